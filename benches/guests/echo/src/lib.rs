@@ -1,0 +1,19 @@
+//! Answers each call with its own payload.
+
+use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
+use parigot_guest::Context;
+
+#[derive(Default)]
+struct Echoing;
+
+impl Echo for Echoing {
+    async fn echo(&self, _: &Context, request: Payload) -> Result<Payload, EchoErr> {
+        Ok(request)
+    }
+
+    async fn misbehave(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
+        Err(EchoErr::Refused)
+    }
+}
+
+parigot_guest::service!(Echoing, exports(EchoServer));

@@ -1,0 +1,66 @@
+//! The floor: two entries into wasm with the codec in the guests, and a copy each way. No frames, no scheduler, no log.
+
+use std::path::Path;
+
+use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
+
+use crate::cpu::Moment;
+use crate::{Case, Measured};
+
+/// One side of a call.
+struct Side {
+    store: Store<()>,
+    memory: Memory,
+    handle: u32,
+    step: TypedFunc<(u32, u32), u32>,
+    input: usize,
+    output: usize,
+}
+
+impl Side {
+    fn new(engine: &Engine, module: &Module, step: &str, size: usize) -> Self {
+        let mut store = Store::new(engine, ());
+        let instance = Instance::new(&mut store, module, &[]).expect("the floor imports nothing");
+        let open: TypedFunc<u32, u32> = instance.get_typed_func(&mut store, "floor_open").expect("it is exported");
+        let handle = open.call(&mut store, size as u32).expect("it opens");
+        let mut address = |name| {
+            let address: TypedFunc<u32, u32> = instance.get_typed_func(&mut store, name).expect("it is exported");
+            address.call(&mut store, handle).expect("it has a buffer") as usize
+        };
+        let (input, output) = (address("floor_input"), address("floor_output"));
+        let step = instance.get_typed_func(&mut store, step).expect("it is exported");
+        let memory = instance.get_memory(&mut store, "memory").expect("it is exported");
+        Side { store, memory, handle, step, input, output }
+    }
+
+    fn step(&mut self, input_bytes: usize) -> usize {
+        self.step.call(&mut self.store, (self.handle, input_bytes as u32)).expect("it does not trap") as usize
+    }
+
+    /// Copies the output of `from` into the input.
+    fn copy_from(&mut self, from: &Side, bytes: usize) {
+        let output = &from.memory.data(&from.store)[from.output..][..bytes];
+        self.memory.data_mut(&mut self.store)[self.input..][..bytes].copy_from_slice(output);
+    }
+}
+
+/// One round of the case. Calls in flight make no difference to it: it has no queue.
+pub(crate) fn round(guests: &Path, case: Case) -> Measured {
+    let engine = Engine::default();
+    let module = Module::from_file(&engine, guests.join("bench_floor.wasm")).expect("the floor compiles");
+    let mut caller = Side::new(&engine, &module, "floor_call", case.size);
+    let mut callee = Side::new(&engine, &module, "floor_serve", case.size);
+    let mut run = |calls| {
+        let mut response_bytes = 0;
+        for _ in 0..calls {
+            let request_bytes = caller.step(response_bytes);
+            callee.copy_from(&caller, request_bytes);
+            response_bytes = callee.step(request_bytes);
+            caller.copy_from(&callee, response_bytes);
+        }
+    };
+    run(case.calls.min(2_000));
+    let begin = Moment::now();
+    run(case.calls);
+    Moment::now().per_call_since(begin, case.calls)
+}

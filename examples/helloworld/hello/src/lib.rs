@@ -1,0 +1,37 @@
+//! The hello program: asks for a greeting in the tongue that `--tongue` names, and logs it.
+
+use parigot_guest::{Context, Exit};
+use stubs::greeting::v1::{FetchGreetingRequest, GreetingClient, Tongue};
+
+#[parigot_guest::program(requires(GreetingClient))]
+async fn main(cx: Context) -> Result<Exit, parigot_guest::Error> {
+    cx.launch().await?;
+    let greeting = GreetingClient::locate(&cx)?;
+    let tongue = tongue(cx.args());
+    let reply = greeting.fetch_greeting(FetchGreetingRequest { tongue: tongue.into() }).await?;
+    parigot_guest::info!(cx, "{}, world", reply.greeting);
+    Ok(Exit::SUCCESS)
+}
+
+/// Reads `--tongue french`. What is no tongue of ours is `Unspecified`: whether to greet in it is the service's business.
+fn tongue(args: &[String]) -> Tongue {
+    let names: Vec<&str> = args.iter().map(String::as_str).collect();
+    match names[..] {
+        ["--tongue", "english"] => Tongue::English,
+        ["--tongue", "french"] => Tongue::French,
+        ["--tongue", "german"] => Tongue::German,
+        _ => Tongue::Unspecified,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tongue_is_named_on_the_command_line() {
+        assert_eq!(tongue(&["--tongue".into(), "german".into()]), Tongue::German);
+        assert_eq!(tongue(&["--tongue".into(), "klingon".into()]), Tongue::Unspecified);
+        assert_eq!(tongue(&[]), Tongue::Unspecified);
+    }
+}

@@ -1,0 +1,431 @@
+//! Frames: a header of 64 bytes, then metadata, detail and payload, padded with zeros to a multiple of 8.
+//!
+//! | offset | type | field |
+//! |---:|---|---|
+//! | 0 | u16 | `kind`: see [`Kind`] |
+//! | 2 | u16 | `flags`: see [`flags`]; a flag that is not known is refused |
+//! | 4 | u32 | `frame_bytes`: the whole frame with header and padding, so that an unknown kind can be skipped |
+//! | 8 | u64 | `number`: which call; see below |
+//! | 16 | u32 | `service`: a handle in calls that leave, the place among the manifest's exports in calls that arrive |
+//! | 20 | u32 | `method`: the method's place in the service, as the *receiver of the header* counts |
+//! | 24 | u32 | `status`: code, error number, level or exit status; see [`Kind`] |
+//! | 28 | u32 | `metadata_bytes` |
+//! | 32 | u32 | `detail_bytes` |
+//! | 36 | u32 | `payload_bytes` |
+//! | 40 | u64 | `deadline_ns` on the guest's monotonic clock, or [`NO_DEADLINE`] |
+//! | 48 | u64 | `id_high` |
+//! | 56 | u64 | `id_low`: with `id_high` an id in its wire form; empty (0, 0) where none is set |
+//! | 64 | | metadata: strings, a key and a value each time |
+//! | | | detail: see [`crate::status::Detail`] |
+//! | | | payload |
+//! | | | padding: zeros, to the next multiple of 8 |
+//!
+//! A call that leaves is numbered by the guest that makes it, a call that arrives is numbered by the host: two spaces. Every
+//! call that arrives is answered by exactly one [`Kind::Reply`] with its number, also after a [`Kind::Cancel`]. Every call
+//! that leaves gets at most one reply, and none once the guest has cancelled it.
+
+use alloc::vec::Vec;
+
+use crate::cursor::{Cursor, Malformed, push_bytes};
+use crate::status::{Cause, Detail};
+
+/// Size of a header, in bytes.
+pub const HEADER_BYTES: usize = 64;
+/// Frames start and end at multiples of this.
+pub const FRAME_ALIGN: usize = 8;
+/// `deadline_ns` of a call that sets none.
+pub const NO_DEADLINE: u64 = u64::MAX;
+/// The number under which a guest answers [`Kind::Launched`]; calls that arrive are numbered from 1.
+pub const LAUNCH_NUMBER: u64 = 0;
+
+/// The flags of a frame.
+pub mod flags {
+    /// On a reply: `status` is a number of the service's error enum (an `i32`), not a code.
+    pub const SERVICE_ERROR: u16 = 1;
+    /// On a start: the manifest shall bear descriptors.
+    pub const DESCRIPTORS: u16 = 1 << 1;
+    /// All that this version knows.
+    pub const KNOWN: u16 = SERVICE_ERROR | DESCRIPTORS;
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $number:literal;)*) => {
+        /// What a frame is. "In" is from the host to the guest, "out" the other way.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[repr(u16)]
+        pub enum Kind { $($(#[$doc])* $name = $number,)* }
+
+        impl Kind {
+            /// The kind of that number.
+            pub const fn from_number(number: u16) -> Option<Self> {
+                match number { $($number => Some(Kind::$name),)* _ => None }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// In, the first frame of all: see [`crate::Start`].
+    Start = 1;
+    /// In: all that the guest requires is ready. The payload is a `u32` handle for each required service, in the manifest's
+    /// order. The guest answers with a reply to [`LAUNCH_NUMBER`] once it can serve calls itself.
+    Launched = 2;
+    /// In and out: an rpc. `service`, `method`, `deadline_ns` and metadata say which and how, the payload is the request.
+    /// The host sets the call's id; a guest leaves it empty.
+    Call = 3;
+    /// In and out: the end of a call. `status` is a code, 0 for an answer whose payload is the response; or see
+    /// [`flags::SERVICE_ERROR`]. The host sets the call's id.
+    Reply = 4;
+    /// In and out: nobody waits for that call any more.
+    Cancel = 5;
+    /// In: leave by `deadline_ns`.
+    Stop = 6;
+    /// Out, the guest's first frame: see [`crate::Manifest`].
+    Manifest = 7;
+    /// Out: the guest waits for [`Kind::Launched`].
+    Launch = 8;
+    /// Out: a line for the log. `status` is a [`Level`], `number` the inbound call that it is about or
+    /// [`crate::control::NO_CALL`], metadata its fields, the payload its text.
+    Log = 9;
+    /// Out, the guest's last frame: it leaves. `status` is its exit status, 0 to 255; the payload says why, for the log.
+    Exit = 10;
+    /// Reserved for streams: one message of the call `number`.
+    Item = 11;
+    /// Reserved for streams: the other side may send `status` more items.
+    Credit = 12;
+    /// Reserved for streams: no more items come; otherwise as [`Kind::Reply`].
+    End = 13;
+}
+
+/// How much a line of the log matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum Level {
+    /// Something failed.
+    Error = 1,
+    /// Something may fail.
+    Warn = 2,
+    /// What people want to know.
+    Info = 3,
+    /// What developers want to know.
+    Debug = 4,
+    /// Everything.
+    Trace = 5,
+}
+
+impl Level {
+    /// The level of that number.
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Level::Error),
+            2 => Some(Level::Warn),
+            3 => Some(Level::Info),
+            4 => Some(Level::Debug),
+            5 => Some(Level::Trace),
+            _ => None,
+        }
+    }
+}
+
+/// What a header says besides lengths. Fields that a kind does not use are 0, the deadline [`NO_DEADLINE`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The kind's number; [`Kind::from_number`] tells if this version knows it.
+    pub kind: u16,
+    /// See [`flags`].
+    pub flags: u16,
+    /// Which call.
+    pub number: u64,
+    /// Which service.
+    pub service: u32,
+    /// Which of its methods.
+    pub method: u32,
+    /// Code, error number, level or exit status.
+    pub status: u32,
+    /// On the guest's monotonic clock.
+    pub deadline_ns: u64,
+    /// The high and the low half of an id.
+    pub id: (u64, u64),
+}
+
+impl Header {
+    /// A header of that kind, everything else unset.
+    pub const fn new(kind: Kind) -> Self {
+        Header {
+            kind: kind as u16,
+            flags: 0,
+            number: 0,
+            service: 0,
+            method: 0,
+            status: 0,
+            deadline_ns: NO_DEADLINE,
+            id: (0, 0),
+        }
+    }
+
+    fn to_bytes(self, lengths: &Lengths) -> [u8; HEADER_BYTES] {
+        let mut bytes = [0; HEADER_BYTES];
+        let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
+        put(0, &self.kind.to_le_bytes());
+        put(2, &self.flags.to_le_bytes());
+        put(4, &lengths.frame.to_le_bytes());
+        put(8, &self.number.to_le_bytes());
+        put(16, &self.service.to_le_bytes());
+        put(20, &self.method.to_le_bytes());
+        put(24, &self.status.to_le_bytes());
+        put(28, &lengths.metadata.to_le_bytes());
+        put(32, &lengths.detail.to_le_bytes());
+        put(36, &lengths.payload.to_le_bytes());
+        put(40, &self.deadline_ns.to_le_bytes());
+        put(48, &self.id.0.to_le_bytes());
+        put(56, &self.id.1.to_le_bytes());
+        bytes
+    }
+}
+
+struct Lengths {
+    frame: u32,
+    metadata: u32,
+    detail: u32,
+    payload: u32,
+}
+
+/// A frame in the bytes that it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// The fixed part.
+    pub header: Header,
+    /// Keys and values: see [`Frame::metadata_pairs`].
+    pub metadata: &'a [u8],
+    /// See [`Detail`].
+    pub detail: &'a [u8],
+    /// The message.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// What it is, if this version knows it.
+    pub fn kind(&self) -> Option<Kind> {
+        Kind::from_number(self.header.kind)
+    }
+
+    /// The keys and values. After an error there is nothing more; offsets count from the start of the frame.
+    pub fn metadata_pairs(&self) -> Pairs<'a> {
+        Pairs { cursor: Cursor::within(self.metadata, HEADER_BYTES), failed: false }
+    }
+
+    /// Where the payload begins, in bytes from the start of the frame.
+    pub(crate) fn payload_offset(&self) -> usize {
+        HEADER_BYTES + self.metadata.len() + self.detail.len()
+    }
+}
+
+/// The keys and values of a frame's metadata.
+#[derive(Clone, Debug)]
+pub struct Pairs<'a> {
+    cursor: Cursor<'a>,
+    failed: bool,
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = Result<(&'a str, &'a str), Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.failed || self.cursor.is_at_end() {
+            return None;
+        }
+        let key = self.cursor.string("a metadata key");
+        let pair = key.and_then(|key| Ok((key, self.cursor.string("a metadata value")?)));
+        self.failed = pair.is_err();
+        Some(pair)
+    }
+}
+
+/// The frames of an inbox or outbox, one after the other. Nothing is copied; after an error there is nothing more.
+#[derive(Clone, Debug)]
+pub struct Frames<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Frames<'a> {
+    /// The frames that `bytes` consists of.
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Frames { bytes, at: 0 }
+    }
+
+    /// Where the next frame begins, in bytes.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    fn read(&mut self) -> Result<Frame<'a>, Malformed> {
+        let malformed = |field: usize, expected| Malformed { offset: self.at + field, expected };
+        let rest = &self.bytes[self.at..];
+        let head = rest.first_chunk::<HEADER_BYTES>().ok_or(malformed(0, "a header of 64 bytes"))?;
+        let word = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| head[at + i]));
+        let long = |at: usize| u64::from_le_bytes(core::array::from_fn(|i| head[at + i]));
+
+        let flags = u16::from_le_bytes([head[2], head[3]]);
+        if flags & !flags::KNOWN != 0 {
+            return Err(malformed(2, "flags of this version"));
+        }
+        let frame_bytes = word(4) as usize;
+        if frame_bytes > rest.len() {
+            return Err(malformed(4, "a frame that ends where the bytes end"));
+        }
+        let (metadata, detail, payload) = (word(28) as u64, word(32) as u64, word(36) as u64);
+        let content = HEADER_BYTES as u64 + metadata + detail + payload;
+        if content.next_multiple_of(FRAME_ALIGN as u64) != frame_bytes as u64 {
+            return Err(malformed(4, "the sum of the frame's parts, padded to 8"));
+        }
+        // The sum is no larger than `rest`, so each part is a usize and lies inside.
+        let (metadata, rest) = rest[HEADER_BYTES..frame_bytes].split_at(metadata as usize);
+        let (detail, rest) = rest.split_at(detail as usize);
+        let (payload, padding) = rest.split_at(payload as usize);
+        if padding.iter().any(|byte| *byte != 0) {
+            return Err(malformed(content as usize, "zeros up to the frame's end"));
+        }
+        let header = Header {
+            kind: u16::from_le_bytes([head[0], head[1]]),
+            flags,
+            number: long(8),
+            service: word(16),
+            method: word(20),
+            status: word(24),
+            deadline_ns: long(40),
+            id: (long(48), long(56)),
+        };
+        self.at += frame_bytes;
+        Ok(Frame { header, metadata, detail, payload })
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Result<Frame<'a>, Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at == self.bytes.len() {
+            return None;
+        }
+        let frame = self.read();
+        if frame.is_err() {
+            self.at = self.bytes.len();
+        }
+        Some(frame)
+    }
+}
+
+/// A frame that would be 4 GiB or longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong {
+    /// How long, in bytes.
+    pub bytes: usize,
+}
+
+impl core::fmt::Display for TooLong {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "a frame of {} bytes, and its length is a u32", self.bytes)
+    }
+}
+
+impl core::error::Error for TooLong {}
+
+/// Appends one frame to a buffer: metadata, detail and payload in this order, then [`FrameBuilder::finish`].
+///
+/// Dropped before that, it leaves a part of a frame behind: the caller truncates. A part that comes too late makes a frame
+/// of something else; debug builds panic.
+#[derive(Debug)]
+#[must_use = "a frame is written by `finish`"]
+pub struct FrameBuilder<'a> {
+    out: &'a mut Vec<u8>,
+    start: usize,
+    header: Header,
+    metadata_end: usize,
+    detail_end: usize,
+}
+
+impl<'a> FrameBuilder<'a> {
+    /// Begins a frame at the end of `out`.
+    pub fn new(out: &'a mut Vec<u8>, header: Header) -> Self {
+        let start = out.len();
+        out.extend_from_slice(&[0; HEADER_BYTES]);
+        let end = out.len();
+        FrameBuilder { out, start, header, metadata_end: end, detail_end: end }
+    }
+
+    /// Adds a key and its value.
+    pub fn metadata(self, key: &str, value: &str) -> Self {
+        self.assert_no_later_part();
+        push_bytes(self.out, key.as_bytes());
+        push_bytes(self.out, value.as_bytes());
+        self.after_metadata()
+    }
+
+    /// Adds metadata that is in its wire form already.
+    pub fn metadata_bytes(self, bytes: &[u8]) -> Self {
+        self.assert_no_later_part();
+        self.out.extend_from_slice(bytes);
+        self.after_metadata()
+    }
+
+    fn assert_no_later_part(&self) {
+        debug_assert_eq!(self.out.len(), self.metadata_end, "a part of a frame comes after the one that follows it");
+    }
+
+    fn after_metadata(mut self) -> Self {
+        self.metadata_end = self.out.len();
+        self.detail_end = self.out.len();
+        self
+    }
+
+    /// Sets the detail of a failure.
+    pub fn detail(mut self, cause: Cause, message: &str) -> Self {
+        self.assert_no_later_part();
+        Detail::write(cause, message, self.out);
+        self.detail_end = self.out.len();
+        self
+    }
+
+    /// Sets a detail that is in its wire form already.
+    pub fn detail_bytes(mut self, bytes: &[u8]) -> Self {
+        self.assert_no_later_part();
+        self.out.extend_from_slice(bytes);
+        self.detail_end = self.out.len();
+        self
+    }
+
+    /// Adds to the payload.
+    pub fn payload(self, bytes: &[u8]) -> Self {
+        self.out.extend_from_slice(bytes);
+        self
+    }
+
+    /// Adds to the payload what `encode` appends.
+    pub fn payload_with(self, encode: impl FnOnce(&mut Vec<u8>)) -> Self {
+        encode(self.out);
+        self
+    }
+
+    /// Pads the frame and writes its header.
+    ///
+    /// # Errors
+    ///
+    /// If it would be 4 GiB or longer; then `out` is as it was before.
+    pub fn finish(self) -> Result<(), TooLong> {
+        let content = self.out.len() - self.start;
+        let Ok(frame) = u32::try_from(content.next_multiple_of(FRAME_ALIGN)) else {
+            self.out.truncate(self.start);
+            return Err(TooLong { bytes: content });
+        };
+        let lengths = Lengths {
+            frame,
+            metadata: (self.metadata_end - self.start - HEADER_BYTES) as u32,
+            detail: (self.detail_end - self.metadata_end) as u32,
+            payload: (self.out.len() - self.detail_end) as u32,
+        };
+        self.out.resize(self.start + frame as usize, 0);
+        self.out[self.start..self.start + HEADER_BYTES].copy_from_slice(&self.header.to_bytes(&lengths));
+        Ok(())
+    }
+}

@@ -1,0 +1,305 @@
+//! Ids: 128 bits, of which 16 say the type and 112 are random.
+//!
+//! **Wire form**: two `u64`, `high` and `low`. The top 16 bits of `high` are the type's tag; the other 48 bits of `high` and all of
+//! `low` are the payload. Two payloads mean something else: all zeros is *empty*, nobody has set it; all ones is *zero*, what
+//! stands where there is no answer, and is never equal to anything.
+//!
+//! **Text form**: prefix, `_`, 23 digits, 1 check digit: `svc_0123456789abcdefghjkmnp` and one more. Digits are
+//! Crockford's base 32 in lower case (`0-9a-z` without `i l o u`), the payload's highest bits first; 23 digits hold 115 bits, of
+//! which the top 3 are 0. The check digit is the Reed-Solomon code of one symbol over GF(32) (polynomial
+//! x^5 + x^2 + 1, generator x): the sum of digit `k` times x^(23 - k). It finds every wrong digit and every two
+//! digits that changed places, since 24 is less than the field's 31 powers.
+//!
+//! **Short form**, for people: prefix, `_`, and the last 6 digits of the payload. It cannot be parsed.
+//!
+//! **Tag**: the prefix is one to three of `a-z0-9`, the first a letter, and the tag is that text read as a number in base 37 (nothing
+//! = 0, `a` = 1 … `z` = 26, `0` = 27 … `9` = 36), so that two prefixes never share a tag.
+
+use core::fmt;
+use core::marker::PhantomData;
+use core::str::FromStr;
+
+/// A type of id. Its name and prefix make it distinct; ids of different types do not compile together.
+///
+/// ```
+/// use parigot_abi::id::{Id, IdType};
+///
+/// enum Ticket {}
+/// impl IdType for Ticket {
+///     const NAME: &'static str = "TicketId";
+///     const PREFIX: &'static str = "tkt";
+/// }
+/// type TicketId = Id<Ticket>;
+///
+/// let id = TicketId::from_random(42);
+/// assert_eq!(id.to_string().parse(), Ok(id));
+/// ```
+pub trait IdType: 'static {
+    /// What messages call it, `ServiceId`.
+    const NAME: &'static str;
+    /// One to three of `a-z0-9`, the first a letter.
+    const PREFIX: &'static str;
+}
+
+macro_rules! id_types {
+    ($($(#[$doc:meta])* $alias:ident = $marker:ident, $prefix:literal;)*) => {$(
+        #[doc = concat!("The type of [`", stringify!($alias), "`].")]
+        #[derive(Debug)]
+        pub enum $marker {}
+        impl IdType for $marker {
+            const NAME: &'static str = stringify!($alias);
+            const PREFIX: &'static str = $prefix;
+        }
+        $(#[$doc])*
+        pub type $alias = Id<$marker>;
+    )*};
+}
+
+id_types! {
+    /// One running host.
+    HostId = Host, "hst";
+    /// One service of a deployment.
+    ServiceId = Service, "svc";
+    /// One method of a service.
+    MethodId = Method, "mth";
+    /// One rpc in flight.
+    CallId = Call, "cal";
+    /// One running guest.
+    InstanceId = Instance, "ins";
+}
+
+const PAYLOAD_BITS: u32 = 112;
+const PAYLOAD_MASK: u128 = (1 << PAYLOAD_BITS) - 1;
+const DIGITS: usize = 23;
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// An id of type `T`: see the [module](self).
+pub struct Id<T: IdType> {
+    bits: u128,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: IdType> Id<T> {
+    const TAG: u16 = tag(T::PREFIX);
+
+    /// Nobody has set it.
+    pub const EMPTY: Self = Self::from_payload(0);
+    /// No answer; not even equal to itself.
+    pub const ZERO: Self = Self::from_payload(PAYLOAD_MASK);
+
+    const fn from_payload(payload: u128) -> Self {
+        Id { bits: (Self::TAG as u128) << PAYLOAD_BITS | payload, of: PhantomData }
+    }
+
+    /// An id whose payload is the low 112 of 128 random bits. It is neither empty nor zero: those two payloads are replaced.
+    pub const fn from_random(random: u128) -> Self {
+        match random & PAYLOAD_MASK {
+            0 => Self::from_payload(1),
+            PAYLOAD_MASK => Self::from_payload(PAYLOAD_MASK - 1),
+            payload => Self::from_payload(payload),
+        }
+    }
+
+    /// Reads the wire form. (0, 0), a message's unset field, is empty.
+    ///
+    /// # Errors
+    ///
+    /// [`IdError::WrongType`] if the tag is another type's.
+    pub fn from_wire(high: u64, low: u64) -> Result<Self, IdError> {
+        let bits = (high as u128) << 64 | low as u128;
+        match (bits >> PAYLOAD_BITS) as u16 {
+            _ if bits == 0 => Ok(Self::EMPTY),
+            tag if tag == Self::TAG => Ok(Id { bits, of: PhantomData }),
+            _ => Err(IdError::WrongType { expected: T::NAME, prefix: T::PREFIX }),
+        }
+    }
+
+    /// The wire form: high and low half.
+    pub const fn to_wire(self) -> (u64, u64) {
+        ((self.bits >> 64) as u64, self.bits as u64)
+    }
+
+    /// All 128 bits, as a key for maps: unlike `==`, keys of zero ids are equal.
+    pub const fn key(self) -> u128 {
+        self.bits
+    }
+
+    /// Whether nobody has set it.
+    pub const fn is_empty(self) -> bool {
+        self.bits & PAYLOAD_MASK == 0
+    }
+
+    /// Whether it stands for no answer.
+    pub const fn is_zero(self) -> bool {
+        self.bits & PAYLOAD_MASK == PAYLOAD_MASK
+    }
+
+    /// The short form, which displays the prefix and the last 6 digits: `svc_fghjkm`.
+    pub fn short(self) -> Short<T> {
+        Short(self)
+    }
+
+    fn digits(self) -> [u8; DIGITS] {
+        let payload = self.bits & PAYLOAD_MASK;
+        core::array::from_fn(|k| (payload >> (5 * (DIGITS - 1 - k)) & 31) as u8)
+    }
+}
+
+impl<T: IdType> Clone for Id<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: IdType> Copy for Id<T> {}
+
+impl<T: IdType> PartialEq for Id<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.bits == other.bits && !self.is_zero()
+    }
+}
+
+impl<T: IdType> Default for Id<T> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<T: IdType> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<T: IdType> fmt::Display for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.digits();
+        write!(f, "{}_", T::PREFIX)?;
+        write_digits(f, &digits)?;
+        write_digits(f, &[check_digit(&digits)])
+    }
+}
+
+fn write_digits(f: &mut fmt::Formatter<'_>, digits: &[u8]) -> fmt::Result {
+    digits.iter().try_for_each(|digit| fmt::Write::write_char(f, ALPHABET[*digit as usize] as char))
+}
+
+/// Displays the short form of an id: see [`Id::short`].
+pub struct Short<T: IdType>(Id<T>);
+
+impl<T: IdType> fmt::Debug for Short<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<T: IdType> fmt::Display for Short<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}_", T::PREFIX)?;
+        write_digits(f, &self.0.digits()[DIGITS - 6..])
+    }
+}
+
+/// Text or a pair of numbers that is not an id of the expected type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdError {
+    /// It is no id of this type: the prefix or the tag is another's.
+    WrongType {
+        /// The expected type's name.
+        expected: &'static str,
+        /// Its prefix.
+        prefix: &'static str,
+    },
+    /// Too few or too many digits.
+    WrongLength {
+        /// How many characters follow the prefix.
+        found: usize,
+    },
+    /// A character that is no digit.
+    WrongDigit {
+        /// Which.
+        found: char,
+        /// Where in the text, from 0.
+        at: usize,
+    },
+    /// All digits are digits, but they do not belong together: something was mistyped.
+    WrongCheck,
+}
+
+impl fmt::Display for IdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IdError::WrongType { expected, prefix } => {
+                write!(f, "not a {expected}: expected it to start with `{prefix}_`")
+            }
+            IdError::WrongLength { found } => {
+                write!(f, "expected {} characters after the prefix, found {found}", DIGITS + 1)
+            }
+            IdError::WrongDigit { found, at } => write!(f, "{found:?} at character {at} is no digit of an id"),
+            IdError::WrongCheck => f.write_str("a character is wrong: the check digit does not fit"),
+        }
+    }
+}
+
+impl core::error::Error for IdError {}
+
+impl<T: IdType> FromStr for Id<T> {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let wrong_type = IdError::WrongType { expected: T::NAME, prefix: T::PREFIX };
+        let digits = text.strip_prefix(T::PREFIX).and_then(|rest| rest.strip_prefix('_')).ok_or(wrong_type)?;
+        let found = digits.chars().count();
+        if found != DIGITS + 1 {
+            return Err(IdError::WrongLength { found });
+        }
+        let mut values = [0; DIGITS + 1];
+        for (k, found) in digits.chars().enumerate() {
+            let at = T::PREFIX.len() + 1 + k;
+            values[k] = digit_value(found).ok_or(IdError::WrongDigit { found, at })?;
+        }
+        let (payload, check) = values.split_at(DIGITS);
+        // The top 3 of the 115 bits are 0 in every id, so a first digit above 3 was mistyped.
+        if check_digit(payload) != check[0] || payload[0] > 3 {
+            return Err(IdError::WrongCheck);
+        }
+        Ok(Self::from_payload(payload.iter().fold(0, |bits, digit| bits << 5 | *digit as u128)))
+    }
+}
+
+fn digit_value(digit: char) -> Option<u8> {
+    ALPHABET.iter().position(|known| *known as char == digit).map(|value| value as u8)
+}
+
+/// The sum of digit `k` times x^(23 - k) in GF(32), by Horner's rule.
+fn check_digit(digits: &[u8]) -> u8 {
+    digits.iter().fold(0, |sum, digit| times_x(sum ^ digit))
+}
+
+/// Multiplies by x modulo x^5 + x^2 + 1.
+fn times_x(element: u8) -> u8 {
+    let shifted = element << 1;
+    if shifted & 0b10_0000 == 0 { shifted } else { shifted ^ 0b10_0101 }
+}
+
+const fn tag(prefix: &str) -> u16 {
+    let bytes = prefix.as_bytes();
+    assert!(!bytes.is_empty() && bytes.len() <= 3, "a prefix has one to three characters");
+    assert!(bytes[0].is_ascii_lowercase(), "a prefix begins with a letter");
+    let mut tag = 0;
+    let mut k = 0;
+    while k < 3 {
+        let value = if k >= bytes.len() {
+            0
+        } else if bytes[k].is_ascii_lowercase() {
+            bytes[k] - b'a' + 1
+        } else {
+            assert!(bytes[k].is_ascii_digit(), "a prefix consists of a-z and 0-9");
+            bytes[k] - b'0' + 27
+        };
+        tag = tag * 37 + value as u16;
+        k += 1;
+    }
+    tag
+}

@@ -1,0 +1,84 @@
+//! What a parigot host and its guests say to each other, byte by byte.
+//!
+//! A guest is a state machine that imports nothing. The host writes a batch of frames into the guest's *inbox*, enters it
+//! for one *turn*, and reads a batch of frames back from its *outbox*. This crate is the only place where that layout is
+//! written down; the Go runtime follows the same text and passes the same test vectors (`tests/abi/`).
+//!
+//! | module | what it lays out |
+//! |---|---|
+//! | [`control`] | the control block: where inbox and outbox are, when to wake, what is being run |
+//! | [`frame`] | the header that every message bears, and how frames follow each other |
+//! | [`start`] | the payload of the first frame that a guest gets, and the prologue of every inbox |
+//! | [`manifest`] | the payload of the first frame that a guest sends |
+//! | [`status`] | how a call ends |
+//! | [`id`] | 128-bit typed ids and their text form |
+//!
+//! All numbers are little-endian. A *string* is a `u32` count of bytes and then that many bytes of UTF-8, not padded.
+//!
+//! # Exports of a guest
+//!
+//! Addresses and sizes are `usize`: `i32` in wasm32, 64 bits in a native library.
+//!
+//! | export | meaning |
+//! |---|---|
+//! | `parigot_abi() -> u32` | the guest's [`Version`], packed; may be called before anything else |
+//! | `parigot_open() -> usize` | makes a guest; the address of its control block, which is also its handle |
+//! | `parigot_inbox(control: usize, bytes: usize)` | makes the inbox at least that big; called only when it must grow |
+//! | `parigot_turn(control: usize, inbox_bytes: usize, max_polls: u32) -> u32` | one turn; see [`TURN_OK`] |
+//! | `parigot_close(control: usize)` | frees the guest; native guests only |
+#![no_std]
+
+extern crate alloc;
+
+pub mod control;
+mod cursor;
+pub mod frame;
+pub mod id;
+pub mod manifest;
+pub mod start;
+pub mod status;
+
+pub use control::Control;
+pub use cursor::Malformed;
+pub use frame::{Frame, FrameBuilder, Frames, Header, Kind};
+pub use manifest::Manifest;
+pub use start::{Prologue, Start};
+pub use status::{Cause, Code};
+
+/// The version of the ABI that this crate lays out.
+pub const VERSION: Version = Version { major: 1, minor: 0 };
+
+/// What `parigot_turn` returns after a turn that went well.
+pub const TURN_OK: u32 = 0;
+/// What `parigot_turn` returns when the inbox could not be read; the panic text says why.
+pub const TURN_MALFORMED_INBOX: u32 = 1;
+
+/// The largest message, in bytes of payload, that a host lets through unless it is told otherwise: 16 MiB.
+pub const MESSAGE_BYTES_MAX: u32 = 16 << 20;
+
+/// A version of the ABI. Sides of equal `major` understand each other: the newer one's extra frames are skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Raised when old guests can no longer be run.
+    pub major: u16,
+    /// Raised when frames are added that old guests may skip.
+    pub minor: u16,
+}
+
+impl Version {
+    /// The form in which `parigot_abi` returns it: `major << 16 | minor`.
+    pub const fn packed(self) -> u32 {
+        (self.major as u32) << 16 | self.minor as u32
+    }
+
+    /// Reads the packed form; every `u32` is one.
+    pub const fn from_packed(packed: u32) -> Self {
+        Version { major: (packed >> 16) as u16, minor: packed as u16 }
+    }
+}
+
+impl core::fmt::Display for Version {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}

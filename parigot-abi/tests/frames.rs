@@ -1,0 +1,91 @@
+//! What frames promise beyond their layout: nothing is copied, nothing is invented, and what cannot be written leaves no trace.
+
+use core::ops::Range;
+
+use parigot_abi::status::Detail;
+use parigot_abi::{Cause, FrameBuilder, Frames, Header, Kind};
+
+#[test]
+fn reading_copies_nothing() {
+    let mut bytes = Vec::new();
+    for payload in ["first", "second"] {
+        FrameBuilder::new(&mut bytes, Header::new(Kind::Call))
+            .metadata("key", "value")
+            .detail(Cause::Overloaded, "full")
+            .payload(payload.as_bytes())
+            .finish()
+            .unwrap();
+    }
+    let inside = |part: &[u8]| {
+        let (all, part) = (bytes.as_ptr_range(), part.as_ptr_range());
+        all.start <= part.start && part.end <= all.end
+    };
+    let mut last: Option<Range<*const u8>> = None;
+    for frame in Frames::new(&bytes) {
+        let frame = frame.unwrap();
+        let (key, value) = frame.metadata_pairs().next().unwrap().unwrap();
+        for part in [frame.metadata, key.as_bytes(), value.as_bytes(), frame.detail, frame.payload] {
+            assert!(!part.is_empty() && inside(part));
+        }
+        let payload = frame.payload.as_ptr_range();
+        assert!(last.is_none_or(|last| last.end <= payload.start));
+        last = Some(payload);
+    }
+}
+
+#[test]
+fn no_bytes_are_no_frames() {
+    assert_eq!(Frames::new(&[]).next(), None);
+}
+
+#[test]
+fn frames_start_and_end_at_multiples_of_8() {
+    let mut bytes = Vec::new();
+    for payload_bytes in 0..20 {
+        FrameBuilder::new(&mut bytes, Header::new(Kind::Reply)).payload(&vec![1; payload_bytes]).finish().unwrap();
+        assert_eq!(bytes.len() % 8, 0);
+    }
+    let payloads = Frames::new(&bytes).map(|frame| frame.unwrap().payload.len());
+    assert!(payloads.eq(0..20));
+}
+
+#[test]
+fn a_frame_that_is_not_finished_can_be_taken_back() {
+    let mut bytes = Vec::new();
+    FrameBuilder::new(&mut bytes, Header::new(Kind::Launch)).finish().unwrap();
+    let whole = bytes.clone();
+    drop(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)).payload(b"half a requ"));
+    assert!(Frames::new(&bytes).any(|frame| frame.is_err()), "what is left behind is no frame");
+    bytes.truncate(whole.len());
+    assert_eq!(bytes, whole);
+}
+
+#[test]
+#[cfg(debug_assertions)]
+#[should_panic(expected = "a part of a frame comes after the one that follows it")]
+fn parts_have_an_order() {
+    let mut bytes = Vec::new();
+    let frame = FrameBuilder::new(&mut bytes, Header::new(Kind::Call)).payload(b"request");
+    let _ = frame.metadata("key", "value").finish();
+}
+
+#[test]
+fn a_detail_stays_readable_whatever_it_holds() {
+    let empty = Detail { cause: Cause::Unspecified, message: String::new() };
+    assert_eq!(Detail::read(&[]), empty);
+    assert_eq!(Detail::read(&[1, 0, 0]), empty);
+    assert_eq!(
+        Detail::read(b"\x04\0\0\0dead\xff"),
+        Detail { cause: Cause::CalleeTrapped, message: "dead\u{fffd}".into() }
+    );
+    assert_eq!(Detail::read(b"\xff\xff\xff\xff?"), Detail { cause: Cause::Unspecified, message: "?".into() });
+}
+
+#[test]
+fn errors_name_the_offset_and_what_was_expected() {
+    let mut bytes = Vec::new();
+    FrameBuilder::new(&mut bytes, Header::new(Kind::Launch)).finish().unwrap();
+    bytes.extend([0; 8]);
+    let error = Frames::new(&bytes).nth(1).unwrap().unwrap_err();
+    assert_eq!(error.to_string(), "at byte 64: expected a header of 64 bytes");
+}

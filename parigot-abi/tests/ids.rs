@@ -1,0 +1,106 @@
+//! What ids promise: one text form that survives copying, and mistakes in it that are found.
+
+use parigot_abi::id::{CallId, HostId, Id, IdError, InstanceId, MethodId, ServiceId};
+
+const ALPHABET: &str = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/// Payloads that look like nothing in particular, and some that do.
+fn samples() -> Vec<ServiceId> {
+    let weyl = |k: u128| k.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let mixed = (1..200).map(|k| weyl(k) ^ weyl(k).rotate_left(47));
+    let single_bits = (0..112).map(|bit| 1 << bit);
+    mixed.chain(single_bits).map(ServiceId::from_random).chain([ServiceId::EMPTY]).collect()
+}
+
+/// Text with the character at byte `at` replaced.
+fn with_digit(text: &str, at: usize, digit: char) -> String {
+    format!("{}{digit}{}", &text[..at], &text[at + 1..])
+}
+
+#[test]
+fn text_and_wire_forms_bring_the_same_id_back() {
+    for id in samples() {
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let (high, low) = id.to_wire();
+        assert_eq!(ServiceId::from_wire(high, low), Ok(id));
+        assert_eq!(id.to_string().len(), 28);
+    }
+}
+
+#[test]
+fn every_single_wrong_digit_is_found() {
+    for id in samples() {
+        let text = id.to_string();
+        for at in 4..text.len() {
+            for digit in ALPHABET.chars().filter(|digit| !text[at..].starts_with(*digit)) {
+                let wrong = with_digit(&text, at, digit);
+                assert_eq!(wrong.parse::<ServiceId>(), Err(IdError::WrongCheck), "{wrong}, once {text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_transposition_is_found() {
+    for id in samples() {
+        let text = id.to_string();
+        let digit = |at: usize| text[at..].chars().next().unwrap();
+        for first in 4..text.len() {
+            for second in first + 1..text.len() {
+                if digit(first) != digit(second) {
+                    let swapped = with_digit(&with_digit(&text, first, digit(second)), second, digit(first));
+                    assert_eq!(swapped.parse::<ServiceId>(), Err(IdError::WrongCheck), "{swapped}, once {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn errors_say_what_is_wrong() {
+    let text = ServiceId::from_random(7).to_string();
+    let message = |text: &str| text.parse::<ServiceId>().unwrap_err().to_string();
+    assert_eq!(message(&text.replace("svc", "ins")), "not a ServiceId: expected it to start with `svc_`");
+    assert_eq!(message(&text[..20]), "expected 24 characters after the prefix, found 16");
+    assert_eq!(message(&with_digit(&text, 9, 'U')), "'U' at character 9 is no digit of an id");
+    assert_eq!(message(&with_digit(&text, 9, '1')), "a character is wrong: the check digit does not fit");
+}
+
+#[test]
+fn types_do_not_mix() {
+    let random = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
+    let (high, low) = InstanceId::from_random(random).to_wire();
+    assert!(matches!(ServiceId::from_wire(high, low), Err(IdError::WrongType { .. })));
+    let keys = [
+        HostId::from_random(random).key(),
+        ServiceId::from_random(random).key(),
+        MethodId::from_random(random).key(),
+        CallId::from_random(random).key(),
+        InstanceId::from_random(random).key(),
+    ];
+    for (k, key) in keys.iter().enumerate() {
+        assert!(!keys[k + 1..].contains(key), "two types share a tag");
+    }
+}
+
+#[test]
+fn zero_is_never_equal_and_empty_is_what_nobody_set() {
+    let zero = ServiceId::ZERO;
+    assert!(zero.is_zero() && !zero.is_empty());
+    assert_ne!(zero, zero);
+    assert_eq!(zero.key(), zero.key());
+    assert_ne!(zero, ServiceId::EMPTY);
+
+    let empty = ServiceId::default();
+    assert!(empty.is_empty() && !empty.is_zero());
+    assert_eq!(empty, ServiceId::EMPTY);
+    assert_eq!(ServiceId::from_wire(0, 0), Ok(empty));
+}
+
+#[test]
+fn random_bits_never_make_empty_or_zero() {
+    for random in [0, u128::MAX, u128::MAX << 112, u128::MAX >> 16] {
+        let id: CallId = Id::from_random(random);
+        assert!(!id.is_empty() && !id.is_zero(), "{id}");
+    }
+}

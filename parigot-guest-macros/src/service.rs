@@ -1,0 +1,46 @@
+//! `service!`.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::parse::{Parse, ParseStream};
+use syn::{Path, Token, Type};
+
+use crate::guest::{export, parse_lists, required_services};
+
+/// What `service!` is given.
+pub(crate) struct Service {
+    implementation: Type,
+    exports: Vec<Path>,
+    requires: Vec<Path>,
+}
+
+impl Parse for Service {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        let implementation: Type = input.parse()?;
+        if !input.is_empty() {
+            input.parse::<Token![,]>()?;
+        }
+        let end = input.span();
+        let [exports, requires] = parse_lists(input, ["exports", "requires"])?;
+        if exports.is_empty() {
+            return Err(syn::Error::new(
+                end,
+                "expected `exports(…)` with the generated server of at least one service",
+            ));
+        }
+        Ok(Service { implementation, exports, requires })
+    }
+}
+
+impl Service {
+    pub(crate) fn expand(&self) -> TokenStream {
+        let Service { implementation, exports, requires } = self;
+        let requires = required_services(requires);
+        export(&quote! {{
+            const EXPORTS: &[::parigot_guest::Export<#implementation>] =
+                &[#(::parigot_guest::Export::new::<#exports<#implementation>>()),*];
+            const REQUIRES: &[&::parigot_guest::Service] = #requires;
+            ::parigot_guest::Definition::service::<#implementation>(EXPORTS, REQUIRES)
+        }})
+    }
+}

@@ -1,0 +1,220 @@
+//! Calls that leave.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::marker::PhantomData;
+use core::pin::Pin;
+use core::task::{self, Poll};
+use core::time::Duration;
+
+use parigot_abi::frame::{NO_DEADLINE, flags};
+use parigot_abi::{Code, Frame, Header, Kind};
+use prost::Message;
+
+use crate::context::Context;
+use crate::error::{CallError, LocateError, LocateProblem};
+use crate::future::detach;
+use crate::guest::Guest;
+use crate::in_flight::Reply;
+use crate::serve::Method;
+use crate::service::Service;
+use crate::status::Status;
+
+/// A way to a service that the guest requires. Cheap to clone.
+#[derive(Clone)]
+pub struct Channel {
+    guest: Rc<Guest>,
+    service: &'static Service,
+    handle: u32,
+    /// How long each call may take; the host's default without it.
+    deadline: Option<Duration>,
+    /// What each call bears.
+    metadata: Option<Rc<Metadata>>,
+}
+
+type Metadata = Vec<(String, String)>;
+
+impl Channel {
+    /// The way to that service.
+    ///
+    /// # Errors
+    ///
+    /// If the guest does not require it, or is not launched yet.
+    pub fn locate(cx: &Context, service: &'static Service) -> Result<Channel, LocateError> {
+        let guest = &cx.guest;
+        let place = guest.requires.iter().position(|required| required.name == service.name);
+        let place = place.ok_or(LocateError::new(service, LocateProblem::NotRequired))?;
+        let handle = guest.launching.handle(place).ok_or(LocateError::new(service, LocateProblem::NotLaunched))?;
+        Ok(Channel { guest: Rc::clone(guest), service, handle, deadline: None, metadata: None })
+    }
+
+    /// Sends a request at once and returns the call, which completes with the reply.
+    ///
+    /// The call ends at the channel's deadline or at that of the inbound call which the running task works for, whichever
+    /// is earlier. A request that is longer than the host lets through is not sent: the call fails.
+    pub fn call<M: Method>(&self, request: M::Request) -> Call<M> {
+        let state = match self.send::<M>(&request) {
+            Ok(number) => State::Sent(number),
+            Err(status) => State::Refused(Box::new(status)),
+        };
+        Call { guest: Rc::clone(&self.guest), state, method: PhantomData }
+    }
+
+    fn send<M: Method>(&self, request: &M::Request) -> Result<u64, Status> {
+        debug_assert_eq!(M::SERVICE.name, self.service.name, "a method is called on its own service");
+        let payload_bytes = request.encoded_len();
+        let bytes_max = self.guest.message_bytes_max.get();
+        if payload_bytes > bytes_max as usize {
+            return Err(Status::too_large(payload_bytes, bytes_max));
+        }
+        let number = self.guest.in_flight.begin();
+        let header = Header {
+            number,
+            service: self.handle,
+            method: M::INDEX,
+            deadline_ns: self.deadline_ns(),
+            ..Header::new(Kind::Call)
+        };
+        let metadata = self.metadata.as_deref().map_or(&[][..], Vec::as_slice);
+        let sent = self.guest.send(header, metadata_bytes(metadata) + payload_bytes, |frame| {
+            let frame = metadata.iter().fold(frame, |frame, (key, value)| frame.metadata(key, value));
+            frame.payload_with(|out| request.encode_raw(out))
+        });
+        sent.map(|()| number).map_err(|too_long| {
+            self.guest.in_flight.abandon(number);
+            Status::too_large(too_long.bytes, bytes_max)
+        })
+    }
+
+    fn deadline_ns(&self) -> u64 {
+        let own = self.deadline.map_or(NO_DEADLINE, |deadline| (self.guest.now() + deadline).ns());
+        own.min(self.guest.current().deadline_ns)
+    }
+
+    /// The same way, on which each call may take that long.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        Channel { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// The same way, on which each call bears another key and value.
+    #[must_use]
+    pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        let mut metadata = self.metadata.as_deref().cloned().unwrap_or_default();
+        metadata.push((key.into(), value.into()));
+        Channel { metadata: Some(Rc::new(metadata)), ..self.clone() }
+    }
+}
+
+fn metadata_bytes(metadata: &[(String, String)]) -> usize {
+    metadata.iter().map(|(key, value)| 8 + key.len() + value.len()).sum()
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("service", &self.service.name).finish_non_exhaustive()
+    }
+}
+
+/// The generated client of a service.
+pub trait Client: Sized + 'static {
+    /// The service.
+    const SERVICE: &'static Service;
+
+    /// The client that calls over that channel.
+    fn from_channel(channel: Channel) -> Self;
+
+    /// The channel that it calls over.
+    fn channel(&self) -> &Channel;
+
+    /// The same client, each of whose calls may take that long.
+    #[must_use]
+    fn with_deadline(&self, deadline: Duration) -> Self {
+        Self::from_channel(self.channel().with_deadline(deadline))
+    }
+
+    /// The same client, each of whose calls bears another key and value.
+    #[must_use]
+    fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        Self::from_channel(self.channel().with_metadata(key, value))
+    }
+}
+
+/// A call in flight; its request has been sent. It completes with the response or with why there is none.
+///
+/// Dropping it before that cancels the call: the callee's handler is dropped too.
+///
+/// # Panics
+///
+/// If it is polled after it has completed.
+#[must_use = "dropping a call cancels it"]
+pub struct Call<M: Method> {
+    guest: Rc<Guest>,
+    state: State,
+    method: PhantomData<fn() -> M>,
+}
+
+enum State {
+    /// Under this number.
+    Sent(u64),
+    /// It never left the guest.
+    Refused(Box<Status>),
+    Ended,
+}
+
+detach! {
+    impl [M: Method] Call<M> { type Response = M::Response; type Error = CallError<M::Error>; }
+    guest: |call| &call.guest;
+    outcome: |result| result;
+}
+
+impl<M: Method> Future for Call<M> {
+    type Output = Result<M::Response, CallError<M::Error>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let reply = match &self.state {
+            State::Sent(number) => self.guest.in_flight.poll(*number, cx.waker()),
+            State::Refused(status) => {
+                let status = Status::clone(status);
+                self.state = State::Ended;
+                return Poll::Ready(Err(CallError::Status(status)));
+            }
+            State::Ended => panic!("a call was polled after it had completed"),
+        };
+        let Some(reply) = reply else { return Poll::Pending };
+        self.state = State::Ended;
+        Poll::Ready(read_reply::<M>(&self.guest, &reply))
+    }
+}
+
+impl<M: Method> Drop for Call<M> {
+    fn drop(&mut self) {
+        if let State::Sent(number) = self.state
+            && self.guest.in_flight.abandon(number)
+        {
+            self.guest.send_short(Header { number, ..Header::new(Kind::Cancel) }, 0, |frame| frame);
+        }
+    }
+}
+
+fn read_reply<M: Method>(guest: &Guest, reply: &Reply) -> Result<M::Response, CallError<M::Error>> {
+    guest.read_inbox(|inbox| {
+        let frame = reply.frame(inbox);
+        if frame.header.flags & flags::SERVICE_ERROR == 0 && frame.header.status == Code::Ok.number() {
+            return M::Response::decode(frame.payload)
+                .map_err(|error| CallError::Status(Status::undecodable(&frame, &error)));
+        }
+        Err(failure(&frame))
+    })
+}
+
+fn failure<E: crate::ServiceError>(frame: &Frame<'_>) -> CallError<E> {
+    if frame.header.flags & flags::SERVICE_ERROR != 0 {
+        CallError::from_number(frame.header.status.cast_signed())
+    } else {
+        CallError::Status(Status::of_reply(frame))
+    }
+}

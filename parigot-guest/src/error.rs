@@ -1,0 +1,183 @@
+//! Errors: of calls, of locating, of launching, and one that holds any.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::error::Error as StdError;
+use core::fmt;
+
+use crate::serve::ServiceError;
+use crate::service::Service;
+use crate::status::Status;
+
+/// Why a call was not answered with a response.
+#[derive(Clone, Debug)]
+pub enum CallError<E> {
+    /// The callee answered with its own error.
+    Service(E),
+    /// The callee answered with an error number that this guest's `.proto` lacks.
+    Unrecognized(i32),
+    /// The callee did not answer.
+    Status(Status),
+}
+
+impl<E> CallError<E> {
+    /// The status, if the callee did not answer.
+    pub fn status(&self) -> Option<&Status> {
+        match self {
+            CallError::Status(status) => Some(status),
+            _ => None,
+        }
+    }
+}
+
+impl<E: ServiceError> CallError<E> {
+    /// What an error number of the service means.
+    pub(crate) fn from_number(number: i32) -> Self {
+        E::from_number(number).map_or(CallError::Unrecognized(number), CallError::Service)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CallError::Service(error) => fmt::Display::fmt(error, f),
+            CallError::Unrecognized(number) => write!(f, "the service failed with error {number}, which is not known"),
+            CallError::Status(status) => fmt::Display::fmt(status, f),
+        }
+    }
+}
+
+impl<E: StdError> StdError for CallError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            CallError::Service(error) => error.source(),
+            _ => None,
+        }
+    }
+}
+
+/// A service that cannot be called from here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocateError {
+    service: &'static str,
+    problem: LocateProblem,
+}
+
+/// What is the matter with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LocateProblem {
+    NotRequired,
+    NotLaunched,
+}
+
+impl LocateError {
+    pub(crate) fn new(service: &'static Service, problem: LocateProblem) -> Self {
+        LocateError { service: service.name, problem }
+    }
+
+    /// The full name of the service.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+}
+
+impl fmt::Display for LocateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let problem = match self.problem {
+            LocateProblem::NotRequired => "is not among the services that this guest requires",
+            LocateProblem::NotLaunched => "cannot be called before the guest is launched",
+        };
+        write!(f, "{} {problem}", self.service)
+    }
+}
+
+impl StdError for LocateError {}
+
+/// Any error, so that `?` takes all of them.
+///
+/// It prints its own line; with `{:#}`, or for debugging, also what caused it, from the outside in, with colons between.
+pub struct Error {
+    inner: Box<dyn StdError>,
+}
+
+impl Error {
+    /// An error that is a text.
+    pub fn new(message: impl Into<String>) -> Self {
+        Error { inner: Box::new(Message(message.into())) }
+    }
+
+    /// The error and what caused it, from the outside in.
+    pub fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
+        core::iter::successors(Some(&*self.inner), |&error| error.source())
+    }
+
+    /// The error, if it is an `E`.
+    pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
+        self.inner.downcast_ref()
+    }
+}
+
+impl<E: StdError + 'static> From<E> for Error {
+    fn from(error: E) -> Self {
+        Error { inner: Box::new(error) }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.inner)?;
+        if f.alternate() {
+            self.chain().skip(1).try_for_each(|cause| write!(f, ": {cause}"))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:#}")
+    }
+}
+
+/// Why a service cannot serve. Any error becomes one by `?`.
+pub struct NotReady {
+    reason: Error,
+}
+
+impl NotReady {
+    /// A reason that is a text.
+    pub fn new(message: impl Into<String>) -> Self {
+        NotReady { reason: Error::new(message) }
+    }
+}
+
+impl<E: StdError + 'static> From<E> for NotReady {
+    fn from(error: E) -> Self {
+        NotReady { reason: error.into() }
+    }
+}
+
+/// Prints as [`Error`] does.
+impl fmt::Display for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.reason, f)
+    }
+}
+
+impl fmt::Debug for NotReady {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.reason, f)
+    }
+}
+
+/// An error that is a text.
+#[derive(Debug)]
+struct Message(String);
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl StdError for Message {}

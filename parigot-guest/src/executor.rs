@@ -1,0 +1,227 @@
+//! The event loop: tasks, and the queue of those that are ready.
+//!
+//! A task lives in a slot; a slot keeps its waker when its task is done, so that a new task costs one box. A waker must be
+//! `Send` and `Sync` although a guest has one thread, hence the queue it pushes to is lock-free: a list of slots, linked
+//! through the wakers themselves, which the executor takes as a whole. Where there are no threads its atomics are plain loads
+//! and stores.
+//!
+//! A waker that outlives its task wakes whichever task has the slot then. Futures are polled for no reason now and then
+//! anyway, so that is allowed.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::task::Wake;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::pin::Pin;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::task::{self, Poll, Waker};
+
+use crate::scope::Scope;
+
+/// No slot: the end of the list of woken slots.
+const NONE: u32 = u32::MAX;
+
+type Future = Pin<Box<dyn core::future::Future<Output = ()>>>;
+
+/// Which task. It means nothing once the task is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TaskId(u32);
+
+/// All tasks of a guest.
+#[derive(Default)]
+pub(crate) struct Executor {
+    tasks: RefCell<Tasks>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Slots that are ready, the oldest first. Those in `woken` are younger.
+    ready: VecDeque<u32>,
+    woken: Arc<Woken>,
+}
+
+struct Slot {
+    node: Arc<Node>,
+    /// Elsewhere while the task is polled.
+    waker: Option<Waker>,
+    /// Elsewhere while the task is polled; else `None` says that the slot is free.
+    future: Option<Future>,
+    scope: Scope,
+}
+
+/// A task that is out of its slot, to be polled.
+pub(crate) struct Ready {
+    index: u32,
+    future: Future,
+    waker: Waker,
+    /// Whom it works for.
+    pub(crate) scope: Scope,
+}
+
+impl Executor {
+    /// Makes a task of `future`. It is polled after all tasks that are ready by now.
+    pub(crate) fn spawn(&self, scope: Scope, future: impl core::future::Future<Output = ()> + 'static) -> TaskId {
+        let future: Future = Box::pin(future);
+        let mut tasks = self.tasks.borrow_mut();
+        let index = match tasks.free.pop() {
+            Some(index) => index,
+            None => tasks.add_slot(),
+        };
+        let slot = &mut tasks.slots[index as usize];
+        slot.future = Some(future);
+        slot.scope = scope;
+        slot.node.push();
+        TaskId(index)
+    }
+
+    /// Drops the future of a task that is not done and not being polled.
+    pub(crate) fn cancel(&self, task: TaskId) {
+        let future = self.tasks.borrow_mut().vacate(task.0);
+        // Dropped after the borrow: what it owns may spawn.
+        drop(future);
+    }
+
+    /// Drops all futures.
+    pub(crate) fn clear(&self) {
+        let next = || self.tasks.borrow_mut().slots.iter_mut().find_map(|slot| slot.future.take());
+        while let Some(future) = next() {
+            drop(future);
+        }
+    }
+
+    /// Takes out the task that has been ready the longest.
+    pub(crate) fn take_ready(&self) -> Option<Ready> {
+        self.tasks.borrow_mut().take_ready()
+    }
+
+    /// Polls it and puts it back, unless it is done.
+    pub(crate) fn poll(&self, mut ready: Ready) {
+        match ready.future.as_mut().poll(&mut task::Context::from_waker(&ready.waker)) {
+            Poll::Pending => {
+                let mut tasks = self.tasks.borrow_mut();
+                let slot = &mut tasks.slots[ready.index as usize];
+                slot.waker = Some(ready.waker);
+                slot.future = Some(ready.future);
+            }
+            Poll::Ready(()) => {
+                drop(ready.future);
+                let mut tasks = self.tasks.borrow_mut();
+                tasks.slots[ready.index as usize].waker = Some(ready.waker);
+                tasks.free.push(ready.index);
+            }
+        }
+    }
+
+    /// Whether a task may be ready.
+    pub(crate) fn has_ready(&self) -> bool {
+        let tasks = self.tasks.borrow();
+        !tasks.ready.is_empty() || !tasks.woken.is_empty()
+    }
+}
+
+impl Tasks {
+    fn add_slot(&mut self) -> u32 {
+        let index = u32::try_from(self.slots.len()).ok().filter(|index| *index != NONE).expect("fewer than 2^32 tasks");
+        let node = Arc::new(Node {
+            index,
+            queued: AtomicBool::new(false),
+            next: AtomicU32::new(NONE),
+            woken: Arc::clone(&self.woken),
+        });
+        let waker = Some(Waker::from(Arc::clone(&node)));
+        self.slots.push(Slot { node, waker, future: None, scope: Scope::NOBODY });
+        index
+    }
+
+    fn vacate(&mut self, index: u32) -> Option<Future> {
+        let future = self.slots[index as usize].future.take();
+        if future.is_some() {
+            self.free.push(index);
+        }
+        future
+    }
+
+    fn take_ready(&mut self) -> Option<Ready> {
+        loop {
+            if self.ready.is_empty() {
+                self.take_woken();
+            }
+            let index = self.ready.pop_front()?;
+            let slot = &mut self.slots[index as usize];
+            // From here on a wake queues it again.
+            slot.node.queued.store(false, Ordering::Release);
+            if let Some(future) = slot.future.take() {
+                let waker = slot.waker.take().expect("a task that is not polled has its waker");
+                return Some(Ready { index, future, waker, scope: slot.scope });
+            }
+        }
+    }
+
+    /// Moves the woken slots to the end of the ready ones. The list begins with the last that was woken.
+    fn take_woken(&mut self) {
+        let start = self.ready.len();
+        let mut index = self.woken.head.swap(NONE, Ordering::Acquire);
+        while index != NONE {
+            self.ready.push_back(index);
+            index = self.slots[index as usize].node.next.load(Ordering::Relaxed);
+        }
+        self.ready.make_contiguous()[start..].reverse();
+    }
+}
+
+/// The head of a list of slots that were woken, the last one first.
+struct Woken {
+    head: AtomicU32,
+}
+
+impl Default for Woken {
+    fn default() -> Self {
+        Woken { head: AtomicU32::new(NONE) }
+    }
+}
+
+impl Woken {
+    fn is_empty(&self) -> bool {
+        self.head.load(Ordering::Relaxed) == NONE
+    }
+}
+
+/// What a waker points to: one slot's link in the list of woken slots.
+struct Node {
+    index: u32,
+    /// Whether it is in the list, or among the executor's ready slots. Whoever sets it owns `next`.
+    queued: AtomicBool,
+    next: AtomicU32,
+    woken: Arc<Woken>,
+}
+
+impl Node {
+    fn push(&self) {
+        if self.queued.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let mut head = self.woken.head.load(Ordering::Relaxed);
+        loop {
+            self.next.store(head, Ordering::Relaxed);
+            // Only the executor removes, and all at once, so an unchanged head is an unchanged list.
+            match self.woken.head.compare_exchange_weak(head, self.index, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(found) => head = found,
+            }
+        }
+    }
+}
+
+impl Wake for Node {
+    fn wake(self: Arc<Self>) {
+        self.push();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.push();
+    }
+}

@@ -1,0 +1,418 @@
+//! The state of one guest, and what a turn does with it.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::{Cell, OnceCell, RefCell};
+use core::convert::Infallible;
+
+use parigot_abi::control::NEVER;
+use parigot_abi::frame::{HEADER_BYTES, LAUNCH_NUMBER, TooLong};
+use parigot_abi::start::PROLOGUE_BYTES;
+use parigot_abi::{
+    Cause, Code, Control, Frame, FrameBuilder, Frames, Header, Kind, MESSAGE_BYTES_MAX, Malformed, Manifest, Prologue,
+    Start,
+};
+
+use crate::clock::{Instant, Timers};
+use crate::context::Context;
+use crate::definition::{Body, Definition};
+use crate::executor::{Executor, TaskId};
+use crate::future::Detached;
+use crate::in_flight::InFlight;
+use crate::launch::Launching;
+use crate::outbox::Outbox;
+use crate::panic::PanicText;
+use crate::program::Exit;
+use crate::random::Generator;
+use crate::scope::Scope;
+use crate::serve::Incoming;
+use crate::service::Service;
+use crate::status::Status;
+
+/// One guest. The control block comes first: its address is the guest's.
+#[repr(C)]
+pub(crate) struct Guest {
+    control: Control,
+    panic_text: PanicText,
+    inbox: RefCell<Vec<u8>>,
+    outbox: Outbox,
+    exports: Vec<&'static Service>,
+    pub(crate) requires: &'static [&'static Service],
+    body: Box<dyn Body>,
+
+    pub(crate) startup: OnceCell<Startup>,
+    /// The largest payload, in bytes, that the host lets through.
+    pub(crate) message_bytes_max: Cell<u32>,
+    clock: Cell<Prologue>,
+    pub(crate) generator: RefCell<Generator>,
+    pub(crate) launching: Launching,
+
+    executor: Executor,
+    /// Whom the task that is being polled works for.
+    current: Cell<Scope>,
+    pub(crate) timers: Timers,
+    pub(crate) in_flight: InFlight,
+    /// The calls that arrived and were not answered, and their handlers.
+    inbound: RefCell<BTreeMap<u64, TaskId>>,
+    presence: Cell<Presence>,
+    farewell: RefCell<Option<Farewell>>,
+    /// Where a line of the log is written before its length is known.
+    pub(crate) log_text: RefCell<String>,
+}
+
+/// What the host said at the start.
+pub(crate) struct Startup {
+    pub(crate) args: Vec<String>,
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) instance: (u64, u64),
+}
+
+/// Whether the guest is there to stay.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Staying,
+    /// It leaves once every inbound call is answered.
+    Stopping,
+    /// It leaves before another task is polled.
+    Leaving,
+    Gone,
+}
+
+/// How the guest leaves.
+struct Farewell {
+    exit: Exit,
+    reason: String,
+    /// Completes just before the exit.
+    last_words: Detached<(), Infallible>,
+}
+
+impl Guest {
+    pub(crate) fn new(definition: Definition) -> Rc<Self> {
+        let guest = Rc::new(Guest {
+            control: Control::new(),
+            panic_text: PanicText::default(),
+            inbox: RefCell::default(),
+            outbox: Outbox::default(),
+            exports: definition.body.exports(),
+            requires: definition.requires,
+            body: definition.body,
+            startup: OnceCell::new(),
+            message_bytes_max: Cell::new(MESSAGE_BYTES_MAX),
+            clock: Cell::new(Prologue { monotonic_ns: 0, wall_ns: 0 }),
+            generator: RefCell::default(),
+            launching: Launching::default(),
+            executor: Executor::default(),
+            current: Cell::new(Scope::NOBODY),
+            timers: Timers::default(),
+            in_flight: InFlight::default(),
+            inbound: RefCell::default(),
+            presence: Cell::new(Presence::Staying),
+            farewell: RefCell::default(),
+            log_text: RefCell::default(),
+        });
+        guest.panic_text.announce(&guest.control);
+        guest
+    }
+
+    /// Makes the inbox at least that big.
+    pub(crate) fn grow_inbox(&self, bytes: usize) {
+        let mut inbox = self.inbox.borrow_mut();
+        if inbox.len() < bytes {
+            // Not `resize`, which would copy what nobody reads any more.
+            *inbox = alloc::vec![0; bytes];
+        }
+        self.control.set_inbox(inbox.as_mut_ptr().expose_provenance() as u64, inbox.len() as u64);
+    }
+
+    /// Reads the inbox and polls ready tasks, at most `max_polls` of them.
+    pub(crate) fn turn(self: &Rc<Self>, inbox_bytes: usize, max_polls: u32) -> Result<(), Malformed> {
+        self.outbox.clear(&self.control);
+        let inbox = self.inbox.borrow();
+        let shorter = Malformed { offset: inbox.len(), expected: "an inbox as long as announced" };
+        self.take_in(inbox.get(..inbox_bytes).ok_or(shorter)?)?;
+        self.timers.end(self.now());
+        let polls = self.poll_ready(max_polls);
+        self.in_flight.keep_unread(&inbox);
+
+        let gone = self.presence.get() == Presence::Gone;
+        let wake_at_ns = if gone { NEVER } else { self.timers.wake_at_ns() };
+        self.control.set_turn(!gone && self.executor.has_ready(), wake_at_ns, polls);
+        Ok(())
+    }
+
+    /// Leaves a text for the host, which reads it if the guest breaks.
+    pub(crate) fn leave_panic_text(&self, text: core::fmt::Arguments<'_>) {
+        self.panic_text.write(&self.control, text);
+    }
+
+    /// Drops whatever refers to the guest itself.
+    pub(crate) fn close(&self) {
+        self.outbox.close();
+        self.executor.clear();
+        self.timers.clear();
+        self.farewell.take();
+    }
+}
+
+/// What arrives.
+impl Guest {
+    fn take_in(self: &Rc<Self>, inbox: &[u8]) -> Result<(), Malformed> {
+        let (now, rest) = Prologue::split(inbox)?;
+        self.clock.set(now);
+        let mut frames = Frames::new(rest);
+        let mut at = PROLOGUE_BYTES;
+        while let Some(frame) = frames.next() {
+            let shifted = |malformed: Malformed| Malformed { offset: malformed.offset + PROLOGUE_BYTES, ..malformed };
+            self.take_frame(&frame.map_err(shifted)?, at).map_err(|expected| Malformed { offset: at, expected })?;
+            at = PROLOGUE_BYTES + frames.offset();
+        }
+        self.leave_if_asked();
+        Ok(())
+    }
+
+    /// Takes in the frame that begins at byte `at` of the inbox, or says what was expected there.
+    fn take_frame(self: &Rc<Self>, frame: &Frame<'_>, at: usize) -> Result<(), &'static str> {
+        let kind = frame.kind();
+        if self.startup.get().is_none() && kind != Some(Kind::Start) {
+            return Err("a start before all else");
+        }
+        match kind {
+            Some(Kind::Start) => self.take_start(frame)?,
+            Some(Kind::Launched) => self.take_launched(frame)?,
+            Some(Kind::Call) => self.take_call(frame, at),
+            Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => {
+                self.launching.end(Err(Status::of_reply(frame)))
+            }
+            Some(Kind::Reply) => self.in_flight.arrive(frame.header.number, at),
+            Some(Kind::Cancel) => self.take_cancel(frame.header.number),
+            Some(Kind::Stop) => self.body.stop(&self.context()),
+            // A newer host's; and what only guests send.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn take_start(self: &Rc<Self>, frame: &Frame<'_>) -> Result<(), &'static str> {
+        let start = Start::read(frame).map_err(|malformed| malformed.expected)?;
+        self.message_bytes_max.set(start.message_bytes_max);
+        *self.generator.borrow_mut() = Generator::new(start.seed);
+        let startup = Startup {
+            args: start.args.into_iter().map(String::from).collect(),
+            env: start.env.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
+            instance: start.instance,
+        };
+        self.startup.set(startup).map_err(|_| "one start, not two")?;
+        self.send_manifest();
+        self.body.start(&self.context());
+        Ok(())
+    }
+
+    fn take_launched(self: &Rc<Self>, frame: &Frame<'_>) -> Result<(), &'static str> {
+        let (handles, rest) = frame.payload.as_chunks::<4>();
+        if handles.len() != self.requires.len() || !rest.is_empty() {
+            return Err("a handle for each required service");
+        }
+        self.launching.set_handles(handles.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect());
+        self.launching.end(Ok(()));
+        self.body.launched(&self.context());
+        Ok(())
+    }
+
+    fn take_call(self: &Rc<Self>, frame: &Frame<'_>, at: usize) {
+        let header = &frame.header;
+        let scope = Scope {
+            number: header.number,
+            deadline_ns: header.deadline_ns,
+            id: header.id,
+            service: header.service,
+            method: header.method,
+        };
+        let metadata = (!frame.metadata.is_empty()).then(|| Rc::from(frame.metadata));
+        let payload_at = at + HEADER_BYTES + frame.metadata.len() + frame.detail.len();
+        let payload = payload_at..payload_at + frame.payload.len();
+        let call = Incoming { cx: Context::new(Rc::clone(self), scope, metadata), payload };
+        match self.presence.get() {
+            Presence::Staying => self.body.dispatch(call),
+            _ => call.refuse(Code::Unavailable, Cause::CalleeExited, "the service is stopping"),
+        }
+    }
+
+    /// Drops the handler of that call, unless it has answered.
+    fn take_cancel(&self, number: u64) {
+        let task = self.inbound.borrow_mut().remove(&number);
+        if let Some(task) = task {
+            self.executor.cancel(task);
+            self.reply_failure(number, Code::Cancelled, Cause::Cancelled, "the caller cancelled the call");
+        }
+    }
+
+    /// Reads those bytes of this turn's inbox.
+    pub(crate) fn read_inbox<T>(&self, read: impl FnOnce(&[u8]) -> T) -> T {
+        read(&self.inbox.borrow())
+    }
+
+    fn context(self: &Rc<Self>) -> Context {
+        Context::new(Rc::clone(self), Scope::NOBODY, None)
+    }
+}
+
+/// What runs.
+impl Guest {
+    pub(crate) fn spawn(&self, scope: Scope, future: impl Future<Output = ()> + 'static) -> TaskId {
+        self.executor.spawn(scope, future)
+    }
+
+    /// Makes a task that works for whom the running one works for.
+    pub(crate) fn spawn_here(&self, future: impl Future<Output = ()> + 'static) {
+        self.spawn(self.current.get(), future);
+    }
+
+    /// Makes the task that answers an inbound call.
+    pub(crate) fn spawn_handler(&self, scope: Scope, future: impl Future<Output = ()> + 'static) {
+        let task = self.spawn(scope, future);
+        self.inbound.borrow_mut().insert(scope.number, task);
+    }
+
+    pub(crate) fn cancel(&self, task: TaskId) {
+        self.executor.cancel(task);
+    }
+
+    fn poll_ready(&self, max_polls: u32) -> u64 {
+        let mut polls = 0;
+        while polls < max_polls && self.presence.get() != Presence::Gone {
+            let Some(task) = self.executor.take_ready() else { break };
+            self.work_for(task.scope);
+            self.executor.poll(task);
+            polls += 1;
+            self.leave_if_asked();
+            if self.control.yield_now() {
+                break;
+            }
+        }
+        self.work_for(Scope::NOBODY);
+        polls as u64
+    }
+
+    fn work_for(&self, scope: Scope) {
+        scope.show(&self.control);
+        self.current.set(scope);
+    }
+
+    /// Whom the task that is being polled works for.
+    pub(crate) fn current(&self) -> Scope {
+        self.current.get()
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        Instant::from_ns(self.clock.get().monotonic_ns)
+    }
+
+    pub(crate) fn wall_ns(&self) -> u64 {
+        self.clock.get().wall_ns
+    }
+}
+
+/// What leaves.
+impl Guest {
+    /// Sends a frame whose parts after the header, made by `build`, take at most `content_bytes`.
+    pub(crate) fn send(
+        &self,
+        header: Header,
+        content_bytes: usize,
+        build: impl FnOnce(FrameBuilder<'_>) -> FrameBuilder<'_>,
+    ) -> Result<(), TooLong> {
+        self.outbox.append(&self.control, header, content_bytes, build)
+    }
+
+    /// Sends a frame of which it is known that it is shorter than 4 GiB.
+    pub(crate) fn send_short(
+        &self,
+        header: Header,
+        content_bytes: usize,
+        build: impl FnOnce(FrameBuilder<'_>) -> FrameBuilder<'_>,
+    ) {
+        self.send(header, content_bytes, build).expect("a frame without a user's message is shorter than 4 GiB");
+    }
+
+    fn send_manifest(&self) {
+        let describe = |services: &[&'static Service]| services.iter().map(|service| service.describe()).collect();
+        let mut payload = Vec::new();
+        Manifest { exports: describe(&self.exports), requires: describe(self.requires) }.write(&mut payload);
+        self.send_short(Header::new(Kind::Manifest), payload.len(), |frame| frame.payload(&payload));
+    }
+
+    /// Sends that the guest waits for what it requires.
+    pub(crate) fn launch(&self) {
+        self.send_short(Header::new(Kind::Launch), 0, |frame| frame);
+    }
+
+    /// Sends that the guest can serve.
+    pub(crate) fn confirm_launch(&self) {
+        self.send_short(Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) }, 0, |frame| frame);
+    }
+
+    /// Ends an inbound call, whose answer the caller of this function sends.
+    pub(crate) fn end_inbound(&self, number: u64) {
+        self.inbound.borrow_mut().remove(&number);
+    }
+
+    /// Answers a call, or the launch, with a failure.
+    pub(crate) fn reply_failure(&self, number: u64, code: Code, cause: Cause, message: &str) {
+        let header = Header { number, status: code.number(), ..Header::new(Kind::Reply) };
+        let message = self.cut(message);
+        self.send_short(header, 4 + message.len(), |frame| frame.detail(cause, message));
+    }
+
+    /// As much of a text as the host lets through.
+    pub(crate) fn cut<'a>(&self, text: &'a str) -> &'a str {
+        &text[..text.floor_char_boundary(self.message_bytes_max.get() as usize)]
+    }
+}
+
+/// How it ends.
+impl Guest {
+    /// Lets the guest leave once every inbound call is answered.
+    pub(crate) fn stop(&self) {
+        if self.presence.get() == Presence::Staying {
+            self.presence.set(Presence::Stopping);
+        }
+    }
+
+    /// Lets the guest leave before another task is polled; the first to ask says how. Returns what completes just before.
+    pub(crate) fn leave(&self, exit: Exit, reason: String) -> Detached<(), Infallible> {
+        if matches!(self.presence.get(), Presence::Staying | Presence::Stopping) {
+            self.presence.set(Presence::Leaving);
+        }
+        let farewell = || Farewell { exit, reason, last_words: Detached::new() };
+        self.farewell.borrow_mut().get_or_insert_with(farewell).last_words.clone()
+    }
+
+    fn leave_if_asked(&self) {
+        match self.presence.get() {
+            Presence::Staying | Presence::Gone => {}
+            Presence::Stopping if !self.inbound.borrow().is_empty() => {}
+            Presence::Stopping => {
+                self.leave(Exit::SUCCESS, String::new());
+                self.say_farewell();
+            }
+            Presence::Leaving => self.say_farewell(),
+        }
+    }
+
+    fn say_farewell(&self) {
+        let last_words = self.farewell.borrow().as_ref().map(|farewell| farewell.last_words.clone());
+        if let Some(last_words) = last_words {
+            last_words.complete(Ok(()));
+        }
+        if let Some(Farewell { exit, reason, .. }) = self.farewell.take() {
+            let header = Header { status: exit.status() as u32, ..Header::new(Kind::Exit) };
+            let reason = self.cut(&reason);
+            self.send_short(header, reason.len(), |frame| frame.payload(reason.as_bytes()));
+        }
+        self.presence.set(Presence::Gone);
+        self.outbox.close();
+    }
+}

@@ -1,0 +1,155 @@
+//! Calls that arrive.
+
+use alloc::format;
+use alloc::rc::Rc;
+use core::ops::Range;
+
+use parigot_abi::frame::flags;
+use parigot_abi::{Cause, Code, Header, Kind};
+use prost::Message;
+
+use crate::context::Context;
+use crate::guest::Guest;
+use crate::service::{MethodInfo, Service};
+use crate::status::Status;
+
+/// One rpc, as it is on the wire. The generator makes a type for each.
+pub trait Method: 'static {
+    /// What the caller sends.
+    type Request: Message + Default;
+    /// What it gets.
+    type Response: Message + Default;
+    /// How the service fails.
+    type Error: ServiceError;
+    /// The service that the method belongs to.
+    const SERVICE: &'static Service;
+    /// Its place in the service.
+    const INDEX: u32;
+
+    /// What the service's table says of it.
+    fn info() -> &'static MethodInfo {
+        &Self::SERVICE.methods[Self::INDEX as usize]
+    }
+}
+
+/// The error type of a method: the error enum of its service, or [`Status`] where the service has none.
+pub trait ServiceError: core::error::Error + Sized + 'static {
+    /// The error of that number, if this version of the `.proto` has it.
+    fn from_number(number: i32) -> Option<Self>;
+
+    /// Its number. 0 is no error; a service that fails with it fails with INTERNAL.
+    fn number(&self) -> i32;
+
+    /// Itself, if it is a status, which then travels whole.
+    #[doc(hidden)]
+    fn as_status(&self) -> Option<&Status> {
+        None
+    }
+}
+
+/// How an `S` runs a method: the thin call to the user's function.
+pub trait Serve<S>: Method {
+    /// Runs it.
+    fn serve(
+        service: &S,
+        cx: &Context,
+        request: Self::Request,
+    ) -> impl Future<Output = Result<Self::Response, Self::Error>>;
+}
+
+/// What hooks an `S` into the event loop as one service.
+pub trait Server<S> {
+    /// The service.
+    const SERVICE: &'static Service;
+
+    /// Lets the method that the call is for serve it.
+    fn dispatch(service: &Rc<S>, call: Incoming);
+}
+
+/// A call that has arrived. It is consumed by what answers it.
+#[must_use = "a call that nobody serves is never answered"]
+pub struct Incoming {
+    pub(crate) cx: Context,
+    /// Where in the inbox the request stands.
+    pub(crate) payload: Range<usize>,
+}
+
+impl Incoming {
+    /// The place of the method in its service.
+    pub fn method(&self) -> u32 {
+        self.cx.scope.method
+    }
+
+    /// The place of the service among the exports.
+    pub(crate) fn service(&self) -> u32 {
+        self.cx.scope.service
+    }
+
+    /// Decodes the request and makes a task that runs the method and replies.
+    ///
+    /// If the request is no `M::Request`, the reply says so and nothing runs.
+    pub fn serve<M: Serve<S>, S: 'static>(self, service: &Rc<S>) {
+        let request = self.cx.guest.read_inbox(|inbox| M::Request::decode(&inbox[self.payload.clone()]));
+        match request {
+            Ok(request) => self.spawn::<M, S>(Rc::clone(service), request),
+            Err(error) => {
+                let message = format!("the request of {} cannot be decoded: {error}", M::info().name());
+                self.refuse(Code::InvalidArgument, Cause::Undecodable, &message);
+            }
+        }
+    }
+
+    fn spawn<M: Serve<S>, S: 'static>(self, service: Rc<S>, request: M::Request) {
+        let cx = self.cx;
+        let guest = Rc::clone(&cx.guest);
+        guest.spawn_handler(cx.scope, async move {
+            let result = M::serve(&service, &cx, request).await;
+            let (guest, number) = (&cx.guest, cx.scope.number);
+            guest.end_inbound(number);
+            match result {
+                Ok(response) => reply_response(guest, number, &response),
+                Err(error) => reply_error(guest, number, &error),
+            }
+        });
+    }
+
+    /// Replies that the service has no such method.
+    pub fn unimplemented(self) {
+        self.refuse(Code::Unimplemented, Cause::NoSuchMethod, "");
+    }
+
+    /// Replies with a failure.
+    pub(crate) fn refuse(self, code: Code, cause: Cause, message: &str) {
+        self.cx.guest.reply_failure(self.cx.scope.number, code, cause, message);
+    }
+}
+
+fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
+    let bytes = response.encoded_len();
+    let bytes_max = guest.message_bytes_max.get();
+    let header = Header { number, ..Header::new(Kind::Reply) };
+    let sent = bytes <= bytes_max as usize
+        && guest.send(header, bytes, |frame| frame.payload_with(|out| response.encode_raw(out))).is_ok();
+    if !sent {
+        reply_status(guest, number, &Status::too_large(bytes, bytes_max));
+    }
+}
+
+fn reply_error(guest: &Guest, number: u64, error: &impl ServiceError) {
+    match (error.as_status(), error.number()) {
+        (_, 0) => {
+            let message = format!("the service failed with error number 0, which means no error: {error}");
+            guest.reply_failure(number, Code::Internal, Cause::Unspecified, &message);
+        }
+        (Some(status), _) => reply_status(guest, number, status),
+        (None, error_number) => {
+            let status = error_number.cast_unsigned();
+            let header = Header { number, flags: flags::SERVICE_ERROR, status, ..Header::new(Kind::Reply) };
+            guest.send_short(header, 0, |frame| frame);
+        }
+    }
+}
+
+fn reply_status(guest: &Guest, number: u64, status: &Status) {
+    guest.reply_failure(number, status.code(), status.cause(), status.message());
+}

@@ -1,0 +1,87 @@
+//! Deadlines of nested calls.
+
+use core::time::Duration;
+
+use parigot_guest::{Client, Context};
+
+use crate::greeting::*;
+use crate::harness::{Guest, call, call_by};
+
+/// Passes each call on, with the tongue as its own deadline in microseconds, 0 for none.
+#[derive(Default)]
+struct Relay;
+
+impl Greeting for Relay {
+    async fn fetch_greeting(
+        &self,
+        cx: &Context,
+        request: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
+        let mut greeting = GreetingClient::locate(cx).expect("it is required");
+        if request.tongue != 0 {
+            greeting = greeting.with_deadline(Duration::from_micros(request.tongue as u64));
+        }
+        // Awaiting in between changes nothing.
+        cx.yield_now().await;
+        greeting.fetch_greeting(request).await.map_err(|_| GreetErr::UnknownLang)
+    }
+}
+
+#[test]
+fn a_nested_call_inherits_the_deadline_or_has_an_earlier_one() {
+    let mut guest = Guest::serving::<Relay>();
+    guest.now_ns = 1_000_000;
+    assert_eq!(guest.turn([call(1, 0)]), ["call a: 70.0 tongue 0"]);
+    assert_eq!(guest.turn([call_by(2, 0, 5_000_000)]), ["call b: 70.0 tongue 0, by 5000000"]);
+    assert_eq!(guest.turn([call_by(3, 300, 5_000_000)]), ["call c: 70.0 tongue 300, by 1300000"]);
+    assert_eq!(guest.turn([call_by(4, 9_000, 5_000_000)]), ["call d: 70.0 tongue 9000, by 5000000"]);
+    assert_eq!(guest.turn([call(5, 300)]), ["call e: 70.0 tongue 300, by 1300000"]);
+}
+
+#[test]
+fn each_of_two_handlers_has_its_own_deadline() {
+    let mut guest = Guest::serving::<Relay>();
+    assert_eq!(
+        guest.turn([call_by(1, 0, 7_000), call_by(2, 0, 8_000), call(3, 0)]),
+        ["call a: 70.0 tongue 0, by 7000", "call b: 70.0 tongue 0, by 8000", "call c: 70.0 tongue 0"]
+    );
+}
+
+/// Calls from tasks that it spawns, through its own context and in the background.
+#[derive(Default)]
+struct Spawner;
+
+impl Greeting for Spawner {
+    async fn fetch_greeting(
+        &self,
+        cx: &Context,
+        request: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
+        let greeting = GreetingClient::locate(cx).expect("it is required");
+        for cx in [cx.clone(), cx.background()] {
+            let (greeting, request) = (greeting.clone(), request);
+            cx.spawn(async move {
+                let _ = greeting.fetch_greeting(request).await;
+            });
+        }
+        greeting.fetch_greeting(request).success(move |_| {
+            drop(greeting.fetch_greeting(request));
+        });
+        Ok(FetchGreetingResponse::default())
+    }
+}
+
+#[test]
+fn what_is_spawned_works_for_the_call_of_its_context() {
+    let mut guest = Guest::serving::<Spawner>();
+    assert_eq!(
+        guest.turn([call_by(1, 0, 9_000)]),
+        [
+            "call a: 70.0 tongue 0, by 9000", // detached
+            "reply 1: OK",
+            "call b: 70.0 tongue 0, by 9000", // spawned
+            "call c: 70.0 tongue 0",          // in the background
+        ]
+    );
+    assert_eq!(guest.turn([guest.reply('a', "")]), ["call d: 70.0 tongue 0, by 9000", "cancel d"]);
+}

@@ -1,0 +1,138 @@
+// What the generator makes of a small `greeting.proto`, written by hand: the crate's own tests need no generator.
+
+/// The service, as its implementer sees it.
+pub trait Greeting: 'static {
+    /// Greets.
+    fn fetch_greeting(
+        &self,
+        cx: &::parigot_guest::Context,
+        request: FetchGreetingRequest,
+    ) -> impl ::core::future::Future<Output = ::core::result::Result<FetchGreetingResponse, GreetErr>>;
+}
+
+/// A request.
+#[derive(Clone, Copy, PartialEq, ::parigot_guest::prost::Message)]
+#[prost(prost_path = "::parigot_guest::prost")]
+pub struct FetchGreetingRequest {
+    /// 1 is French.
+    #[prost(int32, tag = "1")]
+    pub tongue: i32,
+}
+
+/// A response.
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
+#[prost(prost_path = "::parigot_guest::prost")]
+pub struct FetchGreetingResponse {
+    /// The greeting.
+    #[prost(string, tag = "1")]
+    pub greeting: ::parigot_guest::prost::alloc::string::String,
+}
+
+/// How it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GreetErr {
+    /// No error.
+    NoError = 0,
+    /// A tongue that nobody speaks.
+    UnknownLang = 1,
+}
+
+impl ::core::fmt::Display for GreetErr {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str(match self {
+            GreetErr::NoError => "NO_ERROR",
+            GreetErr::UnknownLang => "UNKNOWN_LANG",
+        })
+    }
+}
+
+impl ::core::error::Error for GreetErr {}
+
+impl ::parigot_guest::ServiceError for GreetErr {
+    fn from_number(number: i32) -> ::core::option::Option<Self> {
+        match number {
+            0 => ::core::option::Option::Some(GreetErr::NoError),
+            1 => ::core::option::Option::Some(GreetErr::UnknownLang),
+            _ => ::core::option::Option::None,
+        }
+    }
+
+    fn number(&self) -> i32 {
+        *self as i32
+    }
+}
+
+/// The methods of `Greeting`.
+pub mod methods {
+    /// What host and guest agree on.
+    pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
+        name: "greeting.v1.Greeting",
+        schema: 7,
+        methods: &[::parigot_guest::MethodInfo::new("FetchGreeting")],
+    };
+
+    /// `FetchGreeting`.
+    pub struct FetchGreeting;
+
+    impl ::parigot_guest::Method for FetchGreeting {
+        type Request = super::FetchGreetingRequest;
+        type Response = super::FetchGreetingResponse;
+        type Error = super::GreetErr;
+        const SERVICE: &'static ::parigot_guest::Service = &SERVICE;
+        const INDEX: u32 = 0;
+    }
+
+    impl<S: super::Greeting> ::parigot_guest::Serve<S> for FetchGreeting {
+        fn serve(
+            service: &S,
+            cx: &::parigot_guest::Context,
+            request: Self::Request,
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<Self::Response, Self::Error>> {
+            super::Greeting::fetch_greeting(service, cx, request)
+        }
+    }
+}
+
+/// Hooks an `S: Greeting` into the event loop.
+pub struct GreetingServer<S>(::core::marker::PhantomData<fn() -> S>);
+
+impl<S: Greeting> ::parigot_guest::Server<S> for GreetingServer<S> {
+    const SERVICE: &'static ::parigot_guest::Service = &methods::SERVICE;
+
+    fn dispatch(service: &::parigot_guest::alloc::rc::Rc<S>, call: ::parigot_guest::Incoming) {
+        match call.method() {
+            0 => call.serve::<methods::FetchGreeting, S>(service),
+            _ => call.unimplemented(),
+        }
+    }
+}
+
+/// Calls it.
+#[derive(Clone)]
+pub struct GreetingClient {
+    channel: ::parigot_guest::Channel,
+}
+
+impl ::parigot_guest::Client for GreetingClient {
+    const SERVICE: &'static ::parigot_guest::Service = &methods::SERVICE;
+
+    fn from_channel(channel: ::parigot_guest::Channel) -> Self {
+        GreetingClient { channel }
+    }
+
+    fn channel(&self) -> &::parigot_guest::Channel {
+        &self.channel
+    }
+}
+
+impl GreetingClient {
+    /// Finds it.
+    pub fn locate(cx: &::parigot_guest::Context) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate(cx, &methods::SERVICE).map(|channel| GreetingClient { channel })
+    }
+
+    /// Greets.
+    pub fn fetch_greeting(&self, request: FetchGreetingRequest) -> ::parigot_guest::Call<methods::FetchGreeting> {
+        self.channel.call(request)
+    }
+}

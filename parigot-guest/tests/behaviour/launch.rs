@@ -1,0 +1,110 @@
+//! From the start to the first call.
+
+use parigot_abi::{Cause, Code, Header, Kind};
+use parigot_guest::{Channel, Context, Error, Exit, MethodInfo, NotReady, Ready, Service, info};
+
+use crate::greeting::*;
+use crate::harness::{Guest, call, frame, launched, start};
+
+#[derive(Default)]
+struct Greeter;
+
+impl Greeting for Greeter {
+    async fn fetch_greeting(&self, _: &Context, _: FetchGreetingRequest) -> Result<FetchGreetingResponse, GreetErr> {
+        Ok(FetchGreetingResponse { greeting: "hello".into() })
+    }
+}
+
+#[test]
+fn a_service_sends_its_manifest_then_launches_then_serves() {
+    let mut guest = Guest::service::<Greeter>();
+    let service = "greeting.v1.Greeting(FetchGreeting)#7";
+    let manifest = format!("manifest: exports {service}; requires {service}");
+    assert_eq!(guest.turn([start(1 << 20)]), [manifest.as_str(), "launch"]);
+    assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK"]);
+    assert_eq!(guest.turn([call(1, 0)]), ["reply 1: OK hello"]);
+}
+
+/// A service that asks another one before it is ready.
+struct Kitchen {
+    greeting: String,
+}
+
+impl Ready for Kitchen {
+    async fn ready(cx: &Context) -> Result<Self, NotReady> {
+        let reply = GreetingClient::locate(cx)?.fetch_greeting(FetchGreetingRequest { tongue: 1 }).await?;
+        Ok(Kitchen { greeting: reply.greeting })
+    }
+}
+
+impl Greeting for Kitchen {
+    async fn fetch_greeting(&self, _: &Context, _: FetchGreetingRequest) -> Result<FetchGreetingResponse, GreetErr> {
+        Ok(FetchGreetingResponse { greeting: self.greeting.clone() })
+    }
+}
+
+#[test]
+fn a_service_answers_the_launch_when_ready_has_made_it() {
+    let mut guest = Guest::service::<Kitchen>();
+    assert_eq!(guest.start(), ["launch"]);
+    assert_eq!(guest.turn([launched(&[70])]), ["call a: 70.0 tongue 1"]);
+    assert_eq!(guest.turn([call(1, 0)]), ["reply 1: UNAVAILABLE (unreachable): the service is not ready yet"]);
+    assert_eq!(guest.turn([guest.reply('a', "salut")]), ["reply 0: OK"]);
+    assert_eq!(guest.turn([call(2, 0)]), ["reply 2: OK salut"]);
+}
+
+#[test]
+fn a_service_that_is_not_ready_says_why() {
+    let mut guest = Guest::service::<Kitchen>();
+    guest.start();
+    guest.turn([launched(&[70])]);
+    assert_eq!(guest.turn([guest.reply_error('a', 1)]), ["reply 0: FAILED_PRECONDITION (unspecified): UNKNOWN_LANG"]);
+}
+
+#[test]
+fn a_program_launches_when_it_asks_and_only_once() {
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        info!(cx, "before");
+        let again = cx.launch();
+        cx.launch().await?;
+        again.await?;
+        info!(cx, "after");
+        Ok(Exit::SUCCESS)
+    }
+    let (mut guest, trace) = Guest::started(main);
+    assert_eq!(trace, ["Info: before", "launch"]);
+    assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK", "Info: after", "exit 0"]);
+}
+
+#[test]
+fn a_launch_that_the_host_refuses_fails() {
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        cx.launch().await?;
+        Ok(Exit::SUCCESS)
+    }
+    let (mut guest, _) = Guest::started(main);
+    let header = Header { status: Code::Unavailable.number(), ..Header::new(Kind::Reply) };
+    let refusal = frame(header, |frame| frame.detail(Cause::Unreachable, "nobody exports greeting.v1.Greeting"));
+    let why = "UNAVAILABLE: unreachable: nobody exports greeting.v1.Greeting";
+    assert_eq!(guest.turn([refusal]), [format!("Error: {why}"), format!("exit 1: {why}")]);
+}
+
+#[test]
+fn what_is_not_required_or_not_launched_cannot_be_located() {
+    static OTHER: Service = Service { name: "other.v1.Other", schema: 0, methods: &[MethodInfo::new("Get")] };
+
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        info!(cx, "{}", GreetingClient::locate(&cx).map(drop).unwrap_err());
+        info!(cx, "{}", Channel::locate(&cx, &OTHER).map(drop).unwrap_err());
+        Ok(Exit::SUCCESS)
+    }
+    let (_, trace) = Guest::started(main);
+    assert_eq!(
+        trace,
+        [
+            "Info: greeting.v1.Greeting cannot be called before the guest is launched",
+            "Info: other.v1.Other is not among the services that this guest requires",
+            "exit 0",
+        ]
+    );
+}

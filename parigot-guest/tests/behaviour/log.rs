@@ -1,0 +1,85 @@
+//! The log.
+
+use core::fmt;
+
+use parigot_guest::{Context, Error, Exit, debug, error, info, trace, warn};
+
+use crate::greeting::*;
+use crate::harness::{Guest, call};
+
+#[test]
+fn each_level_has_its_macro() {
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        let borrowed = &cx;
+        error!(cx, "one");
+        warn!(borrowed, "two {}", 2);
+        info!(cx, "three {x}", x = 3);
+        debug!(cx, "four");
+        trace!(cx, "five");
+        Ok(Exit::SUCCESS)
+    }
+    let (_, trace) = Guest::started(main);
+    assert_eq!(trace, ["Error: one", "Warn: two 2", "Info: three 3", "Debug: four", "Trace: five", "exit 0"]);
+}
+
+#[test]
+fn a_line_is_about_the_call_of_its_context_or_of_the_running_task() {
+    struct Greeter {
+        cx: Context,
+    }
+
+    impl parigot_guest::Ready for Greeter {
+        async fn ready(cx: &Context) -> Result<Self, parigot_guest::NotReady> {
+            Ok(Greeter { cx: cx.clone() })
+        }
+    }
+
+    impl Greeting for Greeter {
+        async fn fetch_greeting(
+            &self,
+            cx: &Context,
+            _: FetchGreetingRequest,
+        ) -> Result<FetchGreetingResponse, GreetErr> {
+            info!(cx, "the call's");
+            info!(self.cx, "the service's");
+            let background = cx.background();
+            cx.background().spawn(async move { info!(background, "nobody's") });
+            Ok(FetchGreetingResponse::default())
+        }
+    }
+    let mut guest = Guest::serving::<Greeter>();
+    assert_eq!(
+        guest.turn([call(1, 0)]),
+        ["Info for 1: the call's", "Info for 1: the service's", "reply 1: OK", "Info: nobody's"]
+    );
+}
+
+/// Logs while it is printed.
+struct Chatty<'a>(&'a Context);
+
+impl fmt::Display for Chatty<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        info!(self.0, "inside");
+        f.write_str("outside")
+    }
+}
+
+#[test]
+fn a_value_may_log_while_it_is_logged() {
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        info!(cx, "{}", Chatty(&cx));
+        Ok(Exit::SUCCESS)
+    }
+    assert_eq!(Guest::started(main).1, ["Info: inside", "Info: outside", "exit 0"]);
+}
+
+#[test]
+fn a_line_is_cut_where_a_message_would_be_too_large() {
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        info!(cx, "12345678ü");
+        Ok(Exit::SUCCESS)
+    }
+    let mut guest = Guest::program(main);
+    guest.message_bytes_max = 9;
+    assert_eq!(guest.start(), ["Info: 12345678", "exit 0"]);
+}

@@ -1,0 +1,16 @@
+//! What a guest does, seen from the host: inboxes go in, and the trace of frames that come out is the contract.
+
+mod call;
+mod cancel;
+mod context;
+mod deadline;
+#[expect(unreachable_pub, reason = "as the generator would write it")]
+mod greeting;
+mod handlers;
+mod harness;
+mod launch;
+mod leave;
+mod log;
+mod serve;
+mod time;
+mod turn;

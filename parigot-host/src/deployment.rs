@@ -1,0 +1,694 @@
+//! The deployment file: which guests run, and how.
+//!
+//! ```toml
+//! manifest_version = 1
+//!
+//! [service.greeting]
+//! wasm = "build/greeting.wasm"   # relative to this file
+//! args = ["--loud"]
+//! env = { TONGUE = "french" }
+//! memory = "64MiB"               # what its linear memory may grow to
+//! deadline = "3s"                # of calls to this service that bring none of their own
+//!
+//! [program.hello]                # the same keys, without `deadline`: nobody calls a program
+//! wasm = "build/hello.wasm"
+//! ```
+//!
+//! Nothing is accepted in silence and nothing is guessed: all that is wrong in a file is reported at once, each mistake with its
+//! place and the next step.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::{Range, RangeInclusive};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use miette::{Diagnostic, NamedSource, SourceSpan};
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+/// The `manifest_version` that this host reads.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// What a guest's memory may grow to where the file does not say: 64 MiB.
+pub const MEMORY_BYTES_DEFAULT: u64 = 64 << 20;
+
+/// How long a call to a service may take where neither the file nor the caller says.
+pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
+
+/// A deployment file that was read and found without mistakes.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// The guests, sorted by name; at least one.
+    pub guests: Vec<GuestSpec>,
+    /// The file's name and text, for messages that point into it.
+    pub source: NamedSource<Arc<str>>,
+}
+
+/// One guest of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestSpec {
+    /// Its name in the file and in the log, made of `a-z`, `0-9`, `_` and `-`; no two guests share one.
+    pub name: String,
+    /// Whether it serves or runs to an end.
+    pub role: Role,
+    /// Its wasm file: absolute, or relative to the working directory.
+    pub wasm: PathBuf,
+    /// Its arguments, without a name of its own in front.
+    pub args: Vec<String>,
+    /// Its environment; it gets nothing of the host's.
+    pub env: BTreeMap<String, String>,
+    /// What its linear memory may grow to, in bytes: 64 KiB to 4 GiB.
+    pub memory_bytes: u64,
+    /// How long a call to it may take that brings no deadline; a program, which nobody calls, has the default.
+    pub deadline: Duration,
+    /// Where the value of `wasm` stands in the file, in bytes.
+    pub span: Range<usize>,
+}
+
+/// What a guest is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It exports services and is called; from `[service.<name>]`.
+    Service,
+    /// It has a `main` that ends; from `[program.<name>]`.
+    Program,
+}
+
+/// A deployment file that cannot be used.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[non_exhaustive]
+pub enum DeploymentError {
+    /// The file is not there, may not be read, or is not UTF-8.
+    #[error("cannot read the deployment file {}", file.display())]
+    Unreadable {
+        /// As it was asked for.
+        file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file was read, and something in it is wrong.
+    #[error("{}", first_of(file, mistakes))]
+    Refused {
+        /// As it was asked for.
+        file: PathBuf,
+        /// All of them, at least one, in the file's order.
+        #[related]
+        mistakes: Vec<Mistake>,
+    },
+}
+
+/// One thing that is wrong in a deployment file.
+#[derive(Clone, Debug, thiserror::Error, Diagnostic)]
+#[error("{message}")]
+pub struct Mistake {
+    /// What was found and what was expected.
+    pub message: String,
+    /// What to do about it.
+    #[help]
+    pub help: String,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column in characters, from 1.
+    pub column: usize,
+    #[label]
+    span: SourceSpan,
+    #[label("also here")]
+    other: Option<SourceSpan>,
+    #[source_code]
+    source_code: NamedSource<Arc<str>>,
+}
+
+impl Deployment {
+    /// Reads the deployment file at `path`; paths in it are relative to the folder that it is in.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or with every mistake that is in it.
+    pub fn read(path: &Path) -> Result<Self, DeploymentError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| DeploymentError::Unreadable { file: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a deployment file as though it stood at `file`, which need not exist.
+    ///
+    /// # Errors
+    ///
+    /// With every mistake that is in it.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, DeploymentError> {
+        let mut reader = Reader {
+            folder: file.parent().unwrap_or(Path::new("")),
+            source: NamedSource::new(file.to_string_lossy(), Arc::from(text)),
+            mistakes: Vec::new(),
+        };
+        let (root, errors) = DeTable::parse_recoverable(text);
+        let guests = if errors.is_empty() {
+            reader.file(root.get_ref())
+        } else {
+            // What was guessed behind a mistake in the syntax would only lead to more complaints.
+            errors.iter().for_each(|error| reader.syntax(error));
+            Vec::new()
+        };
+        reader.finish(guests, file)
+    }
+}
+
+const FILE_KEYS: &[&str] = &["manifest_version", "service", "program"];
+const SIZE_UNITS: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+const DURATION_UNITS_MS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+
+impl Role {
+    /// The table of the file that holds guests of this role.
+    const fn table(self) -> &'static str {
+        match self {
+            Role::Service => "service",
+            Role::Program => "program",
+        }
+    }
+
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Role::Service => &["wasm", "args", "env", "memory", "deadline"],
+            Role::Program => &["wasm", "args", "env", "memory"],
+        }
+    }
+}
+
+type Key<'a> = Spanned<DeString<'a>>;
+type Value<'a> = Spanned<DeValue<'a>>;
+
+/// Walks through a file and writes down what is wrong; what it returns counts only if nothing was.
+struct Reader<'a> {
+    folder: &'a Path,
+    source: NamedSource<Arc<str>>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reader<'_> {
+    fn finish(mut self, mut guests: Vec<GuestSpec>, file: &Path) -> Result<Deployment, DeploymentError> {
+        if self.mistakes.is_empty() {
+            guests.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(Deployment { guests, source: self.source })
+        } else {
+            self.mistakes.sort_by_key(|mistake| mistake.span.offset());
+            Err(DeploymentError::Refused { file: file.to_owned(), mistakes: self.mistakes })
+        }
+    }
+
+    fn mistake(&mut self, span: Range<usize>, message: String, help: impl Into<String>) -> &mut Mistake {
+        let text = self.source.inner();
+        let before = &text[..text.floor_char_boundary(span.start)];
+        let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+        self.mistakes.push(Mistake {
+            message,
+            help: help.into(),
+            line: before.matches('\n').count() + 1,
+            column: before[line_start..].chars().count() + 1,
+            span: span.into(),
+            other: None,
+            source_code: self.source.clone(),
+        });
+        self.mistakes.last_mut().expect("one was just pushed")
+    }
+
+    fn syntax(&mut self, error: &toml::de::Error) {
+        let text = self.source.inner();
+        let mut span = error.span().unwrap_or(text.len()..text.len());
+        if span.is_empty() {
+            // Something is missing: point at what stands before it, for there may be nothing behind.
+            span.start = text.floor_char_boundary(span.start.saturating_sub(1));
+        }
+        self.mistake(span, error.message().replace('\n', ", "), "the file is TOML: see https://toml.io");
+    }
+
+    fn file(&mut self, root: &DeTable<'_>) -> Vec<GuestSpec> {
+        if !self.version(root) {
+            return Vec::new(); // another version may mean other things by the same words
+        }
+        let mut names = BTreeMap::new();
+        let mut guests = Vec::new();
+        for (key, value) in root {
+            match key.get_ref().as_ref() {
+                "manifest_version" => {}
+                "service" => guests.extend(self.guests(Role::Service, value, &mut names)),
+                "program" => guests.extend(self.guests(Role::Program, value, &mut names)),
+                _ => self.unknown_key(key, "the file", FILE_KEYS),
+            }
+        }
+        if names.is_empty() && self.mistakes.is_empty() {
+            self.mistake(
+                0..0,
+                "the file has no guest".into(),
+                "add a table `[service.<name>]` or `[program.<name>]` with `wasm = \"<file>.wasm\"`",
+            );
+        }
+        guests
+    }
+
+    /// Whether the file is of the version that is understood here.
+    fn version(&mut self, root: &DeTable<'_>) -> bool {
+        const HELP: &str = "this parigot reads version 1: `manifest_version = 1`";
+        let Some(value) = root.get("manifest_version") else {
+            self.mistake(0..0, "the file has no `manifest_version`".into(), "begin it with `manifest_version = 1`");
+            // Most likely it was forgotten, and the rest is worth a look.
+            return true;
+        };
+        let DeValue::Integer(version) = value.get_ref() else {
+            self.wrong_type("`manifest_version`", value, "the integer 1");
+            return true;
+        };
+        let supported = u32::from_str_radix(version.as_str(), version.radix()) == Ok(MANIFEST_VERSION);
+        if !supported {
+            self.mistake(value.span(), format!("`manifest_version` is {version}, which is not supported"), HELP);
+        }
+        supported
+    }
+
+    fn guests(&mut self, role: Role, value: &Value<'_>, names: &mut BTreeMap<String, Range<usize>>) -> Vec<GuestSpec> {
+        let table = role.table();
+        let Some(entries) = self.table(&format!("`{table}`"), value, &format!("tables `[{table}.<name>]`")) else {
+            return Vec::new();
+        };
+        entries
+            .iter()
+            .filter_map(|(key, value)| {
+                self.name(key, names);
+                let path = format!("[{table}.{}]", key.get_ref());
+                let entry = self.table(&format!("`{table}.{}`", key.get_ref()), value, &format!("a table `{path}`"))?;
+                Some(self.guest(role, key, &path, entry))
+            })
+            .collect()
+    }
+
+    fn name(&mut self, key: &Key<'_>, names: &mut BTreeMap<String, Range<usize>>) {
+        let name = key.get_ref().as_ref();
+        if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-')) {
+            let help = "a guest's name is made of `a` to `z`, `0` to `9`, `_` and `-`";
+            self.mistake(key.span(), format!("{name:?} cannot be the name of a guest"), help);
+        }
+        if let Some(other) = names.insert(name.to_owned(), key.span()) {
+            let help = "in log and messages a guest is known by its name alone: rename one of them";
+            self.mistake(key.span(), format!("a service and a program are both named `{name}`"), help).other =
+                Some(other.into());
+        }
+    }
+
+    fn guest(&mut self, role: Role, name: &Key<'_>, path: &str, entry: &DeTable<'_>) -> GuestSpec {
+        let mut guest = GuestSpec {
+            name: name.get_ref().to_string(),
+            role,
+            wasm: PathBuf::new(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            memory_bytes: MEMORY_BYTES_DEFAULT,
+            deadline: DEADLINE_DEFAULT,
+            span: name.span(),
+        };
+        for (key, value) in entry {
+            match (key.get_ref().as_ref(), role) {
+                ("wasm", _) => {
+                    guest.wasm = self.wasm(value);
+                    guest.span = value.span();
+                }
+                ("args", _) => guest.args = self.args(value),
+                ("env", _) => guest.env = self.env(value),
+                ("memory", _) => guest.memory_bytes = self.memory_bytes(value),
+                ("deadline", Role::Service) => guest.deadline = self.deadline(value),
+                ("deadline", Role::Program) => {
+                    let message = format!("unknown key `deadline` in `{path}`");
+                    self.mistake(key.span(), message, "it bounds calls to a service, and nobody calls a program");
+                }
+                _ => self.unknown_key(key, &format!("`{path}`"), role.keys()),
+            }
+        }
+        if !entry.contains_key("wasm") {
+            let help = format!("add `wasm = \"<file>.wasm\"`, relative to {}", self.source.name());
+            self.mistake(name.span(), format!("`{path}` has no `wasm`"), help);
+        }
+        guest
+    }
+
+    fn wasm(&mut self, value: &Value<'_>) -> PathBuf {
+        let file = self.string("`wasm`", value, "a path");
+        if file == Some("") {
+            let help = format!("name a wasm file, relative to {}", self.source.name());
+            self.mistake(value.span(), "`wasm` is empty".into(), help);
+        }
+        self.folder.join(file.unwrap_or_default())
+    }
+
+    fn args(&mut self, value: &Value<'_>) -> Vec<String> {
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type("`args`", value, "an array of strings");
+            return Vec::new();
+        };
+        items.iter().filter_map(|item| self.string("an argument", item, "a string")).map(str::to_owned).collect()
+    }
+
+    fn env(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
+        let Some(pairs) = self.table("`env`", value, "a table of strings") else { return BTreeMap::new() };
+        let mut env = BTreeMap::new();
+        for (key, value) in pairs {
+            let name = key.get_ref().as_ref();
+            if name.is_empty() || name.contains(['=', '\0']) {
+                let help = "such a name has at least one character, and neither `=` nor NUL among them";
+                self.mistake(key.span(), format!("{name:?} cannot be the name of an environment variable"), help);
+            }
+            if let Some(value) = self.string(&format!("`{name}`"), value, "a string") {
+                env.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        env
+    }
+
+    fn memory_bytes(&mut self, value: &Value<'_>) -> u64 {
+        let scale = Scale {
+            key: "memory",
+            noun: "a size",
+            units: SIZE_UNITS,
+            range: 64 << 10..=4 << 30,
+            help: "write a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \"64MiB\"",
+        };
+        self.quantity(value, &scale)
+    }
+
+    fn deadline(&mut self, value: &Value<'_>) -> Duration {
+        let scale = Scale {
+            key: "deadline",
+            noun: "a duration",
+            units: DURATION_UNITS_MS,
+            range: 1..=24 * 3_600_000,
+            help: "write a whole number and ms, s, m or h, from \"1ms\" to \"24h\", such as \"3s\"",
+        };
+        Duration::from_millis(self.quantity(value, &scale))
+    }
+
+    /// The number in a value such as `"64MiB"`, in the smallest unit of the scale that bounds it.
+    fn quantity(&mut self, value: &Value<'_>, scale: &Scale) -> u64 {
+        let Scale { key, noun, units, ref range, help } = *scale;
+        let DeValue::String(text) = value.get_ref() else {
+            let found = with_article(value.get_ref());
+            self.mistake(value.span(), format!("`{key}` is {found}, expected {noun} with its unit, in quotes"), help);
+            return 0;
+        };
+        let quantity = parse_quantity(text, units);
+        match quantity {
+            None => _ = self.mistake(value.span(), format!("`{key}` is {text:?}, which is not {noun}"), help),
+            Some(quantity) if !range.contains(&quantity) => {
+                let much = if quantity < *range.start() { "little" } else { "much" };
+                self.mistake(value.span(), format!("`{key}` is {text:?}, which is too {much}"), help);
+            }
+            Some(_) => {}
+        }
+        quantity.unwrap_or_default()
+    }
+
+    fn string<'v>(&mut self, what: &str, value: &'v Value<'_>, expected: &str) -> Option<&'v str> {
+        let Some(text) = value.get_ref().as_str() else {
+            self.wrong_type(what, value, expected);
+            return None;
+        };
+        if text.contains('\0') {
+            self.mistake(value.span(), format!("{what} contains a NUL"), "take the `\\u0000` out");
+        }
+        Some(text)
+    }
+
+    fn table<'v, 'i>(&mut self, what: &str, value: &'v Value<'i>, expected: &str) -> Option<&'v DeTable<'i>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
+            self.wrong_type(what, value, expected);
+        }
+        table
+    }
+
+    fn wrong_type(&mut self, what: &str, value: &Value<'_>, expected: &str) {
+        let found = with_article(value.get_ref());
+        self.mistake(value.span(), format!("{what} is {found}, expected {expected}"), format!("make it {expected}"));
+    }
+
+    fn unknown_key(&mut self, key: &Key<'_>, place: &str, known: &[&str]) {
+        let name = key.get_ref().as_ref();
+        let similar = known
+            .iter()
+            .map(|known| (strsim::damerau_levenshtein(name, known), known))
+            .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
+            .min();
+        let help = match similar {
+            Some((_, known)) => format!("did you mean `{known}`?"),
+            None => format!("known here: {}", known.join(", ")),
+        };
+        self.mistake(key.span(), format!("unknown key `{name}` in {place}"), help);
+    }
+}
+
+/// A kind of number with a unit.
+struct Scale {
+    key: &'static str,
+    noun: &'static str,
+    units: &'static [(&'static str, u64)],
+    range: RangeInclusive<u64>,
+    help: &'static str,
+}
+
+/// The first mistake in one line, for those who do not print them all.
+fn first_of(file: &Path, mistakes: &[Mistake]) -> String {
+    let Mistake { message, line, column, .. } = &mistakes[0];
+    let rest = if mistakes.len() > 1 { format!(" (the first of {} mistakes)", mistakes.len()) } else { String::new() };
+    format!("{}:{line}:{column}: {message}{rest}", file.display())
+}
+
+/// Reads `12KiB` as 12 times what the unit stands for.
+fn parse_quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
+    let (_, scale) = units.iter().find(|(name, _)| *name == unit)?;
+    number.parse::<u64>().ok()?.checked_mul(*scale)
+}
+
+fn with_article(value: &DeValue<'_>) -> String {
+    let noun = value.type_str();
+    let article = if noun.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELLO: &str = "manifest_version = 1\n[program.hello]\nwasm = \"hello.wasm\"\n";
+
+    fn parse(text: &str) -> Result<Deployment, DeploymentError> {
+        Deployment::parse(text, Path::new("apps/app.toml"))
+    }
+
+    /// Checks all the mistakes of a file, a line each: `line:column: message; help`.
+    #[track_caller]
+    fn check_errors(text: &str, expected: &[&str]) {
+        let Err(DeploymentError::Refused { mistakes, .. }) = parse(text) else { panic!("{text:?} was accepted") };
+        let found: Vec<_> =
+            mistakes.iter().map(|m| format!("{}:{}: {}; {}", m.line, m.column, m.message, m.help)).collect();
+        assert_eq!(found, expected);
+    }
+
+    /// Checks the one mistake in the fourth line, the last of a file that is right without it.
+    #[track_caller]
+    fn check_error(line: &str, expected: &str) {
+        check_errors(&format!("{HELLO}{line}"), &[expected]);
+    }
+
+    #[test]
+    fn a_file_is_read_with_its_defaults() {
+        let deployment = parse(HELLO).expect("the file is right");
+        let [hello] = &deployment.guests[..] else { panic!("{:?}", deployment.guests) };
+        assert_eq!(hello.name, "hello");
+        assert_eq!(hello.role, Role::Program);
+        assert_eq!(hello.wasm, Path::new("apps/hello.wasm"));
+        assert_eq!(hello.args, [""; 0]);
+        assert_eq!(hello.env, BTreeMap::new());
+        assert_eq!(hello.memory_bytes, 64 << 20);
+        assert_eq!(hello.deadline, Duration::from_secs(3));
+        assert_eq!(&HELLO[hello.span.clone()], "\"hello.wasm\"");
+        assert_eq!(deployment.source.name(), "apps/app.toml");
+        assert_eq!(&**deployment.source.inner(), HELLO);
+    }
+
+    #[test]
+    fn every_key_of_a_service_is_read_and_guests_are_sorted_by_name() {
+        let text = r#"
+            manifest_version = 1
+            [program.a]
+            wasm = "/opt/a.wasm"
+            [service.c]
+            wasm = "c.wasm"
+            [service.b]
+            wasm = "../b.wasm"
+            args = ["--tongue", "french"]
+            env = { GREETING = "loud", EMPTY = "" }
+            memory = "16MiB"
+            deadline = "50ms"
+        "#;
+        let guests = parse(text).expect("the file is right").guests;
+        let [a, b, c] = &guests[..] else { panic!("{guests:?}") };
+        assert_eq!((&*a.name, &*b.name, &*c.name), ("a", "b", "c"));
+        assert_eq!(a.wasm, Path::new("/opt/a.wasm"));
+        assert_eq!(b.role, Role::Service);
+        assert_eq!(b.wasm, Path::new("apps/../b.wasm"));
+        assert_eq!(b.args, ["--tongue", "french"]);
+        assert_eq!(b.env, BTreeMap::from([("EMPTY".into(), "".into()), ("GREETING".into(), "loud".into())]));
+        assert_eq!(b.memory_bytes, 16 << 20);
+        assert_eq!(b.deadline, Duration::from_millis(50));
+    }
+
+    #[test]
+    fn sizes_and_durations_are_whole_numbers_with_a_unit() {
+        let size = |text| parse_quantity(text, SIZE_UNITS);
+        assert_eq!(size("64KiB"), Some(64 << 10));
+        assert_eq!(size("2GiB"), Some(2 << 30));
+        for bad in ["", "64", "MiB", "64MB", "64mib", "64 MiB", "1.5GiB", "-1KiB", "0x1KiB", "99999999999999999GiB"] {
+            assert_eq!(size(bad), None, "{bad}");
+        }
+        let duration_ms = |text| parse_quantity(text, DURATION_UNITS_MS);
+        assert_eq!(duration_ms("50ms"), Some(50));
+        assert_eq!(duration_ms("3s"), Some(3_000));
+        assert_eq!(duration_ms("2m"), Some(120_000));
+        assert_eq!(duration_ms("24h"), Some(86_400_000));
+    }
+
+    #[test]
+    fn all_mistakes_are_told_in_the_order_of_the_file() {
+        check_errors(
+            "service.x.args = 7\nmanifest_version = 1\n[program.X]\nwsam = 1\nmemory = \"1\"",
+            &[
+                "1:9: `[service.x]` has no `wasm`; add `wasm = \"<file>.wasm\"`, relative to apps/app.toml",
+                "1:18: `args` is an integer, expected an array of strings; make it an array of strings",
+                "3:10: \"X\" cannot be the name of a guest; a guest's name is made of `a` to `z`, `0` to `9`, `_` and `-`",
+                "3:10: `[program.X]` has no `wasm`; add `wasm = \"<file>.wasm\"`, relative to apps/app.toml",
+                "4:1: unknown key `wsam` in `[program.X]`; did you mean `wasm`?",
+                "5:10: `memory` is \"1\", which is not a size; write a whole number and KiB, MiB or GiB, from \"64KiB\" to \
+                 \"4GiB\", such as \"64MiB\"",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_version_is_required_and_must_be_1() {
+        check_errors(
+            "[program.hello]\nwasm = \"\"",
+            &[
+                "1:1: the file has no `manifest_version`; begin it with `manifest_version = 1`",
+                "2:8: `wasm` is empty; name a wasm file, relative to apps/app.toml",
+            ],
+        );
+        check_errors(
+            "manifest_version = 2\n[process.front]",
+            &["1:20: `manifest_version` is 2, which is not supported; this parigot reads version 1: `manifest_version = 1`"],
+        );
+        check_errors(
+            "manifest_version = '1'\n[program]\na.wasm = 'a.wasm'",
+            &["1:20: `manifest_version` is a string, expected the integer 1; make it the integer 1"],
+        );
+    }
+
+    #[test]
+    fn a_file_without_guests_is_refused() {
+        let expected = "1:1: the file has no guest; \
+                        add a table `[service.<name>]` or `[program.<name>]` with `wasm = \"<file>.wasm\"`";
+        check_errors("manifest_version = 1", &[expected]);
+        check_errors("manifest_version = 1\n[service]", &[expected]);
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_by_name() {
+        check_error("[services.a]", "4:2: unknown key `services` in the file; did you mean `service`?");
+        check_error("[network]", "4:2: unknown key `network` in the file; known here: manifest_version, service, program");
+        check_error("mem = '1GiB'", "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory");
+        check_error(
+            "deadline = '3s'",
+            "4:1: unknown key `deadline` in `[program.hello]`; it bounds calls to a service, and nobody calls a program",
+        );
+    }
+
+    #[test]
+    fn a_name_belongs_to_one_guest() {
+        check_error(
+            "[service.hello]\nwasm = 'a.wasm'",
+            "4:10: a service and a program are both named `hello`; \
+             in log and messages a guest is known by its name alone: rename one of them",
+        );
+        check_error(
+            "[program.'a b']\nwasm = 'a.wasm'",
+            "4:10: \"a b\" cannot be the name of a guest; a guest's name is made of `a` to `z`, `0` to `9`, `_` and `-`",
+        );
+    }
+
+    #[test]
+    fn values_of_the_wrong_type_are_refused() {
+        check_error("args = ['a', 1]", "4:14: an argument is an integer, expected a string; make it a string");
+        check_error("env = ['A=b']", "4:7: `env` is an array, expected a table of strings; make it a table of strings");
+        check_error("env = { A = 1.5 }", "4:13: `A` is a float, expected a string; make it a string");
+        check_error(
+            "[program]\na = 'a.wasm'",
+            "5:5: `program.a` is a string, expected a table `[program.a]`; make it a table `[program.a]`",
+        );
+        check_error(
+            "[[service]]",
+            "4:1: `service` is an array, expected tables `[service.<name>]`; make it tables `[service.<name>]`",
+        );
+        check_error(
+            "memory = 64",
+            "4:10: `memory` is an integer, expected a size with its unit, in quotes; \
+             write a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \"64MiB\"",
+        );
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        check_error(
+            "memory = '16KiB'",
+            "4:10: `memory` is \"16KiB\", which is too little; \
+             write a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \"64MiB\"",
+        );
+        check_error(
+            "[service.a]\nwasm = 'a.wasm'\ndeadline = '25h'",
+            "6:12: `deadline` is \"25h\", which is too much; \
+             write a whole number and ms, s, m or h, from \"1ms\" to \"24h\", such as \"3s\"",
+        );
+    }
+
+    #[test]
+    fn what_no_guest_could_be_given_is_refused() {
+        check_error(r#"args = ["a\u0000b"]"#, "4:9: an argument contains a NUL; take the `\\u0000` out");
+        check_error(
+            "env = { 'A=B' = '' }",
+            "4:9: \"A=B\" cannot be the name of an environment variable; \
+             such a name has at least one character, and neither `=` nor NUL among them",
+        );
+    }
+
+    #[test]
+    fn faults_in_the_syntax_are_told_with_their_place() {
+        check_error("args = [", "4:8: unclosed array, expected `]`; the file is TOML: see https://toml.io");
+        check_error("wasm = ''", "4:1: duplicate key; the file is TOML: see https://toml.io");
+        check_errors("", &["1:1: the file has no `manifest_version`; begin it with `manifest_version = 1`"]);
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        check_error("args = ['é', 1]", "4:14: an argument is an integer, expected a string; make it a string");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let error = Deployment::read(Path::new("no/such.toml")).expect_err("there is none");
+        assert_eq!(error.to_string(), "cannot read the deployment file no/such.toml");
+    }
+
+    #[test]
+    fn an_error_says_how_many_mistakes_there_are_and_the_first() {
+        let error = parse("manifest_version = 1\nx = 1\ny = 2").expect_err("both keys are unknown");
+        let expected = "apps/app.toml:2:1: unknown key `x` in the file (the first of 2 mistakes)";
+        assert_eq!(error.to_string(), expected);
+    }
+}

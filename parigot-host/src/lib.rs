@@ -1,0 +1,183 @@
+//! The host of parigot: runs a set of guests in one process and carries their calls.
+//!
+//! ```no_run
+//! use parigot_host::{Settings, deployment::Deployment};
+//!
+//! let deployment = Deployment::read("helloworld.toml".as_ref())?;
+//! let running = parigot_host::start(&deployment, Settings::default())?;
+//! std::process::exit(running.wait().status.into());
+//! # #[allow(unreachable_code, reason = "gives the example its type")]
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Rooms: [`deployment`] reads the file, `boot` makes instances of it, `graph` finds out who requires whom, `life` launches and stops
+//! them in order, `kernel` runs them turn by turn, `route` carries what they send, `instance` is one of them, `wasm` is what it is
+//! made of, `wasi` is what Go's runtime needs besides, [`clock`] and `random` are where time and chance come from.
+
+mod boot;
+pub mod clock;
+mod code;
+pub mod deployment;
+mod graph;
+mod instance;
+mod kernel;
+mod life;
+mod log;
+mod random;
+mod route;
+mod timer;
+mod wasi;
+mod wasm;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parigot_abi::{Header, Kind};
+
+use crate::clock::{Clock, SystemClock};
+use crate::deployment::Deployment;
+use crate::kernel::{Kernel, Worker};
+use crate::life::GRACE;
+use crate::random::Randomness;
+use crate::timer::Timers;
+
+pub use crate::boot::StartError;
+pub use crate::graph::GraphError;
+
+/// How a host runs.
+#[derive(Clone)]
+pub struct Settings {
+    /// Threads that run guests, at least 1; the machine's cores unless set.
+    pub workers: usize,
+    /// Where time comes from; the machine's clocks unless set.
+    pub clock: Arc<dyn Clock>,
+    /// The seed of all randomness, ids included; the operating system's unless set.
+    pub seed: Option<[u8; 32]>,
+    /// The largest message that is let through, in bytes of payload; 16 MiB unless set.
+    pub message_bytes_max: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            clock: Arc::new(SystemClock::new()),
+            seed: None,
+            message_bytes_max: parigot_abi::MESSAGE_BYTES_MAX,
+        }
+    }
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings").field("workers", &self.workers).finish_non_exhaustive()
+    }
+}
+
+/// Compiles the guests of a deployment, finds out whether they fit together, and launches them in order.
+///
+/// Events go to the `tracing` subscriber that the calling thread has; the host's threads get it too.
+///
+/// # Errors
+///
+/// If a module cannot be run, a guest fails in its first turn, or requirements and exports do not fit. Nothing runs then.
+pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
+    let randomness = Randomness::new(settings.seed);
+    let timers = Timers::new(Arc::clone(&settings.clock));
+    let booted = boot::boot(deployment, &settings, &randomness)?;
+    let kernel =
+        Kernel::new(settings.clock, timers, booted.life, booted.instances, settings.message_bytes_max as usize);
+
+    let mut first = Worker::new(Arc::clone(&kernel), randomness.generator());
+    for (instance, first_turn) in kernel.instances.iter().zip(booted.first_turns) {
+        first.finish_first_turn(instance, first_turn);
+    }
+    first.share_woken();
+
+    let mut threads = vec![spawn("parigot timers", { let kernel = Arc::clone(&kernel); move || kernel.run_timers() })];
+    for _ in 0..settings.workers.max(1) {
+        let worker = Worker::new(Arc::clone(&kernel), randomness.generator());
+        threads.push(spawn("parigot worker", move || worker.run()));
+    }
+    Ok(Running { kernel, threads })
+}
+
+/// Starts a thread that logs to whom its maker logs.
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    let dispatch = tracing::dispatcher::get_default(Clone::clone);
+    let run = move || tracing::dispatcher::with_default(&dispatch, run);
+    std::thread::Builder::new().name(name.into()).spawn(run).expect("a process may have a few more threads")
+}
+
+/// A deployment that runs.
+#[must_use = "a deployment that nobody waits for ends with the process"]
+pub struct Running {
+    kernel: Arc<Kernel>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running").field("guests", &self.kernel.instances.len()).finish_non_exhaustive()
+    }
+}
+
+/// How a deployment has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// The first status of a program that was not 0; 1 for a program that failed, and if a service was lost before it was ready.
+    pub status: u8,
+}
+
+impl Running {
+    /// A handle that ends the deployment from another thread.
+    pub fn stopper(&self) -> Stopper {
+        Stopper { kernel: Arc::clone(&self.kernel) }
+    }
+
+    /// Blocks until the last program has ended, or without programs the last service, or until it is stopped. The guests that
+    /// are left are then told to leave, those that were launched last first, and have 5 seconds for it all together.
+    pub fn wait(self) -> Outcome {
+        self.kernel.life.wait_until_over();
+        let until = Instant::now() + GRACE;
+        let mut all_left = true;
+        for guest in self.kernel.life.stop_order() {
+            let instance = &self.kernel.instances[guest];
+            let deadline_ns = instance.own_time_ns(self.kernel.clock.monotonic_ns() + GRACE.as_nanos() as u64);
+            let wake = instance.post(Header { deadline_ns, ..Header::new(Kind::Stop) }, &[]);
+            self.kernel.wake(instance, wake);
+            if !self.kernel.life.wait_until_ended(guest, until) {
+                tracing::warn!(service = %instance.name, instance = %instance.id.short(), "did not leave in time");
+                all_left = false;
+            }
+        }
+        self.kernel.close();
+        if all_left {
+            for thread in self.threads {
+                thread.join().expect("a thread of the host does not panic");
+            }
+        }
+        Outcome { status: self.kernel.life.status() }
+    }
+}
+
+/// Ends a deployment.
+#[derive(Clone)]
+pub struct Stopper {
+    kernel: Arc<Kernel>,
+}
+
+impl std::fmt::Debug for Stopper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stopper").finish_non_exhaustive()
+    }
+}
+
+impl Stopper {
+    /// Makes [`Running::wait`] stop the guests in order. Doing it twice changes nothing.
+    pub fn stop(&self) {
+        self.kernel.life.ask_to_stop();
+    }
+}

@@ -1,0 +1,70 @@
+//! One log: what guests say and what the host says of them, as events of `tracing`.
+//!
+//! Each event has the fields `service` (the guest's name in the deployment), `instance` (the short form of its id) and, where it
+//! is about a call, `call` (its id). Lines of guests have the target `guest`.
+
+use parigot_abi::Frame;
+use parigot_abi::frame::Level;
+use parigot_abi::id::CallId;
+use tracing::field::display;
+
+use crate::instance::Instance;
+use crate::route::Ending;
+
+/// A line that a guest sent.
+pub(crate) fn guest_line(from: &Instance, frame: &Frame<'_>) {
+    let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
+    let text = String::from_utf8_lossy(frame.payload);
+    line(from, level, from.inbound_id(frame.header.number), &text);
+}
+
+/// A line of a guest, whichever way it came.
+pub(crate) fn line(from: &Instance, level: Level, call: Option<CallId>, text: &str) {
+    macro_rules! event {
+        ($level:ident) => {
+            tracing::event!(
+                target: "guest",
+                tracing::Level::$level,
+                service = %from.name,
+                instance = %from.id.short(),
+                call = call.map(display),
+                "{text}"
+            )
+        };
+    }
+    match level {
+        Level::Error => event!(ERROR),
+        Level::Warn => event!(WARN),
+        Level::Info => event!(INFO),
+        Level::Debug => event!(DEBUG),
+        Level::Trace => event!(TRACE),
+    }
+}
+
+/// An instance has ended.
+pub(crate) fn ending(instance: &Instance, ending: &Ending, culprit: Option<CallId>) {
+    let (service, id, call) = (&instance.name, instance.id.short(), culprit.map(display));
+    match ending {
+        Ending::Fault(fault) => tracing::error!(%service, instance = %id, call, "{fault}"),
+        Ending::Exit { status: 0, reason } if reason.is_empty() => {
+            tracing::debug!(%service, instance = %id, "left with status 0");
+        }
+        Ending::Exit { status, reason } if reason.is_empty() => {
+            tracing::warn!(%service, instance = %id, "left with status {status}");
+        }
+        Ending::Exit { status: 0, reason } => tracing::info!(%service, instance = %id, "left: {reason}"),
+        Ending::Exit { status, reason } => {
+            tracing::error!(%service, instance = %id, "left with status {status}: {reason}");
+        }
+    }
+}
+
+/// A guest can never be launched, because one that it requires is gone.
+pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
+    tracing::error!(
+        service = %waiting.name,
+        instance = %waiting.id.short(),
+        "cannot start: it requires a service of {}, which ended before it was ready",
+        lost.name
+    );
+}

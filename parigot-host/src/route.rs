@@ -1,0 +1,239 @@
+//! What becomes of the frames that a guest sends: calls, answers, cancellations, lines of the log, its launch and its end.
+
+use std::sync::Arc;
+
+use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE};
+use parigot_abi::id::CallId;
+use parigot_abi::status::Detail;
+use parigot_abi::{Cause, Code as StatusCode, Frame, Frames, Header, Kind};
+use rand::Rng;
+
+use crate::code::Fault;
+use crate::instance::{Body, Failure, Inbound, Instance, Link, Outbound};
+use crate::kernel::Worker;
+use crate::log;
+
+/// How an instance ends.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    /// It left, and said why if it is not empty.
+    Exit { status: u8, reason: String },
+    /// It cannot go on.
+    Fault(Fault),
+}
+
+impl From<Fault> for Ending {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Exit { status } => Ending::Exit { status, reason: String::new() },
+            fault => Ending::Fault(fault),
+        }
+    }
+}
+
+fn protocol(complaint: String) -> Ending {
+    Ending::Fault(Fault::Protocol(complaint))
+}
+
+impl Worker {
+    /// Carries out a guest's frames in their order, up to its end.
+    pub(crate) fn route(&mut self, from: &Arc<Instance>, outbox: &[u8], links: &[Link]) -> Result<(), Ending> {
+        for frame in Frames::new(outbox) {
+            let frame = frame.map_err(Fault::Malformed)?;
+            match frame.kind() {
+                Some(Kind::Call) => self.route_call(from, &frame, links)?,
+                Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => self.route_ready(from, &frame)?,
+                Some(Kind::Reply) => self.route_reply(from, &frame)?,
+                Some(Kind::Cancel) => self.route_cancel(from, frame.header.number),
+                Some(Kind::Log) => log::guest_line(from, &frame),
+                Some(Kind::Launch) => self.route_launch(from)?,
+                Some(Kind::Exit) => return Err(read_exit(&frame)),
+                Some(kind) => return Err(protocol(format!("sent a frame of kind {kind:?}"))),
+                None => return Err(protocol(format!("sent a frame of unknown kind {}", frame.header.kind))),
+            }
+        }
+        Ok(())
+    }
+
+    /// The one place where a call leaves for its target.
+    fn route_call(&mut self, from: &Arc<Instance>, frame: &Frame<'_>, links: &[Link]) -> Result<(), Ending> {
+        let Header { number, service, method, .. } = frame.header;
+        let link = links
+            .get(service as usize)
+            .ok_or_else(|| protocol(format!("called handle {service}, which it was not given")))?;
+        let bound = link
+            .methods
+            .get(method as usize)
+            .ok_or_else(|| protocol(format!("called method {method} of handle {service}, which it did not declare")))?;
+        let id = CallId::from_random(self.random.random());
+        let offered = match bound {
+            Some(method) => self.offer(from, frame, link, *method, id)?,
+            None => Err(unimplemented(link)),
+        };
+        if let Err(failure) = offered {
+            let wake = from.post_failure(number, id, &failure);
+            self.wake(from, wake);
+        }
+        Ok(())
+    }
+
+    /// Gives a call to its callee, or says why it cannot be given.
+    fn offer(
+        &mut self,
+        from: &Arc<Instance>,
+        frame: &Frame<'_>,
+        link: &Link,
+        method: u32,
+        id: CallId,
+    ) -> Result<Result<(), Failure>, Ending> {
+        let bytes = frame.payload.len();
+        if bytes > self.kernel.message_bytes_max {
+            return Ok(Err(too_large("request", bytes, self.kernel.message_bytes_max)));
+        }
+        let (callee, number) = (&link.callee, frame.header.number);
+        let deadline_ns = match frame.header.deadline_ns {
+            NO_DEADLINE => self.kernel.clock.monotonic_ns().saturating_add(callee.deadline_ns),
+            own_ns => from.host_time_ns(own_ns),
+        };
+        // The caller knows of the call before the callee does, or its answer could come too early.
+        let inbound = callee.next_inbound();
+        match from.begin_outbound(number, Outbound { callee: Arc::clone(callee), inbound, id, deadline_ns }) {
+            Ok(true) => {}
+            Ok(false) => return Err(protocol(format!("called twice with number {number}"))),
+            Err(failure) => return Ok(Err(failure)),
+        }
+        let call = Inbound { caller: Some(Arc::clone(from)), number, id };
+        let header = Header {
+            service: link.service,
+            method,
+            deadline_ns: callee.own_time_ns(deadline_ns),
+            ..Header::new(Kind::Call)
+        };
+        Ok(callee.post_call(inbound, call, header, frame).map(|wake| self.wake(callee, wake)))
+    }
+
+    fn route_reply(&mut self, from: &Arc<Instance>, frame: &Frame<'_>) -> Result<(), Ending> {
+        let number = frame.header.number;
+        let call = from
+            .take_inbound(number)
+            .ok_or_else(|| protocol(format!("answered call {number}, which it does not have")))?;
+        let Some(caller) = call.caller else { return Ok(()) };
+        let (bytes, most) = (frame.payload.len(), self.kernel.message_bytes_max);
+        let wake = if bytes > most {
+            caller.post_failure(call.number, call.id, &too_large("response", bytes, most))
+        } else {
+            caller.post_reply(call.number, call.id, frame)
+        };
+        self.wake(&caller, wake);
+        Ok(())
+    }
+
+    fn route_cancel(&mut self, from: &Arc<Instance>, number: u64) {
+        // The answer may have been on its way: then there is nothing to cancel.
+        if let Some(call) = from.take_outbound(number) {
+            self.cancel_at_callee(&call);
+        }
+    }
+
+    /// Tells a callee that nobody waits any more.
+    pub(crate) fn cancel_at_callee(&mut self, call: &Outbound) {
+        let wake = call.callee.post_cancel(call.inbound);
+        self.wake(&call.callee, wake);
+    }
+
+    fn route_launch(&mut self, from: &Arc<Instance>) -> Result<(), Ending> {
+        let launched = self.kernel.life.ask(from.index);
+        self.tell_launched(launched.ok_or_else(|| protocol("asked to be launched twice".into()))?);
+        Ok(())
+    }
+
+    fn route_ready(&mut self, from: &Arc<Instance>, frame: &Frame<'_>) -> Result<(), Ending> {
+        if frame.header.status != StatusCode::Ok.number() {
+            let Detail { message, .. } = Detail::read(frame.detail);
+            return Err(not_ready(format!("not ready: {message}")));
+        }
+        let launched = self.kernel.life.ready(from.index);
+        self.tell_launched(launched.ok_or_else(|| protocol("said twice that it is ready".into()))?);
+        Ok(())
+    }
+
+    fn tell_launched(&mut self, guests: Vec<usize>) {
+        for guest in guests {
+            let instance = Arc::clone(&self.kernel.instances[guest]);
+            tracing::debug!(service = %instance.name, instance = %instance.id.short(), "launched");
+            // Handles are places among the requirements.
+            let handles = 0..instance.requirements;
+            let payload: Vec<u8> = handles.flat_map(u32::to_le_bytes).collect();
+            let header = Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Launched) };
+            let wake = instance.post(header, &payload);
+            self.wake(&instance, wake);
+        }
+    }
+
+    /// Takes an instance down: its callers are told, its callees too, its memory is freed.
+    #[cold]
+    pub(crate) fn end(&mut self, instance: &Arc<Instance>, body: &mut Body, ending: Ending) {
+        let (inbound, outbound) = instance.close();
+        *body = Body { code: None, links: Vec::new() };
+        let culprit = match &ending {
+            Ending::Exit { .. } => None,
+            Ending::Fault(fault) => fault.culprit(),
+        };
+        let culprit_id = culprit.and_then(|number| inbound.get(&number)).map(|call| call.id);
+        log::ending(instance, &ending, culprit_id);
+        for (number, call) in inbound {
+            let Some(caller) = call.caller else { continue };
+            let failure = failure_of_ending(instance, &ending, culprit == Some(number));
+            let wake = caller.post_failure(call.number, call.id, &failure);
+            self.wake(&caller, wake);
+        }
+        for call in outbound.values() {
+            self.cancel_at_callee(call);
+        }
+        let status = match ending {
+            Ending::Exit { status, .. } => Some(status),
+            Ending::Fault(_) => None,
+        };
+        for stranded in self.kernel.life.ended(instance.index, status) {
+            log::stranded(&self.kernel.instances[stranded], instance);
+        }
+    }
+}
+
+/// A guest that could not make itself ready leaves with the status of a failure.
+fn not_ready(reason: String) -> Ending {
+    Ending::Exit { status: crate::life::FAILED, reason }
+}
+
+fn read_exit(frame: &Frame<'_>) -> Ending {
+    match u8::try_from(frame.header.status) {
+        Ok(status) => Ending::Exit { status, reason: String::from_utf8_lossy(frame.payload).into_owned() },
+        Err(_) => protocol(format!("left with status {}, and statuses end at 255", frame.header.status)),
+    }
+}
+
+fn unimplemented(link: &Link) -> Failure {
+    let message = format!("{} has no such method", link.callee.name);
+    Failure { code: StatusCode::Unimplemented, cause: Cause::NoSuchMethod, message }
+}
+
+fn too_large(what: &str, bytes: usize, most: usize) -> Failure {
+    let message = format!("a {what} of {bytes} bytes, and {most} are let through");
+    Failure { code: StatusCode::ResourceExhausted, cause: Cause::TooLarge, message }
+}
+
+/// What a caller is told whose callee has ended. The call that broke it gets another code than those that were merely there: trying
+/// them again may help.
+fn failure_of_ending(instance: &Instance, ending: &Ending, is_culprit: bool) -> Failure {
+    let name = &instance.name;
+    match ending {
+        Ending::Exit { status, .. } => {
+            let message = format!("{name} left with status {status} while it had this call");
+            Failure { code: StatusCode::Unavailable, cause: Cause::CalleeExited, message }
+        }
+        Ending::Fault(fault) => {
+            let code = if is_culprit { StatusCode::Internal } else { StatusCode::Unavailable };
+            Failure { code, cause: Cause::CalleeTrapped, message: format!("{name} {fault}") }
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Guests that are wasm modules.
+//!
+//! A module is refused before it runs if it imports anything but what Go's runtime needs (see [`crate::wasi`]), lacks an
+//! export of the ABI, or speaks another version of it. What is read of a running guest is checked against the bounds of
+//! its memory each time.
+
+use parigot_abi::control::{CONTROL_BYTES, ControlView, OUTBOX_COMMITTED_OFFSET};
+use parigot_abi::start::PROLOGUE_BYTES;
+use parigot_abi::{Prologue, TURN_OK, VERSION, Version};
+use wasmtime::{
+    Config, Engine, ExternType, FuncType, Linker, Memory, Module, Store, StoreLimits, StoreLimitsBuilder, TypedFunc,
+    ValType,
+};
+
+use crate::code::{Code, Fault, Turn};
+use crate::wasi::{self, Wasi};
+
+/// Compiles modules; one for the whole host.
+#[derive(Clone)]
+pub(crate) struct Compiler {
+    engine: Engine,
+}
+
+/// A module that may be run: its imports and exports are what the ABI says.
+#[derive(Clone)]
+pub(crate) struct GuestModule {
+    module: Module,
+    /// Whether it needs the shim for Go's runtime.
+    is_go: bool,
+}
+
+/// Why a module cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ModuleError {
+    #[error("not a WebAssembly module that this host can compile")]
+    Compile(#[source] wasmtime::Error),
+    #[error("imports `{module}.{name}`, and a guest imports nothing")]
+    Import { module: String, name: String },
+    #[error("does not export {missing}")]
+    Export { missing: String },
+    #[error("could not be instantiated")]
+    Instantiate(#[source] wasmtime::Error),
+    #[error("speaks version {found} of the ABI, and this host speaks {}", VERSION)]
+    Abi { found: Version },
+}
+
+/// The functions of the ABI: name, number of `i32` parameters, whether an `i32` is returned.
+const EXPORTS: [(&str, usize, bool); 4] =
+    [("parigot_abi", 0, true), ("parigot_open", 0, true), ("parigot_inbox", 2, false), ("parigot_turn", 3, true)];
+
+impl Compiler {
+    pub(crate) fn new() -> Self {
+        let mut config = Config::new();
+        // Guests are single-threaded and their instances come and go one by one.
+        config.allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand);
+        let engine = Engine::new(&config).expect("this machine runs what Cranelift compiles for it");
+        Compiler { engine }
+    }
+
+    /// Compiles a binary module and checks its imports and exports.
+    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<GuestModule, ModuleError> {
+        let module = Module::from_binary(&self.engine, bytes).map_err(ModuleError::Compile)?;
+        let is_go = module.get_export("_initialize").is_some();
+        check_imports(&module, is_go)?;
+        check_exports(&module)?;
+        Ok(GuestModule { module, is_go })
+    }
+}
+
+fn check_imports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
+    let served = |module: &str, name: &str| is_go && module == wasi::MODULE && wasi::IMPORTS.contains(&name);
+    match module.imports().find(|import| !served(import.module(), import.name())) {
+        Some(import) => Err(ModuleError::Import { module: import.module().into(), name: import.name().into() }),
+        None => Ok(()),
+    }
+}
+
+fn check_exports(module: &Module) -> Result<(), ModuleError> {
+    if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
+        return Err(ModuleError::Export { missing: "a memory named `memory`".into() });
+    }
+    for (name, params, returns) in EXPORTS {
+        let i32s = |count| std::iter::repeat_n(ValType::I32, count);
+        let expected = FuncType::new(module.engine(), i32s(params), i32s(returns as usize));
+        match module.get_export(name) {
+            Some(ExternType::Func(found)) if found.matches(&expected) => {}
+            _ => return Err(ModuleError::Export { missing: format!("`{name}` of type {expected}") }),
+        }
+    }
+    Ok(())
+}
+
+/// What a guest gets besides frames.
+pub(crate) struct Surroundings {
+    pub(crate) memory_bytes_max: usize,
+    pub(crate) wasi: Wasi,
+}
+
+struct Data {
+    limits: StoreLimits,
+    wasi: Wasi,
+}
+
+/// A running wasm guest.
+pub(crate) struct WasmGuest {
+    store: Store<Data>,
+    memory: Memory,
+    inbox: TypedFunc<(u32, u32), ()>,
+    turn: TypedFunc<(u32, u32, u32), u32>,
+    control: u32,
+    is_go: bool,
+    /// The control block as it was after the last turn.
+    view: ControlView,
+}
+
+impl GuestModule {
+    /// Makes an instance and opens the guest.
+    pub(crate) fn instantiate(&self, surroundings: Surroundings) -> Result<Result<WasmGuest, Fault>, ModuleError> {
+        let engine = self.module.engine();
+        let mut linker = Linker::new(engine);
+        if self.is_go {
+            wasi::link(&mut linker, |data: &mut Data| &mut data.wasi).map_err(ModuleError::Instantiate)?;
+        }
+        let limits = StoreLimitsBuilder::new().memory_size(surroundings.memory_bytes_max).build();
+        let mut store = Store::new(engine, Data { limits, wasi: surroundings.wasi });
+        store.limiter(|data| &mut data.limits);
+        let instance = linker.instantiate(&mut store, &self.module).map_err(ModuleError::Instantiate)?;
+
+        let exported = |error| ModuleError::Instantiate(error);
+        let abi: TypedFunc<(), u32> = instance.get_typed_func(&mut store, "parigot_abi").map_err(exported)?;
+        let open: TypedFunc<(), u32> = instance.get_typed_func(&mut store, "parigot_open").map_err(exported)?;
+        let mut guest = WasmGuest {
+            memory: instance.get_memory(&mut store, "memory").expect("`check_exports` saw it"),
+            inbox: instance.get_typed_func(&mut store, "parigot_inbox").map_err(exported)?,
+            turn: instance.get_typed_func(&mut store, "parigot_turn").map_err(exported)?,
+            control: 0,
+            is_go: self.is_go,
+            view: ControlView::read(&[0; CONTROL_BYTES]),
+            store,
+        };
+        if self.is_go {
+            let initialize: TypedFunc<(), ()> =
+                instance.get_typed_func(&mut guest.store, "_initialize").map_err(exported)?;
+            if let Err(fault) = guest.enter(|store| initialize.call(store, ())) {
+                return Ok(Err(fault));
+            }
+        }
+        match guest.enter(|store| abi.call(store, ())) {
+            Ok(packed) if Version::from_packed(packed).major == VERSION.major => {}
+            Ok(packed) => return Err(ModuleError::Abi { found: Version::from_packed(packed) }),
+            Err(fault) => return Ok(Err(fault)),
+        }
+        let opened = guest.enter(|store| open.call(store, ())).and_then(|control| {
+            guest.control = control;
+            guest.read_control()
+        });
+        Ok(opened.map(|()| guest))
+    }
+}
+
+impl WasmGuest {
+    /// Calls into the guest; a trap becomes a fault with what the guest left behind.
+    fn enter<R>(&mut self, call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>) -> Result<R, Fault> {
+        call(&mut self.store).map_err(|error| self.fault_of(error))
+    }
+
+    #[cold]
+    fn fault_of(&mut self, error: wasmtime::Error) -> Fault {
+        if let Some(exit) = error.downcast_ref::<wasi::ProcExit>() {
+            return Fault::Exit { status: exit.status };
+        }
+        // Before `parigot_open` has returned there is no control block to look at.
+        let panic = if self.control == 0 || self.read_control().is_err() { String::new() } else { self.panic_text() };
+        Fault::of_trap(&self.view, panic, error.root_cause().to_string())
+    }
+
+    fn panic_text(&self) -> String {
+        let ControlView { panic_address, panic_capacity, panic_bytes, .. } = self.view;
+        let bytes = self.slice("panic text", panic_address, panic_bytes.min(panic_capacity)).unwrap_or_default();
+        String::from_utf8_lossy(bytes).into_owned()
+    }
+
+    fn slice(&self, what: &'static str, address: u64, bytes: u64) -> Result<&[u8], Fault> {
+        let end = address.checked_add(bytes).and_then(|end| usize::try_from(end).ok());
+        end.and_then(|end| self.memory.data(&self.store).get(address as usize..end)).ok_or(Fault::Memory {
+            what,
+            address,
+            bytes,
+        })
+    }
+
+    fn read_control(&mut self) -> Result<(), Fault> {
+        let bytes = self.slice("the control block", self.control as u64, CONTROL_BYTES as u64)?;
+        let view = ControlView::read(bytes.first_chunk().expect("the slice is that long"));
+        self.slice("the outbox", view.outbox_address, view.outbox_committed)?;
+        self.view = view;
+        Ok(())
+    }
+
+    /// Makes the outbox empty, so that a guest that traps at once is not taken to have said again what it said before.
+    fn clear_outbox(&mut self) {
+        self.view.outbox_committed = 0;
+        let field = self.control as usize + OUTBOX_COMMITTED_OFFSET;
+        self.memory.data_mut(&mut self.store)[field..field + 8].fill(0);
+    }
+
+    /// Makes the inbox big enough for `bytes`.
+    fn grow_inbox(&mut self, bytes: usize) -> Result<(), Fault> {
+        let capacity = u32::try_from(bytes.next_power_of_two()).map_err(|_| self.inbox_fault(bytes))?;
+        let (inbox, control) = (self.inbox.clone(), self.control);
+        self.enter(|store| inbox.call(store, (control, capacity)))?;
+        self.read_control()?;
+        if self.view.inbox_capacity < bytes as u64 { Err(self.inbox_fault(bytes)) } else { Ok(()) }
+    }
+
+    fn inbox_fault(&self, bytes: usize) -> Fault {
+        Fault::Memory { what: "the inbox", address: self.view.inbox_address, bytes: bytes as u64 }
+    }
+
+    fn fill_inbox(&mut self, prologue: Prologue, frames: &[u8]) -> Result<u32, Fault> {
+        let bytes = PROLOGUE_BYTES + frames.len();
+        if self.view.inbox_capacity < bytes as u64 {
+            self.grow_inbox(bytes)?;
+        }
+        let address = self.view.inbox_address;
+        let inbox = usize::try_from(address)
+            .ok()
+            .and_then(|start| self.memory.data_mut(&mut self.store).get_mut(start..start.checked_add(bytes)?))
+            .ok_or(Fault::Memory { what: "the inbox", address, bytes: bytes as u64 })?;
+        let (head, rest) = inbox.split_at_mut(PROLOGUE_BYTES);
+        head.copy_from_slice(&prologue.to_bytes());
+        rest.copy_from_slice(frames);
+        Ok(bytes as u32)
+    }
+}
+
+impl Code for WasmGuest {
+    fn turn(&mut self, prologue: Prologue, frames: &[u8], max_polls: u32) -> Result<Turn, Fault> {
+        self.clear_outbox();
+        let inbox_bytes = self.fill_inbox(prologue, frames)?;
+        if self.is_go {
+            self.store.data_mut().wasi.begin_turn(prologue.monotonic_ns, prologue.wall_ns);
+        }
+        let parameters = (self.control, inbox_bytes, max_polls);
+        let status = self.turn.call(&mut self.store, parameters).map_err(|error| self.fault_of(error))?;
+        self.read_control()?;
+        if status != TURN_OK {
+            return Err(Fault::Inbox { text: self.panic_text() });
+        }
+        let runtime_wake_ns = if self.is_go { self.store.data_mut().wasi.end_turn() } else { u64::MAX };
+        Ok(Turn { more: self.view.more, wake_at_ns: self.view.wake_at_ns.min(runtime_wake_ns) })
+    }
+
+    fn outbox(&self) -> &[u8] {
+        self.slice("the outbox", self.view.outbox_address, self.view.outbox_committed)
+            .expect("`read_control` has checked it, and memories never shrink")
+    }
+}

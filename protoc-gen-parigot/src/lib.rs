@@ -1,0 +1,44 @@
+//! The protoc plugin of parigot: services in `.proto` files become stubs for guests, with their messages.
+//!
+//! Descriptors are lowered to a [`model`], which an emitter for each language prints. Every complaint about a `.proto`
+//! is made while [lowering](lower), and all of them at once; an emitter can no longer fail on one.
+//!
+//! The options stand in [`options`], the names in [`name`], and what both sides of a call must agree on in [`symbol`].
+
+pub mod error;
+pub mod lower;
+pub mod model;
+pub mod name;
+pub mod options;
+pub mod rust;
+pub mod symbol;
+
+use prost_types::compiler::CodeGeneratorRequest;
+
+pub use crate::error::{Error, Location};
+use crate::options::{Language, Options};
+
+/// The version of this plugin, as its output names it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// One file to write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputFile {
+    /// Its name, relative to the output folder.
+    pub name: String,
+    /// Its text.
+    pub content: String,
+}
+
+/// Everything between the two pipes: reads no clock, environment or file, so equal requests give equal bytes.
+///
+/// # Errors
+///
+/// All that is wrong with the options, else all that is wrong with the `.proto` files.
+pub fn generate(request: &CodeGeneratorRequest) -> Result<Vec<OutputFile>, Vec<Error>> {
+    let options = Options::parse(request.parameter())?;
+    let model = lower::model(request, &options)?;
+    match options.language {
+        Language::Rust => rust::emit(&model, options.mod_file),
+    }
+}

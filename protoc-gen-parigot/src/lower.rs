@@ -1,0 +1,94 @@
+//! Descriptors to model. Every check of a `.proto` lives here, and all that is wrong is found in one run.
+
+mod comment;
+mod declare;
+mod fence;
+mod index;
+mod messages;
+mod names;
+mod schema;
+mod service;
+mod source;
+
+use std::collections::BTreeMap;
+
+use prost_types::compiler::CodeGeneratorRequest;
+
+use self::index::Index;
+use self::names::Names;
+use self::source::Source;
+use crate::error::Error;
+use crate::model::{Messages, Model, Package};
+use crate::name;
+use crate::options::{self, Options};
+
+/// Lowers the files to generate.
+///
+/// # Errors
+///
+/// All that is wrong with the files, in the order of their names and lines.
+pub fn model(request: &CodeGeneratorRequest, options: &Options) -> Result<Model, Vec<Error>> {
+    let sources = Source::all(request);
+    finish((), fence::check(request, &sources))?;
+
+    let index = Index::new(&sources, options);
+    let grouped = by_package(&sources);
+    let mut errors = Vec::new();
+    let names = declare::all(&grouped, &index, &mut errors);
+    messages::check_types(&sources, &index, &mut errors);
+    let packages = packages(&grouped, &index, names, &mut errors);
+    finish((), errors)?;
+
+    let messages = match options.messages {
+        options::Messages::Prost => messages::lower(&sources, &packages, &index),
+        options::Messages::External => Messages::default(),
+    };
+    Ok(Model { packages: packages.into_iter().map(|(_, package)| package).collect(), messages })
+}
+
+/// The value, or the mistakes in the order in which a reader meets them, each said once.
+fn finish<T>(value: T, mut errors: Vec<Error>) -> Result<T, Vec<Error>> {
+    errors.sort_by(|a, b| a.location().cmp(&b.location()));
+    errors.dedup_by_key(|error| error.to_string());
+    if errors.is_empty() { Ok(value) } else { Err(errors) }
+}
+
+/// A package's files, of those to generate.
+type Grouped<'a> = BTreeMap<&'a str, Vec<&'a Source<'a>>>;
+
+fn by_package<'a>(sources: &'a [Source<'a>]) -> Grouped<'a> {
+    let mut packages = Grouped::new();
+    for source in sources.iter().filter(|source| source.generated) {
+        packages.entry(source.file.package()).or_default().push(source);
+    }
+    for sources in packages.values_mut() {
+        sources.sort_by_key(|source| source.file.name());
+    }
+    packages
+}
+
+/// Lowers each package, and keeps its name in the `.proto` beside it.
+fn packages(
+    grouped: &Grouped<'_>,
+    index: &Index<'_>,
+    mut names: Names,
+    errors: &mut Vec<Error>,
+) -> Vec<(String, Package)> {
+    let mut packages: Vec<_> = grouped
+        .iter()
+        .filter_map(|(proto, sources)| {
+            let modules = name::modules(proto)?;
+            let (services, error_enums) = service::lower(sources, index, &mut names, errors);
+            let package = Package {
+                file: name::file(&modules),
+                modules: modules.iter().map(|module| name::ident(module)).collect(),
+                sources: sources.iter().map(|source| source.file.name().to_owned()).collect(),
+                errors: error_enums,
+                services,
+            };
+            Some(((*proto).to_owned(), package))
+        })
+        .collect();
+    packages.sort_by(|(_, a), (_, b)| a.modules.cmp(&b.modules));
+    packages
+}

@@ -1,0 +1,205 @@
+//! Refuses what no `protoc` sends, so that the rest of lowering, and prost-build, may take descriptors at their word.
+
+use std::collections::BTreeSet;
+
+use prost_types::compiler::CodeGeneratorRequest;
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
+
+use super::source::{Item, Node, Source, field, is_map_entry, numbered, type_name};
+use crate::error::{Error, Location};
+use crate::name::is_identifier;
+
+/// How deep messages may be nested; `protoc` stops at 32.
+const DEPTH_MAX: usize = 64;
+
+/// All that is malformed, and the files of a syntax that is not supported.
+pub(super) fn check(request: &CodeGeneratorRequest, sources: &[Source<'_>]) -> Vec<Error> {
+    let mut errors = check_files(request);
+    let mut types = Types::default();
+    for source in sources {
+        types.add(source, &mut errors);
+    }
+    for source in sources {
+        errors.extend(check_syntax(source).err());
+        let found = source.items.iter().filter_map(|item| Some((item.path.clone(), types.fault(item)?)));
+        let found = found.chain(service_faults(source, &types));
+        errors.extend(found.map(|(path, what)| Error::Malformed { what, at: source.location(&path) }));
+    }
+    errors
+}
+
+fn check_files(request: &CodeGeneratorRequest) -> Vec<Error> {
+    let mut names = BTreeSet::new();
+    let mut faults = Vec::new();
+    for file in &request.proto_file {
+        faults.extend(file_fault(file, names.insert(file.name())).map(|what| (file.name(), what)));
+    }
+    for name in request.file_to_generate.iter().filter(|name| !names.contains(name.as_str())) {
+        faults.push((name, "the file is to be generated, but is not in the request".to_owned()));
+    }
+    let error =
+        |(name, what): (&str, String)| Error::Malformed { what, at: Location::file(name.escape_debug().to_string()) };
+    faults.into_iter().map(error).collect()
+}
+
+fn file_fault(file: &FileDescriptorProto, is_new: bool) -> Option<String> {
+    if file.name().is_empty() || file.name().chars().any(char::is_control) {
+        Some("the file's name is empty or holds control characters".to_owned())
+    } else if !is_new {
+        Some("the file is in the request twice".to_owned())
+    } else if !file.package().is_empty() && !file.package().split('.').all(is_identifier) {
+        Some(format!("`{}` is no package", file.package().escape_debug()))
+    } else {
+        None
+    }
+}
+
+/// Imports of another syntax are fine, as long as their types are only named.
+fn check_syntax(source: &Source<'_>) -> Result<(), Error> {
+    match source.file.syntax() {
+        "" | "proto2" | "proto3" => Ok(()),
+        _ if !source.generated => Ok(()),
+        syntax => {
+            Err(Error::Syntax { syntax: syntax.escape_debug().to_string(), at: source.location(&[field::SYNTAX]) })
+        }
+    }
+}
+
+/// The full names of all messages and enums, by what they are.
+#[derive(Default)]
+struct Types {
+    messages: BTreeSet<String>,
+    entries: BTreeSet<String>,
+    enums: BTreeSet<String>,
+}
+
+impl Types {
+    fn add(&mut self, source: &Source<'_>, errors: &mut Vec<Error>) {
+        for item in &source.items {
+            let set = match item.node {
+                Node::Message(message) if is_map_entry(message) => &mut self.entries,
+                Node::Message(_) => &mut self.messages,
+                Node::Enum(_) => &mut self.enums,
+                Node::Field(..) | Node::Oneof(..) | Node::Value(..) => continue,
+            };
+            if !set.insert(item.full_name()) {
+                let what = format!("{} is declared twice", item.full_name().escape_debug());
+                errors.push(Error::Malformed { what, at: source.location(&item.path) });
+            }
+        }
+    }
+
+    /// What is wrong with an item, if anything is.
+    fn fault(&self, item: &Item<'_>) -> Option<String> {
+        if !is_identifier(item.name()) {
+            return Some(format!("`{}` is no name", item.name().escape_debug()));
+        }
+        match item.node {
+            Node::Message(message) => self.message_fault(item, message),
+            Node::Enum(parent) => enum_fault(parent),
+            Node::Field(field, parent) => self.field_fault(item, field, parent),
+            Node::Oneof(..) | Node::Value(..) => None,
+        }
+    }
+
+    fn message_fault(&self, item: &Item<'_>, message: &DescriptorProto) -> Option<String> {
+        let key_and_value =
+            matches!(&message.field[..], [key, value] if key.name() == "key" && value.name() == "value");
+        if item.path.len() > 2 * DEPTH_MAX {
+            Some(format!("messages are nested more than {DEPTH_MAX} deep"))
+        } else if is_map_entry(message) && !(key_and_value && message.nested_type.is_empty() && item.path.len() > 2) {
+            Some("a map's entry has other fields than key and value".to_owned())
+        } else {
+            None
+        }
+    }
+
+    fn field_fault(&self, item: &Item<'_>, field: &FieldDescriptorProto, parent: &DescriptorProto) -> Option<String> {
+        let oneof =
+            field.oneof_index.map(|index| usize::try_from(index).ok().and_then(|index| parent.oneof_decl.get(index)));
+        if field.label.is_some_and(|label| Label::try_from(label).is_err()) {
+            Some("the field's label is unknown".to_owned())
+        } else if oneof == Some(None) {
+            Some("the field is in a oneof that does not exist".to_owned())
+        } else if oneof.is_some() && field.label() != Label::Optional {
+            Some("a field of a oneof is repeated or required".to_owned())
+        } else {
+            self.type_fault(item, field).or_else(|| default_fault(field))
+        }
+    }
+
+    fn type_fault(&self, item: &Item<'_>, field: &FieldDescriptorProto) -> Option<String> {
+        let Some(ty) = field.r#type.and_then(|ty| Type::try_from(ty).ok()) else {
+            return Some("the field's type is unknown".to_owned());
+        };
+        let name = type_name(field).unwrap_or_default();
+        let absolute = field.type_name().starts_with('.');
+        // A map's entry lies in the message that has the map.
+        let own_entry =
+            || self.entries.contains(name) && name.rsplit_once('.').is_some_and(|(scope, _)| scope == item.scope);
+        let known = match ty {
+            Type::Message if field.label() == Label::Repeated => self.messages.contains(name) || own_entry(),
+            Type::Message | Type::Group => self.messages.contains(name),
+            Type::Enum => self.enums.contains(name),
+            _ => return field.type_name.as_ref().map(|_| "a scalar field names a type".to_owned()),
+        };
+        (!known || !absolute).then(|| format!("the field's type `{}` is not in the request", name.escape_debug()))
+    }
+}
+
+fn enum_fault(parent: &EnumDescriptorProto) -> Option<String> {
+    let names: BTreeSet<_> = parent.value.iter().map(|value| value.name()).collect();
+    if names.is_empty() {
+        Some("the enum has no value".to_owned())
+    } else if names.len() < parent.value.len() {
+        Some("the enum has two values of one name".to_owned())
+    } else {
+        None
+    }
+}
+
+fn service_faults(source: &Source<'_>, types: &Types) -> Vec<(Vec<i32>, String)> {
+    let mut faults = Vec::new();
+    for (path, service) in numbered(&[], field::SERVICE, &source.file.service) {
+        if !is_identifier(service.name()) {
+            faults.push((path.clone(), format!("`{}` is no name", service.name().escape_debug())));
+        }
+        for (path, method) in numbered(&path, field::METHOD, &service.method) {
+            let names = [method.input_type(), method.output_type()];
+            let known = |name: &&str| name.strip_prefix('.').is_some_and(|name| types.messages.contains(name));
+            if !is_identifier(method.name()) {
+                faults.push((path, format!("`{}` is no name", method.name().escape_debug())));
+            } else if let Some(name) = names.iter().find(|name| !known(name)) {
+                faults.push((path, format!("the method's message `{}` is not in the request", name.escape_debug())));
+            }
+        }
+    }
+    faults
+}
+
+/// prost-build panics on an escape that it cannot read.
+fn default_fault(field: &FieldDescriptorProto) -> Option<String> {
+    let is_bytes = field.r#type() == Type::Bytes;
+    (is_bytes && !is_escaped(field.default_value())).then(|| "the default is no escaped string of bytes".to_owned())
+}
+
+/// Whether text is made of what `protoc` writes into a default of bytes: printable ASCII, the escapes for line ends,
+/// quotes and backslashes, and three octal digits.
+fn is_escaped(text: &str) -> bool {
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        let fine = match byte {
+            b'\\' => match bytes.next() {
+                Some(b'n' | b'r' | b't' | b'"' | b'\'' | b'\\') => true,
+                Some(b'0'..=b'3') => bytes.by_ref().take(2).filter(|digit| (b'0'..=b'7').contains(digit)).count() == 2,
+                _ => false,
+            },
+            _ => byte == b' ' || byte.is_ascii_graphic(),
+        };
+        if !fine {
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,125 @@
+//! Every message and enum of a request by its full name, and where it lies in Rust.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::TokenStream;
+
+use super::source::{Item, Node, Source};
+use crate::error::{Error, Location};
+use crate::model::TypePath;
+use crate::name;
+use crate::options::{Messages, Options};
+
+/// The types of a request.
+pub(super) struct Index<'a> {
+    options: &'a Options,
+    types: BTreeMap<String, Type<'a>>,
+}
+
+/// A message or enum.
+#[derive(Clone, Copy)]
+pub(super) struct Type<'a> {
+    pub(super) source: &'a Source<'a>,
+    pub(super) item: &'a Item<'a>,
+}
+
+/// What uses a type.
+pub(super) struct User<'a> {
+    /// `field Order.item`
+    pub(super) what: String,
+    pub(super) package: &'a str,
+    pub(super) at: Location,
+}
+
+impl<'a> Index<'a> {
+    pub(super) fn new(sources: &'a [Source<'a>], options: &'a Options) -> Self {
+        let items = sources.iter().flat_map(|source| source.items.iter().map(move |item| (source, item)));
+        let types = items
+            .filter(|(_, item)| matches!(item.node, Node::Message(_) | Node::Enum(_)))
+            .map(|(source, item)| (item.full_name(), Type { source, item }))
+            .collect();
+        Self { options, types }
+    }
+
+    pub(super) fn get(&self, full_name: &str) -> Option<Type<'a>> {
+        self.types.get(full_name).copied()
+    }
+
+    /// Where an option puts a type that is not generated.
+    pub(super) fn extern_path(&self, full_name: &str) -> Option<String> {
+        let package = self.get(full_name)?.source.file.package();
+        let dotted = format!(".{full_name}");
+        let ends = dotted.match_indices('.').map(|(end, _)| end).skip(1).chain([dotted.len()]);
+        let (end, path) = ends.filter_map(|end| Some((end, self.options.extern_paths.get(&dotted[..end])?))).last()?;
+        match dotted[end..].strip_prefix('.') {
+            None => Some(path.clone()),
+            // What is nested in a type lies in a module of the type's name.
+            Some(rest) if end > package.len() + 1 => below(&nested_module(path)?, rest),
+            Some(rest) => below(path, rest),
+        }
+    }
+
+    /// Each type that is not generated, and where it lies.
+    pub(super) fn extern_paths(&self) -> Vec<(String, String)> {
+        let path = |name: &String| Some((format!(".{name}"), self.extern_path(name)?));
+        self.types.keys().filter_map(path).collect()
+    }
+
+    /// Whether this run makes something of it: a Rust type, or the type of a field if it is a map's entry.
+    pub(super) fn is_generated(&self, ty: Type<'_>) -> bool {
+        let prost = self.options.messages == Messages::Prost;
+        prost && ty.source.generated && self.extern_path(&ty.item.full_name()).is_none()
+    }
+
+    /// Refuses a type that the user could not see in Rust.
+    pub(super) fn check_visible(&self, full_name: &str, user: &User<'_>) -> Result<(), Error> {
+        let Some(ty) = self.get(full_name) else { return Ok(()) };
+        let (what, name, at) = (user.what.clone(), full_name.to_owned(), user.at.clone());
+        // Without `mod.rs`, the packages of several runs are put together by hand.
+        let elsewhere = !self.options.mod_file && ty.source.file.package() != user.package;
+        if self.extern_path(full_name).is_some() {
+            Ok(())
+        } else if self.options.messages == Messages::External {
+            Err(Error::NotExternal { user: what, name, at })
+        } else if ty.source.generated || elsewhere {
+            Ok(())
+        } else {
+            Err(Error::NotGenerated { user: what, name, file: ty.source.file.name().to_owned(), at })
+        }
+    }
+
+    /// How a type is written in the modules of `package`, or nothing if some part of its name has no letters.
+    pub(super) fn type_path(&self, full_name: &str, package: &str) -> Option<TypePath> {
+        if let Some(path) = self.extern_path(full_name) {
+            let path: TokenStream = path.parse().ok()?;
+            return Some(TypePath { in_package: path.clone(), in_service: path });
+        }
+        let path = self.relative_path(full_name, package)?;
+        Some(TypePath { in_package: path.parse().ok()?, in_service: format!("super::{path}").parse().ok()? })
+    }
+
+    fn relative_path(&self, full_name: &str, package: &str) -> Option<String> {
+        let home = self.get(full_name)?.source.file.package();
+        let nested = if home.is_empty() { full_name } else { full_name.strip_prefix(home)?.strip_prefix('.')? };
+        let (home, here) = (name::modules(home)?, name::modules(package)?);
+        let shared = home.iter().zip(&here).take_while(|(home, here)| home == here).count();
+        let mut parts = vec!["super".to_owned(); here.len() - shared];
+        parts.extend_from_slice(&home[shared..]);
+        below(&parts.join("::"), nested)
+    }
+}
+
+/// `greeting::v1` and `Outer.Inner` give `greeting::v1::outer::Inner`.
+fn below(path: &str, nested: &str) -> Option<String> {
+    let mut parts: Vec<String> = [path].into_iter().filter(|path| !path.is_empty()).map(str::to_owned).collect();
+    let (modules, item) = nested.rsplit_once('.').unwrap_or(("", nested));
+    parts.extend(name::modules(modules)?);
+    parts.push(name::camel(item)?);
+    Some(parts.join("::"))
+}
+
+/// `::pb::Outer` gives `::pb::outer`.
+fn nested_module(path: &str) -> Option<String> {
+    let (parent, item) = path.rsplit_once("::")?;
+    Some(format!("{parent}::{}", name::snake(item)?))
+}

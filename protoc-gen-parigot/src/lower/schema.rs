@@ -1,0 +1,83 @@
+//! Gathers what the schema hash of a service is made of.
+
+use std::collections::BTreeMap;
+
+use prost_types::field_descriptor_proto::{Label, Type as FieldType};
+use prost_types::{DescriptorProto, FieldDescriptorProto, ServiceDescriptorProto};
+
+use super::index::{Index, Type};
+use super::source::{Node, Source, type_name};
+use crate::symbol::{self, Schema, TypeSchema};
+
+/// The schema of a service whose error enum is `error`.
+pub(super) fn of_service(
+    source: &Source<'_>,
+    service: &ServiceDescriptorProto,
+    error: Option<&str>,
+    index: &Index<'_>,
+) -> Schema {
+    let plain = |name: &str| name.strip_prefix('.').unwrap_or(name).to_owned();
+    let methods: BTreeMap<_, _> = service
+        .method
+        .iter()
+        .map(|method| (method.name().to_owned(), (plain(method.input_type()), plain(method.output_type()))))
+        .collect();
+    let messages = methods.values().flat_map(|(request, response)| [request.clone(), response.clone()]);
+    let types = reachable(messages.chain(error.map(str::to_owned)).collect(), index);
+    Schema {
+        service: symbol::full_name(source.file.package(), service.name()),
+        methods,
+        error: error.map(str::to_owned),
+        types,
+    }
+}
+
+/// The types of these names and all that they hold, however deep.
+fn reachable(mut names: Vec<String>, index: &Index<'_>) -> BTreeMap<String, TypeSchema> {
+    let mut types = BTreeMap::new();
+    while let Some(name) = names.pop() {
+        let Some(ty) = index.get(&name).filter(|_| !types.contains_key(&name)) else { continue };
+        if let Node::Message(message) = ty.item.node {
+            names.extend(message.field.iter().filter_map(type_name).map(str::to_owned));
+        }
+        types.insert(name, type_schema(ty));
+    }
+    types
+}
+
+fn type_schema(ty: Type<'_>) -> TypeSchema {
+    match ty.item.node {
+        Node::Enum(item) => {
+            TypeSchema::Enum(item.value.iter().map(|value| (value.number(), value.name().to_owned())).collect())
+        }
+        Node::Message(message) => {
+            let line = |field| field_schema(ty.source, message, field);
+            TypeSchema::Message(message.field.iter().map(line).collect())
+        }
+        Node::Field(..) | Node::Oneof(..) | Node::Value(..) => unreachable!("the index holds messages and enums alone"),
+    }
+}
+
+fn field_schema(
+    source: &Source<'_>,
+    message: &DescriptorProto,
+    field: &FieldDescriptorProto,
+) -> (i32, String, String, String) {
+    let oneof = field.oneof_index.and_then(|index| message.oneof_decl.get(usize::try_from(index).ok()?));
+    let label = match (field.label(), oneof) {
+        (Label::Repeated, _) => "repeated".to_owned(),
+        (Label::Required, _) => "required".to_owned(),
+        (Label::Optional, Some(oneof)) if !field.proto3_optional() => format!("oneof:{}", oneof.name()),
+        (Label::Optional, _) if source.keeps_presence(field) => "optional".to_owned(),
+        (Label::Optional, _) => "singular".to_owned(),
+    };
+    (field.number(), field.name().to_owned(), label, field_type(field))
+}
+
+fn field_type(field: &FieldDescriptorProto) -> String {
+    match (field.r#type(), type_name(field)) {
+        (FieldType::Group, Some(name)) => format!("group {name}"),
+        (FieldType::Message | FieldType::Enum, Some(name)) => name.to_owned(),
+        (scalar, _) => scalar.as_str_name().trim_start_matches("TYPE_").to_ascii_lowercase(),
+    }
+}

@@ -1,0 +1,199 @@
+//! One `.proto` with all that it declares in a flat list, and where each declaration stands.
+
+use std::collections::BTreeMap;
+
+use prost_types::compiler::CodeGeneratorRequest;
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::source_code_info;
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+    OneofDescriptorProto,
+};
+
+use super::comment;
+use crate::error::Location;
+use crate::symbol;
+
+/// The numbers of the fields of descriptors that a path is made of (descriptor.proto).
+pub(super) mod field {
+    pub(in crate::lower) const PACKAGE: i32 = 2;
+    pub(in crate::lower) const SERVICE: i32 = 6;
+    pub(in crate::lower) const METHOD: i32 = 2;
+    pub(in crate::lower) const SYNTAX: i32 = 12;
+    pub(super) const FILE_MESSAGE: i32 = 4;
+    pub(super) const FILE_ENUM: i32 = 5;
+    pub(super) const MESSAGE_FIELD: i32 = 2;
+    pub(super) const MESSAGE_MESSAGE: i32 = 3;
+    pub(super) const MESSAGE_ENUM: i32 = 4;
+    pub(super) const MESSAGE_ONEOF: i32 = 8;
+    pub(super) const ENUM_VALUE: i32 = 2;
+}
+
+/// One `.proto`.
+pub(super) struct Source<'a> {
+    pub(super) file: &'a FileDescriptorProto,
+    /// Whether it was named on the command line.
+    pub(super) generated: bool,
+    /// Its messages, enums and what these hold; a parent stands before its children.
+    pub(super) items: Vec<Item<'a>>,
+    places: BTreeMap<&'a [i32], &'a source_code_info::Location>,
+}
+
+/// Something declared in a file, save services.
+pub(super) struct Item<'a> {
+    /// The way to it through the descriptors.
+    pub(super) path: Vec<i32>,
+    /// The full name of what it is declared in: a package, message or enum.
+    pub(super) scope: String,
+    pub(super) node: Node<'a>,
+}
+
+/// What it is.
+#[derive(Clone, Copy)]
+pub(super) enum Node<'a> {
+    Message(&'a DescriptorProto),
+    Enum(&'a EnumDescriptorProto),
+    Field(&'a FieldDescriptorProto, &'a DescriptorProto),
+    Oneof(&'a OneofDescriptorProto, &'a DescriptorProto),
+    Value(&'a EnumValueDescriptorProto, &'a EnumDescriptorProto),
+}
+
+impl<'a> Source<'a> {
+    pub(super) fn all(request: &'a CodeGeneratorRequest) -> Vec<Self> {
+        request
+            .proto_file
+            .iter()
+            .map(|file| Self {
+                file,
+                generated: request.file_to_generate.iter().any(|name| name == file.name()),
+                items: items(file),
+                places: places(file),
+            })
+            .collect()
+    }
+
+    /// Where the declaration at `path` begins.
+    pub(super) fn location(&self, path: &[i32]) -> Location {
+        let span = self.places.get(path).map_or(&[][..], |place| &place.span);
+        // Spans count from 0.
+        let count = |number: i32| u32::try_from(number).ok()?.checked_add(1);
+        let position = match span {
+            [line, column, ..] => count(*line).zip(count(*column)),
+            _ => None,
+        };
+        Location { file: self.file.name().to_owned(), position }
+    }
+
+    /// The comment of the declaration at `path`, by lines.
+    pub(super) fn docs(&self, path: &[i32]) -> Vec<String> {
+        let Some(place) = self.places.get(path) else { return Vec::new() };
+        comment::lines([place.leading_comments(), place.trailing_comments()])
+    }
+
+    /// Whether a field tells being absent from being zero.
+    pub(super) fn keeps_presence(&self, field: &FieldDescriptorProto) -> bool {
+        let optional = field.label() == Label::Optional;
+        let message = matches!(field.r#type(), Type::Message | Type::Group);
+        field.proto3_optional()
+            || field.oneof_index.is_some()
+            || optional && (message || self.file.syntax() != "proto3")
+    }
+
+    /// `field Order.item`: how an error names an item of this file.
+    pub(super) fn describe(&self, item: &Item<'_>) -> String {
+        let full_name = item.full_name();
+        let name = full_name
+            .strip_prefix(self.file.package())
+            .and_then(|name| name.strip_prefix('.'))
+            .filter(|_| !self.file.package().is_empty())
+            .unwrap_or(&full_name);
+        format!("{} {name}", item.kind())
+    }
+}
+
+impl Item<'_> {
+    pub(super) fn name(&self) -> &str {
+        match self.node {
+            Node::Message(message) => message.name(),
+            Node::Enum(item) => item.name(),
+            Node::Field(field, _) => field.name(),
+            Node::Oneof(oneof, _) => oneof.name(),
+            Node::Value(value, _) => value.name(),
+        }
+    }
+
+    pub(super) fn full_name(&self) -> String {
+        symbol::full_name(&self.scope, self.name())
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.node {
+            Node::Message(_) => "message",
+            Node::Enum(_) => "enum",
+            Node::Field(..) => "field",
+            Node::Oneof(..) => "oneof",
+            Node::Value(..) => "value",
+        }
+    }
+}
+
+/// Whether a message is the entry of a map, which has no type of its own in Rust.
+pub(super) fn is_map_entry(message: &DescriptorProto) -> bool {
+    message.options.as_ref().is_some_and(|options| options.map_entry())
+}
+
+/// The full name of a field's message or enum, without its leading dot.
+pub(super) fn type_name(field: &FieldDescriptorProto) -> Option<&str> {
+    field.type_name.as_deref().map(|name| name.strip_prefix('.').unwrap_or(name))
+}
+
+fn places(file: &FileDescriptorProto) -> BTreeMap<&[i32], &source_code_info::Location> {
+    let places = file.source_code_info.iter().flat_map(|info| &info.location);
+    places.map(|place| (&place.path[..], place)).collect()
+}
+
+fn items(file: &FileDescriptorProto) -> Vec<Item<'_>> {
+    let mut items = Vec::new();
+    for (path, message) in numbered(&[], field::FILE_MESSAGE, &file.message_type) {
+        message_items(message, path, file.package().to_owned(), &mut items);
+    }
+    for (path, item) in numbered(&[], field::FILE_ENUM, &file.enum_type) {
+        enum_items(item, path, file.package().to_owned(), &mut items);
+    }
+    items
+}
+
+fn message_items<'a>(message: &'a DescriptorProto, path: Vec<i32>, scope: String, items: &mut Vec<Item<'a>>) {
+    let name = symbol::full_name(&scope, message.name());
+    items.push(Item { path: path.clone(), scope, node: Node::Message(message) });
+    for (path, field) in numbered(&path, field::MESSAGE_FIELD, &message.field) {
+        items.push(Item { path, scope: name.clone(), node: Node::Field(field, message) });
+    }
+    for (path, oneof) in numbered(&path, field::MESSAGE_ONEOF, &message.oneof_decl) {
+        items.push(Item { path, scope: name.clone(), node: Node::Oneof(oneof, message) });
+    }
+    for (path, nested) in numbered(&path, field::MESSAGE_MESSAGE, &message.nested_type) {
+        message_items(nested, path, name.clone(), items);
+    }
+    for (path, nested) in numbered(&path, field::MESSAGE_ENUM, &message.enum_type) {
+        enum_items(nested, path, name.clone(), items);
+    }
+}
+
+fn enum_items<'a>(item: &'a EnumDescriptorProto, path: Vec<i32>, scope: String, items: &mut Vec<Item<'a>>) {
+    let name = symbol::full_name(&scope, item.name());
+    items.push(Item { path: path.clone(), scope, node: Node::Enum(item) });
+    for (path, value) in numbered(&path, field::ENUM_VALUE, &item.value) {
+        items.push(Item { path, scope: name.clone(), node: Node::Value(value, item) });
+    }
+}
+
+/// The elements of a repeated field, each with its path.
+pub(super) fn numbered<'a, T>(
+    parent: &[i32],
+    field: i32,
+    elements: &'a [T],
+) -> impl Iterator<Item = (Vec<i32>, &'a T)> + use<'a, T> {
+    let parent = parent.to_vec();
+    (0..).zip(elements).map(move |(index, element)| ([&parent[..], &[field, index]].concat(), element))
+}

@@ -1,0 +1,108 @@
+//! What the emitters read: plain data, in which nothing is left to look up or decide.
+
+use proc_macro2::{Ident, TokenStream};
+use prost_types::FileDescriptorProto;
+
+use crate::name::{MethodName, ServiceName};
+
+/// All that one run generates.
+#[derive(Debug)]
+pub struct Model {
+    /// The packages to generate, in the order of their modules.
+    pub packages: Vec<Package>,
+    /// What prost-build is given to make the messages of all packages.
+    pub messages: Messages,
+}
+
+/// One package: one file.
+#[derive(Debug)]
+pub struct Package {
+    /// The modules it lies in, outermost first: `greeting`, `v1`.
+    pub modules: Vec<Ident>,
+    /// The file that it becomes: `greeting.v1.rs`.
+    pub file: String,
+    /// The `.proto` files that it comes from.
+    pub sources: Vec<String>,
+    /// The error enums of its services, each once.
+    pub errors: Vec<ErrorEnum>,
+    /// Its services.
+    pub services: Vec<Service>,
+}
+
+/// One service.
+#[derive(Debug)]
+pub struct Service {
+    /// Its names.
+    pub name: ServiceName,
+    /// `greeting.v1.Greeting`, as the kernel knows it: no leading dot.
+    pub full_name: String,
+    /// The hash of what both sides must agree on.
+    pub schema: u64,
+    /// Lines of its comment.
+    pub docs: Vec<String>,
+    /// Whether clients are told to stay away from it.
+    pub deprecated: bool,
+    /// Its error enum, or the status with which any service may fail.
+    pub error: TypePath,
+    /// Its methods, by index.
+    pub methods: Vec<Method>,
+}
+
+/// One method.
+#[derive(Debug)]
+pub struct Method {
+    /// Its names.
+    pub name: MethodName,
+    /// Its place in the service.
+    pub index: u32,
+    /// Lines of its comment.
+    pub docs: Vec<String>,
+    /// Whether clients are told to stay away from it.
+    pub deprecated: bool,
+    /// The request message.
+    pub request: TypePath,
+    /// The response message.
+    pub response: TypePath,
+}
+
+/// An enum whose values are errors.
+#[derive(Debug)]
+pub struct ErrorEnum {
+    /// Its full name, `greeting.v1.GreetErr`.
+    pub full_name: String,
+    /// The enum.
+    pub item: TypePath,
+}
+
+/// A message or enum, as it is written in each place that names one.
+#[derive(Debug, Clone)]
+pub struct TypePath {
+    /// In the package's module.
+    pub in_package: TokenStream,
+    /// In the module of a service of that package, one level deeper.
+    pub in_service: TokenStream,
+}
+
+/// The messages of all packages, for prost-build: the one place where descriptors go past lowering.
+///
+/// Every file is here, since boxing and `Copy` are decided over all of them, but in a form in which prost-build neither
+/// panics nor copies a comment: an item that has one is marked by a number.
+#[derive(Debug, Default)]
+pub struct Messages {
+    /// The files, each with the index of the package it goes to; none if it is only there to be looked at.
+    pub files: Vec<(Option<usize>, FileDescriptorProto)>,
+    /// Where types lie that are not generated: `.google.protobuf.Empty` at `()`.
+    pub extern_paths: Vec<(String, String)>,
+    /// Lines of comments, by number.
+    pub docs: Vec<Vec<String>>,
+}
+
+/// What stands in place of the comment with that number.
+pub fn docs_mark(number: usize) -> String {
+    format!(" parigot-docs-{number}")
+}
+
+/// The number that such a mark holds.
+pub fn docs_number(mark: &str) -> Option<usize> {
+    mark.strip_prefix(" parigot-docs-")?.parse().ok()
+}

@@ -1,0 +1,90 @@
+//! The client of a service.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+
+use super::{Docs, deprecated};
+use crate::model::{Method, Service};
+
+pub(super) struct ClientItems<'a>(pub(super) &'a Service);
+
+impl ToTokens for ClientItems<'_> {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend([self.client_struct(), self.client_trait_impl(), self.client_impl()]);
+    }
+}
+
+impl ClientItems<'_> {
+    fn client_struct(&self) -> TokenStream {
+        let doc = format!(" Calls `{}`; cheap to clone.", self.0.full_name);
+        let client = &self.0.name.client;
+        quote! {
+            #[doc = #doc]
+            #[derive(Clone)]
+            pub struct #client {
+                channel: ::parigot_guest::Channel,
+            }
+        }
+    }
+
+    fn client_trait_impl(&self) -> TokenStream {
+        let (client, module) = (&self.0.name.client, &self.0.name.module);
+        quote! {
+            impl ::parigot_guest::Client for #client {
+                const SERVICE: &'static ::parigot_guest::Service = &#module::SERVICE;
+
+                fn from_channel(channel: ::parigot_guest::Channel) -> Self {
+                    Self { channel }
+                }
+
+                fn channel(&self) -> &::parigot_guest::Channel {
+                    &self.channel
+                }
+            }
+        }
+    }
+
+    fn client_impl(&self) -> TokenStream {
+        let client = &self.0.name.client;
+        let locate = self.locate_fn();
+        let methods = self.0.methods.iter().map(|method| self.client_method(method));
+        quote! {
+            impl #client {
+                #locate
+                #(#methods)*
+            }
+        }
+    }
+
+    fn locate_fn(&self) -> TokenStream {
+        let Service { name, full_name, deprecated: is_deprecated, .. } = self.0;
+        let doc = format!(" Finds `{full_name}`, which the guest must require.");
+        let (module, deprecated) = (&name.module, deprecated(*is_deprecated));
+        quote! {
+            #[doc = #doc]
+            ///
+            /// # Errors
+            ///
+            /// If the guest does not require it.
+            #deprecated
+            pub fn locate(
+                cx: &::parigot_guest::Context,
+            ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+                ::parigot_guest::Channel::locate(cx, &#module::SERVICE).map(|channel| Self { channel })
+            }
+        }
+    }
+
+    fn client_method(&self, Method { name, docs, deprecated: is_deprecated, request, .. }: &Method) -> TokenStream {
+        let docs = Docs(docs, format!("Calls `{}`.", name.proto));
+        let (module, deprecated) = (&self.0.name.module, deprecated(*is_deprecated));
+        let (function, item, request) = (&name.function, &name.item, &request.in_package);
+        quote! {
+            #docs
+            #deprecated
+            pub fn #function(&self, request: #request) -> ::parigot_guest::Call<#module::#item> {
+                self.channel.call(request)
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Comments as Rust documentation. A comment must never become code, and rustdoc runs code blocks as tests.
+
+use std::ops::Range;
+
+use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
+
+/// The lines of a doc comment; each begins with a space unless it is empty.
+///
+/// Code blocks are marked as text: a fence says so, and an indented block gets one. If a block is left all the same, the
+/// whole comment becomes a block of text.
+pub(super) fn lines(comment: &[String]) -> Vec<String> {
+    let text = comment.join("\n");
+    let marked = mark(&text);
+    let text = if blocks(&marked).iter().all(|block| block.is_text) { marked } else { fenced(&text) };
+    text.lines().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") }).collect()
+}
+
+/// A code block, as rustdoc would see it.
+struct Block {
+    range: Range<usize>,
+    is_text: bool,
+    is_fenced: bool,
+}
+
+fn blocks(text: &str) -> Vec<Block> {
+    // The extensions that rustdoc turns on: each may move the ends of a block.
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_SMART_PUNCTUATION;
+    let block = |(event, range)| match event {
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
+            Some(Block { range, is_text: &*info == "text", is_fenced: true })
+        }
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => {
+            Some(Block { range, is_text: false, is_fenced: false })
+        }
+        _ => None,
+    };
+    Parser::new_ext(text, options).into_offset_iter().filter_map(block).collect()
+}
+
+/// Marks each code block as text, from the last to the first, so that what is before stays where it is.
+fn mark(text: &str) -> String {
+    let mut marked = text.to_owned();
+    for block in blocks(text).into_iter().rev().filter(|block| !block.is_text) {
+        if block.is_fenced {
+            mark_fence(&mut marked, block.range.start);
+        } else {
+            fence_indented(&mut marked, block.range);
+        }
+    }
+    marked
+}
+
+/// Says `text` after the backticks or tildes at `start`, whatever was said there.
+fn mark_fence(text: &mut String, start: usize) {
+    let rest = &text[start..];
+    let fence = rest.len() - rest.trim_start_matches(['`', '~']).len();
+    let line = rest.find('\n').unwrap_or(rest.len());
+    text.replace_range(start + fence..start + line, "text");
+}
+
+/// Puts fences around the lines of a block that is indented by four columns.
+fn fence_indented(text: &mut String, range: Range<usize>) {
+    let start = text[..range.start].rfind('\n').map_or(0, |end| end + 1);
+    let block = text[start..range.end].trim_end();
+    let code: Vec<&str> = block.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
+    let (end, fenced) = (start + block.len(), fenced(&code.join("\n")));
+    text.replace_range(start..end, &fenced);
+}
+
+/// A block of text, between fences that nothing in it closes.
+fn fenced(text: &str) -> String {
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest.max(2) + 1);
+    format!("{fence}text\n{text}\n{fence}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(comment: &str, expected: &str) {
+        let comment: Vec<String> = comment.lines().map(str::to_owned).collect();
+        assert_eq!(lines(&comment).join("\n"), expected);
+    }
+
+    #[test]
+    fn prose_is_left_alone() {
+        check("Says `hello`.\n\n- one\n  more\n- two", " Says `hello`.\n\n - one\n   more\n - two");
+    }
+
+    #[test]
+    fn fences_are_marked_as_text() {
+        check("```\nlet x;\n```\nand\n~~~ rust\nx\n~~~", " ```text\n let x;\n ```\n and\n ~~~text\n x\n ~~~");
+        check("- ```rust,should_panic\n  x\n  ```", " - ```text\n   x\n   ```");
+        check("```rust", " ```text");
+    }
+
+    #[test]
+    fn indented_code_gets_a_fence() {
+        check(
+            "Like so:\n\n    let x;\n\n      y\n\nand so on",
+            " Like so:\n\n ```text\n let x;\n\n   y\n ```\n\n and so on",
+        );
+        check("a\n\n    ```", " a\n\n ````text\n ```\n ````");
+        check("a\n\n    b\nc", " a\n\n ```text\n b\n ```\n c");
+    }
+
+    #[test]
+    fn indented_code_leaves_its_list_or_quotation() {
+        check("- a\n\n      let x;", " - a\n\n ```text\n   let x;\n ```");
+        check(">     let x;", " ```text\n >     let x;\n ```");
+    }
+
+    /// Words of Markdown in every order, as far as five of them go.
+    #[test]
+    fn no_comment_becomes_code() {
+        const WORDS: [&str; 14] =
+            ["a", "\n", "\n\n", "    ", "      ", " ", "- ", "> ", "```", "~~~", "rust", "1. ", "[^a]: ", "<p>"];
+        for number in 0..WORDS.len().pow(5) {
+            let word = |at: u32| WORDS[number / WORDS.len().pow(at) % WORDS.len()];
+            let comment: String = (0..5).map(word).collect();
+            let comment: Vec<String> = comment.lines().map(str::to_owned).collect();
+            // rustdoc takes away the space that all lines have.
+            let lines: Vec<String> = lines(&comment).iter().map(|line| line.replacen(' ', "", 1)).collect();
+            let text = lines.join("\n");
+            assert!(blocks(&text).iter().all(|block| block.is_text), "{comment:?} became {text:?}");
+        }
+    }
+}

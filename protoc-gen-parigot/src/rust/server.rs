@@ -1,0 +1,92 @@
+//! The trait that a service implements, and the hook into the event loop.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{ToTokens, quote};
+
+use super::Docs;
+use crate::model::{Method, Service};
+
+pub(super) struct ServerItems<'a>(pub(super) &'a Service);
+
+impl ToTokens for ServerItems<'_> {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend([self.service_trait(), self.server_struct(), self.server_impl()]);
+    }
+}
+
+impl ServerItems<'_> {
+    fn service_trait(&self) -> TokenStream {
+        let Service { name, full_name, docs, methods, .. } = self.0;
+        let docs = Docs(docs, format!("Implemented by a guest that exports `{full_name}`."));
+        let name = &name.item;
+        let functions = methods.iter().map(|method| self.trait_function(method));
+        quote! {
+            #docs
+            pub trait #name: 'static {
+                #(#functions)*
+            }
+        }
+    }
+
+    fn trait_function(&self, Method { name, docs, request, response, .. }: &Method) -> TokenStream {
+        let docs = Docs(docs, format!("Answers `{}`.", name.proto));
+        let (name, request, response) = (&name.function, &request.in_package, &response.in_package);
+        let error = &self.0.error.in_package;
+        quote! {
+            #docs
+            fn #name(
+                &self,
+                cx: &::parigot_guest::Context,
+                request: #request,
+            ) -> impl ::core::future::Future<Output = ::core::result::Result<#response, #error>>;
+        }
+    }
+
+    fn server_struct(&self) -> TokenStream {
+        let name = &self.0.name;
+        let doc = format!(" Hooks an `S` that implements [`{}`] into the event loop.", name.item);
+        let server = &name.server;
+        quote! {
+            #[doc = #doc]
+            pub struct #server<S>(::core::marker::PhantomData<fn() -> S>);
+        }
+    }
+
+    fn server_impl(&self) -> TokenStream {
+        let name = &self.0.name;
+        let (item, module, server) = (&name.item, &name.module, &name.server);
+        let dispatch = self.dispatch_fn();
+        // A service may be called `S`: `self::S` is still the trait.
+        quote! {
+            impl<S: self::#item> ::parigot_guest::Server<S> for #server<S> {
+                const SERVICE: &'static ::parigot_guest::Service = &#module::SERVICE;
+
+                #dispatch
+            }
+        }
+    }
+
+    fn dispatch_fn(&self) -> TokenStream {
+        let Service { name, methods, .. } = self.0;
+        if methods.is_empty() {
+            return quote! {
+                fn dispatch(_: &::parigot_guest::alloc::rc::Rc<S>, call: ::parigot_guest::Incoming) {
+                    call.unimplemented()
+                }
+            };
+        }
+        let module = &name.module;
+        let arms = methods.iter().map(|method| {
+            let (index, item) = (Literal::u32_unsuffixed(method.index), &method.name.item);
+            quote! { #index => call.serve::<#module::#item, S>(service), }
+        });
+        quote! {
+            fn dispatch(service: &::parigot_guest::alloc::rc::Rc<S>, call: ::parigot_guest::Incoming) {
+                match call.method() {
+                    #(#arms)*
+                    _ => call.unimplemented(),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests of the plugin from outside: with the real `protoc`, and with requests that no `protoc` sends.
+
+mod command;
+mod errors;
+mod external;
+mod golden;
+mod mutations;
+mod protoc;
+mod schema;

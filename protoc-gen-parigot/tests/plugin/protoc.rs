@@ -1,0 +1,64 @@
+//! The real `protoc`: `$PROTOC`, else the one on the path, else the vendored one.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use prost::Message;
+use prost_types::FileDescriptorSet;
+use prost_types::compiler::CodeGeneratorRequest;
+
+/// A run of `protoc` with this plugin.
+pub(crate) fn protoc() -> Command {
+    let mut command = Command::new(executable());
+    command.arg(format!("--plugin=protoc-gen-parigot={}", env!("CARGO_BIN_EXE_protoc-gen-parigot")));
+    command.arg(format!("--proto_path={}", well_known().display()));
+    command
+}
+
+fn executable() -> PathBuf {
+    if let Some(path) = std::env::var_os("PROTOC") {
+        return path.into();
+    }
+    match Command::new("protoc").arg("--version").output() {
+        Ok(_) => "protoc".into(),
+        Err(_) => protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform"),
+    }
+}
+
+/// The well-known types, which not every `protoc` on a path has beside it.
+fn well_known() -> PathBuf {
+    protoc_bin_vendored::include_path().expect("the well-known types are vendored")
+}
+
+/// Runs a command that must succeed.
+pub(crate) fn run(command: &mut Command) -> Output {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// The request that `protoc` makes of these files, all of them to be generated.
+pub(crate) fn request(files: &[(&str, &str)], parameter: &str) -> CodeGeneratorRequest {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder is ours");
+        std::fs::write(path, text).expect("the folder is ours");
+    }
+    let names: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+    CodeGeneratorRequest {
+        proto_file: descriptors(folder.path(), &names).file,
+        file_to_generate: names,
+        parameter: Some(parameter.to_owned()),
+        compiler_version: None,
+    }
+}
+
+fn descriptors(folder: &Path, names: &[String]) -> FileDescriptorSet {
+    let set = folder.join("descriptors");
+    let mut protoc = protoc();
+    protoc.args(["--include_imports", "--include_source_info"]);
+    protoc.arg(format!("--descriptor_set_out={}", set.display()));
+    run(protoc.arg(format!("--proto_path={}", folder.display())).args(names));
+    FileDescriptorSet::decode(&*std::fs::read(set).expect("protoc has written it")).expect("protoc's output is sound")
+}

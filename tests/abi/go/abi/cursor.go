@@ -1,0 +1,92 @@
+package abi
+
+import (
+	"encoding/binary"
+	"fmt"
+	"unicode/utf8"
+)
+
+// MalformedError says that bytes are not what the layout says.
+type MalformedError struct {
+	Offset   int    // where, in bytes from the start of what was read
+	Expected string // what was expected there
+}
+
+func (e *MalformedError) Error() string {
+	return fmt.Sprintf("at byte %d: expected %s", e.Offset, e.Expected)
+}
+
+// cursor reads bytes from front to back. After its first error it gives zero values.
+type cursor struct {
+	bytes []byte
+	at    int
+	base  int // where bytes begin in what the reader was given
+	err   error
+}
+
+func (c *cursor) atEnd() bool { return c.err != nil || c.at == len(c.bytes) }
+
+func (c *cursor) fail(at int, expected string) {
+	if c.err == nil {
+		c.err = &MalformedError{c.base + at, expected}
+	}
+}
+
+// take returns the next count bytes, or nil.
+func (c *cursor) take(count int, expected string) []byte {
+	if c.err != nil || count > len(c.bytes)-c.at {
+		c.fail(c.at, expected)
+		return nil
+	}
+	c.at += count
+	return c.bytes[c.at-count : c.at : c.at]
+}
+
+func (c *cursor) uint32(expected string) uint32 {
+	if field := c.take(4, expected); field != nil {
+		return binary.LittleEndian.Uint32(field)
+	}
+	return 0
+}
+
+func (c *cursor) uint64(expected string) uint64 {
+	if field := c.take(8, expected); field != nil {
+		return binary.LittleEndian.Uint64(field)
+	}
+	return 0
+}
+
+// counted reads a uint32 count and that many bytes; an error is about the place of the count.
+func (c *cursor) counted(expected string) []byte {
+	start := c.at
+	count := c.uint32(expected)
+	if c.err == nil && uint64(count) > uint64(len(c.bytes)-c.at) {
+		c.fail(start, expected)
+	}
+	return c.take(int(count), expected)
+}
+
+func (c *cursor) string(expected string) string {
+	start := c.at
+	text := c.counted(expected)
+	if !utf8.Valid(text) {
+		c.fail(start, expected)
+	}
+	return string(text)
+}
+
+// end says that nothing may follow.
+func (c *cursor) end() error {
+	if !c.atEnd() {
+		c.fail(c.at, "nothing more")
+	}
+	return c.err
+}
+
+func appendBytes(out, bytes []byte) []byte {
+	return append(binary.LittleEndian.AppendUint32(out, uint32(len(bytes))), bytes...)
+}
+
+func appendString(out []byte, text string) []byte {
+	return append(binary.LittleEndian.AppendUint32(out, uint32(len(text))), text...)
+}

@@ -1,0 +1,210 @@
+package abi
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"math"
+)
+
+const (
+	// HeaderBytes is the size of a frame's header.
+	HeaderBytes = 64
+	// NoDeadline is the deadline of a call that sets none.
+	NoDeadline = math.MaxUint64
+	// LaunchNumber is the number under which a guest answers KindLaunched; calls that arrive are numbered from 1.
+	LaunchNumber = 0
+
+	frameAlign = 8
+)
+
+// Flags of a frame. Others are refused.
+const (
+	// FlagServiceError says that a reply's status is a number of the service's error enum, not a [Code].
+	FlagServiceError uint16 = 1 << iota
+	// FlagDescriptors says, on a start, that the manifest shall bear descriptors.
+	FlagDescriptors
+
+	flagsKnown = FlagServiceError | FlagDescriptors
+)
+
+// Kind is what a frame is.
+type Kind uint16
+
+// The kinds of version 1.0. "In" is from the host to the guest, "out" the other way.
+const (
+	KindStart    Kind = iota + 1 // in, the first frame of all: see [Start]
+	KindLaunched                 // in: all that the guest requires is ready; the payload is a uint32 handle for each
+	KindCall                     // in and out: an rpc
+	KindReply                    // in and out: the end of a call
+	KindCancel                   // in and out: nobody waits for that call any more
+	KindStop                     // in: leave by the deadline
+	KindManifest                 // out, the guest's first frame: see [Manifest]
+	KindLaunch                   // out: the guest waits for KindLaunched
+	KindLog                      // out: a line for the log; status is a [Level], number the call or NoCall
+	KindExit                     // out, the guest's last frame: status is its exit status, the payload says why
+	KindItem                     // reserved for streams
+	KindCredit                   // reserved for streams
+	KindEnd                      // reserved for streams
+)
+
+var kindNames = [...]string{
+	"", "Start", "Launched", "Call", "Reply", "Cancel", "Stop", "Manifest", "Launch", "Log", "Exit", "Item", "Credit", "End",
+}
+
+// Known reports whether this version knows the kind. Frames of other kinds are skipped.
+func (k Kind) Known() bool { return k > 0 && int(k) < len(kindNames) }
+
+func (k Kind) String() string {
+	if !k.Known() {
+		return fmt.Sprintf("Kind(%d)", uint16(k))
+	}
+	return kindNames[k]
+}
+
+// Level is how much a line of the log matters.
+type Level uint32
+
+// The levels, from what failed to everything.
+const (
+	LevelError Level = iota + 1
+	LevelWarn
+	LevelInfo
+	LevelDebug
+	LevelTrace
+)
+
+var levelNames = [...]string{"", "Error", "Warn", "Info", "Debug", "Trace"}
+
+func (l Level) String() string {
+	if l == 0 || int(l) >= len(levelNames) {
+		return fmt.Sprintf("Level(%d)", uint32(l))
+	}
+	return levelNames[l]
+}
+
+// Header is the fixed part of a frame, without the lengths.
+type Header struct {
+	Kind    Kind
+	Flags   uint16
+	Number  uint64 // which call
+	Service uint32 // which service
+	Method  uint32 // which of its methods
+	Status  uint32 // code, error number, level or exit status
+	// DeadlineNS is a time on the guest's monotonic clock, or [NoDeadline].
+	DeadlineNS uint64
+	ID         [2]uint64 // an id's wire form: high and low half
+}
+
+// NewHeader returns a header of that kind in which nothing else is set.
+func NewHeader(kind Kind) Header { return Header{Kind: kind, DeadlineNS: NoDeadline} }
+
+// Frame is a header and the three parts that follow it.
+type Frame struct {
+	Header
+	Metadata []byte // keys and values: see [Frame.Pairs] and [AppendPair]
+	Detail   []byte // how a call failed: see [ReadDetail]
+	Payload  []byte // the message
+}
+
+// Append appends the frame's bytes to out. A frame of 4 GiB or more is an error, and out is returned as it was.
+func (f *Frame) Append(out []byte) ([]byte, error) {
+	content := HeaderBytes + len(f.Metadata) + len(f.Detail) + len(f.Payload)
+	frame := (content + frameAlign - 1) / frameAlign * frameAlign
+	if uint64(frame) > math.MaxUint32 {
+		return out, fmt.Errorf("a frame of %d bytes, and its length is a uint32", content)
+	}
+	le := binary.LittleEndian
+	out = le.AppendUint16(out, uint16(f.Kind))
+	out = le.AppendUint16(out, f.Flags)
+	out = le.AppendUint32(out, uint32(frame))
+	out = le.AppendUint64(out, f.Number)
+	out = le.AppendUint32(out, f.Service)
+	out = le.AppendUint32(out, f.Method)
+	out = le.AppendUint32(out, f.Status)
+	out = le.AppendUint32(out, uint32(len(f.Metadata)))
+	out = le.AppendUint32(out, uint32(len(f.Detail)))
+	out = le.AppendUint32(out, uint32(len(f.Payload)))
+	out = le.AppendUint64(out, f.DeadlineNS)
+	out = le.AppendUint64(out, f.ID[0])
+	out = le.AppendUint64(out, f.ID[1])
+	out = append(out, f.Metadata...)
+	out = append(out, f.Detail...)
+	out = append(out, f.Payload...)
+	return append(out, make([]byte, frame-content)...), nil
+}
+
+// Frames yields the frames that bytes consist of, or an error, after which there is nothing more.
+func Frames(bytes []byte) iter.Seq2[Frame, error] {
+	return func(yield func(Frame, error) bool) {
+		for at := 0; at < len(bytes); {
+			frame, length, err := readFrame(bytes, at)
+			if !yield(frame, err) || err != nil {
+				return
+			}
+			at += length
+		}
+	}
+}
+
+// readFrame reads the frame at an offset and returns its length.
+func readFrame(bytes []byte, at int) (Frame, int, error) {
+	head := bytes[at:]
+	if len(head) < HeaderBytes {
+		return Frame{}, 0, &MalformedError{at, "a header of 64 bytes"}
+	}
+	le := binary.LittleEndian
+	frame := Frame{Header: Header{
+		Kind:       Kind(le.Uint16(head)),
+		Flags:      le.Uint16(head[2:]),
+		Number:     le.Uint64(head[8:]),
+		Service:    le.Uint32(head[16:]),
+		Method:     le.Uint32(head[20:]),
+		Status:     le.Uint32(head[24:]),
+		DeadlineNS: le.Uint64(head[40:]),
+		ID:         [2]uint64{le.Uint64(head[48:]), le.Uint64(head[56:])},
+	}}
+	length := uint64(le.Uint32(head[4:]))
+	metadata, detail, payload := uint64(le.Uint32(head[28:])), uint64(le.Uint32(head[32:])), uint64(le.Uint32(head[36:]))
+	content := HeaderBytes + metadata + detail + payload
+	switch {
+	case frame.Flags&^flagsKnown != 0:
+		return Frame{}, 0, &MalformedError{at + 2, "flags of this version"}
+	case length > uint64(len(head)):
+		return Frame{}, 0, &MalformedError{at + 4, "a frame that ends where the bytes end"}
+	case (content+frameAlign-1)/frameAlign*frameAlign != length:
+		return Frame{}, 0, &MalformedError{at + 4, "the sum of the frame's parts, padded to 8"}
+	}
+	for _, padding := range head[content:length] {
+		if padding != 0 {
+			return Frame{}, 0, &MalformedError{at + int(content), "zeros up to the frame's end"}
+		}
+	}
+	detailAt, payloadAt := HeaderBytes+metadata, HeaderBytes+metadata+detail
+	frame.Metadata = head[HeaderBytes:detailAt:detailAt]
+	frame.Detail = head[detailAt:payloadAt:payloadAt]
+	frame.Payload = head[payloadAt:content:content]
+	return frame, int(length), nil
+}
+
+// Pair is a key of a frame's metadata and its value.
+type Pair struct{ Key, Value string }
+
+// AppendPair appends a key and its value to metadata.
+func AppendPair(metadata []byte, key, value string) []byte {
+	return appendString(appendString(metadata, key), value)
+}
+
+// Pairs reads the metadata. Offsets count from the start of the frame.
+func (f *Frame) Pairs() ([]Pair, error) {
+	in := cursor{bytes: f.Metadata, base: HeaderBytes}
+	var pairs []Pair
+	for !in.atEnd() {
+		pair := Pair{Key: in.string("a metadata key"), Value: in.string("a metadata value")}
+		if in.err != nil {
+			return nil, in.err
+		}
+		pairs = append(pairs, pair)
+	}
+	return pairs, nil
+}

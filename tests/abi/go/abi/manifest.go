@@ -1,0 +1,80 @@
+package abi
+
+import "encoding/binary"
+
+// Manifest is what a guest declares.
+type Manifest struct {
+	Exports  []Service // what others may call
+	Requires []Service // what it will call
+}
+
+// Service is a service that a guest exports or requires.
+type Service struct {
+	Name        string // with its package, greeting.v1.Greeting
+	Schema      uint64 // a hash of its schema, made by the generator
+	Methods     []Method
+	Descriptors []byte // a FileDescriptorSet, or nothing
+}
+
+// Method is a method of a service; calls name it by its place.
+type Method struct {
+	Name       string // as in the .proto, FetchGreeting
+	BudgetNS   uint64 // how long it may hold the thread, 0 for the host's default
+	DeadlineNS uint64 // how long a call may take, 0 for the host's default
+}
+
+// ReadManifest reads the payload of a manifest frame.
+func ReadManifest(payload []byte) (Manifest, error) {
+	in := cursor{bytes: payload}
+	manifest := Manifest{
+		Exports:  readServices(&in, "how many services are exported"),
+		Requires: readServices(&in, "how many services are required"),
+	}
+	return manifest, in.end()
+}
+
+// readServices reads a count and so many services. Memory grows with those that are there, not with the claimed count.
+func readServices(in *cursor, expected string) []Service {
+	var services []Service
+	for count := in.uint32(expected); count > 0 && in.err == nil; count-- {
+		services = append(services, Service{
+			Name:        in.string("a service's name"),
+			Schema:      in.uint64("a service's schema hash"),
+			Methods:     readMethods(in),
+			Descriptors: in.counted("a service's descriptors"),
+		})
+	}
+	return services
+}
+
+func readMethods(in *cursor) []Method {
+	var methods []Method
+	for count := in.uint32("how many methods the service has"); count > 0 && in.err == nil; count-- {
+		methods = append(methods, Method{
+			Name:       in.string("a method's name"),
+			BudgetNS:   in.uint64("a method's budget"),
+			DeadlineNS: in.uint64("a method's deadline"),
+		})
+	}
+	return methods
+}
+
+// Append appends the payload to out.
+func (m *Manifest) Append(out []byte) []byte {
+	le := binary.LittleEndian
+	for _, services := range [][]Service{m.Exports, m.Requires} {
+		out = le.AppendUint32(out, uint32(len(services)))
+		for _, service := range services {
+			out = appendString(out, service.Name)
+			out = le.AppendUint64(out, service.Schema)
+			out = le.AppendUint32(out, uint32(len(service.Methods)))
+			for _, method := range service.Methods {
+				out = appendString(out, method.Name)
+				out = le.AppendUint64(out, method.BudgetNS)
+				out = le.AppendUint64(out, method.DeadlineNS)
+			}
+			out = appendBytes(out, service.Descriptors)
+		}
+	}
+	return out
+}

@@ -1,0 +1,77 @@
+package abi
+
+import "encoding/binary"
+
+// PrologueBytes is the size of a [Prologue].
+const PrologueBytes = 16
+
+// Prologue is what every inbox begins with: the time, which stands still during a turn.
+type Prologue struct {
+	MonotonicNS uint64 // since the guest's start; never goes back
+	WallNS      uint64 // since 1970-01-01 00:00 UTC
+}
+
+// SplitPrologue splits an inbox into its prologue and its frames.
+func SplitPrologue(inbox []byte) (Prologue, []byte, error) {
+	in := cursor{bytes: inbox}
+	prologue := Prologue{MonotonicNS: in.uint64("a prologue of 16 bytes"), WallNS: in.uint64("a prologue of 16 bytes")}
+	return prologue, inbox[in.at:], in.err
+}
+
+// Append appends the prologue's bytes to out.
+func (p Prologue) Append(out []byte) []byte {
+	out = binary.LittleEndian.AppendUint64(out, p.MonotonicNS)
+	return binary.LittleEndian.AppendUint64(out, p.WallNS)
+}
+
+// Start is what a guest is started with.
+type Start struct {
+	Host            Version   // the host's version of the ABI
+	MessageBytesMax uint32    // the largest payload that the host lets through
+	Seed            [32]byte  // of the guest's randomness
+	Instance        [2]uint64 // the id of the instance, in its wire form
+	Descriptors     bool      // whether the manifest shall bear descriptors
+	Args            []string
+	Env             []Pair // in the host's order
+}
+
+// ReadStart reads it out of its frame. Offsets count from the start of the frame.
+func ReadStart(f *Frame) (Start, error) {
+	env, err := f.Pairs()
+	if err != nil {
+		return Start{}, err
+	}
+	in := cursor{bytes: f.Payload, base: HeaderBytes + len(f.Metadata) + len(f.Detail)}
+	start := Start{
+		Host:            UnpackVersion(in.uint32("the host's version")),
+		MessageBytesMax: in.uint32("the largest payload"),
+		Instance:        f.ID,
+		Descriptors:     f.Flags&FlagDescriptors != 0,
+		Env:             env,
+	}
+	copy(start.Seed[:], in.take(len(start.Seed), "a seed of 32 bytes"))
+	for !in.atEnd() {
+		start.Args = append(start.Args, in.string("an argument"))
+	}
+	return start, in.err
+}
+
+// Frame returns the frame that bears it.
+func (s *Start) Frame() Frame {
+	frame := Frame{Header: NewHeader(KindStart)}
+	frame.ID = s.Instance
+	if s.Descriptors {
+		frame.Flags |= FlagDescriptors
+	}
+	for _, pair := range s.Env {
+		frame.Metadata = AppendPair(frame.Metadata, pair.Key, pair.Value)
+	}
+	payload := binary.LittleEndian.AppendUint32(nil, s.Host.Packed())
+	payload = binary.LittleEndian.AppendUint32(payload, s.MessageBytesMax)
+	payload = append(payload, s.Seed[:]...)
+	for _, arg := range s.Args {
+		payload = appendString(payload, arg)
+	}
+	frame.Payload = payload
+	return frame
+}

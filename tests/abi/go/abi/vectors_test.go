@@ -1,0 +1,310 @@
+package abi_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"parigot.test/probe/abi"
+	"parigot.test/probe/internal/vectors"
+)
+
+func TestEveryCaseHasATest(t *testing.T) {
+	here := []string{"names", "version", "prologue", "frame", "start", "manifest", "control", "malformed"}
+	inPackageID := []string{"id", "constant id", "bad id"}
+	for _, c := range vectors.Read(t) {
+		if !slices.Contains(here, c.What) && !slices.Contains(inPackageID, c.What) {
+			t.Errorf("no test reads [%s] %s", c.What, c.Title)
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	name := map[string]func(uint32) fmt.Stringer{
+		"kind":  func(n uint32) fmt.Stringer { return abi.Kind(n) },
+		"code":  func(n uint32) fmt.Stringer { return abi.Code(n) },
+		"cause": func(n uint32) fmt.Stringer { return abi.Cause(n) },
+		"level": func(n uint32) fmt.Stringer { return abi.Level(n) },
+	}
+	vectors.Each(t, "names", func(t *testing.T, c *vectors.Case) {
+		for field, name := range name {
+			var known []string
+			for n := range uint32(0xffff) {
+				if text := name(n).String(); !strings.Contains(text, "(") {
+					known = append(known, fmt.Sprint(n, " ", text))
+				}
+			}
+			if given := c.All(field); !slices.Equal(known, given) {
+				t.Errorf("%s: %q, want %q", field, known, given)
+			}
+		}
+	})
+}
+
+func TestVersions(t *testing.T) {
+	vectors.Each(t, "version", func(t *testing.T, c *vectors.Case) {
+		version := abi.Version{Major: uint16(c.Number(t, "major")), Minor: uint16(c.Number(t, "minor"))}
+		packed := uint32(c.Number(t, "packed"))
+		check(t, version.Packed(), packed)
+		check(t, abi.UnpackVersion(packed), version)
+	})
+}
+
+func TestPrologues(t *testing.T) {
+	vectors.Each(t, "prologue", func(t *testing.T, c *vectors.Case) {
+		want := abi.Prologue{MonotonicNS: c.Number(t, "monotonic_ns"), WallNS: c.Number(t, "wall_ns")}
+		check(t, want.Append(nil), c.Hex(t, "bytes"))
+		prologue, rest, err := abi.SplitPrologue(append(c.Hex(t, "bytes"), "frames"...))
+		check(t, err, nil)
+		check(t, prologue, want)
+		check(t, string(rest), "frames")
+	})
+}
+
+func TestFrames(t *testing.T) {
+	vectors.Each(t, "frame", func(t *testing.T, c *vectors.Case) {
+		want := frameOf(t, c)
+		encoded, err := want.Append([]byte("8 bytes."))
+		check(t, err, nil)
+		check(t, encoded[8:], c.Hex(t, "bytes"))
+
+		frame := onlyFrame(t, c.Hex(t, "bytes"))
+		check(t, frame.Header, want.Header)
+		check(t, string(frame.Payload), string(want.Payload))
+		pairs, err := frame.Pairs()
+		check(t, err, nil)
+		check(t, pairs, pairsOf(c, "metadata"))
+		detail := abi.Detail{Cause: abi.Cause(c.Number(t, "cause"))}
+		detail.Message, _ = c.Text("message")
+		if strings.HasPrefix(detail.Cause.String(), "Cause(") {
+			detail.Cause = abi.CauseUnspecified
+		}
+		check(t, abi.ReadDetail(frame.Detail), detail)
+	})
+}
+
+func frameOf(t *testing.T, c *vectors.Case) abi.Frame {
+	frame := abi.Frame{
+		Header: abi.Header{
+			Kind:       abi.Kind(c.Number(t, "kind")),
+			Flags:      uint16(c.Number(t, "flags")),
+			Number:     c.Number(t, "number"),
+			Service:    uint32(c.Number(t, "service")),
+			Method:     uint32(c.Number(t, "method")),
+			Status:     uint32(c.Number(t, "status")),
+			DeadlineNS: abi.NoDeadline,
+			ID:         c.Wire(t, "id"),
+		},
+		Payload: c.Hex(t, "payload"),
+	}
+	if _, ok := c.Text("deadline_ns"); ok {
+		frame.DeadlineNS = c.Number(t, "deadline_ns")
+	}
+	for _, pair := range pairsOf(c, "metadata") {
+		frame.Metadata = abi.AppendPair(frame.Metadata, pair.Key, pair.Value)
+	}
+	if _, ok := c.Text("cause"); ok {
+		message, _ := c.Text("message")
+		frame.Detail = abi.Detail{Cause: abi.Cause(c.Number(t, "cause")), Message: message}.Append(nil)
+	}
+	return frame
+}
+
+func TestFramesFollowEachOther(t *testing.T) {
+	var together []byte
+	var want []abi.Frame
+	for _, c := range vectors.Read(t) {
+		if c.What == "frame" {
+			frame := c.Hex(t, "bytes")
+			together = append(together, frame...)
+			want = append(want, onlyFrame(t, frame))
+		}
+	}
+	var frames []abi.Frame
+	for frame, err := range abi.Frames(together) {
+		check(t, err, nil)
+		frames = append(frames, frame)
+	}
+	check(t, frames, want)
+}
+
+func TestStarts(t *testing.T) {
+	vectors.Each(t, "start", func(t *testing.T, c *vectors.Case) {
+		want := abi.Start{
+			MessageBytesMax: uint32(c.Number(t, "message_bytes_max")),
+			Seed:            [32]byte(c.Hex(t, "seed")),
+			Instance:        c.Wire(t, "instance"),
+			Descriptors:     c.Number(t, "descriptors") == 1,
+			Args:            c.All("arg"),
+			Env:             pairsOf(c, "env"),
+		}
+		host, _ := c.Text("host")
+		major, minor, _ := strings.Cut(host, ".")
+		want.Host = abi.Version{Major: uint16(vectors.Parse(t, major, 10)), Minor: uint16(vectors.Parse(t, minor, 10))}
+
+		frame := want.Frame()
+		encoded, err := frame.Append(nil)
+		check(t, err, nil)
+		check(t, encoded, c.Hex(t, "bytes"))
+
+		frame = onlyFrame(t, c.Hex(t, "bytes"))
+		check(t, frame.Kind, abi.KindStart)
+		start, err := abi.ReadStart(&frame)
+		check(t, err, nil)
+		check(t, start, want)
+	})
+}
+
+func TestManifests(t *testing.T) {
+	vectors.Each(t, "manifest", func(t *testing.T, c *vectors.Case) {
+		want := manifestOf(t, c)
+		check(t, want.Append(nil), c.Hex(t, "bytes"))
+		manifest, err := abi.ReadManifest(c.Hex(t, "bytes"))
+		check(t, err, nil)
+		check(t, manifest.Append(nil), c.Hex(t, "bytes"))
+		check(t, fmt.Sprint(manifest), fmt.Sprint(want)) // in which an empty slice is as good as none
+	})
+}
+
+func manifestOf(t *testing.T, c *vectors.Case) abi.Manifest {
+	var manifest abi.Manifest
+	list := &manifest.Exports
+	for _, field := range c.Fields {
+		words := strings.Split(field.Value, " ")
+		switch field.Name {
+		case "exports":
+			*list = append(*list, abi.Service{Name: words[0], Schema: vectors.Parse(t, words[1], 16)})
+		case "requires":
+			list = &manifest.Requires
+			*list = append(*list, abi.Service{Name: words[0], Schema: vectors.Parse(t, words[1], 16)})
+		case "method":
+			service := &(*list)[len(*list)-1]
+			service.Methods = append(service.Methods, abi.Method{
+				Name:       words[0],
+				BudgetNS:   vectors.Parse(t, words[1], 10),
+				DeadlineNS: vectors.Parse(t, words[2], 10),
+			})
+		case "descriptors":
+			(*list)[len(*list)-1].Descriptors = vectors.Hex(t, field.Value)
+		}
+	}
+	return manifest
+}
+
+func TestControlBlocks(t *testing.T) {
+	vectors.Each(t, "control", func(t *testing.T, c *vectors.Case) {
+		number := func(name string) uint64 { return c.Number(t, name) }
+		var control abi.Control
+		control.Open()
+		control.SetInbox(number("inbox_address"), number("inbox_capacity"))
+		control.SetOutbox(number("outbox_address"), number("outbox_committed"))
+		control.SetProgress(number("progress_call"), uint32(number("progress_service")), uint32(number("progress_method")))
+		control.SetTurn(number("more") == 1, number("wake_at_ns"), number("polls"))
+		control.SetPanicBuffer(number("panic_address"), number("panic_capacity"))
+		control.SetPanic(number("panic_bytes"))
+		memory := (*[abi.ControlBytes]byte)(unsafe.Pointer(&control))
+		check(t, unsafe.Sizeof(control), abi.ControlBytes)
+		check(t, control.YieldNow(), false)
+		const yieldNow = 48 // the one field that the host writes
+		copy(memory[yieldNow:yieldNow+4], c.Hex(t, "bytes")[yieldNow:])
+		check(t, memory[:], c.Hex(t, "bytes"))
+		check(t, control.YieldNow(), number("yield_now") == 1)
+	})
+}
+
+func TestMalformedBytes(t *testing.T) {
+	vectors.Each(t, "malformed", func(t *testing.T, c *vectors.Case) {
+		input := c.Hex(t, "bytes")
+		var err error
+		switch reader, _ := c.Text("reader"); reader {
+		case "prologue":
+			_, _, err = abi.SplitPrologue(input)
+		case "frames":
+			for _, err = range abi.Frames(input) {
+			}
+		case "metadata":
+			frame := onlyFrame(t, input)
+			_, err = frame.Pairs()
+		case "start":
+			frame := onlyFrame(t, input)
+			_, err = abi.ReadStart(&frame)
+		case "manifest":
+			_, err = abi.ReadManifest(input)
+		default:
+			t.Fatalf("no reader is called %s", reader)
+		}
+		malformed, ok := errors.AsType[*abi.MalformedError](err)
+		if !ok {
+			t.Fatalf("no error of the layout, but %v", err)
+		}
+		t.Log(malformed)
+		check(t, malformed.Offset, int(c.Number(t, "offset")))
+	})
+}
+
+func TestReadingCopiesNothing(t *testing.T) {
+	frame := abi.Frame{Header: abi.NewHeader(abi.KindCall), Payload: []byte("request")}
+	encoded, err := frame.Append(nil)
+	check(t, err, nil)
+	read := onlyFrame(t, encoded)
+	check(t, &read.Payload[0], &encoded[abi.HeaderBytes])
+	check(t, cap(read.Payload), len(read.Payload)) // appending to it does not overwrite what follows
+}
+
+func FuzzReaders(f *testing.F) {
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, input []byte) {
+		end := 0
+		for frame, err := range abi.Frames(input) {
+			if err != nil {
+				break
+			}
+			encoded, err := frame.Append(nil)
+			check(t, err, nil)
+			if !bytes.HasPrefix(input[end:], encoded) {
+				t.Fatal("a frame is not the only one that reads like it")
+			}
+			end += len(encoded)
+			_, _ = frame.Pairs()
+			_, _ = abi.ReadStart(&frame)
+			_ = abi.ReadDetail(frame.Detail)
+		}
+		if manifest, err := abi.ReadManifest(input); err == nil && !bytes.Equal(manifest.Append(nil), input) {
+			t.Fatal("a manifest is not the only one that reads like it")
+		}
+	})
+}
+
+func onlyFrame(t *testing.T, input []byte) abi.Frame {
+	t.Helper()
+	var frames []abi.Frame
+	for frame, err := range abi.Frames(input) {
+		check(t, err, nil)
+		frames = append(frames, frame)
+	}
+	if len(frames) != 1 {
+		t.Fatalf("%d frames, want 1", len(frames))
+	}
+	return frames[0]
+}
+
+func pairsOf(c *vectors.Case, name string) []abi.Pair {
+	var pairs []abi.Pair
+	for _, text := range c.All(name) {
+		key, value, _ := strings.Cut(text, "=")
+		pairs = append(pairs, abi.Pair{Key: key, Value: value})
+	}
+	return pairs
+}
+
+func check[T any](t *testing.T, found, want T) {
+	t.Helper()
+	if !reflect.DeepEqual(found, want) {
+		t.Fatalf("found %v, want %v", found, want)
+	}
+}

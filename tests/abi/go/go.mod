@@ -1,0 +1,3 @@
+module parigot.test/probe
+
+go 1.26

@@ -1,0 +1,124 @@
+package vectors
+
+import (
+	"encoding/hex"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Case is one `[what] title` of the file.
+type Case struct {
+	What, Title string
+	Fields      []Field
+}
+
+// Field is one line of a case.
+type Field struct{ Name, Value string }
+
+// Each runs check as a subtest on each case of that kind; there must be some.
+func Each(t *testing.T, what string, check func(*testing.T, *Case)) {
+	t.Helper()
+	found := false
+	for _, c := range Read(t) {
+		if c.What == what {
+			found = true
+			t.Run(c.Title, func(t *testing.T) { check(t, &c) })
+		}
+	}
+	if !found {
+		t.Fatalf("no [%s] among the vectors", what)
+	}
+}
+
+// Read returns all cases. The tests of every package two levels below tests/abi may call it.
+func Read(t *testing.T) []Case {
+	t.Helper()
+	text, err := os.ReadFile("../../vectors.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []Case
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		if what, title, ok := strings.Cut(line, "] "); ok && what[0] == '[' {
+			cases = append(cases, Case{What: what[1:], Title: title})
+			continue
+		}
+		name, value, _ := strings.Cut(line, "=")
+		last := &cases[len(cases)-1]
+		last.Fields = append(last.Fields, Field{strings.TrimSpace(name), strings.TrimSpace(value)})
+	}
+	return cases
+}
+
+// All returns the values of a field, in order.
+func (c *Case) All(name string) []string {
+	var values []string
+	for _, field := range c.Fields {
+		if field.Name == name {
+			values = append(values, field.Value)
+		}
+	}
+	return values
+}
+
+// Text returns the first value of a field, and whether there is one.
+func (c *Case) Text(name string) (string, bool) {
+	values := c.All(name)
+	if len(values) == 0 {
+		return "", false
+	}
+	return values[0], true
+}
+
+// Number returns a field's number, or 0.
+func (c *Case) Number(t *testing.T, name string) uint64 {
+	t.Helper()
+	text, ok := c.Text(name)
+	if !ok {
+		return 0
+	}
+	return Parse(t, text, 10)
+}
+
+// Hex returns the bytes of a field; its lines follow each other.
+func (c *Case) Hex(t *testing.T, name string) []byte {
+	t.Helper()
+	return Hex(t, strings.Join(c.All(name), ""))
+}
+
+// Wire returns an id's wire form, or zeros.
+func (c *Case) Wire(t *testing.T, name string) [2]uint64 {
+	t.Helper()
+	text, ok := c.Text(name)
+	if !ok {
+		return [2]uint64{}
+	}
+	high, low, _ := strings.Cut(text, " ")
+	return [2]uint64{Parse(t, high, 16), Parse(t, low, 16)}
+}
+
+// Parse reads a number.
+func Parse(t *testing.T, text string, base int) uint64 {
+	t.Helper()
+	number, err := strconv.ParseUint(text, base, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return number
+}
+
+// Hex reads bytes.
+func Hex(t *testing.T, text string) []byte {
+	t.Helper()
+	bytes, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bytes
+}

@@ -1,0 +1,68 @@
+//! Building what the tests run, once.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{LazyLock, OnceLock};
+
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// The root of the repository.
+pub fn root() -> &'static Path {
+    static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        here.ancestors().nth(2).expect("this package lies two folders below the root").to_owned()
+    });
+    &ROOT
+}
+
+/// The `parigot` command.
+pub fn parigot() -> &'static Path {
+    static PARIGOT: OnceLock<PathBuf> = OnceLock::new();
+    PARIGOT.get_or_init(|| {
+        cargo_build(root(), ["--package", "parigot"]);
+        target(root()).join("debug").join(format!("parigot{}", std::env::consts::EXE_SUFFIX))
+    })
+}
+
+/// The folder of `examples/helloworld`, where `make build` has run.
+pub fn example() -> &'static Path {
+    static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
+    EXAMPLE.get_or_init(|| {
+        let folder = root().join("examples/helloworld");
+        succeed(Command::new("make").arg("--no-print-directory").arg("build").current_dir(&folder));
+        folder
+    })
+}
+
+/// The wasm file of a guest of `tests/guests`.
+pub fn guest(name: &str) -> Vec<u8> {
+    let folder = root().join("tests/guests");
+    cargo_build(&folder, ["--release", "--target", WASM, "--package", name]);
+    let wasm = target(&folder).join(WASM).join("release").join(format!("{name}.wasm"));
+    std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
+}
+
+/// Where cargo puts what it builds of a workspace.
+fn target(workspace: &Path) -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |target| root().join(target))
+}
+
+fn cargo_build<const N: usize>(workspace: &Path, args: [impl AsRef<OsStr>; N]) {
+    succeed(Command::new(env!("CARGO")).args(["build", "--quiet"]).args(args).current_dir(workspace));
+}
+
+/// Runs a tool, one at a time over all test programs, and panics with what it said if it fails.
+fn succeed(command: &mut Command) {
+    let lock = File::create(std::env::temp_dir().join("parigot-e2e.lock")).expect("a file to lock");
+    lock.lock().expect("the lock is free in the end");
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+}

@@ -1,0 +1,64 @@
+//! Runs the real `parigot` on real guests, and looks at what a person would see.
+//!
+//! The command, the example and the guests of `tests/guests` are built on first use, by cargo and make, as a user would. No
+//! process that is started here outlives [`DEADLINE`].
+
+mod build;
+mod process;
+
+pub use build::{example, guest, parigot, root};
+pub use process::{DEADLINE, Ended, Line, Started};
+
+use std::path::{Path, PathBuf};
+
+/// A folder with a deployment file and what it names; gone when dropped.
+#[derive(Debug)]
+pub struct App {
+    folder: tempfile::TempDir,
+}
+
+impl App {
+    /// Makes a folder that holds `app.toml`: `manifest_version = 1` and then `deployment`.
+    pub fn new(deployment: &str) -> Self {
+        let app = App { folder: tempfile::tempdir().expect("a temporary folder can be made") };
+        app.with("app.toml", format!("manifest_version = 1\n{deployment}"))
+    }
+
+    /// Adds a file, for example a guest.
+    pub fn with(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+        std::fs::write(self.folder.path().join(name), content).expect("the folder can be written to");
+        self
+    }
+
+    /// Adds a guest that is written in WebAssembly text.
+    pub fn with_wat(self, name: &str, text: &str) -> Self {
+        self.with(name, wat::parse_str(text).expect("the text is a module"))
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Its deployment file.
+    pub fn file(&self) -> PathBuf {
+        self.folder.path().join("app.toml")
+    }
+
+    /// Starts `parigot run app.toml` in its folder.
+    pub fn start(&self) -> Started {
+        Started::new(parigot_run(Path::new("app.toml")).current_dir(self.folder()))
+    }
+
+    /// Runs `parigot run app.toml` in its folder to the end.
+    pub fn run(&self) -> Ended {
+        self.start().wait()
+    }
+}
+
+/// `parigot run` for a deployment file.
+pub fn parigot_run(file: &Path) -> std::process::Command {
+    let mut command = std::process::Command::new(parigot());
+    command.arg("run").arg(file);
+    command
+}

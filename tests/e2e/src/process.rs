@@ -1,0 +1,167 @@
+//! A process that is watched: its log line by line, its end, and never longer than a deadline.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{JoinHandle, spawn};
+use std::time::{Duration, Instant};
+
+/// How long a process may take, compiling guests on a busy machine included.
+pub const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A process that runs. Dropping it kills it.
+#[derive(Debug)]
+pub struct Started {
+    child: Child,
+    stdout: Option<JoinHandle<String>>,
+    stderr: Receiver<String>,
+    seen: String,
+    kill_at: Instant,
+}
+
+/// A process that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Its exit status; `None` if a signal ended it.
+    pub status: Option<i32>,
+    /// All that it wrote to stdout.
+    pub stdout: String,
+    /// All that it wrote to stderr.
+    pub stderr: String,
+}
+
+/// A line of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// `2026-11-22T03:15:06.123`, UTC.
+    pub time: String,
+    /// `INFO`
+    pub level: String,
+    /// The guest's name, or `-`.
+    pub guest: String,
+    /// `ins_…`, or `-`.
+    pub instance: String,
+    /// `cal_…`, or `-`.
+    pub call: String,
+    /// The rest.
+    pub message: String,
+}
+
+impl Started {
+    /// Starts a process with nothing on its stdin.
+    pub fn new(command: &mut Command) -> Self {
+        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut stdout = child.stdout.take().expect("stdout is a pipe");
+        let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
+        let (sender, receiver) = channel();
+        spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        let stdout = spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).expect("stdout is UTF-8");
+            text
+        });
+        Started {
+            child,
+            stdout: Some(stdout),
+            stderr: receiver,
+            seen: String::new(),
+            kill_at: Instant::now() + DEADLINE,
+        }
+    }
+
+    /// Waits until a line of stderr contains `text`.
+    ///
+    /// # Panics
+    ///
+    /// If the process ends or the deadline passes before.
+    #[track_caller]
+    pub fn wait_for(&mut self, text: &str) {
+        while let Some(line) = self.next_line() {
+            if line.contains(text) {
+                return;
+            }
+        }
+        panic!("it ended without {text:?}:\n{}", self.seen);
+    }
+
+    /// Sends what Ctrl-C sends.
+    pub fn interrupt(&self) {
+        let kill = Command::new("sh").args(["-c", "kill -INT $0", &self.child.id().to_string()]).status();
+        assert!(kill.is_ok_and(|status| status.success()), "the process was not waited for yet");
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Panics
+    ///
+    /// If the deadline passes before.
+    #[track_caller]
+    pub fn wait(mut self) -> Ended {
+        while self.next_line().is_some() {}
+        // Its stderr is closed: it has ended.
+        let status = self.child.wait().expect("it is waited for once").code();
+        let stdout = self.stdout.take().expect("it is taken once").join().expect("stdout could be read");
+        Ended { status, stdout, stderr: std::mem::take(&mut self.seen) }
+    }
+
+    #[track_caller]
+    fn next_line(&mut self) -> Option<String> {
+        match self.stderr.recv_timeout(self.kill_at.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                self.seen.push_str(&line);
+                self.seen.push('\n');
+                Some(line)
+            }
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("it still runs after {DEADLINE:?}:\n{}", self.seen),
+        }
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It may have ended, and then neither does anything.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Ended {
+    /// The lines of its log, those that are indented joined to the one before.
+    ///
+    /// # Panics
+    ///
+    /// If there is something else in it.
+    pub fn log(&self) -> Vec<Line> {
+        let mut log: Vec<Line> = Vec::new();
+        for line in self.stderr.lines() {
+            match (line.strip_prefix("    "), log.last_mut()) {
+                (Some(more), Some(last)) => last.message.extend(["\n", more]),
+                _ => log.push(Line::parse(line).unwrap_or_else(|| panic!("no line of a log: {line:?}"))),
+            }
+        }
+        log
+    }
+
+    /// The messages that a guest wrote to its log, those about it by the host included.
+    pub fn messages_of(&self, guest: &str) -> Vec<String> {
+        self.log().into_iter().filter(|line| line.guest == guest).map(|line| line.message).collect()
+    }
+}
+
+impl Line {
+    fn parse(line: &str) -> Option<Self> {
+        let (time, rest) = line.split_at_checked("2026-11-22T03:15:06.123Z".len())?;
+        let (level, rest) = rest.strip_prefix(' ')?.split_at_checked("ERROR".len())?;
+        let mut columns = rest.strip_prefix(' ')?.splitn(4, ' ').map(str::to_owned);
+        Some(Line {
+            time: time.strip_suffix('Z')?.to_owned(),
+            level: level.trim_end().to_owned(),
+            guest: columns.next()?,
+            instance: columns.next()?,
+            call: columns.next()?,
+            message: columns.next()?,
+        })
+    }
+}

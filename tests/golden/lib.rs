@@ -1,0 +1,33 @@
+//! What `protoc-gen-parigot` writes for each case, compiled: as it would be in a guest, without std.
+//!
+//! A case is a folder of `.proto` files beside this file; the plugin's test `golden` writes its `rust` folder and compares.
+#![no_std]
+
+#[path = "comments/rust/mod.rs"]
+pub mod comments;
+#[path = "deprecated/rust/mod.rs"]
+pub mod deprecated;
+#[path = "echo/rust/mod.rs"]
+pub mod echo;
+#[path = "empty/rust/mod.rs"]
+pub mod empty;
+#[path = "equal_names/rust/mod.rs"]
+pub mod equal_names;
+#[path = "helloworld/rust/mod.rs"]
+pub mod helloworld;
+#[path = "imports/rust/mod.rs"]
+pub mod imports;
+#[path = "keywords/rust/mod.rs"]
+pub mod keywords;
+#[path = "message_named_as_rpc/rust/mod.rs"]
+pub mod message_named_as_rpc;
+#[path = "nested/rust/mod.rs"]
+pub mod nested;
+#[path = "no_package/rust/mod.rs"]
+pub mod no_package;
+#[path = "proto2/rust/mod.rs"]
+pub mod proto2;
+#[path = "two_services/rust/mod.rs"]
+pub mod two_services;
+#[path = "well_known/rust/mod.rs"]
+pub mod well_known;

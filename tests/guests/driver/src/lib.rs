@@ -1,0 +1,64 @@
+//! A program that makes the calls that its arguments describe, one after the other, and logs how each ends.
+//!
+//! An argument is a word for a method or a deed, `panic`, or one with a number, `echo:16`. `@50` behind it gives the call a deadline of 50
+//! milliseconds, `!` behind it drops the call at once. Calls that are joined by `+` are all made before the first is awaited.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use golden::echo::echo::v1::deed::Kind;
+use golden::echo::echo::v1::{Deed, EchoClient, EchoErr, Payload};
+use parigot_guest::{CallError, Client, Context, Error, Exit};
+
+#[parigot_guest::program(requires(EchoClient))]
+async fn main(cx: Context) -> Result<Exit, Error> {
+    cx.launch().await?;
+    let echo = EchoClient::locate(&cx)?;
+    for argument in cx.args() {
+        let calls: Vec<_> = argument.split('+').map(|word| (word, make(&echo, word))).collect();
+        for (word, call) in calls {
+            let Some(call) = call else { continue };
+            let end = describe(call.await);
+            parigot_guest::info!(cx, "{word}: {end}");
+        }
+    }
+    Ok(Exit::SUCCESS)
+}
+
+type Outcome = Result<Payload, CallError<EchoErr>>;
+type Pending = Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// Makes a call; `None` if it was dropped.
+fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
+    let (word, dropped) = word.strip_suffix('!').map_or((word, false), |word| (word, true));
+    let (word, echo) = match word.split_once('@') {
+        Some((word, deadline_ms)) => {
+            let deadline_ms = deadline_ms.parse().expect("a deadline is a number");
+            (word, echo.with_deadline(Duration::from_millis(deadline_ms)))
+        }
+        None => (word, echo.clone()),
+    };
+    let (word, number) = word.split_once(':').unwrap_or((word, "0"));
+    let number: u32 = number.parse().expect("a number follows the colon");
+    let misbehave = |kind: Kind| -> Pending { Box::pin(echo.misbehave(Deed { kind: kind.into(), number })) };
+    let call = match word {
+        "echo" => Box::pin(echo.echo(Payload { data: vec![7; number as usize] })),
+        "panic" => misbehave(Kind::Panic),
+        "trap" => misbehave(Kind::Trap),
+        "leave" => misbehave(Kind::Leave),
+        "refuse" => misbehave(Kind::Refuse),
+        "hang" => misbehave(Kind::Hang),
+        "sleep" => misbehave(Kind::Sleep),
+        "swell" => misbehave(Kind::Swell),
+        _ => panic!("{word} is no deed"),
+    };
+    (!dropped).then_some(call)
+}
+
+fn describe(outcome: Outcome) -> String {
+    match outcome {
+        Ok(payload) => format!("{} bytes", payload.data.len()),
+        Err(CallError::Status(status)) => format!("{}, {}: {}", status.code(), status.cause(), status.message()),
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,49 @@
+//! Serves echo.v1.Echo, misdeeds included.
+
+use std::future::pending;
+use std::time::Duration;
+
+use golden::echo::echo::v1::deed::Kind;
+use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
+use parigot_guest::Context;
+
+#[derive(Default)]
+struct Echoing;
+
+impl Echo for Echoing {
+    async fn echo(&self, _: &Context, request: Payload) -> Result<Payload, EchoErr> {
+        Ok(request)
+    }
+
+    async fn misbehave(&self, cx: &Context, deed: Deed) -> Result<Payload, EchoErr> {
+        match deed.kind() {
+            Kind::Nothing => {}
+            Kind::Panic => panic!("told to panic"),
+            #[cfg(target_arch = "wasm32")]
+            Kind::Trap => core::arch::wasm32::unreachable(),
+            #[cfg(not(target_arch = "wasm32"))]
+            Kind::Trap => std::process::abort(),
+            Kind::Leave => match cx.exit(deed.number as u8).await {},
+            Kind::Refuse => return Err(EchoErr::Refused),
+            Kind::Hang => {
+                let _dropped = Dropped(cx.clone());
+                parigot_guest::info!(cx, "hanging");
+                pending::<()>().await;
+            }
+            Kind::Sleep => cx.sleep(Duration::from_millis(deed.number.into())).await,
+            Kind::Swell => return Ok(Payload { data: vec![7; deed.number as usize] }),
+        }
+        Ok(Payload::default())
+    }
+}
+
+/// Says that the handler was dropped.
+struct Dropped(Context);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        parigot_guest::info!(self.0, "cancelled");
+    }
+}
+
+parigot_guest::service!(Echoing, exports(EchoServer));
