@@ -6,6 +6,8 @@ export CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
 endif
 
 EXAMPLE := examples/helloworld
+GUESTS := $(EXAMPLE) tests/guests benches/guests
+SOAK_SECONDS ?= 600
 WASM := wasm32-unknown-unknown
 CLIPPY := cargo clippy --quiet
 DENY := -- --deny warnings
@@ -32,17 +34,24 @@ test: setup lint guests ## run all checks and tests
 	cd tests/abi/go && go vet ./... && go test ./...
 
 lint: setup ## check formatting, lints and documentation
-	@$(MAKE) --no-print-directory -C $(EXAMPLE) generate
-	cargo fmt --all --check
-	cd $(EXAMPLE) && cargo fmt --all --check
-	cd tests/guests && cargo fmt --all --check
+	cargo fmt --check
 	$(CLIPPY) --workspace --all-targets $(DENY)
 	RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --workspace --no-deps
 
-guests: setup ## compile for wasm what guests are made of, with each feature on and off
-	$(CLIPPY) --package parigot-guest --target $(WASM) $(DENY)
-	$(CLIPPY) --package parigot-guest --target $(WASM) --no-default-features $(DENY)
-	$(CLIPPY) --package parigot-guest --target $(WASM) --no-default-features --features rt $(DENY)
-	$(CLIPPY) --package parigot-guest --target $(WASM) --features rt $(DENY)
-	cd $(EXAMPLE) && $(CLIPPY) --target $(WASM) $(DENY)
-	cd tests/guests && $(CLIPPY) --target $(WASM) $(DENY)
+guests: setup ## check what guests are made of, compiled for wasm, with each feature of the SDK on and off
+	@for features in '' std allocator panic-handler rt std,allocator,rt getrandom; do \
+		echo "parigot-guest with the features [$$features]"; \
+		RUSTFLAGS='--cfg getrandom_backend="custom"' $(CLIPPY) --package parigot-guest --target $(WASM) \
+			--no-default-features --features "$$features" $(DENY) || exit; \
+	done
+	@$(MAKE) --no-print-directory -C $(EXAMPLE) generate
+	@for workspace in $(GUESTS); do \
+		echo "guests in $$workspace"; \
+		(cd $$workspace && cargo fmt --check && $(CLIPPY) --target $(WASM) $(DENY)) || exit; \
+	done
+
+bench: setup ## measure what a call costs; builds everything optimised first
+	cargo run --quiet --release --bin bench
+
+soak: setup ## try random bytes on every reader of the ABI for SOAK_SECONDS (600)
+	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test fuzz -- --nocapture

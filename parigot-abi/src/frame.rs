@@ -82,7 +82,8 @@ kinds! {
     Stop = 6;
     /// Out, the guest's first frame: see [`crate::Manifest`].
     Manifest = 7;
-    /// Out: the guest waits for [`Kind::Launched`].
+    /// Out: the guest waits for [`Kind::Launched`]. A host that knows that this will never be may send a [`Kind::Reply`] to
+    /// [`LAUNCH_NUMBER`] with a failure instead.
     Launch = 8;
     /// Out: a line for the log. `status` is a [`Level`], `number` the inbound call that it is about or
     /// [`crate::control::NO_CALL`], metadata its fields, the payload its text.
@@ -263,8 +264,8 @@ impl<'a> Frames<'a> {
         let malformed = |field: usize, expected| Malformed { offset: self.at + field, expected };
         let rest = &self.bytes[self.at..];
         let head = rest.first_chunk::<HEADER_BYTES>().ok_or(malformed(0, "a header of 64 bytes"))?;
-        let word = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| head[at + i]));
-        let long = |at: usize| u64::from_le_bytes(core::array::from_fn(|i| head[at + i]));
+        let word = |at: usize| u32::from_le_bytes(field(head, at));
+        let long = |at: usize| u64::from_le_bytes(field(head, at));
 
         let flags = u16::from_le_bytes([head[2], head[3]]);
         if flags & !flags::KNOWN != 0 {
@@ -299,6 +300,12 @@ impl<'a> Frames<'a> {
         self.at += frame_bytes;
         Ok(Frame { header, metadata, detail, payload })
     }
+}
+
+/// `N` bytes of a header. A slice and not byte by byte, so that it becomes one load.
+#[inline(always)]
+fn field<const N: usize>(head: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
+    *head[at..].first_chunk().expect("a field lies inside of the header")
 }
 
 impl<'a> Iterator for Frames<'a> {

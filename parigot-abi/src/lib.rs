@@ -26,6 +26,14 @@
 //! | `parigot_inbox(control: usize, bytes: usize)` | makes the inbox at least that big; called only when it must grow |
 //! | `parigot_turn(control: usize, inbox_bytes: usize, max_polls: u32) -> u32` | one turn; see [`TURN_OK`] |
 //! | `parigot_close(control: usize)` | frees the guest; native guests only |
+//!
+//! # Guests in Go
+//!
+//! They have the same exports, and `_initialize`, which comes before all others. Go's runtime imports functions of
+//! `wasi_snapshot_preview1`, which the host serves or refuses. Two descriptors are open from the start, nonblocking: a read of
+//! [`GO_IDLE_FD`] succeeds once no goroutine can run any more, which is when a turn shall end; the host then knows from the
+//! runtime when its next timer is due, and the guest leaves `wake_at_ns` alone. A read of [`GO_PARKED_FD`] never ends; a goroutine
+//! that is in one keeps the runtime from taking a guest that waits for its host for a deadlock.
 #![no_std]
 
 extern crate alloc;
@@ -52,6 +60,11 @@ pub const VERSION: Version = Version { major: 1, minor: 0 };
 pub const TURN_OK: u32 = 0;
 /// What `parigot_turn` returns when the inbox could not be read; the panic text says why.
 pub const TURN_MALFORMED_INBOX: u32 = 1;
+
+/// The descriptor that Go guests read at the end of a turn.
+pub const GO_IDLE_FD: u32 = 3;
+/// The descriptor that one goroutine of each Go guest reads for ever.
+pub const GO_PARKED_FD: u32 = 4;
 
 /// The largest message, in bytes of payload, that a host lets through unless it is told otherwise: 16 MiB.
 pub const MESSAGE_BYTES_MAX: u32 = 16 << 20;

@@ -60,3 +60,76 @@ pub(crate) fn export(definition: &TokenStream) -> TokenStream {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use quote::quote;
+
+    use crate::{program, service};
+
+    /// What `service!` says of its input.
+    fn check_service(input: proc_macro2::TokenStream, expected: &str) {
+        let error = syn::parse2::<service::Service>(input).map(|_| ()).expect_err("a mistake");
+        assert_eq!(error.to_string(), expected);
+    }
+
+    /// What `program` says of its arguments and its function.
+    fn check_program(
+        arguments: proc_macro2::TokenStream,
+        main: proc_macro2::TokenStream,
+        expected: Result<(), &'static str>,
+    ) {
+        let result = syn::parse2(arguments)
+            .and_then(|arguments| program::expand(&arguments, &syn::parse2(main)?))
+            .map(|_| ())
+            .map_err(|error| error.to_string());
+        assert_eq!(result, expected.map_err(String::from));
+    }
+
+    #[test]
+    fn a_service_exports_something_and_each_thing_once() {
+        check_service(quote!(S), "expected `exports(…)` with the generated server of at least one service");
+        check_service(quote!(S, exports()), "expected `exports(…)` with the generated server of at least one service");
+        check_service(quote!(S, exports(A, b::A, A)), "it is listed before");
+        check_service(quote!(S, exports(A), exports(B)), "`exports` stands here twice");
+        check_service(quote!(S, provides(A)), "expected `exports(…)` or `requires(…)`, found `provides`");
+        assert!(syn::parse2::<service::Service>(quote!(S, requires(C), exports(a::A, B,),)).is_ok());
+    }
+
+    #[test]
+    fn a_program_is_an_async_function_of_a_context() {
+        let main = quote!(
+            async fn main(cx: Context) -> Result<Exit, Error> {
+                loop {}
+            }
+        );
+        check_program(quote!(), main.clone(), Ok(()));
+        check_program(quote!(requires(a::A, B)), main.clone(), Ok(()));
+        check_program(quote!(exports(A)), main, Err("expected `requires(…)`, found `exports`"));
+        let check = |main, expected| check_program(quote!(), main, Err(expected));
+        check(
+            quote!(
+                fn main(cx: Context) -> R {}
+            ),
+            "a program is an `async fn`",
+        );
+        check(
+            quote!(
+                async fn main<T>(cx: Context) -> R {}
+            ),
+            "a program has no type parameters",
+        );
+        check(
+            quote!(
+                async fn main() -> R {}
+            ),
+            "a program takes one argument, `cx: Context`",
+        );
+        check(
+            quote!(
+                async fn main(cx: Context) {}
+            ),
+            "a program returns `Result<Exit, parigot_guest::Error>`",
+        );
+    }
+}

@@ -8,7 +8,7 @@ mod service;
 
 /// Exports a type that implements services as a guest.
 ///
-/// ```ignore
+/// ```text
 /// parigot_guest::service!(Kitchen, exports(KitchenServer, AdminServer), requires(GreetingClient));
 /// ```
 ///
@@ -22,9 +22,12 @@ pub fn service(input: TokenStream) -> TokenStream {
 
 /// Exports an async function as a guest that runs it and leaves.
 ///
-/// ```ignore
+/// ```text
 /// #[parigot_guest::program(requires(GreetingClient))]
 /// async fn main(cx: Context) -> Result<Exit, parigot_guest::Error> {
+///     cx.launch().await?;
+///     Ok(Exit::SUCCESS)
+/// }
 /// ```
 ///
 /// `requires` lists the generated clients of all services that the program calls; without any, `#[program]` is enough.

@@ -55,10 +55,11 @@ impl Context {
         Launch::new(&self.guest)
     }
 
-    /// Leaves with that exit status: once the running task awaits, no other task runs any more, in this guest.
+    /// Makes the guest leave with that exit status. The running task goes on until it awaits; then no task is polled any
+    /// more.
     ///
     /// What it returns never completes; success handlers on it run just before the guest leaves. Whoever asks first
-    /// says how the guest leaves.
+    /// says how the guest leaves. Calls that are not answered by then end with an error at their callers.
     pub fn exit(&self, exit: impl Into<Exit>) -> Leaving {
         Leaving::new(self, exit.into())
     }

@@ -46,4 +46,7 @@ pub(crate) trait Body {
 
     /// The host wants it to leave.
     fn stop(&self, cx: &Context);
+
+    /// It is closed: whatever may hold a context goes.
+    fn close(&self) {}
 }

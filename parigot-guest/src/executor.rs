@@ -9,14 +9,13 @@
 //! anyway, so that is allowed.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::pin::Pin;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use core::task::{self, Poll, Waker};
+use core::task::{self, Waker};
 
 use crate::scope::Scope;
 
@@ -26,8 +25,19 @@ const NONE: u32 = u32::MAX;
 type Future = Pin<Box<dyn core::future::Future<Output = ()>>>;
 
 /// Which task. It means nothing once the task is done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TaskId(u32);
+
+impl TaskId {
+    pub(crate) fn from_index(index: u32) -> Self {
+        TaskId(index)
+    }
+
+    /// The task's slot; never [`u32::MAX`].
+    pub(crate) fn index(self) -> u32 {
+        self.0
+    }
+}
 
 /// All tasks of a guest.
 #[derive(Default)]
@@ -39,8 +49,8 @@ pub(crate) struct Executor {
 struct Tasks {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// Slots that are ready, the oldest first. Those in `woken` are younger.
-    ready: VecDeque<u32>,
+    /// Slots that are ready, the oldest last. Those in `woken` are younger.
+    ready: Vec<u32>,
     woken: Arc<Woken>,
 }
 
@@ -51,15 +61,6 @@ struct Slot {
     /// Elsewhere while the task is polled; else `None` says that the slot is free.
     future: Option<Future>,
     scope: Scope,
-}
-
-/// A task that is out of its slot, to be polled.
-pub(crate) struct Ready {
-    index: u32,
-    future: Future,
-    waker: Waker,
-    /// Whom it works for.
-    pub(crate) scope: Scope,
 }
 
 impl Executor {
@@ -93,27 +94,14 @@ impl Executor {
         }
     }
 
-    /// Takes out the task that has been ready the longest.
-    pub(crate) fn take_ready(&self) -> Option<Ready> {
-        self.tasks.borrow_mut().take_ready()
-    }
-
-    /// Polls it and puts it back, unless it is done.
-    pub(crate) fn poll(&self, mut ready: Ready) {
-        match ready.future.as_mut().poll(&mut task::Context::from_waker(&ready.waker)) {
-            Poll::Pending => {
-                let mut tasks = self.tasks.borrow_mut();
-                let slot = &mut tasks.slots[ready.index as usize];
-                slot.waker = Some(ready.waker);
-                slot.future = Some(ready.future);
-            }
-            Poll::Ready(()) => {
-                drop(ready.future);
-                let mut tasks = self.tasks.borrow_mut();
-                tasks.slots[ready.index as usize].waker = Some(ready.waker);
-                tasks.free.push(ready.index);
-            }
-        }
+    /// Polls the task that has been ready the longest, once `begin` knows whom it works for. Says whether there was one.
+    pub(crate) fn poll_next(&self, begin: impl FnOnce(Scope)) -> bool {
+        let Some((index, mut future, waker)) = self.tasks.borrow_mut().take_ready(begin) else { return false };
+        let pending = future.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending();
+        // A future that is done is dropped before the borrow: what it owns may spawn.
+        let future = pending.then_some(future);
+        self.tasks.borrow_mut().put_back(index, future, waker);
+        true
     }
 
     /// Whether a task may be ready.
@@ -145,31 +133,38 @@ impl Tasks {
         future
     }
 
-    fn take_ready(&mut self) -> Option<Ready> {
+    fn take_ready(&mut self, begin: impl FnOnce(Scope)) -> Option<(u32, Future, Waker)> {
         loop {
             if self.ready.is_empty() {
                 self.take_woken();
             }
-            let index = self.ready.pop_front()?;
+            let index = self.ready.pop()?;
             let slot = &mut self.slots[index as usize];
             // From here on a wake queues it again.
             slot.node.queued.store(false, Ordering::Release);
             if let Some(future) = slot.future.take() {
-                let waker = slot.waker.take().expect("a task that is not polled has its waker");
-                return Some(Ready { index, future, waker, scope: slot.scope });
+                begin(slot.scope);
+                return Some((index, future, slot.waker.take().expect("a task that is not polled has its waker")));
             }
         }
     }
 
-    /// Moves the woken slots to the end of the ready ones. The list begins with the last that was woken.
+    fn put_back(&mut self, index: u32, future: Option<Future>, waker: Waker) {
+        let slot = &mut self.slots[index as usize];
+        slot.waker = Some(waker);
+        slot.future = future;
+        if slot.future.is_none() {
+            self.free.push(index);
+        }
+    }
+
+    /// Moves the woken slots to the ready ones, of which there are none. Both lists begin with the youngest.
     fn take_woken(&mut self) {
-        let start = self.ready.len();
         let mut index = self.woken.head.swap(NONE, Ordering::Acquire);
         while index != NONE {
-            self.ready.push_back(index);
+            self.ready.push(index);
             index = self.slots[index as usize].node.next.load(Ordering::Relaxed);
         }
-        self.ready.make_contiguous()[start..].reverse();
     }
 }
 

@@ -1,7 +1,6 @@
 //! The state of one guest, and what a turn does with it.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -22,6 +21,7 @@ use crate::definition::{Body, Definition};
 use crate::executor::{Executor, TaskId};
 use crate::future::Detached;
 use crate::in_flight::InFlight;
+use crate::inbound::Inbound;
 use crate::launch::Launching;
 use crate::outbox::Outbox;
 use crate::panic::PanicText;
@@ -55,8 +55,8 @@ pub(crate) struct Guest {
     current: Cell<Scope>,
     pub(crate) timers: Timers,
     pub(crate) in_flight: InFlight,
-    /// The calls that arrived and were not answered, and their handlers.
-    inbound: RefCell<BTreeMap<u64, TaskId>>,
+    /// The calls that arrived and were not answered.
+    inbound: RefCell<Inbound>,
     presence: Cell<Presence>,
     farewell: RefCell<Option<Farewell>>,
     /// Where a line of the log is written before its length is known.
@@ -152,6 +152,7 @@ impl Guest {
     pub(crate) fn close(&self) {
         self.outbox.close();
         self.executor.clear();
+        self.body.close();
         self.timers.clear();
         self.farewell.take();
     }
@@ -215,6 +216,9 @@ impl Guest {
         if handles.len() != self.requires.len() || !rest.is_empty() {
             return Err("a handle for each required service");
         }
+        if self.launching.has_ended() {
+            return Err("one answer to the launch, not two");
+        }
         self.launching.set_handles(handles.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect());
         self.launching.end(Ok(()));
         self.body.launched(&self.context());
@@ -242,7 +246,7 @@ impl Guest {
 
     /// Drops the handler of that call, unless it has answered.
     fn take_cancel(&self, number: u64) {
-        let task = self.inbound.borrow_mut().remove(&number);
+        let task = self.inbound.borrow_mut().remove(number);
         if let Some(task) = task {
             self.executor.cancel(task);
             self.reply_failure(number, Code::Cancelled, Cause::Cancelled, "the caller cancelled the call");
@@ -283,9 +287,9 @@ impl Guest {
     fn poll_ready(&self, max_polls: u32) -> u64 {
         let mut polls = 0;
         while polls < max_polls && self.presence.get() != Presence::Gone {
-            let Some(task) = self.executor.take_ready() else { break };
-            self.work_for(task.scope);
-            self.executor.poll(task);
+            if !self.executor.poll_next(|scope| self.work_for(scope)) {
+                break;
+            }
             polls += 1;
             self.leave_if_asked();
             if self.control.yield_now() {
@@ -356,7 +360,7 @@ impl Guest {
 
     /// Ends an inbound call, whose answer the caller of this function sends.
     pub(crate) fn end_inbound(&self, number: u64) {
-        self.inbound.borrow_mut().remove(&number);
+        self.inbound.borrow_mut().remove(number);
     }
 
     /// Answers a call, or the launch, with a failure.

@@ -45,14 +45,13 @@ impl Launching {
         self.handles.get()?.get(place).copied()
     }
 
-    /// Says how the launch ended. Only the first end counts.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(*self.state.borrow(), State::Ended(_))
+    }
+
+    /// Says how the launch ended.
     pub(crate) fn end(&self, result: Result<(), Status>) {
-        let mut state = self.state.borrow_mut();
-        if matches!(*state, State::Ended(_)) {
-            return;
-        }
-        let before = core::mem::replace(&mut *state, State::Ended(result));
-        drop(state);
+        let before = self.state.replace(State::Ended(result));
         if let State::Asked(wakers) = before {
             wakers.into_iter().for_each(Waker::wake);
         }
@@ -60,7 +59,7 @@ impl Launching {
 
     fn poll(&self, waker: &Waker) -> Poll<Result<(), Status>> {
         match &mut *self.state.borrow_mut() {
-            State::Unasked => Poll::Pending,
+            State::Unasked => unreachable!("whoever waits has asked"),
             State::Asked(wakers) => {
                 if !wakers.iter().any(|known| known.will_wake(waker)) {
                     wakers.push(waker.clone());

@@ -111,6 +111,7 @@ mod future;
 mod getrandom;
 mod guest;
 mod in_flight;
+mod inbound;
 mod launch;
 mod log;
 mod outbox;

@@ -1,7 +1,6 @@
 //! Programs: guests with a `main` that ends, and how guests leave.
 
 use alloc::format;
-use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
@@ -98,18 +97,15 @@ impl<F: Future<Output = Result<Exit, Error>> + 'static> Body for ProgramBody<F> 
     }
 
     fn start(&self, cx: &Context) {
-        let (guest, cx, main) = (Rc::clone(&cx.guest), cx.clone(), self.main);
-        let task = cx.guest.spawn(cx.scope, {
-            let cx = cx.clone();
-            async move {
-                match main(cx.clone()).await {
-                    Ok(exit) => guest.leave(exit, String::new()),
-                    Err(error) => {
-                        cx.log(Level::Error, format_args!("{error:#}"));
-                        guest.leave(Exit::FAILURE, format!("{error:#}"))
-                    }
-                };
-            }
+        let (main, context) = (self.main, cx.clone());
+        let task = cx.guest.spawn(cx.scope, async move {
+            match main(context.clone()).await {
+                Ok(exit) => context.guest.leave(exit, String::new()),
+                Err(error) => {
+                    context.log(Level::Error, format_args!("{error:#}"));
+                    context.guest.leave(Exit::FAILURE, format!("{error:#}"))
+                }
+            };
         });
         self.task.get_or_init(|| task);
     }

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
+use core::cell::RefCell;
 
 use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::{Cause, Code, manifest};
@@ -112,8 +112,8 @@ impl<S> Export<S> {
 /// The guest that exports what an `S` implements.
 pub(crate) struct ServiceBody<S: 'static> {
     exports: &'static [Export<S>],
-    /// Set once the service is ready.
-    service: Rc<OnceCell<Rc<S>>>,
+    /// There once it is ready.
+    service: Rc<RefCell<Option<Rc<S>>>>,
 }
 
 impl<S: Ready> ServiceBody<S> {
@@ -132,11 +132,11 @@ impl<S: Ready> Body for ServiceBody<S> {
     }
 
     fn launched(&self, cx: &Context) {
-        let (cell, cx) = (Rc::clone(&self.service), cx.clone());
+        let (place, cx) = (Rc::clone(&self.service), cx.clone());
         cx.clone().spawn(async move {
             match S::ready(&cx).await {
                 Ok(service) => {
-                    cell.get_or_init(|| Rc::new(service));
+                    place.replace(Some(Rc::new(service)));
                     cx.guest.confirm_launch();
                 }
                 Err(why) => {
@@ -148,7 +148,7 @@ impl<S: Ready> Body for ServiceBody<S> {
     }
 
     fn dispatch(&self, call: Incoming) {
-        match (self.service.get(), self.exports.get(call.service() as usize)) {
+        match (&*self.service.borrow(), self.exports.get(call.service() as usize)) {
             (Some(service), Some(export)) => (export.dispatch)(service, call),
             (Some(_), None) => call.unimplemented(),
             (None, _) => call.refuse(Code::Unavailable, Cause::Unreachable, "the service is not ready yet"),
@@ -157,5 +157,10 @@ impl<S: Ready> Body for ServiceBody<S> {
 
     fn stop(&self, cx: &Context) {
         cx.guest.stop();
+    }
+
+    fn close(&self) {
+        let service = self.service.take();
+        drop(service);
     }
 }

@@ -14,6 +14,7 @@ use crate::deployment::{Deployment, GuestSpec};
 use crate::graph::{self, Binding, Declared, GraphError};
 use crate::instance::{Body, Identity, Instance, Link};
 use crate::life::Life;
+use crate::log;
 use crate::random::Randomness;
 use crate::wasi::Wasi;
 use crate::wasm::{Compiler, GuestModule, ModuleError, Surroundings, WasmGuest};
@@ -91,6 +92,16 @@ struct Declaration {
     first_turn: FirstTurn,
 }
 
+impl Declaration {
+    /// An instance that does not know yet where its calls go, and the rest of its first turn.
+    fn into_instance(self, spec: &GuestSpec, index: usize) -> (Arc<Instance>, FirstTurn) {
+        let body = Body { code: Some(Box::new(self.code)), links: Vec::new() };
+        let requirements = self.manifest.requires.len() as u32;
+        let identity = Identity { id: self.id, index, requirements, started_ns: self.started_ns };
+        (Arc::new(Instance::new(identity, spec, body)), self.first_turn)
+    }
+}
+
 /// Compiles all guests, lets each declare itself, and binds them to each other.
 pub(crate) fn boot(
     deployment: &Deployment,
@@ -107,15 +118,9 @@ pub(crate) fn boot(
     let bindings = graph::bind(&declared)?;
     let requires = bindings.iter().map(|bound| bound.iter().map(|binding| binding.guest).collect());
     let life = Life::new(deployment.guests.iter().map(|spec| spec.role).zip(requires));
-    let mut instances = Vec::new();
-    let mut first_turns = Vec::new();
-    for (index, (spec, guest)) in deployment.guests.iter().zip(declarations).enumerate() {
-        first_turns.push(guest.first_turn);
-        let body = Body { code: Some(Box::new(guest.code)), links: Vec::new() };
-        let requirements = bindings[index].len() as u32;
-        let identity = Identity { id: guest.id, index, requirements, started_ns: guest.started_ns };
-        instances.push(Arc::new(Instance::new(identity, spec, body)));
-    }
+    let specs = deployment.guests.iter();
+    let (instances, first_turns): (Vec<_>, _) =
+        specs.zip(declarations).enumerate().map(|(index, (spec, guest))| guest.into_instance(spec, index)).unzip();
     link(&instances, bindings);
     Ok(Booted { life, instances, first_turns })
 }
@@ -154,18 +159,26 @@ fn declare(
     random: &mut StdRng,
 ) -> Result<Declaration, StartError> {
     let failed = |fault: Fault| StartError::FirstTurn { guest: spec.name.clone(), source: fault.into() };
-    let surroundings = Surroundings {
-        memory_bytes_max: spec.memory_bytes as usize,
-        wasi: Wasi::new(spec.args.clone(), spec.env.clone().into_iter().collect(), randomness.seed()),
-    };
+    let prologue = Prologue { monotonic_ns: 0, wall_ns: settings.clock.wall_ns() };
+    let surroundings =
+        Surroundings { memory_bytes_max: spec.memory_bytes as usize, wasi: wasi(spec, prologue, randomness) };
     let id = InstanceId::from_random(random.random());
     let started_ns = settings.clock.monotonic_ns();
     let mut code = module.instantiate(surroundings).map_err(|error| module_error(spec, error))?.map_err(failed)?;
     let inbox = start_frame(spec, id, settings, randomness);
-    let prologue = Prologue { monotonic_ns: 0, wall_ns: settings.clock.wall_ns() };
-    let turn = code.turn(prologue, &inbox, u32::MAX).map_err(failed)?;
+    let turn = code.turn(prologue, &inbox, u32::MAX);
+    code.take_output(turn.is_err(), &mut |level, text| log::line(&spec.name, id, level, None, text));
+    let turn = turn.map_err(failed)?;
     let (manifest, outbox) = read_manifest(code.outbox()).map_err(failed)?;
     Ok(Declaration { id, started_ns, code, manifest, first_turn: FirstTurn { outbox, turn } })
+}
+
+/// What a runtime that needs WASI sees, whose programs expect their own name as the first argument.
+fn wasi(spec: &GuestSpec, prologue: Prologue, randomness: &Randomness) -> Wasi {
+    let args = std::iter::once(&spec.name).chain(&spec.args).cloned().collect();
+    let mut wasi = Wasi::new(args, spec.env.clone().into_iter().collect(), randomness.seed());
+    wasi.begin_turn(prologue.monotonic_ns, prologue.wall_ns);
+    wasi
 }
 
 /// The frame that a guest begins with.

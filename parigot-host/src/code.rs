@@ -4,6 +4,7 @@
 //! nothing else changes.
 
 use parigot_abi::control::ControlView;
+use parigot_abi::frame::Level;
 use parigot_abi::{Malformed, Prologue};
 
 /// A guest that can be entered.
@@ -13,6 +14,10 @@ pub(crate) trait Code: Send {
 
     /// The frames that the last turn left, also one that ended in a fault.
     fn outbox(&self) -> &[u8];
+
+    /// Hands over, line by line, what the guest has written to streams of its own; once it has `ended`, also a line that is not
+    /// finished.
+    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str));
 }
 
 /// How a turn ended.

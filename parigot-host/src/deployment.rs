@@ -234,7 +234,7 @@ impl Reader<'_> {
                 "manifest_version" => {}
                 "service" => guests.extend(self.guests(Role::Service, value, &mut names)),
                 "program" => guests.extend(self.guests(Role::Program, value, &mut names)),
-                _ => self.unknown_key(key, "the file", FILE_KEYS),
+                _ => _ = self.unknown_key(key, "the file", FILE_KEYS),
             }
         }
         if names.is_empty() && self.mistakes.is_empty() {
@@ -306,11 +306,13 @@ impl Reader<'_> {
             deadline: DEADLINE_DEFAULT,
             span: name.span(),
         };
+        let mut has_wasm = false;
         for (key, value) in entry {
             match (key.get_ref().as_ref(), role) {
                 ("wasm", _) => {
                     guest.wasm = self.wasm(value);
                     guest.span = value.span();
+                    has_wasm = true;
                 }
                 ("args", _) => guest.args = self.args(value),
                 ("env", _) => guest.env = self.env(value),
@@ -320,10 +322,11 @@ impl Reader<'_> {
                     let message = format!("unknown key `deadline` in `{path}`");
                     self.mistake(key.span(), message, "it bounds calls to a service, and nobody calls a program");
                 }
-                _ => self.unknown_key(key, &format!("`{path}`"), role.keys()),
+                // If `wasm` is what was meant, it is not missing besides.
+                _ => has_wasm |= self.unknown_key(key, &format!("`{path}`"), role.keys()) == Some("wasm"),
             }
         }
-        if !entry.contains_key("wasm") {
+        if !has_wasm {
             let help = format!("add `wasm = \"<file>.wasm\"`, relative to {}", self.source.name());
             self.mistake(name.span(), format!("`{path}` has no `wasm`"), help);
         }
@@ -429,18 +432,21 @@ impl Reader<'_> {
         self.mistake(value.span(), format!("{what} is {found}, expected {expected}"), format!("make it {expected}"));
     }
 
-    fn unknown_key(&mut self, key: &Key<'_>, place: &str, known: &[&str]) {
+    /// Returns the known key that was meant, if one is similar.
+    fn unknown_key(&mut self, key: &Key<'_>, place: &str, known: &[&'static str]) -> Option<&'static str> {
         let name = key.get_ref().as_ref();
         let similar = known
             .iter()
-            .map(|known| (strsim::damerau_levenshtein(name, known), known))
+            .map(|known| (strsim::damerau_levenshtein(name, known), *known))
             .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
-            .min();
+            .min()
+            .map(|(_, known)| known);
         let help = match similar {
-            Some((_, known)) => format!("did you mean `{known}`?"),
+            Some(known) => format!("did you mean `{known}`?"),
             None => format!("known here: {}", known.join(", ")),
         };
         self.mistake(key.span(), format!("unknown key `{name}` in {place}"), help);
+        similar
     }
 }
 
@@ -564,7 +570,6 @@ mod tests {
                 "1:9: `[service.x]` has no `wasm`; add `wasm = \"<file>.wasm\"`, relative to apps/app.toml",
                 "1:18: `args` is an integer, expected an array of strings; make it an array of strings",
                 "3:10: \"X\" cannot be the name of a guest; a guest's name is made of `a` to `z`, `0` to `9`, `_` and `-`",
-                "3:10: `[program.X]` has no `wasm`; add `wasm = \"<file>.wasm\"`, relative to apps/app.toml",
                 "4:1: unknown key `wsam` in `[program.X]`; did you mean `wasm`?",
                 "5:10: `memory` is \"1\", which is not a size; write a whole number and KiB, MiB or GiB, from \"64KiB\" to \
                  \"4GiB\", such as \"64MiB\"",
@@ -583,7 +588,9 @@ mod tests {
         );
         check_errors(
             "manifest_version = 2\n[process.front]",
-            &["1:20: `manifest_version` is 2, which is not supported; this parigot reads version 1: `manifest_version = 1`"],
+            &[
+                "1:20: `manifest_version` is 2, which is not supported; this parigot reads version 1: `manifest_version = 1`",
+            ],
         );
         check_errors(
             "manifest_version = '1'\n[program]\na.wasm = 'a.wasm'",
@@ -602,7 +609,10 @@ mod tests {
     #[test]
     fn unknown_keys_are_refused_by_name() {
         check_error("[services.a]", "4:2: unknown key `services` in the file; did you mean `service`?");
-        check_error("[network]", "4:2: unknown key `network` in the file; known here: manifest_version, service, program");
+        check_error(
+            "[network]",
+            "4:2: unknown key `network` in the file; known here: manifest_version, service, program",
+        );
         check_error("mem = '1GiB'", "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory");
         check_error(
             "deadline = '3s'",

@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::code::Turn;
 use crate::instance::{Body, Instance, Wake, recycle};
 use crate::life::Life;
+use crate::log;
 use crate::route::Ending;
 use crate::timer::Timers;
 
@@ -187,6 +188,9 @@ impl Worker {
         let Body { code: Some(code), links } = body else { return Ok(None) };
         let prologue = Prologue { monotonic_ns: instance.own_time_ns(now_ns), wall_ns: self.kernel.clock.wall_ns() };
         let entered = code.turn(prologue, &self.frames, u32::MAX);
+        code.take_output(entered.is_err(), &mut |level, text| {
+            log::line(&instance.name, instance.id, level, None, text);
+        });
         // What was sent before a fault was sent: it is carried out all the same.
         self.route(instance, code.outbox(), links)?;
         entered.map(Some).map_err(Ending::from)

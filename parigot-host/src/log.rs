@@ -5,7 +5,7 @@
 
 use parigot_abi::Frame;
 use parigot_abi::frame::Level;
-use parigot_abi::id::CallId;
+use parigot_abi::id::{CallId, InstanceId};
 use tracing::field::display;
 
 use crate::instance::Instance;
@@ -15,18 +15,18 @@ use crate::route::Ending;
 pub(crate) fn guest_line(from: &Instance, frame: &Frame<'_>) {
     let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
     let text = String::from_utf8_lossy(frame.payload);
-    line(from, level, from.inbound_id(frame.header.number), &text);
+    line(&from.name, from.id, level, from.inbound_id(frame.header.number), &text);
 }
 
 /// A line of a guest, whichever way it came.
-pub(crate) fn line(from: &Instance, level: Level, call: Option<CallId>, text: &str) {
+pub(crate) fn line(service: &str, instance: InstanceId, level: Level, call: Option<CallId>, text: &str) {
     macro_rules! event {
         ($level:ident) => {
             tracing::event!(
                 target: "guest",
                 tracing::Level::$level,
-                service = %from.name,
-                instance = %from.id.short(),
+                service = %service,
+                instance = %instance.short(),
                 call = call.map(display),
                 "{text}"
             )

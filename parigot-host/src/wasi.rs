@@ -33,9 +33,8 @@
 //!
 //! Both descriptors are open from the start and nonblocking, so `os.NewFile(3, "idle")` is all that a guest does.
 
-use std::collections::VecDeque;
-
 use parigot_abi::control::NEVER;
+use parigot_abi::{GO_IDLE_FD as IDLE_FD, GO_PARKED_FD as PARKED_FD};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use wasmtime::{Caller, Extern, FuncType, Linker, Memory, Val, ValType};
@@ -45,11 +44,6 @@ mod tests;
 
 /// The module from which a Go guest imports.
 pub(crate) const MODULE: &str = "wasi_snapshot_preview1";
-
-/// Reading it ends the turn once the guest's runtime is idle.
-pub(crate) const IDLE_FD: u32 = 3;
-/// Reading it never ends.
-pub(crate) const PARKED_FD: u32 = 4;
 
 const STDOUT_FD: u32 = 1;
 const STDERR_FD: u32 = 2;
@@ -125,7 +119,7 @@ pub(crate) const IMPORTS: [&str; SERVED.len() + REFUSED.len()] = {
     names
 };
 
-/// The guest's runtime has ended the guest: `os.Exit`, or 2 after a panic, whose text it has written to descriptor 2.
+/// The guest has ended itself by `os.Exit`. A panic does not come here: Go's runtime writes its text to descriptor 2 and traps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("exit status {status}")]
 pub(crate) struct ProcExit {
@@ -563,7 +557,7 @@ impl Event {
 struct Output {
     /// What stands without a line's end, of each stream.
     unfinished: [Vec<u8>; 2],
-    lines: VecDeque<(Stream, String)>,
+    lines: Vec<(Stream, String)>,
     /// What `lines` takes.
     lines_bytes: usize,
     dropped_bytes: usize,
@@ -572,37 +566,38 @@ struct Output {
 impl Output {
     fn write(&mut self, stream: Stream, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let line = &mut self.unfinished[stream as usize];
-            line.extend_from_slice(part);
-            if line.ends_with(b"\n") || line.len() > LINE_BYTES_MAX {
+            let text = part.strip_suffix(b"\n");
+            let unfinished = &mut self.unfinished[stream as usize];
+            unfinished.extend_from_slice(text.unwrap_or(part));
+            while self.unfinished[stream as usize].len() > LINE_BYTES_MAX {
+                self.cut_line(stream);
+            }
+            if text.is_some() {
                 self.end_line(stream);
             }
         }
     }
 
-    /// Makes what stands there a line, or several.
-    fn end_line(&mut self, stream: Stream) {
-        let line = std::mem::take(&mut self.unfinished[stream as usize]);
-        let line = line.strip_suffix(b"\n").unwrap_or(&line);
-        let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
-        let mut rest = &*text;
-        loop {
-            let (line, more) = rest.split_at(rest.floor_char_boundary(LINE_BYTES_MAX));
-            self.push(stream, line);
-            if more.is_empty() {
-                return;
-            }
-            rest = more;
-        }
+    /// Makes the beginning of what stands there a line, without cutting a character of UTF-8.
+    fn cut_line(&mut self, stream: Stream) {
+        let line = &mut self.unfinished[stream as usize];
+        let starts_character = |at: &usize| line[*at] & 0b1100_0000 != 0b1000_0000;
+        let end = (LINE_BYTES_MAX - 3..=LINE_BYTES_MAX).rev().find(starts_character).unwrap_or(LINE_BYTES_MAX);
+        let rest = line.split_off(end);
+        self.end_line(stream);
+        self.unfinished[stream as usize] = rest;
     }
 
-    fn push(&mut self, stream: Stream, line: &str) {
-        let bytes = line.len() + size_of::<(Stream, String)>();
+    /// Makes what stands there a line.
+    fn end_line(&mut self, stream: Stream) {
+        let line = std::mem::take(&mut self.unfinished[stream as usize]);
+        let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line)).into_owned();
+        let bytes = text.len() + size_of::<(Stream, String)>();
         if self.lines_bytes + bytes > OUTPUT_BYTES_MAX {
-            self.dropped_bytes += line.len() + 1;
+            self.dropped_bytes += text.len() + 1;
         } else {
             self.lines_bytes += bytes;
-            self.lines.push_back((stream, line.into()));
+            self.lines.push((stream, text));
         }
     }
 

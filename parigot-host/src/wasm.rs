@@ -5,6 +5,7 @@
 //! its memory each time.
 
 use parigot_abi::control::{CONTROL_BYTES, ControlView, OUTBOX_COMMITTED_OFFSET};
+use parigot_abi::frame::Level;
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{Prologue, TURN_OK, VERSION, Version};
 use wasmtime::{
@@ -13,7 +14,7 @@ use wasmtime::{
 };
 
 use crate::code::{Code, Fault, Turn};
-use crate::wasi::{self, Wasi};
+use crate::wasi::{self, Stream, Wasi};
 
 /// Compiles modules; one for the whole host.
 #[derive(Clone)]
@@ -254,5 +255,17 @@ impl Code for WasmGuest {
     fn outbox(&self) -> &[u8] {
         self.slice("the outbox", self.view.outbox_address, self.view.outbox_committed)
             .expect("`read_control` has checked it, and memories never shrink")
+    }
+
+    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
+        if !self.is_go {
+            return;
+        }
+        let sink = |stream, text: &str| match stream {
+            Stream::Out => line(Level::Info, text),
+            Stream::Err => line(Level::Error, text),
+        };
+        let wasi = &mut self.store.data_mut().wasi;
+        if ended { wasi.take_rest(sink) } else { wasi.take_lines(sink) }
     }
 }

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(Run { file, log_level }) => {
             log::install(log_level);
-            run::run(&file).into()
+            run::run(&file)
         }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
 use parigot_host::deployment::{Deployment, DeploymentError};
-use parigot_host::{Settings, StartError, Stopper};
+use parigot_host::{GraphError, Settings, StartError, Stopper};
 
 use crate::log;
 
@@ -22,6 +22,7 @@ Exit status: that of the program, or of the first program that did not end with 
     3  the deployment was refused: its file, a wasm file, or what guests require and export
   130  it was stopped by Ctrl-C";
 
+const FAILED: u8 = 1;
 const REFUSED: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
@@ -43,8 +44,9 @@ pub(crate) fn run(file: &Path) -> ExitCode {
     let running = match parigot_host::start(&deployment, Settings::default()) {
         Ok(running) => running,
         Err(error) => {
+            let status = if matches!(error, StartError::FirstTurn { .. }) { FAILED } else { REFUSED };
             print(&Refusal::new(error, &deployment));
-            return REFUSED.into();
+            return status.into();
         }
     };
     interrupt.stop_with(running.stopper());
@@ -98,14 +100,34 @@ struct Refusal {
     file: NamedSource<Arc<str>>,
     #[label]
     at: Option<SourceSpan>,
+    #[help]
+    next_step: Option<&'static str>,
     error: StartError,
 }
 
 impl Refusal {
     fn new(error: StartError, deployment: &Deployment) -> Self {
-        let named = deployment.guests.iter().find(|guest| guest.name == error.guest());
-        Refusal { at: named.map(|guest| guest.span.clone().into()), file: deployment.source.clone(), error }
+        let guest = deployment.guests.iter().find(|guest| guest.name == error.guest());
+        Refusal {
+            file: deployment.source.clone(),
+            at: guest.map(|guest| guest.span.clone().into()),
+            next_step: next_step(&error),
+            error,
+        }
     }
+}
+
+fn next_step(error: &StartError) -> Option<&'static str> {
+    Some(match error {
+        StartError::Unreadable { .. } => "build the guest, or mend the path: it is relative to the deployment file",
+        StartError::Module { .. } => {
+            "a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown"
+        }
+        StartError::Graph(GraphError::ExportedTwice { .. }) => "leave one of them out",
+        StartError::Graph(GraphError::Missing { .. }) => "add a guest that exports it",
+        StartError::Graph(GraphError::Cycle { .. }) => "let one of them do without the next",
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Refusal {
@@ -128,5 +150,5 @@ fn print(error: &dyn Diagnostic) {
         .with_width(120)
         .render_report(&mut text, error)
         .expect("writing to a string does not fail");
-    drop(writeln!(io::stderr().lock(), "{}", text.trim_end()));
+    drop(writeln!(io::stderr().lock(), "{text}"));
 }

@@ -29,7 +29,7 @@ use crate::options::{self, Options};
 /// All that is wrong with the files, in the order of their names and lines.
 pub fn model(request: &CodeGeneratorRequest, options: &Options) -> Result<Model, Vec<Error>> {
     let sources = Source::all(request);
-    finish((), fence::check(request, &sources))?;
+    refuse(fence::check(request, &sources))?;
 
     let index = Index::new(&sources, options);
     let grouped = by_package(&sources);
@@ -37,7 +37,7 @@ pub fn model(request: &CodeGeneratorRequest, options: &Options) -> Result<Model,
     let names = declare::all(&grouped, &index, &mut errors);
     messages::check_types(&sources, &index, &mut errors);
     let packages = packages(&grouped, &index, names, &mut errors);
-    finish((), errors)?;
+    refuse(errors)?;
 
     let messages = match options.messages {
         options::Messages::Prost => messages::lower(&sources, &packages, &index),
@@ -46,11 +46,11 @@ pub fn model(request: &CodeGeneratorRequest, options: &Options) -> Result<Model,
     Ok(Model { packages: packages.into_iter().map(|(_, package)| package).collect(), messages })
 }
 
-/// The value, or the mistakes in the order in which a reader meets them, each said once.
-fn finish<T>(value: T, mut errors: Vec<Error>) -> Result<T, Vec<Error>> {
+/// Hands over the mistakes, if there are any, in the order in which a reader meets them and each said once.
+fn refuse(mut errors: Vec<Error>) -> Result<(), Vec<Error>> {
     errors.sort_by(|a, b| a.location().cmp(&b.location()));
     errors.dedup_by_key(|error| error.to_string());
-    if errors.is_empty() { Ok(value) } else { Err(errors) }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
 /// A package's files, of those to generate.

@@ -18,8 +18,8 @@
 //! A service's own errors are the values of a top-level enum of its package: the one named as the service with `Err`
 //! after it. Without one of that name, a service that is named for what it does, with the ending `ing`, `er` or
 //! `Service`, has the enum that is named for the act: the errors of `Greeting`, `Greeter` and `GreetService` alike are
-//! `GreetErr`. The full name goes first: beside `GreetingErr`, `GreetErr` is no business of `Greeting`'s. A service that
-//! has neither fails with `parigot_guest::Status` alone.
+//! `GreetErr`. The full name goes first: beside `GreetingErr`, `GreetErr` is no business of `Greeting`'s. A service
+//! that has neither fails with `parigot_guest::Status` alone.
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span};

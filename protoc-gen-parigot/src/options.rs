@@ -5,9 +5,9 @@
 //! | option | values | meaning |
 //! |---|---|---|
 //! | `lang` | `rust` | the language to generate |
-//! | `messages` | `prost`, `external` | messages and enums are generated with the stubs, or lie where the `extern_path`s say |
-//! | `mod_file` | `true`, `false` | write `mod.rs`, which nests the packages; without it the modules are declared by hand |
-//! | `extern_path` | `.pkg=::path` | types below `.pkg` lie below the Rust path and are not generated; may be repeated |
+//! | `messages` | `prost`, `external` | messages are generated with the stubs, or lie where an `extern_path` says |
+//! | `mod_file` | `true`, `false` | write `mod.rs`, which nests the packages, or leave that to be done by hand |
+//! | `extern_path` | `.pkg=::path` | types below `.pkg` lie below the path, not generated; may be repeated |
 //!
 //! A path begins with `::` or `crate::`. Those of `google.protobuf` are set, and may be set again.
 

@@ -1,8 +1,8 @@
 //! What both sides of a call must agree on, whatever language they are written in.
 //!
 //! - A service is known by its full name: `greeting.v1.Greeting`; without a package, `Greeting`. No leading dot.
-//! - A method is known by its name in the `.proto`, unchanged: `FetchGreeting`. Methods are bound by name; their index is
-//!   their place in the service, and means something to one side only.
+//! - A method is known by its name in the `.proto`, unchanged: `FetchGreeting`. Methods are bound by name; their index
+//!   is their place in the service, and means something to one side only.
 //! - A schema is known by its hash: 64-bit FNV-1a over the UTF-8 bytes of a canonical text. Equal hashes mean that both
 //!   sides were generated from the same rpcs and the same messages, field by field. Comments, options, the order of
 //!   declarations and the files that hold them do not count.
@@ -10,7 +10,8 @@
 //! # The canonical text of a schema
 //!
 //! Lines, each ended by `\n`: the version of this form, the service, its methods by name, its error enum if it has one,
-//! then every message and enum that these reach, by full name, with fields and values by number (equal numbers by name).
+//! then every message and enum that these reach, by full name, with fields and values by number (equal numbers by
+//! name).
 //!
 //! ```text
 //! schema 1
@@ -30,8 +31,8 @@
 //! ```
 //!
 //! A field is its number, name, label and type. The label is `singular`, `optional` (presence is kept), `required`,
-//! `repeated`, or `oneof:` with the oneof's name. The type is a scalar's name or a full name, with `group ` before it for a
-//! group; a map is the repeated message that it is on the wire.
+//! `repeated`, or `oneof:` with the oneof's name. The type is a scalar's name or a full name, with `group ` before it
+//! for a group; a map is the repeated message that it is on the wire.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

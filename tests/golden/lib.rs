@@ -1,6 +1,7 @@
 //! What `protoc-gen-parigot` writes for each case, compiled: as it would be in a guest, without std.
 //!
-//! A case is a folder of `.proto` files beside this file; the plugin's test `golden` writes its `rust` folder and compares.
+//! A case is a folder of `.proto` files beside this file; the plugin's test `golden` compares its `rust` folder with
+//! what is written, or writes it.
 #![no_std]
 
 #[path = "comments/rust/mod.rs"]
@@ -13,6 +14,8 @@ pub mod echo;
 pub mod empty;
 #[path = "equal_names/rust/mod.rs"]
 pub mod equal_names;
+#[path = "external/rust/mod.rs"]
+pub mod external;
 #[path = "helloworld/rust/mod.rs"]
 pub mod helloworld;
 #[path = "imports/rust/mod.rs"]

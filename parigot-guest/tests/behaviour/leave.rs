@@ -1,8 +1,9 @@
 //! How guests leave.
 
 use core::fmt;
+use core::sync::atomic::{AtomicU32, Ordering};
 
-use parigot_guest::{Context, Error, Exit, info};
+use parigot_guest::{Context, Error, Exit, NotReady, Ready, info};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call, launched, stop};
@@ -134,6 +135,43 @@ fn a_stopped_service_without_calls_leaves_at_once() {
     let mut unready = Guest::service::<Relay>();
     unready.start();
     assert_eq!(unready.turn([stop()]), ["exit 0"]);
+}
+
+#[test]
+fn a_closed_guest_drops_service_and_handlers_though_they_hold_contexts() {
+    static DROPS: AtomicU32 = AtomicU32::new(0);
+
+    struct Counted {
+        _cx: Context,
+    }
+
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            DROPS.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Ready for Counted {
+        async fn ready(cx: &Context) -> Result<Self, NotReady> {
+            Ok(Counted { _cx: cx.clone() })
+        }
+    }
+
+    impl Greeting for Counted {
+        async fn fetch_greeting(
+            &self,
+            cx: &Context,
+            _: FetchGreetingRequest,
+        ) -> Result<FetchGreetingResponse, GreetErr> {
+            let _counted = Counted { _cx: cx.clone() };
+            core::future::pending().await
+        }
+    }
+
+    let mut guest = Guest::serving::<Counted>();
+    assert!(guest.turn([call(1, 0), call(2, 0)]).is_empty());
+    drop(guest);
+    assert_eq!(DROPS.load(Ordering::Relaxed), 3);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 /// The lines of several comments, with an empty line between each two.
 ///
-/// The indentation that all lines of a comment share is gone, as are empty lines at the ends; what would move the cursor
-/// or turn the direction of writing is spelled out.
+/// The indentation that all lines of a comment share is gone, as are empty lines at the ends; what would move the
+/// cursor or turn the direction of writing is spelled out.
 pub(super) fn lines<'a>(comments: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut lines = Vec::new();
     for comment in comments {

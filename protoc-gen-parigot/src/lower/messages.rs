@@ -5,7 +5,7 @@ use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, SourceCodeInfo};
 
 use super::index::{Index, User};
-use super::source::{Node, Source, type_name};
+use super::source::{Node, Source, is_map_entry, type_name};
 use crate::error::Error;
 use crate::model::{Messages, Package, docs_mark};
 
@@ -13,15 +13,24 @@ use crate::model::{Messages, Package, docs_mark};
 pub(super) fn check_types(sources: &[Source<'_>], index: &Index<'_>, errors: &mut Vec<Error>) {
     for source in sources {
         for item in &source.items {
-            let owner = index.get(&item.scope).filter(|owner| index.is_generated(*owner));
-            if let (Node::Field(field, _), Some(_)) = (item.node, owner)
-                && let Some(name) = type_name(field)
-            {
-                let at = source.location(&item.path);
-                let user = User { what: source.describe(item), package: source.file.package(), at };
-                errors.extend(index.check_visible(name, &user).err());
+            let is_generated = index.get(&item.scope).is_some_and(|owner| index.is_generated(owner));
+            let Node::Field(field, parent) = item.node else { continue };
+            if is_generated && !is_map_entry(parent) {
+                let (what, at) = (source.describe(item), source.location(&item.path));
+                let user = User { what, package: source.file.package(), at };
+                let name = value_type(field, index);
+                errors.extend(name.and_then(|name| index.check_visible(name, &user).err()));
             }
         }
+    }
+}
+
+/// The message or enum that a field holds, be it in a map.
+fn value_type<'a>(field: &'a FieldDescriptorProto, index: &Index<'a>) -> Option<&'a str> {
+    let name = type_name(field)?;
+    match index.get(name)?.item.node {
+        Node::Message(entry) if is_map_entry(entry) => entry.field.iter().find_map(type_name),
+        _ => Some(name),
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) fn lower(
     errors: &mut Vec<Error>,
 ) -> (Vec<Service>, Vec<ErrorEnum>) {
     let declared: Vec<Declared<'_>> = sources.iter().flat_map(|source| Declared::all(source, index)).collect();
-    // What is taken by messages moves a service aside; two services that meet are a mistake. So all choose, then all take.
+    // What messages have taken moves a service aside; services that meet are a mistake. So all choose, then all take.
     let chosen: Vec<_> = declared.iter().map(|service| service.choose_name(names)).collect();
     let mut services = Vec::new();
     let mut enums: Vec<ErrorEnum> = Vec::new();
@@ -176,7 +176,7 @@ fn status() -> TypePath {
     TypePath { in_package: status.clone(), in_service: status }
 }
 
-/// The names of a service's methods: functions of its trait and client, types of its module.
+/// The names of a service's methods, as functions of its trait and client and as types of its module, and who has them.
 struct MethodNames {
     functions: BTreeMap<String, String>,
     items: BTreeMap<String, String>,
@@ -194,13 +194,9 @@ impl MethodNames {
         let name =
             MethodName::new(proto).ok_or_else(|| Error::NoName { what: format!("method {proto}"), at: at.clone() })?;
         for (names, rust) in [(&mut self.functions, &name.function), (&mut self.items, &name.item)] {
-            if let Some(first) = names.insert(rust.to_string(), proto.to_owned()) {
-                return Err(Error::NameClash {
-                    first: format!("methods {first}"),
-                    second: proto.to_owned(),
-                    rust: rust.to_string(),
-                    at: at.clone(),
-                });
+            let (rust, second) = (rust.to_string(), proto.to_owned());
+            if let Some(first) = names.insert(rust.clone(), format!("methods {proto}")) {
+                return Err(Error::NameClash { first, second, rust, at: at.clone() });
             }
         }
         Ok(name)

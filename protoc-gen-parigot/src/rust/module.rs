@@ -1,7 +1,6 @@
 //! `mod.rs`: the packages, nested as their names are.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use super::print;
 use crate::OutputFile;
@@ -39,11 +38,8 @@ pub(super) fn mod_file(packages: &[&Package]) -> OutputFile {
         let tree = names.fold(&mut root, |tree, name| tree.modules.entry(name).or_default());
         tree.file = Some(&package.file);
     }
-    let mut content = print::header(&[]);
-    content.push('\n');
-    content.push_str(&allow());
-    root.print("", &mut content);
-    OutputFile { name: "mod.rs".to_owned(), content }
+    let lines: String = root.lines().iter().map(|line| format!("{line}\n")).collect();
+    OutputFile { name: "mod.rs".to_owned(), content: format!("{}\n{}\n{lines}", print::header(&[]), allow()) }
 }
 
 fn allow() -> String {
@@ -52,17 +48,16 @@ fn allow() -> String {
 }
 
 impl Tree<'_> {
-    fn print(&self, indent: &str, content: &mut String) {
-        let mut gap = if indent.is_empty() { "\n" } else { "" };
-        if let Some(file) = self.file {
-            write!(content, "{gap}{indent}include!({file:?});\n").expect("a String takes any text");
-            gap = "\n";
-        }
-        for (name, tree) in &self.modules {
-            write!(content, "{gap}{indent}pub mod {name} {{\n").expect("a String takes any text");
-            tree.print(&format!("{indent}    "), content);
-            write!(content, "{indent}}}\n").expect("a String takes any text");
-            gap = "\n";
-        }
+    /// The lines of a module, with an empty one between two items.
+    fn lines(&self) -> Vec<String> {
+        let include = self.file.map(|file| vec![format!("include!({file:?});")]);
+        let modules = self.modules.iter().map(|(name, tree)| tree.module(name));
+        include.into_iter().chain(modules).collect::<Vec<_>>().join(&String::new())
+    }
+
+    fn module(&self, name: &str) -> Vec<String> {
+        let indent = |line: String| if line.is_empty() { line } else { format!("    {line}") };
+        let open = format!("pub mod {name} {{");
+        [open].into_iter().chain(self.lines().into_iter().map(indent)).chain(["}".to_owned()]).collect()
     }
 }

@@ -47,9 +47,9 @@ mod tests {
 
     #[test]
     fn items_are_set_apart_and_statements_are_not() {
-        let text =
-            "struct A;\n/// B;\n/// C.\nmod b {\n    fn c() {\n        let d = 1;\n        d\n    }\n    fn e();\n}\n";
-        let expected = "struct A;\n\n/// B;\n/// C.\nmod b {\n    fn c() {\n        let d = 1;\n        d\n    }\n\n    fn e();\n}\n";
+        let text = "struct A;\n/// B;\nmod b {\n    fn c() {\n        d();\n        e()\n    }\n    fn f();\n}\n";
+        let expected =
+            "struct A;\n\n/// B;\nmod b {\n    fn c() {\n        d();\n        e()\n    }\n\n    fn f();\n}\n";
         assert_eq!(spaced(text), expected);
     }
 }

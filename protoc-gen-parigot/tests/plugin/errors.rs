@@ -1,1 +1,263 @@
-//! x
+//! Everything wrong in a `.proto` is found, all of it, and each with its place.
+
+use prost_types::compiler::CodeGeneratorRequest;
+use protoc_gen_parigot::generate;
+
+use crate::protoc::request;
+
+/// The errors of `input.proto`, whose first line is `syntax = "proto3";`.
+fn check_error(text: &str, expected: &str) {
+    check_errors(&[("input.proto", &format!("syntax = \"proto3\";\n{text}"))], "", expected);
+}
+
+fn check_errors(files: &[(&str, &str)], parameter: &str, expected: &str) {
+    check_request(&request(files, parameter), expected);
+}
+
+fn check_request(request: &CodeGeneratorRequest, expected: &str) {
+    let errors = generate(request).expect_err("there are mistakes");
+    assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), expected);
+}
+
+fn check_fine(text: &str) {
+    let request = request(&[("input.proto", &format!("syntax = \"proto3\";\n{text}"))], "");
+    let errors = generate(&request).err().unwrap_or_default();
+    assert!(errors.is_empty(), "{errors:?}");
+}
+
+#[test]
+fn two_methods_that_meet_in_one_rust_name_are_refused() {
+    check_error(
+        "service S { rpc Get(M) returns (M); rpc get(M) returns (M); } message M {}",
+        "input.proto:2:37: methods Get and get are both `get` in Rust",
+    );
+    check_error(
+        "service S { rpc get_1(M) returns (M); rpc get1(M) returns (M); } message M {}",
+        "input.proto:2:39: methods get_1 and get1 are both `Get1` in Rust",
+    );
+    check_error(
+        "service S { rpc S_E_R_V_I_C_E(M) returns (M); } message M {}",
+        "input.proto:2:13: the service's table and S_E_R_V_I_C_E are both `SERVICE` in Rust",
+    );
+}
+
+#[test]
+fn each_streaming_method_is_refused() {
+    check_error(
+        "service S {\n rpc A(stream M) returns (M);\n rpc B(M) returns (stream M);\n \
+         rpc C(stream M) returns (stream M);\n}\nmessage M {}",
+        "input.proto:3:2: method S.A streams its request: streaming is not supported\n\
+         input.proto:4:2: method S.B streams its response: streaming is not supported\n\
+         input.proto:5:2: method S.C streams its request and response: streaming is not supported",
+    );
+}
+
+#[test]
+fn editions_are_refused() {
+    let text = "edition = \"2023\";\nmessage M {}";
+    check_errors(
+        &[("input.proto", text)],
+        "",
+        "input.proto:1:1: found syntax `editions`, expected proto2 or proto3: editions are not supported",
+    );
+}
+
+#[test]
+fn an_import_may_be_of_an_edition() {
+    let user = "syntax = \"proto3\";\nimport \"edition.proto\";\nmessage M { e.E e = 1; }";
+    let files = [("user.proto", user), ("edition.proto", "edition = \"2023\";\npackage e; message E {}")];
+    let mut request = request(&files, "extern_path=.e=::e");
+    request.file_to_generate = vec!["user.proto".to_owned()];
+    generate(&request).expect("nothing is wrong");
+}
+
+#[test]
+fn an_error_enum_needs_a_zero_value() {
+    let text = "syntax = \"proto2\";\nservice S {}\nenum SErr { BAD = 1; }";
+    check_errors(
+        &[("input.proto", text)],
+        "",
+        "input.proto:3:1: error enum SErr of service S has no zero value, which stands for no error",
+    );
+}
+
+#[test]
+fn errors_that_are_no_enum_are_refused() {
+    check_error(
+        "package p;\nservice Greeting {}\nmessage GreetErr {}",
+        "input.proto:4:1: p.GreetErr is the name of service Greeting's errors: found a message, expected an enum",
+    );
+}
+
+#[test]
+fn the_full_name_of_errors_goes_first() {
+    // `GreetErr` could not be it, having no zero.
+    let text = "syntax = \"proto2\";\nservice Greeting {}\nenum GreetingErr { NONE = 0; }\nenum GreetErr { BAD = 1; }";
+    generate(&request(&[("input.proto", text)], "")).expect("nothing is wrong");
+}
+
+#[test]
+fn types_that_meet_in_one_rust_name_are_refused() {
+    check_error(
+        "message foo {}\nmessage Foo {}",
+        "input.proto:3:1: message foo (input.proto:2:1) and message Foo are both `Foo` in Rust",
+    );
+    check_error(
+        "message HTTP { enum Code { A = 0; } }\nenum Http { B = 0; }",
+        "input.proto:3:1: message HTTP (input.proto:2:1) and enum Http are both `Http` in Rust",
+    );
+    check_error(
+        "message M {\n message a { message X {} }\n message A { message Y {} }\n}",
+        "input.proto:4:2: message M.a (input.proto:3:2) and message M.A are both `A` in Rust\n\
+         input.proto:4:2: the module of message M.a (input.proto:3:2) and the module of message M.A are both `a` in Rust",
+    );
+}
+
+/// `protoc` refuses most of these itself in proto3, as their names in JSON meet.
+#[test]
+fn members_that_meet_in_one_rust_name_are_refused() {
+    let check = |text: &str, expected: &str| {
+        check_errors(&[("input.proto", &format!("syntax = \"proto2\";\n{text}"))], "", expected);
+    };
+    check(
+        "message M {\n optional E foo = 1;\n optional int32 set_foo = 2;\n}\nenum E { A = 0; }",
+        "input.proto:4:2: a function of field M.foo (input.proto:3:2) and a function of field M.set_foo are both \
+         `set_foo` in Rust",
+    );
+    check(
+        "message M { oneof o {\n int32 a_b = 1;\n int32 a__b = 2;\n} }",
+        "input.proto:4:2: field M.a_b (input.proto:3:2) and field M.a__b are both `AB` in Rust",
+    );
+    check(
+        "message M { oneof a_b {\n int32 a = 1; }\n oneof a__b {\n int32 b = 2;\n} }",
+        "input.proto:4:2: oneof M.a_b (input.proto:2:13) and oneof M.a__b are both `a_b` in Rust\n\
+         input.proto:4:2: oneof M.a_b (input.proto:2:13) and oneof M.a__b are both `AB` in Rust",
+    );
+}
+
+/// `protoc` refuses these itself, by nearly the same rule.
+#[test]
+fn values_that_meet_in_one_rust_name_are_refused() {
+    let mut request = request(&[("input.proto", "syntax = \"proto3\";\nenum E {\n A_B = 0;\n C = 1;\n}")], "");
+    request.proto_file[0].enum_type[0].value[1].name = Some("A__B".to_owned());
+    check_request(&request, "input.proto:4:2: value E.A_B (input.proto:3:2) and value E.A__B are both `AB` in Rust");
+}
+
+#[test]
+fn modules_that_meet_are_refused() {
+    check_errors(
+        &[
+            ("a.proto", "syntax = \"proto3\";\npackage p;\nmessage Sub { enum E { A = 0; } }"),
+            ("b.proto", "syntax = \"proto3\";\npackage p.sub;\nmessage M {}"),
+        ],
+        "",
+        "b.proto:2:1: the module of message Sub (a.proto:3:1) and package p.sub are both `sub` in Rust",
+    );
+    check_errors(
+        &[
+            ("a.proto", "syntax = \"proto3\";\npackage Foo;\nmessage A {}"),
+            ("b.proto", "syntax = \"proto3\";\npackage foo;\nmessage B {}"),
+        ],
+        "",
+        "b.proto:2:1: package Foo (a.proto:2:1) and package foo are both `foo` in Rust",
+    );
+    check_error(
+        "message U32 { enum E { A = 0; } uint32 hidden = 1; }",
+        "input.proto:2:1: the module of message U32 and the primitive type are both `u32` in Rust",
+    );
+}
+
+#[test]
+fn a_service_moves_aside_once() {
+    check_fine("service Greeting {} message greeting {}");
+    check_fine("service Kitchen {} message KitchenClient {}");
+    check_fine("service Kitchen {} message kitchen { enum E { A = 0; } }");
+    check_error(
+        "service Kitchen {}\nmessage KitchenClient {}\nmessage KitchenService {}",
+        "input.proto:4:1: service Kitchen (input.proto:2:1) and message KitchenService are both `KitchenService` in Rust",
+    );
+}
+
+#[test]
+fn services_that_meet_are_refused() {
+    check_error(
+        "service Foo {}\nservice FooServer {}",
+        "input.proto:3:1: service Foo (input.proto:2:1) and service FooServer are both `FooServer` in Rust",
+    );
+}
+
+#[test]
+fn names_of_underscores_alone_are_refused() {
+    check_error(
+        "message _ {}\nmessage M {\n int32 __ = 1;\n}\nenum E { _A = 0;\n___ = 1; }\n\
+         service S {\n rpc ____(M) returns (M);\n}\nservice _____ {}",
+        "input.proto:2:1: message _ has no letter or digit, so it has no name in Rust\n\
+         input.proto:4:2: field M.__ has no letter or digit, so it has no name in Rust\n\
+         input.proto:7:1: value E.___ has no letter or digit, so it has no name in Rust\n\
+         input.proto:9:2: method ____ has no letter or digit, so it has no name in Rust\n\
+         input.proto:11:1: service _____ has no letter or digit, so it has no name in Rust",
+    );
+    check_errors(
+        &[("input.proto", "syntax = \"proto3\";\npackage p._;\nmessage M {}")],
+        "",
+        "input.proto:2:1: package p._ has no letter or digit, so it has no name in Rust",
+    );
+}
+
+#[test]
+fn a_map_of_enums_cannot_be_called_by_a_keyword() {
+    check_error(
+        "message M {\n map<int32, E> type = 1;\n map<int32, int32> match = 2;\n}\nenum E { A = 0; }",
+        "input.proto:3:2: field M.type is a map of enums, which cannot be called by the keyword `r#type` in Rust",
+    );
+}
+
+#[test]
+fn types_of_files_that_are_not_generated_are_refused() {
+    let files = [
+        (
+            "user.proto",
+            "syntax = \"proto3\";\npackage u;\nimport \"used.proto\";\nmessage M {\n o.Used used = 1;\n \
+             map<int32, o.Used> map = 2;\n}\nservice S {\n rpc Use(M) returns (o.Used);\n}",
+        ),
+        ("used.proto", "syntax = \"proto3\";\npackage o;\nmessage Used {}"),
+    ];
+    let mut request = request(&files, "");
+    request.file_to_generate = vec!["user.proto".to_owned()];
+    let refused = |at: &str, user: &str| {
+        format!(
+            "{at}: {user} uses o.Used of used.proto, which is not generated: name that file too, or give an extern_path"
+        )
+    };
+    let expected = [
+        refused("user.proto:5:2", "field M.used"),
+        refused("user.proto:6:2", "field M.map"),
+        refused("user.proto:9:2", "method S.Use"),
+    ];
+    check_request(&request, &expected.join("\n"));
+    for parameter in ["extern_path=.o=::o", "mod_file=false"] {
+        request.parameter = Some(parameter.to_owned());
+        generate(&request).expect("nothing is wrong");
+    }
+}
+
+#[test]
+fn mistakes_of_all_files_are_found_at_once() {
+    let stream = "syntax = \"proto3\";\nservice S { rpc A(stream M) returns (M); }\nmessage M {}";
+    let other = stream.replace('S', "T").replace('M', "N");
+    check_errors(
+        &[("b.proto", stream), ("a.proto", &other)],
+        "",
+        "a.proto:2:13: method T.A streams its request: streaming is not supported\n\
+         b.proto:2:13: method S.A streams its request: streaming is not supported",
+    );
+}
+
+#[test]
+fn options_are_read_first() {
+    check_errors(
+        &[("input.proto", "syntax = \"proto3\";")],
+        "lang=go,message=prost",
+        "option `lang`: found `go`, expected `rust`\nunknown option `message`, did you mean `messages`?",
+    );
+}

@@ -1,6 +1,7 @@
 //! What the plugin writes for each case of `tests/golden`, against what is checked in.
 //!
-//! `PARIGOT_BLESS=1` writes it instead, and removes what nothing writes any more.
+//! A case is a folder of `.proto` files, with the options of its run, if it needs any, in a file `options`.
+//! `PARIGOT_BLESS=1` writes what the plugin writes, and removes what nothing writes any more.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -69,6 +70,9 @@ fn generate(case: &Path) -> Files {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let mut protoc = protoc();
     protoc.arg(format!("--proto_path={}", case.display())).arg(format!("--parigot_out={}", folder.path().display()));
+    if let Ok(options) = fs::read_to_string(case.join("options")) {
+        protoc.arg(format!("--parigot_opt={}", options.trim()));
+    }
     run(protoc.args(protos(case)));
     read(folder.path())
 }

@@ -1,1 +1,64 @@
-//! x
+//! What moves a schema's hash, and what does not.
+
+use protoc_gen_parigot::generate;
+
+use crate::protoc::request;
+
+const KITCHEN: &str = "syntax = \"proto3\";
+package kitchen;
+service Kitchen { rpc Cook(Order) returns (Dish); rpc Wash(Dish) returns (Dish); }
+message Order { string name = 1; repeated Dish dishes = 2; }
+message Dish { int32 size = 1; optional int32 heat = 2; oneof side { bool rice = 3; Dish other = 4; } }
+message Unused { int32 field = 1; }
+enum KitchenErr { NONE = 0; ON_FIRE = 1; }
+";
+
+/// The line that holds the hash of `Kitchen`, wherever it is.
+fn schema(text: &str) -> String {
+    let files = generate(&request(&[("kitchen.proto", text)], "")).expect("nothing is wrong");
+    let line = files[0].content.lines().find(|line| line.trim().starts_with("schema: "));
+    line.expect("there is a service").trim().to_owned()
+}
+
+#[test]
+fn the_hash_stays_what_it_is() {
+    assert_eq!(schema(KITCHEN), "schema: 0xa17f196c97eba90c,");
+}
+
+#[test]
+fn what_does_not_reach_the_wire_does_not_count() {
+    let same = |from: &str, to: &str| {
+        let text = KITCHEN.replace(from, to);
+        assert_ne!(text, KITCHEN);
+        assert_eq!(schema(&text), schema(KITCHEN), "{from} to {to}");
+    };
+    same("service", "// A comment.\nservice");
+    same("int32 size = 1; optional int32 heat = 2;", "optional int32 heat = 2; int32 size = 1;");
+    same(
+        "rpc Cook(Order) returns (Dish); rpc Wash(Dish) returns (Dish);",
+        "rpc Wash(Dish) returns (Dish); rpc Cook(Order) returns (Dish);",
+    );
+    same("message Unused { int32 field = 1; }\n", "");
+    same("name = 1", "name = 1 [deprecated = true]");
+}
+
+#[test]
+fn all_that_is_reached_counts() {
+    let moved = |from: &str, to: &str| {
+        let text = KITCHEN.replace(from, to);
+        assert_ne!(text, KITCHEN);
+        assert_ne!(schema(&text), schema(KITCHEN), "{from} to {to}");
+    };
+    moved("Wash(", "Rinse(");
+    moved("returns (Dish); }", "returns (Order); }");
+    moved("name = 1", "name = 7");
+    moved("string name", "bytes name");
+    moved("string name", "string called");
+    moved("repeated Dish", "Dish");
+    moved("optional int32", "int32");
+    moved("bool rice", "bool chips");
+    moved("ON_FIRE = 1", "ON_FIRE = 2");
+    moved("KitchenErr", "OtherErr");
+    moved("oneof side", "oneof beside");
+    moved("package kitchen", "package kitchens");
+}

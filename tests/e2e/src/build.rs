@@ -21,7 +21,7 @@ pub fn root() -> &'static Path {
 pub fn parigot() -> &'static Path {
     static PARIGOT: OnceLock<PathBuf> = OnceLock::new();
     PARIGOT.get_or_init(|| {
-        cargo_build(root(), ["--package", "parigot"]);
+        cargo_build(root(), ["--package", "parigot", "--package", "protoc-gen-parigot"]);
         target(root()).join("debug").join(format!("parigot{}", std::env::consts::EXE_SUFFIX))
     })
 }

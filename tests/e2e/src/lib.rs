@@ -4,9 +4,11 @@
 //! process that is started here outlives [`DEADLINE`].
 
 mod build;
+mod capture;
 mod process;
 
 pub use build::{example, guest, parigot, root};
+pub use capture::{Capture, Captured};
 pub use process::{DEADLINE, Ended, Line, Started};
 
 use std::path::{Path, PathBuf};
@@ -45,7 +47,7 @@ impl App {
         self.folder.path().join("app.toml")
     }
 
-    /// Starts `parigot run app.toml` in its folder.
+    /// Starts `parigot run app.toml` in its folder, which must be there until the process ends.
     pub fn start(&self) -> Started {
         Started::new(parigot_run(Path::new("app.toml")).current_dir(self.folder()))
     }

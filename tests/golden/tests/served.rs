@@ -1,1 +1,117 @@
-//! x
+//! Generated code as users have it before them: traits to implement, clients to call, errors to match.
+
+use golden::helloworld::greeting::v1::{
+    FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingClient, GreetingServer, Tongue, greeting,
+};
+use golden::{deprecated, equal_names, keywords, two_services};
+use parigot_guest::{Call, Client, Context, Method, Serve, Server, ServiceError, Status};
+
+struct Greeter;
+
+impl Greeting for Greeter {
+    async fn fetch_greeting(
+        &self,
+        _: &Context,
+        request: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
+        match request.tongue() {
+            Tongue::French => Ok(FetchGreetingResponse { greeting: "bonjour".into() }),
+            _ => Err(GreetErr::UnknownLang),
+        }
+    }
+}
+
+/// A guest may export several services, and equal rpcs stay apart.
+struct Cook;
+
+impl two_services::kitchen::Kitchen for Cook {
+    async fn open(
+        &self,
+        _: &Context,
+        _: two_services::kitchen::OpenRequest,
+    ) -> Result<two_services::kitchen::OpenResponse, two_services::kitchen::KitchenErr> {
+        Err(two_services::kitchen::KitchenErr::OnFire)
+    }
+
+    async fn close(
+        &self,
+        _: &Context,
+        _: two_services::kitchen::CloseRequest,
+    ) -> Result<two_services::kitchen::CloseResponse, two_services::kitchen::KitchenErr> {
+        Ok(two_services::kitchen::CloseResponse {})
+    }
+}
+
+impl two_services::kitchen::Admin for Cook {
+    async fn open(
+        &self,
+        _: &Context,
+        _: two_services::kitchen::OpenRequest,
+    ) -> Result<two_services::kitchen::OpenResponse, Status> {
+        Ok(two_services::kitchen::OpenResponse {})
+    }
+}
+
+fn service_of<S, T: Server<S>>() -> &'static parigot_guest::Service {
+    T::SERVICE
+}
+
+#[test]
+fn a_service_is_known_by_its_full_name_and_its_methods_by_theirs() {
+    let service = service_of::<Greeter, GreetingServer<Greeter>>();
+    assert_eq!(service.name, "greeting.v1.Greeting");
+    assert_eq!(<greeting::FetchGreeting as Method>::info().name(), "FetchGreeting");
+    assert_eq!(<GreetingClient as Client>::SERVICE.schema, service.schema);
+}
+
+#[test]
+fn methods_are_counted_in_the_order_of_the_service() {
+    use two_services::kitchen::{AdminServer, KitchenServer, admin, kitchen};
+    let names =
+        |service: &parigot_guest::Service| service.methods.iter().map(|method| method.name()).collect::<Vec<_>>();
+    assert_eq!(names(service_of::<Cook, KitchenServer<Cook>>()), ["Open", "Close"]);
+    assert_eq!(names(service_of::<Cook, AdminServer<Cook>>()), ["Open"]);
+    assert_eq!((kitchen::Open::INDEX, kitchen::Close::INDEX, admin::Open::INDEX), (0, 1, 0));
+}
+
+#[test]
+fn an_error_enum_is_an_error_with_a_number() {
+    let error: Box<dyn core::error::Error> = Box::new(GreetErr::UnknownLang);
+    assert_eq!(error.to_string(), "UnknownLang");
+    assert_eq!(GreetErr::UnknownLang.number(), 4);
+    assert_eq!(GreetErr::from_number(4), Some(GreetErr::UnknownLang));
+    assert_eq!(GreetErr::from_number(5), None);
+}
+
+/// Compiles, and that is all there is to see: each method type serves by the user's function, and the functions of a
+/// client are named as those of the trait, which leaves `clone` and `locate` to every client.
+#[expect(dead_code, reason = "a call needs a host")]
+async fn calls(cx: &Context) -> Result<(), parigot_guest::Error> {
+    use keywords::r#type::r#async::{self as hostile, MatchClient};
+    fn serves<S, M: Serve<S>>() {}
+    serves::<Greeter, greeting::FetchGreeting>();
+    serves::<Cook, two_services::kitchen::kitchen::Open>();
+
+    let greeting: Call<greeting::FetchGreeting> =
+        GreetingClient::locate(cx)?.fetch_greeting(FetchGreetingRequest { tongue: Tongue::French.into() });
+    greeting.await?;
+    let client = MatchClient::locate(cx)?.clone();
+    client.locate_(hostile::Option::default()).await?;
+    client.r#type(hostile::Type::default()).await?;
+    let client = equal_names::equal::GreetingServiceClient::locate(cx)?;
+    client.greet(equal_names::equal::Greeting { words: "hello".into() }).await?;
+    Ok(())
+}
+
+/// Callers of what is deprecated are warned, implementors are not.
+#[expect(dead_code, reason = "a call needs a host")]
+async fn warned(cx: &Context) -> Result<(), parigot_guest::Error> {
+    use deprecated::deprecated::{CurrentClient, GoneClient, Request};
+    let client = CurrentClient::locate(cx)?;
+    client.fresh(Request::default()).await?;
+    #[expect(deprecated, reason = "it is")]
+    client.stale(Request::default()).await?;
+    #[expect(deprecated, reason = "its service is")]
+    GoneClient::locate(cx)?;
+    Ok(())
+}

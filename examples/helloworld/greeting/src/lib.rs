@@ -1,9 +1,7 @@
 //! The greeting service.
 
 use parigot_guest::Context;
-use stubs::greeting::v1::{
-    FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingServer, Tongue,
-};
+use stubs::greeting::v1::{FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingServer, Tongue};
 
 #[derive(Default)]
 struct Greeter;

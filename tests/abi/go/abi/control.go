@@ -14,6 +14,15 @@ const (
 	NoCall = math.MaxUint64
 )
 
+// Descriptors that are open in every guest from the start, nonblocking.
+const (
+	// IdleFD can be read once no goroutine can run any more, which is when a turn shall end.
+	IdleFD = 3
+	// ParkedFD can never be read. A goroutine that tries keeps the runtime from taking a guest that waits for its host for a
+	// deadlock.
+	ParkedFD = 4
+)
+
 // Control is the control block: a fixed record in the guest's memory through which host and guest see each other's state.
 //
 // The host reads it after each turn and after a trap, and may write yieldNow in the middle of a turn. Hence the atomics: a

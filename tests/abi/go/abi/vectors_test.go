@@ -257,7 +257,9 @@ func TestReadingCopiesNothing(t *testing.T) {
 }
 
 func FuzzReaders(f *testing.F) {
-	f.Add([]byte(nil))
+	for _, c := range vectors.Read(f) {
+		f.Add(c.Hex(f, "bytes"))
+	}
 	f.Fuzz(func(t *testing.T, input []byte) {
 		end := 0
 		for frame, err := range abi.Frames(input) {

@@ -30,7 +30,10 @@ impl Echo for Echoing {
                 parigot_guest::info!(cx, "hanging");
                 pending::<()>().await;
             }
-            Kind::Sleep => cx.sleep(Duration::from_millis(deed.number.into())).await,
+            Kind::Sleep => {
+                parigot_guest::info!(cx, "sleeping");
+                cx.sleep(Duration::from_millis(deed.number.into())).await;
+            }
             Kind::Swell => return Ok(Payload { data: vec![7; deed.number as usize] }),
         }
         Ok(Payload::default())

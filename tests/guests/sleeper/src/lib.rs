@@ -10,7 +10,7 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     let _farewell = Farewell(cx.clone());
     if cx.args().iter().any(|arg| arg == "--spin") {
         parigot_guest::info!(cx, "about to spin");
-        cx.yield_now().await; // a turn ends, and the line leaves
+        cx.sleep(Duration::ZERO).await; // what was logged leaves when the turn ends
         loop {
             std::hint::spin_loop();
         }

@@ -33,7 +33,7 @@ func Each(t *testing.T, what string, check func(*testing.T, *Case)) {
 }
 
 // Read returns all cases. The tests of every package two levels below tests/abi may call it.
-func Read(t *testing.T) []Case {
+func Read(t testing.TB) []Case {
 	t.Helper()
 	text, err := os.ReadFile("../../vectors.txt")
 	if err != nil {
@@ -77,7 +77,7 @@ func (c *Case) Text(name string) (string, bool) {
 }
 
 // Number returns a field's number, or 0.
-func (c *Case) Number(t *testing.T, name string) uint64 {
+func (c *Case) Number(t testing.TB, name string) uint64 {
 	t.Helper()
 	text, ok := c.Text(name)
 	if !ok {
@@ -87,13 +87,13 @@ func (c *Case) Number(t *testing.T, name string) uint64 {
 }
 
 // Hex returns the bytes of a field; its lines follow each other.
-func (c *Case) Hex(t *testing.T, name string) []byte {
+func (c *Case) Hex(t testing.TB, name string) []byte {
 	t.Helper()
 	return Hex(t, strings.Join(c.All(name), ""))
 }
 
 // Wire returns an id's wire form, or zeros.
-func (c *Case) Wire(t *testing.T, name string) [2]uint64 {
+func (c *Case) Wire(t testing.TB, name string) [2]uint64 {
 	t.Helper()
 	text, ok := c.Text(name)
 	if !ok {
@@ -104,7 +104,7 @@ func (c *Case) Wire(t *testing.T, name string) [2]uint64 {
 }
 
 // Parse reads a number.
-func Parse(t *testing.T, text string, base int) uint64 {
+func Parse(t testing.TB, text string, base int) uint64 {
 	t.Helper()
 	number, err := strconv.ParseUint(text, base, 64)
 	if err != nil {
@@ -114,7 +114,7 @@ func Parse(t *testing.T, text string, base int) uint64 {
 }
 
 // Hex reads bytes.
-func Hex(t *testing.T, text string) []byte {
+func Hex(t testing.TB, text string) []byte {
 	t.Helper()
 	bytes, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
 	if err != nil {

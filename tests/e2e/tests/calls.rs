@@ -1,0 +1,121 @@
+//! How calls end, whatever their callee does.
+
+use e2e::{App, Ended, guest};
+
+/// Runs the driver with these calls against the echo service.
+fn drive(calls: &[&str]) -> Ended {
+    let deployment = format!(
+        "[service.echo]\nwasm = \"echo.wasm\"\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
+    );
+    App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver")).run()
+}
+
+/// Runs the driver, which must end well, and compares what it says of its calls.
+#[track_caller]
+fn check(calls: &[&str], ends: &[&str]) -> Ended {
+    let ended = drive(calls);
+    assert_eq!(ended.messages_of("driver"), ends, "{}", ended.stderr);
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    ended
+}
+
+#[test]
+fn a_call_is_answered() {
+    check(&["echo:0", "echo:16"], &["echo:0: 0 bytes", "echo:16: 16 bytes"]);
+}
+
+#[test]
+fn a_megabyte_goes_there_and_back() {
+    check(&["echo:1048576"], &["echo:1048576: 1048576 bytes"]);
+}
+
+#[test]
+fn a_thousand_calls_are_in_flight_at_once() {
+    let calls = vec!["echo:1"; 1_000].join("+");
+    check(&[&calls], &["echo:1: 1 bytes"; 1_000]);
+}
+
+#[test]
+fn answers_come_in_any_order() {
+    let ended = check(&["sleep:30+echo:1"], &["sleep:30: 0 bytes", "echo:1: 1 bytes"]);
+    assert_eq!(ended.status, Some(0));
+}
+
+#[test]
+fn a_service_s_own_error_is_no_status() {
+    check(&["refuse"], &["refuse: Refused"]);
+}
+
+#[test]
+fn a_call_that_is_not_answered_in_time_ends_at_both_sides() {
+    let ended = drive(&["hang@20", "echo:1"]);
+    assert_eq!(
+        ended.messages_of("driver"),
+        ["hang: DEADLINE_EXCEEDED, timed out: echo did not answer in time", "echo:1: 1 bytes"].map(|end| end
+            .replace("hang:", "hang@20:"))
+    );
+    assert_eq!(ended.messages_of("echo"), ["hanging", "cancelled"]);
+}
+
+#[test]
+fn a_call_that_is_dropped_is_cancelled() {
+    // The handler begins only if the call and its cancellation come in two turns: the second argument makes it so.
+    let ended = drive(&["hang!", "echo:1"]);
+    assert_eq!(ended.messages_of("driver"), ["echo:1: 1 bytes"]);
+    assert!(matches!(ended.messages_of("echo")[..], []), "{}", ended.stderr);
+}
+
+#[test]
+fn a_panic_ends_its_call_and_those_beside_it() {
+    let ended = drive(&["hang+panic+echo:1", "echo:1"]);
+    let messages = ended.messages_of("driver");
+    let [hang, panic, after, later] = &messages[..] else { panic!("{}", ended.stderr) };
+    assert!(hang.starts_with("hang: UNAVAILABLE, callee trapped: echo panicked at "), "{hang}");
+    assert!(panic.starts_with("panic: INTERNAL, callee trapped: echo panicked at "), "{panic}");
+    assert!(panic.contains("echo/src/lib.rs:") && panic.ends_with(": told to panic"), "{panic}");
+    assert!(after.starts_with("echo:1: UNAVAILABLE"), "{after}");
+    assert_eq!(later, "echo:1: UNAVAILABLE, unreachable: echo is not running");
+    let log = ended.log();
+    let line = log.iter().find(|line| line.message.starts_with("panicked")).expect("the host says so");
+    assert_eq!((line.level.as_str(), line.guest.as_str()), ("ERROR", "echo"));
+    assert!(line.call.starts_with("cal_"), "{line:?}");
+}
+
+#[test]
+fn a_trap_says_what_the_engine_says() {
+    let ended = drive(&["trap"]);
+    let messages = ended.messages_of("driver");
+    assert!(messages[0].starts_with("trap: INTERNAL, callee trapped: echo trapped: "), "{messages:?}");
+    assert!(messages[0].contains("unreachable"), "{messages:?}");
+}
+
+#[test]
+fn a_service_that_leaves_ends_the_calls_it_has() {
+    let ended = drive(&["hang+leave:7", "echo:1"]);
+    assert_eq!(
+        ended.messages_of("driver"),
+        [
+            "hang: UNAVAILABLE, callee exited: echo left with status 7 while it had this call",
+            "leave:7: UNAVAILABLE, callee exited: echo left with status 7 while it had this call",
+            "echo:1: UNAVAILABLE, unreachable: echo is not running",
+        ]
+    );
+}
+
+#[test]
+fn a_message_that_is_too_long_fails_where_it_is_sent() {
+    let limit = "a message of 16777222 bytes, and at most 16777216 are let through";
+    let end = |word: &str| format!("{word}: RESOURCE_EXHAUSTED, too large: {limit}");
+    let ended = drive(&["swell:16777217", "echo:16777217", "echo:1"]);
+    let messages = ended.messages_of("driver");
+    assert_eq!(messages, [end("swell:16777217"), end("echo:16777217"), "echo:1: 1 bytes".into()], "{}", ended.stderr);
+}
+
+#[test]
+fn a_service_that_is_not_ready_fails_the_start() {
+    let deployment = "[service.echo]\nwasm = \"echo.wasm\"\n[service.lost]\nwasm = \"lost.wasm\"\n";
+    let ended = App::new(deployment).with("echo.wasm", guest("echo")).with("lost.wasm", guest("lost")).run();
+    assert_eq!(ended.messages_of("lost"), ["left with status 1: not ready: the map is missing"]);
+    assert_eq!(ended.status, Some(1));
+}

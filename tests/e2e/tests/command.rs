@@ -1,0 +1,35 @@
+//! The command line.
+
+use std::process::Command;
+
+use e2e::{Ended, Started, parigot};
+
+fn run(args: &[&str]) -> Ended {
+    Started::new(Command::new(parigot()).args(args)).wait()
+}
+
+#[test]
+fn the_version_is_told() {
+    let ended = run(&["--version"]);
+    assert_eq!(ended.stdout, format!("parigot {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(ended.status, Some(0));
+}
+
+#[test]
+fn the_exit_statuses_are_told() {
+    let ended = run(&["run", "--help"]);
+    assert!(ended.stdout.contains("130  it was stopped by Ctrl-C"), "{}", ended.stdout);
+    assert_eq!(ended.status, Some(0));
+}
+
+#[test]
+fn a_wrong_command_line_has_a_status_of_its_own() {
+    for args in
+        [&[][..], &["run"], &["runn", "a.toml"], &["run", "a.toml", "b.toml"], &["run", "--log-level", "loud", "a"]]
+    {
+        let ended = run(args);
+        assert_eq!(ended.status, Some(2), "{args:?}: {}", ended.stderr);
+        assert_eq!(ended.stdout, "", "{args:?}");
+    }
+    assert!(run(&["runn"]).stderr.contains("'run'"), "a similar command is named");
+}

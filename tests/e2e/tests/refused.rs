@@ -1,0 +1,162 @@
+//! Deployments that are refused: one message that points into the file, status 3, and nothing runs.
+
+use e2e::{App, example};
+
+fn greeting() -> Vec<u8> {
+    std::fs::read(example().join("build/greeting.wasm")).expect("the example is built")
+}
+
+fn hello() -> Vec<u8> {
+    std::fs::read(example().join("build/hello.wasm")).expect("the example is built")
+}
+
+/// Checks all that a person sees; `expected` begins on a line of its own.
+#[track_caller]
+fn check_refused(app: &App, expected: &str) {
+    let ended = app.run();
+    assert_eq!(ended.stderr.trim(), expected.trim());
+    assert_eq!(ended.stdout, "");
+    assert_eq!(ended.status, Some(3));
+}
+
+/// Checks what a person sees if the wasm file that [`HELLO`] names is there, and no guest for `reason`.
+#[track_caller]
+fn check_not_run(app: App, reason: &str) {
+    let expected = format!(
+        r#"
+  × `hello`: hello.wasm cannot be run
+  ╰─▶ {reason}
+   ╭─[app.toml:3:8]
+ 2 │ [program.hello]
+ 3 │ wasm = "hello.wasm"
+   ·        ────────────
+   ╰────
+  help: a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown
+"#
+    );
+    check_refused(&app, &expected);
+}
+
+const HELLO: &str = "[program.hello]\nwasm = \"hello.wasm\"\n";
+
+#[test]
+fn a_wasm_file_that_is_not_there() {
+    check_refused(
+        &App::new(HELLO),
+        r#"
+  × `hello`: cannot read hello.wasm
+  ╰─▶ No such file or directory (os error 2)
+   ╭─[app.toml:3:8]
+ 2 │ [program.hello]
+ 3 │ wasm = "hello.wasm"
+   ·        ────────────
+   ╰────
+  help: build the guest, or mend the path: it is relative to the deployment file
+"#,
+    );
+}
+
+#[test]
+fn a_wasm_file_that_is_no_wasm() {
+    let ended = App::new(HELLO).with("hello.wasm", "hello, world").run();
+    // The rest is the compiler's own account, which changes from version to version.
+    assert!(ended.stderr.contains("hello.wasm cannot be run\n  ├─▶ not a WebAssembly module"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("[app.toml:3:8]"), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(3));
+}
+
+#[test]
+fn a_guest_with_an_import() {
+    let app = App::new(HELLO).with_wat("hello.wasm", r#"(module (import "env" "now" (func)))"#);
+    check_not_run(app, "imports `env.now`, and a guest imports nothing");
+}
+
+#[test]
+fn a_guest_of_another_version_of_the_abi() {
+    let module = r#"
+        (module
+            (memory (export "memory") 1)
+            (func (export "parigot_abi") (result i32) (i32.const 0x70003))
+            (func (export "parigot_open") (result i32) unreachable)
+            (func (export "parigot_inbox") (param i32 i32) unreachable)
+            (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
+    "#;
+    let app = App::new(HELLO).with_wat("hello.wasm", module);
+    check_not_run(app, "speaks version 7.3 of the ABI, and this host speaks 1.0");
+}
+
+#[test]
+fn a_module_that_is_no_guest() {
+    check_not_run(App::new(HELLO).with_wat("hello.wasm", "(module)"), "does not export a memory named `memory`");
+}
+
+#[test]
+fn an_unknown_key_among_other_mistakes() {
+    check_refused(
+        &App::new("[program.hello]\nwasm = \"hello.wasm\"\nmem = \"1GiB\"\nargs = 7\n"),
+        r#"
+  × unknown key `mem` in `[program.hello]`
+   ╭─[app.toml:4:1]
+ 3 │ wasm = "hello.wasm"
+ 4 │ mem = "1GiB"
+   · ───
+ 5 │ args = 7
+   ╰────
+  help: known here: wasm, args, env, memory
+
+  × `args` is an integer, expected an array of strings
+   ╭─[app.toml:5:8]
+ 4 │ mem = "1GiB"
+ 5 │ args = 7
+   ·        ─
+   ╰────
+  help: make it an array of strings
+"#,
+    );
+}
+
+#[test]
+fn a_service_that_two_guests_export() {
+    let app = App::new("[service.one]\nwasm = \"greeting.wasm\"\n[service.two]\nwasm = \"greeting.wasm\"\n");
+    check_refused(
+        &app.with("greeting.wasm", greeting()),
+        r#"
+  × both `one` and `two` export greeting.v1.Greeting
+   ╭─[app.toml:5:8]
+ 4 │ [service.two]
+ 5 │ wasm = "greeting.wasm"
+   ·        ───────────────
+   ╰────
+  help: leave one of them out
+"#,
+    );
+}
+
+#[test]
+fn a_requirement_that_nobody_exports() {
+    check_refused(
+        &App::new(HELLO).with("hello.wasm", hello()),
+        r#"
+  × `hello` requires greeting.v1.Greeting, which no guest of the deployment exports
+   ╭─[app.toml:3:8]
+ 2 │ [program.hello]
+ 3 │ wasm = "hello.wasm"
+   ·        ────────────
+   ╰────
+  help: add a guest that exports it
+"#,
+    );
+}
+
+#[test]
+fn a_deployment_file_that_is_not_there() {
+    let app = App::new(HELLO);
+    std::fs::remove_file(app.file()).expect("it was there");
+    check_refused(
+        &app,
+        r#"
+  × cannot read the deployment file app.toml
+  ╰─▶ No such file or directory (os error 2)
+"#,
+    );
+}
