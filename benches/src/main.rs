@@ -11,7 +11,7 @@ mod floor;
 mod guests;
 mod report;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use report::{Ratio, Row};
 
@@ -68,7 +68,7 @@ fn arguments() -> (usize, Vec<String>) {
     (rounds.max(ROUNDS), words)
 }
 
-fn measure(name: String, case: Case, rounds: usize, guests: &PathBuf) -> Row {
+fn measure(name: String, case: Case, rounds: usize, guests: &Path) -> Row {
     let mut ours = Vec::new();
     let mut actor = Vec::new();
     let mut floor = Vec::new();

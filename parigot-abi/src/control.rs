@@ -174,9 +174,10 @@ pub struct ControlView {
 
 impl ControlView {
     /// Reads the block out of the guest's memory.
+    #[inline]
     pub fn read(bytes: &[u8; CONTROL_BYTES]) -> Self {
-        let long = |at: usize| u64::from_le_bytes(core::array::from_fn(|i| bytes[at + i]));
-        let word = |at: usize| u32::from_le_bytes(core::array::from_fn(|i| bytes[at + i]));
+        let long = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("the block is longer"));
+        let word = |at: usize| u32::from_le_bytes(*bytes[at..].first_chunk().expect("the block is longer"));
         ControlView {
             inbox_address: long(0),
             inbox_capacity: long(8),

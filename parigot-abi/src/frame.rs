@@ -164,23 +164,21 @@ impl Header {
         }
     }
 
-    fn to_bytes(self, lengths: &Lengths) -> [u8; HEADER_BYTES] {
-        let mut bytes = [0; HEADER_BYTES];
-        let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
-        put(0, &self.kind.to_le_bytes());
-        put(2, &self.flags.to_le_bytes());
-        put(4, &lengths.frame.to_le_bytes());
-        put(8, &self.number.to_le_bytes());
-        put(16, &self.service.to_le_bytes());
-        put(20, &self.method.to_le_bytes());
-        put(24, &self.status.to_le_bytes());
-        put(28, &lengths.metadata.to_le_bytes());
-        put(32, &lengths.detail.to_le_bytes());
-        put(36, &lengths.payload.to_le_bytes());
-        put(40, &self.deadline_ns.to_le_bytes());
-        put(48, &self.id.0.to_le_bytes());
-        put(56, &self.id.1.to_le_bytes());
-        bytes
+    /// The header in words of 8 bytes. Fields are put together before they are stored, since a processor that copies a word
+    /// which was stored in parts waits for each of them.
+    #[inline]
+    fn to_words(self, lengths: &Lengths) -> [u64; HEADER_BYTES / 8] {
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        [
+            pair(u32::from(self.kind) | u32::from(self.flags) << 16, lengths.frame),
+            self.number,
+            pair(self.service, self.method),
+            pair(self.status, lengths.metadata),
+            pair(lengths.detail, lengths.payload),
+            self.deadline_ns,
+            self.id.0,
+            self.id.1,
+        ]
     }
 }
 
@@ -206,6 +204,7 @@ pub struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     /// What it is, if this version knows it.
+    #[inline]
     pub fn kind(&self) -> Option<Kind> {
         Kind::from_number(self.header.kind)
     }
@@ -260,6 +259,7 @@ impl<'a> Frames<'a> {
         self.at
     }
 
+    #[inline]
     fn read(&mut self) -> Result<Frame<'a>, Malformed> {
         let malformed = |field: usize, expected| Malformed { offset: self.at + field, expected };
         let rest = &self.bytes[self.at..];
@@ -311,6 +311,7 @@ fn field<const N: usize>(head: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
 impl<'a> Iterator for Frames<'a> {
     type Item = Result<Frame<'a>, Malformed>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         if self.at == self.bytes.len() {
             return None;
@@ -354,6 +355,7 @@ pub struct FrameBuilder<'a> {
 
 impl<'a> FrameBuilder<'a> {
     /// Begins a frame at the end of `out`.
+    #[inline]
     pub fn new(out: &'a mut Vec<u8>, header: Header) -> Self {
         let start = out.len();
         out.extend_from_slice(&[0; HEADER_BYTES]);
@@ -370,6 +372,7 @@ impl<'a> FrameBuilder<'a> {
     }
 
     /// Adds metadata that is in its wire form already.
+    #[inline]
     pub fn metadata_bytes(self, bytes: &[u8]) -> Self {
         self.assert_no_later_part();
         self.out.extend_from_slice(bytes);
@@ -380,6 +383,7 @@ impl<'a> FrameBuilder<'a> {
         debug_assert_eq!(self.out.len(), self.metadata_end, "a part of a frame comes after the one that follows it");
     }
 
+    #[inline]
     fn after_metadata(mut self) -> Self {
         self.metadata_end = self.out.len();
         self.detail_end = self.out.len();
@@ -395,6 +399,7 @@ impl<'a> FrameBuilder<'a> {
     }
 
     /// Sets a detail that is in its wire form already.
+    #[inline]
     pub fn detail_bytes(mut self, bytes: &[u8]) -> Self {
         self.assert_no_later_part();
         self.out.extend_from_slice(bytes);
@@ -403,12 +408,14 @@ impl<'a> FrameBuilder<'a> {
     }
 
     /// Adds to the payload.
+    #[inline]
     pub fn payload(self, bytes: &[u8]) -> Self {
         self.out.extend_from_slice(bytes);
         self
     }
 
     /// Adds to the payload what `encode` appends.
+    #[inline]
     pub fn payload_with(self, encode: impl FnOnce(&mut Vec<u8>)) -> Self {
         encode(self.out);
         self
@@ -419,6 +426,7 @@ impl<'a> FrameBuilder<'a> {
     /// # Errors
     ///
     /// If it would be 4 GiB or longer; then `out` is as it was before.
+    #[inline]
     pub fn finish(self) -> Result<(), TooLong> {
         let content = self.out.len() - self.start;
         let Ok(frame) = u32::try_from(content.next_multiple_of(FRAME_ALIGN)) else {
@@ -431,8 +439,13 @@ impl<'a> FrameBuilder<'a> {
             detail: (self.detail_end - self.metadata_end) as u32,
             payload: (self.out.len() - self.detail_end) as u32,
         };
-        self.out.resize(self.start + frame as usize, 0);
-        self.out[self.start..self.start + HEADER_BYTES].copy_from_slice(&self.header.to_bytes(&lengths));
+        // Not `resize`: a fill of a length that is not known is a call out of wasm.
+        self.out.extend_from_slice(&[0; FRAME_ALIGN]);
+        self.out.truncate(self.start + frame as usize);
+        let (words, _) = self.out[self.start..].as_chunks_mut::<8>();
+        for (bytes, word) in words.iter_mut().zip(self.header.to_words(&lengths)) {
+            *bytes = word.to_le_bytes();
+        }
         Ok(())
     }
 }

@@ -48,6 +48,7 @@ impl Prologue {
     }
 
     /// Its bytes.
+    #[inline]
     pub fn to_bytes(self) -> [u8; PROLOGUE_BYTES] {
         let mut bytes = [0; PROLOGUE_BYTES];
         bytes[..8].copy_from_slice(&self.monotonic_ns.to_le_bytes());

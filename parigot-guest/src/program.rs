@@ -8,8 +8,6 @@ use core::convert::Infallible;
 use core::pin::Pin;
 use core::task::{self, Poll};
 
-use parigot_abi::frame::Level;
-
 use crate::context::Context;
 use crate::definition::Body;
 use crate::error::Error;
@@ -101,10 +99,8 @@ impl<F: Future<Output = Result<Exit, Error>> + 'static> Body for ProgramBody<F> 
         let task = cx.guest.spawn(cx.scope, async move {
             match main(context.clone()).await {
                 Ok(exit) => context.guest.leave(exit, String::new()),
-                Err(error) => {
-                    context.log(Level::Error, format_args!("{error:#}"));
-                    context.guest.leave(Exit::FAILURE, format!("{error:#}"))
-                }
+                // The host logs the reason.
+                Err(error) => context.guest.leave(Exit::FAILURE, format!("{error:#}")),
             };
         });
         self.task.get_or_init(|| task);

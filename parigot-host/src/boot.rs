@@ -2,23 +2,22 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use parigot_abi::id::InstanceId;
 use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use crate::Settings;
 use crate::code::{Code, Fault, Turn};
 use crate::deployment::{Deployment, GuestSpec};
 use crate::graph::{self, Binding, Declared, GraphError};
-use crate::instance::{Body, Identity, Instance, Link};
+use crate::instance::{Body, Identity, Instance, Link, Place};
 use crate::life::Life;
 use crate::log;
 use crate::random::Randomness;
 use crate::wasi::Wasi;
 use crate::wasm::{Compiler, GuestModule, ModuleError, Surroundings, WasmGuest};
-use crate::Settings;
 
 /// Why a deployment cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -72,13 +71,14 @@ impl StartError {
 /// Instances before the first worker runs.
 pub(crate) struct Booted {
     pub(crate) life: Life,
-    pub(crate) instances: Vec<Arc<Instance>>,
+    pub(crate) instances: Vec<Instance>,
     /// What each of them left in its first turn after the manifest.
     pub(crate) first_turns: Vec<FirstTurn>,
 }
 
 /// The rest of a first turn.
 pub(crate) struct FirstTurn {
+    pub(crate) body: Box<Body>,
     pub(crate) outbox: Vec<u8>,
     pub(crate) turn: Turn,
 }
@@ -89,16 +89,19 @@ struct Declaration {
     started_ns: u64,
     code: WasmGuest,
     manifest: Manifest,
-    first_turn: FirstTurn,
+    outbox: Vec<u8>,
+    turn: Turn,
 }
 
 impl Declaration {
-    /// An instance that does not know yet where its calls go, and the rest of its first turn.
-    fn into_instance(self, spec: &GuestSpec, index: usize) -> (Arc<Instance>, FirstTurn) {
-        let body = Body { code: Some(Box::new(self.code)), links: Vec::new() };
-        let requirements = self.manifest.requires.len() as u32;
-        let identity = Identity { id: self.id, index, requirements, started_ns: self.started_ns };
-        (Arc::new(Instance::new(identity, spec, body)), self.first_turn)
+    /// An instance whose calls go where `bindings` say, and the rest of its first turn.
+    fn into_instance(self, spec: &GuestSpec, place: Place, bindings: Vec<Binding>) -> (Instance, FirstTurn) {
+        let requirements = bindings.len() as u32;
+        let links =
+            bindings.into_iter().map(|Binding { guest, service, methods }| Link { callee: guest, service, methods });
+        let body = Body::new(Box::new(self.code), links.collect());
+        let identity = Identity { id: self.id, place, requirements, started_ns: self.started_ns };
+        (Instance::new(identity, spec), FirstTurn { body, outbox: self.outbox, turn: self.turn })
     }
 }
 
@@ -118,10 +121,9 @@ pub(crate) fn boot(
     let bindings = graph::bind(&declared)?;
     let requires = bindings.iter().map(|bound| bound.iter().map(|binding| binding.guest).collect());
     let life = Life::new(deployment.guests.iter().map(|spec| spec.role).zip(requires));
-    let specs = deployment.guests.iter();
-    let (instances, first_turns): (Vec<_>, _) =
-        specs.zip(declarations).enumerate().map(|(index, (spec, guest))| guest.into_instance(spec, index)).unzip();
-    link(&instances, bindings);
+    let guests = deployment.guests.iter().zip(declarations).zip(bindings).enumerate();
+    let (instances, first_turns) =
+        guests.map(|(place, ((spec, guest), bound))| guest.into_instance(spec, place, bound)).unzip();
     Ok(Booted { life, instances, first_turns })
 }
 
@@ -170,7 +172,7 @@ fn declare(
     code.take_output(turn.is_err(), &mut |level, text| log::line(&spec.name, id, level, None, text));
     let turn = turn.map_err(failed)?;
     let (manifest, outbox) = read_manifest(code.outbox()).map_err(failed)?;
-    Ok(Declaration { id, started_ns, code, manifest, first_turn: FirstTurn { outbox, turn } })
+    Ok(Declaration { id, started_ns, code, manifest, outbox, turn })
 }
 
 /// What a runtime that needs WASI sees, whose programs expect their own name as the first argument.
@@ -207,17 +209,5 @@ fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), Fault> {
         }
         Some(_) => Err(Fault::Protocol("sent something else before its manifest".into())),
         None => Err(Fault::Protocol("sent no manifest".into())),
-    }
-}
-
-/// Tells each instance where its calls go.
-fn link(instances: &[Arc<Instance>], bindings: Vec<Vec<Binding>>) {
-    for (instance, bound) in instances.iter().zip(bindings) {
-        let links = bound.into_iter().map(|binding| Link {
-            callee: Arc::clone(&instances[binding.guest]),
-            service: binding.service,
-            methods: binding.methods,
-        });
-        instance.body.lock().links = links.collect();
     }
 }

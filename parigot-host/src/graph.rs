@@ -144,11 +144,8 @@ mod tests {
             .iter()
             .map(|(_, exports, requires)| Manifest { exports: list(exports), requires: list(requires) })
             .collect();
-        let declared: Vec<_> = guests
-            .iter()
-            .zip(&manifests)
-            .map(|((name, ..), manifest)| Declared { name, manifest })
-            .collect();
+        let declared: Vec<_> =
+            guests.iter().zip(&manifests).map(|((name, ..), manifest)| Declared { name, manifest }).collect();
         bind(&declared).map_err(|error| error.to_string())
     }
 
@@ -158,10 +155,8 @@ mod tests {
         exporter.exports[1].methods.reverse();
         let mut requirer = Manifest { exports: vec![], requires: vec![service("x.Store")] };
         requirer.requires[0].methods.push(Method { name: "New".into(), budget_ns: 0, deadline_ns: 0 });
-        let bound = bind(&[
-            Declared { name: "app", manifest: &requirer },
-            Declared { name: "store", manifest: &exporter },
-        ]);
+        let bound =
+            bind(&[Declared { name: "app", manifest: &requirer }, Declared { name: "store", manifest: &exporter }]);
         let binding = Binding { guest: 1, service: 1, methods: vec![Some(1), Some(0), None] };
         assert_eq!(bound, Ok(vec![vec![binding], vec![]]));
     }

@@ -1,10 +1,8 @@
 //! One running guest, as the scheduler and its callers see it: a mailbox, the calls in flight, and the code.
 //!
-//! Two locks. `mail` is held for a few instructions by anyone who has something for the instance; `body` is held by the one
-//! worker that is inside it. Nobody takes the `mail` of two instances at once, so there is no order to keep.
-
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+//! Whoever has something for an instance locks its mailbox for a few instructions. The worker that runs it takes the rest, its [`Body`], out
+//! of the mailbox and puts it back after the turn: there is never a second one inside. Nobody locks two mailboxes at once, so
+//! there is no order to keep.
 
 use hashbrown::HashMap;
 use parigot_abi::control::NEVER;
@@ -15,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::code::{Code, Turn};
 use crate::deployment::GuestSpec;
+use crate::slots::Slots;
 
 /// Calls that an instance may have in flight, each way.
 pub(crate) const CALLS_MAX: usize = 16 << 10;
@@ -23,11 +22,13 @@ pub(crate) const MAILBOX_BYTES_MAX: usize = 64 << 20;
 /// A mailbox that grew beyond this is not kept for the next turn.
 const MAILBOX_BYTES_KEPT: usize = 1 << 20;
 
+/// The place of an instance among those of the kernel.
+pub(crate) type Place = usize;
+
 /// One running guest.
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
-    /// Its place among the deployment's guests.
-    pub(crate) index: usize,
+    pub(crate) place: Place,
     /// How many services it requires.
     pub(crate) requirements: u32,
     pub(crate) name: String,
@@ -35,23 +36,23 @@ pub(crate) struct Instance {
     pub(crate) started_ns: u64,
     /// How long calls to it may take if the caller does not say.
     pub(crate) deadline_ns: u64,
-    /// The number of the next call that arrives.
-    next_inbound: AtomicU64,
     mail: Mutex<Mail>,
-    pub(crate) body: Mutex<Body>,
 }
 
-/// What only the worker inside the instance touches.
+/// What only the worker touches that runs the instance.
 pub(crate) struct Body {
-    /// Gone once the instance has ended.
-    pub(crate) code: Option<Box<dyn Code>>,
+    pub(crate) code: Box<dyn Code>,
     /// Where calls go, by handle.
     pub(crate) links: Vec<Link>,
+    /// Calls that it waits for, by its own number.
+    pub(crate) outbound: HashMap<u64, Outbound>,
+    /// The earliest deadline of those, or earlier.
+    pub(crate) deadlines_ns: u64,
 }
 
 /// Where calls to a required service go.
 pub(crate) struct Link {
-    pub(crate) callee: Arc<Instance>,
+    pub(crate) callee: Place,
     /// The service's place among the callee's exports.
     pub(crate) service: u32,
     /// The callee's place of each method, by the caller's place of it; `None` where the callee lacks it.
@@ -61,21 +62,19 @@ pub(crate) struct Link {
 struct Mail {
     /// Frames for the next turn.
     frames: Vec<u8>,
+    /// The guest's numbers of the calls that end in these frames.
+    ended_calls: Vec<u64>,
+    /// Calls that it serves.
+    inbound: Slots<Inbound>,
     run: Run,
+    /// Here while nobody runs the instance.
+    body: Option<Box<Body>>,
     /// The guest has said that it has work which is ready.
     more: bool,
     /// When the guest wants its next turn, on the host's clock.
     wake_ns: u64,
-    /// The earliest deadline of a call that it waits for, or earlier.
-    deadlines_ns: u64,
-    /// When the timer will notify it.
+    /// When the timer will ring.
     alarm_ns: u64,
-    /// Calls that it serves, by the host's number.
-    inbound: HashMap<u64, Inbound>,
-    /// Calls that it waits for, by its own number.
-    outbound: HashMap<u64, Outbound>,
-    /// Nothing is taken any more.
-    ended: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,20 +84,24 @@ enum Run {
     Running,
     /// Something has come for it while it was running.
     RunningNotified,
+    /// It has ended: nothing is taken any more.
+    Ended,
 }
 
 /// A call that an instance serves.
+#[derive(Clone, Copy)]
 pub(crate) struct Inbound {
     /// Who waits, or nobody if the call was cancelled.
-    pub(crate) caller: Option<Arc<Instance>>,
+    pub(crate) caller: Option<Place>,
     /// The caller's number.
     pub(crate) number: u64,
     pub(crate) id: CallId,
 }
 
 /// A call that an instance waits for.
+#[derive(Clone, Copy)]
 pub(crate) struct Outbound {
-    pub(crate) callee: Arc<Instance>,
+    pub(crate) callee: Place,
     /// The callee's number.
     pub(crate) inbound: u64,
     pub(crate) id: CallId,
@@ -122,12 +125,18 @@ pub(crate) enum Wake {
     AlreadyAwake,
 }
 
-/// What a turn begins with.
+/// The mail of one turn; the worker keeps it, so that its memory is used again.
+#[derive(Default)]
+pub(crate) struct Delivery {
+    pub(crate) frames: Vec<u8>,
+    pub(crate) ended_calls: Vec<u64>,
+}
+
+/// An instance that a worker has begun to run.
 pub(crate) struct TurnStart {
-    /// Whether there is anything for the guest to do.
-    pub(crate) enter: bool,
-    /// Calls whose deadline has passed; the guest is told in this turn, the callees are not yet.
-    pub(crate) expired: Vec<Outbound>,
+    pub(crate) body: Box<Body>,
+    /// Whether the guest itself has asked for this turn.
+    pub(crate) wanted: bool,
 }
 
 /// What is to be done after a turn.
@@ -148,25 +157,21 @@ impl Mail {
                 self.run = Run::RunningNotified;
                 Wake::AlreadyAwake
             }
-            Run::Queued | Run::RunningNotified => Wake::AlreadyAwake,
+            Run::Queued | Run::RunningNotified | Run::Ended => Wake::AlreadyAwake,
         }
     }
 
-    fn push_failure(&mut self, number: u64, id: CallId, failure: &Failure) {
-        let header = Header { number, status: failure.code.number(), id: id.to_wire(), ..Header::new(Kind::Reply) };
-        push(FrameBuilder::new(&mut self.frames, header).detail(failure.cause, &failure.message));
+    fn end_call(&mut self, number: u64, id: CallId, failure: &Failure) {
+        failure.push(number, id, &mut self.frames);
+        self.ended_calls.push(number);
     }
+}
 
-    /// Ends the calls whose deadline has passed.
-    fn expire(&mut self, now_ns: u64) -> Vec<Outbound> {
-        let expired: Vec<_> = self.outbound.extract_if(|_, call| call.deadline_ns <= now_ns).collect();
-        self.deadlines_ns = self.outbound.values().map(|call| call.deadline_ns).min().unwrap_or(NEVER);
-        for (number, call) in &expired {
-            let message = format!("{} did not answer in time", call.callee.name);
-            let failure = Failure { code: StatusCode::DeadlineExceeded, cause: Cause::TimedOut, message };
-            self.push_failure(*number, call.id, &failure);
-        }
-        expired.into_iter().map(|(_, call)| call).collect()
+impl Failure {
+    /// Appends the answer that tells a caller.
+    pub(crate) fn push(&self, number: u64, id: CallId, frames: &mut Vec<u8>) {
+        let header = Header { number, status: self.code.number(), id: id.to_wire(), ..Header::new(Kind::Reply) };
+        push(FrameBuilder::new(frames, header).detail(self.cause, &self.message));
     }
 }
 
@@ -176,56 +181,41 @@ fn push(frame: FrameBuilder<'_>) {
 }
 
 impl Instance {
-    pub(crate) fn new(identity: Identity, spec: &GuestSpec, body: Body) -> Self {
+    /// An instance in its first turn.
+    pub(crate) fn new(identity: Identity, spec: &GuestSpec) -> Self {
         Instance {
             id: identity.id,
-            index: identity.index,
+            place: identity.place,
             requirements: identity.requirements,
             name: spec.name.clone(),
             started_ns: identity.started_ns,
             deadline_ns: spec.deadline.as_nanos() as u64,
-            next_inbound: AtomicU64::new(parigot_abi::frame::LAUNCH_NUMBER + 1),
             mail: Mutex::new(Mail {
                 frames: Vec::new(),
-                // It is in its first turn.
+                ended_calls: Vec::new(),
+                inbound: Slots::new(),
                 run: Run::Running,
+                body: None,
                 more: false,
                 wake_ns: NEVER,
-                deadlines_ns: NEVER,
                 alarm_ns: NEVER,
-                inbound: HashMap::new(),
-                outbound: HashMap::new(),
-                ended: false,
             }),
-            body: Mutex::new(body),
         }
     }
 
     /// Leaves a frame without a call.
     pub(crate) fn post(&self, header: Header, payload: &[u8]) -> Wake {
         let mut mail = self.mail.lock();
-        if mail.ended {
-            return Wake::AlreadyAwake;
+        if mail.run != Run::Ended {
+            push(FrameBuilder::new(&mut mail.frames, header).payload(payload));
         }
-        push(FrameBuilder::new(&mut mail.frames, header).payload(payload));
         mail.notify()
     }
 
-    /// Reserves a number for a call that is about to arrive.
-    pub(crate) fn next_inbound(&self) -> u64 {
-        self.next_inbound.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Leaves a call of `caller`.
-    pub(crate) fn post_call(
-        &self,
-        number: u64,
-        call: Inbound,
-        header: Header,
-        frame: &Frame<'_>,
-    ) -> Result<Wake, Failure> {
+    /// Leaves a call. Returns its number here.
+    pub(crate) fn post_call(&self, call: Inbound, header: Header, frame: &Frame<'_>) -> Result<(u64, Wake), Failure> {
         let mut mail = self.mail.lock();
-        if mail.ended {
+        if mail.run == Run::Ended {
             let message = format!("{} is not running", self.name);
             return Err(Failure { code: StatusCode::Unavailable, cause: Cause::Unreachable, message });
         }
@@ -233,79 +223,58 @@ impl Instance {
             let message = format!("{} has {} calls to serve", self.name, mail.inbound.len());
             return Err(Failure { code: StatusCode::ResourceExhausted, cause: Cause::Overloaded, message });
         }
+        let number = mail.inbound.insert(call);
         let header = Header { number, id: call.id.to_wire(), ..header };
         push(FrameBuilder::new(&mut mail.frames, header).metadata_bytes(frame.metadata).payload(frame.payload));
-        mail.inbound.insert(number, call);
-        Ok(mail.notify())
-    }
-
-    /// Remembers a call that it is about to make.
-    ///
-    /// # Errors
-    ///
-    /// A number that is in use gives `Ok(false)`, too many calls a failure for the guest.
-    pub(crate) fn begin_outbound(&self, number: u64, call: Outbound) -> Result<bool, Failure> {
-        let mut mail = self.mail.lock();
-        if mail.outbound.len() >= CALLS_MAX {
-            let message = format!("{} waits for {CALLS_MAX} calls already", self.name);
-            return Err(Failure { code: StatusCode::ResourceExhausted, cause: Cause::Overloaded, message });
-        }
-        mail.deadlines_ns = mail.deadlines_ns.min(call.deadline_ns);
-        Ok(mail.outbound.insert(number, call).is_none())
-    }
-
-    /// Gives up a call that it waits for, without a word to the guest.
-    pub(crate) fn take_outbound(&self, number: u64) -> Option<Outbound> {
-        self.mail.lock().outbound.remove(&number)
+        Ok((number, mail.notify()))
     }
 
     /// Takes a call that was answered, or `None` if there is no such call.
     pub(crate) fn take_inbound(&self, number: u64) -> Option<Inbound> {
-        self.mail.lock().inbound.remove(&number)
+        self.mail.lock().inbound.remove(number)
     }
 
-    /// Leaves the answer to a call, if it still waits for it.
-    pub(crate) fn post_reply(&self, number: u64, id: CallId, reply: &Frame<'_>) -> Wake {
+    /// The id of a call that it serves.
+    pub(crate) fn inbound_id(&self, number: u64) -> Option<CallId> {
+        self.mail.lock().inbound.get_mut(number).map(|call| call.id)
+    }
+
+    /// Leaves the answer to a call that it made.
+    pub(crate) fn post_reply(&self, call: &Inbound, reply: &Frame<'_>) -> Wake {
         let mut mail = self.mail.lock();
-        if mail.outbound.remove(&number).is_none() {
+        if mail.run == Run::Ended {
             return Wake::AlreadyAwake;
         }
         if mail.frames.len() + reply.payload.len() > MAILBOX_BYTES_MAX {
             let message = format!("{} has {} bytes waiting for it", self.name, mail.frames.len());
             let failure = Failure { code: StatusCode::ResourceExhausted, cause: Cause::Overloaded, message };
-            mail.push_failure(number, id, &failure);
-        } else {
-            let Header { flags, status, .. } = reply.header;
-            let header = Header { flags, number, status, id: id.to_wire(), ..Header::new(Kind::Reply) };
-            let frame = FrameBuilder::new(&mut mail.frames, header).metadata_bytes(reply.metadata);
-            push(frame.detail_bytes(reply.detail).payload(reply.payload));
+            mail.end_call(call.number, call.id, &failure);
+            return mail.notify();
         }
+        let Header { flags, status, .. } = reply.header;
+        let header = Header { flags, number: call.number, status, id: call.id.to_wire(), ..Header::new(Kind::Reply) };
+        let frame = FrameBuilder::new(&mut mail.frames, header).metadata_bytes(reply.metadata);
+        push(frame.detail_bytes(reply.detail).payload(reply.payload));
+        mail.ended_calls.push(call.number);
         mail.notify()
     }
 
-    /// Tells it that a call which it waits for has failed, if it still waits for it.
+    /// Tells it that a call which it made has failed.
     pub(crate) fn post_failure(&self, number: u64, id: CallId, failure: &Failure) -> Wake {
         let mut mail = self.mail.lock();
-        mail.outbound.remove(&number);
-        if mail.ended {
-            return Wake::AlreadyAwake;
+        if mail.run != Run::Ended {
+            mail.end_call(number, id, failure);
         }
-        mail.push_failure(number, id, failure);
         mail.notify()
     }
 
     /// Tells it that nobody waits for a call any more. It still answers, and the answer goes nowhere.
     pub(crate) fn post_cancel(&self, number: u64) -> Wake {
         let mut mail = self.mail.lock();
-        let Some(call) = mail.inbound.get_mut(&number) else { return Wake::AlreadyAwake };
+        let Some(call) = mail.inbound.get_mut(number) else { return Wake::AlreadyAwake };
         call.caller = None;
         push(FrameBuilder::new(&mut mail.frames, Header { number, ..Header::new(Kind::Cancel) }));
         mail.notify()
-    }
-
-    /// The id of a call that it serves.
-    pub(crate) fn inbound_id(&self, number: u64) -> Option<CallId> {
-        self.mail.lock().inbound.get(&number).map(|call| call.id)
     }
 
     /// The timer rings.
@@ -317,18 +286,18 @@ impl Instance {
         mail.notify()
     }
 
-    /// Takes what has come: `frames`, which is empty, is swapped for the mailbox.
-    pub(crate) fn begin_turn(&self, now_ns: u64, frames: &mut Vec<u8>) -> TurnStart {
+    /// Takes what has come, into an empty `delivery`, and the body; `None` if the instance has ended.
+    pub(crate) fn begin_turn(&self, now_ns: u64, delivery: &mut Delivery) -> Option<TurnStart> {
         let mut mail = self.mail.lock();
+        let body = mail.body.take()?;
         mail.run = Run::Running;
-        let expired = if mail.deadlines_ns <= now_ns { mail.expire(now_ns) } else { Vec::new() };
-        std::mem::swap(&mut mail.frames, frames);
-        let enter = !frames.is_empty() || mail.more || mail.wake_ns <= now_ns;
-        TurnStart { enter, expired }
+        std::mem::swap(&mut mail.frames, &mut delivery.frames);
+        std::mem::swap(&mut mail.ended_calls, &mut delivery.ended_calls);
+        Some(TurnStart { body, wanted: mail.more || mail.wake_ns <= now_ns })
     }
 
-    /// Says how the turn ended; `None` if the guest was not entered.
-    pub(crate) fn end_turn(&self, turn: Option<Turn>) -> TurnEnd {
+    /// Puts the body back and says how the turn ended; `None` if the guest was not entered.
+    pub(crate) fn end_turn(&self, body: Box<Body>, turn: Option<Turn>) -> TurnEnd {
         let mut mail = self.mail.lock();
         if let Some(turn) = turn {
             mail.more = turn.more;
@@ -336,7 +305,8 @@ impl Instance {
         }
         let again = mail.more || mail.run == Run::RunningNotified;
         mail.run = if again { Run::Queued } else { Run::Idle };
-        let alarm_ns = mail.wake_ns.min(mail.deadlines_ns);
+        let alarm_ns = mail.wake_ns.min(body.deadlines_ns);
+        mail.body = Some(body);
         // An alarm that is too early does no harm, and moving it for each call would cost more.
         let alarm = (alarm_ns < mail.alarm_ns).then(|| {
             let previous_ns = std::mem::replace(&mut mail.alarm_ns, alarm_ns);
@@ -345,15 +315,13 @@ impl Instance {
         TurnEnd { wake: if again { Wake::Queue } else { Wake::AlreadyAwake }, alarm }
     }
 
-    /// Closes the mailbox for good and gives back the calls that were in flight: served, waited for.
-    pub(crate) fn close(&self) -> (HashMap<u64, Inbound>, HashMap<u64, Outbound>) {
+    /// Closes the mailbox for good and gives back the calls that it was serving.
+    pub(crate) fn close(&self) -> Slots<Inbound> {
         let mut mail = self.mail.lock();
-        mail.ended = true;
+        mail.run = Run::Ended;
         mail.frames = Vec::new();
-        mail.more = false;
-        mail.wake_ns = NEVER;
-        mail.deadlines_ns = NEVER;
-        (std::mem::take(&mut mail.inbound), std::mem::take(&mut mail.outbound))
+        mail.ended_calls = Vec::new();
+        std::mem::replace(&mut mail.inbound, Slots::new())
     }
 
     /// A moment of the host's clock on the guest's own.
@@ -367,18 +335,37 @@ impl Instance {
     }
 }
 
+impl Body {
+    pub(crate) fn new(code: Box<dyn Code>, links: Vec<Link>) -> Box<Self> {
+        Box::new(Body { code, links, outbound: HashMap::new(), deadlines_ns: NEVER })
+    }
+
+    /// Forgets the calls whose deadline has passed, tells the guest in `frames`, and returns them, for their callees to be told.
+    pub(crate) fn expire(&mut self, now_ns: u64, frames: &mut Vec<u8>) -> Vec<Outbound> {
+        let expired: Vec<_> = self.outbound.extract_if(|_, call| call.deadline_ns <= now_ns).collect();
+        self.deadlines_ns = self.outbound.values().map(|call| call.deadline_ns).min().unwrap_or(NEVER);
+        let message = "it was not answered in time".to_owned();
+        let failure = Failure { code: StatusCode::DeadlineExceeded, cause: Cause::TimedOut, message };
+        expired.iter().for_each(|(number, call)| failure.push(*number, call.id, frames));
+        expired.into_iter().map(|(_, call)| call).collect()
+    }
+}
+
+impl Delivery {
+    /// Empties it, so that it can be used again.
+    pub(crate) fn clear(&mut self) {
+        self.ended_calls.clear();
+        self.frames.clear();
+        if self.frames.capacity() > MAILBOX_BYTES_KEPT {
+            self.frames = Vec::new();
+        }
+    }
+}
+
 /// Which instance of a guest it is.
 pub(crate) struct Identity {
     pub(crate) id: InstanceId,
-    pub(crate) index: usize,
+    pub(crate) place: Place,
     pub(crate) requirements: u32,
     pub(crate) started_ns: u64,
-}
-
-/// Empties a mailbox that was delivered, so that it can be used again.
-pub(crate) fn recycle(frames: &mut Vec<u8>) {
-    frames.clear();
-    if frames.capacity() > MAILBOX_BYTES_KEPT {
-        *frames = Vec::new();
-    }
 }

@@ -15,10 +15,10 @@ use rand::rngs::StdRng;
 use crate::boot::FirstTurn;
 use crate::clock::Clock;
 use crate::code::Turn;
-use crate::instance::{Body, Instance, Wake, recycle};
+use crate::instance::{Body, Delivery, Instance, Place, Wake};
 use crate::life::Life;
 use crate::log;
-use crate::route::Ending;
+use crate::route::{Ending, Outgoing};
 use crate::timer::Timers;
 
 /// So many turns a worker takes from what it woke itself before it looks into the shared queue.
@@ -27,10 +27,10 @@ const HAND_OVERS_MAX: u32 = 64;
 /// What all workers share.
 pub(crate) struct Kernel {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) timers: Arc<Timers<Arc<Instance>>>,
+    pub(crate) timers: Arc<Timers<Place>>,
     pub(crate) life: Life,
-    /// By their place in the deployment.
-    pub(crate) instances: Vec<Arc<Instance>>,
+    /// By their places, which are those in the deployment.
+    pub(crate) instances: Vec<Instance>,
     /// The largest payload that is let through.
     pub(crate) message_bytes_max: usize,
     queue: Queue,
@@ -45,12 +45,12 @@ struct Queue {
 }
 
 struct QueueState {
-    ready: VecDeque<Arc<Instance>>,
+    ready: VecDeque<Place>,
     closed: bool,
 }
 
 impl Queue {
-    fn push(&self, instance: Arc<Instance>) {
+    fn push(&self, instance: Place) {
         let mut state = self.state.lock();
         state.ready.push_back(instance);
         self.count.store(state.ready.len(), Ordering::Relaxed);
@@ -59,7 +59,7 @@ impl Queue {
     }
 
     /// Takes the first, waiting for one; `None` once closed.
-    fn take(&self) -> Option<Arc<Instance>> {
+    fn take(&self) -> Option<Place> {
         let mut state = self.state.lock();
         while !state.closed {
             if let Some(first) = state.ready.pop_front() {
@@ -87,20 +87,20 @@ impl Queue {
 impl Kernel {
     pub(crate) fn new(
         clock: Arc<dyn Clock>,
-        timers: Arc<Timers<Arc<Instance>>>,
+        timers: Arc<Timers<Place>>,
         life: Life,
-        instances: Vec<Arc<Instance>>,
+        instances: Vec<Instance>,
         message_bytes_max: usize,
-    ) -> Arc<Self> {
+    ) -> Self {
         let state = QueueState { ready: VecDeque::new(), closed: false };
         let queue = Queue { state: Mutex::new(state), filled: Condvar::new(), count: AtomicUsize::new(0) };
-        Arc::new(Kernel { clock, timers, life, instances, message_bytes_max, queue })
+        Kernel { clock, timers, life, instances, message_bytes_max, queue }
     }
 
     /// Queues an instance for any worker, if it must be.
-    pub(crate) fn wake(&self, instance: &Arc<Instance>, wake: Wake) {
+    pub(crate) fn wake(&self, instance: &Instance, wake: Wake) {
         if wake == Wake::Queue {
-            self.queue.push(Arc::clone(instance));
+            self.queue.push(instance.place);
         }
     }
 
@@ -112,107 +112,137 @@ impl Kernel {
 
     /// Lets the timers wake instances until closed.
     pub(crate) fn run_timers(&self) {
-        self.timers.run(|at_ns, instance| self.wake(&instance, instance.ring(at_ns)));
+        self.timers.run(|at_ns, place| {
+            let instance = &self.instances[place];
+            self.wake(instance, instance.ring(at_ns));
+        });
     }
 }
 
 /// One thread that runs instances.
-pub(crate) struct Worker {
-    pub(crate) kernel: Arc<Kernel>,
+pub(crate) struct Worker<'k> {
+    pub(crate) kernel: &'k Kernel,
     pub(crate) random: StdRng,
-    /// Those that it woke in this turn.
-    woken: Vec<Arc<Instance>>,
-    /// The mailbox that is being delivered.
-    frames: Vec<u8>,
+    /// When the turn began that is being run.
+    pub(crate) now_ns: u64,
+    wall: WallClock,
+    /// Those that were woken in this turn.
+    woken: Vec<Place>,
+    delivery: Delivery,
 }
 
-impl Worker {
-    pub(crate) fn new(kernel: Arc<Kernel>, random: StdRng) -> Self {
-        Worker { kernel, random, woken: Vec::new(), frames: Vec::new() }
+/// The time of day, read from its clock a few hundred times a second at most; in between it goes on with the monotonic clock.
+struct WallClock {
+    ahead_ns: u64,
+    good_until_ns: u64,
+}
+
+impl WallClock {
+    const GOOD_FOR_NS: u64 = 5_000_000;
+
+    fn read(&mut self, clock: &dyn Clock, monotonic_ns: u64) -> u64 {
+        if monotonic_ns >= self.good_until_ns {
+            self.ahead_ns = clock.wall_ns().wrapping_sub(monotonic_ns);
+            self.good_until_ns = monotonic_ns + Self::GOOD_FOR_NS;
+        }
+        monotonic_ns.wrapping_add(self.ahead_ns)
+    }
+}
+
+impl<'k> Worker<'k> {
+    pub(crate) fn new(kernel: &'k Kernel, random: StdRng) -> Self {
+        let wall = WallClock { ahead_ns: 0, good_until_ns: 0 };
+        Worker { kernel, random, now_ns: 0, wall, woken: Vec::new(), delivery: Delivery::default() }
     }
 
     /// Runs instances until the kernel is closed.
     pub(crate) fn run(mut self) {
+        let kernel = self.kernel;
         let mut hand_overs = 0;
         let mut next = None;
-        while let Some(instance) = next.or_else(|| self.kernel.queue.take()) {
-            self.turn(&instance);
+        while let Some(place) = next.take().or_else(|| kernel.queue.take()) {
+            self.turn(&kernel.instances[place]);
             next = self.woken.pop();
             self.share_woken();
-            if next.is_none() {
+            hand_overs = if next.is_some() { hand_overs + 1 } else { 0 };
+            if hand_overs >= HAND_OVERS_MAX && !kernel.queue.is_empty() {
                 hand_overs = 0;
-                continue;
-            }
-            hand_overs += 1;
-            if hand_overs >= HAND_OVERS_MAX && !self.kernel.queue.is_empty() {
-                hand_overs = 0;
-                self.kernel.queue.push(next.take().expect("it was seen two lines above"));
+                next.take().into_iter().for_each(|place| kernel.queue.push(place));
             }
         }
     }
 
     /// Leaves all that were woken to any worker.
     pub(crate) fn share_woken(&mut self) {
-        for instance in self.woken.drain(..) {
-            self.kernel.queue.push(instance);
-        }
+        self.woken.drain(..).for_each(|place| self.kernel.queue.push(place));
     }
 
-    pub(crate) fn wake(&mut self, instance: &Arc<Instance>, wake: Wake) {
+    pub(crate) fn wake(&mut self, instance: &Instance, wake: Wake) {
         if wake == Wake::Queue {
-            self.woken.push(Arc::clone(instance));
+            self.woken.push(instance.place);
         }
     }
 
     /// Lets an instance run for one turn.
-    fn turn(&mut self, instance: &Arc<Instance>) {
-        let mut body = instance.body.lock();
-        let now_ns = self.kernel.clock.monotonic_ns();
-        let start = instance.begin_turn(now_ns, &mut self.frames);
-        for call in start.expired {
-            self.cancel_at_callee(&call);
-        }
-        let entered = if start.enter { self.enter(instance, &mut body, now_ns) } else { Ok(None) };
-        recycle(&mut self.frames);
-        match entered {
-            Ok(turn) => {
-                drop(body);
-                self.leave(instance, turn);
+    fn turn(&mut self, instance: &Instance) {
+        self.now_ns = self.kernel.clock.monotonic_ns();
+        let mut delivery = std::mem::take(&mut self.delivery);
+        if let Some(start) = instance.begin_turn(self.now_ns, &mut delivery) {
+            let mut body = start.body;
+            self.end_calls(&mut body, &mut delivery);
+            let enter = start.wanted || !delivery.frames.is_empty();
+            let turn = if enter { self.enter(instance, &mut body, &delivery.frames).map(Some) } else { Ok(None) };
+            match turn {
+                Ok(turn) => self.leave(instance, body, turn),
+                Err(ending) => self.end(instance, body, ending),
             }
-            Err(ending) => self.end(instance, &mut body, ending),
+        }
+        delivery.clear();
+        self.delivery = delivery;
+    }
+
+    /// Brings the calls that an instance waits for up to date.
+    fn end_calls(&mut self, body: &mut Body, delivery: &mut Delivery) {
+        for number in &delivery.ended_calls {
+            body.outbound.remove(number);
+        }
+        if body.deadlines_ns <= self.now_ns {
+            for call in body.expire(self.now_ns, &mut delivery.frames) {
+                self.cancel_at_callee(&call);
+            }
         }
     }
 
     /// The one place where an inbox is handed to an instance; then what it has sent is carried out.
-    fn enter(&mut self, instance: &Arc<Instance>, body: &mut Body, now_ns: u64) -> Result<Option<Turn>, Ending> {
-        let Body { code: Some(code), links } = body else { return Ok(None) };
-        let prologue = Prologue { monotonic_ns: instance.own_time_ns(now_ns), wall_ns: self.kernel.clock.wall_ns() };
-        let entered = code.turn(prologue, &self.frames, u32::MAX);
-        code.take_output(entered.is_err(), &mut |level, text| {
+    fn enter(&mut self, instance: &Instance, body: &mut Body, frames: &[u8]) -> Result<Turn, Ending> {
+        let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns);
+        let prologue = Prologue { monotonic_ns: instance.own_time_ns(self.now_ns), wall_ns };
+        let turn = body.code.turn(prologue, frames, u32::MAX);
+        body.code.take_output(turn.is_err(), &mut |level, text| {
             log::line(&instance.name, instance.id, level, None, text);
         });
         // What was sent before a fault was sent: it is carried out all the same.
-        self.route(instance, code.outbox(), links)?;
-        entered.map(Some).map_err(Ending::from)
+        let Body { code, links, outbound, deadlines_ns } = body;
+        self.route(instance, code.outbox(), links, &mut Outgoing { outbound, deadlines_ns })?;
+        Ok(turn?)
     }
 
-    fn leave(&self, instance: &Arc<Instance>, turn: Option<Turn>) {
-        let end = instance.end_turn(turn);
+    fn leave(&self, instance: &Instance, body: Box<Body>, turn: Option<Turn>) {
+        let end = instance.end_turn(body, turn);
         if let Some((previous_ns, alarm_ns)) = end.alarm {
-            self.kernel.timers.set(instance.index as u64, previous_ns, alarm_ns, Arc::clone(instance));
+            self.kernel.timers.set(instance.place as u64, previous_ns, alarm_ns, instance.place);
         }
         self.kernel.wake(instance, end.wake);
     }
 
     /// Carries out what a guest sent in its first turn, before there were workers.
-    pub(crate) fn finish_first_turn(&mut self, instance: &Arc<Instance>, first: FirstTurn) {
-        let mut body = instance.body.lock();
-        match self.route(instance, &first.outbox, &body.links) {
-            Ok(()) => {
-                drop(body);
-                self.leave(instance, Some(first.turn));
-            }
-            Err(ending) => self.end(instance, &mut body, ending),
+    pub(crate) fn finish_first_turn(&mut self, instance: &Instance, first: FirstTurn) {
+        self.now_ns = self.kernel.clock.monotonic_ns();
+        let mut body = first.body;
+        let Body { links, outbound, deadlines_ns, .. } = &mut *body;
+        match self.route(instance, &first.outbox, links, &mut Outgoing { outbound, deadlines_ns }) {
+            Ok(()) => self.leave(instance, body, Some(first.turn)),
+            Err(ending) => self.end(instance, body, ending),
         }
     }
 }

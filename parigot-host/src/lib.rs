@@ -25,6 +25,7 @@ mod life;
 mod log;
 mod random;
 mod route;
+mod slots;
 mod timer;
 mod wasi;
 mod wasm;
@@ -86,19 +87,20 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
     let randomness = Randomness::new(settings.seed);
     let timers = Timers::new(Arc::clone(&settings.clock));
     let booted = boot::boot(deployment, &settings, &randomness)?;
-    let kernel =
-        Kernel::new(settings.clock, timers, booted.life, booted.instances, settings.message_bytes_max as usize);
+    let message_bytes_max = settings.message_bytes_max as usize;
+    let kernel = Arc::new(Kernel::new(settings.clock, timers, booted.life, booted.instances, message_bytes_max));
 
-    let mut first = Worker::new(Arc::clone(&kernel), randomness.generator());
+    let mut first = Worker::new(&kernel, randomness.generator());
     for (instance, first_turn) in kernel.instances.iter().zip(booted.first_turns) {
         first.finish_first_turn(instance, first_turn);
     }
     first.share_woken();
 
-    let mut threads = vec![spawn("parigot timers", { let kernel = Arc::clone(&kernel); move || kernel.run_timers() })];
+    let timers = Arc::clone(&kernel);
+    let mut threads = vec![spawn("parigot timers", move || timers.run_timers())];
     for _ in 0..settings.workers.max(1) {
-        let worker = Worker::new(Arc::clone(&kernel), randomness.generator());
-        threads.push(spawn("parigot worker", move || worker.run()));
+        let (kernel, random) = (Arc::clone(&kernel), randomness.generator());
+        threads.push(spawn("parigot worker", move || Worker::new(&kernel, random).run()));
     }
     Ok(Running { kernel, threads })
 }

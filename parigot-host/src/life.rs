@@ -162,7 +162,8 @@ impl State {
     }
 
     fn is_over(&self) -> bool {
-        let ended = |role| self.guests.iter().filter(|guest| guest.role == role).all(|guest| guest.phase == Phase::Ended);
+        let ended =
+            |role| self.guests.iter().filter(|guest| guest.role == role).all(|guest| guest.phase == Phase::Ended);
         let has_programs = self.guests.iter().any(|guest| guest.role == Role::Program);
         self.stop_asked || self.start_failed || ended(if has_programs { Role::Program } else { Role::Service })
     }

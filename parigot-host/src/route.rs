@@ -1,7 +1,6 @@
 //! What becomes of the frames that a guest sends: calls, answers, cancellations, lines of the log, its launch and its end.
 
-use std::sync::Arc;
-
+use hashbrown::HashMap;
 use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE};
 use parigot_abi::id::CallId;
 use parigot_abi::status::Detail;
@@ -9,7 +8,7 @@ use parigot_abi::{Cause, Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
 
 use crate::code::Fault;
-use crate::instance::{Body, Failure, Inbound, Instance, Link, Outbound};
+use crate::instance::{Body, CALLS_MAX, Failure, Inbound, Instance, Link, Outbound};
 use crate::kernel::Worker;
 use crate::log;
 
@@ -35,16 +34,35 @@ fn protocol(complaint: String) -> Ending {
     Ending::Fault(Fault::Protocol(complaint))
 }
 
-impl Worker {
+/// The calls of the instance that is being run, while its outbox is carried out.
+pub(crate) struct Outgoing<'a> {
+    pub(crate) outbound: &'a mut HashMap<u64, Outbound>,
+    pub(crate) deadlines_ns: &'a mut u64,
+}
+
+impl Outgoing<'_> {
+    fn insert(&mut self, number: u64, call: Outbound) {
+        *self.deadlines_ns = call.deadline_ns.min(*self.deadlines_ns);
+        self.outbound.insert(number, call);
+    }
+}
+
+impl Worker<'_> {
     /// Carries out a guest's frames in their order, up to its end.
-    pub(crate) fn route(&mut self, from: &Arc<Instance>, outbox: &[u8], links: &[Link]) -> Result<(), Ending> {
+    pub(crate) fn route(
+        &mut self,
+        from: &Instance,
+        outbox: &[u8],
+        links: &[Link],
+        calls: &mut Outgoing<'_>,
+    ) -> Result<(), Ending> {
         for frame in Frames::new(outbox) {
             let frame = frame.map_err(Fault::Malformed)?;
             match frame.kind() {
-                Some(Kind::Call) => self.route_call(from, &frame, links)?,
+                Some(Kind::Call) => self.route_call(from, &frame, links, calls)?,
                 Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => self.route_ready(from, &frame)?,
                 Some(Kind::Reply) => self.route_reply(from, &frame)?,
-                Some(Kind::Cancel) => self.route_cancel(from, frame.header.number),
+                Some(Kind::Cancel) => self.route_cancel(frame.header.number, calls),
                 Some(Kind::Log) => log::guest_line(from, &frame),
                 Some(Kind::Launch) => self.route_launch(from)?,
                 Some(Kind::Exit) => return Err(read_exit(&frame)),
@@ -56,7 +74,13 @@ impl Worker {
     }
 
     /// The one place where a call leaves for its target.
-    fn route_call(&mut self, from: &Arc<Instance>, frame: &Frame<'_>, links: &[Link]) -> Result<(), Ending> {
+    fn route_call(
+        &mut self,
+        from: &Instance,
+        frame: &Frame<'_>,
+        links: &[Link],
+        calls: &mut Outgoing<'_>,
+    ) -> Result<(), Ending> {
         let Header { number, service, method, .. } = frame.header;
         let link = links
             .get(service as usize)
@@ -65,14 +89,21 @@ impl Worker {
             .methods
             .get(method as usize)
             .ok_or_else(|| protocol(format!("called method {method} of handle {service}, which it did not declare")))?;
+        if calls.outbound.contains_key(&number) {
+            return Err(protocol(format!("called twice with number {number}")));
+        }
         let id = CallId::from_random(self.random.random());
         let offered = match bound {
-            Some(method) => self.offer(from, frame, link, *method, id)?,
-            None => Err(unimplemented(link)),
+            Some(_) if calls.outbound.len() >= CALLS_MAX => Err(too_many_calls(from)),
+            Some(method) => self.offer(from, frame, link, *method, id),
+            None => Err(unimplemented(&self.kernel.instances[link.callee])),
         };
-        if let Err(failure) = offered {
-            let wake = from.post_failure(number, id, &failure);
-            self.wake(from, wake);
+        match offered {
+            Ok(call) => calls.insert(number, call),
+            Err(failure) => {
+                let wake = from.post_failure(number, id, &failure);
+                self.wake(from, wake);
+            }
         }
         Ok(())
     }
@@ -80,121 +111,118 @@ impl Worker {
     /// Gives a call to its callee, or says why it cannot be given.
     fn offer(
         &mut self,
-        from: &Arc<Instance>,
+        from: &Instance,
         frame: &Frame<'_>,
         link: &Link,
         method: u32,
         id: CallId,
-    ) -> Result<Result<(), Failure>, Ending> {
+    ) -> Result<Outbound, Failure> {
         let bytes = frame.payload.len();
         if bytes > self.kernel.message_bytes_max {
-            return Ok(Err(too_large("request", bytes, self.kernel.message_bytes_max)));
+            return Err(too_large("request", bytes, self.kernel.message_bytes_max));
         }
-        let (callee, number) = (&link.callee, frame.header.number);
+        let callee = &self.kernel.instances[link.callee];
         let deadline_ns = match frame.header.deadline_ns {
-            NO_DEADLINE => self.kernel.clock.monotonic_ns().saturating_add(callee.deadline_ns),
+            NO_DEADLINE => self.now_ns.saturating_add(callee.deadline_ns),
             own_ns => from.host_time_ns(own_ns),
         };
-        // The caller knows of the call before the callee does, or its answer could come too early.
-        let inbound = callee.next_inbound();
-        match from.begin_outbound(number, Outbound { callee: Arc::clone(callee), inbound, id, deadline_ns }) {
-            Ok(true) => {}
-            Ok(false) => return Err(protocol(format!("called twice with number {number}"))),
-            Err(failure) => return Ok(Err(failure)),
-        }
-        let call = Inbound { caller: Some(Arc::clone(from)), number, id };
+        let call = Inbound { caller: Some(from.place), number: frame.header.number, id };
         let header = Header {
             service: link.service,
             method,
             deadline_ns: callee.own_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
-        Ok(callee.post_call(inbound, call, header, frame).map(|wake| self.wake(callee, wake)))
+        let (inbound, wake) = callee.post_call(call, header, frame)?;
+        self.wake(callee, wake);
+        Ok(Outbound { callee: link.callee, inbound, id, deadline_ns })
     }
 
-    fn route_reply(&mut self, from: &Arc<Instance>, frame: &Frame<'_>) -> Result<(), Ending> {
+    fn route_reply(&mut self, from: &Instance, frame: &Frame<'_>) -> Result<(), Ending> {
         let number = frame.header.number;
         let call = from
             .take_inbound(number)
             .ok_or_else(|| protocol(format!("answered call {number}, which it does not have")))?;
         let Some(caller) = call.caller else { return Ok(()) };
+        let caller = &self.kernel.instances[caller];
         let (bytes, most) = (frame.payload.len(), self.kernel.message_bytes_max);
         let wake = if bytes > most {
             caller.post_failure(call.number, call.id, &too_large("response", bytes, most))
         } else {
-            caller.post_reply(call.number, call.id, frame)
+            caller.post_reply(&call, frame)
         };
-        self.wake(&caller, wake);
+        self.wake(caller, wake);
         Ok(())
     }
 
-    fn route_cancel(&mut self, from: &Arc<Instance>, number: u64) {
+    fn route_cancel(&mut self, number: u64, calls: &mut Outgoing<'_>) {
         // The answer may have been on its way: then there is nothing to cancel.
-        if let Some(call) = from.take_outbound(number) {
+        if let Some(call) = calls.outbound.remove(&number) {
             self.cancel_at_callee(&call);
         }
     }
 
     /// Tells a callee that nobody waits any more.
     pub(crate) fn cancel_at_callee(&mut self, call: &Outbound) {
-        let wake = call.callee.post_cancel(call.inbound);
-        self.wake(&call.callee, wake);
+        let callee = &self.kernel.instances[call.callee];
+        let wake = callee.post_cancel(call.inbound);
+        self.wake(callee, wake);
     }
 
-    fn route_launch(&mut self, from: &Arc<Instance>) -> Result<(), Ending> {
-        let launched = self.kernel.life.ask(from.index);
+    fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
+        let launched = self.kernel.life.ask(from.place);
         self.tell_launched(launched.ok_or_else(|| protocol("asked to be launched twice".into()))?);
         Ok(())
     }
 
-    fn route_ready(&mut self, from: &Arc<Instance>, frame: &Frame<'_>) -> Result<(), Ending> {
+    fn route_ready(&mut self, from: &Instance, frame: &Frame<'_>) -> Result<(), Ending> {
         if frame.header.status != StatusCode::Ok.number() {
             let Detail { message, .. } = Detail::read(frame.detail);
             return Err(not_ready(format!("not ready: {message}")));
         }
-        let launched = self.kernel.life.ready(from.index);
+        let launched = self.kernel.life.ready(from.place);
         self.tell_launched(launched.ok_or_else(|| protocol("said twice that it is ready".into()))?);
         Ok(())
     }
 
     fn tell_launched(&mut self, guests: Vec<usize>) {
         for guest in guests {
-            let instance = Arc::clone(&self.kernel.instances[guest]);
+            let instance = &self.kernel.instances[guest];
             tracing::debug!(service = %instance.name, instance = %instance.id.short(), "launched");
             // Handles are places among the requirements.
             let handles = 0..instance.requirements;
             let payload: Vec<u8> = handles.flat_map(u32::to_le_bytes).collect();
             let header = Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Launched) };
             let wake = instance.post(header, &payload);
-            self.wake(&instance, wake);
+            self.wake(instance, wake);
         }
     }
 
     /// Takes an instance down: its callers are told, its callees too, its memory is freed.
     #[cold]
-    pub(crate) fn end(&mut self, instance: &Arc<Instance>, body: &mut Body, ending: Ending) {
-        let (inbound, outbound) = instance.close();
-        *body = Body { code: None, links: Vec::new() };
+    pub(crate) fn end(&mut self, instance: &Instance, body: Box<Body>, ending: Ending) {
+        let mut inbound = instance.close();
         let culprit = match &ending {
             Ending::Exit { .. } => None,
             Ending::Fault(fault) => fault.culprit(),
         };
-        let culprit_id = culprit.and_then(|number| inbound.get(&number)).map(|call| call.id);
+        let culprit_id = culprit.and_then(|number| inbound.get_mut(number)).map(|call| call.id);
         log::ending(instance, &ending, culprit_id);
-        for (number, call) in inbound {
+        for (number, call) in inbound.into_iter() {
             let Some(caller) = call.caller else { continue };
+            let caller = &self.kernel.instances[caller];
             let failure = failure_of_ending(instance, &ending, culprit == Some(number));
             let wake = caller.post_failure(call.number, call.id, &failure);
-            self.wake(&caller, wake);
+            self.wake(caller, wake);
         }
-        for call in outbound.values() {
+        for call in body.outbound.values() {
             self.cancel_at_callee(call);
         }
         let status = match ending {
             Ending::Exit { status, .. } => Some(status),
             Ending::Fault(_) => None,
         };
-        for stranded in self.kernel.life.ended(instance.index, status) {
+        for stranded in self.kernel.life.ended(instance.place, status) {
             log::stranded(&self.kernel.instances[stranded], instance);
         }
     }
@@ -212,9 +240,14 @@ fn read_exit(frame: &Frame<'_>) -> Ending {
     }
 }
 
-fn unimplemented(link: &Link) -> Failure {
-    let message = format!("{} has no such method", link.callee.name);
+fn unimplemented(callee: &Instance) -> Failure {
+    let message = format!("{} has no such method", callee.name);
     Failure { code: StatusCode::Unimplemented, cause: Cause::NoSuchMethod, message }
+}
+
+fn too_many_calls(from: &Instance) -> Failure {
+    let message = format!("{} waits for {CALLS_MAX} calls already", from.name);
+    Failure { code: StatusCode::ResourceExhausted, cause: Cause::Overloaded, message }
 }
 
 fn too_large(what: &str, bytes: usize, most: usize) -> Failure {

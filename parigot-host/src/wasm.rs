@@ -33,7 +33,9 @@ pub(crate) struct GuestModule {
 /// Why a module cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ModuleError {
-    #[error("not a WebAssembly module that this host can compile")]
+    #[error("not a WebAssembly module: it does not begin with `\\0asm`")]
+    NotWasm,
+    #[error("a WebAssembly module that this host cannot compile")]
     Compile(#[source] wasmtime::Error),
     #[error("imports `{module}.{name}`, and a guest imports nothing")]
     Import { module: String, name: String },
@@ -60,6 +62,9 @@ impl Compiler {
 
     /// Compiles a binary module and checks its imports and exports.
     pub(crate) fn compile(&self, bytes: &[u8]) -> Result<GuestModule, ModuleError> {
+        if !bytes.starts_with(b"\0asm") {
+            return Err(ModuleError::NotWasm);
+        }
         let module = Module::from_binary(&self.engine, bytes).map_err(ModuleError::Compile)?;
         let is_go = module.get_export("_initialize").is_some();
         check_imports(&module, is_go)?;
@@ -182,27 +187,17 @@ impl WasmGuest {
     }
 
     fn slice(&self, what: &'static str, address: u64, bytes: u64) -> Result<&[u8], Fault> {
-        let end = address.checked_add(bytes).and_then(|end| usize::try_from(end).ok());
-        end.and_then(|end| self.memory.data(&self.store).get(address as usize..end)).ok_or(Fault::Memory {
-            what,
-            address,
-            bytes,
-        })
+        slice(self.memory.data(&self.store), what, address, bytes)
     }
 
+    /// Looks at the control block, and believes it only if its outbox lies in the memory.
     fn read_control(&mut self) -> Result<(), Fault> {
-        let bytes = self.slice("the control block", self.control as u64, CONTROL_BYTES as u64)?;
-        let view = ControlView::read(bytes.first_chunk().expect("the slice is that long"));
-        self.slice("the outbox", view.outbox_address, view.outbox_committed)?;
+        let memory = self.memory.data(&self.store);
+        let block = slice(memory, "the control block", self.control.into(), CONTROL_BYTES as u64)?;
+        let view = ControlView::read(block.first_chunk().expect("the slice is that long"));
+        slice(memory, "the outbox", view.outbox_address, view.outbox_committed)?;
         self.view = view;
         Ok(())
-    }
-
-    /// Makes the outbox empty, so that a guest that traps at once is not taken to have said again what it said before.
-    fn clear_outbox(&mut self) {
-        self.view.outbox_committed = 0;
-        let field = self.control as usize + OUTBOX_COMMITTED_OFFSET;
-        self.memory.data_mut(&mut self.store)[field..field + 8].fill(0);
     }
 
     /// Makes the inbox big enough for `bytes`.
@@ -218,15 +213,20 @@ impl WasmGuest {
         Fault::Memory { what: "the inbox", address: self.view.inbox_address, bytes: bytes as u64 }
     }
 
+    /// Writes the inbox, and makes the outbox empty: a guest that traps at once has not said again what it said before.
     fn fill_inbox(&mut self, prologue: Prologue, frames: &[u8]) -> Result<u32, Fault> {
+        self.view.outbox_committed = 0;
         let bytes = PROLOGUE_BYTES + frames.len();
         if self.view.inbox_capacity < bytes as u64 {
             self.grow_inbox(bytes)?;
         }
+        let memory = self.memory.data_mut(&mut self.store);
+        // `read_control` has seen the whole block in the memory, which never shrinks.
+        memory[self.control as usize + OUTBOX_COMMITTED_OFFSET..][..8].fill(0);
         let address = self.view.inbox_address;
         let inbox = usize::try_from(address)
             .ok()
-            .and_then(|start| self.memory.data_mut(&mut self.store).get_mut(start..start.checked_add(bytes)?))
+            .and_then(|start| memory.get_mut(start..start.checked_add(bytes)?))
             .ok_or(Fault::Memory { what: "the inbox", address, bytes: bytes as u64 })?;
         let (head, rest) = inbox.split_at_mut(PROLOGUE_BYTES);
         head.copy_from_slice(&prologue.to_bytes());
@@ -235,9 +235,14 @@ impl WasmGuest {
     }
 }
 
+/// A part of a guest's memory, if it has it.
+fn slice<'a>(memory: &'a [u8], what: &'static str, address: u64, bytes: u64) -> Result<&'a [u8], Fault> {
+    let end = address.checked_add(bytes).and_then(|end| usize::try_from(end).ok());
+    end.and_then(|end| memory.get(address as usize..end)).ok_or(Fault::Memory { what, address, bytes })
+}
+
 impl Code for WasmGuest {
     fn turn(&mut self, prologue: Prologue, frames: &[u8], max_polls: u32) -> Result<Turn, Fault> {
-        self.clear_outbox();
         let inbox_bytes = self.fill_inbox(prologue, frames)?;
         if self.is_go {
             self.store.data_mut().wasi.begin_turn(prologue.monotonic_ns, prologue.wall_ns);

@@ -24,10 +24,10 @@ enum Command {
 
 /// Run a deployment until its programs have ended.
 ///
-/// The log goes to stderr, a line each: time (UTC), level, guest, instance, call, message. Ctrl-C stops the guests in order,
-/// a second one leaves at once.
+/// The log goes to stderr, each line with time (UTC), level, guest, instance, call
+/// and message. Ctrl-C stops the guests in order, a second one leaves at once.
 #[derive(Args)]
-#[command(after_help = run::STATUSES)]
+#[command(after_help = run::STATUSES, verbatim_doc_comment)]
 struct Run {
     /// The deployment file.
     #[arg(value_name = "app.toml")]

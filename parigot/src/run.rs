@@ -16,11 +16,11 @@ use crate::log;
 
 /// What the exit statuses mean, for `--help`.
 pub(crate) const STATUSES: &str = "\
-Exit status: that of the program, or of the first program that did not end with 0; besides these
+Exit status: that of the program, or of the first that did not end with 0, and
     1  a guest failed: it panicked, trapped or could not start
     2  the command line is wrong
-    3  the deployment was refused: its file, a wasm file, or what guests require and export
-  130  it was stopped by Ctrl-C";
+    3  the deployment was refused: its file, a wasm file, or what does not fit
+  130  it was stopped by Ctrl-C, SIGTERM or SIGHUP";
 
 const FAILED: u8 = 1;
 const REFUSED: u8 = 3;

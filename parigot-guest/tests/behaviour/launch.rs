@@ -86,7 +86,7 @@ fn a_launch_that_the_host_refuses_fails() {
     let header = Header { status: Code::Unavailable.number(), ..Header::new(Kind::Reply) };
     let refusal = frame(header, |frame| frame.detail(Cause::Unreachable, "nobody exports greeting.v1.Greeting"));
     let why = "UNAVAILABLE: unreachable: nobody exports greeting.v1.Greeting";
-    assert_eq!(guest.turn([refusal]), [format!("Error: {why}"), format!("exit 1: {why}")]);
+    assert_eq!(guest.turn([refusal]), [format!("exit 1: {why}")]);
 }
 
 #[test]

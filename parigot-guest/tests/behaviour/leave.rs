@@ -51,7 +51,7 @@ fn an_error_of_main_is_logged_with_what_caused_it() {
         Ok(Exit::SUCCESS)
     }
     let (_, trace) = Guest::started(main);
-    assert_eq!(trace, ["Error: no breakfast: no eggs", "exit 1: no breakfast: no eggs"]);
+    assert_eq!(trace, ["exit 1: no breakfast: no eggs"]);
 }
 
 #[test]

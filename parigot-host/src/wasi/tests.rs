@@ -146,7 +146,7 @@ fn launch(guest: &mut Guest) {
     let (outbox, wake_at_ns) = guest.turn(0, &start);
     let [manifest, launch] = read(&outbox)[..] else { panic!("a manifest and a launch, not {outbox:?}") };
     assert_eq!((manifest.kind(), launch.kind()), (Some(Kind::Manifest), Some(Kind::Launch)));
-    assert_eq!(Manifest::read(manifest.payload).unwrap().exports[0].name, "probe.v1.Probe");
+    assert_eq!(Manifest::read(manifest.payload).unwrap().exports[0].name, "echo.v1.Echo");
     assert_eq!(wake_at_ns, NEVER);
 
     let (outbox, wake_at_ns) = guest.turn(0, &frames(&[(Header::new(Kind::Launched), &[])]));

@@ -1,6 +1,6 @@
 // Probe is a parigot guest in Go without generated code and without an SDK: it shows that the ABI serves Go as it is.
 //
-// It exports the service probe.v1.Probe. Its one method, Echo, sleeps for 10 ms of the guest's time, logs a line and answers
+// It exports the service echo.v1.Echo. Its one method, Echo, sleeps for 10 ms of the guest's time, logs a line and answers
 // with the request. It is built by
 //
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o probe.wasm .
@@ -26,7 +26,7 @@ const (
 	turnMalformedInbox = 1
 )
 
-var manifest = abi.Manifest{Exports: []abi.Service{{Name: "probe.v1.Probe", Methods: []abi.Method{{Name: "Echo"}}}}}
+var manifest = abi.Manifest{Exports: []abi.Service{{Name: "echo.v1.Echo", Methods: []abi.Method{{Name: "Echo"}}}}}
 
 // The guest: a module has one.
 var (

@@ -44,6 +44,17 @@ pub fn guest(name: &str) -> Vec<u8> {
     std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
 }
 
+/// The guest of `tests/abi/go`, which is written in Go against the bare ABI.
+pub fn go_probe() -> Vec<u8> {
+    let folder = root().join("tests/abi/go");
+    let output = tempfile::tempdir().expect("a temporary folder can be made");
+    let wasm = output.path().join("probe.wasm");
+    let mut go = Command::new("go");
+    go.args(["build", "-buildmode=c-shared", "-o"]).arg(&wasm).arg(".").current_dir(&folder);
+    succeed(go.env("GOOS", "wasip1").env("GOARCH", "wasm"));
+    std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
+}
+
 /// Where cargo puts what it builds of a workspace.
 fn target(workspace: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |target| root().join(target))
@@ -55,7 +66,7 @@ fn cargo_build<const N: usize>(workspace: &Path, args: [impl AsRef<OsStr>; N]) {
 
 /// Runs a tool, one at a time over all test programs, and panics with what it said if it fails.
 fn succeed(command: &mut Command) {
-    let lock = File::create(std::env::temp_dir().join("parigot-e2e.lock")).expect("a file to lock");
+    let lock = File::create(target(root()).join("e2e.lock")).expect("the folder is there, for the tests lie in it");
     lock.lock().expect("the lock is free in the end");
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(

@@ -41,7 +41,8 @@ impl Capture {
     #[track_caller]
     pub fn wait_for(&self, text: &str) -> Captured {
         loop {
-            let line = self.lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("no line with {text:?}: {error}"));
+            let line =
+                self.lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("no line with {text:?}: {error}"));
             if line.message.contains(text) {
                 return line;
             }

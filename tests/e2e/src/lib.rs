@@ -7,7 +7,7 @@ mod build;
 mod capture;
 mod process;
 
-pub use build::{example, guest, parigot, root};
+pub use build::{example, go_probe, guest, parigot, root};
 pub use capture::{Capture, Captured};
 pub use process::{DEADLINE, Ended, Line, Started};
 

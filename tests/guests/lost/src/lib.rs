@@ -1,7 +1,9 @@
 //! A service that finds out that it cannot do its work: it is not ready.
 
 use golden::echo::echo::v1::EchoClient;
-use golden::helloworld::greeting::v1::{FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingServer};
+use golden::helloworld::greeting::v1::{
+    FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingServer,
+};
 use parigot_guest::{Context, NotReady, Ready};
 
 struct Lost;
