@@ -194,7 +194,7 @@ impl<'k> Worker<'k> {
             let turn = if enter { self.enter(instance, &mut body, &delivery.frames).map(Some) } else { Ok(None) };
             match turn {
                 Ok(turn) => self.leave(instance, body, turn),
-                Err(ending) => self.end(instance, body, ending),
+                Err(ending) => self.end(instance, *body, ending),
             }
         }
         delivery.clear();
@@ -242,7 +242,7 @@ impl<'k> Worker<'k> {
         let Body { links, outbound, deadlines_ns, .. } = &mut *body;
         match self.route(instance, &first.outbox, links, &mut Outgoing { outbound, deadlines_ns }) {
             Ok(()) => self.leave(instance, body, Some(first.turn)),
-            Err(ending) => self.end(instance, body, ending),
+            Err(ending) => self.end(instance, *body, ending),
         }
     }
 }

@@ -200,7 +200,7 @@ impl Worker<'_> {
 
     /// Takes an instance down: its callers are told, its callees too, its memory is freed.
     #[cold]
-    pub(crate) fn end(&mut self, instance: &Instance, body: Box<Body>, ending: Ending) {
+    pub(crate) fn end(&mut self, instance: &Instance, body: Body, ending: Ending) {
         let mut inbound = instance.close();
         let culprit = match &ending {
             Ending::Exit { .. } => None,
