@@ -173,6 +173,11 @@ pub struct ControlView {
 }
 
 impl ControlView {
+    /// The inbound call that the running task serves, if it serves one.
+    pub fn culprit(&self) -> Option<u64> {
+        (self.progress_call != NO_CALL).then_some(self.progress_call)
+    }
+
     /// Reads the block out of the guest's memory.
     #[inline]
     pub fn read(bytes: &[u8; CONTROL_BYTES]) -> Self {

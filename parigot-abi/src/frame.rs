@@ -277,14 +277,16 @@ impl<'a> Frames<'a> {
         }
         let (metadata, detail, payload) = (word(28) as u64, word(32) as u64, word(36) as u64);
         let content = HEADER_BYTES as u64 + metadata + detail + payload;
-        if content.next_multiple_of(FRAME_ALIGN as u64) != frame_bytes as u64 {
+        if padded(content) != frame_bytes as u64 {
             return Err(malformed(4, "the sum of the frame's parts, padded to 8"));
         }
         // The sum is no larger than `rest`, so each part is a usize and lies inside.
         let (metadata, rest) = rest[HEADER_BYTES..frame_bytes].split_at(metadata as usize);
         let (detail, rest) = rest.split_at(detail as usize);
-        let (payload, padding) = rest.split_at(payload as usize);
-        if padding.iter().any(|byte| *byte != 0) {
+        let payload = &rest[..payload as usize];
+        // The padding is the end of the last word, which is one load and no loop.
+        let last = u64::from_le_bytes(*self.bytes[..self.at + frame_bytes].last_chunk().expect("a header is longer"));
+        if last.leading_zeros() < 8 * (frame_bytes as u32 - content as u32) {
             return Err(malformed(content as usize, "zeros up to the frame's end"));
         }
         let header = Header {
@@ -300,6 +302,12 @@ impl<'a> Frames<'a> {
         self.at += frame_bytes;
         Ok(Frame { header, metadata, detail, payload })
     }
+}
+
+/// The next multiple of [`FRAME_ALIGN`].
+#[inline]
+const fn padded(bytes: u64) -> u64 {
+    (bytes + FRAME_ALIGN as u64 - 1) & !(FRAME_ALIGN as u64 - 1)
 }
 
 /// `N` bytes of a header. A slice and not byte by byte, so that it becomes one load.
@@ -429,7 +437,7 @@ impl<'a> FrameBuilder<'a> {
     #[inline]
     pub fn finish(self) -> Result<(), TooLong> {
         let content = self.out.len() - self.start;
-        let Ok(frame) = u32::try_from(content.next_multiple_of(FRAME_ALIGN)) else {
+        let Ok(frame) = u32::try_from(padded(content as u64)) else {
             self.out.truncate(self.start);
             return Err(TooLong { bytes: content });
         };
@@ -442,7 +450,8 @@ impl<'a> FrameBuilder<'a> {
         // Not `resize`: a fill of a length that is not known is a call out of wasm.
         self.out.extend_from_slice(&[0; FRAME_ALIGN]);
         self.out.truncate(self.start + frame as usize);
-        let (words, _) = self.out[self.start..].as_chunks_mut::<8>();
+        let head = self.out[self.start..].first_chunk_mut::<HEADER_BYTES>().expect("it was appended at the beginning");
+        let (words, _) = head.as_chunks_mut::<8>();
         for (bytes, word) in words.iter_mut().zip(self.header.to_words(&lengths)) {
             *bytes = word.to_le_bytes();
         }

@@ -1,8 +1,5 @@
 //! From a deployment to instances that have declared what they export and require.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
-
 use parigot_abi::id::InstanceId;
 use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
 use rand::Rng;
@@ -10,63 +7,17 @@ use rand::rngs::StdRng;
 
 use crate::Settings;
 use crate::code::{Code, Fault, Turn};
+use crate::compile::compile_all;
 use crate::deployment::{Deployment, GuestSpec};
-use crate::graph::{self, Binding, Declared, GraphError};
+use crate::graph::{self, Binding, Declared};
 use crate::instance::{Body, Identity, Instance, Link, Place};
 use crate::life::Life;
 use crate::log;
+use crate::pulse::Pulse;
 use crate::random::Randomness;
+use crate::refusal::{Refusal, StartError};
 use crate::wasi::Wasi;
-use crate::wasm::{Compiler, GuestModule, ModuleError, Surroundings, WasmGuest};
-
-/// Why a deployment cannot be started.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The file with a guest's code cannot be read.
-    #[error("`{guest}`: cannot read {}", path.display())]
-    Unreadable {
-        /// Its name in the deployment.
-        guest: String,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A guest's code cannot be run.
-    #[error("`{guest}`: {} cannot be run", path.display())]
-    Module {
-        /// Its name in the deployment.
-        guest: String,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A guest failed before it had said what it exports and requires.
-    #[error("`{guest}` failed in its first turn")]
-    FirstTurn {
-        /// Its name in the deployment.
-        guest: String,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// The guests do not fit together.
-    #[error(transparent)]
-    Graph(#[from] GraphError),
-}
-
-impl StartError {
-    /// The guest that it is about, by its name in the deployment.
-    pub fn guest(&self) -> &str {
-        match self {
-            StartError::Unreadable { guest, .. }
-            | StartError::Module { guest, .. }
-            | StartError::FirstTurn { guest, .. } => guest,
-            StartError::Graph(error) => error.guest(),
-        }
-    }
-}
+use crate::wasm::{GuestModule, Surroundings, WasmGuest};
 
 /// Instances before the first worker runs.
 pub(crate) struct Booted {
@@ -74,6 +25,8 @@ pub(crate) struct Booted {
     pub(crate) instances: Vec<Instance>,
     /// What each of them left in its first turn after the manifest.
     pub(crate) first_turns: Vec<FirstTurn>,
+    /// What their budgets are watched by.
+    pub(crate) pulse: Pulse,
 }
 
 /// The rest of a first turn.
@@ -111,10 +64,15 @@ pub(crate) fn boot(
     settings: &Settings,
     randomness: &Randomness,
 ) -> Result<Booted, StartError> {
-    let modules = compile_all(deployment)?;
+    let modules = compile_all(deployment, settings)?;
+    let pulse = Pulse::start(modules[0].ticks());
+    let awake = pulse.keep_awake();
     let mut random = randomness.generator();
-    let declare = |spec: &'_ GuestSpec| declare(spec, &modules[&spec.wasm], settings, randomness, &mut random);
-    let declarations = deployment.guests.iter().map(declare).collect::<Result<Vec<_>, _>>()?;
+    let compiled = deployment.guests.iter().zip(&modules);
+    let declarations = StartError::unless_all(
+        compiled.map(|(spec, module)| declare(spec, module, settings, randomness, &mut random)),
+    )?;
+    drop(awake);
     let named = deployment.guests.iter().zip(&declarations);
     let declared: Vec<_> =
         named.map(|(spec, guest)| Declared { name: &spec.name, manifest: &guest.manifest }).collect();
@@ -124,32 +82,7 @@ pub(crate) fn boot(
     let guests = deployment.guests.iter().zip(declarations).zip(bindings).enumerate();
     let (instances, first_turns) =
         guests.map(|(place, ((spec, guest), bound))| guest.into_instance(spec, place, bound)).unzip();
-    Ok(Booted { life, instances, first_turns })
-}
-
-/// Compiles each file once, however many guests run it.
-fn compile_all(deployment: &Deployment) -> Result<HashMap<PathBuf, GuestModule>, StartError> {
-    let compiler = Compiler::new();
-    let mut modules = HashMap::new();
-    for spec in &deployment.guests {
-        if !modules.contains_key(&spec.wasm) {
-            modules.insert(spec.wasm.clone(), compile(&compiler, spec)?);
-        }
-    }
-    Ok(modules)
-}
-
-fn compile(compiler: &Compiler, spec: &GuestSpec) -> Result<GuestModule, StartError> {
-    let bytes = std::fs::read(&spec.wasm).map_err(|source| StartError::Unreadable {
-        guest: spec.name.clone(),
-        path: spec.wasm.clone(),
-        source,
-    })?;
-    compiler.compile(&bytes).map_err(|error| module_error(spec, error))
-}
-
-fn module_error(spec: &GuestSpec, error: ModuleError) -> StartError {
-    StartError::Module { guest: spec.name.clone(), path: spec.wasm.clone(), source: error.into() }
+    Ok(Booted { life, instances, first_turns, pulse })
 }
 
 /// Makes an instance and lets it have its first turn.
@@ -159,19 +92,23 @@ fn declare(
     settings: &Settings,
     randomness: &Randomness,
     random: &mut StdRng,
-) -> Result<Declaration, StartError> {
-    let failed = |fault: Fault| StartError::FirstTurn { guest: spec.name.clone(), source: fault.into() };
+) -> Result<Declaration, Refusal> {
+    let failed = |fault: Fault| Refusal::first_turn(spec, fault);
     let prologue = Prologue { monotonic_ns: 0, wall_ns: settings.clock.wall_ns() };
-    let surroundings =
-        Surroundings { memory_bytes_max: spec.memory_bytes as usize, wasi: wasi(spec, prologue, randomness) };
+    let surroundings = Surroundings {
+        memory_bytes_max: spec.memory_bytes as usize,
+        budget: spec.budget,
+        wasi: wasi(spec, prologue, randomness),
+    };
     let id = InstanceId::from_random(random.random());
     let started_ns = settings.clock.monotonic_ns();
-    let mut code = module.instantiate(surroundings).map_err(|error| module_error(spec, error))?.map_err(failed)?;
+    let mut code = module.instantiate(surroundings).map_err(|error| Refusal::module(spec, error))?.map_err(failed)?;
     let inbox = start_frame(spec, id, settings, randomness);
     let turn = code.turn(prologue, &inbox, u32::MAX);
     code.take_output(turn.is_err(), &mut |level, text| log::line(&spec.name, id, level, None, text));
     let turn = turn.map_err(failed)?;
     let (manifest, outbox) = read_manifest(code.outbox()).map_err(failed)?;
+    code.learn(&manifest);
     Ok(Declaration { id, started_ns, code, manifest, outbox, turn })
 }
 

@@ -5,12 +5,17 @@
 
 use parigot_abi::control::ControlView;
 use parigot_abi::frame::Level;
-use parigot_abi::{Malformed, Prologue};
+use parigot_abi::{Malformed, Manifest, Prologue};
+
+use crate::budget::OverBudget;
 
 /// A guest that can be entered.
 pub(crate) trait Code: Send {
     /// Hands `frames` to the guest and lets it run for one turn. After a fault it is never entered again.
     fn turn(&mut self, prologue: Prologue, frames: &[u8], max_polls: u32) -> Result<Turn, Fault>;
+
+    /// Learns what the guest exports, after its first turn.
+    fn learn(&mut self, manifest: &Manifest);
 
     /// The frames that the last turn left, also one that ended in a fault.
     fn outbox(&self) -> &[u8];
@@ -38,6 +43,9 @@ pub(crate) enum Fault {
     /// Anything else that the engine stops: an unreachable, an access out of bounds, a stack that is full.
     #[error("trapped: {reason}")]
     Trap { reason: String, culprit: Option<u64> },
+    /// It held its thread for longer than its budget.
+    #[error("was killed: it {over_budget}")]
+    OverBudget { over_budget: OverBudget, culprit: Option<u64> },
     /// The guest left by its runtime's own exit.
     #[error("left with status {status}")]
     Exit { status: u8 },
@@ -61,14 +69,14 @@ pub(crate) enum Fault {
 impl Fault {
     /// What happened to `view`'s guest, which trapped: a panic if it left a text.
     pub(crate) fn of_trap(view: &ControlView, panic: String, reason: String) -> Self {
-        let culprit = (view.progress_call != parigot_abi::control::NO_CALL).then_some(view.progress_call);
+        let culprit = view.culprit();
         if panic.is_empty() { Fault::Trap { reason, culprit } } else { Fault::Panic { text: panic, culprit } }
     }
 
     /// The call that was being served when it happened.
     pub(crate) fn culprit(&self) -> Option<u64> {
         match self {
-            Fault::Panic { culprit, .. } | Fault::Trap { culprit, .. } => *culprit,
+            Fault::Panic { culprit, .. } | Fault::Trap { culprit, .. } | Fault::OverBudget { culprit, .. } => *culprit,
             _ => None,
         }
     }

@@ -8,6 +8,7 @@
 //! args = ["--loud"]
 //! env = { TONGUE = "french" }
 //! memory = "64MiB"               # what its linear memory may grow to
+//! budget = "50ms"                # of CPU time that it may hold its thread between two awaits
 //! deadline = "3s"                # of calls to this service that bring none of their own
 //!
 //! [program.hello]                # the same keys, without `deadline`: nobody calls a program
@@ -33,6 +34,9 @@ pub const MANIFEST_VERSION: u32 = 1;
 
 /// What a guest's memory may grow to where the file does not say: 64 MiB.
 pub const MEMORY_BYTES_DEFAULT: u64 = 64 << 20;
+
+/// How long a guest may hold its thread where neither the file nor the method says.
+pub const BUDGET_DEFAULT: Duration = Duration::from_millis(50);
 
 /// How long a call to a service may take where neither the file nor the caller says.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
@@ -61,6 +65,8 @@ pub struct GuestSpec {
     pub env: BTreeMap<String, String>,
     /// What its linear memory may grow to, in bytes: 64 KiB to 4 GiB.
     pub memory_bytes: u64,
+    /// How long it may hold its thread between two awaits, in CPU time.
+    pub budget: Duration,
     /// How long a call to it may take that brings no deadline; a program, which nobody calls, has the default.
     pub deadline: Duration,
     /// Where the value of `wasm` stands in the file, in bytes.
@@ -170,8 +176,8 @@ impl Role {
 
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Role::Service => &["wasm", "args", "env", "memory", "deadline"],
-            Role::Program => &["wasm", "args", "env", "memory"],
+            Role::Service => &["wasm", "args", "env", "memory", "budget", "deadline"],
+            Role::Program => &["wasm", "args", "env", "memory", "budget"],
         }
     }
 }
@@ -303,6 +309,7 @@ impl Reader<'_> {
             args: Vec::new(),
             env: BTreeMap::new(),
             memory_bytes: MEMORY_BYTES_DEFAULT,
+            budget: BUDGET_DEFAULT,
             deadline: DEADLINE_DEFAULT,
             span: name.span(),
         };
@@ -317,6 +324,7 @@ impl Reader<'_> {
                 ("args", _) => guest.args = self.args(value),
                 ("env", _) => guest.env = self.env(value),
                 ("memory", _) => guest.memory_bytes = self.memory_bytes(value),
+                ("budget", _) => guest.budget = self.budget(value),
                 ("deadline", Role::Service) => guest.deadline = self.deadline(value),
                 ("deadline", Role::Program) => {
                     let message = format!("unknown key `deadline` in `{path}`");
@@ -375,6 +383,17 @@ impl Reader<'_> {
             help: "write a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \"64MiB\"",
         };
         self.quantity(value, &scale)
+    }
+
+    fn budget(&mut self, value: &Value<'_>) -> Duration {
+        let scale = Scale {
+            key: "budget",
+            noun: "a duration",
+            units: DURATION_UNITS_MS,
+            range: 10..=60_000,
+            help: "write a whole number and ms or s, from \"10ms\" to \"60s\", such as \"50ms\"",
+        };
+        Duration::from_millis(self.quantity(value, &scale))
     }
 
     fn deadline(&mut self, value: &Value<'_>) -> Duration {
@@ -514,6 +533,7 @@ mod tests {
         assert_eq!(hello.args, [""; 0]);
         assert_eq!(hello.env, BTreeMap::new());
         assert_eq!(hello.memory_bytes, 64 << 20);
+        assert_eq!(hello.budget, Duration::from_millis(50));
         assert_eq!(hello.deadline, Duration::from_secs(3));
         assert_eq!(&HELLO[hello.span.clone()], "\"hello.wasm\"");
         assert_eq!(deployment.source.name(), "apps/app.toml");
@@ -533,6 +553,7 @@ mod tests {
             args = ["--tongue", "french"]
             env = { GREETING = "loud", EMPTY = "" }
             memory = "16MiB"
+            budget = "1s"
             deadline = "50ms"
         "#;
         let guests = parse(text).expect("the file is right").guests;
@@ -544,6 +565,7 @@ mod tests {
         assert_eq!(b.args, ["--tongue", "french"]);
         assert_eq!(b.env, BTreeMap::from([("EMPTY".into(), "".into()), ("GREETING".into(), "loud".into())]));
         assert_eq!(b.memory_bytes, 16 << 20);
+        assert_eq!(b.budget, Duration::from_secs(1));
         assert_eq!(b.deadline, Duration::from_millis(50));
     }
 
@@ -613,7 +635,10 @@ mod tests {
             "[network]",
             "4:2: unknown key `network` in the file; known here: manifest_version, service, program",
         );
-        check_error("mem = '1GiB'", "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory");
+        check_error(
+            "mem = '1GiB'",
+            "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory, budget",
+        );
         check_error(
             "deadline = '3s'",
             "4:1: unknown key `deadline` in `[program.hello]`; it bounds calls to a service, and nobody calls a program",

@@ -12,12 +12,14 @@ use parigot_abi::Prologue;
 use parking_lot::{Condvar, Mutex};
 use rand::rngs::StdRng;
 
+use crate::Settings;
 use crate::boot::FirstTurn;
 use crate::clock::Clock;
 use crate::code::Turn;
 use crate::instance::{Body, Delivery, Instance, Place, Wake};
 use crate::life::Life;
 use crate::log;
+use crate::pulse::Pulse;
 use crate::route::{Ending, Outgoing};
 use crate::timer::Timers;
 
@@ -34,6 +36,7 @@ pub(crate) struct Kernel {
     /// The largest payload that is let through.
     pub(crate) message_bytes_max: usize,
     queue: Queue,
+    pulse: Pulse,
 }
 
 /// Instances that are ready to run and that no worker has taken.
@@ -71,6 +74,14 @@ impl Queue {
         None
     }
 
+    /// Takes the first, if there is one.
+    fn try_take(&self) -> Option<Place> {
+        let mut state = self.state.lock();
+        let first = state.ready.pop_front();
+        self.count.store(state.ready.len(), Ordering::Relaxed);
+        first
+    }
+
     fn is_empty(&self) -> bool {
         self.count.load(Ordering::Relaxed) == 0
     }
@@ -85,16 +96,17 @@ impl Queue {
 }
 
 impl Kernel {
-    pub(crate) fn new(
-        clock: Arc<dyn Clock>,
-        timers: Arc<Timers<Place>>,
-        life: Life,
-        instances: Vec<Instance>,
-        message_bytes_max: usize,
-    ) -> Self {
+    pub(crate) fn new(settings: &Settings, life: Life, instances: Vec<Instance>, pulse: Pulse) -> Self {
         let state = QueueState { ready: VecDeque::new(), closed: false };
-        let queue = Queue { state: Mutex::new(state), filled: Condvar::new(), count: AtomicUsize::new(0) };
-        Kernel { clock, timers, life, instances, message_bytes_max, queue }
+        Kernel {
+            clock: Arc::clone(&settings.clock),
+            timers: Timers::new(Arc::clone(&settings.clock)),
+            life,
+            instances,
+            message_bytes_max: settings.message_bytes_max as usize,
+            queue: Queue { state: Mutex::new(state), filled: Condvar::new(), count: AtomicUsize::new(0) },
+            pulse,
+        }
     }
 
     /// Queues an instance for any worker, if it must be.
@@ -157,17 +169,25 @@ impl<'k> Worker<'k> {
 
     /// Runs instances until the kernel is closed.
     pub(crate) fn run(mut self) {
-        let kernel = self.kernel;
+        while let Some(place) = self.kernel.queue.take() {
+            let _awake = self.kernel.pulse.keep_awake();
+            self.run_while_ready(place);
+        }
+    }
+
+    /// Runs an instance, then those that it woke, then those in the queue, until there is none.
+    fn run_while_ready(&mut self, first: Place) {
+        let queue = &self.kernel.queue;
         let mut hand_overs = 0;
-        let mut next = None;
-        while let Some(place) = next.take().or_else(|| kernel.queue.take()) {
-            self.turn(&kernel.instances[place]);
+        let mut next = Some(first);
+        while let Some(place) = next.take().or_else(|| queue.try_take()) {
+            self.turn(&self.kernel.instances[place]);
             next = self.woken.pop();
             self.share_woken();
             hand_overs = if next.is_some() { hand_overs + 1 } else { 0 };
-            if hand_overs >= HAND_OVERS_MAX && !kernel.queue.is_empty() {
+            if hand_overs >= HAND_OVERS_MAX && !queue.is_empty() {
                 hand_overs = 0;
-                next.take().into_iter().for_each(|place| kernel.queue.push(place));
+                next.take().into_iter().for_each(|place| queue.push(place));
             }
         }
     }

@@ -10,26 +10,33 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Rooms: [`deployment`] reads the file, `boot` makes instances of it, `graph` finds out who requires whom, `life` launches and stops
+//! Rooms: [`deployment`] reads the file, `compile` makes modules of what it names, `cache` keeps their code for the next start,
+//! `boot` makes instances, `refusal` says why it cannot, `graph` finds out who requires whom, `life` launches and stops
 //! them in order, `kernel` runs them turn by turn, `route` carries what they send, `instance` is one of them, `wasm` is what it is
 //! made of, `wasi` is what Go's runtime needs besides, [`clock`] and `random` are where time and chance come from.
 
 mod boot;
+mod budget;
+mod cache;
 pub mod clock;
 mod code;
+mod compile;
 pub mod deployment;
 mod graph;
 mod instance;
 mod kernel;
 mod life;
 mod log;
+mod pulse;
 mod random;
+mod refusal;
 mod route;
 mod slots;
 mod timer;
 mod wasi;
 mod wasm;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -41,10 +48,9 @@ use crate::deployment::Deployment;
 use crate::kernel::{Kernel, Worker};
 use crate::life::GRACE;
 use crate::random::Randomness;
-use crate::timer::Timers;
 
-pub use crate::boot::StartError;
 pub use crate::graph::GraphError;
+pub use crate::refusal::{Refusal, StartError};
 
 /// How a host runs.
 #[derive(Clone)]
@@ -57,7 +63,17 @@ pub struct Settings {
     pub seed: Option<[u8; 32]>,
     /// The largest message that is let through, in bytes of payload; 16 MiB unless set.
     pub message_bytes_max: u32,
+    /// The folder where compiled guests are kept, so that the next start need not compile them; none unless set.
+    ///
+    /// It is made if it is not there. Its content is run as it is, hence it is used only if it belongs to the user who runs this
+    /// process and nobody else can write to it. Entries go when they are not used for 30 days, or exceed 1 GiB.
+    pub code_cache: Option<PathBuf>,
+    /// Told of the guests that are being compiled, whenever these change; of none when that is done.
+    pub on_compiling: Option<Arc<OnCompiling>>,
 }
+
+/// Takes names of guests.
+pub type OnCompiling = dyn Fn(&[&str]) + Send + Sync;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -66,6 +82,8 @@ impl Default for Settings {
             clock: Arc::new(SystemClock::new()),
             seed: None,
             message_bytes_max: parigot_abi::MESSAGE_BYTES_MAX,
+            code_cache: None,
+            on_compiling: None,
         }
     }
 }
@@ -82,13 +100,11 @@ impl std::fmt::Debug for Settings {
 ///
 /// # Errors
 ///
-/// If a module cannot be run, a guest fails in its first turn, or requirements and exports do not fit. Nothing runs then.
+/// If modules cannot be run, guests fail in their first turn, or requirements and exports do not fit. Nothing runs then.
 pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
     let randomness = Randomness::new(settings.seed);
-    let timers = Timers::new(Arc::clone(&settings.clock));
     let booted = boot::boot(deployment, &settings, &randomness)?;
-    let message_bytes_max = settings.message_bytes_max as usize;
-    let kernel = Arc::new(Kernel::new(settings.clock, timers, booted.life, booted.instances, message_bytes_max));
+    let kernel = Arc::new(Kernel::new(&settings, booted.life, booted.instances, booted.pulse));
 
     let mut first = Worker::new(&kernel, randomness.generator());
     for (instance, first_turn) in kernel.instances.iter().zip(booted.first_turns) {
@@ -107,9 +123,10 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
 
 /// Starts a thread that logs to whom its maker logs.
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    let dispatch = tracing::dispatcher::get_default(Clone::clone);
-    let run = move || tracing::dispatcher::with_default(&dispatch, run);
-    std::thread::Builder::new().name(name.into()).spawn(run).expect("a process may have a few more threads")
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(log::as_here(run))
+        .expect("a process may have a few more threads")
 }
 
 /// A deployment that runs.

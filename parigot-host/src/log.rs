@@ -11,6 +11,12 @@ use tracing::field::display;
 use crate::instance::Instance;
 use crate::route::Ending;
 
+/// Makes `run` log on any thread to whom the calling one logs.
+pub(crate) fn as_here(run: impl FnOnce()) -> impl FnOnce() {
+    let dispatch = tracing::dispatcher::get_default(Clone::clone);
+    move || tracing::dispatcher::with_default(&dispatch, run)
+}
+
 /// A line that a guest sent.
 pub(crate) fn guest_line(from: &Instance, frame: &Frame<'_>) {
     let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);

@@ -41,9 +41,12 @@ pub(crate) struct Outgoing<'a> {
 }
 
 impl Outgoing<'_> {
-    fn insert(&mut self, number: u64, call: Outbound) {
+    fn insert(&mut self, number: u64, call: Outbound) -> Result<(), Ending> {
         *self.deadlines_ns = call.deadline_ns.min(*self.deadlines_ns);
-        self.outbound.insert(number, call);
+        match self.outbound.insert(number, call) {
+            None => Ok(()),
+            Some(_) => Err(protocol(format!("called twice with number {number}"))),
+        }
     }
 }
 
@@ -89,9 +92,6 @@ impl Worker<'_> {
             .methods
             .get(method as usize)
             .ok_or_else(|| protocol(format!("called method {method} of handle {service}, which it did not declare")))?;
-        if calls.outbound.contains_key(&number) {
-            return Err(protocol(format!("called twice with number {number}")));
-        }
         let id = CallId::from_random(self.random.random());
         let offered = match bound {
             Some(_) if calls.outbound.len() >= CALLS_MAX => Err(too_many_calls(from)),
@@ -103,9 +103,9 @@ impl Worker<'_> {
             Err(failure) => {
                 let wake = from.post_failure(number, id, &failure);
                 self.wake(from, wake);
+                Ok(())
             }
         }
-        Ok(())
     }
 
     /// Gives a call to its callee, or says why it cannot be given.
@@ -266,7 +266,9 @@ fn failure_of_ending(instance: &Instance, ending: &Ending, is_culprit: bool) -> 
         }
         Ending::Fault(fault) => {
             let code = if is_culprit { StatusCode::Internal } else { StatusCode::Unavailable };
-            Failure { code, cause: Cause::CalleeTrapped, message: format!("{name} {fault}") }
+            let killed = matches!(fault, Fault::OverBudget { .. });
+            let cause = if killed { Cause::CalleeKilled } else { Cause::CalleeTrapped };
+            Failure { code, cause, message: format!("{name} {fault}") }
         }
     }
 }

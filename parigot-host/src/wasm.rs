@@ -4,15 +4,20 @@
 //! export of the ABI, or speaks another version of it. What is read of a running guest is checked against the bounds of
 //! its memory each time.
 
-use parigot_abi::control::{CONTROL_BYTES, ControlView, OUTBOX_COMMITTED_OFFSET};
+use std::path::Path;
+use std::time::Duration;
+
+use parigot_abi::control::{CONTROL_BYTES, ControlView, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET};
 use parigot_abi::frame::Level;
 use parigot_abi::start::PROLOGUE_BYTES;
-use parigot_abi::{Prologue, TURN_OK, VERSION, Version};
+use parigot_abi::{Manifest, Prologue, TURN_OK, VERSION, Version};
 use wasmtime::{
-    Config, Engine, ExternType, FuncType, Linker, Memory, Module, Store, StoreLimits, StoreLimitsBuilder, TypedFunc,
-    ValType,
+    AsContextMut, Config, Engine, ExternType, FuncType, Linker, Memory, Module, Store, StoreContextMut, StoreLimits,
+    StoreLimitsBuilder, TypedFunc, UpdateDeadline, ValType,
 };
 
+use crate::budget::{Budgets, OverBudget, Tick, Watch};
+use crate::cache::Cache;
 use crate::code::{Code, Fault, Turn};
 use crate::wasi::{self, Stream, Wasi};
 
@@ -20,6 +25,7 @@ use crate::wasi::{self, Stream, Wasi};
 #[derive(Clone)]
 pub(crate) struct Compiler {
     engine: Engine,
+    cache: Option<Cache>,
 }
 
 /// A module that may be run: its imports and exports are what the ABI says.
@@ -52,20 +58,36 @@ const EXPORTS: [(&str, usize, bool); 4] =
     [("parigot_abi", 0, true), ("parigot_open", 0, true), ("parigot_inbox", 2, false), ("parigot_turn", 3, true)];
 
 impl Compiler {
-    pub(crate) fn new() -> Self {
+    /// A compiler that keeps in the folder `code_cache`, if there is one, what it has compiled.
+    pub(crate) fn new(code_cache: Option<&Path>) -> Self {
         let mut config = Config::new();
         // Guests are single-threaded and their instances come and go one by one.
         config.allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand);
+        // A turn that takes long looks at a budget: see `crate::budget`.
+        config.epoch_interruption(true);
         let engine = Engine::new(&config).expect("this machine runs what Cranelift compiles for it");
-        Compiler { engine }
+        let cache = code_cache.and_then(|folder| Cache::open(folder, &engine));
+        Compiler { engine, cache }
     }
 
-    /// Compiles a binary module and checks its imports and exports.
-    pub(crate) fn compile(&self, bytes: &[u8]) -> Result<GuestModule, ModuleError> {
+    /// Compiles a binary module, unless the cache has it, and checks its imports and exports. `compiling` is called before
+    /// it is compiled.
+    pub(crate) fn compile(&self, bytes: &[u8], compiling: impl FnOnce()) -> Result<GuestModule, ModuleError> {
         if !bytes.starts_with(b"\0asm") {
             return Err(ModuleError::NotWasm);
         }
-        let module = Module::from_binary(&self.engine, bytes).map_err(ModuleError::Compile)?;
+        let entry = self.cache.as_ref().map(|cache| cache.entry(bytes));
+        let module = match entry.as_ref().and_then(|entry| entry.load(&self.engine)) {
+            Some(module) => module,
+            None => {
+                compiling();
+                let module = Module::from_binary(&self.engine, bytes).map_err(ModuleError::Compile)?;
+                if let Some(entry) = entry {
+                    entry.store(&module);
+                }
+                module
+            }
+        };
         let is_go = module.get_export("_initialize").is_some();
         check_imports(&module, is_go)?;
         check_exports(&module)?;
@@ -99,12 +121,37 @@ fn check_exports(module: &Module) -> Result<(), ModuleError> {
 /// What a guest gets besides frames.
 pub(crate) struct Surroundings {
     pub(crate) memory_bytes_max: usize,
+    pub(crate) budget: Duration,
     pub(crate) wasi: Wasi,
 }
 
 struct Data {
     limits: StoreLimits,
     wasi: Wasi,
+    watch: Watch,
+    /// Where the control block is, once there is one.
+    control: Option<(Memory, u32)>,
+}
+
+/// A tick has fallen into a turn.
+fn tick(mut context: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadline> {
+    let control = context.data().control;
+    let block = control.and_then(|(memory, at)| memory.data(&context).get(at as usize..)?.first_chunk());
+    let view = block.map(ControlView::read);
+    match context.data_mut().watch.tick(view.as_ref()) {
+        Tick::Continue => {}
+        Tick::AskToYield => set_yield_now(&mut context, 1),
+        Tick::Kill(over_budget) => return Err(wasmtime::Error::new(over_budget)),
+    }
+    Ok(UpdateDeadline::Continue(1))
+}
+
+fn set_yield_now(context: &mut StoreContextMut<'_, Data>, value: u32) {
+    let Some((memory, at)) = context.data().control else { return };
+    let cell = at as usize + YIELD_NOW_OFFSET;
+    if let Some(cell) = memory.data_mut(context).get_mut(cell..cell + 4) {
+        cell.copy_from_slice(&value.to_le_bytes());
+    }
 }
 
 /// A running wasm guest.
@@ -120,6 +167,12 @@ pub(crate) struct WasmGuest {
 }
 
 impl GuestModule {
+    /// What a pulse does to the guests of this host.
+    pub(crate) fn ticks(&self) -> impl Fn() + Send + 'static {
+        let engine = self.module.engine().clone();
+        move || engine.increment_epoch()
+    }
+
     /// Makes an instance and opens the guest.
     pub(crate) fn instantiate(&self, surroundings: Surroundings) -> Result<Result<WasmGuest, Fault>, ModuleError> {
         let engine = self.module.engine();
@@ -128,8 +181,11 @@ impl GuestModule {
             wasi::link(&mut linker, |data: &mut Data| &mut data.wasi).map_err(ModuleError::Instantiate)?;
         }
         let limits = StoreLimitsBuilder::new().memory_size(surroundings.memory_bytes_max).build();
-        let mut store = Store::new(engine, Data { limits, wasi: surroundings.wasi });
+        let watch = Watch::new(Budgets::new(surroundings.budget));
+        let mut store = Store::new(engine, Data { limits, wasi: surroundings.wasi, watch, control: None });
         store.limiter(|data| &mut data.limits);
+        store.epoch_deadline_callback(tick);
+        store.set_epoch_deadline(1);
         let instance = linker.instantiate(&mut store, &self.module).map_err(ModuleError::Instantiate)?;
 
         let exported = |error| ModuleError::Instantiate(error);
@@ -158,6 +214,7 @@ impl GuestModule {
         }
         let opened = guest.enter(|store| open.call(store, ())).and_then(|control| {
             guest.control = control;
+            guest.store.data_mut().control = Some((guest.memory, control));
             guest.read_control()
         });
         Ok(opened.map(|()| guest))
@@ -167,13 +224,27 @@ impl GuestModule {
 impl WasmGuest {
     /// Calls into the guest; a trap becomes a fault with what the guest left behind.
     fn enter<R>(&mut self, call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>) -> Result<R, Fault> {
+        self.begin_watch();
         call(&mut self.store).map_err(|error| self.fault_of(error))
+    }
+
+    /// Watches the time of what is called next.
+    fn begin_watch(&mut self) {
+        if self.store.data_mut().watch.begin_turn() {
+            set_yield_now(&mut self.store.as_context_mut(), 0);
+        }
+        self.store.set_epoch_deadline(1);
     }
 
     #[cold]
     fn fault_of(&mut self, error: wasmtime::Error) -> Fault {
         if let Some(exit) = error.downcast_ref::<wasi::ProcExit>() {
             return Fault::Exit { status: exit.status };
+        }
+        if let Some(over_budget) = error.downcast_ref::<OverBudget>() {
+            // What was sent before is carried out, and what cannot be read was not sent.
+            let culprit = self.read_control().ok().and_then(|()| self.view.culprit());
+            return Fault::OverBudget { over_budget: over_budget.clone(), culprit };
         }
         // Before `parigot_open` has returned there is no control block to look at.
         let panic = if self.control == 0 || self.read_control().is_err() { String::new() } else { self.panic_text() };
@@ -242,11 +313,16 @@ fn slice<'a>(memory: &'a [u8], what: &'static str, address: u64, bytes: u64) -> 
 }
 
 impl Code for WasmGuest {
+    fn learn(&mut self, manifest: &Manifest) {
+        self.store.data_mut().watch.learn(manifest);
+    }
+
     fn turn(&mut self, prologue: Prologue, frames: &[u8], max_polls: u32) -> Result<Turn, Fault> {
         let inbox_bytes = self.fill_inbox(prologue, frames)?;
         if self.is_go {
             self.store.data_mut().wasi.begin_turn(prologue.monotonic_ns, prologue.wall_ns);
         }
+        self.begin_watch();
         let parameters = (self.control, inbox_bytes, max_polls);
         let status = self.turn.call(&mut self.store, parameters).map_err(|error| self.fault_of(error))?;
         self.read_control()?;

@@ -1,32 +1,49 @@
-//! The one log: each event of the host and of its guests becomes a line on stderr.
+//! The one log: each event of the host and of its guests becomes a line on stderr, as text or as JSON.
 //!
 //! ```text
 //! 2026-11-22T03:15:06.123Z INFO  hello ins_8f3k2m9q - bonjour, world
+//! {"time":"2026-11-22T03:15:06.123Z","level":"INFO","service":"hello","instance":"ins_8f3k2m9q","message":"bonjour, world"}
 //! ```
 //!
-//! The columns are time (UTC), level, guest, instance, call and message; `-` stands where there is none. What guests write is
-//! other people's text, and a line of it must not pass for one of the host's: its further lines are indented, and what
-//! would steer a terminal is escaped.
+//! The columns are time (UTC), level, guest, instance, call and message. Where there is none, text has `-` and JSON leaves the
+//! member out. What guests write is other people's text, and a line of it must not pass for one of the host's: in text, its
+//! further lines are indented, and in both, what would steer a terminal is escaped.
 
 use std::fmt::{self, Write as _};
-use std::io::{self, IsTerminal, Write as _};
+use std::io::{self, IsTerminal};
+use std::sync::LazyLock;
 use std::time::SystemTime;
 
+use serde::ser::{SerializeMap, Serializer as _};
+use serde_json::Value;
+use serde_json::ser::Formatter;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
+use crate::progress::Screen;
+
+/// Stderr, which nothing else writes to.
+pub(crate) static STDERR: LazyLock<Screen<io::Stderr>> = LazyLock::new(|| Screen::new(io::stderr()));
+
+/// What a line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    /// Columns, for people.
+    Text,
+    /// An object a line, for programs.
+    Json,
+}
+
 /// Sends every event from now on to stderr, but for those below `level`.
 ///
 /// # Panics
 ///
 /// If it is called twice.
-pub(crate) fn install(level: LevelFilter) {
-    // A log that nobody reads any more is no reason to stop.
-    let write = |line: &str| drop(io::stderr().lock().write_all(line.as_bytes()));
-    let lines = Lines { colour: stderr_takes_colour(), write };
+pub(crate) fn install(level: LevelFilter, format: Format) {
+    let lines = Lines { format, colour: stderr_takes_colour(), write: |line: &str| STDERR.lines(line) };
     tracing_subscriber::registry().with(level).with(lines).init();
 }
 
@@ -35,8 +52,15 @@ pub(crate) fn stderr_takes_colour() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
+/// Whether somebody looks at stderr who sees a line that is drawn over: not in a file, nor in the log of a CI, which keeps all.
+pub(crate) fn stderr_can_be_redrawn() -> bool {
+    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    io::stderr().is_terminal() && !is_dumb && std::env::var_os("CI").is_none()
+}
+
 /// Gives each event to `write`, as one whole line with its end.
 struct Lines<W> {
+    format: Format,
     colour: bool,
     write: W,
 }
@@ -45,38 +69,56 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut columns = Columns::default();
         event.record(&mut columns);
-        (self.write)(&columns.line(SystemTime::now(), *event.metadata().level(), self.colour));
+        let (time, level) = (SystemTime::now(), *event.metadata().level());
+        (self.write)(&match self.format {
+            Format::Text => columns.text(time, level, self.colour),
+            Format::Json => columns.json(time, level),
+        });
     }
 }
 
-/// What an event says of itself. Fields that have no column are put behind the message.
+/// What an event says of itself.
 #[derive(Default)]
-struct Columns {
-    service: Option<String>,
-    instance: Option<String>,
-    call: Option<String>,
-    message: String,
-    rest: String,
+pub(crate) struct Columns {
+    pub(crate) service: Option<String>,
+    pub(crate) instance: Option<String>,
+    pub(crate) call: Option<String>,
+    pub(crate) message: String,
+    /// Fields that have no column, which come behind the message.
+    pub(crate) rest: Vec<(&'static str, Value)>,
 }
 
 impl Visit for Columns {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.rest.push((field.name(), value.into()));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.rest.push((field.name(), value.into()));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.rest.push((field.name(), value.into()));
+    }
+
     fn record_str(&mut self, field: &Field, value: &str) {
         self.record_debug(field, &format_args!("{value}"));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let value = format!("{value:?}");
         match field.name() {
-            "service" => self.service = Some(format!("{value:?}")),
-            "instance" => self.instance = Some(format!("{value:?}")),
-            "call" => self.call = Some(format!("{value:?}")),
-            "message" => self.message = format!("{value:?}"),
-            name => self.rest.push_str(&format!(" {name}={value:?}")),
+            "service" => self.service = Some(value),
+            "instance" => self.instance = Some(value),
+            "call" => self.call = Some(value),
+            "message" => self.message = value,
+            name => self.rest.push((name, value.into())),
         }
     }
 }
 
 impl Columns {
-    fn line(&self, time: SystemTime, level: Level, colour: bool) -> String {
+    fn text(&self, time: SystemTime, level: Level, colour: bool) -> String {
         let time = humantime::format_rfc3339_millis(time);
         let (on, off) = if colour { (colour_of(level), "\x1b[0m") } else { ("", "") };
         let mut line = format!("{time} {on}{level:<5}{off}");
@@ -86,9 +128,54 @@ impl Columns {
         }
         line.push(' ');
         push_text(&mut line, &self.message);
-        push_text(&mut line, &self.rest);
+        for (name, value) in &self.rest {
+            push_text(
+                &mut line,
+                &format!(" {name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+            );
+        }
         line.push('\n');
         line
+    }
+
+    /// The line as an object.
+    pub(crate) fn json(&self, time: SystemTime, level: Level) -> String {
+        let mut line = Vec::new();
+        self.write_json(&mut line, time, level).expect("text can be written to memory");
+        line.push(b'\n');
+        String::from_utf8(line).expect("JSON is text")
+    }
+
+    fn write_json(&self, line: &mut Vec<u8>, time: SystemTime, level: Level) -> serde_json::Result<()> {
+        let mut json = serde_json::Serializer::with_formatter(line, Escaping);
+        let mut object = json.serialize_map(None)?;
+        object.serialize_entry("time", &humantime::format_rfc3339_millis(time).to_string())?;
+        object.serialize_entry("level", level.as_str())?;
+        for (name, column) in [("service", &self.service), ("instance", &self.instance), ("call", &self.call)] {
+            if let Some(column) = column {
+                object.serialize_entry(name, column)?;
+            }
+        }
+        object.serialize_entry("message", &self.message)?;
+        for (name, value) in &self.rest {
+            object.serialize_entry(name, value)?;
+        }
+        object.end()
+    }
+}
+
+/// Writes JSON that a terminal shows as it is.
+struct Escaping;
+
+impl Formatter for Escaping {
+    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        for part in fragment.split_inclusive(steers) {
+            let plain = part.strip_suffix(steers).unwrap_or(part);
+            writer.write_all(plain.as_bytes())?;
+            // All of them lie below U+10000, and are one unit of UTF-16.
+            part[plain.len()..].chars().try_for_each(|c| write!(writer, "\\u{:04x}", c as u32))?;
+        }
+        Ok(())
     }
 }
 
@@ -108,15 +195,17 @@ fn push_text(line: &mut String, text: &str) {
         match c {
             '\n' => line.push_str("\n    "),
             '\t' => line.push(c),
-            c if c.is_control() || reorders(c) => _ = write!(line, "{}", c.escape_default()),
+            c if steers(c) => _ = write!(line, "{}", c.escape_default()),
             c => line.push(c),
         }
     }
 }
 
-/// Whether it breaks a line or turns the direction of what follows, so that a reader sees another text than is there.
-const fn reorders(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether it moves the cursor, breaks a line, or turns the direction of what follows, so that a reader sees another text than is
+/// there.
+fn steers(c: char) -> bool {
+    let reorders = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || reorders
 }
 
 #[cfg(test)]
@@ -128,7 +217,7 @@ mod tests {
 
     fn line(message: &str) -> String {
         let columns = Columns { service: Some("hello".into()), message: message.into(), ..Columns::default() };
-        columns.line(UNIX_EPOCH + Duration::from_millis(1_795_317_306_123), Level::INFO, false)
+        columns.text(UNIX_EPOCH + Duration::from_millis(1_795_317_306_123), Level::INFO, false)
     }
 
     #[test]
@@ -153,24 +242,51 @@ mod tests {
 
     #[test]
     fn colour_marks_the_level_alone() {
-        let line = Columns::default().line(UNIX_EPOCH, Level::WARN, true);
+        let line = Columns::default().text(UNIX_EPOCH, Level::WARN, true);
         assert_eq!(line, "1970-01-01T00:00:00.000Z \x1b[33mWARN \x1b[0m - - - \n");
     }
 
     #[test]
-    fn an_event_fills_the_columns() {
+    fn a_line_of_json_has_what_there_is() {
+        let columns = Columns {
+            instance: Some("ins_1".into()),
+            message: "a \"b\"\n\t\u{7f}\u{9b}1m\u{2028}\u{202e}é".into(),
+            rest: vec![("polls", 7.into())],
+            ..Columns::default()
+        };
+        let expected = concat!(
+            r#"{"time":"1970-01-01T00:00:00.000Z","level":"WARN","instance":"ins_1","#,
+            r#""message":"a \"b\"\n\t\u007f\u009b1m\u2028\u202eé","polls":7}"#,
+            "\n"
+        );
+        assert_eq!(columns.json(UNIX_EPOCH, Level::WARN), expected);
+    }
+
+    /// What is written of an event, without the time.
+    fn written(format: Format) -> String {
         let written = Arc::new(Mutex::new(String::new()));
         let write = {
             let written = Arc::clone(&written);
             move |line: &str| written.lock().expect("no other test has it").push_str(line)
         };
-        let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO).with(Lines { colour: false, write });
-        tracing::subscriber::with_default(subscriber, || {
+        let lines = Lines { format, colour: false, write };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(LevelFilter::INFO).with(lines), || {
             tracing::debug!("unheard");
-            tracing::warn!(target: "guest", service = "a", instance = %"ins_1", call = %"cal_1", polls = 7, "over budget");
+            tracing::warn!(target: "guest", service = "a", instance = %"ins_1", call = %"cal_1", polls = 7, why = "slow", "over budget");
         });
         let written = written.lock().expect("the writer is done");
-        let (_, line) = written.split_once(' ').expect("a time first");
-        assert_eq!(line, "WARN  a ins_1 cal_1 over budget polls=7\n");
+        let (_, line) = written.split_once("Z").expect("a time first");
+        line.to_owned()
+    }
+
+    #[test]
+    fn an_event_fills_the_columns() {
+        assert_eq!(written(Format::Text), " WARN  a ins_1 cal_1 over budget polls=7 why=slow\n");
+        let expected = concat!(
+            r#"","level":"WARN","service":"a","instance":"ins_1","call":"cal_1","#,
+            r#""message":"over budget","polls":7,"why":"slow"}"#,
+            "\n"
+        );
+        assert_eq!(written(Format::Json), expected);
     }
 }

@@ -1,6 +1,7 @@
 //! The `parigot` command.
 
 mod log;
+mod progress;
 mod run;
 
 use std::process::ExitCode;
@@ -36,13 +37,24 @@ struct Run {
     /// Log nothing below this level.
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level())]
     log_level: LevelFilter,
+
+    /// How to write the log.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: log::Format,
+
+    /// Compile all guests anew, and keep nothing for the next start.
+    ///
+    /// Compiled guests are kept in $XDG_CACHE_HOME/parigot/code, or else in ~/.cache/parigot/code,
+    /// until they are unused for 30 days or exceed 1 GiB.
+    #[arg(long, verbatim_doc_comment)]
+    no_cache: bool,
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Run(Run { file, log_level }) => {
-            log::install(log_level);
-            run::run(&file)
+        Command::Run(run) => {
+            log::install(run.log_level, run.log_format);
+            run::run(&run)
         }
     }
 }

@@ -2,17 +2,18 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
 use parigot_host::deployment::{Deployment, DeploymentError};
-use parigot_host::{GraphError, Settings, StartError, Stopper};
+use parigot_host::{GraphError, Refusal, Settings, Stopper};
 
-use crate::log;
+use crate::Run;
+use crate::log::{self, Format};
 
 /// What the exit statuses mean, for `--help`.
 pub(crate) const STATUSES: &str = "\
@@ -26,32 +27,47 @@ const FAILED: u8 = 1;
 const REFUSED: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
-/// Runs the deployment in `file` and returns the exit status.
-pub(crate) fn run(file: &Path) -> ExitCode {
+/// Runs a deployment and returns the exit status.
+pub(crate) fn run(Run { file, log_format, no_cache, .. }: &Run) -> ExitCode {
     let interrupt = Arc::new(Interrupt::default());
     interrupt.listen();
     let deployment = match Deployment::read(file) {
         Ok(deployment) => deployment,
         Err(DeploymentError::Refused { mistakes, .. }) => {
-            mistakes.iter().for_each(|mistake| print(mistake));
+            mistakes.iter().for_each(|mistake| report(*log_format, mistake, None));
             return REFUSED.into();
         }
         Err(error) => {
-            print(&error);
+            report(*log_format, &error, None);
             return REFUSED.into();
         }
     };
-    let running = match parigot_host::start(&deployment, Settings::default()) {
+    let shows_progress = *log_format == Format::Text && log::stderr_can_be_redrawn();
+    let settings = Settings {
+        code_cache: if *no_cache { None } else { code_cache() },
+        on_compiling: shows_progress.then(|| Arc::new(|guests: &[&str]| log::STDERR.compiling(guests)) as _),
+        ..Settings::default()
+    };
+    let running = match parigot_host::start(&deployment, settings) {
         Ok(running) => running,
         Err(error) => {
-            let status = if matches!(error, StartError::FirstTurn { .. }) { FAILED } else { REFUSED };
-            print(&Refusal::new(error, &deployment));
-            return status.into();
+            for refusal in error.refusals() {
+                report(*log_format, &Pointed::new(refusal, &deployment), Some(refusal.guest()));
+            }
+            let all_failed = error.refusals().iter().all(|refusal| matches!(refusal, Refusal::FirstTurn { .. }));
+            return if all_failed { FAILED } else { REFUSED }.into();
         }
     };
     interrupt.stop_with(running.stopper());
     let outcome = running.wait();
     if interrupt.came() { INTERRUPTED.into() } else { outcome.status.into() }
+}
+
+/// Where the user's caches lie (<https://specifications.freedesktop.org/basedir-spec/>), the folder of this command.
+fn code_cache() -> Option<PathBuf> {
+    let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let caches = set.filter(|folder| folder.is_absolute()).or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
+    caches.is_absolute().then(|| caches.join("parigot").join("code"))
 }
 
 /// Ctrl-C, and what else asks a process to end (SIGTERM, SIGHUP): the first stops the guests, the second leaves at once.
@@ -93,62 +109,85 @@ impl Interrupt {
     }
 }
 
-/// A deployment that was read and could not be started, with the guest's place in the file.
+/// What keeps a deployment from starting, with the guest's place in the file.
 #[derive(Debug, Diagnostic)]
-struct Refusal {
+struct Pointed<'a> {
     #[source_code]
     file: NamedSource<Arc<str>>,
     #[label]
     at: Option<SourceSpan>,
     #[help]
     next_step: Option<&'static str>,
-    error: StartError,
+    refusal: &'a Refusal,
 }
 
-impl Refusal {
-    fn new(error: StartError, deployment: &Deployment) -> Self {
-        let guest = deployment.guests.iter().find(|guest| guest.name == error.guest());
-        Refusal {
-            file: deployment.source.clone(),
-            at: guest.map(|guest| guest.span.clone().into()),
-            next_step: next_step(&error),
-            error,
-        }
+impl<'a> Pointed<'a> {
+    fn new(refusal: &'a Refusal, deployment: &'a Deployment) -> Self {
+        let guest = deployment.guests.iter().find(|guest| guest.name == refusal.guest());
+        let at = guest.map(|guest| guest.span.clone().into());
+        Pointed { file: deployment.source.clone(), at, next_step: next_step(refusal), refusal }
     }
 }
 
-fn next_step(error: &StartError) -> Option<&'static str> {
-    Some(match error {
-        StartError::Unreadable { .. } => "build the guest, or mend the path: it is relative to the deployment file",
-        StartError::Module { .. } => {
+fn next_step(refusal: &Refusal) -> Option<&'static str> {
+    Some(match refusal {
+        Refusal::Unreadable { .. } => "build the guest, or mend the path: it is relative to the deployment file",
+        Refusal::Module { .. } => {
             "a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown"
         }
-        StartError::Graph(GraphError::ExportedTwice { .. }) => "leave one of them out",
-        StartError::Graph(GraphError::Missing { .. }) => "add a guest that exports it",
-        StartError::Graph(GraphError::Cycle { .. }) => "let one of them do without the next",
+        Refusal::Graph(GraphError::ExportedTwice { .. }) => "leave one of them out",
+        Refusal::Graph(GraphError::Missing { .. }) => "add a guest that exports it",
+        Refusal::Graph(GraphError::Cycle { .. }) => "let one of them do without the next",
         _ => return None,
     })
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Pointed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
+        self.refusal.fmt(f)
     }
 }
 
-impl Error for Refusal {
+impl Error for Pointed<'_> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.error.source()
+        self.refusal.source()
     }
 }
 
-/// Prints an error with the line that it points at, what led to it, and what to do about it.
-fn print(error: &dyn Diagnostic) {
+/// Tells an error, whatever the log's level.
+fn report(format: Format, error: &dyn Diagnostic, service: Option<&str>) {
+    log::STDERR.lines(&match format {
+        Format::Text => drawn(error),
+        Format::Json => object(error, service),
+    });
+}
+
+/// An error with the line that it points at, what led to it, and what to do about it.
+fn drawn(error: &dyn Diagnostic) -> String {
     let theme = if log::stderr_takes_colour() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
     let mut text = String::new();
     GraphicalReportHandler::new_themed(theme)
         .with_width(120)
         .render_report(&mut text, error)
         .expect("writing to a string does not fail");
-    drop(writeln!(io::stderr().lock(), "{text}"));
+    text + "\n"
+}
+
+/// The same as a line of the log, with the members `at` and `help`.
+fn object(error: &dyn Diagnostic, service: Option<&str>) -> String {
+    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+    let message = causes.fold(error.to_string(), |chain, cause| format!("{chain}: {cause}"));
+    let rest = [("at", place(error)), ("help", error.help().map(|help| help.to_string()))];
+    let rest = rest.into_iter().filter_map(|(name, value)| Some((name, value?.into()))).collect();
+    let columns = log::Columns { service: service.map(Into::into), message, rest, ..Default::default() };
+    columns.json(SystemTime::now(), tracing::Level::ERROR)
+}
+
+/// `app.toml:3:8`, where an error points at.
+fn place(error: &dyn Diagnostic) -> Option<String> {
+    let label = error.labels()?.next()?;
+    let before = error.source_code()?.read_span(&(0, label.offset()).into(), 0, 0).ok()?;
+    let text = String::from_utf8_lossy(before.data());
+    let (line, column) = (text.matches('\n').count() + 1, text.chars().rev().take_while(|c| *c != '\n').count() + 1);
+    Some(format!("{}:{line}:{column}", before.name()?))
 }

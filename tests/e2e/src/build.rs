@@ -55,6 +55,11 @@ pub fn go_probe() -> Vec<u8> {
     std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
 }
 
+/// Where the command keeps what it has compiled.
+pub(crate) fn caches() -> PathBuf {
+    target(root()).join("e2e-caches")
+}
+
 /// Where cargo puts what it builds of a workspace.
 fn target(workspace: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |target| root().join(target))

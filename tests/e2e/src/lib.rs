@@ -12,6 +12,7 @@ pub use capture::{Capture, Captured};
 pub use process::{DEADLINE, Ended, Line, Started};
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// A folder with a deployment file and what it names; gone when dropped.
 #[derive(Debug)]
@@ -47,9 +48,16 @@ impl App {
         self.folder.path().join("app.toml")
     }
 
+    /// `parigot run app.toml` in its folder, which must be there until the process ends.
+    pub fn command(&self) -> Command {
+        let mut command = parigot_run(Path::new("app.toml"));
+        command.current_dir(self.folder());
+        command
+    }
+
     /// Starts `parigot run app.toml` in its folder, which must be there until the process ends.
     pub fn start(&self) -> Started {
-        Started::new(parigot_run(Path::new("app.toml")).current_dir(self.folder()))
+        Started::new(&mut self.command())
     }
 
     /// Runs `parigot run app.toml` in its folder to the end.
@@ -58,9 +66,9 @@ impl App {
     }
 }
 
-/// `parigot run` for a deployment file.
-pub fn parigot_run(file: &Path) -> std::process::Command {
-    let mut command = std::process::Command::new(parigot());
-    command.arg("run").arg(file);
+/// `parigot run` for a deployment file. Compiled guests are kept for the next test, and apart from those of the user.
+pub fn parigot_run(file: &Path) -> Command {
+    let mut command = Command::new(parigot());
+    command.arg("run").arg(file).env("XDG_CACHE_HOME", build::caches());
     command
 }

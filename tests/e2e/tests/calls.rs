@@ -118,3 +118,21 @@ fn a_service_that_is_not_ready_fails_the_start() {
     assert_eq!(ended.messages_of("lost"), ["left with status 1: not ready: the map is missing"]);
     assert_eq!(ended.status, Some(1));
 }
+
+#[test]
+fn a_method_that_holds_its_thread_is_killed_and_named() {
+    let ended = drive(&["hang+spin+echo:1", "echo:1"]);
+    let messages = ended.messages_of("driver");
+    let held = "callee killed: echo was killed: it held its thread for 50 ms in echo.v1.Echo/Misbehave";
+    assert_eq!(messages[..2], [format!("hang: UNAVAILABLE, {held}"), format!("spin: INTERNAL, {held}")]);
+    assert_eq!(messages[3], "echo:1: UNAVAILABLE, unreachable: echo is not running");
+    let log = ended.log();
+    let line = log.iter().find(|line| line.message.starts_with("was killed")).expect("the host says so");
+    assert!(line.call.starts_with("cal_"), "{line:?}");
+}
+
+#[test]
+fn many_short_tasks_are_no_long_one() {
+    // Some 300 ms of work, six times the budget, but no task holds the thread for longer than a few.
+    check(&["toil:300+echo:1"], &["toil:300: 0 bytes", "echo:1: 1 bytes"]);
+}

@@ -24,9 +24,14 @@ fn the_exit_statuses_are_told() {
 
 #[test]
 fn a_wrong_command_line_has_a_status_of_its_own() {
-    for args in
-        [&[][..], &["run"], &["runn", "a.toml"], &["run", "a.toml", "b.toml"], &["run", "--log-level", "loud", "a"]]
-    {
+    for args in [
+        &[][..],
+        &["run"],
+        &["runn", "a.toml"],
+        &["run", "a.toml", "b.toml"],
+        &["run", "--log-level", "loud", "a"],
+        &["run", "--log-format", "xml", "a"],
+    ] {
         let ended = run(args);
         assert_eq!(ended.status, Some(2), "{args:?}: {}", ended.stderr);
         assert_eq!(ended.stdout, "", "{args:?}");

@@ -66,6 +66,66 @@ fn a_wasm_file_that_is_no_wasm() {
 }
 
 #[test]
+fn each_guest_that_cannot_be_run_is_shown() {
+    let app = App::new(
+        "[program.a]\nwasm = \"gone.wasm\"\n[service.b]\nwasm = \"empty.wasm\"\n\
+         [program.c]\nwasm = \"hello.wasm\"\n[service.d]\nwasm = \"gone.wasm\"\n",
+    );
+    check_refused(
+        &app.with_wat("empty.wasm", "(module)").with("hello.wasm", hello()),
+        r#"
+  × `a`: cannot read gone.wasm
+  ╰─▶ No such file or directory (os error 2)
+   ╭─[app.toml:3:8]
+ 2 │ [program.a]
+ 3 │ wasm = "gone.wasm"
+   ·        ───────────
+ 4 │ [service.b]
+   ╰────
+  help: build the guest, or mend the path: it is relative to the deployment file
+
+  × `b`: empty.wasm cannot be run
+  ╰─▶ does not export a memory named `memory`
+   ╭─[app.toml:5:8]
+ 4 │ [service.b]
+ 5 │ wasm = "empty.wasm"
+   ·        ────────────
+ 6 │ [program.c]
+   ╰────
+  help: a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown
+
+  × `d`: cannot read gone.wasm
+  ╰─▶ No such file or directory (os error 2)
+   ╭─[app.toml:9:8]
+ 8 │ [service.d]
+ 9 │ wasm = "gone.wasm"
+   ·        ───────────
+   ╰────
+  help: build the guest, or mend the path: it is relative to the deployment file
+"#,
+    );
+}
+
+#[test]
+fn each_guest_that_fails_in_its_first_turn_is_shown() {
+    let trap = r#"
+        (module
+            (memory (export "memory") 1)
+            (func (export "parigot_abi") (result i32) (i32.const 0x10000))
+            (func (export "parigot_open") (result i32) unreachable)
+            (func (export "parigot_inbox") (param i32 i32) unreachable)
+            (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
+    "#;
+    let deployment = "[program.a]\nwasm = \"a.wasm\"\n[program.b]\nwasm = \"b.wasm\"\n";
+    let ended = App::new(deployment).with_wat("a.wasm", trap).with_wat("b.wasm", trap).run();
+    for said in ["× `a` failed in its first turn", "[app.toml:3:8]", "× `b` failed in its first turn", "[app.toml:5:8]"]
+    {
+        assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
+    }
+    assert_eq!(ended.status, Some(1));
+}
+
+#[test]
 fn a_guest_with_an_import() {
     let app = App::new(HELLO).with_wat("hello.wasm", r#"(module (import "env" "now" (func)))"#);
     check_not_run(app, "imports `env.now`, and a guest imports nothing");
@@ -102,7 +162,7 @@ fn an_unknown_key_among_other_mistakes() {
    · ───
  5 │ args = 7
    ╰────
-  help: known here: wasm, args, env, memory
+  help: known here: wasm, args, env, memory, budget
 
   × `args` is an integer, expected an array of strings
    ╭─[app.toml:5:8]

@@ -52,6 +52,10 @@ pub mod deed {
         Sleep = 6,
         /// Answers with a payload of `number` bytes.
         Swell = 7,
+        /// Holds the thread for ever.
+        Spin = 8,
+        /// Makes `number` tasks that each hold the thread for about a millisecond, and answers when the last is done.
+        Toil = 9,
     }
 
     impl Kind {
@@ -69,6 +73,8 @@ pub mod deed {
                 Self::Hang => "Hang",
                 Self::Sleep => "Sleep",
                 Self::Swell => "Swell",
+                Self::Spin => "Spin",
+                Self::Toil => "Toil",
             }
         }
 
@@ -83,6 +89,8 @@ pub mod deed {
                 "Hang" => Some(Self::Hang),
                 "Sleep" => Some(Self::Sleep),
                 "Swell" => Some(Self::Swell),
+                "Spin" => Some(Self::Spin),
+                "Toil" => Some(Self::Toil),
                 _ => None,
             }
         }
@@ -188,7 +196,7 @@ pub mod echo {
     /// What guest and host must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "echo.v1.Echo",
-        schema: 0xb2ab774254adb90b,
+        schema: 0x0ebde14cfbdfcfea,
         methods: &[
             ::parigot_guest::MethodInfo::new("Echo"),
             ::parigot_guest::MethodInfo::new("Misbehave"),

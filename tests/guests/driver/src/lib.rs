@@ -50,6 +50,8 @@ fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
         "hang" => misbehave(Kind::Hang),
         "sleep" => misbehave(Kind::Sleep),
         "swell" => misbehave(Kind::Swell),
+        "spin" => misbehave(Kind::Spin),
+        "toil" => misbehave(Kind::Toil),
         _ => panic!("{word} is no deed"),
     };
     (!dropped).then_some(call)

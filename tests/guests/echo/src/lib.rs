@@ -1,6 +1,10 @@
 //! Serves echo.v1.Echo, misdeeds included.
 
-use std::future::pending;
+use std::cell::Cell;
+use std::future::{pending, poll_fn};
+use std::hint::black_box;
+use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use golden::echo::echo::v1::deed::Kind;
@@ -34,10 +38,29 @@ impl Echo for Echoing {
                 parigot_guest::info!(cx, "sleeping");
                 cx.sleep(Duration::from_millis(deed.number.into())).await;
             }
+            Kind::Spin => loop {
+                std::hint::spin_loop();
+            },
+            Kind::Toil => toil(cx, deed.number).await,
             Kind::Swell => return Ok(Payload { data: vec![7; deed.number as usize] }),
         }
         Ok(Payload::default())
     }
+}
+
+/// Makes `tasks` tasks that are ready at once, each of which holds the thread for a millisecond or so.
+async fn toil(cx: &Context, tasks: u32) {
+    let left = Rc::new(Cell::new(tasks));
+    let boss = poll_fn(|task| Poll::Ready(task.waker().clone())).await;
+    for _ in 0..tasks {
+        let (left, boss) = (Rc::clone(&left), boss.clone());
+        cx.spawn(async move {
+            black_box((0..500_000_u32).fold(0, |sum, k| black_box(sum ^ k)));
+            left.set(left.get() - 1);
+            boss.wake();
+        });
+    }
+    poll_fn(|_| if left.get() == 0 { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 /// Says that the handler was dropped.

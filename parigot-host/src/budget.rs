@@ -1,0 +1,160 @@
+//! How long a guest may hold its thread.
+//!
+//! A turn is not watched until the first tick falls into it. That tick asks the guest to end its turn after the task that it is
+//! polling; from then on the CPU time of the thread is counted, and when the budget is spent the turn ends by force. CPU time
+//! and not the clock's, so that nobody is killed because the machine is busy, a debugger has stopped it, or it slept.
+//!
+//! A guest says in its control block which method it is running. That gives the fault its name, and a method that declares
+//! a larger budget than the guest's gets it: a guest that lies there has lied in its manifest already.
+
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
+use parigot_abi::Manifest;
+use parigot_abi::control::{ControlView, NO_CALL};
+
+/// What a guest may spend, by method.
+#[derive(Debug)]
+pub(crate) struct Budgets {
+    default: Duration,
+    /// The guest's exports, once it has declared them.
+    services: Vec<Service>,
+}
+
+#[derive(Debug)]
+struct Service {
+    name: String,
+    methods: Vec<(String, Duration)>,
+}
+
+/// Watches one turn after the other.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    budgets: Budgets,
+    /// What the thread had spent at the first tick of this turn. A turn stays on its thread.
+    since: Option<Duration>,
+}
+
+/// What a tick means for the turn that it falls into.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Tick {
+    /// The first: the guest is asked to end the turn.
+    AskToYield,
+    Continue,
+    Kill(OverBudget),
+}
+
+/// A guest held its thread for too long.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("held its thread for {} ms{}", budget.as_millis(), method.as_ref().map(|name| format!(" in {name}")).unwrap_or_default())]
+pub(crate) struct OverBudget {
+    budget: Duration,
+    /// `greeting.v1.Greeting/FetchGreeting`, if the guest was serving a call.
+    method: Option<String>,
+}
+
+impl Budgets {
+    pub(crate) fn new(default: Duration) -> Self {
+        Budgets { default, services: Vec::new() }
+    }
+
+    fn method(&self, view: &ControlView) -> Option<(&Service, &(String, Duration))> {
+        let service = self.services.get(view.progress_service as usize)?;
+        let method = service.methods.get(view.progress_method as usize)?;
+        (view.progress_call != NO_CALL).then_some((service, method))
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(budgets: Budgets) -> Self {
+        Watch { budgets, since: None }
+    }
+
+    /// Learns the methods' names and their own budgets.
+    pub(crate) fn learn(&mut self, manifest: &Manifest) {
+        let service = |service: &parigot_abi::manifest::Service| {
+            let method = |method: &parigot_abi::manifest::Method| {
+                (method.name.clone(), Duration::from_nanos(method.budget_ns).max(self.budgets.default))
+            };
+            Service { name: service.name.clone(), methods: service.methods.iter().map(method).collect() }
+        };
+        self.budgets.services = manifest.exports.iter().map(service).collect();
+    }
+
+    /// A turn begins. Returns whether the last one was asked to end.
+    pub(crate) fn begin_turn(&mut self) -> bool {
+        self.since.take().is_some()
+    }
+
+    /// A tick falls into a turn; `view` is what the guest says of itself, if it can.
+    pub(crate) fn tick(&mut self, view: Option<&ControlView>) -> Tick {
+        let Some(since) = self.since else {
+            self.since = Some(ThreadTime::now().as_duration());
+            return Tick::AskToYield;
+        };
+        let method = view.and_then(|view| self.budgets.method(view));
+        let budget = method.map_or(self.budgets.default, |(_, (_, budget))| *budget);
+        if ThreadTime::now().as_duration().saturating_sub(since) < budget {
+            return Tick::Continue;
+        }
+        let method = method.map(|(service, (method, _))| format!("{}/{method}", service.name));
+        Tick::Kill(OverBudget { budget, method })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parigot_abi::control::CONTROL_BYTES;
+    use parigot_abi::manifest::{Method, Service};
+
+    use super::*;
+
+    fn watch(default: Duration, method: Duration) -> Watch {
+        let mut watch = Watch::new(Budgets::new(default));
+        let method = Method { name: "Get".into(), budget_ns: method.as_nanos() as u64, deadline_ns: 0 };
+        let service = Service { name: "x.S".into(), schema: 0, methods: vec![method], descriptors: vec![] };
+        watch.learn(&Manifest { exports: vec![service], requires: vec![] });
+        watch
+    }
+
+    fn view(progress_call: u64) -> ControlView {
+        ControlView { progress_call, ..ControlView::read(&[0; CONTROL_BYTES]) }
+    }
+
+    /// Ticks until the verdict, while this thread computes.
+    fn verdict(watch: &mut Watch, view: Option<&ControlView>) -> OverBudget {
+        assert_eq!(watch.tick(view), Tick::AskToYield);
+        loop {
+            if let Tick::Kill(verdict) = watch.tick(view) {
+                return verdict;
+            }
+        }
+    }
+
+    #[test]
+    fn the_method_that_holds_the_thread_is_named() {
+        let mut watch = watch(Duration::from_millis(2), Duration::ZERO);
+        assert_eq!(verdict(&mut watch, Some(&view(7))).to_string(), "held its thread for 2 ms in x.S/Get");
+        watch.begin_turn();
+        assert_eq!(verdict(&mut watch, Some(&view(NO_CALL))).to_string(), "held its thread for 2 ms");
+        watch.begin_turn();
+        assert_eq!(verdict(&mut watch, None).to_string(), "held its thread for 2 ms");
+    }
+
+    #[test]
+    fn a_method_may_declare_a_larger_budget_but_no_smaller_one() {
+        let mut larger = watch(Duration::from_millis(1), Duration::from_millis(3));
+        assert_eq!(verdict(&mut larger, Some(&view(7))).to_string(), "held its thread for 3 ms in x.S/Get");
+        let mut smaller = watch(Duration::from_millis(2), Duration::from_millis(1));
+        assert_eq!(verdict(&mut smaller, Some(&view(7))).to_string(), "held its thread for 2 ms in x.S/Get");
+    }
+
+    #[test]
+    fn each_turn_is_watched_anew() {
+        let mut watch = watch(Duration::from_millis(1), Duration::ZERO);
+        assert!(!watch.begin_turn());
+        verdict(&mut watch, None);
+        assert!(watch.begin_turn());
+        assert_eq!(watch.tick(None), Tick::AskToYield);
+    }
+}

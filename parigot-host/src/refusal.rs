@@ -1,0 +1,122 @@
+//! Why a deployment cannot be started.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::code::Fault;
+use crate::deployment::GuestSpec;
+use crate::graph::GraphError;
+use crate::wasm::ModuleError;
+
+/// Why a deployment cannot be started: everything that one step of the start has found.
+///
+/// Steps are reading and compiling the modules, the guests' first turns, and binding them to each other.
+#[derive(Debug)]
+pub struct StartError {
+    refusals: Vec<Refusal>,
+}
+
+/// What is wrong with one guest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The file with its code cannot be read.
+    #[error("`{guest}`: cannot read {}", path.display())]
+    Unreadable {
+        /// Its name in the deployment.
+        guest: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// Its code cannot be run.
+    #[error("`{guest}`: {} cannot be run", path.display())]
+    Module {
+        /// Its name in the deployment.
+        guest: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// It failed before it had said what it exports and requires.
+    #[error("`{guest}` failed in its first turn")]
+    FirstTurn {
+        /// Its name in the deployment.
+        guest: String,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// It does not fit the others.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+impl StartError {
+    /// What is wrong, sorted by the guests' names; at least one.
+    pub fn refusals(&self) -> &[Refusal] {
+        &self.refusals
+    }
+
+    /// All the values, or else all the refusals.
+    pub(crate) fn unless_all<T>(results: impl Iterator<Item = Result<T, Refusal>>) -> Result<Vec<T>, Self> {
+        let (mut values, mut refusals) = (Vec::new(), Vec::new());
+        for result in results {
+            match result {
+                Ok(value) => values.push(value),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        if refusals.is_empty() { Ok(values) } else { Err(StartError { refusals }) }
+    }
+}
+
+impl From<GraphError> for StartError {
+    fn from(error: GraphError) -> Self {
+        StartError { refusals: vec![error.into()] }
+    }
+}
+
+/// The first refusal in one line, for those who do not print them all.
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.refusals[..] {
+            [only] => only.fmt(f),
+            all => write!(f, "{} (the first of {} refusals)", all[0], all.len()),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.refusals[0].source()
+    }
+}
+
+impl Refusal {
+    /// The guest that it is about, by its name in the deployment.
+    pub fn guest(&self) -> &str {
+        match self {
+            Refusal::Unreadable { guest, .. } | Refusal::Module { guest, .. } | Refusal::FirstTurn { guest, .. } => {
+                guest
+            }
+            Refusal::Graph(error) => error.guest(),
+        }
+    }
+
+    pub(crate) fn unreadable(spec: &GuestSpec, source: Arc<io::Error>) -> Self {
+        Refusal::Unreadable { guest: spec.name.clone(), path: spec.wasm.clone(), source }
+    }
+
+    pub(crate) fn module(spec: &GuestSpec, error: impl Into<Arc<ModuleError>>) -> Self {
+        Refusal::Module { guest: spec.name.clone(), path: spec.wasm.clone(), source: error.into() }
+    }
+
+    pub(crate) fn first_turn(spec: &GuestSpec, fault: Fault) -> Self {
+        Refusal::FirstTurn { guest: spec.name.clone(), source: fault.into() }
+    }
+}
