@@ -37,8 +37,8 @@ fn quartiles(mut values: Vec<f64>) -> [f64; 3] {
 pub(crate) fn heading() {
     eprintln!("CPU time a call on one core; a ratio is ours over the reference's, with its quartiles");
     eprintln!(
-        "{:<16} {:>10} {:>10} {:>24} {:>10} {:>24} {:>10}",
-        "case", "cpu ns", "median ns", "/ tokio actor", "its ns", "/ raw wasmtime", "its ns"
+        "{:<14} {:>7} {:>7} {:>21} {:>7} {:>21} {:>7}",
+        "case", "cpu ns", "wall ns", "/ tokio actor", "its ns", "/ raw wasmtime", "its ns"
     );
 }
 
@@ -46,9 +46,9 @@ pub(crate) fn heading() {
 pub(crate) fn print(row: &Row) {
     let cpu_ns = quartiles(row.ours.iter().map(|round| round.cpu_ns).collect())[1];
     let median_ns = quartiles(row.ours.iter().map(|round| round.wall_ns).collect())[1];
-    eprint!("{:<16} {cpu_ns:>10.0} {median_ns:>10.0}", row.case);
+    eprint!("{:<14} {cpu_ns:>7.0} {median_ns:>7.0}", row.case);
     for Ratio { reference_cpu_ns, quartiles: [low, median, high], .. } in &row.ratios {
-        eprint!(" {:>24} {reference_cpu_ns:>10.0}", format!("{median:.2} ({low:.2} .. {high:.2})"));
+        eprint!(" {:>21} {reference_cpu_ns:>7.0}", format!("{median:.2} ({low:.2} .. {high:.2})"));
     }
     eprintln!();
     let ratios: Vec<_> =
