@@ -172,6 +172,12 @@ pub struct ControlView {
     pub panic_bytes: u64,
 }
 
+/// A field of the block, in its bytes.
+#[inline]
+fn field<const N: usize>(block: &[u8; CONTROL_BYTES], at: usize) -> [u8; N] {
+    *block[at..].first_chunk().expect("a field lies inside of the block")
+}
+
 impl ControlView {
     /// The inbound call that the running task serves, if it serves one.
     pub fn culprit(&self) -> Option<u64> {
@@ -181,8 +187,8 @@ impl ControlView {
     /// Reads the block out of the guest's memory.
     #[inline]
     pub fn read(bytes: &[u8; CONTROL_BYTES]) -> Self {
-        let long = |at: usize| u64::from_le_bytes(*bytes[at..].first_chunk().expect("the block is longer"));
-        let word = |at: usize| u32::from_le_bytes(*bytes[at..].first_chunk().expect("the block is longer"));
+        let long = |at| u64::from_le_bytes(field(bytes, at));
+        let word = |at| u32::from_le_bytes(field(bytes, at));
         ControlView {
             inbox_address: long(0),
             inbox_capacity: long(8),

@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use parigot_abi::control::{CONTROL_BYTES, ControlView, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET};
+use parigot_abi::control::{CONTROL_BYTES, ControlView, NO_CALL, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET};
 use parigot_abi::frame::Level;
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{Manifest, Prologue, TURN_OK, VERSION, Version};
@@ -197,7 +197,7 @@ impl GuestModule {
             turn: instance.get_typed_func(&mut store, "parigot_turn").map_err(exported)?,
             control: 0,
             is_go: self.is_go,
-            view: ControlView::read(&[0; CONTROL_BYTES]),
+            view: ControlView { progress_call: NO_CALL, ..ControlView::read(&[0; CONTROL_BYTES]) },
             store,
         };
         if self.is_go {

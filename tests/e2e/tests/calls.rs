@@ -37,6 +37,18 @@ fn a_thousand_calls_are_in_flight_at_once() {
 }
 
 #[test]
+fn calls_beyond_the_bound_are_refused_and_nothing_else_is() {
+    let calls = vec!["sleep:50"; (16 << 10) + 100].join("+");
+    let ended = drive(&[&calls, "echo:1"]);
+    let messages = ended.messages_of("driver");
+    let (answered, rest): (Vec<_>, Vec<_>) = messages.iter().partition(|message| *message == "sleep:50: 0 bytes");
+    assert_eq!(answered.len(), 16 << 10);
+    let refusal = "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver waits for 16384 calls already";
+    assert_eq!(rest.iter().filter(|message| **message == refusal).count(), 100);
+    assert_eq!(messages.last().map(String::as_str), Some("echo:1: 1 bytes"));
+}
+
+#[test]
 fn answers_come_in_any_order() {
     check(&["sleep:30+echo:1"], &["sleep:30: 0 bytes", "echo:1: 1 bytes"]);
 }

@@ -8,8 +8,9 @@ fn bare(args: &str) -> App {
     App::new(&format!("[program.bare]\nwasm = \"bare.wasm\"\nargs = {args}\n")).with("bare.wasm", guest("bare"))
 }
 
+/// Its budget is too large for it to be killed before it is stopped.
 fn sleeper(args: &str) -> App {
-    App::new(&format!("[program.sleeper]\nwasm = \"sleeper.wasm\"\nargs = {args}\n"))
+    App::new(&format!("[program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"60s\"\nargs = {args}\n"))
         .with("sleeper.wasm", guest("sleeper"))
 }
 
@@ -43,6 +44,14 @@ fn ctrl_c_stops_the_guests_in_order() {
     // It was not killed: `main` was dropped, and what it owned had its say.
     assert_eq!(ended.messages_of("sleeper"), ["asleep", "good night"]);
     assert_eq!(ended.status, Some(130));
+}
+
+#[test]
+fn a_program_that_holds_its_thread_ends_as_failed() {
+    let app = App::new("[program.sleeper]\nwasm = \"sleeper.wasm\"\nargs = [\"--spin\"]\n");
+    let ended = app.with("sleeper.wasm", guest("sleeper")).run();
+    assert_eq!(ended.messages_of("sleeper"), ["about to spin", "was killed: it held its thread for 50 ms"]);
+    assert_eq!(ended.status, Some(1));
 }
 
 #[test]
