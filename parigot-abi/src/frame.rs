@@ -20,9 +20,10 @@
 //! | | | payload |
 //! | | | padding: zeros, to the next multiple of 8 |
 //!
-//! A call that leaves is numbered by the guest that makes it, a call that arrives is numbered by the host: two spaces. Every
-//! call that arrives is answered by exactly one [`Kind::Reply`] with its number, also after a [`Kind::Cancel`]. Every call
-//! that leaves gets at most one reply, and none once the guest has cancelled it.
+//! A call that leaves is numbered by the guest that makes it, a call that arrives is numbered by the host: two spaces, in
+//! each of which a number is used once. Every call that arrives is answered by exactly one [`Kind::Reply`] with its number,
+//! also after a [`Kind::Cancel`]. Every call that leaves gets one reply, or none once the guest has cancelled it; a reply
+//! that was on its way by then still comes, and is to be ignored.
 
 use alloc::vec::Vec;
 
@@ -259,7 +260,8 @@ impl<'a> Frames<'a> {
         self.at
     }
 
-    #[inline]
+    /// Always inlined: a frame is a dozen fields of which a reader needs a few, and none by way of memory.
+    #[inline(always)]
     fn read(&mut self) -> Result<Frame<'a>, Malformed> {
         let malformed = |field: usize, expected| Malformed { offset: self.at + field, expected };
         let rest = &self.bytes[self.at..];
@@ -434,7 +436,8 @@ impl<'a> FrameBuilder<'a> {
     /// # Errors
     ///
     /// If it would be 4 GiB or longer; then `out` is as it was before.
-    #[inline]
+    // Always inlined: else the header, mostly constants, travels by way of memory.
+    #[inline(always)]
     pub fn finish(self) -> Result<(), TooLong> {
         let content = self.out.len() - self.start;
         let Ok(frame) = u32::try_from(padded(content as u64)) else {

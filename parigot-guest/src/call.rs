@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::pin::Pin;
@@ -11,7 +10,7 @@ use core::task::{self, Poll};
 use core::time::Duration;
 
 use parigot_abi::frame::{NO_DEADLINE, flags};
-use parigot_abi::{Code, Frame, Header, Kind};
+use parigot_abi::{Frame, Header, Kind};
 use prost::Message;
 
 use crate::context::Context;
@@ -31,11 +30,9 @@ pub struct Channel {
     handle: u32,
     /// How long each call may take; the host's default without it.
     deadline: Option<Duration>,
-    /// What each call bears.
-    metadata: Option<Rc<Metadata>>,
+    /// What each call bears, in its wire form.
+    metadata: Option<Rc<[u8]>>,
 }
-
-type Metadata = Vec<(String, String)>;
 
 impl Channel {
     /// The way to that service.
@@ -63,6 +60,9 @@ impl Channel {
         Call { guest: Rc::clone(&self.guest), state, method: PhantomData }
     }
 
+    /// Out of line, as `read_reply` is: in the large function that they would else become part of, a compiler of wasm keeps
+    /// next to nothing in registers.
+    #[inline(never)]
     fn send<M: Method>(&self, request: &M::Request) -> Result<u64, Status> {
         debug_assert_eq!(M::SERVICE.name, self.service.name, "a method is called on its own service");
         let payload_bytes = request.encoded_len();
@@ -78,9 +78,11 @@ impl Channel {
             deadline_ns: self.deadline_ns(),
             ..Header::new(Kind::Call)
         };
-        let metadata = self.metadata.as_deref().map_or(&[][..], Vec::as_slice);
-        let sent = self.guest.send(header, metadata_bytes(metadata) + payload_bytes, |frame| {
-            let frame = metadata.iter().fold(frame, |frame, (key, value)| frame.metadata(key, value));
+        let metadata = self.metadata.as_deref();
+        let sent = self.guest.send(header, metadata.map_or(0, <[u8]>::len) + payload_bytes, |mut frame| {
+            if let Some(metadata) = metadata {
+                frame = frame.metadata_bytes(metadata);
+            }
             frame.payload_with(|out| request.encode_raw(out))
         });
         sent.map(|()| number).map_err(|too_long| {
@@ -103,14 +105,14 @@ impl Channel {
     /// The same way, on which each call bears another key and value.
     #[must_use]
     pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        let mut metadata = self.metadata.as_deref().cloned().unwrap_or_default();
-        metadata.push((key.into(), value.into()));
-        Channel { metadata: Some(Rc::new(metadata)), ..self.clone() }
+        let mut metadata = self.metadata.as_deref().unwrap_or_default().to_vec();
+        for text in [key.into(), value.into()] {
+            let bytes = u32::try_from(text.len()).expect("a part of a frame is shorter than 4 GiB");
+            metadata.extend_from_slice(&bytes.to_le_bytes());
+            metadata.extend_from_slice(text.as_bytes());
+        }
+        Channel { metadata: Some(metadata.into()), ..self.clone() }
     }
-}
-
-fn metadata_bytes(metadata: &[(String, String)]) -> usize {
-    metadata.iter().map(|(key, value)| 8 + key.len() + value.len()).sum()
 }
 
 impl fmt::Debug for Channel {
@@ -195,22 +197,21 @@ impl<M: Method> Drop for Call<M> {
         if let State::Sent(number) = self.state
             && self.guest.in_flight.abandon(number)
         {
-            self.guest.send_short(Header { number, ..Header::new(Kind::Cancel) }, 0, |frame| frame);
+            self.guest.send_bare(Header { number, ..Header::new(Kind::Cancel) });
         }
     }
 }
 
+#[inline(never)]
 fn read_reply<M: Method>(guest: &Guest, reply: &Reply) -> Result<M::Response, CallError<M::Error>> {
     guest.read_inbox(|inbox| {
-        let frame = reply.frame(inbox);
-        if frame.header.flags & flags::SERVICE_ERROR == 0 && frame.header.status == Code::Ok.number() {
-            return M::Response::decode(frame.payload)
-                .map_err(|error| CallError::Status(Status::undecodable(&frame, &error)));
-        }
-        Err(failure(&frame))
+        let Some(response) = &reply.response else { return Err(failure(&reply.frame(inbox))) };
+        M::Response::decode(&reply.bytes(inbox)[response.clone()])
+            .map_err(|error| CallError::Status(Status::undecodable(&reply.frame(inbox), &error)))
     })
 }
 
+#[cold]
 fn failure<E: crate::ServiceError>(frame: &Frame<'_>) -> CallError<E> {
     if frame.header.flags & flags::SERVICE_ERROR != 0 {
         CallError::from_number(frame.header.status.cast_signed())

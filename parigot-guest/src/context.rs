@@ -27,18 +27,27 @@ use crate::scope::Scope;
 pub struct Context {
     pub(crate) guest: Rc<Guest>,
     pub(crate) scope: Scope,
+    /// The call's id, in its wire form.
+    id: (u64, u64),
     /// The call's metadata, in its wire form.
     metadata: Option<Rc<[u8]>>,
 }
 
 impl Context {
-    pub(crate) fn new(guest: Rc<Guest>, scope: Scope, metadata: Option<Rc<[u8]>>) -> Self {
-        Context { guest, scope, metadata }
+    /// A context that knows no call.
+    pub(crate) fn new(guest: Rc<Guest>) -> Self {
+        Context { guest, scope: Scope::NOBODY, id: (0, 0), metadata: None }
+    }
+
+    /// The context of the call that arrives with that frame.
+    pub(crate) fn of_call(guest: Rc<Guest>, frame: &Frame<'_>) -> Self {
+        let metadata = (!frame.metadata.is_empty()).then(|| Rc::from(frame.metadata));
+        Context { guest, scope: Scope::of_call(&frame.header), id: frame.header.id, metadata }
     }
 
     /// The same guest without the call, for work that shall outlive it: what is spawned through it inherits no deadline.
     pub fn background(&self) -> Context {
-        Context::new(Rc::clone(&self.guest), Scope::NOBODY, None)
+        Context::new(Rc::clone(&self.guest))
     }
 }
 
@@ -138,7 +147,7 @@ impl Context {
 impl Context {
     /// Its id, as the log shows it; `None` outside of a handler.
     pub fn call_id(&self) -> Option<CallId> {
-        let (high, low) = self.scope.id;
+        let (high, low) = self.id;
         self.has_call().then(|| CallId::from_wire(high, low).unwrap_or_default())
     }
 

@@ -22,7 +22,8 @@ use crate::scope::Scope;
 /// No slot: the end of the list of woken slots.
 const NONE: u32 = u32::MAX;
 
-type Future = Pin<Box<dyn core::future::Future<Output = ()>>>;
+/// What a task runs.
+pub(crate) type Future = Pin<Box<dyn core::future::Future<Output = ()>>>;
 
 /// Which task. It means nothing once the task is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +66,7 @@ struct Slot {
 
 impl Executor {
     /// Makes a task of `future`. It is polled after all tasks that are ready by now.
-    pub(crate) fn spawn(&self, scope: Scope, future: impl core::future::Future<Output = ()> + 'static) -> TaskId {
-        let future: Future = Box::pin(future);
+    pub(crate) fn spawn(&self, scope: Scope, future: Future) -> TaskId {
         let mut tasks = self.tasks.borrow_mut();
         let index = match tasks.free.pop() {
             Some(index) => index,

@@ -6,9 +6,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::convert::Infallible;
+use core::ops::Range;
 
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::{HEADER_BYTES, LAUNCH_NUMBER, TooLong};
+use parigot_abi::frame::{HEADER_BYTES, LAUNCH_NUMBER, TooLong, flags};
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{
     Cause, Code, Control, Frame, FrameBuilder, Frames, Header, Kind, MESSAGE_BYTES_MAX, Malformed, Manifest, Prologue,
@@ -18,7 +19,7 @@ use parigot_abi::{
 use crate::clock::{Instant, Timers};
 use crate::context::Context;
 use crate::definition::{Body, Definition};
-use crate::executor::{Executor, TaskId};
+use crate::executor::{self, Executor, TaskId};
 use crate::future::Detached;
 use crate::in_flight::InFlight;
 use crate::inbound::Inbound;
@@ -167,7 +168,7 @@ impl Guest {
         let mut at = PROLOGUE_BYTES;
         while let Some(frame) = frames.next() {
             let shifted = |malformed: Malformed| Malformed { offset: malformed.offset + PROLOGUE_BYTES, ..malformed };
-            self.take_frame(&frame.map_err(shifted)?, at).map_err(|expected| Malformed { offset: at, expected })?;
+            self.take_frame(frame.map_err(shifted)?, at).map_err(|expected| Malformed { offset: at, expected })?;
             at = PROLOGUE_BYTES + frames.offset();
         }
         self.leave_if_asked();
@@ -175,19 +176,34 @@ impl Guest {
     }
 
     /// Takes in the frame that begins at byte `at` of the inbox, or says what was expected there.
-    fn take_frame(self: &Rc<Self>, frame: &Frame<'_>, at: usize) -> Result<(), &'static str> {
+    #[inline]
+    fn take_frame(self: &Rc<Self>, frame: Frame<'_>, at: usize) -> Result<(), &'static str> {
+        match frame.kind() {
+            _ if self.startup.get().is_none() => self.take_rare(frame),
+            Some(Kind::Call) => {
+                self.take_call(&frame, at);
+                Ok(())
+            }
+            Some(Kind::Reply) if frame.header.number != LAUNCH_NUMBER => {
+                self.take_reply(&frame, at);
+                Ok(())
+            }
+            _ => self.take_rare(frame),
+        }
+    }
+
+    /// Takes in a frame that is neither a call nor the reply to one. Out of line, and the frame by value, so that the frames
+    /// of calls stay in registers.
+    #[cold]
+    fn take_rare(self: &Rc<Self>, frame: Frame<'_>) -> Result<(), &'static str> {
         let kind = frame.kind();
         if self.startup.get().is_none() && kind != Some(Kind::Start) {
             return Err("a start before all else");
         }
         match kind {
-            Some(Kind::Start) => self.take_start(frame)?,
-            Some(Kind::Launched) => self.take_launched(frame)?,
-            Some(Kind::Call) => self.take_call(frame, at),
-            Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => {
-                self.launching.end(Err(Status::of_reply(frame)))
-            }
-            Some(Kind::Reply) => self.in_flight.arrive(frame.header.number, at),
+            Some(Kind::Start) => self.take_start(&frame)?,
+            Some(Kind::Launched) => self.take_launched(&frame)?,
+            Some(Kind::Reply) => self.launching.end(Err(Status::of_reply(&frame))),
             Some(Kind::Cancel) => self.take_cancel(frame.header.number),
             Some(Kind::Stop) => self.body.stop(&self.context()),
             // A newer host's; and what only guests send.
@@ -226,22 +242,17 @@ impl Guest {
     }
 
     fn take_call(self: &Rc<Self>, frame: &Frame<'_>, at: usize) {
-        let header = &frame.header;
-        let scope = Scope {
-            number: header.number,
-            deadline_ns: header.deadline_ns,
-            id: header.id,
-            service: header.service,
-            method: header.method,
-        };
-        let metadata = (!frame.metadata.is_empty()).then(|| Rc::from(frame.metadata));
-        let payload_at = at + HEADER_BYTES + frame.metadata.len() + frame.detail.len();
-        let payload = payload_at..payload_at + frame.payload.len();
-        let call = Incoming { cx: Context::new(Rc::clone(self), scope, metadata), payload };
+        let call = Incoming { cx: Context::of_call(Rc::clone(self), frame), payload: payload_range(frame, at) };
         match self.presence.get() {
             Presence::Staying => self.body.dispatch(call),
             _ => call.refuse(Code::Unavailable, Cause::CalleeExited, "the service is stopping"),
         }
+    }
+
+    fn take_reply(&self, frame: &Frame<'_>, at: usize) {
+        let header = &frame.header;
+        let went_well = header.flags & flags::SERVICE_ERROR == 0 && header.status == Code::Ok.number();
+        self.in_flight.arrive(header.number, at, went_well.then(|| payload_range(frame, at)));
     }
 
     /// Drops the handler of that call, unless it has answered.
@@ -259,14 +270,20 @@ impl Guest {
     }
 
     fn context(self: &Rc<Self>) -> Context {
-        Context::new(Rc::clone(self), Scope::NOBODY, None)
+        Context::new(Rc::clone(self))
     }
+}
+
+/// Where the payload stands of the frame that begins at byte `at` of the inbox.
+fn payload_range(frame: &Frame<'_>, at: usize) -> Range<usize> {
+    let start = at + HEADER_BYTES + frame.metadata.len() + frame.detail.len();
+    start..start + frame.payload.len()
 }
 
 /// What runs.
 impl Guest {
     pub(crate) fn spawn(&self, scope: Scope, future: impl Future<Output = ()> + 'static) -> TaskId {
-        self.executor.spawn(scope, future)
+        self.executor.spawn(scope, Box::pin(future))
     }
 
     /// Makes a task that works for whom the running one works for.
@@ -275,8 +292,11 @@ impl Guest {
     }
 
     /// Makes the task that answers an inbound call.
-    pub(crate) fn spawn_handler(&self, scope: Scope, future: impl Future<Output = ()> + 'static) {
-        let task = self.spawn(scope, future);
+    ///
+    /// It takes a boxed future and is out of line, so that there is one of it and not one for each method.
+    #[inline(never)]
+    pub(crate) fn spawn_handler(&self, scope: Scope, future: executor::Future) {
+        let task = self.executor.spawn(scope, future);
         self.inbound.borrow_mut().insert(scope.number, task);
     }
 
@@ -322,6 +342,7 @@ impl Guest {
 /// What leaves.
 impl Guest {
     /// Sends a frame whose parts after the header, made by `build`, take at most `content_bytes`.
+    #[inline]
     pub(crate) fn send(
         &self,
         header: Header,
@@ -331,31 +352,41 @@ impl Guest {
         self.outbox.append(&self.control, header, content_bytes, build)
     }
 
-    /// Sends a frame of which it is known that it is shorter than 4 GiB.
-    pub(crate) fn send_short(
-        &self,
-        header: Header,
-        content_bytes: usize,
-        build: impl FnOnce(FrameBuilder<'_>) -> FrameBuilder<'_>,
-    ) {
-        self.send(header, content_bytes, build).expect("a frame without a user's message is shorter than 4 GiB");
+    /// Sends a frame with that detail, if one is given, and that payload. Not for messages: it is known that the frame is
+    /// shorter than 4 GiB. Out of line, since frames of calls leave through [`Guest::send`].
+    #[inline(never)]
+    pub(crate) fn send_short(&self, header: Header, detail: Option<(Cause, &str)>, payload: &[u8]) {
+        let content_bytes = detail.map_or(0, |(_, message)| 4 + message.len()) + payload.len();
+        let sent = self.send(header, content_bytes, |mut frame| {
+            if let Some((cause, message)) = detail {
+                frame = frame.detail(cause, message);
+            }
+            frame.payload(payload)
+        });
+        sent.expect("a frame without a user's message is shorter than 4 GiB");
+    }
+
+    /// Sends a frame that is a header alone.
+    #[cold]
+    pub(crate) fn send_bare(&self, header: Header) {
+        self.send_short(header, None, &[]);
     }
 
     fn send_manifest(&self) {
         let describe = |services: &[&'static Service]| services.iter().map(|service| service.describe()).collect();
         let mut payload = Vec::new();
         Manifest { exports: describe(&self.exports), requires: describe(self.requires) }.write(&mut payload);
-        self.send_short(Header::new(Kind::Manifest), payload.len(), |frame| frame.payload(&payload));
+        self.send_short(Header::new(Kind::Manifest), None, &payload);
     }
 
     /// Sends that the guest waits for what it requires.
     pub(crate) fn launch(&self) {
-        self.send_short(Header::new(Kind::Launch), 0, |frame| frame);
+        self.send_bare(Header::new(Kind::Launch));
     }
 
     /// Sends that the guest can serve.
     pub(crate) fn confirm_launch(&self) {
-        self.send_short(Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) }, 0, |frame| frame);
+        self.send_bare(Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) });
     }
 
     /// Ends an inbound call, whose answer the caller of this function sends.
@@ -363,11 +394,11 @@ impl Guest {
         self.inbound.borrow_mut().remove(number);
     }
 
-    /// Answers a call, or the launch, with a failure.
+    /// Answers a call, or the launch, with a failure. Out of line, as is all that makes failures: handlers stay small.
+    #[cold]
     pub(crate) fn reply_failure(&self, number: u64, code: Code, cause: Cause, message: &str) {
         let header = Header { number, status: code.number(), ..Header::new(Kind::Reply) };
-        let message = self.cut(message);
-        self.send_short(header, 4 + message.len(), |frame| frame.detail(cause, message));
+        self.send_short(header, Some((cause, self.cut(message))), &[]);
     }
 
     /// As much of a text as the host lets through.
@@ -394,7 +425,15 @@ impl Guest {
         self.farewell.borrow_mut().get_or_insert_with(farewell).last_words.clone()
     }
 
+    #[inline]
     fn leave_if_asked(&self) {
+        if self.presence.get() != Presence::Staying {
+            self.leave_if_done();
+        }
+    }
+
+    #[cold]
+    fn leave_if_done(&self) {
         match self.presence.get() {
             Presence::Staying | Presence::Gone => {}
             Presence::Stopping if !self.inbound.borrow().is_empty() => {}
@@ -413,8 +452,7 @@ impl Guest {
         }
         if let Some(Farewell { exit, reason, .. }) = self.farewell.take() {
             let header = Header { status: exit.status() as u32, ..Header::new(Kind::Exit) };
-            let reason = self.cut(&reason);
-            self.send_short(header, reason.len(), |frame| frame.payload(reason.as_bytes()));
+            self.send_short(header, None, self.cut(&reason).as_bytes());
         }
         self.presence.set(Presence::Gone);
         self.outbox.close();

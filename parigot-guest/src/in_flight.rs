@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::ops::Range;
 use core::task::Waker;
 
 use parigot_abi::{Frame, Frames};
@@ -34,22 +35,37 @@ enum State {
     Arrived(Reply),
 }
 
-/// A reply's frame.
-pub(crate) enum Reply {
-    /// In this turn's inbox, from this byte on.
-    Inbox(usize),
-    /// Kept from an earlier turn.
-    Kept(Box<[u8]>),
+/// A reply that has come.
+pub(crate) struct Reply {
+    /// Where its frame begins, in bytes.
+    pub(crate) at: usize,
+    /// Where the response stands, if the call went well: most replies are not parsed again.
+    pub(crate) response: Option<Range<usize>>,
+    /// The frame alone, kept from an earlier turn; without it places are those of this turn's inbox.
+    pub(crate) kept: Option<Box<[u8]>>,
 }
 
 impl Reply {
-    /// Reads it. `inbox` is this turn's.
+    /// What the places are of. `inbox` is this turn's.
+    pub(crate) fn bytes<'a>(&'a self, inbox: &'a [u8]) -> &'a [u8] {
+        self.kept.as_deref().unwrap_or(inbox)
+    }
+
+    /// Reads the whole frame. `inbox` is this turn's.
+    #[cold]
     pub(crate) fn frame<'a>(&'a self, inbox: &'a [u8]) -> Frame<'a> {
-        let bytes = match self {
-            Reply::Inbox(at) => &inbox[*at..],
-            Reply::Kept(bytes) => bytes,
-        };
-        Frames::new(bytes).next().and_then(Result::ok).expect("the frame was read when it arrived")
+        let mut frames = Frames::new(&self.bytes(inbox)[self.at..]);
+        frames.next().and_then(Result::ok).expect("the frame was read when it arrived")
+    }
+
+    /// Copies the frame, before the inbox is written again.
+    #[cold]
+    fn keep(&mut self, inbox: &[u8]) {
+        let at = core::mem::take(&mut self.at);
+        let mut frames = Frames::new(&inbox[at..]);
+        frames.next();
+        self.kept = Some(inbox[at..at + frames.offset()].into());
+        self.response = self.response.take().map(|response| response.start - at..response.end - at);
     }
 }
 
@@ -66,11 +82,13 @@ impl InFlight {
         let unused = match &mut slot.state {
             State::Waiting(Some(known)) if known.will_wake(waker) => None,
             State::Waiting(known) => known.replace(waker.clone()),
-            State::Arrived(_) => match calls.release(number) {
-                State::Arrived(reply) => return Some(reply),
-                _ => unreachable!("the state was seen a line above"),
+            state => match core::mem::replace(state, State::Free) {
+                State::Arrived(reply) => {
+                    calls.free.push(number as u32);
+                    return Some(reply);
+                }
+                _ => unreachable!("a slot that is found is in use"),
             },
-            State::Free => unreachable!("a slot that is found is in use"),
         };
         // Dropped after the borrow: a combinator's waker may own futures.
         drop(calls);
@@ -84,9 +102,9 @@ impl InFlight {
         matches!(state, State::Waiting(_))
     }
 
-    /// Takes in the reply that stands at byte `at` of the inbox. One for a call that was abandoned is ignored.
-    pub(crate) fn arrive(&self, number: u64, at: usize) {
-        let waker = self.calls.borrow_mut().arrive(number, at);
+    /// Takes in the reply whose frame begins at byte `at` of the inbox. One for a call that was abandoned is ignored.
+    pub(crate) fn arrive(&self, number: u64, at: usize, response: Option<Range<usize>>) {
+        let waker = self.calls.borrow_mut().arrive(number, Reply { at, response, kept: None });
         if let Some(waker) = waker {
             waker.wake();
         }
@@ -96,29 +114,35 @@ impl InFlight {
     pub(crate) fn keep_unread(&self, inbox: &[u8]) {
         let mut calls = self.calls.borrow_mut();
         while let Some(index) = calls.arrived.pop() {
-            if let State::Arrived(Reply::Inbox(at)) = calls.slots[index as usize].state {
-                calls.slots[index as usize].state = State::Arrived(Reply::Kept(frame_at(inbox, at).into()));
+            if let State::Arrived(reply) = &mut calls.slots[index as usize].state
+                && reply.kept.is_none()
+            {
+                reply.keep(inbox);
             }
         }
     }
 }
 
-fn frame_at(inbox: &[u8], at: usize) -> &[u8] {
-    let mut frames = Frames::new(&inbox[at..]);
-    frames.next();
-    &inbox[at..at + frames.offset()]
-}
-
 impl Calls {
     fn begin(&mut self) -> u64 {
-        let index = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { uses: 0, state: State::Free });
-            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 calls are in flight")
-        });
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None => self.add_slot(),
+        };
         let slot = &mut self.slots[index as usize];
         slot.uses = slot.uses.wrapping_add(1).max(1);
-        slot.state = State::Waiting(None);
+        // Matching what was there, here and below, drops nothing: cheaper than an assignment.
+        match core::mem::replace(&mut slot.state, State::Waiting(None)) {
+            State::Free => {}
+            _ => unreachable!("a slot in the list of free ones is free"),
+        }
         (slot.uses as u64) << 32 | index as u64
+    }
+
+    #[cold]
+    fn add_slot(&mut self) -> u32 {
+        self.slots.push(Slot { uses: 0, state: State::Free });
+        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 calls are in flight")
     }
 
     fn find(&mut self, number: u64) -> Option<&mut Slot> {
@@ -134,12 +158,15 @@ impl Calls {
         state
     }
 
-    fn arrive(&mut self, number: u64, at: usize) -> Option<Waker> {
+    fn arrive(&mut self, number: u64, reply: Reply) -> Option<Waker> {
         let slot = self.find(number)?;
-        // A second reply does not replace the first.
-        let State::Waiting(waker) = &mut slot.state else { return None };
-        let waker = waker.take();
-        slot.state = State::Arrived(Reply::Inbox(at));
+        if !matches!(slot.state, State::Waiting(_)) {
+            // A second reply does not replace the first.
+            return None;
+        }
+        let State::Waiting(waker) = core::mem::replace(&mut slot.state, State::Arrived(reply)) else {
+            unreachable!("the state was seen a line above")
+        };
         self.arrived.push(number as u32);
         waker
     }

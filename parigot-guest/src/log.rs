@@ -16,7 +16,7 @@ pub(crate) fn write(guest: &Guest, level: Level, call: u64, text: fmt::Arguments
     }
     let line = guest.cut(&buffer);
     let header = Header { number: call, status: level as u32, ..Header::new(Kind::Log) };
-    guest.send_short(header, line.len(), |frame| frame.payload(line.as_bytes()));
+    guest.send_short(header, None, line.as_bytes());
     buffer.clear();
     guest.log_text.replace(buffer);
 }

@@ -28,6 +28,7 @@ impl Outbox {
     /// # Errors
     ///
     /// If the frame would be 4 GiB or longer; then nothing is appended.
+    #[inline]
     pub(crate) fn append(
         &self,
         control: &Control,

@@ -1,5 +1,6 @@
 //! Calls that arrive.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use core::ops::Range;
@@ -77,12 +78,12 @@ pub struct Incoming {
 impl Incoming {
     /// The place of the method in its service.
     pub fn method(&self) -> u32 {
-        self.cx.scope.method
+        self.cx.scope.method()
     }
 
     /// The place of the service among the exports.
     pub(crate) fn service(&self) -> u32 {
-        self.cx.scope.service
+        self.cx.scope.service()
     }
 
     /// Decodes the request and makes a task that runs the method and replies.
@@ -92,17 +93,21 @@ impl Incoming {
         let request = self.cx.guest.read_inbox(|inbox| M::Request::decode(&inbox[self.payload.clone()]));
         match request {
             Ok(request) => self.spawn::<M, S>(Rc::clone(service), request),
-            Err(error) => {
-                let message = format!("the request of {} cannot be decoded: {error}", M::info().name());
-                self.refuse(Code::InvalidArgument, Cause::Undecodable, &message);
-            }
+            Err(error) => self.undecodable(M::info(), &error),
         }
+    }
+
+    #[cold]
+    fn undecodable(self, method: &MethodInfo, error: &prost::DecodeError) {
+        let message = format!("the request of {} cannot be decoded: {error}", method.name());
+        self.refuse(Code::InvalidArgument, Cause::Undecodable, &message);
     }
 
     fn spawn<M: Serve<S>, S: 'static>(self, service: Rc<S>, request: M::Request) {
         let cx = self.cx;
         let guest = Rc::clone(&cx.guest);
-        guest.spawn_handler(cx.scope, async move {
+        let scope = cx.scope;
+        let handler = Box::pin(async move {
             let result = M::serve(&service, &cx, request).await;
             let (guest, number) = (&cx.guest, cx.scope.number);
             guest.end_inbound(number);
@@ -111,6 +116,7 @@ impl Incoming {
                 Err(error) => reply_error(guest, number, &error),
             }
         });
+        guest.spawn_handler(scope, handler);
     }
 
     /// Replies that the service has no such method.
@@ -131,8 +137,13 @@ fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
     let sent = bytes <= bytes_max as usize
         && guest.send(header, bytes, |frame| frame.payload_with(|out| response.encode_raw(out))).is_ok();
     if !sent {
-        reply_status(guest, number, &Status::too_large(bytes, bytes_max));
+        reply_too_large(guest, number, bytes);
     }
+}
+
+#[cold]
+fn reply_too_large(guest: &Guest, number: u64, bytes: usize) {
+    reply_status(guest, number, &Status::too_large(bytes, guest.message_bytes_max.get()));
 }
 
 fn reply_error(guest: &Guest, number: u64, error: &impl ServiceError) {
@@ -145,7 +156,7 @@ fn reply_error(guest: &Guest, number: u64, error: &impl ServiceError) {
         (None, error_number) => {
             let status = error_number.cast_unsigned();
             let header = Header { number, flags: flags::SERVICE_ERROR, status, ..Header::new(Kind::Reply) };
-            guest.send_short(header, 0, |frame| frame);
+            guest.send_bare(header);
         }
     }
 }

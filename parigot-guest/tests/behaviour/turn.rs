@@ -74,6 +74,23 @@ fn a_reply_waits_for_a_turn_that_polls() {
     assert_eq!(guest.turn([]), ["Info: kept", "exit 0"]);
 }
 
+#[test]
+fn a_failure_waits_for_a_turn_that_polls() {
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        cx.launch().await?;
+        let reply = GreetingClient::locate(&cx)?.fetch_greeting(FetchGreetingRequest { tongue: 1 }).await;
+        info!(cx, "{}", reply.expect_err("it fails"));
+        Ok(Exit::SUCCESS)
+    }
+    let (mut guest, _) = Guest::started(main);
+    guest.turn([launched(&[70])]);
+    guest.max_polls = 0;
+    // Not the first frame of its inbox, so that what is kept begins elsewhere.
+    assert!(guest.turn([frame(Header::new(Kind::Item), |frame| frame), guest.reply_error('a', 1)]).is_empty());
+    guest.max_polls = 1;
+    assert_eq!(guest.turn([]), ["Info: UNKNOWN_LANG", "exit 0"]);
+}
+
 /// Spoils a good inbox and reads what the guest says of it.
 fn check_malformed(spoil: impl FnOnce(&mut Vec<u8>), expected: &str) {
     let mut guest = Guest::serving::<Greeter>();
