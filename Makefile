@@ -31,7 +31,8 @@ test: setup lint guests ## run all checks and tests
 	cargo test --quiet --workspace
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
 	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
-	cd tests/abi/go && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet ./... && go test ./...
+	@cd tests/abi/go && unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi
+	cd tests/abi/go && go vet ./... && go test ./...
 
 lint: setup ## check formatting, lints and documentation
 	cargo fmt --check

@@ -69,14 +69,19 @@ fn arguments() -> (usize, Vec<String>) {
 }
 
 fn measure(name: String, case: Case, rounds: usize, guests: &Path) -> Row {
-    let mut ours = Vec::new();
+    let (mut ours, mut again) = (Vec::new(), Vec::new());
     let mut actor = Vec::new();
     let mut floor = Vec::new();
     for _ in 0..rounds {
         ours.push(guests::round(guests, case));
         actor.push(actor::round(case));
         floor.push(floor::round(guests, case));
+        again.push(guests::round(guests, case));
     }
-    let ratios = vec![Ratio::new("tokio_actor", &ours, &actor), Ratio::new("raw_wasmtime", &ours, &floor)];
+    let ratios = vec![
+        Ratio::new("tokio_actor", &ours, &actor),
+        Ratio::new("raw_wasmtime", &ours, &floor),
+        Ratio::new("itself", &ours, &again),
+    ];
     Row { case: name, size: case.size, in_flight: case.in_flight, ours, ratios }
 }
