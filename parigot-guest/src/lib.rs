@@ -82,7 +82,7 @@
 //! | feature | meaning |
 //! |---|---|
 //! | `std` (default) | links std; a panic's text reaches the host through std's panic hook |
-//! | `allocator` (default) | the global allocator: std's, or dlmalloc without std; out of memory leaves a text too |
+//! | `allocator` (default) | the global allocator: dlmalloc, with shelves for small blocks; out of memory leaves a text too |
 //! | `panic-handler` | the panic handler of a guest without std |
 //! | `rt` | `allocator` and `panic-handler`: what a `no_std` guest must have besides |
 //! | `getrandom` | a backend for the `getrandom` crate, built with `--cfg getrandom_backend="custom"` |
@@ -95,7 +95,7 @@ pub extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg(all(feature = "allocator", target_family = "wasm"))]
+#[cfg(any(all(feature = "allocator", target_family = "wasm"), all(test, feature = "std")))]
 #[expect(unsafe_code, reason = "an allocator cannot be had without")]
 mod allocator;
 mod call;
