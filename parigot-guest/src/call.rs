@@ -18,6 +18,7 @@ use crate::error::{CallError, LocateError, LocateProblem};
 use crate::future::detach;
 use crate::guest::Guest;
 use crate::in_flight::Reply;
+use crate::payload::Payload;
 use crate::serve::Method;
 use crate::service::Service;
 use crate::status::Status;
@@ -206,7 +207,7 @@ impl<M: Method> Drop for Call<M> {
 fn read_reply<M: Method>(guest: &Guest, reply: &Reply) -> Result<M::Response, CallError<M::Error>> {
     guest.read_inbox(|inbox| {
         let Some(response) = &reply.response else { return Err(failure(&reply.frame(inbox))) };
-        M::Response::decode(&reply.bytes(inbox)[response.clone()])
+        M::Response::decode(Payload(&reply.bytes(inbox)[response.clone()]))
             .map_err(|error| CallError::Status(Status::undecodable(&reply.frame(inbox), &error)))
     })
 }

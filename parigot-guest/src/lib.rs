@@ -116,6 +116,7 @@ mod launch;
 mod log;
 mod outbox;
 mod panic;
+mod payload;
 mod program;
 mod random;
 mod scope;
