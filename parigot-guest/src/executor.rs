@@ -68,15 +68,22 @@ impl Executor {
     /// Makes a task of `future`. It is polled after all tasks that are ready by now.
     pub(crate) fn spawn(&self, scope: Scope, future: Future) -> TaskId {
         let mut tasks = self.tasks.borrow_mut();
-        let index = match tasks.free.pop() {
-            Some(index) => index,
-            None => tasks.add_slot(),
-        };
+        let index = tasks.take_free_slot();
         let slot = &mut tasks.slots[index as usize];
         slot.future = Some(future);
         slot.scope = scope;
         slot.node.push();
         TaskId(index)
+    }
+
+    /// Polls `future` at once, and makes a task of it unless it is done.
+    pub(crate) fn start(&self, scope: Scope, mut future: Future) -> Option<TaskId> {
+        let (index, waker) = self.tasks.borrow_mut().begin_task(scope);
+        let pending = future.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending();
+        // As in `poll_next`.
+        let future = pending.then_some(future);
+        self.tasks.borrow_mut().put_back(index, future, waker);
+        pending.then_some(TaskId(index))
     }
 
     /// Drops the future of a task that is not done and not being polled.
@@ -112,6 +119,22 @@ impl Executor {
 }
 
 impl Tasks {
+    fn take_free_slot(&mut self) -> u32 {
+        match self.free.pop() {
+            Some(index) => index,
+            None => self.add_slot(),
+        }
+    }
+
+    /// A slot whose task is being polled.
+    fn begin_task(&mut self, scope: Scope) -> (u32, Waker) {
+        let index = self.take_free_slot();
+        let slot = &mut self.slots[index as usize];
+        slot.scope = scope;
+        (index, slot.waker.take().expect("a task that is not polled has its waker"))
+    }
+
+    #[cold]
     fn add_slot(&mut self) -> u32 {
         let index = u32::try_from(self.slots.len()).ok().filter(|index| *index != NONE).expect("fewer than 2^32 tasks");
         let node = Arc::new(Node {

@@ -52,6 +52,10 @@ pub(crate) struct Guest {
     pub(crate) launching: Launching,
 
     executor: Executor,
+    /// How many tasks were polled in this turn.
+    polls: Cell<u32>,
+    /// How many may be.
+    polls_max: Cell<u32>,
     /// Whom the task that is being polled works for.
     current: Cell<Scope>,
     pub(crate) timers: Timers,
@@ -106,6 +110,8 @@ impl Guest {
             generator: RefCell::default(),
             launching: Launching::default(),
             executor: Executor::default(),
+            polls: Cell::new(0),
+            polls_max: Cell::new(0),
             current: Cell::new(Scope::NOBODY),
             timers: Timers::default(),
             in_flight: InFlight::default(),
@@ -131,16 +137,17 @@ impl Guest {
     /// Reads the inbox and polls ready tasks, at most `max_polls` of them.
     pub(crate) fn turn(self: &Rc<Self>, inbox_bytes: usize, max_polls: u32) -> Result<(), Malformed> {
         self.outbox.clear(&self.control);
+        self.polls.set(0);
+        self.polls_max.set(max_polls);
         let inbox = self.inbox.borrow();
         let shorter = Malformed { offset: inbox.len(), expected: "an inbox as long as announced" };
         self.take_in(inbox.get(..inbox_bytes).ok_or(shorter)?)?;
-        self.timers.end(self.now());
-        let polls = self.poll_ready(max_polls);
+        self.poll_ready();
         self.in_flight.keep_unread(&inbox);
 
         let gone = self.presence.get() == Presence::Gone;
         let wake_at_ns = if gone { NEVER } else { self.timers.wake_at_ns() };
-        self.control.set_turn(!gone && self.executor.has_ready(), wake_at_ns, polls);
+        self.control.set_turn(!gone && self.executor.has_ready(), wake_at_ns, self.polls.get().into());
         Ok(())
     }
 
@@ -164,6 +171,8 @@ impl Guest {
     fn take_in(self: &Rc<Self>, inbox: &[u8]) -> Result<(), Malformed> {
         let (now, rest) = Prologue::split(inbox)?;
         self.clock.set(now);
+        // Before any task is polled: a timer that one sets now does not end in this turn.
+        self.timers.end(self.now());
         let mut frames = Frames::new(rest);
         let mut at = PROLOGUE_BYTES;
         while let Some(frame) = frames.next() {
@@ -291,33 +300,47 @@ impl Guest {
         self.spawn(self.current.get(), future);
     }
 
-    /// Makes the task that answers an inbound call.
+    /// Runs what answers an inbound call: at once if no task waits, else as a task of its own after those.
     ///
     /// It takes a boxed future and is out of line, so that there is one of it and not one for each method.
     #[inline(never)]
-    pub(crate) fn spawn_handler(&self, scope: Scope, future: executor::Future) {
-        let task = self.executor.spawn(scope, future);
-        self.inbound.borrow_mut().insert(scope.number, task);
+    pub(crate) fn spawn_handler(&self, scope: Scope, handler: executor::Future) {
+        let task = if self.may_poll() && !self.executor.has_ready() {
+            self.work_for(scope);
+            let task = self.executor.start(scope, handler);
+            self.end_poll();
+            task
+        } else {
+            Some(self.executor.spawn(scope, handler))
+        };
+        if let Some(task) = task {
+            self.inbound.borrow_mut().insert(scope.number, task);
+        }
+        self.leave_if_asked();
     }
 
     pub(crate) fn cancel(&self, task: TaskId) {
         self.executor.cancel(task);
     }
 
-    fn poll_ready(&self, max_polls: u32) -> u64 {
-        let mut polls = 0;
-        while polls < max_polls && self.presence.get() != Presence::Gone {
-            if !self.executor.poll_next(|scope| self.work_for(scope)) {
-                break;
-            }
-            polls += 1;
+    fn poll_ready(&self) {
+        while self.may_poll() && self.executor.poll_next(|scope| self.work_for(scope)) {
+            self.end_poll();
             self.leave_if_asked();
-            if self.control.yield_now() {
-                break;
-            }
+        }
+    }
+
+    /// Whether another task may be polled in this turn.
+    fn may_poll(&self) -> bool {
+        self.polls.get() < self.polls_max.get() && self.presence.get() != Presence::Gone
+    }
+
+    fn end_poll(&self) {
+        self.polls.update(|polls| polls + 1);
+        if self.control.yield_now() {
+            self.polls_max.set(0);
         }
         self.work_for(Scope::NOBODY);
-        polls as u64
     }
 
     fn work_for(&self, scope: Scope) {
