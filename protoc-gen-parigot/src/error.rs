@@ -53,6 +53,15 @@ pub enum Error {
         expected: String,
     },
 
+    /// An option that means nothing to the language that is generated.
+    #[error("option `{key}` is for `lang={language}` alone")]
+    OptionOfLanguage {
+        /// The option's name.
+        key: String,
+        /// The language that has it.
+        language: &'static str,
+    },
+
     /// An option that is given twice and means one thing.
     #[error("option `{key}` is given twice")]
     RepeatedOption {
@@ -79,7 +88,7 @@ pub enum Error {
     },
 
     /// A method that streams.
-    #[error("{at}: method {method} streams its {what}: streaming is not supported")]
+    #[error("{at}: method {method} streams its {what}: that is not supported, and streaming=skip leaves it out")]
     Streaming {
         /// `Greeting.Watch`.
         method: String,
@@ -146,6 +155,17 @@ pub enum Error {
         at: Location,
     },
 
+    /// An error enum that is named by an option and is not there.
+    #[error("{at}: service {service} names `{name}` as its errors, and neither this file nor those imported have that")]
+    ErrorNotFound {
+        /// What the option says.
+        name: String,
+        /// The service.
+        service: String,
+        /// The option.
+        at: Location,
+    },
+
     /// Something other than an enum under the name of a service's error enum.
     #[error("{at}: {name} is the name of service {service}'s errors: found a message, expected an enum")]
     ErrorNotEnum {
@@ -208,11 +228,13 @@ impl Error {
             | Self::KeywordMap { at, .. }
             | Self::NotGenerated { at, .. }
             | Self::NotExternal { at, .. }
+            | Self::ErrorNotFound { at, .. }
             | Self::ErrorNotEnum { at, .. }
             | Self::ErrorWithoutZero { at, .. }
             | Self::ErrorElsewhere { at, .. } => Some(at),
             Self::UnknownOption { .. }
             | Self::OptionValue { .. }
+            | Self::OptionOfLanguage { .. }
             | Self::RepeatedOption { .. }
             | Self::Messages { .. }
             | Self::Unparsable { .. } => None,

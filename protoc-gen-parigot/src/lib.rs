@@ -10,13 +10,13 @@ pub mod lower;
 pub mod model;
 pub mod name;
 pub mod options;
+pub mod request;
 pub mod rust;
 pub mod symbol;
 
-use prost_types::compiler::CodeGeneratorRequest;
-
 pub use crate::error::{Error, Location};
 use crate::options::{Language, Options};
+pub use crate::request::Request;
 
 /// The version of this plugin, as its output names it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -35,10 +35,10 @@ pub struct OutputFile {
 /// # Errors
 ///
 /// All that is wrong with the options, else all that is wrong with the `.proto` files.
-pub fn generate(request: &CodeGeneratorRequest) -> Result<Vec<OutputFile>, Vec<Error>> {
-    let options = Options::parse(request.parameter())?;
+pub fn generate(request: &Request) -> Result<Vec<OutputFile>, Vec<Error>> {
+    let options = Options::parse(&request.parameter)?;
     let model = lower::model(request, &options)?;
     match options.language {
-        Language::Rust => rust::emit(&model, options.mod_file),
+        Language::Rust => rust::emit(&model, options.rust.mod_file),
     }
 }

@@ -1,6 +1,7 @@
 //! Descriptors to model. Every check of a `.proto` lives here, and all that is wrong is found in one run.
 
 mod comment;
+mod contract;
 mod declare;
 mod fence;
 mod index;
@@ -12,34 +13,33 @@ mod source;
 
 use std::collections::BTreeMap;
 
-use prost_types::compiler::CodeGeneratorRequest;
-
 use self::index::Index;
 use self::names::Names;
 use self::source::Source;
 use crate::error::Error;
 use crate::model::{Messages, Model, Package};
 use crate::name;
-use crate::options::{self, Options};
+use crate::options::{self, Options, Streaming};
+use crate::request::Request;
 
 /// Lowers the files to generate.
 ///
 /// # Errors
 ///
 /// All that is wrong with the files, in the order of their names and lines.
-pub fn model(request: &CodeGeneratorRequest, options: &Options) -> Result<Model, Vec<Error>> {
+pub fn model(request: &Request, options: &Options) -> Result<Model, Vec<Error>> {
     let sources = Source::all(request);
     refuse(fence::check(request, &sources))?;
 
-    let index = Index::new(&sources, options);
+    let index = Index::new(&sources, &options.rust);
     let grouped = by_package(&sources);
     let mut errors = Vec::new();
     let names = declare::all(&grouped, &index, &mut errors);
     messages::check_types(&sources, &index, &mut errors);
-    let packages = packages(&grouped, &index, names, &mut errors);
+    let packages = packages(&grouped, &index, options.streaming, names, &mut errors);
     refuse(errors)?;
 
-    let messages = match options.messages {
+    let messages = match options.rust.messages {
         options::Messages::Prost => messages::lower(&sources, &packages, &index),
         options::Messages::External => Messages::default(),
     };
@@ -71,6 +71,7 @@ fn by_package<'a>(sources: &'a [Source<'a>]) -> Grouped<'a> {
 fn packages(
     grouped: &Grouped<'_>,
     index: &Index<'_>,
+    streaming: Streaming,
     mut names: Names,
     errors: &mut Vec<Error>,
 ) -> Vec<(String, Package)> {
@@ -78,7 +79,7 @@ fn packages(
         .iter()
         .filter_map(|(proto, sources)| {
             let modules = name::modules(proto)?;
-            let (services, error_enums) = service::lower(sources, index, &mut names, errors);
+            let (services, error_enums) = service::lower(sources, index, streaming, &mut names, errors);
             let package = Package {
                 file: name::file(&modules),
                 modules: modules.iter().map(|module| name::ident(module)).collect(),

@@ -5,9 +5,9 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use prost::Message;
+use prost_types::compiler::CodeGeneratorResponse;
 use prost_types::compiler::code_generator_response::{Feature, File};
-use prost_types::compiler::{CodeGeneratorRequest, CodeGeneratorResponse};
-use protoc_gen_parigot::{Error, OutputFile, VERSION, generate};
+use protoc_gen_parigot::{Error, OutputFile, Request, VERSION, generate};
 
 const USAGE: &str = "usage: protoc --parigot_out=DIR [--parigot_opt=OPTION,…] FILE.proto… \
                      (with protoc-gen-parigot on the path); protoc-gen-parigot --version";
@@ -36,7 +36,7 @@ fn main() -> ExitCode {
 fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
-    let request = CodeGeneratorRequest::decode(&*bytes)
+    let request = Request::decode(&bytes)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("unreadable request: {error}")))?;
     output.write_all(&response(generate(&request)).encode_to_vec())?;
     output.flush()

@@ -1,8 +1,11 @@
 //! What the emitters read: plain data, in which nothing is left to look up or decide.
 
+use std::time::Duration;
+
 use proc_macro2::{Ident, TokenStream};
 use prost_types::FileDescriptorProto;
 
+use crate::error::Location;
 use crate::name::{MethodName, ServiceName};
 
 /// All that one run generates.
@@ -29,11 +32,11 @@ pub struct Package {
     pub services: Vec<Service>,
 }
 
-/// One service.
+/// A service as its `.proto` has it, whatever the language.
 #[derive(Debug)]
-pub struct Service {
-    /// Its names.
-    pub name: ServiceName,
+pub struct Contract {
+    /// `Greeting`
+    pub proto: String,
     /// `greeting.v1.Greeting`, as the kernel knows it: no leading dot.
     pub full_name: String,
     /// The hash of what both sides must agree on.
@@ -42,6 +45,57 @@ pub struct Service {
     pub docs: Vec<String>,
     /// Whether clients are told to stay away from it.
     pub deprecated: bool,
+    /// The full name of the enum that holds its errors; none if it fails with the status alone.
+    pub error: Option<String>,
+    /// Its methods that stream: no language has those yet, and they are left out.
+    pub streams: Vec<Rpc>,
+    /// Where it is declared.
+    pub at: Location,
+}
+
+/// A method as its `.proto` has it, whatever the language.
+#[derive(Debug)]
+pub struct Rpc {
+    /// `FetchGreeting`, in the `.proto` and on the wire.
+    pub proto: String,
+    /// Its place among the methods of the service that are generated.
+    pub index: u32,
+    /// Lines of its comment.
+    pub docs: Vec<String>,
+    /// Whether clients are told to stay away from it.
+    pub deprecated: bool,
+    /// The full name of the request message.
+    pub request: String,
+    /// The full name of the response message.
+    pub response: String,
+    /// Whether requests come in a stream.
+    pub streams_requests: bool,
+    /// Whether responses come in a stream.
+    pub streams_responses: bool,
+    /// Whether doing it twice is the same as doing it once.
+    pub idempotent: bool,
+    /// How long it may hold its thread; zero is what the host says.
+    pub budget: Duration,
+    /// How long a call may take whose caller does not say; zero is what the host says.
+    pub deadline: Duration,
+    /// Where it is declared.
+    pub at: Location,
+}
+
+impl Rpc {
+    /// Whether it streams in either direction.
+    pub fn streams(&self) -> bool {
+        self.streams_requests || self.streams_responses
+    }
+}
+
+/// One service.
+#[derive(Debug)]
+pub struct Service {
+    /// What it is in every language.
+    pub contract: Contract,
+    /// Its names.
+    pub name: ServiceName,
     /// Its error enum, or the status with which any service may fail.
     pub error: TypePath,
     /// Its methods, by index.
@@ -51,14 +105,10 @@ pub struct Service {
 /// One method.
 #[derive(Debug)]
 pub struct Method {
+    /// What it is in every language.
+    pub rpc: Rpc,
     /// Its names.
     pub name: MethodName,
-    /// Its place in the service.
-    pub index: u32,
-    /// Lines of its comment.
-    pub docs: Vec<String>,
-    /// Whether clients are told to stay away from it.
-    pub deprecated: bool,
     /// The request message.
     pub request: TypePath,
     /// The response message.

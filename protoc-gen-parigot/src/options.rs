@@ -1,10 +1,17 @@
 //! `--parigot_opt`: the options of a run.
 //!
-//! Options are separated by commas, or given by several `--parigot_opt`. A yes-or-no option may stand bare.
+//! Options are separated by commas, or given by several `--parigot_opt`. A yes-or-no option may stand bare. A comma that is part
+//! of a value has a backslash before it.
 //!
 //! | option | values | meaning |
 //! |---|---|---|
 //! | `lang` | `rust` | the language to generate |
+//! | `streaming` | `refuse`, `skip` | methods that stream are mistakes, or left out |
+//!
+//! Those of `lang=rust`; to give one to another language is a mistake:
+//!
+//! | option | values | meaning |
+//! |---|---|---|
 //! | `messages` | `prost`, `external` | messages are generated with the stubs, or lie where an `extern_path` says |
 //! | `mod_file` | `true`, `false` | write `mod.rs`, which nests the packages, or leave that to be done by hand |
 //! | `extern_path` | `.pkg=::path` | types below `.pkg` lie below the path, not generated; may be repeated |
@@ -16,23 +23,43 @@ use std::collections::BTreeMap;
 use crate::error::Error;
 
 /// The options of a run, checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
     /// The language to generate.
     pub language: Language,
+    /// What becomes of methods that stream.
+    pub streaming: Streaming,
+    /// What counts for Rust alone.
+    pub rust: RustOptions,
+}
+
+/// A language that can be generated.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Language {
+    /// `lang=rust`
+    #[default]
+    Rust,
+}
+
+/// What becomes of methods that stream, which no language has yet.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Streaming {
+    /// They are mistakes.
+    #[default]
+    Refuse,
+    /// They are left out.
+    Skip,
+}
+
+/// The options of `lang=rust`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RustOptions {
     /// Who makes the messages.
     pub messages: Messages,
     /// Whether `mod.rs` is written.
     pub mod_file: bool,
     /// From `.google.protobuf` to `::parigot_guest::prost_types`; the longest prefix decides.
     pub extern_paths: BTreeMap<String, String>,
-}
-
-/// A language that can be generated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
-    /// `lang=rust`
-    Rust,
 }
 
 /// Who makes the messages and enums.
@@ -44,28 +71,63 @@ pub enum Messages {
     External,
 }
 
-/// How one option is read: its name, and what its value does.
-type Reader = fn(&mut Options, &str) -> Result<(), Error>;
+/// An option that there is.
+struct Key {
+    name: &'static str,
+    /// The language that it is for, or all of them.
+    language: Option<Language>,
+    /// Whether it may be given again for another package or file: what stands before the value's `=` must differ.
+    repeats: bool,
+    /// Reads its value.
+    read: fn(&mut Options, &Value<'_>) -> Result<(), Error>,
+}
+
+/// A value, and whose it is.
+struct Value<'a> {
+    key: &'a str,
+    text: &'a str,
+}
 
 /// Every option there is.
-const TABLE: [(&str, Reader); 4] = [
-    ("extern_path", |options, value| options.add_extern_path(value)),
-    ("lang", |options, value| {
-        options.language = choice("lang", value, &[("rust", Language::Rust)])?;
-        Ok(())
-    }),
-    ("messages", |options, value| {
-        options.messages = choice("messages", value, &[("prost", Messages::Prost), ("external", Messages::External)])?;
-        Ok(())
-    }),
-    ("mod_file", |options, value| {
-        options.mod_file = choice("mod_file", value, &[("true", true), ("false", false), ("", true)])?;
-        Ok(())
-    }),
+const KEYS: &[Key] = &[
+    Key {
+        name: "extern_path",
+        language: Some(Language::Rust),
+        repeats: true,
+        read: |options, value| options.rust.add_extern_path(value),
+    },
+    Key {
+        name: "lang",
+        language: None,
+        repeats: false,
+        read: |options, value| value.choose(&[("rust", Language::Rust)], &mut options.language),
+    },
+    Key {
+        name: "messages",
+        language: Some(Language::Rust),
+        repeats: false,
+        read: |options, value| {
+            value.choose(&[("prost", Messages::Prost), ("external", Messages::External)], &mut options.rust.messages)
+        },
+    },
+    Key {
+        name: "mod_file",
+        language: Some(Language::Rust),
+        repeats: false,
+        read: |options, value| value.choose(YES_OR_NO, &mut options.rust.mod_file),
+    },
+    Key {
+        name: "streaming",
+        language: None,
+        repeats: false,
+        read: |options, value| {
+            value.choose(&[("refuse", Streaming::Refuse), ("skip", Streaming::Skip)], &mut options.streaming)
+        },
+    },
 ];
 
-/// The option that may be repeated, because each time it is about another package.
-const REPEATABLE: &str = "extern_path";
+/// The values of a yes-or-no option, which may stand bare.
+const YES_OR_NO: &[(&str, bool)] = &[("true", true), ("false", false), ("", true)];
 
 /// Where the types of `google.protobuf` lie; one line each, or prost would take the first for all.
 const WELL_KNOWN: [(&str, &str); 11] = [
@@ -82,10 +144,18 @@ const WELL_KNOWN: [(&str, &str); 11] = [
     (".google.protobuf.UInt64Value", "u64"),
 ];
 
-impl Default for Options {
+impl Language {
+    /// How it is asked for.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+        }
+    }
+}
+
+impl Default for RustOptions {
     fn default() -> Self {
         Self {
-            language: Language::Rust,
             messages: Messages::Prost,
             mod_file: true,
             extern_paths: WELL_KNOWN.map(|(proto, rust)| (proto.to_owned(), rust.to_owned())).into(),
@@ -98,61 +168,83 @@ impl Options {
     ///
     /// # Errors
     ///
-    /// All that is wrong with it: unknown options, values that cannot be used, repetitions.
+    /// All that is wrong with it: unknown options, values that cannot be used, repetitions, options of another language.
     pub fn parse(parameter: &str) -> Result<Self, Vec<Error>> {
         let mut options = Self::default();
         let mut errors = Vec::new();
         let mut seen = Vec::new();
-        for option in parameter.split(',').map(str::trim).filter(|option| !option.is_empty()) {
-            let (key, value) = option.split_once('=').unwrap_or((option, ""));
-            let identity = identity(key, value);
+        let mut known = Vec::new();
+        for option in split(parameter) {
+            let (key, value) = option.split_once('=').unwrap_or((&option, ""));
+            let Some(spec) = KEYS.iter().find(|spec| spec.name == key) else {
+                errors.push(Error::UnknownOption { key: key.to_owned(), hint: hint(key) });
+                continue;
+            };
+            let identity = spec.identity(key, value);
             if seen.contains(&identity) {
                 errors.push(Error::RepeatedOption { key: identity });
-            } else {
-                errors.extend(options.read(key, value).err());
-                seen.push(identity);
+                continue;
             }
+            errors.extend((spec.read)(&mut options, &Value { key, text: value }).err());
+            seen.push(identity);
+            known.push((spec, key.to_owned()));
         }
+        // Which language it is may be said last.
+        errors.extend(known.into_iter().filter_map(|(spec, key)| spec.misplaced(key, options.language)));
         if errors.is_empty() { Ok(options) } else { Err(errors) }
     }
+}
 
-    fn read(&mut self, key: &str, value: &str) -> Result<(), Error> {
-        match TABLE.iter().find(|(name, _)| *name == key) {
-            Some((_, read)) => read(self, value),
-            None => Err(Error::UnknownOption { key: key.to_owned(), hint: hint(key) }),
+/// The options of a parameter: separated by commas, except those behind a backslash, which are part of a value.
+fn split(parameter: &str) -> impl Iterator<Item = String> {
+    // No argument holds a NUL.
+    let hidden = parameter.replace("\\,", "\0");
+    let options: Vec<_> = hidden.split(',').map(|option| option.trim().replace('\0', ",")).collect();
+    options.into_iter().filter(|option| !option.is_empty())
+}
+
+impl Key {
+    /// What must not be said twice: the option, or what a repeatable one is about.
+    fn identity(&self, key: &str, value: &str) -> String {
+        match value.split_once('=') {
+            Some((about, _)) if self.repeats => format!("{key}={about}"),
+            _ => key.to_owned(),
         }
     }
 
-    fn add_extern_path(&mut self, value: &str) -> Result<(), Error> {
-        let Some((proto, rust)) = value.split_once('=').filter(|(proto, rust)| is_proto_path(proto) && is_root(rust))
-        else {
-            return Err(Error::OptionValue {
-                key: REPEATABLE.to_owned(),
-                value: value.to_owned(),
-                expected: "`.package=::rust::path` or `.package=crate::path`".to_owned(),
-            });
-        };
+    /// The complaint about an option that means nothing to the language that is generated.
+    fn misplaced(&self, key: String, generated: Language) -> Option<Error> {
+        let language = self.language.filter(|language| *language != generated)?;
+        Some(Error::OptionOfLanguage { key, language: language.name() })
+    }
+}
+
+impl Value<'_> {
+    /// Reads one of several words.
+    fn choose<T: Copy>(&self, choices: &[(&str, T)], target: &mut T) -> Result<(), Error> {
+        match choices.iter().find(|(name, _)| *name == self.text) {
+            Some((_, choice)) => {
+                *target = *choice;
+                Ok(())
+            }
+            None => {
+                let names = choices.iter().filter(|(name, _)| !name.is_empty()).map(|(name, _)| format!("`{name}`"));
+                Err(self.refused(names.collect::<Vec<_>>().join(" or ")))
+            }
+        }
+    }
+
+    fn refused(&self, expected: impl Into<String>) -> Error {
+        Error::OptionValue { key: self.key.to_owned(), value: self.text.to_owned(), expected: expected.into() }
+    }
+}
+
+impl RustOptions {
+    fn add_extern_path(&mut self, value: &Value<'_>) -> Result<(), Error> {
+        let paths = value.text.split_once('=').filter(|(proto, rust)| is_proto_path(proto) && is_root(rust));
+        let (proto, rust) = paths.ok_or_else(|| value.refused("`.package=::rust::path` or `.package=crate::path`"))?;
         self.extern_paths.insert(proto.to_owned(), rust.to_owned());
         Ok(())
-    }
-}
-
-/// What must not be said twice: the option, or the package of a repeatable one.
-fn identity(key: &str, value: &str) -> String {
-    match value.split_once('=') {
-        Some((package, _)) if key == REPEATABLE => format!("{key}={package}"),
-        _ => key.to_owned(),
-    }
-}
-
-fn choice<T: Copy>(key: &str, value: &str, choices: &[(&str, T)]) -> Result<T, Error> {
-    match choices.iter().find(|(name, _)| *name == value) {
-        Some((_, choice)) => Ok(*choice),
-        None => {
-            let names: Vec<_> =
-                choices.iter().filter(|(name, _)| !name.is_empty()).map(|(name, _)| format!("`{name}`")).collect();
-            Err(Error::OptionValue { key: key.to_owned(), value: value.to_owned(), expected: names.join(" or ") })
-        }
     }
 }
 
@@ -170,10 +262,10 @@ fn is_root(path: &str) -> bool {
 
 /// The option that was probably meant, else all of them.
 fn hint(key: &str) -> String {
-    let nearest = TABLE.iter().map(|(name, _)| (distance(key, name), *name)).min();
-    match nearest {
+    let names = KEYS.iter().map(|spec| spec.name);
+    match names.clone().map(|name| (distance(key, name), name)).min() {
         Some((distance, name)) if distance <= 2 => format!(", did you mean `{name}`?"),
-        _ => format!(", expected one of {}", TABLE.map(|(name, _)| format!("`{name}`")).join(", ")),
+        _ => format!(", expected one of {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
     }
 }
 
@@ -209,33 +301,44 @@ mod tests {
 
     #[test]
     fn every_option_is_read() {
-        let options = Options::parse("lang=rust,messages=external,mod_file=false,extern_path=.a.B=crate::b::B")
-            .expect("nothing is wrong");
-        assert_eq!(options.messages, Messages::External);
-        assert!(!options.mod_file);
-        assert_eq!(options.extern_paths[".a.B"], "crate::b::B");
+        let options =
+            Options::parse("lang=rust,streaming=skip,messages=external,mod_file=false,extern_path=.a.B=crate::b::B")
+                .expect("nothing is wrong");
+        assert_eq!(options.streaming, Streaming::Skip);
+        assert_eq!(options.rust.messages, Messages::External);
+        assert!(!options.rust.mod_file);
+        assert_eq!(options.rust.extern_paths[".a.B"], "crate::b::B");
     }
 
     #[test]
     fn a_bare_key_means_true() {
-        assert!(Options::parse("mod_file").expect("nothing is wrong").mod_file);
+        assert!(Options::parse("mod_file").expect("nothing is wrong").rust.mod_file);
     }
 
     #[test]
     fn the_well_known_types_may_be_set_again() {
         let options = Options::parse("extern_path=.google.protobuf=::wkt").expect("nothing is wrong");
-        assert_eq!(options.extern_paths[".google.protobuf"], "::wkt");
+        assert_eq!(options.rust.extern_paths[".google.protobuf"], "::wkt");
     }
 
     #[test]
     fn an_unknown_option_is_refused_by_name() {
         check_error("modfile=true", "unknown option `modfile`, did you mean `mod_file`?");
-        check_error("paths=x", "unknown option `paths`, expected one of `extern_path`, `lang`, `messages`, `mod_file`");
+        check_error(
+            "paths=x",
+            "unknown option `paths`, expected one of `extern_path`, `lang`, `messages`, `mod_file`, `streaming`",
+        );
+    }
+
+    #[test]
+    fn a_comma_may_be_escaped() {
+        check_error("messages=a\\,b,mod_file", "option `messages`: found `a,b`, expected `prost` or `external`");
     }
 
     #[test]
     fn a_value_that_cannot_be_used_is_refused_with_those_that_can() {
         check_error("lang=go", "option `lang`: found `go`, expected `rust`");
+        check_error("streaming=later", "option `streaming`: found `later`, expected `refuse` or `skip`");
         check_error("messages=buffa", "option `messages`: found `buffa`, expected `prost` or `external`");
         check_error("mod_file=no", "option `mod_file`: found `no`, expected `true` or `false`");
     }

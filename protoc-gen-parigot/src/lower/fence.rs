@@ -2,19 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use prost_types::compiler::CodeGeneratorRequest;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 use super::source::{Item, Node, Source, field, is_map_entry, numbered, type_name};
 use crate::error::{Error, Location};
 use crate::name::is_identifier;
+use crate::request::Request;
 
 /// How deep messages may be nested; `protoc` stops at 32.
 const DEPTH_MAX: usize = 64;
 
 /// All that is malformed, and the files of a syntax that is not supported.
-pub(super) fn check(request: &CodeGeneratorRequest, sources: &[Source<'_>]) -> Vec<Error> {
+pub(super) fn check(request: &Request, sources: &[Source<'_>]) -> Vec<Error> {
     let mut errors = check_files(request);
     let mut types = Types::default();
     for source in sources {
@@ -29,7 +29,7 @@ pub(super) fn check(request: &CodeGeneratorRequest, sources: &[Source<'_>]) -> V
     errors
 }
 
-fn check_files(request: &CodeGeneratorRequest) -> Vec<Error> {
+fn check_files(request: &Request) -> Vec<Error> {
     let mut names = BTreeSet::new();
     let mut faults = Vec::new();
     for file in &request.proto_file {

@@ -8,11 +8,11 @@ use super::source::{Item, Node, Source};
 use crate::error::{Error, Location};
 use crate::model::TypePath;
 use crate::name;
-use crate::options::{Messages, Options};
+use crate::options::{Messages, RustOptions};
 
 /// The types of a request.
 pub(super) struct Index<'a> {
-    options: &'a Options,
+    options: &'a RustOptions,
     types: BTreeMap<String, Type<'a>>,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct User<'a> {
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn new(sources: &'a [Source<'a>], options: &'a Options) -> Self {
+    pub(super) fn new(sources: &'a [Source<'a>], options: &'a RustOptions) -> Self {
         let items = sources.iter().flat_map(|source| source.items.iter().map(move |item| (source, item)));
         let types = items
             .filter(|(_, item)| matches!(item.node, Node::Message(_) | Node::Enum(_)))
@@ -43,6 +43,12 @@ impl<'a> Index<'a> {
 
     pub(super) fn get(&self, full_name: &str) -> Option<Type<'a>> {
         self.types.get(full_name).copied()
+    }
+
+    /// Where a type is declared that is there.
+    pub(super) fn location(&self, full_name: &str) -> Location {
+        let Type { source, item } = self.types[full_name];
+        source.location(&item.path)
     }
 
     /// Where an option puts a type that is not generated.

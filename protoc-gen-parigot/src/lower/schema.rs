@@ -3,30 +3,21 @@
 use std::collections::BTreeMap;
 
 use prost_types::field_descriptor_proto::{Label, Type as FieldType};
-use prost_types::{DescriptorProto, FieldDescriptorProto, ServiceDescriptorProto};
+use prost_types::{DescriptorProto, FieldDescriptorProto};
 
+use super::contract::Declared;
 use super::index::{Index, Type};
 use super::source::{Node, Source, type_name};
+use crate::model::Rpc;
 use crate::symbol::{self, Schema, TypeSchema};
 
-/// The schema of a service whose error enum is `error`.
-pub(super) fn of_service(
-    source: &Source<'_>,
-    service: &ServiceDescriptorProto,
-    error: Option<&str>,
-    index: &Index<'_>,
-) -> Schema {
-    let plain = |name: &str| name.strip_prefix('.').unwrap_or(name).to_owned();
-    let methods: BTreeMap<_, _> = service
-        .method
-        .iter()
-        .map(|method| (method.name().to_owned(), (plain(method.input_type()), plain(method.output_type()))))
-        .collect();
-    let messages = methods.values().flat_map(|(request, response)| [request.clone(), response.clone()]);
+/// The schema of a service with these methods, whose error enum is `error`.
+pub(super) fn of_service(service: &Declared<'_>, rpcs: &[Rpc], error: Option<&str>, index: &Index<'_>) -> Schema {
+    let messages = rpcs.iter().flat_map(|rpc| [rpc.request.clone(), rpc.response.clone()]);
     let types = reachable(messages.chain(error.map(str::to_owned)).collect(), index);
     Schema {
-        service: symbol::full_name(source.file.package(), service.name()),
-        methods,
+        service: symbol::full_name(service.package(), service.descriptor.name()),
+        methods: rpcs.iter().map(|rpc| (rpc.proto.clone(), (rpc.request.clone(), rpc.response.clone()))).collect(),
         error: error.map(str::to_owned),
         types,
     }

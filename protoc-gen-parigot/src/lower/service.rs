@@ -1,37 +1,39 @@
-//! Services and their methods.
+//! Services and their methods in Rust: what they are called, and where their types lie.
 
 use std::collections::BTreeMap;
 
-use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 use quote::quote;
 
+use super::contract::Declared;
 use super::index::{Index, User};
 use super::names::{Claim, Names, Scope};
-use super::schema;
-use super::source::{Node, Source, field, numbered};
+use super::source::Source;
 use crate::error::{Error, Location};
-use crate::model::{ErrorEnum, Method, Service, TypePath};
+use crate::model::{Contract, ErrorEnum, Method, Rpc, Service, TypePath};
 use crate::name::{MethodName, ServiceName};
-use crate::symbol;
+use crate::options::Streaming;
 
 /// Lowers the services of a package's files, and the enums that hold their errors.
 pub(super) fn lower(
     sources: &[&Source<'_>],
     index: &Index<'_>,
+    streaming: Streaming,
     names: &mut Names,
     errors: &mut Vec<Error>,
 ) -> (Vec<Service>, Vec<ErrorEnum>) {
-    let declared: Vec<Declared<'_>> = sources.iter().flat_map(|source| Declared::all(source, index)).collect();
+    let declared: Vec<Named<'_>> = sources.iter().flat_map(|source| Named::all(source, index)).collect();
     // What messages have taken moves a service aside; services that meet are a mistake. So all choose, then all take.
     let chosen: Vec<_> = declared.iter().map(|service| service.choose_name(names)).collect();
     let mut services = Vec::new();
     let mut enums: Vec<ErrorEnum> = Vec::new();
     for (service, name) in declared.iter().zip(chosen) {
         let name = name.and_then(|name| service.take_name(name, names)).map_err(|error| errors.push(error));
-        let error = service.error_enum().map_err(|error| errors.push(error));
-        let methods = service.methods(errors);
+        let Some((contract, rpcs)) = service.declared.contract(index, streaming, errors) else { continue };
+        let error = service.error_enum(&contract).map_err(|error| errors.push(error));
+        let methods = service.methods(rpcs, errors);
         if let (Ok(name), Ok(error)) = (name, error) {
-            services.push(service.lower(name, methods, error.as_ref()));
+            let item = error.as_ref().map_or_else(status, |error| error.item.clone());
+            services.push(Service { contract, name, error: item, methods });
             enums.extend(error);
         }
     }
@@ -40,133 +42,76 @@ pub(super) fn lower(
     (services, enums)
 }
 
-/// A service, where it stands.
-struct Declared<'a> {
-    source: &'a Source<'a>,
-    descriptor: &'a ServiceDescriptorProto,
-    path: Vec<i32>,
+/// A service that wants names in Rust.
+struct Named<'a> {
+    declared: Declared<'a>,
     index: &'a Index<'a>,
 }
 
-impl<'a> Declared<'a> {
+impl<'a> Named<'a> {
     fn all(source: &'a Source<'a>, index: &'a Index<'a>) -> impl Iterator<Item = Self> {
-        numbered(&[], field::SERVICE, &source.file.service).map(move |(path, descriptor)| Self {
-            source,
-            descriptor,
-            path,
-            index,
-        })
-    }
-
-    fn package(&self) -> &'a str {
-        self.source.file.package()
-    }
-
-    fn at(&self) -> Location {
-        self.source.location(&self.path)
+        Declared::all(source).map(move |declared| Self { declared, index })
     }
 
     /// The usual names, or the others if a message, enum or module has one of them.
     fn choose_name(&self, names: &Names) -> Result<ServiceName, Error> {
-        let proto = self.descriptor.name();
-        let usual =
-            ServiceName::new(proto).ok_or_else(|| Error::NoName { what: format!("service {proto}"), at: self.at() })?;
-        let taken = usual.rust().iter().any(|rust| names.is_taken(self.package(), rust));
+        let proto = self.declared.descriptor.name();
+        let no_name = || Error::NoName { what: format!("service {proto}"), at: self.declared.at() };
+        let usual = ServiceName::new(proto).ok_or_else(no_name)?;
+        let taken = usual.rust().iter().any(|rust| names.is_taken(self.declared.package(), rust));
         Ok(if taken { usual.escaped() } else { usual })
     }
 
     fn take_name(&self, name: ServiceName, names: &mut Names) -> Result<ServiceName, Error> {
         for rust in name.rust() {
-            let scope = Scope::Module(self.package().to_owned());
+            let scope = Scope::Module(self.declared.package().to_owned());
             let claim = Claim { scope, rust: Some(rust), what: format!("service {}", name.proto) };
-            names.take(claim, self.at())?;
+            names.take(claim, self.declared.at())?;
         }
         Ok(name)
     }
 
-    /// The enum that holds the service's errors, by its name.
-    fn error_enum(&self) -> Result<Option<ErrorEnum>, Error> {
-        let names = ServiceName::error_enums(self.descriptor.name());
-        let mut found = names.filter_map(|name| self.index.get(&symbol::full_name(self.package(), &name)));
-        let Some(ty) = found.next() else { return Ok(None) };
-        let (full_name, at) = (ty.item.full_name(), ty.source.location(&ty.item.path));
-        let service = self.descriptor.name().to_owned();
-        let Node::Enum(item) = ty.item.node else {
-            return Err(Error::ErrorNotEnum { name: full_name, service, at });
-        };
-        if item.value.iter().all(|value| value.number() != 0) {
-            return Err(Error::ErrorWithoutZero { name: full_name, service, at });
-        }
+    /// The enum that holds the service's errors, for which traits are implemented.
+    fn error_enum(&self, contract: &Contract) -> Result<Option<ErrorEnum>, Error> {
+        let Some(full_name) = contract.error.clone() else { return Ok(None) };
         match self.index.extern_path(&full_name) {
             Some(rust) if !rust.starts_with("crate::") => {
-                return Err(Error::ErrorElsewhere { name: full_name, rust, at });
+                return Err(Error::ErrorElsewhere { at: self.index.location(&full_name), name: full_name, rust });
             }
             _ => {}
         }
-        let item = self.type_path(&full_name, format!("service {service}"), self.at())?;
+        let item = self.type_path(&full_name, format!("service {}", contract.proto), contract.at.clone())?;
         Ok(Some(ErrorEnum { full_name, item }))
     }
 
     fn type_path(&self, full_name: &str, what: String, at: Location) -> Result<TypePath, Error> {
-        let user = User { what, package: self.package(), at: at.clone() };
+        let package = self.declared.package();
+        let user = User { what, package, at: at.clone() };
         self.index.check_visible(full_name, &user)?;
-        let path = self.index.type_path(full_name, self.package());
+        let path = self.index.type_path(full_name, package);
         path.ok_or_else(|| Error::NoName { what: full_name.to_owned(), at })
     }
 
     /// The methods in which nothing is wrong.
-    fn methods(&self, errors: &mut Vec<Error>) -> Vec<Method> {
+    fn methods(&self, rpcs: Vec<Rpc>, errors: &mut Vec<Error>) -> Vec<Method> {
         let mut names = MethodNames::default();
         let mut methods = Vec::new();
-        for ((path, descriptor), index) in numbered(&self.path, field::METHOD, &self.descriptor.method).zip(0..) {
-            let at = self.source.location(&path);
-            errors.extend(self.check_streaming(descriptor, &at).err());
-            let name = names.take(descriptor.name(), &at).map_err(|error| errors.push(error));
-            let types = self.method_types(descriptor, &at).map_err(|error| errors.push(error));
+        for rpc in rpcs {
+            let name = names.take(&rpc.proto, &rpc.at).map_err(|error| errors.push(error));
+            let types = self.method_types(&rpc).map_err(|error| errors.push(error));
             if let (Ok(name), Ok((request, response))) = (name, types) {
-                let docs = self.source.docs(&path);
-                let deprecated = descriptor.options.as_ref().is_some_and(|options| options.deprecated());
-                methods.push(Method { name, index, docs, deprecated, request, response });
+                methods.push(Method { rpc, name, request, response });
             }
         }
         methods
     }
 
-    fn check_streaming(&self, method: &MethodDescriptorProto, at: &Location) -> Result<(), Error> {
-        let what = match (method.client_streaming(), method.server_streaming()) {
-            (false, false) => return Ok(()),
-            (true, false) => "request",
-            (false, true) => "response",
-            (true, true) => "request and response",
-        };
-        Err(Error::Streaming { method: self.qualified(method), what, at: at.clone() })
-    }
-
-    fn method_types(&self, method: &MethodDescriptorProto, at: &Location) -> Result<(TypePath, TypePath), Error> {
+    fn method_types(&self, rpc: &Rpc) -> Result<(TypePath, TypePath), Error> {
         let path = |name: &str| {
-            let name = name.strip_prefix('.').unwrap_or(name);
-            self.type_path(name, format!("method {}", self.qualified(method)), at.clone())
+            let what = format!("method {}", self.declared.qualified(rpc));
+            self.type_path(name, what, rpc.at.clone())
         };
-        Ok((path(method.input_type())?, path(method.output_type())?))
-    }
-
-    /// `Greeting.FetchGreeting`
-    fn qualified(&self, method: &MethodDescriptorProto) -> String {
-        format!("{}.{}", self.descriptor.name(), method.name())
-    }
-
-    fn lower(&self, name: ServiceName, methods: Vec<Method>, error: Option<&ErrorEnum>) -> Service {
-        let enum_name = error.map(|error| error.full_name.as_str());
-        let schema = schema::of_service(self.source, self.descriptor, enum_name, self.index);
-        Service {
-            name,
-            full_name: schema.service.clone(),
-            schema: schema.hash(),
-            docs: self.source.docs(&self.path),
-            deprecated: self.descriptor.options.as_ref().is_some_and(|options| options.deprecated()),
-            error: error.map_or_else(status, |error| error.item.clone()),
-            methods,
-        }
+        Ok((path(&rpc.request)?, path(&rpc.response)?))
     }
 }
 

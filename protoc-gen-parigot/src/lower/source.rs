@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use prost_types::compiler::CodeGeneratorRequest;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::source_code_info;
 use prost_types::{
@@ -12,6 +11,7 @@ use prost_types::{
 
 use super::comment;
 use crate::error::Location;
+use crate::request::{Request, extra};
 use crate::symbol;
 
 /// The numbers of the fields of descriptors that a path is made of (descriptor.proto).
@@ -19,6 +19,7 @@ pub(super) mod field {
     pub(in crate::lower) const PACKAGE: i32 = 2;
     pub(in crate::lower) const SERVICE: i32 = 6;
     pub(in crate::lower) const METHOD: i32 = 2;
+    pub(in crate::lower) const SERVICE_OPTIONS: i32 = 3;
     pub(in crate::lower) const SYNTAX: i32 = 12;
     pub(super) const FILE_MESSAGE: i32 = 4;
     pub(super) const FILE_ENUM: i32 = 5;
@@ -32,6 +33,7 @@ pub(super) mod field {
 /// One `.proto`.
 pub(super) struct Source<'a> {
     pub(super) file: &'a FileDescriptorProto,
+    pub(super) extra: &'a extra::File,
     /// Whether it was named on the command line.
     pub(super) generated: bool,
     /// Its messages, enums and what these hold; a parent stands before its children.
@@ -59,12 +61,14 @@ pub(super) enum Node<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn all(request: &'a CodeGeneratorRequest) -> Vec<Self> {
+    pub(super) fn all(request: &'a Request) -> Vec<Self> {
+        static NOTHING: extra::File = extra::File { name: String::new(), service: Vec::new() };
         request
             .proto_file
             .iter()
             .map(|file| Self {
                 file,
+                extra: request.extra.get(file.name()).unwrap_or(&NOTHING),
                 generated: request.file_to_generate.iter().any(|name| name == file.name()),
                 items: items(file),
                 places: places(file),
@@ -82,6 +86,13 @@ impl<'a> Source<'a> {
             _ => None,
         };
         Location { file: self.file.name().to_owned(), position }
+    }
+
+    /// Where the option at `option` begins of the declaration at `path`, or as much of that as is known.
+    pub(super) fn location_within(&self, path: &[i32], option: &[i32]) -> Location {
+        let option = [path, option].concat();
+        let mut known = (path.len()..=option.len()).rev().map(|end| &option[..end]);
+        self.location(known.find(|path| self.places.contains_key(path)).unwrap_or(path))
     }
 
     /// The comment of the declaration at `path`, by lines.

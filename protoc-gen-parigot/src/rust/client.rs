@@ -16,7 +16,7 @@ impl ToTokens for ClientItems<'_> {
 
 impl ClientItems<'_> {
     fn client_struct(&self) -> TokenStream {
-        let doc = format!(" Calls `{}`; cheap to clone.", self.0.full_name);
+        let doc = format!(" Calls `{}`; cheap to clone.", self.0.contract.full_name);
         let client = &self.0.name.client;
         quote! {
             #[doc = #doc]
@@ -57,9 +57,9 @@ impl ClientItems<'_> {
     }
 
     fn locate_fn(&self) -> TokenStream {
-        let Service { name, full_name, deprecated: is_deprecated, .. } = self.0;
-        let doc = format!(" Finds `{full_name}`, which the guest must require.");
-        let (module, deprecated) = (&name.module, deprecated(*is_deprecated));
+        let Service { contract, name, .. } = self.0;
+        let doc = format!(" Finds `{}`, which the guest must require.", contract.full_name);
+        let (module, deprecated) = (&name.module, deprecated(contract.deprecated));
         quote! {
             #[doc = #doc]
             ///
@@ -75,9 +75,9 @@ impl ClientItems<'_> {
         }
     }
 
-    fn client_method(&self, Method { name, docs, deprecated: is_deprecated, request, .. }: &Method) -> TokenStream {
-        let docs = Docs(docs, format!("Calls `{}`.", name.proto));
-        let (module, deprecated) = (&self.0.name.module, deprecated(*is_deprecated));
+    fn client_method(&self, Method { rpc, name, request, .. }: &Method) -> TokenStream {
+        let docs = Docs(&rpc.docs, format!("Calls `{}`.", rpc.proto));
+        let (module, deprecated) = (&self.0.name.module, deprecated(rpc.deprecated));
         let (function, item, request) = (&name.function, &name.item, &request.in_package);
         quote! {
             #docs

@@ -3,13 +3,13 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 
-use crate::model::{Method, Service};
+use crate::model::{Contract, Method, Service};
 
 pub(super) struct MethodItems<'a>(pub(super) &'a Service);
 
 impl ToTokens for MethodItems<'_> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let doc = format!(" The methods of `{}` on the wire.", self.0.full_name);
+        let doc = format!(" The methods of `{}` on the wire.", self.0.contract.full_name);
         let module = &self.0.name.module;
         let table = self.service_table();
         let methods = self.0.methods.iter().map(|method| {
@@ -28,9 +28,9 @@ impl ToTokens for MethodItems<'_> {
 
 impl MethodItems<'_> {
     fn service_table(&self) -> TokenStream {
-        let Service { full_name, schema, methods, .. } = self.0;
+        let Service { contract: Contract { full_name, schema, .. }, methods, .. } = self.0;
         let schema: Literal = format!("{schema:#018x}").parse().expect("a hexadecimal number is a literal");
-        let methods = methods.iter().map(|method| &method.name.proto);
+        let methods = methods.iter().map(|method| &method.rpc.proto);
         quote! {
             /// What guest and host must agree on.
             pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
@@ -41,8 +41,8 @@ impl MethodItems<'_> {
         }
     }
 
-    fn method_impl(&self, Method { name, index, request, response, .. }: &Method) -> TokenStream {
-        let (item, index) = (&name.item, Literal::u32_unsuffixed(*index));
+    fn method_impl(&self, Method { rpc, name, request, response }: &Method) -> TokenStream {
+        let (item, index) = (&name.item, Literal::u32_unsuffixed(rpc.index));
         let (request, response, error) = (&request.in_service, &response.in_service, &self.0.error.in_service);
         quote! {
             impl ::parigot_guest::Method for #item {
@@ -73,8 +73,8 @@ impl MethodItems<'_> {
     }
 }
 
-fn method_struct(Method { name, .. }: &Method) -> TokenStream {
-    let doc = format!(" The method `{}` on the wire.", name.proto);
+fn method_struct(Method { rpc, name, .. }: &Method) -> TokenStream {
+    let doc = format!(" The method `{}` on the wire.", rpc.proto);
     let item = &name.item;
     quote! {
         #[doc = #doc]

@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 
 use super::Docs;
-use crate::model::{Method, Service};
+use crate::model::{Contract, Method, Service};
 
 pub(super) struct ServerItems<'a>(pub(super) &'a Service);
 
@@ -16,7 +16,7 @@ impl ToTokens for ServerItems<'_> {
 
 impl ServerItems<'_> {
     fn service_trait(&self) -> TokenStream {
-        let Service { name, full_name, docs, methods, .. } = self.0;
+        let Service { contract: Contract { full_name, docs, .. }, name, methods, .. } = self.0;
         let docs = Docs(docs, format!("Implemented by a guest that exports `{full_name}`."));
         let name = &name.item;
         let functions = methods.iter().map(|method| self.trait_function(method));
@@ -28,8 +28,8 @@ impl ServerItems<'_> {
         }
     }
 
-    fn trait_function(&self, Method { name, docs, request, response, .. }: &Method) -> TokenStream {
-        let docs = Docs(docs, format!("Answers `{}`.", name.proto));
+    fn trait_function(&self, Method { rpc, name, request, response }: &Method) -> TokenStream {
+        let docs = Docs(&rpc.docs, format!("Answers `{}`.", rpc.proto));
         let (name, request, response) = (&name.function, &request.in_package, &response.in_package);
         let error = &self.0.error.in_package;
         quote! {
@@ -77,7 +77,7 @@ impl ServerItems<'_> {
         }
         let module = &name.module;
         let arms = methods.iter().map(|method| {
-            let (index, item) = (Literal::u32_unsuffixed(method.index), &method.name.item);
+            let (index, item) = (Literal::u32_unsuffixed(method.rpc.index), &method.name.item);
             quote! { #index => call.serve::<#module::#item, S>(service), }
         });
         quote! {

@@ -1,7 +1,6 @@
 //! Everything wrong in a `.proto` is found, all of it, and each with its place.
 
-use prost_types::compiler::CodeGeneratorRequest;
-use protoc_gen_parigot::generate;
+use protoc_gen_parigot::{Request, generate};
 
 use crate::protoc::request;
 
@@ -14,7 +13,7 @@ fn check_errors(files: &[(&str, &str)], parameter: &str, expected: &str) {
     check_request(&request(files, parameter), expected);
 }
 
-fn check_request(request: &CodeGeneratorRequest, expected: &str) {
+fn check_request(request: &Request, expected: &str) {
     let errors = generate(request).expect_err("there are mistakes");
     assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), expected);
 }
@@ -46,9 +45,9 @@ fn each_streaming_method_is_refused() {
     check_error(
         "service S {\n rpc A(stream M) returns (M);\n rpc B(M) returns (stream M);\n \
          rpc C(stream M) returns (stream M);\n}\nmessage M {}",
-        "input.proto:3:2: method S.A streams its request: streaming is not supported\n\
-         input.proto:4:2: method S.B streams its response: streaming is not supported\n\
-         input.proto:5:2: method S.C streams its request and response: streaming is not supported",
+        "input.proto:3:2: method S.A streams its request: that is not supported, and streaming=skip leaves it out\n\
+         input.proto:4:2: method S.B streams its response: that is not supported, and streaming=skip leaves it out\n\
+         input.proto:5:2: method S.C streams its request and response: that is not supported, and streaming=skip leaves it out",
     );
 }
 
@@ -94,6 +93,31 @@ fn the_full_name_of_errors_goes_first() {
     // `GreetErr` could not be it, having no zero.
     let text = "syntax = \"proto2\";\nservice Greeting {}\nenum GreetingErr { NONE = 0; }\nenum GreetErr { BAD = 1; }";
     generate(&request(&[("input.proto", text)], "")).expect("nothing is wrong");
+}
+
+#[test]
+fn the_errors_that_an_option_names_must_be_there() {
+    let service = |error: &str| {
+        format!(
+            "package p.q;\nimport \"parigot/v1/options.proto\";\nservice S {{\n  \
+             option (parigot.v1.service).error = \"{error}\";\n}}\nenum Bad {{ NONE = 0; }} message M {{ enum E {{ A = 0; }} }}"
+        )
+    };
+    for error in ["Bad", "q.Bad", "p.q.Bad", ".p.q.Bad", "M.E"] {
+        check_fine(&service(error));
+    }
+    for error in ["Good", ".Bad", "q.q.Bad", "google.Bad"] {
+        check_error(
+            &service(error),
+            &format!(
+                "input.proto:5:3: service S names `{error}` as its errors, and neither this file nor those imported have that"
+            ),
+        );
+    }
+    check_error(
+        &service("M"),
+        "input.proto:7:24: p.q.M is the name of service S's errors: found a message, expected an enum",
+    );
 }
 
 #[test]
@@ -236,7 +260,7 @@ fn types_of_files_that_are_not_generated_are_refused() {
     ];
     check_request(&request, &expected.join("\n"));
     for parameter in ["extern_path=.o=::o", "mod_file=false"] {
-        request.parameter = Some(parameter.to_owned());
+        request.parameter = parameter.to_owned();
         generate(&request).expect("nothing is wrong");
     }
 }
@@ -248,8 +272,8 @@ fn mistakes_of_all_files_are_found_at_once() {
     check_errors(
         &[("b.proto", stream), ("a.proto", &other)],
         "",
-        "a.proto:2:13: method T.A streams its request: streaming is not supported\n\
-         b.proto:2:13: method S.A streams its request: streaming is not supported",
+        "a.proto:2:13: method T.A streams its request: that is not supported, and streaming=skip leaves it out\n\
+         b.proto:2:13: method S.A streams its request: that is not supported, and streaming=skip leaves it out",
     );
 }
 

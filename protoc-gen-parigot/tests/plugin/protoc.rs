@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use prost::Message;
-use prost_types::FileDescriptorSet;
-use prost_types::compiler::CodeGeneratorRequest;
+use protoc_gen_parigot::Request;
 
 /// A run of `protoc` with this plugin.
 pub(crate) fn protoc() -> Command {
     let mut command = Command::new(executable());
     command.arg(format!("--plugin=protoc-gen-parigot={}", env!("CARGO_BIN_EXE_protoc-gen-parigot")));
     command.arg(format!("--proto_path={}", well_known().display()));
+    command.arg(format!("--proto_path={}/../proto", env!("CARGO_MANIFEST_DIR")));
     command
 }
 
@@ -38,7 +37,7 @@ pub(crate) fn run(command: &mut Command) -> Output {
 }
 
 /// The request that `protoc` makes of these files, all of them to be generated.
-pub(crate) fn request(files: &[(&str, &str)], parameter: &str) -> CodeGeneratorRequest {
+pub(crate) fn request(files: &[(&str, &str)], parameter: &str) -> Request {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     for (name, text) in files {
         let path = folder.path().join(name);
@@ -46,19 +45,17 @@ pub(crate) fn request(files: &[(&str, &str)], parameter: &str) -> CodeGeneratorR
         std::fs::write(path, text).expect("the folder is ours");
     }
     let names: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
-    CodeGeneratorRequest {
-        proto_file: descriptors(folder.path(), &names).file,
-        file_to_generate: names,
-        parameter: Some(parameter.to_owned()),
-        compiler_version: None,
-    }
+    let descriptors = descriptors(folder.path(), &names);
+    let mut request = Request::of_descriptors(&descriptors, names).expect("protoc's output is sound");
+    request.parameter = parameter.to_owned();
+    request
 }
 
-fn descriptors(folder: &Path, names: &[String]) -> FileDescriptorSet {
+fn descriptors(folder: &Path, names: &[String]) -> Vec<u8> {
     let set = folder.join("descriptors");
     let mut protoc = protoc();
     protoc.args(["--include_imports", "--include_source_info"]);
     protoc.arg(format!("--descriptor_set_out={}", set.display()));
     run(protoc.arg(format!("--proto_path={}", folder.display())).args(names));
-    FileDescriptorSet::decode(&*std::fs::read(set).expect("protoc has written it")).expect("protoc's output is sound")
+    std::fs::read(set).expect("protoc has written it")
 }

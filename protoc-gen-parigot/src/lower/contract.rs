@@ -1,0 +1,153 @@
+//! Services as they are in every language: what stands in the `.proto`, with its options read and its errors found.
+
+use std::time::Duration;
+
+use prost_types::method_options::IdempotencyLevel;
+use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
+
+use super::index::{Index, Type};
+use super::schema;
+use super::source::{Node, Source, field, numbered};
+use crate::error::{Error, Location};
+use crate::model::{Contract, Rpc};
+use crate::name::ServiceName;
+use crate::options::Streaming;
+use crate::request::extra;
+use crate::symbol;
+
+/// A service, where it stands.
+pub(super) struct Declared<'a> {
+    pub(super) source: &'a Source<'a>,
+    pub(super) descriptor: &'a ServiceDescriptorProto,
+    path: Vec<i32>,
+    /// What prost's descriptor has no field for.
+    extra: extra::Service,
+}
+
+impl<'a> Declared<'a> {
+    /// The services of a file.
+    pub(super) fn all(source: &'a Source<'a>) -> impl Iterator<Item = Self> {
+        let services = numbered(&[], field::SERVICE, &source.file.service).enumerate();
+        services.map(move |(index, (path, descriptor))| {
+            let extra = source.extra.service.get(index).cloned().unwrap_or_default();
+            Self { source, descriptor, path, extra }
+        })
+    }
+
+    pub(super) fn package(&self) -> &'a str {
+        self.source.file.package()
+    }
+
+    pub(super) fn at(&self) -> Location {
+        self.source.location(&self.path)
+    }
+
+    /// What the service is in every language, and its methods; nothing if its error enum cannot be one. Mistakes go to `errors`.
+    pub(super) fn contract(
+        &self,
+        index: &Index<'_>,
+        streaming: Streaming,
+        errors: &mut Vec<Error>,
+    ) -> Option<(Contract, Vec<Rpc>)> {
+        let (streams, mut methods): (Vec<_>, Vec<_>) = self.rpcs().partition(Rpc::streams);
+        if streaming == Streaming::Refuse {
+            errors.extend(streams.iter().map(|rpc| self.refuse_stream(rpc)));
+        }
+        (0..).zip(&mut methods).for_each(|(index, method)| method.index = index);
+        let error = self.error(index).map_err(|error| errors.push(error)).ok()?;
+        let schema = schema::of_service(self, &methods, error.as_deref(), index);
+        let contract = Contract {
+            proto: self.descriptor.name().to_owned(),
+            full_name: schema.service.clone(),
+            schema: schema.hash(),
+            docs: self.source.docs(&self.path),
+            deprecated: self.descriptor.options.as_ref().is_some_and(|options| options.deprecated()),
+            error,
+            streams,
+            at: self.at(),
+        };
+        Some((contract, methods))
+    }
+
+    fn rpcs(&self) -> impl Iterator<Item = Rpc> {
+        let methods = numbered(&self.path, field::METHOD, &self.descriptor.method).enumerate();
+        methods.map(|(index, (path, descriptor))| {
+            let extra = self.extra.method.get(index).cloned().unwrap_or_default().options();
+            self.rpc(&path, descriptor, &extra)
+        })
+    }
+
+    fn rpc(&self, path: &[i32], descriptor: &MethodDescriptorProto, extra: &extra::MethodOptions) -> Rpc {
+        let plain = |name: &str| name.strip_prefix('.').unwrap_or(name).to_owned();
+        let options = descriptor.options.clone().unwrap_or_default();
+        Rpc {
+            proto: descriptor.name().to_owned(),
+            index: 0,
+            docs: self.source.docs(path),
+            deprecated: options.deprecated(),
+            request: plain(descriptor.input_type()),
+            response: plain(descriptor.output_type()),
+            streams_requests: descriptor.client_streaming(),
+            streams_responses: descriptor.server_streaming(),
+            idempotent: options.idempotency_level() != IdempotencyLevel::IdempotencyUnknown,
+            budget: Duration::from_millis(extra.budget_ms.into()),
+            deadline: Duration::from_millis(extra.deadline_ms.into()),
+            at: self.source.location(path),
+        }
+    }
+
+    fn refuse_stream(&self, rpc: &Rpc) -> Error {
+        let what = match (rpc.streams_requests, rpc.streams_responses) {
+            (true, true) => "request and response",
+            (true, false) => "request",
+            (false, _) => "response",
+        };
+        Error::Streaming { method: self.qualified(rpc), what, at: rpc.at.clone() }
+    }
+
+    /// `Greeting.FetchGreeting`
+    pub(super) fn qualified(&self, rpc: &Rpc) -> String {
+        format!("{}.{}", self.descriptor.name(), rpc.proto)
+    }
+
+    /// The full name of the enum that holds the service's errors.
+    fn error(&self, index: &Index<'_>) -> Result<Option<String>, Error> {
+        let Some(ty) = self.error_type(index)? else { return Ok(None) };
+        let (name, service, at) =
+            (ty.item.full_name(), self.descriptor.name().to_owned(), ty.source.location(&ty.item.path));
+        match ty.item.node {
+            Node::Enum(item) if item.value.iter().any(|value| value.number() == 0) => Ok(Some(name)),
+            Node::Enum(_) => Err(Error::ErrorWithoutZero { name, service, at }),
+            _ => Err(Error::ErrorNotEnum { name, service, at }),
+        }
+    }
+
+    /// What its option names, else what has the name of its errors.
+    fn error_type<'t>(&self, index: &Index<'t>) -> Result<Option<Type<'t>>, Error> {
+        let named = self.extra.options().error;
+        if named.is_empty() {
+            let mut names = ServiceName::error_enums(self.descriptor.name());
+            return Ok(names.find_map(|name| index.get(&symbol::full_name(self.package(), &name))));
+        }
+        let found = self.candidates(&named).find_map(|name| index.get(&name));
+        let at = self.source.location_within(&self.path, &[field::SERVICE_OPTIONS, extra::OPTIONS, extra::ERROR]);
+        let service = self.descriptor.name().to_owned();
+        found.map(Some).ok_or_else(|| Error::ErrorNotFound { name: named.escape_debug().to_string(), service, at })
+    }
+
+    /// The full names that a type may have which is called `name` here, from the service outwards.
+    fn candidates<'n>(&self, name: &'n str) -> impl Iterator<Item = String> + use<'n> {
+        let scope = symbol::full_name(self.package(), self.descriptor.name());
+        let (absolute, scopes) = match name.strip_prefix('.') {
+            Some(absolute) => (absolute, 0),
+            None => (name, 1 + scope.matches('.').count()),
+        };
+        let mut scope = Some(scope);
+        let outwards = std::iter::from_fn(move || {
+            let here = scope.take()?;
+            scope = here.rsplit_once('.').map(|(around, _)| around.to_owned());
+            Some(symbol::full_name(&here, absolute))
+        });
+        outwards.take(scopes).chain([absolute.to_owned()])
+    }
+}
