@@ -225,13 +225,14 @@ impl Guest {
         let start = Start::read(frame).map_err(|malformed| malformed.expected)?;
         self.message_bytes_max.set(start.message_bytes_max);
         *self.generator.borrow_mut() = Generator::new(start.seed);
+        let descriptors = start.descriptors;
         let startup = Startup {
             args: start.args.into_iter().map(String::from).collect(),
             env: start.env.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
             instance: start.instance,
         };
         self.startup.set(startup).map_err(|_| "one start, not two")?;
-        self.send_manifest();
+        self.send_manifest(descriptors);
         self.body.start(&self.context());
         Ok(())
     }
@@ -395,8 +396,9 @@ impl Guest {
         self.send_short(header, None, &[]);
     }
 
-    fn send_manifest(&self) {
-        let describe = |services: &[&'static Service]| services.iter().map(|service| service.describe()).collect();
+    fn send_manifest(&self, descriptors: bool) {
+        let describe =
+            |services: &[&'static Service]| services.iter().map(|service| service.describe(descriptors)).collect();
         let mut payload = Vec::new();
         Manifest { exports: describe(&self.exports), requires: describe(self.requires) }.write(&mut payload);
         self.send_short(Header::new(Kind::Manifest), None, &payload);

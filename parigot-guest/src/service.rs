@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::time::Duration;
 
 use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::{Cause, Code, manifest};
@@ -22,36 +23,74 @@ pub struct Service {
     pub schema: u64,
     /// The methods; calls name them by their place.
     pub methods: &'static [MethodInfo],
+    /// What the methods exchange, for those who have no generated code: a serialized `FileDescriptorSet`, or nothing.
+    pub descriptors: &'static [u8],
 }
 
 /// One method of a [`Service`].
 #[derive(Debug)]
 pub struct MethodInfo {
     name: &'static str,
+    budget: Duration,
+    deadline: Duration,
+    idempotent: bool,
 }
 
 impl MethodInfo {
     /// The method of that name, as in the `.proto`: `FetchGreeting`.
     pub const fn new(name: &'static str) -> Self {
-        MethodInfo { name }
+        MethodInfo { name, budget: Duration::ZERO, deadline: Duration::ZERO, idempotent: false }
+    }
+
+    /// The same method, which may hold its thread for that much CPU time between two awaits.
+    pub const fn with_budget(self, budget: Duration) -> Self {
+        MethodInfo { budget, ..self }
+    }
+
+    /// The same method, whose calls may take that long if their caller does not say.
+    pub const fn with_deadline(self, deadline: Duration) -> Self {
+        MethodInfo { deadline, ..self }
+    }
+
+    /// The same method, of which it is known that doing it twice is the same as doing it once.
+    pub const fn idempotent(self) -> Self {
+        MethodInfo { idempotent: true, ..self }
     }
 
     /// Its name.
     pub const fn name(&self) -> &'static str {
         self.name
     }
+
+    /// How long it may hold its thread; zero is what the host says.
+    pub const fn budget(&self) -> Duration {
+        self.budget
+    }
+
+    /// How long a call may take whose caller does not say; zero is what the host says.
+    pub const fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    /// Whether doing it twice is the same as doing it once.
+    pub const fn is_idempotent(&self) -> bool {
+        self.idempotent
+    }
+
+    fn describe(&self) -> manifest::Method {
+        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+        manifest::Method { name: self.name.into(), budget_ns: ns(self.budget), deadline_ns: ns(self.deadline) }
+    }
 }
 
 impl Service {
-    /// What the manifest says of it.
-    pub(crate) fn describe(&self) -> manifest::Service {
-        let describe =
-            |method: &MethodInfo| manifest::Method { name: method.name.into(), budget_ns: 0, deadline_ns: 0 };
+    /// What the manifest says of it, with its descriptors if the host has asked for them.
+    pub(crate) fn describe(&self, descriptors: bool) -> manifest::Service {
         manifest::Service {
             name: self.name.into(),
             schema: self.schema,
-            methods: self.methods.iter().map(describe).collect(),
-            descriptors: Vec::new(),
+            methods: self.methods.iter().map(MethodInfo::describe).collect(),
+            descriptors: if descriptors { self.descriptors.into() } else { Vec::new() },
         }
     }
 }
@@ -62,7 +101,7 @@ impl Service {
 ///
 /// ```
 /// # use parigot_guest::{Channel, Context, LocateError, NotReady, Ready, Service};
-/// # static SERVICE: Service = Service { name: "greeting.v1.Greeting", schema: 0, methods: &[] };
+/// # static SERVICE: Service = Service { name: "greeting.v1.Greeting", schema: 0, methods: &[], descriptors: &[] };
 /// # struct GreetingClient(Channel);
 /// # impl GreetingClient {
 /// #     fn locate(cx: &Context) -> Result<Self, LocateError> { Channel::locate(cx, &SERVICE).map(GreetingClient) }

@@ -3,6 +3,7 @@
 mod comment;
 mod contract;
 mod declare;
+mod descriptors;
 mod fence;
 mod index;
 mod messages;

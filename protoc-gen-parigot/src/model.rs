@@ -41,6 +41,8 @@ pub struct Contract {
     pub full_name: String,
     /// The hash of what both sides must agree on.
     pub schema: u64,
+    /// An encoded `FileDescriptorSet` of the service and all that its methods reach, and no more.
+    pub descriptors: Vec<u8>,
     /// Lines of its comment.
     pub docs: Vec<String>,
     /// Whether clients are told to stay away from it.

@@ -15,6 +15,7 @@ use quote::{ToTokens, quote};
 use self::client::ClientItems;
 use self::error::ErrorItems;
 use self::method::MethodItems;
+use self::print::insertion_point;
 use self::server::ServerItems;
 use crate::OutputFile;
 use crate::error::Error;
@@ -54,7 +55,8 @@ fn file_items(package: &Package, messages: &[syn::Item]) -> TokenStream {
         quote! { #server #method #client }
     });
     let handshake = handshake();
-    quote! { #handshake #(#messages)* #(#errors)* #(#services)* }
+    let insertions = insertion_point("module");
+    quote! { #handshake #(#messages)* #(#errors)* #(#services)* #insertions }
 }
 
 /// Fails to compile against a runtime of another ABI.

@@ -28,8 +28,12 @@ pub mod message_named_as_rpc;
 pub mod nested;
 #[path = "no_package/rust/mod.rs"]
 pub mod no_package;
+#[path = "options/rust/mod.rs"]
+pub mod options;
 #[path = "proto2/rust/mod.rs"]
 pub mod proto2;
+#[path = "streaming/rust/mod.rs"]
+pub mod streaming;
 #[path = "two_services/rust/mod.rs"]
 pub mod two_services;
 #[path = "well_known/rust/mod.rs"]

@@ -69,6 +69,7 @@ pub mod methods {
         name: "greeting.v1.Greeting",
         schema: 7,
         methods: &[::parigot_guest::MethodInfo::new("FetchGreeting")],
+        descriptors: b"what the generator writes",
     };
 
     /// `FetchGreeting`.

@@ -207,8 +207,16 @@ fn manifest_line(manifest: &Manifest) -> String {
 }
 
 fn service_text(service: &manifest::Service) -> String {
-    let methods: Vec<_> = service.methods.iter().map(|method| method.name.as_str()).collect();
-    format!("{}({})#{}", service.name, methods.join(" "), service.schema)
+    let methods: Vec<_> = service.methods.iter().map(method_text).collect();
+    let descriptors = after(" with ", &text(&service.descriptors));
+    format!("{}({})#{}{descriptors}", service.name, methods.join(" "), service.schema)
+}
+
+fn method_text(manifest::Method { name, budget_ns, deadline_ns }: &manifest::Method) -> String {
+    match (budget_ns, deadline_ns) {
+        (0, 0) => name.clone(),
+        _ => format!("{name}[budget {budget_ns}, deadline {deadline_ns}]"),
+    }
 }
 
 fn call_text(frame: &Frame<'_>) -> String {
@@ -263,12 +271,21 @@ pub(crate) fn frame(header: Header, build: impl FnOnce(FrameBuilder<'_>) -> Fram
 
 /// The start, with one argument and one variable.
 pub(crate) fn start(message_bytes_max: u32) -> Inbound {
+    start_frame(message_bytes_max, false)
+}
+
+/// The same from a host that wants descriptors.
+pub(crate) fn start_and_describe() -> Inbound {
+    start_frame(1 << 20, true)
+}
+
+fn start_frame(message_bytes_max: u32, descriptors: bool) -> Inbound {
     let start = Start {
         host: VERSION,
         message_bytes_max,
         seed: [7; 32],
         instance: InstanceId::from_random(1).to_wire(),
-        descriptors: false,
+        descriptors,
         args: vec!["--tongue", "french"],
         env: vec![("GREETING", "loud"), ("GREETING", "quiet")],
     };

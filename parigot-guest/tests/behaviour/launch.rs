@@ -1,10 +1,12 @@
 //! From the start to the first call.
 
+use std::time::Duration;
+
 use parigot_abi::{Cause, Code, Header, Kind};
-use parigot_guest::{Channel, Context, Error, Exit, MethodInfo, NotReady, Ready, Service, info};
+use parigot_guest::{Channel, Context, Definition, Error, Exit, MethodInfo, NotReady, Ready, Service, info};
 
 use crate::greeting::*;
-use crate::harness::{Guest, call, frame, launched, start};
+use crate::harness::{Guest, call, frame, launched, start, start_and_describe};
 
 #[derive(Default)]
 struct Greeter;
@@ -23,6 +25,36 @@ fn a_service_sends_its_manifest_then_launches_then_serves() {
     assert_eq!(guest.turn([start(1 << 20)]), [manifest.as_str(), "launch"]);
     assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK"]);
     assert_eq!(guest.turn([call(1, 0)]), ["reply 1: OK hello"]);
+}
+
+#[test]
+fn a_manifest_has_descriptors_if_the_host_asks_for_them() {
+    let mut guest = Guest::service::<Greeter>();
+    let service = "greeting.v1.Greeting(FetchGreeting)#7 with what the generator writes";
+    let manifest = format!("manifest: exports {service}; requires {service}");
+    assert_eq!(guest.turn([start_and_describe()]), [manifest.as_str(), "launch"]);
+}
+
+#[test]
+fn a_manifest_has_the_budgets_and_deadlines_of_methods() {
+    static SLOW: Service = Service {
+        name: "slow.v1.Slow",
+        schema: 0,
+        methods: &[
+            MethodInfo::new("Get").with_budget(Duration::from_millis(200)).with_deadline(Duration::from_secs(10)),
+            MethodInfo::new("Put").idempotent(),
+            MethodInfo::new("Wait").with_deadline(Duration::MAX),
+        ],
+        descriptors: &[],
+    };
+    async fn main(_: Context) -> Result<Exit, Error> {
+        Ok(Exit::SUCCESS)
+    }
+    let mut guest = Guest::open(Definition::program(main, const { &[&SLOW] }));
+    let methods = format!("Get[budget 200000000, deadline 10000000000] Put Wait[budget 0, deadline {}]", u64::MAX);
+    let trace = guest.turn([start(1 << 20)]);
+    assert_eq!(trace[0], format!("manifest: exports nothing; requires slow.v1.Slow({methods})#0"));
+    assert!(SLOW.methods[1].is_idempotent() && !SLOW.methods[0].is_idempotent());
 }
 
 /// A service that asks another one before it is ready.
@@ -91,7 +123,8 @@ fn a_launch_that_the_host_refuses_fails() {
 
 #[test]
 fn what_is_not_required_or_not_launched_cannot_be_located() {
-    static OTHER: Service = Service { name: "other.v1.Other", schema: 0, methods: &[MethodInfo::new("Get")] };
+    static OTHER: Service =
+        Service { name: "other.v1.Other", schema: 0, methods: &[MethodInfo::new("Get")], descriptors: &[] };
 
     async fn main(cx: Context) -> Result<Exit, Error> {
         info!(cx, "{}", GreetingClient::locate(&cx).map(drop).unwrap_err());

@@ -116,7 +116,8 @@ fn a_cancel_that_crosses_the_answer_is_ignored() {
 /// A service without an error enum.
 struct Get;
 
-static PLAIN: Service = Service { name: "plain.v1.Plain", schema: 1, methods: &[MethodInfo::new("Get")] };
+static PLAIN: Service =
+    Service { name: "plain.v1.Plain", schema: 1, methods: &[MethodInfo::new("Get")], descriptors: &[] };
 
 impl parigot_guest::Method for Get {
     type Request = FetchGreetingRequest;

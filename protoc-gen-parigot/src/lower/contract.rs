@@ -6,8 +6,8 @@ use prost_types::method_options::IdempotencyLevel;
 use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 
 use super::index::{Index, Type};
-use super::schema;
 use super::source::{Node, Source, field, numbered};
+use super::{descriptors, schema};
 use crate::error::{Error, Location};
 use crate::model::{Contract, Rpc};
 use crate::name::ServiceName;
@@ -60,6 +60,7 @@ impl<'a> Declared<'a> {
             proto: self.descriptor.name().to_owned(),
             full_name: schema.service.clone(),
             schema: schema.hash(),
+            descriptors: descriptors::of_service(self, &methods, schema.types.keys().map(String::as_str), index),
             docs: self.source.docs(&self.path),
             deprecated: self.descriptor.options.as_ref().is_some_and(|options| options.deprecated()),
             error,

@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
+use super::print::insertion_point;
 use super::{Docs, deprecated};
 use crate::model::{Method, Service};
 
@@ -47,11 +48,13 @@ impl ClientItems<'_> {
     fn client_impl(&self) -> TokenStream {
         let client = &self.0.name.client;
         let locate = self.locate_fn();
+        let insertions = insertion_point(&format!("client:{}", self.0.contract.full_name));
         let methods = self.0.methods.iter().map(|method| self.client_method(method));
         quote! {
             impl #client {
                 #locate
                 #(#methods)*
+                #insertions
             }
         }
     }

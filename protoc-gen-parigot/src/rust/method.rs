@@ -1,9 +1,12 @@
 //! The module of a service: its table, and one type for each method.
 
+use std::time::Duration;
+
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 
-use crate::model::{Contract, Method, Service};
+use super::print::insertion_point;
+use crate::model::{Contract, Method, Rpc, Service};
 
 pub(super) struct MethodItems<'a>(pub(super) &'a Service);
 
@@ -12,6 +15,7 @@ impl ToTokens for MethodItems<'_> {
         let doc = format!(" The methods of `{}` on the wire.", self.0.contract.full_name);
         let module = &self.0.name.module;
         let table = self.service_table();
+        let insertions = insertion_point(&format!("methods:{}", self.0.contract.full_name));
         let methods = self.0.methods.iter().map(|method| {
             let items = [method_struct(method), self.method_impl(method), self.serve_impl(method)];
             quote! { #(#items)* }
@@ -21,6 +25,7 @@ impl ToTokens for MethodItems<'_> {
             pub mod #module {
                 #table
                 #(#methods)*
+                #insertions
             }
         });
     }
@@ -28,15 +33,17 @@ impl ToTokens for MethodItems<'_> {
 
 impl MethodItems<'_> {
     fn service_table(&self) -> TokenStream {
-        let Service { contract: Contract { full_name, schema, .. }, methods, .. } = self.0;
+        let Service { contract: Contract { full_name, schema, descriptors, .. }, methods, .. } = self.0;
         let schema: Literal = format!("{schema:#018x}").parse().expect("a hexadecimal number is a literal");
-        let methods = methods.iter().map(|method| &method.rpc.proto);
+        let methods = methods.iter().map(|method| method_info(&method.rpc));
+        let descriptors = Literal::byte_string(descriptors);
         quote! {
             /// What guest and host must agree on.
             pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
                 name: #full_name,
                 schema: #schema,
-                methods: &[#(::parigot_guest::MethodInfo::new(#methods)),*],
+                methods: &[#(#methods),*],
+                descriptors: #descriptors,
             };
         }
     }
@@ -71,6 +78,20 @@ impl MethodItems<'_> {
             }
         }
     }
+}
+
+/// A method's entry in the table, with what its options say.
+fn method_info(Rpc { proto, budget, deadline, idempotent, .. }: &Rpc) -> TokenStream {
+    let budget = duration(*budget).map(|budget| quote! { .with_budget(#budget) });
+    let deadline = duration(*deadline).map(|deadline| quote! { .with_deadline(#deadline) });
+    let idempotent = idempotent.then(|| quote! { .idempotent() });
+    quote! { ::parigot_guest::MethodInfo::new(#proto) #budget #deadline #idempotent }
+}
+
+/// A duration that is not zero, which options give in milliseconds.
+fn duration(duration: Duration) -> Option<TokenStream> {
+    let ms = u64::try_from(duration.as_millis()).ok().filter(|ms| *ms > 0).map(Literal::u64_unsuffixed)?;
+    Some(quote! { ::core::time::Duration::from_millis(#ms) })
 }
 
 fn method_struct(Method { rpc, name, .. }: &Method) -> TokenStream {

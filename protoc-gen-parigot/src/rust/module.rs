@@ -39,7 +39,9 @@ pub(super) fn mod_file(packages: &[&Package]) -> OutputFile {
         tree.file = Some(&package.file);
     }
     let lines: String = root.lines().iter().map(|line| format!("{line}\n")).collect();
-    OutputFile { name: "mod.rs".to_owned(), content: format!("{}\n{}\n{lines}", print::header(&[]), allow()) }
+    let insertions = print::insertion_comment("module");
+    let content = format!("{}\n{}\n{lines}\n{insertions}\n", print::header(&[]), allow());
+    OutputFile { name: "mod.rs".to_owned(), content }
 }
 
 fn allow() -> String {

@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 
 use super::Docs;
-use crate::model::{Contract, Method, Service};
+use crate::model::{Contract, Method, Rpc, Service};
 
 pub(super) struct ServerItems<'a>(pub(super) &'a Service);
 
@@ -16,12 +16,14 @@ impl ToTokens for ServerItems<'_> {
 
 impl ServerItems<'_> {
     fn service_trait(&self) -> TokenStream {
-        let Service { contract: Contract { full_name, docs, .. }, name, methods, .. } = self.0;
+        let Service { contract: Contract { full_name, docs, streams, .. }, name, methods, .. } = self.0;
         let docs = Docs(docs, format!("Implemented by a guest that exports `{full_name}`."));
+        let left_out = left_out(streams);
         let name = &name.item;
         let functions = methods.iter().map(|method| self.trait_function(method));
         quote! {
             #docs
+            #left_out
             pub trait #name: 'static {
                 #(#functions)*
             }
@@ -89,4 +91,11 @@ impl ServerItems<'_> {
             }
         }
     }
+}
+
+/// What is said of methods that stream.
+fn left_out(streams: &[Rpc]) -> Option<TokenStream> {
+    let names: Vec<_> = streams.iter().map(|rpc| format!("`{}`", rpc.proto)).collect();
+    let doc = format!(" Left out, since messages are streamed there: {}.", names.join(", "));
+    (!names.is_empty()).then(|| quote! { #[doc = ""] #[doc = #doc] })
 }

@@ -1,6 +1,7 @@
 //! Tests of the plugin from outside: with the real `protoc`, and with requests that no `protoc` sends.
 
 mod command;
+mod descriptors;
 mod errors;
 mod external;
 mod golden;

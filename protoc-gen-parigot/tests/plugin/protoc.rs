@@ -5,9 +5,14 @@ use std::process::{Command, Output};
 
 use protoc_gen_parigot::Request;
 
+/// A run of `protoc` alone.
+pub(crate) fn plain() -> Command {
+    Command::new(executable())
+}
+
 /// A run of `protoc` with this plugin.
 pub(crate) fn protoc() -> Command {
-    let mut command = Command::new(executable());
+    let mut command = plain();
     command.arg(format!("--plugin=protoc-gen-parigot={}", env!("CARGO_BIN_EXE_protoc-gen-parigot")));
     command.arg(format!("--proto_path={}", well_known().display()));
     command.arg(format!("--proto_path={}/../proto", env!("CARGO_MANIFEST_DIR")));

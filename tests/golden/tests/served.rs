@@ -3,7 +3,7 @@
 use golden::helloworld::greeting::v1::{
     FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingClient, GreetingServer, Tongue, greeting,
 };
-use golden::{deprecated, equal_names, keywords, two_services};
+use golden::{deprecated, equal_names, keywords, options, streaming, two_services};
 use parigot_guest::{Call, Client, Context, Method, Serve, Server, ServiceError, Status};
 
 struct Greeter;
@@ -72,6 +72,36 @@ fn methods_are_counted_in_the_order_of_the_service() {
     assert_eq!(names(service_of::<Cook, KitchenServer<Cook>>()), ["Open", "Close"]);
     assert_eq!(names(service_of::<Cook, AdminServer<Cook>>()), ["Open"]);
     assert_eq!((kitchen::Open::INDEX, kitchen::Close::INDEX, admin::Open::INDEX), (0, 1, 0));
+}
+
+#[test]
+fn methods_have_the_limits_that_options_set() {
+    use options::options::kitchen;
+    let limits = |method: &parigot_guest::MethodInfo| {
+        (method.name(), method.budget().as_millis(), method.deadline().as_millis(), method.is_idempotent())
+    };
+    let limits: Vec<_> = kitchen::SERVICE.methods.iter().map(limits).collect();
+    let expected =
+        [("Roast", 200, 3_600_000, false), ("Taste", 0, 100, true), ("Wash", 75, 0, true), ("Break", 0, 0, false)];
+    assert_eq!(limits, expected);
+}
+
+#[test]
+fn an_option_names_the_errors_of_a_service() {
+    use options::{common, options as here};
+    fn error_of<M: Method<Error = E>, E>() {}
+    error_of::<here::kitchen::Roast, common::Trouble>();
+    error_of::<here::cellar::Fetch, here::dish::Err>();
+}
+
+/// Left out, they are counted by nobody.
+#[test]
+fn methods_that_stream_can_be_left_out() {
+    use streaming::streaming::{feed, tail};
+    let names: Vec<_> = feed::SERVICE.methods.iter().map(|method| method.name()).collect();
+    assert_eq!(names, ["Post", "Drop"]);
+    assert_eq!((feed::Post::INDEX, feed::Drop::INDEX), (0, 1));
+    assert!(tail::SERVICE.methods.is_empty());
 }
 
 #[test]

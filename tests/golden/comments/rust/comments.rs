@@ -195,6 +195,7 @@ pub mod comments {
             ::parigot_guest::MethodInfo::new("List"),
             ::parigot_guest::MethodInfo::new("Turn"),
         ],
+        descriptors: b"\n\xC9\x02\n\x0Ecomments.proto\x12\x08comments\"M\n\x04Said\x12\x14\n\x05words\x18\x01 \x01(\tR\x05words\x12\x14\n\x04loud\x18\x02 \x01(\x08H\0R\x04loud\x12\x12\n\x03low\x18\x03 \x01(\x08H\0R\x03lowB\x05\n\x03how2\xD5\x01\n\x08Comments\x12%\n\x03Say\x12\x0E.comments.Said\x1A\x0E.comments.Said\x12'\n\x05Shout\x12\x0E.comments.Said\x1A\x0E.comments.Said\x12)\n\x07Whisper\x12\x0E.comments.Said\x1A\x0E.comments.Said\x12&\n\x04List\x12\x0E.comments.Said\x1A\x0E.comments.Said\x12&\n\x04Turn\x12\x0E.comments.Said\x1A\x0E.comments.Saidb\x06proto3",
     };
 
     /// The method `Say` on the wire.
@@ -311,6 +312,8 @@ pub mod comments {
             super::Comments::turn(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:comments.Comments)
 }
 
 /// Calls `comments.Comments`; cheap to clone.
@@ -380,4 +383,8 @@ impl CommentsClient {
     pub fn turn(&self, request: Said) -> ::parigot_guest::Call<comments::Turn> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:comments.Comments)
 }
+
+// @@protoc_insertion_point(module)

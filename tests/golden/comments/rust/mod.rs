@@ -20,3 +20,5 @@
 pub mod comments {
     include!("comments.rs");
 }
+
+// @@protoc_insertion_point(module)

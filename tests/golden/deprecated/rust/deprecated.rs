@@ -188,6 +188,7 @@ pub mod current {
             ::parigot_guest::MethodInfo::new("Stale"),
             ::parigot_guest::MethodInfo::new("Fresh"),
         ],
+        descriptors: b"\n\x80\x03\n\x10deprecated.proto\x12\ndeprecated\"\x88\x01\n\x07Request\x12\x1D\n\x08old_name\x18\x01 \x01(\tB\x02\x18\x01R\x07oldName\x12(\n\x04size\x18\x02 \x01(\x0E2\x10.deprecated.SizeB\x02\x18\x01R\x04size\x12\x16\n\x03one\x18\x03 \x01(\x05B\x02\x18\x01H\0R\x03one\x12\x12\n\x03two\x18\x04 \x01(\x05H\0R\x03twoB\x08\n\x06choice\"\n\n\x08Response* \n\x04Size\x12\t\n\x05SMALL\x10\0\x12\r\n\x05LARGE\x10\x01\x1A\x02\x08\x01*'\n\nCurrentErr\x12\x08\n\x04NONE\x10\0\x12\x0B\n\x03BAD\x10\x01\x1A\x02\x08\x01\x1A\x02\x18\x012v\n\x07Current\x127\n\x05Stale\x12\x13.deprecated.Request\x1A\x14.deprecated.Response\"\x03\x88\x02\x01\x122\n\x05Fresh\x12\x13.deprecated.Request\x1A\x14.deprecated.Responseb\x06proto3",
     };
 
     /// The method `Stale` on the wire.
@@ -235,6 +236,8 @@ pub mod current {
             super::Current::fresh(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:deprecated.Current)
 }
 
 /// Calls `deprecated.Current`; cheap to clone.
@@ -278,6 +281,8 @@ impl CurrentClient {
     pub fn fresh(&self, request: Request) -> ::parigot_guest::Call<current::Fresh> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:deprecated.Current)
 }
 
 /// Implemented by a guest that exports `deprecated.Gone`.
@@ -316,6 +321,7 @@ pub mod gone {
         name: "deprecated.Gone",
         schema: 0x3d08f3e88af01fbf,
         methods: &[::parigot_guest::MethodInfo::new("Stale")],
+        descriptors: b"\ni\n\x10deprecated.proto\x12\ndeprecated\"\t\n\x03Old:\x02\x18\x0126\n\x04Gone\x12)\n\x05Stale\x12\x0F.deprecated.Old\x1A\x0F.deprecated.Old\x1A\x03\x88\x02\x01b\x06proto3",
     };
 
     /// The method `Stale` on the wire.
@@ -340,6 +346,8 @@ pub mod gone {
             super::Gone::stale(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:deprecated.Gone)
 }
 
 /// Calls `deprecated.Gone`; cheap to clone.
@@ -378,4 +386,8 @@ impl GoneClient {
     pub fn stale(&self, request: Old) -> ::parigot_guest::Call<gone::Stale> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:deprecated.Gone)
 }
+
+// @@protoc_insertion_point(module)

@@ -20,3 +20,5 @@
 pub mod deprecated {
     include!("deprecated.rs");
 }
+
+// @@protoc_insertion_point(module)

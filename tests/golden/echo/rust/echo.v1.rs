@@ -201,6 +201,7 @@ pub mod echo {
             ::parigot_guest::MethodInfo::new("Echo"),
             ::parigot_guest::MethodInfo::new("Misbehave"),
         ],
+        descriptors: b"\n\x89\x03\n\x12echo/v1/echo.proto\x12\x07echo.v1\"\x1D\n\x07Payload\x12\x12\n\x04data\x18\x01 \x01(\x0CR\x04data\"\xBB\x01\n\x04Deed\x12&\n\x04kind\x18\x01 \x01(\x0E2\x12.echo.v1.Deed.KindR\x04kind\x12\x16\n\x06number\x18\x02 \x01(\rR\x06number\"s\n\x04Kind\x12\x0B\n\x07Nothing\x10\0\x12\t\n\x05Panic\x10\x01\x12\x08\n\x04Trap\x10\x02\x12\t\n\x05Leave\x10\x03\x12\n\n\x06Refuse\x10\x04\x12\x08\n\x04Hang\x10\x05\x12\t\n\x05Sleep\x10\x06\x12\t\n\x05Swell\x10\x07\x12\x08\n\x04Spin\x10\x08\x12\x08\n\x04Toil\x10\t*#\n\x07EchoErr\x12\x0B\n\x07NoError\x10\0\x12\x0B\n\x07Refused\x10\x042`\n\x04Echo\x12*\n\x04Echo\x12\x10.echo.v1.Payload\x1A\x10.echo.v1.Payload\x12,\n\tMisbehave\x12\r.echo.v1.Deed\x1A\x10.echo.v1.Payloadb\x06proto3",
     };
 
     /// The method `Echo` on the wire.
@@ -248,6 +249,8 @@ pub mod echo {
             super::Echo::misbehave(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:echo.v1.Echo)
 }
 
 /// Calls `echo.v1.Echo`; cheap to clone.
@@ -290,4 +293,8 @@ impl EchoClient {
     pub fn misbehave(&self, request: Deed) -> ::parigot_guest::Call<echo::Misbehave> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:echo.v1.Echo)
 }
+
+// @@protoc_insertion_point(module)

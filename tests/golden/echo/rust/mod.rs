@@ -22,3 +22,5 @@ pub mod echo {
         include!("echo.v1.rs");
     }
 }
+
+// @@protoc_insertion_point(module)

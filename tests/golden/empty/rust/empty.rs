@@ -28,7 +28,10 @@ pub mod nothing {
         name: "empty.Nothing",
         schema: 0x60f0dbfba9d0d4b0,
         methods: &[],
+        descriptors: b"\n'\n\x0Bempty.proto\x12\x05empty2\t\n\x07Nothingb\x06proto3",
     };
+
+    // @@protoc_insertion_point(methods:empty.Nothing)
 }
 
 /// Calls `empty.Nothing`; cheap to clone.
@@ -61,6 +64,8 @@ impl NothingClient {
         ::parigot_guest::Channel::locate(cx, &nothing::SERVICE)
             .map(|channel| Self { channel })
     }
+
+    // @@protoc_insertion_point(client:empty.Nothing)
 }
 
 /// Implemented by a guest that exports `empty.Little`.
@@ -99,6 +104,7 @@ pub mod little {
         name: "empty.Little",
         schema: 0x7a49bcb6def83803,
         methods: &[::parigot_guest::MethodInfo::new("Ping")],
+        descriptors: b"\nS\n\x0Bempty.proto\x12\x05empty\"\x07\n\x05Empty2,\n\x06Little\x12\"\n\x04Ping\x12\x0C.empty.Empty\x1A\x0C.empty.Emptyb\x06proto3",
     };
 
     /// The method `Ping` on the wire.
@@ -123,6 +129,8 @@ pub mod little {
             super::Little::ping(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:empty.Little)
 }
 
 /// Calls `empty.Little`; cheap to clone.
@@ -160,4 +168,8 @@ impl LittleClient {
     pub fn ping(&self, request: Empty) -> ::parigot_guest::Call<little::Ping> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:empty.Little)
 }
+
+// @@protoc_insertion_point(module)

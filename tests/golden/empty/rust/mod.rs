@@ -20,3 +20,5 @@
 pub mod empty {
     include!("empty.rs");
 }
+
+// @@protoc_insertion_point(module)

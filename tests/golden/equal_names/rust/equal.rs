@@ -72,6 +72,7 @@ pub mod greeting_service {
         name: "equal.Greeting",
         schema: 0x667d6cab4e082957,
         methods: &[::parigot_guest::MethodInfo::new("Greet")],
+        descriptors: b"\n\xA0\x01\n\x11equal_names.proto\x12\x05equal\"?\n\x08greeting\x12\x14\n\x05words\x18\x01 \x01(\tR\x05words\x1A\x1D\n\x05Reply\x12\x14\n\x05words\x18\x01 \x01(\tR\x05words2;\n\x08Greeting\x12/\n\x05Greet\x12\x0F.equal.greeting\x1A\x15.equal.greeting.Replyb\x06proto3",
     };
 
     /// The method `Greet` on the wire.
@@ -96,6 +97,8 @@ pub mod greeting_service {
             super::GreetingService::greet(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:equal.Greeting)
 }
 
 /// Calls `equal.Greeting`; cheap to clone.
@@ -136,6 +139,8 @@ impl GreetingServiceClient {
     ) -> ::parigot_guest::Call<greeting_service::Greet> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:equal.Greeting)
 }
 
 /// Its client's name is a message's.
@@ -174,6 +179,7 @@ pub mod kitchen_service {
         name: "equal.Kitchen",
         schema: 0x8bb1d7e32b76440d,
         methods: &[::parigot_guest::MethodInfo::new("Cook")],
+        descriptors: b"\nr\n\x11equal_names.proto\x12\x05equal\"\x0F\n\rKitchenClient2=\n\x07Kitchen\x122\n\x04Cook\x12\x14.equal.KitchenClient\x1A\x14.equal.KitchenClientb\x06proto3",
     };
 
     /// The method `Cook` on the wire.
@@ -198,6 +204,8 @@ pub mod kitchen_service {
             super::KitchenService::cook(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:equal.Kitchen)
 }
 
 /// Calls `equal.Kitchen`; cheap to clone.
@@ -238,6 +246,8 @@ impl KitchenServiceClient {
     ) -> ::parigot_guest::Call<kitchen_service::Cook> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:equal.Kitchen)
 }
 
 /// Its module's name is that of a package.
@@ -276,6 +286,7 @@ pub mod sub_service {
         name: "equal.Sub",
         schema: 0xef0e83c0aae40091,
         methods: &[::parigot_guest::MethodInfo::new("Go")],
+        descriptors: b"\n`\n\x11equal_names.proto\x12\x05equal\"\x0B\n\tGoRequest2/\n\x03Sub\x12(\n\x02Go\x12\x10.equal.GoRequest\x1A\x10.equal.GoRequestb\x06proto3",
     };
 
     /// The method `Go` on the wire.
@@ -300,6 +311,8 @@ pub mod sub_service {
             super::SubService::go(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:equal.Sub)
 }
 
 /// Calls `equal.Sub`; cheap to clone.
@@ -337,6 +350,8 @@ impl SubServiceClient {
     pub fn go(&self, request: GoRequest) -> ::parigot_guest::Call<sub_service::Go> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:equal.Sub)
 }
 
 /// Its module's name is that of a type that every message uses.
@@ -375,6 +390,7 @@ pub mod u32_service {
         name: "equal.U32",
         schema: 0xa3b4bc603a6b6fbb,
         methods: &[::parigot_guest::MethodInfo::new("Count")],
+        descriptors: b"\ns\n\x11equal_names.proto\x12\x05equal\"\x1F\n\x07Counted\x12\x14\n\x05count\x18\x01 \x01(\rR\x05count2.\n\x03U32\x12'\n\x05Count\x12\x0E.equal.Counted\x1A\x0E.equal.Countedb\x06proto3",
     };
 
     /// The method `Count` on the wire.
@@ -399,6 +415,8 @@ pub mod u32_service {
             super::U32Service::count(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:equal.U32)
 }
 
 /// Calls `equal.U32`; cheap to clone.
@@ -436,4 +454,8 @@ impl U32ServiceClient {
     pub fn count(&self, request: Counted) -> ::parigot_guest::Call<u32_service::Count> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:equal.U32)
 }
+
+// @@protoc_insertion_point(module)

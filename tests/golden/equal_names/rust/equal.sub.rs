@@ -9,3 +9,5 @@ pub struct Sub {
     #[prost(int32, tag = "1")]
     pub sub: i32,
 }
+
+// @@protoc_insertion_point(module)

@@ -24,3 +24,5 @@ pub mod equal {
         include!("equal.sub.rs");
     }
 }
+
+// @@protoc_insertion_point(module)

@@ -42,6 +42,7 @@ pub mod prefetcher {
         name: "fetch.Prefetcher",
         schema: 0x63ed6e610943921f,
         methods: &[::parigot_guest::MethodInfo::new("Prefetch")],
+        descriptors: b"\n\x8E\x01\n\x0Bfetch.proto\x12\x05fetch\"\x19\n\x05Fetch\x12\x10\n\x03url\x18\x01 \x01(\tR\x03url\"\x1D\n\x07Fetched\x12\x12\n\x04body\x18\x01 \x01(\x0CR\x04body26\n\nPrefetcher\x12(\n\x08Prefetch\x12\x0C.fetch.Fetch\x1A\x0E.fetch.Fetchedb\x06proto3",
     };
 
     /// The method `Prefetch` on the wire.
@@ -66,6 +67,8 @@ pub mod prefetcher {
             super::Prefetcher::prefetch(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:fetch.Prefetcher)
 }
 
 /// Calls `fetch.Prefetcher`; cheap to clone.
@@ -106,4 +109,8 @@ impl PrefetcherClient {
     ) -> ::parigot_guest::Call<prefetcher::Prefetch> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:fetch.Prefetcher)
 }
+
+// @@protoc_insertion_point(module)

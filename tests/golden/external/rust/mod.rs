@@ -20,3 +20,5 @@
 pub mod fetch {
     include!("fetch.rs");
 }
+
+// @@protoc_insertion_point(module)

@@ -168,6 +168,7 @@ pub mod greeting {
         name: "greeting.v1.Greeting",
         schema: 0x3ac044960314b51f,
         methods: &[::parigot_guest::MethodInfo::new("FetchGreeting")],
+        descriptors: b"\n\xF9\x02\n\x1Agreeting/v1/greeting.proto\x12\x0Bgreeting.v1\"C\n\x14FetchGreetingRequest\x12+\n\x06tongue\x18\x01 \x01(\x0E2\x13.greeting.v1.TongueR\x06tongue\"3\n\x15FetchGreetingResponse\x12\x1A\n\x08greeting\x18\x01 \x01(\tR\x08greeting*>\n\x06Tongue\x12\x0F\n\x0BUnspecified\x10\0\x12\x0B\n\x07English\x10\x01\x12\n\n\x06French\x10\x02\x12\n\n\x06German\x10\x03*(\n\x08GreetErr\x12\x0B\n\x07NoError\x10\0\x12\x0F\n\x0BUnknownLang\x10\x042b\n\x08Greeting\x12V\n\rFetchGreeting\x12!.greeting.v1.FetchGreetingRequest\x1A\".greeting.v1.FetchGreetingResponseb\x06proto3",
     };
 
     /// The method `FetchGreeting` on the wire.
@@ -192,6 +193,8 @@ pub mod greeting {
             super::Greeting::fetch_greeting(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:greeting.v1.Greeting)
 }
 
 /// Calls `greeting.v1.Greeting`; cheap to clone.
@@ -234,4 +237,8 @@ impl GreetingClient {
     ) -> ::parigot_guest::Call<greeting::FetchGreeting> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:greeting.v1.Greeting)
 }
+
+// @@protoc_insertion_point(module)

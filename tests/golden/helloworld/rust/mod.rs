@@ -22,3 +22,5 @@ pub mod greeting {
         include!("greeting.v1.rs");
     }
 }
+
+// @@protoc_insertion_point(module)

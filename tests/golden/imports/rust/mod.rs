@@ -28,3 +28,5 @@ pub mod shop {
         include!("shop.v1.rs");
     }
 }
+
+// @@protoc_insertion_point(module)

@@ -99,3 +99,5 @@ impl Currency {
         }
     }
 }
+
+// @@protoc_insertion_point(module)

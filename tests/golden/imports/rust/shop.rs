@@ -9,3 +9,5 @@ pub struct Id {
     #[prost(fixed64, tag = "1")]
     pub value: u64,
 }
+
+// @@protoc_insertion_point(module)

@@ -146,6 +146,7 @@ pub mod orders {
             ::parigot_guest::MethodInfo::new("Place"),
             ::parigot_guest::MethodInfo::new("Cancel"),
         ],
+        descriptors: b"\n\xC8\x01\n\x11money/money.proto\x12\x05money\"l\n\x06Amount\x12\x14\n\x05cents\x18\x01 \x01(\x03R\x05cents\x1A2\n\x08Rounding\x12&\n\x04mode\x18\x01 \x01(\x0E2\x12.money.Amount.ModeR\x04mode\"\x18\n\x04Mode\x12\x06\n\x02UP\x10\0\x12\x08\n\x04DOWN\x10\x01*6\n\x08Currency\x12\x18\n\x14CURRENCY_UNSPECIFIED\x10\0\x12\x10\n\x0CCURRENCY_EUR\x10\x01b\x06proto3\n=\n\x11shop/common.proto\x12\x04shop\"\x1A\n\x02Id\x12\x14\n\x05value\x18\x01 \x01(\x06R\x05valueb\x06proto3\n|\n\x12shop/v1/item.proto\x12\x07shop.v1\"\x1A\n\x04Item\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name*9\n\tOrdersErr\x12\x13\n\x0FORDERS_ERR_NONE\x10\0\x12\x17\n\x13ORDERS_ERR_SOLD_OUT\x10\x01b\x06proto3\n\x8B\x04\n\x13shop/v1/order.proto\x12\x07shop.v1\x1A\x11money/money.proto\x1A\x11shop/common.proto\x1A\x12shop/v1/item.proto\"F\n\x05Order\x12#\n\x05items\x18\x01 \x03(\x0B2\r.shop.v1.ItemR\x05items\x12\x18\n\x02id\x18\x02 \x01(\x0B2\x08.shop.IdR\x02id\"\xFF\x01\n\x07Receipt\x12#\n\x05total\x18\x01 \x01(\x0B2\r.money.AmountR\x05total\x12+\n\x08currency\x18\x02 \x01(\x0E2\x0F.money.CurrencyR\x08currency\x12&\n\x04mode\x18\x03 \x01(\x0E2\x12.money.Amount.ModeR\x04mode\x121\n\x05parts\x18\x04 \x03(\x0B2\x1B.shop.v1.Receipt.PartsEntryR\x05parts\x1AG\n\nPartsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12#\n\x05value\x18\x02 \x01(\x0B2\r.money.AmountR\x05value:\x028\x012_\n\x06Orders\x12)\n\x05Place\x12\x0E.shop.v1.Order\x1A\x10.shop.v1.Receipt\x12*\n\x06Cancel\x12\x08.shop.Id\x1A\x16.money.Amount.Roundingb\x06proto3",
     };
 
     /// The method `Place` on the wire.
@@ -193,6 +194,8 @@ pub mod orders {
             super::Orders::cancel(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:shop.v1.Orders)
 }
 
 /// Calls `shop.v1.Orders`; cheap to clone.
@@ -235,4 +238,8 @@ impl OrdersClient {
     pub fn cancel(&self, request: super::Id) -> ::parigot_guest::Call<orders::Cancel> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:shop.v1.Orders)
 }
+
+// @@protoc_insertion_point(module)

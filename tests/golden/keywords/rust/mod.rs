@@ -22,3 +22,5 @@ pub mod r#type {
         include!("type.async.rs");
     }
 }
+
+// @@protoc_insertion_point(module)

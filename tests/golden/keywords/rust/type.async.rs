@@ -475,6 +475,7 @@ pub mod r#match {
             ::parigot_guest::MethodInfo::new("Service"),
             ::parigot_guest::MethodInfo::new("Default"),
         ],
+        descriptors: b"\n\xF6\x0B\n\x0Ekeywords.proto\x12\ntype.async\"\x86\x02\n\x04Type\x12\x12\n\x04type\x18\x01 \x01(\tR\x04type\x12'\n\x05async\x18\x02 \x01(\x0E2\x11.type.async.AsyncR\x05async\x121\n\x05match\x18\x03 \x03(\x0B2\x1B.type.async.Type.MatchEntryR\x05match\x12\x12\n\x03for\x18\x04 \x01(\x05H\0R\x03for\x12&\n\x04self\x18\x05 \x01(\x0B2\x10.type.async.SelfH\0R\x04self\x1AJ\n\nMatchEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12&\n\x05value\x18\x02 \x01(\x0B2\x10.type.async.TypeR\x05value:\x028\x01B\x06\n\x04loop\"Q\n\x04Self\x12$\n\x04self\x18\x01 \x03(\x0B2\x10.type.async.SelfR\x04self\x12\x19\n\x05crate\x18\x02 \x01(\tH\0R\x05crate\x88\x01\x01B\x08\n\x06_crate\"`\n\x06Option\x12\x17\n\x04some\x18\x01 \x01(\x05H\0R\x04some\x88\x01\x01\x12+\n\x04none\x18\x02 \x01(\x0B2\x12.type.async.OptionH\x01R\x04none\x88\x01\x01B\x07\n\x05_someB\x07\n\x05_none\"8\n\x06Result\x12\x10\n\x02ok\x18\x01 \x01(\tH\0R\x02ok\x12\x12\n\x03err\x18\x02 \x01(\tH\0R\x03errB\x08\n\x06result\" \n\x06String\x12\x16\n\x06string\x18\x01 \x01(\tR\x06string\"(\n\x03Box\x12!\n\x03box\x18\x01 \x01(\x0B2\x0F.type.async.BoxR\x03box\"(\n\x03Vec\x12!\n\x03vec\x18\x01 \x03(\x0B2\x0F.type.async.VecR\x03vec\"\x06\n\x04Some\"\x06\n\x04None\"\x04\n\x02Ok\"\x05\n\x03Err\"\x11\n\x01S\x12\x0C\n\x01s\x18\x01 \x01(\x0CR\x01s\"#\n\x07Default\x12\x18\n\x07default\x18\x01 \x01(\x03R\x07default\"\t\n\x07Context\"\x07\n\x05Error\"\t\n\x07Service\"\x08\n\x06Method*N\n\x05Async\x12\x0E\n\nASYNC_SELF\x10\0\x12\x0E\n\nASYNC_TYPE\x10\x01\x12\t\n\x05Await\x10\x02\x12\x0F\n\x0BASYNC_ERROR\x10\x03\x12\t\n\x05None_\x10\x042\x93\x05\n\x05Match\x12*\n\x04type\x12\x10.type.async.Type\x1A\x10.type.async.Self\x12*\n\x04self\x12\x10.type.async.Self\x1A\x10.type.async.Type\x12-\n\x05async\x12\x10.type.async.Type\x1A\x12.type.async.Option\x120\n\x06Locate\x12\x12.type.async.Option\x1A\x12.type.async.Result\x12/\n\x05Clone\x12\x12.type.async.Option\x1A\x12.type.async.Result\x12+\n\x07Channel\x12\x0F.type.async.Box\x1A\x0F.type.async.Vec\x122\n\x0CWithDeadline\x12\x10.type.async.Some\x1A\x10.type.async.None\x12-\n\x03New\x12\x12.type.async.String\x1A\x12.type.async.String\x12$\n\x04Drop\x12\r.type.async.S\x1A\r.type.async.S\x121\n\nIntoString\x12\x13.type.async.Default\x1A\x0E.type.async.Ok\x12!\n\x01S\x12\r.type.async.S\x1A\r.type.async.S\x12/\n\x05Ready\x12\x13.type.async.Context\x1A\x11.type.async.Error\x122\n\x07Service\x12\x13.type.async.Service\x1A\x12.type.async.Method\x12/\n\x07Default\x12\x13.type.async.Default\x1A\x0F.type.async.Errb\x06proto3",
     };
 
     /// The method `type` on the wire.
@@ -798,6 +799,8 @@ pub mod r#match {
             super::Match::default(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:type.async.Match)
 }
 
 /// Calls `type.async.Match`; cheap to clone.
@@ -906,6 +909,8 @@ impl MatchClient {
     pub fn default(&self, request: Default) -> ::parigot_guest::Call<r#match::Default> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:type.async.Match)
 }
 
 /// Its trait has the name of the type parameter.
@@ -944,6 +949,7 @@ pub mod s2 {
         name: "type.async.S2",
         schema: 0xd61e39ed7f6065c4,
         methods: &[::parigot_guest::MethodInfo::new("T")],
+        descriptors: b"\n`\n\x0Ekeywords.proto\x12\ntype.async\"\x11\n\x01S\x12\x0C\n\x01s\x18\x01 \x01(\x0CR\x01s2'\n\x02S2\x12!\n\x01T\x12\r.type.async.S\x1A\r.type.async.Sb\x06proto3",
     };
 
     /// The method `T` on the wire.
@@ -968,6 +974,8 @@ pub mod s2 {
             super::S2::t(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:type.async.S2)
 }
 
 /// Calls `type.async.S2`; cheap to clone.
@@ -1005,6 +1013,8 @@ impl S2Client {
     pub fn t(&self, request: S) -> ::parigot_guest::Call<s2::T> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:type.async.S2)
 }
 
 /// Implemented by a guest that exports `type.async.self`.
@@ -1028,7 +1038,10 @@ pub mod self_service {
         name: "type.async.self",
         schema: 0x41a2828863016340,
         methods: &[],
+        descriptors: b"\n,\n\x0Ekeywords.proto\x12\ntype.async2\x06\n\x04selfb\x06proto3",
     };
+
+    // @@protoc_insertion_point(methods:type.async.self)
 }
 
 /// Calls `type.async.self`; cheap to clone.
@@ -1061,6 +1074,8 @@ impl SelfServiceClient {
         ::parigot_guest::Channel::locate(cx, &self_service::SERVICE)
             .map(|channel| Self { channel })
     }
+
+    // @@protoc_insertion_point(client:type.async.self)
 }
 
 /// Implemented by a guest that exports `type.async.Clone`.
@@ -1099,6 +1114,7 @@ pub mod clone {
         name: "type.async.Clone",
         schema: 0x2774a3eecb655b80,
         methods: &[::parigot_guest::MethodInfo::new("Send")],
+        descriptors: b"\nm\n\x0Ekeywords.proto\x12\ntype.async\"\x06\n\x04Send\"\x08\n\x06Future25\n\x05Clone\x12,\n\x04Send\x12\x10.type.async.Send\x1A\x12.type.async.Futureb\x06proto3",
     };
 
     /// The method `Send` on the wire.
@@ -1123,6 +1139,8 @@ pub mod clone {
             super::Clone::send(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:type.async.Clone)
 }
 
 /// Calls `type.async.Clone`; cheap to clone.
@@ -1160,4 +1178,8 @@ impl CloneClient {
     pub fn send(&self, request: Send) -> ::parigot_guest::Call<clone::Send> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:type.async.Clone)
 }
+
+// @@protoc_insertion_point(module)

@@ -66,6 +66,7 @@ pub mod fetcher {
             ::parigot_guest::MethodInfo::new("Fetch"),
             ::parigot_guest::MethodInfo::new("Fetched"),
         ],
+        descriptors: b"\n\xB1\x01\n\x0Bfetch.proto\x12\x05fetch\"\x19\n\x05Fetch\x12\x10\n\x03url\x18\x01 \x01(\tR\x03url\"\x1D\n\x07Fetched\x12\x12\n\x04body\x18\x01 \x01(\x0CR\x04body2Y\n\x07Fetcher\x12%\n\x05Fetch\x12\x0C.fetch.Fetch\x1A\x0E.fetch.Fetched\x12'\n\x07Fetched\x12\x0E.fetch.Fetched\x1A\x0C.fetch.Fetchb\x06proto3",
     };
 
     /// The method `Fetch` on the wire.
@@ -113,6 +114,8 @@ pub mod fetcher {
             super::Fetcher::fetched(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:fetch.Fetcher)
 }
 
 /// Calls `fetch.Fetcher`; cheap to clone.
@@ -155,4 +158,8 @@ impl FetcherClient {
     pub fn fetched(&self, request: Fetched) -> ::parigot_guest::Call<fetcher::Fetched> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:fetch.Fetcher)
 }
+
+// @@protoc_insertion_point(module)

@@ -20,3 +20,5 @@
 pub mod nested {
     include!("nested.rs");
 }
+
+// @@protoc_insertion_point(module)

@@ -149,6 +149,7 @@ pub mod trees {
         name: "nested.Trees",
         schema: 0x775334f904039f1e,
         methods: &[::parigot_guest::MethodInfo::new("Grow")],
+        descriptors: b"\n\xCB\x06\n\x0Cnested.proto\x12\x06nested\"\xEC\x05\n\x04Tree\x12-\n\x06branch\x18\x01 \x01(\x0B2\x13.nested.Tree.BranchH\0R\x06branch\x12+\n\x06kernel\x18\x02 \x01(\x0B2\x11.nested.Tree.SeedH\0R\x06kernel\x12\x1D\n\tpart_name\x18\x03 \x01(\tH\0R\x08partName\x12\"\n\x04tree\x18\x04 \x01(\x0B2\x0C.nested.TreeH\x01R\x04tree\x12\x12\n\x03raw\x18\x05 \x01(\x0CH\x01R\x03raw\x124\n\x05color\x18\x06 \x01(\x0E2\x19.nested.Tree.Branch.ColorH\x02R\x05color\x88\x01\x01\x123\n\x07palette\x18\x07 \x03(\x0E2\x19.nested.Tree.Branch.ColorR\x07palette\x1A+\n\x04Seed\x12\x19\n\x05depth\x18\x01 \x01(\rH\0R\x05depth\x88\x01\x01B\x08\n\x06_depth\x1A\xFE\x02\n\x06Branch\x120\n\x06leaves\x18\x01 \x03(\x0B2\x18.nested.Tree.Branch.LeafR\x06leaves\x12'\n\x04next\x18\x02 \x01(\x0B2\x13.nested.Tree.BranchR\x04next\x127\n\x06colors\x18\x03 \x03(\x0B2\x1F.nested.Tree.Branch.ColorsEntryR\x06colors\x1AY\n\x04Leaf\x12/\n\x05color\x18\x01 \x01(\x0E2\x19.nested.Tree.Branch.ColorR\x05color\x12 \n\x04tree\x18\x02 \x01(\x0B2\x0C.nested.TreeR\x04tree\x1AT\n\x0BColorsEntry\x12\x10\n\x03key\x18\x01 \x01(\x05R\x03key\x12/\n\x05value\x18\x02 \x01(\x0E2\x19.nested.Tree.Branch.ColorR\x05value:\x028\x01\"/\n\x05Color\x12\x15\n\x11COLOR_UNSPECIFIED\x10\0\x12\x0F\n\x0BCOLOR_GREEN\x10\x01B\x06\n\x04partB\x06\n\x04seedB\x08\n\x06_color2<\n\x05Trees\x123\n\x04Grow\x12\x11.nested.Tree.Seed\x1A\x18.nested.Tree.Branch.Leafb\x06proto3",
     };
 
     /// The method `Grow` on the wire.
@@ -173,6 +174,8 @@ pub mod trees {
             super::Trees::grow(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:nested.Trees)
 }
 
 /// Calls `nested.Trees`; cheap to clone.
@@ -210,4 +213,8 @@ impl TreesClient {
     pub fn grow(&self, request: tree::Seed) -> ::parigot_guest::Call<trees::Grow> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:nested.Trees)
 }
+
+// @@protoc_insertion_point(module)

@@ -104,6 +104,7 @@ pub mod root {
         name: "Root",
         schema: 0x20198eb70a5bea81,
         methods: &[::parigot_guest::MethodInfo::new("Find")],
+        descriptors: b"\n@\n\x0Epackaged.proto\x12\x08packaged\"\x1C\n\x06Answer\x12\x12\n\x04text\x18\x01 \x01(\tR\x04textb\x06proto3\n\xA8\x01\n\x10no_package.proto\x1A\x0Epackaged.proto\"0\n\x08Question\x12$\n\x04last\x18\x01 \x01(\x0B2\x10.packaged.AnswerR\x04last*\x1D\n\x07RootErr\x12\x08\n\x04NONE\x10\0\x12\x08\n\x04LOST\x10\x012+\n\x04Root\x12#\n\x04Find\x12\t.Question\x1A\x10.packaged.Answerb\x06proto3",
     };
 
     /// The method `Find` on the wire.
@@ -128,6 +129,8 @@ pub mod root {
             super::Root::find(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:Root)
 }
 
 /// Calls `Root`; cheap to clone.
@@ -165,4 +168,8 @@ impl RootClient {
     pub fn find(&self, request: Question) -> ::parigot_guest::Call<root::Find> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:Root)
 }
+
+// @@protoc_insertion_point(module)

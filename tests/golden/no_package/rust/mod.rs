@@ -22,3 +22,5 @@ include!("_.rs");
 pub mod packaged {
     include!("packaged.rs");
 }
+
+// @@protoc_insertion_point(module)

@@ -9,3 +9,5 @@ pub struct Answer {
     #[prost(string, tag = "1")]
     pub text: ::parigot_guest::prost::alloc::string::String,
 }
+
+// @@protoc_insertion_point(module)

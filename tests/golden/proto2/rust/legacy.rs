@@ -179,6 +179,7 @@ pub mod legacy {
         name: "legacy.Legacy",
         schema: 0xe616863e88f2b552,
         methods: &[::parigot_guest::MethodInfo::new("Load")],
+        descriptors: b"\n\x83\x04\n\x0Clegacy.proto\x12\x06legacy\"\xE6\x02\n\x06Record\x12\x12\n\x04name\x18\x01 \x02(\tR\x04name\x12\x18\n\x05count\x18\x02 \x01(\x05:\x02-7R\x05count\x12+\n\x04mode\x18\x03 \x01(\x0E2\x0C.legacy.Mode:\tALSO_FASTR\x04mode\x12\x1F\n\x03raw\x18\x04 \x01(\x0C:\ra\\000\\\"\\\\\\377R\x03raw\x12\x1D\n\x04text\x18\x05 \x01(\t:\t\"quoted\"\nR\x04text\x12\x1A\n\x05ratio\x18\x06 \x01(\x01:\x04-infR\x05ratio\x12\x1A\n\x06packed\x18\x07 \x03(\x05B\x02\x10\x01R\x06packed\x12\x14\n\x05loose\x18\x08 \x03(\x05R\x05loose\x12'\n\x04part\x18\t \x01(\n2\x13.legacy.Record.PartR\x04part\x12\x14\n\x04flag\x18\n \x01(\x08H\0R\x04flag\x1A,\n\x04Part\x12$\n\x05whole\x18\x01 \x01(\x0B2\x0E.legacy.RecordR\x05wholeB\x06\n\x04kind*-\n\x04Mode\x12\x08\n\x04SLOW\x10\x03\x12\x08\n\x04FAST\x10\x04\x12\r\n\tALSO_FAST\x10\x04\x1A\x02\x10\x01*!\n\tLegacyErr\x12\n\n\x06BROKEN\x10\x01\x12\x08\n\x04NONE\x10\x0020\n\x06Legacy\x12&\n\x04Load\x12\x0E.legacy.Record\x1A\x0E.legacy.Record",
     };
 
     /// The method `Load` on the wire.
@@ -203,6 +204,8 @@ pub mod legacy {
             super::Legacy::load(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:legacy.Legacy)
 }
 
 /// Calls `legacy.Legacy`; cheap to clone.
@@ -240,4 +243,8 @@ impl LegacyClient {
     pub fn load(&self, request: Record) -> ::parigot_guest::Call<legacy::Load> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:legacy.Legacy)
 }
+
+// @@protoc_insertion_point(module)

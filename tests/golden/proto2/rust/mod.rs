@@ -20,3 +20,5 @@
 pub mod legacy {
     include!("legacy.rs");
 }
+
+// @@protoc_insertion_point(module)

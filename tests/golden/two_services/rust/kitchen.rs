@@ -130,6 +130,7 @@ pub mod kitchen {
             ::parigot_guest::MethodInfo::new("Open"),
             ::parigot_guest::MethodInfo::new("Close"),
         ],
+        descriptors: b"\n\xA7\x02\n\rkitchen.proto\x12\x07kitchen\"\r\n\x0BOpenRequest\"\x0E\n\x0COpenResponse\" \n\x0CCloseRequest\x12\x10\n\x03now\x18\x01 \x01(\x08R\x03now\"\x0F\n\rCloseResponse*;\n\nKitchenErr\x12\x14\n\x10KITCHEN_ERR_NONE\x10\0\x12\x17\n\x13KITCHEN_ERR_ON_FIRE\x10\x012v\n\x07Kitchen\x123\n\x04Open\x12\x14.kitchen.OpenRequest\x1A\x15.kitchen.OpenResponse\x126\n\x05Close\x12\x15.kitchen.CloseRequest\x1A\x16.kitchen.CloseResponseb\x06proto3",
     };
 
     /// The method `Open` on the wire.
@@ -177,6 +178,8 @@ pub mod kitchen {
             super::Kitchen::close(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:kitchen.Kitchen)
 }
 
 /// Calls `kitchen.Kitchen`; cheap to clone.
@@ -219,6 +222,8 @@ impl KitchenClient {
     pub fn close(&self, request: CloseRequest) -> ::parigot_guest::Call<kitchen::Close> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:kitchen.Kitchen)
 }
 
 /// Implemented by a guest that exports `kitchen.Admin`.
@@ -257,6 +262,7 @@ pub mod admin {
         name: "kitchen.Admin",
         schema: 0xb5ad02ee9f1eb3ca,
         methods: &[::parigot_guest::MethodInfo::new("Open")],
+        descriptors: b"\n}\n\rkitchen.proto\x12\x07kitchen\"\r\n\x0BOpenRequest\"\x0E\n\x0COpenResponse2<\n\x05Admin\x123\n\x04Open\x12\x14.kitchen.OpenRequest\x1A\x15.kitchen.OpenResponseb\x06proto3",
     };
 
     /// The method `Open` on the wire.
@@ -281,6 +287,8 @@ pub mod admin {
             super::Admin::open(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:kitchen.Admin)
 }
 
 /// Calls `kitchen.Admin`; cheap to clone.
@@ -318,4 +326,8 @@ impl AdminClient {
     pub fn open(&self, request: OpenRequest) -> ::parigot_guest::Call<admin::Open> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:kitchen.Admin)
 }
+
+// @@protoc_insertion_point(module)

@@ -20,3 +20,5 @@
 pub mod kitchen {
     include!("kitchen.rs");
 }
+
+// @@protoc_insertion_point(module)

@@ -20,3 +20,5 @@
 pub mod well_known {
     include!("well_known.rs");
 }
+
+// @@protoc_insertion_point(module)

@@ -146,6 +146,7 @@ pub mod clock {
             ::parigot_guest::MethodInfo::new("Name"),
             ::parigot_guest::MethodInfo::new("Tick"),
         ],
+        descriptors: b"\nu\n\x1Egoogle/protobuf/duration.proto\x12\x0Fgoogle.protobuf\":\n\x08Duration\x12\x18\n\x07seconds\x18\x01 \x01(\x03R\x07seconds\x12\x14\n\x05nanos\x18\x02 \x01(\x05R\x05nanosb\x06proto3\n?\n\x1Bgoogle/protobuf/empty.proto\x12\x0Fgoogle.protobuf\"\x07\n\x05Emptyb\x06proto3\nw\n\x1Fgoogle/protobuf/timestamp.proto\x12\x0Fgoogle.protobuf\";\n\tTimestamp\x12\x18\n\x07seconds\x18\x01 \x01(\x03R\x07seconds\x12\x14\n\x05nanos\x18\x02 \x01(\x05R\x05nanosb\x06proto3\n\xCA\x01\n\x1Egoogle/protobuf/wrappers.proto\x12\x0Fgoogle.protobuf\"#\n\x0BUInt64Value\x12\x14\n\x05value\x18\x01 \x01(\x04R\x05value\"!\n\tBoolValue\x12\x14\n\x05value\x18\x01 \x01(\x08R\x05value\"#\n\x0BStringValue\x12\x14\n\x05value\x18\x01 \x01(\tR\x05value\"\"\n\nBytesValue\x12\x14\n\x05value\x18\x01 \x01(\x0CR\x05valueb\x06proto3\n\xAA\x03\n\x10well_known.proto\x12\nwell_known\x1A\x1Egoogle/protobuf/duration.proto\x1A\x1Bgoogle/protobuf/empty.proto\x1A\x1Fgoogle/protobuf/timestamp.proto\x1A\x1Egoogle/protobuf/wrappers.proto2\x83\x02\n\x05Clock\x129\n\x03Now\x12\x16.google.protobuf.Empty\x1A\x1A.google.protobuf.Timestamp\x12:\n\x05Sleep\x12\x19.google.protobuf.Duration\x1A\x16.google.protobuf.Empty\x12A\n\x04Name\x12\x1C.google.protobuf.StringValue\x1A\x1B.google.protobuf.BytesValue\x12@\n\x04Tick\x12\x1C.google.protobuf.UInt64Value\x1A\x1A.google.protobuf.BoolValueb\x06proto3",
     };
 
     /// The method `Now` on the wire.
@@ -239,6 +240,8 @@ pub mod clock {
             super::Clock::tick(service, cx, request)
         }
     }
+
+    // @@protoc_insertion_point(methods:well_known.Clock)
 }
 
 /// Calls `well_known.Clock`; cheap to clone.
@@ -297,4 +300,8 @@ impl ClockClient {
     pub fn tick(&self, request: u64) -> ::parigot_guest::Call<clock::Tick> {
         self.channel.call(request)
     }
+
+    // @@protoc_insertion_point(client:well_known.Clock)
 }
+
+// @@protoc_insertion_point(module)
