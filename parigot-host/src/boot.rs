@@ -1,11 +1,10 @@
 //! From a deployment to instances that have declared what they export and require.
 
 use parigot_abi::id::InstanceId;
-use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
+use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION, manifest};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::Settings;
 use crate::code::{Code, Fault, Turn};
 use crate::compile::compile_all;
 use crate::deployment::{Deployment, GuestSpec};
@@ -18,6 +17,7 @@ use crate::random::Randomness;
 use crate::refusal::{Refusal, StartError};
 use crate::wasi::Wasi;
 use crate::wasm::{GuestModule, Surroundings, WasmGuest};
+use crate::{Exported, Settings};
 
 /// Instances before the first worker runs.
 pub(crate) struct Booted {
@@ -27,6 +27,8 @@ pub(crate) struct Booted {
     pub(crate) first_turns: Vec<FirstTurn>,
     /// What their budgets are watched by.
     pub(crate) pulse: Pulse,
+    /// What all of them export.
+    pub(crate) exports: Vec<Exported>,
 }
 
 /// The rest of a first turn.
@@ -77,12 +79,25 @@ pub(crate) fn boot(
     let declared: Vec<_> =
         named.map(|(spec, guest)| Declared { name: &spec.name, manifest: &guest.manifest }).collect();
     let bindings = graph::bind(&declared)?;
+    let exports = exports(&declared);
     let requires = bindings.iter().map(|bound| bound.iter().map(|binding| binding.guest).collect());
     let life = Life::new(deployment.guests.iter().map(|spec| spec.role).zip(requires));
     let guests = deployment.guests.iter().zip(declarations).zip(bindings).enumerate();
     let (instances, first_turns) =
         guests.map(|(place, ((spec, guest), bound))| guest.into_instance(spec, place, bound)).unzip();
-    Ok(Booted { life, instances, first_turns, pulse })
+    Ok(Booted { life, instances, first_turns, pulse, exports })
+}
+
+fn exports(guests: &[Declared<'_>]) -> Vec<Exported> {
+    let of_guest = |guest: &Declared<'_>| {
+        let exported = |service: &manifest::Service| Exported {
+            guest: guest.name.to_owned(),
+            service: service.name.clone(),
+            descriptors: service.descriptors.clone(),
+        };
+        guest.manifest.exports.iter().map(exported).collect::<Vec<_>>()
+    };
+    guests.iter().flat_map(of_guest).collect()
 }
 
 /// Makes an instance and lets it have its first turn.
@@ -127,7 +142,7 @@ fn start_frame(spec: &GuestSpec, id: InstanceId, settings: &Settings, randomness
         message_bytes_max: settings.message_bytes_max,
         seed: randomness.seed(),
         instance: id.to_wire(),
-        descriptors: false,
+        descriptors: settings.descriptors,
         args: spec.args.iter().map(String::as_str).collect(),
         env: spec.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use parigot_abi::Manifest;
-use parigot_abi::manifest::Service;
+use parigot_abi::manifest::{Method, Service};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
@@ -20,8 +20,17 @@ pub(crate) struct Binding {
     pub(crate) guest: usize,
     /// Its place among that guest's exports.
     pub(crate) service: u32,
-    /// The exporter's place of each method, by the requirer's.
-    pub(crate) methods: Vec<Option<u32>>,
+    /// The exporter's methods, by the requirer's place of them; `None` where the exporter lacks one.
+    pub(crate) methods: Vec<Option<Target>>,
+}
+
+/// A method of an exporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Its place in the service.
+    pub(crate) method: u32,
+    /// How long a call may take whose caller does not say, 0 for the service's.
+    pub(crate) deadline_ns: u64,
 }
 
 /// What makes a deployment impossible to start.
@@ -105,11 +114,13 @@ fn bind_guest(guest: &Declared<'_>, exporters: &Exporters<'_>) -> Result<Vec<Bin
     guest.manifest.requires.iter().map(bind).collect()
 }
 
-/// The exporter's place of each method, by name.
-fn match_methods(required: &Service, exported: &Service) -> Vec<Option<u32>> {
-    let places: BTreeMap<&str, u32> =
-        exported.methods.iter().enumerate().map(|(place, method)| (method.name.as_str(), place as u32)).collect();
-    required.methods.iter().map(|method| places.get(method.name.as_str()).copied()).collect()
+/// Finds the exporter's methods by name.
+fn match_methods(required: &Service, exported: &Service) -> Vec<Option<Target>> {
+    let target = |(place, Method { name, deadline_ns, .. }): (u32, &'_ Method)| {
+        (name.clone(), Target { method: place, deadline_ns: *deadline_ns })
+    };
+    let targets: BTreeMap<String, Target> = (0..).zip(&exported.methods).map(target).collect();
+    required.methods.iter().map(|method| targets.get(&method.name).copied()).collect()
 }
 
 /// A way from a guest over what it requires back to itself, beginning with the smallest.
@@ -128,8 +139,6 @@ fn cycle(bindings: &[Vec<Binding>]) -> Option<Vec<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use parigot_abi::manifest::Method;
-
     use super::*;
 
     fn service(name: &str) -> Service {
@@ -153,11 +162,14 @@ mod tests {
     fn a_requirement_is_bound_to_its_exporter_and_methods_by_name() {
         let mut exporter = Manifest { exports: vec![service("x.Other"), service("x.Store")], requires: vec![] };
         exporter.exports[1].methods.reverse();
+        exporter.exports[1].methods[1].deadline_ns = 70;
         let mut requirer = Manifest { exports: vec![], requires: vec![service("x.Store")] };
         requirer.requires[0].methods.push(Method { name: "New".into(), budget_ns: 0, deadline_ns: 0 });
         let bound =
             bind(&[Declared { name: "app", manifest: &requirer }, Declared { name: "store", manifest: &exporter }]);
-        let binding = Binding { guest: 1, service: 1, methods: vec![Some(1), Some(0), None] };
+        requirer.requires[0].methods[1].deadline_ns = 5; // the exporter decides
+        let target = |method, deadline_ns| Some(Target { method, deadline_ns });
+        let binding = Binding { guest: 1, service: 1, methods: vec![target(1, 70), target(0, 0), None] };
         assert_eq!(bound, Ok(vec![vec![binding], vec![]]));
     }
 

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 
 use crate::code::{Code, Turn};
 use crate::deployment::GuestSpec;
+use crate::graph::Target;
 use crate::slots::Slots;
 
 /// Calls that an instance may have in flight, each way.
@@ -55,8 +56,8 @@ pub(crate) struct Link {
     pub(crate) callee: Place,
     /// The service's place among the callee's exports.
     pub(crate) service: u32,
-    /// The callee's place of each method, by the caller's place of it; `None` where the callee lacks it.
-    pub(crate) methods: Vec<Option<u32>>,
+    /// The callee's methods, by the caller's place of them; `None` where the callee lacks one.
+    pub(crate) methods: Vec<Option<Target>>,
 }
 
 struct Mail {

@@ -68,6 +68,8 @@ pub struct Settings {
     /// It is made if it is not there. Its content is run as it is, hence it is used only if it belongs to the user who runs this
     /// process and nobody else can write to it. Entries go when they are not used for 30 days, or exceed 1 GiB.
     pub code_cache: Option<PathBuf>,
+    /// Whether guests are asked for the descriptors of what they export, which [`Running::exports`] has then; no unless set.
+    pub descriptors: bool,
     /// Told of the guests that are being compiled, whenever these change; of none when that is done.
     pub on_compiling: Option<Arc<OnCompiling>>,
 }
@@ -83,6 +85,7 @@ impl Default for Settings {
             seed: None,
             message_bytes_max: parigot_abi::MESSAGE_BYTES_MAX,
             code_cache: None,
+            descriptors: false,
             on_compiling: None,
         }
     }
@@ -118,7 +121,7 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
         let (kernel, random) = (Arc::clone(&kernel), randomness.generator());
         threads.push(spawn("parigot worker", move || Worker::new(&kernel, random).run()));
     }
-    Ok(Running { kernel, threads })
+    Ok(Running { kernel, threads, exports: booted.exports })
 }
 
 /// Starts a thread that logs to whom its maker logs.
@@ -134,12 +137,26 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
 pub struct Running {
     kernel: Arc<Kernel>,
     threads: Vec<JoinHandle<()>>,
+    exports: Vec<Exported>,
 }
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Running").field("guests", &self.kernel.instances.len()).finish_non_exhaustive()
     }
+}
+
+/// A service that a guest exports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Exported {
+    /// The guest's name in the deployment.
+    pub guest: String,
+    /// The service's full name.
+    pub service: String,
+    /// A serialized `FileDescriptorSet` of the service and of all that its methods reach; empty unless it was asked for, and if
+    /// the guest has none.
+    pub descriptors: Vec<u8>,
 }
 
 /// How a deployment has ended.
@@ -151,6 +168,11 @@ pub struct Outcome {
 }
 
 impl Running {
+    /// What the guests export, in the order of their names.
+    pub fn exports(&self) -> &[Exported] {
+        &self.exports
+    }
+
     /// A handle that ends the deployment from another thread.
     pub fn stopper(&self) -> Stopper {
         Stopper { kernel: Arc::clone(&self.kernel) }

@@ -8,6 +8,7 @@ use parigot_abi::{Cause, Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
 
 use crate::code::Fault;
+use crate::graph::Target;
 use crate::instance::{Body, CALLS_MAX, Failure, Inbound, Instance, Link, Outbound};
 use crate::kernel::Worker;
 use crate::log;
@@ -95,7 +96,7 @@ impl Worker<'_> {
         let id = CallId::from_random(self.random.random());
         let offered = match bound {
             Some(_) if calls.outbound.len() >= CALLS_MAX => Err(too_many_calls(from)),
-            Some(method) => self.offer(from, frame, link, *method, id),
+            Some(target) => self.offer(from, frame, link, *target, id),
             None => Err(unimplemented(&self.kernel.instances[link.callee])),
         };
         match offered {
@@ -114,7 +115,7 @@ impl Worker<'_> {
         from: &Instance,
         frame: &Frame<'_>,
         link: &Link,
-        method: u32,
+        target: Target,
         id: CallId,
     ) -> Result<Outbound, Failure> {
         let bytes = frame.payload.len();
@@ -123,13 +124,13 @@ impl Worker<'_> {
         }
         let callee = &self.kernel.instances[link.callee];
         let deadline_ns = match frame.header.deadline_ns {
-            NO_DEADLINE => self.now_ns.saturating_add(callee.deadline_ns),
+            NO_DEADLINE => self.now_ns.saturating_add(target.deadline_ns(callee)),
             own_ns => from.host_time_ns(own_ns),
         };
         let call = Inbound { caller: Some(from.place), number: frame.header.number, id };
         let header = Header {
             service: link.service,
-            method,
+            method: target.method,
             deadline_ns: callee.own_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
@@ -225,6 +226,13 @@ impl Worker<'_> {
         for stranded in self.kernel.life.ended(instance.place, status) {
             log::stranded(&self.kernel.instances[stranded], instance);
         }
+    }
+}
+
+impl Target {
+    /// How long a call may take whose caller does not say.
+    fn deadline_ns(self, callee: &Instance) -> u64 {
+        if self.deadline_ns == 0 { callee.deadline_ns } else { self.deadline_ns }
     }
 }
 

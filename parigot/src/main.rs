@@ -1,5 +1,6 @@
 //! The `parigot` command.
 
+mod generate;
 mod log;
 mod progress;
 mod run;
@@ -10,7 +11,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
-/// Runs services and programs that were compiled from .proto files to wasm.
+/// Runs services and programs that talk as .proto files say.
 #[derive(Parser)]
 #[command(name = "parigot", version)]
 struct Cli {
@@ -21,6 +22,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(Run),
+    Generate(Generate),
 }
 
 /// Run a deployment until its programs have ended.
@@ -50,8 +52,33 @@ struct Run {
     no_cache: bool,
 }
 
+/// Write stubs and messages for .proto files, as protoc with protoc-gen-parigot does.
+///
+/// protoc is not needed. What google/protobuf has, and parigot/v1/options.proto, can be
+/// imported from anywhere. A file that would stay as it is is not written.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+struct Generate {
+    /// Look for .proto files in this folder; may be repeated, the first that has a file decides.
+    #[arg(short = 'I', long = "proto-path", value_name = "DIR", default_value = ".")]
+    include: Vec<std::path::PathBuf>,
+
+    /// Write to this folder.
+    #[arg(long, value_name = "DIR")]
+    out: std::path::PathBuf,
+
+    /// Options of protoc-gen-parigot, `key=value` with commas between; may be repeated.
+    #[arg(long, value_name = "OPTION")]
+    opt: Vec<String>,
+
+    /// The .proto files, all those of a package together.
+    #[arg(value_name = "FILE.proto", required = true)]
+    files: Vec<std::path::PathBuf>,
+}
+
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Generate(generate) => generate::run(&generate),
         Command::Run(run) => {
             log::install(run.log_level, run.log_format);
             run::run(&run)

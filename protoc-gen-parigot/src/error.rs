@@ -1,5 +1,6 @@
 //! What can be wrong with a request: each mistake with its place, in one line.
 
+use std::error::Error as _;
 use std::fmt;
 
 /// A place in a `.proto`: `greeter.proto:7:3`, or the file alone where its source is not known.
@@ -217,6 +218,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// The error and what caused it, in one line.
+    pub fn chain(&self) -> String {
+        let causes = std::iter::successors(self.source(), |cause| (*cause).source());
+        causes.fold(self.to_string(), |chain, cause| format!("{chain}: {cause}"))
+    }
+
     /// Where the mistake is, if it is in a `.proto`.
     pub fn location(&self) -> Option<&Location> {
         match self {

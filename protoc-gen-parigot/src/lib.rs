@@ -21,6 +21,12 @@ pub use crate::request::Request;
 /// The version of this plugin, as its output names it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// The name under which a `.proto` imports [`OPTIONS_PROTO`].
+pub const OPTIONS_PROTO_NAME: &str = "parigot/v1/options.proto";
+
+/// What a `.proto` can say about its services to parigot.
+pub const OPTIONS_PROTO: &str = include_str!("../../proto/parigot/v1/options.proto");
+
 /// One file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputFile {

@@ -1,36 +1,47 @@
 //! Two pipes and one call: a request on standard input, a response on standard output.
 
-use std::error::Error as _;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use prost::Message;
 use prost_types::compiler::CodeGeneratorResponse;
 use prost_types::compiler::code_generator_response::{Feature, File};
-use protoc_gen_parigot::{Error, OutputFile, Request, VERSION, generate};
+use protoc_gen_parigot::{Error, OPTIONS_PROTO, OPTIONS_PROTO_NAME, OutputFile, Request, VERSION, generate};
 
-const USAGE: &str = "usage: protoc --parigot_out=DIR [--parigot_opt=OPTION,…] FILE.proto… \
-                     (with protoc-gen-parigot on the path); protoc-gen-parigot --version";
+const USAGE: &str = "\
+usage: protoc --parigot_out=DIR [--parigot_opt=OPTION,…] FILE.proto…   with protoc-gen-parigot on the path
+       protoc-gen-parigot --version
+       protoc-gen-parigot --write-protos DIR   write the .proto files that others may import, for --proto_path=DIR";
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        None => {}
-        Some("--version") => {
-            println!("protoc-gen-parigot {VERSION}");
-            return ExitCode::SUCCESS;
-        }
-        Some(_) => {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let result = match arguments[..] {
+        [] => run(io::stdin().lock(), io::stdout().lock()),
+        ["--version"] => writeln!(io::stdout(), "protoc-gen-parigot {VERSION}"),
+        ["--write-protos", folder] => write_protos(Path::new(folder)),
+        _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
-    }
-    match run(io::stdin().lock(), io::stdout().lock()) {
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("protoc-gen-parigot: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn write_protos(folder: &Path) -> io::Result<()> {
+    let path = folder.join(OPTIONS_PROTO_NAME);
+    let write = || {
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+        std::fs::write(&path, OPTIONS_PROTO)
+    };
+    write().map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
 }
 
 fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
@@ -47,23 +58,11 @@ fn response(result: Result<Vec<OutputFile>, Vec<Error>>) -> CodeGeneratorRespons
         CodeGeneratorResponse { supported_features: Some(Feature::Proto3Optional as u64), ..Default::default() };
     match result {
         Ok(files) => response.file = files.into_iter().map(response_file).collect(),
-        Err(errors) => response.error = Some(errors.iter().map(chain).collect::<Vec<_>>().join("\n")),
+        Err(errors) => response.error = Some(errors.iter().map(Error::chain).collect::<Vec<_>>().join("\n")),
     }
     response
 }
 
 fn response_file(OutputFile { name, content }: OutputFile) -> File {
     File { name: Some(name), content: Some(content), ..Default::default() }
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &Error) -> String {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    line
 }

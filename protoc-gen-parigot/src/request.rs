@@ -32,14 +32,15 @@ impl Request {
         Ok(Self { parameter, ..Self::new(request.file_to_generate, request.proto_file, extra) })
     }
 
-    /// The request to generate some of the files of an encoded `FileDescriptorSet`, with no options.
+    /// The request to generate some of the files of an encoded `FileDescriptorSet`.
     ///
     /// # Errors
     ///
     /// If the bytes are no such message.
-    pub fn of_descriptors(bytes: &[u8], file_to_generate: Vec<String>) -> Result<Self, DecodeError> {
+    pub fn of_descriptors(bytes: &[u8], file_to_generate: Vec<String>, parameter: &str) -> Result<Self, DecodeError> {
         let files = FileDescriptorSet::decode(bytes)?.file;
-        Ok(Self::new(file_to_generate, files, extra::FileSet::decode(bytes)?.file))
+        let extra = extra::FileSet::decode(bytes)?.file;
+        Ok(Self { parameter: parameter.to_owned(), ..Self::new(file_to_generate, files, extra) })
     }
 
     fn new(file_to_generate: Vec<String>, proto_file: Vec<FileDescriptorProto>, extra: Vec<extra::File>) -> Self {

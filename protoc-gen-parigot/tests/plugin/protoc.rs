@@ -51,9 +51,7 @@ pub(crate) fn request(files: &[(&str, &str)], parameter: &str) -> Request {
     }
     let names: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
     let descriptors = descriptors(folder.path(), &names);
-    let mut request = Request::of_descriptors(&descriptors, names).expect("protoc's output is sound");
-    request.parameter = parameter.to_owned();
-    request
+    Request::of_descriptors(&descriptors, names, parameter).expect("protoc's output is sound")
 }
 
 fn descriptors(folder: &Path, names: &[String]) -> Vec<u8> {

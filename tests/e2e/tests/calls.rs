@@ -144,6 +144,14 @@ fn a_method_that_holds_its_thread_is_killed_and_named() {
 }
 
 #[test]
+fn a_method_holds_its_thread_for_as_long_as_its_own_budget_says() {
+    let ended = drive(&["~spin"]);
+    let killed =
+        "~spin: INTERNAL, callee killed: echo was killed: it held its thread for 400 ms in echo.v1.Echo/Persist";
+    assert_eq!(ended.messages_of("driver"), [killed]);
+}
+
+#[test]
 fn many_short_tasks_are_no_long_one() {
     // Some 300 ms of work, six times the budget, but no task holds the thread for longer than a few.
     check(&["toil:300+echo:1"], &["toil:300: 0 bytes", "echo:1: 1 bytes"]);

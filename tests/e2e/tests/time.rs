@@ -35,6 +35,20 @@ fn a_deadline_of_an_hour_passes_when_the_clock_says_so() {
 }
 
 #[test]
+fn a_method_has_the_deadline_that_its_option_sets() {
+    let (running, log, clock, _app) = start(&["~sleep:3600000", "~hang"]);
+    log.wait_for("sleeping");
+    // Far beyond the 3 s that a service has.
+    clock.advance(HOUR);
+    log.wait_for("~sleep:3600000: 0 bytes");
+    log.wait_for("hanging");
+    clock.advance(2 * HOUR - Duration::from_nanos(1));
+    clock.advance(Duration::from_nanos(1));
+    log.wait_for("~hang: DEADLINE_EXCEEDED, timed out");
+    assert_eq!(running.wait().status, 0);
+}
+
+#[test]
 fn a_guest_that_sleeps_for_an_hour_is_woken_when_the_clock_says_so() {
     let (running, log, clock, _app) = start(&["echo:1", "sleep:3600000@7200000", "echo:2"]);
     log.wait_for("sleeping");

@@ -14,6 +14,10 @@ impl Echo for Echoing {
     async fn misbehave(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
         Err(EchoErr::Refused)
     }
+
+    async fn persist(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
+        Err(EchoErr::Refused)
+    }
 }
 
 parigot_guest::service!(Echoing, exports(EchoServer));

@@ -171,6 +171,13 @@ pub trait Echo: 'static {
         cx: &::parigot_guest::Context,
         request: Deed,
     ) -> impl ::core::future::Future<Output = ::core::result::Result<Payload, EchoErr>>;
+
+    /// The same, with limits of its own.
+    fn persist(
+        &self,
+        cx: &::parigot_guest::Context,
+        request: Deed,
+    ) -> impl ::core::future::Future<Output = ::core::result::Result<Payload, EchoErr>>;
 }
 
 /// Hooks an `S` that implements [`Echo`] into the event loop.
@@ -186,6 +193,7 @@ impl<S: self::Echo> ::parigot_guest::Server<S> for EchoServer<S> {
         match call.method() {
             0 => call.serve::<echo::Echo, S>(service),
             1 => call.serve::<echo::Misbehave, S>(service),
+            2 => call.serve::<echo::Persist, S>(service),
             _ => call.unimplemented(),
         }
     }
@@ -196,12 +204,15 @@ pub mod echo {
     /// What guest and host must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "echo.v1.Echo",
-        schema: 0x0ebde14cfbdfcfea,
+        schema: 0x9aac0ac36620f4f1,
         methods: &[
             ::parigot_guest::MethodInfo::new("Echo"),
             ::parigot_guest::MethodInfo::new("Misbehave"),
+            ::parigot_guest::MethodInfo::new("Persist")
+                .with_budget(::core::time::Duration::from_millis(400))
+                .with_deadline(::core::time::Duration::from_millis(7200000)),
         ],
-        descriptors: b"\n\x89\x03\n\x12echo/v1/echo.proto\x12\x07echo.v1\"\x1D\n\x07Payload\x12\x12\n\x04data\x18\x01 \x01(\x0CR\x04data\"\xBB\x01\n\x04Deed\x12&\n\x04kind\x18\x01 \x01(\x0E2\x12.echo.v1.Deed.KindR\x04kind\x12\x16\n\x06number\x18\x02 \x01(\rR\x06number\"s\n\x04Kind\x12\x0B\n\x07Nothing\x10\0\x12\t\n\x05Panic\x10\x01\x12\x08\n\x04Trap\x10\x02\x12\t\n\x05Leave\x10\x03\x12\n\n\x06Refuse\x10\x04\x12\x08\n\x04Hang\x10\x05\x12\t\n\x05Sleep\x10\x06\x12\t\n\x05Swell\x10\x07\x12\x08\n\x04Spin\x10\x08\x12\x08\n\x04Toil\x10\t*#\n\x07EchoErr\x12\x0B\n\x07NoError\x10\0\x12\x0B\n\x07Refused\x10\x042`\n\x04Echo\x12*\n\x04Echo\x12\x10.echo.v1.Payload\x1A\x10.echo.v1.Payload\x12,\n\tMisbehave\x12\r.echo.v1.Deed\x1A\x10.echo.v1.Payloadb\x06proto3",
+        descriptors: b"\n\xB8\x03\n\x12echo/v1/echo.proto\x12\x07echo.v1\"\x1D\n\x07Payload\x12\x12\n\x04data\x18\x01 \x01(\x0CR\x04data\"\xBB\x01\n\x04Deed\x12&\n\x04kind\x18\x01 \x01(\x0E2\x12.echo.v1.Deed.KindR\x04kind\x12\x16\n\x06number\x18\x02 \x01(\rR\x06number\"s\n\x04Kind\x12\x0B\n\x07Nothing\x10\0\x12\t\n\x05Panic\x10\x01\x12\x08\n\x04Trap\x10\x02\x12\t\n\x05Leave\x10\x03\x12\n\n\x06Refuse\x10\x04\x12\x08\n\x04Hang\x10\x05\x12\t\n\x05Sleep\x10\x06\x12\t\n\x05Swell\x10\x07\x12\x08\n\x04Spin\x10\x08\x12\x08\n\x04Toil\x10\t*#\n\x07EchoErr\x12\x0B\n\x07NoError\x10\0\x12\x0B\n\x07Refused\x10\x042\x8E\x01\n\x04Echo\x12*\n\x04Echo\x12\x10.echo.v1.Payload\x1A\x10.echo.v1.Payload\x12,\n\tMisbehave\x12\r.echo.v1.Deed\x1A\x10.echo.v1.Payload\x12,\n\x07Persist\x12\r.echo.v1.Deed\x1A\x10.echo.v1.Payload\"\0b\x06proto3",
     };
 
     /// The method `Echo` on the wire.
@@ -250,6 +261,29 @@ pub mod echo {
         }
     }
 
+    /// The method `Persist` on the wire.
+    pub struct Persist;
+
+    impl ::parigot_guest::Method for Persist {
+        type Request = super::Deed;
+        type Response = super::Payload;
+        type Error = super::EchoErr;
+        const SERVICE: &'static ::parigot_guest::Service = &SERVICE;
+        const INDEX: u32 = 2;
+    }
+
+    impl<S: super::Echo> ::parigot_guest::Serve<S> for self::Persist {
+        fn serve(
+            service: &S,
+            cx: &::parigot_guest::Context,
+            request: Self::Request,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<Self::Response, Self::Error>,
+        > {
+            super::Echo::persist(service, cx, request)
+        }
+    }
+
     // @@protoc_insertion_point(methods:echo.v1.Echo)
 }
 
@@ -291,6 +325,11 @@ impl EchoClient {
 
     /// Does as it is told, before it has answered.
     pub fn misbehave(&self, request: Deed) -> ::parigot_guest::Call<echo::Misbehave> {
+        self.channel.call(request)
+    }
+
+    /// The same, with limits of its own.
+    pub fn persist(&self, request: Deed) -> ::parigot_guest::Call<echo::Persist> {
         self.channel.call(request)
     }
 

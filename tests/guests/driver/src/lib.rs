@@ -1,7 +1,7 @@
 //! A program that makes the calls that its arguments describe, one after the other, and logs how each ends.
 //!
 //! An argument is a word for a method or a deed, `panic`, or one with a number, `echo:16`. `@50` behind it gives the call a deadline of 50
-//! milliseconds, `!` behind it drops the call at once. Calls that are joined by `+` are all made before the first is awaited.
+//! milliseconds, `!` behind it drops the call at once, `~` before it does the deed in the method that has limits of its own. Calls that are joined by `+` are all made before the first is awaited.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -40,7 +40,11 @@ fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
     };
     let (word, number) = word.split_once(':').unwrap_or((word, "0"));
     let number: u32 = number.parse().expect("a number follows the colon");
-    let misbehave = |kind: Kind| -> Pending { Box::pin(echo.misbehave(Deed { kind: kind.into(), number })) };
+    let (word, persists) = word.strip_prefix('~').map_or((word, false), |word| (word, true));
+    let misbehave = |kind: Kind| -> Pending {
+        let deed = Deed { kind: kind.into(), number };
+        if persists { Box::pin(echo.persist(deed)) } else { Box::pin(echo.misbehave(deed)) }
+    };
     let call = match word {
         "echo" => Box::pin(echo.echo(Payload { data: vec![7; number as usize] })),
         "panic" => misbehave(Kind::Panic),

@@ -46,6 +46,10 @@ impl Echo for Echoing {
         }
         Ok(Payload::default())
     }
+
+    async fn persist(&self, cx: &Context, deed: Deed) -> Result<Payload, EchoErr> {
+        self.misbehave(cx, deed).await
+    }
 }
 
 /// Makes `tasks` tasks that are ready at once, each of which holds the thread for a millisecond or so.
