@@ -79,12 +79,21 @@ pub enum Error {
         at: Location,
     },
 
-    /// A `.proto` of a syntax that is not supported: an edition.
-    #[error("{at}: found syntax `{syntax}`, expected proto2 or proto3: editions are not supported")]
+    /// A `.proto` of a syntax that is not supported.
+    #[error("{at}: found syntax `{syntax}`, expected proto2, proto3, or edition 2023 or 2024")]
     Syntax {
         /// The syntax found.
         syntax: String,
         /// The syntax statement.
+        at: Location,
+    },
+
+    /// A choice that an edition allows, and neither proto2 nor proto3 has.
+    #[error("{at}: {what}")]
+    Feature {
+        /// `field g has the feature …`
+        what: String,
+        /// Where it takes effect.
         at: Location,
     },
 
@@ -229,6 +238,7 @@ impl Error {
         match self {
             Self::Malformed { at, .. }
             | Self::Syntax { at, .. }
+            | Self::Feature { at, .. }
             | Self::Streaming { at, .. }
             | Self::NameClash { at, .. }
             | Self::NoName { at, .. }

@@ -4,6 +4,7 @@ mod comment;
 mod contract;
 mod declare;
 mod descriptors;
+mod edition;
 mod fence;
 mod index;
 mod messages;
@@ -18,7 +19,7 @@ use self::index::Index;
 use self::names::Names;
 use self::source::Source;
 use crate::error::Error;
-use crate::model::{Messages, Model, Package};
+use crate::model::{ErrorEnum, Messages, Model, Package};
 use crate::name;
 use crate::options::{self, Options, Streaming};
 use crate::request::Request;
@@ -29,7 +30,8 @@ use crate::request::Request;
 ///
 /// All that is wrong with the files, in the order of their names and lines.
 pub fn model(request: &Request, options: &Options) -> Result<Model, Vec<Error>> {
-    let sources = Source::all(request);
+    let plain = edition::plain(request);
+    let sources = Source::all(&plain, request);
     refuse(fence::check(request, &sources))?;
 
     let index = Index::new(&sources, &options.rust);
@@ -92,5 +94,22 @@ fn packages(
         })
         .collect();
     packages.sort_by(|(_, a), (_, b)| a.modules.cmp(&b.modules));
+    place_errors(&mut packages, index);
     packages
+}
+
+/// Leaves each error enum to one package, however many have services that fail with it: its own, if that is generated.
+fn place_errors(packages: &mut [(String, Package)], index: &Index<'_>) {
+    let mut users = BTreeMap::new();
+    for (place, (_, package)) in packages.iter_mut().enumerate() {
+        for error in std::mem::take(&mut package.errors) {
+            users.entry(error.full_name).or_insert((place, error.item));
+        }
+    }
+    for (full_name, (user, item)) in users {
+        let home = packages.iter().position(|(proto, _)| proto == index.package(&full_name));
+        let at_home = home.and_then(|home| Some((home, index.type_path(&full_name, &packages[home].0)?)));
+        let (place, item) = at_home.unwrap_or((user, item));
+        packages[place].1.errors.push(ErrorEnum { full_name, item });
+    }
 }

@@ -49,13 +49,30 @@ fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     input.read_to_end(&mut bytes)?;
     let request = Request::decode(&bytes)
         .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("unreadable request: {error}")))?;
-    output.write_all(&response(generate(&request)).encode_to_vec())?;
+    let response = response(generate(&request)).encode_to_vec();
+    // One message after another is both of them, and prost's has no room for these.
+    let editions = Editions { minimum: EDITION_PROTO2, maximum: EDITION_2024 }.encode_to_vec();
+    output.write_all(&[response, editions].concat())?;
     output.flush()
 }
 
+/// The editions that are supported, as fields of a `CodeGeneratorResponse`.
+#[derive(Clone, Copy, PartialEq, Message)]
+struct Editions {
+    #[prost(int32, tag = "3")]
+    minimum: i32,
+    #[prost(int32, tag = "4")]
+    maximum: i32,
+}
+
+const EDITION_PROTO2: i32 = 998;
+const EDITION_2024: i32 = 1001;
+/// `FEATURE_SUPPORTS_EDITIONS`
+const EDITIONS: u64 = 2;
+
 fn response(result: Result<Vec<OutputFile>, Vec<Error>>) -> CodeGeneratorResponse {
-    let mut response =
-        CodeGeneratorResponse { supported_features: Some(Feature::Proto3Optional as u64), ..Default::default() };
+    let supported_features = Some(Feature::Proto3Optional as u64 | EDITIONS);
+    let mut response = CodeGeneratorResponse { supported_features, ..Default::default() };
     match result {
         Ok(files) => response.file = files.into_iter().map(response_file).collect(),
         Err(errors) => response.error = Some(errors.iter().map(Error::chain).collect::<Vec<_>>().join("\n")),

@@ -26,7 +26,7 @@ pub struct Package {
     pub file: String,
     /// The `.proto` files that it comes from.
     pub sources: Vec<String>,
-    /// The error enums of its services, each once.
+    /// The error enums whose traits are implemented here; each is in one package alone.
     pub errors: Vec<ErrorEnum>,
     /// Its services.
     pub services: Vec<Service>,

@@ -73,8 +73,88 @@ pub(crate) mod extra {
     pub(crate) struct File {
         #[prost(string, tag = "1")]
         pub(crate) name: String,
+        #[prost(message, repeated, tag = "4")]
+        pub(crate) message_type: Vec<Message>,
+        #[prost(message, repeated, tag = "5")]
+        pub(crate) enum_type: Vec<Enum>,
         #[prost(message, repeated, tag = "6")]
         pub(crate) service: Vec<Service>,
+        #[prost(message, optional, tag = "8")]
+        options: Option<FileOptions>,
+        /// A year and what it stands for are far apart: 1000 is edition 2023.
+        #[prost(int32, tag = "14")]
+        pub(crate) edition: i32,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(crate) struct Message {
+        #[prost(message, repeated, tag = "2")]
+        pub(crate) field: Vec<Field>,
+        #[prost(message, repeated, tag = "3")]
+        pub(crate) nested_type: Vec<Message>,
+        #[prost(message, repeated, tag = "4")]
+        pub(crate) enum_type: Vec<Enum>,
+        #[prost(message, optional, tag = "7")]
+        options: Option<MessageDescriptorOptions>,
+        #[prost(message, repeated, tag = "8")]
+        pub(crate) oneof_decl: Vec<Oneof>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(crate) struct Field {
+        #[prost(message, optional, tag = "8")]
+        options: Option<FieldOptions>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(crate) struct Oneof {
+        #[prost(message, optional, tag = "2")]
+        options: Option<OneofOptions>,
+    }
+
+    #[derive(Clone, PartialEq, prost::Message)]
+    pub(crate) struct Enum {
+        #[prost(message, optional, tag = "3")]
+        options: Option<EnumOptions>,
+    }
+
+    /// What an edition lets a file choose; what is zero was not chosen here.
+    #[derive(Clone, Copy, PartialEq, prost::Message)]
+    pub(crate) struct Features {
+        #[prost(int32, tag = "1")]
+        pub(crate) field_presence: i32,
+        #[prost(int32, tag = "2")]
+        pub(crate) enum_type: i32,
+        #[prost(int32, tag = "3")]
+        pub(crate) repeated_field_encoding: i32,
+        #[prost(int32, tag = "5")]
+        pub(crate) message_encoding: i32,
+    }
+
+    /// Options that hold features under a number of their own.
+    macro_rules! options_with_features {
+        ($($options:ident of $owner:ident at $number:literal;)*) => {$(
+            #[derive(Clone, Copy, PartialEq, prost::Message)]
+            struct $options {
+                #[prost(message, optional, tag = $number)]
+                features: Option<Features>,
+            }
+
+            impl $owner {
+                /// What is chosen here.
+                pub(crate) fn features(&self) -> Features {
+                    self.options.and_then(|options| options.features).unwrap_or_default()
+                }
+            }
+        )*};
+    }
+
+    options_with_features! {
+        FileOptions of File at "50";
+        MessageDescriptorOptions of Message at "12";
+        FieldOptions of Field at "21";
+        OneofOptions of Oneof at "1";
+        EnumOptions of Enum at "7";
     }
 
     #[derive(Clone, PartialEq, prost::Message)]

@@ -32,7 +32,7 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
     let mut printed = Vec::new();
     let mut errors = Vec::new();
     for (package, messages) in model.packages.iter().zip(messages) {
-        if messages.is_empty() && package.services.is_empty() {
+        if messages.is_empty() && package.services.is_empty() && package.errors.is_empty() {
             continue;
         }
         match print::file(&package.file, &package.sources, &file_items(package, &messages)) {

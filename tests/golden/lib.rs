@@ -10,6 +10,8 @@ pub mod comments;
 pub mod deprecated;
 #[path = "echo/rust/mod.rs"]
 pub mod echo;
+#[path = "editions/rust/mod.rs"]
+pub mod editions;
 #[path = "empty/rust/mod.rs"]
 pub mod empty;
 #[path = "equal_names/rust/mod.rs"]

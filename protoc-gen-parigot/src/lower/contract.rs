@@ -29,7 +29,7 @@ impl<'a> Declared<'a> {
     pub(super) fn all(source: &'a Source<'a>) -> impl Iterator<Item = Self> {
         let services = numbered(&[], field::SERVICE, &source.file.service).enumerate();
         services.map(move |(index, (path, descriptor))| {
-            let extra = source.extra.service.get(index).cloned().unwrap_or_default();
+            let extra = source.extra.and_then(|file| file.service.get(index)).cloned().unwrap_or_default();
             Self { source, descriptor, path, extra }
         })
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
+use super::edition::Fault;
 use super::source::{Item, Node, Source, field, is_map_entry, numbered, type_name};
 use crate::error::{Error, Location};
 use crate::name::is_identifier;
@@ -21,7 +22,7 @@ pub(super) fn check(request: &Request, sources: &[Source<'_>]) -> Vec<Error> {
         types.add(source, &mut errors);
     }
     for source in sources {
-        errors.extend(check_syntax(source).err());
+        errors.extend(check_syntax(source));
         let found = source.items.iter().filter_map(|item| Some((item.path.clone(), types.fault(item)?)));
         let found = found.chain(service_faults(source, &types));
         errors.extend(found.map(|(path, what)| Error::Malformed { what, at: source.location(&path) }));
@@ -55,13 +56,15 @@ fn file_fault(file: &FileDescriptorProto, is_new: bool) -> Option<String> {
     }
 }
 
-/// Imports of another syntax are fine, as long as their types are only named.
-fn check_syntax(source: &Source<'_>) -> Result<(), Error> {
+/// Imports of another syntax, or of an edition's own ways, are fine, as long as their types are only named.
+fn check_syntax(source: &Source<'_>) -> Vec<Error> {
+    let feature = |fault: &Fault| Error::Feature { what: fault.what.clone(), at: source.location(&fault.path) };
     match source.file.syntax() {
-        "" | "proto2" | "proto3" => Ok(()),
-        _ if !source.generated => Ok(()),
+        _ if !source.generated => Vec::new(),
+        "" | "proto2" | "proto3" => source.faults.iter().map(feature).collect(),
         syntax => {
-            Err(Error::Syntax { syntax: syntax.escape_debug().to_string(), at: source.location(&[field::SYNTAX]) })
+            let (syntax, at) = (syntax.escape_debug().to_string(), source.location(&[field::SYNTAX]));
+            vec![Error::Syntax { syntax, at }]
         }
     }
 }

@@ -51,6 +51,11 @@ impl<'a> Index<'a> {
         source.location(&item.path)
     }
 
+    /// The package of a type that is there.
+    pub(super) fn package(&self, full_name: &str) -> &'a str {
+        self.types[full_name].source.file.package()
+    }
+
     /// Where an option puts a type that is not generated.
     pub(super) fn extern_path(&self, full_name: &str) -> Option<String> {
         let package = self.get(full_name)?.source.file.package();

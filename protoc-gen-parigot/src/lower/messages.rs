@@ -54,6 +54,9 @@ pub(super) fn lower(sources: &[Source<'_>], packages: &[(String, Package)], inde
 fn to_generate(source: &Source<'_>, index: &Index<'_>, docs: &mut Vec<Vec<String>>) -> FileDescriptorProto {
     let mut file = base(source.file);
     file.message_type.iter_mut().for_each(|message| name_first_defaults(message, index));
+    if source.file.syntax() == "proto3" {
+        file.message_type.iter_mut().for_each(say_packed);
+    }
     // prost-build wants a location for each item, once there is one at all.
     let location = source.items.iter().map(|item| {
         let lines = source.docs(&item.path);
@@ -71,6 +74,14 @@ fn to_look_at(file: &FileDescriptorProto) -> FileDescriptorProto {
     file.enum_type.clear();
     file.message_type.iter_mut().for_each(outline);
     file
+}
+
+/// In proto3 packed is what is not said to be otherwise; prost-build takes any other option for a no.
+fn say_packed(message: &mut DescriptorProto) {
+    for options in message.field.iter_mut().filter_map(|field| field.options.as_mut()) {
+        options.packed.get_or_insert(true);
+    }
+    message.nested_type.iter_mut().for_each(say_packed);
 }
 
 fn base(file: &FileDescriptorProto) -> FileDescriptorProto {

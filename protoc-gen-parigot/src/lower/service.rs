@@ -37,8 +37,6 @@ pub(super) fn lower(
             enums.extend(error);
         }
     }
-    enums.sort_by(|a, b| a.full_name.cmp(&b.full_name));
-    enums.dedup_by(|a, b| a.full_name == b.full_name);
     (services, enums)
 }
 

@@ -10,6 +10,7 @@ use prost_types::{
 };
 
 use super::comment;
+use super::edition::{Fault, Plain};
 use crate::error::Location;
 use crate::request::{Request, extra};
 use crate::symbol;
@@ -21,10 +22,10 @@ pub(super) mod field {
     pub(in crate::lower) const METHOD: i32 = 2;
     pub(in crate::lower) const SERVICE_OPTIONS: i32 = 3;
     pub(in crate::lower) const SYNTAX: i32 = 12;
-    pub(super) const FILE_MESSAGE: i32 = 4;
-    pub(super) const FILE_ENUM: i32 = 5;
-    pub(super) const MESSAGE_FIELD: i32 = 2;
-    pub(super) const MESSAGE_MESSAGE: i32 = 3;
+    pub(in crate::lower) const MESSAGE_TYPE: i32 = 4;
+    pub(super) const ENUM_TYPE: i32 = 5;
+    pub(in crate::lower) const FIELD: i32 = 2;
+    pub(in crate::lower) const NESTED_TYPE: i32 = 3;
     pub(super) const MESSAGE_ENUM: i32 = 4;
     pub(super) const MESSAGE_ONEOF: i32 = 8;
     pub(super) const ENUM_VALUE: i32 = 2;
@@ -33,7 +34,9 @@ pub(super) mod field {
 /// One `.proto`.
 pub(super) struct Source<'a> {
     pub(super) file: &'a FileDescriptorProto,
-    pub(super) extra: &'a extra::File,
+    /// What its edition has and no syntax.
+    pub(super) faults: &'a [Fault],
+    pub(super) extra: Option<&'a extra::File>,
     /// Whether it was named on the command line.
     pub(super) generated: bool,
     /// Its messages, enums and what these hold; a parent stands before its children.
@@ -61,19 +64,16 @@ pub(super) enum Node<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn all(request: &'a Request) -> Vec<Self> {
-        static NOTHING: extra::File = extra::File { name: String::new(), service: Vec::new() };
-        request
-            .proto_file
-            .iter()
-            .map(|file| Self {
-                file,
-                extra: request.extra.get(file.name()).unwrap_or(&NOTHING),
-                generated: request.file_to_generate.iter().any(|name| name == file.name()),
-                items: items(file),
-                places: places(file),
-            })
-            .collect()
+    pub(super) fn all(plain: &'a [Plain<'a>], request: &'a Request) -> Vec<Self> {
+        let source = |Plain { file, faults }: &'a Plain<'a>| Self {
+            file,
+            faults,
+            extra: request.extra.get(file.name()),
+            generated: request.file_to_generate.iter().any(|name| name == file.name()),
+            items: items(file),
+            places: places(file),
+        };
+        plain.iter().map(source).collect()
     }
 
     /// Where the declaration at `path` begins.
@@ -165,10 +165,10 @@ fn places(file: &FileDescriptorProto) -> BTreeMap<&[i32], &source_code_info::Loc
 
 fn items(file: &FileDescriptorProto) -> Vec<Item<'_>> {
     let mut items = Vec::new();
-    for (path, message) in numbered(&[], field::FILE_MESSAGE, &file.message_type) {
+    for (path, message) in numbered(&[], field::MESSAGE_TYPE, &file.message_type) {
         message_items(message, path, file.package().to_owned(), &mut items);
     }
-    for (path, item) in numbered(&[], field::FILE_ENUM, &file.enum_type) {
+    for (path, item) in numbered(&[], field::ENUM_TYPE, &file.enum_type) {
         enum_items(item, path, file.package().to_owned(), &mut items);
     }
     items
@@ -177,13 +177,13 @@ fn items(file: &FileDescriptorProto) -> Vec<Item<'_>> {
 fn message_items<'a>(message: &'a DescriptorProto, path: Vec<i32>, scope: String, items: &mut Vec<Item<'a>>) {
     let name = symbol::full_name(&scope, message.name());
     items.push(Item { path: path.clone(), scope, node: Node::Message(message) });
-    for (path, field) in numbered(&path, field::MESSAGE_FIELD, &message.field) {
+    for (path, field) in numbered(&path, field::FIELD, &message.field) {
         items.push(Item { path, scope: name.clone(), node: Node::Field(field, message) });
     }
     for (path, oneof) in numbered(&path, field::MESSAGE_ONEOF, &message.oneof_decl) {
         items.push(Item { path, scope: name.clone(), node: Node::Oneof(oneof, message) });
     }
-    for (path, nested) in numbered(&path, field::MESSAGE_MESSAGE, &message.nested_type) {
+    for (path, nested) in numbered(&path, field::NESTED_TYPE, &message.nested_type) {
         message_items(nested, path, name.clone(), items);
     }
     for (path, nested) in numbered(&path, field::MESSAGE_ENUM, &message.enum_type) {

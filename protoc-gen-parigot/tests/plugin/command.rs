@@ -4,11 +4,12 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use prost::Message;
+use prost_types::compiler::code_generator_response::File;
 use prost_types::compiler::{CodeGeneratorRequest, CodeGeneratorResponse};
 
 use protoc_gen_parigot::Request;
 
-use crate::protoc::request;
+use crate::protoc::{protoc, request};
 
 fn run(arguments: &[&str], input: &[u8]) -> Output {
     let mut plugin = Command::new(env!("CARGO_BIN_EXE_protoc-gen-parigot"))
@@ -72,7 +73,82 @@ fn files_are_named_and_features_declared() {
     let text = "syntax = \"proto3\";\npackage a.b;\nmessage M { optional int32 kept = 1; }";
     let response = respond(request(&[("input.proto", text)], ""));
     assert_eq!(response.error, None);
-    assert_eq!(response.supported_features, Some(1), "proto3 optional, and no more");
+    assert_eq!(response.supported_features, Some(3), "proto3 optional and editions");
     let names: Vec<_> = response.file.iter().map(|file| file.name()).collect();
     assert_eq!(names, ["a.b.rs", "mod.rs"]);
+}
+
+#[test]
+fn it_writes_the_files_that_may_be_imported() {
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let target = folder.path().join("some/where");
+    let output = run(&["--write-protos", &target.to_string_lossy()], b"");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let written = std::fs::read_to_string(target.join("parigot/v1/options.proto")).expect("it is written");
+    assert_eq!(written, protoc_gen_parigot::OPTIONS_PROTO);
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_to_is_named() {
+    let file = tempfile::NamedTempFile::new().expect("there is a folder for temporary files");
+    let output = run(&["--write-protos", &file.path().to_string_lossy()], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = format!("protoc-gen-parigot: cannot write {}", file.path().display());
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with(&complaint));
+}
+
+/// Another plugin of the same run puts a line at each insertion point.
+#[test]
+#[cfg(unix)]
+fn other_plugins_find_insertion_points() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let at = |name: &str| folder.path().join(name);
+    std::fs::write(
+        at("input.proto"),
+        "syntax = \"proto3\"; package a; message M {} service S { rpc Get(M) returns (M); }",
+    )
+    .expect("the folder is ours");
+    let insertion = |(file, point): &(&str, &str)| File {
+        name: Some((*file).to_owned()),
+        insertion_point: Some((*point).to_owned()),
+        content: Some(format!("// inserted at {point}\n")),
+        ..Default::default()
+    };
+    let points = [("a.rs", "methods:a.S"), ("a.rs", "client:a.S"), ("a.rs", "module"), ("mod.rs", "module")];
+    let response = CodeGeneratorResponse { file: points.iter().map(insertion).collect(), ..Default::default() };
+    std::fs::write(at("response"), response.encode_to_vec()).expect("the folder is ours");
+    let script = format!("#!/bin/sh\ncat >/dev/null\ncat '{}'\n", at("response").display());
+    std::fs::write(at("inserter"), script).expect("the folder is ours");
+    std::fs::set_permissions(at("inserter"), PermissionsExt::from_mode(0o755)).expect("the file is ours");
+
+    let mut protoc = protoc();
+    protoc.arg(format!("--plugin=protoc-gen-inserter={}", at("inserter").display()));
+    protoc.arg(format!("--proto_path={}", folder.path().display()));
+    for plugin in ["parigot", "inserter"] {
+        protoc.arg(format!("--{plugin}_out={}", folder.path().display()));
+    }
+    crate::protoc::run(protoc.arg("input.proto"));
+    let text = |name| std::fs::read_to_string(at(name)).expect("protoc has written it");
+    for (file, point) in points {
+        let inserted = format!("// inserted at {point}\n");
+        let lines = text(file).replace("    ", "");
+        assert!(lines.contains(&format!("{inserted}// @@protoc_insertion_point({point})\n")), "{lines}");
+    }
+}
+
+#[test]
+fn the_editions_that_are_declared_are_those_that_work() {
+    let output = run(&[], &[]);
+    #[derive(PartialEq, Message)]
+    struct Editions {
+        #[prost(int32, tag = "3")]
+        minimum: i32,
+        #[prost(int32, tag = "4")]
+        maximum: i32,
+    }
+    let editions = Editions::decode(&*output.stdout).expect("the response is sound");
+    // EDITION_PROTO2 and EDITION_2024; the golden case `editions` has files of both ends.
+    assert_eq!((editions.minimum, editions.maximum), (998, 1001));
 }

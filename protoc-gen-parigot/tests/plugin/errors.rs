@@ -52,19 +52,40 @@ fn each_streaming_method_is_refused() {
 }
 
 #[test]
-fn editions_are_refused() {
-    let text = "edition = \"2023\";\nmessage M {}";
+fn what_no_syntax_has_is_refused_in_editions() {
+    let text = "edition = \"2023\";
+message M {
+  M delimited = 1 [features.message_encoding = DELIMITED];
+  message N { message O {
+    int32 bare = 1 [features.field_presence = IMPLICIT];
+    int32 must = 2 [features.field_presence = LEGACY_REQUIRED];
+  } }
+}";
     check_errors(
         &[("input.proto", text)],
         "",
-        "input.proto:1:1: found syntax `editions`, expected proto2 or proto3: editions are not supported",
+        "input.proto:3:3: field delimited has the feature message_encoding = DELIMITED, which is not supported\n\
+         input.proto:5:5: field bare has the feature field_presence = IMPLICIT, which is not supported in a file that has \
+         required fields, defaults or closed enums",
     );
+}
+
+/// `protoc` asks which editions a plugin knows, and sends no others.
+#[test]
+fn an_edition_of_the_future_is_refused() {
+    let mut request = request(&[("input.proto", "syntax = \"proto3\";")], "");
+    request.proto_file[0].syntax = Some("editions".to_owned());
+    check_request(&request, "input.proto:1:1: the edition is not supported, expected 2023 or 2024");
+    request.proto_file[0].syntax = Some("proto4".to_owned());
+    check_request(&request, "input.proto:1:1: found syntax `proto4`, expected proto2, proto3, or edition 2023 or 2024");
 }
 
 #[test]
 fn an_import_may_be_of_an_edition() {
+    const EDITION: &str =
+        "edition = \"2023\";\npackage e; message E { E e = 1 [features.message_encoding = DELIMITED]; }";
     let user = "syntax = \"proto3\";\nimport \"edition.proto\";\nmessage M { e.E e = 1; }";
-    let files = [("user.proto", user), ("edition.proto", "edition = \"2023\";\npackage e; message E {}")];
+    let files = [("user.proto", user), ("edition.proto", EDITION)];
     let mut request = request(&files, "extern_path=.e=::e");
     request.file_to_generate = vec!["user.proto".to_owned()];
     generate(&request).expect("nothing is wrong");

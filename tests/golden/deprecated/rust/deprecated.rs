@@ -12,6 +12,9 @@ pub struct Request {
     #[deprecated]
     #[prost(enumeration = "Size", tag = "2")]
     pub size: i32,
+    #[deprecated]
+    #[prost(int32, repeated, tag = "5")]
+    pub packed: ::parigot_guest::prost::alloc::vec::Vec<i32>,
     #[prost(oneof = "request::Choice", tags = "3, 4")]
     pub choice: ::core::option::Option<request::Choice>,
 }
@@ -183,12 +186,12 @@ pub mod current {
     /// What guest and host must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "deprecated.Current",
-        schema: 0x2fc660bbfab6a5f1,
+        schema: 0xa8c59a89bfa00afe,
         methods: &[
             ::parigot_guest::MethodInfo::new("Stale"),
             ::parigot_guest::MethodInfo::new("Fresh"),
         ],
-        descriptors: b"\n\x80\x03\n\x10deprecated.proto\x12\ndeprecated\"\x88\x01\n\x07Request\x12\x1D\n\x08old_name\x18\x01 \x01(\tB\x02\x18\x01R\x07oldName\x12(\n\x04size\x18\x02 \x01(\x0E2\x10.deprecated.SizeB\x02\x18\x01R\x04size\x12\x16\n\x03one\x18\x03 \x01(\x05B\x02\x18\x01H\0R\x03one\x12\x12\n\x03two\x18\x04 \x01(\x05H\0R\x03twoB\x08\n\x06choice\"\n\n\x08Response* \n\x04Size\x12\t\n\x05SMALL\x10\0\x12\r\n\x05LARGE\x10\x01\x1A\x02\x08\x01*'\n\nCurrentErr\x12\x08\n\x04NONE\x10\0\x12\x0B\n\x03BAD\x10\x01\x1A\x02\x08\x01\x1A\x02\x18\x012v\n\x07Current\x127\n\x05Stale\x12\x13.deprecated.Request\x1A\x14.deprecated.Response\"\x03\x88\x02\x01\x122\n\x05Fresh\x12\x13.deprecated.Request\x1A\x14.deprecated.Responseb\x06proto3",
+        descriptors: b"\n\x9C\x03\n\x10deprecated.proto\x12\ndeprecated\"\xA4\x01\n\x07Request\x12\x1D\n\x08old_name\x18\x01 \x01(\tB\x02\x18\x01R\x07oldName\x12(\n\x04size\x18\x02 \x01(\x0E2\x10.deprecated.SizeB\x02\x18\x01R\x04size\x12\x16\n\x03one\x18\x03 \x01(\x05B\x02\x18\x01H\0R\x03one\x12\x12\n\x03two\x18\x04 \x01(\x05H\0R\x03two\x12\x1A\n\x06packed\x18\x05 \x03(\x05B\x02\x18\x01R\x06packedB\x08\n\x06choice\"\n\n\x08Response* \n\x04Size\x12\t\n\x05SMALL\x10\0\x12\r\n\x05LARGE\x10\x01\x1A\x02\x08\x01*'\n\nCurrentErr\x12\x08\n\x04NONE\x10\0\x12\x0B\n\x03BAD\x10\x01\x1A\x02\x08\x01\x1A\x02\x18\x012v\n\x07Current\x127\n\x05Stale\x12\x13.deprecated.Request\x1A\x14.deprecated.Response\"\x03\x88\x02\x01\x122\n\x05Fresh\x12\x13.deprecated.Request\x1A\x14.deprecated.Responseb\x06proto3",
     };
 
     /// The method `Stale` on the wire.

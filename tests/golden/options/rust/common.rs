@@ -43,4 +43,22 @@ impl Trouble {
     }
 }
 
+impl ::core::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+        f.write_str(self.as_str_name())
+    }
+}
+
+impl ::core::error::Error for Trouble {}
+
+impl ::parigot_guest::ServiceError for Trouble {
+    fn from_number(number: i32) -> ::core::option::Option<Self> {
+        <Self as ::core::convert::TryFrom<i32>>::try_from(number).ok()
+    }
+
+    fn number(&self) -> i32 {
+        *self as i32
+    }
+}
+
 // @@protoc_insertion_point(module)

@@ -93,24 +93,6 @@ impl KitchenErr {
     }
 }
 
-impl ::core::fmt::Display for super::common::Trouble {
-    fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        f.write_str(self.as_str_name())
-    }
-}
-
-impl ::core::error::Error for super::common::Trouble {}
-
-impl ::parigot_guest::ServiceError for super::common::Trouble {
-    fn from_number(number: i32) -> ::core::option::Option<Self> {
-        <Self as ::core::convert::TryFrom<i32>>::try_from(number).ok()
-    }
-
-    fn number(&self) -> i32 {
-        *self as i32
-    }
-}
-
 impl ::core::fmt::Display for dish::Err {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
         f.write_str(self.as_str_name())
