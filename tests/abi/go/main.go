@@ -18,7 +18,7 @@ import (
 	"time"
 	"unsafe"
 
-	"parigot.test/probe/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
 
 const (

@@ -14,7 +14,7 @@ import (
 	"time"
 	"unsafe"
 
-	"parigot.test/probe/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
 
 var control abi.Control

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"unsafe"
 
-	"parigot.test/probe/abi"
-	"parigot.test/probe/internal/vectors"
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/vectors"
 )
 
 func TestEveryCaseHasATest(t *testing.T) {

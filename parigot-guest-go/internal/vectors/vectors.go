@@ -32,10 +32,10 @@ func Each(t *testing.T, what string, check func(*testing.T, *Case)) {
 	}
 }
 
-// Read returns all cases. The tests of every package two levels below tests/abi may call it.
+// Read returns all cases.
 func Read(t testing.TB) []Case {
 	t.Helper()
-	text, err := os.ReadFile("../../vectors.txt")
+	text, err := os.ReadFile(file(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"testing"
 
-	"parigot.test/probe/id"
-	"parigot.test/probe/internal/vectors"
+	"github.com/parigot/parigot/parigot-guest-go/id"
+	"github.com/parigot/parigot/parigot-guest-go/internal/vectors"
 )
 
 type q struct{}

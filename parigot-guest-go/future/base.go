@@ -1,0 +1,124 @@
+package future
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Base is a single value to come, without an error.
+type Base[T any] struct {
+	mu        sync.Mutex
+	completed bool
+	value     T
+	waiting   []func(T)
+	done      chan struct{} // made for whoever waits
+}
+
+// NewBase returns a future without a value.
+func NewBase[T any]() *Base[T] { return new(Base[T]) }
+
+// NewBaseWithValue returns a future that is complete.
+func NewBaseWithValue[T any](value T) *Base[T] {
+	return &Base[T]{completed: true, value: value}
+}
+
+// Set sets the value and runs the handlers that wait for it, in the order in which they were registered. It reports whether there were any.
+//
+// It may be called again: a later value is for later handlers.
+func (b *Base[T]) Set(value T) bool {
+	b.mu.Lock()
+	b.value = value
+	handlers := b.complete()
+	b.mu.Unlock()
+	for _, handle := range handlers {
+		handle(value)
+	}
+	return len(handlers) > 0
+}
+
+// complete marks the future as complete and returns what has waited for it.
+func (b *Base[T]) complete() []func(T) {
+	handlers := b.waiting
+	b.waiting = nil
+	b.completed = true
+	if b.done != nil {
+		close(b.done)
+		b.done = nil
+	}
+	return handlers
+}
+
+// Handle registers what to do with the value; at once, if there is one.
+func (b *Base[T]) Handle(handle func(T)) {
+	b.mu.Lock()
+	if b.completed && len(b.waiting) == 0 {
+		value := b.value
+		b.mu.Unlock()
+		handle(value)
+		return
+	}
+	b.waiting = append(b.waiting, handle)
+	b.mu.Unlock()
+}
+
+// HandleLater registers what to do with the next value that is set, even if there is one already.
+func (b *Base[T]) HandleLater(handle func(T)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = append(b.waiting, handle)
+}
+
+// Await blocks until there is a value, and returns it. If the context ends before that, its cause is returned.
+func (b *Base[T]) Await(ctx context.Context) (T, error) {
+	if done := b.wait(); done != nil {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			if !b.Completed() {
+				var none T
+				return none, fmt.Errorf("awaiting a value: %w", context.Cause(ctx))
+			}
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.value, nil
+}
+
+// wait returns what is closed when there is a value, or nil if there is.
+func (b *Base[T]) wait() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.completed {
+		return nil
+	}
+	if b.done == nil {
+		b.done = make(chan struct{})
+	}
+	return b.done
+}
+
+// Completed reports whether there is a value, or whether it was cancelled.
+func (b *Base[T]) Completed() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.completed
+}
+
+// Cancel completes the future with the value that it has, which may be the zero value, and forgets the handlers that wait.
+func (b *Base[T]) Cancel() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.complete()
+}
+
+// String says how far it is, for people.
+func (b *Base[T]) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.completed {
+		return "pending"
+	}
+	return fmt.Sprintf("value: %v", b.value)
+}

@@ -1,0 +1,212 @@
+package future
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// Method is a response of type T to come, or an error. The errors of its own are those of the enum E.
+//
+// It is complete at the latest when it is cancelled. The first completion wins; later ones are ignored.
+type Method[T any, E ErrorType] struct {
+	hooks Hooks
+
+	mu       sync.Mutex
+	phase    phase
+	value    T
+	err      error
+	handlers []handler[T]
+	done     chan struct{} // made for whoever waits
+}
+
+// Hooks is what the maker of a future adds to it. Each may be nil.
+type Hooks struct {
+	// Run runs the handlers that were registered before the future has completed; without it they run where it is completed.
+	Run func(handlers func())
+	// Cancel does what Cancel shall do: it completes the future, or else ErrCanceled does so when it returns.
+	Cancel func()
+	// Interrupted is told that an Await ends with its context, just before it does. It may complete the future.
+	Interrupted func()
+}
+
+// phase is how far a Method is.
+type phase uint8
+
+const (
+	pending  phase = iota
+	draining       // complete, and handlers still run: what is registered waits for its turn
+	settled        // complete, and what is registered runs at once
+)
+
+// handler has one of two functions.
+type handler[T any] struct {
+	success func(T)
+	failure func(error)
+}
+
+// New returns a future that is not complete.
+func New[T any, E ErrorType]() *Method[T, E] { return new(Method[T, E]) }
+
+// NewWithHooks returns a future that is not complete, for which its maker does some things itself.
+func NewWithHooks[T any, E ErrorType](hooks Hooks) *Method[T, E] { return &Method[T, E]{hooks: hooks} }
+
+// Done returns a future that is complete: with the error, unless that is nil or an E of zero, else with the response.
+//
+// An E that is an error, and one wrapped in it, is an error of the service; any other error says that there is no answer.
+func Done[T any, E ErrorType](out T, err error) *Method[T, E] {
+	method := New[T, E]()
+	method.Complete(out, err)
+	return method
+}
+
+// Complete completes the future: with the error, unless that is nil or an E of zero, else with the response.
+func (m *Method[T, E]) Complete(out T, err error) {
+	err = normalize[E](err)
+	m.mu.Lock()
+	if m.phase != pending {
+		m.mu.Unlock()
+		return
+	}
+	if m.err = err; err == nil {
+		m.value = out
+	}
+	if m.done != nil {
+		close(m.done)
+	}
+	if len(m.handlers) == 0 {
+		m.phase = settled
+		m.mu.Unlock()
+		return
+	}
+	m.phase = draining
+	m.mu.Unlock()
+	if m.hooks.Run == nil {
+		m.drain()
+	} else {
+		m.hooks.Run(m.drain)
+	}
+}
+
+// CompleteMethod completes the future with an error of the service, unless that is zero, else with the response.
+func (m *Method[T, E]) CompleteMethod(out T, err E) {
+	if err == 0 {
+		m.Complete(out, nil)
+	} else {
+		m.Complete(out, Error[E]{err})
+	}
+}
+
+// drain runs the handlers, also those that come while it does.
+func (m *Method[T, E]) drain() {
+	for {
+		m.mu.Lock()
+		if len(m.handlers) == 0 {
+			m.phase, m.handlers = settled, nil
+			m.mu.Unlock()
+			return
+		}
+		first := m.handlers[0]
+		m.handlers = m.handlers[1:]
+		m.mu.Unlock()
+		m.run(first)
+	}
+}
+
+// run runs a handler if the outcome is the one that it is for. The future is complete.
+func (m *Method[T, E]) run(h handler[T]) {
+	switch {
+	case m.err == nil && h.success != nil:
+		h.success(m.value)
+	case m.err != nil && h.failure != nil:
+		h.failure(m.err)
+	}
+}
+
+func (m *Method[T, E]) register(h handler[T]) *Method[T, E] {
+	m.mu.Lock()
+	if m.phase == settled {
+		m.mu.Unlock()
+		m.run(h)
+		return m
+	}
+	m.handlers = append(m.handlers, h)
+	m.mu.Unlock()
+	return m
+}
+
+// Success registers what to do with the response.
+func (m *Method[T, E]) Success(handle func(T)) *Method[T, E] {
+	return m.register(handler[T]{success: handle})
+}
+
+// Failure registers what to do with the error: see [Method.Await].
+func (m *Method[T, E]) Failure(handle func(error)) *Method[T, E] {
+	return m.register(handler[T]{failure: handle})
+}
+
+// Await blocks until the future is complete, and returns how. If the context ends before that, its cause is returned; the future
+// goes on.
+//
+// An error of the service is an [Error], and [errors.As] finds the E in it if that is an error. Any other error says that there is no
+// answer, for example a *parigot.CallError, or [ErrCanceled].
+func (m *Method[T, E]) Await(ctx context.Context) (T, error) {
+	done := m.wait()
+	if done == nil {
+		return m.value, m.err
+	}
+	select {
+	case <-done:
+		return m.value, m.err
+	case <-ctx.Done():
+	}
+	if m.hooks.Interrupted != nil {
+		m.hooks.Interrupted()
+	}
+	if m.Completed() {
+		return m.value, m.err
+	}
+	var none T
+	return none, fmt.Errorf("awaiting an answer: %w", context.Cause(ctx))
+}
+
+// wait returns what is closed when the future completes, or nil if it has.
+func (m *Method[T, E]) wait() <-chan struct{} {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.phase != pending {
+		return nil
+	}
+	if m.done == nil {
+		m.done = make(chan struct{})
+	}
+	return m.done
+}
+
+// Completed reports whether the outcome is known.
+func (m *Method[T, E]) Completed() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.phase != pending
+}
+
+// Cancel says that nobody wants the response: a future that is not complete fails with [ErrCanceled] or, if it is a call's, with the
+// call's error. A callee is told.
+func (m *Method[T, E]) Cancel() {
+	if m.hooks.Cancel != nil && !m.Completed() {
+		m.hooks.Cancel()
+	}
+	var none T
+	m.Complete(none, ErrCanceled)
+}
+
+// String says how far it is, for people.
+func (m *Method[T, E]) String() string {
+	if !m.Completed() {
+		return "pending"
+	}
+	if m.err != nil {
+		return fmt.Sprintf("failure: %v", m.err)
+	}
+	return fmt.Sprintf("success: %v", m.value)
+}
