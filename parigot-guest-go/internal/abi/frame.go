@@ -109,29 +109,44 @@ type Frame struct {
 
 // Append appends the frame's bytes to out. A frame of 4 GiB or more is an error, and out is returned as it was.
 func (f *Frame) Append(out []byte) ([]byte, error) {
-	content := HeaderBytes + len(f.Metadata) + len(f.Detail) + len(f.Payload)
-	frame := (content + frameAlign - 1) / frameAlign * frameAlign
-	if uint64(frame) > math.MaxUint32 {
-		return out, fmt.Errorf("a frame of %d bytes, and its length is a uint32", content)
-	}
+	return CloseFrame(append(f.OpenFrame(out), f.Payload...), len(out))
+}
+
+// OpenFrame appends what comes before the payload. The payload is appended next, and then [CloseFrame] ends the frame.
+func (f *Frame) OpenFrame(out []byte) []byte {
 	le := binary.LittleEndian
 	out = le.AppendUint16(out, uint16(f.Kind))
 	out = le.AppendUint16(out, f.Flags)
-	out = le.AppendUint32(out, uint32(frame))
+	out = le.AppendUint32(out, 0) // CloseFrame knows it
 	out = le.AppendUint64(out, f.Number)
 	out = le.AppendUint32(out, f.Service)
 	out = le.AppendUint32(out, f.Method)
 	out = le.AppendUint32(out, f.Status)
 	out = le.AppendUint32(out, uint32(len(f.Metadata)))
 	out = le.AppendUint32(out, uint32(len(f.Detail)))
-	out = le.AppendUint32(out, uint32(len(f.Payload)))
+	out = le.AppendUint32(out, 0) // this too
 	out = le.AppendUint64(out, f.DeadlineNS)
 	out = le.AppendUint64(out, f.ID[0])
 	out = le.AppendUint64(out, f.ID[1])
 	out = append(out, f.Metadata...)
-	out = append(out, f.Detail...)
-	out = append(out, f.Payload...)
-	return append(out, make([]byte, frame-content)...), nil
+	return append(out, f.Detail...)
+}
+
+// CloseFrame ends the frame that begins at start and whose payload reaches up to the end of out. A frame of 4 GiB or more is an
+// error, and out is returned without it.
+func CloseFrame(out []byte, start int) ([]byte, error) {
+	content := len(out) - start
+	frame := (content + frameAlign - 1) / frameAlign * frameAlign
+	if uint64(frame) > math.MaxUint32 {
+		return out[:start], fmt.Errorf("a frame of %d bytes, and its length is a uint32", content)
+	}
+	var zeros [frameAlign]byte
+	out = append(out, zeros[:frame-content]...)
+	le, head := binary.LittleEndian, out[start:]
+	metadata, detail := int(le.Uint32(head[28:])), int(le.Uint32(head[32:]))
+	le.PutUint32(head[4:], uint32(frame))
+	le.PutUint32(head[36:], uint32(content-HeaderBytes-metadata-detail))
+	return out, nil
 }
 
 // Frames yields the frames that bytes consist of, or an error, after which there is nothing more.

@@ -1,0 +1,141 @@
+package parigot
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/parigot/parigot/parigot-guest-go/future"
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
+	"google.golang.org/protobuf/proto"
+)
+
+// Channel is a way to a service that the guest requires. Any goroutine may use it.
+type Channel struct {
+	guest  *guest.Guest
+	handle uint32
+}
+
+// Locate returns the way to that service. It is an error if the guest does not require it, or is not launched yet.
+func Locate(ctx context.Context, service *Service) (*Channel, error) {
+	g, err := guest.Of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	handle, err := g.Handle(service.Name)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", service.Name, err)
+	}
+	return &Channel{g, handle}, nil
+}
+
+// Call sends a request at once. The future completes with the response, which is decoded into out, or with an error.
+//
+// The call ends when ctx does: its deadline is the call's, and the callee is told when it is cancelled. Without a deadline the host's default
+// holds. A request that is longer than the host lets through is not sent.
+func Call[T proto.Message, E future.ErrorType](
+	ctx context.Context, channel *Channel, method uint32, in proto.Message, out T,
+) *future.Method[T, E] {
+	call := &call[T, E]{ctx: ctx, guest: channel.guest, out: out}
+	call.future = future.NewWithHooks[T, E](future.Hooks{
+		Run:         channel.guest.Do,
+		Cancel:      func() { call.abandon(context.Canceled) },
+		Interrupted: call.interrupted,
+	})
+	if err := ctx.Err(); err != nil {
+		call.fail(ended(err))
+		return call.future
+	}
+	if bytes, most := proto.Size(in), channel.guest.MessageBytesMax(); bytes > most {
+		call.fail(tooLarge(bytes, most))
+		return call.future
+	}
+	if ctx.Done() != nil {
+		call.stop = context.AfterFunc(ctx, call.interrupted)
+	}
+	number, err := channel.guest.Call(&guest.Outbound{
+		Handle:     channel.handle,
+		Method:     method,
+		DeadlineNS: deadlineNS(ctx, channel.guest),
+		Metadata:   outgoingMetadata(ctx),
+		Request:    in,
+		Reply:      call,
+	})
+	if err != nil {
+		call.fail(&CallError{Code: InvalidArgument, Message: fmt.Sprintf("the request cannot be sent: %v", err)})
+		return call.future
+	}
+	call.number.Store(number)
+	call.interrupted() // in case the context ended before the number was known
+	return call.future
+}
+
+func deadlineNS(ctx context.Context, g *guest.Guest) uint64 {
+	if deadline, ok := ctx.Deadline(); ok {
+		return g.NS(deadline)
+	}
+	return abi.NoDeadline
+}
+
+// call is a call in flight.
+type call[T proto.Message, E future.ErrorType] struct {
+	ctx    context.Context
+	guest  *guest.Guest
+	number atomic.Uint64 // 0 until it is known
+	future *future.Method[T, E]
+	out    T
+	stop   func() bool // following the context; nil if that never ends
+}
+
+// Arrive ends the call with its reply.
+func (c *call[T, E]) Arrive(frame *abi.Frame) {
+	c.unfollow()
+	switch {
+	case frame.Flags&abi.FlagServiceError != 0:
+		c.future.CompleteMethod(c.out, E(int32(frame.Status)))
+	case frame.Status != uint32(abi.OK):
+		c.fail(failed(&guest.Failure{Code: abi.Code(frame.Status), Detail: abi.ReadDetail(frame.Detail), ID: frame.ID}))
+	default:
+		if err := proto.Unmarshal(frame.Payload, c.out); err != nil {
+			message := fmt.Sprintf("the response cannot be decoded: %v", err)
+			c.fail(&CallError{Internal, CauseUndecodable, message, callID(frame.ID)})
+			return
+		}
+		c.future.Complete(c.out, nil)
+	}
+}
+
+// interrupted ends the call if its context has ended.
+func (c *call[T, E]) interrupted() {
+	if err := c.ctx.Err(); err != nil {
+		c.abandon(err)
+	}
+}
+
+// abandon ends a call for whose answer nobody waits any more. A reply that is on its way is ignored.
+func (c *call[T, E]) abandon(why error) {
+	if c.guest.Cancel(c.number.Load()) {
+		c.fail(ended(why))
+	}
+}
+
+func (c *call[T, E]) fail(err *CallError) {
+	c.unfollow()
+	var none T
+	c.future.Complete(none, err)
+}
+
+func (c *call[T, E]) unfollow() {
+	if c.stop != nil {
+		c.stop()
+	}
+}
+
+// ended returns the error of a call whose context has ended so.
+func ended(why error) *CallError {
+	if why == context.DeadlineExceeded {
+		return &CallError{Code: DeadlineExceeded, Cause: CauseTimedOut, Message: "it was not answered in time"}
+	}
+	return &CallError{Code: Canceled, Cause: CauseCanceled, Message: "the caller cancelled the call"}
+}

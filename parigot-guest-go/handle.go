@@ -1,0 +1,87 @@
+package parigot
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/parigot/parigot/parigot-guest-go/future"
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
+	"google.golang.org/protobuf/proto"
+)
+
+// Export is a service that a guest exports, and what implements it. The generator makes it of an implementation.
+type Export struct {
+	Service *Service
+	// Ready is called once, after the launch and before the first call, when all that the guest requires can be called. The guest serves
+	// once the value is true; false ends it. Without Ready it serves at once.
+	Ready    func(context.Context) *future.Base[bool]
+	Handlers []Handler // by the places of the methods
+}
+
+// Handler serves one method: see [Handle].
+type Handler func(in *guest.Inbound, request []byte)
+
+// Handle returns the handler that decodes a request into what newRequest returns, lets serve answer it, and replies when the future completes.
+//
+// The context that serve gets ends when the caller does not wait any more, and has the call's deadline. The future is cancelled then.
+func Handle[I, O proto.Message, E future.ErrorType](
+	newRequest func() I, serve func(context.Context, I) *future.Method[O, E],
+) Handler {
+	return func(in *guest.Inbound, request []byte) {
+		decoded := newRequest()
+		if err := proto.Unmarshal(request, decoded); err != nil {
+			in.Fail(abi.InvalidArgument, abi.CauseUndecodable, fmt.Sprintf("the request cannot be decoded: %v", err))
+			return
+		}
+		in.Serve(func() {
+			method := serve(in, decoded)
+			if method == nil {
+				in.Fail(abi.Internal, abi.CauseUnspecified, "the service returned no future")
+				return
+			}
+			method.Success(func(response O) { respond(in, response) })
+			method.Failure(func(err error) { respondError[E](in, err) })
+			if !method.Completed() {
+				stop := context.AfterFunc(in, method.Cancel)
+				method.Success(func(O) { stop() }).Failure(func(error) { stop() })
+			}
+		})
+	}
+}
+
+func respond(in *guest.Inbound, response proto.Message) {
+	if bytes, most := proto.Size(response), in.Guest().MessageBytesMax(); bytes > most {
+		fail(in, tooLarge(bytes, most))
+		return
+	}
+	if err := in.Respond(response); err != nil {
+		in.Guest().Log(abi.LevelError, in.Number(), fmt.Sprintf("the response cannot be sent: %v", err))
+	}
+}
+
+// respondError answers with an error of the service's own, or with a status.
+func respondError[E future.ErrorType](in *guest.Inbound, err error) {
+	own, isOwn := err.(future.Error[E])
+	switch code := any(own.Value).(type) {
+	case Code: // the service has no enum
+		if isOwn {
+			err = code
+		}
+	default:
+		if isOwn {
+			in.FailOwn(own.Number())
+			return
+		}
+	}
+	fail(in, statusOf(err))
+}
+
+func fail(in *guest.Inbound, status *CallError) {
+	code := status.Code
+	message := status.Message
+	if code == OK {
+		code, message = Internal, "the service failed with code 0, which means no error: "+message
+	}
+	in.Fail(abi.Code(code), abi.Cause(status.Cause), message)
+}

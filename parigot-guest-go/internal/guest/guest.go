@@ -1,0 +1,145 @@
+package guest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"google.golang.org/protobuf/proto"
+)
+
+// Outbox takes the frames that a guest sends.
+type Outbox interface {
+	// Send appends a frame whose payload is the message or, if that is nil, the one that the frame bears.
+	Send(frame *abi.Frame, message proto.Message) error
+	// Progress says which call is being served from now on, or [abi.NoCall].
+	Progress(call uint64, service, method uint32)
+}
+
+// Guest is one guest.
+type Guest struct {
+	Pool
+	outbox Outbox
+	epoch  time.Time // the zero of the guest's monotonic clock
+
+	mu         sync.Mutex
+	start      abi.Start
+	declared   *declaration // once Declare was called
+	calls      map[uint64]Reply
+	lastCall   uint64
+	inbound    map[uint64]*Inbound
+	atExit     []func(context.Context)
+	presence   presence
+	unanswered *sync.Cond // told when inbound gets smaller
+	gone       chan struct{}
+}
+
+// presence is whether a guest is there to stay.
+type presence uint8
+
+const (
+	staying  presence = iota
+	stopping          // it refuses calls, and leaves when it has answered those that it has
+	leaving           // it leaves when its last words are spoken
+	gone              // nothing is sent any more
+)
+
+// New returns a guest whose monotonic clock began at epoch.
+func New(outbox Outbox, epoch time.Time) *Guest {
+	g := &Guest{
+		outbox:  outbox,
+		epoch:   epoch,
+		start:   abi.Start{MessageBytesMax: messageBytesMax},
+		calls:   map[uint64]Reply{},
+		inbound: map[uint64]*Inbound{},
+		gone:    make(chan struct{}),
+	}
+	g.unanswered = sync.NewCond(&g.mu)
+	return g
+}
+
+// messageBytesMax is the largest payload until the host says which.
+const messageBytesMax = 16 << 20
+
+// current is the guest of this process, if there is only one.
+var current *Guest
+
+// SetCurrent makes it the guest of all contexts that name no other.
+func SetCurrent(g *Guest) { current = g }
+
+type key struct{}
+
+// NewContext returns a context that belongs to the guest.
+func NewContext(ctx context.Context, g *Guest) context.Context {
+	return context.WithValue(ctx, key{}, g)
+}
+
+// Of returns the guest that the context belongs to.
+func Of(ctx context.Context) (*Guest, error) {
+	if g, ok := ctx.Value(key{}).(*Guest); ok {
+		return g, nil
+	}
+	if current == nil {
+		return nil, errors.New("parigot: this is no guest: outside of a parigot host, contexts come from package parigottest")
+	}
+	return current, nil
+}
+
+// MustOf returns the guest that the context belongs to, and panics where there is none.
+func MustOf(ctx context.Context) *Guest {
+	g, err := Of(ctx)
+	if err != nil {
+		panic(err)
+	}
+	return g
+}
+
+// Instance returns the id of this instance, in its wire form.
+func (g *Guest) Instance() [2]uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.start.Instance
+}
+
+// MessageBytesMax returns the largest payload that the host lets through.
+func (g *Guest) MessageBytesMax() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return int(g.start.MessageBytesMax)
+}
+
+// Time returns a moment of the guest's monotonic clock.
+func (g *Guest) Time(ns uint64) time.Time { return g.epoch.Add(time.Duration(min(ns, 1<<63-1))) }
+
+// NS returns a moment on the guest's monotonic clock.
+func (g *Guest) NS(moment time.Time) uint64 { return uint64(max(0, moment.Sub(g.epoch))) }
+
+// send sends a frame; after the last one nothing is sent. Frames without a message of the user's are shorter than 4 GiB.
+func (g *Guest) send(frame *abi.Frame) {
+	if err := g.sendMessage(frame, nil); err != nil {
+		panic(err)
+	}
+}
+
+func (g *Guest) sendMessage(frame *abi.Frame, message proto.Message) error {
+	g.mu.Lock()
+	isGone := g.presence == gone
+	g.mu.Unlock()
+	if isGone {
+		return nil
+	}
+	return g.outbox.Send(frame, message)
+}
+
+// Log adds a line to the log, about that inbound call or [abi.NoCall].
+func (g *Guest) Log(level abi.Level, call uint64, text string) {
+	frame := abi.Frame{Header: abi.NewHeader(abi.KindLog)}
+	frame.Number, frame.Status = call, uint32(level)
+	frame.Payload = []byte(cut(text, g.MessageBytesMax()))
+	g.send(&frame)
+}
+
+// cut returns as much of a text as fits.
+func cut(text string, most int) string { return text[:min(len(text), most)] }

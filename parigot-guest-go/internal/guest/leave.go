@@ -1,0 +1,83 @@
+package guest
+
+import (
+	"context"
+	"slices"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+)
+
+// AtExit registers what to do before the guest leaves.
+func (g *Guest) AtExit(do func(context.Context)) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.atExit = append(g.atExit, do)
+}
+
+// Stop makes the guest refuse calls and, once it has answered those that it has, leave with status 0 or do what it has declared.
+func (g *Guest) Stop() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.presence != staying {
+		return
+	}
+	g.presence = stopping
+	go func() {
+		g.mu.Lock()
+		for len(g.inbound) > 0 {
+			g.unanswered.Wait()
+		}
+		declared := g.declared
+		g.mu.Unlock()
+		if declared != nil && declared.Stopped != nil {
+			declared.Stopped()
+		} else {
+			g.Leave(0, "")
+		}
+	}()
+}
+
+// Leave runs what was registered for the exit, last first, and then leaves. Whoever asks first says how. It returns when the guest is gone.
+func (g *Guest) Leave(status uint8, why string) {
+	g.mu.Lock()
+	if g.presence >= leaving {
+		g.mu.Unlock()
+		<-g.gone
+		return
+	}
+	g.presence = leaving
+	g.mu.Unlock()
+	g.sayLastWords()
+
+	frame := abi.Frame{Header: abi.NewHeader(abi.KindExit), Payload: []byte(why)}
+	frame.Status = uint32(status)
+	if g.declare(context.Background(), Declaration{}) {
+		// Nothing may come before a manifest, even if that is empty.
+		var nothing abi.Manifest
+		g.send(&abi.Frame{Header: abi.NewHeader(abi.KindManifest), Payload: nothing.Append(nil)})
+	}
+	g.send(&frame)
+	g.mu.Lock()
+	g.presence = gone
+	g.mu.Unlock()
+	close(g.gone)
+}
+
+// sayLastWords runs what was registered for the exit; also what is registered meanwhile.
+func (g *Guest) sayLastWords() {
+	ctx := NewContext(context.Background(), g)
+	for {
+		g.mu.Lock()
+		if len(g.atExit) == 0 {
+			g.mu.Unlock()
+			return
+		}
+		last := g.atExit[len(g.atExit)-1]
+		g.atExit = slices.Delete(g.atExit, len(g.atExit)-1, len(g.atExit))
+		g.mu.Unlock()
+		last(ctx)
+	}
+}
+
+// Gone returns what is closed when the guest has left.
+func (g *Guest) Gone() <-chan struct{} { return g.gone }

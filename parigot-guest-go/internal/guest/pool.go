@@ -1,0 +1,102 @@
+package guest
+
+import "sync"
+
+// idleMax is how many goroutines wait for work; more end when they have done theirs.
+const idleMax = 64
+
+// Pool runs tasks on goroutines, which may block.
+//
+// Tasks begin in their order. A goroutine that has finished one takes the next, and another goroutine is woken as long as tasks wait: it gets
+// to run when the first blocks. So tasks that do not block cost no switch between goroutines.
+type Pool struct {
+	// MayBegin, if it is not nil, says whether another task may begin in this turn: see [Pool.Resume].
+	MayBegin func() bool
+
+	mu     sync.Mutex
+	tasks  []func()
+	begun  int // how many of tasks have begun
+	idle   []chan struct{}
+	waking bool // a goroutine was woken and has not taken a task yet
+}
+
+// Do runs a task soon.
+func (p *Pool) Do(task func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tasks = append(p.tasks, task)
+	p.wakeOne()
+}
+
+// Resume goes on with tasks that were not allowed to begin.
+func (p *Pool) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.begun < len(p.tasks) {
+		p.wakeOne()
+	}
+}
+
+// Waiting reports whether tasks wait to begin.
+func (p *Pool) Waiting() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.begun < len(p.tasks)
+}
+
+// wakeOne sees to it that a goroutine looks for a task.
+func (p *Pool) wakeOne() {
+	if p.waking {
+		return
+	}
+	p.waking = true
+	if last := len(p.idle) - 1; last >= 0 {
+		wake := p.idle[last]
+		p.idle = p.idle[:last]
+		wake <- struct{}{}
+		return
+	}
+	go p.work()
+}
+
+// work runs tasks for as long as there are any or this goroutine may wait for more.
+func (p *Pool) work() {
+	wake := make(chan struct{}, 1)
+	awake := true // whether it was woken, and has not said yet that it is
+	for {
+		p.mu.Lock()
+		if awake {
+			p.waking, awake = false, false
+		}
+		task := p.next()
+		if task != nil {
+			p.mu.Unlock()
+			task()
+			continue
+		}
+		if len(p.idle) >= idleMax {
+			p.mu.Unlock()
+			return
+		}
+		p.idle = append(p.idle, wake)
+		p.mu.Unlock()
+		<-wake
+		awake = true
+	}
+}
+
+// next takes the first task that waits, if it may begin, and wakes a goroutine for those behind it.
+func (p *Pool) next() func() {
+	if p.begun == len(p.tasks) || p.MayBegin != nil && !p.MayBegin() {
+		return nil
+	}
+	task := p.tasks[p.begun]
+	p.tasks[p.begun] = nil
+	p.begun++
+	if p.begun == len(p.tasks) {
+		p.tasks, p.begun = p.tasks[:0], 0
+	} else {
+		p.wakeOne()
+	}
+	return task
+}

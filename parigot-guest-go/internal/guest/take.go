@@ -1,0 +1,119 @@
+package guest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+)
+
+// Take takes in a frame that has arrived. What the frame bears is read before it returns. An error says that no host sends such a frame.
+func (g *Guest) Take(frame *abi.Frame) error {
+	switch frame.Kind {
+	case abi.KindStart:
+		return g.takeStart(frame)
+	case abi.KindLaunched:
+		return g.takeLaunched(frame)
+	case abi.KindCall:
+		g.takeCall(frame)
+	case abi.KindReply:
+		if frame.Number == abi.LaunchNumber {
+			return g.endLaunch(failureOf(frame))
+		}
+		g.takeReply(frame)
+	case abi.KindCancel:
+		g.takeCancel(frame.Number)
+	case abi.KindStop:
+		g.Stop()
+	}
+	return nil // other kinds are a newer host's
+}
+
+func (g *Guest) takeStart(frame *abi.Frame) error {
+	start, err := abi.ReadStart(frame)
+	if err != nil {
+		return err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.start = start
+	return nil
+}
+
+func (g *Guest) takeLaunched(frame *abi.Frame) error {
+	handles := make([]uint32, len(frame.Payload)/4)
+	for k := range handles {
+		handles[k] = binary.LittleEndian.Uint32(frame.Payload[4*k:])
+	}
+	g.mu.Lock()
+	declared := g.declared
+	if declared == nil || len(handles) != len(declared.Requires) || len(frame.Payload)%4 != 0 {
+		g.mu.Unlock()
+		return errors.New("expected a handle for each required service, after the guest has asked for them")
+	}
+	declared.handles = handles
+	g.mu.Unlock()
+	return g.endLaunch(nil)
+}
+
+func (g *Guest) takeReply(frame *abi.Frame) {
+	g.mu.Lock()
+	reply := g.calls[frame.Number]
+	delete(g.calls, frame.Number)
+	g.mu.Unlock()
+	if reply != nil { // else nobody waits for it any more
+		reply.Arrive(frame)
+	}
+}
+
+func (g *Guest) takeCall(frame *abi.Frame) {
+	in := &Inbound{
+		guest:    g,
+		number:   frame.Number,
+		service:  frame.Service,
+		method:   frame.Method,
+		deadline: frame.DeadlineNS,
+		id:       frame.ID,
+		metadata: bytes.Clone(frame.Metadata),
+	}
+	g.mu.Lock()
+	isStaying, declared := g.presence == staying, g.declared
+	g.inbound[frame.Number] = in
+	g.mu.Unlock()
+	switch {
+	case !isStaying:
+		in.Fail(abi.Unavailable, abi.CauseCalleeExited, "the service is stopping")
+	case declared == nil || !declared.ready.Load():
+		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is not ready yet")
+	default:
+		in.base = declared.base
+		declared.Dispatch(in, frame)
+	}
+}
+
+// takeCancel answers the call, unless it is answered, and ends the context of its handler, which may go on for a while.
+func (g *Guest) takeCancel(number uint64) {
+	g.mu.Lock()
+	in := g.inbound[number]
+	g.mu.Unlock()
+	if in == nil {
+		return
+	}
+	in.Fail(abi.Canceled, abi.CauseCanceled, "the caller cancelled the call")
+	in.cancel()
+}
+
+// failureOf reads how a launch has failed.
+func failureOf(frame *abi.Frame) *Failure {
+	return &Failure{Code: abi.Code(frame.Status), Detail: abi.ReadDetail(frame.Detail), ID: frame.ID}
+}
+
+// Failure is a call, or a launch, without an answer.
+type Failure struct {
+	abi.Detail
+	Code abi.Code
+	ID   [2]uint64 // of the call, in its wire form
+}
+
+func (f *Failure) Error() string { return f.Code.String() + ": " + f.Message }

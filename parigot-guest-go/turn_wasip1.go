@@ -1,0 +1,175 @@
+package parigot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+	"unsafe" // also for go:linkname
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
+	"google.golang.org/protobuf/proto"
+)
+
+// What parigot_turn returns.
+const (
+	turnOK             = 0
+	turnMalformedInbox = 1
+)
+
+// outboxBytesKept is how large an outbox may be that is used again; memory of wasm is never given back.
+const outboxBytesKept = 1 << 20
+
+// The guest: a module has one.
+var (
+	control   abi.Control
+	panicText [2048]byte
+	inbox     []byte
+	idle      *os.File
+	sent      outbox
+	theGuest  *guest.Guest
+	polls     polled
+)
+
+// polled counts the tasks of a turn.
+type polled struct{ begun, most uint32 }
+
+// userMain is the main of the program that this package is part of. In a library nobody calls it but us.
+//
+//go:linkname userMain main.main
+func userMain()
+
+func init() {
+	slog.SetDefault(slog.New(NewLogHandler()))
+}
+
+//go:wasmexport parigot_abi
+func exportABI() uint32 { return abi.Current.Packed() }
+
+//go:wasmexport parigot_open
+func exportOpen() uint32 {
+	control.Open()
+	control.SetPanicBuffer(address(&panicText[0]), uint64(len(panicText)))
+	theGuest = guest.New(&sent, time.Now())
+	theGuest.MayBegin = mayBegin
+	guest.SetCurrent(theGuest)
+	idle = os.NewFile(abi.IdleFD, "idle")
+	parked := os.NewFile(abi.ParkedFD, "parked")
+	go func() {
+		_, err := parked.Read(make([]byte, 1))
+		panic(fmt.Sprint("the host let a goroutine go on that must wait: ", err))
+	}()
+	return uint32(address(&control))
+}
+
+//go:wasmexport parigot_inbox
+func exportInbox(_, size uint32) {
+	inbox = make([]byte, size)
+	control.SetInbox(address(&inbox[0]), uint64(size))
+}
+
+// exportTurn hands the frames that have come to goroutines, and waits until none of these can run any more.
+//
+//go:wasmexport parigot_turn
+func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
+	sent.clear()
+	polls = polled{most: maxPolls}
+	if err := takeInbox(inboxBytes); err != nil {
+		control.SetPanic(uint64(copy(panicText[:], err.Error())))
+		return turnMalformedInbox
+	}
+	theGuest.Resume()
+	var byteOfHost [1]byte
+	if _, err := idle.Read(byteOfHost[:]); err != nil {
+		panic(err)
+	}
+	if !theGuest.Declared() {
+		panic("parigot: main waits for something before it has called Launch or Run")
+	}
+	// The host knows from the runtime when the next timer is due.
+	control.SetTurn(theGuest.Waiting(), abi.Never, uint64(polls.begun))
+	return turnOK
+}
+
+// mayBegin counts a task that is about to begin, if the host's limits leave room for it.
+func mayBegin() bool {
+	if polls.begun >= polls.most || control.YieldNow() {
+		return false
+	}
+	polls.begun++
+	return true
+}
+
+func takeInbox(inboxBytes uint32) error {
+	if uint64(inboxBytes) > uint64(len(inbox)) {
+		return errors.New("the inbox is shorter than announced")
+	}
+	_, frames, err := abi.SplitPrologue(inbox[:inboxBytes])
+	if err != nil {
+		return err
+	}
+	for frame, err := range abi.Frames(frames) {
+		if err != nil {
+			return err
+		}
+		if err := theGuest.Take(&frame); err != nil {
+			return err
+		}
+		if frame.Kind == abi.KindStart {
+			go runMain()
+		}
+	}
+	return nil
+}
+
+func runMain() {
+	userMain()
+	Exit(context.Background(), 0)
+}
+
+// outbox is the frames that a turn leaves for the host.
+type outbox struct {
+	mu     sync.Mutex
+	frames []byte
+}
+
+// clear empties it, for the host has read it.
+func (o *outbox) clear() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.frames = o.frames[:0]
+	if cap(o.frames) > outboxBytesKept {
+		o.frames = nil
+	}
+	control.SetOutbox(0, 0)
+}
+
+// Send appends a frame and then tells the host of it.
+func (o *outbox) Send(frame *abi.Frame, message proto.Message) (err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	start := len(o.frames)
+	frames := frame.OpenFrame(o.frames)
+	if message == nil {
+		frames = append(frames, frame.Payload...)
+	} else if frames, err = (proto.MarshalOptions{}).MarshalAppend(frames, message); err != nil {
+		return err
+	}
+	frames, err = abi.CloseFrame(frames, start)
+	o.frames = frames
+	if len(frames) > 0 {
+		control.SetOutbox(address(&frames[0]), uint64(len(frames)))
+	}
+	return err
+}
+
+// Progress says what is being served.
+func (o *outbox) Progress(call uint64, service, method uint32) {
+	control.SetProgress(call, service, method)
+}
+
+func address[T any](of *T) uint64 { return uint64(uintptr(unsafe.Pointer(of))) }
