@@ -132,5 +132,16 @@ func Exit(ctx context.Context, status int) {
 	runtime.Goexit()
 }
 
+// Yield lets others run: those that wait in this guest, and the host when it needs its thread.
+//
+// Whoever computes for long should call it every few milliseconds, or else the host ends the guest for holding the thread; its budget is 50 ms
+// unless the deployment says otherwise. All goroutines of a guest share it: Go does not interrupt them in wasm.
+func Yield(ctx context.Context) {
+	guest.MustOf(ctx).Yield()
+	if in := guest.InboundOf(ctx); in != nil {
+		in.ShowProgress()
+	}
+}
+
 // AtExit registers what to do before the guest leaves. What was registered last runs first; it may call services.
 func AtExit(ctx context.Context, do func(context.Context)) { guest.MustOf(ctx).AtExit(do) }

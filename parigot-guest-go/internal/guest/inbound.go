@@ -60,13 +60,17 @@ func (in *Inbound) Serve(handle func()) {
 	g := in.guest
 	g.Do(func() {
 		if in.Err() != nil {
+			in.Fail(abi.Canceled, abi.CauseCanceled, "the caller cancelled the call")
 			return
 		}
-		g.outbox.Progress(in.number, in.service, in.method)
+		in.ShowProgress()
 		handle()
 		g.outbox.Progress(abi.NoCall, 0, 0)
 	})
 }
+
+// ShowProgress tells the host that the call is being served from now on.
+func (in *Inbound) ShowProgress() { in.guest.outbox.Progress(in.number, in.service, in.method) }
 
 // Deadline returns when the caller stops waiting.
 func (in *Inbound) Deadline() (time.Time, bool) {

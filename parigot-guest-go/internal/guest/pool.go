@@ -1,6 +1,9 @@
 package guest
 
-import "sync"
+import (
+	"runtime"
+	"sync"
+)
 
 // idleMax is how many goroutines wait for work; more end when they have done theirs.
 const idleMax = 64
@@ -26,6 +29,16 @@ func (p *Pool) Do(task func()) {
 	defer p.mu.Unlock()
 	p.tasks = append(p.tasks, task)
 	p.wakeOne()
+}
+
+// Yield lets those tasks begin that wait by now. If none may begin any more it returns in another turn.
+func (p *Pool) Yield() {
+	resumed := make(chan struct{})
+	p.Do(func() {
+		close(resumed)
+		runtime.Gosched() // or whoever has yielded would run after all those behind it
+	})
+	<-resumed
 }
 
 // Resume goes on with tasks that were not allowed to begin.

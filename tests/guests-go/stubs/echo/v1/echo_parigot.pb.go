@@ -12,7 +12,7 @@ import (
 const _ = parigot.ABIv1
 
 var echoService = parigot.Service{
-	Name: "echo.v1.Echo",
+	Name:   "echo.v1.Echo",
 	Schema: 0x0ebde14cfbdfcfea,
 	Methods: []parigot.Method{
 		{Name: "Echo"},
@@ -84,7 +84,7 @@ func RequireEcho() parigot.Requirement { return parigot.Require(&echoService) }
 func ExportEcho(impl Echo) parigot.Export {
 	return parigot.Export{
 		Service: &echoService,
-		Ready: impl.Ready,
+		Ready:   impl.Ready,
 		Handlers: []parigot.Handler{
 			parigot.Handle(func() *Payload { return new(Payload) }, impl.Echo),
 			parigot.Handle(func() *Deed { return new(Deed) }, impl.Misbehave),
