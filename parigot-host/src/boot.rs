@@ -117,10 +117,12 @@ fn declare(
     };
     let id = InstanceId::from_random(random.random());
     let started_ns = settings.clock.monotonic_ns();
-    let mut code = module.instantiate(surroundings).map_err(|error| Refusal::module(spec, error))?.map_err(failed)?;
+    let mut line = |level, text: &str| log::line(&spec.name, id, level, None, text);
+    let opened = module.instantiate(surroundings, &mut line).map_err(|error| Refusal::module(spec, error))?;
+    let mut code = opened.map_err(failed)?;
     let inbox = start_frame(spec, id, settings, randomness);
     let turn = code.turn(prologue, &inbox, u32::MAX);
-    code.take_output(turn.is_err(), &mut |level, text| log::line(&spec.name, id, level, None, text));
+    code.take_output(turn.is_err(), &mut line);
     let turn = turn.map_err(failed)?;
     let (manifest, outbox) = read_manifest(code.outbox()).map_err(failed)?;
     code.learn(&manifest);
@@ -128,9 +130,13 @@ fn declare(
 }
 
 /// What a runtime that needs WASI sees, whose programs expect their own name as the first argument.
+///
+/// Go's runtime must know how much memory there is: it would else collect garbage only once it has twice of what it needs.
 fn wasi(spec: &GuestSpec, prologue: Prologue, randomness: &Randomness) -> Wasi {
     let args = std::iter::once(&spec.name).chain(&spec.args).cloned().collect();
-    let mut wasi = Wasi::new(args, spec.env.clone().into_iter().collect(), randomness.seed());
+    let mut env = spec.env.clone();
+    env.entry("GOMEMLIMIT".into()).or_insert_with(|| (spec.memory_bytes / 10 * 9).to_string());
+    let mut wasi = Wasi::new(args, env.into_iter().collect(), randomness.seed());
     wasi.begin_turn(prologue.monotonic_ns, prologue.wall_ns);
     wasi
 }

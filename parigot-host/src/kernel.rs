@@ -238,12 +238,13 @@ impl<'k> Worker<'k> {
         let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns);
         let prologue = Prologue { monotonic_ns: instance.own_time_ns(self.now_ns), wall_ns };
         let turn = body.code.turn(prologue, frames, u32::MAX);
-        body.code.take_output(turn.is_err(), &mut |level, text| {
-            log::line(&instance.name, instance.id, level, None, text);
-        });
         // What was sent before a fault was sent: it is carried out all the same.
         let Body { code, links, outbound, deadlines_ns } = body;
-        self.route(instance, code.outbox(), links, &mut Outgoing { outbound, deadlines_ns })?;
+        let routed = self.route(instance, code.outbox(), links, &mut Outgoing { outbound, deadlines_ns });
+        // Behind the lines that came in frames, as what Go's runtime says of a panic is the last of all.
+        let ended = turn.is_err() || routed.is_err();
+        code.take_output(ended, &mut |level, text| log::line(&instance.name, instance.id, level, None, text));
+        routed?;
         Ok(turn?)
     }
 

@@ -1,8 +1,8 @@
 //! What Go's runtime needs of WASI, and nothing of the outside world behind it.
 //!
 //! A guest that Go compiled (`GOOS=wasip1 -buildmode=c-shared`) speaks the ABI like any other, but its runtime imports functions of
-//! `wasi_snapshot_preview1`. Those that Go's standard library declares are accepted ([`IMPORTS`]); these do something, all others
-//! say no:
+//! `wasi_snapshot_preview1`. Those that Go's standard library declares are accepted ([`IMPORTS`]) of a module that Go's linker has
+//! written ([`is_go`]), and of no other. These do something, all others say no:
 //!
 //! | import | what it does |
 //! |---|---|
@@ -119,6 +119,39 @@ pub(crate) const IMPORTS: [&str; SERVED.len() + REFUSED.len()] = {
     names
 };
 
+/// Whether a module is a library that Go's linker has written: it names its language or its build in a section of its own.
+pub(crate) fn is_go(module: &[u8]) -> bool {
+    const LANGUAGE_GO: &[u8] = b"\x08language\x01\x02Go";
+    sections(module).any(|(name, content)| match name {
+        b"go:buildid" => true,
+        // The number of fields comes first.
+        b"producers" => content.get(1..).is_some_and(|fields| fields.starts_with(LANGUAGE_GO)),
+        _ => false,
+    })
+}
+
+/// The custom sections of a module, each with its name; up to the first byte that is none of a module.
+fn sections(module: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    const HEADER_BYTES: usize = 8;
+    const CUSTOM: u8 = 0;
+    let mut rest = module.get(HEADER_BYTES..).unwrap_or_default();
+    let all = std::iter::from_fn(move || {
+        let (kind, sized) = rest.split_first()?;
+        let (section, after) = split_sized(sized)?;
+        rest = after;
+        Some((*kind, section))
+    });
+    all.filter(|(kind, _)| *kind == CUSTOM).filter_map(|(_, section)| split_sized(section))
+}
+
+/// Splits off as many bytes as the number says that comes first, in LEB128.
+fn split_sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    const GROUPS_MAX: usize = 5;
+    let end = bytes.iter().take(GROUPS_MAX).position(|byte| byte & 0x80 == 0)?;
+    let size = bytes[..=end].iter().rev().fold(0_u64, |size, byte| size << 7 | u64::from(byte & 0x7f));
+    bytes[end + 1..].split_at_checked(usize::try_from(size).ok()?)
+}
+
 /// The guest has ended itself by `os.Exit`. A panic does not come here: Go's runtime writes its text to descriptor 2 and traps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("exit status {status}")]
@@ -187,6 +220,15 @@ impl Wasi {
     /// A turn that ended without waiting for [`IDLE_FD`] leaves the answer as it was.
     pub(crate) fn end_turn(&mut self) -> u64 {
         self.wake_at_ns
+    }
+
+    /// What the runtime has said in this turn of a panic, or of an error that it cannot go on with.
+    pub(crate) fn panic_text(&self) -> Option<String> {
+        let errors = self.output.lines.iter().rev().filter(|(stream, _)| *stream == Stream::Err);
+        errors.map(|(_, line)| line).find_map(|line| match line.strip_prefix("panic: ") {
+            Some(message) => Some(format!("panicked: {message}")),
+            None => line.strip_prefix("fatal error: ").map(|message| format!("failed: {message}")),
+        })
     }
 
     /// Hands over the lines that the guest has finished, in their order.

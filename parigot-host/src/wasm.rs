@@ -57,6 +57,9 @@ pub(crate) enum ModuleError {
 const EXPORTS: [(&str, usize, bool); 4] =
     [("parigot_abi", 0, true), ("parigot_open", 0, true), ("parigot_inbox", 2, false), ("parigot_turn", 3, true)];
 
+/// What a library that is made by Go exports besides: it starts the runtime.
+const INITIALIZE: (&str, usize, bool) = ("_initialize", 0, false);
+
 impl Compiler {
     /// A compiler that keeps in the folder `code_cache`, if there is one, what it has compiled.
     pub(crate) fn new(code_cache: Option<&Path>) -> Self {
@@ -88,9 +91,9 @@ impl Compiler {
                 module
             }
         };
-        let is_go = module.get_export("_initialize").is_some();
+        let is_go = wasi::is_go(bytes);
         check_imports(&module, is_go)?;
-        check_exports(&module)?;
+        check_exports(&module, is_go)?;
         Ok(GuestModule { module, is_go })
     }
 }
@@ -103,11 +106,12 @@ fn check_imports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
     }
 }
 
-fn check_exports(module: &Module) -> Result<(), ModuleError> {
+fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
     if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
         return Err(ModuleError::Export { missing: "a memory named `memory`".into() });
     }
-    for (name, params, returns) in EXPORTS {
+    let exports = EXPORTS.into_iter().chain(is_go.then_some(INITIALIZE));
+    for (name, params, returns) in exports {
         let i32s = |count| std::iter::repeat_n(ValType::I32, count);
         let expected = FuncType::new(module.engine(), i32s(params), i32s(returns as usize));
         match module.get_export(name) {
@@ -173,8 +177,12 @@ impl GuestModule {
         move || engine.increment_epoch()
     }
 
-    /// Makes an instance and opens the guest.
-    pub(crate) fn instantiate(&self, surroundings: Surroundings) -> Result<Result<WasmGuest, Fault>, ModuleError> {
+    /// Makes an instance and opens the guest. What it writes to streams of its own before a fault goes to `line`.
+    pub(crate) fn instantiate(
+        &self,
+        surroundings: Surroundings,
+        line: &mut dyn FnMut(Level, &str),
+    ) -> Result<Result<WasmGuest, Fault>, ModuleError> {
         let engine = self.module.engine();
         let mut linker = Linker::new(engine);
         if self.is_go {
@@ -204,24 +212,31 @@ impl GuestModule {
             let initialize: TypedFunc<(), ()> =
                 instance.get_typed_func(&mut guest.store, "_initialize").map_err(exported)?;
             if let Err(fault) = guest.enter(|store| initialize.call(store, ())) {
+                guest.take_output(true, line);
                 return Ok(Err(fault));
             }
         }
-        match guest.enter(|store| abi.call(store, ())) {
-            Ok(packed) if Version::from_packed(packed).major == VERSION.major => {}
-            Ok(packed) => return Err(ModuleError::Abi { found: Version::from_packed(packed) }),
-            Err(fault) => return Ok(Err(fault)),
+        let packed = guest.enter(|store| abi.call(store, ()));
+        if let Ok(found) = packed.as_ref().map(|packed| Version::from_packed(*packed))
+            && found.major != VERSION.major
+        {
+            return Err(ModuleError::Abi { found });
         }
-        let opened = guest.enter(|store| open.call(store, ())).and_then(|control| {
-            guest.control = control;
-            guest.store.data_mut().control = Some((guest.memory, control));
-            guest.read_control()
-        });
+        let opened = packed.and_then(|_| guest.open(&open));
+        if opened.is_err() {
+            guest.take_output(true, line);
+        }
         Ok(opened.map(|()| guest))
     }
 }
 
 impl WasmGuest {
+    fn open(&mut self, open: &TypedFunc<(), u32>) -> Result<(), Fault> {
+        self.control = self.enter(|store| open.call(store, ()))?;
+        self.store.data_mut().control = Some((self.memory, self.control));
+        self.read_control()
+    }
+
     /// Calls into the guest; a trap becomes a fault with what the guest left behind.
     fn enter<R>(&mut self, call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>) -> Result<R, Fault> {
         self.begin_watch();
@@ -248,6 +263,7 @@ impl WasmGuest {
         }
         // Before `parigot_open` has returned there is no control block to look at.
         let panic = if self.control == 0 || self.read_control().is_err() { String::new() } else { self.panic_text() };
+        let panic = self.store.data().wasi.panic_text().unwrap_or(panic);
         Fault::of_trap(&self.view, panic, error.root_cause().to_string())
     }
 
