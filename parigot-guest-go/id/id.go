@@ -1,6 +1,8 @@
 package id
 
 import (
+	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -57,6 +59,13 @@ type ID[T Type] struct {
 
 // Zero returns the id that stands where there is no answer.
 func Zero[T Type]() ID[T] { return ID[T]{high: highMask, low: ^uint64(0)} }
+
+// New returns an id of random bits: those of the host, in a guest.
+func New[T Type]() ID[T] {
+	var random [16]byte
+	rand.Read(random[:]) // never fails
+	return FromRandom[T](binary.LittleEndian.Uint64(random[:8]), binary.LittleEndian.Uint64(random[8:]))
+}
 
 // FromRandom returns an id of the lower 112 of 128 random bits. It is neither empty nor zero: those two are replaced.
 func FromRandom[T Type](high, low uint64) ID[T] {

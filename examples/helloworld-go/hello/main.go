@@ -16,26 +16,28 @@ func main() {
 	tongue := flag.String("tongue", "", "english, french or german")
 	flag.Parse()
 	ctx := context.Background()
-	if err := hello(ctx, *tongue); err != nil {
+	text, err := hello(ctx, *tongue)
+	if err != nil {
 		slog.ErrorContext(ctx, err.Error())
 		parigot.Exit(ctx, 1)
 	}
+	slog.InfoContext(ctx, text)
 }
 
-func hello(ctx context.Context, tongue string) error {
+// hello returns what is to be said to the world.
+func hello(ctx context.Context, tongue string) (string, error) {
 	if _, err := parigot.Launch(ctx, pb.RequireGreeting()).Await(ctx); err != nil {
-		return err
+		return "", err
 	}
 	greeting, err := pb.LocateGreeting(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
 	reply, err := greeting.FetchGreeting(ctx, &pb.FetchGreetingRequest{Tongue: named(tongue)}).Await(ctx)
 	if err != nil {
-		return fmt.Errorf("no greeting: %w", err)
+		return "", fmt.Errorf("no greeting: %w", err)
 	}
-	slog.InfoContext(ctx, reply.Greeting+", world")
-	return nil
+	return reply.Greeting + ", world", nil
 }
 
 // named returns the tongue of that name. What is no tongue of ours is Unspecified: whether to greet in it is the service's business.

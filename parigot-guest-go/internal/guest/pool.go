@@ -21,6 +21,7 @@ type Pool struct {
 	begun  int // how many of tasks have begun
 	idle   []chan struct{}
 	waking bool // a goroutine was woken and has not taken a task yet
+	closed bool
 }
 
 // Do runs a task soon.
@@ -48,6 +49,17 @@ func (p *Pool) Resume() {
 	if p.begun < len(p.tasks) {
 		p.wakeOne()
 	}
+}
+
+// Close ends the goroutines that wait for work, and the others when they have done theirs.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, wake := range p.idle {
+		wake <- struct{}{}
+	}
+	p.idle = nil
 }
 
 // Waiting reports whether tasks wait to begin.
@@ -87,7 +99,7 @@ func (p *Pool) work() {
 			task()
 			continue
 		}
-		if len(p.idle) >= idleMax {
+		if len(p.idle) >= idleMax || p.closed {
 			p.mu.Unlock()
 			return
 		}
