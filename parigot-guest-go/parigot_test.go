@@ -1,0 +1,351 @@
+package parigot_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	parigot "github.com/parigot/parigot/parigot-guest-go"
+	"github.com/parigot/parigot/parigot-guest-go/future"
+	"github.com/parigot/parigot/parigot-guest-go/parigottest"
+)
+
+// open serves a shop and returns a client of it.
+func open(t *testing.T, sell sellFunc) (context.Context, shopClient) {
+	t.Helper()
+	host := parigottest.New(t)
+	host.Serve((&shop{sell: sell}).export())
+	ctx := host.Client(requireShop())
+	return ctx, mustLocateShop(ctx)
+}
+
+// check compares a sale's end with what was expected: a text, or an error's.
+func check(t *testing.T, ctx context.Context, made *sale, want string) error {
+	t.Helper()
+	response, err := made.Await(ctx)
+	found := response.GetValue()
+	if err != nil {
+		found = withoutCall(err)
+	}
+	if found != want {
+		t.Fatalf("found %q, want %q", found, want)
+	}
+	return err
+}
+
+// withoutCall returns an error's text less the id of the call, which is random.
+func withoutCall(err error) string {
+	found, _, _ := strings.Cut(err.Error(), " (call cal_")
+	return found
+}
+
+func TestACallIsAnswered(t *testing.T) {
+	ctx, shop := open(t, echo)
+	check(t, ctx, shop.sell(ctx, say("bread")), "bread")
+	check(t, ctx, shop.sell(ctx, say(strings.Repeat("x", 1<<20))), strings.Repeat("x", 1<<20))
+}
+
+func TestAThousandCallsAreInFlight(t *testing.T) {
+	var waiting sync.WaitGroup
+	waiting.Add(1_000)
+	ctx, shop := open(t, func(_ context.Context, in *text) (*text, error) {
+		waiting.Done()
+		waiting.Wait()
+		return in, nil
+	})
+	sales := make([]*sale, 1_000)
+	for k := range sales {
+		sales[k] = shop.sell(ctx, say(fmt.Sprint(k)))
+	}
+	for k, made := range sales {
+		check(t, ctx, made, fmt.Sprint(k))
+	}
+}
+
+func TestErrorsTravel(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+		code parigot.Code // OK if it is the service's own
+	}{
+		{soldOut, "SoldOut", parigot.OK},
+		{shopErr(17), "17", parigot.OK},
+		{fmt.Errorf("no bread: %w", soldOut), "SoldOut", parigot.OK},
+		{errors.New("the till is stuck"), "UNKNOWN: the till is stuck", parigot.Unknown},
+		{parigot.PermissionDenied, "PERMISSION_DENIED", parigot.PermissionDenied},
+		{fmt.Errorf("no till: %w", parigot.Aborted), "ABORTED: no till: ABORTED", parigot.Aborted},
+		{&parigot.CallError{Code: parigot.DataLoss, Message: "mice"}, "DATA_LOSS: mice", parigot.DataLoss},
+		{parigot.OK, "INTERNAL: the service failed with code 0, which means no error: ", parigot.Internal},
+		{context.DeadlineExceeded, "DEADLINE_EXCEEDED: context deadline exceeded", parigot.DeadlineExceeded},
+	} {
+		ctx, shop := open(t, func(context.Context, *text) (*text, error) { return nil, c.err })
+		err := check(t, ctx, shop.sell(ctx, say("bread")), c.want)
+		own, isOwn := errors.AsType[shopErr](err)
+		status, isStatus := errors.AsType[*parigot.CallError](err)
+		if isOwn == isStatus {
+			t.Errorf("%v is both or neither: %v, %v", c.err, own, status)
+		}
+		if isStatus && (!errors.Is(err, c.code) || status.Call.IsEmpty()) {
+			t.Errorf("%v has become %v", c.err, err)
+		}
+	}
+}
+
+func TestACallEndsWithItsDeadlineAtBothSides(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		atCallee := make(chan error, 1)
+		ctx, shop := open(t, func(ctx context.Context, _ *text) (*text, error) {
+			<-ctx.Done()
+			atCallee <- ctx.Err()
+			return nil, soldOut
+		})
+		began := time.Now()
+		late, cancel := context.WithTimeout(ctx, time.Hour)
+		defer cancel()
+		err := check(t, late, shop.sell(late, say("bread")), "DEADLINE_EXCEEDED: timed out: it was not answered in time")
+		if took := time.Since(began); took != time.Hour || !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("it took %v and ended with %v", took, err)
+		}
+		if err := <-atCallee; err != context.DeadlineExceeded {
+			t.Fatalf("the callee was told %v", err)
+		}
+		check(t, ctx, shop.sell(ctx, say("bread")), "DEADLINE_EXCEEDED: timed out: it was not answered in time")
+		if took := time.Since(began); took != time.Hour+3*time.Second {
+			t.Fatalf("without a deadline it took %v more", took-time.Hour)
+		}
+		<-atCallee
+	})
+}
+
+func TestDeadlinesAreHandedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := parigottest.New(t)
+		left := make(chan time.Duration, 1)
+		host.Serve((&shop{sell: func(ctx context.Context, in *text) (*text, error) {
+			deadline, ok := ctx.Deadline()
+			if !ok {
+				t.Error("no deadline has come")
+			}
+			left <- time.Until(deadline)
+			return in, nil
+		}}).export())
+		mall := parigot.Service{Name: "shop.v1.Mall", Methods: shopService.Methods}
+		host.Serve(parigot.Export{Service: &mall, Handlers: []parigot.Handler{
+			parigot.Handle(func() *text { return new(text) }, func(ctx context.Context, in *text) *sale {
+				time.Sleep(time.Second)
+				return mustLocateShop(ctx).sell(ctx, in)
+			}),
+		}}, requireShop())
+		ctx := host.Client(parigot.Require(&mall))
+		channel, err := parigot.Locate(ctx, &mall)
+		if err != nil {
+			t.Fatal(err)
+		}
+		timed, cancel := context.WithTimeout(ctx, time.Minute)
+		defer cancel()
+		check(t, timed, shopClient{channel}.sell(timed, say("bread")), "bread")
+		if found := <-left; found != 59*time.Second {
+			t.Fatalf("%v were left", found)
+		}
+	})
+}
+
+func TestCancellingReachesTheCallee(t *testing.T) {
+	for name, cancelBy := range map[string]func(context.CancelFunc, *sale){
+		"by the context": func(cancel context.CancelFunc, _ *sale) { cancel() },
+		"by the future":  func(_ context.CancelFunc, made *sale) { made.Cancel() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			began, atCallee := make(chan struct{}), make(chan error, 1)
+			ctx, shop := open(t, func(ctx context.Context, _ *text) (*text, error) {
+				close(began)
+				<-ctx.Done()
+				atCallee <- context.Cause(ctx)
+				return nil, nil
+			})
+			cancellable, cancel := context.WithCancel(ctx)
+			defer cancel()
+			made := shop.sell(cancellable, say("bread"))
+			<-began
+			cancelBy(cancel, made)
+			err := check(t, ctx, made, "CANCELLED: cancelled: the caller cancelled the call")
+			if !errors.Is(err, context.Canceled) || !errors.Is(err, future.ErrCanceled) {
+				t.Fatalf("found %v", err)
+			}
+			if err := <-atCallee; err != context.Canceled {
+				t.Fatalf("the callee was told %v", err)
+			}
+		})
+	}
+}
+
+func TestAHandlersContextEndsThoseDerivedFromIt(t *testing.T) {
+	began, ended := make(chan struct{}), make(chan error, 1)
+	ctx, shop := open(t, func(ctx context.Context, in *text) (*text, error) {
+		derived, cancel := context.WithCancel(ctx)
+		defer cancel()
+		close(began)
+		<-derived.Done()
+		ended <- derived.Err()
+		return in, nil
+	})
+	made := shop.sell(ctx, say("bread"))
+	<-began
+	made.Cancel()
+	if err := <-ended; err != context.Canceled {
+		t.Fatalf("found %v", err)
+	}
+}
+
+func TestAnAnswerMayBeCompletedLater(t *testing.T) {
+	host := parigottest.New(t)
+	held := make(chan *sale, 1)
+	host.Serve(parigot.Export{Service: &shopService, Handlers: []parigot.Handler{
+		parigot.Handle(func() *text { return new(text) }, func(context.Context, *text) *sale {
+			later := future.New[*text, shopErr]()
+			held <- later
+			return later
+		}),
+	}})
+	ctx := host.Client(requireShop())
+	shop := mustLocateShop(ctx)
+	made := shop.sell(ctx, say("bread"))
+	(<-held).Complete(say("cake"), nil)
+	check(t, ctx, made, "cake")
+
+	made = shop.sell(ctx, say("bread"))
+	later := <-held
+	told := make(chan error, 1)
+	later.Failure(func(err error) { told <- err })
+	made.Cancel()
+	if err := <-told; err != future.ErrCanceled {
+		t.Fatalf("found %v", err)
+	}
+}
+
+func TestACallThatCannotBeMadeFailsAtOnce(t *testing.T) {
+	ctx, shop := open(t, echo)
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	check(t, ctx, shop.sell(ended, say("bread")), "CANCELLED: cancelled: the caller cancelled the call")
+	huge := say(strings.Repeat("x", 16<<20))
+	check(t, ctx, shop.sell(ctx, huge),
+		"RESOURCE_EXHAUSTED: too large: a message of 16777221 bytes, and at most 16777216 are let through")
+	made := shop.sell(ctx, say("not \xff UTF-8"))
+	if _, err := made.Await(ctx); !errors.Is(err, parigot.InvalidArgument) {
+		t.Fatalf("found %v", err)
+	}
+}
+
+func TestAResponseThatIsTooLargeIsAnError(t *testing.T) {
+	ctx, shop := open(t, func(context.Context, *text) (*text, error) { return say(strings.Repeat("x", 16<<20)), nil })
+	check(t, ctx, shop.sell(ctx, say("bread")),
+		"RESOURCE_EXHAUSTED: too large: a message of 16777221 bytes, and at most 16777216 are let through")
+}
+
+func TestLocateIsRefused(t *testing.T) {
+	host := parigottest.New(t)
+	_, err := parigot.Locate(host.Client(), &shopService)
+	if want := "shop.v1.Shop is not among the services that this guest requires"; err == nil || err.Error() != want {
+		t.Fatalf("found %v, want %s", err, want)
+	}
+	host.Start("early", func(ctx context.Context) {
+		_, err = parigot.Locate(ctx, &shopService)
+	}).Wait()
+	if want := "shop.v1.Shop cannot be called before the guest is launched"; err == nil || err.Error() != want {
+		t.Fatalf("found %v, want %s", err, want)
+	}
+	if _, err := parigot.Locate(t.Context(), &shopService); err == nil {
+		t.Fatal("a test is no guest")
+	}
+}
+
+func TestAGuestIsLaunchedOnce(t *testing.T) {
+	host := parigottest.New(t)
+	ctx := host.Client()
+	_, err := parigot.Launch(ctx).Await(ctx)
+	if !errors.Is(err, parigot.FailedPrecondition) {
+		t.Fatalf("found %v", err)
+	}
+}
+
+func TestTheGuestThatRequiresWaits(t *testing.T) {
+	host := parigottest.New(t)
+	ready := future.NewBase[bool]()
+	launched := make(chan struct{})
+	host.Start("shop", func(ctx context.Context) {
+		parigot.Run(ctx, []parigot.Export{(&shop{sell: echo, ready: ready}).export()})
+	})
+	host.Start("customer", func(ctx context.Context) {
+		if _, err := parigot.Launch(ctx, requireShop()).Await(ctx); err != nil {
+			t.Error(err)
+		}
+		check(t, ctx, mustLocateShop(ctx).sell(ctx, say("bread")), "bread")
+		close(launched)
+	})
+	select {
+	case <-launched:
+		t.Fatal("it was launched before the shop was ready")
+	default:
+	}
+	ready.Set(true)
+	<-launched
+}
+
+func TestExitRunsWhatWasRegisteredLastFirst(t *testing.T) {
+	host := parigottest.New(t)
+	host.Serve((&shop{sell: echo}).export())
+	var said []string
+	program := host.Start("program", func(ctx context.Context) {
+		parigot.AtExit(ctx, func(context.Context) { said = append(said, "first") })
+		parigot.AtExit(ctx, func(ctx context.Context) {
+			bread, err := mustLocateShop(ctx).sell(ctx, say("bread")).Await(ctx)
+			said = append(said, fmt.Sprint("last ", bread.GetValue(), " ", err))
+		})
+		parigot.Launch(ctx, requireShop()).Success(func(parigot.Launched) { parigot.Exit(ctx, 7) })
+		parigot.MustRunClient(ctx)
+	})
+	if status := program.Wait(); status != 7 {
+		t.Fatalf("it left with status %d", status)
+	}
+	if want := []string{"last bread <nil>", "first"}; !slices.Equal(said, want) {
+		t.Fatalf("found %q, want %q", said, want)
+	}
+}
+
+func TestAServiceThatLeavesEndsItsCalls(t *testing.T) {
+	ctx, shop := open(t, func(ctx context.Context, _ *text) (*text, error) {
+		parigot.Exit(ctx, 7)
+		return nil, nil
+	})
+	check(t, ctx, shop.sell(ctx, say("bread")),
+		"UNAVAILABLE: callee exited: shop.v1.Shop left with status 7 while it had this call")
+	check(t, ctx, shop.sell(ctx, say("bread")), "UNAVAILABLE: unreachable: shop.v1.Shop is not running")
+}
+
+func TestMetadataComesWithACall(t *testing.T) {
+	ctx, shop := open(t, func(ctx context.Context, _ *text) (*text, error) {
+		colour, ok := parigot.Metadata(ctx, "colour")
+		_, other := parigot.Metadata(ctx, "size")
+		return say(fmt.Sprint(colour, ok, other, parigot.CallID(ctx).IsEmpty())), nil
+	})
+	coloured := parigot.WithMetadata(parigot.WithMetadata(ctx, "colour", "red"), "weight", "1")
+	check(t, ctx, shop.sell(coloured, say("bread")), "redtrue false false")
+	if !parigot.CallID(ctx).IsEmpty() || parigot.InstanceID(ctx).IsEmpty() {
+		t.Fatal("a client serves no call, and is an instance")
+	}
+}
+
+func TestYieldLetsOthersRun(t *testing.T) {
+	ctx, shop := open(t, func(ctx context.Context, in *text) (*text, error) {
+		parigot.Yield(ctx)
+		return in, nil
+	})
+	check(t, ctx, shop.sell(ctx, say("bread")), "bread")
+}
