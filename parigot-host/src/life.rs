@@ -34,6 +34,9 @@ struct State {
     guests: Vec<Guest>,
     /// In the order in which they were launched.
     launched: Vec<usize>,
+    /// Guests that have not ended, of the role whose last one ends the deployment: programs if there are any, else services.
+    left: usize,
+    left_role: Role,
     /// The first exit status of a program that was not 0, or 0.
     status: u8,
     /// A service was lost before it was ready, so that what waits for it can never start.
@@ -44,8 +47,10 @@ struct State {
 struct Guest {
     role: Role,
     phase: Phase,
-    /// Whose exports it requires.
-    requires: Vec<usize>,
+    /// How many of its requirements have an exporter that is not ready.
+    missing: usize,
+    /// Who requires its exports, in order; a guest that requires several of them is there as often.
+    required_by: Vec<usize>,
 }
 
 /// The status of a deployment whose start failed, or of a program that trapped.
@@ -54,47 +59,56 @@ pub(crate) const FAILED: u8 = 1;
 impl Life {
     /// Guests with their roles and whom each requires, in alphabetical order of their names.
     pub(crate) fn new(guests: impl IntoIterator<Item = (Role, Vec<usize>)>) -> Self {
-        let guest = |(role, requires)| Guest { role, phase: Phase::Starting, requires };
-        let state = State {
-            guests: guests.into_iter().map(guest).collect(),
-            launched: Vec::new(),
-            status: 0,
-            start_failed: false,
-            stop_asked: false,
+        let (roles, requires): (Vec<Role>, Vec<Vec<usize>>) = guests.into_iter().unzip();
+        let left_role = if roles.contains(&Role::Program) { Role::Program } else { Role::Service };
+        let left = roles.iter().filter(|role| **role == left_role).count();
+        let guest = |(role, requires): (Role, &Vec<usize>)| Guest {
+            role,
+            phase: Phase::Starting,
+            missing: requires.len(),
+            required_by: Vec::new(),
         };
+        let mut guests: Vec<Guest> = roles.into_iter().zip(&requires).map(guest).collect();
+        for (guest, exporters) in requires.iter().enumerate() {
+            exporters.iter().for_each(|exporter| guests[*exporter].required_by.push(guest));
+        }
+        let state =
+            State { guests, launched: Vec::new(), left, left_role, status: 0, start_failed: false, stop_asked: false };
         Life { state: Mutex::new(state), changed: Condvar::new() }
     }
 
     /// A guest asks to be launched. `None` if it may not ask now; else the guests to be told that they are.
     pub(crate) fn ask(&self, guest: usize) -> Option<Vec<usize>> {
-        self.advance(guest, Phase::Starting, Phase::Waiting)
+        let mut state = self.state.lock();
+        state.advance(guest, Phase::Starting, Phase::Waiting)?;
+        Some(state.launch_if_complete(guest).into_iter().collect())
     }
 
     /// A guest has made itself ready. `None` if it was not launched; else the guests to be told that now they are.
     pub(crate) fn ready(&self, guest: usize) -> Option<Vec<usize>> {
-        self.advance(guest, Phase::Launched, Phase::Ready)
-    }
-
-    fn advance(&self, guest: usize, from: Phase, to: Phase) -> Option<Vec<usize>> {
         let mut state = self.state.lock();
-        if state.guests[guest].phase != from {
-            return None;
-        }
-        state.guests[guest].phase = to;
-        Some(state.launch_waiting())
+        state.advance(guest, Phase::Launched, Phase::Ready)?;
+        let required_by = std::mem::take(&mut state.guests[guest].required_by);
+        let launched = required_by.iter().filter_map(|waiting| {
+            state.guests[*waiting].missing -= 1;
+            state.launch_if_complete(*waiting)
+        });
+        let launched = launched.collect();
+        state.guests[guest].required_by = required_by;
+        Some(launched)
     }
 
     /// A guest has left, with a status or, if it failed, without. Returns those that wait for it in vain.
     pub(crate) fn ended(&self, guest: usize, status: Option<u8>) -> Vec<usize> {
         let mut state = self.state.lock();
-        let before = std::mem::replace(&mut state.guests[guest].phase, Phase::Ended);
+        let (role, before) = state.end(guest);
         let mut stranded = Vec::new();
-        match state.guests[guest].role {
+        match role {
             Role::Program if state.status == 0 => state.status = status.unwrap_or(FAILED),
             Role::Program => {}
             Role::Service if before < Phase::Ready && !state.stop_asked => {
                 state.start_failed = true;
-                stranded = (0..state.guests.len()).filter(|other| state.guests[*other].waits_for(guest)).collect();
+                stranded = state.waiting_for(guest);
             }
             Role::Service => {}
         }
@@ -124,7 +138,9 @@ impl Life {
     /// were never launched.
     pub(crate) fn stop_order(&self) -> Vec<usize> {
         let state = self.state.lock();
-        let never = (0..state.guests.len()).filter(|guest| !state.launched.contains(guest)).rev();
+        let mut never = vec![true; state.guests.len()];
+        state.launched.iter().for_each(|guest| never[*guest] = false);
+        let never = (0..state.guests.len()).filter(|guest| never[*guest]).rev();
         let order = never.chain(state.launched.iter().rev().copied());
         order.filter(|guest| state.guests[*guest].phase != Phase::Ended).collect()
     }
@@ -147,31 +163,51 @@ impl Life {
     }
 }
 
+/// What each step of a guest costs is its own requirements and who requires it, not how many guests there are: a deployment of ten
+/// thousand starts and stops in ten thousand steps.
 impl State {
-    fn launch_waiting(&mut self) -> Vec<usize> {
-        let may_start = |guest: &Guest| {
-            let ready = |exporter: &usize| self.guests[*exporter].phase == Phase::Ready;
-            guest.phase == Phase::Waiting && guest.requires.iter().all(ready)
-        };
-        let now: Vec<_> = (0..self.guests.len()).filter(|guest| may_start(&self.guests[*guest])).collect();
-        for guest in &now {
-            self.guests[*guest].phase = Phase::Launched;
+    /// Takes a guest from one phase to the next; `None` if it is in another.
+    fn advance(&mut self, guest: usize, from: Phase, to: Phase) -> Option<()> {
+        let phase = &mut self.guests[guest].phase;
+        (*phase == from).then(|| *phase = to)
+    }
+
+    /// Launches a guest that waits, if all that it requires is ready.
+    fn launch_if_complete(&mut self, guest: usize) -> Option<usize> {
+        if self.guests[guest].missing > 0 {
+            return None;
         }
-        self.launched.extend(&now);
-        now
+        self.advance(guest, Phase::Waiting, Phase::Launched)?;
+        self.launched.push(guest);
+        Some(guest)
+    }
+
+    /// Takes a guest to its last phase, and returns its role and the phase that it was in.
+    fn end(&mut self, guest: usize) -> (Role, Phase) {
+        let Guest { role, phase, .. } = self.guests[guest];
+        self.guests[guest].phase = Phase::Ended;
+        if phase != Phase::Ended && role == self.left_role {
+            self.left -= 1;
+        }
+        if phase == Phase::Ready {
+            for place in 0..self.guests[guest].required_by.len() {
+                let requirer = self.guests[guest].required_by[place];
+                self.guests[requirer].missing += 1;
+            }
+        }
+        (role, phase)
+    }
+
+    /// The guests that cannot be launched before this one is ready.
+    fn waiting_for(&self, guest: usize) -> Vec<usize> {
+        let required_by = self.guests[guest].required_by.iter().copied();
+        let mut waiting: Vec<_> = required_by.filter(|other| self.guests[*other].phase < Phase::Launched).collect();
+        waiting.dedup();
+        waiting
     }
 
     fn is_over(&self) -> bool {
-        let ended =
-            |role| self.guests.iter().filter(|guest| guest.role == role).all(|guest| guest.phase == Phase::Ended);
-        let has_programs = self.guests.iter().any(|guest| guest.role == Role::Program);
-        self.stop_asked || self.start_failed || ended(if has_programs { Role::Program } else { Role::Service })
-    }
-}
-
-impl Guest {
-    fn waits_for(&self, other: usize) -> bool {
-        self.phase < Phase::Launched && self.requires.contains(&other)
+        self.stop_asked || self.start_failed || self.left == 0
     }
 }
 
