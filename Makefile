@@ -9,6 +9,9 @@ EXAMPLE := examples/helloworld
 GUESTS := $(EXAMPLE) tests/guests benches/guests
 SOAK_SECONDS ?= 600
 WASM := wasm32-unknown-unknown
+TOOLS := $(or $(CARGO_TARGET_DIR),target)/tools
+BUF_VERSION := v1.50.0
+export BUF ?= $(abspath $(TOOLS))/buf-$(BUF_VERSION)/buf
 CLIPPY := cargo clippy --quiet
 DENY := -- --deny warnings
 
@@ -24,10 +27,15 @@ setup: ## fetch what rustup has and this needs: the wasm target, rustfmt, clippy
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 
+# `make BUF=…` takes one that is there.
+$(abspath $(TOOLS))/buf-$(BUF_VERSION)/buf:
+	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
+	GOBIN=$(@D) go install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
+
 hello: setup ## build the example and run it
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) run
 
-test: setup lint guests ## run all checks and tests
+test: setup lint guests $(BUF) ## run all checks and tests
 	cargo test --quiet --workspace
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
 	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }

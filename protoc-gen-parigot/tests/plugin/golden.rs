@@ -40,7 +40,8 @@ fn golden_files_are_all_compiled() {
     }
 }
 
-fn root() -> PathBuf {
+/// The folder of all cases.
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
 }
 
@@ -57,7 +58,8 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.expect("the folder can be read").path()).collect()
 }
 
-fn protos(folder: &Path) -> Vec<PathBuf> {
+/// The `.proto` files in a folder, however deep, sorted.
+pub(crate) fn protos(folder: &Path) -> Vec<PathBuf> {
     let (folders, files): (Vec<_>, Vec<_>) = entries(folder).into_iter().partition(|path| path.is_dir());
     let is_proto = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "proto");
     let nested = folders.iter().flat_map(|folder| protos(folder));
@@ -77,7 +79,8 @@ fn generate(case: &Path) -> Files {
     read(folder.path())
 }
 
-fn read(folder: &Path) -> Files {
+/// The files in a folder.
+pub(crate) fn read(folder: &Path) -> Files {
     let name = |path: &Path| path.file_name().expect("a file has a name").to_string_lossy().into_owned();
     let text = |path: &Path| fs::read_to_string(path).expect("the file is text");
     entries(folder).iter().map(|path| (name(path), text(path))).collect()
@@ -93,7 +96,8 @@ fn replace(golden: &Path, written: &Files) {
     }
 }
 
-fn compare(golden: &Path, written: &Files) -> String {
+/// What differs between golden files and those that were written; nothing if they are equal.
+pub(crate) fn compare(golden: &Path, written: &Files) -> String {
     let golden_files = read(golden);
     let names = golden_files.keys().chain(written.keys().filter(|name| !golden_files.contains_key(*name)));
     let difference = |name: &String| match (golden_files.get(name), written.get(name)) {

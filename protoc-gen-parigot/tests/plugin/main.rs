@@ -1,5 +1,6 @@
 //! Tests of the plugin from outside: with the real `protoc`, and with requests that no `protoc` sends.
 
+mod buf;
 mod command;
 mod descriptors;
 mod errors;
