@@ -55,7 +55,8 @@ struct Run {
 /// Write stubs and messages for .proto files, as protoc with protoc-gen-parigot does.
 ///
 /// protoc is not needed. What google/protobuf has, and parigot/v1/options.proto, can be
-/// imported from anywhere. A file that would stay as it is is not written.
+/// imported from anywhere. Files of an edition need protoc or buf. What would stay as it
+/// is is not written.
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
 struct Generate {
