@@ -13,7 +13,7 @@ type Files = BTreeMap<String, String>;
 fn generate(folder: &Path, options: &[&str]) -> (Ended, Files) {
     let out = tempfile::tempdir().expect("a temporary folder can be made");
     let mut command = Command::new(parigot());
-    command.current_dir(folder).arg("generate").arg("--out").arg(out.path());
+    command.arg("generate").arg("--out").arg(out.path()).arg("-I").arg(folder);
     options.iter().for_each(|option| _ = command.args(["--opt", option]));
     let ended = Started::new(command.args(protos(folder))).wait();
     (ended, read(out.path()))
@@ -48,7 +48,8 @@ fn folder_with(name: &str, text: &str) -> tempfile::TempDir {
 
 /// protox has no editions.
 fn has_edition(case: &Path) -> bool {
-    protos(case).iter().any(|proto| fs::read_to_string(proto).expect("it is text").contains("\nedition = "))
+    let text = |proto: &PathBuf| fs::read_to_string(proto).expect("it is text");
+    protos(case).iter().any(|proto| text(proto).lines().any(|line| line.starts_with("edition = ")))
 }
 
 #[test]
