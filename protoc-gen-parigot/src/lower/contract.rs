@@ -42,19 +42,22 @@ impl<'a> Declared<'a> {
         self.source.location(&self.path)
     }
 
-    /// What the service is in every language, and its methods; nothing if its error enum cannot be one. Mistakes go to `errors`.
+    /// What the service is in every language, and its methods. Mistakes go to `errors`.
     pub(super) fn contract(
         &self,
         index: &Index<'_>,
         streaming: Streaming,
         errors: &mut Vec<Error>,
-    ) -> Option<(Contract, Vec<Rpc>)> {
+    ) -> (Contract, Vec<Rpc>) {
         let (streams, mut methods): (Vec<_>, Vec<_>) = self.rpcs().partition(Rpc::streams);
         if streaming == Streaming::Refuse {
             errors.extend(streams.iter().map(|rpc| self.refuse_stream(rpc)));
         }
         (0..).zip(&mut methods).for_each(|(index, method)| method.index = index);
-        let error = self.error(index).map_err(|error| errors.push(error)).ok()?;
+        let error = self.error(index).unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
         let schema = schema::of_service(self, &methods, error.as_deref(), index);
         let contract = Contract {
             proto: self.descriptor.name().to_owned(),
@@ -67,7 +70,7 @@ impl<'a> Declared<'a> {
             streams,
             at: self.at(),
         };
-        Some((contract, methods))
+        (contract, methods)
     }
 
     fn rpcs(&self) -> impl Iterator<Item = Rpc> {

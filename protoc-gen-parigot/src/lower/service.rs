@@ -28,7 +28,7 @@ pub(super) fn lower(
     let mut enums: Vec<ErrorEnum> = Vec::new();
     for (service, name) in declared.iter().zip(chosen) {
         let name = name.and_then(|name| service.take_name(name, names)).map_err(|error| errors.push(error));
-        let Some((contract, rpcs)) = service.declared.contract(index, streaming, errors) else { continue };
+        let (contract, rpcs) = service.declared.contract(index, streaming, errors);
         let error = service.error_enum(&contract).map_err(|error| errors.push(error));
         let methods = service.methods(rpcs, errors);
         if let (Ok(name), Ok(error)) = (name, error) {

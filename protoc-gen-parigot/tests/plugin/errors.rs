@@ -117,6 +117,15 @@ fn the_full_name_of_errors_goes_first() {
 }
 
 #[test]
+fn a_mistake_in_the_errors_of_a_service_hides_none_in_its_methods() {
+    check_error(
+        "service S {\n rpc Get(M) returns (M);\n rpc get(M) returns (M);\n}\nmessage M {}\nmessage SErr {}",
+        "input.proto:4:2: methods Get and get are both `get` in Rust\n\
+         input.proto:7:1: SErr is the name of service S's errors: found a message, expected an enum",
+    );
+}
+
+#[test]
 fn the_errors_that_an_option_names_must_be_there() {
     let service = |error: &str| {
         format!(
