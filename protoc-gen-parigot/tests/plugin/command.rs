@@ -4,12 +4,10 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
 use prost::Message;
+use prost_types::compiler::CodeGeneratorResponse;
 use prost_types::compiler::code_generator_response::File;
-use prost_types::compiler::{CodeGeneratorRequest, CodeGeneratorResponse};
 
-use protoc_gen_parigot::Request;
-
-use crate::protoc::{protoc, request};
+use crate::protoc::{encoded, protoc};
 
 fn run(arguments: &[&str], input: &[u8]) -> Output {
     let mut plugin = Command::new(env!("CARGO_BIN_EXE_protoc-gen-parigot"))
@@ -23,9 +21,8 @@ fn run(arguments: &[&str], input: &[u8]) -> Output {
     plugin.wait_with_output().expect("the plugin ends")
 }
 
-fn respond(Request { file_to_generate, proto_file, .. }: Request) -> CodeGeneratorResponse {
-    let request = CodeGeneratorRequest { file_to_generate, proto_file, ..Default::default() };
-    let output = run(&[], &request.encode_to_vec());
+fn respond(request: &[u8]) -> CodeGeneratorResponse {
+    let output = run(&[], request);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     CodeGeneratorResponse::decode(&*output.stdout).expect("the response is sound")
 }
@@ -58,7 +55,7 @@ fn an_unreadable_request_is_told_on_stderr() {
 #[test]
 fn mistakes_are_told_in_the_response() {
     let text = "syntax = \"proto3\";\nservice S { rpc A(stream M) returns (M); }\nmessage M {}";
-    let response = respond(request(&[("input.proto", text)], ""));
+    let response = respond(&encoded(&[("input.proto", text)], ""));
     assert_eq!(
         response.error.as_deref(),
         Some(
@@ -71,7 +68,7 @@ fn mistakes_are_told_in_the_response() {
 #[test]
 fn files_are_named_and_features_declared() {
     let text = "syntax = \"proto3\";\npackage a.b;\nmessage M { optional int32 kept = 1; }";
-    let response = respond(request(&[("input.proto", text)], ""));
+    let response = respond(&encoded(&[("input.proto", text)], ""));
     assert_eq!(response.error, None);
     assert_eq!(response.supported_features, Some(3), "proto3 optional and editions");
     let names: Vec<_> = response.file.iter().map(|file| file.name()).collect();

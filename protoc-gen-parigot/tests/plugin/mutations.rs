@@ -1,12 +1,10 @@
 //! Requests that no `protoc` sends: whatever comes, the plugin answers, and answers the same each time.
 
-use prost::Message;
-use prost_types::compiler::CodeGeneratorRequest;
 use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 use protoc_gen_parigot::{Request, generate};
 
-use crate::protoc::request;
+use crate::protoc::{encoded, request};
 
 /// How many requests are made of the one that is sound.
 const MUTANTS: u64 = 2_000;
@@ -216,15 +214,53 @@ fn no_request_makes_it_panic() {
     assert!(generated > 100, "only {generated} mutants were sound: the others test the fence alone");
 }
 
+/// Those with what prost's descriptors have no field for, which only bytes can hold.
+const OPTIONS: [(&str, &str); 2] = [
+    (
+        "options.proto",
+        "edition = \"2023\"; package o; import \"old.proto\"; import \"parigot/v1/options.proto\";
+         service S { option (parigot.v1.service).error = \"E\";
+           rpc Get(M) returns (old.L) { option (parigot.v1.method) = { budget_ms: 9, deadline_ms: 300 }; }
+           rpc Watch(M) returns (stream M) { option idempotency_level = IDEMPOTENT; } }
+         message M { repeated int32 r = 1 [features.repeated_field_encoding = EXPANDED]; string s = 2; oneof o { E e = 3; }
+           int32 bare = 4 [features.field_presence = IMPLICIT]; } enum E { NONE = 0; }",
+    ),
+    (
+        "old.proto",
+        "edition = \"2023\"; package old; option features.enum_type = CLOSED; enum E { ONE = 1; }
+         message L { L again = 1; string must = 2 [features.field_presence = LEGACY_REQUIRED]; E e = 3 [default = ONE]; }",
+    ),
+];
+
 #[test]
 fn cut_requests_are_answered() {
-    let Request { file_to_generate, proto_file, .. } = request(&FILES, "");
-    let bytes = CodeGeneratorRequest { file_to_generate, proto_file, ..Default::default() }.encode_to_vec();
-    for end in (0..bytes.len()).step_by(7) {
-        if let Ok(request) = Request::decode(&bytes[..end]) {
-            let _ = generate(&request);
+    for files in [FILES, OPTIONS] {
+        let bytes = encoded(&files, "");
+        for end in (0..bytes.len()).step_by(7) {
+            if let Ok(request) = Request::decode(&bytes[..end]) {
+                let _ = generate(&request);
+            }
         }
     }
+}
+
+#[test]
+fn broken_bytes_are_answered() {
+    let sound = encoded(&OPTIONS, "streaming=skip");
+    generate(&Request::decode(&sound).expect("nothing is wrong")).expect("nothing is wrong");
+    let mut generated = 0;
+    for seed in 0..MUTANTS / 4 {
+        let mut random = Random(seed);
+        let mut bytes = sound.clone();
+        for _ in 0..=random.below(3) {
+            let at = random.below(bytes.len());
+            bytes[at] = bytes[at].wrapping_add(1 << random.below(8));
+        }
+        let result =
+            std::panic::catch_unwind(|| Request::decode(&bytes).ok().and_then(|request| generate(&request).ok()));
+        generated += usize::from(result.unwrap_or_else(|_| panic!("the bytes of seed {seed}")).is_some());
+    }
+    assert!(generated > 25, "only {generated} mutants were sound");
 }
 
 #[test]

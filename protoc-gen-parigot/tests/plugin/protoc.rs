@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use prost::Message;
 use protoc_gen_parigot::Request;
 
 /// A run of `protoc` alone.
@@ -43,15 +44,40 @@ pub(crate) fn run(command: &mut Command) -> Output {
 
 /// The request that `protoc` makes of these files, all of them to be generated.
 pub(crate) fn request(files: &[(&str, &str)], parameter: &str) -> Request {
+    Request::decode(&encoded(files, parameter)).expect("protoc's output is sound")
+}
+
+/// The bytes of that request, in which are also the options that prost's descriptors have no field for.
+pub(crate) fn encoded(files: &[(&str, &str)], parameter: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     for (name, text) in files {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder is ours");
         std::fs::write(path, text).expect("the folder is ours");
     }
-    let names: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let descriptors = descriptors(folder.path(), &names);
-    Request::of_descriptors(&descriptors, names, parameter).expect("protoc's output is sound")
+    let file_to_generate: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let descriptors =
+        FileSet::decode(&*descriptors(folder.path(), &file_to_generate)).expect("protoc's output is sound");
+    let parameter = parameter.to_owned();
+    EncodedRequest { file_to_generate, parameter, proto_file: descriptors.file }.encode_to_vec()
+}
+
+/// A `FileDescriptorSet` whose files are left as they are.
+#[derive(PartialEq, Message)]
+struct FileSet {
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    file: Vec<Vec<u8>>,
+}
+
+/// A `CodeGeneratorRequest` made of those.
+#[derive(PartialEq, Message)]
+struct EncodedRequest {
+    #[prost(string, repeated, tag = "1")]
+    file_to_generate: Vec<String>,
+    #[prost(string, tag = "2")]
+    parameter: String,
+    #[prost(bytes = "vec", repeated, tag = "15")]
+    proto_file: Vec<Vec<u8>>,
 }
 
 fn descriptors(folder: &Path, names: &[String]) -> Vec<u8> {
