@@ -19,6 +19,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match arguments[..] {
         [] => run(io::stdin().lock(), io::stdout().lock()),
+        ["--help" | "-h"] => writeln!(io::stdout(), "{USAGE}"),
         ["--version"] => writeln!(io::stdout(), "protoc-gen-parigot {VERSION}"),
         ["--write-protos", folder] => write_protos(Path::new(folder)),
         _ => {

@@ -38,10 +38,13 @@ fn it_says_its_version() {
 }
 
 #[test]
-fn other_arguments_are_answered_with_its_usage() {
-    let output = run(&["--help"], b"");
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with("usage: "));
+fn it_says_how_it_is_used() {
+    let help = run(&["--help"], b"");
+    assert!(help.status.success());
+    assert!(String::from_utf8_lossy(&help.stdout).starts_with("usage: "));
+    let wrong = run(&["--verbose"], b"");
+    assert_eq!(wrong.status.code(), Some(2));
+    assert_eq!(wrong.stderr, help.stdout);
 }
 
 #[test]
