@@ -1,14 +1,14 @@
 //! From a deployment to instances that have declared what they export and require.
 
 use parigot_abi::id::InstanceId;
-use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION, manifest};
+use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
 use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::code::{Code, Fault, Turn};
 use crate::compile::compile_all;
 use crate::deployment::{Deployment, GuestSpec};
-use crate::graph::{self, Binding, Declared};
+use crate::graph::{Binding, Declared, Graph, GraphError};
 use crate::instance::{Body, Identity, Instance, Link, Place};
 use crate::life::Life;
 use crate::log;
@@ -39,11 +39,11 @@ pub(crate) struct FirstTurn {
 }
 
 /// A guest that has had its first turn.
-struct Declaration {
+pub(crate) struct Declaration {
     id: InstanceId,
     started_ns: u64,
     code: WasmGuest,
-    manifest: Manifest,
+    pub(crate) manifest: Manifest,
     outbox: Vec<u8>,
     turn: Turn,
 }
@@ -60,44 +60,76 @@ impl Declaration {
     }
 }
 
+/// What the guests of a deployment have declared, and all that is wrong with it.
+pub(crate) struct Declarations<'a> {
+    /// Those that have declared themselves, and what came of it.
+    pub(crate) guests: Vec<(&'a GuestSpec, Declaration)>,
+    /// Who requires whom among them.
+    pub(crate) graph: Graph,
+    /// Sorted by the guests that they are about.
+    pub(crate) refusals: Vec<Refusal>,
+    /// There if one guest could be compiled.
+    pulse: Option<Pulse>,
+}
+
 /// Compiles all guests, lets each declare itself, and binds them to each other.
 pub(crate) fn boot(
     deployment: &Deployment,
     settings: &Settings,
     randomness: &Randomness,
 ) -> Result<Booted, StartError> {
-    let modules = compile_all(deployment, settings)?;
-    let pulse = Pulse::start(modules[0].ticks());
-    let awake = pulse.keep_awake();
-    let mut random = randomness.generator();
-    let compiled = deployment.guests.iter().zip(&modules);
-    let declarations = StartError::unless_all(
-        compiled.map(|(spec, module)| declare(spec, module, settings, randomness, &mut random)),
-    )?;
-    drop(awake);
-    let named = deployment.guests.iter().zip(&declarations);
-    let declared: Vec<_> =
-        named.map(|(spec, guest)| Declared { name: &spec.name, manifest: &guest.manifest }).collect();
-    let bindings = graph::bind(&declared)?;
-    let exports = exports(&declared);
+    let Declarations { guests, graph, refusals, pulse } = declare_all(deployment, settings, randomness);
+    StartError::unless_none(refusals)?;
+    let bindings: Vec<Vec<Binding>> =
+        graph.bindings.into_iter().map(|bound| bound.into_iter().flatten().collect()).collect();
+    let exports = guests.iter().flat_map(|(spec, guest)| exports(spec, &guest.manifest)).collect();
     let requires = bindings.iter().map(|bound| bound.iter().map(|binding| binding.guest).collect());
     let life = Life::new(deployment.guests.iter().map(|spec| spec.role).zip(requires));
-    let guests = deployment.guests.iter().zip(declarations).zip(bindings).enumerate();
-    let (instances, first_turns) =
-        guests.map(|(place, ((spec, guest), bound))| guest.into_instance(spec, place, bound)).unzip();
+    let (instances, first_turns) = guests
+        .into_iter()
+        .zip(bindings)
+        .enumerate()
+        .map(|(place, ((spec, guest), bound))| guest.into_instance(spec, place, bound))
+        .unzip();
+    let pulse = pulse.expect("a deployment has guests, and all of them were compiled");
     Ok(Booted { life, instances, first_turns, pulse, exports })
 }
 
-fn exports(guests: &[Declared<'_>]) -> Vec<Exported> {
-    let of_guest = |guest: &Declared<'_>| {
-        let exported = |service: &manifest::Service| Exported {
-            guest: guest.name.to_owned(),
-            service: service.name.clone(),
-            descriptors: service.descriptors.clone(),
-        };
-        guest.manifest.exports.iter().map(exported).collect::<Vec<_>>()
-    };
-    guests.iter().flat_map(of_guest).collect()
+fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Item = Exported> + 'a {
+    manifest.exports.iter().map(|service| Exported {
+        guest: spec.name.clone(),
+        service: service.name.clone(),
+        descriptors: service.descriptors.clone(),
+    })
+}
+
+/// Compiles all guests, lets each declare itself, and finds out who requires whom.
+pub(crate) fn declare_all<'a>(
+    deployment: &'a Deployment,
+    settings: &Settings,
+    randomness: &Randomness,
+) -> Declarations<'a> {
+    let modules = compile_all(deployment, settings);
+    let pulse = modules.iter().flatten().next().map(|module| Pulse::start(module.ticks()));
+    let awake = pulse.as_ref().map(Pulse::keep_awake);
+    let mut random = randomness.generator();
+    let (mut guests, mut refusals) = (Vec::new(), Vec::new());
+    for (spec, module) in deployment.guests.iter().zip(modules) {
+        match module.and_then(|module| declare(spec, &module, settings, randomness, &mut random)) {
+            Ok(declaration) => guests.push((spec, declaration)),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    drop(awake);
+    let declared: Vec<_> =
+        guests.iter().map(|(spec, guest)| Declared { name: &spec.name, manifest: &guest.manifest }).collect();
+    let graph = Graph::of(&declared);
+    // What seems to be missing may be exported by one that failed.
+    let all_declared = refusals.is_empty();
+    let counts = |error: &&GraphError| all_declared || !matches!(error, GraphError::Missing { .. });
+    refusals.extend(graph.errors.iter().filter(counts).cloned().map(Refusal::from));
+    refusals.sort_by(|a, b| a.guest().cmp(b.guest()));
+    Declarations { guests, graph, refusals, pulse }
 }
 
 /// Makes an instance and lets it have its first turn.
@@ -163,9 +195,23 @@ fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), Fault> {
     match frames.next().transpose()? {
         Some(frame) if frame.kind() == Some(Kind::Manifest) => {
             let manifest = Manifest::read(frame.payload).map_err(Fault::Manifest)?;
+            check_names(&manifest)?;
             Ok((manifest, outbox[frames.offset()..].to_vec()))
         }
         Some(_) => Err(Fault::Protocol("sent something else before its manifest".into())),
         None => Err(Fault::Protocol("sent no manifest".into())),
+    }
+}
+
+/// Names are shown to people, in messages that could otherwise be made to say anything.
+fn check_names(manifest: &Manifest) -> Result<(), Fault> {
+    let services = manifest.exports.iter().chain(&manifest.requires);
+    let mut names =
+        services.flat_map(|service| service.methods.iter().map(|method| &method.name).chain([&service.name]));
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
+    match names.find(|name| !is_name(name)) {
+        None => Ok(()),
+        Some(name) => Err(Fault::Protocol(format!("declared {name:?}, which is no name of a service or method"))),
     }
 }

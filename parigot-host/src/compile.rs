@@ -11,12 +11,12 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::deployment::{Deployment, GuestSpec};
-use crate::refusal::{Refusal, StartError};
+use crate::refusal::Refusal;
 use crate::wasm::{Compiler, GuestModule, ModuleError};
 use crate::{OnCompiling, Settings, log};
 
 /// Compiles what the guests of a deployment run, and returns each one's module, in the order of the guests.
-pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> Result<Vec<GuestModule>, StartError> {
+pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> Vec<Result<GuestModule, Refusal>> {
     let compiler = Compiler::new(settings.code_cache.as_deref());
     let progress = Progress { tell: settings.on_compiling.as_deref(), guests: Mutex::default() };
     let (sources, source_of) = distinct(&deployment.guests);
@@ -24,9 +24,7 @@ pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> Resul
     // Only now, in order: two starts of one deployment log the same.
     let modules: Vec<&Result<GuestModule, Failure>> = sources.iter().map(Source::log_end).collect();
     let guests = deployment.guests.iter().zip(source_of);
-    StartError::unless_all(
-        guests.map(|(spec, source)| modules[source].clone().map_err(|failure| failure.refusal_of(spec))),
-    )
+    guests.map(|(spec, source)| modules[source].clone().map_err(|failure| failure.refusal_of(spec))).collect()
 }
 
 /// The files that guests run, and for each guest the place of its file among them.

@@ -29,6 +29,8 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use crate::spelling;
+
 /// The `manifest_version` that this host reads.
 pub const MANIFEST_VERSION: u32 = 1;
 
@@ -454,12 +456,7 @@ impl Reader<'_> {
     /// Returns the known key that was meant, if one is similar.
     fn unknown_key(&mut self, key: &Key<'_>, place: &str, known: &[&'static str]) -> Option<&'static str> {
         let name = key.get_ref().as_ref();
-        let similar = known
-            .iter()
-            .map(|known| (strsim::damerau_levenshtein(name, known), *known))
-            .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
-            .min()
-            .map(|(_, known)| known);
+        let similar = spelling::nearest(name, known.iter().copied());
         let help = match similar {
             Some(known) => format!("did you mean `{known}`?"),
             None => format!("known here: {}", known.join(", ")),

@@ -1,11 +1,14 @@
 //! Who exports what others require: found out before anything is launched.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use parigot_abi::Manifest;
 use parigot_abi::manifest::{Method, Service};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
+
+use crate::spelling;
 
 /// A guest's name and what it declares.
 pub(crate) struct Declared<'a> {
@@ -33,6 +36,14 @@ pub(crate) struct Target {
     pub(crate) deadline_ns: u64,
 }
 
+/// Who exports what each guest requires, and what is wrong with that. Guests are known by their places.
+pub(crate) struct Graph {
+    /// For each guest its requirements, in the order of its manifest; `None` where nobody exports it.
+    pub(crate) bindings: Vec<Vec<Option<Binding>>>,
+    /// All of them, sorted by the guests that they are about.
+    pub(crate) errors: Vec<GraphError>,
+}
+
 /// What makes a deployment impossible to start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
@@ -53,6 +64,8 @@ pub enum GraphError {
         service: String,
         /// Who requires it.
         guest: String,
+        /// The exported service whose name is most like it, if one is like it, and who exports it.
+        nearest: Option<(String, String)>,
     },
     /// Guests require each other, so that none can be first.
     #[error("these guests wait for each other: {}", path.join(" -> "))]
@@ -73,45 +86,76 @@ impl GraphError {
     }
 }
 
-/// Finds an exporter for each requirement: for each guest its bindings, in the order of its manifest.
-pub(crate) fn bind(guests: &[Declared<'_>]) -> Result<Vec<Vec<Binding>>, GraphError> {
-    let exporters = exporters(guests)?;
-    let bindings = guests.iter().map(|guest| bind_guest(guest, &exporters)).collect::<Result<Vec<_>, _>>()?;
-    match cycle(&bindings) {
-        Some(path) => {
-            Err(GraphError::Cycle { path: path.into_iter().map(|guest| guests[guest].name.to_owned()).collect() })
+impl Graph {
+    /// Finds an exporter for each requirement.
+    pub(crate) fn of(guests: &[Declared<'_>]) -> Self {
+        let mut errors = Vec::new();
+        let exporters = exporters(guests, &mut errors);
+        let bindings: Vec<_> = guests.iter().map(|guest| bind(guest, guests, &exporters, &mut errors)).collect();
+        let names = |path: Vec<usize>| path.into_iter().map(|guest| guests[guest].name.to_owned()).collect();
+        errors.extend(cycles(&bindings).into_iter().map(|path| GraphError::Cycle { path: names(path) }));
+        errors.sort_by(|a, b| a.guest().cmp(b.guest()));
+        Graph { bindings, errors }
+    }
+
+    /// For each guest the step of the launch, from 1, in which it has its turn if each guest is ready as soon as it is launched; `None` if
+    /// that never comes.
+    pub(crate) fn steps(&self) -> Vec<Option<usize>> {
+        let mut steps = vec![None; self.bindings.len()];
+        for step in 1.. {
+            let is_ready = |binding: &Option<Binding>| binding.as_ref().is_some_and(|to| steps[to.guest].is_some());
+            let may_start = |guest: &usize| steps[*guest].is_none() && self.bindings[*guest].iter().all(is_ready);
+            let now: Vec<_> = (0..steps.len()).filter(may_start).collect();
+            if now.is_empty() {
+                break;
+            }
+            now.into_iter().for_each(|guest| steps[guest] = Some(step));
         }
-        None => Ok(bindings),
+        steps
     }
 }
 
 /// For each service its exporter, and its place among that guest's exports.
 type Exporters<'a> = BTreeMap<&'a str, (usize, u32, &'a Service)>;
 
-fn exporters<'a>(guests: &'a [Declared<'a>]) -> Result<Exporters<'a>, GraphError> {
+/// Of two exporters of one service the first counts.
+fn exporters<'a>(guests: &'a [Declared<'a>], errors: &mut Vec<GraphError>) -> Exporters<'a> {
     let mut exporters = Exporters::new();
     for (guest, declared) in guests.iter().enumerate() {
         for (place, service) in declared.manifest.exports.iter().enumerate() {
-            if let Some((first, ..)) = exporters.insert(&service.name, (guest, place as u32, service)) {
-                return Err(GraphError::ExportedTwice {
+            match exporters.entry(&service.name) {
+                Entry::Vacant(free) => _ = free.insert((guest, place as u32, service)),
+                Entry::Occupied(taken) => errors.push(GraphError::ExportedTwice {
                     service: service.name.clone(),
-                    first: guests[first].name.to_owned(),
+                    first: guests[taken.get().0].name.to_owned(),
                     second: declared.name.to_owned(),
-                });
+                }),
             }
         }
     }
-    Ok(exporters)
+    exporters
 }
 
-fn bind_guest(guest: &Declared<'_>, exporters: &Exporters<'_>) -> Result<Vec<Binding>, GraphError> {
-    let bind = |required: &Service| match exporters.get(required.name.as_str()) {
-        Some((exporter, place, exported)) => {
-            Ok(Binding { guest: *exporter, service: *place, methods: match_methods(required, exported) })
-        }
-        None => Err(GraphError::Missing { service: required.name.clone(), guest: guest.name.to_owned() }),
+fn bind(
+    guest: &Declared<'_>,
+    guests: &[Declared<'_>],
+    exporters: &Exporters<'_>,
+    errors: &mut Vec<GraphError>,
+) -> Vec<Option<Binding>> {
+    let bind = |required: &Service| {
+        let Some((exporter, place, exported)) = exporters.get(&*required.name) else {
+            errors.push(missing(guest, required, guests, exporters));
+            return None;
+        };
+        Some(Binding { guest: *exporter, service: *place, methods: match_methods(required, exported) })
     };
     guest.manifest.requires.iter().map(bind).collect()
+}
+
+fn missing(guest: &Declared<'_>, required: &Service, guests: &[Declared<'_>], exporters: &Exporters<'_>) -> GraphError {
+    let nearest = spelling::nearest(&required.name, exporters.keys().copied());
+    let nearest = nearest.map(|service| (service.to_owned(), guests[exporters[service].0].name.to_owned()));
+    GraphError::Missing { service: required.name.clone(), guest: guest.name.to_owned(), nearest }
 }
 
 /// Finds the exporter's methods by name.
@@ -123,16 +167,21 @@ fn match_methods(required: &Service, exported: &Service) -> Vec<Option<Target>> 
     required.methods.iter().map(|method| targets.get(&method.name).copied()).collect()
 }
 
-/// A way from a guest over what it requires back to itself, beginning with the smallest.
-fn cycle(bindings: &[Vec<Binding>]) -> Option<Vec<usize>> {
-    let edges = bindings.iter().enumerate().flat_map(|(guest, bound)| bound.iter().map(move |to| (guest, to.guest)));
+/// Of each knot of guests that require each other, a way from the smallest back to itself.
+fn cycles(bindings: &[Vec<Option<Binding>>]) -> Vec<Vec<usize>> {
+    let edges = bindings
+        .iter()
+        .enumerate()
+        .flat_map(|(guest, bound)| bound.iter().flatten().map(move |binding| (guest, binding.guest)));
     let graph: DiGraphMap<usize, ()> = DiGraphMap::from_edges(edges);
-    let is_cycle = |guests: &Vec<usize>| guests.len() > 1 || graph.contains_edge(guests[0], guests[0]);
-    let knot = tarjan_scc(&graph).into_iter().filter(is_cycle).min_by_key(|guests| guests.iter().min().copied())?;
+    tarjan_scc(&graph).iter().filter_map(|knot| cycle(&graph, knot)).collect()
+}
+
+fn cycle(graph: &DiGraphMap<usize, ()>, knot: &[usize]) -> Option<Vec<usize>> {
     let start = *knot.iter().min()?;
-    // Within a knot every guest is reached from every other.
-    let back = graph.neighbors(start).filter(|next| knot.contains(next)).min()?;
-    let (_, mut path) = petgraph::algo::astar(&graph, back, |guest| guest == start, |_| 1, |_| 0)?;
+    // Within a knot every guest is reached from every other; one that stands alone has to require itself.
+    let next = graph.neighbors(start).filter(|next| knot.contains(next)).min()?;
+    let (_, mut path) = petgraph::algo::astar(graph, next, |guest| guest == start, |_| 1, |_| 0)?;
     path.insert(0, start);
     Some(path)
 }
@@ -146,8 +195,8 @@ mod tests {
         Service { name: name.into(), schema: 0, methods: vec![method("Get"), method("Put")], descriptors: vec![] }
     }
 
-    /// Binds guests given as (name, exports, requirements).
-    fn bind_named(guests: &[(&str, &[&str], &[&str])]) -> Result<Vec<Vec<Binding>>, String> {
+    /// The graph of guests given as (name, exports, requirements).
+    fn graph(guests: &[(&str, &[&str], &[&str])]) -> Graph {
         let list = |names: &[&str]| names.iter().map(|name| service(name)).collect();
         let manifests: Vec<_> = guests
             .iter()
@@ -155,7 +204,12 @@ mod tests {
             .collect();
         let declared: Vec<_> =
             guests.iter().zip(&manifests).map(|((name, ..), manifest)| Declared { name, manifest }).collect();
-        bind(&declared).map_err(|error| error.to_string())
+        Graph::of(&declared)
+    }
+
+    /// What is wrong with them.
+    fn errors(guests: &[(&str, &[&str], &[&str])]) -> Vec<String> {
+        graph(guests).errors.iter().map(GraphError::to_string).collect()
     }
 
     #[test]
@@ -165,40 +219,77 @@ mod tests {
         exporter.exports[1].methods[1].deadline_ns = 70;
         let mut requirer = Manifest { exports: vec![], requires: vec![service("x.Store")] };
         requirer.requires[0].methods.push(Method { name: "New".into(), budget_ns: 0, deadline_ns: 0 });
-        let bound =
-            bind(&[Declared { name: "app", manifest: &requirer }, Declared { name: "store", manifest: &exporter }]);
         requirer.requires[0].methods[1].deadline_ns = 5; // the exporter decides
+        let graph = Graph::of(&[
+            Declared { name: "app", manifest: &requirer },
+            Declared { name: "store", manifest: &exporter },
+        ]);
         let target = |method, deadline_ns| Some(Target { method, deadline_ns });
         let binding = Binding { guest: 1, service: 1, methods: vec![target(1, 70), target(0, 0), None] };
-        assert_eq!(bound, Ok(vec![vec![binding], vec![]]));
+        assert_eq!(graph.bindings, [vec![Some(binding)], vec![]]);
+        assert_eq!(graph.errors, []);
     }
 
     #[test]
     fn two_exporters_of_one_service_are_refused() {
-        let error = bind_named(&[("a", &["x.S"], &[]), ("b", &["x.S"], &[])]);
-        assert_eq!(error, Err("both `a` and `b` export x.S".into()));
+        assert_eq!(errors(&[("a", &["x.S"], &[]), ("b", &["x.S"], &[])]), ["both `a` and `b` export x.S"]);
+        assert_eq!(errors(&[("a", &["x.S", "x.S"], &[])]), ["both `a` and `a` export x.S"]);
     }
 
     #[test]
-    fn a_requirement_that_nobody_exports_is_refused() {
-        let error = bind_named(&[("a", &[], &["x.S"])]);
-        assert_eq!(error, Err("`a` requires x.S, which no guest of the deployment exports".into()));
+    fn a_requirement_that_nobody_exports_is_refused_with_the_nearest_that_somebody_does() {
+        let graph = graph(&[("a", &[], &["x.v1.Stor", "y.Else"]), ("b", &["x.v1.Store"], &[])]);
+        let missing =
+            |service: &str, nearest| GraphError::Missing { service: service.into(), guest: "a".into(), nearest };
+        let nearest = Some(("x.v1.Store".into(), "b".into()));
+        assert_eq!(graph.errors, [missing("x.v1.Stor", nearest), missing("y.Else", None)]);
+        assert_eq!(graph.errors[1].to_string(), "`a` requires y.Else, which no guest of the deployment exports");
     }
 
     #[test]
     fn a_cycle_is_refused_with_its_whole_path() {
-        let error = bind_named(&[
+        let guests: &[(&str, &[&str], &[&str])] = &[
             ("a", &["x.A"], &["x.D"]),
             ("b", &["x.B"], &["x.C"]),
             ("c", &["x.C"], &["x.D"]),
             ("d", &["x.D"], &["x.B"]),
-        ]);
-        assert_eq!(error, Err("these guests wait for each other: b -> c -> d -> b".into()));
+        ];
+        assert_eq!(errors(guests), ["these guests wait for each other: b -> c -> d -> b"]);
     }
 
     #[test]
     fn a_guest_that_requires_itself_is_a_cycle() {
-        let error = bind_named(&[("a", &["x.A"], &["x.A"])]);
-        assert_eq!(error, Err("these guests wait for each other: a -> a".into()));
+        assert_eq!(errors(&[("a", &["x.A"], &["x.A"])]), ["these guests wait for each other: a -> a"]);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_in_the_order_of_the_guests() {
+        let guests: &[(&str, &[&str], &[&str])] = &[
+            ("a", &["x.A"], &["x.B"]),
+            ("b", &["x.B"], &["x.A"]),
+            ("c", &["x.C"], &["x.D", "x.None"]),
+            ("d", &["x.D", "x.A"], &["x.C"]),
+        ];
+        let expected = [
+            "these guests wait for each other: a -> b -> a",
+            "`c` requires x.None, which no guest of the deployment exports",
+            "these guests wait for each other: c -> d -> c",
+            "both `a` and `d` export x.A",
+        ];
+        assert_eq!(errors(guests), expected);
+    }
+
+    #[test]
+    fn a_guest_is_launched_in_the_step_after_the_last_that_it_requires() {
+        let guests: &[(&str, &[&str], &[&str])] = &[
+            ("a", &[], &["x.B", "x.C"]),
+            ("b", &["x.B"], &["x.C"]),
+            ("c", &["x.C"], &[]),
+            ("d", &["x.D"], &[]),
+            ("e", &["x.E"], &["x.E"]),
+            ("f", &[], &["x.E"]),
+            ("g", &[], &["x.None"]),
+        ];
+        assert_eq!(graph(guests).steps(), [Some(3), Some(2), Some(1), Some(1), None, None, None]);
     }
 }

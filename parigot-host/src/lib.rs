@@ -11,8 +11,8 @@
 //! ```
 //!
 //! Rooms: [`deployment`] reads the file, `compile` makes modules of what it names, `cache` keeps their code for the next start,
-//! `boot` makes instances, `refusal` says why it cannot, `graph` finds out who requires whom, `life` launches and stops
-//! them in order, `kernel` runs them turn by turn, `route` carries what they send, `instance` is one of them, `wasm` is what it is
+//! `boot` makes instances, `refusal` says why it cannot, `graph` finds out who requires whom, [`schema`] whether they understand each other,
+//! `survey` goes so far and no further, `life` launches and stops them in order, `kernel` runs them turn by turn, `route` carries what they send, `instance` is one of them, `wasm` is what it is
 //! made of, `wasi` is what Go's runtime needs besides, [`clock`] and `random` are where time and chance come from.
 
 mod boot;
@@ -31,7 +31,10 @@ mod pulse;
 mod random;
 mod refusal;
 mod route;
+pub mod schema;
 mod slots;
+mod spelling;
+mod survey;
 mod timer;
 mod wasi;
 mod wasm;
@@ -51,6 +54,7 @@ use crate::random::Randomness;
 
 pub use crate::graph::GraphError;
 pub use crate::refusal::{Refusal, StartError};
+pub use crate::survey::{Requirement, Survey, Surveyed, survey};
 
 /// How a host runs.
 #[derive(Clone)]
@@ -68,7 +72,7 @@ pub struct Settings {
     /// It is made if it is not there. Its content is run as it is, hence it is used only if it belongs to the user who runs this
     /// process and nobody else can write to it. Entries go when they are not used for 30 days, or exceed 1 GiB.
     pub code_cache: Option<PathBuf>,
-    /// Whether guests are asked for the descriptors of what they export, which [`Running::exports`] has then; no unless set.
+    /// Whether guests are asked for the descriptors of what they export and require; [`Running::exports`] has the former. No unless set.
     pub descriptors: bool,
     /// Told of the guests that are being compiled, whenever these change; of none when that is done.
     pub on_compiling: Option<Arc<OnCompiling>>,

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use crate::code::Fault;
 use crate::deployment::GuestSpec;
 use crate::graph::GraphError;
+use crate::schema::SchemaError;
 use crate::wasm::ModuleError;
 
-/// Why a deployment cannot be started: everything that one step of the start has found.
+/// Why a deployment cannot be started: everything that was found.
 ///
-/// Steps are reading and compiling the modules, the guests' first turns, and binding them to each other.
+/// A requirement that nobody exports is told only if all guests have said what they export.
 #[derive(Debug)]
 pub struct StartError {
     refusals: Vec<Refusal>,
@@ -54,6 +55,18 @@ pub enum Refusal {
     /// It does not fit the others.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// Its exporter does not offer what it was built with.
+    #[error("`{guest}` was built with another {service} than `{exporter}` offers")]
+    Schema {
+        /// Its name in the deployment.
+        guest: String,
+        /// Who exports the service.
+        exporter: String,
+        /// The service's full name.
+        service: String,
+        /// What does not fit.
+        source: SchemaError,
+    },
 }
 
 impl StartError {
@@ -62,22 +75,9 @@ impl StartError {
         &self.refusals
     }
 
-    /// All the values, or else all the refusals.
-    pub(crate) fn unless_all<T>(results: impl Iterator<Item = Result<T, Refusal>>) -> Result<Vec<T>, Self> {
-        let (mut values, mut refusals) = (Vec::new(), Vec::new());
-        for result in results {
-            match result {
-                Ok(value) => values.push(value),
-                Err(refusal) => refusals.push(refusal),
-            }
-        }
-        if refusals.is_empty() { Ok(values) } else { Err(StartError { refusals }) }
-    }
-}
-
-impl From<GraphError> for StartError {
-    fn from(error: GraphError) -> Self {
-        StartError { refusals: vec![error.into()] }
+    /// An error, if there are refusals.
+    pub(crate) fn unless_none(refusals: Vec<Refusal>) -> Result<(), Self> {
+        if refusals.is_empty() { Ok(()) } else { Err(StartError { refusals }) }
     }
 }
 
@@ -101,9 +101,10 @@ impl Refusal {
     /// The guest that it is about, by its name in the deployment.
     pub fn guest(&self) -> &str {
         match self {
-            Refusal::Unreadable { guest, .. } | Refusal::Module { guest, .. } | Refusal::FirstTurn { guest, .. } => {
-                guest
-            }
+            Refusal::Unreadable { guest, .. }
+            | Refusal::Module { guest, .. }
+            | Refusal::FirstTurn { guest, .. }
+            | Refusal::Schema { guest, .. } => guest,
             Refusal::Graph(error) => error.guest(),
         }
     }

@@ -1,8 +1,11 @@
 //! The `parigot` command.
 
+mod check;
 mod generate;
+mod graph;
 mod log;
 mod progress;
+mod report;
 mod run;
 
 use std::process::ExitCode;
@@ -22,6 +25,8 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(Run),
+    Check(Check),
+    Graph(Graph),
     Generate(Generate),
 }
 
@@ -52,6 +57,47 @@ struct Run {
     no_cache: bool,
 }
 
+/// Prove that a deployment can start, without starting it.
+///
+/// Every guest is compiled and says what it exports and requires; nothing is launched.
+/// Then the order of the launch is found, and each client's schema is compared with
+/// that of its exporter. All that is wrong is told at once.
+#[derive(Args)]
+#[command(after_help = check::STATUSES, verbatim_doc_comment)]
+struct Check {
+    /// The deployment file.
+    #[arg(value_name = "app.toml")]
+    file: std::path::PathBuf,
+
+    /// How to write the result: for people, or one object on stdout.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: log::Format,
+
+    /// Compile all guests anew, and keep nothing for the next start.
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// Draw who requires what of whom, in the order of the launch.
+///
+/// A deployment that cannot start is drawn as well: what waits for itself, or for
+/// something that nobody exports, is shown as never launched.
+#[derive(Args)]
+#[command(after_help = graph::STATUSES, verbatim_doc_comment)]
+struct Graph {
+    /// The deployment file.
+    #[arg(value_name = "app.toml")]
+    file: std::path::PathBuf,
+
+    /// What to draw with.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: graph::Format,
+
+    /// Compile all guests anew, and keep nothing for the next start.
+    #[arg(long)]
+    no_cache: bool,
+}
+
 /// Write stubs and messages for .proto files, as protoc with protoc-gen-parigot does.
 ///
 /// protoc is not needed. What google/protobuf has, and parigot/v1/options.proto, can be
@@ -79,11 +125,19 @@ struct Generate {
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Generate(generate) => generate::run(&generate),
         Command::Run(run) => {
             log::install(run.log_level, run.log_format);
             run::run(&run)
         }
+        Command::Check(check) => {
+            log::install(LevelFilter::WARN, log::Format::Text);
+            check::check(&check)
+        }
+        Command::Graph(graph) => {
+            log::install(LevelFilter::WARN, log::Format::Text);
+            graph::graph(&graph)
+        }
+        Command::Generate(generate) => generate::run(&generate),
     }
 }
 

@@ -5,14 +5,18 @@
 
 mod build;
 mod capture;
+mod declare;
 mod process;
 
 pub use build::{example, go_probe, guest, parigot, root};
 pub use capture::{Capture, Captured};
+pub use declare::{declaring, service};
 pub use process::{DEADLINE, Ended, Line, Started};
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use parigot_abi::manifest::Service;
 
 /// A folder with a deployment file and what it names; gone when dropped.
 #[derive(Debug)]
@@ -38,6 +42,19 @@ impl App {
         self.with(name, wat::parse_str(text).expect("the text is a module"))
     }
 
+    /// Adds a service to the deployment, with a wasm file that exports and requires services of these names and never asks to be launched.
+    pub fn with_service(self, name: &str, exports: &[&str], requires: &[&str]) -> Self {
+        let list = |names: &[&str]| names.iter().map(|name| service(name)).collect::<Vec<_>>();
+        self.with_declaring(name, &list(exports), &list(requires))
+    }
+
+    /// The same with all that there is to say of services.
+    pub fn with_declaring(self, name: &str, exports: &[Service], requires: &[Service]) -> Self {
+        let deployment = std::fs::read_to_string(self.file()).expect("it was written");
+        self.with("app.toml", format!("{deployment}[service.{name}]\nwasm = \"{name}.wasm\"\n"))
+            .with(&format!("{name}.wasm"), declaring(exports, requires))
+    }
+
     /// Its folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -55,6 +72,12 @@ impl App {
         command
     }
 
+    /// Runs `parigot`, that subcommand and `app.toml` in its folder, with more arguments, to the end.
+    pub fn ask(&self, subcommand: &str, arguments: &[&str]) -> Ended {
+        let mut command = parigot_with(subcommand, Path::new("app.toml"));
+        Started::new(command.args(arguments).current_dir(self.folder())).wait()
+    }
+
     /// Starts `parigot run app.toml` in its folder, which must be there until the process ends.
     pub fn start(&self) -> Started {
         Started::new(&mut self.command())
@@ -66,9 +89,14 @@ impl App {
     }
 }
 
-/// `parigot run` for a deployment file. Compiled guests are kept for the next test, and apart from those of the user.
+/// `parigot run` for a deployment file.
 pub fn parigot_run(file: &Path) -> Command {
+    parigot_with("run", file)
+}
+
+/// A subcommand of `parigot` for a deployment file. Compiled guests are kept for the next test, and apart from those of the user.
+pub fn parigot_with(subcommand: &str, file: &Path) -> Command {
     let mut command = Command::new(parigot());
-    command.arg("run").arg(file).env("XDG_CACHE_HOME", build::caches());
+    command.arg(subcommand).arg(file).env("XDG_CACHE_HOME", build::caches());
     command
 }

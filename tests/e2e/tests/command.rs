@@ -17,9 +17,15 @@ fn the_version_is_told() {
 
 #[test]
 fn the_exit_statuses_are_told() {
-    let ended = run(&["run", "--help"]);
-    assert!(ended.stdout.contains("130  it was stopped by Ctrl-C"), "{}", ended.stdout);
-    assert_eq!(ended.status, Some(0));
+    for (command, told) in [
+        ("run", "130  it was stopped by Ctrl-C"),
+        ("check", "3  it cannot, for the reasons that are told"),
+        ("graph", "3  it cannot be drawn"),
+    ] {
+        let ended = run(&[command, "--help"]);
+        assert!(ended.stdout.contains(told), "{}", ended.stdout);
+        assert_eq!(ended.status, Some(0));
+    }
 }
 
 #[test]
@@ -31,6 +37,10 @@ fn a_wrong_command_line_has_a_status_of_its_own() {
         &["run", "a.toml", "b.toml"],
         &["run", "--log-level", "loud", "a"],
         &["run", "--log-format", "xml", "a"],
+        &["check"],
+        &["check", "--format", "dot", "a"],
+        &["graph"],
+        &["graph", "--format", "json", "a"],
     ] {
         let ended = run(args);
         assert_eq!(ended.status, Some(2), "{args:?}: {}", ended.stderr);

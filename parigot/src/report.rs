@@ -1,0 +1,167 @@
+//! What is wrong with a deployment, told to people and to programs.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
+use parigot_host::deployment::{Deployment, DeploymentError, Mistake};
+use parigot_host::{GraphError, Refusal};
+use serde_json::{Map, Value};
+
+use crate::log::{self, Format};
+
+/// One thing that is wrong with a deployment.
+pub(crate) enum Complaint<'a> {
+    /// Its file cannot be read.
+    File(&'a DeploymentError),
+    /// Something in the file is wrong.
+    Mistake(&'a Mistake),
+    /// A guest cannot be run.
+    Guest(Pointed<'a>),
+}
+
+impl<'a> Complaint<'a> {
+    /// All that is wrong with a deployment file.
+    pub(crate) fn all_of_file(error: &'a DeploymentError) -> Vec<Self> {
+        match error {
+            DeploymentError::Refused { mistakes, .. } => mistakes.iter().map(Complaint::Mistake).collect(),
+            error => vec![Complaint::File(error)],
+        }
+    }
+
+    /// What is wrong with a guest, with its place in the file.
+    pub(crate) fn of_guest(refusal: &'a Refusal, deployment: &'a Deployment) -> Self {
+        Complaint::Guest(Pointed::new(refusal, deployment))
+    }
+
+    /// Tells it on stderr, whatever the log's level.
+    pub(crate) fn tell(&self, format: Format) {
+        log::STDERR.lines(&match format {
+            Format::Text => self.drawn(),
+            Format::Json => self.line(),
+        });
+    }
+
+    /// It with the members `guest`, `message`, `at` and `help`, less those that there are none of.
+    pub(crate) fn object(&self) -> Value {
+        let guest = self.guest().map(|guest| ("guest", guest.into()));
+        let members = guest.into_iter().chain([("message", self.message().into())]).chain(self.rest());
+        members.map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+    }
+
+    /// It with the line that it points at, what led to it, and what to do about it.
+    fn drawn(&self) -> String {
+        let theme =
+            if log::stderr_takes_colour() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let mut text = String::new();
+        GraphicalReportHandler::new_themed(theme)
+            .with_width(120)
+            .render_report(&mut text, self.error())
+            .expect("writing to a string does not fail");
+        text + "\n"
+    }
+
+    /// It as a line of the log, with the members `at` and `help`.
+    fn line(&self) -> String {
+        let (service, message) = (self.guest().map(Into::into), self.message());
+        let columns = log::Columns { service, message, rest: self.rest(), ..Default::default() };
+        columns.json(SystemTime::now(), tracing::Level::ERROR)
+    }
+
+    fn error(&self) -> &dyn Diagnostic {
+        match self {
+            Complaint::File(error) => *error,
+            Complaint::Mistake(mistake) => *mistake,
+            Complaint::Guest(pointed) => pointed,
+        }
+    }
+
+    fn guest(&self) -> Option<&str> {
+        match self {
+            Complaint::File(_) | Complaint::Mistake(_) => None,
+            Complaint::Guest(pointed) => Some(pointed.refusal.guest()),
+        }
+    }
+
+    /// It and what led to it.
+    fn message(&self) -> String {
+        let error = self.error();
+        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+        causes.fold(error.to_string(), |chain, cause| format!("{chain}: {}", cause.to_string().replace('\n', "; ")))
+    }
+
+    fn rest(&self) -> Vec<(&'static str, Value)> {
+        let error = self.error();
+        let rest = [("at", place(error)), ("help", error.help().map(|help| help.to_string()))];
+        rest.into_iter().filter_map(|(name, value)| Some((name, value?.into()))).collect()
+    }
+}
+
+/// Writes what was asked for to stdout. A reader that has seen enough is no reason to fail.
+pub(crate) fn print(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    drop(written);
+}
+
+/// `app.toml:3:8`, where an error points at.
+fn place(error: &dyn Diagnostic) -> Option<String> {
+    let label = error.labels()?.next()?;
+    let before = error.source_code()?.read_span(&(0, label.offset()).into(), 0, 0).ok()?;
+    let text = String::from_utf8_lossy(before.data());
+    let (line, column) = (text.matches('\n').count() + 1, text.chars().rev().take_while(|c| *c != '\n').count() + 1);
+    Some(format!("{}:{line}:{column}", before.name()?))
+}
+
+/// What keeps a guest from running, with its place in the file.
+#[derive(Debug, Diagnostic)]
+pub(crate) struct Pointed<'a> {
+    #[source_code]
+    file: NamedSource<Arc<str>>,
+    #[label]
+    at: Option<SourceSpan>,
+    #[help]
+    next_step: Option<String>,
+    refusal: &'a Refusal,
+}
+
+impl<'a> Pointed<'a> {
+    fn new(refusal: &'a Refusal, deployment: &'a Deployment) -> Self {
+        let guest = deployment.guests.iter().find(|guest| guest.name == refusal.guest());
+        let at = guest.map(|guest| guest.span.clone().into());
+        Pointed { file: deployment.source.clone(), at, next_step: next_step(refusal), refusal }
+    }
+}
+
+fn next_step(refusal: &Refusal) -> Option<String> {
+    let next_step = match refusal {
+        Refusal::Unreadable { .. } => "build the guest, or mend the path: it is relative to the deployment file",
+        Refusal::Module { .. } => {
+            "a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown"
+        }
+        Refusal::Graph(GraphError::ExportedTwice { .. }) => "leave one of them out",
+        Refusal::Graph(GraphError::Missing { nearest: Some((service, guest)), .. }) => {
+            return Some(format!("did you mean {service}, which `{guest}` exports?"));
+        }
+        Refusal::Graph(GraphError::Missing { nearest: None, .. }) => "add a guest that exports it",
+        Refusal::Graph(GraphError::Cycle { .. }) => "let one of them do without the next",
+        Refusal::Schema { .. } => "build both from one version of the .proto file",
+        _ => return None,
+    };
+    Some(next_step.to_owned())
+}
+
+impl fmt::Display for Pointed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.refusal.fmt(f)
+    }
+}
+
+impl Error for Pointed<'_> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.refusal.source()
+    }
+}
