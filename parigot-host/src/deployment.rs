@@ -2,6 +2,7 @@
 //!
 //! ```toml
 //! manifest_version = 1
+//! startup_deadline = "30s"         # until all guests must be ready, from when the first is launched
 //!
 //! [service.greeting]
 //! wasm = "build/greeting.wasm"   # relative to this file
@@ -43,11 +44,16 @@ pub const BUDGET_DEFAULT: Duration = Duration::from_millis(50);
 /// How long a call to a service may take where neither the file nor the caller says.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
 
+/// How long a start may take where the file does not say.
+pub const STARTUP_DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
+
 /// A deployment file that was read and found without mistakes.
 #[derive(Clone, Debug)]
 pub struct Deployment {
     /// The guests, sorted by name; at least one.
     pub guests: Vec<GuestSpec>,
+    /// How long it may take until all guests are ready, from when all of them are compiled and have had their first turn.
+    pub startup_deadline: Duration,
     /// The file's name and text, for messages that point into it.
     pub source: NamedSource<Arc<str>>,
 }
@@ -149,6 +155,7 @@ impl Deployment {
         let mut reader = Reader {
             folder: file.parent().unwrap_or(Path::new("")),
             source: NamedSource::new(file.to_string_lossy(), Arc::from(text)),
+            startup_deadline: STARTUP_DEADLINE_DEFAULT,
             mistakes: Vec::new(),
         };
         let (root, errors) = DeTable::parse_recoverable(text);
@@ -163,7 +170,7 @@ impl Deployment {
     }
 }
 
-const FILE_KEYS: &[&str] = &["manifest_version", "service", "program"];
+const FILE_KEYS: &[&str] = &["manifest_version", "startup_deadline", "service", "program"];
 const SIZE_UNITS: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 const DURATION_UNITS_MS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
@@ -191,6 +198,7 @@ type Value<'a> = Spanned<DeValue<'a>>;
 struct Reader<'a> {
     folder: &'a Path,
     source: NamedSource<Arc<str>>,
+    startup_deadline: Duration,
     mistakes: Vec<Mistake>,
 }
 
@@ -198,7 +206,7 @@ impl Reader<'_> {
     fn finish(mut self, mut guests: Vec<GuestSpec>, file: &Path) -> Result<Deployment, DeploymentError> {
         if self.mistakes.is_empty() {
             guests.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok(Deployment { guests, source: self.source })
+            Ok(Deployment { guests, startup_deadline: self.startup_deadline, source: self.source })
         } else {
             self.mistakes.sort_by_key(|mistake| mistake.span.offset());
             Err(DeploymentError::Refused { file: file.to_owned(), mistakes: self.mistakes })
@@ -240,6 +248,7 @@ impl Reader<'_> {
         for (key, value) in root {
             match key.get_ref().as_ref() {
                 "manifest_version" => {}
+                "startup_deadline" => self.startup_deadline = self.deadline("startup_deadline", value),
                 "service" => guests.extend(self.guests(Role::Service, value, &mut names)),
                 "program" => guests.extend(self.guests(Role::Program, value, &mut names)),
                 _ => _ = self.unknown_key(key, "the file", FILE_KEYS),
@@ -327,7 +336,7 @@ impl Reader<'_> {
                 ("env", _) => guest.env = self.env(value),
                 ("memory", _) => guest.memory_bytes = self.memory_bytes(value),
                 ("budget", _) => guest.budget = self.budget(value),
-                ("deadline", Role::Service) => guest.deadline = self.deadline(value),
+                ("deadline", Role::Service) => guest.deadline = self.deadline("deadline", value),
                 ("deadline", Role::Program) => {
                     let message = format!("unknown key `deadline` in `{path}`");
                     self.mistake(key.span(), message, "it bounds calls to a service, and nobody calls a program");
@@ -398,9 +407,9 @@ impl Reader<'_> {
         Duration::from_millis(self.quantity(value, &scale))
     }
 
-    fn deadline(&mut self, value: &Value<'_>) -> Duration {
+    fn deadline(&mut self, key: &'static str, value: &Value<'_>) -> Duration {
         let scale = Scale {
-            key: "deadline",
+            key,
             noun: "a duration",
             units: DURATION_UNITS_MS,
             range: 1..=24 * 3_600_000,
@@ -533,6 +542,7 @@ mod tests {
         assert_eq!(hello.budget, Duration::from_millis(50));
         assert_eq!(hello.deadline, Duration::from_secs(3));
         assert_eq!(&HELLO[hello.span.clone()], "\"hello.wasm\"");
+        assert_eq!(deployment.startup_deadline, Duration::from_secs(30));
         assert_eq!(deployment.source.name(), "apps/app.toml");
         assert_eq!(&**deployment.source.inner(), HELLO);
     }
@@ -541,6 +551,7 @@ mod tests {
     fn every_key_of_a_service_is_read_and_guests_are_sorted_by_name() {
         let text = r#"
             manifest_version = 1
+            startup_deadline = "2m"
             [program.a]
             wasm = "/opt/a.wasm"
             [service.c]
@@ -553,7 +564,8 @@ mod tests {
             budget = "1s"
             deadline = "50ms"
         "#;
-        let guests = parse(text).expect("the file is right").guests;
+        let Deployment { guests, startup_deadline, .. } = parse(text).expect("the file is right");
+        assert_eq!(startup_deadline, Duration::from_secs(120));
         let [a, b, c] = &guests[..] else { panic!("{guests:?}") };
         assert_eq!((&*a.name, &*b.name, &*c.name), ("a", "b", "c"));
         assert_eq!(a.wasm, Path::new("/opt/a.wasm"));
@@ -630,7 +642,7 @@ mod tests {
         check_error("[services.a]", "4:2: unknown key `services` in the file; did you mean `service`?");
         check_error(
             "[network]",
-            "4:2: unknown key `network` in the file; known here: manifest_version, service, program",
+            "4:2: unknown key `network` in the file; known here: manifest_version, startup_deadline, service, program",
         );
         check_error(
             "mem = '1GiB'",
@@ -686,6 +698,11 @@ mod tests {
             "[service.a]\nwasm = 'a.wasm'\ndeadline = '25h'",
             "6:12: `deadline` is \"25h\", which is too much; \
              write a whole number and ms, s, m or h, from \"1ms\" to \"24h\", such as \"3s\"",
+        );
+        check_errors(
+            &format!("startup_deadline = '0s'\n{HELLO}"),
+            &["1:20: `startup_deadline` is \"0s\", which is too little; \
+             write a whole number and ms, s, m or h, from \"1ms\" to \"24h\", such as \"3s\""],
         );
     }
 

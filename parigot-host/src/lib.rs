@@ -12,7 +12,7 @@
 //!
 //! Rooms: [`deployment`] reads the file, `compile` makes modules of what it names, `cache` keeps their code for the next start,
 //! `boot` makes instances, `refusal` says why it cannot, `graph` finds out who requires whom, [`schema`] whether they understand each other,
-//! `survey` goes so far and no further, `life` launches and stops them in order, `kernel` runs them turn by turn, `route` carries what they send, `instance` is one of them, `wasm` is what it is
+//! `survey` goes so far and no further, `life` launches and stops them in order, `startup` sees to it that this has an end, `kernel` runs them turn by turn, `route` carries what they send, `instance` is one of them, `wasm` is what it is
 //! made of, `wasi` is what Go's runtime needs besides, [`clock`] and `random` are where time and chance come from.
 
 mod boot;
@@ -34,6 +34,7 @@ mod route;
 pub mod schema;
 mod slots;
 mod spelling;
+mod startup;
 mod survey;
 mod timer;
 mod wasi;
@@ -51,6 +52,7 @@ use crate::deployment::Deployment;
 use crate::kernel::{Kernel, Worker};
 use crate::life::GRACE;
 use crate::random::Randomness;
+use crate::startup::Startup;
 
 pub use crate::graph::GraphError;
 pub use crate::refusal::{Refusal, StartError};
@@ -125,7 +127,8 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
         let (kernel, random) = (Arc::clone(&kernel), randomness.generator());
         threads.push(spawn("parigot worker", move || Worker::new(&kernel, random).run()));
     }
-    Ok(Running { kernel, threads, exports: booted.exports })
+    let startup = Startup::watch(&kernel, deployment.startup_deadline);
+    Ok(Running { kernel, startup, threads, exports: booted.exports })
 }
 
 /// Starts a thread that logs to whom its maker logs.
@@ -140,6 +143,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
 #[must_use = "a deployment that nobody waits for ends with the process"]
 pub struct Running {
     kernel: Arc<Kernel>,
+    startup: Startup,
     threads: Vec<JoinHandle<()>>,
     exports: Vec<Exported>,
 }
@@ -167,7 +171,8 @@ pub struct Exported {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The first status of a program that was not 0; 1 for a program that failed, and if a service was lost before it was ready.
+    /// The first status of a program that was not 0; 1 for a program that failed, and if a service was lost before it was ready; 124 if
+    /// the start took too long.
     pub status: u8,
 }
 
@@ -199,6 +204,7 @@ impl Running {
             }
         }
         self.kernel.close();
+        self.startup.close();
         if all_left {
             for thread in self.threads {
                 thread.join().expect("a thread of the host does not panic");

@@ -41,7 +41,18 @@ struct State {
     status: u8,
     /// A service was lost before it was ready, so that what waits for it can never start.
     start_failed: bool,
+    /// It failed because it took too long.
+    start_timed_out: bool,
     stop_asked: bool,
+}
+
+/// A guest that the start waits for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unready {
+    pub(crate) guest: usize,
+    pub(crate) phase: Phase,
+    /// Those that it requires and that are not ready.
+    pub(crate) lacks: Vec<usize>,
 }
 
 struct Guest {
@@ -55,6 +66,9 @@ struct Guest {
 
 /// The status of a deployment whose start failed, or of a program that trapped.
 pub(crate) const FAILED: u8 = 1;
+
+/// The status of a deployment whose start took too long.
+pub(crate) const TIMED_OUT: u8 = 124;
 
 impl Life {
     /// Guests with their roles and whom each requires, in alphabetical order of their names.
@@ -72,8 +86,16 @@ impl Life {
         for (guest, exporters) in requires.iter().enumerate() {
             exporters.iter().for_each(|exporter| guests[*exporter].required_by.push(guest));
         }
-        let state =
-            State { guests, launched: Vec::new(), left, left_role, status: 0, start_failed: false, stop_asked: false };
+        let state = State {
+            guests,
+            launched: Vec::new(),
+            left,
+            left_role,
+            status: 0,
+            start_failed: false,
+            start_timed_out: false,
+            stop_asked: false,
+        };
         Life { state: Mutex::new(state), changed: Condvar::new() }
     }
 
@@ -115,6 +137,23 @@ impl Life {
         drop(state);
         self.changed.notify_all();
         stranded
+    }
+
+    /// Those that the start waits for, sorted: services that are not ready, and programs that wait to be launched. None once it is complete or
+    /// the deployment ends.
+    pub(crate) fn unready(&self) -> Vec<Unready> {
+        self.state.lock().unready()
+    }
+
+    /// Fails the start, unless it is complete or the deployment ends. Returns whether it did.
+    pub(crate) fn give_up_start(&self) -> bool {
+        let mut state = self.state.lock();
+        let gives_up = !state.unready().is_empty();
+        if gives_up {
+            (state.start_failed, state.start_timed_out) = (true, true);
+            self.changed.notify_all();
+        }
+        gives_up
     }
 
     /// Someone wants the deployment to end.
@@ -159,7 +198,11 @@ impl Life {
     /// The exit status of the deployment.
     pub(crate) fn status(&self) -> u8 {
         let state = self.state.lock();
-        if state.status == 0 && state.start_failed { FAILED } else { state.status }
+        match state.status {
+            _ if state.start_timed_out => TIMED_OUT,
+            0 if state.start_failed => FAILED,
+            status => status,
+        }
     }
 }
 
@@ -206,6 +249,30 @@ impl State {
         waiting
     }
 
+    fn unready(&self) -> Vec<Unready> {
+        if self.is_over() {
+            return Vec::new();
+        }
+        let holds_up = |guest: &Guest| match guest.role {
+            Role::Service => guest.phase < Phase::Ready,
+            Role::Program => guest.phase == Phase::Waiting,
+        };
+        let mut unready: Vec<_> = (0..self.guests.len())
+            .filter(|guest| holds_up(&self.guests[*guest]))
+            .map(|guest| Unready { guest, phase: self.guests[guest].phase, lacks: Vec::new() })
+            .collect();
+        for exporter in (0..self.guests.len()).filter(|guest| self.guests[*guest].phase != Phase::Ready) {
+            for requirer in &self.guests[exporter].required_by {
+                let Ok(place) = unready.binary_search_by_key(requirer, |unready| unready.guest) else { continue };
+                let lacks = &mut unready[place].lacks;
+                if lacks.last() != Some(&exporter) {
+                    lacks.push(exporter);
+                }
+            }
+        }
+        unready
+    }
+
     fn is_over(&self) -> bool {
         self.stop_asked || self.start_failed || self.left == 0
     }
@@ -213,3 +280,52 @@ impl State {
 
 /// How long guests may take to leave, all together.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `app` requires `kitchen` twice and `store`, `kitchen` requires `store`.
+    fn life() -> Life {
+        let (app, kitchen, store) = (Role::Program, Role::Service, Role::Service);
+        Life::new([(app, vec![1, 2, 1]), (kitchen, vec![2]), (store, vec![])])
+    }
+
+    fn unready(guest: usize, phase: Phase, lacks: &[usize]) -> Unready {
+        Unready { guest, phase, lacks: lacks.to_vec() }
+    }
+
+    #[test]
+    fn the_start_waits_for_services_and_for_programs_that_have_asked() {
+        let life = life();
+        let services = || [unready(1, Phase::Starting, &[2]), unready(2, Phase::Starting, &[])];
+        assert_eq!(life.unready(), services());
+        assert_eq!(life.ask(0), Some(vec![]));
+        let [kitchen, store] = services();
+        assert_eq!(life.unready(), [unready(0, Phase::Waiting, &[1, 2]), kitchen, store]);
+    }
+
+    #[test]
+    fn a_start_is_complete_once_all_are_ready() {
+        let life = life();
+        assert_eq!((life.ask(0), life.ask(1), life.ask(2)), (Some(vec![]), Some(vec![]), Some(vec![2])));
+        assert_eq!(life.ready(2), Some(vec![1]));
+        let kitchen = || unready(1, Phase::Launched, &[]);
+        assert_eq!(life.unready(), [unready(0, Phase::Waiting, &[1]), kitchen()]);
+        assert_eq!(life.ready(1), Some(vec![0]));
+        assert_eq!(life.unready(), []);
+        assert!(!life.give_up_start());
+        assert_eq!(life.status(), 0);
+    }
+
+    #[test]
+    fn a_start_that_is_given_up_ends_the_deployment_with_a_status_of_its_own() {
+        let life = life();
+        assert!(life.give_up_start());
+        life.wait_until_over();
+        assert_eq!(life.status(), TIMED_OUT);
+        assert_eq!(life.unready(), [], "nobody waits for a deployment that ends");
+        life.ended(0, Some(7));
+        assert_eq!(life.status(), TIMED_OUT);
+    }
+}

@@ -3,12 +3,15 @@
 //! Each event has the fields `service` (the guest's name in the deployment), `instance` (the short form of its id) and, where it
 //! is about a call, `call` (its id). Lines of guests have the target `guest`.
 
+use std::time::Duration;
+
 use parigot_abi::Frame;
 use parigot_abi::frame::Level;
 use parigot_abi::id::{CallId, InstanceId};
 use tracing::field::display;
 
 use crate::instance::Instance;
+use crate::life::{Phase, Unready};
 use crate::route::Ending;
 
 /// Makes `run` log on any thread to whom the calling one logs.
@@ -72,5 +75,21 @@ pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
         instance = %waiting.id.short(),
         "cannot start: it requires a service of {}, which ended before it was ready",
         lost.name
+    );
+}
+
+/// A guest is not ready, and the start has taken that long.
+pub(crate) fn unready(instances: &[Instance], Unready { guest, phase, lacks }: &Unready, after: Duration) {
+    let instance = &instances[*guest];
+    let lacks: Vec<_> = lacks.iter().map(|exporter| &*instances[*exporter].name).collect();
+    let why = match phase {
+        _ if !lacks.is_empty() => format!("it waits for {}", lacks.join(", ")),
+        Phase::Launched => "it was launched, and has not said that it is ready".to_owned(),
+        _ => "it has not asked to be launched".to_owned(),
+    };
+    tracing::warn!(
+        service = %instance.name,
+        instance = %instance.id.short(),
+        "not ready after {after:?}: {why}"
     );
 }

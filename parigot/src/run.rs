@@ -18,6 +18,7 @@ Exit status: that of the program, or of the first that did not end with 0, and
     1  a guest failed: it panicked, trapped or could not start
     2  the command line is wrong
     3  the deployment was refused: its file, a wasm file, or what does not fit
+  124  its guests were not ready within its `startup_deadline`
   130  it was stopped by Ctrl-C, SIGTERM or SIGHUP";
 
 const FAILED: u8 = 1;

@@ -19,6 +19,7 @@ fn the_version_is_told() {
 fn the_exit_statuses_are_told() {
     for (command, told) in [
         ("run", "130  it was stopped by Ctrl-C"),
+        ("run", "124  its guests were not ready"),
         ("check", "3  it cannot, for the reasons that are told"),
         ("graph", "3  it cannot be drawn"),
     ] {

@@ -1,4 +1,6 @@
-//! A service that finds out that it cannot do its work: it is not ready.
+//! A service that finds out that it cannot do its work: it is not ready. After the argument `--dream` it never finds out.
+
+use std::future::pending;
 
 use golden::echo::echo::v1::EchoClient;
 use golden::helloworld::greeting::v1::{
@@ -11,6 +13,9 @@ struct Lost;
 impl Ready for Lost {
     async fn ready(cx: &Context) -> Result<Self, NotReady> {
         EchoClient::locate(cx)?;
+        if cx.args().iter().any(|arg| arg == "--dream") {
+            pending::<()>().await;
+        }
         Err(NotReady::new("the map is missing"))
     }
 }

@@ -1,0 +1,70 @@
+//! How long a start may take, and who waits for whom when it takes long.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::kernel::Kernel;
+use crate::timer::Timers;
+use crate::{log, spawn};
+
+/// When people begin to wonder.
+const LONG: Duration = Duration::from_secs(1);
+
+/// A thread that watches a start. Its clock is the host's.
+pub(crate) struct Startup {
+    timers: Arc<Timers<Alarm>>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy)]
+enum Alarm {
+    /// Say who waits for whom.
+    Tell,
+    /// Say so, and end the deployment.
+    GiveUp,
+}
+
+impl Startup {
+    /// Watches a start that has begun and may take as long as `deadline`.
+    pub(crate) fn watch(kernel: &Arc<Kernel>, deadline: Duration) -> Self {
+        let timers = Timers::new(Arc::clone(&kernel.clock));
+        let now_ns = kernel.clock.monotonic_ns();
+        for (after, alarm) in [(LONG, Alarm::Tell), (deadline, Alarm::GiveUp)] {
+            timers.set(alarm as u64, None, now_ns.saturating_add(after.as_nanos() as u64), alarm);
+        }
+        let thread = spawn("parigot start", {
+            let (timers, kernel) = (Arc::clone(&timers), Arc::clone(kernel));
+            move || {
+                timers.run(|_, alarm| {
+                    if is_over(&kernel, deadline, alarm) {
+                        timers.close()
+                    }
+                })
+            }
+        });
+        Startup { timers, thread }
+    }
+
+    /// Watches no longer.
+    pub(crate) fn close(self) {
+        self.timers.close();
+        self.thread.join().expect("the thread that watches a start does not panic");
+    }
+}
+
+/// Does what an alarm is there for. Returns whether there is nothing left to watch.
+fn is_over(kernel: &Kernel, deadline: Duration, alarm: Alarm) -> bool {
+    let after = match alarm {
+        Alarm::Tell => LONG,
+        Alarm::GiveUp => deadline,
+    };
+    let unready = kernel.life.unready();
+    // Before the deployment ends, for its end adds lines of its own.
+    unready.iter().for_each(|unready| log::unready(&kernel.instances, unready, after));
+    let gives_up = matches!(alarm, Alarm::GiveUp);
+    if gives_up && kernel.life.give_up_start() {
+        tracing::error!("the start has taken longer than {deadline:?}, its `startup_deadline`");
+    }
+    gives_up || unready.is_empty()
+}
