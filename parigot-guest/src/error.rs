@@ -84,7 +84,10 @@ impl LocateError {
 impl fmt::Display for LocateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let problem = match self.problem {
-            LocateProblem::NotRequired => "is not among the services that this guest requires",
+            LocateProblem::NotRequired => {
+                "is not among the services that this guest requires: \
+                 name its client in the `requires(…)` of `service!` or `#[program]`"
+            }
             LocateProblem::NotLaunched => "cannot be called before the guest is launched",
         };
         write!(f, "{} {problem}", self.service)

@@ -136,7 +136,8 @@ fn what_is_not_required_or_not_launched_cannot_be_located() {
         trace,
         [
             "Info: greeting.v1.Greeting cannot be called before the guest is launched",
-            "Info: other.v1.Other is not among the services that this guest requires",
+            "Info: other.v1.Other is not among the services that this guest requires: \
+             name its client in the `requires(…)` of `service!` or `#[program]`",
             "exit 0",
         ]
     );
