@@ -1,5 +1,6 @@
 //! The `parigot` command.
 
+mod boilerplateid;
 mod check;
 mod generate;
 mod graph;
@@ -28,6 +29,7 @@ enum Command {
     Check(Check),
     Graph(Graph),
     Generate(Generate),
+    Boilerplateid(Boilerplateid),
 }
 
 /// Run a deployment until its programs have ended.
@@ -123,6 +125,30 @@ struct Generate {
     files: Vec<std::path::PathBuf>,
 }
 
+/// Write a new type of id, for guests in Rust or Go.
+///
+/// An id is 128 bits, of which 16 say the type and 112 are random. Ids of different types
+/// do not compile together, and one is not read as another: their prefixes differ.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+struct Boilerplateid {
+    /// What the id is of: Ticket makes a TicketId, in Go a TicketID.
+    #[arg(value_name = "Name", value_parser = boilerplateid::stem)]
+    name: boilerplateid::Stem,
+
+    /// What its text form begins with: one to three of a-z and 0-9, the first a letter.
+    #[arg(value_parser = boilerplateid::prefix)]
+    prefix: String,
+
+    /// The language to write in.
+    #[arg(long, value_name = "LANGUAGE")]
+    lang: boilerplateid::Language,
+
+    /// The package that the file is to be in, for Go.
+    #[arg(long, value_name = "NAME", default_value = "ids", value_parser = boilerplateid::package)]
+    package: String,
+}
+
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => {
@@ -138,6 +164,10 @@ fn main() -> ExitCode {
             graph::graph(&graph)
         }
         Command::Generate(generate) => generate::run(&generate),
+        Command::Boilerplateid(id) => {
+            report::print(&boilerplateid::boilerplate(&id));
+            ExitCode::SUCCESS
+        }
     }
 }
 

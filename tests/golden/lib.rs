@@ -20,6 +20,7 @@ pub mod equal_names;
 pub mod external;
 #[path = "helloworld/rust/mod.rs"]
 pub mod helloworld;
+pub mod ids;
 #[path = "imports/rust/mod.rs"]
 pub mod imports;
 #[path = "keywords/rust/mod.rs"]
