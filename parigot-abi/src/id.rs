@@ -34,6 +34,14 @@ use core::str::FromStr;
 /// let id = TicketId::from_random(42);
 /// assert_eq!(id.to_string().parse(), Ok(id));
 /// ```
+///
+/// This does not compile:
+///
+/// ```compile_fail,E0308
+/// use parigot_abi::id::{CallId, ServiceId};
+///
+/// let service: ServiceId = CallId::from_random(42);
+/// ```
 pub trait IdType: 'static {
     /// What messages call it, `ServiceId`.
     const NAME: &'static str;

@@ -1,7 +1,10 @@
 //! A program that makes the calls that its arguments describe, one after the other, and logs how each ends.
 //!
 //! An argument is a word for a method or a deed, `panic`, or one with a number, `echo:16`. `@50` behind it gives the call a deadline of 50
-//! milliseconds, `!` behind it drops the call at once, `~` before it does the deed in the method that has limits of its own. Calls that are joined by `+` are all made before the first is awaited.
+//! milliseconds, `!` behind it drops the call at once, `~` before it does the deed in the method that has limits of its own. Calls that are
+//! joined by `+` are all made before the first is awaited.
+//!
+//! `?` behind all that makes it tell a failure in full, with the id of the call.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -18,7 +21,11 @@ async fn main(cx: Context) -> Result<Exit, Error> {
         let calls: Vec<_> = argument.split('+').map(|word| (word, make(&echo, word))).collect();
         for (word, call) in calls {
             let Some(call) = call else { continue };
-            let end = describe(call.await);
+            let outcome = call.await;
+            let end = match &outcome {
+                Err(failure) if word.ends_with('?') => failure.to_string(),
+                _ => describe(outcome),
+            };
             parigot_guest::info!(cx, "{word}: {end}");
         }
     }
@@ -30,6 +37,7 @@ type Pending = Pin<Box<dyn Future<Output = Outcome>>>;
 
 /// Makes a call; `None` if it was dropped.
 fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
+    let word = word.trim_end_matches('?');
     let (word, dropped) = word.strip_suffix('!').map_or((word, false), |word| (word, true));
     let (word, echo) = match word.split_once('@') {
         Some((word, deadline_ms)) => {
