@@ -186,11 +186,16 @@ fn nothing_is_launched() {
     assert_eq!((&*ended.stderr, ended.status), ("", Some(0)));
 }
 
-/// A service `stock.v1.Stock` as it is described by the text of a `.proto` file.
+/// `stock.v1.Stock` as it is described by the text of a `.proto` file.
 fn stock(schema: u64, text: &str) -> Service {
+    described("stock.v1.Stock", schema, &format!("package stock.v1; {text}"))
+}
+
+/// A service as it is described by the text of a `.proto` file.
+fn described(name: &str, schema: u64, text: &str) -> Service {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let (input, output) = (folder.path().join("stock.proto"), folder.path().join("stock.set"));
-    std::fs::write(&input, format!("syntax = \"proto3\"; package stock.v1; {text}")).expect("the folder is ours");
+    let (input, output) = (folder.path().join("service.proto"), folder.path().join("service.set"));
+    std::fs::write(&input, format!("syntax = \"proto3\"; {text}")).expect("the folder is ours");
     let vendored = || protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform");
     let mut protoc = Command::new(std::env::var_os("PROTOC").map_or_else(vendored, Into::into));
     protoc.arg(format!("--proto_path={}", folder.path().display()));
@@ -198,7 +203,7 @@ fn stock(schema: u64, text: &str) -> Service {
     let ran = protoc.output().unwrap_or_else(|error| panic!("{protoc:?}: {error}"));
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let descriptors = std::fs::read(output).expect("protoc has written it");
-    Service { schema, descriptors, ..service("stock.v1.Stock") }
+    Service { schema, descriptors, ..service(name) }
 }
 
 const OLD: &str = "
@@ -231,6 +236,23 @@ fn methods_and_fields_that_were_removed_or_retyped_are_named() {
 "#;
     assert_eq!(ended.stderr.trim(), expected.trim());
     assert_eq!(ended.status, Some(3));
+}
+
+#[test]
+fn a_guest_in_rust_says_what_it_was_built_with() {
+    let newer = "
+        package echo.v1;
+        service Echo { rpc Echo(Payload) returns (Payload); rpc Persist(Deed) returns (Payload); }
+        message Payload { int32 data = 1; }
+        message Deed { uint64 number = 2; }
+    ";
+    let app = App::new("[program.driver]\nwasm = \"driver.wasm\"\n").with("driver.wasm", guest("driver"));
+    let app = app.with_declaring("echo", &[described("echo.v1.Echo", 7, newer)], &[]);
+    let expected = "`driver` was built with another echo.v1.Echo than `echo` offers: \
+                    echo.v1.Payload.data (1) is sent by `driver` as bytes and read by `echo` as int32; \
+                    echo.v1.Payload.data (1) is sent by `echo` as int32 and read by `driver` as bytes; \
+                    method Misbehave is missing; echo.v1.Deed.kind (1) is missing";
+    assert_eq!(complaints(&app), [expected]);
 }
 
 #[test]
