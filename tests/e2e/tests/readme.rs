@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use e2e::{App, Ended, Started, example, parigot_run, root};
+use e2e::{App, Ended, Started, example, parigot_run, parigot_with, root};
 
 fn readme() -> String {
     std::fs::read_to_string(root().join("README.md")).expect("there is a README")
@@ -64,6 +64,17 @@ fn files_are_shown_as_they_begin() {
 #[test]
 fn the_output_is_shown_as_it_is() {
     check_session(0, &Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(example())).wait());
+}
+
+#[test]
+fn what_can_be_known_before_a_run_is_shown_as_it_is() {
+    let ask = |subcommand| {
+        let mut command = parigot_with(subcommand, Path::new("helloworld.toml"));
+        Started::new(command.current_dir(example())).wait().stdout
+    };
+    let (check, graph) = (ask("check"), ask("graph"));
+    let session = format!("$ parigot check helloworld.toml\n{check}$ parigot graph helloworld.toml\n{graph}");
+    assert!(blocks(&readme()).iter().any(|(_, text)| *text == session.trim_end()), "{session}");
 }
 
 #[test]
