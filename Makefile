@@ -45,6 +45,7 @@ test: setup lint guests $(BUF) ## run all checks and tests
 lint: setup ## check formatting, lints and documentation
 	cargo fmt --check
 	$(CLIPPY) --workspace --all-targets $(DENY)
+	cd benches/tokio && cargo fmt --check && $(CLIPPY) --all-targets $(DENY)
 	RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --workspace --no-deps
 
 guests: setup ## check what guests are made of, compiled for wasm, with each feature of the SDK on and off

@@ -1,11 +1,9 @@
 //! The floor: two entries into wasm with the codec in the guests, and a copy each way. No frames, no scheduler, no log.
 
-use std::path::Path;
-
+use bench_meter::{Case, Latencies, Measured, Moment};
 use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
 
-use crate::cpu::Moment;
-use crate::{Case, Measured};
+use crate::host::Guests;
 
 /// One side of a call.
 struct Side {
@@ -45,22 +43,37 @@ impl Side {
 }
 
 /// One round of the case. Calls in flight make no difference to it: it has no queue.
-pub(crate) fn round(guests: &Path, case: Case) -> Measured {
+pub(crate) fn round(guests: &Guests, case: Case) -> Measured {
     let engine = Engine::default();
-    let module = Module::from_file(&engine, guests.join("bench_floor.wasm")).expect("the floor compiles");
+    let module = Module::from_file(&engine, guests.wasm("bench_floor.wasm")).expect("the floor compiles");
     let mut caller = Side::new(&engine, &module, "floor_call", case.size);
     let mut callee = Side::new(&engine, &module, "floor_serve", case.size);
-    let mut run = |calls| {
-        let mut response_bytes = 0;
-        for _ in 0..calls {
-            let request_bytes = caller.step(response_bytes);
-            callee.copy_from(&caller, request_bytes);
-            response_bytes = callee.step(request_bytes);
-            caller.copy_from(&callee, response_bytes);
-        }
-    };
-    run(case.calls.min(2_000));
+    let mut latencies = Latencies::new(case.timed, case.calls);
+    run(&mut caller, &mut callee, case.warm_up(), &mut Latencies::new(false, 0));
     let begin = Moment::now();
-    run(case.calls);
-    Moment::now().per_call_since(begin, case.calls)
+    run(&mut caller, &mut callee, case.calls, &mut latencies);
+    latencies.complete(Moment::now().per_call_since(begin, case.calls))
+}
+
+fn run(caller: &mut Side, callee: &mut Side, calls: usize, latencies: &mut Latencies) {
+    let mut response_bytes = 0;
+    for _ in 0..calls {
+        let begin = latencies.begin();
+        let request_bytes = caller.step(response_bytes);
+        callee.copy_from(caller, request_bytes);
+        response_bytes = callee.step(request_bytes);
+        caller.copy_from(callee, response_bytes);
+        latencies.end(begin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_other_side_answers() {
+        let measured = round(&Guests::build(), Case { size: 1_000, in_flight: 1, calls: 64, timed: true });
+        assert!(measured.p99_ns >= measured.p50_ns && measured.p50_ns > 0.0, "{measured:?}");
+    }
 }

@@ -1,11 +1,12 @@
-//! Calls the echo service as often as it is told, some calls at a time, and says when it begins and ends.
+//! Calls the echo service as often as it is told, some calls at a time, and says when it begins and ends, and how long calls took.
 //!
-//! Arguments: calls, bytes of payload, calls in flight.
+//! Arguments: calls, bytes of payload, calls in flight, and `timed` if each call is to be timed by itself.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 use golden::echo::echo::v1::{EchoClient, Payload};
 use parigot_guest::{Context, Error, Exit};
@@ -13,43 +14,71 @@ use parigot_guest::{Context, Error, Exit};
 /// Calls before the first that counts.
 const WARM_UP: usize = 2_000;
 
+#[derive(Clone)]
+struct Caller {
+    cx: Context,
+    echo: EchoClient,
+    bytes: usize,
+    /// How long each call took in ns, from the turn that it left in to the turn that its answer came in; `None` if nobody wants to know.
+    took_ns: Option<Rc<RefCell<Vec<u64>>>>,
+}
+
 #[parigot_guest::program(requires(EchoClient))]
 async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
-    let echo = EchoClient::locate(&cx)?;
-    let numbers = cx.args().iter().map(|arg| arg.parse()).collect::<Result<Vec<usize>, _>>()?;
-    let [calls, bytes, in_flight] = numbers[..] else { return Ok(Exit::FAILURE) };
-    run(&cx, &echo, WARM_UP.min(calls), bytes, in_flight).await?;
+    // Ends the turn: the next one comes behind those of all that are launched with this guest.
+    cx.sleep(Duration::ZERO).await;
+    let [calls, bytes, in_flight, timed] = cx.args() else { return Ok(Exit::FAILURE) };
+    let (calls, in_flight): (usize, usize) = (calls.parse()?, in_flight.parse()?);
+    let caller = Caller { cx: cx.clone(), echo: EchoClient::locate(&cx)?, bytes: bytes.parse()?, took_ns: None };
+    caller.clone().run(WARM_UP.min(calls), in_flight).await?;
+    let took_ns = (timed == "timed").then(|| Rc::new(RefCell::new(Vec::with_capacity(calls))));
     parigot_guest::info!(cx, "begin");
-    cx.yield_now().await;
-    run(&cx, &echo, calls, bytes, in_flight).await?;
+    cx.sleep(Duration::ZERO).await;
+    Caller { took_ns: took_ns.clone(), ..caller }.run(calls, in_flight).await?;
     parigot_guest::info!(cx, "end");
+    // What was logged leaves when the turn ends.
+    cx.sleep(Duration::ZERO).await;
+    let [p50, p99] = took_ns.map_or([0, 0], |took_ns| quantiles(&mut took_ns.borrow_mut()));
+    parigot_guest::info!(cx, "took {p50} {p99}");
     Ok(Exit::SUCCESS)
 }
 
-/// Makes `calls` calls; each of `in_flight` tasks makes its share, one after the other.
-async fn run(cx: &Context, echo: &EchoClient, calls: usize, bytes: usize, in_flight: usize) -> Result<(), Error> {
-    if in_flight == 1 {
-        return call_repeatedly(echo.clone(), calls, bytes).await;
+impl Caller {
+    /// Makes `calls` calls; each of `in_flight` tasks makes its share, one after the other.
+    async fn run(self, calls: usize, in_flight: usize) -> Result<(), Error> {
+        if in_flight == 1 {
+            return self.call_repeatedly(calls).await;
+        }
+        let running = Rc::new(Cell::new(in_flight));
+        let boss = poll_fn(|task| Poll::Ready(task.waker().clone())).await;
+        for _ in 0..in_flight {
+            let (caller, running, boss) = (self.clone(), Rc::clone(&running), boss.clone());
+            self.cx.spawn(async move {
+                caller.call_repeatedly(calls / in_flight).await.expect("the echo answers");
+                running.set(running.get() - 1);
+                boss.wake();
+            });
+        }
+        poll_fn(|_| if running.get() == 0 { Poll::Ready(()) } else { Poll::Pending }).await;
+        Ok(())
     }
-    let running = Rc::new(Cell::new(in_flight));
-    let caller = poll_fn(|task| Poll::Ready(task.waker().clone())).await;
-    for _ in 0..in_flight {
-        let (echo, running, caller) = (echo.clone(), Rc::clone(&running), caller.clone());
-        cx.spawn(async move {
-            call_repeatedly(echo, calls / in_flight, bytes).await.expect("the echo answers");
-            running.set(running.get() - 1);
-            caller.wake();
-        });
+
+    async fn call_repeatedly(&self, calls: usize) -> Result<(), Error> {
+        for _ in 0..calls {
+            let begin = self.took_ns.as_ref().map(|_| self.cx.now());
+            let reply = self.echo.echo(Payload { data: vec![7; self.bytes] }).await?;
+            assert_eq!(reply.data.len(), self.bytes);
+            if let (Some(begin), Some(took_ns)) = (begin, &self.took_ns) {
+                took_ns.borrow_mut().push((self.cx.now() - begin).as_nanos() as u64);
+            }
+        }
+        Ok(())
     }
-    poll_fn(|_| if running.get() == 0 { Poll::Ready(()) } else { Poll::Pending }).await;
-    Ok(())
 }
 
-async fn call_repeatedly(echo: EchoClient, calls: usize, bytes: usize) -> Result<(), Error> {
-    for _ in 0..calls {
-        let reply = echo.echo(Payload { data: vec![7; bytes] }).await?;
-        assert_eq!(reply.data.len(), bytes);
-    }
-    Ok(())
+/// Half of the calls took at most so long, and all but a hundredth.
+fn quantiles(took_ns: &mut [u64]) -> [u64; 2] {
+    took_ns.sort_unstable();
+    [50, 99].map(|percent| took_ns[took_ns.len() * percent / 100])
 }

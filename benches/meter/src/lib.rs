@@ -1,0 +1,90 @@
+//! What all contenders are measured with, whichever process they run in.
+//!
+//! A round is a number of calls of one [`Case`], made by one contender; what came out of it is a [`Measured`]. A contender that is a
+//! process of its own is given the case as arguments and prints the result as a line.
+
+mod clock;
+mod latencies;
+
+use std::fmt;
+use std::str::FromStr;
+
+pub use clock::{Moment, pin_to_one_core};
+pub use latencies::Latencies;
+
+/// The calls of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Case {
+    /// Bytes of payload of the request and of the response.
+    pub size: usize,
+    /// Calls that are in flight at a time.
+    pub in_flight: usize,
+    /// Calls that count.
+    pub calls: usize,
+    /// Whether each call is timed by itself, which costs a look at a clock.
+    pub timed: bool,
+}
+
+/// What a call took in one round, in ns.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// Of the clock: the time of the round over its calls.
+    pub wall_ns: f64,
+    /// Of the CPU, all threads of the process together.
+    pub cpu_ns: f64,
+    /// Half of the calls took at most so long; 0 unless they were timed.
+    pub p50_ns: f64,
+    /// All but a hundredth of the calls took at most so long; 0 unless they were timed.
+    pub p99_ns: f64,
+}
+
+impl Case {
+    /// Calls before the first that counts.
+    pub fn warm_up(&self) -> usize {
+        self.calls.min(2_000)
+    }
+
+    /// The case as arguments of a process.
+    pub fn to_args(self) -> [String; 4] {
+        let timed = if self.timed { "timed" } else { "untimed" };
+        [self.calls.to_string(), self.size.to_string(), self.in_flight.to_string(), timed.into()]
+    }
+
+    /// The case that [`Case::to_args`] has written.
+    pub fn from_args(args: &[String]) -> Option<Self> {
+        let [calls, size, in_flight, timed] = args else { return None };
+        let [calls, size, in_flight] = [calls, size, in_flight].map(|arg| arg.parse().ok());
+        Some(Case { calls: calls?, size: size?, in_flight: in_flight?, timed: timed == "timed" })
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {} {}", self.wall_ns, self.cpu_ns, self.p50_ns, self.p99_ns)
+    }
+}
+
+impl FromStr for Measured {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let numbers: Result<Vec<f64>, _> = line.split_whitespace().map(str::parse).collect();
+        match numbers.as_deref() {
+            Ok(&[wall_ns, cpu_ns, p50_ns, p99_ns]) => Ok(Measured { wall_ns, cpu_ns, p50_ns, p99_ns }),
+            _ => Err(format!("expected four numbers, found {line:?}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_and_what_was_measured_can_be_told_to_another_process() {
+        let case = Case { size: 16, in_flight: 64, calls: 1_000, timed: true };
+        assert_eq!(Case::from_args(&case.to_args()), Some(case));
+        let measured = Measured { wall_ns: 1_527.25, cpu_ns: 1_500.0, p50_ns: 0.0, p99_ns: 1.5 };
+        assert_eq!(measured.to_string().parse(), Ok(measured));
+    }
+}
