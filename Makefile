@@ -60,8 +60,10 @@ guests: setup ## check what guests are made of, compiled for wasm, with each fea
 		(cd $$workspace && cargo fmt --check && $(CLIPPY) --target $(WASM) $(DENY)) || exit; \
 	done
 
-bench: setup ## measure what a call costs; builds everything optimised first
-	cargo run --quiet --release --bin bench
+bench: setup ## measure what calls and idle guests cost; builds everything optimised first
+	cargo build --quiet --release --bin parigot --bin bench
+	@$(MAKE) --no-print-directory -C $(EXAMPLE) build
+	@$(or $(CARGO_TARGET_DIR),target)/release/bench
 
 soak: setup ## try random bytes on every reader of the ABI for SOAK_SECONDS (600)
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test fuzz -- --nocapture

@@ -1,4 +1,4 @@
-//! What a call costs, beside what it costs elsewhere.
+//! What a call costs, and what guests cost that do nothing, beside what it costs elsewhere.
 //!
 //! Everything is pinned to one core and judged by CPU time. A measure alternates its contenders round by round in one run, so that what the
 //! machine does to one it does to the others; a figure is the median over the rounds, with its quartiles.
@@ -6,9 +6,13 @@
 //! Arguments: `--rounds N` (at least 15), and any words; only measures whose name holds one of them are run.
 
 mod calls;
+mod crowd;
 mod floor;
+mod hello;
 mod host;
+mod kill;
 mod report;
+mod start;
 mod tokio;
 
 use bench_meter::pin_to_one_core;
@@ -48,7 +52,10 @@ impl Measure {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     pin_to_one_core();
-    run(&args);
+    match args.split_first() {
+        Some((first, args)) if first == start::IN_THIS_PROCESS => start::in_this_process(args),
+        _ => run(&args),
+    }
 }
 
 /// Runs the measures that are asked for.
@@ -56,7 +63,7 @@ fn run(args: &[String]) {
     let (rounds, words) = read(args);
     let bench = Bench::build(rounds);
     let wanted = |measure: &Measure| words.is_empty() || words.iter().any(|word| measure.name.contains(word));
-    let all = [calls::measures()];
+    let all = [calls::measures(), crowd::measures(), start::measures(), kill::measures(), hello::measures()];
     report::heading();
     for measure in all.into_iter().flatten().filter(wanted) {
         report::print(&measure.name, &(measure.run)(&bench));

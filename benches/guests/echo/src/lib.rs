@@ -1,5 +1,6 @@
-//! Answers each call with its own payload.
+//! Answers each call with its own payload, or never, if that is what it is told to do.
 
+use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
 use parigot_guest::Context;
 
@@ -11,8 +12,13 @@ impl Echo for Echoing {
         Ok(request)
     }
 
-    async fn misbehave(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
-        Err(EchoErr::Refused)
+    async fn misbehave(&self, _: &Context, deed: Deed) -> Result<Payload, EchoErr> {
+        match deed.kind() {
+            Kind::Spin => loop {
+                std::hint::spin_loop();
+            },
+            _ => Err(EchoErr::Refused),
+        }
     }
 
     async fn persist(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {

@@ -1,0 +1,57 @@
+//! When a method that never returns is killed.
+
+use std::collections::BTreeMap;
+
+use crate::host::Guests;
+use crate::report::{Bar, Figure, Row};
+use crate::{Bench, Measure};
+
+/// Kills in a row, each in a deployment of its own.
+const KILLS: usize = 1_000;
+
+const TABLES: &str = "[service.echo]\nwasm = \"bench_echo.wasm\"\n[program.provoker]\nwasm = \"bench_provoker.wasm\"\n";
+
+pub(crate) fn measures() -> Vec<Measure> {
+    vec![Measure::new("kill", kills)]
+}
+
+fn kills(bench: &Bench) -> Row {
+    let mut after_ms: Vec<f64> = (0..KILLS).map(|_| kill(&bench.guests)).collect();
+    after_ms.sort_by(f64::total_cmp);
+    let one = |index: usize| &after_ms[index..=index];
+    let mut row = Row::default();
+    row.number("kills", KILLS);
+    row.figure(Figure::each("thread_cpu_ms", "ms", &after_ms, |ms| *ms));
+    row.figure(Figure::each("earliest_ms", "ms", one(0), |ms| *ms).bar(Some(Bar::AtLeast(50.0))));
+    row.figure(Figure::each("latest_ms", "ms", one(KILLS - 1), |ms| *ms).bar(Some(Bar::AtMost(60.0))));
+    row.histogram = histogram(&after_ms);
+    row
+}
+
+/// How many fall into each whole millisecond.
+fn histogram(after_ms: &[f64]) -> BTreeMap<u64, usize> {
+    let mut counts = BTreeMap::new();
+    after_ms.iter().for_each(|ms| *counts.entry(*ms as u64).or_default() += 1);
+    counts
+}
+
+/// The CPU time in ms that the worker's thread has had between the call of a method that loops and the end of the guest that it is in.
+fn kill(guests: &Guests) -> f64 {
+    let host = guests.start(TABLES);
+    let begin = host.wait_for("about to call").moment;
+    let end = host.wait_for("was killed").moment;
+    // That the caller was told so.
+    host.wait_for("killed as expected");
+    host.stop();
+    (end.thread - begin.thread).as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_that_loops_is_killed_and_not_before_its_budget_is_spent() {
+        assert!(kill(&Guests::build()) >= 50.0);
+    }
+}
