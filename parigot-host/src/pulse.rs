@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Time between two ticks.
-const TICK: Duration = Duration::from_millis(5);
+/// Time between two ticks. A budget begins at a tick and ends at a tick, each of which comes late when the machine is busy: then too, a budget of
+/// 50 ms is to be over before 60 ms.
+const TICK: Duration = Duration::from_millis(2);
 
 /// A thread that ticks; it ends when this is dropped.
 pub(crate) struct Pulse {
