@@ -39,6 +39,8 @@ pub(crate) struct Guest {
     control: Control,
     panic_text: PanicText,
     inbox: RefCell<Vec<u8>>,
+    /// Whether the frame that is being read is the inbox's last.
+    at_last_frame: Cell<bool>,
     outbox: Outbox,
     exports: Vec<&'static Service>,
     pub(crate) requires: &'static [&'static Service],
@@ -100,6 +102,7 @@ impl Guest {
             control: Control::new(),
             panic_text: PanicText::default(),
             inbox: RefCell::default(),
+            at_last_frame: Cell::new(false),
             outbox: Outbox::default(),
             exports: definition.body.exports(),
             requires: definition.requires,
@@ -176,6 +179,7 @@ impl Guest {
         let mut frames = Frames::new(rest);
         let mut at = PROLOGUE_BYTES;
         while let Some(frame) = frames.next() {
+            self.at_last_frame.set(frames.offset() == rest.len());
             let shifted = |malformed: Malformed| Malformed { offset: malformed.offset + PROLOGUE_BYTES, ..malformed };
             self.take_frame(frame.map_err(shifted)?, at).map_err(|expected| Malformed { offset: at, expected })?;
             at = PROLOGUE_BYTES + frames.offset();
@@ -301,12 +305,13 @@ impl Guest {
         self.spawn(self.current.get(), future);
     }
 
-    /// Runs what answers an inbound call: at once if no task waits, else as a task of its own after those.
+    /// Runs what answers an inbound call: at once if nothing is ahead of it, else as a task of its own after the others. A frame
+    /// that follows may cancel the call, which then never runs.
     ///
     /// It takes a boxed future and is out of line, so that there is one of it and not one for each method.
     #[inline(never)]
     pub(crate) fn spawn_handler(&self, scope: Scope, handler: executor::Future) {
-        let task = if self.may_poll() && !self.executor.has_ready() {
+        let task = if self.at_last_frame.get() && self.may_poll() && !self.executor.has_ready() {
             self.work_for(scope);
             let task = self.executor.start(scope, handler);
             self.end_poll();

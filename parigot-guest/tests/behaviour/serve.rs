@@ -101,7 +101,6 @@ fn a_cancelled_handler_is_dropped_and_answers_that_it_was() {
 #[test]
 fn a_cancelled_handler_that_had_not_begun_never_begins() {
     let mut guest = Guest::serving::<Greeter>();
-    guest.max_polls = 0;
     assert_eq!(guest.turn([call(1, 2), cancel(1)]), ["reply 1: CANCELLED (cancelled): the caller cancelled the call"]);
     assert_eq!(guest.view().polls, 0);
 }
