@@ -44,7 +44,7 @@ pub struct Requirement {
 
 /// Compiles the guests of a deployment and lets each declare itself; nothing is launched.
 ///
-/// Other than [`start`](crate::start) it also asks whether each guest was built with a schema that fits what its exporter offers: see
+/// Unlike [`start`](crate::start) it also finds out whether each guest was built with a schema that fits what its exporter offers: see
 /// [`schema`].
 pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
     let randomness = Randomness::new(settings.seed);

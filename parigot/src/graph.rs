@@ -42,6 +42,7 @@ pub(crate) fn graph(Graph { file, format, no_cache }: &Graph) -> ExitCode {
     };
     let survey = survey(&deployment, &settings(*no_cache, true));
     if survey.guests.len() < deployment.guests.len() {
+        // The rest of what is wrong could have been drawn.
         let does_not_say = |refusal: &&Refusal| !matches!(refusal, Refusal::Graph(_) | Refusal::Schema { .. });
         for refusal in survey.refusals.iter().filter(does_not_say) {
             Complaint::of_guest(refusal, &deployment).tell(log::Format::Text);
@@ -99,15 +100,14 @@ impl<'a> Drawing<'a> {
         let mut order: Vec<_> = self.guests.iter().collect();
         order.sort_by_key(|node| node.guest.step.unwrap_or(usize::MAX));
         let name_columns = self.guests.iter().map(|node| title(node.guest).len()).max().unwrap_or_default();
-        let exporter_columns =
-            self.guests.iter().flat_map(|node| &node.edges).map(|edge| self.exporter(edge).len()).max();
+        let exporter_columns = self.edges().map(|(_, edge)| self.exporter(edge).len()).max().unwrap_or_default();
         let mut text = format!("step   {:name_columns$}  requires\n", "guest");
         for node in order {
             let step = node.guest.step.map_or("never".to_owned(), |step| step.to_string());
-            let edges = node.edges.iter().map(|edge| {
-                let columns = exporter_columns.unwrap_or_default();
-                format!("-> {:columns$}  {}", self.exporter(edge), edge.services.join(", "))
-            });
+            let edges = node
+                .edges
+                .iter()
+                .map(|edge| format!("-> {:exporter_columns$}  {}", self.exporter(edge), edge.services.join(", ")));
             let mut head = format!("{step:<5}  {:name_columns$}", title(node.guest));
             for requires in edges.chain(node.edges.is_empty().then(|| "-".to_owned())) {
                 writeln!(text, "{head}  {requires}").expect("a String takes any text");

@@ -31,9 +31,9 @@ pub(crate) static STDERR: LazyLock<Screen<io::Stderr>> = LazyLock::new(|| Screen
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
-    /// Columns, for people.
+    /// For people, in columns.
     Text,
-    /// An object a line, for programs.
+    /// For programs, an object a line.
     Json,
 }
 

@@ -71,7 +71,7 @@ struct Check {
     #[arg(value_name = "app.toml")]
     file: std::path::PathBuf,
 
-    /// How to write the result: for people, or one object on stdout.
+    /// How to write the result; the object goes to stdout, whatever the result is.
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: log::Format,
 
