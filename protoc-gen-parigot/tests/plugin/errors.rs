@@ -150,6 +150,25 @@ fn the_errors_that_an_option_names_must_be_there() {
     );
 }
 
+/// Numbers of extensions are handed out by nobody; only who imports parigot's options means them.
+#[test]
+fn an_extension_of_somebody_else_is_no_option_of_ours() {
+    let declared = |ty: &str, value: &str| {
+        format!(
+            "package p;\nimport \"google/protobuf/descriptor.proto\";\nmessage Theirs {{ int32 number = 1; }}\n\
+             extend google.protobuf.MethodOptions {{ {ty} theirs = 50717; }}\n\
+             service S {{ rpc Get(Theirs) returns (Theirs) {{ option (theirs){value}; }} }}"
+        )
+    };
+    let check = |text: &str| {
+        let files = generate(&request(&[("input.proto", text)], "")).expect("nothing is wrong");
+        assert!(!files[0].content.contains("with_budget"), "{}", files[0].content);
+    };
+    check(&format!("syntax = \"proto3\";\n{}", declared("optional int32", " = 7")));
+    check(&format!("syntax = \"proto3\";\n{}", declared("optional Theirs", ".number = 7")));
+    check(&format!("edition = \"2023\";\n{}", declared("Theirs", ".number = 7")));
+}
+
 #[test]
 fn types_that_meet_in_one_rust_name_are_refused() {
     check_error(

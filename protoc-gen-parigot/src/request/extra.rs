@@ -1,0 +1,163 @@
+//! A second view of the bytes of a request: an extension is a field like any other, and a message may have as few fields as one
+//! cares to read.
+
+/// The number of both extensions in `parigot/v1/options.proto`.
+pub(crate) const OPTIONS: i32 = 50717;
+/// The number of `parigot.v1.ServiceOptions.error`.
+pub(crate) const ERROR: i32 = 1;
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Request {
+    #[prost(message, repeated, tag = "15")]
+    pub(crate) proto_file: Vec<File>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct FileSet {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) file: Vec<File>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct File {
+    #[prost(string, tag = "1")]
+    pub(crate) name: String,
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) message_type: Vec<Message>,
+    #[prost(message, repeated, tag = "5")]
+    pub(crate) enum_type: Vec<Enum>,
+    #[prost(message, repeated, tag = "6")]
+    pub(crate) service: Vec<Service>,
+    #[prost(message, optional, tag = "8")]
+    options: Option<FileOptions>,
+    /// A year and what it stands for are far apart: 1000 is edition 2023.
+    #[prost(int32, tag = "14")]
+    pub(crate) edition: i32,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Message {
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) field: Vec<Field>,
+    #[prost(message, repeated, tag = "3")]
+    pub(crate) nested_type: Vec<Message>,
+    #[prost(message, repeated, tag = "4")]
+    pub(crate) enum_type: Vec<Enum>,
+    #[prost(message, optional, tag = "7")]
+    options: Option<MessageDescriptorOptions>,
+    #[prost(message, repeated, tag = "8")]
+    pub(crate) oneof_decl: Vec<Oneof>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Field {
+    #[prost(message, optional, tag = "8")]
+    options: Option<FieldOptions>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Oneof {
+    #[prost(message, optional, tag = "2")]
+    options: Option<OneofOptions>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Enum {
+    #[prost(message, optional, tag = "3")]
+    options: Option<EnumOptions>,
+}
+
+/// What an edition lets a file choose; what is zero was not chosen here.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+pub(crate) struct Features {
+    #[prost(int32, tag = "1")]
+    pub(crate) field_presence: i32,
+    #[prost(int32, tag = "2")]
+    pub(crate) enum_type: i32,
+    #[prost(int32, tag = "3")]
+    pub(crate) repeated_field_encoding: i32,
+    #[prost(int32, tag = "5")]
+    pub(crate) message_encoding: i32,
+}
+
+/// Options that hold features under a number of their own.
+macro_rules! options_with_features {
+    ($($options:ident of $owner:ident at $number:literal;)*) => {$(
+        #[derive(Clone, Copy, PartialEq, prost::Message)]
+        struct $options {
+            #[prost(message, optional, tag = $number)]
+            features: Option<Features>,
+        }
+
+        impl $owner {
+            /// What is chosen here.
+            pub(crate) fn features(&self) -> Features {
+                self.options.and_then(|options| options.features).unwrap_or_default()
+            }
+        }
+    )*};
+}
+
+options_with_features! {
+    FileOptions of File at "50";
+    MessageDescriptorOptions of Message at "12";
+    FieldOptions of Field at "21";
+    OneofOptions of Oneof at "1";
+    EnumOptions of Enum at "7";
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Service {
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) method: Vec<Method>,
+    #[prost(message, optional, tag = "3")]
+    options: Option<ServiceDescriptorOptions>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct ServiceDescriptorOptions {
+    #[prost(message, optional, tag = "50717")]
+    parigot: Option<ServiceOptions>,
+}
+
+/// `parigot.v1.ServiceOptions`
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ServiceOptions {
+    #[prost(string, tag = "1")]
+    pub(crate) error: String,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct Method {
+    #[prost(message, optional, tag = "4")]
+    options: Option<MethodDescriptorOptions>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct MethodDescriptorOptions {
+    #[prost(message, optional, tag = "50717")]
+    parigot: Option<MethodOptions>,
+}
+
+/// `parigot.v1.MethodOptions`
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct MethodOptions {
+    #[prost(uint32, tag = "1")]
+    pub(crate) budget_ms: u32,
+    #[prost(uint32, tag = "2")]
+    pub(crate) deadline_ms: u32,
+}
+
+impl Service {
+    /// What is set on the service.
+    pub(crate) fn options(&self) -> ServiceOptions {
+        self.options.clone().and_then(|options| options.parigot).unwrap_or_default()
+    }
+}
+
+impl Method {
+    /// What is set on the method.
+    pub(crate) fn options(&self) -> MethodOptions {
+        self.options.clone().and_then(|options| options.parigot).unwrap_or_default()
+    }
+}
