@@ -5,7 +5,7 @@
 //!   is their place in the service, and means something to one side only.
 //! - A schema is known by its hash: 64-bit FNV-1a over the UTF-8 bytes of a canonical text. Equal hashes mean that both
 //!   sides were generated from the same rpcs and the same messages, field by field. Comments, options, the order of
-//!   declarations and the files that hold them do not count.
+//!   declarations and the files that hold them do not count, nor do methods that stream, which are left out everywhere.
 //!
 //! # The canonical text of a schema
 //!
