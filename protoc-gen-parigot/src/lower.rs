@@ -6,6 +6,7 @@ mod declare;
 mod descriptors;
 mod edition;
 mod fence;
+mod holding;
 mod index;
 mod messages;
 mod names;

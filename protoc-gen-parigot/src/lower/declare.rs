@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
 use super::Grouped;
 use super::index::Index;
 use super::names::{Claim, Names, Scope, clash};
-use super::source::{Item, Node, Source, field, is_map_entry, type_name};
+use super::source::{Item, Node, Source, field, is_map_entry, oneof_of, type_name};
 use crate::error::Error;
 use crate::{name, symbol};
 
@@ -61,7 +61,7 @@ fn parents(package: &str) -> impl Iterator<Item = &str> {
 fn is_named(item: &Item<'_>, index: &Index<'_>) -> bool {
     let owner = match item.node {
         Node::Message(_) | Node::Enum(_) => index.get(&item.full_name()),
-        Node::Field(..) | Node::Oneof(..) | Node::Value(..) => index.get(&item.scope),
+        Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => index.get(&item.scope),
     };
     owner.is_some_and(|owner| match owner.item.node {
         Node::Message(message) if is_map_entry(message) => false,
@@ -83,9 +83,9 @@ impl Declared<'_> {
         match self.item.node {
             Node::Message(message) => self.message(message),
             Node::Enum(_) => vec![self.claim(Scope::Module, name::camel(name))],
-            Node::Value(value, parent) if is_alias(value, parent) => Vec::new(),
+            // prost leaves it out.
+            Node::Alias(_) => Vec::new(),
             Node::Value(_, parent) => vec![self.claim(Scope::Variants, name::variant(parent.name(), name))],
-            Node::Oneof(_, parent) if is_synthetic(&self.item.path, parent) => Vec::new(),
             Node::Oneof(_, parent) => {
                 vec![self.claim(Scope::Fields, name::snake(name)), self.claim(Scope::Module, oneof_type(name, parent))]
             }
@@ -155,23 +155,6 @@ impl Declared<'_> {
             _ => false,
         })
     }
-}
-
-/// Whether prost leaves a value out, because an earlier one has its number.
-fn is_alias(value: &EnumValueDescriptorProto, parent: &EnumDescriptorProto) -> bool {
-    let first = parent.value.iter().find(|other| other.number() == value.number());
-    first.is_some_and(|first| first.name() != value.name())
-}
-
-/// The oneof that a field is a variant of: not one made up to keep an optional field's presence.
-fn oneof_of(field: &FieldDescriptorProto) -> Option<usize> {
-    if field.proto3_optional() { None } else { usize::try_from(field.oneof_index?).ok() }
-}
-
-/// Whether no field is a variant of the oneof at `path`.
-fn is_synthetic(path: &[i32], parent: &DescriptorProto) -> bool {
-    let index = path.last().and_then(|index| usize::try_from(*index).ok());
-    parent.field.iter().all(|field| oneof_of(field).is_none() || oneof_of(field) != index)
 }
 
 /// A oneof's type, which prost calls differently if a nested type has that name.

@@ -84,7 +84,7 @@ impl Types {
                 Node::Message(message) if is_map_entry(message) => &mut self.entries,
                 Node::Message(_) => &mut self.messages,
                 Node::Enum(_) => &mut self.enums,
-                Node::Field(..) | Node::Oneof(..) | Node::Value(..) => continue,
+                Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => continue,
             };
             if !set.insert(item.full_name()) {
                 let what = format!("{} is declared twice", item.full_name().escape_debug());
@@ -95,14 +95,17 @@ impl Types {
 
     /// What is wrong with an item, if anything is.
     fn fault(&self, item: &Item<'_>) -> Option<String> {
-        if !is_identifier(item.name()) {
+        // The entry of the map `_1` is called `1Entry`, which nothing in Rust is.
+        let is_entry = matches!(item.node, Node::Message(message) if is_map_entry(message));
+        let name = if is_entry { item.name().trim_start_matches(|c: char| c.is_ascii_digit()) } else { item.name() };
+        if !is_identifier(name) {
             return Some(format!("`{}` is no name", item.name().escape_debug()));
         }
         match item.node {
             Node::Message(message) => self.message_fault(item, message),
             Node::Enum(parent) => enum_fault(parent),
             Node::Field(field, parent) => self.field_fault(item, field, parent),
-            Node::Oneof(..) | Node::Value(..) => None,
+            Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::TokenStream;
+use prost_types::DescriptorProto;
 
 use super::source::{Item, Node, Source};
 use crate::error::{Error, Location};
@@ -56,6 +57,14 @@ impl<'a> Index<'a> {
         self.types[full_name].source.file.package()
     }
 
+    /// All messages, by their full names.
+    pub(super) fn messages(&self) -> impl Iterator<Item = (&str, &'a DescriptorProto)> {
+        self.types.iter().filter_map(|(name, ty)| match ty.item.node {
+            Node::Message(message) => Some((name.as_str(), message)),
+            _ => None,
+        })
+    }
+
     /// Where an option puts a type that is not generated.
     pub(super) fn extern_path(&self, full_name: &str) -> Option<String> {
         let package = self.get(full_name)?.source.file.package();
@@ -105,19 +114,25 @@ impl<'a> Index<'a> {
             let path: TokenStream = path.parse().ok()?;
             return Some(TypePath { in_package: path.clone(), in_service: path });
         }
-        let path = self.relative_path(full_name, package)?;
+        let path = relative_path(full_name, package)?;
         Some(TypePath { in_package: path.parse().ok()?, in_service: format!("super::{path}").parse().ok()? })
     }
 
-    fn relative_path(&self, full_name: &str, package: &str) -> Option<String> {
-        let home = self.get(full_name)?.source.file.package();
-        let nested = if home.is_empty() { full_name } else { full_name.strip_prefix(home)?.strip_prefix('.')? };
-        let (home, here) = (name::modules(home)?, name::modules(package)?);
-        let shared = home.iter().zip(&here).take_while(|(home, here)| home == here).count();
-        let mut parts = vec!["super".to_owned(); here.len() - shared];
-        parts.extend_from_slice(&home[shared..]);
-        below(&parts.join("::"), nested)
+    /// How a type is written in the module of `scope`, a package or message, or nothing if some part of its name has no
+    /// letters.
+    pub(super) fn path(&self, full_name: &str, scope: &str) -> Option<String> {
+        self.extern_path(full_name).or_else(|| relative_path(full_name, scope))
     }
+}
+
+fn relative_path(full_name: &str, scope: &str) -> Option<String> {
+    let (parent, item) = full_name.rsplit_once('.').unwrap_or(("", full_name));
+    let (there, here) = (name::modules(parent)?, name::modules(scope)?);
+    let shared = there.iter().zip(&here).take_while(|(there, here)| there == here).count();
+    let mut parts = vec!["super".to_owned(); here.len() - shared];
+    parts.extend_from_slice(&there[shared..]);
+    parts.push(name::camel(item)?);
+    Some(parts.join("::"))
 }
 
 /// `greeting::v1` and `Outer.Inner` give `greeting::v1::outer::Inner`.

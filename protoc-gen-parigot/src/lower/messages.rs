@@ -1,13 +1,18 @@
-//! What prost-build is given: every file, in a form on which it does not panic and from which it copies no text.
+//! What prost-build is given: the files to generate, in a form on which it does not panic, from which it copies no text,
+//! and in which it need not look further than one message.
 
-use prost_types::field_descriptor_proto::Type;
+use std::collections::BTreeMap;
+
+use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, SourceCodeInfo};
 
+use super::holding::{Derives, Holding};
 use super::index::{Index, User};
-use super::source::{Node, Source, is_map_entry, type_name};
+use super::source::{Node, Source, is_map_entry, oneof_of, type_name};
 use crate::error::Error;
 use crate::model::{Messages, Package, docs_mark};
+use crate::symbol;
 
 /// Refuses fields of types that are neither generated nor known to lie elsewhere.
 pub(super) fn check_types(sources: &[Source<'_>], index: &Index<'_>, errors: &mut Vec<Error>) {
@@ -34,25 +39,35 @@ fn value_type<'a>(field: &'a FieldDescriptorProto, index: &Index<'a>) -> Option<
     }
 }
 
-/// The files of a request, those of `packages` to be generated.
+/// The files of `packages`, and what stands in for the messages that their fields hold.
 pub(super) fn lower(sources: &[Source<'_>], packages: &[(String, Package)], index: &Index<'_>) -> Messages {
     let mut messages = Messages { extern_paths: index.extern_paths(), ..Messages::default() };
-    let mut sources: Vec<_> = sources.iter().collect();
+    let holding = Holding::new(index);
+    let mut stand_ins = StandIns { index, holding: &holding, names: BTreeMap::new() };
+    let mut sources: Vec<_> = sources.iter().filter(|source| source.generated).collect();
     sources.sort_by_key(|source| source.file.name());
     for source in sources {
-        let package = packages.iter().position(|(proto, _)| source.generated && proto == source.file.package());
-        let file = match package {
-            Some(_) => to_generate(source, index, &mut messages.docs),
-            None => to_look_at(source.file),
-        };
+        let package = packages.iter().position(|(proto, _)| proto == source.file.package());
+        let mut file = to_generate(source, index, &mut messages.docs);
+        for message in &mut file.message_type {
+            stand_ins.put_into(message, source.file.package());
+        }
         messages.files.push((package, file));
     }
+    let (file, extern_paths) = stand_ins.into_file();
+    messages.files.push((None, file));
+    messages.extern_paths.extend(extern_paths);
     messages
 }
 
 /// A file without services and comments; marks stand where comments were.
 fn to_generate(source: &Source<'_>, index: &Index<'_>, docs: &mut Vec<Vec<String>>) -> FileDescriptorProto {
-    let mut file = base(source.file);
+    let mut file = FileDescriptorProto {
+        package: source.file.package.clone().filter(|package| !package.is_empty()),
+        service: Vec::new(),
+        syntax: Some(if source.file.syntax() == "proto3" { "proto3" } else { "proto2" }.to_owned()),
+        ..source.file.clone()
+    };
     file.message_type.iter_mut().for_each(|message| name_first_defaults(message, index));
     if source.file.syntax() == "proto3" {
         file.message_type.iter_mut().for_each(say_packed);
@@ -68,36 +83,12 @@ fn to_generate(source: &Source<'_>, index: &Index<'_>, docs: &mut Vec<Vec<String
     file
 }
 
-/// A file that is not generated: how its messages hold each other, and nothing else.
-fn to_look_at(file: &FileDescriptorProto) -> FileDescriptorProto {
-    let mut file = base(file);
-    file.enum_type.clear();
-    file.message_type.iter_mut().for_each(outline);
-    file
-}
-
 /// In proto3 packed is what is not said to be otherwise; prost-build takes any other option for a no.
 fn say_packed(message: &mut DescriptorProto) {
     for options in message.field.iter_mut().filter_map(|field| field.options.as_mut()) {
         options.packed.get_or_insert(true);
     }
     message.nested_type.iter_mut().for_each(say_packed);
-}
-
-fn base(file: &FileDescriptorProto) -> FileDescriptorProto {
-    FileDescriptorProto {
-        package: file.package.clone().filter(|package| !package.is_empty()),
-        service: Vec::new(),
-        source_code_info: None,
-        syntax: Some(if file.syntax() == "proto3" { "proto3" } else { "proto2" }.to_owned()),
-        ..file.clone()
-    }
-}
-
-fn outline(message: &mut DescriptorProto) {
-    message.enum_type.clear();
-    message.field.iter_mut().for_each(|field| field.default_value = None);
-    message.nested_type.iter_mut().for_each(outline);
 }
 
 /// Of several values with one number prost-build knows the first alone, and a default may name another.
@@ -115,4 +106,92 @@ fn first_of_number(field: &FieldDescriptorProto, index: &Index<'_>) -> Option<St
     let default = value.iter().find(|value| value.name() == field.default_value())?;
     let first = value.iter().find(|value| value.number() == default.number())?;
     field.default_value.is_some().then(|| first.name().to_owned())
+}
+
+/// The messages that prost-build is told of in place of those that fields hold.
+///
+/// A stand-in is called by a number, lies at a path that is right where its field is, and holds just enough for
+/// prost-build to conclude what [`Holding`] knows.
+struct StandIns<'a> {
+    index: &'a Index<'a>,
+    holding: &'a Holding<'a>,
+    names: BTreeMap<StandIn, String>,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct StandIn {
+    path: String,
+    held: Held,
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Held {
+    /// By a field of the message of that name, which is boxed.
+    Boxed(String),
+    Plain(Derives),
+}
+
+impl StandIns<'_> {
+    /// Exchanges what the fields of a message hold; `scope` is what the message is declared in.
+    fn put_into(&mut self, message: &mut DescriptorProto, scope: &str) {
+        let full_name = symbol::full_name(scope, message.name());
+        for field in &mut message.field {
+            // The type of a oneof lies in the module of its message.
+            let scope = if oneof_of(field).is_some() { &full_name } else { scope };
+            self.put_at(field, &full_name, scope);
+        }
+        for nested in &mut message.nested_type {
+            if is_map_entry(nested) {
+                // What is said of an entry is said at the field that is the map.
+                nested.field.iter_mut().for_each(|field| self.put_at(field, &full_name, scope));
+            } else {
+                self.put_into(nested, &full_name);
+            }
+        }
+    }
+
+    fn put_at(&mut self, field: &mut FieldDescriptorProto, owner: &str, scope: &str) {
+        let Some(full_name) = type_name(field).filter(|name| self.is_message(name)) else { return };
+        let Some(path) = self.index.path(full_name, scope) else { return };
+        let held = if self.holding.is_boxed(owner, field) {
+            Held::Boxed(owner.to_owned())
+        } else {
+            Held::Plain(self.holding.derives(full_name))
+        };
+        let number = self.names.len();
+        let name = self.names.entry(StandIn { path, held }).or_insert_with(|| number.to_string());
+        field.type_name = Some(format!(".{name}"));
+    }
+
+    fn is_message(&self, full_name: &str) -> bool {
+        let node = self.index.get(full_name).map(|ty| ty.item.node);
+        matches!(node, Some(Node::Message(message)) if !is_map_entry(message))
+    }
+
+    /// The file that declares them, and where each lies, so that none is generated.
+    fn into_file(self) -> (FileDescriptorProto, Vec<(String, String)>) {
+        let messages = self.names.iter().map(|(StandIn { held, .. }, name)| DescriptorProto {
+            name: Some(name.clone()),
+            field: held.content().into_iter().collect(),
+            ..DescriptorProto::default()
+        });
+        let file = FileDescriptorProto { message_type: messages.collect(), ..FileDescriptorProto::default() };
+        let paths = self.names.into_iter().map(|(StandIn { path, .. }, name)| (format!(".{name}"), path));
+        (file, paths.collect())
+    }
+}
+
+impl Held {
+    /// The field from which prost-build concludes it.
+    fn content(&self) -> Option<FieldDescriptorProto> {
+        let (label, ty, type_name) = match self {
+            Self::Boxed(owner) => (Label::Optional, Type::Message, Some(format!(".{owner}"))),
+            Self::Plain(Derives { copy: true, eq: true }) => return None,
+            Self::Plain(Derives { copy: false, eq: true }) => (Label::Repeated, Type::Int32, None),
+            Self::Plain(Derives { copy: true, eq: false }) => (Label::Optional, Type::Float, None),
+            Self::Plain(Derives { copy: false, eq: false }) => (Label::Repeated, Type::Float, None),
+        };
+        let (label, ty) = (Some(label.into()), Some(ty.into()));
+        Some(FieldDescriptorProto { label, r#type: ty, type_name, ..FieldDescriptorProto::default() })
+    }
 }

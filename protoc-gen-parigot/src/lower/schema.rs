@@ -45,7 +45,9 @@ fn type_schema(ty: Type<'_>) -> TypeSchema {
             let line = |field| field_schema(ty.source, message, field);
             TypeSchema::Message(message.field.iter().map(line).collect())
         }
-        Node::Field(..) | Node::Oneof(..) | Node::Value(..) => unreachable!("the index holds messages and enums alone"),
+        Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => {
+            unreachable!("the index holds messages and enums alone")
+        }
     }
 }
 

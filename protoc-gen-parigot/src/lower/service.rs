@@ -56,7 +56,9 @@ impl<'a> Named<'a> {
         let proto = self.declared.descriptor.name();
         let no_name = || Error::NoName { what: format!("service {proto}"), at: self.declared.at() };
         let usual = ServiceName::new(proto).ok_or_else(no_name)?;
-        let taken = usual.rust().iter().any(|rust| names.is_taken(self.declared.package(), rust));
+        let rust = usual.rust();
+        // The trait and the module of service `_1` would both be `_1`.
+        let taken = rust[0] == rust[1] || rust.iter().any(|rust| names.is_taken(self.declared.package(), rust));
         Ok(if taken { usual.escaped() } else { usual })
     }
 

@@ -1,6 +1,6 @@
 //! One `.proto` with all that it declares in a flat list, and where each declaration stands.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::source_code_info;
@@ -59,17 +59,21 @@ pub(super) enum Node<'a> {
     Message(&'a DescriptorProto),
     Enum(&'a EnumDescriptorProto),
     Field(&'a FieldDescriptorProto, &'a DescriptorProto),
+    /// One that has variants.
     Oneof(&'a OneofDescriptorProto, &'a DescriptorProto),
     Value(&'a EnumValueDescriptorProto, &'a EnumDescriptorProto),
+    /// A value whose number an earlier one has.
+    Alias(&'a EnumValueDescriptorProto),
 }
 
 impl<'a> Source<'a> {
     pub(super) fn all(plain: &'a [Plain<'a>], request: &'a Request) -> Vec<Self> {
+        let generated: BTreeSet<_> = request.file_to_generate.iter().map(String::as_str).collect();
         let source = |Plain { file, faults }: &'a Plain<'a>| Self {
             file,
             faults,
             extra: request.extra.get(file.name()),
-            generated: request.file_to_generate.iter().any(|name| name == file.name()),
+            generated: generated.contains(file.name()),
             items: items(file),
             places: places(file),
         };
@@ -129,7 +133,7 @@ impl Item<'_> {
             Node::Enum(item) => item.name(),
             Node::Field(field, _) => field.name(),
             Node::Oneof(oneof, _) => oneof.name(),
-            Node::Value(value, _) => value.name(),
+            Node::Value(value, _) | Node::Alias(value) => value.name(),
         }
     }
 
@@ -143,7 +147,7 @@ impl Item<'_> {
             Node::Enum(_) => "enum",
             Node::Field(..) => "field",
             Node::Oneof(..) => "oneof",
-            Node::Value(..) => "value",
+            Node::Value(..) | Node::Alias(_) => "value",
         }
     }
 }
@@ -156,6 +160,11 @@ pub(super) fn is_map_entry(message: &DescriptorProto) -> bool {
 /// The full name of a field's message or enum, without its leading dot.
 pub(super) fn type_name(field: &FieldDescriptorProto) -> Option<&str> {
     field.type_name.as_deref().map(|name| name.strip_prefix('.').unwrap_or(name))
+}
+
+/// The oneof that a field is a variant of: not one made up to keep an optional field's presence.
+pub(super) fn oneof_of(field: &FieldDescriptorProto) -> Option<usize> {
+    if field.proto3_optional() { None } else { usize::try_from(field.oneof_index?).ok() }
 }
 
 fn places(file: &FileDescriptorProto) -> BTreeMap<&[i32], &source_code_info::Location> {
@@ -180,7 +189,9 @@ fn message_items<'a>(message: &'a DescriptorProto, path: Vec<i32>, scope: String
     for (path, field) in numbered(&path, field::FIELD, &message.field) {
         items.push(Item { path, scope: name.clone(), node: Node::Field(field, message) });
     }
-    for (path, oneof) in numbered(&path, field::MESSAGE_ONEOF, &message.oneof_decl) {
+    let with_variants: BTreeSet<_> = message.field.iter().filter_map(oneof_of).collect();
+    let oneofs = (0..).zip(numbered(&path, field::MESSAGE_ONEOF, &message.oneof_decl));
+    for (_, (path, oneof)) in oneofs.filter(|(index, _)| with_variants.contains(index)) {
         items.push(Item { path, scope: name.clone(), node: Node::Oneof(oneof, message) });
     }
     for (path, nested) in numbered(&path, field::NESTED_TYPE, &message.nested_type) {
@@ -194,8 +205,10 @@ fn message_items<'a>(message: &'a DescriptorProto, path: Vec<i32>, scope: String
 fn enum_items<'a>(item: &'a EnumDescriptorProto, path: Vec<i32>, scope: String, items: &mut Vec<Item<'a>>) {
     let name = symbol::full_name(&scope, item.name());
     items.push(Item { path: path.clone(), scope, node: Node::Enum(item) });
+    let mut numbers = BTreeSet::new();
     for (path, value) in numbered(&path, field::ENUM_VALUE, &item.value) {
-        items.push(Item { path, scope: name.clone(), node: Node::Value(value, item) });
+        let node = if numbers.insert(value.number()) { Node::Value(value, item) } else { Node::Alias(value) };
+        items.push(Item { path, scope: name.clone(), node });
     }
 }
 

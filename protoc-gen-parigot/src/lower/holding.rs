@@ -1,0 +1,89 @@
+//! How messages hold each other: which fields are boxed, and which messages can be copied or compared in full.
+//!
+//! prost-build would find this out by itself, but along every way from each field: where messages share what they hold,
+//! that takes time without end. It also overlooks that a group can hold what it lies in.
+
+use std::collections::BTreeMap;
+
+use petgraph::Graph;
+use petgraph::algo::kosaraju_scc;
+use prost_types::FieldDescriptorProto;
+use prost_types::field_descriptor_proto::{Label, Type};
+
+use super::index::Index;
+use super::source::type_name;
+
+/// What a message derives besides what all of them do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Derives {
+    pub(super) copy: bool,
+    pub(super) eq: bool,
+}
+
+impl Derives {
+    const NONE: Self = Self { copy: false, eq: false };
+
+    fn and(self, other: Self) -> Self {
+        Self { copy: self.copy && other.copy, eq: self.eq && other.eq }
+    }
+}
+
+/// All messages of a request, by how they hold each other.
+pub(super) struct Holding<'a> {
+    /// A number for each message; those that hold each other have the same.
+    circles: BTreeMap<&'a str, usize>,
+    derives: BTreeMap<&'a str, Derives>,
+}
+
+impl<'a> Holding<'a> {
+    pub(super) fn new(index: &'a Index<'_>) -> Self {
+        let mut graph = Graph::new();
+        let nodes: BTreeMap<_, _> = index.messages().map(|(name, _)| (name, graph.add_node(name))).collect();
+        let fields: BTreeMap<_, _> = index.messages().map(|(name, message)| (name, &message.field[..])).collect();
+        for (name, fields) in &fields {
+            for held in fields.iter().filter_map(held).filter_map(|held| nodes.get(held)) {
+                graph.add_edge(nodes[name], *held, ());
+            }
+        }
+        let mut holding = Self { circles: BTreeMap::new(), derives: BTreeMap::new() };
+        // Each circle comes after those that it holds.
+        for (circle, members) in kosaraju_scc(&graph).into_iter().enumerate() {
+            holding.circles.extend(members.iter().map(|node| (graph[*node], circle)));
+            for name in members.iter().map(|node| graph[*node]) {
+                let derives = fields[name].iter().map(|field| holding.field_derives(name, field));
+                let derives = derives.fold(Derives { copy: true, eq: true }, Derives::and);
+                holding.derives.insert(name, derives);
+            }
+        }
+        holding
+    }
+
+    /// Whether a field of `owner` holds, however deep, what it lies in.
+    pub(super) fn is_boxed(&self, owner: &str, field: &FieldDescriptorProto) -> bool {
+        held(field).is_some_and(|held| self.circles.get(owner) == self.circles.get(held))
+    }
+
+    /// What the message of that name derives.
+    pub(super) fn derives(&self, full_name: &str) -> Derives {
+        self.derives.get(full_name).copied().unwrap_or(Derives::NONE)
+    }
+
+    /// What a field lets its message derive, as prost-build has it.
+    fn field_derives(&self, owner: &str, field: &FieldDescriptorProto) -> Derives {
+        let repeated = field.label() == Label::Repeated;
+        match field.r#type() {
+            Type::Group => Derives::NONE,
+            Type::Message if repeated || self.is_boxed(owner, field) => Derives::NONE,
+            Type::Message => self.derives(type_name(field).unwrap_or_default()),
+            Type::String | Type::Bytes => Derives { copy: false, eq: true },
+            Type::Float | Type::Double => Derives { copy: !repeated, eq: false },
+            _ => Derives { copy: !repeated, eq: true },
+        }
+    }
+}
+
+/// The message that lies in a field itself, and not in a vector of it.
+fn held(field: &FieldDescriptorProto) -> Option<&str> {
+    let lies_within = matches!(field.r#type(), Type::Message | Type::Group) && field.label() != Label::Repeated;
+    type_name(field).filter(|_| lies_within)
+}
