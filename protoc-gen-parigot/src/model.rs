@@ -137,11 +137,11 @@ pub struct TypePath {
 
 /// The messages of all packages, for prost-build: the one place where descriptors go past lowering.
 ///
-/// Every file is here, since boxing and `Copy` are decided over all of them, but in a form in which prost-build neither
-/// panics nor copies a comment: an item that has one is marked by a number.
+/// The files are in a form in which prost-build neither panics nor copies a comment, and looks at each message alone: an
+/// item that has a comment is marked by a number, and stand-ins are held in place of messages.
 #[derive(Debug, Default)]
 pub struct Messages {
-    /// The files, each with the index of the package it goes to; none if it is only there to be looked at.
+    /// The files, each with the index of the package it goes to; the one that declares the stand-ins goes nowhere.
     pub files: Vec<(Option<usize>, FileDescriptorProto)>,
     /// Where types lie that are not generated: `.google.protobuf.Empty` at `()`.
     pub extern_paths: Vec<(String, String)>,

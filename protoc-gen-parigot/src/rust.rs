@@ -27,7 +27,7 @@ use crate::model::{Model, Package};
 ///
 /// Faults of ours or of prost's alone: what can be wrong with a `.proto` was found before.
 pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>> {
-    let messages = message::items(model).map_err(|error| vec![error])?;
+    let messages = message::texts(&model.messages, model.packages.len()).map_err(|error| vec![error])?;
     let mut files = Vec::new();
     let mut printed = Vec::new();
     let mut errors = Vec::new();
@@ -35,9 +35,9 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
         if messages.is_empty() && package.services.is_empty() && package.errors.is_empty() {
             continue;
         }
-        match print::file(&package.file, &package.sources, &file_items(package, &messages)) {
-            Ok(file) => files.push(file),
-            Err(error) => errors.push(error),
+        match file_items(package, &messages, &model.messages.docs) {
+            Ok(items) => files.push(print::file(&package.file, &package.sources, items)),
+            Err(source) => errors.push(Error::Unparsable { file: package.file.clone(), source }),
         }
         printed.push(package);
     }
@@ -48,15 +48,23 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
 }
 
 /// A package's file: the handshake, the messages, then what belongs to each service.
-fn file_items(package: &Package, messages: &[syn::Item]) -> TokenStream {
-    let errors = package.errors.iter().map(ErrorItems);
-    let services = package.services.iter().map(|service| {
+fn file_items(package: &Package, messages: &str, docs: &[Vec<String>]) -> syn::Result<Vec<syn::Item>> {
+    let mut items = parse(handshake())?;
+    items.extend(message::items(messages, docs)?);
+    for error in &package.errors {
+        items.extend(parse(ErrorItems(error).into_token_stream())?);
+    }
+    // One service at a time: as tokens, a thousand methods take a hundred times the room of their text.
+    for service in &package.services {
         let (server, method, client) = (ServerItems(service), MethodItems(service), ClientItems(service));
-        quote! { #server #method #client }
-    });
-    let handshake = handshake();
-    let insertions = insertion_point("module");
-    quote! { #handshake #(#messages)* #(#errors)* #(#services)* #insertions }
+        items.extend(parse(quote! { #server #method #client })?);
+    }
+    items.extend(parse(insertion_point("module"))?);
+    Ok(items)
+}
+
+fn parse(tokens: TokenStream) -> syn::Result<Vec<syn::Item>> {
+    syn::parse2(tokens).map(|file: syn::File| file.items)
 }
 
 /// Fails to compile against a runtime of another ABI.

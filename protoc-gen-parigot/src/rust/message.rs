@@ -1,37 +1,28 @@
 //! Messages and enums, made by prost-build.
 
-use std::collections::BTreeMap;
-
 use prost_build::{Config, Module};
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 
 use super::doc;
 use crate::error::Error;
-use crate::model::{Messages, Model, Package, docs_number};
+use crate::model::{Messages, docs_number};
 
-/// The items of each package.
-pub(super) fn items(model: &Model) -> Result<Vec<Vec<syn::Item>>, Error> {
-    let texts = texts(&model.messages)?;
-    let item = |(index, package): (usize, &Package)| {
-        let text = texts.get(&Some(index)).map_or("", String::as_str);
-        let mut file =
-            syn::parse_file(text).map_err(|source| Error::Unparsable { file: package.file.clone(), source })?;
-        PutDocs(&model.messages.docs).visit_file_mut(&mut file);
-        PlainDebug.visit_file_mut(&mut file);
-        Ok(file.items)
-    };
-    model.packages.iter().enumerate().map(item).collect()
+/// The items of one package, of prost's text for it, with comments where their marks are.
+pub(super) fn items(text: &str, docs: &[Vec<String>]) -> syn::Result<Vec<syn::Item>> {
+    let mut file = syn::parse_file(text)?;
+    PutDocs(docs).visit_file_mut(&mut file);
+    PlainDebug.visit_file_mut(&mut file);
+    Ok(file.items)
 }
 
-/// prost's text for each package; that of files which are only looked at goes by no index.
-fn texts(messages: &Messages) -> Result<BTreeMap<Option<usize>, String>, Error> {
-    // prost takes the module for nothing but a key.
-    let key = |package: &Option<usize>| Module::from_parts(package.map(|index| index.to_string()));
-    let files = messages.files.iter().map(|(package, file)| (key(package), file.clone())).collect();
+/// prost's text for each package, by its index.
+pub(super) fn texts(messages: &Messages, packages: usize) -> Result<Vec<String>, Error> {
+    // prost takes the module for nothing but a key; the stand-ins have none, and make no text.
+    let key = |package: Option<usize>| Module::from_parts(package.map(|index| index.to_string()));
+    let files = messages.files.iter().map(|(package, file)| (key(*package), file.clone())).collect();
     let mut texts = config(messages).generate(files).map_err(|source| Error::Messages { source })?;
-    let packages = messages.files.iter().map(|(package, _)| *package);
-    Ok(packages.filter_map(|package| Some((package, texts.remove(&key(&package))?))).collect())
+    Ok((0..packages).map(|package| texts.remove(&key(Some(package))).unwrap_or_default()).collect())
 }
 
 fn config(messages: &Messages) -> Config {

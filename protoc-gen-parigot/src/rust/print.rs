@@ -1,16 +1,15 @@
-//! Tokens to text: the header, insertion points and the blank lines between items, which prettyplease does not print.
+//! Items to text: the header, insertion points and the blank lines between items, which prettyplease does not print.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::error::Error;
 use crate::{OutputFile, VERSION};
 
-/// The file of that name, made of the items in `tokens`.
-pub(super) fn file(name: &str, sources: &[String], tokens: &TokenStream) -> Result<OutputFile, Error> {
-    let file = syn::parse2(tokens.clone()).map_err(|source| Error::Unparsable { file: name.to_owned(), source })?;
+/// The file of that name, made of these items.
+pub(super) fn file(name: &str, sources: &[String], items: Vec<syn::Item>) -> OutputFile {
+    let file = syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items };
     let content = format!("{}\n{}", header(sources), spaced(&prettyplease::unparse(&file)));
-    Ok(OutputFile { name: name.to_owned(), content })
+    OutputFile { name: name.to_owned(), content }
 }
 
 /// What made a file, and from what.
