@@ -87,7 +87,7 @@ fn packages(
             let package = Package {
                 file: name::file(&modules),
                 modules: modules.iter().map(|module| name::ident(module)).collect(),
-                sources: sources.iter().map(|source| source.file.name().to_owned()).collect(),
+                sources: sources.iter().map(|source| comment::visible(source.file.name())).collect(),
                 errors: error_enums,
                 services,
             };

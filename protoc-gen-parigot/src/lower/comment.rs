@@ -17,21 +17,59 @@ pub(super) fn lines<'a>(comments: impl IntoIterator<Item = &'a str>) -> Vec<Stri
 }
 
 fn clean(comment: &str) -> String {
-    let comment = comment.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    ");
-    let mut clean = String::with_capacity(comment.len());
-    for c in comment.chars() {
-        if c != '\n' && (c.is_control() || is_bidi(c)) {
-            clean.push_str(&format!("U+{:04X}", u32::from(c)));
-        } else {
-            clean.push(c);
-        }
-    }
-    clean
+    // A mark at the very beginning is what an editor left there.
+    let comment = comment.strip_prefix('\u{feff}').unwrap_or(comment);
+    visible(&comment.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    "))
 }
 
-/// The marks with which a line is made to read differently from what a compiler reads.
-fn is_bidi(c: char) -> bool {
-    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Text in which every character but the line ends is seen: others are spelled out, as `U+202E`.
+///
+/// What joins letters, or says how a sign is drawn, stays behind a letter or sign of no ASCII, where it belongs: one, so
+/// that nothing can be written in them.
+pub(super) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    let mut before = '\n';
+    for c in text.chars() {
+        let joins = is_joiner(c) && !before.is_ascii() && !is_joiner(before) && !is_invisible(before);
+        if joins || c == '\n' || !(c.is_control() || is_joiner(c) || is_invisible(c)) {
+            visible.push(c);
+        } else {
+            visible.push_str(&format!("U+{:04X}", u32::from(c)));
+        }
+        before = c;
+    }
+    visible
+}
+
+fn is_joiner(c: char) -> bool {
+    matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
+}
+
+/// What has no width, ends a line for some readers only, or turns the direction of writing: with these a line reads
+/// differently from what a compiler reads. Unicode calls most of them `Default_Ignorable_Code_Point`.
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{00ad}'
+            | '\u{034f}'
+            | '\u{061c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 fn dedent(comment: &str) -> Vec<String> {
@@ -70,5 +108,13 @@ mod tests {
     fn what_moves_the_cursor_is_spelled_out() {
         check(&["a\rb\r\nc\td"], &["a", "b", "c    d"]);
         check(&["x\u{202e}y\u{7}\0"], &["xU+202EyU+0007U+0000"]);
+        check(&["a\u{2028}b\u{2029}c\u{85}d\u{b}e\u{c}f"], &["aU+2028bU+2029cU+0085dU+000BeU+000Cf"]);
+    }
+
+    #[test]
+    fn what_is_not_seen_is_spelled_out() {
+        check(&["\u{feff}a\u{feff}b\u{200b}c\u{e0041}"], &["aU+FEFFbU+200BcU+E0041"]);
+        check(&["\u{2764}\u{fe0f} \u{1f468}\u{200d}\u{1f469}"], &["\u{2764}\u{fe0f} \u{1f468}\u{200d}\u{1f469}"]);
+        check(&["a\u{200d}b", "\u{e9}\u{200c}\u{200d}"], &["aU+200Db", "", "\u{e9}\u{200c}U+200D"]);
     }
 }

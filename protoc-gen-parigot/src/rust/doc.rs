@@ -6,12 +6,12 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
 
 /// The lines of a doc comment; each begins with a space unless it is empty.
 ///
-/// Code blocks are marked as text: a fence says so, and an indented block gets one. If a block is left all the same,
-/// the whole comment becomes a block of text.
+/// Code blocks are marked as text: a fence says so, and an indented block gets one. HTML is escaped. If a block or tag is
+/// left all the same, or a link that runs something, the whole comment becomes a block of text.
 pub(super) fn lines(comment: &[String]) -> Vec<String> {
     let text = comment.join("\n");
-    let marked = mark(&text);
-    let text = if blocks(&marked).iter().all(|block| block.is_text) { marked } else { fenced(&text) };
+    let marked = mark(&escape_html(&text));
+    let text = if is_inert(&marked) { marked } else { fenced(&text) };
     text.lines().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") }).collect()
 }
 
@@ -22,13 +22,42 @@ struct Block {
     is_fenced: bool,
 }
 
-fn blocks(text: &str) -> Vec<Block> {
-    // The extensions that rustdoc turns on: each may move the ends of a block.
+/// What rustdoc would find, with the extensions that it turns on: each may move the ends of a block.
+fn events(text: &str) -> impl Iterator<Item = (Event<'_>, Range<usize>)> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
         | Options::ENABLE_STRIKETHROUGH
         | Options::ENABLE_TASKLISTS
         | Options::ENABLE_SMART_PUNCTUATION;
+    Parser::new_ext(text, options).into_offset_iter()
+}
+
+/// Whether nothing in it would be run, by rustdoc or by who reads what rustdoc writes.
+fn is_inert(text: &str) -> bool {
+    let runs = |url: &str| {
+        let url: String = url.chars().filter(|c| c.is_alphanumeric() || *c == ':').collect();
+        ["javascript:", "vbscript:", "data:"].iter().any(|scheme| url.to_ascii_lowercase().starts_with(scheme))
+    };
+    let is_live = |(event, _)| match event {
+        Event::Html(_) | Event::InlineHtml(_) => true,
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => runs(&dest_url),
+        _ => false,
+    };
+    blocks(text).iter().all(|block| block.is_text) && !events(text).any(is_live)
+}
+
+/// Puts a backslash before what begins a tag.
+fn escape_html(text: &str) -> String {
+    let mut escaped = text.to_owned();
+    let is_html = |(event, range)| matches!(event, Event::Html(_) | Event::InlineHtml(_)).then_some(range);
+    let ranges: Vec<Range<usize>> = events(text).filter_map(is_html).collect();
+    for range in ranges.into_iter().rev() {
+        escaped.replace_range(range.clone(), &text[range].replace('<', "\\<"));
+    }
+    escaped
+}
+
+fn blocks(text: &str) -> Vec<Block> {
     let block = |(event, range)| match event {
         Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
             Some(Block { range, is_text: &*info == "text", is_fenced: true })
@@ -38,7 +67,7 @@ fn blocks(text: &str) -> Vec<Block> {
         }
         _ => None,
     };
-    Parser::new_ext(text, options).into_offset_iter().filter_map(block).collect()
+    events(text).filter_map(block).collect()
 }
 
 /// Marks each code block as text, from the last to the first, so that what is before stays where it is.
@@ -115,11 +144,37 @@ mod tests {
         check(">     let x;", " ```text\n >     let x;\n ```");
     }
 
+    #[test]
+    fn html_is_escaped() {
+        check("a <b>c</b> `<d>` <https://e.f>", " a \\<b>c\\</b> `<d>` <https://e.f>");
+        check("<!-- a\n-->\n\n<p>\nb", " \\<!-- a\n -->\n\n \\<p>\n b");
+        check("<div>\n    assert!(false);\n```\nx", " \\<div>\n     assert!(false);\n ```text\n x");
+    }
+
+    #[test]
+    fn links_run_nothing() {
+        check("[a](https://b.c) [Nobody]", " [a](https://b.c) [Nobody]");
+        check("[a](javascript:b())", " ```text\n [a](javascript:b())\n ```");
+        check("[a]\n\n[a]: <Java&#115;cript:b>", " ```text\n [a]\n\n [a]: <Java&#115;cript:b>\n ```");
+        check("<data:text/html,a>", " ```text\n <data:text/html,a>\n ```");
+    }
+
+    /// Comments that make a parser go back, or deep.
+    #[test]
+    fn long_comments_take_no_long_time() {
+        for part in
+            ["[", "> ", "- ", "*a_ ", "`", "``` ", "<a", "![](", "a\n\n    b\n\n", "```\n", "<!-- ", "[a][", "\\"]
+        {
+            let comment: Vec<String> = part.repeat(30_000 / part.len()).lines().map(str::to_owned).collect();
+            assert!(is_inert(&lines(&comment).iter().map(|line| line.replacen(' ', "", 1) + "\n").collect::<String>()));
+        }
+    }
+
     /// Words of Markdown in every order, as far as four of them go.
     #[test]
     fn no_comment_becomes_code() {
-        const WORDS: [&str; 14] =
-            ["a", "\n", "\n\n", "    ", "      ", " ", "- ", "> ", "```", "~~~", "rust", "1. ", "[^a]: ", "<p>"];
+        const WORDS: [&str; 15] =
+            ["a", "\n", "\n\n", "    ", "      ", " ", "- ", "> ", "```", "~~~", "rust", "1. ", "[^a]: ", "<p>", "\\"];
         for number in 0..WORDS.len().pow(4) {
             let word = |at: u32| WORDS[number / WORDS.len().pow(at) % WORDS.len()];
             let comment: String = (0..4).map(word).collect();
@@ -127,7 +182,7 @@ mod tests {
             // rustdoc takes away the space that all lines have.
             let lines: Vec<String> = lines(&comment).iter().map(|line| line.replacen(' ', "", 1)).collect();
             let text = lines.join("\n");
-            assert!(blocks(&text).iter().all(|block| block.is_text), "{comment:?} became {text:?}");
+            assert!(is_inert(&text), "{comment:?} became {text:?}");
         }
     }
 }
