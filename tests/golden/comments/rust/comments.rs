@@ -103,7 +103,7 @@ pub mod said {
 ///
 /// See https://example.com/[a] and [Nobody].
 pub trait Comments: 'static {
-    /// Starred, with a `code span` and <b>tags</b>.
+    /// Starred, with a `code span` and \<b>tags\</b>.
     ///
     /// ```text
     /// assert!(false);
@@ -347,7 +347,7 @@ impl CommentsClient {
             .map(|channel| Self { channel })
     }
 
-    /// Starred, with a `code span` and <b>tags</b>.
+    /// Starred, with a `code span` and \<b>tags\</b>.
     ///
     /// ```text
     /// assert!(false);

@@ -35,8 +35,10 @@ pub mod record {
     #[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub struct Part {
-        #[prost(message, optional, tag = "1")]
-        pub whole: ::core::option::Option<super::Record>,
+        #[prost(message, optional, boxed, tag = "1")]
+        pub whole: ::core::option::Option<
+            ::parigot_guest::prost::alloc::boxed::Box<super::Record>,
+        >,
     }
 
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
