@@ -8,6 +8,9 @@ endif
 EXAMPLE := examples/helloworld
 GUESTS := $(EXAMPLE) tests/guests benches/guests
 SOAK_SECONDS ?= 600
+SOAK_REQUESTS ?= 100000
+# Each run tries others; the same seed tries the same.
+SOAK_SEED ?= $(shell date +%s)
 WASM := wasm32-unknown-unknown
 TOOLS := $(or $(CARGO_TARGET_DIR),target)/tools
 BUF_VERSION := v1.50.0
@@ -65,5 +68,7 @@ bench: setup ## measure what calls and idle guests cost; builds everything optim
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) build
 	@$(or $(CARGO_TARGET_DIR),target)/release/bench
 
-soak: setup ## try random bytes on every reader of the ABI for SOAK_SECONDS (600)
+soak: setup ## try SOAK_REQUESTS (100,000) on the generator, and random bytes on every reader of the ABI for SOAK_SECONDS (600)
+	PARIGOT_SOAK_REQUESTS=$(SOAK_REQUESTS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --package protoc-gen-parigot \
+		--test plugin -- --nocapture every_request_is_answered
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test fuzz -- --nocapture

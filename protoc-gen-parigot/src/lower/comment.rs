@@ -19,6 +19,8 @@ pub(super) fn lines<'a>(comments: impl IntoIterator<Item = &'a str>) -> Vec<Stri
 fn clean(comment: &str) -> String {
     // A mark at the very beginning is what an editor left there.
     let comment = comment.strip_prefix('\u{feff}').unwrap_or(comment);
+    // `protoc` would take a comment of anybody's for a place at which other plugins may put code.
+    let comment = comment.replace("@@protoc_insertion_point", "@ @protoc_insertion_point");
     visible(&comment.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    "))
 }
 
@@ -109,6 +111,11 @@ mod tests {
         check(&["a\rb\r\nc\td"], &["a", "b", "c    d"]);
         check(&["x\u{202e}y\u{7}\0"], &["xU+202EyU+0007U+0000"]);
         check(&["a\u{2028}b\u{2029}c\u{85}d\u{b}e\u{c}f"], &["aU+2028bU+2029cU+0085dU+000BeU+000Cf"]);
+    }
+
+    #[test]
+    fn nothing_is_an_insertion_point() {
+        check(&["@@protoc_insertion_point(module)"], &["@ @protoc_insertion_point(module)"]);
     }
 
     #[test]

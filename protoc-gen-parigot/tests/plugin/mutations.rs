@@ -1,13 +1,33 @@
 //! Requests that no `protoc` sends: whatever comes, the plugin answers, and answers the same each time.
+//!
+//! A seed makes one mutant, the same everywhere. `make soak` tries more of them: `PARIGOT_SOAK_REQUESTS`, from
+//! `PARIGOT_SOAK_SEED` on.
 
+use std::panic::catch_unwind;
+use std::path::{Component, Path};
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{env, fs, thread};
+
+use prost::Message;
+use prost_types::compiler::CodeGeneratorRequest;
 use prost_types::source_code_info::Location;
-use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
-use protoc_gen_parigot::{Request, generate};
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+    MethodDescriptorProto,
+};
+use protoc_gen_parigot::{OutputFile, Request, generate};
 
 use crate::protoc::{encoded, request};
 
-/// How many requests are made of the one that is sound.
+/// How many requests are made of the one that is sound, unless the environment says otherwise.
 const MUTANTS: u64 = 2_000;
+
+/// How long the plugin may take for one of them, on a busy machine.
+const ANSWER_MAX: Duration = Duration::from_secs(60);
+
+/// How much memory all of that may take at any time.
+const MEMORY_KIB_MAX: u64 = 512 * 1024;
 
 /// One of everything.
 const FILES: [(&str, &str); 2] = [
@@ -46,7 +66,7 @@ impl Random {
     }
 
     fn text(&mut self) -> Option<String> {
-        const TEXTS: [&str; 18] = [
+        const TEXTS: [&str; 26] = [
             "",
             ".",
             "a.b",
@@ -65,6 +85,14 @@ impl Random {
             "a\nb",
             "editions",
             "é",
+            "Option",
+            "S",
+            "1Entry",
+            "crate",
+            "../../etc",
+            "google.protobuf",
+            "*/ #![x] ```\n<p> \u{202e}\u{2028}\r",
+            "@@protoc_insertion_point(module)",
         ];
         let text = TEXTS.get(self.below(TEXTS.len() + 1))?;
         Some((*text).to_owned())
@@ -77,7 +105,14 @@ impl Random {
 }
 
 fn mutate(request: &mut Request, random: &mut Random) {
-    match random.below(8) {
+    match random.below(12) {
+        8 => rename(request, random),
+        9 => import_all(request),
+        10 => {
+            if let Some(file) = random.pick(&mut request.proto_file) {
+                grow(file, random);
+            }
+        }
         0 => request.file_to_generate.extend(random.text()),
         1 => request.file_to_generate.truncate(1),
         2 => request.proto_file.swap(0, 1),
@@ -88,6 +123,84 @@ fn mutate(request: &mut Request, random: &mut Random) {
         _ => {
             if let Some(file) = random.pick(&mut request.proto_file) {
                 mutate_file(file, random);
+            }
+        }
+    }
+}
+
+/// Calls a message differently, wherever it is named: the request stays sound if the name is one.
+fn rename(request: &mut Request, random: &mut Random) {
+    let Some(name) = random.text() else { return };
+    let Some(file) = random.pick(&mut request.proto_file) else { return };
+    let package = file.package().to_owned();
+    let Some(message) = random.pick(&mut file.message_type) else { return };
+    let old = format!(".{package}.{}", message.name());
+    let new = format!(".{package}.{name}");
+    message.name = Some(name);
+    let renamed = |known: &mut Option<String>| {
+        let rest = known.as_ref().and_then(|known| known.strip_prefix(&old)).map(str::to_owned);
+        if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('.')) {
+            *known = Some(new.clone() + &rest);
+        }
+    };
+    for file in &mut request.proto_file {
+        file.message_type.iter_mut().for_each(|message| rename_fields(message, &renamed));
+        for method in file.service.iter_mut().flat_map(|service| &mut service.method) {
+            renamed(&mut method.input_type);
+            renamed(&mut method.output_type);
+        }
+    }
+}
+
+fn rename_fields(message: &mut DescriptorProto, renamed: &impl Fn(&mut Option<String>)) {
+    message.field.iter_mut().for_each(|field| renamed(&mut field.type_name));
+    message.nested_type.iter_mut().for_each(|nested| rename_fields(nested, renamed));
+}
+
+/// Each file imports each, and itself.
+fn import_all(request: &mut Request) {
+    let names: Vec<String> = request.proto_file.iter().map(|file| file.name().to_owned()).collect();
+    for file in &mut request.proto_file {
+        file.dependency.clone_from(&names);
+        file.public_dependency = vec![0, 1, i32::MAX];
+    }
+}
+
+/// Makes many of one, or nests one deep.
+fn grow(file: &mut FileDescriptorProto, random: &mut Random) {
+    const MANY: usize = 200;
+    let repeat = |name: &str| (0..MANY).map(|number| format!("{name}{number}")).collect::<Vec<_>>();
+    match random.below(5) {
+        0 => {
+            let Some(message) = random.pick(&mut file.message_type).cloned() else { return };
+            let message = |name| DescriptorProto { name: Some(name), ..message.clone() };
+            file.message_type.extend(repeat("Many").into_iter().map(message));
+        }
+        1 => {
+            let Some(message) = random.pick(&mut file.message_type) else { return };
+            let Some(field) = random.pick(&mut message.field).cloned() else { return };
+            let field = |name| FieldDescriptorProto { name: Some(name), ..field.clone() };
+            message.field.extend(repeat("many").into_iter().map(field));
+        }
+        2 => {
+            let Some(item) = random.pick(&mut file.enum_type) else { return };
+            let Some(value) = random.pick(&mut item.value).cloned() else { return };
+            let value =
+                |(number, name)| EnumValueDescriptorProto { name: Some(name), number: Some(number), ..value.clone() };
+            item.value.extend((100..).zip(repeat("MANY")).map(value));
+        }
+        3 => {
+            let Some(service) = random.pick(&mut file.service) else { return };
+            let Some(method) = random.pick(&mut service.method).cloned() else { return };
+            let method = |name| MethodDescriptorProto { name: Some(name), ..method.clone() };
+            service.method.extend(repeat("Many").into_iter().map(method));
+        }
+        _ => {
+            let Some(message) = random.pick(&mut file.message_type) else { return };
+            for _ in 0..random.below(80) {
+                let nested = message.clone();
+                *message =
+                    DescriptorProto { name: nested.name.clone(), nested_type: vec![nested], ..Default::default() };
             }
         }
     }
@@ -192,26 +305,89 @@ fn mutate_field(field: &mut FieldDescriptorProto, random: &mut Random) {
     }
 }
 
+/// The mutant of a seed, or nothing if it is no longer a request.
+fn mutant(sound: &Request, seed: u64) -> Option<Request> {
+    let mut random = Random(seed);
+    let mut mutant = sound.clone();
+    for _ in 0..=random.below(3) {
+        mutate(&mut mutant, &mut random);
+    }
+    if random.below(8) > 0 {
+        return Some(mutant);
+    }
+    let mut bytes = encode(mutant);
+    for _ in 0..=random.below(4) {
+        let byte = u8::try_from(random.below(256)).expect("it is below 256");
+        if let Some(place) = random.pick(&mut bytes) {
+            *place = byte;
+        }
+    }
+    Request::decode(&bytes).ok()
+}
+
+fn encode(Request { file_to_generate, proto_file, .. }: Request) -> Vec<u8> {
+    CodeGeneratorRequest { file_to_generate, proto_file, ..Default::default() }.encode_to_vec()
+}
+
+/// Whether something was generated, or what the plugin must not do.
+fn answer(request: &Request) -> Result<bool, String> {
+    match catch_unwind(|| generate(request)).map_err(|_| "a panic".to_owned())? {
+        Ok(files) => files.iter().try_for_each(check_output).map(|()| true),
+        // What is wrong with a descriptor is found in it, and not by prost-build or in the text that came out.
+        Err(errors) if errors.iter().all(|error| error.location().is_some()) => Ok(false),
+        Err(errors) => Err(format!("{errors:?}")),
+    }
+}
+
+/// A file that came out is inside the output folder, and is Rust.
+fn check_output(OutputFile { name, content }: &OutputFile) -> Result<(), String> {
+    let mut parts = Path::new(name).components();
+    if !(matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none()) {
+        return Err(format!("the file {name:?} is not in the output folder"));
+    }
+    syn::parse_file(content).map(|_| ()).map_err(|error| format!("{name}: {error}"))
+}
+
+fn number_from(variable: &str) -> Option<u64> {
+    Some(env::var(variable).ok()?.parse().unwrap_or_else(|error| panic!("{variable}: {error}")))
+}
+
+/// The most memory that this process has ever had, where the system says.
+fn memory_kib_peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().trim_end_matches(" kB").parse().ok()
+}
+
 #[test]
-fn no_request_makes_it_panic() {
+fn every_request_is_answered() {
     let sound = request(&FILES, "");
     generate(&sound).expect("nothing is wrong");
-    let mut generated = 0;
-    for seed in 0..MUTANTS {
-        let mut random = Random(seed);
-        let mut mutant = sound.clone();
-        for _ in 0..=random.below(3) {
-            mutate(&mut mutant, &mut random);
+    let first = number_from("PARIGOT_SOAK_SEED").unwrap_or(0);
+    let seeds = first..first + number_from("PARIGOT_SOAK_REQUESTS").unwrap_or(MUTANTS);
+    println!("mutants of the seeds {seeds:?}");
+    let (sender, answers) = mpsc::channel();
+    let worker = seeds.clone();
+    thread::spawn(move || {
+        for seed in worker {
+            let answer = mutant(&sound, seed).map_or(Ok(false), |mutant| answer(&mutant));
+            if sender.send(answer).is_err() {
+                return;
+            }
         }
-        // A panic names no seed by itself.
-        let result = std::panic::catch_unwind(|| generate(&mutant));
-        let result = result.unwrap_or_else(|_| panic!("the mutant of seed {seed}: {mutant:#?}"));
-        generated += usize::from(result.is_ok());
-        // What is wrong with a descriptor is found in it, and not by prost-build or in the text that came out.
-        let errors = result.err().unwrap_or_default();
-        assert!(errors.iter().all(|error| error.location().is_some()), "the mutant of seed {seed}: {errors:?}");
+    });
+    let mut generated = 0;
+    for seed in seeds.clone() {
+        let answer = answers.recv_timeout(ANSWER_MAX).map_err(|error| error.to_string()).flatten();
+        generated += u64::from(answer.unwrap_or_else(|fault| panic!("the mutant of seed {seed}: {fault}")));
     }
-    assert!(generated > 100, "only {generated} mutants were sound: the others test the fence alone");
+    let (count, peak) = (seeds.end - seeds.start, memory_kib_peak());
+    println!("{count} answered, {generated} of them with files, in at most {peak:?} KiB");
+    assert!(generated * 20 > count, "only {generated} mutants of {count} were sound: the others test the fence alone");
+    assert!(
+        peak.is_none_or(|peak| peak < MEMORY_KIB_MAX),
+        "{peak:?} KiB of memory, expected less than {MEMORY_KIB_MAX}"
+    );
 }
 
 /// Those with what prost's descriptors have no field for, which only bytes can hold.
@@ -256,8 +432,7 @@ fn broken_bytes_are_answered() {
             let at = random.below(bytes.len());
             bytes[at] = bytes[at].wrapping_add(1 << random.below(8));
         }
-        let result =
-            std::panic::catch_unwind(|| Request::decode(&bytes).ok().and_then(|request| generate(&request).ok()));
+        let result = catch_unwind(|| Request::decode(&bytes).ok().and_then(|request| generate(&request).ok()));
         generated += usize::from(result.unwrap_or_else(|_| panic!("the bytes of seed {seed}")).is_some());
     }
     assert!(generated > 25, "only {generated} mutants were sound");
