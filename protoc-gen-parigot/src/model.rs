@@ -137,8 +137,9 @@ pub struct TypePath {
 
 /// The messages of all packages, for prost-build: the one place where descriptors go past lowering.
 ///
-/// The files are in a form in which prost-build neither panics nor copies a comment, and looks at each message alone: an
-/// item that has a comment is marked by a number, and stand-ins are held in place of messages.
+/// Each message and enum at the top of a file is a file by itself, in a form in which prost-build neither panics nor
+/// copies a comment, and looks no further: an item that has a comment is marked by a number, and stand-ins are held in
+/// place of messages.
 #[derive(Debug, Default)]
 pub struct Messages {
     /// The files, each with the index of the package it goes to; the one that declares the stand-ins goes nowhere.

@@ -35,8 +35,8 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
         if messages.is_empty() && package.services.is_empty() && package.errors.is_empty() {
             continue;
         }
-        match file_items(package, &messages, &model.messages.docs) {
-            Ok(items) => files.push(print::file(&package.file, &package.sources, items)),
+        match items(package, &messages, &model.messages.docs) {
+            Ok(items) => files.push(print::file(&package.file, &package.sources, &items)),
             Err(source) => errors.push(Error::Unparsable { file: package.file.clone(), source }),
         }
         printed.push(package);
@@ -47,20 +47,29 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
     if errors.is_empty() { Ok(files) } else { Err(errors) }
 }
 
-/// A package's file: the handshake, the messages, then what belongs to each service.
-fn file_items(package: &Package, messages: &str, docs: &[Vec<String>]) -> syn::Result<Vec<syn::Item>> {
-    let mut items = parse(handshake())?;
-    items.extend(message::items(messages, docs)?);
+/// What a package's file holds: the handshake, the messages, then what belongs to each service.
+///
+/// One part is text before the next is parsed: a syntax tree takes a hundred times the room.
+fn items(package: &Package, messages: &[String], docs: &[Vec<String>]) -> syn::Result<String> {
+    let mut text = print::items(parse(handshake())?);
+    for message in messages {
+        text.push_str(&print::items(message::items(message, docs)?));
+    }
     for error in &package.errors {
-        items.extend(parse(ErrorItems(error).into_token_stream())?);
+        text.push_str(&print::items(parse(ErrorItems(error).into_token_stream())?));
     }
-    // One service at a time: as tokens, a thousand methods take a hundred times the room of their text.
     for service in &package.services {
-        let (server, method, client) = (ServerItems(service), MethodItems(service), ClientItems(service));
-        items.extend(parse(quote! { #server #method #client })?);
+        let parts = [
+            ServerItems(service).into_token_stream(),
+            MethodItems(service).into_token_stream(),
+            ClientItems(service).into_token_stream(),
+        ];
+        for part in parts {
+            text.push_str(&print::items(parse(part)?));
+        }
     }
-    items.extend(parse(insertion_point("module"))?);
-    Ok(items)
+    text.push_str(&print::items(parse(insertion_point("module"))?));
+    Ok(text)
 }
 
 fn parse(tokens: TokenStream) -> syn::Result<Vec<syn::Item>> {

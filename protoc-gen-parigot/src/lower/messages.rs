@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::source_code_info::Location;
-use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, SourceCodeInfo};
+use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 use super::holding::{Derives, Holding};
 use super::index::{Index, User};
@@ -48,11 +48,16 @@ pub(super) fn lower(sources: &[Source<'_>], packages: &[(String, Package)], inde
     sources.sort_by_key(|source| source.file.name());
     for source in sources {
         let package = packages.iter().position(|(proto, _)| proto == source.file.package());
-        let mut file = to_generate(source, index, &mut messages.docs);
-        for message in &mut file.message_type {
-            stand_ins.put_into(message, source.file.package());
+        for mut file in to_generate(source, &mut messages.docs) {
+            for message in &mut file.message_type {
+                name_first_defaults(message, index);
+                if source.file.syntax() == "proto3" {
+                    say_packed(message);
+                }
+                stand_ins.put_into(message, source.file.package());
+            }
+            messages.files.push((package, file));
         }
-        messages.files.push((package, file));
     }
     let (file, extern_paths) = stand_ins.into_file();
     messages.files.push((None, file));
@@ -60,27 +65,41 @@ pub(super) fn lower(sources: &[Source<'_>], packages: &[(String, Package)], inde
     messages
 }
 
-/// A file without services and comments; marks stand where comments were.
-fn to_generate(source: &Source<'_>, index: &Index<'_>, docs: &mut Vec<Vec<String>>) -> FileDescriptorProto {
-    let mut file = FileDescriptorProto {
-        package: source.file.package.clone().filter(|package| !package.is_empty()),
-        service: Vec::new(),
-        syntax: Some(if source.file.syntax() == "proto3" { "proto3" } else { "proto2" }.to_owned()),
-        ..source.file.clone()
-    };
-    file.message_type.iter_mut().for_each(|message| name_first_defaults(message, index));
-    if source.file.syntax() == "proto3" {
-        file.message_type.iter_mut().for_each(say_packed);
-    }
-    // prost-build wants a location for each item, once there is one at all.
-    let location = source.items.iter().map(|item| {
+/// A file for each message and enum at the top of one, so that each can be printed by itself; marks stand where comments
+/// were.
+fn to_generate(source: &Source<'_>, docs: &mut Vec<Vec<String>>) -> Vec<FileDescriptorProto> {
+    let mut files: Vec<FileDescriptorProto> = Vec::new();
+    for item in &source.items {
+        if item.path.len() == 2 {
+            files.push(file_of(source.file, item.node));
+        }
         let lines = source.docs(&item.path);
         let leading_comments = (!lines.is_empty()).then(|| docs_mark(docs.len()));
         docs.extend(leading_comments.is_some().then_some(lines));
-        Location { path: item.path.clone(), leading_comments, ..Location::default() }
-    });
-    file.source_code_info = Some(SourceCodeInfo { location: location.collect() });
-    file
+        let mut path = item.path.clone();
+        path[1] = 0;
+        // prost-build wants a location for each item, once there is one at all.
+        let info =
+            files.last_mut().expect("a parent stands before its children").source_code_info.get_or_insert_default();
+        info.location.push(Location { path, leading_comments, ..Location::default() });
+    }
+    files
+}
+
+/// A file that holds nothing else.
+fn file_of(file: &FileDescriptorProto, node: Node<'_>) -> FileDescriptorProto {
+    let (messages, enums) = match node {
+        Node::Message(message) => (vec![message.clone()], Vec::new()),
+        Node::Enum(item) => (Vec::new(), vec![item.clone()]),
+        Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => unreachable!("it has a parent"),
+    };
+    FileDescriptorProto {
+        package: file.package.clone().filter(|package| !package.is_empty()),
+        syntax: Some(if file.syntax() == "proto3" { "proto3" } else { "proto2" }.to_owned()),
+        message_type: messages,
+        enum_type: enums,
+        ..FileDescriptorProto::default()
+    }
 }
 
 /// In proto3 packed is what is not said to be otherwise; prost-build takes any other option for a no.

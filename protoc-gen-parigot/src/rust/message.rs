@@ -8,7 +8,7 @@ use super::doc;
 use crate::error::Error;
 use crate::model::{Messages, docs_number};
 
-/// The items of one package, of prost's text for it, with comments where their marks are.
+/// The items of prost's text for one file, with comments where their marks are.
 pub(super) fn items(text: &str, docs: &[Vec<String>]) -> syn::Result<Vec<syn::Item>> {
     let mut file = syn::parse_file(text)?;
     PutDocs(docs).visit_file_mut(&mut file);
@@ -16,13 +16,20 @@ pub(super) fn items(text: &str, docs: &[Vec<String>]) -> syn::Result<Vec<syn::It
     Ok(file.items)
 }
 
-/// prost's text for each package, by its index.
-pub(super) fn texts(messages: &Messages, packages: usize) -> Result<Vec<String>, Error> {
-    // prost takes the module for nothing but a key; the stand-ins have none, and make no text.
-    let key = |package: Option<usize>| Module::from_parts(package.map(|index| index.to_string()));
-    let files = messages.files.iter().map(|(package, file)| (key(*package), file.clone())).collect();
-    let mut texts = config(messages).generate(files).map_err(|source| Error::Messages { source })?;
-    Ok((0..packages).map(|package| texts.remove(&key(Some(package))).unwrap_or_default()).collect())
+/// prost's texts for each package, by its index: one for each file.
+pub(super) fn texts(messages: &Messages, packages: usize) -> Result<Vec<Vec<String>>, Error> {
+    // prost takes the module for nothing but a key.
+    let key = |index: usize| Module::from_parts([index.to_string()]);
+    let files = messages.files.iter().enumerate().map(|(index, (_, file))| (key(index), file.clone())).collect();
+    let mut written = config(messages).generate(files).map_err(|source| Error::Messages { source })?;
+    let mut texts = vec![Vec::new(); packages];
+    for (index, (package, _)) in messages.files.iter().enumerate() {
+        // There is none of what is not generated, as the stand-ins are not.
+        if let (Some(package), Some(text)) = (package, written.remove(&key(index))) {
+            texts[*package].push(text);
+        }
+    }
+    Ok(texts)
 }
 
 fn config(messages: &Messages) -> Config {

@@ -5,11 +5,14 @@ use quote::quote;
 
 use crate::{OutputFile, VERSION};
 
-/// The file of that name, made of these items.
-pub(super) fn file(name: &str, sources: &[String], items: Vec<syn::Item>) -> OutputFile {
-    let file = syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items };
-    let content = format!("{}\n{}", header(sources), spaced(&prettyplease::unparse(&file)));
-    OutputFile { name: name.to_owned(), content }
+/// Items as text.
+pub(super) fn items(items: Vec<syn::Item>) -> String {
+    prettyplease::unparse(&syn::File { shebang: None, frontmatter: None, attrs: Vec::new(), items })
+}
+
+/// The file of that name, made of items that were printed one after the other.
+pub(super) fn file(name: &str, sources: &[String], items: &str) -> OutputFile {
+    OutputFile { name: name.to_owned(), content: format!("{}\n{}", header(sources), spaced(items)) }
 }
 
 /// What made a file, and from what.
