@@ -57,6 +57,8 @@ guests: setup ## check what guests are made of, compiled for wasm, with each fea
 		RUSTFLAGS='--cfg getrandom_backend="custom"' $(CLIPPY) --package parigot-guest --target $(WASM) \
 			--no-default-features --features "$$features" $(DENY) || exit; \
 	done
+	@echo 'what the generator writes'
+	@$(CLIPPY) --package golden --target $(WASM) $(DENY)
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) generate
 	@for workspace in $(GUESTS); do \
 		echo "guests in $$workspace"; \
