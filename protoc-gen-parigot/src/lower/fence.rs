@@ -6,13 +6,16 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
 use super::edition::Fault;
-use super::source::{Item, Node, Source, field, is_map_entry, numbered, type_name};
+use super::source::{Item, Node, Source, field, is_map_entry, numbered, oneof_of, type_name};
 use crate::error::{Error, Location};
 use crate::name::is_identifier;
 use crate::request::Request;
 
 /// How deep messages may be nested; `protoc` stops at 32.
 const DEPTH_MAX: usize = 64;
+
+/// How many pairs of a oneof and a nested type a message may have: prost-build compares the names of each.
+const ONEOF_PAIRS_MAX: usize = 1_000_000;
 
 /// All that is malformed, and the files of a syntax that is not supported.
 pub(super) fn check(request: &Request, sources: &[Source<'_>]) -> Vec<Error> {
@@ -116,6 +119,8 @@ impl Types {
             Some(format!("messages are nested more than {DEPTH_MAX} deep"))
         } else if is_map_entry(message) && !(key_and_value && message.nested_type.is_empty() && item.path.len() > 2) {
             Some("a map's entry has other fields than key and value".to_owned())
+        } else if oneof_pairs(message) > ONEOF_PAIRS_MAX {
+            Some(format!("the message has more than {ONEOF_PAIRS_MAX} pairs of a oneof and a nested type"))
         } else {
             None
         }
@@ -152,6 +157,11 @@ impl Types {
         };
         (!known || !absolute).then(|| format!("the field's type `{}` is not in the request", name.escape_debug()))
     }
+}
+
+fn oneof_pairs(message: &DescriptorProto) -> usize {
+    let oneofs: BTreeSet<_> = message.field.iter().filter_map(oneof_of).collect();
+    oneofs.len() * (message.nested_type.len() + message.enum_type.len())
 }
 
 fn enum_fault(parent: &EnumDescriptorProto) -> Option<String> {

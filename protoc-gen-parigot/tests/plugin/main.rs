@@ -8,4 +8,5 @@ mod external;
 mod golden;
 mod mutations;
 mod protoc;
+mod scaling;
 mod schema;
