@@ -240,6 +240,31 @@ fn modules_that_meet_are_refused() {
     );
 }
 
+/// The entry of such a map is called `1Entry`.
+#[test]
+fn a_map_may_be_called_by_a_digit() {
+    check_fine("message M { map<string, int32> _1 = 1; }");
+}
+
+#[test]
+fn a_message_and_its_module_may_meet() {
+    check_fine("message _1 {}");
+    check_error(
+        "message _1 { message M {} }",
+        "input.proto:2:1: message _1 (input.proto:2:1) and the module of message _1 are both `_1` in Rust",
+    );
+}
+
+#[test]
+fn oneofs_beside_too_many_types_are_refused() {
+    let text: String =
+        (0..1_001).map(|at| format!("message N{at} {{}} oneof o{at} {{ N{at} f{at} = {}; }}", at + 1)).collect();
+    check_error(
+        &format!("message M {{ {text} }}"),
+        "input.proto:2:1: malformed descriptor: the message has more than 1000000 pairs of a oneof and a nested type",
+    );
+}
+
 #[test]
 fn a_service_moves_aside_once() {
     check_fine("service Greeting {} message greeting {}");
