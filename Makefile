@@ -39,9 +39,9 @@ hello: setup ## build the example and run it
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) run
 
 test: setup lint guests $(BUF) ## run all checks and tests
+	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
 	cargo test --quiet --workspace
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
-	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
 	@cd tests/abi/go && unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi
 	cd tests/abi/go && go vet ./... && go test ./...
 

@@ -63,6 +63,15 @@ pub enum Error {
         language: &'static str,
     },
 
+    /// Two options that contradict each other.
+    #[error("option `{one}` cannot be given with `{other}`")]
+    OptionsExclude {
+        /// One option.
+        one: &'static str,
+        /// The other.
+        other: &'static str,
+    },
+
     /// An option that is given twice and means one thing.
     #[error("option `{key}` is given twice")]
     RepeatedOption {
@@ -118,6 +127,93 @@ pub enum Error {
         /// The name in Rust.
         rust: String,
         /// The second.
+        at: Location,
+    },
+
+    /// Two names of one scope that meet in one Go name.
+    #[error("{at}: {first} and {second} are both `{go}` in Go")]
+    GoNameClash {
+        /// What came first, with its place if that is not obvious.
+        first: String,
+        /// What came second.
+        second: String,
+        /// The name in Go.
+        go: String,
+        /// The second.
+        at: Location,
+    },
+
+    /// A file of which nobody says where it lies in Go.
+    #[error(
+        "{at}: nothing says which Go package this file is: give it an `option go_package = \"import/path\";`, or give \
+         the option `M{}=import/path`", at.file
+    )]
+    NoGoPackage {
+        /// The file.
+        at: Location,
+    },
+
+    /// A file that lies where no Go package can lie.
+    #[error("{at}: found the Go import path `{path}`, expected {expected}")]
+    GoImportPath {
+        /// The path.
+        path: String,
+        /// What was expected.
+        expected: &'static str,
+        /// Its `go_package`, or the file.
+        at: Location,
+    },
+
+    /// A name that no Go package can have.
+    #[error("{at}: found the Go package name `{name}`, expected an identifier that is no keyword")]
+    GoPackageName {
+        /// The name.
+        name: String,
+        /// Its `go_package`, or the file.
+        at: Location,
+    },
+
+    /// Two files of one Go package that disagree on its name.
+    #[error("{at}: Go package `{path}` is called {second} here, and {first}")]
+    GoPackageNames {
+        /// The import path.
+        path: String,
+        /// The name that came first, with its place.
+        first: String,
+        /// The name that came second.
+        second: String,
+        /// Its `go_package`, or the file.
+        at: Location,
+    },
+
+    /// A file that would lie outside of the output folder.
+    #[error("{at}: `{file}` does not lie in the output folder; `paths=source_relative` puts files beside their .proto")]
+    GoOutside {
+        /// The output file.
+        file: String,
+        /// Its `go_package`, or the file.
+        at: Location,
+    },
+
+    /// A file that would lie outside of the module.
+    #[error("{at}: `{file}` does not lie in module `{module}`, which the option `module` names")]
+    GoOutsideModule {
+        /// The output file.
+        file: String,
+        /// The module.
+        module: String,
+        /// Its `go_package`, or the file.
+        at: Location,
+    },
+
+    /// Two files that would become one.
+    #[error("{at}: `{output}` is what {other} becomes, too")]
+    GoSameFile {
+        /// The output file.
+        output: String,
+        /// The first file.
+        other: String,
+        /// The second file.
         at: Location,
     },
 
@@ -241,6 +337,14 @@ impl Error {
             | Self::Feature { at, .. }
             | Self::Streaming { at, .. }
             | Self::NameClash { at, .. }
+            | Self::GoNameClash { at, .. }
+            | Self::NoGoPackage { at }
+            | Self::GoImportPath { at, .. }
+            | Self::GoPackageName { at, .. }
+            | Self::GoPackageNames { at, .. }
+            | Self::GoOutside { at, .. }
+            | Self::GoOutsideModule { at, .. }
+            | Self::GoSameFile { at, .. }
             | Self::NoName { at, .. }
             | Self::KeywordMap { at, .. }
             | Self::NotGenerated { at, .. }
@@ -252,6 +356,7 @@ impl Error {
             Self::UnknownOption { .. }
             | Self::OptionValue { .. }
             | Self::OptionOfLanguage { .. }
+            | Self::OptionsExclude { .. }
             | Self::RepeatedOption { .. }
             | Self::Messages { .. }
             | Self::Unparsable { .. } => None,

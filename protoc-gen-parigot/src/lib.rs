@@ -6,6 +6,7 @@
 //! The options stand in [`options`], the names in [`name`], and what both sides of a call must agree on in [`symbol`].
 
 pub mod error;
+pub mod go;
 pub mod lower;
 pub mod model;
 pub mod name;
@@ -43,8 +44,8 @@ pub struct OutputFile {
 /// All that is wrong with the options, else all that is wrong with the `.proto` files.
 pub fn generate(request: &Request) -> Result<Vec<OutputFile>, Vec<Error>> {
     let options = Options::parse(&request.parameter)?;
-    let model = lower::model(request, &options)?;
     match options.language {
-        Language::Rust => rust::emit(&model, options.rust.mod_file),
+        Language::Rust => rust::emit(&lower::model(request, &options)?, options.rust.mod_file),
+        Language::Go => Ok(go::emit(&lower::go::files(request, &options)?)),
     }
 }

@@ -6,6 +6,7 @@ mod declare;
 mod descriptors;
 mod edition;
 mod fence;
+pub mod go;
 mod holding;
 mod index;
 mod messages;

@@ -1,5 +1,7 @@
 //! What the emitters read: plain data, in which nothing is left to look up or decide.
 
+pub mod go;
+
 use std::time::Duration;
 
 use proc_macro2::{Ident, TokenStream};

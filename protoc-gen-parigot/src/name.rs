@@ -21,6 +21,8 @@
 //! `GreetErr`. The full name goes first: beside `GreetingErr`, `GreetErr` is no business of `Greeting`'s. A service
 //! that has neither fails with `parigot_guest::Status` alone.
 
+pub mod go;
+
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span};
 

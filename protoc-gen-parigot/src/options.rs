@@ -5,7 +5,7 @@
 //!
 //! | option | values | meaning |
 //! |---|---|---|
-//! | `lang` | `rust` | the language to generate |
+//! | `lang` | `rust`, `go` | the language to generate |
 //! | `streaming` | `refuse`, `skip` | methods that stream are mistakes, or left out |
 //!
 //! Those of `lang=rust`; to give one to another language is a mistake:
@@ -17,9 +17,20 @@
 //! | `extern_path` | `.pkg=::path` | types below `.pkg` lie below the path, not generated; may be repeated |
 //!
 //! A path begins with `::` or `crate::`. Those of `google.protobuf` are set, and may be set again.
+//!
+//! Those of `lang=go`, which are protoc-gen-go's:
+//!
+//! | option | values | meaning |
+//! |---|---|---|
+//! | `paths` | `import`, `source_relative` | files lie in a folder named after the import path, or beside their `.proto` |
+//! | `module` | `module/path` | the start of the import path that is left out of that folder's name |
+//! | `M<file>` | `import/path;name` | the package of a `.proto`, in place of its `go_package`; either part may be missing |
+
+mod go;
 
 use std::collections::BTreeMap;
 
+pub use self::go::{GoOptions, Mapping, Paths};
 use crate::error::Error;
 
 /// The options of a run, checked.
@@ -31,6 +42,8 @@ pub struct Options {
     pub streaming: Streaming,
     /// What counts for Rust alone.
     pub rust: RustOptions,
+    /// What counts for Go alone.
+    pub go: GoOptions,
 }
 
 /// A language that can be generated.
@@ -39,6 +52,8 @@ pub enum Language {
     /// `lang=rust`
     #[default]
     Rust,
+    /// `lang=go`
+    Go,
 }
 
 /// What becomes of methods that stream, which no language has yet.
@@ -100,8 +115,9 @@ const KEYS: &[Key] = &[
         name: "lang",
         language: None,
         repeats: false,
-        read: |options, value| value.choose(&[("rust", Language::Rust)], &mut options.language),
+        read: |options, value| value.choose(&[("rust", Language::Rust), ("go", Language::Go)], &mut options.language),
     },
+    go::PACKAGES,
     Key {
         name: "messages",
         language: Some(Language::Rust),
@@ -116,6 +132,8 @@ const KEYS: &[Key] = &[
         repeats: false,
         read: |options, value| value.choose(YES_OR_NO, &mut options.rust.mod_file),
     },
+    go::MODULE,
+    go::PATHS,
     Key {
         name: "streaming",
         language: None,
@@ -149,6 +167,7 @@ impl Language {
     const fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",
+            Self::Go => "go",
         }
     }
 }
@@ -176,7 +195,7 @@ impl Options {
         let mut known = Vec::new();
         for option in split(parameter) {
             let (key, value) = option.split_once('=').unwrap_or((&option, ""));
-            let Some(spec) = KEYS.iter().find(|spec| spec.name == key) else {
+            let Some(spec) = KEYS.iter().find(|spec| spec.is(key)) else {
                 errors.push(Error::UnknownOption { key: key.to_owned(), hint: hint(key) });
                 continue;
             };
@@ -191,6 +210,7 @@ impl Options {
         }
         // Which language it is may be said last.
         errors.extend(known.into_iter().filter_map(|(spec, key)| spec.misplaced(key, options.language)));
+        errors.extend(options.go.check().err());
         if errors.is_empty() { Ok(options) } else { Err(errors) }
     }
 }
@@ -204,6 +224,14 @@ fn split(parameter: &str) -> impl Iterator<Item = String> {
 }
 
 impl Key {
+    /// Whether it is what is called `key`; the name of a file may be part of that.
+    fn is(&self, key: &str) -> bool {
+        match self.name.strip_suffix("<file>") {
+            Some(start) => key.len() > start.len() && key.starts_with(start),
+            None => self.name == key,
+        }
+    }
+
     /// What must not be said twice: the option, or what a repeatable one is about.
     fn identity(&self, key: &str, value: &str) -> String {
         match value.split_once('=') {
@@ -325,8 +353,9 @@ mod tests {
     fn an_unknown_option_is_refused_by_name() {
         check_error("modfile=true", "unknown option `modfile`, did you mean `mod_file`?");
         check_error(
-            "paths=x",
-            "unknown option `paths`, expected one of `extern_path`, `lang`, `messages`, `mod_file`, `streaming`",
+            "format=x",
+            "unknown option `format`, expected one of `extern_path`, `lang`, `M<file>`, `messages`, `mod_file`, \
+             `module`, `paths`, `streaming`",
         );
     }
 
@@ -337,7 +366,7 @@ mod tests {
 
     #[test]
     fn a_value_that_cannot_be_used_is_refused_with_those_that_can() {
-        check_error("lang=go", "option `lang`: found `go`, expected `rust`");
+        check_error("lang=c", "option `lang`: found `c`, expected `rust` or `go`");
         check_error("streaming=later", "option `streaming`: found `later`, expected `refuse` or `skip`");
         check_error("messages=buffa", "option `messages`: found `buffa`, expected `prost` or `external`");
         check_error("mod_file=no", "option `mod_file`: found `no`, expected `true` or `false`");
@@ -361,7 +390,7 @@ mod tests {
             "mod_file,mod_file=false,extern_path=.a=::b,extern_path=.a=::c,lang=c",
             "option `mod_file` is given twice\n\
              option `extern_path=.a` is given twice\n\
-             option `lang`: found `c`, expected `rust`",
+             option `lang`: found `c`, expected `rust` or `go`",
         );
     }
 }

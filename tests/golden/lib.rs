@@ -18,6 +18,10 @@ pub mod empty;
 pub mod equal_names;
 #[path = "external/rust/mod.rs"]
 pub mod external;
+#[path = "go_names/rust/mod.rs"]
+pub mod go_names;
+#[path = "go_packages/rust/mod.rs"]
+pub mod go_packages;
 #[path = "groups/rust/mod.rs"]
 pub mod groups;
 #[path = "helloworld/rust/mod.rs"]

@@ -355,7 +355,7 @@ fn mistakes_of_all_files_are_found_at_once() {
 fn options_are_read_first() {
     check_errors(
         &[("input.proto", "syntax = \"proto3\";")],
-        "lang=go,message=prost",
-        "option `lang`: found `go`, expected `rust`\nunknown option `message`, did you mean `messages`?",
+        "lang=c,message=prost",
+        "option `lang`: found `c`, expected `rust` or `go`\nunknown option `message`, did you mean `messages`?",
     );
 }

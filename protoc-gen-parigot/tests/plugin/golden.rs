@@ -10,7 +10,7 @@ use std::{env, fs};
 use crate::protoc::{protoc, run};
 
 /// Texts by file name.
-type Files = BTreeMap<String, String>;
+pub(crate) type Files = BTreeMap<String, String>;
 
 #[test]
 fn golden_files_are_what_the_plugin_writes() {
@@ -46,7 +46,7 @@ pub(crate) fn root() -> PathBuf {
 }
 
 /// The folders that hold a `.proto`, however deep.
-fn cases() -> Vec<PathBuf> {
+pub(crate) fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> = entries(&root()).into_iter().filter(|path| !protos(path).is_empty()).collect();
     cases.sort();
     assert!(!cases.is_empty(), "{} has no cases", root().display());
@@ -79,20 +79,28 @@ fn generate(case: &Path) -> Files {
     read(folder.path())
 }
 
-/// The files in a folder.
+/// The files of a folder and of those in it.
 pub(crate) fn read(folder: &Path) -> Files {
-    let name = |path: &Path| path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-    let text = |path: &Path| fs::read_to_string(path).expect("the file is text");
-    entries(folder).iter().map(|path| (name(path), text(path))).collect()
+    let mut files = Files::new();
+    for path in entries(folder) {
+        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        if path.is_dir() {
+            files.extend(read(&path).into_iter().map(|(nested, text)| (format!("{name}/{nested}"), text)));
+        } else {
+            files.insert(name, fs::read_to_string(path).expect("the file is text"));
+        }
+    }
+    files
 }
 
-fn replace(golden: &Path, written: &Files) {
-    fs::create_dir_all(golden).expect("golden files can be written");
+pub(crate) fn replace(golden: &Path, written: &Files) {
     for orphan in read(golden).keys().filter(|name| !written.contains_key(*name)) {
         fs::remove_file(golden.join(orphan)).expect("golden files can be written");
     }
     for (name, text) in written {
-        fs::write(golden.join(name), text).expect("golden files can be written");
+        let path = golden.join(name);
+        let folder = path.parent().expect("a file is in a folder");
+        fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)).expect("golden files can be written");
     }
 }
 

@@ -5,6 +5,7 @@ mod command;
 mod descriptors;
 mod errors;
 mod external;
+mod go;
 mod golden;
 mod mutations;
 mod protoc;

@@ -325,25 +325,32 @@ fn mutant(sound: &Request, seed: u64) -> Option<Request> {
     Request::decode(&bytes).ok()
 }
 
-fn encode(Request { file_to_generate, proto_file, .. }: Request) -> Vec<u8> {
-    CodeGeneratorRequest { file_to_generate, proto_file, ..Default::default() }.encode_to_vec()
+fn encode(Request { file_to_generate, proto_file, parameter, .. }: Request) -> Vec<u8> {
+    CodeGeneratorRequest { file_to_generate, proto_file, parameter: Some(parameter), ..Default::default() }
+        .encode_to_vec()
 }
 
 /// Whether something was generated, or what the plugin must not do.
-fn answer(request: &Request) -> Result<bool, String> {
+fn answer(request: &Request, check: fn(&OutputFile) -> Result<(), String>) -> Result<bool, String> {
     match catch_unwind(|| generate(request)).map_err(|_| "a panic".to_owned())? {
-        Ok(files) => files.iter().try_for_each(check_output).map(|()| true),
+        Ok(files) => files.iter().try_for_each(check).map(|()| true),
         // What is wrong with a descriptor is found in it, and not by prost-build or in the text that came out.
         Err(errors) if errors.iter().all(|error| error.location().is_some()) => Ok(false),
         Err(errors) => Err(format!("{errors:?}")),
     }
 }
 
-/// A file that came out is inside the output folder, and is Rust.
-fn check_output(OutputFile { name, content }: &OutputFile) -> Result<(), String> {
-    let mut parts = Path::new(name).components();
-    if !(matches!(parts.next(), Some(Component::Normal(_))) && parts.next().is_none()) {
-        return Err(format!("the file {name:?} is not in the output folder"));
+/// A file that came out is inside the output folder.
+fn check_inside(OutputFile { name, .. }: &OutputFile) -> Result<(), String> {
+    let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+    if inside { Ok(()) } else { Err(format!("the file {name:?} is not in the output folder")) }
+}
+
+/// It is directly in that folder, and is Rust.
+fn check_rust(file @ OutputFile { name, content }: &OutputFile) -> Result<(), String> {
+    check_inside(file)?;
+    if Path::new(name).components().count() != 1 {
+        return Err(format!("the file {name:?} is not where the module tree looks"));
     }
     syn::parse_file(content).map(|_| ()).map_err(|error| format!("{name}: {error}"))
 }
@@ -361,7 +368,16 @@ fn memory_kib_peak() -> Option<u64> {
 
 #[test]
 fn every_request_is_answered() {
-    let sound = request(&FILES, "");
+    try_mutants("", check_rust);
+}
+
+#[test]
+fn every_request_for_go_is_answered() {
+    try_mutants("lang=go,Ma.proto=x.y/a,Mb.proto=x.y/b", check_inside);
+}
+
+fn try_mutants(parameter: &str, check: fn(&OutputFile) -> Result<(), String>) {
+    let sound = request(&FILES, parameter);
     generate(&sound).expect("nothing is wrong");
     let first = number_from("PARIGOT_SOAK_SEED").unwrap_or(0);
     let seeds = first..first + number_from("PARIGOT_SOAK_REQUESTS").unwrap_or(MUTANTS);
@@ -370,7 +386,7 @@ fn every_request_is_answered() {
     let worker = seeds.clone();
     thread::spawn(move || {
         for seed in worker {
-            let answer = mutant(&sound, seed).map_or(Ok(false), |mutant| answer(&mutant));
+            let answer = mutant(&sound, seed).map_or(Ok(false), |mutant| answer(&mutant, check));
             if sender.send(answer).is_err() {
                 return;
             }
@@ -440,7 +456,11 @@ fn broken_bytes_are_answered() {
 
 #[test]
 fn equal_requests_give_equal_bytes() {
-    let mut request = request(&FILES, "");
+    check_equal(request(&FILES, ""));
+    check_equal(request(&FILES, "lang=go,Ma.proto=x.y/a,Mb.proto=x.y/b"));
+}
+
+fn check_equal(mut request: Request) {
     let files = generate(&request).expect("nothing is wrong");
     for _ in 0..8 {
         assert_eq!(generate(&request).expect("nothing is wrong"), files);

@@ -1,0 +1,113 @@
+//! The Go emitter: a file for each `.proto` that has services, beside that of protoc-gen-go.
+//!
+//! A file is text, of the template `templates/go/stubs.go.txt`; what is worked out for it is worked out here.
+
+mod doc;
+
+use std::time::Duration;
+
+use askama::Template;
+
+use crate::model::Rpc;
+use crate::model::go::{File, Method, Service};
+use crate::{OutputFile, VERSION};
+
+/// Prints all files.
+pub fn emit(files: &[File]) -> Vec<OutputFile> {
+    // A template's last line feed is not printed.
+    let content = |file| Stubs::new(file).to_string() + "\n";
+    files.iter().map(|file| OutputFile { name: file.name.clone(), content: content(file) }).collect()
+}
+
+/// One file, as its template sees it.
+#[derive(Template)]
+#[template(path = "go/stubs.go.txt", escape = "none")]
+struct Stubs<'a> {
+    version: &'static str,
+    file: &'a File,
+    services: Vec<ServiceStubs<'a>>,
+}
+
+struct ServiceStubs<'a> {
+    service: &'a Service,
+    docs: Vec<String>,
+    /// The parts of a string literal.
+    descriptors: Vec<String>,
+    methods: Vec<MethodStubs<'a>>,
+}
+
+struct MethodStubs<'a> {
+    method: &'a Method,
+    /// Of the method to implement.
+    docs: Vec<String>,
+    /// Of the method to call.
+    client_docs: Vec<String>,
+    budget_ms: Option<u128>,
+    deadline_ms: Option<u128>,
+}
+
+impl<'a> Stubs<'a> {
+    fn new(file: &'a File) -> Self {
+        let services = file.services.iter().map(|service| ServiceStubs::new(service, file)).collect();
+        Self { version: VERSION, file, services }
+    }
+}
+
+impl<'a> ServiceStubs<'a> {
+    fn new(service: &'a Service, file: &File) -> Self {
+        let Service { contract, name, methods, .. } = service;
+        let default = format!("{} is implemented by a guest that exports {}.", name.item, contract.full_name);
+        let notes = left_out(&contract.streams).into_iter().chain(deprecation(contract.deprecated, file));
+        let docs = doc::lines(&contract.docs, default, notes.collect());
+        let methods = methods.iter().map(|method| MethodStubs::new(method, file)).collect();
+        Self { service, docs, descriptors: literal(&contract.descriptors), methods }
+    }
+}
+
+impl<'a> MethodStubs<'a> {
+    fn new(method: &'a Method, file: &File) -> Self {
+        let Method { rpc, name, .. } = method;
+        let docs = |does: &str| {
+            let default = format!("{} {does} the rpc {}.", name.function, name.proto);
+            doc::lines(&rpc.docs, default, deprecation(rpc.deprecated, file).into_iter().collect())
+        };
+        let in_ms = |time: Duration| Some(time.as_millis()).filter(|ms| *ms > 0);
+        let (budget_ms, deadline_ms) = (in_ms(rpc.budget), in_ms(rpc.deadline));
+        Self { method, docs: docs("answers"), client_docs: docs("calls"), budget_ms, deadline_ms }
+    }
+}
+
+/// What tools look for where something is deprecated.
+fn deprecation(deprecated: bool, file: &File) -> Option<String> {
+    deprecated.then(|| format!("Deprecated: Marked as deprecated in {}.", file.source))
+}
+
+/// What is said of methods that stream.
+fn left_out(streams: &[Rpc]) -> Option<String> {
+    let names: Vec<_> = streams.iter().map(|rpc| rpc.proto.as_str()).collect();
+    (!names.is_empty()).then(|| format!("Left out, since messages are streamed there: {}.", names.join(", ")))
+}
+
+/// Bytes as a string literal, in parts that end where a line would: descriptors have a line feed at the start of most fields.
+fn literal(bytes: &[u8]) -> Vec<String> {
+    bytes.split_inclusive(|byte| *byte == b'\n').map(|part| part.iter().map(|byte| escape(*byte)).collect()).collect()
+}
+
+fn escape(byte: u8) -> String {
+    match byte {
+        b'\n' => "\\n".to_owned(),
+        b'"' | b'\\' => format!("\\{}", char::from(byte)),
+        b' '..=b'~' => char::from(byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_bytes_make_a_literal() {
+        assert_eq!(literal(b"\n\x00a\"\\\n\xff"), ["\\n", "\\x00a\\\"\\\\\\n", "\\xff"]);
+    }
+}

@@ -1,0 +1,136 @@
+//! Descriptors to what the Go emitter reads: a file for each `.proto` that has services.
+
+mod imports;
+mod names;
+mod package;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use self::imports::Imports;
+use self::names::{Names, Services, clash};
+use self::package::Package;
+use super::contract::Declared;
+use super::index::Index;
+use super::source::Source;
+use super::{edition, fence, refuse};
+use crate::error::{Error, Location};
+use crate::model::go::{File, Method, Service};
+use crate::model::{Contract, Rpc};
+use crate::name::go::ServiceName;
+use crate::options::Options;
+use crate::request::Request;
+
+/// Lowers the files to generate.
+///
+/// # Errors
+///
+/// All that is wrong with the files, in the order of their names and lines.
+pub fn files(request: &Request, options: &Options) -> Result<Vec<File>, Vec<Error>> {
+    let plain = edition::plain(request);
+    let mut sources = Source::all(&plain, request);
+    sources.sort_by_key(|source| source.file.name());
+    refuse(fence::check(request, &sources))?;
+
+    let index = Index::new(&sources, &options.rust);
+    let mut errors = Vec::new();
+    package::check_names(&sources, &options.go, &mut errors);
+    let (names, services) = Names::all(&sources, &index, &options.go, &mut errors);
+    let lowering = Lowering { options, index: &index, names: &names, services: &services };
+    let files: Vec<_> = to_generate(&sources).filter_map(|source| lowering.file(source, &mut errors)).collect();
+    check_outputs(&files, &mut errors);
+    refuse(errors)?;
+    Ok(files)
+}
+
+/// The files that something is made of.
+fn to_generate<'a>(sources: &'a [Source<'a>]) -> impl Iterator<Item = &'a Source<'a>> {
+    sources.iter().filter(|source| source.generated && !source.file.service.is_empty())
+}
+
+fn check_outputs(files: &[File], errors: &mut Vec<Error>) {
+    let mut outputs = BTreeMap::new();
+    for file in files {
+        if let Some(other) = outputs.insert(&file.name, &file.source) {
+            let (output, other, at) = (file.name.clone(), other.clone(), Location::file(&file.source));
+            errors.push(Error::GoSameFile { output, other, at });
+        }
+    }
+}
+
+/// What is known before the first file is lowered.
+struct Lowering<'a> {
+    options: &'a Options,
+    index: &'a Index<'a>,
+    names: &'a Names,
+    services: &'a Services,
+}
+
+impl Lowering<'_> {
+    /// A file, unless nobody says where it is to lie. Mistakes go to `errors`.
+    fn file(&self, source: &Source<'_>, errors: &mut Vec<Error>) -> Option<File> {
+        let options = &self.options.go;
+        let package = Package::of(source, options).map_err(|error| errors.push(error)).ok()?;
+        let name = package.output(source, options).map_err(|error| errors.push(error)).ok()?;
+        let contracts: Vec<_> =
+            Declared::all(source).map(|service| service.contract(self.index, self.options.streaming, errors)).collect();
+        let types = contracts.iter().flat_map(|(contract, rpcs)| types(contract, rpcs));
+        let imports = Imports::of(types, &package, self.names, self.index, options, errors);
+        let timed = contracts.iter().flat_map(|(_, rpcs)| rpcs).any(|rpc| !(rpc.budget + rpc.deadline).is_zero());
+        let own_errors = self.own_errors(source, &contracts, &imports);
+        let services = contracts.into_iter().map(|(contract, rpcs)| self.service(contract, rpcs, &imports, errors));
+        Some(File {
+            name,
+            source: source.file.name().to_owned(),
+            package: package.name.clone(),
+            standard: if timed { vec!["context", "time"] } else { vec!["context"] },
+            services: services.collect(),
+            errors: own_errors,
+            imports: imports.into_list(),
+        })
+    }
+
+    /// The enums of the file that hold errors of its services, each once: no other file can add a method to them.
+    fn own_errors(
+        &self,
+        source: &Source<'_>,
+        contracts: &[(Contract, Vec<Rpc>)],
+        imports: &Imports<'_>,
+    ) -> Vec<String> {
+        let is_own = |name: &&str| self.index.get(name).is_some_and(|ty| ty.source.file.name() == source.file.name());
+        let errors = contracts.iter().filter_map(|(contract, _)| contract.error.as_deref()).filter(is_own);
+        errors.map(|name| imports.type_name(name)).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn service(&self, contract: Contract, rpcs: Vec<Rpc>, imports: &Imports<'_>, errors: &mut Vec<Error>) -> Service {
+        let name = self.services[&contract.full_name].clone();
+        let error = contract.error.as_ref().map_or_else(|| "parigot.Code".to_owned(), |error| imports.type_name(error));
+        errors.extend(method_clashes(&name, &rpcs));
+        let methods = rpcs.into_iter().map(|rpc| Method {
+            name: name.method(&rpc.proto),
+            request: imports.type_name(&rpc.request),
+            response: imports.type_name(&rpc.response),
+            rpc,
+        });
+        Service { methods: methods.collect(), contract, name, error }
+    }
+}
+
+/// The full names of all types that a service's stubs name.
+fn types<'c>(contract: &'c Contract, rpcs: &'c [Rpc]) -> impl Iterator<Item = &'c str> {
+    let messages = rpcs.iter().flat_map(|rpc| [&rpc.request, &rpc.response]);
+    messages.chain(&contract.error).map(String::as_str)
+}
+
+/// Methods of one service that meet in one name.
+fn method_clashes(service: &ServiceName, rpcs: &[Rpc]) -> Vec<Error> {
+    let mut functions = BTreeMap::new();
+    let mut errors = Vec::new();
+    for rpc in rpcs {
+        let go = service.method(&rpc.proto).function;
+        let this = (format!("method {}", rpc.proto), rpc.at.clone());
+        if let Some(other) = functions.insert(go.clone(), this.clone()) {
+            errors.push(clash(other, this, go));
+        }
+    }
+    errors
+}

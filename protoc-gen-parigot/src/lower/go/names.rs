@@ -1,0 +1,146 @@
+//! The names taken in a Go package: what protoc-gen-go declares there, and what services do.
+
+use std::collections::BTreeMap;
+
+use prost_types::FieldDescriptorProto;
+
+use super::package::Package;
+use crate::error::{Error, Location};
+use crate::lower::contract::Declared;
+use crate::lower::index::Index;
+use crate::lower::source::{Item, Node, Source, is_map_entry};
+use crate::name::go::{ServiceName, camel, sanitize, type_name};
+use crate::options::GoOptions;
+use crate::symbol::full_name;
+
+/// Who has which name of the packages that are looked at, and where it was declared.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    packages: BTreeMap<String, BTreeMap<String, (String, Location)>>,
+}
+
+/// The names of services, by their full names.
+pub(super) type Services = BTreeMap<String, ServiceName>;
+
+impl Names {
+    /// Takes the names of all that is declared in the packages of the files to generate, and finds those of its services:
+    /// a service steps aside for a message, but services that meet are a mistake.
+    pub(super) fn all(
+        sources: &[Source<'_>],
+        index: &Index<'_>,
+        options: &GoOptions,
+        errors: &mut Vec<Error>,
+    ) -> (Self, Services) {
+        let packaged = |source| Package::of(source, options).ok().map(|package| (source, package.path));
+        let wanted: Vec<String> =
+            super::to_generate(sources).filter_map(packaged).map(|(_, package)| package).collect();
+        let files: Vec<_> = sources.iter().filter_map(packaged).filter(|(_, path)| wanted.contains(path)).collect();
+
+        let mut names = Self::default();
+        for (source, package) in &files {
+            for (name, what, at) in of_messages(source, index) {
+                // Where messages meet, protoc-gen-go says so.
+                names.packages.entry(package.clone()).or_default().entry(name).or_insert((what, at));
+            }
+        }
+        let declared: Vec<_> =
+            files.iter().flat_map(|(source, package)| Declared::all(source).map(move |it| (it, package))).collect();
+        let chosen: Vec<_> = declared.iter().map(|(service, package)| names.choose(service, package)).collect();
+        let mut services = Services::new();
+        for ((service, package), name) in declared.iter().zip(chosen) {
+            errors.extend(names.take(service, package, &name).err());
+            services.insert(full_name(service.package(), service.descriptor.name()), name);
+        }
+        (names, services)
+    }
+
+    /// Whether a package declares something of that name.
+    pub(super) fn is_taken(&self, package: &str, name: &str) -> bool {
+        self.packages.get(package).is_some_and(|names| names.contains_key(name))
+    }
+
+    /// The usual names of a service, or the others if one of them is taken.
+    fn choose(&self, service: &Declared<'_>, package: &str) -> ServiceName {
+        let usual = ServiceName::new(service.descriptor.name());
+        let taken = of_service(service, &usual).iter().any(|name| self.is_taken(package, name));
+        if taken { usual.escaped() } else { usual }
+    }
+
+    fn take(&mut self, service: &Declared<'_>, package: &str, name: &ServiceName) -> Result<(), Error> {
+        let names = self.packages.entry(package.to_owned()).or_default();
+        let (what, at) = (format!("service {}", name.proto), service.at());
+        for go in of_service(service, name) {
+            match names.get(&go) {
+                // Two methods of one service are told apart where methods are lowered.
+                Some(other) if *other == (what.clone(), at.clone()) => {}
+                Some(other) => return Err(clash(other.clone(), (what, at), go)),
+                None => {
+                    names.insert(go, (what.clone(), at.clone()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Names both of two declarations, at the place of the later one.
+pub(super) fn clash(one: (String, Location), other: (String, Location), go: String) -> Error {
+    let (first, second) = if one.1 <= other.1 { (one, other) } else { (other, one) };
+    Error::GoNameClash { first: format!("{} ({})", first.0, first.1), second: second.0, go, at: second.1 }
+}
+
+/// All that is declared for a service.
+fn of_service(service: &Declared<'_>, name: &ServiceName) -> Vec<String> {
+    let methods = service.descriptor.method.iter().map(|method| name.method(method.name()));
+    let methods = methods.flat_map(|method| [method.future, method.done]);
+    name.all().into_iter().map(str::to_owned).chain(methods).collect()
+}
+
+/// All that protoc-gen-go declares for a file, what it is and where.
+fn of_messages<'a>(source: &'a Source<'a>, index: &'a Index<'_>) -> impl Iterator<Item = (String, String, Location)> {
+    let file = source.file;
+    let described = |item: &'a Item<'a>| {
+        let (what, at) = (source.describe(item), source.location(&item.path));
+        of_item(source, item, index).into_iter().map(move |name| (name, what.clone(), at.clone()))
+    };
+    let nested = source.items.iter().filter_map(|item| match item.node {
+        Node::Message(message) => Some((type_name(&item.full_name(), file.package()) + "_", &message.extension)),
+        _ => None,
+    });
+    let extensions =
+        [(String::new(), &file.extension)].into_iter().chain(nested).flat_map(move |(scope, extensions)| {
+            let name = move |extension: &FieldDescriptorProto| {
+                let what = format!("extension {}", extension.name());
+                (format!("E_{scope}{}", camel(extension.name())), what, Location::file(file.name()))
+            };
+            extensions.iter().map(name)
+        });
+    let descriptor = format!("File_{}", sanitize(file.name()));
+    let descriptor = (descriptor, "the file's descriptor".to_owned(), Location::file(file.name()));
+    source.items.iter().flat_map(described).chain(extensions).chain([descriptor])
+}
+
+fn of_item(source: &Source<'_>, item: &Item<'_>, index: &Index<'_>) -> Vec<String> {
+    let package = source.file.package();
+    let scope = type_name(&item.scope, package);
+    match item.node {
+        Node::Message(message) if is_map_entry(message) => Vec::new(),
+        Node::Message(_) => vec![type_name(&item.full_name(), package)],
+        Node::Enum(_) => {
+            let name = type_name(&item.full_name(), package);
+            vec![format!("{name}_name"), format!("{name}_value"), name]
+        }
+        // A value is named after the message that its enum lies in, if there is one.
+        Node::Value(..) | Node::Alias(_) => {
+            let around = item.scope.rsplit_once('.').map(|(around, _)| around);
+            let message = around.filter(|around| index.get(around).is_some());
+            let owner = message.map_or(scope, |message| type_name(message, package));
+            vec![format!("{owner}_{}", item.name())]
+        }
+        Node::Oneof(..) => vec![format!("is{scope}_{}", camel(item.name()))],
+        Node::Field(..) => {
+            let name = format!("{scope}_{}", camel(item.name()));
+            vec![format!("Default_{name}"), name]
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! What the Go emitter reads.
+
+use super::{Contract, Rpc};
+use crate::name::go::{MethodName, ServiceName};
+
+/// One `.proto` that has services: one file, beside that of protoc-gen-go.
+#[derive(Debug)]
+pub struct File {
+    /// Its name: `greeting/v1/greeting_parigot.pb.go`.
+    pub name: String,
+    /// The `.proto` that it comes from.
+    pub source: String,
+    /// The name of its package.
+    pub package: String,
+    /// What it imports of Go's own packages, sorted.
+    pub standard: Vec<&'static str>,
+    /// What it imports beyond those, sorted by path.
+    pub imports: Vec<Import>,
+    /// The enums of this `.proto` that hold errors of its services.
+    pub errors: Vec<String>,
+    /// Its services.
+    pub services: Vec<Service>,
+}
+
+/// A package that is imported.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Import {
+    /// `example.com/greeting/v1`
+    pub path: String,
+    /// What the file calls it.
+    pub alias: String,
+}
+
+/// One service.
+#[derive(Debug)]
+pub struct Service {
+    /// What it is in every language.
+    pub contract: Contract,
+    /// Its names.
+    pub name: ServiceName,
+    /// Its error enum, or the codes with which any service may fail.
+    pub error: String,
+    /// Its methods, by index.
+    pub methods: Vec<Method>,
+}
+
+/// One method.
+#[derive(Debug)]
+pub struct Method {
+    /// What it is in every language.
+    pub rpc: Rpc,
+    /// Its names.
+    pub name: MethodName,
+    /// The request message.
+    pub request: String,
+    /// The response message.
+    pub response: String,
+}

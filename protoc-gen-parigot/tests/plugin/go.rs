@@ -1,0 +1,6 @@
+//! `lang=go`.
+
+mod comments;
+mod compiled;
+mod names;
+mod packages;

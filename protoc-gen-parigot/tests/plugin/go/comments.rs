@@ -1,0 +1,105 @@
+//! Comments of any kind, against the real `gofmt` and `go vet`: neither has anything to say of what is made of them.
+
+use std::fs;
+
+use prost::Message;
+use prost_types::source_code_info::Location;
+use prost_types::{
+    DescriptorProto, FileDescriptorProto, FileDescriptorSet, FileOptions, MethodDescriptorProto,
+    ServiceDescriptorProto, SourceCodeInfo,
+};
+use protoc_gen_parigot::{Request, generate};
+
+use super::compiled::{check_form, module};
+
+/// What comments are made of: everything that Go's documentation, its compiler or Markdown gives a meaning.
+const WORDS: [&str; 30] = [
+    "a",
+    "A heading",
+    "It's b.",
+    "\n",
+    "\n",
+    "\n",
+    "\n\n",
+    "\n\n",
+    "  ",
+    "    ",
+    " ",
+    "- ",
+    "* ",
+    "1. ",
+    "2) ",
+    "# ",
+    "## ",
+    "#",
+    "```",
+    "~~~",
+    "``",
+    "''",
+    "[a]: https://b",
+    "[a]",
+    ":",
+    "}",
+    "{",
+    "+build x",
+    "//go:build x",
+    "\u{feff}",
+];
+
+/// How many comments are tried.
+const COMMENTS: usize = 1_500;
+
+/// SplitMix64: a seed gives the same comments everywhere.
+fn random(seed: &mut u64) -> usize {
+    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *seed;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    usize::try_from(z >> 33).expect("it has 31 bits")
+}
+
+fn comment(seed: &mut u64) -> String {
+    (0..2 + random(seed) % 12).map(|_| WORDS[random(seed) % WORDS.len()]).collect()
+}
+
+/// A service with a method for each comment.
+fn service(comments: Vec<String>) -> FileDescriptorProto {
+    let method = |number| MethodDescriptorProto {
+        name: Some(format!("M{number}")),
+        input_type: Some(".Message".to_owned()),
+        output_type: Some(".Message".to_owned()),
+        ..Default::default()
+    };
+    let location = |(number, comment)| Location {
+        path: vec![6, 0, 2, number],
+        leading_comments: Some(comment),
+        ..Default::default()
+    };
+    FileDescriptorProto {
+        name: Some("comments.proto".to_owned()),
+        syntax: Some("proto3".to_owned()),
+        message_type: vec![DescriptorProto { name: Some("Message".to_owned()), ..Default::default() }],
+        service: vec![ServiceDescriptorProto {
+            name: Some("Comments".to_owned()),
+            method: (0..comments.len()).map(method).collect(),
+            ..Default::default()
+        }],
+        options: Some(FileOptions { go_package: Some("golden.example/comments".to_owned()), ..Default::default() }),
+        source_code_info: Some(SourceCodeInfo { location: (0..).zip(comments).map(location).collect() }),
+        ..Default::default()
+    }
+}
+
+#[test]
+fn gofmt_and_vet_have_nothing_to_say_of_comments() {
+    let mut seed = 0;
+    let file = service((0..COMMENTS).map(|_| comment(&mut seed)).collect());
+    let set = FileDescriptorSet { file: vec![file] }.encode_to_vec();
+    let request = Request::of_descriptors(&set, vec!["comments.proto".to_owned()], "lang=go").expect("it is a set");
+    let stubs = &generate(&request).expect("nothing is wrong")[0].content;
+    let module = module();
+    fs::write(module.path().join("message.go"), "package comments\n\nimport \"google.golang.org/protobuf/types/known/emptypb\"\n\ntype Message = emptypb.Empty\n")
+        .and_then(|()| fs::write(module.path().join("comments.go"), stubs))
+        .expect("the folder is ours");
+    check_form(module.path());
+}
