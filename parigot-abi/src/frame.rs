@@ -215,6 +215,12 @@ impl<'a> Frame<'a> {
         Pairs { cursor: Cursor::within(self.metadata, HEADER_BYTES), failed: false }
     }
 
+    /// What stands behind the header, in bytes, without padding: what a limit on messages counts.
+    #[inline]
+    pub fn content_bytes(&self) -> usize {
+        self.metadata.len() + self.detail.len() + self.payload.len()
+    }
+
     /// Where the payload begins, in bytes from the start of the frame.
     pub(crate) fn payload_offset(&self) -> usize {
         HEADER_BYTES + self.metadata.len() + self.detail.len()

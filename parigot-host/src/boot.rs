@@ -11,7 +11,9 @@ use crate::deployment::{Deployment, GuestSpec};
 use crate::graph::{Binding, Declared, Graph, GraphError};
 use crate::instance::{Body, Identity, Instance, Link, Place};
 use crate::life::Life;
-use crate::log;
+use crate::log::Speaker;
+use crate::log_rate::LogRate;
+use crate::mappings;
 use crate::pulse::Pulse;
 use crate::random::Randomness;
 use crate::refusal::{Refusal, StartError};
@@ -46,6 +48,7 @@ pub(crate) struct Declaration {
     pub(crate) manifest: Manifest,
     outbox: Vec<u8>,
     turn: Turn,
+    log_rate: LogRate,
 }
 
 impl Declaration {
@@ -55,7 +58,8 @@ impl Declaration {
         let links =
             bindings.into_iter().map(|Binding { guest, service, methods }| Link { callee: guest, service, methods });
         let body = Body::new(Box::new(self.code), links.collect());
-        let identity = Identity { id: self.id, place, requirements, started_ns: self.started_ns };
+        let identity =
+            Identity { id: self.id, place, requirements, started_ns: self.started_ns, log_rate: self.log_rate };
         (Instance::new(identity, spec), FirstTurn { body, outbox: self.outbox, turn: self.turn })
     }
 }
@@ -109,6 +113,9 @@ pub(crate) fn declare_all<'a>(
     settings: &Settings,
     randomness: &Randomness,
 ) -> Declarations<'a> {
+    if let Err(refusal) = mappings::check(&deployment.guests) {
+        return Declarations { guests: Vec::new(), graph: Graph::of(&[]), refusals: vec![refusal], pulse: None };
+    }
     let modules = compile_all(deployment, settings);
     let pulse = modules.iter().flatten().next().map(|module| Pulse::start(module.ticks()));
     let awake = pulse.as_ref().map(Pulse::keep_awake);
@@ -149,7 +156,12 @@ fn declare(
     };
     let id = InstanceId::from_random(random.random());
     let started_ns = settings.clock.monotonic_ns();
-    let mut line = |level, text: &str| log::line(&spec.name, id, level, None, text);
+    let log_rate = LogRate::new(spec.log_bytes);
+    let speaker = Speaker { service: &spec.name, instance: id, rate: &log_rate };
+    let mut line = |level, text: &str| {
+        // If it is too much, that is told with the next line or at the end: there is no timer yet.
+        let _ = speaker.say(started_ns, level, None, text);
+    };
     let opened = module.instantiate(surroundings, &mut line).map_err(|error| Refusal::module(spec, error))?;
     let mut code = opened.map_err(failed)?;
     let inbox = start_frame(spec, id, settings, randomness);
@@ -158,7 +170,7 @@ fn declare(
     let turn = turn.map_err(failed)?;
     let (manifest, outbox) = read_manifest(code.outbox()).map_err(failed)?;
     code.learn(&manifest);
-    Ok(Declaration { id, started_ns, code, manifest, outbox, turn })
+    Ok(Declaration { id, started_ns, code, manifest, outbox, turn, log_rate })
 }
 
 /// What a runtime that needs WASI sees, whose programs expect their own name as the first argument.

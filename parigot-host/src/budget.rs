@@ -5,13 +5,16 @@
 //! and not the clock's, so that nobody is killed because the machine is busy, a debugger has stopped it, or it slept.
 //!
 //! A guest says in its control block which method it is running. That gives the fault its name, and a method that declares
-//! a larger budget than the guest's gets it: a guest that lies there has lied in its manifest already.
+//! a larger budget than the guest's gets it, up to what a deployment may give: a guest that lies there has lied in its
+//! manifest already.
 
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use parigot_abi::Manifest;
 use parigot_abi::control::{ControlView, NO_CALL};
+
+use crate::deployment::BUDGET_MAX;
 
 /// What a guest may spend, by method.
 #[derive(Debug)]
@@ -46,9 +49,11 @@ pub(crate) enum Tick {
 
 /// A guest held its thread for too long.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("held its thread for {} ms{}", budget.as_millis(), method.as_ref().map(|name| format!(" in {name}")).unwrap_or_default())]
+#[error("held its thread for longer than its budget of {} ms{}", budget.as_millis(), method.as_ref().map(|name| format!(" in {name}")).unwrap_or_default())]
 pub(crate) struct OverBudget {
     budget: Duration,
+    /// CPU time of the thread when that was noticed; counted from the turn's first tick, which comes within one of its beginning.
+    pub(crate) spent: Duration,
     /// `greeting.v1.Greeting/FetchGreeting`, if the guest was serving a call.
     method: Option<String>,
 }
@@ -74,7 +79,8 @@ impl Watch {
     pub(crate) fn learn(&mut self, manifest: &Manifest) {
         let service = |service: &parigot_abi::manifest::Service| {
             let method = |method: &parigot_abi::manifest::Method| {
-                (method.name.clone(), Duration::from_nanos(method.budget_ns).max(self.budgets.default))
+                let own = Duration::from_nanos(method.budget_ns).min(BUDGET_MAX);
+                (method.name.clone(), own.max(self.budgets.default))
             };
             Service { name: service.name.clone(), methods: service.methods.iter().map(method).collect() }
         };
@@ -94,11 +100,12 @@ impl Watch {
         };
         let method = view.and_then(|view| self.budgets.method(view));
         let budget = method.map_or(self.budgets.default, |(_, (_, budget))| *budget);
-        if ThreadTime::now().as_duration().saturating_sub(since) < budget {
+        let spent = ThreadTime::now().as_duration().saturating_sub(since);
+        if spent < budget {
             return Tick::Continue;
         }
         let method = method.map(|(service, (method, _))| format!("{}/{method}", service.name));
-        Tick::Kill(OverBudget { budget, method })
+        Tick::Kill(OverBudget { budget, spent, method })
     }
 }
 
@@ -111,7 +118,8 @@ mod tests {
 
     fn watch(default: Duration, method: Duration) -> Watch {
         let mut watch = Watch::new(Budgets::new(default));
-        let method = Method { name: "Get".into(), budget_ns: method.as_nanos() as u64, deadline_ns: 0 };
+        let method =
+            Method { name: "Get".into(), budget_ns: method.as_nanos().try_into().unwrap_or(u64::MAX), deadline_ns: 0 };
         let service = Service { name: "x.S".into(), schema: 0, methods: vec![method], descriptors: vec![] };
         watch.learn(&Manifest { exports: vec![service], requires: vec![] });
         watch
@@ -134,19 +142,38 @@ mod tests {
     #[test]
     fn the_method_that_holds_the_thread_is_named() {
         let mut watch = watch(Duration::from_millis(2), Duration::ZERO);
-        assert_eq!(verdict(&mut watch, Some(&view(7))).to_string(), "held its thread for 2 ms in x.S/Get");
+        assert_eq!(
+            verdict(&mut watch, Some(&view(7))).to_string(),
+            "held its thread for longer than its budget of 2 ms in x.S/Get"
+        );
         watch.begin_turn();
-        assert_eq!(verdict(&mut watch, Some(&view(NO_CALL))).to_string(), "held its thread for 2 ms");
+        assert_eq!(
+            verdict(&mut watch, Some(&view(NO_CALL))).to_string(),
+            "held its thread for longer than its budget of 2 ms"
+        );
         watch.begin_turn();
-        assert_eq!(verdict(&mut watch, None).to_string(), "held its thread for 2 ms");
+        assert_eq!(verdict(&mut watch, None).to_string(), "held its thread for longer than its budget of 2 ms");
     }
 
     #[test]
     fn a_method_may_declare_a_larger_budget_but_no_smaller_one() {
         let mut larger = watch(Duration::from_millis(1), Duration::from_millis(3));
-        assert_eq!(verdict(&mut larger, Some(&view(7))).to_string(), "held its thread for 3 ms in x.S/Get");
+        assert_eq!(
+            verdict(&mut larger, Some(&view(7))).to_string(),
+            "held its thread for longer than its budget of 3 ms in x.S/Get"
+        );
         let mut smaller = watch(Duration::from_millis(2), Duration::from_millis(1));
-        assert_eq!(verdict(&mut smaller, Some(&view(7))).to_string(), "held its thread for 2 ms in x.S/Get");
+        assert_eq!(
+            verdict(&mut smaller, Some(&view(7))).to_string(),
+            "held its thread for longer than its budget of 2 ms in x.S/Get"
+        );
+    }
+
+    #[test]
+    fn no_method_gets_more_than_a_deployment_could_give() {
+        let watch = watch(Duration::from_millis(1), Duration::MAX);
+        let (_, (_, budget)) = watch.budgets.method(&view(7)).expect("it is declared");
+        assert_eq!(*budget, BUDGET_MAX);
     }
 
     #[test]

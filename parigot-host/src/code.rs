@@ -8,6 +8,7 @@ use parigot_abi::frame::Level;
 use parigot_abi::{Malformed, Manifest, Prologue};
 
 use crate::budget::OverBudget;
+use crate::limits::Size;
 
 /// A guest that can be entered.
 pub(crate) trait Code: Send {
@@ -24,6 +25,9 @@ pub(crate) trait Code: Send {
     /// finished.
     fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str));
 }
+
+/// What is read of a guest's text about its end, for the log and for each of its callers.
+pub(crate) const REASON_BYTES_MAX: usize = 8 << 10;
 
 /// How a turn ended.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +47,9 @@ pub(crate) enum Fault {
     /// Anything else that the engine stops: an unreachable, an access out of bounds, a stack that is full.
     #[error("trapped: {reason}")]
     Trap { reason: String, culprit: Option<u64> },
+    /// Once it wanted more memory than it may have; this is how it ended.
+    #[error("{last} (it wanted more memory than its `memory`, {memory})")]
+    OutOfMemory { memory: Size, last: Box<Fault> },
     /// It held its thread for longer than its budget.
     #[error("was killed: it {over_budget}")]
     OverBudget { over_budget: OverBudget, culprit: Option<u64> },
@@ -76,6 +83,7 @@ impl Fault {
     /// The call that was being served when it happened.
     pub(crate) fn culprit(&self) -> Option<u64> {
         match self {
+            Fault::OutOfMemory { last, .. } => last.culprit(),
             Fault::Panic { culprit, .. } | Fault::Trap { culprit, .. } | Fault::OverBudget { culprit, .. } => *culprit,
             _ => None,
         }

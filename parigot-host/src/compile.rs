@@ -1,7 +1,8 @@
 //! From wasm files to modules that may be run: each file once, however many guests run it, and several at a time.
 
 use std::collections::{BTreeSet, HashMap};
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::compile_time::MODULE_BYTES_MAX;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::refusal::Refusal;
 use crate::wasm::{Compiler, GuestModule, ModuleError};
@@ -17,7 +19,7 @@ use crate::{OnCompiling, Settings, log};
 
 /// Compiles what the guests of a deployment run, and returns each one's module, in the order of the guests.
 pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> Vec<Result<GuestModule, Refusal>> {
-    let compiler = Compiler::new(settings.code_cache.as_deref());
+    let compiler = Compiler::new(settings);
     let progress = Progress { tell: settings.on_compiling.as_deref(), guests: Mutex::default() };
     let (sources, source_of) = distinct(&deployment.guests);
     for_each_in_parallel(&sources, |source| source.compile(&compiler, &progress));
@@ -69,8 +71,7 @@ impl<'a> Source<'a> {
             was_compiled = true;
             progress.change(|guests| guests.insert(self.guest));
         };
-        let bytes = std::fs::read(self.path).map_err(|error| Failure::Unreadable(Arc::new(error)));
-        let module = bytes
+        let module = read(self.path)
             .and_then(|bytes| compiler.compile(&bytes, compiling).map_err(|error| Failure::Module(Arc::new(error))));
         if was_compiled {
             progress.change(|guests| guests.remove(self.guest));
@@ -86,6 +87,17 @@ impl<'a> Source<'a> {
             tracing::debug!(service = self.guest, ms = took.as_millis() as u64, "{what}");
         }
         module
+    }
+}
+
+/// Reads a module, but not more than one may have, whatever the file is.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    match read {
+        Ok(_) if bytes.len() as u64 > MODULE_BYTES_MAX => Err(Failure::Module(Arc::new(ModuleError::TooLarge))),
+        Ok(_) => Ok(bytes),
+        Err(error) => Err(Failure::Unreadable(Arc::new(error))),
     }
 }
 

@@ -10,6 +10,7 @@
 //! env = { TONGUE = "french" }
 //! memory = "64MiB"               # what its linear memory may grow to
 //! budget = "50ms"                # of CPU time that it may hold its thread between two awaits
+//! log = "1MiB"                   # what it may log in a second, each line counted with its columns
 //! deadline = "3s"                # of calls to this service that bring none of their own
 //!
 //! [program.hello]                # the same keys, without `deadline`: nobody calls a program
@@ -38,8 +39,14 @@ pub const MANIFEST_VERSION: u32 = 1;
 /// What a guest's memory may grow to where the file does not say: 64 MiB.
 pub const MEMORY_BYTES_DEFAULT: u64 = 64 << 20;
 
+/// What a guest may log in a second where the file does not say: 1 MiB.
+pub const LOG_BYTES_DEFAULT: u64 = 1 << 20;
+
 /// How long a guest may hold its thread where neither the file nor the method says.
 pub const BUDGET_DEFAULT: Duration = Duration::from_millis(50);
+
+/// The largest budget that a guest or a method may have.
+pub const BUDGET_MAX: Duration = Duration::from_secs(60);
 
 /// How long a call to a service may take where neither the file nor the caller says.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
@@ -75,6 +82,8 @@ pub struct GuestSpec {
     pub memory_bytes: u64,
     /// How long it may hold its thread between two awaits, in CPU time.
     pub budget: Duration,
+    /// What it may log in a second, in bytes, 64 of which each line takes for its columns: 1 KiB to 1 GiB.
+    pub log_bytes: u64,
     /// How long a call to it may take that brings no deadline; a program, which nobody calls, has the default.
     pub deadline: Duration,
     /// Where the value of `wasm` stands in the file, in bytes.
@@ -185,8 +194,8 @@ impl Role {
 
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Role::Service => &["wasm", "args", "env", "memory", "budget", "deadline"],
-            Role::Program => &["wasm", "args", "env", "memory", "budget"],
+            Role::Service => &["wasm", "args", "env", "memory", "budget", "log", "deadline"],
+            Role::Program => &["wasm", "args", "env", "memory", "budget", "log"],
         }
     }
 }
@@ -321,6 +330,7 @@ impl Reader<'_> {
             env: BTreeMap::new(),
             memory_bytes: MEMORY_BYTES_DEFAULT,
             budget: BUDGET_DEFAULT,
+            log_bytes: LOG_BYTES_DEFAULT,
             deadline: DEADLINE_DEFAULT,
             span: name.span(),
         };
@@ -336,6 +346,7 @@ impl Reader<'_> {
                 ("env", _) => guest.env = self.env(value),
                 ("memory", _) => guest.memory_bytes = self.memory_bytes(value),
                 ("budget", _) => guest.budget = self.budget(value),
+                ("log", _) => guest.log_bytes = self.log_bytes(value),
                 ("deadline", Role::Service) => guest.deadline = self.deadline("deadline", value),
                 ("deadline", Role::Program) => {
                     let message = format!("unknown key `deadline` in `{path}`");
@@ -401,10 +412,21 @@ impl Reader<'_> {
             key: "budget",
             noun: "a duration",
             units: DURATION_UNITS_MS,
-            range: 10..=60_000,
+            range: 10..=BUDGET_MAX.as_millis() as u64,
             help: "write a whole number and ms or s, from \"10ms\" to \"60s\", such as \"50ms\"",
         };
         Duration::from_millis(self.quantity(value, &scale))
+    }
+
+    fn log_bytes(&mut self, value: &Value<'_>) -> u64 {
+        let scale = Scale {
+            key: "log",
+            noun: "a size",
+            units: SIZE_UNITS,
+            range: 1 << 10..=1 << 30,
+            help: "write a whole number and KiB, MiB or GiB, from \"1KiB\" to \"1GiB\", such as \"1MiB\"",
+        };
+        self.quantity(value, &scale)
     }
 
     fn deadline(&mut self, key: &'static str, value: &Value<'_>) -> Duration {
@@ -540,6 +562,7 @@ mod tests {
         assert_eq!(hello.env, BTreeMap::new());
         assert_eq!(hello.memory_bytes, 64 << 20);
         assert_eq!(hello.budget, Duration::from_millis(50));
+        assert_eq!(hello.log_bytes, 1 << 20);
         assert_eq!(hello.deadline, Duration::from_secs(3));
         assert_eq!(&HELLO[hello.span.clone()], "\"hello.wasm\"");
         assert_eq!(deployment.startup_deadline, Duration::from_secs(30));
@@ -562,6 +585,7 @@ mod tests {
             env = { GREETING = "loud", EMPTY = "" }
             memory = "16MiB"
             budget = "1s"
+            log = "4KiB"
             deadline = "50ms"
         "#;
         let Deployment { guests, startup_deadline, .. } = parse(text).expect("the file is right");
@@ -575,6 +599,7 @@ mod tests {
         assert_eq!(b.env, BTreeMap::from([("EMPTY".into(), "".into()), ("GREETING".into(), "loud".into())]));
         assert_eq!(b.memory_bytes, 16 << 20);
         assert_eq!(b.budget, Duration::from_secs(1));
+        assert_eq!(b.log_bytes, 4 << 10);
         assert_eq!(b.deadline, Duration::from_millis(50));
     }
 
@@ -646,7 +671,7 @@ mod tests {
         );
         check_error(
             "mem = '1GiB'",
-            "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory, budget",
+            "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory, budget, log",
         );
         check_error(
             "deadline = '3s'",

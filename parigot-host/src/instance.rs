@@ -14,6 +14,8 @@ use parking_lot::Mutex;
 use crate::code::{Code, Turn};
 use crate::deployment::GuestSpec;
 use crate::graph::Target;
+use crate::log::Speaker;
+use crate::log_rate::LogRate;
 use crate::slots::Slots;
 
 /// Calls that an instance may have in flight, each way.
@@ -37,6 +39,7 @@ pub(crate) struct Instance {
     pub(crate) started_ns: u64,
     /// How long calls to it may take if the caller does not say.
     pub(crate) deadline_ns: u64,
+    pub(crate) log_rate: LogRate,
     mail: Mutex<Mail>,
 }
 
@@ -162,6 +165,10 @@ impl Mail {
         }
     }
 
+    fn is_full(&self, name: &str) -> String {
+        format!("{name} has {} bytes waiting for it, and {MAILBOX_BYTES_MAX} are the most", self.frames.len())
+    }
+
     fn end_call(&mut self, number: u64, id: CallId, failure: &Failure) {
         failure.push(number, id, &mut self.frames);
         self.ended_calls.push(number);
@@ -174,6 +181,10 @@ impl Failure {
         let header = Header { number, status: self.code.number(), id: id.to_wire(), ..Header::new(Kind::Reply) };
         push(FrameBuilder::new(frames, header).detail(self.cause, &self.message));
     }
+}
+
+pub(crate) fn overloaded(message: String) -> Failure {
+    Failure { code: StatusCode::ResourceExhausted, cause: Cause::Overloaded, message }
 }
 
 /// Finishes a frame whose parts were all inside frames or mailboxes that are shorter than 4 GiB.
@@ -191,6 +202,7 @@ impl Instance {
             name: spec.name.clone(),
             started_ns: identity.started_ns,
             deadline_ns: spec.deadline.as_nanos() as u64,
+            log_rate: identity.log_rate,
             mail: Mutex::new(Mail {
                 frames: Vec::new(),
                 ended_calls: Vec::new(),
@@ -202,6 +214,11 @@ impl Instance {
                 alarm_ns: NEVER,
             }),
         }
+    }
+
+    /// Who it is in the log.
+    pub(crate) fn speaker(&self) -> Speaker<'_> {
+        Speaker { service: &self.name, instance: self.id, rate: &self.log_rate }
     }
 
     /// Leaves a frame without a call.
@@ -220,9 +237,11 @@ impl Instance {
             let message = format!("{} is not running", self.name);
             return Err(Failure { code: StatusCode::Unavailable, cause: Cause::Unreachable, message });
         }
-        if mail.inbound.len() >= CALLS_MAX || mail.frames.len() + frame.payload.len() > MAILBOX_BYTES_MAX {
-            let message = format!("{} has {} calls to serve", self.name, mail.inbound.len());
-            return Err(Failure { code: StatusCode::ResourceExhausted, cause: Cause::Overloaded, message });
+        if mail.inbound.len() >= CALLS_MAX {
+            return Err(overloaded(format!("{} serves {CALLS_MAX} calls already, the most that it may", self.name)));
+        }
+        if mail.frames.len() + frame.content_bytes() > MAILBOX_BYTES_MAX {
+            return Err(overloaded(mail.is_full(&self.name)));
         }
         let number = mail.inbound.insert(call);
         let header = Header { number, id: call.id.to_wire(), ..header };
@@ -246,9 +265,8 @@ impl Instance {
         if mail.run == Run::Ended {
             return Wake::AlreadyAwake;
         }
-        if mail.frames.len() + reply.payload.len() > MAILBOX_BYTES_MAX {
-            let message = format!("{} has {} bytes waiting for it", self.name, mail.frames.len());
-            let failure = Failure { code: StatusCode::ResourceExhausted, cause: Cause::Overloaded, message };
+        if mail.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
+            let failure = overloaded(mail.is_full(&self.name));
             mail.end_call(call.number, call.id, &failure);
             return mail.notify();
         }
@@ -369,4 +387,6 @@ pub(crate) struct Identity {
     pub(crate) place: Place,
     pub(crate) requirements: u32,
     pub(crate) started_ns: u64,
+    /// What it has logged in its first turn.
+    pub(crate) log_rate: LogRate,
 }

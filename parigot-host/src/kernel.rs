@@ -18,7 +18,6 @@ use crate::clock::Clock;
 use crate::code::Turn;
 use crate::instance::{Body, Delivery, Instance, Place, Wake};
 use crate::life::Life;
-use crate::log;
 use crate::pulse::Pulse;
 use crate::route::{Ending, Outgoing};
 use crate::timer::Timers;
@@ -126,8 +125,17 @@ impl Kernel {
     pub(crate) fn run_timers(&self) {
         self.timers.run(|at_ns, place| {
             let instance = &self.instances[place];
+            instance.speaker().settle(at_ns);
             self.wake(instance, instance.ring(at_ns));
         });
+    }
+
+    /// Has it told at that time, if any, what an instance's log lacks.
+    pub(crate) fn settle_log_at(&self, instance: &Instance, at_ns: Option<u64>) {
+        if let Some(at_ns) = at_ns {
+            // Alarms of the instance itself have its place for a key.
+            self.timers.set((self.instances.len() + instance.place) as u64, None, at_ns, instance.place);
+        }
     }
 }
 
@@ -243,7 +251,10 @@ impl<'k> Worker<'k> {
         let routed = self.route(instance, code.outbox(), links, &mut Outgoing { outbound, deadlines_ns });
         // Behind the lines that came in frames, as what Go's runtime says of a panic is the last of all.
         let ended = turn.is_err() || routed.is_err();
-        code.take_output(ended, &mut |level, text| log::line(&instance.name, instance.id, level, None, text));
+        code.take_output(ended, &mut |level, text| {
+            let settle_ns = instance.speaker().say(self.now_ns, level, None, text);
+            self.kernel.settle_log_at(instance, settle_ns);
+        });
         routed?;
         Ok(turn?)
     }

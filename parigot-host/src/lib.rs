@@ -10,10 +10,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Rooms: [`deployment`] reads the file, `compile` makes modules of what it names, `cache` keeps their code for the next start,
-//! `boot` makes instances, `refusal` says why it cannot, `graph` finds out who requires whom, [`schema`] whether they understand each other,
-//! `survey` goes so far and no further, `life` launches and stops them in order, `startup` sees to it that this has an end, `kernel` runs them turn by turn, `route` carries what they send, `instance` is one of them, `wasm` is what it is
-//! made of, `wasi` is what Go's runtime needs besides, [`clock`] and `random` are where time and chance come from.
+//! Rooms: [`deployment`] reads the file, `compile` makes modules of what it names, in bounded time (`compile_time`), `cache` keeps
+//! their code for the next start, `boot` makes instances, if there is room for them (`mappings`), `refusal` says why it cannot, `graph`
+//! finds out who requires whom, [`schema`] whether they understand each other, `survey` goes so far and no further, `life`
+//! launches and stops them in order, `startup` sees to it that this has an end, `kernel` runs them turn by turn, `route` carries
+//! what they send, `instance` is one of them, `wasm` is what it is made of, `wasi` is what Go's runtime needs besides. What an
+//! instance may take is in `budget` (the thread's time), `limits` (memory), `stack` and `log_rate`. [`clock`] and `random` are where
+//! time and chance come from.
 
 mod boot;
 mod budget;
@@ -21,12 +24,16 @@ mod cache;
 pub mod clock;
 mod code;
 mod compile;
+mod compile_time;
 pub mod deployment;
 mod graph;
 mod instance;
 mod kernel;
 mod life;
+mod limits;
 mod log;
+mod log_rate;
+mod mappings;
 mod pulse;
 mod random;
 mod refusal;
@@ -34,6 +41,7 @@ mod route;
 pub mod schema;
 mod slots;
 mod spelling;
+mod stack;
 mod startup;
 mod survey;
 mod timer;
@@ -43,7 +51,7 @@ mod wasm;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parigot_abi::{Header, Kind};
 
@@ -58,6 +66,9 @@ pub use crate::graph::GraphError;
 pub use crate::refusal::{Refusal, StartError};
 pub use crate::survey::{Requirement, Survey, Surveyed, survey};
 
+/// How long compiling one module may take where [`Settings`] do not say: 60 times what 8 MiB of Go take on two cores.
+pub const COMPILE_TIME_MAX_DEFAULT: Duration = Duration::from_secs(120);
+
 /// How a host runs.
 #[derive(Clone)]
 pub struct Settings {
@@ -69,6 +80,8 @@ pub struct Settings {
     pub seed: Option<[u8; 32]>,
     /// The largest message that is let through, in bytes of payload; 16 MiB unless set.
     pub message_bytes_max: u32,
+    /// How long compiling one module may take until it is refused; 2 minutes unless set.
+    pub compile_time_max: Duration,
     /// The folder where compiled guests are kept, so that the next start need not compile them; none unless set.
     ///
     /// It is made if it is not there. Its content is run as it is, hence it is used only if it belongs to the user who runs this
@@ -90,6 +103,7 @@ impl Default for Settings {
             clock: Arc::new(SystemClock::new()),
             seed: None,
             message_bytes_max: parigot_abi::MESSAGE_BYTES_MAX,
+            compile_time_max: COMPILE_TIME_MAX_DEFAULT,
             code_cache: None,
             descriptors: false,
             on_compiling: None,
@@ -112,7 +126,7 @@ impl std::fmt::Debug for Settings {
 /// If modules cannot be run, guests fail in their first turn, or requirements and exports do not fit. Nothing runs then.
 pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
     let randomness = Randomness::new(settings.seed);
-    let booted = boot::boot(deployment, &settings, &randomness)?;
+    let booted = stack::on_guest_thread("parigot boot", || boot::boot(deployment, &settings, &randomness))?;
     let kernel = Arc::new(Kernel::new(&settings, booted.life, booted.instances, booted.pulse));
 
     let mut first = Worker::new(&kernel, randomness.generator());
@@ -133,10 +147,7 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
 
 /// Starts a thread that logs to whom its maker logs.
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    std::thread::Builder::new()
-        .name(name.into())
-        .spawn(log::as_here(run))
-        .expect("a process may have a few more threads")
+    stack::guest_thread(name).spawn(log::as_here(run)).expect("a process may have a few more threads")
 }
 
 /// A deployment that runs.
@@ -200,6 +211,7 @@ impl Running {
             self.kernel.wake(instance, wake);
             if !self.kernel.life.wait_until_ended(guest, until) {
                 tracing::warn!(service = %instance.name, instance = %instance.id.short(), "did not leave in time");
+                instance.speaker().finish();
                 all_left = false;
             }
         }

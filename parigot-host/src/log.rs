@@ -3,6 +3,7 @@
 //! Each event has the fields `service` (the guest's name in the deployment), `instance` (the short form of its id) and, where it
 //! is about a call, `call` (its id). Lines of guests have the target `guest`.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use parigot_abi::Frame;
@@ -10,50 +11,104 @@ use parigot_abi::frame::Level;
 use parigot_abi::id::{CallId, InstanceId};
 use tracing::field::display;
 
+use crate::code::Fault;
 use crate::instance::Instance;
 use crate::life::{Phase, Unready};
+use crate::log_rate::{LogRate, Verdict};
 use crate::route::Ending;
 
 /// Makes `run` log on any thread to whom the calling one logs.
-pub(crate) fn as_here(run: impl FnOnce()) -> impl FnOnce() {
+pub(crate) fn as_here<R>(run: impl FnOnce() -> R) -> impl FnOnce() -> R {
     let dispatch = tracing::dispatcher::get_default(Clone::clone);
     move || tracing::dispatcher::with_default(&dispatch, run)
 }
 
-/// A line that a guest sent.
-pub(crate) fn guest_line(from: &Instance, frame: &Frame<'_>) {
-    let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
-    let text = String::from_utf8_lossy(frame.payload);
-    line(&from.name, from.id, level, from.inbound_id(frame.header.number), &text);
+/// A guest as the log knows it.
+pub(crate) struct Speaker<'a> {
+    pub(crate) service: &'a str,
+    pub(crate) instance: InstanceId,
+    pub(crate) rate: &'a LogRate,
 }
 
-/// A line of a guest, whichever way it came.
-pub(crate) fn line(service: &str, instance: InstanceId, level: Level, call: Option<CallId>, text: &str) {
-    macro_rules! event {
-        ($level:ident) => {
-            tracing::event!(
-                target: "guest",
-                tracing::Level::$level,
-                service = %service,
-                instance = %instance.short(),
-                call = call.map(display),
-                "{text}"
-            )
-        };
+impl Speaker<'_> {
+    /// A line of the guest, whichever way it came, unless it logs too much. Where it has just begun to, returns when what
+    /// is left out must be told: see [`Speaker::settle`].
+    #[must_use = "what is left out is told"]
+    pub(crate) fn say(&self, now_ns: u64, level: Level, call: Option<CallId>, text: &str) -> Option<u64> {
+        let Speaker { service, instance, rate } = self;
+        macro_rules! event {
+            ($level:ident, $text:expr) => {
+                tracing::event!(
+                    target: "guest",
+                    tracing::Level::$level,
+                    service = %service,
+                    instance = %instance.short(),
+                    call = call.map(display),
+                    "{}", $text
+                )
+            };
+        }
+        macro_rules! judged {
+            ($level:ident) => {{
+                // What nobody listens to takes nothing of the allowance.
+                if !tracing::enabled!(target: "guest", tracing::Level::$level) {
+                    return None;
+                }
+                match rate.judge(now_ns, text) {
+                    Verdict::Log { line, left_out } => {
+                        left_out.inspect(|left_out| self.tell(left_out));
+                        event!($level, line);
+                        None
+                    }
+                    Verdict::Warn { too_much, until_ns } => {
+                        self.tell(&too_much);
+                        Some(until_ns)
+                    }
+                    Verdict::LeaveOut => None,
+                }
+            }};
+        }
+        match level {
+            Level::Error => judged!(ERROR),
+            Level::Warn => judged!(WARN),
+            Level::Info => judged!(INFO),
+            Level::Debug => judged!(DEBUG),
+            Level::Trace => judged!(TRACE),
+        }
     }
-    match level {
-        Level::Error => event!(ERROR),
-        Level::Warn => event!(WARN),
-        Level::Info => event!(INFO),
-        Level::Debug => event!(DEBUG),
-        Level::Trace => event!(TRACE),
+
+    /// Tells what was left out, if that is over.
+    pub(crate) fn settle(&self, now_ns: u64) {
+        self.rate.settle(now_ns).inspect(|left_out| self.tell(left_out));
     }
+
+    /// Tells what was left out, for nothing comes any more.
+    pub(crate) fn finish(&self) {
+        self.rate.finish().inspect(|left_out| self.tell(left_out));
+    }
+
+    /// Something about what the guest logs.
+    fn tell(&self, what: &dyn Display) {
+        tracing::warn!(service = %self.service, instance = %self.instance.short(), "{what}");
+    }
+}
+
+/// A line that a guest sent; returns what [`Speaker::say`] does.
+pub(crate) fn guest_line(from: &Instance, now_ns: u64, frame: &Frame<'_>) -> Option<u64> {
+    let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
+    let text = String::from_utf8_lossy(frame.payload);
+    from.speaker().say(now_ns, level, from.inbound_id(frame.header.number), &text)
 }
 
 /// An instance has ended.
 pub(crate) fn ending(instance: &Instance, ending: &Ending, culprit: Option<CallId>) {
     let (service, id, call) = (&instance.name, instance.id.short(), culprit.map(display));
+    instance.speaker().finish();
     match ending {
+        Ending::Fault(fault @ Fault::OverBudget { over_budget, .. }) => {
+            let cpu_us = over_budget.spent.as_micros() as u64;
+            tracing::error!(%service, instance = %id, call, cpu_us, "{fault}");
+        }
         Ending::Fault(fault) => tracing::error!(%service, instance = %id, call, "{fault}"),
         Ending::Exit { status: 0, reason } if reason.is_empty() => {
             tracing::debug!(%service, instance = %id, "left with status 0");

@@ -5,10 +5,12 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::code::Fault;
 use crate::deployment::GuestSpec;
 use crate::graph::GraphError;
+use crate::limits::Size;
 use crate::schema::SchemaError;
 use crate::wasm::ModuleError;
 
@@ -44,6 +46,26 @@ pub enum Refusal {
         /// Why.
         source: Arc<dyn Error + Send + Sync>,
     },
+    /// Its code was not compiled in time.
+    #[error("`{guest}`: compiling {} takes longer than {} s", path.display(), time_max.as_secs_f32())]
+    CompileTime {
+        /// Its name in the deployment.
+        guest: String,
+        /// The file.
+        path: PathBuf,
+        /// How long it may take.
+        time_max: Duration,
+    },
+    /// It needs more memory than it may have before it has done anything.
+    #[error("`{guest}` begins with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
+    Memory {
+        /// Its name in the deployment.
+        guest: String,
+        /// What it needs.
+        bytes: usize,
+        /// What it may have.
+        bytes_max: usize,
+    },
     /// It failed before it had said what it exports and requires.
     #[error("`{guest}` failed in its first turn")]
     FirstTurn {
@@ -51,6 +73,21 @@ pub enum Refusal {
         guest: String,
         /// Why.
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// It is one instance too many for this process, whose mappings of memory the system counts.
+    #[error(
+        "`{guest}` is one too many: {guests} guests need more mappings of memory than the {most} that the system lets \
+         a process have, and {fit} fit"
+    )]
+    Mappings {
+        /// Its name in the deployment.
+        guest: String,
+        /// How many there are.
+        guests: usize,
+        /// How many of them there may be.
+        fit: usize,
+        /// What `vm.max_map_count` says.
+        most: usize,
     },
     /// It does not fit the others.
     #[error(transparent)]
@@ -104,6 +141,9 @@ impl Refusal {
             Refusal::Unreadable { guest, .. }
             | Refusal::Module { guest, .. }
             | Refusal::FirstTurn { guest, .. }
+            | Refusal::CompileTime { guest, .. }
+            | Refusal::Memory { guest, .. }
+            | Refusal::Mappings { guest, .. }
             | Refusal::Schema { guest, .. } => guest,
             Refusal::Graph(error) => error.guest(),
         }
@@ -114,7 +154,12 @@ impl Refusal {
     }
 
     pub(crate) fn module(spec: &GuestSpec, error: impl Into<Arc<ModuleError>>) -> Self {
-        Refusal::Module { guest: spec.name.clone(), path: spec.wasm.clone(), source: error.into() }
+        let (guest, path, error) = (spec.name.clone(), spec.wasm.clone(), error.into());
+        match *error {
+            ModuleError::CompileTime { time_max } => Refusal::CompileTime { guest, path, time_max },
+            ModuleError::Memory { bytes, bytes_max } => Refusal::Memory { guest, bytes, bytes_max },
+            _ => Refusal::Module { guest, path, source: error },
+        }
     }
 
     pub(crate) fn first_turn(spec: &GuestSpec, fault: Fault) -> Self {

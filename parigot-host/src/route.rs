@@ -1,15 +1,16 @@
 //! What becomes of the frames that a guest sends: calls, answers, cancellations, lines of the log, its launch and its end.
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE};
 use parigot_abi::id::CallId;
 use parigot_abi::status::Detail;
 use parigot_abi::{Cause, Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
 
-use crate::code::Fault;
+use crate::code::{Fault, REASON_BYTES_MAX};
 use crate::graph::Target;
-use crate::instance::{Body, CALLS_MAX, Failure, Inbound, Instance, Link, Outbound};
+use crate::instance::{Body, CALLS_MAX, Failure, Inbound, Instance, Link, Outbound, overloaded};
 use crate::kernel::Worker;
 use crate::log;
 
@@ -41,16 +42,6 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) deadlines_ns: &'a mut u64,
 }
 
-impl Outgoing<'_> {
-    fn insert(&mut self, number: u64, call: Outbound) -> Result<(), Ending> {
-        *self.deadlines_ns = call.deadline_ns.min(*self.deadlines_ns);
-        match self.outbound.insert(number, call) {
-            None => Ok(()),
-            Some(_) => Err(protocol(format!("called twice with number {number}"))),
-        }
-    }
-}
-
 impl Worker<'_> {
     /// Carries out a guest's frames in their order, up to its end.
     pub(crate) fn route(
@@ -67,7 +58,10 @@ impl Worker<'_> {
                 Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => self.route_ready(from, &frame)?,
                 Some(Kind::Reply) => self.route_reply(from, &frame)?,
                 Some(Kind::Cancel) => self.route_cancel(frame.header.number, calls),
-                Some(Kind::Log) => log::guest_line(from, &frame),
+                Some(Kind::Log) => {
+                    let settle_ns = log::guest_line(from, self.now_ns, &frame);
+                    self.kernel.settle_log_at(from, settle_ns);
+                }
                 Some(Kind::Launch) => self.route_launch(from)?,
                 Some(Kind::Exit) => return Err(read_exit(&frame)),
                 Some(kind) => return Err(protocol(format!("sent a frame of kind {kind:?}"))),
@@ -94,19 +88,26 @@ impl Worker<'_> {
             .get(method as usize)
             .ok_or_else(|| protocol(format!("called method {method} of handle {service}, which it did not declare")))?;
         let id = CallId::from_random(self.random.random());
+        let is_one_too_many = calls.outbound.len() >= CALLS_MAX;
+        let Entry::Vacant(place) = calls.outbound.entry(number) else {
+            return Err(protocol(format!("called twice with number {number}")));
+        };
         let offered = match bound {
-            Some(_) if calls.outbound.len() >= CALLS_MAX => Err(too_many_calls(from)),
+            Some(_) if is_one_too_many => Err(too_many_calls(from)),
             Some(target) => self.offer(from, frame, link, *target, id),
             None => Err(unimplemented(&self.kernel.instances[link.callee])),
         };
         match offered {
-            Ok(call) => calls.insert(number, call),
+            Ok(call) => {
+                *calls.deadlines_ns = call.deadline_ns.min(*calls.deadlines_ns);
+                place.insert(call);
+            }
             Err(failure) => {
                 let wake = from.post_failure(number, id, &failure);
                 self.wake(from, wake);
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// Gives a call to its callee, or says why it cannot be given.
@@ -118,7 +119,7 @@ impl Worker<'_> {
         target: Target,
         id: CallId,
     ) -> Result<Outbound, Failure> {
-        let bytes = frame.payload.len();
+        let bytes = frame.content_bytes();
         if bytes > self.kernel.message_bytes_max {
             return Err(too_large("request", bytes, self.kernel.message_bytes_max));
         }
@@ -146,7 +147,7 @@ impl Worker<'_> {
             .ok_or_else(|| protocol(format!("answered call {number}, which it does not have")))?;
         let Some(caller) = call.caller else { return Ok(()) };
         let caller = &self.kernel.instances[caller];
-        let (bytes, most) = (frame.payload.len(), self.kernel.message_bytes_max);
+        let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
         let wake = if bytes > most {
             caller.post_failure(call.number, call.id, &too_large("response", bytes, most))
         } else {
@@ -179,6 +180,7 @@ impl Worker<'_> {
     fn route_ready(&mut self, from: &Instance, frame: &Frame<'_>) -> Result<(), Ending> {
         if frame.header.status != StatusCode::Ok.number() {
             let Detail { message, .. } = Detail::read(frame.detail);
+            let message = &message[..message.floor_char_boundary(REASON_BYTES_MAX)];
             return Err(not_ready(format!("not ready: {message}")));
         }
         let launched = self.kernel.life.ready(from.place);
@@ -243,7 +245,10 @@ fn not_ready(reason: String) -> Ending {
 
 fn read_exit(frame: &Frame<'_>) -> Ending {
     match u8::try_from(frame.header.status) {
-        Ok(status) => Ending::Exit { status, reason: String::from_utf8_lossy(frame.payload).into_owned() },
+        Ok(status) => {
+            let reason = &frame.payload[..frame.payload.len().min(REASON_BYTES_MAX)];
+            Ending::Exit { status, reason: String::from_utf8_lossy(reason).into_owned() }
+        }
         Err(_) => protocol(format!("left with status {}, and statuses end at 255", frame.header.status)),
     }
 }
@@ -254,8 +259,7 @@ fn unimplemented(callee: &Instance) -> Failure {
 }
 
 fn too_many_calls(from: &Instance) -> Failure {
-    let message = format!("{} waits for {CALLS_MAX} calls already", from.name);
-    Failure { code: StatusCode::ResourceExhausted, cause: Cause::Overloaded, message }
+    overloaded(format!("{} waits for {CALLS_MAX} calls already", from.name))
 }
 
 fn too_large(what: &str, bytes: usize, most: usize) -> Failure {

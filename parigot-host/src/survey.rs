@@ -7,6 +7,7 @@ use crate::graph::{Binding, Graph};
 use crate::random::Randomness;
 use crate::refusal::Refusal;
 use crate::schema::{self, Party};
+use crate::stack;
 
 /// What the guests of a deployment declare, and all that is wrong with it.
 #[derive(Debug)]
@@ -49,7 +50,8 @@ pub struct Requirement {
 pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
     let randomness = Randomness::new(settings.seed);
     let settings = Settings { descriptors: true, ..settings.clone() };
-    let Declarations { guests, graph, mut refusals, .. } = declare_all(deployment, &settings, &randomness);
+    let Declarations { guests, graph, mut refusals, .. } =
+        stack::on_guest_thread("parigot survey", || declare_all(deployment, &settings, &randomness));
     refusals.extend(misfits(&guests, &graph));
     refusals.sort_by(|a, b| a.guest().cmp(b.guest()));
     let steps = graph.steps();

@@ -4,7 +4,6 @@
 //! export of the ABI, or speaks another version of it. What is read of a running guest is checked against the bounds of
 //! its memory each time.
 
-use std::path::Path;
 use std::time::Duration;
 
 use parigot_abi::control::{CONTROL_BYTES, ControlView, NO_CALL, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET};
@@ -12,13 +11,17 @@ use parigot_abi::frame::Level;
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{Manifest, Prologue, TURN_OK, VERSION, Version};
 use wasmtime::{
-    AsContextMut, Config, Engine, ExternType, FuncType, Linker, Memory, Module, Store, StoreContextMut, StoreLimits,
-    StoreLimitsBuilder, TypedFunc, UpdateDeadline, ValType,
+    AsContextMut, Config, Engine, ExternType, FuncType, Linker, Memory, Module, Store, StoreContextMut, Trap,
+    TypedFunc, UpdateDeadline, ValType,
 };
 
+use crate::Settings;
 use crate::budget::{Budgets, OverBudget, Tick, Watch};
 use crate::cache::Cache;
-use crate::code::{Code, Fault, Turn};
+use crate::code::{Code, Fault, REASON_BYTES_MAX, Turn};
+use crate::compile_time::{self, MODULE_BYTES_MAX};
+use crate::limits::{Limits, Size, TooLarge};
+use crate::stack::GUEST_STACK_BYTES;
 use crate::wasi::{self, Stream, Wasi};
 
 /// Compiles modules; one for the whole host.
@@ -26,6 +29,7 @@ use crate::wasi::{self, Stream, Wasi};
 pub(crate) struct Compiler {
     engine: Engine,
     cache: Option<Cache>,
+    time_max: Duration,
 }
 
 /// A module that may be run: its imports and exports are what the ABI says.
@@ -43,6 +47,12 @@ pub(crate) enum ModuleError {
     NotWasm,
     #[error("a WebAssembly module that this host cannot compile")]
     Compile(#[source] wasmtime::Error),
+    #[error("it has more than {} MiB, the most that are compiled", MODULE_BYTES_MAX >> 20)]
+    TooLarge,
+    #[error("compiling it takes longer than {time_max:?}")]
+    CompileTime { time_max: Duration },
+    #[error("begins with {bytes} bytes of memory, and may have {bytes_max}")]
+    Memory { bytes: usize, bytes_max: usize },
     #[error("imports `{module}.{name}`, and a guest imports nothing")]
     Import { module: String, name: String },
     #[error("does not export {missing}")]
@@ -60,17 +70,29 @@ const EXPORTS: [(&str, usize, bool); 4] =
 /// What a library that is made by Go exports besides: it starts the runtime.
 const INITIALIZE: (&str, usize, bool) = ("_initialize", 0, false);
 
+impl ModuleError {
+    fn of_instantiation(error: wasmtime::Error) -> Self {
+        match error.downcast_ref() {
+            Some(&TooLarge::Memory { bytes, bytes_max }) => ModuleError::Memory { bytes, bytes_max },
+            _ => ModuleError::Instantiate(error),
+        }
+    }
+}
+
 impl Compiler {
-    /// A compiler that keeps in the folder `code_cache`, if there is one, what it has compiled.
-    pub(crate) fn new(code_cache: Option<&Path>) -> Self {
+    /// A compiler that keeps in the folder of the `settings`, if there is one, what it has compiled.
+    pub(crate) fn new(settings: &Settings) -> Self {
         let mut config = Config::new();
         // Guests are single-threaded and their instances come and go one by one.
         config.allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand);
+        config.max_wasm_stack(GUEST_STACK_BYTES);
+        // One memory is what there is a limit for.
+        config.wasm_multi_memory(false).wasm_memory64(false);
         // A turn that takes long looks at a budget: see `crate::budget`.
         config.epoch_interruption(true);
         let engine = Engine::new(&config).expect("this machine runs what Cranelift compiles for it");
-        let cache = code_cache.and_then(|folder| Cache::open(folder, &engine));
-        Compiler { engine, cache }
+        let cache = settings.code_cache.as_deref().and_then(|folder| Cache::open(folder, &engine));
+        Compiler { engine, cache, time_max: settings.compile_time_max }
     }
 
     /// Compiles a binary module, unless the cache has it, and checks its imports and exports. `compiling` is called before
@@ -84,7 +106,7 @@ impl Compiler {
             Some(module) => module,
             None => {
                 compiling();
-                let module = Module::from_binary(&self.engine, bytes).map_err(ModuleError::Compile)?;
+                let module = compile_time::compile(&self.engine, bytes, self.time_max)?;
                 if let Some(entry) = entry {
                     entry.store(&module);
                 }
@@ -130,7 +152,7 @@ pub(crate) struct Surroundings {
 }
 
 struct Data {
-    limits: StoreLimits,
+    limits: Limits,
     wasi: Wasi,
     watch: Watch,
     /// Where the control block is, once there is one.
@@ -188,13 +210,13 @@ impl GuestModule {
         if self.is_go {
             wasi::link(&mut linker, |data: &mut Data| &mut data.wasi).map_err(ModuleError::Instantiate)?;
         }
-        let limits = StoreLimitsBuilder::new().memory_size(surroundings.memory_bytes_max).build();
+        let limits = Limits::new(surroundings.memory_bytes_max);
         let watch = Watch::new(Budgets::new(surroundings.budget));
         let mut store = Store::new(engine, Data { limits, wasi: surroundings.wasi, watch, control: None });
         store.limiter(|data| &mut data.limits);
         store.epoch_deadline_callback(tick);
         store.set_epoch_deadline(1);
-        let instance = linker.instantiate(&mut store, &self.module).map_err(ModuleError::Instantiate)?;
+        let instance = linker.instantiate(&mut store, &self.module).map_err(ModuleError::of_instantiation)?;
 
         let exported = |error| ModuleError::Instantiate(error);
         let abi: TypedFunc<(), u32> = instance.get_typed_func(&mut store, "parigot_abi").map_err(exported)?;
@@ -264,12 +286,22 @@ impl WasmGuest {
         // Before `parigot_open` has returned there is no control block to look at.
         let panic = if self.control == 0 || self.read_control().is_err() { String::new() } else { self.panic_text() };
         let panic = self.store.data().wasi.panic_text().unwrap_or(panic);
-        Fault::of_trap(&self.view, panic, error.root_cause().to_string())
+        let reason = match error.downcast_ref::<Trap>() {
+            Some(Trap::StackOverflow) => format!("its calls go deeper than a stack of {}", Size(GUEST_STACK_BYTES)),
+            _ => error.root_cause().to_string(),
+        };
+        let fault = Fault::of_trap(&self.view, panic, reason);
+        match self.store.data().limits.exceeded() {
+            Some(memory) => Fault::OutOfMemory { memory, last: Box::new(fault) },
+            None => fault,
+        }
     }
 
     fn panic_text(&self) -> String {
         let ControlView { panic_address, panic_capacity, panic_bytes, .. } = self.view;
-        let bytes = self.slice("panic text", panic_address, panic_bytes.min(panic_capacity)).unwrap_or_default();
+        // Every caller is told: one guest's text must not fill the host's memory.
+        let bytes = panic_bytes.min(panic_capacity).min(REASON_BYTES_MAX as u64);
+        let bytes = self.slice("panic text", panic_address, bytes).unwrap_or_default();
         String::from_utf8_lossy(bytes).into_owned()
     }
 

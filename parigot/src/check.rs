@@ -25,7 +25,7 @@ pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
         Err(error) => conclude(check, &[], &Complaint::all_of_file(&error)),
         Ok(deployment) => {
-            let survey = survey(&deployment, &settings(check.no_cache, check.format == Format::Text));
+            let survey = survey(&deployment, &settings(&check.compiling, check.format == Format::Text));
             let refusals = survey.refusals.iter();
             let complaints: Vec<_> = refusals.map(|refusal| Complaint::of_guest(refusal, &deployment)).collect();
             conclude(check, &survey.guests, &complaints)

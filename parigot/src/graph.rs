@@ -32,7 +32,7 @@ pub(crate) enum Format {
 }
 
 /// Draws a deployment on stdout.
-pub(crate) fn graph(Graph { file, format, no_cache }: &Graph) -> ExitCode {
+pub(crate) fn graph(Graph { file, format, compiling }: &Graph) -> ExitCode {
     let deployment = match Deployment::read(file) {
         Ok(deployment) => deployment,
         Err(error) => {
@@ -40,7 +40,7 @@ pub(crate) fn graph(Graph { file, format, no_cache }: &Graph) -> ExitCode {
             return REFUSED.into();
         }
     };
-    let survey = survey(&deployment, &settings(*no_cache, true));
+    let survey = survey(&deployment, &settings(compiling, true));
     if survey.guests.len() < deployment.guests.len() {
         // The rest of what is wrong could have been drawn.
         let does_not_say = |refusal: &&Refusal| !matches!(refusal, Refusal::Graph(_) | Refusal::Schema { .. });

@@ -51,12 +51,23 @@ struct Run {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     log_format: log::Format,
 
+    #[command(flatten)]
+    compiling: Compiling,
+}
+
+// How guests are compiled. No doc comment, which would stand in the help of each command.
+#[derive(Args)]
+struct Compiling {
     /// Compile all guests anew, and keep nothing for the next start.
     ///
     /// Compiled guests are kept in $XDG_CACHE_HOME/parigot/code, or else in ~/.cache/parigot/code,
     /// until they are unused for 30 days or exceed 1 GiB.
     #[arg(long, verbatim_doc_comment)]
     no_cache: bool,
+
+    /// How long compiling one guest may take until it is refused.
+    #[arg(long, value_name = "DURATION", default_value = "2m")]
+    compile_time: humantime::Duration,
 }
 
 /// Prove that a deployment can start, without starting it.
@@ -75,9 +86,8 @@ struct Check {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: log::Format,
 
-    /// Compile all guests anew, and keep nothing for the next start.
-    #[arg(long)]
-    no_cache: bool,
+    #[command(flatten)]
+    compiling: Compiling,
 }
 
 /// Draw who requires what of whom, in the order of the launch.
@@ -95,9 +105,8 @@ struct Graph {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: graph::Format,
 
-    /// Compile all guests anew, and keep nothing for the next start.
-    #[arg(long)]
-    no_cache: bool,
+    #[command(flatten)]
+    compiling: Compiling,
 }
 
 /// Write stubs and messages for .proto files, as protoc with protoc-gen-parigot does.

@@ -142,6 +142,11 @@ fn next_step(refusal: &Refusal) -> Option<String> {
         Refusal::Module { .. } => {
             "a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown"
         }
+        Refusal::CompileTime { .. } => {
+            "give it longer with `--compile-time`; what takes so long is code that is nested hundreds deep"
+        }
+        Refusal::Memory { .. } => "let it have more: `memory` in its table",
+        Refusal::Mappings { .. } => "run fewer, or let the system give it more: `sysctl vm.max_map_count=262144`",
         Refusal::Graph(GraphError::ExportedTwice { .. }) => "leave one of them out",
         Refusal::Graph(GraphError::Missing { nearest: Some((service, guest)), .. }) => {
             return Some(format!("did you mean {service}, which `{guest}` exports?"));

@@ -8,9 +8,9 @@ use std::sync::{Arc, OnceLock};
 use parigot_host::deployment::Deployment;
 use parigot_host::{Refusal, Settings, Stopper};
 
-use crate::Run;
 use crate::log::{self, Format};
 use crate::report::Complaint;
+use crate::{Compiling, Run};
 
 /// What the exit statuses mean, for `--help`.
 pub(crate) const STATUSES: &str = "\
@@ -26,7 +26,7 @@ pub(crate) const REFUSED: u8 = 3;
 const INTERRUPTED: u8 = 130;
 
 /// Runs a deployment and returns the exit status.
-pub(crate) fn run(Run { file, log_format, no_cache, .. }: &Run) -> ExitCode {
+pub(crate) fn run(Run { file, log_format, compiling, .. }: &Run) -> ExitCode {
     let interrupt = Arc::new(Interrupt::default());
     interrupt.listen();
     let deployment = match Deployment::read(file) {
@@ -36,7 +36,7 @@ pub(crate) fn run(Run { file, log_format, no_cache, .. }: &Run) -> ExitCode {
             return REFUSED.into();
         }
     };
-    let running = match parigot_host::start(&deployment, settings(*no_cache, *log_format == Format::Text)) {
+    let running = match parigot_host::start(&deployment, settings(compiling, *log_format == Format::Text)) {
         Ok(running) => running,
         Err(error) => {
             let refusals = error.refusals().iter();
@@ -51,10 +51,11 @@ pub(crate) fn run(Run { file, log_format, no_cache, .. }: &Run) -> ExitCode {
 }
 
 /// How the host runs for this command.
-pub(crate) fn settings(no_cache: bool, is_for_people: bool) -> Settings {
+pub(crate) fn settings(compiling: &Compiling, is_for_people: bool) -> Settings {
     let shows_progress = is_for_people && log::stderr_can_be_redrawn();
     Settings {
-        code_cache: if no_cache { None } else { code_cache() },
+        compile_time_max: *compiling.compile_time,
+        code_cache: if compiling.no_cache { None } else { code_cache() },
         on_compiling: shows_progress.then(|| Arc::new(|guests: &[&str]| log::STDERR.compiling(guests)) as _),
         ..Settings::default()
     }

@@ -6,7 +6,7 @@ use e2e::{App, Ended, guest};
 fn drive(calls: &[&str]) -> Ended {
     let deployment = format!(
         "[service.echo]\nwasm = \"echo.wasm\"\n\
-         [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\nlog = \"16MiB\"\n"
     );
     App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver")).run()
 }
@@ -135,7 +135,7 @@ fn a_service_that_is_not_ready_fails_the_start() {
 fn a_method_that_holds_its_thread_is_killed_and_named() {
     let ended = drive(&["hang+spin+echo:1", "echo:1"]);
     let messages = ended.messages_of("driver");
-    let held = "callee killed: echo was killed: it held its thread for 50 ms in echo.v1.Echo/Misbehave";
+    let held = "callee killed: echo was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave";
     assert_eq!(messages[..2], [format!("hang: UNAVAILABLE, {held}"), format!("spin: INTERNAL, {held}")]);
     assert_eq!(messages[3], "echo:1: UNAVAILABLE, unreachable: echo is not running");
     let log = ended.log();
@@ -146,8 +146,7 @@ fn a_method_that_holds_its_thread_is_killed_and_named() {
 #[test]
 fn a_method_holds_its_thread_for_as_long_as_its_own_budget_says() {
     let ended = drive(&["~spin"]);
-    let killed =
-        "~spin: INTERNAL, callee killed: echo was killed: it held its thread for 400 ms in echo.v1.Echo/Persist";
+    let killed = "~spin: INTERNAL, callee killed: echo was killed: it held its thread for longer than its budget of 400 ms in echo.v1.Echo/Persist";
     assert_eq!(ended.messages_of("driver"), [killed]);
 }
 

@@ -1,6 +1,6 @@
 //! Deployments that are refused: one message that points into the file, status 3, and nothing runs.
 
-use e2e::{App, example};
+use e2e::{App, Started, example};
 
 fn greeting() -> Vec<u8> {
     std::fs::read(example().join("build/greeting.wasm")).expect("the example is built")
@@ -151,6 +151,76 @@ fn a_module_that_is_no_guest() {
 }
 
 #[test]
+fn a_guest_that_takes_too_long_to_compile() {
+    // Each loop costs Cranelift more than the one around it: this takes it minutes.
+    let (loops, set) = ("loop ".repeat(2_000), "(local.set 0 (i32.add (local.get 0) (local.get 1)))");
+    let module =
+        format!("(module (func (param i32 i32) {loops} {set} {}))", "(br_if 0 (local.get 0)) end ".repeat(2_000));
+    let app = App::new(HELLO).with_wat("hello.wasm", &module);
+    let ended = Started::new(app.command().args(["--no-cache", "--compile-time", "100ms"])).wait();
+    let expected = r#"
+  × `hello`: compiling hello.wasm takes longer than 0.1 s
+   ╭─[app.toml:3:8]
+ 2 │ [program.hello]
+ 3 │ wasm = "hello.wasm"
+   ·        ────────────
+   ╰────
+  help: give it longer with `--compile-time`; what takes so long is code that is nested hundreds deep
+"#;
+    assert_eq!(ended.stderr.trim(), expected.trim());
+    assert_eq!(ended.status, Some(3));
+}
+
+#[test]
+fn a_guest_that_is_too_large_to_compile() {
+    let app = App::new(HELLO).with("hello.wasm", "\0asm");
+    let file = std::fs::File::options().write(true).open(app.folder().join("hello.wasm")).expect("it is there");
+    file.set_len((128 << 20) + 1).expect("it takes no space");
+    check_not_run(app, "it has more than 128 MiB, the most that are compiled");
+}
+
+#[test]
+fn a_guest_that_begins_with_more_memory_than_it_may_have() {
+    let module = r#"
+        (module
+            (memory (export "memory") 2048)
+            (func (export "parigot_abi") (result i32) (i32.const 0x10000))
+            (func (export "parigot_open") (result i32) unreachable)
+            (func (export "parigot_inbox") (param i32 i32) unreachable)
+            (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
+    "#;
+    check_refused(
+        &App::new(HELLO).with_wat("hello.wasm", module),
+        r#"
+  × `hello` begins with 128 MiB of memory, and its `memory` is 64 MiB
+   ╭─[app.toml:3:8]
+ 2 │ [program.hello]
+ 3 │ wasm = "hello.wasm"
+   ·        ────────────
+   ╰────
+  help: let it have more: `memory` in its table
+"#,
+    );
+}
+
+#[test]
+fn a_guest_with_a_table_that_fills_the_host() {
+    let module = r#"
+        (module
+            (memory (export "memory") 1)
+            (table 10000000 funcref)
+            (func (export "parigot_abi") (result i32) (i32.const 0x10000))
+            (func (export "parigot_open") (result i32) unreachable)
+            (func (export "parigot_inbox") (param i32 i32) unreachable)
+            (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
+    "#;
+    let ended = App::new(HELLO).with_wat("hello.wasm", module).run();
+    let reason = "its table begins with 10000000 entries, and 1048576 are the most";
+    assert!(ended.stderr.contains(reason), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(3));
+}
+
+#[test]
 fn an_unknown_key_among_other_mistakes() {
     check_refused(
         &App::new("[program.hello]\nwasm = \"hello.wasm\"\nmem = \"1GiB\"\nargs = 7\n"),
@@ -162,7 +232,7 @@ fn an_unknown_key_among_other_mistakes() {
    · ───
  5 │ args = 7
    ╰────
-  help: known here: wasm, args, env, memory, budget
+  help: known here: wasm, args, env, memory, budget, log
 
   × `args` is an integer, expected an array of strings
    ╭─[app.toml:5:8]

@@ -1,0 +1,76 @@
+//! What an instance may take of the host's memory.
+
+use wasmtime::ResourceLimiter;
+
+/// Entries of a guest's table, in which functions are that it calls by address. Large Go programs have some ten thousand.
+const TABLE_ENTRIES_MAX: usize = 1 << 20;
+
+/// Keeps an instance within its bounds: one memory and one table, neither larger than it may be.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    memory_bytes_max: usize,
+    /// The guest wanted more memory than it may have, and did not get it.
+    is_out_of_memory: bool,
+}
+
+/// A guest cannot even begin with what it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TooLarge {
+    #[error("it begins with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
+    Memory { bytes: usize, bytes_max: usize },
+    #[error("its table begins with {entries} entries, and {} are the most", TABLE_ENTRIES_MAX)]
+    Table { entries: usize },
+}
+
+/// Bytes, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Size(pub(crate) usize);
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            bytes if bytes > 0 && bytes % (1 << 20) == 0 => write!(f, "{} MiB", bytes >> 20),
+            bytes if bytes > 0 && bytes % (1 << 10) == 0 => write!(f, "{} KiB", bytes >> 10),
+            bytes => write!(f, "{bytes} bytes"),
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn new(memory_bytes_max: usize) -> Self {
+        Limits { memory_bytes_max, is_out_of_memory: false }
+    }
+
+    /// What the guest may have of memory, if it wanted more.
+    pub(crate) fn exceeded(&self) -> Option<Size> {
+        self.is_out_of_memory.then_some(Size(self.memory_bytes_max))
+    }
+}
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if desired <= self.memory_bytes_max {
+            return Ok(true);
+        }
+        if current == 0 {
+            return Err(TooLarge::Memory { bytes: desired, bytes_max: self.memory_bytes_max }.into());
+        }
+        self.is_out_of_memory = true;
+        Ok(false)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if current == 0 && desired > TABLE_ENTRIES_MAX {
+            return Err(TooLarge::Table { entries: desired }.into());
+        }
+        Ok(desired <= TABLE_ENTRIES_MAX)
+    }
+
+    fn memories(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        1
+    }
+}
