@@ -60,6 +60,11 @@ pub(crate) fn caches() -> PathBuf {
     target(root()).join("e2e-caches")
 }
 
+/// Where hosts in a test's own process keep what they have compiled: where the command does.
+pub fn code_cache() -> PathBuf {
+    caches().join("parigot/code")
+}
+
 /// Where cargo puts what it builds of a workspace.
 fn target(workspace: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |target| root().join(target))

@@ -2,15 +2,16 @@
 
 use std::fmt::Debug;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::DEADLINE;
 
-/// The log of a host that runs in this process.
+/// The log of a host that runs in this process, as it is without being asked for more.
 #[derive(Debug)]
 pub struct Capture {
     lines: Receiver<Captured>,
@@ -23,6 +24,8 @@ pub struct Captured {
     pub service: String,
     /// What is said.
     pub message: String,
+    /// CPU time that a guest had taken when it was killed.
+    pub cpu: Option<Duration>,
 }
 
 impl Capture {
@@ -33,20 +36,37 @@ impl Capture {
         (tracing::subscriber::with_default(subscriber, start), Capture { lines })
     }
 
-    /// Waits for a line that contains `text`.
+    /// What has come and was not waited for.
+    pub fn rest(&self) -> Vec<Captured> {
+        self.lines.try_iter().collect()
+    }
+
+    /// Waits for a line that contains `text`, and returns all up to it.
+    ///
+    /// # Panics
+    ///
+    /// If none comes within [`DEADLINE`].
+    #[track_caller]
+    pub fn until(&self, text: &str) -> Vec<Captured> {
+        let mut lines = Vec::new();
+        loop {
+            let line =
+                self.lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("no line with {text:?}: {error}"));
+            lines.push(line);
+            if lines.last().is_some_and(|line| line.message.contains(text)) {
+                return lines;
+            }
+        }
+    }
+
+    /// Waits for a line that contains `text`; those before it are gone.
     ///
     /// # Panics
     ///
     /// If none comes within [`DEADLINE`].
     #[track_caller]
     pub fn wait_for(&self, text: &str) -> Captured {
-        loop {
-            let line =
-                self.lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("no line with {text:?}: {error}"));
-            if line.message.contains(text) {
-                return line;
-            }
-        }
+        self.until(text).pop().expect("the last one is it")
     }
 }
 
@@ -54,6 +74,9 @@ struct Tap(Sender<Captured>);
 
 impl<S: Subscriber> Layer<S> for Tap {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if *event.metadata().level() > Level::INFO {
+            return;
+        }
         let mut line = Captured::default();
         event.record(&mut line);
         // A test that has seen enough no longer listens.
@@ -62,6 +85,12 @@ impl<S: Subscriber> Layer<S> for Tap {
 }
 
 impl Visit for Captured {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "cpu_us" {
+            self.cpu = Some(Duration::from_micros(value));
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         match field.name() {
             "service" => self.service = format!("{value:?}"),

@@ -6,11 +6,17 @@
 mod build;
 mod capture;
 mod declare;
+mod kills;
+mod load;
+mod neighbours;
 mod process;
 
-pub use build::{example, go_probe, guest, parigot, root};
+pub use build::{code_cache, example, go_probe, guest, parigot, root};
 pub use capture::{Capture, Captured};
 pub use declare::{declaring, service};
+pub use kills::{histogram, kill_times};
+pub use load::{Load, soak};
+pub use neighbours::{BesideNeighbours, Ran, Tally};
 pub use process::{DEADLINE, Ended, Line, Started};
 
 use std::path::{Path, PathBuf};

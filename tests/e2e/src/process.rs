@@ -85,6 +85,11 @@ impl Started {
         panic!("it ended without {text:?}:\n{}", self.seen);
     }
 
+    /// Its number, as the system counts processes.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends what Ctrl-C sends.
     pub fn interrupt(&self) {
         let kill = Command::new("sh").args(["-c", "kill -INT $0", &self.child.id().to_string()]).status();

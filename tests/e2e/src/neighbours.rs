@@ -1,0 +1,106 @@
+//! A pair of guests that calls all the time beside those that a test is about, and what becomes of its calls.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::time::Duration;
+
+use parigot_host::deployment::Deployment;
+use parigot_host::{Outcome, Settings};
+
+use crate::{App, Capture, Captured, code_cache, example, guest};
+
+/// A deployment to which the pair was added.
+#[derive(Debug)]
+pub struct BesideNeighbours {
+    app: App,
+    settings: Settings,
+}
+
+/// How it went.
+#[derive(Debug)]
+pub struct Ran {
+    /// How the deployment ended, which is stopped when the test has seen enough.
+    pub outcome: Outcome,
+    /// All that was logged, but for the neighbours' own lines.
+    pub log: Vec<Captured>,
+    /// What became of the neighbours' calls.
+    pub neighbours: Tally,
+}
+
+/// What the pair says of its calls.
+#[derive(Debug)]
+pub struct Tally {
+    /// Those that were answered.
+    pub answered: u64,
+    /// Those that failed.
+    pub failed: u64,
+    /// The longest time from one call to the next, on the host's clock.
+    pub longest: Duration,
+}
+
+impl BesideNeighbours {
+    /// Adds the pair, a millisecond between its calls, to an app whose guests are not named `greeting` or `pacer`.
+    pub fn new(app: App) -> Self {
+        let greeting = std::fs::read(example().join("build/greeting.wasm")).expect("the example is built");
+        let app = app.with("greeting.wasm", greeting).with("pacer.wasm", guest("pacer"));
+        let beside = BesideNeighbours {
+            app,
+            settings: Settings {
+                workers: 2,
+                seed: Some([7; 32]),
+                code_cache: Some(code_cache()),
+                ..Settings::default()
+            },
+        };
+        beside.append("[service.greeting]\nwasm = \"greeting.wasm\"\n[program.pacer]\nwasm = \"pacer.wasm\"\n")
+    }
+
+    /// Lets the pair call without a pause, so that it is never idle.
+    pub fn in_a_hurry(self) -> Self {
+        self.append("args = [\"--hurry\"]\n")
+    }
+
+    /// Changes how the host runs.
+    pub fn with_settings(self, change: impl FnOnce(Settings) -> Settings) -> Self {
+        BesideNeighbours { settings: change(self.settings), app: self.app }
+    }
+
+    fn append(self, toml: &str) -> Self {
+        let file = OpenOptions::new().append(true).open(self.app.file());
+        file.and_then(|mut file| file.write_all(toml.as_bytes())).expect("the deployment can be written to");
+        self
+    }
+
+    /// Runs it until a line contains `until` and the pair has made a hundred more calls after that, and then stops it.
+    #[track_caller]
+    pub fn run(self, until: &str) -> Ran {
+        let deployment = Deployment::read(&self.app.file()).expect("the file is right");
+        let (running, capture) =
+            Capture::during(|| parigot_host::start(&deployment, self.settings).expect("it starts"));
+        let mut log = capture.until(until);
+        log.extend(capture.until("calling"));
+        log.extend(capture.until("calling"));
+        running.stopper().stop();
+        let outcome = running.wait();
+        log.extend(capture.rest());
+        let told = log.iter().find(|line| line.message.starts_with("answered ")).expect("the pacer counts");
+        let neighbours = Tally::read(told);
+        log.retain(|line| line.service != "pacer" && line.service != "greeting");
+        Ran { outcome, log, neighbours }
+    }
+}
+
+impl Ran {
+    /// The messages that a guest wrote to its log, those about it by the host included.
+    pub fn messages_of<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a str> {
+        self.log.iter().filter(move |line| line.service == service).map(|line| line.message.as_str())
+    }
+}
+
+impl Tally {
+    fn read(line: &Captured) -> Self {
+        let mut numbers = line.message.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
+        let mut next = || numbers.next().expect("three numbers");
+        Tally { answered: next(), failed: next(), longest: Duration::from_micros(next()) }
+    }
+}

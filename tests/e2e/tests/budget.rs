@@ -1,0 +1,108 @@
+//! The budget: who exceeds it dies soon, who keeps to it never, however busy the machine is.
+//!
+//! What is measured here is CPU time, so this file has the machine to itself as far as its own tests go: one after the other.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use e2e::{App, BesideNeighbours, Capture, Load, Tally, code_cache, guest, histogram, kill_times, soak};
+use parigot_host::Settings;
+use parigot_host::clock::{Clock, SystemClock};
+use parigot_host::deployment::Deployment;
+
+static ALONE: Mutex<()> = Mutex::new(());
+
+#[test]
+fn a_method_that_loops_is_killed_after_50_to_60_ms() {
+    let _alone = ALONE.lock();
+    let times = kill_times(soak(20, 1_000));
+    println!("CPU time of {} methods that loop, when they were killed:\n{}", times.len(), histogram(&times));
+    let kept = |time: &Duration| (50..=60).contains(&time.as_millis());
+    assert!(times.iter().all(kept), "{}", histogram(&times));
+}
+
+/// Has a service burn so many rounds for each of `calls` calls, on one worker, and returns the CPU time of each.
+fn burn(rounds: u64, calls: usize, budget: &str) -> Vec<Duration> {
+    let calls = vec!["echo:1@60000"; calls];
+    let app = App::new(&format!(
+        "[service.rogue]\nwasm = \"rogue.wasm\"\nargs = [\"burn:{rounds}\"]\nbudget = \"{budget}\"\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
+    ));
+    let app = app.with("rogue.wasm", guest("rogue")).with("driver.wasm", guest("driver"));
+    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let settings = Settings { workers: 1, code_cache: Some(code_cache()), ..Settings::default() };
+    let (running, log) = Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
+    let mut times = Vec::new();
+    let mut before = process_time();
+    for _ in &calls {
+        log.wait_for("echo:1@60000: 0 bytes");
+        let now = process_time();
+        times.push(now - before);
+        before = now;
+    }
+    assert_eq!(running.wait().status, 0);
+    times
+}
+
+/// CPU time of this process.
+fn process_time() -> Duration {
+    cpu_time::ProcessTime::now().as_duration()
+}
+
+/// The rounds of `rogue` that take 40 ms of CPU time, on a machine as busy as it is now.
+fn rounds_of_40_ms() -> u64 {
+    const ROUNDS: u64 = 10_000_000;
+    let mut times = burn(ROUNDS, 11, "60s");
+    times.sort();
+    let median = times[times.len() / 2];
+    (ROUNDS as f64 * 0.040 / median.as_secs_f64()) as u64
+}
+
+#[test]
+fn methods_of_40_ms_are_never_killed_on_a_busy_machine() {
+    let _alone = ALONE.lock();
+    let _load = Load::on_all_cores();
+    let rounds = rounds_of_40_ms();
+    let begin = Instant::now();
+    let times = burn(rounds, soak(200, 3_000), "50ms");
+    println!("CPU time of {} calls in {:?}:\n{}", times.len(), begin.elapsed(), histogram(&times));
+}
+
+/// Time that passes as this process computes: what others do on the machine takes none.
+struct CpuClock;
+
+impl Clock for CpuClock {
+    fn monotonic_ns(&self) -> u64 {
+        process_time().as_nanos() as u64
+    }
+
+    fn wall_ns(&self) -> u64 {
+        SystemClock::new().wall_ns()
+    }
+
+    /// No sooner than if all cores work on it.
+    fn real_time_until(&self, monotonic_ns: u64) -> Option<Duration> {
+        let left = Duration::from_nanos(monotonic_ns.saturating_sub(self.monotonic_ns()));
+        Some(left.max(Duration::from_millis(1)))
+    }
+
+    fn on_moved(&self, _moved: Box<dyn Fn() + Send>) {}
+}
+
+#[test]
+fn a_thousand_tasks_that_are_ready_at_once_hold_up_nobody() {
+    let _alone = ALONE.lock();
+    let app = App::new(
+        "[service.echo]\nwasm = \"echo.wasm\"\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"toil:1000@600000\"]\n",
+    );
+    let app = app.with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"));
+    let beside = BesideNeighbours::new(app).in_a_hurry();
+    let beside = beside.with_settings(|settings| Settings { workers: 1, clock: Arc::new(CpuClock), ..settings });
+    let ran = beside.run("toil:1000@600000: ");
+    let Tally { answered, failed, longest } = ran.neighbours;
+    println!("beside a thousand tasks on one worker: {answered} calls, the longest took {longest:?}");
+    assert!(ran.messages_of("driver").any(|line| line == "toil:1000@600000: 0 bytes"), "{:?}", ran.log);
+    assert_eq!(failed, 0);
+    assert!(longest < Duration::from_millis(15), "{longest:?}");
+}

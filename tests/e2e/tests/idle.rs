@@ -1,0 +1,86 @@
+//! Instances that do nothing cost next to nothing.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use e2e::{App, Started, guest, soak};
+
+/// A deployment of so many sleepers.
+fn sleepers(count: usize) -> App {
+    let table = |k| format!("[program.s{k}]\nwasm = \"sleeper.wasm\"\n");
+    App::new(&(0..count).map(table).collect::<String>()).with("sleeper.wasm", guest("sleeper"))
+}
+
+/// Starts them and waits until all are asleep.
+fn put_to_sleep(app: &App, count: usize) -> Started {
+    let mut started = app.start();
+    (0..count).for_each(|_| started.wait_for("asleep"));
+    started
+}
+
+/// What the system says of a process.
+struct Process(u32);
+
+impl Process {
+    fn read(&self, file: &str) -> String {
+        let path = format!("/proc/{}/{file}", self.0);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    }
+
+    fn resident_kib(&self) -> u64 {
+        let status = self.read("status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
+    fn mappings(&self) -> usize {
+        self.read("maps").lines().count()
+    }
+
+    /// Of all its threads, those that have ended included.
+    fn cpu_time(&self) -> Duration {
+        const TICK: Duration = Duration::from_millis(10);
+        let stat = self.read("stat");
+        let (_, behind_name) = stat.rsplit_once(") ").expect("a name in parentheses");
+        let field = |nth: usize| behind_name.split(' ').nth(nth).and_then(|ticks| ticks.parse::<u32>().ok());
+        TICK * (field(11).expect("user time") + field(12).expect("system time"))
+    }
+}
+
+#[test]
+fn an_idle_instance_takes_less_than_64_kib_and_four_mappings() {
+    let count = soak(500, 10_000);
+    let few = sleepers(1);
+    let started = put_to_sleep(&few, 1);
+    let one = Process(started.id());
+    let (kib, mappings) = (one.resident_kib(), one.mappings());
+    drop(started);
+
+    let app = sleepers(count);
+    let begin = Instant::now();
+    let started = put_to_sleep(&app, count);
+    let (process, took) = (Process(started.id()), begin.elapsed());
+    let each_kib = (process.resident_kib() - kib) as f64 / (count - 1) as f64;
+    let each_mappings = (process.mappings() - mappings) as f64 / (count - 1) as f64;
+    let cpu = process.cpu_time();
+    println!(
+        "{count} instances: {took:?}, {cpu:?} of CPU time; each {each_kib:.1} KiB and {each_mappings:.2} mappings"
+    );
+    assert!(each_kib < 64.0, "{each_kib} KiB");
+    assert!(each_mappings < 4.1, "{each_mappings} mappings");
+    // 2 seconds for ten thousand, and what a process takes to begin with.
+    assert!(cpu < Duration::from_micros(200) * count as u32 + Duration::from_millis(300), "{cpu:?}");
+}
+
+#[test]
+fn a_thousand_idle_instances_take_less_than_a_hundredth_of_a_core() {
+    let app = sleepers(1_000);
+    let started = put_to_sleep(&app, 1_000);
+    let process = Process(started.id());
+    // The last one is still putting itself to sleep.
+    let begin = (Instant::now(), process.cpu_time());
+    std::thread::sleep(Duration::from_secs(5));
+    let (passed, took) = (begin.0.elapsed(), process.cpu_time() - begin.1);
+    println!("a thousand idle instances: {took:?} of CPU time in {passed:?}");
+    assert!(took < passed / 100, "{took:?} in {passed:?}");
+}
