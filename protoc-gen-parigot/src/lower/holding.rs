@@ -1,7 +1,8 @@
 //! How messages hold each other: which fields are boxed, and which messages can be copied or compared in full.
 //!
 //! prost-build would find this out by itself, but along every way from each field: where messages share what they hold,
-//! that takes time without end. It also overlooks that a group can hold what it lies in.
+//! that takes time without end. It also overlooks that a group can hold what it lies in, and that a message which holds others
+//! twice, and these others twice, soon is too large for any machine.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,9 @@ use prost_types::field_descriptor_proto::{Label, Type};
 
 use super::index::Index;
 use super::source::type_name;
+
+/// A message that takes more than this by itself is boxed where it is held: whatever holds it is moved about, too.
+const UNBOXED_BYTES_MAX: u64 = 16 << 10;
 
 /// What a message derives besides what all of them do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +37,8 @@ pub(super) struct Holding<'a> {
     /// A number for each message; those that hold each other have the same.
     circles: BTreeMap<&'a str, usize>,
     derives: BTreeMap<&'a str, Derives>,
+    /// How much each message takes without what it has boxed, or a little more.
+    bytes: BTreeMap<&'a str, u64>,
 }
 
 impl<'a> Holding<'a> {
@@ -45,7 +51,7 @@ impl<'a> Holding<'a> {
                 graph.add_edge(nodes[name], *held, ());
             }
         }
-        let mut holding = Self { circles: BTreeMap::new(), derives: BTreeMap::new() };
+        let mut holding = Self { circles: BTreeMap::new(), derives: BTreeMap::new(), bytes: BTreeMap::new() };
         // Each circle comes after those that it holds.
         for (circle, members) in kosaraju_scc(&graph).into_iter().enumerate() {
             holding.circles.extend(members.iter().map(|node| (graph[*node], circle)));
@@ -53,14 +59,44 @@ impl<'a> Holding<'a> {
                 let derives = fields[name].iter().map(|field| holding.field_derives(name, field));
                 let derives = derives.fold(Derives { copy: true, eq: true }, Derives::and);
                 holding.derives.insert(name, derives);
+                holding.bytes.insert(name, holding.bytes_of(name, fields[name]));
             }
         }
         holding
     }
 
-    /// Whether a field of `owner` holds, however deep, what it lies in.
+    /// Whether a field of `owner` holds, however deep, what it lies in, or much.
     pub(super) fn is_boxed(&self, owner: &str, field: &FieldDescriptorProto) -> bool {
-        held(field).is_some_and(|held| self.circles.get(owner) == self.circles.get(held))
+        let is_large = |held: &str| self.bytes.get(held).is_some_and(|bytes| *bytes > UNBOXED_BYTES_MAX);
+        held(field).is_some_and(|held| self.circles.get(owner) == self.circles.get(held) || is_large(held))
+    }
+
+    /// What a message of those fields takes: of a oneof the largest variant.
+    fn bytes_of(&self, name: &str, fields: &[FieldDescriptorProto]) -> u64 {
+        let mut bytes = 0;
+        let mut oneofs = BTreeMap::new();
+        for field in fields {
+            let field_bytes = self.field_bytes(name, field);
+            match field.oneof_index {
+                None => bytes += field_bytes,
+                Some(oneof) => {
+                    let most = oneofs.entry(oneof).or_insert(0);
+                    *most = field_bytes.max(*most);
+                }
+            }
+        }
+        bytes + oneofs.into_values().sum::<u64>()
+    }
+
+    /// What a field takes on a machine of 64 bits, with what says that it is not set.
+    fn field_bytes(&self, owner: &str, field: &FieldDescriptorProto) -> u64 {
+        const SCALAR: u64 = 16;
+        const VECTOR: u64 = 32;
+        match held(field) {
+            Some(_) if self.is_boxed(owner, field) => SCALAR,
+            Some(held) => 8 + self.bytes.get(held).copied().unwrap_or(VECTOR),
+            None => VECTOR,
+        }
     }
 
     /// What the message of that name derives.

@@ -4,26 +4,26 @@
 const _: () = ::parigot_guest::ABI_V1;
 
 /// Each holds the next twice: there are 2^40 ways from the first to the last.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M0 {
-    #[prost(message, optional, tag = "1")]
-    pub left: ::core::option::Option<M1>,
+    #[prost(message, optional, boxed, tag = "1")]
+    pub left: ::core::option::Option<::parigot_guest::prost::alloc::boxed::Box<M1>>,
     #[prost(oneof = "m0::Either", tags = "2")]
     pub either: ::core::option::Option<m0::Either>,
 }
 
 /// Nested message and enum types in `M0`.
 pub mod m0 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
-        Right(super::M1),
+        Right(::parigot_guest::prost::alloc::boxed::Box<super::M1>),
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M1 {
     #[prost(message, optional, tag = "1")]
@@ -34,7 +34,7 @@ pub struct M1 {
 
 /// Nested message and enum types in `M1`.
 pub mod m1 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -42,7 +42,7 @@ pub mod m1 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M2 {
     #[prost(message, optional, tag = "1")]
@@ -53,7 +53,7 @@ pub struct M2 {
 
 /// Nested message and enum types in `M2`.
 pub mod m2 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -61,7 +61,7 @@ pub mod m2 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M3 {
     #[prost(message, optional, tag = "1")]
@@ -72,7 +72,7 @@ pub struct M3 {
 
 /// Nested message and enum types in `M3`.
 pub mod m3 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -80,7 +80,7 @@ pub mod m3 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M4 {
     #[prost(message, optional, tag = "1")]
@@ -91,7 +91,7 @@ pub struct M4 {
 
 /// Nested message and enum types in `M4`.
 pub mod m4 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -99,7 +99,7 @@ pub mod m4 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M5 {
     #[prost(message, optional, tag = "1")]
@@ -110,7 +110,7 @@ pub struct M5 {
 
 /// Nested message and enum types in `M5`.
 pub mod m5 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -118,7 +118,7 @@ pub mod m5 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M6 {
     #[prost(message, optional, tag = "1")]
@@ -129,7 +129,7 @@ pub struct M6 {
 
 /// Nested message and enum types in `M6`.
 pub mod m6 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -137,7 +137,7 @@ pub mod m6 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M7 {
     #[prost(message, optional, tag = "1")]
@@ -148,7 +148,7 @@ pub struct M7 {
 
 /// Nested message and enum types in `M7`.
 pub mod m7 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -156,7 +156,7 @@ pub mod m7 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M8 {
     #[prost(message, optional, tag = "1")]
@@ -167,7 +167,7 @@ pub struct M8 {
 
 /// Nested message and enum types in `M8`.
 pub mod m8 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -175,7 +175,7 @@ pub mod m8 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M9 {
     #[prost(message, optional, tag = "1")]
@@ -186,7 +186,7 @@ pub struct M9 {
 
 /// Nested message and enum types in `M9`.
 pub mod m9 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -194,26 +194,26 @@ pub mod m9 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M10 {
-    #[prost(message, optional, tag = "1")]
-    pub left: ::core::option::Option<M11>,
+    #[prost(message, optional, boxed, tag = "1")]
+    pub left: ::core::option::Option<::parigot_guest::prost::alloc::boxed::Box<M11>>,
     #[prost(oneof = "m10::Either", tags = "2")]
     pub either: ::core::option::Option<m10::Either>,
 }
 
 /// Nested message and enum types in `M10`.
 pub mod m10 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
-        Right(super::M11),
+        Right(::parigot_guest::prost::alloc::boxed::Box<super::M11>),
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M11 {
     #[prost(message, optional, tag = "1")]
@@ -224,7 +224,7 @@ pub struct M11 {
 
 /// Nested message and enum types in `M11`.
 pub mod m11 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -232,7 +232,7 @@ pub mod m11 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M12 {
     #[prost(message, optional, tag = "1")]
@@ -243,7 +243,7 @@ pub struct M12 {
 
 /// Nested message and enum types in `M12`.
 pub mod m12 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -251,7 +251,7 @@ pub mod m12 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M13 {
     #[prost(message, optional, tag = "1")]
@@ -262,7 +262,7 @@ pub struct M13 {
 
 /// Nested message and enum types in `M13`.
 pub mod m13 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -270,7 +270,7 @@ pub mod m13 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M14 {
     #[prost(message, optional, tag = "1")]
@@ -281,7 +281,7 @@ pub struct M14 {
 
 /// Nested message and enum types in `M14`.
 pub mod m14 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -289,7 +289,7 @@ pub mod m14 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M15 {
     #[prost(message, optional, tag = "1")]
@@ -300,7 +300,7 @@ pub struct M15 {
 
 /// Nested message and enum types in `M15`.
 pub mod m15 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -308,7 +308,7 @@ pub mod m15 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M16 {
     #[prost(message, optional, tag = "1")]
@@ -319,7 +319,7 @@ pub struct M16 {
 
 /// Nested message and enum types in `M16`.
 pub mod m16 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -327,7 +327,7 @@ pub mod m16 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M17 {
     #[prost(message, optional, tag = "1")]
@@ -338,7 +338,7 @@ pub struct M17 {
 
 /// Nested message and enum types in `M17`.
 pub mod m17 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -346,7 +346,7 @@ pub mod m17 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M18 {
     #[prost(message, optional, tag = "1")]
@@ -357,7 +357,7 @@ pub struct M18 {
 
 /// Nested message and enum types in `M18`.
 pub mod m18 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -365,7 +365,7 @@ pub mod m18 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M19 {
     #[prost(message, optional, tag = "1")]
@@ -376,7 +376,7 @@ pub struct M19 {
 
 /// Nested message and enum types in `M19`.
 pub mod m19 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -384,26 +384,26 @@ pub mod m19 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M20 {
-    #[prost(message, optional, tag = "1")]
-    pub left: ::core::option::Option<M21>,
+    #[prost(message, optional, boxed, tag = "1")]
+    pub left: ::core::option::Option<::parigot_guest::prost::alloc::boxed::Box<M21>>,
     #[prost(oneof = "m20::Either", tags = "2")]
     pub either: ::core::option::Option<m20::Either>,
 }
 
 /// Nested message and enum types in `M20`.
 pub mod m20 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
-        Right(super::M21),
+        Right(::parigot_guest::prost::alloc::boxed::Box<super::M21>),
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M21 {
     #[prost(message, optional, tag = "1")]
@@ -414,7 +414,7 @@ pub struct M21 {
 
 /// Nested message and enum types in `M21`.
 pub mod m21 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -422,7 +422,7 @@ pub mod m21 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M22 {
     #[prost(message, optional, tag = "1")]
@@ -433,7 +433,7 @@ pub struct M22 {
 
 /// Nested message and enum types in `M22`.
 pub mod m22 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -441,7 +441,7 @@ pub mod m22 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M23 {
     #[prost(message, optional, tag = "1")]
@@ -452,7 +452,7 @@ pub struct M23 {
 
 /// Nested message and enum types in `M23`.
 pub mod m23 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -460,7 +460,7 @@ pub mod m23 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M24 {
     #[prost(message, optional, tag = "1")]
@@ -471,7 +471,7 @@ pub struct M24 {
 
 /// Nested message and enum types in `M24`.
 pub mod m24 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -479,7 +479,7 @@ pub mod m24 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M25 {
     #[prost(message, optional, tag = "1")]
@@ -490,7 +490,7 @@ pub struct M25 {
 
 /// Nested message and enum types in `M25`.
 pub mod m25 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -498,7 +498,7 @@ pub mod m25 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M26 {
     #[prost(message, optional, tag = "1")]
@@ -509,7 +509,7 @@ pub struct M26 {
 
 /// Nested message and enum types in `M26`.
 pub mod m26 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -517,7 +517,7 @@ pub mod m26 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M27 {
     #[prost(message, optional, tag = "1")]
@@ -528,7 +528,7 @@ pub struct M27 {
 
 /// Nested message and enum types in `M27`.
 pub mod m27 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -536,7 +536,7 @@ pub mod m27 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M28 {
     #[prost(message, optional, tag = "1")]
@@ -547,7 +547,7 @@ pub struct M28 {
 
 /// Nested message and enum types in `M28`.
 pub mod m28 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -555,7 +555,7 @@ pub mod m28 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M29 {
     #[prost(message, optional, tag = "1")]
@@ -566,7 +566,7 @@ pub struct M29 {
 
 /// Nested message and enum types in `M29`.
 pub mod m29 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
@@ -574,22 +574,22 @@ pub mod m29 {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M30 {
-    #[prost(message, optional, tag = "1")]
-    pub left: ::core::option::Option<M31>,
+    #[prost(message, optional, boxed, tag = "1")]
+    pub left: ::core::option::Option<::parigot_guest::prost::alloc::boxed::Box<M31>>,
     #[prost(oneof = "m30::Either", tags = "2")]
     pub either: ::core::option::Option<m30::Either>,
 }
 
 /// Nested message and enum types in `M30`.
 pub mod m30 {
-    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Either {
         #[prost(message, tag = "2")]
-        Right(super::M31),
+        Right(::parigot_guest::prost::alloc::boxed::Box<super::M31>),
     }
 }
 
