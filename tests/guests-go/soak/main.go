@@ -1,0 +1,66 @@
+// Soak calls echo.v1.Echo as often as it is told, and says when it begins and ends, as the caller of the benches does in Rust.
+//
+// Arguments: calls, bytes of payload, calls in flight.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"strconv"
+	"sync"
+
+	parigot "github.com/parigot/parigot/parigot-guest-go"
+
+	pb "parigot.test/guests/stubs/echo/v1"
+)
+
+// warmUp is how many calls come before the first that counts.
+const warmUp = 2_000
+
+func main() {
+	ctx := context.Background()
+	if _, err := parigot.Launch(ctx, pb.RequireEcho()).Await(ctx); err != nil {
+		panic(err)
+	}
+	echo := pb.MustLocateEcho(ctx)
+	calls, bytes, inFlight := number(1), number(2), number(3)
+	run(ctx, echo, min(warmUp, calls), bytes, inFlight)
+	slog.InfoContext(ctx, "begin")
+	parigot.Yield(ctx)
+	run(ctx, echo, calls, bytes, inFlight)
+	slog.InfoContext(ctx, "end")
+}
+
+func number(argument int) int {
+	number, err := strconv.Atoi(os.Args[argument])
+	if err != nil {
+		panic(err)
+	}
+	return number
+}
+
+// run makes calls; each of some goroutines makes its share, one after the other.
+func run(ctx context.Context, echo pb.EchoClient, calls, bytes, inFlight int) {
+	if inFlight == 1 {
+		callRepeatedly(ctx, echo, calls, bytes)
+		return
+	}
+	var callers sync.WaitGroup
+	for range inFlight {
+		callers.Go(func() { callRepeatedly(ctx, echo, calls/inFlight, bytes) })
+	}
+	callers.Wait()
+}
+
+func callRepeatedly(ctx context.Context, echo pb.EchoClient, calls, bytes int) {
+	for range calls {
+		reply, err := echo.Echo(ctx, &pb.Payload{Data: make([]byte, bytes)}).Await(ctx)
+		if err != nil {
+			panic(err)
+		}
+		if len(reply.GetData()) != bytes {
+			panic("the echo has another length")
+		}
+	}
+}

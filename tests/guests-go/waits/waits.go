@@ -1,0 +1,32 @@
+// Package waits has the ways in which Go programs wait for time to pass.
+package waits
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// Ways are the ways to wait, by name.
+var Ways = map[string]func(context.Context, time.Duration){
+	"sleep": func(_ context.Context, long time.Duration) { time.Sleep(long) },
+	"after": func(_ context.Context, long time.Duration) { <-time.After(long) },
+	"ticker": func(_ context.Context, long time.Duration) {
+		ticker := time.NewTicker(long / 4)
+		defer ticker.Stop()
+		for range 4 {
+			<-ticker.C
+		}
+	},
+	"context": func(ctx context.Context, long time.Duration) {
+		ctx, cancel := context.WithTimeout(ctx, long)
+		defer cancel()
+		<-ctx.Done()
+	},
+	"mutex": func(_ context.Context, long time.Duration) {
+		var mutex sync.Mutex
+		mutex.Lock()
+		time.AfterFunc(long, mutex.Unlock)
+		mutex.Lock()
+	},
+}
