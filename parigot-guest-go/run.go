@@ -23,7 +23,7 @@ func Launch(ctx context.Context, requires ...Requirement) *LaunchFuture {
 	g := guest.MustOf(ctx)
 	launch := future.NewWithHooks[Launched, Code](future.Hooks{Run: g.Do})
 	first := g.Declare(ctx, guest.Declaration{
-		Manifest: manifest(nil, requires),
+		Manifest: manifest(g, nil, requires),
 		Launched: func(failure *guest.Failure) {
 			if failure != nil {
 				launch.Complete(Launched{}, failed(failure))
@@ -52,7 +52,7 @@ func Run(ctx context.Context, exports []Export, requires ...Requirement) {
 	g := guest.MustOf(ctx)
 	server := &server{guest: g, ctx: ctx, exports: exports, stopped: make(chan struct{})}
 	first := g.Declare(ctx, guest.Declaration{
-		Manifest: manifest(exports, requires),
+		Manifest: manifest(g, exports, requires),
 		Launched: server.launched,
 		Stopped:  func() { close(server.stopped) },
 		Dispatch: server.dispatch,

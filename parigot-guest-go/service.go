@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
 // ABIv1 is what generated code names to say that it needs a package for version 1 of the guest ABI.
@@ -32,8 +33,11 @@ type Requirement struct{ service *Service }
 func Require(service *Service) Requirement { return Requirement{service} }
 
 // describe returns what the manifest says of the service.
-func (s *Service) describe() abi.Service {
+func (s *Service) describe(withDescriptors bool) abi.Service {
 	described := abi.Service{Name: s.Name, Schema: s.Schema}
+	if withDescriptors {
+		described.Descriptors = s.Descriptors
+	}
 	for _, method := range s.Methods {
 		described.Methods = append(described.Methods, abi.Method{
 			Name:       method.Name,
@@ -44,14 +48,15 @@ func (s *Service) describe() abi.Service {
 	return described
 }
 
-// manifest returns what a guest says first.
-func manifest(exports []Export, requires []Requirement) abi.Manifest {
+// manifest returns what a guest says first; with descriptors if the host wants them.
+func manifest(g *guest.Guest, exports []Export, requires []Requirement) abi.Manifest {
+	withDescriptors := g.WantsDescriptors()
 	var manifest abi.Manifest
 	for _, export := range exports {
-		manifest.Exports = append(manifest.Exports, export.Service.describe())
+		manifest.Exports = append(manifest.Exports, export.Service.describe(withDescriptors))
 	}
 	for _, requirement := range requires {
-		manifest.Requires = append(manifest.Requires, requirement.service.describe())
+		manifest.Requires = append(manifest.Requires, requirement.service.describe(withDescriptors))
 	}
 	return manifest
 }

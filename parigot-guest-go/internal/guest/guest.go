@@ -103,6 +103,13 @@ func (g *Guest) Instance() [2]uint64 {
 	return g.start.Instance
 }
 
+// WantsDescriptors reports whether the host wants descriptors in the manifest.
+func (g *Guest) WantsDescriptors() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.start.Descriptors
+}
+
 // MessageBytesMax returns the largest payload that the host lets through.
 func (g *Guest) MessageBytesMax() int {
 	g.mu.Lock()

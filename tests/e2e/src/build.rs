@@ -44,13 +44,32 @@ pub fn guest(name: &str) -> Vec<u8> {
     std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
 }
 
+/// The folder of `examples/helloworld-go`, where `make build` has run.
+pub fn go_example() -> &'static Path {
+    static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
+    EXAMPLE.get_or_init(|| {
+        let folder = root().join("examples/helloworld-go");
+        succeed(Command::new("make").arg("--no-print-directory").arg("build").current_dir(&folder));
+        folder
+    })
+}
+
+/// The wasm file of a guest of `tests/guests-go`.
+pub fn go_guest(name: &str) -> Vec<u8> {
+    go_build(&root().join("tests/guests-go"), &format!("./{name}"))
+}
+
 /// The guest of `tests/abi/go`, which is written in Go against the bare ABI.
 pub fn go_probe() -> Vec<u8> {
-    let folder = root().join("tests/abi/go");
+    go_build(&root().join("tests/abi/go"), ".")
+}
+
+/// Builds a package as a guest.
+fn go_build(module: &Path, package: &str) -> Vec<u8> {
     let output = tempfile::tempdir().expect("a temporary folder can be made");
-    let wasm = output.path().join("probe.wasm");
+    let wasm = output.path().join("guest.wasm");
     let mut go = Command::new("go");
-    go.args(["build", "-buildmode=c-shared", "-o"]).arg(&wasm).arg(".").current_dir(&folder);
+    go.args(["build", "-buildmode=c-shared", "-o"]).arg(&wasm).arg(package).current_dir(module);
     succeed(go.env("GOOS", "wasip1").env("GOARCH", "wasm"));
     std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
 }

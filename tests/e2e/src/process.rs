@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread::{JoinHandle, spawn};
 use std::time::{Duration, Instant};
 
-/// How long a process may take, compiling guests on a busy machine included.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+/// How long a process may take, compiling guests on a busy machine included: those in Go are some MiB of code.
+pub const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A process that runs. Dropping it kills it.
 #[derive(Debug)]

@@ -67,7 +67,7 @@ func toil(ctx context.Context, tasks int) {
 		workers.Go(func() {
 			parigot.Yield(ctx)
 			sum := 0
-			for k := range 1_000_000 {
+			for k := range 200_000 {
 				sum ^= k
 			}
 			sink = sum

@@ -1,0 +1,185 @@
+//! Every language calls every other, and nobody can tell: what a caller logs and what a callee is told are the same.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use e2e::{App, Ended, example, go_example, go_guest, guest, parigot_run};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Language {
+    Rust,
+    Go,
+}
+
+/// Client and service.
+const PAIRS: [(Language, Language); 4] = [
+    (Language::Rust, Language::Rust),
+    (Language::Rust, Language::Go),
+    (Language::Go, Language::Rust),
+    (Language::Go, Language::Go),
+];
+
+impl Language {
+    /// A program that makes the calls which it is told.
+    fn driver(self) -> &'static [u8] {
+        static DRIVERS: [LazyLock<Vec<u8>>; 2] =
+            [LazyLock::new(|| guest("driver")), LazyLock::new(|| go_guest("driver"))];
+        &DRIVERS[self as usize]
+    }
+
+    /// A service that answers them.
+    fn echo(self) -> &'static [u8] {
+        static ECHOES: [LazyLock<Vec<u8>>; 2] = [LazyLock::new(|| guest("echo")), LazyLock::new(|| go_guest("echo"))];
+        &ECHOES[self as usize]
+    }
+
+    /// The folder of its example.
+    fn example(self) -> &'static Path {
+        match self {
+            Language::Rust => example(),
+            Language::Go => go_example(),
+        }
+    }
+}
+
+/// What the driver is told to do, and what must come of it.
+struct Case {
+    what: &'static str,
+    calls: Vec<String>,
+    caller_logs: Vec<String>,
+    callee_logs: Vec<String>,
+}
+
+fn case(what: &'static str, calls: &[&str], caller_logs: &[&str], callee_logs: &[&str]) -> Case {
+    let owned = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
+    Case { what, calls: owned(calls), caller_logs: owned(caller_logs), callee_logs: owned(callee_logs) }
+}
+
+fn cases() -> Vec<Case> {
+    let held = "callee killed: echo was killed: it held its thread for 50 ms in echo.v1.Echo/Misbehave";
+    let (culprit, bystander) = (format!("spin: INTERNAL, {held}"), format!("hang: UNAVAILABLE, {held}"));
+    let gone = "echo:1: UNAVAILABLE, unreachable: echo is not running";
+    let left = "UNAVAILABLE, callee exited: echo left with status 7 while it had this call";
+    let too_large = "RESOURCE_EXHAUSTED, too large: a message of 16777222 bytes, and at most 16777216 are let through";
+    vec![
+        case("unary call", &["echo:0", "echo:16"], &["echo:0: 0 bytes", "echo:16: 16 bytes"], &[]),
+        case("service error", &["refuse"], &["refuse: Refused"], &[]),
+        case(
+            "callee killed",
+            &["hang+spin", "echo:1"],
+            &[&bystander, &culprit, gone],
+            &["hanging", "was killed: it held its thread for 50 ms in echo.v1.Echo/Misbehave"],
+        ),
+        case("callee left", &["leave:7", "echo:1"], &[&format!("leave:7: {left}"), gone], &["left with status 7"]),
+        case(
+            "caller's timeout",
+            &["hang@20", "echo:1"],
+            &["hang@20: DEADLINE_EXCEEDED, timed out: it was not answered in time", "echo:1: 1 bytes"],
+            &["hanging", "cancelled"],
+        ),
+        case("cancel", &["hang!", "echo:1"], &["echo:1: 1 bytes"], &[]),
+        case("1 MiB payload", &["echo:1048576"], &["echo:1048576: 1048576 bytes"], &[]),
+        case(
+            "too large",
+            &["swell:16777217", "echo:16777217"],
+            &[&format!("swell:16777217: {too_large}"), &format!("echo:16777217: {too_large}")],
+            &[],
+        ),
+        case("1,000 in flight", &[&["echo:1"; 1_000].join("+")], &["echo:1: 1 bytes"; 1_000], &[]),
+        case("sleeps overlap", &["sleep:30+echo:1"], &["sleep:30: 0 bytes", "echo:1: 1 bytes"], &["sleeping"]),
+        case("many short tasks", &["toil:300+echo:1"], &["toil:300: 0 bytes", "echo:1: 1 bytes"], &[]),
+    ]
+}
+
+fn drive(client: Language, service: Language, calls: &[String]) -> Ended {
+    let deployment = format!(
+        "[service.echo]\nwasm = \"echo.wasm\"\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
+    );
+    App::new(&deployment).with("echo.wasm", service.echo()).with("driver.wasm", client.driver()).run()
+}
+
+#[test]
+fn what_comes_of_a_call_is_the_same_in_every_pair_of_languages() {
+    let mut table = String::from("client and service:");
+    PAIRS.iter().for_each(|(client, service)| write!(table, " {client:?}-{service:?}").expect("a string takes all"));
+    let mut failures = Vec::new();
+    for case in cases() {
+        write!(table, "\n{:<18}", case.what).expect("a string takes all");
+        for (client, service) in PAIRS {
+            let ended = drive(client, service, &case.calls);
+            let same = ended.messages_of("driver") == case.caller_logs
+                && ended.messages_of("echo") == case.callee_logs
+                && ended.status == Some(0);
+            table.push_str(if same { "  same   " } else { "  DIFFERS" });
+            if !same {
+                failures.push(format!("{}, {client:?} calls {service:?}:\n{}", case.what, ended.stderr));
+            }
+        }
+    }
+    println!("{table}");
+    assert!(failures.is_empty(), "{table}\n{}", failures.join("\n"));
+}
+
+#[test]
+fn the_example_is_the_same_in_every_pair_of_languages() {
+    for (client, service) in PAIRS {
+        let wasm =
+            |of: Language, name: &str| std::fs::read(of.example().join("build").join(name)).expect("it is built");
+        let app = App::new("")
+            .with("greeting.wasm", wasm(service, "greeting.wasm"))
+            .with("hello.wasm", wasm(client, "hello.wasm"));
+        let file = std::fs::read_to_string(client.example().join("helloworld.toml")).expect("the example has it");
+        let app = app.with("app.toml", file.replace("build/", ""));
+        let ended = app.run();
+        assert_eq!(ended.messages_of("hello"), ["bonjour, world"], "{client:?} calls {service:?}: {}", ended.stderr);
+        assert_eq!(ended.status, Some(0));
+    }
+}
+
+#[test]
+fn both_examples_are_deployed_alike() {
+    let read =
+        |of: Language| std::fs::read_to_string(of.example().join("helloworld.toml")).expect("the example has it");
+    assert_eq!(read(Language::Rust), read(Language::Go));
+}
+
+#[test]
+fn a_panic_in_go_reaches_its_caller_and_the_log() {
+    let ended = drive(Language::Rust, Language::Go, &["hang+panic+echo:1".into()]);
+    assert_eq!(
+        ended.messages_of("driver"),
+        [
+            "hang: UNAVAILABLE, callee trapped: echo panicked: told to panic",
+            "panic: INTERNAL, callee trapped: echo panicked: told to panic",
+            "echo:1: UNAVAILABLE, callee trapped: echo panicked: told to panic",
+        ]
+    );
+    let log = ended.log();
+    let of_echo: Vec<_> = log.iter().filter(|line| line.guest == "echo").collect();
+    assert!(of_echo.iter().any(|line| line.message.contains("guests-go/echo/main.go:")), "the stack is in the log");
+    let last = of_echo.last().expect("the host says how it ended");
+    assert_eq!(last.message, "panicked: told to panic");
+    assert!(last.call.starts_with("cal_"), "{last:?}");
+}
+
+#[test]
+fn an_error_that_go_cannot_recover_from_is_told_too() {
+    let ended = drive(Language::Go, Language::Go, &["trap".into()]);
+    let told = "trap: INTERNAL, callee trapped: echo failed: sync: unlock of unlocked mutex";
+    assert_eq!(ended.messages_of("driver"), [told]);
+}
+
+#[test]
+fn an_error_ends_a_program_in_go_with_its_status() {
+    let example = go_example();
+    let file = std::fs::read_to_string(example.join("helloworld.toml")).expect("the example has it");
+    let elsewhere = App::new("").with(
+        "klingon.toml",
+        file.replace("build/", &format!("{}/build/", example.display())).replace("french", "klingon"),
+    );
+    let ended = e2e::Started::new(parigot_run(Path::new("klingon.toml")).current_dir(elsewhere.folder())).wait();
+    assert_eq!(ended.messages_of("hello"), ["no greeting: UnknownLang", "left with status 1"]);
+    assert_eq!(ended.status, Some(1));
+}
