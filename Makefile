@@ -7,6 +7,7 @@ endif
 
 EXAMPLE := examples/helloworld
 GUESTS := $(EXAMPLE) tests/guests benches/guests
+GO_MODULES := parigot-guest-go $(EXAMPLE)-go tests/guests-go tests/abi/go
 SOAK_SECONDS ?= 600
 SOAK_REQUESTS ?= 100000
 # Each run tries others; the same seed tries the same.
@@ -15,11 +16,13 @@ WASM := wasm32-unknown-unknown
 TOOLS := $(or $(CARGO_TARGET_DIR),target)/tools
 BUF_VERSION := v1.50.0
 export BUF ?= $(abspath $(TOOLS))/buf-$(BUF_VERSION)/buf
+STATICCHECK_VERSION := v0.8.2
+STATICCHECK := $(abspath $(TOOLS))/staticcheck-$(STATICCHECK_VERSION)/staticcheck
 CLIPPY := cargo clippy --quiet
 DENY := -- --deny warnings
 
 .NOTPARALLEL:
-.PHONY: help setup hello test lint guests bench soak
+.PHONY: help setup hello test lint guests go bench soak
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,12 +41,10 @@ $(abspath $(TOOLS))/buf-$(BUF_VERSION)/buf:
 hello: setup ## build the example and run it
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) run
 
-test: setup lint guests $(BUF) ## run all checks and tests
-	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
+test: setup lint guests go $(BUF) ## run all checks and tests
 	cargo test --quiet --workspace
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
-	@cd tests/abi/go && unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi
-	cd tests/abi/go && go vet ./... && go test ./...
+	@$(MAKE) --no-print-directory -C $(EXAMPLE)-go test
 
 lint: setup ## check formatting, lints and documentation
 	cargo fmt --check
@@ -64,6 +65,19 @@ guests: setup ## check what guests are made of, compiled for wasm, with each fea
 		echo "guests in $$workspace"; \
 		(cd $$workspace && cargo fmt --check && $(CLIPPY) --target $(WASM) $(DENY)) || exit; \
 	done
+
+# U1000 takes what only the host calls for unused.
+go: $(STATICCHECK) ## check and test what is written in Go
+	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
+	@for module in $(GO_MODULES); do \
+		echo "Go in $$module"; \
+		(cd $$module && unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi && \
+			go vet ./... && GOOS=wasip1 GOARCH=wasm go vet ./...) || exit; \
+	done
+	cd parigot-guest-go && $(STATICCHECK) -checks=all ./... && GOOS=wasip1 GOARCH=wasm $(STATICCHECK) -checks=all,-U1000 ./... && go test -race ./...
+
+$(STATICCHECK):
+	GOBIN=$(@D) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 
 bench: setup ## measure what calls and idle guests cost; builds everything optimised first
 	cargo build --quiet --release --bin parigot --bin bench

@@ -10,6 +10,7 @@ import (
 	parigot "github.com/parigot/parigot/parigot-guest-go"
 	"github.com/parigot/parigot/parigot-guest-go/future"
 
+	"parigot.test/guests/memory"
 	pb "parigot.test/guests/stubs/echo/v1"
 )
 
@@ -79,4 +80,8 @@ func toil(ctx context.Context, tasks int) {
 // sink keeps the compiler from leaving out what is not used.
 var sink int
 
-func main() { pb.RunEcho(context.Background(), echoing{}) }
+func main() {
+	ctx := context.Background()
+	parigot.AtExit(ctx, memory.Log)
+	pb.RunEcho(ctx, echoing{})
+}

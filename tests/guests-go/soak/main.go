@@ -12,6 +12,7 @@ import (
 
 	parigot "github.com/parigot/parigot/parigot-guest-go"
 
+	"parigot.test/guests/memory"
 	pb "parigot.test/guests/stubs/echo/v1"
 )
 
@@ -23,6 +24,7 @@ func main() {
 	if _, err := parigot.Launch(ctx, pb.RequireEcho()).Await(ctx); err != nil {
 		panic(err)
 	}
+	parigot.AtExit(ctx, memory.Log)
 	echo := pb.MustLocateEcho(ctx)
 	calls, bytes, inFlight := number(1), number(2), number(3)
 	run(ctx, echo, min(warmUp, calls), bytes, inFlight)

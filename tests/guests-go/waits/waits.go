@@ -12,11 +12,9 @@ var Ways = map[string]func(context.Context, time.Duration){
 	"sleep": func(_ context.Context, long time.Duration) { time.Sleep(long) },
 	"after": func(_ context.Context, long time.Duration) { <-time.After(long) },
 	"ticker": func(_ context.Context, long time.Duration) {
-		ticker := time.NewTicker(long / 4)
+		ticker := time.NewTicker(long)
 		defer ticker.Stop()
-		for range 4 {
-			<-ticker.C
-		}
+		<-ticker.C
 	},
 	"context": func(ctx context.Context, long time.Duration) {
 		ctx, cancel := context.WithTimeout(ctx, long)

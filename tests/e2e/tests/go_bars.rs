@@ -1,0 +1,55 @@
+//! What guests in Go may cost. One test after the other, for they measure: see `only_one`.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use e2e::{App, Started, go_example, go_guest, parigot_run};
+
+/// Keeps the tests of this file apart; cargo runs no other file beside it.
+fn only_one() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[test]
+fn the_second_start_of_the_example_takes_less_than_300_ms() {
+    let _turn = only_one();
+    let start = || {
+        let began = Instant::now();
+        let ended = Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(go_example())).wait();
+        assert_eq!(ended.messages_of("hello"), ["bonjour, world"]);
+        began.elapsed()
+    };
+    let first = start();
+    let best = (0..5).map(|_| start()).min().expect("there are five");
+    println!("first start {first:?}, best of five later ones {best:?}");
+    assert!(best < Duration::from_millis(300), "{best:?}");
+}
+
+/// How much memory caller and callee have taken when so many calls were made, in KiB.
+fn memory_after(calls: u32, app: &App) -> [u64; 2] {
+    let file = format!(
+        "manifest_version = 1\n[service.echo]\nwasm = \"echo.wasm\"\n\
+         [program.soak]\nwasm = \"soak.wasm\"\nargs = [\"{calls}\", \"16\", \"64\"]\n"
+    );
+    std::fs::write(app.file(), file).expect("the folder can be written to");
+    let ended = Started::new(app.command().args(["--log-level", "debug"])).wait();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    ["soak", "echo"].map(|guest| {
+        let messages = ended.messages_of(guest);
+        let taken = messages.iter().find_map(|message| message.strip_prefix("took ")?.strip_suffix(" KiB"));
+        taken.expect("it says so when it leaves").parse().expect("it is a number")
+    })
+}
+
+#[test]
+fn a_million_calls_leave_a_guest_as_large_as_ten_thousand_do() {
+    let _turn = only_one();
+    let app = App::new("").with("echo.wasm", go_guest("echo")).with("soak.wasm", go_guest("soak"));
+    let (few, many) = (memory_after(10_000, &app), memory_after(1_000_000, &app));
+    println!("KiB of caller and callee: {few:?} after 10,000 calls, {many:?} after 1,000,000");
+    for (few, many) in few.into_iter().zip(many) {
+        assert!(many * 2 <= few * 3, "{many} KiB are more than 1.5 x {few} KiB");
+    }
+}
