@@ -40,13 +40,29 @@ func Handle[I, O proto.Message, E future.ErrorType](
 				in.Fail(abi.Internal, abi.CauseUnspecified, "the service returned no future")
 				return
 			}
-			method.Success(func(response O) { respond(in, response) })
-			method.Failure(func(err error) { respondError[E](in, err) })
-			if !method.Completed() {
-				stop := context.AfterFunc(in, method.Cancel)
-				method.Success(func(O) { stop() }).Failure(func(error) { stop() })
+			if method.Completed() {
+				response, err := method.Await(in)
+				answer[E](in, response, err)
+				return
 			}
+			stop := context.AfterFunc(in, method.Cancel)
+			method.Success(func(response O) {
+				stop()
+				answer[E](in, response, nil)
+			})
+			method.Failure(func(err error) {
+				stop()
+				answer[E](in, nil, err)
+			})
 		})
+	}
+}
+
+func answer[E future.ErrorType](in *guest.Inbound, response proto.Message, err error) {
+	if err != nil {
+		respondError[E](in, err)
+	} else {
+		respond(in, response)
 	}
 }
 

@@ -155,6 +155,10 @@ func (m *Method[T, E]) Await(ctx context.Context) (T, error) {
 	if done == nil {
 		return m.value, m.err
 	}
+	if ctx.Done() == nil {
+		<-done // much cheaper than to select
+		return m.value, m.err
+	}
 	select {
 	case <-done:
 		return m.value, m.err
