@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use crate::Settings;
 use crate::boot::FirstTurn;
 use crate::clock::Clock;
-use crate::code::Turn;
+use crate::code::{Code, Turn};
 use crate::instance::{Body, Delivery, Instance, Place, Wake};
 use crate::life::Life;
 use crate::pulse::Pulse;
@@ -250,11 +250,7 @@ impl<'k> Worker<'k> {
         let Body { code, links, outbound, deadlines_ns } = body;
         let routed = self.route(instance, code.outbox(), links, &mut Outgoing { outbound, deadlines_ns });
         // Behind the lines that came in frames, as what Go's runtime says of a panic is the last of all.
-        let ended = turn.is_err() || routed.is_err();
-        code.take_output(ended, &mut |level, text| {
-            let settle_ns = instance.speaker().say(self.now_ns, level, None, text);
-            self.kernel.settle_log_at(instance, settle_ns);
-        });
+        self.log_output(instance, &mut **code, turn.is_err() || routed.is_err());
         routed?;
         Ok(turn?)
     }
@@ -274,7 +270,18 @@ impl<'k> Worker<'k> {
         let Body { links, outbound, deadlines_ns, .. } = &mut *body;
         match self.route(instance, &first.outbox, links, &mut Outgoing { outbound, deadlines_ns }) {
             Ok(()) => self.leave(instance, body, Some(first.turn)),
-            Err(ending) => self.end(instance, *body, ending),
+            Err(ending) => {
+                self.log_output(instance, &mut *body.code, true);
+                self.end(instance, *body, ending);
+            }
         }
+    }
+
+    /// Adds to the log what a guest has written to streams of its own.
+    fn log_output(&self, instance: &Instance, code: &mut dyn Code, ended: bool) {
+        code.take_output(ended, &mut |level, text| {
+            let settle_ns = instance.speaker().say(self.now_ns, level, None, text);
+            self.kernel.settle_log_at(instance, settle_ns);
+        });
     }
 }

@@ -14,12 +14,12 @@ const MS: u64 = 1_000_000;
 const WALL_NS: u64 = 1_763_780_400_123_456_789;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::default);
-static PROBE: LazyLock<Module> = LazyLock::new(|| go_build("."));
-static DENIED: LazyLock<Module> = LazyLock::new(|| go_build("./denied"));
+static PROBE: LazyLock<Module> = LazyLock::new(|| Module::new(&ENGINE, go_build("abi/go", ".")).unwrap());
+static DENIED: LazyLock<Module> = LazyLock::new(|| Module::new(&ENGINE, go_build("abi/go", "./denied")).unwrap());
 
-/// Builds a package of `tests/abi/go` as a guest.
-fn go_build(package: &str) -> Module {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/abi/go");
+/// Builds a package of a module below `tests` as a guest.
+fn go_build(module: &str, package: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests").join(module);
     let name = package.trim_matches(['.', '/']);
     let wasm = std::env::temp_dir().join(format!("parigot-wasi-{}-{name}.wasm", std::process::id()));
     let output = Command::new("go")
@@ -31,9 +31,9 @@ fn go_build(package: &str) -> Module {
         .output()
         .unwrap_or_else(|error| panic!("the tests need `go`: {error}"));
     assert!(output.status.success(), "go build {package}: {}", String::from_utf8_lossy(&output.stderr));
-    let module = Module::from_file(&ENGINE, &wasm).unwrap();
+    let bytes = std::fs::read(&wasm).unwrap();
     std::fs::remove_file(wasm).unwrap();
-    module
+    bytes
 }
 
 /// A running guest.
@@ -499,4 +499,48 @@ fn long_lines_are_cut_between_characters() {
     let lines = lines_of(&[(Stream::Out, text.as_bytes()), (Stream::Out, b"\n")]);
     assert!(lines.len() > 3 && lines.iter().all(|(_, line)| line.len() <= LINE_BYTES_MAX));
     assert_eq!(lines.into_iter().map(|(_, line)| line).collect::<String>(), text);
+}
+
+#[test]
+fn a_guest_whose_first_timer_is_due_in_an_hour_wants_no_turn_before_that() {
+    const HOUR: u64 = 3_600_000 * MS;
+    let module = Module::new(&ENGINE, go_build("guests-go", "./waiter")).unwrap();
+    let mut guest = Guest::open(&module, &["waiter", "sleep"], &[], [1; 32]);
+    let start = Start {
+        host: VERSION,
+        message_bytes_max: 1 << 20,
+        seed: [1; 32],
+        instance: (0, 0),
+        descriptors: false,
+        args: Vec::new(),
+        env: Vec::new(),
+    };
+    let mut frame = Vec::new();
+    start.write(&mut frame).unwrap();
+    let (_, wake) = guest.turn(0, &frame);
+    assert_eq!(wake, 2 * HOUR, "its main has a context of that deadline");
+    // The launch: it waits in every way, and has made as many calls that nobody answers.
+    let launched = frames(&[(Header::new(Kind::Launched), &[0; 4])]);
+    let (outbox, wake) = guest.turn(0, &launched);
+    assert_eq!(read(&outbox).iter().filter(|frame| frame.kind() == Some(Kind::Call)).count(), 5);
+    assert_eq!((wake, guest.control().more), (HOUR, false));
+    let (outbox, wake) = guest.turn(HOUR - 1, &[]);
+    assert_eq!((read(&outbox).len(), wake), (0, HOUR));
+    let (outbox, _) = guest.turn(HOUR, &[]);
+    assert_eq!(read(&outbox).iter().filter(|frame| frame.kind() == Some(Kind::Log)).count(), 6);
+}
+
+#[test]
+fn only_what_gos_linker_has_written_is_taken_for_go() {
+    assert!(is_go(&go_build("abi/go", ".")));
+    assert!(!is_go(b"\0asm\x01\0\0\0"));
+    let section = |name: &str, content: &[u8]| {
+        let body = [&[name.len() as u8], name.as_bytes(), content].concat();
+        [b"\0asm\x01\0\0\0", &[0, body.len() as u8][..], &body].concat()
+    };
+    assert!(is_go(&section("go:buildid", b"")));
+    assert!(is_go(&section("producers", b"\x02\x08language\x01\x02Go\x061.26.8")));
+    assert!(!is_go(&section("producers", b"\x01\x08language\x01\x04Rust\x00")));
+    let cut = section("go:buildid", b"");
+    (0..cut.len()).for_each(|end| assert!(!is_go(&cut[..end]), "a module that ends in the section's head"));
 }

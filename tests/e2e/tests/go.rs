@@ -43,6 +43,30 @@ fn a_method_that_go_lacks_is_unimplemented_and_nothing_else_is() {
     );
 }
 
+#[test]
+fn what_go_printed_before_it_failed_to_open_is_in_the_log() {
+    let app = App::new("[program.broken]\nwasm = \"broken.wasm\"\n").with("broken.wasm", go_guest("broken"));
+    let ended = app.run();
+    let [printed, panic] = ["the oven is on", "panic: the oven is cold"].map(|text| ended.stderr.find(text));
+    assert!(printed.is_some() && printed < panic, "{}", ended.stderr);
+    assert!(ended.stderr.contains("guests-go/broken/main.go:"), "the stack is there: {}", ended.stderr);
+    assert!(ended.stderr.contains("panicked: the oven is cold"), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(1));
+}
+
+#[test]
+fn arguments_and_environment_reach_go_and_its_exit_status_comes_back() {
+    let app = App::new(
+        "[program.teller]\nwasm = \"teller.wasm\"\nargs = [\"--loud\", \"two words\"]\nenv = { OVEN = \"hot\" }\n",
+    );
+    let ended = app.with("teller.wasm", go_guest("teller")).run();
+    assert_eq!(
+        ended.messages_of("teller"),
+        ["[teller --loud two words]", "OVEN=hot", "the last word", "left with status 7"]
+    );
+    assert_eq!(ended.status, Some(7));
+}
+
 /// Lets everything wait for an hour that can wait in Go, main in that way, and checks that it wakes then and not before.
 #[track_caller]
 fn check_waits(in_main: &str, app: &App) {

@@ -1,0 +1,18 @@
+// Teller prints what it was started with, and leaves before it is launched.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	parigot "github.com/parigot/parigot/parigot-guest-go"
+)
+
+func main() {
+	ctx := context.Background()
+	parigot.AtExit(ctx, func(context.Context) { fmt.Print("the last word") })
+	fmt.Println(os.Args)
+	fmt.Println("OVEN=" + os.Getenv("OVEN"))
+	parigot.Exit(ctx, 7)
+}
