@@ -391,6 +391,9 @@ impl<'a> FrameBuilder<'a> {
     #[inline]
     pub fn metadata_bytes(self, bytes: &[u8]) -> Self {
         self.assert_no_later_part();
+        if bytes.is_empty() {
+            return self;
+        }
         self.out.extend_from_slice(bytes);
         self.after_metadata()
     }
@@ -418,6 +421,9 @@ impl<'a> FrameBuilder<'a> {
     #[inline]
     pub fn detail_bytes(mut self, bytes: &[u8]) -> Self {
         self.assert_no_later_part();
+        if bytes.is_empty() {
+            return self;
+        }
         self.out.extend_from_slice(bytes);
         self.detail_end = self.out.len();
         self

@@ -65,10 +65,17 @@ impl Sub for Instant {
 type TimerKey = (u64, u64);
 
 /// The timers that have not ended. A search tree and no heap: one that is forgotten must leave at once.
-#[derive(Default)]
 pub(crate) struct Timers {
     waiting: RefCell<BTreeMap<TimerKey, Option<Waker>>>,
+    /// The end of the earliest, or [`NEVER`]: each turn looks at it twice.
+    wake_at_ns: Cell<u64>,
     made: Cell<u64>,
+}
+
+impl Default for Timers {
+    fn default() -> Self {
+        Timers { waiting: RefCell::default(), wake_at_ns: Cell::new(NEVER), made: Cell::new(0) }
+    }
 }
 
 impl Timers {
@@ -76,7 +83,13 @@ impl Timers {
         let key = (end.ns, self.made.get());
         self.made.set(key.1 + 1);
         self.waiting.borrow_mut().insert(key, None);
+        self.find_earliest();
         key
+    }
+
+    fn find_earliest(&self) {
+        let earliest = self.waiting.borrow().first_key_value().map_or(NEVER, |((ns, _), _)| *ns);
+        self.wake_at_ns.set(earliest);
     }
 
     fn poll(&self, key: TimerKey, waker: &Waker) -> Poll<()> {
@@ -94,6 +107,7 @@ impl Timers {
 
     fn forget(&self, key: TimerKey) {
         let unused = self.waiting.borrow_mut().remove(&key);
+        self.find_earliest();
         drop(unused);
     }
 
@@ -101,6 +115,7 @@ impl Timers {
     pub(crate) fn end(&self, now: Instant) {
         while self.wake_at_ns() <= now.ns {
             let Some((_, waker)) = self.waiting.borrow_mut().pop_first() else { return };
+            self.find_earliest();
             if let Some(waker) = waker {
                 waker.wake();
             }
@@ -109,7 +124,7 @@ impl Timers {
 
     /// The end of the earliest timer, or [`NEVER`].
     pub(crate) fn wake_at_ns(&self) -> u64 {
-        self.waiting.borrow().first_key_value().map_or(NEVER, |((ns, _), _)| *ns)
+        self.wake_at_ns.get()
     }
 
     pub(crate) fn clear(&self) {

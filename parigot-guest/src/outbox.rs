@@ -40,9 +40,12 @@ impl Outbox {
             return Ok(());
         }
         let mut bytes = self.bytes.borrow_mut();
-        bytes.reserve(HEADER_BYTES + content_bytes + FRAME_ALIGN);
-        // The frames may have moved. From here to the end they stay, so the control block is true all the time.
-        commit(control, &bytes);
+        let frame_bytes_max = HEADER_BYTES + content_bytes + FRAME_ALIGN;
+        if bytes.capacity() - bytes.len() < frame_bytes_max {
+            // This may move the frames. From here to the end they stay, so the control block is true all the time.
+            bytes.reserve(frame_bytes_max);
+            commit(control, &bytes);
+        }
         build(FrameBuilder::new(&mut bytes, header)).finish()?;
         commit(control, &bytes);
         Ok(())

@@ -148,7 +148,6 @@ pub(crate) struct Worker<'k> {
     wall: WallClock,
     /// Those that were woken in this turn.
     woken: Vec<Place>,
-    delivery: Delivery,
 }
 
 /// The time of day, read from its clock a few hundred times a second at most; in between it goes on with the monotonic clock.
@@ -172,26 +171,30 @@ impl WallClock {
 impl<'k> Worker<'k> {
     pub(crate) fn new(kernel: &'k Kernel, random: StdRng) -> Self {
         let wall = WallClock { ahead_ns: 0, good_until_ns: 0 };
-        Worker { kernel, random, now_ns: 0, wall, woken: Vec::new(), delivery: Delivery::default() }
+        Worker { kernel, random, now_ns: 0, wall, woken: Vec::new() }
     }
 
     /// Runs instances until the kernel is closed.
     pub(crate) fn run(mut self) {
+        let mut delivery = Delivery::default();
         while let Some(place) = self.kernel.queue.take() {
             let _awake = self.kernel.pulse.keep_awake();
-            self.run_while_ready(place);
+            self.run_while_ready(place, &mut delivery);
         }
     }
 
     /// Runs an instance, then those that it woke, then those in the queue, until there is none.
-    fn run_while_ready(&mut self, first: Place) {
+    fn run_while_ready(&mut self, first: Place, delivery: &mut Delivery) {
         let queue = &self.kernel.queue;
         let mut hand_overs = 0;
         let mut next = Some(first);
         while let Some(place) = next.take().or_else(|| queue.try_take()) {
-            self.turn(&self.kernel.instances[place]);
+            self.turn(&self.kernel.instances[place], delivery);
+            delivery.clear();
             next = self.woken.pop();
-            self.share_woken();
+            if !self.woken.is_empty() {
+                self.share_woken();
+            }
             hand_overs = if next.is_some() { hand_overs + 1 } else { 0 };
             if hand_overs >= HAND_OVERS_MAX && !queue.is_empty() {
                 hand_overs = 0;
@@ -212,21 +215,17 @@ impl<'k> Worker<'k> {
     }
 
     /// Lets an instance run for one turn.
-    fn turn(&mut self, instance: &Instance) {
+    fn turn(&mut self, instance: &Instance, delivery: &mut Delivery) {
         self.now_ns = self.kernel.clock.monotonic_ns();
-        let mut delivery = std::mem::take(&mut self.delivery);
-        if let Some(start) = instance.begin_turn(self.now_ns, &mut delivery) {
-            let mut body = start.body;
-            self.end_calls(&mut body, &mut delivery);
-            let enter = start.wanted || !delivery.frames.is_empty();
-            let turn = if enter { self.enter(instance, &mut body, &delivery.frames).map(Some) } else { Ok(None) };
-            match turn {
-                Ok(turn) => self.leave(instance, body, turn),
-                Err(ending) => self.end(instance, *body, ending),
-            }
+        let Some(start) = instance.begin_turn(self.now_ns, delivery) else { return };
+        let mut body = start.body;
+        self.end_calls(&mut body, delivery);
+        let enter = start.wanted || !delivery.frames.is_empty();
+        let turn = if enter { self.enter(instance, &mut body, &delivery.frames).map(Some) } else { Ok(None) };
+        match turn {
+            Ok(turn) => self.leave(instance, body, turn),
+            Err(ending) => self.end(instance, *body, ending),
         }
-        delivery.clear();
-        self.delivery = delivery;
     }
 
     /// Brings the calls that an instance waits for up to date.
