@@ -56,11 +56,28 @@ fn files(command: &Generate) -> Result<Vec<OutputFile>, Mistakes> {
 fn resolver(include: &[PathBuf]) -> impl FileResolver + 'static {
     let mut resolver = ChainFileResolver::new();
     for folder in include {
-        resolver.add(IncludeFileResolver::new(folder.clone()));
+        resolver.add(FolderResolver(folder.clone()));
     }
     resolver.add(OptionsResolver);
     resolver.add(GoogleFileResolver::new());
     resolver
+}
+
+/// Has what lies in a folder. A file may begin with a byte order mark: `protoc` overlooks it, protox does not.
+struct FolderResolver(PathBuf);
+
+impl FileResolver for FolderResolver {
+    fn resolve_path(&self, path: &Path) -> Option<String> {
+        IncludeFileResolver::new(self.0.clone()).resolve_path(path)
+    }
+
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        let text = std::fs::read_to_string(self.0.join(name)).unwrap_or_default();
+        match text.strip_prefix('\u{feff}') {
+            Some(text) => File::from_source(name, text),
+            None => IncludeFileResolver::new(self.0.clone()).open_file(name),
+        }
+    }
 }
 
 /// Has parigot's own options.

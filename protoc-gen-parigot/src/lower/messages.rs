@@ -7,6 +7,7 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::source_code_info::Location;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
 
+use super::float;
 use super::holding::{Derives, Holding};
 use super::index::{Index, User};
 use super::source::{Node, Source, is_map_entry, oneof_of, type_name};
@@ -50,7 +51,7 @@ pub(super) fn lower(sources: &[Source<'_>], packages: &[(String, Package)], inde
         let package = packages.iter().position(|(proto, _)| proto == source.file.package());
         for mut file in to_generate(source, &mut messages.docs) {
             for message in &mut file.message_type {
-                name_first_defaults(message, index);
+                spell_defaults(message, index);
                 if source.file.syntax() == "proto3" {
                     say_packed(message);
                 }
@@ -110,14 +111,20 @@ fn say_packed(message: &mut DescriptorProto) {
     message.nested_type.iter_mut().for_each(say_packed);
 }
 
-/// Of several values with one number prost-build knows the first alone, and a default may name another.
-fn name_first_defaults(message: &mut DescriptorProto, index: &Index<'_>) {
-    for field in message.field.iter_mut().filter(|field| field.r#type() == Type::Enum) {
-        if let Some(first) = first_of_number(field, index) {
-            field.default_value = Some(first);
-        }
+/// Of several values with one number prost-build knows the first alone, and a default may name another; and a number can be spelt in
+/// many ways.
+fn spell_defaults(message: &mut DescriptorProto, index: &Index<'_>) {
+    for field in &mut message.field {
+        let spelt = match field.r#type() {
+            Type::Enum => first_of_number(field, index),
+            number @ (Type::Float | Type::Double) => {
+                field.default_value.as_deref().map(|default| float::as_protoc_writes(default, number))
+            }
+            _ => continue,
+        };
+        field.default_value = spelt.or(field.default_value.take());
     }
-    message.nested_type.iter_mut().for_each(|nested| name_first_defaults(nested, index));
+    message.nested_type.iter_mut().for_each(|nested| spell_defaults(nested, index));
 }
 
 fn first_of_number(field: &FieldDescriptorProto, index: &Index<'_>) -> Option<String> {

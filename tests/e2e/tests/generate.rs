@@ -93,7 +93,7 @@ fn options_are_those_of_the_plugin() {
     assert_eq!((ended.status, files.len()), (Some(0), 1));
     let (ended, _) = generate(folder.path(), &["mod_fil=false", "lang=cobol"]);
     let expected =
-        "unknown option `mod_fil`, did you mean `mod_file`?\noption `lang`: found `cobol`, expected `rust`\n";
+        "unknown option `mod_fil`, did you mean `mod_file`?\noption `lang`: found `cobol`, expected `rust` or `go`\n";
     assert_eq!((ended.status, &*ended.stderr), (Some(1), expected));
 }
 
