@@ -33,6 +33,8 @@ pub mod imports;
 pub mod keywords;
 #[path = "kinds/rust/mod.rs"]
 pub mod kinds;
+#[path = "long_names/rust/mod.rs"]
+pub mod long_names;
 #[path = "message_named_as_rpc/rust/mod.rs"]
 pub mod message_named_as_rpc;
 #[path = "names/rust/mod.rs"]

@@ -1,5 +1,7 @@
 //! Items to text: the header, insertion points and the blank lines between items, which prettyplease does not print.
 
+use std::str::Lines;
+
 use proc_macro2::TokenStream;
 use quote::quote;
 
@@ -38,11 +40,12 @@ pub(super) fn insertion_comment(name: &str) -> String {
 fn spaced(text: &str) -> String {
     let mut spaced = String::with_capacity(text.len());
     let mut before = "";
-    for line in text.lines() {
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
         if ends_item(before) && starts_item(line) {
             spaced.push('\n');
         }
-        match inserted_at(line) {
+        match inserted_at(line, &mut lines) {
             Some((indent, name)) => spaced.extend([indent, &insertion_comment(name)]),
             None => spaced.push_str(line),
         }
@@ -52,10 +55,18 @@ fn spaced(text: &str) -> String {
     spaced
 }
 
-/// The indentation and the name of an insertion point.
-fn inserted_at(line: &str) -> Option<(&str, &str)> {
-    let (indent, name) = line.split_once("insertion_point!(\"")?;
-    Some((indent, name.strip_suffix("\");")?)).filter(|_| indent.trim().is_empty())
+/// The indentation and the name of an insertion point; a long name stands in the next line, and the end in one more.
+fn inserted_at<'a>(line: &'a str, rest: &mut Lines<'a>) -> Option<(&'a str, &'a str)> {
+    let text = line.trim_start();
+    let name = match text.strip_prefix("insertion_point!(")? {
+        "" => {
+            let name = rest.next()?.trim();
+            rest.next();
+            name
+        }
+        short => short.strip_suffix(");")?,
+    };
+    Some((&line[..line.len() - text.len()], name.trim_matches('"')))
 }
 
 fn ends_item(line: &str) -> bool {
@@ -85,6 +96,8 @@ mod tests {
         let text = "struct A;\nmod b {\n    insertion_point!(\"methods:p.S\");\n}\n";
         let expected = "struct A;\nmod b {\n    // @@protoc_insertion_point(methods:p.S)\n}\n";
         assert_eq!(spaced(text), expected);
+        let long = "mod b {\n    insertion_point!(\n        \"methods:p.S\"\n    );\n}\n";
+        assert_eq!(spaced(long), "mod b {\n    // @@protoc_insertion_point(methods:p.S)\n}\n");
         let quoted = "    x(\"insertion_point!(\\\"a\\\");\");\n";
         assert_eq!(spaced(quoted), quoted);
     }
