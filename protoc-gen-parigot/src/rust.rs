@@ -59,13 +59,9 @@ fn items(package: &Package, messages: &[String], docs: &[Vec<String>]) -> syn::R
         text.push_str(&print::items(parse(ErrorItems(error).into_token_stream())?));
     }
     for service in &package.services {
-        let parts = [
-            ServerItems(service).into_token_stream(),
-            MethodItems(service).into_token_stream(),
-            ClientItems(service).into_token_stream(),
-        ];
+        let parts: [&dyn ToTokens; 3] = [&ServerItems(service), &MethodItems(service), &ClientItems(service)];
         for part in parts {
-            text.push_str(&print::items(parse(part)?));
+            text.push_str(&print::items(parse(part.to_token_stream())?));
         }
     }
     text.push_str(&print::items(parse(insertion_point("module"))?));

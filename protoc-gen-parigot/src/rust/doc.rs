@@ -38,12 +38,12 @@ fn is_inert(text: &str) -> bool {
         let url: String = url.chars().filter(|c| c.is_alphanumeric() || *c == ':').collect();
         ["javascript:", "vbscript:", "data:"].iter().any(|scheme| url.to_ascii_lowercase().starts_with(scheme))
     };
-    let is_live = |(event, _)| match event {
-        Event::Html(_) | Event::InlineHtml(_) => true,
+    !events(text).any(|(event, _)| match event {
+        Event::Html(_) | Event::InlineHtml(_) | Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => true,
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => &*info != "text",
         Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => runs(&dest_url),
         _ => false,
-    };
-    blocks(text).iter().all(|block| block.is_text) && !events(text).any(is_live)
+    })
 }
 
 /// Puts a backslash before what begins a tag.

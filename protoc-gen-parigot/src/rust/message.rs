@@ -52,7 +52,8 @@ impl VisitMut for PutDocs<'_> {
     fn visit_attributes_mut(&mut self, attributes: &mut Vec<syn::Attribute>) {
         let marked = attributes.iter().enumerate().find_map(|(at, attribute)| Some((at, self.lines(attribute)?)));
         if let Some((at, lines)) = marked {
-            let lines = doc::lines(lines).into_iter().map(|line| syn::parse_quote! { #[doc = #line] });
+            let mark = attributes[at].clone();
+            let lines = doc::lines(lines).into_iter().map(|line| with_text(mark.clone(), &line));
             attributes.splice(at..=at, lines);
         }
     }
@@ -99,6 +100,14 @@ fn breaks_debug(attributes: &[syn::Attribute]) -> bool {
         part.path().is_ident("btree_map")
             || part.path().is_ident("enumeration") && value.is_some_and(|name| OWN.contains(&name.as_str()))
     })
+}
+
+/// `#[name = "text"]` with another text.
+fn with_text(mut attribute: syn::Attribute, text: &str) -> syn::Attribute {
+    if let syn::Meta::NameValue(syn::MetaNameValue { value: syn::Expr::Lit(value), .. }) = &mut attribute.meta {
+        value.lit = syn::Lit::Str(syn::LitStr::new(text, value.lit.span()));
+    }
+    attribute
 }
 
 /// The text of `name = "text"`.
