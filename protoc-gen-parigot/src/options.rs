@@ -316,7 +316,7 @@ fn distance(left: &str, right: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn check_error(parameter: &str, expected: &str) {
+    pub(super) fn check_error(parameter: &str, expected: &str) {
         let errors = Options::parse(parameter).expect_err("the parameter is wrong");
         assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), expected);
     }

@@ -84,12 +84,8 @@ impl GoOptions {
 #[cfg(test)]
 mod tests {
     use super::super::Options;
+    use super::super::tests::check_error;
     use super::*;
-
-    fn check_error(parameter: &str, expected: &str) {
-        let errors = Options::parse(parameter).expect_err("the parameter is wrong");
-        assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), expected);
-    }
 
     #[test]
     fn every_option_is_read() {

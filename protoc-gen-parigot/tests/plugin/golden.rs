@@ -14,20 +14,7 @@ pub(crate) type Files = BTreeMap<String, String>;
 
 #[test]
 fn golden_files_are_what_the_plugin_writes() {
-    let bless = env::var_os("PARIGOT_BLESS").is_some();
-    let mut differences = String::new();
-    for case in cases() {
-        let written = generate(&case);
-        let golden = case.join("rust");
-        if bless {
-            replace(&golden, &written);
-        }
-        differences.push_str(&compare(&golden, &written));
-    }
-    assert!(
-        differences.is_empty(),
-        "{differences}\nto accept: PARIGOT_BLESS=1 cargo test -p protoc-gen-parigot golden"
-    );
+    check_written(cases().iter().map(|case| (case.join("rust"), generate(case))));
 }
 
 #[test]
@@ -38,6 +25,22 @@ fn golden_files_are_all_compiled() {
         let lines = format!("#[path = \"{name}/rust/mod.rs\"]\npub mod {name};\n");
         assert!(lib.contains(&lines), "tests/golden/lib.rs lacks\n{lines}");
     }
+}
+
+/// Compares folders of golden files with what was written for each, or has them hold that.
+pub(crate) fn check_written(cases: impl Iterator<Item = (PathBuf, Files)>) {
+    let bless = env::var_os("PARIGOT_BLESS").is_some();
+    let mut differences = String::new();
+    for (golden, written) in cases {
+        if bless {
+            replace(&golden, &written);
+        }
+        differences.push_str(&compare(&golden, &written));
+    }
+    assert!(
+        differences.is_empty(),
+        "{differences}\nto accept: PARIGOT_BLESS=1 cargo test -p protoc-gen-parigot golden"
+    );
 }
 
 /// The folder of all cases.

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fs};
 
-use crate::golden::{Files, cases, compare, protos, read, replace, root};
+use crate::golden::{Files, cases, check_written, protos, read, replace, root};
 use crate::protoc::{protoc, run};
 
 /// The module of `tests/golden`.
@@ -18,20 +18,8 @@ const MODULE: &str = "golden.example";
 
 #[test]
 fn golden_files_are_what_the_plugin_writes() {
-    let bless = env::var_os("PARIGOT_BLESS").is_some();
     let module = tempfile::tempdir().expect("there is a folder for temporary files");
-    let mut differences = String::new();
-    for case in go_cases() {
-        let (written, golden) = (stubs(&generate(&case, module.path())), case.join("go"));
-        if bless {
-            replace(&golden, &written);
-        }
-        differences.push_str(&compare(&golden, &written));
-    }
-    assert!(
-        differences.is_empty(),
-        "{differences}\nto accept: PARIGOT_BLESS=1 cargo test -p protoc-gen-parigot golden"
-    );
+    check_written(go_cases().iter().map(|case| (case.join("go"), stubs(&generate(case, module.path())))));
 }
 
 #[test]
