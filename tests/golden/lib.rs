@@ -6,6 +6,8 @@
 
 #[path = "comments/rust/mod.rs"]
 pub mod comments;
+#[path = "defaults/rust/mod.rs"]
+pub mod defaults;
 #[path = "deprecated/rust/mod.rs"]
 pub mod deprecated;
 #[path = "echo/rust/mod.rs"]
