@@ -43,13 +43,17 @@ hello: setup ## build the example and run it
 
 test: setup lint guests go $(BUF) ## run all checks and tests
 	cargo test --quiet --workspace
+	cd tests/interop && cargo test --quiet
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
 	@$(MAKE) --no-print-directory -C $(EXAMPLE)-go test
 
 lint: setup ## check formatting, lints and documentation
 	cargo fmt --check
 	$(CLIPPY) --workspace --all-targets $(DENY)
-	cd benches/tokio && cargo fmt --check && $(CLIPPY) --all-targets $(DENY)
+	@for workspace in benches/tokio tests/interop; do \
+		echo "$$workspace"; \
+		(cd $$workspace && cargo fmt --check && $(CLIPPY) --all-targets $(DENY)) || exit; \
+	done
 	RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --workspace --no-deps
 
 guests: setup ## check what guests are made of, compiled for wasm, with each feature of the SDK on and off
@@ -74,6 +78,7 @@ go: $(STATICCHECK) ## check and test what is written in Go
 		(cd $$module && unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi && \
 			go vet ./... && GOOS=wasip1 GOARCH=wasm go vet ./...) || exit; \
 	done
+	@unformatted=$$(gofmt -l tests/interop/go) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi
 	cd parigot-guest-go && $(STATICCHECK) -checks=all ./... && GOOS=wasip1 GOARCH=wasm $(STATICCHECK) -checks=all,-U1000 ./... && go test -race ./...
 
 $(STATICCHECK):

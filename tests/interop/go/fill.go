@@ -1,0 +1,142 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// depth is how many messages lie within each other at most, as far as nothing is required.
+const depth = 3
+
+// negativePacked divides the only seeds with negative numbers in packed fields of enums, which not everyone can write.
+const negativePacked = 4
+
+// A filler makes a message of any type, the same for the same seed.
+type filler struct {
+	seed   uint64
+	random *rand.Rand
+}
+
+func newFiller(seed uint64) filler {
+	return filler{seed, rand.New(rand.NewPCG(seed, 0))}
+}
+
+// fill sets what is required; with seed 0 nothing else, with seed 1 all that is not too deep, else a part of it. Of the
+// variants of a oneof each has its turn as seeds go up.
+func (f filler) fill(message protoreflect.Message, level int) {
+	fields := message.Descriptor().Fields()
+	for i := range fields.Len() {
+		if field := fields.Get(i); f.sets(field, level) {
+			f.set(message, field, level)
+		}
+	}
+}
+
+func (f filler) sets(field protoreflect.FieldDescriptor, level int) bool {
+	if field.Cardinality() == protoreflect.Required {
+		return true
+	}
+	if oneof := field.ContainingOneof(); oneof != nil && f.seed%uint64(oneof.Fields().Len()) != uint64(turn(field)) {
+		return false
+	}
+	if inner := field.Message(); inner != nil && !field.IsMap() || field.IsMap() && field.MapValue().Message() != nil {
+		if level == depth || level > 0 && f.random.IntN(4) > 0 {
+			return false
+		}
+	}
+	return f.seed == 1 || f.seed > 1 && f.random.IntN(3) > 0
+}
+
+// turn is the place of a field in its oneof.
+func turn(field protoreflect.FieldDescriptor) int {
+	variants := field.ContainingOneof().Fields()
+	for i := range variants.Len() {
+		if variants.Get(i) == field {
+			return i
+		}
+	}
+	panic("a oneof has its fields")
+}
+
+func (f filler) set(message protoreflect.Message, field protoreflect.FieldDescriptor, level int) {
+	switch {
+	case field.IsMap():
+		values := message.Mutable(field).Map()
+		for range 1 + f.random.IntN(3) {
+			value := f.value(field.MapValue(), values.NewValue, level)
+			values.Set(f.value(field.MapKey(), nil, level).MapKey(), value)
+		}
+	case field.IsList():
+		values := message.Mutable(field).List()
+		for range 1 + f.random.IntN(3) {
+			values.Append(f.value(field, values.NewElement, level))
+		}
+	default:
+		message.Set(field, f.value(field, func() protoreflect.Value { return message.NewField(field) }, level))
+	}
+}
+
+// value makes one value of a field; fresh makes an empty message, where it is one.
+func (f filler) value(field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, level int) protoreflect.Value {
+	switch field.Kind() {
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(f.random.IntN(2) == 0)
+	case protoreflect.EnumKind:
+		return protoreflect.ValueOfEnum(f.enum(field))
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		return protoreflect.ValueOfInt32(any32(f))
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		return protoreflect.ValueOfInt64(pick(f, 0, 1, -1, math.MinInt64, math.MaxInt64, int64(f.random.Uint64())))
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return protoreflect.ValueOfUint32(pick(f, 0, 1, math.MaxInt32+1, math.MaxUint32, f.random.Uint32()))
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return protoreflect.ValueOfUint64(pick(f, 0, 1, math.MaxInt64+1, math.MaxUint64, f.random.Uint64()))
+	case protoreflect.FloatKind:
+		return protoreflect.ValueOfFloat32(f.float32())
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(f.float64())
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(pick(f, "", "a", "\x00", "\u00e9\u202e\u4e16\U0001f980", strings.Repeat("long ", 60)))
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes(pick(f, nil, []byte{0}, []byte("\xff\xfe\x80"), make([]byte, 300)))
+	default:
+		message := fresh()
+		f.fill(message.Message(), level+1)
+		return message
+	}
+}
+
+func any32(f filler) int32 {
+	return pick(f, 0, 1, -1, math.MinInt32, math.MaxInt32, int32(f.random.Uint32()))
+}
+
+// enum is one that is declared or, where that is allowed, any other.
+func (f filler) enum(field protoreflect.FieldDescriptor) protoreflect.EnumNumber {
+	enum := field.Enum()
+	number := enum.Values().Get(f.random.IntN(enum.Values().Len())).Number()
+	if !enum.IsClosed() && f.random.IntN(3) == 0 {
+		number = protoreflect.EnumNumber(any32(f))
+	}
+	if number < 0 && field.IsPacked() && f.seed%negativePacked != 0 {
+		return f.enum(field)
+	}
+	return number
+}
+
+// float32 may be any bits, among them NaNs with a payload; but not -0, which prost leaves out as it does 0.
+func (f filler) float32() float32 {
+	bits := pick(f, 0, 1, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc01234, 0x7f7fffff, f.random.Uint32())
+	return math.Float32frombits(bits)
+}
+
+func (f filler) float64() float64 {
+	bits := pick(f, 0, 1, 0x7ff<<52, 0xfff<<52, 0x7ff8<<48, 0xfff8_0000_0000_1234, 0x7fef_ffff_ffff_ffff, f.random.Uint64())
+	return math.Float64frombits(bits)
+}
+
+func pick[T any](f filler, values ...T) T {
+	return values[f.random.IntN(len(values))]
+}
