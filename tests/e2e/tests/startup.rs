@@ -62,7 +62,7 @@ fn a_start_may_take_30_seconds_of_the_hosts_clock_unless_the_file_says_otherwise
     let clock = Arc::new(ManualClock::new(Duration::ZERO));
     let settings = Settings { clock: Arc::clone(&clock) as _, ..Settings::default() };
     let (running, log) = Capture::during(|| start(&deployment, settings).expect("the guests fit"));
-    while log.wait_for("launched").service != "lost" {}
+    log.wait_for("dreaming");
     clock.advance(Duration::from_secs(1));
     assert_eq!(log.wait_for("not ready after 1s").service, "hello");
     clock.advance(Duration::from_secs(29));

@@ -14,6 +14,7 @@ impl Ready for Lost {
     async fn ready(cx: &Context) -> Result<Self, NotReady> {
         EchoClient::locate(cx)?;
         if cx.args().iter().any(|arg| arg == "--dream") {
+            parigot_guest::info!(cx, "dreaming");
             pending::<()>().await;
         }
         Err(NotReady::new("the map is missing"))
