@@ -17,8 +17,9 @@ use crate::mappings;
 use crate::pulse::Pulse;
 use crate::random::Randomness;
 use crate::refusal::{Refusal, StartError};
+use crate::supervisor::Ward;
 use crate::wasi::Wasi;
-use crate::wasm::{GuestModule, Surroundings, WasmGuest};
+use crate::wasm::{GuestModule, ModuleError, Surroundings, WasmGuest};
 use crate::{Exported, Settings};
 
 /// Instances before the first worker runs.
@@ -31,6 +32,8 @@ pub(crate) struct Booted {
     pub(crate) pulse: Pulse,
     /// What all of them export.
     pub(crate) exports: Vec<Exported>,
+    /// Those of them that are restarted.
+    pub(crate) wards: Vec<Option<Box<Ward>>>,
 }
 
 /// The rest of a first turn.
@@ -44,23 +47,51 @@ pub(crate) struct FirstTurn {
 pub(crate) struct Declaration {
     id: InstanceId,
     started_ns: u64,
-    code: WasmGuest,
-    pub(crate) manifest: Manifest,
-    outbox: Vec<u8>,
-    turn: Turn,
     log_rate: LogRate,
+    module: GuestModule,
+    first: FirstWords,
+}
+
+/// What a guest has said in its first turn, and what it was said by.
+pub(crate) struct FirstWords {
+    pub(crate) code: WasmGuest,
+    pub(crate) manifest: Manifest,
+    pub(crate) outbox: Vec<u8>,
+    pub(crate) turn: Turn,
+}
+
+/// An instance that is about to have its first turn.
+pub(crate) struct Newborn<'a> {
+    pub(crate) id: InstanceId,
+    /// The zero of its own clock on the host's.
+    pub(crate) started_ns: u64,
+    pub(crate) log_rate: &'a LogRate,
+}
+
+/// Why there is no instance after its first turn.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Stillborn {
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+    #[error(transparent)]
+    Fault(#[from] Fault),
 }
 
 impl Declaration {
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.first.manifest
+    }
+
     /// An instance whose calls go where `bindings` say, and the rest of its first turn.
     fn into_instance(self, spec: &GuestSpec, place: Place, bindings: Vec<Binding>) -> (Instance, FirstTurn) {
         let requirements = bindings.len() as u32;
         let links =
             bindings.into_iter().map(|Binding { guest, service, methods }| Link { callee: guest, service, methods });
-        let body = Body::new(Box::new(self.code), links.collect());
+        let FirstWords { code, outbox, turn, .. } = self.first;
+        let body = Body::new(Box::new(code), links.collect());
         let identity =
             Identity { id: self.id, place, requirements, started_ns: self.started_ns, log_rate: self.log_rate };
-        (Instance::new(identity, spec), FirstTurn { body, outbox: self.outbox, turn: self.turn })
+        (Instance::new(identity, spec), FirstTurn { body, outbox, turn })
     }
 }
 
@@ -86,9 +117,10 @@ pub(crate) fn boot(
     StartError::unless_none(refusals)?;
     let bindings: Vec<Vec<Binding>> =
         graph.bindings.into_iter().map(|bound| bound.into_iter().flatten().collect()).collect();
-    let exports = guests.iter().flat_map(|(spec, guest)| exports(spec, &guest.manifest)).collect();
+    let exports = guests.iter().flat_map(|(spec, guest)| exports(spec, guest.manifest())).collect();
     let requires = bindings.iter().map(|bound| bound.iter().map(|binding| binding.guest).collect());
     let life = Life::new(deployment.guests.iter().map(|spec| spec.role).zip(requires));
+    let wards = guests.iter().map(|(spec, guest)| Ward::new(spec, &guest.module, guest.manifest())).collect();
     let (instances, first_turns) = guests
         .into_iter()
         .zip(bindings)
@@ -96,7 +128,7 @@ pub(crate) fn boot(
         .map(|(place, ((spec, guest), bound))| guest.into_instance(spec, place, bound))
         .unzip();
     let pulse = pulse.expect("a deployment has guests, and all of them were compiled");
-    Ok(Booted { life, instances, first_turns, pulse, exports })
+    Ok(Booted { life, instances, first_turns, pulse, exports, wards })
 }
 
 fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Item = Exported> + 'a {
@@ -129,7 +161,7 @@ pub(crate) fn declare_all<'a>(
     }
     drop(awake);
     let declared: Vec<_> =
-        guests.iter().map(|(spec, guest)| Declared { name: &spec.name, manifest: &guest.manifest }).collect();
+        guests.iter().map(|(spec, guest)| Declared { name: &spec.name, manifest: guest.manifest() }).collect();
     let graph = Graph::of(&declared);
     // What seems to be missing may be exported by one that failed.
     let all_declared = refusals.is_empty();
@@ -139,7 +171,7 @@ pub(crate) fn declare_all<'a>(
     Declarations { guests, graph, refusals, pulse }
 }
 
-/// Makes an instance and lets it have its first turn.
+/// Makes an instance and lets it declare itself.
 fn declare(
     spec: &GuestSpec,
     module: &GuestModule,
@@ -147,30 +179,45 @@ fn declare(
     randomness: &Randomness,
     random: &mut StdRng,
 ) -> Result<Declaration, Refusal> {
-    let failed = |fault: Fault| Refusal::first_turn(spec, fault);
+    let id = InstanceId::from_random(random.random());
+    let started_ns = settings.clock.monotonic_ns();
+    let log_rate = LogRate::new(spec.log_bytes);
+    let newborn = Newborn { id, started_ns, log_rate: &log_rate };
+    match first_turn(spec, module, newborn, settings, randomness) {
+        Ok(first) => Ok(Declaration { id, started_ns, log_rate, module: module.clone(), first }),
+        Err(Stillborn::Module(error)) => Err(Refusal::module(spec, error)),
+        Err(Stillborn::Fault(fault)) => Err(Refusal::first_turn(spec, fault)),
+    }
+}
+
+/// Makes an instance and lets it have its first turn, in which it says what it exports and requires.
+pub(crate) fn first_turn(
+    spec: &GuestSpec,
+    module: &GuestModule,
+    newborn: Newborn<'_>,
+    settings: &Settings,
+    randomness: &Randomness,
+) -> Result<FirstWords, Stillborn> {
+    let Newborn { id, started_ns, log_rate } = newborn;
     let prologue = Prologue { monotonic_ns: 0, wall_ns: settings.clock.wall_ns() };
     let surroundings = Surroundings {
         memory_bytes_max: spec.memory_bytes as usize,
         budget: spec.budget,
         wasi: wasi(spec, prologue, randomness),
     };
-    let id = InstanceId::from_random(random.random());
-    let started_ns = settings.clock.monotonic_ns();
-    let log_rate = LogRate::new(spec.log_bytes);
-    let speaker = Speaker { service: &spec.name, instance: id, rate: &log_rate };
+    let speaker = Speaker { service: &spec.name, instance: id, rate: log_rate };
     let mut line = |level, text: &str| {
         // If it is too much, that is told with the next line or at the end: there is no timer yet.
         let _ = speaker.say(started_ns, level, None, text);
     };
-    let opened = module.instantiate(surroundings, &mut line).map_err(|error| Refusal::module(spec, error))?;
-    let mut code = opened.map_err(failed)?;
+    let mut code = module.instantiate(surroundings, &mut line)??;
     let inbox = start_frame(spec, id, settings, randomness);
     let turn = code.turn(prologue, &inbox, u32::MAX);
     code.take_output(turn.is_err(), &mut line);
-    let turn = turn.map_err(failed)?;
-    let (manifest, outbox) = read_manifest(code.outbox()).map_err(failed)?;
+    let turn = turn?;
+    let (manifest, outbox) = read_manifest(code.outbox())?;
     code.learn(&manifest);
-    Ok(Declaration { id, started_ns, code, manifest, outbox, turn, log_rate })
+    Ok(FirstWords { code, manifest, outbox, turn })
 }
 
 /// What a runtime that needs WASI sees, whose programs expect their own name as the first argument.

@@ -68,6 +68,12 @@ pub(crate) enum Fault {
     /// The manifest is not what the layout says.
     #[error("sent a malformed manifest: {0}")]
     Manifest(Malformed),
+    /// There is no instance, for the host could not make it anew.
+    #[error("could not be made anew: {reason}")]
+    NotMade { reason: String },
+    /// Made anew from the same module, it is not what it was.
+    #[error("was made anew, and exports or requires something else than before")]
+    Changed,
     /// A frame that a guest may not send, or not now.
     #[error("broke the protocol: {0}")]
     Protocol(String),

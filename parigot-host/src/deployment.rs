@@ -12,8 +12,11 @@
 //! budget = "50ms"                # of CPU time that it may hold its thread between two awaits
 //! log = "1MiB"                   # what it may log in a second, each line counted with its columns
 //! deadline = "3s"                # of calls to this service that bring none of their own
+//! restart = "on-failure"         # or "never", or "always"
+//! max_restarts = 10              # so many in `max_seconds`; one more, and it has failed for good
+//! max_seconds = 60
 //!
-//! [program.hello]                # the same keys, without `deadline`: nobody calls a program
+//! [program.hello]                # the same keys, but for the last four: nobody calls a program, and it runs once
 //! wasm = "build/hello.wasm"
 //! ```
 //!
@@ -54,6 +57,15 @@ pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
 /// How long a start may take where the file does not say.
 pub const STARTUP_DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
 
+/// How often a service may be restarted within [`RESTARTS_WITHIN_DEFAULT`] where the file does not say.
+///
+/// OTP's one in 5 s is meant for processes among many that share a fate. A service stands alone, and what it waits for, another machine say, may
+/// take a while to come back: with the pauses that grow between them, ten restarts last for half a minute and more.
+pub const MAX_RESTARTS_DEFAULT: u32 = 10;
+
+/// The time in which restarts are counted where the file does not say.
+pub const RESTARTS_WITHIN_DEFAULT: Duration = Duration::from_secs(60);
+
 /// A deployment file that was read and found without mistakes.
 #[derive(Clone, Debug)]
 pub struct Deployment {
@@ -86,6 +98,8 @@ pub struct GuestSpec {
     pub log_bytes: u64,
     /// How long a call to it may take that brings no deadline; a program, which nobody calls, has the default.
     pub deadline: Duration,
+    /// Whether it is restarted when it ends; a program never is.
+    pub restart: RestartPolicy,
     /// Where the value of `wasm` stands in the file, in bytes.
     pub span: Range<usize>,
 }
@@ -97,6 +111,28 @@ pub enum Role {
     Service,
     /// It has a `main` that ends; from `[program.<name>]`.
     Program,
+}
+
+/// Whether and how often a service is restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RestartPolicy {
+    /// After which ends.
+    pub after: RestartAfter,
+    /// How many restarts there may be in the time of `within`: 1 to 1,000. Instead of one more it has failed for good.
+    pub max_restarts: u32,
+    /// The time in which they are counted: 1 second to a day.
+    pub within: Duration,
+}
+
+/// The ends after which a service is restarted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RestartAfter {
+    /// None.
+    Never,
+    /// A fault, or leaving with a status that is not 0.
+    Failure,
+    /// Any, unless it was told to leave.
+    Always,
 }
 
 /// A deployment file that cannot be used.
@@ -194,9 +230,31 @@ impl Role {
 
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Role::Service => &["wasm", "args", "env", "memory", "budget", "log", "deadline"],
+            Role::Service => &[
+                "wasm",
+                "args",
+                "env",
+                "memory",
+                "budget",
+                "log",
+                "deadline",
+                "restart",
+                "max_restarts",
+                "max_seconds",
+            ],
             Role::Program => &["wasm", "args", "env", "memory", "budget", "log"],
         }
+    }
+}
+
+impl RestartPolicy {
+    /// Where the file does not say.
+    fn of(role: Role) -> Self {
+        let after = match role {
+            Role::Service => RestartAfter::Failure,
+            Role::Program => RestartAfter::Never,
+        };
+        RestartPolicy { after, max_restarts: MAX_RESTARTS_DEFAULT, within: RESTARTS_WITHIN_DEFAULT }
     }
 }
 
@@ -332,6 +390,7 @@ impl Reader<'_> {
             budget: BUDGET_DEFAULT,
             log_bytes: LOG_BYTES_DEFAULT,
             deadline: DEADLINE_DEFAULT,
+            restart: RestartPolicy::of(role),
             span: name.span(),
         };
         let mut has_wasm = false;
@@ -351,6 +410,17 @@ impl Reader<'_> {
                 ("deadline", Role::Program) => {
                     let message = format!("unknown key `deadline` in `{path}`");
                     self.mistake(key.span(), message, "it bounds calls to a service, and nobody calls a program");
+                }
+                ("restart", Role::Service) => guest.restart.after = self.restart_after(value),
+                ("max_restarts", Role::Service) => {
+                    guest.restart.max_restarts = self.count("max_restarts", value, 1..=1_000) as u32;
+                }
+                ("max_seconds", Role::Service) => {
+                    guest.restart.within = Duration::from_secs(self.count("max_seconds", value, 1..=86_400));
+                }
+                ("restart" | "max_restarts" | "max_seconds", Role::Program) => {
+                    let message = format!("unknown key `{}` in `{path}`", key.get_ref());
+                    self.mistake(key.span(), message, "it is about a service that ends, and a program is there to end");
                 }
                 // If `wasm` is what was meant, it is not missing besides.
                 _ => has_wasm |= self.unknown_key(key, &format!("`{path}`"), role.keys()) == Some("wasm"),
@@ -438,6 +508,33 @@ impl Reader<'_> {
             help: "write a whole number and ms, s, m or h, from \"1ms\" to \"24h\", such as \"3s\"",
         };
         Duration::from_millis(self.quantity(value, &scale))
+    }
+
+    fn restart_after(&mut self, value: &Value<'_>) -> RestartAfter {
+        const NAMES: [(&str, RestartAfter); 3] =
+            [("never", RestartAfter::Never), ("on-failure", RestartAfter::Failure), ("always", RestartAfter::Always)];
+        const HELP: &str = "write \"never\", \"on-failure\" or \"always\"";
+        let Some(text) = self.string("`restart`", value, "a string") else { return RestartAfter::Never };
+        let known = NAMES.iter().find(|(name, _)| *name == text);
+        if known.is_none() {
+            self.mistake(value.span(), format!("`restart` is {text:?}, which is not known"), HELP);
+        }
+        known.map_or(RestartAfter::Never, |(_, after)| *after)
+    }
+
+    /// A whole number without a unit.
+    fn count(&mut self, key: &'static str, value: &Value<'_>, range: RangeInclusive<u64>) -> u64 {
+        let expected = format!("an integer from {} to {}", range.start(), range.end());
+        let DeValue::Integer(number) = value.get_ref() else {
+            self.wrong_type(&format!("`{key}`"), value, &expected);
+            return 0;
+        };
+        let count = u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|count| range.contains(count));
+        if count.is_none() {
+            let message = format!("`{key}` is {number}, expected {expected}");
+            self.mistake(value.span(), message, format!("make it {expected}"));
+        }
+        count.unwrap_or_default()
     }
 
     /// The number in a value such as `"64MiB"`, in the smallest unit of the scale that bounds it.
@@ -564,6 +661,7 @@ mod tests {
         assert_eq!(hello.budget, Duration::from_millis(50));
         assert_eq!(hello.log_bytes, 1 << 20);
         assert_eq!(hello.deadline, Duration::from_secs(3));
+        assert_eq!(hello.restart.after, RestartAfter::Never);
         assert_eq!(&HELLO[hello.span.clone()], "\"hello.wasm\"");
         assert_eq!(deployment.startup_deadline, Duration::from_secs(30));
         assert_eq!(deployment.source.name(), "apps/app.toml");
@@ -587,6 +685,9 @@ mod tests {
             budget = "1s"
             log = "4KiB"
             deadline = "50ms"
+            restart = "always"
+            max_restarts = 3
+            max_seconds = 5
         "#;
         let Deployment { guests, startup_deadline, .. } = parse(text).expect("the file is right");
         assert_eq!(startup_deadline, Duration::from_secs(120));
@@ -601,6 +702,10 @@ mod tests {
         assert_eq!(b.budget, Duration::from_secs(1));
         assert_eq!(b.log_bytes, 4 << 10);
         assert_eq!(b.deadline, Duration::from_millis(50));
+        let restart =
+            |after, max_restarts, seconds| RestartPolicy { after, max_restarts, within: Duration::from_secs(seconds) };
+        assert_eq!(b.restart, restart(RestartAfter::Always, 3, 5));
+        assert_eq!(c.restart, restart(RestartAfter::Failure, 10, 60), "the default");
     }
 
     #[test]
@@ -728,6 +833,27 @@ mod tests {
             &format!("startup_deadline = '0s'\n{HELLO}"),
             &["1:20: `startup_deadline` is \"0s\", which is too little; \
              write a whole number and ms, s, m or h, from \"1ms\" to \"24h\", such as \"3s\""],
+        );
+    }
+
+    #[test]
+    fn a_restart_that_is_not_known_or_not_bounded_is_refused() {
+        const SERVICE: &str = "[service.a]\nwasm = 'a.wasm'\n";
+        check_error(
+            &format!("{SERVICE}restart = 'sometimes'"),
+            "6:11: `restart` is \"sometimes\", which is not known; write \"never\", \"on-failure\" or \"always\"",
+        );
+        check_error(
+            &format!("{SERVICE}max_restarts = 0"),
+            "6:16: `max_restarts` is 0, expected an integer from 1 to 1000; make it an integer from 1 to 1000",
+        );
+        check_error(
+            &format!("{SERVICE}max_seconds = '5s'"),
+            "6:15: `max_seconds` is a string, expected an integer from 1 to 86400; make it an integer from 1 to 86400",
+        );
+        check_error(
+            "restart = 'always'",
+            "4:1: unknown key `restart` in `[program.hello]`; it is about a service that ends, and a program is there to end",
         );
     }
 

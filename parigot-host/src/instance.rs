@@ -4,6 +4,8 @@
 //! of the mailbox and puts it back after the turn: there is never a second one inside. Nobody locks two mailboxes at once, so
 //! there is no order to keep.
 
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
 use hashbrown::HashMap;
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::NO_DEADLINE;
@@ -28,15 +30,18 @@ const MAILBOX_BYTES_KEPT: usize = 1 << 20;
 /// The place of an instance among those of the kernel.
 pub(crate) type Place = usize;
 
-/// One running guest.
+/// One running guest. A service that is made anew stays at its place, where it has another life and another id.
 pub(crate) struct Instance {
-    pub(crate) id: InstanceId,
+    /// Only the log asks for it.
+    id: Mutex<InstanceId>,
+    /// How often it was made anew; changes under the lock of the mailbox alone.
+    life: AtomicU32,
     pub(crate) place: Place,
     /// How many services it requires.
     pub(crate) requirements: u32,
     pub(crate) name: String,
-    /// The zero of the guest's monotonic clock on the host's.
-    pub(crate) started_ns: u64,
+    /// The zero of the guest's monotonic clock on the host's; another one in each life.
+    started_ns: AtomicU64,
     /// How long calls to it may take if the caller does not say.
     pub(crate) deadline_ns: u64,
     pub(crate) log_rate: LogRate,
@@ -71,6 +76,8 @@ struct Mail {
     /// Calls that it serves.
     inbound: Slots<Inbound>,
     run: Run,
+    /// Why it takes no calls, if it takes none.
+    absence: Option<Absence>,
     /// Here while nobody runs the instance.
     body: Option<Box<Body>>,
     /// The guest has said that it has work which is ready.
@@ -88,18 +95,36 @@ enum Run {
     Running,
     /// Something has come for it while it was running.
     RunningNotified,
-    /// It has ended: nothing is taken any more.
+    /// It has ended: nothing is taken any more, or not before it is made anew.
     Ended,
+}
+
+/// Why an instance takes no calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Absence {
+    /// It has ended, and that was that.
+    Over,
+    /// It has ended and is not ready again.
+    Restarting { since_ns: u64 },
+    /// It has ended too often.
+    Failed { why: String },
 }
 
 /// A call that an instance serves.
 #[derive(Clone, Copy)]
 pub(crate) struct Inbound {
     /// Who waits, or nobody if the call was cancelled.
-    pub(crate) caller: Option<Place>,
+    pub(crate) caller: Option<Caller>,
     /// The caller's number.
     pub(crate) number: u64,
     pub(crate) id: CallId,
+}
+
+/// An instance in one of its lives: what is meant for one that has ended does not reach the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) place: Place,
+    life: u32,
 }
 
 /// A call that an instance waits for.
@@ -175,6 +200,20 @@ impl Mail {
     }
 }
 
+impl Absence {
+    fn failure(&self, name: &str, now_ns: u64) -> Failure {
+        let message = match self {
+            Absence::Over => format!("{name} is not running"),
+            Absence::Restarting { since_ns } => {
+                let down_ms = now_ns.saturating_sub(*since_ns) / 1_000_000;
+                format!("{name} is being restarted, and has been down for {down_ms} ms")
+            }
+            Absence::Failed { why } => format!("{name} has failed for good: {why}"),
+        };
+        Failure { code: StatusCode::Unavailable, cause: Cause::Unreachable, message }
+    }
+}
+
 impl Failure {
     /// Appends the answer that tells a caller.
     pub(crate) fn push(&self, number: u64, id: CallId, frames: &mut Vec<u8>) {
@@ -196,11 +235,12 @@ impl Instance {
     /// An instance in its first turn.
     pub(crate) fn new(identity: Identity, spec: &GuestSpec) -> Self {
         Instance {
-            id: identity.id,
+            id: Mutex::new(identity.id),
+            life: AtomicU32::new(0),
             place: identity.place,
             requirements: identity.requirements,
             name: spec.name.clone(),
-            started_ns: identity.started_ns,
+            started_ns: AtomicU64::new(identity.started_ns),
             deadline_ns: spec.deadline.as_nanos() as u64,
             log_rate: identity.log_rate,
             mail: Mutex::new(Mail {
@@ -208,6 +248,7 @@ impl Instance {
                 ended_calls: Vec::new(),
                 inbound: Slots::new(),
                 run: Run::Running,
+                absence: None,
                 body: None,
                 more: false,
                 wake_ns: NEVER,
@@ -218,7 +259,22 @@ impl Instance {
 
     /// Who it is in the log.
     pub(crate) fn speaker(&self) -> Speaker<'_> {
-        Speaker { service: &self.name, instance: self.id, rate: &self.log_rate }
+        Speaker { service: &self.name, instance: self.id(), rate: &self.log_rate }
+    }
+
+    /// The id that it has in this life.
+    pub(crate) fn id(&self) -> InstanceId {
+        *self.id.lock()
+    }
+
+    /// Itself, for those whom it calls. Read without the lock, by the worker that runs it: nobody else ends its life.
+    pub(crate) fn as_caller(&self) -> Caller {
+        Caller { place: self.place, life: self.life.load(Ordering::Relaxed) }
+    }
+
+    /// Whether that life of it has ended, seen by one who has locked the mailbox.
+    fn is_past(&self, caller: Caller) -> bool {
+        caller.life != self.life.load(Ordering::Relaxed)
     }
 
     /// Leaves a frame without a call.
@@ -230,12 +286,17 @@ impl Instance {
         mail.notify()
     }
 
-    /// Leaves a call. Returns its number here.
-    pub(crate) fn post_call(&self, call: Inbound, header: Header, frame: &Frame<'_>) -> Result<(u64, Wake), Failure> {
+    /// Leaves a call, made at `now_ns`. Returns its number here.
+    pub(crate) fn post_call(
+        &self,
+        call: Inbound,
+        header: Header,
+        frame: &Frame<'_>,
+        now_ns: u64,
+    ) -> Result<(u64, Wake), Failure> {
         let mut mail = self.mail.lock();
-        if mail.run == Run::Ended {
-            let message = format!("{} is not running", self.name);
-            return Err(Failure { code: StatusCode::Unavailable, cause: Cause::Unreachable, message });
+        if let Some(absence) = &mail.absence {
+            return Err(absence.failure(&self.name, now_ns));
         }
         if mail.inbound.len() >= CALLS_MAX {
             return Err(overloaded(format!("{} serves {CALLS_MAX} calls already, the most that it may", self.name)));
@@ -259,10 +320,10 @@ impl Instance {
         self.mail.lock().inbound.get_mut(number).map(|call| call.id)
     }
 
-    /// Leaves the answer to a call that it made.
-    pub(crate) fn post_reply(&self, call: &Inbound, reply: &Frame<'_>) -> Wake {
+    /// Leaves the answer to a call that it made, as this caller.
+    pub(crate) fn post_reply(&self, caller: Caller, call: &Inbound, reply: &Frame<'_>) -> Wake {
         let mut mail = self.mail.lock();
-        if mail.run == Run::Ended {
+        if mail.run == Run::Ended || self.is_past(caller) {
             return Wake::AlreadyAwake;
         }
         if mail.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
@@ -278,12 +339,13 @@ impl Instance {
         mail.notify()
     }
 
-    /// Tells it that a call which it made has failed.
-    pub(crate) fn post_failure(&self, number: u64, id: CallId, failure: &Failure) -> Wake {
+    /// Tells it that a call which it made, as this caller, has failed.
+    pub(crate) fn post_failure(&self, caller: Caller, number: u64, id: CallId, failure: &Failure) -> Wake {
         let mut mail = self.mail.lock();
-        if mail.run != Run::Ended {
-            mail.end_call(number, id, failure);
+        if mail.run == Run::Ended || self.is_past(caller) {
+            return Wake::AlreadyAwake;
         }
+        mail.end_call(number, id, failure);
         mail.notify()
     }
 
@@ -320,7 +382,7 @@ impl Instance {
         let mut mail = self.mail.lock();
         if let Some(turn) = turn {
             mail.more = turn.more;
-            mail.wake_ns = turn.wake_at_ns.saturating_add(self.started_ns);
+            mail.wake_ns = turn.wake_at_ns.saturating_add(self.started_ns());
         }
         let again = mail.more || mail.run == Run::RunningNotified;
         mail.run = if again { Run::Queued } else { Run::Idle };
@@ -334,23 +396,46 @@ impl Instance {
         TurnEnd { wake: if again { Wake::Queue } else { Wake::AlreadyAwake }, alarm }
     }
 
-    /// Closes the mailbox for good and gives back the calls that it was serving.
-    pub(crate) fn close(&self) -> Slots<Inbound> {
+    /// Closes the mailbox and gives back the calls that it was serving.
+    pub(crate) fn close(&self, absence: Absence) -> Slots<Inbound> {
         let mut mail = self.mail.lock();
         mail.run = Run::Ended;
         mail.frames = Vec::new();
         mail.ended_calls = Vec::new();
-        std::mem::replace(&mut mail.inbound, Slots::new())
+        let is_down_already = matches!(mail.absence, Some(Absence::Restarting { .. }));
+        if !(is_down_already && matches!(absence, Absence::Restarting { .. })) {
+            mail.absence = Some(absence);
+        }
+        mail.inbound.take()
+    }
+
+    /// Begins another life, with a first turn that the caller runs. Calls are taken once it is ready: see [`Instance::welcome_calls`].
+    pub(crate) fn reopen(&self, id: InstanceId, started_ns: u64) {
+        *self.id.lock() = id;
+        let mut mail = self.mail.lock();
+        self.started_ns.store(started_ns, Ordering::Relaxed);
+        self.life.store(self.life.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        // An alarm that is set stays so: a turn that nobody needs does no harm.
+        (mail.run, mail.more, mail.wake_ns) = (Run::Running, false, NEVER);
+    }
+
+    /// Takes calls from now on.
+    pub(crate) fn welcome_calls(&self) {
+        self.mail.lock().absence = None;
+    }
+
+    fn started_ns(&self) -> u64 {
+        self.started_ns.load(Ordering::Relaxed)
     }
 
     /// A moment of the host's clock on the guest's own.
     pub(crate) fn own_time_ns(&self, host_ns: u64) -> u64 {
-        if host_ns == NO_DEADLINE { NO_DEADLINE } else { host_ns.saturating_sub(self.started_ns) }
+        if host_ns == NO_DEADLINE { NO_DEADLINE } else { host_ns.saturating_sub(self.started_ns()) }
     }
 
     /// A moment of the guest's clock on the host's.
     pub(crate) fn host_time_ns(&self, own_ns: u64) -> u64 {
-        if own_ns == NO_DEADLINE { NO_DEADLINE } else { own_ns.saturating_add(self.started_ns) }
+        if own_ns == NO_DEADLINE { NO_DEADLINE } else { own_ns.saturating_add(self.started_ns()) }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::instance::{Body, Delivery, Instance, Place, Wake};
 use crate::life::Life;
 use crate::pulse::Pulse;
 use crate::route::{Ending, Outgoing};
+use crate::supervisor::Supervisor;
 use crate::timer::Timers;
 
 /// So many turns a worker takes from what it woke itself before it looks into the shared queue.
@@ -34,8 +35,9 @@ pub(crate) struct Kernel {
     pub(crate) instances: Vec<Instance>,
     /// The largest payload that is let through.
     pub(crate) message_bytes_max: usize,
+    pub(crate) supervisor: Supervisor,
+    pub(crate) pulse: Pulse,
     queue: Queue,
-    pulse: Pulse,
 }
 
 /// Instances that are ready to run and that no worker has taken.
@@ -95,7 +97,13 @@ impl Queue {
 }
 
 impl Kernel {
-    pub(crate) fn new(settings: &Settings, life: Life, instances: Vec<Instance>, pulse: Pulse) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        life: Life,
+        instances: Vec<Instance>,
+        supervisor: Supervisor,
+        pulse: Pulse,
+    ) -> Self {
         let state = QueueState { ready: VecDeque::new(), closed: false };
         Kernel {
             clock: Arc::clone(&settings.clock),
@@ -103,8 +111,9 @@ impl Kernel {
             life,
             instances,
             message_bytes_max: settings.message_bytes_max as usize,
-            queue: Queue { state: Mutex::new(state), filled: Condvar::new(), count: AtomicUsize::new(0) },
+            supervisor,
             pulse,
+            queue: Queue { state: Mutex::new(state), filled: Condvar::new(), count: AtomicUsize::new(0) },
         }
     }
 
@@ -119,6 +128,7 @@ impl Kernel {
     pub(crate) fn close(&self) {
         self.queue.close();
         self.timers.close();
+        self.supervisor.close();
     }
 
     /// Lets the timers wake instances until closed.

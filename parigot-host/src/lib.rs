@@ -14,7 +14,7 @@
 //! their code for the next start, `boot` makes instances, if there is room for them (`mappings`), `refusal` says why it cannot, `graph`
 //! finds out who requires whom, [`schema`] whether they understand each other, `survey` goes so far and no further, `life`
 //! launches and stops them in order, `startup` sees to it that this has an end, `kernel` runs them turn by turn, `route` carries
-//! what they send, `instance` is one of them, `wasm` is what it is made of, `wasi` is what Go's runtime needs besides. What an
+//! what they send, `supervisor` makes services anew that have failed, `instance` is one of them, `wasm` is what it is made of, `wasi` is what Go's runtime needs besides. What an
 //! instance may take is in `budget` (the thread's time), `limits` (memory), `stack` and `log_rate`. [`clock`] and `random` are where
 //! time and chance come from.
 
@@ -43,6 +43,7 @@ mod slots;
 mod spelling;
 mod stack;
 mod startup;
+mod supervisor;
 mod survey;
 mod timer;
 mod wasi;
@@ -61,6 +62,7 @@ use crate::kernel::{Kernel, Worker};
 use crate::life::GRACE;
 use crate::random::Randomness;
 use crate::startup::Startup;
+use crate::supervisor::Supervisor;
 
 pub use crate::graph::GraphError;
 pub use crate::refusal::{Refusal, StartError};
@@ -127,7 +129,8 @@ impl std::fmt::Debug for Settings {
 pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
     let randomness = Randomness::new(settings.seed);
     let booted = stack::on_guest_thread("parigot boot", || boot::boot(deployment, &settings, &randomness))?;
-    let kernel = Arc::new(Kernel::new(&settings, booted.life, booted.instances, booted.pulse));
+    let supervisor = Supervisor::new(&settings, randomness.seed(), booted.wards);
+    let kernel = Arc::new(Kernel::new(&settings, booted.life, booted.instances, supervisor, booted.pulse));
 
     let mut first = Worker::new(&kernel, randomness.generator());
     for (instance, first_turn) in kernel.instances.iter().zip(booted.first_turns) {
@@ -135,8 +138,11 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
     }
     first.share_woken();
 
-    let timers = Arc::clone(&kernel);
-    let mut threads = vec![spawn("parigot timers", move || timers.run_timers())];
+    let (timers, restarts) = (Arc::clone(&kernel), Arc::clone(&kernel));
+    let mut threads = vec![
+        spawn("parigot timers", move || timers.run_timers()),
+        spawn("parigot restarts", move || restarts.run_restarts()),
+    ];
     for _ in 0..settings.workers.max(1) {
         let (kernel, random) = (Arc::clone(&kernel), randomness.generator());
         threads.push(spawn("parigot worker", move || Worker::new(&kernel, random).run()));
@@ -210,7 +216,7 @@ impl Running {
             let wake = instance.post(Header { deadline_ns, ..Header::new(Kind::Stop) }, &[]);
             self.kernel.wake(instance, wake);
             if !self.kernel.life.wait_until_ended(guest, until) {
-                tracing::warn!(service = %instance.name, instance = %instance.id.short(), "did not leave in time");
+                tracing::warn!(service = %instance.name, instance = %instance.id().short(), "did not leave in time");
                 instance.speaker().finish();
                 all_left = false;
             }

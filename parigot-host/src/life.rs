@@ -12,6 +12,8 @@ use crate::deployment::Role;
 /// How far a guest has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
+    /// It has ended and will be made anew.
+    Fallen,
     /// Its code runs, and has not asked to be launched.
     Starting,
     /// It has asked, and what it requires is not ready.
@@ -58,6 +60,8 @@ pub(crate) struct Unready {
 struct Guest {
     role: Role,
     phase: Phase,
+    /// It has been ready: from then on it may fall, and nobody's start waits for it but by what it requires.
+    was_ready: bool,
     /// How many of its requirements have an exporter that is not ready.
     missing: usize,
     /// Who requires its exports, in order; a guest that requires several of them is there as often.
@@ -79,6 +83,7 @@ impl Life {
         let guest = |(role, requires): (Role, &Vec<usize>)| Guest {
             role,
             phase: Phase::Starting,
+            was_ready: false,
             missing: requires.len(),
             required_by: Vec::new(),
         };
@@ -110,6 +115,7 @@ impl Life {
     pub(crate) fn ready(&self, guest: usize) -> Option<Vec<usize>> {
         let mut state = self.state.lock();
         state.advance(guest, Phase::Launched, Phase::Ready)?;
+        state.guests[guest].was_ready = true;
         let required_by = std::mem::take(&mut state.guests[guest].required_by);
         let launched = required_by.iter().filter_map(|waiting| {
             state.guests[*waiting].missing -= 1;
@@ -128,15 +134,33 @@ impl Life {
         match role {
             Role::Program if state.status == 0 => state.status = status.unwrap_or(FAILED),
             Role::Program => {}
-            Role::Service if before < Phase::Ready && !state.stop_asked => {
-                state.start_failed = true;
+            Role::Service if before != Phase::Ended && !state.stop_asked => {
                 stranded = state.waiting_for(guest);
+                let never_started = |guest: &usize| !state.guests[*guest].was_ready;
+                state.start_failed |= never_started(&guest) || stranded.iter().any(never_started);
             }
             Role::Service => {}
         }
         drop(state);
         self.changed.notify_all();
         stranded
+    }
+
+    /// A service has ended and is to be made anew. Refused to one that never was ready, for it has failed the start, and once the deployment
+    /// ends.
+    pub(crate) fn fall(&self, guest: usize) -> bool {
+        let mut state = self.state.lock();
+        let falls = state.guests[guest].was_ready && !state.stop_asked;
+        if falls {
+            state.leave(guest, Phase::Fallen);
+        }
+        falls
+    }
+
+    /// One that has fallen is there again, and has not asked to be launched. Refused once the deployment ends.
+    pub(crate) fn rise(&self, guest: usize) -> bool {
+        let mut state = self.state.lock();
+        !state.stop_asked && state.advance(guest, Phase::Fallen, Phase::Starting).is_some()
     }
 
     /// Those that the start waits for, sorted: services that are not ready, and programs that wait to be launched. None once it is complete or
@@ -169,8 +193,13 @@ impl Life {
         while !state.is_over() {
             self.changed.wait(&mut state);
         }
-        // From here on whoever leaves does so because it is told to.
+        // From here on whoever leaves does so because it is told to, and nobody comes back.
         state.stop_asked = true;
+        for guest in 0..state.guests.len() {
+            if state.guests[guest].phase == Phase::Fallen {
+                state.end(guest);
+            }
+        }
     }
 
     /// Those that are still there, in the order in which they are to be stopped: last launched first, before them those that
@@ -221,24 +250,33 @@ impl State {
             return None;
         }
         self.advance(guest, Phase::Waiting, Phase::Launched)?;
-        self.launched.push(guest);
+        // One that is made anew keeps its place: those that require it are there already, and are to be stopped before it.
+        if !self.guests[guest].was_ready {
+            self.launched.push(guest);
+        }
         Some(guest)
     }
 
     /// Takes a guest to its last phase, and returns its role and the phase that it was in.
     fn end(&mut self, guest: usize) -> (Role, Phase) {
-        let Guest { role, phase, .. } = self.guests[guest];
-        self.guests[guest].phase = Phase::Ended;
+        let role = self.guests[guest].role;
+        let phase = self.leave(guest, Phase::Ended);
         if phase != Phase::Ended && role == self.left_role {
             self.left -= 1;
         }
+        (role, phase)
+    }
+
+    /// Takes a guest, which is gone, to that phase, and returns the one that it was in.
+    fn leave(&mut self, guest: usize, to: Phase) -> Phase {
+        let phase = std::mem::replace(&mut self.guests[guest].phase, to);
         if phase == Phase::Ready {
             for place in 0..self.guests[guest].required_by.len() {
                 let requirer = self.guests[guest].required_by[place];
                 self.guests[requirer].missing += 1;
             }
         }
-        (role, phase)
+        phase
     }
 
     /// The guests that cannot be launched before this one is ready.
@@ -254,7 +292,7 @@ impl State {
             return Vec::new();
         }
         let holds_up = |guest: &Guest| match guest.role {
-            Role::Service => guest.phase < Phase::Ready,
+            Role::Service => guest.phase < Phase::Ready && !guest.was_ready,
             Role::Program => guest.phase == Phase::Waiting,
         };
         let mut unready: Vec<_> = (0..self.guests.len())
@@ -327,5 +365,53 @@ mod tests {
         assert_eq!(life.unready(), [], "nobody waits for a deployment that ends");
         life.ended(0, Some(7));
         assert_eq!(life.status(), TIMED_OUT);
+    }
+
+    /// The same once both services are ready and the program waits for nothing but its own asking.
+    fn ready_life() -> Life {
+        let life = life();
+        assert_eq!((life.ask(2), life.ready(2)), (Some(vec![2]), Some(vec![])));
+        assert_eq!((life.ask(1), life.ready(1)), (Some(vec![1]), Some(vec![])));
+        life
+    }
+
+    #[test]
+    fn one_that_was_ready_falls_and_is_launched_again_while_others_wait_for_it() {
+        let life = ready_life();
+        assert!(life.fall(2));
+        assert_eq!(life.ask(0), Some(vec![]), "it requires what has fallen");
+        assert_eq!(life.unready(), [unready(0, Phase::Waiting, &[2])]);
+        assert!(life.rise(2));
+        assert!(!life.rise(2));
+        assert_eq!((life.ask(2), life.ready(2)), (Some(vec![2]), Some(vec![0])));
+        assert_eq!(life.unready(), []);
+        assert_eq!(life.stop_order(), [0, 1, 2], "the last launched first, and each before what it requires");
+    }
+
+    #[test]
+    fn one_that_never_was_ready_does_not_fall() {
+        let life = life();
+        assert_eq!(life.ask(2), Some(vec![2]));
+        assert!(!life.fall(2));
+    }
+
+    #[test]
+    fn nobody_comes_back_once_the_deployment_ends() {
+        let life = ready_life();
+        assert!(life.fall(2));
+        life.ask_to_stop();
+        assert!(!life.rise(2));
+        assert!(!life.fall(1));
+        life.wait_until_over();
+        assert_eq!(life.stop_order(), [0, 1], "one that has fallen is not waited for");
+    }
+
+    #[test]
+    fn those_that_wait_for_one_that_is_lost_for_good_are_told() {
+        let life = ready_life();
+        assert!(life.fall(2));
+        assert_eq!(life.ask(0), Some(vec![]));
+        assert_eq!(life.ended(2, None), [0]);
+        assert_eq!(life.status(), FAILED);
     }
 }

@@ -102,7 +102,7 @@ pub(crate) fn guest_line(from: &Instance, now_ns: u64, frame: &Frame<'_>) -> Opt
 
 /// An instance has ended.
 pub(crate) fn ending(instance: &Instance, ending: &Ending, culprit: Option<CallId>) {
-    let (service, id, call) = (&instance.name, instance.id.short(), culprit.map(display));
+    let (service, id, call) = (&instance.name, instance.id().short(), culprit.map(display));
     instance.speaker().finish();
     match ending {
         Ending::Fault(fault @ Fault::OverBudget { over_budget, .. }) => {
@@ -123,12 +123,27 @@ pub(crate) fn ending(instance: &Instance, ending: &Ending, culprit: Option<CallI
     }
 }
 
+/// A service was made anew, so long after it had ended.
+pub(crate) fn restarted(instance: &Instance, after: Duration, nth: &dyn Display) {
+    tracing::info!(
+        service = %instance.name,
+        instance = %instance.id().short(),
+        "restarted after {} ms: {nth}",
+        after.as_millis()
+    );
+}
+
+/// A service is not restarted any more.
+pub(crate) fn failed_for_good(instance: &Instance, why: &str) {
+    tracing::error!(service = %instance.name, instance = %instance.id().short(), "failed for good: {why}");
+}
+
 /// A guest can never be launched, because one that it requires is gone.
 pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
     tracing::error!(
         service = %waiting.name,
-        instance = %waiting.id.short(),
-        "cannot start: it requires a service of {}, which ended before it was ready",
+        instance = %waiting.id().short(),
+        "cannot start: it requires a service of {}, which has ended",
         lost.name
     );
 }
@@ -144,7 +159,7 @@ pub(crate) fn unready(instances: &[Instance], Unready { guest, phase, lacks }: &
     };
     tracing::warn!(
         service = %instance.name,
-        instance = %instance.id.short(),
+        instance = %instance.id().short(),
         "not ready after {after:?}: {why}"
     );
 }

@@ -1,5 +1,7 @@
 //! What becomes of the frames that a guest sends: calls, answers, cancellations, lines of the log, its launch and its end.
 
+use std::fmt;
+
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE};
@@ -21,6 +23,27 @@ pub(crate) enum Ending {
     Exit { status: u8, reason: String },
     /// It cannot go on.
     Fault(Fault),
+}
+
+impl Ending {
+    /// The status that it left with, if it left.
+    pub(crate) fn status(&self) -> Option<u8> {
+        match self {
+            Ending::Exit { status, .. } => Some(*status),
+            Ending::Fault(_) => None,
+        }
+    }
+}
+
+/// As others are told, behind the guest's name.
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ending::Exit { status, reason } if reason.is_empty() => write!(f, "left with status {status}"),
+            Ending::Exit { status, reason } => write!(f, "left with status {status}: {reason}"),
+            Ending::Fault(fault) => fault.fmt(f),
+        }
+    }
 }
 
 impl From<Fault> for Ending {
@@ -103,7 +126,7 @@ impl Worker<'_> {
                 place.insert(call);
             }
             Err(failure) => {
-                let wake = from.post_failure(number, id, &failure);
+                let wake = from.post_failure(from.as_caller(), number, id, &failure);
                 self.wake(from, wake);
             }
         }
@@ -128,14 +151,14 @@ impl Worker<'_> {
             NO_DEADLINE => self.now_ns.saturating_add(target.deadline_ns(callee)),
             own_ns => from.host_time_ns(own_ns),
         };
-        let call = Inbound { caller: Some(from.place), number: frame.header.number, id };
+        let call = Inbound { caller: Some(from.as_caller()), number: frame.header.number, id };
         let header = Header {
             service: link.service,
             method: target.method,
             deadline_ns: callee.own_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
-        let (inbound, wake) = callee.post_call(call, header, frame)?;
+        let (inbound, wake) = callee.post_call(call, header, frame, self.now_ns)?;
         self.wake(callee, wake);
         Ok(Outbound { callee: link.callee, inbound, id, deadline_ns })
     }
@@ -145,13 +168,13 @@ impl Worker<'_> {
         let call = from
             .take_inbound(number)
             .ok_or_else(|| protocol(format!("answered call {number}, which it does not have")))?;
-        let Some(caller) = call.caller else { return Ok(()) };
-        let caller = &self.kernel.instances[caller];
+        let Some(waiting) = call.caller else { return Ok(()) };
+        let caller = &self.kernel.instances[waiting.place];
         let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
         let wake = if bytes > most {
-            caller.post_failure(call.number, call.id, &too_large("response", bytes, most))
+            caller.post_failure(waiting, call.number, call.id, &too_large("response", bytes, most))
         } else {
-            caller.post_reply(&call, frame)
+            caller.post_reply(waiting, &call, frame)
         };
         self.wake(caller, wake);
         Ok(())
@@ -184,14 +207,16 @@ impl Worker<'_> {
             return Err(not_ready(format!("not ready: {message}")));
         }
         let launched = self.kernel.life.ready(from.place);
-        self.tell_launched(launched.ok_or_else(|| protocol("said twice that it is ready".into()))?);
+        let launched = launched.ok_or_else(|| protocol("said twice that it is ready".into()))?;
+        from.welcome_calls();
+        self.tell_launched(launched);
         Ok(())
     }
 
     fn tell_launched(&mut self, guests: Vec<usize>) {
         for guest in guests {
             let instance = &self.kernel.instances[guest];
-            tracing::debug!(service = %instance.name, instance = %instance.id.short(), "launched");
+            tracing::debug!(service = %instance.name, instance = %instance.id().short(), "launched");
             // Handles are places among the requirements.
             let handles = 0..instance.requirements;
             let payload: Vec<u8> = handles.flat_map(u32::to_le_bytes).collect();
@@ -201,10 +226,11 @@ impl Worker<'_> {
         }
     }
 
-    /// Takes an instance down: its callers are told, its callees too, its memory is freed.
+    /// Takes an instance down: its callers are told, its callees too, its memory is freed. What follows is for the [`crate::supervisor`].
     #[cold]
     pub(crate) fn end(&mut self, instance: &Instance, body: Body, ending: Ending) {
-        let mut inbound = instance.close();
+        let sequel = self.sequel(instance, &ending);
+        let mut inbound = instance.close(sequel.absence(self.now_ns));
         let culprit = match &ending {
             Ending::Exit { .. } => None,
             Ending::Fault(fault) => fault.culprit(),
@@ -212,22 +238,18 @@ impl Worker<'_> {
         let culprit_id = culprit.and_then(|number| inbound.get_mut(number)).map(|call| call.id);
         log::ending(instance, &ending, culprit_id);
         for (number, call) in inbound.into_iter() {
-            let Some(caller) = call.caller else { continue };
-            let caller = &self.kernel.instances[caller];
+            let Some(waiting) = call.caller else { continue };
+            let caller = &self.kernel.instances[waiting.place];
             let failure = failure_of_ending(instance, &ending, culprit == Some(number));
-            let wake = caller.post_failure(call.number, call.id, &failure);
+            let wake = caller.post_failure(waiting, call.number, call.id, &failure);
             self.wake(caller, wake);
         }
         for call in body.outbound.values() {
             self.cancel_at_callee(call);
         }
-        let status = match ending {
-            Ending::Exit { status, .. } => Some(status),
-            Ending::Fault(_) => None,
-        };
-        for stranded in self.kernel.life.ended(instance.place, status) {
-            log::stranded(&self.kernel.instances[stranded], instance);
-        }
+        let Body { code, links, .. } = body;
+        drop(code);
+        self.follow(instance, sequel, links, &ending);
     }
 }
 

@@ -6,6 +6,8 @@
 pub(crate) struct Slots<T> {
     slots: Vec<Slot<T>>,
     free: Vec<u32>,
+    /// How often each place that is not in the table counts as used.
+    uses_before: u32,
 }
 
 #[derive(Debug)]
@@ -16,7 +18,7 @@ struct Slot<T> {
 
 impl<T> Slots<T> {
     pub(crate) fn new() -> Self {
-        Slots { slots: Vec::new(), free: Vec::new() }
+        Slots { slots: Vec::new(), free: Vec::new(), uses_before: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -26,7 +28,7 @@ impl<T> Slots<T> {
     /// Puts a thing under a new number.
     pub(crate) fn insert(&mut self, thing: T) -> u64 {
         let place = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot { uses: 0, thing: None });
+            self.slots.push(Slot { uses: self.uses_before, thing: None });
             (self.slots.len() - 1) as u32
         });
         let slot = &mut self.slots[place as usize];
@@ -47,6 +49,12 @@ impl<T> Slots<T> {
         let thing = self.slot(number)?.thing.take()?;
         self.free.push(number as u32);
         Some(thing)
+    }
+
+    /// Takes the whole table out. What comes later gets none of its numbers.
+    pub(crate) fn take(&mut self) -> Self {
+        let uses_before = self.slots.iter().map(|slot| slot.uses).max().unwrap_or(self.uses_before);
+        std::mem::replace(self, Slots { uses_before, ..Slots::new() })
     }
 
     /// All that is left, with its numbers.
@@ -72,6 +80,20 @@ mod tests {
         assert_eq!(slots.get_mut(first), None);
         assert_eq!(slots.remove(first), None);
         assert_eq!((slots.len(), slots.get_mut(second)), (1, Some(&mut "b")));
+    }
+
+    #[test]
+    fn a_number_of_a_table_that_was_taken_is_not_used_again() {
+        let mut slots = Slots::new();
+        let first = slots.insert("a");
+        slots.remove(first);
+        let second = slots.insert("b");
+        let taken = slots.take();
+        assert_eq!(taken.into_iter().collect::<Vec<_>>(), [(second, "b")]);
+        assert_eq!(slots.take().len(), 0);
+        let third = slots.insert("c");
+        assert!(third != first && third != second);
+        assert_eq!((slots.remove(first), slots.remove(second), slots.remove(third)), (None, None, Some("c")));
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
     let surveyed = surveyed.map(|(((spec, declaration), bound), step)| Surveyed {
         name: spec.name.clone(),
         role: spec.role,
-        exports: declaration.manifest.exports.iter().map(|service| service.name.clone()).collect(),
+        exports: declaration.manifest().exports.iter().map(|service| service.name.clone()).collect(),
         requires: requirements(declaration, bound, &guests),
         step,
     });
@@ -71,7 +71,7 @@ fn requirements(
     bound: &[Option<Binding>],
     guests: &[(&GuestSpec, Declaration)],
 ) -> Vec<Requirement> {
-    let requirements = guest.manifest.requires.iter().zip(bound);
+    let requirements = guest.manifest().requires.iter().zip(bound);
     let requirement = requirements.map(|(service, binding)| Requirement {
         service: service.name.clone(),
         exporter: binding.as_ref().map(|binding| guests[binding.guest].0.name.clone()),
@@ -83,10 +83,10 @@ fn requirements(
 fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for ((spec, declaration), bound) in guests.iter().zip(&graph.bindings) {
-        for (required, binding) in declaration.manifest.requires.iter().zip(bound) {
+        for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
             let Some(binding) = binding else { continue };
             let (exporter, exporting) = &guests[binding.guest];
-            let offered = &exporting.manifest.exports[binding.service as usize];
+            let offered = &exporting.manifest().exports[binding.service as usize];
             let client = Party { guest: &spec.name, service: required };
             if let Err(source) = schema::fits(client, Party { guest: &exporter.name, service: offered }) {
                 refusals.push(Refusal::Schema {

@@ -6,7 +6,7 @@ use parigot_abi::id::{CallId, InstanceId, ServiceId};
 /// Runs the driver with these calls against the echo service, and logs everything.
 fn drive(calls: &[&str]) -> Ended {
     let deployment = format!(
-        "[service.echo]\nwasm = \"echo.wasm\"\n\
+        "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     );
     let app = App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"));

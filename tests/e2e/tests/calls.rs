@@ -2,10 +2,10 @@
 
 use e2e::{App, Ended, guest};
 
-/// Runs the driver with these calls against the echo service.
+/// Runs the driver with these calls against the echo service, which ends but once.
 fn drive(calls: &[&str]) -> Ended {
     let deployment = format!(
-        "[service.echo]\nwasm = \"echo.wasm\"\n\
+        "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\nlog = \"16MiB\"\n"
     );
     App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver")).run()

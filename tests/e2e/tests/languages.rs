@@ -94,7 +94,7 @@ fn cases() -> Vec<Case> {
 
 fn drive(client: Language, service: Language, calls: &[String]) -> Ended {
     let deployment = format!(
-        "[service.echo]\nwasm = \"echo.wasm\"\n\
+        "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     );
     App::new(&deployment).with("echo.wasm", service.echo()).with("driver.wasm", client.driver()).run()

@@ -4,6 +4,8 @@
 //! milliseconds, `!` behind it drops the call at once, `~` before it does the deed in the method that has limits of its own. Calls that are
 //! joined by `+` are all made before the first is awaited.
 //!
+//! `again` is the call `echo:1`, made until it is answered.
+//!
 //! `?` behind all that makes it tell a failure in full, with the id of the call.
 
 use std::pin::Pin;
@@ -18,6 +20,11 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     let echo = EchoClient::locate(&cx)?;
     for argument in cx.args() {
+        if argument == "again" {
+            while make(&echo, "echo:1").expect("it is not dropped").await.is_err() {}
+            parigot_guest::info!(cx, "again: 1 bytes");
+            continue;
+        }
         let calls: Vec<_> = argument.split('+').map(|word| (word, make(&echo, word))).collect();
         for (word, call) in calls {
             let Some(call) = call else { continue };
