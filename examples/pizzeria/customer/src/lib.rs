@@ -1,0 +1,102 @@
+//! The customer: orders the pizza that its argument names, waits for it, and has it delivered by the fastest rider.
+
+mod ticket_id;
+
+use std::time::Duration;
+
+use parigot_guest::{CallError, Client, Code, Context, Error, Exit, info};
+use stubs::kitchen::v1::{KitchenClient, OrderRequest, Stage};
+use stubs::riders::v1::{FetchOfferRequest, FetchOfferResponse, RidersClient, RidersErr};
+use ticket_id::TicketId;
+
+const RIDERS: [&str; 3] = ["ann", "bob", "cid"];
+
+/// How long a rider may take to answer.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// How long to wait before the kitchen is asked again.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+#[parigot_guest::program(requires(KitchenClient, RidersClient))]
+async fn main(cx: Context) -> Result<Exit, Error> {
+    let [pizza] = cx.args() else { return Err(Error::new("expected one argument: a pizza")) };
+    cx.launch().await?;
+    order(&cx, pizza).await?;
+    let rider = find_rider(&cx).await?.ok_or_else(|| Error::new("nobody delivers"))?;
+    info!(cx, "{rider} brings the {pizza}");
+    Ok(Exit::SUCCESS)
+}
+
+/// Orders a pizza and waits until it is ready.
+async fn order(cx: &Context, pizza: &str) -> Result<(), Error> {
+    let kitchen = KitchenClient::locate(cx)?;
+    let ticket = kitchen.order(OrderRequest { pizza: pizza.into() }).await?;
+    let id = TicketId::from_wire(ticket.high, ticket.low)?;
+    info!(cx, "ordered a {pizza}: {id}");
+    while kitchen.check(ticket).await?.stage() != Stage::Ready {
+        cx.sleep(POLL_INTERVAL).await;
+    }
+    info!(cx, "{id} is ready");
+    Ok(())
+}
+
+type Offer = Result<FetchOfferResponse, CallError<RidersErr>>;
+
+/// Asks all riders at once and returns the fastest, if anybody comes.
+async fn find_rider(cx: &Context) -> Result<Option<&'static str>, Error> {
+    let riders = RidersClient::locate(cx)?.with_deadline(PATIENCE);
+    // A call begins when it is made, so all are in flight before the first is awaited.
+    let calls = RIDERS.map(|rider| (rider, riders.fetch_offer(FetchOfferRequest { rider: rider.into() })));
+    let mut offers = Vec::new();
+    for (rider, call) in calls {
+        let offer = call.await;
+        info!(cx, "{rider} {}", describe(&offer));
+        offers.push((rider, offer));
+    }
+    Ok(fastest(&offers))
+}
+
+/// Tells apart an answer, a refusal, silence, and whatever else can become of a call.
+fn describe(offer: &Offer) -> String {
+    match offer {
+        Ok(offer) => format!("needs {} minutes", offer.minutes),
+        Err(CallError::Service(why)) => format!("does not come: {why}"),
+        Err(CallError::Status(status)) if status.code() == Code::DeadlineExceeded => "did not answer in time".into(),
+        Err(error) => format!("cannot be reached: {error}"),
+    }
+}
+
+fn fastest(offers: &[(&'static str, Offer)]) -> Option<&'static str> {
+    let coming = offers.iter().filter_map(|(rider, offer)| Some((offer.as_ref().ok()?.minutes, *rider)));
+    coming.min().map(|(_, rider)| rider)
+}
+
+#[cfg(test)]
+mod tests {
+    use parigot_guest::Status;
+
+    use super::*;
+
+    fn minutes(minutes: u32) -> Offer {
+        Ok(FetchOfferResponse { minutes })
+    }
+
+    fn failed(code: Code) -> Offer {
+        Err(CallError::Status(Status::new(code, "")))
+    }
+
+    #[test]
+    fn the_fastest_of_those_who_come_delivers() {
+        let off_duty = Err(CallError::Service(RidersErr::OffDuty));
+        assert_eq!(fastest(&[("ann", minutes(12)), ("bob", off_duty), ("cid", minutes(7))]), Some("cid"));
+        assert_eq!(fastest(&[("ann", failed(Code::DeadlineExceeded))]), None);
+    }
+
+    #[test]
+    fn who_refuses_is_told_apart_from_who_is_silent() {
+        assert_eq!(describe(&minutes(12)), "needs 12 minutes");
+        assert_eq!(describe(&Err(CallError::Service(RidersErr::OffDuty))), "does not come: OffDuty");
+        assert_eq!(describe(&failed(Code::DeadlineExceeded)), "did not answer in time");
+        assert_eq!(describe(&failed(Code::Unavailable)), "cannot be reached: UNAVAILABLE");
+    }
+}
