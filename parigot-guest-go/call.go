@@ -38,21 +38,17 @@ func Call[T proto.Message, E future.ErrorType](
 	ctx context.Context, channel *Channel, method uint32, in proto.Message, out T,
 ) *future.Method[T, E] {
 	call := &call[T, E]{ctx: ctx, guest: channel.guest, out: out}
-	call.future = future.NewWithHooks[T, E](future.Hooks{
-		Run:         channel.guest.Do,
-		Cancel:      func() { call.abandon(context.Canceled) },
-		Interrupted: call.interrupted,
-	})
+	call.future.Init(call)
 	if err := ctx.Err(); err != nil {
 		call.fail(ended(err))
-		return call.future
+		return &call.future
 	}
 	if bytes, most := proto.Size(in), channel.guest.MessageBytesMax(); bytes > most {
 		call.fail(tooLarge(bytes, most))
-		return call.future
+		return &call.future
 	}
 	if ctx.Done() != nil {
-		call.stop = context.AfterFunc(ctx, call.interrupted)
+		call.stop = context.AfterFunc(ctx, call.Interrupted)
 	}
 	number, err := channel.guest.Call(&guest.Outbound{
 		Handle:     channel.handle,
@@ -64,11 +60,11 @@ func Call[T proto.Message, E future.ErrorType](
 	})
 	if err != nil {
 		call.fail(&CallError{Code: InvalidArgument, Message: fmt.Sprintf("the request cannot be sent: %v", err)})
-		return call.future
+		return &call.future
 	}
 	call.number.Store(number)
-	call.interrupted() // in case the context ended before the number was known
-	return call.future
+	call.Interrupted() // in case the context ended before the number was known
+	return &call.future
 }
 
 func deadlineNS(ctx context.Context, g *guest.Guest) uint64 {
@@ -78,18 +74,18 @@ func deadlineNS(ctx context.Context, g *guest.Guest) uint64 {
 	return abi.NoDeadline
 }
 
-// call is a call in flight.
+// call is a call in flight, and the hooks of its future.
 type call[T proto.Message, E future.ErrorType] struct {
 	ctx    context.Context
 	guest  *guest.Guest
 	number atomic.Uint64 // 0 until it is known
-	future *future.Method[T, E]
+	future future.Method[T, E]
 	out    T
 	stop   func() bool // following the context; nil if that never ends
 }
 
 // Arrive ends the call with its reply.
-func (c *call[T, E]) Arrive(frame *abi.Frame) {
+func (c *call[T, E]) Arrive(frame abi.Frame) {
 	c.unfollow()
 	switch {
 	case frame.Flags&abi.FlagServiceError != 0:
@@ -106,8 +102,14 @@ func (c *call[T, E]) Arrive(frame *abi.Frame) {
 	}
 }
 
-// interrupted ends the call if its context has ended.
-func (c *call[T, E]) interrupted() {
+// Run runs the handlers of the future on a goroutine that may block.
+func (c *call[T, E]) Run(handlers func()) { c.guest.Do(handlers) }
+
+// Abandon ends the call because its future is cancelled.
+func (c *call[T, E]) Abandon() { c.abandon(context.Canceled) }
+
+// Interrupted ends the call if its context has ended.
+func (c *call[T, E]) Interrupted() {
 	if err := c.ctx.Err(); err != nil {
 		c.abandon(err)
 	}

@@ -27,7 +27,7 @@ type line struct {
 	text  string
 }
 
-func (l *lines) Send(frame *abi.Frame, _ proto.Message) error {
+func (l *lines) Send(frame abi.Frame, _ proto.Message) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seen = append(l.seen, line{abi.Level(frame.Status), frame.Number, string(frame.Payload)})

@@ -21,7 +21,8 @@ type LaunchFuture = future.Method[Launched, Code]
 // A guest is launched once; if it is launched again, that fails with [FailedPrecondition].
 func Launch(ctx context.Context, requires ...Requirement) *LaunchFuture {
 	g := guest.MustOf(ctx)
-	launch := future.NewWithHooks[Launched, Code](future.Hooks{Run: g.Do})
+	launch := future.New[Launched, Code]()
+	launch.Init(launchHooks{g})
 	first := g.Declare(ctx, guest.Declaration{
 		Manifest: manifest(g, nil, requires),
 		Launched: func(failure *guest.Failure) {
@@ -32,13 +33,22 @@ func Launch(ctx context.Context, requires ...Requirement) *LaunchFuture {
 			g.ConfirmLaunch()
 			launch.Complete(Launched{}, nil)
 		},
-		Dispatch: func(in *guest.Inbound, _ *abi.Frame) { unimplemented(in) },
+		Dispatch: func(in *guest.Inbound, _ []byte) { unimplemented(in) },
 	})
 	if !first {
 		return future.Done[Launched, Code](Launched{}, launchedTwice)
 	}
 	return launch
 }
+
+// launchHooks lets handlers block, and no launch be interrupted.
+type launchHooks struct{ guest *guest.Guest }
+
+func (h launchHooks) Run(handlers func()) { h.guest.Do(handlers) }
+
+func (launchHooks) Abandon() {}
+
+func (launchHooks) Interrupted() {}
 
 var launchedTwice = &CallError{Code: FailedPrecondition, Message: "the guest was launched already"}
 
@@ -93,7 +103,7 @@ func (s *server) launched(failure *guest.Failure) {
 	s.guest.ConfirmLaunch()
 }
 
-func (s *server) dispatch(in *guest.Inbound, frame *abi.Frame) {
+func (s *server) dispatch(in *guest.Inbound, request []byte) {
 	if in.Service() >= len(s.exports) {
 		unimplemented(in)
 		return
@@ -103,7 +113,7 @@ func (s *server) dispatch(in *guest.Inbound, frame *abi.Frame) {
 		unimplemented(in)
 		return
 	}
-	handlers[in.Method()](in, frame.Payload)
+	handlers[in.Method()](in, request)
 }
 
 // MustRunClient lets a program go on by the handlers of its futures. It returns when the guest was told to leave or has left, see [Exit].

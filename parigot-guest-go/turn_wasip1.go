@@ -30,6 +30,7 @@ var (
 	panicText [2048]byte
 	inbox     []byte
 	idle      *os.File
+	idleByte  [1]byte // what is read of it
 	sent      outbox
 	theGuest  *guest.Guest
 	polls     polled
@@ -83,8 +84,7 @@ func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
 		return turnMalformedInbox
 	}
 	theGuest.Resume()
-	var byteOfHost [1]byte
-	if _, err := idle.Read(byteOfHost[:]); err != nil {
+	if _, err := idle.Read(idleByte[:]); err != nil {
 		panic(err)
 	}
 	if !theGuest.Declared() {
@@ -116,7 +116,7 @@ func takeInbox(inboxBytes uint32) error {
 		if err != nil {
 			return err
 		}
-		if err := theGuest.Take(&frame); err != nil {
+		if err := theGuest.Take(frame); err != nil {
 			return err
 		}
 		if frame.Kind == abi.KindStart {
@@ -149,14 +149,14 @@ func (o *outbox) clear() {
 }
 
 // Send appends a frame and then tells the host of it.
-func (o *outbox) Send(frame *abi.Frame, message proto.Message) (err error) {
+func (o *outbox) Send(frame abi.Frame, message proto.Message) (err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	start := len(o.frames)
 	frames := frame.OpenFrame(o.frames)
 	if message == nil {
 		frames = append(frames, frame.Payload...)
-	} else if frames, err = (proto.MarshalOptions{}).MarshalAppend(frames, message); err != nil {
+	} else if frames, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(frames, message); err != nil {
 		return err
 	}
 	frames, err = abi.CloseFrame(frames, start)

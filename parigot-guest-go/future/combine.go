@@ -11,12 +11,12 @@ import (
 // Cancelling it cancels whichever of the two it waits for.
 func Then[T, U any, E, F ErrorType](first *Method[T, E], next func(T) *Method[U, F]) *Method[U, F] {
 	var second atomic.Pointer[Method[U, F]]
-	result := NewWithHooks[U, F](Hooks{Cancel: func() {
+	result := newCancelling[U, F](func() {
 		first.Cancel()
 		if second := second.Load(); second != nil {
 			second.Cancel()
 		}
-	}})
+	})
 	first.Success(func(response T) {
 		if result.Completed() {
 			return
@@ -34,7 +34,7 @@ func Then[T, U any, E, F ErrorType](first *Method[T, E], next func(T) *Method[U,
 
 // Map returns a future that completes with what convert makes of the response. Cancelling it cancels first.
 func Map[T, U any, E ErrorType](first *Method[T, E], convert func(T) U) *Method[U, E] {
-	result := NewWithHooks[U, E](Hooks{Cancel: first.Cancel})
+	result := newCancelling[U, E](first.Cancel)
 	first.Success(func(response T) { result.Complete(convert(response), nil) })
 	first.Failure(func(err error) { fail(result, err) })
 	return result
@@ -47,7 +47,7 @@ func First[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 			each.Cancel()
 		}
 	}
-	result := NewWithHooks[T, E](Hooks{Cancel: cancelAll})
+	result := newCancelling[T, E](cancelAll)
 	for _, each := range futures {
 		forward(each, result)
 		if result.Completed() {
@@ -63,7 +63,7 @@ func First[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 
 // Timeout returns a future that completes as first does, or after that long with [ErrTimedOut]; first is then cancelled.
 func Timeout[T any, E ErrorType](first *Method[T, E], after time.Duration) *Method[T, E] {
-	result := NewWithHooks[T, E](Hooks{Cancel: first.Cancel})
+	result := newCancelling[T, E](first.Cancel)
 	timer := time.AfterFunc(after, func() {
 		fail(result, ErrTimedOut)
 		first.Cancel()
@@ -72,6 +72,21 @@ func Timeout[T any, E ErrorType](first *Method[T, E], after time.Duration) *Meth
 	first.Success(func(T) { timer.Stop() }).Failure(func(error) { timer.Stop() })
 	return result
 }
+
+// cancelling is the hooks of a future that is cancelled by a function.
+type cancelling func()
+
+func newCancelling[T any, E ErrorType](cancel cancelling) *Method[T, E] {
+	method := New[T, E]()
+	method.Init(cancel)
+	return method
+}
+
+func (c cancelling) Run(handlers func()) { handlers() }
+
+func (c cancelling) Abandon() { c() }
+
+func (c cancelling) Interrupted() {}
 
 func forward[T any, E ErrorType](from, to *Method[T, E]) {
 	from.Success(func(response T) { to.Complete(response, nil) })

@@ -20,14 +20,14 @@ type Method[T any, E ErrorType] struct {
 	done     chan struct{} // made for whoever waits
 }
 
-// Hooks is what the maker of a future adds to it. Each may be nil.
-type Hooks struct {
-	// Run runs the handlers that were registered before the future has completed; without it they run where it is completed.
-	Run func(handlers func())
-	// Cancel does what Cancel shall do: it completes the future, or else ErrCanceled does so when it returns.
-	Cancel func()
+// Hooks is what the maker of a future adds to it.
+type Hooks interface {
+	// Run runs the handlers that were registered before the future has completed; without hooks they run where it is completed.
+	Run(handlers func())
+	// Abandon does what Cancel shall do: it completes the future, or else ErrCanceled does so when it returns.
+	Abandon()
 	// Interrupted is told that an Await ends with its context, just before it does. It may complete the future.
-	Interrupted func()
+	Interrupted()
 }
 
 // phase is how far a Method is.
@@ -48,15 +48,17 @@ type handler[T any] struct {
 // New returns a future that is not complete.
 func New[T any, E ErrorType]() *Method[T, E] { return new(Method[T, E]) }
 
-// NewWithHooks returns a future that is not complete, for which its maker does some things itself.
-func NewWithHooks[T any, E ErrorType](hooks Hooks) *Method[T, E] { return &Method[T, E]{hooks: hooks} }
+// Init gives hooks to a future that nobody has used yet, for a maker of which the future is a part.
+func (m *Method[T, E]) Init(hooks Hooks) { m.hooks = hooks }
 
 // Done returns a future that is complete: with the error, unless that is nil or an E of zero, else with the response.
 //
 // An E that is an error, and one wrapped in it, is an error of the service; any other error says that there is no answer.
 func Done[T any, E ErrorType](out T, err error) *Method[T, E] {
-	method := New[T, E]()
-	method.Complete(out, err)
+	method := &Method[T, E]{phase: settled}
+	if method.err = normalize[E](err); method.err == nil {
+		method.value = out
+	}
 	return method
 }
 
@@ -81,7 +83,7 @@ func (m *Method[T, E]) Complete(out T, err error) {
 	}
 	m.phase = draining
 	m.mu.Unlock()
-	if m.hooks.Run == nil {
+	if m.hooks == nil {
 		m.drain()
 	} else {
 		m.hooks.Run(m.drain)
@@ -164,7 +166,7 @@ func (m *Method[T, E]) Await(ctx context.Context) (T, error) {
 		return m.value, m.err
 	case <-ctx.Done():
 	}
-	if m.hooks.Interrupted != nil {
+	if m.hooks != nil {
 		m.hooks.Interrupted()
 	}
 	if m.Completed() {
@@ -197,8 +199,8 @@ func (m *Method[T, E]) Completed() bool {
 // Cancel says that nobody wants the response: a future that is not complete fails with [ErrCanceled] or, if it is a call's, with the
 // call's error. A callee is told.
 func (m *Method[T, E]) Cancel() {
-	if m.hooks.Cancel != nil && !m.Completed() {
-		m.hooks.Cancel()
+	if m.hooks != nil && !m.Completed() {
+		m.hooks.Abandon()
 	}
 	var none T
 	m.Complete(none, ErrCanceled)

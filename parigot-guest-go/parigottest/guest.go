@@ -141,7 +141,7 @@ func (g *Guest) deliver() {
 		if !ok {
 			return
 		}
-		if err := g.guest.Take(&frame); err != nil {
+		if err := g.guest.Take(frame); err != nil {
 			panic(err) // a mistake of this package
 		}
 	}
@@ -151,7 +151,7 @@ func (g *Guest) deliver() {
 func (g *Guest) Progress(uint64, uint32, uint32) {}
 
 // Send carries out what the guest has sent.
-func (g *Guest) Send(frame *abi.Frame, message proto.Message) error {
+func (g *Guest) Send(frame abi.Frame, message proto.Message) error {
 	payload := bytes.Clone(frame.Payload)
 	if message != nil {
 		var err error
@@ -161,7 +161,7 @@ func (g *Guest) Send(frame *abi.Frame, message proto.Message) error {
 	}
 	g.host.mu.Lock()
 	defer g.host.mu.Unlock()
-	g.route(frame, payload)
+	g.route(&frame, payload)
 	return nil
 }
 

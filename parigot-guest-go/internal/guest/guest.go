@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
@@ -12,8 +13,9 @@ import (
 
 // Outbox takes the frames that a guest sends.
 type Outbox interface {
-	// Send appends a frame whose payload is the message or, if that is nil, the one that the frame bears.
-	Send(frame *abi.Frame, message proto.Message) error
+	// Send appends a frame whose payload is the message, of which [proto.Size] was asked just before, or the one that the frame bears if
+	// there is no message.
+	Send(frame abi.Frame, message proto.Message) error
 	// Progress says which call is being served from now on, or [abi.NoCall].
 	Progress(call uint64, service, method uint32)
 }
@@ -24,26 +26,25 @@ type Guest struct {
 	outbox Outbox
 	epoch  time.Time // the zero of the guest's monotonic clock
 
+	start    atomic.Pointer[abi.Start]
+	presence atomic.Uint32 // up to leaving changed under the lock
+
 	mu         sync.Mutex
-	start      abi.Start
 	declared   *declaration // once Declare was called
 	calls      map[uint64]Reply
 	lastCall   uint64
 	inbound    map[uint64]*Inbound
 	atExit     []func(context.Context)
-	presence   presence
 	unanswered *sync.Cond // told when inbound gets smaller
 	gone       chan struct{}
 }
 
-// presence is whether a guest is there to stay.
-type presence uint8
-
+// Whether a guest is there to stay.
 const (
-	staying  presence = iota
-	stopping          // it refuses calls, and leaves when it has answered those that it has
-	leaving           // it leaves when its last words are spoken
-	gone              // nothing is sent any more
+	staying  uint32 = iota
+	stopping        // it refuses calls, and leaves when it has answered those that it has
+	leaving         // it leaves when its last words are spoken
+	gone            // nothing is sent any more
 )
 
 // New returns a guest whose monotonic clock began at epoch.
@@ -51,11 +52,11 @@ func New(outbox Outbox, epoch time.Time) *Guest {
 	g := &Guest{
 		outbox:  outbox,
 		epoch:   epoch,
-		start:   abi.Start{MessageBytesMax: messageBytesMax},
 		calls:   map[uint64]Reply{},
 		inbound: map[uint64]*Inbound{},
 		gone:    make(chan struct{}),
 	}
+	g.start.Store(&abi.Start{MessageBytesMax: messageBytesMax})
 	g.unanswered = sync.NewCond(&g.mu)
 	return g
 }
@@ -97,25 +98,13 @@ func MustOf(ctx context.Context) *Guest {
 }
 
 // Instance returns the id of this instance, in its wire form.
-func (g *Guest) Instance() [2]uint64 {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.start.Instance
-}
+func (g *Guest) Instance() [2]uint64 { return g.start.Load().Instance }
 
 // WantsDescriptors reports whether the host wants descriptors in the manifest.
-func (g *Guest) WantsDescriptors() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.start.Descriptors
-}
+func (g *Guest) WantsDescriptors() bool { return g.start.Load().Descriptors }
 
 // MessageBytesMax returns the largest payload that the host lets through.
-func (g *Guest) MessageBytesMax() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return int(g.start.MessageBytesMax)
-}
+func (g *Guest) MessageBytesMax() int { return int(g.start.Load().MessageBytesMax) }
 
 // Time returns a moment of the guest's monotonic clock.
 func (g *Guest) Time(ns uint64) time.Time { return g.epoch.Add(time.Duration(min(ns, 1<<63-1))) }
@@ -124,17 +113,14 @@ func (g *Guest) Time(ns uint64) time.Time { return g.epoch.Add(time.Duration(min
 func (g *Guest) NS(moment time.Time) uint64 { return uint64(max(0, moment.Sub(g.epoch))) }
 
 // send sends a frame; after the last one nothing is sent. Frames without a message of the user's are shorter than 4 GiB.
-func (g *Guest) send(frame *abi.Frame) {
+func (g *Guest) send(frame abi.Frame) {
 	if err := g.sendMessage(frame, nil); err != nil {
 		panic(err)
 	}
 }
 
-func (g *Guest) sendMessage(frame *abi.Frame, message proto.Message) error {
-	g.mu.Lock()
-	isGone := g.presence == gone
-	g.mu.Unlock()
-	if isGone {
+func (g *Guest) sendMessage(frame abi.Frame, message proto.Message) error {
+	if g.presence.Load() == gone {
 		return nil
 	}
 	return g.outbox.Send(frame, message)
@@ -145,7 +131,7 @@ func (g *Guest) Log(level abi.Level, call uint64, text string) {
 	frame := abi.Frame{Header: abi.NewHeader(abi.KindLog)}
 	frame.Number, frame.Status = call, uint32(level)
 	frame.Payload = []byte(cut(text, g.MessageBytesMax()))
-	g.send(&frame)
+	g.send(frame)
 }
 
 // cut returns as much of a text as fits.

@@ -19,6 +19,7 @@ type Inbound struct {
 	id              [2]uint64
 	metadata        []byte
 	base            context.Context // of the values
+	handle          func()          // what serves it
 
 	mu    sync.Mutex
 	err   error
@@ -57,16 +58,19 @@ func (in *Inbound) Metadata() ([]abi.Pair, error) {
 
 // Serve runs its handler on a goroutine that may block, unless the call is cancelled before it begins.
 func (in *Inbound) Serve(handle func()) {
-	g := in.guest
-	g.Do(func() {
-		if in.Err() != nil {
-			in.Fail(abi.Canceled, abi.CauseCanceled, "the caller cancelled the call")
-			return
-		}
-		in.ShowProgress()
-		handle()
-		g.outbox.Progress(abi.NoCall, 0, 0)
-	})
+	in.handle = handle
+	in.guest.do(in)
+}
+
+// run is the task of serving it.
+func (in *Inbound) run() {
+	if in.Err() != nil {
+		in.Fail(abi.Canceled, abi.CauseCanceled, "the caller cancelled the call")
+		return
+	}
+	in.ShowProgress()
+	in.handle()
+	in.guest.outbox.Progress(abi.NoCall, 0, 0)
 }
 
 // ShowProgress tells the host that the call is being served from now on.
@@ -161,7 +165,7 @@ func (in *Inbound) take() bool {
 		return false
 	}
 	delete(g.inbound, in.number)
-	if g.presence == stopping {
+	if g.presence.Load() == stopping {
 		g.unanswered.Broadcast()
 	}
 	return true
@@ -196,8 +200,8 @@ func (in *Inbound) Fail(code abi.Code, cause abi.Cause, message string) {
 	in.guest.send(frame)
 }
 
-func (in *Inbound) reply() *abi.Frame {
-	frame := &abi.Frame{Header: abi.NewHeader(abi.KindReply)}
+func (in *Inbound) reply() abi.Frame {
+	frame := abi.Frame{Header: abi.NewHeader(abi.KindReply)}
 	frame.Number = in.number
 	return frame
 }

@@ -15,8 +15,8 @@ type Declaration struct {
 	Launched func(*Failure)
 	// Stopped is told when the host wants the guest to leave and no call is left to answer. Without it the guest leaves.
 	Stopped func()
-	// Dispatch serves a call. The frame lies in memory that is used again afterwards.
-	Dispatch func(in *Inbound, frame *abi.Frame)
+	// Dispatch serves a call. The request lies in memory that is used again afterwards.
+	Dispatch func(in *Inbound, request []byte)
 }
 
 type declaration struct {
@@ -32,8 +32,8 @@ func (g *Guest) Declare(ctx context.Context, what Declaration) bool {
 	if !g.declare(ctx, what) {
 		return false
 	}
-	g.send(&abi.Frame{Header: abi.NewHeader(abi.KindManifest), Payload: what.Manifest.Append(nil)})
-	g.send(&abi.Frame{Header: abi.NewHeader(abi.KindLaunch)})
+	g.send(abi.Frame{Header: abi.NewHeader(abi.KindManifest), Payload: what.Manifest.Append(nil)})
+	g.send(abi.Frame{Header: abi.NewHeader(abi.KindLaunch)})
 	return true
 }
 
@@ -74,7 +74,7 @@ func (g *Guest) ConfirmLaunch() {
 	g.mu.Lock()
 	g.declared.ready.Store(true)
 	g.mu.Unlock()
-	g.send(&abi.Frame{Header: abi.NewHeader(abi.KindReply)})
+	g.send(abi.Frame{Header: abi.NewHeader(abi.KindReply)})
 }
 
 // RefuseLaunch tells the host that the guest cannot serve.
@@ -82,7 +82,7 @@ func (g *Guest) RefuseLaunch(why string) {
 	frame := abi.Frame{Header: abi.NewHeader(abi.KindReply)}
 	frame.Status = uint32(abi.FailedPrecondition)
 	frame.Detail = abi.Detail{Message: why}.Append(nil)
-	g.send(&frame)
+	g.send(frame)
 }
 
 // Errors of [Guest.Handle].

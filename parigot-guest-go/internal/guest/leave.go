@@ -18,10 +18,10 @@ func (g *Guest) AtExit(do func(context.Context)) {
 func (g *Guest) Stop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.presence != staying {
+	if g.presence.Load() != staying {
 		return
 	}
-	g.presence = stopping
+	g.presence.Store(stopping)
 	go func() {
 		g.mu.Lock()
 		for len(g.inbound) > 0 {
@@ -40,12 +40,12 @@ func (g *Guest) Stop() {
 // Leave runs what was registered for the exit, last first, and then leaves. Whoever asks first says how. It returns when the guest is gone.
 func (g *Guest) Leave(status uint8, why string) {
 	g.mu.Lock()
-	if g.presence >= leaving {
+	if g.presence.Load() >= leaving {
 		g.mu.Unlock()
 		<-g.gone
 		return
 	}
-	g.presence = leaving
+	g.presence.Store(leaving)
 	g.mu.Unlock()
 	g.sayLastWords()
 
@@ -54,12 +54,10 @@ func (g *Guest) Leave(status uint8, why string) {
 	if g.declare(context.Background(), Declaration{}) {
 		// Nothing may come before a manifest, even if that is empty.
 		var nothing abi.Manifest
-		g.send(&abi.Frame{Header: abi.NewHeader(abi.KindManifest), Payload: nothing.Append(nil)})
+		g.send(abi.Frame{Header: abi.NewHeader(abi.KindManifest), Payload: nothing.Append(nil)})
 	}
-	g.send(&frame)
-	g.mu.Lock()
-	g.presence = gone
-	g.mu.Unlock()
+	g.send(frame)
+	g.presence.Store(gone)
 	close(g.gone)
 }
 

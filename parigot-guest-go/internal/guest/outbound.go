@@ -8,7 +8,7 @@ import (
 // Reply is who waits for the end of a call.
 type Reply interface {
 	// Arrive reads the reply, which lies in memory that is used again afterwards.
-	Arrive(frame *abi.Frame)
+	Arrive(frame abi.Frame)
 }
 
 // Outbound is a call to be made.
@@ -30,7 +30,7 @@ func (g *Guest) Call(out *Outbound) (uint64, error) {
 	g.mu.Unlock()
 	frame := abi.Frame{Header: abi.NewHeader(abi.KindCall), Metadata: out.Metadata}
 	frame.Number, frame.Service, frame.Method, frame.DeadlineNS = number, out.Handle, out.Method, out.DeadlineNS
-	if err := g.sendMessage(&frame, out.Request); err != nil {
+	if err := g.sendMessage(frame, out.Request); err != nil {
 		g.forget(number)
 		return 0, err
 	}
@@ -44,7 +44,7 @@ func (g *Guest) Cancel(number uint64) bool {
 	}
 	frame := abi.Frame{Header: abi.NewHeader(abi.KindCancel)}
 	frame.Number = number
-	g.send(&frame)
+	g.send(frame)
 	return true
 }
 

@@ -17,15 +17,24 @@ type Pool struct {
 	MayBegin func() bool
 
 	mu     sync.Mutex
-	tasks  []func()
+	tasks  []task
 	begun  int // how many of tasks have begun
 	idle   []chan struct{}
 	waking bool // a goroutine was woken and has not taken a task yet
 	closed bool
 }
 
+// task is what a pool runs.
+type task interface{ run() }
+
+type function func()
+
+func (f function) run() { f() }
+
 // Do runs a task soon.
-func (p *Pool) Do(task func()) {
+func (p *Pool) Do(task func()) { p.do(function(task)) }
+
+func (p *Pool) do(task task) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tasks = append(p.tasks, task)
@@ -96,7 +105,7 @@ func (p *Pool) work() {
 		task := p.next()
 		if task != nil {
 			p.mu.Unlock()
-			task()
+			task.run()
 			continue
 		}
 		if len(p.idle) >= idleMax || p.closed {
@@ -111,7 +120,7 @@ func (p *Pool) work() {
 }
 
 // next takes the first task that waits, if it may begin, and wakes a goroutine for those behind it.
-func (p *Pool) next() func() {
+func (p *Pool) next() task {
 	if p.begun == len(p.tasks) || p.MayBegin != nil && !p.MayBegin() {
 		return nil
 	}

@@ -9,17 +9,17 @@ import (
 )
 
 // Take takes in a frame that has arrived. What the frame bears is read before it returns. An error says that no host sends such a frame.
-func (g *Guest) Take(frame *abi.Frame) error {
+func (g *Guest) Take(frame abi.Frame) error {
 	switch frame.Kind {
 	case abi.KindStart:
-		return g.takeStart(frame)
+		return g.takeStart(&frame)
 	case abi.KindLaunched:
-		return g.takeLaunched(frame)
+		return g.takeLaunched(&frame)
 	case abi.KindCall:
-		g.takeCall(frame)
+		g.takeCall(&frame)
 	case abi.KindReply:
 		if frame.Number == abi.LaunchNumber {
-			return g.endLaunch(failureOf(frame))
+			return g.endLaunch(failureOf(&frame))
 		}
 		g.takeReply(frame)
 	case abi.KindCancel:
@@ -35,9 +35,7 @@ func (g *Guest) takeStart(frame *abi.Frame) error {
 	if err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.start = start
+	g.start.Store(&start)
 	return nil
 }
 
@@ -57,7 +55,7 @@ func (g *Guest) takeLaunched(frame *abi.Frame) error {
 	return g.endLaunch(nil)
 }
 
-func (g *Guest) takeReply(frame *abi.Frame) {
+func (g *Guest) takeReply(frame abi.Frame) {
 	g.mu.Lock()
 	reply := g.calls[frame.Number]
 	delete(g.calls, frame.Number)
@@ -78,7 +76,7 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 		metadata: bytes.Clone(frame.Metadata),
 	}
 	g.mu.Lock()
-	isStaying, declared := g.presence == staying, g.declared
+	isStaying, declared := g.presence.Load() == staying, g.declared
 	g.inbound[frame.Number] = in
 	g.mu.Unlock()
 	switch {
@@ -88,7 +86,7 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is not ready yet")
 	default:
 		in.base = declared.base
-		declared.Dispatch(in, frame)
+		declared.Dispatch(in, frame.Payload)
 	}
 }
 
