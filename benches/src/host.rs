@@ -20,6 +20,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// A service that answers with what it gets, and a program that calls it as it is told.
 const PAIR: &str = "[service.echo]\nwasm = \"bench_echo.wasm\"\n[program.caller]\nwasm = \"bench_caller.wasm\"\n";
 
+/// The same two in Go, from the tests.
+const GO_PAIR: &str = "[service.echo]\nwasm = \"go_echo.wasm\"\n[program.caller]\nwasm = \"go_soak.wasm\"\n";
+
 /// The guests of the bench, compiled to wasm; the folder where they are.
 pub(crate) struct Guests(PathBuf);
 
@@ -52,6 +55,17 @@ impl Guests {
         Guests(cargo_build("guests", Some("wasm32-unknown-unknown")))
     }
 
+    /// Adds those in Go.
+    pub(crate) fn build_go(&self) {
+        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests-go");
+        for name in ["echo", "soak"] {
+            let mut go = Command::new("go");
+            go.args(["build", "-buildmode=c-shared", "-o"]).arg(self.wasm(&format!("go_{name}.wasm")));
+            go.arg(format!("./{name}")).current_dir(&module).env("GOOS", "wasip1").env("GOARCH", "wasm");
+            assert!(go.status().expect("go runs").success(), "{name} does not compile");
+        }
+    }
+
     /// The wasm file of a guest.
     pub(crate) fn wasm(&self, name: &str) -> PathBuf {
         self.0.join(name)
@@ -74,18 +88,27 @@ impl Guests {
 
     /// One round of the case, beside `idle` guests that do nothing: a deployment of its own, measured between two lines of the caller.
     pub(crate) fn round(&self, case: Case, idle: usize) -> Measured {
-        let args = format!("args = {:?}\n", case.to_args());
-        let host = self.start(&[PAIR, &args, &idle_guests(idle)].concat());
+        let host = self.start(&[PAIR, &args(case), &idle_guests(idle)].concat());
         // The caller begins behind all that were ready before it; if it did not, its line would be missed here.
         (0..idle).for_each(|_| drop(host.wait_for("idle")));
-        let begin = host.wait_for("begin");
-        let end = host.wait_for("end");
-        let took = host.wait_for("took ");
+        let measured = host.measure(case);
+        let [p50_ns, p99_ns] = host.wait_for("took ").numbers();
         host.stop();
-        let measured = end.moment.per_call_since(begin.moment, case.calls);
-        let [p50_ns, p99_ns] = took.numbers();
         Measured { p50_ns, p99_ns, ..measured }
     }
+
+    /// One round of the case between the guests in Go, which time no single calls.
+    pub(crate) fn round_in_go(&self, case: Case) -> Measured {
+        let host = self.start(&[GO_PAIR, &args(case)].concat());
+        let measured = host.measure(case);
+        host.stop();
+        measured
+    }
+}
+
+/// What tells a caller the case.
+fn args(case: Case) -> String {
+    format!("args = {:?}\n", case.to_args())
 }
 
 /// So many guests of one small module, each of which says `idle` and then waits for ever.
@@ -105,6 +128,13 @@ impl Host {
                 Err(error) => panic!("no guest has said {text:?}: {error}"),
             }
         }
+    }
+
+    /// What the calls take between the lines of the caller.
+    fn measure(&self, case: Case) -> Measured {
+        let begin = self.wait_for("begin");
+        let end = self.wait_for("end");
+        end.moment.per_call_since(begin.moment, case.calls)
     }
 
     /// Ends the deployment, and returns once all is gone.
@@ -155,5 +185,13 @@ mod tests {
         let case = Case { size: 1_000, in_flight: 4, calls: 64, timed: true };
         let measured = Guests::build().round(case, 3);
         assert!(measured.p99_ns >= measured.p50_ns && measured.p50_ns > 0.0 && measured.cpu_ns > 0.0, "{measured:?}");
+    }
+
+    #[test]
+    fn the_caller_in_go_gets_its_answers() {
+        let guests = Guests::build();
+        guests.build_go();
+        let measured = guests.round_in_go(Case { size: 1_000, in_flight: 4, calls: 64, timed: false });
+        assert!(measured.cpu_ns > 0.0, "{measured:?}");
     }
 }

@@ -8,6 +8,7 @@
 mod calls;
 mod crowd;
 mod floor;
+mod go;
 mod hello;
 mod host;
 mod kill;
@@ -63,7 +64,8 @@ fn run(args: &[String]) {
     let (rounds, words) = read(args);
     let bench = Bench::build(rounds);
     let wanted = |measure: &Measure| words.is_empty() || words.iter().any(|word| measure.name.contains(word));
-    let all = [calls::measures(), crowd::measures(), start::measures(), kill::measures(), hello::measures()];
+    let all =
+        [calls::measures(), go::measures(), crowd::measures(), start::measures(), kill::measures(), hello::measures()];
     report::heading();
     for measure in all.into_iter().flatten().filter(wanted) {
         report::print(&measure.name, &(measure.run)(&bench));
