@@ -35,6 +35,8 @@ pub mod imports;
 pub mod keywords;
 #[path = "kinds/rust/mod.rs"]
 pub mod kinds;
+// The path in its `include!` is longer than a line.
+#[rustfmt::skip]
 #[path = "long_names/rust/mod.rs"]
 pub mod long_names;
 #[path = "message_named_as_rpc/rust/mod.rs"]
