@@ -6,8 +6,9 @@ export CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
 endif
 
 EXAMPLE := examples/helloworld
-GUESTS := $(EXAMPLE) tests/guests benches/guests
-GO_MODULES := parigot-guest-go $(EXAMPLE)-go tests/guests-go tests/abi/go
+PIZZERIA := examples/pizzeria
+GUESTS := $(EXAMPLE) $(PIZZERIA) tests/guests benches/guests
+GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(PIZZERIA) tests/guests-go tests/abi/go
 SOAK_SECONDS ?= 600
 SOAK_REQUESTS ?= 100000
 # Each run tries others; the same seed tries the same.
@@ -46,6 +47,7 @@ test: setup lint guests go $(BUF) ## run all checks and tests
 	cd tests/interop && cargo test --quiet
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
 	@$(MAKE) --no-print-directory -C $(EXAMPLE)-go test
+	@$(MAKE) --no-print-directory -C $(PIZZERIA) test
 
 lint: setup ## check formatting, lints and documentation
 	cargo fmt --check
@@ -65,6 +67,7 @@ guests: setup ## check what guests are made of, compiled for wasm, with each fea
 	@echo 'what the generator writes'
 	@$(CLIPPY) --package golden --target $(WASM) $(DENY)
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) generate
+	@$(MAKE) --no-print-directory -C $(PIZZERIA) generate
 	@for workspace in $(GUESTS); do \
 		echo "guests in $$workspace"; \
 		(cd $$workspace && cargo fmt --check && $(CLIPPY) --target $(WASM) $(DENY)) || exit; \
@@ -73,6 +76,7 @@ guests: setup ## check what guests are made of, compiled for wasm, with each fea
 # U1000 takes what only the host calls for unused.
 go: $(STATICCHECK) ## check and test what is written in Go
 	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
+	@$(MAKE) --no-print-directory -C $(PIZZERIA) generate
 	@for module in $(GO_MODULES); do \
 		echo "Go in $$module"; \
 		(cd $$module && unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi && \
