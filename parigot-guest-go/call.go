@@ -30,7 +30,8 @@ func Locate(ctx context.Context, service *Service) (*Channel, error) {
 	return &Channel{g, handle}, nil
 }
 
-// Call sends a request at once. The future completes with the response, which is decoded into out, or with an error.
+// Call sends a request at once. The future completes with the response, which is decoded into out, an empty message,
+// or with an error.
 //
 // The call ends when ctx does: its deadline is the call's, and the callee is told when it is cancelled. Without a deadline the host's default
 // holds. A request that is longer than the host lets through is not sent.
@@ -74,6 +75,9 @@ func deadlineNS(ctx context.Context, g *guest.Guest) uint64 {
 	return abi.NoDeadline
 }
 
+// decodeInto decodes into messages that are empty, and does not reset them first.
+var decodeInto = proto.UnmarshalOptions{Merge: true}
+
 // call is a call in flight, and the hooks of its future.
 type call[T proto.Message, E future.ErrorType] struct {
 	ctx    context.Context
@@ -93,7 +97,7 @@ func (c *call[T, E]) Arrive(frame abi.Frame) {
 	case frame.Status != uint32(abi.OK):
 		c.fail(failed(&guest.Failure{Code: abi.Code(frame.Status), Detail: abi.ReadDetail(frame.Detail), ID: frame.ID}))
 	default:
-		if err := proto.Unmarshal(frame.Payload, c.out); err != nil {
+		if err := decodeInto.Unmarshal(frame.Payload, c.out); err != nil {
 			message := fmt.Sprintf("the response cannot be decoded: %v", err)
 			c.fail(&CallError{Internal, CauseUndecodable, message, callID(frame.ID)})
 			return

@@ -22,7 +22,8 @@ type Export struct {
 // Handler serves one method: see [Handle].
 type Handler func(in *guest.Inbound, request []byte)
 
-// Handle returns the handler that decodes a request into what newRequest returns, lets serve answer it, and replies when the future completes.
+// Handle returns the handler that decodes a request into the empty message that newRequest returns, lets serve answer it, and replies when
+// the future completes.
 //
 // The context that serve gets ends when the caller does not wait any more, and has the call's deadline. The future is cancelled then.
 func Handle[I, O proto.Message, E future.ErrorType](
@@ -30,7 +31,7 @@ func Handle[I, O proto.Message, E future.ErrorType](
 ) Handler {
 	return func(in *guest.Inbound, request []byte) {
 		decoded := newRequest()
-		if err := proto.Unmarshal(request, decoded); err != nil {
+		if err := decodeInto.Unmarshal(request, decoded); err != nil {
 			in.Fail(abi.InvalidArgument, abi.CauseUndecodable, fmt.Sprintf("the request cannot be decoded: %v", err))
 			return
 		}

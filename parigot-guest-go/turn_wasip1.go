@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 	"unsafe" // also for go:linkname
 
@@ -29,8 +30,7 @@ var (
 	control   abi.Control
 	panicText [2048]byte
 	inbox     []byte
-	idle      *os.File
-	idleByte  [1]byte // what is read of it
+	idle      syscall.RawConn
 	sent      outbox
 	theGuest  *guest.Guest
 	polls     polled
@@ -58,7 +58,10 @@ func exportOpen() uint32 {
 	theGuest = guest.New(&sent, time.Now())
 	theGuest.MayBegin = mayBegin
 	guest.SetCurrent(theGuest)
-	idle = os.NewFile(abi.IdleFD, "idle")
+	var err error
+	if idle, err = os.NewFile(abi.IdleFD, "idle").SyscallConn(); err != nil {
+		panic(err)
+	}
 	parked := os.NewFile(abi.ParkedFD, "parked")
 	go func() {
 		_, err := parked.Read(make([]byte, 1))
@@ -84,7 +87,8 @@ func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
 		return turnMalformedInbox
 	}
 	theGuest.Resume()
-	if _, err := idle.Read(idleByte[:]); err != nil {
+	waited = false
+	if err := idle.Read(waitOnce); err != nil {
 		panic(err)
 	}
 	if !theGuest.Declared() {
@@ -93,6 +97,15 @@ func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
 	// The host knows from the runtime when the next timer is due.
 	control.SetTurn(theGuest.Waiting(), abi.Never, uint64(polls.begun))
 	return turnOK
+}
+
+// waited is whether waitOnce was asked in this turn.
+var waited bool
+
+// waitOnce reads nothing. It says that there is nothing to read until it is asked again, which happens when the descriptor can be read.
+func waitOnce(uintptr) (done bool) {
+	done, waited = waited, true
+	return done
 }
 
 // mayBegin counts a task that is about to begin, if the host's limits leave room for it.

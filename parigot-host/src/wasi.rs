@@ -21,8 +21,8 @@
 //! # How a turn ends
 //!
 //! Goroutines that may still run, and timers, are known to Go's scheduler alone. So the goroutine in `parigot_turn` asks it to
-//! be woken when nothing else can run: it reads descriptor [`IDLE_FD`], which says `EAGAIN`, so it parks in the runtime's network
-//! poller. The scheduler runs all others until they wait too; then it calls `poll_oneoff` with that descriptor and, if there are timers,
+//! be woken when nothing else can run: it waits until descriptor [`IDLE_FD`] can be read, which says `EAGAIN`, so it parks in the
+//! runtime's network poller. The scheduler runs all others until they wait too; then it calls `poll_oneoff` with that descriptor and, if there are timers,
 //! with a clock subscription that ends when the first of them is due. That duration becomes the time at which the guest
 //! wants its next turn ([`Wasi::end_turn`]), the descriptor is reported as readable, one read of it succeeds, and
 //! `parigot_turn` returns. A poll that waits for no time at all is only a look at what is ready: it gets no event.

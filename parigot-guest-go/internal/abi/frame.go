@@ -114,20 +114,21 @@ func (f *Frame) Append(out []byte) ([]byte, error) {
 
 // OpenFrame appends what comes before the payload. The payload is appended next, and then [CloseFrame] ends the frame.
 func (f *Frame) OpenFrame(out []byte) []byte {
-	le := binary.LittleEndian
-	out = le.AppendUint16(out, uint16(f.Kind))
-	out = le.AppendUint16(out, f.Flags)
-	out = le.AppendUint32(out, 0) // CloseFrame knows it
-	out = le.AppendUint64(out, f.Number)
-	out = le.AppendUint32(out, f.Service)
-	out = le.AppendUint32(out, f.Method)
-	out = le.AppendUint32(out, f.Status)
-	out = le.AppendUint32(out, uint32(len(f.Metadata)))
-	out = le.AppendUint32(out, uint32(len(f.Detail)))
-	out = le.AppendUint32(out, 0) // this too
-	out = le.AppendUint64(out, f.DeadlineNS)
-	out = le.AppendUint64(out, f.ID[0])
-	out = le.AppendUint64(out, f.ID[1])
+	le, start := binary.LittleEndian, len(out)
+	out = append(out, make([]byte, HeaderBytes)...)
+	head := out[start:]
+	le.PutUint16(head, uint16(f.Kind))
+	le.PutUint16(head[2:], f.Flags)
+	// CloseFrame knows the lengths of the frame and of its payload, at 4 and 36.
+	le.PutUint64(head[8:], f.Number)
+	le.PutUint32(head[16:], f.Service)
+	le.PutUint32(head[20:], f.Method)
+	le.PutUint32(head[24:], f.Status)
+	le.PutUint32(head[28:], uint32(len(f.Metadata)))
+	le.PutUint32(head[32:], uint32(len(f.Detail)))
+	le.PutUint64(head[40:], f.DeadlineNS)
+	le.PutUint64(head[48:], f.ID[0])
+	le.PutUint64(head[56:], f.ID[1])
 	out = append(out, f.Metadata...)
 	return append(out, f.Detail...)
 }
