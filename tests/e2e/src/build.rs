@@ -28,12 +28,8 @@ pub fn parigot() -> &'static Path {
 
 /// The folder of `examples/helloworld`, where `make build` has run.
 pub fn example() -> &'static Path {
-    static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
-    EXAMPLE.get_or_init(|| {
-        let folder = root().join("examples/helloworld");
-        succeed(Command::new("make").arg("--no-print-directory").arg("build").current_dir(&folder));
-        folder
-    })
+    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| build_example("helloworld"));
+    &EXAMPLE
 }
 
 /// The wasm file of a guest of `tests/guests`.
@@ -46,12 +42,20 @@ pub fn guest(name: &str) -> Vec<u8> {
 
 /// The folder of `examples/helloworld-go`, where `make build` has run.
 pub fn go_example() -> &'static Path {
-    static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
-    EXAMPLE.get_or_init(|| {
-        let folder = root().join("examples/helloworld-go");
-        succeed(Command::new("make").arg("--no-print-directory").arg("build").current_dir(&folder));
-        folder
-    })
+    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| build_example("helloworld-go"));
+    &EXAMPLE
+}
+
+/// The folder of `examples/pizzeria`, where `make build` has run.
+pub fn pizzeria() -> &'static Path {
+    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| build_example("pizzeria"));
+    &EXAMPLE
+}
+
+fn build_example(name: &str) -> PathBuf {
+    let folder = root().join("examples").join(name);
+    succeed(Command::new("make").arg("--no-print-directory").arg("build").current_dir(&folder));
+    folder
 }
 
 /// The wasm file of a guest of `tests/guests-go`.
