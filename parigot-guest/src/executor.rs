@@ -77,13 +77,9 @@ impl Executor {
     }
 
     /// Polls `future` at once, and makes a task of it unless it is done.
-    pub(crate) fn start(&self, scope: Scope, mut future: Future) -> Option<TaskId> {
+    pub(crate) fn start(&self, scope: Scope, future: Future) -> Option<TaskId> {
         let (index, waker) = self.tasks.borrow_mut().begin_task(scope);
-        let pending = future.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending();
-        // As in `poll_next`.
-        let future = pending.then_some(future);
-        self.tasks.borrow_mut().put_back(index, future, waker);
-        pending.then_some(TaskId(index))
+        self.poll(index, future, waker).then_some(TaskId(index))
     }
 
     /// Drops the future of a task that is not done and not being polled.
@@ -103,12 +99,19 @@ impl Executor {
 
     /// Polls the task that has been ready the longest, once `begin` knows whom it works for. Says whether there was one.
     pub(crate) fn poll_next(&self, begin: impl FnOnce(Scope)) -> bool {
-        let Some((index, mut future, waker)) = self.tasks.borrow_mut().take_ready(begin) else { return false };
+        let Some((index, future, waker)) = self.tasks.borrow_mut().take_ready(begin) else { return false };
+        self.poll(index, future, waker);
+        true
+    }
+
+    /// Polls a future that was taken from its slot, and puts it back unless it is done. Says whether it is not.
+    #[inline]
+    fn poll(&self, index: u32, mut future: Future, waker: Waker) -> bool {
         let pending = future.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending();
         // A future that is done is dropped before the borrow: what it owns may spawn.
         let future = pending.then_some(future);
         self.tasks.borrow_mut().put_back(index, future, waker);
-        true
+        pending
     }
 
     /// Whether a task may be ready.
