@@ -5,10 +5,11 @@ use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::code::{Code, Fault, Turn};
+use crate::code::{Code, Turn};
 use crate::compile::compile_all;
 use crate::deployment::{Deployment, GuestSpec};
-use crate::graph::{Binding, Declared, Graph, GraphError};
+use crate::error::{Breach, Fault, GraphError, ModuleError, Refusal, StartError};
+use crate::graph::{Binding, Declared, Graph};
 use crate::instance::{Body, Identity, Instance, Link, Place};
 use crate::life::Life;
 use crate::log::Speaker;
@@ -16,10 +17,9 @@ use crate::log_rate::LogRate;
 use crate::mappings;
 use crate::pulse::Pulse;
 use crate::random::Randomness;
-use crate::refusal::{Refusal, StartError};
 use crate::supervisor::Ward;
 use crate::wasi::Wasi;
-use crate::wasm::{GuestModule, ModuleError, Surroundings, WasmGuest};
+use crate::wasm::{GuestModule, Surroundings, WasmGuest};
 use crate::{Exported, Settings};
 
 /// Instances before the first worker runs.
@@ -257,8 +257,8 @@ fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), Fault> {
             check_names(&manifest)?;
             Ok((manifest, outbox[frames.offset()..].to_vec()))
         }
-        Some(_) => Err(Fault::Protocol("sent something else before its manifest".into())),
-        None => Err(Fault::Protocol("sent no manifest".into())),
+        Some(_) => Err(Fault::Protocol(Breach::LateManifest)),
+        None => Err(Fault::Protocol(Breach::NoManifest)),
     }
 }
 
@@ -271,6 +271,6 @@ fn check_names(manifest: &Manifest) -> Result<(), Fault> {
         |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
     match names.find(|name| !is_name(name)) {
         None => Ok(()),
-        Some(name) => Err(Fault::Protocol(format!("declared {name:?}, which is no name of a service or method"))),
+        Some(name) => Err(Fault::Protocol(Breach::Name { name: name.clone() })),
     }
 }

@@ -15,6 +15,7 @@ use parigot_abi::Manifest;
 use parigot_abi::control::{ControlView, NO_CALL};
 
 use crate::deployment::BUDGET_MAX;
+use crate::error::OverBudget;
 
 /// What a guest may spend, by method.
 #[derive(Debug)]
@@ -45,17 +46,6 @@ pub(crate) enum Tick {
     AskToYield,
     Continue,
     Kill(OverBudget),
-}
-
-/// A guest held its thread for too long.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("held its thread for longer than its budget of {} ms{}", budget.as_millis(), method.as_ref().map(|name| format!(" in {name}")).unwrap_or_default())]
-pub(crate) struct OverBudget {
-    budget: Duration,
-    /// CPU time of the thread when that was noticed; counted from the turn's first tick, which comes within one of its beginning.
-    pub(crate) spent: Duration,
-    /// `greeting.v1.Greeting/FetchGreeting`, if the guest was serving a call.
-    method: Option<String>,
 }
 
 impl Budgets {

@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 
 use crate::compile_time::MODULE_BYTES_MAX;
 use crate::deployment::{Deployment, GuestSpec};
-use crate::refusal::Refusal;
-use crate::wasm::{Compiler, GuestModule, ModuleError};
+use crate::error::{ModuleError, Refusal};
+use crate::wasm::{Compiler, GuestModule};
 use crate::{OnCompiling, Settings, log};
 
 /// Compiles what the guests of a deployment run, and returns each one's module, in the order of the guests.

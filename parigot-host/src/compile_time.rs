@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use wasmtime::{Engine, Module};
 
-use crate::wasm::ModuleError;
+use crate::error::ModuleError;
 
 /// What the file of a module may have. The largest that are in use, of Go, have a few dozen MiB.
 pub(crate) const MODULE_BYTES_MAX: u64 = 128 << 20;

@@ -24,17 +24,19 @@
 //! place and the next step.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use miette::{Diagnostic, NamedSource, SourceSpan};
+use miette::NamedSource;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use crate::error::Complaint;
 use crate::spelling;
+
+pub use crate::error::{DeploymentError, Mistake};
 
 /// The `manifest_version` that this host reads.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -133,50 +135,6 @@ pub enum RestartAfter {
     Failure,
     /// Any, unless it was told to leave.
     Always,
-}
-
-/// A deployment file that cannot be used.
-#[derive(Debug, thiserror::Error, Diagnostic)]
-#[non_exhaustive]
-pub enum DeploymentError {
-    /// The file is not there, may not be read, or is not UTF-8.
-    #[error("cannot read the deployment file {}", file.display())]
-    Unreadable {
-        /// As it was asked for.
-        file: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The file was read, and something in it is wrong.
-    #[error("{}", first_of(file, mistakes))]
-    Refused {
-        /// As it was asked for.
-        file: PathBuf,
-        /// All of them, at least one, in the file's order.
-        #[related]
-        mistakes: Vec<Mistake>,
-    },
-}
-
-/// One thing that is wrong in a deployment file.
-#[derive(Clone, Debug, thiserror::Error, Diagnostic)]
-#[error("{message}")]
-pub struct Mistake {
-    /// What was found and what was expected.
-    pub message: String,
-    /// What to do about it.
-    #[help]
-    pub help: String,
-    /// The line, from 1.
-    pub line: usize,
-    /// The column in characters, from 1.
-    pub column: usize,
-    #[label]
-    span: SourceSpan,
-    #[label("also here")]
-    other: Option<SourceSpan>,
-    #[source_code]
-    source_code: NamedSource<Arc<str>>,
 }
 
 impl Deployment {
@@ -280,13 +238,13 @@ impl Reader<'_> {
         }
     }
 
-    fn mistake(&mut self, span: Range<usize>, message: String, help: impl Into<String>) -> &mut Mistake {
+    fn mistake(&mut self, span: Range<usize>, complaint: &Complaint<'_>) -> &mut Mistake {
         let text = self.source.inner();
         let before = &text[..text.floor_char_boundary(span.start)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
         self.mistakes.push(Mistake {
-            message,
-            help: help.into(),
+            message: complaint.to_string(),
+            help: complaint.help(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             span: span.into(),
@@ -303,7 +261,7 @@ impl Reader<'_> {
             // Something is missing: point at what stands before it, for there may be nothing behind.
             span.start = text.floor_char_boundary(span.start.saturating_sub(1));
         }
-        self.mistake(span, error.message().replace('\n', ", "), "the file is TOML: see https://toml.io");
+        self.mistake(span, &Complaint::Syntax(error.message().replace('\n', ", ")));
     }
 
     fn file(&mut self, root: &DeTable<'_>) -> Vec<GuestSpec> {
@@ -322,20 +280,15 @@ impl Reader<'_> {
             }
         }
         if names.is_empty() && self.mistakes.is_empty() {
-            self.mistake(
-                0..0,
-                "the file has no guest".into(),
-                "add a table `[service.<name>]` or `[program.<name>]` with `wasm = \"<file>.wasm\"`",
-            );
+            self.mistake(0..0, &Complaint::NoGuest);
         }
         guests
     }
 
     /// Whether the file is of the version that is understood here.
     fn version(&mut self, root: &DeTable<'_>) -> bool {
-        const HELP: &str = "this parigot reads version 1: `manifest_version = 1`";
         let Some(value) = root.get("manifest_version") else {
-            self.mistake(0..0, "the file has no `manifest_version`".into(), "begin it with `manifest_version = 1`");
+            self.mistake(0..0, &Complaint::NoVersion);
             // Most likely it was forgotten, and the rest is worth a look.
             return true;
         };
@@ -345,7 +298,7 @@ impl Reader<'_> {
         };
         let supported = u32::from_str_radix(version.as_str(), version.radix()) == Ok(MANIFEST_VERSION);
         if !supported {
-            self.mistake(value.span(), format!("`manifest_version` is {version}, which is not supported"), HELP);
+            self.mistake(value.span(), &Complaint::Version { found: &version.to_string() });
         }
         supported
     }
@@ -359,9 +312,9 @@ impl Reader<'_> {
             .iter()
             .filter_map(|(key, value)| {
                 self.name(key, names);
-                let path = format!("[{table}.{}]", key.get_ref());
-                let entry = self.table(&format!("`{table}.{}`", key.get_ref()), value, &format!("a table `{path}`"))?;
-                Some(self.guest(role, key, &path, entry))
+                let place = format!("`[{table}.{}]`", key.get_ref());
+                let entry = self.table(&format!("`{table}.{}`", key.get_ref()), value, &format!("a table {place}"))?;
+                Some(self.guest(role, key, &place, entry))
             })
             .collect()
     }
@@ -369,17 +322,14 @@ impl Reader<'_> {
     fn name(&mut self, key: &Key<'_>, names: &mut BTreeMap<String, Range<usize>>) {
         let name = key.get_ref().as_ref();
         if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-')) {
-            let help = "a guest's name is made of `a` to `z`, `0` to `9`, `_` and `-`";
-            self.mistake(key.span(), format!("{name:?} cannot be the name of a guest"), help);
+            self.mistake(key.span(), &Complaint::GuestName { name });
         }
         if let Some(other) = names.insert(name.to_owned(), key.span()) {
-            let help = "in log and messages a guest is known by its name alone: rename one of them";
-            self.mistake(key.span(), format!("a service and a program are both named `{name}`"), help).other =
-                Some(other.into());
+            self.mistake(key.span(), &Complaint::SameName { name }).other = Some(other.into());
         }
     }
 
-    fn guest(&mut self, role: Role, name: &Key<'_>, path: &str, entry: &DeTable<'_>) -> GuestSpec {
+    fn guest(&mut self, role: Role, name: &Key<'_>, place: &str, entry: &DeTable<'_>) -> GuestSpec {
         let mut guest = GuestSpec {
             name: name.get_ref().to_string(),
             role,
@@ -407,9 +357,8 @@ impl Reader<'_> {
                 ("budget", _) => guest.budget = self.budget(value),
                 ("log", _) => guest.log_bytes = self.log_bytes(value),
                 ("deadline", Role::Service) => guest.deadline = self.deadline("deadline", value),
-                ("deadline", Role::Program) => {
-                    let message = format!("unknown key `deadline` in `{path}`");
-                    self.mistake(key.span(), message, "it bounds calls to a service, and nobody calls a program");
+                (key_name @ "deadline", Role::Program) => {
+                    self.mistake(key.span(), &Complaint::DeadlineOfProgram { key: key_name, place });
                 }
                 ("restart", Role::Service) => guest.restart.after = self.restart_after(value),
                 ("max_restarts", Role::Service) => {
@@ -418,17 +367,16 @@ impl Reader<'_> {
                 ("max_seconds", Role::Service) => {
                     guest.restart.within = Duration::from_secs(self.count("max_seconds", value, 1..=86_400));
                 }
-                ("restart" | "max_restarts" | "max_seconds", Role::Program) => {
-                    let message = format!("unknown key `{}` in `{path}`", key.get_ref());
-                    self.mistake(key.span(), message, "it is about a service that ends, and a program is there to end");
+                (key_name @ ("restart" | "max_restarts" | "max_seconds"), Role::Program) => {
+                    self.mistake(key.span(), &Complaint::RestartOfProgram { key: key_name, place });
                 }
                 // If `wasm` is what was meant, it is not missing besides.
-                _ => has_wasm |= self.unknown_key(key, &format!("`{path}`"), role.keys()) == Some("wasm"),
+                _ => has_wasm |= self.unknown_key(key, place, role.keys()) == Some("wasm"),
             }
         }
         if !has_wasm {
-            let help = format!("add `wasm = \"<file>.wasm\"`, relative to {}", self.source.name());
-            self.mistake(name.span(), format!("`{path}` has no `wasm`"), help);
+            let file = self.source.name().to_owned();
+            self.mistake(name.span(), &Complaint::NoWasm { place, file: &file });
         }
         guest
     }
@@ -436,8 +384,8 @@ impl Reader<'_> {
     fn wasm(&mut self, value: &Value<'_>) -> PathBuf {
         let file = self.string("`wasm`", value, "a path");
         if file == Some("") {
-            let help = format!("name a wasm file, relative to {}", self.source.name());
-            self.mistake(value.span(), "`wasm` is empty".into(), help);
+            let file = self.source.name().to_owned();
+            self.mistake(value.span(), &Complaint::EmptyWasm { file: &file });
         }
         self.folder.join(file.unwrap_or_default())
     }
@@ -456,8 +404,7 @@ impl Reader<'_> {
         for (key, value) in pairs {
             let name = key.get_ref().as_ref();
             if name.is_empty() || name.contains(['=', '\0']) {
-                let help = "such a name has at least one character, and neither `=` nor NUL among them";
-                self.mistake(key.span(), format!("{name:?} cannot be the name of an environment variable"), help);
+                self.mistake(key.span(), &Complaint::VariableName { name });
             }
             if let Some(value) = self.string(&format!("`{name}`"), value, "a string") {
                 env.insert(name.to_owned(), value.to_owned());
@@ -472,7 +419,7 @@ impl Reader<'_> {
             noun: "a size",
             units: SIZE_UNITS,
             range: 64 << 10..=4 << 30,
-            help: "write a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \"64MiB\"",
+            form: "a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \"64MiB\"",
         };
         self.quantity(value, &scale)
     }
@@ -483,7 +430,7 @@ impl Reader<'_> {
             noun: "a duration",
             units: DURATION_UNITS_MS,
             range: 10..=BUDGET_MAX.as_millis() as u64,
-            help: "write a whole number and ms or s, from \"10ms\" to \"60s\", such as \"50ms\"",
+            form: "a whole number and ms or s, from \"10ms\" to \"60s\", such as \"50ms\"",
         };
         Duration::from_millis(self.quantity(value, &scale))
     }
@@ -494,7 +441,7 @@ impl Reader<'_> {
             noun: "a size",
             units: SIZE_UNITS,
             range: 1 << 10..=1 << 30,
-            help: "write a whole number and KiB, MiB or GiB, from \"1KiB\" to \"1GiB\", such as \"1MiB\"",
+            form: "a whole number and KiB, MiB or GiB, from \"1KiB\" to \"1GiB\", such as \"1MiB\"",
         };
         self.quantity(value, &scale)
     }
@@ -505,7 +452,7 @@ impl Reader<'_> {
             noun: "a duration",
             units: DURATION_UNITS_MS,
             range: 1..=24 * 3_600_000,
-            help: "write a whole number and ms, s, m or h, from \"1ms\" to \"24h\", such as \"3s\"",
+            form: "a whole number and ms, s, m or h, from \"1ms\" to \"24h\", such as \"3s\"",
         };
         Duration::from_millis(self.quantity(value, &scale))
     }
@@ -513,44 +460,43 @@ impl Reader<'_> {
     fn restart_after(&mut self, value: &Value<'_>) -> RestartAfter {
         const NAMES: [(&str, RestartAfter); 3] =
             [("never", RestartAfter::Never), ("on-failure", RestartAfter::Failure), ("always", RestartAfter::Always)];
-        const HELP: &str = "write \"never\", \"on-failure\" or \"always\"";
+        const CHOICES: &str = "\"never\", \"on-failure\" or \"always\"";
         let Some(text) = self.string("`restart`", value, "a string") else { return RestartAfter::Never };
         let known = NAMES.iter().find(|(name, _)| *name == text);
         if known.is_none() {
-            self.mistake(value.span(), format!("`restart` is {text:?}, which is not known"), HELP);
+            self.mistake(value.span(), &Complaint::Choice { key: "restart", text, choices: CHOICES });
         }
         known.map_or(RestartAfter::Never, |(_, after)| *after)
     }
 
     /// A whole number without a unit.
     fn count(&mut self, key: &'static str, value: &Value<'_>, range: RangeInclusive<u64>) -> u64 {
-        let expected = format!("an integer from {} to {}", range.start(), range.end());
         let DeValue::Integer(number) = value.get_ref() else {
+            let expected = format!("an integer from {} to {}", range.start(), range.end());
             self.wrong_type(&format!("`{key}`"), value, &expected);
             return 0;
         };
         let count = u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|count| range.contains(count));
         if count.is_none() {
-            let message = format!("`{key}` is {number}, expected {expected}");
-            self.mistake(value.span(), message, format!("make it {expected}"));
+            self.mistake(value.span(), &Complaint::Count { key, number: &number.to_string(), range });
         }
         count.unwrap_or_default()
     }
 
     /// The number in a value such as `"64MiB"`, in the smallest unit of the scale that bounds it.
     fn quantity(&mut self, value: &Value<'_>, scale: &Scale) -> u64 {
-        let Scale { key, noun, units, ref range, help } = *scale;
+        let Scale { key, noun, units, ref range, form } = *scale;
         let DeValue::String(text) = value.get_ref() else {
             let found = with_article(value.get_ref());
-            self.mistake(value.span(), format!("`{key}` is {found}, expected {noun} with its unit, in quotes"), help);
+            self.mistake(value.span(), &Complaint::NoQuantity { key, found: &found, noun, form });
             return 0;
         };
         let quantity = parse_quantity(text, units);
         match quantity {
-            None => _ = self.mistake(value.span(), format!("`{key}` is {text:?}, which is not {noun}"), help),
+            None => _ = self.mistake(value.span(), &Complaint::Quantity { key, text, noun, form }),
             Some(quantity) if !range.contains(&quantity) => {
                 let much = if quantity < *range.start() { "little" } else { "much" };
-                self.mistake(value.span(), format!("`{key}` is {text:?}, which is too {much}"), help);
+                self.mistake(value.span(), &Complaint::Range { key, text, much, form });
             }
             Some(_) => {}
         }
@@ -563,7 +509,7 @@ impl Reader<'_> {
             return None;
         };
         if text.contains('\0') {
-            self.mistake(value.span(), format!("{what} contains a NUL"), "take the `\\u0000` out");
+            self.mistake(value.span(), &Complaint::Nul { what });
         }
         Some(text)
     }
@@ -578,18 +524,14 @@ impl Reader<'_> {
 
     fn wrong_type(&mut self, what: &str, value: &Value<'_>, expected: &str) {
         let found = with_article(value.get_ref());
-        self.mistake(value.span(), format!("{what} is {found}, expected {expected}"), format!("make it {expected}"));
+        self.mistake(value.span(), &Complaint::Type { what, found: &found, expected });
     }
 
     /// Returns the known key that was meant, if one is similar.
     fn unknown_key(&mut self, key: &Key<'_>, place: &str, known: &[&'static str]) -> Option<&'static str> {
         let name = key.get_ref().as_ref();
         let similar = spelling::nearest(name, known.iter().copied());
-        let help = match similar {
-            Some(known) => format!("did you mean `{known}`?"),
-            None => format!("known here: {}", known.join(", ")),
-        };
-        self.mistake(key.span(), format!("unknown key `{name}` in {place}"), help);
+        self.mistake(key.span(), &Complaint::UnknownKey { key: name, place, similar, known });
         similar
     }
 }
@@ -600,14 +542,8 @@ struct Scale {
     noun: &'static str,
     units: &'static [(&'static str, u64)],
     range: RangeInclusive<u64>,
-    help: &'static str,
-}
-
-/// The first mistake in one line, for those who do not print them all.
-fn first_of(file: &Path, mistakes: &[Mistake]) -> String {
-    let Mistake { message, line, column, .. } = &mistakes[0];
-    let rest = if mistakes.len() > 1 { format!(" (the first of {} mistakes)", mistakes.len()) } else { String::new() };
-    format!("{}:{line}:{column}: {message}{rest}", file.display())
+    /// How it is written.
+    form: &'static str,
 }
 
 /// Reads `12KiB` as 12 times what the unit stands for.

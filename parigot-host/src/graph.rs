@@ -8,6 +8,7 @@ use parigot_abi::manifest::{Method, Service};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
+use crate::error::GraphError;
 use crate::spelling;
 
 /// A guest's name and what it declares.
@@ -42,48 +43,6 @@ pub(crate) struct Graph {
     pub(crate) bindings: Vec<Vec<Option<Binding>>>,
     /// All of them, sorted by the guests that they are about.
     pub(crate) errors: Vec<GraphError>,
-}
-
-/// What makes a deployment impossible to start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum GraphError {
-    /// Two guests, or one twice, export one service.
-    #[error("both `{first}` and `{second}` export {service}")]
-    ExportedTwice {
-        /// The service's full name.
-        service: String,
-        /// The guest that comes first by name.
-        first: String,
-        /// The other.
-        second: String,
-    },
-    /// Nobody exports what a guest requires.
-    #[error("`{guest}` requires {service}, which no guest of the deployment exports")]
-    Missing {
-        /// The service's full name.
-        service: String,
-        /// Who requires it.
-        guest: String,
-        /// The exported service whose name is most like it, if one is like it, and who exports it.
-        nearest: Option<(String, String)>,
-    },
-    /// Guests require each other, so that none can be first.
-    #[error("these guests wait for each other: {}", path.join(" -> "))]
-    Cycle {
-        /// Guests, each requiring something of the next; the last is the first again.
-        path: Vec<String>,
-    },
-}
-
-impl GraphError {
-    /// The guest that it is about.
-    pub fn guest(&self) -> &str {
-        match self {
-            GraphError::ExportedTwice { second, .. } => second,
-            GraphError::Missing { guest, .. } => guest,
-            GraphError::Cycle { path } => &path[0],
-        }
-    }
 }
 
 impl Graph {

@@ -10,11 +10,12 @@ use hashbrown::HashMap;
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::NO_DEADLINE;
 use parigot_abi::id::{CallId, InstanceId};
-use parigot_abi::{Cause, Code as StatusCode, Frame, FrameBuilder, Header, Kind};
+use parigot_abi::{Frame, FrameBuilder, Header, Kind};
 use parking_lot::Mutex;
 
 use crate::code::{Code, Turn};
 use crate::deployment::GuestSpec;
+use crate::error::{Absence, Failure};
 use crate::graph::Target;
 use crate::log::Speaker;
 use crate::log_rate::LogRate;
@@ -99,17 +100,6 @@ enum Run {
     Ended,
 }
 
-/// Why an instance takes no calls.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Absence {
-    /// It has ended, and that was that.
-    Over,
-    /// It has ended and is not ready again.
-    Restarting { since_ns: u64 },
-    /// It has ended too often.
-    Failed { why: String },
-}
-
 /// A call that an instance serves.
 #[derive(Clone, Copy)]
 pub(crate) struct Inbound {
@@ -136,14 +126,6 @@ pub(crate) struct Outbound {
     pub(crate) id: CallId,
     /// On the host's clock.
     pub(crate) deadline_ns: u64,
-}
-
-/// How a call ends that its callee does not answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) code: StatusCode,
-    pub(crate) cause: Cause,
-    pub(crate) message: String,
 }
 
 /// Whether the instance must be queued by whoever has just left something for it.
@@ -190,40 +172,10 @@ impl Mail {
         }
     }
 
-    fn is_full(&self, name: &str) -> String {
-        format!("{name} has {} bytes waiting for it, and {MAILBOX_BYTES_MAX} are the most", self.frames.len())
-    }
-
     fn end_call(&mut self, number: u64, id: CallId, failure: &Failure) {
         failure.push(number, id, &mut self.frames);
         self.ended_calls.push(number);
     }
-}
-
-impl Absence {
-    fn failure(&self, name: &str, now_ns: u64) -> Failure {
-        let message = match self {
-            Absence::Over => format!("{name} is not running"),
-            Absence::Restarting { since_ns } => {
-                let down_ms = now_ns.saturating_sub(*since_ns) / 1_000_000;
-                format!("{name} is being restarted, and has been down for {down_ms} ms")
-            }
-            Absence::Failed { why } => format!("{name} has failed for good: {why}"),
-        };
-        Failure { code: StatusCode::Unavailable, cause: Cause::Unreachable, message }
-    }
-}
-
-impl Failure {
-    /// Appends the answer that tells a caller.
-    pub(crate) fn push(&self, number: u64, id: CallId, frames: &mut Vec<u8>) {
-        let header = Header { number, status: self.code.number(), id: id.to_wire(), ..Header::new(Kind::Reply) };
-        push(FrameBuilder::new(frames, header).detail(self.cause, &self.message));
-    }
-}
-
-pub(crate) fn overloaded(message: String) -> Failure {
-    Failure { code: StatusCode::ResourceExhausted, cause: Cause::Overloaded, message }
 }
 
 /// Finishes a frame whose parts were all inside frames or mailboxes that are shorter than 4 GiB.
@@ -296,13 +248,13 @@ impl Instance {
     ) -> Result<(u64, Wake), Failure> {
         let mut mail = self.mail.lock();
         if let Some(absence) = &mail.absence {
-            return Err(absence.failure(&self.name, now_ns));
+            return Err(Failure::absent(&self.name, absence, now_ns));
         }
         if mail.inbound.len() >= CALLS_MAX {
-            return Err(overloaded(format!("{} serves {CALLS_MAX} calls already, the most that it may", self.name)));
+            return Err(Failure::too_many_inbound(&self.name));
         }
         if mail.frames.len() + frame.content_bytes() > MAILBOX_BYTES_MAX {
-            return Err(overloaded(mail.is_full(&self.name)));
+            return Err(Failure::mailbox_full(&self.name, mail.frames.len()));
         }
         let number = mail.inbound.insert(call);
         let header = Header { number, id: call.id.to_wire(), ..header };
@@ -327,7 +279,7 @@ impl Instance {
             return Wake::AlreadyAwake;
         }
         if mail.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
-            let failure = overloaded(mail.is_full(&self.name));
+            let failure = Failure::mailbox_full(&self.name, mail.frames.len());
             mail.end_call(call.number, call.id, &failure);
             return mail.notify();
         }
@@ -448,8 +400,7 @@ impl Body {
     pub(crate) fn expire(&mut self, now_ns: u64, frames: &mut Vec<u8>) -> Vec<Outbound> {
         let expired: Vec<_> = self.outbound.extract_if(|_, call| call.deadline_ns <= now_ns).collect();
         self.deadlines_ns = self.outbound.values().map(|call| call.deadline_ns).min().unwrap_or(NEVER);
-        let message = "it was not answered in time".to_owned();
-        let failure = Failure { code: StatusCode::DeadlineExceeded, cause: Cause::TimedOut, message };
+        let failure = Failure::timed_out();
         expired.iter().for_each(|(number, call)| failure.push(*number, call.id, frames));
         expired.into_iter().map(|(_, call)| call).collect()
     }

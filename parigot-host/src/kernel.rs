@@ -16,10 +16,11 @@ use crate::Settings;
 use crate::boot::FirstTurn;
 use crate::clock::Clock;
 use crate::code::{Code, Turn};
+use crate::error::Ending;
 use crate::instance::{Body, Delivery, Instance, Place, Wake};
 use crate::life::Life;
 use crate::pulse::Pulse;
-use crate::route::{Ending, Outgoing};
+use crate::route::Outgoing;
 use crate::supervisor::Supervisor;
 use crate::timer::Timers;
 

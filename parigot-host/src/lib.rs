@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Rooms: [`deployment`] reads the file, `compile` makes modules of what it names, in bounded time (`compile_time`), `cache` keeps
-//! their code for the next start, `boot` makes instances, if there is room for them (`mappings`), `refusal` says why it cannot, `graph`
+//! their code for the next start, `boot` makes instances, if there is room for them (`mappings`), `error` holds all that is said when something is wrong, `graph`
 //! finds out who requires whom, [`schema`] whether they understand each other, `survey` goes so far and no further, `life`
 //! launches and stops them in order, `startup` sees to it that this has an end, `kernel` runs them turn by turn, `route` carries
 //! what they send, `supervisor` makes services anew that have failed, `instance` is one of them, `wasm` is what it is made of, `wasi` is what Go's runtime needs besides. What an
@@ -26,6 +26,7 @@ mod code;
 mod compile;
 mod compile_time;
 pub mod deployment;
+mod error;
 mod graph;
 mod instance;
 mod kernel;
@@ -36,7 +37,6 @@ mod log_rate;
 mod mappings;
 mod pulse;
 mod random;
-mod refusal;
 mod route;
 pub mod schema;
 mod slots;
@@ -64,8 +64,7 @@ use crate::random::Randomness;
 use crate::startup::Startup;
 use crate::supervisor::Supervisor;
 
-pub use crate::graph::GraphError;
-pub use crate::refusal::{Refusal, StartError};
+pub use crate::error::{GraphError, Refusal, StartError};
 pub use crate::survey::{Requirement, Survey, Surveyed, survey};
 
 /// How long compiling one module may take where [`Settings`] do not say: 60 times what 8 MiB of Go take on two cores.

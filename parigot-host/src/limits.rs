@@ -2,8 +2,10 @@
 
 use wasmtime::ResourceLimiter;
 
+use crate::error::TooLarge;
+
 /// Entries of a guest's table, in which functions are that it calls by address. Large Go programs have some ten thousand.
-const TABLE_ENTRIES_MAX: usize = 1 << 20;
+pub(crate) const TABLE_ENTRIES_MAX: usize = 1 << 20;
 
 /// Keeps an instance within its bounds: one memory and one table, neither larger than it may be.
 #[derive(Debug)]
@@ -11,15 +13,6 @@ pub(crate) struct Limits {
     memory_bytes_max: usize,
     /// The guest wanted more memory than it may have, and did not get it.
     is_out_of_memory: bool,
-}
-
-/// A guest cannot even begin with what it may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum TooLarge {
-    #[error("it begins with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
-    Memory { bytes: usize, bytes_max: usize },
-    #[error("its table begins with {entries} entries, and {} are the most", TABLE_ENTRIES_MAX)]
-    Table { entries: usize },
 }
 
 /// Bytes, for people.

@@ -11,11 +11,10 @@ use parigot_abi::frame::Level;
 use parigot_abi::id::{CallId, InstanceId};
 use tracing::field::display;
 
-use crate::code::Fault;
+use crate::error::{Ending, Fault};
 use crate::instance::Instance;
 use crate::life::{Phase, Unready};
 use crate::log_rate::{LogRate, Verdict};
-use crate::route::Ending;
 
 /// Makes `run` log on any thread to whom the calling one logs.
 pub(crate) fn as_here<R>(run: impl FnOnce() -> R) -> impl FnOnce() -> R {

@@ -4,7 +4,7 @@
 //! memory, a thread's stack, a large block of the host's own, and that ends the process. So they are counted before.
 
 use crate::deployment::GuestSpec;
-use crate::refusal::Refusal;
+use crate::error::Refusal;
 
 /// What an instance takes: its memory before, in and behind its initial content, and the space that it may grow into.
 const PER_INSTANCE: usize = 4;

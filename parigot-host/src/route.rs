@@ -1,63 +1,19 @@
 //! What becomes of the frames that a guest sends: calls, answers, cancellations, lines of the log, its launch and its end.
 
-use std::fmt;
-
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE};
 use parigot_abi::id::CallId;
 use parigot_abi::status::Detail;
-use parigot_abi::{Cause, Code as StatusCode, Frame, Frames, Header, Kind};
+use parigot_abi::{Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
 
-use crate::code::{Fault, REASON_BYTES_MAX};
+use crate::code::REASON_BYTES_MAX;
+use crate::error::{Breach, Ending, Failure, Fault};
 use crate::graph::Target;
-use crate::instance::{Body, CALLS_MAX, Failure, Inbound, Instance, Link, Outbound, overloaded};
+use crate::instance::{Body, CALLS_MAX, Inbound, Instance, Link, Outbound};
 use crate::kernel::Worker;
 use crate::log;
-
-/// How an instance ends.
-#[derive(Debug)]
-pub(crate) enum Ending {
-    /// It left, and said why if it is not empty.
-    Exit { status: u8, reason: String },
-    /// It cannot go on.
-    Fault(Fault),
-}
-
-impl Ending {
-    /// The status that it left with, if it left.
-    pub(crate) fn status(&self) -> Option<u8> {
-        match self {
-            Ending::Exit { status, .. } => Some(*status),
-            Ending::Fault(_) => None,
-        }
-    }
-}
-
-/// As others are told, behind the guest's name.
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Ending::Exit { status, reason } if reason.is_empty() => write!(f, "left with status {status}"),
-            Ending::Exit { status, reason } => write!(f, "left with status {status}: {reason}"),
-            Ending::Fault(fault) => fault.fmt(f),
-        }
-    }
-}
-
-impl From<Fault> for Ending {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Exit { status } => Ending::Exit { status, reason: String::new() },
-            fault => Ending::Fault(fault),
-        }
-    }
-}
-
-fn protocol(complaint: String) -> Ending {
-    Ending::Fault(Fault::Protocol(complaint))
-}
 
 /// The calls of the instance that is being run, while its outbox is carried out.
 pub(crate) struct Outgoing<'a> {
@@ -87,8 +43,8 @@ impl Worker<'_> {
                 }
                 Some(Kind::Launch) => self.route_launch(from)?,
                 Some(Kind::Exit) => return Err(read_exit(&frame)),
-                Some(kind) => return Err(protocol(format!("sent a frame of kind {kind:?}"))),
-                None => return Err(protocol(format!("sent a frame of unknown kind {}", frame.header.kind))),
+                Some(kind) => return Err(Breach::Kind(kind).into()),
+                None => return Err(Breach::UnknownKind(frame.header.kind).into()),
             }
         }
         Ok(())
@@ -103,22 +59,17 @@ impl Worker<'_> {
         calls: &mut Outgoing<'_>,
     ) -> Result<(), Ending> {
         let Header { number, service, method, .. } = frame.header;
-        let link = links
-            .get(service as usize)
-            .ok_or_else(|| protocol(format!("called handle {service}, which it was not given")))?;
-        let bound = link
-            .methods
-            .get(method as usize)
-            .ok_or_else(|| protocol(format!("called method {method} of handle {service}, which it did not declare")))?;
+        let link = links.get(service as usize).ok_or(Breach::Handle { handle: service })?;
+        let bound = link.methods.get(method as usize).ok_or(Breach::Method { method, handle: service })?;
         let id = CallId::from_random(self.random.random());
         let is_one_too_many = calls.outbound.len() >= CALLS_MAX;
         let Entry::Vacant(place) = calls.outbound.entry(number) else {
-            return Err(protocol(format!("called twice with number {number}")));
+            return Err(Breach::CalledTwice { number }.into());
         };
         let offered = match bound {
-            Some(_) if is_one_too_many => Err(too_many_calls(from)),
+            Some(_) if is_one_too_many => Err(Failure::too_many_outbound(&from.name)),
             Some(target) => self.offer(from, frame, link, *target, id),
-            None => Err(unimplemented(&self.kernel.instances[link.callee])),
+            None => Err(Failure::unimplemented(&self.kernel.instances[link.callee].name)),
         };
         match offered {
             Ok(call) => {
@@ -144,7 +95,7 @@ impl Worker<'_> {
     ) -> Result<Outbound, Failure> {
         let bytes = frame.content_bytes();
         if bytes > self.kernel.message_bytes_max {
-            return Err(too_large("request", bytes, self.kernel.message_bytes_max));
+            return Err(Failure::too_large("request", bytes, self.kernel.message_bytes_max));
         }
         let callee = &self.kernel.instances[link.callee];
         let deadline_ns = match frame.header.deadline_ns {
@@ -165,14 +116,12 @@ impl Worker<'_> {
 
     fn route_reply(&mut self, from: &Instance, frame: &Frame<'_>) -> Result<(), Ending> {
         let number = frame.header.number;
-        let call = from
-            .take_inbound(number)
-            .ok_or_else(|| protocol(format!("answered call {number}, which it does not have")))?;
+        let call = from.take_inbound(number).ok_or(Breach::NoSuchCall { number })?;
         let Some(waiting) = call.caller else { return Ok(()) };
         let caller = &self.kernel.instances[waiting.place];
         let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
         let wake = if bytes > most {
-            caller.post_failure(waiting, call.number, call.id, &too_large("response", bytes, most))
+            caller.post_failure(waiting, call.number, call.id, &Failure::too_large("response", bytes, most))
         } else {
             caller.post_reply(waiting, &call, frame)
         };
@@ -196,7 +145,7 @@ impl Worker<'_> {
 
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
         let launched = self.kernel.life.ask(from.place);
-        self.tell_launched(launched.ok_or_else(|| protocol("asked to be launched twice".into()))?);
+        self.tell_launched(launched.ok_or(Breach::LaunchedTwice)?);
         Ok(())
     }
 
@@ -207,7 +156,7 @@ impl Worker<'_> {
             return Err(not_ready(format!("not ready: {message}")));
         }
         let launched = self.kernel.life.ready(from.place);
-        let launched = launched.ok_or_else(|| protocol("said twice that it is ready".into()))?;
+        let launched = launched.ok_or(Breach::ReadyTwice)?;
         from.welcome_calls();
         self.tell_launched(launched);
         Ok(())
@@ -240,7 +189,7 @@ impl Worker<'_> {
         for (number, call) in inbound.into_iter() {
             let Some(waiting) = call.caller else { continue };
             let caller = &self.kernel.instances[waiting.place];
-            let failure = failure_of_ending(instance, &ending, culprit == Some(number));
+            let failure = Failure::callee_ended(&instance.name, &ending, culprit == Some(number));
             let wake = caller.post_failure(waiting, call.number, call.id, &failure);
             self.wake(caller, wake);
         }
@@ -271,38 +220,6 @@ fn read_exit(frame: &Frame<'_>) -> Ending {
             let reason = &frame.payload[..frame.payload.len().min(REASON_BYTES_MAX)];
             Ending::Exit { status, reason: String::from_utf8_lossy(reason).into_owned() }
         }
-        Err(_) => protocol(format!("left with status {}, and statuses end at 255", frame.header.status)),
-    }
-}
-
-fn unimplemented(callee: &Instance) -> Failure {
-    let message = format!("{} has no such method", callee.name);
-    Failure { code: StatusCode::Unimplemented, cause: Cause::NoSuchMethod, message }
-}
-
-fn too_many_calls(from: &Instance) -> Failure {
-    overloaded(format!("{} waits for {CALLS_MAX} calls already", from.name))
-}
-
-fn too_large(what: &str, bytes: usize, most: usize) -> Failure {
-    let message = format!("a {what} of {bytes} bytes, and {most} are let through");
-    Failure { code: StatusCode::ResourceExhausted, cause: Cause::TooLarge, message }
-}
-
-/// What a caller is told whose callee has ended. The call that broke it gets another code than those that were merely there: trying
-/// them again may help.
-fn failure_of_ending(instance: &Instance, ending: &Ending, is_culprit: bool) -> Failure {
-    let name = &instance.name;
-    match ending {
-        Ending::Exit { status, .. } => {
-            let message = format!("{name} left with status {status} while it had this call");
-            Failure { code: StatusCode::Unavailable, cause: Cause::CalleeExited, message }
-        }
-        Ending::Fault(fault) => {
-            let code = if is_culprit { StatusCode::Internal } else { StatusCode::Unavailable };
-            let killed = matches!(fault, Fault::OverBudget { .. });
-            let cause = if killed { Cause::CalleeKilled } else { Cause::CalleeTrapped };
-            Failure { code, cause, message: format!("{name} {fault}") }
-        }
+        Err(_) => Breach::Status { status: frame.header.status }.into(),
     }
 }

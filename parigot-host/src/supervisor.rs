@@ -19,12 +19,11 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::boot::{self, FirstTurn, FirstWords, Newborn, Stillborn};
-use crate::code::Fault;
 use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
-use crate::instance::{Absence, Body, Instance, Link, Place};
+use crate::error::{Absence, Ending, Fault};
+use crate::instance::{Body, Instance, Link, Place};
 use crate::kernel::{Kernel, Worker};
 use crate::random::Randomness;
-use crate::route::Ending;
 use crate::timer::Timers;
 use crate::wasm::GuestModule;
 use crate::{Settings, log};

@@ -3,9 +3,9 @@
 use crate::Settings;
 use crate::boot::{Declaration, Declarations, declare_all};
 use crate::deployment::{Deployment, GuestSpec, Role};
+use crate::error::Refusal;
 use crate::graph::{Binding, Graph};
 use crate::random::Randomness;
-use crate::refusal::Refusal;
 use crate::schema::{self, Party};
 use crate::stack;
 

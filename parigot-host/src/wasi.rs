@@ -39,6 +39,8 @@ use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 use wasmtime::{Caller, Extern, FuncType, Linker, Memory, Val, ValType};
 
+use crate::error::Blocked;
+
 #[cfg(test)]
 mod tests;
 
@@ -159,11 +161,6 @@ pub(crate) struct ProcExit {
     /// 255 also for all that is larger.
     pub(crate) status: u8,
 }
-
-/// The guest waits for something that cannot come before its turn ends, and does not let the turn end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("blocked in the middle of a turn: every goroutine waits, and none of them for the turn's end")]
-pub(crate) struct Blocked;
 
 /// A stream of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

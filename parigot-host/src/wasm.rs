@@ -16,11 +16,12 @@ use wasmtime::{
 };
 
 use crate::Settings;
-use crate::budget::{Budgets, OverBudget, Tick, Watch};
+use crate::budget::{Budgets, Tick, Watch};
 use crate::cache::Cache;
-use crate::code::{Code, Fault, REASON_BYTES_MAX, Turn};
-use crate::compile_time::{self, MODULE_BYTES_MAX};
-use crate::limits::{Limits, Size, TooLarge};
+use crate::code::{Code, REASON_BYTES_MAX, Turn};
+use crate::compile_time;
+use crate::error::{Fault, ModuleError, OverBudget};
+use crate::limits::{Limits, Size};
 use crate::stack::GUEST_STACK_BYTES;
 use crate::wasi::{self, Stream, Wasi};
 
@@ -40,44 +41,12 @@ pub(crate) struct GuestModule {
     is_go: bool,
 }
 
-/// Why a module cannot be run.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ModuleError {
-    #[error("not a WebAssembly module: it does not begin with `\\0asm`")]
-    NotWasm,
-    #[error("a WebAssembly module that this host cannot compile")]
-    Compile(#[source] wasmtime::Error),
-    #[error("it has more than {} MiB, the most that are compiled", MODULE_BYTES_MAX >> 20)]
-    TooLarge,
-    #[error("compiling it takes longer than {time_max:?}")]
-    CompileTime { time_max: Duration },
-    #[error("begins with {bytes} bytes of memory, and may have {bytes_max}")]
-    Memory { bytes: usize, bytes_max: usize },
-    #[error("imports `{module}.{name}`, and a guest imports nothing")]
-    Import { module: String, name: String },
-    #[error("does not export {missing}")]
-    Export { missing: String },
-    #[error("could not be instantiated")]
-    Instantiate(#[source] wasmtime::Error),
-    #[error("speaks version {found} of the ABI, and this host speaks {}", VERSION)]
-    Abi { found: Version },
-}
-
 /// The functions of the ABI: name, number of `i32` parameters, whether an `i32` is returned.
 const EXPORTS: [(&str, usize, bool); 4] =
     [("parigot_abi", 0, true), ("parigot_open", 0, true), ("parigot_inbox", 2, false), ("parigot_turn", 3, true)];
 
 /// What a library that is made by Go exports besides: it starts the runtime.
 const INITIALIZE: (&str, usize, bool) = ("_initialize", 0, false);
-
-impl ModuleError {
-    fn of_instantiation(error: wasmtime::Error) -> Self {
-        match error.downcast_ref() {
-            Some(&TooLarge::Memory { bytes, bytes_max }) => ModuleError::Memory { bytes, bytes_max },
-            _ => ModuleError::Instantiate(error),
-        }
-    }
-}
 
 impl Compiler {
     /// A compiler that keeps in the folder of the `settings`, if there is one, what it has compiled.

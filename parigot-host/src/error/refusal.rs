@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::code::Fault;
+use parigot_abi::{VERSION, Version};
+
+use crate::compile_time::MODULE_BYTES_MAX;
 use crate::deployment::GuestSpec;
-use crate::graph::GraphError;
-use crate::limits::Size;
+use crate::error::Fault;
+use crate::limits::{Size, TABLE_ENTRIES_MAX};
 use crate::schema::SchemaError;
-use crate::wasm::ModuleError;
 
 /// Why a deployment cannot be started: everything that was found.
 ///
@@ -106,6 +107,80 @@ pub enum Refusal {
     },
 }
 
+/// What makes a deployment impossible to start.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// Two guests, or one twice, export one service.
+    #[error("both `{first}` and `{second}` export {service}")]
+    ExportedTwice {
+        /// The service's full name.
+        service: String,
+        /// The guest that comes first by name.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// Nobody exports what a guest requires.
+    #[error("`{guest}` requires {service}, which no guest of the deployment exports")]
+    Missing {
+        /// The service's full name.
+        service: String,
+        /// Who requires it.
+        guest: String,
+        /// The exported service whose name is most like it, if one is like it, and who exports it.
+        nearest: Option<(String, String)>,
+    },
+    /// Guests require each other, so that none can be first.
+    #[error("these guests wait for each other: {}", path.join(" -> "))]
+    Cycle {
+        /// Guests, each requiring something of the next; the last is the first again.
+        path: Vec<String>,
+    },
+}
+
+impl GraphError {
+    /// The guest that it is about.
+    pub fn guest(&self) -> &str {
+        match self {
+            GraphError::ExportedTwice { second, .. } => second,
+            GraphError::Missing { guest, .. } => guest,
+            GraphError::Cycle { path } => &path[0],
+        }
+    }
+}
+
+/// Why a module cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ModuleError {
+    #[error("not a WebAssembly module: it does not begin with `\\0asm`")]
+    NotWasm,
+    #[error("a WebAssembly module that this host cannot compile")]
+    Compile(#[source] wasmtime::Error),
+    #[error("it has more than {} MiB, the most that are compiled", MODULE_BYTES_MAX >> 20)]
+    TooLarge,
+    #[error("compiling it takes longer than {time_max:?}")]
+    CompileTime { time_max: Duration },
+    #[error("begins with {bytes} bytes of memory, and may have {bytes_max}")]
+    Memory { bytes: usize, bytes_max: usize },
+    #[error("imports `{module}.{name}`, and a guest imports nothing")]
+    Import { module: String, name: String },
+    #[error("does not export {missing}")]
+    Export { missing: String },
+    #[error("could not be instantiated")]
+    Instantiate(#[source] wasmtime::Error),
+    #[error("speaks version {found} of the ABI, and this host speaks {}", VERSION)]
+    Abi { found: Version },
+}
+
+/// A guest cannot even begin with what it may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TooLarge {
+    #[error("it begins with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
+    Memory { bytes: usize, bytes_max: usize },
+    #[error("its table begins with {entries} entries, and {} are the most", TABLE_ENTRIES_MAX)]
+    Table { entries: usize },
+}
+
 impl StartError {
     /// What is wrong, sorted by the guests' names; at least one.
     pub fn refusals(&self) -> &[Refusal] {
@@ -164,5 +239,14 @@ impl Refusal {
 
     pub(crate) fn first_turn(spec: &GuestSpec, fault: Fault) -> Self {
         Refusal::FirstTurn { guest: spec.name.clone(), source: fault.into() }
+    }
+}
+
+impl ModuleError {
+    pub(crate) fn of_instantiation(error: wasmtime::Error) -> Self {
+        match error.downcast_ref() {
+            Some(&TooLarge::Memory { bytes, bytes_max }) => ModuleError::Memory { bytes, bytes_max },
+            _ => ModuleError::Instantiate(error),
+        }
     }
 }

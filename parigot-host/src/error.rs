@@ -1,0 +1,16 @@
+//! What the host says when something is wrong: the texts stand here, in rooms by whom they are told.
+//!
+//! [`mistake`] is for who wrote a deployment file, [`refusal`] for who starts it, [`fault`] for who reads the log, [`failure`] for a
+//! guest whose call no callee answers. The last two are kept apart: a failure ends a call, a fault ends an instance.
+
+mod failure;
+mod fault;
+mod mistake;
+mod refusal;
+
+pub(crate) use failure::{Absence, Failure};
+pub(crate) use fault::{Blocked, Breach, Ending, Fault, OverBudget};
+pub(crate) use mistake::Complaint;
+pub use mistake::{DeploymentError, Mistake};
+pub use refusal::{GraphError, Refusal, StartError};
+pub(crate) use refusal::{ModuleError, TooLarge};
