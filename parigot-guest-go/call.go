@@ -13,8 +13,9 @@ import (
 
 // Channel is a way to a service that the guest requires. Any goroutine may use it.
 type Channel struct {
-	guest  *guest.Guest
-	handle uint32
+	guest   *guest.Guest
+	service *Service
+	handle  uint32
 }
 
 // Locate returns the way to that service. It is an error if the guest does not require it, or is not launched yet.
@@ -27,7 +28,7 @@ func Locate(ctx context.Context, service *Service) (*Channel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", service.Name, err)
 	}
-	return &Channel{g, handle}, nil
+	return &Channel{g, service, handle}, nil
 }
 
 // Call sends a request at once. The future completes with the response, which is decoded into out, an empty message,
@@ -38,14 +39,14 @@ func Locate(ctx context.Context, service *Service) (*Channel, error) {
 func Call[T proto.Message, E future.ErrorType](
 	ctx context.Context, channel *Channel, method uint32, in proto.Message, out T,
 ) *future.Method[T, E] {
-	call := &call[T, E]{ctx: ctx, guest: channel.guest, out: out}
+	call := &call[T, E]{ctx: ctx, channel: channel, method: method, out: out}
 	call.future.Init(call)
 	if err := ctx.Err(); err != nil {
 		call.fail(ended(err))
 		return &call.future
 	}
 	if bytes, most := proto.Size(in), channel.guest.MessageBytesMax(); bytes > most {
-		call.fail(tooLarge(bytes, most))
+		call.fail(&CallError{Code: ResourceExhausted, Cause: CauseTooLarge, Message: tooLong(bytes, most)})
 		return &call.future
 	}
 	if ctx.Done() != nil {
@@ -60,7 +61,8 @@ func Call[T proto.Message, E future.ErrorType](
 		Reply:      call,
 	})
 	if err != nil {
-		call.fail(&CallError{Code: InvalidArgument, Message: fmt.Sprintf("the request cannot be sent: %v", err)})
+		message := fmt.Sprintf("the request cannot be sent: %v", err)
+		call.fail(&CallError{Code: InvalidArgument, Cause: CauseUndecodable, Message: message})
 		return &call.future
 	}
 	call.number.Store(number)
@@ -80,12 +82,13 @@ var decodeInto = proto.UnmarshalOptions{Merge: true}
 
 // call is a call in flight, and the hooks of its future.
 type call[T proto.Message, E future.ErrorType] struct {
-	ctx    context.Context
-	guest  *guest.Guest
-	number atomic.Uint64 // 0 until it is known
-	future future.Method[T, E]
-	out    T
-	stop   func() bool // following the context; nil if that never ends
+	ctx     context.Context
+	channel *Channel
+	method  uint32
+	number  atomic.Uint64 // 0 until it is known
+	future  future.Method[T, E]
+	out     T
+	stop    func() bool // following the context; nil if that never ends
 }
 
 // Arrive ends the call with its reply.
@@ -99,7 +102,7 @@ func (c *call[T, E]) Arrive(frame abi.Frame) {
 	default:
 		if err := decodeInto.Unmarshal(frame.Payload, c.out); err != nil {
 			message := fmt.Sprintf("the response cannot be decoded: %v", err)
-			c.fail(&CallError{Internal, CauseUndecodable, message, callID(frame.ID)})
+			c.fail(&CallError{Code: Internal, Cause: CauseAnswerLost, Message: message, Call: callID(frame.ID)})
 			return
 		}
 		c.future.Complete(c.out, nil)
@@ -107,7 +110,7 @@ func (c *call[T, E]) Arrive(frame abi.Frame) {
 }
 
 // Run runs the handlers of the future on a goroutine that may block.
-func (c *call[T, E]) Run(handlers func()) { c.guest.Do(handlers) }
+func (c *call[T, E]) Run(handlers func()) { c.channel.guest.Do(handlers) }
 
 // Abandon ends the call because its future is cancelled.
 func (c *call[T, E]) Abandon() { c.abandon(context.Canceled) }
@@ -121,13 +124,14 @@ func (c *call[T, E]) Interrupted() {
 
 // abandon ends a call for whose answer nobody waits any more. A reply that is on its way is ignored.
 func (c *call[T, E]) abandon(why error) {
-	if c.guest.Cancel(c.number.Load()) {
+	if c.channel.guest.Cancel(c.number.Load()) {
 		c.fail(ended(why))
 	}
 }
 
 func (c *call[T, E]) fail(err *CallError) {
 	c.unfollow()
+	err.Service, err.Method = c.channel.service.Name, c.channel.service.Methods[c.method].Name
 	var none T
 	c.future.Complete(none, err)
 }

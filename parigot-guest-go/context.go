@@ -18,12 +18,7 @@ func CallID(ctx context.Context) id.CallID {
 
 // InstanceID returns the id of this instance of the guest.
 func InstanceID(ctx context.Context) id.InstanceID {
-	wire := guest.MustOf(ctx).Instance()
-	instance, err := id.FromWire[id.Instance](wire[0], wire[1])
-	if err != nil {
-		return id.InstanceID{} // a host that is not ours
-	}
-	return instance
+	return instanceID(guest.MustOf(ctx).Instance())
 }
 
 // Metadata returns the value of a key that came with the call that is being served; the first, if there are two.

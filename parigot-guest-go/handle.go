@@ -38,7 +38,7 @@ func Handle[I, O proto.Message, E future.ErrorType](
 		in.Serve(func() {
 			method := serve(in, decoded)
 			if method == nil {
-				in.Fail(abi.Internal, abi.CauseUnspecified, "the service returned no future")
+				in.Fail(abi.Internal, abi.CauseAnswered, "the service returned no future")
 				return
 			}
 			if method.Completed() {
@@ -69,12 +69,10 @@ func answer[E future.ErrorType](in *guest.Inbound, response proto.Message, err e
 
 func respond(in *guest.Inbound, response proto.Message) {
 	if bytes, most := proto.Size(response), in.Guest().MessageBytesMax(); bytes > most {
-		fail(in, tooLarge(bytes, most))
+		in.Fail(abi.ResourceExhausted, abi.CauseAnswerLost, tooLong(bytes, most))
 		return
 	}
-	if err := in.Respond(response); err != nil {
-		in.Guest().Log(abi.LevelError, in.Number(), fmt.Sprintf("the response cannot be sent: %v", err))
-	}
+	in.Respond(response)
 }
 
 // respondError answers with an error of the service's own, or with a status.
@@ -95,10 +93,9 @@ func respondError[E future.ErrorType](in *guest.Inbound, err error) {
 }
 
 func fail(in *guest.Inbound, status *CallError) {
-	code := status.Code
-	message := status.Message
+	code, message := status.Code, status.answerText()
 	if code == OK {
 		code, message = Internal, "the service failed with code 0, which means no error: "+message
 	}
-	in.Fail(abi.Code(code), abi.Cause(status.Cause), message)
+	in.Fail(abi.Code(code), abi.CauseAnswered, message)
 }

@@ -39,9 +39,9 @@ func check(t *testing.T, ctx context.Context, made *sale, want string) error {
 	return err
 }
 
-// withoutCall returns an error's text less the id of the call, which is random.
+// withoutCall returns an error's text less what was called: the ids in it are random.
 func withoutCall(err error) string {
-	found, _, _ := strings.Cut(err.Error(), " (call cal_")
+	found, _, _ := strings.Cut(err.Error(), " (shop.v1.Shop/Sell")
 	return found
 }
 
@@ -81,6 +81,10 @@ func TestErrorsTravel(t *testing.T) {
 		{parigot.PermissionDenied, "PERMISSION_DENIED", parigot.PermissionDenied},
 		{fmt.Errorf("no till: %w", parigot.Aborted), "ABORTED: no till: ABORTED", parigot.Aborted},
 		{&parigot.CallError{Code: parigot.DataLoss, Message: "mice"}, "DATA_LOSS: mice", parigot.DataLoss},
+		{
+			&parigot.CallError{Code: parigot.Unavailable, Cause: parigot.CauseUnreachable, Message: "no oven", Service: "x.Oven", Method: "Bake"},
+			"UNAVAILABLE: unreachable: no oven (x.Oven/Bake)", parigot.Unavailable,
+		},
 		{parigot.OK, "INTERNAL: the service failed with code 0, which means no error: ", parigot.Internal},
 		{context.DeadlineExceeded, "DEADLINE_EXCEEDED: context deadline exceeded", parigot.DeadlineExceeded},
 	} {
@@ -91,8 +95,14 @@ func TestErrorsTravel(t *testing.T) {
 		if isOwn == isStatus {
 			t.Errorf("%v is both or neither: %v, %v", c.err, own, status)
 		}
-		if isStatus && (!errors.Is(err, c.code) || status.Call.IsEmpty()) {
+		if isStatus && (!errors.Is(err, c.code) || status.Call.IsEmpty() || status.Instance.IsEmpty()) {
 			t.Errorf("%v has become %v", c.err, err)
+		}
+		if isStatus && status.Service+"/"+status.Method != "shop.v1.Shop/Sell" {
+			t.Errorf("%v names %s/%s", c.err, status.Service, status.Method)
+		}
+		if fate := parigot.FateOf(err); fate != parigot.FateAnswered {
+			t.Errorf("a handler has ended with %v, and the call counts as %v", c.err, fate)
 		}
 	}
 }
@@ -109,6 +119,9 @@ func TestACallEndsWithItsDeadlineAtBothSides(t *testing.T) {
 		late, cancel := context.WithTimeout(ctx, time.Hour)
 		defer cancel()
 		err := check(t, late, shop.sell(late, say("bread")), "DEADLINE_EXCEEDED: timed out: it was not answered in time")
+		if fate := parigot.FateOf(err); fate != parigot.FateUnknown {
+			t.Fatalf("the call counts as %v", fate)
+		}
 		if took := time.Since(began); took != time.Hour || !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("it took %v and ended with %v", took, err)
 		}
@@ -238,21 +251,30 @@ func TestACallThatCannotBeMadeFailsAtOnce(t *testing.T) {
 	check(t, ctx, shop.sell(ctx, huge),
 		"RESOURCE_EXHAUSTED: too large: a message of 16777221 bytes, and at most 16777216 are let through")
 	made := shop.sell(ctx, say("not \xff UTF-8"))
-	if _, err := made.Await(ctx); !errors.Is(err, parigot.InvalidArgument) {
+	if _, err := made.Await(ctx); !errors.Is(err, parigot.InvalidArgument) || parigot.FateOf(err) != parigot.FateRefused {
 		t.Fatalf("found %v", err)
 	}
 }
 
-func TestAResponseThatIsTooLargeIsAnError(t *testing.T) {
-	ctx, shop := open(t, func(context.Context, *text) (*text, error) { return say(strings.Repeat("x", 16<<20)), nil })
-	check(t, ctx, shop.sell(ctx, say("bread")),
-		"RESOURCE_EXHAUSTED: too large: a message of 16777221 bytes, and at most 16777216 are let through")
+func TestAResponseThatCannotBeSentIsAnError(t *testing.T) {
+	for want, response := range map[string]*text{
+		"RESOURCE_EXHAUSTED: answer lost: a message of 16777221 bytes, and at most 16777216 are let through": say(strings.Repeat("x", 16<<20)),
+		"INTERNAL: answer lost: the response cannot be sent: string field contains invalid UTF-8":            say("not \xff UTF-8"),
+	} {
+		ctx, shop := open(t, func(context.Context, *text) (*text, error) { return response, nil })
+		err := check(t, ctx, shop.sell(ctx, say("bread")), want)
+		if fate := parigot.FateOf(err); fate != parigot.FateUnknown {
+			t.Fatalf("the handler has run, and the call counts as %v", fate)
+		}
+	}
 }
 
 func TestLocateIsRefused(t *testing.T) {
 	host := parigottest.New(t)
 	_, err := parigot.Locate(host.Client(), &shopService)
-	if want := "shop.v1.Shop is not among the services that this guest requires"; err == nil || err.Error() != want {
+	const want = "shop.v1.Shop is not among the services that this guest requires: " +
+		"hand what its generated Require function returns to Launch, or to the guest's Run"
+	if err == nil || err.Error() != want {
 		t.Fatalf("found %v, want %s", err, want)
 	}
 	host.Start("early", func(ctx context.Context) {
@@ -326,7 +348,10 @@ func TestAServiceThatLeavesEndsItsCalls(t *testing.T) {
 	})
 	check(t, ctx, shop.sell(ctx, say("bread")),
 		"UNAVAILABLE: callee exited: shop.v1.Shop left with status 7 while it had this call")
-	check(t, ctx, shop.sell(ctx, say("bread")), "UNAVAILABLE: unreachable: shop.v1.Shop is not running")
+	err := check(t, ctx, shop.sell(ctx, say("bread")), "UNAVAILABLE: unreachable: shop.v1.Shop is not running")
+	if fate := parigot.FateOf(err); fate != parigot.FateRefused {
+		t.Fatalf("nobody was there, and the call counts as %v", fate)
+	}
 }
 
 func TestMetadataComesWithACall(t *testing.T) {

@@ -28,7 +28,7 @@
 use alloc::vec::Vec;
 
 use crate::cursor::{Cursor, Malformed, push_bytes};
-use crate::status::{Cause, Detail};
+use crate::status::Detail;
 
 /// Size of a header, in bytes.
 pub const HEADER_BYTES: usize = 64;
@@ -410,9 +410,9 @@ impl<'a> FrameBuilder<'a> {
     }
 
     /// Sets the detail of a failure.
-    pub fn detail(mut self, cause: Cause, message: &str) -> Self {
+    pub fn detail(mut self, detail: &Detail<'_>) -> Self {
         self.assert_no_later_part();
-        Detail::write(cause, message, self.out);
+        detail.write(self.out);
         self.detail_end = self.out.len();
         self
     }

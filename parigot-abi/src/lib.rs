@@ -51,7 +51,7 @@ pub use cursor::Malformed;
 pub use frame::{Frame, FrameBuilder, Frames, Header, Kind};
 pub use manifest::Manifest;
 pub use start::{Prologue, Start};
-pub use status::{Cause, Code};
+pub use status::{Cause, Code, Detail, Fate};
 
 /// The version of the ABI that this crate lays out.
 pub const VERSION: Version = Version { major: 1, minor: 0 };

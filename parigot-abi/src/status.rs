@@ -1,8 +1,17 @@
 //! How a call ends.
 //!
 //! A reply bears one of the gRPC codes, or, with [`crate::frame::flags::SERVICE_ERROR`], a number of the service's own error
-//! enum: the two are never mixed. The *detail* of a reply that failed is a `u32` [`Cause`] and then a message in UTF-8.
+//! enum: the two are never mixed. The *detail* of a reply that failed is
+//!
+//! | type | field |
+//! |---|---|
+//! | u32 | the [`Cause`] |
+//! | u64, u64 | the instance of the callee, in the wire form of its id; the host sets it, a guest leaves it empty |
+//! | | a message in UTF-8, to the detail's end |
+//!
+//! What a caller may rely on follows from the cause alone: see [`Cause::fate`].
 
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -79,7 +88,7 @@ codes! {
 }
 
 codes! {
-    /// What happened to a call that ended without its callee's answer.
+    /// What happened to a call that ended without a response.
     Cause {
         /// Nobody said.
         Unspecified = 0, "unspecified";
@@ -91,45 +100,110 @@ codes! {
         CalleeKilled = 3, "callee killed";
         /// The callee trapped or panicked.
         CalleeTrapped = 4, "callee trapped";
-        /// No instance of the callee is there.
+        /// No instance of the callee was there to take it.
         Unreachable = 5, "unreachable";
         /// The caller cancelled it.
         Cancelled = 6, "cancelled";
-        /// The message is longer than the host lets through.
+        /// The request is longer than the host lets through.
         TooLarge = 7, "too large";
-        /// The callee has as many calls as it may have.
+        /// The callee, or the caller, has as many calls as it may have.
         Overloaded = 8, "overloaded";
-        /// The message could not be decoded.
+        /// The request could not be decoded.
         Undecodable = 9, "undecodable";
         /// The callee has no such method.
         NoSuchMethod = 10, "no such method";
+        /// The callee's handler ended it with this status.
+        Answered = 11, "answered";
+        /// The callee's handler has answered, and the answer did not come through: it is too long, or no message, or there was no room for it.
+        AnswerLost = 12, "answer lost";
+    }
+}
+
+/// What is known of a call that failed: each failure is exactly one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fate {
+    /// The service has said how it ended: an error of its own, or a status.
+    Answered,
+    /// It did not run, and never will: making it again does nothing twice.
+    Refused,
+    /// It may have run, in part or to its end, or still run.
+    Unknown,
+}
+
+impl Fate {
+    /// Its name, as it is printed.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Fate::Answered => "answered",
+            Fate::Refused => "refused",
+            Fate::Unknown => "unknown",
+        }
+    }
+}
+
+impl core::fmt::Display for Fate {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Cause {
+    /// What is known of a call that failed for this cause, in all languages. An error of the service's own has no cause, and is
+    /// [`Fate::Answered`].
+    pub const fn fate(self) -> Fate {
+        match self {
+            Cause::Answered => Fate::Answered,
+            Cause::Unreachable | Cause::TooLarge | Cause::Overloaded | Cause::Undecodable | Cause::NoSuchMethod => {
+                Fate::Refused
+            }
+            Cause::Unspecified
+            | Cause::TimedOut
+            | Cause::CalleeExited
+            | Cause::CalleeKilled
+            | Cause::CalleeTrapped
+            | Cause::Cancelled
+            | Cause::AnswerLost => Fate::Unknown,
+        }
     }
 }
 
 /// The detail of a reply that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Detail {
+pub struct Detail<'a> {
     /// What happened; a number that this version does not know is read as [`Cause::Unspecified`].
     pub cause: Cause,
+    /// The instance of the callee, in the wire form of its id; (0, 0) where there is none.
+    pub instance: (u64, u64),
     /// For people.
-    pub message: String,
+    pub message: Cow<'a, str>,
 }
 
-impl Detail {
+impl<'a> Detail<'a> {
+    /// A detail that names no instance.
+    pub const fn new(cause: Cause, message: &'a str) -> Self {
+        Detail { cause, instance: (0, 0), message: Cow::Borrowed(message) }
+    }
+
     /// Reads it; a detail that is too short is empty, and text that is not UTF-8 is mended: a failure must stay readable.
-    pub fn read(bytes: &[u8]) -> Self {
-        let Some((cause, message)) = bytes.split_first_chunk::<4>() else {
-            return Detail { cause: Cause::Unspecified, message: String::new() };
-        };
-        Detail {
-            cause: Cause::from_number(u32::from_le_bytes(*cause)).unwrap_or(Cause::Unspecified),
-            message: String::from_utf8_lossy(message).into_owned(),
-        }
+    pub fn read(bytes: &'a [u8]) -> Self {
+        let (cause, rest) = bytes.split_first_chunk().unwrap_or((&[0; 4], &[]));
+        let cause = Cause::from_number(u32::from_le_bytes(*cause)).unwrap_or(Cause::Unspecified);
+        let (instance, message) = rest.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
+        let (words, _) = instance.as_chunks();
+        let instance = (u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]));
+        Detail { cause, instance, message: String::from_utf8_lossy(message) }
+    }
+
+    /// How many bytes it takes.
+    pub fn bytes(&self) -> usize {
+        20 + self.message.len()
     }
 
     /// Appends it to `out`.
-    pub fn write(cause: Cause, message: &str, out: &mut Vec<u8>) {
-        out.extend_from_slice(&cause.number().to_le_bytes());
-        out.extend_from_slice(message.as_bytes());
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.cause.number().to_le_bytes());
+        out.extend_from_slice(&self.instance.0.to_le_bytes());
+        out.extend_from_slice(&self.instance.1.to_le_bytes());
+        out.extend_from_slice(self.message.as_bytes());
     }
 }

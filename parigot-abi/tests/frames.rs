@@ -11,7 +11,7 @@ fn reading_copies_nothing() {
     for payload in ["first", "second"] {
         FrameBuilder::new(&mut bytes, Header::new(Kind::Call))
             .metadata("key", "value")
-            .detail(Cause::Overloaded, "full")
+            .detail(&Detail::new(Cause::Overloaded, "full"))
             .payload(payload.as_bytes())
             .finish()
             .unwrap();
@@ -71,14 +71,16 @@ fn parts_have_an_order() {
 
 #[test]
 fn a_detail_stays_readable_whatever_it_holds() {
-    let empty = Detail { cause: Cause::Unspecified, message: String::new() };
+    let empty = Detail::new(Cause::Unspecified, "");
     assert_eq!(Detail::read(&[]), empty);
     assert_eq!(Detail::read(&[1, 0, 0]), empty);
+    assert_eq!(Detail::read(b"\x04\0\0\0no instance"), Detail::new(Cause::CalleeTrapped, ""));
+    let with_message = |cause: &[u8; 4], message: &[u8]| [&cause[..], &[0; 16], message].concat();
     assert_eq!(
-        Detail::read(b"\x04\0\0\0dead\xff"),
-        Detail { cause: Cause::CalleeTrapped, message: "dead\u{fffd}".into() }
+        Detail::read(&with_message(b"\x04\0\0\0", b"dead\xff")),
+        Detail::new(Cause::CalleeTrapped, "dead\u{fffd}")
     );
-    assert_eq!(Detail::read(b"\xff\xff\xff\xff?"), Detail { cause: Cause::Unspecified, message: "?".into() });
+    assert_eq!(Detail::read(&with_message(&[0xff; 4], b"?")), Detail::new(Cause::Unspecified, "?"));
 }
 
 #[test]

@@ -95,7 +95,8 @@ fn read_all(bytes: &[u8]) {
     }
     let detail = Detail::read(bytes);
     let mut out = Vec::new();
-    Detail::write(detail.cause, &detail.message, &mut out);
+    detail.write(&mut out);
+    assert_eq!(out.len(), detail.bytes());
     assert_eq!(Detail::read(&out), detail);
 }
 
@@ -172,7 +173,8 @@ fn frames_bytes(random: &mut Random) -> Vec<u8> {
             frame = frame.metadata(&random.text(), &random.text());
         }
         if random.below(2) == 0 {
-            frame = frame.detail(Cause::TimedOut, &random.text());
+            frame = frame
+                .detail(&Detail { instance: (random.number(), 7), ..Detail::new(Cause::TimedOut, &random.text()) });
         }
         frame.payload(&random.bytes(40)).finish().unwrap();
     }

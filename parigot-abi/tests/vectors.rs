@@ -119,6 +119,7 @@ fn names() {
         check("kind", &|n| Some(format!("{:?}", Kind::from_number(n as u16)?)));
         check("code", &|n| Code::from_number(n).map(|code| code.to_string()));
         check("cause", &|n| Cause::from_number(n).map(|cause| cause.to_string()));
+        check("fate", &|n| Cause::from_number(n).map(|cause| cause.fate().to_string()));
         check("level", &|n| Some(format!("{:?}", Level::from_number(n)?)));
     });
 }
@@ -160,6 +161,7 @@ fn frames() {
         let (metadata, payload, bytes) = (case.pairs("metadata"), case.hex("payload"), case.hex("bytes"));
         let message = case.text("message").unwrap_or_default();
         let cause: Option<u32> = case.text("cause").map(number);
+        let detail = |cause| Detail { instance: case.id("callee"), ..Detail::new(cause, message) };
 
         // After something else, so that offsets inside of the buffer are not those inside of the frame.
         let mut out = b"8 bytes.".to_vec();
@@ -169,8 +171,10 @@ fn frames() {
         }
         builder = match cause.map(|number| Cause::from_number(number).ok_or(number)) {
             None => builder,
-            Some(Ok(cause)) => builder.detail(cause, message),
-            Some(Err(number)) => builder.detail_bytes(&[&number.to_le_bytes(), message.as_bytes()].concat()),
+            Some(Ok(cause)) => builder.detail(&detail(cause)),
+            Some(Err(number)) => {
+                builder.detail_bytes(&[&number.to_le_bytes()[..], &[0; 16], message.as_bytes()].concat())
+            }
         };
         builder.payload(&payload).finish().unwrap();
         assert_eq!(out[8..], bytes);
@@ -182,7 +186,7 @@ fn frames() {
         assert_eq!(frame.payload, payload);
         if let Some(number) = cause {
             let cause = Cause::from_number(number).unwrap_or(Cause::Unspecified);
-            assert_eq!(Detail::read(frame.detail), Detail { cause, message: message.into() });
+            assert_eq!(Detail::read(frame.detail), detail(cause));
         } else {
             assert_eq!(frame.detail, []);
         }

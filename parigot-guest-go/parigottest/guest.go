@@ -261,7 +261,12 @@ func (g *Guest) routeReply(frame *abi.Frame, payload []byte) {
 		reply := *frame
 		reply.Number = call.callerNumber
 		reply.ID[0], reply.ID[1] = call.id.Wire()
-		reply.Detail, reply.Payload = bytes.Clone(frame.Detail), payload
+		reply.Payload = payload
+		if len(frame.Detail) > 0 {
+			detail := abi.ReadDetail(frame.Detail)
+			detail.Instance = g.guest.Instance()
+			reply.Detail = detail.Append(nil)
+		}
 		call.caller.post(reply)
 	}
 }
@@ -315,6 +320,6 @@ func (c *transit) fail(code abi.Code, cause abi.Cause, message string) {
 	reply := frameOf(abi.KindReply, c.callerNumber)
 	reply.Status = uint32(code)
 	reply.ID[0], reply.ID[1] = c.id.Wire()
-	reply.Detail = abi.Detail{Cause: cause, Message: message}.Append(nil)
+	reply.Detail = abi.Detail{Cause: cause, Instance: c.callee.guest.Instance(), Message: message}.Append(nil)
 	c.caller.post(reply)
 }

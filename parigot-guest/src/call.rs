@@ -1,6 +1,5 @@
 //! Calls that leave.
 
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::fmt;
@@ -21,7 +20,7 @@ use crate::in_flight::Reply;
 use crate::payload::Payload;
 use crate::serve::Method;
 use crate::service::Service;
-use crate::status::Status;
+use crate::status::{Rpc, Status};
 
 /// A way to a service that the guest requires. Cheap to clone.
 #[derive(Clone)]
@@ -56,7 +55,7 @@ impl Channel {
     pub fn call<M: Method>(&self, request: M::Request) -> Call<M> {
         let state = match self.send::<M>(&request) {
             Ok(number) => State::Sent(number),
-            Err(status) => State::Refused(Box::new(status)),
+            Err(status) => State::Refused(status),
         };
         Call { guest: Rc::clone(&self.guest), state, method: PhantomData }
     }
@@ -164,7 +163,7 @@ enum State {
     /// Under this number.
     Sent(u64),
     /// It never left the guest.
-    Refused(Box<Status>),
+    Refused(Status),
     Ended,
 }
 
@@ -181,7 +180,7 @@ impl<M: Method> Future for Call<M> {
         let reply = match &self.state {
             State::Sent(number) => self.guest.in_flight.poll(*number, cx.waker()),
             State::Refused(status) => {
-                let status = Status::clone(status);
+                let status = status.clone().with_rpc(rpc::<M>());
                 self.state = State::Ended;
                 return Poll::Ready(Err(CallError::Status(status)));
             }
@@ -206,17 +205,21 @@ impl<M: Method> Drop for Call<M> {
 #[inline(never)]
 fn read_reply<M: Method>(guest: &Guest, reply: &Reply) -> Result<M::Response, CallError<M::Error>> {
     guest.read_inbox(|inbox| {
-        let Some(response) = &reply.response else { return Err(failure(&reply.frame(inbox))) };
+        let Some(response) = &reply.response else { return Err(failure::<M>(&reply.frame(inbox))) };
         M::Response::decode(Payload(&reply.bytes(inbox)[response.clone()]))
-            .map_err(|error| CallError::Status(Status::undecodable(&reply.frame(inbox), &error)))
+            .map_err(|error| CallError::Status(Status::undecodable(&reply.frame(inbox), &error).with_rpc(rpc::<M>())))
     })
 }
 
 #[cold]
-fn failure<E: crate::ServiceError>(frame: &Frame<'_>) -> CallError<E> {
+fn failure<M: Method>(frame: &Frame<'_>) -> CallError<M::Error> {
     if frame.header.flags & flags::SERVICE_ERROR != 0 {
         CallError::from_number(frame.header.status.cast_signed())
     } else {
-        CallError::Status(Status::of_reply(frame))
+        CallError::Status(Status::of_reply(frame).with_rpc(rpc::<M>()))
     }
+}
+
+fn rpc<M: Method>() -> Rpc {
+    Rpc { service: M::SERVICE.name, method: M::info().name().into() }
 }

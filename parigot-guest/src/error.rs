@@ -5,11 +5,20 @@ use alloc::string::String;
 use core::error::Error as StdError;
 use core::fmt;
 
+use crate::Fate;
 use crate::serve::ServiceError;
 use crate::service::Service;
 use crate::status::Status;
 
 /// Why a call was not answered with a response.
+///
+/// [`CallError::fate`] says what that means for the caller:
+///
+/// | fate | what it means | which errors |
+/// |---|---|---|
+/// | [`Fate::Answered`] | the service has said so | its own errors, and a status that its handler returned |
+/// | [`Fate::Refused`] | the call did not run, and never will | no instance to take it, no such method, too much waits, the request is too long or no message |
+/// | [`Fate::Unknown`] | it may have run | its deadline has passed, its callee ended meanwhile, the answer did not come through, and anything newer than this |
 #[derive(Clone, Debug)]
 pub enum CallError<E> {
     /// The callee answered with its own error.
@@ -27,6 +36,26 @@ impl<E> CallError<E> {
             CallError::Status(status) => Some(status),
             _ => None,
         }
+    }
+
+    /// What is known of the call: exactly one of three.
+    pub fn fate(&self) -> Fate {
+        self.status().map_or(Fate::Answered, Status::fate)
+    }
+
+    /// Whether its deadline has passed.
+    pub fn is_timed_out(&self) -> bool {
+        self.status().is_some_and(Status::is_timed_out)
+    }
+
+    /// Whether it was cancelled.
+    pub fn is_cancelled(&self) -> bool {
+        self.status().is_some_and(Status::is_cancelled)
+    }
+
+    /// Whether it is promised that it did not run: making it again does nothing twice.
+    pub fn is_refused(&self) -> bool {
+        self.fate() == Fate::Refused
     }
 }
 

@@ -12,8 +12,8 @@ use parigot_abi::control::NEVER;
 use parigot_abi::frame::{HEADER_BYTES, LAUNCH_NUMBER, TooLong, flags};
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{
-    Cause, Code, Control, Frame, FrameBuilder, Frames, Header, Kind, MESSAGE_BYTES_MAX, Malformed, Manifest, Prologue,
-    Start,
+    Cause, Code, Control, Detail, Frame, FrameBuilder, Frames, Header, Kind, MESSAGE_BYTES_MAX, Malformed, Manifest,
+    Prologue, Start,
 };
 
 use crate::clock::{Instant, Timers};
@@ -259,7 +259,7 @@ impl Guest {
         let call = Incoming { cx: Context::of_call(Rc::clone(self), frame), payload: payload_range(frame, at) };
         match self.presence.get() {
             Presence::Staying => self.body.dispatch(call),
-            _ => call.refuse(Code::Unavailable, Cause::CalleeExited, "the service is stopping"),
+            _ => call.refuse(Code::Unavailable, Cause::Unreachable, "the service is stopping"),
         }
     }
 
@@ -384,11 +384,11 @@ impl Guest {
     /// Sends a frame with that detail, if one is given, and that payload. Not for messages: it is known that the frame is
     /// shorter than 4 GiB. Out of line, since frames of calls leave through [`Guest::send`].
     #[inline(never)]
-    pub(crate) fn send_short(&self, header: Header, detail: Option<(Cause, &str)>, payload: &[u8]) {
-        let content_bytes = detail.map_or(0, |(_, message)| 4 + message.len()) + payload.len();
+    pub(crate) fn send_short(&self, header: Header, detail: Option<Detail<'_>>, payload: &[u8]) {
+        let content_bytes = detail.as_ref().map_or(0, Detail::bytes) + payload.len();
         let sent = self.send(header, content_bytes, |mut frame| {
-            if let Some((cause, message)) = detail {
-                frame = frame.detail(cause, message);
+            if let Some(detail) = &detail {
+                frame = frame.detail(detail);
             }
             frame.payload(payload)
         });
@@ -428,7 +428,7 @@ impl Guest {
     #[cold]
     pub(crate) fn reply_failure(&self, number: u64, code: Code, cause: Cause, message: &str) {
         let header = Header { number, status: code.number(), ..Header::new(Kind::Reply) };
-        self.send_short(header, Some((cause, self.cut(message))), &[]);
+        self.send_short(header, Some(Detail::new(cause, self.cut(message))), &[]);
     }
 
     /// As much of a text as the host lets through.

@@ -128,7 +128,7 @@ pub mod turn;
 
 pub use futures_lite;
 pub use parigot_abi::frame::Level;
-pub use parigot_abi::{Cause, Code, id};
+pub use parigot_abi::{Cause, Code, Fate, id};
 pub use parigot_guest_macros::{program, service};
 pub use prost;
 pub use prost_types;

@@ -144,24 +144,21 @@ fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
 
 #[cold]
 fn reply_too_large(guest: &Guest, number: u64, bytes: usize) {
-    reply_status(guest, number, &Status::too_large(bytes, guest.message_bytes_max.get()));
+    let status = Status::answer_too_large(bytes, guest.message_bytes_max.get());
+    guest.reply_failure(number, status.code(), status.cause(), status.message());
 }
 
 fn reply_error(guest: &Guest, number: u64, error: &impl ServiceError) {
     match (error.as_status(), error.number()) {
         (_, 0) => {
             let message = format!("the service failed with error number 0, which means no error: {error}");
-            guest.reply_failure(number, Code::Internal, Cause::Unspecified, &message);
+            guest.reply_failure(number, Code::Internal, Cause::Answered, &message);
         }
-        (Some(status), _) => reply_status(guest, number, status),
+        (Some(status), _) => guest.reply_failure(number, status.code(), Cause::Answered, &status.answer_text()),
         (None, error_number) => {
             let status = error_number.cast_unsigned();
             let header = Header { number, flags: flags::SERVICE_ERROR, status, ..Header::new(Kind::Reply) };
             guest.send_bare(header);
         }
     }
-}
-
-fn reply_status(guest: &Guest, number: u64, status: &Status) {
-    guest.reply_failure(number, status.code(), status.cause(), status.message());
 }

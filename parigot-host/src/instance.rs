@@ -6,11 +6,11 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::NO_DEADLINE;
 use parigot_abi::id::{CallId, InstanceId};
-use parigot_abi::{Frame, FrameBuilder, Header, Kind};
+use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind};
 use parking_lot::Mutex;
 
 use crate::code::{Code, Turn};
@@ -126,6 +126,21 @@ pub(crate) struct Outbound {
     pub(crate) id: CallId,
     /// On the host's clock.
     pub(crate) deadline_ns: u64,
+}
+
+/// The calls that an instance had when it ended.
+pub(crate) struct Abandoned {
+    pub(crate) inbound: Slots<Inbound>,
+    /// What had come for it and it has not been given.
+    unread: Vec<u8>,
+}
+
+impl Abandoned {
+    /// The numbers of the calls that it has not been given: they have not run.
+    pub(crate) fn never_given(&self) -> HashSet<u64> {
+        let calls = Frames::new(&self.unread).flatten().filter(|frame| frame.kind() == Some(Kind::Call));
+        calls.map(|call| call.header.number).collect()
+    }
 }
 
 /// Whether the instance must be queued by whoever has just left something for it.
@@ -248,13 +263,13 @@ impl Instance {
     ) -> Result<(u64, Wake), Failure> {
         let mut mail = self.mail.lock();
         if let Some(absence) = &mail.absence {
-            return Err(Failure::absent(&self.name, absence, now_ns));
+            return Err(Failure::absent(&self.name, absence, now_ns).at(self.id()));
         }
         if mail.inbound.len() >= CALLS_MAX {
-            return Err(Failure::too_many_inbound(&self.name));
+            return Err(Failure::too_many_inbound(&self.name).at(self.id()));
         }
         if mail.frames.len() + frame.content_bytes() > MAILBOX_BYTES_MAX {
-            return Err(Failure::mailbox_full(&self.name, mail.frames.len()));
+            return Err(Failure::mailbox_full(&self.name, mail.frames.len()).at(self.id()));
         }
         let number = mail.inbound.insert(call);
         let header = Header { number, id: call.id.to_wire(), ..header };
@@ -272,14 +287,14 @@ impl Instance {
         self.mail.lock().inbound.get_mut(number).map(|call| call.id)
     }
 
-    /// Leaves the answer to a call that it made, as this caller.
-    pub(crate) fn post_reply(&self, caller: Caller, call: &Inbound, reply: &Frame<'_>) -> Wake {
+    /// Leaves the answer of `callee` to a call that it made, as this caller.
+    pub(crate) fn post_reply(&self, caller: Caller, call: &Inbound, reply: &Frame<'_>, callee: &Instance) -> Wake {
         let mut mail = self.mail.lock();
         if mail.run == Run::Ended || self.is_past(caller) {
             return Wake::AlreadyAwake;
         }
         if mail.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
-            let failure = Failure::mailbox_full(&self.name, mail.frames.len());
+            let failure = Failure::no_room_for_answer(&self.name, mail.frames.len()).at(callee.id());
             mail.end_call(call.number, call.id, &failure);
             return mail.notify();
         }
@@ -348,17 +363,17 @@ impl Instance {
         TurnEnd { wake: if again { Wake::Queue } else { Wake::AlreadyAwake }, alarm }
     }
 
-    /// Closes the mailbox and gives back the calls that it was serving.
-    pub(crate) fn close(&self, absence: Absence) -> Slots<Inbound> {
+    /// Closes the mailbox, and gives back the calls that were in it.
+    pub(crate) fn close(&self, absence: Absence) -> Abandoned {
         let mut mail = self.mail.lock();
         mail.run = Run::Ended;
-        mail.frames = Vec::new();
+        let unread = std::mem::take(&mut mail.frames);
         mail.ended_calls = Vec::new();
         let is_down_already = matches!(mail.absence, Some(Absence::Restarting { .. }));
         if !(is_down_already && matches!(absence, Absence::Restarting { .. })) {
             mail.absence = Some(absence);
         }
-        mail.inbound.take()
+        Abandoned { inbound: mail.inbound.take(), unread }
     }
 
     /// Begins another life, with a first turn that the caller runs. Calls are taken once it is ready: see [`Instance::welcome_calls`].
@@ -396,13 +411,11 @@ impl Body {
         Box::new(Body { code, links, outbound: HashMap::new(), deadlines_ns: NEVER })
     }
 
-    /// Forgets the calls whose deadline has passed, tells the guest in `frames`, and returns them, for their callees to be told.
-    pub(crate) fn expire(&mut self, now_ns: u64, frames: &mut Vec<u8>) -> Vec<Outbound> {
-        let expired: Vec<_> = self.outbound.extract_if(|_, call| call.deadline_ns <= now_ns).collect();
+    /// Forgets the calls whose deadline has passed, and returns them with their numbers, for both sides to be told.
+    pub(crate) fn expire(&mut self, now_ns: u64) -> Vec<(u64, Outbound)> {
+        let expired = self.outbound.extract_if(|_, call| call.deadline_ns <= now_ns).collect();
         self.deadlines_ns = self.outbound.values().map(|call| call.deadline_ns).min().unwrap_or(NEVER);
-        let failure = Failure::timed_out();
-        expired.iter().for_each(|(number, call)| failure.push(*number, call.id, frames));
-        expired.into_iter().map(|(_, call)| call).collect()
+        expired
     }
 }
 

@@ -16,7 +16,7 @@ use crate::Settings;
 use crate::boot::FirstTurn;
 use crate::clock::Clock;
 use crate::code::{Code, Turn};
-use crate::error::Ending;
+use crate::error::{Ending, Failure};
 use crate::instance::{Body, Delivery, Instance, Place, Wake};
 use crate::life::Life;
 use crate::pulse::Pulse;
@@ -245,7 +245,9 @@ impl<'k> Worker<'k> {
             body.outbound.remove(number);
         }
         if body.deadlines_ns <= self.now_ns {
-            for call in body.expire(self.now_ns, &mut delivery.frames) {
+            for (number, call) in body.expire(self.now_ns) {
+                let failure = Failure::timed_out().at(self.kernel.instances[call.callee].id());
+                failure.push(number, call.id, &mut delivery.frames);
                 self.cancel_at_callee(&call);
             }
         }

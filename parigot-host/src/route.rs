@@ -2,8 +2,8 @@
 
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
-use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE};
-use parigot_abi::id::CallId;
+use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE, flags};
+use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::status::Detail;
 use parigot_abi::{Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
@@ -69,7 +69,7 @@ impl Worker<'_> {
         let offered = match bound {
             Some(_) if is_one_too_many => Err(Failure::too_many_outbound(&from.name)),
             Some(target) => self.offer(from, frame, link, *target, id),
-            None => Err(Failure::unimplemented(&self.kernel.instances[link.callee].name)),
+            None => Err(unimplemented(&self.kernel.instances[link.callee])),
         };
         match offered {
             Ok(call) => {
@@ -95,7 +95,7 @@ impl Worker<'_> {
     ) -> Result<Outbound, Failure> {
         let bytes = frame.content_bytes();
         if bytes > self.kernel.message_bytes_max {
-            return Err(Failure::too_large("request", bytes, self.kernel.message_bytes_max));
+            return Err(Failure::request_too_large(bytes, self.kernel.message_bytes_max));
         }
         let callee = &self.kernel.instances[link.callee];
         let deadline_ns = match frame.header.deadline_ns {
@@ -121,9 +121,13 @@ impl Worker<'_> {
         let caller = &self.kernel.instances[waiting.place];
         let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
         let wake = if bytes > most {
-            caller.post_failure(waiting, call.number, call.id, &Failure::too_large("response", bytes, most))
+            let failure = Failure::response_too_large(bytes, most).at(from.id());
+            caller.post_failure(waiting, call.number, call.id, &failure)
+        } else if is_status(&frame.header) {
+            let detail = detail_of(frame, from.id());
+            caller.post_reply(waiting, &call, &Frame { detail: &detail, ..*frame }, from)
         } else {
-            caller.post_reply(waiting, &call, frame)
+            caller.post_reply(waiting, &call, frame, from)
         };
         self.wake(caller, wake);
         Ok(())
@@ -179,7 +183,9 @@ impl Worker<'_> {
     #[cold]
     pub(crate) fn end(&mut self, instance: &Instance, body: Body, ending: Ending) {
         let sequel = self.sequel(instance, &ending);
-        let mut inbound = instance.close(sequel.absence(self.now_ns));
+        let abandoned = instance.close(sequel.absence(self.now_ns));
+        let never_given = abandoned.never_given();
+        let mut inbound = abandoned.inbound;
         let culprit = match &ending {
             Ending::Exit { .. } => None,
             Ending::Fault(fault) => fault.culprit(),
@@ -189,7 +195,12 @@ impl Worker<'_> {
         for (number, call) in inbound.into_iter() {
             let Some(waiting) = call.caller else { continue };
             let caller = &self.kernel.instances[waiting.place];
-            let failure = Failure::callee_ended(&instance.name, &ending, culprit == Some(number));
+            let failure = if never_given.contains(&number) {
+                Failure::never_given(&instance.name, &ending)
+            } else {
+                Failure::callee_ended(&instance.name, &ending, culprit == Some(number))
+            };
+            let failure = failure.at(instance.id());
             let wake = caller.post_failure(waiting, call.number, call.id, &failure);
             self.wake(caller, wake);
         }
@@ -200,6 +211,23 @@ impl Worker<'_> {
         drop(code);
         self.follow(instance, sequel, links, &ending);
     }
+}
+
+fn unimplemented(callee: &Instance) -> Failure {
+    Failure::unimplemented(&callee.name).at(callee.id())
+}
+
+/// Whether that is a reply that there is no answer.
+fn is_status(reply: &Header) -> bool {
+    reply.status != StatusCode::Ok.number() && reply.flags & flags::SERVICE_ERROR == 0
+}
+
+/// The detail of a reply, with the instance that it comes from.
+#[cold]
+fn detail_of(reply: &Frame<'_>, instance: InstanceId) -> Vec<u8> {
+    let mut detail = Vec::new();
+    Detail { instance: instance.to_wire(), ..Detail::read(reply.detail) }.write(&mut detail);
+    detail
 }
 
 impl Target {

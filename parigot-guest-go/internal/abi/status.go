@@ -43,7 +43,7 @@ func (c Code) String() string {
 	return codeNames[c]
 }
 
-// Cause is what happened to a call that ended without its callee's answer.
+// Cause is what happened to a call that ended without a response.
 type Cause uint32
 
 // The causes of version 1.0.
@@ -59,11 +59,13 @@ const (
 	CauseOverloaded
 	CauseUndecodable
 	CauseNoSuchMethod
+	CauseAnswered
+	CauseAnswerLost
 )
 
 var causeNames = [...]string{
 	"unspecified", "timed out", "callee exited", "callee killed", "callee trapped", "unreachable", "cancelled", "too large",
-	"overloaded", "undecodable", "no such method",
+	"overloaded", "undecodable", "no such method", "answered", "answer lost",
 }
 
 func (c Cause) String() string {
@@ -73,11 +75,42 @@ func (c Cause) String() string {
 	return causeNames[c]
 }
 
+// Fate is what is known of a call that failed.
+type Fate uint8
+
+// The fates: each failure is exactly one of these.
+const (
+	FateUnknown  Fate = iota // it may have run
+	FateRefused              // it did not run, and never will
+	FateAnswered             // the service has said how it ended
+)
+
+var fateNames = [...]string{"unknown", "refused", "answered"}
+
+func (f Fate) String() string {
+	if int(f) >= len(fateNames) {
+		return fmt.Sprintf("Fate(%d)", uint8(f))
+	}
+	return fateNames[f]
+}
+
+// Fate returns what is known of a call that failed for this cause.
+func (c Cause) Fate() Fate {
+	switch c {
+	case CauseAnswered:
+		return FateAnswered
+	case CauseUnreachable, CauseTooLarge, CauseOverloaded, CauseUndecodable, CauseNoSuchMethod:
+		return FateRefused
+	}
+	return FateUnknown
+}
+
 // Detail is the detail of a reply that failed.
 type Detail struct {
 	// Cause is what happened; a number that this version does not know is read as CauseUnspecified.
-	Cause   Cause
-	Message string // for people
+	Cause    Cause
+	Instance [2]uint64 // of the callee, in the wire form of its id; the host sets it
+	Message  string    // for people
 }
 
 // ReadDetail reads it. A detail that is too short is empty, and text that is not UTF-8 is mended: a failure must stay readable.
@@ -89,10 +122,18 @@ func ReadDetail(bytes []byte) Detail {
 	if int(cause) >= len(causeNames) {
 		cause = CauseUnspecified
 	}
-	return Detail{cause, strings.ToValidUTF8(string(bytes[4:]), "\uFFFD")}
+	detail := Detail{Cause: cause}
+	if rest := bytes[4:]; len(rest) >= 16 {
+		detail.Instance = [2]uint64{binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])}
+		detail.Message = strings.ToValidUTF8(string(rest[16:]), "\uFFFD")
+	}
+	return detail
 }
 
 // Append appends the detail's bytes to out.
 func (d Detail) Append(out []byte) []byte {
-	return append(binary.LittleEndian.AppendUint32(out, uint32(d.Cause)), d.Message...)
+	out = binary.LittleEndian.AppendUint32(out, uint32(d.Cause))
+	out = binary.LittleEndian.AppendUint64(out, d.Instance[0])
+	out = binary.LittleEndian.AppendUint64(out, d.Instance[1])
+	return append(out, d.Message...)
 }

@@ -32,6 +32,9 @@ func TestNames(t *testing.T) {
 		"level": func(n uint32) fmt.Stringer { return abi.Level(n) },
 	}
 	vectors.Each(t, "names", func(t *testing.T, c *vectors.Case) {
+		for cause, given := range c.All("fate") {
+			check(t, fmt.Sprint(cause, " ", abi.Cause(cause).Fate()), given)
+		}
 		for field, name := range name {
 			var known []string
 			for n := range uint32(0xffff) {
@@ -79,7 +82,7 @@ func TestFrames(t *testing.T) {
 		pairs, err := frame.Pairs()
 		check(t, err, nil)
 		check(t, pairs, pairsOf(c, "metadata"))
-		detail := abi.Detail{Cause: abi.Cause(c.Number(t, "cause"))}
+		detail := abi.Detail{Cause: abi.Cause(c.Number(t, "cause")), Instance: c.Wire(t, "callee")}
 		detail.Message, _ = c.Text("message")
 		if strings.HasPrefix(detail.Cause.String(), "Cause(") {
 			detail.Cause = abi.CauseUnspecified
@@ -110,7 +113,11 @@ func frameOf(t *testing.T, c *vectors.Case) abi.Frame {
 	}
 	if _, ok := c.Text("cause"); ok {
 		message, _ := c.Text("message")
-		frame.Detail = abi.Detail{Cause: abi.Cause(c.Number(t, "cause")), Message: message}.Append(nil)
+		frame.Detail = abi.Detail{
+			Cause:    abi.Cause(c.Number(t, "cause")),
+			Instance: c.Wire(t, "callee"),
+			Message:  message,
+		}.Append(nil)
 	}
 	return frame
 }

@@ -2,6 +2,7 @@ package guest
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -171,12 +172,14 @@ func (in *Inbound) take() bool {
 	return true
 }
 
-// Respond answers with a message that is not longer than the host lets through.
-func (in *Inbound) Respond(message proto.Message) error {
+// Respond answers with a message that is not longer than the host lets through, or with why that cannot be encoded.
+func (in *Inbound) Respond(message proto.Message) {
 	if !in.take() {
-		return nil
+		return
 	}
-	return in.guest.sendMessage(in.reply(), message)
+	if err := in.guest.sendMessage(in.reply(), message); err != nil {
+		in.sendFailure(abi.Internal, abi.CauseAnswerLost, fmt.Sprintf("the response cannot be sent: %v", err))
+	}
 }
 
 // FailOwn answers with an error of the service's own.
@@ -191,9 +194,12 @@ func (in *Inbound) FailOwn(number int32) {
 
 // Fail answers that there is no answer.
 func (in *Inbound) Fail(code abi.Code, cause abi.Cause, message string) {
-	if !in.take() {
-		return
+	if in.take() {
+		in.sendFailure(code, cause, message)
 	}
+}
+
+func (in *Inbound) sendFailure(code abi.Code, cause abi.Cause, message string) {
 	frame := in.reply()
 	frame.Status = uint32(code)
 	frame.Detail = abi.Detail{Cause: cause, Message: cut(message, in.guest.MessageBytesMax())}.Append(nil)

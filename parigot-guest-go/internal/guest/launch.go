@@ -87,7 +87,8 @@ func (g *Guest) RefuseLaunch(why string) {
 
 // Errors of [Guest.Handle].
 var (
-	ErrNotRequired = errors.New("is not among the services that this guest requires")
+	ErrNotRequired = errors.New("is not among the services that this guest requires: " +
+		"hand what its generated Require function returns to Launch, or to the guest's Run")
 	ErrNotLaunched = errors.New("cannot be called before the guest is launched")
 )
 

@@ -81,7 +81,7 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 	g.mu.Unlock()
 	switch {
 	case !isStaying:
-		in.Fail(abi.Unavailable, abi.CauseCalleeExited, "the service is stopping")
+		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is stopping")
 	case declared == nil || !declared.ready.Load():
 		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is not ready yet")
 	default:

@@ -49,7 +49,7 @@ fn an_error_that_the_enum_lacks_keeps_its_number() {
 fn a_call_that_was_not_answered_says_why_and_which() {
     check_reply(
         |guest| guest.reply_failure('a', Code::DeadlineExceeded, Cause::TimedOut, "after 3s"),
-        "DEADLINE_EXCEEDED: timed out: after 3s (call cal_0000000000000000000001ag)",
+        "DEADLINE_EXCEEDED: timed out: after 3s (greeting.v1.Greeting/FetchGreeting, call cal_0000000000000000000001ag)",
     );
 }
 
@@ -58,7 +58,7 @@ fn a_response_that_is_no_message_is_an_internal_error() {
     let (mut guest, _) = Guest::started(one_call);
     guest.turn([launched(&[70])]);
     let trace = guest.turn([guest.reply_payload('a', &[0xff])]);
-    assert!(trace[0].starts_with("Info: INTERNAL: undecodable: the response cannot be decoded: "), "{trace:?}");
+    assert!(trace[0].starts_with("Info: INTERNAL: answer lost: the response cannot be decoded: "), "{trace:?}");
 }
 
 #[test]
@@ -101,7 +101,9 @@ fn a_request_that_is_too_large_fails_at_once_and_is_not_sent() {
         let status = error.status().expect("the host was not asked");
         assert_eq!((status.code(), status.cause()), (Code::ResourceExhausted, Cause::TooLarge));
         assert_eq!(status.message(), "a message of 2 bytes, and at most 1 are let through");
-        assert!(status.call_id().is_empty());
+        assert!(status.call_id().is_empty() && status.instance_id().is_empty());
+        assert_eq!((status.service(), status.method()), (Some("greeting.v1.Greeting"), Some("FetchGreeting")));
+        assert!(error.is_refused() && !error.is_timed_out() && !error.is_cancelled());
         Ok(Exit::SUCCESS)
     }
     let mut guest = Guest::program(main);

@@ -181,7 +181,7 @@ impl Guest {
     pub(crate) fn reply_failure(&self, letter: char, code: Code, cause: Cause, message: &str) -> Inbound {
         let id = CallId::from_random(42).to_wire();
         let header = Header { number: self.number(letter), status: code.number(), id, ..Header::new(Kind::Reply) };
-        frame(header, |frame| frame.detail(cause, message))
+        frame(header, |frame| frame.detail(&Detail::new(cause, message)))
     }
 }
 
@@ -238,7 +238,7 @@ fn reply_text(frame: &Frame<'_>) -> String {
     }
     let code = Code::from_number(status).expect("a code of this version");
     if code != Code::Ok {
-        let Detail { cause, message } = Detail::read(frame.detail);
+        let Detail { cause, message, .. } = Detail::read(frame.detail);
         return format!("{code} ({cause}){}", after(": ", &message));
     }
     let response = FetchGreetingResponse::decode(frame.payload).expect("a response is whole");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use parigot_abi::{Cause, Code, Header, Kind};
+use parigot_abi::{Cause, Code, Detail, Header, Kind};
 use parigot_guest::{Channel, Context, Definition, Error, Exit, MethodInfo, NotReady, Ready, Service, info};
 
 use crate::greeting::*;
@@ -116,7 +116,8 @@ fn a_launch_that_the_host_refuses_fails() {
     }
     let (mut guest, _) = Guest::started(main);
     let header = Header { status: Code::Unavailable.number(), ..Header::new(Kind::Reply) };
-    let refusal = frame(header, |frame| frame.detail(Cause::Unreachable, "nobody exports greeting.v1.Greeting"));
+    let refusal =
+        frame(header, |frame| frame.detail(&Detail::new(Cause::Unreachable, "nobody exports greeting.v1.Greeting")));
     let why = "UNAVAILABLE: unreachable: nobody exports greeting.v1.Greeting";
     assert_eq!(guest.turn([refusal]), [format!("exit 1: {why}")]);
 }

@@ -124,7 +124,7 @@ impl Greeting for Relay {
 fn a_stopped_service_finishes_its_calls_and_takes_no_more() {
     let mut guest = Guest::serving::<Relay>();
     assert_eq!(guest.turn([call(1, 1), call(2, 2)]), ["call a: 70.0 tongue 1", "call b: 70.0 tongue 2"]);
-    assert_eq!(guest.turn([stop(), call(3, 3)]), ["reply 3: UNAVAILABLE (callee exited): the service is stopping"]);
+    assert_eq!(guest.turn([stop(), call(3, 3)]), ["reply 3: UNAVAILABLE (unreachable): the service is stopping"]);
     assert_eq!(guest.turn([guest.reply('a', "one")]), ["reply 1: OK one"]);
     assert_eq!(guest.turn([guest.reply('b', "two")]), ["reply 2: OK two", "exit 0"]);
 }

@@ -1,7 +1,7 @@
 //! How calls end that no callee answers: what their callers are told.
 
-use parigot_abi::id::CallId;
-use parigot_abi::{Cause, Code, FrameBuilder, Header, Kind};
+use parigot_abi::id::{CallId, InstanceId};
+use parigot_abi::{Cause, Code, Detail, FrameBuilder, Header, Kind};
 
 use crate::error::{Ending, Fault};
 use crate::instance::{CALLS_MAX, MAILBOX_BYTES_MAX};
@@ -12,6 +12,8 @@ pub(crate) struct Failure {
     code: Code,
     cause: Cause,
     message: String,
+    /// The callee's, or empty if the call came to none.
+    instance: InstanceId,
 }
 
 /// Why an instance takes no calls.
@@ -37,13 +39,18 @@ impl Failure {
             }
             Absence::Failed { why } => format!("{callee} has failed for good: {why}"),
         };
-        Failure { code: Code::Unavailable, cause: Cause::Unreachable, message }
+        Self::new(Code::Unavailable, Cause::Unreachable, message)
+    }
+
+    /// The callee has ended before it was given the call.
+    pub(crate) fn never_given(callee: &str, ending: &Ending) -> Self {
+        let message = format!("it did not reach {callee}, which {ending}");
+        Self::new(Code::Unavailable, Cause::Unreachable, message)
     }
 
     /// The callee was built without that method.
     pub(crate) fn unimplemented(callee: &str) -> Self {
-        let message = format!("{callee} has no such method");
-        Failure { code: Code::Unimplemented, cause: Cause::NoSuchMethod, message }
+        Self::new(Code::Unimplemented, Cause::NoSuchMethod, format!("{callee} has no such method"))
     }
 
     /// The caller waits for as many calls as it may.
@@ -56,27 +63,40 @@ impl Failure {
         Self::overloaded(format!("{callee} serves {CALLS_MAX} calls already, the most that it may"))
     }
 
-    /// The mailbox of the callee, or for an answer that of the caller, has no room.
-    pub(crate) fn mailbox_full(guest: &str, bytes: usize) -> Self {
-        Self::overloaded(format!("{guest} has {bytes} bytes waiting for it, and {MAILBOX_BYTES_MAX} are the most"))
+    /// The mailbox of the callee has no room.
+    pub(crate) fn mailbox_full(callee: &str, bytes: usize) -> Self {
+        Self::overloaded(mailbox_full(callee, bytes))
     }
 
-    /// A request or a response is larger than what is let through.
-    pub(crate) fn too_large(what: &str, bytes: usize, most: usize) -> Self {
-        let message = format!("a {what} of {bytes} bytes, and {most} are let through");
-        Failure { code: Code::ResourceExhausted, cause: Cause::TooLarge, message }
+    /// The request is larger than what is let through.
+    pub(crate) fn request_too_large(bytes: usize, most: usize) -> Self {
+        let message = format!("a request of {bytes} bytes, and {most} are let through");
+        Self::new(Code::ResourceExhausted, Cause::TooLarge, message)
     }
 
     fn overloaded(message: String) -> Self {
-        Failure { code: Code::ResourceExhausted, cause: Cause::Overloaded, message }
+        Self::new(Code::ResourceExhausted, Cause::Overloaded, message)
     }
 }
 
 /// Ends of calls that were on their way.
 impl Failure {
     pub(crate) fn timed_out() -> Self {
-        let message = "it was not answered in time".to_owned();
-        Failure { code: Code::DeadlineExceeded, cause: Cause::TimedOut, message }
+        Self::new(Code::DeadlineExceeded, Cause::TimedOut, "it was not answered in time".to_owned())
+    }
+
+    /// The response is larger than what is let through.
+    pub(crate) fn response_too_large(bytes: usize, most: usize) -> Self {
+        Self::answer_lost(format!("a response of {bytes} bytes, and {most} are let through"))
+    }
+
+    /// The mailbox of the caller has no room for the answer.
+    pub(crate) fn no_room_for_answer(caller: &str, bytes: usize) -> Self {
+        Self::answer_lost(mailbox_full(caller, bytes))
+    }
+
+    fn answer_lost(message: String) -> Self {
+        Self::new(Code::ResourceExhausted, Cause::AnswerLost, message)
     }
 
     /// The callee has ended. The call that broke it gets another code than those that were merely there: trying them again may help.
@@ -84,23 +104,37 @@ impl Failure {
         match ending {
             Ending::Exit { status, .. } => {
                 let message = format!("{callee} left with status {status} while it had this call");
-                Failure { code: Code::Unavailable, cause: Cause::CalleeExited, message }
+                Self::new(Code::Unavailable, Cause::CalleeExited, message)
             }
             Ending::Fault(fault) => {
                 let code = if is_culprit { Code::Internal } else { Code::Unavailable };
                 let killed = matches!(fault, Fault::OverBudget { .. });
                 let cause = if killed { Cause::CalleeKilled } else { Cause::CalleeTrapped };
-                Failure { code, cause, message: format!("{callee} {fault}") }
+                Self::new(code, cause, format!("{callee} {fault}"))
             }
         }
     }
 }
 
+fn mailbox_full(guest: &str, bytes: usize) -> String {
+    format!("{guest} has {bytes} bytes waiting for it, and {MAILBOX_BYTES_MAX} are the most")
+}
+
 impl Failure {
+    fn new(code: Code, cause: Cause, message: String) -> Self {
+        Failure { code, cause, message, instance: InstanceId::EMPTY }
+    }
+
+    /// The same of a call that came to that instance.
+    pub(crate) fn at(self, instance: InstanceId) -> Self {
+        Failure { instance, ..self }
+    }
+
     /// Appends the answer that tells a caller.
     pub(crate) fn push(&self, number: u64, id: CallId, frames: &mut Vec<u8>) {
         let header = Header { number, status: self.code.number(), id: id.to_wire(), ..Header::new(Kind::Reply) };
-        let frame = FrameBuilder::new(frames, header).detail(self.cause, &self.message);
+        let detail = Detail { instance: self.instance.to_wire(), ..Detail::new(self.cause, &self.message) };
+        let frame = FrameBuilder::new(frames, header).detail(&detail);
         frame.finish().expect("a mailbox is shorter than 4 GiB");
     }
 }

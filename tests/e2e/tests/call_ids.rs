@@ -18,7 +18,7 @@ fn drive(calls: &[&str]) -> Ended {
 fn told_to_caller(log: &[Line], call: &str) -> CallId {
     let failure = log.iter().find(|line| line.guest == "driver" && line.message.starts_with(call));
     let failure = &failure.unwrap_or_else(|| panic!("{call} has no end: {log:?}")).message;
-    let (_, id) = failure.rsplit_once("(call ").unwrap_or_else(|| panic!("{failure} names no call"));
+    let (_, id) = failure.rsplit_once(", call ").unwrap_or_else(|| panic!("{failure} names no call"));
     id.trim_end_matches(')').parse().unwrap_or_else(|error| panic!("{failure}: {error}"))
 }
 

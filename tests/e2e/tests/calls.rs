@@ -117,10 +117,24 @@ fn a_service_that_leaves_ends_the_calls_it_has() {
 #[test]
 fn a_message_that_is_too_long_fails_where_it_is_sent() {
     let limit = "a message of 16777222 bytes, and at most 16777216 are let through";
-    let end = |word: &str| format!("{word}: RESOURCE_EXHAUSTED, too large: {limit}");
     let ended = drive(&["swell:16777217", "echo:16777217", "echo:1"]);
+    let expected = [
+        format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: {limit}"),
+        format!("echo:16777217: RESOURCE_EXHAUSTED, too large: {limit}"),
+        "echo:1: 1 bytes".into(),
+    ];
+    assert_eq!(ended.messages_of("driver"), expected, "{}", ended.stderr);
+}
+
+#[test]
+fn a_call_that_its_callee_was_never_given_is_refused_when_that_ends() {
+    let ended = drive(&["later:echo:1?+~spin?"]);
     let messages = ended.messages_of("driver");
-    assert_eq!(messages, [end("swell:16777217"), end("echo:16777217"), "echo:1: 1 bytes".into()], "{}", ended.stderr);
+    let [later, spin] = &messages[..] else { panic!("{}", ended.stderr) };
+    assert!(spin.starts_with("~spin?: unknown: INTERNAL: callee killed: echo was killed: "), "{spin}");
+    let told =
+        "later:echo:1?: refused: UNAVAILABLE: unreachable: it did not reach echo, which was killed: it held its thread";
+    assert!(later.starts_with(told), "{later}");
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn cases() -> Vec<Case> {
     let (culprit, bystander) = (format!("spin: INTERNAL, {held}"), format!("hang: UNAVAILABLE, {held}"));
     let gone = "echo:1: UNAVAILABLE, unreachable: echo is not running";
     let left = "UNAVAILABLE, callee exited: echo left with status 7 while it had this call";
-    let too_large = "RESOURCE_EXHAUSTED, too large: a message of 16777222 bytes, and at most 16777216 are let through";
+    let too_large = "a message of 16777222 bytes, and at most 16777216 are let through";
     vec![
         case("unary call", &["echo:0", "echo:16"], &["echo:0: 0 bytes", "echo:16: 16 bytes"], &[]),
         case("service error", &["refuse"], &["refuse: Refused"], &[]),
@@ -86,7 +86,10 @@ fn cases() -> Vec<Case> {
         case(
             "too large",
             &["swell:16777217", "echo:16777217"],
-            &[&format!("swell:16777217: {too_large}"), &format!("echo:16777217: {too_large}")],
+            &[
+                &format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: {too_large}"),
+                &format!("echo:16777217: RESOURCE_EXHAUSTED, too large: {too_large}"),
+            ],
             &[],
         ),
         case("1,000 in flight", &[&["echo:1"; 1_000].join("+")], &["echo:1: 1 bytes"; 1_000], &[]),
@@ -126,6 +129,32 @@ fn what_comes_of_a_call_is_the_same_in_every_pair_of_languages() {
     }
     println!("{table}");
     assert!(failures.is_empty(), "{table}\n{}", failures.join("\n"));
+}
+
+/// What a caller is told of a failure, in full: `FATE: CODE: cause: why (service/method, instance, call)`. The ids are those of the log.
+#[test]
+fn a_failure_says_what_was_called_where_and_what_became_of_it() {
+    let left = "UNAVAILABLE: callee exited: echo left with status 7 while it had this call";
+    let told = [
+        "hang@50?: unknown: DEADLINE_EXCEEDED: timed out: it was not answered in time (echo.v1.Echo/Misbehave, "
+            .to_owned(),
+        format!("leave:7?: unknown: {left} (echo.v1.Echo/Misbehave, "),
+        "echo:1?: refused: UNAVAILABLE: unreachable: echo is not running (echo.v1.Echo/Echo, ".into(),
+    ];
+    for (client, service) in PAIRS {
+        let ended = drive(client, service, &["hang@50?".into(), "leave:7?".into(), "echo:1?".into()]);
+        let log = ended.log();
+        let hanging = log.iter().find(|line| line.message == "hanging").expect("the service says so");
+        let failures: Vec<_> = log.iter().filter(|line| line.guest == "driver").collect();
+        assert_eq!(failures.len(), told.len(), "{}", ended.stderr);
+        for (failure, told) in failures.iter().zip(&told) {
+            let ids = failure.message.strip_prefix(told.as_str());
+            let ids = ids.unwrap_or_else(|| panic!("{client:?} calls {service:?}: {}", ended.stderr));
+            let instance = format!("instance {}, call cal_", hanging.instance);
+            assert!(ids.starts_with(&instance), "{client:?} calls {service:?}: {ids}, expected {instance}");
+        }
+        assert!(failures[0].message.ends_with(&format!("{})", hanging.call)), "{}", ended.stderr);
+    }
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn a_guest_that_answers_with_64_mib() {
     let ran = check_rogue_with(
         "swell:67108864",
         ROOMY,
-        "RESOURCE_EXHAUSTED, too large: a response of 67108864 bytes, and 16777216 are let through",
+        "RESOURCE_EXHAUSTED, answer lost: a response of 67108864 bytes, and 16777216 are let through",
     );
     assert_eq!(ran.messages_of("rogue").count(), 0, "it does nobody harm, and lives");
 }

@@ -30,7 +30,12 @@ func main() {
 		}
 		for k, call := range calls {
 			if call != nil {
-				slog.InfoContext(ctx, words[k]+": "+describe(call.future.Await(call.ctx)))
+				payload, err := call.future.Await(call.ctx)
+				if err != nil && strings.HasSuffix(words[k], "?") {
+					slog.InfoContext(ctx, fmt.Sprintf("%s: %v: %v", words[k], parigot.FateOf(err), err))
+				} else {
+					slog.InfoContext(ctx, words[k]+": "+describe(payload, err))
+				}
 				call.cancel()
 			}
 		}
@@ -51,7 +56,7 @@ var deeds = map[string]pb.Deed_Kind{
 
 // begin makes a call, or returns nil if it was dropped.
 func begin(ctx context.Context, echo pb.EchoClient, word string) *call {
-	word, dropped := strings.CutSuffix(word, "!")
+	word, dropped := strings.CutSuffix(strings.TrimSuffix(word, "?"), "!")
 	word, deadline, timed := strings.Cut(word, "@")
 	ctx, cancel := context.WithCancel(ctx)
 	if timed {

@@ -6,7 +6,8 @@
 //!
 //! `again` is the call `echo:1`, made until it is answered.
 //!
-//! `?` behind all that makes it tell a failure in full, with the id of the call.
+//! `later:` before all that makes the call 150 milliseconds later. `?` behind all that makes it tell a failure in full, and what is known
+//! of the call.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -25,12 +26,12 @@ async fn main(cx: Context) -> Result<Exit, Error> {
             parigot_guest::info!(cx, "again: 1 bytes");
             continue;
         }
-        let calls: Vec<_> = argument.split('+').map(|word| (word, make(&echo, word))).collect();
+        let calls: Vec<_> = argument.split('+').map(|word| (word, begin(&cx, &echo, word))).collect();
         for (word, call) in calls {
             let Some(call) = call else { continue };
             let outcome = call.await;
             let end = match &outcome {
-                Err(failure) if word.ends_with('?') => failure.to_string(),
+                Err(failure) if word.ends_with('?') => format!("{}: {failure}", failure.fate()),
                 _ => describe(outcome),
             };
             parigot_guest::info!(cx, "{word}: {end}");
@@ -41,6 +42,16 @@ async fn main(cx: Context) -> Result<Exit, Error> {
 
 type Outcome = Result<Payload, CallError<EchoErr>>;
 type Pending = Pin<Box<dyn Future<Output = Outcome>>>;
+
+/// Makes a call, now or later; `None` if it was dropped.
+fn begin(cx: &Context, echo: &EchoClient, word: &str) -> Option<Pending> {
+    let Some(word) = word.strip_prefix("later:") else { return make(echo, word) };
+    let (echo, word, pause) = (echo.clone(), word.to_owned(), cx.sleep(Duration::from_millis(150)));
+    Some(Box::pin(async move {
+        pause.await;
+        make(&echo, &word).expect("it is not dropped").await
+    }))
+}
 
 /// Makes a call; `None` if it was dropped.
 fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
