@@ -156,6 +156,11 @@ impl Context {
         (self.scope.deadline_ns != NO_DEADLINE).then(|| Instant::from_ns(self.scope.deadline_ns))
     }
 
+    /// Whether its caller has stopped waiting. [`NO_DEADLINE`] is later than any time.
+    pub(crate) fn is_too_late(&self) -> bool {
+        self.guest.now() >= Instant::from_ns(self.scope.deadline_ns)
+    }
+
     /// The value of that key of its metadata; the first, if there are two. `None` outside of a handler.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata_pairs().find_map(|(known, value)| (known == key).then_some(value))

@@ -109,6 +109,9 @@ impl Incoming {
         let guest = Rc::clone(&cx.guest);
         let scope = cx.scope;
         let handler = Box::pin(async move {
+            if cx.is_too_late() {
+                return refuse_late(&cx);
+            }
             let result = M::serve(&service, &cx, request).await;
             let (guest, number) = (&cx.guest, cx.scope.number);
             guest.end_inbound(number);
@@ -129,6 +132,14 @@ impl Incoming {
     pub(crate) fn refuse(self, code: Code, cause: Cause, message: &str) {
         self.cx.guest.reply_failure(self.cx.scope.number, code, cause, message);
     }
+}
+
+/// Replies that nobody waits any more, and that nothing was done.
+#[cold]
+fn refuse_late(cx: &Context) {
+    let (guest, number) = (&cx.guest, cx.scope.number);
+    guest.end_inbound(number);
+    guest.reply_failure(number, Code::DeadlineExceeded, Cause::TimedOut, "its deadline had passed before it was begun");
 }
 
 fn reply_response(guest: &Guest, number: u64, response: &impl Message) {

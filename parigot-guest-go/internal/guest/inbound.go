@@ -57,7 +57,7 @@ func (in *Inbound) Metadata() ([]abi.Pair, error) {
 	return frame.Pairs()
 }
 
-// Serve runs its handler on a goroutine that may block, unless the call is cancelled before it begins.
+// Serve runs its handler on a goroutine that may block, unless the call is cancelled before it begins, or its deadline passes.
 func (in *Inbound) Serve(handle func()) {
 	in.handle = handle
 	in.guest.do(in)
@@ -67,6 +67,10 @@ func (in *Inbound) Serve(handle func()) {
 func (in *Inbound) run() {
 	if in.Err() != nil {
 		in.Fail(abi.Canceled, abi.CauseCanceled, "the caller cancelled the call")
+		return
+	}
+	if in.isTooLate() {
+		in.Fail(abi.DeadlineExceeded, abi.CauseTimedOut, "its deadline had passed before it was begun")
 		return
 	}
 	in.ShowProgress()
@@ -83,6 +87,12 @@ func (in *Inbound) Deadline() (time.Time, bool) {
 		return time.Time{}, false
 	}
 	return in.guest.Time(in.deadline), true
+}
+
+// isTooLate reports whether the caller has stopped waiting.
+func (in *Inbound) isTooLate() bool {
+	deadline, ok := in.Deadline()
+	return ok && !time.Now().Before(deadline)
 }
 
 // Done returns what is closed when nobody waits for the answer any more.
@@ -145,7 +155,7 @@ func (in *Inbound) cancel() {
 		return
 	}
 	in.err = context.Canceled
-	if deadline, ok := in.Deadline(); ok && !time.Now().Before(deadline) {
+	if in.isTooLate() {
 		in.err = context.DeadlineExceeded
 	}
 	if in.done != nil {

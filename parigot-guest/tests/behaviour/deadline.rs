@@ -85,3 +85,37 @@ fn what_is_spawned_works_for_the_call_of_its_context() {
     );
     assert_eq!(guest.turn([guest.reply('a', "")]), ["call d: 70.0 tongue 0, by 9000", "cancel d"]);
 }
+
+/// Answers with the tongue asked for.
+#[derive(Default)]
+struct Parrot;
+
+impl Greeting for Parrot {
+    async fn fetch_greeting(
+        &self,
+        _: &Context,
+        request: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
+        Ok(FetchGreetingResponse { greeting: request.tongue.to_string() })
+    }
+}
+
+#[test]
+fn a_call_whose_deadline_has_passed_is_not_begun() {
+    const LATE: &str = "reply 1: DEADLINE_EXCEEDED (timed out): its deadline had passed before it was begun";
+    let mut guest = Guest::serving::<Parrot>();
+    guest.now_ns = 5_000;
+    assert_eq!(guest.turn([call_by(1, 0, 5_000)]), [LATE]);
+    assert_eq!(guest.turn([call_by(2, 0, 5_001)]), ["reply 2: OK 0"]);
+}
+
+#[test]
+fn a_call_that_had_to_wait_for_its_turn_is_not_begun_after_its_deadline() {
+    let mut guest = Guest::serving::<Parrot>();
+    guest.max_polls = 1;
+    assert_eq!(guest.turn([call_by(1, 1, 9_000), call_by(2, 2, 9_000)]).len(), 1);
+    guest.now_ns = 9_000;
+    let late = guest.turn([]);
+    assert_eq!(late.len(), 1);
+    assert!(late[0].contains("DEADLINE_EXCEEDED"), "{late:?}");
+}

@@ -1,0 +1,37 @@
+package guest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"google.golang.org/protobuf/proto"
+)
+
+// sent keeps the frames that a guest sends.
+type sent []abi.Frame
+
+func (s *sent) Send(frame abi.Frame, _ proto.Message) error {
+	*s = append(*s, frame)
+	return nil
+}
+
+func (*sent) Progress(uint64, uint32, uint32) {}
+
+func TestACallWhoseDeadlineHasPassedIsNotBegun(t *testing.T) {
+	for deadline, begins := range map[time.Duration]bool{time.Minute: false, 2 * time.Hour: true} {
+		var frames sent
+		g := New(&frames, time.Now().Add(-time.Hour))
+		in := &Inbound{guest: g, number: 1, deadline: uint64(deadline)}
+		g.inbound[1] = in
+		begun := false
+		in.handle = func() { begun = true }
+		in.run()
+		if begun != begins {
+			t.Errorf("deadline %v of a guest that is an hour old: begun %v", deadline, begun)
+		}
+		if !begins && (len(frames) != 1 || abi.Code(frames[0].Status) != abi.DeadlineExceeded) {
+			t.Errorf("the answer is %+v", frames)
+		}
+	}
+}
