@@ -386,6 +386,16 @@ impl Instance {
         (mail.run, mail.more, mail.wake_ns) = (Run::Running, false, NEVER);
     }
 
+    /// How many calls it serves, and how many it waits for; the latter are not known while it is in a turn.
+    pub(crate) fn pending(&self) -> (usize, Option<usize>) {
+        let mail = self.mail.lock();
+        let outbound = match &mail.body {
+            Some(body) => Some(body.outbound.len()),
+            None => (mail.run == Run::Ended).then_some(0),
+        };
+        (mail.inbound.len(), outbound)
+    }
+
     /// Takes calls from now on.
     pub(crate) fn welcome_calls(&self) {
         self.mail.lock().absence = None;

@@ -183,6 +183,18 @@ pub struct Exported {
     pub descriptors: Vec<u8>,
 }
 
+/// The calls that a guest has in flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pending {
+    /// The guest's name in the deployment.
+    pub guest: String,
+    /// Calls that came to it and are not answered.
+    pub inbound: usize,
+    /// Calls that it has made and that have not ended; not known while it is in a turn.
+    pub outbound: Option<usize>,
+}
+
 /// How a deployment has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -196,6 +208,16 @@ impl Running {
     /// What the guests export, in the order of their names.
     pub fn exports(&self) -> &[Exported] {
         &self.exports
+    }
+
+    /// The calls that the guests have in flight at this moment, in the order of the guests' names. For those who look for
+    /// what is left behind: it locks each mailbox once.
+    pub fn pending(&self) -> Vec<Pending> {
+        let of = |instance: &instance::Instance| {
+            let (inbound, outbound) = instance.pending();
+            Pending { guest: instance.name.clone(), inbound, outbound }
+        };
+        self.kernel.instances.iter().map(of).collect()
     }
 
     /// A handle that ends the deployment from another thread.
