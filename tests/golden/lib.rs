@@ -39,6 +39,8 @@ pub mod kinds;
 #[rustfmt::skip]
 #[path = "long_names/rust/mod.rs"]
 pub mod long_names;
+#[path = "load/rust/mod.rs"]
+pub mod load;
 #[path = "message_named_as_rpc/rust/mod.rs"]
 pub mod message_named_as_rpc;
 #[path = "names/rust/mod.rs"]
