@@ -178,7 +178,7 @@ impl<M: Method> Future for Call<M> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         let reply = match &self.state {
-            State::Sent(number) => self.guest.in_flight.poll(*number, cx.waker()),
+            State::Sent(number) => self.guest.poll_call(*number, cx.waker()),
             State::Refused(status) => {
                 let status = status.clone().with_rpc(rpc::<M>());
                 self.state = State::Ended;

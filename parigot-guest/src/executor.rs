@@ -12,10 +12,11 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::pin::Pin;
+use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use core::task::{self, Waker};
+use core::task::{self, RawWakerVTable, Waker};
 
 use crate::scope::Scope;
 
@@ -40,10 +41,28 @@ impl TaskId {
     }
 }
 
+/// Who is to be woken.
+pub(crate) enum Waiter {
+    /// A task of the guest's own executor: neither a count to keep nor a function to call by its address.
+    Task(TaskId),
+    /// Whoever made that waker: a combinator that polls its parts on its own.
+    Other(Waker),
+}
+
 /// All tasks of a guest.
 #[derive(Default)]
 pub(crate) struct Executor {
     tasks: RefCell<Tasks>,
+    /// The task that is being polled.
+    polled: Cell<Option<Polled>>,
+}
+
+/// A task, and what its waker is known by.
+#[derive(Clone, Copy)]
+struct Polled {
+    index: u32,
+    data: *const (),
+    vtable: *const RawWakerVTable,
 }
 
 #[derive(Default)]
@@ -107,11 +126,29 @@ impl Executor {
     /// Polls a future that was taken from its slot, and puts it back unless it is done. Says whether it is not.
     #[inline]
     fn poll(&self, index: u32, mut future: Future, waker: Waker) -> bool {
+        self.polled.set(Some(Polled { index, data: waker.data(), vtable: waker.vtable() }));
         let pending = future.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending();
         // A future that is done is dropped before the borrow: what it owns may spawn.
         let future = pending.then_some(future);
         self.tasks.borrow_mut().put_back(index, future, waker);
         pending
+    }
+
+    /// Whom `waker` wakes.
+    pub(crate) fn waiter(&self, waker: &Waker) -> Waiter {
+        match self.polled.get() {
+            Some(Polled { index, data, vtable }) if data == waker.data() && ptr::eq(vtable, waker.vtable()) => {
+                Waiter::Task(TaskId(index))
+            }
+            _ => Waiter::Other(waker.clone()),
+        }
+    }
+
+    pub(crate) fn wake(&self, waiter: Waiter) {
+        match waiter {
+            Waiter::Task(TaskId(index)) => self.tasks.borrow().slots[index as usize].node.push(),
+            Waiter::Other(waker) => waker.wake(),
+        }
     }
 
     /// Whether a task may be ready.

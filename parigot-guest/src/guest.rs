@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::convert::Infallible;
 use core::ops::Range;
+use core::task::Waker;
 
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::{HEADER_BYTES, LAUNCH_NUMBER, TooLong, flags};
@@ -21,7 +22,7 @@ use crate::context::Context;
 use crate::definition::{Body, Definition};
 use crate::executor::{self, Executor, TaskId};
 use crate::future::Detached;
-use crate::in_flight::InFlight;
+use crate::in_flight::{InFlight, Reply};
 use crate::inbound::Inbound;
 use crate::launch::Launching;
 use crate::outbox::Outbox;
@@ -266,7 +267,14 @@ impl Guest {
     fn take_reply(&self, frame: &Frame<'_>, at: usize) {
         let header = &frame.header;
         let went_well = header.flags & flags::SERVICE_ERROR == 0 && header.status == Code::Ok.number();
-        self.in_flight.arrive(header.number, at, went_well.then(|| payload_range(frame, at)));
+        if let Some(waiter) = self.in_flight.arrive(header.number, at, went_well.then(|| payload_range(frame, at))) {
+            self.executor.wake(waiter);
+        }
+    }
+
+    /// Hands over the reply to a call if it has come; else `waker` is woken when it comes.
+    pub(crate) fn poll_call(&self, number: u64, waker: &Waker) -> Option<Reply> {
+        self.in_flight.poll(number, waker, &self.executor)
     }
 
     /// Drops the handler of that call, unless it has answered.

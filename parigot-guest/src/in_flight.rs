@@ -8,6 +8,8 @@ use core::task::Waker;
 
 use parigot_abi::{Frame, Frames};
 
+use crate::executor::{Executor, Waiter};
+
 /// A slab of calls: a call's number is its slot, and above that how often the slot has been used, so that a reply which comes
 /// too late finds nobody.
 #[derive(Default)]
@@ -31,7 +33,7 @@ struct Slot {
 
 enum State {
     Free,
-    Waiting(Option<Waker>),
+    Waiting(Option<Waiter>),
     Arrived(Reply),
 }
 
@@ -75,13 +77,13 @@ impl InFlight {
         self.calls.borrow_mut().begin()
     }
 
-    /// Hands over the reply if it has come, which ends the call; else `waker` is woken when it comes.
-    pub(crate) fn poll(&self, number: u64, waker: &Waker) -> Option<Reply> {
+    /// Hands over the reply if it has come, which ends the call; else whom `waker` wakes is woken when it comes.
+    pub(crate) fn poll(&self, number: u64, waker: &Waker, executor: &Executor) -> Option<Reply> {
         let mut calls = self.calls.borrow_mut();
         let slot = calls.find(number).expect("a call that was not answered has its slot");
         let unused = match &mut slot.state {
-            State::Waiting(Some(known)) if known.will_wake(waker) => None,
-            State::Waiting(known) => known.replace(waker.clone()),
+            State::Waiting(Some(Waiter::Other(known))) if known.will_wake(waker) => None,
+            State::Waiting(known) => known.replace(executor.waiter(waker)),
             state => match core::mem::replace(state, State::Free) {
                 State::Arrived(reply) => {
                     calls.free.push(number as u32);
@@ -103,11 +105,9 @@ impl InFlight {
     }
 
     /// Takes in the reply whose frame begins at byte `at` of the inbox. One for a call that was abandoned is ignored.
-    pub(crate) fn arrive(&self, number: u64, at: usize, response: Option<Range<usize>>) {
-        let waker = self.calls.borrow_mut().arrive(number, Reply { at, response, kept: None });
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+    /// Returns who waits for it.
+    pub(crate) fn arrive(&self, number: u64, at: usize, response: Option<Range<usize>>) -> Option<Waiter> {
+        self.calls.borrow_mut().arrive(number, Reply { at, response, kept: None })
     }
 
     /// Copies the replies that nobody has read, before the inbox is written again.
@@ -158,16 +158,16 @@ impl Calls {
         state
     }
 
-    fn arrive(&mut self, number: u64, reply: Reply) -> Option<Waker> {
+    fn arrive(&mut self, number: u64, reply: Reply) -> Option<Waiter> {
         let slot = self.find(number)?;
         if !matches!(slot.state, State::Waiting(_)) {
             // A second reply does not replace the first.
             return None;
         }
-        let State::Waiting(waker) = core::mem::replace(&mut slot.state, State::Arrived(reply)) else {
+        let State::Waiting(waiter) = core::mem::replace(&mut slot.state, State::Arrived(reply)) else {
             unreachable!("the state was seen a line above")
         };
         self.arrived.push(number as u32);
-        waker
+        waiter
     }
 }

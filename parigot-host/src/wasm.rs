@@ -282,10 +282,13 @@ impl WasmGuest {
     fn read_control(&mut self) -> Result<(), Fault> {
         let memory = self.memory.data(&self.store);
         let block = slice(memory, "the control block", self.control.into(), CONTROL_BYTES as u64)?;
-        let view = ControlView::read(block.first_chunk().expect("the slice is that long"));
-        slice(memory, "the outbox", view.outbox_address, view.outbox_committed)?;
-        self.view = view;
-        Ok(())
+        self.view = ControlView::read(block.first_chunk().expect("the slice is that long"));
+        let ControlView { outbox_address, outbox_committed, .. } = self.view;
+        let outbox = slice(memory, "the outbox", outbox_address, outbox_committed).map(drop);
+        if outbox.is_err() {
+            (self.view.outbox_address, self.view.outbox_committed) = (0, 0);
+        }
+        outbox
     }
 
     /// Makes the inbox big enough for `bytes`.
@@ -312,10 +315,10 @@ impl WasmGuest {
         // `read_control` has seen the whole block in the memory, which never shrinks.
         memory[self.control as usize + OUTBOX_COMMITTED_OFFSET..][..8].fill(0);
         let address = self.view.inbox_address;
-        let inbox = usize::try_from(address)
-            .ok()
-            .and_then(|start| memory.get_mut(start..start.checked_add(bytes)?))
-            .ok_or(Fault::Memory { what: "the inbox", address, bytes: bytes as u64 })?;
+        let start = usize::try_from(address).ok();
+        let Some(inbox) = start.and_then(|start| memory.get_mut(start..start.checked_add(bytes)?)) else {
+            return Err(Fault::Memory { what: "the inbox", address, bytes: bytes as u64 });
+        };
         let (head, rest) = inbox.split_at_mut(PROLOGUE_BYTES);
         head.copy_from_slice(&prologue.to_bytes());
         rest.copy_from_slice(frames);
@@ -326,7 +329,11 @@ impl WasmGuest {
 /// A part of a guest's memory, if it has it.
 fn slice<'a>(memory: &'a [u8], what: &'static str, address: u64, bytes: u64) -> Result<&'a [u8], Fault> {
     let end = address.checked_add(bytes).and_then(|end| usize::try_from(end).ok());
-    end.and_then(|end| memory.get(address as usize..end)).ok_or(Fault::Memory { what, address, bytes })
+    // Not `ok_or`: a fault that is made each time is dropped each time.
+    match end.and_then(|end| memory.get(address as usize..end)) {
+        Some(slice) => Ok(slice),
+        None => Err(Fault::Memory { what, address, bytes }),
+    }
 }
 
 impl Code for WasmGuest {
