@@ -1,12 +1,14 @@
 //! From a deployment to instances that have declared what they export and require.
 
+use std::sync::Arc;
+
 use parigot_abi::id::InstanceId;
 use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::code::{Code, Turn};
-use crate::compile::compile_all;
+use crate::code::{Code, Mould, Turn};
+use crate::compile::Moulds;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{Breach, Fault, GraphError, ModuleError, Refusal, StartError};
 use crate::graph::{Binding, Declared, Graph};
@@ -19,7 +21,7 @@ use crate::pulse::Pulse;
 use crate::random::Randomness;
 use crate::supervisor::Ward;
 use crate::wasi::Wasi;
-use crate::wasm::{GuestModule, Surroundings, WasmGuest};
+use crate::wasm::Surroundings;
 use crate::{Exported, Settings};
 
 /// Instances before the first worker runs.
@@ -48,13 +50,13 @@ pub(crate) struct Declaration {
     id: InstanceId,
     started_ns: u64,
     log_rate: LogRate,
-    module: GuestModule,
+    mould: Arc<dyn Mould>,
     first: FirstWords,
 }
 
 /// What a guest has said in its first turn, and what it was said by.
 pub(crate) struct FirstWords {
-    pub(crate) code: WasmGuest,
+    pub(crate) code: Box<dyn Code>,
     pub(crate) manifest: Manifest,
     pub(crate) outbox: Vec<u8>,
     pub(crate) turn: Turn,
@@ -88,7 +90,7 @@ impl Declaration {
         let links =
             bindings.into_iter().map(|Binding { guest, service, methods }| Link { callee: guest, service, methods });
         let FirstWords { code, outbox, turn, .. } = self.first;
-        let body = Body::new(Box::new(code), links.collect());
+        let body = Body::new(code, links.collect());
         let identity =
             Identity { id: self.id, place, requirements, started_ns: self.started_ns, log_rate: self.log_rate };
         (Instance::new(identity, spec), FirstTurn { body, outbox, turn })
@@ -103,31 +105,32 @@ pub(crate) struct Declarations<'a> {
     pub(crate) graph: Graph,
     /// Sorted by the guests that they are about.
     pub(crate) refusals: Vec<Refusal>,
-    /// There if one guest could be compiled.
+    /// There if it was tried to make them.
     pulse: Option<Pulse>,
 }
 
-/// Compiles all guests, lets each declare itself, and binds them to each other.
+/// Makes all guests from what `moulds` returns, lets each declare itself, and binds them to each other.
 pub(crate) fn boot(
     deployment: &Deployment,
+    moulds: impl FnOnce() -> Moulds,
     settings: &Settings,
     randomness: &Randomness,
 ) -> Result<Booted, StartError> {
-    let Declarations { guests, graph, refusals, pulse } = declare_all(deployment, settings, randomness);
+    let Declarations { guests, graph, refusals, pulse } = declare_all(deployment, moulds, settings, randomness);
     StartError::unless_none(refusals)?;
     let bindings: Vec<Vec<Binding>> =
         graph.bindings.into_iter().map(|bound| bound.into_iter().flatten().collect()).collect();
     let exports = guests.iter().flat_map(|(spec, guest)| exports(spec, guest.manifest())).collect();
     let requires = bindings.iter().map(|bound| bound.iter().map(|binding| binding.guest).collect());
     let life = Life::new(deployment.guests.iter().map(|spec| spec.role).zip(requires));
-    let wards = guests.iter().map(|(spec, guest)| Ward::new(spec, &guest.module, guest.manifest())).collect();
+    let wards = guests.iter().map(|(spec, guest)| Ward::new(spec, &guest.mould, guest.manifest())).collect();
     let (instances, first_turns) = guests
         .into_iter()
         .zip(bindings)
         .enumerate()
         .map(|(place, ((spec, guest), bound))| guest.into_instance(spec, place, bound))
         .unzip();
-    let pulse = pulse.expect("a deployment has guests, and all of them were compiled");
+    let pulse = pulse.expect("whatever kept it from being there is a refusal");
     Ok(Booted { life, instances, first_turns, pulse, exports, wards })
 }
 
@@ -139,22 +142,22 @@ fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Ite
     })
 }
 
-/// Compiles all guests, lets each declare itself, and finds out who requires whom.
+/// Makes all guests, lets each declare itself, and finds out who requires whom.
 pub(crate) fn declare_all<'a>(
     deployment: &'a Deployment,
+    moulds: impl FnOnce() -> Moulds,
     settings: &Settings,
     randomness: &Randomness,
 ) -> Declarations<'a> {
     if let Err(refusal) = mappings::check(&deployment.guests) {
         return Declarations { guests: Vec::new(), graph: Graph::of(&[]), refusals: vec![refusal], pulse: None };
     }
-    let modules = compile_all(deployment, settings);
-    let pulse = modules.iter().flatten().next().map(|module| Pulse::start(module.ticks()));
-    let awake = pulse.as_ref().map(Pulse::keep_awake);
+    let Moulds { of_guests, pulse } = moulds();
+    let awake = pulse.keep_awake();
     let mut random = randomness.generator();
     let (mut guests, mut refusals) = (Vec::new(), Vec::new());
-    for (spec, module) in deployment.guests.iter().zip(modules) {
-        match module.and_then(|module| declare(spec, &module, settings, randomness, &mut random)) {
+    for (spec, mould) in deployment.guests.iter().zip(of_guests) {
+        match mould.and_then(|mould| declare(spec, mould, settings, randomness, &mut random)) {
             Ok(declaration) => guests.push((spec, declaration)),
             Err(refusal) => refusals.push(refusal),
         }
@@ -168,13 +171,13 @@ pub(crate) fn declare_all<'a>(
     let counts = |error: &&GraphError| all_declared || !matches!(error, GraphError::Missing { .. });
     refusals.extend(graph.errors.iter().filter(counts).cloned().map(Refusal::from));
     refusals.sort_by(|a, b| a.guest().cmp(b.guest()));
-    Declarations { guests, graph, refusals, pulse }
+    Declarations { guests, graph, refusals, pulse: Some(pulse) }
 }
 
 /// Makes an instance and lets it declare itself.
 fn declare(
     spec: &GuestSpec,
-    module: &GuestModule,
+    mould: Arc<dyn Mould>,
     settings: &Settings,
     randomness: &Randomness,
     random: &mut StdRng,
@@ -183,8 +186,8 @@ fn declare(
     let started_ns = settings.clock.monotonic_ns();
     let log_rate = LogRate::new(spec.log_bytes);
     let newborn = Newborn { id, started_ns, log_rate: &log_rate };
-    match first_turn(spec, module, newborn, settings, randomness) {
-        Ok(first) => Ok(Declaration { id, started_ns, log_rate, module: module.clone(), first }),
+    match first_turn(spec, &*mould, newborn, settings, randomness) {
+        Ok(first) => Ok(Declaration { id, started_ns, log_rate, mould, first }),
         Err(Stillborn::Module(error)) => Err(Refusal::module(spec, error)),
         Err(Stillborn::Fault(fault)) => Err(Refusal::first_turn(spec, fault)),
     }
@@ -193,7 +196,7 @@ fn declare(
 /// Makes an instance and lets it have its first turn, in which it says what it exports and requires.
 pub(crate) fn first_turn(
     spec: &GuestSpec,
-    module: &GuestModule,
+    mould: &dyn Mould,
     newborn: Newborn<'_>,
     settings: &Settings,
     randomness: &Randomness,
@@ -203,6 +206,7 @@ pub(crate) fn first_turn(
     let surroundings = Surroundings {
         memory_bytes_max: spec.memory_bytes as usize,
         budget: spec.budget,
+        ask_to_yield: settings.ask_to_yield,
         wasi: wasi(spec, prologue, randomness),
     };
     let speaker = Speaker { service: &spec.name, instance: id, rate: log_rate };
@@ -210,7 +214,7 @@ pub(crate) fn first_turn(
         // If it is too much, that is told with the next line or at the end: there is no timer yet.
         let _ = speaker.say(started_ns, level, None, text);
     };
-    let mut code = module.instantiate(surroundings, &mut line)??;
+    let mut code = mould.instantiate(surroundings, &mut line)??;
     let inbox = start_frame(spec, id, settings, randomness);
     let turn = code.turn(prologue, &inbox, u32::MAX);
     code.take_output(turn.is_err(), &mut line);

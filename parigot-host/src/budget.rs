@@ -35,6 +35,7 @@ struct Service {
 #[derive(Debug)]
 pub(crate) struct Watch {
     budgets: Budgets,
+    ask_to_yield: bool,
     /// What the thread had spent at the first tick of this turn. A turn stays on its thread.
     since: Option<Duration>,
 }
@@ -42,7 +43,7 @@ pub(crate) struct Watch {
 /// What a tick means for the turn that it falls into.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Tick {
-    /// The first: the guest is asked to end the turn.
+    /// The first, unless guests are left alone: the guest is asked to end the turn.
     AskToYield,
     Continue,
     Kill(OverBudget),
@@ -61,8 +62,8 @@ impl Budgets {
 }
 
 impl Watch {
-    pub(crate) fn new(budgets: Budgets) -> Self {
-        Watch { budgets, since: None }
+    pub(crate) fn new(budgets: Budgets, ask_to_yield: bool) -> Self {
+        Watch { budgets, ask_to_yield, since: None }
     }
 
     /// Learns the methods' names and their own budgets.
@@ -86,7 +87,7 @@ impl Watch {
     pub(crate) fn tick(&mut self, view: Option<&ControlView>) -> Tick {
         let Some(since) = self.since else {
             self.since = Some(ThreadTime::now().as_duration());
-            return Tick::AskToYield;
+            return if self.ask_to_yield { Tick::AskToYield } else { Tick::Continue };
         };
         let method = view.and_then(|view| self.budgets.method(view));
         let budget = method.map_or(self.budgets.default, |(_, (_, budget))| *budget);
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     fn watch(default: Duration, method: Duration) -> Watch {
-        let mut watch = Watch::new(Budgets::new(default));
+        let mut watch = Watch::new(Budgets::new(default), true);
         let method =
             Method { name: "Get".into(), budget_ns: method.as_nanos().try_into().unwrap_or(u64::MAX), deadline_ns: 0 };
         let service = Service { name: "x.S".into(), schema: 0, methods: vec![method], descriptors: vec![] };

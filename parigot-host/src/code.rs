@@ -1,12 +1,23 @@
 //! What an instance is made of, seen from the scheduler: something that can be entered for one turn.
 //!
-//! [`crate::wasm`] is the one kind that exists. Whatever else runs guests, a native library say, implements [`Code`] and
-//! nothing else changes.
+//! [`crate::wasm`] is the one kind that a deployment can name. Whatever else runs guests, a native library say, implements [`Code`] and
+//! [`Mould`], and nothing else changes.
 
 use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue};
 
-use crate::error::Fault;
+use crate::error::{Fault, ModuleError};
+use crate::wasm::Surroundings;
+
+/// What the instances of a guest are made from: the first, and after each restart another.
+pub(crate) trait Mould: Send + Sync {
+    /// Makes an instance. What it writes to streams of its own before a fault goes to `line`.
+    fn instantiate(
+        &self,
+        surroundings: Surroundings,
+        line: &mut dyn FnMut(Level, &str),
+    ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError>;
+}
 
 /// A guest that can be entered.
 pub(crate) trait Code: Send {

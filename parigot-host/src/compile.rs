@@ -11,21 +11,42 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::code::Mould;
 use crate::compile_time::MODULE_BYTES_MAX;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{ModuleError, Refusal};
+use crate::pulse::Pulse;
 use crate::wasm::{Compiler, GuestModule};
 use crate::{OnCompiling, Settings, log};
 
-/// Compiles what the guests of a deployment run, and returns each one's module, in the order of the guests.
-pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> Vec<Result<GuestModule, Refusal>> {
+/// What the guests of a deployment are made from.
+pub(crate) struct Moulds {
+    /// In the order of the guests.
+    pub(crate) of_guests: Vec<Result<Arc<dyn Mould>, Refusal>>,
+    /// What the budgets of their instances are watched by.
+    pub(crate) pulse: Pulse,
+}
+
+/// Compiles what the guests of a deployment run.
+pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> Moulds {
     let compiler = Compiler::new(settings);
+    let modules = modules(&deployment.guests, &compiler, settings);
+    let of_guests = modules.into_iter().map(|module| module.map(|module| Arc::new(module) as _));
+    Moulds { of_guests: of_guests.collect(), pulse: Pulse::start(compiler.ticks()) }
+}
+
+/// Each guest's module, in the order of the guests.
+pub(crate) fn modules(
+    guests: &[GuestSpec],
+    compiler: &Compiler,
+    settings: &Settings,
+) -> Vec<Result<GuestModule, Refusal>> {
     let progress = Progress { tell: settings.on_compiling.as_deref(), guests: Mutex::default() };
-    let (sources, source_of) = distinct(&deployment.guests);
-    for_each_in_parallel(&sources, |source| source.compile(&compiler, &progress));
+    let (sources, source_of) = distinct(guests);
+    for_each_in_parallel(&sources, |source| source.compile(compiler, &progress));
     // Only now, in order: two starts of one deployment log the same.
     let modules: Vec<&Result<GuestModule, Failure>> = sources.iter().map(Source::log_end).collect();
-    let guests = deployment.guests.iter().zip(source_of);
+    let guests = guests.iter().zip(source_of);
     guests.map(|(spec, source)| modules[source].clone().map_err(|failure| failure.refusal_of(spec))).collect()
 }
 

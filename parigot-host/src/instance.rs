@@ -423,7 +423,9 @@ impl Body {
 
     /// Forgets the calls whose deadline has passed, and returns them with their numbers, for both sides to be told.
     pub(crate) fn expire(&mut self, now_ns: u64) -> Vec<(u64, Outbound)> {
-        let expired = self.outbound.extract_if(|_, call| call.deadline_ns <= now_ns).collect();
+        let mut expired: Vec<_> = self.outbound.extract_if(|_, call| call.deadline_ns <= now_ns).collect();
+        // A map has an order of its own in each run.
+        expired.sort_unstable_by_key(|(number, _)| *number);
         self.deadlines_ns = self.outbound.values().map(|call| call.deadline_ns).min().unwrap_or(NEVER);
         expired
     }

@@ -134,11 +134,14 @@ impl Kernel {
 
     /// Lets the timers wake instances until closed.
     pub(crate) fn run_timers(&self) {
-        self.timers.run(|at_ns, place| {
-            let instance = &self.instances[place];
-            instance.speaker().settle(at_ns);
-            self.wake(instance, instance.ring(at_ns));
-        });
+        self.timers.run(|at_ns, place| self.ring(at_ns, place));
+    }
+
+    /// An alarm of an instance rings.
+    pub(crate) fn ring(&self, at_ns: u64, place: Place) {
+        let instance = &self.instances[place];
+        instance.speaker().settle(at_ns);
+        self.wake(instance, instance.ring(at_ns));
     }
 
     /// Has it told at that time, if any, what an instance's log lacks.

@@ -56,7 +56,9 @@ use std::time::{Duration, Instant};
 
 use parigot_abi::{Header, Kind};
 
+use crate::boot::Booted;
 use crate::clock::{Clock, SystemClock};
+use crate::compile::compile_all;
 use crate::deployment::Deployment;
 use crate::kernel::{Kernel, Worker};
 use crate::life::GRACE;
@@ -88,6 +90,9 @@ pub struct Settings {
     /// It is made if it is not there. Its content is run as it is, hence it is used only if it belongs to the user who runs this
     /// process and nobody else can write to it. Entries go when they are not used for 30 days, or exceed 1 GiB.
     pub code_cache: Option<PathBuf>,
+    /// Whether a guest is asked to end a turn that takes more than a few milliseconds, so that others get their share of the thread. Yes unless
+    /// set; a run that is to be repeated turn by turn must not depend on how fast the machine is.
+    pub ask_to_yield: bool,
     /// Whether guests are asked for the descriptors of what they export and require; [`Running::exports`] has the former. No unless set.
     pub descriptors: bool,
     /// Told of the guests that are being compiled, whenever these change; of none when that is done.
@@ -106,6 +111,7 @@ impl Default for Settings {
             message_bytes_max: parigot_abi::MESSAGE_BYTES_MAX,
             compile_time_max: COMPILE_TIME_MAX_DEFAULT,
             code_cache: None,
+            ask_to_yield: true,
             descriptors: false,
             on_compiling: None,
         }
@@ -127,15 +133,9 @@ impl std::fmt::Debug for Settings {
 /// If modules cannot be run, guests fail in their first turn, or requirements and exports do not fit. Nothing runs then.
 pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
     let randomness = Randomness::new(settings.seed);
-    let booted = stack::on_guest_thread("parigot boot", || boot::boot(deployment, &settings, &randomness))?;
-    let supervisor = Supervisor::new(&settings, randomness.seed(), booted.wards);
-    let kernel = Arc::new(Kernel::new(&settings, booted.life, booted.instances, supervisor, booted.pulse));
-
-    let mut first = Worker::new(&kernel, randomness.generator());
-    for (instance, first_turn) in kernel.instances.iter().zip(booted.first_turns) {
-        first.finish_first_turn(instance, first_turn);
-    }
-    first.share_woken();
+    let moulds = || compile_all(deployment, &settings);
+    let booted = stack::on_guest_thread("parigot boot", || boot::boot(deployment, moulds, &settings, &randomness))?;
+    let (kernel, exports) = assemble(booted, &settings, &randomness);
 
     let (timers, restarts) = (Arc::clone(&kernel), Arc::clone(&kernel));
     let mut threads = vec![
@@ -147,7 +147,21 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
         threads.push(spawn("parigot worker", move || Worker::new(&kernel, random).run()));
     }
     let startup = Startup::watch(&kernel, deployment.startup_deadline);
-    Ok(Running { kernel, startup, threads, exports: booted.exports })
+    Ok(Running { kernel, startup, threads, exports })
+}
+
+/// Puts booted instances into a kernel, and carries out what they sent in their first turn. Nothing runs yet.
+fn assemble(booted: Booted, settings: &Settings, randomness: &Randomness) -> (Arc<Kernel>, Vec<Exported>) {
+    let Booted { life, instances, first_turns, pulse, exports, wards } = booted;
+    let supervisor = Supervisor::new(settings, randomness.seed(), wards);
+    let kernel = Arc::new(Kernel::new(settings, life, instances, supervisor, pulse));
+    let mut worker = Worker::new(&kernel, randomness.generator());
+    for (instance, first_turn) in kernel.instances.iter().zip(first_turns) {
+        worker.finish_first_turn(instance, first_turn);
+    }
+    worker.share_woken();
+    drop(worker);
+    (kernel, exports)
 }
 
 /// Starts a thread that logs to whom its maker logs.

@@ -204,10 +204,11 @@ impl Worker<'_> {
             let wake = caller.post_failure(waiting, call.number, call.id, &failure);
             self.wake(caller, wake);
         }
-        for call in body.outbound.values() {
-            self.cancel_at_callee(call);
-        }
-        let Body { code, links, .. } = body;
+        let Body { code, links, outbound, .. } = body;
+        let mut unanswered: Vec<_> = outbound.into_iter().collect();
+        // A map has an order of its own in each run.
+        unanswered.sort_unstable_by_key(|(number, _)| *number);
+        unanswered.iter().for_each(|(_, call)| self.cancel_at_callee(call));
         drop(code);
         self.follow(instance, sequel, links, &ending);
     }

@@ -19,13 +19,13 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::boot::{self, FirstTurn, FirstWords, Newborn, Stillborn};
+use crate::code::Mould;
 use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{Absence, Ending, Fault};
 use crate::instance::{Body, Instance, Link, Place};
 use crate::kernel::{Kernel, Worker};
 use crate::random::Randomness;
 use crate::timer::Timers;
-use crate::wasm::GuestModule;
 use crate::{Settings, log};
 
 /// The longest pause before a first restart; each that follows within the time of the policy may take twice as long.
@@ -45,7 +45,7 @@ pub(crate) struct Supervisor {
 /// A service that is restarted.
 pub(crate) struct Ward {
     spec: GuestSpec,
-    module: GuestModule,
+    mould: Arc<dyn Mould>,
     manifest: Manifest,
     state: Mutex<WardState>,
 }
@@ -103,12 +103,12 @@ impl Supervisor {
 }
 
 impl Ward {
-    /// A guest that was made from this module and has declared this, unless its policy is never to restart it.
-    pub(crate) fn new(spec: &GuestSpec, module: &GuestModule, manifest: &Manifest) -> Option<Box<Self>> {
+    /// A guest that was made from this and has declared this, unless its policy is never to restart it.
+    pub(crate) fn new(spec: &GuestSpec, mould: &Arc<dyn Mould>, manifest: &Manifest) -> Option<Box<Self>> {
         (spec.restart.after != RestartAfter::Never).then(|| {
             Box::new(Ward {
                 spec: spec.clone(),
-                module: module.clone(),
+                mould: Arc::clone(mould),
                 manifest: manifest.clone(),
                 state: Mutex::default(),
             })
@@ -165,13 +165,16 @@ impl fmt::Display for Nth {
 impl Kernel {
     /// Restarts services when their time has come, until closed.
     pub(crate) fn run_restarts(&self) {
-        self.supervisor.timers.run(|_, place| {
-            let ward = self.supervisor.ward(place).expect("others have no timer");
-            let mut worker = Worker::new(self, self.supervisor.randomness.generator());
-            let _awake = self.pulse.keep_awake();
-            worker.restart(&self.instances[place], ward);
-            worker.share_woken();
-        });
+        self.supervisor.timers.run(|_, place| self.restart(place));
+    }
+
+    /// Restarts a service whose time has come.
+    pub(crate) fn restart(&self, place: Place) {
+        let ward = self.supervisor.ward(place).expect("others have no timer");
+        let mut worker = Worker::new(self, self.supervisor.randomness.generator());
+        let _awake = self.pulse.keep_awake();
+        worker.restart(&self.instances[place], ward);
+        worker.share_woken();
     }
 }
 
@@ -228,7 +231,7 @@ impl Worker<'_> {
                     return;
                 }
                 log::restarted(instance, Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)), &ward.nth());
-                let body = Body::new(Box::new(code), links);
+                let body = Body::new(code, links);
                 self.finish_first_turn(instance, FirstTurn { body, outbox, turn });
             }
             Err(ending) => {
@@ -244,7 +247,7 @@ impl Worker<'_> {
     fn remake(&self, instance: &Instance, ward: &Ward, id: InstanceId) -> Result<FirstWords, Ending> {
         let Supervisor { settings, randomness, .. } = &self.kernel.supervisor;
         let newborn = Newborn { id, started_ns: self.now_ns, log_rate: &instance.log_rate };
-        let first = boot::first_turn(&ward.spec, &ward.module, newborn, settings, randomness);
+        let first = boot::first_turn(&ward.spec, &*ward.mould, newborn, settings, randomness);
         match first {
             Ok(first) if first.manifest == ward.manifest => Ok(first),
             Ok(_) => Err(Fault::Changed.into()),

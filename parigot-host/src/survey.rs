@@ -2,6 +2,7 @@
 
 use crate::Settings;
 use crate::boot::{Declaration, Declarations, declare_all};
+use crate::compile::compile_all;
 use crate::deployment::{Deployment, GuestSpec, Role};
 use crate::error::Refusal;
 use crate::graph::{Binding, Graph};
@@ -50,8 +51,9 @@ pub struct Requirement {
 pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
     let randomness = Randomness::new(settings.seed);
     let settings = Settings { descriptors: true, ..settings.clone() };
-    let Declarations { guests, graph, mut refusals, .. } =
-        stack::on_guest_thread("parigot survey", || declare_all(deployment, &settings, &randomness));
+    let Declarations { guests, graph, mut refusals, .. } = stack::on_guest_thread("parigot survey", || {
+        declare_all(deployment, || compile_all(deployment, &settings), &settings, &randomness)
+    });
     refusals.extend(misfits(&guests, &graph));
     refusals.sort_by(|a, b| a.guest().cmp(b.guest()));
     let steps = graph.steps();

@@ -18,7 +18,7 @@ use wasmtime::{
 use crate::Settings;
 use crate::budget::{Budgets, Tick, Watch};
 use crate::cache::Cache;
-use crate::code::{Code, REASON_BYTES_MAX, Turn};
+use crate::code::{Code, Mould, REASON_BYTES_MAX, Turn};
 use crate::compile_time;
 use crate::error::{Fault, ModuleError, OverBudget};
 use crate::limits::{Limits, Size};
@@ -62,6 +62,12 @@ impl Compiler {
         let engine = Engine::new(&config).expect("this machine runs what Cranelift compiles for it");
         let cache = settings.code_cache.as_deref().and_then(|folder| Cache::open(folder, &engine));
         Compiler { engine, cache, time_max: settings.compile_time_max }
+    }
+
+    /// What a pulse does to the guests that are made from its modules.
+    pub(crate) fn ticks(&self) -> impl Fn() + Send + 'static {
+        let engine = self.engine.clone();
+        move || engine.increment_epoch()
     }
 
     /// Compiles a binary module, unless the cache has it, and checks its imports and exports. `compiling` is called before
@@ -117,6 +123,8 @@ fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
 pub(crate) struct Surroundings {
     pub(crate) memory_bytes_max: usize,
     pub(crate) budget: Duration,
+    /// Whether it is asked to end a turn into which a tick falls.
+    pub(crate) ask_to_yield: bool,
     pub(crate) wasi: Wasi,
 }
 
@@ -161,26 +169,19 @@ pub(crate) struct WasmGuest {
     view: ControlView,
 }
 
-impl GuestModule {
-    /// What a pulse does to the guests of this host.
-    pub(crate) fn ticks(&self) -> impl Fn() + Send + 'static {
-        let engine = self.module.engine().clone();
-        move || engine.increment_epoch()
-    }
-
-    /// Makes an instance and opens the guest. What it writes to streams of its own before a fault goes to `line`.
-    pub(crate) fn instantiate(
+impl Mould for GuestModule {
+    fn instantiate(
         &self,
         surroundings: Surroundings,
         line: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<WasmGuest, Fault>, ModuleError> {
+    ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
         let engine = self.module.engine();
         let mut linker = Linker::new(engine);
         if self.is_go {
             wasi::link(&mut linker, |data: &mut Data| &mut data.wasi).map_err(ModuleError::Instantiate)?;
         }
         let limits = Limits::new(surroundings.memory_bytes_max);
-        let watch = Watch::new(Budgets::new(surroundings.budget));
+        let watch = Watch::new(Budgets::new(surroundings.budget), surroundings.ask_to_yield);
         let mut store = Store::new(engine, Data { limits, wasi: surroundings.wasi, watch, control: None });
         store.limiter(|data| &mut data.limits);
         store.epoch_deadline_callback(tick);
@@ -217,7 +218,7 @@ impl GuestModule {
         if opened.is_err() {
             guest.take_output(true, line);
         }
-        Ok(opened.map(|()| guest))
+        Ok(opened.map(|()| Box::new(guest) as _))
     }
 }
 
