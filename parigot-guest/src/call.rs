@@ -8,8 +8,8 @@ use core::pin::Pin;
 use core::task::{self, Poll};
 use core::time::Duration;
 
-use parigot_abi::frame::{NO_DEADLINE, flags};
-use parigot_abi::{Frame, Header, Kind};
+use parigot_abi::frame::NO_DEADLINE;
+use parigot_abi::{Header, Kind};
 use prost::Message;
 
 use crate::context::Context;
@@ -205,21 +205,12 @@ impl<M: Method> Drop for Call<M> {
 #[inline(never)]
 fn read_reply<M: Method>(guest: &Guest, reply: &Reply) -> Result<M::Response, CallError<M::Error>> {
     guest.read_inbox(|inbox| {
-        let Some(response) = &reply.response else { return Err(failure::<M>(&reply.frame(inbox))) };
+        let Some(response) = &reply.response else { return Err(CallError::of_reply::<M>(&reply.frame(inbox))) };
         M::Response::decode(Payload(&reply.bytes(inbox)[response.clone()]))
-            .map_err(|error| CallError::Status(Status::undecodable(&reply.frame(inbox), &error).with_rpc(rpc::<M>())))
+            .map_err(|error| CallError::undecodable::<M>(&reply.frame(inbox), &error))
     })
 }
 
-#[cold]
-fn failure<M: Method>(frame: &Frame<'_>) -> CallError<M::Error> {
-    if frame.header.flags & flags::SERVICE_ERROR != 0 {
-        CallError::from_number(frame.header.status.cast_signed())
-    } else {
-        CallError::Status(Status::of_reply(frame).with_rpc(rpc::<M>()))
-    }
-}
-
-fn rpc<M: Method>() -> Rpc {
+pub(crate) fn rpc<M: Method>() -> Rpc {
     Rpc { service: M::SERVICE.name, method: M::info().name().into() }
 }

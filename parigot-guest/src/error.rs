@@ -5,8 +5,12 @@ use alloc::string::String;
 use core::error::Error as StdError;
 use core::fmt;
 
+use parigot_abi::Frame;
+use parigot_abi::frame::flags;
+
 use crate::Fate;
-use crate::serve::ServiceError;
+use crate::call::rpc;
+use crate::serve::{Method, ServiceError};
 use crate::service::Service;
 use crate::status::Status;
 
@@ -60,9 +64,20 @@ impl<E> CallError<E> {
 }
 
 impl<E: ServiceError> CallError<E> {
-    /// What an error number of the service means.
-    pub(crate) fn from_number(number: i32) -> Self {
+    /// What the reply to a call of that method says, which failed.
+    #[cold]
+    pub fn of_reply<M: Method<Error = E>>(frame: &Frame<'_>) -> Self {
+        if frame.header.flags & flags::SERVICE_ERROR == 0 {
+            return CallError::Status(Status::of_reply(frame).with_rpc(rpc::<M>()));
+        }
+        let number = frame.header.status.cast_signed();
         E::from_number(number).map_or(CallError::Unrecognized(number), CallError::Service)
+    }
+
+    /// That the reply to a call of that method bears something else than its response.
+    #[cold]
+    pub fn undecodable<M: Method<Error = E>>(frame: &Frame<'_>, error: &prost::DecodeError) -> Self {
+        CallError::Status(Status::undecodable(frame, error).with_rpc(rpc::<M>()))
     }
 }
 

@@ -85,7 +85,7 @@ impl MethodInfo {
 
 impl Service {
     /// What the manifest says of it, with its descriptors if the host has asked for them.
-    pub(crate) fn describe(&self, descriptors: bool) -> manifest::Service {
+    pub fn describe(&self, descriptors: bool) -> manifest::Service {
         manifest::Service {
             name: self.name.into(),
             schema: self.schema,

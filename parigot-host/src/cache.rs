@@ -60,6 +60,14 @@ enum Unusable {
     Refused(wasmtime::Error),
 }
 
+/// Where `parigot run` keeps compiled guests: in the user's caches (<https://specifications.freedesktop.org/basedir-spec/>), if there is
+/// such a folder.
+pub fn of_user() -> Option<PathBuf> {
+    let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let caches = set.filter(|folder| folder.is_absolute()).or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
+    caches.is_absolute().then(|| caches.join("parigot").join("code"))
+}
+
 impl Cache {
     /// Opens the cache in a folder, which is made if it is not there. Says in the log why there is none.
     pub(crate) fn open(folder: &Path, engine: &Engine) -> Option<Self> {

@@ -106,6 +106,40 @@ pub struct GuestSpec {
     pub span: Range<usize>,
 }
 
+impl GuestSpec {
+    /// A service of that name and that wasm file, and otherwise as a file says that says no more.
+    pub fn service(name: impl Into<String>, wasm: impl Into<PathBuf>) -> Self {
+        GuestSpec::new(Role::Service, name, wasm)
+    }
+
+    /// The same for a program.
+    pub fn program(name: impl Into<String>, wasm: impl Into<PathBuf>) -> Self {
+        GuestSpec::new(Role::Program, name, wasm)
+    }
+
+    fn new(role: Role, name: impl Into<String>, wasm: impl Into<PathBuf>) -> Self {
+        GuestSpec {
+            name: name.into(),
+            role,
+            wasm: wasm.into(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            memory_bytes: MEMORY_BYTES_DEFAULT,
+            budget: BUDGET_DEFAULT,
+            log_bytes: LOG_BYTES_DEFAULT,
+            deadline: DEADLINE_DEFAULT,
+            restart: RestartPolicy::of(role),
+            span: 0..0,
+        }
+    }
+
+    /// The same guest with these arguments.
+    #[must_use]
+    pub fn with_args<I: IntoIterator<Item: Into<String>>>(self, args: I) -> Self {
+        GuestSpec { args: args.into_iter().map(Into::into).collect(), ..self }
+    }
+}
+
 /// What a guest is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -330,19 +364,7 @@ impl Reader<'_> {
     }
 
     fn guest(&mut self, role: Role, name: &Key<'_>, place: &str, entry: &DeTable<'_>) -> GuestSpec {
-        let mut guest = GuestSpec {
-            name: name.get_ref().to_string(),
-            role,
-            wasm: PathBuf::new(),
-            args: Vec::new(),
-            env: BTreeMap::new(),
-            memory_bytes: MEMORY_BYTES_DEFAULT,
-            budget: BUDGET_DEFAULT,
-            log_bytes: LOG_BYTES_DEFAULT,
-            deadline: DEADLINE_DEFAULT,
-            restart: RestartPolicy::of(role),
-            span: name.span(),
-        };
+        let mut guest = GuestSpec { span: name.span(), ..GuestSpec::new(role, &**name.get_ref(), "") };
         let mut has_wasm = false;
         for (key, value) in entry {
             match (key.get_ref().as_ref(), role) {

@@ -316,6 +316,18 @@ impl Instance {
         mail.notify()
     }
 
+    /// Where a call has gone that it waits for, if it has a turn behind it since.
+    #[cfg(feature = "testing")]
+    pub(crate) fn outbound(&self, number: u64) -> Option<Outbound> {
+        self.mail.lock().body.as_ref()?.outbound.get(&number).copied()
+    }
+
+    /// Whether it runs no more, at least not before it is made anew.
+    #[cfg(feature = "testing")]
+    pub(crate) fn has_ended(&self) -> bool {
+        self.mail.lock().run == Run::Ended
+    }
+
     /// Tells it that nobody waits for a call any more. It still answers, and the answer goes nowhere.
     pub(crate) fn post_cancel(&self, number: u64) -> Wake {
         let mut mail = self.mail.lock();

@@ -125,6 +125,12 @@ impl Kernel {
         }
     }
 
+    /// Takes an instance that is ready to run, if there is one, for whoever runs instances without [`Worker::run`].
+    #[cfg(feature = "testing")]
+    pub(crate) fn take_ready(&self) -> Option<Place> {
+        self.queue.try_take()
+    }
+
     /// Makes workers and timers return when they have finished what they are doing.
     pub(crate) fn close(&self) {
         self.queue.close();
@@ -229,7 +235,7 @@ impl<'k> Worker<'k> {
     }
 
     /// Lets an instance run for one turn.
-    fn turn(&mut self, instance: &Instance, delivery: &mut Delivery) {
+    pub(crate) fn turn(&mut self, instance: &Instance, delivery: &mut Delivery) {
         self.now_ns = self.kernel.clock.monotonic_ns();
         let Some(start) = instance.begin_turn(self.now_ns, delivery) else { return };
         let mut body = start.body;

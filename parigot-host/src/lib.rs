@@ -45,6 +45,8 @@ mod stack;
 mod startup;
 mod supervisor;
 mod survey;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod timer;
 mod wasi;
 mod wasm;
@@ -66,6 +68,7 @@ use crate::random::Randomness;
 use crate::startup::Startup;
 use crate::supervisor::Supervisor;
 
+pub use crate::cache::of_user as user_code_cache;
 pub use crate::error::{GraphError, Refusal, StartError};
 pub use crate::survey::{Requirement, Survey, Surveyed, survey};
 

@@ -17,8 +17,9 @@ pub(crate) struct Startup {
     thread: JoinHandle<()>,
 }
 
+/// What is to be done during a start.
 #[derive(Clone, Copy)]
-enum Alarm {
+pub(crate) enum Alarm {
     /// Say who waits for whom.
     Tell,
     /// Say so, and end the deployment.
@@ -28,11 +29,7 @@ enum Alarm {
 impl Startup {
     /// Watches a start that has begun and may take as long as `deadline`.
     pub(crate) fn watch(kernel: &Arc<Kernel>, deadline: Duration) -> Self {
-        let timers = Timers::new(Arc::clone(&kernel.clock));
-        let now_ns = kernel.clock.monotonic_ns();
-        for (after, alarm) in [(LONG, Alarm::Tell), (deadline, Alarm::GiveUp)] {
-            timers.set(alarm as u64, None, now_ns.saturating_add(after.as_nanos() as u64), alarm);
-        }
+        let timers = alarms(kernel, deadline);
         let thread = spawn("parigot start", {
             let (timers, kernel) = (Arc::clone(&timers), Arc::clone(kernel));
             move || {
@@ -53,8 +50,18 @@ impl Startup {
     }
 }
 
+/// The alarms of a start that begins now and may take as long as `deadline`.
+pub(crate) fn alarms(kernel: &Kernel, deadline: Duration) -> Arc<Timers<Alarm>> {
+    let timers = Timers::new(Arc::clone(&kernel.clock));
+    let now_ns = kernel.clock.monotonic_ns();
+    for (after, alarm) in [(LONG, Alarm::Tell), (deadline, Alarm::GiveUp)] {
+        timers.set(alarm as u64, None, now_ns.saturating_add(after.as_nanos() as u64), alarm);
+    }
+    timers
+}
+
 /// Does what an alarm is there for. Returns whether there is nothing left to watch.
-fn is_over(kernel: &Kernel, deadline: Duration, alarm: Alarm) -> bool {
+pub(crate) fn is_over(kernel: &Kernel, deadline: Duration, alarm: Alarm) -> bool {
     let after = match alarm {
         Alarm::Tell => LONG,
         Alarm::GiveUp => deadline,

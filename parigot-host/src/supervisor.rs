@@ -37,7 +37,7 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Supervisor {
     settings: Settings,
     randomness: Randomness,
-    timers: Arc<Timers<Place>>,
+    pub(crate) timers: Arc<Timers<Place>>,
     /// By their places; none for what is never restarted.
     wards: Vec<Option<Box<Ward>>>,
 }

@@ -58,6 +58,22 @@ impl<T: Send + 'static> Timers<T> {
         self.changed.notify_one();
     }
 
+    /// When the first alarm is due.
+    #[cfg(feature = "testing")]
+    pub(crate) fn first_ns(&self) -> Option<u64> {
+        self.state.lock().alarms.first_key_value().map(|((at_ns, _), _)| *at_ns)
+    }
+
+    /// Takes the first alarm, with its moment, if it is due.
+    #[cfg(feature = "testing")]
+    pub(crate) fn take_due(&self) -> Option<(u64, T)> {
+        let now_ns = self.clock.monotonic_ns();
+        let mut state = self.state.lock();
+        let first = state.alarms.first_entry().filter(|first| first.key().0 <= now_ns)?;
+        let ((at_ns, _), target) = first.remove_entry();
+        Some((at_ns, target))
+    }
+
     /// Calls `fire` with the moment and the target of each alarm that falls due, until closed.
     pub(crate) fn run(&self, fire: impl Fn(u64, T)) {
         let mut state = self.state.lock();

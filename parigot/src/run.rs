@@ -1,6 +1,5 @@
 //! `parigot run`: from a deployment file to an exit status.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -55,17 +54,10 @@ pub(crate) fn settings(compiling: &Compiling, is_for_people: bool) -> Settings {
     let shows_progress = is_for_people && log::stderr_can_be_redrawn();
     Settings {
         compile_time_max: *compiling.compile_time,
-        code_cache: if compiling.no_cache { None } else { code_cache() },
+        code_cache: if compiling.no_cache { None } else { parigot_host::user_code_cache() },
         on_compiling: shows_progress.then(|| Arc::new(|guests: &[&str]| log::STDERR.compiling(guests)) as _),
         ..Settings::default()
     }
-}
-
-/// Where the user's caches lie (<https://specifications.freedesktop.org/basedir-spec/>), the folder of this command.
-fn code_cache() -> Option<PathBuf> {
-    let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let caches = set.filter(|folder| folder.is_absolute()).or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
-    caches.is_absolute().then(|| caches.join("parigot").join("code"))
 }
 
 /// Ctrl-C, and what else asks a process to end (SIGTERM, SIGHUP): the first stops the guests, the second leaves at once.

@@ -34,10 +34,18 @@ pub fn example() -> &'static Path {
 
 /// The wasm file of a guest of `tests/guests`.
 pub fn guest(name: &str) -> Vec<u8> {
+    read(&guest_file(name))
+}
+
+/// The same where cargo has put it.
+pub fn guest_file(name: &str) -> PathBuf {
     let folder = root().join("tests/guests");
     cargo_build(&folder, ["--release", "--target", WASM, "--package", name]);
-    let wasm = target(&folder).join(WASM).join("release").join(format!("{name}.wasm"));
-    std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
+    target(&folder).join(WASM).join("release").join(format!("{name}.wasm"))
+}
+
+fn read(wasm: &Path) -> Vec<u8> {
+    std::fs::read(wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
 }
 
 /// The folder of `examples/helloworld-go`, where `make build` has run.
@@ -75,7 +83,7 @@ fn go_build(module: &Path, package: &str) -> Vec<u8> {
     let mut go = Command::new("go");
     go.args(["build", "-buildmode=c-shared", "-o"]).arg(&wasm).arg(package).current_dir(module);
     succeed(go.env("GOOS", "wasip1").env("GOARCH", "wasm"));
-    std::fs::read(&wasm).unwrap_or_else(|error| panic!("{}: {error}", wasm.display()))
+    read(&wasm)
 }
 
 /// Where the command keeps what it has compiled.

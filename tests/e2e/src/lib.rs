@@ -11,7 +11,7 @@ mod load;
 mod neighbours;
 mod process;
 
-pub use build::{code_cache, example, go_example, go_guest, go_probe, guest, parigot, pizzeria, root};
+pub use build::{code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria, root};
 pub use capture::{Capture, Captured};
 pub use declare::{declaring, service};
 pub use kills::{histogram, kill_times};

@@ -1,0 +1,311 @@
+//! The reference host for tests: a deployment inside of `cargo test`, whose services, clock, faults and order of steps are the test's.
+//!
+//! ```no_run
+//! # use parigot_host::testing::{Fake, TestHost};
+//! # use parigot_host::deployment::GuestSpec;
+//! # use std::time::Duration;
+//! # fn test<Take: parigot_guest::Method, Order: parigot_guest::Method>(order: Order::Request) {
+//! let pantry = Fake::new("pantry");
+//! pantry.on::<Take>(|request| Ok(Take::Response::default()));
+//! let mut host = TestHost::new()
+//!     .guest(GuestSpec::service("kitchen", "build/kitchen.wasm"))
+//!     .fake(&pantry)
+//!     .start();
+//! let ordered = host.call::<Order>(order);
+//! assert!(ordered.is_ok());
+//! host.advance(Duration::from_secs(60));
+//! # }
+//! ```
+//!
+//! A run depends on nothing but its guests and its seed: the clock stands until the test moves it, and all chance comes from the seed. So each
+//! run of a test is the same, frame by frame. What real time is left is that of budgets, which count CPU time: a service with a `budget` of
+//! 5 ms is killed 5 ms after it began to loop.
+//!
+//! [`TestHost::interleavings`] runs a test once for each of many seeds. Then chance decides who runs next, whether an alarm that is due comes
+//! before that, and how much of its work a guest does before it has to let others run.
+
+mod caller;
+mod fake;
+mod fault;
+mod frame;
+mod run;
+mod stepper;
+mod wire;
+mod workshop;
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use miette::NamedSource;
+use parigot_abi::Manifest;
+use parking_lot::Mutex;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+use crate::clock::{Clock, ManualClock};
+use crate::code::Mould;
+use crate::compile::Moulds;
+use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy, STARTUP_DEADLINE_DEFAULT};
+use crate::error::StartError;
+use crate::pulse::Pulse;
+use crate::random::Randomness;
+use crate::{Settings, assemble, boot, cache, stack, startup};
+use caller::{CallerMould, Replies};
+use stepper::Stepper;
+use wire::{Wire, WiredMould};
+
+pub use caller::PendingCall;
+pub use fake::{Answer, Fake};
+pub use fault::Fault;
+pub use frame::{Frame, Mishap};
+pub use run::TestRun;
+
+/// The test itself among the guests.
+const TEST: &str = "test";
+
+/// What the clock of the wall shows when a host starts, unless the test says: 2000-01-01 00:00 UTC, since 1970.
+const WALL_DEFAULT: Duration = Duration::from_secs(946_684_800);
+
+/// Says which seeds [`TestHost::interleavings`] tries.
+const SEEDS: &str = "PARIGOT_SEEDS";
+
+/// What a test deploys.
+#[derive(Clone, Debug)]
+#[must_use = "nothing runs before `start`"]
+pub struct TestHost {
+    guests: Vec<GuestSpec>,
+    fakes: BTreeMap<String, Fake>,
+    faults: Vec<Fault>,
+    seed: Option<u64>,
+    startup_deadline: Duration,
+    wall: Duration,
+    code_cache: Option<PathBuf>,
+}
+
+impl Default for TestHost {
+    fn default() -> Self {
+        TestHost::new()
+    }
+}
+
+impl TestHost {
+    /// A host without guests.
+    pub fn new() -> Self {
+        TestHost {
+            guests: Vec::new(),
+            fakes: BTreeMap::new(),
+            faults: Vec::new(),
+            seed: None,
+            startup_deadline: STARTUP_DEADLINE_DEFAULT,
+            wall: WALL_DEFAULT,
+            code_cache: cache::of_user(),
+        }
+    }
+
+    /// A host with the guests of a deployment file, some of which the test may replace.
+    ///
+    /// # Panics
+    ///
+    /// With all that is wrong with the file.
+    pub fn deployment(file: impl AsRef<Path>) -> Self {
+        TestHost::new().with_deployment(file)
+    }
+
+    /// The same host, to which the guests of a deployment file are added.
+    ///
+    /// # Panics
+    ///
+    /// With all that is wrong with the file.
+    pub fn with_deployment(self, file: impl AsRef<Path>) -> Self {
+        let deployment = Deployment::read(file.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+        let host = TestHost { startup_deadline: deployment.startup_deadline, ..self };
+        deployment.guests.into_iter().fold(host, TestHost::guest)
+    }
+
+    /// Adds a guest, in place of one that has its name. Its wasm file is one that was built before; relative to the folder in which the test
+    /// runs, which is that of its package.
+    ///
+    /// # Panics
+    ///
+    /// If it is called `test` or `host`: these are the test itself and its host.
+    pub fn guest(mut self, guest: GuestSpec) -> Self {
+        assert!(![TEST, frame::HOST].contains(&&*guest.name), "no guest of a test is called `{}`", guest.name);
+        self.fakes.remove(&guest.name);
+        self.guests.retain(|known| known.name != guest.name);
+        self.guests.push(guest);
+        self
+    }
+
+    /// Adds a service that is made of closures, in place of a guest that has its name.
+    pub fn fake(self, fake: &Fake) -> Self {
+        let mut host = self.guest(GuestSpec::service(fake.name(), "closures of the test"));
+        host.fakes.insert(fake.name().into(), fake.clone());
+        host
+    }
+
+    /// Changes what is said of a guest: its budget, its memory, its arguments.
+    ///
+    /// # Panics
+    ///
+    /// If there is no guest of that name.
+    pub fn change(mut self, guest: &str, change: impl FnOnce(&mut GuestSpec)) -> Self {
+        let found = self.guests.iter_mut().find(|known| known.name == guest);
+        change(found.unwrap_or_else(|| panic!("there is no guest `{guest}` to change")));
+        self
+    }
+
+    /// Injects a fault from the start.
+    pub fn fault(mut self, fault: Fault) -> Self {
+        self.faults.push(fault);
+        self
+    }
+
+    /// Lets chance, from that seed, decide about the order of steps. The same seed decides the same.
+    pub fn seed(self, seed: u64) -> Self {
+        TestHost { seed: Some(seed), ..self }
+    }
+
+    /// What the clock of the wall shows at the start, since 1970; else it is the beginning of the year 2000.
+    pub fn wall(self, wall: Duration) -> Self {
+        TestHost { wall, ..self }
+    }
+
+    /// Where compiled guests are kept, so that the next run of the tests need not compile them; else where `parigot run` keeps them.
+    pub fn code_cache(self, folder: impl Into<PathBuf>) -> Self {
+        TestHost { code_cache: Some(folder.into()), ..self }
+    }
+
+    /// Makes the guests, which declare what they export and require. Nothing else happens before the test lets it.
+    ///
+    /// # Panics
+    ///
+    /// With all refusals, if they do not fit together.
+    pub fn start(self) -> TestRun {
+        self.try_start().unwrap_or_else(|error| panic!("{}", refusals(&error)))
+    }
+
+    /// The same for those that are to be refused.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](crate::start) has.
+    pub fn try_start(self) -> Result<TestRun, StartError> {
+        let clock = Arc::new(ManualClock::new(self.wall));
+        let wire = Arc::new(Mutex::new(Wire::new(Arc::clone(&clock), self.seed, self.faults.clone())));
+        let replies = Replies::default();
+        let settings = self.settings(&clock);
+        let randomness = Randomness::new(settings.seed);
+        let deployment = self.as_deployment();
+        let moulds = || self.moulds(&deployment.guests, &wire, &replies, &settings);
+        let booted = stack::on_guest_thread(TEST, || boot::boot(&deployment, moulds, &settings, &randomness))?;
+        let (kernel, _) = assemble(booted, &settings, &randomness);
+        let manifest = Manifest { exports: Vec::new(), requires: wire.lock().exports.clone() };
+        let stepper = Stepper {
+            start: startup::alarms(&kernel, self.startup_deadline),
+            startup_deadline: self.startup_deadline,
+            chance: self.seed.map(StdRng::seed_from_u64),
+            ready: Vec::new(),
+            wire: Arc::clone(&wire),
+            randomness,
+            kernel,
+        };
+        Ok(TestRun { stepper, clock, wire, replies, manifest, calls: 0 })
+    }
+
+    fn settings(&self, clock: &Arc<ManualClock>) -> Settings {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.seed.unwrap_or_default().to_le_bytes());
+        Settings {
+            clock: Arc::clone(clock) as Arc<dyn Clock>,
+            seed: Some(seed),
+            code_cache: self.code_cache.clone(),
+            ask_to_yield: false,
+            ..Settings::default()
+        }
+    }
+
+    /// The guests, sorted by name, and then the test itself.
+    fn as_deployment(&self) -> Deployment {
+        let mut guests = self.guests.clone();
+        guests.sort_by(|a, b| a.name.cmp(&b.name));
+        let restart = RestartPolicy { after: RestartAfter::Never, ..GuestSpec::service(TEST, "").restart };
+        guests.push(GuestSpec { restart, ..GuestSpec::service(TEST, "") });
+        let source = NamedSource::new(TEST, Arc::from(""));
+        Deployment { guests, startup_deadline: self.startup_deadline, source }
+    }
+
+    /// What the guests are made from, each behind the wire; last of all the test itself, when all others have declared themselves.
+    fn moulds(&self, guests: &[GuestSpec], wire: &Arc<Mutex<Wire>>, replies: &Replies, settings: &Settings) -> Moulds {
+        let (test, guests) = guests.split_last().expect("the test itself is there");
+        let real: Vec<_> = guests.iter().filter(|guest| !self.fakes.contains_key(&guest.name)).cloned().collect();
+        let workshop::Compiled { modules, ticks } = workshop::compile(&real, settings);
+        let mut modules = modules.into_iter();
+        let mould = |guest: &GuestSpec| match self.fakes.get(&guest.name) {
+            Some(fake) => Ok(Arc::new(fake.clone()) as Arc<dyn Mould>),
+            None => modules.next().expect("each was compiled").map(|module| Arc::new(module) as _),
+        };
+        let inner = guests.iter().map(mould).collect::<Vec<_>>();
+        let caller = Arc::new(CallerMould { wire: Arc::clone(wire), replies: Arc::clone(replies) });
+        let all = guests.iter().zip(inner).chain([(test, Ok(caller as _))]);
+        let wired = all.map(|(GuestSpec { name, .. }, inner)| {
+            let is_test = name == TEST;
+            inner.map(|inner| Arc::new(WiredMould { name: name.clone(), wire: Arc::clone(wire), inner, is_test }) as _)
+        });
+        Moulds { of_guests: wired.collect(), pulse: Pulse::start(ticks) }
+    }
+
+    /// Runs `scenario` once for each of `count` seeds, with a host to which it adds its guests.
+    ///
+    /// The seeds are those from 0 on, or those that the variable `PARIGOT_SEEDS` has: `17`, or `1000..11000`.
+    ///
+    /// ```no_run
+    /// # use parigot_host::testing::TestHost;
+    /// # use parigot_host::deployment::GuestSpec;
+    /// TestHost::interleavings(100, |host| {
+    ///     let mut host = host.guest(GuestSpec::program("hello", "build/hello.wasm")).start();
+    ///     assert_eq!(host.wait_for_exit("hello"), 0);
+    /// });
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As soon as one of them does, with the seed, and how to repeat it.
+    pub fn interleavings(count: u64, scenario: impl Fn(TestHost)) {
+        let seeds = std::env::var(SEEDS).map_or(0..count, |text| {
+            seeds(&text)
+                .unwrap_or_else(|| panic!("{SEEDS} is `{text}`, and not a seed, 17, or a range of them, 0..100"))
+        });
+        for seed in seeds {
+            let outcome = catch_unwind(AssertUnwindSafe(|| scenario(TestHost::new().seed(seed))));
+            if let Err(panic) = outcome {
+                let text = panic.downcast_ref::<String>().map(String::as_str);
+                let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+                panic!("with seed {seed}, which {SEEDS}={seed} tries again: {text}");
+            }
+        }
+    }
+}
+
+/// The seeds that a variable names.
+fn seeds(text: &str) -> Option<std::ops::Range<u64>> {
+    match text.split_once("..") {
+        Some((first, end)) => Some(first.parse().ok()?..end.parse().ok()?),
+        None => text.parse().ok().map(|only: u64| only..only.saturating_add(1)),
+    }
+}
+
+/// All refusals, a line each, with what caused them.
+fn refusals(error: &StartError) -> String {
+    let mut text = "the guests cannot be started:".to_owned();
+    for refusal in error.refusals() {
+        let chain = std::iter::successors(Some(refusal as &dyn Error), |&error| error.source());
+        let chain: Vec<_> = chain.map(ToString::to_string).collect();
+        write!(text, "\n  {}", chain.join(": ")).expect("a text can be written to");
+    }
+    text
+}

@@ -1,0 +1,269 @@
+//! A deployment that a test runs, step by step.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parigot_abi::frame::NO_DEADLINE;
+use parigot_abi::{Cause, Code as StatusCode, Detail, FrameBuilder, Header, Kind, Manifest};
+use parigot_guest::prost::Message;
+use parigot_guest::{CallError, Method};
+use parking_lot::Mutex;
+
+use super::caller::{PendingCall, Replies};
+use super::fault::Fault;
+use super::frame::Frame;
+use super::stepper::Stepper;
+use super::wire::Wire;
+use crate::clock::{Clock, ManualClock};
+use crate::instance::Instance;
+use crate::life::GRACE;
+use crate::stack;
+
+/// How long a wait may take on the host's clock.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+/// So many of the last frames are shown when a test fails.
+const FRAMES_SHOWN: usize = 200;
+
+/// A deployment that a test runs: see [`TestHost`](super::TestHost).
+///
+/// Nothing happens but in the methods that take `&mut self`, and then on one thread, instance by instance. When it is dropped because the
+/// test fails, it prints the frames that were sent last.
+pub struct TestRun {
+    pub(super) stepper: Stepper,
+    pub(super) clock: Arc<ManualClock>,
+    pub(super) wire: Arc<Mutex<Wire>>,
+    pub(super) replies: Replies,
+    /// What the test itself requires, which is all that is exported.
+    pub(super) manifest: Manifest,
+    pub(super) calls: u64,
+}
+
+impl fmt::Debug for TestRun {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestRun").field("now", &self.now()).finish_non_exhaustive()
+    }
+}
+
+impl TestRun {
+    /// Runs guests until none has anything to do. The clock stands.
+    ///
+    /// # Panics
+    ///
+    /// If they do not come to rest within a million turns.
+    pub fn run_until_idle(&mut self) {
+        self.run(|_| false);
+    }
+
+    /// Lets time pass, from alarm to alarm: guests sleep, deadlines pass and services are restarted at their time exactly.
+    pub fn advance(&mut self, by: Duration) {
+        let until_ns = self.clock.monotonic_ns() + by.as_nanos() as u64;
+        self.run_until(until_ns, |_| false);
+        self.clock.advance(Duration::from_nanos(until_ns - self.clock.monotonic_ns()));
+        self.run_until_idle();
+    }
+
+    /// How long it has run, on the host's clock.
+    pub fn now(&self) -> Duration {
+        Duration::from_nanos(self.clock.monotonic_ns())
+    }
+
+    /// Calls a service, and lets time pass until the call has ended, which is at its deadline at the latest.
+    ///
+    /// # Panics
+    ///
+    /// If nobody exports the service.
+    pub fn call<M: Method>(&mut self, request: M::Request) -> Result<M::Response, CallError<M::Error>> {
+        let call = self.begin::<M>(request);
+        self.wait(&call)
+    }
+
+    /// Calls a service; the call is on its way once guests run.
+    ///
+    /// # Panics
+    ///
+    /// If nobody exports the service.
+    pub fn begin<M: Method>(&mut self, request: M::Request) -> PendingCall<M> {
+        self.begin_by::<M>(request, NO_DEADLINE)
+    }
+
+    /// The same with that deadline.
+    ///
+    /// # Panics
+    ///
+    /// If nobody exports the service.
+    pub fn begin_within<M: Method>(&mut self, deadline: Duration, request: M::Request) -> PendingCall<M> {
+        let own_ns = self.caller().own_time_ns(self.clock.monotonic_ns());
+        self.begin_by::<M>(request, own_ns.saturating_add(deadline.as_nanos() as u64))
+    }
+
+    fn begin_by<M: Method>(&mut self, request: M::Request, deadline_ns: u64) -> PendingCall<M> {
+        self.calls += 1;
+        let number = self.calls;
+        let (service, method) = self.place_of::<M>();
+        match method {
+            Some(method) => {
+                let header = Header { number, service, method, deadline_ns, ..Header::new(Kind::Call) };
+                self.tell_caller(header, &request.encode_to_vec());
+            }
+            None => {
+                let header = Header { number, status: StatusCode::Unimplemented.number(), ..Header::new(Kind::Reply) };
+                let (mut reply, message) = (Vec::new(), format!("its exporter has no {}", M::info().name()));
+                let frame = FrameBuilder::new(&mut reply, header).detail(&Detail::new(Cause::NoSuchMethod, &message));
+                frame.finish().expect("it is short");
+                self.replies.lock().insert(number, reply);
+            }
+        }
+        PendingCall::new(number, &self.replies)
+    }
+
+    /// The place of a service among all that are exported, and of the method in it.
+    fn place_of<M: Method>(&self) -> (u32, Option<u32>) {
+        let services = &self.manifest.requires;
+        let Some(place) = services.iter().position(|service| service.name == M::SERVICE.name) else {
+            let names: Vec<_> = services.iter().map(|service| &*service.name).collect();
+            panic!("no guest exports {}; exported are: {}", M::SERVICE.name, names.join(", "));
+        };
+        let method = services[place].methods.iter().position(|method| method.name == M::info().name());
+        (place as u32, method.map(|method| method as u32))
+    }
+
+    /// Lets time pass until a call has ended.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end within an hour of the host's clock.
+    pub fn wait<M: Method>(&mut self, call: &PendingCall<M>) -> Result<M::Response, CallError<M::Error>> {
+        self.wait_until(&format!("the end of {call:?}"), |_| call.has_ended());
+        call.outcome().expect("it has ended")
+    }
+
+    /// Lets time pass until the guest has left or failed, and returns the status of that, 1 for a failure.
+    ///
+    /// # Panics
+    ///
+    /// If it does not within an hour of the host's clock, or there is no such guest.
+    pub fn wait_for_exit(&mut self, guest: &str) -> u8 {
+        let place = self.stepper.place(guest);
+        self.wait_until(&format!("{guest} to leave"), |stepper| stepper.kernel.instances[place].has_ended());
+        self.exit_status(guest).expect("it has left")
+    }
+
+    /// Lets time pass until `is_so`.
+    ///
+    /// # Panics
+    ///
+    /// If that is not within an hour of the host's clock. `what` is what was waited for.
+    fn wait_until(&mut self, what: &str, is_so: impl Fn(&Stepper) -> bool + Sync) {
+        let until_ns = self.clock.monotonic_ns() + PATIENCE.as_nanos() as u64;
+        assert!(self.run_until(until_ns, is_so), "waited for {what} in vain: nothing is left to happen");
+    }
+
+    /// Gives up a call that has not ended: its callee is told, and no outcome comes.
+    pub fn cancel<M: Method>(&mut self, call: PendingCall<M>) {
+        if !call.has_ended() {
+            self.tell_caller(Header { number: call.number, ..Header::new(Kind::Cancel) }, &[]);
+        }
+    }
+
+    fn caller(&self) -> &Instance {
+        self.stepper.kernel.instances.last().expect("the test itself is the last of them")
+    }
+
+    fn tell_caller(&mut self, header: Header, payload: &[u8]) {
+        let wake = self.caller().post(header, payload);
+        self.stepper.kernel.wake(self.caller(), wake);
+    }
+
+    /// Lets that go wrong from now on, besides what was injected before.
+    pub fn inject(&mut self, fault: Fault) {
+        self.wire.lock().faults.push(fault);
+    }
+
+    /// Lets nothing go wrong any more.
+    pub fn heal(&mut self) {
+        self.wire.lock().faults.clear();
+    }
+
+    /// Lets a guest crash, now.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such guest.
+    pub fn crash(&mut self, guest: &str) {
+        let place = self.stepper.place(guest);
+        stack::on_guest_thread("parigot test", || self.stepper.crash(place));
+    }
+
+    /// The status with which a guest has left the last time, 1 if it has failed; `None` if it has not.
+    pub fn exit_status(&self, guest: &str) -> Option<u8> {
+        let wire = self.wire.lock();
+        let exit = wire.frames.iter().rev().find(|frame| frame.kind == Kind::Exit && frame.from == guest)?;
+        Some(exit.status as u8)
+    }
+
+    /// What was sent so far, in its order. Each frame prints as a line.
+    pub fn frames(&self) -> Vec<Frame> {
+        self.wire.lock().frames.clone()
+    }
+
+    /// What a guest has logged so far, line by line.
+    pub fn log(&self, guest: &str) -> Vec<String> {
+        let wire = self.wire.lock();
+        let lines = wire.frames.iter().filter(|frame| frame.kind == Kind::Log && frame.from == guest);
+        lines.map(Frame::text).collect()
+    }
+
+    /// Stops the guests in order, those that were launched last first, and returns the exit status that `parigot run` would have.
+    pub fn stop(mut self) -> u8 {
+        let kernel = Arc::clone(&self.stepper.kernel);
+        kernel.life.ask_to_stop();
+        kernel.life.wait_until_over();
+        let until_ns = self.clock.monotonic_ns() + GRACE.as_nanos() as u64;
+        for guest in kernel.life.stop_order() {
+            let instance = &kernel.instances[guest];
+            let header = Header { deadline_ns: instance.own_time_ns(until_ns), ..Header::new(Kind::Stop) };
+            kernel.wake(instance, instance.post(header, &[]));
+            if !self.run_until(until_ns, |_| instance.has_ended()) {
+                tracing::warn!(service = %instance.name, instance = %instance.id().short(), "did not leave in time");
+            }
+        }
+        kernel.life.status()
+    }
+
+    /// Runs guests until `is_so` or they are at rest. Returns whether it is so.
+    fn run(&mut self, is_so: impl Fn(&Stepper) -> bool + Sync) -> bool {
+        stack::on_guest_thread("parigot test", || self.stepper.run(&is_so))
+    }
+
+    /// The same from alarm to alarm until that moment.
+    fn run_until(&mut self, until_ns: u64, is_so: impl Fn(&Stepper) -> bool + Sync) -> bool {
+        let TestRun { stepper, clock, .. } = self;
+        stack::on_guest_thread("parigot test", || {
+            loop {
+                if stepper.run(&is_so) {
+                    return true;
+                }
+                match stepper.next_alarm_ns() {
+                    Some(next_ns) if next_ns <= until_ns => {
+                        clock.advance(Duration::from_nanos(next_ns.saturating_sub(clock.monotonic_ns())));
+                    }
+                    _ => return false,
+                }
+            }
+        })
+    }
+}
+
+impl Drop for TestRun {
+    fn drop(&mut self) {
+        self.stepper.kernel.close();
+        if std::thread::panicking() {
+            let wire = self.wire.lock();
+            let hidden = wire.frames.len().saturating_sub(FRAMES_SHOWN);
+            eprintln!("frames that were sent, without the first {hidden}:");
+            wire.frames[hidden..].iter().for_each(|frame| eprintln!("{frame}"));
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The scheduler of a test: one step after the other, on the thread that asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use super::wire::Wire;
+use crate::error::{Ending, Fault as Failure};
+use crate::instance::{Delivery, Place};
+use crate::kernel::{Kernel, Worker};
+use crate::random::Randomness;
+use crate::startup::{self, Alarm};
+use crate::timer::Timers;
+
+/// More turns without an end are taken for guests that wake each other for ever.
+const TURNS_MAX: u32 = 1_000_000;
+
+/// What crashed a guest that [`TestRun::crash`](super::TestRun::crash) was told of.
+const CRASH: &str = "the test has crashed it";
+
+/// Runs a kernel's guests.
+pub(super) struct Stepper {
+    pub(super) kernel: Arc<Kernel>,
+    pub(super) wire: Arc<Mutex<Wire>>,
+    pub(super) start: Arc<Timers<Alarm>>,
+    pub(super) startup_deadline: Duration,
+    pub(super) randomness: Randomness,
+    /// Chooses among the steps that are possible; without it alarms come first, and then whoever has waited longest.
+    pub(super) chance: Option<StdRng>,
+    /// Those that are ready to run, in the order in which they became it.
+    pub(super) ready: Vec<Place>,
+}
+
+/// Something that can happen next.
+#[derive(Clone, Copy)]
+enum Step {
+    Alarm,
+    Restart,
+    Start,
+    /// Of one that is ready.
+    Turn(usize),
+}
+
+impl Stepper {
+    /// The place of a guest.
+    pub(super) fn place(&self, guest: &str) -> Place {
+        let place = self.kernel.instances.iter().position(|instance| instance.name == guest);
+        place.unwrap_or_else(|| panic!("there is no guest `{guest}`"))
+    }
+
+    /// When the clock must be moved to so that something happens.
+    pub(super) fn next_alarm_ns(&self) -> Option<u64> {
+        let Kernel { timers, supervisor, .. } = &*self.kernel;
+        [timers.first_ns(), supervisor.timers.first_ns(), self.start.first_ns()].into_iter().flatten().min()
+    }
+
+    /// Takes steps until `is_so` or none is possible. Returns whether it is so.
+    pub(super) fn run(&mut self, is_so: &impl Fn(&Stepper) -> bool) -> bool {
+        let kernel = Arc::clone(&self.kernel);
+        let mut worker = Worker::new(&kernel, self.randomness.generator());
+        let mut delivery = Delivery::default();
+        let _awake = kernel.pulse.keep_awake();
+        for _ in 0..TURNS_MAX {
+            if is_so(self) {
+                return true;
+            }
+            let Some(step) = self.choose() else { return false };
+            self.take(step, &mut worker, &mut delivery);
+        }
+        panic!("the guests do not come to rest: they had a million turns while the clock stood");
+    }
+
+    /// What happens next.
+    fn choose(&mut self) -> Option<Step> {
+        self.ready.extend(std::iter::from_fn(|| self.kernel.take_ready()));
+        let now_ns = self.kernel.clock.monotonic_ns();
+        let is_due = |first_ns: Option<u64>| first_ns.is_some_and(|first_ns| first_ns <= now_ns);
+        let alarms = [
+            (Step::Alarm, self.kernel.timers.first_ns()),
+            (Step::Restart, self.kernel.supervisor.timers.first_ns()),
+            (Step::Start, self.start.first_ns()),
+        ];
+        let due = alarms.into_iter().filter(|(_, first_ns)| is_due(*first_ns)).map(|(step, _)| step);
+        let steps: Vec<Step> = due.chain((0..self.ready.len()).map(Step::Turn)).collect();
+        let chosen = match &mut self.chance {
+            Some(chance) if steps.len() > 1 => chance.random_range(0..steps.len()),
+            _ => 0,
+        };
+        steps.get(chosen).copied()
+    }
+
+    fn take(&mut self, step: Step, worker: &mut Worker<'_>, delivery: &mut Delivery) {
+        match step {
+            Step::Alarm => {
+                let (at_ns, place) = self.kernel.timers.take_due().expect("it is due");
+                self.kernel.ring(at_ns, place);
+            }
+            Step::Restart => {
+                let (_, place) = self.kernel.supervisor.timers.take_due().expect("it is due");
+                self.kernel.restart(place);
+            }
+            Step::Start => {
+                let (_, alarm) = self.start.take_due().expect("it is due");
+                if startup::is_over(&self.kernel, self.startup_deadline, alarm) {
+                    self.start.close();
+                }
+            }
+            Step::Turn(ready) => {
+                let place = self.ready.remove(ready);
+                self.turn(place, worker, delivery);
+            }
+        }
+    }
+
+    fn turn(&self, place: Place, worker: &mut Worker<'_>, delivery: &mut Delivery) {
+        let instances = &worker.kernel.instances;
+        worker.turn(&instances[place], delivery);
+        delivery.clear();
+        worker.share_woken();
+        self.wire.lock().learn_routes(&instances[place], instances);
+    }
+
+    /// Ends an instance as though it had trapped.
+    pub(super) fn crash(&mut self, place: Place) {
+        let kernel = Arc::clone(&self.kernel);
+        let instance = &kernel.instances[place];
+        let mut delivery = Delivery::default();
+        let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut delivery) else { return };
+        let mut worker = Worker::new(&kernel, self.randomness.generator());
+        let fault = Failure::Trap { reason: CRASH.into(), culprit: None };
+        self.wire.lock().note_end(&instance.name, &fault.to_string());
+        worker.end(instance, *start.body, Ending::Fault(fault));
+        worker.share_woken();
+    }
+}

@@ -1,0 +1,215 @@
+//! The host for tests: what it replaces, moves, breaks and shows.
+
+use std::time::Duration;
+
+use e2e::{code_cache, guest_file};
+use golden::echo::echo::v1::deed::Kind;
+use golden::echo::echo::v1::{Deed, EchoErr, Payload, echo};
+use golden::helloworld::greeting::v1::{FetchGreetingResponse, GreetErr, Tongue, greeting};
+use parigot_guest::{Cause, Code, Status};
+use parigot_host::deployment::GuestSpec;
+use parigot_host::testing::{Answer, Fake, Fault, Mishap, TestHost, TestRun};
+
+const MS: Duration = Duration::from_millis(1);
+
+fn host() -> TestHost {
+    TestHost::new().code_cache(code_cache())
+}
+
+fn echo_host() -> TestHost {
+    host().guest(GuestSpec::service("echo", guest_file("echo")))
+}
+
+fn deed(kind: Kind, number: u32) -> Deed {
+    Deed { kind: kind.into(), number }
+}
+
+/// How a call of `Misbehave` ends.
+fn misbehave(host: &mut TestRun, kind: Kind) -> String {
+    match host.call::<echo::Misbehave>(deed(kind, 0)) {
+        Ok(payload) => format!("{} bytes", payload.data.len()),
+        Err(error) => {
+            error.status().map_or_else(|| error.to_string(), |status| format!("{}, {}", status.code(), status.cause()))
+        }
+    }
+}
+
+#[test]
+fn a_service_is_called() {
+    let mut host = echo_host().start();
+    let reply = host.call::<echo::Echo>(Payload { data: vec![1, 2, 3] });
+    assert_eq!(reply.expect("it answers").data, [1, 2, 3]);
+    let refused = host.call::<echo::Misbehave>(deed(Kind::Refuse, 0)).expect_err("it refuses");
+    assert!(matches!(refused, parigot_guest::CallError::Service(EchoErr::Refused)), "{refused}");
+}
+
+#[test]
+fn a_program_calls_a_fake() {
+    let fake = Fake::new("greeting");
+    fake.on::<greeting::FetchGreeting>(|request| match request.tongue() {
+        Tongue::French => Ok(FetchGreetingResponse { greeting: "salut".into() }),
+        _ => Err(GreetErr::UnknownLang),
+    });
+    let hello = e2e::example().join("build/hello.wasm");
+    let mut host =
+        host().guest(GuestSpec::program("hello", hello).with_args(["--tongue", "french"])).fake(&fake).start();
+    assert_eq!(host.wait_for_exit("hello"), 0);
+    assert_eq!(host.log("hello"), ["salut, world"]);
+    assert_eq!(fake.requests::<greeting::FetchGreeting>().len(), 1);
+}
+
+#[test]
+fn a_fake_answers_in_each_way() {
+    let fake = Fake::new("echo");
+    let payload = |bytes: usize| Payload { data: vec![7; bytes] };
+    fake.answer::<echo::Misbehave>(move |deed| match deed.kind() {
+        Kind::Nothing => Answer::ok(payload(deed.number as usize)),
+        Kind::Refuse => Answer::error(EchoErr::Refused),
+        Kind::Leave => Answer::status(Code::Unavailable, Cause::Unreachable, "closed on mondays"),
+        Kind::Hang => Answer::never(),
+        Kind::Sleep => Answer::ok(payload(1)).after(2 * MS),
+        _ => Answer::crash("it had enough"),
+    });
+    let mut host = host().fake(&fake).start();
+    assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+    assert_eq!(misbehave(&mut host, Kind::Refuse), "Refused");
+    assert_eq!(misbehave(&mut host, Kind::Leave), "UNAVAILABLE, unreachable");
+    assert_eq!(host.now(), Duration::ZERO);
+    assert_eq!(misbehave(&mut host, Kind::Sleep), "1 bytes");
+    assert_eq!(host.now(), 2 * MS);
+    assert_eq!(misbehave(&mut host, Kind::Hang), "DEADLINE_EXCEEDED, timed out");
+    assert_eq!(host.now(), 3_002 * MS);
+    assert_eq!(misbehave(&mut host, Kind::Panic), "INTERNAL, callee trapped");
+    assert_eq!(fake.requests::<echo::Misbehave>().len(), 6);
+}
+
+#[test]
+fn what_a_fake_was_not_told_fails_by_name() {
+    let fake = Fake::new("echo");
+    fake.on::<echo::Echo>(Ok);
+    let mut host = host().fake(&fake).start();
+    let error = host.call::<echo::Persist>(deed(Kind::Nothing, 0)).expect_err("it was not told");
+    let status = error.status().expect("it is no error of the service");
+    assert_eq!((status.code(), status.cause()), (Code::Unimplemented, Cause::NoSuchMethod));
+    assert_eq!(status.message(), "the fake was not told what echo.v1.Echo/Persist does");
+}
+
+#[test]
+fn a_timeout_takes_no_real_time() {
+    let mut host = echo_host().start();
+    let call = host.begin_within::<echo::Misbehave>(3_600 * 1_000 * MS, deed(Kind::Hang, 0));
+    host.advance(3_600 * 1_000 * MS - Duration::from_nanos(1));
+    assert!(!call.has_ended());
+    host.advance(Duration::from_nanos(1));
+    let error = call.outcome().expect("it has ended").expect_err("its deadline has passed");
+    assert_eq!(error.status().expect("the host says so").cause(), Cause::TimedOut);
+    assert_eq!(host.log("echo"), ["hanging", "cancelled"]);
+}
+
+#[test]
+fn guests_sleep_until_the_test_lets_time_pass() {
+    let mut host = echo_host().start();
+    let call = host.begin::<echo::Misbehave>(deed(Kind::Sleep, 1_000));
+    host.advance(999 * MS);
+    assert!(!call.has_ended());
+    host.advance(MS);
+    assert!(call.outcome().expect("it is awake").is_ok());
+}
+
+#[test]
+fn pauses_before_restarts_grow() {
+    let mut host = echo_host().start();
+    for longest in [100 * MS, 200 * MS, 400 * MS] {
+        assert_eq!(misbehave(&mut host, Kind::Panic), "INTERNAL, callee trapped");
+        host.advance(longest / 2 - MS);
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "UNAVAILABLE, unreachable");
+        host.advance(longest / 2 + MS);
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+    }
+}
+
+#[test]
+fn a_service_that_loops_is_killed_within_milliseconds() {
+    let mut host = echo_host().change("echo", |echo| echo.budget = 5 * MS).start();
+    assert_eq!(misbehave(&mut host, Kind::Spin), "INTERNAL, callee killed");
+    host.advance(100 * MS);
+    assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+}
+
+#[test]
+fn calls_and_replies_are_lost_and_end_at_their_deadline() {
+    for fault in [Fault::lose_call(), Fault::lose_reply()] {
+        let mut host = echo_host().fault(fault.of::<echo::Misbehave>().nth(2)).start();
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "DEADLINE_EXCEEDED, timed out");
+        assert_eq!(host.now(), 3_000 * MS);
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+        assert_eq!(host.frames().iter().filter(|frame| frame.mishap == Some(Mishap::Lost)).count(), 1);
+    }
+}
+
+#[test]
+fn calls_and_replies_are_late() {
+    for fault in [Fault::delay_call(50 * MS), Fault::delay_reply(50 * MS)] {
+        let mut host = echo_host().start();
+        host.inject(fault);
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+        assert_eq!(host.now(), 50 * MS);
+        host.heal();
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+        assert_eq!(host.now(), 50 * MS);
+    }
+}
+
+#[test]
+fn what_is_late_beyond_its_deadline_does_not_come() {
+    for fault in [Fault::delay_call(5_000 * MS), Fault::delay_reply(5_000 * MS)] {
+        let mut host = echo_host().fault(fault).start();
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "DEADLINE_EXCEEDED, timed out");
+        host.advance(10_000 * MS);
+        host.heal();
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+    }
+}
+
+#[test]
+fn a_service_crashes_where_the_test_says() {
+    for fault in [Fault::crash_at_call(), Fault::crash_at_reply()] {
+        let mut host = echo_host().fault(fault.to("echo").nth(1)).start();
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "INTERNAL, callee trapped");
+        host.advance(100 * MS);
+        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+    }
+}
+
+#[test]
+fn a_service_crashes_when_the_test_says() {
+    let mut host = echo_host().start();
+    let call = host.begin::<echo::Misbehave>(deed(Kind::Hang, 0));
+    host.run_until_idle();
+    host.crash("echo");
+    host.run_until_idle();
+    let error = call.outcome().expect("its service is gone").expect_err("it was not answered");
+    assert_eq!(error.status().map(Status::code), Some(Code::Unavailable));
+    assert_eq!(host.exit_status("echo"), Some(1));
+}
+
+#[test]
+fn a_call_is_cancelled() {
+    let mut host = echo_host().start();
+    let call = host.begin::<echo::Misbehave>(deed(Kind::Hang, 0));
+    host.run_until_idle();
+    host.cancel(call);
+    host.run_until_idle();
+    assert_eq!(host.log("echo"), ["hanging", "cancelled"]);
+    assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn frames_are_printed_so_that_one_can_follow_them() {
+    let mut host = echo_host().fault(Fault::lose_reply().nth(2)).start();
+    misbehave(&mut host, Kind::Nothing);
+    misbehave(&mut host, Kind::Refuse);
+    let lines: Vec<String> = host.frames().iter().map(ToString::to_string).collect();
+    println!("{}", lines.join("\n"));
+}
