@@ -2,7 +2,8 @@
 //!
 //! ```toml
 //! manifest_version = 1
-//! startup_deadline = "30s"         # until all guests must be ready, from when the first is launched
+//! startup_deadline = "30s"       # until all guests must be ready, from when the first is launched
+//! shutdown_deadline = "5s"       # until all guests must have left, from when the first is told to
 //!
 //! [service.greeting]
 //! wasm = "build/greeting.wasm"   # relative to this file
@@ -58,6 +59,8 @@ pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
 
 /// How long a start may take where the file does not say.
 pub const STARTUP_DEADLINE_DEFAULT: Duration = Duration::from_secs(30);
+/// How long guests may take to leave, all together, where the file does not say.
+pub const SHUTDOWN_DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
 
 /// How often a service may be restarted within [`RESTARTS_WITHIN_DEFAULT`] where the file does not say.
 ///
@@ -75,6 +78,8 @@ pub struct Deployment {
     pub guests: Vec<GuestSpec>,
     /// How long it may take until all guests are ready, from when all of them are compiled and have had their first turn.
     pub startup_deadline: Duration,
+    /// How long guests may take to leave, all together, from when the first is told to.
+    pub shutdown_deadline: Duration,
     /// The file's name and text, for messages that point into it.
     pub source: NamedSource<Arc<str>>,
 }
@@ -193,6 +198,7 @@ impl Deployment {
             folder: file.parent().unwrap_or(Path::new("")),
             source: NamedSource::new(file.to_string_lossy(), Arc::from(text)),
             startup_deadline: STARTUP_DEADLINE_DEFAULT,
+            shutdown_deadline: SHUTDOWN_DEADLINE_DEFAULT,
             mistakes: Vec::new(),
         };
         let (root, errors) = DeTable::parse_recoverable(text);
@@ -207,7 +213,7 @@ impl Deployment {
     }
 }
 
-const FILE_KEYS: &[&str] = &["manifest_version", "startup_deadline", "service", "program"];
+const FILE_KEYS: &[&str] = &["manifest_version", "startup_deadline", "shutdown_deadline", "service", "program"];
 const SIZE_UNITS: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 const DURATION_UNITS_MS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
@@ -258,6 +264,7 @@ struct Reader<'a> {
     folder: &'a Path,
     source: NamedSource<Arc<str>>,
     startup_deadline: Duration,
+    shutdown_deadline: Duration,
     mistakes: Vec<Mistake>,
 }
 
@@ -265,7 +272,8 @@ impl Reader<'_> {
     fn finish(mut self, mut guests: Vec<GuestSpec>, file: &Path) -> Result<Deployment, DeploymentError> {
         if self.mistakes.is_empty() {
             guests.sort_by(|a, b| a.name.cmp(&b.name));
-            Ok(Deployment { guests, startup_deadline: self.startup_deadline, source: self.source })
+            let Reader { source, startup_deadline, shutdown_deadline, .. } = self;
+            Ok(Deployment { guests, startup_deadline, shutdown_deadline, source })
         } else {
             self.mistakes.sort_by_key(|mistake| mistake.span.offset());
             Err(DeploymentError::Refused { file: file.to_owned(), mistakes: self.mistakes })
@@ -308,6 +316,7 @@ impl Reader<'_> {
             match key.get_ref().as_ref() {
                 "manifest_version" => {}
                 "startup_deadline" => self.startup_deadline = self.deadline("startup_deadline", value),
+                "shutdown_deadline" => self.shutdown_deadline = self.deadline("shutdown_deadline", value),
                 "service" => guests.extend(self.guests(Role::Service, value, &mut names)),
                 "program" => guests.extend(self.guests(Role::Program, value, &mut names)),
                 _ => _ = self.unknown_key(key, "the file", FILE_KEYS),
@@ -622,6 +631,7 @@ mod tests {
         assert_eq!(hello.restart.after, RestartAfter::Never);
         assert_eq!(&HELLO[hello.span.clone()], "\"hello.wasm\"");
         assert_eq!(deployment.startup_deadline, Duration::from_secs(30));
+        assert_eq!(deployment.shutdown_deadline, Duration::from_secs(5));
         assert_eq!(deployment.source.name(), "apps/app.toml");
         assert_eq!(&**deployment.source.inner(), HELLO);
     }
@@ -631,6 +641,7 @@ mod tests {
         let text = r#"
             manifest_version = 1
             startup_deadline = "2m"
+            shutdown_deadline = "1500ms"
             [program.a]
             wasm = "/opt/a.wasm"
             [service.c]
@@ -647,8 +658,8 @@ mod tests {
             max_restarts = 3
             max_seconds = 5
         "#;
-        let Deployment { guests, startup_deadline, .. } = parse(text).expect("the file is right");
-        assert_eq!(startup_deadline, Duration::from_secs(120));
+        let Deployment { guests, startup_deadline, shutdown_deadline, .. } = parse(text).expect("the file is right");
+        assert_eq!((startup_deadline, shutdown_deadline), (Duration::from_secs(120), Duration::from_millis(1_500)));
         let [a, b, c] = &guests[..] else { panic!("{guests:?}") };
         assert_eq!((&*a.name, &*b.name, &*c.name), ("a", "b", "c"));
         assert_eq!(a.wasm, Path::new("/opt/a.wasm"));
@@ -730,7 +741,7 @@ mod tests {
         check_error("[services.a]", "4:2: unknown key `services` in the file; did you mean `service`?");
         check_error(
             "[network]",
-            "4:2: unknown key `network` in the file; known here: manifest_version, startup_deadline, service, program",
+            "4:2: unknown key `network` in the file; known here: manifest_version, startup_deadline, shutdown_deadline, service, program",
         );
         check_error(
             "mem = '1GiB'",

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hashbrown::{HashMap, HashSet};
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::NO_DEADLINE;
+use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE};
 use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind};
 use parking_lot::Mutex;
 
 use crate::code::{Code, Turn};
 use crate::deployment::GuestSpec;
-use crate::error::{Absence, Failure};
+use crate::error::{Absence, Failure, Fault};
 use crate::graph::Target;
 use crate::log::Speaker;
 use crate::log_rate::LogRate;
@@ -87,6 +87,8 @@ struct Mail {
     wake_ns: u64,
     /// When the timer will ring.
     alarm_ns: u64,
+    /// Why it is to end before its next turn, if it is.
+    doom: Option<Fault>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -163,6 +165,8 @@ pub(crate) struct TurnStart {
     pub(crate) body: Box<Body>,
     /// Whether the guest itself has asked for this turn.
     pub(crate) wanted: bool,
+    /// Why it is to end instead.
+    pub(crate) doom: Option<Fault>,
 }
 
 /// What is to be done after a turn.
@@ -220,6 +224,7 @@ impl Instance {
                 more: false,
                 wake_ns: NEVER,
                 alarm_ns: NEVER,
+                doom: None,
             }),
         }
     }
@@ -244,13 +249,49 @@ impl Instance {
         caller.life != self.life.load(Ordering::Relaxed)
     }
 
-    /// Leaves a frame without a call.
+    /// Tells it that it is launched, in that life of its.
+    pub(crate) fn post_launched(&self, life: u32) -> Wake {
+        let mut mail = self.mail.lock();
+        if mail.run == Run::Ended || life != self.life.load(Ordering::Relaxed) {
+            return Wake::AlreadyAwake;
+        }
+        // Handles are places among the requirements.
+        let handles: Vec<u8> = (0..self.requirements).flat_map(u32::to_le_bytes).collect();
+        let header = Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Launched) };
+        push(FrameBuilder::new(&mut mail.frames, header).payload(&handles));
+        mail.notify()
+    }
+
+    /// Leaves a frame as it is, for a test's own instance.
+    #[cfg(feature = "testing")]
     pub(crate) fn post(&self, header: Header, payload: &[u8]) -> Wake {
         let mut mail = self.mail.lock();
-        if mail.run != Run::Ended {
-            push(FrameBuilder::new(&mut mail.frames, header).payload(payload));
-        }
+        push(FrameBuilder::new(&mut mail.frames, header).payload(payload));
         mail.notify()
+    }
+
+    /// Tells it to finish the calls that it has, and to leave by that time of the host's clock. It takes no more calls.
+    pub(crate) fn post_stop(&self, deadline_ns: u64) -> Wake {
+        let deadline_ns = self.own_time_ns(deadline_ns);
+        let mut mail = self.mail.lock();
+        if mail.run == Run::Ended {
+            return Wake::AlreadyAwake;
+        }
+        mail.absence = Some(Absence::Stopping);
+        push(FrameBuilder::new(&mut mail.frames, Header { deadline_ns, ..Header::new(Kind::Stop) }));
+        mail.notify()
+    }
+
+    /// Sees to it that it ends for this reason and has no other turn.
+    pub(crate) fn doom(&self, why: Fault) -> Wake {
+        let mut mail = self.mail.lock();
+        mail.doom = Some(why);
+        mail.notify()
+    }
+
+    /// How many calls it serves.
+    pub(crate) fn calls(&self) -> usize {
+        self.mail.lock().inbound.len()
     }
 
     /// Leaves a call, made at `now_ns`. Returns its number here.
@@ -353,7 +394,7 @@ impl Instance {
         mail.run = Run::Running;
         std::mem::swap(&mut mail.frames, &mut delivery.frames);
         std::mem::swap(&mut mail.ended_calls, &mut delivery.ended_calls);
-        Some(TurnStart { body, wanted: mail.more || mail.wake_ns <= now_ns })
+        Some(TurnStart { body, wanted: mail.more || mail.wake_ns <= now_ns, doom: mail.doom.take() })
     }
 
     /// Puts the body back and says how the turn ended; `None` if the guest was not entered.
@@ -363,7 +404,7 @@ impl Instance {
             mail.more = turn.more;
             mail.wake_ns = turn.wake_at_ns.saturating_add(self.started_ns());
         }
-        let again = mail.more || mail.run == Run::RunningNotified;
+        let again = mail.more || mail.run == Run::RunningNotified || mail.doom.is_some();
         mail.run = if again { Run::Queued } else { Run::Idle };
         let alarm_ns = mail.wake_ns.min(body.deadlines_ns);
         mail.body = Some(body);
@@ -381,19 +422,20 @@ impl Instance {
         mail.run = Run::Ended;
         let unread = std::mem::take(&mut mail.frames);
         mail.ended_calls = Vec::new();
-        let is_down_already = matches!(mail.absence, Some(Absence::Restarting { .. }));
-        if !(is_down_already && matches!(absence, Absence::Restarting { .. })) {
-            mail.absence = Some(absence);
+        match (&mail.absence, &absence) {
+            // It is as long as before that it has been down, and what will not come back need not be told twice.
+            (Some(Absence::Restarting { .. }), Absence::Restarting { .. }) | (Some(Absence::Failed { .. }), _) => {}
+            _ => mail.absence = Some(absence),
         }
         Abandoned { inbound: mail.inbound.take(), unread }
     }
 
-    /// Begins another life, with a first turn that the caller runs. Calls are taken once it is ready: see [`Instance::welcome_calls`].
-    pub(crate) fn reopen(&self, id: InstanceId, started_ns: u64) {
+    /// Begins that life, with a first turn that the caller runs. Calls are taken once it is ready: see [`Instance::welcome_calls`].
+    pub(crate) fn reopen(&self, life: u32, id: InstanceId, started_ns: u64) {
         *self.id.lock() = id;
         let mut mail = self.mail.lock();
         self.started_ns.store(started_ns, Ordering::Relaxed);
-        self.life.store(self.life.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.life.store(life, Ordering::Relaxed);
         // An alarm that is set stays so: a turn that nobody needs does no harm.
         (mail.run, mail.more, mail.wake_ns) = (Run::Running, false, NEVER);
     }
@@ -410,7 +452,10 @@ impl Instance {
 
     /// Takes calls from now on.
     pub(crate) fn welcome_calls(&self) {
-        self.mail.lock().absence = None;
+        let mut mail = self.mail.lock();
+        if mail.absence != Some(Absence::Stopping) {
+            mail.absence = None;
+        }
     }
 
     fn started_ns(&self) -> u64 {
@@ -462,4 +507,66 @@ pub(crate) struct Identity {
     pub(crate) started_ns: u64,
     /// What it has logged in its first turn.
     pub(crate) log_rate: LogRate,
+}
+
+#[cfg(test)]
+mod tests {
+    use parigot_abi::{Cause, Code as StatusCode, Detail, Frames};
+
+    use super::*;
+    use crate::deployment::Deployment;
+
+    /// An idle instance that takes calls.
+    fn idle() -> Instance {
+        let deployment = "manifest_version = 1\n[service.echo]\nwasm = \"echo.wasm\"\n";
+        let deployment = Deployment::parse(deployment, "app.toml".as_ref()).expect("the file is right");
+        let spec = &deployment.guests[0];
+        let log_rate = LogRate::new(spec.log_bytes);
+        let id = InstanceId::from_random(1);
+        let instance = Instance::new(Identity { id, place: 0, requirements: 1, started_ns: 0, log_rate }, spec);
+        instance.mail.lock().run = Run::Idle;
+        instance
+    }
+
+    fn frames(instance: &Instance) -> Vec<Kind> {
+        let mail = instance.mail.lock();
+        Frames::new(&mail.frames).map(|frame| frame.expect("whole").kind().expect("known")).collect()
+    }
+
+    fn call(instance: &Instance) -> Result<(), Failure> {
+        let mut bytes = Vec::new();
+        push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)));
+        let frame = Frames::new(&bytes).next().expect("there is one").expect("it is whole");
+        let call = Inbound { caller: None, number: 1, id: CallId::from_random(1) };
+        instance.post_call(call, Header::new(Kind::Call), &frame, 0).map(|_| ())
+    }
+
+    #[test]
+    fn one_life_is_not_told_of_the_launch_of_another() {
+        let instance = idle();
+        assert_eq!(instance.post_launched(0), Wake::Queue);
+        instance.close(Absence::Restarting { since_ns: 0 });
+        instance.reopen(1, InstanceId::from_random(2), 0);
+        assert_eq!(instance.post_launched(0), Wake::AlreadyAwake);
+        assert_eq!(frames(&instance), []);
+        assert_eq!(instance.post_launched(1), Wake::AlreadyAwake, "it is in its first turn");
+        assert_eq!(frames(&instance), [Kind::Launched]);
+    }
+
+    #[test]
+    fn one_that_was_told_to_leave_keeps_its_calls_and_gets_no_more() {
+        let instance = idle();
+        call(&instance).expect("it takes calls");
+        assert_eq!(instance.post_stop(7), Wake::AlreadyAwake);
+        let mut told = Vec::new();
+        call(&instance).expect_err("it takes no more").push(1, CallId::from_random(1), &mut told);
+        let told = Frames::new(&told).next().expect("there is one").expect("it is whole");
+        let Detail { cause, message, .. } = Detail::read(told.detail);
+        assert_eq!((told.header.status, cause), (StatusCode::Unavailable.number(), Cause::Unreachable));
+        assert_eq!(message, "echo is stopping");
+        assert_eq!(frames(&instance), [Kind::Call, Kind::Stop]);
+        // It was on its way to being ready.
+        instance.welcome_calls();
+        assert!(call(&instance).is_err());
+    }
 }

@@ -239,6 +239,9 @@ impl<'k> Worker<'k> {
         self.now_ns = self.kernel.clock.monotonic_ns();
         let Some(start) = instance.begin_turn(self.now_ns, delivery) else { return };
         let mut body = start.body;
+        if let Some(why) = start.doom {
+            return self.end(instance, *body, why.into());
+        }
         self.end_calls(&mut body, delivery);
         let enter = start.wanted || !delivery.frames.is_empty();
         let turn = if enter { self.enter(instance, &mut body, &delivery.frames).map(Some) } else { Ok(None) };

@@ -13,7 +13,7 @@
 //! Rooms: [`deployment`] reads the file, `compile` makes modules of what it names, in bounded time (`compile_time`), `cache` keeps
 //! their code for the next start, `boot` makes instances, if there is room for them (`mappings`), `error` holds all that is said when something is wrong, `graph`
 //! finds out who requires whom, [`schema`] whether they understand each other, `survey` goes so far and no further, `life`
-//! launches and stops them in order, `startup` sees to it that this has an end, `kernel` runs them turn by turn, `route` carries
+//! launches and stops them in order, `startup` and `shutdown` see to it that this has an end, `kernel` runs them turn by turn, `route` carries
 //! what they send, `supervisor` makes services anew that have failed, `instance` is one of them, `wasm` is what it is made of, `wasi` is what Go's runtime needs besides. What an
 //! instance may take is in `budget` (the thread's time), `limits` (memory), `stack` and `log_rate`. [`clock`] and `random` are where
 //! time and chance come from.
@@ -39,6 +39,7 @@ mod pulse;
 mod random;
 mod route;
 pub mod schema;
+mod shutdown;
 mod slots;
 mod spelling;
 mod stack;
@@ -54,16 +55,13 @@ mod wasm;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
-
-use parigot_abi::{Header, Kind};
+use std::time::Duration;
 
 use crate::boot::Booted;
 use crate::clock::{Clock, SystemClock};
 use crate::compile::compile_all;
 use crate::deployment::Deployment;
 use crate::kernel::{Kernel, Worker};
-use crate::life::GRACE;
 use crate::random::Randomness;
 use crate::startup::Startup;
 use crate::supervisor::Supervisor;
@@ -150,7 +148,8 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
         threads.push(spawn("parigot worker", move || Worker::new(&kernel, random).run()));
     }
     let startup = Startup::watch(&kernel, deployment.startup_deadline);
-    Ok(Running { kernel, startup, threads, exports })
+    let Deployment { shutdown_deadline, .. } = *deployment;
+    Ok(Running { kernel, startup, shutdown_deadline, threads, exports })
 }
 
 /// Puts booted instances into a kernel, and carries out what they sent in their first turn. Nothing runs yet.
@@ -177,6 +176,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
 pub struct Running {
     kernel: Arc<Kernel>,
     startup: Startup,
+    shutdown_deadline: Duration,
     threads: Vec<JoinHandle<()>>,
     exports: Vec<Exported>,
 }
@@ -216,8 +216,8 @@ pub struct Pending {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The first status of a program that was not 0; 1 for a program that failed, and if a service was lost before it was ready; 124 if
-    /// the start took too long.
+    /// The first status of a program that was not 0, or of a service where there are no programs; 1 for one that failed, and if a service was
+    /// lost before it was ready; 124 if the start took too long.
     pub status: u8,
 }
 
@@ -243,22 +243,11 @@ impl Running {
     }
 
     /// Blocks until the last program has ended, or without programs the last service, or until it is stopped. The guests that
-    /// are left are then told to leave, those that were launched last first, and have 5 seconds for it all together.
+    /// are left are then told to leave, those that were launched last first, each when the one before has left: for all of it together
+    /// they have the deployment's `shutdown_deadline`.
     pub fn wait(self) -> Outcome {
         self.kernel.life.wait_until_over();
-        let until = Instant::now() + GRACE;
-        let mut all_left = true;
-        for guest in self.kernel.life.stop_order() {
-            let instance = &self.kernel.instances[guest];
-            let deadline_ns = instance.own_time_ns(self.kernel.clock.monotonic_ns() + GRACE.as_nanos() as u64);
-            let wake = instance.post(Header { deadline_ns, ..Header::new(Kind::Stop) }, &[]);
-            self.kernel.wake(instance, wake);
-            if !self.kernel.life.wait_until_ended(guest, until) {
-                tracing::warn!(service = %instance.name, instance = %instance.id().short(), "did not leave in time");
-                instance.speaker().finish();
-                all_left = false;
-            }
-        }
+        let all_left = self.kernel.shut_down(self.shutdown_deadline);
         self.kernel.close();
         self.startup.close();
         if all_left {

@@ -3,7 +3,7 @@
 //! A guest goes through the phases in their order. It is told that it is launched once every exporter of what it requires is
 //! ready; among those that may start at the same moment the names decide, alphabetically.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
@@ -34,18 +34,45 @@ pub(crate) struct Life {
 
 struct State {
     guests: Vec<Guest>,
-    /// In the order in which they were launched.
+    /// In the order in which they were launched first.
     launched: Vec<usize>,
     /// Guests that have not ended, of the role whose last one ends the deployment: programs if there are any, else services.
     left: usize,
     left_role: Role,
-    /// The first exit status of a program that was not 0, or 0.
+    /// The first exit status of those that was not 0, or 0.
     status: u8,
     /// A service was lost before it was ready, so that what waits for it can never start.
     start_failed: bool,
     /// It failed because it took too long.
     start_timed_out: bool,
     stop_asked: bool,
+}
+
+/// A guest that is launched now, and is to be told so in that life of its: another life has not asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Launched {
+    pub(crate) guest: usize,
+    pub(crate) life: u32,
+}
+
+/// Whether a guest that has ended may be made anew.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Fall {
+    /// It may.
+    Fallen,
+    /// It could not be launched: this guest, which it requires, is gone for good.
+    Lost { exporter: usize },
+    /// Nobody is: it never was ready, so it has failed the start, or the deployment ends.
+    Refused,
+}
+
+/// A guest that can never be launched, for one that it requires is gone for good.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stranded {
+    pub(crate) guest: usize,
+    pub(crate) phase: Phase,
+    /// It was made anew, or else it has never been there.
+    pub(crate) was_ready: bool,
 }
 
 /// A guest that the start waits for.
@@ -60,15 +87,19 @@ pub(crate) struct Unready {
 struct Guest {
     role: Role,
     phase: Phase,
+    /// How often it was made anew.
+    life: u32,
     /// It has been ready: from then on it may fall, and nobody's start waits for it but by what it requires.
     was_ready: bool,
     /// How many of its requirements have an exporter that is not ready.
     missing: usize,
+    /// One that it requires and that is gone for good.
+    lost: Option<usize>,
     /// Who requires its exports, in order; a guest that requires several of them is there as often.
     required_by: Vec<usize>,
 }
 
-/// The status of a deployment whose start failed, or of a program that trapped.
+/// The status of a deployment whose start failed, or of a guest that trapped.
 pub(crate) const FAILED: u8 = 1;
 
 /// The status of a deployment whose start took too long.
@@ -83,8 +114,10 @@ impl Life {
         let guest = |(role, requires): (Role, &Vec<usize>)| Guest {
             role,
             phase: Phase::Starting,
+            life: 0,
             was_ready: false,
             missing: requires.len(),
+            lost: None,
             required_by: Vec::new(),
         };
         let mut guests: Vec<Guest> = roles.into_iter().zip(&requires).map(guest).collect();
@@ -105,14 +138,14 @@ impl Life {
     }
 
     /// A guest asks to be launched. `None` if it may not ask now; else the guests to be told that they are.
-    pub(crate) fn ask(&self, guest: usize) -> Option<Vec<usize>> {
+    pub(crate) fn ask(&self, guest: usize) -> Option<Vec<Launched>> {
         let mut state = self.state.lock();
         state.advance(guest, Phase::Starting, Phase::Waiting)?;
         Some(state.launch_if_complete(guest).into_iter().collect())
     }
 
     /// A guest has made itself ready. `None` if it was not launched; else the guests to be told that now they are.
-    pub(crate) fn ready(&self, guest: usize) -> Option<Vec<usize>> {
+    pub(crate) fn ready(&self, guest: usize) -> Option<Vec<Launched>> {
         let mut state = self.state.lock();
         state.advance(guest, Phase::Launched, Phase::Ready)?;
         state.guests[guest].was_ready = true;
@@ -126,41 +159,54 @@ impl Life {
         Some(launched)
     }
 
-    /// A guest has left, with a status or, if it failed, without. Returns those that wait for it in vain.
-    pub(crate) fn ended(&self, guest: usize, status: Option<u8>) -> Vec<usize> {
+    /// A guest has left for good, with a status or, if it failed, without. Returns those that wait for it in vain.
+    pub(crate) fn ended(&self, guest: usize, status: Option<u8>) -> Vec<Stranded> {
         let mut state = self.state.lock();
         let (role, before) = state.end(guest);
+        if role == state.left_role && state.status == 0 {
+            state.status = status.unwrap_or(FAILED);
+        }
         let mut stranded = Vec::new();
-        match role {
-            Role::Program if state.status == 0 => state.status = status.unwrap_or(FAILED),
-            Role::Program => {}
-            Role::Service if before != Phase::Ended && !state.stop_asked => {
-                stranded = state.waiting_for(guest);
-                let never_started = |guest: &usize| !state.guests[*guest].was_ready;
-                state.start_failed |= never_started(&guest) || stranded.iter().any(never_started);
-            }
-            Role::Service => {}
+        if role == Role::Service && before != Phase::Ended && !state.stop_asked {
+            stranded = state.strand_requirers(guest);
+            let never_started = !state.guests[guest].was_ready || stranded.iter().any(|stranded| !stranded.was_ready);
+            state.start_failed |= never_started;
         }
         drop(state);
         self.changed.notify_all();
         stranded
     }
 
-    /// A service has ended and is to be made anew. Refused to one that never was ready, for it has failed the start, and once the deployment
-    /// ends.
-    pub(crate) fn fall(&self, guest: usize) -> bool {
+    /// A service has ended, and is made anew if it may be.
+    pub(crate) fn fall(&self, guest: usize) -> Fall {
         let mut state = self.state.lock();
-        let falls = state.guests[guest].was_ready && !state.stop_asked;
-        if falls {
-            state.leave(guest, Phase::Fallen);
+        let Guest { was_ready, lost, .. } = state.guests[guest];
+        match lost {
+            _ if !was_ready || state.stop_asked => Fall::Refused,
+            Some(exporter) => Fall::Lost { exporter },
+            None => {
+                state.leave(guest, Phase::Fallen);
+                Fall::Fallen
+            }
         }
-        falls
     }
 
-    /// One that has fallen is there again, and has not asked to be launched. Refused once the deployment ends.
-    pub(crate) fn rise(&self, guest: usize) -> bool {
+    /// Whether it has ended and is to be made anew.
+    pub(crate) fn is_fallen(&self, guest: usize) -> bool {
+        self.state.lock().guests[guest].phase == Phase::Fallen
+    }
+
+    /// One that has fallen is there again, and has not asked to be launched. Returns which life of its this is; `None` if it may not come
+    /// back any more.
+    pub(crate) fn rise(&self, guest: usize) -> Option<u32> {
         let mut state = self.state.lock();
-        !state.stop_asked && state.advance(guest, Phase::Fallen, Phase::Starting).is_some()
+        if state.stop_asked || state.guests[guest].lost.is_some() {
+            return None;
+        }
+        state.advance(guest, Phase::Fallen, Phase::Starting)?;
+        let life = &mut state.guests[guest].life;
+        *life = life.wrapping_add(1);
+        Some(*life)
     }
 
     /// Those that the start waits for, sorted: services that are not ready, and programs that wait to be launched. None once it is complete or
@@ -245,7 +291,7 @@ impl State {
     }
 
     /// Launches a guest that waits, if all that it requires is ready.
-    fn launch_if_complete(&mut self, guest: usize) -> Option<usize> {
+    fn launch_if_complete(&mut self, guest: usize) -> Option<Launched> {
         if self.guests[guest].missing > 0 {
             return None;
         }
@@ -254,7 +300,7 @@ impl State {
         if !self.guests[guest].was_ready {
             self.launched.push(guest);
         }
-        Some(guest)
+        Some(Launched { guest, life: self.guests[guest].life })
     }
 
     /// Takes a guest to its last phase, and returns its role and the phase that it was in.
@@ -279,12 +325,16 @@ impl State {
         phase
     }
 
-    /// The guests that cannot be launched before this one is ready.
-    fn waiting_for(&self, guest: usize) -> Vec<usize> {
-        let required_by = self.guests[guest].required_by.iter().copied();
-        let mut waiting: Vec<_> = required_by.filter(|other| self.guests[*other].phase < Phase::Launched).collect();
-        waiting.dedup();
-        waiting
+    /// Writes down for those that require this guest that it is gone for good, and returns those of them that are not launched.
+    fn strand_requirers(&mut self, lost: usize) -> Vec<Stranded> {
+        let mut requirers = self.guests[lost].required_by.clone();
+        requirers.dedup();
+        requirers.iter().for_each(|requirer| self.guests[*requirer].lost = Some(lost));
+        let stranded = requirers.into_iter().map(|guest| {
+            let Guest { phase, was_ready, .. } = self.guests[guest];
+            Stranded { guest, phase, was_ready }
+        });
+        stranded.filter(|stranded| stranded.phase < Phase::Launched).collect()
     }
 
     fn unready(&self) -> Vec<Unready> {
@@ -316,9 +366,6 @@ impl State {
     }
 }
 
-/// How long guests may take to leave, all together.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,6 +374,11 @@ mod tests {
     fn life() -> Life {
         let (app, kitchen, store) = (Role::Program, Role::Service, Role::Service);
         Life::new([(app, vec![1, 2, 1]), (kitchen, vec![2]), (store, vec![])])
+    }
+
+    /// These are launched in their first life.
+    fn first<const N: usize>(guests: [usize; N]) -> Option<Vec<Launched>> {
+        Some(guests.map(|guest| Launched { guest, life: 0 }).into())
     }
 
     fn unready(guest: usize, phase: Phase, lacks: &[usize]) -> Unready {
@@ -346,11 +398,11 @@ mod tests {
     #[test]
     fn a_start_is_complete_once_all_are_ready() {
         let life = life();
-        assert_eq!((life.ask(0), life.ask(1), life.ask(2)), (Some(vec![]), Some(vec![]), Some(vec![2])));
-        assert_eq!(life.ready(2), Some(vec![1]));
+        assert_eq!((life.ask(0), life.ask(1), life.ask(2)), (Some(vec![]), Some(vec![]), first([2])));
+        assert_eq!(life.ready(2), first([1]));
         let kitchen = || unready(1, Phase::Launched, &[]);
         assert_eq!(life.unready(), [unready(0, Phase::Waiting, &[1]), kitchen()]);
-        assert_eq!(life.ready(1), Some(vec![0]));
+        assert_eq!(life.ready(1), first([0]));
         assert_eq!(life.unready(), []);
         assert!(!life.give_up_start());
         assert_eq!(life.status(), 0);
@@ -370,20 +422,21 @@ mod tests {
     /// The same once both services are ready and the program waits for nothing but its own asking.
     fn ready_life() -> Life {
         let life = life();
-        assert_eq!((life.ask(2), life.ready(2)), (Some(vec![2]), Some(vec![])));
-        assert_eq!((life.ask(1), life.ready(1)), (Some(vec![1]), Some(vec![])));
+        assert_eq!((life.ask(2), life.ready(2)), (first([2]), Some(vec![])));
+        assert_eq!((life.ask(1), life.ready(1)), (first([1]), Some(vec![])));
         life
     }
 
     #[test]
     fn one_that_was_ready_falls_and_is_launched_again_while_others_wait_for_it() {
         let life = ready_life();
-        assert!(life.fall(2));
+        assert_eq!(life.fall(2), Fall::Fallen);
         assert_eq!(life.ask(0), Some(vec![]), "it requires what has fallen");
         assert_eq!(life.unready(), [unready(0, Phase::Waiting, &[2])]);
-        assert!(life.rise(2));
-        assert!(!life.rise(2));
-        assert_eq!((life.ask(2), life.ready(2)), (Some(vec![2]), Some(vec![0])));
+        assert_eq!(life.rise(2), Some(1));
+        assert_eq!(life.rise(2), None);
+        assert_eq!(life.ask(2), Some(vec![Launched { guest: 2, life: 1 }]));
+        assert_eq!(life.ready(2), first([0]));
         assert_eq!(life.unready(), []);
         assert_eq!(life.stop_order(), [0, 1, 2], "the last launched first, and each before what it requires");
     }
@@ -391,17 +444,17 @@ mod tests {
     #[test]
     fn one_that_never_was_ready_does_not_fall() {
         let life = life();
-        assert_eq!(life.ask(2), Some(vec![2]));
-        assert!(!life.fall(2));
+        assert_eq!(life.ask(2), first([2]));
+        assert_eq!(life.fall(2), Fall::Refused);
     }
 
     #[test]
     fn nobody_comes_back_once_the_deployment_ends() {
         let life = ready_life();
-        assert!(life.fall(2));
+        assert_eq!(life.fall(2), Fall::Fallen);
         life.ask_to_stop();
-        assert!(!life.rise(2));
-        assert!(!life.fall(1));
+        assert_eq!(life.rise(2), None);
+        assert_eq!(life.fall(1), Fall::Refused);
         life.wait_until_over();
         assert_eq!(life.stop_order(), [0, 1], "one that has fallen is not waited for");
     }
@@ -409,9 +462,52 @@ mod tests {
     #[test]
     fn those_that_wait_for_one_that_is_lost_for_good_are_told() {
         let life = ready_life();
-        assert!(life.fall(2));
+        assert_eq!(life.fall(2), Fall::Fallen);
         assert_eq!(life.ask(0), Some(vec![]));
-        assert_eq!(life.ended(2, None), [0]);
+        assert_eq!(life.ended(2, None), [Stranded { guest: 0, phase: Phase::Waiting, was_ready: false }]);
         assert_eq!(life.status(), FAILED);
+    }
+
+    #[test]
+    fn one_that_is_made_anew_is_stranded_when_what_it_requires_is_gone_for_good() {
+        for (steps, phase) in [(0, Phase::Fallen), (1, Phase::Starting), (2, Phase::Waiting)] {
+            let life = ready_life();
+            assert_eq!(life.ask(0), first([0]));
+            assert_eq!((life.fall(1), life.fall(2)), (Fall::Fallen, Fall::Fallen));
+            if steps > 0 {
+                assert_eq!(life.rise(1), Some(1));
+            }
+            if steps > 1 {
+                assert_eq!(life.ask(1), Some(vec![]));
+            }
+            assert_eq!(life.ended(2, None), [Stranded { guest: 1, phase, was_ready: true }]);
+            assert_eq!(life.rise(1), None, "it could never be launched");
+        }
+    }
+
+    #[test]
+    fn one_that_ends_after_what_it_requires_is_gone_for_good_does_not_come_back() {
+        let life = ready_life();
+        assert_eq!(life.ask(0), first([0]));
+        assert_eq!(life.ended(2, Some(0)), []);
+        assert_eq!(life.fall(1), Fall::Lost { exporter: 2 });
+    }
+
+    #[test]
+    fn the_status_is_that_of_the_programs_or_without_programs_of_the_services() {
+        let status = |role, ends: [Option<u8>; 2]| {
+            let life = Life::new([(role, vec![]), (role, vec![])]);
+            for (guest, end) in ends.into_iter().enumerate() {
+                assert_eq!((life.ask(guest), life.ready(guest)), (first([guest]), Some(vec![])));
+                life.ended(guest, end);
+            }
+            life.wait_until_over();
+            life.status()
+        };
+        for role in [Role::Program, Role::Service] {
+            assert_eq!(status(role, [Some(0), Some(0)]), 0);
+            assert_eq!(status(role, [Some(7), Some(8)]), 7);
+            assert_eq!(status(role, [Some(0), None]), FAILED);
+        }
     }
 }

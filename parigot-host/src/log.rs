@@ -108,6 +108,8 @@ pub(crate) fn ending(instance: &Instance, ending: &Ending, culprit: Option<CallI
             let cpu_us = over_budget.spent.as_micros() as u64;
             tracing::error!(%service, instance = %id, call, cpu_us, "{fault}");
         }
+        // That it has failed for good is told besides, and why.
+        Ending::Fault(Fault::Lost { .. }) => {}
         Ending::Fault(fault) => tracing::error!(%service, instance = %id, call, "{fault}"),
         Ending::Exit { status: 0, reason } if reason.is_empty() => {
             tracing::debug!(%service, instance = %id, "left with status 0");
@@ -135,6 +137,20 @@ pub(crate) fn restarted(instance: &Instance, after: Duration, nth: &dyn Display)
 /// A service is not restarted any more.
 pub(crate) fn failed_for_good(instance: &Instance, why: &str) {
     tracing::error!(service = %instance.name, instance = %instance.id().short(), "failed for good: {why}");
+}
+
+/// A guest has not left in the time that all of them had for it.
+pub(crate) fn overstayed(instance: &Instance, limit: Duration) {
+    let calls = match instance.calls() {
+        0 => String::new(),
+        1 => ", and has a call that it has not answered".to_owned(),
+        calls => format!(", and has {calls} calls that it has not answered"),
+    };
+    tracing::warn!(
+        service = %instance.name,
+        instance = %instance.id().short(),
+        "did not leave within the `shutdown_deadline`, {limit:?}{calls}"
+    );
 }
 
 /// A guest can never be launched, because one that it requires is gone.

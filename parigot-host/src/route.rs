@@ -13,6 +13,7 @@ use crate::error::{Breach, Ending, Failure, Fault};
 use crate::graph::Target;
 use crate::instance::{Body, CALLS_MAX, Inbound, Instance, Link, Outbound};
 use crate::kernel::Worker;
+use crate::life::Launched;
 use crate::log;
 
 /// The calls of the instance that is being run, while its outbox is carried out.
@@ -166,15 +167,11 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn tell_launched(&mut self, guests: Vec<usize>) {
-        for guest in guests {
+    fn tell_launched(&mut self, launched: Vec<Launched>) {
+        for Launched { guest, life } in launched {
             let instance = &self.kernel.instances[guest];
             tracing::debug!(service = %instance.name, instance = %instance.id().short(), "launched");
-            // Handles are places among the requirements.
-            let handles = 0..instance.requirements;
-            let payload: Vec<u8> = handles.flat_map(u32::to_le_bytes).collect();
-            let header = Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Launched) };
-            let wake = instance.post(header, &payload);
+            let wake = instance.post_launched(life);
             self.wake(instance, wake);
         }
     }

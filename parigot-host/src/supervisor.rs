@@ -1,7 +1,7 @@
 //! What follows when a service has ended: it is made anew, after a pause that grows with each time, or it was the last time.
 //!
 //! The rules are those of OTP. A service that ends is restarted if its policy says so, unless there were so many restarts in so many seconds
-//! already: then it has failed for good. One that was never ready is not restarted, since its start has failed. What is
+//! already: then it has failed for good, and so have those that are to be restarted and require it. One that was never ready is not restarted, since its start has failed. What is
 //! made anew comes from the same module, stays at its place and keeps its links, so callers' handles stay valid; but it is another
 //! instance, with an id and a memory of its own. Until it is ready again, calls are refused at once: whoever waits
 //! in a queue for what may take half a minute is served worse than one who is told.
@@ -24,6 +24,7 @@ use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{Absence, Ending, Fault};
 use crate::instance::{Body, Instance, Link, Place};
 use crate::kernel::{Kernel, Worker};
+use crate::life::{Fall, Phase, Stranded};
 use crate::random::Randomness;
 use crate::timer::Timers;
 use crate::{Settings, log};
@@ -68,7 +69,7 @@ pub(crate) enum Sequel {
     Restart {
         backoff: Duration,
     },
-    /// It has ended too often.
+    /// It has ended too often, or what it requires is gone for good.
     Failure {
         why: String,
     },
@@ -184,8 +185,13 @@ impl Worker<'_> {
         self.now_ns = self.kernel.clock.monotonic_ns();
         let Some(ward) = self.kernel.supervisor.ward(instance.place) else { return Sequel::Nothing };
         let policy = &ward.spec.restart;
-        if !policy.covers(ending) || !self.kernel.life.fall(instance.place) {
+        if !policy.covers(ending) {
             return Sequel::Nothing;
+        }
+        match self.kernel.life.fall(instance.place) {
+            Fall::Refused => return Sequel::Nothing,
+            Fall::Lost { exporter } => return Sequel::Failure { why: self.why_lost(ending, exporter) },
+            Fall::Fallen => {}
         }
         match ward.state.lock().history.ask(policy, self.now_ns, &mut self.random) {
             Some(backoff) => Sequel::Restart { backoff },
@@ -193,6 +199,15 @@ impl Worker<'_> {
                 let RestartPolicy { max_restarts, within, .. } = policy;
                 Sequel::Failure { why: format!("after {max_restarts} restarts in {within:?} it {ending}") }
             }
+        }
+    }
+
+    /// Why a service is not made anew that has ended so and requires one that is gone for good.
+    fn why_lost(&self, ending: &Ending, exporter: Place) -> String {
+        let lost = Fault::Lost { exporter: self.kernel.instances[exporter].name.clone() };
+        match ending {
+            Ending::Fault(Fault::Lost { .. }) => format!("it {lost}"),
+            _ => format!("it {ending}, and {lost}"),
         }
     }
 
@@ -210,13 +225,35 @@ impl Worker<'_> {
             (Sequel::Failure { why }, _) => log::failed_for_good(instance, &why),
             _ => {}
         }
-        for stranded in self.kernel.life.ended(instance.place, ending.status()) {
-            log::stranded(&self.kernel.instances[stranded], instance);
+        self.count_out(instance, ending.status());
+    }
+
+    /// Counts a guest out that is gone for good, and sees to those that require it and cannot be launched any more.
+    fn count_out(&mut self, instance: &Instance, status: Option<u8>) {
+        for Stranded { guest, phase, was_ready } in self.kernel.life.ended(instance.place, status) {
+            let stranded = &self.kernel.instances[guest];
+            let lost = Fault::Lost { exporter: instance.name.clone() };
+            match phase {
+                _ if !was_ready => log::stranded(stranded, instance),
+                Phase::Fallen => {
+                    let why = format!("it {lost}");
+                    log::failed_for_good(stranded, &why);
+                    stranded.close(Absence::Failed { why });
+                    self.count_out(stranded, None);
+                }
+                _ => {
+                    let wake = stranded.doom(lost);
+                    self.wake(stranded, wake);
+                }
+            }
         }
     }
 
     /// Makes a service anew.
     fn restart(&mut self, instance: &Instance, ward: &Ward) {
+        if !self.kernel.life.is_fallen(instance.place) {
+            return;
+        }
         self.now_ns = self.kernel.clock.monotonic_ns();
         let id = InstanceId::from_random(self.random.random());
         let made = self.remake(instance, ward, id);
@@ -225,11 +262,11 @@ impl Worker<'_> {
         drop(state);
         match made {
             Ok(FirstWords { code, outbox, turn, .. }) => {
-                instance.reopen(id, self.now_ns);
-                if !self.kernel.life.rise(instance.place) {
+                let Some(life) = self.kernel.life.rise(instance.place) else {
                     instance.close(Absence::Over);
                     return;
-                }
+                };
+                instance.reopen(life, id, self.now_ns);
                 log::restarted(instance, Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)), &ward.nth());
                 let body = Body::new(code, links);
                 self.finish_first_turn(instance, FirstTurn { body, outbox, turn });

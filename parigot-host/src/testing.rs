@@ -50,7 +50,9 @@ use rand::rngs::StdRng;
 use crate::clock::{Clock, ManualClock};
 use crate::code::Mould;
 use crate::compile::Moulds;
-use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy, STARTUP_DEADLINE_DEFAULT};
+use crate::deployment::{
+    Deployment, GuestSpec, RestartAfter, RestartPolicy, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
+};
 use crate::error::StartError;
 use crate::pulse::Pulse;
 use crate::random::Randomness;
@@ -236,7 +238,8 @@ impl TestHost {
         let restart = RestartPolicy { after: RestartAfter::Never, ..GuestSpec::service(TEST, "").restart };
         guests.push(GuestSpec { restart, ..GuestSpec::service(TEST, "") });
         let source = NamedSource::new(TEST, Arc::from(""));
-        Deployment { guests, startup_deadline: self.startup_deadline, source }
+        let shutdown_deadline = SHUTDOWN_DEADLINE_DEFAULT;
+        Deployment { guests, startup_deadline: self.startup_deadline, shutdown_deadline, source }
     }
 
     /// What the guests are made from, each behind the wire; last of all the test itself, when all others have declared themselves.

@@ -35,7 +35,8 @@ enum Command {
 /// Run a deployment until its programs have ended.
 ///
 /// The log goes to stderr, each line with time (UTC), level, guest, instance, call
-/// and message. Ctrl-C stops the guests in order, a second one leaves at once.
+/// and message. Ctrl-C stops the guests, those first that were launched last, and gives
+/// them the `shutdown_deadline` of the file for it; a second one leaves at once.
 #[derive(Args)]
 #[command(after_help = run::STATUSES, verbatim_doc_comment)]
 struct Run {

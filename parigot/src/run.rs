@@ -18,7 +18,9 @@ Exit status: that of the program, or of the first that did not end with 0, and
     2  the command line is wrong
     3  the deployment was refused: its file, a wasm file, or what does not fit
   124  its guests were not ready within its `startup_deadline`
-  130  it was stopped by Ctrl-C, SIGTERM or SIGHUP";
+  130  it was stopped by Ctrl-C, SIGTERM or SIGHUP
+
+Without programs it is that of the first service that ended for good and not with 0.";
 
 const FAILED: u8 = 1;
 pub(crate) const REFUSED: u8 = 3;
@@ -35,7 +37,8 @@ pub(crate) fn run(Run { file, log_format, compiling, .. }: &Run) -> ExitCode {
             return REFUSED.into();
         }
     };
-    let running = match parigot_host::start(&deployment, settings(compiling, *log_format == Format::Text)) {
+    let settings = interrupt.follow_compiling(settings(compiling, *log_format == Format::Text));
+    let running = match parigot_host::start(&deployment, settings) {
         Ok(running) => running,
         Err(error) => {
             let refusals = error.refusals().iter();
@@ -60,10 +63,12 @@ pub(crate) fn settings(compiling: &Compiling, is_for_people: bool) -> Settings {
     }
 }
 
-/// Ctrl-C, and what else asks a process to end (SIGTERM, SIGHUP): the first stops the guests, the second leaves at once.
+/// Ctrl-C, and what else asks a process to end (SIGTERM, SIGHUP): the first stops the guests, the second leaves at once. So does the first
+/// while a guest is being compiled, which may take minutes and cannot be stopped: nothing runs yet.
 #[derive(Default)]
 struct Interrupt {
     came: AtomicBool,
+    compiles: AtomicBool,
     stopper: OnceLock<Stopper>,
 }
 
@@ -77,13 +82,26 @@ impl Interrupt {
     }
 
     fn hear(&self) {
-        if self.came.swap(true, Ordering::SeqCst) {
-            std::process::exit(INTERRUPTED.into());
+        if self.came.swap(true, Ordering::SeqCst) || self.compiles.load(Ordering::SeqCst) {
+            leave_at_once();
         }
         tracing::info!("stopping the guests; another Ctrl-C leaves at once");
         if let Some(stopper) = self.stopper.get() {
             stopper.stop();
         }
+    }
+
+    /// The same settings, by which it learns when guests are being compiled.
+    fn follow_compiling(self: &Arc<Self>, settings: Settings) -> Settings {
+        let (interrupt, tell) = (Arc::clone(self), settings.on_compiling.clone());
+        let on_compiling = move |guests: &[&str]| {
+            interrupt.compiles.store(!guests.is_empty(), Ordering::SeqCst);
+            if interrupt.came() {
+                leave_at_once();
+            }
+            tell.iter().for_each(|tell| tell(guests));
+        };
+        Settings { on_compiling: Some(Arc::new(on_compiling)), ..settings }
     }
 
     /// Hands over what stops the guests, now that they run. A Ctrl-C may have come before.
@@ -97,4 +115,8 @@ impl Interrupt {
     fn came(&self) -> bool {
         self.came.load(Ordering::SeqCst)
     }
+}
+
+fn leave_at_once() -> ! {
+    std::process::exit(INTERRUPTED.into())
 }

@@ -23,8 +23,10 @@ pub(crate) enum Absence {
     Over,
     /// It has ended and is not ready again.
     Restarting { since_ns: u64 },
-    /// It has ended too often.
+    /// It will not come back, although it should.
     Failed { why: String },
+    /// It was told to leave, and finishes the calls that it has.
+    Stopping,
 }
 
 /// Refusals, of calls that have not run. Guests are named as in the deployment.
@@ -38,6 +40,7 @@ impl Failure {
                 format!("{callee} is being restarted, and has been down for {down_ms} ms")
             }
             Absence::Failed { why } => format!("{callee} has failed for good: {why}"),
+            Absence::Stopping => format!("{callee} is stopping"),
         };
         Self::new(Code::Unavailable, Cause::Unreachable, message)
     }

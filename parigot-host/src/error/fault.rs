@@ -44,6 +44,9 @@ pub(crate) enum Fault {
     /// Made anew from the same module, it is not what it was.
     #[error("was made anew, and exports or requires something else than before")]
     Changed,
+    /// It is to be launched again, which can never be.
+    #[error("requires a service of {exporter}, which is gone for good")]
+    Lost { exporter: String },
     /// It sent what it may not send.
     #[error("broke the protocol: {0}")]
     Protocol(Breach),

@@ -16,9 +16,9 @@ use super::frame::Frame;
 use super::stepper::Stepper;
 use super::wire::Wire;
 use crate::clock::{Clock, ManualClock};
+use crate::deployment::SHUTDOWN_DEADLINE_DEFAULT;
 use crate::instance::Instance;
-use crate::life::GRACE;
-use crate::stack;
+use crate::{log, stack};
 
 /// How long a wait may take on the host's clock.
 const PATIENCE: Duration = Duration::from_secs(3_600);
@@ -220,13 +220,13 @@ impl TestRun {
         let kernel = Arc::clone(&self.stepper.kernel);
         kernel.life.ask_to_stop();
         kernel.life.wait_until_over();
-        let until_ns = self.clock.monotonic_ns() + GRACE.as_nanos() as u64;
+        let limit = SHUTDOWN_DEADLINE_DEFAULT;
+        let until_ns = self.clock.monotonic_ns() + limit.as_nanos() as u64;
         for guest in kernel.life.stop_order() {
             let instance = &kernel.instances[guest];
-            let header = Header { deadline_ns: instance.own_time_ns(until_ns), ..Header::new(Kind::Stop) };
-            kernel.wake(instance, instance.post(header, &[]));
+            kernel.wake(instance, instance.post_stop(until_ns));
             if !self.run_until(until_ns, |_| instance.has_ended()) {
-                tracing::warn!(service = %instance.name, instance = %instance.id().short(), "did not leave in time");
+                log::overstayed(instance, limit);
             }
         }
         kernel.life.status()

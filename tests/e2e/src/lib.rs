@@ -8,6 +8,7 @@ mod capture;
 mod declare;
 mod kills;
 mod load;
+mod manual;
 mod neighbours;
 mod process;
 
@@ -16,6 +17,7 @@ pub use capture::{Capture, Captured};
 pub use declare::{declaring, service};
 pub use kills::{histogram, kill_times};
 pub use load::{Load, soak};
+pub use manual::start_on_manual_clock;
 pub use neighbours::{BesideNeighbours, Ran, Tally};
 pub use process::{DEADLINE, Ended, Line, Started};
 
@@ -105,4 +107,10 @@ pub fn parigot_with(subcommand: &str, file: &Path) -> Command {
     let mut command = Command::new(parigot());
     command.arg(subcommand).arg(file).env("XDG_CACHE_HOME", build::caches());
     command
+}
+
+/// The text of a module that takes minutes to compile: each loop costs Cranelift more than the one around it.
+pub fn slow_to_compile() -> String {
+    let (loops, set) = ("loop ".repeat(2_000), "(local.set 0 (i32.add (local.get 0) (local.get 1)))");
+    format!("(module (func (param i32 i32) {loops} {set} {}))", "(br_if 0 (local.get 0)) end ".repeat(2_000))
 }

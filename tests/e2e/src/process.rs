@@ -1,9 +1,10 @@
 //! A process that is watched: its log line by line, its end, and never longer than a deadline.
 
+use std::fs::{DirEntry, read_dir, read_to_string};
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::thread::{JoinHandle, spawn};
+use std::thread::{JoinHandle, spawn, yield_now};
 use std::time::{Duration, Instant};
 
 /// How long a process may take, compiling guests on a busy machine included: those in Go are some MiB of code.
@@ -88,6 +89,22 @@ impl Started {
     /// Its number, as the system counts processes.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until it has so many threads of that name, as Linux knows them.
+    ///
+    /// # Panics
+    ///
+    /// If the deadline passes before.
+    #[track_caller]
+    pub fn wait_for_threads(&self, name: &str, count: usize) {
+        let has_that_name =
+            |thread: &DirEntry| read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+        let tasks = format!("/proc/{}/task", self.id());
+        while read_dir(&tasks).expect("it runs").flatten().filter(has_that_name).count() < count {
+            assert!(Instant::now() < self.kill_at, "it has not {count} threads named {name} after {DEADLINE:?}");
+            yield_now();
+        }
     }
 
     /// Sends what Ctrl-C sends.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::{App, guest, root};
+use e2e::{App, Started, example, go_guest, guest, root, slow_to_compile};
 
 fn bare(args: &str) -> App {
     App::new(&format!("[program.bare]\nwasm = \"bare.wasm\"\nargs = {args}\n")).with("bare.wasm", guest("bare"))
@@ -70,4 +70,83 @@ fn a_second_ctrl_c_leaves_at_once() {
     started.interrupt();
     assert_eq!(started.wait().status, Some(130));
     assert!(interrupted.elapsed() < Duration::from_secs(4), "the guests have 5 s, but nobody waits for them");
+}
+
+/// Nothing but the end of the test waits as long as this.
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn ctrl_c_while_guests_are_compiled_leaves_at_once() {
+    let app = App::new("[program.slow]\nwasm = \"slow.wasm\"\n").with_wat("slow.wasm", &slow_to_compile());
+    let mut command = app.command();
+    let started = Started::new(command.arg("--no-cache"));
+    // One that reads the module, and those that compile it.
+    started.wait_for_threads("parigot compile", 2);
+    let interrupted = Instant::now();
+    started.interrupt();
+    assert_eq!(started.wait().status, Some(130));
+    assert!(interrupted.elapsed() < SOON);
+}
+
+#[test]
+fn ctrl_c_while_guests_wait_to_be_launched_stops_them() {
+    let app = App::new(
+        "[service.echo]\nwasm = \"echo.wasm\"\n[service.lost]\nwasm = \"lost.wasm\"\nargs = [\"--dream\"]\n\
+         [program.hello]\nwasm = \"hello.wasm\"\n",
+    );
+    let hello = std::fs::read(example().join("build/hello.wasm")).expect("the example is built");
+    let app = app.with("echo.wasm", guest("echo")).with("lost.wasm", guest("lost")).with("hello.wasm", hello);
+    let mut started = app.start();
+    started.wait_for("dreaming");
+    let interrupted = Instant::now();
+    started.interrupt();
+    let ended = started.wait();
+    assert_eq!(ended.status, Some(130));
+    assert!(!ended.stderr.contains("did not leave") && !ended.stderr.contains("cannot start"), "{}", ended.stderr);
+    assert!(interrupted.elapsed() < SOON);
+}
+
+#[test]
+fn ctrl_c_while_a_service_waits_for_its_restart_does_not_wait_for_it() {
+    let app =
+        App::new("[service.phoenix]\nwasm = \"phoenix.wasm\"\nargs = [\"--dies-after\", \"1\"]\nmax_restarts = 1000\n");
+    let app = app.with("phoenix.wasm", guest("phoenix"));
+    let mut started = app.start();
+    // The pause after that is 5 seconds and more.
+    started.wait_for("restart 7 of 1000");
+    started.wait_for("burnt");
+    let interrupted = Instant::now();
+    started.interrupt();
+    let ended = started.wait();
+    assert_eq!(ended.status, Some(130));
+    assert!(!ended.stderr.contains("restart 8") && interrupted.elapsed() < Duration::from_secs(5), "{}", ended.stderr);
+}
+
+#[test]
+fn a_guest_that_does_not_leave_is_ended_at_the_shutdown_deadline_and_what_it_has_left_undone_is_told() {
+    // In Go a handler that was cancelled goes on until it looks at its context, which `sleep` does not.
+    let app = App::new(
+        "shutdown_deadline = \"100ms\"\n[service.echo]\nwasm = \"echo.wasm\"\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"sleep:3600000@3600000\"]\n",
+    );
+    let app = app.with("echo.wasm", go_guest("echo")).with("driver.wasm", guest("driver"));
+    let mut started = app.start();
+    started.wait_for("sleeping");
+    started.interrupt();
+    let ended = started.wait();
+    let told = "did not leave within the `shutdown_deadline`, 100ms, and has a call that it has not answered";
+    assert_eq!(ended.messages_of("echo"), ["sleeping", told]);
+    assert_eq!(ended.status, Some(130));
+}
+
+#[test]
+fn a_deployment_of_services_ends_with_the_status_of_the_first_that_failed() {
+    let run = |args: &[&str]| {
+        let app =
+            App::new(&format!("[service.phoenix]\nwasm = \"phoenix.wasm\"\nrestart = \"never\"\nargs = {args:?}\n"));
+        app.with("phoenix.wasm", guest("phoenix")).run().status
+    };
+    assert_eq!(run(&["--dies-after", "1", "--status", "0"]), Some(0));
+    assert_eq!(run(&["--dies-after", "1", "--status", "7"]), Some(7));
+    assert_eq!(run(&["--dies-after", "1"]), Some(1));
 }

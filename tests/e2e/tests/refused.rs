@@ -1,6 +1,6 @@
 //! Deployments that are refused: one message that points into the file, status 3, and nothing runs.
 
-use e2e::{App, Started, example};
+use e2e::{App, Started, example, slow_to_compile};
 
 fn greeting() -> Vec<u8> {
     std::fs::read(example().join("build/greeting.wasm")).expect("the example is built")
@@ -152,11 +152,7 @@ fn a_module_that_is_no_guest() {
 
 #[test]
 fn a_guest_that_takes_too_long_to_compile() {
-    // Each loop costs Cranelift more than the one around it: this takes it minutes.
-    let (loops, set) = ("loop ".repeat(2_000), "(local.set 0 (i32.add (local.get 0) (local.get 1)))");
-    let module =
-        format!("(module (func (param i32 i32) {loops} {set} {}))", "(br_if 0 (local.get 0)) end ".repeat(2_000));
-    let app = App::new(HELLO).with_wat("hello.wasm", &module);
+    let app = App::new(HELLO).with_wat("hello.wasm", &slow_to_compile());
     let ended = Started::new(app.command().args(["--no-cache", "--compile-time", "100ms"])).wait();
     let expected = r#"
   × `hello`: compiling hello.wasm takes longer than 0.1 s

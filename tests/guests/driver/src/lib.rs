@@ -4,7 +4,7 @@
 //! milliseconds, `!` behind it drops the call at once, `~` before it does the deed in the method that has limits of its own. Calls that are
 //! joined by `+` are all made before the first is awaited.
 //!
-//! `again` is the call `echo:1`, made until it is answered.
+//! `again` is the call `echo:1`, made until it is answered. `pause:20` says so and makes no call for 20 milliseconds.
 //!
 //! `later:` before all that makes the call 150 milliseconds later. `?` behind all that makes it tell a failure in full, and what is known
 //! of the call.
@@ -24,6 +24,11 @@ async fn main(cx: Context) -> Result<Exit, Error> {
         if argument == "again" {
             while make(&echo, "echo:1").expect("it is not dropped").await.is_err() {}
             parigot_guest::info!(cx, "again: 1 bytes");
+            continue;
+        }
+        if let Some(ms) = argument.strip_prefix("pause:") {
+            parigot_guest::info!(cx, "pausing");
+            cx.sleep(Duration::from_millis(ms.parse().expect("a number follows"))).await;
             continue;
         }
         let calls: Vec<_> = argument.split('+').map(|word| (word, begin(&cx, &echo, word))).collect();

@@ -1,0 +1,24 @@
+//! A host in this process whose clock is the test's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parigot_host::clock::ManualClock;
+use parigot_host::deployment::Deployment;
+use parigot_host::{Running, Settings, start};
+
+use crate::{App, Capture, code_cache};
+
+/// Starts a deployment in this process, on a clock that stands at 0, which is also 1970.
+pub fn start_on_manual_clock(app: &App) -> (Running, Capture, Arc<ManualClock>) {
+    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let clock = Arc::new(ManualClock::new(Duration::ZERO));
+    let settings = Settings {
+        clock: Arc::clone(&clock) as _,
+        seed: Some([7; 32]),
+        code_cache: Some(code_cache()),
+        ..Settings::default()
+    };
+    let (running, log) = Capture::during(|| start(&deployment, settings).expect("it starts"));
+    (running, log, clock)
+}

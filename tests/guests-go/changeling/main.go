@@ -1,0 +1,39 @@
+// Changeling exports echo.v1.Echo if it is made before the time of day that its argument says, in milliseconds, and nothing if it is made later.
+package main
+
+import (
+	"context"
+	"os"
+	"strconv"
+	"time"
+
+	parigot "github.com/parigot/parigot/parigot-guest-go"
+	"github.com/parigot/parigot/parigot-guest-go/future"
+
+	pb "parigot.test/guests/stubs/echo/v1"
+)
+
+type changeling struct{}
+
+func (changeling) Ready(context.Context) *future.Base[bool] { return future.NewBaseWithValue(true) }
+
+func (changeling) Echo(_ context.Context, in *pb.Payload) *pb.EchoEchoFuture {
+	return pb.EchoEchoDone(in, nil)
+}
+
+func (changeling) Misbehave(context.Context, *pb.Deed) *pb.EchoMisbehaveFuture {
+	panic("told to panic")
+}
+
+func main() {
+	until, err := strconv.ParseInt(os.Args[1], 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	ctx := context.Background()
+	if time.Now().UnixMilli() < until {
+		pb.RunEcho(ctx, changeling{})
+	} else {
+		parigot.Run(ctx, nil)
+	}
+}
