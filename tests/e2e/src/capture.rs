@@ -22,8 +22,12 @@ pub struct Capture {
 pub struct Captured {
     /// The guest's name.
     pub service: String,
+    /// The id of the call that it is about, or nothing.
+    pub call: String,
     /// What is said.
     pub message: String,
+    /// The method that was being served when the guest broke, or nothing.
+    pub method: String,
     /// CPU time that a guest had taken when it was killed.
     pub cpu: Option<Duration>,
 }
@@ -31,8 +35,16 @@ pub struct Captured {
 impl Capture {
     /// Runs `start`, and captures what it and all threads that it makes log.
     pub fn during<R>(start: impl FnOnce() -> R) -> (R, Capture) {
-        let (sender, lines) = channel();
-        let subscriber = tracing_subscriber::registry().with(Tap(sender));
+        Capture::without(|_| false, start)
+    }
+
+    /// The same without the lines that `take` takes, on the thread that logs them: there may be millions of those.
+    pub fn without<R>(
+        take: impl Fn(&Captured) -> bool + Send + Sync + 'static,
+        start: impl FnOnce() -> R,
+    ) -> (R, Capture) {
+        let (rest, lines) = channel();
+        let subscriber = tracing_subscriber::registry().with(Tap { take, rest });
         (tracing::subscriber::with_default(subscriber, start), Capture { lines })
     }
 
@@ -70,17 +82,22 @@ impl Capture {
     }
 }
 
-struct Tap(Sender<Captured>);
+struct Tap<T> {
+    take: T,
+    rest: Sender<Captured>,
+}
 
-impl<S: Subscriber> Layer<S> for Tap {
+impl<S: Subscriber, T: Fn(&Captured) -> bool + 'static> Layer<S> for Tap<T> {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         if *event.metadata().level() > Level::INFO {
             return;
         }
         let mut line = Captured::default();
         event.record(&mut line);
-        // A test that has seen enough no longer listens.
-        let _ = self.0.send(line);
+        if !(self.take)(&line) {
+            // A test that has seen enough no longer listens.
+            let _ = self.rest.send(line);
+        }
     }
 }
 
@@ -94,6 +111,8 @@ impl Visit for Captured {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         match field.name() {
             "service" => self.service = format!("{value:?}"),
+            "call" => self.call = format!("{value:?}"),
+            "method" => self.method = format!("{value:?}"),
             "message" => self.message = format!("{value:?}"),
             _ => {}
         }

@@ -18,7 +18,7 @@ pub use declare::{declaring, service};
 pub use kills::{histogram, kill_times};
 pub use load::{Load, soak};
 pub use manual::start_on_manual_clock;
-pub use neighbours::{BesideNeighbours, Ran, Tally};
+pub use neighbours::{BesideNeighbours, NEIGHBOURS, Ran, StartedBeside, Tally};
 pub use process::{DEADLINE, Ended, Line, Started};
 
 use std::path::{Path, PathBuf};

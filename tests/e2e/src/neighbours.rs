@@ -5,9 +5,12 @@ use std::io::Write;
 use std::time::Duration;
 
 use parigot_host::deployment::Deployment;
-use parigot_host::{Outcome, Settings};
+use parigot_host::{Outcome, Running, Settings};
 
 use crate::{App, Capture, Captured, code_cache, example, guest};
+
+/// The names of the pair.
+pub const NEIGHBOURS: [&str; 2] = ["greeting", "pacer"];
 
 /// A deployment to which the pair was added.
 #[derive(Debug)]
@@ -74,10 +77,37 @@ impl BesideNeighbours {
     /// Runs it until a line contains `until` and the pair has made a hundred more calls after that, and then stops it.
     #[track_caller]
     pub fn run(self, until: &str) -> Ran {
+        let started = self.start(|_| false);
+        let log = started.log.until(until);
+        started.stop(log)
+    }
+
+    /// Starts it, and captures its log without the lines that `take` takes.
+    #[track_caller]
+    pub fn start(self, take: impl Fn(&Captured) -> bool + Send + Sync + 'static) -> StartedBeside {
         let deployment = Deployment::read(&self.app.file()).expect("the file is right");
-        let (running, capture) =
-            Capture::during(|| parigot_host::start(&deployment, self.settings).expect("it starts"));
-        let mut log = capture.until(until);
+        let (running, log) =
+            Capture::without(take, || parigot_host::start(&deployment, self.settings).expect("it starts"));
+        StartedBeside { running, log, app: self.app }
+    }
+}
+
+/// A deployment that runs beside the pair.
+#[derive(Debug)]
+pub struct StartedBeside {
+    /// The deployment.
+    pub running: Running,
+    /// Its log.
+    pub log: Capture,
+    /// Its files.
+    pub app: App,
+}
+
+impl StartedBeside {
+    /// Stops it, once the pair has made a hundred more calls. `log` is what was read of the log before.
+    #[track_caller]
+    pub fn stop(self, mut log: Vec<Captured>) -> Ran {
+        let StartedBeside { running, log: capture, app: _app } = self;
         log.extend(capture.until("calling"));
         log.extend(capture.until("calling"));
         running.stopper().stop();
@@ -85,7 +115,7 @@ impl BesideNeighbours {
         log.extend(capture.rest());
         let told = log.iter().find(|line| line.message.starts_with("answered ")).expect("the pacer counts");
         let neighbours = Tally::read(told);
-        log.retain(|line| line.service != "pacer" && line.service != "greeting");
+        log.retain(|line| !NEIGHBOURS.contains(&&*line.service));
         Ran { outcome, log, neighbours }
     }
 }

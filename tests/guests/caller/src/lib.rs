@@ -1,0 +1,95 @@
+//! A program that calls load.v1.Work and says how each of its calls has ended, in the lines that `tests/load` reads.
+//!
+//! Its arguments are the jobs, in their order: the name of a deed, `:` and its amount, `*` and how often. `Again` is a job that does nothing, as
+//! often as it takes until one is answered. Before them stand, each with a value:
+//!
+//! - `--caller`: its number among the callers
+//! - `--lanes`: how many calls it makes at once
+//! - `--deadline-ms`: how long each may take
+//! - `--moment`: when the deed is to be done
+//! - `--harm-every` and `--harms`: one in so many jobs that should do nothing does one of these deeds instead, with commas between them; `--seed`
+//!   says which does which
+//!
+//! When it has made all its calls it stays, so that what is left of them can be looked for, until it is stopped.
+
+mod book;
+mod plan;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use golden::load::load::v1::{Job, WorkClient};
+use parigot_guest::{Client, Context, Error, Exit};
+
+use crate::book::{Book, Class};
+use crate::plan::Plan;
+
+/// How much later than at its deadline a call may end on a machine that is busy. One that ends later was silent.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// After a call that failed, so that what is being restarted is not called a million times meanwhile.
+const PAUSE: Duration = Duration::from_millis(10);
+
+#[parigot_guest::program(requires(WorkClient))]
+async fn main(cx: Context) -> Result<Exit, Error> {
+    cx.launch().await?;
+    let plan = Plan::read(cx.args());
+    let (caller, lanes, deadline) = (plan.caller, plan.lanes, plan.deadline);
+    let work = WorkClient::locate(&cx)?.with_deadline(deadline);
+    let book = Rc::new(RefCell::new(Book::new(cx.clone(), caller)));
+    let plan = Rc::new(RefCell::new(plan));
+    for _ in 0..lanes {
+        let lane =
+            Lane { cx: cx.clone(), work: work.clone(), plan: Rc::clone(&plan), book: Rc::clone(&book), deadline };
+        cx.spawn(lane.run());
+    }
+    wait_for_lanes(&cx, &plan, deadline + PATIENCE).await;
+    book.borrow_mut().close(plan.borrow().sent());
+    std::future::pending().await
+}
+
+/// Waits until every lane has come to its end, or no new call was made for as long as one may take.
+async fn wait_for_lanes(cx: &Context, plan: &Rc<RefCell<Plan>>, silence_max: Duration) {
+    let (mut sent, mut since) = (0, cx.now());
+    // Each lane has the plan, and so has `main`.
+    while Rc::strong_count(plan) > 1 && cx.now() - since < silence_max {
+        cx.sleep(PAUSE).await;
+        if sent != plan.borrow().sent() {
+            (sent, since) = (plan.borrow().sent(), cx.now());
+        }
+    }
+}
+
+/// One call after the other.
+struct Lane {
+    cx: Context,
+    work: WorkClient,
+    plan: Rc<RefCell<Plan>>,
+    book: Rc<RefCell<Book>>,
+    deadline: Duration,
+}
+
+impl Lane {
+    async fn run(self) {
+        loop {
+            let Some(job) = self.plan.borrow_mut().next() else { return };
+            let class = self.call(job).await;
+            self.book.borrow_mut().end(job.number, class);
+            match class {
+                Class::Ok => self.plan.borrow_mut().answered(job.number),
+                _ => self.cx.sleep(PAUSE).await,
+            }
+        }
+    }
+
+    async fn call(&self, job: Job) -> Class {
+        let begun = self.cx.now();
+        let deadline_ns = (self.cx.wall() + self.deadline).as_nanos() as u64;
+        let outcome = self.work.run(Job { deadline_ns, ..job }).await;
+        if self.cx.now() > begun + self.deadline + PATIENCE {
+            return Class::Silent;
+        }
+        Class::of(job.number, &outcome)
+    }
+}

@@ -1,0 +1,145 @@
+//! Which calls are to be made.
+
+use std::time::Duration;
+
+use golden::load::load::v1::Job;
+use golden::load::load::v1::job::{Deed, Moment};
+
+/// The calls that are left to be made.
+pub(crate) struct Plan {
+    pub(crate) caller: u32,
+    pub(crate) lanes: u32,
+    pub(crate) deadline: Duration,
+    moment: Moment,
+    harm: Harm,
+    /// In reverse.
+    steps: Vec<Step>,
+    sent: u64,
+}
+
+/// Deeds that come in between.
+#[derive(Default)]
+struct Harm {
+    /// One in so many; never if 0.
+    every: u64,
+    deeds: Vec<Deed>,
+    seed: u64,
+}
+
+struct Step {
+    deed: Deed,
+    amount: u32,
+    left: Left,
+}
+
+enum Left {
+    Times(u64),
+    /// Until one is answered whose number is no less.
+    UntilAnswered {
+        from: Option<u64>,
+    },
+}
+
+impl Plan {
+    /// Reads what the head of this crate describes.
+    pub(crate) fn read(args: &[String]) -> Self {
+        let mut plan = Plan {
+            caller: 0,
+            lanes: 1,
+            deadline: Duration::from_secs(1),
+            moment: Moment::InMethod,
+            harm: Harm::default(),
+            steps: Vec::new(),
+            sent: 0,
+        };
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            if arg.starts_with("--") {
+                plan.set(arg, args.next().expect("a value follows"));
+            } else {
+                plan.steps.push(Step::read(arg));
+            }
+        }
+        plan.steps.reverse();
+        plan
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        match name {
+            "--caller" => self.caller = number(value) as u32,
+            "--lanes" => self.lanes = number(value) as u32,
+            "--deadline-ms" => self.deadline = Duration::from_millis(number(value)),
+            "--moment" => self.moment = Moment::from_str_name(value).expect("it is the name of a moment"),
+            "--harm-every" => self.harm.every = number(value),
+            "--harms" => self.harm.deeds = value.split(',').map(deed).collect(),
+            "--seed" => self.harm.seed = number(value),
+            _ => panic!("{name} is no option"),
+        }
+    }
+
+    /// How many calls were made.
+    pub(crate) fn sent(&self) -> u64 {
+        self.sent
+    }
+
+    /// The next call to make, if there is one.
+    pub(crate) fn next(&mut self) -> Option<Job> {
+        let step = self.steps.last_mut()?;
+        let Step { deed, amount, .. } = *step;
+        let number = self.sent;
+        match &mut step.left {
+            Left::UntilAnswered { from } => _ = from.get_or_insert(number),
+            Left::Times(1) => drop(self.steps.pop()),
+            Left::Times(times) => *times -= 1,
+        }
+        self.sent += 1;
+        let deed = if deed == Deed::Nothing { self.harm.at(number) } else { deed };
+        Some(Job { caller: self.caller, number, deadline_ns: 0, deed: deed.into(), moment: self.moment.into(), amount })
+    }
+
+    /// That call was answered.
+    pub(crate) fn answered(&mut self, number: u64) {
+        let is_it = |step: &Step| matches!(step.left, Left::UntilAnswered { from: Some(from) } if from <= number);
+        if self.steps.last().is_some_and(is_it) {
+            self.steps.pop();
+        }
+    }
+}
+
+impl Step {
+    fn read(word: &str) -> Self {
+        if word == "Again" {
+            return Step { deed: Deed::Nothing, amount: 0, left: Left::UntilAnswered { from: None } };
+        }
+        let (word, times) = word.split_once('*').unwrap_or((word, "1"));
+        let (name, amount) = word.split_once(':').unwrap_or((word, "0"));
+        Step { deed: deed(name), amount: number(amount) as u32, left: Left::Times(number(times)) }
+    }
+}
+
+impl Harm {
+    /// The deed of the call of that number.
+    fn at(&self, number: u64) -> Deed {
+        let chance = mix(self.seed ^ mix(number));
+        if self.every == 0 || !chance.is_multiple_of(self.every) {
+            return Deed::Nothing;
+        }
+        self.deeds[(chance / self.every) as usize % self.deeds.len()]
+    }
+}
+
+/// The finalizer of splitmix64: equal numbers give equal chances, and near ones have nothing to do with each other.
+fn mix(number: u64) -> u64 {
+    let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ number >> 31
+}
+
+fn deed(name: &str) -> Deed {
+    Deed::from_str_name(name).unwrap_or_else(|| panic!("{name} is no deed"))
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or_else(|_| panic!("{text} is no number"))
+}

@@ -1,0 +1,239 @@
+//! What has become of each call, by what callers and callees say in the log.
+//!
+//! | line | of | says |
+//! |---|---|---|
+//! | `ran 0/17`, or `ran 0/17 late` | callee | it begins call 17 of caller 0, after the deadline |
+//! | `ended 0: ok 0-16,18-18 unknown 17-17` | caller | so these calls have ended |
+//! | `sent 0: 19, slowest recovery 83 ms` | caller | it has made all its calls, and waits for none any more |
+//!
+//! The callee writes before it does anything else, and what it has written is in the log even if it then breaks. The callers' lines are
+//! long, to be few. A call takes one byte here, so that twenty million can be counted.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use crate::report::Report;
+
+/// What is known of each call.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    callers: BTreeMap<u32, Caller>,
+    ended: u64,
+}
+
+/// What a line was about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A call was begun.
+    Ran,
+    /// Calls have ended.
+    Ended,
+    /// A caller has made all its calls.
+    Sent,
+}
+
+#[derive(Debug, Default)]
+struct Caller {
+    /// By number, the marks of each call.
+    calls: Vec<u8>,
+    /// How many it has made, once it has said so. One that was lost has not.
+    sent: Option<u64>,
+    slowest_recovery: Duration,
+}
+
+const RAN: u8 = 1;
+const RAN_TWICE: u8 = 1 << 1;
+const LATE: u8 = 1 << 2;
+const OK: u8 = 1 << 3;
+const REFUSED: u8 = 1 << 4;
+const UNKNOWN: u8 = 1 << 5;
+const SILENT: u8 = 1 << 6;
+const WRONG: u8 = 1 << 7;
+const ENDED: u8 = OK | REFUSED | UNKNOWN | SILENT | WRONG;
+
+impl Ledger {
+    /// A ledger in which so many calls of caller 0 have room, so that it does not grow while memory is measured.
+    pub fn with_room_for(calls: u64) -> Self {
+        let mut ledger = Ledger::default();
+        // Written to, as what is only reserved takes no memory yet.
+        let calls = vec![u8::MAX; calls as usize];
+        ledger.callers.entry(0).or_default().calls = calls;
+        ledger.callers.entry(0).or_default().calls.clear();
+        ledger
+    }
+
+    /// Takes a line of the log in, if it is one of these.
+    ///
+    /// # Panics
+    ///
+    /// If it is one of these, and cannot be read.
+    pub fn read(&mut self, line: &str) -> Option<Entry> {
+        let (word, rest) = line.split_once(' ')?;
+        let entry = match word {
+            "ran" => self.read_ran(rest).map(|()| Entry::Ran),
+            "ended" => self.read_ended(rest).map(|()| Entry::Ended),
+            "sent" => self.read_sent(rest).map(|()| Entry::Sent),
+            _ => return None,
+        };
+        Some(entry.unwrap_or_else(|| panic!("no line for the ledger: {line:?}")))
+    }
+
+    /// How many calls have ended.
+    pub fn ended(&self) -> u64 {
+        self.ended
+    }
+
+    fn read_ran(&mut self, rest: &str) -> Option<()> {
+        let (call, late) = rest.split_once(' ').unwrap_or((rest, ""));
+        let (caller, number) = call.split_once('/')?;
+        let call = self.caller(caller)?.call(number.parse().ok()?);
+        *call |= if *call & RAN == 0 { RAN } else { RAN_TWICE };
+        match late {
+            "" => {}
+            "late" => *call |= LATE,
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn read_ended(&mut self, rest: &str) -> Option<()> {
+        let (caller, rest) = rest.split_once(": ")?;
+        let mut words = rest.split(' ');
+        while let Some(word) = words.next() {
+            let class = match word {
+                "ok" => OK,
+                "refused" => REFUSED,
+                "unknown" => UNKNOWN,
+                "silent" => SILENT,
+                "wrong" => WRONG,
+                _ => return None,
+            };
+            for range in words.next()?.split(',') {
+                let numbers = range_of(range)?;
+                self.ended += 1 + numbers.end() - numbers.start();
+                self.caller(caller)?.end(numbers, class);
+            }
+        }
+        Some(())
+    }
+
+    fn read_sent(&mut self, rest: &str) -> Option<()> {
+        let (caller, rest) = rest.split_once(": ")?;
+        let (sent, recovery) = rest.split_once(", slowest recovery ")?;
+        let caller = self.caller(caller)?;
+        caller.sent = Some(sent.parse().ok()?);
+        caller.slowest_recovery = Duration::from_millis(recovery.strip_suffix(" ms")?.parse().ok()?);
+        Some(())
+    }
+
+    fn caller(&mut self, number: &str) -> Option<&mut Caller> {
+        Some(self.callers.entry(number.parse().ok()?).or_default())
+    }
+
+    /// What it comes to, with the calls that were still in some table when none should have been.
+    pub fn report(&self, leaked: u64) -> Report {
+        let mut report = Report { leaked, ..Report::default() };
+        self.callers.values().for_each(|caller| caller.add_to(&mut report));
+        report
+    }
+}
+
+/// `17-19`
+fn range_of(text: &str) -> Option<RangeInclusive<u64>> {
+    let (first, last) = text.split_once('-')?;
+    Some(first.parse().ok()?..=last.parse().ok()?)
+}
+
+impl Caller {
+    fn call(&mut self, number: u64) -> &mut u8 {
+        let place = number as usize;
+        if place >= self.calls.len() {
+            self.calls.resize(place + 1, 0);
+        }
+        &mut self.calls[place]
+    }
+
+    fn end(&mut self, numbers: RangeInclusive<u64>, class: u8) {
+        for number in numbers {
+            let call = self.call(number);
+            *call |= if *call & ENDED == 0 { class } else { WRONG };
+        }
+    }
+
+    fn add_to(&self, report: &mut Report) {
+        let count = |is: &dyn Fn(u8) -> bool| self.calls.iter().filter(|call| is(**call)).count() as u64;
+        let any = |marks: u8| count(&|call| call & marks != 0);
+        let ended = any(ENDED);
+        // What a caller has not told that was lost, nobody is there to miss.
+        let sent = self.sent.unwrap_or(ended);
+        report.sent += sent;
+        report.ok += any(OK);
+        report.refused += any(REFUSED);
+        report.unknown += any(UNKNOWN);
+        report.silent += any(SILENT) + sent.saturating_sub(ended);
+        report.run_twice += any(RAN_TWICE);
+        report.late += any(LATE);
+        report.wrong += any(WRONG)
+            + count(&|call| call & (OK | RAN) == OK)
+            + count(&|call| call & REFUSED != 0 && call & RAN != 0)
+            + if self.sent.is_some() { (self.calls.len() as u64).saturating_sub(sent) } else { 0 };
+        report.recovery = report.recovery.max(self.slowest_recovery);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(lines: &[&str]) -> Report {
+        let mut ledger = Ledger::default();
+        lines.iter().for_each(|line| assert!(ledger.read(line).is_some(), "{line}"));
+        ledger.report(0)
+    }
+
+    #[test]
+    fn each_call_is_counted_in_its_class() {
+        let report = report(&[
+            "ran 0/0",
+            "ran 0/1",
+            "ran 0/3",
+            "ended 0: ok 0-1 refused 2-2 unknown 3-4",
+            "sent 0: 5, slowest recovery 12 ms",
+        ]);
+        let recovery = Duration::from_millis(12);
+        assert_eq!(report, Report { sent: 5, ok: 2, refused: 1, unknown: 2, recovery, ..Report::default() });
+        assert!(report.is_kept());
+    }
+
+    #[test]
+    fn a_broken_promise_is_counted() {
+        let sent = "sent 0: 2, slowest recovery 0 ms";
+        let broken = |lines: &[&str]| {
+            let report = report(&[lines, &[sent]].concat());
+            assert!(!report.is_kept(), "{report}");
+            (report.silent, report.run_twice, report.late, report.wrong)
+        };
+        assert_eq!(broken(&["ran 0/0", "ended 0: ok 0-0"]), (1, 0, 0, 0), "one has not ended");
+        assert_eq!(broken(&["ended 0: unknown 0-0 silent 1-1"]), (1, 0, 0, 0), "one has ended late");
+        assert_eq!(broken(&["ran 0/0", "ran 0/0", "ended 0: unknown 0-1"]), (0, 1, 0, 0));
+        assert_eq!(broken(&["ran 0/0 late", "ended 0: unknown 0-1"]), (0, 0, 1, 0));
+        assert_eq!(broken(&["ran 0/0", "ended 0: refused 0-0 unknown 1-1"]), (0, 0, 0, 1), "refused, and has run");
+        assert_eq!(broken(&["ended 0: ok 0-0 unknown 1-1"]), (0, 0, 0, 1), "answered, and has not run");
+        assert_eq!(broken(&["ended 0: unknown 0-1", "ended 0: unknown 1-1"]), (0, 0, 0, 1), "ended twice");
+        assert_eq!(broken(&["ended 0: unknown 0-1", "ran 0/2"]), (0, 0, 0, 1), "has run, and was not sent");
+    }
+
+    #[test]
+    fn a_caller_that_is_lost_misses_nothing() {
+        assert_eq!(report(&["ran 1/0", "ran 1/1", "ended 1: ok 0-0"]), Report { sent: 1, ok: 1, ..Report::default() });
+    }
+
+    #[test]
+    fn other_lines_are_left_to_others() {
+        let mut ledger = Ledger::default();
+        assert_eq!(ledger.read("restarted after 83 ms: restart 1 of 10 in 60s"), None);
+        assert_eq!(ledger.read("calling"), None);
+        assert_eq!(ledger.read("ran 0/7"), Some(Entry::Ran));
+    }
+}

@@ -1,0 +1,50 @@
+//! What the calls of a run came to.
+
+use std::fmt;
+use std::time::Duration;
+
+/// What the calls of a run came to. In a run that keeps every promise, the sum of the first three classes is what was sent, and all from
+/// `silent` to `leaked` are 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Calls that were made.
+    pub sent: u64,
+    /// Those that were answered.
+    pub ok: u64,
+    /// Those that failed with the promise that they had not run.
+    pub refused: u64,
+    /// Those that failed without.
+    pub unknown: u64,
+    /// Those that have not ended, or only long after their deadline.
+    pub silent: u64,
+    /// Those that were run again.
+    pub run_twice: u64,
+    /// Those that were begun after their deadline.
+    pub late: u64,
+    /// Those that were refused and have run, were answered and have not run, have ended twice, got another's answer, or were never made.
+    pub wrong: u64,
+    /// Those that were still in a table of the host a second after the last had ended.
+    pub leaked: u64,
+    /// The longest time from a failed call to the next answer.
+    pub recovery: Duration,
+}
+
+impl Report {
+    /// Whether every promise was kept.
+    pub fn is_kept(&self) -> bool {
+        let Report { sent, ok, refused, unknown, silent, run_twice, late, wrong, leaked, .. } = self;
+        ok + refused + unknown == *sent && [silent, run_twice, late, wrong, leaked] == [&0; 5]
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { sent, ok, refused, unknown, silent, run_twice, late, wrong, leaked, recovery } = self;
+        writeln!(f, "    sent       ok  refused  unknown  silent | run-twice  late  wrong  leaked | recover_ms")?;
+        write!(
+            f,
+            "{sent:8} {ok:8} {refused:8} {unknown:8} {silent:7} | {run_twice:9} {late:5} {wrong:6} {leaked:7} | {:10}",
+            recovery.as_millis()
+        )
+    }
+}
