@@ -1,5 +1,8 @@
 //! From a deployment to instances that have declared what they export and require.
 
+use std::collections::BTreeMap;
+use std::iter;
+use std::ops::Range;
 use std::sync::Arc;
 
 use parigot_abi::id::InstanceId;
@@ -11,9 +14,10 @@ use crate::code::{Code, Mould, Turn};
 use crate::compile::Moulds;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{Breach, Fault, GraphError, ModuleError, Refusal, StartError};
-use crate::graph::{Binding, Declared, Graph};
-use crate::instance::{Body, Identity, Instance, Link, Place};
-use crate::life::Life;
+use crate::graph::{Binding, Declared, Exporter, Graph};
+use crate::instance::{Body, Identity, Instance, Place};
+use crate::life::{Life, Need};
+use crate::link::{Callee, Link};
 use crate::log::Speaker;
 use crate::log_rate::LogRate;
 use crate::mappings;
@@ -84,13 +88,11 @@ impl Declaration {
         &self.first.manifest
     }
 
-    /// An instance whose calls go where `bindings` say, and the rest of its first turn.
-    fn into_instance(self, spec: &GuestSpec, place: Place, bindings: Vec<Binding>) -> (Instance, FirstTurn) {
-        let requirements = bindings.len() as u32;
-        let links =
-            bindings.into_iter().map(|Binding { guest, service, methods }| Link { callee: guest, service, methods });
+    /// An instance whose calls go along `links`, and the rest of its first turn.
+    fn into_instance(self, spec: &GuestSpec, place: Place, links: Vec<Link>) -> (Instance, FirstTurn) {
+        let requirements = links.len() as u32;
         let FirstWords { code, outbox, turn, .. } = self.first;
-        let body = Body::new(code, links.collect());
+        let body = Body::new(code, links);
         let identity =
             Identity { id: self.id, place, requirements, started_ns: self.started_ns, log_rate: self.log_rate };
         (Instance::new(identity, spec), FirstTurn { body, outbox, turn })
@@ -118,20 +120,91 @@ pub(crate) fn boot(
 ) -> Result<Booted, StartError> {
     let Declarations { guests, graph, refusals, pulse } = declare_all(deployment, moulds, settings, randomness);
     StartError::unless_none(refusals)?;
-    let bindings: Vec<Vec<Binding>> =
-        graph.bindings.into_iter().map(|bound| bound.into_iter().flatten().collect()).collect();
-    let exports = guests.iter().flat_map(|(spec, guest)| exports(spec, guest.manifest())).collect();
-    let requires = bindings.iter().map(|bound| bound.iter().map(|binding| binding.guest).collect());
-    let life = Life::new(deployment.guests.iter().map(|spec| spec.role).zip(requires));
-    let wards = guests.iter().map(|(spec, guest)| Ward::new(spec, &guest.mould, guest.manifest())).collect();
-    let (instances, first_turns) = guests
-        .into_iter()
-        .zip(bindings)
-        .enumerate()
-        .map(|(place, ((spec, guest), bound))| guest.into_instance(spec, place, bound))
-        .unzip();
     let pulse = pulse.expect("whatever kept it from being there is a refusal");
+    let exports = guests.iter().flat_map(|(spec, guest)| exports(spec, guest.manifest())).collect();
+    let places = places(&deployment.guests);
+    let needs = needs(&guests, &graph.bindings, &places);
+    let replicas = replicate(guests, settings, randomness, &pulse)?;
+    let life = Life::new(replicas.iter().map(|replica| replica.spec.role).collect(), needs);
+    let wards = replicas.iter().map(|Replica { spec, first, .. }| Ward::new(spec, &first.mould, first.manifest()));
+    let wards = wards.collect();
+    let (instances, first_turns) = replicas
+        .into_iter()
+        .enumerate()
+        .map(|(place, Replica { guest, spec, first })| {
+            first.into_instance(spec, place, links(&graph.bindings[guest], &places, place))
+        })
+        .unzip();
     Ok(Booted { life, instances, first_turns, pulse, exports, wards })
+}
+
+/// The places of each guest's instances.
+fn places(guests: &[GuestSpec]) -> Vec<Range<Place>> {
+    let mut end = 0;
+    let range = |guest: &GuestSpec| {
+        let start = end;
+        end += guest.replicas as usize;
+        start..end
+    };
+    guests.iter().map(range).collect()
+}
+
+/// Which instances need which.
+fn needs(guests: &[(&GuestSpec, Declaration)], bindings: &[Vec<Binding>], places: &[Range<Place>]) -> Vec<Need> {
+    let mut needs: BTreeMap<&str, Need> = BTreeMap::new();
+    for (guest, ((_, declaration), bound)) in guests.iter().zip(bindings).enumerate() {
+        for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
+            let need = needs.entry(&required.name).or_insert_with(|| Need {
+                exporters: binding.iter().flat_map(|exporter| places[exporter.guest].clone()).collect(),
+                required_by: Vec::new(),
+            });
+            need.required_by.extend(places[guest].clone());
+        }
+    }
+    needs.into_values().collect()
+}
+
+/// Where the calls of the instance at that place go.
+fn links(bindings: &[Binding], places: &[Range<Place>], caller: Place) -> Vec<Link> {
+    let callees = |Exporter { guest, service, methods }: &Exporter| {
+        let (service, methods) = (*service, Arc::from(&**methods));
+        let callee = move |place| Callee { place, service, methods: Arc::clone(&methods) };
+        places[*guest].clone().map(callee)
+    };
+    bindings.iter().map(|binding| Link::new(binding.iter().flat_map(callees).collect(), caller)).collect()
+}
+
+/// One of a guest's instances.
+struct Replica<'a> {
+    /// The guest's place in the deployment.
+    guest: usize,
+    spec: &'a GuestSpec,
+    first: Declaration,
+}
+
+/// Makes the other instances of guests that shall have several, and lets each declare itself: the same as the first.
+fn replicate<'a>(
+    guests: Vec<(&'a GuestSpec, Declaration)>,
+    settings: &Settings,
+    randomness: &Randomness,
+    pulse: &Pulse,
+) -> Result<Vec<Replica<'a>>, StartError> {
+    let _awake = pulse.keep_awake();
+    let mut random = randomness.generator();
+    let (mut replicas, mut refusals) = (Vec::new(), Vec::new());
+    for (guest, (spec, first)) in guests.into_iter().enumerate() {
+        let others = 1..spec.replicas;
+        let others = others.map(|_| match declare(spec, Arc::clone(&first.mould), settings, randomness, &mut random) {
+            Ok(other) if other.manifest() != first.manifest() => Err(Refusal::first_turn(spec, Fault::Differs)),
+            declared => declared,
+        });
+        match others.collect::<Result<Vec<_>, _>>() {
+            Ok(others) => replicas.extend(iter::once(first).chain(others).map(|first| Replica { guest, spec, first })),
+            Err(refusal) => refusals.push(refusal),
+        }
+    }
+    StartError::unless_none(refusals)?;
+    Ok(replicas)
 }
 
 fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Item = Exported> + 'a {
@@ -163,8 +236,10 @@ pub(crate) fn declare_all<'a>(
         }
     }
     drop(awake);
-    let declared: Vec<_> =
-        guests.iter().map(|(spec, guest)| Declared { name: &spec.name, manifest: guest.manifest() }).collect();
+    let declared: Vec<_> = guests
+        .iter()
+        .map(|(spec, guest)| Declared { name: &spec.name, manifest: guest.manifest(), shared: &spec.shared })
+        .collect();
     let graph = Graph::of(&declared);
     // What seems to be missing may be exported by one that failed.
     let all_declared = refusals.is_empty();

@@ -16,8 +16,10 @@
 //! restart = "on-failure"         # or "never", or "always"
 //! max_restarts = 10              # so many in `max_seconds`; one more, and it has failed for good
 //! max_seconds = 60
+//! replicas = 1                   # instances; a call goes to the least busy
+//! shared = ["greeting.v1.Greeting"]   # what others export as well, who say so too
 //!
-//! [program.hello]                # the same keys, but for the last four: nobody calls a program, and it runs once
+//! [program.hello]                # the same keys, but for the last six: nobody calls a program, and it runs once
 //! wasm = "build/hello.wasm"
 //! ```
 //!
@@ -71,6 +73,9 @@ pub const MAX_RESTARTS_DEFAULT: u32 = 10;
 /// The time in which restarts are counted where the file does not say.
 pub const RESTARTS_WITHIN_DEFAULT: Duration = Duration::from_secs(60);
 
+/// How many instances a service may have.
+pub const REPLICAS_MAX: u32 = 1_000;
+
 /// A deployment file that was read and found without mistakes.
 #[derive(Clone, Debug)]
 pub struct Deployment {
@@ -107,6 +112,10 @@ pub struct GuestSpec {
     pub deadline: Duration,
     /// Whether it is restarted when it ends; a program never is.
     pub restart: RestartPolicy,
+    /// How many instances of it there are, between which calls are spread: 1 to [`REPLICAS_MAX`]. A program has one.
+    pub replicas: u32,
+    /// The full names of services that it exports and others may export as well: calls are spread over all of them.
+    pub shared: Vec<String>,
     /// Where the value of `wasm` stands in the file, in bytes.
     pub span: Range<usize>,
 }
@@ -134,6 +143,8 @@ impl GuestSpec {
             log_bytes: LOG_BYTES_DEFAULT,
             deadline: DEADLINE_DEFAULT,
             restart: RestartPolicy::of(role),
+            replicas: 1,
+            shared: Vec::new(),
             span: 0..0,
         }
     }
@@ -239,6 +250,8 @@ impl Role {
                 "restart",
                 "max_restarts",
                 "max_seconds",
+                "replicas",
+                "shared",
             ],
             Role::Program => &["wasm", "args", "env", "memory", "budget", "log"],
         }
@@ -382,12 +395,19 @@ impl Reader<'_> {
                     guest.span = value.span();
                     has_wasm = true;
                 }
-                ("args", _) => guest.args = self.args(value),
+                ("args", _) => guest.args = self.strings("args", "an argument", value),
                 ("env", _) => guest.env = self.env(value),
                 ("memory", _) => guest.memory_bytes = self.memory_bytes(value),
                 ("budget", _) => guest.budget = self.budget(value),
                 ("log", _) => guest.log_bytes = self.log_bytes(value),
                 ("deadline", Role::Service) => guest.deadline = self.deadline("deadline", value),
+                ("replicas", Role::Service) => {
+                    guest.replicas = self.count("replicas", value, 1..=REPLICAS_MAX.into()) as u32;
+                }
+                ("shared", Role::Service) => guest.shared = self.strings("shared", "a service", value),
+                (key_name @ ("replicas" | "shared"), Role::Program) => {
+                    self.mistake(key.span(), &Complaint::ReplicasOfProgram { key: key_name, place });
+                }
                 (key_name @ "deadline", Role::Program) => {
                     self.mistake(key.span(), &Complaint::DeadlineOfProgram { key: key_name, place });
                 }
@@ -421,12 +441,13 @@ impl Reader<'_> {
         self.folder.join(file.unwrap_or_default())
     }
 
-    fn args(&mut self, value: &Value<'_>) -> Vec<String> {
+    /// An array, each of whose items is `what`.
+    fn strings(&mut self, key: &str, what: &str, value: &Value<'_>) -> Vec<String> {
         let Some(items) = value.get_ref().as_array() else {
-            self.wrong_type("`args`", value, "an array of strings");
+            self.wrong_type(&format!("`{key}`"), value, "an array of strings");
             return Vec::new();
         };
-        items.iter().filter_map(|item| self.string("an argument", item, "a string")).map(str::to_owned).collect()
+        items.iter().filter_map(|item| self.string(what, item, "a string")).map(str::to_owned).collect()
     }
 
     fn env(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
@@ -657,6 +678,8 @@ mod tests {
             restart = "always"
             max_restarts = 3
             max_seconds = 5
+            replicas = 3
+            shared = ["greeting.v1.Greeting"]
         "#;
         let Deployment { guests, startup_deadline, shutdown_deadline, .. } = parse(text).expect("the file is right");
         assert_eq!((startup_deadline, shutdown_deadline), (Duration::from_secs(120), Duration::from_millis(1_500)));
@@ -675,6 +698,8 @@ mod tests {
             |after, max_restarts, seconds| RestartPolicy { after, max_restarts, within: Duration::from_secs(seconds) };
         assert_eq!(b.restart, restart(RestartAfter::Always, 3, 5));
         assert_eq!(c.restart, restart(RestartAfter::Failure, 10, 60), "the default");
+        assert_eq!((b.replicas, &b.shared[..]), (3, &["greeting.v1.Greeting".to_owned()][..]));
+        assert_eq!((c.replicas, &c.shared[..]), (1, &[][..]), "the default");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Who exports what others require: found out before anything is launched.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use parigot_abi::Manifest;
 use parigot_abi::manifest::{Method, Service};
@@ -15,11 +14,16 @@ use crate::spelling;
 pub(crate) struct Declared<'a> {
     pub(crate) name: &'a str,
     pub(crate) manifest: &'a Manifest,
+    /// What it exports and others may export as well.
+    pub(crate) shared: &'a [String],
 }
 
-/// The exporter of a required service.
+/// Who exports a required service; nobody, if it is empty.
+pub(crate) type Binding = Vec<Exporter>;
+
+/// An exporter of a required service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Binding {
+pub(crate) struct Exporter {
     /// Which guest exports it.
     pub(crate) guest: usize,
     /// Its place among that guest's exports.
@@ -39,8 +43,8 @@ pub(crate) struct Target {
 
 /// Who exports what each guest requires, and what is wrong with that. Guests are known by their places.
 pub(crate) struct Graph {
-    /// For each guest its requirements, in the order of its manifest; `None` where nobody exports it.
-    pub(crate) bindings: Vec<Vec<Option<Binding>>>,
+    /// For each guest its requirements, in the order of its manifest.
+    pub(crate) bindings: Vec<Vec<Binding>>,
     /// All of them, sorted by the guests that they are about.
     pub(crate) errors: Vec<GraphError>,
 }
@@ -49,6 +53,7 @@ impl Graph {
     /// Finds an exporter for each requirement.
     pub(crate) fn of(guests: &[Declared<'_>]) -> Self {
         let mut errors = Vec::new();
+        errors.extend(guests.iter().flat_map(shared_in_vain));
         let exporters = exporters(guests, &mut errors);
         let bindings: Vec<_> = guests.iter().map(|guest| bind(guest, guests, &exporters, &mut errors)).collect();
         let names = |path: Vec<usize>| path.into_iter().map(|guest| guests[guest].name.to_owned()).collect();
@@ -62,7 +67,8 @@ impl Graph {
     pub(crate) fn steps(&self) -> Vec<Option<usize>> {
         let mut steps = vec![None; self.bindings.len()];
         for step in 1.. {
-            let is_ready = |binding: &Option<Binding>| binding.as_ref().is_some_and(|to| steps[to.guest].is_some());
+            let is_ready =
+                |binding: &Binding| !binding.is_empty() && binding.iter().all(|to| steps[to.guest].is_some());
             let may_start = |guest: &usize| steps[*guest].is_none() && self.bindings[*guest].iter().all(is_ready);
             let now: Vec<_> = (0..steps.len()).filter(may_start).collect();
             if now.is_empty() {
@@ -74,19 +80,32 @@ impl Graph {
     }
 }
 
-/// For each service its exporter, and its place among that guest's exports.
-type Exporters<'a> = BTreeMap<&'a str, (usize, u32, &'a Service)>;
+/// What a guest shares and does not export.
+fn shared_in_vain(guest: &Declared<'_>) -> Vec<GraphError> {
+    let exports = || guest.manifest.exports.iter().map(|service| &*service.name);
+    let in_vain = guest.shared.iter().filter(|shared| !exports().any(|name| name == *shared));
+    let error = |service: &String| GraphError::SharedInVain {
+        service: service.clone(),
+        guest: guest.name.to_owned(),
+        nearest: spelling::nearest(service, exports()).map(str::to_owned),
+    };
+    in_vain.map(error).collect()
+}
 
-/// Of two exporters of one service the first counts.
+/// For each service its exporters, and its place among the exports of each.
+type Exporters<'a> = BTreeMap<&'a str, Vec<(usize, u32, &'a Service)>>;
+
+/// Of two exporters of one service that they do not share the first counts.
 fn exporters<'a>(guests: &'a [Declared<'a>], errors: &mut Vec<GraphError>) -> Exporters<'a> {
     let mut exporters = Exporters::new();
     for (guest, declared) in guests.iter().enumerate() {
         for (place, service) in declared.manifest.exports.iter().enumerate() {
-            match exporters.entry(&service.name) {
-                Entry::Vacant(free) => _ = free.insert((guest, place as u32, service)),
-                Entry::Occupied(taken) => errors.push(GraphError::ExportedTwice {
+            let known = exporters.entry(&service.name).or_default();
+            match known.iter().find(|(other, ..)| *other == guest || !share(&guests[*other], declared, service)) {
+                None => known.push((guest, place as u32, service)),
+                Some((other, ..)) => errors.push(GraphError::ExportedTwice {
                     service: service.name.clone(),
-                    first: guests[taken.get().0].name.to_owned(),
+                    first: guests[*other].name.to_owned(),
                     second: declared.name.to_owned(),
                 }),
             }
@@ -95,25 +114,34 @@ fn exporters<'a>(guests: &'a [Declared<'a>], errors: &mut Vec<GraphError>) -> Ex
     exporters
 }
 
+fn share(one: &Declared<'_>, other: &Declared<'_>, service: &Service) -> bool {
+    [one, other].iter().all(|guest| guest.shared.contains(&service.name))
+}
+
 fn bind(
     guest: &Declared<'_>,
     guests: &[Declared<'_>],
     exporters: &Exporters<'_>,
     errors: &mut Vec<GraphError>,
-) -> Vec<Option<Binding>> {
+) -> Vec<Binding> {
     let bind = |required: &Service| {
-        let Some((exporter, place, exported)) = exporters.get(&*required.name) else {
+        let Some(exporters) = exporters.get(&*required.name) else {
             errors.push(missing(guest, required, guests, exporters));
-            return None;
+            return Binding::new();
         };
-        Some(Binding { guest: *exporter, service: *place, methods: match_methods(required, exported) })
+        let exporter = |(guest, service, exported): &(usize, u32, &Service)| Exporter {
+            guest: *guest,
+            service: *service,
+            methods: match_methods(required, exported),
+        };
+        exporters.iter().map(exporter).collect()
     };
     guest.manifest.requires.iter().map(bind).collect()
 }
 
 fn missing(guest: &Declared<'_>, required: &Service, guests: &[Declared<'_>], exporters: &Exporters<'_>) -> GraphError {
     let nearest = spelling::nearest(&required.name, exporters.keys().copied());
-    let nearest = nearest.map(|service| (service.to_owned(), guests[exporters[service].0].name.to_owned()));
+    let nearest = nearest.map(|service| (service.to_owned(), guests[exporters[service][0].0].name.to_owned()));
     GraphError::Missing { service: required.name.clone(), guest: guest.name.to_owned(), nearest }
 }
 
@@ -127,11 +155,11 @@ fn match_methods(required: &Service, exported: &Service) -> Vec<Option<Target>> 
 }
 
 /// Of each knot of guests that require each other, a way from the smallest back to itself.
-fn cycles(bindings: &[Vec<Option<Binding>>]) -> Vec<Vec<usize>> {
+fn cycles(bindings: &[Vec<Binding>]) -> Vec<Vec<usize>> {
     let edges = bindings
         .iter()
         .enumerate()
-        .flat_map(|(guest, bound)| bound.iter().flatten().map(move |binding| (guest, binding.guest)));
+        .flat_map(|(guest, bound)| bound.iter().flatten().map(move |exporter| (guest, exporter.guest)));
     let graph: DiGraphMap<usize, ()> = DiGraphMap::from_edges(edges);
     tarjan_scc(&graph).iter().filter_map(|knot| cycle(&graph, knot)).collect()
 }
@@ -156,13 +184,24 @@ mod tests {
 
     /// The graph of guests given as (name, exports, requirements).
     fn graph(guests: &[(&str, &[&str], &[&str])]) -> Graph {
+        graph_of_sharing(guests, &[])
+    }
+
+    /// The same of guests that each share these services.
+    fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Graph {
+        let shared: Vec<String> = shared.iter().map(|name| (*name).to_owned()).collect();
+        let shared = |exports: &[&str]| -> Vec<String> {
+            shared.iter().filter(|name| exports.contains(&name.as_str())).cloned().collect()
+        };
+        let shared: Vec<_> = guests.iter().map(|(_, exports, _)| shared(exports)).collect();
         let list = |names: &[&str]| names.iter().map(|name| service(name)).collect();
         let manifests: Vec<_> = guests
             .iter()
             .map(|(_, exports, requires)| Manifest { exports: list(exports), requires: list(requires) })
             .collect();
+        let declared = guests.iter().zip(&manifests).zip(&shared);
         let declared: Vec<_> =
-            guests.iter().zip(&manifests).map(|((name, ..), manifest)| Declared { name, manifest }).collect();
+            declared.map(|(((name, ..), manifest), shared)| Declared { name, manifest, shared }).collect();
         Graph::of(&declared)
     }
 
@@ -180,12 +219,12 @@ mod tests {
         requirer.requires[0].methods.push(Method { name: "New".into(), budget_ns: 0, deadline_ns: 0 });
         requirer.requires[0].methods[1].deadline_ns = 5; // the exporter decides
         let graph = Graph::of(&[
-            Declared { name: "app", manifest: &requirer },
-            Declared { name: "store", manifest: &exporter },
+            Declared { name: "app", manifest: &requirer, shared: &[] },
+            Declared { name: "store", manifest: &exporter, shared: &[] },
         ]);
         let target = |method, deadline_ns| Some(Target { method, deadline_ns });
-        let binding = Binding { guest: 1, service: 1, methods: vec![target(1, 70), target(0, 0), None] };
-        assert_eq!(graph.bindings, [vec![Some(binding)], vec![]]);
+        let exporter = Exporter { guest: 1, service: 1, methods: vec![target(1, 70), target(0, 0), None] };
+        assert_eq!(graph.bindings, [vec![vec![exporter]], vec![]]);
         assert_eq!(graph.errors, []);
     }
 
@@ -193,6 +232,29 @@ mod tests {
     fn two_exporters_of_one_service_are_refused() {
         assert_eq!(errors(&[("a", &["x.S"], &[]), ("b", &["x.S"], &[])]), ["both `a` and `b` export x.S"]);
         assert_eq!(errors(&[("a", &["x.S", "x.S"], &[])]), ["both `a` and `a` export x.S"]);
+    }
+
+    #[test]
+    fn exporters_that_all_share_a_service_are_all_bound_each_by_its_own_methods() {
+        let guests: &[(&str, &[&str], &[&str])] =
+            &[("app", &[], &["x.S"]), ("b", &["x.T", "x.S"], &[]), ("c", &["x.S"], &[])];
+        let graph = graph_of_sharing(guests, &["x.S"]);
+        assert_eq!(graph.errors, []);
+        let bound: Vec<_> = graph.bindings[0][0].iter().map(|exporter| (exporter.guest, exporter.service)).collect();
+        assert_eq!(bound, [(1, 1), (2, 0)]);
+        assert_eq!(graph.steps(), [Some(2), Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn a_service_that_not_all_exporters_share_is_refused_and_so_is_one_that_is_not_exported() {
+        let (exports, shared) = (vec![service("x.Store")], ["x.Store".to_owned(), "x.Stor".to_owned()]);
+        let manifest = Manifest { exports, requires: vec![] };
+        let graph = Graph::of(&[
+            Declared { name: "a", manifest: &manifest, shared: &[] },
+            Declared { name: "b", manifest: &manifest, shared: &shared },
+        ]);
+        let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
+        assert_eq!(errors, ["`b` shares x.Stor, which it does not export", "both `a` and `b` export x.Store"]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use crate::code::{Code, Turn};
 use crate::deployment::GuestSpec;
 use crate::error::{Absence, Failure, Fault};
-use crate::graph::Target;
+use crate::link::Link;
 use crate::log::Speaker;
 use crate::log_rate::LogRate;
 use crate::slots::Slots;
@@ -47,7 +47,12 @@ pub(crate) struct Instance {
     pub(crate) deadline_ns: u64,
     pub(crate) log_rate: LogRate,
     mail: Mutex<Mail>,
+    /// How many calls it serves, or [`AWAY`]; changes under the lock of the mailbox alone.
+    busy: AtomicU32,
 }
+
+/// What an instance that takes no calls counts as serving.
+pub(crate) const AWAY: u32 = u32::MAX;
 
 /// What only the worker touches that runs the instance.
 pub(crate) struct Body {
@@ -58,15 +63,6 @@ pub(crate) struct Body {
     pub(crate) outbound: HashMap<u64, Outbound>,
     /// The earliest deadline of those, or earlier.
     pub(crate) deadlines_ns: u64,
-}
-
-/// Where calls to a required service go.
-pub(crate) struct Link {
-    pub(crate) callee: Place,
-    /// The service's place among the callee's exports.
-    pub(crate) service: u32,
-    /// The callee's methods, by the caller's place of them; `None` where the callee lacks one.
-    pub(crate) methods: Vec<Option<Target>>,
 }
 
 struct Mail {
@@ -226,7 +222,19 @@ impl Instance {
                 alarm_ns: NEVER,
                 doom: None,
             }),
+            busy: AtomicU32::new(0),
         }
+    }
+
+    /// Lets those who choose between several know how busy it is, now that its mailbox has changed.
+    fn show_busy(&self, mail: &Mail) {
+        let busy = if mail.absence.is_none() { mail.inbound.len() as u32 } else { AWAY };
+        self.busy.store(busy, Ordering::Relaxed);
+    }
+
+    /// How many calls it serves, or [`AWAY`], for those who choose between several.
+    pub(crate) fn busy(&self) -> u32 {
+        self.busy.load(Ordering::Relaxed)
     }
 
     /// Who it is in the log.
@@ -278,6 +286,7 @@ impl Instance {
             return Wake::AlreadyAwake;
         }
         mail.absence = Some(Absence::Stopping);
+        self.show_busy(&mail);
         push(FrameBuilder::new(&mut mail.frames, Header { deadline_ns, ..Header::new(Kind::Stop) }));
         mail.notify()
     }
@@ -313,6 +322,7 @@ impl Instance {
             return Err(Failure::mailbox_full(&self.name, mail.frames.len()).at(self.id()));
         }
         let number = mail.inbound.insert(call);
+        self.show_busy(&mail);
         let header = Header { number, id: call.id.to_wire(), ..header };
         push(FrameBuilder::new(&mut mail.frames, header).metadata_bytes(frame.metadata).payload(frame.payload));
         Ok((number, mail.notify()))
@@ -320,7 +330,10 @@ impl Instance {
 
     /// Takes a call that was answered, or `None` if there is no such call.
     pub(crate) fn take_inbound(&self, number: u64) -> Option<Inbound> {
-        self.mail.lock().inbound.remove(number)
+        let mut mail = self.mail.lock();
+        let call = mail.inbound.remove(number);
+        self.show_busy(&mail);
+        call
     }
 
     /// The id of a call that it serves.
@@ -427,6 +440,7 @@ impl Instance {
             (Some(Absence::Restarting { .. }), Absence::Restarting { .. }) | (Some(Absence::Failed { .. }), _) => {}
             _ => mail.absence = Some(absence),
         }
+        self.show_busy(&mail);
         Abandoned { inbound: mail.inbound.take(), unread }
     }
 
@@ -455,6 +469,7 @@ impl Instance {
         let mut mail = self.mail.lock();
         if mail.absence != Some(Absence::Stopping) {
             mail.absence = None;
+            self.show_busy(&mail);
         }
     }
 

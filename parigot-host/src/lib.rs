@@ -14,7 +14,8 @@
 //! their code for the next start, `boot` makes instances, if there is room for them (`mappings`), `error` holds all that is said when something is wrong, `graph`
 //! finds out who requires whom, [`schema`] whether they understand each other, `survey` goes so far and no further, `life`
 //! launches and stops them in order, `startup` and `shutdown` see to it that this has an end, `kernel` runs them turn by turn, `route` carries
-//! what they send, `supervisor` makes services anew that have failed, `instance` is one of them, `wasm` is what it is made of, `wasi` is what Go's runtime needs besides. What an
+//! what they send, `link` chooses between several that may take a call, `supervisor` makes services anew that have failed, `instance` is one of
+//! them, `wasm` is what it is made of, `wasi` is what Go's runtime needs besides. What an
 //! instance may take is in `budget` (the thread's time), `limits` (memory), `stack` and `log_rate`. [`clock`] and `random` are where
 //! time and chance come from.
 
@@ -32,6 +33,7 @@ mod instance;
 mod kernel;
 mod life;
 mod limits;
+mod link;
 mod log;
 mod log_rate;
 mod mappings;

@@ -1,7 +1,8 @@
 //! Who has started, who waits for whom, who has left.
 //!
-//! A guest goes through the phases in their order. It is told that it is launched once every exporter of what it requires is
-//! ready; among those that may start at the same moment the names decide, alphabetically.
+//! A guest, of which each instance counts as one here, goes through the phases in their order. It is told that it is launched once every
+//! exporter of what it requires has been ready and one of each service's is; among those that may start at the same moment the names decide,
+//! alphabetically.
 
 use std::time::Instant;
 
@@ -34,6 +35,7 @@ pub(crate) struct Life {
 
 struct State {
     guests: Vec<Guest>,
+    needs: Vec<NeedState>,
     /// In the order in which they were launched first.
     launched: Vec<usize>,
     /// Guests that have not ended, of the role whose last one ends the deployment: programs if there are any, else services.
@@ -91,12 +93,37 @@ struct Guest {
     life: u32,
     /// It has been ready: from then on it may fall, and nobody's start waits for it but by what it requires.
     was_ready: bool,
-    /// How many of its requirements have an exporter that is not ready.
+    /// How many of its needs are not met.
     missing: usize,
-    /// One that it requires and that is gone for good.
+    /// One that it requires and that is gone for good, as is whoever else exports the same.
     lost: Option<usize>,
-    /// Who requires its exports, in order; a guest that requires several of them is there as often.
-    required_by: Vec<usize>,
+    /// The needs that it helps to meet.
+    serves: Vec<usize>,
+}
+
+/// A service that guests require, by their places.
+#[derive(Debug, Default)]
+pub(crate) struct Need {
+    /// At least one, in order.
+    pub(crate) exporters: Vec<usize>,
+    /// In order; one that requires it twice is there twice.
+    pub(crate) required_by: Vec<usize>,
+}
+
+struct NeedState {
+    need: Need,
+    /// How many exporters have never been ready.
+    never_ready: usize,
+    /// How many are ready now.
+    ready: usize,
+}
+
+impl NeedState {
+    /// Whether guests that need it may be launched: each of its exporters has been ready, so that none of them has failed the start, and one
+    /// of them is.
+    fn is_met(&self) -> bool {
+        self.never_ready == 0 && self.ready > 0
+    }
 }
 
 /// The status of a deployment whose start failed, or of a guest that trapped.
@@ -106,26 +133,28 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const TIMED_OUT: u8 = 124;
 
 impl Life {
-    /// Guests with their roles and whom each requires, in alphabetical order of their names.
-    pub(crate) fn new(guests: impl IntoIterator<Item = (Role, Vec<usize>)>) -> Self {
-        let (roles, requires): (Vec<Role>, Vec<Vec<usize>>) = guests.into_iter().unzip();
+    /// Guests with their roles, in alphabetical order of their names, and what they need of each other.
+    pub(crate) fn new(roles: Vec<Role>, needs: Vec<Need>) -> Self {
         let left_role = if roles.contains(&Role::Program) { Role::Program } else { Role::Service };
         let left = roles.iter().filter(|role| **role == left_role).count();
-        let guest = |(role, requires): (Role, &Vec<usize>)| Guest {
+        let guest = |role| Guest {
             role,
             phase: Phase::Starting,
             life: 0,
             was_ready: false,
-            missing: requires.len(),
+            missing: 0,
             lost: None,
-            required_by: Vec::new(),
+            serves: Vec::new(),
         };
-        let mut guests: Vec<Guest> = roles.into_iter().zip(&requires).map(guest).collect();
-        for (guest, exporters) in requires.iter().enumerate() {
-            exporters.iter().for_each(|exporter| guests[*exporter].required_by.push(guest));
+        let mut guests: Vec<Guest> = roles.into_iter().map(guest).collect();
+        for (place, need) in needs.iter().enumerate() {
+            need.exporters.iter().for_each(|exporter| guests[*exporter].serves.push(place));
+            need.required_by.iter().for_each(|requirer| guests[*requirer].missing += 1);
         }
+        let unmet = |need: Need| NeedState { never_ready: need.exporters.len(), ready: 0, need };
         let state = State {
             guests,
+            needs: needs.into_iter().map(unmet).collect(),
             launched: Vec::new(),
             left,
             left_role,
@@ -148,14 +177,18 @@ impl Life {
     pub(crate) fn ready(&self, guest: usize) -> Option<Vec<Launched>> {
         let mut state = self.state.lock();
         state.advance(guest, Phase::Launched, Phase::Ready)?;
-        state.guests[guest].was_ready = true;
-        let required_by = std::mem::take(&mut state.guests[guest].required_by);
-        let launched = required_by.iter().filter_map(|waiting| {
-            state.guests[*waiting].missing -= 1;
-            state.launch_if_complete(*waiting)
+        let is_first = !std::mem::replace(&mut state.guests[guest].was_ready, true);
+        let mut launched = Vec::new();
+        state.each_need_of(guest, |state, place| {
+            let need = &mut state.needs[place];
+            let was_met = need.is_met();
+            need.ready += 1;
+            need.never_ready -= usize::from(is_first);
+            if !was_met && need.is_met() {
+                launched.extend(state.meet(place));
+            }
         });
-        let launched = launched.collect();
-        state.guests[guest].required_by = required_by;
+        launched.sort_unstable_by_key(|launched: &Launched| launched.guest);
         Some(launched)
     }
 
@@ -317,17 +350,44 @@ impl State {
     fn leave(&mut self, guest: usize, to: Phase) -> Phase {
         let phase = std::mem::replace(&mut self.guests[guest].phase, to);
         if phase == Phase::Ready {
-            for place in 0..self.guests[guest].required_by.len() {
-                let requirer = self.guests[guest].required_by[place];
-                self.guests[requirer].missing += 1;
-            }
+            self.each_need_of(guest, |state, place| {
+                let NeedState { need, ready, .. } = &mut state.needs[place];
+                *ready -= 1;
+                if *ready == 0 {
+                    need.required_by.iter().for_each(|requirer| state.guests[*requirer].missing += 1);
+                }
+            });
         }
         phase
     }
 
-    /// Writes down for those that require this guest that it is gone for good, and returns those of them that are not launched.
+    /// Does something for each need that a guest helps to meet.
+    fn each_need_of(&mut self, guest: usize, mut act: impl FnMut(&mut Self, usize)) {
+        let serves = std::mem::take(&mut self.guests[guest].serves);
+        serves.iter().for_each(|need| act(self, *need));
+        self.guests[guest].serves = serves;
+    }
+
+    /// A need is met from now on. Returns those that are launched.
+    fn meet(&mut self, place: usize) -> Vec<Launched> {
+        let required_by = std::mem::take(&mut self.needs[place].need.required_by);
+        let launched = required_by.iter().filter_map(|waiting| {
+            self.guests[*waiting].missing -= 1;
+            self.launch_if_complete(*waiting)
+        });
+        let launched = launched.collect();
+        self.needs[place].need.required_by = required_by;
+        launched
+    }
+
+    /// Writes down for those that require this guest, and nobody else who is left, that it is gone for good, and returns those of them that
+    /// are not launched.
     fn strand_requirers(&mut self, lost: usize) -> Vec<Stranded> {
-        let mut requirers = self.guests[lost].required_by.clone();
+        let is_over = |exporter: &usize| self.guests[*exporter].phase == Phase::Ended;
+        let needs = self.guests[lost].serves.iter().map(|place| &self.needs[*place].need);
+        let lost_needs = needs.filter(|need| need.exporters.iter().all(is_over));
+        let mut requirers: Vec<usize> = lost_needs.flat_map(|need| need.required_by.iter().copied()).collect();
+        requirers.sort_unstable();
         requirers.dedup();
         requirers.iter().for_each(|requirer| self.guests[*requirer].lost = Some(lost));
         let stranded = requirers.into_iter().map(|guest| {
@@ -350,7 +410,8 @@ impl State {
             .map(|guest| Unready { guest, phase: self.guests[guest].phase, lacks: Vec::new() })
             .collect();
         for exporter in (0..self.guests.len()).filter(|guest| self.guests[*guest].phase != Phase::Ready) {
-            for requirer in &self.guests[exporter].required_by {
+            let unmet = self.guests[exporter].serves.iter().map(|place| &self.needs[*place]);
+            for requirer in unmet.filter(|need| !need.is_met()).flat_map(|need| &need.need.required_by) {
                 let Ok(place) = unready.binary_search_by_key(requirer, |unready| unready.guest) else { continue };
                 let lacks = &mut unready[place].lacks;
                 if lacks.last() != Some(&exporter) {
@@ -372,8 +433,12 @@ mod tests {
 
     /// `app` requires `kitchen` twice and `store`, `kitchen` requires `store`.
     fn life() -> Life {
-        let (app, kitchen, store) = (Role::Program, Role::Service, Role::Service);
-        Life::new([(app, vec![1, 2, 1]), (kitchen, vec![2]), (store, vec![])])
+        let need = |exporters: &[usize], required_by: &[usize]| Need {
+            exporters: exporters.to_vec(),
+            required_by: required_by.to_vec(),
+        };
+        let roles = vec![Role::Program, Role::Service, Role::Service];
+        Life::new(roles, vec![need(&[1], &[0]), need(&[2], &[0, 1]), need(&[1], &[0])])
     }
 
     /// These are launched in their first life.
@@ -496,7 +561,7 @@ mod tests {
     #[test]
     fn the_status_is_that_of_the_programs_or_without_programs_of_the_services() {
         let status = |role, ends: [Option<u8>; 2]| {
-            let life = Life::new([(role, vec![]), (role, vec![])]);
+            let life = Life::new(vec![role; 2], Vec::new());
             for (guest, end) in ends.into_iter().enumerate() {
                 assert_eq!((life.ask(guest), life.ready(guest)), (first([guest]), Some(vec![])));
                 life.ended(guest, end);
@@ -509,5 +574,52 @@ mod tests {
             assert_eq!(status(role, [Some(7), Some(8)]), 7);
             assert_eq!(status(role, [Some(0), None]), FAILED);
         }
+    }
+
+    /// `app` and `late` require what both `one` and `two` export.
+    fn replicated_life() -> Life {
+        let roles = vec![Role::Program, Role::Program, Role::Service, Role::Service];
+        Life::new(roles, vec![Need { exporters: vec![2, 3], required_by: vec![0, 1] }])
+    }
+
+    /// The same once both services are ready.
+    fn ready_replicated_life() -> Life {
+        let life = replicated_life();
+        assert_eq!((life.ask(2), life.ready(2)), (first([2]), Some(vec![])));
+        assert_eq!((life.ask(3), life.ready(3)), (first([3]), Some(vec![])));
+        life
+    }
+
+    #[test]
+    fn a_guest_is_launched_once_all_exporters_of_a_service_are_ready() {
+        let life = replicated_life();
+        assert_eq!((life.ask(0), life.ask(2), life.ask(3)), (Some(vec![]), first([2]), first([3])));
+        assert_eq!(life.ready(2), Some(vec![]));
+        assert_eq!(life.unready()[0], unready(0, Phase::Waiting, &[3]));
+        assert_eq!(life.ready(3), first([0]));
+    }
+
+    #[test]
+    fn one_exporter_that_is_there_is_enough_for_guests_that_come_later() {
+        let life = ready_replicated_life();
+        assert_eq!(life.fall(2), Fall::Fallen);
+        assert_eq!(life.ask(0), first([0]), "the other is there");
+        assert_eq!(life.fall(3), Fall::Fallen);
+        assert_eq!(life.ask(1), Some(vec![]));
+        assert_eq!(life.unready(), [unready(1, Phase::Waiting, &[2, 3])]);
+        assert_eq!(life.ended(2, None), [], "the other may come back");
+        assert_eq!(life.rise(3), Some(1));
+        assert_eq!((life.ask(3), life.ready(3)), (Some(vec![Launched { guest: 3, life: 1 }]), first([1])));
+    }
+
+    #[test]
+    fn those_that_wait_are_told_when_the_last_exporter_is_lost_for_good() {
+        let life = ready_replicated_life();
+        assert_eq!((life.fall(2), life.fall(3)), (Fall::Fallen, Fall::Fallen));
+        assert_eq!((life.ask(0), life.ask(1)), (Some(vec![]), Some(vec![])));
+        assert_eq!(life.ended(2, None), []);
+        let stranded = |guest| Stranded { guest, phase: Phase::Waiting, was_ready: false };
+        assert_eq!(life.ended(3, None), [stranded(0), stranded(1)]);
+        assert_eq!(life.status(), FAILED);
     }
 }

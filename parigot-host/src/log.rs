@@ -166,7 +166,8 @@ pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
 /// A guest is not ready, and the start has taken that long.
 pub(crate) fn unready(instances: &[Instance], Unready { guest, phase, lacks }: &Unready, after: Duration) {
     let instance = &instances[*guest];
-    let lacks: Vec<_> = lacks.iter().map(|exporter| &*instances[*exporter].name).collect();
+    let mut lacks: Vec<_> = lacks.iter().map(|exporter| &*instances[*exporter].name).collect();
+    lacks.dedup(); // instances of one guest
     let why = match phase {
         _ if !lacks.is_empty() => format!("it waits for {}", lacks.join(", ")),
         Phase::Launched => "it was launched, and has not said that it is ready".to_owned(),

@@ -16,8 +16,9 @@ const RESERVED: usize = 2_000;
 pub(crate) fn check(guests: &[GuestSpec]) -> Result<(), Refusal> {
     let Some((used, most)) = used_and_most() else { return Ok(()) };
     let fit = instances_that_fit(used, most);
-    match guests.get(fit) {
-        Some(guest) => Err(Refusal::Mappings { guest: guest.name.clone(), guests: guests.len(), fit, most }),
+    let instances = |guests: &[GuestSpec]| guests.iter().map(|guest| guest.replicas as usize).sum::<usize>();
+    match (0..guests.len()).find(|last| instances(&guests[..=*last]) > fit) {
+        Some(last) => Err(Refusal::Mappings { guest: guests[last].name.clone(), guests: instances(guests), fit, most }),
         None => Ok(()),
     }
 }

@@ -11,9 +11,10 @@ use rand::Rng;
 use crate::code::REASON_BYTES_MAX;
 use crate::error::{Breach, Ending, Failure, Fault};
 use crate::graph::Target;
-use crate::instance::{Body, CALLS_MAX, Inbound, Instance, Link, Outbound};
+use crate::instance::{Body, CALLS_MAX, Inbound, Instance, Outbound};
 use crate::kernel::Worker;
 use crate::life::Launched;
+use crate::link::{Callee, Link, Pool};
 use crate::log;
 
 /// The calls of the instance that is being run, while its outbox is carried out.
@@ -61,16 +62,24 @@ impl Worker<'_> {
     ) -> Result<(), Ending> {
         let Header { number, service, method, .. } = frame.header;
         let link = links.get(service as usize).ok_or(Breach::Handle { handle: service })?;
-        let bound = link.methods.get(method as usize).ok_or(Breach::Method { method, handle: service })?;
+        if method as usize >= link.methods() {
+            return Err(Breach::Method { method, handle: service }.into());
+        }
         let id = CallId::from_random(self.random.random());
         let is_one_too_many = calls.outbound.len() >= CALLS_MAX;
         let Entry::Vacant(place) = calls.outbound.entry(number) else {
             return Err(Breach::CalledTwice { number }.into());
         };
-        let offered = match bound {
-            Some(_) if is_one_too_many => Err(Failure::too_many_outbound(&from.name)),
-            Some(target) => self.offer(from, frame, link, *target, id),
-            None => Err(unimplemented(&self.kernel.instances[link.callee])),
+        let bytes = frame.content_bytes();
+        let offered = if is_one_too_many {
+            Err(Failure::too_many_outbound(&from.name))
+        } else if bytes > self.kernel.message_bytes_max {
+            Err(Failure::request_too_large(bytes, self.kernel.message_bytes_max))
+        } else {
+            match link {
+                Link::One(callee) => self.offer(from, frame, callee, id),
+                Link::Many(pool) => self.offer_to_one_of(from, frame, pool, id),
+            }
         };
         match offered {
             Ok(call) => {
@@ -85,34 +94,55 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Gives a call to its callee, or says why it cannot be given.
+    /// Gives a call to the least busy of several callees, or says why none of them takes it.
+    #[inline(never)]
+    fn offer_to_one_of(
+        &mut self,
+        from: &Instance,
+        frame: &Frame<'_>,
+        pool: &Pool,
+        id: CallId,
+    ) -> Result<Outbound, Failure> {
+        let chosen = pool.least_busy(frame.header.method as usize, &self.kernel.instances);
+        if let Some(Ok(call)) = chosen.map(|callee| self.offer(from, frame, callee, id)) {
+            return Ok(call);
+        }
+        // It has just ended, or has no room: anybody will do who takes it.
+        let mut refusals = Vec::new();
+        for callee in &pool.callees {
+            match self.offer(from, frame, callee, id) {
+                Ok(call) => return Ok(call),
+                Err(refusal) => refusals.push(refusal),
+            }
+        }
+        Err(Failure::of_all(refusals))
+    }
+
+    /// Gives a call to that callee, or says why it cannot be given.
+    #[inline]
     fn offer(
         &mut self,
         from: &Instance,
         frame: &Frame<'_>,
-        link: &Link,
-        target: Target,
+        Callee { place, service, methods }: &Callee,
         id: CallId,
     ) -> Result<Outbound, Failure> {
-        let bytes = frame.content_bytes();
-        if bytes > self.kernel.message_bytes_max {
-            return Err(Failure::request_too_large(bytes, self.kernel.message_bytes_max));
-        }
-        let callee = &self.kernel.instances[link.callee];
+        let callee = &self.kernel.instances[*place];
+        let Some(target) = methods[frame.header.method as usize] else { return Err(unimplemented(callee)) };
         let deadline_ns = match frame.header.deadline_ns {
             NO_DEADLINE => self.now_ns.saturating_add(target.deadline_ns(callee)),
             own_ns => from.host_time_ns(own_ns),
         };
         let call = Inbound { caller: Some(from.as_caller()), number: frame.header.number, id };
         let header = Header {
-            service: link.service,
+            service: *service,
             method: target.method,
             deadline_ns: callee.own_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
         let (inbound, wake) = callee.post_call(call, header, frame, self.now_ns)?;
         self.wake(callee, wake);
-        Ok(Outbound { callee: link.callee, inbound, id, deadline_ns })
+        Ok(Outbound { callee: *place, inbound, id, deadline_ns })
     }
 
     fn route_reply(&mut self, from: &Instance, frame: &Frame<'_>) -> Result<(), Ending> {

@@ -22,9 +22,10 @@ use crate::boot::{self, FirstTurn, FirstWords, Newborn, Stillborn};
 use crate::code::Mould;
 use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{Absence, Ending, Fault};
-use crate::instance::{Body, Instance, Link, Place};
+use crate::instance::{Body, Instance, Place};
 use crate::kernel::{Kernel, Worker};
 use crate::life::{Fall, Phase, Stranded};
+use crate::link::Link;
 use crate::random::Randomness;
 use crate::timer::Timers;
 use crate::{Settings, log};
@@ -237,8 +238,9 @@ impl Worker<'_> {
                 _ if !was_ready => log::stranded(stranded, instance),
                 Phase::Fallen => {
                     let why = format!("it {lost}");
+                    // Told once callers are told so too.
+                    stranded.close(Absence::Failed { why: why.clone() });
                     log::failed_for_good(stranded, &why);
-                    stranded.close(Absence::Failed { why });
                     self.count_out(stranded, None);
                 }
                 _ => {

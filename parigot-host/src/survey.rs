@@ -26,6 +26,8 @@ pub struct Surveyed {
     pub name: String,
     /// What it is there for.
     pub role: Role,
+    /// How many instances of it there are.
+    pub replicas: u32,
     /// The full names of the services that it exports, in its order.
     pub exports: Vec<String>,
     /// What it requires, in its order.
@@ -40,8 +42,8 @@ pub struct Surveyed {
 pub struct Requirement {
     /// Its full name.
     pub service: String,
-    /// The guest that exports it, if one does.
-    pub exporter: Option<String>,
+    /// The guests that export it: several if they share it, none if nobody does.
+    pub exporters: Vec<String>,
 }
 
 /// Compiles the guests of a deployment and lets each declare itself; nothing is launched.
@@ -61,6 +63,7 @@ pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
     let surveyed = surveyed.map(|(((spec, declaration), bound), step)| Surveyed {
         name: spec.name.clone(),
         role: spec.role,
+        replicas: spec.replicas,
         exports: declaration.manifest().exports.iter().map(|service| service.name.clone()).collect(),
         requires: requirements(declaration, bound, &guests),
         step,
@@ -68,15 +71,11 @@ pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
     Survey { guests: surveyed.collect(), refusals }
 }
 
-fn requirements(
-    guest: &Declaration,
-    bound: &[Option<Binding>],
-    guests: &[(&GuestSpec, Declaration)],
-) -> Vec<Requirement> {
+fn requirements(guest: &Declaration, bound: &[Binding], guests: &[(&GuestSpec, Declaration)]) -> Vec<Requirement> {
     let requirements = guest.manifest().requires.iter().zip(bound);
     let requirement = requirements.map(|(service, binding)| Requirement {
         service: service.name.clone(),
-        exporter: binding.as_ref().map(|binding| guests[binding.guest].0.name.clone()),
+        exporters: binding.iter().map(|exporter| guests[exporter.guest].0.name.clone()).collect(),
     });
     requirement.collect()
 }
@@ -86,17 +85,18 @@ fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<Refusal> 
     let mut refusals = Vec::new();
     for ((spec, declaration), bound) in guests.iter().zip(&graph.bindings) {
         for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
-            let Some(binding) = binding else { continue };
-            let (exporter, exporting) = &guests[binding.guest];
-            let offered = &exporting.manifest().exports[binding.service as usize];
-            let client = Party { guest: &spec.name, service: required };
-            if let Err(source) = schema::fits(client, Party { guest: &exporter.name, service: offered }) {
-                refusals.push(Refusal::Schema {
-                    guest: spec.name.clone(),
-                    exporter: exporter.name.clone(),
-                    service: required.name.clone(),
-                    source,
-                });
+            for to in binding {
+                let (exporter, exporting) = &guests[to.guest];
+                let offered = &exporting.manifest().exports[to.service as usize];
+                let client = Party { guest: &spec.name, service: required };
+                if let Err(source) = schema::fits(client, Party { guest: &exporter.name, service: offered }) {
+                    refusals.push(Refusal::Schema {
+                        guest: spec.name.clone(),
+                        exporter: exporter.name.clone(),
+                        service: required.name.clone(),
+                        source,
+                    });
+                }
             }
         }
     }

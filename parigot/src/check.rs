@@ -50,23 +50,31 @@ fn summary(file: &Path, guests: &[Surveyed]) -> String {
     };
     let mut text = format!("{}: {count}, launched in this order:\n", file.display());
     for step in 1..=guests.iter().filter_map(|guest| guest.step).max().unwrap_or_default() {
-        let names = guests.iter().filter(|guest| guest.step == Some(step)).map(|guest| &*guest.name);
+        let names = guests.iter().filter(|guest| guest.step == Some(step)).map(numbered);
         writeln!(text, "{step:4}  {}", names.collect::<Vec<_>>().join(", ")).expect("a String takes any text");
     }
     text
 }
 
 fn object(guests: &[Surveyed], complaints: &[Complaint<'_>]) -> Value {
-    let guest = |Surveyed { name, role, exports, requires, step }: &Surveyed| {
-        let requirement = |required: &parigot_host::Requirement| json!({ "service": required.service, "exporter": required.exporter });
+    let guest = |Surveyed { name, role, replicas, exports, requires, step }: &Surveyed| {
+        let requirement = |required: &parigot_host::Requirement| json!({ "service": required.service, "exporters": required.exporters });
         let requires: Vec<_> = requires.iter().map(requirement).collect();
-        json!({ "name": name, "role": word(*role), "exports": exports, "requires": requires, "step": step })
+        json!({ "name": name, "role": word(*role), "replicas": replicas, "exports": exports, "requires": requires, "step": step })
     };
     json!({
         "fits": complaints.is_empty(),
         "guests": guests.iter().map(guest).collect::<Vec<_>>(),
         "complaints": complaints.iter().map(Complaint::object).collect::<Vec<_>>(),
     })
+}
+
+/// A guest's name, and how many instances there are of it if that is not one.
+pub(crate) fn numbered(guest: &Surveyed) -> String {
+    match guest.replicas {
+        1 => guest.name.clone(),
+        replicas => format!("{} x{replicas}", guest.name),
+    }
 }
 
 /// As in the deployment file.
@@ -82,13 +90,14 @@ mod tests {
     use super::*;
 
     fn guest(name: &str, step: usize) -> Surveyed {
-        Surveyed { name: name.into(), role: Role::Service, exports: vec![], requires: vec![], step: Some(step) }
+        let (exports, requires) = (Vec::new(), Vec::new());
+        Surveyed { name: name.into(), role: Role::Service, replicas: 1, exports, requires, step: Some(step) }
     }
 
     #[test]
     fn the_guests_of_a_step_share_a_line() {
-        let guests = [guest("a", 2), guest("b", 1), guest("c", 1)];
-        let expected = "apps/app.toml: its 3 guests fit, launched in this order:\n   1  b, c\n   2  a\n";
+        let guests = [guest("a", 2), guest("b", 1), Surveyed { replicas: 3, ..guest("c", 1) }];
+        let expected = "apps/app.toml: its 3 guests fit, launched in this order:\n   1  b, c x3\n   2  a\n";
         assert_eq!(summary(Path::new("apps/app.toml"), &guests), expected);
         let expected = "app.toml: its guest fits, launched in this order:\n   1  b\n";
         assert_eq!(summary(Path::new("app.toml"), &guests[1..2]), expected);

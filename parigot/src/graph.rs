@@ -8,7 +8,7 @@ use parigot_host::deployment::{Deployment, Role};
 use parigot_host::{Refusal, Surveyed, survey};
 
 use crate::Graph;
-use crate::check::word;
+use crate::check::{numbered, word};
 use crate::log;
 use crate::report::{self, Complaint};
 use crate::run::{REFUSED, settings};
@@ -81,8 +81,11 @@ impl<'a> Drawing<'a> {
         let node = |guest: &'a Surveyed| {
             let mut edges: BTreeMap<Option<usize>, Vec<&str>> = BTreeMap::new();
             for required in &guest.requires {
-                let exporter = required.exporter.as_deref().map(|name| places[name]);
-                edges.entry(exporter).or_default().push(&required.service);
+                let nobody = required.exporters.is_empty().then_some(None);
+                let exporters = required.exporters.iter().map(|name| Some(places[&**name]));
+                for exporter in exporters.chain(nobody) {
+                    edges.entry(exporter).or_default().push(&required.service);
+                }
             }
             let edges = edges.into_iter().map(|(exporter, services)| Edge { exporter, services });
             Node { guest, edges: edges.collect() }
@@ -125,6 +128,9 @@ impl<'a> Drawing<'a> {
         let mut lines =
             vec!["digraph deployment {".to_owned(), "    rankdir = LR".into(), "    node [shape = box]".into()];
         lines.extend(self.guests.iter().map(|Node { guest, .. }| match guest.role {
+            Role::Service if guest.replicas > 1 => {
+                format!("    {:?} [style = rounded, label = {:?}]", guest.name, numbered(guest))
+            }
             Role::Service => format!("    {:?} [style = rounded]", guest.name),
             Role::Program => format!("    {:?}", guest.name),
         }));
@@ -141,7 +147,7 @@ impl<'a> Drawing<'a> {
     fn mermaid(&self) -> String {
         let mut lines = vec!["graph LR".to_owned()];
         lines.extend(self.guests.iter().enumerate().map(|(place, Node { guest, .. })| match guest.role {
-            Role::Service => format!("    guest{place}([\"{}\"])", guest.name),
+            Role::Service => format!("    guest{place}([\"{}\"])", numbered(guest)),
             Role::Program => format!("    guest{place}[\"{}\"]", guest.name),
         }));
         lines.extend(self.edges().map(|(place, edge)| {
@@ -160,7 +166,7 @@ impl<'a> Drawing<'a> {
 
 /// `program hello`, as its table in the deployment file is called.
 fn title(guest: &Surveyed) -> String {
-    format!("{} {}", word(guest.role), guest.name)
+    format!("{} {}", word(guest.role), numbered(guest))
 }
 
 #[cfg(test)]
@@ -172,10 +178,10 @@ mod tests {
     fn guest(role: Role, name: &str, step: Option<usize>, requires: &[(&str, Option<&str>)]) -> Surveyed {
         let requirement = |(service, exporter): &(&str, Option<&str>)| Requirement {
             service: (*service).into(),
-            exporter: exporter.map(str::to_owned),
+            exporters: exporter.iter().map(|name| (*name).to_owned()).collect(),
         };
         let requires = requires.iter().map(requirement).collect();
-        Surveyed { name: name.into(), role, exports: Vec::new(), requires, step }
+        Surveyed { name: name.into(), role, replicas: 1, exports: Vec::new(), requires, step }
     }
 
     fn kitchen() -> Vec<Surveyed> {
@@ -189,7 +195,7 @@ mod tests {
             ),
             guest(service, "egg", None, &[("x.Hen", Some("hen"))]),
             guest(service, "hen", None, &[("x.Egg", Some("egg")), ("x.Grain", None)]),
-            guest(service, "store", Some(1), &[]),
+            Surveyed { replicas: 2, ..guest(service, "store", Some(1), &[]) },
             guest(service, "stove", Some(1), &[]),
         ]
     }
@@ -197,14 +203,14 @@ mod tests {
     #[test]
     fn text_has_a_line_for_each_edge_in_the_order_of_the_launch() {
         let expected = "\
-step   guest          requires
-1      service store  -
-1      service stove  -
-2      program cook   -> store     x.Store
-                      -> stove     x.Stove, x.Oven
-never  service egg    -> hen       x.Hen
-never  service hen    -> (nobody)  x.Grain
-                      -> egg       x.Egg
+step   guest             requires
+1      service store x2  -
+1      service stove     -
+2      program cook      -> store     x.Store
+                         -> stove     x.Stove, x.Oven
+never  service egg       -> hen       x.Hen
+never  service hen       -> (nobody)  x.Grain
+                         -> egg       x.Egg
 ";
         assert_eq!(Drawing::of(&kitchen()).text(), expected);
     }
@@ -217,7 +223,7 @@ never  service hen    -> (nobody)  x.Grain
     "cook"
     "egg" [style = rounded]
     "hen" [style = rounded]
-    "store" [style = rounded]
+    "store" [style = rounded, label = "store x2"]
     "stove" [style = rounded]
     "cook" -> "store" [label = "x.Store"]
     "cook" -> "stove" [label = "x.Stove\nx.Oven"]
@@ -235,7 +241,7 @@ never  service hen    -> (nobody)  x.Grain
     guest0["cook"]
     guest1(["egg"])
     guest2(["hen"])
-    guest3(["store"])
+    guest3(["store x2"])
     guest4(["stove"])
     guest0 -- "x.Store" --> guest3
     guest0 -- "x.Stove<br/>x.Oven" --> guest4

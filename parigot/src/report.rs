@@ -147,7 +147,18 @@ fn next_step(refusal: &Refusal) -> Option<String> {
         }
         Refusal::Memory { .. } => "let it have more: `memory` in its table",
         Refusal::Mappings { .. } => "run fewer, or let the system give it more: `sysctl vm.max_map_count=262144`",
-        Refusal::Graph(GraphError::ExportedTwice { .. }) => "leave one of them out",
+        Refusal::Graph(GraphError::ExportedTwice { service, first, second }) if first != second => {
+            return Some(format!(
+                "leave one of them out; if calls shall be spread over both, write `shared = [\"{service}\"]` in the tables of both"
+            ));
+        }
+        Refusal::Graph(GraphError::ExportedTwice { .. }) => "a guest exports a service once",
+        Refusal::Graph(GraphError::SharedInVain { nearest: Some(service), .. }) => {
+            return Some(format!("did you mean {service}?"));
+        }
+        Refusal::Graph(GraphError::SharedInVain { nearest: None, .. }) => {
+            "write the full name of a service that it exports"
+        }
         Refusal::Graph(GraphError::Missing { nearest: Some((service, guest)), .. }) => {
             return Some(format!("did you mean {service}, which `{guest}` exports?"));
         }

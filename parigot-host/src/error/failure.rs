@@ -45,6 +45,19 @@ impl Failure {
         Self::new(Code::Unavailable, Cause::Unreachable, message)
     }
 
+    /// None of several instances takes the call, for these reasons, of which there is at least one.
+    pub(crate) fn of_all(mut refusals: Vec<Failure>) -> Self {
+        // That one is overloaded says more than that others are away.
+        let told = refusals.iter().position(|refusal| refusal.cause != Cause::Unreachable).unwrap_or_default();
+        let mut told = refusals.swap_remove(told);
+        match refusals.len() {
+            0 => {}
+            1 => told.message += "; the other instance takes no calls either",
+            others => told.message += &format!("; the other {others} instances take no calls either"),
+        }
+        told
+    }
+
     /// The callee has ended before it was given the call.
     pub(crate) fn never_given(callee: &str, ending: &Ending) -> Self {
         let message = format!("it did not reach {callee}, which {ending}");

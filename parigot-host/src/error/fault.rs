@@ -47,6 +47,9 @@ pub(crate) enum Fault {
     /// It is to be launched again, which can never be.
     #[error("requires a service of {exporter}, which is gone for good")]
     Lost { exporter: String },
+    /// One of several instances of the same module, it is not what the others are.
+    #[error("exports or requires something else than the guest's other instances")]
+    Differs,
     /// It sent what it may not send.
     #[error("broke the protocol: {0}")]
     Protocol(Breach),

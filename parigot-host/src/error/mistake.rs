@@ -79,6 +79,8 @@ pub(crate) enum Complaint<'a> {
     DeadlineOfProgram { key: &'a str, place: &'a str },
     #[error("unknown key `{key}` in {place}")]
     RestartOfProgram { key: &'a str, place: &'a str },
+    #[error("unknown key `{key}` in {place}")]
+    ReplicasOfProgram { key: &'a str, place: &'a str },
     #[error("{place} has no `wasm`")]
     NoWasm { place: &'a str, file: &'a str },
     #[error("`wasm` is empty")]
@@ -120,6 +122,9 @@ impl Complaint<'_> {
             Complaint::DeadlineOfProgram { .. } => "it bounds calls to a service, and nobody calls a program".into(),
             Complaint::RestartOfProgram { .. } => {
                 "it is about a service that ends, and a program is there to end".into()
+            }
+            Complaint::ReplicasOfProgram { .. } => {
+                "it is about calls that are spread over instances, and nobody calls a program".into()
             }
             Complaint::NoWasm { file, .. } => format!("add `wasm = \"<file>.wasm\"`, relative to {file}"),
             Complaint::EmptyWasm { file } => format!("name a wasm file, relative to {file}"),

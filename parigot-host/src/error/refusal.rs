@@ -110,7 +110,7 @@ pub enum Refusal {
 /// What makes a deployment impossible to start.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
-    /// Two guests, or one twice, export one service.
+    /// Two guests export one service and do not both share it, or one exports it twice.
     #[error("both `{first}` and `{second}` export {service}")]
     ExportedTwice {
         /// The service's full name.
@@ -119,6 +119,16 @@ pub enum GraphError {
         first: String,
         /// The other.
         second: String,
+    },
+    /// A guest shares what it does not export.
+    #[error("`{guest}` shares {service}, which it does not export")]
+    SharedInVain {
+        /// The service's name in the guest's `shared`.
+        service: String,
+        /// Who shares it.
+        guest: String,
+        /// What it exports whose name is most like it, if something is like it.
+        nearest: Option<String>,
     },
     /// Nobody exports what a guest requires.
     #[error("`{guest}` requires {service}, which no guest of the deployment exports")]
@@ -143,7 +153,7 @@ impl GraphError {
     pub fn guest(&self) -> &str {
         match self {
             GraphError::ExportedTwice { second, .. } => second,
-            GraphError::Missing { guest, .. } => guest,
+            GraphError::SharedInVain { guest, .. } | GraphError::Missing { guest, .. } => guest,
             GraphError::Cycle { path } => &path[0],
         }
     }

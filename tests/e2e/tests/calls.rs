@@ -128,12 +128,12 @@ fn a_message_that_is_too_long_fails_where_it_is_sent() {
 
 #[test]
 fn a_call_that_its_callee_was_never_given_is_refused_when_that_ends() {
-    let ended = drive(&["later:echo:1?+~spin?"]);
+    let ended = drive(&["150ms:echo:1?+~spin?"]);
     let messages = ended.messages_of("driver");
     let [later, spin] = &messages[..] else { panic!("{}", ended.stderr) };
     assert!(spin.starts_with("~spin?: unknown: INTERNAL: callee killed: echo was killed: "), "{spin}");
     let told =
-        "later:echo:1?: refused: UNAVAILABLE: unreachable: it did not reach echo, which was killed: it held its thread";
+        "150ms:echo:1?: refused: UNAVAILABLE: unreachable: it did not reach echo, which was killed: it held its thread";
     assert!(later.starts_with(told), "{later}");
 }
 

@@ -41,11 +41,11 @@ fn the_example_fits_and_its_order_is_told() {
 #[test]
 fn programs_are_told_who_exports_what() {
     let greeting = json!({
-        "name": "greeting", "role": "service", "exports": ["greeting.v1.Greeting"], "requires": [], "step": 1,
+        "name": "greeting", "role": "service", "replicas": 1, "exports": ["greeting.v1.Greeting"], "requires": [], "step": 1,
     });
     let hello = json!({
-        "name": "hello", "role": "program", "exports": [],
-        "requires": [{ "service": "greeting.v1.Greeting", "exporter": "greeting" }], "step": 2,
+        "name": "hello", "role": "program", "replicas": 1, "exports": [],
+        "requires": [{ "service": "greeting.v1.Greeting", "exporters": ["greeting"] }], "step": 2,
     });
     let expected = json!({ "fits": true, "guests": [greeting, hello], "complaints": [] });
     assert_eq!(object(&helloworld()), (expected, Some(0)));

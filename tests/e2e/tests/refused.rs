@@ -253,7 +253,8 @@ fn a_service_that_two_guests_export() {
  5 │ wasm = "greeting.wasm"
    ·        ───────────────
    ╰────
-  help: leave one of them out
+  help: leave one of them out; if calls shall be spread over both, write `shared = ["greeting.v1.Greeting"]` in the
+        tables of both
 "#,
     );
 }

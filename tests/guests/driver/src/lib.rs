@@ -6,7 +6,7 @@
 //!
 //! `again` is the call `echo:1`, made until it is answered. `pause:20` says so and makes no call for 20 milliseconds.
 //!
-//! `later:` before all that makes the call 150 milliseconds later. `?` behind all that makes it tell a failure in full, and what is known
+//! `150ms:` before all that makes the call so much later. `?` behind all that makes it tell a failure in full, and what is known
 //! of the call.
 
 use std::pin::Pin;
@@ -50,8 +50,9 @@ type Pending = Pin<Box<dyn Future<Output = Outcome>>>;
 
 /// Makes a call, now or later; `None` if it was dropped.
 fn begin(cx: &Context, echo: &EchoClient, word: &str) -> Option<Pending> {
-    let Some(word) = word.strip_prefix("later:") else { return make(echo, word) };
-    let (echo, word, pause) = (echo.clone(), word.to_owned(), cx.sleep(Duration::from_millis(150)));
+    let Some((pause_ms, word)) = word.split_once("ms:") else { return make(echo, word) };
+    let pause = cx.sleep(Duration::from_millis(pause_ms.parse().expect("a pause is a number")));
+    let (echo, word) = (echo.clone(), word.to_owned());
     Some(Box::pin(async move {
         pause.await;
         make(&echo, &word).expect("it is not dropped").await

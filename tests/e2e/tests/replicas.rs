@@ -1,0 +1,142 @@
+//! Several instances of a service, and several guests that export it: calls go to the least busy that is there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use e2e::{App, Capture, Ended, Line, code_cache, go_guest, guest};
+use parigot_host::clock::ManualClock;
+use parigot_host::deployment::Deployment;
+use parigot_host::{Running, Settings, start};
+
+/// The driver with these calls, and so many instances of the echo service.
+fn app(replicas: u32, calls: &[&str]) -> App {
+    let deployment = format!(
+        "[service.echo]\nwasm = \"echo.wasm\"\nreplicas = {replicas}\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
+    );
+    App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"))
+}
+
+/// Starts it in this process, on a clock that stands: nobody who has ended is restarted.
+fn start_on_manual_clock(app: &App) -> (Running, Capture, Arc<ManualClock>) {
+    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let clock = Arc::new(ManualClock::new(Duration::ZERO));
+    let settings = Settings {
+        clock: Arc::clone(&clock) as _,
+        seed: Some([7; 32]),
+        code_cache: Some(code_cache()),
+        ..Settings::default()
+    };
+    let (running, log) = Capture::during(|| start(&deployment, settings).expect("it starts"));
+    (running, log, clock)
+}
+
+/// The instances that say so, in the order of the log.
+fn who_says(ended: &Ended, what: &str) -> Vec<String> {
+    let says = |line: &Line| line.guest == "echo" && line.message == what;
+    ended.log().into_iter().filter(says).map(|line| line.instance).collect()
+}
+
+fn distinct(instances: &[String]) -> usize {
+    instances.iter().collect::<BTreeSet<_>>().len()
+}
+
+#[test]
+fn calls_that_are_in_flight_at_once_are_spread_over_all_instances() {
+    let ended = app(3, &["sleep:50+sleep:50+sleep:50"]).run();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert_eq!(distinct(&who_says(&ended, "sleeping")), 3, "{}", ended.stderr);
+}
+
+#[test]
+fn idle_instances_take_turns() {
+    let ended = app(3, &["sleep:1"; 6]).run();
+    let slept = who_says(&ended, "sleeping");
+    assert_eq!((slept.len(), distinct(&slept[..3])), (6, 3), "{}", ended.stderr);
+    assert_eq!(slept[..3], slept[3..]);
+}
+
+#[test]
+fn a_call_goes_to_the_instance_that_serves_the_fewest() {
+    let ended = app(2, &["100ms:sleep:1+200ms:sleep:1+300ms:sleep:1+hang@900"]).run();
+    let (hanging, slept) = (who_says(&ended, "hanging"), who_says(&ended, "sleeping"));
+    assert_eq!((hanging.len(), slept.len(), distinct(&slept)), (1, 3, 1), "{}", ended.stderr);
+    assert_ne!(hanging[0], slept[0]);
+}
+
+#[test]
+fn a_call_is_cancelled_at_the_instance_that_has_it() {
+    let ended = app(3, &["sleep:1", "hang@20", "hang@20"]).run();
+    let hanging = who_says(&ended, "hanging");
+    assert_eq!(distinct(&hanging), 2, "{}", ended.stderr);
+    assert_eq!(who_says(&ended, "cancelled"), hanging);
+}
+
+#[test]
+fn an_instance_that_is_down_is_passed_over_and_comes_back() {
+    let (running, log, clock) = start_on_manual_clock(&app(2, &["panic", "echo:1", "echo:2", "echo:3", "hang@500"]));
+    log.wait_for("panic: INTERNAL, callee trapped: echo panicked at ");
+    for answered in ["echo:1: 1 bytes", "echo:2: 2 bytes", "echo:3: 3 bytes", "hanging"] {
+        log.wait_for(answered);
+    }
+    clock.advance(Duration::from_millis(100));
+    log.wait_for("restarted after 100 ms: restart 1 of 10 in 60s");
+    clock.advance(Duration::from_millis(400));
+    assert_eq!(running.wait().status, 0);
+}
+
+#[test]
+fn a_call_is_refused_when_all_instances_are_down_and_each_has_its_own_restarts() {
+    let (running, log, clock) = start_on_manual_clock(&app(2, &["panic", "panic", "echo:1?", "again"]));
+    log.wait_for(
+        "echo:1?: refused: UNAVAILABLE: unreachable: echo is being restarted, and has been down for 0 ms; \
+         the other instance takes no calls either",
+    );
+    clock.advance(Duration::from_millis(100));
+    log.wait_for("restarted after 100 ms: restart 1 of 10 in 60s");
+    log.wait_for("again: 1 bytes");
+    assert_eq!(running.wait().status, 0);
+}
+
+#[test]
+fn guests_that_share_a_service_serve_it_together_whatever_they_are_written_in() {
+    let app = App::new(
+        "[service.rusty]\nwasm = \"rusty.wasm\"\nshared = [\"echo.v1.Echo\"]\n\
+         [service.gopher]\nwasm = \"gopher.wasm\"\nshared = [\"echo.v1.Echo\"]\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"sleep:50+sleep:50\"]\n",
+    );
+    let app = app.with("rusty.wasm", guest("echo")).with("gopher.wasm", go_guest("echo"));
+    let app = app.with("driver.wasm", guest("driver"));
+    let ended = app.run();
+    assert_eq!(ended.messages_of("driver"), ["sleep:50: 0 bytes", "sleep:50: 0 bytes"], "{}", ended.stderr);
+    for service in ["rusty", "gopher"] {
+        assert_eq!(ended.messages_of(service), ["sleeping"], "{}", ended.stderr);
+    }
+    let drawn = app.ask("graph", &[]).stdout;
+    let edges = "program driver  -> gopher  echo.v1.Echo\n                       -> rusty   echo.v1.Echo\n";
+    assert!(drawn.contains(edges), "{drawn}");
+}
+
+#[test]
+fn check_says_how_many_instances_there_are() {
+    let checked = app(3, &[]).ask("check", &[]);
+    let expected = "app.toml: its 2 guests fit, launched in this order:\n   1  echo x3\n   2  driver\n";
+    assert_eq!((checked.stdout.as_str(), checked.status), (expected, Some(0)), "{}", checked.stderr);
+}
+
+#[test]
+fn replicas_that_are_none_or_no_number_or_of_a_program_are_refused() {
+    let refused = App::new(
+        "[service.echo]\nwasm = \"echo.wasm\"\nreplicas = 0\n[program.driver]\nwasm = \"driver.wasm\"\nreplicas = 2\n",
+    )
+    .run();
+    for told in [
+        "`replicas` is 0, expected an integer from 1 to 1000",
+        "unknown key `replicas` in `[program.driver]`",
+        "it is about calls that are spread over instances, and nobody calls a program",
+    ] {
+        assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    }
+    assert_eq!(refused.status, Some(3));
+}
