@@ -2,6 +2,7 @@ package parigot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -24,7 +25,11 @@ func Locate(ctx context.Context, service *Service) (*Channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	handle, err := g.Handle(service.Name)
+	handle, _, err := g.Handle(service.Name)
+	if errors.Is(err, guest.ErrNotRequired) {
+		const howTo = "hand what its generated Require function returns to Launch, or to the guest's Run"
+		return nil, fmt.Errorf("%s %w: %s", service.Name, err, howTo)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", service.Name, err)
 	}
@@ -39,35 +44,9 @@ func Locate(ctx context.Context, service *Service) (*Channel, error) {
 func Call[T proto.Message, E future.ErrorType](
 	ctx context.Context, channel *Channel, method uint32, in proto.Message, out T,
 ) *future.Method[T, E] {
-	call := &call[T, E]{ctx: ctx, channel: channel, method: method, out: out}
-	call.future.Init(call)
-	if err := ctx.Err(); err != nil {
-		call.fail(ended(err))
-		return &call.future
-	}
-	if bytes, most := proto.Size(in), channel.guest.MessageBytesMax(); bytes > most {
-		call.fail(&CallError{Code: ResourceExhausted, Cause: CauseTooLarge, Message: tooLong(bytes, most)})
-		return &call.future
-	}
-	if ctx.Done() != nil {
-		call.stop = context.AfterFunc(ctx, call.Interrupted)
-	}
-	number, err := channel.guest.Call(&guest.Outbound{
-		Handle:     channel.handle,
-		Method:     method,
-		DeadlineNS: deadlineNS(ctx, channel.guest),
-		Metadata:   outgoingMetadata(ctx),
-		Request:    in,
-		Reply:      call,
-	})
-	if err != nil {
-		message := fmt.Sprintf("the request cannot be sent: %v", err)
-		call.fail(&CallError{Code: InvalidArgument, Cause: CauseUndecodable, Message: message})
-		return &call.future
-	}
-	call.number.Store(number)
-	call.Interrupted() // in case the context ended before the number was known
-	return &call.future
+	call := &messageCall[T, E]{out: out}
+	call.ctx, call.channel, call.method = ctx, channel, method
+	return call.begin(proto.Size(in), &guest.Outbound{Request: in, Reply: call})
 }
 
 func deadlineNS(ctx context.Context, g *guest.Guest) uint64 {
@@ -80,33 +59,74 @@ func deadlineNS(ctx context.Context, g *guest.Guest) uint64 {
 // decodeInto decodes into messages that are empty, and does not reset them first.
 var decodeInto = proto.UnmarshalOptions{Merge: true}
 
+// messageCall is a call whose response is decoded.
+type messageCall[T proto.Message, E future.ErrorType] struct {
+	call[T, E]
+	out T
+}
+
+// Arrive ends the call with its reply.
+func (c *messageCall[T, E]) Arrive(frame abi.Frame) {
+	if c.arriveFailed(&frame, c.out) {
+		return
+	}
+	if err := decodeInto.Unmarshal(frame.Payload, c.out); err != nil {
+		message := fmt.Sprintf("the response cannot be decoded: %v", err)
+		c.fail(&CallError{Code: Internal, Cause: CauseAnswerLost, Message: message, Call: callID(frame.ID)})
+		return
+	}
+	c.future.Complete(c.out, nil)
+}
+
 // call is a call in flight, and the hooks of its future.
-type call[T proto.Message, E future.ErrorType] struct {
+type call[T any, E future.ErrorType] struct {
 	ctx     context.Context
 	channel *Channel
 	method  uint32
 	number  atomic.Uint64 // 0 until it is known
 	future  future.Method[T, E]
-	out     T
 	stop    func() bool // following the context; nil if that never ends
 }
 
-// Arrive ends the call with its reply.
-func (c *call[T, E]) Arrive(frame abi.Frame) {
+// begin sends a request of so many bytes, if it can be sent, and returns the future of the call.
+func (c *call[T, E]) begin(bytes int, out *guest.Outbound) *future.Method[T, E] {
+	c.future.Init(c)
+	if err := c.ctx.Err(); err != nil {
+		c.fail(ended(err))
+		return &c.future
+	}
+	if most := c.channel.guest.MessageBytesMax(); bytes > most {
+		c.fail(&CallError{Code: ResourceExhausted, Cause: CauseTooLarge, Message: tooLong(bytes, most)})
+		return &c.future
+	}
+	if c.ctx.Done() != nil {
+		c.stop = context.AfterFunc(c.ctx, c.Interrupted)
+	}
+	out.Handle, out.Method = c.channel.handle, c.method
+	out.DeadlineNS, out.Metadata = deadlineNS(c.ctx, c.channel.guest), outgoingMetadata(c.ctx)
+	number, err := c.channel.guest.Call(out)
+	if err != nil {
+		message := fmt.Sprintf("the request cannot be sent: %v", err)
+		c.fail(&CallError{Code: InvalidArgument, Cause: CauseUndecodable, Message: message})
+		return &c.future
+	}
+	c.number.Store(number)
+	c.Interrupted() // in case the context ended before the number was known
+	return &c.future
+}
+
+// arriveFailed ends the call if its reply says that it has failed, and reports whether it does.
+func (c *call[T, E]) arriveFailed(frame *abi.Frame, out T) bool {
 	c.unfollow()
 	switch {
 	case frame.Flags&abi.FlagServiceError != 0:
-		c.future.CompleteMethod(c.out, E(int32(frame.Status)))
+		c.future.CompleteMethod(out, E(int32(frame.Status)))
 	case frame.Status != uint32(abi.OK):
 		c.fail(failed(&guest.Failure{Code: abi.Code(frame.Status), Detail: abi.ReadDetail(frame.Detail), ID: frame.ID}))
 	default:
-		if err := decodeInto.Unmarshal(frame.Payload, c.out); err != nil {
-			message := fmt.Sprintf("the response cannot be decoded: %v", err)
-			c.fail(&CallError{Code: Internal, Cause: CauseAnswerLost, Message: message, Call: callID(frame.ID)})
-			return
-		}
-		c.future.Complete(c.out, nil)
+		return false
 	}
+	return true
 }
 
 // Run runs the handlers of the future on a goroutine that may block.

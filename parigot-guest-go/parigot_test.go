@@ -14,6 +14,7 @@ import (
 	parigot "github.com/parigot/parigot/parigot-guest-go"
 	"github.com/parigot/parigot/parigot-guest-go/future"
 	"github.com/parigot/parigot/parigot-guest-go/parigottest"
+	"google.golang.org/protobuf/proto"
 )
 
 // open serves a shop and returns a client of it.
@@ -266,6 +267,51 @@ func TestAResponseThatCannotBeSentIsAnError(t *testing.T) {
 		if fate := parigot.FateOf(err); fate != parigot.FateUnknown {
 			t.Fatalf("the handler has run, and the call counts as %v", fate)
 		}
+	}
+}
+
+func TestAServiceIsCalledByItsName(t *testing.T) {
+	host := parigottest.New(t)
+	host.Serve((&shop{sell: func(_ context.Context, in *text) (*text, error) {
+		if in.Value == "cake" {
+			return nil, soldOut
+		}
+		return in, nil
+	}}).export())
+	for name, requires := range map[string]parigot.Requirement{
+		"required by name":       parigot.RequireDynamic("shop.v1.Shop"),
+		"required by its client": requireShop(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := host.Client(requires)
+			shop, err := parigot.LocateDynamic(ctx, "shop.v1.Shop")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if methods := shop.Methods(); shop.Service() != "shop.v1.Shop" || !slices.Contains(methods, "Sell") {
+				t.Fatalf("%s has %q", shop.Service(), methods)
+			}
+			bread, _ := proto.Marshal(say("bread"))
+			if got, err := shop.Call(ctx, "Sell", bread).Await(ctx); err != nil || !slices.Equal(got, bread) {
+				t.Fatalf("found %q, %v", got, err)
+			}
+			cake, _ := proto.Marshal(say("cake"))
+			_, err = shop.Call(ctx, "Sell", cake).Await(ctx)
+			number, ok := errors.AsType[parigot.ErrorNumber](err)
+			if !ok || int32(number) != int32(soldOut) || parigot.FateOf(err) != parigot.FateAnswered {
+				t.Fatalf("found %v", err)
+			}
+			_, err = shop.Call(ctx, "Steal", nil).Await(ctx)
+			if !errors.Is(err, parigot.Unimplemented) || parigot.FateOf(err) != parigot.FateRefused {
+				t.Fatalf("found %v", err)
+			}
+		})
+	}
+	_, err := parigot.LocateDynamic(host.Client(), "shop.v1.Shop")
+	const want = `shop.v1.Shop is not among the services that this guest requires: ` +
+		`hand parigot.RequireDynamic("shop.v1.Shop") to Launch, or to the guest's Run`
+	if err == nil || err.Error() != want {
+		t.Fatalf("found %v, want %s", err, want)
 	}
 }
 

@@ -32,6 +32,9 @@ type Requirement struct{ service *Service }
 // Require returns the requirement of that service.
 func Require(service *Service) Requirement { return Requirement{service} }
 
+// RequireDynamic returns the requirement of a service of which nothing but its full name is known, greeting.v1.Greeting: see [LocateDynamic].
+func RequireDynamic(service string) Requirement { return Requirement{&Service{Name: service}} }
+
 // describe returns what the manifest says of the service.
 func (s *Service) describe(withDescriptors bool) abi.Service {
 	described := abi.Service{Name: s.Name, Schema: s.Schema}

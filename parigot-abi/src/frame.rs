@@ -69,7 +69,8 @@ kinds! {
     /// In, the first frame of all: see [`crate::Start`].
     Start = 1;
     /// In: all that the guest requires is ready. The payload is a `u32` handle for each required service, in the manifest's
-    /// order. The guest answers with a reply to [`LAUNCH_NUMBER`] once it can serve calls itself.
+    /// order. For each service that it requires [by name](crate::manifest::Service::is_by_name) the metadata has the names of the methods: the
+    /// service's name is the key, a method's the value, in the order in which calls name them. The guest answers with a reply to [`LAUNCH_NUMBER`] once it can serve calls itself.
     Launched = 2;
     /// In and out: an rpc. `service`, `method`, `deadline_ns` and metadata say which and how, the payload is the request.
     /// The host sets the call's id; a guest leaves it empty.

@@ -12,6 +12,9 @@
 //! | string | a `FileDescriptorSet`, where [`crate::frame::flags::DESCRIPTORS`] asked for it; any bytes, 0 otherwise |
 //!
 //! In what follows a service or method is named by its place in these lists, from 0.
+//!
+//! A guest may require a service of which it knows the name alone: it lists no methods, and the hash is 0. It may call all methods that the
+//! exporters have, whose names it is told when it is launched.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -38,6 +41,13 @@ pub struct Service {
     pub methods: Vec<Method>,
     /// A `FileDescriptorSet`, or nothing.
     pub descriptors: Vec<u8>,
+}
+
+impl Service {
+    /// Whether that is the requirement of a guest which knows the service by its name alone.
+    pub fn is_by_name(&self) -> bool {
+        self.schema == 0 && self.methods.is_empty()
+    }
 }
 
 /// A method of a service.

@@ -51,6 +51,8 @@ type link struct {
 	callee  *Guest
 	service uint32
 	methods []methodLink
+
+	introduction []byte // the names of the methods, if the service is required by name
 }
 
 type methodLink struct {
@@ -69,6 +71,12 @@ type transit struct {
 func newLink(required abi.Service, callee *Guest, place int) link {
 	exported := callee.manifest.Exports[place]
 	l := link{callee: callee, service: uint32(place)}
+	if required.ByName() {
+		required.Methods = exported.Methods
+		for _, method := range exported.Methods {
+			l.introduction = abi.AppendPair(l.introduction, required.Name, method.Name)
+		}
+	}
 	for _, wanted := range required.Methods {
 		method := methodLink{place: -1}
 		for k, offered := range exported.Methods {
@@ -198,7 +206,8 @@ func (g *Guest) route(frame *abi.Frame, payload []byte) {
 
 func (g *Guest) launchedFrame() abi.Frame {
 	frame := frameOf(abi.KindLaunched, abi.LaunchNumber)
-	for handle := range g.links {
+	for handle, link := range g.links {
+		frame.Metadata = append(frame.Metadata, link.introduction...)
 		frame.Payload = binary.LittleEndian.AppendUint32(frame.Payload, uint32(handle))
 	}
 	return frame

@@ -4,12 +4,35 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Ident, Path, Token};
+use syn::{Ident, LitStr, Path, Token};
 
-/// `exports(KitchenServer, AdminServer)`.
+/// `requires(GreetingClient, "store.v1.Store")`.
 pub(crate) struct List {
     pub(crate) name: Ident,
-    pub(crate) paths: Vec<Path>,
+    pub(crate) items: Vec<Item>,
+}
+
+/// What a list has.
+pub(crate) enum Item {
+    /// A generated type.
+    Type(Path),
+    /// A service by its full name.
+    Name(LitStr),
+}
+
+impl Parse for Item {
+    fn parse(input: ParseStream) -> syn::Result<Self> {
+        if input.peek(LitStr) { input.parse().map(Item::Name) } else { Path::parse_mod_style(input).map(Item::Type) }
+    }
+}
+
+impl ToTokens for Item {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Item::Type(path) => path.to_tokens(tokens),
+            Item::Name(name) => name.to_tokens(tokens),
+        }
+    }
 }
 
 impl Parse for List {
@@ -17,39 +40,42 @@ impl Parse for List {
         let name: Ident = input.parse()?;
         let content;
         syn::parenthesized!(content in input);
-        let paths = Punctuated::<Path, Token![,]>::parse_terminated_with(&content, Path::parse_mod_style)?;
-        let paths: Vec<_> = paths.into_iter().collect();
-        refuse_duplicates(&paths)?;
-        Ok(List { name, paths })
+        let items: Vec<Item> = Punctuated::<Item, Token![,]>::parse_terminated(&content)?.into_iter().collect();
+        refuse_duplicates(&items)?;
+        Ok(List { name, items })
     }
 }
 
-fn refuse_duplicates(paths: &[Path]) -> syn::Result<()> {
-    let texts: Vec<String> = paths.iter().map(|path| path.to_token_stream().to_string()).collect();
-    match (1..paths.len()).find(|at| texts[..*at].contains(&texts[*at])) {
-        Some(at) => Err(syn::Error::new_spanned(&paths[at], "it is listed before")),
+fn refuse_duplicates(items: &[Item]) -> syn::Result<()> {
+    let texts: Vec<String> = items.iter().map(|item| item.to_token_stream().to_string()).collect();
+    match (1..items.len()).find(|at| texts[..*at].contains(&texts[*at])) {
+        Some(at) => Err(syn::Error::new_spanned(&items[at], "it is listed before")),
         None => Ok(()),
     }
 }
 
 /// The lists, each at most once and of these names, in any order.
-pub(crate) fn parse_lists<const N: usize>(input: ParseStream, names: [&str; N]) -> syn::Result<[Vec<Path>; N]> {
+pub(crate) fn parse_lists<const N: usize>(input: ParseStream, names: [&str; N]) -> syn::Result<[Vec<Item>; N]> {
     let mut lists = [const { None }; N];
     for list in Punctuated::<List, Token![,]>::parse_terminated(input)? {
         let place = names.iter().position(|name| list.name == name).ok_or_else(|| {
             let expected = names.map(|name| format!("`{name}(…)`")).join(" or ");
             syn::Error::new(list.name.span(), format!("expected {expected}, found `{}`", list.name))
         })?;
-        if lists[place].replace(list.paths).is_some() {
+        if lists[place].replace(list.items).is_some() {
             return Err(syn::Error::new(list.name.span(), format!("`{}` stands here twice", list.name)));
         }
     }
     Ok(lists.map(Option::unwrap_or_default))
 }
 
-/// The static tables of the services that these clients call.
-pub(crate) fn required_services(clients: &[Path]) -> TokenStream {
-    quote!(&[#(<#clients as ::parigot_guest::Client>::SERVICE),*])
+/// The static tables of the services that these clients call, or that have these names.
+pub(crate) fn required_services(required: &[Item]) -> TokenStream {
+    let services = required.iter().map(|item| match item {
+        Item::Type(client) => quote!(<#client as ::parigot_guest::Client>::SERVICE),
+        Item::Name(name) => quote!(&::parigot_guest::Service::named(#name)),
+    });
+    quote!(&[#(#services),*])
 }
 
 /// The export of a guest, given the expression that defines it.
@@ -93,7 +119,8 @@ mod tests {
         check_service(quote!(S, exports(A, b::A, A)), "it is listed before");
         check_service(quote!(S, exports(A), exports(B)), "`exports` stands here twice");
         check_service(quote!(S, provides(A)), "expected `exports(…)` or `requires(…)`, found `provides`");
-        assert!(syn::parse2::<service::Service>(quote!(S, requires(C), exports(a::A, B,),)).is_ok());
+        check_service(quote!(S, exports("a.A")), "expected the generated server of a service");
+        assert!(syn::parse2::<service::Service>(quote!(S, requires(C, "a.v1.A"), exports(a::A, B,),)).is_ok());
     }
 
     #[test]

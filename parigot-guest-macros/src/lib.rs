@@ -13,7 +13,7 @@ mod service;
 /// ```
 ///
 /// `exports` lists the generated servers of all services that the type implements, `requires` the generated clients of
-/// all services that it calls. Just after launch the type is made by its `Ready`; a type with a `Default` has one.
+/// all services that it calls, or their full names, `"greeting.v1.Greeting"`, to be called by a `DynamicClient`. Just after launch the type is made by its `Ready`; a type with a `Default` has one.
 #[proc_macro]
 pub fn service(input: TokenStream) -> TokenStream {
     let service = syn::parse_macro_input!(input as service::Service);
@@ -30,7 +30,8 @@ pub fn service(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// `requires` lists the generated clients of all services that the program calls; without any, `#[program]` is enough.
+/// `requires` lists the generated clients of all services that the program calls, or their full names, `"greeting.v1.Greeting"`, to be called
+/// by a `DynamicClient`; without any, `#[program]` is enough.
 /// An error that the function returns is logged with what caused it, and the exit status is 1.
 #[proc_macro_attribute]
 pub fn program(arguments: TokenStream, item: TokenStream) -> TokenStream {

@@ -3,13 +3,13 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, ItemFn, Path, ReturnType};
+use syn::{Error, ItemFn, ReturnType};
 
-use crate::guest::{export, parse_lists, required_services};
+use crate::guest::{Item, export, parse_lists, required_services};
 
 /// What `program` is given.
 pub(crate) struct Arguments {
-    requires: Vec<Path>,
+    requires: Vec<Item>,
 }
 
 impl Parse for Arguments {

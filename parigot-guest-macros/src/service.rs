@@ -5,13 +5,13 @@ use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{Path, Token, Type};
 
-use crate::guest::{export, parse_lists, required_services};
+use crate::guest::{Item, export, parse_lists, required_services};
 
 /// What `service!` is given.
 pub(crate) struct Service {
     implementation: Type,
     exports: Vec<Path>,
-    requires: Vec<Path>,
+    requires: Vec<Item>,
 }
 
 impl Parse for Service {
@@ -28,7 +28,11 @@ impl Parse for Service {
                 "expected `exports(…)` with the generated server of at least one service",
             ));
         }
-        Ok(Service { implementation, exports, requires })
+        let exports = exports.into_iter().map(|item| match item {
+            Item::Type(server) => Ok(server),
+            Item::Name(name) => Err(syn::Error::new_spanned(name, "expected the generated server of a service")),
+        });
+        Ok(Service { implementation, exports: exports.collect::<Result<_, _>>()?, requires })
     }
 }
 

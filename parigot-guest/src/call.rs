@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::pin::Pin;
@@ -41,11 +42,21 @@ impl Channel {
     ///
     /// If the guest does not require it, or is not launched yet.
     pub fn locate(cx: &Context, service: &'static Service) -> Result<Channel, LocateError> {
-        let guest = &cx.guest;
-        let place = guest.requires.iter().position(|required| required.name == service.name);
-        let place = place.ok_or(LocateError::new(service, LocateProblem::NotRequired))?;
-        let handle = guest.launching.handle(place).ok_or(LocateError::new(service, LocateProblem::NotLaunched))?;
-        Ok(Channel { guest: Rc::clone(guest), service, handle, deadline: None, metadata: None })
+        let required = cx.guest.requires.iter().position(|required| required.name == service.name);
+        let place = required.ok_or_else(|| LocateError::new(service.name, LocateProblem::Undeclared))?;
+        Channel::to(cx, service, place)
+    }
+
+    /// The way to the service that is required at that place.
+    pub(crate) fn to(cx: &Context, service: &'static Service, place: usize) -> Result<Channel, LocateError> {
+        let handle = cx.guest.launching.handle(place);
+        let handle = handle.ok_or_else(|| LocateError::new(service.name, LocateProblem::NotLaunched))?;
+        Ok(Channel { guest: Rc::clone(&cx.guest), service, handle, deadline: None, metadata: None })
+    }
+
+    /// The service that it leads to.
+    pub(crate) fn service(&self) -> &'static Service {
+        self.service
     }
 
     /// Sends a request at once and returns the call, which completes with the reply.
@@ -53,11 +64,25 @@ impl Channel {
     /// The call ends at the channel's deadline or at that of the inbound call which the running task works for, whichever
     /// is earlier. A request that is longer than the host lets through is not sent: the call fails.
     pub fn call<M: Method>(&self, request: M::Request) -> Call<M> {
-        let state = match self.send::<M>(&request) {
+        Call { pending: self.pending(self.send::<M>(&request)), method: PhantomData }
+    }
+
+    /// The same with a message in its wire form, to the method at that place.
+    pub(crate) fn call_bytes(&self, method: u32, request: &[u8]) -> Pending {
+        self.pending(self.send_payload(method, request.len(), |out| out.extend_from_slice(request)))
+    }
+
+    /// A call that was not sent, for that reason.
+    pub(crate) fn refuse(&self, status: Status) -> Pending {
+        self.pending(Err(status))
+    }
+
+    fn pending(&self, sent: Result<u64, Status>) -> Pending {
+        let state = match sent {
             Ok(number) => State::Sent(number),
             Err(status) => State::Refused(status),
         };
-        Call { guest: Rc::clone(&self.guest), state, method: PhantomData }
+        Pending { guest: Rc::clone(&self.guest), state }
     }
 
     /// Out of line, as `read_reply` is: in the large function that they would else become part of, a compiler of wasm keeps
@@ -65,25 +90,30 @@ impl Channel {
     #[inline(never)]
     fn send<M: Method>(&self, request: &M::Request) -> Result<u64, Status> {
         debug_assert_eq!(M::SERVICE.name, self.service.name, "a method is called on its own service");
-        let payload_bytes = request.encoded_len();
+        self.send_payload(M::INDEX, request.encoded_len(), |out| request.encode_raw(out))
+    }
+
+    /// Sends a message of so many bytes that `encode` appends, and returns the call's number.
+    #[inline(always)]
+    fn send_payload(
+        &self,
+        method: u32,
+        payload_bytes: usize,
+        encode: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<u64, Status> {
         let bytes_max = self.guest.message_bytes_max.get();
         if payload_bytes > bytes_max as usize {
             return Err(Status::too_large(payload_bytes, bytes_max));
         }
         let number = self.guest.in_flight.begin();
-        let header = Header {
-            number,
-            service: self.handle,
-            method: M::INDEX,
-            deadline_ns: self.deadline_ns(),
-            ..Header::new(Kind::Call)
-        };
+        let header =
+            Header { number, service: self.handle, method, deadline_ns: self.deadline_ns(), ..Header::new(Kind::Call) };
         let metadata = self.metadata.as_deref();
         let sent = self.guest.send(header, metadata.map_or(0, <[u8]>::len) + payload_bytes, |mut frame| {
             if let Some(metadata) = metadata {
                 frame = frame.metadata_bytes(metadata);
             }
-            frame.payload_with(|out| request.encode_raw(out))
+            frame.payload_with(encode)
         });
         sent.map(|()| number).map_err(|too_long| {
             self.guest.in_flight.abandon(number);
@@ -154,9 +184,32 @@ pub trait Client: Sized + 'static {
 /// If it is polled after it has completed.
 #[must_use = "dropping a call cancels it"]
 pub struct Call<M: Method> {
-    guest: Rc<Guest>,
-    state: State,
+    pending: Pending,
     method: PhantomData<fn() -> M>,
+}
+
+detach! {
+    impl [M: Method] Call<M> { type Response = M::Response; type Error = CallError<M::Error>; }
+    guest: |call| &call.pending.guest;
+    outcome: |result| result;
+}
+
+impl<M: Method> Future for Call<M> {
+    type Output = Result<M::Response, CallError<M::Error>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        match self.pending.poll_reply(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(reply)) => Poll::Ready(read_reply::<M>(&self.pending.guest, &reply)),
+            Poll::Ready(Err(status)) => Poll::Ready(Err(CallError::Status(status.with_rpc(rpc::<M>())))),
+        }
+    }
+}
+
+/// A call that waits for its reply, whatever that is. Dropping it cancels the call.
+pub(crate) struct Pending {
+    pub(crate) guest: Rc<Guest>,
+    state: State,
 }
 
 enum State {
@@ -167,32 +220,31 @@ enum State {
     Ended,
 }
 
-detach! {
-    impl [M: Method] Call<M> { type Response = M::Response; type Error = CallError<M::Error>; }
-    guest: |call| &call.guest;
-    outcome: |result| result;
-}
-
-impl<M: Method> Future for Call<M> {
-    type Output = Result<M::Response, CallError<M::Error>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let reply = match &self.state {
-            State::Sent(number) => self.guest.poll_call(*number, cx.waker()),
-            State::Refused(status) => {
-                let status = status.clone().with_rpc(rpc::<M>());
+impl Pending {
+    /// Hands over the reply, or why the call was not sent.
+    ///
+    /// # Panics
+    ///
+    /// If it has done so before.
+    #[inline]
+    pub(crate) fn poll_reply(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Reply, Status>> {
+        match &self.state {
+            State::Sent(number) => {
+                let Some(reply) = self.guest.poll_call(*number, cx.waker()) else { return Poll::Pending };
                 self.state = State::Ended;
-                return Poll::Ready(Err(CallError::Status(status)));
+                Poll::Ready(Ok(reply))
+            }
+            State::Refused(status) => {
+                let status = status.clone();
+                self.state = State::Ended;
+                Poll::Ready(Err(status))
             }
             State::Ended => panic!("a call was polled after it had completed"),
-        };
-        let Some(reply) = reply else { return Poll::Pending };
-        self.state = State::Ended;
-        Poll::Ready(read_reply::<M>(&self.guest, &reply))
+        }
     }
 }
 
-impl<M: Method> Drop for Call<M> {
+impl Drop for Pending {
     fn drop(&mut self) {
         if let State::Sent(number) = self.state
             && self.guest.in_flight.abandon(number)

@@ -11,8 +11,7 @@ use parigot_abi::frame::flags;
 use crate::Fate;
 use crate::call::rpc;
 use crate::serve::{Method, ServiceError};
-use crate::service::Service;
-use crate::status::Status;
+use crate::status::{Rpc, Status};
 
 /// Why a call was not answered with a response.
 ///
@@ -67,8 +66,13 @@ impl<E: ServiceError> CallError<E> {
     /// What the reply to a call of that method says, which failed.
     #[cold]
     pub fn of_reply<M: Method<Error = E>>(frame: &Frame<'_>) -> Self {
+        Self::of_frame(frame, rpc::<M>())
+    }
+
+    /// The same of a method by its names.
+    pub(crate) fn of_frame(frame: &Frame<'_>, rpc: Rpc) -> Self {
         if frame.header.flags & flags::SERVICE_ERROR == 0 {
-            return CallError::Status(Status::of_reply(frame).with_rpc(rpc::<M>()));
+            return CallError::Status(Status::of_reply(frame).with_rpc(rpc));
         }
         let number = frame.header.status.cast_signed();
         E::from_number(number).map_or(CallError::Unrecognized(number), CallError::Service)
@@ -103,38 +107,46 @@ impl<E: StdError> StdError for CallError<E> {
 /// A service that cannot be called from here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocateError {
-    service: &'static str,
+    service: String,
     problem: LocateProblem,
 }
 
 /// What is the matter with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LocateProblem {
-    NotRequired,
+    Undeclared,
+    /// Looked for by its name alone.
+    UndeclaredName,
     NotLaunched,
 }
 
 impl LocateError {
-    pub(crate) fn new(service: &'static Service, problem: LocateProblem) -> Self {
-        LocateError { service: service.name, problem }
+    pub(crate) fn new(service: &str, problem: LocateProblem) -> Self {
+        LocateError { service: service.into(), problem }
     }
 
     /// The full name of the service.
-    pub fn service(&self) -> &'static str {
-        self.service
+    pub fn service(&self) -> &str {
+        &self.service
     }
 }
 
 impl fmt::Display for LocateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let problem = match self.problem {
-            LocateProblem::NotRequired => {
-                "is not among the services that this guest requires: \
+        let LocateError { service, problem } = self;
+        match problem {
+            LocateProblem::Undeclared => write!(
+                f,
+                "{service} is not among the services that this guest requires: \
                  name its client in the `requires(…)` of `service!` or `#[program]`"
-            }
-            LocateProblem::NotLaunched => "cannot be called before the guest is launched",
-        };
-        write!(f, "{} {problem}", self.service)
+            ),
+            LocateProblem::UndeclaredName => write!(
+                f,
+                "{service} is not among the services that this guest requires: \
+                 write `requires(\"{service}\")`, or its client there, in `service!` or `#[program]`"
+            ),
+            LocateProblem::NotLaunched => write!(f, "{service} cannot be called before the guest is launched"),
+        }
     }
 }
 

@@ -250,7 +250,9 @@ impl Guest {
         if self.launching.has_ended() {
             return Err("one answer to the launch, not two");
         }
-        self.launching.set_handles(handles.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect());
+        let methods = frame.metadata_pairs().map(|pair| pair.map(|(service, method)| (service.into(), method.into())));
+        let methods = methods.collect::<Result<_, _>>().map_err(|malformed| malformed.expected)?;
+        self.launching.introduce(handles.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect(), methods);
         self.launching.end(Ok(()));
         self.body.launched(&self.context());
         Ok(())

@@ -1,6 +1,7 @@
 //! Launching: waiting until all that the guest requires is ready.
 
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{OnceCell, RefCell};
 use core::pin::Pin;
@@ -16,6 +17,8 @@ pub(crate) struct Launching {
     state: RefCell<State>,
     /// A handle for each required service.
     handles: OnceCell<Vec<u32>>,
+    /// The methods of services that are required by name, each behind its service's name.
+    methods: OnceCell<Vec<(String, String)>>,
 }
 
 #[derive(Default)]
@@ -36,8 +39,15 @@ impl Launching {
         }
     }
 
-    pub(crate) fn set_handles(&self, handles: Vec<u32>) {
+    pub(crate) fn introduce(&self, handles: Vec<u32>, methods: Vec<(String, String)>) {
         self.handles.get_or_init(|| handles);
+        self.methods.get_or_init(|| methods);
+    }
+
+    /// The methods of a service that is required by name, in the order in which calls name them.
+    pub(crate) fn methods_of(&self, service: &str) -> impl Iterator<Item = &str> {
+        let all = self.methods.get().map(Vec::as_slice).unwrap_or_default();
+        all.iter().filter(move |(of, _)| of == service).map(|(_, method)| method.as_str())
     }
 
     /// The handle of the required service at that place, once the guest is launched.

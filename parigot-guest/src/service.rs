@@ -84,6 +84,17 @@ impl MethodInfo {
 }
 
 impl Service {
+    /// A service of which nothing but its full name is known, to be called by a [`DynamicClient`](crate::DynamicClient). What
+    /// `requires("greeting.v1.Greeting")` stands for.
+    pub const fn named(name: &'static str) -> Self {
+        Service { name, schema: 0, methods: &[], descriptors: &[] }
+    }
+
+    /// Whether nothing but its name is known.
+    pub(crate) fn is_by_name(&self) -> bool {
+        self.schema == 0 && self.methods.is_empty()
+    }
+
     /// What the manifest says of it, with its descriptors if the host has asked for them.
     pub fn describe(&self, descriptors: bool) -> manifest::Service {
         manifest::Service {

@@ -64,6 +64,11 @@ impl Status {
         Self::of(Code::Internal, Cause::AnswerLost, message).about(frame)
     }
 
+    /// That nobody has the method.
+    pub(crate) fn no_such_method(message: String) -> Self {
+        Self::of(Code::Unimplemented, Cause::NoSuchMethod, message)
+    }
+
     /// That a request is longer than the host lets through.
     pub(crate) fn too_large(bytes: usize, bytes_max: u32) -> Self {
         Self::of(Code::ResourceExhausted, Cause::TooLarge, too_long(bytes, bytes_max))

@@ -5,8 +5,9 @@ use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
+use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::id::InstanceId;
-use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
+use parigot_abi::{FrameBuilder, Frames, Header, Kind, Manifest, Prologue, Start, VERSION};
 use rand::Rng;
 use rand::rngs::StdRng;
 
@@ -89,12 +90,18 @@ impl Declaration {
     }
 
     /// An instance whose calls go along `links`, and the rest of its first turn.
-    fn into_instance(self, spec: &GuestSpec, place: Place, links: Vec<Link>) -> (Instance, FirstTurn) {
-        let requirements = links.len() as u32;
+    fn into_instance(
+        self,
+        spec: &GuestSpec,
+        place: Place,
+        links: Vec<Link>,
+        bindings: &[Binding],
+    ) -> (Instance, FirstTurn) {
+        let introduction = introduction(&self.first.manifest, bindings);
         let FirstWords { code, outbox, turn, .. } = self.first;
         let body = Body::new(code, links);
         let identity =
-            Identity { id: self.id, place, requirements, started_ns: self.started_ns, log_rate: self.log_rate };
+            Identity { id: self.id, place, introduction, started_ns: self.started_ns, log_rate: self.log_rate };
         (Instance::new(identity, spec), FirstTurn { body, outbox, turn })
     }
 }
@@ -132,7 +139,8 @@ pub(crate) fn boot(
         .into_iter()
         .enumerate()
         .map(|(place, Replica { guest, spec, first })| {
-            first.into_instance(spec, place, links(&graph.bindings[guest], &places, place))
+            let bindings = &graph.bindings[guest];
+            first.into_instance(spec, place, links(bindings, &places, place), bindings)
         })
         .unzip();
     Ok(Booted { life, instances, first_turns, pulse, exports, wards })
@@ -155,7 +163,7 @@ fn needs(guests: &[(&GuestSpec, Declaration)], bindings: &[Vec<Binding>], places
     for (guest, ((_, declaration), bound)) in guests.iter().zip(bindings).enumerate() {
         for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
             let need = needs.entry(&required.name).or_insert_with(|| Need {
-                exporters: binding.iter().flat_map(|exporter| places[exporter.guest].clone()).collect(),
+                exporters: binding.exporters.iter().flat_map(|exporter| places[exporter.guest].clone()).collect(),
                 required_by: Vec::new(),
             });
             need.required_by.extend(places[guest].clone());
@@ -171,7 +179,22 @@ fn links(bindings: &[Binding], places: &[Range<Place>], caller: Place) -> Vec<Li
         let callee = move |place| Callee { place, service, methods: Arc::clone(&methods) };
         places[*guest].clone().map(callee)
     };
-    bindings.iter().map(|binding| Link::new(binding.iter().flat_map(callees).collect(), caller)).collect()
+    bindings.iter().map(|binding| Link::new(binding.exporters.iter().flat_map(callees).collect(), caller)).collect()
+}
+
+/// The frame that tells a guest that it is launched. Handles are places among its requirements.
+fn introduction(manifest: &Manifest, bindings: &[Binding]) -> Box<[u8]> {
+    let mut bytes = Vec::new();
+    let mut frame = FrameBuilder::new(&mut bytes, Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Launched) });
+    for (required, binding) in manifest.requires.iter().zip(bindings) {
+        for method in &binding.methods {
+            frame = frame.metadata(&required.name, method);
+        }
+    }
+    let handles = 0..bindings.len() as u32;
+    frame = frame.payload_with(|out| handles.for_each(|handle| out.extend_from_slice(&handle.to_le_bytes())));
+    frame.finish().expect("manifests are shorter than 4 GiB");
+    bytes.into()
 }
 
 /// One of a guest's instances.

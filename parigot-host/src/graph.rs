@@ -18,8 +18,14 @@ pub(crate) struct Declared<'a> {
     pub(crate) shared: &'a [String],
 }
 
-/// Who exports a required service; nobody, if it is empty.
-pub(crate) type Binding = Vec<Exporter>;
+/// What becomes of a requirement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Binding {
+    /// Who exports the service; nobody, if it is empty.
+    pub(crate) exporters: Vec<Exporter>,
+    /// The methods of a service that is required by name: those that its exporters have. Else empty.
+    pub(crate) methods: Vec<String>,
+}
 
 /// An exporter of a required service.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +73,9 @@ impl Graph {
     pub(crate) fn steps(&self) -> Vec<Option<usize>> {
         let mut steps = vec![None; self.bindings.len()];
         for step in 1.. {
-            let is_ready =
-                |binding: &Binding| !binding.is_empty() && binding.iter().all(|to| steps[to.guest].is_some());
+            let is_ready = |Binding { exporters, .. }: &Binding| {
+                !exporters.is_empty() && exporters.iter().all(|to| steps[to.guest].is_some())
+            };
             let may_start = |guest: &usize| steps[*guest].is_none() && self.bindings[*guest].iter().all(is_ready);
             let now: Vec<_> = (0..steps.len()).filter(may_start).collect();
             if now.is_empty() {
@@ -127,14 +134,17 @@ fn bind(
     let bind = |required: &Service| {
         let Some(exporters) = exporters.get(&*required.name) else {
             errors.push(missing(guest, required, guests, exporters));
-            return Binding::new();
+            return Binding::default();
         };
+        let methods = if required.is_by_name() { all_methods(exporters) } else { Vec::new() };
+        let known = required.methods.iter().map(|method| &*method.name).chain(methods.iter().map(String::as_str));
+        let known: Vec<_> = known.collect();
         let exporter = |(guest, service, exported): &(usize, u32, &Service)| Exporter {
             guest: *guest,
             service: *service,
-            methods: match_methods(required, exported),
+            methods: match_methods(&known, exported),
         };
-        exporters.iter().map(exporter).collect()
+        Binding { exporters: exporters.iter().map(exporter).collect(), methods }
     };
     guest.manifest.requires.iter().map(bind).collect()
 }
@@ -145,21 +155,31 @@ fn missing(guest: &Declared<'_>, required: &Service, guests: &[Declared<'_>], ex
     GraphError::Missing { service: required.name.clone(), guest: guest.name.to_owned(), nearest }
 }
 
+/// The names of what any of the exporters has.
+fn all_methods(exporters: &[(usize, u32, &Service)]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for method in exporters.iter().flat_map(|(.., exported)| &exported.methods) {
+        if !names.contains(&method.name) {
+            names.push(method.name.clone());
+        }
+    }
+    names
+}
+
 /// Finds the exporter's methods by name.
-fn match_methods(required: &Service, exported: &Service) -> Vec<Option<Target>> {
+fn match_methods(required: &[&str], exported: &Service) -> Vec<Option<Target>> {
     let target = |(place, Method { name, deadline_ns, .. }): (u32, &'_ Method)| {
         (name.clone(), Target { method: place, deadline_ns: *deadline_ns })
     };
     let targets: BTreeMap<String, Target> = (0..).zip(&exported.methods).map(target).collect();
-    required.methods.iter().map(|method| targets.get(&method.name).copied()).collect()
+    required.iter().map(|name| targets.get(*name).copied()).collect()
 }
 
 /// Of each knot of guests that require each other, a way from the smallest back to itself.
 fn cycles(bindings: &[Vec<Binding>]) -> Vec<Vec<usize>> {
-    let edges = bindings
-        .iter()
-        .enumerate()
-        .flat_map(|(guest, bound)| bound.iter().flatten().map(move |exporter| (guest, exporter.guest)));
+    let edges = bindings.iter().enumerate().flat_map(|(guest, bound)| {
+        bound.iter().flat_map(|to| &to.exporters).map(move |exporter| (guest, exporter.guest))
+    });
     let graph: DiGraphMap<usize, ()> = DiGraphMap::from_edges(edges);
     tarjan_scc(&graph).iter().filter_map(|knot| cycle(&graph, knot)).collect()
 }
@@ -224,7 +244,7 @@ mod tests {
         ]);
         let target = |method, deadline_ns| Some(Target { method, deadline_ns });
         let exporter = Exporter { guest: 1, service: 1, methods: vec![target(1, 70), target(0, 0), None] };
-        assert_eq!(graph.bindings, [vec![vec![exporter]], vec![]]);
+        assert_eq!(graph.bindings, [vec![Binding { exporters: vec![exporter], methods: vec![] }], vec![]]);
         assert_eq!(graph.errors, []);
     }
 
@@ -240,9 +260,32 @@ mod tests {
             &[("app", &[], &["x.S"]), ("b", &["x.T", "x.S"], &[]), ("c", &["x.S"], &[])];
         let graph = graph_of_sharing(guests, &["x.S"]);
         assert_eq!(graph.errors, []);
-        let bound: Vec<_> = graph.bindings[0][0].iter().map(|exporter| (exporter.guest, exporter.service)).collect();
+        let bound: Vec<_> =
+            graph.bindings[0][0].exporters.iter().map(|exporter| (exporter.guest, exporter.service)).collect();
         assert_eq!(bound, [(1, 1), (2, 0)]);
         assert_eq!(graph.steps(), [Some(2), Some(1), Some(1)]);
+    }
+
+    #[test]
+    fn one_who_requires_a_service_by_name_may_call_all_methods_that_any_exporter_has() {
+        let mut newer = service("x.S");
+        newer.methods.insert(0, Method { name: "New".into(), budget_ns: 0, deadline_ns: 0 });
+        let by_name = Service { methods: vec![], ..service("x.S") };
+        let manifest = |exports, requires| Manifest { exports, requires };
+        let (requirer, older) = (manifest(vec![], vec![by_name]), manifest(vec![service("x.S")], vec![]));
+        let (newer, shared) = (manifest(vec![newer], vec![]), ["x.S".to_owned()]);
+        let graph = Graph::of(&[
+            Declared { name: "app", manifest: &requirer, shared: &[] },
+            Declared { name: "new", manifest: &newer, shared: &shared },
+            Declared { name: "old", manifest: &older, shared: &shared },
+        ]);
+        let binding = &graph.bindings[0][0];
+        assert_eq!(binding.methods, ["New", "Get", "Put"]);
+        let places = |exporter: &Exporter| -> Vec<Option<u32>> {
+            exporter.methods.iter().map(|target| target.map(|target| target.method)).collect()
+        };
+        assert_eq!(places(&binding.exporters[0]), [Some(0), Some(1), Some(2)]);
+        assert_eq!(places(&binding.exporters[1]), [None, Some(0), Some(1)]);
     }
 
     #[test]

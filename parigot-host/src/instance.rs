@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use hashbrown::{HashMap, HashSet};
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE};
+use parigot_abi::frame::NO_DEADLINE;
 use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind};
 use parking_lot::Mutex;
@@ -38,9 +38,9 @@ pub(crate) struct Instance {
     /// How often it was made anew; changes under the lock of the mailbox alone.
     life: AtomicU32,
     pub(crate) place: Place,
-    /// How many services it requires.
-    pub(crate) requirements: u32,
     pub(crate) name: String,
+    /// The frame that tells it that it is launched.
+    introduction: Box<[u8]>,
     /// The zero of the guest's monotonic clock on the host's; another one in each life.
     started_ns: AtomicU64,
     /// How long calls to it may take if the caller does not say.
@@ -205,8 +205,8 @@ impl Instance {
             id: Mutex::new(identity.id),
             life: AtomicU32::new(0),
             place: identity.place,
-            requirements: identity.requirements,
             name: spec.name.clone(),
+            introduction: identity.introduction,
             started_ns: AtomicU64::new(identity.started_ns),
             deadline_ns: spec.deadline.as_nanos() as u64,
             log_rate: identity.log_rate,
@@ -263,10 +263,7 @@ impl Instance {
         if mail.run == Run::Ended || life != self.life.load(Ordering::Relaxed) {
             return Wake::AlreadyAwake;
         }
-        // Handles are places among the requirements.
-        let handles: Vec<u8> = (0..self.requirements).flat_map(u32::to_le_bytes).collect();
-        let header = Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Launched) };
-        push(FrameBuilder::new(&mut mail.frames, header).payload(&handles));
+        mail.frames.extend_from_slice(&self.introduction);
         mail.notify()
     }
 
@@ -518,7 +515,8 @@ impl Delivery {
 pub(crate) struct Identity {
     pub(crate) id: InstanceId,
     pub(crate) place: Place,
-    pub(crate) requirements: u32,
+    /// The frame that tells it that it is launched.
+    pub(crate) introduction: Box<[u8]>,
     pub(crate) started_ns: u64,
     /// What it has logged in its first turn.
     pub(crate) log_rate: LogRate,
@@ -538,7 +536,10 @@ mod tests {
         let spec = &deployment.guests[0];
         let log_rate = LogRate::new(spec.log_bytes);
         let id = InstanceId::from_random(1);
-        let instance = Instance::new(Identity { id, place: 0, requirements: 1, started_ns: 0, log_rate }, spec);
+        let mut introduction = Vec::new();
+        push(FrameBuilder::new(&mut introduction, Header::new(Kind::Launched)));
+        let identity = Identity { id, place: 0, introduction: introduction.into(), started_ns: 0, log_rate };
+        let instance = Instance::new(identity, spec);
         instance.mail.lock().run = Run::Idle;
         instance
     }

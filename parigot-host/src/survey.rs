@@ -75,7 +75,7 @@ fn requirements(guest: &Declaration, bound: &[Binding], guests: &[(&GuestSpec, D
     let requirements = guest.manifest().requires.iter().zip(bound);
     let requirement = requirements.map(|(service, binding)| Requirement {
         service: service.name.clone(),
-        exporters: binding.iter().map(|exporter| guests[exporter.guest].0.name.clone()).collect(),
+        exporters: binding.exporters.iter().map(|exporter| guests[exporter.guest].0.name.clone()).collect(),
     });
     requirement.collect()
 }
@@ -85,7 +85,8 @@ fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<Refusal> 
     let mut refusals = Vec::new();
     for ((spec, declaration), bound) in guests.iter().zip(&graph.bindings) {
         for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
-            for to in binding {
+            // One who knows a service by name alone fits whatever it is.
+            for to in binding.exporters.iter().filter(|_| !required.is_by_name()) {
                 let (exporter, exporting) = &guests[to.guest];
                 let offered = &exporting.manifest().exports[to.service as usize];
                 let client = Party { guest: &spec.name, service: required };

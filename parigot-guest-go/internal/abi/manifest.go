@@ -16,6 +16,9 @@ type Service struct {
 	Descriptors []byte // a FileDescriptorSet, or nothing
 }
 
+// ByName reports whether it is the requirement of a guest that knows the service by its name alone.
+func (s *Service) ByName() bool { return s.Schema == 0 && len(s.Methods) == 0 }
+
 // Method is a method of a service; calls name it by its place.
 type Method struct {
 	Name       string // as in the .proto, FetchGreeting

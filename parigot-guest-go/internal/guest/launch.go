@@ -23,6 +23,7 @@ type declaration struct {
 	Declaration
 	base    context.Context // of the handlers
 	handles []uint32        // of the required services, after the launch
+	methods []abi.Pair      // of services that are required by name: service and method, in the order in which calls name them
 	ready   atomic.Bool
 	ended   bool
 }
@@ -87,26 +88,40 @@ func (g *Guest) RefuseLaunch(why string) {
 
 // Errors of [Guest.Handle].
 var (
-	ErrNotRequired = errors.New("is not among the services that this guest requires: " +
-		"hand what its generated Require function returns to Launch, or to the guest's Run")
+	ErrNotRequired = errors.New("is not among the services that this guest requires")
 	ErrNotLaunched = errors.New("cannot be called before the guest is launched")
 )
 
-// Handle returns the handle of a required service.
-func (g *Guest) Handle(service string) (uint32, error) {
+// Handle returns the handle of a required service, and the names of its methods in the order in which calls name them.
+func (g *Guest) Handle(service string) (handle uint32, methods []string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.declared == nil {
-		return 0, ErrNotLaunched
+		return 0, nil, ErrNotLaunched
 	}
 	for place, required := range g.declared.Requires {
 		if required.Name != service {
 			continue
 		}
 		if g.declared.handles == nil {
-			return 0, ErrNotLaunched
+			return 0, nil, ErrNotLaunched
 		}
-		return g.declared.handles[place], nil
+		return g.declared.handles[place], g.declared.methodsOf(&required), nil
 	}
-	return 0, ErrNotRequired
+	return 0, nil, ErrNotRequired
+}
+
+// methodsOf returns the names of the methods of a required service.
+func (d *declaration) methodsOf(required *abi.Service) (methods []string) {
+	for _, method := range required.Methods {
+		methods = append(methods, method.Name)
+	}
+	if required.ByName() {
+		for _, pair := range d.methods {
+			if pair.Key == required.Name {
+				methods = append(methods, pair.Value)
+			}
+		}
+	}
+	return methods
 }

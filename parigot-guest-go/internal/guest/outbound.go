@@ -17,7 +17,8 @@ type Outbound struct {
 	Method     uint32
 	DeadlineNS uint64
 	Metadata   []byte
-	Request    proto.Message
+	Request    proto.Message // or nil:
+	Payload    []byte        // the request in its wire form
 	Reply      Reply
 }
 
@@ -28,7 +29,7 @@ func (g *Guest) Call(out *Outbound) (uint64, error) {
 	number := g.lastCall
 	g.calls[number] = out.Reply
 	g.mu.Unlock()
-	frame := abi.Frame{Header: abi.NewHeader(abi.KindCall), Metadata: out.Metadata}
+	frame := abi.Frame{Header: abi.NewHeader(abi.KindCall), Metadata: out.Metadata, Payload: out.Payload}
 	frame.Number, frame.Service, frame.Method, frame.DeadlineNS = number, out.Handle, out.Method, out.DeadlineNS
 	if err := g.sendMessage(frame, out.Request); err != nil {
 		g.forget(number)

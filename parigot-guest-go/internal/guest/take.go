@@ -44,13 +44,17 @@ func (g *Guest) takeLaunched(frame *abi.Frame) error {
 	for k := range handles {
 		handles[k] = binary.LittleEndian.Uint32(frame.Payload[4*k:])
 	}
+	methods, err := frame.Pairs()
+	if err != nil {
+		return err
+	}
 	g.mu.Lock()
 	declared := g.declared
 	if declared == nil || len(handles) != len(declared.Requires) || len(frame.Payload)%4 != 0 {
 		g.mu.Unlock()
 		return errors.New("expected a handle for each required service, after the guest has asked for them")
 	}
-	declared.handles = handles
+	declared.handles, declared.methods = handles, methods
 	g.mu.Unlock()
 	return g.endLaunch(nil)
 }

@@ -1,0 +1,171 @@
+//! Calls to services that are known by their names at run time: bytes in, bytes out.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::pin::Pin;
+use core::task::{self, Poll};
+use core::time::Duration;
+
+use crate::call::{Channel, Pending};
+use crate::context::Context;
+use crate::error::{CallError, LocateError, LocateProblem};
+use crate::future::detach;
+use crate::serve::ServiceError;
+use crate::status::{Rpc, Status};
+
+/// A client of a service that is known by its name at run time, for those who have no generated code of it: a gateway, say, or a tool.
+///
+/// Requests and responses are protobuf messages in their wire form, which pass untouched. What the methods exchange is not told here. The guest
+/// must require the service, by its name or by its client:
+///
+/// ```
+/// # mod guest {
+/// # use parigot_guest::{Context, DynamicClient, Error, Exit};
+/// #[parigot_guest::program(requires("greeting.v1.Greeting"))]
+/// async fn main(cx: Context) -> Result<Exit, Error> {
+///     cx.launch().await?;
+///     let greeting = DynamicClient::locate(&cx, "greeting.v1.Greeting")?;
+///     let response = greeting.call("FetchGreeting", &[0x08, 2]).await?; // tongue: French
+///     parigot_guest::info!(cx, "{response:?}");
+///     Ok(Exit::SUCCESS)
+/// }
+/// # }
+/// # fn main() {}
+/// ```
+#[derive(Clone)]
+pub struct DynamicClient {
+    channel: Channel,
+    /// In the order in which calls name them.
+    methods: Rc<[Cow<'static, str>]>,
+}
+
+impl DynamicClient {
+    /// Finds the service of that full name, which the guest must require.
+    ///
+    /// # Errors
+    ///
+    /// If the guest does not require it, or is not launched yet.
+    pub fn locate(cx: &Context, service: &str) -> Result<Self, LocateError> {
+        let mut required = cx.guest.requires.iter().enumerate();
+        let found = required.find(|(_, required)| required.name == service);
+        let (place, service) = found.ok_or_else(|| LocateError::new(service, LocateProblem::UndeclaredName))?;
+        let channel = Channel::to(cx, service, place)?;
+        let methods = if service.is_by_name() {
+            let names = cx.guest.launching.methods_of(service.name);
+            names.map(|name| Cow::Owned(String::from(name))).collect()
+        } else {
+            service.methods.iter().map(|method| Cow::Borrowed(method.name())).collect()
+        };
+        Ok(DynamicClient { channel, methods })
+    }
+
+    /// The full name of the service.
+    pub fn service(&self) -> &'static str {
+        self.channel.service().name
+    }
+
+    /// The names of the methods that can be called: those of its generated client if the guest requires that, else those that the exporter has.
+    pub fn methods(&self) -> impl Iterator<Item = &str> {
+        self.methods.iter().map(|name| &**name)
+    }
+
+    /// Sends a request at once to the method of that name, and returns the call, which completes with the response.
+    ///
+    /// It has deadlines and limits as the call of a generated client has. If there is no such method, it is not sent, and fails with
+    /// UNIMPLEMENTED.
+    pub fn call(&self, method: &str, request: &[u8]) -> DynamicCall {
+        match self.methods.iter().position(|name| name == method) {
+            Some(place) => {
+                let pending = self.channel.call_bytes(place as u32, request);
+                DynamicCall { pending, rpc: self.rpc(self.methods[place].clone()) }
+            }
+            None => {
+                let status = Status::no_such_method(format!("{} has no method {method}", self.service()));
+                DynamicCall { pending: self.channel.refuse(status), rpc: self.rpc(String::from(method).into()) }
+            }
+        }
+    }
+
+    fn rpc(&self, method: Cow<'static, str>) -> Rpc {
+        Rpc { service: self.service(), method }
+    }
+
+    /// The same client, each of whose calls may take that long.
+    #[must_use]
+    pub fn with_deadline(&self, deadline: Duration) -> Self {
+        DynamicClient { channel: self.channel.with_deadline(deadline), ..self.clone() }
+    }
+
+    /// The same client, each of whose calls bears another key and value.
+    #[must_use]
+    pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        DynamicClient { channel: self.channel.with_metadata(key, value), ..self.clone() }
+    }
+}
+
+impl fmt::Debug for DynamicClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicClient").field("service", &self.service()).finish_non_exhaustive()
+    }
+}
+
+/// A number of a service's error enum, which is not known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ErrorNumber(pub i32);
+
+impl fmt::Display for ErrorNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the service failed with error {}", self.0)
+    }
+}
+
+impl core::error::Error for ErrorNumber {}
+
+impl ServiceError for ErrorNumber {
+    fn from_number(number: i32) -> Option<Self> {
+        Some(ErrorNumber(number))
+    }
+
+    fn number(&self) -> i32 {
+        self.0
+    }
+}
+
+/// A call in flight of a [`DynamicClient`]. It completes with the response in its wire form, or with why there is none.
+///
+/// Dropping it before that cancels the call: the callee's handler is dropped too.
+///
+/// # Panics
+///
+/// If it is polled after it has completed.
+#[must_use = "dropping a call cancels it"]
+pub struct DynamicCall {
+    pending: Pending,
+    rpc: Rpc,
+}
+
+detach! {
+    impl [] DynamicCall { type Response = Vec<u8>; type Error = CallError<ErrorNumber>; }
+    guest: |call| &call.pending.guest;
+    outcome: |result| result;
+}
+
+impl Future for DynamicCall {
+    type Output = Result<Vec<u8>, CallError<ErrorNumber>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let reply = match self.pending.poll_reply(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(reply)) => reply,
+            Poll::Ready(Err(status)) => return Poll::Ready(Err(CallError::Status(status.with_rpc(self.rpc.clone())))),
+        };
+        Poll::Ready(self.pending.guest.read_inbox(|inbox| match &reply.response {
+            Some(response) => Ok(reply.bytes(inbox)[response.clone()].to_vec()),
+            None => Err(CallError::of_frame(&reply.frame(inbox), self.rpc.clone())),
+        }))
+    }
+}
