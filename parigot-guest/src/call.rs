@@ -14,8 +14,8 @@ use parigot_abi::{Header, Kind};
 use prost::Message;
 
 use crate::context::Context;
+use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
-use crate::future::detach;
 use crate::guest::Guest;
 use crate::in_flight::Reply;
 use crate::payload::Payload;

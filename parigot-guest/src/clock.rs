@@ -13,7 +13,7 @@ use core::time::Duration;
 
 use parigot_abi::control::NEVER;
 
-use crate::future::detach;
+use crate::detached::detach;
 use crate::guest::Guest;
 
 /// A moment on the guest's clock, which never goes back and began when the guest started.

@@ -1,8 +1,10 @@
 //! What a guest can do and see.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::fmt;
+use core::panic::Location;
 use core::time::Duration;
 
 use parigot_abi::control::NO_CALL;
@@ -10,7 +12,7 @@ use parigot_abi::frame::{Level, NO_DEADLINE};
 use parigot_abi::{Frame, Header, Kind};
 
 use crate::clock::{Instant, Sleep};
-use crate::future::YieldNow;
+use crate::detached::YieldNow;
 use crate::guest::{Guest, Startup};
 use crate::id::{CallId, InstanceId};
 use crate::launch::Launch;
@@ -65,12 +67,31 @@ impl Context {
     }
 
     /// Makes the guest leave with that exit status. The running task goes on until it awaits; then no task is polled any
-    /// more.
+    /// more, but for what [`Context::at_exit`] has registered.
     ///
     /// What it returns never completes; success handlers on it run just before the guest leaves. Whoever asks first
     /// says how the guest leaves. Calls that are not answered by then end with an error at their callers.
     pub fn exit(&self, exit: impl Into<Exit>) -> Leaving {
         Leaving::new(self, exit.into())
+    }
+
+    /// Registers what to do before the guest leaves: when `main` ends, when somebody asks for the [exit](Context::exit), when the host wants the
+    /// guest to leave. After a panic, or whatever else the host ends a guest for, nothing runs.
+    ///
+    /// What was registered last runs first. It may await, calls included; of the tasks that there were before none is polled any more, and calls that arrive
+    /// are refused. What has not ended after [`AT_EXIT_MAX`](crate::AT_EXIT_MAX) is dropped, and the log says where it was registered.
+    ///
+    /// ```no_run
+    /// # use parigot_guest::Context;
+    /// # struct Till;
+    /// # impl Till { async fn close(&self) {} }
+    /// # fn example(cx: &Context, till: Till) {
+    /// cx.at_exit(async move || till.close().await);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn at_exit(&self, work: impl AsyncFnOnce() + 'static) {
+        self.guest.at_exit.register(&self.guest, Location::caller(), Box::pin(async move { work().await }));
     }
 
     /// Runs `future` in the event loop, beside the task that is running.

@@ -12,8 +12,8 @@ use core::time::Duration;
 
 use crate::call::{Channel, Pending};
 use crate::context::Context;
+use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
-use crate::future::detach;
 use crate::serve::ServiceError;
 use crate::status::{Rpc, Status};
 

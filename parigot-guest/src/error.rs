@@ -1,7 +1,8 @@
 //! Errors: of calls, of locating, of launching, and one that holds any.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
 
@@ -95,11 +96,13 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
     }
 }
 
-impl<E: StdError> StdError for CallError<E> {
+/// Its source is the service's error or the status, whose text is its own.
+impl<E: StdError + 'static> StdError for CallError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            CallError::Service(error) => error.source(),
-            _ => None,
+            CallError::Service(error) => Some(error),
+            CallError::Unrecognized(_) => None,
+            CallError::Status(status) => Some(status),
         }
     }
 }
@@ -170,6 +173,11 @@ impl Error {
         core::iter::successors(Some(&*self.inner), |&error| error.source())
     }
 
+    /// The first `E` in its [chain](Error::chain): a service's own error, or the [`Status`] of a call without one, whatever service that was for.
+    pub fn find<E: StdError + 'static>(&self) -> Option<&E> {
+        self.chain().find_map(|error| error.downcast_ref())
+    }
+
     /// The error, if it is an `E`.
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
         self.inner.downcast_ref()
@@ -184,11 +192,13 @@ impl<E: StdError + 'static> From<E> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.inner)?;
-        if f.alternate() {
-            self.chain().skip(1).try_for_each(|cause| write!(f, ": {cause}"))?;
+        if !f.alternate() {
+            return write!(f, "{}", self.inner);
         }
-        Ok(())
+        // Some say what their cause says, and are there for their type.
+        let mut texts: Vec<String> = self.chain().map(|error| error.to_string()).collect();
+        texts.dedup();
+        f.write_str(&texts.join(": "))
     }
 }
 

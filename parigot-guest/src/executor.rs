@@ -80,6 +80,8 @@ struct Slot {
     waker: Option<Waker>,
     /// Elsewhere while the task is polled; else `None` says that the slot is free.
     future: Option<Future>,
+    /// Its task is not polled any more.
+    is_aside: bool,
     scope: Scope,
 }
 
@@ -106,6 +108,12 @@ impl Executor {
         let future = self.tasks.borrow_mut().vacate(task.0);
         // Dropped after the borrow: what it owns may spawn.
         drop(future);
+    }
+
+    /// Polls none of the tasks any more that there are by now. They keep what they own.
+    pub(crate) fn set_aside(&self) {
+        let mut tasks = self.tasks.borrow_mut();
+        tasks.slots.iter_mut().for_each(|slot| slot.is_aside = slot.future.is_some());
     }
 
     /// Drops all futures.
@@ -184,12 +192,14 @@ impl Tasks {
             woken: Arc::clone(&self.woken),
         });
         let waker = Some(Waker::from(Arc::clone(&node)));
-        self.slots.push(Slot { node, waker, future: None, scope: Scope::NOBODY });
+        self.slots.push(Slot { node, waker, future: None, is_aside: false, scope: Scope::NOBODY });
         index
     }
 
     fn vacate(&mut self, index: u32) -> Option<Future> {
-        let future = self.slots[index as usize].future.take();
+        let slot = &mut self.slots[index as usize];
+        slot.is_aside = false;
+        let future = slot.future.take();
         if future.is_some() {
             self.free.push(index);
         }
@@ -205,6 +215,9 @@ impl Tasks {
             let slot = &mut self.slots[index as usize];
             // From here on a wake queues it again.
             slot.node.queued.store(false, Ordering::Release);
+            if slot.is_aside {
+                continue;
+            }
             if let Some(future) = slot.future.take() {
                 begin(slot.scope);
                 return Some((index, future, slot.waker.take().expect("a task that is not polled has its waker")));

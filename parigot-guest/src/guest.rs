@@ -17,11 +17,12 @@ use parigot_abi::{
     Prologue, Start,
 };
 
+use crate::at_exit::AtExit;
 use crate::clock::{Instant, Timers};
 use crate::context::Context;
 use crate::definition::{Body, Definition};
+use crate::detached::Detached;
 use crate::executor::{self, Executor, TaskId};
-use crate::future::Detached;
 use crate::in_flight::{InFlight, Reply};
 use crate::inbound::Inbound;
 use crate::launch::Launching;
@@ -67,6 +68,7 @@ pub(crate) struct Guest {
     inbound: RefCell<Inbound>,
     presence: Cell<Presence>,
     farewell: RefCell<Option<Farewell>>,
+    pub(crate) at_exit: AtExit,
     /// Where a line of the log is written before its length is known.
     pub(crate) log_text: RefCell<String>,
 }
@@ -86,6 +88,8 @@ enum Presence {
     Stopping,
     /// It leaves before another task is polled.
     Leaving,
+    /// It does what is to be done before.
+    AtExit,
     Gone,
 }
 
@@ -122,6 +126,7 @@ impl Guest {
             inbound: RefCell::default(),
             presence: Cell::new(Presence::Staying),
             farewell: RefCell::default(),
+            at_exit: AtExit::default(),
             log_text: RefCell::default(),
         });
         guest.panic_text.announce(&guest.control);
@@ -167,6 +172,7 @@ impl Guest {
         self.body.close();
         self.timers.clear();
         self.farewell.take();
+        self.at_exit.clear();
     }
 }
 
@@ -219,7 +225,7 @@ impl Guest {
             Some(Kind::Launched) => self.take_launched(&frame)?,
             Some(Kind::Reply) => self.launching.end(Err(Status::of_reply(&frame))),
             Some(Kind::Cancel) => self.take_cancel(frame.header.number),
-            Some(Kind::Stop) => self.body.stop(&self.context()),
+            Some(Kind::Stop) if self.presence.get() == Presence::Staying => self.body.stop(&self.context()),
             // A newer host's; and what only guests send.
             _ => {}
         }
@@ -475,14 +481,26 @@ impl Guest {
     #[cold]
     fn leave_if_done(&self) {
         match self.presence.get() {
-            Presence::Staying | Presence::Gone => {}
+            Presence::Staying | Presence::AtExit | Presence::Gone => {}
             Presence::Stopping if !self.inbound.borrow().is_empty() => {}
             Presence::Stopping => {
                 self.leave(Exit::SUCCESS, String::new());
-                self.say_farewell();
+                self.leave_if_done();
             }
-            Presence::Leaving => self.say_farewell(),
+            Presence::Leaving => match self.at_exit.take_runner() {
+                Some(runner) => {
+                    self.presence.set(Presence::AtExit);
+                    self.executor.set_aside();
+                    self.executor.spawn(Scope::NOBODY, runner);
+                }
+                None => self.say_farewell(),
+            },
         }
+    }
+
+    /// What was to be done before the guest leaves is done.
+    pub(crate) fn end_at_exit(&self) {
+        self.presence.set(Presence::Leaving);
     }
 
     fn say_farewell(&self) {

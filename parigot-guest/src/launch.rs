@@ -7,7 +7,7 @@ use core::cell::{OnceCell, RefCell};
 use core::pin::Pin;
 use core::task::{self, Poll, Waker};
 
-use crate::future::detach;
+use crate::detached::detach;
 use crate::guest::Guest;
 use crate::status::Status;
 

@@ -64,8 +64,8 @@
 //!
 //! Whatever takes time is a future of this crate: [`Call`], [`Launch`], [`Sleep`], [`Leaving`]. It begins when it is
 //! made, not when it is first polled, so two calls that are made one after the other run side by side. It can be awaited,
-//! or moved into the event loop with handlers for its end: `.success(|response| …)` and `.failure(|error| …)`. Combinators
-//! come from [`futures_lite`]. Dropping a future cancels what it stands for, as far as the type says.
+//! or moved into the event loop with handlers for its end: `.success(|response| …)` and `.failure(|error| …)`. Several are awaited
+//! together by the functions in [`future`]. Dropping a future cancels what it stands for, as far as the type says.
 //!
 //! # Errors
 //!
@@ -98,15 +98,17 @@ extern crate std;
 #[cfg(any(all(feature = "allocator", target_family = "wasm"), all(test, feature = "std")))]
 #[expect(unsafe_code, reason = "an allocator cannot be had without")]
 mod allocator;
+mod at_exit;
 mod call;
 mod clock;
 mod context;
 mod definition;
+mod detached;
 mod dynamic;
 mod error;
 mod executor;
 mod exports;
-mod future;
+pub mod future;
 #[cfg(all(feature = "getrandom", target_family = "wasm"))]
 #[expect(unsafe_code, reason = "the hook of getrandom is a bare symbol that gets an address")]
 mod getrandom;
@@ -135,13 +137,14 @@ pub use prost;
 pub use prost_types;
 pub use rand_chacha::rand_core;
 
+pub use at_exit::AT_EXIT_MAX;
 pub use call::{Call, Channel, Client};
 pub use clock::{Instant, Sleep};
 pub use context::Context;
 pub use definition::Definition;
+pub use detached::{Detached, YieldNow};
 pub use dynamic::{DynamicCall, DynamicClient, ErrorNumber};
 pub use error::{CallError, Error, LocateError, NotReady};
-pub use future::{Detached, YieldNow};
 pub use launch::Launch;
 pub use program::{Exit, Leaving};
 pub use random::Random;

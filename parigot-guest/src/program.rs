@@ -10,9 +10,9 @@ use core::task::{self, Poll};
 
 use crate::context::Context;
 use crate::definition::Body;
+use crate::detached::Detached;
 use crate::error::Error;
 use crate::executor::TaskId;
-use crate::future::Detached;
 use crate::serve::Incoming;
 use crate::service::Service;
 

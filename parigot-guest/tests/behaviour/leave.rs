@@ -2,11 +2,12 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 
-use parigot_guest::{Context, Error, Exit, NotReady, Ready, info};
+use parigot_guest::{AT_EXIT_MAX, Context, Error, Exit, NotReady, Ready, info};
 
 use crate::greeting::*;
-use crate::harness::{Guest, call, launched, stop};
+use crate::harness::{Guest, call, cancel, launched, stop};
 
 #[test]
 fn a_program_leaves_with_the_status_that_main_returns() {
@@ -178,4 +179,140 @@ fn a_closed_guest_drops_service_and_handlers_though_they_hold_contexts() {
 fn a_service_leaves_when_it_asks_to() {
     let mut guest = Guest::serving::<Relay>();
     assert_eq!(guest.turn([call(1, 9)]), ["exit 9"]);
+}
+
+/// When handlers of the exit give up, on the guest's clock.
+fn pass(guest: &mut Guest, time: Duration) -> Vec<String> {
+    guest.now_ns += time.as_nanos() as u64;
+    guest.turn([])
+}
+
+#[test]
+fn what_was_registered_for_the_exit_runs_in_reverse_and_may_call_and_nothing_else_runs() {
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        cx.launch().await?;
+        let greeting = GreetingClient::locate(&cx)?;
+        let (first, last, other) = (cx.clone(), cx.clone(), cx.clone());
+        cx.at_exit(async move || info!(first, "registered first"));
+        cx.at_exit(async move || {
+            let reply = greeting.fetch_greeting(FetchGreetingRequest { tongue: 1 }).await;
+            info!(last, "{}", reply.expect("the test answers").greeting);
+        });
+        cx.spawn(async move {
+            other.sleep(Duration::ZERO).await;
+            info!(other, "never");
+        });
+        Ok(Exit::code(3))
+    }
+    let (mut guest, _) = Guest::started(main);
+    assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK", "call a: 70.0 tongue 1"]);
+    assert_eq!(pass(&mut guest, Duration::from_millis(1)), [""; 0]);
+    let adieu = guest.reply('a', "adieu");
+    assert_eq!(guest.turn([adieu]), ["Info: adieu", "Info: registered first", "exit 3"]);
+    assert!(guest.turn([]).is_empty());
+}
+
+#[test]
+fn what_takes_too_long_at_the_exit_is_dropped_and_named_and_the_others_run() {
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        let first = cx.clone();
+        cx.at_exit(async move || info!(first, "registered first"));
+        let farewell = Farewell(cx.clone());
+        cx.at_exit(async move || {
+            let _farewell = farewell;
+            core::future::pending().await
+        });
+        match cx.exit(3).await {}
+    }
+    let line = line!() - 6;
+    let (mut guest, trace) = Guest::started(main);
+    assert_eq!(trace, [""; 0]);
+    assert_eq!(guest.wake_at_ns(), Some(guest.now_ns + AT_EXIT_MAX.as_nanos() as u64));
+    assert_eq!(pass(&mut guest, AT_EXIT_MAX - Duration::from_nanos(1)), [""; 0]);
+    let told = format!(
+        "Error: what {}:{line}:12 has registered for the exit did not end within 1s",
+        file!().replace('\\', "/")
+    );
+    let expected = ["Info: dropped", &told, "Info: registered first", "exit 3"];
+    assert_eq!(pass(&mut guest, Duration::from_nanos(1)), expected);
+}
+
+/// Passes calls on as `Relay` does, and says goodbye.
+struct Polite;
+
+impl Ready for Polite {
+    async fn ready(cx: &Context) -> Result<Self, NotReady> {
+        let own = cx.clone();
+        cx.at_exit(async move || {
+            own.sleep(Duration::from_millis(1)).await;
+            info!(own, "goodbye");
+        });
+        Ok(Polite)
+    }
+}
+
+impl Greeting for Polite {
+    async fn fetch_greeting(
+        &self,
+        cx: &Context,
+        request: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
+        Relay.fetch_greeting(cx, request).await
+    }
+}
+
+#[test]
+fn a_stopped_service_finishes_its_calls_before_it_does_what_was_registered_for_the_exit() {
+    let mut guest = Guest::serving::<Polite>();
+    assert_eq!(guest.turn([call(1, 1), stop()]), ["call a: 70.0 tongue 1"]);
+    let one = guest.reply('a', "one");
+    assert_eq!(guest.turn([one]), ["reply 1: OK one"]);
+    let refused = guest.turn([call(2, 1), stop()]);
+    assert_eq!(refused, ["reply 2: UNAVAILABLE (unreachable): the service is stopping"]);
+    assert_eq!(pass(&mut guest, Duration::from_millis(1)), ["Info: goodbye", "exit 0"]);
+}
+
+#[test]
+fn a_handler_that_is_cancelled_during_the_exit_is_dropped() {
+    let mut guest = Guest::serving::<Polite>();
+    assert_eq!(guest.turn([call(1, 1)]), ["call a: 70.0 tongue 1"]);
+    assert_eq!(guest.turn([call(2, 9)]), [""; 0], "it leaves");
+    let cancelled = ["cancel a", "reply 1: CANCELLED (cancelled): the caller cancelled the call"];
+    assert_eq!(guest.turn([cancel(1)]), cancelled);
+    assert_eq!(pass(&mut guest, Duration::from_millis(1)), ["Info: goodbye", "exit 9"]);
+}
+
+#[test]
+fn an_exit_during_the_exit_changes_nothing() {
+    async fn main(cx: Context) -> Result<Exit, Error> {
+        let own = cx.clone();
+        cx.at_exit(async move || drop(own.exit(5)));
+        Ok(Exit::code(3))
+    }
+    assert_eq!(Guest::started(main).1, ["exit 3"]);
+}
+
+#[test]
+fn the_exit_in_ready_is_the_guests() {
+    struct Hasty;
+
+    impl Ready for Hasty {
+        async fn ready(cx: &Context) -> Result<Self, NotReady> {
+            match cx.exit(6).await {}
+        }
+    }
+
+    impl Greeting for Hasty {
+        async fn fetch_greeting(
+            &self,
+            _: &Context,
+            _: FetchGreetingRequest,
+        ) -> Result<FetchGreetingResponse, GreetErr> {
+            Err(GreetErr::UnknownLang)
+        }
+    }
+
+    let mut guest = Guest::service::<Hasty>();
+    guest.start();
+    assert_eq!(guest.turn([launched(&[70])]), ["exit 6"]);
 }
