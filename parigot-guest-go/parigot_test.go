@@ -387,6 +387,30 @@ func TestExitRunsWhatWasRegisteredLastFirst(t *testing.T) {
 	}
 }
 
+func TestWhatTakesTooLongAtTheExitIsNamedAndTheOthersRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := parigottest.New(t)
+		first := false
+		program := host.Start("program", func(ctx context.Context) {
+			parigot.AtExit(ctx, func(context.Context) { first = true })
+			parigot.AtExit(ctx, func(ctx context.Context) {
+				<-ctx.Done()
+				time.Sleep(time.Millisecond)
+			})
+			parigot.Launch(ctx)
+			parigot.Exit(ctx, 7)
+		})
+		began := time.Now()
+		if status := program.Wait(); status != 7 || !first {
+			t.Fatalf("it left with status %d, and the first ran: %v", status, first)
+		}
+		if took := time.Since(began); took != parigot.AtExitMax {
+			t.Fatalf("it took %v", took)
+		}
+		time.Sleep(time.Millisecond) // nobody but this test waits for it
+	})
+}
+
 func TestAServiceThatLeavesEndsItsCalls(t *testing.T) {
 	ctx, shop := open(t, func(ctx context.Context, _ *text) (*text, error) {
 		parigot.Exit(ctx, 7)

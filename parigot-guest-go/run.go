@@ -3,6 +3,7 @@ package parigot
 import (
 	"context"
 	"fmt"
+	"path"
 	"runtime"
 
 	"github.com/parigot/parigot/parigot-guest-go/future"
@@ -153,5 +154,18 @@ func Yield(ctx context.Context) {
 	}
 }
 
-// AtExit registers what to do before the guest leaves. What was registered last runs first; it may call services.
-func AtExit(ctx context.Context, do func(context.Context)) { guest.MustOf(ctx).AtExit(do) }
+// AtExitMax is how long each of what was registered by [AtExit] may take.
+const AtExitMax = guest.AtExitMax
+
+// AtExit registers what to do before the guest leaves: when main returns, when somebody calls [Exit], when the host wants the guest to leave. After a
+// panic, or whatever else the host ends a guest for, nothing runs.
+//
+// What was registered last runs first. It may block and call services; its context ends after [AtExitMax], and whatever has not ended by then is left to
+// itself, and the log says where it was registered.
+func AtExit(ctx context.Context, do func(context.Context)) {
+	place := "main"
+	if _, file, line, ok := runtime.Caller(1); ok {
+		place = fmt.Sprintf("%s:%d", path.Join(path.Base(path.Dir(file)), path.Base(file)), line)
+	}
+	guest.MustOf(ctx).AtExit(guest.AtExit{Place: place, Do: do})
+}

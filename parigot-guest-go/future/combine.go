@@ -1,7 +1,6 @@
 package future
 
 import (
-	"context"
 	"sync/atomic"
 	"time"
 )
@@ -40,13 +39,9 @@ func Map[T, U any, E ErrorType](first *Method[T, E], convert func(T) U) *Method[
 	return result
 }
 
-// First returns a future that completes as the first of these to do so; the others are then cancelled. Of none it fails with [ErrNone].
-func First[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
-	cancelAll := func() {
-		for _, each := range futures {
-			each.Cancel()
-		}
-	}
+// Race returns a future that completes as the first of these to do so, however; the others are then cancelled. Of none it fails with [ErrNone].
+func Race[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
+	cancelAll := cancelling(func() { cancel(futures) })
 	result := newCancelling[T, E](cancelAll)
 	for _, each := range futures {
 		forward(each, result)
@@ -59,6 +54,38 @@ func First[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 	}
 	result.Success(func(T) { cancelAll() }).Failure(func(error) { cancelAll() })
 	return result
+}
+
+// Any returns a future that completes as the first of these to succeed; the others are then cancelled. If all fail, and of none, it fails with an
+// [AllFailedError].
+func Any[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
+	cancelAll := cancelling(func() { cancel(futures) })
+	result := newCancelling[T, E](cancelAll)
+	errs := make([]error, len(futures))
+	failed := countdown(len(futures), func() { fail(result, AllFailedError{errs}) })
+	for index, each := range futures {
+		each.Success(func(response T) { result.Complete(response, nil) })
+		each.Failure(func(err error) {
+			errs[index] = err
+			failed()
+		})
+	}
+	result.Success(func(T) { cancelAll() })
+	return result
+}
+
+// countdown returns a function that calls done when it was called so often; of none it is done at once.
+func countdown(from int, done func()) func() {
+	var left atomic.Int64
+	left.Store(int64(from))
+	if from == 0 {
+		done()
+	}
+	return func() {
+		if left.Add(-1) == 0 {
+			done()
+		}
+	}
 }
 
 // Timeout returns a future that completes as first does, or after that long with [ErrTimedOut]; first is then cancelled.
@@ -98,61 +125,8 @@ func fail[T any, E ErrorType](method *Method[T, E], err error) {
 	method.Complete(none, err)
 }
 
-// AllFuture completes when all of some futures have succeeded, or when the first of them has failed: see [All].
-type AllFuture[T any, E ErrorType] struct {
-	dependent []*Method[T, E]
-	outcome   *Method[[]T, E]
-	failed    atomic.Int64 // the index of the first that failed, from 1
-}
-
-// All returns a future of all these; of none, and of those that are complete, it is complete. If one fails, the others go on.
-func All[T any, E ErrorType](futures ...*Method[T, E]) *AllFuture[T, E] {
-	all := &AllFuture[T, E]{dependent: futures, outcome: New[[]T, E]()}
-	responses := make([]T, len(futures))
-	var missing atomic.Int64
-	missing.Store(int64(len(futures)))
-	if len(futures) == 0 {
-		all.outcome.Complete(responses, nil)
-	}
-	for index, each := range futures {
-		each.Success(func(response T) {
-			responses[index] = response
-			if missing.Add(-1) == 0 {
-				all.outcome.Complete(responses, nil)
-			}
-		})
-		each.Failure(func(err error) {
-			all.failed.CompareAndSwap(0, int64(index)+1)
-			fail(all.outcome, err)
-		})
-	}
-	return all
-}
-
-// Success registers what to do when all have succeeded.
-func (a *AllFuture[T, E]) Success(handle func()) *AllFuture[T, E] {
-	a.outcome.Success(func([]T) { handle() })
-	return a
-}
-
-// Failure registers what to do when one has failed, whose index it gets.
-func (a *AllFuture[T, E]) Failure(handle func(index int)) *AllFuture[T, E] {
-	a.outcome.Failure(func(error) { handle(int(a.failed.Load()) - 1) })
-	return a
-}
-
-// Await blocks until all have succeeded, and returns their responses in the order of the futures; or until one has failed, with its error.
-func (a *AllFuture[T, E]) Await(ctx context.Context) ([]T, error) { return a.outcome.Await(ctx) }
-
-// AllDependent returns the futures.
-func (a *AllFuture[T, E]) AllDependent() []*Method[T, E] { return a.dependent }
-
-// Completed reports whether the outcome is known.
-func (a *AllFuture[T, E]) Completed() bool { return a.outcome.Completed() }
-
-// Cancel cancels all those that are not complete.
-func (a *AllFuture[T, E]) Cancel() {
-	for _, each := range a.dependent {
+func cancel[F Future](futures []F) {
+	for _, each := range futures {
 		each.Cancel()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // ErrorType is the error enum of a service. 0 is no error.
@@ -36,9 +37,27 @@ var (
 	ErrCanceled = fmt.Errorf("future: %w", context.Canceled)
 	// ErrTimedOut says that a [Timeout] has passed. It is a [context.DeadlineExceeded].
 	ErrTimedOut = fmt.Errorf("future: %w", context.DeadlineExceeded)
-	// ErrNone says that there was nothing to wait for: see [First].
-	ErrNone = errors.New("future: the first of none")
+	// ErrNone says that there was nothing to wait for: see [Race].
+	ErrNone = errors.New("future: a race of none")
 )
+
+// AllFailedError is the errors of futures of which one was to succeed, in the order of the futures: see [Any]. [errors.Is] and [errors.As] look
+// into each of them.
+type AllFailedError struct{ Errors []error }
+
+func (e AllFailedError) Error() string {
+	if len(e.Errors) == 0 {
+		return "future: there was nothing to succeed"
+	}
+	texts := make([]string, len(e.Errors))
+	for index, err := range e.Errors {
+		texts[index] = err.Error()
+	}
+	return fmt.Sprintf("none of %d has succeeded: %s", len(texts), strings.Join(texts, "; "))
+}
+
+// Unwrap returns the errors.
+func (e AllFailedError) Unwrap() []error { return e.Errors }
 
 // normalize returns nil for an E of zero, an [Error] for an E or what wraps one, and what is given for all else.
 func normalize[E ErrorType](err error) error {

@@ -39,3 +39,22 @@ func ExampleAll() {
 	fmt.Println(future.All(order("soup"), order("fish")).Await(context.Background()))
 	// Output: [soup fish] <nil>
 }
+
+func ExampleAllOf() {
+	ctx := context.Background()
+	dish, bill := order("soup"), future.Done[int, menuErr](7, nil)
+	if err := future.AllOf(dish, bill).Await(ctx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	served, _ := dish.Await(ctx)
+	amount, _ := bill.Await(ctx)
+	fmt.Println(served, amount)
+	// Output: soup 7
+}
+
+func ExampleAny() {
+	closed := future.Done[string, menuErr]("", soldOut)
+	fmt.Println(future.Any(closed, order("soup")).Await(context.Background()))
+	// Output: soup <nil>
+}

@@ -182,9 +182,9 @@ func TestMapConvertsTheResponse(t *testing.T) {
 	}
 }
 
-func TestFirstIsTheFirstAndCancelsTheRest(t *testing.T) {
+func TestRaceIsTheFirstAndCancelsTheRest(t *testing.T) {
 	slow, quick := future.New[string, menuErr](), future.New[string, menuErr]()
-	first := future.First(slow, quick)
+	first := future.Race(slow, quick)
 	quick.Complete("salad", nil)
 	if response, err := first.Await(t.Context()); response != "salad" || err != nil {
 		t.Fatalf("found %q, %v", response, err)
@@ -192,10 +192,10 @@ func TestFirstIsTheFirstAndCancelsTheRest(t *testing.T) {
 	if _, err := slow.Await(t.Context()); err != future.ErrCanceled {
 		t.Fatalf("found %v", err)
 	}
-	if response, _ := future.First(future.Done[string, menuErr]("soup", nil), future.New[string, menuErr]()).Await(t.Context()); response != "soup" {
+	if response, _ := future.Race(future.Done[string, menuErr]("soup", nil), future.New[string, menuErr]()).Await(t.Context()); response != "soup" {
 		t.Fatalf("found %q", response)
 	}
-	if _, err := future.First[string, menuErr]().Await(t.Context()); err != future.ErrNone {
+	if _, err := future.Race[string, menuErr]().Await(t.Context()); err != future.ErrNone {
 		t.Fatalf("found %v", err)
 	}
 }
@@ -304,4 +304,89 @@ func TestBaseCanBeAwaitedAndCancelled(t *testing.T) {
 			t.Fatalf("found %v", err)
 		}
 	})
+}
+
+func TestAllOfWaitsForFuturesOfAnyTypes(t *testing.T) {
+	dish, bill := future.New[string, menuErr](), future.New[int, plainErr]()
+	all := future.AllOf(dish, bill)
+	bill.Complete(7, nil)
+	if all.Completed() {
+		t.Fatal("one is missing")
+	}
+	dish.Complete("soup", nil)
+	if err := all.Await(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if amount, _ := bill.Await(t.Context()); amount != 7 {
+		t.Fatalf("found %v", amount)
+	}
+}
+
+func TestAllOfFailsWithTheFirstThatDoesAndCancelsTheRest(t *testing.T) {
+	dish, bill, tip := future.New[string, menuErr](), future.New[int, plainErr](), future.New[int, plainErr]()
+	failed := -1
+	all := future.AllOf(dish, bill, tip).Failure(func(index int) { failed = index })
+	bill.CompleteMethod(0, 5)
+	var own future.Error[plainErr]
+	if err := all.Await(t.Context()); !errors.As(err, &own) || own.Value != 5 || failed != 1 {
+		t.Fatalf("found %v of %d", err, failed)
+	}
+	for _, each := range []interface{ String() string }{dish, tip} {
+		if want := "failure: future: context canceled"; each.String() != want {
+			t.Fatalf("found %q, want %q", each, want)
+		}
+	}
+}
+
+func TestJoinWaitsForAllHoweverTheyEnd(t *testing.T) {
+	dish, bill := future.New[string, menuErr](), future.New[int, plainErr]()
+	ended := false
+	both := future.Join(dish, bill).Success(func() { ended = true })
+	bill.CompleteMethod(0, 5)
+	if both.Completed() {
+		t.Fatal("one is missing")
+	}
+	dish.Complete("soup", nil)
+	if err := both.Await(t.Context()); err != nil || !ended {
+		t.Fatalf("found %v, ended %v", err, ended)
+	}
+	if !future.Join().Completed() {
+		t.Fatal("there is nothing to wait for")
+	}
+	waiting := future.New[string, menuErr]()
+	cancelled := future.Join(waiting)
+	cancelled.Cancel()
+	if !waiting.Completed() || !cancelled.Completed() {
+		t.Fatal("it was cancelled")
+	}
+}
+
+func TestAnyIsTheFirstToSucceedAndCancelsTheRest(t *testing.T) {
+	failing, quick, slow := future.New[string, menuErr](), future.New[string, menuErr](), future.New[string, menuErr]()
+	any := future.Any(failing, quick, slow)
+	failing.CompleteMethod("", soldOut)
+	if any.Completed() {
+		t.Fatal("two may still succeed")
+	}
+	quick.Complete("soup", nil)
+	if response, err := any.Await(t.Context()); response != "soup" || err != nil || !slow.Completed() {
+		t.Fatalf("found %q, %v, %v", response, err, slow)
+	}
+}
+
+func TestAnyFailsWithAllErrors(t *testing.T) {
+	failing, closed := future.New[string, menuErr](), future.New[string, menuErr]()
+	any := future.Any(failing, closed)
+	closed.Complete("", errKitchen)
+	failing.CompleteMethod("", soldOut)
+	_, err := any.Await(t.Context())
+	if !errors.Is(err, soldOut) || !errors.Is(err, errKitchen) {
+		t.Fatalf("found %v", err)
+	}
+	if want := "none of 2 has succeeded: SoldOut; the kitchen is closed"; err.Error() != want {
+		t.Fatalf("found %q, want %q", err, want)
+	}
+	if _, err := future.Any[string, menuErr]().Await(t.Context()); err == nil || err.Error() != "future: there was nothing to succeed" {
+		t.Fatalf("found %v", err)
+	}
 }

@@ -2,7 +2,6 @@ package future
 
 import (
 	"context"
-	"sync"
 	"sync/atomic"
 )
 
@@ -24,7 +23,7 @@ type Together struct {
 	futures []Future
 	outcome *Method[struct{}, none]
 	failed  atomic.Int64 // the index of the first that failed, from 1
-	cancel  sync.Once
+	cancels atomic.Bool  // or did
 }
 
 // none is an enum without an error.
@@ -77,7 +76,11 @@ func (t *Together) Await(ctx context.Context) error {
 func (t *Together) Completed() bool { return t.outcome.Completed() }
 
 // Cancel cancels all those that are not complete.
-func (t *Together) Cancel() { t.cancel.Do(func() { cancel(t.futures) }) }
+func (t *Together) Cancel() {
+	if !t.cancels.Swap(true) { // else this is one of those that it cancels
+		cancel(t.futures)
+	}
+}
 
 // AllFuture completes when all of some futures have succeeded, or when the first of them has failed: see [All].
 type AllFuture[T any, E ErrorType] struct {

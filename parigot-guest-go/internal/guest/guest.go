@@ -34,7 +34,7 @@ type Guest struct {
 	calls      map[uint64]Reply
 	lastCall   uint64
 	inbound    map[uint64]*Inbound
-	atExit     []func(context.Context)
+	atExit     []AtExit
 	unanswered *sync.Cond // told when inbound gets smaller
 	gone       chan struct{}
 }

@@ -2,16 +2,27 @@ package guest
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
 
+// AtExitMax is how long each of what was registered for the exit may take.
+const AtExitMax = time.Second
+
+// AtExit is what to do before a guest leaves.
+type AtExit struct {
+	Place string // where it was registered
+	Do    func(context.Context)
+}
+
 // AtExit registers what to do before the guest leaves.
-func (g *Guest) AtExit(do func(context.Context)) {
+func (g *Guest) AtExit(what AtExit) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.atExit = append(g.atExit, do)
+	g.atExit = append(g.atExit, what)
 }
 
 // Stop makes the guest refuse calls and, once it has answered those that it has, leave with status 0 or do what it has declared.
@@ -63,7 +74,6 @@ func (g *Guest) Leave(status uint8, why string) {
 
 // sayLastWords runs what was registered for the exit; also what is registered meanwhile.
 func (g *Guest) sayLastWords() {
-	ctx := NewContext(context.Background(), g)
 	for {
 		g.mu.Lock()
 		if len(g.atExit) == 0 {
@@ -73,7 +83,24 @@ func (g *Guest) sayLastWords() {
 		last := g.atExit[len(g.atExit)-1]
 		g.atExit = slices.Delete(g.atExit, len(g.atExit)-1, len(g.atExit))
 		g.mu.Unlock()
-		last(ctx)
+		g.sayLastWord(last)
+	}
+}
+
+// sayLastWord runs one of them, and waits until it has ended or its time is over. Nobody can stop it then, but nobody waits for it either.
+func (g *Guest) sayLastWord(word AtExit) {
+	ctx, cancel := context.WithTimeout(NewContext(context.Background(), g), AtExitMax)
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		word.Do(ctx)
+	}()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		text := fmt.Sprintf("what %s has registered for the exit did not end within %v", word.Place, AtExitMax)
+		g.Log(abi.LevelError, abi.NoCall, text)
 	}
 }
 

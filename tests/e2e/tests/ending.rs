@@ -139,6 +139,39 @@ fn a_guest_that_does_not_leave_is_ended_at_the_shutdown_deadline_and_what_it_has
     assert_eq!(ended.status, Some(130));
 }
 
+/// Ctrl-C, for a program that says goodbye to a service and has registered something else that does not end.
+#[track_caller]
+fn check_parting(parting: Vec<u8>, place: &str, goodbye: &str) {
+    let app = App::new("[service.echo]\nwasm = \"echo.wasm\"\n[program.parting]\nwasm = \"parting.wasm\"\n");
+    let app = app.with("echo.wasm", guest("echo")).with("parting.wasm", parting);
+    let mut started = app.start();
+    started.wait_for("asleep");
+    started.interrupt();
+    let ended = started.wait();
+    let late = format!("what {place} has registered for the exit did not end within 1s");
+    assert_eq!(ended.messages_of("parting"), ["asleep", &late, goodbye]);
+    assert_eq!(ended.status, Some(130));
+}
+
+/// The place of the first line of a file of the tests that has this text, with `name` for the file's.
+fn place(file: &str, text: &str, name: &str) -> String {
+    let source = std::fs::read_to_string(root().join("tests").join(file)).expect("the guest's source");
+    let line = 1 + source.lines().position(|line| line.contains(text)).expect("the text is there");
+    format!("{name}:{line}")
+}
+
+#[test]
+fn at_the_exit_services_are_still_there_and_what_does_not_end_is_named() {
+    let place = place("guests/parting/src/lib.rs", "async || pending()", "parting/src/lib.rs");
+    check_parting(guest("parting"), &format!("{place}:8"), "goodbye Ok(7)");
+}
+
+#[test]
+fn at_the_exit_in_go_services_are_still_there_and_what_does_not_end_is_named() {
+    let place = place("guests-go/parting/main.go", "select {}", "parting/main.go");
+    check_parting(go_guest("parting"), &place, "goodbye bytes=7 err=<nil>");
+}
+
 #[test]
 fn a_deployment_of_services_ends_with_the_status_of_the_first_that_failed() {
     let run = |args: &[&str]| {

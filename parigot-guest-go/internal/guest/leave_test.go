@@ -1,0 +1,28 @@
+package guest
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestWhatDoesNotEndAtTheExitIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var frames sent
+		guest := New(&frames, time.Now())
+		guest.Declare(t.Context(), Declaration{})
+		frames = nil
+		end := make(chan struct{})
+		guest.AtExit(AtExit{Place: "main/main.go:7", Do: func(context.Context) { <-end }})
+		guest.Leave(1, "tired")
+		if len(frames) != 2 {
+			t.Fatalf("found %+v, want a line and the exit", frames)
+		}
+		want := "what main/main.go:7 has registered for the exit did not end within 1s"
+		if line, exit := string(frames[0].Payload), string(frames[1].Payload); line != want || exit != "tired" {
+			t.Fatalf("found %q and %q", line, exit)
+		}
+		close(end)
+	})
+}

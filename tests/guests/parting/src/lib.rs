@@ -1,0 +1,19 @@
+//! A program that does not end by itself, and says goodbye to echo.v1.Echo when it must.
+
+use std::future::pending;
+
+use golden::echo::echo::v1::{EchoClient, Payload};
+use parigot_guest::{Context, Error, Exit};
+
+#[parigot_guest::program(requires(EchoClient))]
+async fn main(cx: Context) -> Result<Exit, Error> {
+    cx.launch().await?;
+    let (echo, own) = (EchoClient::locate(&cx)?, cx.clone());
+    cx.at_exit(async move || {
+        let bytes = echo.echo(Payload { data: vec![7; 7] }).await.map(|answer| answer.data.len());
+        parigot_guest::info!(own, "goodbye {bytes:?}");
+    });
+    cx.at_exit(async || pending().await);
+    parigot_guest::info!(cx, "asleep");
+    pending().await
+}
