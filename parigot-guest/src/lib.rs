@@ -115,6 +115,7 @@ mod getrandom;
 mod guest;
 mod in_flight;
 mod inbound;
+pub mod job;
 mod launch;
 mod log;
 mod outbox;

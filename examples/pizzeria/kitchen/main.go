@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/future"
+	"github.com/parigot/parigot/parigot-guest-go/job"
 
 	pb "example.com/pizzeria/stubs/go/kitchen/v1"
 	pantryv1 "example.com/pizzeria/stubs/go/pantry/v1"
@@ -25,12 +25,10 @@ var menu = map[string][]string{
 
 type kitchen struct {
 	pantry pantryv1.PantryClient
-
-	mu      sync.Mutex
-	readyAt map[[2]uint64]time.Time // by the key of the ticket
+	orders *job.Jobs[TicketID, string] // what becomes of them: pizzas
 }
 
-func newKitchen() *kitchen { return &kitchen{readyAt: map[[2]uint64]time.Time{}} }
+func newKitchen() *kitchen { return &kitchen{orders: job.New[string](NewTicketID, job.Config{})} }
 
 // Ready is called once, when the pantry is ready and before the first order.
 func (k *kitchen) Ready(ctx context.Context) *future.Base[bool] {
@@ -56,8 +54,13 @@ func (k *kitchen) order(ctx context.Context, pizza string) (*pb.Ticket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nothing from the pantry: %w", err)
 	}
-	ticket := NewTicketID()
-	k.bake(ticket)
+	ticket, err := k.orders.Start(ctx, func(context.Context) (string, error) {
+		time.Sleep(bakingTime)
+		return pizza, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("no room in the oven: %w", err)
+	}
 	slog.InfoContext(ctx, "in the oven", "pizza", pizza, "ticket", ticket)
 	high, low := ticket.Wire()
 	return &pb.Ticket{High: high, Low: low}, nil
@@ -73,22 +76,14 @@ func (k *kitchen) check(in *pb.Ticket) (*pb.Progress, error) {
 	if err != nil {
 		return nil, pb.KitchenErr_UnknownTicket
 	}
-	k.mu.Lock()
-	readyAt, ok := k.readyAt[ticket.Key()]
-	k.mu.Unlock()
-	switch {
-	case !ok:
-		return nil, pb.KitchenErr_UnknownTicket
-	case time.Now().Before(readyAt):
+	switch k.orders.Poll(ticket).State {
+	case job.Running:
 		return &pb.Progress{Stage: pb.Stage_Baking}, nil
+	case job.Done:
+		return &pb.Progress{Stage: pb.Stage_Ready}, nil
+	default:
+		return nil, pb.KitchenErr_UnknownTicket
 	}
-	return &pb.Progress{Stage: pb.Stage_Ready}, nil
-}
-
-func (k *kitchen) bake(ticket TicketID) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.readyAt[ticket.Key()] = time.Now().Add(bakingTime)
 }
 
 func main() { pb.RunKitchen(context.Background(), newKitchen(), pantryv1.RequirePantry()) }

@@ -54,6 +54,7 @@ func TestAPizzaIsReadyOnceItWasBaked(t *testing.T) {
 				t.Fatalf("found %v, %v, want %v", progress.GetStage(), err, want)
 			}
 			time.Sleep(bakingTime)
+			synctest.Wait() // until it is out of the oven
 		}
 	})
 }

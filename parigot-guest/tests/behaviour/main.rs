@@ -9,6 +9,7 @@ mod future;
 mod greeting;
 mod handlers;
 mod harness;
+mod job;
 mod launch;
 mod leave;
 mod log;

@@ -4,6 +4,7 @@ mod ticket_id;
 
 use std::time::Duration;
 
+use parigot_guest::future::join;
 use parigot_guest::{CallError, Client, Code, Context, Error, Exit, info};
 use stubs::kitchen::v1::{KitchenClient, OrderRequest, Stage};
 use stubs::riders::v1::{FetchOfferRequest, FetchOfferResponse, RidersClient, RidersErr};
@@ -45,14 +46,9 @@ type Offer = Result<FetchOfferResponse, CallError<RidersErr>>;
 /// Asks all riders at once and returns the fastest, if anybody comes.
 async fn find_rider(cx: &Context) -> Result<Option<&'static str>, Error> {
     let riders = RidersClient::locate(cx)?.with_deadline(PATIENCE);
-    // A call begins when it is made, so all are in flight before the first is awaited.
-    let calls = RIDERS.map(|rider| (rider, riders.fetch_offer(FetchOfferRequest { rider: rider.into() })));
-    let mut offers = Vec::new();
-    for (rider, call) in calls {
-        let offer = call.await;
-        info!(cx, "{rider} {}", describe(&offer));
-        offers.push((rider, offer));
-    }
+    let answers = join(RIDERS.map(|rider| riders.fetch_offer(FetchOfferRequest { rider: rider.into() }))).await;
+    let offers: Vec<_> = RIDERS.into_iter().zip(answers).collect();
+    offers.iter().for_each(|(rider, offer)| info!(cx, "{rider} {}", describe(offer)));
     Ok(fastest(&offers))
 }
 
