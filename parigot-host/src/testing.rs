@@ -28,6 +28,7 @@ mod caller;
 mod fake;
 mod fault;
 mod frame;
+mod record;
 mod run;
 mod stepper;
 mod wire;

@@ -7,6 +7,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::frame::Mishap;
+use super::record::Call;
 
 /// Something that goes wrong with calls: with each that it is about, unless [`Fault::nth`] or [`Fault::at_rate`] says less.
 ///
@@ -37,16 +38,6 @@ pub(super) enum Leg {
     Call,
     /// Back.
     Reply,
-}
-
-/// A call that a fault may be about.
-#[derive(Clone, Copy)]
-pub(super) struct Target<'a> {
-    pub(super) leg: Leg,
-    pub(super) service: &'a str,
-    pub(super) method: &'a str,
-    pub(super) from: &'a str,
-    pub(super) to: &'a str,
 }
 
 impl Fault {
@@ -109,22 +100,21 @@ impl Fault {
         Fault { rate: Some(rate), ..self }
     }
 
-    fn is_about(&self, target: &Target<'_>) -> bool {
-        let is = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
-        self.leg == target.leg
-            && self.method.is_none_or(|method| method == (target.service, target.method))
-            && is(&self.from, target.from)
-            && is(&self.to, target.to)
-    }
-
-    /// What happens to a call, if anything does.
-    pub(super) fn strike(&mut self, target: &Target<'_>, chance: &mut StdRng) -> Option<Mishap> {
-        if !self.is_about(target) {
+    /// What happens to a call on that leg, if anything does.
+    pub(super) fn strike(&mut self, leg: Leg, call: &Call, chance: &mut StdRng) -> Option<Mishap> {
+        if leg != self.leg || !self.is_about(call) {
             return None;
         }
         self.seen += 1;
         let is_it = self.nth.is_none_or(|nth| nth == self.seen);
         let strikes = is_it && self.rate.is_none_or(|rate| chance.random_bool(rate));
         strikes.then_some(self.mishap)
+    }
+
+    fn is_about(&self, call: &Call) -> bool {
+        let fits = |wanted: &Option<String>, guest: &str| wanted.as_deref().is_none_or(|wanted| wanted == guest);
+        self.method.is_none_or(|method| method == (&*call.service, &*call.method))
+            && fits(&self.from, &call.from)
+            && fits(&self.to, &call.to)
     }
 }

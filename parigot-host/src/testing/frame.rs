@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use parigot_abi::frame::{Level, flags};
+use parigot_abi::frame::Level;
 use parigot_abi::id::CallId;
 use parigot_abi::status::Detail;
 use parigot_abi::{Code, Kind};
@@ -97,40 +97,6 @@ impl fmt::Display for Frame {
             Some(Mishap::Lost) => f.write_str(" (lost)"),
             Some(Mishap::Delayed(by)) => write!(f, " (delayed by {by:?})"),
             Some(Mishap::Crashed) => f.write_str(" (crash)"),
-        }
-    }
-}
-
-/// What a frame says besides what its call says.
-pub(super) struct Said<'a> {
-    pub(super) kind: Kind,
-    pub(super) status: u32,
-    pub(super) flags: u16,
-    pub(super) detail: &'a [u8],
-    pub(super) payload: &'a [u8],
-}
-
-impl<'a> Said<'a> {
-    pub(super) fn of(kind: Kind, frame: &parigot_abi::Frame<'a>) -> Self {
-        let parigot_abi::Header { status, flags, .. } = frame.header;
-        Said { kind, status, flags, detail: frame.detail, payload: frame.payload }
-    }
-
-    /// A frame without a call.
-    pub(super) fn on(self, at: Duration, from: &str, to: &str) -> Frame {
-        Frame {
-            at,
-            from: from.into(),
-            to: to.into(),
-            kind: self.kind,
-            service: String::new(),
-            method: String::new(),
-            call: CallId::EMPTY,
-            status: self.status,
-            is_service_error: self.flags & flags::SERVICE_ERROR != 0,
-            detail: self.detail.into(),
-            payload: self.payload.into(),
-            mishap: None,
         }
     }
 }

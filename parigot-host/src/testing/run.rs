@@ -199,19 +199,19 @@ impl TestRun {
     /// The status with which a guest has left the last time, 1 if it has failed; `None` if it has not.
     pub fn exit_status(&self, guest: &str) -> Option<u8> {
         let wire = self.wire.lock();
-        let exit = wire.frames.iter().rev().find(|frame| frame.kind == Kind::Exit && frame.from == guest)?;
+        let exit = wire.record.frames.iter().rev().find(|frame| frame.kind == Kind::Exit && frame.from == guest)?;
         Some(exit.status as u8)
     }
 
     /// What was sent so far, in its order. Each frame prints as a line.
     pub fn frames(&self) -> Vec<Frame> {
-        self.wire.lock().frames.clone()
+        self.wire.lock().record.frames.clone()
     }
 
     /// What a guest has logged so far, line by line.
     pub fn log(&self, guest: &str) -> Vec<String> {
         let wire = self.wire.lock();
-        let lines = wire.frames.iter().filter(|frame| frame.kind == Kind::Log && frame.from == guest);
+        let lines = wire.record.frames.iter().filter(|frame| frame.kind == Kind::Log && frame.from == guest);
         lines.map(Frame::text).collect()
     }
 
@@ -261,9 +261,9 @@ impl Drop for TestRun {
         self.stepper.kernel.close();
         if std::thread::panicking() {
             let wire = self.wire.lock();
-            let hidden = wire.frames.len().saturating_sub(FRAMES_SHOWN);
+            let hidden = wire.record.frames.len().saturating_sub(FRAMES_SHOWN);
             eprintln!("frames that were sent, without the first {hidden}:");
-            wire.frames[hidden..].iter().for_each(|frame| eprintln!("{frame}"));
+            wire.record.frames[hidden..].iter().for_each(|frame| eprintln!("{frame}"));
         }
     }
 }

@@ -120,7 +120,7 @@ impl Stepper {
         worker.turn(&instances[place], delivery);
         delivery.clear();
         worker.share_woken();
-        self.wire.lock().learn_routes(&instances[place], instances);
+        self.wire.lock().record.learn_routes(&instances[place], instances);
     }
 
     /// Ends an instance as though it had trapped.
@@ -131,7 +131,7 @@ impl Stepper {
         let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut delivery) else { return };
         let mut worker = Worker::new(&kernel, self.randomness.generator());
         let fault = Failure::Trap { reason: CRASH.into(), culprit: None };
-        self.wire.lock().note_end(&instance.name, &fault.to_string());
+        self.wire.lock().record.note_end(&instance.name, &fault.to_string());
         worker.end(instance, *start.body, Ending::Fault(fault));
         worker.share_woken();
     }

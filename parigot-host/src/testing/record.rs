@@ -1,0 +1,210 @@
+//! What is known of the frames of a run, and of the calls that they are about.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parigot_abi::frame::flags;
+use parigot_abi::id::CallId;
+use parigot_abi::{Frame as AbiFrame, Header, Kind};
+
+use super::frame::{Frame, HOST, Mishap};
+use crate::clock::{Clock, ManualClock};
+use crate::instance::Instance;
+use crate::life::FAILED;
+
+/// All frames of a run, in the order in which they were sent.
+pub(super) struct Record {
+    clock: Arc<ManualClock>,
+    pub(super) frames: Vec<Frame>,
+    calls: Vec<Call>,
+    /// Places of calls, by the wire form of their ids.
+    by_id: HashMap<(u64, u64), CallPlace>,
+    /// Calls of the turn that is going on, by their callers' numbers: the kernel has not seen them yet.
+    unrouted: Vec<(u64, CallPlace)>,
+}
+
+/// The place of a call among all.
+pub(super) type CallPlace = usize;
+
+/// A call between two guests.
+pub(super) struct Call {
+    pub(super) from: String,
+    pub(super) to: String,
+    pub(super) service: String,
+    pub(super) method: String,
+    id: CallId,
+    /// The place of its frame among all.
+    frame: usize,
+    has_arrived: bool,
+    /// Its caller gets the callee's answer.
+    is_answered: bool,
+    /// Nobody waits for it any more.
+    pub(super) is_cancelled: bool,
+}
+
+impl Record {
+    pub(super) fn new(clock: Arc<ManualClock>) -> Self {
+        Record { clock, frames: Vec::new(), calls: Vec::new(), by_id: HashMap::new(), unrouted: Vec::new() }
+    }
+
+    pub(super) fn call(&self, call: CallPlace) -> &Call {
+        &self.calls[call]
+    }
+
+    /// Notes a frame without a call.
+    pub(super) fn note(&mut self, from: &str, to: &str, kind: Kind, frame: &AbiFrame<'_>) {
+        let frame = self.frame(from, to, kind, frame);
+        self.frames.push(frame);
+    }
+
+    /// Notes a line that did not come in a frame, as if it had.
+    pub(super) fn note_line(&mut self, from: &str, level: u32, text: &str) {
+        self.note_text(from, Kind::Log, level, text);
+    }
+
+    /// Notes that a guest has ended otherwise than by leaving.
+    pub(super) fn note_end(&mut self, guest: &str, why: &str) {
+        self.note_text(guest, Kind::Exit, FAILED.into(), why);
+    }
+
+    fn note_text(&mut self, from: &str, kind: Kind, status: u32, text: &str) {
+        let header = Header { status, ..Header::new(kind) };
+        self.note(from, HOST, kind, &AbiFrame { header, metadata: &[], detail: &[], payload: text.as_bytes() });
+    }
+
+    /// Notes a frame about a call, and returns its place among all.
+    fn note_of(&mut self, call: CallPlace, from: &str, to: &str, kind: Kind, frame: &AbiFrame<'_>) -> usize {
+        let frame = self.frame(from, to, kind, frame);
+        let Call { service, method, id, .. } = &self.calls[call];
+        self.frames.push(Frame { service: service.clone(), method: method.clone(), call: *id, ..frame });
+        self.frames.len() - 1
+    }
+
+    fn frame(&self, from: &str, to: &str, kind: Kind, frame: &AbiFrame<'_>) -> Frame {
+        Frame {
+            at: Duration::from_nanos(self.clock.monotonic_ns()),
+            from: from.into(),
+            to: to.into(),
+            kind,
+            service: String::new(),
+            method: String::new(),
+            call: CallId::EMPTY,
+            status: frame.header.status,
+            is_service_error: frame.header.flags & flags::SERVICE_ERROR != 0,
+            detail: frame.detail.into(),
+            payload: frame.payload.into(),
+            mishap: None,
+        }
+    }
+
+    /// Notes what has happened to a frame.
+    pub(super) fn note_mishap(&mut self, frame: usize, mishap: Mishap) {
+        self.frames[frame].mishap = Some(mishap);
+    }
+
+    /// A guest makes a call of a service's method. Whom it goes to is not known yet.
+    pub(super) fn begin(&mut self, from: &str, (service, method): (&str, &str), frame: &AbiFrame<'_>) -> CallPlace {
+        let call = self.calls.len();
+        self.calls.push(Call {
+            from: from.into(),
+            to: HOST.into(),
+            service: service.into(),
+            method: method.into(),
+            id: CallId::EMPTY,
+            frame: self.frames.len(),
+            has_arrived: false,
+            is_answered: false,
+            is_cancelled: false,
+        });
+        self.note_of(call, from, HOST, Kind::Call, frame);
+        self.unrouted.push((frame.header.number, call));
+        call
+    }
+
+    /// Learns where the calls have gone that were made in the last turn, which was `caller`'s. Of a caller that has ended in it the kernel
+    /// knows nothing any more; then it is known when the calls arrive.
+    pub(super) fn learn_routes(&mut self, caller: &Instance, instances: &[Instance]) {
+        for (number, call) in std::mem::take(&mut self.unrouted) {
+            if let Some(routed) = caller.outbound(number) {
+                self.learn_route(call, &instances[routed.callee].name, routed.id);
+            }
+        }
+    }
+
+    fn learn_route(&mut self, call: CallPlace, to: &str, id: CallId) {
+        self.by_id.insert(id.to_wire(), call);
+        let known = &mut self.calls[call];
+        (known.to, known.id) = (to.into(), id);
+        let frame = &mut self.frames[known.frame];
+        (frame.to, frame.call) = (to.into(), id);
+    }
+
+    /// A call arrives at a guest. Returns its place and that of its frame.
+    pub(super) fn arrive(
+        &mut self,
+        to: &str,
+        (service, method): (&str, &str),
+        frame: &AbiFrame<'_>,
+    ) -> Option<(CallPlace, usize)> {
+        let id = id_of(frame);
+        let is_it = |call: &Call| {
+            !call.has_arrived && call.id.is_empty() && (&*call.service, &*call.method) == (service, method)
+        };
+        let call = match self.by_id.get(&id.to_wire()) {
+            Some(call) => *call,
+            None => {
+                let call = self.calls.iter().position(is_it)?;
+                self.learn_route(call, to, id);
+                call
+            }
+        };
+        self.calls[call].has_arrived = true;
+        Some((call, self.calls[call].frame))
+    }
+
+    /// A guest answers a call. Returns the place of the frame.
+    pub(super) fn answer(&mut self, call: CallPlace, frame: &AbiFrame<'_>) -> usize {
+        let Call { from, to, is_cancelled, .. } = &self.calls[call];
+        let (from, to) = (to.clone(), if *is_cancelled { HOST.into() } else { from.clone() });
+        self.note_of(call, &from, &to, Kind::Reply, frame)
+    }
+
+    /// That answer is on its way, and nothing keeps it.
+    pub(super) fn release(&mut self, call: CallPlace) {
+        self.calls[call].is_answered = true;
+    }
+
+    /// The end of a call arrives at its caller. It is the host's word unless the callee has answered.
+    pub(super) fn end(&mut self, call: CallPlace, frame: &AbiFrame<'_>) {
+        if self.calls[call].id.is_empty() {
+            // It was refused, and came to nobody.
+            self.learn_route(call, HOST, id_of(frame));
+        }
+        if !self.calls[call].is_answered {
+            let to = self.calls[call].from.clone();
+            self.note_of(call, HOST, &to, Kind::Reply, frame);
+        }
+    }
+
+    /// A caller no longer waits.
+    pub(super) fn cancel(&mut self, call: CallPlace, frame: &AbiFrame<'_>) {
+        self.calls[call].is_cancelled = true;
+        let Call { from, to, .. } = &self.calls[call];
+        let (from, to) = (from.clone(), to.clone());
+        self.note_of(call, &from, &to, Kind::Cancel, frame);
+    }
+
+    /// A callee is told that nobody waits, which is the host's word unless the caller has said so.
+    pub(super) fn cancel_at_callee(&mut self, call: CallPlace, frame: &AbiFrame<'_>) {
+        if !std::mem::replace(&mut self.calls[call].is_cancelled, true) {
+            let to = self.calls[call].to.clone();
+            self.note_of(call, HOST, &to, Kind::Cancel, frame);
+        }
+    }
+}
+
+fn id_of(frame: &AbiFrame<'_>) -> CallId {
+    let (high, low) = frame.header.id;
+    CallId::from_wire(high, low).unwrap_or_default()
+}
