@@ -11,6 +11,7 @@ GUESTS := $(EXAMPLE) $(PIZZERIA) tests/guests benches/guests
 GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(PIZZERIA) tests/guests-go tests/abi/go
 SOAK_SECONDS ?= 600
 SOAK_REQUESTS ?= 100000
+SOAK_SEEDS ?= 10000
 # Each run tries others; the same seed tries the same.
 SOAK_SEED ?= $(shell date +%s)
 WASM := wasm32-unknown-unknown
@@ -56,7 +57,7 @@ lint: setup ## check formatting, lints and documentation
 		echo "$$workspace"; \
 		(cd $$workspace && cargo fmt --check && $(CLIPPY) --all-targets $(DENY)) || exit; \
 	done
-	RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --workspace --no-deps
+	RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --workspace --no-deps --features parigot-host/testing
 
 guests: setup ## check what guests are made of, compiled for wasm, with each feature of the SDK on and off
 	@for features in '' std allocator panic-handler rt std,allocator,rt getrandom; do \
@@ -93,8 +94,9 @@ bench: setup ## measure what calls and idle guests cost; builds everything optim
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) build
 	@$(or $(CARGO_TARGET_DIR),target)/release/bench
 
-soak: setup ## try SOAK_REQUESTS (100,000) on the generator, random bytes on every reader of the ABI for SOAK_SECONDS (600), then budgets and idle guests
+soak: setup ## try SOAK_REQUESTS (100,000) on the generator, random bytes on every reader of the ABI for SOAK_SECONDS (600), SOAK_SEEDS (10,000) interleavings of guests, then budgets and idle guests
 	PARIGOT_SOAK_REQUESTS=$(SOAK_REQUESTS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --package protoc-gen-parigot \
 		--test plugin -- --nocapture every_request
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test fuzz -- --nocapture
+	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test interleavings -- --nocapture
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --workspace --test budget --test idle -- --nocapture --test-threads 1

@@ -17,7 +17,7 @@
 //! what they send, `link` chooses between several that may take a call, `supervisor` makes services anew that have failed, `instance` is one of
 //! them, `wasm` is what it is made of, `wasi` is what Go's runtime needs besides. What an
 //! instance may take is in `budget` (the thread's time), `limits` (memory), `stack` and `log_rate`. [`clock`] and `random` are where
-//! time and chance come from.
+//! time and chance come from. `testing`, behind the feature of that name, is a host whose order, time and faults are a test's.
 
 mod boot;
 mod budget;

@@ -86,6 +86,7 @@ pub struct TestHost {
     faults: Vec<Fault>,
     seed: Option<u64>,
     startup_deadline: Duration,
+    shutdown_deadline: Duration,
     wall: Duration,
     code_cache: Option<PathBuf>,
 }
@@ -105,6 +106,7 @@ impl TestHost {
             faults: Vec::new(),
             seed: None,
             startup_deadline: STARTUP_DEADLINE_DEFAULT,
+            shutdown_deadline: SHUTDOWN_DEADLINE_DEFAULT,
             wall: WALL_DEFAULT,
             code_cache: cache::of_user(),
         }
@@ -126,8 +128,8 @@ impl TestHost {
     /// With all that is wrong with the file.
     pub fn with_deployment(self, file: impl AsRef<Path>) -> Self {
         let deployment = Deployment::read(file.as_ref()).unwrap_or_else(|error| panic!("{error}"));
-        let host = TestHost { startup_deadline: deployment.startup_deadline, ..self };
-        deployment.guests.into_iter().fold(host, TestHost::guest)
+        let Deployment { guests, startup_deadline, shutdown_deadline, .. } = deployment;
+        guests.into_iter().fold(TestHost { startup_deadline, shutdown_deadline, ..self }, TestHost::guest)
     }
 
     /// Adds a guest, in place of one that has its name. Its wasm file is one that was built before; relative to the folder in which the test
@@ -217,7 +219,8 @@ impl TestHost {
             randomness,
             kernel,
         };
-        Ok(TestRun { stepper, clock, wire, replies, manifest, calls: 0 })
+        let TestHost { shutdown_deadline, .. } = self;
+        Ok(TestRun { stepper, clock, wire, replies, manifest, shutdown_deadline, calls: 0 })
     }
 
     fn settings(&self, clock: &Arc<ManualClock>) -> Settings {
@@ -239,8 +242,8 @@ impl TestHost {
         let restart = RestartPolicy { after: RestartAfter::Never, ..GuestSpec::service(TEST, "").restart };
         guests.push(GuestSpec { restart, ..GuestSpec::service(TEST, "") });
         let source = NamedSource::new(TEST, Arc::from(""));
-        let shutdown_deadline = SHUTDOWN_DEADLINE_DEFAULT;
-        Deployment { guests, startup_deadline: self.startup_deadline, shutdown_deadline, source }
+        let TestHost { startup_deadline, shutdown_deadline, .. } = *self;
+        Deployment { guests, startup_deadline, shutdown_deadline, source }
     }
 
     /// What the guests are made from, each behind the wire; last of all the test itself, when all others have declared themselves.

@@ -91,7 +91,9 @@ impl Frame {
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (at_ms, route) = (self.at.as_secs_f64() * 1e3, format!("{} -> {}", self.from, self.to));
-        write!(f, "{at_ms:10.3} ms  {route:<22} {:?} {}", self.kind, self.content())?;
+        let content = self.content();
+        let space = if content.is_empty() { "" } else { " " };
+        write!(f, "{at_ms:10.3} ms  {route:<22} {:?}{space}{content}", self.kind)?;
         match self.mishap {
             None => Ok(()),
             Some(Mishap::Lost) => f.write_str(" (lost)"),

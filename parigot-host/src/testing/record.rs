@@ -22,6 +22,8 @@ pub(super) struct Record {
     by_id: HashMap<(u64, u64), CallPlace>,
     /// Calls of the turn that is going on, by their callers' numbers: the kernel has not seen them yet.
     unrouted: Vec<(u64, CallPlace)>,
+    /// How many frames there were when it began.
+    turn_start: usize,
 }
 
 /// The place of a call among all.
@@ -45,7 +47,8 @@ pub(super) struct Call {
 
 impl Record {
     pub(super) fn new(clock: Arc<ManualClock>) -> Self {
-        Record { clock, frames: Vec::new(), calls: Vec::new(), by_id: HashMap::new(), unrouted: Vec::new() }
+        let (frames, calls, by_id, unrouted) = Default::default();
+        Record { clock, frames, calls, by_id, unrouted, turn_start: 0 }
     }
 
     pub(super) fn call(&self, call: CallPlace) -> &Call {
@@ -66,6 +69,19 @@ impl Record {
     /// Notes that a guest has ended otherwise than by leaving.
     pub(super) fn note_end(&mut self, guest: &str, why: &str) {
         self.note_text(guest, Kind::Exit, FAILED.into(), why);
+    }
+
+    /// Notes that a guest has ended in the turn that is going on, unless it said so itself.
+    pub(super) fn ensure_end(&mut self, guest: &str) {
+        let is_end = |frame: &Frame| frame.kind == Kind::Exit && frame.from == guest;
+        if !self.frames[self.turn_start..].iter().any(is_end) {
+            self.note_end(guest, "the host has ended it, and says why in its log");
+        }
+    }
+
+    /// A turn begins.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn_start = self.frames.len();
     }
 
     fn note_text(&mut self, from: &str, kind: Kind, status: u32, text: &str) {

@@ -16,7 +16,6 @@ use super::frame::Frame;
 use super::stepper::Stepper;
 use super::wire::Wire;
 use crate::clock::{Clock, ManualClock};
-use crate::deployment::SHUTDOWN_DEADLINE_DEFAULT;
 use crate::instance::Instance;
 use crate::{log, stack};
 
@@ -37,6 +36,7 @@ pub struct TestRun {
     pub(super) replies: Replies,
     /// What the test itself requires, which is all that is exported.
     pub(super) manifest: Manifest,
+    pub(super) shutdown_deadline: Duration,
     pub(super) calls: u64,
 }
 
@@ -215,20 +215,23 @@ impl TestRun {
         lines.map(Frame::text).collect()
     }
 
-    /// Stops the guests in order, those that were launched last first, and returns the exit status that `parigot run` would have.
-    pub fn stop(mut self) -> u8 {
+    /// Stops the guests in order, those that were launched last first, and returns the exit status that `parigot run` would have. Calls of the
+    /// test itself go on meanwhile.
+    pub fn stop(&mut self) -> u8 {
         let kernel = Arc::clone(&self.stepper.kernel);
         kernel.life.ask_to_stop();
         kernel.life.wait_until_over();
-        let limit = SHUTDOWN_DEADLINE_DEFAULT;
+        let limit = self.shutdown_deadline;
         let until_ns = self.clock.monotonic_ns() + limit.as_nanos() as u64;
-        for guest in kernel.life.stop_order() {
+        let test = kernel.instances.len() - 1;
+        for guest in kernel.life.stop_order().into_iter().filter(|guest| *guest != test) {
             let instance = &kernel.instances[guest];
             kernel.wake(instance, instance.post_stop(until_ns));
             if !self.run_until(until_ns, |_| instance.has_ended()) {
                 log::overstayed(instance, limit);
             }
         }
+        self.run_until_idle();
         kernel.life.status()
     }
 

@@ -117,10 +117,19 @@ impl Stepper {
 
     fn turn(&self, place: Place, worker: &mut Worker<'_>, delivery: &mut Delivery) {
         let instances = &worker.kernel.instances;
-        worker.turn(&instances[place], delivery);
+        let instance = &instances[place];
+        if instance.has_ended() {
+            return;
+        }
+        self.wire.lock().record.begin_turn();
+        worker.turn(instance, delivery);
         delivery.clear();
         worker.share_woken();
-        self.wire.lock().record.learn_routes(&instances[place], instances);
+        let record = &mut self.wire.lock().record;
+        record.learn_routes(instance, instances);
+        if instance.has_ended() {
+            record.ensure_end(&instance.name);
+        }
     }
 
     /// Ends an instance as though it had trapped.

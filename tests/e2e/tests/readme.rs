@@ -83,3 +83,12 @@ fn the_mistake_is_shown_as_it_is() {
     let app = App::new("").with("helloworld.toml", text.replace("wasm = \"build/hello", "wsam = \"build/hello"));
     check_session(1, &Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(app.folder())).wait());
 }
+
+#[test]
+fn the_test_is_shown_as_it_runs() {
+    let readme = readme();
+    let shown = blocks(&readme).into_iter().find_map(|(_, text)| text.contains("TestHost::").then_some(text));
+    let shown = shown.expect("README.md shows a test").replace(r#""../helloworld.toml""#, "helloworld()");
+    let tests = std::fs::read_to_string(root().join("tests/e2e/tests/test_host.rs")).expect("the tests are there");
+    assert!(tests.contains(&shown), "README.md shows another test than test_host.rs:\n{shown}");
+}

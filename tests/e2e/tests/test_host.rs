@@ -1,19 +1,24 @@
 //! The host for tests: what it replaces, moves, breaks and shows.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use e2e::{code_cache, guest_file};
+use e2e::{code_cache, example, go_example, guest_file};
 use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::{Deed, EchoErr, Payload, echo};
-use golden::helloworld::greeting::v1::{FetchGreetingResponse, GreetErr, Tongue, greeting};
+use golden::helloworld::greeting::v1::{FetchGreetingRequest, FetchGreetingResponse, GreetErr, Tongue, greeting};
 use parigot_guest::{Cause, Code, Status};
 use parigot_host::deployment::GuestSpec;
-use parigot_host::testing::{Answer, Fake, Fault, Mishap, TestHost, TestRun};
+use parigot_host::testing::{Answer, Fake, Fault, Frame, Mishap, TestHost, TestRun};
 
 const MS: Duration = Duration::from_millis(1);
 
 fn host() -> TestHost {
     TestHost::new().code_cache(code_cache())
+}
+
+fn helloworld() -> PathBuf {
+    example().join("helloworld.toml")
 }
 
 fn echo_host() -> TestHost {
@@ -44,18 +49,29 @@ fn a_service_is_called() {
 }
 
 #[test]
-fn a_program_calls_a_fake() {
-    let fake = Fake::new("greeting");
-    fake.on::<greeting::FetchGreeting>(|request| match request.tongue() {
+fn hello_says_what_it_is_told() {
+    let service = Fake::new("greeting");
+    service.on::<greeting::FetchGreeting>(|request| match request.tongue() {
         Tongue::French => Ok(FetchGreetingResponse { greeting: "salut".into() }),
         _ => Err(GreetErr::UnknownLang),
     });
-    let hello = e2e::example().join("build/hello.wasm");
-    let mut host =
-        host().guest(GuestSpec::program("hello", hello).with_args(["--tongue", "french"])).fake(&fake).start();
+    let mut host = TestHost::deployment(helloworld()).fake(&service).start();
     assert_eq!(host.wait_for_exit("hello"), 0);
     assert_eq!(host.log("hello"), ["salut, world"]);
-    assert_eq!(fake.requests::<greeting::FetchGreeting>().len(), 1);
+    assert_eq!(service.requests::<greeting::FetchGreeting>().len(), 1);
+}
+
+#[test]
+fn it_is_the_same_in_go() {
+    let service = Fake::new("greeting");
+    service.on::<greeting::FetchGreeting>(|_| Err(GreetErr::UnknownLang));
+    let deployment = go_example().join("helloworld.toml");
+    let mut host = host().with_deployment(deployment).fake(&service).start();
+    assert_eq!(host.wait_for_exit("hello"), 1);
+    assert_eq!(service.requests::<greeting::FetchGreeting>()[0].tongue(), Tongue::French);
+    let mut host = self::host().with_deployment(go_example().join("helloworld.toml")).start();
+    let reply = host.call::<greeting::FetchGreeting>(FetchGreetingRequest { tongue: Tongue::German.into() });
+    assert_eq!(reply.expect("it answers").greeting, "guten tag");
 }
 
 #[test]
@@ -206,10 +222,70 @@ fn a_call_is_cancelled() {
 }
 
 #[test]
+fn guests_are_stopped_when_they_have_finished_their_calls() {
+    let mut host = echo_host().start();
+    let call = host.begin::<echo::Misbehave>(deed(Kind::Sleep, 1_000));
+    host.run_until_idle();
+    assert_eq!(host.stop(), 0);
+    assert!(call.outcome().expect("it was finished").is_ok());
+    assert_eq!((host.now(), host.exit_status("echo")), (1_000 * MS, Some(0)));
+}
+
+#[test]
+fn a_deployment_that_does_not_fit_is_refused_with_all_reasons() {
+    let lost = GuestSpec::service("lost", guest_file("lost"));
+    let error = host().guest(lost).try_start().expect_err("it requires what nobody exports");
+    let [refusal] = error.refusals() else { panic!("{error}") };
+    assert_eq!(refusal.to_string(), "`lost` requires echo.v1.Echo, which no guest of the deployment exports");
+    let panic = std::panic::catch_unwind(|| host().guest(GuestSpec::service("echo", "none.wasm")).start());
+    let text = panic.expect_err("there is no such file").downcast::<String>().expect("it is a text");
+    assert_eq!(
+        *text,
+        "the guests cannot be started:\n  `echo`: cannot read none.wasm: No such file or directory (os error 2)"
+    );
+}
+
+#[test]
+fn one_that_is_not_ready_in_time_is_told_of() {
+    let mut host = echo_host().guest(GuestSpec::service("lost", guest_file("lost")).with_args(["--dream"])).start();
+    host.advance(29_999 * MS);
+    assert_eq!(host.exit_status("lost"), None);
+    host.advance(MS);
+    assert_eq!(host.stop(), 124);
+}
+
+/// The lines that are printed of frames, without what differs from build to build.
+fn lines(frames: &[Frame]) -> Vec<String> {
+    let word = |word: &str| if word.starts_with("cal_") { "cal_…".into() } else { word.to_owned() };
+    let line = |frame: &Frame| frame.to_string().split(' ').map(word).collect::<Vec<_>>().join(" ");
+    frames.iter().map(line).collect()
+}
+
+#[test]
 fn frames_are_printed_so_that_one_can_follow_them() {
     let mut host = echo_host().fault(Fault::lose_reply().nth(2)).start();
-    misbehave(&mut host, Kind::Nothing);
-    misbehave(&mut host, Kind::Refuse);
-    let lines: Vec<String> = host.frames().iter().map(ToString::to_string).collect();
-    println!("{}", lines.join("\n"));
+    assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+    assert_eq!(misbehave(&mut host, Kind::Refuse), "DEADLINE_EXCEEDED, timed out");
+    assert_eq!(misbehave(&mut host, Kind::Trap), "INTERNAL, callee trapped");
+    let shown = r"
+     0.000 ms  host -> echo           Start
+     0.000 ms  echo -> host           Manifest
+     0.000 ms  echo -> host           Launch
+     0.000 ms  host -> test           Start
+     0.000 ms  test -> host           Manifest
+     0.000 ms  test -> host           Launch
+     0.000 ms  host -> echo           Launched
+     0.000 ms  echo -> host           Reply launch OK, 0 bytes
+     0.000 ms  host -> test           Launched
+     0.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 0 bytes
+     0.000 ms  test -> host           Reply launch OK, 0 bytes
+     0.000 ms  echo -> test           Reply echo.v1.Echo/Misbehave cal_… OK, 0 bytes
+     0.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 2 bytes
+     0.000 ms  echo -> test           Reply echo.v1.Echo/Misbehave cal_… error 4 (lost)
+  3000.000 ms  host -> test           Reply echo.v1.Echo/Misbehave cal_… DEADLINE_EXCEEDED: timed out: it was not answered in time
+  3000.000 ms  host -> echo           Cancel echo.v1.Echo/Misbehave cal_…
+  3000.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 2 bytes
+  3000.000 ms  echo -> host           Exit status 1: trapped: wasm trap: wasm `unreachable` instruction executed
+  3000.000 ms  host -> test           Reply echo.v1.Echo/Misbehave cal_… INTERNAL: callee trapped: echo trapped: wasm trap: wasm `unreachable` instruction executed";
+    assert_eq!(lines(&host.frames()), shown.lines().skip(1).collect::<Vec<_>>());
 }
