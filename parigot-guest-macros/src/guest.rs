@@ -80,11 +80,7 @@ pub(crate) fn required_services(required: &[Item]) -> TokenStream {
 
 /// The export of a guest, given the expression that defines it.
 pub(crate) fn export(definition: &TokenStream) -> TokenStream {
-    quote! {
-        const _: () = {
-            ::parigot_guest::__export!(|| #definition);
-        };
-    }
+    quote!(::parigot_guest::__export!(|| #definition);)
 }
 
 #[cfg(test)]

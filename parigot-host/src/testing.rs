@@ -28,6 +28,7 @@ mod caller;
 mod fake;
 mod fault;
 mod frame;
+mod native;
 mod record;
 mod run;
 mod stepper;
@@ -36,7 +37,7 @@ mod workshop;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +45,7 @@ use std::time::Duration;
 
 use miette::NamedSource;
 use parigot_abi::Manifest;
+use parigot_guest::Definition;
 use parking_lot::Mutex;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -59,6 +61,7 @@ use crate::pulse::Pulse;
 use crate::random::Randomness;
 use crate::{Settings, assemble, boot, cache, stack, startup};
 use caller::{CallerMould, Replies};
+use native::NativeMould;
 use stepper::Stepper;
 use wire::{Wire, WiredMould};
 
@@ -78,17 +81,24 @@ const WALL_DEFAULT: Duration = Duration::from_secs(946_684_800);
 const SEEDS: &str = "PARIGOT_SEEDS";
 
 /// What a test deploys.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use = "nothing runs before `start`"]
 pub struct TestHost {
     guests: Vec<GuestSpec>,
-    fakes: BTreeMap<String, Fake>,
+    /// What those are made from that are no wasm, by their names.
+    moulds: BTreeMap<String, Arc<dyn Mould>>,
     faults: Vec<Fault>,
     seed: Option<u64>,
     startup_deadline: Duration,
     shutdown_deadline: Duration,
     wall: Duration,
     code_cache: Option<PathBuf>,
+}
+
+impl fmt::Debug for TestHost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestHost").field("guests", &self.guests).field("seed", &self.seed).finish_non_exhaustive()
+    }
 }
 
 impl Default for TestHost {
@@ -102,7 +112,7 @@ impl TestHost {
     pub fn new() -> Self {
         TestHost {
             guests: Vec::new(),
-            fakes: BTreeMap::new(),
+            moulds: BTreeMap::new(),
             faults: Vec::new(),
             seed: None,
             startup_deadline: STARTUP_DEADLINE_DEFAULT,
@@ -140,7 +150,7 @@ impl TestHost {
     /// If it is called `test` or `host`: these are the test itself and its host.
     pub fn guest(mut self, guest: GuestSpec) -> Self {
         assert!(![TEST, frame::HOST].contains(&&*guest.name), "no guest of a test is called `{}`", guest.name);
-        self.fakes.remove(&guest.name);
+        self.moulds.remove(&guest.name);
         self.guests.retain(|known| known.name != guest.name);
         self.guests.push(guest);
         self
@@ -148,8 +158,22 @@ impl TestHost {
 
     /// Adds a service that is made of closures, in place of a guest that has its name.
     pub fn fake(self, fake: &Fake) -> Self {
-        let mut host = self.guest(GuestSpec::service(fake.name(), "closures of the test"));
-        host.fakes.insert(fake.name().into(), fake.clone());
+        self.mould(GuestSpec::service(fake.name(), ""), fake.clone())
+    }
+
+    /// Adds a guest in Rust that runs in this process as it is, in place of one that has its name; `define` is the `GUEST` that `service!` and
+    /// `#[program]` leave in its crate, and the wasm file of `guest` is not read.
+    ///
+    /// A debugger stops in it, and what it prints is seen. A panic ends the guest, as in wasm. It has no limits: one that loops holds the
+    /// test up. It may be entered on another thread than before, so what it keeps in thread-locals is lost.
+    pub fn native(self, guest: GuestSpec, define: fn() -> Definition) -> Self {
+        self.mould(guest, NativeMould { define })
+    }
+
+    fn mould(self, guest: GuestSpec, mould: impl Mould + 'static) -> Self {
+        let name = guest.name.clone();
+        let mut host = self.guest(guest);
+        host.moulds.insert(name, Arc::new(mould));
         host
     }
 
@@ -249,11 +273,11 @@ impl TestHost {
     /// What the guests are made from, each behind the wire; last of all the test itself, when all others have declared themselves.
     fn moulds(&self, guests: &[GuestSpec], wire: &Arc<Mutex<Wire>>, replies: &Replies, settings: &Settings) -> Moulds {
         let (test, guests) = guests.split_last().expect("the test itself is there");
-        let real: Vec<_> = guests.iter().filter(|guest| !self.fakes.contains_key(&guest.name)).cloned().collect();
+        let real: Vec<_> = guests.iter().filter(|guest| !self.moulds.contains_key(&guest.name)).cloned().collect();
         let workshop::Compiled { modules, ticks } = workshop::compile(&real, settings);
         let mut modules = modules.into_iter();
-        let mould = |guest: &GuestSpec| match self.fakes.get(&guest.name) {
-            Some(fake) => Ok(Arc::new(fake.clone()) as Arc<dyn Mould>),
+        let mould = |guest: &GuestSpec| match self.moulds.get(&guest.name) {
+            Some(mould) => Ok(Arc::clone(mould)),
             None => modules.next().expect("each was compiled").map(|module| Arc::new(module) as _),
         };
         let inner = guests.iter().map(mould).collect::<Vec<_>>();

@@ -71,7 +71,8 @@ impl Mould for CallerMould {
     ) -> Result<Result<Box<dyn Code>, Failure>, ModuleError> {
         let requires = self.wire.lock().exports.clone();
         let manifest = Manifest { exports: Vec::new(), requires };
-        Ok(Ok(Box::new(Caller { manifest, replies: Arc::clone(&self.replies), outbox: Vec::new() })))
+        let (replies, early) = (Arc::clone(&self.replies), Some(Vec::new()));
+        Ok(Ok(Box::new(Caller { manifest, replies, early, outbox: Vec::new() })))
     }
 }
 
@@ -79,6 +80,8 @@ impl Mould for CallerMould {
 struct Caller {
     manifest: Manifest,
     replies: Replies,
+    /// What is to leave once it is launched, until then.
+    early: Option<Vec<u8>>,
     outbox: Vec<u8>,
 }
 
@@ -96,8 +99,13 @@ impl Caller {
                 self.send(Header::new(Kind::Manifest), &manifest);
                 self.send(Header::new(Kind::Launch), &[]);
             }
-            Some(Kind::Launched) => self.send(Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) }, &[]),
-            Some(Kind::Call | Kind::Cancel) => self.outbox.extend_from_slice(bytes),
+            Some(Kind::Launched) => {
+                self.send(Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) }, &[]);
+                self.outbox.extend(self.early.take().into_iter().flatten());
+            }
+            Some(Kind::Call | Kind::Cancel) => {
+                self.early.as_mut().unwrap_or(&mut self.outbox).extend_from_slice(bytes);
+            }
             Some(Kind::Reply) => _ = self.replies.lock().insert(frame.header.number, bytes.into()),
             Some(Kind::Stop) => self.send(Header::new(Kind::Exit), &[]),
             _ => {}

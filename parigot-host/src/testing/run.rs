@@ -79,7 +79,7 @@ impl TestRun {
         self.wait(&call)
     }
 
-    /// Calls a service; the call is on its way once guests run.
+    /// Calls a service. The call leaves when guests run and all services are ready, as it would from a program that requires all of them.
     ///
     /// # Panics
     ///
@@ -157,7 +157,10 @@ impl TestRun {
     /// If that is not within an hour of the host's clock. `what` is what was waited for.
     fn wait_until(&mut self, what: &str, is_so: impl Fn(&Stepper) -> bool + Sync) {
         let until_ns = self.clock.monotonic_ns() + PATIENCE.as_nanos() as u64;
-        assert!(self.run_until(until_ns, is_so), "waited for {what} in vain: nothing is left to happen");
+        assert!(
+            self.run_until(until_ns, is_so),
+            "waited in vain for {what}: nothing happens any more, or not within an hour"
+        );
     }
 
     /// Gives up a call that has not ended: its callee is told, and no outcome comes.

@@ -74,6 +74,63 @@ fn it_is_the_same_in_go() {
     assert_eq!(reply.expect("it answers").greeting, "guten tag");
 }
 
+/// A guest as its own crate would have it, natively.
+mod polyglot {
+    use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
+    use golden::helloworld::greeting::v1::{FetchGreetingRequest, GreetingClient};
+    use parigot_guest::{Context, NotReady, Ready};
+
+    struct Polyglot {
+        greeting: GreetingClient,
+    }
+
+    impl Ready for Polyglot {
+        async fn ready(cx: &Context) -> Result<Self, NotReady> {
+            Ok(Polyglot { greeting: GreetingClient::locate(cx)? })
+        }
+    }
+
+    impl Echo for Polyglot {
+        async fn echo(&self, cx: &Context, tongues: Payload) -> Result<Payload, EchoErr> {
+            let mut data = Vec::new();
+            for tongue in tongues.data {
+                let request = FetchGreetingRequest { tongue: tongue.into() };
+                let reply = self.greeting.fetch_greeting(request).await.map_err(|_| EchoErr::Refused)?;
+                data.extend(reply.greeting.bytes());
+            }
+            parigot_guest::info!(cx, "{} bytes", data.len());
+            Ok(Payload { data })
+        }
+
+        async fn misbehave(&self, cx: &Context, _: Deed) -> Result<Payload, EchoErr> {
+            cx.sleep(std::time::Duration::from_secs(1)).await;
+            panic!("told to panic");
+        }
+
+        async fn persist(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
+            Ok(Payload::default())
+        }
+    }
+
+    parigot_guest::service!(Polyglot, exports(EchoServer), requires(GreetingClient));
+}
+
+#[test]
+fn a_guest_in_rust_runs_natively() {
+    let greeting = Fake::new("greeting");
+    greeting.on::<greeting::FetchGreeting>(|_| Ok(FetchGreetingResponse { greeting: "hi".into() }));
+    let mut host = host().native(GuestSpec::service("polyglot", ""), polyglot::GUEST).fake(&greeting).start();
+    let reply = host.call::<echo::Echo>(Payload { data: vec![1, 2, 3] });
+    assert_eq!(reply.expect("it answers").data, b"hihihi");
+    assert_eq!(host.log("polyglot"), ["6 bytes"]);
+
+    assert_eq!(misbehave(&mut host, Kind::Panic), "INTERNAL, callee trapped");
+    assert_eq!(host.now(), 1_000 * MS);
+    host.advance(100 * MS);
+    assert!(host.call::<echo::Persist>(deed(Kind::Nothing, 0)).is_ok(), "it is there again");
+    assert_eq!(host.stop(), 0);
+}
+
 #[test]
 fn a_fake_answers_in_each_way() {
     let fake = Fake::new("echo");
@@ -277,8 +334,8 @@ fn frames_are_printed_so_that_one_can_follow_them() {
      0.000 ms  host -> echo           Launched
      0.000 ms  echo -> host           Reply launch OK, 0 bytes
      0.000 ms  host -> test           Launched
-     0.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 0 bytes
      0.000 ms  test -> host           Reply launch OK, 0 bytes
+     0.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 0 bytes
      0.000 ms  echo -> test           Reply echo.v1.Echo/Misbehave cal_… OK, 0 bytes
      0.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 2 bytes
      0.000 ms  echo -> test           Reply echo.v1.Echo/Misbehave cal_… error 4 (lost)
