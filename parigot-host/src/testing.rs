@@ -28,6 +28,7 @@ mod caller;
 mod fake;
 mod fault;
 mod frame;
+mod interleavings;
 mod native;
 mod record;
 mod run;
@@ -37,8 +38,7 @@ mod workshop;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fmt::{self, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,8 +47,6 @@ use miette::NamedSource;
 use parigot_abi::Manifest;
 use parigot_guest::Definition;
 use parking_lot::Mutex;
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 
 use crate::clock::{Clock, ManualClock};
 use crate::code::Mould;
@@ -56,7 +54,7 @@ use crate::compile::Moulds;
 use crate::deployment::{
     Deployment, GuestSpec, RestartAfter, RestartPolicy, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
 };
-use crate::error::StartError;
+use crate::error::{DeploymentError, Mistake, StartError};
 use crate::pulse::Pulse;
 use crate::random::Randomness;
 use crate::{Settings, assemble, boot, cache, stack, startup};
@@ -64,6 +62,8 @@ use caller::{CallerMould, Replies};
 use native::NativeMould;
 use stepper::Stepper;
 use wire::{Wire, WiredMould};
+
+pub use parigot_abi::Kind;
 
 pub use caller::PendingCall;
 pub use fake::{Answer, Fake};
@@ -76,9 +76,6 @@ const TEST: &str = "test";
 
 /// What the clock of the wall shows when a host starts, unless the test says: 2000-01-01 00:00 UTC, since 1970.
 const WALL_DEFAULT: Duration = Duration::from_secs(946_684_800);
-
-/// Says which seeds [`TestHost::interleavings`] tries.
-const SEEDS: &str = "PARIGOT_SEEDS";
 
 /// What a test deploys.
 #[derive(Clone)]
@@ -137,7 +134,7 @@ impl TestHost {
     ///
     /// With all that is wrong with the file.
     pub fn with_deployment(self, file: impl AsRef<Path>) -> Self {
-        let deployment = Deployment::read(file.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+        let deployment = Deployment::read(file.as_ref()).unwrap_or_else(|error| panic!("{}", mistakes(&error)));
         let Deployment { guests, startup_deadline, shutdown_deadline, .. } = deployment;
         guests.into_iter().fold(TestHost { startup_deadline, shutdown_deadline, ..self }, TestHost::guest)
     }
@@ -225,19 +222,21 @@ impl TestHost {
     /// As [`start`](crate::start) has.
     pub fn try_start(self) -> Result<TestRun, StartError> {
         let clock = Arc::new(ManualClock::new(self.wall));
-        let wire = Arc::new(Mutex::new(Wire::new(Arc::clone(&clock), self.seed, self.faults.clone())));
-        let replies = Replies::default();
         let settings = self.settings(&clock);
         let randomness = Randomness::new(settings.seed);
+        let (in_any_order, chance) = (self.seed.is_some(), randomness.generator());
+        let wire = Wire::new(Arc::clone(&clock), self.faults.clone(), chance, in_any_order);
+        let (wire, replies) = (Arc::new(Mutex::new(wire)), Replies::default());
         let deployment = self.as_deployment();
         let moulds = || self.moulds(&deployment.guests, &wire, &replies, &settings);
-        let booted = stack::on_guest_thread(TEST, || boot::boot(&deployment, moulds, &settings, &randomness))?;
+        let booted =
+            stack::on_guest_thread("parigot test", || boot::boot(&deployment, moulds, &settings, &randomness))?;
         let (kernel, _) = assemble(booted, &settings, &randomness);
         let manifest = Manifest { exports: Vec::new(), requires: wire.lock().exports.clone() };
         let stepper = Stepper {
             start: startup::alarms(&kernel, self.startup_deadline),
             startup_deadline: self.startup_deadline,
-            chance: self.seed.map(StdRng::seed_from_u64),
+            chance: in_any_order.then(|| randomness.generator()),
             ready: Vec::new(),
             wire: Arc::clone(&wire),
             randomness,
@@ -289,54 +288,26 @@ impl TestHost {
         });
         Moulds { of_guests: wired.collect(), pulse: Pulse::start(ticks) }
     }
-
-    /// Runs `scenario` once for each of `count` seeds, with a host to which it adds its guests.
-    ///
-    /// The seeds are those from 0 on, or those that the variable `PARIGOT_SEEDS` has: `17`, or `1000..11000`.
-    ///
-    /// ```no_run
-    /// # use parigot_host::testing::TestHost;
-    /// # use parigot_host::deployment::GuestSpec;
-    /// TestHost::interleavings(100, |host| {
-    ///     let mut host = host.guest(GuestSpec::program("hello", "build/hello.wasm")).start();
-    ///     assert_eq!(host.wait_for_exit("hello"), 0);
-    /// });
-    /// ```
-    ///
-    /// # Panics
-    ///
-    /// As soon as one of them does, with the seed, and how to repeat it.
-    pub fn interleavings(count: u64, scenario: impl Fn(TestHost)) {
-        let seeds = std::env::var(SEEDS).map_or(0..count, |text| {
-            seeds(&text)
-                .unwrap_or_else(|| panic!("{SEEDS} is `{text}`, and not a seed, 17, or a range of them, 0..100"))
-        });
-        for seed in seeds {
-            let outcome = catch_unwind(AssertUnwindSafe(|| scenario(TestHost::new().seed(seed))));
-            if let Err(panic) = outcome {
-                let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
-                panic!("with seed {seed}, which {SEEDS}={seed} tries again: {text}");
-            }
-        }
-    }
 }
 
-/// The seeds that a variable names.
-fn seeds(text: &str) -> Option<std::ops::Range<u64>> {
-    match text.split_once("..") {
-        Some((first, end)) => Some(first.parse().ok()?..end.parse().ok()?),
-        None => text.parse().ok().map(|only: u64| only..only.saturating_add(1)),
-    }
+/// All that is wrong with a deployment file, a line each.
+fn mistakes(error: &DeploymentError) -> String {
+    let DeploymentError::Refused { file, mistakes } = error else { return chain(error) };
+    let mistakes = mistakes.iter().map(|mistake| {
+        let Mistake { line, column, message, help, .. } = mistake;
+        format!("{}:{line}:{column}: {message}; {help}", file.display())
+    });
+    mistakes.collect::<Vec<_>>().join("\n")
 }
 
-/// All refusals, a line each, with what caused them.
+/// All refusals, a line each.
 fn refusals(error: &StartError) -> String {
-    let mut text = "the guests cannot be started:".to_owned();
-    for refusal in error.refusals() {
-        let chain = std::iter::successors(Some(refusal as &dyn Error), |&error| error.source());
-        let chain: Vec<_> = chain.map(ToString::to_string).collect();
-        write!(text, "\n  {}", chain.join(": ")).expect("a text can be written to");
-    }
-    text
+    let refusals = error.refusals().iter().map(|refusal| format!("\n  {}", chain(refusal)));
+    format!("the guests cannot be started:{}", refusals.collect::<String>())
+}
+
+/// An error and what caused it.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let chain = std::iter::successors(Some(error), |&error| error.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

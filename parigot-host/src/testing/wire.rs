@@ -12,8 +12,8 @@ use parigot_abi::{
     Cause, Code as StatusCode, Detail, Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue, manifest,
 };
 use parking_lot::Mutex;
+use rand::Rng;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
 
 use super::fault::{Fault, Leg};
 use super::frame::{HOST, Mishap};
@@ -29,15 +29,14 @@ pub(super) struct Wire {
     pub(super) faults: Vec<Fault>,
     /// What guests have declared that they export.
     pub(super) exports: Vec<manifest::Service>,
-    /// Decides about faults, and with a seed about how much of its work a guest does in a turn.
     chance: StdRng,
+    /// Whether guests do less in a turn than they could, now and then.
     cuts_turns: bool,
 }
 
 impl Wire {
-    pub(super) fn new(clock: Arc<ManualClock>, seed: Option<u64>, faults: Vec<Fault>) -> Self {
-        let chance = StdRng::seed_from_u64(seed.unwrap_or_default());
-        Wire { record: Record::new(clock), faults, exports: Vec::new(), chance, cuts_turns: seed.is_some() }
+    pub(super) fn new(clock: Arc<ManualClock>, faults: Vec<Fault>, chance: StdRng, cuts_turns: bool) -> Self {
+        Wire { record: Record::new(clock), faults, exports: Vec::new(), chance, cuts_turns }
     }
 
     /// How many tasks a turn may poll: few now and then, as if a tick had fallen into it.

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use e2e::{code_cache, guest_file, pizzeria};
 use golden::echo::echo::v1::{Payload, echo};
-use parigot_abi::Kind;
 use parigot_host::deployment::GuestSpec;
-use parigot_host::testing::{Fake, Fault, Frame, Mishap, TestHost, TestRun};
+use parigot_host::testing::{Fake, Fault, Frame, Kind, Mishap, TestHost, TestRun};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -137,5 +136,6 @@ fn a_race_is_found_and_the_seed_that_is_printed_repeats_it() {
     assert!(frames(&found).len() > 10, "{found}");
     assert_eq!(frames(&found), frames(&again));
     assert!(again.contains("ann comes first"), "{again}");
-    assert_eq!(mistaken_race(Some(&format!("0..{seed}"))), None, "it is the first that shows it");
+    let harmless = (0..100).find(|seed| race(TestHost::new().seed(*seed)).1 == [1, 2]).expect("some order hides it");
+    assert_eq!(mistaken_race(Some(&harmless.to_string())), None);
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use e2e::{code_cache, example, go_example, guest_file};
+use e2e::{App, code_cache, example, go_example, guest_file};
 use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::{Deed, EchoErr, Payload, echo};
 use golden::helloworld::greeting::v1::{FetchGreetingRequest, FetchGreetingResponse, GreetErr, Tongue, greeting};
@@ -300,6 +300,17 @@ fn a_deployment_that_does_not_fit_is_refused_with_all_reasons() {
         *text,
         "the guests cannot be started:\n  `echo`: cannot read none.wasm: No such file or directory (os error 2)"
     );
+}
+
+#[test]
+fn all_mistakes_of_a_deployment_file_are_told() {
+    let app = App::new("[service.echo]\nwsam = 1\nbudget = \"x\"\n");
+    let file = app.file();
+    let panic = std::panic::catch_unwind(|| TestHost::deployment(&file)).expect_err("the file is wrong");
+    let text = panic.downcast::<String>().expect("it is a text").replace(&*file.to_string_lossy(), "app.toml");
+    let [wsam, budget] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+    assert_eq!(wsam, "app.toml:3:1: unknown key `wsam` in `[service.echo]`; did you mean `wasm`?");
+    assert!(budget.starts_with("app.toml:4:10: `budget` is \"x\", which is not a duration; write "), "{budget}");
 }
 
 #[test]
