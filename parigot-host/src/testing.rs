@@ -153,9 +153,10 @@ impl TestHost {
         self
     }
 
-    /// Adds a service that is made of closures, in place of a guest that has its name.
+    /// Adds a service that is made of closures. In place of a guest that has its name it has also its deadline, and is restarted as often.
     pub fn fake(self, fake: &Fake) -> Self {
-        self.mould(GuestSpec::service(fake.name(), ""), fake.clone())
+        let replaced = self.guests.iter().find(|guest| guest.name == fake.name()).cloned();
+        self.mould(replaced.unwrap_or_else(|| GuestSpec::service(fake.name(), "")), fake.clone())
     }
 
     /// Adds a guest in Rust that runs in this process as it is, in place of one that has its name; `define` is the `GUEST` that `service!` and

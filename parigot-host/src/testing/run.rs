@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::frame::NO_DEADLINE;
-use parigot_abi::{Cause, Code as StatusCode, Detail, FrameBuilder, Header, Kind, Manifest};
+use parigot_abi::{Header, Kind, Manifest};
 use parigot_guest::prost::Message;
 use parigot_guest::{CallError, Method};
 use parking_lot::Mutex;
@@ -73,7 +73,7 @@ impl TestRun {
     ///
     /// # Panics
     ///
-    /// If nobody exports the service.
+    /// If nobody exports the method.
     pub fn call<M: Method>(&mut self, request: M::Request) -> Result<M::Response, CallError<M::Error>> {
         let call = self.begin::<M>(request);
         self.wait(&call)
@@ -83,7 +83,7 @@ impl TestRun {
     ///
     /// # Panics
     ///
-    /// If nobody exports the service.
+    /// If nobody exports the method.
     pub fn begin<M: Method>(&mut self, request: M::Request) -> PendingCall<M> {
         self.begin_by::<M>(request, NO_DEADLINE)
     }
@@ -92,7 +92,7 @@ impl TestRun {
     ///
     /// # Panics
     ///
-    /// If nobody exports the service.
+    /// If nobody exports the method.
     pub fn begin_within<M: Method>(&mut self, deadline: Duration, request: M::Request) -> PendingCall<M> {
         let own_ns = self.caller().own_time_ns(self.clock.monotonic_ns());
         self.begin_by::<M>(request, own_ns.saturating_add(deadline.as_nanos() as u64))
@@ -100,33 +100,23 @@ impl TestRun {
 
     fn begin_by<M: Method>(&mut self, request: M::Request, deadline_ns: u64) -> PendingCall<M> {
         self.calls += 1;
-        let number = self.calls;
-        let (service, method) = self.place_of::<M>();
-        match method {
-            Some(method) => {
-                let header = Header { number, service, method, deadline_ns, ..Header::new(Kind::Call) };
-                self.tell_caller(header, &request.encode_to_vec());
-            }
-            None => {
-                let header = Header { number, status: StatusCode::Unimplemented.number(), ..Header::new(Kind::Reply) };
-                let (mut reply, message) = (Vec::new(), format!("its exporter has no {}", M::info().name()));
-                let frame = FrameBuilder::new(&mut reply, header).detail(&Detail::new(Cause::NoSuchMethod, &message));
-                frame.finish().expect("it is short");
-                self.replies.lock().insert(number, reply);
-            }
-        }
+        let (number, (service, method)) = (self.calls, self.place_of::<M>());
+        let header = Header { number, service, method, deadline_ns, ..Header::new(Kind::Call) };
+        self.tell_caller(header, &request.encode_to_vec());
         PendingCall::new(number, &self.replies)
     }
 
-    /// The place of a service among all that are exported, and of the method in it.
-    fn place_of<M: Method>(&self) -> (u32, Option<u32>) {
-        let services = &self.manifest.requires;
-        let Some(place) = services.iter().position(|service| service.name == M::SERVICE.name) else {
+    /// The place of a method's service among all that are exported, and of the method in it.
+    fn place_of<M: Method>(&self) -> (u32, u32) {
+        let (services, method) = (&self.manifest.requires, M::info().name());
+        let Some(service) = services.iter().position(|service| service.name == M::SERVICE.name) else {
             let names: Vec<_> = services.iter().map(|service| &*service.name).collect();
             panic!("no guest exports {}; exported are: {}", M::SERVICE.name, names.join(", "));
         };
-        let method = services[place].methods.iter().position(|method| method.name == M::info().name());
-        (place as u32, method.map(|method| method as u32))
+        let Some(method) = services[service].methods.iter().position(|offered| offered.name == method) else {
+            panic!("the guest that exports {} has no {method}: was it built from another `.proto`?", M::SERVICE.name);
+        };
+        (service as u32, method as u32)
     }
 
     /// Lets time pass until a call has ended.

@@ -157,6 +157,15 @@ fn a_fake_answers_in_each_way() {
 }
 
 #[test]
+fn a_fake_has_the_deadline_of_the_guest_that_it_replaces() {
+    let fake = Fake::new("echo");
+    fake.answer::<echo::Misbehave>(|_| Answer::never());
+    let mut host = echo_host().change("echo", |echo| echo.deadline = 7 * MS).fake(&fake).start();
+    assert_eq!(misbehave(&mut host, Kind::Hang), "DEADLINE_EXCEEDED, timed out");
+    assert_eq!(host.now(), 7 * MS);
+}
+
+#[test]
 fn what_a_fake_was_not_told_fails_by_name() {
     let fake = Fake::new("echo");
     fake.on::<echo::Echo>(Ok);
