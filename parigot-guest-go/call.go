@@ -132,6 +132,9 @@ func (c *call[T, E]) arriveFailed(frame *abi.Frame, out T) bool {
 // Run runs the handlers of the future on a goroutine that may block.
 func (c *call[T, E]) Run(handlers func()) { c.channel.guest.Do(handlers) }
 
+// Idle ends the turn if nobody else has anything to do.
+func (c *call[T, E]) Idle() bool { return c.channel.guest.Idle() }
+
 // Abandon ends the call because its future is cancelled.
 func (c *call[T, E]) Abandon() { c.abandon(context.Canceled) }
 

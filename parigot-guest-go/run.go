@@ -49,6 +49,8 @@ func (h launchHooks) Run(handlers func()) { h.guest.Do(handlers) }
 
 func (launchHooks) Abandon() {}
 
+func (launchHooks) Idle() bool { return false }
+
 func (launchHooks) Interrupted() {}
 
 var launchedTwice = &CallError{Code: FailedPrecondition, Message: "the guest was launched already"}

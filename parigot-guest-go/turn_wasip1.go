@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 	"unsafe" // also for go:linkname
 
@@ -30,10 +30,10 @@ var (
 	control   abi.Control
 	panicText [2048]byte
 	inbox     []byte
-	idle      syscall.RawConn
 	sent      outbox
 	theGuest  *guest.Guest
 	polls     polled
+	turnNS    uint64 // when the turn began, on the guest's monotonic clock
 )
 
 // polled counts the tasks of a turn.
@@ -58,10 +58,9 @@ func exportOpen() uint32 {
 	theGuest = guest.New(&sent, time.Now())
 	theGuest.MayBegin = mayBegin
 	guest.SetCurrent(theGuest)
-	var err error
-	if idle, err = os.NewFile(abi.IdleFD, "idle").SyscallConn(); err != nil {
-		panic(err)
-	}
+	theGuest.EndTurn = endTurn
+	theGuest.Clock = func() uint64 { return turnNS }
+	resume, _ = iter.Pull(standBy)
 	parked := os.NewFile(abi.ParkedFD, "parked")
 	go func() {
 		_, err := parked.Read(make([]byte, 1))
@@ -76,7 +75,7 @@ func exportInbox(_, size uint32) {
 	control.SetInbox(address(&inbox[0]), uint64(size))
 }
 
-// exportTurn hands the frames that have come to goroutines, and waits until none of these can run any more.
+// exportTurn hands the frames that have come to goroutines, and returns when none of these can run any more.
 //
 //go:wasmexport parigot_turn
 func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
@@ -87,25 +86,13 @@ func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
 		return turnMalformedInbox
 	}
 	theGuest.Resume()
-	waited = false
-	if err := idle.Read(waitOnce); err != nil {
-		panic(err)
-	}
+	resume()
 	if !theGuest.Declared() {
 		panic("parigot: main waits for something before it has called Launch or Run")
 	}
 	// The host knows from the runtime when the next timer is due.
 	control.SetTurn(theGuest.Waiting(), abi.Never, uint64(polls.begun))
 	return turnOK
-}
-
-// waited is whether waitOnce was asked in this turn.
-var waited bool
-
-// waitOnce reads nothing. It says that there is nothing to read until it is asked again, which happens when the descriptor can be read.
-func waitOnce(uintptr) (done bool) {
-	done, waited = waited, true
-	return done
 }
 
 // mayBegin counts a task that is about to begin, if the host's limits leave room for it.
@@ -121,10 +108,11 @@ func takeInbox(inboxBytes uint32) error {
 	if uint64(inboxBytes) > uint64(len(inbox)) {
 		return errors.New("the inbox is shorter than announced")
 	}
-	_, frames, err := abi.SplitPrologue(inbox[:inboxBytes])
+	prologue, frames, err := abi.SplitPrologue(inbox[:inboxBytes])
 	if err != nil {
 		return err
 	}
+	turnNS = prologue.MonotonicNS
 	for frame, err := range abi.Frames(frames) {
 		if err != nil {
 			return err

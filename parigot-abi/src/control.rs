@@ -18,7 +18,8 @@
 //! | 72 | u64 | guest | `panic_address`: a buffer for the text of a panic, kept from the start |
 //! | 80 | u64 | guest | `panic_capacity`, in bytes |
 //! | 88 | u64 | guest | `panic_bytes`: how much of it holds text; 0 means that there was no panic |
-//! | 96 | | | reserved, zero |
+//! | 96 | u32 | host | `timers_moved`, in Go guests: not 0 once the guest has read its clock in this turn, and if one of its timers is due |
+//! | 100 | | | reserved, zero |
 //!
 //! After a trap the host reads the committed outbox and the panic's text once, and never enters the guest again; hence the
 //! guest stores `outbox_committed` only after the frame's bytes.
@@ -55,15 +56,20 @@ pub struct Control {
     panic_address: AtomicU64,
     panic_capacity: AtomicU64,
     panic_bytes: AtomicU64,
-    reserved: [u64; 4],
+    timers_moved: AtomicU32,
+    reserved: [u32; 7],
 }
 
 /// Offset of `yield_now`, which the host writes.
 pub const YIELD_NOW_OFFSET: usize = core::mem::offset_of!(Control, yield_now);
+/// Offset of `timers_moved`, which the host writes for guests in Go.
+pub const TIMERS_MOVED_OFFSET: usize = core::mem::offset_of!(Control, timers_moved);
 /// Offset of `outbox_committed`, which the host sets to 0 before each turn.
 pub const OUTBOX_COMMITTED_OFFSET: usize = core::mem::offset_of!(Control, outbox_committed);
 
-const _: () = assert!(CONTROL_BYTES == 128 && YIELD_NOW_OFFSET == 48 && OUTBOX_COMMITTED_OFFSET == 24);
+const _: () = assert!(
+    CONTROL_BYTES == 128 && YIELD_NOW_OFFSET == 48 && TIMERS_MOVED_OFFSET == 96 && OUTBOX_COMMITTED_OFFSET == 24
+);
 
 impl Control {
     /// A block with empty boxes, no panic and no wish to be woken.
@@ -83,7 +89,8 @@ impl Control {
             panic_address: AtomicU64::new(0),
             panic_capacity: AtomicU64::new(0),
             panic_bytes: AtomicU64::new(0),
-            reserved: [0; 4],
+            timers_moved: AtomicU32::new(0),
+            reserved: [0; 7],
         }
     }
 

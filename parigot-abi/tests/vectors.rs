@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-use parigot_abi::control::{CONTROL_BYTES, Control, ControlView, YIELD_NOW_OFFSET};
+use parigot_abi::control::{CONTROL_BYTES, Control, ControlView, TIMERS_MOVED_OFFSET, YIELD_NOW_OFFSET};
 use parigot_abi::frame::{Frames, Level, NO_DEADLINE};
 use parigot_abi::id::{Call, Host, Id, IdError, IdType, Instance, Method as MethodType, Service as ServiceType};
 use parigot_abi::manifest::{Manifest, Method, Service};
@@ -293,8 +293,9 @@ fn control_blocks() {
         assert!(!control.yield_now());
         // SAFETY: the block is as long as the array, plain numbers without padding, and borrowed by nobody else.
         let memory = unsafe { &mut *(&raw mut control).cast::<[u8; CONTROL_BYTES]>() };
-        let yield_now = &bytes[YIELD_NOW_OFFSET..YIELD_NOW_OFFSET + 4];
-        memory[YIELD_NOW_OFFSET..YIELD_NOW_OFFSET + 4].copy_from_slice(yield_now);
+        for written_by_host in [YIELD_NOW_OFFSET, TIMERS_MOVED_OFFSET] {
+            memory[written_by_host..][..4].copy_from_slice(&bytes[written_by_host..][..4]);
+        }
         assert_eq!(*memory, bytes);
         assert_eq!(control.yield_now(), case.number::<u32>("yield_now") == 1);
         assert_eq!(control.panic_bytes(), view.panic_bytes);

@@ -113,6 +113,8 @@ func (c cancelling) Run(handlers func()) { handlers() }
 
 func (c cancelling) Abandon() { c() }
 
+func (c cancelling) Idle() bool { return false }
+
 func (c cancelling) Interrupted() {}
 
 func forward[T any, E ErrorType](from, to *Method[T, E]) {

@@ -26,6 +26,8 @@ type Hooks interface {
 	Run(handlers func())
 	// Abandon does what Cancel shall do: it completes the future, or else ErrCanceled does so when it returns.
 	Abandon()
+	// Idle is told that an Await has nothing to do but wait. It reports whether the future may have completed meanwhile; else the Await blocks.
+	Idle() bool
 	// Interrupted is told that an Await ends with its context, just before it does. It may complete the future.
 	Interrupted()
 }
@@ -153,6 +155,16 @@ func (m *Method[T, E]) Failure(handle func(error)) *Method[T, E] {
 // An error of the service is an [Error], and [errors.As] finds the E in it if that is an error. Any other error says that there is no
 // answer, for example a *parigot.CallError, or [ErrCanceled].
 func (m *Method[T, E]) Await(ctx context.Context) (T, error) {
+	for !m.Completed() {
+		if m.hooks == nil || ctx.Err() != nil || !m.hooks.Idle() {
+			return m.block(ctx)
+		}
+	}
+	return m.value, m.err
+}
+
+// block is Await for a goroutine that has nothing else to do.
+func (m *Method[T, E]) block(ctx context.Context) (T, error) {
 	done := m.wait()
 	if done == nil {
 		return m.value, m.err

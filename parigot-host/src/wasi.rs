@@ -20,12 +20,16 @@
 //!
 //! # How a turn ends
 //!
-//! Goroutines that may still run, and timers, are known to Go's scheduler alone. So the goroutine in `parigot_turn` asks it to
+//! Goroutines that may still run, and timers, are known to Go's scheduler alone. So a goroutine of the guest asks it to
 //! be woken when nothing else can run: it waits until descriptor [`IDLE_FD`] can be read, which says `EAGAIN`, so it parks in the
 //! runtime's network poller. The scheduler runs all others until they wait too; then it calls `poll_oneoff` with that descriptor and, if there are timers,
 //! with a clock subscription that ends when the first of them is due. That duration becomes the time at which the guest
 //! wants its next turn ([`Wasi::end_turn`]), the descriptor is reported as readable, one read of it succeeds, and
-//! `parigot_turn` returns. A poll that waits for no time at all is only a look at what is ready: it gets no event.
+//! that goroutine lets `parigot_turn` return. A poll that waits for no time at all is only a look at what is ready: it gets no event.
+//!
+//! A guest may end a turn without that, which is much cheaper, if it knows otherwise that no goroutine can run; then its first timer
+//! is the one that was known before. That is so if none has been set, for which Go reads the clock, and none is due. Both are told in
+//! the control block, as `timers_moved`.
 //!
 //! Nobody ever wakes a goroutine that reads [`PARKED_FD`]. As long as one does, the scheduler has something to poll for and does not
 //! declare a deadlock by itself. A poll that would have to block without [`IDLE_FD`] among its subscriptions can never end, as time
@@ -33,7 +37,7 @@
 //!
 //! Both descriptors are open from the start and nonblocking, so `os.NewFile(3, "idle")` is all that a guest does.
 
-use parigot_abi::control::NEVER;
+use parigot_abi::control::{NEVER, TIMERS_MOVED_OFFSET};
 use parigot_abi::{GO_IDLE_FD as IDLE_FD, GO_PARKED_FD as PARKED_FD};
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
@@ -178,6 +182,8 @@ pub(crate) struct Wasi {
     monotonic_ns: u64,
     wall_ns: u64,
     wake_at_ns: u64,
+    /// Where the guest looks for `timers_moved` of its control block, once that is known.
+    timers_moved: Option<u32>,
     /// Whether the next read of [`IDLE_FD`] succeeds.
     idle_is_readable: bool,
     blocked_polls: u32,
@@ -197,6 +203,7 @@ impl Wasi {
             monotonic_ns: 0,
             wall_ns: 0,
             wake_at_ns: NEVER,
+            timers_moved: None,
             idle_is_readable: false,
             blocked_polls: 0,
             output: Output::default(),
@@ -210,6 +217,13 @@ impl Wasi {
         self.wall_ns = wall_ns;
         self.idle_is_readable = false;
         self.blocked_polls = 0;
+    }
+
+    /// Tells the guest in that memory whether one of its timers is due, and from now on when it reads its clock.
+    pub(crate) fn show_timers(&mut self, memory: &mut [u8], control: u32) {
+        let at = GuestMemory::behind(control, TIMERS_MOVED_OFFSET);
+        let is_due = self.wake_at_ns <= self.monotonic_ns;
+        self.timers_moved = GuestMemory(memory).write_u32(at, is_due.into()).is_ok().then_some(at);
     }
 
     /// When the guest's first timer is due, on its monotonic clock, or [`NEVER`].
@@ -401,6 +415,9 @@ impl Wasi {
             1 => self.monotonic_ns.saturating_add(MONOTONIC_OFFSET_NS),
             _ => return Err(Errno::Inval),
         };
+        if let Some(at) = self.timers_moved {
+            memory.write_u32(at, 1)?;
+        }
         memory.write(time, &ns.to_le_bytes())
     }
 

@@ -345,7 +345,9 @@ impl Code for WasmGuest {
     fn turn(&mut self, prologue: Prologue, frames: &[u8], max_polls: u32) -> Result<Turn, Fault> {
         let inbox_bytes = self.fill_inbox(prologue, frames)?;
         if self.is_go {
-            self.store.data_mut().wasi.begin_turn(prologue.monotonic_ns, prologue.wall_ns);
+            let (memory, data) = self.memory.data_and_store_mut(&mut self.store);
+            data.wasi.begin_turn(prologue.monotonic_ns, prologue.wall_ns);
+            data.wasi.show_timers(memory, self.control);
         }
         self.begin_watch();
         let parameters = (self.control, inbox_bytes, max_polls);

@@ -25,7 +25,7 @@ const (
 
 // Control is the control block: a fixed record in the guest's memory through which host and guest see each other's state.
 //
-// The host reads it after each turn and after a trap, and may write yieldNow in the middle of a turn. Hence the atomics: a
+// The host reads it after each turn and after a trap, and may write yieldNow and timersMoved in the middle of a turn. Hence the atomics: a
 // store has happened where the program says so.
 type Control struct {
 	inboxAddress    atomic.Uint64
@@ -42,7 +42,8 @@ type Control struct {
 	panicAddress    atomic.Uint64
 	panicCapacity   atomic.Uint64
 	panicBytes      atomic.Uint64
-	_               [4]uint64
+	timersMoved     atomic.Uint32
+	_               [7]uint32
 }
 
 // Open sets what a zero value does not say: that no call is being served and that no turn is wanted.
@@ -72,6 +73,10 @@ func (c *Control) SetProgress(call uint64, service, method uint32) {
 
 // YieldNow reports whether the host wants the turn to end.
 func (c *Control) YieldNow() bool { return c.yieldNow.Load() != 0 }
+
+// TimersMoved reports whether only Go's runtime can say when its next timer is due: one may have been set in this turn, for which the clock must
+// be read, or is due now.
+func (c *Control) TimersMoved() bool { return c.timersMoved.Load() != 0 }
 
 // SetTurn says how the turn ended: whether work is ready, when to wake at the latest, and how many tasks were polled.
 func (c *Control) SetTurn(more bool, wakeAtNS, polls uint64) {

@@ -217,10 +217,13 @@ func TestControlBlocks(t *testing.T) {
 		memory := (*[abi.ControlBytes]byte)(unsafe.Pointer(&control))
 		check(t, unsafe.Sizeof(control), abi.ControlBytes)
 		check(t, control.YieldNow(), false)
-		const yieldNow = 48 // the one field that the host writes
-		copy(memory[yieldNow:yieldNow+4], c.Hex(t, "bytes")[yieldNow:])
+		check(t, control.TimersMoved(), false)
+		for _, writtenByHost := range []int{48, 96} {
+			copy(memory[writtenByHost:][:4], c.Hex(t, "bytes")[writtenByHost:])
+		}
 		check(t, memory[:], c.Hex(t, "bytes"))
 		check(t, control.YieldNow(), number("yield_now") == 1)
+		check(t, control.TimersMoved(), number("timers_moved") == 1)
 	})
 }
 

@@ -23,6 +23,8 @@ type Outbox interface {
 // Guest is one guest.
 type Guest struct {
 	Pool
+	// Clock returns the time on the guest's monotonic clock.
+	Clock  func() uint64
 	outbox Outbox
 	epoch  time.Time // the zero of the guest's monotonic clock
 
@@ -57,6 +59,7 @@ func New(outbox Outbox, epoch time.Time) *Guest {
 		gone:    make(chan struct{}),
 	}
 	g.start.Store(&abi.Start{MessageBytesMax: messageBytesMax})
+	g.Clock = func() uint64 { return g.NS(time.Now()) }
 	g.unanswered = sync.NewCond(&g.mu)
 	return g
 }
@@ -105,6 +108,9 @@ func (g *Guest) WantsDescriptors() bool { return g.start.Load().Descriptors }
 
 // MessageBytesMax returns the largest payload that the host lets through.
 func (g *Guest) MessageBytesMax() int { return int(g.start.Load().MessageBytesMax) }
+
+// Idle is called by a goroutine that has nothing to do. If no other has anything to do either, it returns in another turn, and true.
+func (g *Guest) Idle() bool { return g.EndTurn != nil && g.EndTurn() }
 
 // Time returns a moment of the guest's monotonic clock.
 func (g *Guest) Time(ns uint64) time.Time { return g.epoch.Add(time.Duration(min(ns, 1<<63-1))) }

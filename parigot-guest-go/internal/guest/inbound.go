@@ -90,10 +90,7 @@ func (in *Inbound) Deadline() (time.Time, bool) {
 }
 
 // isTooLate reports whether the caller has stopped waiting.
-func (in *Inbound) isTooLate() bool {
-	deadline, ok := in.Deadline()
-	return ok && !time.Now().Before(deadline)
-}
+func (in *Inbound) isTooLate() bool { return in.deadline <= in.guest.Clock() }
 
 // Done returns what is closed when nobody waits for the answer any more.
 func (in *Inbound) Done() <-chan struct{} {

@@ -15,6 +15,8 @@ const idleMax = 64
 type Pool struct {
 	// MayBegin, if it is not nil, says whether another task may begin in this turn: see [Pool.Resume].
 	MayBegin func() bool
+	// EndTurn, if it is not nil, ends the turn if the caller is the last who can run, and returns in the next one. It reports whether it did.
+	EndTurn func() bool
 
 	mu     sync.Mutex
 	tasks  []task
@@ -97,6 +99,7 @@ func (p *Pool) wakeOne() {
 func (p *Pool) work() {
 	wake := make(chan struct{}, 1)
 	awake := true // whether it was woken, and has not said yet that it is
+	idle := false // whether it found no task and could not end the turn
 	for {
 		p.mu.Lock()
 		if awake {
@@ -106,6 +109,13 @@ func (p *Pool) work() {
 		if task != nil {
 			p.mu.Unlock()
 			task.run()
+			idle = false
+			continue
+		}
+		if p.EndTurn != nil && !idle {
+			p.waking, awake = true, true // nobody else need be woken for what comes now
+			p.mu.Unlock()
+			idle = !p.EndTurn()
 			continue
 		}
 		if len(p.idle) >= idleMax || p.closed {
@@ -115,7 +125,7 @@ func (p *Pool) work() {
 		p.idle = append(p.idle, wake)
 		p.mu.Unlock()
 		<-wake
-		awake = true
+		awake, idle = true, false
 	}
 }
 

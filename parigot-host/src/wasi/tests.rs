@@ -86,12 +86,23 @@ impl Guest {
         }
         let address = self.control().inbox_address;
         self.memory(address, bytes).copy_from_slice(&inbox);
-        self.store.data_mut().begin_turn(monotonic_ns, prologue.wall_ns);
+        self.begin_turn(monotonic_ns);
         let status: u32 = self.call("parigot_turn", (self.control, bytes as u32, u32::MAX)).unwrap();
         assert_eq!(status, 0);
         let control = self.control();
         let outbox = self.memory(control.outbox_address, control.outbox_committed).to_vec();
         (outbox, self.store.data_mut().end_turn().min(control.wake_at_ns))
+    }
+
+    fn begin_turn(&mut self, monotonic_ns: u64) {
+        let memory = self.instance.get_memory(&mut self.store, "memory").unwrap();
+        let (memory, wasi) = memory.data_and_store_mut(&mut self.store);
+        wasi.begin_turn(monotonic_ns, WALL_NS + monotonic_ns);
+        wasi.show_timers(memory, self.control);
+    }
+
+    fn timers_moved(&mut self) -> bool {
+        self.memory(self.control as u64 + TIMERS_MOVED_OFFSET as u64, 4) != [0; 4]
     }
 
     /// Lets `tests/abi/go/denied` do something.
@@ -174,6 +185,18 @@ fn a_sleeping_handler_answers_when_its_clock_says_so() {
     assert_eq!((log.kind(), log.header.number, log.payload), (Some(Kind::Log), 1, &b"an echo of 5 bytes"[..]));
     assert_eq!((reply.kind(), reply.header.number, reply.payload), (Some(Kind::Reply), 1, &b"hello"[..]));
     assert_eq!(wake_at_ns, NEVER, "nothing is left to wait for");
+}
+
+#[test]
+fn a_guest_is_told_when_a_timer_is_due_or_may_have_been_set() {
+    let mut guest = open_probe();
+    launch(&mut guest);
+    assert_eq!(guest.turn(5 * MS, &frames(&[call(1, b"hello")])), (vec![], 15 * MS));
+    assert!(guest.timers_moved(), "whoever sleeps reads the clock");
+    for (now, is_due) in [(15 * MS - 1, false), (15 * MS, true), (16 * MS, true)] {
+        guest.begin_turn(now);
+        assert_eq!(guest.timers_moved(), is_due);
+    }
 }
 
 #[test]
@@ -519,10 +542,10 @@ fn a_guest_whose_first_timer_is_due_in_an_hour_wants_no_turn_before_that() {
     start.write(&mut frame).unwrap();
     let (_, wake) = guest.turn(0, &frame);
     assert_eq!(wake, 2 * HOUR, "its main has a context of that deadline");
-    // The launch: it waits in every way, and has made as many calls that nobody answers.
+    // The launch: it waits in every way, and has made seven calls that nobody answers.
     let launched = frames(&[(Header::new(Kind::Launched), &[0; 4])]);
     let (outbox, wake) = guest.turn(0, &launched);
-    assert_eq!(read(&outbox).iter().filter(|frame| frame.kind() == Some(Kind::Call)).count(), 5);
+    assert_eq!(read(&outbox).iter().filter(|frame| frame.kind() == Some(Kind::Call)).count(), 7);
     assert_eq!((wake, guest.control().more), (HOUR, false));
     let (outbox, wake) = guest.turn(HOUR - 1, &[]);
     assert_eq!((read(&outbox).len(), wake), (0, HOUR));

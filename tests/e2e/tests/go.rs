@@ -79,15 +79,16 @@ fn check_waits(in_main: &str, app: &App) {
     let code_cache = Some(app.folder().join("code"));
     let settings = Settings { clock: Arc::clone(&clock) as _, code_cache, ..Settings::default() };
     let (running, log) = Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
-    // The program, and the handler of each way.
-    (0..=WAYS.len()).for_each(|_| drop(log.wait_for("begun")));
+    // The program, and the handler of each way and of the call that is answered later.
+    (0..WAYS.len() + 2).for_each(|_| drop(log.wait_for("begun")));
 
     clock.advance(HOUR / 2);
     clock.advance(HOUR / 2 - Duration::from_nanos(1));
     clock.advance(Duration::from_nanos(1));
-    let woke: BTreeSet<_> = (0..=2 * WAYS.len()).map(|_| log.wait_for(" woke after ").message).collect();
+    let woke: BTreeSet<_> = (0..2 * WAYS.len() + 2).map(|_| log.wait_for(" woke after ").message).collect();
     let in_each_way = |way: &&str| ["goroutine", "await"].map(|who| format!("{who} {way} woke after 1h0m0s"));
     let mut expected: BTreeSet<_> = WAYS.iter().flat_map(in_each_way).collect();
+    expected.insert("await later woke after 1h0m0s".into());
     expected.insert("main woke after 1h0m0s".into());
     assert_eq!(woke, expected);
     assert_eq!(running.wait().status, 0);

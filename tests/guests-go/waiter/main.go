@@ -25,18 +25,27 @@ func main() {
 	began := time.Now()
 	woke := func(what string) { slog.InfoContext(ctx, fmt.Sprintf("%s woke after %v", what, time.Since(began))) }
 	var waiting sync.WaitGroup
+	await := func(name string) {
+		if _, err := echo.Echo(ctx, &pb.Payload{Data: []byte(name)}).Await(ctx); err != nil {
+			panic(err)
+		}
+		woke("await " + name)
+	}
+	waiting.Go(func() { await("later") })
 	for name, wait := range waits.Ways {
 		waiting.Go(func() {
 			wait(ctx, time.Hour)
 			woke("goroutine " + name)
 		})
-		waiting.Go(func() {
-			if _, err := echo.Echo(ctx, &pb.Payload{Data: []byte(name)}).Await(ctx); err != nil {
+		waiting.Go(func() { await(name) })
+	}
+	waiting.Go(func() {
+		for range 10 { // turns in which no timer is set; those that were must not be forgotten
+			if _, err := echo.Misbehave(ctx, new(pb.Deed)).Await(ctx); err != nil {
 				panic(err)
 			}
-			woke("await " + name)
-		})
-	}
+		}
+	})
 	slog.InfoContext(ctx, "begun")
 	waits.Ways[os.Args[1]](ctx, time.Hour)
 	woke("main")

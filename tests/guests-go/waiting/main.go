@@ -1,4 +1,5 @@
-// Waiting serves echo.v1.Echo: its method Echo waits for an hour in the way that the payload names.
+// Waiting serves echo.v1.Echo: its method Echo waits for an hour in the way that the payload names, or for "later" answers an hour after its
+// handler has returned.
 package main
 
 import (
@@ -18,6 +19,11 @@ func (waiting) Ready(context.Context) *future.Base[bool] { return future.NewBase
 
 func (waiting) Echo(ctx context.Context, in *pb.Payload) *pb.EchoEchoFuture {
 	slog.InfoContext(ctx, "begun")
+	if string(in.GetData()) == "later" {
+		answer := future.New[*pb.Payload, pb.EchoErr]()
+		time.AfterFunc(time.Hour, func() { answer.Complete(in, nil) })
+		return answer
+	}
 	waits.Ways[string(in.GetData())](ctx, time.Hour)
 	return pb.EchoEchoDone(in, nil)
 }

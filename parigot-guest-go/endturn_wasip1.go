@@ -1,0 +1,57 @@
+package parigot
+
+import (
+	"os"
+	"runtime/metrics"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+)
+
+// A turn ends when no goroutine can run any more. Control then goes to exportTurn from the goroutine that ended the turn, and in the next turn back
+// to that goroutine. Both are switches from one goroutine to another, past the scheduler, as between the two sides of [iter.Pull]; only that
+// the one side is not always the same.
+
+// resume goes on with the goroutine that has ended the last turn, and returns when this one has ended.
+var resume func() (struct{}, bool)
+
+// passControl ends the turn, and returns in the next one.
+var passControl func(struct{}) bool
+
+// standBy ends those turns that nobody else has ended, each when the scheduler is idle, which the host tells by making a descriptor readable.
+func standBy(yield func(struct{}) bool) {
+	passControl = yield
+	idle, err := os.NewFile(abi.IdleFD, "idle").SyscallConn()
+	if err != nil {
+		panic(err)
+	}
+	for {
+		waited := false
+		err := idle.Read(func(uintptr) (done bool) {
+			// There is nothing to read; it is asked again when the descriptor is readable.
+			done, waited = waited, true
+			return done
+		})
+		if err != nil {
+			panic(err)
+		}
+		passControl(struct{}{})
+	}
+}
+
+// endTurn ends the turn in place of standBy, which is much cheaper, if the caller is the last who can run and the host knows when the next timer is
+// due. It returns in the next turn, or reports that the turn goes on.
+func endTurn() bool {
+	if control.TimersMoved() || othersCanRun() {
+		return false
+	}
+	passControl(struct{}{})
+	return true
+}
+
+var runnable = []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
+
+// othersCanRun reports whether goroutines wait to run besides the one that does.
+func othersCanRun() bool {
+	metrics.Read(runnable)
+	return runnable[0].Value.Uint64() > 0
+}
