@@ -7,12 +7,12 @@ import (
 	"iter"
 	"log/slog"
 	"os"
-	"sync"
 	"time"
 	"unsafe" // also for go:linkname
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
+	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -134,18 +134,18 @@ func runMain() {
 
 // outbox is the frames that a turn leaves for the host.
 type outbox struct {
-	mu     sync.Mutex
+	mu     lock.Mutex
 	frames []byte
 }
 
 // clear empties it, for the host has read it.
 func (o *outbox) clear() {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.frames = o.frames[:0]
 	if cap(o.frames) > outboxBytesKept {
 		o.frames = nil
 	}
+	o.mu.Unlock()
 	control.SetOutbox(0, 0)
 }
 

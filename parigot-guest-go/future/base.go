@@ -3,12 +3,13 @@ package future
 import (
 	"context"
 	"fmt"
-	"sync"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 )
 
 // Base is a single value to come, without an error.
 type Base[T any] struct {
-	mu        sync.Mutex
+	mu        lock.Mutex
 	completed bool
 	value     T
 	waiting   []func(T)

@@ -3,7 +3,8 @@ package future
 import (
 	"context"
 	"fmt"
-	"sync"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 )
 
 // Method is a response of type T to come, or an error. The errors of its own are those of the enum E.
@@ -12,7 +13,7 @@ import (
 type Method[T any, E ErrorType] struct {
 	hooks Hooks
 
-	mu       sync.Mutex
+	mu       lock.Mutex
 	phase    phase
 	value    T
 	err      error
@@ -204,8 +205,9 @@ func (m *Method[T, E]) wait() <-chan struct{} {
 // Completed reports whether the outcome is known.
 func (m *Method[T, E]) Completed() bool {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.phase != pending
+	completed := m.phase != pending
+	m.mu.Unlock()
+	return completed
 }
 
 // Cancel says that nobody wants the response: a future that is not complete fails with [ErrCanceled] or, if it is a call's, with the

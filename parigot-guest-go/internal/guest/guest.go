@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -31,7 +32,7 @@ type Guest struct {
 	start    atomic.Pointer[abi.Start]
 	presence atomic.Uint32 // up to leaving changed under the lock
 
-	mu         sync.Mutex
+	mu         lock.Mutex
 	declared   *declaration // once Declare was called
 	calls      map[uint64]Reply
 	lastCall   uint64

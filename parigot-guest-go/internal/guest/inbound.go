@@ -3,10 +3,10 @@ package guest
 import (
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -22,7 +22,7 @@ type Inbound struct {
 	base            context.Context // of the values
 	handle          func()          // what serves it
 
-	mu    sync.Mutex
+	mu    lock.Mutex
 	err   error
 	done  chan struct{} // made for whoever waits
 	after map[*func()]struct{}
@@ -108,8 +108,9 @@ func (in *Inbound) Done() <-chan struct{} {
 // Err says why nobody waits any more.
 func (in *Inbound) Err() error {
 	in.mu.Lock()
-	defer in.mu.Unlock()
-	return in.err
+	err := in.err
+	in.mu.Unlock()
+	return err
 }
 
 // Value looks at the call, then at the context with which the guest was run.

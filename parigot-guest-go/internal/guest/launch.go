@@ -51,8 +51,9 @@ func (g *Guest) declare(ctx context.Context, what Declaration) bool {
 // Declared reports whether it was told what the guest is.
 func (g *Guest) Declared() bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.declared != nil
+	declared := g.declared != nil
+	g.mu.Unlock()
+	return declared
 }
 
 func (g *Guest) endLaunch(failure *Failure) error {

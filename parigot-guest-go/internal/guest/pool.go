@@ -2,7 +2,8 @@ package guest
 
 import (
 	"runtime"
-	"sync"
+
+	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 )
 
 // idleMax is how many goroutines wait for work; more end when they have done theirs.
@@ -18,7 +19,7 @@ type Pool struct {
 	// EndTurn, if it is not nil, ends the turn if the caller is the last who can run, and returns in the next one. It reports whether it did.
 	EndTurn func() bool
 
-	mu     sync.Mutex
+	mu     lock.Mutex
 	tasks  []task
 	begun  int // how many of tasks have begun
 	idle   []chan struct{}
@@ -38,9 +39,9 @@ func (p *Pool) Do(task func()) { p.do(function(task)) }
 
 func (p *Pool) do(task task) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.tasks = append(p.tasks, task)
 	p.wakeOne()
+	p.mu.Unlock()
 }
 
 // Yield lets those tasks begin that wait by now. If none may begin any more it returns in another turn.
@@ -56,10 +57,10 @@ func (p *Pool) Yield() {
 // Resume goes on with tasks that were not allowed to begin.
 func (p *Pool) Resume() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.begun < len(p.tasks) {
 		p.wakeOne()
 	}
+	p.mu.Unlock()
 }
 
 // Close ends the goroutines that wait for work, and the others when they have done theirs.
@@ -76,8 +77,9 @@ func (p *Pool) Close() {
 // Waiting reports whether tasks wait to begin.
 func (p *Pool) Waiting() bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.begun < len(p.tasks)
+	waiting := p.begun < len(p.tasks)
+	p.mu.Unlock()
+	return waiting
 }
 
 // wakeOne sees to it that a goroutine looks for a task.
