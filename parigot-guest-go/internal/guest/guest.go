@@ -34,9 +34,9 @@ type Guest struct {
 
 	mu         lock.Mutex
 	declared   *declaration // once Declare was called
-	calls      map[uint64]Reply
+	calls      table[Reply]
 	lastCall   uint64
-	inbound    map[uint64]*Inbound
+	inbound    table[*Inbound]
 	atExit     []AtExit
 	unanswered *sync.Cond // told when inbound gets smaller
 	gone       chan struct{}
@@ -53,11 +53,9 @@ const (
 // New returns a guest whose monotonic clock began at epoch.
 func New(outbox Outbox, epoch time.Time) *Guest {
 	g := &Guest{
-		outbox:  outbox,
-		epoch:   epoch,
-		calls:   map[uint64]Reply{},
-		inbound: map[uint64]*Inbound{},
-		gone:    make(chan struct{}),
+		outbox: outbox,
+		epoch:  epoch,
+		gone:   make(chan struct{}),
 	}
 	g.start.Store(&abi.Start{MessageBytesMax: messageBytesMax})
 	g.Clock = func() uint64 { return g.NS(time.Now()) }

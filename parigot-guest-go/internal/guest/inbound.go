@@ -169,15 +169,12 @@ func (in *Inbound) cancel() {
 func (in *Inbound) take() bool {
 	g := in.guest
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.inbound[in.number] != in {
-		return false
-	}
-	delete(g.inbound, in.number)
+	_, waits := g.inbound.take(in.number)
 	if g.presence.Load() == stopping {
 		g.unanswered.Broadcast()
 	}
-	return true
+	g.mu.Unlock()
+	return waits
 }
 
 // Respond answers with a message that is not longer than the host lets through, or with why that cannot be encoded.

@@ -23,7 +23,7 @@ func TestACallWhoseDeadlineHasPassedIsNotBegun(t *testing.T) {
 		var frames sent
 		g := New(&frames, time.Now().Add(-time.Hour))
 		in := &Inbound{guest: g, number: 1, deadline: uint64(deadline)}
-		g.inbound[1] = in
+		g.inbound.put(1, in)
 		begun := false
 		in.handle = func() { begun = true }
 		in.run()

@@ -35,7 +35,7 @@ func (g *Guest) Stop() {
 	g.presence.Store(stopping)
 	go func() {
 		g.mu.Lock()
-		for len(g.inbound) > 0 {
+		for g.inbound.size > 0 {
 			g.unanswered.Wait()
 		}
 		declared := g.declared

@@ -27,7 +27,7 @@ func (g *Guest) Call(out *Outbound) (uint64, error) {
 	g.mu.Lock()
 	g.lastCall++
 	number := g.lastCall
-	g.calls[number] = out.Reply
+	g.calls.put(number, out.Reply)
 	g.mu.Unlock()
 	frame := abi.Frame{Header: abi.NewHeader(abi.KindCall), Metadata: out.Metadata, Payload: out.Payload}
 	frame.Number, frame.Service, frame.Method, frame.DeadlineNS = number, out.Handle, out.Method, out.DeadlineNS
@@ -51,8 +51,7 @@ func (g *Guest) Cancel(number uint64) bool {
 
 func (g *Guest) forget(number uint64) bool {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	_, waits := g.calls[number]
-	delete(g.calls, number)
+	_, waits := g.calls.take(number)
+	g.mu.Unlock()
 	return waits
 }

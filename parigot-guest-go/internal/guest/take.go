@@ -61,10 +61,9 @@ func (g *Guest) takeLaunched(frame *abi.Frame) error {
 
 func (g *Guest) takeReply(frame abi.Frame) {
 	g.mu.Lock()
-	reply := g.calls[frame.Number]
-	delete(g.calls, frame.Number)
+	reply, waits := g.calls.take(frame.Number)
 	g.mu.Unlock()
-	if reply != nil { // else nobody waits for it any more
+	if waits { // else nobody waits for it any more
 		reply.Arrive(frame)
 	}
 }
@@ -81,7 +80,7 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 	}
 	g.mu.Lock()
 	isStaying, declared := g.presence.Load() == staying, g.declared
-	g.inbound[frame.Number] = in
+	g.inbound.put(frame.Number, in)
 	g.mu.Unlock()
 	switch {
 	case !isStaying:
@@ -97,9 +96,9 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 // takeCancel ends the context of the call's handler. The call counts as being served until the handler has ended, and so do the lines that it logs.
 func (g *Guest) takeCancel(number uint64) {
 	g.mu.Lock()
-	in := g.inbound[number]
+	in, isServed := g.inbound.get(number)
 	g.mu.Unlock()
-	if in != nil { // else it was answered meanwhile
+	if isServed { // else it was answered meanwhile
 		in.cancel()
 	}
 }
