@@ -2,6 +2,7 @@ package parigot
 
 import (
 	"os"
+	"runtime"
 	"runtime/metrics"
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
@@ -50,8 +51,15 @@ func endTurn() bool {
 
 var runnable = []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
 
+// ownGoroutines is how many goroutines there are in any guest while it runs: the one that runs, that of exportTurn, that of standBy, and the parked
+// one.
+const ownGoroutines = 4
+
 // othersCanRun reports whether goroutines wait to run besides the one that does.
 func othersCanRun() bool {
+	if runtime.NumGoroutine() == ownGoroutines+theGuest.Resting() {
+		return false // which saves most guests the question to the scheduler
+	}
 	metrics.Read(runnable)
 	return runnable[0].Value.Uint64() > 0
 }

@@ -73,10 +73,7 @@ func Run(ctx context.Context, exports []Export, requires ...Requirement) {
 	if !first {
 		panic(launchedTwice)
 	}
-	select {
-	case <-server.stopped:
-	case <-g.Gone():
-	}
+	g.Rest(server.stopped)
 }
 
 // server is a guest that exports services.
@@ -127,7 +124,7 @@ func MustRunClient(ctx context.Context) {
 	if !g.Declared() {
 		panic("parigot: MustRunClient without a Launch")
 	}
-	<-g.Gone()
+	g.Rest(nil)
 }
 
 // Exit makes the guest leave with that status, 0 to 255, of which 0 says that all went well. It does not return; deferred functions of

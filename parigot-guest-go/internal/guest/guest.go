@@ -31,6 +31,7 @@ type Guest struct {
 
 	start    atomic.Pointer[abi.Start]
 	presence atomic.Uint32 // up to leaving changed under the lock
+	resting  atomic.Int32  // how many goroutines wait for presence to change
 
 	mu         lock.Mutex
 	declared   *declaration // once Declare was called
@@ -107,6 +108,14 @@ func (g *Guest) WantsDescriptors() bool { return g.start.Load().Descriptors }
 
 // MessageBytesMax returns the largest payload that the host lets through.
 func (g *Guest) MessageBytesMax() int { return int(g.start.Load().MessageBytesMax) }
+
+// Resting returns how many goroutines certainly wait for this package to wake them. There may be more.
+func (g *Guest) Resting() int {
+	if g.presence.Load() != staying {
+		return 0
+	}
+	return g.idling() + int(g.resting.Load())
+}
 
 // Idle is called by a goroutine that has nothing to do. If no other has anything to do either, it returns in another turn, and true.
 func (g *Guest) Idle() bool { return g.EndTurn != nil && g.EndTurn() }

@@ -104,5 +104,14 @@ func (g *Guest) sayLastWord(word AtExit) {
 	}
 }
 
+// Rest blocks until the guest has left, or is stopped, which may only be after it was told to leave.
+func (g *Guest) Rest(stopped <-chan struct{}) {
+	g.resting.Add(1)
+	select {
+	case <-stopped:
+	case <-g.gone:
+	}
+}
+
 // Gone returns what is closed when the guest has left.
 func (g *Guest) Gone() <-chan struct{} { return g.gone }

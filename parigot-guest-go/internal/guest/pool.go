@@ -82,6 +82,14 @@ func (p *Pool) Waiting() bool {
 	return waiting
 }
 
+// idling returns how many goroutines wait for work.
+func (p *Pool) idling() int {
+	p.mu.Lock()
+	idling := len(p.idle)
+	p.mu.Unlock()
+	return idling
+}
+
 // wakeOne sees to it that a goroutine looks for a task.
 func (p *Pool) wakeOne() {
 	if p.waking {
