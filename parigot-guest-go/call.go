@@ -100,7 +100,7 @@ func (c *call[T, E]) begin(bytes int, out *guest.Outbound) *future.Method[T, E] 
 		return &c.future
 	}
 	if c.ctx.Done() != nil {
-		c.stop = context.AfterFunc(c.ctx, c.Interrupted)
+		c.stop = context.AfterFunc(c.ctx, func() { c.Interrupted() })
 	}
 	out.Handle, out.Method = c.channel.handle, c.method
 	out.DeadlineNS, out.Metadata = deadlineNS(c.ctx, c.channel.guest), outgoingMetadata(c.ctx)
@@ -138,11 +138,13 @@ func (c *call[T, E]) Idle() bool { return c.channel.guest.Idle() }
 // Abandon ends the call because its future is cancelled.
 func (c *call[T, E]) Abandon() { c.abandon(context.Canceled) }
 
-// Interrupted ends the call if its context has ended.
-func (c *call[T, E]) Interrupted() {
-	if err := c.ctx.Err(); err != nil {
+// Interrupted ends the call if its context has ended, and reports whether it has.
+func (c *call[T, E]) Interrupted() bool {
+	err := c.ctx.Err()
+	if err != nil {
 		c.abandon(err)
 	}
+	return err != nil
 }
 
 // abandon ends a call for whose answer nobody waits any more. A reply that is on its way is ignored.

@@ -51,7 +51,7 @@ func (launchHooks) Abandon() {}
 
 func (launchHooks) Idle() bool { return false }
 
-func (launchHooks) Interrupted() {}
+func (launchHooks) Interrupted() bool { return false }
 
 var launchedTwice = &CallError{Code: FailedPrecondition, Message: "the guest was launched already"}
 

@@ -115,7 +115,7 @@ func (c cancelling) Abandon() { c() }
 
 func (c cancelling) Idle() bool { return false }
 
-func (c cancelling) Interrupted() {}
+func (c cancelling) Interrupted() bool { return false }
 
 func forward[T any, E ErrorType](from, to *Method[T, E]) {
 	from.Success(func(response T) { to.Complete(response, nil) })

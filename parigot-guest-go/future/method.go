@@ -29,8 +29,9 @@ type Hooks interface {
 	Abandon()
 	// Idle is told that an Await has nothing to do but wait. It reports whether the future may have completed meanwhile; else the Await blocks.
 	Idle() bool
-	// Interrupted is told that an Await ends with its context, just before it does. It may complete the future.
-	Interrupted()
+	// Interrupted is told that an Await ends with its context. It reports whether the future ends for the same reason, here or on another
+	// goroutine that is about to complete it: then the Await ends as the future does.
+	Interrupted() bool
 }
 
 // phase is how far a Method is.
@@ -179,8 +180,8 @@ func (m *Method[T, E]) block(ctx context.Context) (T, error) {
 		return m.value, m.err
 	case <-ctx.Done():
 	}
-	if m.hooks != nil {
-		m.hooks.Interrupted()
+	if m.hooks != nil && m.hooks.Interrupted() {
+		<-done
 	}
 	if m.Completed() {
 		return m.value, m.err
