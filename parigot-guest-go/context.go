@@ -27,27 +27,31 @@ func Metadata(ctx context.Context, key string) (value string, ok bool) {
 	if in == nil {
 		return "", false
 	}
-	pairs, err := in.Metadata()
-	if err != nil {
-		return "", false // the host has checked it
-	}
-	for _, pair := range pairs {
-		if pair.Key == key {
-			return pair.Value, true
-		}
-	}
-	return "", false
+	return in.Metadata(key)
 }
 
 type metadataKey struct{}
 
-// WithMetadata returns a context whose calls bear another key and value. They are not passed on by the callee.
+// WithMetadata returns a context whose calls bear another key and value.
+//
+// Nothing of a call's metadata is passed on by its callee but the trace context of the W3C, traceparent and tracestate: calls that are made with
+// the context of a handler bear both, unless that has got a traceparent of its own. Nobody begins a trace: a call that bears none passes none on.
 func WithMetadata(ctx context.Context, key, value string) context.Context {
-	before := outgoingMetadata(ctx)
+	before := ownMetadata(ctx)
 	return context.WithValue(ctx, metadataKey{}, abi.AppendPair(before[:len(before):len(before)], key, value))
 }
 
-func outgoingMetadata(ctx context.Context) []byte {
+func ownMetadata(ctx context.Context) []byte {
 	metadata, _ := ctx.Value(metadataKey{}).([]byte)
 	return metadata
+}
+
+// outgoingMetadata returns what calls bear that are made with this context.
+func outgoingMetadata(ctx context.Context) []byte {
+	own := ownMetadata(ctx)
+	in := guest.InboundOf(ctx)
+	if in == nil || in.Trace() == nil || guest.HasTrace(own) {
+		return own
+	}
+	return append(own[:len(own):len(own)], in.Trace()...)
 }

@@ -249,6 +249,16 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
+/// Appends a key and its value to metadata in its wire form.
+///
+/// # Panics
+///
+/// If one of them is 4 GiB or longer.
+pub fn push_pair(metadata: &mut Vec<u8>, key: &str, value: &str) {
+    push_bytes(metadata, key.as_bytes());
+    push_bytes(metadata, value.as_bytes());
+}
+
 /// The frames of an inbox or outbox, one after the other. Nothing is copied; after an error there is nothing more.
 #[derive(Clone, Debug)]
 pub struct Frames<'a> {
@@ -383,8 +393,7 @@ impl<'a> FrameBuilder<'a> {
     /// Adds a key and its value.
     pub fn metadata(self, key: &str, value: &str) -> Self {
         self.assert_no_later_part();
-        push_bytes(self.out, key.as_bytes());
-        push_bytes(self.out, value.as_bytes());
+        push_pair(self.out, key, value);
         self.after_metadata()
     }
 

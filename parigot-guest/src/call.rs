@@ -9,7 +9,7 @@ use core::pin::Pin;
 use core::task::{self, Poll};
 use core::time::Duration;
 
-use parigot_abi::frame::NO_DEADLINE;
+use parigot_abi::frame::{NO_DEADLINE, push_pair};
 use parigot_abi::{Header, Kind};
 use prost::Message;
 
@@ -22,6 +22,7 @@ use crate::payload::Payload;
 use crate::serve::Method;
 use crate::service::Service;
 use crate::status::{Rpc, Status};
+use crate::trace_context;
 
 /// A way to a service that the guest requires. Cheap to clone.
 #[derive(Clone)]
@@ -108,7 +109,15 @@ impl Channel {
         let number = self.guest.in_flight.begin();
         let header =
             Header { number, service: self.handle, method, deadline_ns: self.deadline_ns(), ..Header::new(Kind::Call) };
-        let metadata = self.metadata.as_deref();
+        let trace = self.guest.trace.borrow();
+        let joined;
+        let metadata = match trace.as_deref() {
+            None => self.metadata.as_deref(),
+            Some(trace) => {
+                joined = trace_context::join(self.metadata.as_deref(), trace);
+                Some(&*joined)
+            }
+        };
         let sent = self.guest.send(header, metadata.map_or(0, <[u8]>::len) + payload_bytes, |mut frame| {
             if let Some(metadata) = metadata {
                 frame = frame.metadata_bytes(metadata);
@@ -136,11 +145,7 @@ impl Channel {
     #[must_use]
     pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let mut metadata = self.metadata.as_deref().unwrap_or_default().to_vec();
-        for text in [key.into(), value.into()] {
-            let bytes = u32::try_from(text.len()).expect("a part of a frame is shorter than 4 GiB");
-            metadata.extend_from_slice(&bytes.to_le_bytes());
-            metadata.extend_from_slice(text.as_bytes());
-        }
+        push_pair(&mut metadata, &key.into(), &value.into());
         Channel { metadata: Some(metadata.into()), ..self.clone() }
     }
 }

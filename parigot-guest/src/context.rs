@@ -7,9 +7,9 @@ use core::fmt;
 use core::panic::Location;
 use core::time::Duration;
 
+use parigot_abi::Frame;
 use parigot_abi::control::NO_CALL;
 use parigot_abi::frame::{Level, NO_DEADLINE};
-use parigot_abi::{Frame, Header, Kind};
 
 use crate::clock::{Instant, Sleep};
 use crate::detached::YieldNow;
@@ -20,6 +20,7 @@ use crate::log;
 use crate::program::{Exit, Leaving};
 use crate::random::Random;
 use crate::scope::Scope;
+use crate::trace_context::{self, Trace};
 
 /// What a guest can do and see. Cheap to clone.
 ///
@@ -96,10 +97,10 @@ impl Context {
 
     /// Runs `future` in the event loop, beside the task that is running.
     ///
-    /// It works for the same call as this context: calls that it makes inherit the deadline. It is not cancelled with
+    /// It works for the same call as this context: calls that it makes inherit the deadline and the trace. It is not cancelled with
     /// the call: see [`Context::background`] for work that shall outlive it.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
-        self.guest.spawn(self.scope, future);
+        self.guest.spawn_for(self, future);
     }
 
     /// Lets all tasks run that are ready by now.
@@ -188,10 +189,16 @@ impl Context {
     }
 
     /// All keys and values of its metadata, in the caller's order. None outside of a handler.
+    ///
+    /// Nothing of it is passed on by itself but the trace context of the W3C, `traceparent` and `tracestate`: calls that are made for this one bear
+    /// both, unless their client has a `traceparent` of its own.
     pub fn metadata_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
-        let metadata = self.metadata.as_deref().unwrap_or_default();
-        let frame = Frame { header: Header::new(Kind::Call), metadata, detail: &[], payload: &[] };
-        frame.metadata_pairs().map_while(Result::ok)
+        trace_context::pairs(self.metadata.as_deref().unwrap_or_default())
+    }
+
+    /// What its metadata has of a trace context.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        trace_context::of(self.metadata.as_deref()?)
     }
 
     fn has_call(&self) -> bool {

@@ -34,6 +34,7 @@ use crate::scope::Scope;
 use crate::serve::Incoming;
 use crate::service::Service;
 use crate::status::Status;
+use crate::trace_context::{Trace, Traced};
 
 /// One guest. The control block comes first: its address is the guest's.
 #[repr(C)]
@@ -64,6 +65,8 @@ pub(crate) struct Guest {
     current: Cell<Scope>,
     pub(crate) timers: Timers,
     pub(crate) in_flight: InFlight,
+    /// What calls pass on that the running task makes.
+    pub(crate) trace: RefCell<Option<Trace>>,
     /// The calls that arrived and were not answered.
     inbound: RefCell<Inbound>,
     presence: Cell<Presence>,
@@ -121,6 +124,7 @@ impl Guest {
             polls: Cell::new(0),
             polls_max: Cell::new(0),
             current: Cell::new(Scope::NOBODY),
+            trace: RefCell::default(),
             timers: Timers::default(),
             in_flight: InFlight::default(),
             inbound: RefCell::default(),
@@ -317,8 +321,14 @@ impl Guest {
     }
 
     /// Makes a task that works for whom the running one works for.
-    pub(crate) fn spawn_here(&self, future: impl Future<Output = ()> + 'static) {
-        self.spawn(self.current.get(), future);
+    pub(crate) fn spawn_here(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
+        let trace = self.trace.borrow().clone();
+        self.executor.spawn(self.current.get(), Traced::wrap(self, trace, Box::pin(future)));
+    }
+
+    /// Makes a task that works for the call of that context.
+    pub(crate) fn spawn_for(self: &Rc<Self>, cx: &Context, future: impl Future<Output = ()> + 'static) {
+        self.executor.spawn(cx.scope, Traced::wrap(self, cx.trace(), Box::pin(future)));
     }
 
     /// Runs what answers an inbound call: at once if nothing is ahead of it, else as a task of its own after the others. A frame

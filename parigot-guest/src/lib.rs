@@ -127,6 +127,7 @@ mod scope;
 mod serve;
 mod service;
 mod status;
+mod trace_context;
 #[expect(unsafe_code, reason = "the host speaks of guests by address")]
 pub mod turn;
 

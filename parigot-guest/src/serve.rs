@@ -14,6 +14,7 @@ use crate::guest::Guest;
 use crate::payload::Payload;
 use crate::service::{MethodInfo, Service};
 use crate::status::Status;
+use crate::trace_context::Traced;
 
 /// One rpc, as it is on the wire. The generator makes a type for each.
 pub trait Method: 'static {
@@ -107,7 +108,7 @@ impl Incoming {
     fn spawn<M: Serve<S>, S: 'static>(self, service: Rc<S>, request: M::Request) {
         let cx = self.cx;
         let guest = Rc::clone(&cx.guest);
-        let scope = cx.scope;
+        let (scope, trace) = (cx.scope, cx.trace());
         let handler = Box::pin(async move {
             if cx.is_too_late() {
                 return refuse_late(&cx);
@@ -120,7 +121,7 @@ impl Incoming {
                 Err(error) => reply_error(guest, number, &error),
             }
         });
-        guest.spawn_handler(scope, handler);
+        guest.spawn_handler(scope, Traced::wrap(&guest, trace, handler));
     }
 
     /// Replies that the service has no such method.

@@ -18,7 +18,7 @@ type Inbound struct {
 	service, method uint32
 	deadline        uint64
 	id              [2]uint64
-	metadata        []byte
+	metadata, trace []byte
 	base            context.Context // of the values
 	handle          func()          // what serves it
 
@@ -51,11 +51,11 @@ func (in *Inbound) Method() int { return int(in.method) }
 // ID returns its id, in its wire form.
 func (in *Inbound) ID() [2]uint64 { return in.id }
 
-// Metadata returns the keys and values that came with it.
-func (in *Inbound) Metadata() ([]abi.Pair, error) {
-	frame := abi.Frame{Metadata: in.metadata}
-	return frame.Pairs()
-}
+// Metadata returns the value of a key that came with it; the first, if there are two.
+func (in *Inbound) Metadata(key string) (value string, ok bool) { return valueOf(in.metadata, key) }
+
+// Trace returns the trace context that came with it, as metadata; nil if there was none.
+func (in *Inbound) Trace() []byte { return in.trace }
 
 // Serve runs its handler on a goroutine that may block, unless the call is cancelled before it begins, or its deadline passes.
 func (in *Inbound) Serve(handle func()) {

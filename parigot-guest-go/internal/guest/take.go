@@ -77,6 +77,7 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 		deadline: frame.DeadlineNS,
 		id:       frame.ID,
 		metadata: bytes.Clone(frame.Metadata),
+		trace:    traceOf(frame.Metadata),
 	}
 	g.mu.Lock()
 	isStaying, declared := g.presence.Load() == staying, g.declared

@@ -15,4 +15,5 @@ mod leave;
 mod log;
 mod serve;
 mod time;
+mod trace_context;
 mod turn;

@@ -1,7 +1,7 @@
 //! A program that makes the calls that its arguments describe, one after the other, and logs how each ends.
 //!
 //! An argument is a word for a method or a deed, `panic`, or one with a number, `echo:16`. `@50` behind it gives the call a deadline of 50
-//! milliseconds, `!` behind it drops the call at once, `~` before it does the deed in the method that has limits of its own. Calls that are
+//! milliseconds, `!` behind it drops the call at once, and `!20` after so many milliseconds; `#key=value` behind that gives it metadata. `~` before it does the deed in the method that has limits of its own. Calls that are
 //! joined by `+` are all made before the first is awaited.
 //!
 //! `again` is the call `echo:1`, made until it is answered. `pause:20` says so and makes no call for 20 milliseconds.
@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::{Deed, EchoClient, EchoErr, Payload};
-use parigot_guest::{CallError, Client, Context, Error, Exit};
+use parigot_guest::futures_lite::future::or;
+use parigot_guest::{CallError, Client, Code, Context, Error, Exit, Status};
 
 #[parigot_guest::program(requires(EchoClient))]
 async fn main(cx: Context) -> Result<Exit, Error> {
@@ -50,6 +51,17 @@ type Pending = Pin<Box<dyn Future<Output = Outcome>>>;
 
 /// Makes a call, now or later; `None` if it was dropped.
 fn begin(cx: &Context, echo: &EchoClient, word: &str) -> Option<Pending> {
+    let (word, metadata) = word.split_once('#').unwrap_or((word, ""));
+    let pairs = metadata.split('#').filter_map(|pair| pair.split_once('='));
+    let echo = &pairs.fold(echo.clone(), |echo, (key, value)| echo.with_metadata(key, value));
+    if let Some((word, after_ms)) = word.split_once('!').filter(|(_, after_ms)| !after_ms.is_empty()) {
+        let (call, pause) =
+            (make(echo, word)?, cx.sleep(Duration::from_millis(after_ms.parse().expect("a number follows"))));
+        return Some(Box::pin(or(call, async {
+            pause.await;
+            Err(CallError::Status(Status::new(Code::Cancelled, "dropped")))
+        })));
+    }
     let Some((pause_ms, word)) = word.split_once("ms:") else { return make(echo, word) };
     let pause = cx.sleep(Duration::from_millis(pause_ms.parse().expect("a pause is a number")));
     let (echo, word) = (echo.clone(), word.to_owned());

@@ -1,0 +1,39 @@
+//! Serves echo.v1.Echo by calls to load.v1.Store: a payload of so many bytes is kept for so many milliseconds. It logs how that call has ended, and
+//! refuses if it has failed.
+
+use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
+use golden::load::load::v1::{Job, StoreClient};
+use parigot_guest::{Context, NotReady, Ready};
+
+struct Relay {
+    store: StoreClient,
+}
+
+impl Ready for Relay {
+    async fn ready(cx: &Context) -> Result<Self, NotReady> {
+        Ok(Relay { store: StoreClient::locate(cx)? })
+    }
+}
+
+impl Echo for Relay {
+    async fn echo(&self, cx: &Context, request: Payload) -> Result<Payload, EchoErr> {
+        let job = Job { amount: request.data.len() as u32, ..Job::default() };
+        match self.store.keep(job).await {
+            Ok(_) => Ok(request),
+            Err(error) => {
+                parigot_guest::info!(cx, "{}: {error}", error.fate());
+                Err(EchoErr::Refused)
+            }
+        }
+    }
+
+    async fn misbehave(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
+        Err(EchoErr::Refused)
+    }
+
+    async fn persist(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
+        Err(EchoErr::Refused)
+    }
+}
+
+parigot_guest::service!(Relay, exports(EchoServer), requires(StoreClient));
