@@ -39,7 +39,7 @@ pub(super) struct Call {
     /// The place of its frame among all.
     frame: usize,
     has_arrived: bool,
-    /// Its caller gets the callee's answer.
+    /// The callee's answer is on its way to the caller.
     is_answered: bool,
     /// Nobody waits for it any more.
     pub(super) is_cancelled: bool,
@@ -191,13 +191,15 @@ impl Record {
         self.calls[call].is_answered = true;
     }
 
-    /// The end of a call arrives at its caller. It is the host's word unless the callee has answered.
+    /// The end of a call arrives at its caller. It is the host's word unless the callee has answered, and that was not the end before.
     pub(super) fn end(&mut self, call: CallPlace, frame: &AbiFrame<'_>) {
         if self.calls[call].id.is_empty() {
             // It was refused, and came to nobody.
             self.learn_route(call, HOST, id_of(frame));
         }
-        if !self.calls[call].is_answered {
+        // The answer was noted when it was sent.
+        let is_noted = std::mem::take(&mut self.calls[call].is_answered);
+        if !is_noted {
             let to = self.calls[call].from.clone();
             self.note_of(call, HOST, &to, Kind::Reply, frame);
         }

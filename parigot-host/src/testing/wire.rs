@@ -184,8 +184,8 @@ impl Wired {
             Some(Kind::Call) => return self.receive_call(passing),
             Some(Kind::Cancel) => return Ok(self.receive_cancel(frame)),
             Some(Kind::Reply) => {
-                if let Some(call) = self.made.remove(&frame.header.number) {
-                    self.wire.lock().record.end(call, frame);
+                if let Some(call) = self.made.get(&frame.header.number) {
+                    self.wire.lock().record.end(*call, frame);
                 }
             }
             Some(kind) => self.wire.lock().record.note(HOST, &self.name, kind, frame),
