@@ -19,6 +19,14 @@ type Export struct {
 	Handlers []Handler // by the places of the methods
 }
 
+// ReadyAtOnce is a part of services that need nothing to become ready:
+//
+//	type greeter struct{ parigot.ReadyAtOnce }
+type ReadyAtOnce struct{}
+
+// Ready returns a future that is complete.
+func (ReadyAtOnce) Ready(context.Context) *future.Base[bool] { return future.NewBaseWithValue(true) }
+
 // Handler serves one method: see [Handle].
 type Handler func(in *guest.Inbound, request []byte)
 

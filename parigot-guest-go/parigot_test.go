@@ -424,6 +424,12 @@ func TestAServiceThatLeavesEndsItsCalls(t *testing.T) {
 	}
 }
 
+func TestAServiceIsReadyAtOnce(t *testing.T) {
+	if ready, err := (parigot.ReadyAtOnce{}).Ready(t.Context()).Await(t.Context()); !ready || err != nil {
+		t.Fatalf("found %v, %v", ready, err)
+	}
+}
+
 func TestMetadataComesWithACall(t *testing.T) {
 	ctx, shop := open(t, func(ctx context.Context, _ *text) (*text, error) {
 		colour, ok := parigot.Metadata(ctx, "colour")

@@ -12,8 +12,15 @@ mod service;
 /// parigot_guest::service!(Kitchen, exports(KitchenServer, AdminServer), requires(GreetingClient));
 /// ```
 ///
-/// `exports` lists the generated servers of all services that the type implements, `requires` the generated clients of
-/// all services that it calls, or their full names, `"greeting.v1.Greeting"`, to be called by a `DynamicClient`. Just after launch the type is made by its `Ready`; a type with a `Default` has one.
+/// `exports` lists the generated servers of all services that the type implements, at least one: for each of them it implements the trait of the
+/// service's name, `Kitchen` for `KitchenServer`. `requires` lists the generated clients of all services that it calls, or their full names,
+/// `"greeting.v1.Greeting"`, to be called by a `DynamicClient`; it may be left out, and may stand first. What is not in it cannot be located.
+///
+/// The type is made once in the life of the guest, just after launch, when all that it requires is ready, and before the first call: by its `Ready`, or
+/// by its `Default`, with which it needs no `Ready`. A `Ready` that fails ends the guest.
+///
+/// A crate has one `service!` or one `#[program]`, since it is one guest. In wasm the macro writes the guest's exports; elsewhere it is a constant, `GUEST`, which
+/// a host for tests runs, and tests use the type like any other.
 #[proc_macro]
 pub fn service(input: TokenStream) -> TokenStream {
     let service = syn::parse_macro_input!(input as service::Service);

@@ -67,6 +67,8 @@
 //! or moved into the event loop with handlers for its end: `.success(|response| …)` and `.failure(|error| …)`. Several are awaited
 //! together by the functions in [`future`]. Dropping a future cancels what it stands for, as far as the type says.
 //!
+//! What goes on for longer than a call is kept by a [`job`], and what is to be done before the guest leaves by [`Context::at_exit`].
+//!
 //! # Errors
 //!
 //! A call fails with a [`CallError`]: either the service's own error, an enum of the `.proto`, or a [`Status`] that says

@@ -4,15 +4,12 @@ package main
 import (
 	"context"
 
-	"github.com/parigot/parigot/parigot-guest-go/future"
+	parigot "github.com/parigot/parigot/parigot-guest-go"
 
 	pb "example.com/helloworld/stubs/greeting/v1"
 )
 
-type greeter struct{}
-
-// Ready is called once, before the first call. This service needs nothing.
-func (greeter) Ready(context.Context) *future.Base[bool] { return future.NewBaseWithValue(true) }
+type greeter struct{ parigot.ReadyAtOnce }
 
 // FetchGreeting is the method on the wire.
 func (g greeter) FetchGreeting(_ context.Context, in *pb.FetchGreetingRequest) *pb.GreetingFetchGreetingFuture {

@@ -4,15 +4,12 @@ package main
 import (
 	"context"
 
-	"github.com/parigot/parigot/parigot-guest-go/future"
+	parigot "github.com/parigot/parigot/parigot-guest-go"
 
 	pb "example.com/pizzeria/stubs/go/riders/v1"
 )
 
-type riders struct{}
-
-// Ready is called once, before the first call. This service needs nothing.
-func (riders) Ready(context.Context) *future.Base[bool] { return future.NewBaseWithValue(true) }
+type riders struct{ parigot.ReadyAtOnce }
 
 // FetchOffer is the method on the wire.
 func (r riders) FetchOffer(ctx context.Context, in *pb.FetchOfferRequest) *pb.RidersFetchOfferFuture {

@@ -8,14 +8,11 @@ import (
 	"time"
 
 	parigot "github.com/parigot/parigot/parigot-guest-go"
-	"github.com/parigot/parigot/parigot-guest-go/future"
 
 	pb "parigot.test/guests/stubs/echo/v1"
 )
 
-type changeling struct{}
-
-func (changeling) Ready(context.Context) *future.Base[bool] { return future.NewBaseWithValue(true) }
+type changeling struct{ parigot.ReadyAtOnce }
 
 func (changeling) Echo(_ context.Context, in *pb.Payload) *pb.EchoEchoFuture {
 	return pb.EchoEchoDone(in, nil)
