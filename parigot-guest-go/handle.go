@@ -37,33 +37,34 @@ type Handler func(in *guest.Inbound, request []byte)
 func Handle[I, O proto.Message, E future.ErrorType](
 	newRequest func() I, serve func(context.Context, I) *future.Method[O, E],
 ) Handler {
+	serveAndAnswer := func(in *guest.Inbound, request proto.Message) {
+		method := serve(in, request.(I))
+		if method == nil {
+			in.Fail(abi.Internal, abi.CauseAnswered, "the service returned no future")
+			return
+		}
+		if method.Completed() {
+			response, err := method.Await(in)
+			answer[E](in, response, err)
+			return
+		}
+		stop := context.AfterFunc(in, method.Cancel)
+		method.Success(func(response O) {
+			stop()
+			answer[E](in, response, nil)
+		})
+		method.Failure(func(err error) {
+			stop()
+			answer[E](in, nil, err)
+		})
+	}
 	return func(in *guest.Inbound, request []byte) {
 		decoded := newRequest()
 		if err := decodeInto.Unmarshal(request, decoded); err != nil {
 			in.Fail(abi.InvalidArgument, abi.CauseUndecodable, fmt.Sprintf("the request cannot be decoded: %v", err))
 			return
 		}
-		in.Serve(func() {
-			method := serve(in, decoded)
-			if method == nil {
-				in.Fail(abi.Internal, abi.CauseAnswered, "the service returned no future")
-				return
-			}
-			if method.Completed() {
-				response, err := method.Await(in)
-				answer[E](in, response, err)
-				return
-			}
-			stop := context.AfterFunc(in, method.Cancel)
-			method.Success(func(response O) {
-				stop()
-				answer[E](in, response, nil)
-			})
-			method.Failure(func(err error) {
-				stop()
-				answer[E](in, nil, err)
-			})
-		})
+		in.Serve(decoded, serveAndAnswer)
 	}
 }
 

@@ -138,7 +138,7 @@ type outbox struct {
 	frames []byte
 }
 
-// clear empties it, for the host has read it.
+// clear empties it, for the host has read it, and has said so in the control block.
 func (o *outbox) clear() {
 	o.mu.Lock()
 	o.frames = o.frames[:0]
@@ -146,7 +146,6 @@ func (o *outbox) clear() {
 		o.frames = nil
 	}
 	o.mu.Unlock()
-	control.SetOutbox(0, 0)
 }
 
 // Send appends a frame and then tells the host of it.

@@ -80,10 +80,11 @@ func (c *Control) TimersMoved() bool { return c.timersMoved.Load() != 0 }
 
 // SetTurn says how the turn ended: whether work is ready, when to wake at the latest, and how many tasks were polled.
 func (c *Control) SetTurn(more bool, wakeAtNS, polls uint64) {
-	c.more.Store(0)
+	var isMore uint32
 	if more {
-		c.more.Store(1)
+		isMore = 1
 	}
+	c.more.Store(isMore)
 	c.wakeAtNS.Store(wakeAtNS)
 	c.polls.Store(polls)
 }

@@ -13,9 +13,11 @@ type Prologue struct {
 
 // SplitPrologue splits an inbox into its prologue and its frames.
 func SplitPrologue(inbox []byte) (Prologue, []byte, error) {
-	in := cursor{bytes: inbox}
-	prologue := Prologue{MonotonicNS: in.uint64("a prologue of 16 bytes"), WallNS: in.uint64("a prologue of 16 bytes")}
-	return prologue, inbox[in.at:], in.err
+	if len(inbox) < PrologueBytes {
+		return Prologue{}, nil, &MalformedError{len(inbox) / 8 * 8, "a prologue of 16 bytes"}
+	}
+	le := binary.LittleEndian
+	return Prologue{MonotonicNS: le.Uint64(inbox), WallNS: le.Uint64(inbox[8:])}, inbox[PrologueBytes:], nil
 }
 
 // Append appends the prologue's bytes to out.

@@ -20,7 +20,8 @@ type Inbound struct {
 	id              [2]uint64
 	metadata, trace []byte
 	base            context.Context // of the values
-	handle          func()          // what serves it
+	request         proto.Message
+	serve           func(*Inbound, proto.Message)
 
 	mu    lock.Mutex
 	err   error
@@ -57,9 +58,9 @@ func (in *Inbound) Metadata(key string) (value string, ok bool) { return valueOf
 // Trace returns the trace context that came with it, as metadata; nil if there was none.
 func (in *Inbound) Trace() []byte { return in.trace }
 
-// Serve runs its handler on a goroutine that may block, unless the call is cancelled before it begins, or its deadline passes.
-func (in *Inbound) Serve(handle func()) {
-	in.handle = handle
+// Serve lets a request be served on a goroutine that may block, unless the call is cancelled before that begins, or its deadline passes.
+func (in *Inbound) Serve(request proto.Message, serve func(*Inbound, proto.Message)) {
+	in.request, in.serve = request, serve
 	in.guest.do(in)
 }
 
@@ -74,7 +75,7 @@ func (in *Inbound) run() {
 		return
 	}
 	in.ShowProgress()
-	in.handle()
+	in.serve(in, in.request)
 	in.guest.outbox.Progress(abi.NoCall, 0, 0)
 }
 

@@ -25,7 +25,7 @@ func TestACallWhoseDeadlineHasPassedIsNotBegun(t *testing.T) {
 		in := &Inbound{guest: g, number: 1, deadline: uint64(deadline)}
 		g.inbound.put(1, in)
 		begun := false
-		in.handle = func() { begun = true }
+		in.serve = func(*Inbound, proto.Message) { begun = true }
 		in.run()
 		if begun != begins {
 			t.Errorf("deadline %v of a guest that is an hour old: begun %v", deadline, begun)
