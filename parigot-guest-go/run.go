@@ -138,7 +138,7 @@ func Exit(ctx context.Context, status int) {
 		g.Log(abi.LevelError, abi.NoCall, fmt.Sprintf("exit status %d is not one of 0 to 255, so it is 255", status))
 		status = 255
 	}
-	g.Leave(uint8(status), "")
+	g.LeaveFrom(guest.InboundOf(ctx), uint8(status))
 	runtime.Goexit()
 }
 

@@ -98,6 +98,8 @@ enum Presence {
 
 /// How the guest leaves.
 struct Farewell {
+    /// Whom the task worked for that asked for it.
+    scope: Scope,
     exit: Exit,
     reason: String,
     /// Completes just before the exit.
@@ -477,7 +479,7 @@ impl Guest {
         if matches!(self.presence.get(), Presence::Staying | Presence::Stopping) {
             self.presence.set(Presence::Leaving);
         }
-        let farewell = || Farewell { exit, reason, last_words: Detached::new() };
+        let farewell = || Farewell { scope: self.current.get(), exit, reason, last_words: Detached::new() };
         self.farewell.borrow_mut().get_or_insert_with(farewell).last_words.clone()
     }
 
@@ -518,7 +520,9 @@ impl Guest {
         if let Some(last_words) = last_words {
             last_words.complete(Ok(()));
         }
-        if let Some(Farewell { exit, reason, .. }) = self.farewell.take() {
+        if let Some(Farewell { scope, exit, reason, .. }) = self.farewell.take() {
+            // The host names the call that has made the guest leave.
+            scope.show(&self.control);
             let header = Header { status: exit.status() as u32, ..Header::new(Kind::Exit) };
             self.send_short(header, None, self.cut(&reason).as_bytes());
         }

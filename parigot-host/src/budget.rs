@@ -15,7 +15,7 @@ use parigot_abi::Manifest;
 use parigot_abi::control::{ControlView, NO_CALL};
 
 use crate::deployment::BUDGET_MAX;
-use crate::error::OverBudget;
+use crate::error::{Culprit, OverBudget};
 
 /// What a guest may spend, by method.
 #[derive(Debug)]
@@ -59,6 +59,11 @@ impl Budgets {
         let method = service.methods.get(view.progress_method as usize)?;
         (view.progress_call != NO_CALL).then_some((service, method))
     }
+
+    /// The full name of the method that a guest says it is serving.
+    fn method_name(&self, view: &ControlView) -> Option<String> {
+        self.method(view).map(|(service, (method, _))| format!("{}/{method}", service.name))
+    }
 }
 
 impl Watch {
@@ -89,14 +94,19 @@ impl Watch {
             self.since = Some(ThreadTime::now().as_duration());
             return if self.ask_to_yield { Tick::AskToYield } else { Tick::Continue };
         };
-        let method = view.and_then(|view| self.budgets.method(view));
-        let budget = method.map_or(self.budgets.default, |(_, (_, budget))| *budget);
+        let budget =
+            view.and_then(|view| self.budgets.method(view)).map_or(self.budgets.default, |(_, (_, budget))| *budget);
         let spent = ThreadTime::now().as_duration().saturating_sub(since);
         if spent < budget {
             return Tick::Continue;
         }
-        let method = method.map(|(service, (method, _))| format!("{}/{method}", service.name));
+        let method = view.and_then(|view| self.budgets.method_name(view));
         Tick::Kill(OverBudget { budget, spent, method })
+    }
+
+    /// The call that a guest says it is serving.
+    pub(crate) fn culprit(&self, view: &ControlView) -> Option<Culprit> {
+        view.culprit().map(|call| Culprit { call, method: self.budgets.method_name(view) })
     }
 }
 

@@ -6,7 +6,7 @@
 use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue};
 
-use crate::error::{Fault, ModuleError};
+use crate::error::{Culprit, Fault, ModuleError};
 use crate::wasm::Surroundings;
 
 /// What the instances of a guest are made from: the first, and after each restart another.
@@ -26,6 +26,11 @@ pub(crate) trait Code: Send {
 
     /// Learns what the guest exports, after its first turn.
     fn learn(&mut self, manifest: &Manifest);
+
+    /// The call that the guest was serving when its last turn ended, as it says.
+    fn culprit(&self) -> Option<Culprit> {
+        None
+    }
 
     /// The frames that the last turn left, also one that ended in a fault.
     fn outbox(&self) -> &[u8];

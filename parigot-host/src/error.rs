@@ -9,7 +9,7 @@ mod mistake;
 mod refusal;
 
 pub(crate) use failure::{Absence, Failure};
-pub(crate) use fault::{Blocked, Breach, Ending, Fault, OverBudget};
+pub(crate) use fault::{Blocked, Breach, Culprit, Ending, Fault, OverBudget};
 pub(crate) use mistake::Complaint;
 pub use mistake::{DeploymentError, Mistake};
 pub use refusal::{GraphError, Refusal, StartError};

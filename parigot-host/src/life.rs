@@ -259,6 +259,12 @@ impl Life {
         gives_up
     }
 
+    /// Whether a guest is one that stays until it is told to leave: a service, unless the deployment ends.
+    pub(crate) fn is_to_stay(&self, guest: usize) -> bool {
+        let state = self.state.lock();
+        state.guests[guest].role == Role::Service && !state.stop_asked
+    }
+
     /// Someone wants the deployment to end.
     pub(crate) fn ask_to_stop(&self) {
         self.state.lock().stop_asked = true;

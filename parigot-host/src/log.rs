@@ -1,7 +1,7 @@
 //! One log: what guests say and what the host says of them, as events of `tracing`.
 //!
 //! Each event has the fields `service` (the guest's name in the deployment), `instance` (the short form of its id) and, where it
-//! is about a call, `call` (its id). Lines of guests have the target `guest`.
+//! is about a call, `call` (its id). Lines of guests have the target `guest`. A guest that ends while it serves a call is told with its `method`.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -99,28 +99,47 @@ pub(crate) fn guest_line(from: &Instance, now_ns: u64, frame: &Frame<'_>) -> Opt
     from.speaker().say(now_ns, level, from.inbound_id(frame.header.number), &text)
 }
 
+/// What there is to say of an end besides how.
+#[derive(Default)]
+pub(crate) struct Circumstances {
+    /// Nobody has told it to leave, and it was to stay.
+    pub(crate) is_news: bool,
+    /// The call that it was serving.
+    pub(crate) call: Option<CallId>,
+    /// The method of that call.
+    pub(crate) method: Option<String>,
+}
+
 /// An instance has ended.
-pub(crate) fn ending(instance: &Instance, ending: &Ending, culprit: Option<CallId>) {
-    let (service, id, call) = (&instance.name, instance.id().short(), culprit.map(display));
+pub(crate) fn ending(instance: &Instance, ending: &Ending, Circumstances { is_news, call, method }: Circumstances) {
     instance.speaker().finish();
+    let (call, method) = (call.map(display), method.map(display));
+    macro_rules! event {
+        ($level:ident, $($event:tt)+) => {
+            tracing::event!(
+                tracing::Level::$level,
+                service = %instance.name,
+                instance = %instance.id().short(),
+                call,
+                $($event)+
+            )
+        };
+    }
     match ending {
-        Ending::Fault(fault @ Fault::OverBudget { over_budget, .. }) => {
-            let cpu_us = over_budget.spent.as_micros() as u64;
-            tracing::error!(%service, instance = %id, call, cpu_us, "{fault}");
+        // Its text names the method.
+        Ending::Fault(fault @ Fault::OverBudget(over_budget)) => {
+            event!(ERROR, cpu_us = over_budget.spent.as_micros() as u64, "{fault}");
         }
         // That it has failed for good is told besides, and why.
         Ending::Fault(Fault::Lost { .. }) => {}
-        Ending::Fault(fault) => tracing::error!(%service, instance = %id, call, "{fault}"),
-        Ending::Exit { status: 0, reason } if reason.is_empty() => {
-            tracing::debug!(%service, instance = %id, "left with status 0");
+        Ending::Fault(fault) => event!(ERROR, method, "{fault}"),
+        Ending::Exit { status: 0, reason } if reason.is_empty() && is_news => {
+            event!(INFO, method, "left with status 0")
         }
-        Ending::Exit { status, reason } if reason.is_empty() => {
-            tracing::warn!(%service, instance = %id, "left with status {status}");
-        }
-        Ending::Exit { status: 0, reason } => tracing::info!(%service, instance = %id, "left: {reason}"),
-        Ending::Exit { status, reason } => {
-            tracing::error!(%service, instance = %id, "left with status {status}: {reason}");
-        }
+        Ending::Exit { status: 0, reason } if reason.is_empty() => event!(DEBUG, "left with status 0"),
+        Ending::Exit { status, reason } if reason.is_empty() => event!(WARN, method, "left with status {status}"),
+        Ending::Exit { status: 0, reason } => event!(INFO, method, "left: {reason}"),
+        Ending::Exit { status, reason } => event!(ERROR, method, "left with status {status}: {reason}"),
     }
 }
 

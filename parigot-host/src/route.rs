@@ -213,12 +213,10 @@ impl Worker<'_> {
         let abandoned = instance.close(sequel.absence(self.now_ns));
         let never_given = abandoned.never_given();
         let mut inbound = abandoned.inbound;
-        let culprit = match &ending {
-            Ending::Exit { .. } => None,
-            Ending::Fault(fault) => fault.culprit(),
-        };
+        let (culprit, method) = body.code.culprit().map(|culprit| (culprit.call, culprit.method)).unzip();
         let culprit_id = culprit.and_then(|number| inbound.get_mut(number)).map(|call| call.id);
-        log::ending(instance, &ending, culprit_id);
+        let is_news = self.kernel.life.is_to_stay(instance.place);
+        log::ending(instance, &ending, log::Circumstances { is_news, call: culprit_id, method: method.flatten() });
         for (number, call) in inbound.into_iter() {
             let Some(waiting) = call.caller else { continue };
             let caller = &self.kernel.instances[waiting.place];

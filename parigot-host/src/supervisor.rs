@@ -275,7 +275,7 @@ impl Worker<'_> {
             }
             Err(ending) => {
                 let sequel = self.sequel(instance, &ending);
-                log::ending(instance, &ending, None);
+                log::ending(instance, &ending, log::Circumstances::default());
                 instance.close(sequel.absence(self.now_ns));
                 self.follow(instance, sequel, links, &ending);
             }

@@ -20,7 +20,7 @@ use crate::budget::{Budgets, Tick, Watch};
 use crate::cache::Cache;
 use crate::code::{Code, Mould, REASON_BYTES_MAX, Turn};
 use crate::compile_time;
-use crate::error::{Fault, ModuleError, OverBudget};
+use crate::error::{Culprit, Fault, ModuleError, OverBudget};
 use crate::limits::{Limits, Size};
 use crate::stack::GUEST_STACK_BYTES;
 use crate::wasi::{self, Stream, Wasi};
@@ -136,6 +136,26 @@ struct Data {
     control: Option<(Memory, u32)>,
 }
 
+/// What has stopped a guest that has left this text, if any.
+#[cold]
+fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> Fault {
+    if let Some(exit) = error.downcast_ref::<wasi::ProcExit>() {
+        return Fault::Exit { status: exit.status };
+    }
+    if let Some(over_budget) = error.downcast_ref::<OverBudget>() {
+        return Fault::OverBudget(over_budget.clone());
+    }
+    let reason = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => format!("its calls go deeper than a stack of {}", Size(GUEST_STACK_BYTES)),
+        _ => error.root_cause().to_string(),
+    };
+    let fault = Fault::of_trap(data.wasi.panic_text().unwrap_or(panic), reason);
+    match data.limits.exceeded() {
+        Some(memory) => Fault::OutOfMemory { memory, last: Box::new(fault) },
+        None => fault,
+    }
+}
+
 /// A tick has fallen into a turn.
 fn tick(mut context: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadline> {
     let control = context.data().control;
@@ -186,7 +206,14 @@ impl Mould for GuestModule {
         store.limiter(|data| &mut data.limits);
         store.epoch_deadline_callback(tick);
         store.set_epoch_deadline(1);
-        let instance = linker.instantiate(&mut store, &self.module).map_err(ModuleError::of_instantiation)?;
+        let instance = match linker.instantiate(&mut store, &self.module) {
+            Ok(instance) => instance,
+            // It has a start function, which has run.
+            Err(error) if error.is::<Trap>() || error.is::<OverBudget>() => {
+                return Ok(Err(fault_of(&error, store.data(), String::new())));
+            }
+            Err(error) => return Err(ModuleError::of_instantiation(error)),
+        };
 
         let exported = |error| ModuleError::Instantiate(error);
         let abi: TypedFunc<(), u32> = instance.get_typed_func(&mut store, "parigot_abi").map_err(exported)?;
@@ -245,26 +272,11 @@ impl WasmGuest {
 
     #[cold]
     fn fault_of(&mut self, error: wasmtime::Error) -> Fault {
-        if let Some(exit) = error.downcast_ref::<wasi::ProcExit>() {
-            return Fault::Exit { status: exit.status };
-        }
-        if let Some(over_budget) = error.downcast_ref::<OverBudget>() {
-            // What was sent before is carried out, and what cannot be read was not sent.
-            let culprit = self.read_control().ok().and_then(|()| self.view.culprit());
-            return Fault::OverBudget { over_budget: over_budget.clone(), culprit };
-        }
-        // Before `parigot_open` has returned there is no control block to look at.
-        let panic = if self.control == 0 || self.read_control().is_err() { String::new() } else { self.panic_text() };
-        let panic = self.store.data().wasi.panic_text().unwrap_or(panic);
-        let reason = match error.downcast_ref::<Trap>() {
-            Some(Trap::StackOverflow) => format!("its calls go deeper than a stack of {}", Size(GUEST_STACK_BYTES)),
-            _ => error.root_cause().to_string(),
-        };
-        let fault = Fault::of_trap(&self.view, panic, reason);
-        match self.store.data().limits.exceeded() {
-            Some(memory) => Fault::OutOfMemory { memory, last: Box::new(fault) },
-            None => fault,
-        }
+        // Before `parigot_open` has returned there is no control block to look at. What was sent before is carried out, and what cannot be
+        // read was not sent.
+        let is_readable = self.control != 0 && self.read_control().is_ok();
+        let panic = if is_readable { self.panic_text() } else { String::new() };
+        fault_of(&error, self.store.data(), panic)
     }
 
     fn panic_text(&self) -> String {
@@ -358,6 +370,10 @@ impl Code for WasmGuest {
         }
         let runtime_wake_ns = if self.is_go { self.store.data_mut().wasi.end_turn() } else { u64::MAX };
         Ok(Turn { more: self.view.more, wake_at_ns: self.view.wake_at_ns.min(runtime_wake_ns) })
+    }
+
+    fn culprit(&self) -> Option<Culprit> {
+        self.store.data().watch.culprit(&self.view)
     }
 
     fn outbox(&self) -> &[u8] {

@@ -140,6 +140,13 @@ func (g *Guest) sendMessage(frame abi.Frame, message proto.Message) error {
 	return g.outbox.Send(frame, message)
 }
 
+// progress says which call is being served from now on; a guest that is gone has served its last.
+func (g *Guest) progress(call uint64, service, method uint32) {
+	if g.presence.Load() != gone {
+		g.outbox.Progress(call, service, method)
+	}
+}
+
 // Log adds a line to the log, about that inbound call or [abi.NoCall].
 func (g *Guest) Log(level abi.Level, call uint64, text string) {
 	frame := abi.Frame{Header: abi.NewHeader(abi.KindLog)}

@@ -76,11 +76,11 @@ func (in *Inbound) run() {
 	}
 	in.ShowProgress()
 	in.serve(in, in.request)
-	in.guest.outbox.Progress(abi.NoCall, 0, 0)
+	in.guest.progress(abi.NoCall, 0, 0)
 }
 
 // ShowProgress tells the host that the call is being served from now on.
-func (in *Inbound) ShowProgress() { in.guest.outbox.Progress(in.number, in.service, in.method) }
+func (in *Inbound) ShowProgress() { in.guest.progress(in.number, in.service, in.method) }
 
 // Deadline returns when the caller stops waiting.
 func (in *Inbound) Deadline() (time.Time, bool) {

@@ -49,7 +49,12 @@ func (g *Guest) Stop() {
 }
 
 // Leave runs what was registered for the exit, last first, and then leaves. Whoever asks first says how. It returns when the guest is gone.
-func (g *Guest) Leave(status uint8, why string) {
+func (g *Guest) Leave(status uint8, why string) { g.leave(nil, status, why) }
+
+// LeaveFrom does the same for the handler of a call, if it is not nil, which the host then names.
+func (g *Guest) LeaveFrom(in *Inbound, status uint8) { g.leave(in, status, "") }
+
+func (g *Guest) leave(in *Inbound, status uint8, why string) {
 	g.mu.Lock()
 	if g.presence.Load() >= leaving {
 		g.mu.Unlock()
@@ -66,6 +71,9 @@ func (g *Guest) Leave(status uint8, why string) {
 		// Nothing may come before a manifest, even if that is empty.
 		var nothing abi.Manifest
 		g.send(abi.Frame{Header: abi.NewHeader(abi.KindManifest), Payload: nothing.Append(nil)})
+	}
+	if in != nil {
+		in.ShowProgress()
 	}
 	g.send(frame)
 	g.presence.Store(gone)

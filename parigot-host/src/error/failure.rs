@@ -124,7 +124,7 @@ impl Failure {
             }
             Ending::Fault(fault) => {
                 let code = if is_culprit { Code::Internal } else { Code::Unavailable };
-                let killed = matches!(fault, Fault::OverBudget { .. });
+                let killed = matches!(fault, Fault::OverBudget(_));
                 let cause = if killed { Cause::CalleeKilled } else { Cause::CalleeTrapped };
                 Self::new(code, cause, format!("{callee} {fault}"))
             }

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use parigot_abi::control::ControlView;
 use parigot_abi::{Kind, Malformed};
 
 use crate::limits::Size;
@@ -13,16 +12,16 @@ use crate::limits::Size;
 pub(crate) enum Fault {
     /// A panic: where, and its message, as the guest wrote them.
     #[error("{text}")]
-    Panic { text: String, culprit: Option<u64> },
+    Panic { text: String },
     /// Anything else that the engine stops: an unreachable, an access out of bounds, a stack that is full.
     #[error("trapped: {reason}")]
-    Trap { reason: String, culprit: Option<u64> },
+    Trap { reason: String },
     /// Once it wanted more memory than it may have; this is how it ended.
     #[error("{last} (it wanted more memory than its `memory`, {memory})")]
     OutOfMemory { memory: Size, last: Box<Fault> },
     /// It held its thread for longer than its budget.
-    #[error("was killed: it {over_budget}")]
-    OverBudget { over_budget: OverBudget, culprit: Option<u64> },
+    #[error("was killed: it {0}")]
+    OverBudget(OverBudget),
     /// The guest left by its runtime's own exit.
     #[error("left with status {status}")]
     Exit { status: u8 },
@@ -56,20 +55,19 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// What happened to `view`'s guest, which trapped: a panic if it left a text.
-    pub(crate) fn of_trap(view: &ControlView, panic: String, reason: String) -> Self {
-        let culprit = view.culprit();
-        if panic.is_empty() { Fault::Trap { reason, culprit } } else { Fault::Panic { text: panic, culprit } }
+    /// What happened to a guest that trapped: a panic if it left a text.
+    pub(crate) fn of_trap(panic: String, reason: String) -> Self {
+        if panic.is_empty() { Fault::Trap { reason } } else { Fault::Panic { text: panic } }
     }
+}
 
-    /// The call that was being served when it happened.
-    pub(crate) fn culprit(&self) -> Option<u64> {
-        match self {
-            Fault::OutOfMemory { last, .. } => last.culprit(),
-            Fault::Panic { culprit, .. } | Fault::Trap { culprit, .. } | Fault::OverBudget { culprit, .. } => *culprit,
-            _ => None,
-        }
-    }
+/// The call that was being served when a guest ended.
+#[derive(Debug)]
+pub(crate) struct Culprit {
+    /// Its number at the guest.
+    pub(crate) call: u64,
+    /// `greeting.v1.Greeting/FetchGreeting`, if the guest exports what it says that it was serving.
+    pub(crate) method: Option<String>,
 }
 
 /// A frame that a guest may not send, or not now.

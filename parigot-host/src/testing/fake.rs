@@ -14,7 +14,7 @@ use parigot_guest::{Client, Method, Service, ServiceError};
 use parking_lot::Mutex;
 
 use crate::code::{Code, Mould, Turn};
-use crate::error::{Fault, ModuleError};
+use crate::error::{Culprit, Fault, ModuleError};
 use crate::wasm::Surroundings;
 
 /// A service whose methods are closures of the test. Its clones are the same service.
@@ -207,7 +207,7 @@ impl Mould for Fake {
     ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
         let exports = self.state.lock().exports.clone();
         let state = Arc::clone(&self.state);
-        Ok(Ok(Box::new(FakeGuest { state, exports, waiting: Vec::new(), outbox: Vec::new() })))
+        Ok(Ok(Box::new(FakeGuest { state, exports, waiting: Vec::new(), outbox: Vec::new(), culprit: None })))
     }
 }
 
@@ -218,6 +218,8 @@ struct FakeGuest {
     /// Calls that are not answered yet, in the order in which they came.
     waiting: Vec<Waiting>,
     outbox: Vec<u8>,
+    /// The call that has made it crash.
+    culprit: Option<u64>,
 }
 
 struct Waiting {
@@ -300,7 +302,10 @@ impl FakeGuest {
                 frame.finish().expect("a text of a test is shorter than 4 GiB");
             }
             What::Never => unreachable!("it is never due"),
-            What::Crash(text) => return Err(Fault::Panic { text, culprit: Some(number) }),
+            What::Crash(text) => {
+                self.culprit = Some(number);
+                return Err(Fault::Panic { text });
+            }
         }
         Ok(())
     }
@@ -318,6 +323,10 @@ impl Code for FakeGuest {
     }
 
     fn learn(&mut self, _: &Manifest) {}
+
+    fn culprit(&self) -> Option<Culprit> {
+        self.culprit.map(|call| Culprit { call, method: None })
+    }
 
     fn outbox(&self) -> &[u8] {
         &self.outbox

@@ -11,7 +11,7 @@ use parigot_abi::{Manifest, Prologue, TURN_OK};
 use parigot_guest::{Definition, turn};
 
 use crate::code::{Code, Mould, Turn};
-use crate::error::{Fault, ModuleError};
+use crate::error::{Culprit, Fault, ModuleError};
 use crate::wasm::Surroundings;
 
 /// What native instances are made from.
@@ -82,7 +82,7 @@ impl Code for NativeGuest {
         // After a panic it is never entered again.
         let Ok(status) = catch_unwind(AssertUnwindSafe(turn)) else {
             self.has_failed = true;
-            return Err(Fault::of_trap(&self.view(), self.panic_text(), "it panicked".into()));
+            return Err(Fault::of_trap(self.panic_text(), "it panicked".into()));
         };
         if status != TURN_OK {
             return Err(Fault::Inbox { text: self.panic_text() });
@@ -92,6 +92,10 @@ impl Code for NativeGuest {
     }
 
     fn learn(&mut self, _: &Manifest) {}
+
+    fn culprit(&self) -> Option<Culprit> {
+        self.view().culprit().map(|call| Culprit { call, method: None })
+    }
 
     fn outbox(&self) -> &[u8] {
         let ControlView { outbox_address, outbox_committed, .. } = self.view();

@@ -139,7 +139,7 @@ impl Stepper {
         let mut delivery = Delivery::default();
         let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut delivery) else { return };
         let mut worker = Worker::new(&kernel, self.randomness.generator());
-        let fault = Failure::Trap { reason: CRASH.into(), culprit: None };
+        let fault = Failure::Trap { reason: CRASH.into() };
         self.wire.lock().record.note_end(&instance.name, &fault.to_string());
         worker.end(instance, *start.body, Ending::Fault(fault));
         worker.share_woken();

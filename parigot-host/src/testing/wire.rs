@@ -20,7 +20,7 @@ use super::frame::{HOST, Mishap};
 use super::record::{CallPlace, Record};
 use crate::clock::ManualClock;
 use crate::code::{Code, Mould, Turn};
-use crate::error::{Fault as Failure, ModuleError};
+use crate::error::{Culprit, Fault as Failure, ModuleError};
 use crate::wasm::Surroundings;
 
 /// What all guests of a run share.
@@ -92,6 +92,8 @@ struct Wired {
     served: HashMap<u64, CallPlace>,
     /// Of these the ones that it does not have, since they are lost, or late, on their way here or back.
     adrift: BTreeMap<u64, Adrift>,
+    /// The call that it had when the test crashed it.
+    crashed: Option<u64>,
 }
 
 enum Adrift {
@@ -135,6 +137,7 @@ impl Wired {
             made: HashMap::new(),
             served: HashMap::new(),
             adrift: BTreeMap::new(),
+            crashed: None,
         }
     }
 
@@ -222,7 +225,8 @@ impl Wired {
             Mishap::Lost => Adrift::Lost,
             Mishap::Delayed(by) => Adrift::Late(Late::new(leg, passing, by, frame)),
             Mishap::Crashed => {
-                return Err(Failure::Trap { reason: "the test has crashed it".into(), culprit: Some(number) });
+                self.crashed = Some(number);
+                return Err(Failure::Trap { reason: "the test has crashed it".into() });
             }
         };
         self.adrift.insert(number, adrift);
@@ -370,6 +374,10 @@ impl Code for Wired {
                 exports.push(service.clone());
             }
         }
+    }
+
+    fn culprit(&self) -> Option<Culprit> {
+        self.crashed.map(|call| Culprit { call, method: None }).or_else(|| self.inner.culprit())
     }
 
     fn outbox(&self) -> &[u8] {

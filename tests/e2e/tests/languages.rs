@@ -195,7 +195,7 @@ fn a_panic_in_go_reaches_its_caller_and_the_log() {
     let of_echo: Vec<_> = log.iter().filter(|line| line.guest == "echo").collect();
     assert!(of_echo.iter().any(|line| line.message.contains("guests-go/echo/main.go:")), "the stack is in the log");
     let last = of_echo.last().expect("the host says how it ended");
-    assert_eq!(last.message, "panicked: told to panic");
+    assert_eq!(last.message, "panicked: told to panic method=echo.v1.Echo/Misbehave");
     assert!(last.call.starts_with("cal_"), "{last:?}");
 }
 
