@@ -78,8 +78,7 @@ impl LogRate {
     pub(crate) fn judge<'a>(&self, now_ns: u64, text: &'a str) -> Verdict<'a> {
         let mut state = self.state.lock();
         if now_ns >= state.until_ns {
-            state.until_ns = now_ns.saturating_add(PERIOD_NS);
-            state.logged = Amount::default();
+            state.begin_period(now_ns);
         }
         let line = cut(text);
         let logged = state.logged.plus(line.len());
@@ -94,10 +93,15 @@ impl LogRate {
         if is_first { Verdict::Warn { too_much, until_ns: state.until_ns } } else { Verdict::LeaveOut }
     }
 
-    /// What is not told yet, once the allowance is whole again.
+    /// What is not told yet, once the allowance is whole again. The next second begins here: in a turn that goes on for longer, time stands still
+    /// for whoever judges, and each line would be one too many again, and told.
     pub(crate) fn settle(&self, now_ns: u64) -> Option<LeftOut> {
         let mut state = self.state.lock();
-        if now_ns < state.until_ns { None } else { state.take_left_out() }
+        if now_ns < state.until_ns {
+            return None;
+        }
+        state.begin_period(now_ns);
+        state.take_left_out()
     }
 
     /// What is not told yet, for an instance that ends.
@@ -107,6 +111,11 @@ impl LogRate {
 }
 
 impl State {
+    fn begin_period(&mut self, now_ns: u64) {
+        self.until_ns = now_ns.saturating_add(PERIOD_NS);
+        self.logged = Amount::default();
+    }
+
     fn take_left_out(&mut self) -> Option<LeftOut> {
         let left_out = std::mem::take(&mut self.left_out);
         (left_out.lines > 0).then_some(LeftOut(left_out))
@@ -183,6 +192,20 @@ mod tests {
         (0..4).for_each(|_| _ = rate.judge(0, "flood"));
         assert_eq!(rate.settle(SECOND), Some(LeftOut(Amount { lines: 1, bytes: 5 })));
         assert_eq!(rate.settle(SECOND), None, "it was told");
+    }
+
+    #[test]
+    fn a_turn_that_is_longer_than_a_second_gets_no_more_than_an_allowance_a_second() {
+        let rate = three();
+        // Time stands still for the lines of one turn.
+        for second in 1..=3 {
+            for _ in 0..3 {
+                assert!(matches!(rate.judge(0, "flood"), Verdict::Log { left_out: None, .. }));
+            }
+            assert_eq!(rate.judge(0, "flood"), warned(&rate, second * SECOND));
+            assert_eq!(rate.judge(0, "flood"), Verdict::LeaveOut);
+            assert_eq!(rate.settle(second * SECOND), Some(LeftOut(Amount { lines: 2, bytes: 10 })));
+        }
     }
 
     #[test]
