@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -61,10 +61,10 @@ impl Capture {
     #[track_caller]
     pub fn until(&self, text: &str) -> Vec<Captured> {
         let mut lines = Vec::new();
+        let until = Instant::now() + DEADLINE;
         loop {
-            let line =
-                self.lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("no line with {text:?}: {error}"));
-            lines.push(line);
+            let line = self.lines.recv_timeout(until.saturating_duration_since(Instant::now()));
+            lines.push(line.unwrap_or_else(|error| panic!("no line with {text:?}: {error}")));
             if lines.last().is_some_and(|line| line.message.contains(text)) {
                 return lines;
             }

@@ -46,7 +46,7 @@ fn check_killed(ran: &Ran) {
 fn a_guest_that_loops_for_ever() {
     check_killed(&check_rogue(
         "stubborn",
-        "UNAVAILABLE, callee killed: rogue was killed: it held its thread for longer than its budget of 50 ms",
+        "INTERNAL, callee killed: rogue was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Echo",
     ));
 }
 
@@ -60,25 +60,22 @@ fn a_guest_that_claims_to_advance_from_call_to_call() {
 
 #[test]
 fn a_guest_whose_calls_go_too_deep() {
-    check_rogue("recurse", "UNAVAILABLE, callee trapped: rogue trapped: its calls go deeper than a stack of 1 MiB");
+    check_rogue("recurse", "INTERNAL, callee trapped: rogue trapped: its calls go deeper than a stack of 1 MiB");
 }
 
 #[test]
 fn a_guest_that_overflows_the_stack_in_its_memory() {
-    check_rogue("overflow", "UNAVAILABLE, callee trapped: rogue trapped: wasm trap: out of bounds memory access");
+    check_rogue("Overflow", "INTERNAL, callee trapped: rogue trapped: wasm trap: out of bounds memory access");
 }
 
 #[test]
 fn a_guest_that_traps() {
-    check_rogue(
-        "trap",
-        "UNAVAILABLE, callee trapped: rogue trapped: wasm trap: wasm `unreachable` instruction executed",
-    );
+    check_rogue("Trap", "INTERNAL, callee trapped: rogue trapped: wasm trap: wasm `unreachable` instruction executed");
 }
 
 #[test]
 fn a_guest_that_grows_without_end() {
-    let ran = check_rogue_with("grow", "memory = '4MiB'", "UNAVAILABLE, callee trapped: rogue trapped: ");
+    let ran = check_rogue_with("Grow", "memory = '4MiB'", "INTERNAL, callee trapped: rogue trapped: ");
     let told = ran.messages_of("driver").next().expect("it was checked");
     assert!(told.ends_with("(it wanted more memory than its `memory`, 4 MiB)"), "{told}");
 }
@@ -119,7 +116,7 @@ fn a_guest_that_logs_a_line_of_16_mib() {
 #[test]
 fn a_guest_that_gives_two_calls_one_number() {
     let deployment =
-        "[program.rogue]\nwasm = \"rogue.wasm\"\nargs = [\"twice\"]\n[service.echo]\nwasm = \"echo.wasm\"\n";
+        "[program.rogue]\nwasm = \"rogue.wasm\"\nargs = [\"caller/twice\"]\n[service.echo]\nwasm = \"echo.wasm\"\n";
     let app = App::new(deployment).with("rogue.wasm", guest("rogue")).with("echo.wasm", guest("echo"));
     let ran = BesideNeighbours::new(app).run("broke the protocol: called twice with number 7");
     assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);

@@ -61,7 +61,7 @@ func writeDown(ctx context.Context, job *pb.Job) {
 	if ok && !now.Before(deadline) || now.After(time.Unix(0, int64(job.GetDeadlineNs())).Add(skew)) {
 		late = " late"
 	}
-	slog.InfoContext(ctx, fmt.Sprintf("ran %d/%d%s", job.GetCaller(), job.GetNumber(), late))
+	slog.InfoContext(ctx, fmt.Sprintf("load: ran %d/%d%s", job.GetCaller(), job.GetNumber(), late))
 }
 
 func inBackground(job *pb.Job) {

@@ -2,9 +2,9 @@
 //!
 //! | line | of | says |
 //! |---|---|---|
-//! | `ran 0/17`, or `ran 0/17 late` | callee | it begins call 17 of caller 0, after the deadline |
-//! | `ended 0: ok 0-16,18-18 unknown 17-17` | caller | so these calls have ended |
-//! | `sent 0: 19, slowest recovery 83 ms` | caller | it has made all its calls, and waits for none any more |
+//! | `load: ran 0/17`, or `load: ran 0/17 late` | callee | it begins call 17 of caller 0, after the deadline |
+//! | `load: ended 0: ok 0-16,18-18 unknown 17-17` | caller | so these calls have ended |
+//! | `load: sent 0: 19, slowest recovery 83 ms` | caller | it has made all its calls, and waits for none any more |
 //!
 //! The callee writes before it does anything else, and what it has written is in the log even if it then breaks. The callers' lines are
 //! long, to be few. A call takes one byte here, so that twenty million can be counted.
@@ -69,12 +69,12 @@ impl Ledger {
     ///
     /// If it is one of these, and cannot be read.
     pub fn read(&mut self, line: &str) -> Option<Entry> {
-        let (word, rest) = line.split_once(' ')?;
+        let (word, rest) = line.strip_prefix("load: ")?.split_once(' ')?;
         let entry = match word {
             "ran" => self.read_ran(rest).map(|()| Entry::Ran),
             "ended" => self.read_ended(rest).map(|()| Entry::Ended),
             "sent" => self.read_sent(rest).map(|()| Entry::Sent),
-            _ => return None,
+            _ => None,
         };
         Some(entry.unwrap_or_else(|| panic!("no line for the ledger: {line:?}")))
     }
@@ -188,7 +188,7 @@ mod tests {
 
     fn report(lines: &[&str]) -> Report {
         let mut ledger = Ledger::default();
-        lines.iter().for_each(|line| assert!(ledger.read(line).is_some(), "{line}"));
+        lines.iter().for_each(|line| assert!(ledger.read(&format!("load: {line}")).is_some(), "{line}"));
         ledger.report(0)
     }
 
@@ -234,6 +234,7 @@ mod tests {
         let mut ledger = Ledger::default();
         assert_eq!(ledger.read("restarted after 83 ms: restart 1 of 10 in 60s"), None);
         assert_eq!(ledger.read("calling"), None);
-        assert_eq!(ledger.read("ran 0/7"), Some(Entry::Ran));
+        assert_eq!(ledger.read("sent a malformed frame"), None);
+        assert_eq!(ledger.read("load: ran 0/7"), Some(Entry::Ran));
     }
 }

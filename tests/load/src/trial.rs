@@ -17,24 +17,25 @@ pub enum Callee {
     Rust,
     /// A worker in Go.
     Go,
-    /// A worker in Rust that has a call of its own in flight while it works, to the service `store`.
-    Holder,
+    /// What breaks the rules of the ABI when a job has a deed: its first argument says how.
+    Rogue,
 }
 
 impl Callee {
     fn wasm(self) -> &'static [u8] {
         static RUST: LazyLock<Vec<u8>> = LazyLock::new(|| guest("worker"));
         static GO: LazyLock<Vec<u8>> = LazyLock::new(|| go_guest("worker"));
-        static HOLDER: LazyLock<Vec<u8>> = LazyLock::new(|| guest("holder"));
+        static ROGUE: LazyLock<Vec<u8>> = LazyLock::new(|| guest("rogue"));
         match self {
+            Callee::Rogue => &ROGUE,
             Callee::Rust => &RUST,
             Callee::Go => &GO,
-            Callee::Holder => &HOLDER,
         }
     }
 }
 
-/// A deployment whose calls are counted: the service `work`, programs `caller0` and so on, and the pair.
+/// A deployment whose calls are counted: the service `work`, programs `caller0` and so on, the service `store`, which `work` calls if it is told to, and
+/// the pair.
 #[derive(Debug)]
 pub struct Trial {
     callee: Callee,
@@ -45,7 +46,7 @@ pub struct Trial {
 }
 
 impl Trial {
-    /// One whose service has these keys in its table, beside those of its file and its log.
+    /// One whose service has these keys in its table, beside that of its file; it may log as much as it will unless they say otherwise.
     pub fn of(callee: Callee, keys: &str) -> Self {
         let settings =
             Settings { workers: 2, seed: Some([7; 32]), code_cache: Some(e2e::code_cache()), ..Settings::default() };
@@ -75,17 +76,14 @@ impl Trial {
         static CALLER: LazyLock<Vec<u8>> = LazyLock::new(|| guest("caller"));
         static STORE: LazyLock<Vec<u8>> = LazyLock::new(|| guest("store"));
         let Trial { callee, keys, callers, .. } = self;
-        let mut file = format!("[service.work]\nwasm = \"work.wasm\"\nlog = \"1GiB\"\n{keys}\n");
+        let log = if keys.contains("log = ") { "" } else { "log = \"1GiB\"" };
+        let mut file =
+            format!("[service.store]\nwasm = \"store.wasm\"\n[service.work]\nwasm = \"work.wasm\"\n{log}\n{keys}\n");
         for (number, args) in callers.iter().enumerate() {
             let table = format!("[program.caller{number}]\nwasm = \"caller.wasm\"\nlog = \"1GiB\"\nargs = {args}\n");
             file.push_str(&table);
         }
-        let holds = *callee == Callee::Holder;
-        if holds {
-            file.push_str("[service.store]\nwasm = \"store.wasm\"\n");
-        }
-        let app = App::new(&file).with("work.wasm", callee.wasm()).with("caller.wasm", &*CALLER);
-        if holds { app.with("store.wasm", &*STORE) } else { app }
+        App::new(&file).with("work.wasm", callee.wasm()).with("caller.wasm", &*CALLER).with("store.wasm", &*STORE)
     }
 
     /// Starts it.
@@ -143,7 +141,7 @@ impl Running {
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> &Captured {
         let lines = self.beside.log.until(text);
-        self.callers -= lines.iter().filter(|line| line.message.starts_with("sent ")).count();
+        self.callers -= lines.iter().filter(|line| line.message.starts_with("load: sent ")).count();
         self.log.extend(lines);
         self.log.last().expect("the last one is it")
     }

@@ -115,8 +115,6 @@ pub mod job {
         InMethod = 0,
         /// In a task that outlives the call, which is answered first.
         InBackground = 1,
-        /// While it waits for a call of its own.
-        HoldingCall = 2,
     }
 
     impl Moment {
@@ -128,7 +126,6 @@ pub mod job {
             match self {
                 Self::InMethod => "InMethod",
                 Self::InBackground => "InBackground",
-                Self::HoldingCall => "HoldingCall",
             }
         }
 
@@ -137,7 +134,6 @@ pub mod job {
             match value {
                 "InMethod" => Some(Self::InMethod),
                 "InBackground" => Some(Self::InBackground),
-                "HoldingCall" => Some(Self::HoldingCall),
                 _ => None,
             }
         }
@@ -186,9 +182,9 @@ pub mod work {
     /// What guest and host must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "load.v1.Work",
-        schema: 0x6d9c60af7a3854c9,
+        schema: 0x4fc7cd5a12d1a2b8,
         methods: &[::parigot_guest::MethodInfo::new("Run")],
-        descriptors: b"\n\xE7\x03\n\x12load/v1/load.proto\x12\x07load.v1\"\xF3\x02\n\x03Job\x12\x16\n\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n\x06number\x18\x02 \x01(\x04R\x06number\x12\x1F\n\x0Bdeadline_ns\x18\x03 \x01(\x06R\ndeadlineNs\x12%\n\x04deed\x18\x04 \x01(\x0E2\x11.load.v1.Job.DeedR\x04deed\x12+\n\x06moment\x18\x05 \x01(\x0E2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n\x06amount\x18\x06 \x01(\rR\x06amount\"t\n\x04Deed\x12\x0B\n\x07Nothing\x10\0\x12\x08\n\x04Trap\x10\x01\x12\x08\n\x04Loop\x10\x02\x12\x08\n\x04Fill\x10\x03\x12\x0C\n\x08Overflow\x10\x04\x12\x08\n\x04Grow\x10\x05\x12\t\n\x05Panic\x10\x06\x12\t\n\x05Leave\x10\x07\x12\t\n\x05Sleep\x10\x08\x12\x08\n\x04Hang\x10\t\"9\n\x06Moment\x12\x0C\n\x08InMethod\x10\0\x12\x10\n\x0CInBackground\x10\x01\x12\x0F\n\x0BHoldingCall\x10\x02\"\x1E\n\x04Done\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number2*\n\x04Work\x12\"\n\x03Run\x12\x0C.load.v1.Job\x1A\r.load.v1.Doneb\x06proto3",
+        descriptors: b"\n\xD6\x03\n\x12load/v1/load.proto\x12\x07load.v1\"\xE2\x02\n\x03Job\x12\x16\n\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n\x06number\x18\x02 \x01(\x04R\x06number\x12\x1F\n\x0Bdeadline_ns\x18\x03 \x01(\x06R\ndeadlineNs\x12%\n\x04deed\x18\x04 \x01(\x0E2\x11.load.v1.Job.DeedR\x04deed\x12+\n\x06moment\x18\x05 \x01(\x0E2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n\x06amount\x18\x06 \x01(\rR\x06amount\"t\n\x04Deed\x12\x0B\n\x07Nothing\x10\0\x12\x08\n\x04Trap\x10\x01\x12\x08\n\x04Loop\x10\x02\x12\x08\n\x04Fill\x10\x03\x12\x0C\n\x08Overflow\x10\x04\x12\x08\n\x04Grow\x10\x05\x12\t\n\x05Panic\x10\x06\x12\t\n\x05Leave\x10\x07\x12\t\n\x05Sleep\x10\x08\x12\x08\n\x04Hang\x10\t\"(\n\x06Moment\x12\x0C\n\x08InMethod\x10\0\x12\x10\n\x0CInBackground\x10\x01\"\x1E\n\x04Done\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number2*\n\x04Work\x12\"\n\x03Run\x12\x0C.load.v1.Job\x1A\r.load.v1.Doneb\x06proto3",
     };
 
     /// The method `Run` on the wire.
@@ -290,9 +286,9 @@ pub mod store {
     /// What guest and host must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "load.v1.Store",
-        schema: 0x31406bc4e605bad1,
+        schema: 0x176f1b27d2f8e3a0,
         methods: &[::parigot_guest::MethodInfo::new("Keep")],
-        descriptors: b"\n\xE9\x03\n\x12load/v1/load.proto\x12\x07load.v1\"\xF3\x02\n\x03Job\x12\x16\n\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n\x06number\x18\x02 \x01(\x04R\x06number\x12\x1F\n\x0Bdeadline_ns\x18\x03 \x01(\x06R\ndeadlineNs\x12%\n\x04deed\x18\x04 \x01(\x0E2\x11.load.v1.Job.DeedR\x04deed\x12+\n\x06moment\x18\x05 \x01(\x0E2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n\x06amount\x18\x06 \x01(\rR\x06amount\"t\n\x04Deed\x12\x0B\n\x07Nothing\x10\0\x12\x08\n\x04Trap\x10\x01\x12\x08\n\x04Loop\x10\x02\x12\x08\n\x04Fill\x10\x03\x12\x0C\n\x08Overflow\x10\x04\x12\x08\n\x04Grow\x10\x05\x12\t\n\x05Panic\x10\x06\x12\t\n\x05Leave\x10\x07\x12\t\n\x05Sleep\x10\x08\x12\x08\n\x04Hang\x10\t\"9\n\x06Moment\x12\x0C\n\x08InMethod\x10\0\x12\x10\n\x0CInBackground\x10\x01\x12\x0F\n\x0BHoldingCall\x10\x02\"\x1E\n\x04Done\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number2,\n\x05Store\x12#\n\x04Keep\x12\x0C.load.v1.Job\x1A\r.load.v1.Doneb\x06proto3",
+        descriptors: b"\n\xD8\x03\n\x12load/v1/load.proto\x12\x07load.v1\"\xE2\x02\n\x03Job\x12\x16\n\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n\x06number\x18\x02 \x01(\x04R\x06number\x12\x1F\n\x0Bdeadline_ns\x18\x03 \x01(\x06R\ndeadlineNs\x12%\n\x04deed\x18\x04 \x01(\x0E2\x11.load.v1.Job.DeedR\x04deed\x12+\n\x06moment\x18\x05 \x01(\x0E2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n\x06amount\x18\x06 \x01(\rR\x06amount\"t\n\x04Deed\x12\x0B\n\x07Nothing\x10\0\x12\x08\n\x04Trap\x10\x01\x12\x08\n\x04Loop\x10\x02\x12\x08\n\x04Fill\x10\x03\x12\x0C\n\x08Overflow\x10\x04\x12\x08\n\x04Grow\x10\x05\x12\t\n\x05Panic\x10\x06\x12\t\n\x05Leave\x10\x07\x12\t\n\x05Sleep\x10\x08\x12\x08\n\x04Hang\x10\t\"(\n\x06Moment\x12\x0C\n\x08InMethod\x10\0\x12\x10\n\x0CInBackground\x10\x01\"\x1E\n\x04Done\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number2,\n\x05Store\x12#\n\x04Keep\x12\x0C.load.v1.Job\x1A\r.load.v1.Doneb\x06proto3",
     };
 
     /// The method `Keep` on the wire.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use golden::load::load::v1::Done;
-use parigot_guest::{CallError, Cause, Context, Instant, Status};
+use parigot_guest::{CallError, Context, Fate, Instant, Status};
 
 /// How a call has ended, as its caller sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,10 +25,12 @@ impl Class {
     pub(crate) fn of(number: u64, outcome: &Result<Done, CallError<Status>>) -> Self {
         match outcome {
             Ok(done) if done.number == number => Class::Ok,
-            Ok(_) | Err(CallError::Unrecognized(_)) => Class::Wrong,
-            Err(CallError::Service(status) | CallError::Status(status)) => match status.cause() {
-                Cause::Unreachable | Cause::Overloaded | Cause::NoSuchMethod => Class::Refused,
-                _ => Class::Unknown,
+            Ok(_) => Class::Wrong,
+            Err(error) => match error.fate() {
+                // Not with an error of the service, which has none.
+                Fate::Answered => Class::Wrong,
+                Fate::Refused => Class::Refused,
+                Fate::Unknown => Class::Unknown,
             },
         }
     }
@@ -82,16 +84,16 @@ impl Book {
     pub(crate) fn close(&mut self, sent: u64) {
         self.write();
         let recovery_ms = self.slowest_recovery.as_millis();
-        parigot_guest::info!(self.cx, "sent {}: {sent}, slowest recovery {recovery_ms} ms", self.caller);
+        parigot_guest::info!(self.cx, "load: sent {}: {sent}, slowest recovery {recovery_ms} ms", self.caller);
     }
 
-    /// `ended 0: ok 0-99,101-101 unknown 100-100`
+    /// `load: ended 0: ok 0-99,101-101 unknown 100-100`
     fn write(&mut self) {
         if self.ends.is_empty() {
             return;
         }
         self.ends.sort_unstable();
-        let mut line = format!("ended {}:", self.caller);
+        let mut line = format!("load: ended {}:", self.caller);
         let mut class = None;
         for run in self.ends.chunk_by(|a, b| a.0 == b.0 && a.1 + 1 == b.1) {
             let ((of, first), (_, end)) = (run[0], run[run.len() - 1]);

@@ -1,12 +1,11 @@
 //! A program that calls load.v1.Work and says how each of its calls has ended, in the lines that `tests/load` reads.
 //!
-//! Its arguments are the jobs, in their order: the name of a deed, `:` and its amount, `*` and how often. `Again` is a job that does nothing, as
-//! often as it takes until one is answered. Before them stand, each with a value:
+//! Its arguments are the jobs, in their order: the name of a deed, `:` and its amount, `~` if it is to be done in the background, `*` and how often.
+//! `Again` is a job that does nothing, as often as it takes until one is answered. Before them stand, each with a value:
 //!
 //! - `--caller`: its number among the callers
 //! - `--lanes`: how many calls it makes at once
 //! - `--deadline-ms`: how long each may take
-//! - `--moment`: when the deed is to be done
 //! - `--harm-every` and `--harms`: one in so many jobs that should do nothing does one of these deeds instead, with commas between them; `--seed`
 //!   says which does which
 //!

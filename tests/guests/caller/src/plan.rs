@@ -10,7 +10,6 @@ pub(crate) struct Plan {
     pub(crate) caller: u32,
     pub(crate) lanes: u32,
     pub(crate) deadline: Duration,
-    moment: Moment,
     harm: Harm,
     /// In reverse.
     steps: Vec<Step>,
@@ -28,6 +27,7 @@ struct Harm {
 
 struct Step {
     deed: Deed,
+    moment: Moment,
     amount: u32,
     left: Left,
 }
@@ -47,7 +47,6 @@ impl Plan {
             caller: 0,
             lanes: 1,
             deadline: Duration::from_secs(1),
-            moment: Moment::InMethod,
             harm: Harm::default(),
             steps: Vec::new(),
             sent: 0,
@@ -69,7 +68,6 @@ impl Plan {
             "--caller" => self.caller = number(value) as u32,
             "--lanes" => self.lanes = number(value) as u32,
             "--deadline-ms" => self.deadline = Duration::from_millis(number(value)),
-            "--moment" => self.moment = Moment::from_str_name(value).expect("it is the name of a moment"),
             "--harm-every" => self.harm.every = number(value),
             "--harms" => self.harm.deeds = value.split(',').map(deed).collect(),
             "--seed" => self.harm.seed = number(value),
@@ -85,7 +83,7 @@ impl Plan {
     /// The next call to make, if there is one.
     pub(crate) fn next(&mut self) -> Option<Job> {
         let step = self.steps.last_mut()?;
-        let Step { deed, amount, .. } = *step;
+        let Step { deed, moment, amount, .. } = *step;
         let number = self.sent;
         match &mut step.left {
             Left::UntilAnswered { from } => _ = from.get_or_insert(number),
@@ -94,7 +92,8 @@ impl Plan {
         }
         self.sent += 1;
         let deed = if deed == Deed::Nothing { self.harm.at(number) } else { deed };
-        Some(Job { caller: self.caller, number, deadline_ns: 0, deed: deed.into(), moment: self.moment.into(), amount })
+        let (deed, moment) = (deed.into(), moment.into());
+        Some(Job { caller: self.caller, number, deadline_ns: 0, deed, moment, amount })
     }
 
     /// That call was answered.
@@ -108,12 +107,17 @@ impl Plan {
 
 impl Step {
     fn read(word: &str) -> Self {
+        let step = |deed, moment, amount, left| Step { deed, moment, amount, left };
         if word == "Again" {
-            return Step { deed: Deed::Nothing, amount: 0, left: Left::UntilAnswered { from: None } };
+            return step(Deed::Nothing, Moment::InMethod, 0, Left::UntilAnswered { from: None });
         }
         let (word, times) = word.split_once('*').unwrap_or((word, "1"));
+        let (word, moment) = match word.strip_suffix('~') {
+            Some(word) => (word, Moment::InBackground),
+            None => (word, Moment::InMethod),
+        };
         let (name, amount) = word.split_once(':').unwrap_or((word, "0"));
-        Step { deed: deed(name), amount: number(amount) as u32, left: Left::Times(number(times)) }
+        step(deed(name), moment, number(amount) as u32, Left::Times(number(times)))
     }
 }
 

@@ -1,7 +1,10 @@
 //! A guest against the bare ABI that does what no SDK would do; its argument says what.
 //!
-//! It serves echo.v1.Echo and misbehaves whenever it is called. After `twice` it serves nothing, requires that service, and
-//! misbehaves once it is launched.
+//! It serves echo.v1.Echo, and misbehaves whenever that is called; and load.v1.Work, as `worker` does, and misbehaves whenever a job has a deed.
+//! After `first/` and a deed it misbehaves in its first turn, when it has declared itself. After `caller/` and a deed it serves nothing, requires
+//! echo.v1.Echo, and misbehaves once it is launched.
+
+mod lie;
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -11,7 +14,12 @@ use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::manifest::{Method, Service};
 use parigot_abi::{Code, Control, FrameBuilder, Frames, Header, Kind, Manifest, Prologue, Start, TURN_OK, VERSION};
 
+use crate::lie::Job;
+
 static CONTROL: Control = Control::new();
+
+/// The place of load.v1.Work among the exports.
+const WORK: u32 = 1;
 
 thread_local! {
     static GUEST: RefCell<Guest> = RefCell::default();
@@ -22,6 +30,14 @@ struct Guest {
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     deed: String,
+    /// Work is ready, as it says, from now on.
+    more: bool,
+    /// When it wants its next turn, as it says.
+    wake_at_ns: Option<u64>,
+    /// What it says of its boxes after each turn instead of the truth.
+    boxes: Option<(u64, u64)>,
+    /// It answers calls when they are cancelled, so often.
+    answers_after_cancel: usize,
 }
 
 #[unsafe(no_mangle)]
@@ -56,53 +72,94 @@ impl Guest {
         let (_, frames) = Prologue::split(&inbox[..inbox_bytes]).expect("an inbox has a prologue");
         for frame in Frames::new(frames) {
             let frame = frame.expect("the host writes frames");
+            let Header { number, service, method, .. } = frame.header;
+            if frame.kind() == Some(Kind::Call) {
+                CONTROL.set_progress(number, service, method);
+            }
             match frame.kind() {
                 Some(Kind::Start) => {
                     let start = Start::read(&frame).expect("the host writes the start");
-                    self.deed = start.args.first().copied().unwrap_or_default().to_owned();
-                    self.declare();
+                    self.begin(start.args.first().copied().unwrap_or_default());
                 }
-                Some(Kind::Launched) if self.deed == "twice" => self.call_twice(),
-                Some(Kind::Launched) => self.answer(LAUNCH_NUMBER, &[]),
+                Some(Kind::Launched) => match self.deed.strip_prefix("caller/").map(str::to_owned) {
+                    Some(deed) => self.misbehave(&deed, NO_CALL, &[]),
+                    None => self.answer(LAUNCH_NUMBER, &[]),
+                },
                 Some(Kind::Stop) => self.send(Header::new(Kind::Exit), &[]),
-                Some(Kind::Call) => self.misbehave(frame.header.number),
+                Some(Kind::Call) if service == WORK => self.work(number, Job::read(frame.payload)),
+                Some(Kind::Call) => self.misbehave(&self.deed.clone(), number, &[]),
+                Some(Kind::Cancel) => (0..self.answers_after_cancel).for_each(|_| self.answer(number, &[])),
                 _ => {}
             }
         }
         self.inbox = inbox;
-        CONTROL.set_outbox(self.outbox.as_ptr().expose_provenance() as u64, self.outbox.len() as u64);
-        CONTROL.set_turn(false, NEVER, 0);
+        self.show();
+    }
+
+    /// Fills the control block in.
+    fn show(&self) {
+        let boxes = (self.outbox.as_ptr().expose_provenance() as u64, self.outbox.len() as u64);
+        let (address, committed) = self.boxes.unwrap_or(boxes);
+        CONTROL.set_outbox(address, committed);
+        CONTROL.set_turn(self.more, self.wake_at_ns.unwrap_or(NEVER), 0);
     }
 
     fn send(&mut self, header: Header, payload: &[u8]) {
         FrameBuilder::new(&mut self.outbox, header).payload(payload).finish().expect("it is short enough");
     }
 
-    fn declare(&mut self) {
-        let method = |name: &str| Method { name: name.into(), budget_ns: 0, deadline_ns: 0 };
-        let methods = ["Echo", "Misbehave"].map(method).into();
-        let echo = vec![Service { name: "echo.v1.Echo".into(), schema: 0, methods, descriptors: vec![] }];
-        let (exports, requires) = if self.deed == "twice" { (vec![], echo) } else { (echo, vec![]) };
-        let mut manifest = Vec::new();
-        Manifest { exports, requires }.write(&mut manifest);
-        self.send(Header::new(Kind::Manifest), &manifest);
+    fn begin(&mut self, deed: &str) {
+        self.deed = deed.to_owned();
+        self.send_manifest(&self.manifest());
+        if let Some(deed) = deed.strip_prefix("first/") {
+            self.misbehave(deed, NO_CALL, &[]);
+        }
         self.send(Header::new(Kind::Launch), &[]);
+    }
+
+    fn manifest(&self) -> Manifest {
+        let method = |name: &str| Method { name: name.into(), budget_ns: 0, deadline_ns: 0 };
+        let service = |name: &str, methods: &[&str]| Service {
+            name: name.into(),
+            schema: 0,
+            methods: methods.iter().copied().map(method).collect(),
+            descriptors: vec![],
+        };
+        let echo = service("echo.v1.Echo", &["Echo", "Misbehave"]);
+        match self.deed.starts_with("caller/") {
+            true => Manifest { exports: vec![], requires: vec![echo] },
+            false => Manifest { exports: vec![echo, service("load.v1.Work", &["Run"])], requires: vec![] },
+        }
+    }
+
+    fn send_manifest(&mut self, manifest: &Manifest) {
+        let mut payload = Vec::new();
+        manifest.write(&mut payload);
+        self.send(Header::new(Kind::Manifest), &payload);
     }
 
     fn answer(&mut self, number: u64, payload: &[u8]) {
         self.send(Header { number, status: Code::Ok.number(), ..Header::new(Kind::Reply) }, payload);
     }
 
-    /// Two calls under one number, to a method that says in the log when it has begun.
-    fn call_twice(&mut self) {
-        const HANG: &[u8] = &[1 << 3, 5];
-        for _ in 0..2 {
-            self.send(Header { number: 7, service: 0, method: 1, ..Header::new(Kind::Call) }, HANG);
+    fn log(&mut self, call: u64, text: &[u8]) {
+        self.send(Header { number: call, status: 3, ..Header::new(Kind::Log) }, text);
+    }
+
+    fn work(&mut self, number: u64, job: Job) {
+        self.log(number, format!("load: ran {}/{}", job.caller, job.number).as_bytes());
+        if job.has_deed {
+            self.misbehave(&self.deed.clone(), number, &job.done());
+        } else {
+            self.answer(number, &job.done());
         }
     }
 
-    fn misbehave(&mut self, number: u64) {
-        let (deed, amount) = self.deed.split_once(':').unwrap_or((&self.deed, "0"));
+    /// Does a deed while it serves that call, and gives the answer if it is still there.
+    fn misbehave(&mut self, deed: &str, call: u64, answer: &[u8]) {
+        // What was sent before is to be seen, however this ends.
+        self.show();
+        let (deed, amount) = deed.split_once(':').unwrap_or((deed, "0"));
         let amount: usize = amount.parse().expect("a number follows the colon");
         match deed {
             // As though it went from call to call.
@@ -117,54 +174,25 @@ impl Guest {
             "stubborn" => loop {
                 black_box(CONTROL.yield_now());
             },
-            "recurse" => _ = black_box(recurse(0)),
-            "overflow" => _ = black_box(overflow(0)),
-            "trap" => trap(),
-            "grow" => grow(),
-            "flood" => (0..amount).for_each(|_| {
-                self.send(Header { number: NO_CALL, status: 3, ..Header::new(Kind::Log) }, b"what a flood");
-            }),
-            "line" => {
-                self.send(Header { number: NO_CALL, status: 3, ..Header::new(Kind::Log) }, &vec![b'x'; amount]);
-            }
-            "swell" => return self.answer(number, &vec![0; amount]),
+            "recurse" => _ = black_box(deeds::recurse(0)),
+            "flood" => (0..amount).for_each(|_| self.log(NO_CALL, b"what a flood")),
+            "line" => self.log(NO_CALL, &vec![b'x'; amount]),
+            "swell" => return self.answer(call, &vec![0; amount]),
             "burn" => _ = black_box((0..amount).fold(0, |sum, k| black_box(sum ^ k))),
-            _ => panic!("{deed} is no deed"),
+            "leave" => self.send(Header { status: amount as u32, ..Header::new(Kind::Exit) }, &[]),
+            // Only when nobody waits any more.
+            "answer-late" => {
+                self.answers_after_cancel = amount;
+                return;
+            }
+            _ if self.lie(deed, amount, call, answer) => {}
+            _ => {
+                deeds::commit(deed);
+                panic!("{deed} is no deed");
+            }
         }
-        self.answer(number, &[]);
-    }
-}
-
-/// Takes of the thread's stack alone.
-#[inline(never)]
-#[expect(unconditional_recursion, reason = "it ends with the stack")]
-fn recurse(depth: u64) -> u64 {
-    recurse(depth + 1).rotate_left(7) ^ depth
-}
-
-/// Takes of the stack in its memory, more than of the thread's.
-#[inline(never)]
-#[expect(unconditional_recursion, reason = "it ends with the stack")]
-fn overflow(depth: usize) -> usize {
-    let mut frame = [0_usize; 4096];
-    frame[depth % 4096] = depth;
-    black_box(&mut frame);
-    overflow(depth + 1) + frame[0]
-}
-
-#[cfg(target_arch = "wasm32")]
-fn trap() {
-    core::arch::wasm32::unreachable()
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-fn trap() {
-    std::process::abort()
-}
-
-fn grow() {
-    let mut all = Vec::new();
-    loop {
-        all.push(black_box(vec![1_u8; 1 << 20]));
+        if call != NO_CALL {
+            self.answer(call, answer);
+        }
     }
 }

@@ -1,35 +1,47 @@
 //! Serves load.v1.Work: writes a line for each job that it runs, the first thing that it does, and then does what the job asks for.
 //!
-//! With a deed in the variable `READY` it does that while it makes itself ready.
+//! Its environment may ask for more: with a deed in `READY` it does that while it makes itself ready, and with anything in `HOLDING` it has a call
+//! to load.v1.Store in flight whenever it does a job.
+
+use std::time::Duration;
 
 use golden::load::load::v1::job::{Deed, Moment};
-use golden::load::load::v1::{Done, Job, Work, WorkServer};
+use golden::load::load::v1::{Done, Job, StoreClient, Work, WorkServer};
 use parigot_guest::{Context, NotReady, Ready, Status};
 
-struct Worker;
+struct Worker {
+    /// Whom it has calls in flight to.
+    store: Option<StoreClient>,
+}
 
 impl Ready for Worker {
     async fn ready(cx: &Context) -> Result<Self, NotReady> {
-        if let Some(job) = job_of(cx, "READY") {
-            deeds::commit(cx, &job).await;
+        if let Some(deed) = cx.env("READY") {
+            commit(cx, &job_of(deed)).await;
         }
-        Ok(Worker)
+        let holds = cx.env("HOLDING").is_some();
+        Ok(Worker { store: holds.then(|| StoreClient::locate(cx)).transpose()? })
     }
 }
 
-/// The deed that a variable asks for, with the number behind a colon.
-fn job_of(cx: &Context, variable: &str) -> Option<Job> {
-    let (deed, amount) = cx.env(variable)?.split_once(':').unwrap_or((cx.env(variable)?, "0"));
+/// A deed, and behind a colon its amount.
+fn job_of(deed: &str) -> Job {
+    let (deed, amount) = deed.split_once(':').unwrap_or((deed, "0"));
     let deed = Deed::from_str_name(deed).expect("it is the name of a deed");
-    Some(Job { deed: deed.into(), amount: amount.parse().expect("a number follows the colon"), ..Job::default() })
+    Job { deed: deed.into(), amount: amount.parse().expect("a number follows the colon"), ..Job::default() }
 }
 
 impl Work for Worker {
     async fn run(&self, cx: &Context, job: Job) -> Result<Done, Status> {
         write_down(cx, &job);
+        let _held = self.store.as_ref().map(|store| store.keep(job));
+        if self.store.is_some() {
+            // The call leaves with the turn.
+            cx.sleep(Duration::from_millis(1)).await;
+        }
         match job.moment() {
+            Moment::InMethod => commit(cx, &job).await,
             Moment::InBackground => in_background(cx, job),
-            _ => deeds::commit(cx, &job).await,
         }
         Ok(Done { number: job.number })
     }
@@ -42,16 +54,26 @@ fn write_down(cx: &Context, job: &Job) {
     let is_late = cx.deadline().is_some_and(|deadline| cx.now() >= deadline)
         || cx.wall().as_nanos() > u128::from(job.deadline_ns) + SKEW_NS;
     let late = if is_late { " late" } else { "" };
-    parigot_guest::info!(cx, "ran {}/{}{late}", job.caller, job.number);
+    parigot_guest::info!(cx, "load: ran {}/{}{late}", job.caller, job.number);
 }
 
 fn in_background(cx: &Context, job: Job) {
     let cx = cx.background();
     cx.clone().spawn(async move {
         // The answer leaves with the turn.
-        cx.sleep(core::time::Duration::ZERO).await;
-        deeds::commit(&cx, &job).await;
+        cx.sleep(Duration::ZERO).await;
+        commit(&cx, &job).await;
     });
 }
 
-parigot_guest::service!(Worker, exports(WorkServer));
+/// Does what the job asks for. Returns only after deeds that are none.
+async fn commit(cx: &Context, job: &Job) {
+    match job.deed() {
+        Deed::Sleep => cx.sleep(Duration::from_millis(job.amount.into())).await,
+        Deed::Hang => std::future::pending().await,
+        Deed::Leave => match cx.exit(job.amount as u8).await {},
+        deed => deeds::commit(deed.as_str_name()),
+    }
+}
+
+parigot_guest::service!(Worker, exports(WorkServer), requires(StoreClient));

@@ -108,8 +108,6 @@ const (
 	Job_InMethod Job_Moment = 0
 	// In a task that outlives the call, which is answered first.
 	Job_InBackground Job_Moment = 1
-	// While it waits for a call of its own.
-	Job_HoldingCall Job_Moment = 2
 )
 
 // Enum value maps for Job_Moment.
@@ -117,12 +115,10 @@ var (
 	Job_Moment_name = map[int32]string{
 		0: "InMethod",
 		1: "InBackground",
-		2: "HoldingCall",
 	}
 	Job_Moment_value = map[string]int32{
 		"InMethod":     0,
 		"InBackground": 1,
-		"HoldingCall":  2,
 	}
 )
 
@@ -289,7 +285,7 @@ var File_load_v1_load_proto protoreflect.FileDescriptor
 
 const file_load_v1_load_proto_rawDesc = "" +
 	"\n" +
-	"\x12load/v1/load.proto\x12\aload.v1\"\xf3\x02\n" +
+	"\x12load/v1/load.proto\x12\aload.v1\"\xe2\x02\n" +
 	"\x03Job\x12\x16\n" +
 	"\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
@@ -308,11 +304,10 @@ const file_load_v1_load_proto_rawDesc = "" +
 	"\x05Panic\x10\x06\x12\t\n" +
 	"\x05Leave\x10\a\x12\t\n" +
 	"\x05Sleep\x10\b\x12\b\n" +
-	"\x04Hang\x10\t\"9\n" +
+	"\x04Hang\x10\t\"(\n" +
 	"\x06Moment\x12\f\n" +
 	"\bInMethod\x10\x00\x12\x10\n" +
-	"\fInBackground\x10\x01\x12\x0f\n" +
-	"\vHoldingCall\x10\x02\"\x1e\n" +
+	"\fInBackground\x10\x01\"\x1e\n" +
 	"\x04Done\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x04R\x06number2*\n" +
 	"\x04Work\x12\"\n" +

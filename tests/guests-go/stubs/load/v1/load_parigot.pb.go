@@ -16,14 +16,14 @@ const _ = parigot.ABIv1
 // workService is what both sides of a call to load.v1.Work agree on.
 var workService = parigot.Service{
 	Name:   "load.v1.Work",
-	Schema: 0x6d9c60af7a3854c9,
+	Schema: 0x4fc7cd5a12d1a2b8,
 	Methods: []parigot.Method{
 		{Name: "Run"},
 	},
 	Descriptors: []byte("" +
 		"\n" +
-		"\xe7\x03\n" +
-		"\x12load/v1/load.proto\x12\x07load.v1\"\xf3\x02\n" +
+		"\xd6\x03\n" +
+		"\x12load/v1/load.proto\x12\x07load.v1\"\xe2\x02\n" +
 		"\x03Job\x12\x16\n" +
 		"\x06caller\x18\x01 \x01(\x0dR\x06caller\x12\x16\n" +
 		"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
@@ -42,11 +42,10 @@ var workService = parigot.Service{
 		"\x05Panic\x10\x06\x12\x09\n" +
 		"\x05Leave\x10\x07\x12\x09\n" +
 		"\x05Sleep\x10\x08\x12\x08\n" +
-		"\x04Hang\x10\x09\"9\n" +
+		"\x04Hang\x10\x09\"(\n" +
 		"\x06Moment\x12\x0c\n" +
 		"\x08InMethod\x10\x00\x12\x10\n" +
-		"\x0cInBackground\x10\x01\x12\x0f\n" +
-		"\x0bHoldingCall\x10\x02\"\x1e\n" +
+		"\x0cInBackground\x10\x01\"\x1e\n" +
 		"\x04Done\x12\x16\n" +
 		"\x06number\x18\x01 \x01(\x04R\x06number2*\n" +
 		"\x04Work\x12\"\n" +
@@ -126,14 +125,14 @@ func (c workClient) Run(ctx context.Context, in *Job) *WorkRunFuture {
 // storeService is what both sides of a call to load.v1.Store agree on.
 var storeService = parigot.Service{
 	Name:   "load.v1.Store",
-	Schema: 0x31406bc4e605bad1,
+	Schema: 0x176f1b27d2f8e3a0,
 	Methods: []parigot.Method{
 		{Name: "Keep"},
 	},
 	Descriptors: []byte("" +
 		"\n" +
-		"\xe9\x03\n" +
-		"\x12load/v1/load.proto\x12\x07load.v1\"\xf3\x02\n" +
+		"\xd8\x03\n" +
+		"\x12load/v1/load.proto\x12\x07load.v1\"\xe2\x02\n" +
 		"\x03Job\x12\x16\n" +
 		"\x06caller\x18\x01 \x01(\x0dR\x06caller\x12\x16\n" +
 		"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
@@ -152,11 +151,10 @@ var storeService = parigot.Service{
 		"\x05Panic\x10\x06\x12\x09\n" +
 		"\x05Leave\x10\x07\x12\x09\n" +
 		"\x05Sleep\x10\x08\x12\x08\n" +
-		"\x04Hang\x10\x09\"9\n" +
+		"\x04Hang\x10\x09\"(\n" +
 		"\x06Moment\x12\x0c\n" +
 		"\x08InMethod\x10\x00\x12\x10\n" +
-		"\x0cInBackground\x10\x01\x12\x0f\n" +
-		"\x0bHoldingCall\x10\x02\"\x1e\n" +
+		"\x0cInBackground\x10\x01\"\x1e\n" +
 		"\x04Done\x12\x16\n" +
 		"\x06number\x18\x01 \x01(\x04R\x06number2,\n" +
 		"\x05Store\x12#\n" +

@@ -1,0 +1,164 @@
+//! What a guest may say that is not so, or not allowed.
+
+use parigot_abi::control::NO_CALL;
+use parigot_abi::manifest::Service;
+use parigot_abi::{Header, Kind, Manifest};
+
+use crate::{CONTROL, Guest};
+
+/// No guest has as much memory.
+const OUTSIDE: u64 = 1 << 40;
+
+/// What it needs of a `load.v1.Job`.
+pub(crate) struct Job {
+    pub(crate) caller: u64,
+    pub(crate) number: u64,
+    pub(crate) has_deed: bool,
+}
+
+impl Job {
+    /// Reads its first, second and fourth field; the others are left out.
+    pub(crate) fn read(mut payload: &[u8]) -> Self {
+        let mut fields = [0; 8];
+        while let Some((tag, rest)) = payload.split_first() {
+            payload = rest;
+            let value = match tag & 7 {
+                1 => {
+                    payload = &payload[8..];
+                    0
+                }
+                _ => take_varint(&mut payload),
+            };
+            fields[usize::from(tag >> 3)] = value;
+        }
+        Job { caller: fields[1], number: fields[2], has_deed: fields[4] != 0 }
+    }
+
+    /// The `load.v1.Done` that answers it.
+    pub(crate) fn done(&self) -> Vec<u8> {
+        let mut done = Vec::new();
+        if self.number != 0 {
+            done.push(1 << 3);
+            put_varint(self.number, &mut done);
+        }
+        done
+    }
+}
+
+fn take_varint(bytes: &mut &[u8]) -> u64 {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first().expect("a varint has an end");
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            break;
+        }
+    }
+    value
+}
+
+fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+impl Guest {
+    /// Tells a lie while it serves that call, whose answer that would be; false if there is none of that name.
+    pub(crate) fn lie(&mut self, lie: &str, amount: usize, call: u64, answer: &[u8]) -> bool {
+        match lie {
+            // Calls.
+            "handle" => self.call(7, amount as u32, 0),
+            "method" => self.call(7, 0, amount as u32),
+            "twice" => (0..2).for_each(|_| self.call(7, 0, 1)),
+            "cancel" => self.send(Header { number: 12_345, ..Header::new(Kind::Cancel) }, &[]),
+            // Answers.
+            "answer-to-nothing" => self.answer(12_345, &[]),
+            "answer-twice" => (0..2).for_each(|_| self.answer(call, answer)),
+            "ready-twice" => self.answer(parigot_abi::frame::LAUNCH_NUMBER, &[]),
+            // Lengths.
+            "frame-overruns" => self.send_lengths(72 + 8, [0, 0, 8]),
+            "frame-of-4-gib" => self.send_lengths(u32::MAX - 7, [0, 0, u32::MAX - 71]),
+            "parts-overlap" => self.send_lengths(72, [8, 8, 8]),
+            "parts-of-4-gib" => self.send_lengths(72, [u32::MAX, u32::MAX, u32::MAX]),
+            "frame-of-nothing" => self.send_lengths(0, [0, 0, 0]),
+            "half-a-frame" => self.outbox.extend_from_slice(&[9, 0, 0, 0]),
+            // Addresses.
+            "outbox-outside" => self.boxes = Some((OUTSIDE, 64)),
+            "outbox-of-4-gib" => self.boxes = Some((8, 4 << 30)),
+            "outbox-without-end" => self.boxes = Some((8, u64::MAX)),
+            "inbox-outside" => CONTROL.set_inbox(OUTSIDE, 1 << 20),
+            "inbox-without-end" => CONTROL.set_inbox(u64::MAX - 7, u64::MAX),
+            "panic-outside" => {
+                CONTROL.set_panic_buffer(OUTSIDE, 1 << 20);
+                CONTROL.set_panic(1 << 20);
+                deeds::trap();
+            }
+            "panic-without-end" => {
+                CONTROL.set_panic_buffer(8, u64::MAX);
+                CONTROL.set_panic(u64::MAX);
+                deeds::trap();
+            }
+            "progress-of-nothing" => {
+                CONTROL.set_progress(12_345, 99, 99);
+                deeds::trap();
+            }
+            // Kinds.
+            "kind" => {
+                let mut header = Header::new(Kind::Log);
+                header.kind = amount as u16;
+                self.send(header, &[]);
+            }
+            "flags" => self.send(Header { flags: 1 << 15, ..Header::new(Kind::Log) }, &[]),
+            "level" => self.send(Header { number: NO_CALL, status: 99, ..Header::new(Kind::Log) }, b"of no level"),
+            "line-of-another" => self.log(12_345, b"about a call that it does not have"),
+            "line-of-bytes" => self.log(NO_CALL, &[0xff, 0xfe, 0, b'\n', 0x1b]),
+            "leave-with-300" => self.send(Header { status: 300, ..Header::new(Kind::Exit) }, &[]),
+            "launch-twice" => self.send(Header::new(Kind::Launch), &[]),
+            // Manifests.
+            "manifest-again" => self.send_manifest(&self.manifest()),
+            "exports" => self.declare_instead((0..amount).map(|k| format!("x.S{k}"))),
+            "exports-twice" => self.declare_instead(["x.S", "x.S"].map(String::from).into_iter()),
+            "name-of-bytes" => {
+                self.declare_instead(["x.XXXX".to_owned()].into_iter());
+                let at = self.outbox.windows(4).position(|bytes| bytes == b"XXXX").expect("it is in the manifest");
+                self.outbox[at] = 0xff;
+            }
+            "manifest-without-end" => {
+                self.outbox.clear();
+                self.send(Header::new(Kind::Manifest), &u32::MAX.to_le_bytes());
+            }
+            // Turns.
+            "more" => self.more = true,
+            "wake" => self.wake_at_ns = Some(0),
+            _ => return false,
+        }
+        true
+    }
+
+    fn call(&mut self, number: u64, service: u32, method: u32) {
+        // To a method that says in the log when it has begun.
+        const HANG: &[u8] = &[1 << 3, 5];
+        self.send(Header { number, service, method, ..Header::new(Kind::Call) }, HANG);
+    }
+
+    /// A line for the log of 72 bytes with these lengths in its header: of the frame, of metadata, detail and payload.
+    fn send_lengths(&mut self, frame: u32, parts: [u32; 3]) {
+        let start = self.outbox.len();
+        self.log(NO_CALL, b"12345678");
+        let lengths = [(4, frame), (28, parts[0]), (32, parts[1]), (36, parts[2])];
+        for (at, length) in lengths {
+            self.outbox[start + at..][..4].copy_from_slice(&length.to_le_bytes());
+        }
+    }
+
+    /// Takes the manifest back that it has sent, and sends one with these exports.
+    fn declare_instead(&mut self, exports: impl Iterator<Item = String>) {
+        let service = |name| Service { name, schema: 0, methods: vec![], descriptors: vec![] };
+        self.outbox.clear();
+        self.send_manifest(&Manifest { exports: exports.map(service).collect(), requires: vec![] });
+    }
+}
