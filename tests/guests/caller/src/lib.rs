@@ -1,7 +1,8 @@
 //! A program that calls load.v1.Work and says how each of its calls has ended, in the lines that `tests/load` reads.
 //!
-//! Its arguments are the jobs, in their order: the name of a deed, `:` and its amount, `~` if it is to be done in the background, `*` and how often.
-//! `Again` is a job that does nothing, as often as it takes until one is answered. Before them stand, each with a value:
+//! Its arguments are the jobs, in their order: the name of a deed, `:` and its amount, `~` if it is to be done in the background, `!` if
+//! the call is to be dropped as soon as it is made, `*` and how often. `Again` is a job that does nothing, as often as it takes until one is
+//! answered. At `Die` it panics. Before them stand, each with a value:
 //!
 //! - `--caller`: its number among the callers
 //! - `--lanes`: how many calls it makes at once
@@ -18,11 +19,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use golden::load::load::v1::{Job, WorkClient};
-use parigot_guest::{Client, Context, Error, Exit};
+use golden::load::load::v1::{Job, WorkClient, work};
+use parigot_guest::{Call, Client, Context, Error, Exit};
 
 use crate::book::{Book, Class};
-use crate::plan::Plan;
+use crate::plan::{Plan, Task};
 
 /// How much later than at its deadline a call may end on a machine that is busy. One that ends later was silent.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -72,8 +73,9 @@ struct Lane {
 impl Lane {
     async fn run(self) {
         loop {
-            let Some(job) = self.plan.borrow_mut().next() else { return };
-            let class = self.call(job).await;
+            let Some(task) = self.plan.borrow_mut().next() else { return };
+            let Task::Call { job, dropped } = task else { panic!("told to die") };
+            let class = if dropped { self.drop_call(job) } else { self.call(job).await };
             self.book.borrow_mut().end(job.number, class);
             match class {
                 Class::Ok => self.plan.borrow_mut().answered(job.number),
@@ -82,10 +84,20 @@ impl Lane {
         }
     }
 
+    /// Makes a call, of which nobody will know what became.
+    fn drop_call(&self, job: Job) -> Class {
+        drop(self.make(job));
+        Class::Unknown
+    }
+
+    fn make(&self, job: Job) -> Call<work::Run> {
+        let deadline_ns = (self.cx.wall() + self.deadline).as_nanos() as u64;
+        self.work.run(Job { deadline_ns, ..job })
+    }
+
     async fn call(&self, job: Job) -> Class {
         let begun = self.cx.now();
-        let deadline_ns = (self.cx.wall() + self.deadline).as_nanos() as u64;
-        let outcome = self.work.run(Job { deadline_ns, ..job }).await;
+        let outcome = self.make(job).await;
         if self.cx.now() > begun + self.deadline + PATIENCE {
             return Class::Silent;
         }

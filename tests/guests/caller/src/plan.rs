@@ -25,14 +25,28 @@ struct Harm {
     seed: u64,
 }
 
+/// What a lane is to do next.
+pub(crate) enum Task {
+    Call {
+        job: Job,
+        /// Dropped as soon as it is made.
+        dropped: bool,
+    },
+    /// Panic.
+    Die,
+}
+
 struct Step {
     deed: Deed,
+    dropped: bool,
     moment: Moment,
     amount: u32,
     left: Left,
 }
 
 enum Left {
+    /// Not a call, but the end of the caller.
+    Death,
     Times(u64),
     /// Until one is answered whose number is no less.
     UntilAnswered {
@@ -80,12 +94,13 @@ impl Plan {
         self.sent
     }
 
-    /// The next call to make, if there is one.
-    pub(crate) fn next(&mut self) -> Option<Job> {
+    /// What is to be done next, if there is anything.
+    pub(crate) fn next(&mut self) -> Option<Task> {
         let step = self.steps.last_mut()?;
-        let Step { deed, moment, amount, .. } = *step;
+        let Step { deed, dropped, moment, amount, .. } = *step;
         let number = self.sent;
         match &mut step.left {
+            Left::Death => return Some(Task::Die),
             Left::UntilAnswered { from } => _ = from.get_or_insert(number),
             Left::Times(1) => drop(self.steps.pop()),
             Left::Times(times) => *times -= 1,
@@ -93,7 +108,8 @@ impl Plan {
         self.sent += 1;
         let deed = if deed == Deed::Nothing { self.harm.at(number) } else { deed };
         let (deed, moment) = (deed.into(), moment.into());
-        Some(Job { caller: self.caller, number, deadline_ns: 0, deed, moment, amount })
+        let job = Job { caller: self.caller, number, deadline_ns: 0, deed, moment, amount };
+        Some(Task::Call { job, dropped })
     }
 
     /// That call was answered.
@@ -107,17 +123,21 @@ impl Plan {
 
 impl Step {
     fn read(word: &str) -> Self {
-        let step = |deed, moment, amount, left| Step { deed, moment, amount, left };
-        if word == "Again" {
-            return step(Deed::Nothing, Moment::InMethod, 0, Left::UntilAnswered { from: None });
+        let simple = |left| Step { deed: Deed::Nothing, dropped: false, moment: Moment::InMethod, amount: 0, left };
+        match word {
+            "Again" => return simple(Left::UntilAnswered { from: None }),
+            "Die" => return simple(Left::Death),
+            _ => {}
         }
         let (word, times) = word.split_once('*').unwrap_or((word, "1"));
+        let (word, dropped) = word.strip_suffix('!').map_or((word, false), |word| (word, true));
         let (word, moment) = match word.strip_suffix('~') {
             Some(word) => (word, Moment::InBackground),
             None => (word, Moment::InMethod),
         };
         let (name, amount) = word.split_once(':').unwrap_or((word, "0"));
-        step(deed(name), moment, number(amount) as u32, Left::Times(number(times)))
+        let left = Left::Times(number(times));
+        Step { deed: deed(name), dropped, moment, amount: number(amount) as u32, left }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! It serves echo.v1.Echo, and misbehaves whenever that is called; and load.v1.Work, as `worker` does, and misbehaves whenever a job has a deed.
 //! After `first/` and a deed it misbehaves in its first turn, when it has declared itself. After `caller/` and a deed it serves nothing, requires
-//! echo.v1.Echo, and misbehaves once it is launched.
+//! echo.v1.Echo, and misbehaves once it is launched. With a second argument it is ready then, and does that deed.
 
 mod lie;
 
@@ -30,6 +30,8 @@ struct Guest {
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     deed: String,
+    /// What it does once it is ready.
+    then: Option<String>,
     /// Work is ready, as it says, from now on.
     more: bool,
     /// When it wants its next turn, as it says.
@@ -79,11 +81,12 @@ impl Guest {
             match frame.kind() {
                 Some(Kind::Start) => {
                     let start = Start::read(&frame).expect("the host writes the start");
+                    self.then = start.args.get(1).map(|deed| (*deed).to_owned());
                     self.begin(start.args.first().copied().unwrap_or_default());
                 }
                 Some(Kind::Launched) => match self.deed.strip_prefix("caller/").map(str::to_owned) {
                     Some(deed) => self.misbehave(&deed, NO_CALL, &[]),
-                    None => self.answer(LAUNCH_NUMBER, &[]),
+                    None => self.be_ready(),
                 },
                 Some(Kind::Stop) => self.send(Header::new(Kind::Exit), &[]),
                 Some(Kind::Call) if service == WORK => self.work(number, Job::read(frame.payload)),
@@ -115,6 +118,13 @@ impl Guest {
             self.misbehave(deed, NO_CALL, &[]);
         }
         self.send(Header::new(Kind::Launch), &[]);
+    }
+
+    fn be_ready(&mut self) {
+        self.answer(LAUNCH_NUMBER, &[]);
+        if let Some(deed) = self.then.take() {
+            self.misbehave(&deed, NO_CALL, &[]);
+        }
     }
 
     fn manifest(&self) -> Manifest {

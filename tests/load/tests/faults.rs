@@ -1,0 +1,117 @@
+//! What else may befall calls: floods, exits, storms of restarts, callers that go away. Every call is accounted for, and nothing is left behind.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use e2e::{App, BesideNeighbours, guest};
+use load::{Callee, Ended, Report, Trial};
+
+const CALLEES: [Callee; 2] = [Callee::Rust, Callee::Go];
+
+#[track_caller]
+fn kept(ended: &Ended) -> Report {
+    println!("{}", ended.report);
+    ended.assert_kept().clone()
+}
+
+#[test]
+fn a_service_leaves_while_it_has_calls() {
+    for callee in CALLEES {
+        let trial = Trial::of(callee, "").caller("--lanes 64 --deadline-ms 30000 Nothing*500 Hang*63 Leave:7 Again");
+        let ended = trial.run();
+        let report = kept(&ended);
+        assert_eq!((report.unknown, report.ok >= 501), (64, true), "{callee:?}: {report}");
+        let left = ended.ran.log.iter().find(|line| line.message == "left with status 7").expect("it is told");
+        assert_eq!((&*left.service, &*left.method), ("work", "load.v1.Work/Run"), "{callee:?}");
+        assert!(left.call.starts_with("cal_"), "{callee:?}: {left:?}");
+    }
+}
+
+#[test]
+fn more_calls_than_a_slow_service_may_have_are_refused_and_none_is_lost() {
+    // Each caller keeps to its own bound, and both together exceed that of the service.
+    let args = "--lanes 10000 --deadline-ms 60000 Sleep:500*10000";
+    let report = kept(&Trial::of(Callee::Rust, "").caller(args).caller(args).run());
+    assert_eq!((report.sent, report.unknown), (20_000, 0), "{report}");
+    assert!(report.refused > 0 && report.ok >= 16 << 10, "{report}");
+}
+
+#[test]
+fn calls_that_nobody_waits_for_any_more_leave_nothing_behind() {
+    for callee in CALLEES {
+        let timed_out = "--lanes 50 --deadline-ms 100 Hang*200";
+        let dropped = "--lanes 50 --deadline-ms 30000 Hang!*500 Nothing*500";
+        let report = kept(&Trial::of(callee, "").caller(timed_out).caller(dropped).run());
+        assert_eq!((report.sent, report.ok, report.unknown), (1_200, 500, 700), "{callee:?}: {report}");
+    }
+}
+
+#[test]
+fn a_caller_is_gone_before_it_is_answered() {
+    for callee in CALLEES {
+        let dies = "--lanes 21 --deadline-ms 30000 Nothing*100 Hang*20 Die";
+        let lives = "--lanes 4 --deadline-ms 30000 Nothing*2000";
+        let mut running = Trial::of(callee, "").caller(dies).caller(lives).start();
+        running.wait_for("told to die");
+        running.lose_caller();
+        let ended = running.end();
+        let report = kept(&ended);
+        assert!(report.ok >= 2_000, "{callee:?}: {report}");
+        assert!(
+            !ended.ran.messages_of("work").any(|line| line.starts_with("restarted")),
+            "{callee:?}: {}",
+            ended.log()
+        );
+    }
+}
+
+#[test]
+fn a_service_whose_file_is_replaced_while_it_runs_is_made_anew_from_what_was_read() {
+    for callee in CALLEES {
+        let running = Trial::of(callee, "").caller("--lanes 4 --deadline-ms 30000 Nothing*50 Panic Again").start();
+        std::fs::write(running.app().folder().join("work.wasm"), "no wasm at all").expect("it can be written to");
+        let ended = running.end();
+        assert!(kept(&ended).ok >= 51, "{callee:?}");
+        assert!(ended.ran.messages_of("work").any(|line| line.starts_with("restarted")), "{callee:?}: {}", ended.log());
+    }
+}
+
+#[test]
+fn services_that_are_restarted_all_the_time_hurt_nobody() {
+    const STORM: usize = 30;
+    let mut file = String::new();
+    for k in 0..STORM {
+        // Each exports a service of its own, and leaves as soon as it is launched.
+        let keys = "wasm = 'rogue.wasm'\nrestart = 'always'\nmax_restarts = 1000\nmax_seconds = 1";
+        write!(file, "[service.s{k}]\n{keys}\nargs = ['first/exports-of:{k}', 'leave:7']\n")
+            .expect("a string takes all");
+    }
+    let started = BesideNeighbours::new(App::new(&file).with("rogue.wasm", guest("rogue"))).start(|_| false);
+    let mut log = Vec::new();
+    for _ in 0..10 * STORM {
+        log.extend(started.log.until("restarted after "));
+    }
+    let ran = started.stop(log);
+    println!("beside {STORM} services that are restarted all the time: {:?}", ran.neighbours);
+    assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);
+    assert!(ran.neighbours.longest < Duration::from_secs(2), "{:?}", ran.neighbours);
+}
+
+#[test]
+fn callers_outlive_a_storm() {
+    let keys = "restart = 'always'\nmax_restarts = 1000\nmax_seconds = 1";
+    let args = "--lanes 8 --deadline-ms 30000 --harm-every 200 --harms Trap,Panic,Leave,Overflow Nothing*1000";
+    for callee in CALLEES {
+        let report = kept(&Trial::of(callee, keys).caller(args).caller(args).caller(args).run());
+        assert_eq!(report.sent, 3_000, "{callee:?}");
+    }
+}
+
+/// `a` requires what `b` exports, and `b` what `a` exports.
+#[test]
+fn services_that_would_call_each_other_are_refused_with_the_path() {
+    let app = App::new("").with_service("a", &["x.A"], &["x.B"]).with_service("b", &["x.B"], &["x.A"]);
+    let ended = app.run();
+    assert!(ended.stderr.contains("these guests wait for each other: a -> b -> a"), "{}", ended.stderr);
+    assert_eq!(ended.status, Some(3), "{}", ended.stderr);
+}
