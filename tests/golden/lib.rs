@@ -65,6 +65,8 @@ pub mod shared;
 pub mod strangers;
 #[path = "streaming/rust/mod.rs"]
 pub mod streaming;
+#[path = "together/rust/mod.rs"]
+pub mod together;
 #[path = "two_services/rust/mod.rs"]
 pub mod two_services;
 #[path = "well_known/rust/mod.rs"]

@@ -1,4 +1,4 @@
-//! A program without std: says that it is there, and panics after the argument `--panic`.
+//! A program without std: says that it is there, panics after the argument `--panic`, and leaves with status 7 after `--leave`.
 #![no_std]
 
 use parigot_guest::{Context, Error, Exit};
@@ -9,6 +9,9 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     parigot_guest::info!(cx, "no std in here");
     if cx.args().iter().any(|arg| arg == "--panic") {
         panic!("the oven is {}", "cold");
+    }
+    if cx.args().iter().any(|arg| arg == "--leave") {
+        return Ok(Exit::code(7));
     }
     Ok(Exit::SUCCESS)
 }
