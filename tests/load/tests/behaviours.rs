@@ -130,7 +130,8 @@ fn behaviour_e_the_same_binaries_pass_the_same_scenario_however_they_are_deploye
             let mut messages: Vec<_> =
                 log.rest().into_iter().filter(|line| line.service == "driver").map(|line| line.message).collect();
             let mut twice = [expected, expected].concat();
-            (messages.sort(), twice.sort());
+            messages.sort();
+            twice.sort();
             assert_eq!(messages, twice, "{pair}, with {workers} workers");
         }
     }
