@@ -86,9 +86,7 @@ impl Channel {
         Pending { guest: Rc::clone(&self.guest), state }
     }
 
-    /// Out of line, as `read_reply` is: in the large function that they would else become part of, a compiler of wasm keeps
-    /// next to nothing in registers.
-    #[inline(never)]
+    #[inline]
     fn send<M: Method>(&self, request: &M::Request) -> Result<u64, Status> {
         debug_assert_eq!(M::SERVICE.name, self.service.name, "a method is called on its own service");
         self.send_payload(M::INDEX, request.encoded_len(), |out| request.encode_raw(out))
@@ -259,7 +257,7 @@ impl Drop for Pending {
     }
 }
 
-#[inline(never)]
+#[inline]
 fn read_reply<M: Method>(guest: &Guest, reply: &Reply) -> Result<M::Response, CallError<M::Error>> {
     guest.read_inbox(|inbox| {
         let Some(response) = &reply.response else { return Err(CallError::of_reply::<M>(&reply.frame(inbox))) };

@@ -301,6 +301,7 @@ impl Instance {
     }
 
     /// Leaves a call, made at `now_ns`. Returns its number here.
+    #[inline]
     pub(crate) fn post_call(
         &self,
         call: Inbound,
@@ -326,6 +327,7 @@ impl Instance {
     }
 
     /// Takes a call that was answered, or `None` if there is no such call.
+    #[inline]
     pub(crate) fn take_inbound(&self, number: u64) -> Option<Inbound> {
         let mut mail = self.mail.lock();
         let call = mail.inbound.remove(number);
@@ -339,6 +341,7 @@ impl Instance {
     }
 
     /// Leaves the answer of `callee` to a call that it made, as this caller.
+    #[inline]
     pub(crate) fn post_reply(&self, caller: Caller, call: &Inbound, reply: &Frame<'_>, callee: &Instance) -> Wake {
         let mut mail = self.mail.lock();
         if mail.run == Run::Ended || self.is_past(caller) {
@@ -398,6 +401,7 @@ impl Instance {
     }
 
     /// Takes what has come, into an empty `delivery`, and the body; `None` if the instance has ended.
+    #[inline]
     pub(crate) fn begin_turn(&self, now_ns: u64, delivery: &mut Delivery) -> Option<TurnStart> {
         let mut mail = self.mail.lock();
         let body = mail.body.take()?;
@@ -408,6 +412,7 @@ impl Instance {
     }
 
     /// Puts the body back and says how the turn ended; `None` if the guest was not entered.
+    #[inline]
     pub(crate) fn end_turn(&self, body: Box<Body>, turn: Option<Turn>) -> TurnEnd {
         let mut mail = self.mail.lock();
         if let Some(turn) = turn {

@@ -103,14 +103,16 @@ impl Worker<'_> {
         pool: &Pool,
         id: CallId,
     ) -> Result<Outbound, Failure> {
-        let chosen = pool.least_busy(frame.header.method as usize, &self.kernel.instances);
-        if let Some(Ok(call)) = chosen.map(|callee| self.offer(from, frame, callee, id)) {
+        let instances = &self.kernel.instances;
+        let mut offer = |callee| self.offer(from, frame, callee, id);
+        let chosen = pool.least_busy(frame.header.method as usize, instances);
+        if let Some(Ok(call)) = chosen.map(&mut offer) {
             return Ok(call);
         }
         // It has just ended, or has no room: anybody will do who takes it.
         let mut refusals = Vec::new();
         for callee in &pool.callees {
-            match self.offer(from, frame, callee, id) {
+            match offer(callee) {
                 Ok(call) => return Ok(call),
                 Err(refusal) => refusals.push(refusal),
             }
@@ -118,8 +120,8 @@ impl Worker<'_> {
         Err(Failure::of_all(refusals))
     }
 
-    /// Gives a call to that callee, or says why it cannot be given.
-    #[inline]
+    /// Gives a call to that callee, or says why it cannot be given. Always inlined: a link has one callee most often.
+    #[inline(always)]
     fn offer(
         &mut self,
         from: &Instance,
@@ -154,11 +156,10 @@ impl Worker<'_> {
         let wake = if bytes > most {
             let failure = Failure::response_too_large(bytes, most).at(from.id());
             caller.post_failure(waiting, call.number, call.id, &failure)
-        } else if is_status(&frame.header) {
-            let detail = detail_of(frame, from.id());
-            caller.post_reply(waiting, &call, &Frame { detail: &detail, ..*frame }, from)
         } else {
-            caller.post_reply(waiting, &call, frame, from)
+            let detail = is_status(&frame.header).then(|| detail_of(frame, from.id()));
+            let detail = detail.as_deref().unwrap_or(frame.detail);
+            caller.post_reply(waiting, &call, &Frame { detail, ..*frame }, from)
         };
         self.wake(caller, wake);
         Ok(())
