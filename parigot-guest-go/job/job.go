@@ -125,6 +125,8 @@ func (j *Jobs[I, T]) Wait(ctx context.Context, id I) Job[T] {
 }
 
 // Cancel ends the context of a job's work, or forgets its result. It reports whether there was such a job, which nobody knows any more from now on.
+//
+// Work that does not look at its context goes on, since a goroutine cannot be stopped; what it comes to is dropped.
 func (j *Jobs[I, T]) Cancel(id I) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -47,6 +47,25 @@ fn ctrl_c_stops_the_guests_in_order() {
 }
 
 #[test]
+fn guests_leave_in_the_reverse_order_of_their_launch() {
+    let app = App::new(
+        "[program.driver]\nwasm = \"driver.wasm\"\nargs = [\"pause:3600000\"]\n\
+         [service.phoenix]\nwasm = \"phoenix.wasm\"\n[service.vassal]\nwasm = \"vassal.wasm\"\n",
+    );
+    let app = app.with("driver.wasm", guest("driver")).with("phoenix.wasm", guest("phoenix"));
+    let app = app.with("vassal.wasm", guest("vassal"));
+    let mut started = Started::new(app.command().args(["--log-level", "debug"]));
+    started.wait_for("pausing");
+    started.interrupt();
+    let ended = started.wait();
+    let guests = |message: &str| -> Vec<String> {
+        ended.log().into_iter().filter(|line| line.message == message).map(|line| line.guest).collect()
+    };
+    assert_eq!(guests("launched"), ["phoenix", "vassal", "driver"]);
+    assert_eq!(guests("left with status 0"), ["driver", "vassal", "phoenix"]);
+}
+
+#[test]
 fn a_program_that_holds_its_thread_ends_as_failed() {
     let app = App::new("[program.sleeper]\nwasm = \"sleeper.wasm\"\nargs = [\"--spin\"]\n");
     let ended = app.with("sleeper.wasm", guest("sleeper")).run();
