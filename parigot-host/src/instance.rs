@@ -446,14 +446,17 @@ impl Instance {
         Abandoned { inbound: mail.inbound.take(), unread }
     }
 
-    /// Begins that life, with a first turn that the caller runs. Calls are taken once it is ready: see [`Instance::welcome_calls`].
-    pub(crate) fn reopen(&self, life: u32, id: InstanceId, started_ns: u64) {
+    /// Begins another life, with a first turn that the caller runs, and returns its number. Calls are taken once it is ready: see
+    /// [`Instance::welcome_calls`].
+    pub(crate) fn reopen(&self, id: InstanceId, started_ns: u64) -> u32 {
         *self.id.lock() = id;
         let mut mail = self.mail.lock();
         self.started_ns.store(started_ns, Ordering::Relaxed);
+        let life = self.life.load(Ordering::Relaxed).wrapping_add(1);
         self.life.store(life, Ordering::Relaxed);
         // An alarm that is set stays so: a turn that nobody needs does no harm.
         (mail.run, mail.more, mail.wake_ns) = (Run::Running, false, NEVER);
+        life
     }
 
     /// How many calls it serves, and how many it waits for; the latter are not known while it is in a turn.
@@ -567,7 +570,7 @@ mod tests {
         let instance = idle();
         assert_eq!(instance.post_launched(0), Wake::Queue);
         instance.close(Absence::Restarting { since_ns: 0 });
-        instance.reopen(1, InstanceId::from_random(2), 0);
+        assert_eq!(instance.reopen(InstanceId::from_random(2), 0), 1);
         assert_eq!(instance.post_launched(0), Wake::AlreadyAwake);
         assert_eq!(frames(&instance), []);
         assert_eq!(instance.post_launched(1), Wake::AlreadyAwake, "it is in its first turn");

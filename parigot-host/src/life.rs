@@ -89,7 +89,7 @@ pub(crate) struct Unready {
 struct Guest {
     role: Role,
     phase: Phase,
-    /// How often it was made anew.
+    /// The life that it has asked in, if it has: see [`crate::instance::Instance::reopen`].
     life: u32,
     /// It has been ready: from then on it may fall, and nobody's start waits for it but by what it requires.
     was_ready: bool,
@@ -229,17 +229,16 @@ impl Life {
         self.state.lock().guests[guest].phase == Phase::Fallen
     }
 
-    /// One that has fallen is there again, and has not asked to be launched. Returns which life of its this is; `None` if it may not come
+    /// One that has fallen is there again in that life, and has not asked to be launched. `None` if it may not come
     /// back any more.
-    pub(crate) fn rise(&self, guest: usize) -> Option<u32> {
+    pub(crate) fn rise(&self, guest: usize, life: u32) -> Option<()> {
         let mut state = self.state.lock();
         if state.stop_asked || state.guests[guest].lost.is_some() {
             return None;
         }
         state.advance(guest, Phase::Fallen, Phase::Starting)?;
-        let life = &mut state.guests[guest].life;
-        *life = life.wrapping_add(1);
-        Some(*life)
+        state.guests[guest].life = life;
+        Some(())
     }
 
     /// Those that the start waits for, sorted: services that are not ready, and programs that wait to be launched. None once it is complete or
@@ -504,8 +503,8 @@ mod tests {
         assert_eq!(life.fall(2), Fall::Fallen);
         assert_eq!(life.ask(0), Some(vec![]), "it requires what has fallen");
         assert_eq!(life.unready(), [unready(0, Phase::Waiting, &[2])]);
-        assert_eq!(life.rise(2), Some(1));
-        assert_eq!(life.rise(2), None);
+        assert_eq!(life.rise(2, 1), Some(()));
+        assert_eq!(life.rise(2, 1), None);
         assert_eq!(life.ask(2), Some(vec![Launched { guest: 2, life: 1 }]));
         assert_eq!(life.ready(2), first([0]));
         assert_eq!(life.unready(), []);
@@ -524,7 +523,7 @@ mod tests {
         let life = ready_life();
         assert_eq!(life.fall(2), Fall::Fallen);
         life.ask_to_stop();
-        assert_eq!(life.rise(2), None);
+        assert_eq!(life.rise(2, 1), None);
         assert_eq!(life.fall(1), Fall::Refused);
         life.wait_until_over();
         assert_eq!(life.stop_order(), [0, 1], "one that has fallen is not waited for");
@@ -546,13 +545,13 @@ mod tests {
             assert_eq!(life.ask(0), first([0]));
             assert_eq!((life.fall(1), life.fall(2)), (Fall::Fallen, Fall::Fallen));
             if steps > 0 {
-                assert_eq!(life.rise(1), Some(1));
+                assert_eq!(life.rise(1, 1), Some(()));
             }
             if steps > 1 {
                 assert_eq!(life.ask(1), Some(vec![]));
             }
             assert_eq!(life.ended(2, None), [Stranded { guest: 1, phase, was_ready: true }]);
-            assert_eq!(life.rise(1), None, "it could never be launched");
+            assert_eq!(life.rise(1, 1), None, "it could never be launched");
         }
     }
 
@@ -614,7 +613,7 @@ mod tests {
         assert_eq!(life.ask(1), Some(vec![]));
         assert_eq!(life.unready(), [unready(1, Phase::Waiting, &[2, 3])]);
         assert_eq!(life.ended(2, None), [], "the other may come back");
-        assert_eq!(life.rise(3), Some(1));
+        assert_eq!(life.rise(3, 1), Some(()));
         assert_eq!((life.ask(3), life.ready(3)), (Some(vec![Launched { guest: 3, life: 1 }]), first([1])));
     }
 

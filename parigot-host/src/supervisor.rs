@@ -264,11 +264,12 @@ impl Worker<'_> {
         drop(state);
         match made {
             Ok(FirstWords { code, outbox, turn, .. }) => {
-                let Some(life) = self.kernel.life.rise(instance.place) else {
+                // In this order, for as soon as it has risen it may be told to leave.
+                let life = instance.reopen(id, self.now_ns);
+                if self.kernel.life.rise(instance.place, life).is_none() {
                     instance.close(Absence::Over);
                     return;
-                };
-                instance.reopen(life, id, self.now_ns);
+                }
                 log::restarted(instance, Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)), &ward.nth());
                 let body = Body::new(code, links);
                 self.finish_first_turn(instance, FirstTurn { body, outbox, turn });
