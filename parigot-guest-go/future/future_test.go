@@ -363,23 +363,23 @@ func TestJoinWaitsForAllHoweverTheyEnd(t *testing.T) {
 
 func TestAnyIsTheFirstToSucceedAndCancelsTheRest(t *testing.T) {
 	failing, quick, slow := future.New[string, menuErr](), future.New[string, menuErr](), future.New[string, menuErr]()
-	any := future.Any(failing, quick, slow)
+	first := future.Any(failing, quick, slow)
 	failing.CompleteMethod("", soldOut)
-	if any.Completed() {
+	if first.Completed() {
 		t.Fatal("two may still succeed")
 	}
 	quick.Complete("soup", nil)
-	if response, err := any.Await(t.Context()); response != "soup" || err != nil || !slow.Completed() {
+	if response, err := first.Await(t.Context()); response != "soup" || err != nil || !slow.Completed() {
 		t.Fatalf("found %q, %v, %v", response, err, slow)
 	}
 }
 
 func TestAnyFailsWithAllErrors(t *testing.T) {
 	failing, closed := future.New[string, menuErr](), future.New[string, menuErr]()
-	any := future.Any(failing, closed)
+	first := future.Any(failing, closed)
 	closed.Complete("", errKitchen)
 	failing.CompleteMethod("", soldOut)
-	_, err := any.Await(t.Context())
+	_, err := first.Await(t.Context())
 	if !errors.Is(err, soldOut) || !errors.Is(err, errKitchen) {
 		t.Fatalf("found %v", err)
 	}

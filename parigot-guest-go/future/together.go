@@ -91,11 +91,11 @@ type AllFuture[T any, E ErrorType] struct {
 // All waits for all of these futures to succeed, and has their responses. As soon as one fails, it fails with the same error, and the others are
 // cancelled. If there are none, it is complete. [AllOf] does the same for futures of different types.
 func All[T any, E ErrorType](futures ...*Method[T, E]) *AllFuture[T, E] {
-	any := make([]Future, len(futures))
+	untyped := make([]Future, len(futures))
 	for index, each := range futures {
-		any[index] = each
+		untyped[index] = each
 	}
-	return &AllFuture[T, E]{dependent: futures, together: AllOf(any...)}
+	return &AllFuture[T, E]{dependent: futures, together: AllOf(untyped...)}
 }
 
 // Success registers what to do when all have succeeded.
