@@ -370,12 +370,6 @@ impl Instance {
         mail.notify()
     }
 
-    /// Where a call has gone that it waits for, if it has a turn behind it since.
-    #[cfg(feature = "testing")]
-    pub(crate) fn outbound(&self, number: u64) -> Option<Outbound> {
-        self.mail.lock().body.as_ref()?.outbound.get(&number).copied()
-    }
-
     /// Whether it runs no more, at least not before it is made anew.
     #[cfg(feature = "testing")]
     pub(crate) fn has_ended(&self) -> bool {

@@ -17,6 +17,8 @@ use crate::boot::FirstTurn;
 use crate::clock::Clock;
 use crate::code::{Code, Turn};
 use crate::error::{Ending, Failure};
+#[cfg(feature = "testing")]
+use crate::instance::Outbound;
 use crate::instance::{Body, Delivery, Instance, Place, Wake};
 use crate::life::Life;
 use crate::pulse::Pulse;
@@ -168,6 +170,9 @@ pub(crate) struct Worker<'k> {
     wall: WallClock,
     /// Those that were woken in this turn.
     woken: Vec<Place>,
+    /// Calls that were given to a callee in this turn, by their caller's numbers.
+    #[cfg(feature = "testing")]
+    pub(crate) given: Vec<(u64, Outbound)>,
 }
 
 /// The time of day, read from its clock a few hundred times a second at most; in between it goes on with the monotonic clock.
@@ -191,7 +196,15 @@ impl WallClock {
 impl<'k> Worker<'k> {
     pub(crate) fn new(kernel: &'k Kernel, random: StdRng) -> Self {
         let wall = WallClock { ahead_ns: 0, good_until_ns: 0 };
-        Worker { kernel, random, now_ns: 0, wall, woken: Vec::new() }
+        Worker {
+            kernel,
+            random,
+            now_ns: 0,
+            wall,
+            woken: Vec::new(),
+            #[cfg(feature = "testing")]
+            given: Vec::new(),
+        }
     }
 
     /// Runs instances until the kernel is closed.
@@ -236,6 +249,8 @@ impl<'k> Worker<'k> {
 
     /// Lets an instance run for one turn.
     pub(crate) fn turn(&mut self, instance: &Instance, delivery: &mut Delivery) {
+        #[cfg(feature = "testing")]
+        self.given.clear();
         self.now_ns = self.kernel.clock.monotonic_ns();
         let Some(start) = instance.begin_turn(self.now_ns, delivery) else { return };
         let mut body = start.body;

@@ -85,6 +85,8 @@ impl Worker<'_> {
             Ok(call) => {
                 *calls.deadlines_ns = call.deadline_ns.min(*calls.deadlines_ns);
                 place.insert(call);
+                #[cfg(feature = "testing")]
+                self.given.push((number, call));
             }
             Err(failure) => {
                 let wake = from.post_failure(from.as_caller(), number, id, &failure);

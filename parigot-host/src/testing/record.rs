@@ -10,7 +10,7 @@ use parigot_abi::{Frame as AbiFrame, Header, Kind};
 
 use super::frame::{Frame, HOST, Mishap};
 use crate::clock::{Clock, ManualClock};
-use crate::instance::Instance;
+use crate::instance::{Instance, Outbound};
 use crate::life::FAILED;
 
 /// All frames of a run, in the order in which they were sent.
@@ -38,7 +38,8 @@ pub(super) struct Call {
     id: CallId,
     /// The place of its frame among all.
     frame: usize,
-    has_arrived: bool,
+    /// The places of frames that were noted before its id was known.
+    unnamed: Vec<usize>,
     /// The callee's answer is on its way to the caller.
     is_answered: bool,
     /// Nobody waits for it any more.
@@ -92,9 +93,12 @@ impl Record {
     /// Notes a frame about a call, and returns its place among all.
     fn note_of(&mut self, call: CallPlace, from: &str, to: &str, kind: Kind, frame: &AbiFrame<'_>) -> usize {
         let frame = self.frame(from, to, kind, frame);
-        let Call { service, method, id, .. } = &self.calls[call];
-        self.frames.push(Frame { service: service.clone(), method: method.clone(), call: *id, ..frame });
-        self.frames.len() - 1
+        let (call, place) = (&mut self.calls[call], self.frames.len());
+        if call.id.is_empty() {
+            call.unnamed.push(place);
+        }
+        self.frames.push(Frame { service: call.service.clone(), method: call.method.clone(), call: call.id, ..frame });
+        place
     }
 
     fn frame(&self, from: &str, to: &str, kind: Kind, frame: &AbiFrame<'_>) -> Frame {
@@ -129,7 +133,7 @@ impl Record {
             method: method.into(),
             id: CallId::EMPTY,
             frame: self.frames.len(),
-            has_arrived: false,
+            unnamed: Vec::new(),
             is_answered: false,
             is_cancelled: false,
         });
@@ -138,44 +142,28 @@ impl Record {
         call
     }
 
-    /// Learns where the calls have gone that were made in the last turn, which was `caller`'s. Of a caller that has ended in it the kernel
-    /// knows nothing any more; then it is known when the calls arrive.
-    pub(super) fn learn_routes(&mut self, caller: &Instance, instances: &[Instance]) {
-        for (number, call) in std::mem::take(&mut self.unrouted) {
-            if let Some(routed) = caller.outbound(number) {
-                self.learn_route(call, &instances[routed.callee].name, routed.id);
-            }
+    /// Learns where the calls have gone that were made in the last turn. Those that were not given to a callee were refused.
+    pub(super) fn learn_routes(&mut self, given: &[(u64, Outbound)], instances: &[Instance]) {
+        let mut unrouted = std::mem::take(&mut self.unrouted);
+        for (number, Outbound { callee, id, .. }) in given {
+            // The kernel goes through them in the same order.
+            let Some(made) = unrouted.iter().position(|(made, _)| made == number) else { continue };
+            self.learn_route(unrouted.remove(made).1, &instances[*callee].name, *id);
         }
     }
 
     fn learn_route(&mut self, call: CallPlace, to: &str, id: CallId) {
         self.by_id.insert(id.to_wire(), call);
-        let known = &mut self.calls[call];
-        (known.to, known.id) = (to.into(), id);
-        let frame = &mut self.frames[known.frame];
-        (frame.to, frame.call) = (to.into(), id);
+        let call = &mut self.calls[call];
+        (call.to, call.id) = (to.into(), id);
+        for frame in call.unnamed.drain(..) {
+            (self.frames[frame].to, self.frames[frame].call) = (to.into(), id);
+        }
     }
 
-    /// A call arrives at a guest. Returns its place and that of its frame.
-    pub(super) fn arrive(
-        &mut self,
-        to: &str,
-        (service, method): (&str, &str),
-        frame: &AbiFrame<'_>,
-    ) -> Option<(CallPlace, usize)> {
-        let id = id_of(frame);
-        let is_it = |call: &Call| {
-            !call.has_arrived && call.id.is_empty() && (&*call.service, &*call.method) == (service, method)
-        };
-        let call = match self.by_id.get(&id.to_wire()) {
-            Some(call) => *call,
-            None => {
-                let call = self.calls.iter().position(is_it)?;
-                self.learn_route(call, to, id);
-                call
-            }
-        };
-        self.calls[call].has_arrived = true;
+    /// A call arrives at its callee. Returns its place and that of its frame.
+    pub(super) fn arrive(&mut self, frame: &AbiFrame<'_>) -> Option<(CallPlace, usize)> {
+        let call = *self.by_id.get(&id_of(frame).to_wire())?;
         Some((call, self.calls[call].frame))
     }
 

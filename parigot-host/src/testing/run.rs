@@ -129,7 +129,8 @@ impl TestRun {
         call.outcome().expect("it has ended")
     }
 
-    /// Lets time pass until the guest has left or failed, and returns the status of that, 1 for a failure.
+    /// Lets time pass until the guest has left or failed, and returns the status of that, 1 for a failure. Of several replicas it waits for the
+    /// first.
     ///
     /// # Panics
     ///
@@ -179,7 +180,7 @@ impl TestRun {
         self.wire.lock().faults.clear();
     }
 
-    /// Lets a guest crash, now.
+    /// Lets a guest crash, now; of several replicas the first.
     ///
     /// # Panics
     ///

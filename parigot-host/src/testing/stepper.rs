@@ -126,7 +126,7 @@ impl Stepper {
         delivery.clear();
         worker.share_woken();
         let record = &mut self.wire.lock().record;
-        record.learn_routes(instance, instances);
+        record.learn_routes(&worker.given, instances);
         if instance.has_ended() {
             record.ensure_end(&instance.name);
         }

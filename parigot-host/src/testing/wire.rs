@@ -191,22 +191,32 @@ impl Wired {
                     self.wire.lock().record.end(*call, frame);
                 }
             }
-            Some(kind) => self.wire.lock().record.note(HOST, &self.name, kind, frame),
+            Some(kind) => {
+                if kind == Kind::Launched {
+                    self.learn_methods(frame);
+                }
+                self.wire.lock().record.note(HOST, &self.name, kind, frame);
+            }
             None => {}
         }
         Ok(Passage::Through)
     }
 
+    /// Learns what methods services have that it requires by name, which it is told when it is launched.
+    fn learn_methods(&mut self, launched: &Frame<'_>) {
+        for (service, method) in launched.metadata_pairs().flatten() {
+            let method = manifest::Method { name: method.into(), budget_ns: 0, deadline_ns: 0 };
+            let required = self.manifest.requires.iter_mut().filter(|required| required.name == service);
+            required.for_each(|required| required.methods.push(method.clone()));
+        }
+    }
+
     fn receive_call(&mut self, passing: &Passing<'_>) -> Result<Passage, Failure> {
-        let Header { number, service, method, .. } = passing.frame.header;
-        let names = names(&self.manifest.exports, service, method);
         let mut wire = self.wire.lock();
-        let Some((call, frame)) = wire.record.arrive(&self.name, names, &passing.frame) else {
-            return Ok(Passage::Through);
-        };
+        let Some((call, frame)) = wire.record.arrive(&passing.frame) else { return Ok(Passage::Through) };
         let mishap = wire.strike(Leg::Call, call);
         drop(wire);
-        self.served.insert(number, call);
+        self.served.insert(passing.frame.header.number, call);
         self.suffer(mishap, Leg::Call, passing, frame)
     }
 

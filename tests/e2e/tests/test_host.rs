@@ -9,7 +9,7 @@ use golden::echo::echo::v1::{Deed, EchoErr, Payload, echo};
 use golden::helloworld::greeting::v1::{FetchGreetingRequest, FetchGreetingResponse, GreetErr, Tongue, greeting};
 use parigot_guest::{Cause, Code, Status};
 use parigot_host::deployment::GuestSpec;
-use parigot_host::testing::{Answer, Fake, Fault, Frame, Mishap, TestHost, TestRun};
+use parigot_host::testing::{self, Answer, Fake, Fault, Frame, Mishap, TestHost, TestRun};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -285,6 +285,16 @@ fn a_call_is_cancelled() {
     host.run_until_idle();
     assert_eq!(host.log("echo"), ["hanging", "cancelled"]);
     assert_eq!(host.stop(), 0);
+}
+
+#[test]
+fn frames_have_the_names_of_what_is_called_by_name() {
+    let dynamic = GuestSpec::program("dynamic", guest_file("dynamic")).with_args(["Echo=0a0107"]);
+    let mut host = echo_host().guest(dynamic).start();
+    assert_eq!(host.wait_for_exit("dynamic"), 0);
+    let frames = host.frames();
+    let call = frames.iter().find(|frame| frame.kind == testing::Kind::Call).expect("it has called");
+    assert_eq!((&*call.from, &*call.to, &*call.service, &*call.method), ("dynamic", "echo", "echo.v1.Echo", "Echo"));
 }
 
 #[test]
