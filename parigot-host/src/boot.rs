@@ -304,7 +304,7 @@ pub(crate) fn first_turn(
     let surroundings = Surroundings {
         memory_bytes_max: spec.memory_bytes as usize,
         budget: spec.budget,
-        ask_to_yield: settings.ask_to_yield,
+        asks_early: settings.asks_early,
         wasi: wasi(spec, prologue, randomness),
     };
     let speaker = Speaker { service: &spec.name, instance: id, rate: log_rate };

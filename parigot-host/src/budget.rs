@@ -35,15 +35,18 @@ struct Service {
 #[derive(Debug)]
 pub(crate) struct Watch {
     budgets: Budgets,
-    ask_to_yield: bool,
-    /// What the thread had spent at the first tick of this turn. A turn stays on its thread.
+    /// Whether the guest is asked to yield at the first tick, and not only when its budget is spent.
+    asks_early: bool,
+    /// Whether it was asked to end this turn.
+    has_asked: bool,
+    /// What the thread had spent at the first tick of this turn, or when the guest was asked to end it. A turn stays on its thread.
     since: Option<Duration>,
 }
 
 /// What a tick means for the turn that it falls into.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Tick {
-    /// The first, unless guests are left alone: the guest is asked to end the turn.
+    /// The guest is asked to end the turn.
     AskToYield,
     Continue,
     Kill(OverBudget),
@@ -67,8 +70,8 @@ impl Budgets {
 }
 
 impl Watch {
-    pub(crate) fn new(budgets: Budgets, ask_to_yield: bool) -> Self {
-        Watch { budgets, ask_to_yield, since: None }
+    pub(crate) fn new(budgets: Budgets, asks_early: bool) -> Self {
+        Watch { budgets, asks_early, has_asked: false, since: None }
     }
 
     /// Learns the methods' names and their own budgets.
@@ -85,20 +88,27 @@ impl Watch {
 
     /// A turn begins. Returns whether the last one was asked to end.
     pub(crate) fn begin_turn(&mut self) -> bool {
-        self.since.take().is_some()
+        self.since = None;
+        std::mem::take(&mut self.has_asked)
     }
 
     /// A tick falls into a turn; `view` is what the guest says of itself, if it can.
     pub(crate) fn tick(&mut self, view: Option<&ControlView>) -> Tick {
+        let now = ThreadTime::now().as_duration();
         let Some(since) = self.since else {
-            self.since = Some(ThreadTime::now().as_duration());
-            return if self.ask_to_yield { Tick::AskToYield } else { Tick::Continue };
+            self.since = Some(now);
+            self.has_asked = self.asks_early;
+            return if self.asks_early { Tick::AskToYield } else { Tick::Continue };
         };
         let budget =
             view.and_then(|view| self.budgets.method(view)).map_or(self.budgets.default, |(_, (_, budget))| *budget);
-        let spent = ThreadTime::now().as_duration().saturating_sub(since);
+        let spent = now.saturating_sub(since);
         if spent < budget {
             return Tick::Continue;
+        }
+        if !self.has_asked {
+            (self.has_asked, self.since) = (true, Some(now));
+            return Tick::AskToYield;
         }
         let method = view.and_then(|view| self.budgets.method_name(view));
         Tick::Kill(OverBudget { budget, spent, method })
@@ -175,6 +185,18 @@ mod tests {
         let watch = watch(Duration::from_millis(1), Duration::MAX);
         let (_, (_, budget)) = watch.budgets.method(&view(7)).expect("it is declared");
         assert_eq!(*budget, BUDGET_MAX);
+    }
+
+    #[test]
+    fn a_guest_that_is_asked_late_is_asked_when_its_budget_is_spent_and_has_another() {
+        let mut watch = Watch { asks_early: false, ..watch(Duration::from_millis(2), Duration::ZERO) };
+        let begin = ThreadTime::now();
+        assert_eq!(watch.tick(None), Tick::Continue);
+        while watch.tick(None) != Tick::AskToYield {}
+        assert!(begin.elapsed() >= Duration::from_millis(2));
+        while watch.tick(None) == Tick::Continue {}
+        assert!(begin.elapsed() >= Duration::from_millis(4));
+        assert!(watch.begin_turn());
     }
 
     #[test]

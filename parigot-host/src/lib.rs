@@ -93,9 +93,10 @@ pub struct Settings {
     /// It is made if it is not there. Its content is run as it is, hence it is used only if it belongs to the user who runs this
     /// process and nobody else can write to it. Entries go when they are not used for 30 days, or exceed 1 GiB.
     pub code_cache: Option<PathBuf>,
-    /// Whether a guest is asked to end a turn that takes more than a few milliseconds, so that others get their share of the thread. Yes unless
-    /// set; a run that is to be repeated turn by turn must not depend on how fast the machine is.
-    pub ask_to_yield: bool,
+    /// Whether a guest is asked to end a turn as soon as that takes some milliseconds, so that others get their share of the thread. Yes unless
+    /// set; else it is asked when its budget is spent, and killed when it has spent another. A run that is to be the same each time, turn by
+    /// turn, must not depend on how fast the machine is.
+    pub asks_early: bool,
     /// Whether guests are asked for the descriptors of what they export and require; [`Running::exports`] has the former. No unless set.
     pub descriptors: bool,
     /// Told of the guests that are being compiled, whenever these change; of none when that is done.
@@ -114,7 +115,7 @@ impl Default for Settings {
             message_bytes_max: parigot_abi::MESSAGE_BYTES_MAX,
             compile_time_max: COMPILE_TIME_MAX_DEFAULT,
             code_cache: None,
-            ask_to_yield: true,
+            asks_early: true,
             descriptors: false,
             on_compiling: None,
         }

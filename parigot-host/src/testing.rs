@@ -18,8 +18,8 @@
 //! ```
 //!
 //! A run depends on nothing but its guests and its seed: the clock stands until the test moves it, and all chance comes from the seed. So each
-//! run of a test is the same, frame by frame. What real time is left is that of budgets, which count CPU time: a service with a `budget` of
-//! 5 ms is killed 5 ms after it began to loop.
+//! run of a test is the same, frame by frame. What real time is left is that of budgets, which count CPU time: a guest that holds its
+//! thread is asked to yield when its budget is spent, and killed when it has spent another. With a `budget` of 5 ms that takes 10.
 //!
 //! [`TestHost::interleavings`] runs a test once for each of many seeds. Then chance decides who runs next, whether an alarm that is due comes
 //! before that, and how much of its work a guest does before it has to let others run.
@@ -254,7 +254,7 @@ impl TestHost {
             clock: Arc::clone(clock) as Arc<dyn Clock>,
             seed: Some(seed),
             code_cache: self.code_cache.clone(),
-            ask_to_yield: false,
+            asks_early: false,
             ..Settings::default()
         }
     }

@@ -123,8 +123,8 @@ fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
 pub(crate) struct Surroundings {
     pub(crate) memory_bytes_max: usize,
     pub(crate) budget: Duration,
-    /// Whether it is asked to end a turn into which a tick falls.
-    pub(crate) ask_to_yield: bool,
+    /// Whether it is asked to end a turn at the first tick that falls into it.
+    pub(crate) asks_early: bool,
     pub(crate) wasi: Wasi,
 }
 
@@ -201,7 +201,7 @@ impl Mould for GuestModule {
             wasi::link(&mut linker, |data: &mut Data| &mut data.wasi).map_err(ModuleError::Instantiate)?;
         }
         let limits = Limits::new(surroundings.memory_bytes_max);
-        let watch = Watch::new(Budgets::new(surroundings.budget), surroundings.ask_to_yield);
+        let watch = Watch::new(Budgets::new(surroundings.budget), surroundings.asks_early);
         let mut store = Store::new(engine, Data { limits, wasi: surroundings.wasi, watch, control: None });
         store.limiter(|data| &mut data.limits);
         store.epoch_deadline_callback(tick);

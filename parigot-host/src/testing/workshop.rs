@@ -49,18 +49,15 @@ pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
         .entry(settings.code_cache.clone())
         .or_insert_with(|| Workshop { compiler: Compiler::new(settings), modules: HashMap::new() });
     let stamps: Vec<_> = guests.iter().map(Stamp::of).collect();
-    let is_known = |stamp: &Option<Stamp>| stamp.as_ref().is_some_and(|stamp| known.contains_key(stamp));
-    let new = guests.iter().zip(&stamps).filter(|(_, stamp)| !is_known(stamp)).map(|(guest, _)| guest.clone());
+    let kept: Vec<_> = stamps.iter().map(|stamp| known.get(stamp.as_ref()?).cloned()).collect();
+    let new = guests.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).map(|(guest, _)| guest.clone());
     let mut new = compile::modules(&new.collect::<Vec<_>>(), compiler, settings).into_iter();
-    let modules = stamps.into_iter().map(|stamp| match stamp {
-        Some(stamp) if known.contains_key(&stamp) => Ok(known[&stamp].clone()),
-        stamp => {
-            let module = new.next().expect("each that is new was compiled");
-            if let (Ok(module), Some(stamp)) = (&module, stamp) {
-                known.insert(stamp, module.clone());
-            }
-            module
+    let modules = stamps.into_iter().zip(kept).map(|(stamp, kept)| {
+        let module = kept.map_or_else(|| new.next().expect("each that is new was compiled"), Ok);
+        if let (Ok(module), Some(stamp)) = (&module, stamp) {
+            known.insert(stamp, module.clone());
         }
+        module
     });
     Compiled { modules: modules.collect(), ticks: Box::new(compiler.ticks()) }
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use e2e::{App, code_cache, example, go_example, guest_file};
+use e2e::{App, code_cache, example, go_example, guest, guest_file};
 use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::{Deed, EchoErr, Payload, echo};
 use golden::helloworld::greeting::v1::{FetchGreetingRequest, FetchGreetingResponse, GreetErr, Tongue, greeting};
@@ -132,6 +132,16 @@ fn a_guest_in_rust_runs_natively() {
 }
 
 #[test]
+fn guests_that_share_a_file_have_their_own_module_and_no_other() {
+    let program = |name| format!("[program.{name}]\nwasm = \"driver.wasm\"\nargs = [\"echo:1\"]\n");
+    let deployment = ["ann", "bob"].map(program).concat() + "[service.echo]\nwasm = \"echo.wasm\"\n";
+    // In a folder where no test has seen them.
+    let app = App::new(&deployment).with("driver.wasm", guest("driver")).with("echo.wasm", guest("echo"));
+    let mut host = host().with_deployment(app.file()).start();
+    assert_eq!((host.wait_for_exit("ann"), host.wait_for_exit("bob")), (0, 0));
+}
+
+#[test]
 fn a_fake_answers_in_each_way() {
     let fake = Fake::new("echo");
     let payload = |bytes: usize| Payload { data: vec![7; bytes] };
@@ -216,6 +226,13 @@ fn a_service_that_loops_is_killed_within_milliseconds() {
     assert_eq!(misbehave(&mut host, Kind::Spin), "INTERNAL, callee killed");
     host.advance(100 * MS);
     assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+}
+
+#[test]
+fn many_short_tasks_are_no_long_one() {
+    let mut host = echo_host().change("echo", |echo| echo.budget = 10 * MS).start();
+    let toil = host.call::<echo::Misbehave>(deed(Kind::Toil, 60));
+    assert!(toil.is_ok(), "{toil:?}");
 }
 
 #[test]
