@@ -1,6 +1,8 @@
 //! What holds in whatever order things happen, and how an order in which it does not is found again.
 
+use std::path::PathBuf;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use e2e::{code_cache, guest_file, pizzeria};
@@ -29,10 +31,11 @@ fn every_call_has_ended_once(frames: &[Frame]) {
 
 /// Two programs that make these calls of one service.
 fn ann_and_bob(host: TestHost, ann: &[&str], bob: &[&str]) -> TestHost {
-    let driver = guest_file("driver");
+    // Built once, and not for each seed.
+    static DRIVER: LazyLock<PathBuf> = LazyLock::new(|| guest_file("driver"));
     host.code_cache(code_cache())
-        .guest(GuestSpec::program("ann", &driver).with_args(ann.iter().copied()))
-        .guest(GuestSpec::program("bob", &driver).with_args(bob.iter().copied()))
+        .guest(GuestSpec::program("ann", &*DRIVER).with_args(ann.iter().copied()))
+        .guest(GuestSpec::program("bob", &*DRIVER).with_args(bob.iter().copied()))
 }
 
 #[test]
