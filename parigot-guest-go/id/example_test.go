@@ -16,3 +16,15 @@ func ExampleParse() {
 	// true <nil>
 	// not a CallID: expected it to start with `cal_`
 }
+
+func ExampleID() {
+	type order = id.ID[id.Service] // of a type of its own in a program: see parigot boilerplateid
+	one, two := id.New[id.Service](), id.New[id.Service]()
+	pizzas := map[order]string{one: "margherita", two: "tartufo"}
+	fmt.Println(one == two, pizzas[two])
+	pizzas[id.Zero[id.Service]()] = "none"
+	fmt.Println(id.Zero[id.Service]() == id.ID[id.Service]{}, pizzas[id.Zero[id.Service]()] == "")
+	// Output:
+	// false tartufo
+	// false true
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"strings"
 	"unicode/utf8"
 )
@@ -51,14 +52,24 @@ const (
 	alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 )
 
-// ID is an id of type T. It does not compare with ==, for zero equals nothing: see [ID.Equal] and [ID.Key].
+// ID is an id of type T. Ids compare with ==, and are keys of maps: ids of different types do not compile together. Zero, which stands where
+// there is no answer, equals nothing, not even itself; as a key it is never found.
 type ID[T Type] struct {
-	_         [0]func()
-	high, low uint64 // the payload: 48 and 64 bits
+	high, low uint64  // the payload: 48 and 64 bits
+	unequal   float64 // not a number in zero, 0 in all else: what makes == say so
 }
 
 // Zero returns the id that stands where there is no answer.
-func Zero[T Type]() ID[T] { return ID[T]{high: highMask, low: ^uint64(0)} }
+func Zero[T Type]() ID[T] { return ofPayload[T](highMask, ^uint64(0)) }
+
+// ofPayload returns the id with that payload.
+func ofPayload[T Type](high, low uint64) ID[T] {
+	id := ID[T]{high: high & highMask, low: low}
+	if id.IsZero() {
+		id.unequal = math.NaN()
+	}
+	return id
+}
 
 // New returns an id of random bits: those of the host, in a guest.
 func New[T Type]() ID[T] {
@@ -84,20 +95,20 @@ func FromWire[T Type](high, low uint64) (ID[T], error) {
 	if (high|low) != 0 && high>>48 != tag[T]() {
 		return ID[T]{}, wrongType[T]()
 	}
-	return ID[T]{high: high & highMask, low: low}, nil
+	return ofPayload[T](high, low), nil
 }
 
 // Wire returns the wire form: high and low half.
 func (id ID[T]) Wire() (high, low uint64) { return tag[T]()<<48 | id.high, id.low }
 
-// Key returns all 128 bits, as a key for maps: unlike ids, keys of zero ids are equal.
+// Key returns all 128 bits: as keys of maps, unlike ids themselves, those of zero ids are equal.
 func (id ID[T]) Key() [2]uint64 {
 	high, low := id.Wire()
 	return [2]uint64{high, low}
 }
 
-// Equal reports whether both are the same id. Zero equals nothing, not even itself.
-func (id ID[T]) Equal(other ID[T]) bool { return id.Key() == other.Key() && !id.IsZero() }
+// Equal is ==, for those who look for a method.
+func (id ID[T]) Equal(other ID[T]) bool { return id == other }
 
 // IsEmpty reports whether nobody has set it.
 func (id ID[T]) IsEmpty() bool { return id.high == 0 && id.low == 0 }
@@ -162,11 +173,11 @@ func Parse[T Type](text string) (ID[T], error) {
 	if checkDigit(values[:digits]) != values[digits] || values[0] > 3 {
 		return ID[T]{}, CheckError{}
 	}
-	var id ID[T]
+	var high, low uint64
 	for _, value := range values[:digits] {
-		id.high, id.low = id.high<<5|id.low>>59, id.low<<5|uint64(value)
+		high, low = high<<5|low>>59, low<<5|uint64(value)
 	}
-	return id, nil
+	return ofPayload[T](high, low), nil
 }
 
 // TypeError says that text or numbers are no id of the expected type.

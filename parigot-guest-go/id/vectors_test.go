@@ -86,6 +86,9 @@ func checkID[T id.Type](t *testing.T, c *vectors.Case, want id.ID[T]) {
 	for _, got := range []id.ID[T]{parsed, read} {
 		check(t, got.Key(), want.Key())
 		check(t, got.Equal(want), !zero)
+		check(t, got == want, !zero)
+		_, found := map[id.ID[T]]bool{want: true}[got]
+		check(t, found, !zero)
 	}
 }
 
