@@ -124,6 +124,7 @@ mod outbox;
 mod panic;
 mod payload;
 mod program;
+pub mod proto;
 mod random;
 mod scope;
 mod serve;

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use protoc_gen_parigot::{Error, OPTIONS_PROTO, OPTIONS_PROTO_NAME, OutputFile, Request, generate};
+use protoc_gen_parigot::{Error, OutputFile, PROTOS, Request, generate};
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
 
@@ -58,7 +58,7 @@ fn resolver(include: &[PathBuf]) -> impl FileResolver + 'static {
     for folder in include {
         resolver.add(FolderResolver(folder.clone()));
     }
-    resolver.add(OptionsResolver);
+    resolver.add(OwnResolver);
     resolver.add(GoogleFileResolver::new());
     resolver
 }
@@ -80,15 +80,14 @@ impl FileResolver for FolderResolver {
     }
 }
 
-/// Has parigot's own options.
-struct OptionsResolver;
+/// Has parigot's own files.
+struct OwnResolver;
 
-impl FileResolver for OptionsResolver {
+impl FileResolver for OwnResolver {
     fn open_file(&self, name: &str) -> Result<File, protox::Error> {
-        if name == OPTIONS_PROTO_NAME {
-            File::from_source(name, OPTIONS_PROTO)
-        } else {
-            Err(protox::Error::file_not_found(name))
+        match PROTOS.iter().find(|(own, _)| *own == name) {
+            Some((_, text)) => File::from_source(name, text),
+            None => Err(protox::Error::file_not_found(name)),
         }
     }
 }

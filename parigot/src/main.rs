@@ -112,7 +112,7 @@ struct Graph {
 
 /// Write stubs and messages for .proto files, as protoc with protoc-gen-parigot does.
 ///
-/// protoc is not needed. What google/protobuf has, and parigot/v1/options.proto, can be
+/// protoc is not needed. What google/protobuf and parigot/v1 have can be
 /// imported from anywhere. Files of an edition need protoc or buf. What would stay as it
 /// is is not written.
 #[derive(Args)]

@@ -22,11 +22,14 @@ pub use crate::request::Request;
 /// The version of this plugin, as its output names it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The name under which a `.proto` imports [`OPTIONS_PROTO`].
+/// The name under which a `.proto` imports what it can say about its services to parigot.
 pub const OPTIONS_PROTO_NAME: &str = "parigot/v1/options.proto";
 
-/// What a `.proto` can say about its services to parigot.
-pub const OPTIONS_PROTO: &str = include_str!("../../proto/parigot/v1/options.proto");
+/// The `.proto` files that others may import: their names, and their texts.
+pub const PROTOS: [(&str, &str); 2] = [
+    (OPTIONS_PROTO_NAME, include_str!("../../proto/parigot/v1/options.proto")),
+    ("parigot/v1/id.proto", include_str!("../../proto/parigot/v1/id.proto")),
+];
 
 /// One file to write.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use prost::Message;
 use prost_types::compiler::CodeGeneratorResponse;
 use prost_types::compiler::code_generator_response::{Feature, File};
-use protoc_gen_parigot::{Error, OPTIONS_PROTO, OPTIONS_PROTO_NAME, OutputFile, Request, VERSION, generate};
+use protoc_gen_parigot::{Error, OutputFile, PROTOS, Request, VERSION, generate};
 
 const USAGE: &str = "\
 usage: protoc --parigot_out=DIR [--parigot_opt=OPTION,…] FILE.proto…   with protoc-gen-parigot on the path
@@ -37,12 +37,14 @@ fn main() -> ExitCode {
 }
 
 fn write_protos(folder: &Path) -> io::Result<()> {
-    let path = folder.join(OPTIONS_PROTO_NAME);
-    let write = || {
-        path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
-        std::fs::write(&path, OPTIONS_PROTO)
-    };
-    write().map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
+    PROTOS.iter().try_for_each(|(name, text)| {
+        let path = folder.join(name);
+        let write = || {
+            path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
+            std::fs::write(&path, text)
+        };
+        write().map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
+    })
 }
 
 fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {

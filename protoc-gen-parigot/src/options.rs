@@ -16,7 +16,7 @@
 //! | `mod_file` | `true`, `false` | write `mod.rs`, which nests the packages, or leave that to be done by hand |
 //! | `extern_path` | `.pkg=::path` | types below `.pkg` lie below the path, not generated; may be repeated |
 //!
-//! A path begins with `::` or `crate::`. Those of `google.protobuf` are set, and may be set again.
+//! A path begins with `::` or `crate::`. Those of `google.protobuf` and of `parigot.v1.Id` are set, and may be set again.
 //!
 //! Those of `lang=go`, which are protoc-gen-go's:
 //!
@@ -73,7 +73,7 @@ pub struct RustOptions {
     pub messages: Messages,
     /// Whether `mod.rs` is written.
     pub mod_file: bool,
-    /// From `.google.protobuf` to `::parigot_guest::prost_types`; the longest prefix decides.
+    /// From `.google.protobuf` to `::parigot_guest::prost_types`, say; the longest prefix decides.
     pub extern_paths: BTreeMap<String, String>,
 }
 
@@ -147,8 +147,9 @@ const KEYS: &[Key] = &[
 /// The values of a yes-or-no option, which may stand bare.
 const YES_OR_NO: &[(&str, bool)] = &[("true", true), ("false", false), ("", true)];
 
-/// Where the types of `google.protobuf` lie; one line each, or prost would take the first for all.
-const WELL_KNOWN: [(&str, &str); 11] = [
+/// Where the types of `google.protobuf` and parigot's own lie; one line each, or prost would take the first for all.
+const WELL_KNOWN: [(&str, &str); 12] = [
+    (".parigot.v1.Id", "::parigot_guest::proto::Id"),
     (".google.protobuf", "::parigot_guest::prost_types"),
     (".google.protobuf.BoolValue", "bool"),
     (".google.protobuf.BytesValue", "::parigot_guest::prost::alloc::vec::Vec<u8>"),

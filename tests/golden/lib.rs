@@ -28,6 +28,8 @@ pub mod go_packages;
 pub mod groups;
 #[path = "helloworld/rust/mod.rs"]
 pub mod helloworld;
+#[path = "id_message/rust/mod.rs"]
+pub mod id_message;
 pub mod ids;
 #[path = "imports/rust/mod.rs"]
 pub mod imports;

@@ -46,7 +46,8 @@ fn protobuf(case: &str, out: &Path) -> Vec<String> {
         .cargo_out_dir(case)
         .includes(includes(&folder))
         .inputs(corpus::protos(&folder));
-    codegen.input(options().join("parigot/v1/options.proto")).run_from_script();
+    let own = ["options", "id"].map(|name| options().join(format!("parigot/v1/{name}.proto")));
+    codegen.inputs(own).run_from_script();
     let stem = |path: PathBuf| path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
     corpus::entries(out).into_iter().map(stem).filter(|stem| stem != "mod").collect()
 }

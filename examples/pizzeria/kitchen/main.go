@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/future"
+	"github.com/parigot/parigot/parigot-guest-go/idpb"
 	"github.com/parigot/parigot/parigot-guest-go/job"
 
 	pb "example.com/pizzeria/stubs/go/kitchen/v1"
@@ -62,8 +63,7 @@ func (k *kitchen) order(ctx context.Context, pizza string) (*pb.Ticket, error) {
 		return nil, fmt.Errorf("no room in the oven: %w", err)
 	}
 	slog.InfoContext(ctx, "in the oven", "pizza", pizza, "ticket", ticket)
-	high, low := ticket.Wire()
-	return &pb.Ticket{High: high, Low: low}, nil
+	return &pb.Ticket{Id: idpb.New(ticket)}, nil
 }
 
 // Check is the method on the wire.
@@ -72,7 +72,7 @@ func (k *kitchen) Check(_ context.Context, in *pb.Ticket) *pb.KitchenCheckFuture
 }
 
 func (k *kitchen) check(in *pb.Ticket) (*pb.Progress, error) {
-	ticket, err := TicketIDFromWire(in.GetHigh(), in.GetLow())
+	ticket, err := idpb.As[ticketID](in.GetId())
 	if err != nil {
 		return nil, pb.KitchenErr_UnknownTicket
 	}

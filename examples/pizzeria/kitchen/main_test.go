@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/future"
+	"github.com/parigot/parigot/parigot-guest-go/id"
+	"github.com/parigot/parigot/parigot-guest-go/idpb"
 	"github.com/parigot/parigot/parigot-guest-go/parigottest"
 
 	pb "example.com/pizzeria/stubs/go/kitchen/v1"
@@ -87,8 +89,7 @@ func TestAnOrderDoesNotWaitLongerThanItsMethodMayTake(t *testing.T) {
 }
 
 func TestATicketOfNobodyIsUnknown(t *testing.T) {
-	high, low := NewTicketID().Wire()
-	for _, ticket := range []*pb.Ticket{{High: high, Low: low}, {High: 1, Low: 2}, {}} {
+	for _, ticket := range []*pb.Ticket{{Id: idpb.New(NewTicketID())}, {Id: idpb.New(id.New[id.Call]())}, {}} {
 		if _, err := newKitchen().check(ticket); err != pb.KitchenErr_UnknownTicket {
 			t.Errorf("%v: found %v", ticket, err)
 		}

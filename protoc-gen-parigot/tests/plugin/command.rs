@@ -84,8 +84,10 @@ fn it_writes_the_files_that_may_be_imported() {
     let target = folder.path().join("some/where");
     let output = run(&["--write-protos", &target.to_string_lossy()], b"");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let written = std::fs::read_to_string(target.join("parigot/v1/options.proto")).expect("it is written");
-    assert_eq!(written, protoc_gen_parigot::OPTIONS_PROTO);
+    for (name, text) in protoc_gen_parigot::PROTOS {
+        let written = std::fs::read_to_string(target.join(name)).expect("it is written");
+        assert_eq!(written, text);
+    }
 }
 
 #[test]

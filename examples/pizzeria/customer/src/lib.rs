@@ -32,7 +32,7 @@ async fn main(cx: Context) -> Result<Exit, Error> {
 async fn order(cx: &Context, pizza: &str) -> Result<(), Error> {
     let kitchen = KitchenClient::locate(cx)?;
     let ticket = kitchen.order(OrderRequest { pizza: pizza.into() }).await?;
-    let id = TicketId::from_wire(ticket.high, ticket.low)?;
+    let id = TicketId::try_from(ticket.id.unwrap_or_default())?;
     info!(cx, "ordered a {pizza}: {id}");
     while kitchen.check(ticket).await?.stage() != Stage::Ready {
         cx.sleep(POLL_INTERVAL).await;

@@ -119,16 +119,20 @@ fn stubs(files: &Files) -> Files {
     stubs.map(|(name, text)| (name.clone(), text.clone())).collect::<BTreeMap<_, _>>()
 }
 
-/// The Go package of parigot's options, which whatever imports them imports, is in the SDK.
+/// The Go packages of parigot's own files, which whatever imports them imports, are in the SDK.
 #[test]
-fn the_sdk_has_the_options() {
+fn the_sdk_has_what_is_imported() {
+    check_in_sdk("parigot/v1/options.proto", "options/options.pb.go");
+    check_in_sdk("parigot/v1/id.proto", "idpb/id.pb.go");
+}
+
+fn check_in_sdk(proto: &str, file: &str) {
     let sdk = root().join("../../parigot-guest-go");
     let output = tempfile::tempdir().expect("there is a folder for temporary files");
     let mut protoc = protoc();
     protoc.arg(format!("--plugin=protoc-gen-go={}", protoc_gen_go().display()));
     protoc.arg(format!("--go_out={}", output.path().display()));
-    run(protoc.args(["--go_opt=module=github.com/parigot/parigot/parigot-guest-go", "parigot/v1/options.proto"]));
-    let file = "options/options.pb.go";
+    run(protoc.args(["--go_opt=module=github.com/parigot/parigot/parigot-guest-go", proto]));
     if env::var_os("PARIGOT_BLESS").is_some() {
         fs::copy(output.path().join(file), sdk.join(file)).expect("the folder is ours");
     }
