@@ -1,6 +1,6 @@
 //! How calls end, whatever their callee does.
 
-use e2e::{App, Ended, guest};
+use e2e::{App, Ended, go_guest, guest};
 
 /// Runs the driver with these calls against the echo service, which ends but once.
 fn drive(calls: &[&str]) -> Ended {
@@ -36,16 +36,42 @@ fn a_thousand_calls_are_in_flight_at_once() {
     check(&[&calls], &["echo:1: 1 bytes"; 1_000]);
 }
 
+/// Runs each driver, in Rust and in Go, with these calls and all the room that it needs.
+fn drive_each(calls: &[&str]) -> [Ended; 2] {
+    const ROOMY: &str = "memory = \"1GiB\"\nbudget = \"30s\"\nlog = \"16MiB\"";
+    let deployment = format!(
+        "[service.echo]\nwasm = \"echo.wasm\"\ndeadline = \"1m\"\n{ROOMY}\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n{ROOMY}\n"
+    );
+    let run = |driver| App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", driver).run();
+    [guest("driver"), go_guest("driver")].map(run)
+}
+
 #[test]
 fn calls_beyond_the_bound_are_refused_and_nothing_else_is() {
     let calls = vec!["sleep:50"; (16 << 10) + 100].join("+");
-    let ended = drive(&[&calls, "echo:1"]);
-    let messages = ended.messages_of("driver");
-    let (answered, rest): (Vec<_>, Vec<_>) = messages.iter().partition(|message| *message == "sleep:50: 0 bytes");
-    assert_eq!(answered.len(), 16 << 10);
-    let refusal = "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver waits for 16384 calls already";
-    assert_eq!(rest.iter().filter(|message| **message == refusal).count(), 100);
-    assert_eq!(messages.last().map(String::as_str), Some("echo:1: 1 bytes"));
+    for ended in drive_each(&[&calls, "echo:1"]) {
+        let messages = ended.messages_of("driver");
+        let (answered, rest): (Vec<_>, Vec<_>) = messages.iter().partition(|message| *message == "sleep:50: 0 bytes");
+        assert_eq!(answered.len(), 16 << 10);
+        let refusal = "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver waits for 16384 calls already";
+        assert_eq!(rest.iter().filter(|message| **message == refusal).count(), 100);
+        assert_eq!(messages.last().map(String::as_str), Some("echo:1: 1 bytes"));
+    }
+}
+
+#[test]
+fn a_mailbox_that_is_full_refuses_calls_and_all_others_are_answered() {
+    // They are made in one turn, and 64 MiB may wait.
+    let calls = ["echo:8000000?"; 10].join("+");
+    for ended in drive_each(&[&calls, "echo:1"]) {
+        let messages = ended.messages_of("driver");
+        let (answered, rest): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message.ends_with(" bytes"));
+        assert_eq!((answered.len(), rest.len()), (8 + 1, 2), "{messages:?}");
+        let told = "echo:8000000?: refused: RESOURCE_EXHAUSTED: overloaded: echo has 64000";
+        assert!(rest.iter().all(|message| message.starts_with(told)), "{rest:?}");
+        assert_eq!(messages.last().map(String::as_str), Some("echo:1: 1 bytes"));
+    }
 }
 
 #[test]
@@ -128,12 +154,12 @@ fn a_message_that_is_too_long_fails_where_it_is_sent() {
 
 #[test]
 fn a_call_that_its_callee_was_never_given_is_refused_when_that_ends() {
-    let ended = drive(&["150ms:echo:1?+~spin?"]);
+    let ended = drive(&["150ms:echo:1@60000?+~spin?"]);
     let messages = ended.messages_of("driver");
     let [later, spin] = &messages[..] else { panic!("{}", ended.stderr) };
     assert!(spin.starts_with("~spin?: unknown: INTERNAL: callee killed: echo was killed: "), "{spin}");
     let told =
-        "150ms:echo:1?: refused: UNAVAILABLE: unreachable: it did not reach echo, which was killed: it held its thread";
+        "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: it did not reach echo, which was killed: it held its thread";
     assert!(later.starts_with(told), "{later}");
 }
 
