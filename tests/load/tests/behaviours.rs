@@ -23,11 +23,11 @@ fn app(driver: &[u8], echo: &[u8], calls: &[&str]) -> App {
     app_with("", driver, echo, calls)
 }
 
-/// The same with more keys for the service.
+/// The same with more keys for both.
 fn app_with(keys: &str, driver: &[u8], echo: &[u8], calls: &[&str]) -> App {
     let file = format!(
         "[service.echo]\nwasm = 'echo.wasm'\nlog = '16MiB'\nrestart = 'never'\n{keys}\n\
-         [program.driver]\nwasm = 'driver.wasm'\nlog = '16MiB'\nargs = {calls:?}\n"
+         [program.driver]\nwasm = 'driver.wasm'\nlog = '16MiB'\nargs = {calls:?}\n{keys}\n"
     );
     App::new(&file).with("echo.wasm", echo).with("driver.wasm", driver)
 }
@@ -81,8 +81,9 @@ fn behaviour_c_ten_thousand_calls_are_in_flight_and_no_two_have_one_id() {
     for (pair, driver, echo) in pairs() {
         // The first is answered once the last is in flight as well.
         let calls = vec!["sleep:2000@60000"; 10_000].join("+");
-        // Go's runtime wakes all whose time has come in one turn, and does not ask whether that should end.
-        let ended = app_with("budget = '5s'", &driver, &echo, &[&calls]).run();
+        // The driver makes them all before it awaits one; and Go's runtime wakes all whose time has come in one turn, and does not ask whether
+        // that should end.
+        let ended = app_with("budget = '5s'\nmemory = '256MiB'", &driver, &echo, &[&calls]).run();
         let answered = ended.messages_of("driver");
         assert_eq!(answered, ["sleep:2000@60000: 0 bytes"; 10_000], "{pair}");
         let lines = ended.log();

@@ -102,8 +102,11 @@ fn callers_outlive_a_storm() {
     let keys = "restart = 'always'\nmax_restarts = 1000\nmax_seconds = 1";
     let args = "--lanes 8 --deadline-ms 30000 --harm-every 200 --harms Trap,Panic,Leave,Overflow Nothing*1000";
     for callee in CALLEES {
-        let report = kept(&Trial::of(callee, keys).caller(args).caller(args).caller(args).run());
-        assert_eq!(report.sent, 3_000, "{callee:?}");
+        for replicas in [1, 3] {
+            let keys = format!("{keys}\nreplicas = {replicas}");
+            let report = kept(&Trial::of(callee, &keys).caller(args).caller(args).caller(args).run());
+            assert_eq!(report.sent, 3_000, "{callee:?}, {replicas} instances");
+        }
     }
 }
 
