@@ -31,13 +31,24 @@ enum Moment {
     Method,
     Background,
     Holding,
+    /// The same in Go.
+    GoMethod,
+    GoBackground,
 }
 
 const DEEDS: [Deed; 8] =
     [Deed::Trap, Deed::Loop, Deed::Fill, Deed::Overflow, Deed::Grow, Deed::Leave0, Deed::Leave7, Deed::Panic];
 
-const MOMENTS: [Moment; 6] =
-    [Moment::Start, Moment::FirstTurn, Moment::Ready, Moment::Method, Moment::Background, Moment::Holding];
+const MOMENTS: [Moment; 8] = [
+    Moment::Start,
+    Moment::FirstTurn,
+    Moment::Ready,
+    Moment::Method,
+    Moment::Background,
+    Moment::Holding,
+    Moment::GoMethod,
+    Moment::GoBackground,
+];
 
 /// What the service may take in every cell.
 const MEMORY: &str = "memory = '32MiB'";
@@ -46,11 +57,11 @@ const MEMORY: &str = "memory = '32MiB'";
 fn every_way_to_break_at_every_moment_is_named_and_hurts_nobody_else() {
     let cells: Vec<_> = MOMENTS.iter().flat_map(|moment| DEEDS.map(|deed| (deed, *moment))).collect();
     let complaints = run_beside_a_pair(|| try_all(&cells));
-    let mut table = format!("{:<10}", "");
+    let mut table = format!("{:<12}", "");
     DEEDS.iter().for_each(|deed| write!(table, "{:>9}", format!("{deed:?}")).expect("a string takes all"));
     for (place, (_, moment)) in cells.iter().enumerate() {
         if place % DEEDS.len() == 0 {
-            write!(table, "\n{:<10}", format!("{moment:?}")).expect("a string takes all");
+            write!(table, "\n{:<12}", format!("{moment:?}")).expect("a string takes all");
         }
         table.push_str(if complaints[place].is_some() { "   BROKEN" } else { "     kept" });
     }
@@ -99,9 +110,19 @@ fn try_cell(deed: Deed, moment: Moment) {
         Moment::FirstTurn if !deed.leaves() => check_refused(deed, &first_turn_that_breaks(deed)),
         Moment::FirstTurn => check_start_failed(deed, &first_turn_that_breaks(deed)),
         Moment::Ready => check_start_failed(deed, &ready_that_breaks(deed)),
-        Moment::Method => check_running(deed, moment, ""),
-        Moment::Background => check_running(deed, moment, ""),
-        Moment::Holding => check_running(deed, moment, "env = { HOLDING = 'yes' }"),
+        Moment::Method | Moment::Background => check_running(deed, moment, Callee::Rust, ""),
+        Moment::Holding => check_running(deed, moment, Callee::Rust, "env = { HOLDING = 'yes' }"),
+        Moment::GoMethod | Moment::GoBackground => check_running(deed, moment, Callee::Go, ""),
+    }
+}
+
+impl Moment {
+    fn is_in_go(self) -> bool {
+        matches!(self, Moment::GoMethod | Moment::GoBackground)
+    }
+
+    fn is_in_background(self) -> bool {
+        matches!(self, Moment::Background | Moment::GoBackground)
     }
 }
 
@@ -119,7 +140,16 @@ impl Deed {
         }
     }
 
-    /// What the host says of a guest that has done it.
+    /// What the host says of a guest that has done it at that moment.
+    fn told_at(self, moment: Moment) -> &'static str {
+        match self {
+            // Go's runtime says why it cannot go on.
+            Deed::Trap if moment.is_in_go() => "sync: unlock of unlocked mutex",
+            deed => deed.told(),
+        }
+    }
+
+    /// What it says of most.
     fn told(self) -> &'static str {
         match self {
             Deed::Trap => "trapped: wasm trap: wasm `unreachable` instruction executed",
@@ -224,13 +254,13 @@ fn check_start_failed(deed: Deed, app: &App) {
 
 /// Twenty calls are answered, two are in flight, one breaks the service, and more follow.
 #[track_caller]
-fn check_running(deed: Deed, moment: Moment, keys: &str) {
-    let in_background = moment == Moment::Background;
+fn check_running(deed: Deed, moment: Moment, callee: Callee, keys: &str) {
+    let in_background = moment.is_in_background();
     let harm = if in_background { format!("{}~", deed.word()) } else { deed.word() };
     // It has left of its own will: nobody restarts it.
     let stays_away = deed == Deed::Leave0;
     let after = if stays_away { "Nothing*5" } else { "Again" };
-    let trial = Trial::of(Callee::Rust, &format!("{MEMORY}\n{keys}"));
+    let trial = Trial::of(callee, &format!("{MEMORY}\n{keys}"));
     let ended = trial.caller(&format!("--lanes 3 --deadline-ms 20000 Nothing*20 Hang*2 {harm} {after}")).run();
 
     let Report { ok, refused, unknown, .. } = *ended.assert_kept();
@@ -238,7 +268,9 @@ fn check_running(deed: Deed, moment: Moment, keys: &str) {
     let (answered, lost) = if in_background { (21, 2..=3) } else { (20, 3..=3) };
     assert!(lost.contains(&unknown), "{}\n{}", ended.report, ended.log());
     if stays_away {
-        assert_eq!((ok, refused), (answered, 8 + 20 - answered - unknown), "{}\n{}", ended.report, ended.log());
+        // In the background it may be at it after some of the five.
+        let answered = if in_background { answered..=answered + 5 } else { answered..=answered };
+        assert!(answered.contains(&ok) && ok + refused + unknown == 28, "{}\n{}", ended.report, ended.log());
     } else {
         // It was called again until it was there again, by up to three lanes.
         assert!((answered + 1..=answered + 3).contains(&ok), "{}\n{}", ended.report, ended.log());
@@ -257,9 +289,12 @@ fn check_running(deed: Deed, moment: Moment, keys: &str) {
 /// The log says who broke, how, and in which call of which method.
 #[track_caller]
 fn check_named(deed: Deed, moment: Moment, ended: &Ended) {
-    let is_it = |line: &&Captured| line.service == "work" && line.message.contains(deed.told());
-    let line = ended.ran.log.iter().find(is_it).unwrap_or_else(|| panic!("nothing of it is told:\n{}", ended.log()));
-    let names_method = line.method == "load.v1.Work/Run" || line.message.contains("in load.v1.Work/Run");
-    let in_call = moment != Moment::Background;
-    assert_eq!((names_method, line.call.starts_with("cal_")), (in_call, in_call), "{line:?}");
+    let in_call = !moment.is_in_background();
+    let is_it = |line: &Captured| {
+        let names_method = line.method == "load.v1.Work/Run" || line.message.contains("in load.v1.Work/Run");
+        let names_call = line.call.starts_with("cal_");
+        let tells = line.service == "work" && line.message.contains(deed.told_at(moment));
+        tells && (names_method, names_call) == (in_call, in_call)
+    };
+    assert!(ended.ran.log.iter().any(is_it), "it is not told as it should be:\n{}", ended.log());
 }
