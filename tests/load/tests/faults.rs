@@ -37,6 +37,16 @@ fn more_calls_than_a_slow_service_may_have_are_refused_and_none_is_lost() {
 }
 
 #[test]
+fn calls_that_wait_longer_than_they_may_are_not_begun() {
+    // Some milliseconds of work each, a thousand at once, and a tenth of a second for it.
+    let args = "--lanes 1000 --deadline-ms 100 Nothing*2000";
+    for callee in CALLEES {
+        let report = kept(&Trial::of(callee, "env = { ROUNDS = '1000000' }").caller(args).run());
+        assert!(report.unknown > 1_000, "{callee:?}: {report}");
+    }
+}
+
+#[test]
 fn calls_that_nobody_waits_for_any_more_leave_nothing_behind() {
     for callee in CALLEES {
         let timed_out = "--lanes 50 --deadline-ms 100 Hang*200";

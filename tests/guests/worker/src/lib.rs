@@ -1,8 +1,9 @@
 //! Serves load.v1.Work: writes a line for each job that it runs, the first thing that it does, and then does what the job asks for.
 //!
-//! Its environment may ask for more: with a deed in `READY` it does that while it makes itself ready, and with anything in `HOLDING` it has a call
-//! to load.v1.Store in flight whenever it does a job.
+//! Its environment may ask for more: with a deed in `READY` it does that while it makes itself ready, with anything in `HOLDING` it has a call to
+//! load.v1.Store in flight whenever it does a job, and with a number in `ROUNDS` it computes so long for each.
 
+use std::hint::black_box;
 use std::time::Duration;
 
 use golden::load::load::v1::job::{Deed, Moment};
@@ -12,6 +13,8 @@ use parigot_guest::{Context, NotReady, Ready, Status};
 struct Worker {
     /// Whom it has calls in flight to.
     store: Option<StoreClient>,
+    /// How long it computes for a job.
+    rounds: u32,
 }
 
 impl Ready for Worker {
@@ -20,7 +23,8 @@ impl Ready for Worker {
             commit(cx, &job_of(deed)).await;
         }
         let holds = cx.env("HOLDING").is_some();
-        Ok(Worker { store: holds.then(|| StoreClient::locate(cx)).transpose()? })
+        let store = holds.then(|| StoreClient::locate(cx)).transpose()?;
+        Ok(Worker { store, rounds: cx.env("ROUNDS").map_or(0, |rounds| rounds.parse().expect("it is a number")) })
     }
 }
 
@@ -34,6 +38,7 @@ fn job_of(deed: &str) -> Job {
 impl Work for Worker {
     async fn run(&self, cx: &Context, job: Job) -> Result<Done, Status> {
         write_down(cx, &job);
+        black_box((0..self.rounds).fold(0, |sum, k| black_box(sum ^ k)));
         let _held = self.store.as_ref().map(|store| store.keep(job));
         if self.store.is_some() {
             // The call leaves with the turn.
