@@ -35,6 +35,23 @@ fn a_service_that_waits_for_its_restart_fails_with_what_it_requires() {
 }
 
 #[test]
+fn calls_are_refused_while_what_their_callee_requires_never_makes_itself_ready_again() {
+    let phoenix = "args = [\"--dies-after\", \"1\", \"--dreams-from\", \"1\"]";
+    let (running, log, clock) = drive_vassal(phoenix, &["pause:2", "panic", "pause:60000", "echo:1"]);
+    log.wait_for("pausing");
+    clock.advance(MS);
+    log.wait_for("burnt");
+    clock.advance(MS);
+    log.wait_for("panic: INTERNAL");
+    clock.advance(100 * MS);
+    log.wait_for("dreaming");
+    // For as long as it takes.
+    clock.advance(Duration::from_secs(60));
+    log.wait_for("echo:1: UNAVAILABLE, unreachable: vassal is being restarted, and has been down for ");
+    assert_eq!(running.wait().status, 0, "who dreams leaves when it is told to");
+}
+
+#[test]
 fn a_service_that_was_restarted_and_waits_to_be_launched_fails_with_what_it_requires() {
     let phoenix = "args = [\"--dies-after\", \"1\", \"--lost-from\", \"1\"]\nmax_restarts = 2";
     let (running, log, clock) = drive_vassal(phoenix, &["pause:2", "panic", "pause:5000", "echo:1"]);

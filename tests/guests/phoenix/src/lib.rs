@@ -1,6 +1,8 @@
 //! A service that says when it is ready and, after the argument `--dies-after` and a number of milliseconds, panics so long after that. With
-//! `--status` and a number it leaves with that status instead. After `--lost-from` and a time of day in milliseconds it is not ready from then on.
+//! `--status` and a number it leaves with that status instead. After `--lost-from` and a time of day in milliseconds it is not ready from then on,
+//! and after `--dreams-from` it never finds out whether it is.
 
+use std::future::pending;
 use std::time::Duration;
 
 use golden::helloworld::greeting::v1::{
@@ -12,8 +14,13 @@ struct Phoenix;
 
 impl Ready for Phoenix {
     async fn ready(cx: &Context) -> Result<Self, NotReady> {
-        if number(cx, "--lost-from").is_some_and(|from_ms| cx.wall() >= Duration::from_millis(from_ms)) {
+        let has_come = |name| number(cx, name).is_some_and(|from_ms| cx.wall() >= Duration::from_millis(from_ms));
+        if has_come("--lost-from") {
             return Err(NotReady::new("the ashes are wet"));
+        }
+        if has_come("--dreams-from") {
+            parigot_guest::info!(cx, "dreaming");
+            pending::<()>().await;
         }
         parigot_guest::info!(cx, "risen");
         if let Some(age_ms) = number(cx, "--dies-after") {
