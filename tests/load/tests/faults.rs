@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use e2e::{App, BesideNeighbours, guest};
 use load::{Callee, Ended, Report, Trial};
+use parigot_host::Settings;
 
 const CALLEES: [Callee; 2] = [Callee::Rust, Callee::Go];
 
@@ -117,6 +118,27 @@ fn callers_outlive_a_storm() {
             let report = kept(&Trial::of(callee, &keys).caller(args).caller(args).caller(args).run());
             assert_eq!(report.sent, 3_000, "{callee:?}, {replicas} instances");
         }
+    }
+}
+
+#[test]
+fn all_of_that_at_once() {
+    let keys = "restart = 'always'\nmax_restarts = 1000\nmax_seconds = 1\nreplicas = 2";
+    // Some time out, some are dropped, some callers die, and the service breaks in each way.
+    let harms = "--harms Trap,Loop,Overflow,Panic,Leave,Hang,Hang,Sleep,Sleep";
+    let args = |lanes, deadline_ms, every| {
+        format!(
+            "--lanes {lanes} --deadline-ms {deadline_ms} --harm-every {every} {harms} Nothing*1500 Nothing!*500 Nothing*1500"
+        )
+    };
+    for callee in CALLEES {
+        let trial = Trial::of(callee, keys).with_settings(|settings| Settings { workers: 4, ..settings });
+        let trial = trial.caller(&args(64, 50, 100)).caller(&args(8, 5, 1_000)).caller(&args(200, 2_000, 500));
+        let mut running = trial.caller(&format!("{} Die", args(32, 500, 200))).start();
+        running.wait_for("told to die");
+        running.lose_caller();
+        let report = kept(&running.end());
+        assert!(report.sent >= 3 * 3_500, "{callee:?}: {report}");
     }
 }
 
