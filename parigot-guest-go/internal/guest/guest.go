@@ -29,11 +29,11 @@ type Guest struct {
 	outbox Outbox
 	epoch  time.Time // the zero of the guest's monotonic clock
 
-	start    atomic.Pointer[abi.Start]
-	presence atomic.Uint32 // up to leaving changed under the lock
-	resting  atomic.Int32  // how many goroutines wait for presence to change
+	start atomic.Pointer[abi.Start]
 
 	mu         lock.Mutex
+	presence   presence
+	resting    int          // how many goroutines wait for presence to change
 	declared   *declaration // once Declare was called
 	calls      table[Reply]
 	lastCall   uint64
@@ -44,11 +44,13 @@ type Guest struct {
 }
 
 // Whether a guest is there to stay.
+type presence uint8
+
 const (
-	staying  uint32 = iota
-	stopping        // it refuses calls, and leaves when it has answered those that it has
-	leaving         // it leaves when its last words are spoken
-	gone            // nothing is sent any more
+	staying  presence = iota
+	stopping          // it refuses calls, and leaves when it has answered those that it has
+	leaving           // it leaves when its last words are spoken
+	gone              // nothing is sent any more
 )
 
 // New returns a guest whose monotonic clock began at epoch.
@@ -111,10 +113,13 @@ func (g *Guest) MessageBytesMax() int { return int(g.start.Load().MessageBytesMa
 
 // Resting returns how many goroutines certainly wait for this package to wake them. There may be more.
 func (g *Guest) Resting() int {
-	if g.presence.Load() != staying {
+	g.mu.Lock()
+	resting, isStaying := g.resting, g.presence == staying
+	g.mu.Unlock()
+	if !isStaying {
 		return 0
 	}
-	return g.idling() + int(g.resting.Load())
+	return g.idling() + resting
 }
 
 // Idle is called by a goroutine that has nothing to do. If no other has anything to do either, it returns in another turn, and true.
@@ -134,7 +139,7 @@ func (g *Guest) send(frame abi.Frame) {
 }
 
 func (g *Guest) sendMessage(frame abi.Frame, message proto.Message) error {
-	if g.presence.Load() == gone {
+	if g.isGone() {
 		return nil
 	}
 	return g.outbox.Send(frame, message)
@@ -142,7 +147,7 @@ func (g *Guest) sendMessage(frame abi.Frame, message proto.Message) error {
 
 // progress says which call is being served from now on; a guest that is gone has served its last.
 func (g *Guest) progress(call uint64, service, method uint32) {
-	if g.presence.Load() != gone {
+	if !g.isGone() {
 		g.outbox.Progress(call, service, method)
 	}
 }

@@ -171,7 +171,7 @@ func (in *Inbound) take() bool {
 	g := in.guest
 	g.mu.Lock()
 	_, waits := g.inbound.take(in.number)
-	if g.presence.Load() == stopping {
+	if g.presence == stopping {
 		g.unanswered.Broadcast()
 	}
 	g.mu.Unlock()

@@ -3,7 +3,6 @@ package guest
 import (
 	"context"
 	"errors"
-	"sync/atomic"
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
@@ -24,7 +23,7 @@ type declaration struct {
 	base    context.Context // of the handlers
 	handles []uint32        // of the required services, after the launch
 	methods []abi.Pair      // of services that are required by name: service and method, in the order in which calls name them
-	ready   atomic.Bool
+	ready   bool
 	ended   bool
 }
 
@@ -74,7 +73,7 @@ func (g *Guest) endLaunch(failure *Failure) error {
 // ConfirmLaunch tells the host that the guest can serve.
 func (g *Guest) ConfirmLaunch() {
 	g.mu.Lock()
-	g.declared.ready.Store(true)
+	g.declared.ready = true
 	g.mu.Unlock()
 	g.send(abi.Frame{Header: abi.NewHeader(abi.KindReply)})
 }

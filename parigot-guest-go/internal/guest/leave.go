@@ -29,10 +29,10 @@ func (g *Guest) AtExit(what AtExit) {
 func (g *Guest) Stop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.presence.Load() != staying {
+	if g.presence != staying {
 		return
 	}
-	g.presence.Store(stopping)
+	g.presence = stopping
 	go func() {
 		g.mu.Lock()
 		for g.inbound.size > 0 {
@@ -56,12 +56,12 @@ func (g *Guest) LeaveFrom(in *Inbound, status uint8) { g.leave(in, status, "") }
 
 func (g *Guest) leave(in *Inbound, status uint8, why string) {
 	g.mu.Lock()
-	if g.presence.Load() >= leaving {
+	if g.presence >= leaving {
 		g.mu.Unlock()
 		<-g.gone
 		return
 	}
-	g.presence.Store(leaving)
+	g.presence = leaving
 	g.mu.Unlock()
 	g.sayLastWords()
 
@@ -76,8 +76,18 @@ func (g *Guest) leave(in *Inbound, status uint8, why string) {
 		in.ShowProgress()
 	}
 	g.send(frame)
-	g.presence.Store(gone)
+	g.mu.Lock()
+	g.presence = gone
+	g.mu.Unlock()
 	close(g.gone)
+}
+
+// isGone reports whether the last frame was sent.
+func (g *Guest) isGone() bool {
+	g.mu.Lock()
+	isGone := g.presence == gone
+	g.mu.Unlock()
+	return isGone
 }
 
 // sayLastWords runs what was registered for the exit; also what is registered meanwhile.
@@ -114,7 +124,9 @@ func (g *Guest) sayLastWord(word AtExit) {
 
 // Rest blocks until the guest has left, or is stopped, which may only be after it was told to leave.
 func (g *Guest) Rest(stopped <-chan struct{}) {
-	g.resting.Add(1)
+	g.mu.Lock()
+	g.resting++
+	g.mu.Unlock()
 	select {
 	case <-stopped:
 	case <-g.gone:

@@ -80,13 +80,14 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 		trace:    traceOf(frame.Metadata),
 	}
 	g.mu.Lock()
-	isStaying, declared := g.presence.Load() == staying, g.declared
+	isStaying, declared := g.presence == staying, g.declared
+	isReady := declared != nil && declared.ready
 	g.inbound.put(frame.Number, in)
 	g.mu.Unlock()
 	switch {
 	case !isStaying:
 		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is stopping")
-	case declared == nil || !declared.ready.Load():
+	case !isReady:
 		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is not ready yet")
 	default:
 		in.base = declared.base
