@@ -116,8 +116,8 @@ func (f *Frame) Append(out []byte) ([]byte, error) {
 func (f *Frame) OpenFrame(out []byte) []byte {
 	le, start := binary.LittleEndian, len(out)
 	out = append(out, make([]byte, HeaderBytes)...)
-	head := out[start:]
-	le.PutUint16(head, uint16(f.Kind))
+	head := (*[HeaderBytes]byte)(out[start:])
+	le.PutUint16(head[:], uint16(f.Kind))
 	le.PutUint16(head[2:], f.Flags)
 	// CloseFrame knows the lengths of the frame and of its payload, at 4 and 36.
 	le.PutUint64(head[8:], f.Number)
@@ -165,13 +165,13 @@ func Frames(bytes []byte) iter.Seq2[Frame, error] {
 
 // readFrame reads the frame at an offset and returns its length.
 func readFrame(bytes []byte, at int) (Frame, int, error) {
-	head := bytes[at:]
-	if len(head) < HeaderBytes {
+	rest := bytes[at:]
+	if len(rest) < HeaderBytes {
 		return Frame{}, 0, &MalformedError{at, "a header of 64 bytes"}
 	}
-	le := binary.LittleEndian
+	le, head := binary.LittleEndian, (*[HeaderBytes]byte)(rest)
 	frame := Frame{Header: Header{
-		Kind:       Kind(le.Uint16(head)),
+		Kind:       Kind(le.Uint16(head[:])),
 		Flags:      le.Uint16(head[2:]),
 		Number:     le.Uint64(head[8:]),
 		Service:    le.Uint32(head[16:]),
@@ -186,20 +186,20 @@ func readFrame(bytes []byte, at int) (Frame, int, error) {
 	switch {
 	case frame.Flags&^flagsKnown != 0:
 		return Frame{}, 0, &MalformedError{at + 2, "flags of this version"}
-	case length > uint64(len(head)):
+	case length > uint64(len(rest)):
 		return Frame{}, 0, &MalformedError{at + 4, "a frame that ends where the bytes end"}
 	case (content+frameAlign-1)/frameAlign*frameAlign != length:
 		return Frame{}, 0, &MalformedError{at + 4, "the sum of the frame's parts, padded to 8"}
 	}
-	for _, padding := range head[content:length] {
+	for _, padding := range rest[content:length] {
 		if padding != 0 {
 			return Frame{}, 0, &MalformedError{at + int(content), "zeros up to the frame's end"}
 		}
 	}
 	detailAt, payloadAt := HeaderBytes+metadata, HeaderBytes+metadata+detail
-	frame.Metadata = head[HeaderBytes:detailAt:detailAt]
-	frame.Detail = head[detailAt:payloadAt:payloadAt]
-	frame.Payload = head[payloadAt:content:content]
+	frame.Metadata = rest[HeaderBytes:detailAt:detailAt]
+	frame.Detail = rest[detailAt:payloadAt:payloadAt]
+	frame.Payload = rest[payloadAt:content:content]
 	return frame, int(length), nil
 }
 
