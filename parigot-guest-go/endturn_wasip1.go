@@ -11,16 +11,28 @@ import (
 // A turn ends when no goroutine can run any more. Control then goes to exportTurn from the goroutine that ended the turn, and in the next turn back
 // to that goroutine. Both are switches from one goroutine to another, past the scheduler, as between the two sides of [iter.Pull]; only that
 // the one side is not always the same.
+var (
+	pullTurn  func() (struct{}, bool)
+	yieldTurn func(struct{}) bool
+	// isPulled is whether exportTurn waits for the turn's end. Before that it runs others only if memory is collected.
+	isPulled bool
+)
 
-// resume goes on with the goroutine that has ended the last turn, and returns when this one has ended.
-var resume func() (struct{}, bool)
+// goOn goes on with the goroutine that has ended the last turn, and returns when this one has ended.
+func goOn() {
+	isPulled = true
+	pullTurn()
+}
 
 // passControl ends the turn, and returns in the next one.
-var passControl func(struct{}) bool
+func passControl() {
+	isPulled = false
+	yieldTurn(struct{}{})
+}
 
 // standBy ends those turns that nobody else has ended, each when the scheduler is idle, which the host tells by making a descriptor readable.
 func standBy(yield func(struct{}) bool) {
-	passControl = yield
+	yieldTurn = yield
 	idle, err := os.NewFile(abi.IdleFD, "idle").SyscallConn()
 	if err != nil {
 		panic(err)
@@ -35,17 +47,19 @@ func standBy(yield func(struct{}) bool) {
 		if err != nil {
 			panic(err)
 		}
-		passControl(struct{}{})
+		if isPulled {
+			passControl()
+		}
 	}
 }
 
 // endTurn ends the turn in place of standBy, which is much cheaper, if the caller is the last who can run and the host knows when the next timer is
 // due. It returns in the next turn, or reports that the turn goes on.
 func endTurn() bool {
-	if control.TimersMoved() || othersCanRun() {
+	if !isPulled || control.TimersMoved() || othersCanRun() {
 		return false
 	}
-	passControl(struct{}{})
+	passControl()
 	return true
 }
 

@@ -60,7 +60,7 @@ func exportOpen() uint32 {
 	guest.SetCurrent(theGuest)
 	theGuest.EndTurn = endTurn
 	theGuest.Clock = func() uint64 { return turnNS }
-	resume, _ = iter.Pull(standBy)
+	pullTurn, _ = iter.Pull(standBy)
 	parked := os.NewFile(abi.ParkedFD, "parked")
 	go func() {
 		_, err := parked.Read(make([]byte, 1))
@@ -86,7 +86,7 @@ func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
 		return turnMalformedInbox
 	}
 	theGuest.Resume()
-	resume()
+	goOn()
 	if !theGuest.Declared() {
 		panic("parigot: main waits for something before it has called Launch or Run")
 	}
