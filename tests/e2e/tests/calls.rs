@@ -158,8 +158,7 @@ fn a_call_that_its_callee_was_never_given_is_refused_when_that_ends() {
     let messages = ended.messages_of("driver");
     let [later, spin] = &messages[..] else { panic!("{}", ended.stderr) };
     assert!(spin.starts_with("~spin?: unknown: INTERNAL: callee killed: echo was killed: "), "{spin}");
-    let told =
-        "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: it did not reach echo, which was killed: it held its thread";
+    let told = "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: it did not reach echo, which was killed: it held its thread";
     assert!(later.starts_with(told), "{later}");
 }
 
