@@ -81,7 +81,9 @@ fn a_service_that_fails_after_what_it_requires_is_not_restarted() {
     let phoenix = "args = [\"--dies-after\", \"1\", \"--status\", \"0\"]";
     let (running, log, clock) = drive_vassal(phoenix, &["pause:2", "panic", "echo:1"]);
     log.wait_for("pausing");
-    clock.advance(2 * MS);
+    clock.advance(MS);
+    log.wait_for("left with status 0");
+    clock.advance(MS);
     let failed = log.wait_for(LOST).message;
     assert!(failed.starts_with("failed for good: it panicked at ") && failed.ends_with(&format!(", and {LOST}")));
     log.wait_for("echo:1: UNAVAILABLE, unreachable: vassal has failed for good: it panicked at ");

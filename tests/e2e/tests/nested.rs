@@ -13,7 +13,7 @@ fn each(calls: &[&str], check: impl Fn(&Ended)) {
     for (relay_language, relay) in &relays {
         for (tail_language, tail) in &tails {
             let app = App::new(&format!(
-                "[service.relay]\nwasm = \"relay.wasm\"\n[service.tail]\nwasm = \"tail.wasm\"\ndeadline = \"1h\"\n\
+                "[service.relay]\nwasm = \"relay.wasm\"\ndeadline = \"40s\"\n[service.tail]\nwasm = \"tail.wasm\"\ndeadline = \"1h\"\n\
                  [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
             ));
             let app = app.with("relay.wasm", relay).with("tail.wasm", tail).with("driver.wasm", &driver);
@@ -36,13 +36,14 @@ fn given_ms(ended: &Ended) -> Vec<u64> {
 
 #[test]
 fn a_nested_call_has_what_is_left_of_the_deadline() {
-    // The relay's own default is 3 s, the tail's an hour.
-    each(&["echo:1", "echo:1@500", "echo:5000@100"], |ended| {
+    // The relay's own default is 40 s, the tail's an hour.
+    each(&["echo:1", "echo:1@20000", "echo:60000@100"], |ended| {
         let [default, short, shorter] = given_ms(ended)[..] else { panic!("three calls were relayed") };
-        assert!((1_000..=3_000).contains(&default) && short <= 500 && shorter <= 100);
+        assert!((20_001..=40_000).contains(&default) && short <= 20_000 && shorter <= 100);
         let told = ended.messages_of("driver");
-        assert_eq!(told[..2], ["echo:1: 1 bytes", "echo:1@500: 1 bytes"]);
-        assert_eq!(told[2], "echo:5000@100: DEADLINE_EXCEEDED, timed out: it was not answered in time");
+        assert_eq!(told[..2], ["echo:1: 1 bytes", "echo:1@20000: 1 bytes"]);
+        // The relay's own call ends at the same moment, and what it makes of that may be what comes first.
+        assert!(told[2].starts_with("echo:60000@100: DEADLINE_EXCEEDED"), "{}", told[2]);
         assert_eq!(ended.messages_of("tail").last().map(String::as_str), Some("cancelled"));
     });
 }
