@@ -74,7 +74,12 @@ fn cases() -> Vec<Case> {
                 "was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave",
             ],
         ),
-        case("callee left", &["leave:7", "echo:1"], &[&format!("leave:7: {left}"), gone], &["left with status 7"]),
+        case(
+            "callee left",
+            &["leave:7", "echo:1"],
+            &[&format!("leave:7: {left}"), gone],
+            &["left with status 7 method=echo.v1.Echo/Misbehave"],
+        ),
         case(
             "caller's timeout",
             &["hang@20", "echo:1"],
