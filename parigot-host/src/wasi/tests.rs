@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use parigot_abi::control::{CONTROL_BYTES, ControlView};
+use parigot_abi::control::{CONTROL_BYTES, ControlView, OUTBOX_COMMITTED_OFFSET};
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue, Start, VERSION};
 use wasmtime::{Engine, Instance, Module, Store, Trap, WasmParams, WasmResults};
 
@@ -86,6 +86,7 @@ impl Guest {
         }
         let address = self.control().inbox_address;
         self.memory(address, bytes).copy_from_slice(&inbox);
+        self.memory(self.control as u64 + OUTBOX_COMMITTED_OFFSET as u64, 8).fill(0);
         self.begin_turn(monotonic_ns);
         let status: u32 = self.call("parigot_turn", (self.control, bytes as u32, u32::MAX)).unwrap();
         assert_eq!(status, 0);
