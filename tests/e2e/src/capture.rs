@@ -53,6 +53,16 @@ impl Capture {
         self.lines.try_iter().collect()
     }
 
+    /// The next line.
+    ///
+    /// # Panics
+    ///
+    /// If there is none within [`DEADLINE`].
+    #[track_caller]
+    pub fn next_line(&self) -> Captured {
+        self.lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("no line: {error}"))
+    }
+
     /// Waits for a line that contains `text`, and returns all up to it.
     ///
     /// # Panics

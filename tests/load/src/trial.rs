@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use e2e::{App, BesideNeighbours, Captured, NEIGHBOURS, Ran, StartedBeside, go_guest, guest};
+use e2e::{App, BesideNeighbours, Captured, DEADLINE, NEIGHBOURS, Ran, StartedBeside, go_guest, guest};
 use parigot_host::Settings;
 use parking_lot::Mutex;
 
@@ -141,9 +141,18 @@ impl Running {
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) -> &Captured {
         let lines = self.beside.log.until(text);
-        self.callers -= lines.iter().filter(|line| line.message.starts_with("load: sent ")).count();
-        self.log.extend(lines);
+        lines.into_iter().for_each(|line| self.note(line));
         self.log.last().expect("the last one is it")
+    }
+
+    fn note(&mut self, line: Captured) {
+        if line.message.starts_with("load: sent ") {
+            self.callers -= 1;
+        }
+        // The pair says something all the time.
+        if !NEIGHBOURS.contains(&&*line.service) {
+            self.log.push(line);
+        }
     }
 
     /// The folder of the deployment.
@@ -159,8 +168,16 @@ impl Running {
     /// Waits until all callers have finished, looks for what is left in the tables of the host, and stops it.
     #[track_caller]
     pub fn end(mut self) -> Ended {
+        let (mut ended, mut since) = (0, Instant::now());
         while self.callers > 0 {
-            self.wait_for("slowest recovery");
+            let line = self.beside.log.next_line();
+            self.note(line);
+            // However many calls there are: as long as calls end.
+            let ended_by_now = self.ledger.lock().ended();
+            if ended_by_now != ended {
+                (ended, since) = (ended_by_now, Instant::now());
+            }
+            assert!(since.elapsed() < DEADLINE, "after {ended} calls none ends any more");
         }
         let leaked = self.leaked();
         let Running { beside, ledger, log, .. } = self;
