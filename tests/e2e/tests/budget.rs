@@ -35,7 +35,8 @@ fn burn(rounds: u64, calls: usize, budget: &str) -> Vec<Duration> {
     let mut times = Vec::new();
     let mut before = process_time();
     for _ in &calls {
-        log.wait_for("echo:1@60000: 0 bytes");
+        let told = log.wait_for("echo:1@60000: ").message;
+        assert_eq!(told, "echo:1@60000: 0 bytes", "after {} calls:\n{}", times.len(), histogram(&times));
         let now = process_time();
         times.push(now - before);
         before = now;
