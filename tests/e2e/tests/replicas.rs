@@ -1,13 +1,9 @@
 //! Several instances of a service, and several guests that export it: calls go to the least busy that is there.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use e2e::{App, Capture, Ended, Line, code_cache, go_guest, guest};
-use parigot_host::clock::ManualClock;
-use parigot_host::deployment::Deployment;
-use parigot_host::{Running, Settings, start};
+use e2e::{App, Ended, Line, go_guest, guest, start_on_manual_clock};
 
 /// The driver with these calls, and so many instances of the echo service.
 fn app(replicas: u32, calls: &[&str]) -> App {
@@ -16,20 +12,6 @@ fn app(replicas: u32, calls: &[&str]) -> App {
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     );
     App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"))
-}
-
-/// Starts it in this process, on a clock that stands: nobody who has ended is restarted.
-fn start_on_manual_clock(app: &App) -> (Running, Capture, Arc<ManualClock>) {
-    let deployment = Deployment::read(&app.file()).expect("the file is right");
-    let clock = Arc::new(ManualClock::new(Duration::ZERO));
-    let settings = Settings {
-        clock: Arc::clone(&clock) as _,
-        seed: Some([7; 32]),
-        code_cache: Some(code_cache()),
-        ..Settings::default()
-    };
-    let (running, log) = Capture::during(|| start(&deployment, settings).expect("it starts"));
-    (running, log, clock)
 }
 
 /// The instances that say so, in the order of the log.
