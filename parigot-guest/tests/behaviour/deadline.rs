@@ -47,9 +47,9 @@ fn each_of_two_handlers_has_its_own_deadline() {
     );
 }
 
-/// Calls from tasks that it spawns, through its own context and in the background.
+/// Calls from tasks that it spawns, through its own context and in the background, and from the handler of a call.
 #[derive(Default)]
-struct Spawner;
+pub(crate) struct Spawner;
 
 impl Greeting for Spawner {
     async fn fetch_greeting(

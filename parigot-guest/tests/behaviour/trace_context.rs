@@ -4,6 +4,7 @@ use parigot_abi::{Header, Kind};
 use parigot_guest::{Client, Context};
 use prost::Message;
 
+use crate::deadline::Spawner;
 use crate::greeting::*;
 use crate::harness::{Guest, Inbound, call, frame};
 
@@ -51,28 +52,6 @@ fn each_of_two_handlers_has_its_own_trace() {
         guest.turn([call(1, 0), traced(2, 0), call(3, 0)]),
         ["call a: 70.0 tongue 0", "call b: 70.0 tongue 0, traceparent=p, tracestate=s", "call c: 70.0 tongue 0"]
     );
-}
-
-/// Calls from tasks that it spawns, through its own context and in the background, and from the handler of a call.
-#[derive(Default)]
-struct Spawner;
-
-impl Greeting for Spawner {
-    async fn fetch_greeting(
-        &self,
-        cx: &Context,
-        request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
-        let greeting = GreetingClient::locate(cx).expect("it is required");
-        for cx in [cx.clone(), cx.background()] {
-            let (greeting, request) = (greeting.clone(), request);
-            cx.spawn(async move {
-                let _ = greeting.fetch_greeting(request).await;
-            });
-        }
-        greeting.fetch_greeting(request).success(|_| {});
-        Ok(FetchGreetingResponse::default())
-    }
 }
 
 #[test]
