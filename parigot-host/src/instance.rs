@@ -252,15 +252,15 @@ impl Instance {
         Caller { place: self.place, life: self.life.load(Ordering::Relaxed) }
     }
 
-    /// Whether that life of it has ended, seen by one who has locked the mailbox.
-    fn is_past(&self, caller: Caller) -> bool {
-        caller.life != self.life.load(Ordering::Relaxed)
+    /// Whether it is still there in that life, seen by one who has locked the mailbox.
+    fn lives(&self, mail: &Mail, life: u32) -> bool {
+        mail.run != Run::Ended && life == self.life.load(Ordering::Relaxed)
     }
 
     /// Tells it that it is launched, in that life of its.
     pub(crate) fn post_launched(&self, life: u32) -> Wake {
         let mut mail = self.mail.lock();
-        if mail.run == Run::Ended || life != self.life.load(Ordering::Relaxed) {
+        if !self.lives(&mail, life) {
             return Wake::AlreadyAwake;
         }
         mail.frames.extend_from_slice(&self.introduction);
@@ -344,7 +344,7 @@ impl Instance {
     #[inline]
     pub(crate) fn post_reply(&self, caller: Caller, call: &Inbound, reply: &Frame<'_>, callee: &Instance) -> Wake {
         let mut mail = self.mail.lock();
-        if mail.run == Run::Ended || self.is_past(caller) {
+        if !self.lives(&mail, caller.life) {
             return Wake::AlreadyAwake;
         }
         if mail.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
@@ -363,7 +363,7 @@ impl Instance {
     /// Tells it that a call which it made, as this caller, has failed.
     pub(crate) fn post_failure(&self, caller: Caller, number: u64, id: CallId, failure: &Failure) -> Wake {
         let mut mail = self.mail.lock();
-        if mail.run == Run::Ended || self.is_past(caller) {
+        if !self.lives(&mail, caller.life) {
             return Wake::AlreadyAwake;
         }
         mail.end_call(number, id, failure);
