@@ -21,11 +21,24 @@
 //!
 //! [program.hello]                # the same keys, but for the last six: nobody calls a program, and it runs once
 //! wasm = "build/hello.wasm"
+//!
+//! [process.front]                # only if not all are to run in one process; each guest is in one of them
+//! guests = ["hello"]
+//!
+//! [process.back]
+//! guests = ["greeting"]
+//!
+//! [network]                      # what joins the processes
+//! nats = "nats://127.0.0.1:4222" # or a list of servers
+//! app = "helloworld"             # tells deployments apart that share a server; this file's name without `.toml`
+//! credentials = "nats.creds"     # none; relative to this file
+//! clock_skew = "1s"              # by how much the clocks of the processes' machines may differ
 //! ```
 //!
 //! Nothing is accepted in silence and nothing is guessed: all that is wrong in a file is reported at once, each mistake with its
 //! place and the next step.
 
+mod network;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -40,7 +53,7 @@ use miette::NamedSource;
 
 use self::reader::Reader;
 
-pub use crate::error::{DeploymentError, Mistake};
+pub use crate::error::{DeploymentError, Mistake, UnknownProcess};
 
 /// The `manifest_version` that this host reads.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -77,7 +90,13 @@ pub const RESTARTS_WITHIN_DEFAULT: Duration = Duration::from_secs(60);
 /// How many instances a service may have.
 pub const REPLICAS_MAX: u32 = 1_000;
 
+/// By how much the clocks of two processes may differ where the file does not say.
+pub const CLOCK_SKEW_DEFAULT: Duration = Duration::from_secs(1);
+
 /// A deployment file that was read and found without mistakes.
+///
+/// This is the whole of it: started as it is, all guests run in this process, whatever processes the file has. What one of those
+/// runs is a part, which [`Deployment::of_process`] cuts out.
 #[derive(Clone, Debug)]
 pub struct Deployment {
     /// The guests, sorted by name; at least one.
@@ -86,6 +105,10 @@ pub struct Deployment {
     pub startup_deadline: Duration,
     /// How long guests may take to leave, all together, from when the first is told to.
     pub shutdown_deadline: Duration,
+    /// The processes that the file spreads the guests over, sorted by name; none if they all run in one, and in a part.
+    pub processes: Vec<Process>,
+    /// What joins this part with the others of its deployment; `None` for a whole.
+    pub network: Option<Network>,
     /// The file's name and text, for messages that point into it.
     pub source: NamedSource<Arc<str>>,
 }
@@ -166,6 +189,30 @@ pub enum Role {
     Program,
 }
 
+/// One process of a deployment that is spread over several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// The names of its guests, sorted; at least one.
+    pub guests: Vec<String>,
+    /// How it finds the others, and is found; its name is in here.
+    pub network: Network,
+}
+
+/// What joins a process with the others of its deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The name of the process, made as a guest's is.
+    pub process: String,
+    /// What tells the deployment apart from others that share a server: made of letters, digits, `_` and `-`, a token of NATS' subjects.
+    pub app: String,
+    /// The addresses of NATS servers, any of which will do: `nats://…` or `tls://…`. At least one.
+    pub servers: Vec<String>,
+    /// The file with what the servers want to know of who connects: absolute, or relative to the working directory.
+    pub credentials: Option<PathBuf>,
+    /// By how much the clocks of the processes' machines may differ: 1 ms to 24 h.
+    pub clock_skew: Duration,
+}
+
 /// Whether and how often a service is restarted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RestartPolicy {
@@ -207,6 +254,32 @@ impl Deployment {
     /// With every mistake that is in it.
     pub fn parse(text: &str, file: &Path) -> Result<Self, DeploymentError> {
         Reader::new(text, file).read()
+    }
+
+    /// The part of it that one process runs.
+    ///
+    /// # Errors
+    ///
+    /// If the file has no process of that name.
+    pub fn of_process(&self, name: &str) -> Result<Self, UnknownProcess> {
+        let Some(Process { guests, network }) = self.processes.iter().find(|process| process.name() == name) else {
+            let known = self.processes.iter().map(Process::name);
+            return Err(UnknownProcess::new(name, self.source.name(), known.collect()));
+        };
+        let is_in_it = |guest: &&GuestSpec| guests.binary_search(&guest.name).is_ok();
+        Ok(Deployment {
+            guests: self.guests.iter().filter(is_in_it).cloned().collect(),
+            processes: Vec::new(),
+            network: Some(network.clone()),
+            ..self.clone()
+        })
+    }
+}
+
+impl Process {
+    /// Its name in the file and in the log.
+    pub fn name(&self) -> &str {
+        &self.network.process
     }
 }
 

@@ -11,6 +11,6 @@ mod refusal;
 pub(crate) use failure::{Absence, Failure};
 pub(crate) use fault::{Blocked, Breach, Culprit, Ending, Fault, OverBudget};
 pub(crate) use mistake::Complaint;
-pub use mistake::{DeploymentError, Mistake};
+pub use mistake::{DeploymentError, Mistake, UnknownProcess};
 pub use refusal::{GraphError, Refusal, StartError};
 pub(crate) use refusal::{ModuleError, TooLarge};

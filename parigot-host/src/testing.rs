@@ -267,7 +267,7 @@ impl TestHost {
         guests.push(GuestSpec { restart, ..GuestSpec::service(TEST, "") });
         let source = NamedSource::new(TEST, Arc::from(""));
         let TestHost { startup_deadline, shutdown_deadline, .. } = *self;
-        Deployment { guests, startup_deadline, shutdown_deadline, source }
+        Deployment { guests, startup_deadline, shutdown_deadline, processes: Vec::new(), network: None, source }
     }
 
     /// What the guests are made from, each behind the wire; last of all the test itself, when all others have declared themselves.

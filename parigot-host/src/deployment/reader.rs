@@ -17,7 +17,8 @@ use super::{
 use crate::error::Complaint;
 use crate::spelling;
 
-const FILE_KEYS: &[&str] = &["manifest_version", "startup_deadline", "shutdown_deadline", "service", "program"];
+const FILE_KEYS: &[&str] =
+    &["manifest_version", "startup_deadline", "shutdown_deadline", "service", "program", "process", "network"];
 pub(super) const SIZE_UNITS: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 pub(super) const DURATION_UNITS_MS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
@@ -51,15 +52,20 @@ impl Role {
     }
 }
 
-type Key<'a> = Spanned<DeString<'a>>;
-type Value<'a> = Spanned<DeValue<'a>>;
+pub(super) type Key<'a> = Spanned<DeString<'a>>;
+pub(super) type Value<'a> = Spanned<DeValue<'a>>;
+
+type NamedTable<'v, 'i> = (&'v Key<'i>, String, Option<&'v DeTable<'i>>);
 
 /// Walks through a file and writes down what is wrong; the deployment counts only if nothing was.
 pub(super) struct Reader<'a> {
-    file: &'a Path,
-    deployment: Deployment,
-    mistakes: Vec<Mistake>,
+    pub(super) file: &'a Path,
+    pub(super) deployment: Deployment,
+    pub(super) mistakes: Vec<Mistake>,
 }
+
+/// The names of all guests, and where they stand.
+pub(super) type Names = BTreeMap<String, Range<usize>>;
 
 impl<'a> Reader<'a> {
     /// For a text that stands at `file`.
@@ -68,6 +74,8 @@ impl<'a> Reader<'a> {
             guests: Vec::new(),
             startup_deadline: STARTUP_DEADLINE_DEFAULT,
             shutdown_deadline: SHUTDOWN_DEADLINE_DEFAULT,
+            processes: Vec::new(),
+            network: None,
             source: NamedSource::new(file.to_string_lossy(), Arc::from(text)),
         };
         Reader { file, deployment, mistakes: Vec::new() }
@@ -85,6 +93,7 @@ impl<'a> Reader<'a> {
         let Reader { file, mut deployment, mut mistakes } = self;
         if mistakes.is_empty() {
             deployment.guests.sort_by(|a, b| a.name.cmp(&b.name));
+            deployment.processes.sort_by(|a, b| a.name().cmp(b.name()));
             Ok(deployment)
         } else {
             mistakes.sort_by_key(|mistake| mistake.span.offset());
@@ -92,7 +101,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn mistake(&mut self, span: Range<usize>, complaint: &Complaint<'_>) -> &mut Mistake {
+    /// Whether nothing was wrong so far.
+    pub(super) fn is_right(&self) -> bool {
+        self.mistakes.is_empty()
+    }
+
+    pub(super) fn mistake(&mut self, span: Range<usize>, complaint: &Complaint<'_>) -> &mut Mistake {
         let text = self.deployment.source.inner();
         let before = &text[..text.floor_char_boundary(span.start)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -122,20 +136,22 @@ impl<'a> Reader<'a> {
         if !self.version(root) {
             return; // another version may mean other things by the same words
         }
-        let mut names = BTreeMap::new();
+        let mut names = Names::new();
         for (key, value) in root {
             match key.get_ref().as_ref() {
                 "manifest_version" => {}
-                "startup_deadline" => self.deployment.startup_deadline = self.deadline("startup_deadline", value),
-                "shutdown_deadline" => self.deployment.shutdown_deadline = self.deadline("shutdown_deadline", value),
+                "startup_deadline" => self.deployment.startup_deadline = self.duration("startup_deadline", value),
+                "shutdown_deadline" => self.deployment.shutdown_deadline = self.duration("shutdown_deadline", value),
                 "service" => self.guests(Role::Service, value, &mut names),
                 "program" => self.guests(Role::Program, value, &mut names),
+                "process" | "network" => {} // when all guests are known
                 _ => _ = self.unknown_key(key, "the file", FILE_KEYS),
             }
         }
         if names.is_empty() && self.mistakes.is_empty() {
             self.mistake(0..0, &Complaint::NoGuest);
         }
+        self.processes(root, &names);
     }
 
     /// Whether the file is of the version that is understood here.
@@ -156,23 +172,31 @@ impl<'a> Reader<'a> {
         supported
     }
 
-    fn guests(&mut self, role: Role, value: &Value<'_>, names: &mut BTreeMap<String, Range<usize>>) {
-        let table = role.table();
-        let expected = format!("tables `[{table}.<name>]`");
-        for (key, value) in self.table(&format!("`{table}`"), value, &expected).into_iter().flatten() {
+    fn guests(&mut self, role: Role, value: &Value<'_>, names: &mut Names) {
+        for (key, place, entry) in self.named_tables(role.table(), value) {
             self.name(key, names);
-            let (what, place) = (format!("`{table}.{}`", key.get_ref()), format!("`[{table}.{}]`", key.get_ref()));
-            if let Some(entry) = self.table(&what, value, &format!("a table {place}")) {
+            if let Some(entry) = entry {
                 let guest = self.guest(role, key, &place, entry);
                 self.deployment.guests.push(guest);
             }
         }
     }
 
-    fn name(&mut self, key: &Key<'_>, names: &mut BTreeMap<String, Range<usize>>) {
+    /// The tables `[kind.<name>]`, each with its name and its place; without a table if something else is there.
+    pub(super) fn named_tables<'v, 'i>(&mut self, kind: &str, value: &'v Value<'i>) -> Vec<NamedTable<'v, 'i>> {
+        let tables = self.table(&format!("`{kind}`"), value, &format!("tables `[{kind}.<name>]`"));
+        let named = |(key, value): (&'v Key<'i>, &'v Value<'i>)| {
+            let (what, place) = (format!("`{kind}.{}`", key.get_ref()), format!("`[{kind}.{}]`", key.get_ref()));
+            let table = self.table(&what, value, &format!("a table {place}"));
+            (key, place, table)
+        };
+        tables.into_iter().flatten().map(named).collect()
+    }
+
+    fn name(&mut self, key: &Key<'_>, names: &mut Names) {
         let name = key.get_ref().as_ref();
-        if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-')) {
-            self.mistake(key.span(), &Complaint::GuestName { name });
+        if !is_name(name) {
+            self.mistake(key.span(), &Complaint::Name { name, of: "guest" });
         }
         if let Some(other) = names.insert(name.to_owned(), key.span()) {
             self.mistake(key.span(), &Complaint::SameName { name }).other = Some(other.into());
@@ -194,7 +218,7 @@ impl<'a> Reader<'a> {
                 ("memory", _) => guest.memory_bytes = self.memory_bytes(value),
                 ("budget", _) => guest.budget = self.budget(value),
                 ("log", _) => guest.log_bytes = self.log_bytes(value),
-                ("deadline", Role::Service) => guest.deadline = self.deadline("deadline", value),
+                ("deadline", Role::Service) => guest.deadline = self.duration("deadline", value),
                 ("replicas", Role::Service) => {
                     guest.replicas = self.count("replicas", value, 1..=REPLICAS_MAX.into()) as u32;
                 }
@@ -236,17 +260,27 @@ impl<'a> Reader<'a> {
     }
 
     /// A path in the file, which is relative to the folder that the file is in.
-    fn beside(&self, path: &str) -> PathBuf {
+    pub(super) fn beside(&self, path: &str) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(path)
     }
 
     /// An array, each of whose items is `what`.
     fn strings(&mut self, key: &str, what: &str, value: &Value<'_>) -> Vec<String> {
+        self.placed_strings(key, what, value).into_iter().map(|(text, _)| text.to_owned()).collect()
+    }
+
+    /// The same, each with its place.
+    pub(super) fn placed_strings<'v>(
+        &mut self,
+        key: &str,
+        what: &str,
+        value: &'v Value<'_>,
+    ) -> Vec<(&'v str, Range<usize>)> {
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(&format!("`{key}`"), value, "an array of strings");
             return Vec::new();
         };
-        items.iter().filter_map(|item| self.string(what, item, "a string")).map(str::to_owned).collect()
+        items.iter().filter_map(|item| Some((self.string(what, item, "a string")?, item.span()))).collect()
     }
 
     fn env(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
@@ -297,7 +331,7 @@ impl<'a> Reader<'a> {
         self.quantity(value, &scale)
     }
 
-    fn deadline(&mut self, key: &'static str, value: &Value<'_>) -> Duration {
+    pub(super) fn duration(&mut self, key: &'static str, value: &Value<'_>) -> Duration {
         let scale = Scale {
             key,
             noun: "a duration",
@@ -354,7 +388,7 @@ impl<'a> Reader<'a> {
         quantity.unwrap_or_default()
     }
 
-    fn string<'v>(&mut self, what: &str, value: &'v Value<'_>, expected: &str) -> Option<&'v str> {
+    pub(super) fn string<'v>(&mut self, what: &str, value: &'v Value<'_>, expected: &str) -> Option<&'v str> {
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(what, value, expected);
             return None;
@@ -365,7 +399,12 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    fn table<'v, 'i>(&mut self, what: &str, value: &'v Value<'i>, expected: &str) -> Option<&'v DeTable<'i>> {
+    pub(super) fn table<'v, 'i>(
+        &mut self,
+        what: &str,
+        value: &'v Value<'i>,
+        expected: &str,
+    ) -> Option<&'v DeTable<'i>> {
         let table = value.get_ref().as_table();
         if table.is_none() {
             self.wrong_type(what, value, expected);
@@ -373,18 +412,23 @@ impl<'a> Reader<'a> {
         table
     }
 
-    fn wrong_type(&mut self, what: &str, value: &Value<'_>, expected: &str) {
+    pub(super) fn wrong_type(&mut self, what: &str, value: &Value<'_>, expected: &str) {
         let found = with_article(value.get_ref());
         self.mistake(value.span(), &Complaint::Type { what, found: &found, expected });
     }
 
     /// Returns the known key that was meant, if one is similar.
-    fn unknown_key(&mut self, key: &Key<'_>, place: &str, known: &[&'static str]) -> Option<&'static str> {
+    pub(super) fn unknown_key(&mut self, key: &Key<'_>, place: &str, known: &[&'static str]) -> Option<&'static str> {
         let name = key.get_ref().as_ref();
         let similar = spelling::nearest(name, known.iter().copied());
         self.mistake(key.span(), &Complaint::UnknownKey { key: name, place, similar, known });
         similar
     }
+}
+
+/// Whether guests and processes may be called so.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
 /// A kind of number with a unit.

@@ -3,13 +3,13 @@ use super::*;
 
 const HELLO: &str = "manifest_version = 1\n[program.hello]\nwasm = \"hello.wasm\"\n";
 
-fn parse(text: &str) -> Result<Deployment, DeploymentError> {
+pub(super) fn parse(text: &str) -> Result<Deployment, DeploymentError> {
     Deployment::parse(text, Path::new("apps/app.toml"))
 }
 
 /// Checks all the mistakes of a file, a line each: `line:column: message; help`.
 #[track_caller]
-fn check_errors(text: &str, expected: &[&str]) {
+pub(super) fn check_errors(text: &str, expected: &[&str]) {
     let Err(DeploymentError::Refused { mistakes, .. }) = parse(text) else { panic!("{text:?} was accepted") };
     let found: Vec<_> =
         mistakes.iter().map(|m| format!("{}:{}: {}; {}", m.line, m.column, m.message, m.help)).collect();
@@ -151,8 +151,9 @@ fn a_file_without_guests_is_refused() {
 fn unknown_keys_are_refused_by_name() {
     check_error("[services.a]", "4:2: unknown key `services` in the file; did you mean `service`?");
     check_error(
-        "[network]",
-        "4:2: unknown key `network` in the file; known here: manifest_version, startup_deadline, shutdown_deadline, service, program",
+        "[volume]",
+        "4:2: unknown key `volume` in the file; \
+         known here: manifest_version, startup_deadline, shutdown_deadline, service, program, process, network",
     );
     check_error(
         "mem = '1GiB'",

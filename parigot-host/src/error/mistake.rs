@@ -7,6 +7,8 @@ use std::sync::Arc;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
+use crate::spelling;
+
 /// A deployment file that cannot be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
@@ -58,6 +60,30 @@ pub struct Mistake {
     pub(crate) source_code: NamedSource<Arc<str>>,
 }
 
+/// A process that a deployment does not have.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{file} has no process `{name}`")]
+pub struct UnknownProcess {
+    /// What was asked for.
+    pub name: String,
+    /// The deployment file, as it was asked for.
+    pub file: String,
+    /// What to do about it.
+    #[help]
+    pub help: String,
+}
+
+impl UnknownProcess {
+    pub(crate) fn new(name: &str, file: &str, known: Vec<&str>) -> Self {
+        let help = match spelling::nearest(name, known.iter().copied()) {
+            _ if known.is_empty() => "all its guests run in one: leave the name of a process out".to_owned(),
+            Some(meant) => format!("did you mean `{meant}`? its processes: {}", known.join(", ")),
+            None => format!("its processes: {}", known.join(", ")),
+        };
+        UnknownProcess { name: name.to_owned(), file: file.to_owned(), help }
+    }
+}
+
 /// What a [`Mistake`] is about. Places, and values with their articles, come as they are shown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Complaint<'a> {
@@ -69,8 +95,8 @@ pub(crate) enum Complaint<'a> {
     NoVersion,
     #[error("`manifest_version` is {found}, which is not supported")]
     Version { found: &'a str },
-    #[error("{name:?} cannot be the name of a guest")]
-    GuestName { name: &'a str },
+    #[error("{name:?} cannot be the name of a {of}")]
+    Name { name: &'a str, of: &'static str },
     #[error("a service and a program are both named `{name}`")]
     SameName { name: &'a str },
     #[error("unknown key `{key}` in {place}")]
@@ -85,6 +111,28 @@ pub(crate) enum Complaint<'a> {
     NoWasm { place: &'a str, file: &'a str },
     #[error("`wasm` is empty")]
     EmptyWasm { file: &'a str },
+    #[error("the file has processes and no `[network]`")]
+    NoNetwork,
+    #[error("the file has a `[network]` and no process")]
+    NoProcess,
+    #[error("{place} has no guests")]
+    NoGuests { place: &'a str },
+    #[error("there is no guest `{name}`")]
+    UnknownGuest { name: &'a str, similar: Option<&'a str>, known: &'a [&'a str] },
+    #[error("`{guest}` is in the processes `{first}` and `{second}`")]
+    SpreadTwice { guest: &'a str, first: &'a str, second: &'a str },
+    #[error("`{guest}` is in the process `{process}` twice")]
+    ListedTwice { guest: &'a str, process: &'a str },
+    #[error("`{guest}` is in no process")]
+    Unspread { guest: &'a str, processes: &'a [&'a str] },
+    #[error("`[network]` has no `nats`")]
+    NoServer,
+    #[error("{text:?} is no address of a NATS server")]
+    Server { text: &'a str },
+    #[error("{name:?} cannot be the name of an app")]
+    AppName { name: &'a str },
+    #[error("`credentials` is empty")]
+    EmptyCredentials { file: &'a str },
     #[error("{name:?} cannot be the name of an environment variable")]
     VariableName { name: &'a str },
     #[error("`{key}` is {text:?}, which is not known")]
@@ -113,7 +161,7 @@ impl Complaint<'_> {
             }
             Complaint::NoVersion => "begin it with `manifest_version = 1`".into(),
             Complaint::Version { .. } => "this parigot reads version 1: `manifest_version = 1`".into(),
-            Complaint::GuestName { .. } => "a guest's name is made of `a` to `z`, `0` to `9`, `_` and `-`".into(),
+            Complaint::Name { of, .. } => format!("a {of}'s name is made of `a` to `z`, `0` to `9`, `_` and `-`"),
             Complaint::SameName { .. } => {
                 "in log and messages a guest is known by its name alone: rename one of them".into()
             }
@@ -128,6 +176,28 @@ impl Complaint<'_> {
             }
             Complaint::NoWasm { file, .. } => format!("add `wasm = \"<file>.wasm\"`, relative to {file}"),
             Complaint::EmptyWasm { file } => format!("name a wasm file, relative to {file}"),
+            Complaint::NoNetwork => {
+                "add it with the address of a NATS server: `nats = \"nats://127.0.0.1:4222\"`".into()
+            }
+            Complaint::NoProcess => {
+                "add tables `[process.<name>]` with `guests = [\"<guest>\"]`, or leave `[network]` out".into()
+            }
+            Complaint::NoGuests { .. } => "write `guests = [\"<guest>\"]`, or leave the process out".into(),
+            Complaint::UnknownGuest { similar: Some(name), .. } => format!("did you mean `{name}`?"),
+            Complaint::UnknownGuest { known, .. } => format!("the file's guests: {}", known.join(", ")),
+            Complaint::SpreadTwice { .. } => "a guest runs in one process: take it out of all others".into(),
+            Complaint::ListedTwice { .. } => "take it out once".into(),
+            Complaint::Unspread { processes, .. } => {
+                format!("add it to the `guests` of a process: {}", processes.join(", "))
+            }
+            Complaint::NoServer => "add the address of a server: `nats = \"nats://127.0.0.1:4222\"`".into(),
+            Complaint::Server { .. } => {
+                "write `nats://<host>:<port>`, or `tls://` for a connection that is encrypted".into()
+            }
+            Complaint::AppName { .. } => {
+                "write `app = \"<name>\"`, made of `a` to `z`, `A` to `Z`, `0` to `9`, `_` and `-`".into()
+            }
+            Complaint::EmptyCredentials { file } => format!("name a file, relative to {file}, or leave the key out"),
             Complaint::VariableName { .. } => {
                 "such a name has at least one character, and neither `=` nor NUL among them".into()
             }
