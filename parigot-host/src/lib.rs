@@ -37,6 +37,9 @@ mod link;
 mod log;
 mod log_rate;
 mod mappings;
+#[cfg(feature = "nats")]
+#[expect(dead_code, reason = "who speaks through it comes next")]
+mod network;
 mod pulse;
 mod random;
 mod route;
