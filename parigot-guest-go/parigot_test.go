@@ -424,6 +424,21 @@ func TestAServiceThatLeavesEndsItsCalls(t *testing.T) {
 	}
 }
 
+func TestAServiceMayLeaveWhileItMakesItselfReady(t *testing.T) {
+	host := parigottest.New(t)
+	export := (&shop{sell: echo}).export()
+	var said []string
+	export.Ready = func(ctx context.Context) *future.Base[bool] {
+		parigot.AtExit(ctx, func(context.Context) { said = append(said, "locked") })
+		parigot.Exit(ctx, 7)
+		panic("Exit has returned")
+	}
+	service := host.Start("shop", func(ctx context.Context) { parigot.Run(ctx, []parigot.Export{export}) })
+	if status := service.Wait(); status != 7 || !slices.Equal(said, []string{"locked"}) {
+		t.Fatalf("it left with status %d, and said %q", status, said)
+	}
+}
+
 func TestAServiceIsReadyAtOnce(t *testing.T) {
 	if ready, err := (parigot.ReadyAtOnce{}).Ready(t.Context()).Await(t.Context()); !ready || err != nil {
 		t.Fatalf("found %v, %v", ready, err)
