@@ -42,8 +42,9 @@ fn a_nested_call_has_what_is_left_of_the_deadline() {
         assert!((20_001..=40_000).contains(&default) && short <= 20_000 && shorter <= 100);
         let told = ended.messages_of("driver");
         assert_eq!(told[..2], ["echo:1: 1 bytes", "echo:1@20000: 1 bytes"]);
-        // The relay's own call ends at the same moment, and what it makes of that may be what comes first.
-        assert!(told[2].starts_with("echo:60000@100: DEADLINE_EXCEEDED"), "{}", told[2]);
+        // The relay's own call ends at the same moment, and what it makes of that may be there when the driver is told.
+        let ends = ["DEADLINE_EXCEEDED, timed out: it was not answered in time", "Refused"];
+        assert!(ends.map(|end| format!("echo:60000@100: {end}")).contains(&told[2]), "{}", told[2]);
         assert_eq!(ended.messages_of("tail").last().map(String::as_str), Some("cancelled"));
     });
 }
