@@ -9,7 +9,7 @@ use parigot_host::{Surveyed, survey};
 use serde_json::{Value, json};
 
 use crate::Check;
-use crate::log::Format;
+use crate::log::{Format, Style};
 use crate::report::{self, Complaint};
 use crate::run::{REFUSED, settings};
 
@@ -37,7 +37,7 @@ fn conclude(Check { file, format, .. }: &Check, guests: &[Surveyed], complaints:
     match format {
         Format::Json => report::print(&format!("{}\n", object(guests, complaints))),
         Format::Text if complaints.is_empty() => report::print(&summary(file, guests)),
-        Format::Text => complaints.iter().for_each(|complaint| complaint.tell(Format::Text)),
+        Format::Text => complaints.iter().for_each(|complaint| complaint.tell(&Style::TEXT)),
     }
     if complaints.is_empty() { ExitCode::SUCCESS } else { REFUSED.into() }
 }

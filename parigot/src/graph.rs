@@ -9,7 +9,7 @@ use parigot_host::{Refusal, Surveyed, survey};
 
 use crate::Graph;
 use crate::check::{numbered, word};
-use crate::log;
+use crate::log::Style;
 use crate::report::{self, Complaint};
 use crate::run::{REFUSED, settings};
 
@@ -36,7 +36,7 @@ pub(crate) fn graph(Graph { file, format, compiling }: &Graph) -> ExitCode {
     let deployment = match Deployment::read(file) {
         Ok(deployment) => deployment,
         Err(error) => {
-            Complaint::all_of_file(&error).iter().for_each(|complaint| complaint.tell(log::Format::Text));
+            Complaint::all_of_file(&error).iter().for_each(|complaint| complaint.tell(&Style::TEXT));
             return REFUSED.into();
         }
     };
@@ -45,7 +45,7 @@ pub(crate) fn graph(Graph { file, format, compiling }: &Graph) -> ExitCode {
         // The rest of what is wrong could have been drawn.
         let does_not_say = |refusal: &&Refusal| !matches!(refusal, Refusal::Graph(_) | Refusal::Schema { .. });
         for refusal in survey.refusals.iter().filter(does_not_say) {
-            Complaint::of_guest(refusal, &deployment).tell(log::Format::Text);
+            Complaint::of_guest(refusal, &deployment).tell(&Style::TEXT);
         }
         return REFUSED.into();
     }

@@ -5,7 +5,8 @@
 //! {"time":"2026-11-22T03:15:06.123Z","level":"INFO","service":"hello","instance":"ins_8f3k2m9q","message":"bonjour, world"}
 //! ```
 //!
-//! The columns are time (UTC), level, guest, instance, call and message. Where there is none, text has `-` and JSON leaves the
+//! The columns are time (UTC), level, guest, instance, call and message. In one process of several the guest is `front/hello`, and an object
+//! has the member `process`. Where there is none, text has `-` and JSON leaves the
 //! member out. What guests write is other people's text, and a line of it must not pass for one of the host's: in text, its
 //! further lines are indented, and in both, what would steer a terminal is escaped.
 
@@ -37,19 +38,36 @@ pub(crate) enum Format {
     Json,
 }
 
+/// How lines are written that are this process's.
+#[derive(Clone, Debug)]
+pub(crate) struct Style {
+    pub(crate) format: Format,
+    /// The name of this process, if it is one of several.
+    pub(crate) process: Option<String>,
+}
+
+impl Style {
+    /// For people who ask about a deployment as a whole.
+    pub(crate) const TEXT: Self = Style { format: Format::Text, process: None };
+}
+
 /// Sends every event from now on to stderr, but for those below `level`.
 ///
 /// # Panics
 ///
 /// If it is called twice.
-pub(crate) fn install(level: LevelFilter, format: Format) {
-    let lines = Lines { format, colour: stderr_takes_colour(), write: |line: &str| STDERR.lines(line) };
+pub(crate) fn install(level: LevelFilter, style: Style) {
+    let lines = Lines { style, colour: stderr_takes_colour(), write: |line: &str| STDERR.lines(line) };
     tracing_subscriber::registry().with(level).with(lines).init();
 }
 
-/// Whether stderr is a terminal, and `NO_COLOR` (<https://no-color.org>) does not ask for plain text.
+/// Asks for colours where no terminal is: <https://bixense.com/clicolors/>.
+pub(crate) const FORCE_COLOUR: &str = "CLICOLOR_FORCE";
+
+/// Whether stderr is a terminal or [`FORCE_COLOUR`] is set, and `NO_COLOR` (<https://no-color.org>) does not ask for plain text.
 pub(crate) fn stderr_takes_colour() -> bool {
-    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    (io::stderr().is_terminal() || is_set(FORCE_COLOUR)) && !is_set("NO_COLOR")
 }
 
 /// Whether somebody looks at stderr who sees a line that is drawn over: not in a file, nor in the log of a CI, which keeps all.
@@ -60,17 +78,17 @@ pub(crate) fn stderr_can_be_redrawn() -> bool {
 
 /// Gives each event to `write`, as one whole line with its end.
 struct Lines<W> {
-    format: Format,
+    style: Style,
     colour: bool,
     write: W,
 }
 
 impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut columns = Columns::default();
+        let mut columns = Columns { process: self.style.process.clone(), ..Columns::default() };
         event.record(&mut columns);
         let (time, level) = (SystemTime::now(), *event.metadata().level());
-        (self.write)(&match self.format {
+        (self.write)(&match self.style.format {
             Format::Text => columns.text(time, level, self.colour),
             Format::Json => columns.json(time, level),
         });
@@ -80,6 +98,7 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
 /// What an event says of itself.
 #[derive(Default)]
 pub(crate) struct Columns {
+    pub(crate) process: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) instance: Option<String>,
     pub(crate) call: Option<String>,
@@ -122,9 +141,13 @@ impl Columns {
         let time = humantime::format_rfc3339_millis(time);
         let (on, off) = if colour { (colour_of(level), "\x1b[0m") } else { ("", "") };
         let mut line = format!("{time} {on}{level:<5}{off}");
-        for column in [&self.service, &self.instance, &self.call] {
+        let guest = match &self.process {
+            Some(process) => &format!("{process}/{}", self.service.as_deref().unwrap_or("-")),
+            None => self.service.as_deref().unwrap_or("-"),
+        };
+        for column in [Some(guest), self.instance.as_deref(), self.call.as_deref()] {
             line.push(' ');
-            push_text(&mut line, column.as_deref().unwrap_or("-"));
+            push_text(&mut line, column.unwrap_or("-"));
         }
         line.push(' ');
         push_text(&mut line, &self.message);
@@ -151,7 +174,13 @@ impl Columns {
         let mut object = json.serialize_map(None)?;
         object.serialize_entry("time", &humantime::format_rfc3339_millis(time).to_string())?;
         object.serialize_entry("level", level.as_str())?;
-        for (name, column) in [("service", &self.service), ("instance", &self.instance), ("call", &self.call)] {
+        let columns = [
+            ("process", &self.process),
+            ("service", &self.service),
+            ("instance", &self.instance),
+            ("call", &self.call),
+        ];
+        for (name, column) in columns {
             if let Some(column) = column {
                 object.serialize_entry(name, column)?;
             }
@@ -226,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn a_line_of_one_process_of_several_names_it() {
+        let process = || Columns { process: Some("front".into()), ..Columns::default() };
+        let lines = [process(), Columns { service: Some("hello".into()), ..process() }]
+            .map(|columns| columns.text(UNIX_EPOCH, Level::INFO, false));
+        assert_eq!(lines[0], "1970-01-01T00:00:00.000Z INFO  front/- - - \n");
+        assert_eq!(lines[1], "1970-01-01T00:00:00.000Z INFO  front/hello - - \n");
+        assert_eq!(
+            process().json(UNIX_EPOCH, Level::INFO),
+            "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"INFO\",\"process\":\"front\",\"message\":\"\"}\n"
+        );
+    }
+
+    #[test]
     fn a_message_cannot_begin_a_line() {
         assert_eq!(
             line("a\n2026-11-22T03:15:06.123Z ERROR other - - b\n\n"),
@@ -269,7 +311,7 @@ mod tests {
             let written = Arc::clone(&written);
             move |line: &str| written.lock().expect("no other test has it").push_str(line)
         };
-        let lines = Lines { format, colour: false, write };
+        let lines = Lines { style: Style { format, process: None }, colour: false, write };
         tracing::subscriber::with_default(tracing_subscriber::registry().with(LevelFilter::INFO).with(lines), || {
             tracing::debug!("unheard");
             tracing::warn!(target: "guest", service = "a", instance = %"ins_1", call = %"cal_1", polls = 7, why = "slow", "over budget");

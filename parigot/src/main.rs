@@ -4,6 +4,8 @@ mod boilerplateid;
 mod check;
 mod generate;
 mod graph;
+mod interrupt;
+mod launch;
 mod log;
 mod progress;
 mod report;
@@ -34,6 +36,9 @@ enum Command {
 
 /// Run a deployment until its programs have ended.
 ///
+/// If the file spreads the guests over processes, each is started as one of its own, and
+/// all of them end together.
+///
 /// The log goes to stderr, each line with time (UTC), level, guest, instance, call
 /// and message. Ctrl-C stops the guests, those first that were launched last, and gives
 /// them the `shutdown_deadline` of the file for it; a second one leaves at once.
@@ -43,6 +48,17 @@ struct Run {
     /// The deployment file.
     #[arg(value_name = "app.toml")]
     file: std::path::PathBuf,
+
+    /// Run the guests of one process, in this one: those of its table `[process.<NAME>]`.
+    ///
+    /// It finds the others by the server that `[network]` names, whenever and wherever they are
+    /// started. Without programs it runs until it is stopped.
+    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
+    process: Option<String>,
+
+    /// Stop as by Ctrl-C once stdin ends: so a process ends with the one that started it, however that ends.
+    #[arg(long, hide = true)]
+    leashed: bool,
 
     /// Log nothing below this level.
     #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level())]
@@ -54,6 +70,12 @@ struct Run {
 
     #[command(flatten)]
     compiling: Compiling,
+}
+
+impl Run {
+    fn style(&self) -> log::Style {
+        log::Style { format: self.log_format, process: self.process.clone() }
+    }
 }
 
 // How guests are compiled. No doc comment, which would stand in the help of each command.
@@ -162,15 +184,15 @@ struct Boilerplateid {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Run(run) => {
-            log::install(run.log_level, run.log_format);
+            log::install(run.log_level, run.style());
             run::run(&run)
         }
         Command::Check(check) => {
-            log::install(LevelFilter::WARN, log::Format::Text);
+            log::install(LevelFilter::WARN, log::Style::TEXT);
             check::check(&check)
         }
         Command::Graph(graph) => {
-            log::install(LevelFilter::WARN, log::Format::Text);
+            log::install(LevelFilter::WARN, log::Style::TEXT);
             graph::graph(&graph)
         }
         Command::Generate(generate) => generate::run(&generate),

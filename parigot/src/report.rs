@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
-use parigot_host::deployment::{Deployment, DeploymentError, Mistake};
+use parigot_host::deployment::{Deployment, DeploymentError, Mistake, UnknownProcess};
 use parigot_host::{GraphError, Refusal};
 use serde_json::{Map, Value};
 
-use crate::log::{self, Format};
+use crate::log::{self, Format, Style};
 
 /// One thing that is wrong with a deployment.
 pub(crate) enum Complaint<'a> {
@@ -19,6 +19,10 @@ pub(crate) enum Complaint<'a> {
     File(&'a DeploymentError),
     /// Something in the file is wrong.
     Mistake(&'a Mistake),
+    /// It has no process of that name.
+    Process(&'a UnknownProcess),
+    /// This command cannot join processes.
+    Network(&'a NoNetwork),
     /// A guest cannot be run.
     Guest(Pointed<'a>),
 }
@@ -38,10 +42,10 @@ impl<'a> Complaint<'a> {
     }
 
     /// Tells it on stderr, whatever the log's level.
-    pub(crate) fn tell(&self, format: Format) {
-        log::STDERR.lines(&match format {
+    pub(crate) fn tell(&self, style: &Style) {
+        log::STDERR.lines(&match style.format {
             Format::Text => self.drawn(),
-            Format::Json => self.line(),
+            Format::Json => self.line(style),
         });
     }
 
@@ -65,9 +69,10 @@ impl<'a> Complaint<'a> {
     }
 
     /// It as a line of the log, with the members `at` and `help`.
-    fn line(&self) -> String {
+    fn line(&self, style: &Style) -> String {
         let (service, message) = (self.guest().map(Into::into), self.message());
-        let columns = log::Columns { service, message, rest: self.rest(), ..Default::default() };
+        let process = style.process.clone();
+        let columns = log::Columns { process, service, message, rest: self.rest(), ..Default::default() };
         columns.json(SystemTime::now(), tracing::Level::ERROR)
     }
 
@@ -75,14 +80,16 @@ impl<'a> Complaint<'a> {
         match self {
             Complaint::File(error) => *error,
             Complaint::Mistake(mistake) => *mistake,
+            Complaint::Process(error) => *error,
+            Complaint::Network(error) => *error,
             Complaint::Guest(pointed) => pointed,
         }
     }
 
     fn guest(&self) -> Option<&str> {
         match self {
-            Complaint::File(_) | Complaint::Mistake(_) => None,
             Complaint::Guest(pointed) => Some(pointed.refusal.guest()),
+            _ => None,
         }
     }
 
@@ -115,6 +122,19 @@ fn place(error: &dyn Diagnostic) -> Option<String> {
     let (line, column) = (text.matches('\n').count() + 1, text.chars().rev().take_while(|c| *c != '\n').count() + 1);
     Some(format!("{}:{line}:{column}", before.name()?))
 }
+
+/// The deployment has processes, and this command was built without what joins them.
+#[derive(Debug, Diagnostic)]
+#[diagnostic(help("build it with the feature `nats`, which is one of its defaults"))]
+pub(crate) struct NoNetwork;
+
+impl fmt::Display for NoNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("this parigot cannot join the processes of the deployment: it was built without NATS")
+    }
+}
+
+impl Error for NoNetwork {}
 
 /// What keeps a guest from running, with its place in the file.
 #[derive(Debug, Diagnostic)]

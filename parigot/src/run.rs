@@ -1,55 +1,100 @@
 //! `parigot run`: from a deployment file to an exit status.
 
+use std::io;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use parigot_host::deployment::Deployment;
-use parigot_host::{Refusal, Settings, Stopper};
+use parigot_host::{Refusal, Settings};
 
+use crate::interrupt::{INTERRUPTED, Interrupt, Wish, leave_at_once};
 use crate::log::{self, Format};
-use crate::report::Complaint;
-use crate::{Compiling, Run};
+use crate::report::{Complaint, NoNetwork};
+use crate::{Compiling, Run, launch};
 
 /// What the exit statuses mean, for `--help`.
 pub(crate) const STATUSES: &str = "\
 Exit status: that of the program, or of the first that did not end with 0, and
     1  a guest failed: it panicked, trapped or could not start
     2  the command line is wrong
-    3  the deployment was refused: its file, a wasm file, or what does not fit
+    3  the deployment was refused: its file, a wasm file, what does not fit, or no server of its network answers
   124  its guests were not ready within its `startup_deadline`
   130  it was stopped by Ctrl-C, SIGTERM or SIGHUP
 
-Without programs it is that of the first service that ended for good and not with 0.";
+Without programs it is that of the first service that ended for good and not with 0. Of several processes
+it is the first that was not 0 of those with programs; if one without programs fails, all are stopped.";
 
-const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = 1;
 pub(crate) const REFUSED: u8 = 3;
-const INTERRUPTED: u8 = 130;
 
-/// Runs a deployment and returns the exit status.
-pub(crate) fn run(Run { file, log_format, compiling, .. }: &Run) -> ExitCode {
-    let interrupt = Arc::new(Interrupt::default());
-    interrupt.listen();
-    let deployment = match Deployment::read(file) {
+/// Runs a deployment, or one process of it, and returns the exit status.
+pub(crate) fn run(run: &Run) -> ExitCode {
+    let interrupt = Interrupt::listen();
+    if run.leashed {
+        stop_at_end_of_stdin(&interrupt);
+    }
+    let style = run.style();
+    let whole = match Deployment::read(&run.file) {
         Ok(deployment) => deployment,
         Err(error) => {
-            Complaint::all_of_file(&error).iter().for_each(|complaint| complaint.tell(*log_format));
+            Complaint::all_of_file(&error).iter().for_each(|complaint| complaint.tell(&style));
             return REFUSED.into();
         }
     };
-    let settings = interrupt.follow_compiling(settings(compiling, *log_format == Format::Text));
-    let running = match parigot_host::start(&deployment, settings) {
-        Ok(running) => running,
-        Err(error) => {
-            let refusals = error.refusals().iter();
-            refusals.for_each(|refusal| Complaint::of_guest(refusal, &deployment).tell(*log_format));
-            let all_failed = error.refusals().iter().all(|refusal| matches!(refusal, Refusal::FirstTurn { .. }));
-            return if all_failed { FAILED } else { REFUSED }.into();
+    match &run.process {
+        None if whole.processes.is_empty() => run_here(run, &whole, &interrupt),
+        _ if cfg!(not(feature = "nats")) => {
+            Complaint::Network(&NoNetwork).tell(&style);
+            REFUSED.into()
         }
+        None => launch::launch(run, &whole, &interrupt),
+        Some(process) => match whole.of_process(process) {
+            Ok(part) => run_here(run, &part, &interrupt),
+            Err(error) => {
+                Complaint::Process(&error).tell(&style);
+                REFUSED.into()
+            }
+        },
+    }
+}
+
+/// Runs the guests of a deployment in this process.
+fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> ExitCode {
+    let settings = interrupt.follow_compiling(settings(&run.compiling, run.log_format == Format::Text));
+    let running = match parigot_host::start(deployment, settings) {
+        Ok(running) => running,
+        Err(error) => return refused(run, error.refusals().iter(), deployment),
     };
-    interrupt.stop_with(running.stopper());
+    let stopper = running.stopper();
+    interrupt.stop_with(move |wish| match wish {
+        Wish::Stop => stopper.stop(),
+        Wish::LeaveAtOnce => leave_at_once(),
+    });
     let outcome = running.wait();
     if interrupt.came() { INTERRUPTED.into() } else { outcome.status.into() }
+}
+
+/// Tells why guests cannot run, and returns the exit status.
+pub(crate) fn refused<'a>(
+    run: &Run,
+    refusals: impl Iterator<Item = &'a Refusal> + Clone,
+    deployment: &Deployment,
+) -> ExitCode {
+    let style = run.style();
+    refusals.clone().for_each(|refusal| Complaint::of_guest(refusal, deployment).tell(&style));
+    let all_failed = refusals.into_iter().all(|refusal| matches!(refusal, Refusal::FirstTurn { .. }));
+    if all_failed { FAILED } else { REFUSED }.into()
+}
+
+/// Stops the guests when whoever holds the other end of stdin lets go of it, or is gone.
+fn stop_at_end_of_stdin(interrupt: &Arc<Interrupt>) {
+    let interrupt = Arc::clone(interrupt);
+    let wait = move || {
+        // Nobody writes; an error is an end as well.
+        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        interrupt.stop();
+    };
+    std::thread::Builder::new().name("parigot leash".into()).spawn(wait).expect("a process may have a few threads");
 }
 
 /// How the host runs for this command.
@@ -61,62 +106,4 @@ pub(crate) fn settings(compiling: &Compiling, is_for_people: bool) -> Settings {
         on_compiling: shows_progress.then(|| Arc::new(|guests: &[&str]| log::STDERR.compiling(guests)) as _),
         ..Settings::default()
     }
-}
-
-/// Ctrl-C, and what else asks a process to end (SIGTERM, SIGHUP): the first stops the guests, the second leaves at once. So does the first
-/// while a guest is being compiled, which may take minutes and cannot be stopped: nothing runs yet.
-#[derive(Default)]
-struct Interrupt {
-    came: AtomicBool,
-    compiles: AtomicBool,
-    stopper: OnceLock<Stopper>,
-}
-
-impl Interrupt {
-    fn listen(self: &Arc<Self>) {
-        let interrupt = Arc::clone(self);
-        let heard = ctrlc::set_handler(move || interrupt.hear());
-        if let Err(error) = heard {
-            tracing::warn!("Ctrl-C will not stop the guests in order: {error}");
-        }
-    }
-
-    fn hear(&self) {
-        if self.came.swap(true, Ordering::SeqCst) || self.compiles.load(Ordering::SeqCst) {
-            leave_at_once();
-        }
-        tracing::info!("stopping the guests; another Ctrl-C leaves at once");
-        if let Some(stopper) = self.stopper.get() {
-            stopper.stop();
-        }
-    }
-
-    /// The same settings, by which it learns when guests are being compiled.
-    fn follow_compiling(self: &Arc<Self>, settings: Settings) -> Settings {
-        let (interrupt, tell) = (Arc::clone(self), settings.on_compiling.clone());
-        let on_compiling = move |guests: &[&str]| {
-            interrupt.compiles.store(!guests.is_empty(), Ordering::SeqCst);
-            if interrupt.came() {
-                leave_at_once();
-            }
-            tell.iter().for_each(|tell| tell(guests));
-        };
-        Settings { on_compiling: Some(Arc::new(on_compiling)), ..settings }
-    }
-
-    /// Hands over what stops the guests, now that they run. A Ctrl-C may have come before.
-    fn stop_with(&self, stopper: Stopper) {
-        let stopper = self.stopper.get_or_init(|| stopper);
-        if self.came() {
-            stopper.stop();
-        }
-    }
-
-    fn came(&self) -> bool {
-        self.came.load(Ordering::SeqCst)
-    }
-}
-
-fn leave_at_once() -> ! {
-    std::process::exit(INTERRUPTED.into())
 }
