@@ -1,11 +1,12 @@
 //! `parigot check`: whether a deployment can start, found out without starting it.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use parigot_host::deployment::{Deployment, Role};
-use parigot_host::{Surveyed, survey};
+use parigot_host::deployment::{Deployment, Process, Role};
+use parigot_host::{Requirement, Surveyed, survey};
 use serde_json::{Value, json};
 
 use crate::Check;
@@ -23,20 +24,27 @@ Exit status:
 /// Checks a deployment and says how it went.
 pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
-        Err(error) => conclude(check, &[], &Complaint::all_of_file(&error)),
+        Err(error) => conclude(check, &[], &[], &Complaint::all_of_file(&error)),
         Ok(deployment) => {
             let survey = survey(&deployment, &settings(&check.compiling, check.format == Format::Text));
             let refusals = survey.refusals.iter();
             let complaints: Vec<_> = refusals.map(|refusal| Complaint::of_guest(refusal, &deployment)).collect();
-            conclude(check, &survey.guests, &complaints)
+            conclude(check, &survey.guests, &deployment.processes, &complaints)
         }
     }
 }
 
-fn conclude(Check { file, format, .. }: &Check, guests: &[Surveyed], complaints: &[Complaint<'_>]) -> ExitCode {
+fn conclude(
+    Check { file, format, .. }: &Check,
+    guests: &[Surveyed],
+    processes: &[Process],
+    complaints: &[Complaint<'_>],
+) -> ExitCode {
     match format {
-        Format::Json => report::print(&format!("{}\n", object(guests, complaints))),
-        Format::Text if complaints.is_empty() => report::print(&summary(file, guests)),
+        Format::Json => report::print(&format!("{}\n", object(guests, processes, complaints))),
+        Format::Text if complaints.is_empty() => {
+            report::print(&(summary(file, guests) + &crossings(guests, processes)));
+        }
         Format::Text => complaints.iter().for_each(|complaint| complaint.tell(&Style::TEXT)),
     }
     if complaints.is_empty() { ExitCode::SUCCESS } else { REFUSED.into() }
@@ -56,11 +64,51 @@ fn summary(file: &Path, guests: &[Surveyed]) -> String {
     text
 }
 
-fn object(guests: &[Surveyed], complaints: &[Complaint<'_>]) -> Value {
+/// What leaves a process and for which other one, a line each; nothing if there is but one.
+fn crossings(guests: &[Surveyed], processes: &[Process]) -> String {
+    let process_of = |guest: &str| process_of(guest, processes);
+    let mut crossings: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
+    for guest in guests {
+        let from = process_of(&guest.name);
+        for Requirement { service, exporters } in &guest.requires {
+            let homes: BTreeSet<_> = exporters.iter().map(|exporter| process_of(exporter)).collect();
+            // What is there in the same process is not looked for elsewhere.
+            for to in homes.iter().filter(|_| !homes.contains(&from)) {
+                crossings.entry((from, *to)).or_default().insert(service);
+            }
+        }
+    }
+    let mut text = String::new();
+    for ((from, to), services) in crossings {
+        let services: Vec<_> = services.into_iter().collect();
+        let line = writeln!(text, "      {} -> {}  {}", from.unwrap_or("-"), to.unwrap_or("-"), services.join(", "));
+        line.expect("a String takes any text");
+    }
+    match processes.len() {
+        0 => String::new(),
+        count if text.is_empty() => format!("in {count} processes, none of which calls another\n"),
+        count => format!("in {count} processes, which call each other:\n{text}"),
+    }
+}
+
+/// The process that a guest is in, if there are several.
+pub(crate) fn process_of<'a>(guest: &str, processes: &'a [Process]) -> Option<&'a str> {
+    let process = processes.iter().find(|process| process.guests.iter().any(|name| name == guest));
+    process.map(Process::name)
+}
+
+fn object(guests: &[Surveyed], processes: &[Process], complaints: &[Complaint<'_>]) -> Value {
     let guest = |Surveyed { name, role, replicas, exports, requires, step }: &Surveyed| {
-        let requirement = |required: &parigot_host::Requirement| json!({ "service": required.service, "exporters": required.exporters });
+        let requirement =
+            |required: &Requirement| json!({ "service": required.service, "exporters": required.exporters });
         let requires: Vec<_> = requires.iter().map(requirement).collect();
-        json!({ "name": name, "role": word(*role), "replicas": replicas, "exports": exports, "requires": requires, "step": step })
+        let mut guest = json!({
+            "name": name, "role": word(*role), "replicas": replicas, "exports": exports, "requires": requires, "step": step,
+        });
+        if let Some(process) = process_of(name, processes) {
+            guest["process"] = process.into();
+        }
+        guest
     };
     json!({
         "fits": complaints.is_empty(),

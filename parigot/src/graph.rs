@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use parigot_host::deployment::{Deployment, Role};
+use parigot_host::deployment::{Deployment, Process, Role};
 use parigot_host::{Refusal, Surveyed, survey};
 
 use crate::Graph;
-use crate::check::{numbered, word};
+use crate::check::{numbered, process_of, word};
 use crate::log::Style;
 use crate::report::{self, Complaint};
 use crate::run::{REFUSED, settings};
@@ -49,7 +49,7 @@ pub(crate) fn graph(Graph { file, format, compiling }: &Graph) -> ExitCode {
         }
         return REFUSED.into();
     }
-    let drawing = Drawing::of(&survey.guests);
+    let drawing = Drawing::of(&survey.guests, &deployment.processes);
     report::print(&match format {
         Format::Text => drawing.text(),
         Format::Dot => drawing.dot(),
@@ -61,10 +61,14 @@ pub(crate) fn graph(Graph { file, format, compiling }: &Graph) -> ExitCode {
 /// Guests, and from each of them an edge to each that it requires something of.
 struct Drawing<'a> {
     guests: Vec<Node<'a>>,
+    /// None if all guests run in one.
+    processes: &'a [Process],
 }
 
 struct Node<'a> {
     guest: &'a Surveyed,
+    /// The name of the process that it runs in, if there are several.
+    process: Option<&'a str>,
     edges: Vec<Edge<'a>>,
 }
 
@@ -75,7 +79,7 @@ struct Edge<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    fn of(guests: &'a [Surveyed]) -> Self {
+    fn of(guests: &'a [Surveyed], processes: &'a [Process]) -> Self {
         let places: BTreeMap<&str, usize> =
             guests.iter().enumerate().map(|(place, guest)| (&*guest.name, place)).collect();
         let node = |guest: &'a Surveyed| {
@@ -88,9 +92,9 @@ impl<'a> Drawing<'a> {
                 }
             }
             let edges = edges.into_iter().map(|(exporter, services)| Edge { exporter, services });
-            Node { guest, edges: edges.collect() }
+            Node { guest, process: process_of(&guest.name, processes), edges: edges.collect() }
         };
-        Drawing { guests: guests.iter().map(node).collect() }
+        Drawing { guests: guests.iter().map(node).collect(), processes }
     }
 
     /// Whether an edge is one of those that keep guests from ever being launched: it is part of a cycle, leads to one, or to nothing.
@@ -102,7 +106,7 @@ impl<'a> Drawing<'a> {
     fn text(&self) -> String {
         let mut order: Vec<_> = self.guests.iter().collect();
         order.sort_by_key(|node| node.guest.step.unwrap_or(usize::MAX));
-        let name_columns = self.guests.iter().map(|node| title(node.guest).len()).max().unwrap_or_default();
+        let name_columns = self.guests.iter().map(|node| title(node).len()).max().unwrap_or_default();
         let exporter_columns = self.edges().map(|(_, edge)| self.exporter(edge).len()).max().unwrap_or_default();
         let mut text = format!("step   {:name_columns$}  requires\n", "guest");
         for node in order {
@@ -111,7 +115,7 @@ impl<'a> Drawing<'a> {
                 .edges
                 .iter()
                 .map(|edge| format!("-> {:exporter_columns$}  {}", self.exporter(edge), edge.services.join(", ")));
-            let mut head = format!("{step:<5}  {:name_columns$}", title(node.guest));
+            let mut head = format!("{step:<5}  {:name_columns$}", title(node));
             for requires in edges.chain(node.edges.is_empty().then(|| "-".to_owned())) {
                 writeln!(text, "{head}  {requires}").expect("a String takes any text");
                 head = " ".repeat(head.chars().count());
@@ -134,6 +138,11 @@ impl<'a> Drawing<'a> {
             Role::Service => format!("    {:?} [style = rounded]", guest.name),
             Role::Program => format!("    {:?}", guest.name),
         }));
+        for (place, process) in self.processes.iter().enumerate() {
+            let guests: Vec<_> = process.guests.iter().map(|name| format!("{name:?}")).collect();
+            let (name, guests) = (process.name(), guests.join("; "));
+            lines.push(format!("    subgraph cluster{place} {{ label = {name:?}; {guests} }}"));
+        }
         lines.extend(self.edges().map(|(place, edge)| {
             let (from, to, services) = (&self.guests[place].guest.name, self.exporter(edge), edge.services.join("\\n"));
             let colour = if self.is_stuck(edge) { ", color = red, fontcolor = red" } else { "" };
@@ -150,6 +159,12 @@ impl<'a> Drawing<'a> {
             Role::Service => format!("    guest{place}([\"{}\"])", numbered(guest)),
             Role::Program => format!("    guest{place}[\"{}\"]", guest.name),
         }));
+        for (place, process) in self.processes.iter().enumerate() {
+            lines.push(format!("    subgraph process{place}[\"{}\"]", process.name()));
+            let guests = self.guests.iter().enumerate().filter(|(_, node)| node.process == Some(process.name()));
+            lines.extend(guests.map(|(place, _)| format!("        guest{place}")));
+            lines.push("    end".into());
+        }
         lines.extend(self.edges().map(|(place, edge)| {
             let (line, head) = if self.is_stuck(edge) { ("-.", ".->") } else { ("--", "-->") };
             let to = edge.exporter.map_or_else(|| "nobody[[\"nobody\"]]".to_owned(), |place| format!("guest{place}"));
@@ -164,9 +179,10 @@ impl<'a> Drawing<'a> {
     }
 }
 
-/// `program hello`, as its table in the deployment file is called.
-fn title(guest: &Surveyed) -> String {
-    format!("{} {}", word(guest.role), numbered(guest))
+/// `program hello`, as its table in the deployment file is called, and its process if there are several: `program hello in front`.
+fn title(Node { guest, process, .. }: &Node<'_>) -> String {
+    let process = process.map(|process| format!(" in {process}")).unwrap_or_default();
+    format!("{} {}{process}", word(guest.role), numbered(guest))
 }
 
 #[cfg(test)]
@@ -212,7 +228,7 @@ never  service egg       -> hen       x.Hen
 never  service hen       -> (nobody)  x.Grain
                          -> egg       x.Egg
 ";
-        assert_eq!(Drawing::of(&kitchen()).text(), expected);
+        assert_eq!(Drawing::of(&kitchen(), &[]).text(), expected);
     }
 
     #[test]
@@ -232,7 +248,7 @@ never  service hen       -> (nobody)  x.Grain
     "hen" -> "egg" [label = "x.Egg", color = red, fontcolor = red]
 }
 "#;
-        assert_eq!(Drawing::of(&kitchen()).dot(), expected);
+        assert_eq!(Drawing::of(&kitchen(), &[]).dot(), expected);
     }
 
     #[test]
@@ -249,6 +265,54 @@ never  service hen       -> (nobody)  x.Grain
     guest2 -. "x.Grain" .-> nobody[["nobody"]]
     guest2 -. "x.Egg" .-> guest1
 "#;
-        assert_eq!(Drawing::of(&kitchen()).mermaid(), expected);
+        assert_eq!(Drawing::of(&kitchen(), &[]).mermaid(), expected);
+    }
+
+    fn apart() -> Vec<Process> {
+        let text = "manifest_version = 1
+            [program.cook]\nwasm = 'a'\n[service.store]\nwasm = 'a'\n[service.stove]\nwasm = 'a'
+            [process.front]\nguests = ['cook', 'stove']\n[process.back]\nguests = ['store']\n[network]\nnats = 'nats://a'";
+        Deployment::parse(text, "kitchen.toml".as_ref()).expect("the file is right").processes
+    }
+
+    #[test]
+    fn guests_stand_together_that_run_in_one_process() {
+        let guests: Vec<_> = kitchen().into_iter().filter(|guest| guest.step.is_some()).collect();
+        let text = "\
+step   guest                     requires
+1      service store x2 in back  -
+1      service stove in front    -
+2      program cook in front     -> store  x.Store
+                                 -> stove  x.Stove, x.Oven
+";
+        let dot = r#"digraph deployment {
+    rankdir = LR
+    node [shape = box]
+    "cook"
+    "store" [style = rounded, label = "store x2"]
+    "stove" [style = rounded]
+    subgraph cluster0 { label = "back"; "store" }
+    subgraph cluster1 { label = "front"; "cook"; "stove" }
+    "cook" -> "store" [label = "x.Store"]
+    "cook" -> "stove" [label = "x.Stove\nx.Oven"]
+}
+"#;
+        let mermaid = r#"graph LR
+    guest0["cook"]
+    guest1(["store x2"])
+    guest2(["stove"])
+    subgraph process0["back"]
+        guest1
+    end
+    subgraph process1["front"]
+        guest0
+        guest2
+    end
+    guest0 -- "x.Store" --> guest1
+    guest0 -- "x.Stove<br/>x.Oven" --> guest2
+"#;
+        let processes = apart();
+        let drawing = Drawing::of(&guests, &processes);
+        assert_eq!((&*drawing.text(), &*drawing.dot(), &*drawing.mermaid()), (text, dot, mermaid));
     }
 }
