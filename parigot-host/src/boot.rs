@@ -15,13 +15,14 @@ use crate::code::{Code, Mould, Turn};
 use crate::compile::Moulds;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{Breach, Fault, GraphError, ModuleError, Refusal, StartError};
-use crate::graph::{Binding, Declared, Exporter, Graph};
+use crate::graph::{self, Binding, Exporter, Graph};
 use crate::instance::{Body, Identity, Instance, Place};
-use crate::life::{Life, Need};
+use crate::life::{Life, Need, Part};
 use crate::link::{Callee, Link};
 use crate::log::Speaker;
 use crate::log_rate::LogRate;
 use crate::mappings;
+use crate::network::Neighbours;
 use crate::pulse::Pulse;
 use crate::random::Randomness;
 use crate::supervisor::Ward;
@@ -42,6 +43,9 @@ pub(crate) struct Booted {
     /// Those of them that are restarted.
     pub(crate) wards: Vec<Option<Box<Ward>>>,
 }
+
+/// A guest that stands for others: what it is called, and what it is made from.
+pub(crate) type StandIn = (GuestSpec, Arc<dyn Mould>);
 
 /// The rest of a first turn.
 pub(crate) struct FirstTurn {
@@ -89,21 +93,23 @@ impl Declaration {
         &self.first.manifest
     }
 
-    /// An instance whose calls go along `links`, and the rest of its first turn.
-    fn into_instance(
-        self,
-        spec: &GuestSpec,
-        place: Place,
-        links: Vec<Link>,
-        bindings: &[Binding],
-    ) -> (Instance, FirstTurn) {
+    /// What it is told when it is launched, and the rest of its first turn; its calls go along `links`.
+    fn into_parts(self, place: Place, links: Vec<Link>, bindings: &[Binding]) -> (Identity, FirstTurn) {
         let introduction = introduction(&self.first.manifest, bindings);
         let FirstWords { code, outbox, turn, .. } = self.first;
         let body = Body::new(code, links);
-        let identity =
-            Identity { id: self.id, place, introduction, started_ns: self.started_ns, log_rate: self.log_rate };
-        (Instance::new(identity, spec), FirstTurn { body, outbox, turn })
+        let Declaration { id, started_ns, log_rate, .. } = self;
+        (Identity { id, place, introduction, started_ns, log_rate }, FirstTurn { body, outbox, turn })
     }
+}
+
+/// Guests that have declared themselves.
+pub(crate) struct Declared<'a> {
+    guests: Vec<(&'a GuestSpec, Declaration)>,
+    /// Those that have not.
+    refusals: Vec<Refusal>,
+    /// There if it was tried to make them.
+    pulse: Option<Pulse>,
 }
 
 /// What the guests of a deployment have declared, and all that is wrong with it.
@@ -118,21 +124,35 @@ pub(crate) struct Declarations<'a> {
     pulse: Option<Pulse>,
 }
 
-/// Makes all guests from what `moulds` returns, lets each declare itself, and binds them to each other.
+/// Makes all guests from what `moulds` returns, lets each declare itself, adds what stands for guests of other processes, and binds them to each
+/// other.
 pub(crate) fn boot(
     deployment: &Deployment,
     moulds: impl FnOnce() -> Moulds,
+    neighbours: &mut Neighbours,
     settings: &Settings,
     randomness: &Randomness,
 ) -> Result<Booted, StartError> {
-    let Declarations { guests, graph, refusals, pulse } = declare_all(deployment, moulds, settings, randomness);
+    let mut declared = declare_all(deployment, moulds, settings, randomness);
+    let stand_ins = match &declared.refusals[..] {
+        [] => neighbours.stand_ins(&declared.guests, deployment)?,
+        // Whoever is missing would not be known.
+        _ => Vec::new(),
+    };
+    declared.add(&stand_ins, settings, randomness);
+    let Declarations { guests, graph, refusals, pulse } = declared.bind();
     StartError::unless_none(refusals)?;
     let pulse = pulse.expect("whatever kept it from being there is a refusal");
-    let exports = guests.iter().flat_map(|(spec, guest)| exports(spec, guest.manifest())).collect();
-    let places = places(&deployment.guests);
+    let (own, _) = guests.split_at(deployment.guests.len());
+    let exports = own.iter().flat_map(|(spec, guest)| exports(spec, guest.manifest())).collect();
+    let places = places(&guests);
     let needs = needs(&guests, &graph.bindings, &places);
+    let parts = |guest: usize, spec: &GuestSpec| match deployment.guests.len() {
+        own if guest < own => spec.role.into(),
+        _ => Part::StandIn,
+    };
     let replicas = replicate(guests, settings, randomness, &pulse)?;
-    let life = Life::new(replicas.iter().map(|replica| replica.spec.role).collect(), needs);
+    let parts: Vec<_> = replicas.iter().map(|Replica { guest, spec, .. }| parts(*guest, spec)).collect();
     let wards = replicas.iter().map(|Replica { spec, first, .. }| Ward::new(spec, &first.mould, first.manifest()));
     let wards = wards.collect();
     let (instances, first_turns) = replicas
@@ -140,18 +160,20 @@ pub(crate) fn boot(
         .enumerate()
         .map(|(place, Replica { guest, spec, first })| {
             let bindings = &graph.bindings[guest];
-            first.into_instance(spec, place, links(bindings, &places, place), bindings)
+            let (identity, first_turn) = first.into_parts(place, links(bindings, &places, place), bindings);
+            (Instance::new(identity, spec, parts[place] == Part::StandIn), first_turn)
         })
         .unzip();
+    let life = Life::new(parts, needs);
     Ok(Booted { life, instances, first_turns, pulse, exports, wards })
 }
 
 /// The places of each guest's instances.
-fn places(guests: &[GuestSpec]) -> Vec<Range<Place>> {
+fn places(guests: &[(&GuestSpec, Declaration)]) -> Vec<Range<Place>> {
     let mut end = 0;
-    let range = |guest: &GuestSpec| {
+    let range = |(spec, _): &(&GuestSpec, Declaration)| {
         let start = end;
-        end += guest.replicas as usize;
+        end += spec.replicas as usize;
         start..end
     };
     guests.iter().map(range).collect()
@@ -217,7 +239,11 @@ fn replicate<'a>(
     let (mut replicas, mut refusals) = (Vec::new(), Vec::new());
     for (guest, (spec, first)) in guests.into_iter().enumerate() {
         let others = 1..spec.replicas;
-        let others = others.map(|_| match declare(spec, Arc::clone(&first.mould), settings, randomness, &mut random) {
+        let mut declare = || {
+            let started_ns = settings.clock.monotonic_ns();
+            declare(spec, Arc::clone(&first.mould), started_ns, settings, randomness, &mut random)
+        };
+        let others = others.map(|_| match declare() {
             Ok(other) if other.manifest() != first.manifest() => Err(Refusal::first_turn(spec, Fault::Differs)),
             declared => declared,
         });
@@ -238,50 +264,70 @@ fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Ite
     })
 }
 
-/// Makes all guests, lets each declare itself, and finds out who requires whom.
+/// Makes all guests and lets each declare itself.
 pub(crate) fn declare_all<'a>(
     deployment: &'a Deployment,
     moulds: impl FnOnce() -> Moulds,
     settings: &Settings,
     randomness: &Randomness,
-) -> Declarations<'a> {
+) -> Declared<'a> {
     if let Err(refusal) = mappings::check(&deployment.guests) {
-        return Declarations { guests: Vec::new(), graph: Graph::of(&[]), refusals: vec![refusal], pulse: None };
+        return Declared { guests: Vec::new(), refusals: vec![refusal], pulse: None };
     }
     let Moulds { of_guests, pulse } = moulds();
     let awake = pulse.keep_awake();
     let mut random = randomness.generator();
     let (mut guests, mut refusals) = (Vec::new(), Vec::new());
     for (spec, mould) in deployment.guests.iter().zip(of_guests) {
-        match mould.and_then(|mould| declare(spec, mould, settings, randomness, &mut random)) {
+        let started_ns = settings.clock.monotonic_ns();
+        match mould.and_then(|mould| declare(spec, mould, started_ns, settings, randomness, &mut random)) {
             Ok(declaration) => guests.push((spec, declaration)),
             Err(refusal) => refusals.push(refusal),
         }
     }
     drop(awake);
-    let declared: Vec<_> = guests
-        .iter()
-        .map(|(spec, guest)| Declared { name: &spec.name, manifest: guest.manifest(), shared: &spec.shared })
-        .collect();
-    let graph = Graph::of(&declared);
-    // What seems to be missing may be exported by one that failed.
-    let all_declared = refusals.is_empty();
-    let counts = |error: &&GraphError| all_declared || !matches!(error, GraphError::Missing { .. });
-    refusals.extend(graph.errors.iter().filter(counts).cloned().map(Refusal::from));
-    refusals.sort_by(|a, b| a.guest().cmp(b.guest()));
-    Declarations { guests, graph, refusals, pulse: Some(pulse) }
+    Declared { guests, refusals, pulse: Some(pulse) }
 }
 
-/// Makes an instance and lets it declare itself.
+impl<'a> Declared<'a> {
+    /// Adds guests that stand for others, whose clock is the host's.
+    fn add(&mut self, stand_ins: &'a [StandIn], settings: &Settings, randomness: &Randomness) {
+        let mut random = randomness.generator();
+        for (spec, mould) in stand_ins {
+            match declare(spec, Arc::clone(mould), 0, settings, randomness, &mut random) {
+                Ok(declaration) => self.guests.push((spec, declaration)),
+                Err(refusal) => self.refusals.push(refusal),
+            }
+        }
+    }
+
+    /// Finds out who requires whom.
+    pub(crate) fn bind(self) -> Declarations<'a> {
+        let Declared { guests, mut refusals, pulse } = self;
+        let declared: Vec<_> = guests
+            .iter()
+            .map(|(spec, guest)| graph::Declared { name: &spec.name, manifest: guest.manifest(), shared: &spec.shared })
+            .collect();
+        let graph = Graph::of(&declared);
+        // What seems to be missing may be exported by one that failed.
+        let all_declared = refusals.is_empty();
+        let counts = |error: &&GraphError| all_declared || !matches!(error, GraphError::Missing { .. });
+        refusals.extend(graph.errors.iter().filter(counts).cloned().map(Refusal::from));
+        refusals.sort_by(|a, b| a.guest().cmp(b.guest()));
+        Declarations { guests, graph, refusals, pulse }
+    }
+}
+
+/// Makes an instance, whose clock begins at `started_ns`, and lets it declare itself.
 fn declare(
     spec: &GuestSpec,
     mould: Arc<dyn Mould>,
+    started_ns: u64,
     settings: &Settings,
     randomness: &Randomness,
     random: &mut StdRng,
 ) -> Result<Declaration, Refusal> {
     let id = InstanceId::from_random(random.random());
-    let started_ns = settings.clock.monotonic_ns();
     let log_rate = LogRate::new(spec.log_bytes);
     let newborn = Newborn { id, started_ns, log_rate: &log_rate };
     match first_turn(spec, &*mould, newborn, settings, randomness) {

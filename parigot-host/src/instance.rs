@@ -38,6 +38,8 @@ pub(crate) struct Instance {
     /// How often it was made anew; changes under the lock of the mailbox alone.
     life: AtomicU32,
     pub(crate) place: Place,
+    /// Whether it stands for guests of other processes: then the ids of the calls that it makes were given there.
+    pub(crate) is_stand_in: bool,
     pub(crate) name: String,
     /// The frame that tells it that it is launched.
     introduction: Box<[u8]>,
@@ -200,11 +202,12 @@ fn push(frame: FrameBuilder<'_>) {
 
 impl Instance {
     /// An instance in its first turn.
-    pub(crate) fn new(identity: Identity, spec: &GuestSpec) -> Self {
+    pub(crate) fn new(identity: Identity, spec: &GuestSpec, is_stand_in: bool) -> Self {
         Instance {
             id: Mutex::new(identity.id),
             life: AtomicU32::new(0),
             place: identity.place,
+            is_stand_in,
             name: spec.name.clone(),
             introduction: identity.introduction,
             started_ns: AtomicU64::new(identity.started_ns),
@@ -268,10 +271,10 @@ impl Instance {
     }
 
     /// Leaves a frame as it is, for a test's own instance.
-    #[cfg(feature = "testing")]
-    pub(crate) fn post(&self, header: Header, payload: &[u8]) -> Wake {
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn post(&self, header: Header, metadata: &[u8], payload: &[u8]) -> Wake {
         let mut mail = self.mail.lock();
-        push(FrameBuilder::new(&mut mail.frames, header).payload(payload));
+        push(FrameBuilder::new(&mut mail.frames, header).metadata_bytes(metadata).payload(payload));
         mail.notify()
     }
 
@@ -385,6 +388,12 @@ impl Instance {
         mail.notify()
     }
 
+    /// Gives it a turn, if it stands for others: it has something to look at.
+    #[cfg(feature = "nats")]
+    pub(crate) fn nudge(&self) -> Wake {
+        self.mail.lock().notify()
+    }
+
     /// The timer rings.
     pub(crate) fn ring(&self, at_ns: u64) -> Wake {
         let mut mail = self.mail.lock();
@@ -402,7 +411,9 @@ impl Instance {
         mail.run = Run::Running;
         std::mem::swap(&mut mail.frames, &mut delivery.frames);
         std::mem::swap(&mut mail.ended_calls, &mut delivery.ended_calls);
-        Some(TurnStart { body, wanted: mail.more || mail.wake_ns <= now_ns, doom: mail.doom.take() })
+        // One that stands for others is told by its turn that something is in the post.
+        let wanted = mail.more || mail.wake_ns <= now_ns || self.is_stand_in;
+        Some(TurnStart { body, wanted, doom: mail.doom.take() })
     }
 
     /// Puts the body back and says how the turn ended; `None` if the guest was not entered.
@@ -541,7 +552,7 @@ mod tests {
         let mut introduction = Vec::new();
         push(FrameBuilder::new(&mut introduction, Header::new(Kind::Launched)));
         let identity = Identity { id, place: 0, introduction: introduction.into(), started_ns: 0, log_rate };
-        let instance = Instance::new(identity, spec);
+        let instance = Instance::new(identity, spec, false);
         instance.mail.lock().run = Run::Idle;
         instance
     }

@@ -37,8 +37,8 @@ mod link;
 mod log;
 mod log_rate;
 mod mappings;
-#[cfg(feature = "nats")]
-#[expect(dead_code, reason = "who speaks through it comes next")]
+#[cfg_attr(feature = "nats", expect(dead_code, reason = "who carries it comes next"))]
+#[cfg_attr(not(feature = "nats"), path = "alone.rs")]
 mod network;
 mod pulse;
 mod random;
@@ -64,9 +64,10 @@ use std::time::Duration;
 
 use crate::boot::Booted;
 use crate::clock::{Clock, SystemClock};
-use crate::compile::compile_all;
+use crate::compile::{Moulds, compile_all};
 use crate::deployment::Deployment;
 use crate::kernel::{Kernel, Worker};
+use crate::network::Neighbours;
 use crate::random::Randomness;
 use crate::startup::Startup;
 use crate::supervisor::Supervisor;
@@ -139,10 +140,24 @@ impl std::fmt::Debug for Settings {
 ///
 /// If modules cannot be run, guests fail in their first turn, or requirements and exports do not fit. Nothing runs then.
 pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
+    run(deployment, compile_all, Neighbours::none(), settings)
+}
+
+/// The same, of guests that are made from what `moulds` returns, and among other processes.
+fn run(
+    deployment: &Deployment,
+    moulds: impl FnOnce(&Deployment, &Settings) -> Moulds + Send,
+    mut neighbours: Neighbours,
+    settings: Settings,
+) -> Result<Running, StartError> {
+    // Other processes want to know whether what they were built with fits.
+    let settings = Settings { descriptors: settings.descriptors || neighbours.are_there(), ..settings };
     let randomness = Randomness::new(settings.seed);
-    let moulds = || compile_all(deployment, &settings);
-    let booted = stack::on_guest_thread("parigot boot", || boot::boot(deployment, moulds, &settings, &randomness))?;
+    let booted = stack::on_guest_thread("parigot boot", || {
+        boot::boot(deployment, || moulds(deployment, &settings), &mut neighbours, &settings, &randomness)
+    })?;
     let (kernel, exports) = assemble(booted, &settings, &randomness);
+    neighbours.connect(&kernel);
 
     let (timers, restarts) = (Arc::clone(&kernel), Arc::clone(&kernel));
     let mut threads = vec![
@@ -155,7 +170,7 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
     }
     let startup = Startup::watch(&kernel, deployment.startup_deadline);
     let Deployment { shutdown_deadline, .. } = *deployment;
-    Ok(Running { kernel, startup, shutdown_deadline, threads, exports })
+    Ok(Running { kernel, startup, shutdown_deadline, threads, exports, neighbours })
 }
 
 /// Puts booted instances into a kernel, and carries out what they sent in their first turn. Nothing runs yet.
@@ -185,6 +200,7 @@ pub struct Running {
     shutdown_deadline: Duration,
     threads: Vec<JoinHandle<()>>,
     exports: Vec<Exported>,
+    neighbours: Neighbours,
 }
 
 impl std::fmt::Debug for Running {
@@ -254,6 +270,7 @@ impl Running {
     pub fn wait(self) -> Outcome {
         self.kernel.life.wait_until_over();
         let all_left = self.kernel.shut_down(self.shutdown_deadline);
+        self.neighbours.close();
         self.kernel.close();
         self.startup.close();
         if all_left {

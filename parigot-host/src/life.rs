@@ -10,6 +10,24 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::deployment::Role;
 
+/// What a guest is there for, as far as the end of a deployment goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Service,
+    Program,
+    /// It stands for others, and is there as long as anybody else is.
+    StandIn,
+}
+
+impl From<Role> for Part {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Service => Part::Service,
+            Role::Program => Part::Program,
+        }
+    }
+}
+
 /// How far a guest has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Phase {
@@ -38,9 +56,9 @@ struct State {
     needs: Vec<NeedState>,
     /// In the order in which they were launched first.
     launched: Vec<usize>,
-    /// Guests that have not ended, of the role whose last one ends the deployment: programs if there are any, else services.
+    /// Guests that have not ended, of the part whose last one ends the deployment: programs if there are any, else services.
     left: usize,
-    left_role: Role,
+    left_part: Part,
     /// The first exit status of those that was not 0, or 0.
     status: u8,
     /// A service was lost before it was ready, so that what waits for it can never start.
@@ -87,7 +105,7 @@ pub(crate) struct Unready {
 }
 
 struct Guest {
-    role: Role,
+    part: Part,
     phase: Phase,
     /// The life that it has asked in, if it has: see [`crate::instance::Instance::reopen`].
     life: u32,
@@ -133,12 +151,12 @@ pub(crate) const FAILED: u8 = 1;
 pub(crate) const TIMED_OUT: u8 = 124;
 
 impl Life {
-    /// Guests with their roles, in alphabetical order of their names, and what they need of each other.
-    pub(crate) fn new(roles: Vec<Role>, needs: Vec<Need>) -> Self {
-        let left_role = if roles.contains(&Role::Program) { Role::Program } else { Role::Service };
-        let left = roles.iter().filter(|role| **role == left_role).count();
-        let guest = |role| Guest {
-            role,
+    /// Guests with their parts, in alphabetical order of their names and those that stand for others behind, and what they need of each other.
+    pub(crate) fn new(parts: Vec<Part>, needs: Vec<Need>) -> Self {
+        let left_part = if parts.contains(&Part::Program) { Part::Program } else { Part::Service };
+        let left = parts.iter().filter(|part| **part == left_part).count();
+        let guest = |part| Guest {
+            part,
             phase: Phase::Starting,
             life: 0,
             was_ready: false,
@@ -146,7 +164,7 @@ impl Life {
             lost: None,
             serves: Vec::new(),
         };
-        let mut guests: Vec<Guest> = roles.into_iter().map(guest).collect();
+        let mut guests: Vec<Guest> = parts.into_iter().map(guest).collect();
         for (place, need) in needs.iter().enumerate() {
             need.exporters.iter().for_each(|exporter| guests[*exporter].serves.push(place));
             need.required_by.iter().for_each(|requirer| guests[*requirer].missing += 1);
@@ -157,7 +175,7 @@ impl Life {
             needs: needs.into_iter().map(unmet).collect(),
             launched: Vec::new(),
             left,
-            left_role,
+            left_part,
             status: 0,
             start_failed: false,
             start_timed_out: false,
@@ -195,12 +213,12 @@ impl Life {
     /// A guest has left for good, with a status or, if it failed, without. Returns those that wait for it in vain.
     pub(crate) fn ended(&self, guest: usize, status: Option<u8>) -> Vec<Stranded> {
         let mut state = self.state.lock();
-        let (role, before) = state.end(guest);
-        if role == state.left_role && state.status == 0 {
+        let (part, before) = state.end(guest);
+        if part == state.left_part && state.status == 0 {
             state.status = status.unwrap_or(FAILED);
         }
         let mut stranded = Vec::new();
-        if role == Role::Service && before != Phase::Ended && !state.stop_asked {
+        if part != Part::Program && before != Phase::Ended && !state.stop_asked {
             stranded = state.strand_requirers(guest);
             let never_started = !state.guests[guest].was_ready || stranded.iter().any(|stranded| !stranded.was_ready);
             state.start_failed |= never_started;
@@ -258,10 +276,10 @@ impl Life {
         gives_up
     }
 
-    /// Whether a guest is one that stays until it is told to leave: a service, unless the deployment ends.
+    /// Whether a guest is one that stays until it is told to leave: any but a program, unless the deployment ends.
     pub(crate) fn is_to_stay(&self, guest: usize) -> bool {
         let state = self.state.lock();
-        state.guests[guest].role == Role::Service && !state.stop_asked
+        state.guests[guest].part != Part::Program && !state.stop_asked
     }
 
     /// Someone wants the deployment to end.
@@ -341,14 +359,14 @@ impl State {
         Some(Launched { guest, life: self.guests[guest].life })
     }
 
-    /// Takes a guest to its last phase, and returns its role and the phase that it was in.
-    fn end(&mut self, guest: usize) -> (Role, Phase) {
-        let role = self.guests[guest].role;
+    /// Takes a guest to its last phase, and returns its part and the phase that it was in.
+    fn end(&mut self, guest: usize) -> (Part, Phase) {
+        let part = self.guests[guest].part;
         let phase = self.leave(guest, Phase::Ended);
-        if phase != Phase::Ended && role == self.left_role {
+        if phase != Phase::Ended && part == self.left_part {
             self.left -= 1;
         }
-        (role, phase)
+        (part, phase)
     }
 
     /// Takes a guest, which is gone, to that phase, and returns the one that it was in.
@@ -406,9 +424,9 @@ impl State {
         if self.is_over() {
             return Vec::new();
         }
-        let holds_up = |guest: &Guest| match guest.role {
-            Role::Service => guest.phase < Phase::Ready && !guest.was_ready,
-            Role::Program => guest.phase == Phase::Waiting,
+        let holds_up = |guest: &Guest| match guest.part {
+            Part::Service | Part::StandIn => guest.phase < Phase::Ready && !guest.was_ready,
+            Part::Program => guest.phase == Phase::Waiting,
         };
         let mut unready: Vec<_> = (0..self.guests.len())
             .filter(|guest| holds_up(&self.guests[*guest]))
@@ -442,8 +460,8 @@ mod tests {
             exporters: exporters.to_vec(),
             required_by: required_by.to_vec(),
         };
-        let roles = vec![Role::Program, Role::Service, Role::Service];
-        Life::new(roles, vec![need(&[1], &[0]), need(&[2], &[0, 1]), need(&[1], &[0])])
+        let parts = vec![Part::Program, Part::Service, Part::Service];
+        Life::new(parts, vec![need(&[1], &[0]), need(&[2], &[0, 1]), need(&[1], &[0])])
     }
 
     /// These are launched in their first life.
@@ -565,8 +583,8 @@ mod tests {
 
     #[test]
     fn the_status_is_that_of_the_programs_or_without_programs_of_the_services() {
-        let status = |role, ends: [Option<u8>; 2]| {
-            let life = Life::new(vec![role; 2], Vec::new());
+        let status = |part, ends: [Option<u8>; 2]| {
+            let life = Life::new(vec![part; 2], Vec::new());
             for (guest, end) in ends.into_iter().enumerate() {
                 assert_eq!((life.ask(guest), life.ready(guest)), (first([guest]), Some(vec![])));
                 life.ended(guest, end);
@@ -574,17 +592,17 @@ mod tests {
             life.wait_until_over();
             life.status()
         };
-        for role in [Role::Program, Role::Service] {
-            assert_eq!(status(role, [Some(0), Some(0)]), 0);
-            assert_eq!(status(role, [Some(7), Some(8)]), 7);
-            assert_eq!(status(role, [Some(0), None]), FAILED);
+        for part in [Part::Program, Part::Service] {
+            assert_eq!(status(part, [Some(0), Some(0)]), 0);
+            assert_eq!(status(part, [Some(7), Some(8)]), 7);
+            assert_eq!(status(part, [Some(0), None]), FAILED);
         }
     }
 
     /// `app` and `late` require what both `one` and `two` export.
     fn replicated_life() -> Life {
-        let roles = vec![Role::Program, Role::Program, Role::Service, Role::Service];
-        Life::new(roles, vec![Need { exporters: vec![2, 3], required_by: vec![0, 1] }])
+        let parts = vec![Part::Program, Part::Program, Part::Service, Part::Service];
+        Life::new(parts, vec![Need { exporters: vec![2, 3], required_by: vec![0, 1] }])
     }
 
     /// The same once both services are ready.

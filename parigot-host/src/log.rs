@@ -174,6 +174,9 @@ pub(crate) fn overstayed(instance: &Instance, limit: Duration) {
 
 /// A guest can never be launched, because one that it requires is gone.
 pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
+    if waiting.is_stand_in {
+        return;
+    }
     tracing::error!(
         service = %waiting.name,
         instance = %waiting.id().short(),
@@ -185,10 +188,12 @@ pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
 /// A guest is not ready, and the start has taken that long.
 pub(crate) fn unready(instances: &[Instance], Unready { guest, phase, lacks }: &Unready, after: Duration) {
     let instance = &instances[*guest];
-    let mut lacks: Vec<_> = lacks.iter().map(|exporter| &*instances[*exporter].name).collect();
-    lacks.dedup(); // instances of one guest
+    let lacks: Vec<_> = lacks.iter().map(|exporter| &instances[*exporter]).collect();
     let why = match phase {
-        _ if !lacks.is_empty() => format!("it waits for {}", lacks.join(", ")),
+        // That its service is not ready is told of those that export it.
+        _ if !lacks.is_empty() && instance.is_stand_in => return,
+        _ if !lacks.is_empty() => format!("it waits for {}", names(&lacks)),
+        Phase::Launched if instance.is_stand_in => "no process offers it yet".to_owned(),
         Phase::Launched => "it was launched, and has not said that it is ready".to_owned(),
         _ => "it has not asked to be launched".to_owned(),
     };
@@ -197,4 +202,17 @@ pub(crate) fn unready(instances: &[Instance], Unready { guest, phase, lacks }: &
         instance = %instance.id().short(),
         "not ready after {after:?}: {why}"
     );
+}
+
+/// Those whom a guest waits for.
+fn names(lacks: &[&Instance]) -> String {
+    let (elsewhere, here): (Vec<&Instance>, Vec<&Instance>) = lacks.iter().partition(|exporter| exporter.is_stand_in);
+    let mut here: Vec<_> = here.iter().map(|exporter| &*exporter.name).collect();
+    here.dedup(); // instances of one guest
+    let elsewhere: Vec<_> = elsewhere.iter().map(|service| &*service.name).collect();
+    match (&here[..], &elsewhere[..]) {
+        (_, []) => here.join(", "),
+        ([], _) => format!("{}, which no process offers yet", elsewhere.join(", ")),
+        _ => format!("{}, and for {}, which no process offers yet", here.join(", "), elsewhere.join(", ")),
+    }
 }

@@ -4,15 +4,26 @@
 //! others may call. Between stand-ins and other processes there is a [`Carrier`]. So the kernel knows nothing of networks, and what holds for calls
 //! in a process (deadlines, cancellation, bounds, a typed end) holds for these.
 
+mod gateway;
+mod neighbours;
+mod remote;
+mod stand_in;
+#[cfg(test)]
+mod tests;
+
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parigot_abi::id::{CallId, HostId};
-use parking_lot::Mutex;
+use parking_lot::{Condvar, Mutex};
 
 use crate::error::Failure;
+use crate::instance::{CALLS_MAX, MAILBOX_BYTES_MAX};
 
-/// Carries words between the stand-ins of this process and those of others. Nothing of it blocks.
+pub(crate) use neighbours::Neighbours;
+
+/// Carries words between the stand-ins of this process and those of others. Nothing of it blocks, but [`Carrier::close`].
 pub(crate) trait Carrier: Send + Sync {
     /// Looks for processes that export a service, from now on. What is heard of them, and of calls to them, goes to `post`.
     fn look_for(&self, wanted: Wanted, post: Arc<Post<News>>);
@@ -29,8 +40,12 @@ pub(crate) trait Carrier: Send + Sync {
     /// Answers a call of another process.
     fn answer(&self, to: ReturnAddress, reply: Reply);
 
-    /// Takes no more calls to a service. [`Visit::Drained`] comes when the last that was taken is in the post.
+    /// Takes no more calls to a service, and lets others know. [`Visit::Drained`] comes when the last that was taken is in the post, and in any
+    /// case: a service that is drained can leave.
     fn withdraw(&self, service: &str);
+
+    /// How long after a request's deadline it may come a second time: for so long its id is remembered, so that it runs once.
+    fn repeats_for(&self) -> Duration;
 
     /// Sends what is left, for a bounded time, and ends.
     fn close(&self);
@@ -40,7 +55,7 @@ pub(crate) trait Carrier: Send + Sync {
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) service: String,
-    /// The hash of its schema.
+    /// The hash of its schema; 0 if they know no more of it than its name: whatever is offered fits.
     pub(crate) schema: u64,
     /// A `FileDescriptorSet`, or nothing.
     pub(crate) descriptors: Vec<u8>,
@@ -85,73 +100,142 @@ pub(crate) struct Reply {
 #[derive(Clone, Debug)]
 pub(crate) struct ReturnAddress(pub(crate) String);
 
+impl From<&Failure> for Reply {
+    fn from(failure: &Failure) -> Self {
+        let (status, detail) = (failure.code().number(), failure.detail().into());
+        Reply { status, flags: 0, metadata: Bytes::new(), detail, payload: Bytes::new() }
+    }
+}
+
+/// What a request counts for in the post besides its message, so that there is a bound to short ones, too: a mailbox has room for 16,384 of them.
+const REQUEST_BYTES: usize = MAILBOX_BYTES_MAX / CALLS_MAX;
+
 /// What a remote hears.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// A process exports the service.
-    Found {
-        host: HostId,
-    },
-    /// That process does no more, or has not been heard of for a while.
-    Lost {
-        host: HostId,
-    },
-    Answered {
-        id: CallId,
-        reply: Reply,
-    },
-    Failed {
-        id: CallId,
-        failure: Failure,
-    },
+    /// A process takes calls to the service, and has these methods.
+    Found { host: HostId, methods: Vec<String> },
+    /// That process takes no more calls, and still answers those that it has.
+    Leaving { host: HostId },
+    /// That process is gone, or has not been heard of for a while.
+    Lost { host: HostId },
+    /// A call was answered there.
+    Answered { id: CallId, reply: Reply },
+    /// A call has ended otherwise.
+    Failed { id: CallId, failure: Failure },
 }
 
 /// What a gateway hears.
 #[derive(Debug)]
 pub(crate) enum Visit {
-    Call {
-        request: Request,
-        from: ReturnAddress,
-    },
-    Cancel {
-        id: CallId,
-    },
+    /// Another process calls.
+    Call { request: Request, from: ReturnAddress },
+    /// It does not wait for that call any more.
+    Cancel { id: CallId },
     /// No more calls will come.
     Drained,
 }
 
-/// What waits for a stand-in.
+/// What waits for a stand-in: as much as may wait in a mailbox.
 pub(crate) struct Post<T> {
-    waiting: Mutex<Vec<T>>,
-    /// Gives the stand-in a turn.
-    nudge: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    waiting: Mutex<Waiting<T>>,
+    arrived: Condvar,
+    bell: Arc<Bell>,
+}
+
+struct Waiting<T> {
+    words: Vec<T>,
+    /// Of messages in them.
+    bytes: usize,
+}
+
+/// Gives a stand-in a turn, once it is known how.
+#[derive(Default)]
+pub(crate) struct Bell(OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+impl Bell {
+    /// Learns how the stand-in gets a turn. It gets one at once, for what came before.
+    pub(crate) fn connect(&self, ring: impl Fn() + Send + Sync + 'static) {
+        self.0.get_or_init(|| Box::new(ring));
+        self.ring();
+    }
+
+    fn ring(&self) {
+        if let Some(ring) = self.0.get() {
+            ring();
+        }
+    }
 }
 
 impl<T> Post<T> {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Post { waiting: Mutex::new(Vec::new()), nudge: OnceLock::new() })
+        let waiting = Mutex::new(Waiting { words: Vec::new(), bytes: 0 });
+        Arc::new(Post { waiting, arrived: Condvar::new(), bell: Arc::default() })
     }
 
-    /// Learns how the stand-in is told that something waits; what came before is told at once.
-    pub(crate) fn nudge_by(&self, nudge: impl Fn() + Send + Sync + 'static) {
-        self.nudge.get_or_init(|| Box::new(nudge));
-        self.tell();
+    pub(crate) fn bell(&self) -> Arc<Bell> {
+        Arc::clone(&self.bell)
     }
 
-    /// Leaves something, and tells the stand-in.
+    /// Leaves a word that is short.
     pub(crate) fn push(&self, word: T) {
-        self.waiting.lock().push(word);
+        self.push_all([word]);
+    }
+
+    /// Leaves several, for which the stand-in is woken once.
+    pub(crate) fn push_all(&self, words: impl IntoIterator<Item = T>) {
+        self.waiting.lock().words.extend(words);
         self.tell();
     }
 
     /// Takes all that waits.
     pub(crate) fn take(&self) -> Vec<T> {
-        std::mem::take(&mut self.waiting.lock())
+        let mut waiting = self.waiting.lock();
+        waiting.bytes = 0;
+        std::mem::take(&mut waiting.words)
+    }
+
+    /// Waits until there is something, or until then, and takes it.
+    pub(crate) fn wait_and_take(&self, until: Instant) -> Vec<T> {
+        let mut waiting = self.waiting.lock();
+        while waiting.words.is_empty() && !self.arrived.wait_until(&mut waiting, until).timed_out() {}
+        drop(waiting);
+        self.take()
+    }
+
+    /// Leaves a word with a message of so many bytes, or returns how many wait, if these are too many.
+    fn push_message(&self, bytes: usize, word: T) -> Result<(), usize> {
+        let mut waiting = self.waiting.lock();
+        if waiting.bytes + bytes > MAILBOX_BYTES_MAX {
+            return Err(waiting.bytes);
+        }
+        waiting.bytes += bytes;
+        waiting.words.push(word);
+        drop(waiting);
+        self.tell();
+        Ok(())
     }
 
     fn tell(&self) {
-        if let Some(nudge) = self.nudge.get() {
-            nudge();
+        self.arrived.notify_all();
+        self.bell.ring();
+    }
+}
+
+impl Post<Visit> {
+    /// Leaves a call, or says why there is no room for it: then it has not run, and the carrier answers it.
+    pub(crate) fn call(&self, service: &str, request: Request, from: ReturnAddress) -> Result<(), Failure> {
+        let bytes = REQUEST_BYTES + request.metadata.len() + request.payload.len();
+        self.push_message(bytes, Visit::Call { request, from }).map_err(|bytes| Failure::mailbox_full(service, bytes))
+    }
+}
+
+impl Post<News> {
+    /// Leaves an answer; if there is no room for it, the caller is told that it was lost.
+    pub(crate) fn answered(&self, service: &str, id: CallId, reply: Reply) {
+        let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
+        if let Err(bytes) = self.push_message(bytes, News::Answered { id, reply }) {
+            self.push(News::Failed { id, failure: Failure::no_room_for_answer(service, bytes) });
         }
     }
 }

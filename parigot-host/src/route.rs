@@ -65,7 +65,7 @@ impl Worker<'_> {
         if method as usize >= link.methods() {
             return Err(Breach::Method { method, handle: service }.into());
         }
-        let id = CallId::from_random(self.random.random());
+        let id = if from.is_stand_in { id_of(frame) } else { CallId::from_random(self.random.random()) };
         let is_one_too_many = calls.outbound.len() >= CALLS_MAX;
         let Entry::Vacant(place) = calls.outbound.entry(number) else {
             return Err(Breach::CalledTwice { number }.into());
@@ -159,7 +159,8 @@ impl Worker<'_> {
             let failure = Failure::response_too_large(bytes, most).at(from.id());
             caller.post_failure(waiting, call.number, call.id, &failure)
         } else {
-            let detail = is_status(&frame.header).then(|| detail_of(frame, from.id()));
+            let comes_from_here = is_status(&frame.header) && !from.is_stand_in;
+            let detail = comes_from_here.then(|| detail_of(frame, from.id()));
             let detail = detail.as_deref().unwrap_or(frame.detail);
             caller.post_reply(waiting, &call, &Frame { detail, ..*frame }, from)
         };
@@ -244,6 +245,12 @@ impl Worker<'_> {
 
 fn unimplemented(callee: &Instance) -> Failure {
     Failure::unimplemented(&callee.name).at(callee.id())
+}
+
+/// The id of a call that was made in another process.
+fn id_of(frame: &Frame<'_>) -> CallId {
+    let (high, low) = frame.header.id;
+    CallId::from_wire(high, low).expect("a stand-in was given the id of a call")
 }
 
 /// Whether that is a reply that there is no answer.

@@ -54,7 +54,7 @@ pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
     let randomness = Randomness::new(settings.seed);
     let settings = Settings { descriptors: true, ..settings.clone() };
     let Declarations { guests, graph, mut refusals, .. } = stack::on_guest_thread("parigot survey", || {
-        declare_all(deployment, || compile_all(deployment, &settings), &settings, &randomness)
+        declare_all(deployment, || compile_all(deployment, &settings), &settings, &randomness).bind()
     });
     refusals.extend(misfits(&guests, &graph));
     refusals.sort_by(|a, b| a.guest().cmp(b.guest()));

@@ -55,6 +55,7 @@ use crate::deployment::{
     Deployment, GuestSpec, RestartAfter, RestartPolicy, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
 };
 use crate::error::{DeploymentError, Mistake, StartError};
+use crate::network::Neighbours;
 use crate::pulse::Pulse;
 use crate::random::Randomness;
 use crate::{Settings, assemble, boot, cache, stack, startup};
@@ -230,8 +231,9 @@ impl TestHost {
         let (wire, replies) = (Arc::new(Mutex::new(wire)), Replies::default());
         let deployment = self.as_deployment();
         let moulds = || self.moulds(&deployment.guests, &wire, &replies, &settings);
-        let booted =
-            stack::on_guest_thread("parigot test", || boot::boot(&deployment, moulds, &settings, &randomness))?;
+        let booted = stack::on_guest_thread("parigot test", || {
+            boot::boot(&deployment, moulds, &mut Neighbours::none(), &settings, &randomness)
+        })?;
         let (kernel, _) = assemble(booted, &settings, &randomness);
         let manifest = Manifest { exports: Vec::new(), requires: wire.lock().exports.clone() };
         let stepper = Stepper {

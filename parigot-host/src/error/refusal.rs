@@ -75,6 +75,19 @@ pub enum Refusal {
         /// Why.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// It requires a service by name alone that is in another process, and what methods that has must be known before it can be launched.
+    #[error(
+        "`{guest}` requires {service} by its name alone, and no process has offered it within {within:?}: its methods \
+         must be known before the start"
+    )]
+    Unoffered {
+        /// Its name in the deployment.
+        guest: String,
+        /// The service's full name.
+        service: String,
+        /// How long it was waited for.
+        within: Duration,
+    },
     /// It is one instance too many for this process, whose mappings of memory the system counts.
     #[error(
         "`{guest}` is one too many: {guests} guests need more mappings of memory than the {most} that the system lets \
@@ -228,6 +241,7 @@ impl Refusal {
             | Refusal::FirstTurn { guest, .. }
             | Refusal::CompileTime { guest, .. }
             | Refusal::Memory { guest, .. }
+            | Refusal::Unoffered { guest, .. }
             | Refusal::Mappings { guest, .. }
             | Refusal::Schema { guest, .. } => guest,
             Refusal::Graph(error) => error.guest(),

@@ -166,7 +166,7 @@ impl TestRun {
     }
 
     fn tell_caller(&mut self, header: Header, payload: &[u8]) {
-        let wake = self.caller().post(header, payload);
+        let wake = self.caller().post(header, &[], payload);
         self.stepper.kernel.wake(self.caller(), wake);
     }
 

@@ -1,0 +1,164 @@
+//! Whom guests of this process call elsewhere, and what is called here from elsewhere: each such service has a stand-in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use parigot_abi::manifest::Service;
+
+use super::gateway::Gateway;
+use super::remote::{self, Remote};
+use super::stand_in::{StandInMould, spec};
+use super::{Bell, Carrier, News, Post, Wanted};
+use crate::boot::{Declaration, StandIn};
+use crate::deployment::{Deployment, GuestSpec};
+use crate::error::{Refusal, StartError};
+use crate::kernel::Kernel;
+
+/// The other processes of the deployment, if it has any.
+pub(crate) struct Neighbours {
+    carrier: Option<Arc<dyn Carrier>>,
+    /// Of the stand-ins, in their order.
+    bells: Vec<Arc<Bell>>,
+}
+
+/// Services that guests of this process require and none of them exports, with the names of those guests.
+type Elsewhere<'g> = BTreeMap<&'g str, Vec<(&'g str, &'g Service)>>;
+
+/// A service that is being looked for.
+struct Sought<'g> {
+    name: &'g str,
+    /// The guests that require it.
+    by: Vec<(&'g str, &'g Service)>,
+    post: Arc<Post<News>>,
+}
+
+impl<'g> Sought<'g> {
+    /// Begins to look.
+    fn new(name: &'g str, by: Vec<(&'g str, &'g Service)>, carrier: &dyn Carrier) -> Self {
+        let post = Post::new();
+        let Service { schema, descriptors, .. } = remote::service(name, &by, Vec::new());
+        carrier.look_for(Wanted { service: name.to_owned(), schema, descriptors }, Arc::clone(&post));
+        Sought { name, by, post }
+    }
+
+    /// The methods that a process has, if one of the guests must know: it knows the service by name alone, and its calls are bound before it is
+    /// launched. Waits until then for a process, or returns that guest's name.
+    fn methods(&self, until: Instant) -> Result<Vec<String>, &'g str> {
+        let Some((guest, _)) = self.by.iter().find(|(_, service)| service.is_by_name()) else { return Ok(Vec::new()) };
+        let mut heard = Vec::new();
+        loop {
+            let news = self.post.wait_and_take(until);
+            if news.is_empty() {
+                return Err(guest);
+            }
+            heard.extend(news);
+            let found = heard.iter().find_map(|news| match news {
+                News::Found { methods, .. } => Some(methods.clone()),
+                _ => None,
+            });
+            if let Some(methods) = found {
+                // The remote wants to hear it, too.
+                self.post.push_all(heard);
+                return Ok(methods);
+            }
+        }
+    }
+}
+
+impl Neighbours {
+    /// All guests of the deployment are in this process.
+    pub(crate) fn none() -> Self {
+        Neighbours { carrier: None, bells: Vec::new() }
+    }
+
+    /// There are others behind that carrier.
+    pub(crate) fn behind(carrier: Arc<dyn Carrier>) -> Self {
+        Neighbours { carrier: Some(carrier), bells: Vec::new() }
+    }
+
+    pub(crate) fn are_there(&self) -> bool {
+        self.carrier.is_some()
+    }
+
+    /// What stands for others among guests that have declared this: a remote for each service that is elsewhere, then a gateway for each that is here.
+    ///
+    /// # Errors
+    ///
+    /// If a guest knows a service by its name alone and nobody offers it until the start is over: its methods must be known before.
+    pub(crate) fn stand_ins(
+        &mut self,
+        guests: &[(&GuestSpec, Declaration)],
+        deployment: &Deployment,
+    ) -> Result<Vec<StandIn>, StartError> {
+        let Some(carrier) = self.carrier.clone() else { return Ok(Vec::new()) };
+        let mut here: BTreeMap<&str, &Service> = BTreeMap::new();
+        for service in guests.iter().flat_map(|(_, guest)| &guest.manifest().exports) {
+            here.entry(&service.name).or_insert(service);
+        }
+        let mut elsewhere = Elsewhere::new();
+        for (spec, guest) in guests {
+            let requires = guest.manifest().requires.iter();
+            for service in requires.filter(|service| !here.contains_key(&*service.name)) {
+                elsewhere.entry(&service.name).or_default().push((&spec.name, service));
+            }
+        }
+        // All are looked for before the first is waited for.
+        let sought: Vec<_> = elsewhere.into_iter().map(|(name, by)| Sought::new(name, by, &*carrier)).collect();
+        let until = Instant::now() + deployment.startup_deadline;
+        let (mut stand_ins, mut refusals) = (Vec::new(), Vec::new());
+        for sought in sought {
+            match sought.methods(until) {
+                Ok(methods) => stand_ins.push(self.remote(&carrier, sought, methods)),
+                Err(guest) => refusals.push(Refusal::Unoffered {
+                    guest: guest.to_owned(),
+                    service: sought.name.to_owned(),
+                    within: deployment.startup_deadline,
+                }),
+            }
+        }
+        StartError::unless_none(refusals)?;
+        stand_ins.extend(here.into_values().map(|service| self.gateway(&carrier, service)));
+        Ok(stand_ins)
+    }
+
+    fn remote(&mut self, carrier: &Arc<dyn Carrier>, sought: Sought<'_>, methods: Vec<String>) -> StandIn {
+        let Sought { name, by, post } = sought;
+        let service = remote::service(name, &by, methods);
+        self.bells.push(post.bell());
+        let carrier = Arc::clone(carrier);
+        let mould = StandInMould(move || Remote::new(service.clone(), Arc::clone(&carrier), Arc::clone(&post)));
+        (spec(name.to_owned()), Arc::new(mould))
+    }
+
+    fn gateway(&mut self, carrier: &Arc<dyn Carrier>, service: &Service) -> StandIn {
+        let post = Post::new();
+        self.bells.push(post.bell());
+        let (service, carrier) = (service.clone(), Arc::clone(carrier));
+        let name = format!("network/{}", service.name);
+        let mould = StandInMould(move || Gateway::new(service.clone(), Arc::clone(&carrier), Arc::clone(&post)));
+        (spec(name), Arc::new(mould))
+    }
+
+    /// Lets the stand-ins of a kernel, which are the last of its instances, have turns when something is in their post.
+    pub(crate) fn connect(&self, kernel: &Arc<Kernel>) {
+        let first = kernel.instances.len() - self.bells.len();
+        for (place, bell) in (first..).zip(&self.bells) {
+            // What is in the post outlives no kernel.
+            let kernel = Arc::downgrade(kernel);
+            bell.connect(move || {
+                if let Some(kernel) = kernel.upgrade() {
+                    let instance = &kernel.instances[place];
+                    kernel.wake(instance, instance.nudge());
+                }
+            });
+        }
+    }
+
+    /// Sends what is left and leaves the others, when all guests of this process have left.
+    pub(crate) fn close(&self) {
+        if let Some(carrier) = &self.carrier {
+            carrier.close();
+        }
+    }
+}

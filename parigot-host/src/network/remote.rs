@@ -1,0 +1,163 @@
+//! Stands here for a service that other processes export: calls to it leave over the carrier, under the ids that they have.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parigot_abi::id::{CallId, HostId};
+use parigot_abi::manifest::{Method, Service};
+use parigot_abi::{Frame, Kind, Manifest};
+
+use super::stand_in::{Outbox, StandIn};
+use super::{Carrier, News, Post, Reply, Request};
+use crate::error::Failure;
+
+/// Exports a service of other processes. It is ready once one of them has been found.
+pub(super) struct Remote {
+    service: Service,
+    carrier: Arc<dyn Carrier>,
+    post: Arc<Post<News>>,
+    progress: Progress,
+    /// Processes that may have calls of this one.
+    hosts: HashMap<u128, HostId>,
+    /// Calls that are on their way or there, by the numbers that they have here, and these by their ids.
+    calls: HashMap<u64, CallId>,
+    numbers: HashMap<u128, u64>,
+    is_stopping: bool,
+}
+
+/// How far a remote has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Starting,
+    /// It is launched, and waits for a process that exports its service.
+    Waiting,
+    /// There has been one.
+    Ready,
+}
+
+/// What a remote exports: all methods that guests of this process require of the service, as they know them, and those that a process has
+/// which are not among them.
+pub(super) fn service(name: &str, requirers: &[(&str, &Service)], found: Vec<String>) -> Service {
+    // One who knows the service by name alone knows no methods, and no schema.
+    let requirers = || requirers.iter().map(|(_, service)| *service);
+    let first = requirers().find(|required| !required.is_by_name());
+    let (schema, descriptors) = first.map_or((0, Vec::new()), |first| (first.schema, first.descriptors.clone()));
+    let mut service = Service { name: name.to_owned(), schema, methods: Vec::new(), descriptors };
+    let found = found.into_iter().map(|name| Method { name, budget_ns: 0, deadline_ns: 0 });
+    for method in requirers().flat_map(|required| required.methods.iter().cloned()).chain(found) {
+        if service.methods.iter().all(|known| known.name != method.name) {
+            service.methods.push(method);
+        }
+    }
+    service
+}
+
+impl Remote {
+    /// A remote of a service that is being looked for: what is heard of it comes to `post`.
+    pub(super) fn new(service: Service, carrier: Arc<dyn Carrier>, post: Arc<Post<News>>) -> Self {
+        Remote {
+            service,
+            carrier,
+            post,
+            progress: Progress::Starting,
+            hosts: HashMap::new(),
+            calls: HashMap::new(),
+            numbers: HashMap::new(),
+            is_stopping: false,
+        }
+    }
+
+    fn call(&mut self, frame: &Frame<'_>, outbox: &mut Outbox) {
+        let (high, low) = frame.header.id;
+        let id = CallId::from_wire(high, low).expect("the host gives each call an id");
+        let request = Request {
+            id,
+            method: self.service.methods[frame.header.method as usize].name.clone(),
+            deadline_ns: frame.header.deadline_ns,
+            metadata: Bytes::copy_from_slice(frame.metadata),
+            payload: Bytes::copy_from_slice(frame.payload),
+        };
+        let number = frame.header.number;
+        match self.carrier.call(&self.service.name, request) {
+            Ok(()) => {
+                self.calls.insert(number, id);
+                self.numbers.insert(id.key(), number);
+            }
+            Err(failure) => outbox.reply(number, &Reply::from(&failure)),
+        }
+    }
+
+    /// The caller does not wait any more. The host wants an answer all the same.
+    fn cancel(&mut self, number: u64, outbox: &mut Outbox) {
+        let Some(id) = self.calls.remove(&number) else { return };
+        self.numbers.remove(&id.key());
+        self.carrier.cancel(&self.service.name, id);
+        outbox.reply(number, &Reply::from(&Failure::cancelled()));
+    }
+
+    /// A call has ended there; if it had ended here before, that is too late.
+    fn end(&mut self, id: CallId, reply: &Reply, outbox: &mut Outbox) {
+        let Some(number) = self.numbers.remove(&id.key()) else { return };
+        self.calls.remove(&number);
+        outbox.reply(number, reply);
+    }
+
+    /// A process is gone. If there is no other that may have them, so are the calls.
+    fn lose(&mut self, host: HostId, outbox: &mut Outbox) {
+        self.hosts.remove(&host.key());
+        if !self.hosts.is_empty() {
+            return;
+        }
+        self.numbers.clear();
+        let mut lost: Vec<u64> = std::mem::take(&mut self.calls).into_keys().collect();
+        // A map has an order of its own in each run.
+        lost.sort_unstable();
+        let reply = Reply::from(&Failure::process_lost(&self.service.name));
+        lost.into_iter().for_each(|number| outbox.reply(number, &reply));
+    }
+
+    fn learn(&mut self, news: News, outbox: &mut Outbox) {
+        match news {
+            News::Found { host, .. } => {
+                self.hosts.insert(host.key(), host);
+            }
+            // It still answers.
+            News::Leaving { .. } => {}
+            News::Lost { host } => self.lose(host, outbox),
+            News::Answered { id, reply } => self.end(id, &reply, outbox),
+            News::Failed { id, failure } => self.end(id, &Reply::from(&failure), outbox),
+        }
+    }
+}
+
+impl StandIn for Remote {
+    fn manifest(&self) -> Manifest {
+        Manifest { exports: vec![self.service.clone()], requires: Vec::new() }
+    }
+
+    fn take(&mut self, frame: &Frame<'_>, outbox: &mut Outbox) {
+        match frame.kind() {
+            Some(Kind::Launched) => self.progress = Progress::Waiting,
+            Some(Kind::Call) => self.call(frame, outbox),
+            Some(Kind::Cancel) => self.cancel(frame.header.number, outbox),
+            Some(Kind::Stop) => self.is_stopping = true,
+            _ => {}
+        }
+    }
+
+    fn take_post(&mut self, _now_ns: u64, outbox: &mut Outbox) {
+        for news in self.post.take() {
+            self.learn(news, outbox);
+        }
+        if self.progress == Progress::Waiting && !self.hosts.is_empty() {
+            self.progress = Progress::Ready;
+            outbox.ready();
+        }
+    }
+
+    /// Those who call it have left before, or will find that it has.
+    fn is_done(&self) -> bool {
+        self.is_stopping && self.calls.is_empty()
+    }
+}

@@ -1,0 +1,161 @@
+//! Joins hosts in one process: what a carrier does, without a network, and with what goes wrong in one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parigot_abi::id::{CallId, HostId};
+use parking_lot::Mutex;
+
+use super::super::{Carrier, News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wanted};
+use crate::clock::Clock;
+use crate::error::Failure;
+
+/// What carriers of several hosts share.
+#[derive(Default)]
+pub(super) struct Switchboard {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    served: Vec<Served>,
+    sought: Vec<Sought>,
+    /// Calls that are not answered, by their return addresses.
+    calls: HashMap<String, OnItsWay>,
+    addresses: u64,
+    is_down: bool,
+    /// Each request comes so many times more.
+    repeats: usize,
+}
+
+struct Served {
+    host: HostId,
+    offer: Offer,
+    post: Arc<Post<Visit>>,
+    clock: Arc<dyn Clock>,
+}
+
+struct Sought {
+    host: HostId,
+    wanted: Wanted,
+    post: Arc<Post<News>>,
+}
+
+struct OnItsWay {
+    id: CallId,
+    service: String,
+    callee: HostId,
+    caller: Arc<Post<News>>,
+}
+
+impl State {
+    fn tell(&self, service: &str, news: impl Fn() -> News) {
+        self.sought
+            .iter()
+            .filter(|sought| sought.wanted.service == service)
+            .for_each(|sought| sought.post.push(news()));
+    }
+}
+
+impl Switchboard {
+    /// The carrier of another host.
+    pub(super) fn line(self: &Arc<Self>, host: HostId, clock: Arc<dyn Clock>) -> Arc<dyn Carrier> {
+        Arc::new(Line { board: Arc::clone(self), host, clock })
+    }
+
+    /// Cuts all connections, or mends them.
+    pub(super) fn set_down(&self, is_down: bool) {
+        self.state.lock().is_down = is_down;
+    }
+
+    /// Lets each request come so many times more.
+    pub(super) fn repeat_requests(&self, repeats: usize) {
+        self.state.lock().repeats = repeats;
+    }
+
+    /// A host is gone without a word. What it sends from now on does not arrive.
+    pub(super) fn lose(&self, host: HostId) {
+        let mut state = self.state.lock();
+        let lost: Vec<_> = state.served.extract_if(.., |served| served.host.key() == host.key()).collect();
+        state.calls.retain(|_, call| call.callee.key() != host.key());
+        lost.iter().for_each(|served| state.tell(&served.offer.service, || News::Lost { host }));
+    }
+}
+
+struct Line {
+    board: Arc<Switchboard>,
+    host: HostId,
+    clock: Arc<dyn Clock>,
+}
+
+impl Carrier for Line {
+    fn look_for(&self, wanted: Wanted, post: Arc<Post<News>>) {
+        let mut state = self.board.state.lock();
+        for Served { host, offer, .. } in state.served.iter().filter(|served| served.offer.service == wanted.service) {
+            post.push(News::Found { host: *host, methods: offer.methods.clone() });
+        }
+        state.sought.push(Sought { host: self.host, wanted, post });
+    }
+
+    fn call(&self, service: &str, request: Request) -> Result<(), Failure> {
+        let mut state = self.board.state.lock();
+        if state.is_down {
+            return Err(Failure::connection_down(Duration::from_millis(120)));
+        }
+        let is_mine = |sought: &&Sought| sought.wanted.service == service && sought.host.key() == self.host.key();
+        let caller = Arc::clone(&state.sought.iter().find(is_mine).expect("it was looked for").post);
+        let able: Vec<usize> =
+            (0..state.served.len()).filter(|at| state.served[*at].offer.service == service).collect();
+        let Some(at) = able.get(state.addresses as usize % able.len().max(1)) else {
+            return Err(Failure::no_process(service));
+        };
+        let Served { host, post, clock, .. } = &state.served[*at];
+        let (callee, post) = (*host, Arc::clone(post));
+        let left_ns = request.deadline_ns.saturating_sub(self.clock.monotonic_ns());
+        let request = Request { deadline_ns: clock.monotonic_ns() + left_ns, ..request };
+        state.addresses += 1;
+        let address = state.addresses.to_string();
+        let call = OnItsWay { id: request.id, service: service.to_owned(), callee, caller };
+        state.calls.insert(address.clone(), call);
+        (0..=state.repeats).try_for_each(|_| post.call(service, request.clone(), ReturnAddress(address.clone())))
+    }
+
+    fn cancel(&self, service: &str, id: CallId) {
+        let state = self.board.state.lock();
+        let served = state.served.iter().filter(|served| served.offer.service == service);
+        served.for_each(|served| served.post.push(Visit::Cancel { id }));
+    }
+
+    fn serve(&self, offer: Offer, post: Arc<Post<Visit>>) {
+        let mut state = self.board.state.lock();
+        let host = self.host;
+        state.tell(&offer.service, || News::Found { host, methods: offer.methods.clone() });
+        state.served.push(Served { host, offer, post, clock: Arc::clone(&self.clock) });
+    }
+
+    fn answer(&self, to: ReturnAddress, reply: Reply) {
+        let Some(call) = self.board.state.lock().calls.remove(&to.0) else { return };
+        call.caller.answered(&call.service, call.id, reply);
+    }
+
+    fn withdraw(&self, service: &str) {
+        let mut state = self.board.state.lock();
+        let host = self.host;
+        let is_it = |served: &mut Served| served.host.key() == host.key() && served.offer.service == service;
+        for Served { post, .. } in state.served.extract_if(.., is_it).collect::<Vec<_>>() {
+            post.push(Visit::Drained);
+        }
+        state.tell(service, || News::Leaving { host });
+    }
+
+    fn repeats_for(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+
+    fn close(&self) {
+        let state = self.board.state.lock();
+        let host = self.host;
+        state.sought.iter().for_each(|sought| sought.post.push(News::Lost { host }));
+    }
+}
