@@ -122,8 +122,8 @@ mod launch;
 mod log;
 mod outbox;
 mod panic;
-mod payload;
 mod program;
+pub mod prost;
 pub mod proto;
 mod random;
 mod scope;
@@ -138,7 +138,6 @@ pub use futures_lite;
 pub use parigot_abi::frame::Level;
 pub use parigot_abi::{Cause, Code, Fate, id};
 pub use parigot_guest_macros::{program, service};
-pub use prost;
 pub use prost_types;
 pub use rand_chacha::rand_core;
 

@@ -11,7 +11,6 @@ use prost::Message;
 
 use crate::context::Context;
 use crate::guest::Guest;
-use crate::payload::Payload;
 use crate::service::{MethodInfo, Service};
 use crate::status::Status;
 use crate::trace_context::Traced;
@@ -92,7 +91,7 @@ impl Incoming {
     ///
     /// If the request is no `M::Request`, the reply says so and nothing runs.
     pub fn serve<M: Serve<S>, S: 'static>(self, service: &Rc<S>) {
-        let request = self.cx.guest.read_inbox(|inbox| M::Request::decode(Payload(&inbox[self.payload.clone()])));
+        let request = self.cx.guest.read_inbox(|inbox| M::Request::decode(&inbox[self.payload.clone()]));
         match request {
             Ok(request) => self.spawn::<M, S>(Rc::clone(service), request),
             Err(error) => self.undecodable(M::info(), &error),
