@@ -182,6 +182,16 @@ impl Header {
             self.id.1,
         ]
     }
+
+    /// Writes the header of a frame that begins where `frame` does.
+    #[inline(always)]
+    fn write(self, lengths: &Lengths, frame: &mut [u8]) {
+        let head = frame.first_chunk_mut::<HEADER_BYTES>().expect("a frame has room for its header");
+        let (words, _) = head.as_chunks_mut::<8>();
+        for (bytes, word) in words.iter_mut().zip(self.to_words(lengths)) {
+            *bytes = word.to_le_bytes();
+        }
+    }
 }
 
 struct Lengths {
@@ -202,9 +212,21 @@ pub struct Frame<'a> {
     pub detail: &'a [u8],
     /// The message.
     pub payload: &'a [u8],
+    /// All of it, from the header to the padding.
+    pub bytes: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
+    /// Appends the same frame under another header. What stands behind the header is copied in one piece.
+    #[inline]
+    pub fn pass_on(&self, header: Header, out: &mut Vec<u8>) {
+        let [metadata, detail, payload] = [self.metadata, self.detail, self.payload].map(|part| part.len() as u32);
+        let lengths = Lengths { frame: self.bytes.len() as u32, metadata, detail, payload };
+        let start = out.len();
+        out.extend_from_slice(self.bytes);
+        header.write(&lengths, &mut out[start..]);
+    }
+
     /// What it is, if this version knows it.
     #[inline]
     pub fn kind(&self) -> Option<Kind> {
@@ -213,7 +235,7 @@ impl<'a> Frame<'a> {
 
     /// The keys and values. After an error there is nothing more; offsets count from the start of the frame.
     pub fn metadata_pairs(&self) -> Pairs<'a> {
-        Pairs { cursor: Cursor::within(self.metadata, HEADER_BYTES), failed: false }
+        Pairs::new(self.metadata)
     }
 
     /// What stands behind the header, in bytes, without padding: what a limit on messages counts.
@@ -233,6 +255,13 @@ impl<'a> Frame<'a> {
 pub struct Pairs<'a> {
     cursor: Cursor<'a>,
     failed: bool,
+}
+
+impl<'a> Pairs<'a> {
+    /// Those of metadata in its wire form.
+    pub fn new(metadata: &'a [u8]) -> Self {
+        Pairs { cursor: Cursor::within(metadata, HEADER_BYTES), failed: false }
+    }
 }
 
 impl<'a> Iterator for Pairs<'a> {
@@ -300,11 +329,12 @@ impl<'a> Frames<'a> {
             return Err(malformed(4, "the sum of the frame's parts, padded to 8"));
         }
         // The sum is no larger than `rest`, so each part is a usize and lies inside.
-        let (metadata, rest) = rest[HEADER_BYTES..frame_bytes].split_at(metadata as usize);
+        let bytes = &rest[..frame_bytes];
+        let (metadata, rest) = bytes[HEADER_BYTES..].split_at(metadata as usize);
         let (detail, rest) = rest.split_at(detail as usize);
         let payload = &rest[..payload as usize];
         // The padding is the end of the last word, which is one load and no loop.
-        let last = u64::from_le_bytes(*self.bytes[..self.at + frame_bytes].last_chunk().expect("a header is longer"));
+        let last = u64::from_le_bytes(*bytes.last_chunk().expect("a header is longer"));
         if last.leading_zeros() < 8 * (frame_bytes as u32 - content as u32) {
             return Err(malformed(content as usize, "zeros up to the frame's end"));
         }
@@ -319,7 +349,7 @@ impl<'a> Frames<'a> {
             id: (long(48), long(56)),
         };
         self.at += frame_bytes;
-        Ok(Frame { header, metadata, detail, payload })
+        Ok(Frame { header, metadata, detail, payload, bytes })
     }
 }
 
@@ -475,11 +505,7 @@ impl<'a> FrameBuilder<'a> {
         // Not `resize`: a fill of a length that is not known is a call out of wasm.
         self.out.extend_from_slice(&[0; FRAME_ALIGN]);
         self.out.truncate(self.start + frame as usize);
-        let head = self.out[self.start..].first_chunk_mut::<HEADER_BYTES>().expect("it was appended at the beginning");
-        let (words, _) = head.as_chunks_mut::<8>();
-        for (bytes, word) in words.iter_mut().zip(self.header.to_words(&lengths)) {
-            *bytes = word.to_le_bytes();
-        }
+        self.header.write(&lengths, &mut self.out[self.start..]);
         Ok(())
     }
 }

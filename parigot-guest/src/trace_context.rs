@@ -9,8 +9,7 @@ use alloc::vec::Vec;
 use core::pin::Pin;
 use core::task::{self, Poll};
 
-use parigot_abi::frame::push_pair;
-use parigot_abi::{Frame, Header, Kind};
+use parigot_abi::frame::{Pairs, push_pair};
 
 use crate::executor;
 use crate::guest::Guest;
@@ -23,11 +22,11 @@ pub(crate) type Trace = Rc<[u8]>;
 
 /// The keys and values of metadata in its wire form.
 pub(crate) fn pairs(metadata: &[u8]) -> impl Iterator<Item = (&str, &str)> {
-    let frame = Frame { header: Header::new(Kind::Call), metadata, detail: &[], payload: &[] };
-    frame.metadata_pairs().map_while(Result::ok)
+    Pairs::new(metadata).map_while(Result::ok)
 }
 
-/// What metadata has of a trace context, if it has one.
+/// What metadata has of a trace context, if it has one. Out of line, since most calls bear no metadata.
+#[inline(never)]
 pub(crate) fn of(metadata: &[u8]) -> Option<Trace> {
     let value = |key| pairs(metadata).find_map(|(known, value)| (known == key).then_some(value));
     let mut trace = Vec::new();
@@ -57,6 +56,7 @@ pub(crate) struct Traced {
 
 impl Traced {
     /// The same future, with that trace context if there is one.
+    #[inline]
     pub(crate) fn wrap(guest: &Rc<Guest>, trace: Option<Trace>, future: executor::Future) -> executor::Future {
         match trace {
             None => future,

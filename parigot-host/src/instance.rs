@@ -325,7 +325,7 @@ impl Instance {
         let number = mail.inbound.insert(call);
         self.show_busy(&mail);
         let header = Header { number, id: call.id.to_wire(), ..header };
-        push(FrameBuilder::new(&mut mail.frames, header).metadata_bytes(frame.metadata).payload(frame.payload));
+        frame.pass_on(header, &mut mail.frames);
         Ok((number, mail.notify()))
     }
 
@@ -343,9 +343,16 @@ impl Instance {
         self.mail.lock().inbound.get_mut(number).map(|call| call.id)
     }
 
-    /// Leaves the answer of `callee` to a call that it made, as this caller.
+    /// Leaves the answer of `callee` to a call that it made, as this caller; with another detail than its own, if one is given.
     #[inline]
-    pub(crate) fn post_reply(&self, caller: Caller, call: &Inbound, reply: &Frame<'_>, callee: &Instance) -> Wake {
+    pub(crate) fn post_reply(
+        &self,
+        caller: Caller,
+        call: &Inbound,
+        reply: &Frame<'_>,
+        detail: Option<&[u8]>,
+        callee: &Instance,
+    ) -> Wake {
         let mut mail = self.mail.lock();
         if !self.lives(&mail, caller.life) {
             return Wake::AlreadyAwake;
@@ -357,8 +364,13 @@ impl Instance {
         }
         let Header { flags, status, .. } = reply.header;
         let header = Header { flags, number: call.number, status, id: call.id.to_wire(), ..Header::new(Kind::Reply) };
-        let frame = FrameBuilder::new(&mut mail.frames, header).metadata_bytes(reply.metadata);
-        push(frame.detail_bytes(reply.detail).payload(reply.payload));
+        match detail {
+            None => reply.pass_on(header, &mut mail.frames),
+            Some(detail) => {
+                let frame = FrameBuilder::new(&mut mail.frames, header).metadata_bytes(reply.metadata);
+                push(frame.detail_bytes(detail).payload(reply.payload));
+            }
+        }
         mail.ended_calls.push(call.number);
         mail.notify()
     }

@@ -161,8 +161,7 @@ impl Worker<'_> {
         } else {
             let comes_from_here = is_status(&frame.header) && !from.is_stand_in;
             let detail = comes_from_here.then(|| detail_of(frame, from.id()));
-            let detail = detail.as_deref().unwrap_or(frame.detail);
-            caller.post_reply(waiting, &call, &Frame { detail, ..*frame }, from)
+            caller.post_reply(waiting, &call, frame, detail.as_deref(), from)
         };
         self.wake(caller, wake);
         Ok(())

@@ -87,7 +87,12 @@ impl Record {
 
     fn note_text(&mut self, from: &str, kind: Kind, status: u32, text: &str) {
         let header = Header { status, ..Header::new(kind) };
-        self.note(from, HOST, kind, &AbiFrame { header, metadata: &[], detail: &[], payload: text.as_bytes() });
+        self.note(
+            from,
+            HOST,
+            kind,
+            &AbiFrame { header, metadata: &[], detail: &[], payload: text.as_bytes(), bytes: &[] },
+        );
     }
 
     /// Notes a frame about a call, and returns its place among all.
