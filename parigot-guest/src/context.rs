@@ -197,6 +197,7 @@ impl Context {
     }
 
     /// What its metadata has of a trace context.
+    #[inline]
     pub(crate) fn trace(&self) -> Option<Trace> {
         trace_context::of(self.metadata.as_deref()?)
     }

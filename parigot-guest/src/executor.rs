@@ -85,6 +85,18 @@ struct Slot {
     scope: Scope,
 }
 
+impl Slot {
+    /// What is to be polled, if it is, and its waker.
+    #[inline]
+    fn take_future(&mut self) -> Option<(Future, Waker)> {
+        if self.is_aside {
+            return None;
+        }
+        let future = self.future.take()?;
+        Some((future, self.waker.take().expect("a task that is not polled has its waker")))
+    }
+}
+
 impl Executor {
     /// Makes a task of `future`. It is polled after all tasks that are ready by now.
     pub(crate) fn spawn(&self, scope: Scope, future: Future) -> TaskId {
@@ -127,6 +139,13 @@ impl Executor {
     /// Polls the task that has been ready the longest, once `begin` knows whom it works for. Says whether there was one.
     pub(crate) fn poll_next(&self, begin: impl FnOnce(Scope)) -> bool {
         let Some((index, future, waker)) = self.tasks.borrow_mut().take_ready(begin) else { return false };
+        self.poll(index, future, waker);
+        true
+    }
+
+    /// Polls a task that is not ready, as though it were and none else. Says whether it could be polled.
+    pub(crate) fn poll_now(&self, TaskId(index): TaskId, begin: impl FnOnce(Scope)) -> bool {
+        let Some((future, waker)) = self.tasks.borrow_mut().take_future(index, begin) else { return false };
         self.poll(index, future, waker);
         true
     }
@@ -215,14 +234,18 @@ impl Tasks {
             let slot = &mut self.slots[index as usize];
             // From here on a wake queues it again.
             slot.node.queued.store(false, Ordering::Release);
-            if slot.is_aside {
-                continue;
-            }
-            if let Some(future) = slot.future.take() {
+            if let Some((future, waker)) = slot.take_future() {
                 begin(slot.scope);
-                return Some((index, future, slot.waker.take().expect("a task that is not polled has its waker")));
+                return Some((index, future, waker));
             }
         }
+    }
+
+    fn take_future(&mut self, index: u32, begin: impl FnOnce(Scope)) -> Option<(Future, Waker)> {
+        let slot = &mut self.slots[index as usize];
+        let taken = slot.take_future()?;
+        begin(slot.scope);
+        Some(taken)
     }
 
     fn put_back(&mut self, index: u32, future: Option<Future>, waker: Waker) {

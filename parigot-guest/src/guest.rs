@@ -22,7 +22,7 @@ use crate::clock::{Instant, Timers};
 use crate::context::Context;
 use crate::definition::{Body, Definition};
 use crate::detached::Detached;
-use crate::executor::{self, Executor, TaskId};
+use crate::executor::{self, Executor, TaskId, Waiter};
 use crate::in_flight::{InFlight, Reply};
 use crate::inbound::Inbound;
 use crate::launch::Launching;
@@ -157,12 +157,12 @@ impl Guest {
         let inbox = self.inbox.borrow();
         let shorter = Malformed { offset: inbox.len(), expected: "an inbox as long as announced" };
         self.take_in(inbox.get(..inbox_bytes).ok_or(shorter)?)?;
-        self.poll_ready();
+        let more = self.poll_ready();
         self.in_flight.keep_unread(&inbox);
 
         let gone = self.presence.get() == Presence::Gone;
         let wake_at_ns = if gone { NEVER } else { self.timers.wake_at_ns() };
-        self.control.set_turn(!gone && self.executor.has_ready(), wake_at_ns, self.polls.get().into());
+        self.control.set_turn(!gone && more, wake_at_ns, self.polls.get().into());
         Ok(())
     }
 
@@ -281,8 +281,17 @@ impl Guest {
     fn take_reply(&self, frame: &Frame<'_>, at: usize) {
         let header = &frame.header;
         let went_well = header.flags & flags::SERVICE_ERROR == 0 && header.status == Code::Ok.number();
-        if let Some(waiter) = self.in_flight.arrive(header.number, at, went_well.then(|| payload_range(frame, at))) {
-            self.executor.wake(waiter);
+        match self.in_flight.arrive(header.number, at, went_well.then(|| payload_range(frame, at))) {
+            // What would happen when the inbox has been read, without a queue.
+            Some(Waiter::Task(task)) if self.is_nothing_ahead() => self.poll_now(task),
+            Some(waiter) => self.executor.wake(waiter),
+            None => {}
+        }
+    }
+
+    fn poll_now(&self, task: TaskId) {
+        if self.executor.poll_now(task, |scope| self.work_for(scope)) {
+            self.end_poll();
         }
     }
 
@@ -339,7 +348,7 @@ impl Guest {
     /// It takes a boxed future and is out of line, so that there is one of it and not one for each method.
     #[inline(never)]
     pub(crate) fn spawn_handler(&self, scope: Scope, handler: executor::Future) {
-        let task = if self.at_last_frame.get() && self.may_poll() && !self.executor.has_ready() {
+        let task = if self.is_nothing_ahead() {
             self.work_for(scope);
             let task = self.executor.start(scope, handler);
             self.end_poll();
@@ -353,15 +362,27 @@ impl Guest {
         self.leave_if_asked();
     }
 
+    /// Whether a task that becomes ready by the frame that is being read would be polled before anything else happens.
+    fn is_nothing_ahead(&self) -> bool {
+        self.at_last_frame.get() && self.may_poll() && !self.executor.has_ready()
+    }
+
     pub(crate) fn cancel(&self, task: TaskId) {
         self.executor.cancel(task);
     }
 
-    fn poll_ready(&self) {
-        while self.may_poll() && self.executor.poll_next(|scope| self.work_for(scope)) {
-            self.end_poll();
-            self.leave_if_asked();
+    /// Says whether tasks are left that are ready.
+    fn poll_ready(&self) -> bool {
+        while self.executor.has_ready() {
+            if !self.may_poll() {
+                return true;
+            }
+            if self.executor.poll_next(|scope| self.work_for(scope)) {
+                self.end_poll();
+                self.leave_if_asked();
+            }
         }
+        false
     }
 
     /// Whether another task may be polled in this turn.
