@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::NO_DEADLINE;
 use parigot_abi::id::{CallId, InstanceId};
@@ -20,6 +20,7 @@ use crate::link::Link;
 use crate::log::Speaker;
 use crate::log_rate::LogRate;
 use crate::slots::Slots;
+use crate::table::Table;
 
 /// Calls that an instance may have in flight, each way.
 pub(crate) const CALLS_MAX: usize = 16 << 10;
@@ -62,7 +63,7 @@ pub(crate) struct Body {
     /// Where calls go, by handle.
     pub(crate) links: Vec<Link>,
     /// Calls that it waits for, by its own number.
-    pub(crate) outbound: HashMap<u64, Outbound>,
+    pub(crate) outbound: Table<Outbound>,
     /// The earliest deadline of those, or earlier.
     pub(crate) deadlines_ns: u64,
 }
@@ -512,14 +513,12 @@ impl Instance {
 
 impl Body {
     pub(crate) fn new(code: Box<dyn Code>, links: Vec<Link>) -> Box<Self> {
-        Box::new(Body { code, links, outbound: HashMap::new(), deadlines_ns: NEVER })
+        Box::new(Body { code, links, outbound: Table::new(), deadlines_ns: NEVER })
     }
 
     /// Forgets the calls whose deadline has passed, and returns them with their numbers, for both sides to be told.
     pub(crate) fn expire(&mut self, now_ns: u64) -> Vec<(u64, Outbound)> {
-        let mut expired: Vec<_> = self.outbound.extract_if(|_, call| call.deadline_ns <= now_ns).collect();
-        // A map has an order of its own in each run.
-        expired.sort_unstable_by_key(|(number, _)| *number);
+        let expired = self.outbound.take_if(|call| call.deadline_ns <= now_ns);
         self.deadlines_ns = self.outbound.values().map(|call| call.deadline_ns).min().unwrap_or(NEVER);
         expired
     }

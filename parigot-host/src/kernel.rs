@@ -269,7 +269,7 @@ impl<'k> Worker<'k> {
     /// Brings the calls that an instance waits for up to date.
     fn end_calls(&mut self, body: &mut Body, delivery: &mut Delivery) {
         for number in &delivery.ended_calls {
-            body.outbound.remove(number);
+            body.outbound.remove(*number);
         }
         if body.deadlines_ns <= self.now_ns {
             for (number, call) in body.expire(self.now_ns) {

@@ -51,6 +51,7 @@ mod stack;
 mod startup;
 mod supervisor;
 mod survey;
+mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod timer;

@@ -1,7 +1,5 @@
 //! What becomes of the frames that a guest sends: calls, answers, cancellations, lines of the log, its launch and its end.
 
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE, flags};
 use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::status::Detail;
@@ -16,10 +14,11 @@ use crate::kernel::Worker;
 use crate::life::Launched;
 use crate::link::{Callee, Link, Pool};
 use crate::log;
+use crate::table::Table;
 
 /// The calls of the instance that is being run, while its outbox is carried out.
 pub(crate) struct Outgoing<'a> {
-    pub(crate) outbound: &'a mut HashMap<u64, Outbound>,
+    pub(crate) outbound: &'a mut Table<Outbound>,
     pub(crate) deadlines_ns: &'a mut u64,
 }
 
@@ -67,9 +66,9 @@ impl Worker<'_> {
         }
         let id = if from.is_stand_in { id_of(frame) } else { CallId::from_random(self.random.random()) };
         let is_one_too_many = calls.outbound.len() >= CALLS_MAX;
-        let Entry::Vacant(place) = calls.outbound.entry(number) else {
+        if calls.outbound.contains(number) {
             return Err(Breach::CalledTwice { number }.into());
-        };
+        }
         let bytes = frame.content_bytes();
         let offered = if is_one_too_many {
             Err(Failure::too_many_outbound(&from.name))
@@ -84,7 +83,7 @@ impl Worker<'_> {
         match offered {
             Ok(call) => {
                 *calls.deadlines_ns = call.deadline_ns.min(*calls.deadlines_ns);
-                place.insert(call);
+                calls.outbound.insert(number, call);
                 #[cfg(feature = "testing")]
                 self.given.push((number, call));
             }
@@ -169,7 +168,7 @@ impl Worker<'_> {
 
     fn route_cancel(&mut self, number: u64, calls: &mut Outgoing<'_>) {
         // The answer may have been on its way: then there is nothing to cancel.
-        if let Some(call) = calls.outbound.remove(&number) {
+        if let Some(call) = calls.outbound.remove(number) {
             self.cancel_at_callee(&call);
         }
     }
@@ -232,11 +231,8 @@ impl Worker<'_> {
             let wake = caller.post_failure(waiting, call.number, call.id, &failure);
             self.wake(caller, wake);
         }
-        let Body { code, links, outbound, .. } = body;
-        let mut unanswered: Vec<_> = outbound.into_iter().collect();
-        // A map has an order of its own in each run.
-        unanswered.sort_unstable_by_key(|(number, _)| *number);
-        unanswered.iter().for_each(|(_, call)| self.cancel_at_callee(call));
+        let Body { code, links, mut outbound, .. } = body;
+        outbound.take_if(|_| true).iter().for_each(|(_, call)| self.cancel_at_callee(call));
         drop(code);
         self.follow(instance, sequel, links, &ending);
     }
