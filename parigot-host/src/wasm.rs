@@ -4,6 +4,7 @@
 //! export of the ABI, or speaks another version of it. What is read of a running guest is checked against the bounds of
 //! its memory each time.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use parigot_abi::control::{CONTROL_BYTES, ControlView, NO_CALL, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET};
@@ -187,6 +188,8 @@ pub(crate) struct WasmGuest {
     is_go: bool,
     /// The control block as it was after the last turn.
     view: ControlView,
+    /// Where the outbox lies in the memory.
+    outbox: Range<usize>,
 }
 
 impl Mould for GuestModule {
@@ -225,6 +228,7 @@ impl Mould for GuestModule {
             control: 0,
             is_go: self.is_go,
             view: ControlView { progress_call: NO_CALL, ..ControlView::read(&[0; CONTROL_BYTES]) },
+            outbox: 0..0,
             store,
         };
         if self.is_go {
@@ -297,11 +301,9 @@ impl WasmGuest {
         let block = slice(memory, "the control block", self.control.into(), CONTROL_BYTES as u64)?;
         self.view = ControlView::read(block.first_chunk().expect("the slice is that long"));
         let ControlView { outbox_address, outbox_committed, .. } = self.view;
-        let outbox = slice(memory, "the outbox", outbox_address, outbox_committed).map(drop);
-        if outbox.is_err() {
-            (self.view.outbox_address, self.view.outbox_committed) = (0, 0);
-        }
-        outbox
+        self.outbox = 0..0;
+        self.outbox = range(memory, "the outbox", outbox_address, outbox_committed)?;
+        Ok(())
     }
 
     /// Makes the inbox big enough for `bytes`.
@@ -319,7 +321,7 @@ impl WasmGuest {
 
     /// Writes the inbox, and makes the outbox empty: a guest that traps at once has not said again what it said before.
     fn fill_inbox(&mut self, prologue: Prologue, frames: &[u8]) -> Result<u32, Fault> {
-        self.view.outbox_committed = 0;
+        self.outbox = 0..0;
         let bytes = PROLOGUE_BYTES + frames.len();
         if self.view.inbox_capacity < bytes as u64 {
             self.grow_inbox(bytes)?;
@@ -339,14 +341,19 @@ impl WasmGuest {
     }
 }
 
-/// A part of a guest's memory, if it has it.
-fn slice<'a>(memory: &'a [u8], what: &'static str, address: u64, bytes: u64) -> Result<&'a [u8], Fault> {
+/// Where a part of a guest's memory lies, if it has it.
+fn range(memory: &[u8], what: &'static str, address: u64, bytes: u64) -> Result<Range<usize>, Fault> {
     let end = address.checked_add(bytes).and_then(|end| usize::try_from(end).ok());
     // Not `ok_or`: a fault that is made each time is dropped each time.
-    match end.and_then(|end| memory.get(address as usize..end)) {
-        Some(slice) => Ok(slice),
+    match end.filter(|end| *end <= memory.len()) {
+        Some(end) => Ok(address as usize..end),
         None => Err(Fault::Memory { what, address, bytes }),
     }
+}
+
+/// A part of a guest's memory, if it has it.
+fn slice<'a>(memory: &'a [u8], what: &'static str, address: u64, bytes: u64) -> Result<&'a [u8], Fault> {
+    range(memory, what, address, bytes).map(|range| &memory[range])
 }
 
 impl Code for WasmGuest {
@@ -377,14 +384,20 @@ impl Code for WasmGuest {
     }
 
     fn outbox(&self) -> &[u8] {
-        self.slice("the outbox", self.view.outbox_address, self.view.outbox_committed)
-            .expect("`read_control` has checked it, and memories never shrink")
+        // `read_control` has seen it there, and memories never shrink.
+        &self.memory.data(&self.store)[self.outbox.clone()]
     }
 
     fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
-        if !self.is_go {
-            return;
+        if self.is_go {
+            self.take_output_of_go(ended, line);
         }
+    }
+}
+
+impl WasmGuest {
+    #[inline(never)]
+    fn take_output_of_go(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
         let sink = |stream, text: &str| match stream {
             Stream::Out => line(Level::Info, text),
             Stream::Err => line(Level::Error, text),
