@@ -20,6 +20,8 @@ BUF_VERSION := v1.50.0
 export BUF ?= $(abspath $(TOOLS))/buf-$(BUF_VERSION)/buf
 STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(abspath $(TOOLS))/staticcheck-$(STATICCHECK_VERSION)/staticcheck
+NATS_VERSION := v2.15.2
+export NATS_SERVER ?= $(abspath $(TOOLS))/nats-server-$(NATS_VERSION)/nats-server
 CLIPPY := cargo clippy --quiet
 DENY := -- --deny warnings
 
@@ -40,10 +42,15 @@ $(abspath $(TOOLS))/buf-$(BUF_VERSION)/buf:
 	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
 	GOBIN=$(@D) go install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
 
+# So does `make NATS_SERVER=…`.
+$(abspath $(TOOLS))/nats-server-$(NATS_VERSION)/nats-server:
+	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
+	GOBIN=$(@D) go install github.com/nats-io/nats-server/v2@$(NATS_VERSION)
+
 hello: setup ## build the example and run it
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) run
 
-test: setup lint guests go $(BUF) ## run all checks and tests
+test: setup lint guests go $(BUF) $(NATS_SERVER) ## run all checks and tests
 	cargo test --quiet --workspace
 	cd tests/interop && cargo test --quiet
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test

@@ -9,6 +9,7 @@ mod declare;
 mod kills;
 mod load;
 mod manual;
+mod nats;
 mod neighbours;
 mod process;
 
@@ -18,8 +19,9 @@ pub use declare::{declaring, service};
 pub use kills::{histogram, kill_times};
 pub use load::{Load, soak};
 pub use manual::start_on_manual_clock;
+pub use nats::Nats;
 pub use neighbours::{BesideNeighbours, NEIGHBOURS, Ran, StartedBeside, Tally};
-pub use process::{DEADLINE, Ended, Line, Started};
+pub use process::{DEADLINE, Ended, Line, Started, signal};
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -63,6 +65,16 @@ impl App {
             .with(&format!("{name}.wasm"), declaring(exports, requires))
     }
 
+    /// Spreads its guests over processes that a server joins: the name of each, and the names of its guests with spaces between.
+    pub fn apart(self, nats: &Nats, processes: &[(&str, &str)]) -> Self {
+        let mut deployment = std::fs::read_to_string(self.file()).expect("it was written");
+        for (process, guests) in processes {
+            let guests: Vec<_> = guests.split(' ').collect();
+            deployment += &format!("[process.{process}]\nguests = {guests:?}\n");
+        }
+        self.with("app.toml", format!("{deployment}[network]\nnats = {:?}\n", nats.url()))
+    }
+
     /// Its folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -89,6 +101,11 @@ impl App {
     /// Starts `parigot run app.toml` in its folder, which must be there until the process ends.
     pub fn start(&self) -> Started {
         Started::new(&mut self.command())
+    }
+
+    /// Starts one process of it.
+    pub fn start_process(&self, name: &str) -> Started {
+        Started::new(self.command().args(["--process", name]))
     }
 
     /// Runs `parigot run app.toml` in its folder to the end.

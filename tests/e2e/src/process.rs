@@ -71,24 +71,53 @@ impl Started {
         }
     }
 
-    /// Waits until a line of stderr contains `text`.
+    /// Waits until a line of stderr contains `text`, and returns that line.
     ///
     /// # Panics
     ///
     /// If the process ends or the deadline passes before.
     #[track_caller]
-    pub fn wait_for(&mut self, text: &str) {
+    pub fn wait_for(&mut self, text: &str) -> String {
         while let Some(line) = self.next_line() {
             if line.contains(text) {
-                return;
+                return line;
             }
         }
         panic!("it ended without {text:?}:\n{}", self.seen);
     }
 
+    /// Waits until there was a line with each of these texts, in any order: several processes write as they like.
+    ///
+    /// # Panics
+    ///
+    /// If the process ends or the deadline passes before.
+    #[track_caller]
+    pub fn wait_for_each(&mut self, texts: &[&str]) {
+        let mut missing = texts.to_vec();
+        while !missing.is_empty() {
+            let line = self.next_line().unwrap_or_else(|| panic!("it ended without {missing:?}:\n{}", self.seen));
+            missing.retain(|text| !line.contains(text));
+        }
+    }
+
     /// Its number, as the system counts processes.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until a process of that number, which it has started, has ended, as Linux knows it.
+    ///
+    /// # Panics
+    ///
+    /// If the deadline passes before.
+    #[track_caller]
+    pub fn wait_for_end_of(&self, process: u32) {
+        // One that nobody has waited for is a zombie, or Z.
+        let runs = || read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        while runs() {
+            assert!(Instant::now() < self.kill_at, "process {process} still runs after {DEADLINE:?}");
+            yield_now();
+        }
     }
 
     /// Waits until it has so many threads of that name, as Linux knows them.
@@ -109,8 +138,12 @@ impl Started {
 
     /// Sends what Ctrl-C sends.
     pub fn interrupt(&self) {
-        let kill = Command::new("sh").args(["-c", "kill -INT $0", &self.child.id().to_string()]).status();
-        assert!(kill.is_ok_and(|status| status.success()), "the process was not waited for yet");
+        self.signal("INT");
+    }
+
+    /// Sends the signal of that name: `TERM`, `STOP`.
+    pub fn signal(&self, name: &str) {
+        signal(self.id(), name);
     }
 
     /// Waits for its end.
@@ -139,6 +172,12 @@ impl Started {
             Err(RecvTimeoutError::Timeout) => panic!("it still runs after {DEADLINE:?}:\n{}", self.seen),
         }
     }
+}
+
+/// Sends the signal of that name to the process of that number, which somebody has yet to wait for.
+pub fn signal(process: u32, name: &str) {
+    let kill = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status();
+    assert!(kill.is_ok_and(|status| status.success()), "the process was not waited for yet");
 }
 
 impl Drop for Started {

@@ -14,7 +14,7 @@ fn sleepers(count: usize) -> App {
 /// Starts them and waits until all are asleep.
 fn put_to_sleep(app: &App, count: usize) -> Started {
     let mut started = app.start();
-    (0..count).for_each(|_| started.wait_for("asleep"));
+    (0..count).for_each(|_| _ = started.wait_for("asleep"));
     started
 }
 
