@@ -16,6 +16,7 @@ use parigot_host::deployment::{Deployment, Process, Role};
 use parigot_host::{Refusal, Surveyed, survey};
 
 use crate::Run;
+use crate::check::process_of;
 use crate::interrupt::{INTERRUPTED, Interrupt, Wish};
 use crate::log::{self, FORCE_COLOUR, Format};
 use crate::run::{FAILED, refused, settings};
@@ -28,7 +29,10 @@ pub(crate) fn launch(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) 
     // What is wrong is told of the whole, once, and before anything runs. The children find in the cache what was compiled for it.
     let settings = interrupt.follow_compiling(settings(&run.compiling, run.log_format == Format::Text));
     let survey = survey(whole, &settings);
-    let mut refusals = survey.refusals.iter().filter(|refusal| !matches!(refusal, Refusal::Schema { .. })).peekable();
+    // In one process a call that does not fit fails alone; between processes who offers it is not listened to, and the start would wait in vain.
+    let process_of = |guest: &str| process_of(guest, &whole.processes);
+    let fails_alone = |refusal: &Refusal| matches!(refusal, Refusal::Schema { guest, exporter, .. } if process_of(guest) == process_of(exporter));
+    let mut refusals = survey.refusals.iter().filter(|refusal| !fails_alone(refusal)).peekable();
     if refusals.peek().is_some() {
         return refused(run, refusals, whole);
     }
