@@ -102,8 +102,8 @@ pub(crate) struct ReturnAddress(pub(crate) String);
 
 impl From<&Failure> for Reply {
     fn from(failure: &Failure) -> Self {
-        let (status, detail) = (failure.code().number(), failure.detail().into());
-        Reply { status, flags: 0, metadata: Bytes::new(), detail, payload: Bytes::new() }
+        let (status, detail) = failure.to_parts();
+        Reply { status, flags: 0, metadata: Bytes::new(), detail: detail.into(), payload: Bytes::new() }
     }
 }
 

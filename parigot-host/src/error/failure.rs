@@ -1,13 +1,13 @@
 //! How calls end that no callee answers: what their callers are told.
 
-#[cfg(feature = "nats")]
-use std::time::Duration;
-
 use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Cause, Code, Detail, FrameBuilder, Header, Kind};
 
 use crate::error::{Ending, Fault};
 use crate::instance::{CALLS_MAX, MAILBOX_BYTES_MAX};
+
+#[cfg(feature = "nats")]
+mod network;
 
 /// How a call ends that its callee does not answer.
 #[derive(Clone, Debug)]
@@ -158,92 +158,5 @@ impl Failure {
 
     fn as_detail(&self) -> Detail<'_> {
         Detail { instance: self.instance.to_wire(), ..Detail::new(self.cause, &self.message) }
-    }
-}
-
-/// Refusals of a carrier: the call has not left, or has come nowhere.
-#[cfg(feature = "nats")]
-#[cfg_attr(not(test), expect(dead_code, reason = "who carries calls comes next"))]
-impl Failure {
-    /// No process is there to take the call.
-    pub(crate) fn no_process(service: &str) -> Self {
-        Self::new(Code::Unavailable, Cause::Unreachable, format!("no process offers {service}"))
-    }
-
-    /// The connection to NATS is down, and nothing is sent that would arrive late.
-    pub(crate) fn connection_down(since: Duration) -> Self {
-        let message = format!("the connection to NATS has been down for {} ms", since.as_millis());
-        Self::new(Code::Unavailable, Cause::Unreachable, message)
-    }
-
-    /// Whoever offers the service was built with another schema.
-    pub(crate) fn peer_differs(service: &str, why: &str) -> Self {
-        let message = format!("no process offers a {service} that fits: {why}");
-        Self::new(Code::FailedPrecondition, Cause::Unreachable, message)
-    }
-
-    /// As much waits to be sent as may wait.
-    pub(crate) fn too_much_to_send(bytes: usize, most: usize) -> Self {
-        Self::overloaded(format!("{bytes} bytes wait to be sent to other processes, and {most} are the most"))
-    }
-}
-
-/// Failures that go to another process, or come from there.
-#[cfg(feature = "nats")]
-impl Failure {
-    pub(crate) fn code(&self) -> Code {
-        self.code
-    }
-
-    /// The detail of the reply that tells a caller.
-    pub(crate) fn detail(&self) -> Vec<u8> {
-        let mut detail = Vec::new();
-        self.as_detail().write(&mut detail);
-        detail
-    }
-
-    /// Whoever may have the call is gone. What has become of it nobody knows.
-    pub(crate) fn process_lost(service: &str) -> Self {
-        let message = format!("the process that offered {service} is lost");
-        Self::new(Code::Unavailable, Cause::CalleeExited, message)
-    }
-
-    /// The caller does not wait any more.
-    pub(crate) fn cancelled() -> Self {
-        Self::new(Code::Cancelled, Cause::Cancelled, String::new())
-    }
-}
-
-#[cfg(all(test, feature = "nats"))]
-mod tests {
-    use parigot_abi::status::Fate;
-
-    use super::*;
-
-    #[test]
-    fn what_a_carrier_refuses_has_not_run() {
-        let refusals = [
-            (Failure::no_process("x.S"), "UNAVAILABLE: no process offers x.S"),
-            (
-                Failure::connection_down(Duration::from_micros(120_900)),
-                "UNAVAILABLE: the connection to NATS has been down for 120 ms",
-            ),
-            (
-                Failure::peer_differs("x.S", "it has no method Get"),
-                "FAILED_PRECONDITION: no process offers a x.S that fits: it has no method Get",
-            ),
-            (
-                Failure::too_much_to_send(70, 64),
-                "RESOURCE_EXHAUSTED: 70 bytes wait to be sent to other processes, and 64 are the most",
-            ),
-        ];
-        for (Failure { code, cause, message, .. }, told) in refusals {
-            assert_eq!((cause.fate(), format!("{code}: {message}")), (Fate::Refused, told.to_owned()));
-        }
-    }
-
-    #[test]
-    fn nobody_knows_what_became_of_a_call_whose_process_is_lost() {
-        assert_eq!(Failure::process_lost("x.S").cause.fate(), Fate::Unknown);
     }
 }

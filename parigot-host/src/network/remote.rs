@@ -113,7 +113,7 @@ impl Remote {
         let mut lost: Vec<u64> = std::mem::take(&mut self.calls).into_keys().collect();
         // A map has an order of its own in each run.
         lost.sort_unstable();
-        let reply = Reply::from(&Failure::process_lost(&self.service.name));
+        let reply = Reply::from(&Failure::all_lost(&self.service.name));
         lost.into_iter().for_each(|number| outbox.reply(number, &reply));
     }
 

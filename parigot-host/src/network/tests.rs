@@ -289,7 +289,7 @@ fn calls_of_a_process_that_is_lost_end_at_once_and_later_ones_are_refused() {
     pair.front.begin_within(1, NEVER_ENDS, Duration::from_secs(60));
     pair.ledger.call(0);
     pair.board.lose(pair.back.host);
-    let expected = (StatusCode::Unavailable, Cause::CalleeExited, "the process that offered x.Echo is lost");
+    let expected = (StatusCode::Unavailable, Cause::CalleeExited, "no process is left that offered x.Echo");
     assert_eq!(pair.front.end(1).failure(), expected);
     let expected = (StatusCode::Unavailable, Cause::Unreachable, "no process offers x.Echo");
     assert_eq!(pair.front.call(2, ECHO).failure(), expected);

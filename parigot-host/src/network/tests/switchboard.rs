@@ -101,14 +101,14 @@ impl Carrier for Line {
     fn call(&self, service: &str, request: Request) -> Result<(), Failure> {
         let mut state = self.board.state.lock();
         if state.is_down {
-            return Err(Failure::connection_down(Duration::from_millis(120)));
+            return Err(Failure::disconnected(Duration::from_millis(120)));
         }
         let is_mine = |sought: &&Sought| sought.wanted.service == service && sought.host.key() == self.host.key();
         let caller = Arc::clone(&state.sought.iter().find(is_mine).expect("it was looked for").post);
         let able: Vec<usize> =
             (0..state.served.len()).filter(|at| state.served[*at].offer.service == service).collect();
         let Some(at) = able.get(state.addresses as usize % able.len().max(1)) else {
-            return Err(Failure::no_process(service));
+            return Err(Failure::unoffered(service));
         };
         let Served { host, post, clock, .. } = &state.served[*at];
         let (callee, post) = (*host, Arc::clone(post));
