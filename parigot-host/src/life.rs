@@ -86,7 +86,7 @@ pub(crate) enum Fall {
     Refused,
 }
 
-/// A guest that can never be launched, for one that it requires is gone for good.
+/// A guest that can never be launched, for one that it requires is gone for good; or that stands there for others who call that one.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stranded {
     pub(crate) guest: usize,
@@ -404,7 +404,7 @@ impl State {
     }
 
     /// Writes down for those that require this guest, and nobody else who is left, that it is gone for good, and returns those of them that
-    /// are not launched.
+    /// are stranded.
     fn strand_requirers(&mut self, lost: usize) -> Vec<Stranded> {
         let is_over = |exporter: &usize| self.guests[*exporter].phase == Phase::Ended;
         let needs = self.guests[lost].serves.iter().map(|place| &self.needs[*place].need);
@@ -413,11 +413,15 @@ impl State {
         requirers.sort_unstable();
         requirers.dedup();
         requirers.iter().for_each(|requirer| self.guests[*requirer].lost = Some(lost));
-        let stranded = requirers.into_iter().map(|guest| {
+        let is_stranded = |guest: &usize| match &self.guests[*guest] {
+            Guest { part: Part::StandIn, phase, .. } => *phase != Phase::Ended,
+            Guest { phase, .. } => *phase < Phase::Launched,
+        };
+        let stranded = requirers.into_iter().filter(is_stranded).map(|guest| {
             let Guest { phase, was_ready, .. } = self.guests[guest];
             Stranded { guest, phase, was_ready }
         });
-        stranded.filter(|stranded| stranded.phase < Phase::Launched).collect()
+        stranded.collect()
     }
 
     fn unready(&self) -> Vec<Unready> {

@@ -174,9 +174,6 @@ pub(crate) fn overstayed(instance: &Instance, limit: Duration) {
 
 /// A guest can never be launched, because one that it requires is gone.
 pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
-    if waiting.is_stand_in {
-        return;
-    }
     tracing::error!(
         service = %waiting.name,
         instance = %waiting.id().short(),

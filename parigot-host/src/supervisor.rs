@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::Manifest;
+use parigot_abi::frame::NO_DEADLINE;
 use parigot_abi::id::InstanceId;
 use parking_lot::Mutex;
 use rand::Rng;
@@ -235,6 +236,11 @@ impl Worker<'_> {
             let stranded = &self.kernel.instances[guest];
             let lost = Fault::Lost { exporter: instance.name.clone() };
             match phase {
+                // Other processes may have others for whoever calls the lost one.
+                _ if stranded.is_stand_in => {
+                    let wake = stranded.post_stop(NO_DEADLINE);
+                    self.wake(stranded, wake);
+                }
                 _ if !was_ready => log::stranded(stranded, instance),
                 Phase::Fallen => {
                     let why = format!("it {lost}");

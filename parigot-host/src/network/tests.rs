@@ -3,6 +3,7 @@
 mod guests;
 mod switchboard;
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -13,6 +14,10 @@ use parigot_abi::frame::push_pair;
 use parigot_abi::id::HostId;
 use parigot_abi::manifest::Service;
 use parigot_abi::{Cause, Code as StatusCode, Header, Kind};
+use parking_lot::Mutex;
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
 
 use self::guests::{
     CRASH, CallerMould, DENY, Diary, ECHO, End, Ends, Ledger, METHODS, NEVER_ENDS, REFUSE, SLOWLY, ServiceMould,
@@ -352,6 +357,90 @@ fn stand_ins_are_not_among_what_a_process_exports_but_among_what_has_calls() {
     assert_eq!(names(&pair.back), ["echo", "network/x.Echo"]);
     assert_eq!(names(&pair.front.process), ["front", "x.Echo"]);
     pair.finish();
+}
+
+#[test]
+fn whoever_calls_from_elsewhere_is_told_to_leave_first_and_what_is_elsewhere_last() {
+    let (board, ledger) = (Arc::<Switchboard>::default(), Diary::new());
+    let back = start(&board, vec![echo(&ledger)]);
+    let mould = ServiceMould {
+        exports: service("x.Between", &["Get"]),
+        requires: vec![service("x.Echo", &METHODS)],
+        ledger: Diary::new(),
+    };
+    let between = start(&board, vec![(GuestSpec::service("between", ""), Arc::new(mould))]);
+    let front = try_front(&board, vec![service("x.Between", &["Get"])]).expect("it fits");
+    front.ends.wait_for(|ends| ends.methods.clone());
+    let instances = &between.running.kernel.instances;
+    let order: Vec<_> =
+        between.running.kernel.life.stop_order().into_iter().map(|place| &*instances[place].name).collect();
+    assert_eq!(order, ["network/x.Between", "between", "x.Echo"]);
+    front.process.stop();
+    between.stop();
+    back.stop();
+}
+
+#[test]
+fn a_service_that_has_failed_for_good_is_offered_no_more() {
+    let (board, ledger) = (Arc::<Switchboard>::default(), Diary::new());
+    let (mut frail, mould) = echo(&ledger);
+    frail.restart.max_restarts = 1;
+    let other: (GuestSpec, Arc<dyn Mould>) = {
+        let exports = service("x.Other", &METHODS);
+        let mould = ServiceMould { exports, requires: Vec::new(), ledger: Diary::new() };
+        (GuestSpec::service("other", ""), Arc::new(mould))
+    };
+    let back = start(&board, vec![(frail, mould), other]);
+    let front = front(&board);
+    let refused = (1..).map(|number| front.call(number, CRASH)).find(|end| end.message == "no process offers x.Echo");
+    assert_eq!(refused.map(|end| end.cause), Some(Cause::Unreachable));
+    front.process.stop();
+    assert_eq!(back.stop().status, 1, "that of the service that has failed");
+}
+
+#[test]
+fn both_processes_know_a_call_by_the_same_id_in_their_logs() {
+    let lines = Arc::<Lines>::default();
+    let pair = tracing::dispatcher::with_default(&Arc::clone(&lines).into(), pair);
+    let id = pair.front.call(1, ECHO).id.to_string();
+    assert_eq!(*lines.calls.lock(), [id], "what the service has logged in the call");
+    pair.finish();
+}
+
+/// Collects of which calls there are lines in a log.
+#[derive(Default)]
+struct Lines {
+    calls: Mutex<Vec<String>>,
+}
+
+impl Visit for &Lines {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "call" {
+            self.calls.lock().push(format!("{value:?}"));
+        }
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        event.record(&mut &*self);
+    }
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 #[test]
