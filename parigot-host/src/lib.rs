@@ -74,6 +74,8 @@ use crate::startup::Startup;
 use crate::supervisor::Supervisor;
 
 pub use crate::cache::of_user as user_code_cache;
+#[cfg(feature = "nats")]
+pub use crate::error::NetworkError;
 pub use crate::error::{GraphError, Refusal, StartError};
 pub use crate::survey::{Requirement, Survey, Surveyed, survey};
 

@@ -5,6 +5,7 @@
 //! in a process (deadlines, cancellation, bounds, a typed end) holds for these.
 
 mod gateway;
+mod nats;
 mod neighbours;
 mod remote;
 mod stand_in;

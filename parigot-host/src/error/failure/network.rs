@@ -5,9 +5,9 @@ use std::time::Duration;
 use parigot_abi::{Cause, Code};
 
 use super::Failure;
+use crate::limits::Size;
 
 /// Refusals, of calls that have not run.
-#[cfg_attr(not(test), expect(dead_code, reason = "who carries calls comes next"))]
 impl Failure {
     /// There is no connection.
     pub(crate) fn disconnected(down: Duration) -> Self {
@@ -17,6 +17,43 @@ impl Failure {
     /// No process offers the service.
     pub(crate) fn unoffered(service: &str) -> Self {
         Self::unreachable(format!("no process offers {service}"))
+    }
+
+    /// There is a process that offers the service, and it and the caller would not understand each other.
+    pub(crate) fn misfit(why: impl Into<String>) -> Self {
+        Self::new(Code::FailedPrecondition, Cause::Unreachable, why.into())
+    }
+
+    /// Too much waits to be sent to other processes.
+    pub(crate) fn too_much_to_send(bytes_max: usize) -> Self {
+        let most = Size(bytes_max);
+        Self::overloaded(format!("{most} wait to be sent to other processes, and that is the most"))
+    }
+
+    /// The calls to a service that are not answered hold too much.
+    pub(crate) fn too_much_taken(service: &str) -> Self {
+        Self::overloaded(format!("the calls to {service} that are not answered hold as much as they may"))
+    }
+
+    /// Too much is on its way in pieces.
+    pub(crate) fn too_many_pieces(process: &str) -> Self {
+        Self::overloaded(format!("{process} awaits as many large messages as it may"))
+    }
+
+    /// The process that offered the service has left, and had not taken the call.
+    pub(crate) fn not_taken(service: &str) -> Self {
+        Self::unreachable(format!("the process that offered {service} left before it took this call"))
+    }
+
+    /// The caller's deadline passed on the way.
+    pub(crate) fn came_too_late(behind: Duration, remaining: Duration) -> Self {
+        let (behind, remaining) = (behind.as_millis(), remaining.as_millis());
+        Self::unreachable(format!("it came {behind} ms after it was sent, and had {remaining} ms"))
+    }
+
+    /// Its pieces are not what was announced.
+    pub(crate) fn broken_pieces() -> Self {
+        Self::unreachable("its pieces do not belong together".to_owned())
     }
 
     fn unreachable(message: String) -> Self {
@@ -35,6 +72,32 @@ impl Failure {
     /// The caller does not wait any more.
     pub(crate) fn cancelled() -> Self {
         Self::new(Code::Cancelled, Cause::Cancelled, String::new())
+    }
+
+    /// Nothing was heard for too long of the only process that can have taken the call.
+    pub(crate) fn process_lost(service: &str, silence: Duration) -> Self {
+        let message = format!("the process that offered {service} has not been heard of for {} s", silence.as_secs());
+        Self::new(Code::Unavailable, Cause::CalleeExited, message)
+    }
+
+    /// The process has left before its guest had answered.
+    pub(crate) fn process_left(process: &str) -> Self {
+        Self::new(Code::Unavailable, Cause::CalleeExited, format!("process {process} left while it had this call"))
+    }
+
+    /// There was an answer, and what came of it is none.
+    pub(crate) fn answer_broken() -> Self {
+        Self::new(Code::DataLoss, Cause::AnswerLost, "the pieces of its answer do not belong together".to_owned())
+    }
+
+    /// There was an answer, and no room for it.
+    pub(crate) fn no_room_for_pieces(bytes: usize) -> Self {
+        Self::answer_lost(format!("a response of {bytes} bytes, and too much is on its way already"))
+    }
+
+    /// There was an answer, and too much waited to be sent.
+    pub(crate) fn no_room_to_answer(bytes_max: usize) -> Self {
+        Self::answer_lost(format!("{} wait to be sent to other processes, and that is the most", Size(bytes_max)))
     }
 }
 

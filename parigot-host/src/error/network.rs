@@ -1,0 +1,47 @@
+//! Why a process cannot join the others of its deployment.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use miette::Diagnostic;
+
+/// Why a process cannot join the others of its deployment.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// No server lets the process in.
+    #[error("cannot connect with NATS at {}: {why}", servers.join(", "))]
+    #[diagnostic(help("start a server with `nats-server`, or correct `nats` in `[network]`"))]
+    Unreachable {
+        /// Their addresses, without what is secret in them.
+        servers: Vec<String>,
+        /// What happened with the last that was tried.
+        why: String,
+    },
+    /// The file with credentials is not there, or holds none.
+    #[error("cannot take the credentials for NATS from {}", path.display())]
+    #[diagnostic(help("correct `credentials` in `[network]`: it names a file that `nsc` or your operator has made"))]
+    Credentials {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: io::Error,
+    },
+}
+
+impl NetworkError {
+    pub(crate) fn unreachable(servers: &[String], why: String) -> Self {
+        NetworkError::Unreachable { servers: servers.iter().map(|server| without_secrets(server)).collect(), why }
+    }
+
+    pub(crate) fn credentials(path: &Path, source: io::Error) -> Self {
+        NetworkError::Credentials { path: path.to_owned(), source }
+    }
+}
+
+/// An address without user and password.
+fn without_secrets(server: &str) -> String {
+    let (scheme, rest) = server.split_once("://").unwrap_or(("nats", server));
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    format!("{scheme}://{host}")
+}

@@ -1,0 +1,153 @@
+//! The connection with a server of NATS, and the thread that has it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::{Duration, Instant};
+
+use async_nats::{Client, ConnectOptions, ServerAddr};
+use tokio::runtime;
+use tokio::sync::{mpsc, watch};
+use tokio::task::unconstrained;
+use tracing::Dispatch;
+use tracing::subscriber::NoSubscriber;
+
+use super::Party;
+use super::courier::{Courier, Event, Order, READ_BYTES, SUBSCRIPTION_CAPACITY, Strays};
+use super::desk::{Desk, Log, Outlook};
+use super::offers::Offers;
+use super::outbox::{Load, Outbox};
+use super::searches::Searches;
+use super::subjects::Subjects;
+use super::wire::Writer;
+use crate::deployment::Network;
+use crate::error::NetworkError;
+
+/// How long a start waits for a server.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// A server of which nothing is heard is asked whether it is there, and is not after two more of these.
+const PING_EVERY: Duration = Duration::from_secs(2);
+/// How long to wait at most before another attempt to connect again.
+const RECONNECT_EVERY: Duration = Duration::from_secs(1);
+/// How many messages the client takes before it sends them: what it has when the connection breaks is sent on the next.
+const CLIENT_CAPACITY: usize = 16;
+
+/// What the thread begins with.
+pub(super) struct Start {
+    pub(super) party: Party,
+    pub(super) outlook: Arc<Outlook>,
+    pub(super) load: Load,
+    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+}
+
+/// Connects, tells how that went, and carries until there is nothing left to carry.
+pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), NetworkError>>) {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a process may have a few more descriptors");
+    // The client logs each attempt to connect; what there is to say of that is said here.
+    tracing::subscriber::with_default(NoSubscriber::default(), || {
+        runtime.block_on(async {
+            // Who has asked for it waits.
+            match open(start, Log(log)).await {
+                Ok(courier) => {
+                    _ = told.send(Ok(()));
+                    tokio::spawn(unconstrained(courier.run())).await.expect("the courier does not panic");
+                }
+                Err(error) => _ = told.send(Err(error)),
+            }
+        });
+    });
+    // Nobody waits for a name to be looked up.
+    runtime.shutdown_background();
+}
+
+async fn open(Start { party, outlook, load, orders }: Start, log: Log) -> Result<Courier, NetworkError> {
+    let (event_sender, events) = mpsc::unbounded_channel();
+    let (link, up) = watch::channel(true);
+    let client = connect(&party.network, event_sender.clone(), link).await?;
+    let (parcels, sent) = mpsc::unbounded_channel();
+    let outbox = Outbox {
+        client: client.clone(),
+        parcels: sent,
+        up: up.clone(),
+        events: event_sender.clone(),
+        kept: VecDeque::new(),
+    };
+    let Party { host, network: Network { process, app, clock_skew, .. }, clock, message_bytes_max } = party;
+    let desk = Desk {
+        me: Writer { host, process },
+        subjects: Subjects::of(&app),
+        clock,
+        clock_skew,
+        message_bytes_max,
+        outlook,
+        client,
+        parcels,
+        load,
+        log,
+    };
+    let courier = Courier {
+        desk,
+        searches: Searches::new(),
+        offers: Offers::new(),
+        orders,
+        events,
+        event_sender,
+        up,
+        outbox: tokio::spawn(outbox.run()),
+        strays: Strays::default(),
+        last_beat: Instant::now(),
+        trouble: String::new(),
+    };
+    courier.begin();
+    Ok(courier)
+}
+
+async fn connect(
+    network: &Network,
+    events: mpsc::UnboundedSender<Event>,
+    link: watch::Sender<bool>,
+) -> Result<Client, NetworkError> {
+    let servers = &network.servers;
+    let addresses = servers.iter().map(|server| server.parse::<ServerAddr>()).collect::<Result<Vec<_>, _>>();
+    let addresses = addresses.map_err(|error| NetworkError::unreachable(servers, error.to_string()))?;
+    let options = ConnectOptions::new()
+        .name(format!("parigot {}/{}", network.app, network.process))
+        .connection_timeout(CONNECT_MAX)
+        .ping_interval(PING_EVERY)
+        .reconnect_delay_callback(|attempts| RECONNECT_EVERY.min(Duration::from_millis(100 * attempts as u64)))
+        .client_capacity(CLIENT_CAPACITY)
+        .subscription_capacity(SUBSCRIPTION_CAPACITY)
+        .read_buffer_capacity(READ_BYTES)
+        .event_callback(move |event| {
+            tell(&event, &events, &link);
+            std::future::ready(())
+        });
+    let options = match &network.credentials {
+        None => options,
+        Some(path) => options.credentials_file(path).await.map_err(|source| NetworkError::credentials(path, source))?,
+    };
+    match tokio::time::timeout(CONNECT_MAX, options.connect(addresses)).await {
+        Ok(Ok(client)) => Ok(client),
+        Ok(Err(error)) => Err(NetworkError::unreachable(servers, error.to_string())),
+        Err(_) => Err(NetworkError::unreachable(servers, format!("no answer within {} s", CONNECT_MAX.as_secs()))),
+    }
+}
+
+/// Passes on what the client says of the connection. If nobody hears it, this process ends.
+fn tell(event: &async_nats::Event, events: &mpsc::UnboundedSender<Event>, link: &watch::Sender<bool>) {
+    let event = match event {
+        async_nats::Event::Connected => Event::Link { up: true },
+        async_nats::Event::Disconnected => Event::Link { up: false },
+        async_nats::Event::ServerError(error) => Event::Trouble(error.to_string()),
+        async_nats::Event::ClientError(error) => Event::Trouble(error.to_string()),
+        async_nats::Event::SlowConsumer(_) => {
+            Event::Trouble("messages were lost on their way to this process".to_owned())
+        }
+        async_nats::Event::LameDuckMode | async_nats::Event::Draining | async_nats::Event::Closed => return,
+    };
+    if let Event::Link { up } = event {
+        link.send_replace(up);
+    }
+    _ = events.send(event);
+}

@@ -1,0 +1,134 @@
+//! What is on its way to other processes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_nats::Client;
+use bytes::Bytes;
+use parigot_abi::id::CallId;
+use tokio::sync::{mpsc, watch};
+
+use super::courier::Event;
+
+/// How many bytes may wait to be sent.
+pub(crate) const BYTES_MAX: usize = 64 << 20;
+
+/// How many bytes wait to be sent.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Load(Arc<AtomicUsize>);
+
+/// Bytes that wait to be sent, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Weight {
+    bytes: usize,
+    load: Load,
+}
+
+impl Load {
+    /// For so many bytes more, if there is room.
+    pub(super) fn try_take(&self, bytes: usize) -> Option<Weight> {
+        let weight = self.take(bytes);
+        (self.0.load(Ordering::Relaxed) <= BYTES_MAX).then_some(weight)
+    }
+
+    /// For so many bytes more, room or not.
+    pub(super) fn take(&self, bytes: usize) -> Weight {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Weight { bytes, load: self.clone() }
+    }
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.load.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// One message of NATS.
+#[derive(Debug)]
+pub(super) struct Parcel {
+    pub(super) subject: String,
+    /// Where NATS says that nobody listens.
+    pub(super) reply: Option<String>,
+    pub(super) payload: Bytes,
+    /// The call that it asks for, if it is a request: that is not kept for later.
+    pub(super) call: Option<CallId>,
+    pub(super) weight: Weight,
+}
+
+/// Sends parcels in their order. While there is no connection requests are given back, and the rest is kept.
+pub(super) struct Outbox {
+    pub(super) client: Client,
+    pub(super) parcels: mpsc::UnboundedReceiver<Parcel>,
+    /// Whether there is a connection.
+    pub(super) up: watch::Receiver<bool>,
+    pub(super) events: mpsc::UnboundedSender<Event>,
+    pub(super) kept: VecDeque<Parcel>,
+}
+
+impl Outbox {
+    /// Sends until there will be no more.
+    pub(super) async fn run(mut self) {
+        while let Some(parcel) = self.next().await {
+            self.send(parcel).await;
+        }
+    }
+
+    async fn next(&mut self) -> Option<Parcel> {
+        loop {
+            let is_up = *self.up.borrow_and_update();
+            if let Some(first) = is_up.then(|| self.kept.pop_front()).flatten() {
+                return Some(first);
+            }
+            tokio::select! {
+                biased;
+                changed = self.up.changed() => changed.ok()?,
+                parcel = self.parcels.recv() => match parcel? {
+                    parcel if is_up => return Some(parcel),
+                    parcel => self.keep(parcel),
+                },
+            }
+        }
+    }
+
+    fn keep(&mut self, parcel: Parcel) {
+        match parcel.call {
+            Some(call) => self.give_back(call),
+            None => self.kept.push_back(parcel),
+        }
+    }
+
+    fn give_back(&self, call: CallId) {
+        // Nobody reads events any more only when this process ends.
+        _ = self.events.send(Event::Unsent(call));
+    }
+
+    /// Hands a parcel to the client, which takes few at once; if the connection breaks first, it was not sent.
+    async fn send(&mut self, parcel: Parcel) {
+        let Parcel { subject, reply, payload, .. } = &parcel;
+        let (subject, payload) = (subject.clone(), payload.clone());
+        let is_sent = match reply.clone() {
+            Some(reply) => {
+                let publish = self.client.publish_with_reply(subject, reply, payload);
+                while_up(&mut self.up, publish).await
+            }
+            None => while_up(&mut self.up, self.client.publish(subject, payload)).await,
+        };
+        match is_sent {
+            None => self.keep(parcel),
+            Some(Ok(())) => {}
+            // The server takes less at once than the one before.
+            Some(Err(_)) => _ = parcel.call.inspect(|call| self.give_back(*call)),
+        }
+    }
+}
+
+/// What becomes of that, if the connection does not break first.
+async fn while_up<T>(up: &mut watch::Receiver<bool>, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        output = future => Some(output),
+        _ = up.wait_for(|up| !up) => None,
+    }
+}

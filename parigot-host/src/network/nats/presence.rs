@@ -1,0 +1,205 @@
+//! Which processes offer a service that guests of this one require.
+//!
+//! Who offers it says so every [`BEAT`], and is lost if nothing is heard of it for [`SILENCE_MAX`]. One whose schema is another than the requirer's
+//! counts once its descriptors were found to fit; else it is as if it were not there, except that callers are told why.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hashbrown::HashMap;
+use parigot_abi::id::HostId;
+
+use super::wire::{Stage, Writer};
+
+/// How often a process says what it offers.
+pub(super) const BEAT: Duration = Duration::from_secs(1);
+/// After how long without a word a process is lost; that is looked at with each beat.
+pub(super) const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// How many processes, and how many schemas, are remembered for a service.
+const HOSTS_MAX: usize = 1 << 10;
+
+/// Those who offer one service.
+pub(super) struct Presence {
+    /// The requirer's hash, 0 if it knows the service by its name alone.
+    schema: u64,
+    hosts: HashMap<u128, Host>,
+    /// What is known of schemas that are not the requirer's.
+    verdicts: HashMap<u64, Verdict>,
+    /// Why one who speaks another version of the protocol cannot be called, if there is one.
+    foreign: Option<Arc<str>>,
+    /// When a process was last lost that had not said that it leaves, if one was.
+    crash_ns: Option<u64>,
+    /// Calls go to each schema in turn.
+    turn: usize,
+}
+
+struct Host {
+    writer: Writer,
+    schema: u64,
+    heard_ns: u64,
+    is_leaving: bool,
+    /// Whether the requirer was told that it is there.
+    is_found: bool,
+}
+
+/// Whether a schema fits the requirer's.
+#[derive(Clone, Debug)]
+pub(super) enum Verdict {
+    /// Nobody has answered yet.
+    Asked,
+    Fits,
+    /// It does not, for that reason.
+    Misfit(Arc<str>),
+}
+
+/// What follows from a word about a process.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Turnout {
+    pub(super) found: Vec<Writer>,
+    pub(super) lost: Vec<Writer>,
+    /// Ask that host for its descriptors.
+    pub(super) ask: Option<HostId>,
+}
+
+/// What a caller may expect.
+#[derive(Clone, Debug)]
+pub(super) enum Prospect {
+    Nobody,
+    Somebody,
+    /// There are processes, and none of them fits, for that reason.
+    Misfit(Arc<str>),
+}
+
+impl Presence {
+    pub(super) fn new(schema: u64) -> Self {
+        let (hosts, verdicts) = (HashMap::new(), HashMap::new());
+        Presence { schema, hosts, verdicts, foreign: None, crash_ns: None, turn: 0 }
+    }
+
+    /// A process has said that it offers the service with that schema, or does no more. `None` if there are too many to remember it.
+    pub(super) fn hear(&mut self, writer: &Writer, schema: u64, stage: Stage, now_ns: u64) -> Option<Turnout> {
+        let key = writer.host.key();
+        if stage == Stage::Gone {
+            return Some(self.drop_of(key));
+        }
+        let is_known = self.hosts.contains_key(&key);
+        let is_schema_known = schema == self.schema || self.verdicts.contains_key(&schema);
+        if !is_known && self.hosts.len() >= HOSTS_MAX || !is_schema_known && self.verdicts.len() >= HOSTS_MAX {
+            return None;
+        }
+        let fits = self.judge(schema);
+        let host = self.hosts.entry(key).or_insert_with(|| Host {
+            writer: writer.clone(),
+            schema,
+            heard_ns: now_ns,
+            is_leaving: false,
+            is_found: false,
+        });
+        (host.schema, host.heard_ns, host.is_leaving) = (schema, now_ns, stage == Stage::Leaving);
+        let ask = matches!(fits, Verdict::Asked).then_some(writer.host);
+        Some(Turnout { ask, ..self.settle() })
+    }
+
+    /// Somebody offers the service in another version of the protocol. Says whether that is news.
+    pub(super) fn hear_foreign(&mut self, why: String) -> bool {
+        self.foreign.replace(Arc::from(why)).is_none()
+    }
+
+    fn judge(&mut self, schema: u64) -> Verdict {
+        if self.schema == 0 || schema == self.schema {
+            return Verdict::Fits;
+        }
+        self.verdicts.entry(schema).or_insert(Verdict::Asked).clone()
+    }
+
+    /// Whether a verdict on that schema is awaited.
+    pub(super) fn is_asked(&self, schema: u64) -> bool {
+        matches!(self.verdicts.get(&schema), Some(Verdict::Asked))
+    }
+
+    /// It was found out whether that schema fits.
+    pub(super) fn decide(&mut self, schema: u64, verdict: Verdict) -> Turnout {
+        self.verdicts.insert(schema, verdict);
+        self.settle()
+    }
+
+    /// Lets those go of whom nothing was heard for too long.
+    pub(super) fn expire(&mut self, now_ns: u64) -> Turnout {
+        let is_silent = |host: &Host| now_ns.saturating_sub(host.heard_ns) > SILENCE_MAX.as_nanos() as u64;
+        let silent: Vec<_> = self.hosts.extract_if(|_, host| is_silent(host)).map(|(_, host)| host).collect();
+        if !silent.is_empty() {
+            self.crash_ns = Some(now_ns);
+        }
+        let lost = silent.into_iter().filter(|host| host.is_found).map(|host| host.writer).collect();
+        Turnout { lost, ..Turnout::default() }
+    }
+
+    /// Nothing could be heard for a while: everybody has time to speak again.
+    pub(super) fn forgive(&mut self, now_ns: u64) {
+        self.hosts.values_mut().for_each(|host| host.heard_ns = now_ns);
+    }
+
+    /// The schema of one who takes calls.
+    pub(super) fn choose(&mut self) -> Option<u64> {
+        self.turn = self.turn.wrapping_add(1);
+        let open: Vec<_> = self.open().map(|host| host.schema).collect();
+        open.get(self.turn % open.len().max(1)).copied()
+    }
+
+    /// Those who take calls.
+    fn open(&self) -> impl Iterator<Item = &Host> {
+        self.fitting().filter(|host| !host.is_leaving)
+    }
+
+    /// The hosts that may have taken a call.
+    pub(super) fn takers(&self) -> impl Iterator<Item = HostId> {
+        self.fitting().map(|host| host.writer.host)
+    }
+
+    fn fitting(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.values().filter(|host| self.fits(host.schema))
+    }
+
+    fn fits(&self, schema: u64) -> bool {
+        self.schema == 0 || schema == self.schema || matches!(self.verdicts.get(&schema), Some(Verdict::Fits))
+    }
+
+    pub(super) fn prospect(&self) -> Prospect {
+        if self.open().next().is_some() {
+            return Prospect::Somebody;
+        }
+        let misfit = |host: &Host| match self.verdicts.get(&host.schema) {
+            Some(Verdict::Misfit(why)) => Some(Prospect::Misfit(Arc::clone(why))),
+            _ => None,
+        };
+        let foreign = || self.foreign.clone().map(Prospect::Misfit);
+        self.hosts.values().find_map(misfit).or_else(foreign).unwrap_or(Prospect::Nobody)
+    }
+
+    /// Whether a call that left then, and is not answered, may have been taken by somebody who said nothing when it ended.
+    pub(super) fn may_have_crashed(&self, sent_ns: u64) -> bool {
+        self.crash_ns.is_some_and(|crash_ns| sent_ns <= crash_ns)
+    }
+
+    fn drop_of(&mut self, key: u128) -> Turnout {
+        let gone = self.hosts.remove(&key).filter(|host| host.is_found);
+        Turnout { lost: gone.into_iter().map(|host| host.writer).collect(), ..Turnout::default() }
+    }
+
+    /// Finds out of whom the requirer must be told.
+    fn settle(&mut self) -> Turnout {
+        let (schema, verdicts) = (self.schema, &self.verdicts);
+        let fits = |other| schema == 0 || other == schema || matches!(verdicts.get(&other), Some(Verdict::Fits));
+        let mut turnout = Turnout::default();
+        for host in self.hosts.values_mut() {
+            let is_there = fits(host.schema) && !host.is_leaving;
+            match (host.is_found, is_there) {
+                (false, true) => turnout.found.push(host.writer.clone()),
+                (true, false) => turnout.lost.push(host.writer.clone()),
+                _ => {}
+            }
+            host.is_found = is_there;
+        }
+        turnout
+    }
+}

@@ -1,0 +1,415 @@
+//! What processes say to each other: letters, each the payload of one message of NATS, in protobuf.
+//!
+//! A letter names the version of this protocol, who wrote it, and has one word. The first three fields are the same in every version, so that
+//! one who speaks another can be told apart and refused by name. Ids are in their wire form, times in nanoseconds.
+//!
+//! A request or an answer has a *body*: of a request metadata and payload, of an answer metadata, detail and payload, one behind the other. A body
+//! that does not fit into one message comes in pieces behind its letter, numbered from 0, which together have the bytes that the letter announced.
+//!
+//! Nothing in a letter is believed: [`Letter::read`] refuses what is not as said here, and what remains is bounded where it is used.
+
+use bytes::Bytes;
+use parigot_abi::frame::flags;
+use parigot_abi::id::{CallId, HostId, Id, IdType};
+use prost::Message;
+
+/// The version of the protocol that this host speaks.
+pub(super) const VERSION: u32 = 1;
+
+/// The longest name of a process, a service or a method, in bytes.
+const NAME_BYTES_MAX: usize = 1 << 10;
+
+/// An id: see [`parigot_abi::id`].
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct WireId {
+    #[prost(fixed64, tag = "1")]
+    pub(super) high: u64,
+    #[prost(fixed64, tag = "2")]
+    pub(super) low: u64,
+}
+
+impl<T: IdType> From<Id<T>> for WireId {
+    fn from(id: Id<T>) -> Self {
+        let (high, low) = id.to_wire();
+        WireId { high, low }
+    }
+}
+
+impl WireId {
+    /// The id, if it is one of that type that somebody has set.
+    pub(super) fn read<T: IdType>(self) -> Option<Id<T>> {
+        Id::from_wire(self.high, self.low).ok().filter(|id| !id.is_empty() && !id.is_zero())
+    }
+}
+
+/// One message of NATS.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Letter {
+    /// [`VERSION`] of the writer.
+    #[prost(uint32, tag = "1")]
+    version: u32,
+    /// The writer's host.
+    #[prost(message, optional, tag = "2")]
+    host: Option<WireId>,
+    /// The name of the writer's process in the deployment.
+    #[prost(string, tag = "3")]
+    process: String,
+    #[prost(oneof = "Word", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    word: Option<Word>,
+}
+
+/// What a letter says, and on which subject.
+#[derive(Clone, PartialEq, prost::Oneof)]
+pub(super) enum Word {
+    /// `ready`: the writer offers a service, or does no more.
+    #[prost(message, tag = "4")]
+    Announcement(Announcement),
+    /// `who`: those who offer the service may announce it.
+    #[prost(message, tag = "5")]
+    Question(Question),
+    /// `call`: a call.
+    #[prost(message, tag = "6")]
+    Request(Request),
+    /// `inbox`: the pieces of a request may come, to the writer's `pieces`.
+    #[prost(message, tag = "7")]
+    GoOn(GoOn),
+    /// `inbox`: the answer to a call.
+    #[prost(message, tag = "8")]
+    Answer(Answer),
+    /// `pieces`, of a request; `inbox`, of an answer.
+    #[prost(message, tag = "9")]
+    Piece(Piece),
+    /// `cancel`: nobody waits for a call any more.
+    #[prost(message, tag = "10")]
+    Cancel(Cancel),
+    /// `schema`: the writer wants to know what a service looks like.
+    #[prost(message, tag = "11")]
+    SchemaQuestion(SchemaQuestion),
+    /// `inbox`: what a service looks like.
+    #[prost(message, tag = "12")]
+    SchemaAnswer(SchemaAnswer),
+}
+
+/// The writer and a service.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Announcement {
+    /// The service's full name.
+    #[prost(string, tag = "1")]
+    pub(super) service: String,
+    /// The hash of its schema.
+    #[prost(fixed64, tag = "2")]
+    pub(super) schema: u64,
+    /// The names of its methods.
+    #[prost(string, repeated, tag = "3")]
+    pub(super) methods: Vec<String>,
+    /// A [`Stage`].
+    #[prost(enumeration = "Stage", tag = "4")]
+    stage: i32,
+}
+
+/// How far the writer of an announcement has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, prost::Enumeration)]
+#[repr(i32)]
+pub(super) enum Stage {
+    Unspecified = 0,
+    /// It takes calls.
+    Ready = 1,
+    /// It takes no more calls, and has some that it has not answered.
+    Leaving = 2,
+    /// It has answered all calls that it has taken.
+    Gone = 3,
+}
+
+impl Announcement {
+    pub(super) fn new(service: String, schema: u64, methods: Vec<String>, stage: Stage) -> Self {
+        Announcement { service, schema, methods, stage: stage.into() }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Question {}
+
+/// A call.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Request {
+    /// Its id at the caller; who takes calls keeps it for as long as the call could come a second time.
+    #[prost(message, optional, tag = "1")]
+    call: Option<WireId>,
+    /// The method's name.
+    #[prost(string, tag = "2")]
+    pub(super) method: String,
+    /// How long the caller waits, from when it was sent.
+    #[prost(uint64, tag = "3")]
+    pub(super) remaining_ns: u64,
+    /// When it was sent, on the caller's wall clock.
+    #[prost(fixed64, tag = "4")]
+    pub(super) sent_ns: u64,
+    /// How many bytes of the body are metadata; the rest is the payload.
+    #[prost(uint32, tag = "5")]
+    metadata_bytes: u32,
+    /// How many bytes the body has.
+    #[prost(uint32, tag = "6")]
+    body_bytes: u32,
+    /// The body, or nothing if it comes in pieces.
+    #[prost(bytes = "bytes", tag = "7")]
+    body: Bytes,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct GoOn {}
+
+/// The answer to the call whose id ends the subject.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Answer {
+    /// As in a frame.
+    #[prost(uint32, tag = "1")]
+    pub(super) status: u32,
+    /// As in a frame.
+    #[prost(uint32, tag = "2")]
+    flags: u32,
+    /// How many bytes of the body are metadata.
+    #[prost(uint32, tag = "3")]
+    metadata_bytes: u32,
+    /// How many bytes behind these are the detail, which says why there is no answer, and whether the call was begun. The rest is the payload.
+    #[prost(uint32, tag = "4")]
+    detail_bytes: u32,
+    /// How many bytes the body has.
+    #[prost(uint32, tag = "5")]
+    body_bytes: u32,
+    /// The body, or nothing if it comes in pieces.
+    #[prost(bytes = "bytes", tag = "6")]
+    body: Bytes,
+}
+
+/// A part of the body of the call whose id ends the subject.
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct Piece {
+    /// From 0.
+    #[prost(uint32, tag = "1")]
+    pub(super) number: u32,
+    #[prost(bytes = "bytes", tag = "2")]
+    pub(super) bytes: Bytes,
+}
+
+#[derive(Clone, Copy, PartialEq, Message)]
+pub(super) struct Cancel {
+    #[prost(message, optional, tag = "1")]
+    call: Option<WireId>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SchemaQuestion {
+    /// The service's full name.
+    #[prost(string, tag = "1")]
+    pub(super) service: String,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct SchemaAnswer {
+    /// The service's full name.
+    #[prost(string, tag = "1")]
+    pub(super) service: String,
+    /// The hash of its schema.
+    #[prost(fixed64, tag = "2")]
+    pub(super) schema: u64,
+    /// A `FileDescriptorSet`, or nothing.
+    #[prost(bytes = "vec", tag = "3")]
+    pub(super) descriptors: Vec<u8>,
+}
+
+/// A process, as it calls itself.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Writer {
+    pub(super) host: HostId,
+    /// Its name in the deployment.
+    pub(super) process: String,
+}
+
+/// Why something that has arrived is no letter.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(super) enum Illegible {
+    #[error("it is none of ours")]
+    Foreign,
+    #[error("process `{}` speaks version {version} of the protocol between processes, and this one speaks {VERSION}", from.process)]
+    Version { from: Writer, version: u32 },
+}
+
+impl Writer {
+    /// The bytes of a letter.
+    pub(super) fn write(&self, word: Word) -> Bytes {
+        let (host, process) = (Some(self.host.into()), self.process.clone());
+        Letter { version: VERSION, host, process, word: Some(word) }.encode_to_vec().into()
+    }
+}
+
+impl Letter {
+    /// Who wrote it and what it says, if it is as said above.
+    pub(super) fn read(bytes: Bytes) -> Result<(Writer, Word), Illegible> {
+        let Letter { version, host, process, word } = Letter::decode(bytes).map_err(|_| Illegible::Foreign)?;
+        let host = host.and_then(WireId::read).ok_or(Illegible::Foreign)?;
+        if !is_name(&process) {
+            return Err(Illegible::Foreign);
+        }
+        let from = Writer { host, process };
+        if version != VERSION {
+            return Err(Illegible::Version { from, version });
+        }
+        let word = word.filter(Word::is_sound).ok_or(Illegible::Foreign)?;
+        Ok((from, word))
+    }
+}
+
+/// Names are told to people, so they are made of what names of guests, services and methods are made of.
+fn is_name(name: &str) -> bool {
+    let may = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(may)
+}
+
+impl Word {
+    fn is_sound(&self) -> bool {
+        match self {
+            Word::Announcement(announcement) => {
+                is_name(&announcement.service) && announcement.stage() != Stage::Unspecified
+            }
+            Word::Request(request) => {
+                request.call().is_some() && is_name(&request.method) && request.content().is_some()
+            }
+            Word::Answer(answer) => answer.flags & !u32::from(flags::SERVICE_ERROR) == 0 && answer.content().is_some(),
+            Word::Cancel(cancel) => cancel.call().is_some(),
+            Word::SchemaQuestion(SchemaQuestion { service }) | Word::SchemaAnswer(SchemaAnswer { service, .. }) => {
+                is_name(service)
+            }
+            Word::Question(_) | Word::GoOn(_) | Word::Piece(_) => true,
+        }
+    }
+}
+
+/// What a request and an answer carry, in one.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Body {
+    pub(super) lengths: Lengths,
+    pub(super) bytes: Bytes,
+}
+
+/// How long the parts of a body are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lengths {
+    metadata: u32,
+    detail: u32,
+    whole: u32,
+}
+
+/// A body as it comes.
+#[derive(Debug, PartialEq)]
+pub(super) enum Content {
+    Whole(Body),
+    InPieces(Lengths),
+}
+
+impl Body {
+    /// Puts the parts together; `None` if that are 4 GiB or more.
+    pub(super) fn of(metadata: &[u8], detail: &[u8], payload: &[u8]) -> Option<Self> {
+        let lengths = Lengths {
+            metadata: metadata.len().try_into().ok()?,
+            detail: detail.len().try_into().ok()?,
+            whole: (metadata.len() + detail.len() + payload.len()).try_into().ok()?,
+        };
+        Some(Body { lengths, bytes: [metadata, detail, payload].concat().into() })
+    }
+
+    /// Metadata, detail and payload.
+    pub(super) fn parts(mut self) -> (Bytes, Bytes, Bytes) {
+        let metadata = self.bytes.split_to(self.lengths.metadata as usize);
+        let detail = self.bytes.split_to(self.lengths.detail as usize);
+        (metadata, detail, self.bytes)
+    }
+}
+
+impl Lengths {
+    /// Of all parts together.
+    pub(super) fn bytes(self) -> usize {
+        self.whole as usize
+    }
+
+    fn content(self, body: &Bytes) -> Option<Content> {
+        let is_sound = u64::from(self.metadata) + u64::from(self.detail) <= u64::from(self.whole);
+        match body.len() {
+            _ if !is_sound => None,
+            bytes if bytes == self.bytes() => Some(Content::Whole(Body { lengths: self, bytes: body.clone() })),
+            0 => Some(Content::InPieces(self)),
+            _ => None,
+        }
+    }
+}
+
+/// What of a call is in the letter besides its body.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) call: CallId,
+    pub(super) method: String,
+    pub(super) remaining_ns: u64,
+    pub(super) sent_ns: u64,
+}
+
+impl Request {
+    /// With the body, or to be followed by its pieces.
+    pub(super) fn new(Terms { call, method, remaining_ns, sent_ns }: Terms, content: Content) -> Self {
+        let (Lengths { metadata, whole, .. }, body) = content.into_fields();
+        let call = Some(call.into());
+        Request { call, method, remaining_ns, sent_ns, metadata_bytes: metadata, body_bytes: whole, body }
+    }
+
+    pub(super) fn call(&self) -> Option<CallId> {
+        self.call.and_then(WireId::read)
+    }
+
+    /// What it carries; `None` if the lengths do not fit.
+    pub(super) fn content(&self) -> Option<Content> {
+        Lengths { metadata: self.metadata_bytes, detail: 0, whole: self.body_bytes }.content(&self.body)
+    }
+}
+
+impl Answer {
+    /// With the body, or to be followed by its pieces.
+    pub(super) fn new(status: u32, flags: u16, content: Content) -> Self {
+        let (Lengths { metadata, detail, whole }, body) = content.into_fields();
+        let (metadata_bytes, detail_bytes, body_bytes) = (metadata, detail, whole);
+        Answer { status, flags: flags.into(), metadata_bytes, detail_bytes, body_bytes, body }
+    }
+
+    /// Those of the frame, which are known.
+    pub(super) fn flags(&self) -> u16 {
+        self.flags as u16
+    }
+
+    /// What it carries; `None` if the lengths do not fit.
+    pub(super) fn content(&self) -> Option<Content> {
+        let Answer { metadata_bytes, detail_bytes, body_bytes, .. } = *self;
+        Lengths { metadata: metadata_bytes, detail: detail_bytes, whole: body_bytes }.content(&self.body)
+    }
+}
+
+impl Content {
+    pub(super) fn lengths(&self) -> Lengths {
+        match self {
+            Content::Whole(Body { lengths, .. }) | Content::InPieces(lengths) => *lengths,
+        }
+    }
+
+    fn into_fields(self) -> (Lengths, Bytes) {
+        match self {
+            Content::Whole(Body { lengths, bytes }) => (lengths, bytes),
+            Content::InPieces(lengths) => (lengths, Bytes::new()),
+        }
+    }
+}
+
+impl Cancel {
+    pub(super) fn new(call: CallId) -> Self {
+        Cancel { call: Some(call.into()) }
+    }
+
+    pub(super) fn call(&self) -> Option<CallId> {
+        self.call.and_then(WireId::read)
+    }
+}
