@@ -68,7 +68,13 @@ pub(crate) fn is_over(kernel: &Kernel, deadline: Duration, alarm: Alarm) -> bool
     };
     let unready = kernel.life.unready();
     // Before the deployment ends, for its end adds lines of its own.
-    unready.iter().for_each(|unready| log::unready(&kernel.instances, unready, after));
+    let is_told = |guest: usize| unready.iter().any(|other| other.lacks.contains(&guest));
+    for waiting in &unready {
+        // That nobody offers a service is told of those who wait for it.
+        if !kernel.instances[waiting.guest].is_stand_in || !is_told(waiting.guest) {
+            log::unready(&kernel.instances, waiting, after);
+        }
+    }
     let gives_up = matches!(alarm, Alarm::GiveUp);
     if gives_up && kernel.life.give_up_start() {
         tracing::error!("the start has taken longer than {deadline:?}, its `startup_deadline`");
