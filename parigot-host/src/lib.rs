@@ -1,4 +1,4 @@
-//! The host of parigot: runs a set of guests in one process and carries their calls.
+//! The host of parigot: runs a set of guests in one process, or its part of one that spans several, and carries their calls.
 //!
 //! ```no_run
 //! use parigot_host::{Settings, deployment::Deployment};
@@ -15,7 +15,8 @@
 //! finds out who requires whom, [`schema`] whether they understand each other, `survey` goes so far and no further, `life`
 //! launches and stops them in order, `startup` and `shutdown` see to it that this has an end, `kernel` runs them turn by turn, `route` carries
 //! what they send, `link` chooses between several that may take a call, `supervisor` makes services anew that have failed, `instance` is one of
-//! them, `wasm` is what it is made of, `wasi` is what Go's runtime needs besides. What an
+//! them, `network` has what stands here for guests of other processes (`alone` takes its place where the feature `nats` is off), `wasm` is what an
+//! instance is made of, `wasi` is what Go's runtime needs besides. What an
 //! instance may take is in `budget` (the thread's time), `limits` (memory), `stack` and `log_rate`. [`clock`] and `random` are where
 //! time and chance come from. `testing`, behind the feature of that name, is a host whose order, time and faults are a test's.
 
@@ -104,7 +105,8 @@ pub struct Settings {
     /// set; else it is asked when its budget is spent, and killed when it has spent another. A run that is to be the same each time, turn by
     /// turn, must not depend on how fast the machine is.
     pub asks_early: bool,
-    /// Whether guests are asked for the descriptors of what they export and require; [`Running::exports`] has the former. No unless set.
+    /// Whether guests are asked for the descriptors of what they export and require; [`Running::exports`] has the former. No unless set, or unless
+    /// there are other processes, which want to know whether they fit.
     pub descriptors: bool,
     /// Told of the guests that are being compiled, whenever these change; of none when that is done.
     pub on_compiling: Option<Arc<OnCompiling>>,

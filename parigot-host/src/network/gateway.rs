@@ -23,7 +23,7 @@ pub(super) struct Gateway {
     calls: HashMap<u64, Visitor>,
     numbers: HashMap<u128, u64>,
     last_number: u64,
-    memory: Memory,
+    known: Known,
     gate: Gate,
     is_stopping: bool,
 }
@@ -55,7 +55,7 @@ impl Gateway {
             calls: HashMap::new(),
             numbers: HashMap::new(),
             last_number: 0,
-            memory: Memory::default(),
+            known: Known::default(),
             gate: Gate::Closed,
             is_stopping: false,
         }
@@ -77,7 +77,7 @@ impl Gateway {
     fn call(&mut self, request: Request, from: ReturnAddress, now_ns: u64, outbox: &mut Outbox) {
         let Request { id, method, deadline_ns, metadata, payload } = request;
         let until_ns = deadline_ns.saturating_add(self.carrier.repeats_for().as_nanos() as u64);
-        if !self.memory.is_first(id, until_ns, now_ns) {
+        if !self.known.is_first(id, until_ns, now_ns) {
             return;
         }
         let Some(method) = self.methods.get(&method) else {
@@ -101,7 +101,7 @@ impl Gateway {
             // It has ended, or another process has it, or it comes yet: then it need not run.
             None => {
                 let until_ns = now_ns.saturating_add(self.carrier.repeats_for().as_nanos() as u64);
-                self.memory.is_first(id, until_ns, now_ns);
+                self.known.is_first(id, until_ns, now_ns);
             }
         }
     }
@@ -163,8 +163,8 @@ impl StandIn for Gateway {
 
 /// The calls that have come, so that none of them runs twice.
 #[derive(Default)]
-struct Memory {
-    known: HashSet<u128>,
+struct Known {
+    ids: HashSet<u128>,
     /// In the order in which they came, with the moment from which on they cannot come again.
     until: VecDeque<(u64, u128)>,
 }
@@ -172,14 +172,14 @@ struct Memory {
 /// So many calls are remembered, whatever their deadlines: what comes twice does so at once, or when a connection is there again.
 const REMEMBERED_MAX: usize = 1 << 18;
 
-impl Memory {
+impl Known {
     /// Whether a call comes for the first time. It is remembered until then.
     fn is_first(&mut self, id: CallId, until_ns: u64, now_ns: u64) -> bool {
         let is_over = |(until_ns, _): &(u64, u128)| *until_ns <= now_ns;
         while self.until.front().is_some_and(is_over) || self.until.len() > REMEMBERED_MAX {
-            self.until.pop_front().inspect(|(_, id)| _ = self.known.remove(id));
+            self.until.pop_front().inspect(|(_, id)| _ = self.ids.remove(id));
         }
-        let is_first = self.known.insert(id.key());
+        let is_first = self.ids.insert(id.key());
         if is_first {
             self.until.push_back((until_ns, id.key()));
         }
@@ -193,23 +193,23 @@ mod tests {
 
     #[test]
     fn a_call_is_remembered_until_it_cannot_come_again() {
-        let mut memory = Memory::default();
+        let mut known = Known::default();
         let id = CallId::from_random(1);
-        assert!(memory.is_first(id, 10, 0));
-        assert!(!memory.is_first(id, 10, 9));
-        assert!(memory.is_first(CallId::from_random(2), 30, 10));
-        assert_eq!((memory.known.len(), memory.until.len()), (1, 1));
+        assert!(known.is_first(id, 10, 0));
+        assert!(!known.is_first(id, 10, 9));
+        assert!(known.is_first(CallId::from_random(2), 30, 10));
+        assert_eq!((known.ids.len(), known.until.len()), (1, 1));
     }
 
     #[test]
     fn no_more_calls_are_remembered_than_there_is_room_for() {
-        let mut memory = Memory::default();
+        let mut known = Known::default();
         for call in 1..REMEMBERED_MAX as u128 + 10 {
-            assert!(memory.is_first(CallId::from_random(call), u64::MAX, 0));
+            assert!(known.is_first(CallId::from_random(call), u64::MAX, 0));
         }
-        assert_eq!(memory.known.len(), memory.until.len());
-        assert!(memory.known.len() <= REMEMBERED_MAX + 1);
-        assert!(memory.is_first(CallId::from_random(1), u64::MAX, 0), "forgotten");
-        assert!(!memory.is_first(CallId::from_random(100), u64::MAX, 0));
+        assert_eq!(known.ids.len(), known.until.len());
+        assert!(known.ids.len() <= REMEMBERED_MAX + 1);
+        assert!(known.is_first(CallId::from_random(1), u64::MAX, 0), "forgotten");
+        assert!(!known.is_first(CallId::from_random(100), u64::MAX, 0));
     }
 }

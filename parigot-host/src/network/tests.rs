@@ -9,27 +9,28 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use miette::NamedSource;
 use parigot_abi::frame::push_pair;
-use parigot_abi::id::HostId;
+use parigot_abi::id::{CallId, HostId};
 use parigot_abi::manifest::Service;
 use parigot_abi::{Cause, Code as StatusCode, Header, Kind};
 use parking_lot::Mutex;
-use tracing::field::{Field, Visit};
+use tracing::field::{self, Field};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use self::guests::{
-    CRASH, CallerMould, DENY, Diary, ECHO, End, Ends, Ledger, METHODS, NEVER_ENDS, REFUSE, SLOWLY, ServiceMould,
+    CRASH, CallerMould, DENY, Diary, ECHO, End, Ends, Ledger, METHODS, NEVER_ENDS, REFUSE, SLOW, SLOWLY, ServiceMould,
     service,
 };
 use self::switchboard::Switchboard;
-use super::Neighbours;
+use super::{Neighbours, News, Post, Reply, Request, ReturnAddress, Visit};
 use crate::code::Mould;
 use crate::compile::Moulds;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::StartError;
-use crate::instance::{CALLS_MAX, Instance};
+use crate::instance::{CALLS_MAX, Instance, MAILBOX_BYTES_MAX};
 use crate::pulse::Pulse;
 use crate::{Outcome, Running, Settings, run};
 
@@ -234,6 +235,47 @@ fn a_call_that_is_cancelled_is_cancelled_there() {
 }
 
 #[test]
+fn an_answer_that_comes_after_the_deadline_goes_nowhere() {
+    let pair = pair();
+    pair.board.lose_cancellations();
+    pair.front.begin_within(1, SLOWLY, SLOW / 5);
+    assert_eq!(pair.front.end(1).failure().1, Cause::TimedOut);
+    // Is answered after the other, whose answer comes over the same way.
+    assert_eq!(pair.front.call(2, SLOWLY).status, 0);
+    pair.finish();
+}
+
+#[test]
+fn a_post_has_room_for_as_much_as_a_mailbox() {
+    let request = |bytes: usize| Request {
+        id: CallId::from_random(1),
+        method: "Echo".into(),
+        deadline_ns: 0,
+        metadata: Bytes::new(),
+        payload: vec![0; bytes].into(),
+    };
+    let reply = |bytes: usize| Reply {
+        status: 0,
+        flags: 0,
+        metadata: Bytes::new(),
+        detail: Bytes::new(),
+        payload: vec![0; bytes].into(),
+    };
+    let from = || ReturnAddress(String::new());
+    let visits = Post::<Visit>::new();
+    let taken = (0..).take_while(|_| visits.call("x.Echo", request(0), from()).is_ok()).count();
+    assert_eq!(taken, CALLS_MAX);
+    assert_eq!(visits.take().len(), CALLS_MAX);
+    assert!(visits.call("x.Echo", request(MAILBOX_BYTES_MAX / 2), from()).is_ok());
+    assert!(visits.call("x.Echo", request(MAILBOX_BYTES_MAX / 2), from()).is_err(), "it was emptied, and is full");
+
+    let news = Post::<News>::new();
+    (0..3).for_each(|_| news.answered("x.Echo", CallId::from_random(1), reply(MAILBOX_BYTES_MAX / 2)));
+    let came = news.take().into_iter().map(|news| matches!(news, News::Answered { .. })).collect::<Vec<_>>();
+    assert_eq!(came, [true, true, false], "one is told that its answer was lost");
+}
+
+#[test]
 fn a_callee_that_breaks_is_told_at_once_and_is_there_again_under_the_same_handle() {
     let pair = pair();
     let echo = pair.back.instance("echo").id();
@@ -413,7 +455,7 @@ struct Lines {
     calls: Mutex<Vec<String>>,
 }
 
-impl Visit for &Lines {
+impl field::Visit for &Lines {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "call" {
             self.calls.lock().push(format!("{value:?}"));

@@ -27,6 +27,8 @@ struct State {
     is_down: bool,
     /// Each request comes so many times more.
     repeats: usize,
+    /// No cancellation arrives.
+    loses_cancellations: bool,
 }
 
 struct Served {
@@ -72,6 +74,11 @@ impl Switchboard {
     /// Lets each request come so many times more.
     pub(super) fn repeat_requests(&self, repeats: usize) {
         self.state.lock().repeats = repeats;
+    }
+
+    /// Lets no cancellation arrive from now on.
+    pub(super) fn lose_cancellations(&self) {
+        self.state.lock().loses_cancellations = true;
     }
 
     /// A host is gone without a word. What it sends from now on does not arrive.
@@ -123,7 +130,7 @@ impl Carrier for Line {
 
     fn cancel(&self, service: &str, id: CallId) {
         let state = self.board.state.lock();
-        let served = state.served.iter().filter(|served| served.offer.service == service);
+        let served = state.served.iter().filter(|served| served.offer.service == service && !state.loses_cancellations);
         served.for_each(|served| served.post.push(Visit::Cancel { id }));
     }
 
