@@ -13,29 +13,31 @@ mod stand_in;
 mod tests;
 
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use parigot_abi::id::{CallId, HostId};
+use parigot_abi::id::CallId;
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::Failure;
-use crate::instance::{CALLS_MAX, MAILBOX_BYTES_MAX};
+use crate::instance::MAILBOX_BYTES_MAX;
 
 pub(crate) use neighbours::Neighbours;
 
 /// Carries words between the stand-ins of this process and those of others. Nothing of it blocks, but [`Carrier::close`].
 pub(crate) trait Carrier: Send + Sync {
-    /// Looks for processes that export a service, from now on. What is heard of them, and of calls to them, goes to `post`.
+    /// Looks for processes that export a service, from now on. What is heard of them, and how calls to them end, goes to `post`.
     fn look_for(&self, wanted: Wanted, post: Arc<Post<News>>);
 
-    /// Sends a call to one of the processes that export the service, or says why not: then it has not run.
+    /// Sends a call to one of the processes that export the service, or says why not: then it has not run. What has left ends once, unless nobody waits for it
+    /// any more: with an answer, or with what is known when whoever has it is lost.
     fn call(&self, service: &str, request: Request) -> Result<(), Failure>;
 
     /// Tells whoever has it that nobody waits for that call any more.
     fn cancel(&self, service: &str, id: CallId);
 
-    /// Takes calls to a service from others from now on, and lets them know that it is there.
+    /// Takes calls to a service from others from now on, and lets them know that it is there. Each call comes to `post` once, however often it was sent, and
+    /// there are no more at a time that are not answered than an instance may have.
     fn serve(&self, offer: Offer, post: Arc<Post<Visit>>);
 
     /// Answers a call of another process.
@@ -44,9 +46,6 @@ pub(crate) trait Carrier: Send + Sync {
     /// Takes no more calls to a service, and lets others know. [`Visit::Drained`] comes when the last that was taken is in the post, and in any
     /// case: a service that is drained can leave.
     fn withdraw(&self, service: &str);
-
-    /// How long after a request's deadline it may come a second time: for so long its id is remembered, so that it runs once.
-    fn repeats_for(&self) -> Duration;
 
     /// Sends what is left, for a bounded time, and ends.
     fn close(&self);
@@ -108,21 +107,14 @@ impl From<&Failure> for Reply {
     }
 }
 
-/// What a request counts for in the post besides its message, so that there is a bound to short ones, too: a mailbox has room for 16,384 of them.
-const REQUEST_BYTES: usize = MAILBOX_BYTES_MAX / CALLS_MAX;
-
 /// What a remote hears.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// A process takes calls to the service, and has these methods.
-    Found { host: HostId, methods: Vec<String> },
-    /// That process takes no more calls, and still answers those that it has.
-    Leaving { host: HostId },
-    /// That process is gone, or has not been heard of for a while.
-    Lost { host: HostId },
+    /// A process offers the service, and has these methods. It may be found again, and others besides.
+    Found { methods: Vec<String> },
     /// A call was answered there.
     Answered { id: CallId, reply: Reply },
-    /// A call has ended otherwise.
+    /// A call has no answer.
     Failed { id: CallId, failure: Failure },
 }
 
@@ -137,7 +129,7 @@ pub(crate) enum Visit {
     Drained,
 }
 
-/// What waits for a stand-in: as much as may wait in a mailbox.
+/// What waits for a stand-in.
 pub(crate) struct Post<T> {
     waiting: Mutex<Waiting<T>>,
     arrived: Condvar,
@@ -146,7 +138,7 @@ pub(crate) struct Post<T> {
 
 struct Waiting<T> {
     words: Vec<T>,
-    /// Of messages in them.
+    /// Of answers in them.
     bytes: usize,
 }
 
@@ -178,12 +170,12 @@ impl<T> Post<T> {
         Arc::clone(&self.bell)
     }
 
-    /// Leaves a word that is short.
+    /// Leaves a word, and wakes the stand-in.
     pub(crate) fn push(&self, word: T) {
         self.push_all([word]);
     }
 
-    /// Leaves several, for which the stand-in is woken once.
+    /// Leaves several.
     pub(crate) fn push_all(&self, words: impl IntoIterator<Item = T>) {
         self.waiting.lock().words.extend(words);
         self.tell();
@@ -204,39 +196,25 @@ impl<T> Post<T> {
         self.take()
     }
 
-    /// Leaves a word with a message of so many bytes, or returns how many wait, if these are too many.
-    fn push_message(&self, bytes: usize, word: T) -> Result<(), usize> {
-        let mut waiting = self.waiting.lock();
-        if waiting.bytes + bytes > MAILBOX_BYTES_MAX {
-            return Err(waiting.bytes);
-        }
-        waiting.bytes += bytes;
-        waiting.words.push(word);
-        drop(waiting);
-        self.tell();
-        Ok(())
-    }
-
     fn tell(&self) {
         self.arrived.notify_all();
         self.bell.ring();
     }
 }
 
-impl Post<Visit> {
-    /// Leaves a call, or says why there is no room for it: then it has not run, and the carrier answers it.
-    pub(crate) fn call(&self, service: &str, request: Request, from: ReturnAddress) -> Result<(), Failure> {
-        let bytes = REQUEST_BYTES + request.metadata.len() + request.payload.len();
-        self.push_message(bytes, Visit::Call { request, from }).map_err(|bytes| Failure::mailbox_full(service, bytes))
-    }
-}
-
 impl Post<News> {
-    /// Leaves an answer; if there is no room for it, the caller is told that it was lost.
+    /// Leaves an answer; if as much waits as may wait in a mailbox, the caller is told that it was lost.
     pub(crate) fn answered(&self, service: &str, id: CallId, reply: Reply) {
         let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
-        if let Err(bytes) = self.push_message(bytes, News::Answered { id, reply }) {
-            self.push(News::Failed { id, failure: Failure::no_room_for_answer(service, bytes) });
-        }
+        let mut waiting = self.waiting.lock();
+        let word = if waiting.bytes + bytes > MAILBOX_BYTES_MAX {
+            News::Failed { id, failure: Failure::no_room_for_answer(service, waiting.bytes) }
+        } else {
+            waiting.bytes += bytes;
+            News::Answered { id, reply }
+        };
+        waiting.words.push(word);
+        drop(waiting);
+        self.tell();
     }
 }

@@ -1,6 +1,6 @@
 //! Stands here for whoever calls a service of this process from another one: their calls come over the carrier, and go on under the ids that they have.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,7 +23,6 @@ pub(super) struct Gateway {
     calls: HashMap<u64, Visitor>,
     numbers: HashMap<u128, u64>,
     last_number: u64,
-    known: Known,
     gate: Gate,
     is_stopping: bool,
 }
@@ -55,7 +54,6 @@ impl Gateway {
             calls: HashMap::new(),
             numbers: HashMap::new(),
             last_number: 0,
-            known: Known::default(),
             gate: Gate::Closed,
             is_stopping: false,
         }
@@ -74,12 +72,8 @@ impl Gateway {
         outbox.ready();
     }
 
-    fn call(&mut self, request: Request, from: ReturnAddress, now_ns: u64, outbox: &mut Outbox) {
+    fn call(&mut self, request: Request, from: ReturnAddress, outbox: &mut Outbox) {
         let Request { id, method, deadline_ns, metadata, payload } = request;
-        let until_ns = deadline_ns.saturating_add(self.carrier.repeats_for().as_nanos() as u64);
-        if !self.known.is_first(id, until_ns, now_ns) {
-            return;
-        }
         let Some(method) = self.methods.get(&method) else {
             let failure = Failure::unimplemented(&self.service.name);
             return self.carrier.answer(from, Reply::from(&failure));
@@ -92,18 +86,11 @@ impl Gateway {
         self.numbers.insert(id.key(), number);
     }
 
-    fn cancel(&mut self, id: CallId, now_ns: u64, outbox: &mut Outbox) {
-        match self.numbers.remove(&id.key()) {
-            Some(number) => {
-                self.calls.remove(&number);
-                outbox.frame(Header { number, ..Header::new(Kind::Cancel) }, &[]);
-            }
-            // It has ended, or another process has it, or it comes yet: then it need not run.
-            None => {
-                let until_ns = now_ns.saturating_add(self.carrier.repeats_for().as_nanos() as u64);
-                self.known.is_first(id, until_ns, now_ns);
-            }
-        }
+    fn cancel(&mut self, id: CallId, outbox: &mut Outbox) {
+        // It may have ended meanwhile.
+        let Some(number) = self.numbers.remove(&id.key()) else { return };
+        self.calls.remove(&number);
+        outbox.frame(Header { number, ..Header::new(Kind::Cancel) }, &[]);
     }
 
     /// A call has ended here.
@@ -145,11 +132,11 @@ impl StandIn for Gateway {
         }
     }
 
-    fn take_post(&mut self, now_ns: u64, outbox: &mut Outbox) {
+    fn take_post(&mut self, outbox: &mut Outbox) {
         for visit in self.post.take() {
             match visit {
-                Visit::Call { request, from } => self.call(request, from, now_ns, outbox),
-                Visit::Cancel { id } => self.cancel(id, now_ns, outbox),
+                Visit::Call { request, from } => self.call(request, from, outbox),
+                Visit::Cancel { id } => self.cancel(id, outbox),
                 Visit::Drained => self.gate = Gate::Closed,
             }
         }
@@ -158,58 +145,5 @@ impl StandIn for Gateway {
     /// What was taken before it was told to leave is served to its end.
     fn is_done(&self) -> bool {
         self.is_stopping && self.gate == Gate::Closed && self.calls.is_empty()
-    }
-}
-
-/// The calls that have come, so that none of them runs twice.
-#[derive(Default)]
-struct Known {
-    ids: HashSet<u128>,
-    /// In the order in which they came, with the moment from which on they cannot come again.
-    until: VecDeque<(u64, u128)>,
-}
-
-/// So many calls are remembered, whatever their deadlines: what comes twice does so at once, or when a connection is there again.
-const REMEMBERED_MAX: usize = 1 << 18;
-
-impl Known {
-    /// Whether a call comes for the first time. It is remembered until then.
-    fn is_first(&mut self, id: CallId, until_ns: u64, now_ns: u64) -> bool {
-        let is_over = |(until_ns, _): &(u64, u128)| *until_ns <= now_ns;
-        while self.until.front().is_some_and(is_over) || self.until.len() > REMEMBERED_MAX {
-            self.until.pop_front().inspect(|(_, id)| _ = self.ids.remove(id));
-        }
-        let is_first = self.ids.insert(id.key());
-        if is_first {
-            self.until.push_back((until_ns, id.key()));
-        }
-        is_first
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_is_remembered_until_it_cannot_come_again() {
-        let mut known = Known::default();
-        let id = CallId::from_random(1);
-        assert!(known.is_first(id, 10, 0));
-        assert!(!known.is_first(id, 10, 9));
-        assert!(known.is_first(CallId::from_random(2), 30, 10));
-        assert_eq!((known.ids.len(), known.until.len()), (1, 1));
-    }
-
-    #[test]
-    fn no_more_calls_are_remembered_than_there_is_room_for() {
-        let mut known = Known::default();
-        for call in 1..REMEMBERED_MAX as u128 + 10 {
-            assert!(known.is_first(CallId::from_random(call), u64::MAX, 0));
-        }
-        assert_eq!(known.ids.len(), known.until.len());
-        assert!(known.ids.len() <= REMEMBERED_MAX + 1);
-        assert!(known.is_first(CallId::from_random(1), u64::MAX, 0), "forgotten");
-        assert!(!known.is_first(CallId::from_random(100), u64::MAX, 0));
     }
 }

@@ -54,7 +54,7 @@ impl<'g> Sought<'g> {
             }
             heard.extend(news);
             let found = heard.iter().find_map(|news| match news {
-                News::Found { methods, .. } => Some(methods.clone()),
+                News::Found { methods } => Some(methods.clone()),
                 _ => None,
             });
             if let Some(methods) = found {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parigot_abi::id::{CallId, HostId};
+use parigot_abi::id::CallId;
 use parigot_abi::manifest::{Method, Service};
 use parigot_abi::{Frame, Kind, Manifest};
 
@@ -17,23 +17,14 @@ pub(super) struct Remote {
     service: Service,
     carrier: Arc<dyn Carrier>,
     post: Arc<Post<News>>,
-    progress: Progress,
-    /// Processes that may have calls of this one.
-    hosts: HashMap<u128, HostId>,
+    /// There has been a process that offers it.
+    is_found: bool,
+    /// It is launched, and is not ready before it is found.
+    is_waiting: bool,
     /// Calls that are on their way or there, by the numbers that they have here, and these by their ids.
     calls: HashMap<u64, CallId>,
     numbers: HashMap<u128, u64>,
     is_stopping: bool,
-}
-
-/// How far a remote has come.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Progress {
-    Starting,
-    /// It is launched, and waits for a process that exports its service.
-    Waiting,
-    /// There has been one.
-    Ready,
 }
 
 /// What a remote exports: all methods that guests of this process require of the service, as they know them, and those that a process has
@@ -60,8 +51,8 @@ impl Remote {
             service,
             carrier,
             post,
-            progress: Progress::Starting,
-            hosts: HashMap::new(),
+            is_found: false,
+            is_waiting: false,
             calls: HashMap::new(),
             numbers: HashMap::new(),
             is_stopping: false,
@@ -102,33 +93,6 @@ impl Remote {
         self.calls.remove(&number);
         outbox.reply(number, reply);
     }
-
-    /// A process is gone. If there is no other that may have them, so are the calls.
-    fn lose(&mut self, host: HostId, outbox: &mut Outbox) {
-        self.hosts.remove(&host.key());
-        if !self.hosts.is_empty() {
-            return;
-        }
-        self.numbers.clear();
-        let mut lost: Vec<u64> = std::mem::take(&mut self.calls).into_keys().collect();
-        // A map has an order of its own in each run.
-        lost.sort_unstable();
-        let reply = Reply::from(&Failure::all_lost(&self.service.name));
-        lost.into_iter().for_each(|number| outbox.reply(number, &reply));
-    }
-
-    fn learn(&mut self, news: News, outbox: &mut Outbox) {
-        match news {
-            News::Found { host, .. } => {
-                self.hosts.insert(host.key(), host);
-            }
-            // It still answers.
-            News::Leaving { .. } => {}
-            News::Lost { host } => self.lose(host, outbox),
-            News::Answered { id, reply } => self.end(id, &reply, outbox),
-            News::Failed { id, failure } => self.end(id, &Reply::from(&failure), outbox),
-        }
-    }
 }
 
 impl StandIn for Remote {
@@ -138,7 +102,7 @@ impl StandIn for Remote {
 
     fn take(&mut self, frame: &Frame<'_>, outbox: &mut Outbox) {
         match frame.kind() {
-            Some(Kind::Launched) => self.progress = Progress::Waiting,
+            Some(Kind::Launched) => self.is_waiting = true,
             Some(Kind::Call) => self.call(frame, outbox),
             Some(Kind::Cancel) => self.cancel(frame.header.number, outbox),
             Some(Kind::Stop) => self.is_stopping = true,
@@ -146,12 +110,16 @@ impl StandIn for Remote {
         }
     }
 
-    fn take_post(&mut self, _now_ns: u64, outbox: &mut Outbox) {
+    fn take_post(&mut self, outbox: &mut Outbox) {
         for news in self.post.take() {
-            self.learn(news, outbox);
+            match news {
+                News::Found { .. } => self.is_found = true,
+                News::Answered { id, reply } => self.end(id, &reply, outbox),
+                News::Failed { id, failure } => self.end(id, &Reply::from(&failure), outbox),
+            }
         }
-        if self.progress == Progress::Waiting && !self.hosts.is_empty() {
-            self.progress = Progress::Ready;
+        if self.is_found && self.is_waiting {
+            self.is_waiting = false;
             outbox.ready();
         }
     }

@@ -18,7 +18,7 @@ pub(super) trait StandIn: Send + 'static {
     fn take(&mut self, frame: &Frame<'_>, outbox: &mut Outbox);
 
     /// Takes what has come in the post.
-    fn take_post(&mut self, now_ns: u64, outbox: &mut Outbox);
+    fn take_post(&mut self, outbox: &mut Outbox);
 
     /// Whether it was told to leave and has nothing left to do.
     fn is_done(&self) -> bool;
@@ -59,7 +59,7 @@ impl<S: StandIn> Guest<S> {
 }
 
 impl<S: StandIn> Code for Guest<S> {
-    fn turn(&mut self, prologue: Prologue, frames: &[u8], _max_polls: u32) -> Result<Turn, Fault> {
+    fn turn(&mut self, _: Prologue, frames: &[u8], _max_polls: u32) -> Result<Turn, Fault> {
         self.outbox.0.clear();
         for frame in Frames::new(frames) {
             let frame = frame.expect("the host writes frames");
@@ -68,7 +68,7 @@ impl<S: StandIn> Code for Guest<S> {
                 _ => self.stand_in.take(&frame, &mut self.outbox),
             }
         }
-        self.stand_in.take_post(prologue.monotonic_ns, &mut self.outbox);
+        self.stand_in.take_post(&mut self.outbox);
         if self.stand_in.is_done() {
             self.outbox.frame(Header::new(Kind::Exit), &[]);
         }

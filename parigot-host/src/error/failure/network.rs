@@ -63,9 +63,10 @@ impl Failure {
 
 /// Ends of calls that were on their way.
 impl Failure {
-    /// No process is left that may have the call.
-    pub(crate) fn all_lost(service: &str) -> Self {
-        let message = format!("no process is left that offered {service}");
+    /// Nothing was heard for too long of the only process that can have taken the call.
+    #[cfg_attr(not(test), expect(dead_code, reason = "who carries calls comes next"))]
+    pub(crate) fn process_lost(service: &str, silence: Duration) -> Self {
+        let message = format!("the process that offered {service} has not been heard of for {} s", silence.as_secs());
         Self::new(Code::Unavailable, Cause::CalleeExited, message)
     }
 

@@ -11,6 +11,9 @@ use super::super::{Carrier, News, Offer, Post, Reply, Request, ReturnAddress, Vi
 use crate::clock::Clock;
 use crate::error::Failure;
 
+/// After which time a host counts as lost that says nothing; here it passes at once.
+pub(super) const SILENCE: Duration = Duration::from_secs(3);
+
 /// What carriers of several hosts share.
 #[derive(Default)]
 pub(super) struct Switchboard {
@@ -25,8 +28,6 @@ struct State {
     calls: HashMap<String, OnItsWay>,
     addresses: u64,
     is_down: bool,
-    /// Each request comes so many times more.
-    repeats: usize,
     /// No cancellation arrives.
     loses_cancellations: bool,
 }
@@ -51,15 +52,6 @@ struct OnItsWay {
     caller: Arc<Post<News>>,
 }
 
-impl State {
-    fn tell(&self, service: &str, news: impl Fn() -> News) {
-        self.sought
-            .iter()
-            .filter(|sought| sought.wanted.service == service)
-            .for_each(|sought| sought.post.push(news()));
-    }
-}
-
 impl Switchboard {
     /// The carrier of another host.
     pub(super) fn line(self: &Arc<Self>, host: HostId, clock: Arc<dyn Clock>) -> Arc<dyn Carrier> {
@@ -71,11 +63,6 @@ impl Switchboard {
         self.state.lock().is_down = is_down;
     }
 
-    /// Lets each request come so many times more.
-    pub(super) fn repeat_requests(&self, repeats: usize) {
-        self.state.lock().repeats = repeats;
-    }
-
     /// Lets no cancellation arrive from now on.
     pub(super) fn lose_cancellations(&self) {
         self.state.lock().loses_cancellations = true;
@@ -84,9 +71,12 @@ impl Switchboard {
     /// A host is gone without a word. What it sends from now on does not arrive.
     pub(super) fn lose(&self, host: HostId) {
         let mut state = self.state.lock();
-        let lost: Vec<_> = state.served.extract_if(.., |served| served.host.key() == host.key()).collect();
-        state.calls.retain(|_, call| call.callee.key() != host.key());
-        lost.iter().for_each(|served| state.tell(&served.offer.service, || News::Lost { host }));
+        state.served.retain(|served| served.host.key() != host.key());
+        let ended: Vec<_> = state.calls.extract_if(|_, call| call.callee.key() == host.key()).collect();
+        for (_, OnItsWay { id, service, caller, .. }) in ended {
+            let failure = Failure::process_lost(&service, SILENCE);
+            caller.push(News::Failed { id, failure });
+        }
     }
 }
 
@@ -99,8 +89,8 @@ struct Line {
 impl Carrier for Line {
     fn look_for(&self, wanted: Wanted, post: Arc<Post<News>>) {
         let mut state = self.board.state.lock();
-        for Served { host, offer, .. } in state.served.iter().filter(|served| served.offer.service == wanted.service) {
-            post.push(News::Found { host: *host, methods: offer.methods.clone() });
+        for Served { offer, .. } in state.served.iter().filter(|served| served.offer.service == wanted.service) {
+            post.push(News::Found { methods: offer.methods.clone() });
         }
         state.sought.push(Sought { host: self.host, wanted, post });
     }
@@ -125,7 +115,8 @@ impl Carrier for Line {
         let address = state.addresses.to_string();
         let call = OnItsWay { id: request.id, service: service.to_owned(), callee, caller };
         state.calls.insert(address.clone(), call);
-        (0..=state.repeats).try_for_each(|_| post.call(service, request.clone(), ReturnAddress(address.clone())))
+        post.push(Visit::Call { request, from: ReturnAddress(address) });
+        Ok(())
     }
 
     fn cancel(&self, service: &str, id: CallId) {
@@ -136,9 +127,10 @@ impl Carrier for Line {
 
     fn serve(&self, offer: Offer, post: Arc<Post<Visit>>) {
         let mut state = self.board.state.lock();
-        let host = self.host;
-        state.tell(&offer.service, || News::Found { host, methods: offer.methods.clone() });
-        state.served.push(Served { host, offer, post, clock: Arc::clone(&self.clock) });
+        for sought in state.sought.iter().filter(|sought| sought.wanted.service == offer.service) {
+            sought.post.push(News::Found { methods: offer.methods.clone() });
+        }
+        state.served.push(Served { host: self.host, offer, post, clock: Arc::clone(&self.clock) });
     }
 
     fn answer(&self, to: ReturnAddress, reply: Reply) {
@@ -153,16 +145,9 @@ impl Carrier for Line {
         for Served { post, .. } in state.served.extract_if(.., is_it).collect::<Vec<_>>() {
             post.push(Visit::Drained);
         }
-        state.tell(service, || News::Leaving { host });
-    }
-
-    fn repeats_for(&self) -> Duration {
-        Duration::from_secs(2)
     }
 
     fn close(&self) {
-        let state = self.board.state.lock();
-        let host = self.host;
-        state.sought.iter().for_each(|sought| sought.post.push(News::Lost { host }));
+        self.board.lose(self.host);
     }
 }
