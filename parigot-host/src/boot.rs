@@ -313,7 +313,7 @@ impl<'a> Declared<'a> {
         let all_declared = refusals.is_empty();
         let counts = |error: &&GraphError| all_declared || !matches!(error, GraphError::Missing { .. });
         refusals.extend(graph.errors.iter().filter(counts).cloned().map(Refusal::from));
-        refusals.sort_by(|a, b| a.guest().cmp(b.guest()));
+        refusals.sort_by(|a, b| a.guest().cmp(&b.guest()));
         Declarations { guests, graph, refusals, pulse }
     }
 }

@@ -38,7 +38,6 @@ mod link;
 mod log;
 mod log_rate;
 mod mappings;
-#[cfg_attr(feature = "nats", expect(dead_code, reason = "who carries it comes next"))]
 #[cfg_attr(not(feature = "nats"), path = "alone.rs")]
 mod network;
 mod pulse;
@@ -143,9 +142,11 @@ impl std::fmt::Debug for Settings {
 ///
 /// # Errors
 ///
-/// If modules cannot be run, guests fail in their first turn, or requirements and exports do not fit. Nothing runs then.
+/// If modules cannot be run, guests fail in their first turn, requirements and exports do not fit, or a process cannot join the others of its
+/// deployment. Nothing runs then.
 pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
-    run(deployment, compile_all, Neighbours::none(), settings)
+    let neighbours = Neighbours::of(deployment, &settings)?;
+    run(deployment, compile_all, neighbours, settings)
 }
 
 /// The same, of guests that are made from what `moulds` returns, and among other processes.

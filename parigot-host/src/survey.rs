@@ -57,7 +57,7 @@ pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
         declare_all(deployment, || compile_all(deployment, &settings), &settings, &randomness).bind()
     });
     refusals.extend(misfits(&guests, &graph));
-    refusals.sort_by(|a, b| a.guest().cmp(b.guest()));
+    refusals.sort_by(|a, b| a.guest().cmp(&b.guest()));
     let steps = graph.steps();
     let surveyed = guests.iter().zip(&graph.bindings).zip(steps);
     let surveyed = surveyed.map(|(((spec, declaration), bound), step)| Surveyed {

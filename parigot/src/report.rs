@@ -88,7 +88,7 @@ impl<'a> Complaint<'a> {
 
     fn guest(&self) -> Option<&str> {
         match self {
-            Complaint::Guest(pointed) => Some(pointed.refusal.guest()),
+            Complaint::Guest(pointed) => pointed.refusal.guest(),
             _ => None,
         }
     }
@@ -150,7 +150,7 @@ pub(crate) struct Pointed<'a> {
 
 impl<'a> Pointed<'a> {
     fn new(refusal: &'a Refusal, deployment: &'a Deployment) -> Self {
-        let guest = deployment.guests.iter().find(|guest| guest.name == refusal.guest());
+        let guest = deployment.guests.iter().find(|guest| Some(&*guest.name) == refusal.guest());
         let at = guest.map(|guest| guest.span.clone().into());
         Pointed { file: deployment.source.clone(), at, next_step: next_step(refusal), refusal }
     }
@@ -166,6 +166,8 @@ fn next_step(refusal: &Refusal) -> Option<String> {
             "give it longer with `--compile-time`; what takes so long is code that is nested hundreds deep"
         }
         Refusal::Memory { .. } => "let it have more: `memory` in its table",
+        Refusal::Network { next_step, .. } => return Some(next_step.clone()),
+        Refusal::Unoffered { .. } => "start the process that has it, or give the start longer: `startup_deadline`",
         Refusal::Mappings { .. } => "run fewer, or let the system give it more: `sysctl vm.max_map_count=262144`",
         Refusal::Graph(GraphError::ExportedTwice { service, first, second }) if first != second => {
             return Some(format!(

@@ -23,7 +23,7 @@ pub struct StartError {
     refusals: Vec<Refusal>,
 }
 
-/// What is wrong with one guest.
+/// What is wrong with one guest, or with the process that is to run it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -102,6 +102,16 @@ pub enum Refusal {
         fit: usize,
         /// What `vm.max_map_count` says.
         most: usize,
+    },
+    /// The process cannot join the others of its deployment.
+    #[error("process `{process}` cannot join the others")]
+    Network {
+        /// Its name in the deployment.
+        process: String,
+        /// Why.
+        source: Box<dyn Error + Send + Sync>,
+        /// What is to be done.
+        next_step: String,
     },
     /// It does not fit the others.
     #[error(transparent)]
@@ -210,6 +220,16 @@ impl StartError {
         &self.refusals
     }
 
+    /// A process cannot join the others of its deployment.
+    pub(crate) fn of_network(
+        process: &str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+        next_step: impl Into<String>,
+    ) -> Self {
+        let (process, source, next_step) = (process.to_owned(), source.into(), next_step.into());
+        StartError { refusals: vec![Refusal::Network { process, source, next_step }] }
+    }
+
     /// An error, if there are refusals.
     pub(crate) fn unless_none(refusals: Vec<Refusal>) -> Result<(), Self> {
         if refusals.is_empty() { Ok(()) } else { Err(StartError { refusals }) }
@@ -233,9 +253,10 @@ impl Error for StartError {
 }
 
 impl Refusal {
-    /// The guest that it is about, by its name in the deployment.
-    pub fn guest(&self) -> &str {
-        match self {
+    /// The guest that it is about, by its name in the deployment; none if it is the process.
+    pub fn guest(&self) -> Option<&str> {
+        Some(match self {
+            Refusal::Network { .. } => return None,
             Refusal::Unreadable { guest, .. }
             | Refusal::Module { guest, .. }
             | Refusal::FirstTurn { guest, .. }
@@ -245,7 +266,7 @@ impl Refusal {
             | Refusal::Mappings { guest, .. }
             | Refusal::Schema { guest, .. } => guest,
             Refusal::Graph(error) => error.guest(),
-        }
+        })
     }
 
     pub(crate) fn unreadable(spec: &GuestSpec, source: Arc<io::Error>) -> Self {

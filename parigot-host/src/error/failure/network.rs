@@ -63,13 +63,6 @@ impl Failure {
 
 /// Ends of calls that were on their way.
 impl Failure {
-    /// Nothing was heard for too long of the only process that can have taken the call.
-    #[cfg_attr(not(test), expect(dead_code, reason = "who carries calls comes next"))]
-    pub(crate) fn process_lost(service: &str, silence: Duration) -> Self {
-        let message = format!("the process that offered {service} has not been heard of for {} s", silence.as_secs());
-        Self::new(Code::Unavailable, Cause::CalleeExited, message)
-    }
-
     /// The caller does not wait any more.
     pub(crate) fn cancelled() -> Self {
         Self::new(Code::Cancelled, Cause::Cancelled, String::new())

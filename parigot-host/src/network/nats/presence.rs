@@ -9,7 +9,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use parigot_abi::id::HostId;
 
-use super::wire::{Stage, Writer};
+use super::wire::{Announcement, Stage, Writer};
 
 /// How often a process says what it offers.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
@@ -37,6 +37,7 @@ struct Host {
     writer: Writer,
     schema: u64,
     heard_ns: u64,
+    methods: Vec<String>,
     is_leaving: bool,
     /// Whether the requirer was told that it is there.
     is_found: bool,
@@ -55,7 +56,8 @@ pub(super) enum Verdict {
 /// What follows from a word about a process.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Turnout {
-    pub(super) found: Vec<Writer>,
+    /// With the methods that they have.
+    pub(super) found: Vec<(Writer, Vec<String>)>,
     pub(super) lost: Vec<Writer>,
     /// Ask that host for its descriptors.
     pub(super) ask: Option<HostId>,
@@ -76,9 +78,9 @@ impl Presence {
         Presence { schema, hosts, verdicts, foreign: None, crash_ns: None, turn: 0 }
     }
 
-    /// A process has said that it offers the service with that schema, or does no more. `None` if there are too many to remember it.
-    pub(super) fn hear(&mut self, writer: &Writer, schema: u64, stage: Stage, now_ns: u64) -> Option<Turnout> {
-        let key = writer.host.key();
+    /// A process has said that it offers the service, or does no more. `None` if there are too many to remember it.
+    pub(super) fn hear(&mut self, writer: &Writer, announcement: &Announcement, now_ns: u64) -> Option<Turnout> {
+        let (key, schema, stage) = (writer.host.key(), announcement.schema, announcement.stage());
         if stage == Stage::Gone {
             return Some(self.drop_of(key));
         }
@@ -92,6 +94,7 @@ impl Presence {
             writer: writer.clone(),
             schema,
             heard_ns: now_ns,
+            methods: announcement.methods.clone(),
             is_leaving: false,
             is_found: false,
         });
@@ -194,7 +197,7 @@ impl Presence {
         for host in self.hosts.values_mut() {
             let is_there = fits(host.schema) && !host.is_leaving;
             match (host.is_found, is_there) {
-                (false, true) => turnout.found.push(host.writer.clone()),
+                (false, true) => turnout.found.push((host.writer.clone(), host.methods.clone())),
                 (true, false) => turnout.lost.push(host.writer.clone()),
                 _ => {}
             }

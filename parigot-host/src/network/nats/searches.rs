@@ -103,9 +103,9 @@ impl Searches {
 /// Those who offer the services.
 impl Searches {
     pub(super) fn announced(&mut self, desk: &Desk, writer: &Writer, announcement: &Announcement) -> Result<(), Stray> {
-        let Announcement { service, schema, .. } = announcement;
+        let service = &announcement.service;
         let search = self.services.get_mut(service).ok_or(Stray)?;
-        let turnout = search.presence.hear(writer, *schema, announcement.stage(), desk.now_ns()).ok_or(Stray)?;
+        let turnout = search.presence.hear(writer, announcement, desk.now_ns()).ok_or(Stray)?;
         self.follow(desk, service, turnout);
         Ok(())
     }
@@ -125,11 +125,10 @@ impl Searches {
         desk.outlook.expect(service, search.presence.prospect());
         for writer in lost {
             desk.log.info(&format!("process {} no longer offers {service}", writer.process));
-            search.post.push(News::Lost { host: writer.host });
         }
-        for writer in found {
+        for (writer, methods) in found {
             desk.log.info(&format!("process {} offers {service}", writer.process));
-            search.post.push(News::Found { host: writer.host });
+            search.post.push(News::Found { methods });
         }
         if let Some(host) = ask {
             let question = SchemaQuestion { service: service.to_owned() };
@@ -306,19 +305,21 @@ impl Searches {
 
     fn finish(&mut self, call: CallId, Head { status, flags }: Head, body: Body) {
         let (metadata, detail, payload) = body.parts();
-        self.tell(call, |id| News::Answered { id, reply: Reply { status, flags, metadata, detail, payload } });
+        if let Some(Search { wanted, post, .. }) = self.end(call) {
+            post.answered(&wanted.service, call, Reply { status, flags, metadata, detail, payload });
+        }
     }
 
     fn fail(&mut self, call: CallId, failure: Failure) {
-        self.tell(call, |id| News::Failed { id, failure });
+        if let Some(Search { post, .. }) = self.end(call) {
+            post.push(News::Failed { id: call, failure });
+        }
     }
 
-    /// A call has ended.
-    fn tell(&mut self, call: CallId, news: impl FnOnce(CallId) -> News) {
+    /// A call has ended; says who waits for it.
+    fn end(&mut self, call: CallId) -> Option<&Search> {
         self.answers.drop_of(call);
-        let Some(sent) = self.calls.remove(&call.key()) else { return };
-        if let Some(search) = self.services.get(&sent.service) {
-            search.post.push(news(call));
-        }
+        let sent = self.calls.remove(&call.key())?;
+        self.services.get(&sent.service)
     }
 }

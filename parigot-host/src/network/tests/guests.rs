@@ -73,7 +73,6 @@ pub(super) struct Given {
 #[derive(Clone, Debug)]
 pub(super) struct GivenCall {
     pub(super) id: CallId,
-    pub(super) method: u32,
     pub(super) metadata: Vec<(String, String)>,
     /// How long it may take from when it came.
     pub(super) left: Duration,
@@ -141,7 +140,6 @@ impl ServiceGuest {
         let pairs = frame.metadata_pairs().map(|pair| pair.expect("they are whole"));
         let call = GivenCall {
             id: CallId::from_wire(high, low).expect("the id of a call"),
-            method,
             metadata: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
             left: Duration::from_nanos(deadline_ns.saturating_sub(now_ns)),
         };
