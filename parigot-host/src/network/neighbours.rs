@@ -4,16 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use miette::Diagnostic;
+use parigot_abi::id::HostId;
 use parigot_abi::manifest::Service;
+use rand::Rng;
 
 use super::gateway::Gateway;
+use super::nats::{Nats, Party};
 use super::remote::{self, Remote};
 use super::stand_in::{StandInMould, spec};
 use super::{Bell, Carrier, News, Post, Wanted};
+use crate::Settings;
 use crate::boot::{Declaration, StandIn};
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{Refusal, StartError};
 use crate::kernel::Kernel;
+use crate::random::Randomness;
 
 /// The other processes of the deployment, if it has any.
 pub(crate) struct Neighbours {
@@ -67,6 +73,28 @@ impl<'g> Sought<'g> {
 }
 
 impl Neighbours {
+    /// Those that a deployment joins this process with, if it is a part.
+    ///
+    /// # Errors
+    ///
+    /// If no server of its network lets this process in.
+    pub(crate) fn of(deployment: &Deployment, settings: &Settings) -> Result<Self, StartError> {
+        let Some(network) = &deployment.network else { return Ok(Neighbours::none()) };
+        let party = Party {
+            host: HostId::from_random(Randomness::new(settings.seed).generator().random()),
+            network: network.clone(),
+            clock: Arc::clone(&settings.clock),
+            message_bytes_max: settings.message_bytes_max as usize,
+        };
+        match Nats::connect(party) {
+            Ok(carrier) => Ok(Neighbours::behind(carrier)),
+            Err(error) => {
+                let next_step = error.help().map(|help| help.to_string()).unwrap_or_default();
+                Err(StartError::of_network(&network.process, error, next_step))
+            }
+        }
+    }
+
     /// All guests of the deployment are in this process.
     pub(crate) fn none() -> Self {
         Neighbours { carrier: None, bells: Vec::new() }
