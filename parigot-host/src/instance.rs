@@ -69,10 +69,8 @@ pub(crate) struct Body {
 }
 
 struct Mail {
-    /// Frames for the next turn.
-    frames: Vec<u8>,
-    /// The guest's numbers of the calls that end in these frames.
-    ended_calls: Vec<u64>,
+    /// For the next turn.
+    delivery: Box<Delivery>,
     /// Calls that it serves.
     inbound: Slots<Inbound>,
     run: Run,
@@ -87,7 +85,7 @@ struct Mail {
     /// When the timer will ring.
     alarm_ns: u64,
     /// Why it is to end before its next turn, if it is.
-    doom: Option<Fault>,
+    doom: Option<Box<Fault>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -152,10 +150,19 @@ pub(crate) enum Wake {
     AlreadyAwake,
 }
 
-/// The mail of one turn; the worker keeps it, so that its memory is used again.
+/// What becomes of an instance for which a worker has left the last of what it had to carry.
+#[must_use = "an instance that nobody runs is lost"]
+pub(crate) enum HandOver {
+    Wake(Wake),
+    /// It was idle, and is the worker's now.
+    RunNext(Box<Body>),
+}
+
+/// The mail of one turn. It goes from the mailbox to the worker and an empty one back, so that its memory is used again.
 #[derive(Default)]
 pub(crate) struct Delivery {
     pub(crate) frames: Vec<u8>,
+    /// The guest's numbers of the calls that end in these frames.
     pub(crate) ended_calls: Vec<u64>,
 }
 
@@ -165,7 +172,7 @@ pub(crate) struct TurnStart {
     /// Whether the guest itself has asked for this turn.
     pub(crate) wanted: bool,
     /// Why it is to end instead.
-    pub(crate) doom: Option<Fault>,
+    pub(crate) doom: Option<Box<Fault>>,
 }
 
 /// What is to be done after a turn.
@@ -190,9 +197,30 @@ impl Mail {
         }
     }
 
+    /// As [`Mail::notify`], but one that is idle is handed to the worker that brings an empty delivery, to be run next.
+    #[inline]
+    fn hand_over(&mut self, delivery: Option<&mut Box<Delivery>>) -> HandOver {
+        match delivery {
+            Some(delivery) if self.run == Run::Idle => match self.hand_out(delivery) {
+                Some(body) => HandOver::RunNext(body),
+                None => unreachable!("an idle instance has its body"),
+            },
+            _ => HandOver::Wake(self.notify()),
+        }
+    }
+
+    /// Gives what has come and the body to a worker that brings an empty delivery; `None` if the instance has ended.
+    #[inline]
+    fn hand_out(&mut self, delivery: &mut Box<Delivery>) -> Option<Box<Body>> {
+        let body = self.body.take()?;
+        self.run = Run::Running;
+        std::mem::swap(&mut self.delivery, delivery);
+        Some(body)
+    }
+
     fn end_call(&mut self, number: u64, id: CallId, failure: &Failure) {
-        failure.push(number, id, &mut self.frames);
-        self.ended_calls.push(number);
+        failure.push(number, id, &mut self.delivery.frames);
+        self.delivery.ended_calls.push(number);
     }
 }
 
@@ -215,8 +243,7 @@ impl Instance {
             deadline_ns: spec.deadline.as_nanos() as u64,
             log_rate: identity.log_rate,
             mail: Mutex::new(Mail {
-                frames: Vec::new(),
-                ended_calls: Vec::new(),
+                delivery: Box::default(),
                 inbound: Slots::new(),
                 run: Run::Running,
                 absence: None,
@@ -267,7 +294,7 @@ impl Instance {
         if !self.lives(&mail, life) {
             return Wake::AlreadyAwake;
         }
-        mail.frames.extend_from_slice(&self.introduction);
+        mail.delivery.frames.extend_from_slice(&self.introduction);
         mail.notify()
     }
 
@@ -275,7 +302,7 @@ impl Instance {
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn post(&self, header: Header, metadata: &[u8], payload: &[u8]) -> Wake {
         let mut mail = self.mail.lock();
-        push(FrameBuilder::new(&mut mail.frames, header).metadata_bytes(metadata).payload(payload));
+        push(FrameBuilder::new(&mut mail.delivery.frames, header).metadata_bytes(metadata).payload(payload));
         mail.notify()
     }
 
@@ -288,14 +315,14 @@ impl Instance {
         }
         mail.absence = Some(Absence::Stopping);
         self.show_busy(&mail);
-        push(FrameBuilder::new(&mut mail.frames, Header { deadline_ns, ..Header::new(Kind::Stop) }));
+        push(FrameBuilder::new(&mut mail.delivery.frames, Header { deadline_ns, ..Header::new(Kind::Stop) }));
         mail.notify()
     }
 
     /// Sees to it that it ends for this reason and has no other turn.
     pub(crate) fn doom(&self, why: Fault) -> Wake {
         let mut mail = self.mail.lock();
-        mail.doom = Some(why);
+        mail.doom = Some(Box::new(why));
         mail.notify()
     }
 
@@ -304,7 +331,7 @@ impl Instance {
         self.mail.lock().inbound.len()
     }
 
-    /// Leaves a call, made at `now_ns`. Returns its number here.
+    /// Leaves a call, made at `now_ns`, and hands itself over to who brings a `delivery`. Returns the call's number here.
     #[inline]
     pub(crate) fn post_call(
         &self,
@@ -312,7 +339,8 @@ impl Instance {
         header: Header,
         frame: &Frame<'_>,
         now_ns: u64,
-    ) -> Result<(u64, Wake), Failure> {
+        delivery: Option<&mut Box<Delivery>>,
+    ) -> Result<(u64, HandOver), Failure> {
         let mut mail = self.mail.lock();
         if let Some(absence) = &mail.absence {
             return Err(Failure::absent(&self.name, absence, now_ns).at(self.id()));
@@ -320,14 +348,14 @@ impl Instance {
         if mail.inbound.len() >= CALLS_MAX {
             return Err(Failure::too_many_inbound(&self.name).at(self.id()));
         }
-        if mail.frames.len() + frame.content_bytes() > MAILBOX_BYTES_MAX {
-            return Err(Failure::mailbox_full(&self.name, mail.frames.len()).at(self.id()));
+        if mail.delivery.frames.len() + frame.content_bytes() > MAILBOX_BYTES_MAX {
+            return Err(Failure::mailbox_full(&self.name, mail.delivery.frames.len()).at(self.id()));
         }
         let number = mail.inbound.insert(call);
         self.show_busy(&mail);
         let header = Header { number, id: call.id.to_wire(), ..header };
-        frame.pass_on(header, &mut mail.frames);
-        Ok((number, mail.notify()))
+        frame.pass_on(header, &mut mail.delivery.frames);
+        Ok((number, mail.hand_over(delivery)))
     }
 
     /// Takes a call that was answered, or `None` if there is no such call.
@@ -353,27 +381,28 @@ impl Instance {
         reply: &Frame<'_>,
         detail: Option<&[u8]>,
         callee: &Instance,
-    ) -> Wake {
+        delivery: Option<&mut Box<Delivery>>,
+    ) -> HandOver {
         let mut mail = self.mail.lock();
         if !self.lives(&mail, caller.life) {
-            return Wake::AlreadyAwake;
+            return HandOver::Wake(Wake::AlreadyAwake);
         }
-        if mail.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
-            let failure = Failure::no_room_for_answer(&self.name, mail.frames.len()).at(callee.id());
+        if mail.delivery.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
+            let failure = Failure::no_room_for_answer(&self.name, mail.delivery.frames.len()).at(callee.id());
             mail.end_call(call.number, call.id, &failure);
-            return mail.notify();
+            return mail.hand_over(delivery);
         }
         let Header { flags, status, .. } = reply.header;
         let header = Header { flags, number: call.number, status, id: call.id.to_wire(), ..Header::new(Kind::Reply) };
         match detail {
-            None => reply.pass_on(header, &mut mail.frames),
+            None => reply.pass_on(header, &mut mail.delivery.frames),
             Some(detail) => {
-                let frame = FrameBuilder::new(&mut mail.frames, header).metadata_bytes(reply.metadata);
+                let frame = FrameBuilder::new(&mut mail.delivery.frames, header).metadata_bytes(reply.metadata);
                 push(frame.detail_bytes(detail).payload(reply.payload));
             }
         }
-        mail.ended_calls.push(call.number);
-        mail.notify()
+        mail.delivery.ended_calls.push(call.number);
+        mail.hand_over(delivery)
     }
 
     /// Tells it that a call which it made, as this caller, has failed.
@@ -397,7 +426,7 @@ impl Instance {
         let mut mail = self.mail.lock();
         let Some(call) = mail.inbound.get_mut(number) else { return Wake::AlreadyAwake };
         call.caller = None;
-        push(FrameBuilder::new(&mut mail.frames, Header { number, ..Header::new(Kind::Cancel) }));
+        push(FrameBuilder::new(&mut mail.delivery.frames, Header { number, ..Header::new(Kind::Cancel) }));
         mail.notify()
     }
 
@@ -418,12 +447,9 @@ impl Instance {
 
     /// Takes what has come, into an empty `delivery`, and the body; `None` if the instance has ended.
     #[inline]
-    pub(crate) fn begin_turn(&self, now_ns: u64, delivery: &mut Delivery) -> Option<TurnStart> {
+    pub(crate) fn begin_turn(&self, now_ns: u64, delivery: &mut Box<Delivery>) -> Option<TurnStart> {
         let mut mail = self.mail.lock();
-        let body = mail.body.take()?;
-        mail.run = Run::Running;
-        std::mem::swap(&mut mail.frames, &mut delivery.frames);
-        std::mem::swap(&mut mail.ended_calls, &mut delivery.ended_calls);
+        let body = mail.hand_out(delivery)?;
         // One that stands for others is told by its turn that something is in the post.
         let wanted = mail.more || mail.wake_ns <= now_ns || self.is_stand_in;
         Some(TurnStart { body, wanted, doom: mail.doom.take() })
@@ -453,8 +479,7 @@ impl Instance {
     pub(crate) fn close(&self, absence: Absence) -> Abandoned {
         let mut mail = self.mail.lock();
         mail.run = Run::Ended;
-        let unread = std::mem::take(&mut mail.frames);
-        mail.ended_calls = Vec::new();
+        let unread = std::mem::take(&mut *mail.delivery).frames;
         match (&mail.absence, &absence) {
             // It is as long as before that it has been down, and what will not come back need not be told twice.
             (Some(Absence::Restarting { .. }), Absence::Restarting { .. }) | (Some(Absence::Failed { .. }), _) => {}
@@ -570,7 +595,7 @@ mod tests {
 
     fn frames(instance: &Instance) -> Vec<Kind> {
         let mail = instance.mail.lock();
-        Frames::new(&mail.frames).map(|frame| frame.expect("whole").kind().expect("known")).collect()
+        Frames::new(&mail.delivery.frames).map(|frame| frame.expect("whole").kind().expect("known")).collect()
     }
 
     fn call(instance: &Instance) -> Result<(), Failure> {
@@ -578,7 +603,7 @@ mod tests {
         push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)));
         let frame = Frames::new(&bytes).next().expect("there is one").expect("it is whole");
         let call = Inbound { caller: None, number: 1, id: CallId::from_random(1) };
-        instance.post_call(call, Header::new(Kind::Call), &frame, 0).map(|_| ())
+        instance.post_call(call, Header::new(Kind::Call), &frame, 0, None).map(|_| ())
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::code::{Code, Turn};
 use crate::error::{Ending, Failure};
 #[cfg(feature = "testing")]
 use crate::instance::Outbound;
-use crate::instance::{Body, Delivery, Instance, Place, Wake};
+use crate::instance::{Body, Delivery, HandOver, Instance, Place, TurnStart, Wake};
 use crate::life::Life;
 use crate::pulse::Pulse;
 use crate::route::Outgoing;
@@ -168,6 +168,13 @@ pub(crate) struct Worker<'k> {
     /// When the turn began that is being run.
     pub(crate) now_ns: u64,
     wall: WallClock,
+    /// What has come for the instance that is being run.
+    delivery: Box<Delivery>,
+    /// Whether the last frame of this turn may hand its receiver over to this worker.
+    runs_next: bool,
+    pub(crate) at_last_frame: bool,
+    /// The receiver, if it did.
+    next: Option<(Place, Box<Body>)>,
     /// Those that were woken in this turn.
     woken: Vec<Place>,
     /// Calls that were given to a callee in this turn, by their caller's numbers.
@@ -201,6 +208,10 @@ impl<'k> Worker<'k> {
             random,
             now_ns: 0,
             wall,
+            delivery: Box::default(),
+            runs_next: false,
+            at_last_frame: false,
+            next: None,
             woken: Vec::new(),
             #[cfg(feature = "testing")]
             given: Vec::new(),
@@ -209,29 +220,40 @@ impl<'k> Worker<'k> {
 
     /// Runs instances until the kernel is closed.
     pub(crate) fn run(mut self) {
-        let mut delivery = Delivery::default();
         while let Some(place) = self.kernel.queue.take() {
             let _awake = self.kernel.pulse.keep_awake();
-            self.run_while_ready(place, &mut delivery);
+            self.run_while_ready(place);
         }
     }
 
     /// Runs an instance, then those that it woke, then those in the queue, until there is none.
-    fn run_while_ready(&mut self, first: Place, delivery: &mut Delivery) {
+    fn run_while_ready(&mut self, first: Place) {
         let queue = &self.kernel.queue;
         let mut hand_overs = 0;
-        let mut next = Some(first);
-        while let Some(place) = next.take().or_else(|| queue.try_take()) {
-            self.turn(&self.kernel.instances[place], delivery);
-            delivery.clear();
-            next = self.woken.pop();
+        let mut woken = Some(first);
+        loop {
+            self.runs_next = hand_overs < HAND_OVERS_MAX || queue.is_empty();
+            if let Some((place, body)) = self.next.take() {
+                self.now_ns = self.kernel.clock.monotonic_ns();
+                self.turn_with(&self.kernel.instances[place], body, true);
+            } else if let Some(place) = woken.take().or_else(|| queue.try_take()) {
+                self.turn(&self.kernel.instances[place]);
+            } else {
+                return;
+            }
+            if self.next.is_none() {
+                woken = self.woken.pop();
+            }
             if !self.woken.is_empty() {
                 self.share_woken();
             }
-            hand_overs = if next.is_some() { hand_overs + 1 } else { 0 };
-            if hand_overs >= HAND_OVERS_MAX && !queue.is_empty() {
+            hand_overs = if woken.is_some() || self.next.is_some() { hand_overs + 1 } else { 0 };
+            if hand_overs > HAND_OVERS_MAX
+                && !queue.is_empty()
+                && let Some(place) = woken.take()
+            {
                 hand_overs = 0;
-                next.take().into_iter().for_each(|place| queue.push(place));
+                queue.push(place);
             }
         }
     }
@@ -247,19 +269,41 @@ impl<'k> Worker<'k> {
         }
     }
 
+    /// Does what follows from a frame that was left for an instance.
+    #[inline]
+    pub(crate) fn follow_up(&mut self, instance: &Instance, hand_over: HandOver) {
+        match hand_over {
+            HandOver::Wake(wake) => self.wake(instance, wake),
+            HandOver::RunNext(body) => self.next = Some((instance.place, body)),
+        }
+    }
+
+    /// Where to put what has come for an instance that this worker runs next, if it may have one.
+    #[inline]
+    pub(crate) fn seat(&mut self) -> Option<&mut Box<Delivery>> {
+        (self.runs_next && self.at_last_frame).then_some(&mut self.delivery)
+    }
+
     /// Lets an instance run for one turn.
-    pub(crate) fn turn(&mut self, instance: &Instance, delivery: &mut Delivery) {
+    pub(crate) fn turn(&mut self, instance: &Instance) {
+        self.now_ns = self.kernel.clock.monotonic_ns();
+        let Some(start) = instance.begin_turn(self.now_ns, &mut self.delivery) else { return };
+        match start.doom {
+            None => self.turn_with(instance, start.body, start.wanted),
+            Some(why) => {
+                self.delivery.clear();
+                self.end(instance, *start.body, (*why).into());
+            }
+        }
+    }
+
+    /// Lets an instance run whose body and mail are here. `wanted` says that it is entered even if nothing has come.
+    fn turn_with(&mut self, instance: &Instance, mut body: Box<Body>, wanted: bool) {
         #[cfg(feature = "testing")]
         self.given.clear();
-        self.now_ns = self.kernel.clock.monotonic_ns();
-        let Some(start) = instance.begin_turn(self.now_ns, delivery) else { return };
-        let mut body = start.body;
-        if let Some(why) = start.doom {
-            return self.end(instance, *body, why.into());
-        }
-        self.end_calls(&mut body, delivery);
-        let enter = start.wanted || !delivery.frames.is_empty();
-        let turn = if enter { self.enter(instance, &mut body, &delivery.frames).map(Some) } else { Ok(None) };
+        self.end_calls(&mut body);
+        let enter = wanted || !self.delivery.frames.is_empty();
+        let turn = if enter { self.enter(instance, &mut body).map(Some) } else { Ok(None) };
         match turn {
             Ok(turn) => self.leave(instance, body, turn),
             Err(ending) => self.end(instance, *body, ending),
@@ -267,24 +311,26 @@ impl<'k> Worker<'k> {
     }
 
     /// Brings the calls that an instance waits for up to date.
-    fn end_calls(&mut self, body: &mut Body, delivery: &mut Delivery) {
-        for number in &delivery.ended_calls {
+    fn end_calls(&mut self, body: &mut Body) {
+        for number in &self.delivery.ended_calls {
             body.outbound.remove(*number);
         }
         if body.deadlines_ns <= self.now_ns {
             for (number, call) in body.expire(self.now_ns) {
                 let failure = Failure::timed_out().at(self.kernel.instances[call.callee].id());
-                failure.push(number, call.id, &mut delivery.frames);
+                failure.push(number, call.id, &mut self.delivery.frames);
                 self.cancel_at_callee(&call);
             }
         }
     }
 
     /// The one place where an inbox is handed to an instance; then what it has sent is carried out.
-    fn enter(&mut self, instance: &Instance, body: &mut Body, frames: &[u8]) -> Result<Turn, Ending> {
+    fn enter(&mut self, instance: &Instance, body: &mut Body) -> Result<Turn, Ending> {
         let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns);
         let prologue = Prologue { monotonic_ns: instance.own_time_ns(self.now_ns), wall_ns };
-        let turn = body.code.turn(prologue, frames, u32::MAX);
+        let turn = body.code.turn(prologue, &self.delivery.frames, u32::MAX);
+        // It is read, and its place is free for what has come for the next.
+        self.delivery.clear();
         // What was sent before a fault was sent: it is carried out all the same.
         let Body { code, links, outbound, deadlines_ns } = body;
         let routed = self.route(instance, code.outbox(), links, &mut Outgoing { outbound, deadlines_ns });

@@ -9,7 +9,7 @@ use rand::Rng;
 use crate::code::REASON_BYTES_MAX;
 use crate::error::{Breach, Ending, Failure, Fault};
 use crate::graph::Target;
-use crate::instance::{Body, CALLS_MAX, Inbound, Instance, Outbound};
+use crate::instance::{Body, CALLS_MAX, HandOver, Inbound, Instance, Outbound};
 use crate::kernel::Worker;
 use crate::life::Launched;
 use crate::link::{Callee, Link, Pool};
@@ -31,8 +31,10 @@ impl Worker<'_> {
         links: &[Link],
         calls: &mut Outgoing<'_>,
     ) -> Result<(), Ending> {
-        for frame in Frames::new(outbox) {
+        let mut frames = Frames::new(outbox);
+        while let Some(frame) = frames.next() {
             let frame = frame.map_err(Fault::Malformed)?;
+            self.at_last_frame = frames.offset() == outbox.len();
             match frame.kind() {
                 Some(Kind::Call) => self.route_call(from, &frame, links, calls)?,
                 Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => self.route_ready(from, &frame)?,
@@ -143,8 +145,8 @@ impl Worker<'_> {
             deadline_ns: callee.own_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
-        let (inbound, wake) = callee.post_call(call, header, frame, self.now_ns)?;
-        self.wake(callee, wake);
+        let (inbound, hand_over) = callee.post_call(call, header, frame, self.now_ns, self.seat())?;
+        self.follow_up(callee, hand_over);
         Ok(Outbound { callee: *place, inbound, id, deadline_ns })
     }
 
@@ -154,15 +156,15 @@ impl Worker<'_> {
         let Some(waiting) = call.caller else { return Ok(()) };
         let caller = &self.kernel.instances[waiting.place];
         let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
-        let wake = if bytes > most {
+        let hand_over = if bytes > most {
             let failure = Failure::response_too_large(bytes, most).at(from.id());
-            caller.post_failure(waiting, call.number, call.id, &failure)
+            HandOver::Wake(caller.post_failure(waiting, call.number, call.id, &failure))
         } else {
             let comes_from_here = is_status(&frame.header) && !from.is_stand_in;
             let detail = comes_from_here.then(|| detail_of(frame, from.id()));
-            caller.post_reply(waiting, &call, frame, detail.as_deref(), from)
+            caller.post_reply(waiting, &call, frame, detail.as_deref(), from, self.seat())
         };
-        self.wake(caller, wake);
+        self.follow_up(caller, hand_over);
         Ok(())
     }
 

@@ -61,14 +61,13 @@ impl Stepper {
     pub(super) fn run(&mut self, is_so: &impl Fn(&Stepper) -> bool) -> bool {
         let kernel = Arc::clone(&self.kernel);
         let mut worker = Worker::new(&kernel, self.randomness.generator());
-        let mut delivery = Delivery::default();
         let _awake = kernel.pulse.keep_awake();
         for _ in 0..TURNS_MAX {
             if is_so(self) {
                 return true;
             }
             let Some(step) = self.choose() else { return false };
-            self.take(step, &mut worker, &mut delivery);
+            self.take(step, &mut worker);
         }
         panic!("the guests do not come to rest: they had a million turns while the clock stood");
     }
@@ -92,7 +91,7 @@ impl Stepper {
         steps.get(chosen).copied()
     }
 
-    fn take(&mut self, step: Step, worker: &mut Worker<'_>, delivery: &mut Delivery) {
+    fn take(&mut self, step: Step, worker: &mut Worker<'_>) {
         match step {
             Step::Alarm => {
                 let (at_ns, place) = self.kernel.timers.take_due().expect("it is due");
@@ -110,23 +109,22 @@ impl Stepper {
             }
             Step::Turn(ready) => {
                 let place = self.ready.remove(ready);
-                self.turn(place, worker, delivery);
+                self.turn(place, worker);
             }
         }
     }
 
-    fn turn(&self, place: Place, worker: &mut Worker<'_>, delivery: &mut Delivery) {
+    fn turn(&self, place: Place, worker: &mut Worker<'_>) {
         let instances = &worker.kernel.instances;
         let instance = &instances[place];
         if instance.has_ended() {
             return;
         }
         self.wire.lock().record.begin_turn();
-        worker.turn(instance, delivery);
-        delivery.clear();
+        worker.turn(instance);
         worker.share_woken();
         let record = &mut self.wire.lock().record;
-        record.learn_routes(&worker.given, instances);
+        record.learn_routes(&std::mem::take(&mut worker.given), instances);
         if instance.has_ended() {
             record.ensure_end(&instance.name);
         }
@@ -136,7 +134,7 @@ impl Stepper {
     pub(super) fn crash(&mut self, place: Place) {
         let kernel = Arc::clone(&self.kernel);
         let instance = &kernel.instances[place];
-        let mut delivery = Delivery::default();
+        let mut delivery = Box::<Delivery>::default();
         let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut delivery) else { return };
         let mut worker = Worker::new(&kernel, self.randomness.generator());
         let fault = Failure::Trap { reason: CRASH.into() };
