@@ -12,9 +12,48 @@ pub mod encoding {
         use alloc::vec::Vec;
 
         use ::prost::DecodeError;
-        use ::prost::bytes::Buf;
-        pub use ::prost::encoding::bytes::{encode, encode_repeated, encoded_len, encoded_len_repeated};
-        use ::prost::encoding::{DecodeContext, WireType, check_wire_type, decode_varint, encode_varint};
+        use ::prost::bytes::{Buf, BufMut};
+        pub use ::prost::encoding::bytes::{encoded_len, encoded_len_repeated};
+        use ::prost::encoding::{DecodeContext, WireType, check_wire_type, decode_varint, encode_key, encode_varint};
+
+        /// Writes a field.
+        #[expect(clippy::ptr_arg, reason = "a map takes this for a function of what it has")]
+        pub fn encode(tag: u32, value: &Vec<u8>, buf: &mut impl BufMut) {
+            encode_key(tag, WireType::LengthDelimited, buf);
+            encode_varint(value.len() as u64, buf);
+            put(value, buf);
+        }
+
+        /// Writes each of several.
+        pub fn encode_repeated(tag: u32, values: &[Vec<u8>], buf: &mut impl BufMut) {
+            values.iter().for_each(|value| encode(tag, value, buf));
+        }
+
+        /// Appends bytes, a few of them piece by piece: to copy so many as are not known here is a call out of wasm, which takes as
+        /// long as twenty pieces.
+        #[inline]
+        fn put(bytes: &[u8], buf: &mut impl BufMut) {
+            if bytes.len() >= 32 {
+                return buf.put_slice(bytes);
+            }
+            let rest = put_piece::<16>(bytes, buf);
+            let rest = put_piece::<8>(rest, buf);
+            let rest = put_piece::<4>(rest, buf);
+            let rest = put_piece::<2>(rest, buf);
+            put_piece::<1>(rest, buf);
+        }
+
+        /// Appends the first `N` bytes, if there are so many, and returns the rest.
+        #[inline]
+        fn put_piece<'a, const N: usize>(bytes: &'a [u8], buf: &mut impl BufMut) -> &'a [u8] {
+            match bytes.split_first_chunk::<N>() {
+                Some((piece, rest)) => {
+                    buf.put_slice(piece);
+                    rest
+                }
+                None => bytes,
+            }
+        }
 
         /// Reads a field. prost's own copies it twice, the first time into memory that it gets and gives back for that.
         pub fn merge(
@@ -27,7 +66,8 @@ pub mod encoding {
             let bytes = decode_varint(buf)?;
             let field = usize::try_from(bytes).ok().and_then(|bytes| buf.chunk().get(..bytes));
             let Some(field) = field else { return merge_other(bytes, value, buf, ctx) };
-            *value = field.to_vec();
+            *value = Vec::with_capacity(field.len());
+            put(field, value);
             buf.advance(value.len());
             Ok(())
         }
@@ -88,6 +128,21 @@ mod tests {
         for at in 0..=bytes.len() {
             let (first, second) = bytes.split_at(at);
             assert_eq!(Letter::decode(first.chain(second)), Ok(letter()), "in pieces of {at} and more bytes");
+        }
+    }
+
+    #[test]
+    fn fields_of_all_lengths_are_written_as_prost_writes_them() {
+        let bytes: Vec<u8> = (0..70).collect();
+        for text in (0..bytes.len()).map(|length| &bytes[..length]) {
+            let letter = Letter { text: text.into(), copies: [text.into()].into() };
+            let mut expected = Vec::new();
+            if !text.is_empty() {
+                ::prost::encoding::bytes::encode(1, &letter.text, &mut expected);
+            }
+            ::prost::encoding::bytes::encode_repeated(2, &letter.copies, &mut expected);
+            assert_eq!(letter.encode_to_vec(), expected);
+            assert_eq!(Letter::decode(&*expected), Ok(letter));
         }
     }
 
