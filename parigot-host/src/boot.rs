@@ -143,16 +143,13 @@ pub(crate) fn boot(
     let Declarations { guests, graph, refusals, pulse } = declared.bind();
     StartError::unless_none(refusals)?;
     let pulse = pulse.expect("whatever kept it from being there is a refusal");
-    let (own, _) = guests.split_at(deployment.guests.len());
-    let exports = own.iter().flat_map(|(spec, guest)| exports(spec, guest.manifest())).collect();
+    let own = deployment.guests.len();
+    let exports = guests[..own].iter().flat_map(|(spec, guest)| exports(spec, guest.manifest())).collect();
     let places = places(&guests);
     let needs = needs(&guests, &graph.bindings, &places);
-    let parts = |guest: usize, spec: &GuestSpec| match deployment.guests.len() {
-        own if guest < own => spec.role.into(),
-        _ => Part::StandIn,
-    };
     let replicas = replicate(guests, settings, randomness, &pulse)?;
-    let parts: Vec<_> = replicas.iter().map(|Replica { guest, spec, .. }| parts(*guest, spec)).collect();
+    let part = |replica: &Replica<'_>| if replica.guest < own { replica.spec.role.into() } else { Part::StandIn };
+    let parts: Vec<Part> = replicas.iter().map(part).collect();
     let wards = replicas.iter().map(|Replica { spec, first, .. }| Ward::new(spec, &first.mould, first.manifest()));
     let wards = wards.collect();
     let (instances, first_turns) = replicas

@@ -220,8 +220,10 @@ impl Life {
         let mut stranded = Vec::new();
         if part != Part::Program && before != Phase::Ended && !state.stop_asked {
             stranded = state.strand_requirers(guest);
-            let never_started = !state.guests[guest].was_ready || stranded.iter().any(|stranded| !stranded.was_ready);
-            state.start_failed |= never_started;
+            // Without those that stand for others, nobody is missed here.
+            let never_started = |guest: &Guest| !guest.was_ready && guest.part != Part::StandIn;
+            let mut gone = stranded.iter().map(|stranded| stranded.guest).chain([guest]);
+            state.start_failed |= gone.any(|guest| never_started(&state.guests[guest]));
         }
         drop(state);
         self.changed.notify_all();
@@ -600,6 +602,37 @@ mod tests {
             assert_eq!(status(part, [Some(0), Some(0)]), 0);
             assert_eq!(status(part, [Some(7), Some(8)]), 7);
             assert_eq!(status(part, [Some(0), None]), FAILED);
+        }
+    }
+
+    /// A service, and what stands for those who call it from elsewhere, both ready.
+    fn life_with_gateway() -> Life {
+        let life =
+            Life::new(vec![Part::Service, Part::StandIn], vec![Need { exporters: vec![0], required_by: vec![1] }]);
+        assert_eq!((life.ask(1), life.ask(0), life.ready(0)), (Some(vec![]), first([0]), first([1])));
+        life
+    }
+
+    #[test]
+    fn what_stands_for_others_does_not_keep_a_deployment_alive() {
+        let life = life_with_gateway();
+        assert_eq!(life.ready(1), Some(vec![]));
+        assert_eq!(life.stop_order(), [1, 0], "calls of others end before what they call");
+        life.ended(0, Some(3));
+        life.wait_until_over();
+        assert_eq!(life.status(), 3);
+    }
+
+    #[test]
+    fn who_stands_for_callers_of_what_is_gone_for_good_is_told_in_each_phase_and_no_start_fails_for_it() {
+        for (is_ready, phase) in [(false, Phase::Launched), (true, Phase::Ready)] {
+            let life = life_with_gateway();
+            if is_ready {
+                assert_eq!(life.ready(1), Some(vec![]));
+            }
+            assert_eq!(life.ended(0, Some(0)), [Stranded { guest: 1, phase, was_ready: is_ready }]);
+            assert_eq!(life.ended(1, Some(0)), []);
+            assert_eq!(life.status(), 0);
         }
     }
 
