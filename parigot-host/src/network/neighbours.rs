@@ -52,23 +52,15 @@ impl<'g> Sought<'g> {
     /// launched. Waits until then for a process, or returns that guest's name.
     fn methods(&self, until: Instant) -> Result<Vec<String>, &'g str> {
         let Some((guest, _)) = self.by.iter().find(|(_, service)| service.is_by_name()) else { return Ok(Vec::new()) };
-        let mut heard = Vec::new();
-        loop {
-            let news = self.post.wait_and_take(until);
-            if news.is_empty() {
-                return Err(guest);
-            }
-            heard.extend(news);
-            let found = heard.iter().find_map(|news| match news {
-                News::Found { methods } => Some(methods.clone()),
-                _ => None,
-            });
-            if let Some(methods) = found {
-                // The remote wants to hear it, too.
-                self.post.push_all(heard);
-                return Ok(methods);
-            }
-        }
+        let heard = self.post.wait_and_take(until);
+        // Before anybody calls there is nothing else to be heard.
+        let found = heard.iter().find_map(|news| match news {
+            News::Found { methods } => Some(methods.clone()),
+            _ => None,
+        });
+        // The remote wants to hear it, too.
+        self.post.push_all(heard);
+        found.ok_or(guest)
     }
 }
 
