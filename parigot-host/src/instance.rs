@@ -343,13 +343,13 @@ impl Instance {
     ) -> Result<(u64, HandOver), Failure> {
         let mut mail = self.mail.lock();
         if let Some(absence) = &mail.absence {
-            return Err(Failure::absent(&self.name, absence, now_ns).at(self.id()));
+            return Err(Failure::absent(&self.name, absence, now_ns).at(self));
         }
         if mail.inbound.len() >= CALLS_MAX {
-            return Err(Failure::too_many_inbound(&self.name).at(self.id()));
+            return Err(Failure::too_many_inbound(&self.name).at(self));
         }
         if mail.delivery.frames.len() + frame.content_bytes() > MAILBOX_BYTES_MAX {
-            return Err(Failure::mailbox_full(&self.name, mail.delivery.frames.len()).at(self.id()));
+            return Err(Failure::mailbox_full(&self.name, mail.delivery.frames.len()).at(self));
         }
         let number = mail.inbound.insert(call);
         self.show_busy(&mail);
@@ -388,7 +388,7 @@ impl Instance {
             return HandOver::Wake(Wake::AlreadyAwake);
         }
         if mail.delivery.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
-            let failure = Failure::no_room_for_answer(&self.name, mail.delivery.frames.len()).at(callee.id());
+            let failure = Failure::no_room_for_answer(&self.name, mail.delivery.frames.len()).at(callee);
             mail.end_call(call.number, call.id, &failure);
             return mail.hand_over(delivery);
         }

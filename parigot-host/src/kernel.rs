@@ -317,7 +317,7 @@ impl<'k> Worker<'k> {
         }
         if body.deadlines_ns <= self.now_ns {
             for (number, call) in body.expire(self.now_ns) {
-                let failure = Failure::timed_out().at(self.kernel.instances[call.callee].id());
+                let failure = Failure::timed_out().at(&self.kernel.instances[call.callee]);
                 failure.push(number, call.id, &mut self.delivery.frames);
                 self.cancel_at_callee(&call);
             }

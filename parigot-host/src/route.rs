@@ -157,7 +157,7 @@ impl Worker<'_> {
         let caller = &self.kernel.instances[waiting.place];
         let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
         let hand_over = if bytes > most {
-            let failure = Failure::response_too_large(bytes, most).at(from.id());
+            let failure = Failure::response_too_large(bytes, most).at(from);
             HandOver::Wake(caller.post_failure(waiting, call.number, call.id, &failure))
         } else {
             let comes_from_here = is_status(&frame.header) && !from.is_stand_in;
@@ -229,7 +229,7 @@ impl Worker<'_> {
             } else {
                 Failure::callee_ended(&instance.name, &ending, culprit == Some(number))
             };
-            let failure = failure.at(instance.id());
+            let failure = failure.at(instance);
             let wake = caller.post_failure(waiting, call.number, call.id, &failure);
             self.wake(caller, wake);
         }
@@ -241,7 +241,7 @@ impl Worker<'_> {
 }
 
 fn unimplemented(callee: &Instance) -> Failure {
-    Failure::unimplemented(&callee.name).at(callee.id())
+    Failure::unimplemented(&callee.name).at(callee)
 }
 
 /// The id of a call that was made in another process.

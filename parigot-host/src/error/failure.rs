@@ -4,7 +4,7 @@ use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Cause, Code, Detail, FrameBuilder, Header, Kind};
 
 use crate::error::{Ending, Fault};
-use crate::instance::{CALLS_MAX, MAILBOX_BYTES_MAX};
+use crate::instance::{CALLS_MAX, Instance, MAILBOX_BYTES_MAX};
 
 #[cfg(feature = "nats")]
 mod network;
@@ -144,8 +144,9 @@ impl Failure {
         Failure { code, cause, message, instance: InstanceId::EMPTY }
     }
 
-    /// The same of a call that came to that instance.
-    pub(crate) fn at(self, instance: InstanceId) -> Self {
+    /// The same of a call that came to that instance. One that stands for others is nobody: whether the call came to any of them is not known here.
+    pub(crate) fn at(self, callee: &Instance) -> Self {
+        let instance = if callee.is_stand_in { InstanceId::EMPTY } else { callee.id() };
         Failure { instance, ..self }
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use miette::NamedSource;
 use parigot_abi::frame::push_pair;
-use parigot_abi::id::{CallId, HostId};
+use parigot_abi::id::{CallId, HostId, InstanceId};
 use parigot_abi::manifest::Service;
 use parigot_abi::{Cause, Code as StatusCode, Header, Kind};
 use parking_lot::Mutex;
@@ -218,7 +218,8 @@ fn metadata_and_deadline_come_along() {
 fn a_deadline_ends_a_call_on_both_sides() {
     let pair = pair();
     pair.front.begin_within(1, NEVER_ENDS, Duration::from_millis(50));
-    assert_eq!(pair.front.end(1).failure().1, Cause::TimedOut);
+    let (end, nobody) = (pair.front.end(1), InstanceId::EMPTY.to_wire());
+    assert_eq!((end.failure().1, end.instance), (Cause::TimedOut, nobody), "which instance has it is not known here");
     pair.ledger.wait_for(|given| (given.cancelled == 1).then_some(()));
     pair.finish();
 }
