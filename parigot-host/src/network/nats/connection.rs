@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
 use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::unconstrained;
@@ -123,15 +123,28 @@ async fn connect(
             tell(&event, &events, &link);
             std::future::ready(())
         });
+    let options = match addresses.iter().find_map(user_and_password) {
+        Some((user, password)) => options.user_and_password(user, password),
+        None => options,
+    };
     let options = match &network.credentials {
         None => options,
         Some(path) => options.credentials_file(path).await.map_err(|source| NetworkError::credentials(path, source))?,
     };
     match tokio::time::timeout(CONNECT_MAX, options.connect(addresses)).await {
         Ok(Ok(client)) => Ok(client),
+        Ok(Err(error)) if error.kind() == ConnectErrorKind::AuthorizationViolation => {
+            Err(NetworkError::unreachable(servers, "it does not let this process in".to_owned()))
+        }
         Ok(Err(error)) => Err(NetworkError::unreachable(servers, error.to_string())),
         Err(_) => Err(NetworkError::unreachable(servers, format!("no answer within {} s", CONNECT_MAX.as_secs()))),
     }
+}
+
+/// What an address says of who connects, which the client leaves to others.
+fn user_and_password(address: &ServerAddr) -> Option<(String, String)> {
+    let user = address.username()?;
+    Some((user.to_owned(), address.password().unwrap_or_default().to_owned()))
 }
 
 /// Passes on what the client says of the connection. If nobody hears it, this process ends.

@@ -26,7 +26,7 @@ use super::outbox::Weight;
 use super::presence::{BEAT, SILENCE_MAX};
 use super::searches::{Searches, Stray};
 use super::subjects::call_of;
-use super::wire::{Illegible, Letter, Word};
+use super::wire::{Illegible, Letter, Stage, Word};
 use crate::error::Failure;
 use crate::network::{News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wanted};
 
@@ -246,13 +246,17 @@ impl Courier {
         // A process that was stopped for a while must hear what was said meanwhile before it misses anybody.
         let was_awake = self.last_beat.elapsed() < SILENCE_MAX;
         self.last_beat = Instant::now();
-        if desk.is_up() {
-            offers.announce_all(desk);
-            if was_awake { searches.expire_hosts(desk) } else { searches.resume(desk) }
-        }
         searches.expire_calls(desk);
         offers.expire(desk);
         strays.beat(desk);
+        if desk.is_up() {
+            if was_awake {
+                searches.expire_hosts(desk)
+            } else {
+                searches.resume(desk)
+            }
+            offers.announce_all(desk);
+        }
     }
 
     fn message(&mut self, door: &Door, message: Message) -> Result<(), Stray> {
@@ -263,7 +267,7 @@ impl Courier {
             Door::Micro => return inquire(desk, offers, &message),
             _ => {}
         }
-        let (writer, word) = match Letter::read(message.payload) {
+        let (writer, word) = match Letter::read(message.payload.clone()) {
             Ok(letter) => letter,
             Err(illegible) => return self.illegible(door, subject, message.reply.as_deref(), &illegible),
         };
@@ -271,6 +275,7 @@ impl Courier {
             return Err(Stray);
         }
         match (door, word) {
+            (Door::Inbox, Word::Announcement(goodbye)) => searches.announced(desk, writer, goodbye)?,
             (Door::Inbox, word) => searches.hear(desk, subject, &writer, word)?,
             (Door::Pieces, Word::Piece(piece)) => offers.piece(desk, subject, &writer, &piece)?,
             (Door::Cancel, Word::Cancel(cancel)) => offers.cancel(desk, &writer, cancel.call().ok_or(Stray)?),
@@ -278,7 +283,12 @@ impl Courier {
             (Door::Call(service), Word::Request(request)) => offers.request(desk, service, &writer, &request)?,
             (Door::Who(service), Word::Question(_)) => offers.announce(desk, service),
             (Door::Ready(service), Word::Announcement(announcement)) if announcement.service == **service => {
-                searches.announced(desk, &writer, &announcement)?;
+                if announcement.stage() == Stage::Gone {
+                    // It was said behind the last answer, and there are two ways to here: sent on to the inbox it comes behind that answer.
+                    desk.put(desk.subjects.goodbye(desk.me.host), None, None, message.payload);
+                } else {
+                    searches.announced(desk, writer, announcement)?;
+                }
             }
             _ => return Err(Stray),
         }

@@ -91,6 +91,11 @@ impl Desk {
         self.outlook.down(0).is_none()
     }
 
+    /// How long after its deadline a request may come a second time, if clocks differ in both directions.
+    pub(super) fn repeats_for_ns(&self) -> u64 {
+        2 * self.clock_skew.as_nanos() as u64
+    }
+
     /// How much of a body goes into one message.
     pub(super) fn piece_bytes_max(&self) -> usize {
         self.client.max_payload().saturating_sub(ENVELOPE_BYTES).max(1)

@@ -12,7 +12,7 @@ use super::desk::Desk;
 use super::outbox;
 use super::searches::Stray;
 use super::subjects::call_of;
-use super::visits::{Denial, Visit, Visits};
+use super::visits::{Denial, Memory, Visit, Visits};
 use super::wire::{
     Announcement, Answer, Body, Content, GoOn, Piece, Request, SchemaAnswer, SchemaQuestion, Stage, Word, Writer,
 };
@@ -23,6 +23,7 @@ use crate::network::{Offer, Post, Reply, Request as Call, ReturnAddress, Visit a
 pub(super) struct Offers {
     services: HashMap<String, Offering>,
     requests: Transfers<Head>,
+    memory: Memory,
 }
 
 /// A service that is offered.
@@ -65,7 +66,7 @@ struct Head {
 
 impl Offers {
     pub(super) fn new() -> Self {
-        Offers { services: HashMap::new(), requests: Transfers::new() }
+        Offers { services: HashMap::new(), requests: Transfers::new(), memory: Memory::default() }
     }
 
     /// `close` ends the subscription.
@@ -138,6 +139,7 @@ impl Offers {
     pub(super) fn expire(&mut self, desk: &Desk) {
         let now_ns = desk.now_ns();
         self.requests.expire(now_ns);
+        self.memory.expire(now_ns);
         self.services.values_mut().for_each(|offering| offering.visits.expire(now_ns));
         let services: Vec<_> = self.services.keys().cloned().collect();
         services.iter().for_each(|service| self.settle(desk, service));
@@ -185,19 +187,19 @@ impl Offers {
         let call = request.call().ok_or(Stray)?;
         let content = request.content().ok_or(Stray)?;
         let bytes = content.lengths().bytes();
+        let times = Times::of(desk, request);
+        // Whatever becomes of it now, it is that for good.
+        if !self.memory.is_first(call, times.until_ns) {
+            return Err(Stray);
+        }
         offering.tally.requests += 1;
-        let taken = offering.take(desk, call, writer, request, bytes);
         let to = desk.subjects.answer(writer.host, call);
-        let deadline_ns = match taken {
-            Ok(deadline_ns) => deadline_ns,
-            // Who sent it twice waits for the answer to the first.
-            Err(None) => return Err(Stray),
-            Err(Some(failure)) => {
-                offering.tally.errors += 1;
-                refuse(desk, &to, &failure);
-                return Ok(());
-            }
-        };
+        if let Err(failure) = offering.take(desk, call, writer, &times, bytes) {
+            offering.tally.errors += 1;
+            refuse(desk, &to, &failure);
+            return Ok(());
+        }
+        let deadline_ns = times.deadline_ns;
         let head = Head { service: service.to_owned(), method: request.method.clone(), deadline_ns };
         match content {
             Content::Whole(body) => self.arrive(desk, call, writer, head, body),
@@ -243,8 +245,12 @@ impl Offers {
 
     /// Nobody waits for a call any more.
     pub(super) fn cancel(&mut self, desk: &Desk, writer: &Writer, id: CallId) {
-        let is_its_own = |offering: &&mut Offering| offering.visits.is_from(id, writer.host);
-        let Some(offering) = self.services.values_mut().find(is_its_own) else { return };
+        let has_it = |offering: &&mut Offering| offering.visits.is_from(id, writer.host);
+        let Some(offering) = self.services.values_mut().find(has_it) else {
+            // It has ended, or another process has it, or it comes yet, for the ways are two: then it need not run.
+            self.memory.is_first(id, desk.now_ns().saturating_add(desk.repeats_for_ns()));
+            return;
+        };
         if self.requests.drop_of(id).is_none() {
             offering.post.push(Arrival::Cancel { id });
         }
@@ -276,36 +282,46 @@ impl Offers {
     }
 }
 
-impl Offering {
-    /// Takes a call and says when its time is over, or why it is refused; `None` if it was taken before.
-    fn take(
-        &mut self,
-        desk: &Desk,
-        call: CallId,
-        writer: &Writer,
-        request: &Request,
-        bytes: usize,
-    ) -> Result<u64, Option<Failure>> {
-        if bytes > desk.message_bytes_max {
-            return Err(Some(Failure::request_too_large(bytes, desk.message_bytes_max)));
-        }
-        // What remains of the caller's time is less by what the way took at least, as far as that can be told from two clocks.
+/// What two clocks can tell of a call's time, on this host's monotonic clock.
+struct Times {
+    taken_ns: u64,
+    deadline_ns: u64,
+    /// Until when it may come a second time.
+    until_ns: u64,
+    /// How long it was on its way, by both wall clocks.
+    behind: Duration,
+    /// How long its caller waits, from when it was sent.
+    remaining: Duration,
+}
+
+impl Times {
+    fn of(desk: &Desk, request: &Request) -> Self {
+        let taken_ns = desk.now_ns();
         let behind = Duration::from_nanos(desk.clock.wall_ns().saturating_sub(request.sent_ns));
         let remaining = Duration::from_nanos(request.remaining_ns);
+        // The way took at least what is beyond the difference that clocks may have.
         let left = remaining.saturating_sub(behind.saturating_sub(desk.clock_skew));
-        if left.is_zero() {
-            return Err(Some(Failure::came_too_late(behind, remaining)));
-        }
-        let taken_ns = desk.now_ns();
         let deadline_ns = taken_ns.saturating_add(left.as_nanos() as u64);
-        let until_ns = deadline_ns.saturating_add(desk.clock_skew.as_nanos() as u64);
-        let visit = Visit { from: writer.host, bytes, taken_ns, until_ns };
-        match self.visits.take(call, visit) {
-            Ok(()) => Ok(deadline_ns),
-            Err(Denial::Again) => Err(None),
-            Err(Denial::TooMany) => Err(Some(Failure::too_many_inbound(&self.offer.service))),
-            Err(Denial::TooLarge) => Err(Some(Failure::too_much_taken(&self.offer.service))),
+        let until_ns = deadline_ns.saturating_add(desk.repeats_for_ns());
+        Times { taken_ns, deadline_ns, until_ns, behind, remaining }
+    }
+}
+
+impl Offering {
+    /// Takes a call, or says why not.
+    fn take(&mut self, desk: &Desk, call: CallId, writer: &Writer, times: &Times, bytes: usize) -> Result<(), Failure> {
+        let Times { taken_ns, deadline_ns, behind, remaining, .. } = *times;
+        if bytes > desk.message_bytes_max {
+            return Err(Failure::request_too_large(bytes, desk.message_bytes_max));
         }
+        if deadline_ns <= taken_ns {
+            return Err(Failure::came_too_late(behind, remaining));
+        }
+        let visit = Visit { from: writer.host, bytes, taken_ns, deadline_ns };
+        self.visits.take(call, visit).map_err(|denial| match denial {
+            Denial::TooMany => Failure::too_many_inbound(&self.offer.service),
+            Denial::TooLarge => Failure::too_much_taken(&self.offer.service),
+        })
     }
 }
 

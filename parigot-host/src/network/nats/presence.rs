@@ -37,10 +37,18 @@ struct Host {
     writer: Writer,
     schema: u64,
     heard_ns: u64,
+    /// What it offers, until the requirer is told.
     methods: Vec<String>,
     is_leaving: bool,
-    /// Whether the requirer was told that it is there.
-    is_found: bool,
+    standing: Standing,
+}
+
+/// What the requirer was told of a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Unknown,
+    Found,
+    Leaving,
 }
 
 /// Whether a schema fits the requirer's.
@@ -56,8 +64,10 @@ pub(super) enum Verdict {
 /// What follows from a word about a process.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Turnout {
-    /// With the methods that they have.
+    /// Those who take calls now, with their methods.
     pub(super) found: Vec<(Writer, Vec<String>)>,
+    /// Those who take no more calls.
+    pub(super) leaving: Vec<Writer>,
     pub(super) lost: Vec<Writer>,
     /// Ask that host for its descriptors.
     pub(super) ask: Option<HostId>,
@@ -79,27 +89,22 @@ impl Presence {
     }
 
     /// A process has said that it offers the service, or does no more. `None` if there are too many to remember it.
-    pub(super) fn hear(&mut self, writer: &Writer, announcement: &Announcement, now_ns: u64) -> Option<Turnout> {
-        let (key, schema, stage) = (writer.host.key(), announcement.schema, announcement.stage());
+    pub(super) fn hear(&mut self, writer: Writer, announcement: Announcement, now_ns: u64) -> Option<Turnout> {
+        let (key, stage) = (writer.host.key(), announcement.stage());
+        let Announcement { schema, methods, .. } = announcement;
         if stage == Stage::Gone {
-            return Some(self.drop_of(key));
+            let lost = self.hosts.remove(&key).into_iter().filter_map(Host::lost).collect();
+            return Some(Turnout { lost, ..Turnout::default() });
         }
         let is_known = self.hosts.contains_key(&key);
         let is_schema_known = schema == self.schema || self.verdicts.contains_key(&schema);
         if !is_known && self.hosts.len() >= HOSTS_MAX || !is_schema_known && self.verdicts.len() >= HOSTS_MAX {
             return None;
         }
-        let fits = self.judge(schema);
-        let host = self.hosts.entry(key).or_insert_with(|| Host {
-            writer: writer.clone(),
-            schema,
-            heard_ns: now_ns,
-            methods: announcement.methods.clone(),
-            is_leaving: false,
-            is_found: false,
-        });
-        (host.schema, host.heard_ns, host.is_leaving) = (schema, now_ns, stage == Stage::Leaving);
-        let ask = matches!(fits, Verdict::Asked).then_some(writer.host);
+        let ask = matches!(self.judge(schema), Verdict::Asked).then_some(writer.host);
+        let is_leaving = stage == Stage::Leaving;
+        let standing = self.hosts.get(&key).map_or(Standing::Unknown, |host| host.standing);
+        self.hosts.insert(key, Host { writer, schema, heard_ns: now_ns, methods, is_leaving, standing });
         Some(Turnout { ask, ..self.settle() })
     }
 
@@ -133,7 +138,7 @@ impl Presence {
         if !silent.is_empty() {
             self.crash_ns = Some(now_ns);
         }
-        let lost = silent.into_iter().filter(|host| host.is_found).map(|host| host.writer).collect();
+        let lost = silent.into_iter().filter_map(Host::lost).collect();
         Turnout { lost, ..Turnout::default() }
     }
 
@@ -184,25 +189,42 @@ impl Presence {
         self.crash_ns.is_some_and(|crash_ns| sent_ns <= crash_ns)
     }
 
-    fn drop_of(&mut self, key: u128) -> Turnout {
-        let gone = self.hosts.remove(&key).filter(|host| host.is_found);
-        Turnout { lost: gone.into_iter().map(|host| host.writer).collect(), ..Turnout::default() }
-    }
-
     /// Finds out of whom the requirer must be told.
     fn settle(&mut self) -> Turnout {
         let (schema, verdicts) = (self.schema, &self.verdicts);
         let fits = |other| schema == 0 || other == schema || matches!(verdicts.get(&other), Some(Verdict::Fits));
         let mut turnout = Turnout::default();
         for host in self.hosts.values_mut() {
-            let is_there = fits(host.schema) && !host.is_leaving;
-            match (host.is_found, is_there) {
-                (false, true) => turnout.found.push((host.writer.clone(), host.methods.clone())),
-                (true, false) => turnout.lost.push(host.writer.clone()),
-                _ => {}
-            }
-            host.is_found = is_there;
+            let methods = std::mem::take(&mut host.methods);
+            let standing = match (fits(host.schema), host.is_leaving, host.standing) {
+                // It is told when it is known to fit.
+                (false, _, Standing::Unknown) => {
+                    host.methods = methods;
+                    continue;
+                }
+                (false, ..) => {
+                    turnout.lost.push(host.writer.clone());
+                    Standing::Unknown
+                }
+                (true, true, Standing::Found) => {
+                    turnout.leaving.push(host.writer.clone());
+                    Standing::Leaving
+                }
+                (true, false, Standing::Unknown | Standing::Leaving) => {
+                    turnout.found.push((host.writer.clone(), methods));
+                    Standing::Found
+                }
+                (true, true, Standing::Unknown | Standing::Leaving) | (true, false, Standing::Found) => continue,
+            };
+            host.standing = standing;
         }
         turnout
+    }
+}
+
+impl Host {
+    /// Who it was, if the requirer knows of it.
+    fn lost(self) -> Option<Writer> {
+        (self.standing != Standing::Unknown).then_some(self.writer)
     }
 }

@@ -102,11 +102,11 @@ impl Searches {
 
 /// Those who offer the services.
 impl Searches {
-    pub(super) fn announced(&mut self, desk: &Desk, writer: &Writer, announcement: &Announcement) -> Result<(), Stray> {
-        let service = &announcement.service;
-        let search = self.services.get_mut(service).ok_or(Stray)?;
+    pub(super) fn announced(&mut self, desk: &Desk, writer: Writer, announcement: Announcement) -> Result<(), Stray> {
+        let service = announcement.service.clone();
+        let search = self.services.get_mut(&service).ok_or(Stray)?;
         let turnout = search.presence.hear(writer, announcement, desk.now_ns()).ok_or(Stray)?;
-        self.follow(desk, service, turnout);
+        self.follow(desk, &service, turnout);
         Ok(())
     }
 
@@ -120,40 +120,40 @@ impl Searches {
     }
 
     /// Does what follows from a word about those who offer a service.
-    fn follow(&mut self, desk: &Desk, service: &str, Turnout { found, lost, ask }: Turnout) {
-        let Some(search) = self.services.get_mut(service) else { return };
+    fn follow(&mut self, desk: &Desk, service: &str, Turnout { found, leaving, lost, ask }: Turnout) {
+        self.end_abandoned(service);
+        let Some(search) = self.services.get(service) else { return };
         desk.outlook.expect(service, search.presence.prospect());
-        for writer in lost {
-            desk.log.info(&format!("process {} no longer offers {service}", writer.process));
+        for Writer { process, .. } in lost {
+            desk.log.info(&format!("process {process} does not offer {service} any more"));
         }
-        for (writer, methods) in found {
-            desk.log.info(&format!("process {} offers {service}", writer.process));
+        for Writer { process, .. } in leaving {
+            desk.log.info(&format!("process {process} takes no more calls to {service}"));
+        }
+        for (Writer { process, .. }, methods) in found {
+            desk.log.info(&format!("process {process} offers {service}"));
             search.post.push(News::Found { methods });
         }
         if let Some(host) = ask {
             let question = SchemaQuestion { service: service.to_owned() };
             desk.send(desk.subjects.schema(host), Word::SchemaQuestion(question));
         }
-        if search.presence.takers().next().is_none() {
-            self.end_abandoned(service);
-        }
     }
 
-    /// Ends the calls to a service of which nobody is left.
+    /// Ends the calls to a service, if nobody is left who may have taken them.
     fn end_abandoned(&mut self, service: &str) {
-        let abandoned: Vec<_> =
-            self.calls.values().filter(|sent| sent.service == service).map(|sent| sent.call).collect();
-        for call in abandoned {
-            let Some(search) = self.services.get(service) else { return };
-            // Whoever leaves says so behind its last answer, so what it has not answered it has not taken.
-            let failure = match self.calls.get(&call.key()) {
-                Some(sent) if search.presence.may_have_crashed(sent.sent_ns) => {
-                    Failure::process_lost(service, SILENCE_MAX)
-                }
-                _ => Failure::not_taken(service),
-            };
-            self.fail(call, failure);
+        let Some(Search { presence, .. }) = self.services.get(service) else { return };
+        if presence.takers().next().is_some() {
+            return;
         }
+        // Whoever leaves says so behind its last answer, so what it has not answered it has not taken.
+        let failure = |sent: &Sent| match presence.may_have_crashed(sent.sent_ns) {
+            true => Failure::process_lost(service, SILENCE_MAX),
+            false => Failure::not_taken(service),
+        };
+        let abandoned = self.calls.values().filter(|sent| sent.service == service);
+        let abandoned: Vec<_> = abandoned.map(|sent| (sent.call, failure(sent))).collect();
+        abandoned.into_iter().for_each(|(call, failure)| self.fail(call, failure));
     }
 
     fn learn_schema(&mut self, desk: &Desk, writer: &Writer, answer: SchemaAnswer) -> Result<(), Stray> {
@@ -305,21 +305,22 @@ impl Searches {
 
     fn finish(&mut self, call: CallId, Head { status, flags }: Head, body: Body) {
         let (metadata, detail, payload) = body.parts();
+        let reply = Reply { status, flags, metadata, detail, payload };
         if let Some(Search { wanted, post, .. }) = self.end(call) {
-            post.answered(&wanted.service, call, Reply { status, flags, metadata, detail, payload });
+            post.answered(&wanted.service, call, reply);
         }
     }
 
-    fn fail(&mut self, call: CallId, failure: Failure) {
-        if let Some(Search { post, .. }) = self.end(call) {
-            post.push(News::Failed { id: call, failure });
+    fn fail(&mut self, id: CallId, failure: Failure) {
+        if let Some(Search { post, .. }) = self.end(id) {
+            post.push(News::Failed { id, failure });
         }
     }
 
-    /// A call has ended; says who waits for it.
+    /// A call has ended, if it had not before; says which service it was to.
     fn end(&mut self, call: CallId) -> Option<&Search> {
         self.answers.drop_of(call);
-        let sent = self.calls.remove(&call.key())?;
-        self.services.get(&sent.service)
+        let Sent { service, .. } = self.calls.remove(&call.key())?;
+        self.services.get(&service)
     }
 }

@@ -17,6 +17,8 @@ use parigot_abi::id::{CallId, HostId};
 
 /// The end of the subject to which answers about schemas go.
 const SCHEMA: &str = "schema";
+/// The end of the subject to which a host sends itself what it must hear behind all that has come.
+const GOODBYE: &str = "goodbye";
 /// The end of the subject on which a host hears itself.
 const ECHO: &str = "echo";
 
@@ -68,6 +70,11 @@ impl Subjects {
     /// Where the answer to a question about a schema goes.
     pub(super) fn schema_answer(&self, host: HostId) -> String {
         format!("{}.{SCHEMA}", self.inbox(host))
+    }
+
+    /// Where a host tells itself that another is gone.
+    pub(super) fn goodbye(&self, host: HostId) -> String {
+        format!("{}.{GOODBYE}", self.inbox(host))
     }
 
     /// Where a host hears itself.

@@ -1,6 +1,14 @@
 //! Carriers that meet on a real server.
 
+mod bounds;
+mod caller;
+mod calls;
+mod hostile;
+mod large;
+mod outages;
+mod peers;
 mod server;
+mod tools;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,14 +19,19 @@ use bytes::Bytes;
 use parigot_abi::id::{CallId, HostId};
 use parigot_abi::{Cause, Code, Detail};
 
+use self::caller::Caller;
 use self::server::{PATIENCE, Server, Stranger};
 use super::subjects::Subjects;
-use super::wire::{Announcement, Stage, Word, Writer};
+use super::wire::{
+    Announcement, Answer, Body, Cancel, Content, GoOn, Letter, Piece, Question, Request as WireRequest, Stage, Terms,
+    Word, Writer,
+};
 use super::{Nats, Party};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::deployment::Network;
 use crate::network::{Carrier, News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wanted};
 
+const APP: &str = "pizzeria";
 const SERVICE: &str = "greeting.v1.Greeting";
 const SCHEMA: u64 = 0x5eed;
 const SECOND: Duration = Duration::from_secs(1);
@@ -51,7 +64,6 @@ impl<T: std::fmt::Debug> Inbox<T> {
 }
 
 impl Inbox<News> {
-    /// Waits until a process is found.
     fn found(&mut self) {
         match self.next() {
             News::Found { .. } => {}
@@ -107,8 +119,9 @@ struct Process {
     clock: Arc<dyn Clock>,
 }
 
-fn host(number: u128) -> HostId {
-    HostId::from_random(number)
+/// The host of a process of that name.
+fn host_of(process: &str) -> HostId {
+    HostId::from_random(process.bytes().fold(1, |number, byte| number << 8 | u128::from(byte)))
 }
 
 fn call_id(number: u128) -> CallId {
@@ -116,15 +129,14 @@ fn call_id(number: u128) -> CallId {
 }
 
 fn party(server: &Server, process: &str) -> Party {
-    let number = process.bytes().fold(1, |number, byte| number << 8 | u128::from(byte));
     let network = Network {
         process: process.to_owned(),
-        app: "pizzeria".to_owned(),
+        app: APP.to_owned(),
         servers: vec![server.url()],
         credentials: None,
         clock_skew: SECOND,
     };
-    Party { host: host(number), network, clock: Arc::new(SystemClock::new()), message_bytes_max: 16 << 20 }
+    Party { host: host_of(process), network, clock: Arc::new(SystemClock::new()), message_bytes_max: 16 << 20 }
 }
 
 impl Process {
@@ -180,77 +192,4 @@ fn couple(server: &Server) -> (Process, Inbox<News>, Process, Inbox<Visit>) {
     let visits = kitchen.serve(SCHEMA, Vec::new());
     news.found();
     (front, news, kitchen, visits)
-}
-
-#[test]
-fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
-    let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
-    front.call(7, "ada").unwrap();
-    let (request, from) = visits.call();
-    assert_eq!((request.id, &*request.method, &*request.payload), (call_id(7), "FetchGreeting", &b"ada"[..]));
-    assert_eq!(request.metadata, front.request(7, "").metadata);
-    let left_ns = request.deadline_ns.saturating_sub(kitchen.clock.monotonic_ns());
-    assert!(left_ns > (PATIENCE - SECOND).as_nanos() as u64, "{left_ns}");
-    let reply = Reply {
-        status: 3,
-        flags: 1,
-        metadata: Bytes::from_static(b"metadata"),
-        detail: Bytes::from_static(b"detail"),
-        payload: Bytes::from_static(b"hello ada"),
-    };
-    kitchen.carrier.answer(from, reply);
-    let (id, Reply { status, flags, metadata, detail, payload }) = news.answered();
-    assert_eq!((id, status, flags), (call_id(7), 3, 1));
-    assert_eq!((&*metadata, &*detail, &*payload), (&b"metadata"[..], &b"detail"[..], &b"hello ada"[..]));
-}
-
-#[test]
-fn whoever_comes_first_is_found() {
-    let server = Server::start();
-    let kitchen = Process::new(&server, "kitchen");
-    let _visits = kitchen.serve(SCHEMA, Vec::new());
-    let front = Process::new(&server, "front");
-    let mut news = front.look_for(SCHEMA, Vec::new());
-    news.found();
-}
-
-#[test]
-fn a_call_that_nobody_could_take_is_refused_at_once() {
-    let server = Server::start();
-    let front = Process::new(&server, "front");
-    let mut news = front.look_for(SCHEMA, Vec::new());
-    let unoffered = Told {
-        code: Code::Unavailable,
-        cause: Cause::Unreachable,
-        text: "no process offers greeting.v1.Greeting".to_owned(),
-    };
-    assert_eq!(front.call(1, ""), Err(unoffered));
-    // One that says that it is there, and does not listen.
-    let stranger = Stranger::on(&server);
-    let ghost = Writer { host: host(9), process: "ghost".to_owned() };
-    let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
-    stranger.publish(&Subjects::of("pizzeria").ready(SERVICE), ghost.write(Word::Announcement(announcement)));
-    news.found();
-    front.call(2, "").unwrap();
-    let (id, told) = news.failed();
-    assert_eq!(
-        (id, told.cause, &*told.text),
-        (call_id(2), Cause::Unreachable, "no process offers greeting.v1.Greeting")
-    );
-}
-
-#[test]
-fn who_is_called_learns_that_nobody_waits_any_more() {
-    let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
-    front.call(1, "").unwrap();
-    let (_, from) = visits.call();
-    front.carrier.cancel(SERVICE, call_id(1));
-    assert!(matches!(visits.next(), Visit::Cancel { id } if id == call_id(1)));
-    // What it answers nonetheless goes nowhere.
-    kitchen.answer(from, "late");
-    front.call(2, "").unwrap();
-    kitchen.answer(visits.call().1, "in time");
-    assert_eq!(news.answered().0, call_id(2));
 }

@@ -18,6 +18,8 @@ pub(super) const VERSION: u32 = 1;
 
 /// The longest name of a process, a service or a method, in bytes.
 const NAME_BYTES_MAX: usize = 1 << 10;
+/// How long the names of a service's methods may be, all together.
+const METHODS_BYTES_MAX: usize = 64 << 10;
 
 /// An id: see [`parigot_abi::id`].
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -99,7 +101,7 @@ pub(super) struct Announcement {
     /// The hash of its schema.
     #[prost(fixed64, tag = "2")]
     pub(super) schema: u64,
-    /// The names of its methods.
+    /// The names of its methods, as far as there is room for them.
     #[prost(string, repeated, tag = "3")]
     pub(super) methods: Vec<String>,
     /// A [`Stage`].
@@ -121,8 +123,21 @@ pub(super) enum Stage {
 }
 
 impl Announcement {
-    pub(super) fn new(service: String, schema: u64, methods: Vec<String>, stage: Stage) -> Self {
+    pub(super) fn new(service: String, schema: u64, mut methods: Vec<String>, stage: Stage) -> Self {
+        let mut bytes = 0;
+        methods.retain(|method| {
+            bytes += method.len();
+            bytes <= METHODS_BYTES_MAX
+        });
         Announcement { service, schema, methods, stage: stage.into() }
+    }
+
+    fn is_sound(&self) -> bool {
+        let methods_bytes = self.methods.iter().map(String::len).sum::<usize>();
+        is_name(&self.service)
+            && self.stage() != Stage::Unspecified
+            && methods_bytes <= METHODS_BYTES_MAX
+            && self.methods.iter().all(|method| is_name(method))
     }
 }
 
@@ -268,9 +283,7 @@ fn is_name(name: &str) -> bool {
 impl Word {
     fn is_sound(&self) -> bool {
         match self {
-            Word::Announcement(announcement) => {
-                is_name(&announcement.service) && announcement.stage() != Stage::Unspecified
-            }
+            Word::Announcement(announcement) => announcement.is_sound(),
             Word::Request(request) => {
                 request.call().is_some() && is_name(&request.method) && request.content().is_some()
             }

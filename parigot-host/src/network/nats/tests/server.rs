@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use async_nats::{Client, Message, Subscriber};
+use async_nats::{Client, Message, RequestErrorKind, Subscriber};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::runtime::Runtime;
@@ -107,7 +107,7 @@ impl Stranger {
         self.runtime.block_on(async {
             let subscriber = self.client.subscribe(subject).await.unwrap();
             // The server knows of it when it answers.
-            self.client.request("$SRV.nobody", Bytes::new()).await.unwrap_err();
+            self.client.request("nobody", Bytes::new()).await.unwrap_err();
             subscriber
         })
     }
@@ -121,5 +121,11 @@ impl Stranger {
     pub(super) fn request(&self, subject: &str, payload: impl Into<Bytes>) -> Message {
         let (subject, payload) = (subject.to_owned(), payload.into());
         self.runtime.block_on(self.client.request(subject, payload)).unwrap()
+    }
+
+    /// Waits until the server knows that nobody listens there.
+    pub(super) fn wait_until_nobody_hears(&self, subject: &str) {
+        let ask = || self.runtime.block_on(self.client.request(subject.to_owned(), Bytes::new()));
+        while !ask().is_err_and(|error| error.kind() == RequestErrorKind::NoResponders) {}
     }
 }

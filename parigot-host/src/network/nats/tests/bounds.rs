@@ -1,0 +1,53 @@
+//! More than a process takes.
+
+use super::*;
+use crate::instance::CALLS_MAX;
+
+#[test]
+fn each_of_more_calls_than_may_be_taken_is_told_so() {
+    let server = Server::start();
+    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let calls = CALLS_MAX as u128 * 3;
+    for number in 1..=calls {
+        front.call(number, "").unwrap();
+    }
+    let mut taken: Vec<_> = (0..CALLS_MAX).map(|_| visits.call()).collect();
+    let one_too_many = Told {
+        code: Code::ResourceExhausted,
+        cause: Cause::Overloaded,
+        text: "greeting.v1.Greeting serves 16384 calls already, the most that it may".to_owned(),
+    };
+    for _ in CALLS_MAX as u128..calls {
+        assert_eq!(news.failed().1, one_too_many);
+    }
+    // One that is answered makes room for one.
+    kitchen.answer(taken.pop().unwrap().1, "");
+    news.answered();
+    front.call(calls + 1, "").unwrap();
+    assert_eq!(visits.call().0.id, call_id(calls + 1));
+}
+
+#[test]
+fn no_more_waits_to_be_sent_than_may() {
+    let server = Server::start();
+    let front = Process::new(&server, "front");
+    let mut news = front.look_for(SCHEMA, Vec::new());
+    // One that takes calls, and never asks for what they hold.
+    let stranger = Stranger::on(&server);
+    let sloth = Caller::on(&stranger, "sloth");
+    let _calls = stranger.listen(&sloth.subjects.call(SERVICE, SCHEMA));
+    sloth.offer(Stage::Ready);
+    news.found();
+    let payload = Bytes::from(vec![0; 15 << 20]);
+    for number in 1..=4 {
+        front.call(number, payload.clone()).unwrap();
+    }
+    let text = "64 MiB wait to be sent to other processes, and that is the most".to_owned();
+    let told = Told { code: Code::ResourceExhausted, cause: Cause::Overloaded, text };
+    assert_eq!(front.call(5, payload.clone()), Err(told));
+    // One that is cancelled makes room for one.
+    front.carrier.cancel(SERVICE, call_id(1));
+    while front.call(6, payload.clone()).is_err() {
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,95 @@
+//! A process that says whatever a test wants it to say.
+
+use async_nats::Subscriber;
+
+use super::*;
+
+/// Speaks the protocol by hand.
+pub(super) struct Caller<'s> {
+    stranger: &'s Stranger,
+    pub(super) me: Writer,
+    pub(super) subjects: Subjects,
+    /// What its wall clock says.
+    pub(super) wall: Duration,
+}
+
+impl<'s> Caller<'s> {
+    pub(super) fn on(stranger: &'s Stranger, process: &str) -> Self {
+        let me = Writer { host: host_of(process), process: process.to_owned() };
+        let wall = Duration::from_nanos(SystemClock::new().wall_ns());
+        Caller { stranger, me, subjects: Subjects::of(APP), wall }
+    }
+
+    pub(super) fn say(&self, subject: &str, word: Word) {
+        self.stranger.publish(subject, self.me.write(word));
+    }
+
+    /// Says that it offers the service.
+    pub(super) fn offer(&self, stage: Stage) {
+        let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), stage);
+        self.say(&self.subjects.ready(SERVICE), Word::Announcement(announcement));
+    }
+
+    /// Waits until somebody takes calls.
+    pub(super) fn wait_for_service(&self) {
+        let mut ready = self.stranger.listen(&self.subjects.ready(SERVICE));
+        self.say(&self.subjects.who(SERVICE), Word::Question(Question {}));
+        self.stranger.next(&mut ready);
+    }
+
+    /// Waits until somebody who takes calls has done that many times what is to be done with each beat; the first may have begun already.
+    pub(super) fn wait_for_beats(&self, beats: usize) {
+        let mut ready = self.stranger.listen(&self.subjects.ready(SERVICE));
+        (0..beats).for_each(|_| _ = self.stranger.next(&mut ready));
+    }
+
+    /// Hears answers.
+    pub(super) fn inbox(&self) -> Subscriber {
+        self.stranger.listen(&format!("{}.*", self.subjects.inbox(self.me.host)))
+    }
+
+    fn terms(&self, number: u128, remaining: Duration) -> Terms {
+        let (method, remaining_ns) = ("FetchGreeting".to_owned(), remaining.as_nanos() as u64);
+        Terms { call: call_id(number), method, remaining_ns, sent_ns: self.wall.as_nanos() as u64 }
+    }
+
+    /// Makes a call.
+    pub(super) fn request(&self, number: u128, payload: &str, remaining: Duration) {
+        let content = Content::Whole(Body::of(&[], &[], payload.as_bytes()).unwrap());
+        self.call(WireRequest::new(self.terms(number, remaining), content));
+    }
+
+    /// Makes a call of which so many bytes are to follow.
+    pub(super) fn announce_request(&self, number: u128, bytes: usize, remaining: Duration) {
+        let lengths = Body::of(&[], &[], &vec![0; bytes]).unwrap().lengths;
+        self.call(WireRequest::new(self.terms(number, remaining), Content::InPieces(lengths)));
+    }
+
+    fn call(&self, request: WireRequest) {
+        self.say(&self.subjects.call(SERVICE, SCHEMA), Word::Request(request));
+    }
+
+    pub(super) fn piece(&self, to: HostId, number: u128, piece: u32, bytes: Bytes) {
+        self.say(&self.subjects.piece(to, call_id(number)), Word::Piece(Piece { number: piece, bytes }));
+    }
+
+    pub(super) fn cancel(&self, to: HostId, number: u128) {
+        self.say(&self.subjects.cancel(to), Word::Cancel(Cancel::new(call_id(number))));
+    }
+
+    /// The next word about a call, which must be that one.
+    pub(super) fn next(&self, inbox: &mut Subscriber, number: u128) -> Word {
+        let message = self.stranger.next(inbox);
+        assert_eq!(*message.subject, self.subjects.answer(self.me.host, call_id(number)));
+        Letter::read(message.payload).unwrap().1
+    }
+
+    /// How a call has failed, which must be that one.
+    pub(super) fn told(&self, inbox: &mut Subscriber, number: u128) -> Told {
+        let Word::Answer(answer) = self.next(inbox, number) else { panic!("no answer to {number}") };
+        let Some(Content::Whole(body)) = answer.content() else { panic!("{answer:?}") };
+        let (status, flags) = (answer.status, answer.flags());
+        let (metadata, detail, payload) = body.parts();
+        Told::of(&Reply { status, flags, metadata, detail, payload })
+    }
+}

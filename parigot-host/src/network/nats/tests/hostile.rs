@@ -1,0 +1,147 @@
+//! What nobody should say.
+
+use super::*;
+
+/// All subjects on which a process listens.
+fn subjects(to: HostId) -> Vec<String> {
+    let subjects = Subjects::of(APP);
+    vec![
+        subjects.call(SERVICE, SCHEMA),
+        subjects.ready(SERVICE),
+        subjects.who(SERVICE),
+        subjects.cancel(to),
+        subjects.schema(to),
+        subjects.answer(to, call_id(1)),
+        subjects.schema_answer(to),
+        subjects.piece(to, call_id(1)),
+        format!("{}.nonsense", subjects.inbox(to)),
+        format!("{}.nonsense", subjects.pieces(to)),
+        "$SRV.PING".to_owned(),
+        "$SRV.NONSENSE.greeting_v1_Greeting".to_owned(),
+    ]
+}
+
+/// A letter of each kind, from a host that is not there.
+fn letters() -> Vec<Bytes> {
+    let me = Writer { host: host_of("liar"), process: "liar".to_owned() };
+    let body = || Content::Whole(Body::of(b"m", b"d", b"p").unwrap());
+    let terms = Terms { call: call_id(1), method: "M".to_owned(), remaining_ns: u64::MAX, sent_ns: u64::MAX };
+    let gone = |service: &str| Announcement::new(service.to_owned(), SCHEMA, Vec::new(), Stage::Gone);
+    let lengths = Body::of(&[], &[], &[0; 100]).unwrap().lengths;
+    let words = [
+        Word::Announcement(gone(SERVICE)),
+        Word::Announcement(gone("another.v1.Service")),
+        Word::Question(Question {}),
+        Word::Request(WireRequest::new(terms, Content::Whole(Body::of(b"m", b"", b"p").unwrap()))),
+        Word::GoOn(GoOn {}),
+        Word::Answer(Answer::new(u32::MAX, 0, body())),
+        Word::Answer(Answer::new(0, 0, Content::InPieces(lengths))),
+        Word::Piece(Piece { number: u32::MAX, bytes: Bytes::from_static(b"x") }),
+        Word::Cancel(Cancel::new(call_id(1))),
+    ];
+    words.into_iter().map(|word| me.write(word)).collect()
+}
+
+#[test]
+fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
+    let server = Server::start();
+    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let stranger = Stranger::on(&server);
+    let mut random = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
+    for subject in subjects(front.host).into_iter().chain(subjects(kitchen.host)) {
+        stranger.publish(&subject, "");
+        stranger.publish(&subject, vec![0xff; 1000]);
+        for letter in letters() {
+            stranger.publish_with_reply(&subject, &subject, letter.clone());
+            stranger.publish(&subject, letter.slice(..letter.len() / 2));
+            for _ in 0..20 {
+                let mut bytes = letter.to_vec();
+                let at = rand::Rng::random_range(&mut random, 0..bytes.len());
+                bytes[at] = rand::Rng::random(&mut random);
+                stranger.publish(&subject, bytes);
+            }
+        }
+    }
+    front.call(7, "still there?").unwrap();
+    let from = loop {
+        match visits.next() {
+            Visit::Call { request, from } if request.id == call_id(7) => break from,
+            // The liar's own.
+            Visit::Call { .. } | Visit::Cancel { .. } => {}
+            Visit::Drained => panic!("nobody has withdrawn it"),
+        }
+    };
+    kitchen.answer(from, "yes");
+    let reply = loop {
+        match news.next() {
+            News::Answered { id, reply } if id == call_id(7) => break reply,
+            News::Found { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(&*reply.payload, b"yes");
+}
+
+#[test]
+fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
+    let server = Server::start();
+    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let stranger = Stranger::on(&server);
+    for number in 0..20_000 {
+        let liar = Writer { host: HostId::from_random(number << 8 | 1), process: "liar".to_owned() };
+        let announcement = Announcement::new(SERVICE.to_owned(), number as u64 + 1, Vec::new(), Stage::Ready);
+        let subject = Subjects::of(APP).ready(SERVICE);
+        stranger.publish(&subject, liar.write(Word::Announcement(announcement)));
+    }
+    front.call(1, "").unwrap();
+    kitchen.answer(visits.call().1, "");
+    loop {
+        match news.next() {
+            News::Answered { id, .. } => break assert_eq!(id, call_id(1)),
+            News::Found { .. } => {}
+            News::Failed { failure, .. } => panic!("{failure:?}"),
+        }
+    }
+}
+
+/// A letter with another version in it.
+fn of_version(version: u64, letter: &Bytes) -> Vec<u8> {
+    // Field 1, a varint, comes first.
+    assert_eq!(letter[..2], [8, 1]);
+    let mut bytes = vec![8];
+    prost::encoding::encode_varint(version, &mut bytes);
+    bytes.extend_from_slice(&letter[2..]);
+    bytes
+}
+
+#[test]
+fn another_version_of_the_protocol_is_refused_by_name() {
+    let server = Server::start();
+    let front = Process::new(&server, "front");
+    let _news = front.look_for(SCHEMA, Vec::new());
+    let stranger = Stranger::on(&server);
+    let late = Caller::on(&stranger, "late");
+    let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
+    let letter = of_version(2, &late.me.write(Word::Announcement(announcement)));
+    let text = "process `late` speaks version 2 of the protocol between processes, and this one speaks 1";
+    // Again and again, for nobody may be listening yet.
+    let told = loop {
+        stranger.publish(&late.subjects.ready(SERVICE), letter.clone());
+        match front.call(1, "").unwrap_err() {
+            told if told.code == Code::FailedPrecondition => break told,
+            _ => std::thread::yield_now(),
+        }
+    };
+    assert_eq!((told.cause, &*told.text), (Cause::Unreachable, text));
+
+    // And so is one who calls.
+    let kitchen = Process::new(&server, "kitchen");
+    let _visits = kitchen.serve(SCHEMA, Vec::new());
+    late.wait_for_service();
+    let mut inbox = late.inbox();
+    let terms = Terms { call: call_id(2), method: "M".to_owned(), remaining_ns: 1 << 40, sent_ns: 0 };
+    let request = WireRequest::new(terms, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
+    let (subject, reply) = (late.subjects.call(SERVICE, SCHEMA), late.subjects.answer(late.me.host, call_id(2)));
+    stranger.publish_with_reply(&subject, &reply, of_version(2, &late.me.write(Word::Request(request))));
+    assert_eq!(late.told(&mut inbox, 2).text, text);
+}

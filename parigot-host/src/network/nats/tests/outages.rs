@@ -1,0 +1,119 @@
+//! A server that is not there.
+
+use super::*;
+use crate::error::NetworkError;
+
+#[test]
+fn a_process_that_finds_no_server_does_not_start() {
+    let mut server = Server::start();
+    let mut party = party(&server, "front");
+    let at = server.url();
+    party.network.servers = vec![at.replace("//", "//user:secret@")];
+    server.kill();
+    let error = Nats::connect(party).map(|_| ()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("cannot connect with NATS at {at}: ")), "{text}");
+    assert!(text.contains("refused") && !text.contains("secret"), "{text}");
+    let help = miette::Diagnostic::help(&error).unwrap().to_string();
+    assert_eq!(help, "start a server with `nats-server`, or correct `nats` in `[network]`");
+}
+
+#[test]
+fn a_server_that_does_not_let_a_process_in_refuses_its_start() {
+    let server = Server::with_flags(&["--user", "ada", "--pass", "secret"]);
+    let mut party = party(&server, "front");
+    let error = Nats::connect(self::party(&server, "front")).map(|_| ()).unwrap_err();
+    assert!(error.to_string().ends_with(": it does not let this process in"), "{error}");
+    party.network.servers = vec![server.url().replace("//", "//ada:secret@")];
+    Nats::connect(party).unwrap();
+}
+
+#[test]
+fn credentials_that_are_not_there_are_named() {
+    let server = Server::start();
+    let mut party = party(&server, "front");
+    party.network.credentials = Some("/nowhere/nats.creds".into());
+    let error = Nats::connect(party).map(|_| ()).unwrap_err();
+    assert!(matches!(error, NetworkError::Credentials { .. }), "{error}");
+    assert_eq!(error.to_string(), "cannot take the credentials for NATS from /nowhere/nats.creds");
+}
+
+#[test]
+fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
+    let mut server = Server::start();
+    let (front, mut news, kitchen, mut visits) = couple(&server);
+    front.call(1, "").unwrap();
+    let (_, from) = visits.call();
+    server.kill();
+    // The client notices; a call that is made before is refused when it does.
+    let told = (2..)
+        .find_map(|number| match front.call(number, "") {
+            Ok(()) => {
+                std::thread::yield_now();
+                None
+            }
+            Err(told) => Some(told),
+        })
+        .unwrap();
+    assert_eq!((told.code, told.cause), (Code::Unavailable, Cause::Unreachable));
+    assert!(
+        told.text.starts_with("the connection to NATS has been down for ") && told.text.ends_with(" ms"),
+        "{told:?}"
+    );
+    // What is answered meanwhile arrives when it can.
+    while kitchen.carrier.outlook.down(0).is_none() {
+        std::thread::yield_now();
+    }
+    kitchen.answer(from, "for the first");
+    server.restart();
+    let reply = loop {
+        match news.next() {
+            News::Answered { id, reply } if id == call_id(1) => break reply,
+            News::Answered { .. } | News::Failed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(&*reply.payload, b"for the first");
+    // And the connection is used again, once both have it.
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while let Visit::Call { request, from } = visits.next() {
+                kitchen.answer(from, request.payload);
+            }
+        });
+        let reply = (1_000_000..).find_map(|number| call_again(&front, &mut news, number)).unwrap();
+        assert_eq!(&*reply.payload, b"again");
+        kitchen.carrier.withdraw(SERVICE);
+    });
+}
+
+/// Makes a call; `None` if it is refused.
+fn call_again(front: &Process, news: &mut Inbox<News>, number: u128) -> Option<Reply> {
+    if let Err(told) = front.call(number, "again") {
+        assert_eq!(told.cause, Cause::Unreachable);
+        std::thread::yield_now();
+        return None;
+    }
+    loop {
+        match news.next() {
+            News::Answered { id, reply } if id == call_id(number) => return Some(reply),
+            News::Failed { id, .. } if id == call_id(number) => return None,
+            // Of calls that were made before.
+            News::Answered { .. } | News::Failed { .. } => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_service_can_be_drained_while_the_server_is_away() {
+    let mut server = Server::start();
+    let (_front, _news, kitchen, mut visits) = couple(&server);
+    server.kill();
+    kitchen.carrier.withdraw(SERVICE);
+    assert!(matches!(visits.next(), Visit::Drained));
+    // Nor does closing wait for it.
+    let before = std::time::Instant::now();
+    kitchen.carrier.close();
+    assert!(before.elapsed() < super::super::CLOSE_MAX, "closing took {:?}", before.elapsed());
+}

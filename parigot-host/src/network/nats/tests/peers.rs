@@ -1,0 +1,179 @@
+//! Processes that come and go, and those that do not fit.
+
+use super::*;
+
+#[test]
+fn a_process_that_goes_without_a_word_is_lost_and_so_are_its_calls() {
+    let server = Server::start();
+    let (front, mut news, kitchen, mut visits) = couple(&server);
+    front.call(1, "").unwrap();
+    visits.call();
+    drop(kitchen);
+    let (id, told) = news.failed();
+    assert_eq!((id, told.code, told.cause), (call_id(1), Code::Unavailable, Cause::CalleeExited));
+    assert_eq!(told.text, "the process that offered greeting.v1.Greeting has not been heard of for 3 s");
+    assert_eq!(front.call(2, "").unwrap_err().cause, Cause::Unreachable);
+}
+
+#[test]
+fn with_another_process_left_a_service_goes_on() {
+    let server = Server::start();
+    let (front, mut news, kitchen, _visits) = couple(&server);
+    let cellar = Process::new(&server, "cellar");
+    let mut cellar_visits = cellar.serve(SCHEMA, Vec::new());
+    news.found();
+    let ping = format!("$SRV.PING.greeting_v1_Greeting.{}", kitchen.host);
+    drop(kitchen);
+    Stranger::on(&server).wait_until_nobody_hears(&ping);
+    front.call(1, "").unwrap();
+    cellar.answer(cellar_visits.call().1, "");
+    assert_eq!(news.answered().0, call_id(1));
+}
+
+#[test]
+fn one_that_withdraws_answers_what_it_has_taken() {
+    let server = Server::start();
+    let (front, mut news, kitchen, mut visits) = couple(&server);
+    front.call(1, "").unwrap();
+    let (_, from) = visits.call();
+    kitchen.carrier.withdraw(SERVICE);
+    assert!(matches!(visits.next(), Visit::Drained));
+    assert_eq!(front.call(2, "").unwrap_err().text, "no process offers greeting.v1.Greeting");
+    kitchen.answer(from, "the last");
+    assert_eq!(&*news.answered().1.payload, b"the last");
+}
+
+#[test]
+fn each_call_ends_while_the_process_that_takes_them_withdraws() {
+    let server = Server::start();
+    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (calls, mut refused) = (20_000, 0);
+    let (mut sent, mut answered) = (0, 0);
+    for number in 1..=calls {
+        match front.call(number, "") {
+            Ok(()) => sent += 1,
+            Err(told) => {
+                assert_eq!(told.cause, Cause::Unreachable);
+                refused += 1;
+            }
+        }
+        if number == calls / 4 {
+            kitchen.carrier.withdraw(SERVICE);
+        }
+    }
+    let mut taken = 0;
+    loop {
+        match visits.next() {
+            Visit::Call { from, .. } => {
+                taken += 1;
+                kitchen.answer(from, "");
+            }
+            Visit::Drained => break,
+            Visit::Cancel { .. } => panic!("nobody has cancelled"),
+        }
+    }
+    let (mut refused_later, mut overloaded) = (0, 0);
+    while answered + refused_later + overloaded < sent {
+        match news.next() {
+            News::Answered { reply, .. } if reply.status == 0 => answered += 1,
+            News::Answered { reply, .. } => {
+                assert_eq!(Told::of(&reply).cause, Cause::Overloaded);
+                overloaded += 1;
+            }
+            News::Failed { failure, .. } => {
+                assert_eq!(Told::of(&Reply::from(&failure)).cause, Cause::Unreachable);
+                refused_later += 1;
+            }
+            News::Found { .. } => panic!("nobody has come"),
+        }
+    }
+    assert_eq!(answered, taken, "what was taken was answered, and nothing else");
+    assert_eq!(sent + refused, calls);
+}
+
+#[test]
+fn a_process_that_closes_tells_those_who_wait() {
+    let server = Server::start();
+    let (front, mut news, kitchen, mut visits) = couple(&server);
+    front.call(1, "").unwrap();
+    visits.call();
+    kitchen.carrier.close();
+    let (_, told) = news.failed();
+    assert_eq!((told.code, told.cause), (Code::Unavailable, Cause::CalleeExited));
+    assert_eq!(told.text, "process kitchen left while it had this call");
+}
+
+/// Descriptors of `greeting.v1.Greeting` with a method of that name.
+fn descriptors(method: &str) -> Vec<u8> {
+    use prost::Message as _;
+    use prost_types::{
+        DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto,
+    };
+    let message = "M".to_owned();
+    let method = MethodDescriptorProto {
+        name: Some(method.to_owned()),
+        input_type: Some(".greeting.v1.M".to_owned()),
+        output_type: Some(".greeting.v1.M".to_owned()),
+        ..Default::default()
+    };
+    let service =
+        ServiceDescriptorProto { name: Some("Greeting".to_owned()), method: vec![method], ..Default::default() };
+    let file = FileDescriptorProto {
+        package: Some("greeting.v1".to_owned()),
+        message_type: vec![DescriptorProto { name: Some(message), ..Default::default() }],
+        service: vec![service],
+        ..Default::default()
+    };
+    FileDescriptorSet { file: vec![file] }.encode_to_vec()
+}
+
+#[test]
+fn a_process_with_another_schema_that_fits_is_found() {
+    let server = Server::start();
+    let (front, kitchen) = (Process::new(&server, "front"), Process::new(&server, "kitchen"));
+    let mut visits = kitchen.serve(2, descriptors("FetchGreeting"));
+    let mut news = front.look_for(1, descriptors("FetchGreeting"));
+    news.found();
+    front.call(1, "").unwrap();
+    kitchen.answer(visits.call().1, "");
+    news.answered();
+}
+
+#[test]
+fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() {
+    let server = Server::start();
+    let (front, kitchen) = (Process::new(&server, "front"), Process::new(&server, "kitchen"));
+    let _visits = kitchen.serve(2, descriptors("SayGoodbye"));
+    let mut news = front.look_for(1, descriptors("FetchGreeting"));
+    // It is told once it is known; until then nobody offers the service.
+    let told = loop {
+        match front.call(1, "").unwrap_err() {
+            told if told.code == Code::FailedPrecondition => break told,
+            told => assert_eq!(told.text, "no process offers greeting.v1.Greeting"),
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(told.cause, Cause::Unreachable);
+    let text = "process front was built with another greeting.v1.Greeting than process kitchen offers: method FetchGreeting is missing";
+    assert_eq!(told.text, text);
+    // One that fits is found beside it, and gets all calls.
+    let cellar = Process::new(&server, "cellar");
+    let mut visits = cellar.serve(3, descriptors("FetchGreeting"));
+    news.found();
+    for number in 2..10 {
+        front.call(number, "").unwrap();
+        cellar.answer(visits.call().1, "");
+        assert_eq!(news.answered().0, call_id(number));
+    }
+}
+
+#[test]
+fn whoever_knows_a_service_by_its_name_alone_takes_each() {
+    let server = Server::start();
+    let (front, kitchen) = (Process::new(&server, "front"), Process::new(&server, "kitchen"));
+    let mut visits = kitchen.serve(SCHEMA, Vec::new());
+    let mut news = front.look_for(0, Vec::new());
+    news.found();
+    front.call(1, "").unwrap();
+    assert_eq!(visits.call().0.id, call_id(1));
+}
