@@ -19,7 +19,7 @@ use crate::code::{Code, Turn};
 use crate::error::{Ending, Failure};
 #[cfg(feature = "testing")]
 use crate::instance::Outbound;
-use crate::instance::{Body, Delivery, HandOver, Instance, Place, TurnStart, Wake};
+use crate::instance::{Body, Delivery, HandOver, Instance, Place, Wake};
 use crate::life::Life;
 use crate::pulse::Pulse;
 use crate::route::Outgoing;

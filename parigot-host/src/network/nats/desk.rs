@@ -129,7 +129,7 @@ impl Desk {
     pub(super) fn put(&self, subject: String, reply: Option<String>, call: Option<CallId>, payload: Bytes) {
         let weight = self.load.take(payload.len());
         // Fails only when this process ends.
-        _ = self.parcels.send(Parcel { subject, reply, payload, call, weight });
+        _ = self.parcels.send(Parcel { subject, reply, payload, call, _weight: weight });
     }
 }
 

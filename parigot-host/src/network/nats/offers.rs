@@ -76,10 +76,6 @@ impl Offers {
         self.services.insert(service, Offering { offer, started_ns, tally, post, visits, state });
     }
 
-    pub(super) fn of(&self, service: &str) -> Option<&Offering> {
-        self.services.get(service)
-    }
-
     pub(super) fn all(&self) -> impl Iterator<Item = &Offering> {
         self.services.values()
     }

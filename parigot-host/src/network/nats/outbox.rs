@@ -54,7 +54,7 @@ pub(super) struct Parcel {
     pub(super) payload: Bytes,
     /// The call that it asks for, if it is a request: that is not kept for later.
     pub(super) call: Option<CallId>,
-    pub(super) weight: Weight,
+    pub(super) _weight: Weight,
 }
 
 /// Sends parcels in their order. While there is no connection requests are given back, and the rest is kept.
