@@ -46,8 +46,8 @@ pub(crate) struct Instance {
     introduction: Box<[u8]>,
     /// The zero of the guest's monotonic clock on the host's; another one in each life.
     started_ns: AtomicU64,
-    /// How long calls to it may take if the caller does not say.
-    pub(crate) deadline_ns: u64,
+    /// How long calls to it may take if the caller does not say. What stands for others learns it with them, before it is ready.
+    deadline_ns: AtomicU64,
     pub(crate) log_rate: LogRate,
     mail: Mutex<Mail>,
     /// How many calls it serves, or [`AWAY`]; changes under the lock of the mailbox alone.
@@ -240,7 +240,7 @@ impl Instance {
             name: spec.name.clone(),
             introduction: identity.introduction,
             started_ns: AtomicU64::new(identity.started_ns),
-            deadline_ns: spec.deadline.as_nanos() as u64,
+            deadline_ns: AtomicU64::new(spec.deadline.as_nanos() as u64),
             log_rate: identity.log_rate,
             mail: Mutex::new(Mail {
                 delivery: Box::default(),
@@ -266,6 +266,16 @@ impl Instance {
     /// How many calls it serves, or [`AWAY`], for those who choose between several.
     pub(crate) fn busy(&self) -> u32 {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// How long calls to it may take if the caller does not say.
+    pub(crate) fn deadline_ns(&self) -> u64 {
+        self.deadline_ns.load(Ordering::Relaxed)
+    }
+
+    /// Calls to those for whom it stands may take so long if the caller does not say.
+    pub(crate) fn set_deadline(&self, deadline_ns: u64) {
+        self.deadline_ns.store(deadline_ns, Ordering::Relaxed);
     }
 
     /// Who it is in the log.

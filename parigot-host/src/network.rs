@@ -71,6 +71,8 @@ pub(crate) struct Offer {
     pub(crate) descriptors: Vec<u8>,
     /// The names of its methods.
     pub(crate) methods: Vec<String>,
+    /// How long a call may take if neither its caller nor its method says.
+    pub(crate) deadline_ns: u64,
 }
 
 /// A call on its way.
@@ -110,8 +112,8 @@ impl From<&Failure> for Reply {
 /// What a remote hears.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// A process offers the service, and has these methods. It may be found again, and others besides.
-    Found { methods: Vec<String> },
+    /// A process offers the service, with these methods and that deadline of calls that bring none. It may be found again, and others besides.
+    Found { methods: Vec<String>, deadline_ns: u64 },
     /// A call was answered there.
     Answered { id: CallId, reply: Reply },
     /// A call has no answer.

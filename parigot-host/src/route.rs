@@ -194,6 +194,9 @@ impl Worker<'_> {
             let message = &message[..message.floor_char_boundary(REASON_BYTES_MAX)];
             return Err(not_ready(format!("not ready: {message}")));
         }
+        if from.is_stand_in {
+            from.set_deadline(frame.header.deadline_ns);
+        }
         let launched = self.kernel.life.ready(from.place);
         let launched = launched.ok_or(Breach::ReadyTwice)?;
         from.welcome_calls();
@@ -266,7 +269,7 @@ fn detail_of(reply: &Frame<'_>, instance: InstanceId) -> Vec<u8> {
 impl Target {
     /// How long a call may take whose caller does not say.
     fn deadline_ns(self, callee: &Instance) -> u64 {
-        if self.deadline_ns == 0 { callee.deadline_ns } else { self.deadline_ns }
+        if self.deadline_ns == 0 { callee.deadline_ns() } else { self.deadline_ns }
     }
 }
 

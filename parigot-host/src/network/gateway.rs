@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parigot_abi::frame::NO_DEADLINE;
 use parigot_abi::id::CallId;
 use parigot_abi::manifest::Service;
 use parigot_abi::{Frame, Header, Kind, Manifest};
@@ -15,6 +16,8 @@ use crate::error::Failure;
 /// Requires a service of this process, by its name alone, and so with all methods of all who export it.
 pub(super) struct Gateway {
     service: Service,
+    /// Of calls to it that bring none.
+    deadline_ns: u64,
     carrier: Arc<dyn Carrier>,
     post: Arc<Post<Visit>>,
     /// The places of the methods, by their names.
@@ -44,10 +47,11 @@ struct Visitor {
 }
 
 impl Gateway {
-    /// A gateway to a service as its first exporter has declared it.
-    pub(super) fn new(service: Service, carrier: Arc<dyn Carrier>, post: Arc<Post<Visit>>) -> Self {
+    /// A gateway to a service as its first exporter has declared it, with the deadline of calls to it that bring none.
+    pub(super) fn new(service: Service, deadline_ns: u64, carrier: Arc<dyn Carrier>, post: Arc<Post<Visit>>) -> Self {
         Gateway {
             service,
+            deadline_ns,
             carrier,
             post,
             methods: HashMap::new(),
@@ -66,10 +70,10 @@ impl Gateway {
         self.methods = methods.iter().cloned().zip(0..).collect();
         let Service { name, schema, descriptors, .. } = &self.service;
         let (service, descriptors) = (name.clone(), descriptors.clone());
-        let offer = Offer { service, schema: *schema, descriptors, methods };
+        let offer = Offer { service, schema: *schema, descriptors, methods, deadline_ns: self.deadline_ns };
         self.carrier.serve(offer, Arc::clone(&self.post));
         self.gate = Gate::Open;
-        outbox.ready();
+        outbox.ready(NO_DEADLINE);
     }
 
     fn call(&mut self, request: Request, from: ReturnAddress, outbox: &mut Outbox) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use miette::Diagnostic;
 use parigot_abi::id::HostId;
@@ -26,6 +26,12 @@ pub(crate) struct Neighbours {
     carrier: Option<Arc<dyn Carrier>>,
     /// Of the stand-ins, in their order.
     bells: Vec<Arc<Bell>>,
+}
+
+/// A service that guests of this process export: as the first of them has declared it, with the longest deadline that any of them has.
+struct Here<'g> {
+    service: &'g Service,
+    deadline: Duration,
 }
 
 /// Services that guests of this process require and none of them exports, with the names of those guests.
@@ -55,7 +61,7 @@ impl<'g> Sought<'g> {
         let heard = self.post.wait_and_take(until);
         // Before anybody calls there is nothing else to be heard.
         let found = heard.iter().find_map(|news| match news {
-            News::Found { methods } => Some(methods.clone()),
+            News::Found { methods, .. } => Some(methods.clone()),
             _ => None,
         });
         // The remote wants to hear it, too.
@@ -112,9 +118,12 @@ impl Neighbours {
         deployment: &Deployment,
     ) -> Result<Vec<StandIn>, StartError> {
         let Some(carrier) = self.carrier.clone() else { return Ok(Vec::new()) };
-        let mut here: BTreeMap<&str, &Service> = BTreeMap::new();
-        for service in guests.iter().flat_map(|(_, guest)| &guest.manifest().exports) {
-            here.entry(&service.name).or_insert(service);
+        let mut here: BTreeMap<&str, Here<'_>> = BTreeMap::new();
+        for (spec, guest) in guests {
+            for service in &guest.manifest().exports {
+                let known = here.entry(&service.name).or_insert(Here { service, deadline: spec.deadline });
+                known.deadline = known.deadline.max(spec.deadline);
+            }
         }
         let mut elsewhere = Elsewhere::new();
         for (spec, guest) in guests {
@@ -138,7 +147,7 @@ impl Neighbours {
             }
         }
         StartError::unless_none(refusals)?;
-        stand_ins.extend(here.into_values().map(|service| self.gateway(&carrier, service)));
+        stand_ins.extend(here.into_values().map(|here| self.gateway(&carrier, &here)));
         Ok(stand_ins)
     }
 
@@ -151,12 +160,13 @@ impl Neighbours {
         (spec(name.to_owned()), Arc::new(mould))
     }
 
-    fn gateway(&mut self, carrier: &Arc<dyn Carrier>, service: &Service) -> StandIn {
+    fn gateway(&mut self, carrier: &Arc<dyn Carrier>, Here { service, deadline }: &Here<'_>) -> StandIn {
         let post = Post::new();
         self.bells.push(post.bell());
-        let (service, carrier) = (service.clone(), Arc::clone(carrier));
+        let (service, deadline_ns, carrier) = ((*service).clone(), deadline.as_nanos() as u64, Arc::clone(carrier));
         let name = format!("network/{}", service.name);
-        let mould = StandInMould(move || Gateway::new(service.clone(), Arc::clone(&carrier), Arc::clone(&post)));
+        let mould =
+            StandInMould(move || Gateway::new(service.clone(), deadline_ns, Arc::clone(&carrier), Arc::clone(&post)));
         (spec(name), Arc::new(mould))
     }
 

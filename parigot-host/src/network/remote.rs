@@ -17,8 +17,8 @@ pub(super) struct Remote {
     service: Service,
     carrier: Arc<dyn Carrier>,
     post: Arc<Post<News>>,
-    /// There has been a process that offers it.
-    is_found: bool,
+    /// How long calls may take whose callers do not say; known once there has been a process that offers it.
+    deadline_ns: Option<u64>,
     /// It is launched, and is not ready before it is found.
     is_waiting: bool,
     /// Calls that are on their way or there, by the numbers that they have here, and these by their ids.
@@ -51,7 +51,7 @@ impl Remote {
             service,
             carrier,
             post,
-            is_found: false,
+            deadline_ns: None,
             is_waiting: false,
             calls: HashMap::new(),
             numbers: HashMap::new(),
@@ -113,14 +113,14 @@ impl StandIn for Remote {
     fn take_post(&mut self, outbox: &mut Outbox) {
         for news in self.post.take() {
             match news {
-                News::Found { .. } => self.is_found = true,
+                News::Found { deadline_ns, .. } => self.deadline_ns = Some(deadline_ns),
                 News::Answered { id, reply } => self.end(id, &reply, outbox),
                 News::Failed { id, failure } => self.end(id, &Reply::from(&failure), outbox),
             }
         }
-        if self.is_found && self.is_waiting {
+        if let Some(deadline_ns) = self.deadline_ns.filter(|_| self.is_waiting) {
             self.is_waiting = false;
-            outbox.ready();
+            outbox.ready(deadline_ns);
         }
     }
 

@@ -109,8 +109,8 @@ impl Outbox {
         frame.payload(payload).finish().expect(FITS);
     }
 
-    /// Says that it can serve calls.
-    pub(super) fn ready(&mut self) {
-        self.frame(Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) }, &[]);
+    /// Says that it can serve calls, which may take so long if their callers do not say.
+    pub(super) fn ready(&mut self, deadline_ns: u64) {
+        self.frame(Header { number: LAUNCH_NUMBER, deadline_ns, ..Header::new(Kind::Reply) }, &[]);
     }
 }

@@ -215,6 +215,18 @@ fn metadata_and_deadline_come_along() {
 }
 
 #[test]
+fn a_call_without_a_deadline_has_that_of_the_service_in_its_own_process() {
+    let (board, ledger) = (Arc::<Switchboard>::default(), Diary::new());
+    let (slow, mould) = echo(&ledger);
+    let back = start(&board, vec![(GuestSpec { deadline: Duration::from_secs(30), ..slow }, mould)]);
+    let front = front(&board);
+    assert_eq!(front.call(1, ECHO).status, 0);
+    let left = ledger.call(0).left;
+    assert!(left > Duration::from_secs(29) && left <= Duration::from_secs(30), "{left:?}");
+    Pair { board, front, back, ledger }.finish();
+}
+
+#[test]
 fn a_deadline_ends_a_call_on_both_sides() {
     let pair = pair();
     pair.front.begin_within(1, NEVER_ENDS, Duration::from_millis(50));

@@ -164,8 +164,8 @@ impl Offering {
     }
 
     fn announce_as(&self, desk: &Desk, stage: Stage) {
-        let Offer { service, schema, methods, .. } = self.offer.clone();
-        let announcement = Announcement::new(service, schema, methods, stage);
+        let Offer { service, schema, methods, deadline_ns, .. } = self.offer.clone();
+        let announcement = Announcement { deadline_ns, ..Announcement::new(service, schema, methods, stage) };
         desk.send(desk.subjects.ready(&self.offer.service), Word::Announcement(announcement));
     }
 }

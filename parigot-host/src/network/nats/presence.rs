@@ -39,6 +39,7 @@ struct Host {
     heard_ns: u64,
     /// What it offers, until the requirer is told.
     methods: Vec<String>,
+    deadline_ns: u64,
     is_leaving: bool,
     standing: Standing,
 }
@@ -61,11 +62,19 @@ pub(super) enum Verdict {
     Misfit(Arc<str>),
 }
 
+/// A process that takes calls to methods of these names, and how long they may take whose callers do not say.
+#[derive(Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) writer: Writer,
+    pub(super) methods: Vec<String>,
+    pub(super) deadline_ns: u64,
+}
+
 /// What follows from a word about a process.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Turnout {
-    /// Those who take calls now, with their methods.
-    pub(super) found: Vec<(Writer, Vec<String>)>,
+    /// Those who take calls now.
+    pub(super) found: Vec<Found>,
     /// Those who take no more calls.
     pub(super) leaving: Vec<Writer>,
     pub(super) lost: Vec<Writer>,
@@ -91,7 +100,7 @@ impl Presence {
     /// A process has said that it offers the service, or does no more. `None` if there are too many to remember it.
     pub(super) fn hear(&mut self, writer: Writer, announcement: Announcement, now_ns: u64) -> Option<Turnout> {
         let (key, stage) = (writer.host.key(), announcement.stage());
-        let Announcement { schema, methods, .. } = announcement;
+        let Announcement { schema, methods, deadline_ns, .. } = announcement;
         if stage == Stage::Gone {
             let lost = self.hosts.remove(&key).into_iter().filter_map(Host::lost).collect();
             return Some(Turnout { lost, ..Turnout::default() });
@@ -104,7 +113,7 @@ impl Presence {
         let ask = matches!(self.judge(schema), Verdict::Asked).then_some(writer.host);
         let is_leaving = stage == Stage::Leaving;
         let standing = self.hosts.get(&key).map_or(Standing::Unknown, |host| host.standing);
-        self.hosts.insert(key, Host { writer, schema, heard_ns: now_ns, methods, is_leaving, standing });
+        self.hosts.insert(key, Host { writer, schema, heard_ns: now_ns, methods, deadline_ns, is_leaving, standing });
         Some(Turnout { ask, ..self.settle() })
     }
 
@@ -211,7 +220,7 @@ impl Presence {
                     Standing::Leaving
                 }
                 (true, false, Standing::Unknown | Standing::Leaving) => {
-                    turnout.found.push((host.writer.clone(), methods));
+                    turnout.found.push(Found { writer: host.writer.clone(), methods, deadline_ns: host.deadline_ns });
                     Standing::Found
                 }
                 (true, true, Standing::Unknown | Standing::Leaving) | (true, false, Standing::Found) => continue,

@@ -11,7 +11,7 @@ use parigot_abi::manifest::Service;
 use super::chunks::{Progress, Transfers};
 use super::desk::Desk;
 use super::outbox::Weight;
-use super::presence::{BEAT, Presence, Prospect, SILENCE_MAX, Turnout, Verdict};
+use super::presence::{BEAT, Found, Presence, Prospect, SILENCE_MAX, Turnout, Verdict};
 use super::subjects::call_of;
 use super::wire::{
     Announcement, Answer, Body, Cancel, Content, Illegible, Piece, Question, Request, SchemaAnswer, SchemaQuestion,
@@ -130,9 +130,9 @@ impl Searches {
         for Writer { process, .. } in leaving {
             desk.log.info(&format!("process {process} takes no more calls to {service}"));
         }
-        for (Writer { process, .. }, methods) in found {
+        for Found { writer: Writer { process, .. }, methods, deadline_ns } in found {
             desk.log.info(&format!("process {process} offers {service}"));
-            search.post.push(News::Found { methods });
+            search.post.push(News::Found { methods, deadline_ns });
         }
         if let Some(host) = ask {
             let question = SchemaQuestion { service: service.to_owned() };

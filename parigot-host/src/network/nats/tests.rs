@@ -159,7 +159,7 @@ impl Process {
     fn serve(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<Visit> {
         let inbox = Inbox::new();
         let methods = vec!["FetchGreeting".to_owned()];
-        let offer = Offer { service: SERVICE.to_owned(), schema, descriptors, methods };
+        let offer = Offer { service: SERVICE.to_owned(), schema, descriptors, methods, deadline_ns: 5 };
         self.carrier.serve(offer, Arc::clone(&inbox.post));
         inbox
     }

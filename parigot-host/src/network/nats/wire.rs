@@ -106,7 +106,10 @@ pub(super) struct Announcement {
     pub(super) methods: Vec<String>,
     /// A [`Stage`].
     #[prost(enumeration = "Stage", tag = "4")]
-    stage: i32,
+    pub(super) stage: i32,
+    /// How long a call may take if neither its caller nor its method says, in ns.
+    #[prost(uint64, tag = "5")]
+    pub(super) deadline_ns: u64,
 }
 
 /// How far the writer of an announcement has come.
@@ -129,7 +132,7 @@ impl Announcement {
             bytes += method.len();
             bytes <= METHODS_BYTES_MAX
         });
-        Announcement { service, schema, methods, stage: stage.into() }
+        Announcement { service, schema, methods, stage: stage.into(), deadline_ns: 0 }
     }
 
     fn is_sound(&self) -> bool {

@@ -90,7 +90,7 @@ impl Carrier for Line {
     fn look_for(&self, wanted: Wanted, post: Arc<Post<News>>) {
         let mut state = self.board.state.lock();
         for Served { offer, .. } in state.served.iter().filter(|served| served.offer.service == wanted.service) {
-            post.push(News::Found { methods: offer.methods.clone() });
+            post.push(News::Found { methods: offer.methods.clone(), deadline_ns: offer.deadline_ns });
         }
         state.sought.push(Sought { host: self.host, wanted, post });
     }
@@ -128,7 +128,7 @@ impl Carrier for Line {
     fn serve(&self, offer: Offer, post: Arc<Post<Visit>>) {
         let mut state = self.board.state.lock();
         for sought in state.sought.iter().filter(|sought| sought.wanted.service == offer.service) {
-            sought.post.push(News::Found { methods: offer.methods.clone() });
+            sought.post.push(News::Found { methods: offer.methods.clone(), deadline_ns: offer.deadline_ns });
         }
         state.served.push(Served { host: self.host, offer, post, clock: Arc::clone(&self.clock) });
     }
