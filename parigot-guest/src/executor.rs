@@ -55,6 +55,8 @@ pub(crate) struct Executor {
     tasks: RefCell<Tasks>,
     /// The task that is being polled.
     polled: Cell<Option<Polled>>,
+    /// A slot for the next task that is started, and its waker. Most of those are done at once, and leave it as it is.
+    spare: Cell<Option<(u32, Waker)>>,
 }
 
 /// A task, and what its waker is known by.
@@ -76,7 +78,7 @@ struct Tasks {
 
 struct Slot {
     node: Arc<Node>,
-    /// Elsewhere while the task is polled.
+    /// Elsewhere while the task is polled, or the slot is spare.
     waker: Option<Waker>,
     /// Elsewhere while the task is polled; else `None` says that the slot is free.
     future: Option<Future>,
@@ -111,8 +113,16 @@ impl Executor {
 
     /// Polls `future` at once, and makes a task of it unless it is done.
     pub(crate) fn start(&self, scope: Scope, future: Future) -> Option<TaskId> {
-        let (index, waker) = self.tasks.borrow_mut().begin_task(scope);
-        self.poll(index, future, waker).then_some(TaskId(index))
+        let (index, waker) = self.spare.take().unwrap_or_else(|| self.tasks.borrow_mut().take_free_waker());
+        let future = self.poll(index, future, &waker);
+        if future.is_none() {
+            self.spare.set(Some((index, waker)));
+            return None;
+        }
+        let mut tasks = self.tasks.borrow_mut();
+        tasks.slots[index as usize].scope = scope;
+        tasks.put_back(index, future, waker);
+        Some(TaskId(index))
     }
 
     /// Drops the future of a task that is not done and not being polled.
@@ -139,26 +149,26 @@ impl Executor {
     /// Polls the task that has been ready the longest, once `begin` knows whom it works for. Says whether there was one.
     pub(crate) fn poll_next(&self, begin: impl FnOnce(Scope)) -> bool {
         let Some((index, future, waker)) = self.tasks.borrow_mut().take_ready(begin) else { return false };
-        self.poll(index, future, waker);
+        let future = self.poll(index, future, &waker);
+        self.tasks.borrow_mut().put_back(index, future, waker);
         true
     }
 
     /// Polls a task that is not ready, as though it were and none else. Says whether it could be polled.
     pub(crate) fn poll_now(&self, TaskId(index): TaskId, begin: impl FnOnce(Scope)) -> bool {
         let Some((future, waker)) = self.tasks.borrow_mut().take_future(index, begin) else { return false };
-        self.poll(index, future, waker);
+        let future = self.poll(index, future, &waker);
+        self.tasks.borrow_mut().put_back(index, future, waker);
         true
     }
 
-    /// Polls a future that was taken from its slot, and puts it back unless it is done. Says whether it is not.
+    /// Polls a future that is not in its slot, and returns it unless it is done.
     #[inline]
-    fn poll(&self, index: u32, mut future: Future, waker: Waker) -> bool {
+    fn poll(&self, index: u32, mut future: Future, waker: &Waker) -> Option<Future> {
         self.polled.set(Some(Polled { index, data: waker.data(), vtable: waker.vtable() }));
-        let pending = future.as_mut().poll(&mut task::Context::from_waker(&waker)).is_pending();
-        // A future that is done is dropped before the borrow: what it owns may spawn.
-        let future = pending.then_some(future);
-        self.tasks.borrow_mut().put_back(index, future, waker);
-        pending
+        let pending = future.as_mut().poll(&mut task::Context::from_waker(waker)).is_pending();
+        // One that is done is dropped here, where nothing is borrowed: what it owns may spawn.
+        pending.then_some(future)
     }
 
     /// Whom `waker` wakes.
@@ -193,12 +203,11 @@ impl Tasks {
         }
     }
 
-    /// A slot whose task is being polled.
-    fn begin_task(&mut self, scope: Scope) -> (u32, Waker) {
+    #[cold]
+    fn take_free_waker(&mut self) -> (u32, Waker) {
         let index = self.take_free_slot();
-        let slot = &mut self.slots[index as usize];
-        slot.scope = scope;
-        (index, slot.waker.take().expect("a task that is not polled has its waker"))
+        let waker = self.slots[index as usize].waker.take();
+        (index, waker.expect("a slot that is free has its waker"))
     }
 
     #[cold]
