@@ -127,9 +127,9 @@ impl Desk {
     }
 
     pub(super) fn put(&self, subject: String, reply: Option<String>, call: Option<CallId>, payload: Bytes) {
-        let weight = self.load.take(payload.len());
+        let _weight = self.load.take(payload.len());
         // Fails only when this process ends.
-        _ = self.parcels.send(Parcel { subject, reply, payload, call, _weight: weight });
+        _ = self.parcels.send(Parcel { subject, reply, payload, call, _weight });
     }
 }
 

@@ -54,6 +54,7 @@ pub(super) struct Parcel {
     pub(super) payload: Bytes,
     /// The call that it asks for, if it is a request: that is not kept for later.
     pub(super) call: Option<CallId>,
+    /// Counted while it is here.
     pub(super) _weight: Weight,
 }
 

@@ -121,7 +121,6 @@ impl Searches {
 
     /// Does what follows from a word about those who offer a service.
     fn follow(&mut self, desk: &Desk, service: &str, Turnout { found, leaving, lost, ask }: Turnout) {
-        self.end_abandoned(service);
         let Some(search) = self.services.get(service) else { return };
         desk.outlook.expect(service, search.presence.prospect());
         for Writer { process, .. } in lost {
@@ -138,6 +137,7 @@ impl Searches {
             let question = SchemaQuestion { service: service.to_owned() };
             desk.send(desk.subjects.schema(host), Word::SchemaQuestion(question));
         }
+        self.end_abandoned(service);
     }
 
     /// Ends the calls to a service, if nobody is left who may have taken them.
