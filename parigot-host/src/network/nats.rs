@@ -3,7 +3,7 @@
 //! NATS finds subscribers, spreads calls over them, and brings what is sent while there is a connection. What it does not give stands here: deadlines and
 //! cancellation, messages of any size, an end for each call, refusal of who does not fit, bounds.
 //!
-//! Rooms: `subjects` names the subjects, `wire` is what is said on them, `courier` the thread, `outbox` what it sends. `searches` has what this process
+//! Rooms: `subjects` names the subjects, `wire` is what is said on them, `courier` the thread, `pump` what it hears, `outbox` what it sends. `searches` has what this process
 //! requires of others, with their `presence`; `offers` what others may call here, with their `visits`. `chunks` brings large messages, `micro` answers
 //! tools of NATS, `connection` makes the connection. `desk` is what all of them need.
 
@@ -15,7 +15,9 @@ mod micro;
 mod offers;
 mod outbox;
 mod presence;
+mod pump;
 mod searches;
+mod strays;
 mod subjects;
 #[cfg(test)]
 mod tests;

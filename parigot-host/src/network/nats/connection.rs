@@ -10,14 +10,15 @@ use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 use tokio::task::unconstrained;
 use tracing::Dispatch;
-use tracing::subscriber::NoSubscriber;
 
 use super::Party;
-use super::courier::{Courier, Event, Order, READ_BYTES, SUBSCRIPTION_CAPACITY, Strays};
+use super::courier::{Courier, Event, Order};
 use super::desk::{Desk, Log, Outlook};
 use super::offers::Offers;
 use super::outbox::{Load, Outbox};
+use super::pump::{READ_BYTES, SUBSCRIPTION_CAPACITY};
 use super::searches::Searches;
+use super::strays::Strays;
 use super::subjects::Subjects;
 use super::wire::Writer;
 use crate::deployment::Network;
@@ -45,7 +46,7 @@ pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), Netw
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a process may have a few more descriptors");
     // The client logs each attempt to connect; what there is to say of that is said here.
-    tracing::subscriber::with_default(NoSubscriber::default(), || {
+    tracing::dispatcher::with_default(&Dispatch::none(), || {
         runtime.block_on(async {
             // Who has asked for it waits.
             match open(start, Log(log)).await {

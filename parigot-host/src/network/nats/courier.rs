@@ -1,17 +1,11 @@
 //! The carrier's thread: it does what stand-ins ask for and hears what others say, one thing after the other, and never waits.
-//!
-//! Nothing may be lost between the client and here, for the client drops what a subscription has no room for, and says so to nobody who waits for it. So
-//! a subscription is only a way: [`pump`] passes on all that it has as soon as it has it, and what becomes of a message is decided where
-//! it can be answered. Between two turns of a pump the client's connection has one, in which it reads a socket 128 times at most (tokio lets no task do more
-//! at once), each time at most its buffer's size; [`SUBSCRIPTION_CAPACITY`] holds what that can be.
 
 use std::future::pending;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
-use async_nats::{Client, Message, StatusCode, Subscriber};
+use async_nats::{Client, Message, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use parigot_abi::id::CallId;
@@ -24,25 +18,18 @@ use super::micro::{self, Inquiry};
 use super::offers::{self, Offers};
 use super::outbox::Weight;
 use super::presence::{BEAT, SILENCE_MAX};
+use super::pump::{self, Way};
 use super::searches::{Searches, Stray};
+use super::strays::Strays;
 use super::subjects::call_of;
 use super::wire::{Illegible, Letter, Stage, Word};
 use crate::error::Failure;
 use crate::network::{News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wanted};
 
-/// The client's buffer for what it reads.
-pub(super) const READ_BYTES: u16 = u16::MAX;
-/// How many messages a subscription holds: more than 128 buffers of the shortest, which has 28 bytes with its header.
-pub(super) const SUBSCRIPTION_CAPACITY: usize = 1 << 19;
 /// After so many orders in a row others of the thread have their turn.
 const ORDERS_AT_ONCE: u32 = 64;
 /// How long the last words may take.
 const LEAVE_MAX: Duration = Duration::from_secs(1);
-/// How often strays are told, in beats.
-const STRAYS_EVERY: u32 = 10;
-/// So much is told of the subject of one.
-const SUBJECT_CHARS_MAX: usize = 128;
-
 /// What stand-ins want.
 pub(super) enum Order {
     LookFor(Wanted, Arc<Post<News>>),
@@ -103,14 +90,6 @@ pub(super) struct Courier {
     pub(super) last_beat: Instant,
     /// The last that was said to be wrong.
     pub(super) trouble: String,
-}
-
-/// Messages that were none of ours.
-#[derive(Default)]
-pub(super) struct Strays {
-    count: u64,
-    last: String,
-    beats: u32,
 }
 
 impl Courier {
@@ -195,7 +174,7 @@ impl Courier {
 
     fn pump(&self, way: Way, close: impl Future<Output = ()> + Send + 'static) {
         let (client, events, up) = (self.desk.client.clone(), self.event_sender.clone(), self.up.clone());
-        tokio::spawn(unconstrained(pump(client, way, events, up, close)));
+        tokio::spawn(unconstrained(pump::pump(client, way, events, up, close)));
     }
 
     fn hear(&mut self, event: Event) {
@@ -215,7 +194,7 @@ impl Courier {
             Event::Unsent(call) => self.searches.unsent(&self.desk, call),
             Event::Trouble(text) if text == self.trouble => {}
             Event::Trouble(text) => {
-                self.desk.log.warn(&format!("NATS: {text}"));
+                self.desk.log.warn(&format!("NATS: {}", text.trim_start_matches("nats: ")));
                 self.trouble = text;
             }
         }
@@ -349,78 +328,5 @@ async fn echo(client: &Client, subject: String) {
         && client.publish(subject, Bytes::new()).await.is_ok()
     {
         subscriber.next().await;
-    }
-}
-
-/// What is heard, by one of a group or by all, and where it comes in.
-struct Way {
-    subject: String,
-    group: Option<String>,
-    door: Door,
-}
-
-/// Passes on what comes on a subject, until that is to end; then what was under way, and that there is no more.
-async fn pump(
-    client: Client,
-    Way { subject, group, door }: Way,
-    events: mpsc::UnboundedSender<Event>,
-    mut up: watch::Receiver<bool>,
-    close: impl Future<Output = ()>,
-) {
-    let subscribed = match group {
-        Some(group) => client.queue_subscribe(subject, group).await,
-        None => client.subscribe(subject).await,
-    };
-    // Fails only when this process ends, as do the sends below.
-    let Ok(mut subscriber) = subscribed else { return };
-    _ = events.send(Event::Opened(door.clone()));
-    let pass = |message| _ = events.send(Event::Message(door.clone(), message));
-    let mut close = pin!(close);
-    loop {
-        tokio::select! {
-            biased;
-            message = subscriber.next() => match message {
-                Some(message) => pass(message),
-                None => break,
-            },
-            () = &mut close => {
-                let drain = drain(&mut subscriber, pass);
-                tokio::select! {
-                    () = drain => {}
-                    // Without a connection nothing is under way.
-                    _ = up.wait_for(|up| !up) => {}
-                }
-                break;
-            }
-        }
-    }
-    _ = events.send(Event::Closed(door));
-}
-
-async fn drain(subscriber: &mut Subscriber, pass: impl Fn(Message)) {
-    if subscriber.drain().await.is_ok() {
-        while let Some(message) = subscriber.next().await {
-            pass(message);
-        }
-    }
-}
-
-impl Strays {
-    fn add(&mut self, subject: &str) {
-        self.count += 1;
-        self.last.clear();
-        self.last.extend(subject.chars().flat_map(char::escape_debug).take(SUBJECT_CHARS_MAX));
-    }
-
-    /// Tells once in a while what was dropped.
-    fn beat(&mut self, desk: &Desk) {
-        self.beats += 1;
-        if self.count > 0 && self.beats >= STRAYS_EVERY {
-            let Strays { count, last, .. } = std::mem::take(self);
-            let messages = if count == 1 { "a message" } else { "messages" };
-            desk.log.warn(&format!(
-                "dropped {messages} of NATS that this process can make nothing of ({count}), the last on {last}"
-            ));
-        }
     }
 }

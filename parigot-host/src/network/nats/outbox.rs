@@ -12,7 +12,9 @@ use tokio::sync::{mpsc, watch};
 use super::courier::Event;
 
 /// How many bytes may wait to be sent.
-pub(crate) const BYTES_MAX: usize = 64 << 20;
+pub(super) const BYTES_MAX: usize = 64 << 20;
+/// What a call or an answer counts for besides its message, so that there is a bound to short ones, too.
+const CALL_BYTES: usize = 256;
 
 /// How many bytes wait to be sent.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +28,9 @@ pub(super) struct Weight {
 }
 
 impl Load {
-    /// For so many bytes more, if there is room.
+    /// For a call or an answer with so many bytes, if there is room.
     pub(super) fn try_take(&self, bytes: usize) -> Option<Weight> {
-        let weight = self.take(bytes);
+        let weight = self.take(CALL_BYTES + bytes);
         (self.0.load(Ordering::Relaxed) <= BYTES_MAX).then_some(weight)
     }
 

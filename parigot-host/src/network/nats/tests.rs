@@ -5,6 +5,7 @@ mod caller;
 mod calls;
 mod hostile;
 mod large;
+mod log;
 mod outages;
 mod peers;
 mod server;
@@ -20,6 +21,7 @@ use parigot_abi::id::{CallId, HostId};
 use parigot_abi::{Cause, Code, Detail};
 
 use self::caller::Caller;
+use self::log::Lines;
 use self::server::{PATIENCE, Server, Stranger};
 use super::subjects::Subjects;
 use super::wire::{

@@ -112,3 +112,18 @@ fn a_service_can_be_drained_while_the_server_is_away() {
     kitchen.carrier.close();
     assert!(before.elapsed() < super::super::CLOSE_MAX, "closing took {:?}", before.elapsed());
 }
+
+#[test]
+fn the_log_says_when_the_connection_was_lost_and_when_it_is_there_again() {
+    let mut server = Server::start();
+    let lines = Lines::new();
+    let front = lines.of(|| Process::new(&server, "front"));
+    server.kill();
+    lines.wait_for("WARN the connection to NATS is down: calls to other processes are refused");
+    server.restart();
+    lines.wait_for("INFO the connection to NATS is up again, after ");
+    front.carrier.close();
+    // What the client has to say of each attempt is left to it, but for why the first has failed.
+    let rest = lines.all().into_iter().filter(|line| !line.contains("the connection to NATS is"));
+    assert!(rest.clone().count() <= 1 && rest.clone().all(|line| line.starts_with("WARN NATS: ")), "{:?}", lines.all());
+}

@@ -151,7 +151,8 @@ fn a_process_with_another_schema_that_fits_is_found() {
 #[test]
 fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() {
     let server = Server::start();
-    let (front, kitchen) = (Process::new(&server, "front"), Process::new(&server, "kitchen"));
+    let lines = Lines::new();
+    let (front, kitchen) = (lines.of(|| Process::new(&server, "front")), Process::new(&server, "kitchen"));
     let _visits = kitchen.serve(2, descriptors("SayGoodbye"));
     let mut news = front.look_for(1, descriptors("FetchGreeting"));
     // It is told once it is known; until then nobody offers the service.
@@ -174,6 +175,7 @@ fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() 
         cellar.answer(visits.call().1, "");
         assert_eq!(news.answered().0, call_id(number));
     }
+    assert_eq!(lines.all(), [format!("ERROR {text}"), format!("INFO process cellar offers {SERVICE}")]);
 }
 
 #[test]
