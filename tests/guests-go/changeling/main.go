@@ -22,6 +22,10 @@ func (changeling) Misbehave(context.Context, *pb.Deed) *pb.EchoMisbehaveFuture {
 	panic("told to panic")
 }
 
+func (changeling) Persist(context.Context, *pb.Deed) *pb.EchoPersistFuture {
+	panic("told to panic")
+}
+
 func main() {
 	until, err := strconv.ParseInt(os.Args[1], 10, 64)
 	if err != nil {

@@ -26,6 +26,10 @@ func (e echoing) Misbehave(ctx context.Context, deed *pb.Deed) *pb.EchoMisbehave
 	return pb.EchoMisbehaveDone(e.misbehave(ctx, deed))
 }
 
+func (e echoing) Persist(ctx context.Context, deed *pb.Deed) *pb.EchoPersistFuture {
+	return pb.EchoPersistDone(e.misbehave(ctx, deed))
+}
+
 func (echoing) misbehave(ctx context.Context, deed *pb.Deed) (*pb.Payload, error) {
 	number := int(deed.GetNumber())
 	switch deed.GetKind() {

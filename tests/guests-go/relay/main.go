@@ -37,6 +37,10 @@ func (r *relay) Misbehave(context.Context, *echo.Deed) *echo.EchoMisbehaveFuture
 	return echo.EchoMisbehaveDone(nil, echo.EchoErr_Refused)
 }
 
+func (r *relay) Persist(context.Context, *echo.Deed) *echo.EchoPersistFuture {
+	return echo.EchoPersistDone(nil, echo.EchoErr_Refused)
+}
+
 func main() {
 	echo.RunEcho(context.Background(), &relay{}, load.RequireStore())
 }

@@ -32,4 +32,8 @@ func (waiting) Misbehave(context.Context, *pb.Deed) *pb.EchoMisbehaveFuture {
 	return pb.EchoMisbehaveDone(new(pb.Payload), nil)
 }
 
+func (waiting) Persist(context.Context, *pb.Deed) *pb.EchoPersistFuture {
+	return pb.EchoPersistDone(new(pb.Payload), nil)
+}
+
 func main() { pb.RunEcho(context.Background(), waiting{}) }

@@ -9,6 +9,7 @@
 package v1
 
 import (
+	_ "github.com/parigot/parigot/parigot-guest-go/options"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -251,7 +252,7 @@ var File_echo_v1_echo_proto protoreflect.FileDescriptor
 
 const file_echo_v1_echo_proto_rawDesc = "" +
 	"\n" +
-	"\x12echo/v1/echo.proto\x12\aecho.v1\"\x1d\n" +
+	"\x12echo/v1/echo.proto\x12\aecho.v1\x1a\x18parigot/v1/options.proto\"\x1d\n" +
 	"\aPayload\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"\xbb\x01\n" +
 	"\x04Deed\x12&\n" +
@@ -271,10 +272,11 @@ const file_echo_v1_echo_proto_rawDesc = "" +
 	"\x04Toil\x10\t*#\n" +
 	"\aEchoErr\x12\v\n" +
 	"\aNoError\x10\x00\x12\v\n" +
-	"\aRefused\x10\x042`\n" +
+	"\aRefused\x10\x042\x9a\x01\n" +
 	"\x04Echo\x12*\n" +
 	"\x04Echo\x12\x10.echo.v1.Payload\x1a\x10.echo.v1.Payload\x12,\n" +
-	"\tMisbehave\x12\r.echo.v1.Deed\x1a\x10.echo.v1.Payloadb\x06proto3"
+	"\tMisbehave\x12\r.echo.v1.Deed\x1a\x10.echo.v1.Payload\x128\n" +
+	"\aPersist\x12\r.echo.v1.Deed\x1a\x10.echo.v1.Payload\"\f\xea\xe1\x18\b\b\x90\x03\x10\x80\xba\xb7\x03b\x06proto3"
 
 var (
 	file_echo_v1_echo_proto_rawDescOnce sync.Once
@@ -300,10 +302,12 @@ var file_echo_v1_echo_proto_depIdxs = []int32{
 	1, // 0: echo.v1.Deed.kind:type_name -> echo.v1.Deed.Kind
 	2, // 1: echo.v1.Echo.Echo:input_type -> echo.v1.Payload
 	3, // 2: echo.v1.Echo.Misbehave:input_type -> echo.v1.Deed
-	2, // 3: echo.v1.Echo.Echo:output_type -> echo.v1.Payload
-	2, // 4: echo.v1.Echo.Misbehave:output_type -> echo.v1.Payload
-	3, // [3:5] is the sub-list for method output_type
-	1, // [1:3] is the sub-list for method input_type
+	3, // 3: echo.v1.Echo.Persist:input_type -> echo.v1.Deed
+	2, // 4: echo.v1.Echo.Echo:output_type -> echo.v1.Payload
+	2, // 5: echo.v1.Echo.Misbehave:output_type -> echo.v1.Payload
+	2, // 6: echo.v1.Echo.Persist:output_type -> echo.v1.Payload
+	4, // [4:7] is the sub-list for method output_type
+	1, // [1:4] is the sub-list for method input_type
 	1, // [1:1] is the sub-list for extension type_name
 	1, // [1:1] is the sub-list for extension extendee
 	0, // [0:1] is the sub-list for field type_name

@@ -5,6 +5,7 @@ package v1
 
 import (
 	"context"
+	"time"
 
 	parigot "github.com/parigot/parigot/parigot-guest-go"
 	future "github.com/parigot/parigot/parigot-guest-go/future"
@@ -21,14 +22,15 @@ func (e EchoErr) Error() string {
 // echoService is what both sides of a call to echo.v1.Echo agree on.
 var echoService = parigot.Service{
 	Name:   "echo.v1.Echo",
-	Schema: 0x0ebde14cfbdfcfea,
+	Schema: 0x9aac0ac36620f4f1,
 	Methods: []parigot.Method{
 		{Name: "Echo"},
 		{Name: "Misbehave"},
+		{Name: "Persist", Budget: 400 * time.Millisecond, Deadline: 7200000 * time.Millisecond},
 	},
 	Descriptors: []byte("" +
 		"\n" +
-		"\x89\x03\n" +
+		"\xb8\x03\n" +
 		"\x12echo/v1/echo.proto\x12\x07echo.v1\"\x1d\n" +
 		"\x07Payload\x12\x12\n" +
 		"\x04data\x18\x01 \x01(\x0cR\x04data\"\xbb\x01\n" +
@@ -49,10 +51,11 @@ var echoService = parigot.Service{
 		"\x04Toil\x10\x09*#\n" +
 		"\x07EchoErr\x12\x0b\n" +
 		"\x07NoError\x10\x00\x12\x0b\n" +
-		"\x07Refused\x10\x042`\n" +
+		"\x07Refused\x10\x042\x8e\x01\n" +
 		"\x04Echo\x12*\n" +
 		"\x04Echo\x12\x10.echo.v1.Payload\x1a\x10.echo.v1.Payload\x12,\n" +
-		"\x09Misbehave\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payloadb\x06proto3"),
+		"\x09Misbehave\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\x12,\n" +
+		"\x07Persist\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\"\x00b\x06proto3"),
 }
 
 // Gives back what it gets, or does what a service must not do.
@@ -65,6 +68,9 @@ type Echo interface {
 
 	// Does as it is told, before it has answered.
 	Misbehave(ctx context.Context, in *Deed) *EchoMisbehaveFuture
+
+	// The same, with limits of its own.
+	Persist(ctx context.Context, in *Deed) *EchoPersistFuture
 }
 
 // EchoEchoFuture completes with the answer of Echo.
@@ -83,6 +89,14 @@ func EchoMisbehaveDone(out *Payload, err error) *EchoMisbehaveFuture {
 	return future.Done[*Payload, EchoErr](out, err)
 }
 
+// EchoPersistFuture completes with the answer of Persist.
+type EchoPersistFuture = future.Method[*Payload, EchoErr]
+
+// EchoPersistDone returns a future that is complete: with err, unless that is no error, else with out.
+func EchoPersistDone(out *Payload, err error) *EchoPersistFuture {
+	return future.Done[*Payload, EchoErr](out, err)
+}
+
 // ExportEcho exports impl as echo.v1.Echo, for a guest that exports several services.
 func ExportEcho(impl Echo) parigot.Export {
 	return parigot.Export{
@@ -95,6 +109,9 @@ func ExportEcho(impl Echo) parigot.Export {
 			parigot.Handle(func() *Deed {
 				return new(Deed)
 			}, impl.Misbehave),
+			parigot.Handle(func() *Deed {
+				return new(Deed)
+			}, impl.Persist),
 		},
 	}
 }
@@ -111,6 +128,9 @@ type EchoClient interface {
 
 	// Does as it is told, before it has answered.
 	Misbehave(ctx context.Context, in *Deed) *EchoMisbehaveFuture
+
+	// The same, with limits of its own.
+	Persist(ctx context.Context, in *Deed) *EchoPersistFuture
 }
 
 // RequireEcho says that a guest calls echo.v1.Echo.
@@ -144,4 +164,8 @@ func (c echoClient) Echo(ctx context.Context, in *Payload) *EchoEchoFuture {
 
 func (c echoClient) Misbehave(ctx context.Context, in *Deed) *EchoMisbehaveFuture {
 	return parigot.Call[*Payload, EchoErr](ctx, c.channel, 1, in, new(Payload))
+}
+
+func (c echoClient) Persist(ctx context.Context, in *Deed) *EchoPersistFuture {
+	return parigot.Call[*Payload, EchoErr](ctx, c.channel, 2, in, new(Payload))
 }
