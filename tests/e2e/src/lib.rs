@@ -7,6 +7,7 @@ mod build;
 mod capture;
 mod declare;
 mod kills;
+mod language;
 mod load;
 mod manual;
 mod nats;
@@ -17,6 +18,7 @@ pub use build::{code_cache, example, go_example, go_guest, go_probe, guest, gues
 pub use capture::{Capture, Captured};
 pub use declare::{declaring, service};
 pub use kills::{histogram, kill_times};
+pub use language::{Language, PAIRS};
 pub use load::{Load, soak};
 pub use manual::start_on_manual_clock;
 pub use nats::Nats;

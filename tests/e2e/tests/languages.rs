@@ -2,46 +2,8 @@
 
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::LazyLock;
 
-use e2e::{App, Ended, example, go_example, go_guest, guest, parigot_run};
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Language {
-    Rust,
-    Go,
-}
-
-/// Client and service.
-const PAIRS: [(Language, Language); 4] = [
-    (Language::Rust, Language::Rust),
-    (Language::Rust, Language::Go),
-    (Language::Go, Language::Rust),
-    (Language::Go, Language::Go),
-];
-
-impl Language {
-    /// A program that makes the calls which it is told.
-    fn driver(self) -> &'static [u8] {
-        static DRIVERS: [LazyLock<Vec<u8>>; 2] =
-            [LazyLock::new(|| guest("driver")), LazyLock::new(|| go_guest("driver"))];
-        &DRIVERS[self as usize]
-    }
-
-    /// A service that answers them.
-    fn echo(self) -> &'static [u8] {
-        static ECHOES: [LazyLock<Vec<u8>>; 2] = [LazyLock::new(|| guest("echo")), LazyLock::new(|| go_guest("echo"))];
-        &ECHOES[self as usize]
-    }
-
-    /// The folder of its example.
-    fn example(self) -> &'static Path {
-        match self {
-            Language::Rust => example(),
-            Language::Go => go_example(),
-        }
-    }
-}
+use e2e::{App, Ended, Language, PAIRS, go_example, parigot_run};
 
 /// What the driver is told to do, and what must come of it.
 struct Case {

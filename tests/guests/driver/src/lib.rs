@@ -4,7 +4,7 @@
 //! milliseconds, `!` behind it drops the call at once, and `!20` after so many milliseconds; `#key=value` behind that gives it metadata. `~` before it does the deed in the method that has limits of its own. Calls that are
 //! joined by `+` are all made before the first is awaited.
 //!
-//! `again` is the call `echo:1`, made until it is answered. `pause:20` says so and makes no call for 20 milliseconds.
+//! `again` is the call `echo:1`, made until it is answered, and `refused` is `echo:1@500`, made until it is refused. `pause:20` says so and makes no call for 20 milliseconds.
 //!
 //! `150ms:` before all that makes the call so much later. `?` behind all that makes it tell a failure in full, and what is known
 //! of the call.
@@ -15,7 +15,7 @@ use std::time::Duration;
 use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::{Deed, EchoClient, EchoErr, Payload};
 use parigot_guest::futures_lite::future::or;
-use parigot_guest::{CallError, Client, Code, Context, Error, Exit, Status};
+use parigot_guest::{CallError, Client, Code, Context, Error, Exit, Fate, Status};
 
 #[parigot_guest::program(requires(EchoClient))]
 async fn main(cx: Context) -> Result<Exit, Error> {
@@ -25,6 +25,16 @@ async fn main(cx: Context) -> Result<Exit, Error> {
         if argument == "again" {
             while make(&echo, "echo:1").expect("it is not dropped").await.is_err() {}
             parigot_guest::info!(cx, "again: 1 bytes");
+            continue;
+        }
+        if argument == "refused" {
+            let refusal = loop {
+                let outcome = make(&echo, "echo:1@500").expect("it is not dropped").await;
+                if outcome.as_ref().is_err_and(|failure| failure.fate() == Fate::Refused) {
+                    break outcome;
+                }
+            };
+            parigot_guest::info!(cx, "refused: {}", describe(refusal));
             continue;
         }
         if let Some(ms) = argument.strip_prefix("pause:") {
