@@ -28,10 +28,12 @@ impl<T> Table<T> {
         self.len
     }
 
+    #[inline]
     pub(crate) fn contains(&self, number: u64) -> bool {
         self.has_place(number) || !self.rest.is_empty() && self.rest.contains_key(&number)
     }
 
+    #[inline]
     fn has_place(&self, number: u64) -> bool {
         matches!(self.places.get(place(number)), Some(Some((known, _))) if *known == number)
     }
@@ -39,14 +41,22 @@ impl<T> Table<T> {
     /// Puts a thing under a number that nothing else has.
     #[inline]
     pub(crate) fn insert(&mut self, number: u64, thing: T) {
+        self.len += 1;
+        match self.places.get_mut(place(number)) {
+            Some(free @ None) => *free = Some((number, thing)),
+            _ => self.insert_elsewhere(number, thing),
+        }
+    }
+
+    /// There are no places yet, or its place is taken.
+    #[cold]
+    fn insert_elsewhere(&mut self, number: u64, thing: T) {
         if self.places.is_empty() {
             self.places.resize_with(PLACES, || None);
+            self.places[place(number)] = Some((number, thing));
+        } else {
+            self.rest.insert(number, thing);
         }
-        match &mut self.places[place(number)] {
-            free @ None => *free = Some((number, thing)),
-            Some(_) => drop(self.rest.insert(number, thing)),
-        }
-        self.len += 1;
     }
 
     #[inline]
