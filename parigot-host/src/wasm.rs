@@ -324,11 +324,11 @@ impl WasmGuest {
         self.outbox = 0..0;
         let bytes = PROLOGUE_BYTES + frames.len();
         if self.view.inbox_capacity < bytes as u64 {
+            empty_outbox(self.memory.data_mut(&mut self.store), self.control);
             self.grow_inbox(bytes)?;
         }
         let memory = self.memory.data_mut(&mut self.store);
-        // `read_control` has seen the whole block in the memory, which never shrinks.
-        memory[self.control as usize + OUTBOX_COMMITTED_OFFSET..][..8].fill(0);
+        empty_outbox(memory, self.control);
         let address = self.view.inbox_address;
         let start = usize::try_from(address).ok();
         let Some(inbox) = start.and_then(|start| memory.get_mut(start..start.checked_add(bytes)?)) else {
@@ -339,6 +339,12 @@ impl WasmGuest {
         rest.copy_from_slice(frames);
         Ok(bytes as u32)
     }
+}
+
+/// Says in the control block that nothing is in the outbox.
+fn empty_outbox(memory: &mut [u8], control: u32) {
+    // `read_control` has seen the whole block in the memory, which never shrinks.
+    memory[control as usize + OUTBOX_COMMITTED_OFFSET..][..8].fill(0);
 }
 
 /// Where a part of a guest's memory lies, if it has it.

@@ -11,26 +11,48 @@ const OUTBOX: u64 = 2 << 16;
 
 /// A wasm file that exports and requires these services. It never asks to be launched.
 pub fn declaring(exports: &[Service], requires: &[Service]) -> Vec<u8> {
-    let mut manifest = Vec::new();
-    Manifest { exports: exports.to_vec(), requires: requires.to_vec() }.write(&mut manifest);
-    let mut outbox = Vec::new();
-    let frame = FrameBuilder::new(&mut outbox, Header::new(Kind::Manifest)).payload(&manifest);
-    frame.finish().expect("a manifest is shorter than 4 GiB");
+    let manifest = Manifest { exports: exports.to_vec(), requires: requires.to_vec() };
+    let turn = "(i64.store offset=24 (local.get 0) (global.get $bytes)) (global.set $bytes (i64.const 0))";
+    sending(&[manifest_frame(&manifest)], control_block(OUTBOX - INBOX), "unreachable", turn)
+}
+
+/// A wasm file that asks to be launched, with an inbox for the start alone: it traps when it is to make room a second time. What it
+/// has sent it does not take back.
+pub fn without_room() -> Vec<u8> {
+    let mut launch = Vec::new();
+    FrameBuilder::new(&mut launch, Header::new(Kind::Launch)).finish().expect("it is short");
+    let inbox = "(if (global.get $has_room) (then unreachable)) (global.set $has_room (i32.const 1))
+        (i64.store offset=8 (local.get 0) (i64.extend_i32_u (local.get 1)))";
+    let turn =
+        "(i64.store offset=24 (local.get 0) (global.get $bytes)) (i64.store offset=8 (local.get 0) (i64.const 0))";
+    let manifest = Manifest { exports: Vec::new(), requires: Vec::new() };
+    sending(&[manifest_frame(&manifest), launch], control_block(0), inbox, turn)
+}
+
+fn manifest_frame(manifest: &Manifest) -> Vec<u8> {
+    let (mut payload, mut frame) = (Vec::new(), Vec::new());
+    manifest.write(&mut payload);
+    let built = FrameBuilder::new(&mut frame, Header::new(Kind::Manifest)).payload(&payload);
+    built.finish().expect("a manifest is shorter than 4 GiB");
+    frame
+}
+
+/// A wasm file with these frames where its outbox is, `$bytes` of them, and with these bodies of `parigot_inbox` and `parigot_turn`.
+fn sending(frames: &[Vec<u8>], control: [u8; CONTROL_BYTES], inbox: &str, turn: &str) -> Vec<u8> {
+    let outbox = frames.concat();
     let text = format!(
         r#"(module
             (memory (export "memory") {pages})
             (data (i32.const {CONTROL}) "{control}")
             (data (i32.const {OUTBOX}) "{outbox_data}")
             (global $bytes (mut i64) (i64.const {outbox_bytes}))
+            (global $has_room (mut i32) (i32.const 0))
             (func (export "parigot_abi") (result i32) (i32.const 0x10000))
             (func (export "parigot_open") (result i32) (i32.const {CONTROL}))
-            (func (export "parigot_inbox") (param i32 i32) unreachable)
-            (func (export "parigot_turn") (param i32 i32 i32) (result i32)
-                (i64.store offset=24 (local.get 0) (global.get $bytes))
-                (global.set $bytes (i64.const 0))
-                (i32.const 0)))"#,
+            (func (export "parigot_inbox") (param i32 i32) {inbox})
+            (func (export "parigot_turn") (param i32 i32 i32) (result i32) {turn} (i32.const 0)))"#,
         pages = (OUTBOX as usize + outbox.len()).div_ceil(1 << 16),
-        control = escaped(&control_block()),
+        control = escaped(&control),
         outbox_data = escaped(&outbox),
         outbox_bytes = outbox.len(),
     );
@@ -44,9 +66,9 @@ pub fn service(name: &str) -> Service {
 }
 
 /// A control block with nothing in the outbox yet, as `parigot_abi::control` lays it out.
-fn control_block() -> [u8; CONTROL_BYTES] {
+fn control_block(inbox_capacity: u64) -> [u8; CONTROL_BYTES] {
     let mut block = [0; CONTROL_BYTES];
-    for (offset, value) in [(0, INBOX), (8, OUTBOX - INBOX), (16, OUTBOX), (32, NO_CALL), (56, NEVER)] {
+    for (offset, value) in [(0, INBOX), (8, inbox_capacity), (16, OUTBOX), (32, NO_CALL), (56, NEVER)] {
         block[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
     }
     block

@@ -16,7 +16,7 @@ mod process;
 
 pub use build::{code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria, root};
 pub use capture::{Capture, Captured};
-pub use declare::{declaring, service};
+pub use declare::{declaring, service, without_room};
 pub use kills::{histogram, kill_times};
 pub use language::{Language, PAIRS};
 pub use load::{Load, soak};

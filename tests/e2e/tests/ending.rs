@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use e2e::{App, Started, example, go_guest, guest, root, slow_to_compile};
+use e2e::{App, Started, example, go_guest, guest, root, slow_to_compile, without_room};
 
 fn bare(args: &str) -> App {
     App::new(&format!("[program.bare]\nwasm = \"bare.wasm\"\nargs = {args}\n")).with("bare.wasm", guest("bare"))
@@ -31,6 +31,15 @@ fn a_panic_is_told_with_its_place_and_message() {
     assert!(panic.contains(&format!("bare/src/lib.rs:{line}:")), "{panic}");
     assert!(panic.contains("the oven is cold"), "{panic}");
     assert_eq!(ended.log().last().map(|line| line.level.clone()).as_deref(), Some("ERROR"));
+    assert_eq!(ended.status, Some(1));
+}
+
+/// What it sent before it has been carried out before.
+#[test]
+fn a_guest_that_traps_while_it_makes_room_has_sent_nothing() {
+    let ended = App::new("[program.narrow]\nwasm = \"narrow.wasm\"\n").with("narrow.wasm", without_room()).run();
+    let last = ended.log().last().map(|line| line.message.clone()).unwrap_or_default();
+    assert!(last.contains("trapped: wasm trap: wasm `unreachable` instruction executed"), "{}", ended.stderr);
     assert_eq!(ended.status, Some(1));
 }
 
