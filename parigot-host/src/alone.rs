@@ -36,6 +36,7 @@ impl Neighbours {
         &mut self,
         _guests: &[(&GuestSpec, Declaration)],
         _deployment: &Deployment,
+        _settings: &Settings,
     ) -> Result<Vec<StandIn>, StartError> {
         Ok(Vec::new())
     }

@@ -135,7 +135,7 @@ pub(crate) fn boot(
 ) -> Result<Booted, StartError> {
     let mut declared = declare_all(deployment, moulds, settings, randomness);
     let stand_ins = match &declared.refusals[..] {
-        [] => neighbours.stand_ins(&declared.guests, deployment)?,
+        [] => neighbours.stand_ins(&declared.guests, deployment, settings)?,
         // Whoever is missing would not be known.
         _ => Vec::new(),
     };

@@ -109,10 +109,15 @@ pub struct Settings {
     pub descriptors: bool,
     /// Told of the guests that are being compiled, whenever these change; of none when that is done.
     pub on_compiling: Option<Arc<OnCompiling>>,
+    /// Told when the start waits for other processes or what joins them, with nothing running yet, and when that is over.
+    pub on_waiting: Option<Arc<OnWaiting>>,
 }
 
 /// Takes names of guests.
 pub type OnCompiling = dyn Fn(&[&str]) + Send + Sync;
+
+/// Takes whether something is waited for.
+pub type OnWaiting = dyn Fn(bool) + Send + Sync;
 
 impl Default for Settings {
     fn default() -> Self {
@@ -126,6 +131,7 @@ impl Default for Settings {
             asks_early: true,
             descriptors: false,
             on_compiling: None,
+            on_waiting: None,
         }
     }
 }

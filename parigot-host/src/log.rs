@@ -201,6 +201,12 @@ pub(crate) fn unready(instances: &[Instance], Unready { guest, phase, lacks }: &
     );
 }
 
+/// A guest cannot be bound before a process offers what it requires, and the start has waited that long.
+#[cfg(feature = "nats")]
+pub(crate) fn unoffered(guest: &str, service: &str, after: Duration) {
+    tracing::warn!(service = guest, "not ready after {after:?}: it waits for {service}, which no process offers yet");
+}
+
 /// Those whom a guest waits for.
 fn names(lacks: &[&Instance]) -> String {
     let (elsewhere, here): (Vec<&Instance>, Vec<&Instance>) = lacks.iter().partition(|exporter| exporter.is_stand_in);

@@ -9,7 +9,7 @@ use crate::timer::Timers;
 use crate::{log, spawn};
 
 /// When people begin to wonder.
-const LONG: Duration = Duration::from_secs(1);
+pub(crate) const LONG: Duration = Duration::from_secs(1);
 
 /// A thread that watches a start. Its clock is the host's.
 pub(crate) struct Startup {

@@ -9,11 +9,12 @@ use parigot_host::Settings;
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Ctrl-C, and what else asks a process to end (SIGTERM, SIGHUP): the first stops in order what runs, the second leaves at once. So does the
-/// first while a guest is being compiled, which may take minutes and cannot be stopped: nothing runs yet.
+/// first while a guest is being compiled or other processes are waited for, which may take long and cannot be stopped: nothing runs yet.
 #[derive(Default)]
 pub(crate) struct Interrupt {
     came: AtomicBool,
     compiles: AtomicBool,
+    waits: AtomicBool,
     stop: OnceLock<Box<dyn Fn(Wish) + Send + Sync>>,
 }
 
@@ -37,8 +38,8 @@ impl Interrupt {
         interrupt
     }
 
-    /// The same settings, by which it learns when guests are being compiled.
-    pub(crate) fn follow_compiling(self: &Arc<Self>, settings: Settings) -> Settings {
+    /// The same settings, by which it learns when a start does what cannot be stopped.
+    pub(crate) fn follow_start(self: &Arc<Self>, settings: Settings) -> Settings {
         let (interrupt, tell) = (Arc::clone(self), settings.on_compiling.clone());
         let on_compiling = move |guests: &[&str]| {
             interrupt.compiles.store(!guests.is_empty(), Ordering::SeqCst);
@@ -47,7 +48,14 @@ impl Interrupt {
             }
             tell.iter().for_each(|tell| tell(guests));
         };
-        Settings { on_compiling: Some(Arc::new(on_compiling)), ..settings }
+        let interrupt = Arc::clone(self);
+        let on_waiting = move |waits| {
+            interrupt.waits.store(waits, Ordering::SeqCst);
+            if interrupt.came() {
+                leave_at_once();
+            }
+        };
+        Settings { on_compiling: Some(Arc::new(on_compiling)), on_waiting: Some(Arc::new(on_waiting)), ..settings }
     }
 
     /// Hands over what is to be done, now that something runs. A Ctrl-C may have come before.
@@ -82,7 +90,7 @@ impl Interrupt {
     /// Writes down that somebody wants the end.
     fn came_before(&self) -> bool {
         let came_before = self.came.swap(true, Ordering::SeqCst);
-        if self.compiles.load(Ordering::SeqCst) {
+        if self.compiles.load(Ordering::SeqCst) || self.waits.load(Ordering::SeqCst) {
             leave_at_once();
         }
         came_before

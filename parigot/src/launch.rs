@@ -27,7 +27,7 @@ const GRACE: Duration = Duration::from_secs(5);
 /// Runs each process of a deployment as a child, and returns the exit status.
 pub(crate) fn launch(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) -> ExitCode {
     // What is wrong is told of the whole, once, and before anything runs. The children find in the cache what was compiled for it.
-    let settings = interrupt.follow_compiling(settings(&run.compiling, run.log_format == Format::Text));
+    let settings = interrupt.follow_start(settings(&run.compiling, run.log_format == Format::Text));
     let survey = survey(whole, &settings);
     // In one process a call that does not fit fails alone; between processes who offers it is not listened to, and the start would wait in vain.
     let process_of = |guest: &str| process_of(guest, &whole.processes);

@@ -60,7 +60,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
 
 /// Runs the guests of a deployment in this process.
 fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> ExitCode {
-    let settings = interrupt.follow_compiling(settings(&run.compiling, run.log_format == Format::Text));
+    let settings = interrupt.follow_start(settings(&run.compiling, run.log_format == Format::Text));
     let running = match parigot_host::start(deployment, settings) {
         Ok(running) => running,
         Err(error) => return refused(run, error.refusals().iter(), deployment),

@@ -19,7 +19,9 @@ use crate::boot::{Declaration, StandIn};
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{Refusal, StartError};
 use crate::kernel::Kernel;
+use crate::log;
 use crate::random::Randomness;
+use crate::startup::LONG;
 
 /// The other processes of the deployment, if it has any.
 pub(crate) struct Neighbours {
@@ -54,11 +56,19 @@ impl<'g> Sought<'g> {
         Sought { name, by, post }
     }
 
-    /// The methods that a process has, if one of the guests must know: it knows the service by name alone, and its calls are bound before it is
-    /// launched. Waits until then for a process, or returns that guest's name.
-    fn methods(&self, until: Instant) -> Result<Vec<String>, &'g str> {
-        let Some((guest, _)) = self.by.iter().find(|(_, service)| service.is_by_name()) else { return Ok(Vec::new()) };
-        let heard = self.post.wait_and_take(until);
+    /// The name of a guest that knows the service by name alone, if there is one: its calls are bound before it is launched, and for that the
+    /// methods must be known.
+    fn by_name(&self) -> Option<&'g str> {
+        self.by.iter().find(|(_, service)| service.is_by_name()).map(|(guest, _)| *guest)
+    }
+
+    /// The methods of a process that offers the service, for which that guest waits until then; none if there is no process.
+    fn methods(&self, guest: &str, until: Instant) -> Option<Vec<String>> {
+        let mut heard = self.post.wait_and_take(until.min(Instant::now() + LONG));
+        if heard.is_empty() {
+            log::unoffered(guest, self.name, LONG);
+            heard = self.post.wait_and_take(until);
+        }
         // Before anybody calls there is nothing else to be heard.
         let found = heard.iter().find_map(|news| match news {
             News::Found { methods, .. } => Some(methods.clone()),
@@ -66,8 +76,17 @@ impl<'g> Sought<'g> {
         });
         // The remote wants to hear it, too.
         self.post.push_all(heard);
-        found.ok_or(guest)
+        found
     }
+}
+
+/// Waits for what may be long in coming, and lets that be known: nothing runs yet, so whoever wants the end can have it.
+fn wait_for<R>(settings: &Settings, wait: impl FnOnce() -> R) -> R {
+    let tell = |waits| settings.on_waiting.iter().for_each(|tell| tell(waits));
+    tell(true);
+    let came = wait();
+    tell(false);
+    came
 }
 
 impl Neighbours {
@@ -84,7 +103,7 @@ impl Neighbours {
             clock: Arc::clone(&settings.clock),
             message_bytes_max: settings.message_bytes_max as usize,
         };
-        match Nats::connect(party) {
+        match wait_for(settings, || Nats::connect(party)) {
             Ok(carrier) => Ok(Neighbours::behind(carrier)),
             Err(error) => {
                 let next_step = error.help().map(|help| help.to_string()).unwrap_or_default();
@@ -116,6 +135,7 @@ impl Neighbours {
         &mut self,
         guests: &[(&GuestSpec, Declaration)],
         deployment: &Deployment,
+        settings: &Settings,
     ) -> Result<Vec<StandIn>, StartError> {
         let Some(carrier) = self.carrier.clone() else { return Ok(Vec::new()) };
         let mut here: BTreeMap<&str, Here<'_>> = BTreeMap::new();
@@ -137,9 +157,13 @@ impl Neighbours {
         let until = Instant::now() + deployment.startup_deadline;
         let (mut stand_ins, mut refusals) = (Vec::new(), Vec::new());
         for sought in sought {
-            match sought.methods(until) {
-                Ok(methods) => stand_ins.push(self.remote(&carrier, sought, methods)),
-                Err(guest) => refusals.push(Refusal::Unoffered {
+            let Some(guest) = sought.by_name() else {
+                stand_ins.push(self.remote(&carrier, sought, Vec::new()));
+                continue;
+            };
+            match wait_for(settings, || sought.methods(guest, until)) {
+                Some(methods) => stand_ins.push(self.remote(&carrier, sought, methods)),
+                None => refusals.push(Refusal::Unoffered {
                     guest: guest.to_owned(),
                     service: sought.name.to_owned(),
                     within: deployment.startup_deadline,
