@@ -40,11 +40,6 @@ impl Failure {
         Self::overloaded(format!("{process} awaits as many large messages as it may"))
     }
 
-    /// The process that offered the service has left, and had not taken the call.
-    pub(crate) fn not_taken(service: &str) -> Self {
-        Self::unreachable(format!("the process that offered {service} left before it took this call"))
-    }
-
     /// The caller's deadline passed on the way.
     pub(crate) fn came_too_late(behind: Duration, remaining: Duration) -> Self {
         let (behind, remaining) = (behind.as_millis(), remaining.as_millis());
@@ -66,6 +61,12 @@ impl Failure {
     /// The caller does not wait any more.
     pub(crate) fn cancelled() -> Self {
         Self::new(Code::Cancelled, Cause::Cancelled, String::new())
+    }
+
+    /// The only process that can have taken the call is gone, and has not answered it.
+    pub(crate) fn process_gone(service: &str) -> Self {
+        let message = format!("the process that offered {service} left and has not answered it");
+        Self::new(Code::Unavailable, Cause::CalleeExited, message)
     }
 
     /// Nothing was heard for too long of the only process that can have taken the call.

@@ -27,8 +27,6 @@ pub(super) struct Presence {
     verdicts: HashMap<u64, Verdict>,
     /// Why one who speaks another version of the protocol cannot be called, if there is one.
     foreign: Option<Arc<str>>,
-    /// When a process was last lost that had not said that it leaves, if one was.
-    crash_ns: Option<u64>,
     /// Calls go to each schema in turn.
     turn: usize,
 }
@@ -94,7 +92,7 @@ pub(super) enum Prospect {
 impl Presence {
     pub(super) fn new(schema: u64) -> Self {
         let (hosts, verdicts) = (HashMap::new(), HashMap::new());
-        Presence { schema, hosts, verdicts, foreign: None, crash_ns: None, turn: 0 }
+        Presence { schema, hosts, verdicts, foreign: None, turn: 0 }
     }
 
     /// A process has said that it offers the service, or does no more. `None` if there are too many to remember it.
@@ -143,11 +141,8 @@ impl Presence {
     /// Lets those go of whom nothing was heard for too long.
     pub(super) fn expire(&mut self, now_ns: u64) -> Turnout {
         let is_silent = |host: &Host| now_ns.saturating_sub(host.heard_ns) > SILENCE_MAX.as_nanos() as u64;
-        let silent: Vec<_> = self.hosts.extract_if(|_, host| is_silent(host)).map(|(_, host)| host).collect();
-        if !silent.is_empty() {
-            self.crash_ns = Some(now_ns);
-        }
-        let lost = silent.into_iter().filter_map(Host::lost).collect();
+        let silent = self.hosts.extract_if(|_, host| is_silent(host));
+        let lost = silent.filter_map(|(_, host)| host.lost()).collect();
         Turnout { lost, ..Turnout::default() }
     }
 
@@ -193,11 +188,6 @@ impl Presence {
         self.hosts.values().find_map(misfit).or_else(foreign).unwrap_or(Prospect::Nobody)
     }
 
-    /// Whether a call that left then, and is not answered, may have been taken by somebody who said nothing when it ended.
-    pub(super) fn may_have_crashed(&self, sent_ns: u64) -> bool {
-        self.crash_ns.is_some_and(|crash_ns| sent_ns <= crash_ns)
-    }
-
     /// Finds out of whom the requirer must be told.
     fn settle(&mut self) -> Turnout {
         let (schema, verdicts) = (self.schema, &self.verdicts);
@@ -235,5 +225,73 @@ impl Host {
     /// Who it was, if the requirer knows of it.
     fn lost(self) -> Option<Writer> {
         (self.standing != Standing::Unknown).then_some(self.writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer(number: u128) -> Writer {
+        Writer { host: HostId::from_random(number), process: format!("p{number}") }
+    }
+
+    fn says(schema: u64, stage: Stage) -> Announcement {
+        Announcement::new("x.Echo".to_owned(), schema, vec!["M".to_owned()], stage)
+    }
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    #[test]
+    fn who_takes_calls_is_found_once_and_lost_after_three_seconds_of_silence() {
+        let mut presence = Presence::new(7);
+        let turnout = presence.hear(writer(1), says(7, Stage::Ready), 0).unwrap();
+        assert_eq!(turnout.found.len(), 1);
+        assert_eq!(presence.hear(writer(1), says(7, Stage::Ready), SECOND_NS).unwrap().found, []);
+        assert_eq!(presence.expire(4 * SECOND_NS).lost, []);
+        assert_eq!(presence.choose(), Some(7));
+        assert_eq!(presence.expire(4 * SECOND_NS + 1).lost, [writer(1)]);
+        assert_eq!((presence.choose(), presence.takers().count()), (None, 0));
+    }
+
+    #[test]
+    fn who_leaves_gets_no_calls_and_may_still_have_some_until_it_is_gone() {
+        let mut presence = Presence::new(7);
+        presence.hear(writer(1), says(7, Stage::Ready), 0).unwrap();
+        assert_eq!(presence.hear(writer(1), says(7, Stage::Leaving), 0).unwrap().leaving, [writer(1)]);
+        assert_eq!((presence.choose(), presence.takers().count()), (None, 1));
+        assert_eq!(presence.hear(writer(1), says(7, Stage::Gone), 0).unwrap().lost, [writer(1)]);
+        assert_eq!(presence.takers().count(), 0);
+    }
+
+    #[test]
+    fn calls_go_to_all_schemas_that_fit_in_turn() {
+        let mut presence = Presence::new(1);
+        for schema in 1..=3 {
+            presence.hear(writer(schema.into()), says(schema, Stage::Ready), 0).unwrap();
+        }
+        let [found] = &presence.decide(2, Verdict::Fits).found[..] else { panic!("one fits") };
+        assert_eq!((&found.writer, &found.methods[..]), (&writer(2), &["M".to_owned()][..]));
+        assert_eq!(presence.decide(3, Verdict::Misfit("no".into())), Turnout::default());
+        let mut chosen: Vec<_> = (0..4).filter_map(|_| presence.choose()).collect();
+        chosen.sort_unstable();
+        assert_eq!(chosen, [1, 1, 2, 2]);
+        assert!(matches!(presence.prospect(), Prospect::Somebody));
+        presence.hear(writer(1), says(1, Stage::Gone), 0).unwrap();
+        presence.hear(writer(2), says(2, Stage::Gone), 0).unwrap();
+        assert!(matches!(presence.prospect(), Prospect::Misfit(why) if &*why == "no"));
+    }
+
+    #[test]
+    fn no_more_processes_and_schemas_are_remembered_than_there_is_room_for() {
+        let mut presence = Presence::new(0);
+        let most = HOSTS_MAX as u128;
+        assert!((1..=most).all(|number| presence.hear(writer(number), says(7, Stage::Ready), 0).is_some()));
+        assert_eq!(presence.hear(writer(most + 1), says(7, Stage::Ready), 0), None);
+        assert!(presence.hear(writer(1), says(7, Stage::Ready), 0).is_some(), "it is known");
+        let mut presence = Presence::new(7);
+        let mut hear = |schema| presence.hear(writer(1), says(schema, Stage::Ready), 0);
+        assert!((8..8 + HOSTS_MAX as u64).all(|schema| hear(schema).is_some()));
+        assert_eq!(hear(8 + HOSTS_MAX as u64), None);
     }
 }

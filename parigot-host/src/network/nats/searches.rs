@@ -42,7 +42,6 @@ struct Search {
 struct Sent {
     call: CallId,
     service: String,
-    sent_ns: u64,
     deadline_ns: u64,
     /// What the callee has not asked for yet.
     body: Option<(Bytes, Weight)>,
@@ -87,7 +86,10 @@ impl Searches {
         let now_ns = desk.now_ns();
         let expire = |(service, search): (&String, &mut Search)| (service.clone(), search.presence.expire(now_ns));
         let turnouts: Vec<_> = self.services.iter_mut().map(expire).collect();
-        turnouts.into_iter().for_each(|(service, turnout)| self.follow(desk, &service, turnout));
+        for (service, turnout) in turnouts {
+            self.follow(desk, &service, turnout);
+            self.end_abandoned(&service, &Failure::process_lost(&service, SILENCE_MAX));
+        }
     }
 
     /// Frees what belongs to calls whose deadline has passed.
@@ -107,6 +109,8 @@ impl Searches {
         let search = self.services.get_mut(&service).ok_or(Stray)?;
         let turnout = search.presence.hear(writer, announcement, desk.now_ns()).ok_or(Stray)?;
         self.follow(desk, &service, turnout);
+        // Whoever leaves says so behind its last answer: the calls were lost with its subscription.
+        self.end_abandoned(&service, &Failure::process_gone(&service));
         Ok(())
     }
 
@@ -137,23 +141,17 @@ impl Searches {
             let question = SchemaQuestion { service: service.to_owned() };
             desk.send(desk.subjects.schema(host), Word::SchemaQuestion(question));
         }
-        self.end_abandoned(service);
     }
 
-    /// Ends the calls to a service, if nobody is left who may have taken them.
-    fn end_abandoned(&mut self, service: &str) {
-        let Some(Search { presence, .. }) = self.services.get(service) else { return };
-        if presence.takers().next().is_some() {
+    /// Ends the calls to a service, if nobody is left who may have taken them. What has become of them is not known: somebody may have that is not
+    /// known here yet.
+    fn end_abandoned(&mut self, service: &str, failure: &Failure) {
+        if self.services.get(service).is_none_or(|search| search.presence.takers().next().is_some()) {
             return;
         }
-        // Whoever leaves says so behind its last answer, so what it has not answered it has not taken.
-        let failure = |sent: &Sent| match presence.may_have_crashed(sent.sent_ns) {
-            true => Failure::process_lost(service, SILENCE_MAX),
-            false => Failure::not_taken(service),
-        };
         let abandoned = self.calls.values().filter(|sent| sent.service == service);
-        let abandoned: Vec<_> = abandoned.map(|sent| (sent.call, failure(sent))).collect();
-        abandoned.into_iter().for_each(|(call, failure)| self.fail(call, failure));
+        let abandoned: Vec<_> = abandoned.map(|sent| sent.call).collect();
+        abandoned.into_iter().for_each(|call| self.fail(call, failure.clone()));
     }
 
     fn learn_schema(&mut self, desk: &Desk, writer: &Writer, answer: SchemaAnswer) -> Result<(), Stray> {
@@ -210,13 +208,7 @@ impl Searches {
         };
         let now_ns = desk.now_ns();
         let (content, rest) = desk.pack(body);
-        let sent = Sent {
-            call: id,
-            service: service.to_owned(),
-            sent_ns: now_ns,
-            deadline_ns,
-            body: rest.map(|rest| (rest, weight)),
-        };
+        let sent = Sent { call: id, service: service.to_owned(), deadline_ns, body: rest.map(|rest| (rest, weight)) };
         self.calls.insert(id.key(), sent);
         let remaining_ns = deadline_ns.saturating_sub(now_ns);
         let terms = Terms { call: id, method, remaining_ns, sent_ns: desk.clock.wall_ns() };

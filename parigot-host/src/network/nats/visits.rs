@@ -112,3 +112,51 @@ impl Memory {
         self.order.pop().inspect(|Reverse((_, call))| _ = self.calls.remove(call));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(number: u128) -> CallId {
+        CallId::from_random(number)
+    }
+
+    #[test]
+    fn a_call_is_remembered_until_it_cannot_come_again() {
+        let mut memory = Memory::default();
+        assert!(memory.is_first(call(1), 20));
+        assert!(memory.is_first(call(2), 10));
+        memory.expire(9);
+        assert!(!memory.is_first(call(2), 10));
+        memory.expire(10);
+        assert!(!memory.is_first(call(1), 20));
+        assert!(memory.is_first(call(2), 30));
+        assert_eq!((memory.calls.len(), memory.order.len()), (2, 2));
+    }
+
+    #[test]
+    fn no_more_calls_are_remembered_than_there_is_room_for() {
+        let mut memory = Memory::default();
+        for number in 1..=REMEMBERED_MAX as u128 + 10 {
+            assert!(memory.is_first(call(number), number as u64));
+        }
+        assert_eq!((memory.calls.len(), memory.order.len()), (REMEMBERED_MAX, REMEMBERED_MAX));
+        assert!(memory.is_first(call(1), 0), "forgotten");
+        assert!(!memory.is_first(call(100), 0));
+    }
+
+    #[test]
+    fn calls_hold_no_more_bytes_than_they_may_and_free_them_when_they_end() {
+        let mut visits = Visits::default();
+        let visit =
+            |deadline_ns| Visit { from: HostId::from_random(1), bytes: BYTES_MAX / 2, taken_ns: 0, deadline_ns };
+        assert_eq!(visits.take(call(1), visit(10)), Ok(()));
+        assert_eq!(visits.take(call(2), visit(20)), Ok(()));
+        assert_eq!(visits.take(call(3), visit(30)), Err(Denial::TooLarge));
+        visits.expire(10);
+        assert_eq!(visits.take(call(3), visit(30)), Ok(()));
+        assert!(visits.end(call(2)).is_some() && visits.end(call(2)).is_none());
+        assert_eq!(visits.end_all().len(), 1);
+        assert_eq!((visits.bytes, visits.is_empty()), (0, true));
+    }
+}

@@ -429,3 +429,69 @@ impl Cancel {
         self.call.and_then(WireId::read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        Writer { host: HostId::from_random(1), process: "front".to_owned() }
+    }
+
+    fn read(word: Word) -> Result<(Writer, Word), Illegible> {
+        Letter::read(writer().write(word))
+    }
+
+    fn request(body: &Body) -> Request {
+        let terms = Terms { call: CallId::from_random(2), method: "M".to_owned(), remaining_ns: 3, sent_ns: 4 };
+        Request::new(terms, Content::Whole(body.clone()))
+    }
+
+    #[test]
+    fn a_body_comes_out_as_it_went_in() {
+        let body = Body::of(b"metadata", b"detail", b"payload").unwrap();
+        let answer = Answer::new(5, flags::SERVICE_ERROR, Content::Whole(body));
+        let Ok((_, Word::Answer(answer))) = read(Word::Answer(answer)) else { panic!("no answer") };
+        assert_eq!((answer.status, answer.flags()), (5, flags::SERVICE_ERROR));
+        let Some(Content::Whole(body)) = answer.content() else { panic!("{answer:?}") };
+        let (metadata, detail, payload) = body.parts();
+        assert_eq!((&*metadata, &*detail, &*payload), (&b"metadata"[..], &b"detail"[..], &b"payload"[..]));
+    }
+
+    #[test]
+    fn what_is_not_as_it_is_written_down_is_no_letter() {
+        let body = Body::of(b"m", b"", b"payload").unwrap();
+        let good = request(&body);
+        assert!(read(Word::Request(good.clone())).is_ok());
+        let wrong = [
+            Request { call: None, ..good.clone() },
+            Request { call: Some(WireId { high: 1, low: 1 }), ..good.clone() },
+            Request { call: Some(CallId::EMPTY.into()), ..good.clone() },
+            Request { method: String::new(), ..good.clone() },
+            Request { method: "a\nb".to_owned(), ..good.clone() },
+            Request { metadata_bytes: 9, ..good.clone() },
+            Request { metadata_bytes: u32::MAX, ..good.clone() },
+            Request { body_bytes: 7, ..good.clone() },
+            Request { body_bytes: 9, ..good.clone() },
+        ];
+        for wrong in wrong {
+            assert_eq!(read(Word::Request(wrong.clone())), Err(Illegible::Foreign), "{wrong:?}");
+        }
+        let unknown_flag = Answer { flags: 1 << 20, ..Answer::new(0, 0, Content::Whole(body)) };
+        assert_eq!(read(Word::Answer(unknown_flag)), Err(Illegible::Foreign));
+        let unknown_stage = Announcement { stage: 9, ..Announcement::default() };
+        assert_eq!(read(Word::Announcement(unknown_stage)), Err(Illegible::Foreign));
+        let nobody = Writer { host: HostId::EMPTY, ..writer() };
+        assert_eq!(Letter::read(nobody.write(Word::Question(Question {}))), Err(Illegible::Foreign));
+        let nameless = Writer { process: "\u{1b}[2J".to_owned(), ..writer() };
+        assert_eq!(Letter::read(nameless.write(Word::Question(Question {}))), Err(Illegible::Foreign));
+    }
+
+    #[test]
+    fn more_names_of_methods_than_there_is_room_for_are_left_out() {
+        let methods = vec!["M".repeat(1000); 100];
+        let announcement = Announcement::new("x.Echo".to_owned(), 1, methods, Stage::Ready);
+        assert_eq!(announcement.methods.len(), 65);
+        assert!(read(Word::Announcement(announcement)).is_ok());
+    }
+}
