@@ -242,7 +242,7 @@ fn calls_to_a_process_that_was_killed_are_refused_before_it_is_missed() {
     front.wait_for("echo:1: 1 bytes");
     back.signal("KILL");
     front.wait_for("refused: UNAVAILABLE, unreachable: no process offers echo.v1.Echo");
-    front.wait_for("process back no longer offers echo.v1.Echo");
+    front.wait_for("process back does not offer echo.v1.Echo any more");
     let back = app.start_process("back");
     front.wait_for("again: 1 bytes");
     succeeds(front);
