@@ -315,7 +315,7 @@ impl<'a> Frames<'a> {
         let word = |at: usize| u32::from_le_bytes(field(head, at));
         let long = |at: usize| u64::from_le_bytes(field(head, at));
 
-        let flags = u16::from_le_bytes([head[2], head[3]]);
+        let flags = u16::from_le_bytes(field(head, 2));
         if flags & !flags::KNOWN != 0 {
             return Err(malformed(2, "flags of this version"));
         }
@@ -339,7 +339,7 @@ impl<'a> Frames<'a> {
             return Err(malformed(content as usize, "zeros up to the frame's end"));
         }
         let header = Header {
-            kind: u16::from_le_bytes([head[0], head[1]]),
+            kind: u16::from_le_bytes(field(head, 0)),
             flags,
             number: long(8),
             service: word(16),

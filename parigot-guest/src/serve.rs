@@ -124,11 +124,13 @@ impl Incoming {
     }
 
     /// Replies that the service has no such method.
+    #[cold]
     pub fn unimplemented(self) {
         self.refuse(Code::Unimplemented, Cause::NoSuchMethod, "");
     }
 
     /// Replies with a failure.
+    #[cold]
     pub(crate) fn refuse(self, code: Code, cause: Cause, message: &str) {
         self.cx.guest.reply_failure(self.cx.scope.number, code, cause, message);
     }
