@@ -18,8 +18,8 @@ import (
 	pb "parigot.test/guests/stubs/load/v1"
 )
 
-// skew is how far clocks of different machines may be apart.
-const skew = time.Second
+// skew is between the two times at which a caller in another process reads the clock, which is this one's.
+const skew = 50 * time.Millisecond
 
 type worker struct{}
 
@@ -57,7 +57,7 @@ func (worker) Run(ctx context.Context, job *pb.Job) *pb.WorkRunFuture {
 	} else {
 		commit(ctx, job)
 	}
-	return pb.WorkRunDone(&pb.Done{Number: job.GetNumber()}, nil)
+	return pb.WorkRunDone(&pb.Done{Number: job.GetNumber(), Ballast: job.GetBallast()}, nil)
 }
 
 // writeDown writes down that a job is run, at once, so that it is known whatever comes then.

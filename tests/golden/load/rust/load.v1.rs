@@ -4,7 +4,7 @@
 const _: () = ::parigot_guest::ABI_V1;
 
 /// One call, and what it shall come to.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Job {
     /// Who calls. Callers and their calls are numbered from 0.
@@ -21,6 +21,9 @@ pub struct Job {
     pub moment: i32,
     #[prost(uint32, tag = "6")]
     pub amount: u32,
+    /// What makes the call large.
+    #[prost(bytes = "vec", tag = "7")]
+    pub ballast: ::parigot_guest::prost::alloc::vec::Vec<u8>,
 }
 
 /// Nested message and enum types in `Job`.
@@ -141,11 +144,14 @@ pub mod job {
 }
 
 /// A job is done.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Done {
     #[prost(uint64, tag = "1")]
     pub number: u64,
+    /// What has come with it.
+    #[prost(bytes = "vec", tag = "2")]
+    pub ballast: ::parigot_guest::prost::alloc::vec::Vec<u8>,
 }
 
 /// Writes into its log what it runs, and then does as it is told.
@@ -182,9 +188,9 @@ pub mod work {
     /// What guest and host must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "load.v1.Work",
-        schema: 0x4fc7cd5a12d1a2b8,
+        schema: 0xd83af3371b3f7c61,
         methods: &[::parigot_guest::MethodInfo::new("Run")],
-        descriptors: b"\n\xD6\x03\n\x12load/v1/load.proto\x12\x07load.v1\"\xE2\x02\n\x03Job\x12\x16\n\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n\x06number\x18\x02 \x01(\x04R\x06number\x12\x1F\n\x0Bdeadline_ns\x18\x03 \x01(\x06R\ndeadlineNs\x12%\n\x04deed\x18\x04 \x01(\x0E2\x11.load.v1.Job.DeedR\x04deed\x12+\n\x06moment\x18\x05 \x01(\x0E2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n\x06amount\x18\x06 \x01(\rR\x06amount\"t\n\x04Deed\x12\x0B\n\x07Nothing\x10\0\x12\x08\n\x04Trap\x10\x01\x12\x08\n\x04Loop\x10\x02\x12\x08\n\x04Fill\x10\x03\x12\x0C\n\x08Overflow\x10\x04\x12\x08\n\x04Grow\x10\x05\x12\t\n\x05Panic\x10\x06\x12\t\n\x05Leave\x10\x07\x12\t\n\x05Sleep\x10\x08\x12\x08\n\x04Hang\x10\t\"(\n\x06Moment\x12\x0C\n\x08InMethod\x10\0\x12\x10\n\x0CInBackground\x10\x01\"\x1E\n\x04Done\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number2*\n\x04Work\x12\"\n\x03Run\x12\x0C.load.v1.Job\x1A\r.load.v1.Doneb\x06proto3",
+        descriptors: b"\n\x8A\x04\n\x12load/v1/load.proto\x12\x07load.v1\"\xFC\x02\n\x03Job\x12\x16\n\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n\x06number\x18\x02 \x01(\x04R\x06number\x12\x1F\n\x0Bdeadline_ns\x18\x03 \x01(\x06R\ndeadlineNs\x12%\n\x04deed\x18\x04 \x01(\x0E2\x11.load.v1.Job.DeedR\x04deed\x12+\n\x06moment\x18\x05 \x01(\x0E2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n\x06amount\x18\x06 \x01(\rR\x06amount\x12\x18\n\x07ballast\x18\x07 \x01(\x0CR\x07ballast\"t\n\x04Deed\x12\x0B\n\x07Nothing\x10\0\x12\x08\n\x04Trap\x10\x01\x12\x08\n\x04Loop\x10\x02\x12\x08\n\x04Fill\x10\x03\x12\x0C\n\x08Overflow\x10\x04\x12\x08\n\x04Grow\x10\x05\x12\t\n\x05Panic\x10\x06\x12\t\n\x05Leave\x10\x07\x12\t\n\x05Sleep\x10\x08\x12\x08\n\x04Hang\x10\t\"(\n\x06Moment\x12\x0C\n\x08InMethod\x10\0\x12\x10\n\x0CInBackground\x10\x01\"8\n\x04Done\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n\x07ballast\x18\x02 \x01(\x0CR\x07ballast2*\n\x04Work\x12\"\n\x03Run\x12\x0C.load.v1.Job\x1A\r.load.v1.Doneb\x06proto3",
     };
 
     /// The method `Run` on the wire.
@@ -286,9 +292,9 @@ pub mod store {
     /// What guest and host must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "load.v1.Store",
-        schema: 0x176f1b27d2f8e3a0,
+        schema: 0x7fc921156a2e42a9,
         methods: &[::parigot_guest::MethodInfo::new("Keep")],
-        descriptors: b"\n\xD8\x03\n\x12load/v1/load.proto\x12\x07load.v1\"\xE2\x02\n\x03Job\x12\x16\n\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n\x06number\x18\x02 \x01(\x04R\x06number\x12\x1F\n\x0Bdeadline_ns\x18\x03 \x01(\x06R\ndeadlineNs\x12%\n\x04deed\x18\x04 \x01(\x0E2\x11.load.v1.Job.DeedR\x04deed\x12+\n\x06moment\x18\x05 \x01(\x0E2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n\x06amount\x18\x06 \x01(\rR\x06amount\"t\n\x04Deed\x12\x0B\n\x07Nothing\x10\0\x12\x08\n\x04Trap\x10\x01\x12\x08\n\x04Loop\x10\x02\x12\x08\n\x04Fill\x10\x03\x12\x0C\n\x08Overflow\x10\x04\x12\x08\n\x04Grow\x10\x05\x12\t\n\x05Panic\x10\x06\x12\t\n\x05Leave\x10\x07\x12\t\n\x05Sleep\x10\x08\x12\x08\n\x04Hang\x10\t\"(\n\x06Moment\x12\x0C\n\x08InMethod\x10\0\x12\x10\n\x0CInBackground\x10\x01\"\x1E\n\x04Done\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number2,\n\x05Store\x12#\n\x04Keep\x12\x0C.load.v1.Job\x1A\r.load.v1.Doneb\x06proto3",
+        descriptors: b"\n\x8C\x04\n\x12load/v1/load.proto\x12\x07load.v1\"\xFC\x02\n\x03Job\x12\x16\n\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n\x06number\x18\x02 \x01(\x04R\x06number\x12\x1F\n\x0Bdeadline_ns\x18\x03 \x01(\x06R\ndeadlineNs\x12%\n\x04deed\x18\x04 \x01(\x0E2\x11.load.v1.Job.DeedR\x04deed\x12+\n\x06moment\x18\x05 \x01(\x0E2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n\x06amount\x18\x06 \x01(\rR\x06amount\x12\x18\n\x07ballast\x18\x07 \x01(\x0CR\x07ballast\"t\n\x04Deed\x12\x0B\n\x07Nothing\x10\0\x12\x08\n\x04Trap\x10\x01\x12\x08\n\x04Loop\x10\x02\x12\x08\n\x04Fill\x10\x03\x12\x0C\n\x08Overflow\x10\x04\x12\x08\n\x04Grow\x10\x05\x12\t\n\x05Panic\x10\x06\x12\t\n\x05Leave\x10\x07\x12\t\n\x05Sleep\x10\x08\x12\x08\n\x04Hang\x10\t\"(\n\x06Moment\x12\x0C\n\x08InMethod\x10\0\x12\x10\n\x0CInBackground\x10\x01\"8\n\x04Done\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n\x07ballast\x18\x02 \x01(\x0CR\x07ballast2,\n\x05Store\x12#\n\x04Keep\x12\x0C.load.v1.Job\x1A\r.load.v1.Doneb\x06proto3",
     };
 
     /// The method `Keep` on the wire.

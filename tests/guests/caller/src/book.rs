@@ -22,9 +22,9 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    pub(crate) fn of(number: u64, outcome: &Result<Done, CallError<Status>>) -> Self {
+    pub(crate) fn of(expected: &Done, outcome: &Result<Done, CallError<Status>>) -> Self {
         match outcome {
-            Ok(done) if done.number == number => Class::Ok,
+            Ok(done) if done == expected => Class::Ok,
             Ok(_) => Class::Wrong,
             Err(error) => match error.fate() {
                 // Not with an error of the service, which has none.

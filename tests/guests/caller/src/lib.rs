@@ -7,6 +7,7 @@
 //! - `--caller`: its number among the callers
 //! - `--lanes`: how many calls it makes at once
 //! - `--deadline-ms`: how long each may take
+//! - `--ballast-bytes`: how large each is, and its answer
 //! - `--harm-every` and `--harms`: one in so many jobs that should do nothing does one of these deeds instead, with commas between them; `--seed`
 //!   says which does which
 //!
@@ -19,7 +20,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use golden::load::load::v1::{Job, WorkClient, work};
+use golden::load::load::v1::{Done, Job, WorkClient, work};
 use parigot_guest::{Call, Client, Context, Error, Exit};
 
 use crate::book::{Book, Class};
@@ -75,10 +76,11 @@ impl Lane {
         loop {
             let Some(task) = self.plan.borrow_mut().next() else { return };
             let Task::Call { job, dropped } = task else { panic!("told to die") };
+            let number = job.number;
             let class = if dropped { self.drop_call(job) } else { self.call(job).await };
-            self.book.borrow_mut().end(job.number, class);
+            self.book.borrow_mut().end(number, class);
             match class {
-                Class::Ok => self.plan.borrow_mut().answered(job.number),
+                Class::Ok => self.plan.borrow_mut().answered(number),
                 _ => self.cx.sleep(PAUSE).await,
             }
         }
@@ -97,10 +99,11 @@ impl Lane {
 
     async fn call(&self, job: Job) -> Class {
         let begun = self.cx.now();
+        let expected = Done { number: job.number, ballast: job.ballast.clone() };
         let outcome = self.make(job).await;
         if self.cx.now() > begun + self.deadline + PATIENCE {
             return Class::Silent;
         }
-        Class::of(job.number, &outcome)
+        Class::of(&expected, &outcome)
     }
 }

@@ -10,6 +10,7 @@ pub(crate) struct Plan {
     pub(crate) caller: u32,
     pub(crate) lanes: u32,
     pub(crate) deadline: Duration,
+    ballast_bytes: usize,
     harm: Harm,
     /// In reverse.
     steps: Vec<Step>,
@@ -61,6 +62,7 @@ impl Plan {
             caller: 0,
             lanes: 1,
             deadline: Duration::from_secs(1),
+            ballast_bytes: 0,
             harm: Harm::default(),
             steps: Vec::new(),
             sent: 0,
@@ -82,6 +84,7 @@ impl Plan {
             "--caller" => self.caller = number(value) as u32,
             "--lanes" => self.lanes = number(value) as u32,
             "--deadline-ms" => self.deadline = Duration::from_millis(number(value)),
+            "--ballast-bytes" => self.ballast_bytes = number(value) as usize,
             "--harm-every" => self.harm.every = number(value),
             "--harms" => self.harm.deeds = value.split(',').map(deed).collect(),
             "--seed" => self.harm.seed = number(value),
@@ -108,7 +111,8 @@ impl Plan {
         self.sent += 1;
         let deed = if deed == Deed::Nothing { self.harm.at(number) } else { deed };
         let (deed, moment) = (deed.into(), moment.into());
-        let job = Job { caller: self.caller, number, deadline_ns: 0, deed, moment, amount };
+        let ballast = vec![7; self.ballast_bytes];
+        let job = Job { caller: self.caller, number, deadline_ns: 0, deed, moment, amount, ballast };
         Some(Task::Call { job, dropped })
     }
 

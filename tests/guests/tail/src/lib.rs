@@ -24,7 +24,7 @@ impl Store for Tail {
         let unanswered = Unanswered(Some(cx));
         cx.sleep(Duration::from_millis(job.amount.into())).await;
         unanswered.answer();
-        Ok(Done { number: job.number })
+        Ok(Done { number: job.number, ..Done::default() })
     }
 }
 

@@ -156,10 +156,12 @@ type Job struct {
 	Caller uint32 `protobuf:"varint,1,opt,name=caller,proto3" json:"caller,omitempty"`
 	Number uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
 	// When the caller stops waiting, in nanoseconds since 1970.
-	DeadlineNs    uint64     `protobuf:"fixed64,3,opt,name=deadline_ns,json=deadlineNs,proto3" json:"deadline_ns,omitempty"`
-	Deed          Job_Deed   `protobuf:"varint,4,opt,name=deed,proto3,enum=load.v1.Job_Deed" json:"deed,omitempty"`
-	Moment        Job_Moment `protobuf:"varint,5,opt,name=moment,proto3,enum=load.v1.Job_Moment" json:"moment,omitempty"`
-	Amount        uint32     `protobuf:"varint,6,opt,name=amount,proto3" json:"amount,omitempty"`
+	DeadlineNs uint64     `protobuf:"fixed64,3,opt,name=deadline_ns,json=deadlineNs,proto3" json:"deadline_ns,omitempty"`
+	Deed       Job_Deed   `protobuf:"varint,4,opt,name=deed,proto3,enum=load.v1.Job_Deed" json:"deed,omitempty"`
+	Moment     Job_Moment `protobuf:"varint,5,opt,name=moment,proto3,enum=load.v1.Job_Moment" json:"moment,omitempty"`
+	Amount     uint32     `protobuf:"varint,6,opt,name=amount,proto3" json:"amount,omitempty"`
+	// What makes the call large.
+	Ballast       []byte `protobuf:"bytes,7,opt,name=ballast,proto3" json:"ballast,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -236,10 +238,19 @@ func (x *Job) GetAmount() uint32 {
 	return 0
 }
 
+func (x *Job) GetBallast() []byte {
+	if x != nil {
+		return x.Ballast
+	}
+	return nil
+}
+
 // A job is done.
 type Done struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Number uint64                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// What has come with it.
+	Ballast       []byte `protobuf:"bytes,2,opt,name=ballast,proto3" json:"ballast,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -281,11 +292,18 @@ func (x *Done) GetNumber() uint64 {
 	return 0
 }
 
+func (x *Done) GetBallast() []byte {
+	if x != nil {
+		return x.Ballast
+	}
+	return nil
+}
+
 var File_load_v1_load_proto protoreflect.FileDescriptor
 
 const file_load_v1_load_proto_rawDesc = "" +
 	"\n" +
-	"\x12load/v1/load.proto\x12\aload.v1\"\xe2\x02\n" +
+	"\x12load/v1/load.proto\x12\aload.v1\"\xfc\x02\n" +
 	"\x03Job\x12\x16\n" +
 	"\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n" +
 	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
@@ -293,7 +311,8 @@ const file_load_v1_load_proto_rawDesc = "" +
 	"deadlineNs\x12%\n" +
 	"\x04deed\x18\x04 \x01(\x0e2\x11.load.v1.Job.DeedR\x04deed\x12+\n" +
 	"\x06moment\x18\x05 \x01(\x0e2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n" +
-	"\x06amount\x18\x06 \x01(\rR\x06amount\"t\n" +
+	"\x06amount\x18\x06 \x01(\rR\x06amount\x12\x18\n" +
+	"\aballast\x18\a \x01(\fR\aballast\"t\n" +
 	"\x04Deed\x12\v\n" +
 	"\aNothing\x10\x00\x12\b\n" +
 	"\x04Trap\x10\x01\x12\b\n" +
@@ -307,9 +326,10 @@ const file_load_v1_load_proto_rawDesc = "" +
 	"\x04Hang\x10\t\"(\n" +
 	"\x06Moment\x12\f\n" +
 	"\bInMethod\x10\x00\x12\x10\n" +
-	"\fInBackground\x10\x01\"\x1e\n" +
+	"\fInBackground\x10\x01\"8\n" +
 	"\x04Done\x12\x16\n" +
-	"\x06number\x18\x01 \x01(\x04R\x06number2*\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
+	"\aballast\x18\x02 \x01(\fR\aballast2*\n" +
 	"\x04Work\x12\"\n" +
 	"\x03Run\x12\f.load.v1.Job\x1a\r.load.v1.Done2,\n" +
 	"\x05Store\x12#\n" +

@@ -16,14 +16,14 @@ const _ = parigot.ABIv1
 // workService is what both sides of a call to load.v1.Work agree on.
 var workService = parigot.Service{
 	Name:   "load.v1.Work",
-	Schema: 0x4fc7cd5a12d1a2b8,
+	Schema: 0xd83af3371b3f7c61,
 	Methods: []parigot.Method{
 		{Name: "Run"},
 	},
 	Descriptors: []byte("" +
 		"\n" +
-		"\xd6\x03\n" +
-		"\x12load/v1/load.proto\x12\x07load.v1\"\xe2\x02\n" +
+		"\x8a\x04\n" +
+		"\x12load/v1/load.proto\x12\x07load.v1\"\xfc\x02\n" +
 		"\x03Job\x12\x16\n" +
 		"\x06caller\x18\x01 \x01(\x0dR\x06caller\x12\x16\n" +
 		"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
@@ -31,7 +31,8 @@ var workService = parigot.Service{
 		"deadlineNs\x12%\n" +
 		"\x04deed\x18\x04 \x01(\x0e2\x11.load.v1.Job.DeedR\x04deed\x12+\n" +
 		"\x06moment\x18\x05 \x01(\x0e2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n" +
-		"\x06amount\x18\x06 \x01(\x0dR\x06amount\"t\n" +
+		"\x06amount\x18\x06 \x01(\x0dR\x06amount\x12\x18\n" +
+		"\x07ballast\x18\x07 \x01(\x0cR\x07ballast\"t\n" +
 		"\x04Deed\x12\x0b\n" +
 		"\x07Nothing\x10\x00\x12\x08\n" +
 		"\x04Trap\x10\x01\x12\x08\n" +
@@ -45,9 +46,10 @@ var workService = parigot.Service{
 		"\x04Hang\x10\x09\"(\n" +
 		"\x06Moment\x12\x0c\n" +
 		"\x08InMethod\x10\x00\x12\x10\n" +
-		"\x0cInBackground\x10\x01\"\x1e\n" +
+		"\x0cInBackground\x10\x01\"8\n" +
 		"\x04Done\x12\x16\n" +
-		"\x06number\x18\x01 \x01(\x04R\x06number2*\n" +
+		"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
+		"\x07ballast\x18\x02 \x01(\x0cR\x07ballast2*\n" +
 		"\x04Work\x12\"\n" +
 		"\x03Run\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"),
 }
@@ -125,14 +127,14 @@ func (c workClient) Run(ctx context.Context, in *Job) *WorkRunFuture {
 // storeService is what both sides of a call to load.v1.Store agree on.
 var storeService = parigot.Service{
 	Name:   "load.v1.Store",
-	Schema: 0x176f1b27d2f8e3a0,
+	Schema: 0x7fc921156a2e42a9,
 	Methods: []parigot.Method{
 		{Name: "Keep"},
 	},
 	Descriptors: []byte("" +
 		"\n" +
-		"\xd8\x03\n" +
-		"\x12load/v1/load.proto\x12\x07load.v1\"\xe2\x02\n" +
+		"\x8c\x04\n" +
+		"\x12load/v1/load.proto\x12\x07load.v1\"\xfc\x02\n" +
 		"\x03Job\x12\x16\n" +
 		"\x06caller\x18\x01 \x01(\x0dR\x06caller\x12\x16\n" +
 		"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
@@ -140,7 +142,8 @@ var storeService = parigot.Service{
 		"deadlineNs\x12%\n" +
 		"\x04deed\x18\x04 \x01(\x0e2\x11.load.v1.Job.DeedR\x04deed\x12+\n" +
 		"\x06moment\x18\x05 \x01(\x0e2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n" +
-		"\x06amount\x18\x06 \x01(\x0dR\x06amount\"t\n" +
+		"\x06amount\x18\x06 \x01(\x0dR\x06amount\x12\x18\n" +
+		"\x07ballast\x18\x07 \x01(\x0cR\x07ballast\"t\n" +
 		"\x04Deed\x12\x0b\n" +
 		"\x07Nothing\x10\x00\x12\x08\n" +
 		"\x04Trap\x10\x01\x12\x08\n" +
@@ -154,9 +157,10 @@ var storeService = parigot.Service{
 		"\x04Hang\x10\x09\"(\n" +
 		"\x06Moment\x12\x0c\n" +
 		"\x08InMethod\x10\x00\x12\x10\n" +
-		"\x0cInBackground\x10\x01\"\x1e\n" +
+		"\x0cInBackground\x10\x01\"8\n" +
 		"\x04Done\x12\x16\n" +
-		"\x06number\x18\x01 \x01(\x04R\x06number2,\n" +
+		"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
+		"\x07ballast\x18\x02 \x01(\x0cR\x07ballast2,\n" +
 		"\x05Store\x12#\n" +
 		"\x04Keep\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"),
 }
