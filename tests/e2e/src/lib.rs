@@ -6,6 +6,7 @@
 mod build;
 mod capture;
 mod declare;
+mod hosts;
 mod kills;
 mod language;
 mod load;
@@ -17,6 +18,7 @@ mod process;
 pub use build::{code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria, root};
 pub use capture::{Capture, Captured};
 pub use declare::{declaring, service, without_room};
+pub use hosts::{Deployed, Elsewhere, Hosts};
 pub use kills::{histogram, kill_times};
 pub use language::{Language, PAIRS};
 pub use load::{Load, soak};
@@ -62,19 +64,35 @@ impl App {
 
     /// The same with all that there is to say of services.
     pub fn with_declaring(self, name: &str, exports: &[Service], requires: &[Service]) -> Self {
-        let deployment = std::fs::read_to_string(self.file()).expect("it was written");
-        self.with("app.toml", format!("{deployment}[service.{name}]\nwasm = \"{name}.wasm\"\n"))
+        self.with_tables(&format!("[service.{name}]\nwasm = \"{name}.wasm\"\n"))
             .with(&format!("{name}.wasm"), declaring(exports, requires))
+    }
+
+    /// Adds tables to the deployment.
+    pub fn with_tables(self, tables: &str) -> Self {
+        let deployment = std::fs::read_to_string(self.file()).expect("it was written");
+        self.with("app.toml", format!("{deployment}{tables}"))
     }
 
     /// Spreads its guests over processes that a server joins: the name of each, and the names of its guests with spaces between.
     pub fn apart(self, nats: &Nats, processes: &[(&str, &str)]) -> Self {
-        let mut deployment = std::fs::read_to_string(self.file()).expect("it was written");
+        // They are all on this machine, and have one clock.
+        let mut tables = format!(
+            "[network]
+nats = {:?}
+clock_skew = \"1ms\"
+",
+            nats.url()
+        );
         for (process, guests) in processes {
             let guests: Vec<_> = guests.split(' ').collect();
-            deployment += &format!("[process.{process}]\nguests = {guests:?}\n");
+            tables += &format!(
+                "[process.{process}]
+guests = {guests:?}
+"
+            );
         }
-        self.with("app.toml", format!("{deployment}[network]\nnats = {:?}\n", nats.url()))
+        self.with_tables(&tables)
     }
 
     /// Its folder.

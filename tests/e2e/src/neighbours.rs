@@ -1,13 +1,10 @@
 //! A pair of guests that calls all the time beside those that a test is about, and what becomes of its calls.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::time::Duration;
 
-use parigot_host::deployment::Deployment;
-use parigot_host::{Outcome, Running, Settings};
+use parigot_host::{Outcome, Settings};
 
-use crate::{App, Capture, Captured, code_cache, example, guest};
+use crate::{App, Capture, Captured, Hosts, code_cache, example, guest};
 
 /// The names of the pair.
 pub const NEIGHBOURS: [&str; 2] = ["greeting", "pacer"];
@@ -17,6 +14,7 @@ pub const NEIGHBOURS: [&str; 2] = ["greeting", "pacer"];
 pub struct BesideNeighbours {
     app: App,
     settings: Settings,
+    elsewhere: &'static [&'static str],
 }
 
 /// How it went.
@@ -42,36 +40,30 @@ pub struct Tally {
 }
 
 impl BesideNeighbours {
-    /// Adds the pair, a millisecond between its calls, to an app whose guests are not named `greeting` or `pacer`.
+    /// Adds the pair, a millisecond between its calls, to an app whose guests are not named `greeting` or `pacer`. If that is apart, it says in which
+    /// process they are.
     pub fn new(app: App) -> Self {
         let greeting = std::fs::read(example().join("build/greeting.wasm")).expect("the example is built");
         let app = app.with("greeting.wasm", greeting).with("pacer.wasm", guest("pacer"));
-        let beside = BesideNeighbours {
-            app,
-            settings: Settings {
-                workers: 2,
-                seed: Some([7; 32]),
-                code_cache: Some(code_cache()),
-                ..Settings::default()
-            },
-        };
-        beside.append("[service.greeting]\nwasm = \"greeting.wasm\"\n[program.pacer]\nwasm = \"pacer.wasm\"\n")
+        let settings =
+            Settings { workers: 2, seed: Some([7; 32]), code_cache: Some(code_cache()), ..Settings::default() };
+        let tables = "[service.greeting]\nwasm = \"greeting.wasm\"\n[program.pacer]\nwasm = \"pacer.wasm\"\n";
+        BesideNeighbours { app: app.with_tables(tables), settings, elsewhere: &[] }
     }
 
     /// Lets the pair call without a pause, so that it is never idle.
     pub fn in_a_hurry(self) -> Self {
-        self.append("args = [\"--hurry\"]\n")
+        BesideNeighbours { app: self.app.with_tables("args = [\"--hurry\"]\n"), ..self }
     }
 
     /// Changes how the host runs.
     pub fn with_settings(self, change: impl FnOnce(Settings) -> Settings) -> Self {
-        BesideNeighbours { settings: change(self.settings), app: self.app }
+        BesideNeighbours { settings: change(self.settings), ..self }
     }
 
-    fn append(self, toml: &str) -> Self {
-        let file = OpenOptions::new().append(true).open(self.app.file());
-        file.and_then(|mut file| file.write_all(toml.as_bytes())).expect("the deployment can be written to");
-        self
+    /// Runs these processes as processes of the system, which can be killed.
+    pub fn with_elsewhere(self, elsewhere: &'static [&'static str]) -> Self {
+        BesideNeighbours { elsewhere, ..self }
     }
 
     /// Runs it until a line contains `until` and the pair has made a hundred more calls after that, and then stops it.
@@ -85,18 +77,16 @@ impl BesideNeighbours {
     /// Starts it, and captures its log without the lines that `take` takes.
     #[track_caller]
     pub fn start(self, take: impl Fn(&Captured) -> bool + Send + Sync + 'static) -> StartedBeside {
-        let deployment = Deployment::read(&self.app.file()).expect("the file is right");
-        let (running, log) =
-            Capture::without(take, || parigot_host::start(&deployment, self.settings).expect("it starts"));
-        StartedBeside { running, log, app: self.app }
+        let (hosts, log) = Capture::without(take, || Hosts::start(&self.app, &self.settings, self.elsewhere));
+        StartedBeside { hosts, log, app: self.app }
     }
 }
 
 /// A deployment that runs beside the pair.
 #[derive(Debug)]
 pub struct StartedBeside {
-    /// The deployment.
-    pub running: Running,
+    /// What runs it.
+    pub hosts: Hosts,
     /// Its log.
     pub log: Capture,
     /// Its files.
@@ -107,11 +97,10 @@ impl StartedBeside {
     /// Stops it, once the pair has made a hundred more calls. `log` is what was read of the log before.
     #[track_caller]
     pub fn stop(self, mut log: Vec<Captured>) -> Ran {
-        let StartedBeside { running, log: capture, app: _app } = self;
+        let StartedBeside { hosts, log: capture, app: _app } = self;
         log.extend(capture.until("calling"));
         log.extend(capture.until("calling"));
-        running.stopper().stop();
-        let outcome = running.wait();
+        let outcome = hosts.stop();
         log.extend(capture.rest());
         let told = log.iter().find(|line| line.message.starts_with("answered ")).expect("the pacer counts");
         let neighbours = Tally::read(told);

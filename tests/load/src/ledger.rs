@@ -19,6 +19,7 @@ use crate::report::Report;
 #[derive(Debug, Default)]
 pub struct Ledger {
     callers: BTreeMap<u32, Caller>,
+    ran: u64,
     ended: u64,
 }
 
@@ -79,6 +80,11 @@ impl Ledger {
         Some(entry.unwrap_or_else(|| panic!("no line for the ledger: {line:?}")))
     }
 
+    /// How many calls were begun.
+    pub fn ran(&self) -> u64 {
+        self.ran
+    }
+
     /// How many calls have ended.
     pub fn ended(&self) -> u64 {
         self.ended
@@ -87,6 +93,7 @@ impl Ledger {
     fn read_ran(&mut self, rest: &str) -> Option<()> {
         let (call, late) = rest.split_once(' ').unwrap_or((rest, ""));
         let (caller, number) = call.split_once('/')?;
+        self.ran += 1;
         let call = self.caller(caller)?.call(number.parse().ok()?);
         *call |= if *call & RAN == 0 { RAN } else { RAN_TWICE };
         match late {

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use e2e::Deployed;
 use load::{Callee, Soak};
 
 /// Makes many calls to a service that breaks at random, and says what they came to. The status is 1 if a promise was broken.
@@ -23,6 +24,9 @@ struct Arguments {
     /// What the service is written in.
     #[arg(long, default_value = "rust")]
     callee: Language,
+    /// Put the callers into another process than the service, and a nats-server between them.
+    #[arg(long)]
+    apart: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -32,12 +36,13 @@ enum Language {
 }
 
 fn main() -> ExitCode {
-    let Arguments { calls, lanes, harm_every, seed, callee } = Arguments::parse();
+    let Arguments { calls, lanes, harm_every, seed, callee, apart } = Arguments::parse();
     let callee = match callee {
         Language::Rust => Callee::Rust,
         Language::Go => Callee::Go,
     };
-    let soaked = Soak { callee, calls, lanes, harm_every, seed }.run();
+    let deployed = if apart { Deployed::Apart } else { Deployed::Together };
+    let soaked = Soak { deployed, callee, calls, lanes, harm_every, seed }.run();
     println!("{soaked}");
     if soaked.ended.report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

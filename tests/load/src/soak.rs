@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use e2e::Deployed;
 use parking_lot::Mutex;
 
 use crate::{Callee, Ended, Ledger, Trial};
@@ -11,6 +12,8 @@ use crate::{Callee, Ended, Ledger, Trial};
 /// What to do.
 #[derive(Clone, Copy, Debug)]
 pub struct Soak {
+    /// How the guests are spread.
+    pub deployed: Deployed,
     /// Who serves the calls.
     pub callee: Callee,
     /// How many to make.
@@ -46,17 +49,17 @@ impl Soak {
     /// Does it.
     #[track_caller]
     pub fn run(self) -> Soaked {
-        let Soak { callee, calls, lanes, harm_every, seed } = self;
+        let Soak { deployed, callee, calls, lanes, harm_every, seed } = self;
         let begun = Instant::now();
         let resident_kib = Arc::new(Mutex::new(Vec::new()));
-        let trial = Trial::of(callee, "max_restarts = 1000\nmax_seconds = 1\nrestart = \"always\"").caller(&format!(
+        let trial = Trial::of(deployed, callee, "max_restarts = 1000\nmax_seconds = 1\nrestart = \"always\"").caller(&format!(
             "--lanes {lanes} --deadline-ms 10000 --harm-every {harm_every} --harms {HARMS} --seed {seed} Nothing*{calls}"
         ));
         let samples = Arc::clone(&resident_kib);
         let running = trial.with_ledger(Ledger::with_room_for(calls)).start_with(move |_, ledger| {
             let mut samples = samples.lock();
             if ledger.ended() >= (samples.len() as u64 + 1) * calls / SAMPLES {
-                samples.push(resident());
+                samples.push(memory_kib());
             }
         });
         let ended = running.end();
@@ -68,7 +71,7 @@ impl Soak {
 }
 
 /// What this process has of memory, in KiB.
-fn resident() -> u64 {
+pub fn memory_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
     line.trim().trim_end_matches(" kB").parse().expect("a number")

@@ -4,32 +4,59 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use e2e::{App, BesideNeighbours, Capture, Ended, code_cache, go_guest, guest};
+use e2e::{App, BesideNeighbours, Capture, Deployed, Hosts, Nats, code_cache, go_guest, guest};
 use load::{Callee, Trial};
 use parigot_abi::id::{CallId, ServiceId};
-use parigot_host::deployment::Deployment;
-use parigot_host::{Settings, start};
+use parigot_host::Settings;
 
-/// A program and a service in each pair of languages.
-fn pairs() -> [(&'static str, Vec<u8>, Vec<u8>); 4] {
+/// A program and a service, and what they are written in.
+struct Pair {
+    name: &'static str,
+    driver: Vec<u8>,
+    echo: Vec<u8>,
+}
+
+/// One in each pair of languages.
+fn pairs() -> [Pair; 4] {
     let driver = [guest("driver"), go_guest("driver")];
     let echo = [guest("echo"), go_guest("echo")];
     [("Rust, Rust", 0, 0), ("Rust, Go", 0, 1), ("Go, Rust", 1, 0), ("Go, Go", 1, 1)]
-        .map(|(name, client, service)| (name, driver[client].clone(), echo[service].clone()))
+        .map(|(name, client, service)| Pair { name, driver: driver[client].clone(), echo: echo[service].clone() })
 }
 
-/// A deployment in which the driver makes these calls.
-fn app(driver: &[u8], echo: &[u8], calls: &[&str]) -> App {
-    app_with("", driver, echo, calls)
+impl Pair {
+    /// A deployment in which the driver makes these calls.
+    fn app(&self, deployed: Deployed, calls: &[&str]) -> (App, Option<Nats>) {
+        self.app_with(deployed, "", calls)
+    }
+
+    /// The same with more keys for both.
+    fn app_with(&self, deployed: Deployed, keys: &str, calls: &[&str]) -> (App, Option<Nats>) {
+        let file = format!(
+            "[service.echo]\nwasm = 'echo.wasm'\nlog = '16MiB'\nrestart = 'never'\n{keys}\n\
+             [program.driver]\nwasm = 'driver.wasm'\nlog = '16MiB'\nargs = {calls:?}\n{keys}\n"
+        );
+        let app = App::new(&file).with("echo.wasm", &self.echo).with("driver.wasm", &self.driver);
+        deployed.spread(app, &[("front", "driver"), ("back", "echo")])
+    }
 }
 
-/// The same with more keys for both.
-fn app_with(keys: &str, driver: &[u8], echo: &[u8], calls: &[&str]) -> App {
-    let file = format!(
-        "[service.echo]\nwasm = 'echo.wasm'\nlog = '16MiB'\nrestart = 'never'\n{keys}\n\
-         [program.driver]\nwasm = 'driver.wasm'\nlog = '16MiB'\nargs = {calls:?}\n{keys}\n"
-    );
-    App::new(&file).with("echo.wasm", echo).with("driver.wasm", driver)
+/// The driver as the log of the command names it.
+fn driver(deployed: Deployed) -> &'static str {
+    match deployed {
+        Deployed::Together => "driver",
+        Deployed::Apart => "front/driver",
+    }
+}
+
+/// Checks something of each pair, in one process and in two.
+fn check_each(check: impl Fn(Deployed, &Pair)) {
+    for deployed in Deployed::EACH {
+        for pair in pairs() {
+            println!("{deployed:?}: {}", pair.name);
+            check(deployed, &pair);
+        }
+    }
 }
 
 #[test]
@@ -58,58 +85,62 @@ fn behaviour_b_the_status_of_the_main_program_is_that_of_the_command() {
 
 #[test]
 fn behaviour_b_a_trap_in_one_guest_leaves_others_running_and_is_reported() {
-    for (pair, driver, echo) in pairs() {
-        let ran = BesideNeighbours::new(app(&driver, &echo, &["trap", "echo:1"])).run("echo:1: ");
-        assert_eq!(ran.neighbours.failed, 0, "{pair}: {:?}", ran.neighbours);
+    for pair in pairs() {
+        let (app, _) = pair.app(Deployed::Together, &["trap", "echo:1"]);
+        let ran = BesideNeighbours::new(app).run("echo:1: ");
+        assert_eq!(ran.neighbours.failed, 0, "{}: {:?}", pair.name, ran.neighbours);
         let told = ran.log.iter().find(|line| line.service == "echo" && !line.method.is_empty());
-        let told = told.unwrap_or_else(|| panic!("{pair}: nothing is told: {:?}", ran.log));
-        assert_eq!(told.method, "echo.v1.Echo/Misbehave", "{pair}");
-        assert!(told.call.parse::<CallId>().is_ok(), "{pair}: {told:?}");
+        let told = told.unwrap_or_else(|| panic!("{}: nothing is told: {:?}", pair.name, ran.log));
+        assert_eq!(told.method, "echo.v1.Echo/Misbehave", "{}", pair.name);
+        assert!(told.call.parse::<CallId>().is_ok(), "{}: {told:?}", pair.name);
     }
 }
 
 #[test]
 fn behaviour_c_a_megabyte_goes_there_and_back() {
-    for (pair, driver, echo) in pairs() {
-        let ended = app(&driver, &echo, &["echo:1048576"]).run();
-        assert_eq!(ended.messages_of("driver"), ["echo:1048576: 1048576 bytes"], "{pair}");
-    }
+    check_each(|deployed, pair| {
+        let (app, _nats) = pair.app(deployed, &["echo:1048576"]);
+        let ended = app.run();
+        assert_eq!(ended.messages_of(driver(deployed)), ["echo:1048576: 1048576 bytes"], "{}", ended.stderr);
+    });
 }
 
 #[test]
 fn behaviour_c_ten_thousand_calls_are_in_flight_and_no_two_have_one_id() {
-    for (pair, driver, echo) in pairs() {
-        // The first is answered once the last is in flight as well.
-        let calls = vec!["sleep:2000@60000"; 10_000].join("+");
+    // The first is answered once the last is in flight as well.
+    let calls = vec!["sleep:2000@60000"; 10_000].join("+");
+    check_each(|deployed, pair| {
         // The driver makes them all before it awaits one; and Go's runtime wakes all whose time has come in one turn, and does not ask whether
         // that should end.
-        let ended = app_with("budget = '5s'\nmemory = '256MiB'", &driver, &echo, &[&calls]).run();
-        let answered = ended.messages_of("driver");
-        assert_eq!(answered, ["sleep:2000@60000: 0 bytes"; 10_000], "{pair}");
+        let (app, _nats) = pair.app_with(deployed, "budget = '5s'\nmemory = '256MiB'", &[&calls]);
+        let ended = app.run();
+        let answered = ended.messages_of(driver(deployed));
+        assert_eq!(answered, ["sleep:2000@60000: 0 bytes"; 10_000]);
         let lines = ended.log();
         let ids: BTreeSet<_> =
             lines.iter().filter(|line| line.message == "sleeping").map(|line| line.call.as_str()).collect();
-        assert!(ids.iter().all(|id| id.parse::<CallId>().is_ok()), "{pair}");
-        assert_eq!(ids.len(), 10_000, "{pair}");
-    }
+        assert!(ids.iter().all(|id| id.parse::<CallId>().is_ok()));
+        assert_eq!(ids.len(), 10_000);
+    });
 }
 
 #[test]
 fn behaviour_d_the_caller_of_a_callee_that_is_killed_is_told_what_happened_in_time() {
-    for (pair, driver, echo) in pairs() {
-        let ended = app(&driver, &echo, &["hang@60000+spin@60000"]).run();
-        let messages = ended.messages_of("driver");
-        let [hang, spin] = &messages[..] else { panic!("{pair}: {}", ended.stderr) };
+    check_each(|deployed, pair| {
+        let (app, _nats) = pair.app(deployed, &["hang@60000+spin@60000"]);
+        let ended = app.run();
+        let messages = ended.messages_of(driver(deployed));
+        let [hang, spin] = &messages[..] else { panic!("{}", ended.stderr) };
         // Not when the minute is over, and not as though it were over.
-        assert!(hang.starts_with("hang@60000: UNAVAILABLE, callee killed: echo was killed"), "{pair}: {hang}");
-        assert!(spin.starts_with("spin@60000: INTERNAL, callee killed: echo was killed"), "{pair}: {spin}");
-    }
+        assert!(hang.starts_with("hang@60000: UNAVAILABLE, callee killed: echo was killed"), "{hang}");
+        assert!(spin.starts_with("spin@60000: INTERNAL, callee killed: echo was killed"), "{spin}");
+    });
 }
 
-/// Across processes: with deployments that span them.
+/// In an operating system's process of its own, in two of them, and in hosts of this one.
 #[test]
 fn behaviour_e_the_same_binaries_pass_the_same_scenario_however_they_are_deployed() {
-    for (pair, driver, echo) in pairs() {
+    check_each(|deployed, pair| {
         let calls = ["echo:16+echo:0", "refuse", "hang@50", "echo:1"];
         let expected = [
             "echo:16: 16 bytes",
@@ -118,23 +149,37 @@ fn behaviour_e_the_same_binaries_pass_the_same_scenario_however_they_are_deploye
             "hang@50: DEADLINE_EXCEEDED, timed out: it was not answered in time",
             "echo:1: 1 bytes",
         ];
-        let app = app(&driver, &echo, &calls);
-        let alone: Ended = app.run();
-        assert_eq!(alone.messages_of("driver"), expected, "{pair}, in a process of its own");
+        let (app, _nats) = pair.app(deployed, &calls);
+        let ended = app.run();
+        assert_eq!(ended.messages_of(driver(deployed)), expected, "{}", ended.stderr);
+        assert_eq!(ended.status, Some(0), "{}", ended.stderr);
         for workers in [1, 4] {
-            let deployment = Deployment::read(&app.file()).expect("the file is right");
             let settings = Settings { workers, code_cache: Some(code_cache()), ..Settings::default() };
-            let run = || start(&deployment, settings.clone()).expect("it starts");
-            // Two at once, of the same files.
-            let ((one, other), log) = Capture::during(|| (run(), run()));
-            assert_eq!((one.wait().status, other.wait().status), (0, 0), "{pair}");
-            let mut messages: Vec<_> =
-                log.rest().into_iter().filter(|line| line.service == "driver").map(|line| line.message).collect();
-            let mut twice = [expected, expected].concat();
-            messages.sort();
-            twice.sort();
-            assert_eq!(messages, twice, "{pair}, with {workers} workers");
+            let (hosts, log) = Capture::during(|| Hosts::start(&app, &settings, &[]));
+            let mut lines = log.until("echo:1: 1 bytes");
+            lines.retain(|line| line.service == "driver");
+            let messages: Vec<_> = lines.iter().map(|line| line.message.as_str()).collect();
+            assert_eq!(messages, expected, "with {workers} workers");
+            assert_eq!(hosts.stop().status, 0);
         }
+    });
+}
+
+/// Of the same files.
+#[test]
+fn behaviour_e_two_hosts_of_one_deployment_do_not_know_of_each_other() {
+    for pair in pairs() {
+        let (app, _) = pair.app(Deployed::Together, &["echo:16", "echo:1"]);
+        let settings = Settings { code_cache: Some(code_cache()), ..Settings::default() };
+        let run = || Hosts::start(&app, &settings, &[]);
+        let ((one, other), log) = Capture::during(|| (run(), run()));
+        let lines = [log.until("echo:1: 1 bytes"), log.until("echo:1: 1 bytes")].concat();
+        assert_eq!((one.stop().status, other.stop().status), (0, 0), "{}", pair.name);
+        let mut messages: Vec<_> =
+            lines.iter().filter(|line| line.service == "driver").map(|line| line.message.as_str()).collect();
+        messages.sort_unstable();
+        let (first, last) = ("echo:16: 16 bytes", "echo:1: 1 bytes");
+        assert_eq!(messages, [first, first, last, last], "{}", pair.name);
     }
 }
 
@@ -170,7 +215,8 @@ fn behaviour_f_the_median_latency_of_a_call_does_not_depend_on_how_many_services
 
 #[test]
 fn behaviour_h_the_text_of_an_id_comes_back_and_is_no_id_of_another_type() {
-    let mut running = Trial::of(Callee::Rust, "").caller("--lanes 1 --deadline-ms 30000 Nothing*5 Panic Again").start();
+    let trial = Trial::of(Deployed::Together, Callee::Rust, "");
+    let mut running = trial.caller("--lanes 1 --deadline-ms 30000 Nothing*5 Panic Again").start();
     let line = running.wait_for("told to panic").clone();
     let id: CallId = line.call.parse().unwrap_or_else(|error| panic!("{line:?}: {error}"));
     assert_eq!(id.to_string(), line.call);

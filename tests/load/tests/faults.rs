@@ -3,11 +3,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use e2e::{App, BesideNeighbours, guest};
-use load::{Callee, Ended, Report, Trial};
+use e2e::{App, BesideNeighbours, Deployed, guest};
+use load::{Callee, EACH, Ended, Report, Trial};
 use parigot_host::Settings;
-
-const CALLEES: [Callee; 2] = [Callee::Rust, Callee::Go];
 
 #[track_caller]
 fn kept(ended: &Ended) -> Report {
@@ -17,14 +15,15 @@ fn kept(ended: &Ended) -> Report {
 
 #[test]
 fn a_service_leaves_while_it_has_calls() {
-    for callee in CALLEES {
-        let trial = Trial::of(callee, "").caller("--lanes 64 --deadline-ms 30000 Nothing*500 Hang*63 Leave:7 Again");
+    for (deployed, callee) in EACH {
+        let trial =
+            Trial::of(deployed, callee, "").caller("--lanes 64 --deadline-ms 30000 Nothing*500 Hang*63 Leave:7 Again");
         let ended = trial.run();
         let report = kept(&ended);
-        assert_eq!((report.unknown, report.ok >= 501), (64, true), "{callee:?}: {report}");
+        assert_eq!((report.unknown, report.ok >= 501), (64, true), "{deployed:?}, {callee:?}: {report}");
         let left = ended.ran.log.iter().find(|line| line.message == "left with status 7").expect("it is told");
-        assert_eq!((&*left.service, &*left.method), ("work", "load.v1.Work/Run"), "{callee:?}");
-        assert!(left.call.starts_with("cal_"), "{callee:?}: {left:?}");
+        assert_eq!((&*left.service, &*left.method), ("work", "load.v1.Work/Run"), "{deployed:?}, {callee:?}");
+        assert!(left.call.starts_with("cal_"), "{deployed:?}, {callee:?}: {left:?}");
     }
 }
 
@@ -32,45 +31,47 @@ fn a_service_leaves_while_it_has_calls() {
 fn more_calls_than_a_slow_service_may_have_are_refused_and_none_is_lost() {
     // Each caller keeps to its own bound, and both together exceed that of the service.
     let args = "--lanes 10000 --deadline-ms 60000 Sleep:500*10000";
-    let report = kept(&Trial::of(Callee::Rust, "").caller(args).caller(args).run());
-    assert_eq!((report.sent, report.unknown), (20_000, 0), "{report}");
-    assert!(report.refused > 0 && report.ok >= 16 << 10, "{report}");
+    for deployed in Deployed::EACH {
+        let report = kept(&Trial::of(deployed, Callee::Rust, "").caller(args).caller(args).run());
+        assert_eq!((report.sent, report.unknown), (20_000, 0), "{deployed:?}: {report}");
+        assert!(report.refused > 0 && report.ok >= 16 << 10, "{deployed:?}: {report}");
+    }
 }
 
 #[test]
 fn calls_that_wait_longer_than_they_may_are_not_begun() {
     // Some milliseconds of work each, a thousand at once, and a tenth of a second for it.
     let args = "--lanes 1000 --deadline-ms 100 Nothing*2000";
-    for callee in CALLEES {
-        let report = kept(&Trial::of(callee, "env = { ROUNDS = '1000000' }").caller(args).run());
-        assert!(report.unknown > 1_000, "{callee:?}: {report}");
+    for (deployed, callee) in EACH {
+        let report = kept(&Trial::of(deployed, callee, "env = { ROUNDS = '1000000' }").caller(args).run());
+        assert!(report.unknown > 1_000, "{deployed:?}, {callee:?}: {report}");
     }
 }
 
 #[test]
 fn calls_that_nobody_waits_for_any_more_leave_nothing_behind() {
-    for callee in CALLEES {
+    for (deployed, callee) in EACH {
         let timed_out = "--lanes 50 --deadline-ms 100 Hang*200";
         let dropped = "--lanes 50 --deadline-ms 30000 Hang!*500 Nothing*500";
-        let report = kept(&Trial::of(callee, "").caller(timed_out).caller(dropped).run());
-        assert_eq!((report.sent, report.ok, report.unknown), (1_200, 500, 700), "{callee:?}: {report}");
+        let report = kept(&Trial::of(deployed, callee, "").caller(timed_out).caller(dropped).run());
+        assert_eq!((report.sent, report.ok, report.unknown), (1_200, 500, 700), "{deployed:?}, {callee:?}: {report}");
     }
 }
 
 #[test]
 fn a_caller_is_gone_before_it_is_answered() {
-    for callee in CALLEES {
+    for (deployed, callee) in EACH {
         let dies = "--lanes 21 --deadline-ms 30000 Nothing*100 Hang*20 Die";
         let lives = "--lanes 4 --deadline-ms 30000 Nothing*2000";
-        let mut running = Trial::of(callee, "").caller(dies).caller(lives).start();
+        let mut running = Trial::of(deployed, callee, "").caller(dies).caller(lives).start();
         running.wait_for("told to die");
         running.lose_caller();
         let ended = running.end();
         let report = kept(&ended);
-        assert!(report.ok >= 2_000, "{callee:?}: {report}");
+        assert!(report.ok >= 2_000, "{deployed:?}, {callee:?}: {report}");
         assert!(
             !ended.ran.messages_of("work").any(|line| line.starts_with("restarted")),
-            "{callee:?}: {}",
+            "{deployed:?}, {callee:?}: {}",
             ended.log()
         );
     }
@@ -78,12 +79,17 @@ fn a_caller_is_gone_before_it_is_answered() {
 
 #[test]
 fn a_service_whose_file_is_replaced_while_it_runs_is_made_anew_from_what_was_read() {
-    for callee in CALLEES {
-        let running = Trial::of(callee, "").caller("--lanes 4 --deadline-ms 30000 Nothing*50 Panic Again").start();
+    for (deployed, callee) in EACH {
+        let running =
+            Trial::of(deployed, callee, "").caller("--lanes 4 --deadline-ms 30000 Nothing*50 Panic Again").start();
         std::fs::write(running.app().folder().join("work.wasm"), "no wasm at all").expect("it can be written to");
         let ended = running.end();
-        assert!(kept(&ended).ok >= 51, "{callee:?}");
-        assert!(ended.ran.messages_of("work").any(|line| line.starts_with("restarted")), "{callee:?}: {}", ended.log());
+        assert!(kept(&ended).ok >= 51, "{deployed:?}, {callee:?}");
+        assert!(
+            ended.ran.messages_of("work").any(|line| line.starts_with("restarted")),
+            "{deployed:?}, {callee:?}: {}",
+            ended.log()
+        );
     }
 }
 
@@ -112,11 +118,11 @@ fn services_that_are_restarted_all_the_time_hurt_nobody() {
 fn callers_outlive_a_storm() {
     let keys = "restart = 'always'\nmax_restarts = 1000\nmax_seconds = 1";
     let args = "--lanes 8 --deadline-ms 30000 --harm-every 200 --harms Trap,Panic,Leave,Overflow Nothing*1000";
-    for callee in CALLEES {
+    for (deployed, callee) in EACH {
         for replicas in [1, 3] {
             let keys = format!("{keys}\nreplicas = {replicas}");
-            let report = kept(&Trial::of(callee, &keys).caller(args).caller(args).caller(args).run());
-            assert_eq!(report.sent, 3_000, "{callee:?}, {replicas} instances");
+            let report = kept(&Trial::of(deployed, callee, &keys).caller(args).caller(args).caller(args).run());
+            assert_eq!(report.sent, 3_000, "{deployed:?}, {callee:?}, {replicas} instances");
         }
     }
 }
@@ -131,14 +137,14 @@ fn all_of_that_at_once() {
             "--lanes {lanes} --deadline-ms {deadline_ms} --harm-every {every} {harms} Nothing*1500 Nothing!*500 Nothing*1500"
         )
     };
-    for callee in CALLEES {
-        let trial = Trial::of(callee, keys).with_settings(|settings| Settings { workers: 4, ..settings });
+    for (deployed, callee) in EACH {
+        let trial = Trial::of(deployed, callee, keys).with_settings(|settings| Settings { workers: 4, ..settings });
         let trial = trial.caller(&args(64, 50, 100)).caller(&args(8, 5, 1_000)).caller(&args(200, 2_000, 500));
         let mut running = trial.caller(&format!("{} Die", args(32, 500, 200))).start();
         running.wait_for("told to die");
         running.lose_caller();
         let report = kept(&running.end());
-        assert!(report.sent >= 3 * 3_500, "{callee:?}: {report}");
+        assert!(report.sent >= 3 * 3_500, "{deployed:?}, {callee:?}: {report}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use e2e::{App, BesideNeighbours, Capture, Captured, code_cache, go_guest, guest};
+use e2e::{App, BesideNeighbours, Capture, Captured, Deployed, code_cache, go_guest, guest};
 use load::{Callee, Ended, Report, Trial};
 use parigot_host::deployment::Deployment;
 use parigot_host::{Outcome, Settings, StartError};
@@ -39,24 +39,31 @@ enum Moment {
 const DEEDS: [Deed; 8] =
     [Deed::Trap, Deed::Loop, Deed::Fill, Deed::Overflow, Deed::Grow, Deed::Leave0, Deed::Leave7, Deed::Panic];
 
-const MOMENTS: [Moment; 8] = [
-    Moment::Start,
-    Moment::FirstTurn,
-    Moment::Ready,
-    Moment::Method,
-    Moment::Background,
-    Moment::Holding,
-    Moment::GoMethod,
-    Moment::GoBackground,
-];
+/// Before it runs.
+const BEFORE: [Moment; 3] = [Moment::Start, Moment::FirstTurn, Moment::Ready];
+
+/// While it runs.
+const WHILE: [Moment; 5] =
+    [Moment::Method, Moment::Background, Moment::Holding, Moment::GoMethod, Moment::GoBackground];
 
 /// What the service may take in every cell.
 const MEMORY: &str = "memory = '32MiB'";
 
 #[test]
 fn every_way_to_break_at_every_moment_is_named_and_hurts_nobody_else() {
-    let cells: Vec<_> = MOMENTS.iter().flat_map(|moment| DEEDS.map(|deed| (deed, *moment))).collect();
-    let complaints = run_beside_a_pair(|| try_all(&cells));
+    check_matrix(Deployed::Together, &[&BEFORE[..], &WHILE].concat());
+}
+
+/// What breaks before it runs takes part in nothing. Afterwards callers in another process are told what those in its own would be.
+#[test]
+fn so_it_is_for_callers_in_another_process() {
+    check_matrix(Deployed::Apart, &WHILE);
+}
+
+#[track_caller]
+fn check_matrix(deployed: Deployed, moments: &[Moment]) {
+    let cells: Vec<_> = moments.iter().flat_map(|moment| DEEDS.map(|deed| (deed, *moment))).collect();
+    let complaints = run_beside_a_pair(|| try_all(deployed, &cells));
     let mut table = format!("{:<12}", "");
     DEEDS.iter().for_each(|deed| write!(table, "{:>9}", format!("{deed:?}")).expect("a string takes all"));
     for (place, (_, moment)) in cells.iter().enumerate() {
@@ -71,12 +78,12 @@ fn every_way_to_break_at_every_moment_is_named_and_hurts_nobody_else() {
 }
 
 /// Tries the cells, some at once, and returns what there is to complain about in each.
-fn try_all(cells: &[(Deed, Moment)]) -> Vec<Option<String>> {
+fn try_all(deployed: Deployed, cells: &[(Deed, Moment)]) -> Vec<Option<String>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
         while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((*cell, complaint(*cell)));
+            done.push((*cell, complaint(deployed, *cell)));
         }
         done
     };
@@ -88,8 +95,8 @@ fn try_all(cells: &[(Deed, Moment)]) -> Vec<Option<String>> {
     cells.iter().map(of).collect()
 }
 
-fn complaint((deed, moment): (Deed, Moment)) -> Option<String> {
-    let panic = catch_unwind(AssertUnwindSafe(|| try_cell(deed, moment))).err()?;
+fn complaint(deployed: Deployed, (deed, moment): (Deed, Moment)) -> Option<String> {
+    let panic = catch_unwind(AssertUnwindSafe(|| try_cell(deployed, deed, moment))).err()?;
     let text =
         panic.downcast_ref::<String>().cloned().or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).into()));
     Some(format!("{deed:?}, {moment:?}: {}", text.unwrap_or_default()))
@@ -104,15 +111,16 @@ fn run_beside_a_pair<R>(run: impl FnOnce() -> R) -> R {
     result
 }
 
-fn try_cell(deed: Deed, moment: Moment) {
+fn try_cell(deployed: Deployed, deed: Deed, moment: Moment) {
+    let running = |callee, keys| check_running(deed, moment, Trial::of(deployed, callee, &format!("{MEMORY}\n{keys}")));
     match moment {
         Moment::Start => check_refused(deed, &start_that_breaks(deed)),
         Moment::FirstTurn if !deed.leaves() => check_refused(deed, &first_turn_that_breaks(deed)),
         Moment::FirstTurn => check_start_failed(deed, &first_turn_that_breaks(deed)),
         Moment::Ready => check_start_failed(deed, &ready_that_breaks(deed)),
-        Moment::Method | Moment::Background => check_running(deed, moment, Callee::Rust, ""),
-        Moment::Holding => check_running(deed, moment, Callee::Rust, "env = { HOLDING = 'yes' }"),
-        Moment::GoMethod | Moment::GoBackground => check_running(deed, moment, Callee::Go, ""),
+        Moment::Method | Moment::Background => running(Callee::Rust, ""),
+        Moment::Holding => running(Callee::Rust, "env = { HOLDING = 'yes' }"),
+        Moment::GoMethod | Moment::GoBackground => running(Callee::Go, ""),
     }
 }
 
@@ -254,13 +262,12 @@ fn check_start_failed(deed: Deed, app: &App) {
 
 /// Twenty calls are answered, two are in flight, one breaks the service, and more follow.
 #[track_caller]
-fn check_running(deed: Deed, moment: Moment, callee: Callee, keys: &str) {
+fn check_running(deed: Deed, moment: Moment, trial: Trial) {
     let in_background = moment.is_in_background();
     let harm = if in_background { format!("{}~", deed.word()) } else { deed.word() };
     // It has left of its own will: nobody restarts it.
     let stays_away = deed == Deed::Leave0;
     let after = if stays_away { "Nothing*5" } else { "Again" };
-    let trial = Trial::of(callee, &format!("{MEMORY}\n{keys}"));
     let ended = trial.caller(&format!("--lanes 3 --deadline-ms 20000 Nothing*20 Hang*2 {harm} {after}")).run();
 
     let Report { ok, refused, unknown, .. } = *ended.assert_kept();

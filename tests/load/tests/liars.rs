@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::{App, BesideNeighbours, Ran, guest};
+use e2e::{App, BesideNeighbours, Deployed, Ran, guest};
 use load::{Callee, Ended, Trial};
 
 /// What becomes of a guest that lies.
@@ -66,16 +66,27 @@ const LIES: &[(&str, Fate)] = &[
 ];
 
 /// Calls that are answered, one in which the guest lies, and calls until it answers again.
-fn run(lie: &str) -> Ended {
-    let trial = Trial::of(Callee::Rogue, &format!("args = ['{lie}']"));
+fn run(deployed: Deployed, lie: &str) -> Ended {
+    let trial = Trial::of(deployed, Callee::Rogue, &format!("args = ['{lie}']"));
     trial.caller("--lanes 3 --deadline-ms 20000 Nothing*20 Panic Again").run()
 }
 
 #[test]
 fn a_lie_is_the_liars_error_or_end_and_nobody_elses() {
+    check_lies(Deployed::Together);
+}
+
+/// What stands for the callers beside the liar believes it as little as they do.
+#[test]
+fn a_lie_does_not_reach_another_process() {
+    check_lies(Deployed::Apart);
+}
+
+#[track_caller]
+fn check_lies(deployed: Deployed) {
     let mut wrong = String::new();
     for (lie, fate) in LIES {
-        let ended = run(lie);
+        let ended = run(deployed, lie);
         ended.assert_kept();
         let restarted = ended.ran.messages_of("work").any(|line| line.starts_with("restarted after "));
         let is_as_told = match fate {
@@ -91,8 +102,9 @@ fn a_lie_is_the_liars_error_or_end_and_nobody_elses() {
 
 #[test]
 fn answers_that_come_too_late_go_nowhere_and_a_second_one_ends_the_guest() {
-    for (answers, ends) in [(1, false), (2, true)] {
-        let trial = Trial::of(Callee::Rogue, &format!("args = ['answer-late:{answers}']"));
+    use Deployed::{Apart, Together};
+    for (deployed, answers, ends) in [(Together, 1, false), (Together, 2, true), (Apart, 1, false), (Apart, 2, true)] {
+        let trial = Trial::of(deployed, Callee::Rogue, &format!("args = ['answer-late:{answers}']"));
         let ended = trial.caller("--lanes 1 --deadline-ms 200 Nothing*20 Panic Again").run();
         let report = ended.assert_kept();
         assert_eq!((report.unknown, report.wrong), (1, 0), "{}", ended.log());
@@ -105,7 +117,8 @@ fn answers_that_come_too_late_go_nowhere_and_a_second_one_ends_the_guest() {
 fn a_million_lines_in_one_turn() {
     let keys = "args = ['flood:1000000']\nmemory = '512MiB'\nbudget = '30s'\nlog = '64KiB'";
     // After that no call follows: that it ran would be left out as well.
-    let ended = Trial::of(Callee::Rogue, keys).caller("--lanes 3 --deadline-ms 60000 Nothing*20 Panic").run();
+    let trial = Trial::of(Deployed::Together, Callee::Rogue, keys);
+    let ended = trial.caller("--lanes 3 --deadline-ms 60000 Nothing*20 Panic").run();
     ended.assert_kept();
     let left_out = ended.ran.messages_of("work").filter_map(|line| line.strip_prefix("logged too much: "));
     let lines: u64 = left_out.filter_map(|line| line.split(' ').next()?.parse::<u64>().ok()).sum();
@@ -142,7 +155,7 @@ fn a_hundred_thousand_exports_hurt_nobody() {
         "[service.rogue]\nwasm = 'rogue.wasm'\nargs = ['first/exports:100000']\nmemory = '256MiB'\nbudget = '10s'\n",
     );
     let started = BesideNeighbours::new(app.with("rogue.wasm", guest("rogue"))).start(|_| false);
-    let exports = started.running.exports().iter().filter(|export| export.guest == "rogue").count();
+    let exports = started.hosts.exports().iter().filter(|export| export.guest == "rogue").count();
     assert_eq!(exports, 100_000);
     assert_kept(&started.stop(Vec::new()));
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use golden::load::load::v1::Done;
-use parigot_guest::{CallError, Context, Fate, Instant, Status};
+use parigot_guest::{CallError, Cause, Context, Fate, Instant, Status};
 
 /// How a call has ended, as its caller sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,12 +57,22 @@ pub(crate) struct Book {
     ends: Vec<(Class, u64)>,
     /// Since when no call was answered, though some have ended.
     down_since: Option<Instant>,
+    /// Why the last has failed since then.
+    last_cause: Option<Cause>,
     slowest_recovery: Duration,
 }
 
 impl Book {
     pub(crate) fn new(cx: Context, caller: u32) -> Self {
-        Book { cx, caller, ends: Vec::new(), down_since: None, slowest_recovery: Duration::ZERO }
+        Book { cx, caller, ends: Vec::new(), down_since: None, last_cause: None, slowest_recovery: Duration::ZERO }
+    }
+
+    /// Says why a call has failed, if the last that did since one was answered did not for that cause.
+    pub(crate) fn fail(&mut self, number: u64, error: &CallError<Status>) {
+        let CallError::Status(status) = error else { return };
+        if self.last_cause.replace(status.cause()) != Some(status.cause()) {
+            parigot_guest::info!(self.cx, "call {number} failed: {error}");
+        }
     }
 
     pub(crate) fn end(&mut self, number: u64, class: Class) {
@@ -71,7 +81,7 @@ impl Book {
             None if class != Class::Ok => self.down_since = Some(self.cx.now()),
             Some(since) if class == Class::Ok => {
                 self.slowest_recovery = self.slowest_recovery.max(self.cx.now() - since);
-                self.down_since = None;
+                (self.down_since, self.last_cause) = (None, None);
             }
             _ => {}
         }

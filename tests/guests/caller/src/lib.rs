@@ -11,7 +11,7 @@
 //! - `--harm-every` and `--harms`: one in so many jobs that should do nothing does one of these deeds instead, with commas between them; `--seed`
 //!   says which does which
 //!
-//! When it has made all its calls it stays, so that what is left of them can be looked for, until it is stopped.
+//! It says why calls fail, once for each cause until one is answered. When it has made all its calls it stays, so that what is left of them can be looked for, until it is stopped.
 
 mod book;
 mod plan;
@@ -101,6 +101,9 @@ impl Lane {
         let begun = self.cx.now();
         let expected = Done { number: job.number, ballast: job.ballast.clone() };
         let outcome = self.make(job).await;
+        if let Err(error) = &outcome {
+            self.book.borrow_mut().fail(expected.number, error);
+        }
         if self.cx.now() > begun + self.deadline + PATIENCE {
             return Class::Silent;
         }

@@ -1,0 +1,151 @@
+//! What befalls a network and the processes that it joins. Calls are counted as in one process: each ends, at the latest at its deadline, with what is
+//! known of it; none runs twice, and none that was given up.
+//!
+//! What differs from one process: when a process is killed nobody is left to say what its calls have come to, so these are of unknown fate, and end
+//! when it is missed or at their deadlines.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use e2e::Deployed;
+use load::{Callee, Ended, Report, Trial, memory_kib};
+
+const LANGUAGES: [Callee; 2] = [Callee::Rust, Callee::Go];
+
+/// Some calls that are answered, while something may happen, and then one more.
+const CALLS: &str = "Nothing*20000 Again";
+
+#[track_caller]
+fn kept(ended: &Ended) -> Report {
+    println!("{}", ended.report);
+    ended.assert_kept().clone()
+}
+
+fn trial(callee: Callee, keys: &str) -> Trial {
+    Trial::of(Deployed::Apart, callee, keys)
+}
+
+#[test]
+fn while_the_nats_server_is_away_calls_are_refused_at_once() {
+    for callee in LANGUAGES {
+        let mut running = trial(callee, "").caller(&format!("--lanes 16 --deadline-ms 1000 {CALLS}")).start();
+        for round in 1..=3 {
+            running.wait_until(|ledger| ledger.ran() >= round * 1_000);
+            running.nats().stop();
+            running.wait_for("failed: UNAVAILABLE: unreachable: the connection to NATS has been down for ");
+            let ended = running.ended();
+            running.wait_until(|ledger| ledger.ended() >= ended + 500);
+            running.nats().start_again();
+        }
+        let report = kept(&running.end());
+        assert!(report.refused >= 1_500 && report.ok >= 3_000, "{callee:?}: {report}");
+        assert!(report.unknown <= 3 * 16, "those that were in flight: {callee:?}: {report}");
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_takes_its_calls_along_and_no_others() {
+    for callee in LANGUAGES {
+        let trial = trial(callee, "").with_elsewhere(&["back"]);
+        let mut running = trial.caller(&format!("--lanes 16 --deadline-ms 1500 {CALLS}")).start();
+        for round in 1..=3 {
+            running.wait_until(|ledger| ledger.ran() >= round * 1_000);
+            running.elsewhere("back").kill();
+            running.wait_for("failed: UNAVAILABLE: unreachable: no process offers load.v1.Work");
+            running.elsewhere("back").start_again();
+        }
+        let report = kept(&running.end());
+        assert!(report.unknown <= 3 * 16 && report.ok >= 3_000, "{callee:?}: {report}");
+    }
+}
+
+#[test]
+fn what_was_given_up_while_a_process_stood_still_does_not_run_when_it_goes_on() {
+    for callee in LANGUAGES {
+        let trial = trial(callee, "").with_elsewhere(&["back"]);
+        let mut running = trial.caller(&format!("--lanes 16 --deadline-ms 1000 {CALLS}")).start();
+        running.wait_until(|ledger| ledger.ran() >= 1_000);
+        running.elsewhere("back").freeze();
+        let ran = running.ran();
+        sleep(Duration::from_secs(5));
+        running.elsewhere("back").thaw();
+        let report = kept(&running.end());
+        assert!(report.unknown > 0, "{callee:?}: {report}");
+        assert!(report.ok > ran, "{callee:?}: {report}");
+    }
+}
+
+#[test]
+fn a_caller_that_is_killed_leaves_nothing_behind_at_its_callee() {
+    for callee in LANGUAGES {
+        let trial = trial(callee, "").with_elsewhere(&["front"]);
+        let mut running = trial.caller("--lanes 50 --deadline-ms 2000 Nothing*100 Hang*50").start();
+        running.wait_until(|ledger| ledger.ran() == 150);
+        running.elsewhere("front").kill();
+        running.lose_caller();
+        // The deadline, after which `end` looks for a second.
+        sleep(Duration::from_secs(2));
+        kept(&running.end());
+    }
+}
+
+#[test]
+fn what_a_process_does_not_take_is_refused_or_ends_at_its_deadline() {
+    let trial = trial(Callee::Rust, "").with_elsewhere(&["back"]);
+    let args = "--lanes 64 --deadline-ms 2000 --ballast-bytes 200000 Nothing*1500 Again";
+    let mut running = trial.caller(args).caller(args).caller(args).caller(args).start();
+    running.wait_until(|ledger| ledger.ran() >= 200);
+    let before = memory_kib();
+    running.elsewhere("back").freeze();
+    let mut most = before;
+    for _ in 0..120 {
+        sleep(Duration::from_millis(50));
+        most = most.max(memory_kib());
+    }
+    running.elsewhere("back").thaw();
+    let report = kept(&running.end());
+    println!("from {before} to {most} KiB");
+    assert!(report.unknown + report.refused > 0, "{report}");
+    assert!(most - before < 512 << 10, "from {before} to {most} KiB");
+}
+
+#[test]
+fn of_two_processes_with_a_service_one_goes_on_when_the_other_is_killed() {
+    for callee in LANGUAGES {
+        let trial = trial(callee, "").with_twin().with_elsewhere(&["back"]);
+        let mut running = trial.caller("--lanes 16 --deadline-ms 1500 Nothing*20000").start();
+        running.wait_until(|ledger| ledger.ran() >= 4_000);
+        running.elsewhere("back").kill();
+        let ended = running.end();
+        let report = kept(&ended);
+        assert!(report.ok >= 20_000 - 32, "{callee:?}: {report}");
+    }
+}
+
+#[test]
+fn what_is_larger_than_a_message_may_be_loses_its_peer_at_any_moment() {
+    for callee in LANGUAGES {
+        let trial = trial(callee, "memory = '256MiB'").with_elsewhere(&["back"]);
+        let mut running =
+            trial.caller("--lanes 4 --deadline-ms 3000 --ballast-bytes 3000000 Nothing*200 Again").start();
+        for round in 1..=5 {
+            let ran = running.ran();
+            running.wait_until(|ledger| ledger.ran() >= ran + 8);
+            running.elsewhere("back").kill();
+            running.elsewhere("back").start_again();
+            println!("round {round}");
+        }
+        kept(&running.end());
+    }
+}
+
+#[test]
+fn who_sends_what_is_larger_than_a_message_may_be_is_gone_at_any_moment() {
+    let trial = trial(Callee::Rust, "memory = '256MiB'").with_elsewhere(&["front"]);
+    let mut running = trial.caller("--lanes 4 --deadline-ms 1000 --ballast-bytes 3000000 Nothing*1000").start();
+    running.wait_until(|ledger| ledger.ran() >= 20);
+    running.elsewhere("front").kill();
+    running.lose_caller();
+    sleep(Duration::from_secs(1));
+    kept(&running.end());
+}
