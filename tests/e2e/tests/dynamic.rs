@@ -1,6 +1,6 @@
 //! Services that are located by their names at run time: bytes in, bytes out, and nothing that was not required.
 
-use e2e::{App, Ended, go_guest, guest};
+use e2e::{App, Ended, Nats, go_guest, guest};
 
 /// The program `dynamic` with these arguments, and the echo service under that name in the deployment.
 fn run(dynamic: &[u8], echo: &[u8], args: &[&str]) -> Ended {
@@ -57,4 +57,50 @@ fn a_service_that_is_required_by_name_must_be_there_and_is_drawn() {
     let drawn = app.ask("graph", &[]).stdout;
     assert!(drawn.contains("program dynamic  -> echo  echo.v1.Echo\n"), "{drawn}");
     assert_eq!(app.ask("check", &[]).status, Some(0));
+}
+
+/// The program `dynamic` in the process `front`, and the echo service in `back`.
+fn apart(nats: &Nats, head: &str) -> App {
+    let app = App::new(&format!(
+        "{head}[service.echo]\nwasm = \"echo.wasm\"\n[program.dynamic]\nwasm = \"dynamic.wasm\"\nargs = [\"Echo=0a0107\"]\n"
+    ));
+    let app = app.with("dynamic.wasm", guest("dynamic")).with("echo.wasm", guest("echo"));
+    app.apart(nats, &[("front", "dynamic"), ("back", "echo")])
+}
+
+#[test]
+fn a_service_is_called_by_its_name_in_another_process() {
+    let nats = Nats::start();
+    let app = apart(&nats, "");
+    let mut front = app.start_process("front");
+    front.wait_for("not ready after 1s: it waits for echo.v1.Echo, which no process offers yet");
+    let back = app.start_process("back");
+    let ended = front.wait();
+    assert_eq!(
+        ended.messages_of("front/dynamic"),
+        [
+            "not ready after 1s: it waits for echo.v1.Echo, which no process offers yet",
+            "echo.v1.Echo has Echo Misbehave Persist",
+            "Echo: 0a0107",
+        ]
+    );
+    assert_eq!(ended.status, Some(0));
+    back.interrupt();
+    assert_eq!(back.wait().status, Some(130));
+}
+
+#[test]
+fn one_who_waits_for_the_methods_of_a_service_can_be_stopped_and_does_not_wait_for_ever() {
+    let nats = Nats::start();
+    let patient = apart(&nats, "");
+    let mut front = patient.start_process("front");
+    front.wait_for("it waits for echo.v1.Echo");
+    front.interrupt();
+    assert_eq!(front.wait().status, Some(130), "before its `startup_deadline`, 30 s");
+
+    let hasty = apart(&nats, "startup_deadline = \"50ms\"\n");
+    let refused = hasty.start_process("front").wait();
+    let told = "`dynamic` requires echo.v1.Echo by its name alone, and no process has offered it within 50ms";
+    assert!(refused.stderr.contains(told), "{}", refused.stderr);
+    assert_eq!(refused.status, Some(3));
 }
