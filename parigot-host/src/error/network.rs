@@ -9,7 +9,7 @@ use miette::Diagnostic;
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
 pub enum NetworkError {
-    /// No server lets the process in.
+    /// No server can be reached.
     #[error("cannot connect with NATS at {}: {why}", servers.join(", "))]
     #[diagnostic(help("start a server with `nats-server`, or correct `nats` in `[network]`"))]
     Unreachable {
@@ -17,6 +17,15 @@ pub enum NetworkError {
         servers: Vec<String>,
         /// What happened with the last that was tried.
         why: String,
+    },
+    /// A server wants to know more of the process, or something else.
+    #[error("NATS at {} does not let this process in", servers.join(", "))]
+    #[diagnostic(help(
+        "say who comes, in `[network]`: by user and password in the address, `nats://ada:secret@host`, or by a file that `credentials` names"
+    ))]
+    Denied {
+        /// Their addresses, without what is secret in them.
+        servers: Vec<String>,
     },
     /// The file with credentials is not there, or holds none.
     #[error("cannot take the credentials for NATS from {}", path.display())]
@@ -31,12 +40,20 @@ pub enum NetworkError {
 
 impl NetworkError {
     pub(crate) fn unreachable(servers: &[String], why: String) -> Self {
-        NetworkError::Unreachable { servers: servers.iter().map(|server| without_secrets(server)).collect(), why }
+        NetworkError::Unreachable { servers: all_without_secrets(servers), why }
+    }
+
+    pub(crate) fn denied(servers: &[String]) -> Self {
+        NetworkError::Denied { servers: all_without_secrets(servers) }
     }
 
     pub(crate) fn credentials(path: &Path, source: io::Error) -> Self {
         NetworkError::Credentials { path: path.to_owned(), source }
     }
+}
+
+fn all_without_secrets(servers: &[String]) -> Vec<String> {
+    servers.iter().map(|server| without_secrets(server)).collect()
 }
 
 /// An address without user and password.

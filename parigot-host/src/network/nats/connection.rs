@@ -135,7 +135,7 @@ async fn connect(
     match tokio::time::timeout(CONNECT_MAX, options.connect(addresses)).await {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(error)) if error.kind() == ConnectErrorKind::AuthorizationViolation => {
-            Err(NetworkError::unreachable(servers, "it does not let this process in".to_owned()))
+            Err(NetworkError::denied(servers))
         }
         Ok(Err(error)) => Err(NetworkError::unreachable(servers, error.to_string())),
         Err(_) => Err(NetworkError::unreachable(servers, format!("no answer within {} s", CONNECT_MAX.as_secs()))),
