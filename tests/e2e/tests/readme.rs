@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use e2e::{App, Ended, Started, example, parigot_run, parigot_with, root};
+use e2e::{App, Ended, Nats, Started, example, parigot_run, parigot_with, root};
 
 fn readme() -> String {
     std::fs::read_to_string(root().join("README.md")).expect("there is a README")
@@ -45,7 +45,8 @@ fn without_chance(log: &str) -> String {
         instance if instance.starts_with("ins_") => "ins_".to_owned(),
         word => word.to_owned(),
     };
-    log.trim_end().split(' ').map(word).collect::<Vec<_>>().join(" ")
+    let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ");
+    log.trim_end().lines().map(line).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -64,6 +65,25 @@ fn files_are_shown_as_they_begin() {
 #[test]
 fn the_output_is_shown_as_it_is() {
     check_session(0, &Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(example())).wait());
+}
+
+#[test]
+fn the_same_as_several_processes_is_shown_as_it_is() {
+    let file = std::fs::read_to_string(example().join("helloworld-apart.toml")).expect("the example has it");
+    let readme = readme();
+    let shown =
+        blocks(&readme).into_iter().any(|(_, text)| text.contains("[network]") && file.trim_end().ends_with(text));
+    assert!(shown, "README.md shows another text than helloworld-apart.toml has:\n{file}");
+
+    let build = format!("{}/build/", example().display());
+    let nats = Nats::start();
+    let file = file.replace("build/", &build).replace("nats://127.0.0.1:4222", &nats.url());
+    let ended = App::new("").with("app.toml", file).run();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    // On a machine that is busy there are warnings of who waits for whom.
+    let lines: Vec<_> = ended.stderr.lines().filter(|line| line.contains(" INFO  ")).collect();
+    let session = without_chance(&format!("$ parigot run helloworld-apart.toml\n{}", lines.join("\n")));
+    assert!(blocks(&readme).iter().any(|(_, text)| without_chance(text) == session), "{session}");
 }
 
 #[test]
