@@ -583,10 +583,28 @@ pub(crate) struct Identity {
 
 #[cfg(test)]
 mod tests {
-    use parigot_abi::{Cause, Code as StatusCode, Detail, Frames};
+    use parigot_abi::frame::Level;
+    use parigot_abi::{Cause, Code as StatusCode, Detail, Frames, Manifest, Prologue};
 
     use super::*;
     use crate::deployment::Deployment;
+
+    /// Nobody enters it.
+    struct Nothing;
+
+    impl Code for Nothing {
+        fn turn(&mut self, _: Prologue, _: &[u8], _: u32) -> Result<Turn, Fault> {
+            unreachable!("nobody enters it")
+        }
+
+        fn learn(&mut self, _: &Manifest) {}
+
+        fn outbox(&self) -> &[u8] {
+            &[]
+        }
+
+        fn take_output(&mut self, _: bool, _: &mut dyn FnMut(Level, &str)) {}
+    }
 
     /// An idle instance that takes calls.
     fn idle() -> Instance {
@@ -599,21 +617,51 @@ mod tests {
         push(FrameBuilder::new(&mut introduction, Header::new(Kind::Launched)));
         let identity = Identity { id, place: 0, introduction: introduction.into(), started_ns: 0, log_rate };
         let instance = Instance::new(identity, spec, false);
-        instance.mail.lock().run = Run::Idle;
+        let mut mail = instance.mail.lock();
+        mail.run = Run::Idle;
+        mail.body = Some(Body::new(Box::new(Nothing), Vec::new()));
+        drop(mail);
         instance
     }
 
     fn frames(instance: &Instance) -> Vec<Kind> {
-        let mail = instance.mail.lock();
-        Frames::new(&mail.delivery.frames).map(|frame| frame.expect("whole").kind().expect("known")).collect()
+        kinds(&instance.mail.lock().delivery)
+    }
+
+    fn kinds(delivery: &Delivery) -> Vec<Kind> {
+        Frames::new(&delivery.frames).map(|frame| frame.expect("whole").kind().expect("known")).collect()
     }
 
     fn call(instance: &Instance) -> Result<(), Failure> {
+        call_with(instance, None).map(drop)
+    }
+
+    fn call_with(instance: &Instance, delivery: Option<&mut Box<Delivery>>) -> Result<HandOver, Failure> {
         let mut bytes = Vec::new();
         push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)));
         let frame = Frames::new(&bytes).next().expect("there is one").expect("it is whole");
         let call = Inbound { caller: None, number: 1, id: CallId::from_random(1) };
-        instance.post_call(call, Header::new(Kind::Call), &frame, 0, None).map(|_| ())
+        instance.post_call(call, Header::new(Kind::Call), &frame, 0, delivery).map(|(_, hand_over)| hand_over)
+    }
+
+    #[test]
+    fn one_that_is_idle_is_handed_over_with_its_mail_and_one_that_runs_is_not() {
+        let instance = idle();
+        let mut delivery = Box::default();
+        assert!(matches!(call_with(&instance, Some(&mut delivery)), Ok(HandOver::RunNext(_))));
+        assert_eq!(kinds(&delivery), [Kind::Call]);
+        let mut other = Box::default();
+        assert!(matches!(call_with(&instance, Some(&mut other)), Ok(HandOver::Wake(Wake::AlreadyAwake))));
+        assert_eq!((kinds(&other), frames(&instance)), (vec![], vec![Kind::Call]));
+    }
+
+    #[test]
+    fn one_that_has_mail_already_waits_in_the_queue_in_which_it_is() {
+        let instance = idle();
+        call(&instance).expect("it takes calls");
+        let mut delivery = Box::default();
+        assert!(matches!(call_with(&instance, Some(&mut delivery)), Ok(HandOver::Wake(Wake::AlreadyAwake))));
+        assert_eq!((kinds(&delivery), frames(&instance)), (vec![], vec![Kind::Call; 2]));
     }
 
     #[test]
