@@ -431,13 +431,13 @@ impl Instance {
         self.mail.lock().run == Run::Ended
     }
 
-    /// Tells it that nobody waits for a call any more. It still answers, and the answer goes nowhere.
-    pub(crate) fn post_cancel(&self, number: u64) -> Wake {
+    /// Tells it that nobody waits for a call any more: it still answers, and the answer goes nowhere. `None` if it has no such call any more: then
+    /// whoever has taken that call tells its caller.
+    pub(crate) fn post_cancel(&self, number: u64) -> Option<Wake> {
         let mut mail = self.mail.lock();
-        let Some(call) = mail.inbound.get_mut(number) else { return Wake::AlreadyAwake };
-        call.caller = None;
+        mail.inbound.get_mut(number)?.caller = None;
         push(FrameBuilder::new(&mut mail.delivery.frames, Header { number, ..Header::new(Kind::Cancel) }));
-        mail.notify()
+        Some(mail.notify())
     }
 
     /// Gives it a turn, if it stands for others: it has something to look at.
@@ -637,11 +637,15 @@ mod tests {
     }
 
     fn call_with(instance: &Instance, delivery: Option<&mut Box<Delivery>>) -> Result<HandOver, Failure> {
+        numbered_call(instance, delivery).map(|(_, hand_over)| hand_over)
+    }
+
+    fn numbered_call(instance: &Instance, delivery: Option<&mut Box<Delivery>>) -> Result<(u64, HandOver), Failure> {
         let mut bytes = Vec::new();
         push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)));
         let frame = Frames::new(&bytes).next().expect("there is one").expect("it is whole");
         let call = Inbound { caller: None, number: 1, id: CallId::from_random(1) };
-        instance.post_call(call, Header::new(Kind::Call), &frame, 0, delivery).map(|(_, hand_over)| hand_over)
+        instance.post_call(call, Header::new(Kind::Call), &frame, 0, delivery)
     }
 
     #[test]
@@ -662,6 +666,15 @@ mod tests {
         let mut delivery = Box::default();
         assert!(matches!(call_with(&instance, Some(&mut delivery)), Ok(HandOver::Wake(Wake::AlreadyAwake))));
         assert_eq!((kinds(&delivery), frames(&instance)), (vec![], vec![Kind::Call; 2]));
+    }
+
+    #[test]
+    fn a_call_that_is_being_answered_is_not_ended_by_another() {
+        let instance = idle();
+        let numbers = [(); 2].map(|()| numbered_call(&instance, None).expect("it takes calls").0);
+        assert!(instance.take_inbound(numbers[0]).is_some(), "its answer is on its way");
+        assert_eq!(numbers.map(|number| instance.post_cancel(number).is_some()), [false, true]);
+        assert_eq!(frames(&instance), [Kind::Call, Kind::Call, Kind::Cancel]);
     }
 
     #[test]

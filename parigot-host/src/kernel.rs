@@ -317,9 +317,11 @@ impl<'k> Worker<'k> {
         }
         if body.deadlines_ns <= self.now_ns {
             for (number, call) in body.expire(self.now_ns) {
-                let failure = Failure::timed_out().at(&self.kernel.instances[call.callee]);
-                failure.push(number, call.id, &mut self.delivery.frames);
-                self.cancel_at_callee(&call);
+                // Else it has ended otherwise at this moment, and its caller is told so in another turn: it ends once.
+                if self.cancel_at_callee(&call) {
+                    let failure = Failure::timed_out().at(&self.kernel.instances[call.callee]);
+                    failure.push(number, call.id, &mut self.delivery.frames);
+                }
             }
         }
     }

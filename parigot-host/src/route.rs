@@ -175,11 +175,11 @@ impl Worker<'_> {
         }
     }
 
-    /// Tells a callee that nobody waits any more.
-    pub(crate) fn cancel_at_callee(&mut self, call: &Outbound) {
+    /// Tells a callee that nobody waits any more, unless the call has ended there. Says whether it was told.
+    pub(crate) fn cancel_at_callee(&mut self, call: &Outbound) -> bool {
         let callee = &self.kernel.instances[call.callee];
         let wake = callee.post_cancel(call.inbound);
-        self.wake(callee, wake);
+        wake.map(|wake| self.wake(callee, wake)).is_some()
     }
 
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
@@ -237,7 +237,9 @@ impl Worker<'_> {
             self.wake(caller, wake);
         }
         let Body { code, links, mut outbound, .. } = body;
-        outbound.take_if(|_| true).iter().for_each(|(_, call)| self.cancel_at_callee(call));
+        for (_, call) in outbound.take_if(|_| true) {
+            self.cancel_at_callee(&call);
+        }
         drop(code);
         self.follow(instance, sequel, links, &ending);
     }
