@@ -21,7 +21,8 @@ pub fn root() -> &'static Path {
 pub fn parigot() -> &'static Path {
     static PARIGOT: OnceLock<PathBuf> = OnceLock::new();
     PARIGOT.get_or_init(|| {
-        cargo_build(root(), ["--package", "parigot", "--package", "protoc-gen-parigot"]);
+        // With the whole workspace, for with fewer packages others' dependencies have other features, and are built again.
+        cargo_build(root(), ["--workspace", "--bin", "parigot", "--bin", "protoc-gen-parigot"]);
         target(root()).join("debug").join(format!("parigot{}", std::env::consts::EXE_SUFFIX))
     })
 }
