@@ -85,11 +85,16 @@ fn generate(case: &Path, module: &Path) -> Files {
     let name = case.file_name().expect("a case is a folder").to_string_lossy();
     let output = module.join(&*name).join("go");
     fs::create_dir_all(&output).expect("the folder is ours");
-    let prefix = format!("{MODULE}/{name}/go");
+    generate_into(&output, case, &format!("{MODULE}/{name}/go"));
+    read(&output)
+}
+
+/// Generates a case into a folder, which is that of a package.
+fn generate_into(output: &Path, case: &Path, prefix: &str) {
     let mut options = vec![format!("module={prefix}")];
     let protos = protos(case);
     for proto in &protos {
-        options.extend(mapping(proto.strip_prefix(case).expect("it lies in the case"), proto, &prefix));
+        options.extend(mapping(proto.strip_prefix(case).expect("it lies in the case"), proto, prefix));
     }
     let options = options.join(",");
     let more = fs::read_to_string(case.join("options-go")).unwrap_or_default();
@@ -100,7 +105,6 @@ fn generate(case: &Path, module: &Path) -> Files {
     protoc.arg(format!("--parigot_out={}", output.display()));
     protoc.arg(format!("--parigot_opt=lang=go,{options},{}", more.trim()));
     run(protoc.args(&protos));
-    read(&output)
 }
 
 /// Where a file lies that does not say so: `a.b` in the folder `a/b`, and what has no package in `root`.
@@ -117,6 +121,16 @@ fn mapping(name: &Path, proto: &Path, prefix: &str) -> Option<String> {
 fn stubs(files: &Files) -> Files {
     let stubs = files.iter().filter(|(name, _)| name.ends_with("_parigot.pb.go"));
     stubs.map(|(name, text)| (name.clone(), text.clone())).collect::<BTreeMap<_, _>>()
+}
+
+/// The guests in Go that the end-to-end tests run have what is written today.
+#[test]
+fn guests_of_tests_have_it() {
+    let output = tempfile::tempdir().expect("there is a folder for temporary files");
+    for case in ["echo", "load"] {
+        generate_into(output.path(), &root().join(case), "parigot.test/guests/stubs");
+    }
+    check_written([(root().join("../guests-go/stubs"), read(output.path()))].into_iter());
 }
 
 /// The Go packages of parigot's own files, which whatever imports them imports, are in the SDK.

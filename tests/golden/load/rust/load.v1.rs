@@ -362,4 +362,108 @@ impl StoreClient {
     // @@protoc_insertion_point(client:load.v1.Store)
 }
 
+/// Tells what is kept.
+pub trait Shelf: 'static {
+    /// Answers once Store keeps the job, of whose fields only the caller and the number count.
+    fn find(
+        &self,
+        cx: &::parigot_guest::Context,
+        request: Job,
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<Done, ::parigot_guest::Status>,
+    >;
+}
+
+/// Hooks an `S` that implements [`Shelf`] into the event loop.
+pub struct ShelfServer<S>(::core::marker::PhantomData<fn() -> S>);
+
+impl<S: self::Shelf> ::parigot_guest::Server<S> for ShelfServer<S> {
+    const SERVICE: &'static ::parigot_guest::Service = &shelf::SERVICE;
+
+    fn dispatch(
+        service: &::parigot_guest::alloc::rc::Rc<S>,
+        call: ::parigot_guest::Incoming,
+    ) {
+        match call.method() {
+            0 => call.serve::<shelf::Find, S>(service),
+            _ => call.unimplemented(),
+        }
+    }
+}
+
+/// The methods of `load.v1.Shelf` on the wire.
+pub mod shelf {
+    /// What guest and host must agree on.
+    pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
+        name: "load.v1.Shelf",
+        schema: 0xadf388b817f36424,
+        methods: &[::parigot_guest::MethodInfo::new("Find")],
+        descriptors: b"\n\x8C\x04\n\x12load/v1/load.proto\x12\x07load.v1\"\xFC\x02\n\x03Job\x12\x16\n\x06caller\x18\x01 \x01(\rR\x06caller\x12\x16\n\x06number\x18\x02 \x01(\x04R\x06number\x12\x1F\n\x0Bdeadline_ns\x18\x03 \x01(\x06R\ndeadlineNs\x12%\n\x04deed\x18\x04 \x01(\x0E2\x11.load.v1.Job.DeedR\x04deed\x12+\n\x06moment\x18\x05 \x01(\x0E2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n\x06amount\x18\x06 \x01(\rR\x06amount\x12\x18\n\x07ballast\x18\x07 \x01(\x0CR\x07ballast\"t\n\x04Deed\x12\x0B\n\x07Nothing\x10\0\x12\x08\n\x04Trap\x10\x01\x12\x08\n\x04Loop\x10\x02\x12\x08\n\x04Fill\x10\x03\x12\x0C\n\x08Overflow\x10\x04\x12\x08\n\x04Grow\x10\x05\x12\t\n\x05Panic\x10\x06\x12\t\n\x05Leave\x10\x07\x12\t\n\x05Sleep\x10\x08\x12\x08\n\x04Hang\x10\t\"(\n\x06Moment\x12\x0C\n\x08InMethod\x10\0\x12\x10\n\x0CInBackground\x10\x01\"8\n\x04Done\x12\x16\n\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n\x07ballast\x18\x02 \x01(\x0CR\x07ballast2,\n\x05Shelf\x12#\n\x04Find\x12\x0C.load.v1.Job\x1A\r.load.v1.Doneb\x06proto3",
+    };
+
+    /// The method `Find` on the wire.
+    pub struct Find;
+
+    impl ::parigot_guest::Method for Find {
+        type Request = super::Job;
+        type Response = super::Done;
+        type Error = ::parigot_guest::Status;
+        const SERVICE: &'static ::parigot_guest::Service = &SERVICE;
+        const INDEX: u32 = 0;
+    }
+
+    impl<S: super::Shelf> ::parigot_guest::Serve<S> for self::Find {
+        fn serve(
+            service: &S,
+            cx: &::parigot_guest::Context,
+            request: Self::Request,
+        ) -> impl ::core::future::Future<
+            Output = ::core::result::Result<Self::Response, Self::Error>,
+        > {
+            super::Shelf::find(service, cx, request)
+        }
+    }
+
+    // @@protoc_insertion_point(methods:load.v1.Shelf)
+}
+
+/// Calls `load.v1.Shelf`; cheap to clone.
+#[derive(Clone)]
+pub struct ShelfClient {
+    channel: ::parigot_guest::Channel,
+}
+
+impl ::parigot_guest::Client for ShelfClient {
+    const SERVICE: &'static ::parigot_guest::Service = &shelf::SERVICE;
+
+    fn from_channel(channel: ::parigot_guest::Channel) -> Self {
+        Self { channel }
+    }
+
+    fn channel(&self) -> &::parigot_guest::Channel {
+        &self.channel
+    }
+}
+
+impl ShelfClient {
+    /// Finds `load.v1.Shelf`, which the guest must require.
+    ///
+    /// # Errors
+    ///
+    /// If the guest does not require it.
+    pub fn locate(
+        cx: &::parigot_guest::Context,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate(cx, &shelf::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Answers once Store keeps the job, of whose fields only the caller and the number count.
+    pub fn find(&self, request: Job) -> ::parigot_guest::Call<shelf::Find> {
+        self.channel.call(request)
+    }
+
+    // @@protoc_insertion_point(client:load.v1.Shelf)
+}
+
 // @@protoc_insertion_point(module)

@@ -1,16 +1,42 @@
-//! Serves load.v1.Store: never answers, and says when it begins a call and when nobody waits for it any more.
+//! Serves load.v1.Store: never answers, and says when it begins a call and when nobody waits for it any more. Serves load.v1.Shelf, which tells others
+//! of the former.
 
-use golden::load::load::v1::{Done, Job, Store, StoreServer};
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
+use golden::load::load::v1::{Done, Job, Shelf, ShelfServer, Store, StoreServer};
 use parigot_guest::{Context, Status};
 
 #[derive(Default)]
-struct Keeper;
+struct Keeper {
+    /// The callers and numbers of all jobs that were ever kept.
+    kept: RefCell<HashSet<(u32, u64)>>,
+    /// Who looks for one that was not kept yet.
+    searchers: RefCell<Vec<Waker>>,
+}
 
 impl Store for Keeper {
     async fn keep(&self, cx: &Context, job: Job) -> Result<Done, Status> {
         parigot_guest::info!(cx, "keeps {}/{}", job.caller, job.number);
+        self.kept.borrow_mut().insert((job.caller, job.number));
+        self.searchers.take().into_iter().for_each(Waker::wake);
         let _kept = Kept { cx: cx.clone(), job };
         std::future::pending().await
+    }
+}
+
+impl Shelf for Keeper {
+    async fn find(&self, _: &Context, job: Job) -> Result<Done, Status> {
+        poll_fn(|task| {
+            if self.kept.borrow().contains(&(job.caller, job.number)) {
+                return Poll::Ready(Ok(Done { number: job.number, ..Done::default() }));
+            }
+            self.searchers.borrow_mut().push(task.waker().clone());
+            Poll::Pending
+        })
+        .await
     }
 }
 
@@ -26,4 +52,4 @@ impl Drop for Kept {
     }
 }
 
-parigot_guest::service!(Keeper, exports(StoreServer));
+parigot_guest::service!(Keeper, exports(StoreServer, ShelfServer));

@@ -1,18 +1,18 @@
 //! Serves load.v1.Work: writes a line for each job that it runs, the first thing that it does, and then does what the job asks for.
 //!
-//! Its environment may ask for more: with a deed in `READY` it does that while it makes itself ready, with anything in `HOLDING` it has a call to
-//! load.v1.Store in flight whenever it does a job, and with a number in `ROUNDS` it computes so long for each.
+//! Its environment may ask for more: with a deed in `READY` it does that while it makes itself ready, with anything in `HOLDING` it has a call
+//! kept by load.v1.Store whenever it does a job, and with a number in `ROUNDS` it computes so long for each.
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use golden::load::load::v1::job::{Deed, Moment};
-use golden::load::load::v1::{Done, Job, StoreClient, Work, WorkServer};
-use parigot_guest::{Context, NotReady, Ready, Status};
+use golden::load::load::v1::{Done, Job, ShelfClient, StoreClient, Work, WorkServer};
+use parigot_guest::{CallError, Code, Context, NotReady, Ready, Status};
 
 struct Worker {
-    /// Whom it has calls in flight to.
-    store: Option<StoreClient>,
+    /// Whom it has calls in flight to, and who tells when they have come there.
+    store: Option<(StoreClient, ShelfClient)>,
     /// How long it computes for a job.
     rounds: u32,
 }
@@ -22,8 +22,10 @@ impl Ready for Worker {
         if let Some(deed) = cx.env("READY") {
             commit(cx, &job_of(deed)).await;
         }
-        let holds = cx.env("HOLDING").is_some();
-        let store = holds.then(|| StoreClient::locate(cx)).transpose()?;
+        let store = match cx.env("HOLDING") {
+            Some(_) => Some((StoreClient::locate(cx)?, ShelfClient::locate(cx)?)),
+            None => None,
+        };
         Ok(Worker { store, rounds: cx.env("ROUNDS").map_or(0, |rounds| rounds.parse().expect("it is a number")) })
     }
 }
@@ -39,10 +41,9 @@ impl Work for Worker {
     async fn run(&self, cx: &Context, job: Job) -> Result<Done, Status> {
         write_down(cx, &job);
         black_box((0..self.rounds).fold(0, |sum, k| black_box(sum ^ k)));
-        let _held = self.store.as_ref().map(|store| store.keep(job.clone()));
-        if self.store.is_some() {
-            // The call leaves with the turn.
-            cx.sleep(Duration::from_millis(1)).await;
+        let _held = self.store.as_ref().map(|(store, _)| store.keep(job.clone()));
+        if let Some((_, shelf)) = &self.store {
+            shelf.find(Job { ballast: Vec::new(), ..job.clone() }).await.map_err(lost)?;
         }
         match job.moment() {
             Moment::InMethod => commit(cx, &job).await,
@@ -50,6 +51,11 @@ impl Work for Worker {
         }
         Ok(Done { number: job.number, ballast: job.ballast })
     }
+}
+
+/// It is not known whether the call is kept.
+fn lost(error: CallError<Status>) -> Status {
+    Status::new(Code::Internal, error.to_string())
 }
 
 /// Writes down that a job is run, at once, so that it is known whatever comes then.
@@ -81,4 +87,4 @@ async fn commit(cx: &Context, job: &Job) {
     }
 }
 
-parigot_guest::service!(Worker, exports(WorkServer), requires(StoreClient));
+parigot_guest::service!(Worker, exports(WorkServer), requires(StoreClient, ShelfClient));

@@ -333,7 +333,9 @@ const file_load_v1_load_proto_rawDesc = "" +
 	"\x04Work\x12\"\n" +
 	"\x03Run\x12\f.load.v1.Job\x1a\r.load.v1.Done2,\n" +
 	"\x05Store\x12#\n" +
-	"\x04Keep\x12\f.load.v1.Job\x1a\r.load.v1.Doneb\x06proto3"
+	"\x04Keep\x12\f.load.v1.Job\x1a\r.load.v1.Done2,\n" +
+	"\x05Shelf\x12#\n" +
+	"\x04Find\x12\f.load.v1.Job\x1a\r.load.v1.Doneb\x06proto3"
 
 var (
 	file_load_v1_load_proto_rawDescOnce sync.Once
@@ -360,10 +362,12 @@ var file_load_v1_load_proto_depIdxs = []int32{
 	1, // 1: load.v1.Job.moment:type_name -> load.v1.Job.Moment
 	2, // 2: load.v1.Work.Run:input_type -> load.v1.Job
 	2, // 3: load.v1.Store.Keep:input_type -> load.v1.Job
-	3, // 4: load.v1.Work.Run:output_type -> load.v1.Done
-	3, // 5: load.v1.Store.Keep:output_type -> load.v1.Done
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
+	2, // 4: load.v1.Shelf.Find:input_type -> load.v1.Job
+	3, // 5: load.v1.Work.Run:output_type -> load.v1.Done
+	3, // 6: load.v1.Store.Keep:output_type -> load.v1.Done
+	3, // 7: load.v1.Shelf.Find:output_type -> load.v1.Done
+	5, // [5:8] is the sub-list for method output_type
+	2, // [2:5] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name
 	2, // [2:2] is the sub-list for extension extendee
 	0, // [0:2] is the sub-list for field type_name
@@ -382,7 +386,7 @@ func file_load_v1_load_proto_init() {
 			NumEnums:      2,
 			NumMessages:   2,
 			NumExtensions: 0,
-			NumServices:   2,
+			NumServices:   3,
 		},
 		GoTypes:           file_load_v1_load_proto_goTypes,
 		DependencyIndexes: file_load_v1_load_proto_depIdxs,

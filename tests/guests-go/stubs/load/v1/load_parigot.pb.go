@@ -234,3 +234,114 @@ type storeClient struct{ channel *parigot.Channel }
 func (c storeClient) Keep(ctx context.Context, in *Job) *StoreKeepFuture {
 	return parigot.Call[*Done, parigot.Code](ctx, c.channel, 0, in, new(Done))
 }
+
+// shelfService is what both sides of a call to load.v1.Shelf agree on.
+var shelfService = parigot.Service{
+	Name:   "load.v1.Shelf",
+	Schema: 0xadf388b817f36424,
+	Methods: []parigot.Method{
+		{Name: "Find"},
+	},
+	Descriptors: []byte("" +
+		"\n" +
+		"\x8c\x04\n" +
+		"\x12load/v1/load.proto\x12\x07load.v1\"\xfc\x02\n" +
+		"\x03Job\x12\x16\n" +
+		"\x06caller\x18\x01 \x01(\x0dR\x06caller\x12\x16\n" +
+		"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
+		"\x0bdeadline_ns\x18\x03 \x01(\x06R\n" +
+		"deadlineNs\x12%\n" +
+		"\x04deed\x18\x04 \x01(\x0e2\x11.load.v1.Job.DeedR\x04deed\x12+\n" +
+		"\x06moment\x18\x05 \x01(\x0e2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n" +
+		"\x06amount\x18\x06 \x01(\x0dR\x06amount\x12\x18\n" +
+		"\x07ballast\x18\x07 \x01(\x0cR\x07ballast\"t\n" +
+		"\x04Deed\x12\x0b\n" +
+		"\x07Nothing\x10\x00\x12\x08\n" +
+		"\x04Trap\x10\x01\x12\x08\n" +
+		"\x04Loop\x10\x02\x12\x08\n" +
+		"\x04Fill\x10\x03\x12\x0c\n" +
+		"\x08Overflow\x10\x04\x12\x08\n" +
+		"\x04Grow\x10\x05\x12\x09\n" +
+		"\x05Panic\x10\x06\x12\x09\n" +
+		"\x05Leave\x10\x07\x12\x09\n" +
+		"\x05Sleep\x10\x08\x12\x08\n" +
+		"\x04Hang\x10\x09\"(\n" +
+		"\x06Moment\x12\x0c\n" +
+		"\x08InMethod\x10\x00\x12\x10\n" +
+		"\x0cInBackground\x10\x01\"8\n" +
+		"\x04Done\x12\x16\n" +
+		"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
+		"\x07ballast\x18\x02 \x01(\x0cR\x07ballast2,\n" +
+		"\x05Shelf\x12#\n" +
+		"\x04Find\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"),
+}
+
+// Tells what is kept.
+type Shelf interface {
+	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	Ready(ctx context.Context) *future.Base[bool]
+
+	// Answers once Store keeps the job, of whose fields only the caller and the number count.
+	Find(ctx context.Context, in *Job) *ShelfFindFuture
+}
+
+// ShelfFindFuture completes with the answer of Find.
+type ShelfFindFuture = future.Method[*Done, parigot.Code]
+
+// ShelfFindDone returns a future that is complete: with err, unless that is no error, else with out.
+func ShelfFindDone(out *Done, err error) *ShelfFindFuture {
+	return future.Done[*Done, parigot.Code](out, err)
+}
+
+// ExportShelf exports impl as load.v1.Shelf, for a guest that exports several services.
+func ExportShelf(impl Shelf) parigot.Export {
+	return parigot.Export{
+		Service: &shelfService,
+		Ready:   impl.Ready,
+		Handlers: []parigot.Handler{
+			parigot.Handle(func() *Job {
+				return new(Job)
+			}, impl.Find),
+		},
+	}
+}
+
+// RunShelf runs a guest that exports impl alone, and calls what requires lists.
+func RunShelf(ctx context.Context, impl Shelf, requires ...parigot.Requirement) {
+	parigot.Run(ctx, []parigot.Export{ExportShelf(impl)}, requires...)
+}
+
+// ShelfClient calls load.v1.Shelf.
+type ShelfClient interface {
+	// Answers once Store keeps the job, of whose fields only the caller and the number count.
+	Find(ctx context.Context, in *Job) *ShelfFindFuture
+}
+
+// RequireShelf says that a guest calls load.v1.Shelf.
+func RequireShelf() parigot.Requirement {
+	return parigot.Require(&shelfService)
+}
+
+// LocateShelf finds load.v1.Shelf. It is an error if the guest does not require it.
+func LocateShelf(ctx context.Context) (ShelfClient, error) {
+	channel, err := parigot.Locate(ctx, &shelfService)
+	if err != nil {
+		return nil, err
+	}
+	return shelfClient{channel}, nil
+}
+
+// MustLocateShelf is LocateShelf, which panics instead of failing.
+func MustLocateShelf(ctx context.Context) ShelfClient {
+	client, err := LocateShelf(ctx)
+	if err != nil {
+		panic(err)
+	}
+	return client
+}
+
+type shelfClient struct{ channel *parigot.Channel }
+
+func (c shelfClient) Find(ctx context.Context, in *Job) *ShelfFindFuture {
+	return parigot.Call[*Done, parigot.Code](ctx, c.channel, 0, in, new(Done))
+}
