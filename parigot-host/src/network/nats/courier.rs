@@ -30,6 +30,7 @@ use crate::network::{News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wa
 const ORDERS_AT_ONCE: u32 = 64;
 /// How long the last words may take.
 const LEAVE_MAX: Duration = Duration::from_secs(1);
+
 /// What stand-ins want.
 pub(super) enum Order {
     LookFor(Wanted, Arc<Post<News>>),

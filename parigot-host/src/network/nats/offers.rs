@@ -144,10 +144,10 @@ impl Offers {
     /// Tells a process what a service looks like.
     pub(super) fn describe(&self, desk: &Desk, writer: &Writer, question: &SchemaQuestion) -> Result<(), Stray> {
         let Offering { offer, .. } = self.services.get(&question.service).ok_or(Stray)?;
-        let Offer { service, schema, descriptors, .. } = offer.clone();
         // What is too large to be sent is as if there were none.
-        let descriptors = if descriptors.len() > desk.piece_bytes_max() { Vec::new() } else { descriptors };
-        let answer = SchemaAnswer { service, schema, descriptors };
+        let fits = offer.descriptors.len() <= desk.piece_bytes_max();
+        let descriptors = if fits { offer.descriptors.clone() } else { Vec::new() };
+        let answer = SchemaAnswer { service: offer.service.clone(), schema: offer.schema, descriptors };
         desk.send(desk.subjects.schema_answer(writer.host), Word::SchemaAnswer(answer));
         Ok(())
     }
@@ -164,9 +164,10 @@ impl Offering {
     }
 
     fn announce_as(&self, desk: &Desk, stage: Stage) {
-        let Offer { service, schema, methods, deadline_ns, .. } = self.offer.clone();
-        let announcement = Announcement { deadline_ns, ..Announcement::new(service, schema, methods, stage) };
-        desk.send(desk.subjects.ready(&self.offer.service), Word::Announcement(announcement));
+        let Offer { service, schema, methods, deadline_ns, .. } = &self.offer;
+        let announcement = Announcement::new(service.clone(), *schema, methods.clone(), stage);
+        let announcement = Announcement { deadline_ns: *deadline_ns, ..announcement };
+        desk.send(desk.subjects.ready(service), Word::Announcement(announcement));
     }
 }
 
@@ -182,7 +183,6 @@ impl Offers {
         let offering = self.services.get_mut(service).ok_or(Stray)?;
         let call = request.call().ok_or(Stray)?;
         let content = request.content().ok_or(Stray)?;
-        let bytes = content.lengths().bytes();
         let times = Times::of(desk, request);
         // Whatever becomes of it now, it is that for good.
         if !self.memory.is_first(call, times.until_ns) {
@@ -190,12 +190,13 @@ impl Offers {
         }
         offering.tally.requests += 1;
         let to = desk.subjects.answer(writer.host, call);
-        if let Err(failure) = offering.take(desk, call, writer, &times, bytes) {
+        let Times { taken_ns, deadline_ns, .. } = times;
+        let visit = Visit { from: writer.host, bytes: content.lengths().bytes(), taken_ns, deadline_ns };
+        if let Err(failure) = offering.take(desk, call, visit, &times) {
             offering.tally.errors += 1;
             refuse(desk, &to, &failure);
             return Ok(());
         }
-        let deadline_ns = times.deadline_ns;
         let head = Head { service: service.to_owned(), method: request.method.clone(), deadline_ns };
         match content {
             Content::Whole(body) => self.arrive(desk, call, writer, head, body),
@@ -274,7 +275,10 @@ impl Offers {
 
     /// A call has an end here; says to which service it was.
     fn end(&mut self, call: CallId) -> Option<(String, Visit)> {
-        self.services.iter_mut().find_map(|(service, offering)| Some((service.clone(), offering.visits.end(call)?)))
+        self.services.iter_mut().find_map(|(service, offering)| {
+            let visit = offering.visits.end(call)?;
+            Some((service.clone(), visit))
+        })
     }
 }
 
@@ -305,15 +309,13 @@ impl Times {
 
 impl Offering {
     /// Takes a call, or says why not.
-    fn take(&mut self, desk: &Desk, call: CallId, writer: &Writer, times: &Times, bytes: usize) -> Result<(), Failure> {
-        let Times { taken_ns, deadline_ns, behind, remaining, .. } = *times;
-        if bytes > desk.message_bytes_max {
-            return Err(Failure::request_too_large(bytes, desk.message_bytes_max));
+    fn take(&mut self, desk: &Desk, call: CallId, visit: Visit, times: &Times) -> Result<(), Failure> {
+        if visit.bytes > desk.message_bytes_max {
+            return Err(Failure::request_too_large(visit.bytes, desk.message_bytes_max));
         }
-        if deadline_ns <= taken_ns {
-            return Err(Failure::came_too_late(behind, remaining));
+        if visit.deadline_ns <= visit.taken_ns {
+            return Err(Failure::came_too_late(times.behind, times.remaining));
         }
-        let visit = Visit { from: writer.host, bytes, taken_ns, deadline_ns };
         self.visits.take(call, visit).map_err(|denial| match denial {
             Denial::TooMany => Failure::too_many_inbound(&self.offer.service),
             Denial::TooLarge => Failure::too_much_taken(&self.offer.service),
