@@ -16,12 +16,14 @@
 //! launches and stops them in order, `startup` and `shutdown` see to it that this has an end, `kernel` runs them turn by turn, `route` carries
 //! what they send, `link` chooses between several that may take a call, `supervisor` makes services anew that have failed, `instance` is one of
 //! them, `network` has what stands here for guests of other processes (`alone` takes its place where the feature `nats` is off), `wasm` is what an
-//! instance is made of, `wasi` is what Go's runtime needs besides. What an
+//! instance is made of, `wasi` is what Go's runtime needs besides, and `built_in` what an instance is made of whose guest is the host's own. What an
 //! instance may take is in `budget` (the thread's time), `limits` (memory), `stack` and `log_rate`. [`clock`] and `random` are where
 //! time and chance come from. `testing`, behind the feature of that name, is a host whose order, time and faults are a test's.
 
 mod boot;
 mod budget;
+#[cfg(any(feature = "nats", feature = "testing"))]
+mod built_in;
 mod cache;
 pub mod clock;
 mod code;

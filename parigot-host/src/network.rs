@@ -5,10 +5,10 @@
 //! in a process (deadlines, cancellation, bounds, a typed end) holds for these.
 
 mod gateway;
+mod in_flight;
 mod nats;
 mod neighbours;
 mod remote;
-mod stand_in;
 #[cfg(test)]
 mod tests;
 

@@ -59,7 +59,7 @@ use crate::network::Neighbours;
 use crate::pulse::Pulse;
 use crate::random::Randomness;
 use crate::{Settings, assemble, boot, cache, stack, startup};
-use caller::{CallerMould, Replies};
+use caller::{Replies, caller_mould};
 use native::NativeMould;
 use stepper::Stepper;
 use wire::{Wire, WiredMould};
@@ -157,7 +157,7 @@ impl TestHost {
     /// Adds a service that is made of closures. In place of a guest that has its name it has also its deadline, and is restarted as often.
     pub fn fake(self, fake: &Fake) -> Self {
         let replaced = self.guests.iter().find(|guest| guest.name == fake.name()).cloned();
-        self.mould(replaced.unwrap_or_else(|| GuestSpec::service(fake.name(), "")), fake.clone())
+        self.mould(replaced.unwrap_or_else(|| GuestSpec::service(fake.name(), "")), fake.as_mould())
     }
 
     /// Adds a guest in Rust that runs in this process as it is, in place of one that has its name; `define` is the `GUEST` that `service!` and
@@ -283,7 +283,7 @@ impl TestHost {
             None => modules.next().expect("each was compiled").map(|module| Arc::new(module) as _),
         };
         let inner = guests.iter().map(mould).collect::<Vec<_>>();
-        let caller = Arc::new(CallerMould { wire: Arc::clone(wire), replies: Arc::clone(replies) });
+        let caller = Arc::new(caller_mould(Arc::clone(wire), Arc::clone(replies)));
         let all = guests.iter().zip(inner).chain([(test, Ok(caller as _))]);
         let wired = all.map(|(GuestSpec { name, .. }, inner)| {
             let is_test = name == TEST;

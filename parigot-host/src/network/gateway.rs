@@ -4,14 +4,16 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parigot_abi::control::NEVER;
 use parigot_abi::frame::NO_DEADLINE;
 use parigot_abi::id::CallId;
 use parigot_abi::manifest::Service;
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
-use super::stand_in::{Outbox, StandIn};
+use super::in_flight::InFlight;
 use super::{Carrier, Offer, Post, Reply, Request, ReturnAddress, Visit};
-use crate::error::Failure;
+use crate::built_in::{BuiltIn, Outbox};
+use crate::error::{Failure, Fault};
 
 /// Requires a service of this process, by its name alone, and so with all methods of all who export it.
 pub(super) struct Gateway {
@@ -22,9 +24,8 @@ pub(super) struct Gateway {
     post: Arc<Post<Visit>>,
     /// The places of the methods, by their names.
     methods: HashMap<String, u32>,
-    /// Calls that others wait for, by the numbers that they have here, and these by their ids.
-    calls: HashMap<u64, Visitor>,
-    numbers: HashMap<u128, u64>,
+    /// Calls that others wait for, and where.
+    calls: InFlight<ReturnAddress>,
     last_number: u64,
     gate: Gate,
     is_stopping: bool,
@@ -40,12 +41,6 @@ enum Gate {
     Draining,
 }
 
-/// A call of another process.
-struct Visitor {
-    id: CallId,
-    from: ReturnAddress,
-}
-
 impl Gateway {
     /// A gateway to a service as its first exporter has declared it, with the deadline of calls to it that bring none.
     pub(super) fn new(service: Service, deadline_ns: u64, carrier: Arc<dyn Carrier>, post: Arc<Post<Visit>>) -> Self {
@@ -55,8 +50,7 @@ impl Gateway {
             carrier,
             post,
             methods: HashMap::new(),
-            calls: HashMap::new(),
-            numbers: HashMap::new(),
+            calls: InFlight::new(),
             last_number: 0,
             gate: Gate::Closed,
             is_stopping: false,
@@ -85,22 +79,19 @@ impl Gateway {
         self.last_number += 1;
         let number = self.last_number;
         let header = Header { number, method: *method, deadline_ns, id: id.to_wire(), ..Header::new(Kind::Call) };
-        outbox.call(header, &metadata, &payload);
-        self.calls.insert(number, Visitor { id, from });
-        self.numbers.insert(id.key(), number);
+        outbox.build(header, |frame| frame.metadata_bytes(&metadata).payload(&payload));
+        self.calls.insert(number, id, from);
     }
 
     fn cancel(&mut self, id: CallId, outbox: &mut Outbox) {
         // It may have ended meanwhile.
-        let Some(number) = self.numbers.remove(&id.key()) else { return };
-        self.calls.remove(&number);
-        outbox.frame(Header { number, ..Header::new(Kind::Cancel) }, &[]);
+        let Some(number) = self.calls.take_id(id) else { return };
+        outbox.send(Header { number, ..Header::new(Kind::Cancel) }, &[]);
     }
 
     /// A call has ended here.
     fn answer(&mut self, frame: &Frame<'_>) {
-        let Some(Visitor { id, from }) = self.calls.remove(&frame.header.number) else { return };
-        self.numbers.remove(&id.key());
+        let Some((_, from)) = self.calls.take_number(frame.header.number) else { return };
         let reply = Reply {
             status: frame.header.status,
             flags: frame.header.flags,
@@ -120,23 +111,24 @@ impl Gateway {
     }
 }
 
-impl StandIn for Gateway {
+impl BuiltIn for Gateway {
     fn manifest(&self) -> Manifest {
         let by_name =
             Service { name: self.service.name.clone(), schema: 0, methods: Vec::new(), descriptors: Vec::new() };
         Manifest { exports: Vec::new(), requires: vec![by_name] }
     }
 
-    fn take(&mut self, frame: &Frame<'_>, outbox: &mut Outbox) {
+    fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
         match frame.kind() {
             Some(Kind::Launched) => self.open(frame, outbox),
             Some(Kind::Reply) => self.answer(frame),
             Some(Kind::Stop) => self.stop(),
             _ => {}
         }
+        Ok(())
     }
 
-    fn take_post(&mut self, outbox: &mut Outbox) {
+    fn end_turn(&mut self, _now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
         for visit in self.post.take() {
             match visit {
                 Visit::Call { request, from } => self.call(request, from, outbox),
@@ -144,10 +136,10 @@ impl StandIn for Gateway {
                 Visit::Drained => self.gate = Gate::Closed,
             }
         }
-    }
-
-    /// What was taken before it was told to leave is served to its end.
-    fn is_done(&self) -> bool {
-        self.is_stopping && self.gate == Gate::Closed && self.calls.is_empty()
+        // What was taken before it was told to leave is served to its end.
+        if self.is_stopping && self.gate == Gate::Closed && self.calls.is_empty() {
+            outbox.exit();
+        }
+        Ok(NEVER)
     }
 }

@@ -12,11 +12,11 @@ use rand::Rng;
 use super::gateway::Gateway;
 use super::nats::{Nats, Party};
 use super::remote::{self, Remote};
-use super::stand_in::{StandInMould, spec};
 use super::{Bell, Carrier, News, Post, Wanted};
 use crate::Settings;
 use crate::boot::{Declaration, StandIn};
-use crate::deployment::{Deployment, GuestSpec};
+use crate::built_in::BuiltInMould;
+use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{Refusal, StartError};
 use crate::kernel::Kernel;
 use crate::log;
@@ -78,6 +78,12 @@ impl<'g> Sought<'g> {
         self.post.push_all(heard);
         found
     }
+}
+
+/// A service of that name in the log. It is there once, and for good.
+fn spec(name: String) -> GuestSpec {
+    let spec = GuestSpec::service(name, "");
+    GuestSpec { restart: RestartPolicy { after: RestartAfter::Never, ..spec.restart }, ..spec }
 }
 
 /// Waits for what may be long in coming, and lets that be known: nothing runs yet, so whoever wants the end can have it.
@@ -180,7 +186,7 @@ impl Neighbours {
         let service = remote::service(name, &by, methods);
         self.bells.push(post.bell());
         let carrier = Arc::clone(carrier);
-        let mould = StandInMould(move || Remote::new(service.clone(), Arc::clone(&carrier), Arc::clone(&post)));
+        let mould = BuiltInMould(move || Remote::new(service.clone(), Arc::clone(&carrier), Arc::clone(&post)));
         (spec(name.to_owned()), Arc::new(mould))
     }
 
@@ -190,7 +196,7 @@ impl Neighbours {
         let (service, deadline_ns, carrier) = ((*service).clone(), deadline.as_nanos() as u64, Arc::clone(carrier));
         let name = format!("network/{}", service.name);
         let mould =
-            StandInMould(move || Gateway::new(service.clone(), deadline_ns, Arc::clone(&carrier), Arc::clone(&post)));
+            BuiltInMould(move || Gateway::new(service.clone(), deadline_ns, Arc::clone(&carrier), Arc::clone(&post)));
         (spec(name), Arc::new(mould))
     }
 

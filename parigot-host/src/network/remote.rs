@@ -1,16 +1,17 @@
 //! Stands here for a service that other processes export: calls to it leave over the carrier, under the ids that they have.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use parigot_abi::control::NEVER;
 use parigot_abi::id::CallId;
 use parigot_abi::manifest::{Method, Service};
-use parigot_abi::{Frame, Kind, Manifest};
+use parigot_abi::{Frame, Header, Kind, Manifest};
 
-use super::stand_in::{Outbox, StandIn};
+use super::in_flight::InFlight;
 use super::{Carrier, News, Post, Reply, Request};
-use crate::error::Failure;
+use crate::built_in::{BuiltIn, Outbox};
+use crate::error::{Failure, Fault};
 
 /// Exports a service of other processes. It is ready once one of them has been found.
 pub(super) struct Remote {
@@ -21,9 +22,8 @@ pub(super) struct Remote {
     deadline_ns: Option<u64>,
     /// It is launched, and is not ready before it is found.
     is_waiting: bool,
-    /// Calls that are on their way or there, by the numbers that they have here, and these by their ids.
-    calls: HashMap<u64, CallId>,
-    numbers: HashMap<u128, u64>,
+    /// Calls that are on their way or there.
+    calls: InFlight<()>,
     is_stopping: bool,
 }
 
@@ -53,8 +53,7 @@ impl Remote {
             post,
             deadline_ns: None,
             is_waiting: false,
-            calls: HashMap::new(),
-            numbers: HashMap::new(),
+            calls: InFlight::new(),
             is_stopping: false,
         }
     }
@@ -71,36 +70,38 @@ impl Remote {
         };
         let number = frame.header.number;
         match self.carrier.call(&self.service.name, request) {
-            Ok(()) => {
-                self.calls.insert(number, id);
-                self.numbers.insert(id.key(), number);
-            }
-            Err(failure) => outbox.reply(number, &Reply::from(&failure)),
+            Ok(()) => self.calls.insert(number, id, ()),
+            Err(failure) => reply(number, &Reply::from(&failure), outbox),
         }
     }
 
     /// The caller does not wait any more. The host wants an answer all the same.
     fn cancel(&mut self, number: u64, outbox: &mut Outbox) {
-        let Some(id) = self.calls.remove(&number) else { return };
-        self.numbers.remove(&id.key());
+        let Some((id, ())) = self.calls.take_number(number) else { return };
         self.carrier.cancel(&self.service.name, id);
-        outbox.reply(number, &Reply::from(&Failure::cancelled()));
+        reply(number, &Reply::from(&Failure::cancelled()), outbox);
     }
 
     /// A call has ended there; if it had ended here before, that is too late.
-    fn end(&mut self, id: CallId, reply: &Reply, outbox: &mut Outbox) {
-        let Some(number) = self.numbers.remove(&id.key()) else { return };
-        self.calls.remove(&number);
-        outbox.reply(number, reply);
+    fn end(&mut self, id: CallId, answer: &Reply, outbox: &mut Outbox) {
+        if let Some(number) = self.calls.take_id(id) {
+            reply(number, answer, outbox);
+        }
     }
 }
 
-impl StandIn for Remote {
+/// Answers a call.
+fn reply(number: u64, Reply { status, flags, metadata, detail, payload }: &Reply, outbox: &mut Outbox) {
+    let header = Header { flags: *flags, number, status: *status, ..Header::new(Kind::Reply) };
+    outbox.build(header, |frame| frame.metadata_bytes(metadata).detail_bytes(detail).payload(payload));
+}
+
+impl BuiltIn for Remote {
     fn manifest(&self) -> Manifest {
         Manifest { exports: vec![self.service.clone()], requires: Vec::new() }
     }
 
-    fn take(&mut self, frame: &Frame<'_>, outbox: &mut Outbox) {
+    fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
         match frame.kind() {
             Some(Kind::Launched) => self.is_waiting = true,
             Some(Kind::Call) => self.call(frame, outbox),
@@ -108,9 +109,10 @@ impl StandIn for Remote {
             Some(Kind::Stop) => self.is_stopping = true,
             _ => {}
         }
+        Ok(())
     }
 
-    fn take_post(&mut self, outbox: &mut Outbox) {
+    fn end_turn(&mut self, _now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
         for news in self.post.take() {
             match news {
                 News::Found { deadline_ns, .. } => self.deadline_ns = Some(deadline_ns),
@@ -122,10 +124,10 @@ impl StandIn for Remote {
             self.is_waiting = false;
             outbox.ready(deadline_ns);
         }
-    }
-
-    /// Those who call it have left before, or will find that it has.
-    fn is_done(&self) -> bool {
-        self.is_stopping && self.calls.is_empty()
+        // Those who call it have left before, or will find that it has.
+        if self.is_stopping && self.calls.is_empty() {
+            outbox.exit();
+        }
+        Ok(NEVER)
     }
 }

@@ -21,8 +21,8 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
 use self::guests::{
-    CRASH, CallerMould, DENY, Diary, ECHO, End, Ends, Ledger, METHODS, NEVER_ENDS, REFUSE, SLOW, SLOWLY, ServiceMould,
-    service,
+    CRASH, DENY, Diary, ECHO, End, Ends, Ledger, METHODS, NEVER_ENDS, REFUSE, SLOW, SLOWLY, caller_mould, service,
+    service_mould,
 };
 use self::switchboard::Switchboard;
 use super::{Neighbours, News, Post, Reply};
@@ -93,8 +93,7 @@ impl Process {
 
 /// A guest called `echo` that exports the service of all methods.
 fn echo(ledger: &Arc<Ledger>) -> (GuestSpec, Arc<dyn Mould>) {
-    let exports = service("x.Echo", &METHODS);
-    let mould = ServiceMould { exports, requires: Vec::new(), ledger: Arc::clone(ledger) };
+    let mould = service_mould(service("x.Echo", &METHODS), Vec::new(), ledger);
     (GuestSpec::service("echo", ""), Arc::new(mould))
 }
 
@@ -107,8 +106,7 @@ struct Front {
 /// Starts one that requires these services.
 fn try_front(board: &Arc<Switchboard>, requires: Vec<Service>) -> Result<Front, StartError> {
     let ends = Diary::new();
-    let caller = CallerMould { requires, ends: Arc::clone(&ends) };
-    let guests: Guests = vec![(GuestSpec::program("front", ""), Arc::new(caller))];
+    let guests: Guests = vec![(GuestSpec::program("front", ""), Arc::new(caller_mould(requires, &ends)))];
     Ok(Front { process: try_start(board, guests, settings())?, ends })
 }
 
@@ -380,11 +378,8 @@ fn stand_ins_are_not_among_what_a_process_exports_but_among_what_has_calls() {
 fn whoever_calls_from_elsewhere_is_told_to_leave_first_and_what_is_elsewhere_last() {
     let (board, ledger) = (Arc::<Switchboard>::default(), Diary::new());
     let back = start(&board, vec![echo(&ledger)]);
-    let mould = ServiceMould {
-        exports: service("x.Between", &["Get"]),
-        requires: vec![service("x.Echo", &METHODS)],
-        ledger: Diary::new(),
-    };
+    let requires = vec![service("x.Echo", &METHODS)];
+    let mould = service_mould(service("x.Between", &["Get"]), requires, &Diary::new());
     let between = start(&board, vec![(GuestSpec::service("between", ""), Arc::new(mould))]);
     let front = try_front(&board, vec![service("x.Between", &["Get"])]).expect("it fits");
     front.ends.wait_for(|ends| ends.methods.clone());
@@ -402,12 +397,8 @@ fn a_service_that_has_failed_for_good_is_offered_no_more() {
     let (board, ledger) = (Arc::<Switchboard>::default(), Diary::new());
     let (mut frail, mould) = echo(&ledger);
     frail.restart.max_restarts = 1;
-    let other: (GuestSpec, Arc<dyn Mould>) = {
-        let exports = service("x.Other", &METHODS);
-        let mould = ServiceMould { exports, requires: Vec::new(), ledger: Diary::new() };
-        (GuestSpec::service("other", ""), Arc::new(mould))
-    };
-    let back = start(&board, vec![(frail, mould), other]);
+    let other = service_mould(service("x.Other", &METHODS), Vec::new(), &Diary::new());
+    let back = start(&board, vec![(frail, mould), (GuestSpec::service("other", ""), Arc::new(other))]);
     let front = front(&board);
     let refused = (1..).map(|number| front.call(number, CRASH)).find(|end| end.message == "no process offers x.Echo");
     assert_eq!(refused.map(|end| end.cause), Some(Cause::Unreachable));

@@ -5,17 +5,16 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use parigot_abi::control::NEVER;
-use parigot_abi::frame::{LAUNCH_NUMBER, Level, flags};
-use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue};
+use parigot_abi::frame::{NO_DEADLINE, flags};
+use parigot_abi::{Frame, Frames, Kind, Manifest};
 use parigot_guest::prost::Message;
 use parigot_guest::{CallError, Method};
 use parking_lot::Mutex;
 
 use super::wire::Wire;
-use crate::code::{Code, Mould, Turn};
-use crate::error::{Fault as Failure, ModuleError};
-use crate::wasm::Surroundings;
+use crate::built_in::{BuiltIn, BuiltInMould, Outbox};
+use crate::code::Mould;
+use crate::error::Fault as Failure;
 
 /// How the calls of a test have ended: whole frames, by the calls' numbers.
 pub(super) type Replies = Arc<Mutex<HashMap<u64, Vec<u8>>>>;
@@ -57,23 +56,13 @@ impl<M: Method> fmt::Debug for PendingCall<M> {
     }
 }
 
-/// What the caller is made from: it requires all that is exported by the time that it is made.
-pub(super) struct CallerMould {
-    pub(super) wire: Arc<Mutex<Wire>>,
-    pub(super) replies: Replies,
-}
-
-impl Mould for CallerMould {
-    fn instantiate(
-        &self,
-        _: Surroundings,
-        _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn Code>, Failure>, ModuleError> {
-        let requires = self.wire.lock().exports.clone();
+/// What the test itself is made from: it requires all that is exported by the time that it is made.
+pub(super) fn caller_mould(wire: Arc<Mutex<Wire>>, replies: Replies) -> impl Mould {
+    BuiltInMould(move || {
+        let requires = wire.lock().exports.clone();
         let manifest = Manifest { exports: Vec::new(), requires };
-        let (replies, early) = (Arc::clone(&self.replies), Some(Vec::new()));
-        Ok(Ok(Box::new(Caller { manifest, replies, early, outbox: Vec::new() })))
-    }
+        Caller { manifest, replies: Arc::clone(&replies), early: Some(Vec::new()) }
+    })
 }
 
 /// Sends on what the test sends it: a call or a cancellation that arrives leaves.
@@ -82,54 +71,27 @@ struct Caller {
     replies: Replies,
     /// What is to leave once it is launched, until then.
     early: Option<Vec<u8>>,
-    outbox: Vec<u8>,
 }
 
-impl Caller {
-    fn send(&mut self, header: Header, payload: &[u8]) {
-        let frame = FrameBuilder::new(&mut self.outbox, header).payload(payload);
-        frame.finish().expect("a frame of a test is shorter than 4 GiB");
+impl BuiltIn for Caller {
+    fn manifest(&self) -> Manifest {
+        self.manifest.clone()
     }
 
-    fn take(&mut self, frame: &Frame<'_>, bytes: &[u8]) {
+    fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Failure> {
         match frame.kind() {
-            Some(Kind::Start) => {
-                let mut manifest = Vec::new();
-                self.manifest.write(&mut manifest);
-                self.send(Header::new(Kind::Manifest), &manifest);
-                self.send(Header::new(Kind::Launch), &[]);
-            }
             Some(Kind::Launched) => {
-                self.send(Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) }, &[]);
-                self.outbox.extend(self.early.take().into_iter().flatten());
+                outbox.ready(NO_DEADLINE);
+                outbox.pass_on(&self.early.take().unwrap_or_default());
             }
-            Some(Kind::Call | Kind::Cancel) => {
-                self.early.as_mut().unwrap_or(&mut self.outbox).extend_from_slice(bytes);
-            }
-            Some(Kind::Reply) => _ = self.replies.lock().insert(frame.header.number, bytes.into()),
-            Some(Kind::Stop) => self.send(Header::new(Kind::Exit), &[]),
+            Some(Kind::Call | Kind::Cancel) => match &mut self.early {
+                Some(early) => early.extend_from_slice(frame.bytes),
+                None => outbox.pass_on(frame.bytes),
+            },
+            Some(Kind::Reply) => _ = self.replies.lock().insert(frame.header.number, frame.bytes.into()),
+            Some(Kind::Stop) => outbox.exit(),
             _ => {}
         }
+        Ok(())
     }
-}
-
-impl Code for Caller {
-    fn turn(&mut self, _: Prologue, frames: &[u8], _max_polls: u32) -> Result<Turn, Failure> {
-        self.outbox.clear();
-        let mut rest = Frames::new(frames);
-        loop {
-            let start = rest.offset();
-            let Some(frame) = rest.next() else { break };
-            self.take(&frame.expect("the host writes frames"), &frames[start..rest.offset()]);
-        }
-        Ok(Turn { more: false, wake_at_ns: NEVER })
-    }
-
-    fn learn(&mut self, _: &Manifest) {}
-
-    fn outbox(&self) -> &[u8] {
-        &self.outbox
-    }
-
-    fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(Level, &str)) {}
 }

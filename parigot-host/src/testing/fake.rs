@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::{LAUNCH_NUMBER, Level, flags};
-use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue};
+use parigot_abi::frame::{NO_DEADLINE, flags};
+use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, Header, Kind, Manifest};
 use parigot_guest::prost::Message;
 use parigot_guest::{Client, Method, Service, ServiceError};
 use parking_lot::Mutex;
 
-use crate::code::{Code, Mould, Turn};
-use crate::error::{Culprit, Fault, ModuleError};
-use crate::wasm::Surroundings;
+use crate::built_in::{BuiltIn, BuiltInMould, Outbox};
+use crate::code::Mould;
+use crate::error::Fault;
 
 /// A service whose methods are closures of the test. Its clones are the same service.
 ///
@@ -199,15 +199,14 @@ impl From<What> for Reply {
     }
 }
 
-impl Mould for Fake {
-    fn instantiate(
-        &self,
-        _: Surroundings,
-        _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
-        let exports = self.state.lock().exports.clone();
+impl Fake {
+    /// What it runs as.
+    pub(super) fn as_mould(&self) -> impl Mould + use<> {
         let state = Arc::clone(&self.state);
-        Ok(Ok(Box::new(FakeGuest { state, exports, waiting: Vec::new(), outbox: Vec::new(), culprit: None })))
+        BuiltInMould(move || {
+            let exports = state.lock().exports.clone();
+            FakeGuest { state: Arc::clone(&state), exports, waiting: Vec::new(), culprit: None }
+        })
     }
 }
 
@@ -217,7 +216,6 @@ struct FakeGuest {
     exports: Vec<&'static Service>,
     /// Calls that are not answered yet, in the order in which they came.
     waiting: Vec<Waiting>,
-    outbox: Vec<u8>,
     /// The call that has made it crash.
     culprit: Option<u64>,
 }
@@ -230,39 +228,6 @@ struct Waiting {
 }
 
 impl FakeGuest {
-    fn send(&mut self, header: Header, payload: &[u8]) {
-        let frame = FrameBuilder::new(&mut self.outbox, header).payload(payload);
-        frame.finish().expect("a frame of a test is shorter than 4 GiB");
-    }
-
-    fn declare(&mut self) {
-        let mut manifest = Vec::new();
-        let exports = self.exports.iter().map(|service| service.describe(true)).collect();
-        Manifest { exports, requires: Vec::new() }.write(&mut manifest);
-        self.send(Header::new(Kind::Manifest), &manifest);
-        self.send(Header::new(Kind::Launch), &[]);
-    }
-
-    fn take(&mut self, frame: &Frame<'_>, now_ns: u64) {
-        let number = frame.header.number;
-        match frame.kind() {
-            Some(Kind::Start) => self.declare(),
-            Some(Kind::Launched) => self.send(Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) }, &[]),
-            Some(Kind::Call) => {
-                let Reply { after, what } = self.serve(frame);
-                self.waiting.push(Waiting { number, at_ns: now_ns.saturating_add(after.as_nanos() as u64), what });
-            }
-            Some(Kind::Cancel) => {
-                for waiting in self.waiting.iter_mut().filter(|waiting| waiting.number == number) {
-                    waiting.at_ns = now_ns;
-                    waiting.what = What::failure(StatusCode::Cancelled, Cause::Cancelled, "");
-                }
-            }
-            Some(Kind::Stop) => self.send(Header::new(Kind::Exit), &[]),
-            _ => {}
-        }
-    }
-
     fn serve(&mut self, frame: &Frame<'_>) -> Reply {
         let service = self.exports[frame.header.service as usize];
         let address = (service.name, frame.header.method);
@@ -281,25 +246,24 @@ impl FakeGuest {
     }
 
     /// Answers what is to be answered by now.
-    fn answer(&mut self, now_ns: u64) -> Result<(), Fault> {
+    fn answer(&mut self, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
         let is_due = |waiting: &mut Waiting| waiting.at_ns <= now_ns && !matches!(waiting.what, What::Never);
         let mut due: Vec<_> = self.waiting.extract_if(.., is_due).collect();
         due.sort_by_key(|waiting| waiting.at_ns);
-        due.into_iter().try_for_each(|Waiting { number, what, .. }| self.reply(number, what))
+        due.into_iter().try_for_each(|Waiting { number, what, .. }| self.reply(number, what, outbox))
     }
 
-    fn reply(&mut self, number: u64, what: What) -> Result<(), Fault> {
+    fn reply(&mut self, number: u64, what: What, outbox: &mut Outbox) -> Result<(), Fault> {
         let reply = Header { number, ..Header::new(Kind::Reply) };
         match what {
-            What::Response(payload) => self.send(reply, &payload),
+            What::Response(payload) => outbox.send(reply, &payload),
             What::Error(error) => {
                 let (flags, status) = (flags::SERVICE_ERROR, error.cast_unsigned());
-                self.send(Header { flags, status, ..reply }, &[]);
+                outbox.send(Header { flags, status, ..reply }, &[]);
             }
             What::Failure { code, cause, message } => {
                 let header = Header { status: code.number(), ..reply };
-                let frame = FrameBuilder::new(&mut self.outbox, header).detail(&Detail::new(cause, &message));
-                frame.finish().expect("a text of a test is shorter than 4 GiB");
+                outbox.build(header, |frame| frame.detail(&Detail::new(cause, &message)));
             }
             What::Never => unreachable!("it is never due"),
             What::Crash(text) => {
@@ -311,26 +275,39 @@ impl FakeGuest {
     }
 }
 
-impl Code for FakeGuest {
-    fn turn(&mut self, prologue: Prologue, frames: &[u8], _max_polls: u32) -> Result<Turn, Fault> {
-        self.outbox.clear();
-        for frame in Frames::new(frames) {
-            self.take(&frame.expect("the host writes frames"), prologue.monotonic_ns);
+impl BuiltIn for FakeGuest {
+    fn manifest(&self) -> Manifest {
+        let exports = self.exports.iter().map(|service| service.describe(true)).collect();
+        Manifest { exports, requires: Vec::new() }
+    }
+
+    fn take(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
+        let number = frame.header.number;
+        match frame.kind() {
+            Some(Kind::Launched) => outbox.ready(NO_DEADLINE),
+            Some(Kind::Call) => {
+                let Reply { after, what } = self.serve(frame);
+                self.waiting.push(Waiting { number, at_ns: now_ns.saturating_add(after.as_nanos() as u64), what });
+            }
+            Some(Kind::Cancel) => {
+                for waiting in self.waiting.iter_mut().filter(|waiting| waiting.number == number) {
+                    waiting.at_ns = now_ns;
+                    waiting.what = What::failure(StatusCode::Cancelled, Cause::Cancelled, "");
+                }
+            }
+            Some(Kind::Stop) => outbox.exit(),
+            _ => {}
         }
-        self.answer(prologue.monotonic_ns)?;
+        Ok(())
+    }
+
+    fn end_turn(&mut self, now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
+        self.answer(now_ns, outbox)?;
         let to_come = self.waiting.iter().filter(|waiting| !matches!(waiting.what, What::Never));
-        Ok(Turn { more: false, wake_at_ns: to_come.map(|waiting| waiting.at_ns).min().unwrap_or(NEVER) })
+        Ok(to_come.map(|waiting| waiting.at_ns).min().unwrap_or(NEVER))
     }
 
-    fn learn(&mut self, _: &Manifest) {}
-
-    fn culprit(&self) -> Option<Culprit> {
-        self.culprit.map(|call| Culprit { call, method: None })
+    fn culprit(&self) -> Option<u64> {
+        self.culprit
     }
-
-    fn outbox(&self) -> &[u8] {
-        &self.outbox
-    }
-
-    fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(Level, &str)) {}
 }

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parigot_abi::control::{NEVER, NO_CALL};
-use parigot_abi::frame::{LAUNCH_NUMBER, Level, flags};
+use parigot_abi::frame::{Level, NO_DEADLINE, flags};
 use parigot_abi::id::CallId;
 use parigot_abi::manifest::{Method, Service};
-use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue};
+use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, Header, Kind, Manifest};
 use parking_lot::{Condvar, Mutex};
 
-use crate::code::{Code, Mould, Turn};
-use crate::error::{Culprit, Fault, ModuleError};
-use crate::wasm::Surroundings;
+use crate::built_in::{BuiltIn, BuiltInMould, Outbox};
+use crate::code::Mould;
+use crate::error::Fault;
 
 /// The methods of the service, by their places.
 pub(super) const METHODS: [&str; 6] = ["Echo", "Refuse", "Deny", "Never", "Slow", "Crash"];
@@ -93,24 +93,16 @@ pub(super) fn service(name: &str, methods: &[&str]) -> Service {
     Service { name: name.into(), schema: 1, methods: methods.iter().map(method).collect(), descriptors: Vec::new() }
 }
 
-/// Makes a service that exports one service and has these methods.
-pub(super) struct ServiceMould {
-    pub(super) exports: Service,
-    pub(super) requires: Vec<Service>,
-    pub(super) ledger: Arc<Ledger>,
-}
-
-impl Mould for ServiceMould {
-    fn instantiate(
-        &self,
-        _: Surroundings,
-        _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
-        let manifest = Manifest { exports: vec![self.exports.clone()], requires: self.requires.clone() };
-        let ledger = Arc::clone(&self.ledger);
-        let guest = ServiceGuest { manifest, ledger, slow: Vec::new(), stopped: false, culprit: None, outbox: vec![] };
-        Ok(Ok(Box::new(guest)))
-    }
+/// A service that exports one service, whose methods are those above.
+pub(super) fn service_mould(exports: Service, requires: Vec<Service>, ledger: &Arc<Ledger>) -> impl Mould + use<> {
+    let (manifest, ledger) = (Manifest { exports: vec![exports], requires }, Arc::clone(ledger));
+    BuiltInMould(move || ServiceGuest {
+        manifest: manifest.clone(),
+        ledger: Arc::clone(&ledger),
+        slow: Vec::new(),
+        stopped: false,
+        culprit: None,
+    })
 }
 
 struct ServiceGuest {
@@ -120,22 +112,10 @@ struct ServiceGuest {
     slow: Vec<(u64, u64)>,
     stopped: bool,
     culprit: Option<u64>,
-    outbox: Vec<u8>,
-}
-
-fn send(outbox: &mut Vec<u8>, header: Header, payload: &[u8]) {
-    FrameBuilder::new(outbox, header).payload(payload).finish().expect("it is short");
-}
-
-fn declare(outbox: &mut Vec<u8>, manifest: &Manifest) {
-    let mut payload = Vec::new();
-    manifest.write(&mut payload);
-    send(outbox, Header::new(Kind::Manifest), &payload);
-    send(outbox, Header::new(Kind::Launch), &[]);
 }
 
 impl ServiceGuest {
-    fn serve(&mut self, frame: &Frame<'_>, now_ns: u64) -> Result<(), Fault> {
+    fn serve(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
         let Header { number, method, deadline_ns, id: (high, low), .. } = frame.header;
         let pairs = frame.metadata_pairs().map(|pair| pair.expect("they are whole"));
         let call = GivenCall {
@@ -144,15 +124,12 @@ impl ServiceGuest {
             left: Duration::from_nanos(deadline_ns.saturating_sub(now_ns)),
         };
         self.ledger.note(|given| given.calls.push(call));
-        send(&mut self.outbox, Header { number, status: Level::Info as u32, ..Header::new(Kind::Log) }, b"served");
+        outbox.send(Header { number, status: Level::Info as u32, ..Header::new(Kind::Log) }, b"served");
         let reply = Header { number, ..Header::new(Kind::Reply) };
         match method {
-            ECHO => {
-                let echo = FrameBuilder::new(&mut self.outbox, reply).metadata_bytes(frame.metadata);
-                echo.payload(frame.payload).finish().expect("it is short");
-            }
-            REFUSE => send(&mut self.outbox, Header { flags: flags::SERVICE_ERROR, status: 7, ..reply }, &[]),
-            DENY => self.fail(reply, StatusCode::PermissionDenied, &Detail::new(Cause::Answered, "not you")),
+            ECHO => outbox.build(reply, |echo| echo.metadata_bytes(frame.metadata).payload(frame.payload)),
+            REFUSE => outbox.send(Header { flags: flags::SERVICE_ERROR, status: 7, ..reply }, &[]),
+            DENY => fail(reply, StatusCode::PermissionDenied, &Detail::new(Cause::Answered, "not you"), outbox),
             SLOWLY => self.slow.push((now_ns + SLOW.as_nanos() as u64, number)),
             CRASH => {
                 self.culprit = Some(number);
@@ -162,24 +139,26 @@ impl ServiceGuest {
         }
         Ok(())
     }
+}
 
-    fn fail(&mut self, reply: Header, code: StatusCode, detail: &Detail<'_>) {
-        let header = Header { status: code.number(), ..reply };
-        FrameBuilder::new(&mut self.outbox, header).detail(detail).finish().expect("it is short");
+fn fail(reply: Header, code: StatusCode, detail: &Detail<'_>, outbox: &mut Outbox) {
+    outbox.build(Header { status: code.number(), ..reply }, |frame| frame.detail(detail));
+}
+
+impl BuiltIn for ServiceGuest {
+    fn manifest(&self) -> Manifest {
+        self.manifest.clone()
     }
 
-    fn take(&mut self, frame: &Frame<'_>, now_ns: u64) -> Result<(), Fault> {
+    fn take(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
         let number = frame.header.number;
         match frame.kind() {
-            Some(Kind::Start) => declare(&mut self.outbox, &self.manifest.clone()),
-            Some(Kind::Launched) => {
-                send(&mut self.outbox, Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) }, &[]);
-            }
-            Some(Kind::Call) => self.serve(frame, now_ns)?,
+            Some(Kind::Launched) => outbox.ready(NO_DEADLINE),
+            Some(Kind::Call) => self.serve(frame, now_ns, outbox)?,
             Some(Kind::Cancel) => {
                 self.slow.retain(|(_, slow)| *slow != number);
                 let reply = Header { number, ..Header::new(Kind::Reply) };
-                self.fail(reply, StatusCode::Cancelled, &Detail::new(Cause::Cancelled, ""));
+                fail(reply, StatusCode::Cancelled, &Detail::new(Cause::Cancelled, ""), outbox);
                 self.ledger.note(|given| given.cancelled += 1);
             }
             Some(Kind::Stop) => self.stopped = true,
@@ -187,37 +166,21 @@ impl ServiceGuest {
         }
         Ok(())
     }
-}
 
-impl Code for ServiceGuest {
-    fn turn(&mut self, prologue: Prologue, frames: &[u8], _max_polls: u32) -> Result<Turn, Fault> {
-        self.outbox.clear();
-        let now_ns = prologue.monotonic_ns;
-        for frame in Frames::new(frames) {
-            self.take(&frame.expect("the host writes frames"), now_ns)?;
-        }
+    fn end_turn(&mut self, now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
         let due = self.slow.extract_if(.., |(at_ns, _)| *at_ns <= now_ns).collect::<Vec<_>>();
         for (_, number) in due {
-            send(&mut self.outbox, Header { number, ..Header::new(Kind::Reply) }, b"at last");
+            outbox.send(Header { number, ..Header::new(Kind::Reply) }, b"at last");
         }
         if self.stopped && self.slow.is_empty() {
-            send(&mut self.outbox, Header::new(Kind::Exit), &[]);
+            outbox.exit();
         }
-        let wake_at_ns = self.slow.iter().map(|(at_ns, _)| *at_ns).min().unwrap_or(NEVER);
-        Ok(Turn { more: false, wake_at_ns })
+        Ok(self.slow.iter().map(|(at_ns, _)| *at_ns).min().unwrap_or(NEVER))
     }
 
-    fn learn(&mut self, _: &Manifest) {}
-
-    fn culprit(&self) -> Option<Culprit> {
-        self.culprit.map(|call| Culprit { call, method: None })
+    fn culprit(&self) -> Option<u64> {
+        self.culprit
     }
-
-    fn outbox(&self) -> &[u8] {
-        &self.outbox
-    }
-
-    fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(Level, &str)) {}
 }
 
 /// How a call has ended.
@@ -263,68 +226,39 @@ pub(super) struct Ends {
     pub(super) methods: Option<Vec<String>>,
 }
 
-/// Makes a program through which a test calls: calls and cancellations that arrive leave, and with an exit it leaves.
-pub(super) struct CallerMould {
-    pub(super) requires: Vec<Service>,
-    pub(super) ends: Arc<Diary<Ends>>,
-}
-
-impl Mould for CallerMould {
-    fn instantiate(
-        &self,
-        _: Surroundings,
-        _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
-        let manifest = Manifest { exports: Vec::new(), requires: self.requires.clone() };
-        Ok(Ok(Box::new(Caller { manifest, ends: Arc::clone(&self.ends), outbox: Vec::new() })))
-    }
+/// A program through which a test calls: calls and cancellations that arrive leave, and with an exit it leaves.
+pub(super) fn caller_mould(requires: Vec<Service>, ends: &Arc<Diary<Ends>>) -> impl Mould + use<> {
+    let (manifest, ends) = (Manifest { exports: Vec::new(), requires }, Arc::clone(ends));
+    BuiltInMould(move || Caller { manifest: manifest.clone(), ends: Arc::clone(&ends) })
 }
 
 struct Caller {
     manifest: Manifest,
     ends: Arc<Diary<Ends>>,
-    outbox: Vec<u8>,
 }
 
-impl Caller {
-    fn take(&mut self, frame: &Frame<'_>, bytes: &[u8]) {
+impl BuiltIn for Caller {
+    fn manifest(&self) -> Manifest {
+        self.manifest.clone()
+    }
+
+    fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
         match frame.kind() {
-            Some(Kind::Start) => declare(&mut self.outbox, &self.manifest),
             Some(Kind::Launched) => {
-                send(&mut self.outbox, Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) }, &[]);
+                outbox.ready(NO_DEADLINE);
                 let methods = frame.metadata_pairs().map(|pair| pair.expect("they are whole").1.to_owned());
                 self.ends.note(|ends| ends.methods = Some(methods.collect()));
             }
-            Some(Kind::Call | Kind::Cancel | Kind::Exit) => self.outbox.extend_from_slice(bytes),
+            Some(Kind::Call | Kind::Cancel | Kind::Exit) => outbox.pass_on(frame.bytes),
             Some(Kind::Reply) => {
                 let number = frame.header.number;
                 assert_ne!(number, NO_CALL);
                 let before = self.ends.note(|ends| ends.ends.insert(number, End::of(frame)));
                 assert!(before.is_none(), "call {number} has ended twice");
             }
-            Some(Kind::Stop) => send(&mut self.outbox, Header::new(Kind::Exit), &[]),
+            Some(Kind::Stop) => outbox.exit(),
             _ => {}
         }
+        Ok(())
     }
-}
-
-impl Code for Caller {
-    fn turn(&mut self, _: Prologue, frames: &[u8], _max_polls: u32) -> Result<Turn, Fault> {
-        self.outbox.clear();
-        let mut rest = Frames::new(frames);
-        loop {
-            let start = rest.offset();
-            let Some(frame) = rest.next() else { break };
-            self.take(&frame.expect("the host writes frames"), &frames[start..rest.offset()]);
-        }
-        Ok(Turn { more: false, wake_at_ns: NEVER })
-    }
-
-    fn learn(&mut self, _: &Manifest) {}
-
-    fn outbox(&self) -> &[u8] {
-        &self.outbox
-    }
-
-    fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(Level, &str)) {}
 }
