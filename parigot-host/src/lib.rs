@@ -92,6 +92,8 @@ pub struct Settings {
     /// Where time comes from; the machine's clocks unless set.
     pub clock: Arc<dyn Clock>,
     /// The seed of all randomness, ids included; the operating system's unless set.
+    ///
+    /// Of several processes each mixes its name into it. One that runs twice at the same time must not have it: others take both for one.
     pub seed: Option<[u8; 32]>,
     /// The largest message that is let through, in bytes of payload; 16 MiB unless set.
     pub message_bytes_max: u32,
@@ -153,6 +155,7 @@ impl std::fmt::Debug for Settings {
 /// If modules cannot be run, guests fail in their first turn, requirements and exports do not fit, or a process cannot join the others of its
 /// deployment. Nothing runs then.
 pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
+    let settings = Settings { seed: settings.seed.map(|seed| random::seed_of(deployment, seed)), ..settings };
     let neighbours = Neighbours::of(deployment, &settings)?;
     run(deployment, compile_all, neighbours, settings)
 }
