@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use async_nats::Subscriber;
 use bytes::Bytes;
 use parigot_abi::id::{CallId, HostId};
 use parigot_abi::{Cause, Code, Detail};
@@ -194,4 +195,27 @@ fn couple(server: &Server) -> (Process, Inbox<News>, Process, Inbox<Visit>) {
     let visits = kitchen.serve(SCHEMA, Vec::new());
     news.found();
     (front, news, kitchen, visits)
+}
+
+/// One that takes calls at a time that the test sets, and one that makes them by hand, whose clock says the same.
+struct ByHand {
+    kitchen: Process,
+    visits: Inbox<Visit>,
+    clock: Arc<ManualClock>,
+    caller: Caller,
+    answers: Subscriber,
+}
+
+impl ByHand {
+    fn on(server: &Server) -> Self {
+        let now = 1_000 * SECOND;
+        let clock = Arc::new(ManualClock::new(now));
+        let kitchen = Process::of(Party { clock: Arc::clone(&clock) as _, ..party(server, "kitchen") });
+        let visits = kitchen.serve(SCHEMA, Vec::new());
+        let mut caller = Caller::on(&Stranger::on(server), "front");
+        caller.wall = now;
+        caller.wait_for_service();
+        let answers = caller.inbox();
+        ByHand { kitchen, visits, clock, caller, answers }
+    }
 }

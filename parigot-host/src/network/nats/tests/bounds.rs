@@ -31,12 +31,13 @@ fn each_of_more_calls_than_may_be_taken_is_told_so() {
 fn no_more_waits_to_be_sent_than_may() {
     let server = Server::start();
     let front = Process::new(&server, "front");
-    let mut news = front.look_for(SCHEMA, Vec::new());
     // One that takes calls, and never asks for what they hold.
     let stranger = Stranger::on(&server);
     let sloth = Caller::on(&stranger, "sloth");
     let _calls = stranger.listen(&sloth.subjects.call(SERVICE, SCHEMA));
-    sloth.offer(Stage::Ready);
+    let mut questions = sloth.questions();
+    let mut news = front.look_for(SCHEMA, Vec::new());
+    sloth.offer_when_asked(&mut questions);
     news.found();
     let payload = Bytes::from(vec![0; 15 << 20]);
     for number in 1..=4 {

@@ -1,32 +1,36 @@
 //! A process that says whatever a test wants it to say.
 
-use async_nats::Subscriber;
-
 use super::*;
 
 /// Speaks the protocol by hand.
-pub(super) struct Caller<'s> {
-    stranger: &'s Stranger,
+pub(super) struct Caller {
+    stranger: Arc<Stranger>,
     pub(super) me: Writer,
     pub(super) subjects: Subjects,
     /// What its wall clock says.
     pub(super) wall: Duration,
 }
 
-impl<'s> Caller<'s> {
-    pub(super) fn on(stranger: &'s Stranger, process: &str) -> Self {
+impl Caller {
+    pub(super) fn on(stranger: &Arc<Stranger>, process: &str) -> Self {
         let me = Writer { host: host_of(process), process: process.to_owned() };
         let wall = Duration::from_nanos(SystemClock::new().wall_ns());
-        Caller { stranger, me, subjects: Subjects::of(APP), wall }
+        Caller { stranger: Arc::clone(stranger), me, subjects: Subjects::of(APP), wall }
     }
 
     pub(super) fn say(&self, subject: &str, word: Word) {
         self.stranger.publish(subject, self.me.write(word));
     }
 
-    /// Says that it offers the service.
-    pub(super) fn offer(&self, stage: Stage) {
-        let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), stage);
+    /// Hears who asks for the service.
+    pub(super) fn questions(&self) -> Subscriber {
+        self.stranger.listen(&self.subjects.who(SERVICE))
+    }
+
+    /// Says that it takes calls, when somebody wants to know.
+    pub(super) fn offer_when_asked(&self, questions: &mut Subscriber) {
+        self.stranger.next(questions);
+        let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
         self.say(&self.subjects.ready(SERVICE), Word::Announcement(announcement));
     }
 

@@ -39,6 +39,9 @@ fn whoever_comes_first_is_found() {
 fn a_call_that_nobody_could_take_is_refused_at_once() {
     let server = Server::start();
     let front = Process::new(&server, "front");
+    // One that says that it is there, and does not listen.
+    let ghost = Caller::on(&Stranger::on(&server), "ghost");
+    let mut questions = ghost.questions();
     let mut news = front.look_for(SCHEMA, Vec::new());
     let unoffered = Told {
         code: Code::Unavailable,
@@ -46,10 +49,7 @@ fn a_call_that_nobody_could_take_is_refused_at_once() {
         text: "no process offers greeting.v1.Greeting".to_owned(),
     };
     assert_eq!(front.call(1, ""), Err(unoffered));
-    // One that says that it is there, and does not listen.
-    let stranger = Stranger::on(&server);
-    let ghost = Caller::on(&stranger, "ghost");
-    ghost.offer(Stage::Ready);
+    ghost.offer_when_asked(&mut questions);
     news.found();
     front.call(2, "").unwrap();
     let (id, told) = news.failed();
@@ -77,17 +77,7 @@ fn who_is_called_learns_that_nobody_waits_any_more() {
 #[test]
 fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run() {
     let server = Server::start();
-    let mut party = party(&server, "kitchen");
-    party.network.clock_skew = SECOND;
-    let clock = Arc::new(ManualClock::new(1_000 * SECOND));
-    party.clock = Arc::clone(&clock) as _;
-    let kitchen = Process::of(party);
-    let mut visits = kitchen.serve(SCHEMA, Vec::new());
-    let stranger = Stranger::on(&server);
-    let mut caller = Caller::on(&stranger, "front");
-    caller.wall = 1_000 * SECOND;
-    caller.wait_for_service();
-    let mut inbox = caller.inbox();
+    let ByHand { kitchen: _kitchen, mut visits, clock, mut caller, mut answers } = ByHand::on(&server);
 
     // As far as two clocks can tell that differ by a second, it may have just left.
     clock.advance(2 * SECOND);
@@ -97,7 +87,7 @@ fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run()
     // A second later it may not.
     clock.advance(SECOND);
     caller.request(2, "", 2 * SECOND);
-    let told = caller.told(&mut inbox, 2);
+    let told = caller.told(&mut answers, 2);
     let text = "it came 3000 ms after it was sent, and had 2000 ms".to_owned();
     assert_eq!(told, Told { code: Code::Unavailable, cause: Cause::Unreachable, text });
     // A clock that is ahead gives nobody more time than was asked for.
@@ -110,11 +100,7 @@ fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run()
 #[test]
 fn a_call_runs_once_however_often_it_arrives() {
     let server = Server::start();
-    let kitchen = Process::new(&server, "kitchen");
-    let mut visits = kitchen.serve(SCHEMA, Vec::new());
-    let stranger = Stranger::on(&server);
-    let caller = Caller::on(&stranger, "front");
-    caller.wait_for_service();
+    let ByHand { kitchen, mut visits, caller, .. } = ByHand::on(&server);
     caller.request(1, "once", PATIENCE);
     caller.request(1, "twice", PATIENCE);
     caller.request(2, "another", PATIENCE);

@@ -76,31 +76,22 @@ fn what_is_too_large_is_refused_on_both_sides() {
 #[test]
 fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     let server = Server::start();
-    let mut party = party(&server, "kitchen");
-    let clock = Arc::new(ManualClock::new(1_000 * SECOND));
-    party.clock = Arc::clone(&clock) as _;
-    let kitchen = Process::of(party);
-    let mut visits = kitchen.serve(SCHEMA, Vec::new());
-    let stranger = Stranger::on(&server);
-    let mut caller = Caller::on(&stranger, "front");
-    caller.wall = 1_000 * SECOND;
-    caller.wait_for_service();
-    let mut inbox = caller.inbox();
+    let ByHand { kitchen, mut visits, clock, mut caller, mut answers } = ByHand::on(&server);
     // Four take all the room that there is for what is under way.
     for number in 1..=4 {
         caller.announce_request(number, 16 * MIB, 2 * SECOND);
-        assert!(matches!(caller.next(&mut inbox, number), Word::GoOn(_)));
+        assert!(matches!(caller.next(&mut answers, number), Word::GoOn(_)));
         caller.piece(kitchen.host, number, 0, bytes(MIB / 2));
     }
     caller.announce_request(5, 16 * MIB, 2 * SECOND);
-    let told = caller.told(&mut inbox, 5);
+    let told = caller.told(&mut answers, 5);
     assert_eq!((told.code, told.cause), (Code::ResourceExhausted, Cause::Overloaded));
     // Their callers send no more, and at the deadline the room is free again: that is found out with the next beat.
     clock.advance(3 * SECOND);
     caller.wall += 3 * SECOND;
     caller.wait_for_beats(2);
     caller.announce_request(6, MIB, 2 * SECOND);
-    assert!(matches!(caller.next(&mut inbox, 6), Word::GoOn(_)));
+    assert!(matches!(caller.next(&mut answers, 6), Word::GoOn(_)));
     caller.piece(kitchen.host, 6, 0, bytes(MIB / 2));
     caller.piece(kitchen.host, 6, 1, bytes(MIB / 2));
     assert_eq!(visits.call().0.payload.len(), MIB);
@@ -109,24 +100,19 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
 #[test]
 fn pieces_that_do_not_belong_together_end_the_call() {
     let server = Server::start();
-    let kitchen = Process::new(&server, "kitchen");
-    let mut visits = kitchen.serve(SCHEMA, Vec::new());
-    let stranger = Stranger::on(&server);
-    let caller = Caller::on(&stranger, "front");
-    caller.wait_for_service();
-    let mut inbox = caller.inbox();
+    let ByHand { kitchen, mut visits, caller, mut answers, .. } = ByHand::on(&server);
     let wrong: [&[(u32, usize)]; 4] = [&[(1, 10)], &[(0, 10), (0, 10)], &[(0, 90), (1, 11)], &[(0, 0)]];
     for (number, pieces) in (1..).zip(wrong) {
         caller.announce_request(number, 100, PATIENCE);
-        assert!(matches!(caller.next(&mut inbox, number), Word::GoOn(_)));
+        assert!(matches!(caller.next(&mut answers, number), Word::GoOn(_)));
         pieces.iter().for_each(|(piece, length)| caller.piece(kitchen.host, number, *piece, bytes(*length)));
-        let told = caller.told(&mut inbox, number);
+        let told = caller.told(&mut answers, number);
         assert_eq!((told.cause, &*told.text), (Cause::Unreachable, "its pieces do not belong together"), "{pieces:?}");
     }
     // Pieces of another host's call are nobody's.
-    let other = Caller::on(&stranger, "other");
+    let other = Caller::on(&Stranger::on(&server), "other");
     caller.announce_request(9, 100, PATIENCE);
-    assert!(matches!(caller.next(&mut inbox, 9), Word::GoOn(_)));
+    assert!(matches!(caller.next(&mut answers, 9), Word::GoOn(_)));
     other.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'x'; 100]));
     caller.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'y'; 100]));
     assert_eq!(visits.call().0.payload[..], [b'y'; 100]);

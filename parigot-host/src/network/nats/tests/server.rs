@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Client, Message, RequestErrorKind, Subscriber};
@@ -79,10 +80,10 @@ pub(super) struct Stranger {
 }
 
 impl Stranger {
-    pub(super) fn on(server: &Server) -> Self {
+    pub(super) fn on(server: &Server) -> Arc<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let client = runtime.block_on(async_nats::connect(server.url())).unwrap();
-        Stranger { runtime, client }
+        Arc::new(Stranger { runtime, client })
     }
 
     pub(super) fn publish(&self, subject: &str, payload: impl Into<Bytes>) {
