@@ -39,6 +39,28 @@ struct Here<'g> {
 /// Services that guests of this process require and none of them exports, with the names of those guests.
 type Elsewhere<'g> = BTreeMap<&'g str, Vec<(&'g str, &'g Service)>>;
 
+fn here<'g>(guests: &'g [(&GuestSpec, Declaration)]) -> BTreeMap<&'g str, Here<'g>> {
+    let mut here: BTreeMap<&str, Here<'_>> = BTreeMap::new();
+    for (spec, guest) in guests {
+        for service in &guest.manifest().exports {
+            let known = here.entry(&service.name).or_insert(Here { service, deadline: spec.deadline });
+            known.deadline = known.deadline.max(spec.deadline);
+        }
+    }
+    here
+}
+
+fn elsewhere<'g>(guests: &'g [(&GuestSpec, Declaration)], here: &BTreeMap<&str, Here<'_>>) -> Elsewhere<'g> {
+    let mut elsewhere = Elsewhere::new();
+    for (spec, guest) in guests {
+        let requires = guest.manifest().requires.iter();
+        for service in requires.filter(|service| !here.contains_key(&*service.name)) {
+            elsewhere.entry(&service.name).or_default().push((&spec.name, service));
+        }
+    }
+    elsewhere
+}
+
 /// A service that is being looked for.
 struct Sought<'g> {
     name: &'g str,
@@ -62,8 +84,18 @@ impl<'g> Sought<'g> {
         self.by.iter().find(|(_, service)| service.is_by_name()).map(|(guest, _)| *guest)
     }
 
+    /// The methods that nobody here knows: those of a process that offers the service, if a guest knows it by its name alone and until then there is one.
+    ///
+    /// # Errors
+    ///
+    /// With the name of that guest, if there is none.
+    fn methods(&self, until: Instant, settings: &Settings) -> Result<Vec<String>, &'g str> {
+        let Some(guest) = self.by_name() else { return Ok(Vec::new()) };
+        wait_for(settings, || self.wait_for_methods(guest, until)).ok_or(guest)
+    }
+
     /// The methods of a process that offers the service, for which that guest waits until then; none if there is no process.
-    fn methods(&self, guest: &str, until: Instant) -> Option<Vec<String>> {
+    fn wait_for_methods(&self, guest: &str, until: Instant) -> Option<Vec<String>> {
         let mut heard = self.post.wait_and_take(until.min(Instant::now() + LONG));
         if heard.is_empty() {
             log::unoffered(guest, self.name, LONG);
@@ -144,32 +176,16 @@ impl Neighbours {
         settings: &Settings,
     ) -> Result<Vec<StandIn>, StartError> {
         let Some(carrier) = self.carrier.clone() else { return Ok(Vec::new()) };
-        let mut here: BTreeMap<&str, Here<'_>> = BTreeMap::new();
-        for (spec, guest) in guests {
-            for service in &guest.manifest().exports {
-                let known = here.entry(&service.name).or_insert(Here { service, deadline: spec.deadline });
-                known.deadline = known.deadline.max(spec.deadline);
-            }
-        }
-        let mut elsewhere = Elsewhere::new();
-        for (spec, guest) in guests {
-            let requires = guest.manifest().requires.iter();
-            for service in requires.filter(|service| !here.contains_key(&*service.name)) {
-                elsewhere.entry(&service.name).or_default().push((&spec.name, service));
-            }
-        }
+        let here = here(guests);
+        let elsewhere = elsewhere(guests, &here).into_iter();
         // All are looked for before the first is waited for.
-        let sought: Vec<_> = elsewhere.into_iter().map(|(name, by)| Sought::new(name, by, &*carrier)).collect();
+        let sought: Vec<_> = elsewhere.map(|(name, by)| Sought::new(name, by, &*carrier)).collect();
         let until = Instant::now() + deployment.startup_deadline;
         let (mut stand_ins, mut refusals) = (Vec::new(), Vec::new());
         for sought in sought {
-            let Some(guest) = sought.by_name() else {
-                stand_ins.push(self.remote(&carrier, sought, Vec::new()));
-                continue;
-            };
-            match wait_for(settings, || sought.methods(guest, until)) {
-                Some(methods) => stand_ins.push(self.remote(&carrier, sought, methods)),
-                None => refusals.push(Refusal::Unoffered {
+            match sought.methods(until, settings) {
+                Ok(methods) => stand_ins.push(self.remote(&carrier, sought, methods)),
+                Err(guest) => refusals.push(Refusal::Unoffered {
                     guest: guest.to_owned(),
                     service: sought.name.to_owned(),
                     within: deployment.startup_deadline,
