@@ -26,7 +26,7 @@ pub(super) struct Presence {
     /// What is known of schemas that are not the requirer's.
     verdicts: HashMap<u64, Verdict>,
     /// Why one who speaks another version of the protocol cannot be called, if there is one.
-    foreign: Option<Arc<str>>,
+    foreign: Option<Foreign>,
     /// Calls go to each schema in turn.
     turn: usize,
 }
@@ -40,6 +40,12 @@ struct Host {
     deadline_ns: u64,
     is_leaving: bool,
     standing: Standing,
+}
+
+/// Somebody who speaks another version of the protocol.
+struct Foreign {
+    why: Arc<str>,
+    heard_ns: u64,
 }
 
 /// What the requirer was told of a process.
@@ -111,13 +117,14 @@ impl Presence {
         let ask = matches!(self.judge(schema), Verdict::Asked).then_some(writer.host);
         let is_leaving = stage == Stage::Leaving;
         let standing = self.hosts.get(&key).map_or(Standing::Unknown, |host| host.standing);
+        let methods = if standing == Standing::Found { Vec::new() } else { methods };
         self.hosts.insert(key, Host { writer, schema, heard_ns: now_ns, methods, deadline_ns, is_leaving, standing });
         Some(Turnout { ask, ..self.settle() })
     }
 
     /// Somebody offers the service in another version of the protocol. Says whether that is news.
-    pub(super) fn hear_foreign(&mut self, why: String) -> bool {
-        self.foreign.replace(Arc::from(why)).is_none()
+    pub(super) fn hear_foreign(&mut self, why: String, now_ns: u64) -> bool {
+        self.foreign.replace(Foreign { why: why.into(), heard_ns: now_ns }).is_none()
     }
 
     fn judge(&mut self, schema: u64) -> Verdict {
@@ -140,8 +147,9 @@ impl Presence {
 
     /// Lets those go of whom nothing was heard for too long.
     pub(super) fn expire(&mut self, now_ns: u64) -> Turnout {
-        let is_silent = |host: &Host| now_ns.saturating_sub(host.heard_ns) > SILENCE_MAX.as_nanos() as u64;
-        let silent = self.hosts.extract_if(|_, host| is_silent(host));
+        let is_silent = |heard_ns: u64| now_ns.saturating_sub(heard_ns) > SILENCE_MAX.as_nanos() as u64;
+        self.foreign.take_if(|foreign| is_silent(foreign.heard_ns));
+        let silent = self.hosts.extract_if(|_, host| is_silent(host.heard_ns));
         let lost = silent.filter_map(|(_, host)| host.lost()).collect();
         Turnout { lost, ..Turnout::default() }
     }
@@ -149,13 +157,14 @@ impl Presence {
     /// Nothing could be heard for a while: everybody has time to speak again.
     pub(super) fn forgive(&mut self, now_ns: u64) {
         self.hosts.values_mut().for_each(|host| host.heard_ns = now_ns);
+        self.foreign.iter_mut().for_each(|foreign| foreign.heard_ns = now_ns);
     }
 
     /// The schema of one who takes calls.
     pub(super) fn choose(&mut self) -> Option<u64> {
         self.turn = self.turn.wrapping_add(1);
-        let open: Vec<_> = self.open().map(|host| host.schema).collect();
-        open.get(self.turn % open.len().max(1)).copied()
+        let open = self.open().count().max(1);
+        self.open().nth(self.turn % open).map(|host| host.schema)
     }
 
     /// Those who take calls.
@@ -184,7 +193,7 @@ impl Presence {
             Some(Verdict::Misfit(why)) => Some(Prospect::Misfit(Arc::clone(why))),
             _ => None,
         };
-        let foreign = || self.foreign.clone().map(Prospect::Misfit);
+        let foreign = || self.foreign.as_ref().map(|foreign| Prospect::Misfit(Arc::clone(&foreign.why)));
         self.hosts.values().find_map(misfit).or_else(foreign).unwrap_or(Prospect::Nobody)
     }
 
@@ -194,13 +203,9 @@ impl Presence {
         let fits = |other| schema == 0 || other == schema || matches!(verdicts.get(&other), Some(Verdict::Fits));
         let mut turnout = Turnout::default();
         for host in self.hosts.values_mut() {
-            let methods = std::mem::take(&mut host.methods);
             let standing = match (fits(host.schema), host.is_leaving, host.standing) {
                 // It is told when it is known to fit.
-                (false, _, Standing::Unknown) => {
-                    host.methods = methods;
-                    continue;
-                }
+                (false, _, Standing::Unknown) => continue,
                 (false, ..) => {
                     turnout.lost.push(host.writer.clone());
                     Standing::Unknown
@@ -210,6 +215,7 @@ impl Presence {
                     Standing::Leaving
                 }
                 (true, false, Standing::Unknown | Standing::Leaving) => {
+                    let methods = std::mem::take(&mut host.methods);
                     turnout.found.push(Found { writer: host.writer.clone(), methods, deadline_ns: host.deadline_ns });
                     Standing::Found
                 }
@@ -280,6 +286,20 @@ mod tests {
         presence.hear(writer(1), says(1, Stage::Gone), 0).unwrap();
         presence.hear(writer(2), says(2, Stage::Gone), 0).unwrap();
         assert!(matches!(presence.prospect(), Prospect::Misfit(why) if &*why == "no"));
+    }
+
+    #[test]
+    fn who_speaks_another_version_is_told_of_for_as_long_as_it_is_heard() {
+        let mut presence = Presence::new(7);
+        assert!(presence.hear_foreign("it is late".to_owned(), 0));
+        assert!(!presence.hear_foreign("it is late".to_owned(), SECOND_NS));
+        presence.expire(4 * SECOND_NS);
+        assert!(matches!(presence.prospect(), Prospect::Misfit(why) if &*why == "it is late"));
+        presence.forgive(5 * SECOND_NS);
+        presence.expire(8 * SECOND_NS);
+        assert!(matches!(presence.prospect(), Prospect::Misfit(_)));
+        presence.expire(8 * SECOND_NS + 1);
+        assert!(matches!(presence.prospect(), Prospect::Nobody));
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl Searches {
         let turnouts: Vec<_> = self.services.iter_mut().map(expire).collect();
         for (service, turnout) in turnouts {
             self.follow(desk, &service, turnout);
-            self.end_abandoned(&service, &Failure::process_lost(&service, SILENCE_MAX));
+            self.end_abandoned(&service, |service| Failure::process_lost(service, SILENCE_MAX));
         }
     }
 
@@ -110,14 +110,14 @@ impl Searches {
         let turnout = search.presence.hear(writer, announcement, desk.now_ns()).ok_or(Stray)?;
         self.follow(desk, &service, turnout);
         // Whoever leaves says so behind its last answer: the calls were lost with its subscription.
-        self.end_abandoned(&service, &Failure::process_gone(&service));
+        self.end_abandoned(&service, Failure::process_gone);
         Ok(())
     }
 
     /// Somebody speaks of a service in another version of the protocol.
     pub(super) fn foreign(&mut self, desk: &Desk, service: &str, illegible: &Illegible) {
         let Some(search) = self.services.get_mut(service) else { return };
-        if search.presence.hear_foreign(illegible.to_string()) {
+        if search.presence.hear_foreign(illegible.to_string(), desk.now_ns()) {
             desk.log.error(&format!("cannot call {service}: {illegible}"));
             desk.outlook.expect(service, search.presence.prospect());
         }
@@ -145,13 +145,13 @@ impl Searches {
 
     /// Ends the calls to a service, if nobody is left who may have taken them. What has become of them is not known: somebody may have that is not
     /// known here yet.
-    fn end_abandoned(&mut self, service: &str, failure: &Failure) {
+    fn end_abandoned(&mut self, service: &str, why: impl Fn(&str) -> Failure) {
         if self.services.get(service).is_none_or(|search| search.presence.takers().next().is_some()) {
             return;
         }
         let abandoned = self.calls.values().filter(|sent| sent.service == service);
         let abandoned: Vec<_> = abandoned.map(|sent| sent.call).collect();
-        abandoned.into_iter().for_each(|call| self.fail(call, failure.clone()));
+        abandoned.into_iter().for_each(|call| self.fail(call, why(service)));
     }
 
     fn learn_schema(&mut self, desk: &Desk, writer: &Writer, answer: SchemaAnswer) -> Result<(), Stray> {
