@@ -112,9 +112,11 @@ async fn connect(
     let servers = &network.servers;
     let addresses = servers.iter().map(|server| server.parse::<ServerAddr>()).collect::<Result<Vec<_>, _>>();
     let addresses = addresses.map_err(|error| NetworkError::unreachable(servers, error.to_string()))?;
+    // One that does not answer leaves time for the others.
+    let each_max = CONNECT_MAX / servers.len().max(1) as u32;
     let options = ConnectOptions::new()
         .name(format!("parigot {}/{}", network.app, network.process))
-        .connection_timeout(CONNECT_MAX)
+        .connection_timeout(each_max)
         .ping_interval(PING_EVERY)
         .reconnect_delay_callback(|attempts| RECONNECT_EVERY.min(Duration::from_millis(100 * attempts as u64)))
         .client_capacity(CLIENT_CAPACITY)

@@ -19,6 +19,17 @@ fn a_process_that_finds_no_server_does_not_start() {
 }
 
 #[test]
+fn of_several_servers_one_that_answers_will_do() {
+    let server = Server::start();
+    // They take connections, and say nothing.
+    let mute: [_; 2] = std::array::from_fn(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    let mut party = party(&server, "front");
+    let addresses = mute.iter().map(|listener| format!("nats://{}", listener.local_addr().unwrap()));
+    party.network.servers.extend(addresses);
+    Nats::connect(party).unwrap();
+}
+
+#[test]
 fn a_server_that_does_not_let_a_process_in_refuses_its_start() {
     let server = Server::with_flags(&["--user", "ada", "--pass", "secret"]);
     let mut party = party(&server, "front");
