@@ -51,6 +51,11 @@ impl Failure {
         Self::unreachable("its pieces do not belong together".to_owned())
     }
 
+    /// Some of its pieces have not come.
+    pub(crate) fn pieces_missing(stall: Duration) -> Self {
+        Self::unreachable(format!("no more of its pieces came for {} s", stall.as_secs()))
+    }
+
     fn unreachable(message: String) -> Self {
         Self::new(Code::Unavailable, Cause::Unreachable, message)
     }
@@ -83,6 +88,12 @@ impl Failure {
     /// There was an answer, and what came of it is none.
     pub(crate) fn answer_broken() -> Self {
         Self::new(Code::DataLoss, Cause::AnswerLost, "the pieces of its answer do not belong together".to_owned())
+    }
+
+    /// There was an answer, and some of its pieces have not come.
+    pub(crate) fn rest_of_answer_missing(stall: Duration) -> Self {
+        let message = format!("no more of the pieces of its answer came for {} s", stall.as_secs());
+        Self::new(Code::Unavailable, Cause::AnswerLost, message)
     }
 
     /// There was an answer, and no room for it.

@@ -1,5 +1,7 @@
 //! Bodies that are too large for one message of NATS.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hashbrown::HashMap;
 use parigot_abi::id::{CallId, HostId};
@@ -10,6 +12,9 @@ use super::wire::{Body, Lengths, Piece};
 pub(super) const BYTES_MAX: usize = 64 << 20;
 /// How many bodies may be under way to a process.
 const TRANSFERS_MAX: usize = 1 << 10;
+/// After how long without a piece nothing more is expected of a body: else one who is gone would hold its room until a deadline that may be far. What
+/// may wait to be sent before a piece needs less, if 3 MB leave a process in a second.
+pub(super) const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// Cuts a body into pieces of that many bytes at most.
 pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Piece> {
@@ -30,12 +35,20 @@ pub(super) struct Transfers<T> {
 }
 
 struct Transfer<T> {
-    from: HostId,
+    sender: Sender,
     lengths: Lengths,
     bytes: Vec<u8>,
     next: u32,
-    until_ns: u64,
+    heard_ns: u64,
+    deadline_ns: u64,
     head: T,
+}
+
+/// Whose body it is: of which call, and from which host.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sender {
+    pub(super) call: CallId,
+    pub(super) host: HostId,
 }
 
 /// There is no room for one more.
@@ -59,28 +72,28 @@ impl<T> Transfers<T> {
         Transfers { under_way: HashMap::new(), announced_bytes: 0 }
     }
 
-    /// Awaits the pieces of a body, until then.
+    /// Awaits the pieces of a body from now on, until its call's deadline.
     pub(super) fn begin(
         &mut self,
-        call: CallId,
-        from: HostId,
+        sender: Sender,
         lengths: Lengths,
-        until_ns: u64,
+        deadline_ns: u64,
+        now_ns: u64,
         head: T,
     ) -> Result<(), Full> {
         let announced_bytes = self.announced_bytes + lengths.bytes();
         if announced_bytes > BYTES_MAX || self.under_way.len() >= TRANSFERS_MAX {
             return Err(Full);
         }
-        self.forget(call);
+        self.forget(sender.call);
         self.announced_bytes += lengths.bytes();
-        let transfer = Transfer { from, lengths, bytes: Vec::new(), next: 0, until_ns, head };
-        self.under_way.insert(call.key(), transfer);
+        let transfer = Transfer { sender, lengths, bytes: Vec::new(), next: 0, heard_ns: now_ns, deadline_ns, head };
+        self.under_way.insert(sender.call.key(), transfer);
         Ok(())
     }
 
-    pub(super) fn add(&mut self, call: CallId, from: HostId, piece: &Piece) -> Progress<T> {
-        let Some(transfer) = self.under_way.get_mut(&call.key()).filter(|transfer| transfer.from == from) else {
+    pub(super) fn add(&mut self, Sender { call, host }: Sender, piece: &Piece, now_ns: u64) -> Progress<T> {
+        let Some(transfer) = self.under_way.get_mut(&call.key()).filter(|transfer| transfer.sender.host == host) else {
             return Progress::Unknown;
         };
         let bytes = transfer.bytes.len() + piece.bytes.len();
@@ -89,6 +102,7 @@ impl<T> Transfers<T> {
         }
         transfer.bytes.extend_from_slice(&piece.bytes);
         transfer.next += 1;
+        transfer.heard_ns = now_ns;
         if bytes < transfer.lengths.bytes() {
             return Progress::Partial;
         }
@@ -102,10 +116,15 @@ impl<T> Transfers<T> {
         self.forget(call).map(|transfer| transfer.head)
     }
 
-    /// Frees what has come of bodies that should have been whole by now.
-    pub(super) fn expire(&mut self, now_ns: u64) {
-        let expired = self.under_way.extract_if(|_, transfer| transfer.until_ns <= now_ns);
-        self.announced_bytes -= expired.map(|(_, transfer)| transfer.lengths.bytes()).sum::<usize>();
+    /// Frees what has come of bodies that should have been whole by now, or of which nothing came for too long; says of which calls.
+    pub(super) fn expire(&mut self, now_ns: u64) -> Vec<CallId> {
+        let is_over = |transfer: &Transfer<T>| {
+            let silent_ns = now_ns.saturating_sub(transfer.heard_ns);
+            transfer.deadline_ns <= now_ns || silent_ns >= STALL_MAX.as_nanos() as u64
+        };
+        let expired: Vec<_> = self.under_way.extract_if(|_, transfer| is_over(transfer)).collect();
+        self.announced_bytes -= expired.iter().map(|(_, transfer)| transfer.lengths.bytes()).sum::<usize>();
+        expired.into_iter().map(|(_, transfer)| transfer.sender.call).collect()
     }
 
     /// What is to be done with those that are under way.
@@ -117,5 +136,80 @@ impl<T> Transfers<T> {
         let transfer = self.under_way.remove(&call.key())?;
         self.announced_bytes -= transfer.lengths.bytes();
         Some(transfer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND_NS: u64 = 1_000_000_000;
+    const FAR_NS: u64 = u64::MAX;
+
+    fn sender(number: u128) -> Sender {
+        Sender { call: CallId::from_random(number), host: HostId::from_random(1) }
+    }
+
+    fn lengths(bytes: usize) -> Lengths {
+        Body::of(&[], &[], &vec![0; bytes]).unwrap().lengths
+    }
+
+    fn piece(number: u32, bytes: usize) -> Piece {
+        Piece { number, bytes: vec![0; bytes].into() }
+    }
+
+    #[test]
+    fn a_body_is_cut_into_pieces_that_make_it_up_again() {
+        let whole = Body::of(b"meta", b"", b"payload").unwrap();
+        let mut transfers = Transfers::new();
+        transfers.begin(sender(1), whole.lengths, FAR_NS, 0, "head").unwrap();
+        let mut pieces: Vec<_> = cut(&whole.bytes, 4).collect();
+        assert_eq!(pieces.iter().map(|piece| piece.bytes.len()).collect::<Vec<_>>(), [4, 4, 3]);
+        let last = pieces.pop().unwrap();
+        assert!(pieces.iter().all(|piece| transfers.add(sender(1), piece, 0) == Progress::Partial));
+        assert_eq!(transfers.add(sender(1), &last, 0), Progress::Whole("head", whole));
+        assert_eq!(transfers.add(sender(1), &last, 0), Progress::Unknown);
+        assert_eq!(transfers.announced_bytes, 0);
+    }
+
+    #[test]
+    fn pieces_that_are_not_as_announced_break_a_body_and_free_its_room() {
+        let wrong: [&[Piece]; 4] = [&[piece(1, 1)], &[piece(0, 1), piece(0, 1)], &[piece(0, 101)], &[piece(0, 0)]];
+        for pieces in wrong {
+            let mut transfers = Transfers::new();
+            transfers.begin(sender(1), lengths(100), FAR_NS, 0, ()).unwrap();
+            let progress: Vec<_> = pieces.iter().map(|piece| transfers.add(sender(1), piece, 0)).collect();
+            assert_eq!(progress.last(), Some(&Progress::Broken(())), "{pieces:?}");
+            assert_eq!((transfers.announced_bytes, transfers.heads().count()), (0, 0));
+        }
+        let mut transfers = Transfers::new();
+        transfers.begin(sender(1), lengths(100), FAR_NS, 0, ()).unwrap();
+        let stranger = Sender { host: HostId::from_random(2), ..sender(1) };
+        assert_eq!(transfers.add(stranger, &piece(0, 100), 0), Progress::Unknown, "it is not that one's");
+    }
+
+    #[test]
+    fn no_more_is_awaited_than_there_is_room_for() {
+        let mut transfers = Transfers::new();
+        transfers.begin(sender(1), lengths(BYTES_MAX), FAR_NS, 0, ()).unwrap();
+        assert_eq!(transfers.begin(sender(2), lengths(1), FAR_NS, 0, ()), Err(Full));
+        transfers.drop_of(sender(1).call).unwrap();
+        let most = TRANSFERS_MAX as u128;
+        assert!((1..=most).all(|number| transfers.begin(sender(number), lengths(1), FAR_NS, 0, ()).is_ok()));
+        assert_eq!(transfers.begin(sender(most + 1), lengths(1), FAR_NS, 0, ()), Err(Full));
+    }
+
+    #[test]
+    fn a_body_is_given_up_at_its_deadline_or_when_no_more_comes_of_it() {
+        let mut transfers = Transfers::new();
+        transfers.begin(sender(1), lengths(10), 5 * SECOND_NS, 0, ()).unwrap();
+        transfers.begin(sender(2), lengths(10), FAR_NS, 0, ()).unwrap();
+        transfers.begin(sender(3), lengths(10), FAR_NS, 0, ()).unwrap();
+        assert_eq!(transfers.expire(5 * SECOND_NS - 1), []);
+        assert_eq!(transfers.expire(5 * SECOND_NS), [sender(1).call]);
+        assert_eq!(transfers.add(sender(3), &piece(0, 1), 20 * SECOND_NS), Progress::Partial);
+        assert_eq!(transfers.expire(STALL_MAX.as_nanos() as u64), [sender(2).call]);
+        assert_eq!(transfers.expire(20 * SECOND_NS + STALL_MAX.as_nanos() as u64), [sender(3).call]);
+        assert_eq!(transfers.announced_bytes, 0);
     }
 }

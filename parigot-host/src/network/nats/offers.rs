@@ -7,7 +7,7 @@ use hashbrown::HashMap;
 use parigot_abi::id::CallId;
 use tokio::sync::oneshot;
 
-use super::chunks::{Progress, Transfers};
+use super::chunks::{Progress, STALL_MAX, Sender, Transfers};
 use super::desk::Desk;
 use super::outbox;
 use super::searches::Stray;
@@ -134,9 +134,11 @@ impl Offers {
     /// Frees what belongs to calls whose deadline has passed.
     pub(super) fn expire(&mut self, desk: &Desk) {
         let now_ns = desk.now_ns();
-        self.requests.expire(now_ns);
         self.memory.expire(now_ns);
         self.services.values_mut().for_each(|offering| offering.visits.expire(now_ns));
+        for call in self.requests.expire(now_ns) {
+            self.deny(desk, call, &Failure::pieces_missing(STALL_MAX));
+        }
         let services: Vec<_> = self.services.keys().cloned().collect();
         services.iter().for_each(|service| self.settle(desk, service));
     }
@@ -200,10 +202,13 @@ impl Offers {
         let head = Head { service: service.to_owned(), method: request.method.clone(), deadline_ns };
         match content {
             Content::Whole(body) => self.arrive(desk, call, writer, head, body),
-            Content::InPieces(lengths) => match self.requests.begin(call, writer.host, lengths, deadline_ns, head) {
-                Ok(()) => desk.send(to, Word::GoOn(GoOn {})),
-                Err(_) => self.deny(desk, call, &Failure::too_many_pieces(&desk.me.process)),
-            },
+            Content::InPieces(lengths) => {
+                let sender = Sender { call, host: writer.host };
+                match self.requests.begin(sender, lengths, deadline_ns, taken_ns, head) {
+                    Ok(()) => desk.send(to, Word::GoOn(GoOn {})),
+                    Err(_) => self.deny(desk, call, &Failure::too_many_pieces(&desk.me.process)),
+                }
+            }
         }
         Ok(())
     }
@@ -211,7 +216,7 @@ impl Offers {
     /// A part of a request has come.
     pub(super) fn piece(&mut self, desk: &Desk, subject: &str, writer: &Writer, piece: &Piece) -> Result<(), Stray> {
         let call = call_of(subject).ok_or(Stray)?;
-        match self.requests.add(call, writer.host, piece) {
+        match self.requests.add(Sender { call, host: writer.host }, piece, desk.now_ns()) {
             Progress::Partial => {}
             Progress::Whole(head, body) => self.arrive(desk, call, writer, head, body),
             Progress::Broken(_) => self.deny(desk, call, &Failure::broken_pieces()),

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use parigot_abi::id::CallId;
 use parigot_abi::manifest::Service;
 
-use super::chunks::{Progress, Transfers};
+use super::chunks::{Progress, STALL_MAX, Sender, Transfers};
 use super::desk::Desk;
 use super::outbox::Weight;
 use super::presence::{BEAT, Found, Presence, Prospect, SILENCE_MAX, Turnout, Verdict};
@@ -95,7 +95,12 @@ impl Searches {
     /// Frees what belongs to calls whose deadline has passed.
     pub(super) fn expire_calls(&mut self, desk: &Desk) {
         let now_ns = desk.now_ns();
-        self.answers.expire(now_ns);
+        for call in self.answers.expire(now_ns) {
+            // At its deadline whoever has made it ends it.
+            if self.calls.get(&call.key()).is_some_and(|sent| sent.deadline_ns > now_ns) {
+                self.fail(call, Failure::rest_of_answer_missing(STALL_MAX));
+            }
+        }
         // Whoever made them cancels them at their deadlines, which the callee is told.
         let long_ago_ns = now_ns.saturating_sub(BEAT.as_nanos() as u64);
         self.calls.retain(|_, sent| sent.deadline_ns > long_ago_ns);
@@ -255,7 +260,7 @@ impl Searches {
                 desk.send_pieces(&desk.subjects.piece(writer.host, call), &body);
             }
             Word::Answer(answer) => self.answer(desk, call, writer, &answer)?,
-            Word::Piece(piece) => self.answer_piece(call, writer, &piece)?,
+            Word::Piece(piece) => self.answer_piece(desk, call, writer, &piece)?,
             _ => return Err(Stray),
         }
         Ok(())
@@ -276,8 +281,9 @@ impl Searches {
                 self.fail(call, Failure::response_too_large(lengths.bytes(), desk.message_bytes_max));
             }
             Content::InPieces(lengths) => {
-                let until_ns = self.calls.get(&call.key()).ok_or(Stray)?.deadline_ns;
-                if self.answers.begin(call, writer.host, lengths, until_ns, head).is_err() {
+                let deadline_ns = self.calls.get(&call.key()).ok_or(Stray)?.deadline_ns;
+                let sender = Sender { call, host: writer.host };
+                if self.answers.begin(sender, lengths, deadline_ns, desk.now_ns(), head).is_err() {
                     self.fail(call, Failure::no_room_for_pieces(lengths.bytes()));
                 }
             }
@@ -285,8 +291,8 @@ impl Searches {
         Ok(())
     }
 
-    fn answer_piece(&mut self, call: CallId, writer: &Writer, piece: &Piece) -> Result<(), Stray> {
-        match self.answers.add(call, writer.host, piece) {
+    fn answer_piece(&mut self, desk: &Desk, call: CallId, writer: &Writer, piece: &Piece) -> Result<(), Stray> {
+        match self.answers.add(Sender { call, host: writer.host }, piece, desk.now_ns()) {
             Progress::Partial => {}
             Progress::Whole(head, body) => self.finish(call, head, body),
             Progress::Broken(_) => self.fail(call, Failure::answer_broken()),

@@ -1,5 +1,6 @@
 //! Messages that are larger than what the server takes at once, which is 1 MiB.
 
+use super::super::chunks::STALL_MAX;
 use super::*;
 
 const MIB: usize = 1 << 20;
@@ -95,6 +96,23 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     caller.piece(kitchen.host, 6, 0, bytes(MIB / 2));
     caller.piece(kitchen.host, 6, 1, bytes(MIB / 2));
     assert_eq!(visits.call().0.payload.len(), MIB);
+}
+
+#[test]
+fn a_request_of_which_no_more_comes_is_refused_long_before_its_deadline() {
+    let server = Server::start();
+    let ByHand { kitchen, clock, mut caller, mut answers, .. } = ByHand::on(&server);
+    caller.announce_request(1, 16 * MIB, 3_600 * SECOND);
+    assert!(matches!(caller.next(&mut answers, 1), Word::GoOn(_)));
+    caller.piece(kitchen.host, 1, 0, bytes(MIB / 2));
+    // What a process hears on one connection it hears in order.
+    caller.announce_request(2, 16 * MIB, SECOND);
+    assert!(matches!(caller.next(&mut answers, 2), Word::GoOn(_)));
+    clock.advance(STALL_MAX);
+    caller.wall += STALL_MAX;
+    let told = caller.told(&mut answers, 1);
+    let text = "no more of its pieces came for 30 s".to_owned();
+    assert_eq!(told, Told { code: Code::Unavailable, cause: Cause::Unreachable, text });
 }
 
 #[test]
