@@ -22,7 +22,7 @@ use super::pump::{self, Way};
 use super::searches::{Searches, Stray};
 use super::strays::Strays;
 use super::subjects::call_of;
-use super::wire::{Illegible, Letter, Stage, Word};
+use super::wire::{Illegible, Letter, Stage, Word, Writer};
 use crate::error::Failure;
 use crate::network::{News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wanted};
 
@@ -228,7 +228,7 @@ impl Courier {
         self.last_beat = Instant::now();
         searches.expire_calls(desk);
         offers.expire(desk);
-        strays.beat(desk);
+        strays.beat().inspect(|dropped| desk.log.warn(dropped));
         if desk.is_up() {
             if was_awake {
                 searches.expire_hosts(desk)
@@ -244,16 +244,22 @@ impl Courier {
         let subject = &*message.subject;
         match door {
             Door::Inbox if message.status == Some(StatusCode::NO_RESPONDERS) => return searches.untaken(subject),
+            // Those who want to know something ask again.
+            Door::Micro | Door::Who(_) | Door::Schema if desk.load.is_full() => return Ok(()),
             Door::Micro => return inquire(desk, offers, &message),
             _ => {}
         }
-        let (writer, word) = match Letter::read(message.payload.clone()) {
-            Ok(letter) => letter,
-            Err(illegible) => return self.illegible(door, subject, message.reply.as_deref(), &illegible),
-        };
-        if writer.host == desk.me.host {
-            return Err(Stray);
+        match Letter::read(message.payload.clone()) {
+            Ok((writer, _)) if writer.host == desk.me.host => Err(Stray),
+            Ok((writer, word)) => self.heed(door, message, writer, word),
+            Err(illegible) => self.illegible(door, subject, message.reply.as_deref(), &illegible),
         }
+    }
+
+    /// Does what another process wants, if that is something to be said where it was said.
+    fn heed(&mut self, door: &Door, message: Message, writer: Writer, word: Word) -> Result<(), Stray> {
+        let Courier { desk, searches, offers, .. } = self;
+        let subject = &*message.subject;
         match (door, word) {
             (Door::Inbox, Word::Announcement(goodbye)) => searches.announced(desk, writer, goodbye)?,
             (Door::Inbox, word) => searches.hear(desk, subject, &writer, word)?,

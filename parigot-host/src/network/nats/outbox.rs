@@ -31,7 +31,11 @@ impl Load {
     /// For a call or an answer with so many bytes, if there is room.
     pub(super) fn try_take(&self, bytes: usize) -> Option<Weight> {
         let weight = self.take(CALL_BYTES + bytes);
-        (self.0.load(Ordering::Relaxed) <= BYTES_MAX).then_some(weight)
+        (!self.is_full()).then_some(weight)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > BYTES_MAX
     }
 
     /// For so many bytes more, room or not.

@@ -1,7 +1,5 @@
 //! Messages that nobody here can have been meant by.
 
-use super::desk::Desk;
-
 /// How often strays are told, in beats.
 const STRAYS_EVERY: u32 = 10;
 /// So much is told of the subject of one.
@@ -22,15 +20,42 @@ impl Strays {
         self.last.extend(subject.chars().flat_map(char::escape_debug).take(SUBJECT_CHARS_MAX));
     }
 
-    /// Tells once in a while what was dropped.
-    pub(super) fn beat(&mut self, desk: &Desk) {
+    /// Says once in a while what was dropped.
+    pub(super) fn beat(&mut self) -> Option<String> {
         self.beats += 1;
-        if self.count > 0 && self.beats >= STRAYS_EVERY {
-            let Strays { count, last, .. } = std::mem::take(self);
-            let messages = if count == 1 { "a message" } else { "messages" };
-            desk.log.warn(&format!(
-                "dropped {messages} of NATS that this process can make nothing of ({count}), the last on {last}"
-            ));
+        if self.count == 0 || self.beats < STRAYS_EVERY {
+            return None;
         }
+        let Strays { count, last, .. } = std::mem::take(self);
+        let messages = if count == 1 { "a message" } else { "messages" };
+        Some(format!("dropped {messages} of NATS that this process can make nothing of ({count}), the last on {last}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is told in so many beats.
+    fn told(strays: &mut Strays, beats: u32) -> Vec<String> {
+        (0..beats).filter_map(|_| strays.beat()).collect()
+    }
+
+    #[test]
+    fn strays_are_told_all_together_and_not_more_often_than_every_ten_beats() {
+        let mut strays = Strays::default();
+        strays.add("parigot.pizzeria.ready.x");
+        let one =
+            "dropped a message of NATS that this process can make nothing of (1), the last on parigot.pizzeria.ready.x";
+        assert_eq!(told(&mut strays, STRAYS_EVERY), [one]);
+        strays.add("parigot.pizzeria.who.x");
+        assert_eq!(told(&mut strays, STRAYS_EVERY - 1), [""; 0]);
+        strays.add("$SRV.\u{1b}[2J");
+        let two = "dropped messages of NATS that this process can make nothing of (2), the last on $SRV.\\u{1b}[2J";
+        assert_eq!(told(&mut strays, 1), [two]);
+        assert_eq!(told(&mut strays, 2 * STRAYS_EVERY), [""; 0], "there is nothing new");
+        strays.add(&"x".repeat(1_000));
+        let [long] = &told(&mut strays, 1)[..] else { panic!("after a long silence it is told at once") };
+        assert!(long.ends_with(&format!(" on {}", "x".repeat(SUBJECT_CHARS_MAX))), "{long}");
     }
 }
