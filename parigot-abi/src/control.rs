@@ -106,6 +106,11 @@ impl Control {
         self.outbox_committed.store(committed, Ordering::Release);
     }
 
+    /// Says how many bytes of the outbox are whole frames.
+    pub fn set_committed(&self, committed: u64) {
+        self.outbox_committed.store(committed, Ordering::Release);
+    }
+
     /// Says what the task that is about to be polled works for: see [`NO_CALL`].
     pub fn set_progress(&self, call: u64, service: u32, method: u32) {
         self.progress_service.store(service, Ordering::Relaxed);

@@ -381,6 +381,68 @@ impl<'a> Iterator for Frames<'a> {
     }
 }
 
+/// A frame that is to be written in one go by someone who knows how long its payload will be. Where that is not known,
+/// [`FrameBuilder`] measures what it is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline<'a> {
+    /// What the header says besides lengths.
+    pub header: Header,
+    /// Keys and values, in their wire form.
+    pub metadata: &'a [u8],
+    /// A [`Detail`] in its wire form.
+    pub detail: &'a [u8],
+    /// How long the payload will be.
+    pub payload_bytes: usize,
+}
+
+impl Outline<'_> {
+    /// How long the frame will be, in bytes.
+    ///
+    /// # Errors
+    ///
+    /// If that is 4 GiB or more.
+    #[inline]
+    pub fn frame_bytes(&self) -> Result<usize, TooLong> {
+        let parts = [HEADER_BYTES, self.metadata.len(), self.detail.len(), self.payload_bytes];
+        let content = parts.iter().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes as u64));
+        let frame_bytes = u32::try_from(padded(content)).ok().and_then(|bytes| usize::try_from(bytes).ok());
+        frame_bytes.ok_or(TooLong { bytes: usize::try_from(content).unwrap_or(usize::MAX) })
+    }
+
+    /// Writes the frame to `frame`, which is as long as [`frame_bytes`](Self::frame_bytes) says; `encode` gets the place of the payload.
+    ///
+    /// # Panics
+    ///
+    /// If `frame` is shorter.
+    // Always inlined: else the header, mostly constants, travels by way of memory.
+    #[inline(always)]
+    pub fn write(self, frame: &mut [u8], encode: impl FnOnce(&mut [u8])) {
+        let lengths = Lengths {
+            frame: frame.len() as u32,
+            metadata: self.metadata.len() as u32,
+            detail: self.detail.len() as u32,
+            payload: self.payload_bytes as u32,
+        };
+        // The padding is the end of the last word. What else that holds is written over it.
+        *frame.last_chunk_mut().expect("a frame is longer than a word") = [0; FRAME_ALIGN];
+        self.header.write(&lengths, frame);
+        let rest = put_part(self.metadata, &mut frame[HEADER_BYTES..]);
+        let rest = put_part(self.detail, rest);
+        encode(&mut rest[..self.payload_bytes]);
+    }
+}
+
+/// Writes a part to the front of `rest`, and returns what follows it. Most are empty, and copying nothing takes a while in wasm.
+#[inline(always)]
+fn put_part<'a>(part: &[u8], rest: &'a mut [u8]) -> &'a mut [u8] {
+    if part.is_empty() {
+        return rest;
+    }
+    let (place, rest) = rest.split_at_mut(part.len());
+    place.copy_from_slice(part);
+    rest
+}
+
 /// A frame that would be 4 GiB or longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong {

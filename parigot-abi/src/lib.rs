@@ -48,7 +48,7 @@ pub mod status;
 
 pub use control::Control;
 pub use cursor::Malformed;
-pub use frame::{Frame, FrameBuilder, Frames, Header, Kind};
+pub use frame::{Frame, FrameBuilder, Frames, Header, Kind, Outline};
 pub use manifest::Manifest;
 pub use start::{Prologue, Start};
 pub use status::{Cause, Code, Detail, Fate};

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 
+use parigot_abi::frame::{Outline, TooLong, push_pair};
 use parigot_abi::status::Detail;
 use parigot_abi::{Cause, FrameBuilder, Frames, Header, Kind};
 
@@ -47,6 +48,31 @@ fn frames_start_and_end_at_multiples_of_8() {
     }
     let payloads = Frames::new(&bytes).map(|frame| frame.unwrap().payload.len());
     assert!(payloads.eq(0..20));
+}
+
+#[test]
+fn a_frame_of_known_length_is_the_one_that_is_measured() {
+    let header = Header { number: 7, id: (1, 2), ..Header::new(Kind::Call) };
+    let detail = Detail::new(Cause::Overloaded, "full");
+    let (mut metadata, mut detail_bytes) = (Vec::new(), Vec::new());
+    push_pair(&mut metadata, "key", "value");
+    detail.write(&mut detail_bytes);
+    for payload in (0..20).map(|bytes| vec![1; bytes]) {
+        for (metadata, detail) in
+            [(&[][..], &[][..]), (&metadata, &[]), (&[], &detail_bytes), (&metadata, &detail_bytes)]
+        {
+            let mut measured = Vec::new();
+            let frame = FrameBuilder::new(&mut measured, header).metadata_bytes(metadata).detail_bytes(detail);
+            frame.payload(&payload).finish().unwrap();
+            let outline = Outline { header, metadata, detail, payload_bytes: payload.len() };
+            // What was there before is no part of it.
+            let mut written = vec![0xff; outline.frame_bytes().unwrap()];
+            outline.write(&mut written, |place| place.copy_from_slice(&payload));
+            assert_eq!(written, measured);
+        }
+    }
+    let endless = Outline { header, metadata: &[], detail: &[], payload_bytes: u32::MAX as usize - 64 };
+    assert_eq!(endless.frame_bytes(), Err(TooLong { bytes: u32::MAX as usize }));
 }
 
 #[test]

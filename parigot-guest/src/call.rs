@@ -2,7 +2,6 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::pin::Pin;
@@ -10,8 +9,9 @@ use core::task::{self, Poll};
 use core::time::Duration;
 
 use parigot_abi::frame::{NO_DEADLINE, push_pair};
-use parigot_abi::{Header, Kind};
+use parigot_abi::{Header, Kind, Outline};
 use prost::Message;
+use prost::bytes::BufMut;
 
 use crate::context::Context;
 use crate::detached::detach;
@@ -69,7 +69,7 @@ impl Channel {
 
     /// The same with a message in its wire form, to the method at that place.
     pub(crate) fn call_bytes(&self, method: u32, request: &[u8]) -> Pending {
-        self.pending(self.send_payload(method, request.len(), |out| out.extend_from_slice(request)))
+        self.pending(self.send_payload(method, request.len(), |out| out.put_slice(request)))
     }
 
     /// A call that was not sent, for that reason.
@@ -97,7 +97,7 @@ impl Channel {
         &self,
         method: u32,
         payload_bytes: usize,
-        encode: impl FnOnce(&mut Vec<u8>),
+        encode: impl FnOnce(&mut &mut [u8]),
     ) -> Result<u64, Status> {
         let bytes_max = self.guest.message_bytes_max.get();
         if payload_bytes > bytes_max as usize {
@@ -115,13 +115,8 @@ impl Channel {
                 Some(&*joined)
             }
         };
-        let sent = self.guest.send(header, metadata.map_or(0, <[u8]>::len) + payload_bytes, |mut frame| {
-            if let Some(metadata) = metadata {
-                frame = frame.metadata_bytes(metadata);
-            }
-            frame.payload_with(encode)
-        });
-        sent.map(|()| number).map_err(|too_long| {
+        let outline = Outline { header, metadata: metadata.unwrap_or_default(), detail: &[], payload_bytes };
+        self.guest.send(outline, encode).map(|()| number).map_err(|too_long| {
             self.guest.in_flight.abandon(number);
             Status::too_large(too_long.bytes, bytes_max)
         })

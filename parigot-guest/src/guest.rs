@@ -13,7 +13,7 @@ use parigot_abi::control::NEVER;
 use parigot_abi::frame::{HEADER_BYTES, LAUNCH_NUMBER, TooLong, flags};
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{
-    Cause, Code, Control, Detail, Frame, FrameBuilder, Frames, Header, Kind, MESSAGE_BYTES_MAX, Malformed, Manifest,
+    Cause, Code, Control, Detail, Frame, Frames, Header, Kind, MESSAGE_BYTES_MAX, Malformed, Manifest, Outline,
     Prologue, Start,
 };
 
@@ -419,28 +419,26 @@ impl Guest {
 
 /// What leaves.
 impl Guest {
-    /// Sends a frame whose parts after the header, made by `build`, take at most `content_bytes`.
+    /// Sends a frame with a message, which `encode` appends to what it is given.
     #[inline]
-    pub(crate) fn send(
-        &self,
-        header: Header,
-        content_bytes: usize,
-        build: impl FnOnce(FrameBuilder<'_>) -> FrameBuilder<'_>,
-    ) -> Result<(), TooLong> {
-        self.outbox.append(&self.control, header, content_bytes, build)
+    pub(crate) fn send(&self, outline: Outline<'_>, encode: impl FnOnce(&mut &mut [u8])) -> Result<(), TooLong> {
+        self.outbox.append(&self.control, outline, |mut payload| {
+            encode(&mut payload);
+            assert!(payload.is_empty(), "a message is as long as it says");
+        })
     }
 
     /// Sends a frame with that detail, if one is given, and that payload. Not for messages: it is known that the frame is
     /// shorter than 4 GiB. Out of line, since frames of calls leave through [`Guest::send`].
     #[inline(never)]
     pub(crate) fn send_short(&self, header: Header, detail: Option<Detail<'_>>, payload: &[u8]) {
-        let content_bytes = detail.as_ref().map_or(0, Detail::bytes) + payload.len();
-        let sent = self.send(header, content_bytes, |mut frame| {
-            if let Some(detail) = &detail {
-                frame = frame.detail(detail);
-            }
-            frame.payload(payload)
-        });
+        let mut detail_bytes = Vec::new();
+        if let Some(detail) = &detail {
+            detail_bytes.reserve(detail.bytes());
+            detail.write(&mut detail_bytes);
+        }
+        let outline = Outline { header, metadata: &[], detail: &detail_bytes, payload_bytes: payload.len() };
+        let sent = self.outbox.append(&self.control, outline, |place| place.copy_from_slice(payload));
         sent.expect("a frame without a user's message is shorter than 4 GiB");
     }
 

@@ -3,25 +3,27 @@
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use parigot_abi::frame::{FRAME_ALIGN, HEADER_BYTES, TooLong};
-use parigot_abi::{Control, FrameBuilder, Header};
+use parigot_abi::frame::TooLong;
+use parigot_abi::{Control, Outline};
 
 /// The frames of a turn, one after the other. The control block counts those that are whole.
 #[derive(Default)]
 pub(crate) struct Outbox {
+    /// Frames, and behind them room, which is all set, so that frames are written in place.
     bytes: RefCell<Vec<u8>>,
+    /// Where the frames end.
+    end: Cell<usize>,
     closed: Cell<bool>,
 }
 
 impl Outbox {
     /// Empties it, for a new turn.
     pub(crate) fn clear(&self, control: &Control) {
-        let mut bytes = self.bytes.borrow_mut();
-        bytes.clear();
-        commit(control, &bytes);
+        self.end.set(0);
+        control.set_committed(0);
     }
 
-    /// Appends a frame whose parts after the header, made by `build`, take at most `content_bytes`.
+    /// Appends a frame, whose payload `encode` writes.
     ///
     /// Once the outbox is closed, frames vanish.
     ///
@@ -32,22 +34,22 @@ impl Outbox {
     pub(crate) fn append(
         &self,
         control: &Control,
-        header: Header,
-        content_bytes: usize,
-        build: impl FnOnce(FrameBuilder<'_>) -> FrameBuilder<'_>,
+        outline: Outline<'_>,
+        encode: impl FnOnce(&mut [u8]),
     ) -> Result<(), TooLong> {
         if self.closed.get() {
             return Ok(());
         }
+        let frame_bytes = outline.frame_bytes()?;
         let mut bytes = self.bytes.borrow_mut();
-        let frame_bytes_max = HEADER_BYTES + content_bytes + FRAME_ALIGN;
-        if bytes.capacity() - bytes.len() < frame_bytes_max {
-            // This may move the frames. From here to the end they stay, so the control block is true all the time.
-            bytes.reserve(frame_bytes_max);
-            commit(control, &bytes);
+        let start = self.end.get();
+        if bytes.len() - start < frame_bytes {
+            make_room(&mut bytes, start, frame_bytes, control);
         }
-        build(FrameBuilder::new(&mut bytes, header)).finish()?;
-        commit(control, &bytes);
+        let end = start + frame_bytes;
+        outline.write(&mut bytes[start..end], encode);
+        self.end.set(end);
+        control.set_committed(end as u64);
         Ok(())
     }
 
@@ -57,6 +59,11 @@ impl Outbox {
     }
 }
 
-fn commit(control: &Control, bytes: &[u8]) {
-    control.set_outbox(bytes.as_ptr().expose_provenance() as u64, bytes.len() as u64);
+/// Makes room for another frame behind those that end at `end`.
+#[cold]
+fn make_room(bytes: &mut Vec<u8>, end: usize, frame_bytes: usize, control: &Control) {
+    bytes.reserve(end + frame_bytes - bytes.len());
+    bytes.resize(bytes.capacity(), 0);
+    // The frames may have moved.
+    control.set_outbox(bytes.as_ptr().expose_provenance() as u64, end as u64);
 }

@@ -6,7 +6,7 @@ use alloc::rc::Rc;
 use core::ops::Range;
 
 use parigot_abi::frame::flags;
-use parigot_abi::{Cause, Code, Header, Kind};
+use parigot_abi::{Cause, Code, Header, Kind, Outline};
 use prost::Message;
 
 use crate::context::Context;
@@ -148,8 +148,8 @@ fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
     let bytes = response.encoded_len();
     let bytes_max = guest.message_bytes_max.get();
     let header = Header { number, ..Header::new(Kind::Reply) };
-    let sent = bytes <= bytes_max as usize
-        && guest.send(header, bytes, |frame| frame.payload_with(|out| response.encode_raw(out))).is_ok();
+    let outline = Outline { header, metadata: &[], detail: &[], payload_bytes: bytes };
+    let sent = bytes <= bytes_max as usize && guest.send(outline, |out| response.encode_raw(out)).is_ok();
     if !sent {
         reply_too_large(guest, number, bytes);
     }
