@@ -42,7 +42,7 @@ pub(crate) trait Body {
     fn launched(&self, cx: &Context);
 
     /// A call has arrived.
-    fn dispatch(&self, call: Incoming);
+    fn dispatch(&self, call: Incoming<'_>);
 
     /// The host wants it to leave.
     fn stop(&self, cx: &Context);

@@ -112,17 +112,29 @@ impl Executor {
     }
 
     /// Polls `future` at once, and makes a task of it unless it is done.
-    pub(crate) fn start(&self, scope: Scope, future: Future) -> Option<TaskId> {
+    #[inline]
+    pub(crate) fn start(
+        &self,
+        scope: Scope,
+        future: Pin<Box<impl core::future::Future<Output = ()> + 'static>>,
+    ) -> Option<TaskId> {
         let (index, waker) = self.spare.take().unwrap_or_else(|| self.tasks.borrow_mut().take_free_waker());
-        let future = self.poll(index, future, &waker);
-        if future.is_none() {
-            self.spare.set(Some((index, waker)));
-            return None;
+        match self.poll(index, future, &waker) {
+            Some(future) => Some(self.keep(scope, index, future, waker)),
+            None => {
+                self.spare.set(Some((index, waker)));
+                None
+            }
         }
+    }
+
+    /// Makes a task of a future that has begun.
+    #[inline(never)]
+    fn keep(&self, scope: Scope, index: u32, future: Future, waker: Waker) -> TaskId {
         let mut tasks = self.tasks.borrow_mut();
         tasks.slots[index as usize].scope = scope;
-        tasks.put_back(index, future, waker);
-        Some(TaskId(index))
+        tasks.put_back(index, Some(future), waker);
+        TaskId(index)
     }
 
     /// Drops the future of a task that is not done and not being polled.
@@ -164,7 +176,10 @@ impl Executor {
 
     /// Polls a future that is not in its slot, and returns it unless it is done.
     #[inline]
-    fn poll(&self, index: u32, mut future: Future, waker: &Waker) -> Option<Future> {
+    fn poll<F>(&self, index: u32, mut future: Pin<Box<F>>, waker: &Waker) -> Option<Pin<Box<F>>>
+    where
+        F: core::future::Future<Output = ()> + ?Sized,
+    {
         self.polled.set(Some(Polled { index, data: waker.data(), vtable: waker.vtable() }));
         let pending = future.as_mut().poll(&mut task::Context::from_waker(waker)).is_pending();
         // One that is done is dropped here, where nothing is borrowed: what it owns may spawn.

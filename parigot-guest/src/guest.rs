@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::convert::Infallible;
 use core::ops::Range;
+use core::pin::Pin;
 use core::task::Waker;
 
 use parigot_abi::control::NEVER;
@@ -207,7 +208,7 @@ impl Guest {
         match frame.kind() {
             _ if self.startup.get().is_none() => self.take_rare(frame),
             Some(Kind::Call) => {
-                self.take_call(&frame, at);
+                self.take_call(frame);
                 Ok(())
             }
             Some(Kind::Reply) if frame.header.number != LAUNCH_NUMBER => {
@@ -270,8 +271,8 @@ impl Guest {
         Ok(())
     }
 
-    fn take_call(self: &Rc<Self>, frame: &Frame<'_>, at: usize) {
-        let call = Incoming { cx: Context::of_call(Rc::clone(self), frame), payload: payload_range(frame, at) };
+    fn take_call(self: &Rc<Self>, frame: Frame<'_>) {
+        let call = Incoming::new(self, frame);
         match self.presence.get() {
             Presence::Staying => self.body.dispatch(call),
             _ => call.refuse(Code::Unavailable, Cause::Unreachable, "the service is stopping"),
@@ -344,10 +345,8 @@ impl Guest {
 
     /// Runs what answers an inbound call: at once if nothing is ahead of it, else as a task of its own after the others. A frame
     /// that follows may cancel the call, which then never runs.
-    ///
-    /// It takes a boxed future and is out of line, so that there is one of it and not one for each method.
-    #[inline(never)]
-    pub(crate) fn spawn_handler(&self, scope: Scope, handler: executor::Future) {
+    #[inline]
+    pub(crate) fn run_handler(&self, scope: Scope, handler: Pin<Box<impl Future<Output = ()> + 'static>>) {
         let task = if self.is_nothing_ahead() {
             self.work_for(scope);
             let task = self.executor.start(scope, handler);
@@ -360,6 +359,12 @@ impl Guest {
             self.inbound.borrow_mut().insert(scope.number, task);
         }
         self.leave_if_asked();
+    }
+
+    /// The same for a call that bears a trace context.
+    #[inline(never)]
+    pub(crate) fn run_traced(self: &Rc<Self>, scope: Scope, trace: Trace, handler: executor::Future) {
+        self.run_handler(scope, Box::pin(Traced::new(self, trace, handler)));
     }
 
     /// Whether a task that becomes ready by the frame that is being read would be polled before anything else happens.

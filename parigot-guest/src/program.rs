@@ -110,7 +110,7 @@ impl<F: Future<Output = Result<Exit, Error>> + 'static> Body for ProgramBody<F> 
         cx.guest.confirm_launch();
     }
 
-    fn dispatch(&self, call: Incoming) {
+    fn dispatch(&self, call: Incoming<'_>) {
         call.unimplemented();
     }
 

@@ -3,17 +3,15 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
-use core::ops::Range;
 
 use parigot_abi::frame::flags;
-use parigot_abi::{Cause, Code, Header, Kind, Outline};
+use parigot_abi::{Cause, Code, Frame, Header, Kind, Outline};
 use prost::Message;
 
 use crate::context::Context;
 use crate::guest::Guest;
 use crate::service::{MethodInfo, Service};
 use crate::status::Status;
-use crate::trace_context::Traced;
 
 /// One rpc, as it is on the wire. The generator makes a type for each.
 pub trait Method: 'static {
@@ -65,35 +63,40 @@ pub trait Server<S> {
     const SERVICE: &'static Service;
 
     /// Lets the method that the call is for serve it.
-    fn dispatch(service: &Rc<S>, call: Incoming);
+    fn dispatch(service: &Rc<S>, call: Incoming<'_>);
 }
 
 /// A call that has arrived. It is consumed by what answers it.
 #[must_use = "a call that nobody serves is never answered"]
-pub struct Incoming {
-    pub(crate) cx: Context,
-    /// Where in the inbox the request stands.
-    pub(crate) payload: Range<usize>,
+pub struct Incoming<'a> {
+    guest: &'a Rc<Guest>,
+    frame: Frame<'a>,
 }
 
-impl Incoming {
+impl<'a> Incoming<'a> {
+    /// The call that arrives with that frame.
+    pub(crate) fn new(guest: &'a Rc<Guest>, frame: Frame<'a>) -> Self {
+        Incoming { guest, frame }
+    }
+
     /// The place of the method in its service.
     pub fn method(&self) -> u32 {
-        self.cx.scope.method()
+        self.frame.header.method
     }
 
     /// The place of the service among the exports.
     pub(crate) fn service(&self) -> u32 {
-        self.cx.scope.service()
+        self.frame.header.service
     }
 
-    /// Decodes the request and makes a task that runs the method and replies.
+    /// Decodes the request, and runs the method in a task that replies.
     ///
     /// If the request is no `M::Request`, the reply says so and nothing runs.
+    // A function for each method, with all that it takes to answer a call: where calls are not inlined, registers are saved.
+    #[inline(never)]
     pub fn serve<M: Serve<S>, S: 'static>(self, service: &Rc<S>) {
-        let request = self.cx.guest.read_inbox(|inbox| M::Request::decode(&inbox[self.payload.clone()]));
-        match request {
-            Ok(request) => self.spawn::<M, S>(Rc::clone(service), request),
+        match M::Request::decode(self.frame.payload) {
+            Ok(request) => self.run::<M, S>(Rc::clone(service), request),
             Err(error) => self.undecodable(M::info(), &error),
         }
     }
@@ -104,9 +107,9 @@ impl Incoming {
         self.refuse(Code::InvalidArgument, Cause::Undecodable, &message);
     }
 
-    fn spawn<M: Serve<S>, S: 'static>(self, service: Rc<S>, request: M::Request) {
-        let cx = self.cx;
-        let guest = Rc::clone(&cx.guest);
+    #[inline]
+    fn run<M: Serve<S>, S: 'static>(self, service: Rc<S>, request: M::Request) {
+        let cx = Context::of_call(Rc::clone(self.guest), &self.frame);
         let (scope, trace) = (cx.scope, cx.trace());
         let handler = Box::pin(async move {
             if cx.is_too_late() {
@@ -120,7 +123,10 @@ impl Incoming {
                 Err(error) => reply_error(guest, number, &error),
             }
         });
-        guest.spawn_handler(scope, Traced::wrap(&guest, trace, handler));
+        match trace {
+            None => self.guest.run_handler(scope, handler),
+            Some(trace) => self.guest.run_traced(scope, trace, handler),
+        }
     }
 
     /// Replies that the service has no such method.
@@ -132,7 +138,7 @@ impl Incoming {
     /// Replies with a failure.
     #[cold]
     pub(crate) fn refuse(self, code: Code, cause: Cause, message: &str) {
-        self.cx.guest.reply_failure(self.cx.scope.number, code, cause, message);
+        self.guest.reply_failure(self.frame.header.number, code, cause, message);
     }
 }
 

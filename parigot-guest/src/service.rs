@@ -149,7 +149,7 @@ impl<S: Default + 'static> Ready for S {
 /// One of the services that an `S` implements.
 pub struct Export<S> {
     service: &'static Service,
-    dispatch: fn(&Rc<S>, Incoming),
+    dispatch: fn(&Rc<S>, Incoming<'_>),
 }
 
 impl<S> Export<S> {
@@ -197,7 +197,7 @@ impl<S: Ready> Body for ServiceBody<S> {
         });
     }
 
-    fn dispatch(&self, call: Incoming) {
+    fn dispatch(&self, call: Incoming<'_>) {
         match (&*self.service.borrow(), self.exports.get(call.service() as usize)) {
             (Some(service), Some(export)) => (export.dispatch)(service, call),
             (Some(_), None) => call.unimplemented(),

@@ -55,12 +55,16 @@ pub(crate) struct Traced {
 }
 
 impl Traced {
+    pub(crate) fn new(guest: &Rc<Guest>, trace: Trace, future: executor::Future) -> Self {
+        Traced { guest: Rc::clone(guest), trace, future }
+    }
+
     /// The same future, with that trace context if there is one.
     #[inline]
     pub(crate) fn wrap(guest: &Rc<Guest>, trace: Option<Trace>, future: executor::Future) -> executor::Future {
         match trace {
             None => future,
-            Some(trace) => Box::pin(Traced { guest: Rc::clone(guest), trace, future }),
+            Some(trace) => Box::pin(Traced::new(guest, trace, future)),
         }
     }
 }
