@@ -41,10 +41,13 @@ impl Service {
         let Service { implementation, exports, requires } = self;
         let requires = required_services(requires);
         export(&quote! {{
-            const EXPORTS: &[::parigot_guest::Export<#implementation>] =
-                &[#(::parigot_guest::Export::new::<#exports<#implementation>>()),*];
+            enum __Exports {}
+            impl ::parigot_guest::Exports<#implementation> for __Exports {
+                const ALL: &'static [::parigot_guest::Export<#implementation>] =
+                    &[#(::parigot_guest::Export::new::<#exports<#implementation>>()),*];
+            }
             const REQUIRES: &[&::parigot_guest::Service] = #requires;
-            ::parigot_guest::Definition::service::<#implementation>(EXPORTS, REQUIRES)
+            ::parigot_guest::Definition::service::<#implementation, __Exports>(REQUIRES)
         }})
     }
 }

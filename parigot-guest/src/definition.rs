@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::Error;
 use crate::program::{Exit, ProgramBody};
 use crate::serve::Incoming;
-use crate::service::{Export, Ready, Service, ServiceBody};
+use crate::service::{Exports, Ready, Service, ServiceBody};
 
 /// A guest that can be opened: see [`turn::open`](crate::turn::open).
 pub struct Definition {
@@ -17,8 +17,8 @@ pub struct Definition {
 
 impl Definition {
     /// A guest that exports services, all of them implemented by `S`.
-    pub fn service<S: Ready>(exports: &'static [Export<S>], requires: &'static [&'static Service]) -> Self {
-        Definition { requires, body: Box::new(ServiceBody::new(exports)) }
+    pub fn service<S: Ready, E: Exports<S> + 'static>(requires: &'static [&'static Service]) -> Self {
+        Definition { requires, body: Box::new(ServiceBody::<S, E>::new()) }
     }
 
     /// A guest that runs `main` and leaves.

@@ -153,7 +153,7 @@ pub use launch::Launch;
 pub use program::{Exit, Leaving};
 pub use random::Random;
 pub use serve::{Incoming, Method, Serve, Server, ServiceError};
-pub use service::{Export, MethodInfo, Ready, Service};
+pub use service::{Export, Exports, MethodInfo, Ready, Service};
 pub use status::Status;
 
 /// Named by generated code: if it is missing, generator and SDK are of versions that do not understand each other.

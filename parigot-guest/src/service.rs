@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::marker::PhantomData;
 use core::time::Duration;
 
 use parigot_abi::frame::LAUNCH_NUMBER;
@@ -159,22 +160,28 @@ impl<S> Export<S> {
     }
 }
 
-/// The guest that exports what an `S` implements.
-pub(crate) struct ServiceBody<S: 'static> {
-    exports: &'static [Export<S>],
-    /// There once it is ready.
-    service: Rc<RefCell<Option<Rc<S>>>>,
+/// All that a guest exports. A constant, so that a call to the only service of a guest needs no look into a table.
+pub trait Exports<S: 'static> {
+    /// The services, all of them implemented by an `S`.
+    const ALL: &'static [Export<S>];
 }
 
-impl<S: Ready> ServiceBody<S> {
-    pub(crate) fn new(exports: &'static [Export<S>]) -> Self {
-        ServiceBody { exports, service: Rc::default() }
+/// The guest that exports what an `S` implements.
+pub(crate) struct ServiceBody<S: 'static, E> {
+    /// There once it is ready.
+    service: Rc<RefCell<Option<Rc<S>>>>,
+    exports: PhantomData<E>,
+}
+
+impl<S: Ready, E: Exports<S>> ServiceBody<S, E> {
+    pub(crate) fn new() -> Self {
+        ServiceBody { service: Rc::default(), exports: PhantomData }
     }
 }
 
-impl<S: Ready> Body for ServiceBody<S> {
+impl<S: Ready, E: Exports<S>> Body for ServiceBody<S, E> {
     fn exports(&self) -> Vec<&'static Service> {
-        self.exports.iter().map(|export| export.service).collect()
+        E::ALL.iter().map(|export| export.service).collect()
     }
 
     fn start(&self, cx: &Context) {
@@ -198,7 +205,7 @@ impl<S: Ready> Body for ServiceBody<S> {
     }
 
     fn dispatch(&self, call: Incoming<'_>) {
-        match (&*self.service.borrow(), self.exports.get(call.service() as usize)) {
+        match (&*self.service.borrow(), E::ALL.get(call.service() as usize)) {
             (Some(service), Some(export)) => (export.dispatch)(service, call),
             (Some(_), None) => call.unimplemented(),
             (None, _) => call.refuse(Code::Unavailable, Cause::Unreachable, "the service is not ready yet"),

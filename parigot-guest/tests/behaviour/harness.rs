@@ -11,7 +11,7 @@ use parigot_abi::{
     VERSION, manifest,
 };
 use parigot_guest::prost::Message;
-use parigot_guest::{Client, Context, Definition, Error, Exit, Export, Ready, Service, turn};
+use parigot_guest::{Client, Context, Definition, Error, Exit, Export, Exports, Ready, Service, turn};
 
 use crate::greeting::{FetchGreetingRequest, FetchGreetingResponse, Greeting, GreetingClient, GreetingServer};
 
@@ -30,6 +30,13 @@ pub(crate) struct Guest {
     calls: Vec<u64>,
 }
 
+/// What a guest exports that is nothing but a `Greeting`.
+struct GreetingAlone;
+
+impl<S: Ready + Greeting> Exports<S> for GreetingAlone {
+    const ALL: &'static [Export<S>] = &[Export::new::<GreetingServer<S>>()];
+}
+
 impl Guest {
     pub(crate) fn open(definition: Definition) -> Self {
         let control = turn::open(definition);
@@ -40,7 +47,7 @@ impl Guest {
     /// A guest that has been told nothing yet and exports `S` as `Greeting`.
     pub(crate) fn service<S: Ready + Greeting>() -> Self {
         const REQUIRES: &[&Service] = &[<GreetingClient as Client>::SERVICE];
-        Guest::open(Definition::service(const { &[Export::<S>::new::<GreetingServer<S>>()] }, REQUIRES))
+        Guest::open(Definition::service::<S, GreetingAlone>(REQUIRES))
     }
 
     /// A service that is ready for calls.

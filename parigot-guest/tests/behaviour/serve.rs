@@ -2,7 +2,7 @@
 
 use parigot_abi::{Code, Header, Kind};
 use parigot_guest::prost::Message;
-use parigot_guest::{Context, Definition, Export, MethodInfo, Serve, Server, Service, Status, alloc};
+use parigot_guest::{Context, Definition, Export, Exports, MethodInfo, Serve, Server, Service, Status, alloc};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call, call_frame, cancel, launched};
@@ -146,7 +146,11 @@ impl Server<Plain> for Get {
 
 #[test]
 fn a_service_without_an_error_enum_fails_with_a_status() {
-    let mut guest = Guest::open(Definition::service(const { &[Export::<Plain>::new::<Get>()] }, &[]));
+    struct GetAlone;
+    impl Exports<Plain> for GetAlone {
+        const ALL: &'static [Export<Plain>] = &[Export::new::<Get>()];
+    }
+    let mut guest = Guest::open(Definition::service::<Plain, GetAlone>(&[]));
     assert_eq!(guest.start(), ["launch"]);
     assert_eq!(guest.turn([launched(&[])]), ["reply 0: OK"]);
     assert_eq!(guest.turn([call(1, 1)]), ["reply 1: NOT_FOUND (answered): no such tongue"]);
