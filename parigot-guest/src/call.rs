@@ -18,6 +18,7 @@ use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
 use crate::guest::Guest;
 use crate::in_flight::Reply;
+use crate::prost::decode;
 use crate::serve::Method;
 use crate::service::Service;
 use crate::status::{Rpc, Status};
@@ -255,7 +256,7 @@ impl Drop for Pending {
 fn read_reply<M: Method>(guest: &Guest, reply: &Reply) -> Result<M::Response, CallError<M::Error>> {
     guest.read_inbox(|inbox| {
         let Some(response) = &reply.response else { return Err(CallError::of_reply::<M>(&reply.frame(inbox))) };
-        M::Response::decode(&reply.bytes(inbox)[response.clone()])
+        decode::<M::Response>(&reply.bytes(inbox)[response.clone()])
             .map_err(|error| CallError::undecodable::<M>(&reply.frame(inbox), &error))
     })
 }

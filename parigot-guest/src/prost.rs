@@ -1,11 +1,71 @@
 //! The crate [prost](https://docs.rs/prost), as generated code sees it.
 
+// By name, so that it is exported although it is also used here.
+pub use ::prost::DecodeError;
 pub use ::prost::*;
+
+/// Reads a message: [`Message::decode`], for bytes in one piece. The place in them stays in a register as long as fields
+/// are read by what this module has, for none of that is told where the place is kept.
+#[inline]
+pub(crate) fn decode<M: Message + Default>(mut bytes: &[u8]) -> Result<M, DecodeError> {
+    let mut message = M::default();
+    while !bytes.is_empty() {
+        let (tag, wire_type) = decode_key(&mut bytes)?;
+        message.merge_field(tag, wire_type, &mut bytes, encoding::DecodeContext::default())?;
+    }
+    Ok(message)
+}
+
+/// Reads which field comes next: of tags up to 15 that is one byte.
+#[inline]
+fn decode_key(bytes: &mut &[u8]) -> Result<(u32, encoding::WireType), DecodeError> {
+    match **bytes {
+        [key @ 0x08..0x80, ref rest @ ..] => {
+            *bytes = rest;
+            Ok((u32::from(key >> 3), encoding::WireType::try_from(u64::from(key & 0x07))?))
+        }
+        _ => {
+            let (key, rest) = decode_long_key(bytes)?;
+            *bytes = rest;
+            Ok(key)
+        }
+    }
+}
+
+#[inline(never)]
+fn decode_long_key(mut bytes: &[u8]) -> Result<((u32, encoding::WireType), &[u8]), DecodeError> {
+    Ok((encoding::decode_key(&mut bytes)?, bytes))
+}
 
 /// What derived code calls for each field.
 #[doc(hidden)]
 pub mod encoding {
+    use ::prost::DecodeError;
+    use ::prost::bytes::Buf;
     pub use ::prost::encoding::*;
+
+    /// Skips a field that is not known.
+    #[inline]
+    pub fn skip_field(
+        wire_type: WireType,
+        tag: u32,
+        buf: &mut impl Buf,
+        ctx: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        if buf.chunk().len() < buf.remaining() {
+            return ::prost::encoding::skip_field(wire_type, tag, buf, ctx);
+        }
+        let bytes = skipped_bytes(wire_type, tag, buf.chunk(), ctx)?;
+        buf.advance(bytes);
+        Ok(())
+    }
+
+    #[cold]
+    fn skipped_bytes(wire_type: WireType, tag: u32, bytes: &[u8], ctx: DecodeContext) -> Result<usize, DecodeError> {
+        let mut rest = bytes;
+        ::prost::encoding::skip_field(wire_type, tag, &mut rest, ctx)?;
+        Ok(bytes.len() - rest.len())
+    }
 
     /// Fields of type `bytes`.
     pub mod bytes {
@@ -14,7 +74,11 @@ pub mod encoding {
         use ::prost::DecodeError;
         use ::prost::bytes::{Buf, BufMut};
         pub use ::prost::encoding::bytes::{encoded_len, encoded_len_repeated};
-        use ::prost::encoding::{DecodeContext, WireType, check_wire_type, decode_varint, encode_key, encode_varint};
+        use ::prost::encoding::{
+            DecodeContext, MIN_TAG, WireType, check_wire_type, decode_varint, encode_key, encode_varint,
+        };
+
+        use super::skipped_bytes;
 
         /// Writes a field.
         #[expect(clippy::ptr_arg, reason = "a map takes this for a function of what it has")]
@@ -56,33 +120,37 @@ pub mod encoding {
         }
 
         /// Reads a field. prost's own copies it twice, the first time into memory that it gets and gives back for that.
+        #[inline]
         pub fn merge(
             wire_type: WireType,
             value: &mut Vec<u8>,
             buf: &mut impl Buf,
             ctx: DecodeContext,
         ) -> Result<(), DecodeError> {
+            if buf.chunk().len() < buf.remaining() {
+                return ::prost::encoding::bytes::merge(wire_type, value, buf, ctx);
+            }
             check_wire_type(WireType::LengthDelimited, wire_type)?;
-            let bytes = decode_varint(buf)?;
-            let field = usize::try_from(bytes).ok().and_then(|bytes| buf.chunk().get(..bytes));
-            let Some(field) = field else { return merge_other(bytes, value, buf, ctx) };
+            let bytes = buf.chunk();
+            let (field, field_end) = match *bytes {
+                [length @ ..0x80, ref rest @ ..] if usize::from(length) <= rest.len() => {
+                    (&rest[..usize::from(length)], 1 + usize::from(length))
+                }
+                _ => long_field(bytes)?,
+            };
             *value = Vec::with_capacity(field.len());
             put(field, value);
-            buf.advance(value.len());
+            buf.advance(field_end);
             Ok(())
         }
 
-        /// A field whose length is read, and which does not lie in one piece or is longer than the message: prost knows what to do.
-        #[cold]
-        fn merge_other(
-            bytes: u64,
-            value: &mut Vec<u8>,
-            buf: &mut impl Buf,
-            ctx: DecodeContext,
-        ) -> Result<(), DecodeError> {
-            let mut length = Vec::new();
-            encode_varint(bytes, &mut length);
-            ::prost::encoding::bytes::merge(WireType::LengthDelimited, value, &mut length.chain(buf), ctx)
+        /// A field whose length is more than a byte, or too much, and where it ends.
+        #[inline(never)]
+        fn long_field(bytes: &[u8]) -> Result<(&[u8], usize), DecodeError> {
+            let end = skipped_bytes(WireType::LengthDelimited, MIN_TAG, bytes, DecodeContext::default())?;
+            let mut field = &bytes[..end];
+            decode_varint(&mut field)?;
+            Ok((field, end))
         }
 
         /// Reads one of several.

@@ -10,6 +10,7 @@ use prost::Message;
 
 use crate::context::Context;
 use crate::guest::Guest;
+use crate::prost::decode;
 use crate::service::{MethodInfo, Service};
 use crate::status::Status;
 
@@ -95,7 +96,7 @@ impl<'a> Incoming<'a> {
     // A function for each method, with all that it takes to answer a call: where calls are not inlined, registers are saved.
     #[inline(never)]
     pub fn serve<M: Serve<S>, S: 'static>(self, service: &Rc<S>) {
-        match M::Request::decode(self.frame.payload) {
+        match decode::<M::Request>(self.frame.payload) {
             Ok(request) => self.run::<M, S>(Rc::clone(service), request),
             Err(error) => self.undecodable(M::info(), &error),
         }
