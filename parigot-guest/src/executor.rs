@@ -16,7 +16,7 @@ use core::cell::{Cell, RefCell};
 use core::pin::Pin;
 use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use core::task::{self, RawWakerVTable, Waker};
+use core::task::{self, Waker};
 
 use crate::scope::Scope;
 
@@ -50,21 +50,20 @@ pub(crate) enum Waiter {
 }
 
 /// All tasks of a guest.
-#[derive(Default)]
 pub(crate) struct Executor {
     tasks: RefCell<Tasks>,
-    /// The task that is being polled.
-    polled: Cell<Option<Polled>>,
+    /// The task that is being polled, and where its waker stands meanwhile.
+    polled: Cell<(u32, *const Waker)>,
     /// A slot for the next task that is started, and its waker. Most of those are done at once, and leave it as it is.
-    spare: Cell<Option<(u32, Waker)>>,
+    spare: RefCell<(u32, Waker)>,
 }
 
-/// A task, and what its waker is known by.
-#[derive(Clone, Copy)]
-struct Polled {
-    index: u32,
-    data: *const (),
-    vtable: *const RawWakerVTable,
+impl Default for Executor {
+    fn default() -> Self {
+        let mut tasks = Tasks::default();
+        let spare = RefCell::new(tasks.take_free_waker());
+        Executor { tasks: RefCell::new(tasks), polled: Cell::new((NONE, ptr::null())), spare }
+    }
 }
 
 #[derive(Default)]
@@ -118,20 +117,17 @@ impl Executor {
         scope: Scope,
         future: Pin<Box<impl core::future::Future<Output = ()> + 'static>>,
     ) -> Option<TaskId> {
-        let (index, waker) = self.spare.take().unwrap_or_else(|| self.tasks.borrow_mut().take_free_waker());
-        match self.poll(index, future, &waker) {
-            Some(future) => Some(self.keep(scope, index, future, waker)),
-            None => {
-                self.spare.set(Some((index, waker)));
-                None
-            }
-        }
+        let spare = self.spare.borrow();
+        let pending = self.poll(spare.0, future, &spare.1)?;
+        drop(spare);
+        Some(self.keep(scope, pending))
     }
 
-    /// Makes a task of a future that has begun.
+    /// Makes a task of a future that was polled for the slot that is spare.
     #[inline(never)]
-    fn keep(&self, scope: Scope, index: u32, future: Future, waker: Waker) -> TaskId {
+    fn keep(&self, scope: Scope, future: Future) -> TaskId {
         let mut tasks = self.tasks.borrow_mut();
+        let (index, waker) = self.spare.replace(tasks.take_free_waker());
         tasks.slots[index as usize].scope = scope;
         tasks.put_back(index, Some(future), waker);
         TaskId(index)
@@ -180,8 +176,9 @@ impl Executor {
     where
         F: core::future::Future<Output = ()> + ?Sized,
     {
-        self.polled.set(Some(Polled { index, data: waker.data(), vtable: waker.vtable() }));
+        self.polled.set((index, waker));
         let pending = future.as_mut().poll(&mut task::Context::from_waker(waker)).is_pending();
+        self.polled.set((NONE, ptr::null()));
         // One that is done is dropped here, where nothing is borrowed: what it owns may spawn.
         pending.then_some(future)
     }
@@ -189,9 +186,7 @@ impl Executor {
     /// Whom `waker` wakes.
     pub(crate) fn waiter(&self, waker: &Waker) -> Waiter {
         match self.polled.get() {
-            Some(Polled { index, data, vtable }) if data == waker.data() && ptr::eq(vtable, waker.vtable()) => {
-                Waiter::Task(TaskId(index))
-            }
+            (index, polled) if ptr::eq(polled, waker) => Waiter::Task(TaskId(index)),
             _ => Waiter::Other(waker.clone()),
         }
     }
@@ -218,7 +213,6 @@ impl Tasks {
         }
     }
 
-    #[cold]
     fn take_free_waker(&mut self) -> (u32, Waker) {
         let index = self.take_free_slot();
         let waker = self.slots[index as usize].waker.take();
