@@ -118,6 +118,12 @@ impl Control {
         self.progress_call.store(call, Ordering::Release);
     }
 
+    /// What the running task works for, as it was set last: the call, its service and its method.
+    pub fn progress(&self) -> (u64, u32, u32) {
+        let service = self.progress_service.load(Ordering::Relaxed);
+        (self.progress_call.load(Ordering::Relaxed), service, self.progress_method.load(Ordering::Relaxed))
+    }
+
     /// Whether the host wants the turn to end.
     pub fn yield_now(&self) -> bool {
         self.yield_now.load(Ordering::Relaxed) != 0

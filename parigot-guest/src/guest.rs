@@ -62,8 +62,8 @@ pub(crate) struct Guest {
     polls: Cell<u32>,
     /// How many may be.
     polls_max: Cell<u32>,
-    /// Whom the task that is being polled works for.
-    current: Cell<Scope>,
+    /// The deadline of whom the task that is being polled works for. The rest of that stands in the control block.
+    deadline_ns: Cell<u64>,
     pub(crate) timers: Timers,
     pub(crate) in_flight: InFlight,
     /// What calls pass on that the running task makes.
@@ -126,7 +126,7 @@ impl Guest {
             executor: Executor::default(),
             polls: Cell::new(0),
             polls_max: Cell::new(0),
-            current: Cell::new(Scope::NOBODY),
+            deadline_ns: Cell::new(Scope::NOBODY.deadline_ns),
             trace: RefCell::default(),
             timers: Timers::default(),
             in_flight: InFlight::default(),
@@ -335,7 +335,7 @@ impl Guest {
     /// Makes a task that works for whom the running one works for.
     pub(crate) fn spawn_here(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
         let trace = self.trace.borrow().clone();
-        self.executor.spawn(self.current.get(), Traced::wrap(self, trace, Box::pin(future)));
+        self.executor.spawn(self.current(), Traced::wrap(self, trace, Box::pin(future)));
     }
 
     /// Makes a task that works for the call of that context.
@@ -405,12 +405,12 @@ impl Guest {
 
     fn work_for(&self, scope: Scope) {
         scope.show(&self.control);
-        self.current.set(scope);
+        self.deadline_ns.set(scope.deadline_ns);
     }
 
     /// Whom the task that is being polled works for.
     pub(crate) fn current(&self) -> Scope {
-        self.current.get()
+        Scope::shown(&self.control, self.deadline_ns.get())
     }
 
     pub(crate) fn now(&self) -> Instant {
@@ -503,7 +503,7 @@ impl Guest {
         if matches!(self.presence.get(), Presence::Staying | Presence::Stopping) {
             self.presence.set(Presence::Leaving);
         }
-        let farewell = || Farewell { scope: self.current.get(), exit, reason, last_words: Detached::new() };
+        let farewell = || Farewell { scope: self.current(), exit, reason, last_words: Detached::new() };
         self.farewell.borrow_mut().get_or_insert_with(farewell).last_words.clone()
     }
 

@@ -24,8 +24,11 @@ impl Scope {
 
     /// The call that arrives with that header.
     pub(crate) fn of_call(header: &Header) -> Self {
-        let place = u64::from(header.service) | u64::from(header.method) << 32;
-        Scope { number: header.number, deadline_ns: header.deadline_ns, place }
+        Scope::new(header.number, header.service, header.method, header.deadline_ns)
+    }
+
+    fn new(number: u64, service: u32, method: u32, deadline_ns: u64) -> Self {
+        Scope { number, deadline_ns, place: u64::from(service) | u64::from(method) << 32 }
     }
 
     /// The call's service, by its place among the exports.
@@ -38,7 +41,14 @@ impl Scope {
         (self.place >> 32) as u32
     }
 
+    /// Writes it to the control block, which has no deadline.
     pub(crate) fn show(self, control: &Control) {
         control.set_progress(self.number, self.service(), self.method());
+    }
+
+    /// The one that the control block shows, with its deadline.
+    pub(crate) fn shown(control: &Control, deadline_ns: u64) -> Self {
+        let (number, service, method) = control.progress();
+        Scope::new(number, service, method, deadline_ns)
     }
 }

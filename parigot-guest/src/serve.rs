@@ -11,8 +11,10 @@ use prost::Message;
 use crate::context::Context;
 use crate::guest::Guest;
 use crate::prost::decode;
+use crate::scope::Scope;
 use crate::service::{MethodInfo, Service};
 use crate::status::Status;
+use crate::trace_context;
 
 /// One rpc, as it is on the wire. The generator makes a type for each.
 pub trait Method: 'static {
@@ -110,9 +112,12 @@ impl<'a> Incoming<'a> {
 
     #[inline]
     fn run<M: Serve<S>, S: 'static>(self, service: Rc<S>, request: M::Request) {
+        let scope = Scope::of_call(&self.frame.header);
+        let trace = trace_context::of(self.frame.metadata);
         let cx = Context::of_call(Rc::clone(self.guest), &self.frame);
-        let (scope, trace) = (cx.scope, cx.trace());
-        let handler = Box::pin(async move {
+        // Room first, so that the future is made where it stays and not moved there.
+        let room = Box::new_uninit();
+        let handler = Box::into_pin(Box::write(room, async move {
             if cx.is_too_late() {
                 return refuse_late(&cx);
             }
@@ -123,7 +128,7 @@ impl<'a> Incoming<'a> {
                 Ok(response) => reply_response(guest, number, &response),
                 Err(error) => reply_error(guest, number, &error),
             }
-        });
+        }));
         match trace {
             None => self.guest.run_handler(scope, handler),
             Some(trace) => self.guest.run_traced(scope, trace, handler),
@@ -168,6 +173,7 @@ fn reply_too_large(guest: &Guest, number: u64, bytes: usize) {
     guest.reply_failure(number, status.code(), status.cause(), status.message());
 }
 
+#[inline(never)]
 fn reply_error(guest: &Guest, number: u64, error: &impl ServiceError) {
     match (error.as_status(), error.number()) {
         (_, 0) => {

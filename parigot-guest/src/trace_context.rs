@@ -25,9 +25,15 @@ pub(crate) fn pairs(metadata: &[u8]) -> impl Iterator<Item = (&str, &str)> {
     Pairs::new(metadata).map_while(Result::ok)
 }
 
-/// What metadata has of a trace context, if it has one. Out of line, since most calls bear no metadata.
-#[inline(never)]
+/// What metadata has of a trace context, if it has one.
+#[inline]
 pub(crate) fn of(metadata: &[u8]) -> Option<Trace> {
+    if metadata.is_empty() { None } else { find(metadata) }
+}
+
+/// Out of line, since most calls bear no metadata.
+#[inline(never)]
+fn find(metadata: &[u8]) -> Option<Trace> {
     let value = |key| pairs(metadata).find_map(|(known, value)| (known == key).then_some(value));
     let mut trace = Vec::new();
     push_pair(&mut trace, PARENT, value(PARENT)?);
