@@ -44,7 +44,7 @@ impl Context {
 
     /// The context of the call that arrives with that frame.
     pub(crate) fn of_call(guest: Rc<Guest>, frame: &Frame<'_>) -> Self {
-        let metadata = if frame.metadata.is_empty() { None } else { Some(Rc::from(frame.metadata)) };
+        let metadata = (!frame.metadata.is_empty()).then(|| Rc::from(frame.metadata));
         Context { guest, scope: Scope::of_call(&frame.header), id: frame.header.id, metadata }
     }
 

@@ -21,8 +21,8 @@ pub(crate) struct InFlight {
 struct Calls {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// Slots whose reply came in this turn.
-    arrived: Vec<u32>,
+    /// Replies that came in this turn and were not read yet.
+    unread: usize,
 }
 
 struct Slot {
@@ -87,6 +87,7 @@ impl InFlight {
             state => match core::mem::replace(state, State::Free) {
                 State::Arrived(reply) => {
                     calls.free.push(number as u32);
+                    calls.unread -= usize::from(reply.kept.is_none());
                     return Some(reply);
                 }
                 _ => unreachable!("a slot that is found is in use"),
@@ -111,14 +112,11 @@ impl InFlight {
     }
 
     /// Copies the replies that nobody has read, before the inbox is written again.
+    #[inline]
     pub(crate) fn keep_unread(&self, inbox: &[u8]) {
         let mut calls = self.calls.borrow_mut();
-        while let Some(index) = calls.arrived.pop() {
-            if let State::Arrived(reply) = &mut calls.slots[index as usize].state
-                && reply.kept.is_none()
-            {
-                reply.keep(inbox);
-            }
+        if calls.unread > 0 {
+            calls.keep_unread(inbox);
         }
     }
 }
@@ -145,6 +143,18 @@ impl Calls {
         u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 calls are in flight")
     }
 
+    #[cold]
+    fn keep_unread(&mut self, inbox: &[u8]) {
+        self.unread = 0;
+        for slot in &mut self.slots {
+            if let State::Arrived(reply) = &mut slot.state
+                && reply.kept.is_none()
+            {
+                reply.keep(inbox);
+            }
+        }
+    }
+
     fn find(&mut self, number: u64) -> Option<&mut Slot> {
         let slot = self.slots.get_mut(number as u32 as usize)?;
         let in_use = slot.uses == (number >> 32) as u32 && !matches!(slot.state, State::Free);
@@ -155,6 +165,9 @@ impl Calls {
         let Some(slot) = self.find(number) else { return State::Free };
         let state = core::mem::replace(&mut slot.state, State::Free);
         self.free.push(number as u32);
+        if let State::Arrived(Reply { kept: None, .. }) = state {
+            self.unread -= 1;
+        }
         state
     }
 
@@ -167,7 +180,7 @@ impl Calls {
         let State::Waiting(waiter) = core::mem::replace(&mut slot.state, State::Arrived(reply)) else {
             unreachable!("the state was seen a line above")
         };
-        self.arrived.push(number as u32);
+        self.unread += 1;
         waiter
     }
 }
