@@ -4,12 +4,13 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::fmt;
 use core::marker::PhantomData;
+use core::num::NonZeroU64;
 use core::pin::Pin;
 use core::task::{self, Poll};
 use core::time::Duration;
 
 use parigot_abi::frame::{NO_DEADLINE, push_pair};
-use parigot_abi::{Header, Kind, Outline};
+use parigot_abi::{Frame, Header, Kind, Outline};
 use prost::Message;
 use prost::bytes::BufMut;
 
@@ -17,7 +18,7 @@ use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
 use crate::guest::Guest;
-use crate::in_flight::Reply;
+use crate::in_flight::{Reply, frame_at, went_well};
 use crate::prost::decode;
 use crate::serve::Method;
 use crate::service::Service;
@@ -30,8 +31,8 @@ pub struct Channel {
     guest: Rc<Guest>,
     service: &'static Service,
     handle: u32,
-    /// How long each call may take; the host's default without it.
-    deadline: Option<Duration>,
+    /// How long each call may take; [`NO_DEADLINE`] leaves it to the host.
+    deadline_ns: u64,
     /// What each call bears, in its wire form.
     metadata: Option<Rc<[u8]>>,
 }
@@ -52,7 +53,7 @@ impl Channel {
     pub(crate) fn to(cx: &Context, service: &'static Service, place: usize) -> Result<Channel, LocateError> {
         let handle = cx.guest.launching.handle(place);
         let handle = handle.ok_or_else(|| LocateError::new(service.name, LocateProblem::NotLaunched))?;
-        Ok(Channel { guest: Rc::clone(&cx.guest), service, handle, deadline: None, metadata: None })
+        Ok(Channel { guest: Rc::clone(&cx.guest), service, handle, deadline_ns: NO_DEADLINE, metadata: None })
     }
 
     /// The service that it leads to.
@@ -78,16 +79,16 @@ impl Channel {
         self.pending(Err(status))
     }
 
-    fn pending(&self, sent: Result<u64, Status>) -> Pending {
-        let state = match sent {
-            Ok(number) => State::Sent(number),
-            Err(status) => State::Refused(status),
-        };
-        Pending { guest: Rc::clone(&self.guest), state }
+    fn pending(&self, sent: Result<NonZeroU64, Status>) -> Pending {
+        let guest = Rc::clone(&self.guest);
+        match sent {
+            Ok(number) => Pending { guest, number: Some(number), refused: None },
+            Err(status) => Pending { guest, number: None, refused: Some(status) },
+        }
     }
 
     #[inline]
-    fn send<M: Method>(&self, request: &M::Request) -> Result<u64, Status> {
+    fn send<M: Method>(&self, request: &M::Request) -> Result<NonZeroU64, Status> {
         debug_assert_eq!(M::SERVICE.name, self.service.name, "a method is called on its own service");
         self.send_payload(M::INDEX, request.encoded_len(), |out| request.encode_raw(out))
     }
@@ -99,24 +100,28 @@ impl Channel {
         method: u32,
         payload_bytes: usize,
         encode: impl FnOnce(&mut &mut [u8]),
-    ) -> Result<u64, Status> {
+    ) -> Result<NonZeroU64, Status> {
         let bytes_max = self.guest.message_bytes_max.get();
         if payload_bytes > bytes_max as usize {
             return Err(Status::too_large(payload_bytes, bytes_max));
         }
         let number = self.guest.in_flight.begin();
-        let header =
-            Header { number, service: self.handle, method, deadline_ns: self.deadline_ns(), ..Header::new(Kind::Call) };
-        let trace = self.guest.trace.borrow();
+        let header = Header {
+            number: number.get(),
+            service: self.handle,
+            method,
+            deadline_ns: self.deadline_ns(),
+            ..Header::new(Kind::Call)
+        };
         let joined;
-        let metadata = match trace.as_deref() {
-            None => self.metadata.as_deref(),
+        let metadata = match &*self.guest.trace.borrow() {
+            None => self.metadata.as_deref().unwrap_or_default(),
             Some(trace) => {
-                joined = trace_context::join(self.metadata.as_deref(), trace);
-                Some(&*joined)
+                joined = trace_context::join(self.metadata.as_deref().unwrap_or_default(), trace);
+                &joined
             }
         };
-        let outline = Outline { header, metadata: metadata.unwrap_or_default(), detail: &[], payload_bytes };
+        let outline = Outline { header, metadata, detail: &[], payload_bytes };
         self.guest.send(outline, encode).map(|()| number).map_err(|too_long| {
             self.guest.in_flight.abandon(number);
             Status::too_large(too_long.bytes, bytes_max)
@@ -124,14 +129,14 @@ impl Channel {
     }
 
     fn deadline_ns(&self) -> u64 {
-        let own = self.deadline.map_or(NO_DEADLINE, |deadline| (self.guest.now() + deadline).ns());
-        own.min(self.guest.current().deadline_ns)
+        self.guest.now().ns().saturating_add(self.deadline_ns).min(self.guest.current().deadline_ns)
     }
 
     /// The same way, on which each call may take that long.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
-        Channel { deadline: Some(deadline), ..self.clone() }
+        let deadline_ns = u64::try_from(deadline.as_nanos()).unwrap_or(NO_DEADLINE);
+        Channel { deadline_ns, ..self.clone() }
     }
 
     /// The same way, on which each call bears another key and value.
@@ -198,7 +203,7 @@ impl<M: Method> Future for Call<M> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         match self.pending.poll_reply(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(reply)) => Poll::Ready(read_reply::<M>(&self.pending.guest, &reply)),
+            Poll::Ready(Ok(reply)) => Poll::Ready(read_reply::<M>(&self.pending.guest, reply)),
             Poll::Ready(Err(status)) => Poll::Ready(Err(CallError::Status(status.with_rpc(rpc::<M>())))),
         }
     }
@@ -207,15 +212,10 @@ impl<M: Method> Future for Call<M> {
 /// A call that waits for its reply, whatever that is. Dropping it cancels the call.
 pub(crate) struct Pending {
     pub(crate) guest: Rc<Guest>,
-    state: State,
-}
-
-enum State {
-    /// Under this number.
-    Sent(u64),
-    /// It never left the guest.
-    Refused(Status),
-    Ended,
+    /// Its number, until it has ended.
+    number: Option<NonZeroU64>,
+    /// Why it never left the guest.
+    refused: Option<Status>,
 }
 
 impl Pending {
@@ -226,39 +226,45 @@ impl Pending {
     /// If it has done so before.
     #[inline]
     pub(crate) fn poll_reply(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Reply, Status>> {
-        match &self.state {
-            State::Sent(number) => {
-                let Some(reply) = self.guest.poll_call(*number, cx.waker()) else { return Poll::Pending };
-                self.state = State::Ended;
-                Poll::Ready(Ok(reply))
-            }
-            State::Refused(status) => {
-                let status = status.clone();
-                self.state = State::Ended;
-                Poll::Ready(Err(status))
-            }
-            State::Ended => panic!("a call was polled after it had completed"),
-        }
+        let Some(number) = self.number else { return Poll::Ready(Err(self.take_refusal())) };
+        let Some(reply) = self.guest.poll_call(number, cx.waker()) else { return Poll::Pending };
+        self.number = None;
+        Poll::Ready(Ok(reply))
+    }
+
+    #[cold]
+    fn take_refusal(&mut self) -> Status {
+        self.refused.take().expect("a call was polled after it had completed")
     }
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        if let State::Sent(number) = self.state
+        if let Some(number) = self.number
             && self.guest.in_flight.abandon(number)
         {
-            self.guest.send_bare(Header { number, ..Header::new(Kind::Cancel) });
+            self.guest.send_bare(Header { number: number.get(), ..Header::new(Kind::Cancel) });
         }
     }
 }
 
 #[inline]
-fn read_reply<M: Method>(guest: &Guest, reply: &Reply) -> Result<M::Response, CallError<M::Error>> {
-    guest.read_inbox(|inbox| {
-        let Some(response) = &reply.response else { return Err(CallError::of_reply::<M>(&reply.frame(inbox))) };
-        decode::<M::Response>(&reply.bytes(inbox)[response.clone()])
-            .map_err(|error| CallError::undecodable::<M>(&reply.frame(inbox), &error))
-    })
+fn read_reply<M: Method>(guest: &Guest, reply: Reply) -> Result<M::Response, CallError<M::Error>> {
+    match reply {
+        Reply::Here { at, response } => {
+            guest.read_inbox(|inbox| decode(&inbox[response]).or_else(|_| read_reply_frame::<M>(&frame_at(inbox, at))))
+        }
+        Reply::Kept(bytes) => read_reply_frame::<M>(&frame_at(&bytes, 0)),
+    }
+}
+
+/// The same of a reply that is read again, for it was kept, or bears no response, or one that is no message.
+#[cold]
+fn read_reply_frame<M: Method>(frame: &Frame<'_>) -> Result<M::Response, CallError<M::Error>> {
+    if !went_well(frame) {
+        return Err(CallError::of_reply::<M>(frame));
+    }
+    decode(frame.payload).map_err(|error| CallError::undecodable::<M>(frame, &error))
 }
 
 pub(crate) fn rpc<M: Method>() -> Rpc {

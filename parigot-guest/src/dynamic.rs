@@ -14,6 +14,7 @@ use crate::call::{Channel, Pending};
 use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
+use crate::in_flight::{Reply, frame_at, went_well};
 use crate::serve::ServiceError;
 use crate::status::{Rpc, Status};
 
@@ -163,9 +164,12 @@ impl Future for DynamicCall {
             Poll::Ready(Ok(reply)) => reply,
             Poll::Ready(Err(status)) => return Poll::Ready(Err(CallError::Status(status.with_rpc(self.rpc.clone())))),
         };
-        Poll::Ready(self.pending.guest.read_inbox(|inbox| match &reply.response {
-            Some(response) => Ok(reply.bytes(inbox)[response.clone()].to_vec()),
-            None => Err(CallError::of_frame(&reply.frame(inbox), self.rpc.clone())),
-        }))
+        Poll::Ready(match reply {
+            Reply::Here { response, .. } => Ok(self.pending.guest.read_inbox(|inbox| inbox[response].to_vec())),
+            Reply::Kept(bytes) => match frame_at(&bytes, 0) {
+                frame if went_well(&frame) => Ok(frame.payload.to_vec()),
+                frame => Err(CallError::of_frame(&frame, self.rpc.clone())),
+            },
+        })
     }
 }

@@ -6,12 +6,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::convert::Infallible;
+use core::num::NonZeroU64;
 use core::ops::Range;
 use core::pin::Pin;
 use core::task::Waker;
 
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::{HEADER_BYTES, LAUNCH_NUMBER, TooLong, flags};
+use parigot_abi::frame::{HEADER_BYTES, LAUNCH_NUMBER, TooLong};
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{
     Cause, Code, Control, Detail, Frame, Frames, Header, Kind, MESSAGE_BYTES_MAX, Malformed, Manifest, Outline,
@@ -24,7 +25,7 @@ use crate::context::Context;
 use crate::definition::{Body, Definition};
 use crate::detached::Detached;
 use crate::executor::{self, Executor, TaskId, Waiter};
-use crate::in_flight::{InFlight, Reply};
+use crate::in_flight::{InFlight, Reply, went_well};
 use crate::inbound::Inbound;
 use crate::launch::Launching;
 use crate::outbox::Outbox;
@@ -158,7 +159,7 @@ impl Guest {
         let inbox = self.inbox.borrow();
         let shorter = Malformed { offset: inbox.len(), expected: "an inbox as long as announced" };
         self.take_in(inbox.get(..inbox_bytes).ok_or(shorter)?)?;
-        let more = self.poll_ready();
+        let more = self.executor.has_ready() && self.poll_ready();
         self.in_flight.keep_unread(&inbox);
 
         let gone = self.presence.get() == Presence::Gone;
@@ -279,10 +280,24 @@ impl Guest {
         }
     }
 
+    #[inline]
     fn take_reply(&self, frame: &Frame<'_>, at: usize) {
-        let header = &frame.header;
-        let went_well = header.flags & flags::SERVICE_ERROR == 0 && header.status == Code::Ok.number();
-        match self.in_flight.arrive(header.number, at, went_well.then(|| payload_range(frame, at))) {
+        if !went_well(frame) {
+            return self.take_failure(frame.header.number, frame.bytes);
+        }
+        let reply = Reply::Here { at, response: payload_range(frame, at) };
+        self.tell(self.in_flight.arrive(frame.header.number, reply));
+    }
+
+    #[cold]
+    fn take_failure(&self, number: u64, frame: &[u8]) {
+        self.tell(self.in_flight.arrive(number, Reply::Kept(frame.into())));
+    }
+
+    /// Tells who waits that there is a reply.
+    #[inline]
+    fn tell(&self, waiter: Option<Waiter>) {
+        match waiter {
             // What would happen when the inbox has been read, without a queue.
             Some(Waiter::Task(task)) if self.is_nothing_ahead() => self.poll_now(task),
             Some(waiter) => self.executor.wake(waiter),
@@ -297,7 +312,7 @@ impl Guest {
     }
 
     /// Hands over the reply to a call if it has come; else `waker` is woken when it comes.
-    pub(crate) fn poll_call(&self, number: u64, waker: &Waker) -> Option<Reply> {
+    pub(crate) fn poll_call(&self, number: NonZeroU64, waker: &Waker) -> Option<Reply> {
         self.in_flight.poll(number, waker, &self.executor)
     }
 
@@ -377,6 +392,8 @@ impl Guest {
     }
 
     /// Says whether tasks are left that are ready.
+    // Out of line: in most turns all that is ready is polled where its frame is read.
+    #[inline(never)]
     fn poll_ready(&self) -> bool {
         while self.executor.has_ready() {
             if !self.may_poll() {

@@ -3,10 +3,12 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::num::NonZeroU64;
 use core::ops::Range;
 use core::task::Waker;
 
-use parigot_abi::{Frame, Frames};
+use parigot_abi::frame::flags;
+use parigot_abi::{Code, Frame, Frames};
 
 use crate::executor::{Executor, Waiter};
 
@@ -21,7 +23,7 @@ pub(crate) struct InFlight {
 struct Calls {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// Replies that came in this turn and were not read yet.
+    /// Responses that came in this turn and were not read yet.
     unread: usize,
 }
 
@@ -37,61 +39,54 @@ enum State {
     Arrived(Reply),
 }
 
+impl State {
+    fn into_reply(self) -> Option<Reply> {
+        if let State::Arrived(reply) = self { Some(reply) } else { None }
+    }
+}
+
 /// A reply that has come.
-pub(crate) struct Reply {
-    /// Where its frame begins, in bytes.
-    pub(crate) at: usize,
-    /// Where the response stands, if the call went well: most replies are not parsed again.
-    pub(crate) response: Option<Range<usize>>,
-    /// The frame alone, kept from an earlier turn; without it places are those of this turn's inbox.
-    pub(crate) kept: Option<Box<[u8]>>,
+pub(crate) enum Reply {
+    /// A response, in this turn's inbox: the byte where its frame begins, and where it stands itself.
+    Here { at: usize, response: Range<usize> },
+    /// A frame alone, copied from the inbox: of a failure, or of a response that came in an earlier turn.
+    Kept(Box<[u8]>),
 }
 
 impl Reply {
-    /// What the places are of. `inbox` is this turn's.
-    pub(crate) fn bytes<'a>(&'a self, inbox: &'a [u8]) -> &'a [u8] {
-        self.kept.as_deref().unwrap_or(inbox)
-    }
-
-    /// Reads the whole frame. `inbox` is this turn's.
-    #[cold]
-    pub(crate) fn frame<'a>(&'a self, inbox: &'a [u8]) -> Frame<'a> {
-        let mut frames = Frames::new(&self.bytes(inbox)[self.at..]);
-        frames.next().and_then(Result::ok).expect("the frame was read when it arrived")
-    }
-
-    /// Copies the frame, before the inbox is written again.
-    #[cold]
+    /// Copies what stands in the inbox, before that is written again.
     fn keep(&mut self, inbox: &[u8]) {
-        let at = core::mem::take(&mut self.at);
-        let mut frames = Frames::new(&inbox[at..]);
-        frames.next();
-        self.kept = Some(inbox[at..at + frames.offset()].into());
-        self.response = self.response.take().map(|response| response.start - at..response.end - at);
+        if let Reply::Here { at, .. } = self {
+            *self = Reply::Kept(frame_at(inbox, *at).bytes.into());
+        }
     }
+}
+
+/// Whether the reply bears a response.
+pub(crate) fn went_well(Frame { header, .. }: &Frame<'_>) -> bool {
+    header.flags & flags::SERVICE_ERROR == 0 && header.status == Code::Ok.number()
+}
+
+/// Reads a frame again.
+#[cold]
+pub(crate) fn frame_at(bytes: &[u8], at: usize) -> Frame<'_> {
+    Frames::new(&bytes[at..]).next().and_then(Result::ok).expect("the frame was read when it arrived")
 }
 
 impl InFlight {
     /// Numbers a new call.
-    pub(crate) fn begin(&self) -> u64 {
+    pub(crate) fn begin(&self) -> NonZeroU64 {
         self.calls.borrow_mut().begin()
     }
 
     /// Hands over the reply if it has come, which ends the call; else whom `waker` wakes is woken when it comes.
-    pub(crate) fn poll(&self, number: u64, waker: &Waker, executor: &Executor) -> Option<Reply> {
+    pub(crate) fn poll(&self, number: NonZeroU64, waker: &Waker, executor: &Executor) -> Option<Reply> {
         let mut calls = self.calls.borrow_mut();
-        let slot = calls.find(number).expect("a call that was not answered has its slot");
-        let unused = match &mut slot.state {
-            State::Waiting(Some(Waiter::Other(known))) if known.will_wake(waker) => None,
-            State::Waiting(known) => known.replace(executor.waiter(waker)),
-            state => match core::mem::replace(state, State::Free) {
-                State::Arrived(reply) => {
-                    calls.free.push(number as u32);
-                    calls.unread -= usize::from(reply.kept.is_none());
-                    return Some(reply);
-                }
-                _ => unreachable!("a slot that is found is in use"),
-            },
+        let slot = calls.find(number.get()).expect("a call that was not answered has its slot");
+        let State::Waiting(known) = &mut slot.state else { return calls.vacate(number.get() as u32).into_reply() };
+        let unused = match known {
+            Some(Waiter::Other(known)) if known.will_wake(waker) => None,
+            known => known.replace(executor.waiter(waker)),
         };
         // Dropped after the borrow: a combinator's waker may own futures.
         drop(calls);
@@ -100,15 +95,14 @@ impl InFlight {
     }
 
     /// Ends a call that nobody waits for any more. Says whether its reply is still to come.
-    pub(crate) fn abandon(&self, number: u64) -> bool {
-        let state = self.calls.borrow_mut().release(number);
+    pub(crate) fn abandon(&self, number: NonZeroU64) -> bool {
+        let state = self.calls.borrow_mut().release(number.get());
         matches!(state, State::Waiting(_))
     }
 
-    /// Takes in the reply whose frame begins at byte `at` of the inbox. One for a call that was abandoned is ignored.
-    /// Returns who waits for it.
-    pub(crate) fn arrive(&self, number: u64, at: usize, response: Option<Range<usize>>) -> Option<Waiter> {
-        self.calls.borrow_mut().arrive(number, Reply { at, response, kept: None })
+    /// Takes in a reply. One to a call that was abandoned is ignored. Returns who waits for it.
+    pub(crate) fn arrive(&self, number: u64, reply: Reply) -> Option<Waiter> {
+        self.calls.borrow_mut().arrive(number, reply)
     }
 
     /// Copies the replies that nobody has read, before the inbox is written again.
@@ -122,7 +116,7 @@ impl InFlight {
 }
 
 impl Calls {
-    fn begin(&mut self) -> u64 {
+    fn begin(&mut self) -> NonZeroU64 {
         let index = match self.free.pop() {
             Some(index) => index,
             None => self.add_slot(),
@@ -134,7 +128,7 @@ impl Calls {
             State::Free => {}
             _ => unreachable!("a slot in the list of free ones is free"),
         }
-        (slot.uses as u64) << 32 | index as u64
+        NonZeroU64::new((slot.uses as u64) << 32 | index as u64).expect("uses count from 1")
     }
 
     #[cold]
@@ -147,9 +141,7 @@ impl Calls {
     fn keep_unread(&mut self, inbox: &[u8]) {
         self.unread = 0;
         for slot in &mut self.slots {
-            if let State::Arrived(reply) = &mut slot.state
-                && reply.kept.is_none()
-            {
+            if let State::Arrived(reply) = &mut slot.state {
                 reply.keep(inbox);
             }
         }
@@ -162,25 +154,26 @@ impl Calls {
     }
 
     fn release(&mut self, number: u64) -> State {
-        let Some(slot) = self.find(number) else { return State::Free };
-        let state = core::mem::replace(&mut slot.state, State::Free);
-        self.free.push(number as u32);
-        if let State::Arrived(Reply { kept: None, .. }) = state {
+        if self.find(number).is_some() { self.vacate(number as u32) } else { State::Free }
+    }
+
+    fn vacate(&mut self, index: u32) -> State {
+        let state = core::mem::replace(&mut self.slots[index as usize].state, State::Free);
+        self.free.push(index);
+        if let State::Arrived(Reply::Here { .. }) = state {
             self.unread -= 1;
         }
         state
     }
 
     fn arrive(&mut self, number: u64, reply: Reply) -> Option<Waiter> {
+        let is_here = matches!(reply, Reply::Here { .. });
         let slot = self.find(number)?;
-        if !matches!(slot.state, State::Waiting(_)) {
-            // A second reply does not replace the first.
-            return None;
-        }
-        let State::Waiting(waiter) = core::mem::replace(&mut slot.state, State::Arrived(reply)) else {
-            unreachable!("the state was seen a line above")
-        };
-        self.unread += 1;
+        // A second reply does not replace the first.
+        let State::Waiting(waiter) = &mut slot.state else { return None };
+        let waiter = waiter.take();
+        slot.state = State::Arrived(reply);
+        self.unread += usize::from(is_here);
         waiter
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! Nobody begins a trace here: a call that bears none passes none on. Who wants one gives the first call a `traceparent`.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -45,12 +44,8 @@ fn find(metadata: &[u8]) -> Option<Trace> {
 
 /// The metadata of a call that is made for one with that trace context. One that brings a `traceparent` of its own has its own `tracestate` too.
 #[cold]
-pub(crate) fn join<'a>(own: Option<&'a [u8]>, trace: &'a [u8]) -> Cow<'a, [u8]> {
-    match own {
-        None => Cow::Borrowed(trace),
-        Some(own) if pairs(own).any(|(key, _)| key == PARENT) => Cow::Borrowed(own),
-        Some(own) => Cow::Owned([own, trace].concat()),
-    }
+pub(crate) fn join(own: &[u8], trace: &[u8]) -> Vec<u8> {
+    if pairs(own).any(|(key, _)| key == PARENT) { own.into() } else { [own, trace].concat() }
 }
 
 /// The future of a task whose calls pass a trace context on.
