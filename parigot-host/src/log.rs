@@ -204,8 +204,11 @@ pub(crate) fn unready(instances: &[Instance], Unready { guest, phase, lacks }: &
 /// A guest cannot be bound before a process offers what it requires, and the start has waited that long.
 #[cfg(feature = "nats")]
 pub(crate) fn unoffered(guest: &str, service: &str, after: Duration) {
-    tracing::warn!(service = guest, "not ready after {after:?}: it waits for {service}, which no process offers yet");
+    tracing::warn!(service = guest, "not ready after {after:?}: it waits for {service}, {UNOFFERED}");
 }
+
+/// What is wrong with a service of other processes: they are not there, have another `app` in `[network]`, or offer what does not fit, which was told.
+const UNOFFERED: &str = "which no process of the same `app` offers yet in a form that fits";
 
 /// Those whom a guest waits for.
 fn names(lacks: &[&Instance]) -> String {
@@ -215,7 +218,7 @@ fn names(lacks: &[&Instance]) -> String {
     let elsewhere: Vec<_> = elsewhere.iter().map(|service| &*service.name).collect();
     match (&here[..], &elsewhere[..]) {
         (_, []) => here.join(", "),
-        ([], _) => format!("{}, which no process offers yet", elsewhere.join(", ")),
-        _ => format!("{}, and for {}, which no process offers yet", here.join(", "), elsewhere.join(", ")),
+        ([], _) => format!("{}, {UNOFFERED}", elsewhere.join(", ")),
+        _ => format!("{}, and for {}, {UNOFFERED}", here.join(", "), elsewhere.join(", ")),
     }
 }

@@ -73,13 +73,13 @@ fn a_service_is_called_by_its_name_in_another_process() {
     let nats = Nats::start();
     let app = apart(&nats, "");
     let mut front = app.start_process("front");
-    front.wait_for("not ready after 1s: it waits for echo.v1.Echo, which no process offers yet");
+    front.wait_for("not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits");
     let back = app.start_process("back");
     let ended = front.wait();
     assert_eq!(
         ended.messages_of("front/dynamic"),
         [
-            "not ready after 1s: it waits for echo.v1.Echo, which no process offers yet",
+            "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits",
             "echo.v1.Echo has Echo Misbehave Persist",
             "Echo: 0a0107",
         ]

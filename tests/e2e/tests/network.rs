@@ -181,7 +181,7 @@ fn whoever_is_started_first_waits_for_the_others_and_says_so() {
     front.wait_for("driver ins_");
     let back = app.start_process("back");
     let ended = succeeds(front);
-    let waits = "not ready after 1s: it waits for echo.v1.Echo, which no process offers yet";
+    let waits = "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits";
     assert_eq!(ended.messages_of("front/driver"), [waits, "echo:1: 1 bytes"], "{}", ended.stderr);
     terminate(back);
 }
@@ -194,7 +194,7 @@ fn a_start_that_nobody_joins_is_given_up_at_its_deadline() {
     let ended = app.start_process("front").wait();
     let log: Vec<_> = ended.log().into_iter().map(|line| line.message).collect();
     let expected = [
-        "not ready after 1s: it waits for echo.v1.Echo, which no process offers yet",
+        "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits",
         "the start has taken longer than 1s, its `startup_deadline`",
     ];
     assert!(log.ends_with(&expected.map(str::to_owned)), "{}", ended.stderr);
