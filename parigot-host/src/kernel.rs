@@ -19,10 +19,9 @@ use crate::code::{Code, Turn};
 use crate::error::{Ending, Failure};
 #[cfg(feature = "testing")]
 use crate::instance::Outbound;
-use crate::instance::{Body, Delivery, HandOver, Instance, Place, Wake};
+use crate::instance::{Body, Calls, Delivery, HandOver, Instance, Place, Wake};
 use crate::life::Life;
 use crate::pulse::Pulse;
-use crate::route::Outgoing;
 use crate::supervisor::Supervisor;
 use crate::timer::Timers;
 
@@ -235,7 +234,7 @@ impl<'k> Worker<'k> {
             self.runs_next = hand_overs < HAND_OVERS_MAX || queue.is_empty();
             if let Some((place, body)) = self.next.take() {
                 self.now_ns = self.kernel.clock.monotonic_ns();
-                self.turn_with(&self.kernel.instances[place], body, true);
+                self.turn_with(&self.kernel.instances[place], body, false);
             } else if let Some(place) = woken.take().or_else(|| queue.try_take()) {
                 self.turn(&self.kernel.instances[place]);
             } else {
@@ -301,7 +300,7 @@ impl<'k> Worker<'k> {
     fn turn_with(&mut self, instance: &Instance, mut body: Box<Body>, wanted: bool) {
         #[cfg(feature = "testing")]
         self.given.clear();
-        self.end_calls(&mut body);
+        self.expire_calls(&mut body.calls);
         let enter = wanted || !self.delivery.frames.is_empty();
         let turn = if enter { self.enter(instance, &mut body).map(Some) } else { Ok(None) };
         match turn {
@@ -310,19 +309,15 @@ impl<'k> Worker<'k> {
         }
     }
 
-    /// Brings the calls that an instance waits for up to date.
-    fn end_calls(&mut self, body: &mut Body) {
-        for number in &self.delivery.ended_calls {
-            body.outbound.remove(*number);
+    /// Ends the calls that an instance waits for and whose time is over.
+    fn expire_calls(&mut self, calls: &mut Calls) {
+        if calls.deadlines_ns > self.now_ns {
+            return;
         }
-        if body.deadlines_ns <= self.now_ns {
-            for (number, call) in body.expire(self.now_ns) {
-                // Else it has ended otherwise at this moment, and its caller is told so in another turn: it ends once.
-                if self.cancel_at_callee(&call) {
-                    let failure = Failure::timed_out().at(&self.kernel.instances[call.callee]);
-                    failure.push(number, call.id, &mut self.delivery.frames);
-                }
-            }
+        for (number, call) in calls.expire(self.now_ns) {
+            self.cancel_at_callee(&call);
+            let failure = Failure::timed_out().at(&self.kernel.instances[call.callee]);
+            failure.push(number, call.id, &mut self.delivery.frames);
         }
     }
 
@@ -334,8 +329,8 @@ impl<'k> Worker<'k> {
         // It is read, and its place is free for what has come for the next.
         self.delivery.clear();
         // What was sent before a fault was sent: it is carried out all the same.
-        let Body { code, links, outbound, deadlines_ns } = body;
-        let routed = self.route(instance, code.outbox(), links, &mut Outgoing { outbound, deadlines_ns });
+        let Body { code, links, calls, .. } = body;
+        let routed = self.route(instance, code.outbox(), links, calls);
         // Behind the lines that came in frames, as what Go's runtime says of a panic is the last of all.
         self.log_output(instance, &mut **code, turn.is_err() || routed.is_err());
         routed?;
@@ -354,8 +349,8 @@ impl<'k> Worker<'k> {
     pub(crate) fn finish_first_turn(&mut self, instance: &Instance, first: FirstTurn) {
         self.now_ns = self.kernel.clock.monotonic_ns();
         let mut body = first.body;
-        let Body { links, outbound, deadlines_ns, .. } = &mut *body;
-        match self.route(instance, &first.outbox, links, &mut Outgoing { outbound, deadlines_ns }) {
+        let Body { links, calls, .. } = &mut *body;
+        match self.route(instance, &first.outbox, links, calls) {
             Ok(()) => self.leave(instance, body, Some(first.turn)),
             Err(ending) => {
                 self.log_output(instance, &mut *body.code, true);

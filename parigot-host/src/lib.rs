@@ -46,8 +46,8 @@ mod pulse;
 mod random;
 mod route;
 pub mod schema;
+mod seat;
 mod shutdown;
-mod slots;
 mod spelling;
 mod stack;
 mod startup;
@@ -267,7 +267,7 @@ impl Running {
     }
 
     /// The calls that the guests have in flight at this moment, in the order of the guests' names. For those who look for
-    /// what is left behind: it locks each mailbox once.
+    /// what is left behind.
     pub fn pending(&self) -> Vec<Pending> {
         let of = |instance: &instance::Instance| {
             let (inbound, outbound) = instance.pending();

@@ -92,11 +92,11 @@ impl Speaker<'_> {
     }
 }
 
-/// A line that a guest sent; returns what [`Speaker::say`] does.
-pub(crate) fn guest_line(from: &Instance, now_ns: u64, frame: &Frame<'_>) -> Option<u64> {
+/// A line that a guest sent, about that call, if any; returns what [`Speaker::say`] does.
+pub(crate) fn guest_line(from: &Instance, now_ns: u64, frame: &Frame<'_>, call: Option<CallId>) -> Option<u64> {
     let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
     let text = String::from_utf8_lossy(frame.payload);
-    from.speaker().say(now_ns, level, from.inbound_id(frame.header.number), &text)
+    from.speaker().say(now_ns, level, call, &text)
 }
 
 /// What there is to say of an end besides how.

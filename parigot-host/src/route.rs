@@ -9,18 +9,11 @@ use rand::Rng;
 use crate::code::REASON_BYTES_MAX;
 use crate::error::{Breach, Ending, Failure, Fault};
 use crate::graph::Target;
-use crate::instance::{Body, CALLS_MAX, HandOver, Inbound, Instance, Outbound};
+use crate::instance::{Body, CALLS_MAX, Calls, HandOver, Inbound, Instance, Outbound};
 use crate::kernel::Worker;
 use crate::life::Launched;
 use crate::link::{Callee, Link, Pool};
 use crate::log;
-use crate::table::Table;
-
-/// The calls of the instance that is being run, while its outbox is carried out.
-pub(crate) struct Outgoing<'a> {
-    pub(crate) outbound: &'a mut Table<Outbound>,
-    pub(crate) deadlines_ns: &'a mut u64,
-}
 
 impl Worker<'_> {
     /// Carries out a guest's frames in their order, up to its end.
@@ -29,7 +22,7 @@ impl Worker<'_> {
         from: &Instance,
         outbox: &[u8],
         links: &[Link],
-        calls: &mut Outgoing<'_>,
+        calls: &mut Calls,
     ) -> Result<(), Ending> {
         let mut frames = Frames::new(outbox);
         while let Some(frame) = frames.next() {
@@ -38,10 +31,11 @@ impl Worker<'_> {
             match frame.kind() {
                 Some(Kind::Call) => self.route_call(from, &frame, links, calls)?,
                 Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => self.route_ready(from, &frame)?,
-                Some(Kind::Reply) => self.route_reply(from, &frame)?,
+                Some(Kind::Reply) => self.route_reply(from, &frame, calls)?,
                 Some(Kind::Cancel) => self.route_cancel(frame.header.number, calls),
                 Some(Kind::Log) => {
-                    let settle_ns = log::guest_line(from, self.now_ns, &frame);
+                    let call = calls.inbound.get_mut(frame.header.number).map(|call| call.id);
+                    let settle_ns = log::guest_line(from, self.now_ns, &frame, call);
                     self.kernel.settle_log_at(from, settle_ns);
                 }
                 Some(Kind::Launch) => self.route_launch(from)?,
@@ -59,7 +53,7 @@ impl Worker<'_> {
         from: &Instance,
         frame: &Frame<'_>,
         links: &[Link],
-        calls: &mut Outgoing<'_>,
+        calls: &mut Calls,
     ) -> Result<(), Ending> {
         let Header { number, service, method, .. } = frame.header;
         let link = links.get(service as usize).ok_or(Breach::Handle { handle: service })?;
@@ -84,13 +78,13 @@ impl Worker<'_> {
         };
         match offered {
             Ok(call) => {
-                *calls.deadlines_ns = call.deadline_ns.min(*calls.deadlines_ns);
+                calls.deadlines_ns = call.deadline_ns.min(calls.deadlines_ns);
                 calls.outbound.insert(number, call);
                 #[cfg(feature = "testing")]
                 self.given.push((number, call));
             }
             Err(failure) => {
-                let wake = from.post_failure(from.as_caller(), number, id, &failure);
+                let wake = from.post_refusal(number, id, &failure);
                 self.wake(from, wake);
             }
         }
@@ -138,7 +132,7 @@ impl Worker<'_> {
             NO_DEADLINE => self.now_ns.saturating_add(target.deadline_ns(callee)),
             own_ns => from.host_time_ns(own_ns),
         };
-        let call = Inbound { caller: Some(from.as_caller()), number: frame.header.number, id };
+        let call = Inbound { caller: Some(from.place), number: frame.header.number, id };
         let header = Header {
             service: *service,
             method: target.method,
@@ -150,36 +144,37 @@ impl Worker<'_> {
         Ok(Outbound { callee: *place, inbound, id, deadline_ns })
     }
 
-    fn route_reply(&mut self, from: &Instance, frame: &Frame<'_>) -> Result<(), Ending> {
+    fn route_reply(&mut self, from: &Instance, frame: &Frame<'_>, calls: &mut Calls) -> Result<(), Ending> {
         let number = frame.header.number;
-        let call = from.take_inbound(number).ok_or(Breach::NoSuchCall { number })?;
-        let Some(waiting) = call.caller else { return Ok(()) };
-        let caller = &self.kernel.instances[waiting.place];
+        let call = calls.inbound.remove(number).ok_or(Breach::NoSuchCall { number })?;
+        from.show_calls(calls);
+        let Some(caller) = call.caller else { return Ok(()) };
+        let caller = &self.kernel.instances[caller];
         let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
         let hand_over = if bytes > most {
             let failure = Failure::response_too_large(bytes, most).at(from);
-            HandOver::Wake(caller.post_failure(waiting, call.number, call.id, &failure))
+            HandOver::Wake(caller.post_failure(call.number, call.id, &failure))
         } else {
             let comes_from_here = is_status(&frame.header) && !from.is_stand_in;
             let detail = comes_from_here.then(|| detail_of(frame, from.id()));
-            caller.post_reply(waiting, &call, frame, detail.as_deref(), from, self.seat())
+            caller.post_reply(&call, frame, detail.as_deref(), from, self.seat())
         };
         self.follow_up(caller, hand_over);
         Ok(())
     }
 
-    fn route_cancel(&mut self, number: u64, calls: &mut Outgoing<'_>) {
+    fn route_cancel(&mut self, number: u64, calls: &mut Calls) {
         // The answer may have been on its way: then there is nothing to cancel.
         if let Some(call) = calls.outbound.remove(number) {
             self.cancel_at_callee(&call);
         }
     }
 
-    /// Tells a callee that nobody waits any more, unless the call has ended there. Says whether it was told.
-    pub(crate) fn cancel_at_callee(&mut self, call: &Outbound) -> bool {
+    /// Tells a callee that nobody waits any more.
+    pub(crate) fn cancel_at_callee(&mut self, call: &Outbound) {
         let callee = &self.kernel.instances[call.callee];
-        let wake = callee.post_cancel(call.inbound);
-        wake.map(|wake| self.wake(callee, wake)).is_some()
+        let wake = callee.post_cancel(call.inbound, call.id);
+        self.wake(callee, wake);
     }
 
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
@@ -216,32 +211,33 @@ impl Worker<'_> {
     /// Takes an instance down: its callers are told, its callees too, its memory is freed. What follows is for the [`crate::supervisor`].
     #[cold]
     pub(crate) fn end(&mut self, instance: &Instance, body: Body, ending: Ending) {
+        let Body { code, links, calls: Calls { mut outbound, mut inbound, .. }, .. } = body;
         let sequel = self.sequel(instance, &ending);
-        let abandoned = instance.close(sequel.absence(self.now_ns));
-        let never_given = abandoned.never_given();
-        let mut inbound = abandoned.inbound;
-        let (culprit, method) = body.code.culprit().map(|culprit| (culprit.call, culprit.method)).unzip();
+        let never_given = instance.close(sequel.absence(self.now_ns));
+        let (culprit, method) = code.culprit().map(|culprit| (culprit.call, culprit.method)).unzip();
         let culprit_id = culprit.and_then(|number| inbound.get_mut(number)).map(|call| call.id);
         let is_news = self.kernel.life.is_to_stay(instance.place);
         log::ending(instance, &ending, log::Circumstances { is_news, call: culprit_id, method: method.flatten() });
-        for (number, call) in inbound.into_iter() {
-            let Some(waiting) = call.caller else { continue };
-            let caller = &self.kernel.instances[waiting.place];
-            let failure = if never_given.contains(&number) {
-                Failure::never_given(&instance.name, &ending)
-            } else {
-                Failure::callee_ended(&instance.name, &ending, culprit == Some(number))
-            };
-            let failure = failure.at(instance);
-            let wake = caller.post_failure(waiting, call.number, call.id, &failure);
-            self.wake(caller, wake);
+        for (number, call) in inbound.take_if(|_| true) {
+            let failure = Failure::callee_ended(&instance.name, &ending, culprit == Some(number));
+            self.fail_call(&call, failure.at(instance));
         }
-        let Body { code, links, mut outbound, .. } = body;
+        for (_, call) in never_given {
+            self.fail_call(&call, Failure::never_given(&instance.name, &ending).at(instance));
+        }
         for (_, call) in outbound.take_if(|_| true) {
             self.cancel_at_callee(&call);
         }
         drop(code);
         self.follow(instance, sequel, links, &ending);
+    }
+
+    /// Tells whoever waits for a call that it has failed.
+    fn fail_call(&mut self, call: &Inbound, failure: Failure) {
+        let Some(caller) = call.caller else { return };
+        let caller = &self.kernel.instances[caller];
+        let wake = caller.post_failure(call.number, call.id, &failure);
+        self.wake(caller, wake);
     }
 }
 

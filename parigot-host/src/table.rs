@@ -38,6 +38,17 @@ impl<T> Table<T> {
         matches!(self.places.get(place(number)), Some(Some((known, _))) if *known == number)
     }
 
+    #[inline]
+    pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        if self.has_place(number) {
+            self.places[place(number)].as_mut().map(|(_, thing)| thing)
+        } else if self.rest.is_empty() {
+            None
+        } else {
+            self.rest.get_mut(&number)
+        }
+    }
+
     /// Puts a thing under a number that nothing else has.
     #[inline]
     pub(crate) fn insert(&mut self, number: u64, thing: T) {
