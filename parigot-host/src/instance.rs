@@ -279,7 +279,7 @@ impl Instance {
 
     /// Brings a call, made at `now_ns`. One that is idle gets it in the worker's empty `delivery`, if there is one, and is handed over; else the
     /// call is left in the mailbox. Returns the call's number here.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn post_call(
         &self,
         call: Inbound,
@@ -329,7 +329,7 @@ impl Instance {
 
     /// Brings the answer of `callee` to a call that it made, as [`Instance::post_call`] brings a call; with another detail than its own, if one
     /// is given.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn post_reply(
         &self,
         call: &Inbound,

@@ -269,7 +269,7 @@ impl<'k> Worker<'k> {
     }
 
     /// Does what follows from a frame that was left for an instance.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn follow_up(&mut self, instance: &Instance, hand_over: HandOver) {
         match hand_over {
             HandOver::Wake(wake) => self.wake(instance, wake),

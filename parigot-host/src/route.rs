@@ -15,6 +15,13 @@ use crate::life::Launched;
 use crate::link::{Callee, Link, Pool};
 use crate::log;
 
+/// A call that is about to leave its caller.
+struct Departure<'a> {
+    from: &'a Instance,
+    frame: &'a Frame<'a>,
+    id: CallId,
+}
+
 impl Worker<'_> {
     /// Carries out a guest's frames in their order, up to its end.
     pub(crate) fn route(
@@ -66,73 +73,60 @@ impl Worker<'_> {
             return Err(Breach::CalledTwice { number }.into());
         }
         let bytes = frame.content_bytes();
+        let departure = Departure { from, frame, id };
         let offered = if is_one_too_many {
             Err(Failure::too_many_outbound(&from.name))
         } else if bytes > self.kernel.message_bytes_max {
             Err(Failure::request_too_large(bytes, self.kernel.message_bytes_max))
         } else {
             match link {
-                Link::One(callee) => self.offer(from, frame, callee, id),
-                Link::Many(pool) => self.offer_to_one_of(from, frame, pool, id),
+                Link::One(callee) => self.offer(&departure, callee, calls),
+                Link::Many(pool) => self.offer_to_one_of(&departure, pool, calls),
             }
         };
-        match offered {
-            Ok(call) => {
-                calls.deadlines_ns = call.deadline_ns.min(calls.deadlines_ns);
-                calls.outbound.insert(number, call);
-                #[cfg(feature = "testing")]
-                self.given.push((number, call));
-            }
-            Err(failure) => {
-                let wake = from.post_refusal(number, id, &failure);
-                self.wake(from, wake);
-            }
+        if let Err(failure) = offered {
+            let wake = from.post_refusal(number, id, &failure);
+            self.wake(from, wake);
         }
         Ok(())
     }
 
     /// Gives a call to the least busy of several callees, or says why none of them takes it.
     #[inline(never)]
-    fn offer_to_one_of(
-        &mut self,
-        from: &Instance,
-        frame: &Frame<'_>,
-        pool: &Pool,
-        id: CallId,
-    ) -> Result<Outbound, Failure> {
+    fn offer_to_one_of(&mut self, call: &Departure<'_>, pool: &Pool, calls: &mut Calls) -> Result<(), Failure> {
         let instances = &self.kernel.instances;
-        let mut offer = |callee| self.offer(from, frame, callee, id);
-        let chosen = pool.least_busy(frame.header.method as usize, instances);
-        if let Some(Ok(call)) = chosen.map(&mut offer) {
-            return Ok(call);
+        let mut offer = |callee| self.offer(call, callee, calls);
+        let chosen = pool.least_busy(call.frame.header.method as usize, instances);
+        if let Some(Ok(())) = chosen.map(&mut offer) {
+            return Ok(());
         }
         // It has just ended, or has no room: anybody will do who takes it.
         let mut refusals = Vec::new();
         for callee in &pool.callees {
             match offer(callee) {
-                Ok(call) => return Ok(call),
+                Ok(()) => return Ok(()),
                 Err(refusal) => refusals.push(refusal),
             }
         }
         Err(Failure::of_all(refusals))
     }
 
-    /// Gives a call to that callee, or says why it cannot be given. Always inlined: a link has one callee most often.
+    /// Gives a call to that callee, and lets its caller wait for it, or says why it cannot be given. Always inlined: a link has one callee most
+    /// often.
     #[inline(always)]
     fn offer(
         &mut self,
-        from: &Instance,
-        frame: &Frame<'_>,
+        Departure { from, frame, id }: &Departure<'_>,
         Callee { place, service, methods }: &Callee,
-        id: CallId,
-    ) -> Result<Outbound, Failure> {
-        let callee = &self.kernel.instances[*place];
+        calls: &mut Calls,
+    ) -> Result<(), Failure> {
+        let (callee, number, id) = (&self.kernel.instances[*place], frame.header.number, *id);
         let Some(target) = methods[frame.header.method as usize] else { return Err(unimplemented(callee)) };
         let deadline_ns = match frame.header.deadline_ns {
             NO_DEADLINE => self.now_ns.saturating_add(target.deadline_ns(callee)),
             own_ns => from.host_time_ns(own_ns),
         };
-        let call = Inbound { caller: Some(from.place), number: frame.header.number, id };
+        let call = Inbound { caller: Some(from.place), number, id };
         let header = Header {
             service: *service,
             method: target.method,
@@ -141,7 +135,12 @@ impl Worker<'_> {
         };
         let (inbound, hand_over) = callee.post_call(call, header, frame, self.now_ns, self.seat())?;
         self.follow_up(callee, hand_over);
-        Ok(Outbound { callee: *place, inbound, id, deadline_ns })
+        let call = Outbound { callee: *place, inbound, id, deadline_ns };
+        calls.deadlines_ns = deadline_ns.min(calls.deadlines_ns);
+        calls.outbound.insert(number, call);
+        #[cfg(feature = "testing")]
+        self.given.push((number, call));
+        Ok(())
     }
 
     fn route_reply(&mut self, from: &Instance, frame: &Frame<'_>, calls: &mut Calls) -> Result<(), Ending> {

@@ -5,21 +5,28 @@ use hashbrown::HashMap;
 /// How many things a table holds without its map.
 const PLACES: usize = 64;
 
-/// Guests number their calls one after the other, or by the places of a table of their own. So a call's low bits are a place that is
-/// free most often: what finds it taken is in a map, and any numbers do.
+/// Guests and mailboxes number calls one after the other, or by the places of a table of their own. So a call's low bits are a place that is
+/// free most often: what is in the way of another is moved to a map, and any numbers do.
 pub(crate) struct Table<T> {
     /// None before the first thing, then [`PLACES`].
-    places: Vec<Option<(u64, T)>>,
+    places: Vec<Place<T>>,
     rest: HashMap<u64, T>,
     len: usize,
 }
 
-/// The place of the thing of that number.
+#[derive(Clone)]
+struct Place<T> {
+    /// Of what is here, or was here last.
+    number: u64,
+    thing: Option<T>,
+}
+
+/// Which place the thing of that number has.
 fn place(number: u64) -> usize {
     number as usize % PLACES
 }
 
-impl<T> Table<T> {
+impl<T: Copy> Table<T> {
     pub(crate) fn new() -> Self {
         Table { places: Vec::new(), rest: HashMap::new(), len: 0 }
     }
@@ -35,13 +42,13 @@ impl<T> Table<T> {
 
     #[inline]
     fn has_place(&self, number: u64) -> bool {
-        matches!(self.places.get(place(number)), Some(Some((known, _))) if *known == number)
+        self.places.get(place(number)).is_some_and(|place| place.number == number && place.thing.is_some())
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
         if self.has_place(number) {
-            self.places[place(number)].as_mut().map(|(_, thing)| thing)
+            self.places[place(number)].thing.as_mut()
         } else if self.rest.is_empty() {
             None
         } else {
@@ -49,47 +56,51 @@ impl<T> Table<T> {
         }
     }
 
-    /// Puts a thing under a number that nothing else has.
-    #[inline]
+    /// Puts a thing under a number that nothing else has. Always inlined, as what removes it: a thing is a few words that are at hand, and to pass
+    /// them through memory takes longer than all the rest.
+    #[inline(always)]
     pub(crate) fn insert(&mut self, number: u64, thing: T) {
-        self.len += 1;
-        match self.places.get_mut(place(number)) {
-            Some(free @ None) => *free = Some((number, thing)),
-            _ => self.insert_elsewhere(number, thing),
+        if self.places.get(place(number)).is_none_or(|place| place.thing.is_some()) {
+            self.make_room(number);
         }
+        self.places[place(number)] = Place { number, thing: Some(thing) };
+        self.len += 1;
     }
 
     /// There are no places yet, or its place is taken.
     #[cold]
-    fn insert_elsewhere(&mut self, number: u64, thing: T) {
+    fn make_room(&mut self, number: u64) {
         if self.places.is_empty() {
-            self.places.resize_with(PLACES, || None);
-            self.places[place(number)] = Some((number, thing));
-        } else {
-            self.rest.insert(number, thing);
+            self.places.resize(PLACES, Place { number: 0, thing: None });
         }
+        let Place { number, thing } = &mut self.places[place(number)];
+        self.rest.extend(thing.take().map(|thing| (*number, thing)));
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn remove(&mut self, number: u64) -> Option<T> {
         let thing = if self.has_place(number) {
-            self.places[place(number)].take().map(|(_, thing)| thing)
-        } else if self.rest.is_empty() {
-            None
+            self.places[place(number)].thing.take()
         } else {
-            self.rest.remove(&number)
+            self.remove_from_rest(number)
         };
         self.len -= usize::from(thing.is_some());
         thing
     }
 
+    #[cold]
+    fn remove_from_rest(&mut self, number: u64) -> Option<T> {
+        self.rest.remove(&number)
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
-        self.places.iter().flatten().map(|(_, thing)| thing).chain(self.rest.values())
+        self.places.iter().filter_map(|place| place.thing.as_ref()).chain(self.rest.values())
     }
 
     /// Takes out all for which `is_so`, in the order of their numbers.
     pub(crate) fn take_if(&mut self, is_so: impl Fn(&T) -> bool) -> Vec<(u64, T)> {
-        let placed = self.places.iter_mut().filter_map(|at| at.take_if(|(_, thing)| is_so(thing)));
+        let placed = self.places.iter_mut();
+        let placed = placed.filter_map(|place| Some((place.number, place.thing.take_if(|thing| is_so(thing))?)));
         let mut taken: Vec<_> = placed.chain(self.rest.extract_if(|_, thing| is_so(thing))).collect();
         taken.sort_unstable_by_key(|(number, _)| *number);
         self.len -= taken.len();
