@@ -71,6 +71,8 @@ pub(crate) struct Body {
     /// Where calls go, by handle.
     pub(crate) links: Vec<Link>,
     pub(crate) calls: Calls,
+    /// When its last turn began: its time does not go back.
+    pub(crate) began_ns: u64,
     /// The guest has said that it has work which is ready.
     more: bool,
     /// When the guest wants its next turn, on the host's clock.
@@ -522,7 +524,7 @@ impl Instance {
 impl Body {
     pub(crate) fn new(code: Box<dyn Code>, links: Vec<Link>) -> Box<Self> {
         let calls = Calls { outbound: Table::new(), deadlines_ns: NEVER, inbound: Table::new(), last_number: 0 };
-        Box::new(Body { code, links, calls, more: false, wake_ns: NEVER })
+        Box::new(Body { code, links, calls, began_ns: 0, more: false, wake_ns: NEVER })
     }
 }
 

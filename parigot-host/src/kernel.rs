@@ -164,8 +164,10 @@ impl Kernel {
 pub(crate) struct Worker<'k> {
     pub(crate) kernel: &'k Kernel,
     pub(crate) random: StdRng,
-    /// When the turn began that is being run.
+    /// When the turn began that is being run, or the one before.
     pub(crate) now_ns: u64,
+    /// The beat of the pulse in which that was read, unless two turns have it already.
+    beat: Option<u64>,
     wall: WallClock,
     /// What has come for the instance that is being run.
     delivery: Box<Delivery>,
@@ -206,6 +208,7 @@ impl<'k> Worker<'k> {
             kernel,
             random,
             now_ns: 0,
+            beat: None,
             wall,
             delivery: Box::default(),
             runs_next: false,
@@ -233,7 +236,7 @@ impl<'k> Worker<'k> {
         loop {
             self.runs_next = hand_overs < HAND_OVERS_MAX || queue.is_empty();
             if let Some((place, body)) = self.next.take() {
-                self.now_ns = self.kernel.clock.monotonic_ns();
+                self.follow_on(&body);
                 self.turn_with(&self.kernel.instances[place], body, false);
             } else if let Some(place) = woken.take().or_else(|| queue.try_take()) {
                 self.turn(&self.kernel.instances[place]);
@@ -283,9 +286,23 @@ impl<'k> Worker<'k> {
         (self.runs_next && self.at_last_frame).then_some(&mut self.delivery)
     }
 
+    fn read_clock(&mut self) {
+        self.beat = Some(self.kernel.pulse.beat());
+        self.now_ns = self.kernel.clock.monotonic_ns();
+    }
+
+    /// The next turn follows on one that has handed its instance over. To read the clock takes longer than most of what a worker does in between, so
+    /// two turns have the same time, if the first was over before the next beat and the instance has not seen a later one.
+    fn follow_on(&mut self, body: &Body) {
+        let is_good = self.beat.take() == Some(self.kernel.pulse.beat()) && body.began_ns <= self.now_ns;
+        if !is_good {
+            self.read_clock();
+        }
+    }
+
     /// Lets an instance run for one turn.
     pub(crate) fn turn(&mut self, instance: &Instance) {
-        self.now_ns = self.kernel.clock.monotonic_ns();
+        self.read_clock();
         let Some(start) = instance.begin_turn(self.now_ns, &mut self.delivery) else { return };
         match start.doom {
             None => self.turn_with(instance, start.body, start.wanted),
@@ -300,6 +317,7 @@ impl<'k> Worker<'k> {
     fn turn_with(&mut self, instance: &Instance, mut body: Box<Body>, wanted: bool) {
         #[cfg(feature = "testing")]
         self.given.clear();
+        body.began_ns = self.now_ns;
         self.expire_calls(&mut body.calls);
         let enter = wanted || !self.delivery.frames.is_empty();
         let turn = if enter { self.enter(instance, &mut body).map(Some) } else { Ok(None) };

@@ -1,7 +1,7 @@
 //! The pulse by which turns that take long are noticed: a thread that ticks while someone runs guests, and sleeps with them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub(crate) struct Pulse {
 #[derive(Default)]
 struct Shared {
     awake: AtomicUsize,
+    beats: AtomicU64,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -57,6 +58,14 @@ impl Pulse {
     }
 }
 
+impl Pulse {
+    /// How often it has ticked: as long as this does not change, someone who is awake has taken no longer than from one tick to the next.
+    #[inline]
+    pub(crate) fn beat(&self) -> u64 {
+        self.shared.beats.load(Ordering::Relaxed)
+    }
+}
+
 impl Shared {
     fn run(&self, tick: impl Fn()) {
         let mut state = self.state.lock();
@@ -67,6 +76,7 @@ impl Shared {
                 state.asleep = false;
             } else {
                 self.changed.wait_for(&mut state, TICK);
+                self.beats.fetch_add(1, Ordering::Relaxed);
                 tick();
             }
         }
