@@ -418,6 +418,8 @@ impl Instance {
         let mut mail = self.mail.lock();
         std::mem::swap(&mut mail.delivery, delivery);
         let doom = mail.doom.take();
+        // Whoever leaves a call has this lock and looks at both numbers, so none may be counted in neither.
+        self.serves.store((body.calls.inbound.len() + delivery.arrivals.len()) as u32, Ordering::Relaxed);
         self.show_waiting(&mail);
         drop(mail);
         body.calls.receive(delivery);
