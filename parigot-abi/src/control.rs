@@ -103,7 +103,7 @@ impl Control {
     /// Says where the outbox is and how many of its bytes are whole frames.
     pub fn set_outbox(&self, address: u64, committed: u64) {
         self.outbox_address.store(address, Ordering::Release);
-        self.outbox_committed.store(committed, Ordering::Release);
+        self.set_committed(committed);
     }
 
     /// Says how many bytes of the outbox are whole frames.

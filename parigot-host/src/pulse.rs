@@ -56,9 +56,7 @@ impl Pulse {
         }
         Awake { shared: &self.shared }
     }
-}
 
-impl Pulse {
     /// How often it has ticked: as long as this does not change, someone who is awake has taken no longer than from one tick to the next.
     #[inline]
     pub(crate) fn beat(&self) -> u64 {
