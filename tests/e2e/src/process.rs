@@ -214,7 +214,9 @@ impl Ended {
         for line in self.stderr.lines() {
             match (line.strip_prefix("    "), log.last_mut()) {
                 (Some(more), Some(last)) => last.message.extend(["\n", more]),
-                _ => log.push(Line::parse(line).unwrap_or_else(|| panic!("no line of a log: {line:?}"))),
+                _ => log.push(
+                    Line::parse(line).unwrap_or_else(|| panic!("no line of a log: {line:?}, in\n{}", self.stderr)),
+                ),
             }
         }
         log
