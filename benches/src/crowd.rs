@@ -5,11 +5,22 @@ use bench_meter::Case;
 use crate::report::{Bar, Figure, Row};
 use crate::{Bench, Measure};
 
-const CASE: Case = Case { size: 16, in_flight: 1, calls: 50_000, timed: true };
+const CASE: Case = Case {
+    size: 16,
+    in_flight: 1,
+    calls: 50_000,
+    timed: true,
+};
 
 pub(crate) fn measures() -> Vec<Measure> {
-    let beside = |(idle, bar)| Measure::new(format!("crowd/{idle}"), move |bench| crowd(bench, idle, bar));
-    [(1_000, Some(Bar::AtMost(1.1))), (10_000, None)].map(beside).into()
+    let beside = |(idle, bar)| {
+        Measure::new(format!("crowd/{idle}"), move |bench| {
+            crowd(bench, idle, bar)
+        })
+    };
+    [(1_000, Some(Bar::AtMost(1.1))), (10_000, None)]
+        .map(beside)
+        .into()
 }
 
 /// The caller and its service beside `idle` guests, over the two alone.
@@ -27,7 +38,11 @@ fn crowd(bench: &Bench, idle: usize, bar: Option<Bar>) -> Row {
     row.figure(Figure::each("p99_ns", "ns", &among, |round| round.p99_ns));
     row.figure(Figure::ratio("cpu_of_two_alone", &among, &alone, |round| round.cpu_ns).bar(bar));
     row.figure(Figure::ratio("p50_of_two_alone", &among, &alone, |round| round.p50_ns).bar(bar));
-    row.figure(Figure::ratio("p99_of_two_alone", &among, &alone, |round| round.p99_ns));
-    row.itself(Figure::ratio("itself", &alone, &alone_again, |round| round.cpu_ns));
+    row.figure(Figure::ratio("p99_of_two_alone", &among, &alone, |round| {
+        round.p99_ns
+    }));
+    row.itself(Figure::ratio("itself", &alone, &alone_again, |round| {
+        round.cpu_ns
+    }));
     row
 }

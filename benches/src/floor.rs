@@ -19,20 +19,37 @@ impl Side {
     fn new(engine: &Engine, module: &Module, step: &str, size: usize) -> Self {
         let mut store = Store::new(engine, ());
         let instance = Instance::new(&mut store, module, &[]).expect("the floor imports nothing");
-        let open: TypedFunc<u32, u32> = instance.get_typed_func(&mut store, "floor_open").expect("it is exported");
+        let open: TypedFunc<u32, u32> = instance
+            .get_typed_func(&mut store, "floor_open")
+            .expect("it is exported");
         let handle = open.call(&mut store, size as u32).expect("it opens");
         let mut address = |name| {
-            let address: TypedFunc<u32, u32> = instance.get_typed_func(&mut store, name).expect("it is exported");
+            let address: TypedFunc<u32, u32> = instance
+                .get_typed_func(&mut store, name)
+                .expect("it is exported");
             address.call(&mut store, handle).expect("it has a buffer") as usize
         };
         let (input, output) = (address("floor_input"), address("floor_output"));
-        let step = instance.get_typed_func(&mut store, step).expect("it is exported");
-        let memory = instance.get_memory(&mut store, "memory").expect("it is exported");
-        Side { store, memory, handle, step, input, output }
+        let step = instance
+            .get_typed_func(&mut store, step)
+            .expect("it is exported");
+        let memory = instance
+            .get_memory(&mut store, "memory")
+            .expect("it is exported");
+        Side {
+            store,
+            memory,
+            handle,
+            step,
+            input,
+            output,
+        }
     }
 
     fn step(&mut self, input_bytes: usize) -> usize {
-        self.step.call(&mut self.store, (self.handle, input_bytes as u32)).expect("it does not trap") as usize
+        self.step
+            .call(&mut self.store, (self.handle, input_bytes as u32))
+            .expect("it does not trap") as usize
     }
 
     /// Copies the output of `from` into the input.
@@ -45,11 +62,17 @@ impl Side {
 /// One round of the case. Calls in flight make no difference to it: it has no queue.
 pub(crate) fn round(guests: &Guests, case: Case) -> Measured {
     let engine = Engine::default();
-    let module = Module::from_file(&engine, guests.wasm("bench_floor.wasm")).expect("the floor compiles");
+    let module =
+        Module::from_file(&engine, guests.wasm("bench_floor.wasm")).expect("the floor compiles");
     let mut caller = Side::new(&engine, &module, "floor_call", case.size);
     let mut callee = Side::new(&engine, &module, "floor_serve", case.size);
     let mut latencies = Latencies::new(case.timed, case.calls);
-    run(&mut caller, &mut callee, case.warm_up(), &mut Latencies::new(false, 0));
+    run(
+        &mut caller,
+        &mut callee,
+        case.warm_up(),
+        &mut Latencies::new(false, 0),
+    );
     let begin = Moment::now();
     run(&mut caller, &mut callee, case.calls, &mut latencies);
     latencies.complete(Moment::now().per_call_since(begin, case.calls))
@@ -73,7 +96,18 @@ mod tests {
 
     #[test]
     fn the_other_side_answers() {
-        let measured = round(&Guests::build(), Case { size: 1_000, in_flight: 1, calls: 64, timed: true });
-        assert!(measured.p99_ns >= measured.p50_ns && measured.p50_ns > 0.0, "{measured:?}");
+        let measured = round(
+            &Guests::build(),
+            Case {
+                size: 1_000,
+                in_flight: 1,
+                calls: 64,
+                timed: true,
+            },
+        );
+        assert!(
+            measured.p99_ns >= measured.p50_ns && measured.p50_ns > 0.0,
+            "{measured:?}"
+        );
     }
 }

@@ -18,10 +18,12 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A service that answers with what it gets, and a program that calls it as it is told.
-const PAIR: &str = "[service.echo]\nwasm = \"bench_echo.wasm\"\n[program.caller]\nwasm = \"bench_caller.wasm\"\n";
+const PAIR: &str =
+    "[service.echo]\nwasm = \"bench_echo.wasm\"\n[program.caller]\nwasm = \"bench_caller.wasm\"\n";
 
 /// The same two in Go, from the tests.
-const GO_PAIR: &str = "[service.echo]\nwasm = \"go_echo.wasm\"\n[program.caller]\nwasm = \"go_soak.wasm\"\n";
+const GO_PAIR: &str =
+    "[service.echo]\nwasm = \"go_echo.wasm\"\n[program.caller]\nwasm = \"go_soak.wasm\"\n";
 
 /// The guests of the bench, compiled to wasm; the folder where they are.
 pub(crate) struct Guests(PathBuf);
@@ -41,11 +43,18 @@ pub(crate) struct Line {
 /// Builds a workspace that lies in this package, optimised; returns the folder with what came out.
 pub(crate) fn cargo_build(workspace: &str, target: Option<&str>) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(workspace);
-    let output = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| folder.join("target"), PathBuf::from);
+    let output =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| folder.join("target"), PathBuf::from);
     let output = std::path::absolute(output).expect("there is a working directory");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--release"]).args(target.iter().flat_map(|target| ["--target", target]));
-    let status = cargo.current_dir(&folder).env("CARGO_TARGET_DIR", &output).status().expect("cargo runs");
+    cargo
+        .args(["build", "--quiet", "--release"])
+        .args(target.iter().flat_map(|target| ["--target", target]));
+    let status = cargo
+        .current_dir(&folder)
+        .env("CARGO_TARGET_DIR", &output)
+        .status()
+        .expect("cargo runs");
     assert!(status.success(), "{workspace} does not compile");
     output.join(target.unwrap_or_default()).join("release")
 }
@@ -60,9 +69,16 @@ impl Guests {
         let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests-go");
         for name in ["echo", "soak"] {
             let mut go = Command::new("go");
-            go.args(["build", "-buildmode=c-shared", "-o"]).arg(self.wasm(&format!("go_{name}.wasm")));
-            go.arg(format!("./{name}")).current_dir(&module).env("GOOS", "wasip1").env("GOARCH", "wasm");
-            assert!(go.status().expect("go runs").success(), "{name} does not compile");
+            go.args(["build", "-buildmode=c-shared", "-o"])
+                .arg(self.wasm(&format!("go_{name}.wasm")));
+            go.arg(format!("./{name}"))
+                .current_dir(&module)
+                .env("GOOS", "wasip1")
+                .env("GOARCH", "wasm");
+            assert!(
+                go.status().expect("go runs").success(),
+                "{name} does not compile"
+            );
         }
     }
 
@@ -74,11 +90,18 @@ impl Guests {
     /// Starts the guests that these tables of a deployment file name; what they are compiled to is kept for the next time.
     pub(crate) fn start(&self, tables: &str) -> Host {
         let file = format!("manifest_version = 1\n{tables}");
-        let deployment = Deployment::parse(&file, &self.0.join("bench.toml")).expect("the file is right");
+        let deployment =
+            Deployment::parse(&file, &self.0.join("bench.toml")).expect("the file is right");
         // One worker, also where nobody has pinned it to one core: then whoever was ready first runs first.
-        let settings = Settings { workers: 1, code_cache: Some(self.0.join("bench-code")), ..Settings::default() };
+        let settings = Settings {
+            workers: 1,
+            code_cache: Some(self.0.join("bench-code")),
+            ..Settings::default()
+        };
         let (log, lines) = channel();
-        let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO).with(Log(log));
+        let subscriber = tracing_subscriber::registry()
+            .with(LevelFilter::INFO)
+            .with(Log(log));
         let running = tracing::subscriber::with_default(subscriber, || {
             parigot_host::start(&deployment, settings)
                 .unwrap_or_else(|error| panic!("the guests do not start: {error}"))
@@ -94,7 +117,11 @@ impl Guests {
         let measured = host.measure(case);
         let [p50_ns, p99_ns] = host.wait_for("took ").numbers();
         host.stop();
-        Measured { p50_ns, p99_ns, ..measured }
+        Measured {
+            p50_ns,
+            p99_ns,
+            ..measured
+        }
     }
 
     /// One round of the case between the guests in Go, which time no single calls.
@@ -115,7 +142,9 @@ fn args(case: Case) -> String {
 ///
 /// They are programs: a service that nobody calls does as little, but no two guests may export the same one.
 pub(crate) fn idle_guests(count: usize) -> String {
-    (0..count).map(|number| format!("[program.idle-{number}]\nwasm = \"bench_idle.wasm\"\n")).collect()
+    (0..count)
+        .map(|number| format!("[program.idle-{number}]\nwasm = \"bench_idle.wasm\"\n"))
+        .collect()
 }
 
 impl Host {
@@ -147,8 +176,14 @@ impl Host {
 impl Line {
     /// The numbers at its end.
     fn numbers<const N: usize>(&self) -> [f64; N] {
-        let numbers: Vec<f64> = self.text.split(' ').filter_map(|word| word.parse().ok()).collect();
-        numbers.try_into().unwrap_or_else(|_| panic!("expected {N} numbers, found {:?}", self.text))
+        let numbers: Vec<f64> = self
+            .text
+            .split(' ')
+            .filter_map(|word| word.parse().ok())
+            .collect();
+        numbers
+            .try_into()
+            .unwrap_or_else(|_| panic!("expected {N} numbers, found {:?}", self.text))
     }
 }
 
@@ -161,7 +196,10 @@ impl<S: Subscriber> Layer<S> for Log {
         let mut text = Text(String::new());
         event.record(&mut text);
         // Nobody listens any more once the deployment has been stopped.
-        let _ = self.0.send(Line { moment, text: text.0 });
+        let _ = self.0.send(Line {
+            moment,
+            text: text.0,
+        });
     }
 }
 
@@ -182,16 +220,29 @@ mod tests {
 
     #[test]
     fn the_caller_gets_its_answers_beside_idle_guests() {
-        let case = Case { size: 1_000, in_flight: 4, calls: 64, timed: true };
+        let case = Case {
+            size: 1_000,
+            in_flight: 4,
+            calls: 64,
+            timed: true,
+        };
         let measured = Guests::build().round(case, 3);
-        assert!(measured.p99_ns >= measured.p50_ns && measured.p50_ns > 0.0 && measured.cpu_ns > 0.0, "{measured:?}");
+        assert!(
+            measured.p99_ns >= measured.p50_ns && measured.p50_ns > 0.0 && measured.cpu_ns > 0.0,
+            "{measured:?}"
+        );
     }
 
     #[test]
     fn the_caller_in_go_gets_its_answers() {
         let guests = Guests::build();
         guests.build_go();
-        let measured = guests.round_in_go(Case { size: 1_000, in_flight: 4, calls: 64, timed: false });
+        let measured = guests.round_in_go(Case {
+            size: 1_000,
+            in_flight: 4,
+            calls: 64,
+            timed: false,
+        });
         assert!(measured.cpu_ns > 0.0, "{measured:?}");
     }
 }

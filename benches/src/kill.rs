@@ -23,7 +23,9 @@ fn kills(bench: &Bench) -> Row {
     row.number("kills", KILLS);
     row.figure(Figure::each("thread_cpu_ms", "ms", &after_ms, |ms| *ms));
     row.figure(Figure::each("earliest_ms", "ms", one(0), |ms| *ms).bar(Some(Bar::AtLeast(50.0))));
-    row.figure(Figure::each("latest_ms", "ms", one(KILLS - 1), |ms| *ms).bar(Some(Bar::AtMost(60.0))));
+    row.figure(
+        Figure::each("latest_ms", "ms", one(KILLS - 1), |ms| *ms).bar(Some(Bar::AtMost(60.0))),
+    );
     row.histogram = histogram(&after_ms);
     row
 }
@@ -31,7 +33,9 @@ fn kills(bench: &Bench) -> Row {
 /// How many fall into each whole millisecond.
 fn histogram(after_ms: &[f64]) -> BTreeMap<u64, usize> {
     let mut counts = BTreeMap::new();
-    after_ms.iter().for_each(|ms| *counts.entry(*ms as u64).or_default() += 1);
+    after_ms
+        .iter()
+        .for_each(|ms| *counts.entry(*ms as u64).or_default() += 1);
     counts
 }
 

@@ -40,13 +40,20 @@ pub(crate) struct Measure {
 
 impl Bench {
     fn build(rounds: usize) -> Self {
-        Bench { rounds: rounds.max(ROUNDS), guests: Guests::build(), tokio: Tokio::build() }
+        Bench {
+            rounds: rounds.max(ROUNDS),
+            guests: Guests::build(),
+            tokio: Tokio::build(),
+        }
     }
 }
 
 impl Measure {
     pub(crate) fn new(name: impl Into<String>, run: impl Fn(&Bench) -> Row + 'static) -> Self {
-        Measure { name: name.into(), run: Box::new(run) }
+        Measure {
+            name: name.into(),
+            run: Box::new(run),
+        }
     }
 }
 
@@ -63,9 +70,17 @@ fn main() {
 fn run(args: &[String]) {
     let (rounds, words) = read(args);
     let bench = Bench::build(rounds);
-    let wanted = |measure: &Measure| words.is_empty() || words.iter().any(|word| measure.name.contains(word));
-    let all =
-        [calls::measures(), go::measures(), crowd::measures(), start::measures(), kill::measures(), hello::measures()];
+    let wanted = |measure: &Measure| {
+        words.is_empty() || words.iter().any(|word| measure.name.contains(word))
+    };
+    let all = [
+        calls::measures(),
+        go::measures(),
+        crowd::measures(),
+        start::measures(),
+        kill::measures(),
+        hello::measures(),
+    ];
     report::heading();
     for measure in all.into_iter().flatten().filter(wanted) {
         report::print(&measure.name, &(measure.run)(&bench));
@@ -78,7 +93,12 @@ fn read(args: &[String]) -> (usize, Vec<String>) {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "--rounds" => rounds = args.next().and_then(|n| n.parse().ok()).expect("a number follows --rounds"),
+            "--rounds" => {
+                rounds = args
+                    .next()
+                    .and_then(|n| n.parse().ok())
+                    .expect("a number follows --rounds")
+            }
             _ => words.push(arg.clone()),
         }
     }

@@ -69,14 +69,38 @@ const TIMES: &str = "x";
 
 impl Figure {
     /// Something of each round by itself.
-    pub(crate) fn each<T>(name: &'static str, unit: &'static str, rounds: &[T], of: impl Fn(&T) -> f64) -> Self {
-        Figure { name, unit, quartiles: Quartiles::of(rounds.iter().map(of).collect()), bar: None }
+    pub(crate) fn each<T>(
+        name: &'static str,
+        unit: &'static str,
+        rounds: &[T],
+        of: impl Fn(&T) -> f64,
+    ) -> Self {
+        Figure {
+            name,
+            unit,
+            quartiles: Quartiles::of(rounds.iter().map(of).collect()),
+            bar: None,
+        }
     }
 
     /// Something of ours over the same of a reference, round by round.
-    pub(crate) fn ratio<T>(name: &'static str, ours: &[T], theirs: &[T], of: impl Fn(&T) -> f64) -> Self {
-        let ratios = ours.iter().zip(theirs).map(|(ours, theirs)| of(ours) / of(theirs)).collect();
-        Figure { name, unit: TIMES, quartiles: Quartiles::of(ratios), bar: None }
+    pub(crate) fn ratio<T>(
+        name: &'static str,
+        ours: &[T],
+        theirs: &[T],
+        of: impl Fn(&T) -> f64,
+    ) -> Self {
+        let ratios = ours
+            .iter()
+            .zip(theirs)
+            .map(|(ours, theirs)| of(ours) / of(theirs))
+            .collect();
+        Figure {
+            name,
+            unit: TIMES,
+            quartiles: Quartiles::of(ratios),
+            bar: None,
+        }
     }
 
     /// It must meet that, if there is anything to meet.
@@ -123,13 +147,28 @@ pub(crate) fn heading() {
 /// Prints a row: in the table a line for each of its figures.
 pub(crate) fn print(name: &str, row: &Row) {
     for figure in &row.figures {
-        let Figure { unit, quartiles, bar, .. } = figure;
+        let Figure {
+            unit,
+            quartiles,
+            bar,
+            ..
+        } = figure;
         let label = figure.name.replace('_', " ");
-        let label = if *unit == TIMES { format!("/ {label}") } else { label };
+        let label = if *unit == TIMES {
+            format!("/ {label}")
+        } else {
+            label
+        };
         let (bar, verdict) = bar.map_or_else(Default::default, |bar| {
-            (Amounts(bar, unit).to_string(), format!("{:?}", bar.verdict(*quartiles, row.spread)).to_lowercase())
+            (
+                Amounts(bar, unit).to_string(),
+                format!("{:?}", bar.verdict(*quartiles, row.spread)).to_lowercase(),
+            )
         });
-        eprintln!("| {name} | {label} | {} | {bar} | {verdict} |", Amounts(*quartiles, unit));
+        eprintln!(
+            "| {name} | {label} | {} | {bar} | {verdict} |",
+            Amounts(*quartiles, unit)
+        );
     }
     for (from, count) in &row.histogram {
         eprintln!("{from:>8} ms {count:>5} {}", "*".repeat(count.div_ceil(10)));
@@ -156,7 +195,11 @@ impl fmt::Display for Amounts<f64> {
 
 /// Three digits that count, or all before the point.
 fn decimals(amount: f64) -> usize {
-    if amount == 0.0 { 0 } else { (2 - amount.abs().log10().floor() as i32).max(0) as usize }
+    if amount == 0.0 {
+        0
+    } else {
+        (2 - amount.abs().log10().floor() as i32).max(0) as usize
+    }
 }
 
 impl fmt::Display for Amounts<Quartiles> {
@@ -166,7 +209,13 @@ impl fmt::Display for Amounts<Quartiles> {
         if low == high {
             return write!(f, "{}", amount(median));
         }
-        write!(f, "{} ({} to {})", amount(median), amount(low), amount(high))
+        write!(
+            f,
+            "{} ({} to {})",
+            amount(median),
+            amount(low),
+            amount(high)
+        )
     }
 }
 
@@ -180,12 +229,20 @@ impl fmt::Display for Amounts<Bar> {
 }
 
 fn json(name: &str, row: &Row) -> String {
-    let numbers = row.numbers.iter().map(|(name, number)| format!("\"{name}\":{number}"));
-    let (ratios, others): (Vec<_>, Vec<_>) = row.figures.iter().partition(|figure| figure.unit == TIMES);
+    let numbers = row
+        .numbers
+        .iter()
+        .map(|(name, number)| format!("\"{name}\":{number}"));
+    let (ratios, others): (Vec<_>, Vec<_>) =
+        row.figures.iter().partition(|figure| figure.unit == TIMES);
     let member = |figure: &Figure| format!("\"{}\":{:.4}", figure.name, figure.quartiles.median);
     let members: Vec<_> = numbers.chain(others.into_iter().map(member)).collect();
     let ratios: Vec<_> = ratios.into_iter().map(member).collect();
-    format!("{{\"case\":\"{name}\",{},\"ratio\":{{{}}}}}", members.join(","), ratios.join(","))
+    format!(
+        "{{\"case\":\"{name}\",{},\"ratio\":{{{}}}}}",
+        members.join(","),
+        ratios.join(",")
+    )
 }
 
 #[cfg(test)]
@@ -194,11 +251,29 @@ mod tests {
 
     #[test]
     fn a_bar_holds_by_the_better_quartile_and_is_missed_by_the_median_beyond_the_spread() {
-        let at_most = |low, median| Bar::AtMost(1.5).verdict(Quartiles { low, median, high: 9.0 }, 0.1);
+        let at_most = |low, median| {
+            Bar::AtMost(1.5).verdict(
+                Quartiles {
+                    low,
+                    median,
+                    high: 9.0,
+                },
+                0.1,
+            )
+        };
         assert_eq!(at_most(1.5, 2.0), Verdict::Holds);
         assert_eq!(at_most(1.51, 1.64), Verdict::Open);
         assert_eq!(at_most(1.51, 1.66), Verdict::Missed);
-        let at_least = |median, high| Bar::AtLeast(0.8).verdict(Quartiles { low: 0.0, median, high }, 0.1);
+        let at_least = |median, high| {
+            Bar::AtLeast(0.8).verdict(
+                Quartiles {
+                    low: 0.0,
+                    median,
+                    high,
+                },
+                0.1,
+            )
+        };
         assert_eq!(at_least(0.1, 0.8), Verdict::Holds);
         assert_eq!(at_least(0.75, 0.79), Verdict::Open);
         assert_eq!(at_least(0.7, 0.79), Verdict::Missed);
@@ -208,7 +283,10 @@ mod tests {
     fn what_is_far_below_its_reference_is_shown_as_a_fraction() {
         let quartiles = Quartiles::of(vec![1.0 / 80.0, 1.0 / 60.0, 1.0 / 70.0]);
         assert_eq!(Amounts(quartiles, TIMES).to_string(), "1/70 (1/80 to 1/70)");
-        assert_eq!(Amounts(Bar::AtMost(64.0), "KiB").to_string(), "at most 64.0 KiB");
+        assert_eq!(
+            Amounts(Bar::AtMost(64.0), "KiB").to_string(),
+            "at most 64.0 KiB"
+        );
     }
 
     #[test]

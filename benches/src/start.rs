@@ -22,7 +22,11 @@ const ROUNDS: usize = 5;
 pub(crate) fn measures() -> Vec<Measure> {
     let made = |guests| Measure::new(format!("start/{guests}"), move |bench| start(bench, guests));
     let rest = Measure::new("rest/1000", |bench| rest(bench, 1_000));
-    [1_000, 10_000].map(made).into_iter().chain([rest]).collect()
+    [1_000, 10_000]
+        .map(made)
+        .into_iter()
+        .chain([rest])
+        .collect()
 }
 
 /// What one process has found out.
@@ -45,7 +49,9 @@ fn start(bench: &Bench, guests: usize) -> Row {
     row.number("guests", guests);
     row.figure(Figure::each("ready_s", "s", &found, |found| found.ready_s));
     row.figure(Figure::each("ready_cpu_s", "s", &found, |found| found.ready_cpu_s).bar(bar(2.0)));
-    row.figure(Figure::each("resident_kib_each", "KiB", &found, |found| found.kib_each).bar(bar(64.0)));
+    row.figure(
+        Figure::each("resident_kib_each", "KiB", &found, |found| found.kib_each).bar(bar(64.0)),
+    );
     row
 }
 
@@ -53,7 +59,9 @@ fn rest(bench: &Bench, guests: usize) -> Row {
     let found = rounds(bench, guests, 5);
     let mut row = Row::default();
     row.number("guests", guests);
-    let share = Figure::each("core_percent", "%", &found, |found| found.core_share * 100.0);
+    let share = Figure::each("core_percent", "%", &found, |found| {
+        found.core_share * 100.0
+    });
     row.figure(share.bar(Some(Bar::AtMost(1.0))));
     row
 }
@@ -67,21 +75,46 @@ fn rounds(bench: &Bench, guests: usize, watch_s: u64) -> Vec<Found> {
 fn in_a_process(guests: usize, watch_s: u64) -> Found {
     let this = std::env::current_exe().expect("a program knows where it is");
     let mut command = Command::new(this);
-    command.args([IN_THIS_PROCESS, &guests.to_string(), &watch_s.to_string()]).stderr(Stdio::inherit());
+    command
+        .args([IN_THIS_PROCESS, &guests.to_string(), &watch_s.to_string()])
+        .stderr(Stdio::inherit());
     let output = command.output().expect("what runs can be run again");
     assert!(output.status.success(), "{guests} guests cannot be started");
     let line = String::from_utf8_lossy(&output.stdout);
-    let numbers: Vec<f64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-    let [ready_s, ready_cpu_s, kib_each, core_share] = numbers[..] else { panic!("expected numbers, found {line:?}") };
-    Found { ready_s, ready_cpu_s, kib_each, core_share }
+    let numbers: Vec<f64> = line
+        .split_whitespace()
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [ready_s, ready_cpu_s, kib_each, core_share] = numbers[..] else {
+        panic!("expected numbers, found {line:?}")
+    };
+    Found {
+        ready_s,
+        ready_cpu_s,
+        kib_each,
+        core_share,
+    }
 }
 
 /// What such a process does with its other arguments.
 pub(crate) fn in_this_process(args: &[String]) {
-    let numbers: Vec<u64> = args.iter().map(|arg| arg.parse().expect("a number")).collect();
-    let [guests, watch_s] = numbers[..] else { panic!("expected two numbers, found {args:?}") };
-    let Found { ready_s, ready_cpu_s, kib_each, core_share } =
-        find_out(&Guests::build(), guests as usize, Duration::from_secs(watch_s));
+    let numbers: Vec<u64> = args
+        .iter()
+        .map(|arg| arg.parse().expect("a number"))
+        .collect();
+    let [guests, watch_s] = numbers[..] else {
+        panic!("expected two numbers, found {args:?}")
+    };
+    let Found {
+        ready_s,
+        ready_cpu_s,
+        kib_each,
+        core_share,
+    } = find_out(
+        &Guests::build(),
+        guests as usize,
+        Duration::from_secs(watch_s),
+    );
     println!("{ready_s} {ready_cpu_s} {kib_each} {core_share}");
 }
 
@@ -118,8 +151,10 @@ fn share_of_core(watch: Duration) -> f64 {
 /// The memory of this process that is in use.
 fn resident_kib() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux says how a process is");
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it says how much memory is resident");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("it says how much memory is resident");
     line.trim().trim_end_matches(" kB").parse().expect("in KiB")
 }
 
@@ -131,6 +166,9 @@ mod tests {
     fn idle_guests_start_and_are_counted() {
         let found = find_out(&Guests::build(), 20, Duration::from_millis(10));
         // Their memory is found out in a process of its own: here other tests take and free some.
-        assert!(found.ready_s > 0.0 && found.ready_cpu_s > 0.0 && found.core_share >= 0.0, "{found:?}");
+        assert!(
+            found.ready_s > 0.0 && found.ready_cpu_s > 0.0 && found.core_share >= 0.0,
+            "{found:?}"
+        );
     }
 }

@@ -22,7 +22,9 @@ pub(crate) enum Contender {
 
 impl Tokio {
     pub(crate) fn build() -> Self {
-        Tokio { program: host::cargo_build("tokio", None).join("bench-tokio") }
+        Tokio {
+            program: host::cargo_build("tokio", None).join("bench-tokio"),
+        }
     }
 
     /// One round of the case.
@@ -32,10 +34,17 @@ impl Tokio {
             Contender::TonicInMemory => "tonic-memory",
             Contender::TonicOverUnixSocket => "tonic-unix",
         };
-        let output = Command::new(&self.program).arg(name).args(case.to_args()).stderr(Stdio::inherit()).output();
+        let output = Command::new(&self.program)
+            .arg(name)
+            .args(case.to_args())
+            .stderr(Stdio::inherit())
+            .output();
         let output = output.expect("it was built");
         assert!(output.status.success(), "{name} has failed");
-        String::from_utf8_lossy(&output.stdout).trim().parse().expect("it says what it has measured")
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse()
+            .expect("it says what it has measured")
     }
 }
 
@@ -46,10 +55,25 @@ mod tests {
     #[test]
     fn each_contender_gets_its_answers() {
         let tokio = Tokio::build();
-        for contender in [Contender::Actor, Contender::TonicInMemory, Contender::TonicOverUnixSocket] {
+        for contender in [
+            Contender::Actor,
+            Contender::TonicInMemory,
+            Contender::TonicOverUnixSocket,
+        ] {
             for in_flight in [1, 4] {
-                let measured = tokio.round(contender, Case { size: 1_000, in_flight, calls: 64, timed: true });
-                assert!(measured.p99_ns >= measured.p50_ns && measured.p50_ns > 0.0, "{measured:?}");
+                let measured = tokio.round(
+                    contender,
+                    Case {
+                        size: 1_000,
+                        in_flight,
+                        calls: 64,
+                        timed: true,
+                    },
+                );
+                assert!(
+                    measured.p99_ns >= measured.p50_ns && measured.p50_ns > 0.0,
+                    "{measured:?}"
+                );
             }
         }
     }

@@ -11,5 +11,9 @@ fn main() {
         .output_type("crate::Payload")
         .codec_path("tonic_prost::ProstCodec")
         .build();
-    Builder::new().compile(&[Service::builder().package("echo.v1").name("Echo").method(echo).build()]);
+    Builder::new().compile(&[Service::builder()
+        .package("echo.v1")
+        .name("Echo")
+        .method(echo)
+        .build()]);
 }

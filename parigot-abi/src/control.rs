@@ -68,7 +68,10 @@ pub const TIMERS_MOVED_OFFSET: usize = core::mem::offset_of!(Control, timers_mov
 pub const OUTBOX_COMMITTED_OFFSET: usize = core::mem::offset_of!(Control, outbox_committed);
 
 const _: () = assert!(
-    CONTROL_BYTES == 128 && YIELD_NOW_OFFSET == 48 && TIMERS_MOVED_OFFSET == 96 && OUTBOX_COMMITTED_OFFSET == 24
+    CONTROL_BYTES == 128
+        && YIELD_NOW_OFFSET == 48
+        && TIMERS_MOVED_OFFSET == 96
+        && OUTBOX_COMMITTED_OFFSET == 24
 );
 
 impl Control {
@@ -121,7 +124,11 @@ impl Control {
     /// What the running task works for, as it was set last: the call, its service and its method.
     pub fn progress(&self) -> (u64, u32, u32) {
         let service = self.progress_service.load(Ordering::Relaxed);
-        (self.progress_call.load(Ordering::Relaxed), service, self.progress_method.load(Ordering::Relaxed))
+        (
+            self.progress_call.load(Ordering::Relaxed),
+            service,
+            self.progress_method.load(Ordering::Relaxed),
+        )
     }
 
     /// Whether the host wants the turn to end.
@@ -193,7 +200,9 @@ pub struct ControlView {
 /// A field of the block, in its bytes.
 #[inline]
 fn field<const N: usize>(block: &[u8; CONTROL_BYTES], at: usize) -> [u8; N] {
-    *block[at..].first_chunk().expect("a field lies inside of the block")
+    *block[at..]
+        .first_chunk()
+        .expect("a field lies inside of the block")
 }
 
 impl ControlView {

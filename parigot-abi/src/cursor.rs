@@ -43,11 +43,19 @@ impl<'a> Cursor<'a> {
     }
 
     fn malformed(&self, expected: &'static str) -> Malformed {
-        Malformed { offset: self.base + self.at, expected }
+        Malformed {
+            offset: self.base + self.at,
+            expected,
+        }
     }
 
-    pub(crate) fn array<const N: usize>(&mut self, expected: &'static str) -> Result<[u8; N], Malformed> {
-        let array = self.bytes[self.at..].first_chunk::<N>().ok_or(self.malformed(expected))?;
+    pub(crate) fn array<const N: usize>(
+        &mut self,
+        expected: &'static str,
+    ) -> Result<[u8; N], Malformed> {
+        let array = self.bytes[self.at..]
+            .first_chunk::<N>()
+            .ok_or(self.malformed(expected))?;
         self.at += N;
         Ok(*array)
     }
@@ -64,7 +72,9 @@ impl<'a> Cursor<'a> {
     pub(crate) fn bytes(&mut self, expected: &'static str) -> Result<&'a [u8], Malformed> {
         let start = self.clone();
         let count = self.u32(expected)? as usize;
-        let bytes = self.bytes[self.at..].get(..count).ok_or(start.malformed(expected))?;
+        let bytes = self.bytes[self.at..]
+            .get(..count)
+            .ok_or(start.malformed(expected))?;
         self.at += count;
         Ok(bytes)
     }
@@ -76,7 +86,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(crate) fn end(&self) -> Result<(), Malformed> {
-        if self.is_at_end() { Ok(()) } else { Err(self.malformed("nothing more")) }
+        if self.is_at_end() {
+            Ok(())
+        } else {
+            Err(self.malformed("nothing more"))
+        }
     }
 }
 

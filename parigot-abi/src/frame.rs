@@ -172,7 +172,10 @@ impl Header {
     fn to_words(self, lengths: &Lengths) -> [u64; HEADER_BYTES / 8] {
         let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         [
-            pair(u32::from(self.kind) | u32::from(self.flags) << 16, lengths.frame),
+            pair(
+                u32::from(self.kind) | u32::from(self.flags) << 16,
+                lengths.frame,
+            ),
             self.number,
             pair(self.service, self.method),
             pair(self.status, lengths.metadata),
@@ -186,7 +189,9 @@ impl Header {
     /// Writes the header of a frame that begins where `frame` does.
     #[inline(always)]
     fn write(self, lengths: &Lengths, frame: &mut [u8]) {
-        let head = frame.first_chunk_mut::<HEADER_BYTES>().expect("a frame has room for its header");
+        let head = frame
+            .first_chunk_mut::<HEADER_BYTES>()
+            .expect("a frame has room for its header");
         let (words, _) = head.as_chunks_mut::<8>();
         for (bytes, word) in words.iter_mut().zip(self.to_words(lengths)) {
             *bytes = word.to_le_bytes();
@@ -220,8 +225,14 @@ impl<'a> Frame<'a> {
     /// Appends the same frame under another header. What stands behind the header is copied in one piece.
     #[inline]
     pub fn pass_on(&self, header: Header, out: &mut Vec<u8>) {
-        let [metadata, detail, payload] = [self.metadata, self.detail, self.payload].map(|part| part.len() as u32);
-        let lengths = Lengths { frame: self.bytes.len() as u32, metadata, detail, payload };
+        let [metadata, detail, payload] =
+            [self.metadata, self.detail, self.payload].map(|part| part.len() as u32);
+        let lengths = Lengths {
+            frame: self.bytes.len() as u32,
+            metadata,
+            detail,
+            payload,
+        };
         let start = out.len();
         out.extend_from_slice(self.bytes);
         header.write(&lengths, &mut out[start..]);
@@ -260,7 +271,10 @@ pub struct Pairs<'a> {
 impl<'a> Pairs<'a> {
     /// Those of metadata in its wire form.
     pub fn new(metadata: &'a [u8]) -> Self {
-        Pairs { cursor: Cursor::within(metadata, HEADER_BYTES), failed: false }
+        Pairs {
+            cursor: Cursor::within(metadata, HEADER_BYTES),
+            failed: false,
+        }
     }
 }
 
@@ -309,9 +323,14 @@ impl<'a> Frames<'a> {
     /// Always inlined: a frame is a dozen fields of which a reader needs a few, and none by way of memory.
     #[inline(always)]
     fn read(&mut self) -> Result<Frame<'a>, Malformed> {
-        let malformed = |field: usize, expected| Malformed { offset: self.at + field, expected };
+        let malformed = |field: usize, expected| Malformed {
+            offset: self.at + field,
+            expected,
+        };
         let rest = &self.bytes[self.at..];
-        let head = rest.first_chunk::<HEADER_BYTES>().ok_or(malformed(0, "a header of 64 bytes"))?;
+        let head = rest
+            .first_chunk::<HEADER_BYTES>()
+            .ok_or(malformed(0, "a header of 64 bytes"))?;
         let word = |at: usize| u32::from_le_bytes(field(head, at));
         let long = |at: usize| u64::from_le_bytes(field(head, at));
 
@@ -349,7 +368,13 @@ impl<'a> Frames<'a> {
             id: (long(48), long(56)),
         };
         self.at += frame_bytes;
-        Ok(Frame { header, metadata, detail, payload, bytes })
+        Ok(Frame {
+            header,
+            metadata,
+            detail,
+            payload,
+            bytes,
+        })
     }
 }
 
@@ -362,7 +387,9 @@ const fn padded(bytes: u64) -> u64 {
 /// `N` bytes of a header. A slice and not byte by byte, so that it becomes one load.
 #[inline(always)]
 fn field<const N: usize>(head: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
-    *head[at..].first_chunk().expect("a field lies inside of the header")
+    *head[at..]
+        .first_chunk()
+        .expect("a field lies inside of the header")
 }
 
 impl<'a> Iterator for Frames<'a> {
@@ -403,10 +430,21 @@ impl Outline<'_> {
     /// If that is 4 GiB or more.
     #[inline]
     pub fn frame_bytes(&self) -> Result<usize, TooLong> {
-        let parts = [HEADER_BYTES, self.metadata.len(), self.detail.len(), self.payload_bytes];
-        let content = parts.iter().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes as u64));
-        let frame_bytes = u32::try_from(padded(content)).ok().and_then(|bytes| usize::try_from(bytes).ok());
-        frame_bytes.ok_or(TooLong { bytes: usize::try_from(content).unwrap_or(usize::MAX) })
+        let parts = [
+            HEADER_BYTES,
+            self.metadata.len(),
+            self.detail.len(),
+            self.payload_bytes,
+        ];
+        let content = parts
+            .iter()
+            .fold(0, |sum: u64, bytes| sum.saturating_add(*bytes as u64));
+        let frame_bytes = u32::try_from(padded(content))
+            .ok()
+            .and_then(|bytes| usize::try_from(bytes).ok());
+        frame_bytes.ok_or(TooLong {
+            bytes: usize::try_from(content).unwrap_or(usize::MAX),
+        })
     }
 
     /// Writes the frame to `frame`, which is as long as [`frame_bytes`](Self::frame_bytes) says; `encode` gets the place of the payload.
@@ -424,7 +462,9 @@ impl Outline<'_> {
             payload: self.payload_bytes as u32,
         };
         // The padding is the end of the last word. What else that holds is written over it.
-        *frame.last_chunk_mut().expect("a frame is longer than a word") = [0; FRAME_ALIGN];
+        *frame
+            .last_chunk_mut()
+            .expect("a frame is longer than a word") = [0; FRAME_ALIGN];
         self.header.write(&lengths, frame);
         let rest = put_part(self.metadata, &mut frame[HEADER_BYTES..]);
         let rest = put_part(self.detail, rest);
@@ -452,7 +492,11 @@ pub struct TooLong {
 
 impl core::fmt::Display for TooLong {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "a frame of {} bytes, and its length is a u32", self.bytes)
+        write!(
+            f,
+            "a frame of {} bytes, and its length is a u32",
+            self.bytes
+        )
     }
 }
 
@@ -479,7 +523,13 @@ impl<'a> FrameBuilder<'a> {
         let start = out.len();
         out.extend_from_slice(&[0; HEADER_BYTES]);
         let end = out.len();
-        FrameBuilder { out, start, header, metadata_end: end, detail_end: end }
+        FrameBuilder {
+            out,
+            start,
+            header,
+            metadata_end: end,
+            detail_end: end,
+        }
     }
 
     /// Adds a key and its value.
@@ -501,7 +551,11 @@ impl<'a> FrameBuilder<'a> {
     }
 
     fn assert_no_later_part(&self) {
-        debug_assert_eq!(self.out.len(), self.metadata_end, "a part of a frame comes after the one that follows it");
+        debug_assert_eq!(
+            self.out.len(),
+            self.metadata_end,
+            "a part of a frame comes after the one that follows it"
+        );
     }
 
     #[inline]

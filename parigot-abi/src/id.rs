@@ -96,7 +96,10 @@ impl<T: IdType> Id<T> {
     pub const ZERO: Self = Self::from_payload(PAYLOAD_MASK);
 
     const fn from_payload(payload: u128) -> Self {
-        Id { bits: (Self::TAG as u128) << PAYLOAD_BITS | payload, of: PhantomData }
+        Id {
+            bits: (Self::TAG as u128) << PAYLOAD_BITS | payload,
+            of: PhantomData,
+        }
     }
 
     /// An id whose payload is the low 112 of 128 random bits. It is neither empty nor zero: those two payloads are replaced.
@@ -117,8 +120,14 @@ impl<T: IdType> Id<T> {
         let bits = (high as u128) << 64 | low as u128;
         match (bits >> PAYLOAD_BITS) as u16 {
             _ if bits == 0 => Ok(Self::EMPTY),
-            tag if tag == Self::TAG => Ok(Id { bits, of: PhantomData }),
-            _ => Err(IdError::WrongType { expected: T::NAME, prefix: T::PREFIX }),
+            tag if tag == Self::TAG => Ok(Id {
+                bits,
+                of: PhantomData,
+            }),
+            _ => Err(IdError::WrongType {
+                expected: T::NAME,
+                prefix: T::PREFIX,
+            }),
         }
     }
 
@@ -189,7 +198,9 @@ impl<T: IdType> fmt::Display for Id<T> {
 }
 
 fn write_digits(f: &mut fmt::Formatter<'_>, digits: &[u8]) -> fmt::Result {
-    digits.iter().try_for_each(|digit| fmt::Write::write_char(f, ALPHABET[*digit as usize] as char))
+    digits
+        .iter()
+        .try_for_each(|digit| fmt::Write::write_char(f, ALPHABET[*digit as usize] as char))
 }
 
 /// Displays the short form of an id: see [`Id::short`].
@@ -242,10 +253,18 @@ impl fmt::Display for IdError {
                 write!(f, "not a {expected}: expected it to start with `{prefix}_`")
             }
             IdError::WrongLength { found } => {
-                write!(f, "expected {} characters after the prefix, found {found}", DIGITS + 1)
+                write!(
+                    f,
+                    "expected {} characters after the prefix, found {found}",
+                    DIGITS + 1
+                )
             }
-            IdError::WrongDigit { found, at } => write!(f, "{found:?} at character {at} is no digit of an id"),
-            IdError::WrongCheck => f.write_str("a character is wrong: the check digit does not fit"),
+            IdError::WrongDigit { found, at } => {
+                write!(f, "{found:?} at character {at} is no digit of an id")
+            }
+            IdError::WrongCheck => {
+                f.write_str("a character is wrong: the check digit does not fit")
+            }
         }
     }
 }
@@ -256,8 +275,14 @@ impl<T: IdType> FromStr for Id<T> {
     type Err = IdError;
 
     fn from_str(text: &str) -> Result<Self, IdError> {
-        let wrong_type = IdError::WrongType { expected: T::NAME, prefix: T::PREFIX };
-        let digits = text.strip_prefix(T::PREFIX).and_then(|rest| rest.strip_prefix('_')).ok_or(wrong_type)?;
+        let wrong_type = IdError::WrongType {
+            expected: T::NAME,
+            prefix: T::PREFIX,
+        };
+        let digits = text
+            .strip_prefix(T::PREFIX)
+            .and_then(|rest| rest.strip_prefix('_'))
+            .ok_or(wrong_type)?;
         let found = digits.chars().count();
         if found != DIGITS + 1 {
             return Err(IdError::WrongLength { found });
@@ -272,12 +297,19 @@ impl<T: IdType> FromStr for Id<T> {
         if check_digit(payload) != check[0] || payload[0] > 3 {
             return Err(IdError::WrongCheck);
         }
-        Ok(Self::from_payload(payload.iter().fold(0, |bits, digit| bits << 5 | *digit as u128)))
+        Ok(Self::from_payload(
+            payload
+                .iter()
+                .fold(0, |bits, digit| bits << 5 | *digit as u128),
+        ))
     }
 }
 
 fn digit_value(digit: char) -> Option<u8> {
-    ALPHABET.iter().position(|known| *known as char == digit).map(|value| value as u8)
+    ALPHABET
+        .iter()
+        .position(|known| *known as char == digit)
+        .map(|value| value as u8)
 }
 
 /// The sum of digit `k` times x^(23 - k) in GF(32), by Horner's rule.
@@ -288,13 +320,23 @@ fn check_digit(digits: &[u8]) -> u8 {
 /// Multiplies by x modulo x^5 + x^2 + 1.
 fn times_x(element: u8) -> u8 {
     let shifted = element << 1;
-    if shifted & 0b10_0000 == 0 { shifted } else { shifted ^ 0b10_0101 }
+    if shifted & 0b10_0000 == 0 {
+        shifted
+    } else {
+        shifted ^ 0b10_0101
+    }
 }
 
 const fn tag(prefix: &str) -> u16 {
     let bytes = prefix.as_bytes();
-    assert!(!bytes.is_empty() && bytes.len() <= 3, "a prefix has one to three characters");
-    assert!(bytes[0].is_ascii_lowercase(), "a prefix begins with a letter");
+    assert!(
+        !bytes.is_empty() && bytes.len() <= 3,
+        "a prefix has one to three characters"
+    );
+    assert!(
+        bytes[0].is_ascii_lowercase(),
+        "a prefix begins with a letter"
+    );
     let mut tag = 0;
     let mut k = 0;
     while k < 3 {
@@ -303,7 +345,10 @@ const fn tag(prefix: &str) -> u16 {
         } else if bytes[k].is_ascii_lowercase() {
             bytes[k] - b'a' + 1
         } else {
-            assert!(bytes[k].is_ascii_digit(), "a prefix consists of a-z and 0-9");
+            assert!(
+                bytes[k].is_ascii_digit(),
+                "a prefix consists of a-z and 0-9"
+            );
             bytes[k] - b'0' + 27
         };
         tag = tag * 37 + value as u16;

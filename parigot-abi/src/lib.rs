@@ -86,7 +86,10 @@ impl Version {
 
     /// Reads the packed form; every `u32` is one.
     pub const fn from_packed(packed: u32) -> Self {
-        Version { major: (packed >> 16) as u16, minor: packed as u16 }
+        Version {
+            major: (packed >> 16) as u16,
+            minor: packed as u16,
+        }
     }
 }
 

@@ -44,7 +44,13 @@ impl Prologue {
         let mut cursor = Cursor::new(inbox);
         let monotonic_ns = cursor.u64("a prologue of 16 bytes")?;
         let wall_ns = cursor.u64("a prologue of 16 bytes")?;
-        Ok((Prologue { monotonic_ns, wall_ns }, &inbox[PROLOGUE_BYTES..]))
+        Ok((
+            Prologue {
+                monotonic_ns,
+                wall_ns,
+            },
+            &inbox[PROLOGUE_BYTES..],
+        ))
     }
 
     /// Its bytes.
@@ -108,8 +114,16 @@ impl<'a> Start<'a> {
     ///
     /// If arguments and environment make a frame of 4 GiB or more.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), crate::frame::TooLong> {
-        let flags = if self.descriptors { crate::frame::flags::DESCRIPTORS } else { 0 };
-        let header = Header { flags, id: self.instance, ..Header::new(Kind::Start) };
+        let flags = if self.descriptors {
+            crate::frame::flags::DESCRIPTORS
+        } else {
+            0
+        };
+        let header = Header {
+            flags,
+            id: self.instance,
+            ..Header::new(Kind::Start)
+        };
         let mut frame = FrameBuilder::new(out, header);
         for (key, value) in &self.env {
             frame = frame.metadata(key, value);
@@ -118,7 +132,11 @@ impl<'a> Start<'a> {
             .payload(&self.host.packed().to_le_bytes())
             .payload(&self.message_bytes_max.to_le_bytes())
             .payload(&self.seed)
-            .payload_with(|out| self.args.iter().for_each(|arg| push_bytes(out, arg.as_bytes())))
+            .payload_with(|out| {
+                self.args
+                    .iter()
+                    .for_each(|arg| push_bytes(out, arg.as_bytes()))
+            })
             .finish()
     }
 }

@@ -153,9 +153,11 @@ impl Cause {
     pub const fn fate(self) -> Fate {
         match self {
             Cause::Answered => Fate::Answered,
-            Cause::Unreachable | Cause::TooLarge | Cause::Overloaded | Cause::Undecodable | Cause::NoSuchMethod => {
-                Fate::Refused
-            }
+            Cause::Unreachable
+            | Cause::TooLarge
+            | Cause::Overloaded
+            | Cause::Undecodable
+            | Cause::NoSuchMethod => Fate::Refused,
             Cause::Unspecified
             | Cause::TimedOut
             | Cause::CalleeExited
@@ -181,7 +183,11 @@ pub struct Detail<'a> {
 impl<'a> Detail<'a> {
     /// A detail that names no instance.
     pub const fn new(cause: Cause, message: &'a str) -> Self {
-        Detail { cause, instance: (0, 0), message: Cow::Borrowed(message) }
+        Detail {
+            cause,
+            instance: (0, 0),
+            message: Cow::Borrowed(message),
+        }
     }
 
     /// Reads it; a detail that is too short is empty, and text that is not UTF-8 is mended: a failure must stay readable.
@@ -191,7 +197,11 @@ impl<'a> Detail<'a> {
         let (instance, message) = rest.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
         let (words, _) = instance.as_chunks();
         let instance = (u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]));
-        Detail { cause, instance, message: String::from_utf8_lossy(message) }
+        Detail {
+            cause,
+            instance,
+            message: String::from_utf8_lossy(message),
+        }
     }
 
     /// How many bytes it takes.

@@ -25,7 +25,13 @@ fn reading_copies_nothing() {
     for frame in Frames::new(&bytes) {
         let frame = frame.unwrap();
         let (key, value) = frame.metadata_pairs().next().unwrap().unwrap();
-        for part in [frame.metadata, key.as_bytes(), value.as_bytes(), frame.detail, frame.payload] {
+        for part in [
+            frame.metadata,
+            key.as_bytes(),
+            value.as_bytes(),
+            frame.detail,
+            frame.payload,
+        ] {
             assert!(!part.is_empty() && inside(part));
         }
         let payload = frame.payload.as_ptr_range();
@@ -43,7 +49,10 @@ fn no_bytes_are_no_frames() {
 fn frames_start_and_end_at_multiples_of_8() {
     let mut bytes = Vec::new();
     for payload_bytes in 0..20 {
-        FrameBuilder::new(&mut bytes, Header::new(Kind::Reply)).payload(&vec![1; payload_bytes]).finish().unwrap();
+        FrameBuilder::new(&mut bytes, Header::new(Kind::Reply))
+            .payload(&vec![1; payload_bytes])
+            .finish()
+            .unwrap();
         assert_eq!(bytes.len() % 8, 0);
     }
     let payloads = Frames::new(&bytes).map(|frame| frame.unwrap().payload.len());
@@ -52,36 +61,65 @@ fn frames_start_and_end_at_multiples_of_8() {
 
 #[test]
 fn a_frame_of_known_length_is_the_one_that_is_measured() {
-    let header = Header { number: 7, id: (1, 2), ..Header::new(Kind::Call) };
+    let header = Header {
+        number: 7,
+        id: (1, 2),
+        ..Header::new(Kind::Call)
+    };
     let detail = Detail::new(Cause::Overloaded, "full");
     let (mut metadata, mut detail_bytes) = (Vec::new(), Vec::new());
     push_pair(&mut metadata, "key", "value");
     detail.write(&mut detail_bytes);
     for payload in (0..20).map(|bytes| vec![1; bytes]) {
-        for (metadata, detail) in
-            [(&[][..], &[][..]), (&metadata, &[]), (&[], &detail_bytes), (&metadata, &detail_bytes)]
-        {
+        for (metadata, detail) in [
+            (&[][..], &[][..]),
+            (&metadata, &[]),
+            (&[], &detail_bytes),
+            (&metadata, &detail_bytes),
+        ] {
             let mut measured = Vec::new();
-            let frame = FrameBuilder::new(&mut measured, header).metadata_bytes(metadata).detail_bytes(detail);
+            let frame = FrameBuilder::new(&mut measured, header)
+                .metadata_bytes(metadata)
+                .detail_bytes(detail);
             frame.payload(&payload).finish().unwrap();
-            let outline = Outline { header, metadata, detail, payload_bytes: payload.len() };
+            let outline = Outline {
+                header,
+                metadata,
+                detail,
+                payload_bytes: payload.len(),
+            };
             // What was there before is no part of it.
             let mut written = vec![0xff; outline.frame_bytes().unwrap()];
             outline.write(&mut written, |place| place.copy_from_slice(&payload));
             assert_eq!(written, measured);
         }
     }
-    let endless = Outline { header, metadata: &[], detail: &[], payload_bytes: u32::MAX as usize - 64 };
-    assert_eq!(endless.frame_bytes(), Err(TooLong { bytes: u32::MAX as usize }));
+    let endless = Outline {
+        header,
+        metadata: &[],
+        detail: &[],
+        payload_bytes: u32::MAX as usize - 64,
+    };
+    assert_eq!(
+        endless.frame_bytes(),
+        Err(TooLong {
+            bytes: u32::MAX as usize
+        })
+    );
 }
 
 #[test]
 fn a_frame_that_is_not_finished_can_be_taken_back() {
     let mut bytes = Vec::new();
-    FrameBuilder::new(&mut bytes, Header::new(Kind::Launch)).finish().unwrap();
+    FrameBuilder::new(&mut bytes, Header::new(Kind::Launch))
+        .finish()
+        .unwrap();
     let whole = bytes.clone();
     drop(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)).payload(b"half a requ"));
-    assert!(Frames::new(&bytes).any(|frame| frame.is_err()), "what is left behind is no frame");
+    assert!(
+        Frames::new(&bytes).any(|frame| frame.is_err()),
+        "what is left behind is no frame"
+    );
     bytes.truncate(whole.len());
     assert_eq!(bytes, whole);
 }
@@ -100,20 +138,31 @@ fn a_detail_stays_readable_whatever_it_holds() {
     let empty = Detail::new(Cause::Unspecified, "");
     assert_eq!(Detail::read(&[]), empty);
     assert_eq!(Detail::read(&[1, 0, 0]), empty);
-    assert_eq!(Detail::read(b"\x04\0\0\0no instance"), Detail::new(Cause::CalleeTrapped, ""));
+    assert_eq!(
+        Detail::read(b"\x04\0\0\0no instance"),
+        Detail::new(Cause::CalleeTrapped, "")
+    );
     let with_message = |cause: &[u8; 4], message: &[u8]| [&cause[..], &[0; 16], message].concat();
     assert_eq!(
         Detail::read(&with_message(b"\x04\0\0\0", b"dead\xff")),
         Detail::new(Cause::CalleeTrapped, "dead\u{fffd}")
     );
-    assert_eq!(Detail::read(&with_message(&[0xff; 4], b"?")), Detail::new(Cause::Unspecified, "?"));
+    assert_eq!(
+        Detail::read(&with_message(&[0xff; 4], b"?")),
+        Detail::new(Cause::Unspecified, "?")
+    );
 }
 
 #[test]
 fn errors_name_the_offset_and_what_was_expected() {
     let mut bytes = Vec::new();
-    FrameBuilder::new(&mut bytes, Header::new(Kind::Launch)).finish().unwrap();
+    FrameBuilder::new(&mut bytes, Header::new(Kind::Launch))
+        .finish()
+        .unwrap();
     bytes.extend([0; 8]);
     let error = Frames::new(&bytes).nth(1).unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "at byte 64: expected a header of 64 bytes");
+    assert_eq!(
+        error.to_string(),
+        "at byte 64: expected a header of 64 bytes"
+    );
 }

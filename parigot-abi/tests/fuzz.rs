@@ -9,17 +9,26 @@ use parigot_abi::frame::flags;
 use parigot_abi::id::{CallId, ServiceId};
 use parigot_abi::manifest::{Method, Service};
 use parigot_abi::status::Detail;
-use parigot_abi::{Cause, Frame, FrameBuilder, Frames, Header, Kind, Malformed, Manifest, Prologue, Start, Version};
+use parigot_abi::{
+    Cause, Frame, FrameBuilder, Frames, Header, Kind, Malformed, Manifest, Prologue, Start, Version,
+};
 
 #[test]
 fn no_input_panics() {
-    let setting = |name: &str| std::env::var(name).ok().map(|value| value.parse::<u64>().expect(name));
+    let setting = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|value| value.parse::<u64>().expect(name))
+    };
     if let Some(seed) = setting("PARIGOT_FUZZ_SEED") {
         return try_one(seed);
     }
     let soak_seconds = setting("PARIGOT_SOAK_SECONDS");
     let first_seed = soak_seconds.map_or(0, |_| {
-        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("the clock is right").as_nanos() as u64
+        SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .expect("the clock is right")
+            .as_nanos() as u64
     });
     let duration = Duration::from_secs(soak_seconds.unwrap_or(2));
     let start = Instant::now();
@@ -114,7 +123,10 @@ fn read_parts(frame: &Frame<'_>) {
         Ok(start) => {
             let mut out = Vec::new();
             start.write(&mut out).unwrap();
-            assert_eq!(Start::read(&Frames::new(&out).next().unwrap().unwrap()), Ok(start));
+            assert_eq!(
+                Start::read(&Frames::new(&out).next().unwrap().unwrap()),
+                Ok(start)
+            );
         }
         Err(error) => check_error(&error, &frame_bytes),
     }
@@ -132,7 +144,11 @@ fn rewritten(frame: &Frame<'_>) -> Vec<u8> {
 }
 
 fn check_error(error: &Malformed, bytes: &[u8]) {
-    assert!(error.offset <= bytes.len(), "{error}, and there are {} bytes", bytes.len());
+    assert!(
+        error.offset <= bytes.len(),
+        "{error}, and there are {} bytes",
+        bytes.len()
+    );
     assert!(!error.expected.is_empty());
 }
 
@@ -173,8 +189,10 @@ fn frames_bytes(random: &mut Random) -> Vec<u8> {
             frame = frame.metadata(&random.text(), &random.text());
         }
         if random.below(2) == 0 {
-            frame = frame
-                .detail(&Detail { instance: (random.number(), 7), ..Detail::new(Cause::TimedOut, &random.text()) });
+            frame = frame.detail(&Detail {
+                instance: (random.number(), 7),
+                ..Detail::new(Cause::TimedOut, &random.text())
+            });
         }
         frame.payload(&random.bytes(40)).finish().unwrap();
     }
@@ -191,7 +209,11 @@ fn start_bytes(random: &mut Random) -> Vec<u8> {
         instance: (random.number(), random.number()),
         descriptors: random.below(2) == 0,
         args: texts[..random.below(3)].to_vec(),
-        env: texts[2..].chunks(2).take(random.below(3)).map(|pair| (pair[0], pair[1])).collect(),
+        env: texts[2..]
+            .chunks(2)
+            .take(random.below(3))
+            .map(|pair| (pair[0], pair[1]))
+            .collect(),
     };
     let mut out = Vec::new();
     start.write(&mut out).unwrap();
@@ -216,7 +238,10 @@ fn manifest_bytes(random: &mut Random) -> Vec<u8> {
         };
         (0..random.below(3)).map(|_| service(random)).collect()
     }
-    let manifest = Manifest { exports: services(random), requires: services(random) };
+    let manifest = Manifest {
+        exports: services(random),
+        requires: services(random),
+    };
     let mut out = Vec::new();
     manifest.write(&mut out);
     assert_eq!(Manifest::read(&out), Ok(manifest));
@@ -279,10 +304,14 @@ impl Random {
     }
 
     fn bytes(&mut self, length_max: usize) -> Vec<u8> {
-        (0..self.below(length_max + 1)).map(|_| self.next() as u8).collect()
+        (0..self.below(length_max + 1))
+            .map(|_| self.next() as u8)
+            .collect()
     }
 
     fn text(&mut self) -> String {
-        (0..self.below(6)).map(|_| char::from_u32(self.number() as u32 & 0x1_ffff).unwrap_or('a')).collect()
+        (0..self.below(6))
+            .map(|_| char::from_u32(self.number() as u32 & 0x1_ffff).unwrap_or('a'))
+            .collect()
     }
 }

@@ -9,7 +9,11 @@ fn samples() -> Vec<ServiceId> {
     let weyl = |k: u128| k.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     let mixed = (1..200).map(|k| weyl(k) ^ weyl(k).rotate_left(47));
     let single_bits = (0..112).map(|bit| 1 << bit);
-    mixed.chain(single_bits).map(ServiceId::from_random).chain([ServiceId::EMPTY]).collect()
+    mixed
+        .chain(single_bits)
+        .map(ServiceId::from_random)
+        .chain([ServiceId::EMPTY])
+        .collect()
 }
 
 /// Text with the character at byte `at` replaced.
@@ -36,7 +40,10 @@ fn the_wire_form_round_trips() {
 #[test]
 fn decoding_an_id_of_another_type_is_an_error() {
     let instance = InstanceId::from_random(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
-    let wrong_type = IdError::WrongType { expected: "ServiceId", prefix: "svc" };
+    let wrong_type = IdError::WrongType {
+        expected: "ServiceId",
+        prefix: "svc",
+    };
     assert_eq!(instance.to_string().parse::<ServiceId>(), Err(wrong_type));
     let (high, low) = instance.to_wire();
     assert_eq!(ServiceId::from_wire(high, low), Err(wrong_type));
@@ -47,9 +54,16 @@ fn every_single_wrong_digit_is_found() {
     for id in samples() {
         let text = id.to_string();
         for at in 4..text.len() {
-            for digit in ALPHABET.chars().filter(|digit| !text[at..].starts_with(*digit)) {
+            for digit in ALPHABET
+                .chars()
+                .filter(|digit| !text[at..].starts_with(*digit))
+            {
                 let wrong = with_digit(&text, at, digit);
-                assert_eq!(wrong.parse::<ServiceId>(), Err(IdError::WrongCheck), "{wrong}, once {text}");
+                assert_eq!(
+                    wrong.parse::<ServiceId>(),
+                    Err(IdError::WrongCheck),
+                    "{wrong}, once {text}"
+                );
             }
         }
     }
@@ -63,8 +77,16 @@ fn every_transposition_is_found() {
         for first in 4..text.len() {
             for second in first + 1..text.len() {
                 if digit(first) != digit(second) {
-                    let swapped = with_digit(&with_digit(&text, first, digit(second)), second, digit(first));
-                    assert_eq!(swapped.parse::<ServiceId>(), Err(IdError::WrongCheck), "{swapped}, once {text}");
+                    let swapped = with_digit(
+                        &with_digit(&text, first, digit(second)),
+                        second,
+                        digit(first),
+                    );
+                    assert_eq!(
+                        swapped.parse::<ServiceId>(),
+                        Err(IdError::WrongCheck),
+                        "{swapped}, once {text}"
+                    );
                 }
             }
         }
@@ -75,10 +97,22 @@ fn every_transposition_is_found() {
 fn errors_say_what_is_wrong() {
     let text = ServiceId::from_random(7).to_string();
     let message = |text: &str| text.parse::<ServiceId>().unwrap_err().to_string();
-    assert_eq!(message(&text.replace("svc", "ins")), "not a ServiceId: expected it to start with `svc_`");
-    assert_eq!(message(&text[..20]), "expected 24 characters after the prefix, found 16");
-    assert_eq!(message(&with_digit(&text, 9, 'U')), "'U' at character 9 is no digit of an id");
-    assert_eq!(message(&with_digit(&text, 9, '1')), "a character is wrong: the check digit does not fit");
+    assert_eq!(
+        message(&text.replace("svc", "ins")),
+        "not a ServiceId: expected it to start with `svc_`"
+    );
+    assert_eq!(
+        message(&text[..20]),
+        "expected 24 characters after the prefix, found 16"
+    );
+    assert_eq!(
+        message(&with_digit(&text, 9, 'U')),
+        "'U' at character 9 is no digit of an id"
+    );
+    assert_eq!(
+        message(&with_digit(&text, 9, '1')),
+        "a character is wrong: the check digit does not fit"
+    );
 }
 
 #[test]

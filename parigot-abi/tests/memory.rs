@@ -45,22 +45,40 @@ fn claims_cost_nothing() {
         ("exports", FOUR_BILLION.to_vec()),
         ("requirements", [[0; 4], FOUR_BILLION].concat()),
         ("a name", [[1, 0, 0, 0], FOUR_BILLION].concat()),
-        ("methods", [&[1, 0, 0, 0], &service[..], &FOUR_BILLION].concat()),
-        ("descriptors", [&[1, 0, 0, 0], &service[..], &[0; 4], &FOUR_BILLION].concat()),
+        (
+            "methods",
+            [&[1, 0, 0, 0], &service[..], &FOUR_BILLION].concat(),
+        ),
+        (
+            "descriptors",
+            [&[1, 0, 0, 0], &service[..], &[0; 4], &FOUR_BILLION].concat(),
+        ),
     ];
     for (claim, payload) in claims {
         let bytes = bytes_asked_by(|| assert!(Manifest::read(&payload).is_err()));
-        assert!(bytes < 64, "4 billion bytes of {claim}: {bytes} bytes were allocated");
+        assert!(
+            bytes < 64,
+            "4 billion bytes of {claim}: {bytes} bytes were allocated"
+        );
     }
 
     let mut frame = Vec::new();
-    FrameBuilder::new(&mut frame, Header::new(Kind::Start)).payload(&[0; 40]).payload(&FOUR_BILLION).finish().unwrap();
+    FrameBuilder::new(&mut frame, Header::new(Kind::Start))
+        .payload(&[0; 40])
+        .payload(&FOUR_BILLION)
+        .finish()
+        .unwrap();
     let frame = Frames::new(&frame).next().unwrap().unwrap();
     let bytes = bytes_asked_by(|| assert!(Start::read(&frame).is_err()));
     assert_eq!(bytes, 0, "an argument of 4 billion bytes");
 
     // What is there costs in proportion: no service takes more than 16 times its 20 bytes.
     let payload = [&1000_u32.to_le_bytes()[..], &[0; 20 * 1000], &[0; 4]].concat();
-    let bytes = bytes_asked_by(|| assert_eq!(Manifest::read(&payload).unwrap().exports.len(), 1000));
-    assert!(bytes < 16 * payload.len(), "{} bytes of manifest: {bytes} bytes were allocated", payload.len());
+    let bytes =
+        bytes_asked_by(|| assert_eq!(Manifest::read(&payload).unwrap().exports.len(), 1000));
+    assert!(
+        bytes < 16 * payload.len(),
+        "{} bytes of manifest: {bytes} bytes were allocated",
+        payload.len()
+    );
 }

@@ -2,12 +2,18 @@
 
 use core::fmt::Debug;
 
-use parigot_abi::control::{CONTROL_BYTES, Control, ControlView, TIMERS_MOVED_OFFSET, YIELD_NOW_OFFSET};
+use parigot_abi::control::{
+    CONTROL_BYTES, Control, ControlView, TIMERS_MOVED_OFFSET, YIELD_NOW_OFFSET,
+};
 use parigot_abi::frame::{Frames, Level, NO_DEADLINE};
-use parigot_abi::id::{Call, Host, Id, IdError, IdType, Instance, Method as MethodType, Service as ServiceType};
+use parigot_abi::id::{
+    Call, Host, Id, IdError, IdType, Instance, Method as MethodType, Service as ServiceType,
+};
 use parigot_abi::manifest::{Manifest, Method, Service};
 use parigot_abi::status::Detail;
-use parigot_abi::{Cause, Code, Frame, FrameBuilder, Header, Kind, Malformed, Prologue, Start, VERSION, Version};
+use parigot_abi::{
+    Cause, Code, Frame, FrameBuilder, Header, Kind, Malformed, Prologue, Start, VERSION, Version,
+};
 
 /// One `[what] title` of the file and its fields, in order.
 struct Case {
@@ -18,7 +24,10 @@ struct Case {
 
 impl Case {
     fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+        self.fields
+            .iter()
+            .filter(move |(field, _)| field == name)
+            .map(|(_, value)| value.as_str())
     }
 
     fn text(&self, name: &str) -> Option<&str> {
@@ -35,12 +44,19 @@ impl Case {
 
     /// The wire form of an id; (0, 0) where it is not set.
     fn id(&self, name: &str) -> (u64, u64) {
-        let Some((high, low)) = self.text(name).map(|text| text.split_once(' ').unwrap()) else { return (0, 0) };
-        (u64::from_str_radix(high, 16).unwrap(), u64::from_str_radix(low, 16).unwrap())
+        let Some((high, low)) = self.text(name).map(|text| text.split_once(' ').unwrap()) else {
+            return (0, 0);
+        };
+        (
+            u64::from_str_radix(high, 16).unwrap(),
+            u64::from_str_radix(low, 16).unwrap(),
+        )
     }
 
     fn pairs(&self, name: &str) -> Vec<(&str, &str)> {
-        self.all(name).map(|pair| pair.split_once('=').unwrap()).collect()
+        self.all(name)
+            .map(|pair| pair.split_once('=').unwrap())
+            .collect()
     }
 }
 
@@ -49,20 +65,41 @@ fn number<N: TryFrom<u64, Error: Debug>>(text: &str) -> N {
 }
 
 fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u32> = text.chars().filter(|c| *c != ' ').map(|c| c.to_digit(16).unwrap()).collect();
-    digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+    let digits: Vec<u32> = text
+        .chars()
+        .filter(|c| *c != ' ')
+        .map(|c| c.to_digit(16).unwrap())
+        .collect();
+    digits
+        .chunks(2)
+        .map(|pair| (pair[0] << 4 | pair[1]) as u8)
+        .collect()
 }
 
 fn cases() -> Vec<Case> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/abi/vectors.txt");
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut cases: Vec<Case> = Vec::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-        if let Some((what, title)) = line.strip_prefix('[').and_then(|line| line.split_once("] ")) {
-            cases.push(Case { what: what.into(), title: title.into(), fields: Vec::new() });
+    for line in text
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    {
+        if let Some((what, title)) = line
+            .strip_prefix('[')
+            .and_then(|line| line.split_once("] "))
+        {
+            cases.push(Case {
+                what: what.into(),
+                title: title.into(),
+                fields: Vec::new(),
+            });
         } else {
             let (name, value) = line.split_once('=').unwrap();
-            cases.last_mut().unwrap().fields.push((name.trim().into(), value.trim().into()));
+            cases
+                .last_mut()
+                .unwrap()
+                .fields
+                .push((name.trim().into(), value.trim().into()));
         }
     }
     cases
@@ -103,7 +140,12 @@ fn every_case_has_a_test() {
         "malformed",
     ];
     for case in cases() {
-        assert!(known.contains(&case.what.as_str()), "[{}] {}", case.what, case.title);
+        assert!(
+            known.contains(&case.what.as_str()),
+            "[{}] {}",
+            case.what,
+            case.title
+        );
     }
 }
 
@@ -112,14 +154,24 @@ fn names() {
     each("names", |case| {
         let check = |field: &str, name: &dyn Fn(u32) -> Option<String>| {
             let given = case.all(field).map(|line| line.split_once(' ').unwrap());
-            let given: Vec<(u32, String)> = given.map(|(n, name)| (number(n), name.into())).collect();
-            let known: Vec<(u32, String)> = (0..=0xffff).filter_map(|n| Some((n, name(n)?))).collect();
+            let given: Vec<(u32, String)> =
+                given.map(|(n, name)| (number(n), name.into())).collect();
+            let known: Vec<(u32, String)> =
+                (0..=0xffff).filter_map(|n| Some((n, name(n)?))).collect();
             assert_eq!(known, given, "{field}");
         };
-        check("kind", &|n| Some(format!("{:?}", Kind::from_number(n as u16)?)));
-        check("code", &|n| Code::from_number(n).map(|code| code.to_string()));
-        check("cause", &|n| Cause::from_number(n).map(|cause| cause.to_string()));
-        check("fate", &|n| Cause::from_number(n).map(|cause| cause.fate().to_string()));
+        check("kind", &|n| {
+            Some(format!("{:?}", Kind::from_number(n as u16)?))
+        });
+        check("code", &|n| {
+            Code::from_number(n).map(|code| code.to_string())
+        });
+        check("cause", &|n| {
+            Cause::from_number(n).map(|cause| cause.to_string())
+        });
+        check("fate", &|n| {
+            Cause::from_number(n).map(|cause| cause.fate().to_string())
+        });
         check("level", &|n| Some(format!("{:?}", Level::from_number(n)?)));
     });
 }
@@ -128,7 +180,10 @@ fn names() {
 fn versions() {
     assert_eq!(VERSION, Version { major: 1, minor: 0 });
     each("version", |case| {
-        let version = Version { major: case.number("major"), minor: case.number("minor") };
+        let version = Version {
+            major: case.number("major"),
+            minor: case.number("minor"),
+        };
         assert_eq!(version.packed(), case.number::<u32>("packed"));
         assert_eq!(Version::from_packed(case.number("packed")), version);
     });
@@ -137,7 +192,10 @@ fn versions() {
 #[test]
 fn prologues() {
     each("prologue", |case| {
-        let prologue = Prologue { monotonic_ns: case.number("monotonic_ns"), wall_ns: case.number("wall_ns") };
+        let prologue = Prologue {
+            monotonic_ns: case.number("monotonic_ns"),
+            wall_ns: case.number("wall_ns"),
+        };
         let mut inbox = case.hex("bytes");
         assert_eq!(prologue.to_bytes(), *inbox);
         inbox.extend(b"frames");
@@ -158,10 +216,17 @@ fn frames() {
             deadline_ns: case.text("deadline_ns").map_or(NO_DEADLINE, number),
             id: case.id("id"),
         };
-        let (metadata, payload, bytes) = (case.pairs("metadata"), case.hex("payload"), case.hex("bytes"));
+        let (metadata, payload, bytes) = (
+            case.pairs("metadata"),
+            case.hex("payload"),
+            case.hex("bytes"),
+        );
         let message = case.text("message").unwrap_or_default();
         let cause: Option<u32> = case.text("cause").map(number);
-        let detail = |cause| Detail { instance: case.id("callee"), ..Detail::new(cause, message) };
+        let detail = |cause| Detail {
+            instance: case.id("callee"),
+            ..Detail::new(cause, message)
+        };
 
         // After something else, so that offsets inside of the buffer are not those inside of the frame.
         let mut out = b"8 bytes.".to_vec();
@@ -172,9 +237,8 @@ fn frames() {
         builder = match cause.map(|number| Cause::from_number(number).ok_or(number)) {
             None => builder,
             Some(Ok(cause)) => builder.detail(&detail(cause)),
-            Some(Err(number)) => {
-                builder.detail_bytes(&[&number.to_le_bytes()[..], &[0; 16], message.as_bytes()].concat())
-            }
+            Some(Err(number)) => builder
+                .detail_bytes(&[&number.to_le_bytes()[..], &[0; 16], message.as_bytes()].concat()),
         };
         builder.payload(&payload).finish().unwrap();
         assert_eq!(out[8..], bytes);
@@ -182,7 +246,13 @@ fn frames() {
         let frame = only_frame(&bytes);
         assert_eq!(frame.header, header);
         assert_eq!(frame.kind(), Kind::from_number(header.kind));
-        assert_eq!(frame.metadata_pairs().collect::<Result<Vec<_>, _>>().unwrap(), metadata);
+        assert_eq!(
+            frame
+                .metadata_pairs()
+                .collect::<Result<Vec<_>, _>>()
+                .unwrap(),
+            metadata
+        );
         assert_eq!(frame.payload, payload);
         if let Some(number) = cause {
             let cause = Cause::from_number(number).unwrap_or(Cause::Unspecified);
@@ -195,7 +265,11 @@ fn frames() {
 
 #[test]
 fn frames_follow_each_other() {
-    let all: Vec<Vec<u8>> = cases().iter().filter(|case| case.what == "frame").map(|case| case.hex("bytes")).collect();
+    let all: Vec<Vec<u8>> = cases()
+        .iter()
+        .filter(|case| case.what == "frame")
+        .map(|case| case.hex("bytes"))
+        .collect();
     let together = all.concat();
     let mut frames = Frames::new(&together);
     let mut offset = 0;
@@ -212,7 +286,10 @@ fn starts() {
     each("start", |case| {
         let (major, minor) = case.text("host").unwrap().split_once('.').unwrap();
         let start = Start {
-            host: Version { major: number(major), minor: number(minor) },
+            host: Version {
+                major: number(major),
+                minor: number(minor),
+            },
             message_bytes_max: case.number("message_bytes_max"),
             seed: case.hex("seed").try_into().unwrap(),
             instance: case.id("instance"),
@@ -243,7 +320,12 @@ fn manifests() {
                         list = &mut manifest.requires;
                     }
                     let schema = u64::from_str_radix(words[1], 16).unwrap();
-                    list.push(Service { name: words[0].into(), schema, methods: vec![], descriptors: vec![] });
+                    list.push(Service {
+                        name: words[0].into(),
+                        schema,
+                        methods: vec![],
+                        descriptors: vec![],
+                    });
                 }
                 "method" => list.last_mut().unwrap().methods.push(Method {
                     name: words[0].into(),
@@ -286,7 +368,11 @@ fn control_blocks() {
         let mut control = Control::new();
         control.set_inbox(view.inbox_address, view.inbox_capacity);
         control.set_outbox(view.outbox_address, view.outbox_committed);
-        control.set_progress(view.progress_call, view.progress_service, view.progress_method);
+        control.set_progress(
+            view.progress_call,
+            view.progress_service,
+            view.progress_method,
+        );
         control.set_turn(view.more, view.wake_at_ns, view.polls);
         control.set_panic_buffer(view.panic_address, view.panic_capacity);
         control.set_panic(view.panic_bytes);
@@ -344,7 +430,14 @@ fn ids() {
 #[test]
 fn constant_ids() {
     fn check<T: IdType>(case: &Case) {
-        check_id(case, if case.text("zero").is_some() { Id::<T>::ZERO } else { Id::EMPTY });
+        check_id(
+            case,
+            if case.text("zero").is_some() {
+                Id::<T>::ZERO
+            } else {
+                Id::EMPTY
+            },
+        );
     }
     each("constant id", |case| with_id_type!(check, case));
 }
@@ -357,7 +450,10 @@ fn check_id<T: IdType>(case: &Case, id: Id<T>) {
     assert_eq!(id.is_empty(), case.text("empty").is_some());
 
     let (high, low) = case.id("wire");
-    for read in [case.text("text").unwrap().parse::<Id<T>>().unwrap(), Id::from_wire(high, low).unwrap()] {
+    for read in [
+        case.text("text").unwrap().parse::<Id<T>>().unwrap(),
+        Id::from_wire(high, low).unwrap(),
+    ] {
         assert_eq!(read.key(), id.key());
         assert_eq!(read == id, !id.is_zero());
     }
@@ -367,7 +463,9 @@ fn check_id<T: IdType>(case: &Case, id: Id<T>) {
 fn bad_ids() {
     fn check<T: IdType>(case: &Case) {
         let (high, low) = case.id("wire");
-        let read = case.text("text").map_or_else(|| Id::<T>::from_wire(high, low), str::parse);
+        let read = case
+            .text("text")
+            .map_or_else(|| Id::<T>::from_wire(high, low), str::parse);
         let error = match read.unwrap_err() {
             IdError::WrongType { expected, prefix } => {
                 assert_eq!((expected, prefix), (T::NAME, T::PREFIX));

@@ -22,7 +22,11 @@ pub(crate) enum Item {
 
 impl Parse for Item {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        if input.peek(LitStr) { input.parse().map(Item::Name) } else { Path::parse_mod_style(input).map(Item::Type) }
+        if input.peek(LitStr) {
+            input.parse().map(Item::Name)
+        } else {
+            Path::parse_mod_style(input).map(Item::Type)
+        }
     }
 }
 
@@ -40,14 +44,19 @@ impl Parse for List {
         let name: Ident = input.parse()?;
         let content;
         syn::parenthesized!(content in input);
-        let items: Vec<Item> = Punctuated::<Item, Token![,]>::parse_terminated(&content)?.into_iter().collect();
+        let items: Vec<Item> = Punctuated::<Item, Token![,]>::parse_terminated(&content)?
+            .into_iter()
+            .collect();
         refuse_duplicates(&items)?;
         Ok(List { name, items })
     }
 }
 
 fn refuse_duplicates(items: &[Item]) -> syn::Result<()> {
-    let texts: Vec<String> = items.iter().map(|item| item.to_token_stream().to_string()).collect();
+    let texts: Vec<String> = items
+        .iter()
+        .map(|item| item.to_token_stream().to_string())
+        .collect();
     match (1..items.len()).find(|at| texts[..*at].contains(&texts[*at])) {
         Some(at) => Err(syn::Error::new_spanned(&items[at], "it is listed before")),
         None => Ok(()),
@@ -55,15 +64,27 @@ fn refuse_duplicates(items: &[Item]) -> syn::Result<()> {
 }
 
 /// The lists, each at most once and of these names, in any order.
-pub(crate) fn parse_lists<const N: usize>(input: ParseStream, names: [&str; N]) -> syn::Result<[Vec<Item>; N]> {
+pub(crate) fn parse_lists<const N: usize>(
+    input: ParseStream,
+    names: [&str; N],
+) -> syn::Result<[Vec<Item>; N]> {
     let mut lists = [const { None }; N];
     for list in Punctuated::<List, Token![,]>::parse_terminated(input)? {
-        let place = names.iter().position(|name| list.name == name).ok_or_else(|| {
-            let expected = names.map(|name| format!("`{name}(…)`")).join(" or ");
-            syn::Error::new(list.name.span(), format!("expected {expected}, found `{}`", list.name))
-        })?;
+        let place = names
+            .iter()
+            .position(|name| list.name == name)
+            .ok_or_else(|| {
+                let expected = names.map(|name| format!("`{name}(…)`")).join(" or ");
+                syn::Error::new(
+                    list.name.span(),
+                    format!("expected {expected}, found `{}`", list.name),
+                )
+            })?;
         if lists[place].replace(list.items).is_some() {
-            return Err(syn::Error::new(list.name.span(), format!("`{}` stands here twice", list.name)));
+            return Err(syn::Error::new(
+                list.name.span(),
+                format!("`{}` stands here twice", list.name),
+            ));
         }
     }
     Ok(lists.map(Option::unwrap_or_default))
@@ -91,7 +112,9 @@ mod tests {
 
     /// What `service!` says of its input.
     fn check_service(input: proc_macro2::TokenStream, expected: &str) {
-        let error = syn::parse2::<service::Service>(input).map(|_| ()).expect_err("a mistake");
+        let error = syn::parse2::<service::Service>(input)
+            .map(|_| ())
+            .expect_err("a mistake");
         assert_eq!(error.to_string(), expected);
     }
 
@@ -110,13 +133,31 @@ mod tests {
 
     #[test]
     fn a_service_exports_something_and_each_thing_once() {
-        check_service(quote!(S), "expected `exports(…)` with the generated server of at least one service");
-        check_service(quote!(S, exports()), "expected `exports(…)` with the generated server of at least one service");
+        check_service(
+            quote!(S),
+            "expected `exports(…)` with the generated server of at least one service",
+        );
+        check_service(
+            quote!(S, exports()),
+            "expected `exports(…)` with the generated server of at least one service",
+        );
         check_service(quote!(S, exports(A, b::A, A)), "it is listed before");
-        check_service(quote!(S, exports(A), exports(B)), "`exports` stands here twice");
-        check_service(quote!(S, provides(A)), "expected `exports(…)` or `requires(…)`, found `provides`");
-        check_service(quote!(S, exports("a.A")), "expected the generated server of a service");
-        assert!(syn::parse2::<service::Service>(quote!(S, requires(C, "a.v1.A"), exports(a::A, B,),)).is_ok());
+        check_service(
+            quote!(S, exports(A), exports(B)),
+            "`exports` stands here twice",
+        );
+        check_service(
+            quote!(S, provides(A)),
+            "expected `exports(…)` or `requires(…)`, found `provides`",
+        );
+        check_service(
+            quote!(S, exports("a.A")),
+            "expected the generated server of a service",
+        );
+        assert!(
+            syn::parse2::<service::Service>(quote!(S, requires(C, "a.v1.A"), exports(a::A, B,),))
+                .is_ok()
+        );
     }
 
     #[test]
@@ -128,7 +169,11 @@ mod tests {
         );
         check_program(quote!(), main.clone(), Ok(()));
         check_program(quote!(requires(a::A, B)), main.clone(), Ok(()));
-        check_program(quote!(exports(A)), main, Err("expected `requires(…)`, found `exports`"));
+        check_program(
+            quote!(exports(A)),
+            main,
+            Err("expected `requires(…)`, found `exports`"),
+        );
         let check = |main, expected| check_program(quote!(), main, Err(expected));
         check(
             quote!(

@@ -44,5 +44,7 @@ pub fn service(input: TokenStream) -> TokenStream {
 pub fn program(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments = syn::parse_macro_input!(arguments as program::Arguments);
     let main = syn::parse_macro_input!(item as syn::ItemFn);
-    program::expand(&arguments, &main).unwrap_or_else(|error| error.into_compile_error()).into()
+    program::expand(&arguments, &main)
+        .unwrap_or_else(|error| error.into_compile_error())
+        .into()
 }

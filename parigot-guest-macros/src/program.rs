@@ -19,7 +19,10 @@ impl Parse for Arguments {
     }
 }
 
-pub(crate) fn expand(Arguments { requires }: &Arguments, main: &ItemFn) -> syn::Result<TokenStream> {
+pub(crate) fn expand(
+    Arguments { requires }: &Arguments,
+    main: &ItemFn,
+) -> syn::Result<TokenStream> {
     check_signature(main)?;
     let name = &main.sig.ident;
     let requires = required_services(requires);
@@ -36,13 +39,22 @@ pub(crate) fn expand(Arguments { requires }: &Arguments, main: &ItemFn) -> syn::
 fn check_signature(main: &ItemFn) -> syn::Result<()> {
     let signature = &main.sig;
     if signature.asyncness.is_none() {
-        return Err(Error::new_spanned(signature.fn_token, "a program is an `async fn`"));
+        return Err(Error::new_spanned(
+            signature.fn_token,
+            "a program is an `async fn`",
+        ));
     }
     if !signature.generics.params.is_empty() {
-        return Err(Error::new_spanned(&signature.generics, "a program has no type parameters"));
+        return Err(Error::new_spanned(
+            &signature.generics,
+            "a program has no type parameters",
+        ));
     }
     if signature.inputs.len() != 1 {
-        return Err(Error::new_spanned(&signature.ident, "a program takes one argument, `cx: Context`"));
+        return Err(Error::new_spanned(
+            &signature.ident,
+            "a program takes one argument, `cx: Context`",
+        ));
     }
     if matches!(signature.output, ReturnType::Default) {
         let expected = "a program returns `Result<Exit, parigot_guest::Error>`";

@@ -30,15 +30,26 @@ impl Parse for Service {
         }
         let exports = exports.into_iter().map(|item| match item {
             Item::Type(server) => Ok(server),
-            Item::Name(name) => Err(syn::Error::new_spanned(name, "expected the generated server of a service")),
+            Item::Name(name) => Err(syn::Error::new_spanned(
+                name,
+                "expected the generated server of a service",
+            )),
         });
-        Ok(Service { implementation, exports: exports.collect::<Result<_, _>>()?, requires })
+        Ok(Service {
+            implementation,
+            exports: exports.collect::<Result<_, _>>()?,
+            requires,
+        })
     }
 }
 
 impl Service {
     pub(crate) fn expand(&self) -> TokenStream {
-        let Service { implementation, exports, requires } = self;
+        let Service {
+            implementation,
+            exports,
+            requires,
+        } = self;
         let requires = required_services(requires);
         export(&quote! {{
             enum __Exports {}

@@ -45,7 +45,9 @@ fn shelf(layout: Layout) -> Option<usize> {
 
 impl Allocator {
     const fn new() -> Self {
-        Allocator { shelves: [const { Cell::new(ptr::null_mut()) }; SHELVES] }
+        Allocator {
+            shelves: [const { Cell::new(ptr::null_mut()) }; SHELVES],
+        }
     }
 
     #[inline]
@@ -72,7 +74,8 @@ impl Allocator {
 
 #[cold]
 fn refill(shelf: usize) -> *mut u8 {
-    let layout = Layout::from_size_align((shelf + 1) * STEP, ALIGN).expect("a block of a shelf is small");
+    let layout =
+        Layout::from_size_align((shelf + 1) * STEP, ALIGN).expect("a block of a shelf is small");
     // SAFETY: the size is not 0.
     tell_if_null(unsafe { Inner.alloc(layout) }, layout.size())
 }
@@ -160,19 +163,28 @@ mod tests {
 
     impl Block {
         fn new(allocator: &Allocator, size: usize, align: usize, fill: u8) -> Self {
-            let layout = Layout::from_size_align(size, align).expect("the test asks for what there is");
+            let layout =
+                Layout::from_size_align(size, align).expect("the test asks for what there is");
             // SAFETY: the size is not 0, and the block is as long as that.
             let address = unsafe { allocator.alloc(layout) };
             assert!(!address.is_null() && address.addr() % align == 0);
             // SAFETY: as above.
             unsafe { address.write_bytes(fill, size) };
-            Block { address, layout, fill }
+            Block {
+                address,
+                layout,
+                fill,
+            }
         }
 
         fn check(&self, bytes: usize) {
             // SAFETY: the block is at least so long and was filled.
             let found = unsafe { core::slice::from_raw_parts(self.address, bytes) };
-            assert!(found.iter().all(|byte| *byte == self.fill), "{:?} was overwritten", self.layout);
+            assert!(
+                found.iter().all(|byte| *byte == self.fill),
+                "{:?} was overwritten",
+                self.layout
+            );
         }
     }
 
@@ -191,13 +203,22 @@ mod tests {
                 0 => blocks.push(Block::new(&allocator, size, 1 << below(6), round as u8)),
                 1 if !blocks.is_empty() => {
                     let at = below(blocks.len());
-                    let Block { address, layout, fill } = blocks.swap_remove(at);
+                    let Block {
+                        address,
+                        layout,
+                        fill,
+                    } = blocks.swap_remove(at);
                     // SAFETY: the block is this allocator's, of that layout, and the size is not 0.
                     let address = unsafe { allocator.realloc(address, layout, size) };
-                    let layout = Layout::from_size_align(size, layout.align()).expect("it is small");
+                    let layout =
+                        Layout::from_size_align(size, layout.align()).expect("it is small");
                     // SAFETY: the block is that long.
                     unsafe { address.write_bytes(fill, size) };
-                    blocks.push(Block { address, layout, fill });
+                    blocks.push(Block {
+                        address,
+                        layout,
+                        fill,
+                    });
                 }
                 _ if !blocks.is_empty() => {
                     let block = blocks.swap_remove(below(blocks.len()));
@@ -208,9 +229,13 @@ mod tests {
                 _ => {}
             }
         }
-        blocks.iter().for_each(|block| block.check(block.layout.size()));
+        blocks
+            .iter()
+            .for_each(|block| block.check(block.layout.size()));
         // SAFETY: the blocks are this allocator's, of their layouts.
-        blocks.iter().for_each(|block| unsafe { allocator.dealloc(block.address, block.layout) });
+        blocks
+            .iter()
+            .for_each(|block| unsafe { allocator.dealloc(block.address, block.layout) });
     }
 
     #[test]
@@ -230,11 +255,27 @@ mod tests {
     #[test]
     fn a_block_that_grows_or_shrinks_keeps_its_beginning() {
         let allocator = Allocator::new();
-        for (from, to) in [(16, 17), (500, 513), (513, 500), (2_000, 4_000), (40, 33), (64, 1)] {
-            let Block { address, layout, fill } = Block::new(&allocator, from, 8, 7);
+        for (from, to) in [
+            (16, 17),
+            (500, 513),
+            (513, 500),
+            (2_000, 4_000),
+            (40, 33),
+            (64, 1),
+        ] {
+            let Block {
+                address,
+                layout,
+                fill,
+            } = Block::new(&allocator, from, 8, 7);
             // SAFETY: the block is this allocator's, of that layout, and the size is not 0.
             let address = unsafe { allocator.realloc(address, layout, to) };
-            Block { address, layout, fill }.check(from.min(to));
+            Block {
+                address,
+                layout,
+                fill,
+            }
+            .check(from.min(to));
         }
     }
 }

@@ -30,9 +30,16 @@ struct Handler {
 }
 
 impl AtExit {
-    pub(crate) fn register(&self, guest: &Rc<Guest>, place: &'static Location<'static>, work: Future) {
+    pub(crate) fn register(
+        &self,
+        guest: &Rc<Guest>,
+        place: &'static Location<'static>,
+        work: Future,
+    ) {
         self.handlers.borrow_mut().push(Handler { place, work });
-        self.runner.borrow_mut().get_or_insert_with(|| Box::pin(run(Context::new(Rc::clone(guest)))));
+        self.runner
+            .borrow_mut()
+            .get_or_insert_with(|| Box::pin(run(Context::new(Rc::clone(guest)))));
     }
 
     /// What runs all that was registered, if anything was.
@@ -50,8 +57,13 @@ impl AtExit {
 async fn run(cx: Context) {
     let next = || cx.guest.at_exit.handlers.borrow_mut().pop();
     while let Some(Handler { place, work }) = next() {
-        if crate::future::timeout(&cx, AT_EXIT_MAX, work).await.is_err() {
-            let text = format_args!("what {place} has registered for the exit did not end within {AT_EXIT_MAX:?}");
+        if crate::future::timeout(&cx, AT_EXIT_MAX, work)
+            .await
+            .is_err()
+        {
+            let text = format_args!(
+                "what {place} has registered for the exit did not end within {AT_EXIT_MAX:?}"
+            );
             cx.log(Level::Error, text);
         }
     }

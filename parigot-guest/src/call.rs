@@ -44,16 +44,32 @@ impl Channel {
     ///
     /// If the guest does not require it, or is not launched yet.
     pub fn locate(cx: &Context, service: &'static Service) -> Result<Channel, LocateError> {
-        let required = cx.guest.requires.iter().position(|required| required.name == service.name);
-        let place = required.ok_or_else(|| LocateError::new(service.name, LocateProblem::Undeclared))?;
+        let required = cx
+            .guest
+            .requires
+            .iter()
+            .position(|required| required.name == service.name);
+        let place =
+            required.ok_or_else(|| LocateError::new(service.name, LocateProblem::Undeclared))?;
         Channel::to(cx, service, place)
     }
 
     /// The way to the service that is required at that place.
-    pub(crate) fn to(cx: &Context, service: &'static Service, place: usize) -> Result<Channel, LocateError> {
+    pub(crate) fn to(
+        cx: &Context,
+        service: &'static Service,
+        place: usize,
+    ) -> Result<Channel, LocateError> {
         let handle = cx.guest.launching.handle(place);
-        let handle = handle.ok_or_else(|| LocateError::new(service.name, LocateProblem::NotLaunched))?;
-        Ok(Channel { guest: Rc::clone(&cx.guest), service, handle, deadline_ns: NO_DEADLINE, metadata: None })
+        let handle =
+            handle.ok_or_else(|| LocateError::new(service.name, LocateProblem::NotLaunched))?;
+        Ok(Channel {
+            guest: Rc::clone(&cx.guest),
+            service,
+            handle,
+            deadline_ns: NO_DEADLINE,
+            metadata: None,
+        })
     }
 
     /// The service that it leads to.
@@ -66,7 +82,10 @@ impl Channel {
     /// The call ends at the channel's deadline or at that of the inbound call which the running task works for, whichever
     /// is earlier. A request that is longer than the host lets through is not sent: the call fails.
     pub fn call<M: Method>(&self, request: M::Request) -> Call<M> {
-        Call { pending: self.pending(self.send::<M>(&request)), method: PhantomData }
+        Call {
+            pending: self.pending(self.send::<M>(&request)),
+            method: PhantomData,
+        }
     }
 
     /// The same with a message in its wire form, to the method at that place.
@@ -82,15 +101,29 @@ impl Channel {
     fn pending(&self, sent: Result<NonZeroU64, Status>) -> Pending {
         let guest = Rc::clone(&self.guest);
         match sent {
-            Ok(number) => Pending { guest, number: Some(number), refused: None },
-            Err(status) => Pending { guest, number: None, refused: Some(status) },
+            Ok(number) => Pending {
+                guest,
+                number: Some(number),
+                refused: None,
+            },
+            Err(status) => Pending {
+                guest,
+                number: None,
+                refused: Some(status),
+            },
         }
     }
 
     #[inline]
     fn send<M: Method>(&self, request: &M::Request) -> Result<NonZeroU64, Status> {
-        debug_assert_eq!(M::SERVICE.name, self.service.name, "a method is called on its own service");
-        self.send_payload(M::INDEX, request.encoded_len(), |out| request.encode_raw(out))
+        debug_assert_eq!(
+            M::SERVICE.name,
+            self.service.name,
+            "a method is called on its own service"
+        );
+        self.send_payload(M::INDEX, request.encoded_len(), |out| {
+            request.encode_raw(out)
+        })
     }
 
     /// Sends a message of so many bytes that `encode` appends, and returns the call's number.
@@ -121,22 +154,37 @@ impl Channel {
                 &joined
             }
         };
-        let outline = Outline { header, metadata, detail: &[], payload_bytes };
-        self.guest.send(outline, encode).map(|()| number).map_err(|too_long| {
-            self.guest.in_flight.abandon(number);
-            Status::too_large(too_long.bytes, bytes_max)
-        })
+        let outline = Outline {
+            header,
+            metadata,
+            detail: &[],
+            payload_bytes,
+        };
+        self.guest
+            .send(outline, encode)
+            .map(|()| number)
+            .map_err(|too_long| {
+                self.guest.in_flight.abandon(number);
+                Status::too_large(too_long.bytes, bytes_max)
+            })
     }
 
     fn deadline_ns(&self) -> u64 {
-        self.guest.now().ns().saturating_add(self.deadline_ns).min(self.guest.current().deadline_ns)
+        self.guest
+            .now()
+            .ns()
+            .saturating_add(self.deadline_ns)
+            .min(self.guest.current().deadline_ns)
     }
 
     /// The same way, on which each call may take that long.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
         let deadline_ns = u64::try_from(deadline.as_nanos()).unwrap_or(NO_DEADLINE);
-        Channel { deadline_ns, ..self.clone() }
+        Channel {
+            deadline_ns,
+            ..self.clone()
+        }
     }
 
     /// The same way, on which each call bears another key and value.
@@ -144,13 +192,18 @@ impl Channel {
     pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let mut metadata = self.metadata.as_deref().unwrap_or_default().to_vec();
         push_pair(&mut metadata, &key.into(), &value.into());
-        Channel { metadata: Some(metadata.into()), ..self.clone() }
+        Channel {
+            metadata: Some(metadata.into()),
+            ..self.clone()
+        }
     }
 }
 
 impl fmt::Debug for Channel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel").field("service", &self.service.name).finish_non_exhaustive()
+        f.debug_struct("Channel")
+            .field("service", &self.service.name)
+            .finish_non_exhaustive()
     }
 }
 
@@ -204,7 +257,9 @@ impl<M: Method> Future for Call<M> {
         match self.pending.poll_reply(cx) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(reply)) => Poll::Ready(read_reply::<M>(&self.pending.guest, reply)),
-            Poll::Ready(Err(status)) => Poll::Ready(Err(CallError::Status(status.with_rpc(rpc::<M>())))),
+            Poll::Ready(Err(status)) => {
+                Poll::Ready(Err(CallError::Status(status.with_rpc(rpc::<M>()))))
+            }
         }
     }
 }
@@ -226,15 +281,21 @@ impl Pending {
     /// If it has done so before.
     #[inline]
     pub(crate) fn poll_reply(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Reply, Status>> {
-        let Some(number) = self.number else { return Poll::Ready(Err(self.take_refusal())) };
-        let Some(reply) = self.guest.poll_call(number, cx.waker()) else { return Poll::Pending };
+        let Some(number) = self.number else {
+            return Poll::Ready(Err(self.take_refusal()));
+        };
+        let Some(reply) = self.guest.poll_call(number, cx.waker()) else {
+            return Poll::Pending;
+        };
         self.number = None;
         Poll::Ready(Ok(reply))
     }
 
     #[cold]
     fn take_refusal(&mut self) -> Status {
-        self.refused.take().expect("a call was polled after it had completed")
+        self.refused
+            .take()
+            .expect("a call was polled after it had completed")
     }
 }
 
@@ -243,7 +304,10 @@ impl Drop for Pending {
         if let Some(number) = self.number
             && self.guest.in_flight.abandon(number)
         {
-            self.guest.send_bare(Header { number: number.get(), ..Header::new(Kind::Cancel) });
+            self.guest.send_bare(Header {
+                number: number.get(),
+                ..Header::new(Kind::Cancel)
+            });
         }
     }
 }
@@ -251,9 +315,9 @@ impl Drop for Pending {
 #[inline]
 fn read_reply<M: Method>(guest: &Guest, reply: Reply) -> Result<M::Response, CallError<M::Error>> {
     match reply {
-        Reply::Here { at, response } => {
-            guest.read_inbox(|inbox| decode(&inbox[response]).or_else(|_| read_reply_frame::<M>(&frame_at(inbox, at))))
-        }
+        Reply::Here { at, response } => guest.read_inbox(|inbox| {
+            decode(&inbox[response]).or_else(|_| read_reply_frame::<M>(&frame_at(inbox, at)))
+        }),
         Reply::Kept(bytes) => read_reply_frame::<M>(&frame_at(&bytes, 0)),
     }
 }
@@ -268,5 +332,8 @@ fn read_reply_frame<M: Method>(frame: &Frame<'_>) -> Result<M::Response, CallErr
 }
 
 pub(crate) fn rpc<M: Method>() -> Rpc {
-    Rpc { service: M::SERVICE.name, method: M::info().name().into() }
+    Rpc {
+        service: M::SERVICE.name,
+        method: M::info().name().into(),
+    }
 }

@@ -48,7 +48,9 @@ impl Add<Duration> for Instant {
 
     fn add(self, duration: Duration) -> Instant {
         let ns = u64::try_from(duration.as_nanos()).unwrap_or(NEVER);
-        Instant { ns: self.ns.saturating_add(ns) }
+        Instant {
+            ns: self.ns.saturating_add(ns),
+        }
     }
 }
 
@@ -74,7 +76,11 @@ pub(crate) struct Timers {
 
 impl Default for Timers {
     fn default() -> Self {
-        Timers { waiting: RefCell::default(), wake_at_ns: Cell::new(NEVER), made: Cell::new(0) }
+        Timers {
+            waiting: RefCell::default(),
+            wake_at_ns: Cell::new(NEVER),
+            made: Cell::new(0),
+        }
     }
 }
 
@@ -88,13 +94,19 @@ impl Timers {
     }
 
     fn find_earliest(&self) {
-        let earliest = self.waiting.borrow().first_key_value().map_or(NEVER, |((ns, _), _)| *ns);
+        let earliest = self
+            .waiting
+            .borrow()
+            .first_key_value()
+            .map_or(NEVER, |((ns, _), _)| *ns);
         self.wake_at_ns.set(earliest);
     }
 
     fn poll(&self, key: TimerKey, waker: &Waker) -> Poll<()> {
         let mut waiting = self.waiting.borrow_mut();
-        let Some(slot) = waiting.get_mut(&key) else { return Poll::Ready(()) };
+        let Some(slot) = waiting.get_mut(&key) else {
+            return Poll::Ready(());
+        };
         let unused = match slot {
             Some(known) if known.will_wake(waker) => None,
             _ => slot.replace(waker.clone()),
@@ -114,7 +126,9 @@ impl Timers {
     /// Wakes whoever waits for a moment that has come, in the order of those moments.
     pub(crate) fn end(&self, now: Instant) {
         while self.wake_at_ns() <= now.ns {
-            let Some((_, waker)) = self.waiting.borrow_mut().pop_first() else { return };
+            let Some((_, waker)) = self.waiting.borrow_mut().pop_first() else {
+                return;
+            };
             self.find_earliest();
             if let Some(waker) = waker {
                 waker.wake();
@@ -128,7 +142,9 @@ impl Timers {
     }
 
     pub(crate) fn clear(&self) {
-        let wakers: Vec<_> = core::mem::take(&mut *self.waiting.borrow_mut()).into_values().collect();
+        let wakers: Vec<_> = core::mem::take(&mut *self.waiting.borrow_mut())
+            .into_values()
+            .collect();
         drop(wakers);
     }
 }
@@ -145,7 +161,10 @@ pub struct Sleep {
 impl Sleep {
     pub(crate) fn new(guest: &Rc<Guest>, duration: Duration) -> Self {
         let key = guest.timers.start(guest.now() + duration);
-        Sleep { guest: Rc::clone(guest), key }
+        Sleep {
+            guest: Rc::clone(guest),
+            key,
+        }
     }
 }
 

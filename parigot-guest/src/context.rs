@@ -39,13 +39,23 @@ pub struct Context {
 impl Context {
     /// A context that knows no call.
     pub(crate) fn new(guest: Rc<Guest>) -> Self {
-        Context { guest, scope: Scope::NOBODY, id: (0, 0), metadata: None }
+        Context {
+            guest,
+            scope: Scope::NOBODY,
+            id: (0, 0),
+            metadata: None,
+        }
     }
 
     /// The context of the call that arrives with that frame.
     pub(crate) fn of_call(guest: Rc<Guest>, frame: &Frame<'_>) -> Self {
         let metadata = (!frame.metadata.is_empty()).then(|| Rc::from(frame.metadata));
-        Context { guest, scope: Scope::of_call(&frame.header), id: frame.header.id, metadata }
+        Context {
+            guest,
+            scope: Scope::of_call(&frame.header),
+            id: frame.header.id,
+            metadata,
+        }
     }
 
     /// The same guest without the call, for work that shall outlive it: what is spawned through it inherits no deadline.
@@ -92,7 +102,11 @@ impl Context {
     /// ```
     #[track_caller]
     pub fn at_exit(&self, work: impl AsyncFnOnce() + 'static) {
-        self.guest.at_exit.register(&self.guest, Location::caller(), Box::pin(async move { work().await }));
+        self.guest.at_exit.register(
+            &self.guest,
+            Location::caller(),
+            Box::pin(async move { work().await }),
+        );
     }
 
     /// Runs `future` in the event loop, beside the task that is running.
@@ -146,12 +160,16 @@ impl Context {
 
     /// The value of that variable of the environment; the first, if there are two.
     pub fn env(&self, key: &str) -> Option<&str> {
-        self.envs().find_map(|(known, value)| (known == key).then_some(value))
+        self.envs()
+            .find_map(|(known, value)| (known == key).then_some(value))
     }
 
     /// All variables of the environment, in the host's order.
     pub fn envs(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.startup().env.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.startup()
+            .env
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// The id of this instance of the guest.
@@ -161,7 +179,10 @@ impl Context {
     }
 
     fn startup(&self) -> &Startup {
-        self.guest.startup.get().expect("contexts are made after the start")
+        self.guest
+            .startup
+            .get()
+            .expect("contexts are made after the start")
     }
 }
 
@@ -170,7 +191,8 @@ impl Context {
     /// Its id, as the log shows it; `None` outside of a handler.
     pub fn call_id(&self) -> Option<CallId> {
         let (high, low) = self.id;
-        self.has_call().then(|| CallId::from_wire(high, low).unwrap_or_default())
+        self.has_call()
+            .then(|| CallId::from_wire(high, low).unwrap_or_default())
     }
 
     /// When its caller stops waiting, if it ever does; `None` outside of a handler.
@@ -185,7 +207,8 @@ impl Context {
 
     /// The value of that key of its metadata; the first, if there are two. `None` outside of a handler.
     pub fn metadata(&self, key: &str) -> Option<&str> {
-        self.metadata_pairs().find_map(|(known, value)| (known == key).then_some(value))
+        self.metadata_pairs()
+            .find_map(|(known, value)| (known == key).then_some(value))
     }
 
     /// All keys and values of its metadata, in the caller's order. None outside of a handler.
@@ -213,13 +236,19 @@ impl Context {
     ///
     /// The line is about the context's call, if it has one, else about the call that the running task works for.
     pub fn log(&self, level: Level, text: fmt::Arguments<'_>) {
-        let call = if self.has_call() { self.scope.number } else { self.guest.current().number };
+        let call = if self.has_call() {
+            self.scope.number
+        } else {
+            self.guest.current().number
+        };
         log::write(&self.guest, level, call, text);
     }
 }
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("call_id", &self.call_id()).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("call_id", &self.call_id())
+            .finish_non_exhaustive()
     }
 }

@@ -17,8 +17,13 @@ pub struct Definition {
 
 impl Definition {
     /// A guest that exports services, all of them implemented by `S`.
-    pub fn service<S: Ready, E: Exports<S> + 'static>(requires: &'static [&'static Service]) -> Self {
-        Definition { requires, body: Box::new(ServiceBody::<S, E>::new()) }
+    pub fn service<S: Ready, E: Exports<S> + 'static>(
+        requires: &'static [&'static Service],
+    ) -> Self {
+        Definition {
+            requires,
+            body: Box::new(ServiceBody::<S, E>::new()),
+        }
     }
 
     /// A guest that runs `main` and leaves.
@@ -26,7 +31,10 @@ impl Definition {
     where
         F: Future<Output = Result<Exit, Error>> + 'static,
     {
-        Definition { requires, body: Box::new(ProgramBody::new(main)) }
+        Definition {
+            requires,
+            body: Box::new(ProgramBody::new(main)),
+        }
     }
 }
 

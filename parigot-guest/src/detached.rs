@@ -48,7 +48,12 @@ impl<T, E> Handler<T, E> {
 
 impl<T: 'static, E: 'static> Detached<T, E> {
     pub(crate) fn new() -> Self {
-        Detached { shared: Rc::new(Shared { outcome: OnceCell::new(), waiting: RefCell::default() }) }
+        Detached {
+            shared: Rc::new(Shared {
+                outcome: OnceCell::new(),
+                waiting: RefCell::default(),
+            }),
+        }
     }
 
     /// Registers what to do with the response.
@@ -86,13 +91,17 @@ impl<T: 'static, E: 'static> Detached<T, E> {
 /// A second handle on the same future.
 impl<T, E> Clone for Detached<T, E> {
     fn clone(&self) -> Self {
-        Detached { shared: Rc::clone(&self.shared) }
+        Detached {
+            shared: Rc::clone(&self.shared),
+        }
     }
 }
 
 impl<T: fmt::Debug, E: fmt::Debug> fmt::Debug for Detached<T, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Detached").field("outcome", &self.shared.outcome.get()).finish_non_exhaustive()
+        f.debug_struct("Detached")
+            .field("outcome", &self.shared.outcome.get())
+            .finish_non_exhaustive()
     }
 }
 

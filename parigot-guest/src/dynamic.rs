@@ -53,13 +53,18 @@ impl DynamicClient {
     pub fn locate(cx: &Context, service: &str) -> Result<Self, LocateError> {
         let mut required = cx.guest.requires.iter().enumerate();
         let found = required.find(|(_, required)| required.name == service);
-        let (place, service) = found.ok_or_else(|| LocateError::new(service, LocateProblem::UndeclaredName))?;
+        let (place, service) =
+            found.ok_or_else(|| LocateError::new(service, LocateProblem::UndeclaredName))?;
         let channel = Channel::to(cx, service, place)?;
         let methods = if service.is_by_name() {
             let names = cx.guest.launching.methods_of(service.name);
             names.map(|name| Cow::Owned(String::from(name))).collect()
         } else {
-            service.methods.iter().map(|method| Cow::Borrowed(method.name())).collect()
+            service
+                .methods
+                .iter()
+                .map(|method| Cow::Borrowed(method.name()))
+                .collect()
         };
         Ok(DynamicClient { channel, methods })
     }
@@ -82,35 +87,53 @@ impl DynamicClient {
         match self.methods.iter().position(|name| name == method) {
             Some(place) => {
                 let pending = self.channel.call_bytes(place as u32, request);
-                DynamicCall { pending, rpc: self.rpc(self.methods[place].clone()) }
+                DynamicCall {
+                    pending,
+                    rpc: self.rpc(self.methods[place].clone()),
+                }
             }
             None => {
-                let status = Status::no_such_method(format!("{} has no method {method}", self.service()));
-                DynamicCall { pending: self.channel.refuse(status), rpc: self.rpc(String::from(method).into()) }
+                let status =
+                    Status::no_such_method(format!("{} has no method {method}", self.service()));
+                DynamicCall {
+                    pending: self.channel.refuse(status),
+                    rpc: self.rpc(String::from(method).into()),
+                }
             }
         }
     }
 
     fn rpc(&self, method: Cow<'static, str>) -> Rpc {
-        Rpc { service: self.service(), method }
+        Rpc {
+            service: self.service(),
+            method,
+        }
     }
 
     /// The same client, each of whose calls may take that long.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
-        DynamicClient { channel: self.channel.with_deadline(deadline), ..self.clone() }
+        DynamicClient {
+            channel: self.channel.with_deadline(deadline),
+            ..self.clone()
+        }
     }
 
     /// The same client, each of whose calls bears another key and value.
     #[must_use]
     pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        DynamicClient { channel: self.channel.with_metadata(key, value), ..self.clone() }
+        DynamicClient {
+            channel: self.channel.with_metadata(key, value),
+            ..self.clone()
+        }
     }
 }
 
 impl fmt::Debug for DynamicClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DynamicClient").field("service", &self.service()).finish_non_exhaustive()
+        f.debug_struct("DynamicClient")
+            .field("service", &self.service())
+            .finish_non_exhaustive()
     }
 }
 
@@ -162,10 +185,15 @@ impl Future for DynamicCall {
         let reply = match self.pending.poll_reply(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(reply)) => reply,
-            Poll::Ready(Err(status)) => return Poll::Ready(Err(CallError::Status(status.with_rpc(self.rpc.clone())))),
+            Poll::Ready(Err(status)) => {
+                return Poll::Ready(Err(CallError::Status(status.with_rpc(self.rpc.clone()))));
+            }
         };
         Poll::Ready(match reply {
-            Reply::Here { response, .. } => Ok(self.pending.guest.read_inbox(|inbox| inbox[response].to_vec())),
+            Reply::Here { response, .. } => Ok(self
+                .pending
+                .guest
+                .read_inbox(|inbox| inbox[response].to_vec())),
             Reply::Kept(bytes) => match frame_at(&bytes, 0) {
                 frame if went_well(&frame) => Ok(frame.payload.to_vec()),
                 frame => Err(CallError::of_frame(&frame, self.rpc.clone())),

@@ -81,7 +81,10 @@ impl<E: ServiceError> CallError<E> {
 
     /// That the reply to a call of that method bears something else than its response.
     #[cold]
-    pub fn undecodable<M: Method<Error = E>>(frame: &Frame<'_>, error: &prost::DecodeError) -> Self {
+    pub fn undecodable<M: Method<Error = E>>(
+        frame: &Frame<'_>,
+        error: &prost::DecodeError,
+    ) -> Self {
         CallError::Status(Status::undecodable(frame, error).with_rpc(rpc::<M>()))
     }
 }
@@ -90,7 +93,10 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CallError::Service(error) => fmt::Display::fmt(error, f),
-            CallError::Unrecognized(number) => write!(f, "the service failed with error {number}, which is not known"),
+            CallError::Unrecognized(number) => write!(
+                f,
+                "the service failed with error {number}, which is not known"
+            ),
             CallError::Status(status) => fmt::Display::fmt(status, f),
         }
     }
@@ -125,7 +131,10 @@ pub(crate) enum LocateProblem {
 
 impl LocateError {
     pub(crate) fn new(service: &str, problem: LocateProblem) -> Self {
-        LocateError { service: service.into(), problem }
+        LocateError {
+            service: service.into(),
+            problem,
+        }
     }
 
     /// The full name of the service.
@@ -148,7 +157,9 @@ impl fmt::Display for LocateError {
                 "{service} is not among the services that this guest requires: \
                  write `requires(\"{service}\")`, or its client there, in `service!` or `#[program]`"
             ),
-            LocateProblem::NotLaunched => write!(f, "{service} cannot be called before the guest is launched"),
+            LocateProblem::NotLaunched => {
+                write!(f, "{service} cannot be called before the guest is launched")
+            }
         }
     }
 }
@@ -165,7 +176,9 @@ pub struct Error {
 impl Error {
     /// An error that is a text.
     pub fn new(message: impl Into<String>) -> Self {
-        Error { inner: Box::new(Message(message.into())) }
+        Error {
+            inner: Box::new(Message(message.into())),
+        }
     }
 
     /// The error and what caused it, from the outside in.
@@ -186,7 +199,9 @@ impl Error {
 
 impl<E: StdError + 'static> From<E> for Error {
     fn from(error: E) -> Self {
-        Error { inner: Box::new(error) }
+        Error {
+            inner: Box::new(error),
+        }
     }
 }
 
@@ -216,13 +231,17 @@ pub struct NotReady {
 impl NotReady {
     /// A reason that is a text.
     pub fn new(message: impl Into<String>) -> Self {
-        NotReady { reason: Error::new(message) }
+        NotReady {
+            reason: Error::new(message),
+        }
     }
 }
 
 impl<E: StdError + 'static> From<E> for NotReady {
     fn from(error: E) -> Self {
-        NotReady { reason: error.into() }
+        NotReady {
+            reason: error.into(),
+        }
     }
 }
 

@@ -62,7 +62,11 @@ impl Default for Executor {
     fn default() -> Self {
         let mut tasks = Tasks::default();
         let spare = RefCell::new(tasks.take_free_waker());
-        Executor { tasks: RefCell::new(tasks), polled: Cell::new((NONE, ptr::null())), spare }
+        Executor {
+            tasks: RefCell::new(tasks),
+            polled: Cell::new((NONE, ptr::null())),
+            spare,
+        }
     }
 }
 
@@ -94,7 +98,12 @@ impl Slot {
             return None;
         }
         let future = self.future.take()?;
-        Some((future, self.waker.take().expect("a task that is not polled has its waker")))
+        Some((
+            future,
+            self.waker
+                .take()
+                .expect("a task that is not polled has its waker"),
+        ))
     }
 }
 
@@ -143,12 +152,21 @@ impl Executor {
     /// Polls none of the tasks any more that there are by now. They keep what they own.
     pub(crate) fn set_aside(&self) {
         let mut tasks = self.tasks.borrow_mut();
-        tasks.slots.iter_mut().for_each(|slot| slot.is_aside = slot.future.is_some());
+        tasks
+            .slots
+            .iter_mut()
+            .for_each(|slot| slot.is_aside = slot.future.is_some());
     }
 
     /// Drops all futures.
     pub(crate) fn clear(&self) {
-        let next = || self.tasks.borrow_mut().slots.iter_mut().find_map(|slot| slot.future.take());
+        let next = || {
+            self.tasks
+                .borrow_mut()
+                .slots
+                .iter_mut()
+                .find_map(|slot| slot.future.take())
+        };
         while let Some(future) = next() {
             drop(future);
         }
@@ -156,7 +174,9 @@ impl Executor {
 
     /// Polls the task that has been ready the longest, once `begin` knows whom it works for. Says whether there was one.
     pub(crate) fn poll_next(&self, begin: impl FnOnce(Scope)) -> bool {
-        let Some((index, future, waker)) = self.tasks.borrow_mut().take_ready(begin) else { return false };
+        let Some((index, future, waker)) = self.tasks.borrow_mut().take_ready(begin) else {
+            return false;
+        };
         let future = self.poll(index, future, &waker);
         self.tasks.borrow_mut().put_back(index, future, waker);
         true
@@ -164,7 +184,9 @@ impl Executor {
 
     /// Polls a task that is not ready, as though it were and none else. Says whether it could be polled.
     pub(crate) fn poll_now(&self, TaskId(index): TaskId, begin: impl FnOnce(Scope)) -> bool {
-        let Some((future, waker)) = self.tasks.borrow_mut().take_future(index, begin) else { return false };
+        let Some((future, waker)) = self.tasks.borrow_mut().take_future(index, begin) else {
+            return false;
+        };
         let future = self.poll(index, future, &waker);
         self.tasks.borrow_mut().put_back(index, future, waker);
         true
@@ -177,7 +199,10 @@ impl Executor {
         F: core::future::Future<Output = ()> + ?Sized,
     {
         self.polled.set((index, waker));
-        let pending = future.as_mut().poll(&mut task::Context::from_waker(waker)).is_pending();
+        let pending = future
+            .as_mut()
+            .poll(&mut task::Context::from_waker(waker))
+            .is_pending();
         self.polled.set((NONE, ptr::null()));
         // One that is done is dropped here, where nothing is borrowed: what it owns may spawn.
         pending.then_some(future)
@@ -221,7 +246,10 @@ impl Tasks {
 
     #[cold]
     fn add_slot(&mut self) -> u32 {
-        let index = u32::try_from(self.slots.len()).ok().filter(|index| *index != NONE).expect("fewer than 2^32 tasks");
+        let index = u32::try_from(self.slots.len())
+            .ok()
+            .filter(|index| *index != NONE)
+            .expect("fewer than 2^32 tasks");
         let node = Arc::new(Node {
             index,
             queued: AtomicBool::new(false),
@@ -229,7 +257,13 @@ impl Tasks {
             woken: Arc::clone(&self.woken),
         });
         let waker = Some(Waker::from(Arc::clone(&node)));
-        self.slots.push(Slot { node, waker, future: None, is_aside: false, scope: Scope::NOBODY });
+        self.slots.push(Slot {
+            node,
+            waker,
+            future: None,
+            is_aside: false,
+            scope: Scope::NOBODY,
+        });
         index
     }
 
@@ -292,7 +326,9 @@ struct Woken {
 
 impl Default for Woken {
     fn default() -> Self {
-        Woken { head: AtomicU32::new(NONE) }
+        Woken {
+            head: AtomicU32::new(NONE),
+        }
     }
 }
 
@@ -320,7 +356,12 @@ impl Node {
         loop {
             self.next.store(head, Ordering::Relaxed);
             // Only the executor removes, and all at once, so an unchanged head is an unchanged list.
-            match self.woken.head.compare_exchange_weak(head, self.index, Ordering::Release, Ordering::Relaxed) {
+            match self.woken.head.compare_exchange_weak(
+                head,
+                self.index,
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(found) => head = found,
             }

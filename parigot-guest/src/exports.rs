@@ -28,7 +28,11 @@ macro_rules! __export {
                 }
 
                 #[unsafe(no_mangle)]
-                unsafe extern "C" fn parigot_turn(control: usize, inbox_bytes: usize, max_polls: u32) -> u32 {
+                unsafe extern "C" fn parigot_turn(
+                    control: usize,
+                    inbox_bytes: usize,
+                    max_polls: u32,
+                ) -> u32 {
                     // SAFETY: the host keeps to the ABI.
                     unsafe { $crate::turn::turn(control, inbox_bytes, max_polls) }
                 }

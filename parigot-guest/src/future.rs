@@ -182,7 +182,11 @@ mod sealed {
 }
 
 /// Polls a future unless its output is there. Says whether it is now.
-fn ends<F: Future>(future: Pin<&mut F>, output: &mut Option<F::Output>, task: &mut task::Context<'_>) -> bool {
+fn ends<F: Future>(
+    future: Pin<&mut F>,
+    output: &mut Option<F::Output>,
+    task: &mut task::Context<'_>,
+) -> bool {
     if output.is_none()
         && let Poll::Ready(ready) = future.poll(task)
     {
@@ -195,11 +199,17 @@ fn ends<F: Future>(future: Pin<&mut F>, output: &mut Option<F::Output>, task: &m
 type Started<F> = Vec<(Pin<Box<F>>, Option<<F as Future>::Output>)>;
 
 fn start<F: Future>(futures: Vec<F>) -> Started<F> {
-    futures.into_iter().map(|future| (Box::pin(future), None)).collect()
+    futures
+        .into_iter()
+        .map(|future| (Box::pin(future), None))
+        .collect()
 }
 
 /// Waits for the first output that decides, or until all are there.
-async fn until<F: Future>(futures: &mut Started<F>, decides: fn(&F::Output) -> bool) -> Option<F::Output> {
+async fn until<F: Future>(
+    futures: &mut Started<F>,
+    decides: fn(&F::Output) -> bool,
+) -> Option<F::Output> {
     poll_fn(|task| {
         let mut missing = false;
         for (future, output) in &mut *futures {
@@ -208,13 +218,19 @@ async fn until<F: Future>(futures: &mut Started<F>, decides: fn(&F::Output) -> b
                 return Poll::Ready(Some(decision));
             }
         }
-        if missing { Poll::Pending } else { Poll::Ready(None) }
+        if missing {
+            Poll::Pending
+        } else {
+            Poll::Ready(None)
+        }
     })
     .await
 }
 
 fn outputs<F: Future>(futures: Started<F>) -> impl Iterator<Item = F::Output> {
-    futures.into_iter().map(|(_, output)| output.expect("all have ended"))
+    futures
+        .into_iter()
+        .map(|(_, output)| output.expect("all have ended"))
 }
 
 impl<F: Future> sealed::Futures for Vec<F> {}
@@ -246,7 +262,9 @@ impl<F: Future> Race for Vec<F> {
     type Output = F::Output;
 
     async fn race(self) -> F::Output {
-        until(&mut start(self), |_| true).await.expect("a race of no futures has no first")
+        until(&mut start(self), |_| true)
+            .await
+            .expect("a race of no futures has no first")
     }
 }
 
@@ -258,7 +276,9 @@ impl<F: Future<Output = Result<T, E>>, T, E> Any for Vec<F> {
         let mut futures = start(self);
         match until(&mut futures, Result::is_ok).await {
             Some(Ok(response)) => Ok(response),
-            _ => Err(AllFailed { errors: outputs(futures).filter_map(Result::err).collect() }),
+            _ => Err(AllFailed {
+                errors: outputs(futures).filter_map(Result::err).collect(),
+            }),
         }
     }
 }
@@ -300,7 +320,9 @@ impl<F: Future<Output = Result<T, E>>, T, E, const N: usize> Any for [F; N] {
 }
 
 fn as_many<T, const N: usize>(outputs: Vec<T>) -> [T; N] {
-    outputs.try_into().unwrap_or_else(|_| unreachable!("there are as many outputs as futures"))
+    outputs
+        .try_into()
+        .unwrap_or_else(|_| unreachable!("there are as many outputs as futures"))
 }
 
 /// The same for tuples, without memory of the heap. Of each future: its type, the types in its result, and names for it and its output.

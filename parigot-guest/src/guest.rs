@@ -15,8 +15,8 @@ use parigot_abi::control::NEVER;
 use parigot_abi::frame::{HEADER_BYTES, LAUNCH_NUMBER, TooLong};
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{
-    Cause, Code, Control, Detail, Frame, Frames, Header, Kind, MESSAGE_BYTES_MAX, Malformed, Manifest, Outline,
-    Prologue, Start,
+    Cause, Code, Control, Detail, Frame, Frames, Header, Kind, MESSAGE_BYTES_MAX, Malformed,
+    Manifest, Outline, Prologue, Start,
 };
 
 use crate::at_exit::AtExit;
@@ -121,7 +121,10 @@ impl Guest {
             body: definition.body,
             startup: OnceCell::new(),
             message_bytes_max: Cell::new(MESSAGE_BYTES_MAX),
-            clock: Cell::new(Prologue { monotonic_ns: 0, wall_ns: 0 }),
+            clock: Cell::new(Prologue {
+                monotonic_ns: 0,
+                wall_ns: 0,
+            }),
             generator: RefCell::default(),
             launching: Launching::default(),
             executor: Executor::default(),
@@ -148,23 +151,38 @@ impl Guest {
             // Not `resize`, which would copy what nobody reads any more.
             *inbox = alloc::vec![0; bytes];
         }
-        self.control.set_inbox(inbox.as_mut_ptr().expose_provenance() as u64, inbox.len() as u64);
+        self.control.set_inbox(
+            inbox.as_mut_ptr().expose_provenance() as u64,
+            inbox.len() as u64,
+        );
     }
 
     /// Reads the inbox and polls ready tasks, at most `max_polls` of them.
-    pub(crate) fn turn(self: &Rc<Self>, inbox_bytes: usize, max_polls: u32) -> Result<(), Malformed> {
+    pub(crate) fn turn(
+        self: &Rc<Self>,
+        inbox_bytes: usize,
+        max_polls: u32,
+    ) -> Result<(), Malformed> {
         self.outbox.clear(&self.control);
         self.polls.set(0);
         self.polls_max.set(max_polls);
         let inbox = self.inbox.borrow();
-        let shorter = Malformed { offset: inbox.len(), expected: "an inbox as long as announced" };
+        let shorter = Malformed {
+            offset: inbox.len(),
+            expected: "an inbox as long as announced",
+        };
         self.take_in(inbox.get(..inbox_bytes).ok_or(shorter)?)?;
         let more = self.executor.has_ready() && self.poll_ready();
         self.in_flight.keep_unread(&inbox);
 
         let gone = self.presence.get() == Presence::Gone;
-        let wake_at_ns = if gone { NEVER } else { self.timers.wake_at_ns() };
-        self.control.set_turn(!gone && more, wake_at_ns, self.polls.get().into());
+        let wake_at_ns = if gone {
+            NEVER
+        } else {
+            self.timers.wake_at_ns()
+        };
+        self.control
+            .set_turn(!gone && more, wake_at_ns, self.polls.get().into());
         Ok(())
     }
 
@@ -195,8 +213,15 @@ impl Guest {
         let mut at = PROLOGUE_BYTES;
         while let Some(frame) = frames.next() {
             self.at_last_frame.set(frames.offset() == rest.len());
-            let shifted = |malformed: Malformed| Malformed { offset: malformed.offset + PROLOGUE_BYTES, ..malformed };
-            self.take_frame(frame.map_err(shifted)?, at).map_err(|expected| Malformed { offset: at, expected })?;
+            let shifted = |malformed: Malformed| Malformed {
+                offset: malformed.offset + PROLOGUE_BYTES,
+                ..malformed
+            };
+            self.take_frame(frame.map_err(shifted)?, at)
+                .map_err(|expected| Malformed {
+                    offset: at,
+                    expected,
+                })?;
             at = PROLOGUE_BYTES + frames.offset();
         }
         self.leave_if_asked();
@@ -233,7 +258,9 @@ impl Guest {
             Some(Kind::Launched) => self.take_launched(&frame)?,
             Some(Kind::Reply) => self.launching.end(Err(Status::of_reply(&frame))),
             Some(Kind::Cancel) => self.take_cancel(frame.header.number),
-            Some(Kind::Stop) if self.presence.get() == Presence::Staying => self.body.stop(&self.context()),
+            Some(Kind::Stop) if self.presence.get() == Presence::Staying => {
+                self.body.stop(&self.context())
+            }
             // A newer host's; and what only guests send.
             _ => {}
         }
@@ -247,10 +274,16 @@ impl Guest {
         let descriptors = start.descriptors;
         let startup = Startup {
             args: start.args.into_iter().map(String::from).collect(),
-            env: start.env.into_iter().map(|(key, value)| (key.into(), value.into())).collect(),
+            env: start
+                .env
+                .into_iter()
+                .map(|(key, value)| (key.into(), value.into()))
+                .collect(),
             instance: start.instance,
         };
-        self.startup.set(startup).map_err(|_| "one start, not two")?;
+        self.startup
+            .set(startup)
+            .map_err(|_| "one start, not two")?;
         self.send_manifest(descriptors);
         self.body.start(&self.context());
         Ok(())
@@ -264,9 +297,19 @@ impl Guest {
         if self.launching.has_ended() {
             return Err("one answer to the launch, not two");
         }
-        let methods = frame.metadata_pairs().map(|pair| pair.map(|(service, method)| (service.into(), method.into())));
-        let methods = methods.collect::<Result<_, _>>().map_err(|malformed| malformed.expected)?;
-        self.launching.introduce(handles.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect(), methods);
+        let methods = frame
+            .metadata_pairs()
+            .map(|pair| pair.map(|(service, method)| (service.into(), method.into())));
+        let methods = methods
+            .collect::<Result<_, _>>()
+            .map_err(|malformed| malformed.expected)?;
+        self.launching.introduce(
+            handles
+                .iter()
+                .map(|bytes| u32::from_le_bytes(*bytes))
+                .collect(),
+            methods,
+        );
         self.launching.end(Ok(()));
         self.body.launched(&self.context());
         Ok(())
@@ -276,7 +319,11 @@ impl Guest {
         let call = Incoming::new(self, frame);
         match self.presence.get() {
             Presence::Staying => self.body.dispatch(call),
-            _ => call.refuse(Code::Unavailable, Cause::Unreachable, "the service is stopping"),
+            _ => call.refuse(
+                Code::Unavailable,
+                Cause::Unreachable,
+                "the service is stopping",
+            ),
         }
     }
 
@@ -285,7 +332,10 @@ impl Guest {
         if !went_well(frame) {
             return self.take_failure(frame.header.number, frame.bytes);
         }
-        let reply = Reply::Here { at, response: payload_range(frame, at) };
+        let reply = Reply::Here {
+            at,
+            response: payload_range(frame, at),
+        };
         self.tell(self.in_flight.arrive(frame.header.number, reply));
     }
 
@@ -321,7 +371,12 @@ impl Guest {
         let task = self.inbound.borrow_mut().remove(number);
         if let Some(task) = task {
             self.executor.cancel(task);
-            self.reply_failure(number, Code::Cancelled, Cause::Cancelled, "the caller cancelled the call");
+            self.reply_failure(
+                number,
+                Code::Cancelled,
+                Cause::Cancelled,
+                "the caller cancelled the call",
+            );
         }
     }
 
@@ -350,18 +405,28 @@ impl Guest {
     /// Makes a task that works for whom the running one works for.
     pub(crate) fn spawn_here(self: &Rc<Self>, future: impl Future<Output = ()> + 'static) {
         let trace = self.trace.borrow().clone();
-        self.executor.spawn(self.current(), Traced::wrap(self, trace, Box::pin(future)));
+        self.executor
+            .spawn(self.current(), Traced::wrap(self, trace, Box::pin(future)));
     }
 
     /// Makes a task that works for the call of that context.
-    pub(crate) fn spawn_for(self: &Rc<Self>, cx: &Context, future: impl Future<Output = ()> + 'static) {
-        self.executor.spawn(cx.scope, Traced::wrap(self, cx.trace(), Box::pin(future)));
+    pub(crate) fn spawn_for(
+        self: &Rc<Self>,
+        cx: &Context,
+        future: impl Future<Output = ()> + 'static,
+    ) {
+        self.executor
+            .spawn(cx.scope, Traced::wrap(self, cx.trace(), Box::pin(future)));
     }
 
     /// Runs what answers an inbound call: at once if nothing is ahead of it, else as a task of its own after the others. A frame
     /// that follows may cancel the call, which then never runs.
     #[inline]
-    pub(crate) fn run_handler(&self, scope: Scope, handler: Pin<Box<impl Future<Output = ()> + 'static>>) {
+    pub(crate) fn run_handler(
+        &self,
+        scope: Scope,
+        handler: Pin<Box<impl Future<Output = ()> + 'static>>,
+    ) {
         let task = if self.is_nothing_ahead() {
             self.work_for(scope);
             let task = self.executor.start(scope, handler);
@@ -378,7 +443,12 @@ impl Guest {
 
     /// The same for a call that bears a trace context.
     #[inline(never)]
-    pub(crate) fn run_traced(self: &Rc<Self>, scope: Scope, trace: Trace, handler: executor::Future) {
+    pub(crate) fn run_traced(
+        self: &Rc<Self>,
+        scope: Scope,
+        trace: Trace,
+        handler: executor::Future,
+    ) {
         self.run_handler(scope, Box::pin(Traced::new(self, trace, handler)));
     }
 
@@ -443,7 +513,11 @@ impl Guest {
 impl Guest {
     /// Sends a frame with a message, which `encode` appends to what it is given.
     #[inline]
-    pub(crate) fn send(&self, outline: Outline<'_>, encode: impl FnOnce(&mut &mut [u8])) -> Result<(), TooLong> {
+    pub(crate) fn send(
+        &self,
+        outline: Outline<'_>,
+        encode: impl FnOnce(&mut &mut [u8]),
+    ) -> Result<(), TooLong> {
         self.outbox.append(&self.control, outline, |mut payload| {
             encode(&mut payload);
             assert!(payload.is_empty(), "a message is as long as it says");
@@ -459,8 +533,15 @@ impl Guest {
             detail_bytes.reserve(detail.bytes());
             detail.write(&mut detail_bytes);
         }
-        let outline = Outline { header, metadata: &[], detail: &detail_bytes, payload_bytes: payload.len() };
-        let sent = self.outbox.append(&self.control, outline, |place| place.copy_from_slice(payload));
+        let outline = Outline {
+            header,
+            metadata: &[],
+            detail: &detail_bytes,
+            payload_bytes: payload.len(),
+        };
+        let sent = self.outbox.append(&self.control, outline, |place| {
+            place.copy_from_slice(payload)
+        });
         sent.expect("a frame without a user's message is shorter than 4 GiB");
     }
 
@@ -471,10 +552,18 @@ impl Guest {
     }
 
     fn send_manifest(&self, descriptors: bool) {
-        let describe =
-            |services: &[&'static Service]| services.iter().map(|service| service.describe(descriptors)).collect();
+        let describe = |services: &[&'static Service]| {
+            services
+                .iter()
+                .map(|service| service.describe(descriptors))
+                .collect()
+        };
         let mut payload = Vec::new();
-        Manifest { exports: describe(&self.exports), requires: describe(self.requires) }.write(&mut payload);
+        Manifest {
+            exports: describe(&self.exports),
+            requires: describe(self.requires),
+        }
+        .write(&mut payload);
         self.send_short(Header::new(Kind::Manifest), None, &payload);
     }
 
@@ -485,7 +574,10 @@ impl Guest {
 
     /// Sends that the guest can serve.
     pub(crate) fn confirm_launch(&self) {
-        self.send_bare(Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Reply) });
+        self.send_bare(Header {
+            number: LAUNCH_NUMBER,
+            ..Header::new(Kind::Reply)
+        });
     }
 
     /// Ends an inbound call, whose answer the caller of this function sends.
@@ -496,7 +588,11 @@ impl Guest {
     /// Answers a call, or the launch, with a failure. Out of line, as is all that makes failures: handlers stay small.
     #[cold]
     pub(crate) fn reply_failure(&self, number: u64, code: Code, cause: Cause, message: &str) {
-        let header = Header { number, status: code.number(), ..Header::new(Kind::Reply) };
+        let header = Header {
+            number,
+            status: code.number(),
+            ..Header::new(Kind::Reply)
+        };
         self.send_short(header, Some(Detail::new(cause, self.cut(message))), &[]);
     }
 
@@ -520,8 +616,17 @@ impl Guest {
         if matches!(self.presence.get(), Presence::Staying | Presence::Stopping) {
             self.presence.set(Presence::Leaving);
         }
-        let farewell = || Farewell { scope: self.current(), exit, reason, last_words: Detached::new() };
-        self.farewell.borrow_mut().get_or_insert_with(farewell).last_words.clone()
+        let farewell = || Farewell {
+            scope: self.current(),
+            exit,
+            reason,
+            last_words: Detached::new(),
+        };
+        self.farewell
+            .borrow_mut()
+            .get_or_insert_with(farewell)
+            .last_words
+            .clone()
     }
 
     #[inline]
@@ -557,14 +662,27 @@ impl Guest {
     }
 
     fn say_farewell(&self) {
-        let last_words = self.farewell.borrow().as_ref().map(|farewell| farewell.last_words.clone());
+        let last_words = self
+            .farewell
+            .borrow()
+            .as_ref()
+            .map(|farewell| farewell.last_words.clone());
         if let Some(last_words) = last_words {
             last_words.complete(Ok(()));
         }
-        if let Some(Farewell { scope, exit, reason, .. }) = self.farewell.take() {
+        if let Some(Farewell {
+            scope,
+            exit,
+            reason,
+            ..
+        }) = self.farewell.take()
+        {
             // The host names the call that has made the guest leave.
             scope.show(&self.control);
-            let header = Header { status: exit.status() as u32, ..Header::new(Kind::Exit) };
+            let header = Header {
+                status: exit.status() as u32,
+                ..Header::new(Kind::Exit)
+            };
             self.send_short(header, None, self.cut(&reason).as_bytes());
         }
         self.presence.set(Presence::Gone);

@@ -41,7 +41,11 @@ enum State {
 
 impl State {
     fn into_reply(self) -> Option<Reply> {
-        if let State::Arrived(reply) = self { Some(reply) } else { None }
+        if let State::Arrived(reply) = self {
+            Some(reply)
+        } else {
+            None
+        }
     }
 }
 
@@ -70,7 +74,10 @@ pub(crate) fn went_well(Frame { header, .. }: &Frame<'_>) -> bool {
 /// Reads a frame again.
 #[cold]
 pub(crate) fn frame_at(bytes: &[u8], at: usize) -> Frame<'_> {
-    Frames::new(&bytes[at..]).next().and_then(Result::ok).expect("the frame was read when it arrived")
+    Frames::new(&bytes[at..])
+        .next()
+        .and_then(Result::ok)
+        .expect("the frame was read when it arrived")
 }
 
 impl InFlight {
@@ -80,10 +87,19 @@ impl InFlight {
     }
 
     /// Hands over the reply if it has come, which ends the call; else whom `waker` wakes is woken when it comes.
-    pub(crate) fn poll(&self, number: NonZeroU64, waker: &Waker, executor: &Executor) -> Option<Reply> {
+    pub(crate) fn poll(
+        &self,
+        number: NonZeroU64,
+        waker: &Waker,
+        executor: &Executor,
+    ) -> Option<Reply> {
         let mut calls = self.calls.borrow_mut();
-        let slot = calls.find(number.get()).expect("a call that was not answered has its slot");
-        let State::Waiting(known) = &mut slot.state else { return calls.vacate(number.get() as u32).into_reply() };
+        let slot = calls
+            .find(number.get())
+            .expect("a call that was not answered has its slot");
+        let State::Waiting(known) = &mut slot.state else {
+            return calls.vacate(number.get() as u32).into_reply();
+        };
         let unused = match known {
             Some(Waiter::Other(known)) if known.will_wake(waker) => None,
             known => known.replace(executor.waiter(waker)),
@@ -133,7 +149,10 @@ impl Calls {
 
     #[cold]
     fn add_slot(&mut self) -> u32 {
-        self.slots.push(Slot { uses: 0, state: State::Free });
+        self.slots.push(Slot {
+            uses: 0,
+            state: State::Free,
+        });
         u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 calls are in flight")
     }
 
@@ -154,7 +173,11 @@ impl Calls {
     }
 
     fn release(&mut self, number: u64) -> State {
-        if self.find(number).is_some() { self.vacate(number as u32) } else { State::Free }
+        if self.find(number).is_some() {
+            self.vacate(number as u32)
+        } else {
+            State::Free
+        }
     }
 
     fn vacate(&mut self, index: u32) -> State {
@@ -170,7 +193,9 @@ impl Calls {
         let is_here = matches!(reply, Reply::Here { .. });
         let slot = self.find(number)?;
         // A second reply does not replace the first.
-        let State::Waiting(waiter) = &mut slot.state else { return None };
+        let State::Waiting(waiter) = &mut slot.state else {
+            return None;
+        };
         let waiter = waiter.take();
         slot.state = State::Arrived(reply);
         self.unread += usize::from(is_here);

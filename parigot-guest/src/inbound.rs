@@ -34,11 +34,20 @@ impl Inbound {
     pub(crate) fn insert(&mut self, number: u64, task: TaskId) {
         let place = task.index() as usize;
         if place >= self.slab.len() {
-            self.slab.resize(place + 1, Call { number: 0, next: NONE });
+            self.slab.resize(
+                place + 1,
+                Call {
+                    number: 0,
+                    next: NONE,
+                },
+            );
             self.lengthen_chains();
         }
         let chain = self.chain(number);
-        self.slab[place] = Call { number, next: self.chains[chain] };
+        self.slab[place] = Call {
+            number,
+            next: self.chains[chain],
+        };
         self.chains[chain] = task.index();
         self.count += 1;
     }
@@ -73,7 +82,10 @@ impl Inbound {
         if self.slab.len() <= self.chains.len() {
             return;
         }
-        let old = core::mem::replace(&mut self.chains, vec![NONE; self.slab.len().next_power_of_two()]);
+        let old = core::mem::replace(
+            &mut self.chains,
+            vec![NONE; self.slab.len().next_power_of_two()],
+        );
         for mut task in old {
             while task != NONE {
                 let Call { number, next } = self.slab[task as usize];
@@ -94,9 +106,15 @@ mod tests {
         let mut inbound = Inbound::default();
         // Steps of 64 share chains, and the slab grows in between.
         let calls: Vec<(u64, u32)> = (0..500).map(|task| (task as u64 * 64, task)).collect();
-        calls.iter().for_each(|(number, task)| inbound.insert(*number, TaskId::from_index(*task)));
+        calls
+            .iter()
+            .for_each(|(number, task)| inbound.insert(*number, TaskId::from_index(*task)));
         assert_eq!(inbound.remove(1), None);
-        for (number, task) in calls.iter().step_by(2).chain(calls.iter().skip(1).step_by(2).rev()) {
+        for (number, task) in calls
+            .iter()
+            .step_by(2)
+            .chain(calls.iter().skip(1).step_by(2).rev())
+        {
             assert_eq!(inbound.remove(*number), Some(TaskId::from_index(*task)));
             assert_eq!(inbound.remove(*number), None);
         }

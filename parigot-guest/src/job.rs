@@ -94,8 +94,15 @@ struct Shared<T> {
 }
 
 enum Entry<T> {
-    Running { task: TaskId, waiting: Vec<Waker>, keeping: Duration },
-    Done { result: Rc<T>, until: Instant },
+    Running {
+        task: TaskId,
+        waiting: Vec<Waker>,
+        keeping: Duration,
+    },
+    Done {
+        result: Rc<T>,
+        until: Instant,
+    },
 }
 
 /// How far a job is.
@@ -127,7 +134,11 @@ pub struct TooManyJobs {
 
 impl fmt::Display for TooManyJobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "there are {} jobs already, the most that there may be", self.at_most)
+        write!(
+            f,
+            "there are {} jobs already, the most that there may be",
+            self.at_most
+        )
     }
 }
 
@@ -137,8 +148,18 @@ impl<I: IdType, T: 'static> Jobs<Id<I>, T> {
     /// No jobs yet; [`AT_MOST_DEFAULT`] of them, whose results are kept for [`KEEPING_DEFAULT`].
     pub fn new(cx: &Context) -> Self {
         let (entries, ended, is_swept) = Default::default();
-        let shared = Rc::new(Shared { cx: cx.background(), entries, ended, is_swept });
-        Jobs { shared, at_most: AT_MOST_DEFAULT, keeping: KEEPING_DEFAULT, id: PhantomData }
+        let shared = Rc::new(Shared {
+            cx: cx.background(),
+            entries,
+            ended,
+            is_swept,
+        });
+        Jobs {
+            shared,
+            at_most: AT_MOST_DEFAULT,
+            keeping: KEEPING_DEFAULT,
+            id: PhantomData,
+        }
     }
 
     /// The same jobs, of which there may be so many, those counted whose results are kept.
@@ -161,7 +182,9 @@ impl<I: IdType, T: 'static> Jobs<Id<I>, T> {
     pub fn start(&self, work: impl Future<Output = T> + 'static) -> Result<Id<I>, TooManyJobs> {
         self.shared.forget_old();
         if self.shared.entries.borrow().len() >= self.at_most {
-            return Err(TooManyJobs { at_most: self.at_most });
+            return Err(TooManyJobs {
+                at_most: self.at_most,
+            });
         }
         let id: Id<I> = self.shared.cx.random().id();
         let (key, shared) = (id.key(), Rc::clone(&self.shared));
@@ -169,7 +192,11 @@ impl<I: IdType, T: 'static> Jobs<Id<I>, T> {
             let result = work.await;
             shared.end(key, result);
         });
-        let entry = Entry::Running { task, waiting: Vec::new(), keeping: self.keeping };
+        let entry = Entry::Running {
+            task,
+            waiting: Vec::new(),
+            keeping: self.keeping,
+        };
         self.shared.entries.borrow_mut().insert(key, entry);
         Ok(id)
     }
@@ -182,10 +209,12 @@ impl<I: IdType, T: 'static> Jobs<Id<I>, T> {
     /// How far a job is when it has ended, or when `limit` has passed.
     pub fn wait(&self, id: Id<I>, limit: Duration) -> impl Future<Output = Job<T>> + use<I, T> {
         let shared = Rc::clone(&self.shared);
-        let ended = poll_fn(move |task| match shared.look(id.key(), Some(task.waker())) {
-            Job::Running => Poll::Pending,
-            ended => Poll::Ready(ended),
-        });
+        let ended = poll_fn(
+            move |task| match shared.look(id.key(), Some(task.waker())) {
+                Job::Running => Poll::Pending,
+                ended => Poll::Ready(ended),
+            },
+        );
         let limited = timeout(&self.shared.cx, limit, ended);
         async move { limited.await.unwrap_or(Job::Running) }
     }
@@ -229,10 +258,20 @@ impl<T: 'static> Shared<T> {
     /// Keeps the result of a job, unless it has cancelled itself.
     fn end(self: &Rc<Self>, key: u128, result: T) {
         let mut entries = self.entries.borrow_mut();
-        let Some(entry) = entries.get_mut(&key) else { return };
-        let Entry::Running { waiting, keeping, .. } = entry else { unreachable!("a job ends once") };
+        let Some(entry) = entries.get_mut(&key) else {
+            return;
+        };
+        let Entry::Running {
+            waiting, keeping, ..
+        } = entry
+        else {
+            unreachable!("a job ends once")
+        };
         let (waiting, until) = (core::mem::take(waiting), self.cx.now() + *keeping);
-        *entry = Entry::Done { result: Rc::new(result), until };
+        *entry = Entry::Done {
+            result: Rc::new(result),
+            until,
+        };
         drop(entries);
         self.ended.borrow_mut().insert((until, key));
         waiting.into_iter().for_each(Waker::wake);
@@ -244,7 +283,11 @@ impl<T: 'static> Shared<T> {
         let now = self.cx.now();
         let old = || {
             let mut ended = self.ended.borrow_mut();
-            if ended.first()?.0 <= now { ended.pop_first() } else { None }
+            if ended.first()?.0 <= now {
+                ended.pop_first()
+            } else {
+                None
+            }
         };
         while let Some((_, key)) = old() {
             let entry = self.entries.borrow_mut().remove(&key);
@@ -272,12 +315,19 @@ impl<T: 'static> Shared<T> {
 /// Another handle on the same jobs.
 impl<I, T> Clone for Jobs<I, T> {
     fn clone(&self) -> Self {
-        Jobs { shared: Rc::clone(&self.shared), at_most: self.at_most, keeping: self.keeping, id: PhantomData }
+        Jobs {
+            shared: Rc::clone(&self.shared),
+            at_most: self.at_most,
+            keeping: self.keeping,
+            id: PhantomData,
+        }
     }
 }
 
 impl<I, T> fmt::Debug for Jobs<I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Jobs").field("count", &self.shared.entries.borrow().len()).finish_non_exhaustive()
+        f.debug_struct("Jobs")
+            .field("count", &self.shared.entries.borrow().len())
+            .finish_non_exhaustive()
     }
 }

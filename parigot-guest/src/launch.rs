@@ -47,7 +47,9 @@ impl Launching {
     /// The methods of a service that is required by name, in the order in which calls name them.
     pub(crate) fn methods_of(&self, service: &str) -> impl Iterator<Item = &str> {
         let all = self.methods.get().map(Vec::as_slice).unwrap_or_default();
-        all.iter().filter(move |(of, _)| of == service).map(|(_, method)| method.as_str())
+        all.iter()
+            .filter(move |(of, _)| of == service)
+            .map(|(_, method)| method.as_str())
     }
 
     /// The handle of the required service at that place, once the guest is launched.
@@ -92,7 +94,9 @@ pub struct Launch {
 impl Launch {
     pub(crate) fn new(guest: &Rc<Guest>) -> Self {
         guest.launching.ask(guest);
-        Launch { guest: Rc::clone(guest) }
+        Launch {
+            guest: Rc::clone(guest),
+        }
     }
 }
 

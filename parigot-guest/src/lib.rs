@@ -91,13 +91,21 @@
 //!
 //! A guest that brings its own panic handler calls [`turn::leave_panic_text`] there.
 #![no_std]
-#![deny(unsafe_code, clippy::std_instead_of_core, clippy::std_instead_of_alloc, clippy::alloc_instead_of_core)]
+#![deny(
+    unsafe_code,
+    clippy::std_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::alloc_instead_of_core
+)]
 
 pub extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg(any(all(feature = "allocator", target_family = "wasm"), all(test, feature = "std")))]
+#[cfg(any(
+    all(feature = "allocator", target_family = "wasm"),
+    all(test, feature = "std")
+))]
 #[expect(unsafe_code, reason = "an allocator cannot be had without")]
 mod allocator;
 mod at_exit;
@@ -112,7 +120,10 @@ mod executor;
 mod exports;
 pub mod future;
 #[cfg(all(feature = "getrandom", target_family = "wasm"))]
-#[expect(unsafe_code, reason = "the hook of getrandom is a bare symbol that gets an address")]
+#[expect(
+    unsafe_code,
+    reason = "the hook of getrandom is a bare symbol that gets an address"
+)]
 mod getrandom;
 mod guest;
 mod in_flight;

@@ -15,7 +15,11 @@ pub(crate) fn write(guest: &Guest, level: Level, call: u64, text: fmt::Arguments
         buffer.push_str(" (and a part that failed to print)");
     }
     let line = guest.cut(&buffer);
-    let header = Header { number: call, status: level as u32, ..Header::new(Kind::Log) };
+    let header = Header {
+        number: call,
+        status: level as u32,
+        ..Header::new(Kind::Log)
+    };
     guest.send_short(header, None, line.as_bytes());
     buffer.clear();
     guest.log_text.replace(buffer);

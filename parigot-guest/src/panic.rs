@@ -15,19 +15,27 @@ pub(crate) struct PanicText {
 
 impl Default for PanicText {
     fn default() -> Self {
-        PanicText { bytes: [const { Cell::new(0) }; CAPACITY_BYTES] }
+        PanicText {
+            bytes: [const { Cell::new(0) }; CAPACITY_BYTES],
+        }
     }
 }
 
 impl PanicText {
     /// Tells the host where it is.
     pub(crate) fn announce(&self, control: &Control) {
-        control.set_panic_buffer(self.bytes.as_ptr().expose_provenance() as u64, CAPACITY_BYTES as u64);
+        control.set_panic_buffer(
+            self.bytes.as_ptr().expose_provenance() as u64,
+            CAPACITY_BYTES as u64,
+        );
     }
 
     /// Writes a text and says how long it is.
     pub(crate) fn write(&self, control: &Control, text: fmt::Arguments<'_>) {
-        let mut writer = Writer { bytes: &self.bytes, written: 0 };
+        let mut writer = Writer {
+            bytes: &self.bytes,
+            written: 0,
+        };
         // An error says that the text was cut off.
         let _ = writer.write_fmt(text);
         control.set_panic(writer.written as u64);
@@ -43,9 +51,15 @@ impl Write for Writer<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let room = &self.bytes[self.written..];
         let fitting = &text[..text.floor_char_boundary(room.len())];
-        room.iter().zip(fitting.bytes()).for_each(|(cell, byte)| cell.set(byte));
+        room.iter()
+            .zip(fitting.bytes())
+            .for_each(|(cell, byte)| cell.set(byte));
         self.written += fitting.len();
-        if fitting.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
+        if fitting.len() == text.len() {
+            Ok(())
+        } else {
+            Err(fmt::Error)
+        }
     }
 }
 
@@ -69,7 +83,11 @@ pub(crate) fn install_hook() {
 #[cfg(not(feature = "std"))]
 pub(crate) fn install_hook() {}
 
-#[cfg(all(feature = "panic-handler", not(feature = "std"), target_family = "wasm"))]
+#[cfg(all(
+    feature = "panic-handler",
+    not(feature = "std"),
+    target_family = "wasm"
+))]
 #[panic_handler]
 fn panic(info: &core::panic::PanicInfo<'_>) -> ! {
     if let Some(location) = info.location() {

@@ -55,7 +55,9 @@ pub struct Leaving {
 
 impl Leaving {
     pub(crate) fn new(cx: &Context, exit: Exit) -> Self {
-        Leaving { last_words: cx.guest.leave(exit, String::new()) }
+        Leaving {
+            last_words: cx.guest.leave(exit, String::new()),
+        }
     }
 
     /// Registers what to do just before the guest leaves: the last frames that it sends are sent there.
@@ -85,7 +87,10 @@ pub(crate) struct ProgramBody<F> {
 
 impl<F> ProgramBody<F> {
     pub(crate) fn new(main: fn(Context) -> F) -> Self {
-        ProgramBody { main, task: OnceCell::new() }
+        ProgramBody {
+            main,
+            task: OnceCell::new(),
+        }
     }
 }
 

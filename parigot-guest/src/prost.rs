@@ -11,7 +11,12 @@ pub(crate) fn decode<M: Message + Default>(mut bytes: &[u8]) -> Result<M, Decode
     let mut message = M::default();
     while !bytes.is_empty() {
         let (tag, wire_type) = decode_key(&mut bytes)?;
-        message.merge_field(tag, wire_type, &mut bytes, encoding::DecodeContext::default())?;
+        message.merge_field(
+            tag,
+            wire_type,
+            &mut bytes,
+            encoding::DecodeContext::default(),
+        )?;
     }
     Ok(message)
 }
@@ -22,7 +27,10 @@ fn decode_key(bytes: &mut &[u8]) -> Result<(u32, encoding::WireType), DecodeErro
     match **bytes {
         [key @ 0x08..0x80, ref rest @ ..] => {
             *bytes = rest;
-            Ok((u32::from(key >> 3), encoding::WireType::try_from(u64::from(key & 0x07))?))
+            Ok((
+                u32::from(key >> 3),
+                encoding::WireType::try_from(u64::from(key & 0x07))?,
+            ))
         }
         _ => {
             let (key, rest) = decode_long_key(bytes)?;
@@ -61,7 +69,12 @@ pub mod encoding {
     }
 
     #[cold]
-    fn skipped_bytes(wire_type: WireType, tag: u32, bytes: &[u8], ctx: DecodeContext) -> Result<usize, DecodeError> {
+    fn skipped_bytes(
+        wire_type: WireType,
+        tag: u32,
+        bytes: &[u8],
+        ctx: DecodeContext,
+    ) -> Result<usize, DecodeError> {
         let mut rest = bytes;
         ::prost::encoding::skip_field(wire_type, tag, &mut rest, ctx)?;
         Ok(bytes.len() - rest.len())
@@ -75,13 +88,17 @@ pub mod encoding {
         use ::prost::bytes::{Buf, BufMut};
         pub use ::prost::encoding::bytes::{encoded_len, encoded_len_repeated};
         use ::prost::encoding::{
-            DecodeContext, MIN_TAG, WireType, check_wire_type, decode_varint, encode_key, encode_varint,
+            DecodeContext, MIN_TAG, WireType, check_wire_type, decode_varint, encode_key,
+            encode_varint,
         };
 
         use super::skipped_bytes;
 
         /// Writes a field.
-        #[expect(clippy::ptr_arg, reason = "a map takes this for a function of what it has")]
+        #[expect(
+            clippy::ptr_arg,
+            reason = "a map takes this for a function of what it has"
+        )]
         pub fn encode(tag: u32, value: &Vec<u8>, buf: &mut impl BufMut) {
             encode_key(tag, WireType::LengthDelimited, buf);
             encode_varint(value.len() as u64, buf);
@@ -147,7 +164,12 @@ pub mod encoding {
         /// A field whose length is more than a byte, or too much, and where it ends.
         #[inline(never)]
         fn long_field(bytes: &[u8]) -> Result<(&[u8], usize), DecodeError> {
-            let end = skipped_bytes(WireType::LengthDelimited, MIN_TAG, bytes, DecodeContext::default())?;
+            let end = skipped_bytes(
+                WireType::LengthDelimited,
+                MIN_TAG,
+                bytes,
+                DecodeContext::default(),
+            )?;
             let mut field = &bytes[..end];
             decode_varint(&mut field)?;
             Ok((field, end))
@@ -186,7 +208,10 @@ mod tests {
     }
 
     fn letter() -> Letter {
-        Letter { text: b"a text".into(), copies: [&b"one"[..], b"", b"three"].map(Vec::from).into() }
+        Letter {
+            text: b"a text".into(),
+            copies: [&b"one"[..], b"", b"three"].map(Vec::from).into(),
+        }
     }
 
     #[test]
@@ -195,7 +220,11 @@ mod tests {
         assert_eq!(Letter::decode(&*bytes), Ok(letter()));
         for at in 0..=bytes.len() {
             let (first, second) = bytes.split_at(at);
-            assert_eq!(Letter::decode(first.chain(second)), Ok(letter()), "in pieces of {at} and more bytes");
+            assert_eq!(
+                Letter::decode(first.chain(second)),
+                Ok(letter()),
+                "in pieces of {at} and more bytes"
+            );
         }
     }
 
@@ -203,7 +232,10 @@ mod tests {
     fn fields_of_all_lengths_are_written_as_prost_writes_them() {
         let bytes: Vec<u8> = (0..70).collect();
         for text in (0..bytes.len()).map(|length| &bytes[..length]) {
-            let letter = Letter { text: text.into(), copies: [text.into()].into() };
+            let letter = Letter {
+                text: text.into(),
+                copies: [text.into()].into(),
+            };
             let mut expected = Vec::new();
             if !text.is_empty() {
                 ::prost::encoding::bytes::encode(1, &letter.text, &mut expected);
@@ -216,8 +248,21 @@ mod tests {
 
     #[test]
     fn the_last_of_two_values_counts() {
-        let twice = [letter().encode_to_vec(), Letter { text: b"other".into(), copies: Vec::new() }.encode_to_vec()];
-        assert_eq!(Letter::decode(&*twice.concat()), Ok(Letter { text: b"other".into(), ..letter() }));
+        let twice = [
+            letter().encode_to_vec(),
+            Letter {
+                text: b"other".into(),
+                copies: Vec::new(),
+            }
+            .encode_to_vec(),
+        ];
+        assert_eq!(
+            Letter::decode(&*twice.concat()),
+            Ok(Letter {
+                text: b"other".into(),
+                ..letter()
+            })
+        );
     }
 
     #[test]
@@ -229,9 +274,17 @@ mod tests {
             text: Vec<u8>,
         }
         let said = |error: super::DecodeError| alloc::format!("{error}").replace("Other", "Letter");
-        for bad in [&[10, 4, 1, 2][..], &[10, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1], &[8, 1], &[10]] {
+        for bad in [
+            &[10, 4, 1, 2][..],
+            &[10, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1],
+            &[8, 1],
+            &[10],
+        ] {
             let expected = Other::decode(bad).map_err(said).expect_err("it is bad");
-            assert_eq!(Letter::decode(bad).map_err(said).expect_err("it is bad"), expected);
+            assert_eq!(
+                Letter::decode(bad).map_err(said).expect_err("it is bad"),
+                expected
+            );
         }
     }
 }

@@ -47,7 +47,9 @@ pub struct Random {
 
 impl Random {
     pub(crate) fn new(guest: &Rc<Guest>) -> Self {
-        Random { guest: Rc::clone(guest) }
+        Random {
+            guest: Rc::clone(guest),
+        }
     }
 
     /// A new id.

@@ -20,15 +20,28 @@ pub(crate) struct Scope {
 
 impl Scope {
     /// No call.
-    pub(crate) const NOBODY: Scope = Scope { number: NO_CALL, deadline_ns: NO_DEADLINE, place: 0 };
+    pub(crate) const NOBODY: Scope = Scope {
+        number: NO_CALL,
+        deadline_ns: NO_DEADLINE,
+        place: 0,
+    };
 
     /// The call that arrives with that header.
     pub(crate) fn of_call(header: &Header) -> Self {
-        Scope::new(header.number, header.service, header.method, header.deadline_ns)
+        Scope::new(
+            header.number,
+            header.service,
+            header.method,
+            header.deadline_ns,
+        )
     }
 
     fn new(number: u64, service: u32, method: u32, deadline_ns: u64) -> Self {
-        Scope { number, deadline_ns, place: u64::from(service) | u64::from(method) << 32 }
+        Scope {
+            number,
+            deadline_ns,
+            place: u64::from(service) | u64::from(method) << 32,
+        }
     }
 
     /// The call's service, by its place among the exports.

@@ -106,7 +106,10 @@ impl<'a> Incoming<'a> {
 
     #[cold]
     fn undecodable(self, method: &MethodInfo, error: &prost::DecodeError) {
-        let message = format!("the request of {} cannot be decoded: {error}", method.name());
+        let message = format!(
+            "the request of {} cannot be decoded: {error}",
+            method.name()
+        );
         self.refuse(Code::InvalidArgument, Cause::Undecodable, &message);
     }
 
@@ -144,7 +147,8 @@ impl<'a> Incoming<'a> {
     /// Replies with a failure.
     #[cold]
     pub(crate) fn refuse(self, code: Code, cause: Cause, message: &str) {
-        self.guest.reply_failure(self.frame.header.number, code, cause, message);
+        self.guest
+            .reply_failure(self.frame.header.number, code, cause, message);
     }
 }
 
@@ -153,15 +157,29 @@ impl<'a> Incoming<'a> {
 fn refuse_late(cx: &Context) {
     let (guest, number) = (&cx.guest, cx.scope.number);
     guest.end_inbound(number);
-    guest.reply_failure(number, Code::DeadlineExceeded, Cause::TimedOut, "its deadline had passed before it was begun");
+    guest.reply_failure(
+        number,
+        Code::DeadlineExceeded,
+        Cause::TimedOut,
+        "its deadline had passed before it was begun",
+    );
 }
 
 fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
     let bytes = response.encoded_len();
     let bytes_max = guest.message_bytes_max.get();
-    let header = Header { number, ..Header::new(Kind::Reply) };
-    let outline = Outline { header, metadata: &[], detail: &[], payload_bytes: bytes };
-    let sent = bytes <= bytes_max as usize && guest.send(outline, |out| response.encode_raw(out)).is_ok();
+    let header = Header {
+        number,
+        ..Header::new(Kind::Reply)
+    };
+    let outline = Outline {
+        header,
+        metadata: &[],
+        detail: &[],
+        payload_bytes: bytes,
+    };
+    let sent =
+        bytes <= bytes_max as usize && guest.send(outline, |out| response.encode_raw(out)).is_ok();
     if !sent {
         reply_too_large(guest, number, bytes);
     }
@@ -177,13 +195,24 @@ fn reply_too_large(guest: &Guest, number: u64, bytes: usize) {
 fn reply_error(guest: &Guest, number: u64, error: &impl ServiceError) {
     match (error.as_status(), error.number()) {
         (_, 0) => {
-            let message = format!("the service failed with error number 0, which means no error: {error}");
+            let message =
+                format!("the service failed with error number 0, which means no error: {error}");
             guest.reply_failure(number, Code::Internal, Cause::Answered, &message);
         }
-        (Some(status), _) => guest.reply_failure(number, status.code(), Cause::Answered, &status.answer_text()),
+        (Some(status), _) => guest.reply_failure(
+            number,
+            status.code(),
+            Cause::Answered,
+            &status.answer_text(),
+        ),
         (None, error_number) => {
             let status = error_number.cast_unsigned();
-            let header = Header { number, flags: flags::SERVICE_ERROR, status, ..Header::new(Kind::Reply) };
+            let header = Header {
+                number,
+                flags: flags::SERVICE_ERROR,
+                status,
+                ..Header::new(Kind::Reply)
+            };
             guest.send_bare(header);
         }
     }

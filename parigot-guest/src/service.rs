@@ -40,7 +40,12 @@ pub struct MethodInfo {
 impl MethodInfo {
     /// The method of that name, as in the `.proto`: `FetchGreeting`.
     pub const fn new(name: &'static str) -> Self {
-        MethodInfo { name, budget: Duration::ZERO, deadline: Duration::ZERO, idempotent: false }
+        MethodInfo {
+            name,
+            budget: Duration::ZERO,
+            deadline: Duration::ZERO,
+            idempotent: false,
+        }
     }
 
     /// The same method, which may hold its thread for that much CPU time between two awaits.
@@ -55,7 +60,10 @@ impl MethodInfo {
 
     /// The same method, of which it is known that doing it twice is the same as doing it once.
     pub const fn idempotent(self) -> Self {
-        MethodInfo { idempotent: true, ..self }
+        MethodInfo {
+            idempotent: true,
+            ..self
+        }
     }
 
     /// Its name.
@@ -80,7 +88,11 @@ impl MethodInfo {
 
     fn describe(&self) -> manifest::Method {
         let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        manifest::Method { name: self.name.into(), budget_ns: ns(self.budget), deadline_ns: ns(self.deadline) }
+        manifest::Method {
+            name: self.name.into(),
+            budget_ns: ns(self.budget),
+            deadline_ns: ns(self.deadline),
+        }
     }
 }
 
@@ -88,7 +100,12 @@ impl Service {
     /// A service of which nothing but its full name is known, to be called by a [`DynamicClient`](crate::DynamicClient). What
     /// `requires("greeting.v1.Greeting")` stands for.
     pub const fn named(name: &'static str) -> Self {
-        Service { name, schema: 0, methods: &[], descriptors: &[] }
+        Service {
+            name,
+            schema: 0,
+            methods: &[],
+            descriptors: &[],
+        }
     }
 
     /// Whether nothing but its name is known.
@@ -102,7 +119,11 @@ impl Service {
             name: self.name.into(),
             schema: self.schema,
             methods: self.methods.iter().map(MethodInfo::describe).collect(),
-            descriptors: if descriptors { self.descriptors.into() } else { Vec::new() },
+            descriptors: if descriptors {
+                self.descriptors.into()
+            } else {
+                Vec::new()
+            },
         }
     }
 }
@@ -156,7 +177,10 @@ pub struct Export<S> {
 impl<S> Export<S> {
     /// The service that `T` hooks into the event loop.
     pub const fn new<T: Server<S>>() -> Self {
-        Export { service: T::SERVICE, dispatch: T::dispatch }
+        Export {
+            service: T::SERVICE,
+            dispatch: T::dispatch,
+        }
     }
 }
 
@@ -175,7 +199,10 @@ pub(crate) struct ServiceBody<S: 'static, E> {
 
 impl<S: Ready, E: Exports<S>> ServiceBody<S, E> {
     pub(crate) fn new() -> Self {
-        ServiceBody { service: Rc::default(), exports: PhantomData }
+        ServiceBody {
+            service: Rc::default(),
+            exports: PhantomData,
+        }
     }
 }
 
@@ -198,7 +225,12 @@ impl<S: Ready, E: Exports<S>> Body for ServiceBody<S, E> {
                 }
                 Err(why) => {
                     let why = format!("{why:#}");
-                    cx.guest.reply_failure(LAUNCH_NUMBER, Code::FailedPrecondition, Cause::Unspecified, &why);
+                    cx.guest.reply_failure(
+                        LAUNCH_NUMBER,
+                        Code::FailedPrecondition,
+                        Cause::Unspecified,
+                        &why,
+                    );
                 }
             }
         });
@@ -208,7 +240,11 @@ impl<S: Ready, E: Exports<S>> Body for ServiceBody<S, E> {
         match (&*self.service.borrow(), E::ALL.get(call.service() as usize)) {
             (Some(service), Some(export)) => (export.dispatch)(service, call),
             (Some(_), None) => call.unimplemented(),
-            (None, _) => call.refuse(Code::Unavailable, Cause::Unreachable, "the service is not ready yet"),
+            (None, _) => call.refuse(
+                Code::Unavailable,
+                Cause::Unreachable,
+                "the service is not ready yet",
+            ),
         }
     }
 

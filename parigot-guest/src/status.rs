@@ -46,12 +46,25 @@ impl Status {
 
     fn of(code: Code, cause: Cause, message: String) -> Self {
         let (rpc, instance, call) = (None, InstanceId::EMPTY, CallId::EMPTY);
-        Status { details: Box::new(Details { code, cause, message, rpc, instance, call }) }
+        Status {
+            details: Box::new(Details {
+                code,
+                cause,
+                message,
+                rpc,
+                instance,
+                call,
+            }),
+        }
     }
 
     /// What a reply's frame says. A code that this version does not know is read as [`Code::Unknown`].
     pub(crate) fn of_reply(frame: &Frame<'_>) -> Self {
-        let Detail { cause, instance: (high, low), message } = Detail::read(frame.detail);
+        let Detail {
+            cause,
+            instance: (high, low),
+            message,
+        } = Detail::read(frame.detail);
         let code = Code::from_number(frame.header.status).unwrap_or(Code::Unknown);
         let mut status = Self::of(code, cause, message.into_owned());
         status.details.instance = InstanceId::from_wire(high, low).unwrap_or_default();
@@ -71,12 +84,20 @@ impl Status {
 
     /// That a request is longer than the host lets through.
     pub(crate) fn too_large(bytes: usize, bytes_max: u32) -> Self {
-        Self::of(Code::ResourceExhausted, Cause::TooLarge, too_long(bytes, bytes_max))
+        Self::of(
+            Code::ResourceExhausted,
+            Cause::TooLarge,
+            too_long(bytes, bytes_max),
+        )
     }
 
     /// That a response is.
     pub(crate) fn answer_too_large(bytes: usize, bytes_max: u32) -> Self {
-        Self::of(Code::ResourceExhausted, Cause::AnswerLost, too_long(bytes, bytes_max))
+        Self::of(
+            Code::ResourceExhausted,
+            Cause::AnswerLost,
+            too_long(bytes, bytes_max),
+        )
     }
 
     /// The same about the call whose reply that is.
@@ -153,7 +174,11 @@ impl Status {
             return Cow::Borrowed(self.message());
         }
         let text = self.to_string();
-        Cow::Owned(text[self.code().name().len()..].trim_start_matches(": ").into())
+        Cow::Owned(
+            text[self.code().name().len()..]
+                .trim_start_matches(": ")
+                .into(),
+        )
     }
 }
 
@@ -165,7 +190,14 @@ fn too_long(bytes: usize, bytes_max: u32) -> String {
 /// not known.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Details { code, cause, message, rpc, instance, call } = &*self.details;
+        let Details {
+            code,
+            cause,
+            message,
+            rpc,
+            instance,
+            call,
+        } = &*self.details;
         f.write_str(code.name())?;
         if !matches!(cause, Cause::Unspecified | Cause::Answered) {
             write!(f, ": {cause}")?;

@@ -27,7 +27,11 @@ pub(crate) fn pairs(metadata: &[u8]) -> impl Iterator<Item = (&str, &str)> {
 /// What metadata has of a trace context, if it has one.
 #[inline]
 pub(crate) fn of(metadata: &[u8]) -> Option<Trace> {
-    if metadata.is_empty() { None } else { find(metadata) }
+    if metadata.is_empty() {
+        None
+    } else {
+        find(metadata)
+    }
 }
 
 /// Out of line, since most calls bear no metadata.
@@ -45,7 +49,11 @@ fn find(metadata: &[u8]) -> Option<Trace> {
 /// The metadata of a call that is made for one with that trace context. One that brings a `traceparent` of its own has its own `tracestate` too.
 #[cold]
 pub(crate) fn join(own: &[u8], trace: &[u8]) -> Vec<u8> {
-    if pairs(own).any(|(key, _)| key == PARENT) { own.into() } else { [own, trace].concat() }
+    if pairs(own).any(|(key, _)| key == PARENT) {
+        own.into()
+    } else {
+        [own, trace].concat()
+    }
 }
 
 /// The future of a task whose calls pass a trace context on.
@@ -57,12 +65,20 @@ pub(crate) struct Traced {
 
 impl Traced {
     pub(crate) fn new(guest: &Rc<Guest>, trace: Trace, future: executor::Future) -> Self {
-        Traced { guest: Rc::clone(guest), trace, future }
+        Traced {
+            guest: Rc::clone(guest),
+            trace,
+            future,
+        }
     }
 
     /// The same future, with that trace context if there is one.
     #[inline]
-    pub(crate) fn wrap(guest: &Rc<Guest>, trace: Option<Trace>, future: executor::Future) -> executor::Future {
+    pub(crate) fn wrap(
+        guest: &Rc<Guest>,
+        trace: Option<Trace>,
+        future: executor::Future,
+    ) -> executor::Future {
         match trace {
             None => future,
             Some(trace) => Box::pin(Traced::new(guest, trace, future)),

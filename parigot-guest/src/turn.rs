@@ -141,7 +141,11 @@ mod current {
     pub(super) struct Entered(*mut Guest);
 
     pub(super) fn enter(guest: *const Guest) -> Entered {
-        let guest = if cfg!(target_family = "wasm") { guest.cast_mut() } else { ptr::null_mut() };
+        let guest = if cfg!(target_family = "wasm") {
+            guest.cast_mut()
+        } else {
+            ptr::null_mut()
+        };
         Entered(CURRENT.swap(guest, Ordering::Relaxed))
     }
 

@@ -18,7 +18,11 @@ impl Neighbours {
             None => Ok(Neighbours),
             Some(network) => {
                 let next_step = "build it with the feature `nats`";
-                Err(StartError::of_network(&network.process, "this host was built without NATS", next_step))
+                Err(StartError::of_network(
+                    &network.process,
+                    "this host was built without NATS",
+                    next_step,
+                ))
             }
         }
     }

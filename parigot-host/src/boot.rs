@@ -94,12 +94,33 @@ impl Declaration {
     }
 
     /// What it is told when it is launched, and the rest of its first turn; its calls go along `links`.
-    fn into_parts(self, place: Place, links: Vec<Link>, bindings: &[Binding]) -> (Identity, FirstTurn) {
+    fn into_parts(
+        self,
+        place: Place,
+        links: Vec<Link>,
+        bindings: &[Binding],
+    ) -> (Identity, FirstTurn) {
         let introduction = introduction(&self.first.manifest, bindings);
-        let FirstWords { code, outbox, turn, .. } = self.first;
+        let FirstWords {
+            code, outbox, turn, ..
+        } = self.first;
         let body = Body::new(code, links);
-        let Declaration { id, started_ns, log_rate, .. } = self;
-        (Identity { id, place, introduction, started_ns, log_rate }, FirstTurn { body, outbox, turn })
+        let Declaration {
+            id,
+            started_ns,
+            log_rate,
+            ..
+        } = self;
+        (
+            Identity {
+                id,
+                place,
+                introduction,
+                started_ns,
+                log_rate,
+            },
+            FirstTurn { body, outbox, turn },
+        )
     }
 }
 
@@ -140,29 +161,56 @@ pub(crate) fn boot(
         _ => Vec::new(),
     };
     declared.add(&stand_ins, settings, randomness);
-    let Declarations { guests, graph, refusals, pulse } = declared.bind();
+    let Declarations {
+        guests,
+        graph,
+        refusals,
+        pulse,
+    } = declared.bind();
     StartError::unless_none(refusals)?;
     let pulse = pulse.expect("whatever kept it from being there is a refusal");
     let own = deployment.guests.len();
-    let exports = guests[..own].iter().flat_map(|(spec, guest)| exports(spec, guest.manifest())).collect();
+    let exports = guests[..own]
+        .iter()
+        .flat_map(|(spec, guest)| exports(spec, guest.manifest()))
+        .collect();
     let places = places(&guests);
     let needs = needs(&guests, &graph.bindings, &places);
     let replicas = replicate(guests, settings, randomness, &pulse)?;
-    let part = |replica: &Replica<'_>| if replica.guest < own { replica.spec.role.into() } else { Part::StandIn };
+    let part = |replica: &Replica<'_>| {
+        if replica.guest < own {
+            replica.spec.role.into()
+        } else {
+            Part::StandIn
+        }
+    };
     let parts: Vec<Part> = replicas.iter().map(part).collect();
-    let wards = replicas.iter().map(|Replica { spec, first, .. }| Ward::new(spec, &first.mould, first.manifest()));
+    let wards = replicas
+        .iter()
+        .map(|Replica { spec, first, .. }| Ward::new(spec, &first.mould, first.manifest()));
     let wards = wards.collect();
     let (instances, first_turns) = replicas
         .into_iter()
         .enumerate()
         .map(|(place, Replica { guest, spec, first })| {
             let bindings = &graph.bindings[guest];
-            let (identity, first_turn) = first.into_parts(place, links(bindings, &places, place), bindings);
-            (Instance::new(identity, spec, parts[place] == Part::StandIn), first_turn)
+            let (identity, first_turn) =
+                first.into_parts(place, links(bindings, &places, place), bindings);
+            (
+                Instance::new(identity, spec, parts[place] == Part::StandIn),
+                first_turn,
+            )
         })
         .unzip();
     let life = Life::new(parts, needs);
-    Ok(Booted { life, instances, first_turns, pulse, exports, wards })
+    Ok(Booted {
+        life,
+        instances,
+        first_turns,
+        pulse,
+        exports,
+        wards,
+    })
 }
 
 /// The places of each guest's instances.
@@ -177,12 +225,20 @@ fn places(guests: &[(&GuestSpec, Declaration)]) -> Vec<Range<Place>> {
 }
 
 /// Which instances need which.
-fn needs(guests: &[(&GuestSpec, Declaration)], bindings: &[Vec<Binding>], places: &[Range<Place>]) -> Vec<Need> {
+fn needs(
+    guests: &[(&GuestSpec, Declaration)],
+    bindings: &[Vec<Binding>],
+    places: &[Range<Place>],
+) -> Vec<Need> {
     let mut needs: BTreeMap<&str, Need> = BTreeMap::new();
     for (guest, ((_, declaration), bound)) in guests.iter().zip(bindings).enumerate() {
         for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
             let need = needs.entry(&required.name).or_insert_with(|| Need {
-                exporters: binding.exporters.iter().flat_map(|exporter| places[exporter.guest].clone()).collect(),
+                exporters: binding
+                    .exporters
+                    .iter()
+                    .flat_map(|exporter| places[exporter.guest].clone())
+                    .collect(),
                 required_by: Vec::new(),
             });
             need.required_by.extend(places[guest].clone());
@@ -193,25 +249,44 @@ fn needs(guests: &[(&GuestSpec, Declaration)], bindings: &[Vec<Binding>], places
 
 /// Where the calls of the instance at that place go.
 fn links(bindings: &[Binding], places: &[Range<Place>], caller: Place) -> Vec<Link> {
-    let callees = |Exporter { guest, service, methods }: &Exporter| {
+    let callees = |Exporter {
+                       guest,
+                       service,
+                       methods,
+                   }: &Exporter| {
         let (service, methods) = (*service, Arc::from(&**methods));
-        let callee = move |place| Callee { place, service, methods: Arc::clone(&methods) };
+        let callee = move |place| Callee {
+            place,
+            service,
+            methods: Arc::clone(&methods),
+        };
         places[*guest].clone().map(callee)
     };
-    bindings.iter().map(|binding| Link::new(binding.exporters.iter().flat_map(callees).collect(), caller)).collect()
+    bindings
+        .iter()
+        .map(|binding| Link::new(binding.exporters.iter().flat_map(callees).collect(), caller))
+        .collect()
 }
 
 /// The frame that tells a guest that it is launched. Handles are places among its requirements.
 fn introduction(manifest: &Manifest, bindings: &[Binding]) -> Box<[u8]> {
     let mut bytes = Vec::new();
-    let mut frame = FrameBuilder::new(&mut bytes, Header { number: LAUNCH_NUMBER, ..Header::new(Kind::Launched) });
+    let mut frame = FrameBuilder::new(
+        &mut bytes,
+        Header {
+            number: LAUNCH_NUMBER,
+            ..Header::new(Kind::Launched)
+        },
+    );
     for (required, binding) in manifest.requires.iter().zip(bindings) {
         for method in &binding.methods {
             frame = frame.metadata(&required.name, method);
         }
     }
     let handles = 0..bindings.len() as u32;
-    frame = frame.payload_with(|out| handles.for_each(|handle| out.extend_from_slice(&handle.to_le_bytes())));
+    frame = frame.payload_with(|out| {
+        handles.for_each(|handle| out.extend_from_slice(&handle.to_le_bytes()))
+    });
     frame.finish().expect("manifests are shorter than 4 GiB");
     bytes.into()
 }
@@ -238,14 +313,27 @@ fn replicate<'a>(
         let others = 1..spec.replicas;
         let mut declare = || {
             let started_ns = settings.clock.monotonic_ns();
-            declare(spec, Arc::clone(&first.mould), started_ns, settings, randomness, &mut random)
+            declare(
+                spec,
+                Arc::clone(&first.mould),
+                started_ns,
+                settings,
+                randomness,
+                &mut random,
+            )
         };
         let others = others.map(|_| match declare() {
-            Ok(other) if other.manifest() != first.manifest() => Err(Refusal::first_turn(spec, Fault::Differs)),
+            Ok(other) if other.manifest() != first.manifest() => {
+                Err(Refusal::first_turn(spec, Fault::Differs))
+            }
             declared => declared,
         });
         match others.collect::<Result<Vec<_>, _>>() {
-            Ok(others) => replicas.extend(iter::once(first).chain(others).map(|first| Replica { guest, spec, first })),
+            Ok(others) => replicas.extend(iter::once(first).chain(others).map(|first| Replica {
+                guest,
+                spec,
+                first,
+            })),
             Err(refusal) => refusals.push(refusal),
         }
     }
@@ -269,7 +357,11 @@ pub(crate) fn declare_all<'a>(
     randomness: &Randomness,
 ) -> Declared<'a> {
     if let Err(refusal) = mappings::check(&deployment.guests) {
-        return Declared { guests: Vec::new(), refusals: vec![refusal], pulse: None };
+        return Declared {
+            guests: Vec::new(),
+            refusals: vec![refusal],
+            pulse: None,
+        };
     }
     let Moulds { of_guests, pulse } = moulds();
     let awake = pulse.keep_awake();
@@ -277,13 +369,19 @@ pub(crate) fn declare_all<'a>(
     let (mut guests, mut refusals) = (Vec::new(), Vec::new());
     for (spec, mould) in deployment.guests.iter().zip(of_guests) {
         let started_ns = settings.clock.monotonic_ns();
-        match mould.and_then(|mould| declare(spec, mould, started_ns, settings, randomness, &mut random)) {
+        match mould
+            .and_then(|mould| declare(spec, mould, started_ns, settings, randomness, &mut random))
+        {
             Ok(declaration) => guests.push((spec, declaration)),
             Err(refusal) => refusals.push(refusal),
         }
     }
     drop(awake);
-    Declared { guests, refusals, pulse: Some(pulse) }
+    Declared {
+        guests,
+        refusals,
+        pulse: Some(pulse),
+    }
 }
 
 impl<'a> Declared<'a> {
@@ -291,7 +389,14 @@ impl<'a> Declared<'a> {
     fn add(&mut self, stand_ins: &'a [StandIn], settings: &Settings, randomness: &Randomness) {
         let mut random = randomness.generator();
         for (spec, mould) in stand_ins {
-            match declare(spec, Arc::clone(mould), 0, settings, randomness, &mut random) {
+            match declare(
+                spec,
+                Arc::clone(mould),
+                0,
+                settings,
+                randomness,
+                &mut random,
+            ) {
                 Ok(declaration) => self.guests.push((spec, declaration)),
                 Err(refusal) => self.refusals.push(refusal),
             }
@@ -300,18 +405,39 @@ impl<'a> Declared<'a> {
 
     /// Finds out who requires whom.
     pub(crate) fn bind(self) -> Declarations<'a> {
-        let Declared { guests, mut refusals, pulse } = self;
+        let Declared {
+            guests,
+            mut refusals,
+            pulse,
+        } = self;
         let declared: Vec<_> = guests
             .iter()
-            .map(|(spec, guest)| graph::Declared { name: &spec.name, manifest: guest.manifest(), shared: &spec.shared })
+            .map(|(spec, guest)| graph::Declared {
+                name: &spec.name,
+                manifest: guest.manifest(),
+                shared: &spec.shared,
+            })
             .collect();
         let graph = Graph::of(&declared);
         // What seems to be missing may be exported by one that failed.
         let all_declared = refusals.is_empty();
-        let counts = |error: &&GraphError| all_declared || !matches!(error, GraphError::Missing { .. });
-        refusals.extend(graph.errors.iter().filter(counts).cloned().map(Refusal::from));
+        let counts =
+            |error: &&GraphError| all_declared || !matches!(error, GraphError::Missing { .. });
+        refusals.extend(
+            graph
+                .errors
+                .iter()
+                .filter(counts)
+                .cloned()
+                .map(Refusal::from),
+        );
         refusals.sort_by(|a, b| a.guest().cmp(&b.guest()));
-        Declarations { guests, graph, refusals, pulse }
+        Declarations {
+            guests,
+            graph,
+            refusals,
+            pulse,
+        }
     }
 }
 
@@ -326,9 +452,19 @@ fn declare(
 ) -> Result<Declaration, Refusal> {
     let id = InstanceId::from_random(random.random());
     let log_rate = LogRate::new(spec.log_bytes);
-    let newborn = Newborn { id, started_ns, log_rate: &log_rate };
+    let newborn = Newborn {
+        id,
+        started_ns,
+        log_rate: &log_rate,
+    };
     match first_turn(spec, &*mould, newborn, settings, randomness) {
-        Ok(first) => Ok(Declaration { id, started_ns, log_rate, mould, first }),
+        Ok(first) => Ok(Declaration {
+            id,
+            started_ns,
+            log_rate,
+            mould,
+            first,
+        }),
         Err(Stillborn::Module(error)) => Err(Refusal::module(spec, error)),
         Err(Stillborn::Fault(fault)) => Err(Refusal::first_turn(spec, fault)),
     }
@@ -342,15 +478,26 @@ pub(crate) fn first_turn(
     settings: &Settings,
     randomness: &Randomness,
 ) -> Result<FirstWords, Stillborn> {
-    let Newborn { id, started_ns, log_rate } = newborn;
-    let prologue = Prologue { monotonic_ns: 0, wall_ns: settings.clock.wall_ns() };
+    let Newborn {
+        id,
+        started_ns,
+        log_rate,
+    } = newborn;
+    let prologue = Prologue {
+        monotonic_ns: 0,
+        wall_ns: settings.clock.wall_ns(),
+    };
     let surroundings = Surroundings {
         memory_bytes_max: spec.memory_bytes as usize,
         budget: spec.budget,
         asks_early: settings.asks_early,
         wasi: wasi(spec, prologue, randomness),
     };
-    let speaker = Speaker { service: &spec.name, instance: id, rate: log_rate };
+    let speaker = Speaker {
+        service: &spec.name,
+        instance: id,
+        rate: log_rate,
+    };
     let mut line = |level, text: &str| {
         // If it is too much, that is told with the next line or at the end: there is no timer yet.
         let _ = speaker.say(started_ns, level, None, text);
@@ -362,23 +509,37 @@ pub(crate) fn first_turn(
     let turn = turn?;
     let (manifest, outbox) = read_manifest(code.outbox())?;
     code.learn(&manifest);
-    Ok(FirstWords { code, manifest, outbox, turn })
+    Ok(FirstWords {
+        code,
+        manifest,
+        outbox,
+        turn,
+    })
 }
 
 /// What a runtime that needs WASI sees, whose programs expect their own name as the first argument.
 ///
 /// Go's runtime must know how much memory there is: it would else collect garbage only once it has twice of what it needs.
 fn wasi(spec: &GuestSpec, prologue: Prologue, randomness: &Randomness) -> Wasi {
-    let args = std::iter::once(&spec.name).chain(&spec.args).cloned().collect();
+    let args = std::iter::once(&spec.name)
+        .chain(&spec.args)
+        .cloned()
+        .collect();
     let mut env = spec.env.clone();
-    env.entry("GOMEMLIMIT".into()).or_insert_with(|| (spec.memory_bytes / 10 * 9).to_string());
+    env.entry("GOMEMLIMIT".into())
+        .or_insert_with(|| (spec.memory_bytes / 10 * 9).to_string());
     let mut wasi = Wasi::new(args, env.into_iter().collect(), randomness.seed());
     wasi.begin_turn(prologue.monotonic_ns, prologue.wall_ns);
     wasi
 }
 
 /// The frame that a guest begins with.
-fn start_frame(spec: &GuestSpec, id: InstanceId, settings: &Settings, randomness: &Randomness) -> Vec<u8> {
+fn start_frame(
+    spec: &GuestSpec,
+    id: InstanceId,
+    settings: &Settings,
+    randomness: &Randomness,
+) -> Vec<u8> {
     let start = Start {
         host: VERSION,
         message_bytes_max: settings.message_bytes_max,
@@ -386,10 +547,16 @@ fn start_frame(spec: &GuestSpec, id: InstanceId, settings: &Settings, randomness
         instance: id.to_wire(),
         descriptors: settings.descriptors,
         args: spec.args.iter().map(String::as_str).collect(),
-        env: spec.env.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+        env: spec
+            .env
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect(),
     };
     let mut frame = Vec::new();
-    start.write(&mut frame).expect("a deployment file is shorter than 4 GiB");
+    start
+        .write(&mut frame)
+        .expect("a deployment file is shorter than 4 GiB");
     frame
 }
 
@@ -410,10 +577,19 @@ fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), Fault> {
 /// Names are shown to people, in messages that could otherwise be made to say anything.
 fn check_names(manifest: &Manifest) -> Result<(), Fault> {
     let services = manifest.exports.iter().chain(&manifest.requires);
-    let mut names =
-        services.flat_map(|service| service.methods.iter().map(|method| &method.name).chain([&service.name]));
-    let is_name =
-        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
+    let mut names = services.flat_map(|service| {
+        service
+            .methods
+            .iter()
+            .map(|method| &method.name)
+            .chain([&service.name])
+    });
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
+    };
     match names.find(|name| !is_name(name)) {
         None => Ok(()),
         Some(name) => Err(Fault::Protocol(Breach::Name { name: name.clone() })),

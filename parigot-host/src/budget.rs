@@ -54,7 +54,10 @@ pub(crate) enum Tick {
 
 impl Budgets {
     pub(crate) fn new(default: Duration) -> Self {
-        Budgets { default, services: Vec::new() }
+        Budgets {
+            default,
+            services: Vec::new(),
+        }
     }
 
     fn method(&self, view: &ControlView) -> Option<(&Service, &(String, Duration))> {
@@ -65,13 +68,19 @@ impl Budgets {
 
     /// The full name of the method that a guest says it is serving.
     fn method_name(&self, view: &ControlView) -> Option<String> {
-        self.method(view).map(|(service, (method, _))| format!("{}/{method}", service.name))
+        self.method(view)
+            .map(|(service, (method, _))| format!("{}/{method}", service.name))
     }
 }
 
 impl Watch {
     pub(crate) fn new(budgets: Budgets, asks_early: bool) -> Self {
-        Watch { budgets, asks_early, has_asked: false, since: None }
+        Watch {
+            budgets,
+            asks_early,
+            has_asked: false,
+            since: None,
+        }
     }
 
     /// Learns the methods' names and their own budgets.
@@ -81,7 +90,10 @@ impl Watch {
                 let own = Duration::from_nanos(method.budget_ns).min(BUDGET_MAX);
                 (method.name.clone(), own.max(self.budgets.default))
             };
-            Service { name: service.name.clone(), methods: service.methods.iter().map(method).collect() }
+            Service {
+                name: service.name.clone(),
+                methods: service.methods.iter().map(method).collect(),
+            }
         };
         self.budgets.services = manifest.exports.iter().map(service).collect();
     }
@@ -98,10 +110,15 @@ impl Watch {
         let Some(since) = self.since else {
             self.since = Some(now);
             self.has_asked = self.asks_early;
-            return if self.asks_early { Tick::AskToYield } else { Tick::Continue };
+            return if self.asks_early {
+                Tick::AskToYield
+            } else {
+                Tick::Continue
+            };
         };
-        let budget =
-            view.and_then(|view| self.budgets.method(view)).map_or(self.budgets.default, |(_, (_, budget))| *budget);
+        let budget = view
+            .and_then(|view| self.budgets.method(view))
+            .map_or(self.budgets.default, |(_, (_, budget))| *budget);
         let spent = now.saturating_sub(since);
         if spent < budget {
             return Tick::Continue;
@@ -111,12 +128,19 @@ impl Watch {
             return Tick::AskToYield;
         }
         let method = view.and_then(|view| self.budgets.method_name(view));
-        Tick::Kill(OverBudget { budget, spent, method })
+        Tick::Kill(OverBudget {
+            budget,
+            spent,
+            method,
+        })
     }
 
     /// The call that a guest says it is serving.
     pub(crate) fn culprit(&self, view: &ControlView) -> Option<Culprit> {
-        view.culprit().map(|call| Culprit { call, method: self.budgets.method_name(view) })
+        view.culprit().map(|call| Culprit {
+            call,
+            method: self.budgets.method_name(view),
+        })
     }
 }
 
@@ -129,15 +153,29 @@ mod tests {
 
     fn watch(default: Duration, method: Duration) -> Watch {
         let mut watch = Watch::new(Budgets::new(default), true);
-        let method =
-            Method { name: "Get".into(), budget_ns: method.as_nanos().try_into().unwrap_or(u64::MAX), deadline_ns: 0 };
-        let service = Service { name: "x.S".into(), schema: 0, methods: vec![method], descriptors: vec![] };
-        watch.learn(&Manifest { exports: vec![service], requires: vec![] });
+        let method = Method {
+            name: "Get".into(),
+            budget_ns: method.as_nanos().try_into().unwrap_or(u64::MAX),
+            deadline_ns: 0,
+        };
+        let service = Service {
+            name: "x.S".into(),
+            schema: 0,
+            methods: vec![method],
+            descriptors: vec![],
+        };
+        watch.learn(&Manifest {
+            exports: vec![service],
+            requires: vec![],
+        });
         watch
     }
 
     fn view(progress_call: u64) -> ControlView {
-        ControlView { progress_call, ..ControlView::read(&[0; CONTROL_BYTES]) }
+        ControlView {
+            progress_call,
+            ..ControlView::read(&[0; CONTROL_BYTES])
+        }
     }
 
     /// Ticks until the verdict, while this thread computes.
@@ -163,7 +201,10 @@ mod tests {
             "held its thread for longer than its budget of 2 ms"
         );
         watch.begin_turn();
-        assert_eq!(verdict(&mut watch, None).to_string(), "held its thread for longer than its budget of 2 ms");
+        assert_eq!(
+            verdict(&mut watch, None).to_string(),
+            "held its thread for longer than its budget of 2 ms"
+        );
     }
 
     #[test]
@@ -189,7 +230,10 @@ mod tests {
 
     #[test]
     fn a_guest_that_is_asked_late_is_asked_when_its_budget_is_spent_and_has_another() {
-        let mut watch = Watch { asks_early: false, ..watch(Duration::from_millis(2), Duration::ZERO) };
+        let mut watch = Watch {
+            asks_early: false,
+            ..watch(Duration::from_millis(2), Duration::ZERO)
+        };
         let begin = ThreadTime::now();
         assert_eq!(watch.tick(None), Tick::Continue);
         while watch.tick(None) != Tick::AskToYield {}

@@ -36,7 +36,10 @@ impl<G: BuiltIn, F: Fn() -> G + Send + Sync> Mould for BuiltInMould<F> {
         _: Surroundings,
         _: &mut dyn FnMut(Level, &str),
     ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
-        Ok(Ok(Box::new(Entered { guest: (self.0)(), outbox: Outbox::default() })))
+        Ok(Ok(Box::new(Entered {
+            guest: (self.0)(),
+            outbox: Outbox::default(),
+        })))
     }
 }
 
@@ -57,13 +60,18 @@ impl<G: BuiltIn> Code for Entered<G> {
                 _ => self.guest.take(&frame, now_ns, &mut self.outbox)?,
             }
         }
-        Ok(Turn { more: false, wake_at_ns: self.guest.end_turn(now_ns, &mut self.outbox)? })
+        Ok(Turn {
+            more: false,
+            wake_at_ns: self.guest.end_turn(now_ns, &mut self.outbox)?,
+        })
     }
 
     fn learn(&mut self, _: &Manifest) {}
 
     fn culprit(&self) -> Option<Culprit> {
-        self.guest.culprit().map(|call| Culprit { call, method: None })
+        self.guest
+            .culprit()
+            .map(|call| Culprit { call, method: None })
     }
 
     fn outbox(&self) -> &[u8] {
@@ -84,7 +92,11 @@ impl Outbox {
     }
 
     /// Sends a frame with what is put into it.
-    pub(crate) fn build<'o>(&'o mut self, header: Header, put: impl FnOnce(FrameBuilder<'o>) -> FrameBuilder<'o>) {
+    pub(crate) fn build<'o>(
+        &'o mut self,
+        header: Header,
+        put: impl FnOnce(FrameBuilder<'o>) -> FrameBuilder<'o>,
+    ) {
         let frame = put(FrameBuilder::new(&mut self.0, header));
         // A message that others sent was in a frame before.
         frame.finish().expect("a message is shorter than 4 GiB");
@@ -92,7 +104,14 @@ impl Outbox {
 
     /// Says that it can serve calls, which may take so long if their callers do not say.
     pub(crate) fn ready(&mut self, deadline_ns: u64) {
-        self.send(Header { number: LAUNCH_NUMBER, deadline_ns, ..Header::new(Kind::Reply) }, &[]);
+        self.send(
+            Header {
+                number: LAUNCH_NUMBER,
+                deadline_ns,
+                ..Header::new(Kind::Reply)
+            },
+            &[],
+        );
     }
 
     /// Leaves.

@@ -64,8 +64,12 @@ enum Unusable {
 /// such a folder.
 pub fn of_user() -> Option<PathBuf> {
     let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let caches = set.filter(|folder| folder.is_absolute()).or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
-    caches.is_absolute().then(|| caches.join("parigot").join("code"))
+    let caches = set
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
+    caches
+        .is_absolute()
+        .then(|| caches.join("parigot").join("code"))
 }
 
 impl Cache {
@@ -76,14 +80,23 @@ impl Cache {
                 let mut key = KeyHasher(Sha256::new());
                 LAYOUT.hash(&mut key);
                 engine.precompile_compatibility_hash().hash(&mut key);
-                Some(Cache { folder: folder.to_owned(), key: key.0 })
+                Some(Cache {
+                    folder: folder.to_owned(),
+                    key: key.0,
+                })
             }
             Ok(false) => {
-                tracing::warn!("compiled guests are not kept: other users can write to {}", folder.display());
+                tracing::warn!(
+                    "compiled guests are not kept: other users can write to {}",
+                    folder.display()
+                );
                 None
             }
             Err(error) => {
-                tracing::debug!("compiled guests are not kept: {}: {error}", folder.display());
+                tracing::debug!(
+                    "compiled guests are not kept: {}: {error}",
+                    folder.display()
+                );
                 None
             }
         }
@@ -93,7 +106,11 @@ impl Cache {
     pub(crate) fn entry(&self, module: &[u8]) -> Entry<'_> {
         let key: [u8; HASH_BYTES] = self.key.clone().chain_update(module).finalize().into();
         let name: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
-        Entry { cache: self, key, path: self.folder.join(name).with_extension("code") }
+        Entry {
+            cache: self,
+            key,
+            path: self.folder.join(name).with_extension("code"),
+        }
     }
 
     /// Removes what has not been used for long, and then the oldest until the rest is small enough.
@@ -101,9 +118,13 @@ impl Cache {
         let mut kept = Vec::new();
         for file in fs::read_dir(&self.folder)? {
             let path = file?.path();
-            let Some(age_max) = age_max(&path) else { continue };
+            let Some(age_max) = age_max(&path) else {
+                continue;
+            };
             // Another start may just have removed it.
-            let Ok(metadata) = fs::metadata(&path) else { continue };
+            let Ok(metadata) = fs::metadata(&path) else {
+                continue;
+            };
             let used = metadata.modified()?;
             if now.duration_since(used).is_ok_and(|age| age > age_max) {
                 remove(&path);
@@ -130,7 +151,10 @@ impl Entry<'_> {
             Ok(module) => Some(module),
             Err(Unusable::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => None,
             Err(unusable) => {
-                tracing::debug!("a cached module is made anew: {}: {unusable}", self.path.display());
+                tracing::debug!(
+                    "a cached module is made anew: {}: {unusable}",
+                    self.path.display()
+                );
                 None
             }
         }
@@ -156,16 +180,24 @@ impl Entry<'_> {
         // When it was used last, for `prune`.
         let touched = file.set_modified(SystemTime::now());
         if let Err(error) = touched {
-            tracing::debug!("cannot mark a cached module as used: {}: {error}", self.path.display());
+            tracing::debug!(
+                "cannot mark a cached module as used: {}: {error}",
+                self.path.display()
+            );
         }
         Ok(module)
     }
 
     /// Keeps the module's code.
     pub(crate) fn store(&self, module: &Module) {
-        let stored = self.write(module).and_then(|()| self.cache.prune(SystemTime::now()));
+        let stored = self
+            .write(module)
+            .and_then(|()| self.cache.prune(SystemTime::now()));
         if let Err(error) = stored {
-            tracing::debug!("cannot keep a compiled module: {}: {error}", self.path.display());
+            tracing::debug!(
+                "cannot keep a compiled module: {}: {error}",
+                self.path.display()
+            );
         }
     }
 
@@ -188,7 +220,11 @@ impl Entry<'_> {
     }
 
     fn checksum(&self, code: &[u8]) -> [u8; HASH_BYTES] {
-        Sha256::new().chain_update(self.key).chain_update(code).finalize().into()
+        Sha256::new()
+            .chain_update(self.key)
+            .chain_update(code)
+            .finalize()
+            .into()
     }
 }
 
@@ -208,7 +244,8 @@ impl Hasher for KeyHasher {
 /// How long a file of ours is kept; `None` for a file that is not ours, and not touched.
 fn age_max(path: &Path) -> Option<Duration> {
     let (key, kind) = path.file_name()?.to_str()?.split_once('.')?;
-    let is_hex = |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let is_hex =
+        |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
     if !is_hex(key, 2 * HASH_BYTES) {
         return None;
     }
@@ -221,7 +258,10 @@ fn age_max(path: &Path) -> Option<Duration> {
 fn remove(path: &Path) {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::debug!("cannot remove from the code cache: {}: {error}", path.display());
+            tracing::debug!(
+                "cannot remove from the code cache: {}: {error}",
+                path.display()
+            );
         }
         _ => {}
     }
@@ -280,8 +320,13 @@ mod tests {
     fn fixture() -> Fixture {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let engine = Engine::default();
-        let cache = Cache::open(&folder.path().join("a/b"), &engine).expect("the folder can be made");
-        Fixture { folder, engine, cache }
+        let cache =
+            Cache::open(&folder.path().join("a/b"), &engine).expect("the folder can be made");
+        Fixture {
+            folder,
+            engine,
+            cache,
+        }
     }
 
     impl Fixture {
@@ -293,15 +338,21 @@ mod tests {
 
         /// A file of so many bytes, none of them written, that was used so long ago.
         fn add(&self, name: &str, bytes: u64, age: Duration) {
-            let file = create_private(&self.cache.folder.join(name)).expect("the folder can be written to");
+            let file = create_private(&self.cache.folder.join(name))
+                .expect("the folder can be written to");
             file.set_len(bytes).expect("it takes no space");
-            file.set_modified(SystemTime::now() - age).expect("it is ours");
+            file.set_modified(SystemTime::now() - age)
+                .expect("it is ours");
         }
 
         fn names(&self) -> Vec<String> {
             let files = fs::read_dir(&self.cache.folder).expect("the folder is there");
-            let name = |file: io::Result<fs::DirEntry>| file.expect("it can be read").file_name().into_string();
-            let mut names: Vec<_> = files.map(|file| name(file).expect("names are text")).collect();
+            let name = |file: io::Result<fs::DirEntry>| {
+                file.expect("it can be read").file_name().into_string()
+            };
+            let mut names: Vec<_> = files
+                .map(|file| name(file).expect("names are text"))
+                .collect();
             names.sort();
             names
         }
@@ -326,7 +377,8 @@ mod tests {
     fn another_engine_has_other_entries() {
         let fixture = fixture();
         let entry = fixture.store(EMPTY);
-        let engine = Engine::new(wasmtime::Config::new().epoch_interruption(true)).expect("it is supported");
+        let engine =
+            Engine::new(wasmtime::Config::new().epoch_interruption(true)).expect("it is supported");
         let cache = Cache::open(&fixture.cache.folder, &engine).expect("the folder is there");
         assert_ne!(cache.entry(EMPTY).key, entry.key);
     }
@@ -336,19 +388,31 @@ mod tests {
         let fixture = fixture();
         let entry = fixture.store(EMPTY);
         let sound = fs::read(&entry.path).expect("it is there");
-        for at in (0..sound.len()).step_by(997).chain([HASH_BYTES, sound.len() - 1]) {
+        for at in (0..sound.len())
+            .step_by(997)
+            .chain([HASH_BYTES, sound.len() - 1])
+        {
             let mut damaged = sound.clone();
             damaged[at] ^= 1;
             fs::write(&entry.path, damaged).expect("the folder can be written to");
-            assert!(matches!(entry.read(&fixture.engine), Err(Unusable::Checksum)), "byte {at}");
+            assert!(
+                matches!(entry.read(&fixture.engine), Err(Unusable::Checksum)),
+                "byte {at}"
+            );
         }
         for bytes in [0, 1, HASH_BYTES, HASH_BYTES + 1, sound.len() - 1] {
             fs::write(&entry.path, &sound[..bytes]).expect("the folder can be written to");
-            assert!(matches!(entry.read(&fixture.engine), Err(Unusable::Checksum)), "{bytes} bytes");
+            assert!(
+                matches!(entry.read(&fixture.engine), Err(Unusable::Checksum)),
+                "{bytes} bytes"
+            );
         }
         let longer = [&sound[..], b"\n"].concat();
         fs::write(&entry.path, longer).expect("the folder can be written to");
-        assert!(matches!(entry.read(&fixture.engine), Err(Unusable::Checksum)));
+        assert!(matches!(
+            entry.read(&fixture.engine),
+            Err(Unusable::Checksum)
+        ));
     }
 
     #[test]
@@ -356,7 +420,10 @@ mod tests {
         let fixture = fixture();
         let (entry, other) = (fixture.store(EMPTY), fixture.store(OTHER));
         fs::rename(&other.path, &entry.path).expect("both are in one folder");
-        assert!(matches!(entry.read(&fixture.engine), Err(Unusable::Checksum)));
+        assert!(matches!(
+            entry.read(&fixture.engine),
+            Err(Unusable::Checksum)
+        ));
     }
 
     #[test]
@@ -364,8 +431,14 @@ mod tests {
         let fixture = fixture();
         let entry = fixture.cache.entry(EMPTY);
         let content = [&entry.checksum(b"hello")[..], b"hello"].concat();
-        create_private(&entry.path).expect("it is not there").write_all(&content).expect("it can be written to");
-        assert!(matches!(entry.read(&fixture.engine), Err(Unusable::Refused(_))));
+        create_private(&entry.path)
+            .expect("it is not there")
+            .write_all(&content)
+            .expect("it can be written to");
+        assert!(matches!(
+            entry.read(&fixture.engine),
+            Err(Unusable::Refused(_))
+        ));
     }
 
     #[cfg(unix)]
@@ -373,15 +446,32 @@ mod tests {
     fn what_others_can_write_to_is_not_used() {
         use std::os::unix::fs::PermissionsExt;
         let fixture = fixture();
-        let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
-        let allow =
-            |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours");
+        let mode = |path: &Path| {
+            fs::metadata(path)
+                .expect("it is there")
+                .permissions()
+                .mode()
+                & 0o777
+        };
+        let allow = |path: &Path, mode| {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("it is ours")
+        };
         let entry = fixture.store(EMPTY);
-        assert_eq!((mode(&entry.path), mode(&fixture.cache.folder)), (0o600, 0o700));
-        assert_eq!(mode(&fixture.folder.path().join("a")), 0o700, "folders that are made on the way are private too");
+        assert_eq!(
+            (mode(&entry.path), mode(&fixture.cache.folder)),
+            (0o600, 0o700)
+        );
+        assert_eq!(
+            mode(&fixture.folder.path().join("a")),
+            0o700,
+            "folders that are made on the way are private too"
+        );
 
         allow(&entry.path, 0o620);
-        assert!(matches!(entry.read(&fixture.engine), Err(Unusable::NotPrivate)));
+        assert!(matches!(
+            entry.read(&fixture.engine),
+            Err(Unusable::NotPrivate)
+        ));
         allow(&fixture.cache.folder, 0o702);
         assert!(Cache::open(&fixture.cache.folder, &fixture.engine).is_none());
         allow(&fixture.cache.folder, 0o755);
@@ -393,20 +483,44 @@ mod tests {
         let fixture = fixture();
         fixture.add(&named('a'), 1, 29 * DAY);
         fixture.add(&named('b'), 1, 31 * DAY);
-        fixture.add(&format!("{}.0123456789abcdef.tmp", "c".repeat(64)), 1, HOUR / 2);
-        fixture.add(&format!("{}.0123456789abcdef.tmp", "d".repeat(64)), 1, 2 * HOUR);
-        fixture.cache.prune(SystemTime::now()).expect("the folder can be read");
-        assert_eq!(fixture.names(), [named('a'), format!("{}.0123456789abcdef.tmp", "c".repeat(64))]);
+        fixture.add(
+            &format!("{}.0123456789abcdef.tmp", "c".repeat(64)),
+            1,
+            HOUR / 2,
+        );
+        fixture.add(
+            &format!("{}.0123456789abcdef.tmp", "d".repeat(64)),
+            1,
+            2 * HOUR,
+        );
+        fixture
+            .cache
+            .prune(SystemTime::now())
+            .expect("the folder can be read");
+        assert_eq!(
+            fixture.names(),
+            [
+                named('a'),
+                format!("{}.0123456789abcdef.tmp", "c".repeat(64))
+            ]
+        );
     }
 
     #[test]
     fn use_keeps_an_entry() {
         let fixture = fixture();
         let entry = fixture.store(EMPTY);
-        let file = File::options().write(true).open(&entry.path).expect("it is ours");
-        file.set_modified(SystemTime::now() - 31 * DAY).expect("it is ours");
+        let file = File::options()
+            .write(true)
+            .open(&entry.path)
+            .expect("it is ours");
+        file.set_modified(SystemTime::now() - 31 * DAY)
+            .expect("it is ours");
         assert!(entry.load(&fixture.engine).is_some());
-        fixture.cache.prune(SystemTime::now()).expect("the folder can be read");
+        fixture
+            .cache
+            .prune(SystemTime::now())
+            .expect("the folder can be read");
         assert!(entry.load(&fixture.engine).is_some());
     }
 
@@ -414,10 +528,18 @@ mod tests {
     fn the_oldest_go_when_all_are_too_big() {
         let fixture = fixture();
         let third = FOLDER_BYTES_MAX / 3;
-        for (digit, age) in [('a', 3 * HOUR), ('b', HOUR), ('c', 4 * HOUR), ('d', 2 * HOUR)] {
+        for (digit, age) in [
+            ('a', 3 * HOUR),
+            ('b', HOUR),
+            ('c', 4 * HOUR),
+            ('d', 2 * HOUR),
+        ] {
             fixture.add(&named(digit), third, age);
         }
-        fixture.cache.prune(SystemTime::now()).expect("the folder can be read");
+        fixture
+            .cache
+            .prune(SystemTime::now())
+            .expect("the folder can be read");
         assert_eq!(fixture.names(), ['a', 'b', 'd'].map(named));
     }
 
@@ -428,7 +550,10 @@ mod tests {
         for name in names {
             fixture.add(name, FOLDER_BYTES_MAX, 1_000 * DAY);
         }
-        fixture.cache.prune(SystemTime::now()).expect("the folder can be read");
+        fixture
+            .cache
+            .prune(SystemTime::now())
+            .expect("the folder can be read");
         assert_eq!(fixture.names(), names);
     }
 }

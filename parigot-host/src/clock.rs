@@ -33,13 +33,18 @@ pub struct SystemClock {
 impl SystemClock {
     /// A clock whose monotonic zero is now.
     pub fn new() -> Self {
-        SystemClock { start_ns: machine_ns() }
+        SystemClock {
+            start_ns: machine_ns(),
+        }
     }
 }
 
 /// The machine's monotonic clock. Read as it is: each turn does so, and what `Instant` adds takes as long again.
 fn machine_ns() -> u64 {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the call writes one `timespec`, to a place for one. It cannot fail: every Unix has this clock.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
@@ -57,11 +62,15 @@ impl Clock for SystemClock {
     }
 
     fn wall_ns(&self) -> u64 {
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos() as u64)
     }
 
     fn real_time_until(&self, monotonic_ns: u64) -> Option<Duration> {
-        Some(Duration::from_nanos(monotonic_ns.saturating_sub(self.monotonic_ns())))
+        Some(Duration::from_nanos(
+            monotonic_ns.saturating_sub(self.monotonic_ns()),
+        ))
     }
 
     fn on_moved(&self, _moved: Box<dyn Fn() + Send>) {}
@@ -87,14 +96,17 @@ impl ManualClock {
 
     /// Moves both times forward. What falls due then runs on the host's own threads, after this returns or before.
     pub fn advance(&self, by: Duration) {
-        self.monotonic_ns.fetch_add(by.as_nanos() as u64, Ordering::SeqCst);
+        self.monotonic_ns
+            .fetch_add(by.as_nanos() as u64, Ordering::SeqCst);
         self.moved.lock().iter().for_each(|moved| moved());
     }
 }
 
 impl std::fmt::Debug for ManualClock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ManualClock").field("monotonic_ns", &self.monotonic_ns()).finish_non_exhaustive()
+        f.debug_struct("ManualClock")
+            .field("monotonic_ns", &self.monotonic_ns())
+            .finish_non_exhaustive()
     }
 }
 

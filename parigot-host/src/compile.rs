@@ -31,8 +31,13 @@ pub(crate) struct Moulds {
 pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> Moulds {
     let compiler = Compiler::new(settings);
     let modules = modules(&deployment.guests, &compiler, settings);
-    let of_guests = modules.into_iter().map(|module| module.map(|module| Arc::new(module) as _));
-    Moulds { of_guests: of_guests.collect(), pulse: Pulse::start(compiler.ticks()) }
+    let of_guests = modules
+        .into_iter()
+        .map(|module| module.map(|module| Arc::new(module) as _));
+    Moulds {
+        of_guests: of_guests.collect(),
+        pulse: Pulse::start(compiler.ticks()),
+    }
 }
 
 /// Each guest's module, in the order of the guests.
@@ -41,13 +46,22 @@ pub(crate) fn modules(
     compiler: &Compiler,
     settings: &Settings,
 ) -> Vec<Result<GuestModule, Refusal>> {
-    let progress = Progress { tell: settings.on_compiling.as_deref(), guests: Mutex::default() };
+    let progress = Progress {
+        tell: settings.on_compiling.as_deref(),
+        guests: Mutex::default(),
+    };
     let (sources, source_of) = distinct(guests);
     for_each_in_parallel(&sources, |source| source.compile(compiler, &progress));
     // Only now, in order: two starts of one deployment log the same.
     let modules: Vec<&Result<GuestModule, Failure>> = sources.iter().map(Source::log_end).collect();
     let guests = guests.iter().zip(source_of);
-    guests.map(|(spec, source)| modules[source].clone().map_err(|failure| failure.refusal_of(spec))).collect()
+    guests
+        .map(|(spec, source)| {
+            modules[source]
+                .clone()
+                .map_err(|failure| failure.refusal_of(spec))
+        })
+        .collect()
 }
 
 /// The files that guests run, and for each guest the place of its file among them.
@@ -56,7 +70,11 @@ fn distinct(guests: &[GuestSpec]) -> (Vec<Source<'_>>, Vec<usize>) {
     let mut places: HashMap<&Path, usize> = HashMap::new();
     let source_of = guests.iter().map(|GuestSpec { name, wasm, .. }| {
         *places.entry(wasm).or_insert_with(|| {
-            sources.push(Source { path: wasm, guest: name, end: OnceLock::new() });
+            sources.push(Source {
+                path: wasm,
+                guest: name,
+                end: OnceLock::new(),
+            });
             sources.len() - 1
         })
     });
@@ -92,19 +110,34 @@ impl<'a> Source<'a> {
             was_compiled = true;
             progress.change(|guests| guests.insert(self.guest));
         };
-        let module = read(self.path)
-            .and_then(|bytes| compiler.compile(&bytes, compiling).map_err(|error| Failure::Module(Arc::new(error))));
+        let module = read(self.path).and_then(|bytes| {
+            compiler
+                .compile(&bytes, compiling)
+                .map_err(|error| Failure::Module(Arc::new(error)))
+        });
         if was_compiled {
             progress.change(|guests| guests.remove(self.guest));
         }
-        let end = End { module, was_compiled, took: begin.elapsed() };
+        let end = End {
+            module,
+            was_compiled,
+            took: begin.elapsed(),
+        };
         assert!(self.end.set(end).is_ok(), "each file is compiled once");
     }
 
     fn log_end(&self) -> &Result<GuestModule, Failure> {
-        let End { module, was_compiled, took } = self.end.get().expect("all files were worked on");
+        let End {
+            module,
+            was_compiled,
+            took,
+        } = self.end.get().expect("all files were worked on");
         if module.is_ok() {
-            let what = if *was_compiled { "compiled" } else { "compiled before, taken from the cache" };
+            let what = if *was_compiled {
+                "compiled"
+            } else {
+                "compiled before, taken from the cache"
+            };
             tracing::debug!(service = self.guest, ms = took.as_millis() as u64, "{what}");
         }
         module
@@ -114,9 +147,12 @@ impl<'a> Source<'a> {
 /// Reads a module, but not more than one may have, whatever the file is.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read =
+        File::open(path).and_then(|file| file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes));
     match read {
-        Ok(_) if bytes.len() as u64 > MODULE_BYTES_MAX => Err(Failure::Module(Arc::new(ModuleError::TooLarge))),
+        Ok(_) if bytes.len() as u64 > MODULE_BYTES_MAX => {
+            Err(Failure::Module(Arc::new(ModuleError::TooLarge)))
+        }
         Ok(_) => Ok(bytes),
         Err(error) => Err(Failure::Unreadable(Arc::new(error))),
     }
@@ -156,11 +192,15 @@ fn for_each_in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
             work(item);
         }
     };
-    let threads = thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    let threads = thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(items.len());
     thread::scope(|scope| {
         for _ in 0..threads {
             let thread = thread::Builder::new().name("parigot compile".into());
-            thread.spawn_scoped(scope, log::as_here(work_on_rest)).expect("a process may have a few more threads");
+            thread
+                .spawn_scoped(scope, log::as_here(work_on_rest))
+                .expect("a process may have a few more threads");
         }
     });
 }

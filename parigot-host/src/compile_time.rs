@@ -20,7 +20,11 @@ pub(crate) const MODULE_BYTES_MAX: u64 = 128 << 20;
 const STACK_BYTES: usize = 16 << 20;
 
 /// Compiles a module, for at most `time_max`.
-pub(crate) fn compile(engine: &Engine, bytes: &[u8], time_max: Duration) -> Result<Module, ModuleError> {
+pub(crate) fn compile(
+    engine: &Engine,
+    bytes: &[u8],
+    time_max: Duration,
+) -> Result<Module, ModuleError> {
     let threads = available_parallelism().map_or(1, usize::from);
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -37,6 +41,8 @@ pub(crate) fn compile(engine: &Engine, bytes: &[u8], time_max: Duration) -> Resu
     match module.recv_timeout(time_max) {
         Ok(module) => module.map_err(ModuleError::Compile),
         Err(RecvTimeoutError::Timeout) => Err(ModuleError::CompileTime { time_max }),
-        Err(RecvTimeoutError::Disconnected) => Err(ModuleError::Compile(wasmtime::Error::msg("the compiler panicked"))),
+        Err(RecvTimeoutError::Disconnected) => Err(ModuleError::Compile(wasmtime::Error::msg(
+            "the compiler panicked",
+        ))),
     }
 }

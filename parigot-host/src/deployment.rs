@@ -176,7 +176,10 @@ impl GuestSpec {
     /// The same guest with these arguments.
     #[must_use]
     pub fn with_args<I: IntoIterator<Item: Into<String>>>(self, args: I) -> Self {
-        GuestSpec { args: args.into_iter().map(Into::into).collect(), ..self }
+        GuestSpec {
+            args: args.into_iter().map(Into::into).collect(),
+            ..self
+        }
     }
 }
 
@@ -242,8 +245,10 @@ impl Deployment {
     ///
     /// If it cannot be read, or with every mistake that is in it.
     pub fn read(path: &Path) -> Result<Self, DeploymentError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| DeploymentError::Unreadable { file: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| DeploymentError::Unreadable {
+            file: path.to_owned(),
+            source,
+        })?;
         Self::parse(&text, path)
     }
 
@@ -262,9 +267,15 @@ impl Deployment {
     ///
     /// If the file has no process of that name.
     pub fn of_process(&self, name: &str) -> Result<Self, UnknownProcess> {
-        let Some(Process { guests, network }) = self.processes.iter().find(|process| process.name() == name) else {
+        let Some(Process { guests, network }) =
+            self.processes.iter().find(|process| process.name() == name)
+        else {
             let known = self.processes.iter().map(Process::name);
-            return Err(UnknownProcess::new(name, self.source.name(), known.collect()));
+            return Err(UnknownProcess::new(
+                name,
+                self.source.name(),
+                known.collect(),
+            ));
         };
         let is_in_it = |guest: &&GuestSpec| guests.binary_search(&guest.name).is_ok();
         Ok(Deployment {
@@ -290,6 +301,10 @@ impl RestartPolicy {
             Role::Service => RestartAfter::Failure,
             Role::Program => RestartAfter::Never,
         };
-        RestartPolicy { after, max_restarts: MAX_RESTARTS_DEFAULT, within: RESTARTS_WITHIN_DEFAULT }
+        RestartPolicy {
+            after,
+            max_restarts: MAX_RESTARTS_DEFAULT,
+            within: RESTARTS_WITHIN_DEFAULT,
+        }
     }
 }

@@ -61,9 +61,20 @@ impl Graph {
         let mut errors = Vec::new();
         errors.extend(guests.iter().flat_map(shared_in_vain));
         let exporters = exporters(guests, &mut errors);
-        let bindings: Vec<_> = guests.iter().map(|guest| bind(guest, guests, &exporters, &mut errors)).collect();
-        let names = |path: Vec<usize>| path.into_iter().map(|guest| guests[guest].name.to_owned()).collect();
-        errors.extend(cycles(&bindings).into_iter().map(|path| GraphError::Cycle { path: names(path) }));
+        let bindings: Vec<_> = guests
+            .iter()
+            .map(|guest| bind(guest, guests, &exporters, &mut errors))
+            .collect();
+        let names = |path: Vec<usize>| {
+            path.into_iter()
+                .map(|guest| guests[guest].name.to_owned())
+                .collect()
+        };
+        errors.extend(
+            cycles(&bindings)
+                .into_iter()
+                .map(|path| GraphError::Cycle { path: names(path) }),
+        );
         errors.sort_by(|a, b| a.guest().cmp(b.guest()));
         Graph { bindings, errors }
     }
@@ -76,7 +87,9 @@ impl Graph {
             let is_ready = |Binding { exporters, .. }: &Binding| {
                 !exporters.is_empty() && exporters.iter().all(|to| steps[to.guest].is_some())
             };
-            let may_start = |guest: &usize| steps[*guest].is_none() && self.bindings[*guest].iter().all(is_ready);
+            let may_start = |guest: &usize| {
+                steps[*guest].is_none() && self.bindings[*guest].iter().all(is_ready)
+            };
             let now: Vec<_> = (0..steps.len()).filter(may_start).collect();
             if now.is_empty() {
                 break;
@@ -90,7 +103,10 @@ impl Graph {
 /// What a guest shares and does not export.
 fn shared_in_vain(guest: &Declared<'_>) -> Vec<GraphError> {
     let exports = || guest.manifest.exports.iter().map(|service| &*service.name);
-    let in_vain = guest.shared.iter().filter(|shared| !exports().any(|name| name == *shared));
+    let in_vain = guest
+        .shared
+        .iter()
+        .filter(|shared| !exports().any(|name| name == *shared));
     let error = |service: &String| GraphError::SharedInVain {
         service: service.clone(),
         guest: guest.name.to_owned(),
@@ -108,7 +124,10 @@ fn exporters<'a>(guests: &'a [Declared<'a>], errors: &mut Vec<GraphError>) -> Ex
     for (guest, declared) in guests.iter().enumerate() {
         for (place, service) in declared.manifest.exports.iter().enumerate() {
             let known = exporters.entry(&service.name).or_default();
-            match known.iter().find(|(other, ..)| *other == guest || !share(&guests[*other], declared, service)) {
+            match known
+                .iter()
+                .find(|(other, ..)| *other == guest || !share(&guests[*other], declared, service))
+            {
                 None => known.push((guest, place as u32, service)),
                 Some((other, ..)) => errors.push(GraphError::ExportedTwice {
                     service: service.name.clone(),
@@ -122,7 +141,9 @@ fn exporters<'a>(guests: &'a [Declared<'a>], errors: &mut Vec<GraphError>) -> Ex
 }
 
 fn share(one: &Declared<'_>, other: &Declared<'_>, service: &Service) -> bool {
-    [one, other].iter().all(|guest| guest.shared.contains(&service.name))
+    [one, other]
+        .iter()
+        .all(|guest| guest.shared.contains(&service.name))
 }
 
 fn bind(
@@ -136,29 +157,57 @@ fn bind(
             errors.push(missing(guest, required, guests, exporters));
             return Binding::default();
         };
-        let methods = if required.is_by_name() { all_methods(exporters) } else { Vec::new() };
-        let known = required.methods.iter().map(|method| &*method.name).chain(methods.iter().map(String::as_str));
+        let methods = if required.is_by_name() {
+            all_methods(exporters)
+        } else {
+            Vec::new()
+        };
+        let known = required
+            .methods
+            .iter()
+            .map(|method| &*method.name)
+            .chain(methods.iter().map(String::as_str));
         let known: Vec<_> = known.collect();
         let exporter = |(guest, service, exported): &(usize, u32, &Service)| Exporter {
             guest: *guest,
             service: *service,
             methods: match_methods(&known, exported),
         };
-        Binding { exporters: exporters.iter().map(exporter).collect(), methods }
+        Binding {
+            exporters: exporters.iter().map(exporter).collect(),
+            methods,
+        }
     };
     guest.manifest.requires.iter().map(bind).collect()
 }
 
-fn missing(guest: &Declared<'_>, required: &Service, guests: &[Declared<'_>], exporters: &Exporters<'_>) -> GraphError {
+fn missing(
+    guest: &Declared<'_>,
+    required: &Service,
+    guests: &[Declared<'_>],
+    exporters: &Exporters<'_>,
+) -> GraphError {
     let nearest = spelling::nearest(&required.name, exporters.keys().copied());
-    let nearest = nearest.map(|service| (service.to_owned(), guests[exporters[service][0].0].name.to_owned()));
-    GraphError::Missing { service: required.name.clone(), guest: guest.name.to_owned(), nearest }
+    let nearest = nearest.map(|service| {
+        (
+            service.to_owned(),
+            guests[exporters[service][0].0].name.to_owned(),
+        )
+    });
+    GraphError::Missing {
+        service: required.name.clone(),
+        guest: guest.name.to_owned(),
+        nearest,
+    }
 }
 
 /// The names of what any of the exporters has.
 fn all_methods(exporters: &[(usize, u32, &Service)]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
-    for method in exporters.iter().flat_map(|(.., exported)| &exported.methods) {
+    for method in exporters
+        .iter()
+        .flat_map(|(.., exported)| &exported.methods)
+    {
         if !names.contains(&method.name) {
             names.push(method.name.clone());
         }
@@ -168,26 +217,49 @@ fn all_methods(exporters: &[(usize, u32, &Service)]) -> Vec<String> {
 
 /// Finds the exporter's methods by name.
 fn match_methods(required: &[&str], exported: &Service) -> Vec<Option<Target>> {
-    let target = |(place, Method { name, deadline_ns, .. }): (u32, &'_ Method)| {
-        (name.clone(), Target { method: place, deadline_ns: *deadline_ns })
+    let target = |(
+        place,
+        Method {
+            name, deadline_ns, ..
+        },
+    ): (u32, &'_ Method)| {
+        (
+            name.clone(),
+            Target {
+                method: place,
+                deadline_ns: *deadline_ns,
+            },
+        )
     };
     let targets: BTreeMap<String, Target> = (0..).zip(&exported.methods).map(target).collect();
-    required.iter().map(|name| targets.get(*name).copied()).collect()
+    required
+        .iter()
+        .map(|name| targets.get(*name).copied())
+        .collect()
 }
 
 /// Of each knot of guests that require each other, a way from the smallest back to itself.
 fn cycles(bindings: &[Vec<Binding>]) -> Vec<Vec<usize>> {
     let edges = bindings.iter().enumerate().flat_map(|(guest, bound)| {
-        bound.iter().flat_map(|to| &to.exporters).map(move |exporter| (guest, exporter.guest))
+        bound
+            .iter()
+            .flat_map(|to| &to.exporters)
+            .map(move |exporter| (guest, exporter.guest))
     });
     let graph: DiGraphMap<usize, ()> = DiGraphMap::from_edges(edges);
-    tarjan_scc(&graph).iter().filter_map(|knot| cycle(&graph, knot)).collect()
+    tarjan_scc(&graph)
+        .iter()
+        .filter_map(|knot| cycle(&graph, knot))
+        .collect()
 }
 
 fn cycle(graph: &DiGraphMap<usize, ()>, knot: &[usize]) -> Option<Vec<usize>> {
     let start = *knot.iter().min()?;
     // Within a knot every guest is reached from every other; one that stands alone has to require itself.
-    let next = graph.neighbors(start).filter(|next| knot.contains(next)).min()?;
+    let next = graph
+        .neighbors(start)
+        .filter(|next| knot.contains(next))
+        .min()?;
     let (_, mut path) = petgraph::algo::astar(graph, next, |guest| guest == start, |_| 1, |_| 0)?;
     path.insert(0, start);
     Some(path)
@@ -198,8 +270,17 @@ mod tests {
     use super::*;
 
     fn service(name: &str) -> Service {
-        let method = |name: &str| Method { name: name.into(), budget_ns: 0, deadline_ns: 0 };
-        Service { name: name.into(), schema: 0, methods: vec![method("Get"), method("Put")], descriptors: vec![] }
+        let method = |name: &str| Method {
+            name: name.into(),
+            budget_ns: 0,
+            deadline_ns: 0,
+        };
+        Service {
+            name: name.into(),
+            schema: 0,
+            methods: vec![method("Get"), method("Put")],
+            descriptors: vec![],
+        }
     }
 
     /// The graph of guests given as (name, exports, requirements).
@@ -211,57 +292,124 @@ mod tests {
     fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Graph {
         let shared: Vec<String> = shared.iter().map(|name| (*name).to_owned()).collect();
         let shared = |exports: &[&str]| -> Vec<String> {
-            shared.iter().filter(|name| exports.contains(&name.as_str())).cloned().collect()
+            shared
+                .iter()
+                .filter(|name| exports.contains(&name.as_str()))
+                .cloned()
+                .collect()
         };
-        let shared: Vec<_> = guests.iter().map(|(_, exports, _)| shared(exports)).collect();
+        let shared: Vec<_> = guests
+            .iter()
+            .map(|(_, exports, _)| shared(exports))
+            .collect();
         let list = |names: &[&str]| names.iter().map(|name| service(name)).collect();
         let manifests: Vec<_> = guests
             .iter()
-            .map(|(_, exports, requires)| Manifest { exports: list(exports), requires: list(requires) })
+            .map(|(_, exports, requires)| Manifest {
+                exports: list(exports),
+                requires: list(requires),
+            })
             .collect();
         let declared = guests.iter().zip(&manifests).zip(&shared);
-        let declared: Vec<_> =
-            declared.map(|(((name, ..), manifest), shared)| Declared { name, manifest, shared }).collect();
+        let declared: Vec<_> = declared
+            .map(|(((name, ..), manifest), shared)| Declared {
+                name,
+                manifest,
+                shared,
+            })
+            .collect();
         Graph::of(&declared)
     }
 
     /// What is wrong with them.
     fn errors(guests: &[(&str, &[&str], &[&str])]) -> Vec<String> {
-        graph(guests).errors.iter().map(GraphError::to_string).collect()
+        graph(guests)
+            .errors
+            .iter()
+            .map(GraphError::to_string)
+            .collect()
     }
 
     #[test]
     fn a_requirement_is_bound_to_its_exporter_and_methods_by_name() {
-        let mut exporter = Manifest { exports: vec![service("x.Other"), service("x.Store")], requires: vec![] };
+        let mut exporter = Manifest {
+            exports: vec![service("x.Other"), service("x.Store")],
+            requires: vec![],
+        };
         exporter.exports[1].methods.reverse();
         exporter.exports[1].methods[1].deadline_ns = 70;
-        let mut requirer = Manifest { exports: vec![], requires: vec![service("x.Store")] };
-        requirer.requires[0].methods.push(Method { name: "New".into(), budget_ns: 0, deadline_ns: 0 });
+        let mut requirer = Manifest {
+            exports: vec![],
+            requires: vec![service("x.Store")],
+        };
+        requirer.requires[0].methods.push(Method {
+            name: "New".into(),
+            budget_ns: 0,
+            deadline_ns: 0,
+        });
         requirer.requires[0].methods[1].deadline_ns = 5; // the exporter decides
         let graph = Graph::of(&[
-            Declared { name: "app", manifest: &requirer, shared: &[] },
-            Declared { name: "store", manifest: &exporter, shared: &[] },
+            Declared {
+                name: "app",
+                manifest: &requirer,
+                shared: &[],
+            },
+            Declared {
+                name: "store",
+                manifest: &exporter,
+                shared: &[],
+            },
         ]);
-        let target = |method, deadline_ns| Some(Target { method, deadline_ns });
-        let exporter = Exporter { guest: 1, service: 1, methods: vec![target(1, 70), target(0, 0), None] };
-        assert_eq!(graph.bindings, [vec![Binding { exporters: vec![exporter], methods: vec![] }], vec![]]);
+        let target = |method, deadline_ns| {
+            Some(Target {
+                method,
+                deadline_ns,
+            })
+        };
+        let exporter = Exporter {
+            guest: 1,
+            service: 1,
+            methods: vec![target(1, 70), target(0, 0), None],
+        };
+        assert_eq!(
+            graph.bindings,
+            [
+                vec![Binding {
+                    exporters: vec![exporter],
+                    methods: vec![]
+                }],
+                vec![]
+            ]
+        );
         assert_eq!(graph.errors, []);
     }
 
     #[test]
     fn two_exporters_of_one_service_are_refused() {
-        assert_eq!(errors(&[("a", &["x.S"], &[]), ("b", &["x.S"], &[])]), ["both `a` and `b` export x.S"]);
-        assert_eq!(errors(&[("a", &["x.S", "x.S"], &[])]), ["both `a` and `a` export x.S"]);
+        assert_eq!(
+            errors(&[("a", &["x.S"], &[]), ("b", &["x.S"], &[])]),
+            ["both `a` and `b` export x.S"]
+        );
+        assert_eq!(
+            errors(&[("a", &["x.S", "x.S"], &[])]),
+            ["both `a` and `a` export x.S"]
+        );
     }
 
     #[test]
     fn exporters_that_all_share_a_service_are_all_bound_each_by_its_own_methods() {
-        let guests: &[(&str, &[&str], &[&str])] =
-            &[("app", &[], &["x.S"]), ("b", &["x.T", "x.S"], &[]), ("c", &["x.S"], &[])];
+        let guests: &[(&str, &[&str], &[&str])] = &[
+            ("app", &[], &["x.S"]),
+            ("b", &["x.T", "x.S"], &[]),
+            ("c", &["x.S"], &[]),
+        ];
         let graph = graph_of_sharing(guests, &["x.S"]);
         assert_eq!(graph.errors, []);
-        let bound: Vec<_> =
-            graph.bindings[0][0].exporters.iter().map(|exporter| (exporter.guest, exporter.service)).collect();
+        let bound: Vec<_> = graph.bindings[0][0]
+            .exporters
+            .iter()
+            .map(|exporter| (exporter.guest, exporter.service))
+            .collect();
         assert_eq!(bound, [(1, 1), (2, 0)]);
         assert_eq!(graph.steps(), [Some(2), Some(1), Some(1)]);
     }
@@ -269,20 +417,49 @@ mod tests {
     #[test]
     fn one_who_requires_a_service_by_name_may_call_all_methods_that_any_exporter_has() {
         let mut newer = service("x.S");
-        newer.methods.insert(0, Method { name: "New".into(), budget_ns: 0, deadline_ns: 0 });
-        let by_name = Service { methods: vec![], ..service("x.S") };
+        newer.methods.insert(
+            0,
+            Method {
+                name: "New".into(),
+                budget_ns: 0,
+                deadline_ns: 0,
+            },
+        );
+        let by_name = Service {
+            methods: vec![],
+            ..service("x.S")
+        };
         let manifest = |exports, requires| Manifest { exports, requires };
-        let (requirer, older) = (manifest(vec![], vec![by_name]), manifest(vec![service("x.S")], vec![]));
+        let (requirer, older) = (
+            manifest(vec![], vec![by_name]),
+            manifest(vec![service("x.S")], vec![]),
+        );
         let (newer, shared) = (manifest(vec![newer], vec![]), ["x.S".to_owned()]);
         let graph = Graph::of(&[
-            Declared { name: "app", manifest: &requirer, shared: &[] },
-            Declared { name: "new", manifest: &newer, shared: &shared },
-            Declared { name: "old", manifest: &older, shared: &shared },
+            Declared {
+                name: "app",
+                manifest: &requirer,
+                shared: &[],
+            },
+            Declared {
+                name: "new",
+                manifest: &newer,
+                shared: &shared,
+            },
+            Declared {
+                name: "old",
+                manifest: &older,
+                shared: &shared,
+            },
         ]);
         let binding = &graph.bindings[0][0];
         assert_eq!(binding.methods, ["New", "Get", "Put"]);
         let places = |exporter: &Exporter| -> Vec<Option<u32>> {
-            exporter.methods.iter().map(|target| target.map(|target| target.method)).collect()
+            exporter
+                .methods
+                .iter()
+                .map(|target| target.map(|target| target.method))
+                .collect()
         };
         assert_eq!(places(&binding.exporters[0]), [Some(0), Some(1), Some(2)]);
         assert_eq!(places(&binding.exporters[1]), [None, Some(0), Some(1)]);
@@ -290,24 +467,56 @@ mod tests {
 
     #[test]
     fn a_service_that_not_all_exporters_share_is_refused_and_so_is_one_that_is_not_exported() {
-        let (exports, shared) = (vec![service("x.Store")], ["x.Store".to_owned(), "x.Stor".to_owned()]);
-        let manifest = Manifest { exports, requires: vec![] };
+        let (exports, shared) = (
+            vec![service("x.Store")],
+            ["x.Store".to_owned(), "x.Stor".to_owned()],
+        );
+        let manifest = Manifest {
+            exports,
+            requires: vec![],
+        };
         let graph = Graph::of(&[
-            Declared { name: "a", manifest: &manifest, shared: &[] },
-            Declared { name: "b", manifest: &manifest, shared: &shared },
+            Declared {
+                name: "a",
+                manifest: &manifest,
+                shared: &[],
+            },
+            Declared {
+                name: "b",
+                manifest: &manifest,
+                shared: &shared,
+            },
         ]);
         let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
-        assert_eq!(errors, ["`b` shares x.Stor, which it does not export", "both `a` and `b` export x.Store"]);
+        assert_eq!(
+            errors,
+            [
+                "`b` shares x.Stor, which it does not export",
+                "both `a` and `b` export x.Store"
+            ]
+        );
     }
 
     #[test]
     fn a_requirement_that_nobody_exports_is_refused_with_the_nearest_that_somebody_does() {
-        let graph = graph(&[("a", &[], &["x.v1.Stor", "y.Else"]), ("b", &["x.v1.Store"], &[])]);
-        let missing =
-            |service: &str, nearest| GraphError::Missing { service: service.into(), guest: "a".into(), nearest };
+        let graph = graph(&[
+            ("a", &[], &["x.v1.Stor", "y.Else"]),
+            ("b", &["x.v1.Store"], &[]),
+        ]);
+        let missing = |service: &str, nearest| GraphError::Missing {
+            service: service.into(),
+            guest: "a".into(),
+            nearest,
+        };
         let nearest = Some(("x.v1.Store".into(), "b".into()));
-        assert_eq!(graph.errors, [missing("x.v1.Stor", nearest), missing("y.Else", None)]);
-        assert_eq!(graph.errors[1].to_string(), "`a` requires y.Else, which no guest of the deployment exports");
+        assert_eq!(
+            graph.errors,
+            [missing("x.v1.Stor", nearest), missing("y.Else", None)]
+        );
+        assert_eq!(
+            graph.errors[1].to_string(),
+            "`a` requires y.Else, which no guest of the deployment exports"
+        );
     }
 
     #[test]
@@ -318,12 +527,18 @@ mod tests {
             ("c", &["x.C"], &["x.D"]),
             ("d", &["x.D"], &["x.B"]),
         ];
-        assert_eq!(errors(guests), ["these guests wait for each other: b -> c -> d -> b"]);
+        assert_eq!(
+            errors(guests),
+            ["these guests wait for each other: b -> c -> d -> b"]
+        );
     }
 
     #[test]
     fn a_guest_that_requires_itself_is_a_cycle() {
-        assert_eq!(errors(&[("a", &["x.A"], &["x.A"])]), ["these guests wait for each other: a -> a"]);
+        assert_eq!(
+            errors(&[("a", &["x.A"], &["x.A"])]),
+            ["these guests wait for each other: a -> a"]
+        );
     }
 
     #[test]
@@ -354,6 +569,9 @@ mod tests {
             ("f", &[], &["x.E"]),
             ("g", &[], &["x.None"]),
         ];
-        assert_eq!(graph(guests).steps(), [Some(3), Some(2), Some(1), Some(1), None, None, None]);
+        assert_eq!(
+            graph(guests).steps(),
+            [Some(3), Some(2), Some(1), Some(1), None, None, None]
+        );
     }
 }

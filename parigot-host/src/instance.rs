@@ -214,7 +214,11 @@ impl Instance {
 
     /// How many calls it serves, or [`AWAY`], for those who choose between several.
     pub(crate) fn busy(&self) -> u32 {
-        if self.seat.is_closed() { AWAY } else { self.calls() as u32 }
+        if self.seat.is_closed() {
+            AWAY
+        } else {
+            self.calls() as u32
+        }
     }
 
     /// How many calls it serves.
@@ -234,7 +238,11 @@ impl Instance {
 
     /// Who it is in the log.
     pub(crate) fn speaker(&self) -> Speaker<'_> {
-        Speaker { service: &self.name, instance: self.id(), rate: &self.log_rate }
+        Speaker {
+            service: &self.name,
+            instance: self.id(),
+            rate: &self.log_rate,
+        }
     }
 
     /// The id that it has in this life.
@@ -256,7 +264,11 @@ impl Instance {
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn post(&self, header: Header, metadata: &[u8], payload: &[u8]) -> Wake {
         let mut mail = self.mail.lock();
-        push(FrameBuilder::new(&mut mail.delivery.frames, header).metadata_bytes(metadata).payload(payload));
+        push(
+            FrameBuilder::new(&mut mail.delivery.frames, header)
+                .metadata_bytes(metadata)
+                .payload(payload),
+        );
         self.seat.notify()
     }
 
@@ -268,7 +280,13 @@ impl Instance {
             return Wake::AlreadyAwake;
         }
         mail.absence = Some(Absence::Stopping);
-        push(FrameBuilder::new(&mut mail.delivery.frames, Header { deadline_ns, ..Header::new(Kind::Stop) }));
+        push(FrameBuilder::new(
+            &mut mail.delivery.frames,
+            Header {
+                deadline_ns,
+                ..Header::new(Kind::Stop)
+            },
+        ));
         self.seat.close()
     }
 
@@ -301,7 +319,8 @@ impl Instance {
             delivery.push_call(number, &call, header, frame);
             return Ok((number, HandOver::RunNext(body)));
         }
-        self.leave_call(call, header, frame, now_ns).map(|(number, wake)| (number, HandOver::Wake(wake)))
+        self.leave_call(call, header, frame, now_ns)
+            .map(|(number, wake)| (number, HandOver::Wake(wake)))
     }
 
     fn leave_call(
@@ -353,17 +372,27 @@ impl Instance {
         HandOver::Wake(self.leave_reply(call, reply, detail, callee))
     }
 
-    fn leave_reply(&self, call: &Inbound, reply: &Frame<'_>, detail: Option<&[u8]>, callee: &Instance) -> Wake {
+    fn leave_reply(
+        &self,
+        call: &Inbound,
+        reply: &Frame<'_>,
+        detail: Option<&[u8]>,
+        callee: &Instance,
+    ) -> Wake {
         let mut mail = self.mail.lock();
         if mail.has_ended {
             return Wake::AlreadyAwake;
         }
         if mail.delivery.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
-            let failure = Failure::no_room_for_answer(&self.name, mail.delivery.frames.len()).at(callee);
+            let failure =
+                Failure::no_room_for_answer(&self.name, mail.delivery.frames.len()).at(callee);
             mail.end_call(call.number, call.id, &failure);
         } else {
             mail.delivery.push_reply(call, reply, detail);
-            mail.delivery.answered.push(CallName { number: call.number, id: call.id });
+            mail.delivery.answered.push(CallName {
+                number: call.number,
+                id: call.id,
+            });
         }
         self.seat.notify()
     }
@@ -408,18 +437,27 @@ impl Instance {
     /// The timer rings.
     pub(crate) fn ring(&self, at_ns: u64) -> Wake {
         // If it is not set to that moment, it was set anew meanwhile.
-        let _ = self.alarm_ns.compare_exchange(at_ns, NEVER, Ordering::Relaxed, Ordering::Relaxed);
+        let _ = self
+            .alarm_ns
+            .compare_exchange(at_ns, NEVER, Ordering::Relaxed, Ordering::Relaxed);
         self.seat.notify()
     }
 
     /// Takes what has come, into an empty `delivery`, and the body; `None` if the instance has ended.
-    pub(crate) fn begin_turn(&self, now_ns: u64, delivery: &mut Box<Delivery>) -> Option<TurnStart> {
+    pub(crate) fn begin_turn(
+        &self,
+        now_ns: u64,
+        delivery: &mut Box<Delivery>,
+    ) -> Option<TurnStart> {
         let mut body = self.seat.take()?;
         let mut mail = self.mail.lock();
         std::mem::swap(&mut mail.delivery, delivery);
         let doom = mail.doom.take();
         // Whoever leaves a call has this lock and looks at both numbers, so none may be counted in neither.
-        self.serves.store((body.calls.inbound.len() + delivery.arrivals.len()) as u32, Ordering::Relaxed);
+        self.serves.store(
+            (body.calls.inbound.len() + delivery.arrivals.len()) as u32,
+            Ordering::Relaxed,
+        );
         self.show_waiting(&mail);
         drop(mail);
         body.calls.receive(delivery);
@@ -439,7 +477,10 @@ impl Instance {
         self.show_calls(&body.calls);
         let more = body.more;
         let alarm = self.alarm_until(body.wake_ns.min(body.calls.deadlines_ns));
-        TurnEnd { wake: self.seat.put_back(body, more), alarm }
+        TurnEnd {
+            wake: self.seat.put_back(body, more),
+            alarm,
+        }
     }
 
     /// The alarm to set if one is needed at that moment. One that is too early does no harm, and moving it for each call would cost more.
@@ -453,13 +494,16 @@ impl Instance {
 
     /// Lets all see how many calls it has, now that its own have changed, or are about to be out of reach.
     pub(crate) fn show_calls(&self, calls: &Calls) {
-        self.serves.store(calls.inbound.len() as u32, Ordering::Relaxed);
-        self.awaits.store(calls.outbound.len() as u32, Ordering::Relaxed);
+        self.serves
+            .store(calls.inbound.len() as u32, Ordering::Relaxed);
+        self.awaits
+            .store(calls.outbound.len() as u32, Ordering::Relaxed);
     }
 
     /// Lets all see how many calls wait, now that its mailbox has changed.
     fn show_waiting(&self, mail: &Mail) {
-        self.waiting.store(mail.delivery.arrivals.len() as u32, Ordering::Relaxed);
+        self.waiting
+            .store(mail.delivery.arrivals.len() as u32, Ordering::Relaxed);
     }
 
     /// Closes the mailbox of one whose body will not come back. Returns the calls that were in it: they have not run.
@@ -469,7 +513,8 @@ impl Instance {
         self.seat.give_up();
         match (&mail.absence, &absence) {
             // It is as long as before that it has been down, and what will not come back need not be told twice.
-            (Some(Absence::Restarting { .. }), Absence::Restarting { .. }) | (Some(Absence::Failed { .. }), _) => {}
+            (Some(Absence::Restarting { .. }), Absence::Restarting { .. })
+            | (Some(Absence::Failed { .. }), _) => {}
             _ => mail.absence = Some(absence),
         }
         let never_given = std::mem::take(&mut *mail.delivery).arrivals;
@@ -496,7 +541,10 @@ impl Instance {
     /// How many calls it serves, and how many it waits for; the latter are not known while it is in a turn.
     pub(crate) fn pending(&self) -> (usize, Option<usize>) {
         let is_in_turn = self.seat.is_taken() && !self.has_ended();
-        (self.calls(), (!is_in_turn).then(|| self.awaits.load(Ordering::Relaxed) as usize))
+        (
+            self.calls(),
+            (!is_in_turn).then(|| self.awaits.load(Ordering::Relaxed) as usize),
+        )
     }
 
     /// Takes calls from now on.
@@ -514,19 +562,39 @@ impl Instance {
 
     /// A moment of the host's clock on the guest's own.
     pub(crate) fn own_time_ns(&self, host_ns: u64) -> u64 {
-        if host_ns == NO_DEADLINE { NO_DEADLINE } else { host_ns.saturating_sub(self.started_ns()) }
+        if host_ns == NO_DEADLINE {
+            NO_DEADLINE
+        } else {
+            host_ns.saturating_sub(self.started_ns())
+        }
     }
 
     /// A moment of the guest's clock on the host's.
     pub(crate) fn host_time_ns(&self, own_ns: u64) -> u64 {
-        if own_ns == NO_DEADLINE { NO_DEADLINE } else { own_ns.saturating_add(self.started_ns()) }
+        if own_ns == NO_DEADLINE {
+            NO_DEADLINE
+        } else {
+            own_ns.saturating_add(self.started_ns())
+        }
     }
 }
 
 impl Body {
     pub(crate) fn new(code: Box<dyn Code>, links: Vec<Link>) -> Box<Self> {
-        let calls = Calls { outbound: Table::new(), deadlines_ns: NEVER, inbound: Table::new(), last_number: 0 };
-        Box::new(Body { code, links, calls, began_ns: 0, more: false, wake_ns: NEVER })
+        let calls = Calls {
+            outbound: Table::new(),
+            deadlines_ns: NEVER,
+            inbound: Table::new(),
+            last_number: 0,
+        };
+        Box::new(Body {
+            code,
+            links,
+            calls,
+            began_ns: 0,
+            more: false,
+            wake_ns: NEVER,
+        })
     }
 }
 
@@ -540,7 +608,10 @@ impl Calls {
     /// Ends a call that it waits for. Returns whether it did.
     #[inline]
     fn end(&mut self, number: u64, id: CallId) -> bool {
-        let waits = self.outbound.get_mut(number).is_some_and(|call| call.id.key() == id.key());
+        let waits = self
+            .outbound
+            .get_mut(number)
+            .is_some_and(|call| call.id.key() == id.key());
         waits && self.outbound.remove(number).is_some()
     }
 
@@ -550,17 +621,29 @@ impl Calls {
         for (number, call) in delivery.arrivals.drain(..) {
             self.inbound.insert(number, call);
         }
-        let unwanted = delivery.answered.drain(..).filter(|call| !self.end(call.number, call.id));
+        let unwanted = delivery
+            .answered
+            .drain(..)
+            .filter(|call| !self.end(call.number, call.id));
         let unwanted: HashSet<_> = unwanted.map(|call| call.id.to_wire()).collect();
         if !unwanted.is_empty() {
             drop_replies(&mut delivery.frames, &unwanted);
         }
         for CallName { number, id } in delivery.cancelled.drain(..) {
-            let call = self.inbound.get_mut(number).filter(|call| call.id.key() == id.key());
+            let call = self
+                .inbound
+                .get_mut(number)
+                .filter(|call| call.id.key() == id.key());
             // Else it has been answered.
             if let Some(call) = call {
                 call.caller = None;
-                push(FrameBuilder::new(&mut delivery.frames, Header { number, ..Header::new(Kind::Cancel) }));
+                push(FrameBuilder::new(
+                    &mut delivery.frames,
+                    Header {
+                        number,
+                        ..Header::new(Kind::Cancel)
+                    },
+                ));
             }
         }
     }
@@ -568,7 +651,12 @@ impl Calls {
     /// Forgets the calls whose deadline has passed, and returns them with their numbers, for both sides to be told.
     pub(crate) fn expire(&mut self, now_ns: u64) -> Vec<(u64, Outbound)> {
         let expired = self.outbound.take_if(|call| call.deadline_ns <= now_ns);
-        self.deadlines_ns = self.outbound.values().map(|call| call.deadline_ns).min().unwrap_or(NEVER);
+        self.deadlines_ns = self
+            .outbound
+            .values()
+            .map(|call| call.deadline_ns)
+            .min()
+            .unwrap_or(NEVER);
         expired
     }
 }
@@ -576,17 +664,31 @@ impl Calls {
 impl Delivery {
     #[inline]
     fn push_call(&mut self, number: u64, call: &Inbound, header: Header, frame: &Frame<'_>) {
-        frame.pass_on(Header { number, id: call.id.to_wire(), ..header }, &mut self.frames);
+        frame.pass_on(
+            Header {
+                number,
+                id: call.id.to_wire(),
+                ..header
+            },
+            &mut self.frames,
+        );
     }
 
     #[inline]
     fn push_reply(&mut self, call: &Inbound, reply: &Frame<'_>, detail: Option<&[u8]>) {
         let Header { flags, status, .. } = reply.header;
-        let header = Header { flags, number: call.number, status, id: call.id.to_wire(), ..Header::new(Kind::Reply) };
+        let header = Header {
+            flags,
+            number: call.number,
+            status,
+            id: call.id.to_wire(),
+            ..Header::new(Kind::Reply)
+        };
         match detail {
             None => reply.pass_on(header, &mut self.frames),
             Some(detail) => {
-                let frame = FrameBuilder::new(&mut self.frames, header).metadata_bytes(reply.metadata);
+                let frame =
+                    FrameBuilder::new(&mut self.frames, header).metadata_bytes(reply.metadata);
                 push(frame.detail_bytes(detail).payload(reply.payload));
             }
         }
@@ -604,8 +706,13 @@ impl Delivery {
 /// Takes the replies to calls of these ids out of frames.
 #[cold]
 fn drop_replies(frames: &mut Vec<u8>, ids: &HashSet<(u64, u64)>) {
-    let is_one = |frame: &Frame<'_>| frame.kind() == Some(Kind::Reply) && ids.contains(&frame.header.id);
-    let kept: Vec<_> = Frames::new(frames).flatten().filter(|frame| !is_one(frame)).map(|frame| frame.bytes).collect();
+    let is_one =
+        |frame: &Frame<'_>| frame.kind() == Some(Kind::Reply) && ids.contains(&frame.header.id);
+    let kept: Vec<_> = Frames::new(frames)
+        .flatten()
+        .filter(|frame| !is_one(frame))
+        .map(|frame| frame.bytes)
+        .collect();
     *frames = kept.concat();
 }
 
@@ -648,15 +755,30 @@ mod tests {
     /// An idle instance that takes calls.
     fn idle() -> Instance {
         let deployment = "manifest_version = 1\n[service.echo]\nwasm = \"echo.wasm\"\n";
-        let deployment = Deployment::parse(deployment, "app.toml".as_ref()).expect("the file is right");
+        let deployment =
+            Deployment::parse(deployment, "app.toml".as_ref()).expect("the file is right");
         let spec = &deployment.guests[0];
         let log_rate = LogRate::new(spec.log_bytes);
         let id = InstanceId::from_random(1);
         let mut introduction = Vec::new();
-        push(FrameBuilder::new(&mut introduction, Header::new(Kind::Launched)));
-        let identity = Identity { id, place: 0, introduction: introduction.into(), started_ns: 0, log_rate };
+        push(FrameBuilder::new(
+            &mut introduction,
+            Header::new(Kind::Launched),
+        ));
+        let identity = Identity {
+            id,
+            place: 0,
+            introduction: introduction.into(),
+            started_ns: 0,
+            log_rate,
+        };
         let instance = Instance::new(identity, spec, false);
-        assert_eq!(instance.seat.put_back(Body::new(Box::new(Nothing), Vec::new()), false), Wake::AlreadyAwake);
+        assert_eq!(
+            instance
+                .seat
+                .put_back(Body::new(Box::new(Nothing), Vec::new()), false),
+            Wake::AlreadyAwake
+        );
         instance
     }
 
@@ -665,47 +787,89 @@ mod tests {
     }
 
     fn kinds(delivery: &Delivery) -> Vec<Kind> {
-        Frames::new(&delivery.frames).map(|frame| frame.expect("whole").kind().expect("known")).collect()
+        Frames::new(&delivery.frames)
+            .map(|frame| frame.expect("whole").kind().expect("known"))
+            .collect()
     }
 
     fn call(instance: &Instance) -> Result<(), Failure> {
         call_with(instance, None).map(drop)
     }
 
-    fn call_with(instance: &Instance, delivery: Option<&mut Box<Delivery>>) -> Result<HandOver, Failure> {
+    fn call_with(
+        instance: &Instance,
+        delivery: Option<&mut Box<Delivery>>,
+    ) -> Result<HandOver, Failure> {
         numbered_call(instance, delivery).map(|(_, hand_over)| hand_over)
     }
 
-    fn numbered_call(instance: &Instance, delivery: Option<&mut Box<Delivery>>) -> Result<(u64, HandOver), Failure> {
+    fn numbered_call(
+        instance: &Instance,
+        delivery: Option<&mut Box<Delivery>>,
+    ) -> Result<(u64, HandOver), Failure> {
         let mut bytes = Vec::new();
         push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)));
-        let frame = Frames::new(&bytes).next().expect("there is one").expect("it is whole");
-        let call = Inbound { caller: None, number: 1, id: CallId::from_random(1) };
+        let frame = Frames::new(&bytes)
+            .next()
+            .expect("there is one")
+            .expect("it is whole");
+        let call = Inbound {
+            caller: None,
+            number: 1,
+            id: CallId::from_random(1),
+        };
         instance.post_call(call, Header::new(Kind::Call), &frame, 0, delivery)
     }
 
     /// Begins the turn that it was queued for.
     fn begin(instance: &Instance) -> (Box<Body>, Box<Delivery>) {
         let mut delivery = Box::default();
-        let start = instance.begin_turn(0, &mut delivery).expect("nobody runs it");
+        let start = instance
+            .begin_turn(0, &mut delivery)
+            .expect("nobody runs it");
         (start.body, delivery)
     }
 
     /// Ends a turn in which the guest has asked for nothing.
     fn end(instance: &Instance, body: Box<Body>) -> Wake {
-        instance.end_turn(body, Some(Turn { more: false, wake_at_ns: NEVER })).wake
+        instance
+            .end_turn(
+                body,
+                Some(Turn {
+                    more: false,
+                    wake_at_ns: NEVER,
+                }),
+            )
+            .wake
     }
 
     fn waiting_call(id: u128) -> Outbound {
-        Outbound { callee: 0, inbound: 1, id: CallId::from_random(id), deadline_ns: 10 }
+        Outbound {
+            callee: 0,
+            inbound: 1,
+            id: CallId::from_random(id),
+            deadline_ns: 10,
+        }
     }
 
     /// Brings the answer to its call of that number.
-    fn reply(instance: &Instance, number: u64, id: u128, delivery: Option<&mut Box<Delivery>>) -> HandOver {
+    fn reply(
+        instance: &Instance,
+        number: u64,
+        id: u128,
+        delivery: Option<&mut Box<Delivery>>,
+    ) -> HandOver {
         let mut bytes = Vec::new();
         push(FrameBuilder::new(&mut bytes, Header::new(Kind::Reply)));
-        let frame = Frames::new(&bytes).next().expect("there is one").expect("it is whole");
-        let call = Inbound { caller: Some(0), number, id: CallId::from_random(id) };
+        let frame = Frames::new(&bytes)
+            .next()
+            .expect("there is one")
+            .expect("it is whole");
+        let call = Inbound {
+            caller: Some(0),
+            number,
+            id: CallId::from_random(id),
+        };
         instance.post_reply(&call, &frame, None, instance, delivery)
     }
 
@@ -713,23 +877,43 @@ mod tests {
     fn one_that_is_idle_is_handed_over_with_a_call_and_one_that_runs_is_not() {
         let instance = idle();
         let mut delivery = Box::default();
-        let Ok(HandOver::RunNext(body)) = call_with(&instance, Some(&mut delivery)) else { panic!("it is idle") };
+        let Ok(HandOver::RunNext(body)) = call_with(&instance, Some(&mut delivery)) else {
+            panic!("it is idle")
+        };
         assert_eq!(kinds(&delivery), [Kind::Call]);
         let mut other = Box::default();
-        assert!(matches!(call_with(&instance, Some(&mut other)), Ok(HandOver::Wake(Wake::AlreadyAwake))));
-        assert_eq!((kinds(&other), frames(&instance), instance.calls()), (vec![], vec![Kind::Call], 2));
+        assert!(matches!(
+            call_with(&instance, Some(&mut other)),
+            Ok(HandOver::Wake(Wake::AlreadyAwake))
+        ));
+        assert_eq!(
+            (kinds(&other), frames(&instance), instance.calls()),
+            (vec![], vec![Kind::Call], 2)
+        );
         assert_eq!(end(&instance, body), Wake::Queue);
     }
 
     #[test]
     fn one_that_has_mail_already_waits_in_the_queue_in_which_it_is() {
         let instance = idle();
-        assert!(matches!(call_with(&instance, None), Ok(HandOver::Wake(Wake::Queue))));
+        assert!(matches!(
+            call_with(&instance, None),
+            Ok(HandOver::Wake(Wake::Queue))
+        ));
         let mut delivery = Box::default();
-        assert!(matches!(call_with(&instance, Some(&mut delivery)), Ok(HandOver::Wake(Wake::AlreadyAwake))));
-        assert_eq!((kinds(&delivery), frames(&instance)), (vec![], vec![Kind::Call; 2]));
+        assert!(matches!(
+            call_with(&instance, Some(&mut delivery)),
+            Ok(HandOver::Wake(Wake::AlreadyAwake))
+        ));
+        assert_eq!(
+            (kinds(&delivery), frames(&instance)),
+            (vec![], vec![Kind::Call; 2])
+        );
         let (body, delivery) = begin(&instance);
-        assert_eq!((kinds(&delivery), body.calls.inbound.len()), (vec![Kind::Call; 2], 2));
+        assert_eq!(
+            (kinds(&delivery), body.calls.inbound.len()),
+            (vec![Kind::Call; 2], 2)
+        );
         assert_eq!(end(&instance, body), Wake::AlreadyAwake);
     }
 
@@ -739,10 +923,13 @@ mod tests {
         let mut numbers = Vec::new();
         for _ in 0..3 {
             let mut delivery = Box::default();
-            let (number, hand_over) = numbered_call(&instance, Some(&mut delivery)).expect("it takes calls");
+            let (number, hand_over) =
+                numbered_call(&instance, Some(&mut delivery)).expect("it takes calls");
             numbers.push(number);
             numbers.push(numbered_call(&instance, None).expect("it takes calls").0);
-            let HandOver::RunNext(body) = hand_over else { panic!("it was idle") };
+            let HandOver::RunNext(body) = hand_over else {
+                panic!("it was idle")
+            };
             assert_eq!(end(&instance, body), Wake::Queue);
             let (body, _) = begin(&instance);
             assert_eq!(end(&instance, body), Wake::AlreadyAwake);
@@ -757,14 +944,25 @@ mod tests {
         let instance = idle();
         let numbers = [(); 2].map(|()| numbered_call(&instance, None).expect("it takes calls").0);
         let (mut body, _) = begin(&instance);
-        assert!(body.calls.inbound.remove(numbers[0]).is_some(), "its answer is on its way");
+        assert!(
+            body.calls.inbound.remove(numbers[0]).is_some(),
+            "its answer is on its way"
+        );
         for number in numbers {
-            assert_eq!(instance.post_cancel(number, CallId::from_random(1)), Wake::AlreadyAwake);
+            assert_eq!(
+                instance.post_cancel(number, CallId::from_random(1)),
+                Wake::AlreadyAwake
+            );
         }
         assert_eq!(end(&instance, body), Wake::Queue);
         let (mut body, delivery) = begin(&instance);
         assert_eq!(kinds(&delivery), [Kind::Cancel]);
-        assert!(body.calls.inbound.get_mut(numbers[1]).is_some_and(|call| call.caller.is_none()));
+        assert!(
+            body.calls
+                .inbound
+                .get_mut(numbers[1])
+                .is_some_and(|call| call.caller.is_none())
+        );
     }
 
     #[test]
@@ -773,19 +971,33 @@ mod tests {
             let instance = idle();
             let (mut body, _) = begin(&instance);
             body.calls.outbound.insert(7, waiting_call(7));
-            body.calls.outbound.insert(8, Outbound { deadline_ns: 20, ..waiting_call(8) });
-            assert_eq!(body.calls.expire(10).into_iter().map(|(number, _)| number).collect::<Vec<_>>(), [7]);
+            body.calls.outbound.insert(
+                8,
+                Outbound {
+                    deadline_ns: 20,
+                    ..waiting_call(8)
+                },
+            );
+            assert_eq!(
+                body.calls
+                    .expire(10)
+                    .into_iter()
+                    .map(|(number, _)| number)
+                    .collect::<Vec<_>>(),
+                [7]
+            );
             assert_eq!(end(&instance, body), Wake::AlreadyAwake);
 
             let mut delivery = Box::default();
-            let (body, delivery) = match reply(&instance, 7, 7, is_handed_over.then_some(&mut delivery)) {
-                HandOver::RunNext(body) => (body, delivery),
-                HandOver::Wake(wake) => {
-                    assert_eq!(wake, Wake::Queue);
-                    let _ = reply(&instance, 8, 8, None);
-                    begin(&instance)
-                }
-            };
+            let (body, delivery) =
+                match reply(&instance, 7, 7, is_handed_over.then_some(&mut delivery)) {
+                    HandOver::RunNext(body) => (body, delivery),
+                    HandOver::Wake(wake) => {
+                        assert_eq!(wake, Wake::Queue);
+                        let _ = reply(&instance, 8, 8, None);
+                        begin(&instance)
+                    }
+                };
             assert_eq!(kinds(&delivery).len(), usize::from(!is_handed_over));
             assert_eq!(body.calls.outbound.len(), usize::from(is_handed_over));
         }
@@ -798,7 +1010,9 @@ mod tests {
         body.calls.outbound.insert(1, waiting_call(2));
         assert_eq!(end(&instance, body), Wake::AlreadyAwake);
         let mut delivery = Box::default();
-        let HandOver::RunNext(body) = reply(&instance, 1, 1, Some(&mut delivery)) else { panic!("it is idle") };
+        let HandOver::RunNext(body) = reply(&instance, 1, 1, Some(&mut delivery)) else {
+            panic!("it is idle")
+        };
         assert_eq!((kinds(&delivery), body.calls.outbound.len()), (vec![], 1));
     }
 
@@ -811,7 +1025,11 @@ mod tests {
         assert_eq!(instance.reopen(InstanceId::from_random(2), 0), 1);
         assert_eq!(instance.post_launched(0), Wake::AlreadyAwake);
         assert_eq!(frames(&instance), []);
-        assert_eq!(instance.post_launched(1), Wake::AlreadyAwake, "it is in its first turn");
+        assert_eq!(
+            instance.post_launched(1),
+            Wake::AlreadyAwake,
+            "it is in its first turn"
+        );
         assert_eq!(frames(&instance), [Kind::Launched]);
     }
 
@@ -821,10 +1039,18 @@ mod tests {
         call(&instance).expect("it takes calls");
         assert_eq!(instance.post_stop(7), Wake::AlreadyAwake);
         let mut told = Vec::new();
-        call(&instance).expect_err("it takes no more").push(1, CallId::from_random(1), &mut told);
-        let told = Frames::new(&told).next().expect("there is one").expect("it is whole");
+        call(&instance)
+            .expect_err("it takes no more")
+            .push(1, CallId::from_random(1), &mut told);
+        let told = Frames::new(&told)
+            .next()
+            .expect("there is one")
+            .expect("it is whole");
         let Detail { cause, message, .. } = Detail::read(told.detail);
-        assert_eq!((told.header.status, cause), (StatusCode::Unavailable.number(), Cause::Unreachable));
+        assert_eq!(
+            (told.header.status, cause),
+            (StatusCode::Unavailable.number(), Cause::Unreachable)
+        );
         assert_eq!(message, "echo is stopping");
         assert_eq!(frames(&instance), [Kind::Call, Kind::Stop]);
         // It was on its way to being ready.

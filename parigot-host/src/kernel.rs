@@ -106,7 +106,10 @@ impl Kernel {
         supervisor: Supervisor,
         pulse: Pulse,
     ) -> Self {
-        let state = QueueState { ready: VecDeque::new(), closed: false };
+        let state = QueueState {
+            ready: VecDeque::new(),
+            closed: false,
+        };
         Kernel {
             clock: Arc::clone(&settings.clock),
             timers: Timers::new(Arc::clone(&settings.clock)),
@@ -115,7 +118,11 @@ impl Kernel {
             message_bytes_max: settings.message_bytes_max as usize,
             supervisor,
             pulse,
-            queue: Queue { state: Mutex::new(state), filled: Condvar::new(), count: AtomicUsize::new(0) },
+            queue: Queue {
+                state: Mutex::new(state),
+                filled: Condvar::new(),
+                count: AtomicUsize::new(0),
+            },
         }
     }
 
@@ -155,7 +162,12 @@ impl Kernel {
     pub(crate) fn settle_log_at(&self, instance: &Instance, at_ns: Option<u64>) {
         if let Some(at_ns) = at_ns {
             // Alarms of the instance itself have its place for a key.
-            self.timers.set((self.instances.len() + instance.place) as u64, None, at_ns, instance.place);
+            self.timers.set(
+                (self.instances.len() + instance.place) as u64,
+                None,
+                at_ns,
+                instance.place,
+            );
         }
     }
 }
@@ -203,7 +215,10 @@ impl WallClock {
 
 impl<'k> Worker<'k> {
     pub(crate) fn new(kernel: &'k Kernel, random: StdRng) -> Self {
-        let wall = WallClock { ahead_ns: 0, good_until_ns: 0 };
+        let wall = WallClock {
+            ahead_ns: 0,
+            good_until_ns: 0,
+        };
         Worker {
             kernel,
             random,
@@ -249,7 +264,11 @@ impl<'k> Worker<'k> {
             if !self.woken.is_empty() {
                 self.share_woken();
             }
-            hand_overs = if woken.is_some() || self.next.is_some() { hand_overs + 1 } else { 0 };
+            hand_overs = if woken.is_some() || self.next.is_some() {
+                hand_overs + 1
+            } else {
+                0
+            };
             if hand_overs > HAND_OVERS_MAX
                 && !queue.is_empty()
                 && let Some(place) = woken.take()
@@ -262,7 +281,9 @@ impl<'k> Worker<'k> {
 
     /// Leaves all that were woken to any worker.
     pub(crate) fn share_woken(&mut self) {
-        self.woken.drain(..).for_each(|place| self.kernel.queue.push(place));
+        self.woken
+            .drain(..)
+            .for_each(|place| self.kernel.queue.push(place));
     }
 
     pub(crate) fn wake(&mut self, instance: &Instance, wake: Wake) {
@@ -294,7 +315,8 @@ impl<'k> Worker<'k> {
     /// The next turn follows on one that has handed its instance over. To read the clock takes longer than most of what a worker does in between, so
     /// two turns have the same time, if the first was over before the next beat and the instance has not seen a later one.
     fn follow_on(&mut self, body: &Body) {
-        let is_good = self.beat.take() == Some(self.kernel.pulse.beat()) && body.began_ns <= self.now_ns;
+        let is_good =
+            self.beat.take() == Some(self.kernel.pulse.beat()) && body.began_ns <= self.now_ns;
         if !is_good {
             self.read_clock();
         }
@@ -303,7 +325,9 @@ impl<'k> Worker<'k> {
     /// Lets an instance run for one turn.
     pub(crate) fn turn(&mut self, instance: &Instance) {
         self.read_clock();
-        let Some(start) = instance.begin_turn(self.now_ns, &mut self.delivery) else { return };
+        let Some(start) = instance.begin_turn(self.now_ns, &mut self.delivery) else {
+            return;
+        };
         match start.doom {
             None => self.turn_with(instance, start.body, start.wanted),
             Some(why) => {
@@ -320,7 +344,11 @@ impl<'k> Worker<'k> {
         body.began_ns = self.now_ns;
         self.expire_calls(&mut body.calls);
         let enter = wanted || !self.delivery.frames.is_empty();
-        let turn = if enter { self.enter(instance, &mut body).map(Some) } else { Ok(None) };
+        let turn = if enter {
+            self.enter(instance, &mut body).map(Some)
+        } else {
+            Ok(None)
+        };
         match turn {
             Ok(turn) => self.leave(instance, body, turn),
             Err(ending) => self.end(instance, *body, ending),
@@ -342,12 +370,17 @@ impl<'k> Worker<'k> {
     /// The one place where an inbox is handed to an instance; then what it has sent is carried out.
     fn enter(&mut self, instance: &Instance, body: &mut Body) -> Result<Turn, Ending> {
         let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns);
-        let prologue = Prologue { monotonic_ns: instance.own_time_ns(self.now_ns), wall_ns };
+        let prologue = Prologue {
+            monotonic_ns: instance.own_time_ns(self.now_ns),
+            wall_ns,
+        };
         let turn = body.code.turn(prologue, &self.delivery.frames, u32::MAX);
         // It is read, and its place is free for what has come for the next.
         self.delivery.clear();
         // What was sent before a fault was sent: it is carried out all the same.
-        let Body { code, links, calls, .. } = body;
+        let Body {
+            code, links, calls, ..
+        } = body;
         let routed = self.route(instance, code.outbox(), links, calls);
         // Behind the lines that came in frames, as what Go's runtime says of a panic is the last of all.
         self.log_output(instance, &mut **code, turn.is_err() || routed.is_err());
@@ -358,7 +391,9 @@ impl<'k> Worker<'k> {
     fn leave(&self, instance: &Instance, body: Box<Body>, turn: Option<Turn>) {
         let end = instance.end_turn(body, turn);
         if let Some((previous_ns, alarm_ns)) = end.alarm {
-            self.kernel.timers.set(instance.place as u64, previous_ns, alarm_ns, instance.place);
+            self.kernel
+                .timers
+                .set(instance.place as u64, previous_ns, alarm_ns, instance.place);
         }
         self.kernel.wake(instance, end.wake);
     }

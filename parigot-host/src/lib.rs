@@ -142,7 +142,9 @@ impl Default for Settings {
 
 impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settings").field("workers", &self.workers).finish_non_exhaustive()
+        f.debug_struct("Settings")
+            .field("workers", &self.workers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -155,7 +157,10 @@ impl std::fmt::Debug for Settings {
 /// If modules cannot be run, guests fail in their first turn, requirements and exports do not fit, or a process cannot join the others of its
 /// deployment. Nothing runs then.
 pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
-    let settings = Settings { seed: settings.seed.map(|seed| random::seed_of(deployment, seed)), ..settings };
+    let settings = Settings {
+        seed: settings.seed.map(|seed| random::seed_of(deployment, seed)),
+        ..settings
+    };
     let neighbours = Neighbours::of(deployment, &settings)?;
     run(deployment, compile_all, neighbours, settings)
 }
@@ -168,10 +173,19 @@ fn run(
     settings: Settings,
 ) -> Result<Running, StartError> {
     // Other processes want to know whether what they were built with fits.
-    let settings = Settings { descriptors: settings.descriptors || neighbours.are_there(), ..settings };
+    let settings = Settings {
+        descriptors: settings.descriptors || neighbours.are_there(),
+        ..settings
+    };
     let randomness = Randomness::new(settings.seed);
     let booted = stack::on_guest_thread("parigot boot", || {
-        boot::boot(deployment, || moulds(deployment, &settings), &mut neighbours, &settings, &randomness)
+        boot::boot(
+            deployment,
+            || moulds(deployment, &settings),
+            &mut neighbours,
+            &settings,
+            &randomness,
+        )
     })?;
     let (kernel, exports) = assemble(booted, &settings, &randomness);
     neighbours.connect(&kernel);
@@ -183,16 +197,38 @@ fn run(
     ];
     for _ in 0..settings.workers.max(1) {
         let (kernel, random) = (Arc::clone(&kernel), randomness.generator());
-        threads.push(spawn("parigot worker", move || Worker::new(&kernel, random).run()));
+        threads.push(spawn("parigot worker", move || {
+            Worker::new(&kernel, random).run()
+        }));
     }
     let startup = Startup::watch(&kernel, deployment.startup_deadline);
-    let Deployment { shutdown_deadline, .. } = *deployment;
-    Ok(Running { kernel, startup, shutdown_deadline, threads, exports, neighbours })
+    let Deployment {
+        shutdown_deadline, ..
+    } = *deployment;
+    Ok(Running {
+        kernel,
+        startup,
+        shutdown_deadline,
+        threads,
+        exports,
+        neighbours,
+    })
 }
 
 /// Puts booted instances into a kernel, and carries out what they sent in their first turn. Nothing runs yet.
-fn assemble(booted: Booted, settings: &Settings, randomness: &Randomness) -> (Arc<Kernel>, Vec<Exported>) {
-    let Booted { life, instances, first_turns, pulse, exports, wards } = booted;
+fn assemble(
+    booted: Booted,
+    settings: &Settings,
+    randomness: &Randomness,
+) -> (Arc<Kernel>, Vec<Exported>) {
+    let Booted {
+        life,
+        instances,
+        first_turns,
+        pulse,
+        exports,
+        wards,
+    } = booted;
     let supervisor = Supervisor::new(settings, randomness.seed(), wards);
     let kernel = Arc::new(Kernel::new(settings, life, instances, supervisor, pulse));
     let mut worker = Worker::new(&kernel, randomness.generator());
@@ -206,7 +242,9 @@ fn assemble(booted: Booted, settings: &Settings, randomness: &Randomness) -> (Ar
 
 /// Starts a thread that logs to whom its maker logs.
 fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
-    stack::guest_thread(name).spawn(log::as_here(run)).expect("a process may have a few more threads")
+    stack::guest_thread(name)
+        .spawn(log::as_here(run))
+        .expect("a process may have a few more threads")
 }
 
 /// A deployment that runs.
@@ -222,7 +260,9 @@ pub struct Running {
 
 impl std::fmt::Debug for Running {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Running").field("guests", &self.kernel.instances.len()).finish_non_exhaustive()
+        f.debug_struct("Running")
+            .field("guests", &self.kernel.instances.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -271,14 +311,20 @@ impl Running {
     pub fn pending(&self) -> Vec<Pending> {
         let of = |instance: &instance::Instance| {
             let (inbound, outbound) = instance.pending();
-            Pending { guest: instance.name.clone(), inbound, outbound }
+            Pending {
+                guest: instance.name.clone(),
+                inbound,
+                outbound,
+            }
         };
         self.kernel.instances.iter().map(of).collect()
     }
 
     /// A handle that ends the deployment from another thread.
     pub fn stopper(&self) -> Stopper {
-        Stopper { kernel: Arc::clone(&self.kernel) }
+        Stopper {
+            kernel: Arc::clone(&self.kernel),
+        }
     }
 
     /// Blocks until the last program has ended, or without programs the last service, or until it is stopped. The guests that
@@ -295,7 +341,9 @@ impl Running {
                 thread.join().expect("a thread of the host does not panic");
             }
         }
-        Outcome { status: self.kernel.life.status() }
+        Outcome {
+            status: self.kernel.life.status(),
+        }
     }
 }
 

@@ -153,7 +153,11 @@ pub(crate) const TIMED_OUT: u8 = 124;
 impl Life {
     /// Guests with their parts, in alphabetical order of their names and those that stand for others behind, and what they need of each other.
     pub(crate) fn new(parts: Vec<Part>, needs: Vec<Need>) -> Self {
-        let left_part = if parts.contains(&Part::Program) { Part::Program } else { Part::Service };
+        let left_part = if parts.contains(&Part::Program) {
+            Part::Program
+        } else {
+            Part::Service
+        };
         let left = parts.iter().filter(|part| **part == left_part).count();
         let guest = |part| Guest {
             part,
@@ -166,10 +170,18 @@ impl Life {
         };
         let mut guests: Vec<Guest> = parts.into_iter().map(guest).collect();
         for (place, need) in needs.iter().enumerate() {
-            need.exporters.iter().for_each(|exporter| guests[*exporter].serves.push(place));
-            need.required_by.iter().for_each(|requirer| guests[*requirer].missing += 1);
+            need.exporters
+                .iter()
+                .for_each(|exporter| guests[*exporter].serves.push(place));
+            need.required_by
+                .iter()
+                .for_each(|requirer| guests[*requirer].missing += 1);
         }
-        let unmet = |need: Need| NeedState { never_ready: need.exporters.len(), ready: 0, need };
+        let unmet = |need: Need| NeedState {
+            never_ready: need.exporters.len(),
+            ready: 0,
+            need,
+        };
         let state = State {
             guests,
             needs: needs.into_iter().map(unmet).collect(),
@@ -181,7 +193,10 @@ impl Life {
             start_timed_out: false,
             stop_asked: false,
         };
-        Life { state: Mutex::new(state), changed: Condvar::new() }
+        Life {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 
     /// A guest asks to be launched. `None` if it may not ask now; else the guests to be told that they are.
@@ -222,7 +237,10 @@ impl Life {
             stranded = state.strand_requirers(guest);
             // Without those that stand for others, nobody is missed here.
             let never_started = |guest: &Guest| !guest.was_ready && guest.part != Part::StandIn;
-            let mut gone = stranded.iter().map(|stranded| stranded.guest).chain([guest]);
+            let mut gone = stranded
+                .iter()
+                .map(|stranded| stranded.guest)
+                .chain([guest]);
             state.start_failed |= gone.any(|guest| never_started(&state.guests[guest]));
         }
         drop(state);
@@ -233,7 +251,9 @@ impl Life {
     /// A service has ended, and is made anew if it may be.
     pub(crate) fn fall(&self, guest: usize) -> Fall {
         let mut state = self.state.lock();
-        let Guest { was_ready, lost, .. } = state.guests[guest];
+        let Guest {
+            was_ready, lost, ..
+        } = state.guests[guest];
         match lost {
             _ if !was_ready || state.stop_asked => Fall::Refused,
             Some(exporter) => Fall::Lost { exporter },
@@ -311,17 +331,26 @@ impl Life {
     pub(crate) fn stop_order(&self) -> Vec<usize> {
         let state = self.state.lock();
         let mut never = vec![true; state.guests.len()];
-        state.launched.iter().for_each(|guest| never[*guest] = false);
+        state
+            .launched
+            .iter()
+            .for_each(|guest| never[*guest] = false);
         let never = (0..state.guests.len()).filter(|guest| never[*guest]).rev();
         let order = never.chain(state.launched.iter().rev().copied());
-        order.filter(|guest| state.guests[*guest].phase != Phase::Ended).collect()
+        order
+            .filter(|guest| state.guests[*guest].phase != Phase::Ended)
+            .collect()
     }
 
     /// Blocks until the guest has ended, or until then. Returns whether it has.
     pub(crate) fn wait_until_ended(&self, guest: usize, until: Instant) -> bool {
         let mut state = self.state.lock();
         while state.guests[guest].phase != Phase::Ended {
-            if self.changed.wait_for(&mut state, until.saturating_duration_since(Instant::now())).timed_out() {
+            if self
+                .changed
+                .wait_for(&mut state, until.saturating_duration_since(Instant::now()))
+                .timed_out()
+            {
                 return state.guests[guest].phase == Phase::Ended;
             }
         }
@@ -358,7 +387,10 @@ impl State {
         if !self.guests[guest].was_ready {
             self.launched.push(guest);
         }
-        Some(Launched { guest, life: self.guests[guest].life })
+        Some(Launched {
+            guest,
+            life: self.guests[guest].life,
+        })
     }
 
     /// Takes a guest to its last phase, and returns its part and the phase that it was in.
@@ -379,7 +411,9 @@ impl State {
                 let NeedState { need, ready, .. } = &mut state.needs[place];
                 *ready -= 1;
                 if *ready == 0 {
-                    need.required_by.iter().for_each(|requirer| state.guests[*requirer].missing += 1);
+                    need.required_by
+                        .iter()
+                        .for_each(|requirer| state.guests[*requirer].missing += 1);
                 }
             });
         }
@@ -409,19 +443,36 @@ impl State {
     /// are stranded.
     fn strand_requirers(&mut self, lost: usize) -> Vec<Stranded> {
         let is_over = |exporter: &usize| self.guests[*exporter].phase == Phase::Ended;
-        let needs = self.guests[lost].serves.iter().map(|place| &self.needs[*place].need);
+        let needs = self.guests[lost]
+            .serves
+            .iter()
+            .map(|place| &self.needs[*place].need);
         let lost_needs = needs.filter(|need| need.exporters.iter().all(is_over));
-        let mut requirers: Vec<usize> = lost_needs.flat_map(|need| need.required_by.iter().copied()).collect();
+        let mut requirers: Vec<usize> = lost_needs
+            .flat_map(|need| need.required_by.iter().copied())
+            .collect();
         requirers.sort_unstable();
         requirers.dedup();
-        requirers.iter().for_each(|requirer| self.guests[*requirer].lost = Some(lost));
+        requirers
+            .iter()
+            .for_each(|requirer| self.guests[*requirer].lost = Some(lost));
         let is_stranded = |guest: &usize| match &self.guests[*guest] {
-            Guest { part: Part::StandIn, phase, .. } => *phase != Phase::Ended,
+            Guest {
+                part: Part::StandIn,
+                phase,
+                ..
+            } => *phase != Phase::Ended,
             Guest { phase, .. } => *phase < Phase::Launched,
         };
         let stranded = requirers.into_iter().filter(is_stranded).map(|guest| {
-            let Guest { phase, was_ready, .. } = self.guests[guest];
-            Stranded { guest, phase, was_ready }
+            let Guest {
+                phase, was_ready, ..
+            } = self.guests[guest];
+            Stranded {
+                guest,
+                phase,
+                was_ready,
+            }
         });
         stranded.collect()
     }
@@ -436,12 +487,27 @@ impl State {
         };
         let mut unready: Vec<_> = (0..self.guests.len())
             .filter(|guest| holds_up(&self.guests[*guest]))
-            .map(|guest| Unready { guest, phase: self.guests[guest].phase, lacks: Vec::new() })
+            .map(|guest| Unready {
+                guest,
+                phase: self.guests[guest].phase,
+                lacks: Vec::new(),
+            })
             .collect();
-        for exporter in (0..self.guests.len()).filter(|guest| self.guests[*guest].phase != Phase::Ready) {
-            let unmet = self.guests[exporter].serves.iter().map(|place| &self.needs[*place]);
-            for requirer in unmet.filter(|need| !need.is_met()).flat_map(|need| &need.need.required_by) {
-                let Ok(place) = unready.binary_search_by_key(requirer, |unready| unready.guest) else { continue };
+        for exporter in
+            (0..self.guests.len()).filter(|guest| self.guests[*guest].phase != Phase::Ready)
+        {
+            let unmet = self.guests[exporter]
+                .serves
+                .iter()
+                .map(|place| &self.needs[*place]);
+            for requirer in unmet
+                .filter(|need| !need.is_met())
+                .flat_map(|need| &need.need.required_by)
+            {
+                let Ok(place) = unready.binary_search_by_key(requirer, |unready| unready.guest)
+                else {
+                    continue;
+                };
                 let lacks = &mut unready[place].lacks;
                 if lacks.last() != Some(&exporter) {
                     lacks.push(exporter);
@@ -467,7 +533,10 @@ mod tests {
             required_by: required_by.to_vec(),
         };
         let parts = vec![Part::Program, Part::Service, Part::Service];
-        Life::new(parts, vec![need(&[1], &[0]), need(&[2], &[0, 1]), need(&[1], &[0])])
+        Life::new(
+            parts,
+            vec![need(&[1], &[0]), need(&[2], &[0, 1]), need(&[1], &[0])],
+        )
     }
 
     /// These are launched in their first life.
@@ -476,26 +545,44 @@ mod tests {
     }
 
     fn unready(guest: usize, phase: Phase, lacks: &[usize]) -> Unready {
-        Unready { guest, phase, lacks: lacks.to_vec() }
+        Unready {
+            guest,
+            phase,
+            lacks: lacks.to_vec(),
+        }
     }
 
     #[test]
     fn the_start_waits_for_services_and_for_programs_that_have_asked() {
         let life = life();
-        let services = || [unready(1, Phase::Starting, &[2]), unready(2, Phase::Starting, &[])];
+        let services = || {
+            [
+                unready(1, Phase::Starting, &[2]),
+                unready(2, Phase::Starting, &[]),
+            ]
+        };
         assert_eq!(life.unready(), services());
         assert_eq!(life.ask(0), Some(vec![]));
         let [kitchen, store] = services();
-        assert_eq!(life.unready(), [unready(0, Phase::Waiting, &[1, 2]), kitchen, store]);
+        assert_eq!(
+            life.unready(),
+            [unready(0, Phase::Waiting, &[1, 2]), kitchen, store]
+        );
     }
 
     #[test]
     fn a_start_is_complete_once_all_are_ready() {
         let life = life();
-        assert_eq!((life.ask(0), life.ask(1), life.ask(2)), (Some(vec![]), Some(vec![]), first([2])));
+        assert_eq!(
+            (life.ask(0), life.ask(1), life.ask(2)),
+            (Some(vec![]), Some(vec![]), first([2]))
+        );
         assert_eq!(life.ready(2), first([1]));
         let kitchen = || unready(1, Phase::Launched, &[]);
-        assert_eq!(life.unready(), [unready(0, Phase::Waiting, &[1]), kitchen()]);
+        assert_eq!(
+            life.unready(),
+            [unready(0, Phase::Waiting, &[1]), kitchen()]
+        );
         assert_eq!(life.ready(1), first([0]));
         assert_eq!(life.unready(), []);
         assert!(!life.give_up_start());
@@ -508,7 +595,11 @@ mod tests {
         assert!(life.give_up_start());
         life.wait_until_over();
         assert_eq!(life.status(), TIMED_OUT);
-        assert_eq!(life.unready(), [], "nobody waits for a deployment that ends");
+        assert_eq!(
+            life.unready(),
+            [],
+            "nobody waits for a deployment that ends"
+        );
         life.ended(0, Some(7));
         assert_eq!(life.status(), TIMED_OUT);
     }
@@ -532,7 +623,11 @@ mod tests {
         assert_eq!(life.ask(2), Some(vec![Launched { guest: 2, life: 1 }]));
         assert_eq!(life.ready(2), first([0]));
         assert_eq!(life.unready(), []);
-        assert_eq!(life.stop_order(), [0, 1, 2], "the last launched first, and each before what it requires");
+        assert_eq!(
+            life.stop_order(),
+            [0, 1, 2],
+            "the last launched first, and each before what it requires"
+        );
     }
 
     #[test]
@@ -550,7 +645,11 @@ mod tests {
         assert_eq!(life.rise(2, 1), None);
         assert_eq!(life.fall(1), Fall::Refused);
         life.wait_until_over();
-        assert_eq!(life.stop_order(), [0, 1], "one that has fallen is not waited for");
+        assert_eq!(
+            life.stop_order(),
+            [0, 1],
+            "one that has fallen is not waited for"
+        );
     }
 
     #[test]
@@ -558,13 +657,24 @@ mod tests {
         let life = ready_life();
         assert_eq!(life.fall(2), Fall::Fallen);
         assert_eq!(life.ask(0), Some(vec![]));
-        assert_eq!(life.ended(2, None), [Stranded { guest: 0, phase: Phase::Waiting, was_ready: false }]);
+        assert_eq!(
+            life.ended(2, None),
+            [Stranded {
+                guest: 0,
+                phase: Phase::Waiting,
+                was_ready: false
+            }]
+        );
         assert_eq!(life.status(), FAILED);
     }
 
     #[test]
     fn one_that_is_made_anew_is_stranded_when_what_it_requires_is_gone_for_good() {
-        for (steps, phase) in [(0, Phase::Fallen), (1, Phase::Starting), (2, Phase::Waiting)] {
+        for (steps, phase) in [
+            (0, Phase::Fallen),
+            (1, Phase::Starting),
+            (2, Phase::Waiting),
+        ] {
             let life = ready_life();
             assert_eq!(life.ask(0), first([0]));
             assert_eq!((life.fall(1), life.fall(2)), (Fall::Fallen, Fall::Fallen));
@@ -574,7 +684,14 @@ mod tests {
             if steps > 1 {
                 assert_eq!(life.ask(1), Some(vec![]));
             }
-            assert_eq!(life.ended(2, None), [Stranded { guest: 1, phase, was_ready: true }]);
+            assert_eq!(
+                life.ended(2, None),
+                [Stranded {
+                    guest: 1,
+                    phase,
+                    was_ready: true
+                }]
+            );
             assert_eq!(life.rise(1, 1), None, "it could never be launched");
         }
     }
@@ -592,7 +709,10 @@ mod tests {
         let status = |part, ends: [Option<u8>; 2]| {
             let life = Life::new(vec![part; 2], Vec::new());
             for (guest, end) in ends.into_iter().enumerate() {
-                assert_eq!((life.ask(guest), life.ready(guest)), (first([guest]), Some(vec![])));
+                assert_eq!(
+                    (life.ask(guest), life.ready(guest)),
+                    (first([guest]), Some(vec![]))
+                );
                 life.ended(guest, end);
             }
             life.wait_until_over();
@@ -607,9 +727,17 @@ mod tests {
 
     /// A service, and what stands for those who call it from elsewhere, both ready.
     fn life_with_gateway() -> Life {
-        let life =
-            Life::new(vec![Part::Service, Part::StandIn], vec![Need { exporters: vec![0], required_by: vec![1] }]);
-        assert_eq!((life.ask(1), life.ask(0), life.ready(0)), (Some(vec![]), first([0]), first([1])));
+        let life = Life::new(
+            vec![Part::Service, Part::StandIn],
+            vec![Need {
+                exporters: vec![0],
+                required_by: vec![1],
+            }],
+        );
+        assert_eq!(
+            (life.ask(1), life.ask(0), life.ready(0)),
+            (Some(vec![]), first([0]), first([1]))
+        );
         life
     }
 
@@ -617,20 +745,32 @@ mod tests {
     fn what_stands_for_others_does_not_keep_a_deployment_alive() {
         let life = life_with_gateway();
         assert_eq!(life.ready(1), Some(vec![]));
-        assert_eq!(life.stop_order(), [1, 0], "calls of others end before what they call");
+        assert_eq!(
+            life.stop_order(),
+            [1, 0],
+            "calls of others end before what they call"
+        );
         life.ended(0, Some(3));
         life.wait_until_over();
         assert_eq!(life.status(), 3);
     }
 
     #[test]
-    fn who_stands_for_callers_of_what_is_gone_for_good_is_told_in_each_phase_and_no_start_fails_for_it() {
+    fn who_stands_for_callers_of_what_is_gone_for_good_is_told_in_each_phase_and_no_start_fails_for_it()
+     {
         for (is_ready, phase) in [(false, Phase::Launched), (true, Phase::Ready)] {
             let life = life_with_gateway();
             if is_ready {
                 assert_eq!(life.ready(1), Some(vec![]));
             }
-            assert_eq!(life.ended(0, Some(0)), [Stranded { guest: 1, phase, was_ready: is_ready }]);
+            assert_eq!(
+                life.ended(0, Some(0)),
+                [Stranded {
+                    guest: 1,
+                    phase,
+                    was_ready: is_ready
+                }]
+            );
             assert_eq!(life.ended(1, Some(0)), []);
             assert_eq!(life.status(), 0);
         }
@@ -639,7 +779,13 @@ mod tests {
     /// `app` and `late` require what both `one` and `two` export.
     fn replicated_life() -> Life {
         let parts = vec![Part::Program, Part::Program, Part::Service, Part::Service];
-        Life::new(parts, vec![Need { exporters: vec![2, 3], required_by: vec![0, 1] }])
+        Life::new(
+            parts,
+            vec![Need {
+                exporters: vec![2, 3],
+                required_by: vec![0, 1],
+            }],
+        )
     }
 
     /// The same once both services are ready.
@@ -653,7 +799,10 @@ mod tests {
     #[test]
     fn a_guest_is_launched_once_all_exporters_of_a_service_are_ready() {
         let life = replicated_life();
-        assert_eq!((life.ask(0), life.ask(2), life.ask(3)), (Some(vec![]), first([2]), first([3])));
+        assert_eq!(
+            (life.ask(0), life.ask(2), life.ask(3)),
+            (Some(vec![]), first([2]), first([3]))
+        );
         assert_eq!(life.ready(2), Some(vec![]));
         assert_eq!(life.unready()[0], unready(0, Phase::Waiting, &[3]));
         assert_eq!(life.ready(3), first([0]));
@@ -669,7 +818,10 @@ mod tests {
         assert_eq!(life.unready(), [unready(1, Phase::Waiting, &[2, 3])]);
         assert_eq!(life.ended(2, None), [], "the other may come back");
         assert_eq!(life.rise(3, 1), Some(()));
-        assert_eq!((life.ask(3), life.ready(3)), (Some(vec![Launched { guest: 3, life: 1 }]), first([1])));
+        assert_eq!(
+            (life.ask(3), life.ready(3)),
+            (Some(vec![Launched { guest: 3, life: 1 }]), first([1]))
+        );
     }
 
     #[test]
@@ -678,7 +830,11 @@ mod tests {
         assert_eq!((life.fall(2), life.fall(3)), (Fall::Fallen, Fall::Fallen));
         assert_eq!((life.ask(0), life.ask(1)), (Some(vec![]), Some(vec![])));
         assert_eq!(life.ended(2, None), []);
-        let stranded = |guest| Stranded { guest, phase: Phase::Waiting, was_ready: false };
+        let stranded = |guest| Stranded {
+            guest,
+            phase: Phase::Waiting,
+            was_ready: false,
+        };
         assert_eq!(life.ended(3, None), [stranded(0), stranded(1)]);
         assert_eq!(life.status(), FAILED);
     }

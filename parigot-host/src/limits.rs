@@ -31,7 +31,10 @@ impl std::fmt::Display for Size {
 
 impl Limits {
     pub(crate) fn new(memory_bytes_max: usize) -> Self {
-        Limits { memory_bytes_max, is_out_of_memory: false }
+        Limits {
+            memory_bytes_max,
+            is_out_of_memory: false,
+        }
     }
 
     /// What the guest may have of memory, if it wanted more.
@@ -41,18 +44,32 @@ impl Limits {
 }
 
 impl ResourceLimiter for Limits {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if desired <= self.memory_bytes_max {
             return Ok(true);
         }
         if current == 0 {
-            return Err(TooLarge::Memory { bytes: desired, bytes_max: self.memory_bytes_max }.into());
+            return Err(TooLarge::Memory {
+                bytes: desired,
+                bytes_max: self.memory_bytes_max,
+            }
+            .into());
         }
         self.is_out_of_memory = true;
         Ok(false)
     }
 
-    fn table_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         if current == 0 && desired > TABLE_ENTRIES_MAX {
             return Err(TooLarge::Table { entries: desired }.into());
         }

@@ -47,7 +47,10 @@ impl Link {
     pub(crate) fn methods(&self) -> usize {
         match self {
             Link::One(callee) => callee.methods.len(),
-            Link::Many(pool) => pool.callees.first().map_or(0, |callee| callee.methods.len()),
+            Link::Many(pool) => pool
+                .callees
+                .first()
+                .map_or(0, |callee| callee.methods.len()),
         }
     }
 }
@@ -59,7 +62,9 @@ impl Pool {
         let in_turn = (0..callees).map(|step| (self.next.get() + step) % callees);
         let able = in_turn.filter(|at| self.callees[*at].methods[method].is_some());
         // Of several equals the first counts.
-        let (busy, at) = able.map(|at| (instances[self.callees[at].place].busy(), at)).min_by_key(|(busy, _)| *busy)?;
+        let (busy, at) = able
+            .map(|at| (instances[self.callees[at].place].busy(), at))
+            .min_by_key(|(busy, _)| *busy)?;
         if busy == AWAY {
             return None;
         }

@@ -33,8 +33,18 @@ impl Speaker<'_> {
     /// A line of the guest, whichever way it came, unless it logs too much. Where it has just begun to, returns when what
     /// is left out must be told: see [`Speaker::settle`].
     #[must_use = "what is left out is told"]
-    pub(crate) fn say(&self, now_ns: u64, level: Level, call: Option<CallId>, text: &str) -> Option<u64> {
-        let Speaker { service, instance, rate } = self;
+    pub(crate) fn say(
+        &self,
+        now_ns: u64,
+        level: Level,
+        call: Option<CallId>,
+        text: &str,
+    ) -> Option<u64> {
+        let Speaker {
+            service,
+            instance,
+            rate,
+        } = self;
         macro_rules! event {
             ($level:ident, $text:expr) => {
                 tracing::event!(
@@ -78,7 +88,9 @@ impl Speaker<'_> {
 
     /// Tells what was left out, if that is over.
     pub(crate) fn settle(&self, now_ns: u64) {
-        self.rate.settle(now_ns).inspect(|left_out| self.tell(left_out));
+        self.rate
+            .settle(now_ns)
+            .inspect(|left_out| self.tell(left_out));
     }
 
     /// Tells what was left out, for nothing comes any more.
@@ -93,7 +105,12 @@ impl Speaker<'_> {
 }
 
 /// A line that a guest sent, about that call, if any; returns what [`Speaker::say`] does.
-pub(crate) fn guest_line(from: &Instance, now_ns: u64, frame: &Frame<'_>, call: Option<CallId>) -> Option<u64> {
+pub(crate) fn guest_line(
+    from: &Instance,
+    now_ns: u64,
+    frame: &Frame<'_>,
+    call: Option<CallId>,
+) -> Option<u64> {
     let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
     let text = String::from_utf8_lossy(frame.payload);
     from.speaker().say(now_ns, level, call, &text)
@@ -111,7 +128,15 @@ pub(crate) struct Circumstances {
 }
 
 /// An instance has ended.
-pub(crate) fn ending(instance: &Instance, ending: &Ending, Circumstances { is_news, call, method }: Circumstances) {
+pub(crate) fn ending(
+    instance: &Instance,
+    ending: &Ending,
+    Circumstances {
+        is_news,
+        call,
+        method,
+    }: Circumstances,
+) {
     instance.speaker().finish();
     let (call, method) = (call.map(display), method.map(display));
     macro_rules! event {
@@ -128,7 +153,11 @@ pub(crate) fn ending(instance: &Instance, ending: &Ending, Circumstances { is_ne
     match ending {
         // Its text names the method.
         Ending::Fault(fault @ Fault::OverBudget(over_budget)) => {
-            event!(ERROR, cpu_us = over_budget.spent.as_micros() as u64, "{fault}");
+            event!(
+                ERROR,
+                cpu_us = over_budget.spent.as_micros() as u64,
+                "{fault}"
+            );
         }
         // That it has failed for good is told besides, and why.
         Ending::Fault(Fault::Lost { .. }) => {}
@@ -136,10 +165,16 @@ pub(crate) fn ending(instance: &Instance, ending: &Ending, Circumstances { is_ne
         Ending::Exit { status: 0, reason } if reason.is_empty() && is_news => {
             event!(INFO, method, "left with status 0")
         }
-        Ending::Exit { status: 0, reason } if reason.is_empty() => event!(DEBUG, "left with status 0"),
-        Ending::Exit { status, reason } if reason.is_empty() => event!(WARN, method, "left with status {status}"),
+        Ending::Exit { status: 0, reason } if reason.is_empty() => {
+            event!(DEBUG, "left with status 0")
+        }
+        Ending::Exit { status, reason } if reason.is_empty() => {
+            event!(WARN, method, "left with status {status}")
+        }
         Ending::Exit { status: 0, reason } => event!(INFO, method, "left: {reason}"),
-        Ending::Exit { status, reason } => event!(ERROR, method, "left with status {status}: {reason}"),
+        Ending::Exit { status, reason } => {
+            event!(ERROR, method, "left with status {status}: {reason}")
+        }
     }
 }
 
@@ -183,7 +218,15 @@ pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
 }
 
 /// A guest is not ready, and the start has taken that long.
-pub(crate) fn unready(instances: &[Instance], Unready { guest, phase, lacks }: &Unready, after: Duration) {
+pub(crate) fn unready(
+    instances: &[Instance],
+    Unready {
+        guest,
+        phase,
+        lacks,
+    }: &Unready,
+    after: Duration,
+) {
     let instance = &instances[*guest];
     let lacks: Vec<_> = lacks.iter().map(|exporter| &instances[*exporter]).collect();
     let why = match phase {
@@ -204,7 +247,10 @@ pub(crate) fn unready(instances: &[Instance], Unready { guest, phase, lacks }: &
 /// A guest cannot be bound before a process offers what it requires, and the start has waited that long.
 #[cfg(feature = "nats")]
 pub(crate) fn unoffered(guest: &str, service: &str, after: Duration) {
-    tracing::warn!(service = guest, "not ready after {after:?}: it waits for {service}, {UNOFFERED}");
+    tracing::warn!(
+        service = guest,
+        "not ready after {after:?}: it waits for {service}, {UNOFFERED}"
+    );
 }
 
 /// What is wrong with a service of other processes: they are not there, have another `app` in `[network]`, or offer what does not fit, which was told.
@@ -212,13 +258,18 @@ const UNOFFERED: &str = "which no process of the same `app` offers yet in a form
 
 /// Those whom a guest waits for.
 fn names(lacks: &[&Instance]) -> String {
-    let (elsewhere, here): (Vec<&Instance>, Vec<&Instance>) = lacks.iter().partition(|exporter| exporter.is_stand_in);
+    let (elsewhere, here): (Vec<&Instance>, Vec<&Instance>) =
+        lacks.iter().partition(|exporter| exporter.is_stand_in);
     let mut here: Vec<_> = here.iter().map(|exporter| &*exporter.name).collect();
     here.dedup(); // instances of one guest
     let elsewhere: Vec<_> = elsewhere.iter().map(|service| &*service.name).collect();
     match (&here[..], &elsewhere[..]) {
         (_, []) => here.join(", "),
         ([], _) => format!("{}, {UNOFFERED}", elsewhere.join(", ")),
-        _ => format!("{}, and for {}, {UNOFFERED}", here.join(", "), elsewhere.join(", ")),
+        _ => format!(
+            "{}, and for {}, {UNOFFERED}",
+            here.join(", "),
+            elsewhere.join(", ")
+        ),
     }
 }

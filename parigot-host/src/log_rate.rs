@@ -71,7 +71,10 @@ pub(crate) struct LeftOut(Amount);
 impl LogRate {
     /// An allowance of so many bytes in a second.
     pub(crate) fn new(bytes_max: u64) -> Self {
-        LogRate { bytes_max, state: Mutex::default() }
+        LogRate {
+            bytes_max,
+            state: Mutex::default(),
+        }
     }
 
     /// Decides about a line.
@@ -83,14 +86,27 @@ impl LogRate {
         let line = cut(text);
         let logged = state.logged.plus(line.len());
         // Once something was left out, nothing is logged before that is told: the log has no hole that it does not show.
-        if logged.cost() <= self.bytes_max && (state.left_out.lines == 0 || state.logged.lines == 0) {
+        if logged.cost() <= self.bytes_max && (state.left_out.lines == 0 || state.logged.lines == 0)
+        {
             state.logged = logged;
-            return Verdict::Log { line, left_out: state.take_left_out() };
+            return Verdict::Log {
+                line,
+                left_out: state.take_left_out(),
+            };
         }
         let is_first = state.left_out.lines == 0;
         state.left_out = state.left_out.plus(text.len());
-        let too_much = TooMuch { bytes_max: self.bytes_max };
-        if is_first { Verdict::Warn { too_much, until_ns: state.until_ns } } else { Verdict::LeaveOut }
+        let too_much = TooMuch {
+            bytes_max: self.bytes_max,
+        };
+        if is_first {
+            Verdict::Warn {
+                too_much,
+                until_ns: state.until_ns,
+            }
+        } else {
+            Verdict::LeaveOut
+        }
     }
 
     /// What is not told yet, once the allowance is whole again. The next second begins here: in a turn that goes on for longer, time stands still
@@ -133,11 +149,15 @@ fn cut(text: &str) -> Cow<'_, str> {
 
 impl Amount {
     fn plus(self, bytes: usize) -> Self {
-        Amount { lines: self.lines + 1, bytes: self.bytes.saturating_add(bytes as u64) }
+        Amount {
+            lines: self.lines + 1,
+            bytes: self.bytes.saturating_add(bytes as u64),
+        }
     }
 
     fn cost(self) -> u64 {
-        self.bytes.saturating_add(self.lines.saturating_mul(COLUMNS_BYTES))
+        self.bytes
+            .saturating_add(self.lines.saturating_mul(COLUMNS_BYTES))
     }
 }
 
@@ -153,11 +173,19 @@ mod tests {
     }
 
     fn logged(text: &str) -> Verdict<'_> {
-        Verdict::Log { line: text.into(), left_out: None }
+        Verdict::Log {
+            line: text.into(),
+            left_out: None,
+        }
     }
 
     fn warned(rate: &LogRate, until_ns: u64) -> Verdict<'static> {
-        Verdict::Warn { too_much: TooMuch { bytes_max: rate.bytes_max }, until_ns }
+        Verdict::Warn {
+            too_much: TooMuch {
+                bytes_max: rate.bytes_max,
+            },
+            until_ns,
+        }
     }
 
     #[test]
@@ -178,10 +206,17 @@ mod tests {
         assert_eq!(rate.judge(8, "flood"), warned(&rate, 7 + SECOND));
         assert_eq!(rate.judge(6 + SECOND, "flood"), Verdict::LeaveOut);
         assert_eq!(rate.settle(6 + SECOND), None, "it is not over");
-        let Verdict::Log { left_out: Some(left_out), .. } = rate.judge(7 + SECOND, "flood") else {
+        let Verdict::Log {
+            left_out: Some(left_out),
+            ..
+        } = rate.judge(7 + SECOND, "flood")
+        else {
             panic!("another second, another allowance");
         };
-        assert_eq!(left_out.to_string(), "logged too much: 2 lines of 10 bytes were left out");
+        assert_eq!(
+            left_out.to_string(),
+            "logged too much: 2 lines of 10 bytes were left out"
+        );
         assert_eq!(rate.judge(8 + SECOND, "flood"), logged("flood"));
         assert_eq!(rate.finish(), None, "it was told");
     }
@@ -190,7 +225,10 @@ mod tests {
     fn what_was_left_out_is_told_of_a_guest_that_falls_silent() {
         let rate = three();
         (0..4).for_each(|_| _ = rate.judge(0, "flood"));
-        assert_eq!(rate.settle(SECOND), Some(LeftOut(Amount { lines: 1, bytes: 5 })));
+        assert_eq!(
+            rate.settle(SECOND),
+            Some(LeftOut(Amount { lines: 1, bytes: 5 }))
+        );
         assert_eq!(rate.settle(SECOND), None, "it was told");
     }
 
@@ -200,11 +238,20 @@ mod tests {
         // Time stands still for the lines of one turn.
         for second in 1..=3 {
             for _ in 0..3 {
-                assert!(matches!(rate.judge(0, "flood"), Verdict::Log { left_out: None, .. }));
+                assert!(matches!(
+                    rate.judge(0, "flood"),
+                    Verdict::Log { left_out: None, .. }
+                ));
             }
             assert_eq!(rate.judge(0, "flood"), warned(&rate, second * SECOND));
             assert_eq!(rate.judge(0, "flood"), Verdict::LeaveOut);
-            assert_eq!(rate.settle(second * SECOND), Some(LeftOut(Amount { lines: 2, bytes: 10 })));
+            assert_eq!(
+                rate.settle(second * SECOND),
+                Some(LeftOut(Amount {
+                    lines: 2,
+                    bytes: 10
+                }))
+            );
         }
     }
 
@@ -214,19 +261,31 @@ mod tests {
         assert_eq!(rate.judge(0, "a"), logged("a"));
         assert_eq!(rate.judge(0, &"b".repeat(500)), warned(&rate, SECOND));
         assert_eq!(rate.judge(0, "c"), Verdict::LeaveOut);
-        assert_eq!(rate.finish(), Some(LeftOut(Amount { lines: 2, bytes: 501 })));
+        assert_eq!(
+            rate.finish(),
+            Some(LeftOut(Amount {
+                lines: 2,
+                bytes: 501
+            }))
+        );
     }
 
     #[test]
     fn a_long_line_is_cut_between_characters() {
         let text = format!("a{}", "é".repeat(LINE_BYTES_MAX / 2));
-        let expected = format!("{}… (2 bytes more were left out)", &text[..LINE_BYTES_MAX - 1]);
+        let expected = format!(
+            "{}… (2 bytes more were left out)",
+            &text[..LINE_BYTES_MAX - 1]
+        );
         assert_eq!(LogRate::new(1 << 20).judge(0, &text), logged(&expected));
     }
 
     #[test]
     fn an_allowance_that_is_used_up_says_so() {
         let too_much = TooMuch { bytes_max: 1 << 20 };
-        assert_eq!(too_much.to_string(), "logs too much: what exceeds its `log`, 1 MiB in a second, is left out");
+        assert_eq!(
+            too_much.to_string(),
+            "logs too much: what exceeds its `log`, 1 MiB in a second, is left out"
+        );
     }
 }

@@ -14,11 +14,23 @@ const RESERVED: usize = 2_000;
 
 /// Refuses a deployment whose instances do not fit, by the first of them that does not.
 pub(crate) fn check(guests: &[GuestSpec]) -> Result<(), Refusal> {
-    let Some((used, most)) = used_and_most() else { return Ok(()) };
+    let Some((used, most)) = used_and_most() else {
+        return Ok(());
+    };
     let fit = instances_that_fit(used, most);
-    let instances = |guests: &[GuestSpec]| guests.iter().map(|guest| guest.replicas as usize).sum::<usize>();
+    let instances = |guests: &[GuestSpec]| {
+        guests
+            .iter()
+            .map(|guest| guest.replicas as usize)
+            .sum::<usize>()
+    };
     match (0..guests.len()).find(|last| instances(&guests[..=*last]) > fit) {
-        Some(last) => Err(Refusal::Mappings { guest: guests[last].name.clone(), guests: instances(guests), fit, most }),
+        Some(last) => Err(Refusal::Mappings {
+            guest: guests[last].name.clone(),
+            guests: instances(guests),
+            fit,
+            most,
+        }),
         None => Ok(()),
     }
 }
@@ -30,8 +42,15 @@ fn instances_that_fit(used: usize, most: usize) -> usize {
 /// How many mappings this process has, and how many it may have; `None` where no such number is known.
 #[cfg(target_os = "linux")]
 fn used_and_most() -> Option<(usize, usize)> {
-    let used = std::fs::read_to_string("/proc/self/maps").ok()?.lines().count();
-    let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()?;
+    let used = std::fs::read_to_string("/proc/self/maps")
+        .ok()?
+        .lines()
+        .count();
+    let most = std::fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     Some((used, most))
 }
 
@@ -63,10 +82,16 @@ mod tests {
         use crate::deployment::Deployment;
         let fits = instances_that_fit(0, used_and_most().expect("Linux knows it").1);
         let text = "manifest_version = 1\n[program.a]\nwasm = 'a.wasm'";
-        let mut guests = Deployment::parse(text, "app.toml".as_ref()).expect("the file is right").guests;
+        let mut guests = Deployment::parse(text, "app.toml".as_ref())
+            .expect("the file is right")
+            .guests;
         check(&guests).expect("one does");
         guests.resize(fits + 1, guests[0].clone());
-        let refusal = check(&guests).expect_err("they do not, even in a process that had nothing else");
-        assert!(refusal.to_string().contains("mappings of memory"), "{refusal}");
+        let refusal =
+            check(&guests).expect_err("they do not, even in a process that had nothing else");
+        assert!(
+            refusal.to_string().contains("mappings of memory"),
+            "{refusal}"
+        );
     }
 }

@@ -105,7 +105,13 @@ pub(crate) struct ReturnAddress(pub(crate) String);
 impl From<&Failure> for Reply {
     fn from(failure: &Failure) -> Self {
         let (status, detail) = failure.to_parts();
-        Reply { status, flags: 0, metadata: Bytes::new(), detail: detail.into(), payload: Bytes::new() }
+        Reply {
+            status,
+            flags: 0,
+            metadata: Bytes::new(),
+            detail: detail.into(),
+            payload: Bytes::new(),
+        }
     }
 }
 
@@ -113,7 +119,10 @@ impl From<&Failure> for Reply {
 #[derive(Debug)]
 pub(crate) enum News {
     /// A process offers the service, with these methods and that deadline of calls that bring none. It may be found again, and others besides.
-    Found { methods: Vec<String>, deadline_ns: u64 },
+    Found {
+        methods: Vec<String>,
+        deadline_ns: u64,
+    },
     /// A call was answered there.
     Answered { id: CallId, reply: Reply },
     /// A call has no answer.
@@ -124,7 +133,10 @@ pub(crate) enum News {
 #[derive(Debug)]
 pub(crate) enum Visit {
     /// Another process calls.
-    Call { request: Request, from: ReturnAddress },
+    Call {
+        request: Request,
+        from: ReturnAddress,
+    },
     /// It does not wait for that call any more.
     Cancel { id: CallId },
     /// No more calls will come.
@@ -164,8 +176,15 @@ impl Bell {
 
 impl<T> Post<T> {
     pub(crate) fn new() -> Arc<Self> {
-        let waiting = Mutex::new(Waiting { words: Vec::new(), bytes: 0 });
-        Arc::new(Post { waiting, arrived: Condvar::new(), bell: Arc::default() })
+        let waiting = Mutex::new(Waiting {
+            words: Vec::new(),
+            bytes: 0,
+        });
+        Arc::new(Post {
+            waiting,
+            arrived: Condvar::new(),
+            bell: Arc::default(),
+        })
     }
 
     pub(crate) fn bell(&self) -> Arc<Bell> {
@@ -193,7 +212,9 @@ impl<T> Post<T> {
     /// Waits until there is something, or until then, and takes it.
     pub(crate) fn wait_and_take(&self, until: Instant) -> Vec<T> {
         let mut waiting = self.waiting.lock();
-        while waiting.words.is_empty() && !self.arrived.wait_until(&mut waiting, until).timed_out() {}
+        while waiting.words.is_empty() && !self.arrived.wait_until(&mut waiting, until).timed_out()
+        {
+        }
         drop(waiting);
         self.take()
     }
@@ -210,7 +231,10 @@ impl Post<News> {
         let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
         let mut waiting = self.waiting.lock();
         let word = if waiting.bytes + bytes > MAILBOX_BYTES_MAX {
-            News::Failed { id, failure: Failure::no_room_for_answer(service, waiting.bytes) }
+            News::Failed {
+                id,
+                failure: Failure::no_room_for_answer(service, waiting.bytes),
+            }
         } else {
             waiting.bytes += bytes;
             News::Answered { id, reply }

@@ -46,15 +46,21 @@ impl Pulse {
             let shared = Arc::clone(&shared);
             move || shared.run(tick)
         });
-        Pulse { shared, thread: Some(thread.expect("a process may have another thread")) }
+        Pulse {
+            shared,
+            thread: Some(thread.expect("a process may have another thread")),
+        }
     }
 
     /// Makes sure that it ticks until the returned value is dropped.
     pub(crate) fn keep_awake(&self) -> Awake<'_> {
-        if self.shared.awake.fetch_add(1, Ordering::SeqCst) == 0 && self.shared.state.lock().asleep {
+        if self.shared.awake.fetch_add(1, Ordering::SeqCst) == 0 && self.shared.state.lock().asleep
+        {
             self.shared.changed.notify_one();
         }
-        Awake { shared: &self.shared }
+        Awake {
+            shared: &self.shared,
+        }
     }
 
     /// How often it has ticked: as long as this does not change, someone who is awake has taken no longer than from one tick to the next.

@@ -14,7 +14,9 @@ pub(crate) struct Randomness {
 impl Randomness {
     /// Seeded by `seed`, or by the operating system.
     pub(crate) fn new(seed: Option<[u8; 32]>) -> Self {
-        Randomness { root: Mutex::new(seed.map_or_else(StdRng::from_os_rng, StdRng::from_seed)) }
+        Randomness {
+            root: Mutex::new(seed.map_or_else(StdRng::from_os_rng, StdRng::from_seed)),
+        }
     }
 
     /// A seed for a guest.
@@ -34,9 +36,14 @@ impl Randomness {
 ///
 /// Processes that were given the same seed must not have the same ids: each would take what others say and call for its own.
 pub(crate) fn seed_of(deployment: &Deployment, mut seed: [u8; 32]) -> [u8; 32] {
-    let process = deployment.network.as_ref().map_or("", |network| &network.process);
+    let process = deployment
+        .network
+        .as_ref()
+        .map_or("", |network| &network.process);
     for part in process.as_bytes().chunks(seed.len()) {
-        seed.iter_mut().zip(part).for_each(|(byte, mixed_in)| *byte ^= mixed_in);
+        seed.iter_mut()
+            .zip(part)
+            .for_each(|(byte, mixed_in)| *byte ^= mixed_in);
         seed = StdRng::from_seed(seed).random();
     }
     seed

@@ -37,11 +37,16 @@ impl Worker<'_> {
             self.at_last_frame = frames.offset() == outbox.len();
             match frame.kind() {
                 Some(Kind::Call) => self.route_call(from, &frame, links, calls)?,
-                Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => self.route_ready(from, &frame)?,
+                Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => {
+                    self.route_ready(from, &frame)?
+                }
                 Some(Kind::Reply) => self.route_reply(from, &frame, calls)?,
                 Some(Kind::Cancel) => self.route_cancel(frame.header.number, calls),
                 Some(Kind::Log) => {
-                    let call = calls.inbound.get_mut(frame.header.number).map(|call| call.id);
+                    let call = calls
+                        .inbound
+                        .get_mut(frame.header.number)
+                        .map(|call| call.id);
                     let settle_ns = log::guest_line(from, self.now_ns, &frame, call);
                     self.kernel.settle_log_at(from, settle_ns);
                 }
@@ -62,12 +67,27 @@ impl Worker<'_> {
         links: &[Link],
         calls: &mut Calls,
     ) -> Result<(), Ending> {
-        let Header { number, service, method, .. } = frame.header;
-        let link = links.get(service as usize).ok_or(Breach::Handle { handle: service })?;
+        let Header {
+            number,
+            service,
+            method,
+            ..
+        } = frame.header;
+        let link = links
+            .get(service as usize)
+            .ok_or(Breach::Handle { handle: service })?;
         if method as usize >= link.methods() {
-            return Err(Breach::Method { method, handle: service }.into());
+            return Err(Breach::Method {
+                method,
+                handle: service,
+            }
+            .into());
         }
-        let id = if from.is_stand_in { id_of(frame) } else { CallId::from_random(self.random.random()) };
+        let id = if from.is_stand_in {
+            id_of(frame)
+        } else {
+            CallId::from_random(self.random.random())
+        };
         let is_one_too_many = calls.outbound.len() >= CALLS_MAX;
         if calls.outbound.contains(number) {
             return Err(Breach::CalledTwice { number }.into());
@@ -77,7 +97,10 @@ impl Worker<'_> {
         let offered = if is_one_too_many {
             Err(Failure::too_many_outbound(&from.name))
         } else if bytes > self.kernel.message_bytes_max {
-            Err(Failure::request_too_large(bytes, self.kernel.message_bytes_max))
+            Err(Failure::request_too_large(
+                bytes,
+                self.kernel.message_bytes_max,
+            ))
         } else {
             match link {
                 Link::One(callee) => self.offer(&departure, callee, calls),
@@ -93,7 +116,12 @@ impl Worker<'_> {
 
     /// Gives a call to the least busy of several callees, or says why none of them takes it.
     #[inline(never)]
-    fn offer_to_one_of(&mut self, call: &Departure<'_>, pool: &Pool, calls: &mut Calls) -> Result<(), Failure> {
+    fn offer_to_one_of(
+        &mut self,
+        call: &Departure<'_>,
+        pool: &Pool,
+        calls: &mut Calls,
+    ) -> Result<(), Failure> {
         let instances = &self.kernel.instances;
         let mut offer = |callee| self.offer(call, callee, calls);
         let chosen = pool.least_busy(call.frame.header.method as usize, instances);
@@ -117,25 +145,41 @@ impl Worker<'_> {
     fn offer(
         &mut self,
         Departure { from, frame, id }: &Departure<'_>,
-        Callee { place, service, methods }: &Callee,
+        Callee {
+            place,
+            service,
+            methods,
+        }: &Callee,
         calls: &mut Calls,
     ) -> Result<(), Failure> {
         let (callee, number, id) = (&self.kernel.instances[*place], frame.header.number, *id);
-        let Some(target) = methods[frame.header.method as usize] else { return Err(unimplemented(callee)) };
+        let Some(target) = methods[frame.header.method as usize] else {
+            return Err(unimplemented(callee));
+        };
         let deadline_ns = match frame.header.deadline_ns {
             NO_DEADLINE => self.now_ns.saturating_add(target.deadline_ns(callee)),
             own_ns => from.host_time_ns(own_ns),
         };
-        let call = Inbound { caller: Some(from.place), number, id };
+        let call = Inbound {
+            caller: Some(from.place),
+            number,
+            id,
+        };
         let header = Header {
             service: *service,
             method: target.method,
             deadline_ns: callee.own_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
-        let (inbound, hand_over) = callee.post_call(call, header, frame, self.now_ns, self.seat())?;
+        let (inbound, hand_over) =
+            callee.post_call(call, header, frame, self.now_ns, self.seat())?;
         self.follow_up(callee, hand_over);
-        let call = Outbound { callee: *place, inbound, id, deadline_ns };
+        let call = Outbound {
+            callee: *place,
+            inbound,
+            id,
+            deadline_ns,
+        };
         calls.deadlines_ns = deadline_ns.min(calls.deadlines_ns);
         calls.outbound.insert(number, call);
         #[cfg(feature = "testing")]
@@ -143,11 +187,21 @@ impl Worker<'_> {
         Ok(())
     }
 
-    fn route_reply(&mut self, from: &Instance, frame: &Frame<'_>, calls: &mut Calls) -> Result<(), Ending> {
+    fn route_reply(
+        &mut self,
+        from: &Instance,
+        frame: &Frame<'_>,
+        calls: &mut Calls,
+    ) -> Result<(), Ending> {
         let number = frame.header.number;
-        let call = calls.inbound.remove(number).ok_or(Breach::NoSuchCall { number })?;
+        let call = calls
+            .inbound
+            .remove(number)
+            .ok_or(Breach::NoSuchCall { number })?;
         from.show_calls(calls);
-        let Some(caller) = call.caller else { return Ok(()) };
+        let Some(caller) = call.caller else {
+            return Ok(());
+        };
         let caller = &self.kernel.instances[caller];
         let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
         let hand_over = if bytes > most {
@@ -210,19 +264,45 @@ impl Worker<'_> {
     /// Takes an instance down: its callers are told, its callees too, its memory is freed. What follows is for the [`crate::supervisor`].
     #[cold]
     pub(crate) fn end(&mut self, instance: &Instance, body: Body, ending: Ending) {
-        let Body { code, links, calls: Calls { mut outbound, mut inbound, .. }, .. } = body;
+        let Body {
+            code,
+            links,
+            calls:
+                Calls {
+                    mut outbound,
+                    mut inbound,
+                    ..
+                },
+            ..
+        } = body;
         let sequel = self.sequel(instance, &ending);
         let never_given = instance.close(sequel.absence(self.now_ns));
-        let (culprit, method) = code.culprit().map(|culprit| (culprit.call, culprit.method)).unzip();
-        let culprit_id = culprit.and_then(|number| inbound.get_mut(number)).map(|call| call.id);
+        let (culprit, method) = code
+            .culprit()
+            .map(|culprit| (culprit.call, culprit.method))
+            .unzip();
+        let culprit_id = culprit
+            .and_then(|number| inbound.get_mut(number))
+            .map(|call| call.id);
         let is_news = self.kernel.life.is_to_stay(instance.place);
-        log::ending(instance, &ending, log::Circumstances { is_news, call: culprit_id, method: method.flatten() });
+        log::ending(
+            instance,
+            &ending,
+            log::Circumstances {
+                is_news,
+                call: culprit_id,
+                method: method.flatten(),
+            },
+        );
         for (number, call) in inbound.take_if(|_| true) {
             let failure = Failure::callee_ended(&instance.name, &ending, culprit == Some(number));
             self.fail_call(&call, failure.at(instance));
         }
         for (_, call) in never_given {
-            self.fail_call(&call, Failure::never_given(&instance.name, &ending).at(instance));
+            self.fail_call(
+                &call,
+                Failure::never_given(&instance.name, &ending).at(instance),
+            );
         }
         for (_, call) in outbound.take_if(|_| true) {
             self.cancel_at_callee(&call);
@@ -259,28 +339,45 @@ fn is_status(reply: &Header) -> bool {
 #[cold]
 fn detail_of(reply: &Frame<'_>, instance: InstanceId) -> Vec<u8> {
     let mut detail = Vec::new();
-    Detail { instance: instance.to_wire(), ..Detail::read(reply.detail) }.write(&mut detail);
+    Detail {
+        instance: instance.to_wire(),
+        ..Detail::read(reply.detail)
+    }
+    .write(&mut detail);
     detail
 }
 
 impl Target {
     /// How long a call may take whose caller does not say.
     fn deadline_ns(self, callee: &Instance) -> u64 {
-        if self.deadline_ns == 0 { callee.deadline_ns() } else { self.deadline_ns }
+        if self.deadline_ns == 0 {
+            callee.deadline_ns()
+        } else {
+            self.deadline_ns
+        }
     }
 }
 
 /// A guest that could not make itself ready leaves with the status of a failure.
 fn not_ready(reason: String) -> Ending {
-    Ending::Exit { status: crate::life::FAILED, reason }
+    Ending::Exit {
+        status: crate::life::FAILED,
+        reason,
+    }
 }
 
 fn read_exit(frame: &Frame<'_>) -> Ending {
     match u8::try_from(frame.header.status) {
         Ok(status) => {
             let reason = &frame.payload[..frame.payload.len().min(REASON_BYTES_MAX)];
-            Ending::Exit { status, reason: String::from_utf8_lossy(reason).into_owned() }
+            Ending::Exit {
+                status,
+                reason: String::from_utf8_lossy(reason).into_owned(),
+            }
         }
-        Err(_) => Breach::Status { status: frame.header.status }.into(),
+        Err(_) => Breach::Status {
+            status: frame.header.status,
+        }
+        .into(),
     }
 }

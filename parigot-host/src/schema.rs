@@ -35,7 +35,9 @@ use std::collections::{HashMap, HashSet};
 use parigot_abi::manifest::Service;
 use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FieldDescriptorProto, FileDescriptorSet, ServiceDescriptorProto};
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorSet, ServiceDescriptorProto,
+};
 
 /// Why a client does not fit an exporter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -78,21 +80,36 @@ pub(crate) fn fits(client: Party<'_>, exporter: Party<'_>) -> Result<(), SchemaE
     let (client_set, exporter_set) = (descriptors(client)?, descriptors(exporter)?);
     let client = Side::new(client, &client_set)?;
     let exporter = Side::new(exporter, &exporter_set)?;
-    let mut comparison = Comparison { client, exporter, differences: Vec::new(), seen: HashSet::new() };
+    let mut comparison = Comparison {
+        client,
+        exporter,
+        differences: Vec::new(),
+        seen: HashSet::new(),
+    };
     comparison.compare_methods()?;
     let differences = comparison.differences;
-    if differences.is_empty() { Ok(()) } else { Err(SchemaError::Differences { differences }) }
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(SchemaError::Differences { differences })
+    }
 }
 
 fn descriptors(Party { guest, service }: Party<'_>) -> Result<FileDescriptorSet, SchemaError> {
     if service.descriptors.is_empty() {
-        return Err(SchemaError::Undescribed { guest: guest.to_owned() });
+        return Err(SchemaError::Undescribed {
+            guest: guest.to_owned(),
+        });
     }
-    FileDescriptorSet::decode(&*service.descriptors).map_err(|error| unusable(guest, error.to_string()))
+    FileDescriptorSet::decode(&*service.descriptors)
+        .map_err(|error| unusable(guest, error.to_string()))
 }
 
 fn unusable(guest: &str, problem: String) -> SchemaError {
-    SchemaError::Unusable { guest: guest.to_owned(), problem: harmless(&problem) }
+    SchemaError::Unusable {
+        guest: guest.to_owned(),
+        problem: harmless(&problem),
+    }
 }
 
 /// Text that holds names out of descriptors: those of protobuf are ASCII, and others could make a message say anything.
@@ -108,28 +125,48 @@ struct Side<'a> {
 }
 
 impl<'a> Side<'a> {
-    fn new(Party { guest, service }: Party<'a>, set: &'a FileDescriptorSet) -> Result<Self, SchemaError> {
+    fn new(
+        Party { guest, service }: Party<'a>,
+        set: &'a FileDescriptorSet,
+    ) -> Result<Self, SchemaError> {
         let mut messages = HashMap::new();
         let mut described = None;
         for file in &set.file {
-            let scope = if file.package().is_empty() { String::new() } else { format!("{}.", file.package()) };
+            let scope = if file.package().is_empty() {
+                String::new()
+            } else {
+                format!("{}.", file.package())
+            };
             index_messages(&scope, &file.message_type, &mut messages);
             let mut services = file.service.iter();
-            described = described.or(services.find(|known| format!("{scope}{}", known.name()) == service.name));
+            described = described
+                .or(services.find(|known| format!("{scope}{}", known.name()) == service.name));
         }
-        let service = described.ok_or_else(|| unusable(guest, format!("they lack {}", service.name)))?;
-        Ok(Side { guest, service, messages })
+        let service =
+            described.ok_or_else(|| unusable(guest, format!("they lack {}", service.name)))?;
+        Ok(Side {
+            guest,
+            service,
+            messages,
+        })
     }
 
     /// A message by the name that descriptors use, with a dot in front.
     fn message(&self, name: &str) -> Result<&'a DescriptorProto, SchemaError> {
         let name = name.trim_start_matches('.');
-        self.messages.get(name).copied().ok_or_else(|| unusable(self.guest, format!("they lack {name}")))
+        self.messages
+            .get(name)
+            .copied()
+            .ok_or_else(|| unusable(self.guest, format!("they lack {name}")))
     }
 }
 
 /// Notes messages, and those declared within, by their full names.
-fn index_messages<'a>(scope: &str, list: &'a [DescriptorProto], messages: &mut HashMap<String, &'a DescriptorProto>) {
+fn index_messages<'a>(
+    scope: &str,
+    list: &'a [DescriptorProto],
+    messages: &mut HashMap<String, &'a DescriptorProto>,
+) {
     for message in list {
         let name = format!("{scope}{}", message.name());
         index_messages(&format!("{name}."), &message.nested_type, messages);
@@ -191,7 +228,11 @@ impl<'a> Comparison<'a> {
     /// hence a list and no recursion.
     fn compare_from(&mut self, client: &str, exporter: &str, way: Way) -> Result<(), SchemaError> {
         let full_name = |name: &str| name.trim_start_matches('.').to_owned();
-        let mut left = vec![Pair { client: full_name(client), exporter: full_name(exporter), way }];
+        let mut left = vec![Pair {
+            client: full_name(client),
+            exporter: full_name(exporter),
+            way,
+        }];
         while let Some(pair) = left.pop() {
             if self.seen.insert(pair.clone()) {
                 let held = self.compare_messages(&pair)?;
@@ -227,12 +268,18 @@ impl<'a> Comparison<'a> {
     ) -> Option<Pair> {
         let (written, read) = pair.way.order(client, exporter);
         let (from, to) = (Wire::of(written), Wire::of(read));
-        if !from.can_be_read_as(to) || (repeated(written) && !repeated(read) && from.may_be_packed()) {
+        if !from.can_be_read_as(to)
+            || (repeated(written) && !repeated(read) && from.may_be_packed())
+        {
             let place = place(&pair.client, client);
-            self.differ(format!("{place} {}", self.sent_and_read(pair.way, &describe(written), &describe(read))));
+            self.differ(format!(
+                "{place} {}",
+                self.sent_and_read(pair.way, &describe(written), &describe(read))
+            ));
             return None;
         }
-        let full_name = |field: &FieldDescriptorProto| field.type_name().trim_start_matches('.').to_owned();
+        let full_name =
+            |field: &FieldDescriptorProto| field.type_name().trim_start_matches('.').to_owned();
         (matches!(from, Wire::Message | Wire::Group) && from == to).then(|| Pair {
             client: full_name(client),
             exporter: full_name(exporter),
@@ -240,27 +287,46 @@ impl<'a> Comparison<'a> {
         })
     }
 
-    fn compare_required(&mut self, pair: &Pair, writer: &DescriptorProto, reader: &DescriptorProto) {
-        for field in reader.field.iter().filter(|field| field.label() == Label::Required) {
+    fn compare_required(
+        &mut self,
+        pair: &Pair,
+        writer: &DescriptorProto,
+        reader: &DescriptorProto,
+    ) {
+        for field in reader
+            .field
+            .iter()
+            .filter(|field| field.label() == Label::Required)
+        {
             let written = by_number(writer, field.number());
             // A field that only the client has was told to be missing.
             let is_told = written.is_none() && pair.way == Way::Response;
             if !is_told && written.is_none_or(|written| written.label() != Label::Required) {
                 let (writer, reader) = pair.way.order(self.client.guest, self.exporter.guest);
                 let place = place(&pair.client, field);
-                self.differ(format!("{place} is required by `{reader}`, and `{writer}` need not send it"));
+                self.differ(format!(
+                    "{place} is required by `{reader}`, and `{writer}` need not send it"
+                ));
             }
         }
     }
 
     fn compare_oneofs(&mut self, pair: &Pair, writer: &DescriptorProto, reader: &DescriptorProto) {
         for oneof in 0..reader.oneof_decl.len() as i32 {
-            let members = reader.field.iter().filter(|field| field.oneof_index == Some(oneof));
-            let written: Vec<_> = members.filter_map(|field| by_number(writer, field.number())).collect();
-            let [first, rest @ ..] = &written[..] else { continue };
+            let members = reader
+                .field
+                .iter()
+                .filter(|field| field.oneof_index == Some(oneof));
+            let written: Vec<_> = members
+                .filter_map(|field| by_number(writer, field.number()))
+                .collect();
+            let [first, rest @ ..] = &written[..] else {
+                continue;
+            };
             let mut others = rest.iter();
-            let apart =
-                |other: &&&FieldDescriptorProto| first.oneof_index.is_none() || other.oneof_index != first.oneof_index;
+            let apart = |other: &&&FieldDescriptorProto| {
+                first.oneof_index.is_none() || other.oneof_index != first.oneof_index
+            };
             if let Some(other) = others.find(apart) {
                 let (writer, reader) = pair.way.order(self.client.guest, self.exporter.guest);
                 let (first, other) = (place(&pair.client, first), other.name());
@@ -291,7 +357,10 @@ fn offered<'a>(
     field: &FieldDescriptorProto,
     exporter: &'a DescriptorProto,
 ) -> Result<&'a FieldDescriptorProto, String> {
-    let moved = exporter.field.iter().find(|other| other.name() == field.name() && other.number() != field.number());
+    let moved = exporter
+        .field
+        .iter()
+        .find(|other| other.name() == field.name() && other.number() != field.number());
     if let Some(moved) = moved {
         return Err(format!("has the number {} there", moved.number()));
     }
@@ -311,7 +380,14 @@ fn place(message: &str, field: &FieldDescriptorProto) -> String {
 fn describe(field: &FieldDescriptorProto) -> String {
     let label = if repeated(field) { "repeated " } else { "" };
     match field.type_name().trim_start_matches('.') {
-        "" => format!("{label}{}", field.r#type().as_str_name().trim_start_matches("TYPE_").to_ascii_lowercase()),
+        "" => format!(
+            "{label}{}",
+            field
+                .r#type()
+                .as_str_name()
+                .trim_start_matches("TYPE_")
+                .to_ascii_lowercase()
+        ),
         name => format!("{label}{name}"),
     }
 }
@@ -338,7 +414,9 @@ enum Wire {
 impl Wire {
     fn of(field: &FieldDescriptorProto) -> Self {
         match field.r#type() {
-            Type::Int32 | Type::Int64 | Type::Uint32 | Type::Uint64 | Type::Bool | Type::Enum => Wire::Varint,
+            Type::Int32 | Type::Int64 | Type::Uint32 | Type::Uint64 | Type::Bool | Type::Enum => {
+                Wire::Varint
+            }
             Type::Sint32 | Type::Sint64 => Wire::Zigzag,
             Type::Fixed32 | Type::Sfixed32 => Wire::Bits32,
             Type::Fixed64 | Type::Sfixed64 => Wire::Bits64,

@@ -35,8 +35,16 @@ pub(crate) enum Wake {
 impl<T> Seat<T> {
     /// An open seat whose thing somebody has.
     pub(crate) fn taken() -> Self {
-        const { assert!(align_of::<T>() > FLAGS, "the flags stand in the low bits of an address") };
-        Seat { state: AtomicUsize::new(0), thing: PhantomData }
+        const {
+            assert!(
+                align_of::<T>() > FLAGS,
+                "the flags stand in the low bits of an address"
+            )
+        };
+        Seat {
+            state: AtomicUsize::new(0),
+            thing: PhantomData,
+        }
     }
 
     /// Takes the thing if nothing was left for it, unless the seat is closed.
@@ -46,7 +54,9 @@ impl<T> Seat<T> {
         if state == 0 || state & FLAGS != 0 {
             return None;
         }
-        let taken = self.state.compare_exchange(state, 0, Ordering::Acquire, Ordering::Relaxed);
+        let taken = self
+            .state
+            .compare_exchange(state, 0, Ordering::Acquire, Ordering::Relaxed);
         // SAFETY: the address was in the seat, and is there no more.
         taken.ok().map(|address| unsafe { thing_at(address) })
     }
@@ -55,7 +65,9 @@ impl<T> Seat<T> {
     #[inline]
     pub(crate) fn take(&self) -> Option<Box<T>> {
         let without_thing = |state| (state & !FLAGS != 0).then_some(state & CLOSED);
-        let taken = self.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, without_thing);
+        let taken = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, without_thing);
         // SAFETY: the address was in the seat, and is there no more.
         taken.ok().map(|state| unsafe { thing_at(state & !FLAGS) })
     }
@@ -70,9 +82,15 @@ impl<T> Seat<T> {
         let again = if again { NOTIFIED } else { 0 };
         let address = Box::into_raw(thing).expose_provenance();
         let with_thing = |state| (state & !FLAGS == 0).then_some(state | address | again);
-        let state = self.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, with_thing);
+        let state = self
+            .state
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, with_thing);
         let state = state.expect("a seat has one thing");
-        if (state | again) & NOTIFIED == 0 { Wake::AlreadyAwake } else { Wake::Queue }
+        if (state | again) & NOTIFIED == 0 {
+            Wake::AlreadyAwake
+        } else {
+            Wake::Queue
+        }
     }
 
     /// Says that something was left for the thing.
@@ -88,7 +106,11 @@ impl<T> Seat<T> {
     fn raise(&self, flags: usize) -> Wake {
         let state = self.state.fetch_or(flags, Ordering::AcqRel);
         let was_idle = state & !FLAGS != 0 && state & NOTIFIED == 0;
-        if was_idle { Wake::Queue } else { Wake::AlreadyAwake }
+        if was_idle {
+            Wake::Queue
+        } else {
+            Wake::AlreadyAwake
+        }
     }
 
     /// Ends what [`Seat::close`] has begun.
@@ -103,7 +125,10 @@ impl<T> Seat<T> {
 
     /// There is another thing for a seat that was given up. Somebody has it, for whom something was left or not; the seat is closed.
     pub(crate) fn prepare(&self, is_notified: bool) {
-        self.state.store(CLOSED | if is_notified { NOTIFIED } else { 0 }, Ordering::Release);
+        self.state.store(
+            CLOSED | if is_notified { NOTIFIED } else { 0 },
+            Ordering::Release,
+        );
     }
 
     /// Whether nobody may take the thing as one that is idle.
@@ -150,13 +175,19 @@ mod tests {
     fn one_that_is_idle_is_taken_once() {
         let seat = idle(7);
         assert_eq!(seat.take_idle().as_deref(), Some(&7));
-        assert_eq!((seat.take_idle(), seat.take(), seat.is_taken()), (None, None, true));
+        assert_eq!(
+            (seat.take_idle(), seat.take(), seat.is_taken()),
+            (None, None, true)
+        );
     }
 
     #[test]
     fn one_that_is_notified_is_queued_once_and_then_not_taken_as_idle() {
         let seat = idle(7);
-        assert_eq!([seat.notify(), seat.notify()], [Wake::Queue, Wake::AlreadyAwake]);
+        assert_eq!(
+            [seat.notify(), seat.notify()],
+            [Wake::Queue, Wake::AlreadyAwake]
+        );
         assert_eq!((seat.take_idle(), seat.take().as_deref()), (None, Some(&7)));
     }
 
@@ -198,7 +229,10 @@ mod tests {
     fn what_is_in_a_seat_is_dropped_with_it() {
         let thing = Arc::new(());
         let seat = Seat::taken();
-        assert_eq!(seat.put_back(Box::new(Arc::clone(&thing)), true), Wake::Queue);
+        assert_eq!(
+            seat.put_back(Box::new(Arc::clone(&thing)), true),
+            Wake::Queue
+        );
         drop(seat);
         assert_eq!(Arc::strong_count(&thing), 1);
     }
@@ -237,10 +271,20 @@ mod tests {
         }
 
         fn run(&self, mut thing: Box<Reader>, letters: &[u64]) {
-            assert!(!self.is_inside.swap(true, Ordering::Relaxed), "somebody else has it");
+            assert!(
+                !self.is_inside.swap(true, Ordering::Relaxed),
+                "somebody else has it"
+            );
             thing.0.extend_from_slice(letters);
             assert!(self.is_inside.swap(false, Ordering::Relaxed));
-            self.wake(self.seat.put_back(thing, letters.first().is_some_and(|letter| letter.is_multiple_of(7))));
+            self.wake(
+                self.seat.put_back(
+                    thing,
+                    letters
+                        .first()
+                        .is_some_and(|letter| letter.is_multiple_of(7)),
+                ),
+            );
         }
 
         /// Runs what is queued, as a worker does.
@@ -283,7 +327,13 @@ mod tests {
         assert!(scene.left.lock().is_empty());
         let mut letters = scene.seat.take_idle().expect("it is at rest").0;
         letters.sort_unstable();
-        assert!(letters.iter().copied().eq(0..THREADS * LETTERS), "each letter has come once");
-        assert!(scene.handed_over.load(Ordering::Relaxed) > 0, "some were brought with the thing itself");
+        assert!(
+            letters.iter().copied().eq(0..THREADS * LETTERS),
+            "each letter has come once"
+        );
+        assert!(
+            scene.handed_over.load(Ordering::Relaxed) > 0,
+            "some were brought with the thing itself"
+        );
     }
 }

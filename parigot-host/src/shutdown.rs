@@ -10,7 +10,10 @@ impl Kernel {
     /// has calls to finish finds those that it requires. Returns whether all have left.
     pub(crate) fn shut_down(&self, limit: Duration) -> bool {
         let until = Instant::now() + limit;
-        let deadline_ns = self.clock.monotonic_ns().saturating_add(limit.as_nanos() as u64);
+        let deadline_ns = self
+            .clock
+            .monotonic_ns()
+            .saturating_add(limit.as_nanos() as u64);
         let mut all_left = true;
         for guest in self.life.stop_order() {
             let instance = &self.instances[guest];

@@ -17,7 +17,10 @@ mod tests {
     #[test]
     fn a_word_is_near_that_differs_in_a_third_of_its_letters_at_most() {
         assert_eq!(nearest("wsam", ["args", "wasm"]), Some("wasm"));
-        assert_eq!(nearest("store.v1.Stores", ["store.v1.Store", "store.v2.Store"]), Some("store.v1.Store"));
+        assert_eq!(
+            nearest("store.v1.Stores", ["store.v1.Store", "store.v2.Store"]),
+            Some("store.v1.Store")
+        );
         assert_eq!(nearest("mem", ["args", "memory"]), None);
         assert_eq!(nearest("wasm", []), None);
     }

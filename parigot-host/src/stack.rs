@@ -16,7 +16,9 @@ const HOST_STACK_BYTES: usize = 1 << 20;
 
 /// A thread on which guests may run.
 pub(crate) fn guest_thread(name: &str) -> Builder {
-    Builder::new().name(name.into()).stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES)
+    Builder::new()
+        .name(name.into())
+        .stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES)
 }
 
 /// Runs what enters guests on such a thread, for nobody knows how much of its stack the caller has left.
@@ -24,6 +26,8 @@ pub(crate) fn on_guest_thread<R: Send>(name: &str, run: impl FnOnce() -> R + Sen
     thread::scope(|scope| {
         let thread = guest_thread(name).spawn_scoped(scope, log::as_here(run));
         let thread = thread.expect("a process may have another thread");
-        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        thread
+            .join()
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }

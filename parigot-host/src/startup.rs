@@ -46,7 +46,9 @@ impl Startup {
     /// Watches no longer.
     pub(crate) fn close(self) {
         self.timers.close();
-        self.thread.join().expect("the thread that watches a start does not panic");
+        self.thread
+            .join()
+            .expect("the thread that watches a start does not panic");
     }
 }
 
@@ -55,7 +57,12 @@ pub(crate) fn alarms(kernel: &Kernel, deadline: Duration) -> Arc<Timers<Alarm>> 
     let timers = Timers::new(Arc::clone(&kernel.clock));
     let now_ns = kernel.clock.monotonic_ns();
     for (after, alarm) in [(LONG, Alarm::Tell), (deadline, Alarm::GiveUp)] {
-        timers.set(alarm as u64, None, now_ns.saturating_add(after.as_nanos() as u64), alarm);
+        timers.set(
+            alarm as u64,
+            None,
+            now_ns.saturating_add(after.as_nanos() as u64),
+            alarm,
+        );
     }
     timers
 }

@@ -92,7 +92,12 @@ impl Sequel {
 impl Supervisor {
     pub(crate) fn new(settings: &Settings, seed: [u8; 32], wards: Vec<Option<Box<Ward>>>) -> Self {
         let timers = Timers::new(Arc::clone(&settings.clock));
-        Supervisor { settings: settings.clone(), randomness: Randomness::new(Some(seed)), timers, wards }
+        Supervisor {
+            settings: settings.clone(),
+            randomness: Randomness::new(Some(seed)),
+            timers,
+            wards,
+        }
     }
 
     /// Restarts nobody any more.
@@ -107,7 +112,11 @@ impl Supervisor {
 
 impl Ward {
     /// A guest that was made from this and has declared this, unless its policy is never to restart it.
-    pub(crate) fn new(spec: &GuestSpec, mould: &Arc<dyn Mould>, manifest: &Manifest) -> Option<Box<Self>> {
+    pub(crate) fn new(
+        spec: &GuestSpec,
+        mould: &Arc<dyn Mould>,
+        manifest: &Manifest,
+    ) -> Option<Box<Self>> {
         (spec.restart.after != RestartAfter::Never).then(|| {
             Box::new(Ward {
                 spec: spec.clone(),
@@ -120,7 +129,10 @@ impl Ward {
 
     /// Which of the restarts that it may have the last one is.
     fn nth(&self) -> Nth {
-        Nth { nth: self.state.lock().history.0.len(), policy: self.spec.restart }
+        Nth {
+            nth: self.state.lock().history.0.len(),
+            policy: self.spec.restart,
+        }
     }
 }
 
@@ -136,15 +148,26 @@ impl RestartPolicy {
 
 impl History {
     /// Counts one more restart and returns the pause before it, or `None` if there were as many as there may be.
-    fn ask(&mut self, policy: &RestartPolicy, now_ns: u64, random: &mut StdRng) -> Option<Duration> {
+    fn ask(
+        &mut self,
+        policy: &RestartPolicy,
+        now_ns: u64,
+        random: &mut StdRng,
+    ) -> Option<Duration> {
         let within_ns = policy.within.as_nanos() as u64;
-        while self.0.front().is_some_and(|asked_ns| now_ns.saturating_sub(*asked_ns) >= within_ns) {
+        while self
+            .0
+            .front()
+            .is_some_and(|asked_ns| now_ns.saturating_sub(*asked_ns) >= within_ns)
+        {
             self.0.pop_front();
         }
         if self.0.len() >= policy.max_restarts as usize {
             return None;
         }
-        let longest = 2_u32.checked_pow(self.0.len() as u32).and_then(|factor| BACKOFF_FIRST.checked_mul(factor));
+        let longest = 2_u32
+            .checked_pow(self.0.len() as u32)
+            .and_then(|factor| BACKOFF_FIRST.checked_mul(factor));
         let longest = longest.unwrap_or(BACKOFF_MAX).min(BACKOFF_MAX);
         self.0.push_back(now_ns);
         // Some of it is chance, so that services which fail together do not come back together.
@@ -160,7 +183,11 @@ struct Nth {
 
 impl fmt::Display for Nth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let RestartPolicy { max_restarts, within, .. } = self.policy;
+        let RestartPolicy {
+            max_restarts,
+            within,
+            ..
+        } = self.policy;
         write!(f, "restart {} of {max_restarts} in {within:?}", self.nth)
     }
 }
@@ -185,28 +212,47 @@ impl Worker<'_> {
     /// Decides what follows the end of an instance, which is now: a turn that was killed has begun long before.
     pub(crate) fn sequel(&mut self, instance: &Instance, ending: &Ending) -> Sequel {
         self.now_ns = self.kernel.clock.monotonic_ns();
-        let Some(ward) = self.kernel.supervisor.ward(instance.place) else { return Sequel::Nothing };
+        let Some(ward) = self.kernel.supervisor.ward(instance.place) else {
+            return Sequel::Nothing;
+        };
         let policy = &ward.spec.restart;
         if !policy.covers(ending) {
             return Sequel::Nothing;
         }
         match self.kernel.life.fall(instance.place) {
             Fall::Refused => return Sequel::Nothing,
-            Fall::Lost { exporter } => return Sequel::Failure { why: self.why_lost(ending, exporter) },
+            Fall::Lost { exporter } => {
+                return Sequel::Failure {
+                    why: self.why_lost(ending, exporter),
+                };
+            }
             Fall::Fallen => {}
         }
-        match ward.state.lock().history.ask(policy, self.now_ns, &mut self.random) {
+        match ward
+            .state
+            .lock()
+            .history
+            .ask(policy, self.now_ns, &mut self.random)
+        {
             Some(backoff) => Sequel::Restart { backoff },
             None => {
-                let RestartPolicy { max_restarts, within, .. } = policy;
-                Sequel::Failure { why: format!("after {max_restarts} restarts in {within:?} it {ending}") }
+                let RestartPolicy {
+                    max_restarts,
+                    within,
+                    ..
+                } = policy;
+                Sequel::Failure {
+                    why: format!("after {max_restarts} restarts in {within:?} it {ending}"),
+                }
             }
         }
     }
 
     /// Why a service is not made anew that has ended so and requires one that is gone for good.
     fn why_lost(&self, ending: &Ending, exporter: Place) -> String {
-        let lost = Fault::Lost { exporter: self.kernel.instances[exporter].name.clone() };
+        let lost = Fault::Lost {
+            exporter: self.kernel.instances[exporter].name.clone(),
+        };
         match ending {
             Ending::Fault(Fault::Lost { .. }) => format!("it {lost}"),
             _ => format!("it {ending}, and {lost}"),
@@ -214,14 +260,25 @@ impl Worker<'_> {
     }
 
     /// Does what follows the end of an instance, whose calls went along `links`.
-    pub(crate) fn follow(&mut self, instance: &Instance, sequel: Sequel, links: Vec<Link>, ending: &Ending) {
+    pub(crate) fn follow(
+        &mut self,
+        instance: &Instance,
+        sequel: Sequel,
+        links: Vec<Link>,
+        ending: &Ending,
+    ) {
         match (sequel, self.kernel.supervisor.ward(instance.place)) {
             (Sequel::Restart { backoff }, Some(ward)) => {
                 let mut state = ward.state.lock();
                 (state.links, state.ended_ns) = (links, self.now_ns);
                 drop(state);
                 let at_ns = self.now_ns.saturating_add(backoff.as_nanos() as u64);
-                self.kernel.supervisor.timers.set(instance.place as u64, None, at_ns, instance.place);
+                self.kernel.supervisor.timers.set(
+                    instance.place as u64,
+                    None,
+                    at_ns,
+                    instance.place,
+                );
                 return;
             }
             (Sequel::Failure { why }, _) => log::failed_for_good(instance, &why),
@@ -232,9 +289,16 @@ impl Worker<'_> {
 
     /// Counts a guest out that is gone for good, and sees to those that require it and cannot be launched any more.
     fn count_out(&mut self, instance: &Instance, status: Option<u8>) {
-        for Stranded { guest, phase, was_ready } in self.kernel.life.ended(instance.place, status) {
+        for Stranded {
+            guest,
+            phase,
+            was_ready,
+        } in self.kernel.life.ended(instance.place, status)
+        {
             let stranded = &self.kernel.instances[guest];
-            let lost = Fault::Lost { exporter: instance.name.clone() };
+            let lost = Fault::Lost {
+                exporter: instance.name.clone(),
+            };
             match phase {
                 // Other processes may have others for whoever calls the lost one.
                 _ if stranded.is_stand_in => {
@@ -269,14 +333,20 @@ impl Worker<'_> {
         let (links, ended_ns) = (std::mem::take(&mut state.links), state.ended_ns);
         drop(state);
         match made {
-            Ok(FirstWords { code, outbox, turn, .. }) => {
+            Ok(FirstWords {
+                code, outbox, turn, ..
+            }) => {
                 // In this order, for as soon as it has risen it may be told to leave.
                 let life = instance.reopen(id, self.now_ns);
                 if self.kernel.life.rise(instance.place, life).is_none() {
                     instance.close(Absence::Over);
                     return;
                 }
-                log::restarted(instance, Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)), &ward.nth());
+                log::restarted(
+                    instance,
+                    Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)),
+                    &ward.nth(),
+                );
                 let body = Body::new(code, links);
                 self.finish_first_turn(instance, FirstTurn { body, outbox, turn });
             }
@@ -290,16 +360,31 @@ impl Worker<'_> {
     }
 
     /// Makes the instance that is to take this one's place, and lets it have its first turn.
-    fn remake(&self, instance: &Instance, ward: &Ward, id: InstanceId) -> Result<FirstWords, Ending> {
-        let Supervisor { settings, randomness, .. } = &self.kernel.supervisor;
-        let newborn = Newborn { id, started_ns: self.now_ns, log_rate: &instance.log_rate };
+    fn remake(
+        &self,
+        instance: &Instance,
+        ward: &Ward,
+        id: InstanceId,
+    ) -> Result<FirstWords, Ending> {
+        let Supervisor {
+            settings,
+            randomness,
+            ..
+        } = &self.kernel.supervisor;
+        let newborn = Newborn {
+            id,
+            started_ns: self.now_ns,
+            log_rate: &instance.log_rate,
+        };
         let first = boot::first_turn(&ward.spec, &*ward.mould, newborn, settings, randomness);
         match first {
             Ok(first) if first.manifest == ward.manifest => Ok(first),
             Ok(_) => Err(Fault::Changed.into()),
             Err(Stillborn::Fault(fault)) => Err(fault.into()),
             Err(Stillborn::Module(error)) => {
-                let reason = error.source().map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
+                let reason = error
+                    .source()
+                    .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
                 Err(Fault::NotMade { reason }.into())
             }
         }
@@ -315,7 +400,11 @@ mod tests {
     const SECOND_NS: u64 = 1_000_000_000;
 
     fn policy(max_restarts: u32, seconds: u64) -> RestartPolicy {
-        RestartPolicy { after: RestartAfter::Failure, max_restarts, within: Duration::from_secs(seconds) }
+        RestartPolicy {
+            after: RestartAfter::Failure,
+            max_restarts,
+            within: Duration::from_secs(seconds),
+        }
     }
 
     fn random() -> StdRng {
@@ -327,9 +416,14 @@ mod tests {
         let (mut history, mut random) = (History::default(), random());
         let mut longest_ms = 100;
         for _ in 0..40 {
-            let pause = history.ask(&policy(1_000, 3_600), 0, &mut random).expect("there may be a thousand");
+            let pause = history
+                .ask(&policy(1_000, 3_600), 0, &mut random)
+                .expect("there may be a thousand");
             let ms = pause.as_secs_f64() * 1e3;
-            assert!((f64::from(longest_ms) / 2.0..=f64::from(longest_ms)).contains(&ms), "{ms} of {longest_ms}");
+            assert!(
+                (f64::from(longest_ms) / 2.0..=f64::from(longest_ms)).contains(&ms),
+                "{ms} of {longest_ms}"
+            );
             longest_ms = (2 * longest_ms).min(10_000);
         }
         let pauses = |seed| {
@@ -356,7 +450,10 @@ mod tests {
         let (mut history, mut random) = (History::default(), random());
         for day in 0..1_000 {
             let pause = history.ask(&policy(10, 60), day * 86_400 * SECOND_NS, &mut random);
-            assert!(pause.is_some_and(|pause| pause <= BACKOFF_FIRST), "{pause:?}");
+            assert!(
+                pause.is_some_and(|pause| pause <= BACKOFF_FIRST),
+                "{pause:?}"
+            );
         }
         assert_eq!(history.0.len(), 1);
     }
@@ -366,7 +463,10 @@ mod tests {
         let policy = policy(10, 60);
         let (mut history, mut random, mut now_ns) = (History::default(), random(), 0);
         for _ in 0..10 {
-            now_ns += history.ask(&policy, now_ns, &mut random).expect("there may be ten").as_nanos() as u64;
+            now_ns += history
+                .ask(&policy, now_ns, &mut random)
+                .expect("there may be ten")
+                .as_nanos() as u64;
         }
         assert_eq!(history.ask(&policy, now_ns, &mut random), None);
         assert!((20..43).contains(&(now_ns / SECOND_NS)), "{now_ns}");

@@ -52,9 +52,23 @@ pub struct Requirement {
 /// [`schema`].
 pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
     let randomness = Randomness::new(settings.seed);
-    let settings = Settings { descriptors: true, ..settings.clone() };
-    let Declarations { guests, graph, mut refusals, .. } = stack::on_guest_thread("parigot survey", || {
-        declare_all(deployment, || compile_all(deployment, &settings), &settings, &randomness).bind()
+    let settings = Settings {
+        descriptors: true,
+        ..settings.clone()
+    };
+    let Declarations {
+        guests,
+        graph,
+        mut refusals,
+        ..
+    } = stack::on_guest_thread("parigot survey", || {
+        declare_all(
+            deployment,
+            || compile_all(deployment, &settings),
+            &settings,
+            &randomness,
+        )
+        .bind()
     });
     refusals.extend(misfits(&guests, &graph));
     refusals.sort_by(|a, b| a.guest().cmp(&b.guest()));
@@ -64,18 +78,34 @@ pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
         name: spec.name.clone(),
         role: spec.role,
         replicas: spec.replicas,
-        exports: declaration.manifest().exports.iter().map(|service| service.name.clone()).collect(),
+        exports: declaration
+            .manifest()
+            .exports
+            .iter()
+            .map(|service| service.name.clone())
+            .collect(),
         requires: requirements(declaration, bound, &guests),
         step,
     });
-    Survey { guests: surveyed.collect(), refusals }
+    Survey {
+        guests: surveyed.collect(),
+        refusals,
+    }
 }
 
-fn requirements(guest: &Declaration, bound: &[Binding], guests: &[(&GuestSpec, Declaration)]) -> Vec<Requirement> {
+fn requirements(
+    guest: &Declaration,
+    bound: &[Binding],
+    guests: &[(&GuestSpec, Declaration)],
+) -> Vec<Requirement> {
     let requirements = guest.manifest().requires.iter().zip(bound);
     let requirement = requirements.map(|(service, binding)| Requirement {
         service: service.name.clone(),
-        exporters: binding.exporters.iter().map(|exporter| guests[exporter.guest].0.name.clone()).collect(),
+        exporters: binding
+            .exporters
+            .iter()
+            .map(|exporter| guests[exporter.guest].0.name.clone())
+            .collect(),
     });
     requirement.collect()
 }
@@ -89,8 +119,17 @@ fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<Refusal> 
             for to in binding.exporters.iter().filter(|_| !required.is_by_name()) {
                 let (exporter, exporting) = &guests[to.guest];
                 let offered = &exporting.manifest().exports[to.service as usize];
-                let client = Party { guest: &spec.name, service: required };
-                if let Err(source) = schema::fits(client, Party { guest: &exporter.name, service: offered }) {
+                let client = Party {
+                    guest: &spec.name,
+                    service: required,
+                };
+                if let Err(source) = schema::fits(
+                    client,
+                    Party {
+                        guest: &exporter.name,
+                        service: offered,
+                    },
+                ) {
                     refusals.push(Refusal::Schema {
                         guest: spec.name.clone(),
                         exporter: exporter.name.clone(),

@@ -28,7 +28,11 @@ fn place(number: u64) -> usize {
 
 impl<T: Copy> Table<T> {
     pub(crate) fn new() -> Self {
-        Table { places: Vec::new(), rest: HashMap::new(), len: 0 }
+        Table {
+            places: Vec::new(),
+            rest: HashMap::new(),
+            len: 0,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -42,7 +46,9 @@ impl<T: Copy> Table<T> {
 
     #[inline]
     fn has_place(&self, number: u64) -> bool {
-        self.places.get(place(number)).is_some_and(|place| place.number == number && place.thing.is_some())
+        self.places
+            .get(place(number))
+            .is_some_and(|place| place.number == number && place.thing.is_some())
     }
 
     #[inline]
@@ -60,10 +66,17 @@ impl<T: Copy> Table<T> {
     /// them through memory takes longer than all the rest.
     #[inline(always)]
     pub(crate) fn insert(&mut self, number: u64, thing: T) {
-        if self.places.get(place(number)).is_none_or(|place| place.thing.is_some()) {
+        if self
+            .places
+            .get(place(number))
+            .is_none_or(|place| place.thing.is_some())
+        {
             self.make_room(number);
         }
-        self.places[place(number)] = Place { number, thing: Some(thing) };
+        self.places[place(number)] = Place {
+            number,
+            thing: Some(thing),
+        };
         self.len += 1;
     }
 
@@ -71,7 +84,13 @@ impl<T: Copy> Table<T> {
     #[cold]
     fn make_room(&mut self, number: u64) {
         if self.places.is_empty() {
-            self.places.resize(PLACES, Place { number: 0, thing: None });
+            self.places.resize(
+                PLACES,
+                Place {
+                    number: 0,
+                    thing: None,
+                },
+            );
         }
         let Place { number, thing } = &mut self.places[place(number)];
         self.rest.extend(thing.take().map(|thing| (*number, thing)));
@@ -94,14 +113,20 @@ impl<T: Copy> Table<T> {
     }
 
     pub(crate) fn values(&self) -> impl Iterator<Item = &T> {
-        self.places.iter().filter_map(|place| place.thing.as_ref()).chain(self.rest.values())
+        self.places
+            .iter()
+            .filter_map(|place| place.thing.as_ref())
+            .chain(self.rest.values())
     }
 
     /// Takes out all for which `is_so`, in the order of their numbers.
     pub(crate) fn take_if(&mut self, is_so: impl Fn(&T) -> bool) -> Vec<(u64, T)> {
         let placed = self.places.iter_mut();
-        let placed = placed.filter_map(|place| Some((place.number, place.thing.take_if(|thing| is_so(thing))?)));
-        let mut taken: Vec<_> = placed.chain(self.rest.extract_if(|_, thing| is_so(thing))).collect();
+        let placed = placed
+            .filter_map(|place| Some((place.number, place.thing.take_if(|thing| is_so(thing))?)));
+        let mut taken: Vec<_> = placed
+            .chain(self.rest.extract_if(|_, thing| is_so(thing)))
+            .collect();
         taken.sort_unstable_by_key(|(number, _)| *number);
         self.len -= taken.len();
         taken
@@ -132,7 +157,10 @@ mod tests {
         for (left, number) in (0..NUMBERS.len()).rev().zip(NUMBERS) {
             assert!(table.contains(number));
             assert_eq!(table.remove(number), Some(number % 1000 * 3));
-            assert_eq!((table.contains(number), table.remove(number), table.len()), (false, None, left));
+            assert_eq!(
+                (table.contains(number), table.remove(number), table.len()),
+                (false, None, left)
+            );
         }
         assert_eq!(table.values().count(), 0);
     }
@@ -145,15 +173,26 @@ mod tests {
         assert_eq!(table.remove(1), Some("first"));
         assert!(table.contains(65));
         table.insert(129, "third");
-        assert_eq!((table.remove(65), table.remove(129)), (Some("elsewhere"), Some("third")));
+        assert_eq!(
+            (table.remove(65), table.remove(129)),
+            (Some("elsewhere"), Some("third"))
+        );
     }
 
     #[test]
     fn what_is_taken_comes_in_the_order_of_the_numbers() {
         let mut table = table();
-        let small: Vec<_> = table.take_if(|thing| *thing < 300).into_iter().map(|(number, _)| number).collect();
+        let small: Vec<_> = table
+            .take_if(|thing| *thing < 300)
+            .into_iter()
+            .map(|(number, _)| number)
+            .collect();
         assert_eq!(small, [1, 2, 65]);
-        let rest: Vec<_> = table.take_if(|_| true).into_iter().map(|(number, _)| number).collect();
+        let rest: Vec<_> = table
+            .take_if(|_| true)
+            .into_iter()
+            .map(|(number, _)| number)
+            .collect();
         assert_eq!(rest, [129, 1 << 32 | 1, u64::MAX]);
         assert_eq!(table.len(), 0);
     }

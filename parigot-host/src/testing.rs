@@ -52,7 +52,8 @@ use crate::clock::{Clock, ManualClock};
 use crate::code::Mould;
 use crate::compile::Moulds;
 use crate::deployment::{
-    Deployment, GuestSpec, RestartAfter, RestartPolicy, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
+    Deployment, GuestSpec, RestartAfter, RestartPolicy, SHUTDOWN_DEADLINE_DEFAULT,
+    STARTUP_DEADLINE_DEFAULT,
 };
 use crate::error::{DeploymentError, Mistake, StartError};
 use crate::network::Neighbours;
@@ -95,7 +96,10 @@ pub struct TestHost {
 
 impl fmt::Debug for TestHost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestHost").field("guests", &self.guests).field("seed", &self.seed).finish_non_exhaustive()
+        f.debug_struct("TestHost")
+            .field("guests", &self.guests)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
     }
 }
 
@@ -135,9 +139,22 @@ impl TestHost {
     ///
     /// With all that is wrong with the file.
     pub fn with_deployment(self, file: impl AsRef<Path>) -> Self {
-        let deployment = Deployment::read(file.as_ref()).unwrap_or_else(|error| panic!("{}", mistakes(&error)));
-        let Deployment { guests, startup_deadline, shutdown_deadline, .. } = deployment;
-        guests.into_iter().fold(TestHost { startup_deadline, shutdown_deadline, ..self }, TestHost::guest)
+        let deployment =
+            Deployment::read(file.as_ref()).unwrap_or_else(|error| panic!("{}", mistakes(&error)));
+        let Deployment {
+            guests,
+            startup_deadline,
+            shutdown_deadline,
+            ..
+        } = deployment;
+        guests.into_iter().fold(
+            TestHost {
+                startup_deadline,
+                shutdown_deadline,
+                ..self
+            },
+            TestHost::guest,
+        )
     }
 
     /// Adds a guest, in place of one that has its name. Its wasm file is one that was built before; relative to the folder in which the test
@@ -147,7 +164,11 @@ impl TestHost {
     ///
     /// If it is called `test` or `host`: these are the test itself and its host.
     pub fn guest(mut self, guest: GuestSpec) -> Self {
-        assert!(![TEST, frame::HOST].contains(&&*guest.name), "no guest of a test is called `{}`", guest.name);
+        assert!(
+            ![TEST, frame::HOST].contains(&&*guest.name),
+            "no guest of a test is called `{}`",
+            guest.name
+        );
         self.moulds.remove(&guest.name);
         self.guests.retain(|known| known.name != guest.name);
         self.guests.push(guest);
@@ -156,8 +177,15 @@ impl TestHost {
 
     /// Adds a service that is made of closures. In place of a guest that has its name it has also its deadline, and is restarted as often.
     pub fn fake(self, fake: &Fake) -> Self {
-        let replaced = self.guests.iter().find(|guest| guest.name == fake.name()).cloned();
-        self.mould(replaced.unwrap_or_else(|| GuestSpec::service(fake.name(), "")), fake.as_mould())
+        let replaced = self
+            .guests
+            .iter()
+            .find(|guest| guest.name == fake.name())
+            .cloned();
+        self.mould(
+            replaced.unwrap_or_else(|| GuestSpec::service(fake.name(), "")),
+            fake.as_mould(),
+        )
     }
 
     /// Adds a guest in Rust that runs in this process as it is, in place of one that has its name; `define` is the `GUEST` that `service!` and
@@ -195,7 +223,10 @@ impl TestHost {
 
     /// Lets chance, from that seed, decide about the order of steps. The same seed decides the same.
     pub fn seed(self, seed: u64) -> Self {
-        TestHost { seed: Some(seed), ..self }
+        TestHost {
+            seed: Some(seed),
+            ..self
+        }
     }
 
     /// What the clock of the wall shows at the start, since 1970; else it is the beginning of the year 2000.
@@ -205,7 +236,10 @@ impl TestHost {
 
     /// Where compiled guests are kept, so that the next run of the tests need not compile them; else where `parigot run` keeps them.
     pub fn code_cache(self, folder: impl Into<PathBuf>) -> Self {
-        TestHost { code_cache: Some(folder.into()), ..self }
+        TestHost {
+            code_cache: Some(folder.into()),
+            ..self
+        }
     }
 
     /// Makes the guests, which declare what they export and require. Nothing else happens before the test lets it.
@@ -214,7 +248,8 @@ impl TestHost {
     ///
     /// With all refusals, if they do not fit together.
     pub fn start(self) -> TestRun {
-        self.try_start().unwrap_or_else(|error| panic!("{}", refusals(&error)))
+        self.try_start()
+            .unwrap_or_else(|error| panic!("{}", refusals(&error)))
     }
 
     /// The same for those that are to be refused.
@@ -227,15 +262,29 @@ impl TestHost {
         let settings = self.settings(&clock);
         let randomness = Randomness::new(settings.seed);
         let (in_any_order, chance) = (self.seed.is_some(), randomness.generator());
-        let wire = Wire::new(Arc::clone(&clock), self.faults.clone(), chance, in_any_order);
+        let wire = Wire::new(
+            Arc::clone(&clock),
+            self.faults.clone(),
+            chance,
+            in_any_order,
+        );
         let (wire, replies) = (Arc::new(Mutex::new(wire)), Replies::default());
         let deployment = self.as_deployment();
         let moulds = || self.moulds(&deployment.guests, &wire, &replies, &settings);
         let booted = stack::on_guest_thread("parigot test", || {
-            boot::boot(&deployment, moulds, &mut Neighbours::none(), &settings, &randomness)
+            boot::boot(
+                &deployment,
+                moulds,
+                &mut Neighbours::none(),
+                &settings,
+                &randomness,
+            )
         })?;
         let (kernel, _) = assemble(booted, &settings, &randomness);
-        let manifest = Manifest { exports: Vec::new(), requires: wire.lock().exports.clone() };
+        let manifest = Manifest {
+            exports: Vec::new(),
+            requires: wire.lock().exports.clone(),
+        };
         let stepper = Stepper {
             start: startup::alarms(&kernel, self.startup_deadline),
             startup_deadline: self.startup_deadline,
@@ -245,8 +294,18 @@ impl TestHost {
             randomness,
             kernel,
         };
-        let TestHost { shutdown_deadline, .. } = self;
-        Ok(TestRun { stepper, clock, wire, replies, manifest, shutdown_deadline, calls: 0 })
+        let TestHost {
+            shutdown_deadline, ..
+        } = self;
+        Ok(TestRun {
+            stepper,
+            clock,
+            wire,
+            replies,
+            manifest,
+            shutdown_deadline,
+            calls: 0,
+        })
     }
 
     fn settings(&self, clock: &Arc<ManualClock>) -> Settings {
@@ -265,39 +324,87 @@ impl TestHost {
     fn as_deployment(&self) -> Deployment {
         let mut guests = self.guests.clone();
         guests.sort_by(|a, b| a.name.cmp(&b.name));
-        let restart = RestartPolicy { after: RestartAfter::Never, ..GuestSpec::service(TEST, "").restart };
-        guests.push(GuestSpec { restart, ..GuestSpec::service(TEST, "") });
+        let restart = RestartPolicy {
+            after: RestartAfter::Never,
+            ..GuestSpec::service(TEST, "").restart
+        };
+        guests.push(GuestSpec {
+            restart,
+            ..GuestSpec::service(TEST, "")
+        });
         let source = NamedSource::new(TEST, Arc::from(""));
-        let TestHost { startup_deadline, shutdown_deadline, .. } = *self;
-        Deployment { guests, startup_deadline, shutdown_deadline, processes: Vec::new(), network: None, source }
+        let TestHost {
+            startup_deadline,
+            shutdown_deadline,
+            ..
+        } = *self;
+        Deployment {
+            guests,
+            startup_deadline,
+            shutdown_deadline,
+            processes: Vec::new(),
+            network: None,
+            source,
+        }
     }
 
     /// What the guests are made from, each behind the wire; last of all the test itself, when all others have declared themselves.
-    fn moulds(&self, guests: &[GuestSpec], wire: &Arc<Mutex<Wire>>, replies: &Replies, settings: &Settings) -> Moulds {
+    fn moulds(
+        &self,
+        guests: &[GuestSpec],
+        wire: &Arc<Mutex<Wire>>,
+        replies: &Replies,
+        settings: &Settings,
+    ) -> Moulds {
         let (test, guests) = guests.split_last().expect("the test itself is there");
-        let real: Vec<_> = guests.iter().filter(|guest| !self.moulds.contains_key(&guest.name)).cloned().collect();
+        let real: Vec<_> = guests
+            .iter()
+            .filter(|guest| !self.moulds.contains_key(&guest.name))
+            .cloned()
+            .collect();
         let workshop::Compiled { modules, ticks } = workshop::compile(&real, settings);
         let mut modules = modules.into_iter();
         let mould = |guest: &GuestSpec| match self.moulds.get(&guest.name) {
             Some(mould) => Ok(Arc::clone(mould)),
-            None => modules.next().expect("each was compiled").map(|module| Arc::new(module) as _),
+            None => modules
+                .next()
+                .expect("each was compiled")
+                .map(|module| Arc::new(module) as _),
         };
         let inner = guests.iter().map(mould).collect::<Vec<_>>();
         let caller = Arc::new(caller_mould(Arc::clone(wire), Arc::clone(replies)));
         let all = guests.iter().zip(inner).chain([(test, Ok(caller as _))]);
         let wired = all.map(|(GuestSpec { name, .. }, inner)| {
             let is_test = name == TEST;
-            inner.map(|inner| Arc::new(WiredMould { name: name.clone(), wire: Arc::clone(wire), inner, is_test }) as _)
+            inner.map(|inner| {
+                Arc::new(WiredMould {
+                    name: name.clone(),
+                    wire: Arc::clone(wire),
+                    inner,
+                    is_test,
+                }) as _
+            })
         });
-        Moulds { of_guests: wired.collect(), pulse: Pulse::start(ticks) }
+        Moulds {
+            of_guests: wired.collect(),
+            pulse: Pulse::start(ticks),
+        }
     }
 }
 
 /// All that is wrong with a deployment file, a line each.
 fn mistakes(error: &DeploymentError) -> String {
-    let DeploymentError::Refused { file, mistakes } = error else { return chain(error) };
+    let DeploymentError::Refused { file, mistakes } = error else {
+        return chain(error);
+    };
     let mistakes = mistakes.iter().map(|mistake| {
-        let Mistake { line, column, message, help, .. } = mistake;
+        let Mistake {
+            line,
+            column,
+            message,
+            help,
+            ..
+        } = mistake;
         format!("{}:{line}:{column}: {message}; {help}", file.display())
     });
     mistakes.collect::<Vec<_>>().join("\n")
@@ -305,12 +412,21 @@ fn mistakes(error: &DeploymentError) -> String {
 
 /// All refusals, a line each.
 fn refusals(error: &StartError) -> String {
-    let refusals = error.refusals().iter().map(|refusal| format!("\n  {}", chain(refusal)));
-    format!("the guests cannot be started:{}", refusals.collect::<String>())
+    let refusals = error
+        .refusals()
+        .iter()
+        .map(|refusal| format!("\n  {}", chain(refusal)));
+    format!(
+        "the guests cannot be started:{}",
+        refusals.collect::<String>()
+    )
 }
 
 /// An error and what caused it.
 fn chain(error: &(dyn Error + 'static)) -> String {
     let chain = std::iter::successors(Some(error), |&error| error.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    chain
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
 }

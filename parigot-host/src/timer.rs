@@ -22,8 +22,15 @@ struct State<T> {
 
 impl<T: Send + 'static> Timers<T> {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        let state = State { alarms: BTreeMap::new(), closed: false };
-        let timers = Arc::new(Timers { clock, state: Mutex::new(state), changed: Condvar::new() });
+        let state = State {
+            alarms: BTreeMap::new(),
+            closed: false,
+        };
+        let timers = Arc::new(Timers {
+            clock,
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        });
         let weak = Arc::downgrade(&timers);
         timers.clock.on_moved(Box::new(move || {
             if let Some(timers) = weak.upgrade() {
@@ -41,7 +48,10 @@ impl<T: Send + 'static> Timers<T> {
         if let Some(previous_ns) = previous_ns {
             state.alarms.remove(&(previous_ns, key));
         }
-        let first = state.alarms.first_key_value().is_none_or(|(first, _)| (at_ns, key) < *first);
+        let first = state
+            .alarms
+            .first_key_value()
+            .is_none_or(|(first, _)| (at_ns, key) < *first);
         state.alarms.insert((at_ns, key), target);
         drop(state);
         if first {
@@ -61,7 +71,11 @@ impl<T: Send + 'static> Timers<T> {
     /// When the first alarm is due.
     #[cfg(feature = "testing")]
     pub(crate) fn first_ns(&self) -> Option<u64> {
-        self.state.lock().alarms.first_key_value().map(|((at_ns, _), _)| *at_ns)
+        self.state
+            .lock()
+            .alarms
+            .first_key_value()
+            .map(|((at_ns, _), _)| *at_ns)
     }
 
     /// Takes the first alarm, with its moment, if it is due.
@@ -69,7 +83,10 @@ impl<T: Send + 'static> Timers<T> {
     pub(crate) fn take_due(&self) -> Option<(u64, T)> {
         let now_ns = self.clock.monotonic_ns();
         let mut state = self.state.lock();
-        let first = state.alarms.first_entry().filter(|first| first.key().0 <= now_ns)?;
+        let first = state
+            .alarms
+            .first_entry()
+            .filter(|first| first.key().0 <= now_ns)?;
         let ((at_ns, _), target) = first.remove_entry();
         Some((at_ns, target))
     }
@@ -81,10 +98,12 @@ impl<T: Send + 'static> Timers<T> {
             let now_ns = self.clock.monotonic_ns();
             match state.alarms.first_entry() {
                 None => self.changed.wait(&mut state),
-                Some(first) if first.key().0 > now_ns => match self.clock.real_time_until(first.key().0) {
-                    None => self.changed.wait(&mut state),
-                    Some(wait) => drop(self.changed.wait_for(&mut state, wait)),
-                },
+                Some(first) if first.key().0 > now_ns => {
+                    match self.clock.real_time_until(first.key().0) {
+                        None => self.changed.wait(&mut state),
+                        Some(wait) => drop(self.changed.wait_for(&mut state, wait)),
+                    }
+                }
                 Some(first) => {
                     let ((at_ns, _), target) = first.remove_entry();
                     MutexGuard::unlocked(&mut state, || fire(at_ns, target));
@@ -102,11 +121,15 @@ mod tests {
     use super::*;
     use crate::clock::{ManualClock, SystemClock};
 
-    fn running<T: Send + Sync + 'static>(clock: Arc<dyn Clock>) -> (Arc<Timers<T>>, mpsc::Receiver<T>) {
+    fn running<T: Send + Sync + 'static>(
+        clock: Arc<dyn Clock>,
+    ) -> (Arc<Timers<T>>, mpsc::Receiver<T>) {
         let timers = Timers::new(clock);
         let (send, fired) = mpsc::channel();
         let thread = Arc::clone(&timers);
-        std::thread::spawn(move || thread.run(|_, target| send.send(target).expect("the test listens")));
+        std::thread::spawn(move || {
+            thread.run(|_, target| send.send(target).expect("the test listens"))
+        });
         (timers, fired)
     }
 
@@ -119,7 +142,10 @@ mod tests {
         timers.set(4, None, 30, "d");
         timers.set(1, None, 20, "b");
         clock.advance(Duration::from_nanos(30));
-        assert_eq!(fired.iter().take(4).collect::<Vec<_>>(), ["a", "b", "c", "d"]);
+        assert_eq!(
+            fired.iter().take(4).collect::<Vec<_>>(),
+            ["a", "b", "c", "d"]
+        );
         timers.close();
     }
 

@@ -119,7 +119,11 @@ pub(crate) const IMPORTS: [&str; SERVED.len() + REFUSED.len()] = {
     let mut names = [""; SERVED.len() + REFUSED.len()];
     let mut k = 0;
     while k < names.len() {
-        names[k] = if k < SERVED.len() { SERVED[k] } else { REFUSED[k - SERVED.len()].0 };
+        names[k] = if k < SERVED.len() {
+            SERVED[k]
+        } else {
+            REFUSED[k - SERVED.len()].0
+        };
         k += 1;
     }
     names
@@ -131,7 +135,9 @@ pub(crate) fn is_go(module: &[u8]) -> bool {
     sections(module).any(|(name, content)| match name {
         b"go:buildid" => true,
         // The number of fields comes first.
-        b"producers" => content.get(1..).is_some_and(|fields| fields.starts_with(LANGUAGE_GO)),
+        b"producers" => content
+            .get(1..)
+            .is_some_and(|fields| fields.starts_with(LANGUAGE_GO)),
         _ => false,
     })
 }
@@ -147,14 +153,21 @@ fn sections(module: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         rest = after;
         Some((*kind, section))
     });
-    all.filter(|(kind, _)| *kind == CUSTOM).filter_map(|(_, section)| split_sized(section))
+    all.filter(|(kind, _)| *kind == CUSTOM)
+        .filter_map(|(_, section)| split_sized(section))
 }
 
 /// Splits off as many bytes as the number says that comes first, in LEB128.
 fn split_sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     const GROUPS_MAX: usize = 5;
-    let end = bytes.iter().take(GROUPS_MAX).position(|byte| byte & 0x80 == 0)?;
-    let size = bytes[..=end].iter().rev().fold(0_u64, |size, byte| size << 7 | u64::from(byte & 0x7f));
+    let end = bytes
+        .iter()
+        .take(GROUPS_MAX)
+        .position(|byte| byte & 0x80 == 0)?;
+    let size = bytes[..=end]
+        .iter()
+        .rev()
+        .fold(0_u64, |size, byte| size << 7 | u64::from(byte & 0x7f));
     bytes[end + 1..].split_at_checked(usize::try_from(size).ok()?)
 }
 
@@ -198,7 +211,10 @@ impl Wasi {
         let with_nul = |text: String| [text.into_bytes(), vec![0]].concat();
         Wasi {
             args: args.into_iter().map(with_nul).collect(),
-            env: env.into_iter().map(|(key, value)| with_nul(format!("{key}={value}"))).collect(),
+            env: env
+                .into_iter()
+                .map(|(key, value)| with_nul(format!("{key}={value}")))
+                .collect(),
             rng: StdRng::from_seed(seed),
             monotonic_ns: 0,
             wall_ns: 0,
@@ -223,7 +239,10 @@ impl Wasi {
     pub(crate) fn show_timers(&mut self, memory: &mut [u8], control: u32) {
         let at = GuestMemory::behind(control, TIMERS_MOVED_OFFSET);
         let is_due = self.wake_at_ns <= self.monotonic_ns;
-        self.timers_moved = GuestMemory(memory).write_u32(at, is_due.into()).is_ok().then_some(at);
+        self.timers_moved = GuestMemory(memory)
+            .write_u32(at, is_due.into())
+            .is_ok()
+            .then_some(at);
     }
 
     /// When the guest's first timer is due, on its monotonic clock, or [`NEVER`].
@@ -235,11 +254,20 @@ impl Wasi {
 
     /// What the runtime has said in this turn of a panic, or of an error that it cannot go on with.
     pub(crate) fn panic_text(&self) -> Option<String> {
-        let errors = self.output.lines.iter().rev().filter(|(stream, _)| *stream == Stream::Err);
-        errors.map(|(_, line)| line).find_map(|line| match line.strip_prefix("panic: ") {
-            Some(message) => Some(format!("panicked: {message}")),
-            None => line.strip_prefix("fatal error: ").map(|message| format!("failed: {message}")),
-        })
+        let errors = self
+            .output
+            .lines
+            .iter()
+            .rev()
+            .filter(|(stream, _)| *stream == Stream::Err);
+        errors
+            .map(|(_, line)| line)
+            .find_map(|line| match line.strip_prefix("panic: ") {
+                Some(message) => Some(format!("panicked: {message}")),
+                None => line
+                    .strip_prefix("fatal error: ")
+                    .map(|message| format!("failed: {message}")),
+            })
     }
 
     /// Hands over the lines that the guest has finished, in their order.
@@ -255,7 +283,10 @@ impl Wasi {
 }
 
 /// Adds [`IMPORTS`] to a linker; `wasi` finds the guest's view in the store's data.
-pub(crate) fn link<T: 'static>(linker: &mut Linker<T>, wasi: fn(&mut T) -> &mut Wasi) -> wasmtime::Result<()> {
+pub(crate) fn link<T: 'static>(
+    linker: &mut Linker<T>,
+    wasi: fn(&mut T) -> &mut Wasi,
+) -> wasmtime::Result<()> {
     /// One import whose parameters are all `u32` and which answers with an errno.
     macro_rules! serve {
         ($method:ident($($parameter:ident),*)) => {
@@ -284,17 +315,32 @@ pub(crate) fn link<T: 'static>(linker: &mut Linker<T>, wasi: fn(&mut T) -> &mut 
     linker.func_wrap(
         MODULE,
         "poll_oneoff",
-        move |mut caller: Caller<'_, T>, subscriptions: u32, events: u32, count: u32, written: u32| {
+        move |mut caller: Caller<'_, T>,
+              subscriptions: u32,
+              events: u32,
+              count: u32,
+              written: u32| {
             let (wasi, memory) = split(&mut caller, wasi)?;
-            wasmtime::Result::Ok(errno(wasi.poll_oneoff(memory, subscriptions, events, count, written)?))
+            wasmtime::Result::Ok(errno(wasi.poll_oneoff(
+                memory,
+                subscriptions,
+                events,
+                count,
+                written,
+            )?))
         },
     )?;
     linker.func_wrap(MODULE, "sched_yield", || errno(Ok(())))?;
     linker.func_wrap(MODULE, "proc_exit", |status: u32| -> wasmtime::Result<()> {
-        Err(ProcExit { status: u8::try_from(status).unwrap_or(u8::MAX) }.into())
+        Err(ProcExit {
+            status: u8::try_from(status).unwrap_or(u8::MAX),
+        }
+        .into())
     })?;
     for (name, parameters, refusal) in REFUSED {
-        let parameters = parameters.chars().map(|c| if c == 'I' { ValType::I64 } else { ValType::I32 });
+        let parameters = parameters
+            .chars()
+            .map(|c| if c == 'I' { ValType::I64 } else { ValType::I32 });
         let of_type = FuncType::new(linker.engine(), parameters, [ValType::I32]);
         linker.func_new(MODULE, name, of_type, move |_, _, results| {
             results[0] = Val::I32(errno(Err(refusal)) as i32);
@@ -343,15 +389,24 @@ struct GuestMemory<'a>(&'a mut [u8]);
 
 impl GuestMemory<'_> {
     fn bytes(&self, address: u32, bytes: usize) -> Result<&[u8], Errno> {
-        self.0.get(address as usize..).and_then(|rest| rest.get(..bytes)).ok_or(Errno::Fault)
+        self.0
+            .get(address as usize..)
+            .and_then(|rest| rest.get(..bytes))
+            .ok_or(Errno::Fault)
     }
 
     fn bytes_mut(&mut self, address: u32, bytes: usize) -> Result<&mut [u8], Errno> {
-        self.0.get_mut(address as usize..).and_then(|rest| rest.get_mut(..bytes)).ok_or(Errno::Fault)
+        self.0
+            .get_mut(address as usize..)
+            .and_then(|rest| rest.get_mut(..bytes))
+            .ok_or(Errno::Fault)
     }
 
     fn array<const N: usize>(&self, address: u32) -> Result<[u8; N], Errno> {
-        Ok(*self.bytes(address, N)?.first_chunk().expect("that many bytes"))
+        Ok(*self
+            .bytes(address, N)?
+            .first_chunk()
+            .expect("that many bytes"))
     }
 
     fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), Errno> {
@@ -365,7 +420,10 @@ impl GuestMemory<'_> {
 
     /// An address behind another; the largest one, at which nothing can be, if there is none.
     fn behind(address: u32, bytes: usize) -> u32 {
-        u32::try_from(bytes).ok().and_then(|bytes| address.checked_add(bytes)).unwrap_or(u32::MAX)
+        u32::try_from(bytes)
+            .ok()
+            .and_then(|bytes| address.checked_add(bytes))
+            .unwrap_or(u32::MAX)
     }
 
     /// One `(address, length)` of a list of buffers.
@@ -375,7 +433,12 @@ impl GuestMemory<'_> {
     }
 
     /// Strings one after the other at `buffer`, and the address of each at `pointers`.
-    fn write_strings(&mut self, strings: &[Vec<u8>], pointers: u32, buffer: u32) -> Result<(), Errno> {
+    fn write_strings(
+        &mut self,
+        strings: &[Vec<u8>],
+        pointers: u32,
+        buffer: u32,
+    ) -> Result<(), Errno> {
         let mut at = buffer;
         for (k, string) in strings.iter().enumerate() {
             self.write_u32(Self::behind(pointers, k * 4), at)?;
@@ -401,15 +464,30 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 
 /// The imports that do something, in the order of [`SERVED`].
 impl Wasi {
-    fn args_get(&mut self, mut memory: GuestMemory<'_>, pointers: u32, buffer: u32) -> Result<(), Errno> {
+    fn args_get(
+        &mut self,
+        mut memory: GuestMemory<'_>,
+        pointers: u32,
+        buffer: u32,
+    ) -> Result<(), Errno> {
         memory.write_strings(&self.args, pointers, buffer)
     }
 
-    fn args_sizes_get(&mut self, mut memory: GuestMemory<'_>, count: u32, bytes: u32) -> Result<(), Errno> {
+    fn args_sizes_get(
+        &mut self,
+        mut memory: GuestMemory<'_>,
+        count: u32,
+        bytes: u32,
+    ) -> Result<(), Errno> {
         memory.write_sizes(&self.args, count, bytes)
     }
 
-    fn clock_time_get(&mut self, mut memory: GuestMemory<'_>, clock: u32, time: u32) -> Result<(), Errno> {
+    fn clock_time_get(
+        &mut self,
+        mut memory: GuestMemory<'_>,
+        clock: u32,
+        time: u32,
+    ) -> Result<(), Errno> {
         let ns = match clock {
             0 => self.wall_ns,
             1 => self.monotonic_ns.saturating_add(MONOTONIC_OFFSET_NS),
@@ -421,16 +499,31 @@ impl Wasi {
         memory.write(time, &ns.to_le_bytes())
     }
 
-    fn environ_get(&mut self, mut memory: GuestMemory<'_>, pointers: u32, buffer: u32) -> Result<(), Errno> {
+    fn environ_get(
+        &mut self,
+        mut memory: GuestMemory<'_>,
+        pointers: u32,
+        buffer: u32,
+    ) -> Result<(), Errno> {
         memory.write_strings(&self.env, pointers, buffer)
     }
 
-    fn environ_sizes_get(&mut self, mut memory: GuestMemory<'_>, count: u32, bytes: u32) -> Result<(), Errno> {
+    fn environ_sizes_get(
+        &mut self,
+        mut memory: GuestMemory<'_>,
+        count: u32,
+        bytes: u32,
+    ) -> Result<(), Errno> {
         memory.write_sizes(&self.env, count, bytes)
     }
 
     /// A record of 24 bytes: file type (0, unknown), flags as a `u16` at 2, rights as a `u64` at 8.
-    fn fd_fdstat_get(&mut self, mut memory: GuestMemory<'_>, fd: u32, stat: u32) -> Result<(), Errno> {
+    fn fd_fdstat_get(
+        &mut self,
+        mut memory: GuestMemory<'_>,
+        fd: u32,
+        stat: u32,
+    ) -> Result<(), Errno> {
         const NONBLOCK: u8 = 4;
         const RIGHT_READ: u8 = 1 << 1;
         const RIGHT_WRITE: u8 = 1 << 6;
@@ -503,7 +596,10 @@ impl Wasi {
         let due = self.due(wanted)?;
         let mut write_all = || {
             for (k, event) in due.iter().enumerate() {
-                memory.write(GuestMemory::behind(events, k * Event::BYTES), &event.to_bytes())?;
+                memory.write(
+                    GuestMemory::behind(events, k * Event::BYTES),
+                    &event.to_bytes(),
+                )?;
             }
             memory.write_u32(written, due.len() as u32)
         };
@@ -521,19 +617,31 @@ impl Wasi {
         let Some(idle) = wanted.idle else {
             // Go's runtime also passes very short times in a poll for a clock alone; there it expects no event either.
             self.blocked_polls += 1;
-            return if self.blocked_polls > BLOCKED_POLLS_MAX { Err(Blocked) } else { Ok(Vec::new()) };
+            return if self.blocked_polls > BLOCKED_POLLS_MAX {
+                Err(Blocked)
+            } else {
+                Ok(Vec::new())
+            };
         };
         self.blocked_polls = 0;
-        self.wake_at_ns = wanted.timeout_ns.map_or(NEVER, |timeout| self.monotonic_ns.saturating_add(timeout));
+        self.wake_at_ns = wanted
+            .timeout_ns
+            .map_or(NEVER, |timeout| self.monotonic_ns.saturating_add(timeout));
         self.idle_is_readable = true;
         Ok(vec![idle])
     }
 
-    fn random_get(&mut self, mut memory: GuestMemory<'_>, buffer: u32, bytes: u32) -> Result<(), Errno> {
+    fn random_get(
+        &mut self,
+        mut memory: GuestMemory<'_>,
+        buffer: u32,
+        bytes: u32,
+    ) -> Result<(), Errno> {
         if bytes > RANDOM_BYTES_MAX {
             return Err(Errno::Inval);
         }
-        self.rng.fill_bytes(memory.bytes_mut(buffer, bytes as usize)?);
+        self.rng
+            .fill_bytes(memory.bytes_mut(buffer, bytes as usize)?);
         Ok(())
     }
 }
@@ -560,18 +668,37 @@ impl Wanted {
             return Err(Errno::Inval);
         }
         let mut wanted = Wanted::default();
-        for record in memory.bytes(subscriptions, count as usize * BYTES)?.chunks_exact(BYTES) {
+        for record in memory
+            .bytes(subscriptions, count as usize * BYTES)?
+            .chunks_exact(BYTES)
+        {
             let (mark, kind, fd) = (u64_at(record, 0), record[8], u32_at(record, 16));
             match (kind, fd) {
                 (Event::CLOCK, _) if record[40] & ABSOLUTE != 0 => return Err(Errno::Notsup),
                 (Event::CLOCK, _) => {
                     let timeout_ns = u64_at(record, 24);
-                    wanted.timeout_ns = Some(wanted.timeout_ns.map_or(timeout_ns, |least| least.min(timeout_ns)));
+                    wanted.timeout_ns = Some(
+                        wanted
+                            .timeout_ns
+                            .map_or(timeout_ns, |least| least.min(timeout_ns)),
+                    );
                 }
-                (Event::READ, IDLE_FD) => wanted.idle = Some(Event { mark, errno: 0, kind, bytes: 1 }),
+                (Event::READ, IDLE_FD) => {
+                    wanted.idle = Some(Event {
+                        mark,
+                        errno: 0,
+                        kind,
+                        bytes: 1,
+                    })
+                }
                 (Event::READ, PARKED_FD) => {}
                 (Event::READ | Event::WRITE, _) => {
-                    wanted.refused.push(Event { mark, errno: Errno::Badf as u16, kind, bytes: 0 });
+                    wanted.refused.push(Event {
+                        mark,
+                        errno: Errno::Badf as u16,
+                        kind,
+                        bytes: 0,
+                    });
                 }
                 _ => return Err(Errno::Inval),
             }
@@ -638,7 +765,10 @@ impl Output {
     fn cut_line(&mut self, stream: Stream) {
         let line = &mut self.unfinished[stream as usize];
         let starts_character = |at: &usize| line[*at] & 0b1100_0000 != 0b1000_0000;
-        let end = (LINE_BYTES_MAX - 3..=LINE_BYTES_MAX).rev().find(starts_character).unwrap_or(LINE_BYTES_MAX);
+        let end = (LINE_BYTES_MAX - 3..=LINE_BYTES_MAX)
+            .rev()
+            .find(starts_character)
+            .unwrap_or(LINE_BYTES_MAX);
         let rest = line.split_off(end);
         self.end_line(stream);
         self.unfinished[stream as usize] = rest;
@@ -672,7 +802,10 @@ impl Output {
         }
         let dropped_bytes = std::mem::take(&mut self.dropped_bytes);
         if dropped_bytes > 0 {
-            sink(Stream::Err, &format!("wrote too much at once: {dropped_bytes} bytes of output were dropped"));
+            sink(
+                Stream::Err,
+                &format!("wrote too much at once: {dropped_bytes} bytes of output were dropped"),
+            );
         }
     }
 }

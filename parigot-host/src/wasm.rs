@@ -7,13 +7,15 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use parigot_abi::control::{CONTROL_BYTES, ControlView, NO_CALL, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET};
+use parigot_abi::control::{
+    CONTROL_BYTES, ControlView, NO_CALL, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET,
+};
 use parigot_abi::frame::Level;
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{Manifest, Prologue, TURN_OK, VERSION, Version};
 use wasmtime::{
-    AsContextMut, Config, Engine, ExternType, FuncType, Linker, Memory, Module, Store, StoreContextMut, Trap,
-    TypedFunc, UpdateDeadline, ValType,
+    AsContextMut, Config, Engine, ExternType, FuncType, Linker, Memory, Module, Store,
+    StoreContextMut, Trap, TypedFunc, UpdateDeadline, ValType,
 };
 
 use crate::Settings;
@@ -43,8 +45,12 @@ pub(crate) struct GuestModule {
 }
 
 /// The functions of the ABI: name, number of `i32` parameters, whether an `i32` is returned.
-const EXPORTS: [(&str, usize, bool); 4] =
-    [("parigot_abi", 0, true), ("parigot_open", 0, true), ("parigot_inbox", 2, false), ("parigot_turn", 3, true)];
+const EXPORTS: [(&str, usize, bool); 4] = [
+    ("parigot_abi", 0, true),
+    ("parigot_open", 0, true),
+    ("parigot_inbox", 2, false),
+    ("parigot_turn", 3, true),
+];
 
 /// What a library that is made by Go exports besides: it starts the runtime.
 const INITIALIZE: (&str, usize, bool) = ("_initialize", 0, false);
@@ -60,9 +66,17 @@ impl Compiler {
         config.wasm_multi_memory(false).wasm_memory64(false);
         // A turn that takes long looks at a budget: see `crate::budget`.
         config.epoch_interruption(true);
-        let engine = Engine::new(&config).expect("this machine runs what Cranelift compiles for it");
-        let cache = settings.code_cache.as_deref().and_then(|folder| Cache::open(folder, &engine));
-        Compiler { engine, cache, time_max: settings.compile_time_max }
+        let engine =
+            Engine::new(&config).expect("this machine runs what Cranelift compiles for it");
+        let cache = settings
+            .code_cache
+            .as_deref()
+            .and_then(|folder| Cache::open(folder, &engine));
+        Compiler {
+            engine,
+            cache,
+            time_max: settings.compile_time_max,
+        }
     }
 
     /// What a pulse does to the guests that are made from its modules.
@@ -73,7 +87,11 @@ impl Compiler {
 
     /// Compiles a binary module, unless the cache has it, and checks its imports and exports. `compiling` is called before
     /// it is compiled.
-    pub(crate) fn compile(&self, bytes: &[u8], compiling: impl FnOnce()) -> Result<GuestModule, ModuleError> {
+    pub(crate) fn compile(
+        &self,
+        bytes: &[u8],
+        compiling: impl FnOnce(),
+    ) -> Result<GuestModule, ModuleError> {
         if !bytes.starts_with(b"\0asm") {
             return Err(ModuleError::NotWasm);
         }
@@ -97,16 +115,25 @@ impl Compiler {
 }
 
 fn check_imports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
-    let served = |module: &str, name: &str| is_go && module == wasi::MODULE && wasi::IMPORTS.contains(&name);
-    match module.imports().find(|import| !served(import.module(), import.name())) {
-        Some(import) => Err(ModuleError::Import { module: import.module().into(), name: import.name().into() }),
+    let served =
+        |module: &str, name: &str| is_go && module == wasi::MODULE && wasi::IMPORTS.contains(&name);
+    match module
+        .imports()
+        .find(|import| !served(import.module(), import.name()))
+    {
+        Some(import) => Err(ModuleError::Import {
+            module: import.module().into(),
+            name: import.name().into(),
+        }),
         None => Ok(()),
     }
 }
 
 fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
     if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
-        return Err(ModuleError::Export { missing: "a memory named `memory`".into() });
+        return Err(ModuleError::Export {
+            missing: "a memory named `memory`".into(),
+        });
     }
     let exports = EXPORTS.into_iter().chain(is_go.then_some(INITIALIZE));
     for (name, params, returns) in exports {
@@ -114,7 +141,11 @@ fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
         let expected = FuncType::new(module.engine(), i32s(params), i32s(returns as usize));
         match module.get_export(name) {
             Some(ExternType::Func(found)) if found.matches(&expected) => {}
-            _ => return Err(ModuleError::Export { missing: format!("`{name}` of type {expected}") }),
+            _ => {
+                return Err(ModuleError::Export {
+                    missing: format!("`{name}` of type {expected}"),
+                });
+            }
         }
     }
     Ok(())
@@ -141,18 +172,26 @@ struct Data {
 #[cold]
 fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> Fault {
     if let Some(exit) = error.downcast_ref::<wasi::ProcExit>() {
-        return Fault::Exit { status: exit.status };
+        return Fault::Exit {
+            status: exit.status,
+        };
     }
     if let Some(over_budget) = error.downcast_ref::<OverBudget>() {
         return Fault::OverBudget(over_budget.clone());
     }
     let reason = match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => format!("its calls go deeper than a stack of {}", Size(GUEST_STACK_BYTES)),
+        Some(Trap::StackOverflow) => format!(
+            "its calls go deeper than a stack of {}",
+            Size(GUEST_STACK_BYTES)
+        ),
         _ => error.root_cause().to_string(),
     };
     let fault = Fault::of_trap(data.wasi.panic_text().unwrap_or(panic), reason);
     match data.limits.exceeded() {
-        Some(memory) => Fault::OutOfMemory { memory, last: Box::new(fault) },
+        Some(memory) => Fault::OutOfMemory {
+            memory,
+            last: Box::new(fault),
+        },
         None => fault,
     }
 }
@@ -160,7 +199,8 @@ fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> Fault {
 /// A tick has fallen into a turn.
 fn tick(mut context: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadline> {
     let control = context.data().control;
-    let block = control.and_then(|(memory, at)| memory.data(&context).get(at as usize..)?.first_chunk());
+    let block =
+        control.and_then(|(memory, at)| memory.data(&context).get(at as usize..)?.first_chunk());
     let view = block.map(ControlView::read);
     match context.data_mut().watch.tick(view.as_ref()) {
         Tick::Continue => {}
@@ -171,7 +211,9 @@ fn tick(mut context: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadli
 }
 
 fn set_yield_now(context: &mut StoreContextMut<'_, Data>, value: u32) {
-    let Some((memory, at)) = context.data().control else { return };
+    let Some((memory, at)) = context.data().control else {
+        return;
+    };
     let cell = at as usize + YIELD_NOW_OFFSET;
     if let Some(cell) = memory.data_mut(context).get_mut(cell..cell + 4) {
         cell.copy_from_slice(&value.to_le_bytes());
@@ -201,11 +243,20 @@ impl Mould for GuestModule {
         let engine = self.module.engine();
         let mut linker = Linker::new(engine);
         if self.is_go {
-            wasi::link(&mut linker, |data: &mut Data| &mut data.wasi).map_err(ModuleError::Instantiate)?;
+            wasi::link(&mut linker, |data: &mut Data| &mut data.wasi)
+                .map_err(ModuleError::Instantiate)?;
         }
         let limits = Limits::new(surroundings.memory_bytes_max);
         let watch = Watch::new(Budgets::new(surroundings.budget), surroundings.asks_early);
-        let mut store = Store::new(engine, Data { limits, wasi: surroundings.wasi, watch, control: None });
+        let mut store = Store::new(
+            engine,
+            Data {
+                limits,
+                wasi: surroundings.wasi,
+                watch,
+                control: None,
+            },
+        );
         store.limiter(|data| &mut data.limits);
         store.epoch_deadline_callback(tick);
         store.set_epoch_deadline(1);
@@ -219,21 +270,35 @@ impl Mould for GuestModule {
         };
 
         let exported = |error| ModuleError::Instantiate(error);
-        let abi: TypedFunc<(), u32> = instance.get_typed_func(&mut store, "parigot_abi").map_err(exported)?;
-        let open: TypedFunc<(), u32> = instance.get_typed_func(&mut store, "parigot_open").map_err(exported)?;
+        let abi: TypedFunc<(), u32> = instance
+            .get_typed_func(&mut store, "parigot_abi")
+            .map_err(exported)?;
+        let open: TypedFunc<(), u32> = instance
+            .get_typed_func(&mut store, "parigot_open")
+            .map_err(exported)?;
         let mut guest = WasmGuest {
-            memory: instance.get_memory(&mut store, "memory").expect("`check_exports` saw it"),
-            inbox: instance.get_typed_func(&mut store, "parigot_inbox").map_err(exported)?,
-            turn: instance.get_typed_func(&mut store, "parigot_turn").map_err(exported)?,
+            memory: instance
+                .get_memory(&mut store, "memory")
+                .expect("`check_exports` saw it"),
+            inbox: instance
+                .get_typed_func(&mut store, "parigot_inbox")
+                .map_err(exported)?,
+            turn: instance
+                .get_typed_func(&mut store, "parigot_turn")
+                .map_err(exported)?,
             control: 0,
             is_go: self.is_go,
-            view: ControlView { progress_call: NO_CALL, ..ControlView::read(&[0; CONTROL_BYTES]) },
+            view: ControlView {
+                progress_call: NO_CALL,
+                ..ControlView::read(&[0; CONTROL_BYTES])
+            },
             outbox: 0..0,
             store,
         };
         if self.is_go {
-            let initialize: TypedFunc<(), ()> =
-                instance.get_typed_func(&mut guest.store, "_initialize").map_err(exported)?;
+            let initialize: TypedFunc<(), ()> = instance
+                .get_typed_func(&mut guest.store, "_initialize")
+                .map_err(exported)?;
             if let Err(fault) = guest.enter(|store| initialize.call(store, ())) {
                 guest.take_output(true, line);
                 return Ok(Err(fault));
@@ -261,7 +326,10 @@ impl WasmGuest {
     }
 
     /// Calls into the guest; a trap becomes a fault with what the guest left behind.
-    fn enter<R>(&mut self, call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>) -> Result<R, Fault> {
+    fn enter<R>(
+        &mut self,
+        call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>,
+    ) -> Result<R, Fault> {
         self.begin_watch();
         call(&mut self.store).map_err(|error| self.fault_of(error))
     }
@@ -279,15 +347,26 @@ impl WasmGuest {
         // Before `parigot_open` has returned there is no control block to look at. What was sent before is carried out, and what cannot be
         // read was not sent.
         let is_readable = self.control != 0 && self.read_control().is_ok();
-        let panic = if is_readable { self.panic_text() } else { String::new() };
+        let panic = if is_readable {
+            self.panic_text()
+        } else {
+            String::new()
+        };
         fault_of(&error, self.store.data(), panic)
     }
 
     fn panic_text(&self) -> String {
-        let ControlView { panic_address, panic_capacity, panic_bytes, .. } = self.view;
+        let ControlView {
+            panic_address,
+            panic_capacity,
+            panic_bytes,
+            ..
+        } = self.view;
         // Every caller is told: one guest's text must not fill the host's memory.
         let bytes = panic_bytes.min(panic_capacity).min(REASON_BYTES_MAX as u64);
-        let bytes = self.slice("panic text", panic_address, bytes).unwrap_or_default();
+        let bytes = self
+            .slice("panic text", panic_address, bytes)
+            .unwrap_or_default();
         String::from_utf8_lossy(bytes).into_owned()
     }
 
@@ -298,9 +377,18 @@ impl WasmGuest {
     /// Looks at the control block, and believes it only if its outbox lies in the memory.
     fn read_control(&mut self) -> Result<(), Fault> {
         let memory = self.memory.data(&self.store);
-        let block = slice(memory, "the control block", self.control.into(), CONTROL_BYTES as u64)?;
+        let block = slice(
+            memory,
+            "the control block",
+            self.control.into(),
+            CONTROL_BYTES as u64,
+        )?;
         self.view = ControlView::read(block.first_chunk().expect("the slice is that long"));
-        let ControlView { outbox_address, outbox_committed, .. } = self.view;
+        let ControlView {
+            outbox_address,
+            outbox_committed,
+            ..
+        } = self.view;
         self.outbox = 0..0;
         self.outbox = range(memory, "the outbox", outbox_address, outbox_committed)?;
         Ok(())
@@ -308,15 +396,24 @@ impl WasmGuest {
 
     /// Makes the inbox big enough for `bytes`.
     fn grow_inbox(&mut self, bytes: usize) -> Result<(), Fault> {
-        let capacity = u32::try_from(bytes.next_power_of_two()).map_err(|_| self.inbox_fault(bytes))?;
+        let capacity =
+            u32::try_from(bytes.next_power_of_two()).map_err(|_| self.inbox_fault(bytes))?;
         let (inbox, control) = (self.inbox.clone(), self.control);
         self.enter(|store| inbox.call(store, (control, capacity)))?;
         self.read_control()?;
-        if self.view.inbox_capacity < bytes as u64 { Err(self.inbox_fault(bytes)) } else { Ok(()) }
+        if self.view.inbox_capacity < bytes as u64 {
+            Err(self.inbox_fault(bytes))
+        } else {
+            Ok(())
+        }
     }
 
     fn inbox_fault(&self, bytes: usize) -> Fault {
-        Fault::Memory { what: "the inbox", address: self.view.inbox_address, bytes: bytes as u64 }
+        Fault::Memory {
+            what: "the inbox",
+            address: self.view.inbox_address,
+            bytes: bytes as u64,
+        }
     }
 
     /// Writes the inbox, and makes the outbox empty: a guest that traps at once has not said again what it said before.
@@ -331,8 +428,13 @@ impl WasmGuest {
         empty_outbox(memory, self.control);
         let address = self.view.inbox_address;
         let start = usize::try_from(address).ok();
-        let Some(inbox) = start.and_then(|start| memory.get_mut(start..start.checked_add(bytes)?)) else {
-            return Err(Fault::Memory { what: "the inbox", address, bytes: bytes as u64 });
+        let Some(inbox) = start.and_then(|start| memory.get_mut(start..start.checked_add(bytes)?))
+        else {
+            return Err(Fault::Memory {
+                what: "the inbox",
+                address,
+                bytes: bytes as u64,
+            });
         };
         let (head, rest) = inbox.split_at_mut(PROLOGUE_BYTES);
         head.copy_from_slice(&prologue.to_bytes());
@@ -348,17 +450,33 @@ fn empty_outbox(memory: &mut [u8], control: u32) {
 }
 
 /// Where a part of a guest's memory lies, if it has it.
-fn range(memory: &[u8], what: &'static str, address: u64, bytes: u64) -> Result<Range<usize>, Fault> {
-    let end = address.checked_add(bytes).and_then(|end| usize::try_from(end).ok());
+fn range(
+    memory: &[u8],
+    what: &'static str,
+    address: u64,
+    bytes: u64,
+) -> Result<Range<usize>, Fault> {
+    let end = address
+        .checked_add(bytes)
+        .and_then(|end| usize::try_from(end).ok());
     // Not `ok_or`: a fault that is made each time is dropped each time.
     match end.filter(|end| *end <= memory.len()) {
         Some(end) => Ok(address as usize..end),
-        None => Err(Fault::Memory { what, address, bytes }),
+        None => Err(Fault::Memory {
+            what,
+            address,
+            bytes,
+        }),
     }
 }
 
 /// A part of a guest's memory, if it has it.
-fn slice<'a>(memory: &'a [u8], what: &'static str, address: u64, bytes: u64) -> Result<&'a [u8], Fault> {
+fn slice<'a>(
+    memory: &'a [u8],
+    what: &'static str,
+    address: u64,
+    bytes: u64,
+) -> Result<&'a [u8], Fault> {
     range(memory, what, address, bytes).map(|range| &memory[range])
 }
 
@@ -371,18 +489,31 @@ impl Code for WasmGuest {
         let inbox_bytes = self.fill_inbox(prologue, frames)?;
         if self.is_go {
             let (memory, data) = self.memory.data_and_store_mut(&mut self.store);
-            data.wasi.begin_turn(prologue.monotonic_ns, prologue.wall_ns);
+            data.wasi
+                .begin_turn(prologue.monotonic_ns, prologue.wall_ns);
             data.wasi.show_timers(memory, self.control);
         }
         self.begin_watch();
         let parameters = (self.control, inbox_bytes, max_polls);
-        let status = self.turn.call(&mut self.store, parameters).map_err(|error| self.fault_of(error))?;
+        let status = self
+            .turn
+            .call(&mut self.store, parameters)
+            .map_err(|error| self.fault_of(error))?;
         self.read_control()?;
         if status != TURN_OK {
-            return Err(Fault::Inbox { text: self.panic_text() });
+            return Err(Fault::Inbox {
+                text: self.panic_text(),
+            });
         }
-        let runtime_wake_ns = if self.is_go { self.store.data_mut().wasi.end_turn() } else { u64::MAX };
-        Ok(Turn { more: self.view.more, wake_at_ns: self.view.wake_at_ns.min(runtime_wake_ns) })
+        let runtime_wake_ns = if self.is_go {
+            self.store.data_mut().wasi.end_turn()
+        } else {
+            u64::MAX
+        };
+        Ok(Turn {
+            more: self.view.more,
+            wake_at_ns: self.view.wake_at_ns.min(runtime_wake_ns),
+        })
     }
 
     fn culprit(&self) -> Option<Culprit> {
@@ -409,6 +540,10 @@ impl WasmGuest {
             Stream::Err => line(Level::Error, text),
         };
         let wasi = &mut self.store.data_mut().wasi;
-        if ended { wasi.take_rest(sink) } else { wasi.take_lines(sink) }
+        if ended {
+            wasi.take_rest(sink)
+        } else {
+            wasi.take_lines(sink)
+        }
     }
 }

@@ -18,7 +18,14 @@ pub(crate) enum Language {
 pub(crate) struct Stem(String);
 
 /// The text of a new type of id.
-pub(crate) fn boilerplate(Boilerplateid { name, prefix, lang, package }: &Boilerplateid) -> String {
+pub(crate) fn boilerplate(
+    Boilerplateid {
+        name,
+        prefix,
+        lang,
+        package,
+    }: &Boilerplateid,
+) -> String {
     match lang {
         Language::Rust => rust(&name.0, prefix),
         Language::Go => go(&name.0, prefix, package),
@@ -86,8 +93,12 @@ fn unexported(stem: &str) -> String {
 
 /// Reads what an id is of.
 pub(crate) fn stem(name: &str) -> Result<Stem, String> {
-    let stem = name.strip_suffix("Id").or_else(|| name.strip_suffix("ID")).unwrap_or(name);
-    let is_name = stem.starts_with(|c: char| c.is_ascii_uppercase()) && stem.bytes().all(|b| b.is_ascii_alphanumeric());
+    let stem = name
+        .strip_suffix("Id")
+        .or_else(|| name.strip_suffix("ID"))
+        .unwrap_or(name);
+    let is_name = stem.starts_with(|c: char| c.is_ascii_uppercase())
+        && stem.bytes().all(|b| b.is_ascii_alphanumeric());
     if is_name {
         Ok(Stem(stem.to_owned()))
     } else {
@@ -99,7 +110,9 @@ pub(crate) fn stem(name: &str) -> Result<Stem, String> {
 pub(crate) fn prefix(prefix: &str) -> Result<String, String> {
     let is_prefix = (1..=3).contains(&prefix.len())
         && prefix.starts_with(|c: char| c.is_ascii_lowercase())
-        && prefix.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+        && prefix
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if !is_prefix {
         return Err("expected one to three of a-z and 0-9, the first a letter".into());
     }
@@ -114,12 +127,24 @@ fn owners() -> [(&'static str, &'static str); 5] {
     const fn owner<T: IdType>() -> (&'static str, &'static str) {
         (T::PREFIX, T::NAME)
     }
-    [owner::<Host>(), owner::<Service>(), owner::<Method>(), owner::<Call>(), owner::<Instance>()]
+    [
+        owner::<Host>(),
+        owner::<Service>(),
+        owner::<Method>(),
+        owner::<Call>(),
+        owner::<Instance>(),
+    ]
 }
 
 /// Reads the name of a Go package.
 pub(crate) fn package(name: &str) -> Result<String, String> {
     let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    if is_name { Ok(name.to_owned()) } else { Err("expected a name of a-z, 0-9 and _, the first a letter".into()) }
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if is_name {
+        Ok(name.to_owned())
+    } else {
+        Err("expected a name of a-z, 0-9 and _, the first a letter".into())
+    }
 }

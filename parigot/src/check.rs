@@ -26,9 +26,14 @@ pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
         Err(error) => conclude(check, &[], &[], &Complaint::all_of_file(&error)),
         Ok(deployment) => {
-            let survey = survey(&deployment, &settings(&check.compiling, check.format == Format::Text));
+            let survey = survey(
+                &deployment,
+                &settings(&check.compiling, check.format == Format::Text),
+            );
             let refusals = survey.refusals.iter();
-            let complaints: Vec<_> = refusals.map(|refusal| Complaint::of_guest(refusal, &deployment)).collect();
+            let complaints: Vec<_> = refusals
+                .map(|refusal| Complaint::of_guest(refusal, &deployment))
+                .collect();
             conclude(check, &survey.guests, &deployment.processes, &complaints)
         }
     }
@@ -45,9 +50,15 @@ fn conclude(
         Format::Text if complaints.is_empty() => {
             report::print(&(summary(file, guests) + &crossings(guests, processes)));
         }
-        Format::Text => complaints.iter().for_each(|complaint| complaint.tell(&Style::TEXT)),
+        Format::Text => complaints
+            .iter()
+            .for_each(|complaint| complaint.tell(&Style::TEXT)),
     }
-    if complaints.is_empty() { ExitCode::SUCCESS } else { REFUSED.into() }
+    if complaints.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        REFUSED.into()
+    }
 }
 
 /// Who is launched after whom.
@@ -57,9 +68,18 @@ fn summary(file: &Path, guests: &[Surveyed]) -> String {
         count => format!("its {count} guests fit"),
     };
     let mut text = format!("{}: {count}, launched in this order:\n", file.display());
-    for step in 1..=guests.iter().filter_map(|guest| guest.step).max().unwrap_or_default() {
-        let names = guests.iter().filter(|guest| guest.step == Some(step)).map(numbered);
-        writeln!(text, "{step:4}  {}", names.collect::<Vec<_>>().join(", ")).expect("a String takes any text");
+    for step in 1..=guests
+        .iter()
+        .filter_map(|guest| guest.step)
+        .max()
+        .unwrap_or_default()
+    {
+        let names = guests
+            .iter()
+            .filter(|guest| guest.step == Some(step))
+            .map(numbered);
+        writeln!(text, "{step:4}  {}", names.collect::<Vec<_>>().join(", "))
+            .expect("a String takes any text");
     }
     text
 }
@@ -71,7 +91,10 @@ fn crossings(guests: &[Surveyed], processes: &[Process]) -> String {
     for guest in guests {
         let from = process_of(&guest.name);
         for Requirement { service, exporters } in &guest.requires {
-            let homes: BTreeSet<_> = exporters.iter().map(|exporter| process_of(exporter)).collect();
+            let homes: BTreeSet<_> = exporters
+                .iter()
+                .map(|exporter| process_of(exporter))
+                .collect();
             // What is there in the same process is not looked for elsewhere.
             for to in homes.iter().filter(|_| !homes.contains(&from)) {
                 crossings.entry((from, *to)).or_default().insert(service);
@@ -81,7 +104,13 @@ fn crossings(guests: &[Surveyed], processes: &[Process]) -> String {
     let mut text = String::new();
     for ((from, to), services) in crossings {
         let services: Vec<_> = services.into_iter().collect();
-        let line = writeln!(text, "      {} -> {}  {}", from.unwrap_or("-"), to.unwrap_or("-"), services.join(", "));
+        let line = writeln!(
+            text,
+            "      {} -> {}  {}",
+            from.unwrap_or("-"),
+            to.unwrap_or("-"),
+            services.join(", ")
+        );
         line.expect("a String takes any text");
     }
     match processes.len() {
@@ -93,14 +122,22 @@ fn crossings(guests: &[Surveyed], processes: &[Process]) -> String {
 
 /// The process that a guest is in, if there are several.
 pub(crate) fn process_of<'a>(guest: &str, processes: &'a [Process]) -> Option<&'a str> {
-    let process = processes.iter().find(|process| process.guests.iter().any(|name| name == guest));
+    let process = processes
+        .iter()
+        .find(|process| process.guests.iter().any(|name| name == guest));
     process.map(Process::name)
 }
 
 fn object(guests: &[Surveyed], processes: &[Process], complaints: &[Complaint<'_>]) -> Value {
-    let guest = |Surveyed { name, role, replicas, exports, requires, step }: &Surveyed| {
-        let requirement =
-            |required: &Requirement| json!({ "service": required.service, "exporters": required.exporters });
+    let guest = |Surveyed {
+                     name,
+                     role,
+                     replicas,
+                     exports,
+                     requires,
+                     step,
+                 }: &Surveyed| {
+        let requirement = |required: &Requirement| json!({ "service": required.service, "exporters": required.exporters });
         let requires: Vec<_> = requires.iter().map(requirement).collect();
         let mut guest = json!({
             "name": name, "role": word(*role), "replicas": replicas, "exports": exports, "requires": requires, "step": step,
@@ -139,13 +176,28 @@ mod tests {
 
     fn guest(name: &str, step: usize) -> Surveyed {
         let (exports, requires) = (Vec::new(), Vec::new());
-        Surveyed { name: name.into(), role: Role::Service, replicas: 1, exports, requires, step: Some(step) }
+        Surveyed {
+            name: name.into(),
+            role: Role::Service,
+            replicas: 1,
+            exports,
+            requires,
+            step: Some(step),
+        }
     }
 
     #[test]
     fn the_guests_of_a_step_share_a_line() {
-        let guests = [guest("a", 2), guest("b", 1), Surveyed { replicas: 3, ..guest("c", 1) }];
-        let expected = "apps/app.toml: its 3 guests fit, launched in this order:\n   1  b, c x3\n   2  a\n";
+        let guests = [
+            guest("a", 2),
+            guest("b", 1),
+            Surveyed {
+                replicas: 3,
+                ..guest("c", 1)
+            },
+        ];
+        let expected =
+            "apps/app.toml: its 3 guests fit, launched in this order:\n   1  b, c x3\n   2  a\n";
         assert_eq!(summary(Path::new("apps/app.toml"), &guests), expected);
         let expected = "app.toml: its guest fits, launched in this order:\n   1  b\n";
         assert_eq!(summary(Path::new("app.toml"), &guests[1..2]), expected);

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use protoc_gen_parigot::{Error, OutputFile, PROTOS, Request, generate};
 use protox::Compiler;
-use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
+use protox::file::{
+    ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver,
+};
 
 use crate::Generate;
 
@@ -45,7 +47,11 @@ fn files(command: &Generate) -> Result<Vec<OutputFile>, Mistakes> {
     let mut compiler = Compiler::with_file_resolver(resolver(&command.include));
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(&command.files)?;
-    let named = compiler.files().filter(|file| !file.is_import()).map(|file| file.name().to_owned()).collect();
+    let named = compiler
+        .files()
+        .filter(|file| !file.is_import())
+        .map(|file| file.name().to_owned())
+        .collect();
     let descriptors = compiler.encode_file_descriptor_set();
     let request = Request::of_descriptors(&descriptors, named, &command.opt.join(","));
     let request = request.expect("the compiler's own descriptors are sound");
@@ -93,7 +99,9 @@ impl FileResolver for OwnResolver {
 }
 
 fn write_all(folder: &Path, files: &[OutputFile]) -> Result<(), Mistakes> {
-    let failed = |path: &Path, error: io::Error| Mistakes(vec![format!("cannot write {}: {error}", path.display())]);
+    let failed = |path: &Path, error: io::Error| {
+        Mistakes(vec![format!("cannot write {}: {error}", path.display())])
+    };
     for OutputFile { name, content } in files {
         let path = folder.join(name);
         write(&path, content).map_err(|error| failed(&path, error))?;

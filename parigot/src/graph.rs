@@ -32,18 +32,27 @@ pub(crate) enum Format {
 }
 
 /// Draws a deployment on stdout.
-pub(crate) fn graph(Graph { file, format, compiling }: &Graph) -> ExitCode {
+pub(crate) fn graph(
+    Graph {
+        file,
+        format,
+        compiling,
+    }: &Graph,
+) -> ExitCode {
     let deployment = match Deployment::read(file) {
         Ok(deployment) => deployment,
         Err(error) => {
-            Complaint::all_of_file(&error).iter().for_each(|complaint| complaint.tell(&Style::TEXT));
+            Complaint::all_of_file(&error)
+                .iter()
+                .for_each(|complaint| complaint.tell(&Style::TEXT));
             return REFUSED.into();
         }
     };
     let survey = survey(&deployment, &settings(compiling, true));
     if survey.guests.len() < deployment.guests.len() {
         // The rest of what is wrong could have been drawn.
-        let does_not_say = |refusal: &&Refusal| !matches!(refusal, Refusal::Graph(_) | Refusal::Schema { .. });
+        let does_not_say =
+            |refusal: &&Refusal| !matches!(refusal, Refusal::Graph(_) | Refusal::Schema { .. });
         for refusal in survey.refusals.iter().filter(does_not_say) {
             Complaint::of_guest(refusal, &deployment).tell(&Style::TEXT);
         }
@@ -80,8 +89,11 @@ struct Edge<'a> {
 
 impl<'a> Drawing<'a> {
     fn of(guests: &'a [Surveyed], processes: &'a [Process]) -> Self {
-        let places: BTreeMap<&str, usize> =
-            guests.iter().enumerate().map(|(place, guest)| (&*guest.name, place)).collect();
+        let places: BTreeMap<&str, usize> = guests
+            .iter()
+            .enumerate()
+            .map(|(place, guest)| (&*guest.name, place))
+            .collect();
         let node = |guest: &'a Surveyed| {
             let mut edges: BTreeMap<Option<usize>, Vec<&str>> = BTreeMap::new();
             for required in &guest.requires {
@@ -91,30 +103,55 @@ impl<'a> Drawing<'a> {
                     edges.entry(exporter).or_default().push(&required.service);
                 }
             }
-            let edges = edges.into_iter().map(|(exporter, services)| Edge { exporter, services });
-            Node { guest, process: process_of(&guest.name, processes), edges: edges.collect() }
+            let edges = edges
+                .into_iter()
+                .map(|(exporter, services)| Edge { exporter, services });
+            Node {
+                guest,
+                process: process_of(&guest.name, processes),
+                edges: edges.collect(),
+            }
         };
-        Drawing { guests: guests.iter().map(node).collect(), processes }
+        Drawing {
+            guests: guests.iter().map(node).collect(),
+            processes,
+        }
     }
 
     /// Whether an edge is one of those that keep guests from ever being launched: it is part of a cycle, leads to one, or to nothing.
     fn is_stuck(&self, edge: &Edge<'_>) -> bool {
-        edge.exporter.is_none_or(|exporter| self.guests[exporter].guest.step.is_none())
+        edge.exporter
+            .is_none_or(|exporter| self.guests[exporter].guest.step.is_none())
     }
 
     /// A line for each guest and each further edge of it, in the order of the launch.
     fn text(&self) -> String {
         let mut order: Vec<_> = self.guests.iter().collect();
         order.sort_by_key(|node| node.guest.step.unwrap_or(usize::MAX));
-        let name_columns = self.guests.iter().map(|node| title(node).len()).max().unwrap_or_default();
-        let exporter_columns = self.edges().map(|(_, edge)| self.exporter(edge).len()).max().unwrap_or_default();
+        let name_columns = self
+            .guests
+            .iter()
+            .map(|node| title(node).len())
+            .max()
+            .unwrap_or_default();
+        let exporter_columns = self
+            .edges()
+            .map(|(_, edge)| self.exporter(edge).len())
+            .max()
+            .unwrap_or_default();
         let mut text = format!("step   {:name_columns$}  requires\n", "guest");
         for node in order {
-            let step = node.guest.step.map_or("never".to_owned(), |step| step.to_string());
-            let edges = node
-                .edges
-                .iter()
-                .map(|edge| format!("-> {:exporter_columns$}  {}", self.exporter(edge), edge.services.join(", ")));
+            let step = node
+                .guest
+                .step
+                .map_or("never".to_owned(), |step| step.to_string());
+            let edges = node.edges.iter().map(|edge| {
+                format!(
+                    "-> {:exporter_columns$}  {}",
+                    self.exporter(edge),
+                    edge.services.join(", ")
+                )
+            });
             let mut head = format!("{step:<5}  {:name_columns$}", title(node));
             for requires in edges.chain(node.edges.is_empty().then(|| "-".to_owned())) {
                 writeln!(text, "{head}  {requires}").expect("a String takes any text");
@@ -125,27 +162,53 @@ impl<'a> Drawing<'a> {
     }
 
     fn exporter(&self, edge: &Edge<'_>) -> &'a str {
-        edge.exporter.map_or("(nobody)", |place| &self.guests[place].guest.name)
+        edge.exporter
+            .map_or("(nobody)", |place| &self.guests[place].guest.name)
     }
 
     fn dot(&self) -> String {
-        let mut lines =
-            vec!["digraph deployment {".to_owned(), "    rankdir = LR".into(), "    node [shape = box]".into()];
-        lines.extend(self.guests.iter().map(|Node { guest, .. }| match guest.role {
-            Role::Service if guest.replicas > 1 => {
-                format!("    {:?} [style = rounded, label = {:?}]", guest.name, numbered(guest))
-            }
-            Role::Service => format!("    {:?} [style = rounded]", guest.name),
-            Role::Program => format!("    {:?}", guest.name),
-        }));
+        let mut lines = vec![
+            "digraph deployment {".to_owned(),
+            "    rankdir = LR".into(),
+            "    node [shape = box]".into(),
+        ];
+        lines.extend(
+            self.guests
+                .iter()
+                .map(|Node { guest, .. }| match guest.role {
+                    Role::Service if guest.replicas > 1 => {
+                        format!(
+                            "    {:?} [style = rounded, label = {:?}]",
+                            guest.name,
+                            numbered(guest)
+                        )
+                    }
+                    Role::Service => format!("    {:?} [style = rounded]", guest.name),
+                    Role::Program => format!("    {:?}", guest.name),
+                }),
+        );
         for (place, process) in self.processes.iter().enumerate() {
-            let guests: Vec<_> = process.guests.iter().map(|name| format!("{name:?}")).collect();
+            let guests: Vec<_> = process
+                .guests
+                .iter()
+                .map(|name| format!("{name:?}"))
+                .collect();
             let (name, guests) = (process.name(), guests.join("; "));
-            lines.push(format!("    subgraph cluster{place} {{ label = {name:?}; {guests} }}"));
+            lines.push(format!(
+                "    subgraph cluster{place} {{ label = {name:?}; {guests} }}"
+            ));
         }
         lines.extend(self.edges().map(|(place, edge)| {
-            let (from, to, services) = (&self.guests[place].guest.name, self.exporter(edge), edge.services.join("\\n"));
-            let colour = if self.is_stuck(edge) { ", color = red, fontcolor = red" } else { "" };
+            let (from, to, services) = (
+                &self.guests[place].guest.name,
+                self.exporter(edge),
+                edge.services.join("\\n"),
+            );
+            let colour = if self.is_stuck(edge) {
+                ", color = red, fontcolor = red"
+            } else {
+                ""
+            };
             format!("    {from:?} -> {to:?} [label = \"{services}\"{colour}]")
         }));
         lines.push("}\n".into());
@@ -155,33 +218,60 @@ impl<'a> Drawing<'a> {
     /// Guests go by their places, for a name may be a word of the language.
     fn mermaid(&self) -> String {
         let mut lines = vec!["graph LR".to_owned()];
-        lines.extend(self.guests.iter().enumerate().map(|(place, Node { guest, .. })| match guest.role {
-            Role::Service => format!("    guest{place}([\"{}\"])", numbered(guest)),
-            Role::Program => format!("    guest{place}[\"{}\"]", guest.name),
-        }));
+        lines.extend(
+            self.guests
+                .iter()
+                .enumerate()
+                .map(|(place, Node { guest, .. })| match guest.role {
+                    Role::Service => format!("    guest{place}([\"{}\"])", numbered(guest)),
+                    Role::Program => format!("    guest{place}[\"{}\"]", guest.name),
+                }),
+        );
         for (place, process) in self.processes.iter().enumerate() {
-            lines.push(format!("    subgraph process{place}[\"{}\"]", process.name()));
-            let guests = self.guests.iter().enumerate().filter(|(_, node)| node.process == Some(process.name()));
+            lines.push(format!(
+                "    subgraph process{place}[\"{}\"]",
+                process.name()
+            ));
+            let guests = self
+                .guests
+                .iter()
+                .enumerate()
+                .filter(|(_, node)| node.process == Some(process.name()));
             lines.extend(guests.map(|(place, _)| format!("        guest{place}")));
             lines.push("    end".into());
         }
         lines.extend(self.edges().map(|(place, edge)| {
-            let (line, head) = if self.is_stuck(edge) { ("-.", ".->") } else { ("--", "-->") };
-            let to = edge.exporter.map_or_else(|| "nobody[[\"nobody\"]]".to_owned(), |place| format!("guest{place}"));
-            format!("    guest{place} {line} \"{}\" {head} {to}", edge.services.join("<br/>"))
+            let (line, head) = if self.is_stuck(edge) {
+                ("-.", ".->")
+            } else {
+                ("--", "-->")
+            };
+            let to = edge.exporter.map_or_else(
+                || "nobody[[\"nobody\"]]".to_owned(),
+                |place| format!("guest{place}"),
+            );
+            format!(
+                "    guest{place} {line} \"{}\" {head} {to}",
+                edge.services.join("<br/>")
+            )
         }));
         lines.join("\n") + "\n"
     }
 
     /// All edges, each with the place of the guest that it comes from.
     fn edges(&self) -> impl Iterator<Item = (usize, &Edge<'a>)> {
-        self.guests.iter().enumerate().flat_map(|(place, node)| node.edges.iter().map(move |edge| (place, edge)))
+        self.guests
+            .iter()
+            .enumerate()
+            .flat_map(|(place, node)| node.edges.iter().map(move |edge| (place, edge)))
     }
 }
 
 /// `program hello`, as its table in the deployment file is called, and its process if there are several: `program hello in front`.
 fn title(Node { guest, process, .. }: &Node<'_>) -> String {
-    let process = process.map(|process| format!(" in {process}")).unwrap_or_default();
+    let process = process
+        .map(|process| format!(" in {process}"))
+        .unwrap_or_default();
     format!("{} {}{process}", word(guest.role), numbered(guest))
 }
 
@@ -191,13 +281,25 @@ mod tests {
 
     use super::*;
 
-    fn guest(role: Role, name: &str, step: Option<usize>, requires: &[(&str, Option<&str>)]) -> Surveyed {
+    fn guest(
+        role: Role,
+        name: &str,
+        step: Option<usize>,
+        requires: &[(&str, Option<&str>)],
+    ) -> Surveyed {
         let requirement = |(service, exporter): &(&str, Option<&str>)| Requirement {
             service: (*service).into(),
             exporters: exporter.iter().map(|name| (*name).to_owned()).collect(),
         };
         let requires = requires.iter().map(requirement).collect();
-        Surveyed { name: name.into(), role, replicas: 1, exports: Vec::new(), requires, step }
+        Surveyed {
+            name: name.into(),
+            role,
+            replicas: 1,
+            exports: Vec::new(),
+            requires,
+            step,
+        }
     }
 
     fn kitchen() -> Vec<Surveyed> {
@@ -207,11 +309,23 @@ mod tests {
                 program,
                 "cook",
                 Some(2),
-                &[("x.Stove", Some("stove")), ("x.Store", Some("store")), ("x.Oven", Some("stove"))],
+                &[
+                    ("x.Stove", Some("stove")),
+                    ("x.Store", Some("store")),
+                    ("x.Oven", Some("stove")),
+                ],
             ),
             guest(service, "egg", None, &[("x.Hen", Some("hen"))]),
-            guest(service, "hen", None, &[("x.Egg", Some("egg")), ("x.Grain", None)]),
-            Surveyed { replicas: 2, ..guest(service, "store", Some(1), &[]) },
+            guest(
+                service,
+                "hen",
+                None,
+                &[("x.Egg", Some("egg")), ("x.Grain", None)],
+            ),
+            Surveyed {
+                replicas: 2,
+                ..guest(service, "store", Some(1), &[])
+            },
             guest(service, "stove", Some(1), &[]),
         ]
     }
@@ -272,12 +386,17 @@ never  service hen       -> (nobody)  x.Grain
         let text = "manifest_version = 1
             [program.cook]\nwasm = 'a'\n[service.store]\nwasm = 'a'\n[service.stove]\nwasm = 'a'
             [process.front]\nguests = ['cook', 'stove']\n[process.back]\nguests = ['store']\n[network]\nnats = 'nats://a'";
-        Deployment::parse(text, "kitchen.toml".as_ref()).expect("the file is right").processes
+        Deployment::parse(text, "kitchen.toml".as_ref())
+            .expect("the file is right")
+            .processes
     }
 
     #[test]
     fn guests_stand_together_that_run_in_one_process() {
-        let guests: Vec<_> = kitchen().into_iter().filter(|guest| guest.step.is_some()).collect();
+        let guests: Vec<_> = kitchen()
+            .into_iter()
+            .filter(|guest| guest.step.is_some())
+            .collect();
         let text = "\
 step   guest                     requires
 1      service store x2 in back  -
@@ -313,6 +432,9 @@ step   guest                     requires
 "#;
         let processes = apart();
         let drawing = Drawing::of(&guests, &processes);
-        assert_eq!((&*drawing.text(), &*drawing.dot(), &*drawing.mermaid()), (text, dot, mermaid));
+        assert_eq!(
+            (&*drawing.text(), &*drawing.dot(), &*drawing.mermaid()),
+            (text, dot, mermaid)
+        );
     }
 }

@@ -42,7 +42,9 @@ impl Interrupt {
     pub(crate) fn follow_start(self: &Arc<Self>, settings: Settings) -> Settings {
         let (interrupt, tell) = (Arc::clone(self), settings.on_compiling.clone());
         let on_compiling = move |guests: &[&str]| {
-            interrupt.compiles.store(!guests.is_empty(), Ordering::SeqCst);
+            interrupt
+                .compiles
+                .store(!guests.is_empty(), Ordering::SeqCst);
             if interrupt.came() {
                 leave_at_once();
             }
@@ -55,7 +57,11 @@ impl Interrupt {
                 leave_at_once();
             }
         };
-        Settings { on_compiling: Some(Arc::new(on_compiling)), on_waiting: Some(Arc::new(on_waiting)), ..settings }
+        Settings {
+            on_compiling: Some(Arc::new(on_compiling)),
+            on_waiting: Some(Arc::new(on_waiting)),
+            ..settings
+        }
     }
 
     /// Hands over what is to be done, now that something runs. A Ctrl-C may have come before.

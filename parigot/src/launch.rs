@@ -32,7 +32,11 @@ pub(crate) fn launch(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) 
     // In one process a call that does not fit fails alone; between processes who offers it is not listened to, and the start would wait in vain.
     let process_of = |guest: &str| process_of(guest, &whole.processes);
     let fails_alone = |refusal: &Refusal| matches!(refusal, Refusal::Schema { guest, exporter, .. } if process_of(guest) == process_of(exporter));
-    let mut refusals = survey.refusals.iter().filter(|refusal| !fails_alone(refusal)).peekable();
+    let mut refusals = survey
+        .refusals
+        .iter()
+        .filter(|refusal| !fails_alone(refusal))
+        .peekable();
     if refusals.peek().is_some() {
         return refused(run, refusals, whole);
     }
@@ -43,7 +47,8 @@ pub(crate) fn launch(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) 
 
     let mut family = Family::new(whole.shutdown_deadline);
     for process in in_order(whole, &survey.guests) {
-        let has_programs = of_process(process, &survey.guests).any(|guest| guest.role == Role::Program);
+        let has_programs =
+            of_process(process, &survey.guests).any(|guest| guest.role == Role::Program);
         if let Err(error) = family.start(run, process.name(), has_programs, &sender) {
             tracing::error!("process {} cannot be started: {error}", process.name());
             family.fail();
@@ -51,18 +56,28 @@ pub(crate) fn launch(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) 
         }
     }
     let status = family.run(&events);
-    if interrupt.came() { INTERRUPTED.into() } else { status.into() }
+    if interrupt.came() {
+        INTERRUPTED.into()
+    } else {
+        status.into()
+    }
 }
 
 /// Processes in the order in which the last guest of each is launched.
 fn in_order<'a>(whole: &'a Deployment, guests: &[Surveyed]) -> Vec<&'a Process> {
     let mut processes: Vec<_> = whole.processes.iter().collect();
-    processes.sort_by_key(|process| of_process(process, guests).filter_map(|guest| guest.step).max());
+    processes.sort_by_key(|process| {
+        of_process(process, guests)
+            .filter_map(|guest| guest.step)
+            .max()
+    });
     processes
 }
 
 fn of_process<'a>(process: &Process, guests: &'a [Surveyed]) -> impl Iterator<Item = &'a Surveyed> {
-    guests.iter().filter(|guest| process.guests.contains(&guest.name))
+    guests
+        .iter()
+        .filter(|guest| process.guests.contains(&guest.name))
 }
 
 /// What may happen while children run.
@@ -94,10 +109,21 @@ struct Member {
 
 impl Family {
     fn new(shutdown_deadline: Duration) -> Self {
-        Family { members: Vec::new(), status: 0, stopping: None, shutdown_deadline }
+        Family {
+            members: Vec::new(),
+            status: 0,
+            stopping: None,
+            shutdown_deadline,
+        }
     }
 
-    fn start(&mut self, run: &Run, name: &str, has_programs: bool, events: &Sender<Event>) -> io::Result<()> {
+    fn start(
+        &mut self,
+        run: &Run,
+        name: &str,
+        has_programs: bool,
+        events: &Sender<Event>,
+    ) -> io::Result<()> {
         let mut child = command(run, name)?.spawn()?;
         let stderr = child.stderr.take().expect("it is a pipe");
         let (place, events) = (self.members.len(), events.clone());
@@ -107,7 +133,12 @@ impl Family {
             let _ = events.send(Event::Ended(place));
         };
         tracing::debug!("process {name} is started, with the number {}", child.id());
-        self.members.push(Member { name: name.to_owned(), has_programs, child, has_ended: false });
+        self.members.push(Member {
+            name: name.to_owned(),
+            has_programs,
+            child,
+            has_ended: false,
+        });
         thread::Builder::new()
             .name(format!("parigot {name}"))
             .spawn(forward)
@@ -130,8 +161,10 @@ impl Family {
     }
 
     fn ended(&mut self, place: usize) {
-        let (is_stopping, all_serve) =
-            (self.stopping.is_some(), self.members.iter().all(|member| !member.has_programs));
+        let (is_stopping, all_serve) = (
+            self.stopping.is_some(),
+            self.members.iter().all(|member| !member.has_programs),
+        );
         let member = &mut self.members[place];
         member.has_ended = true;
         let status = status(&member.name, member.child.wait());
@@ -140,7 +173,10 @@ impl Family {
         }
         let is_lost = !member.has_programs && status != 0;
         if is_lost {
-            tracing::error!("process {} has ended with status {status}, and its services are gone", member.name);
+            tracing::error!(
+                "process {} has ended with status {status}, and its services are gone",
+                member.name
+            );
         }
         if self.status == 0 && (is_lost || member.has_programs) {
             self.status = status;
@@ -172,18 +208,25 @@ impl Family {
 
     /// How long to wait for the next event.
     fn patience(&self) -> Duration {
-        let rest = |since: Instant| self.bounds().into_iter().find_map(|bound| bound.checked_sub(since.elapsed()));
+        let rest = |since: Instant| {
+            self.bounds()
+                .into_iter()
+                .find_map(|bound| bound.checked_sub(since.elapsed()))
+        };
         self.stopping.and_then(rest).unwrap_or(Duration::MAX)
     }
 
     /// Tells one after the other to leave, those first that were started last, so that each finds what it requires until it is gone.
     fn urge(&mut self) {
-        let Some(waited) = self.stopping.map(|since| since.elapsed()) else { return };
+        let Some(waited) = self.stopping.map(|since| since.elapsed()) else {
+            return;
+        };
         let [all_are_told, killed] = self.bounds();
         if waited >= killed {
             self.kill();
         } else if waited >= all_are_told {
-            self.left().for_each(|member| drop(member.child.stdin.take()));
+            self.left()
+                .for_each(|member| drop(member.child.stdin.take()));
         } else if let Some(last) = self.left().last() {
             drop(last.child.stdin.take());
         }
@@ -197,9 +240,19 @@ impl Family {
 
 /// `parigot run --process <name>`, as this process was started.
 fn command(run: &Run, name: &str) -> io::Result<Command> {
-    let format = run.log_format.to_possible_value().expect("no format is hidden");
+    let format = run
+        .log_format
+        .to_possible_value()
+        .expect("no format is hidden");
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["run", "--leashed", "--process", name, "--log-format", format.get_name()]);
+    command.args([
+        "run",
+        "--leashed",
+        "--process",
+        name,
+        "--log-format",
+        format.get_name(),
+    ]);
     command.args(["--log-level", &run.log_level.to_string()]);
     command.args(["--compile-time", &run.compiling.compile_time.to_string()]);
     command.args(run.compiling.no_cache.then_some("--no-cache"));

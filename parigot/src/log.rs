@@ -27,7 +27,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::progress::Screen;
 
 /// Stderr, which nothing else writes to.
-pub(crate) static STDERR: LazyLock<Screen<io::Stderr>> = LazyLock::new(|| Screen::new(io::stderr()));
+pub(crate) static STDERR: LazyLock<Screen<io::Stderr>> =
+    LazyLock::new(|| Screen::new(io::stderr()));
 
 /// What a line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -48,7 +49,10 @@ pub(crate) struct Style {
 
 impl Style {
     /// For people who ask about a deployment as a whole.
-    pub(crate) const TEXT: Self = Style { format: Format::Text, process: None };
+    pub(crate) const TEXT: Self = Style {
+        format: Format::Text,
+        process: None,
+    };
 }
 
 /// Sends every event from now on to stderr, but for those below `level`.
@@ -57,8 +61,15 @@ impl Style {
 ///
 /// If it is called twice.
 pub(crate) fn install(level: LevelFilter, style: Style) {
-    let lines = Lines { style, colour: stderr_takes_colour(), write: |line: &str| STDERR.lines(line) };
-    tracing_subscriber::registry().with(level).with(lines).init();
+    let lines = Lines {
+        style,
+        colour: stderr_takes_colour(),
+        write: |line: &str| STDERR.lines(line),
+    };
+    tracing_subscriber::registry()
+        .with(level)
+        .with(lines)
+        .init();
 }
 
 /// Asks for colours where no terminal is: <https://bixense.com/clicolors/>.
@@ -85,7 +96,10 @@ struct Lines<W> {
 
 impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut columns = Columns { process: self.style.process.clone(), ..Columns::default() };
+        let mut columns = Columns {
+            process: self.style.process.clone(),
+            ..Columns::default()
+        };
         event.record(&mut columns);
         let (time, level) = (SystemTime::now(), *event.metadata().level());
         (self.write)(&match self.style.format {
@@ -139,7 +153,11 @@ impl Visit for Columns {
 impl Columns {
     fn text(&self, time: SystemTime, level: Level, colour: bool) -> String {
         let time = humantime::format_rfc3339_millis(time);
-        let (on, off) = if colour { (colour_of(level), "\x1b[0m") } else { ("", "") };
+        let (on, off) = if colour {
+            (colour_of(level), "\x1b[0m")
+        } else {
+            ("", "")
+        };
         let mut line = format!("{time} {on}{level:<5}{off}");
         let guest = match &self.process {
             Some(process) => &format!("{process}/{}", self.service.as_deref().unwrap_or("-")),
@@ -154,7 +172,12 @@ impl Columns {
         for (name, value) in &self.rest {
             push_text(
                 &mut line,
-                &format!(" {name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+                &format!(
+                    " {name}={}",
+                    value
+                        .as_str()
+                        .map_or_else(|| value.to_string(), str::to_owned)
+                ),
             );
         }
         line.push('\n');
@@ -164,12 +187,18 @@ impl Columns {
     /// The line as an object.
     pub(crate) fn json(&self, time: SystemTime, level: Level) -> String {
         let mut line = Vec::new();
-        self.write_json(&mut line, time, level).expect("text can be written to memory");
+        self.write_json(&mut line, time, level)
+            .expect("text can be written to memory");
         line.push(b'\n');
         String::from_utf8(line).expect("JSON is text")
     }
 
-    fn write_json(&self, line: &mut Vec<u8>, time: SystemTime, level: Level) -> serde_json::Result<()> {
+    fn write_json(
+        &self,
+        line: &mut Vec<u8>,
+        time: SystemTime,
+        level: Level,
+    ) -> serde_json::Result<()> {
         let mut json = serde_json::Serializer::with_formatter(line, Escaping);
         let mut object = json.serialize_map(None)?;
         object.serialize_entry("time", &humantime::format_rfc3339_millis(time).to_string())?;
@@ -197,12 +226,18 @@ impl Columns {
 struct Escaping;
 
 impl Formatter for Escaping {
-    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         for part in fragment.split_inclusive(steers) {
             let plain = part.strip_suffix(steers).unwrap_or(part);
             writer.write_all(plain.as_bytes())?;
             // All of them lie below U+10000, and are one unit of UTF-16.
-            part[plain.len()..].chars().try_for_each(|c| write!(writer, "\\u{:04x}", c as u32))?;
+            part[plain.len()..]
+                .chars()
+                .try_for_each(|c| write!(writer, "\\u{:04x}", c as u32))?;
         }
         Ok(())
     }
@@ -245,22 +280,45 @@ mod tests {
     use super::*;
 
     fn line(message: &str) -> String {
-        let columns = Columns { service: Some("hello".into()), message: message.into(), ..Columns::default() };
-        columns.text(UNIX_EPOCH + Duration::from_millis(1_795_317_306_123), Level::INFO, false)
+        let columns = Columns {
+            service: Some("hello".into()),
+            message: message.into(),
+            ..Columns::default()
+        };
+        columns.text(
+            UNIX_EPOCH + Duration::from_millis(1_795_317_306_123),
+            Level::INFO,
+            false,
+        )
     }
 
     #[test]
     fn a_line_has_its_columns() {
-        assert_eq!(line("bonjour, world"), "2026-11-22T03:15:06.123Z INFO  hello - - bonjour, world\n");
+        assert_eq!(
+            line("bonjour, world"),
+            "2026-11-22T03:15:06.123Z INFO  hello - - bonjour, world\n"
+        );
     }
 
     #[test]
     fn a_line_of_one_process_of_several_names_it() {
-        let process = || Columns { process: Some("front".into()), ..Columns::default() };
-        let lines = [process(), Columns { service: Some("hello".into()), ..process() }]
-            .map(|columns| columns.text(UNIX_EPOCH, Level::INFO, false));
+        let process = || Columns {
+            process: Some("front".into()),
+            ..Columns::default()
+        };
+        let lines = [
+            process(),
+            Columns {
+                service: Some("hello".into()),
+                ..process()
+            },
+        ]
+        .map(|columns| columns.text(UNIX_EPOCH, Level::INFO, false));
         assert_eq!(lines[0], "1970-01-01T00:00:00.000Z INFO  front/- - - \n");
-        assert_eq!(lines[1], "1970-01-01T00:00:00.000Z INFO  front/hello - - \n");
+        assert_eq!(
+            lines[1],
+            "1970-01-01T00:00:00.000Z INFO  front/hello - - \n"
+        );
         assert_eq!(
             process().json(UNIX_EPOCH, Level::INFO),
             "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"INFO\",\"process\":\"front\",\"message\":\"\"}\n"
@@ -285,7 +343,10 @@ mod tests {
     #[test]
     fn colour_marks_the_level_alone() {
         let line = Columns::default().text(UNIX_EPOCH, Level::WARN, true);
-        assert_eq!(line, "1970-01-01T00:00:00.000Z \x1b[33mWARN \x1b[0m - - - \n");
+        assert_eq!(
+            line,
+            "1970-01-01T00:00:00.000Z \x1b[33mWARN \x1b[0m - - - \n"
+        );
     }
 
     #[test]
@@ -311,11 +372,23 @@ mod tests {
             let written = Arc::clone(&written);
             move |line: &str| written.lock().expect("no other test has it").push_str(line)
         };
-        let lines = Lines { style: Style { format, process: None }, colour: false, write };
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(LevelFilter::INFO).with(lines), || {
-            tracing::debug!("unheard");
-            tracing::warn!(target: "guest", service = "a", instance = %"ins_1", call = %"cal_1", polls = 7, why = "slow", "over budget");
-        });
+        let lines = Lines {
+            style: Style {
+                format,
+                process: None,
+            },
+            colour: false,
+            write,
+        };
+        tracing::subscriber::with_default(
+            tracing_subscriber::registry()
+                .with(LevelFilter::INFO)
+                .with(lines),
+            || {
+                tracing::debug!("unheard");
+                tracing::warn!(target: "guest", service = "a", instance = %"ins_1", call = %"cal_1", polls = 7, why = "slow", "over budget");
+            },
+        );
         let written = written.lock().expect("the writer is done");
         let (_, line) = written.split_once("Z").expect("a time first");
         line.to_owned()
@@ -323,7 +396,10 @@ mod tests {
 
     #[test]
     fn an_event_fills_the_columns() {
-        assert_eq!(written(Format::Text), " WARN  a ins_1 cal_1 over budget polls=7 why=slow\n");
+        assert_eq!(
+            written(Format::Text),
+            " WARN  a ins_1 cal_1 over budget polls=7 why=slow\n"
+        );
         let expected = concat!(
             r#"","level":"WARN","service":"a","instance":"ins_1","call":"cal_1","#,
             r#""message":"over budget","polls":7,"why":"slow"}"#,

@@ -74,7 +74,10 @@ struct Run {
 
 impl Run {
     fn style(&self) -> log::Style {
-        log::Style { format: self.log_format, process: self.process.clone() }
+        log::Style {
+            format: self.log_format,
+            process: self.process.clone(),
+        }
     }
 }
 
@@ -141,7 +144,12 @@ struct Graph {
 #[command(verbatim_doc_comment)]
 struct Generate {
     /// Look for .proto files in this folder; may be repeated, the first that has a file decides.
-    #[arg(short = 'I', long = "proto-path", value_name = "DIR", default_value = ".")]
+    #[arg(
+        short = 'I',
+        long = "proto-path",
+        value_name = "DIR",
+        default_value = "."
+    )]
     include: Vec<std::path::PathBuf>,
 
     /// Write to this folder.

@@ -23,7 +23,10 @@ struct State<W> {
 
 impl<W: Write> Screen<W> {
     pub(crate) const fn new(out: W) -> Self {
-        Screen(Mutex::new(State { out, progress: String::new() }))
+        Screen(Mutex::new(State {
+            out,
+            progress: String::new(),
+        }))
     }
 
     /// Writes whole lines, each with its end.
@@ -37,7 +40,11 @@ impl<W: Write> Screen<W> {
     /// Shows who is being compiled; of none, nothing is left.
     pub(crate) fn compiling(&self, guests: &[&str]) {
         self.write(|State { out, progress }| {
-            *progress = if guests.is_empty() { String::new() } else { text(guests) };
+            *progress = if guests.is_empty() {
+                String::new()
+            } else {
+                text(guests)
+            };
             out.write_all(format!("{CLEAR}{progress}").as_bytes())
         });
     }

@@ -31,7 +31,9 @@ impl<'a> Complaint<'a> {
     /// All that is wrong with a deployment file.
     pub(crate) fn all_of_file(error: &'a DeploymentError) -> Vec<Self> {
         match error {
-            DeploymentError::Refused { mistakes, .. } => mistakes.iter().map(Complaint::Mistake).collect(),
+            DeploymentError::Refused { mistakes, .. } => {
+                mistakes.iter().map(Complaint::Mistake).collect()
+            }
             error => vec![Complaint::File(error)],
         }
     }
@@ -52,14 +54,23 @@ impl<'a> Complaint<'a> {
     /// It with the members `guest`, `message`, `at` and `help`, less those that there are none of.
     pub(crate) fn object(&self) -> Value {
         let guest = self.guest().map(|guest| ("guest", guest.into()));
-        let members = guest.into_iter().chain([("message", self.message().into())]).chain(self.rest());
-        members.map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+        let members = guest
+            .into_iter()
+            .chain([("message", self.message().into())])
+            .chain(self.rest());
+        members
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect::<Map<_, _>>()
+            .into()
     }
 
     /// It with the line that it points at, what led to it, and what to do about it.
     fn drawn(&self) -> String {
-        let theme =
-            if log::stderr_takes_colour() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+        let theme = if log::stderr_takes_colour() {
+            GraphicalTheme::unicode()
+        } else {
+            GraphicalTheme::unicode_nocolor()
+        };
         let mut text = String::new();
         GraphicalReportHandler::new_themed(theme)
             .with_width(120)
@@ -72,7 +83,13 @@ impl<'a> Complaint<'a> {
     fn line(&self, style: &Style) -> String {
         let (service, message) = (self.guest().map(Into::into), self.message());
         let process = style.process.clone();
-        let columns = log::Columns { process, service, message, rest: self.rest(), ..Default::default() };
+        let columns = log::Columns {
+            process,
+            service,
+            message,
+            rest: self.rest(),
+            ..Default::default()
+        };
         columns.json(SystemTime::now(), tracing::Level::ERROR)
     }
 
@@ -97,29 +114,44 @@ impl<'a> Complaint<'a> {
     fn message(&self) -> String {
         let error = self.error();
         let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-        causes.fold(error.to_string(), |chain, cause| format!("{chain}: {}", cause.to_string().replace('\n', "; ")))
+        causes.fold(error.to_string(), |chain, cause| {
+            format!("{chain}: {}", cause.to_string().replace('\n', "; "))
+        })
     }
 
     fn rest(&self) -> Vec<(&'static str, Value)> {
         let error = self.error();
-        let rest = [("at", place(error)), ("help", error.help().map(|help| help.to_string()))];
-        rest.into_iter().filter_map(|(name, value)| Some((name, value?.into()))).collect()
+        let rest = [
+            ("at", place(error)),
+            ("help", error.help().map(|help| help.to_string())),
+        ];
+        rest.into_iter()
+            .filter_map(|(name, value)| Some((name, value?.into())))
+            .collect()
     }
 }
 
 /// Writes what was asked for to stdout. A reader that has seen enough is no reason to fail.
 pub(crate) fn print(text: &str) {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
     drop(written);
 }
 
 /// `app.toml:3:8`, where an error points at.
 fn place(error: &dyn Diagnostic) -> Option<String> {
     let label = error.labels()?.next()?;
-    let before = error.source_code()?.read_span(&(0, label.offset()).into(), 0, 0).ok()?;
+    let before = error
+        .source_code()?
+        .read_span(&(0, label.offset()).into(), 0, 0)
+        .ok()?;
     let text = String::from_utf8_lossy(before.data());
-    let (line, column) = (text.matches('\n').count() + 1, text.chars().rev().take_while(|c| *c != '\n').count() + 1);
+    let (line, column) = (
+        text.matches('\n').count() + 1,
+        text.chars().rev().take_while(|c| *c != '\n').count() + 1,
+    );
     Some(format!("{}:{line}:{column}", before.name()?))
 }
 
@@ -130,7 +162,9 @@ pub(crate) struct NoNetwork;
 
 impl fmt::Display for NoNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this parigot cannot join the processes of the deployment: it was built without NATS")
+        f.write_str(
+            "this parigot cannot join the processes of the deployment: it was built without NATS",
+        )
     }
 }
 
@@ -150,15 +184,25 @@ pub(crate) struct Pointed<'a> {
 
 impl<'a> Pointed<'a> {
     fn new(refusal: &'a Refusal, deployment: &'a Deployment) -> Self {
-        let guest = deployment.guests.iter().find(|guest| Some(&*guest.name) == refusal.guest());
+        let guest = deployment
+            .guests
+            .iter()
+            .find(|guest| Some(&*guest.name) == refusal.guest());
         let at = guest.map(|guest| guest.span.clone().into());
-        Pointed { file: deployment.source.clone(), at, next_step: next_step(refusal), refusal }
+        Pointed {
+            file: deployment.source.clone(),
+            at,
+            next_step: next_step(refusal),
+            refusal,
+        }
     }
 }
 
 fn next_step(refusal: &Refusal) -> Option<String> {
     let next_step = match refusal {
-        Refusal::Unreadable { .. } => "build the guest, or mend the path: it is relative to the deployment file",
+        Refusal::Unreadable { .. } => {
+            "build the guest, or mend the path: it is relative to the deployment file"
+        }
         Refusal::Module { .. } => {
             "a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown"
         }
@@ -167,21 +211,35 @@ fn next_step(refusal: &Refusal) -> Option<String> {
         }
         Refusal::Memory { .. } => "let it have more: `memory` in its table",
         Refusal::Network { next_step, .. } => return Some(next_step.clone()),
-        Refusal::Unoffered { .. } => "start the process that has it, or give the start longer: `startup_deadline`",
-        Refusal::Mappings { .. } => "run fewer, or let the system give it more: `sysctl vm.max_map_count=262144`",
-        Refusal::Graph(GraphError::ExportedTwice { service, first, second }) if first != second => {
+        Refusal::Unoffered { .. } => {
+            "start the process that has it, or give the start longer: `startup_deadline`"
+        }
+        Refusal::Mappings { .. } => {
+            "run fewer, or let the system give it more: `sysctl vm.max_map_count=262144`"
+        }
+        Refusal::Graph(GraphError::ExportedTwice {
+            service,
+            first,
+            second,
+        }) if first != second => {
             return Some(format!(
                 "leave one of them out; if calls shall be spread over both, write `shared = [\"{service}\"]` in the tables of both"
             ));
         }
         Refusal::Graph(GraphError::ExportedTwice { .. }) => "a guest exports a service once",
-        Refusal::Graph(GraphError::SharedInVain { nearest: Some(service), .. }) => {
+        Refusal::Graph(GraphError::SharedInVain {
+            nearest: Some(service),
+            ..
+        }) => {
             return Some(format!("did you mean {service}?"));
         }
         Refusal::Graph(GraphError::SharedInVain { nearest: None, .. }) => {
             "write the full name of a service that it exports"
         }
-        Refusal::Graph(GraphError::Missing { nearest: Some((service, guest)), .. }) => {
+        Refusal::Graph(GraphError::Missing {
+            nearest: Some((service, guest)),
+            ..
+        }) => {
             return Some(format!("did you mean {service}, which `{guest}` exports?"));
         }
         Refusal::Graph(GraphError::Missing { nearest: None, .. }) => "add a guest that exports it",

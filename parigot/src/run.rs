@@ -37,7 +37,9 @@ pub(crate) fn run(run: &Run) -> ExitCode {
     let whole = match Deployment::read(&run.file) {
         Ok(deployment) => deployment,
         Err(error) => {
-            Complaint::all_of_file(&error).iter().for_each(|complaint| complaint.tell(&style));
+            Complaint::all_of_file(&error)
+                .iter()
+                .for_each(|complaint| complaint.tell(&style));
             return REFUSED.into();
         }
     };
@@ -71,7 +73,11 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
         Wish::LeaveAtOnce => leave_at_once(),
     });
     let outcome = running.wait();
-    if interrupt.came() { INTERRUPTED.into() } else { outcome.status.into() }
+    if interrupt.came() {
+        INTERRUPTED.into()
+    } else {
+        outcome.status.into()
+    }
 }
 
 /// Tells why guests cannot run, and returns the exit status.
@@ -81,8 +87,12 @@ pub(crate) fn refused<'a>(
     deployment: &Deployment,
 ) -> ExitCode {
     let style = run.style();
-    refusals.clone().for_each(|refusal| Complaint::of_guest(refusal, deployment).tell(&style));
-    let all_failed = refusals.into_iter().all(|refusal| matches!(refusal, Refusal::FirstTurn { .. }));
+    refusals
+        .clone()
+        .for_each(|refusal| Complaint::of_guest(refusal, deployment).tell(&style));
+    let all_failed = refusals
+        .into_iter()
+        .all(|refusal| matches!(refusal, Refusal::FirstTurn { .. }));
     if all_failed { FAILED } else { REFUSED }.into()
 }
 
@@ -94,7 +104,10 @@ fn stop_at_end_of_stdin(interrupt: &Arc<Interrupt>) {
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         interrupt.stop();
     };
-    std::thread::Builder::new().name("parigot leash".into()).spawn(wait).expect("a process may have a few threads");
+    std::thread::Builder::new()
+        .name("parigot leash".into())
+        .spawn(wait)
+        .expect("a process may have a few threads");
 }
 
 /// How the host runs for this command.
@@ -102,8 +115,13 @@ pub(crate) fn settings(compiling: &Compiling, is_for_people: bool) -> Settings {
     let shows_progress = is_for_people && log::stderr_can_be_redrawn();
     Settings {
         compile_time_max: *compiling.compile_time,
-        code_cache: if compiling.no_cache { None } else { parigot_host::user_code_cache() },
-        on_compiling: shows_progress.then(|| Arc::new(|guests: &[&str]| log::STDERR.compiling(guests)) as _),
+        code_cache: if compiling.no_cache {
+            None
+        } else {
+            parigot_host::user_code_cache()
+        },
+        on_compiling: shows_progress
+            .then(|| Arc::new(|guests: &[&str]| log::STDERR.compiling(guests)) as _),
         ..Settings::default()
     }
 }

@@ -15,7 +15,10 @@ pub struct Location {
 impl Location {
     /// The file as a whole.
     pub fn file(name: impl Into<String>) -> Self {
-        Self { file: name.into(), position: None }
+        Self {
+            file: name.into(),
+            position: None,
+        }
     }
 }
 
@@ -107,7 +110,9 @@ pub enum Error {
     },
 
     /// A method that streams.
-    #[error("{at}: method {method} streams its {what}: that is not supported, and streaming=skip leaves it out")]
+    #[error(
+        "{at}: method {method} streams its {what}: that is not supported, and streaming=skip leaves it out"
+    )]
     Streaming {
         /// `Greeting.Watch`.
         method: String,
@@ -187,7 +192,9 @@ pub enum Error {
     },
 
     /// A file that would lie outside of the output folder.
-    #[error("{at}: `{file}` does not lie in the output folder; `paths=source_relative` puts files beside their .proto")]
+    #[error(
+        "{at}: `{file}` does not lie in the output folder; `paths=source_relative` puts files beside their .proto"
+    )]
     GoOutside {
         /// The output file.
         file: String,
@@ -227,7 +234,9 @@ pub enum Error {
     },
 
     /// A map of enums after whose name prost would call functions `get_r#type` and `insert_r#type`.
-    #[error("{at}: {what} is a map of enums, which cannot be called by the keyword `{rust}` in Rust")]
+    #[error(
+        "{at}: {what} is a map of enums, which cannot be called by the keyword `{rust}` in Rust"
+    )]
     KeywordMap {
         /// `field Order.type`.
         what: String,
@@ -238,7 +247,9 @@ pub enum Error {
     },
 
     /// A type of a file that was not named on the command line.
-    #[error("{at}: {user} uses {name} of {file}, which is not generated: name that file too, or give an extern_path")]
+    #[error(
+        "{at}: {user} uses {name} of {file}, which is not generated: name that file too, or give an extern_path"
+    )]
     NotGenerated {
         /// `field Order.item`, `method Kitchen.Cook`.
         user: String,
@@ -262,7 +273,9 @@ pub enum Error {
     },
 
     /// An error enum that is named by an option and is not there.
-    #[error("{at}: service {service} names `{name}` as its errors, and neither this file nor those imported have that")]
+    #[error(
+        "{at}: service {service} names `{name}` as its errors, and neither this file nor those imported have that"
+    )]
     ErrorNotFound {
         /// What the option says.
         name: String,
@@ -273,7 +286,9 @@ pub enum Error {
     },
 
     /// Something other than an enum under the name of a service's error enum.
-    #[error("{at}: {name} is the name of service {service}'s errors: found a message, expected an enum")]
+    #[error(
+        "{at}: {name} is the name of service {service}'s errors: found a message, expected an enum"
+    )]
     ErrorNotEnum {
         /// The name.
         name: String,
@@ -284,7 +299,9 @@ pub enum Error {
     },
 
     /// An error enum in which no number is left for success.
-    #[error("{at}: error enum {name} of service {service} has no zero value, which stands for no error")]
+    #[error(
+        "{at}: error enum {name} of service {service} has no zero value, which stands for no error"
+    )]
     ErrorWithoutZero {
         /// The enum.
         name: String,
@@ -295,7 +312,9 @@ pub enum Error {
     },
 
     /// An error enum for which no trait can be implemented.
-    #[error("{at}: error enum {name} is `{rust}`, of another crate: its extern_path must begin with `crate::`")]
+    #[error(
+        "{at}: error enum {name} is `{rust}`, of another crate: its extern_path must begin with `crate::`"
+    )]
     ErrorElsewhere {
         /// The enum.
         name: String,

@@ -16,7 +16,13 @@ use crate::{OutputFile, VERSION};
 pub fn emit(files: &[File]) -> Vec<OutputFile> {
     // A template's last line feed is not printed.
     let content = |file| Stubs::new(file).to_string() + "\n";
-    files.iter().map(|file| OutputFile { name: file.name.clone(), content: content(file) }).collect()
+    files
+        .iter()
+        .map(|file| OutputFile {
+            name: file.name.clone(),
+            content: content(file),
+        })
+        .collect()
 }
 
 /// One file, as its template sees it.
@@ -48,19 +54,45 @@ struct MethodStubs<'a> {
 
 impl<'a> Stubs<'a> {
     fn new(file: &'a File) -> Self {
-        let services = file.services.iter().map(|service| ServiceStubs::new(service, file)).collect();
-        Self { version: VERSION, file, services }
+        let services = file
+            .services
+            .iter()
+            .map(|service| ServiceStubs::new(service, file))
+            .collect();
+        Self {
+            version: VERSION,
+            file,
+            services,
+        }
     }
 }
 
 impl<'a> ServiceStubs<'a> {
     fn new(service: &'a Service, file: &File) -> Self {
-        let Service { contract, name, methods, .. } = service;
-        let default = format!("{} is implemented by a guest that exports {}.", name.item, contract.full_name);
-        let notes = left_out(&contract.streams).into_iter().chain(deprecation(contract.deprecated, file));
+        let Service {
+            contract,
+            name,
+            methods,
+            ..
+        } = service;
+        let default = format!(
+            "{} is implemented by a guest that exports {}.",
+            name.item, contract.full_name
+        );
+        let notes = left_out(&contract.streams)
+            .into_iter()
+            .chain(deprecation(contract.deprecated, file));
         let docs = doc::lines(&contract.docs, default, notes.collect());
-        let methods = methods.iter().map(|method| MethodStubs::new(method, file)).collect();
-        Self { service, docs, descriptors: literal(&contract.descriptors), methods }
+        let methods = methods
+            .iter()
+            .map(|method| MethodStubs::new(method, file))
+            .collect();
+        Self {
+            service,
+            docs,
+            descriptors: literal(&contract.descriptors),
+            methods,
+        }
     }
 }
 
@@ -69,11 +101,21 @@ impl<'a> MethodStubs<'a> {
         let Method { rpc, name, .. } = method;
         let docs = |does: &str| {
             let default = format!("{} {does} the rpc {}.", name.function, name.proto);
-            doc::lines(&rpc.docs, default, deprecation(rpc.deprecated, file).into_iter().collect())
+            doc::lines(
+                &rpc.docs,
+                default,
+                deprecation(rpc.deprecated, file).into_iter().collect(),
+            )
         };
         let in_ms = |time: Duration| Some(time.as_millis()).filter(|ms| *ms > 0);
         let (budget_ms, deadline_ms) = (in_ms(rpc.budget), in_ms(rpc.deadline));
-        Self { method, docs: docs("answers"), client_docs: docs("calls"), budget_ms, deadline_ms }
+        Self {
+            method,
+            docs: docs("answers"),
+            client_docs: docs("calls"),
+            budget_ms,
+            deadline_ms,
+        }
     }
 }
 
@@ -85,12 +127,20 @@ fn deprecation(deprecated: bool, file: &File) -> Option<String> {
 /// What is said of methods that stream.
 fn left_out(streams: &[Rpc]) -> Option<String> {
     let names: Vec<_> = streams.iter().map(|rpc| rpc.proto.as_str()).collect();
-    (!names.is_empty()).then(|| format!("Left out, since messages are streamed there: {}.", names.join(", ")))
+    (!names.is_empty()).then(|| {
+        format!(
+            "Left out, since messages are streamed there: {}.",
+            names.join(", ")
+        )
+    })
 }
 
 /// Bytes as a string literal, in parts that end where a line would: descriptors have a line feed at the start of most fields.
 fn literal(bytes: &[u8]) -> Vec<String> {
-    bytes.split_inclusive(|byte| *byte == b'\n').map(|part| part.iter().map(|byte| escape(*byte)).collect()).collect()
+    bytes
+        .split_inclusive(|byte| *byte == b'\n')
+        .map(|part| part.iter().map(|byte| escape(*byte)).collect())
+        .collect()
 }
 
 fn escape(byte: u8) -> String {
@@ -108,6 +158,9 @@ mod tests {
 
     #[test]
     fn any_bytes_make_a_literal() {
-        assert_eq!(literal(b"\n\x00a\"\\\n\xff"), ["\\n", "\\x00a\\\"\\\\\\n", "\\xff"]);
+        assert_eq!(
+            literal(b"\n\x00a\"\\\n\xff"),
+            ["\\n", "\\x00a\\\"\\\\\\n", "\\xff"]
+        );
     }
 }

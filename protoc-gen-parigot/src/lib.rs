@@ -27,8 +27,14 @@ pub const OPTIONS_PROTO_NAME: &str = "parigot/v1/options.proto";
 
 /// The `.proto` files that others may import: their names, and their texts.
 pub const PROTOS: [(&str, &str); 2] = [
-    (OPTIONS_PROTO_NAME, include_str!("../../proto/parigot/v1/options.proto")),
-    ("parigot/v1/id.proto", include_str!("../../proto/parigot/v1/id.proto")),
+    (
+        OPTIONS_PROTO_NAME,
+        include_str!("../../proto/parigot/v1/options.proto"),
+    ),
+    (
+        "parigot/v1/id.proto",
+        include_str!("../../proto/parigot/v1/id.proto"),
+    ),
 ];
 
 /// One file to write.

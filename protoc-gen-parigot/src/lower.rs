@@ -49,14 +49,21 @@ pub fn model(request: &Request, options: &Options) -> Result<Model, Vec<Error>> 
         options::Messages::Prost => messages::lower(&sources, &packages, &index),
         options::Messages::External => Messages::default(),
     };
-    Ok(Model { packages: packages.into_iter().map(|(_, package)| package).collect(), messages })
+    Ok(Model {
+        packages: packages.into_iter().map(|(_, package)| package).collect(),
+        messages,
+    })
 }
 
 /// Hands over the mistakes, if there are any, in the order in which a reader meets them and each said once.
 fn refuse(mut errors: Vec<Error>) -> Result<(), Vec<Error>> {
     errors.sort_by(|a, b| a.location().cmp(&b.location()));
     errors.dedup_by_key(|error| error.to_string());
-    if errors.is_empty() { Ok(()) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(())
+    } else {
+        Err(errors)
+    }
 }
 
 /// A package's files, of those to generate.
@@ -65,7 +72,10 @@ type Grouped<'a> = BTreeMap<&'a str, Vec<&'a Source<'a>>>;
 fn by_package<'a>(sources: &'a [Source<'a>]) -> Grouped<'a> {
     let mut packages = Grouped::new();
     for source in sources.iter().filter(|source| source.generated) {
-        packages.entry(source.file.package()).or_default().push(source);
+        packages
+            .entry(source.file.package())
+            .or_default()
+            .push(source);
     }
     for sources in packages.values_mut() {
         sources.sort_by_key(|source| source.file.name());
@@ -85,11 +95,15 @@ fn packages(
         .iter()
         .filter_map(|(proto, sources)| {
             let modules = name::modules(proto)?;
-            let (services, error_enums) = service::lower(sources, index, streaming, &mut names, errors);
+            let (services, error_enums) =
+                service::lower(sources, index, streaming, &mut names, errors);
             let package = Package {
                 file: name::file(&modules),
                 modules: modules.iter().map(|module| name::ident(module)).collect(),
-                sources: sources.iter().map(|source| comment::visible(source.file.name())).collect(),
+                sources: sources
+                    .iter()
+                    .map(|source| comment::visible(source.file.name()))
+                    .collect(),
                 errors: error_enums,
                 services,
             };
@@ -110,8 +124,11 @@ fn place_errors(packages: &mut [(String, Package)], index: &Index<'_>) {
         }
     }
     for (full_name, (user, item)) in users {
-        let home = packages.iter().position(|(proto, _)| proto == index.package(&full_name));
-        let at_home = home.and_then(|home| Some((home, index.type_path(&full_name, &packages[home].0)?)));
+        let home = packages
+            .iter()
+            .position(|(proto, _)| proto == index.package(&full_name));
+        let at_home =
+            home.and_then(|home| Some((home, index.type_path(&full_name, &packages[home].0)?)));
         let (place, item) = at_home.unwrap_or((user, item));
         packages[place].1.errors.push(ErrorEnum { full_name, item });
     }

@@ -43,20 +43,33 @@ fn write_protos(folder: &Path) -> io::Result<()> {
             path.parent().map_or(Ok(()), std::fs::create_dir_all)?;
             std::fs::write(&path, text)
         };
-        write().map_err(|error| io::Error::new(error.kind(), format!("cannot write {}: {error}", path.display())))
+        write().map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("cannot write {}: {error}", path.display()),
+            )
+        })
     })
 }
 
 fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
-    let request = Request::decode(&bytes)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, format!("unreadable request: {error}")))?;
+    let request = Request::decode(&bytes).map_err(|error| {
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("unreadable request: {error}"),
+        )
+    })?;
     // That of a large collection has a hundred megabytes, and so has the answer.
     drop(bytes);
     let response = response(generate(&request)).encode_to_vec();
     // One message after another is both of them, and prost's has no room for these.
-    let editions = Editions { minimum: EDITION_PROTO2, maximum: EDITION_2024 }.encode_to_vec();
+    let editions = Editions {
+        minimum: EDITION_PROTO2,
+        maximum: EDITION_2024,
+    }
+    .encode_to_vec();
     output.write_all(&response)?;
     output.write_all(&editions)?;
     output.flush()
@@ -78,14 +91,29 @@ const EDITIONS: u64 = 2;
 
 fn response(result: Result<Vec<OutputFile>, Vec<Error>>) -> CodeGeneratorResponse {
     let supported_features = Some(Feature::Proto3Optional as u64 | EDITIONS);
-    let mut response = CodeGeneratorResponse { supported_features, ..Default::default() };
+    let mut response = CodeGeneratorResponse {
+        supported_features,
+        ..Default::default()
+    };
     match result {
         Ok(files) => response.file = files.into_iter().map(response_file).collect(),
-        Err(errors) => response.error = Some(errors.iter().map(Error::chain).collect::<Vec<_>>().join("\n")),
+        Err(errors) => {
+            response.error = Some(
+                errors
+                    .iter()
+                    .map(Error::chain)
+                    .collect::<Vec<_>>()
+                    .join("\n"),
+            )
+        }
     }
     response
 }
 
 fn response_file(OutputFile { name, content }: OutputFile) -> File {
-    File { name: Some(name), content: Some(content), ..Default::default() }
+    File {
+        name: Some(name),
+        content: Some(content),
+        ..Default::default()
+    }
 }

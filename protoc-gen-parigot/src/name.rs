@@ -27,8 +27,14 @@ use heck::{ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span};
 
 /// Functions that every Rust client has: a method that would hide one gets a trailing underscore.
-pub const CLIENT_FUNCTIONS: [&str; 6] =
-    ["channel", "clone", "from_channel", "locate", "with_deadline", "with_metadata"];
+pub const CLIENT_FUNCTIONS: [&str; 6] = [
+    "channel",
+    "clone",
+    "from_channel",
+    "locate",
+    "with_deadline",
+    "with_metadata",
+];
 
 /// The names of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +80,13 @@ impl ServiceName {
 
     /// The names that the service's error enum may have, in order of precedence.
     pub fn error_enums(proto: &str) -> impl Iterator<Item = String> {
-        let act = ["ing", "er", "Service"].into_iter().find_map(|ending| proto.strip_suffix(ending));
-        [Some(proto), act.filter(|act| !act.is_empty())].into_iter().flatten().map(|stem| format!("{stem}Err"))
+        let act = ["ing", "er", "Service"]
+            .into_iter()
+            .find_map(|ending| proto.strip_suffix(ending));
+        [Some(proto), act.filter(|act| !act.is_empty())]
+            .into_iter()
+            .flatten()
+            .map(|stem| format!("{stem}Err"))
     }
 }
 
@@ -97,18 +108,26 @@ impl MethodName {
             taken if CLIENT_FUNCTIONS.contains(&taken.as_str()) => format!("{taken}_"),
             free => free,
         };
-        Some(Self { proto: proto.to_owned(), function: ident(&function), item: ident(&camel(proto)?) })
+        Some(Self {
+            proto: proto.to_owned(),
+            function: ident(&function),
+            item: ident(&camel(proto)?),
+        })
     }
 }
 
 /// A module, field or function: `fetch_greeting`. Nothing if no letter or digit is left.
 pub fn snake(proto: &str) -> Option<String> {
-    Some(proto.to_snake_case()).filter(|name| !name.is_empty()).map(|name| escape(&name))
+    Some(proto.to_snake_case())
+        .filter(|name| !name.is_empty())
+        .map(|name| escape(&name))
 }
 
 /// A type or variant: `FetchGreeting`. Nothing if no letter or digit is left.
 pub fn camel(proto: &str) -> Option<String> {
-    Some(proto.to_upper_camel_case()).filter(|name| !name.is_empty()).map(|name| escape(&name))
+    Some(proto.to_upper_camel_case())
+        .filter(|name| !name.is_empty())
+        .map(|name| escape(&name))
 }
 
 /// A variant of `enum_name`, without the prefix that repeats the enum's name: `COLOR_RED` of `Color` is `Red`.
@@ -122,12 +141,19 @@ pub fn variant(enum_name: &str, value: &str) -> Option<String> {
 
 /// The modules of a package, outermost first.
 pub fn modules(package: &str) -> Option<Vec<String>> {
-    package.split('.').filter(|part| !part.is_empty()).map(snake).collect()
+    package
+        .split('.')
+        .filter(|part| !part.is_empty())
+        .map(snake)
+        .collect()
 }
 
 /// The file of a package, whose modules are `modules`.
 pub fn file(modules: &[String]) -> String {
-    let plain: Vec<_> = modules.iter().map(|module| module.strip_prefix("r#").unwrap_or(module)).collect();
+    let plain: Vec<_> = modules
+        .iter()
+        .map(|module| module.strip_prefix("r#").unwrap_or(module))
+        .collect();
     match plain[..] {
         [] => "_.rs".to_owned(),
         ["mod"] => "mod_.rs".to_owned(),
@@ -161,10 +187,11 @@ fn escape(word: &str) -> String {
 
 /// The keywords of every edition, and those reserved.
 const KEYWORDS: [&str; 47] = [
-    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else", "enum",
-    "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro", "match", "mod", "move", "mut",
-    "override", "priv", "pub", "ref", "return", "static", "struct", "trait", "true", "try", "type", "typeof", "unsafe",
-    "unsized", "use", "virtual", "where", "while", "yield",
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
+    "else", "enum", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+    "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "static",
+    "struct", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+    "where", "while", "yield",
 ];
 
 #[cfg(test)]
@@ -174,17 +201,28 @@ mod tests {
     #[test]
     fn a_service_names_four_items() {
         let name = ServiceName::new("Greeting").expect("it has letters");
-        assert_eq!(name.rust(), ["Greeting", "greeting", "GreetingServer", "GreetingClient"]);
+        assert_eq!(
+            name.rust(),
+            ["Greeting", "greeting", "GreetingServer", "GreetingClient"]
+        );
         assert_eq!(
             name.escaped().rust(),
-            ["GreetingService", "greeting_service", "GreetingServiceServer", "GreetingServiceClient"]
+            [
+                "GreetingService",
+                "greeting_service",
+                "GreetingServiceServer",
+                "GreetingServiceClient"
+            ]
         );
     }
 
     #[test]
     fn only_the_names_that_are_keywords_are_escaped() {
         let check = |proto: &str, expected: [&str; 4]| {
-            assert_eq!(ServiceName::new(proto).expect("it has letters").rust(), expected);
+            assert_eq!(
+                ServiceName::new(proto).expect("it has letters").rust(),
+                expected
+            );
         };
         check("Self", ["Self_", "self_", "SelfServer", "SelfClient"]);
         check("type", ["Type", "r#type", "TypeServer", "TypeClient"]);
@@ -194,7 +232,10 @@ mod tests {
     fn a_method_names_a_function_and_a_type() {
         let check = |proto: &str, function: &str, item: &str| {
             let name = MethodName::new(proto).expect("it has letters");
-            assert_eq!((name.function.to_string(), name.item.to_string()), (function.to_owned(), item.to_owned()));
+            assert_eq!(
+                (name.function.to_string(), name.item.to_string()),
+                (function.to_owned(), item.to_owned())
+            );
         };
         check("FetchGreeting", "fetch_greeting", "FetchGreeting");
         check("type", "r#type", "Type");
@@ -215,7 +256,11 @@ mod tests {
     #[test]
     fn the_errors_of_a_service_are_found_by_its_name() {
         let check = |service: &str, expected: &[&str]| {
-            assert_eq!(ServiceName::error_enums(service).collect::<Vec<_>>(), expected, "{service}");
+            assert_eq!(
+                ServiceName::error_enums(service).collect::<Vec<_>>(),
+                expected,
+                "{service}"
+            );
         };
         check("Greeting", &["GreetingErr", "GreetErr"]);
         check("Greeter", &["GreeterErr", "GreetErr"]);
@@ -226,7 +271,9 @@ mod tests {
 
     #[test]
     fn a_variant_leaves_out_the_enums_name() {
-        let check = |value: &str, expected: &str| assert_eq!(variant("Color", value).as_deref(), Some(expected));
+        let check = |value: &str, expected: &str| {
+            assert_eq!(variant("Color", value).as_deref(), Some(expected))
+        };
         check("COLOR_RED", "Red");
         check("COLORFUL", "Colorful");
         check("Blue", "Blue");
@@ -247,8 +294,14 @@ mod tests {
 
     #[test]
     fn every_escaped_name_is_an_identifier() {
-        for word in KEYWORDS.into_iter().chain(["self", "Self", "super", "crate", "extern", "1", "union"]) {
-            assert!(syn::parse_str::<syn::Ident>(&escape(word)).is_ok(), "{word}");
+        for word in KEYWORDS
+            .into_iter()
+            .chain(["self", "Self", "super", "crate", "extern", "1", "union"])
+        {
+            assert!(
+                syn::parse_str::<syn::Ident>(&escape(word)).is_ok(),
+                "{word}"
+            );
         }
     }
 }

@@ -115,7 +115,12 @@ const KEYS: &[Key] = &[
         name: "lang",
         language: None,
         repeats: false,
-        read: |options, value| value.choose(&[("rust", Language::Rust), ("go", Language::Go)], &mut options.language),
+        read: |options, value| {
+            value.choose(
+                &[("rust", Language::Rust), ("go", Language::Go)],
+                &mut options.language,
+            )
+        },
     },
     go::PACKAGES,
     Key {
@@ -123,7 +128,10 @@ const KEYS: &[Key] = &[
         language: Some(Language::Rust),
         repeats: false,
         read: |options, value| {
-            value.choose(&[("prost", Messages::Prost), ("external", Messages::External)], &mut options.rust.messages)
+            value.choose(
+                &[("prost", Messages::Prost), ("external", Messages::External)],
+                &mut options.rust.messages,
+            )
         },
     },
     Key {
@@ -139,7 +147,10 @@ const KEYS: &[Key] = &[
         language: None,
         repeats: false,
         read: |options, value| {
-            value.choose(&[("refuse", Streaming::Refuse), ("skip", Streaming::Skip)], &mut options.streaming)
+            value.choose(
+                &[("refuse", Streaming::Refuse), ("skip", Streaming::Skip)],
+                &mut options.streaming,
+            )
         },
     },
 ];
@@ -152,13 +163,19 @@ const WELL_KNOWN: [(&str, &str); 12] = [
     (".parigot.v1.Id", "::parigot_guest::proto::Id"),
     (".google.protobuf", "::parigot_guest::prost_types"),
     (".google.protobuf.BoolValue", "bool"),
-    (".google.protobuf.BytesValue", "::parigot_guest::prost::alloc::vec::Vec<u8>"),
+    (
+        ".google.protobuf.BytesValue",
+        "::parigot_guest::prost::alloc::vec::Vec<u8>",
+    ),
     (".google.protobuf.DoubleValue", "f64"),
     (".google.protobuf.Empty", "()"),
     (".google.protobuf.FloatValue", "f32"),
     (".google.protobuf.Int32Value", "i32"),
     (".google.protobuf.Int64Value", "i64"),
-    (".google.protobuf.StringValue", "::parigot_guest::prost::alloc::string::String"),
+    (
+        ".google.protobuf.StringValue",
+        "::parigot_guest::prost::alloc::string::String",
+    ),
     (".google.protobuf.UInt32Value", "u32"),
     (".google.protobuf.UInt64Value", "u64"),
 ];
@@ -178,7 +195,9 @@ impl Default for RustOptions {
         Self {
             messages: Messages::Prost,
             mod_file: true,
-            extern_paths: WELL_KNOWN.map(|(proto, rust)| (proto.to_owned(), rust.to_owned())).into(),
+            extern_paths: WELL_KNOWN
+                .map(|(proto, rust)| (proto.to_owned(), rust.to_owned()))
+                .into(),
         }
     }
 }
@@ -197,7 +216,10 @@ impl Options {
         for option in split(parameter) {
             let (key, value) = option.split_once('=').unwrap_or((&option, ""));
             let Some(spec) = KEYS.iter().find(|spec| spec.is(key)) else {
-                errors.push(Error::UnknownOption { key: key.to_owned(), hint: hint(key) });
+                errors.push(Error::UnknownOption {
+                    key: key.to_owned(),
+                    hint: hint(key),
+                });
                 continue;
             };
             let identity = spec.identity(key, value);
@@ -210,9 +232,17 @@ impl Options {
             known.push((spec, key.to_owned()));
         }
         // Which language it is may be said last.
-        errors.extend(known.into_iter().filter_map(|(spec, key)| spec.misplaced(key, options.language)));
+        errors.extend(
+            known
+                .into_iter()
+                .filter_map(|(spec, key)| spec.misplaced(key, options.language)),
+        );
         errors.extend(options.go.check().err());
-        if errors.is_empty() { Ok(options) } else { Err(errors) }
+        if errors.is_empty() {
+            Ok(options)
+        } else {
+            Err(errors)
+        }
     }
 }
 
@@ -220,7 +250,10 @@ impl Options {
 fn split(parameter: &str) -> impl Iterator<Item = String> {
     // No argument holds a NUL.
     let hidden = parameter.replace("\\,", "\0");
-    let options: Vec<_> = hidden.split(',').map(|option| option.trim().replace('\0', ",")).collect();
+    let options: Vec<_> = hidden
+        .split(',')
+        .map(|option| option.trim().replace('\0', ","))
+        .collect();
     options.into_iter().filter(|option| !option.is_empty())
 }
 
@@ -244,7 +277,10 @@ impl Key {
     /// The complaint about an option that means nothing to the language that is generated.
     fn misplaced(&self, key: String, generated: Language) -> Option<Error> {
         let language = self.language.filter(|language| *language != generated)?;
-        Some(Error::OptionOfLanguage { key, language: language.name() })
+        Some(Error::OptionOfLanguage {
+            key,
+            language: language.name(),
+        })
     }
 }
 
@@ -257,21 +293,32 @@ impl Value<'_> {
                 Ok(())
             }
             None => {
-                let names = choices.iter().filter(|(name, _)| !name.is_empty()).map(|(name, _)| format!("`{name}`"));
+                let names = choices
+                    .iter()
+                    .filter(|(name, _)| !name.is_empty())
+                    .map(|(name, _)| format!("`{name}`"));
                 Err(self.refused(names.collect::<Vec<_>>().join(" or ")))
             }
         }
     }
 
     fn refused(&self, expected: impl Into<String>) -> Error {
-        Error::OptionValue { key: self.key.to_owned(), value: self.text.to_owned(), expected: expected.into() }
+        Error::OptionValue {
+            key: self.key.to_owned(),
+            value: self.text.to_owned(),
+            expected: expected.into(),
+        }
     }
 }
 
 impl RustOptions {
     fn add_extern_path(&mut self, value: &Value<'_>) -> Result<(), Error> {
-        let paths = value.text.split_once('=').filter(|(proto, rust)| is_proto_path(proto) && is_root(rust));
-        let (proto, rust) = paths.ok_or_else(|| value.refused("`.package=::rust::path` or `.package=crate::path`"))?;
+        let paths = value
+            .text
+            .split_once('=')
+            .filter(|(proto, rust)| is_proto_path(proto) && is_root(rust));
+        let (proto, rust) = paths
+            .ok_or_else(|| value.refused("`.package=::rust::path` or `.package=crate::path`"))?;
         self.extern_paths.insert(proto.to_owned(), rust.to_owned());
         Ok(())
     }
@@ -279,14 +326,16 @@ impl RustOptions {
 
 /// `.package.Type`: a leading dot and identifiers.
 fn is_proto_path(path: &str) -> bool {
-    path.strip_prefix('.').is_some_and(|path| path.split('.').all(crate::name::is_identifier))
+    path.strip_prefix('.')
+        .is_some_and(|path| path.split('.').all(crate::name::is_identifier))
 }
 
 /// A Rust path that means the same wherever it stands.
 fn is_root(path: &str) -> bool {
     let rooted = path.starts_with("::") || path == "crate" || path.starts_with("crate::");
     rooted
-        && syn::parse_str::<syn::Path>(path).is_ok_and(|path| path.segments.iter().all(|part| part.arguments.is_none()))
+        && syn::parse_str::<syn::Path>(path)
+            .is_ok_and(|path| path.segments.iter().all(|part| part.arguments.is_none()))
 }
 
 /// The option that was probably meant, else all of them.
@@ -294,7 +343,13 @@ fn hint(key: &str) -> String {
     let names = KEYS.iter().map(|spec| spec.name);
     match names.clone().map(|name| (distance(key, name), name)).min() {
         Some((distance, name)) if distance <= 2 => format!(", did you mean `{name}`?"),
-        _ => format!(", expected one of {}", names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")),
+        _ => format!(
+            ", expected one of {}",
+            names
+                .map(|name| format!("`{name}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 
@@ -319,13 +374,26 @@ mod tests {
 
     pub(super) fn check_error(parameter: &str, expected: &str) {
         let errors = Options::parse(parameter).expect_err("the parameter is wrong");
-        assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), expected);
+        assert_eq!(
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n"),
+            expected
+        );
     }
 
     #[test]
     fn nothing_given_is_the_default() {
-        assert_eq!(Options::parse("").expect("nothing is wrong"), Options::default());
-        assert_eq!(Options::parse(" ,").expect("nothing is wrong"), Options::default());
+        assert_eq!(
+            Options::parse("").expect("nothing is wrong"),
+            Options::default()
+        );
+        assert_eq!(
+            Options::parse(" ,").expect("nothing is wrong"),
+            Options::default()
+        );
     }
 
     #[test]
@@ -341,18 +409,27 @@ mod tests {
 
     #[test]
     fn a_bare_key_means_true() {
-        assert!(Options::parse("mod_file").expect("nothing is wrong").rust.mod_file);
+        assert!(
+            Options::parse("mod_file")
+                .expect("nothing is wrong")
+                .rust
+                .mod_file
+        );
     }
 
     #[test]
     fn the_well_known_types_may_be_set_again() {
-        let options = Options::parse("extern_path=.google.protobuf=::wkt").expect("nothing is wrong");
+        let options =
+            Options::parse("extern_path=.google.protobuf=::wkt").expect("nothing is wrong");
         assert_eq!(options.rust.extern_paths[".google.protobuf"], "::wkt");
     }
 
     #[test]
     fn an_unknown_option_is_refused_by_name() {
-        check_error("modfile=true", "unknown option `modfile`, did you mean `mod_file`?");
+        check_error(
+            "modfile=true",
+            "unknown option `modfile`, did you mean `mod_file`?",
+        );
         check_error(
             "format=x",
             "unknown option `format`, expected one of `extern_path`, `lang`, `M<file>`, `messages`, `mod_file`, \
@@ -362,20 +439,44 @@ mod tests {
 
     #[test]
     fn a_comma_may_be_escaped() {
-        check_error("messages=a\\,b,mod_file", "option `messages`: found `a,b`, expected `prost` or `external`");
+        check_error(
+            "messages=a\\,b,mod_file",
+            "option `messages`: found `a,b`, expected `prost` or `external`",
+        );
     }
 
     #[test]
     fn a_value_that_cannot_be_used_is_refused_with_those_that_can() {
-        check_error("lang=c", "option `lang`: found `c`, expected `rust` or `go`");
-        check_error("streaming=later", "option `streaming`: found `later`, expected `refuse` or `skip`");
-        check_error("messages=buffa", "option `messages`: found `buffa`, expected `prost` or `external`");
-        check_error("mod_file=no", "option `mod_file`: found `no`, expected `true` or `false`");
+        check_error(
+            "lang=c",
+            "option `lang`: found `c`, expected `rust` or `go`",
+        );
+        check_error(
+            "streaming=later",
+            "option `streaming`: found `later`, expected `refuse` or `skip`",
+        );
+        check_error(
+            "messages=buffa",
+            "option `messages`: found `buffa`, expected `prost` or `external`",
+        );
+        check_error(
+            "mod_file=no",
+            "option `mod_file`: found `no`, expected `true` or `false`",
+        );
     }
 
     #[test]
     fn an_extern_path_must_mean_the_same_everywhere() {
-        for value in ["", "a=::b", ".a=b", ".a", ".a..b=::c", ".a=::b<u8>", ".a=super::b", ".=::a"] {
+        for value in [
+            "",
+            "a=::b",
+            ".a=b",
+            ".a",
+            ".a..b=::c",
+            ".a=::b<u8>",
+            ".a=super::b",
+            ".=::a",
+        ] {
             check_error(
                 &format!("extern_path={value}"),
                 &format!(

@@ -30,10 +30,22 @@ impl Request {
     ///
     /// If the bytes are no such message.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        let CodeGeneratorRequest { file_to_generate, parameter, proto_file, .. } = CodeGeneratorRequest::decode(bytes)?;
-        let extra = wants_extra(&proto_file).then(|| extra::Request::decode(bytes)).transpose()?;
+        let CodeGeneratorRequest {
+            file_to_generate,
+            parameter,
+            proto_file,
+            ..
+        } = CodeGeneratorRequest::decode(bytes)?;
+        let extra = wants_extra(&proto_file)
+            .then(|| extra::Request::decode(bytes))
+            .transpose()?;
         let extra = by_name(extra.map(|request| request.proto_file));
-        Ok(Self { file_to_generate, parameter: parameter.unwrap_or_default(), proto_file, extra })
+        Ok(Self {
+            file_to_generate,
+            parameter: parameter.unwrap_or_default(),
+            proto_file,
+            extra,
+        })
     }
 
     /// The request to generate some of the files of an encoded `FileDescriptorSet`.
@@ -41,17 +53,30 @@ impl Request {
     /// # Errors
     ///
     /// If the bytes are no such message.
-    pub fn of_descriptors(bytes: &[u8], file_to_generate: Vec<String>, parameter: &str) -> Result<Self, DecodeError> {
+    pub fn of_descriptors(
+        bytes: &[u8],
+        file_to_generate: Vec<String>,
+        parameter: &str,
+    ) -> Result<Self, DecodeError> {
         let proto_file = FileDescriptorSet::decode(bytes)?.file;
-        let extra = wants_extra(&proto_file).then(|| extra::FileSet::decode(bytes)).transpose()?;
+        let extra = wants_extra(&proto_file)
+            .then(|| extra::FileSet::decode(bytes))
+            .transpose()?;
         let extra = by_name(extra.map(|set| set.file));
-        Ok(Self { file_to_generate, parameter: parameter.to_owned(), proto_file, extra })
+        Ok(Self {
+            file_to_generate,
+            parameter: parameter.to_owned(),
+            proto_file,
+            extra,
+        })
     }
 }
 
 /// Whether there is more to be read. An extension of the same number that is somebody else's is none of ours.
 fn wants_extra(files: &[FileDescriptorProto]) -> bool {
-    files.iter().any(|file| file.name() == OPTIONS_PROTO_NAME || file.syntax() == "editions")
+    files
+        .iter()
+        .any(|file| file.name() == OPTIONS_PROTO_NAME || file.syntax() == "editions")
 }
 
 fn by_name(files: Option<Vec<extra::File>>) -> BTreeMap<String, extra::File> {

@@ -27,7 +27,8 @@ use crate::model::{Model, Package};
 ///
 /// Faults of ours or of prost's alone: what can be wrong with a `.proto` was found before.
 pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>> {
-    let messages = message::texts(&model.messages, model.packages.len()).map_err(|error| vec![error])?;
+    let messages =
+        message::texts(&model.messages, model.packages.len()).map_err(|error| vec![error])?;
     let mut files = Vec::new();
     let mut printed = Vec::new();
     let mut errors = Vec::new();
@@ -37,14 +38,21 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
         }
         match items(package, &messages, &model.messages.docs) {
             Ok(items) => files.push(print::file(&package.file, &package.sources, &items)),
-            Err(source) => errors.push(Error::Unparsable { file: package.file.clone(), source }),
+            Err(source) => errors.push(Error::Unparsable {
+                file: package.file.clone(),
+                source,
+            }),
         }
         printed.push(package);
     }
     if mod_file {
         files.push(module::mod_file(&printed));
     }
-    if errors.is_empty() { Ok(files) } else { Err(errors) }
+    if errors.is_empty() {
+        Ok(files)
+    } else {
+        Err(errors)
+    }
 }
 
 /// What a package's file holds: the handshake, the messages, then what belongs to each service.
@@ -59,7 +67,11 @@ fn items(package: &Package, messages: &[String], docs: &[Vec<String>]) -> syn::R
         text.push_str(&print::items(parse(ErrorItems(error).into_token_stream())?));
     }
     for service in &package.services {
-        let parts: [&dyn ToTokens; 3] = [&ServerItems(service), &MethodItems(service), &ClientItems(service)];
+        let parts: [&dyn ToTokens; 3] = [
+            &ServerItems(service),
+            &MethodItems(service),
+            &ClientItems(service),
+        ];
         for part in parts {
             text.push_str(&print::items(parse(part.to_token_stream())?));
         }
@@ -83,7 +95,11 @@ struct Docs<'a>(&'a [String], String);
 impl ToTokens for Docs<'_> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let Docs(comment, default) = self;
-        let lines = if comment.is_empty() { doc::lines(std::slice::from_ref(default)) } else { doc::lines(comment) };
+        let lines = if comment.is_empty() {
+            doc::lines(std::slice::from_ref(default))
+        } else {
+            doc::lines(comment)
+        };
         tokens.extend(quote! { #(#[doc = #lines])* });
     }
 }

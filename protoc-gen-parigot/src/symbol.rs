@@ -39,7 +39,11 @@ use std::fmt::Write;
 
 /// The full name of something in a package: `greeting.v1.Greeting`.
 pub fn full_name(package: &str, name: &str) -> String {
-    if package.is_empty() { name.to_owned() } else { format!("{package}.{name}") }
+    if package.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{package}.{name}")
+    }
 }
 
 /// A service and all that its messages hold.
@@ -111,7 +115,9 @@ fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
 
 /// 64-bit FNV-1a.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3))
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
 }
 
 #[cfg(test)]
@@ -134,7 +140,8 @@ mod tests {
     #[test]
     fn the_text_is_sorted_and_spelled_as_documented() {
         let fields = [(2, "b", "singular", "string"), (1, "a", "repeated", "p.E")];
-        let fields = fields.map(|(number, name, label, ty)| (number, name.into(), label.into(), ty.into()));
+        let fields =
+            fields.map(|(number, name, label, ty)| (number, name.into(), label.into(), ty.into()));
         let schema = Schema {
             service: "p.S".into(),
             methods: [("Do".into(), ("p.M".into(), "p.M".into()))].into(),

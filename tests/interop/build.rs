@@ -15,21 +15,34 @@ fn main() {
     println!("cargo::rerun-if-changed=../../proto");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let (mut modules, mut cases) = (String::new(), String::new());
-    for case in corpus::cases().into_iter().filter(|case| corpus::reason(corpus::NOT_TRIED, case).is_none()) {
+    for case in corpus::cases()
+        .into_iter()
+        .filter(|case| corpus::reason(corpus::NOT_TRIED, case).is_none())
+    {
         let code = out.join(&case);
         let files = protobuf(&case, &code);
         if !files.is_empty() {
-            modules += &format!("    #[path = {:?}]\n    pub mod {case};\n", code.join("mod.rs"));
+            modules += &format!(
+                "    #[path = {:?}]\n    pub mod {case};\n",
+                code.join("mod.rs")
+            );
         }
-        let protobuf: String =
-            files.iter().map(|file| format!("protobuf_types::{case}::{file}::file_descriptor, ")).collect();
+        let protobuf: String = files
+            .iter()
+            .map(|file| format!("protobuf_types::{case}::{file}::file_descriptor, "))
+            .collect();
         let set = out.join(format!("{case}.descriptors"));
-        let messages: String = messages(&case, &set).iter().map(|message| entry(&case, message)).collect();
+        let messages: String = messages(&case, &set)
+            .iter()
+            .map(|message| entry(&case, message))
+            .collect();
         cases += &format!(
             "    Case {{ name: {case:?}, descriptors: {set:?}, protobuf: &[{protobuf}], messages: &[\n{messages}    ] }},\n"
         );
     }
-    let text = format!("mod protobuf_types {{\n{modules}}}\n\npub static CASES: &[Case] = &[\n{cases}];\n");
+    let text = format!(
+        "mod protobuf_types {{\n{modules}}}\n\npub static CASES: &[Case] = &[\n{cases}];\n"
+    );
     fs::write(out.join("cases.rs"), text).expect("the folder is cargo's");
 }
 
@@ -48,13 +61,26 @@ fn protobuf(case: &str, out: &Path) -> Vec<String> {
         .inputs(corpus::protos(&folder));
     let own = ["options", "id"].map(|name| options().join(format!("parigot/v1/{name}.proto")));
     codegen.inputs(own).run_from_script();
-    let stem = |path: PathBuf| path.file_stem().expect("a file has a name").to_string_lossy().into_owned();
-    corpus::entries(out).into_iter().map(stem).filter(|stem| stem != "mod").collect()
+    let stem = |path: PathBuf| {
+        path.file_stem()
+            .expect("a file has a name")
+            .to_string_lossy()
+            .into_owned()
+    };
+    corpus::entries(out)
+        .into_iter()
+        .map(stem)
+        .filter(|stem| stem != "mod")
+        .collect()
 }
 
 /// Where a case's imports are found.
 fn includes(folder: &Path) -> [PathBuf; 3] {
-    [folder.to_owned(), protoc_bin_vendored::include_path().expect("the well-known types are vendored"), options()]
+    [
+        folder.to_owned(),
+        protoc_bin_vendored::include_path().expect("the well-known types are vendored"),
+        options(),
+    ]
 }
 
 /// The folder of parigot's options.
@@ -69,18 +95,33 @@ struct Named {
 }
 
 fn entry(case: &str, Named { full, rust }: &Named) -> String {
-    format!("        Message {{ name: {full:?}, prost: through_prost::<golden::{case}::{rust}> }},\n")
+    format!(
+        "        Message {{ name: {full:?}, prost: through_prost::<golden::{case}::{rust}> }},\n"
+    )
 }
 
 /// The messages of a case, whose descriptors are written into a file.
 fn messages(case: &str, set: &Path) -> Vec<Named> {
     let mut found = Vec::new();
-    for file in descriptors(&corpus::golden().join(case), set).file.into_iter().filter(|file| !imported(file)) {
+    for file in descriptors(&corpus::golden().join(case), set)
+        .file
+        .into_iter()
+        .filter(|file| !imported(file))
+    {
         let package = file.package().to_owned();
-        let module: String =
-            modules(&package).expect("prost has a name for it").iter().map(|name| format!("{name}::")).collect();
-        let prefix = if package.is_empty() { package } else { package + "." };
-        file.message_type.iter().for_each(|message| collect(message, &prefix, &module, &mut found));
+        let module: String = modules(&package)
+            .expect("prost has a name for it")
+            .iter()
+            .map(|name| format!("{name}::"))
+            .collect();
+        let prefix = if package.is_empty() {
+            package
+        } else {
+            package + "."
+        };
+        file.message_type
+            .iter()
+            .for_each(|message| collect(message, &prefix, &module, &mut found));
     }
     found
 }
@@ -92,14 +133,24 @@ fn imported(file: &FileDescriptorProto) -> bool {
 
 /// Adds a message and those in it.
 fn collect(message: &DescriptorProto, prefix: &str, module: &str, found: &mut Vec<Named>) {
-    if message.options.as_ref().is_some_and(|options| options.map_entry()) {
+    if message
+        .options
+        .as_ref()
+        .is_some_and(|options| options.map_entry())
+    {
         return;
     }
     let spelled = "prost has a name for it";
     let full = format!("{prefix}{}", message.name());
     let inner = format!("{module}{}::", snake(message.name()).expect(spelled));
-    message.nested_type.iter().for_each(|nested| collect(nested, &format!("{full}."), &inner, found));
-    found.push(Named { rust: format!("{module}{}", camel(message.name()).expect(spelled)), full });
+    message
+        .nested_type
+        .iter()
+        .for_each(|nested| collect(nested, &format!("{full}."), &inner, found));
+    found.push(Named {
+        rust: format!("{module}{}", camel(message.name()).expect(spelled)),
+        full,
+    });
 }
 
 fn protoc() -> PathBuf {
@@ -108,9 +159,19 @@ fn protoc() -> PathBuf {
 
 fn descriptors(folder: &Path, set: &Path) -> FileDescriptorSet {
     let mut protoc = Command::new(protoc());
-    protoc.args(includes(folder).iter().map(|path| format!("--proto_path={}", path.display())));
-    protoc.arg("--include_imports").arg(format!("--descriptor_set_out={}", set.display())).args(corpus::protos(folder));
-    let status = protoc.status().unwrap_or_else(|error| panic!("{protoc:?}: {error}"));
+    protoc.args(
+        includes(folder)
+            .iter()
+            .map(|path| format!("--proto_path={}", path.display())),
+    );
+    protoc
+        .arg("--include_imports")
+        .arg(format!("--descriptor_set_out={}", set.display()))
+        .args(corpus::protos(folder));
+    let status = protoc
+        .status()
+        .unwrap_or_else(|error| panic!("{protoc:?}: {error}"));
     assert!(status.success(), "{protoc:?}: {status}");
-    FileDescriptorSet::decode(&*fs::read(set).expect("protoc has written it")).expect("protoc's output is sound")
+    FileDescriptorSet::decode(&*fs::read(set).expect("protoc has written it"))
+        .expect("protoc's output is sound")
 }

@@ -42,8 +42,14 @@ impl Case {
     ///
     /// If `protobuf-codegen` has made no message of that name.
     pub fn through_protobuf(&self, name: &str, bytes: &[u8]) -> protobuf::Result<Vec<u8>> {
-        let found = self.protobuf.iter().find_map(|file| file().message_by_full_name(&format!(".{name}")));
-        found.expect("protobuf has the same messages").parse_from_bytes(bytes)?.write_to_bytes_dyn()
+        let found = self
+            .protobuf
+            .iter()
+            .find_map(|file| file().message_by_full_name(&format!(".{name}")));
+        found
+            .expect("protobuf has the same messages")
+            .parse_from_bytes(bytes)?
+            .write_to_bytes_dyn()
     }
 }
 

@@ -26,7 +26,10 @@ fn last_core() -> usize {
 
 /// CPU time so far: of all threads of this process, or of the thread that asks.
 fn cpu_time(clock: libc::clockid_t) -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
     // SAFETY: the call writes a `timespec` to a valid address.
     let failed = unsafe { libc::clock_gettime(clock, &mut time) };
     assert_eq!(failed, 0, "Linux counts CPU time");

@@ -14,7 +14,10 @@ pub struct Latencies {
 impl Latencies {
     /// For so many calls; without being `timed` it looks at no clock and stays empty.
     pub fn new(timed: bool, calls: usize) -> Self {
-        Latencies { timed, took_ns: Vec::with_capacity(if timed { calls } else { 0 }) }
+        Latencies {
+            timed,
+            took_ns: Vec::with_capacity(if timed { calls } else { 0 }),
+        }
     }
 
     /// A call begins.
@@ -37,8 +40,16 @@ impl Latencies {
     /// Completes the figures of a round.
     pub fn complete(mut self, round: Measured) -> Measured {
         self.took_ns.sort_unstable();
-        let quantile = |percent| self.took_ns.get(self.took_ns.len() * percent / 100).map_or(0.0, |ns| *ns as f64);
-        Measured { p50_ns: quantile(50), p99_ns: quantile(99), ..round }
+        let quantile = |percent| {
+            self.took_ns
+                .get(self.took_ns.len() * percent / 100)
+                .map_or(0.0, |ns| *ns as f64)
+        };
+        Measured {
+            p50_ns: quantile(50),
+            p99_ns: quantile(99),
+            ..round
+        }
     }
 }
 
@@ -48,7 +59,10 @@ mod tests {
 
     #[test]
     fn quantiles_are_those_of_all_tasks() {
-        let of = |took_ns| Latencies { timed: true, took_ns };
+        let of = |took_ns| Latencies {
+            timed: true,
+            took_ns,
+        };
         let mut all = of((0..100).collect());
         all.append(of((100..200).rev().collect()));
         let measured = all.complete(Measured::default());

@@ -47,20 +47,36 @@ impl Case {
     /// The case as arguments of a process.
     pub fn to_args(self) -> [String; 4] {
         let timed = if self.timed { "timed" } else { "untimed" };
-        [self.calls.to_string(), self.size.to_string(), self.in_flight.to_string(), timed.into()]
+        [
+            self.calls.to_string(),
+            self.size.to_string(),
+            self.in_flight.to_string(),
+            timed.into(),
+        ]
     }
 
     /// The case that [`Case::to_args`] has written.
     pub fn from_args(args: &[String]) -> Option<Self> {
-        let [calls, size, in_flight, timed] = args else { return None };
+        let [calls, size, in_flight, timed] = args else {
+            return None;
+        };
         let [calls, size, in_flight] = [calls, size, in_flight].map(|arg| arg.parse().ok());
-        Some(Case { calls: calls?, size: size?, in_flight: in_flight?, timed: timed == "timed" })
+        Some(Case {
+            calls: calls?,
+            size: size?,
+            in_flight: in_flight?,
+            timed: timed == "timed",
+        })
     }
 }
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {} {}", self.wall_ns, self.cpu_ns, self.p50_ns, self.p99_ns)
+        write!(
+            f,
+            "{} {} {} {}",
+            self.wall_ns, self.cpu_ns, self.p50_ns, self.p99_ns
+        )
     }
 }
 
@@ -70,7 +86,12 @@ impl FromStr for Measured {
     fn from_str(line: &str) -> Result<Self, String> {
         let numbers: Result<Vec<f64>, _> = line.split_whitespace().map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[wall_ns, cpu_ns, p50_ns, p99_ns]) => Ok(Measured { wall_ns, cpu_ns, p50_ns, p99_ns }),
+            Ok(&[wall_ns, cpu_ns, p50_ns, p99_ns]) => Ok(Measured {
+                wall_ns,
+                cpu_ns,
+                p50_ns,
+                p99_ns,
+            }),
             _ => Err(format!("expected four numbers, found {line:?}")),
         }
     }
@@ -82,9 +103,19 @@ mod tests {
 
     #[test]
     fn a_case_and_what_was_measured_can_be_told_to_another_process() {
-        let case = Case { size: 16, in_flight: 64, calls: 1_000, timed: true };
+        let case = Case {
+            size: 16,
+            in_flight: 64,
+            calls: 1_000,
+            timed: true,
+        };
         assert_eq!(Case::from_args(&case.to_args()), Some(case));
-        let measured = Measured { wall_ns: 1_527.25, cpu_ns: 1_500.0, p50_ns: 0.0, p99_ns: 1.5 };
+        let measured = Measured {
+            wall_ns: 1_527.25,
+            cpu_ns: 1_500.0,
+            p50_ns: 0.0,
+            p99_ns: 1.5,
+        };
         assert_eq!(measured.to_string().parse(), Ok(measured));
     }
 }

@@ -10,7 +10,9 @@ type Call = (Vec<u8>, oneshot::Sender<Vec<u8>>);
 
 /// One round of the case. The runtime has neither sockets nor timers to look after, which is to the actor's advantage.
 pub(crate) fn round(case: Case) -> Measured {
-    let runtime = tokio::runtime::Builder::new_multi_thread().build().expect("tokio runs here");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .build()
+        .expect("tokio runs here");
     runtime.block_on(async {
         let (calls, actor) = mpsc::channel(1_024);
         tokio::spawn(serve(actor));
@@ -28,7 +30,9 @@ async fn serve(mut calls: mpsc::Receiver<Call>) {
 impl Caller for mpsc::Sender<Call> {
     async fn call(&mut self, request: Payload) -> Payload {
         let (answer, answered) = oneshot::channel();
-        self.send((request.encode_to_vec(), answer)).await.expect("the actor runs");
+        self.send((request.encode_to_vec(), answer))
+            .await
+            .expect("the actor runs");
         let response = answered.await.expect("the actor answers");
         Payload::decode(response.as_slice()).expect("the actor encodes what this decodes")
     }

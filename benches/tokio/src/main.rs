@@ -27,7 +27,10 @@ trait Caller: Clone + Send + Sync + 'static {
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    let measured = match args.split_first().and_then(|(name, case)| Some((name.as_str(), Case::from_args(case)?))) {
+    let measured = match args
+        .split_first()
+        .and_then(|(name, case)| Some((name.as_str(), Case::from_args(case)?)))
+    {
         Some(("actor", case)) => actor::round(case),
         Some(("tonic-memory", case)) => tonic::in_memory(case),
         Some(("tonic-unix", case)) => tonic::over_unix_socket(case),
@@ -39,7 +42,15 @@ fn main() {
 /// Makes the calls of a case after a warm-up. All of it in tasks: what `block_on` itself polls is not where the workers are.
 async fn measure(caller: impl Caller, case: Case) -> Measured {
     let measured = async move {
-        run(&caller, Case { calls: case.warm_up(), timed: false, ..case }).await;
+        run(
+            &caller,
+            Case {
+                calls: case.warm_up(),
+                timed: false,
+                ..case
+            },
+        )
+        .await;
         let begin = Moment::now();
         let latencies = run(&caller, case).await;
         latencies.complete(Moment::now().per_call_since(begin, case.calls))
@@ -54,10 +65,20 @@ async fn run(caller: &impl Caller, case: Case) -> Latencies {
     }
     let mut tasks = JoinSet::new();
     for _ in 0..case.in_flight {
-        tasks.spawn(call_repeatedly(caller.clone(), Case { calls: case.calls / case.in_flight, ..case }));
+        tasks.spawn(call_repeatedly(
+            caller.clone(),
+            Case {
+                calls: case.calls / case.in_flight,
+                ..case
+            },
+        ));
     }
     let mut all = Latencies::new(case.timed, case.calls);
-    tasks.join_all().await.into_iter().for_each(|latencies| all.append(latencies));
+    tasks
+        .join_all()
+        .await
+        .into_iter()
+        .for_each(|latencies| all.append(latencies));
     all
 }
 
@@ -65,7 +86,11 @@ async fn call_repeatedly(mut caller: impl Caller, case: Case) -> Latencies {
     let mut latencies = Latencies::new(case.timed, case.calls);
     for _ in 0..case.calls {
         let begin = latencies.begin();
-        let response = caller.call(Payload { data: vec![7; case.size] }).await;
+        let response = caller
+            .call(Payload {
+                data: vec![7; case.size],
+            })
+            .await;
         assert_eq!(response.data.len(), case.size);
         latencies.end(begin);
     }

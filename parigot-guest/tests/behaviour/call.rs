@@ -25,9 +25,15 @@ async fn one_call(cx: Context) -> Result<Exit, Error> {
 
 fn check_reply(reply: impl FnOnce(&Guest) -> Vec<u8>, expected: &str) {
     let (mut guest, _) = Guest::started(one_call);
-    assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK", "call a: 70.0 tongue 1"]);
+    assert_eq!(
+        guest.turn([launched(&[70])]),
+        ["reply 0: OK", "call a: 70.0 tongue 1"]
+    );
     let reply = reply(&guest);
-    assert_eq!(guest.turn([reply]), [format!("Info: {expected}").as_str(), "exit 0"]);
+    assert_eq!(
+        guest.turn([reply]),
+        [format!("Info: {expected}").as_str(), "exit 0"]
+    );
 }
 
 #[test]
@@ -37,7 +43,10 @@ fn a_call_completes_with_the_response() {
 
 #[test]
 fn a_call_completes_with_the_services_own_error() {
-    check_reply(|guest| guest.reply_error('a', 1), "service error UnknownLang");
+    check_reply(
+        |guest| guest.reply_error('a', 1),
+        "service error UnknownLang",
+    );
 }
 
 #[test]
@@ -58,7 +67,10 @@ fn a_response_that_is_no_message_is_an_internal_error() {
     let (mut guest, _) = Guest::started(one_call);
     guest.turn([launched(&[70])]);
     let trace = guest.turn([guest.reply_payload('a', &[0xff])]);
-    assert!(trace[0].starts_with("Info: INTERNAL: answer lost: the response cannot be decoded: "), "{trace:?}");
+    assert!(
+        trace[0].starts_with("Info: INTERNAL: answer lost: the response cannot be decoded: "),
+        "{trace:?}"
+    );
 }
 
 #[test]
@@ -66,15 +78,28 @@ fn calls_leave_when_they_are_made_and_replies_come_in_any_order() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
-        let (one, two) = (greeting.fetch_greeting(tongue(1)), greeting.fetch_greeting(tongue(2)));
+        let (one, two) = (
+            greeting.fetch_greeting(tongue(1)),
+            greeting.fetch_greeting(tongue(2)),
+        );
         let (one, two) = zip(one, two).await;
         info!(cx, "{} {}", one?.greeting, two?.greeting);
         Ok(Exit::SUCCESS)
     }
     let (mut guest, _) = Guest::started(main);
-    assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK", "call a: 70.0 tongue 1", "call b: 70.0 tongue 2"]);
+    assert_eq!(
+        guest.turn([launched(&[70])]),
+        [
+            "reply 0: OK",
+            "call a: 70.0 tongue 1",
+            "call b: 70.0 tongue 2"
+        ]
+    );
     assert!(guest.turn([guest.reply('b', "two")]).is_empty());
-    assert_eq!(guest.turn([guest.reply('a', "one")]), ["Info: one two", "exit 0"]);
+    assert_eq!(
+        guest.turn([guest.reply('a', "one")]),
+        ["Info: one two", "exit 0"]
+    );
 }
 
 #[test]
@@ -90,19 +115,34 @@ fn a_reply_that_nobody_polls_for_yet_outlives_its_inbox() {
     let (mut guest, _) = Guest::started(main);
     guest.turn([launched(&[70])]);
     assert!(guest.turn([guest.reply('a', "kept")]).is_empty());
-    assert_eq!(guest.turn([guest.reply('b', "overwrites the inbox")]), ["Info: kept", "exit 0"]);
+    assert_eq!(
+        guest.turn([guest.reply('b', "overwrites the inbox")]),
+        ["Info: kept", "exit 0"]
+    );
 }
 
 #[test]
 fn a_request_that_is_too_large_fails_at_once_and_is_not_sent() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
-        let error = GreetingClient::locate(&cx)?.fetch_greeting(tongue(1)).await.unwrap_err();
+        let error = GreetingClient::locate(&cx)?
+            .fetch_greeting(tongue(1))
+            .await
+            .unwrap_err();
         let status = error.status().expect("the host was not asked");
-        assert_eq!((status.code(), status.cause()), (Code::ResourceExhausted, Cause::TooLarge));
-        assert_eq!(status.message(), "a message of 2 bytes, and at most 1 are let through");
+        assert_eq!(
+            (status.code(), status.cause()),
+            (Code::ResourceExhausted, Cause::TooLarge)
+        );
+        assert_eq!(
+            status.message(),
+            "a message of 2 bytes, and at most 1 are let through"
+        );
         assert!(status.call_id().is_empty() && status.instance_id().is_empty());
-        assert_eq!((status.service(), status.method()), (Some("greeting.v1.Greeting"), Some("FetchGreeting")));
+        assert_eq!(
+            (status.service(), status.method()),
+            (Some("greeting.v1.Greeting"), Some("FetchGreeting"))
+        );
         assert!(error.is_refused() && !error.is_timed_out() && !error.is_cancelled());
         Ok(Exit::SUCCESS)
     }
@@ -118,7 +158,11 @@ fn a_second_reply_and_one_for_a_past_call_are_ignored() {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
         for number in 1..=3 {
-            info!(cx, "{}", greeting.fetch_greeting(tongue(number)).await?.greeting);
+            info!(
+                cx,
+                "{}",
+                greeting.fetch_greeting(tongue(number)).await?.greeting
+            );
         }
         Ok(Exit::SUCCESS)
     }
@@ -128,7 +172,10 @@ fn a_second_reply_and_one_for_a_past_call_are_ignored() {
     assert_eq!(guest.turn(twice), ["Info: first", "call b: 70.0 tongue 2"]);
     // The second call has the first one's slot.
     assert!(guest.turn([guest.reply('a', "late")]).is_empty());
-    assert_eq!(guest.turn([guest.reply('b', "right")]), ["Info: right", "call c: 70.0 tongue 3"]);
+    assert_eq!(
+        guest.turn([guest.reply('b', "right")]),
+        ["Info: right", "call c: 70.0 tongue 3"]
+    );
 }
 
 #[test]
@@ -136,13 +183,22 @@ fn metadata_travels_with_each_call_of_its_client() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let plain = GreetingClient::locate(&cx)?;
-        let marked = plain.with_metadata("user", "ann").with_metadata("trace", "7");
-        let _calls = (marked.fetch_greeting(tongue(1)), plain.fetch_greeting(tongue(2)));
+        let marked = plain
+            .with_metadata("user", "ann")
+            .with_metadata("trace", "7");
+        let _calls = (
+            marked.fetch_greeting(tongue(1)),
+            plain.fetch_greeting(tongue(2)),
+        );
         core::future::pending().await
     }
     let (mut guest, _) = Guest::started(main);
     assert_eq!(
         guest.turn([launched(&[70])]),
-        ["reply 0: OK", "call a: 70.0 tongue 1, user=ann, trace=7", "call b: 70.0 tongue 2"]
+        [
+            "reply 0: OK",
+            "call a: 70.0 tongue 1, user=ann, trace=7",
+            "call b: 70.0 tongue 2"
+        ]
     );
 }

@@ -18,7 +18,9 @@ fn dropping_a_call_cancels_it_unless_its_reply_has_come() {
         drop(unpolled);
         drop(polled);
         cx.yield_now().await;
-        greeting.fetch_greeting(FetchGreetingRequest { tongue: 4 }).await?;
+        greeting
+            .fetch_greeting(FetchGreetingRequest { tongue: 4 })
+            .await?;
         drop(replied);
         info!(cx, "dropped");
         Ok(Exit::SUCCESS)
@@ -36,7 +38,10 @@ fn dropping_a_call_cancels_it_unless_its_reply_has_come() {
             "call d: 70.0 tongue 4",
         ]
     );
-    assert_eq!(guest.turn([guest.reply('c', "c"), guest.reply('d', "d")]), ["Info: dropped", "exit 0"]);
+    assert_eq!(
+        guest.turn([guest.reply('c', "c"), guest.reply('d', "d")]),
+        ["Info: dropped", "exit 0"]
+    );
 }
 
 #[test]
@@ -51,5 +56,8 @@ fn whoever_loses_a_race_is_cancelled() {
     }
     let (mut guest, _) = Guest::started(main);
     guest.turn([launched(&[70])]);
-    assert_eq!(guest.turn([guest.reply('b', "two")]), ["cancel a", "Info: two", "exit 0"]);
+    assert_eq!(
+        guest.turn([guest.reply('b', "two")]),
+        ["cancel a", "Info: two", "exit 0"]
+    );
 }

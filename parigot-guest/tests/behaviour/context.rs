@@ -10,13 +10,30 @@ use crate::harness::{Guest, call, call_by};
 #[test]
 fn a_program_sees_arguments_environment_and_its_id() {
     async fn main(cx: Context) -> Result<Exit, Error> {
-        info!(cx, "{:?} {:?} {:?} {}", cx.args(), cx.env("GREETING"), cx.env("OTHER"), cx.envs().count());
-        info!(cx, "{} {:?} {:?}", cx.instance_id().short(), cx.call_id(), cx.deadline());
+        info!(
+            cx,
+            "{:?} {:?} {:?} {}",
+            cx.args(),
+            cx.env("GREETING"),
+            cx.env("OTHER"),
+            cx.envs().count()
+        );
+        info!(
+            cx,
+            "{} {:?} {:?}",
+            cx.instance_id().short(),
+            cx.call_id(),
+            cx.deadline()
+        );
         Ok(Exit::SUCCESS)
     }
     assert_eq!(
         Guest::started(main).1,
-        [r#"Info: ["--tongue", "french"] Some("loud") None 2"#, "Info: ins_000001 None None", "exit 0"]
+        [
+            r#"Info: ["--tongue", "french"] Some("loud") None 2"#,
+            "Info: ins_000001 None None",
+            "exit 0"
+        ]
     );
 }
 
@@ -24,10 +41,18 @@ fn a_program_sees_arguments_environment_and_its_id() {
 struct Greeter;
 
 impl Greeting for Greeter {
-    async fn fetch_greeting(&self, cx: &Context, _: FetchGreetingRequest) -> Result<FetchGreetingResponse, GreetErr> {
+    async fn fetch_greeting(
+        &self,
+        cx: &Context,
+        _: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
         let id = cx.call_id().expect("a handler has a call").short();
         let deadline = cx.deadline().map(|deadline| deadline - cx.now());
-        let greeting = format!("{id} {deadline:?} {:?} {}", cx.metadata("user"), cx.metadata_pairs().count());
+        let greeting = format!(
+            "{id} {deadline:?} {:?} {}",
+            cx.metadata("user"),
+            cx.metadata_pairs().count()
+        );
         Ok(FetchGreetingResponse { greeting })
     }
 }
@@ -37,7 +62,10 @@ fn a_handler_sees_its_call() {
     let mut guest = Guest::serving::<Greeter>();
     assert_eq!(
         guest.turn([call(1, 0), call_by(2, 0, 4_000)]),
-        [r#"reply 1: OK cal_000001 None Some("ann") 2"#, r#"reply 2: OK cal_000002 Some(3µs) Some("ann") 2"#]
+        [
+            r#"reply 1: OK cal_000001 None Some("ann") 2"#,
+            r#"reply 2: OK cal_000002 Some(3µs) Some("ann") 2"#
+        ]
     );
 }
 
@@ -54,7 +82,13 @@ fn chance_is_the_seeds() {
         let mut random = cx.random();
         let mut bytes = [0; 3];
         cx.random().fill_bytes(&mut bytes);
-        info!(cx, "{} {} {bytes:?} {}", random.next_u64(), random.next_u32(), random.id::<Ticket>());
+        info!(
+            cx,
+            "{} {} {bytes:?} {}",
+            random.next_u64(),
+            random.next_u32(),
+            random.id::<Ticket>()
+        );
         Ok(Exit::SUCCESS)
     }
     let (one, two) = (Guest::started(main).1, Guest::started(main).1);

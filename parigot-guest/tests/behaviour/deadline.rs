@@ -23,7 +23,10 @@ impl Greeting for Relay {
         }
         // Awaiting in between changes nothing.
         cx.yield_now().await;
-        greeting.fetch_greeting(request).await.map_err(|_| GreetErr::UnknownLang)
+        greeting
+            .fetch_greeting(request)
+            .await
+            .map_err(|_| GreetErr::UnknownLang)
     }
 }
 
@@ -32,10 +35,22 @@ fn a_nested_call_inherits_the_deadline_or_has_an_earlier_one() {
     let mut guest = Guest::serving::<Relay>();
     guest.now_ns = 1_000_000;
     assert_eq!(guest.turn([call(1, 0)]), ["call a: 70.0 tongue 0"]);
-    assert_eq!(guest.turn([call_by(2, 0, 5_000_000)]), ["call b: 70.0 tongue 0, by 5000000"]);
-    assert_eq!(guest.turn([call_by(3, 300, 5_000_000)]), ["call c: 70.0 tongue 300, by 1300000"]);
-    assert_eq!(guest.turn([call_by(4, 9_000, 5_000_000)]), ["call d: 70.0 tongue 9000, by 5000000"]);
-    assert_eq!(guest.turn([call(5, 300)]), ["call e: 70.0 tongue 300, by 1300000"]);
+    assert_eq!(
+        guest.turn([call_by(2, 0, 5_000_000)]),
+        ["call b: 70.0 tongue 0, by 5000000"]
+    );
+    assert_eq!(
+        guest.turn([call_by(3, 300, 5_000_000)]),
+        ["call c: 70.0 tongue 300, by 1300000"]
+    );
+    assert_eq!(
+        guest.turn([call_by(4, 9_000, 5_000_000)]),
+        ["call d: 70.0 tongue 9000, by 5000000"]
+    );
+    assert_eq!(
+        guest.turn([call(5, 300)]),
+        ["call e: 70.0 tongue 300, by 1300000"]
+    );
 }
 
 #[test]
@@ -43,7 +58,11 @@ fn each_of_two_handlers_has_its_own_deadline() {
     let mut guest = Guest::serving::<Relay>();
     assert_eq!(
         guest.turn([call_by(1, 0, 7_000), call_by(2, 0, 8_000), call(3, 0)]),
-        ["call a: 70.0 tongue 0, by 7000", "call b: 70.0 tongue 0, by 8000", "call c: 70.0 tongue 0"]
+        [
+            "call a: 70.0 tongue 0, by 7000",
+            "call b: 70.0 tongue 0, by 8000",
+            "call c: 70.0 tongue 0"
+        ]
     );
 }
 
@@ -83,7 +102,10 @@ fn what_is_spawned_works_for_the_call_of_its_context() {
             "call c: 70.0 tongue 0",          // in the background
         ]
     );
-    assert_eq!(guest.turn([guest.reply('a', "")]), ["call d: 70.0 tongue 0, by 9000", "cancel d"]);
+    assert_eq!(
+        guest.turn([guest.reply('a', "")]),
+        ["call d: 70.0 tongue 0, by 9000", "cancel d"]
+    );
 }
 
 /// Answers with the tongue asked for.
@@ -96,13 +118,16 @@ impl Greeting for Parrot {
         _: &Context,
         request: FetchGreetingRequest,
     ) -> Result<FetchGreetingResponse, GreetErr> {
-        Ok(FetchGreetingResponse { greeting: request.tongue.to_string() })
+        Ok(FetchGreetingResponse {
+            greeting: request.tongue.to_string(),
+        })
     }
 }
 
 #[test]
 fn a_call_whose_deadline_has_passed_is_not_begun() {
-    const LATE: &str = "reply 1: DEADLINE_EXCEEDED (timed out): its deadline had passed before it was begun";
+    const LATE: &str =
+        "reply 1: DEADLINE_EXCEEDED (timed out): its deadline had passed before it was begun";
     let mut guest = Guest::serving::<Parrot>();
     guest.now_ns = 5_000;
     assert_eq!(guest.turn([call_by(1, 0, 5_000)]), [LATE]);
@@ -113,7 +138,12 @@ fn a_call_whose_deadline_has_passed_is_not_begun() {
 fn a_call_that_had_to_wait_for_its_turn_is_not_begun_after_its_deadline() {
     let mut guest = Guest::serving::<Parrot>();
     guest.max_polls = 1;
-    assert_eq!(guest.turn([call_by(1, 1, 9_000), call_by(2, 2, 9_000)]).len(), 1);
+    assert_eq!(
+        guest
+            .turn([call_by(1, 1, 9_000), call_by(2, 2, 9_000)])
+            .len(),
+        1
+    );
     guest.now_ns = 9_000;
     let late = guest.turn([]);
     assert_eq!(late.len(), 1);

@@ -20,14 +20,17 @@ type Calls = [Call<FetchGreeting>; 3];
 type Combine = Box<dyn FnOnce(Context, Calls) -> Pin<Box<dyn Future<Output = String>>>>;
 
 /// A program that makes three calls, `a`, `b` and `c`, and logs what `combine` makes of them; it has made them.
-fn calling<F: Future<Output = String> + 'static>(combine: impl FnOnce(Context, Calls) -> F + 'static) -> Guest {
+fn calling<F: Future<Output = String> + 'static>(
+    combine: impl FnOnce(Context, Calls) -> F + 'static,
+) -> Guest {
     thread_local! {
         static COMBINE: RefCell<Option<Combine>> = const { RefCell::new(None) };
     }
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
-        let calls = [1, 2, 3].map(|tongue| greeting.fetch_greeting(FetchGreetingRequest { tongue }));
+        let calls =
+            [1, 2, 3].map(|tongue| greeting.fetch_greeting(FetchGreetingRequest { tongue }));
         let combine = COMBINE.take().expect("it was set");
         info!(cx, "{}", combine(cx.clone(), calls).await);
         Ok(Exit::SUCCESS)
@@ -35,17 +38,30 @@ fn calling<F: Future<Output = String> + 'static>(combine: impl FnOnce(Context, C
     COMBINE.set(Some(Box::new(|cx, calls| Box::pin(combine(cx, calls)))));
     let (mut guest, _) = Guest::started(main);
     let made = guest.turn([launched(&[70])]);
-    assert_eq!(made[1..], ["call a: 70.0 tongue 1", "call b: 70.0 tongue 2", "call c: 70.0 tongue 3"]);
+    assert_eq!(
+        made[1..],
+        [
+            "call a: 70.0 tongue 1",
+            "call b: 70.0 tongue 2",
+            "call c: 70.0 tongue 3"
+        ]
+    );
     guest
 }
 
 /// What a call, or something else, has ended with.
 fn text<E: fmt::Display>(result: &Result<FetchGreetingResponse, E>) -> String {
-    result.as_ref().map_or_else(ToString::to_string, |response| response.greeting.clone())
+    result
+        .as_ref()
+        .map_or_else(ToString::to_string, |response| response.greeting.clone())
 }
 
 fn texts<'a>(responses: impl IntoIterator<Item = &'a FetchGreetingResponse>) -> String {
-    responses.into_iter().map(|response| &*response.greeting).collect::<Vec<_>>().join(" ")
+    responses
+        .into_iter()
+        .map(|response| &*response.greeting)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// An error of the test.
@@ -71,7 +87,12 @@ fn join_waits_for_all_however_they_end() {
         format!("{}, {}, {}", text(&a), text(&b), text(&c))
     });
     let mut list = calling(async |_: Context, calls: Calls| {
-        join(Vec::from(calls)).await.iter().map(text).collect::<Vec<_>>().join(", ")
+        join(Vec::from(calls))
+            .await
+            .iter()
+            .map(text)
+            .collect::<Vec<_>>()
+            .join(", ")
     });
     for (guest, told) in [
         (&mut tuple, "UNKNOWN_LANG, two, 4"),
@@ -81,8 +102,15 @@ fn join_waits_for_all_however_they_end() {
         let replies = [guest.reply('b', "two"), guest.reply_error('a', 1)];
         let told_early = guest.turn(replies);
         let three = guest.reply('c', "three");
-        let trace = if told_early.is_empty() { guest.turn([three]) } else { told_early };
-        assert_eq!(trace.iter().find(|line| line.starts_with("Info")), Some(&format!("Info: {told}")));
+        let trace = if told_early.is_empty() {
+            guest.turn([three])
+        } else {
+            told_early
+        };
+        assert_eq!(
+            trace.iter().find(|line| line.starts_with("Info")),
+            Some(&format!("Info: {told}"))
+        );
     }
 }
 
@@ -90,20 +118,37 @@ fn join_waits_for_all_however_they_end() {
 fn there_may_be_none_but_in_a_race() {
     let none = Vec::<core::future::Ready<Result<(), Tired>>>::new;
     let mut task = task::Context::from_waker(Waker::noop());
-    assert_eq!(pin!(join(none())).poll(&mut task).map(|ended| ended.len()), Poll::Ready(0));
-    assert_eq!(pin!(all(none())).poll(&mut task).map(|ended| ended.ok()), Poll::Ready(Some(vec![])));
-    assert_eq!(pin!(any(none())).poll(&mut task).map(|ended| ended.is_err()), Poll::Ready(true));
-    let race = catch_unwind(AssertUnwindSafe(|| pin!(race(none())).poll(&mut task).is_ready()));
+    assert_eq!(
+        pin!(join(none())).poll(&mut task).map(|ended| ended.len()),
+        Poll::Ready(0)
+    );
+    assert_eq!(
+        pin!(all(none())).poll(&mut task).map(|ended| ended.ok()),
+        Poll::Ready(Some(vec![]))
+    );
+    assert_eq!(
+        pin!(any(none()))
+            .poll(&mut task)
+            .map(|ended| ended.is_err()),
+        Poll::Ready(true)
+    );
+    let race = catch_unwind(AssertUnwindSafe(|| {
+        pin!(race(none())).poll(&mut task).is_ready()
+    }));
     assert!(race.is_err());
 }
 
 #[test]
 fn all_waits_for_all_responses() {
     let mut tuple = calling(async |_: Context, [a, b, c]: Calls| {
-        let (a, (), b, c) = all((a, ready(Ok::<_, Tired>(())), b, c)).await.expect("the test answers");
+        let (a, (), b, c) = all((a, ready(Ok::<_, Tired>(())), b, c))
+            .await
+            .expect("the test answers");
         texts([&a, &b, &c])
     });
-    let mut array = calling(async |_: Context, calls: Calls| texts(&all(calls).await.expect("the test answers")));
+    let mut array = calling(async |_: Context, calls: Calls| {
+        texts(&all(calls).await.expect("the test answers"))
+    });
     for guest in [&mut tuple, &mut array] {
         let replies = [guest.reply('c', "three"), guest.reply('a', "one")];
         assert!(guest.turn(replies).is_empty());
@@ -115,8 +160,13 @@ fn all_waits_for_all_responses() {
 #[test]
 fn all_ends_with_the_first_failure_and_the_others_are_cancelled() {
     let mut tuple = calling(async |_: Context, [a, b, c]: Calls| {
-        let error = all((a, b, c, ready(Ok::<_, Tired>(())))).await.expect_err("one fails");
-        let [own, status] = [error.find::<GreetErr>().is_some(), error.find::<Status>().is_some()];
+        let error = all((a, b, c, ready(Ok::<_, Tired>(()))))
+            .await
+            .expect_err("one fails");
+        let [own, status] = [
+            error.find::<GreetErr>().is_some(),
+            error.find::<Status>().is_some(),
+        ];
         format!("{error:#}, own {own}, status {status}")
     });
     let one = tuple.reply('a', "one");
@@ -135,7 +185,15 @@ fn all_ends_with_the_first_failure_and_the_others_are_cancelled() {
         format!("{error:#}, own {:?}", error.find::<GreetErr>())
     });
     let failure = array.reply_error('c', 1);
-    assert_eq!(array.turn([failure]), ["cancel a", "cancel b", "Info: UNKNOWN_LANG, own Some(UnknownLang)", "exit 0"]);
+    assert_eq!(
+        array.turn([failure]),
+        [
+            "cancel a",
+            "cancel b",
+            "Info: UNKNOWN_LANG, own Some(UnknownLang)",
+            "exit 0"
+        ]
+    );
 }
 
 #[test]
@@ -144,7 +202,10 @@ fn race_ends_as_the_first_does_and_the_others_are_cancelled() {
     let mut array = calling(async |_: Context, [a, b, _c]: Calls| text(&race([a, b]).await));
     for guest in [&mut tuple, &mut array] {
         let failure = guest.reply_error('b', 1);
-        assert_eq!(guest.turn([failure])[..3], ["cancel a", "cancel c", "Info: UNKNOWN_LANG"]);
+        assert_eq!(
+            guest.turn([failure])[..3],
+            ["cancel a", "cancel c", "Info: UNKNOWN_LANG"]
+        );
     }
     // Of those that come in one turn the first in the order of the race.
     let mut both = calling(async |_: Context, [a, b, _c]: Calls| text(&race((a, b)).await));
@@ -154,7 +215,9 @@ fn race_ends_as_the_first_does_and_the_others_are_cancelled() {
 
 #[test]
 fn any_waits_for_a_success_and_the_others_are_cancelled() {
-    let mut tuple = calling(async |_: Context, [a, b, c]: Calls| text(&any((ready(Err(Tired)), a, b, c)).await));
+    let mut tuple = calling(async |_: Context, [a, b, c]: Calls| {
+        text(&any((ready(Err(Tired)), a, b, c)).await)
+    });
     let mut array = calling(async |_: Context, calls: Calls| text(&any(calls).await));
     for guest in [&mut tuple, &mut array] {
         let failure = guest.reply_error('a', 1);
@@ -167,13 +230,25 @@ fn any_waits_for_a_success_and_the_others_are_cancelled() {
 #[test]
 fn any_fails_with_all_errors() {
     let mut tuple = calling(async |_: Context, [a, b, c]: Calls| {
-        let AllFailed { errors } = any((ready(Err(Tired)), a, b, c)).await.expect_err("all fail");
-        errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        let AllFailed { errors } = any((ready(Err(Tired)), a, b, c))
+            .await
+            .expect_err("all fail");
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; ")
     });
     let mut list = calling(async |_: Context, calls: Calls| text(&any(Vec::from(calls)).await));
     for (guest, told) in [
-        (&mut tuple, "tired; UNKNOWN_LANG; UNKNOWN_LANG; UNKNOWN_LANG"),
-        (&mut list, "none of 3 has succeeded: UNKNOWN_LANG; UNKNOWN_LANG; UNKNOWN_LANG"),
+        (
+            &mut tuple,
+            "tired; UNKNOWN_LANG; UNKNOWN_LANG; UNKNOWN_LANG",
+        ),
+        (
+            &mut list,
+            "none of 3 has succeeded: UNKNOWN_LANG; UNKNOWN_LANG; UNKNOWN_LANG",
+        ),
     ] {
         let failures = ['b', 'a', 'c'].map(|letter| guest.reply_error(letter, 1));
         assert_eq!(guest.turn(failures), [&format!("Info: {told}"), "exit 0"]);
@@ -185,17 +260,25 @@ fn any_fails_with_all_errors() {
 #[test]
 fn a_timeout_drops_what_takes_too_long_and_lets_the_rest_be() {
     const LIMIT: Duration = Duration::from_millis(5);
-    let limited = async |cx: Context, [a, b, c]: Calls| match timeout(&cx, LIMIT, join((a, b, c))).await {
-        Ok((a, _, _)) => text(&a),
-        Err(error) => error.to_string(),
-    };
+    let limited =
+        async |cx: Context, [a, b, c]: Calls| match timeout(&cx, LIMIT, join((a, b, c))).await {
+            Ok((a, _, _)) => text(&a),
+            Err(error) => error.to_string(),
+        };
     let mut late = calling(limited);
-    assert_eq!(late.wake_at_ns(), Some(late.now_ns + LIMIT.as_nanos() as u64));
+    assert_eq!(
+        late.wake_at_ns(),
+        Some(late.now_ns + LIMIT.as_nanos() as u64)
+    );
     let one = late.reply('a', "one");
     assert!(late.turn([one]).is_empty());
     late.now_ns += LIMIT.as_nanos() as u64;
     let trace = late.turn([]);
-    assert_eq!((trace.len(), &*trace[2], &*trace[3]), (4, "Info: it took longer than 5ms", "exit 0"), "{trace:?}");
+    assert_eq!(
+        (trace.len(), &*trace[2], &*trace[3]),
+        (4, "Info: it took longer than 5ms", "exit 0"),
+        "{trace:?}"
+    );
 
     let mut just_in_time = calling(limited);
     just_in_time.now_ns += LIMIT.as_nanos() as u64;

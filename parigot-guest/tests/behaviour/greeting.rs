@@ -88,7 +88,8 @@ pub mod methods {
             service: &S,
             cx: &::parigot_guest::Context,
             request: Self::Request,
-        ) -> impl ::core::future::Future<Output = ::core::result::Result<Self::Response, Self::Error>> {
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<Self::Response, Self::Error>>
+        {
             super::Greeting::fetch_greeting(service, cx, request)
         }
     }
@@ -128,12 +129,18 @@ impl ::parigot_guest::Client for GreetingClient {
 
 impl GreetingClient {
     /// Finds it.
-    pub fn locate(cx: &::parigot_guest::Context) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
-        ::parigot_guest::Channel::locate(cx, &methods::SERVICE).map(|channel| GreetingClient { channel })
+    pub fn locate(
+        cx: &::parigot_guest::Context,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate(cx, &methods::SERVICE)
+            .map(|channel| GreetingClient { channel })
     }
 
     /// Greets.
-    pub fn fetch_greeting(&self, request: FetchGreetingRequest) -> ::parigot_guest::Call<methods::FetchGreeting> {
+    pub fn fetch_greeting(
+        &self,
+        request: FetchGreetingRequest,
+    ) -> ::parigot_guest::Call<methods::FetchGreeting> {
         self.channel.call(request)
     }
 }

@@ -32,8 +32,14 @@ async fn handlers_only(cx: Context) -> Result<Exit, Error> {
 fn handlers_run_in_the_order_of_their_registration_if_the_end_is_theirs() {
     let (mut guest, _) = Guest::started(handlers_only);
     guest.turn([launched(&[70])]);
-    assert_eq!(guest.turn([guest.reply('a', "bonjour")]), ["Info: first: bonjour", "Info: second: bonjour"]);
-    assert_eq!(guest.turn([guest.reply_error('b', 1)]), ["Info: failed: UNKNOWN_LANG"]);
+    assert_eq!(
+        guest.turn([guest.reply('a', "bonjour")]),
+        ["Info: first: bonjour", "Info: second: bonjour"]
+    );
+    assert_eq!(
+        guest.turn([guest.reply_error('b', 1)]),
+        ["Info: failed: UNKNOWN_LANG"]
+    );
 }
 
 #[test]
@@ -47,15 +53,28 @@ fn a_handler_that_is_late_runs_at_once() {
         cx.sleep(Duration::from_nanos(1)).await;
         info!(cx, "outcome: {}", call.outcome().is_some());
         let (one, two) = (cx.clone(), cx.clone());
-        let _ = call.failure(move |_| info!(one, "never")).success(move |reply| info!(two, "late: {}", reply.greeting));
+        let _ = call
+            .failure(move |_| info!(one, "never"))
+            .success(move |reply| info!(two, "late: {}", reply.greeting));
         info!(cx, "after");
         Ok(Exit::SUCCESS)
     }
     let (mut guest, _) = Guest::started(main);
     guest.turn([launched(&[70])]);
-    assert_eq!(guest.turn([guest.reply('a', "bonjour")]), ["Info: early: bonjour"]);
+    assert_eq!(
+        guest.turn([guest.reply('a', "bonjour")]),
+        ["Info: early: bonjour"]
+    );
     guest.now_ns += 1;
-    assert_eq!(guest.turn([]), ["Info: outcome: true", "Info: late: bonjour", "Info: after", "exit 0"]);
+    assert_eq!(
+        guest.turn([]),
+        [
+            "Info: outcome: true",
+            "Info: late: bonjour",
+            "Info: after",
+            "exit 0"
+        ]
+    );
 }
 
 #[test]
@@ -86,13 +105,20 @@ fn launch_calls_and_exit_need_no_await() {
                 greeting.fetch_greeting(tongue(1)).success(move |response| {
                     reply.borrow_mut().push_str(&response.greeting);
                     let last = cx.clone();
-                    cx.exit(7).success(move |()| info!(last, "{}, world", reply.borrow()));
+                    cx.exit(7)
+                        .success(move |()| info!(last, "{}, world", reply.borrow()));
                 });
             })
             .failure(|status| panic!("{status}"));
         core::future::pending().await
     }
     let (mut guest, _) = Guest::started(main);
-    assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK", "call a: 70.0 tongue 1"]);
-    assert_eq!(guest.turn([guest.reply('a', "bonjour")]), ["Info: bonjour, world", "exit 7"]);
+    assert_eq!(
+        guest.turn([launched(&[70])]),
+        ["reply 0: OK", "call a: 70.0 tongue 1"]
+    );
+    assert_eq!(
+        guest.turn([guest.reply('a', "bonjour")]),
+        ["Info: bonjour, world", "exit 7"]
+    );
 }

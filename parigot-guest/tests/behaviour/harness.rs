@@ -7,13 +7,17 @@ use parigot_abi::frame::{Level, NO_DEADLINE, flags};
 use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::status::Detail;
 use parigot_abi::{
-    Cause, Code, Frame, FrameBuilder, Frames, Header, Kind, MESSAGE_BYTES_MAX, Manifest, Prologue, Start, TURN_OK,
-    VERSION, manifest,
+    Cause, Code, Frame, FrameBuilder, Frames, Header, Kind, MESSAGE_BYTES_MAX, Manifest, Prologue,
+    Start, TURN_OK, VERSION, manifest,
 };
 use parigot_guest::prost::Message;
-use parigot_guest::{Client, Context, Definition, Error, Exit, Export, Exports, Ready, Service, turn};
+use parigot_guest::{
+    Client, Context, Definition, Error, Exit, Export, Exports, Ready, Service, turn,
+};
 
-use crate::greeting::{FetchGreetingRequest, FetchGreetingResponse, Greeting, GreetingClient, GreetingServer};
+use crate::greeting::{
+    FetchGreetingRequest, FetchGreetingResponse, Greeting, GreetingClient, GreetingServer,
+};
 
 /// A frame for the guest, whole.
 pub(crate) type Inbound = Vec<u8>;
@@ -41,7 +45,13 @@ impl Guest {
     pub(crate) fn open(definition: Definition) -> Self {
         let control = turn::open(definition);
         let message_bytes_max = MESSAGE_BYTES_MAX;
-        Guest { control, now_ns: 1_000, max_polls: u32::MAX, message_bytes_max, calls: Vec::new() }
+        Guest {
+            control,
+            now_ns: 1_000,
+            max_polls: u32::MAX,
+            message_bytes_max,
+            calls: Vec::new(),
+        }
     }
 
     /// A guest that has been told nothing yet and exports `S` as `Greeting`.
@@ -63,7 +73,10 @@ impl Guest {
     where
         F: Future<Output = Result<Exit, Error>> + 'static,
     {
-        Guest::open(Definition::program(main, &[<GreetingClient as Client>::SERVICE]))
+        Guest::open(Definition::program(
+            main,
+            &[<GreetingClient as Client>::SERVICE],
+        ))
     }
 
     /// A program that has been told its start, and what it left besides the manifest.
@@ -80,7 +93,10 @@ impl Guest {
     pub(crate) fn start(&mut self) -> Vec<String> {
         let start = start(self.message_bytes_max);
         let mut trace = self.turn([start]);
-        assert!(trace.remove(0).starts_with("manifest"), "the first frame is the manifest");
+        assert!(
+            trace.remove(0).starts_with("manifest"),
+            "the first frame is the manifest"
+        );
         trace
     }
 
@@ -92,7 +108,10 @@ impl Guest {
 
     /// One turn. Returns its status.
     pub(crate) fn turn_status(&mut self, frames: impl IntoIterator<Item = Inbound>) -> u32 {
-        let prologue = Prologue { monotonic_ns: self.now_ns, wall_ns: self.now_ns + 1_000_000_000 };
+        let prologue = Prologue {
+            monotonic_ns: self.now_ns,
+            wall_ns: self.now_ns + 1_000_000_000,
+        };
         let mut inbox = prologue.to_bytes().to_vec();
         frames.into_iter().for_each(|frame| inbox.extend(frame));
         self.turn_raw(&inbox)
@@ -104,7 +123,8 @@ impl Guest {
             // SAFETY: the guest is open until `self` is dropped.
             unsafe { turn::inbox(self.control, inbox.len()) };
         }
-        let address = std::ptr::with_exposed_provenance_mut::<u8>(self.view().inbox_address as usize);
+        let address =
+            std::ptr::with_exposed_provenance_mut::<u8>(self.view().inbox_address as usize);
         // SAFETY: the inbox has that capacity, and the guest does not run now; the control block is the guest's.
         unsafe {
             address.copy_from_nonoverlapping(inbox.as_ptr(), inbox.len());
@@ -120,7 +140,8 @@ impl Guest {
     pub(crate) fn panic_text(&self) -> String {
         let view = self.view();
         assert!(view.panic_bytes <= view.panic_capacity);
-        String::from_utf8(memory(view.panic_address, view.panic_bytes)).expect("a panic's text is UTF-8")
+        String::from_utf8(memory(view.panic_address, view.panic_bytes))
+            .expect("a panic's text is UTF-8")
     }
 
     /// When the guest wants its next turn, or `None`.
@@ -136,13 +157,17 @@ impl Guest {
     fn outbox(&mut self) -> Vec<String> {
         let view = self.view();
         let bytes = memory(view.outbox_address, view.outbox_committed);
-        Frames::new(&bytes).map(|frame| self.line(&frame.expect("a frame of the guest is whole"))).collect()
+        Frames::new(&bytes)
+            .map(|frame| self.line(&frame.expect("a frame of the guest is whole")))
+            .collect()
     }
 
     fn line(&mut self, frame: &Frame<'_>) -> String {
         let header = &frame.header;
         match frame.kind().expect("a kind of this version") {
-            Kind::Manifest => manifest_line(&Manifest::read(frame.payload).expect("a manifest is whole")),
+            Kind::Manifest => {
+                manifest_line(&Manifest::read(frame.payload).expect("a manifest is whole"))
+            }
             Kind::Launch => "launch".into(),
             Kind::Call => {
                 self.calls.push(header.number);
@@ -151,13 +176,21 @@ impl Guest {
             Kind::Reply => format!("reply {}: {}", header.number, reply_text(frame)),
             Kind::Cancel => format!("cancel {}", self.letter(header.number)),
             Kind::Log => log_line(frame),
-            Kind::Exit => format!("exit {}{}", header.status, after(": ", &text(frame.payload))),
+            Kind::Exit => format!(
+                "exit {}{}",
+                header.status,
+                after(": ", &text(frame.payload))
+            ),
             kind => panic!("a guest sends no {kind:?}"),
         }
     }
 
     fn letter(&self, number: u64) -> char {
-        let place = self.calls.iter().rposition(|known| *known == number).expect("a call that was made");
+        let place = self
+            .calls
+            .iter()
+            .rposition(|known| *known == number)
+            .expect("a call that was made");
         char::from(b'a' + place as u8)
     }
 
@@ -167,27 +200,49 @@ impl Guest {
 
     /// A reply with that greeting.
     pub(crate) fn reply(&self, letter: char, greeting: &str) -> Inbound {
-        let payload = FetchGreetingResponse { greeting: greeting.into() }.encode_to_vec();
+        let payload = FetchGreetingResponse {
+            greeting: greeting.into(),
+        }
+        .encode_to_vec();
         self.reply_payload(letter, &payload)
     }
 
     /// A reply with that payload.
     pub(crate) fn reply_payload(&self, letter: char, payload: &[u8]) -> Inbound {
-        let header = Header { number: self.number(letter), ..Header::new(Kind::Reply) };
+        let header = Header {
+            number: self.number(letter),
+            ..Header::new(Kind::Reply)
+        };
         frame(header, |frame| frame.payload(payload))
     }
 
     /// A reply with that number of the service's error enum.
     pub(crate) fn reply_error(&self, letter: char, error: i32) -> Inbound {
         let flags = flags::SERVICE_ERROR;
-        let header = Header { number: self.number(letter), flags, status: error as u32, ..Header::new(Kind::Reply) };
+        let header = Header {
+            number: self.number(letter),
+            flags,
+            status: error as u32,
+            ..Header::new(Kind::Reply)
+        };
         frame(header, |frame| frame)
     }
 
     /// A reply with that failure.
-    pub(crate) fn reply_failure(&self, letter: char, code: Code, cause: Cause, message: &str) -> Inbound {
+    pub(crate) fn reply_failure(
+        &self,
+        letter: char,
+        code: Code,
+        cause: Cause,
+        message: &str,
+    ) -> Inbound {
         let id = CallId::from_random(42).to_wire();
-        let header = Header { number: self.number(letter), status: code.number(), id, ..Header::new(Kind::Reply) };
+        let header = Header {
+            number: self.number(letter),
+            status: code.number(),
+            id,
+            ..Header::new(Kind::Reply)
+        };
         frame(header, |frame| frame.detail(&Detail::new(cause, message)))
     }
 }
@@ -208,18 +263,37 @@ fn memory(address: u64, bytes: u64) -> Vec<u8> {
 fn manifest_line(manifest: &Manifest) -> String {
     let list = |services: &[manifest::Service]| match services {
         [] => "nothing".into(),
-        _ => services.iter().map(service_text).collect::<Vec<_>>().join(", "),
+        _ => services
+            .iter()
+            .map(service_text)
+            .collect::<Vec<_>>()
+            .join(", "),
     };
-    format!("manifest: exports {}; requires {}", list(&manifest.exports), list(&manifest.requires))
+    format!(
+        "manifest: exports {}; requires {}",
+        list(&manifest.exports),
+        list(&manifest.requires)
+    )
 }
 
 fn service_text(service: &manifest::Service) -> String {
     let methods: Vec<_> = service.methods.iter().map(method_text).collect();
     let descriptors = after(" with ", &text(&service.descriptors));
-    format!("{}({})#{}{descriptors}", service.name, methods.join(" "), service.schema)
+    format!(
+        "{}({})#{}{descriptors}",
+        service.name,
+        methods.join(" "),
+        service.schema
+    )
 }
 
-fn method_text(manifest::Method { name, budget_ns, deadline_ns }: &manifest::Method) -> String {
+fn method_text(
+    manifest::Method {
+        name,
+        budget_ns,
+        deadline_ns,
+    }: &manifest::Method,
+) -> String {
     match (budget_ns, deadline_ns) {
         (0, 0) => name.clone(),
         _ => format!("{name}[budget {budget_ns}, deadline {deadline_ns}]"),
@@ -233,9 +307,16 @@ fn call_text(frame: &Frame<'_>) -> String {
         NO_DEADLINE => String::new(),
         deadline => format!(", by {deadline}"),
     };
-    let pairs = frame.metadata_pairs().map(|pair| pair.expect("metadata is whole"));
-    let metadata: String = pairs.map(|(key, value)| format!(", {key}={value}")).collect();
-    format!("{}.{} tongue {}{deadline}{metadata}", header.service, header.method, request.tongue)
+    let pairs = frame
+        .metadata_pairs()
+        .map(|pair| pair.expect("metadata is whole"));
+    let metadata: String = pairs
+        .map(|(key, value)| format!(", {key}={value}"))
+        .collect();
+    format!(
+        "{}.{} tongue {}{deadline}{metadata}",
+        header.service, header.method, request.tongue
+    )
 }
 
 fn reply_text(frame: &Frame<'_>) -> String {
@@ -266,13 +347,22 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn after(separator: &str, text: &str) -> String {
-    if text.is_empty() { String::new() } else { format!("{separator}{text}") }
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!("{separator}{text}")
+    }
 }
 
 /// A frame, parts by `build`.
-pub(crate) fn frame(header: Header, build: impl FnOnce(FrameBuilder<'_>) -> FrameBuilder<'_>) -> Inbound {
+pub(crate) fn frame(
+    header: Header,
+    build: impl FnOnce(FrameBuilder<'_>) -> FrameBuilder<'_>,
+) -> Inbound {
     let mut bytes = Vec::new();
-    build(FrameBuilder::new(&mut bytes, header)).finish().expect("a test's frame is short");
+    build(FrameBuilder::new(&mut bytes, header))
+        .finish()
+        .expect("a test's frame is short");
     bytes
 }
 
@@ -303,7 +393,10 @@ fn start_frame(message_bytes_max: u32, descriptors: bool) -> Inbound {
 
 /// All that the guest requires is ready.
 pub(crate) fn launched(handles: &[u32]) -> Inbound {
-    let payload: Vec<u8> = handles.iter().flat_map(|handle| handle.to_le_bytes()).collect();
+    let payload: Vec<u8> = handles
+        .iter()
+        .flat_map(|handle| handle.to_le_bytes())
+        .collect();
     frame(Header::new(Kind::Launched), |frame| frame.payload(&payload))
 }
 
@@ -315,18 +408,36 @@ pub(crate) fn call(number: u64, tongue: i32) -> Inbound {
 /// The same with a deadline.
 pub(crate) fn call_by(number: u64, tongue: i32, deadline_ns: u64) -> Inbound {
     let payload = FetchGreetingRequest { tongue }.encode_to_vec();
-    call_frame(Header { number, deadline_ns, ..Header::new(Kind::Call) }, &payload)
+    call_frame(
+        Header {
+            number,
+            deadline_ns,
+            ..Header::new(Kind::Call)
+        },
+        &payload,
+    )
 }
 
 /// A call as that header says, with that payload, an id, and metadata.
 pub(crate) fn call_frame(header: Header, payload: &[u8]) -> Inbound {
     let id = CallId::from_random(header.number.into()).to_wire();
-    frame(Header { id, ..header }, |frame| frame.metadata("user", "ann").metadata("user", "bob").payload(payload))
+    frame(Header { id, ..header }, |frame| {
+        frame
+            .metadata("user", "ann")
+            .metadata("user", "bob")
+            .payload(payload)
+    })
 }
 
 /// Nobody waits for that call any more.
 pub(crate) fn cancel(number: u64) -> Inbound {
-    frame(Header { number, ..Header::new(Kind::Cancel) }, |frame| frame)
+    frame(
+        Header {
+            number,
+            ..Header::new(Kind::Cancel)
+        },
+        |frame| frame,
+    )
 }
 
 /// The guest shall leave.

@@ -31,7 +31,10 @@ struct Kitchen {
 
 impl Ready for Kitchen {
     async fn ready(cx: &Context) -> Result<Self, NotReady> {
-        Ok(Kitchen { orders: Jobs::new(cx).at_most(2).keeping(KEEPING), ordered: RefCell::default() })
+        Ok(Kitchen {
+            orders: Jobs::new(cx).at_most(2).keeping(KEEPING),
+            ordered: RefCell::default(),
+        })
     }
 }
 
@@ -63,7 +66,10 @@ impl Greeting for Kitchen {
                 })
             }
             1 => format!("{:?}", self.orders.poll(ticket)),
-            2 => format!("{:?}", self.orders.wait(ticket, Duration::from_millis(5)).await),
+            2 => format!(
+                "{:?}",
+                self.orders.wait(ticket, Duration::from_millis(5)).await
+            ),
             3 => format!("{}", self.orders.cancel(ticket)),
             _ => self.order(pending()),
         };
@@ -82,7 +88,10 @@ fn a_job_outlives_its_call_and_its_result_is_kept_for_a_while() {
     let deadline_ns = guest.now_ns + 1;
     assert_eq!(guest.turn([call(1, 1)]), ["reply 1: OK Unknown"]);
     // The work inherits no deadline, and begins behind the answer.
-    assert_eq!(guest.turn([call_by(2, 0, deadline_ns)]), ["reply 2: OK ordered", "call a: 70.0 tongue 0"]);
+    assert_eq!(
+        guest.turn([call_by(2, 0, deadline_ns)]),
+        ["reply 2: OK ordered", "call a: 70.0 tongue 0"]
+    );
     guest.now_ns = deadline_ns;
     assert_eq!(guest.turn([cancel(2), call(3, 1)]), ["reply 3: OK Running"]);
     assert_eq!(guest.wake_at_ns(), None, "there is nothing to be forgotten");
@@ -90,18 +99,31 @@ fn a_job_outlives_its_call_and_its_result_is_kept_for_a_while() {
     let pizza = guest.reply('a', "pizza");
     assert!(guest.turn([pizza]).is_empty());
     for number in [4, 5] {
-        assert_eq!(guest.turn([call(number, 1)]), [format!("reply {number}: OK Done(\"pizza\")")]);
+        assert_eq!(
+            guest.turn([call(number, 1)]),
+            [format!("reply {number}: OK Done(\"pizza\")")]
+        );
     }
-    assert_eq!(guest.wake_at_ns(), Some(guest.now_ns + KEEPING.as_nanos() as u64));
+    assert_eq!(
+        guest.wake_at_ns(),
+        Some(guest.now_ns + KEEPING.as_nanos() as u64)
+    );
     after(&mut guest, KEEPING);
-    assert_eq!(guest.wake_at_ns(), None, "it is forgotten, and nothing is left");
+    assert_eq!(
+        guest.wake_at_ns(),
+        None,
+        "it is forgotten, and nothing is left"
+    );
     assert_eq!(guest.turn([call(6, 1)]), ["reply 6: OK Unknown"]);
 }
 
 #[test]
 fn there_are_no_more_jobs_than_there_may_be() {
     let mut guest = Guest::serving::<Kitchen>();
-    assert_eq!(guest.turn([call(1, 0), call(2, 4)])[..2], ["reply 1: OK ordered", "reply 2: OK ordered"]);
+    assert_eq!(
+        guest.turn([call(1, 0), call(2, 4)])[..2],
+        ["reply 1: OK ordered", "reply 2: OK ordered"]
+    );
     let refused = "reply 3: OK there are 2 jobs already, the most that there may be";
     assert_eq!(guest.turn([call(3, 4)]), [refused]);
     // One that has ended counts until it is forgotten.
@@ -116,12 +138,18 @@ fn a_job_is_cancelled_with_what_it_waits_for() {
     let mut guest = Guest::serving::<Kitchen>();
     guest.turn([call(1, 0)]);
     assert_eq!(guest.turn([call(2, 3)]), ["cancel a", "reply 2: OK true"]);
-    assert_eq!(guest.turn([call(3, 3), call(4, 1)]), ["reply 3: OK false", "reply 4: OK Unknown"]);
+    assert_eq!(
+        guest.turn([call(3, 3), call(4, 1)]),
+        ["reply 3: OK false", "reply 4: OK Unknown"]
+    );
     // A result is forgotten before its time.
     guest.turn([call(5, 0)]);
     let pizza = guest.reply('b', "pizza");
     guest.turn([pizza]);
-    assert_eq!(guest.turn([call(6, 3), call(7, 1)]), ["reply 6: OK true", "reply 7: OK Unknown"]);
+    assert_eq!(
+        guest.turn([call(6, 3), call(7, 1)]),
+        ["reply 6: OK true", "reply 7: OK Unknown"]
+    );
 }
 
 #[test]
@@ -129,10 +157,16 @@ fn who_waits_is_told_at_the_end_or_when_the_time_is_over() {
     let mut guest = Guest::serving::<Kitchen>();
     guest.turn([call(1, 0)]);
     assert!(guest.turn([call(2, 2)]).is_empty());
-    assert_eq!(after(&mut guest, Duration::from_millis(5)), ["reply 2: OK Running"]);
+    assert_eq!(
+        after(&mut guest, Duration::from_millis(5)),
+        ["reply 2: OK Running"]
+    );
     assert!(guest.turn([call(3, 2), call(4, 2)]).is_empty());
     let pizza = guest.reply('a', "pizza");
-    assert_eq!(guest.turn([pizza]), ["reply 3: OK Done(\"pizza\")", "reply 4: OK Done(\"pizza\")"]);
+    assert_eq!(
+        guest.turn([pizza]),
+        ["reply 3: OK Done(\"pizza\")", "reply 4: OK Done(\"pizza\")"]
+    );
     assert_eq!(guest.turn([call(5, 2)]), ["reply 5: OK Done(\"pizza\")"]);
 
     guest.turn([call(6, 4)]);
@@ -154,19 +188,33 @@ fn a_job_that_cancels_itself_goes_on_to_its_end_and_leaves_nothing() {
         cx.launch().await?;
         let jobs: Jobs<TicketId, Rc<()>> = Jobs::new(&cx).at_most(1);
         let result = Rc::new(());
-        let (own_jobs, own_result, id) = (jobs.clone(), Rc::clone(&result), Rc::new(RefCell::new(TicketId::ZERO)));
+        let (own_jobs, own_result, id) = (
+            jobs.clone(),
+            Rc::clone(&result),
+            Rc::new(RefCell::new(TicketId::ZERO)),
+        );
         let own_id = Rc::clone(&id);
         let started = jobs.start(async move {
             own_jobs.cancel(*own_id.borrow());
             own_result
         });
         id.replace(started?);
-        assert_eq!(jobs.start(async { Rc::default() }).err(), Some(TooManyJobs { at_most: 1 }));
+        assert_eq!(
+            jobs.start(async { Rc::default() }).err(),
+            Some(TooManyJobs { at_most: 1 })
+        );
         cx.yield_now().await;
         let is_unknown = matches!(jobs.poll(*id.borrow()), Job::Unknown);
-        info!(cx, "unknown: {is_unknown}, kept: {}", Rc::strong_count(&result) - 1);
+        info!(
+            cx,
+            "unknown: {is_unknown}, kept: {}",
+            Rc::strong_count(&result) - 1
+        );
         Ok(Exit::SUCCESS)
     }
     let (mut guest, _) = Guest::started(main);
-    assert_eq!(guest.turn([launched(&[70])])[1..], ["Info: unknown: true, kept: 0", "exit 0"]);
+    assert_eq!(
+        guest.turn([launched(&[70])])[1..],
+        ["Info: unknown: true, kept: 0", "exit 0"]
+    );
 }

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use parigot_abi::{Cause, Code, Detail, Header, Kind};
-use parigot_guest::{Channel, Context, Definition, Error, Exit, MethodInfo, NotReady, Ready, Service, info};
+use parigot_guest::{
+    Channel, Context, Definition, Error, Exit, MethodInfo, NotReady, Ready, Service, info,
+};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call, frame, launched, start, start_and_describe};
@@ -12,8 +14,14 @@ use crate::harness::{Guest, call, frame, launched, start, start_and_describe};
 struct Greeter;
 
 impl Greeting for Greeter {
-    async fn fetch_greeting(&self, _: &Context, _: FetchGreetingRequest) -> Result<FetchGreetingResponse, GreetErr> {
-        Ok(FetchGreetingResponse { greeting: "hello".into() })
+    async fn fetch_greeting(
+        &self,
+        _: &Context,
+        _: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
+        Ok(FetchGreetingResponse {
+            greeting: "hello".into(),
+        })
     }
 }
 
@@ -32,7 +40,10 @@ fn a_manifest_has_descriptors_if_the_host_asks_for_them() {
     let mut guest = Guest::service::<Greeter>();
     let service = "greeting.v1.Greeting(FetchGreeting)#7 with what the generator writes";
     let manifest = format!("manifest: exports {service}; requires {service}");
-    assert_eq!(guest.turn([start_and_describe()]), [manifest.as_str(), "launch"]);
+    assert_eq!(
+        guest.turn([start_and_describe()]),
+        [manifest.as_str(), "launch"]
+    );
 }
 
 #[test]
@@ -41,7 +52,9 @@ fn a_manifest_has_the_budgets_and_deadlines_of_methods() {
         name: "slow.v1.Slow",
         schema: 0,
         methods: &[
-            MethodInfo::new("Get").with_budget(Duration::from_millis(200)).with_deadline(Duration::from_secs(10)),
+            MethodInfo::new("Get")
+                .with_budget(Duration::from_millis(200))
+                .with_deadline(Duration::from_secs(10)),
             MethodInfo::new("Put").idempotent(),
             MethodInfo::new("Wait").with_deadline(Duration::MAX),
         ],
@@ -51,9 +64,15 @@ fn a_manifest_has_the_budgets_and_deadlines_of_methods() {
         Ok(Exit::SUCCESS)
     }
     let mut guest = Guest::open(Definition::program(main, const { &[&SLOW] }));
-    let methods = format!("Get[budget 200000000, deadline 10000000000] Put Wait[budget 0, deadline {}]", u64::MAX);
+    let methods = format!(
+        "Get[budget 200000000, deadline 10000000000] Put Wait[budget 0, deadline {}]",
+        u64::MAX
+    );
     let trace = guest.turn([start(1 << 20)]);
-    assert_eq!(trace[0], format!("manifest: exports nothing; requires slow.v1.Slow({methods})#0"));
+    assert_eq!(
+        trace[0],
+        format!("manifest: exports nothing; requires slow.v1.Slow({methods})#0")
+    );
     assert!(SLOW.methods[1].is_idempotent() && !SLOW.methods[0].is_idempotent());
 }
 
@@ -64,14 +83,24 @@ struct Kitchen {
 
 impl Ready for Kitchen {
     async fn ready(cx: &Context) -> Result<Self, NotReady> {
-        let reply = GreetingClient::locate(cx)?.fetch_greeting(FetchGreetingRequest { tongue: 1 }).await?;
-        Ok(Kitchen { greeting: reply.greeting })
+        let reply = GreetingClient::locate(cx)?
+            .fetch_greeting(FetchGreetingRequest { tongue: 1 })
+            .await?;
+        Ok(Kitchen {
+            greeting: reply.greeting,
+        })
     }
 }
 
 impl Greeting for Kitchen {
-    async fn fetch_greeting(&self, _: &Context, _: FetchGreetingRequest) -> Result<FetchGreetingResponse, GreetErr> {
-        Ok(FetchGreetingResponse { greeting: self.greeting.clone() })
+    async fn fetch_greeting(
+        &self,
+        _: &Context,
+        _: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
+        Ok(FetchGreetingResponse {
+            greeting: self.greeting.clone(),
+        })
     }
 }
 
@@ -80,7 +109,10 @@ fn a_service_answers_the_launch_when_ready_has_made_it() {
     let mut guest = Guest::service::<Kitchen>();
     assert_eq!(guest.start(), ["launch"]);
     assert_eq!(guest.turn([launched(&[70])]), ["call a: 70.0 tongue 1"]);
-    assert_eq!(guest.turn([call(1, 0)]), ["reply 1: UNAVAILABLE (unreachable): the service is not ready yet"]);
+    assert_eq!(
+        guest.turn([call(1, 0)]),
+        ["reply 1: UNAVAILABLE (unreachable): the service is not ready yet"]
+    );
     assert_eq!(guest.turn([guest.reply('a', "salut")]), ["reply 0: OK"]);
     assert_eq!(guest.turn([call(2, 0)]), ["reply 2: OK salut"]);
 }
@@ -90,7 +122,10 @@ fn a_service_that_is_not_ready_says_why() {
     let mut guest = Guest::service::<Kitchen>();
     guest.start();
     guest.turn([launched(&[70])]);
-    assert_eq!(guest.turn([guest.reply_error('a', 1)]), ["reply 0: FAILED_PRECONDITION (unspecified): UNKNOWN_LANG"]);
+    assert_eq!(
+        guest.turn([guest.reply_error('a', 1)]),
+        ["reply 0: FAILED_PRECONDITION (unspecified): UNKNOWN_LANG"]
+    );
 }
 
 #[test]
@@ -105,7 +140,10 @@ fn a_program_launches_when_it_asks_and_only_once() {
     }
     let (mut guest, trace) = Guest::started(main);
     assert_eq!(trace, ["Info: before", "launch"]);
-    assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK", "Info: after", "exit 0"]);
+    assert_eq!(
+        guest.turn([launched(&[70])]),
+        ["reply 0: OK", "Info: after", "exit 0"]
+    );
 }
 
 #[test]
@@ -115,21 +153,36 @@ fn a_launch_that_the_host_refuses_fails() {
         Ok(Exit::SUCCESS)
     }
     let (mut guest, _) = Guest::started(main);
-    let header = Header { status: Code::Unavailable.number(), ..Header::new(Kind::Reply) };
-    let refusal =
-        frame(header, |frame| frame.detail(&Detail::new(Cause::Unreachable, "nobody exports greeting.v1.Greeting")));
+    let header = Header {
+        status: Code::Unavailable.number(),
+        ..Header::new(Kind::Reply)
+    };
+    let refusal = frame(header, |frame| {
+        frame.detail(&Detail::new(
+            Cause::Unreachable,
+            "nobody exports greeting.v1.Greeting",
+        ))
+    });
     let why = "UNAVAILABLE: unreachable: nobody exports greeting.v1.Greeting";
     assert_eq!(guest.turn([refusal]), [format!("exit 1: {why}")]);
 }
 
 #[test]
 fn what_is_not_required_or_not_launched_cannot_be_located() {
-    static OTHER: Service =
-        Service { name: "other.v1.Other", schema: 0, methods: &[MethodInfo::new("Get")], descriptors: &[] };
+    static OTHER: Service = Service {
+        name: "other.v1.Other",
+        schema: 0,
+        methods: &[MethodInfo::new("Get")],
+        descriptors: &[],
+    };
 
     async fn main(cx: Context) -> Result<Exit, Error> {
         info!(cx, "{}", GreetingClient::locate(&cx).map(drop).unwrap_err());
-        info!(cx, "{}", Channel::locate(&cx, &OTHER).map(drop).unwrap_err());
+        info!(
+            cx,
+            "{}",
+            Channel::locate(&cx, &OTHER).map(drop).unwrap_err()
+        );
         Ok(Exit::SUCCESS)
     }
     let (_, trace) = Guest::started(main);

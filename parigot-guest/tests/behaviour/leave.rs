@@ -59,7 +59,10 @@ fn an_error_of_main_is_logged_with_what_caused_it() {
 fn an_error_prints_one_line_or_its_chain() {
     let error = Error::from(Outer(Inner));
     assert_eq!(format!("{error}"), "no breakfast");
-    assert_eq!(format!("{error:#} | {error:?}"), "no breakfast: no eggs | no breakfast: no eggs");
+    assert_eq!(
+        format!("{error:#} | {error:?}"),
+        "no breakfast: no eggs | no breakfast: no eggs"
+    );
     assert_eq!(error.chain().count(), 2);
     assert!(error.downcast_ref::<Outer>().is_some() && error.downcast_ref::<Inner>().is_none());
     assert_eq!(Error::new("no milk").to_string(), "no milk");
@@ -100,7 +103,10 @@ fn a_stopped_program_drops_main_and_leaves() {
     }
     let (mut guest, _) = Guest::started(main);
     guest.turn([launched(&[70])]);
-    assert_eq!(guest.turn([stop()]), ["cancel a", "Info: dropped", "exit 0"]);
+    assert_eq!(
+        guest.turn([stop()]),
+        ["cancel a", "Info: dropped", "exit 0"]
+    );
 }
 
 /// Passes each call on; tongue 9 leaves.
@@ -117,17 +123,29 @@ impl Greeting for Relay {
             match cx.exit(9).await {}
         }
         let greeting = GreetingClient::locate(cx).expect("it is required");
-        Ok(greeting.fetch_greeting(request).await.expect("the test answers"))
+        Ok(greeting
+            .fetch_greeting(request)
+            .await
+            .expect("the test answers"))
     }
 }
 
 #[test]
 fn a_stopped_service_finishes_its_calls_and_takes_no_more() {
     let mut guest = Guest::serving::<Relay>();
-    assert_eq!(guest.turn([call(1, 1), call(2, 2)]), ["call a: 70.0 tongue 1", "call b: 70.0 tongue 2"]);
-    assert_eq!(guest.turn([stop(), call(3, 3)]), ["reply 3: UNAVAILABLE (unreachable): the service is stopping"]);
+    assert_eq!(
+        guest.turn([call(1, 1), call(2, 2)]),
+        ["call a: 70.0 tongue 1", "call b: 70.0 tongue 2"]
+    );
+    assert_eq!(
+        guest.turn([stop(), call(3, 3)]),
+        ["reply 3: UNAVAILABLE (unreachable): the service is stopping"]
+    );
     assert_eq!(guest.turn([guest.reply('a', "one")]), ["reply 1: OK one"]);
-    assert_eq!(guest.turn([guest.reply('b', "two")]), ["reply 2: OK two", "exit 0"]);
+    assert_eq!(
+        guest.turn([guest.reply('b', "two")]),
+        ["reply 2: OK two", "exit 0"]
+    );
 }
 
 #[test]
@@ -195,7 +213,9 @@ fn what_was_registered_for_the_exit_runs_in_reverse_and_may_call_and_nothing_els
         let (first, last, other) = (cx.clone(), cx.clone(), cx.clone());
         cx.at_exit(async move || info!(first, "registered first"));
         cx.at_exit(async move || {
-            let reply = greeting.fetch_greeting(FetchGreetingRequest { tongue: 1 }).await;
+            let reply = greeting
+                .fetch_greeting(FetchGreetingRequest { tongue: 1 })
+                .await;
             info!(last, "{}", reply.expect("the test answers").greeting);
         });
         cx.spawn(async move {
@@ -205,10 +225,16 @@ fn what_was_registered_for_the_exit_runs_in_reverse_and_may_call_and_nothing_els
         Ok(Exit::code(3))
     }
     let (mut guest, _) = Guest::started(main);
-    assert_eq!(guest.turn([launched(&[70])]), ["reply 0: OK", "call a: 70.0 tongue 1"]);
+    assert_eq!(
+        guest.turn([launched(&[70])]),
+        ["reply 0: OK", "call a: 70.0 tongue 1"]
+    );
     assert_eq!(pass(&mut guest, Duration::from_millis(1)), [""; 0]);
     let adieu = guest.reply('a', "adieu");
-    assert_eq!(guest.turn([adieu]), ["Info: adieu", "Info: registered first", "exit 3"]);
+    assert_eq!(
+        guest.turn([adieu]),
+        ["Info: adieu", "Info: registered first", "exit 3"]
+    );
     assert!(guest.turn([]).is_empty());
 }
 
@@ -227,8 +253,14 @@ fn what_takes_too_long_at_the_exit_is_dropped_and_named_and_the_others_run() {
     let line = line!() - 6;
     let (mut guest, trace) = Guest::started(main);
     assert_eq!(trace, [""; 0]);
-    assert_eq!(guest.wake_at_ns(), Some(guest.now_ns + AT_EXIT_MAX.as_nanos() as u64));
-    assert_eq!(pass(&mut guest, AT_EXIT_MAX - Duration::from_nanos(1)), [""; 0]);
+    assert_eq!(
+        guest.wake_at_ns(),
+        Some(guest.now_ns + AT_EXIT_MAX.as_nanos() as u64)
+    );
+    assert_eq!(
+        pass(&mut guest, AT_EXIT_MAX - Duration::from_nanos(1)),
+        [""; 0]
+    );
     let told = format!(
         "Error: what {}:{line}:12 has registered for the exit did not end within 1s",
         file!().replace('\\', "/")
@@ -268,8 +300,14 @@ fn a_stopped_service_finishes_its_calls_before_it_does_what_was_registered_for_t
     let one = guest.reply('a', "one");
     assert_eq!(guest.turn([one]), ["reply 1: OK one"]);
     let refused = guest.turn([call(2, 1), stop()]);
-    assert_eq!(refused, ["reply 2: UNAVAILABLE (unreachable): the service is stopping"]);
-    assert_eq!(pass(&mut guest, Duration::from_millis(1)), ["Info: goodbye", "exit 0"]);
+    assert_eq!(
+        refused,
+        ["reply 2: UNAVAILABLE (unreachable): the service is stopping"]
+    );
+    assert_eq!(
+        pass(&mut guest, Duration::from_millis(1)),
+        ["Info: goodbye", "exit 0"]
+    );
 }
 
 #[test]
@@ -277,9 +315,15 @@ fn a_handler_that_is_cancelled_during_the_exit_is_dropped() {
     let mut guest = Guest::serving::<Polite>();
     assert_eq!(guest.turn([call(1, 1)]), ["call a: 70.0 tongue 1"]);
     assert_eq!(guest.turn([call(2, 9)]), [""; 0], "it leaves");
-    let cancelled = ["cancel a", "reply 1: CANCELLED (cancelled): the caller cancelled the call"];
+    let cancelled = [
+        "cancel a",
+        "reply 1: CANCELLED (cancelled): the caller cancelled the call",
+    ];
     assert_eq!(guest.turn([cancel(1)]), cancelled);
-    assert_eq!(pass(&mut guest, Duration::from_millis(1)), ["Info: goodbye", "exit 9"]);
+    assert_eq!(
+        pass(&mut guest, Duration::from_millis(1)),
+        ["Info: goodbye", "exit 9"]
+    );
 }
 
 #[test]

@@ -19,7 +19,17 @@ fn each_level_has_its_macro() {
         Ok(Exit::SUCCESS)
     }
     let (_, trace) = Guest::started(main);
-    assert_eq!(trace, ["Error: one", "Warn: two 2", "Info: three 3", "Debug: four", "Trace: five", "exit 0"]);
+    assert_eq!(
+        trace,
+        [
+            "Error: one",
+            "Warn: two 2",
+            "Info: three 3",
+            "Debug: four",
+            "Trace: five",
+            "exit 0"
+        ]
+    );
 }
 
 #[test]
@@ -43,14 +53,20 @@ fn a_line_is_about_the_call_of_its_context_or_of_the_running_task() {
             info!(cx, "the call's");
             info!(self.cx, "the service's");
             let background = cx.background();
-            cx.background().spawn(async move { info!(background, "nobody's") });
+            cx.background()
+                .spawn(async move { info!(background, "nobody's") });
             Ok(FetchGreetingResponse::default())
         }
     }
     let mut guest = Guest::serving::<Greeter>();
     assert_eq!(
         guest.turn([call(1, 0)]),
-        ["Info for 1: the call's", "Info for 1: the service's", "reply 1: OK", "Info: nobody's"]
+        [
+            "Info for 1: the call's",
+            "Info for 1: the service's",
+            "reply 1: OK",
+            "Info: nobody's"
+        ]
     );
 }
 
@@ -70,7 +86,10 @@ fn a_value_may_log_while_it_is_logged() {
         info!(cx, "{}", Chatty(&cx));
         Ok(Exit::SUCCESS)
     }
-    assert_eq!(Guest::started(main).1, ["Info: inside", "Info: outside", "exit 0"]);
+    assert_eq!(
+        Guest::started(main).1,
+        ["Info: inside", "Info: outside", "exit 0"]
+    );
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use parigot_abi::{Code, Header, Kind};
 use parigot_guest::prost::Message;
-use parigot_guest::{Context, Definition, Export, Exports, MethodInfo, Serve, Server, Service, Status, alloc};
+use parigot_guest::{
+    Context, Definition, Export, Exports, MethodInfo, Serve, Server, Service, Status, alloc,
+};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call, call_frame, cancel, launched};
@@ -22,10 +24,14 @@ impl Greeting for Greeter {
             1 => Err(GreetErr::UnknownLang),
             2 => {
                 let greeting = GreetingClient::locate(cx).expect("it is required");
-                let reply = greeting.fetch_greeting(FetchGreetingRequest { tongue: 3 }).await;
+                let reply = greeting
+                    .fetch_greeting(FetchGreetingRequest { tongue: 3 })
+                    .await;
                 Ok(reply.expect("the test answers"))
             }
-            many => Ok(FetchGreetingResponse { greeting: "o".repeat(many as usize) }),
+            many => Ok(FetchGreetingResponse {
+                greeting: "o".repeat(many as usize),
+            }),
         }
     }
 }
@@ -33,14 +39,20 @@ impl Greeting for Greeter {
 #[test]
 fn a_handler_answers_once_with_response_or_error() {
     let mut guest = Guest::serving::<Greeter>();
-    assert_eq!(guest.turn([call(1, 4), call(2, 1)]), ["reply 1: OK oooo", "reply 2: error 1"]);
+    assert_eq!(
+        guest.turn([call(1, 4), call(2, 1)]),
+        ["reply 1: OK oooo", "reply 2: error 1"]
+    );
     assert!(guest.turn([]).is_empty());
 }
 
 #[test]
 fn handlers_run_side_by_side() {
     let mut guest = Guest::serving::<Greeter>();
-    assert_eq!(guest.turn([call(1, 2), call(2, 2)]), ["call a: 70.0 tongue 3", "call b: 70.0 tongue 3"]);
+    assert_eq!(
+        guest.turn([call(1, 2), call(2, 2)]),
+        ["call a: 70.0 tongue 3", "call b: 70.0 tongue 3"]
+    );
     assert_eq!(guest.turn([call(3, 3)]), ["reply 3: OK ooo"]);
     assert_eq!(guest.turn([guest.reply('b', "bee")]), ["reply 2: OK bee"]);
     assert_eq!(guest.turn([guest.reply('a', "eh")]), ["reply 1: OK eh"]);
@@ -51,26 +63,49 @@ fn error_number_0_is_no_error_and_fails_as_internal() {
     let mut guest = Guest::serving::<Greeter>();
     assert_eq!(
         guest.turn([call(1, 0)]),
-        ["reply 1: INTERNAL (answered): the service failed with error number 0, which means no error: NO_ERROR"]
+        [
+            "reply 1: INTERNAL (answered): the service failed with error number 0, which means no error: NO_ERROR"
+        ]
     );
 }
 
 #[test]
 fn a_request_that_is_no_message_is_refused() {
     let mut guest = Guest::serving::<Greeter>();
-    let trace = guest.turn([call_frame(Header { number: 1, ..Header::new(Kind::Call) }, &[0xff])]);
-    let expected = "reply 1: INVALID_ARGUMENT (undecodable): the request of FetchGreeting cannot be decoded: ";
-    assert!(trace[0].starts_with(expected) && trace.len() == 1, "{trace:?}");
+    let trace = guest.turn([call_frame(
+        Header {
+            number: 1,
+            ..Header::new(Kind::Call)
+        },
+        &[0xff],
+    )]);
+    let expected =
+        "reply 1: INVALID_ARGUMENT (undecodable): the request of FetchGreeting cannot be decoded: ";
+    assert!(
+        trace[0].starts_with(expected) && trace.len() == 1,
+        "{trace:?}"
+    );
 }
 
 #[test]
 fn a_method_or_service_that_is_not_there_is_unimplemented() {
     let mut guest = Guest::serving::<Greeter>();
-    let method = Header { number: 1, method: 9, ..Header::new(Kind::Call) };
-    let service = Header { number: 2, service: 9, ..Header::new(Kind::Call) };
+    let method = Header {
+        number: 1,
+        method: 9,
+        ..Header::new(Kind::Call)
+    };
+    let service = Header {
+        number: 2,
+        service: 9,
+        ..Header::new(Kind::Call)
+    };
     assert_eq!(
         guest.turn([call_frame(method, &[]), call_frame(service, &[])]),
-        ["reply 1: UNIMPLEMENTED (no such method)", "reply 2: UNIMPLEMENTED (no such method)"]
+        [
+            "reply 1: UNIMPLEMENTED (no such method)",
+            "reply 2: UNIMPLEMENTED (no such method)"
+        ]
     );
 }
 
@@ -94,14 +129,23 @@ fn a_cancelled_handler_is_dropped_and_answers_that_it_was() {
     let mut guest = Guest::serving::<Greeter>();
     assert_eq!(guest.turn([call(1, 2)]), ["call a: 70.0 tongue 3"]);
     // The handler's own call goes with it.
-    assert_eq!(guest.turn([cancel(1)]), ["cancel a", "reply 1: CANCELLED (cancelled): the caller cancelled the call"]);
+    assert_eq!(
+        guest.turn([cancel(1)]),
+        [
+            "cancel a",
+            "reply 1: CANCELLED (cancelled): the caller cancelled the call"
+        ]
+    );
     assert!(guest.turn([guest.reply('a', "late"), cancel(1)]).is_empty());
 }
 
 #[test]
 fn a_cancelled_handler_that_had_not_begun_never_begins() {
     let mut guest = Guest::serving::<Greeter>();
-    assert_eq!(guest.turn([call(1, 2), cancel(1)]), ["reply 1: CANCELLED (cancelled): the caller cancelled the call"]);
+    assert_eq!(
+        guest.turn([call(1, 2), cancel(1)]),
+        ["reply 1: CANCELLED (cancelled): the caller cancelled the call"]
+    );
     assert_eq!(guest.view().polls, 0);
 }
 
@@ -115,8 +159,12 @@ fn a_cancel_that_crosses_the_answer_is_ignored() {
 /// A service without an error enum.
 struct Get;
 
-static PLAIN: Service =
-    Service { name: "plain.v1.Plain", schema: 1, methods: &[MethodInfo::new("Get")], descriptors: &[] };
+static PLAIN: Service = Service {
+    name: "plain.v1.Plain",
+    schema: 1,
+    methods: &[MethodInfo::new("Get")],
+    descriptors: &[],
+};
 
 impl parigot_guest::Method for Get {
     type Request = FetchGreetingRequest;
@@ -130,8 +178,16 @@ impl parigot_guest::Method for Get {
 struct Plain;
 
 impl Serve<Plain> for Get {
-    async fn serve(_: &Plain, _: &Context, request: FetchGreetingRequest) -> Result<FetchGreetingResponse, Status> {
-        let code = if request.tongue == 0 { Code::Ok } else { Code::NotFound };
+    async fn serve(
+        _: &Plain,
+        _: &Context,
+        request: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, Status> {
+        let code = if request.tongue == 0 {
+            Code::Ok
+        } else {
+            Code::NotFound
+        };
         Err(Status::new(code, "no such tongue"))
     }
 }
@@ -153,18 +209,32 @@ fn a_service_without_an_error_enum_fails_with_a_status() {
     let mut guest = Guest::open(Definition::service::<Plain, GetAlone>(&[]));
     assert_eq!(guest.start(), ["launch"]);
     assert_eq!(guest.turn([launched(&[])]), ["reply 0: OK"]);
-    assert_eq!(guest.turn([call(1, 1)]), ["reply 1: NOT_FOUND (answered): no such tongue"]);
+    assert_eq!(
+        guest.turn([call(1, 1)]),
+        ["reply 1: NOT_FOUND (answered): no such tongue"]
+    );
     let trace = guest.turn([call(2, 0)]);
-    assert!(trace[0].starts_with("reply 2: INTERNAL (answered): the service failed with error number 0"), "{trace:?}");
+    assert!(
+        trace[0]
+            .starts_with("reply 2: INTERNAL (answered): the service failed with error number 0"),
+        "{trace:?}"
+    );
 }
 
 #[test]
 fn a_request_is_decoded_whatever_stands_around_it() {
     let mut guest = Guest::serving::<Greeter>();
     let payload = FetchGreetingRequest { tongue: 5 }.encode_to_vec();
-    let header = |number| Header { number, ..Header::new(Kind::Call) };
+    let header = |number| Header {
+        number,
+        ..Header::new(Kind::Call)
+    };
     assert_eq!(
-        guest.turn([call(1, 4), call_frame(header(2), &payload), call_frame(header(3), &payload)]),
+        guest.turn([
+            call(1, 4),
+            call_frame(header(2), &payload),
+            call_frame(header(3), &payload)
+        ]),
         ["reply 1: OK oooo", "reply 2: OK ooooo", "reply 3: OK ooooo"]
     );
 }

@@ -12,7 +12,13 @@ fn a_sleep_ends_when_its_time_has_come() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         let start = cx.now();
         cx.sleep(Duration::from_micros(5)).await;
-        info!(cx, "{:?} {:?} {:?}", cx.now() - start, cx.now().since_start(), cx.wall());
+        info!(
+            cx,
+            "{:?} {:?} {:?}",
+            cx.now() - start,
+            cx.now().since_start(),
+            cx.wall()
+        );
         Ok(Exit::SUCCESS)
     }
     let (mut guest, trace) = Guest::started(main);
@@ -55,7 +61,11 @@ fn sleeps_end_in_the_order_of_their_ends() {
 #[test]
 fn a_sleep_that_is_dropped_wakes_nobody() {
     async fn main(cx: Context) -> Result<Exit, Error> {
-        or(cx.sleep(Duration::from_secs(9)), cx.sleep(Duration::from_nanos(1))).await;
+        or(
+            cx.sleep(Duration::from_secs(9)),
+            cx.sleep(Duration::from_nanos(1)),
+        )
+        .await;
         drop(cx.sleep(Duration::from_nanos(1)));
         core::future::pending().await
     }

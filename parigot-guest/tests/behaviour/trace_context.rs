@@ -11,9 +11,19 @@ use crate::harness::{Guest, Inbound, call, frame};
 /// A call that bears a trace context and something else.
 fn traced(number: u64, tongue: i32) -> Inbound {
     let payload = FetchGreetingRequest { tongue }.encode_to_vec();
-    frame(Header { number, ..Header::new(Kind::Call) }, |frame| {
-        frame.metadata("user", "ann").metadata("tracestate", "s").metadata("traceparent", "p").payload(&payload)
-    })
+    frame(
+        Header {
+            number,
+            ..Header::new(Kind::Call)
+        },
+        |frame| {
+            frame
+                .metadata("user", "ann")
+                .metadata("tracestate", "s")
+                .metadata("traceparent", "p")
+                .payload(&payload)
+        },
+    )
 }
 
 /// Passes each call on, with metadata of its own that the tongue says.
@@ -33,16 +43,28 @@ impl Greeting for Relay {
             _ => greeting,
         };
         cx.yield_now().await;
-        greeting.fetch_greeting(request).await.map_err(|_| GreetErr::UnknownLang)
+        greeting
+            .fetch_greeting(request)
+            .await
+            .map_err(|_| GreetErr::UnknownLang)
     }
 }
 
 #[test]
 fn a_call_bears_the_trace_of_the_call_that_it_is_made_for_unless_it_has_its_own() {
     let mut guest = Guest::serving::<Relay>();
-    assert_eq!(guest.turn([traced(1, 0)]), ["call a: 70.0 tongue 0, traceparent=p, tracestate=s"]);
-    assert_eq!(guest.turn([traced(2, 1)]), ["call b: 70.0 tongue 1, size=big, traceparent=p, tracestate=s"]);
-    assert_eq!(guest.turn([traced(3, 2)]), ["call c: 70.0 tongue 2, traceparent=mine"]);
+    assert_eq!(
+        guest.turn([traced(1, 0)]),
+        ["call a: 70.0 tongue 0, traceparent=p, tracestate=s"]
+    );
+    assert_eq!(
+        guest.turn([traced(2, 1)]),
+        ["call b: 70.0 tongue 1, size=big, traceparent=p, tracestate=s"]
+    );
+    assert_eq!(
+        guest.turn([traced(3, 2)]),
+        ["call c: 70.0 tongue 2, traceparent=mine"]
+    );
 }
 
 #[test]
@@ -50,7 +72,11 @@ fn each_of_two_handlers_has_its_own_trace() {
     let mut guest = Guest::serving::<Relay>();
     assert_eq!(
         guest.turn([call(1, 0), traced(2, 0), call(3, 0)]),
-        ["call a: 70.0 tongue 0", "call b: 70.0 tongue 0, traceparent=p, tracestate=s", "call c: 70.0 tongue 0"]
+        [
+            "call a: 70.0 tongue 0",
+            "call b: 70.0 tongue 0, traceparent=p, tracestate=s",
+            "call c: 70.0 tongue 0"
+        ]
     );
 }
 
@@ -58,7 +84,10 @@ fn each_of_two_handlers_has_its_own_trace() {
 fn what_is_spawned_passes_on_the_trace_of_its_context() {
     let mut guest = Guest::serving::<Spawner>();
     let sent = guest.turn([traced(1, 0)]);
-    let calls: Vec<_> = sent.iter().filter(|line| line.starts_with("call")).collect();
+    let calls: Vec<_> = sent
+        .iter()
+        .filter(|line| line.starts_with("call"))
+        .collect();
     assert_eq!(
         calls,
         [

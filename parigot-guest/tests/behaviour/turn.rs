@@ -26,7 +26,15 @@ async fn three_tasks(cx: Context) -> Result<Exit, Error> {
 #[test]
 fn tasks_run_in_turn_until_none_is_ready() {
     let (guest, trace) = Guest::started(three_tasks);
-    let expected = ["one", "two", "three", "one again", "two again", "three again"].map(|name| format!("Info: {name}"));
+    let expected = [
+        "one",
+        "two",
+        "three",
+        "one again",
+        "two again",
+        "three again",
+    ]
+    .map(|name| format!("Info: {name}"));
     assert_eq!(trace, expected);
     assert_eq!((guest.view().polls, guest.view().more), (7, false));
 }
@@ -41,7 +49,15 @@ fn max_polls_ends_the_turn_with_more_to_do() {
     assert!(guest.turn([]).is_empty());
     assert_eq!((guest.view().polls, guest.view().more), (0, true));
     guest.max_polls = u32::MAX;
-    assert_eq!(guest.turn([]), ["Info: three", "Info: one again", "Info: two again", "Info: three again"]);
+    assert_eq!(
+        guest.turn([]),
+        [
+            "Info: three",
+            "Info: one again",
+            "Info: two again",
+            "Info: three again"
+        ]
+    );
     assert_eq!((guest.view().polls, guest.view().more), (4, false));
 }
 
@@ -62,7 +78,9 @@ fn the_yield_cell_ends_the_turn_after_the_task_that_is_polled() {
 fn a_reply_waits_for_a_turn_that_polls() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
-        let reply = GreetingClient::locate(&cx)?.fetch_greeting(FetchGreetingRequest { tongue: 1 }).await?;
+        let reply = GreetingClient::locate(&cx)?
+            .fetch_greeting(FetchGreetingRequest { tongue: 1 })
+            .await?;
         info!(cx, "{}", reply.greeting);
         Ok(Exit::SUCCESS)
     }
@@ -78,7 +96,9 @@ fn a_reply_waits_for_a_turn_that_polls() {
 fn a_failure_waits_for_a_turn_that_polls() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
-        let reply = GreetingClient::locate(&cx)?.fetch_greeting(FetchGreetingRequest { tongue: 1 }).await;
+        let reply = GreetingClient::locate(&cx)?
+            .fetch_greeting(FetchGreetingRequest { tongue: 1 })
+            .await;
         info!(cx, "{}", reply.expect_err("it fails"));
         Ok(Exit::SUCCESS)
     }
@@ -86,7 +106,14 @@ fn a_failure_waits_for_a_turn_that_polls() {
     guest.turn([launched(&[70])]);
     guest.max_polls = 0;
     // Not the first frame of its inbox, so that what is kept begins elsewhere.
-    assert!(guest.turn([frame(Header::new(Kind::Item), |frame| frame), guest.reply_error('a', 1)]).is_empty());
+    assert!(
+        guest
+            .turn([
+                frame(Header::new(Kind::Item), |frame| frame),
+                guest.reply_error('a', 1)
+            ])
+            .is_empty()
+    );
     guest.max_polls = 1;
     assert_eq!(guest.turn([]), ["Info: UNKNOWN_LANG", "exit 0"]);
 }
@@ -94,7 +121,12 @@ fn a_failure_waits_for_a_turn_that_polls() {
 /// Spoils a good inbox and reads what the guest says of it.
 fn check_malformed(spoil: impl FnOnce(&mut Vec<u8>), expected: &str) {
     let mut guest = Guest::serving::<Greeter>();
-    let mut inbox = Prologue { monotonic_ns: 2_000, wall_ns: 0 }.to_bytes().to_vec();
+    let mut inbox = Prologue {
+        monotonic_ns: 2_000,
+        wall_ns: 0,
+    }
+    .to_bytes()
+    .to_vec();
     inbox.extend(call(1, 0));
     spoil(&mut inbox);
     assert_eq!(guest.turn_raw(&inbox), TURN_MALFORMED_INBOX);
@@ -103,28 +135,61 @@ fn check_malformed(spoil: impl FnOnce(&mut Vec<u8>), expected: &str) {
 
 #[test]
 fn a_malformed_inbox_is_told_and_breaks_nothing() {
-    check_malformed(|inbox| inbox.truncate(9), "at byte 8: expected a prologue of 16 bytes");
-    check_malformed(|inbox| inbox.truncate(50), "at byte 16: expected a header of 64 bytes");
-    check_malformed(|inbox| inbox[18] = 0x80, "at byte 18: expected flags of this version");
-    check_malformed(|inbox| inbox[20] = 0xff, "at byte 20: expected a frame that ends where the bytes end");
-    check_malformed(|inbox| inbox[52] += 8, "at byte 20: expected the sum of the frame's parts, padded to 8");
-    check_malformed(|inbox| inbox.extend(start(0)), "at byte 112: expected one start, not two");
-    check_malformed(|inbox| inbox.extend(launched(&[])), "at byte 112: expected a handle for each required service");
-    check_malformed(|inbox| inbox.extend(launched(&[70])), "at byte 112: expected one answer to the launch, not two");
+    check_malformed(
+        |inbox| inbox.truncate(9),
+        "at byte 8: expected a prologue of 16 bytes",
+    );
+    check_malformed(
+        |inbox| inbox.truncate(50),
+        "at byte 16: expected a header of 64 bytes",
+    );
+    check_malformed(
+        |inbox| inbox[18] = 0x80,
+        "at byte 18: expected flags of this version",
+    );
+    check_malformed(
+        |inbox| inbox[20] = 0xff,
+        "at byte 20: expected a frame that ends where the bytes end",
+    );
+    check_malformed(
+        |inbox| inbox[52] += 8,
+        "at byte 20: expected the sum of the frame's parts, padded to 8",
+    );
+    check_malformed(
+        |inbox| inbox.extend(start(0)),
+        "at byte 112: expected one start, not two",
+    );
+    check_malformed(
+        |inbox| inbox.extend(launched(&[])),
+        "at byte 112: expected a handle for each required service",
+    );
+    check_malformed(
+        |inbox| inbox.extend(launched(&[70])),
+        "at byte 112: expected one answer to the launch, not two",
+    );
 }
 
 #[test]
 fn an_inbox_without_a_start_is_malformed() {
     let mut guest = Guest::service::<Greeter>();
     assert_eq!(guest.turn_status([launched(&[70])]), TURN_MALFORMED_INBOX);
-    assert_eq!(guest.panic_text(), "malformed inbox: at byte 16: expected a start before all else");
+    assert_eq!(
+        guest.panic_text(),
+        "malformed inbox: at byte 16: expected a start before all else"
+    );
 }
 
 #[test]
 fn frames_of_unknown_kind_are_skipped() {
     let mut guest = Guest::serving::<Greeter>();
-    let newer =
-        frame(Header { kind: 999, flags: flags::KNOWN, ..Header::new(Kind::Item) }, |frame| frame.payload(b"?"));
+    let newer = frame(
+        Header {
+            kind: 999,
+            flags: flags::KNOWN,
+            ..Header::new(Kind::Item)
+        },
+        |frame| frame.payload(b"?"),
+    );
     assert_eq!(guest.turn([newer, call(1, 0)]), ["reply 1: OK"]);
 }
 
@@ -137,7 +202,12 @@ impl Greeting for Greeter {
         _: &Context,
         request: FetchGreetingRequest,
     ) -> Result<FetchGreetingResponse, GreetErr> {
-        assert_ne!(request.tongue, 13, "an unlucky tongue: {}", "ü".repeat(2_000));
+        assert_ne!(
+            request.tongue,
+            13,
+            "an unlucky tongue: {}",
+            "ü".repeat(2_000)
+        );
         Ok(FetchGreetingResponse::default())
     }
 }
@@ -146,14 +216,25 @@ impl Greeting for Greeter {
 #[test]
 fn a_panic_leaves_its_text_the_frames_before_it_and_the_call_that_it_served() {
     let mut guest = Guest::serving::<Greeter>();
-    let status = catch_unwind(AssertUnwindSafe(|| guest.turn_status([call(1, 0), call(2, 13)])));
+    let status = catch_unwind(AssertUnwindSafe(|| {
+        guest.turn_status([call(1, 0), call(2, 13)])
+    }));
     assert!(status.is_err());
 
     let text = guest.panic_text();
-    assert!(text.starts_with("panicked at parigot-guest/tests/behaviour/turn.rs:"), "{text}");
+    assert!(
+        text.starts_with("panicked at parigot-guest/tests/behaviour/turn.rs:"),
+        "{text}"
+    );
     assert!(text.contains("an unlucky tongue: ü"), "{text}");
-    assert_eq!(text.len(), guest.view().panic_capacity as usize - text.len() % 2);
-    assert_eq!((guest.view().progress_call, guest.view().outbox_committed), (2, 64));
+    assert_eq!(
+        text.len(),
+        guest.view().panic_capacity as usize - text.len() % 2
+    );
+    assert_eq!(
+        (guest.view().progress_call, guest.view().outbox_committed),
+        (2, 64)
+    );
 }
 
 #[cfg(feature = "std")]
@@ -182,7 +263,14 @@ fn the_control_block_shows_whom_the_task_works_for() {
     assert_eq!(guest.view().progress_call, u64::MAX);
     assert!(catch_unwind(AssertUnwindSafe(|| guest.turn([call(5, 0)]))).is_err());
     let view = guest.view();
-    assert_eq!((view.progress_call, view.progress_service, view.progress_method), (5, 0, 0));
+    assert_eq!(
+        (
+            view.progress_call,
+            view.progress_service,
+            view.progress_method
+        ),
+        (5, 0, 0)
+    );
 }
 
 #[test]

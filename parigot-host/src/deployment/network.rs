@@ -21,19 +21,36 @@ type Homes<'v> = BTreeMap<&'v str, (&'v str, Range<usize>)>;
 impl Reader<'_> {
     /// Reads `[process.<name>]` and `[network]`, of which there are both or neither.
     pub(super) fn processes(&mut self, root: &DeTable<'_>, guests: &Names) {
-        let is_empty = |value: &Value<'_>| value.get_ref().as_table().is_some_and(|table| table.is_empty());
+        let is_empty = |value: &Value<'_>| {
+            value
+                .get_ref()
+                .as_table()
+                .is_some_and(|table| table.is_empty())
+        };
         let processes = entry(root, "process").filter(|(_, value)| !is_empty(value));
         let network = entry(root, "network");
         // If something is wrong, what is missing may be there in another spelling.
         match (processes, network) {
-            (Some((key, _)), None) if self.is_right() => _ = self.mistake(key.span(), &Complaint::NoNetwork),
-            (None, Some((key, _))) if self.is_right() => _ = self.mistake(key.span(), &Complaint::NoProcess),
+            (Some((key, _)), None) if self.is_right() => {
+                _ = self.mistake(key.span(), &Complaint::NoNetwork)
+            }
+            (None, Some((key, _))) if self.is_right() => {
+                _ = self.mistake(key.span(), &Complaint::NoProcess)
+            }
             _ => {}
         }
         let network = network.map(|(key, value)| self.network(key, value));
         let spread = processes.map(|(_, value)| self.spread(value, guests));
-        let Some((network, spread)) = network.zip(spread) else { return };
-        let process = |(process, guests)| Process { guests, network: Network { process, ..network.clone() } };
+        let Some((network, spread)) = network.zip(spread) else {
+            return;
+        };
+        let process = |(process, guests)| Process {
+            guests,
+            network: Network {
+                process,
+                ..network.clone()
+            },
+        };
         self.deployment.processes = spread.into_iter().map(process).collect();
     }
 
@@ -45,28 +62,53 @@ impl Reader<'_> {
         for (key, place, entry) in self.named_tables("process", value) {
             let process = key.get_ref().as_ref();
             if !is_name(process) {
-                self.mistake(key.span(), &Complaint::Name { name: process, of: "process" });
+                self.mistake(
+                    key.span(),
+                    &Complaint::Name {
+                        name: process,
+                        of: "process",
+                    },
+                );
             }
-            let members = entry.map(|entry| self.members(key, &place, entry)).unwrap_or_default();
+            let members = entry
+                .map(|entry| self.members(key, &place, entry))
+                .unwrap_or_default();
             for (guest, span) in &members {
                 self.house(guest, span.clone(), process, guests, &mut homes);
             }
-            let mut members: Vec<_> = members.into_iter().map(|(guest, _)| guest.to_owned()).collect();
+            let mut members: Vec<_> = members
+                .into_iter()
+                .map(|(guest, _)| guest.to_owned())
+                .collect();
             members.sort();
             spread.push((process.to_owned(), members));
         }
         // Else it may well be in one that is wrong.
         if self.mistakes.len() == before {
             let processes: Vec<_> = spread.iter().map(|(process, _)| &**process).collect();
-            for (guest, span) in guests.iter().filter(|(guest, _)| !homes.contains_key(&***guest)) {
-                self.mistake(span.clone(), &Complaint::Unspread { guest, processes: &processes });
+            for (guest, span) in guests
+                .iter()
+                .filter(|(guest, _)| !homes.contains_key(&***guest))
+            {
+                self.mistake(
+                    span.clone(),
+                    &Complaint::Unspread {
+                        guest,
+                        processes: &processes,
+                    },
+                );
             }
         }
         spread
     }
 
     /// What is listed under `guests`, and where.
-    fn members<'v>(&mut self, process: &Key<'_>, place: &str, entry: &'v DeTable<'_>) -> Vec<(&'v str, Range<usize>)> {
+    fn members<'v>(
+        &mut self,
+        process: &Key<'_>,
+        place: &str,
+        entry: &'v DeTable<'_>,
+    ) -> Vec<(&'v str, Range<usize>)> {
         let mut members = Vec::new();
         let mut has_guests = false;
         for (key, value) in entry {
@@ -96,11 +138,22 @@ impl Reader<'_> {
         if !guests.contains_key(guest) {
             let known: Vec<_> = guests.keys().map(|name| &**name).collect();
             let similar = spelling::nearest(guest, known.iter().copied());
-            self.mistake(span, &Complaint::UnknownGuest { name: guest, similar, known: &known });
+            self.mistake(
+                span,
+                &Complaint::UnknownGuest {
+                    name: guest,
+                    similar,
+                    known: &known,
+                },
+            );
         } else if let Some((first, other)) = homes.insert(guest, (process, span.clone())) {
             let complaint = match process == first {
                 true => Complaint::ListedTwice { guest, process },
-                false => Complaint::SpreadTwice { guest, first, second: process },
+                false => Complaint::SpreadTwice {
+                    guest,
+                    first,
+                    second: process,
+                },
             };
             self.mistake(span, &complaint).other = Some(other.into());
         }
@@ -115,7 +168,9 @@ impl Reader<'_> {
             credentials: None,
             clock_skew: CLOCK_SKEW_DEFAULT,
         };
-        let Some(entry) = self.table("`network`", value, "a table `[network]`") else { return network };
+        let Some(entry) = self.table("`network`", value, "a table `[network]`") else {
+            return network;
+        };
         let mut has_server = false;
         for (key, value) in entry {
             match key.get_ref().as_ref() {
@@ -125,12 +180,16 @@ impl Reader<'_> {
                 }
                 "app" => {
                     let app = self.string("`app`", value, "a string");
-                    network.app = app.map(|app| self.app(app, value.span())).unwrap_or_default();
+                    network.app = app
+                        .map(|app| self.app(app, value.span()))
+                        .unwrap_or_default();
                 }
                 "credentials" => network.credentials = self.credentials(value),
                 "clock_skew" => network.clock_skew = self.duration("clock_skew", value),
                 // If `nats` is what was meant, it is not missing besides.
-                _ => has_server |= self.unknown_key(key, "`[network]`", NETWORK_KEYS) == Some("nats"),
+                _ => {
+                    has_server |= self.unknown_key(key, "`[network]`", NETWORK_KEYS) == Some("nats")
+                }
             }
         }
         if !has_server {
@@ -149,7 +208,10 @@ impl Reader<'_> {
             DeValue::Array(_) => self.placed_strings("nats", "an address", value),
             _ => {
                 let server = self.string("`nats`", value, "an address or an array of them");
-                server.map(|server| (server, value.span())).into_iter().collect()
+                server
+                    .map(|server| (server, value.span()))
+                    .into_iter()
+                    .collect()
             }
         };
         for (text, span) in &servers {
@@ -157,12 +219,19 @@ impl Reader<'_> {
                 self.mistake(span.clone(), &Complaint::Server { text });
             }
         }
-        servers.into_iter().map(|(server, _)| server.to_owned()).collect()
+        servers
+            .into_iter()
+            .map(|(server, _)| server.to_owned())
+            .collect()
     }
 
     /// Takes a name for the deployment that stands there.
     fn app(&mut self, name: &str, span: Range<usize>) -> String {
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+        if name.is_empty()
+            || !name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        {
             self.mistake(span, &Complaint::AppName { name });
         }
         name.to_owned()
@@ -172,7 +241,10 @@ impl Reader<'_> {
         let file = self.string("`credentials`", value, "a path")?;
         if file.is_empty() {
             let file_name = self.deployment.source.name().to_owned();
-            self.mistake(value.span(), &Complaint::EmptyCredentials { file: &file_name });
+            self.mistake(
+                value.span(),
+                &Complaint::EmptyCredentials { file: &file_name },
+            );
         }
         Some(self.beside(file))
     }
@@ -183,21 +255,34 @@ fn entry<'r, 'i>(root: &'r DeTable<'i>, name: &str) -> Option<(&'r Key<'i>, &'r 
 }
 
 fn is_empty_array(value: &Value<'_>) -> bool {
-    value.get_ref().as_array().is_some_and(|array| array.is_empty())
+    value
+        .get_ref()
+        .as_array()
+        .is_some_and(|array| array.is_empty())
 }
 
 /// Whether it is `nats://host`, or `tls://host`, perhaps with a user before the host and a port behind it.
 fn is_address(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("nats://").or_else(|| text.strip_prefix("tls://")) else { return false };
+    let Some(rest) = text
+        .strip_prefix("nats://")
+        .or_else(|| text.strip_prefix("tls://"))
+    else {
+        return false;
+    };
     let (_, place) = rest.rsplit_once('@').unwrap_or(("", rest));
     let (host, port) = match place.rsplit_once(':') {
         Some((host, port)) if !port.ends_with(']') => (host, port),
         _ => (place, "4222"),
     };
     let is_host = |host: &str| {
-        !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
     };
-    let is_in_brackets = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_in_brackets = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
     is_in_brackets.map_or_else(|| is_host(host), |host| host.parse::<Ipv6Addr>().is_ok())
         && port.parse::<u16>().is_ok_and(|port| port != 0)
 }
@@ -229,11 +314,20 @@ mod tests {
     #[test]
     fn a_process_is_a_part_of_the_whole_with_what_joins_them() {
         let whole = parse(&format!("{APART}{SERVER}")).expect("the file is right");
-        assert_eq!(whole.processes.iter().map(Process::name).collect::<Vec<_>>(), ["back", "front"]);
+        assert_eq!(
+            whole
+                .processes
+                .iter()
+                .map(Process::name)
+                .collect::<Vec<_>>(),
+            ["back", "front"]
+        );
         assert_eq!((whole.guests.len(), whole.network.as_ref()), (2, None));
 
         let front = whole.of_process("front").expect("there is one");
-        let [hello] = &front.guests[..] else { panic!("{:?}", front.guests) };
+        let [hello] = &front.guests[..] else {
+            panic!("{:?}", front.guests)
+        };
         assert_eq!((&*hello.name, &front.processes[..]), ("hello", &[][..]));
         let expected = Network {
             process: "front".into(),
@@ -250,9 +344,19 @@ mod tests {
         let more = "nats = ['tls://a.example', 'nats://me:secret@[::1]:4223']\napp = 'Pizza-2'\n\
                     credentials = 'nats.creds'\nclock_skew = '250ms'";
         let whole = parse(&format!("{APART}{more}")).expect("the file is right");
-        let network = whole.of_process("back").expect("there is one").network.expect("it is a part");
-        assert_eq!(network.servers, ["tls://a.example", "nats://me:secret@[::1]:4223"]);
-        assert_eq!((&*network.app, network.clock_skew), ("Pizza-2", Duration::from_millis(250)));
+        let network = whole
+            .of_process("back")
+            .expect("there is one")
+            .network
+            .expect("it is a part");
+        assert_eq!(
+            network.servers,
+            ["tls://a.example", "nats://me:secret@[::1]:4223"]
+        );
+        assert_eq!(
+            (&*network.app, network.clock_skew),
+            ("Pizza-2", Duration::from_millis(250))
+        );
         assert_eq!(network.credentials, Some("apps/nats.creds".into()));
     }
 
@@ -267,16 +371,30 @@ mod tests {
             told("fornt"),
             "apps/app.toml has no process `fornt`; did you mean `front`? its processes: back, front"
         );
-        assert_eq!(told("kitchen"), "apps/app.toml has no process `kitchen`; its processes: back, front");
+        assert_eq!(
+            told("kitchen"),
+            "apps/app.toml has no process `kitchen`; its processes: back, front"
+        );
         let front = whole.of_process("front").expect("there is one");
         let error = front.of_process("front").expect_err("it is a part");
-        assert_eq!(error.help, "all its guests run in one: leave the name of a process out");
+        assert_eq!(
+            error.help,
+            "all its guests run in one: leave the name of a process out"
+        );
     }
 
     #[test]
     fn a_guest_is_in_one_process() {
-        check_replaced("'hello'", "'hallo'", &["7:11: there is no guest `hallo`; did you mean `hello`?"]);
-        check_replaced("'hello'", "'cook'", &["7:11: there is no guest `cook`; the file's guests: greeting, hello"]);
+        check_replaced(
+            "'hello'",
+            "'hallo'",
+            &["7:11: there is no guest `hallo`; did you mean `hello`?"],
+        );
+        check_replaced(
+            "'hello'",
+            "'cook'",
+            &["7:11: there is no guest `cook`; the file's guests: greeting, hello"],
+        );
         check_replaced(
             "['greeting']",
             "['greeting', 'hello']",
@@ -317,7 +435,9 @@ mod tests {
         check_replaced(
             "['hello']",
             "'hello'",
-            &["7:10: `guests` is a string, expected an array of strings; make it an array of strings"],
+            &[
+                "7:10: `guests` is a string, expected an array of strings; make it an array of strings",
+            ],
         );
         check_replaced(
             "[process.front]\nguests = ['hello']",
@@ -349,16 +469,23 @@ mod tests {
             "[process]\n",
             &[expected],
         );
-        check_replaced("[network]", "[netwrok]", &["10:2: unknown key `netwrok` in the file; did you mean `network`?"]);
+        check_replaced(
+            "[network]",
+            "[netwrok]",
+            &["10:2: unknown key `netwrok` in the file; did you mean `network`?"],
+        );
     }
 
     #[test]
     fn what_no_server_can_be_asked_with_is_refused() {
-        const NO_SERVER: &str =
-            "10:2: `[network]` has no `nats`; add the address of a server: `nats = \"nats://127.0.0.1:4222\"`";
+        const NO_SERVER: &str = "10:2: `[network]` has no `nats`; add the address of a server: `nats = \"nats://127.0.0.1:4222\"`";
         check_replaced(SERVER, "", &[NO_SERVER]);
         check_replaced("'nats://127.0.0.1:4222'", "[]", &[NO_SERVER]);
-        check_replaced("nats =", "natz =", &["11:1: unknown key `natz` in `[network]`; did you mean `nats`?"]);
+        check_replaced(
+            "nats =",
+            "natz =",
+            &["11:1: unknown key `natz` in `[network]`; did you mean `nats`?"],
+        );
         check_replaced(
             "'nats://127.0.0.1:4222'",
             "4222",
@@ -398,7 +525,8 @@ mod tests {
 
     #[test]
     fn a_file_whose_name_cannot_name_the_app_is_asked_for_one() {
-        let error = Deployment::parse(&format!("{APART}{SERVER}"), "my app.toml".as_ref()).expect_err("it has a space");
+        let error = Deployment::parse(&format!("{APART}{SERVER}"), "my app.toml".as_ref())
+            .expect_err("it has a space");
         let expected = "my app.toml:10:2: \"my app\" cannot be the name of an app";
         assert_eq!(error.to_string(), expected);
     }

@@ -11,16 +11,25 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::{
-    BUDGET_MAX, Deployment, DeploymentError, GuestSpec, MANIFEST_VERSION, Mistake, REPLICAS_MAX, RestartAfter, Role,
-    SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
+    BUDGET_MAX, Deployment, DeploymentError, GuestSpec, MANIFEST_VERSION, Mistake, REPLICAS_MAX,
+    RestartAfter, Role, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
 };
 use crate::error::Complaint;
 use crate::spelling;
 
-const FILE_KEYS: &[&str] =
-    &["manifest_version", "startup_deadline", "shutdown_deadline", "service", "program", "process", "network"];
-pub(super) const SIZE_UNITS: &[(&str, u64)] = &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
-pub(super) const DURATION_UNITS_MS: &[(&str, u64)] = &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+const FILE_KEYS: &[&str] = &[
+    "manifest_version",
+    "startup_deadline",
+    "shutdown_deadline",
+    "service",
+    "program",
+    "process",
+    "network",
+];
+pub(super) const SIZE_UNITS: &[(&str, u64)] =
+    &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
+pub(super) const DURATION_UNITS_MS: &[(&str, u64)] =
+    &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
 impl Role {
     /// The table of the file that holds guests of this role.
@@ -78,7 +87,11 @@ impl<'a> Reader<'a> {
             network: None,
             source: NamedSource::new(file.to_string_lossy(), Arc::from(text)),
         };
-        Reader { file, deployment, mistakes: Vec::new() }
+        Reader {
+            file,
+            deployment,
+            mistakes: Vec::new(),
+        }
     }
 
     pub(super) fn read(mut self) -> Result<Deployment, DeploymentError> {
@@ -90,14 +103,21 @@ impl<'a> Reader<'a> {
             // What was guessed behind a mistake in the syntax would only lead to more complaints.
             errors.iter().for_each(|error| self.syntax(error));
         }
-        let Reader { file, mut deployment, mut mistakes } = self;
+        let Reader {
+            file,
+            mut deployment,
+            mut mistakes,
+        } = self;
         if mistakes.is_empty() {
             deployment.guests.sort_by(|a, b| a.name.cmp(&b.name));
             deployment.processes.sort_by(|a, b| a.name().cmp(b.name()));
             Ok(deployment)
         } else {
             mistakes.sort_by_key(|mistake| mistake.span.offset());
-            Err(DeploymentError::Refused { file: file.to_owned(), mistakes })
+            Err(DeploymentError::Refused {
+                file: file.to_owned(),
+                mistakes,
+            })
         }
     }
 
@@ -106,7 +126,11 @@ impl<'a> Reader<'a> {
         self.mistakes.is_empty()
     }
 
-    pub(super) fn mistake(&mut self, span: Range<usize>, complaint: &Complaint<'_>) -> &mut Mistake {
+    pub(super) fn mistake(
+        &mut self,
+        span: Range<usize>,
+        complaint: &Complaint<'_>,
+    ) -> &mut Mistake {
         let text = self.deployment.source.inner();
         let before = &text[..text.floor_char_boundary(span.start)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -129,7 +153,10 @@ impl<'a> Reader<'a> {
             // Something is missing: point at what stands before it, for there may be nothing behind.
             span.start = text.floor_char_boundary(span.start.saturating_sub(1));
         }
-        self.mistake(span, &Complaint::Syntax(error.message().replace('\n', ", ")));
+        self.mistake(
+            span,
+            &Complaint::Syntax(error.message().replace('\n', ", ")),
+        );
     }
 
     fn root(&mut self, root: &DeTable<'_>) {
@@ -140,8 +167,12 @@ impl<'a> Reader<'a> {
         for (key, value) in root {
             match key.get_ref().as_ref() {
                 "manifest_version" => {}
-                "startup_deadline" => self.deployment.startup_deadline = self.duration("startup_deadline", value),
-                "shutdown_deadline" => self.deployment.shutdown_deadline = self.duration("shutdown_deadline", value),
+                "startup_deadline" => {
+                    self.deployment.startup_deadline = self.duration("startup_deadline", value)
+                }
+                "shutdown_deadline" => {
+                    self.deployment.shutdown_deadline = self.duration("shutdown_deadline", value)
+                }
                 "service" => self.guests(Role::Service, value, &mut names),
                 "program" => self.guests(Role::Program, value, &mut names),
                 "process" | "network" => {} // when all guests are known
@@ -165,9 +196,15 @@ impl<'a> Reader<'a> {
             self.wrong_type("`manifest_version`", value, "the integer 1");
             return true;
         };
-        let supported = u32::from_str_radix(version.as_str(), version.radix()) == Ok(MANIFEST_VERSION);
+        let supported =
+            u32::from_str_radix(version.as_str(), version.radix()) == Ok(MANIFEST_VERSION);
         if !supported {
-            self.mistake(value.span(), &Complaint::Version { found: &version.to_string() });
+            self.mistake(
+                value.span(),
+                &Complaint::Version {
+                    found: &version.to_string(),
+                },
+            );
         }
         supported
     }
@@ -183,10 +220,21 @@ impl<'a> Reader<'a> {
     }
 
     /// The tables `[kind.<name>]`, each with its name and its place; without a table if something else is there.
-    pub(super) fn named_tables<'v, 'i>(&mut self, kind: &str, value: &'v Value<'i>) -> Vec<NamedTable<'v, 'i>> {
-        let tables = self.table(&format!("`{kind}`"), value, &format!("tables `[{kind}.<name>]`"));
+    pub(super) fn named_tables<'v, 'i>(
+        &mut self,
+        kind: &str,
+        value: &'v Value<'i>,
+    ) -> Vec<NamedTable<'v, 'i>> {
+        let tables = self.table(
+            &format!("`{kind}`"),
+            value,
+            &format!("tables `[{kind}.<name>]`"),
+        );
         let named = |(key, value): (&'v Key<'i>, &'v Value<'i>)| {
-            let (what, place) = (format!("`{kind}.{}`", key.get_ref()), format!("`[{kind}.{}]`", key.get_ref()));
+            let (what, place) = (
+                format!("`{kind}.{}`", key.get_ref()),
+                format!("`[{kind}.{}]`", key.get_ref()),
+            );
             let table = self.table(&what, value, &format!("a table {place}"));
             (key, place, table)
         };
@@ -199,12 +247,16 @@ impl<'a> Reader<'a> {
             self.mistake(key.span(), &Complaint::Name { name, of: "guest" });
         }
         if let Some(other) = names.insert(name.to_owned(), key.span()) {
-            self.mistake(key.span(), &Complaint::SameName { name }).other = Some(other.into());
+            self.mistake(key.span(), &Complaint::SameName { name })
+                .other = Some(other.into());
         }
     }
 
     fn guest(&mut self, role: Role, name: &Key<'_>, place: &str, entry: &DeTable<'_>) -> GuestSpec {
-        let mut guest = GuestSpec { span: name.span(), ..GuestSpec::new(role, &**name.get_ref(), "") };
+        let mut guest = GuestSpec {
+            span: name.span(),
+            ..GuestSpec::new(role, &**name.get_ref(), "")
+        };
         let mut has_wasm = false;
         for (key, value) in entry {
             match (key.get_ref().as_ref(), role) {
@@ -222,22 +274,44 @@ impl<'a> Reader<'a> {
                 ("replicas", Role::Service) => {
                     guest.replicas = self.count("replicas", value, 1..=REPLICAS_MAX.into()) as u32;
                 }
-                ("shared", Role::Service) => guest.shared = self.strings("shared", "a service", value),
+                ("shared", Role::Service) => {
+                    guest.shared = self.strings("shared", "a service", value)
+                }
                 (key_name @ ("replicas" | "shared"), Role::Program) => {
-                    self.mistake(key.span(), &Complaint::ReplicasOfProgram { key: key_name, place });
+                    self.mistake(
+                        key.span(),
+                        &Complaint::ReplicasOfProgram {
+                            key: key_name,
+                            place,
+                        },
+                    );
                 }
                 (key_name @ "deadline", Role::Program) => {
-                    self.mistake(key.span(), &Complaint::DeadlineOfProgram { key: key_name, place });
+                    self.mistake(
+                        key.span(),
+                        &Complaint::DeadlineOfProgram {
+                            key: key_name,
+                            place,
+                        },
+                    );
                 }
                 ("restart", Role::Service) => guest.restart.after = self.restart_after(value),
                 ("max_restarts", Role::Service) => {
-                    guest.restart.max_restarts = self.count("max_restarts", value, 1..=1_000) as u32;
+                    guest.restart.max_restarts =
+                        self.count("max_restarts", value, 1..=1_000) as u32;
                 }
                 ("max_seconds", Role::Service) => {
-                    guest.restart.within = Duration::from_secs(self.count("max_seconds", value, 1..=86_400));
+                    guest.restart.within =
+                        Duration::from_secs(self.count("max_seconds", value, 1..=86_400));
                 }
                 (key_name @ ("restart" | "max_restarts" | "max_seconds"), Role::Program) => {
-                    self.mistake(key.span(), &Complaint::RestartOfProgram { key: key_name, place });
+                    self.mistake(
+                        key.span(),
+                        &Complaint::RestartOfProgram {
+                            key: key_name,
+                            place,
+                        },
+                    );
                 }
                 // If `wasm` is what was meant, it is not missing besides.
                 _ => has_wasm |= self.unknown_key(key, place, role.keys()) == Some("wasm"),
@@ -266,7 +340,10 @@ impl<'a> Reader<'a> {
 
     /// An array, each of whose items is `what`.
     fn strings(&mut self, key: &str, what: &str, value: &Value<'_>) -> Vec<String> {
-        self.placed_strings(key, what, value).into_iter().map(|(text, _)| text.to_owned()).collect()
+        self.placed_strings(key, what, value)
+            .into_iter()
+            .map(|(text, _)| text.to_owned())
+            .collect()
     }
 
     /// The same, each with its place.
@@ -280,11 +357,16 @@ impl<'a> Reader<'a> {
             self.wrong_type(&format!("`{key}`"), value, "an array of strings");
             return Vec::new();
         };
-        items.iter().filter_map(|item| Some((self.string(what, item, "a string")?, item.span()))).collect()
+        items
+            .iter()
+            .filter_map(|item| Some((self.string(what, item, "a string")?, item.span())))
+            .collect()
     }
 
     fn env(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
-        let Some(pairs) = self.table("`env`", value, "a table of strings") else { return BTreeMap::new() };
+        let Some(pairs) = self.table("`env`", value, "a table of strings") else {
+            return BTreeMap::new();
+        };
         let mut env = BTreeMap::new();
         for (key, value) in pairs {
             let name = key.get_ref().as_ref();
@@ -343,13 +425,25 @@ impl<'a> Reader<'a> {
     }
 
     fn restart_after(&mut self, value: &Value<'_>) -> RestartAfter {
-        const NAMES: [(&str, RestartAfter); 3] =
-            [("never", RestartAfter::Never), ("on-failure", RestartAfter::Failure), ("always", RestartAfter::Always)];
+        const NAMES: [(&str, RestartAfter); 3] = [
+            ("never", RestartAfter::Never),
+            ("on-failure", RestartAfter::Failure),
+            ("always", RestartAfter::Always),
+        ];
         const CHOICES: &str = "\"never\", \"on-failure\" or \"always\"";
-        let Some(text) = self.string("`restart`", value, "a string") else { return RestartAfter::Never };
+        let Some(text) = self.string("`restart`", value, "a string") else {
+            return RestartAfter::Never;
+        };
         let known = NAMES.iter().find(|(name, _)| *name == text);
         if known.is_none() {
-            self.mistake(value.span(), &Complaint::Choice { key: "restart", text, choices: CHOICES });
+            self.mistake(
+                value.span(),
+                &Complaint::Choice {
+                    key: "restart",
+                    text,
+                    choices: CHOICES,
+                },
+            );
         }
         known.map_or(RestartAfter::Never, |(_, after)| *after)
     }
@@ -361,34 +455,84 @@ impl<'a> Reader<'a> {
             self.wrong_type(&format!("`{key}`"), value, &expected);
             return 0;
         };
-        let count = u64::from_str_radix(number.as_str(), number.radix()).ok().filter(|count| range.contains(count));
+        let count = u64::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .filter(|count| range.contains(count));
         if count.is_none() {
-            self.mistake(value.span(), &Complaint::Count { key, number: &number.to_string(), range });
+            self.mistake(
+                value.span(),
+                &Complaint::Count {
+                    key,
+                    number: &number.to_string(),
+                    range,
+                },
+            );
         }
         count.unwrap_or_default()
     }
 
     /// The number in a value such as `"64MiB"`, in the smallest unit of the scale that bounds it.
     fn quantity(&mut self, value: &Value<'_>, scale: &Scale) -> u64 {
-        let Scale { key, noun, units, ref range, form } = *scale;
+        let Scale {
+            key,
+            noun,
+            units,
+            ref range,
+            form,
+        } = *scale;
         let DeValue::String(text) = value.get_ref() else {
             let found = with_article(value.get_ref());
-            self.mistake(value.span(), &Complaint::NoQuantity { key, found: &found, noun, form });
+            self.mistake(
+                value.span(),
+                &Complaint::NoQuantity {
+                    key,
+                    found: &found,
+                    noun,
+                    form,
+                },
+            );
             return 0;
         };
         let quantity = parse_quantity(text, units);
         match quantity {
-            None => _ = self.mistake(value.span(), &Complaint::Quantity { key, text, noun, form }),
+            None => {
+                _ = self.mistake(
+                    value.span(),
+                    &Complaint::Quantity {
+                        key,
+                        text,
+                        noun,
+                        form,
+                    },
+                )
+            }
             Some(quantity) if !range.contains(&quantity) => {
-                let much = if quantity < *range.start() { "little" } else { "much" };
-                self.mistake(value.span(), &Complaint::Range { key, text, much, form });
+                let much = if quantity < *range.start() {
+                    "little"
+                } else {
+                    "much"
+                };
+                self.mistake(
+                    value.span(),
+                    &Complaint::Range {
+                        key,
+                        text,
+                        much,
+                        form,
+                    },
+                );
             }
             Some(_) => {}
         }
         quantity.unwrap_or_default()
     }
 
-    pub(super) fn string<'v>(&mut self, what: &str, value: &'v Value<'_>, expected: &str) -> Option<&'v str> {
+    pub(super) fn string<'v>(
+        &mut self,
+        what: &str,
+        value: &'v Value<'_>,
+        expected: &str,
+    ) -> Option<&'v str> {
         let Some(text) = value.get_ref().as_str() else {
             self.wrong_type(what, value, expected);
             return None;
@@ -414,21 +558,44 @@ impl<'a> Reader<'a> {
 
     pub(super) fn wrong_type(&mut self, what: &str, value: &Value<'_>, expected: &str) {
         let found = with_article(value.get_ref());
-        self.mistake(value.span(), &Complaint::Type { what, found: &found, expected });
+        self.mistake(
+            value.span(),
+            &Complaint::Type {
+                what,
+                found: &found,
+                expected,
+            },
+        );
     }
 
     /// Returns the known key that was meant, if one is similar.
-    pub(super) fn unknown_key(&mut self, key: &Key<'_>, place: &str, known: &[&'static str]) -> Option<&'static str> {
+    pub(super) fn unknown_key(
+        &mut self,
+        key: &Key<'_>,
+        place: &str,
+        known: &[&'static str],
+    ) -> Option<&'static str> {
         let name = key.get_ref().as_ref();
         let similar = spelling::nearest(name, known.iter().copied());
-        self.mistake(key.span(), &Complaint::UnknownKey { key: name, place, similar, known });
+        self.mistake(
+            key.span(),
+            &Complaint::UnknownKey {
+                key: name,
+                place,
+                similar,
+                known,
+            },
+        );
         similar
     }
 }
 
 /// Whether guests and processes may be called so.
 pub(super) fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
 /// A kind of number with a unit.
@@ -450,6 +617,10 @@ pub(super) fn parse_quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
 
 fn with_article(value: &DeValue<'_>) -> String {
     let noun = value.type_str();
-    let article = if noun.starts_with(['a', 'i']) { "an" } else { "a" };
+    let article = if noun.starts_with(['a', 'i']) {
+        "an"
+    } else {
+        "a"
+    };
     format!("{article} {noun}")
 }

@@ -10,9 +10,13 @@ pub(super) fn parse(text: &str) -> Result<Deployment, DeploymentError> {
 /// Checks all the mistakes of a file, a line each: `line:column: message; help`.
 #[track_caller]
 pub(super) fn check_errors(text: &str, expected: &[&str]) {
-    let Err(DeploymentError::Refused { mistakes, .. }) = parse(text) else { panic!("{text:?} was accepted") };
-    let found: Vec<_> =
-        mistakes.iter().map(|m| format!("{}:{}: {}; {}", m.line, m.column, m.message, m.help)).collect();
+    let Err(DeploymentError::Refused { mistakes, .. }) = parse(text) else {
+        panic!("{text:?} was accepted")
+    };
+    let found: Vec<_> = mistakes
+        .iter()
+        .map(|m| format!("{}:{}: {}; {}", m.line, m.column, m.message, m.help))
+        .collect();
     assert_eq!(found, expected);
 }
 
@@ -25,7 +29,9 @@ fn check_error(line: &str, expected: &str) {
 #[test]
 fn a_file_is_read_with_its_defaults() {
     let deployment = parse(HELLO).expect("the file is right");
-    let [hello] = &deployment.guests[..] else { panic!("{:?}", deployment.guests) };
+    let [hello] = &deployment.guests[..] else {
+        panic!("{:?}", deployment.guests)
+    };
     assert_eq!(hello.name, "hello");
     assert_eq!(hello.role, Role::Program);
     assert_eq!(hello.wasm, Path::new("apps/hello.wasm"));
@@ -67,24 +73,50 @@ fn every_key_of_a_service_is_read_and_guests_are_sorted_by_name() {
         replicas = 3
         shared = ["greeting.v1.Greeting"]
     "#;
-    let Deployment { guests, startup_deadline, shutdown_deadline, .. } = parse(text).expect("the file is right");
-    assert_eq!((startup_deadline, shutdown_deadline), (Duration::from_secs(120), Duration::from_millis(1_500)));
-    let [a, b, c] = &guests[..] else { panic!("{guests:?}") };
+    let Deployment {
+        guests,
+        startup_deadline,
+        shutdown_deadline,
+        ..
+    } = parse(text).expect("the file is right");
+    assert_eq!(
+        (startup_deadline, shutdown_deadline),
+        (Duration::from_secs(120), Duration::from_millis(1_500))
+    );
+    let [a, b, c] = &guests[..] else {
+        panic!("{guests:?}")
+    };
     assert_eq!((&*a.name, &*b.name, &*c.name), ("a", "b", "c"));
     assert_eq!(a.wasm, Path::new("/opt/a.wasm"));
     assert_eq!(b.role, Role::Service);
     assert_eq!(b.wasm, Path::new("apps/../b.wasm"));
     assert_eq!(b.args, ["--tongue", "french"]);
-    assert_eq!(b.env, BTreeMap::from([("EMPTY".into(), "".into()), ("GREETING".into(), "loud".into())]));
+    assert_eq!(
+        b.env,
+        BTreeMap::from([
+            ("EMPTY".into(), "".into()),
+            ("GREETING".into(), "loud".into())
+        ])
+    );
     assert_eq!(b.memory_bytes, 16 << 20);
     assert_eq!(b.budget, Duration::from_secs(1));
     assert_eq!(b.log_bytes, 4 << 10);
     assert_eq!(b.deadline, Duration::from_millis(50));
-    let restart =
-        |after, max_restarts, seconds| RestartPolicy { after, max_restarts, within: Duration::from_secs(seconds) };
+    let restart = |after, max_restarts, seconds| RestartPolicy {
+        after,
+        max_restarts,
+        within: Duration::from_secs(seconds),
+    };
     assert_eq!(b.restart, restart(RestartAfter::Always, 3, 5));
-    assert_eq!(c.restart, restart(RestartAfter::Failure, 10, 60), "the default");
-    assert_eq!((b.replicas, &b.shared[..]), (3, &["greeting.v1.Greeting".to_owned()][..]));
+    assert_eq!(
+        c.restart,
+        restart(RestartAfter::Failure, 10, 60),
+        "the default"
+    );
+    assert_eq!(
+        (b.replicas, &b.shared[..]),
+        (3, &["greeting.v1.Greeting".to_owned()][..])
+    );
     assert_eq!((c.replicas, &c.shared[..]), (1, &[][..]), "the default");
 }
 
@@ -93,7 +125,18 @@ fn sizes_and_durations_are_whole_numbers_with_a_unit() {
     let size = |text| parse_quantity(text, SIZE_UNITS);
     assert_eq!(size("64KiB"), Some(64 << 10));
     assert_eq!(size("2GiB"), Some(2 << 30));
-    for bad in ["", "64", "MiB", "64MB", "64mib", "64 MiB", "1.5GiB", "-1KiB", "0x1KiB", "99999999999999999GiB"] {
+    for bad in [
+        "",
+        "64",
+        "MiB",
+        "64MB",
+        "64mib",
+        "64 MiB",
+        "1.5GiB",
+        "-1KiB",
+        "0x1KiB",
+        "99999999999999999GiB",
+    ] {
         assert_eq!(size(bad), None, "{bad}");
     }
     let duration_ms = |text| parse_quantity(text, DURATION_UNITS_MS);
@@ -149,7 +192,10 @@ fn a_file_without_guests_is_refused() {
 
 #[test]
 fn unknown_keys_are_refused_by_name() {
-    check_error("[services.a]", "4:2: unknown key `services` in the file; did you mean `service`?");
+    check_error(
+        "[services.a]",
+        "4:2: unknown key `services` in the file; did you mean `service`?",
+    );
     check_error(
         "[volume]",
         "4:2: unknown key `volume` in the file; \
@@ -180,9 +226,18 @@ fn a_name_belongs_to_one_guest() {
 
 #[test]
 fn values_of_the_wrong_type_are_refused() {
-    check_error("args = ['a', 1]", "4:14: an argument is an integer, expected a string; make it a string");
-    check_error("env = ['A=b']", "4:7: `env` is an array, expected a table of strings; make it a table of strings");
-    check_error("env = { A = 1.5 }", "4:13: `A` is a float, expected a string; make it a string");
+    check_error(
+        "args = ['a', 1]",
+        "4:14: an argument is an integer, expected a string; make it a string",
+    );
+    check_error(
+        "env = ['A=b']",
+        "4:7: `env` is an array, expected a table of strings; make it a table of strings",
+    );
+    check_error(
+        "env = { A = 1.5 }",
+        "4:13: `A` is a float, expected a string; make it a string",
+    );
     check_error(
         "[program]\na = 'a.wasm'",
         "5:5: `program.a` is a string, expected a table `[program.a]`; make it a table `[program.a]`",
@@ -240,7 +295,10 @@ fn a_restart_that_is_not_known_or_not_bounded_is_refused() {
 
 #[test]
 fn what_no_guest_could_be_given_is_refused() {
-    check_error(r#"args = ["a\u0000b"]"#, "4:9: an argument contains a NUL; take the `\\u0000` out");
+    check_error(
+        r#"args = ["a\u0000b"]"#,
+        "4:9: an argument contains a NUL; take the `\\u0000` out",
+    );
     check_error(
         "env = { 'A=B' = '' }",
         "4:9: \"A=B\" cannot be the name of an environment variable; \
@@ -250,20 +308,35 @@ fn what_no_guest_could_be_given_is_refused() {
 
 #[test]
 fn faults_in_the_syntax_are_told_with_their_place() {
-    check_error("args = [", "4:8: unclosed array, expected `]`; the file is TOML: see https://toml.io");
-    check_error("wasm = ''", "4:1: duplicate key; the file is TOML: see https://toml.io");
-    check_errors("", &["1:1: the file has no `manifest_version`; begin it with `manifest_version = 1`"]);
+    check_error(
+        "args = [",
+        "4:8: unclosed array, expected `]`; the file is TOML: see https://toml.io",
+    );
+    check_error(
+        "wasm = ''",
+        "4:1: duplicate key; the file is TOML: see https://toml.io",
+    );
+    check_errors(
+        "",
+        &["1:1: the file has no `manifest_version`; begin it with `manifest_version = 1`"],
+    );
 }
 
 #[test]
 fn columns_count_characters() {
-    check_error("args = ['é', 1]", "4:14: an argument is an integer, expected a string; make it a string");
+    check_error(
+        "args = ['é', 1]",
+        "4:14: an argument is an integer, expected a string; make it a string",
+    );
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let error = Deployment::read(Path::new("no/such.toml")).expect_err("there is none");
-    assert_eq!(error.to_string(), "cannot read the deployment file no/such.toml");
+    assert_eq!(
+        error.to_string(),
+        "cannot read the deployment file no/such.toml"
+    );
 }
 
 #[test]

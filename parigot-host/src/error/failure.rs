@@ -51,12 +51,17 @@ impl Failure {
     /// None of several instances takes the call, for these reasons, of which there is at least one.
     pub(crate) fn of_all(mut refusals: Vec<Failure>) -> Self {
         // That one is overloaded says more than that others are away.
-        let told = refusals.iter().position(|refusal| refusal.cause != Cause::Unreachable).unwrap_or_default();
+        let told = refusals
+            .iter()
+            .position(|refusal| refusal.cause != Cause::Unreachable)
+            .unwrap_or_default();
         let mut told = refusals.swap_remove(told);
         match refusals.len() {
             0 => {}
             1 => told.message += "; the other instance takes no calls either",
-            others => told.message += &format!("; the other {others} instances take no calls either"),
+            others => {
+                told.message += &format!("; the other {others} instances take no calls either")
+            }
         }
         told
     }
@@ -69,7 +74,11 @@ impl Failure {
 
     /// The callee was built without that method.
     pub(crate) fn unimplemented(callee: &str) -> Self {
-        Self::new(Code::Unimplemented, Cause::NoSuchMethod, format!("{callee} has no such method"))
+        Self::new(
+            Code::Unimplemented,
+            Cause::NoSuchMethod,
+            format!("{callee} has no such method"),
+        )
     }
 
     /// The caller waits for as many calls as it may.
@@ -79,7 +88,9 @@ impl Failure {
 
     /// The callee serves as many calls as it may.
     pub(crate) fn too_many_inbound(callee: &str) -> Self {
-        Self::overloaded(format!("{callee} serves {CALLS_MAX} calls already, the most that it may"))
+        Self::overloaded(format!(
+            "{callee} serves {CALLS_MAX} calls already, the most that it may"
+        ))
     }
 
     /// The mailbox of the callee has no room.
@@ -101,12 +112,18 @@ impl Failure {
 /// Ends of calls that were on their way.
 impl Failure {
     pub(crate) fn timed_out() -> Self {
-        Self::new(Code::DeadlineExceeded, Cause::TimedOut, "it was not answered in time".to_owned())
+        Self::new(
+            Code::DeadlineExceeded,
+            Cause::TimedOut,
+            "it was not answered in time".to_owned(),
+        )
     }
 
     /// The response is larger than what is let through.
     pub(crate) fn response_too_large(bytes: usize, most: usize) -> Self {
-        Self::answer_lost(format!("a response of {bytes} bytes, and {most} are let through"))
+        Self::answer_lost(format!(
+            "a response of {bytes} bytes, and {most} are let through"
+        ))
     }
 
     /// The mailbox of the caller has no room for the answer.
@@ -126,9 +143,17 @@ impl Failure {
                 Self::new(Code::Unavailable, Cause::CalleeExited, message)
             }
             Ending::Fault(fault) => {
-                let code = if is_culprit { Code::Internal } else { Code::Unavailable };
+                let code = if is_culprit {
+                    Code::Internal
+                } else {
+                    Code::Unavailable
+                };
                 let killed = matches!(fault, Fault::OverBudget(_));
-                let cause = if killed { Cause::CalleeKilled } else { Cause::CalleeTrapped };
+                let cause = if killed {
+                    Cause::CalleeKilled
+                } else {
+                    Cause::CalleeTrapped
+                };
                 Self::new(code, cause, format!("{callee} {fault}"))
             }
         }
@@ -141,23 +166,40 @@ fn mailbox_full(guest: &str, bytes: usize) -> String {
 
 impl Failure {
     fn new(code: Code, cause: Cause, message: String) -> Self {
-        Failure { code, cause, message, instance: InstanceId::EMPTY }
+        Failure {
+            code,
+            cause,
+            message,
+            instance: InstanceId::EMPTY,
+        }
     }
 
     /// The same of a call that came to that instance. One that stands for others is nobody: whether the call came to any of them is not known here.
     pub(crate) fn at(self, callee: &Instance) -> Self {
-        let instance = if callee.is_stand_in { InstanceId::EMPTY } else { callee.id() };
+        let instance = if callee.is_stand_in {
+            InstanceId::EMPTY
+        } else {
+            callee.id()
+        };
         Failure { instance, ..self }
     }
 
     /// Appends the answer that tells a caller.
     pub(crate) fn push(&self, number: u64, id: CallId, frames: &mut Vec<u8>) {
-        let header = Header { number, status: self.code.number(), id: id.to_wire(), ..Header::new(Kind::Reply) };
+        let header = Header {
+            number,
+            status: self.code.number(),
+            id: id.to_wire(),
+            ..Header::new(Kind::Reply)
+        };
         let frame = FrameBuilder::new(frames, header).detail(&self.as_detail());
         frame.finish().expect("a mailbox is shorter than 4 GiB");
     }
 
     fn as_detail(&self) -> Detail<'_> {
-        Detail { instance: self.instance.to_wire(), ..Detail::new(self.cause, &self.message) }
+        Detail {
+            instance: self.instance.to_wire(),
+            ..Detail::new(self.cause, &self.message)
+        }
     }
 }

@@ -29,8 +29,14 @@ pub(crate) enum Fault {
     #[error("could not read its inbox: {text}")]
     Inbox { text: String },
     /// An address or a length in the control block lies outside the guest's memory.
-    #[error("its control block names memory that it does not have: {what} at {address:#x}, {bytes} bytes")]
-    Memory { what: &'static str, address: u64, bytes: u64 },
+    #[error(
+        "its control block names memory that it does not have: {what} at {address:#x}, {bytes} bytes"
+    )]
+    Memory {
+        what: &'static str,
+        address: u64,
+        bytes: u64,
+    },
     /// The outbox is not made of frames.
     #[error("sent a malformed frame: {0}")]
     Malformed(#[from] Malformed),
@@ -57,7 +63,11 @@ pub(crate) enum Fault {
 impl Fault {
     /// What happened to a guest that trapped: a panic if it left a text.
     pub(crate) fn of_trap(panic: String, reason: String) -> Self {
-        if panic.is_empty() { Fault::Trap { reason } } else { Fault::Panic { text: panic } }
+        if panic.is_empty() {
+            Fault::Trap { reason }
+        } else {
+            Fault::Panic { text: panic }
+        }
     }
 }
 
@@ -118,7 +128,9 @@ pub(crate) struct OverBudget {
 
 /// The guest waits for something that cannot come before its turn ends, and does not let the turn end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("blocked in the middle of a turn: every goroutine waits, and none of them for the turn's end")]
+#[error(
+    "blocked in the middle of a turn: every goroutine waits, and none of them for the turn's end"
+)]
 pub(crate) struct Blocked;
 
 /// How an instance ends.
@@ -144,7 +156,9 @@ impl Ending {
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Ending::Exit { status, reason } if reason.is_empty() => write!(f, "left with status {status}"),
+            Ending::Exit { status, reason } if reason.is_empty() => {
+                write!(f, "left with status {status}")
+            }
             Ending::Exit { status, reason } => write!(f, "left with status {status}: {reason}"),
             Ending::Fault(fault) => fault.fmt(f),
         }
@@ -154,7 +168,10 @@ impl fmt::Display for Ending {
 impl From<Fault> for Ending {
     fn from(fault: Fault) -> Self {
         match fault {
-            Fault::Exit { status } => Ending::Exit { status, reason: String::new() },
+            Fault::Exit { status } => Ending::Exit {
+                status,
+                reason: String::new(),
+            },
             fault => Ending::Fault(fault),
         }
     }

@@ -34,8 +34,17 @@ pub enum DeploymentError {
 
 /// The first mistake in one line, for those who do not print them all.
 fn first_of(file: &Path, mistakes: &[Mistake]) -> String {
-    let Mistake { message, line, column, .. } = &mistakes[0];
-    let rest = if mistakes.len() > 1 { format!(" (the first of {} mistakes)", mistakes.len()) } else { String::new() };
+    let Mistake {
+        message,
+        line,
+        column,
+        ..
+    } = &mistakes[0];
+    let rest = if mistakes.len() > 1 {
+        format!(" (the first of {} mistakes)", mistakes.len())
+    } else {
+        String::new()
+    };
     format!("{}:{line}:{column}: {message}{rest}", file.display())
 }
 
@@ -76,11 +85,20 @@ pub struct UnknownProcess {
 impl UnknownProcess {
     pub(crate) fn new(name: &str, file: &str, known: Vec<&str>) -> Self {
         let help = match spelling::nearest(name, known.iter().copied()) {
-            _ if known.is_empty() => "all its guests run in one: leave the name of a process out".to_owned(),
-            Some(meant) => format!("did you mean `{meant}`? its processes: {}", known.join(", ")),
+            _ if known.is_empty() => {
+                "all its guests run in one: leave the name of a process out".to_owned()
+            }
+            Some(meant) => format!(
+                "did you mean `{meant}`? its processes: {}",
+                known.join(", ")
+            ),
             None => format!("its processes: {}", known.join(", ")),
         };
-        UnknownProcess { name: name.to_owned(), file: file.to_owned(), help }
+        UnknownProcess {
+            name: name.to_owned(),
+            file: file.to_owned(),
+            help,
+        }
     }
 }
 
@@ -100,7 +118,12 @@ pub(crate) enum Complaint<'a> {
     #[error("a service and a program are both named `{name}`")]
     SameName { name: &'a str },
     #[error("unknown key `{key}` in {place}")]
-    UnknownKey { key: &'a str, place: &'a str, similar: Option<&'static str>, known: &'a [&'static str] },
+    UnknownKey {
+        key: &'a str,
+        place: &'a str,
+        similar: Option<&'static str>,
+        known: &'a [&'static str],
+    },
     #[error("unknown key `{key}` in {place}")]
     DeadlineOfProgram { key: &'a str, place: &'a str },
     #[error("unknown key `{key}` in {place}")]
@@ -118,13 +141,24 @@ pub(crate) enum Complaint<'a> {
     #[error("{place} has no guests")]
     NoGuests { place: &'a str },
     #[error("there is no guest `{name}`")]
-    UnknownGuest { name: &'a str, similar: Option<&'a str>, known: &'a [&'a str] },
+    UnknownGuest {
+        name: &'a str,
+        similar: Option<&'a str>,
+        known: &'a [&'a str],
+    },
     #[error("`{guest}` is in the processes `{first}` and `{second}`")]
-    SpreadTwice { guest: &'a str, first: &'a str, second: &'a str },
+    SpreadTwice {
+        guest: &'a str,
+        first: &'a str,
+        second: &'a str,
+    },
     #[error("`{guest}` is in the process `{process}` twice")]
     ListedTwice { guest: &'a str, process: &'a str },
     #[error("`{guest}` is in no process")]
-    Unspread { guest: &'a str, processes: &'a [&'a str] },
+    Unspread {
+        guest: &'a str,
+        processes: &'a [&'a str],
+    },
     #[error("`[network]` has no `nats`")]
     NoServer,
     #[error("{text:?} is no address of a NATS server")]
@@ -136,19 +170,46 @@ pub(crate) enum Complaint<'a> {
     #[error("{name:?} cannot be the name of an environment variable")]
     VariableName { name: &'a str },
     #[error("`{key}` is {text:?}, which is not known")]
-    Choice { key: &'a str, text: &'a str, choices: &'static str },
+    Choice {
+        key: &'a str,
+        text: &'a str,
+        choices: &'static str,
+    },
     #[error("`{key}` is {number}, expected an integer from {} to {}", range.start(), range.end())]
-    Count { key: &'a str, number: &'a str, range: RangeInclusive<u64> },
+    Count {
+        key: &'a str,
+        number: &'a str,
+        range: RangeInclusive<u64>,
+    },
     #[error("`{key}` is {found}, expected {noun} with its unit, in quotes")]
-    NoQuantity { key: &'a str, found: &'a str, noun: &'a str, form: &'static str },
+    NoQuantity {
+        key: &'a str,
+        found: &'a str,
+        noun: &'a str,
+        form: &'static str,
+    },
     #[error("`{key}` is {text:?}, which is not {noun}")]
-    Quantity { key: &'a str, text: &'a str, noun: &'a str, form: &'static str },
+    Quantity {
+        key: &'a str,
+        text: &'a str,
+        noun: &'a str,
+        form: &'static str,
+    },
     #[error("`{key}` is {text:?}, which is too {much}")]
-    Range { key: &'a str, text: &'a str, much: &'static str, form: &'static str },
+    Range {
+        key: &'a str,
+        text: &'a str,
+        much: &'static str,
+        form: &'static str,
+    },
     #[error("{what} contains a NUL")]
     Nul { what: &'a str },
     #[error("{what} is {found}, expected {expected}")]
-    Type { what: &'a str, found: &'a str, expected: &'a str },
+    Type {
+        what: &'a str,
+        found: &'a str,
+        expected: &'a str,
+    },
 }
 
 impl Complaint<'_> {

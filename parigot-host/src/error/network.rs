@@ -29,7 +29,9 @@ pub enum NetworkError {
     },
     /// The file with credentials is not there, or holds none.
     #[error("cannot take the credentials for NATS from {}", path.display())]
-    #[diagnostic(help("correct `credentials` in `[network]`: it names a file that `nsc` or your operator has made"))]
+    #[diagnostic(help(
+        "correct `credentials` in `[network]`: it names a file that `nsc` or your operator has made"
+    ))]
     Credentials {
         /// The file.
         path: PathBuf,
@@ -40,20 +42,31 @@ pub enum NetworkError {
 
 impl NetworkError {
     pub(crate) fn unreachable(servers: &[String], why: String) -> Self {
-        NetworkError::Unreachable { servers: all_without_secrets(servers), why }
+        NetworkError::Unreachable {
+            servers: all_without_secrets(servers),
+            why,
+        }
     }
 
     pub(crate) fn denied(servers: &[String]) -> Self {
-        NetworkError::Denied { servers: all_without_secrets(servers) }
+        NetworkError::Denied {
+            servers: all_without_secrets(servers),
+        }
     }
 
     pub(crate) fn credentials(path: &Path, source: io::Error) -> Self {
-        NetworkError::Credentials { path: path.to_owned(), source }
+        NetworkError::Credentials {
+            path: path.to_owned(),
+            source,
+        }
     }
 }
 
 fn all_without_secrets(servers: &[String]) -> Vec<String> {
-    servers.iter().map(|server| without_secrets(server)).collect()
+    servers
+        .iter()
+        .map(|server| without_secrets(server))
+        .collect()
 }
 
 /// An address without user and password.

@@ -210,7 +210,10 @@ pub(crate) enum ModuleError {
 pub(crate) enum TooLarge {
     #[error("it begins with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
     Memory { bytes: usize, bytes_max: usize },
-    #[error("its table begins with {entries} entries, and {} are the most", TABLE_ENTRIES_MAX)]
+    #[error(
+        "its table begins with {entries} entries, and {} are the most",
+        TABLE_ENTRIES_MAX
+    )]
     Table { entries: usize },
 }
 
@@ -227,12 +230,22 @@ impl StartError {
         next_step: impl Into<String>,
     ) -> Self {
         let (process, source, next_step) = (process.to_owned(), source.into(), next_step.into());
-        StartError { refusals: vec![Refusal::Network { process, source, next_step }] }
+        StartError {
+            refusals: vec![Refusal::Network {
+                process,
+                source,
+                next_step,
+            }],
+        }
     }
 
     /// An error, if there are refusals.
     pub(crate) fn unless_none(refusals: Vec<Refusal>) -> Result<(), Self> {
-        if refusals.is_empty() { Ok(()) } else { Err(StartError { refusals }) }
+        if refusals.is_empty() {
+            Ok(())
+        } else {
+            Err(StartError { refusals })
+        }
     }
 }
 
@@ -270,27 +283,48 @@ impl Refusal {
     }
 
     pub(crate) fn unreadable(spec: &GuestSpec, source: Arc<io::Error>) -> Self {
-        Refusal::Unreadable { guest: spec.name.clone(), path: spec.wasm.clone(), source }
+        Refusal::Unreadable {
+            guest: spec.name.clone(),
+            path: spec.wasm.clone(),
+            source,
+        }
     }
 
     pub(crate) fn module(spec: &GuestSpec, error: impl Into<Arc<ModuleError>>) -> Self {
         let (guest, path, error) = (spec.name.clone(), spec.wasm.clone(), error.into());
         match *error {
-            ModuleError::CompileTime { time_max } => Refusal::CompileTime { guest, path, time_max },
-            ModuleError::Memory { bytes, bytes_max } => Refusal::Memory { guest, bytes, bytes_max },
-            _ => Refusal::Module { guest, path, source: error },
+            ModuleError::CompileTime { time_max } => Refusal::CompileTime {
+                guest,
+                path,
+                time_max,
+            },
+            ModuleError::Memory { bytes, bytes_max } => Refusal::Memory {
+                guest,
+                bytes,
+                bytes_max,
+            },
+            _ => Refusal::Module {
+                guest,
+                path,
+                source: error,
+            },
         }
     }
 
     pub(crate) fn first_turn(spec: &GuestSpec, fault: Fault) -> Self {
-        Refusal::FirstTurn { guest: spec.name.clone(), source: fault.into() }
+        Refusal::FirstTurn {
+            guest: spec.name.clone(),
+            source: fault.into(),
+        }
     }
 }
 
 impl ModuleError {
     pub(crate) fn of_instantiation(error: wasmtime::Error) -> Self {
         match error.downcast_ref() {
-            Some(&TooLarge::Memory { bytes, bytes_max }) => ModuleError::Memory { bytes, bytes_max },
+            Some(&TooLarge::Memory { bytes, bytes_max }) => {
+                ModuleError::Memory { bytes, bytes_max }
+            }
             _ => ModuleError::Instantiate(error),
         }
     }

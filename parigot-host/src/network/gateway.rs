@@ -43,7 +43,12 @@ enum Gate {
 
 impl Gateway {
     /// A gateway to a service as its first exporter has declared it, with the deadline of calls to it that bring none.
-    pub(super) fn new(service: Service, deadline_ns: u64, carrier: Arc<dyn Carrier>, post: Arc<Post<Visit>>) -> Self {
+    pub(super) fn new(
+        service: Service,
+        deadline_ns: u64,
+        carrier: Arc<dyn Carrier>,
+        post: Arc<Post<Visit>>,
+    ) -> Self {
         Gateway {
             service,
             deadline_ns,
@@ -59,39 +64,76 @@ impl Gateway {
 
     /// The service is ready. The methods are named in the order in which calls name them.
     fn open(&mut self, launched: &Frame<'_>, outbox: &mut Outbox) {
-        let methods = launched.metadata_pairs().map(|pair| pair.expect("the host writes frames").1.to_owned());
+        let methods = launched
+            .metadata_pairs()
+            .map(|pair| pair.expect("the host writes frames").1.to_owned());
         let methods: Vec<String> = methods.collect();
         self.methods = methods.iter().cloned().zip(0..).collect();
-        let Service { name, schema, descriptors, .. } = &self.service;
+        let Service {
+            name,
+            schema,
+            descriptors,
+            ..
+        } = &self.service;
         let (service, descriptors) = (name.clone(), descriptors.clone());
-        let offer = Offer { service, schema: *schema, descriptors, methods, deadline_ns: self.deadline_ns };
+        let offer = Offer {
+            service,
+            schema: *schema,
+            descriptors,
+            methods,
+            deadline_ns: self.deadline_ns,
+        };
         self.carrier.serve(offer, Arc::clone(&self.post));
         self.gate = Gate::Open;
         outbox.ready(NO_DEADLINE);
     }
 
     fn call(&mut self, request: Request, from: ReturnAddress, outbox: &mut Outbox) {
-        let Request { id, method, deadline_ns, metadata, payload } = request;
+        let Request {
+            id,
+            method,
+            deadline_ns,
+            metadata,
+            payload,
+        } = request;
         let Some(method) = self.methods.get(&method) else {
             let failure = Failure::unimplemented(&self.service.name);
             return self.carrier.answer(from, Reply::from(&failure));
         };
         self.last_number += 1;
         let number = self.last_number;
-        let header = Header { number, method: *method, deadline_ns, id: id.to_wire(), ..Header::new(Kind::Call) };
-        outbox.build(header, |frame| frame.metadata_bytes(&metadata).payload(&payload));
+        let header = Header {
+            number,
+            method: *method,
+            deadline_ns,
+            id: id.to_wire(),
+            ..Header::new(Kind::Call)
+        };
+        outbox.build(header, |frame| {
+            frame.metadata_bytes(&metadata).payload(&payload)
+        });
         self.calls.insert(number, id, from);
     }
 
     fn cancel(&mut self, id: CallId, outbox: &mut Outbox) {
         // It may have ended meanwhile.
-        let Some(number) = self.calls.take_id(id) else { return };
-        outbox.send(Header { number, ..Header::new(Kind::Cancel) }, &[]);
+        let Some(number) = self.calls.take_id(id) else {
+            return;
+        };
+        outbox.send(
+            Header {
+                number,
+                ..Header::new(Kind::Cancel)
+            },
+            &[],
+        );
     }
 
     /// A call has ended here.
     fn answer(&mut self, frame: &Frame<'_>) {
-        let Some((_, from)) = self.calls.take_number(frame.header.number) else { return };
+        let Some((_, from)) = self.calls.take_number(frame.header.number) else {
+            return;
+        };
         let reply = Reply {
             status: frame.header.status,
             flags: frame.header.flags,
@@ -113,9 +155,16 @@ impl Gateway {
 
 impl BuiltIn for Gateway {
     fn manifest(&self) -> Manifest {
-        let by_name =
-            Service { name: self.service.name.clone(), schema: 0, methods: Vec::new(), descriptors: Vec::new() };
-        Manifest { exports: Vec::new(), requires: vec![by_name] }
+        let by_name = Service {
+            name: self.service.name.clone(),
+            schema: 0,
+            methods: Vec::new(),
+            descriptors: Vec::new(),
+        };
+        Manifest {
+            exports: Vec::new(),
+            requires: vec![by_name],
+        }
     }
 
     fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {

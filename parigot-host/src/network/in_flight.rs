@@ -12,7 +12,10 @@ pub(super) struct InFlight<T> {
 
 impl<T> InFlight<T> {
     pub(super) fn new() -> Self {
-        InFlight { calls: HashMap::new(), numbers: HashMap::new() }
+        InFlight {
+            calls: HashMap::new(),
+            numbers: HashMap::new(),
+        }
     }
 
     pub(super) fn insert(&mut self, number: u64, id: CallId, kept: T) {

@@ -68,16 +68,34 @@ impl Nats {
     ///
     /// If none lets this process in, within 5 seconds.
     pub(crate) fn connect(party: Party) -> Result<Arc<Self>, NetworkError> {
-        let (outlook, load, clock) = (Arc::new(Outlook::new()), Load::default(), Arc::clone(&party.clock));
+        let (outlook, load, clock) = (
+            Arc::new(Outlook::new()),
+            Load::default(),
+            Arc::clone(&party.clock),
+        );
         let (orders, taken) = mpsc::unbounded_channel();
         let (told, tell) = sync_channel(1);
-        let start = connection::Start { party, outlook: Arc::clone(&outlook), load: load.clone(), orders: taken };
+        let start = connection::Start {
+            party,
+            outlook: Arc::clone(&outlook),
+            load: load.clone(),
+            orders: taken,
+        };
         let log = tracing::dispatcher::get_default(Clone::clone);
         let name = "parigot network".to_owned();
-        let thread = std::thread::Builder::new().name(name).spawn(move || connection::run(start, log, &told));
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || connection::run(start, log, &told));
         let thread = thread.expect("a process may have one more thread");
-        tell.recv().expect("the thread says whether it is connected")?;
-        Ok(Arc::new(Nats { outlook, load, clock, orders, thread: Mutex::new(Some(thread)) }))
+        tell.recv()
+            .expect("the thread says whether it is connected")?;
+        Ok(Arc::new(Nats {
+            outlook,
+            load,
+            clock,
+            orders,
+            thread: Mutex::new(Some(thread)),
+        }))
     }
 
     fn order(&self, order: Order) {
@@ -94,7 +112,10 @@ impl Carrier for Nats {
     fn call(&self, service: &str, request: Request) -> Result<(), Failure> {
         self.outlook.check(service, self.clock.monotonic_ns())?;
         let bytes = request.metadata.len() + request.payload.len();
-        let weight = self.load.try_take(bytes).ok_or_else(|| Failure::too_much_to_send(outbox::BYTES_MAX))?;
+        let weight = self
+            .load
+            .try_take(bytes)
+            .ok_or_else(|| Failure::too_much_to_send(outbox::BYTES_MAX))?;
         self.order(Order::Call(service.to_owned(), request, weight));
         Ok(())
     }
@@ -111,7 +132,10 @@ impl Carrier for Nats {
         let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
         let (reply, weight) = match self.load.try_take(bytes) {
             Some(weight) => (reply, weight),
-            None => (Reply::from(&Failure::no_room_to_answer(outbox::BYTES_MAX)), self.load.take(0)),
+            None => (
+                Reply::from(&Failure::no_room_to_answer(outbox::BYTES_MAX)),
+                self.load.take(0),
+            ),
         };
         self.order(Order::Answer(to, reply, weight));
     }

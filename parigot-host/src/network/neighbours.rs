@@ -43,19 +43,28 @@ fn here<'g>(guests: &'g [(&GuestSpec, Declaration)]) -> BTreeMap<&'g str, Here<'
     let mut here: BTreeMap<&str, Here<'_>> = BTreeMap::new();
     for (spec, guest) in guests {
         for service in &guest.manifest().exports {
-            let known = here.entry(&service.name).or_insert(Here { service, deadline: spec.deadline });
+            let known = here.entry(&service.name).or_insert(Here {
+                service,
+                deadline: spec.deadline,
+            });
             known.deadline = known.deadline.max(spec.deadline);
         }
     }
     here
 }
 
-fn elsewhere<'g>(guests: &'g [(&GuestSpec, Declaration)], here: &BTreeMap<&str, Here<'_>>) -> Elsewhere<'g> {
+fn elsewhere<'g>(
+    guests: &'g [(&GuestSpec, Declaration)],
+    here: &BTreeMap<&str, Here<'_>>,
+) -> Elsewhere<'g> {
     let mut elsewhere = Elsewhere::new();
     for (spec, guest) in guests {
         let requires = guest.manifest().requires.iter();
         for service in requires.filter(|service| !here.contains_key(&*service.name)) {
-            elsewhere.entry(&service.name).or_default().push((&spec.name, service));
+            elsewhere
+                .entry(&service.name)
+                .or_default()
+                .push((&spec.name, service));
         }
     }
     elsewhere
@@ -73,15 +82,29 @@ impl<'g> Sought<'g> {
     /// Begins to look.
     fn new(name: &'g str, by: Vec<(&'g str, &'g Service)>, carrier: &dyn Carrier) -> Self {
         let post = Post::new();
-        let Service { schema, descriptors, .. } = remote::service(name, &by, Vec::new());
-        carrier.look_for(Wanted { service: name.to_owned(), schema, descriptors }, Arc::clone(&post));
+        let Service {
+            schema,
+            descriptors,
+            ..
+        } = remote::service(name, &by, Vec::new());
+        carrier.look_for(
+            Wanted {
+                service: name.to_owned(),
+                schema,
+                descriptors,
+            },
+            Arc::clone(&post),
+        );
         Sought { name, by, post }
     }
 
     /// The name of a guest that knows the service by name alone, if there is one: its calls are bound before it is launched, and for that the
     /// methods must be known.
     fn by_name(&self) -> Option<&'g str> {
-        self.by.iter().find(|(_, service)| service.is_by_name()).map(|(guest, _)| *guest)
+        self.by
+            .iter()
+            .find(|(_, service)| service.is_by_name())
+            .map(|(guest, _)| *guest)
     }
 
     /// The methods that nobody here knows: those of a process that offers the service, if a guest knows it by its name alone and until then there is one.
@@ -90,7 +113,9 @@ impl<'g> Sought<'g> {
     ///
     /// With the name of that guest, if there is none.
     fn methods(&self, until: Instant, settings: &Settings) -> Result<Vec<String>, &'g str> {
-        let Some(guest) = self.by_name() else { return Ok(Vec::new()) };
+        let Some(guest) = self.by_name() else {
+            return Ok(Vec::new());
+        };
         wait_for(settings, || self.wait_for_methods(guest, until)).ok_or(guest)
     }
 
@@ -115,7 +140,13 @@ impl<'g> Sought<'g> {
 /// A service of that name in the log. It is there once, and for good.
 fn spec(name: String) -> GuestSpec {
     let spec = GuestSpec::service(name, "");
-    GuestSpec { restart: RestartPolicy { after: RestartAfter::Never, ..spec.restart }, ..spec }
+    GuestSpec {
+        restart: RestartPolicy {
+            after: RestartAfter::Never,
+            ..spec.restart
+        },
+        ..spec
+    }
 }
 
 /// Waits for what may be long in coming, and lets that be known: nothing runs yet, so whoever wants the end can have it.
@@ -134,7 +165,9 @@ impl Neighbours {
     ///
     /// If no server of its network lets this process in.
     pub(crate) fn of(deployment: &Deployment, settings: &Settings) -> Result<Self, StartError> {
-        let Some(network) = &deployment.network else { return Ok(Neighbours::none()) };
+        let Some(network) = &deployment.network else {
+            return Ok(Neighbours::none());
+        };
         let party = Party {
             host: HostId::from_random(Randomness::new(settings.seed).generator().random()),
             network: network.clone(),
@@ -144,7 +177,10 @@ impl Neighbours {
         match wait_for(settings, || Nats::connect(party)) {
             Ok(carrier) => Ok(Neighbours::behind(carrier)),
             Err(error) => {
-                let next_step = error.help().map(|help| help.to_string()).unwrap_or_default();
+                let next_step = error
+                    .help()
+                    .map(|help| help.to_string())
+                    .unwrap_or_default();
                 Err(StartError::of_network(&network.process, error, next_step))
             }
         }
@@ -152,12 +188,18 @@ impl Neighbours {
 
     /// All guests of the deployment are in this process.
     pub(crate) fn none() -> Self {
-        Neighbours { carrier: None, bells: Vec::new() }
+        Neighbours {
+            carrier: None,
+            bells: Vec::new(),
+        }
     }
 
     /// There are others behind that carrier.
     pub(crate) fn behind(carrier: Arc<dyn Carrier>) -> Self {
-        Neighbours { carrier: Some(carrier), bells: Vec::new() }
+        Neighbours {
+            carrier: Some(carrier),
+            bells: Vec::new(),
+        }
     }
 
     pub(crate) fn are_there(&self) -> bool {
@@ -175,11 +217,15 @@ impl Neighbours {
         deployment: &Deployment,
         settings: &Settings,
     ) -> Result<Vec<StandIn>, StartError> {
-        let Some(carrier) = self.carrier.clone() else { return Ok(Vec::new()) };
+        let Some(carrier) = self.carrier.clone() else {
+            return Ok(Vec::new());
+        };
         let here = here(guests);
         let elsewhere = elsewhere(guests, &here).into_iter();
         // All are looked for before the first is waited for.
-        let sought: Vec<_> = elsewhere.map(|(name, by)| Sought::new(name, by, &*carrier)).collect();
+        let sought: Vec<_> = elsewhere
+            .map(|(name, by)| Sought::new(name, by, &*carrier))
+            .collect();
         let until = Instant::now() + deployment.startup_deadline;
         let (mut stand_ins, mut refusals) = (Vec::new(), Vec::new());
         for sought in sought {
@@ -197,22 +243,43 @@ impl Neighbours {
         Ok(stand_ins)
     }
 
-    fn remote(&mut self, carrier: &Arc<dyn Carrier>, sought: Sought<'_>, methods: Vec<String>) -> StandIn {
+    fn remote(
+        &mut self,
+        carrier: &Arc<dyn Carrier>,
+        sought: Sought<'_>,
+        methods: Vec<String>,
+    ) -> StandIn {
         let Sought { name, by, post } = sought;
         let service = remote::service(name, &by, methods);
         self.bells.push(post.bell());
         let carrier = Arc::clone(carrier);
-        let mould = BuiltInMould(move || Remote::new(service.clone(), Arc::clone(&carrier), Arc::clone(&post)));
+        let mould = BuiltInMould(move || {
+            Remote::new(service.clone(), Arc::clone(&carrier), Arc::clone(&post))
+        });
         (spec(name.to_owned()), Arc::new(mould))
     }
 
-    fn gateway(&mut self, carrier: &Arc<dyn Carrier>, Here { service, deadline }: &Here<'_>) -> StandIn {
+    fn gateway(
+        &mut self,
+        carrier: &Arc<dyn Carrier>,
+        Here { service, deadline }: &Here<'_>,
+    ) -> StandIn {
         let post = Post::new();
         self.bells.push(post.bell());
-        let (service, deadline_ns, carrier) = ((*service).clone(), deadline.as_nanos() as u64, Arc::clone(carrier));
+        let (service, deadline_ns, carrier) = (
+            (*service).clone(),
+            deadline.as_nanos() as u64,
+            Arc::clone(carrier),
+        );
         let name = format!("network/{}", service.name);
-        let mould =
-            BuiltInMould(move || Gateway::new(service.clone(), deadline_ns, Arc::clone(&carrier), Arc::clone(&post)));
+        let mould = BuiltInMould(move || {
+            Gateway::new(
+                service.clone(),
+                deadline_ns,
+                Arc::clone(&carrier),
+                Arc::clone(&post),
+            )
+        });
         (spec(name), Arc::new(mould))
     }
 

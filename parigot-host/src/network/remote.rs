@@ -33,11 +33,29 @@ pub(super) fn service(name: &str, requirers: &[(&str, &Service)], found: Vec<Str
     // One who knows the service by name alone knows no methods, and no schema.
     let requirers = || requirers.iter().map(|(_, service)| *service);
     let first = requirers().find(|required| !required.is_by_name());
-    let (schema, descriptors) = first.map_or((0, Vec::new()), |first| (first.schema, first.descriptors.clone()));
-    let mut service = Service { name: name.to_owned(), schema, methods: Vec::new(), descriptors };
-    let found = found.into_iter().map(|name| Method { name, budget_ns: 0, deadline_ns: 0 });
-    for method in requirers().flat_map(|required| required.methods.iter().cloned()).chain(found) {
-        if service.methods.iter().all(|known| known.name != method.name) {
+    let (schema, descriptors) = first.map_or((0, Vec::new()), |first| {
+        (first.schema, first.descriptors.clone())
+    });
+    let mut service = Service {
+        name: name.to_owned(),
+        schema,
+        methods: Vec::new(),
+        descriptors,
+    };
+    let found = found.into_iter().map(|name| Method {
+        name,
+        budget_ns: 0,
+        deadline_ns: 0,
+    });
+    for method in requirers()
+        .flat_map(|required| required.methods.iter().cloned())
+        .chain(found)
+    {
+        if service
+            .methods
+            .iter()
+            .all(|known| known.name != method.name)
+        {
             service.methods.push(method);
         }
     }
@@ -63,7 +81,9 @@ impl Remote {
         let id = CallId::from_wire(high, low).expect("the host gives each call an id");
         let request = Request {
             id,
-            method: self.service.methods[frame.header.method as usize].name.clone(),
+            method: self.service.methods[frame.header.method as usize]
+                .name
+                .clone(),
             deadline_ns: frame.header.deadline_ns,
             metadata: Bytes::copy_from_slice(frame.metadata),
             payload: Bytes::copy_from_slice(frame.payload),
@@ -77,7 +97,9 @@ impl Remote {
 
     /// The caller does not wait any more. The host wants an answer all the same.
     fn cancel(&mut self, number: u64, outbox: &mut Outbox) {
-        let Some((id, ())) = self.calls.take_number(number) else { return };
+        let Some((id, ())) = self.calls.take_number(number) else {
+            return;
+        };
         self.carrier.cancel(&self.service.name, id);
         reply(number, &Reply::from(&Failure::cancelled()), outbox);
     }
@@ -91,14 +113,37 @@ impl Remote {
 }
 
 /// Answers a call.
-fn reply(number: u64, Reply { status, flags, metadata, detail, payload }: &Reply, outbox: &mut Outbox) {
-    let header = Header { flags: *flags, number, status: *status, ..Header::new(Kind::Reply) };
-    outbox.build(header, |frame| frame.metadata_bytes(metadata).detail_bytes(detail).payload(payload));
+fn reply(
+    number: u64,
+    Reply {
+        status,
+        flags,
+        metadata,
+        detail,
+        payload,
+    }: &Reply,
+    outbox: &mut Outbox,
+) {
+    let header = Header {
+        flags: *flags,
+        number,
+        status: *status,
+        ..Header::new(Kind::Reply)
+    };
+    outbox.build(header, |frame| {
+        frame
+            .metadata_bytes(metadata)
+            .detail_bytes(detail)
+            .payload(payload)
+    });
 }
 
 impl BuiltIn for Remote {
     fn manifest(&self) -> Manifest {
-        Manifest { exports: vec![self.service.clone()], requires: Vec::new() }
+        Manifest {
+            exports: vec![self.service.clone()],
+            requires: Vec::new(),
+        }
     }
 
     fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {

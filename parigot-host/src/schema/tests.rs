@@ -9,13 +9,25 @@ use super::*;
 /// follows a `syntax` line, and declare `service S`.
 #[track_caller]
 fn differences(client: &str, exporter: &str) -> Vec<String> {
-    let (client, exporter) = (service(1, set("proto3", client)), service(2, set("proto3", exporter)));
+    let (client, exporter) = (
+        service(1, set("proto3", client)),
+        service(2, set("proto3", exporter)),
+    );
     compare(&client, &exporter)
 }
 
 #[track_caller]
 fn compare(client: &Service, exporter: &Service) -> Vec<String> {
-    let (client, exporter) = (Party { guest: "app", service: client }, Party { guest: "store", service: exporter });
+    let (client, exporter) = (
+        Party {
+            guest: "app",
+            service: client,
+        },
+        Party {
+            guest: "store",
+            service: exporter,
+        },
+    );
     match fits(client, exporter) {
         Ok(()) => Vec::new(),
         Err(SchemaError::Differences { differences }) => differences,
@@ -27,21 +39,33 @@ fn compare(client: &Service, exporter: &Service) -> Vec<String> {
 #[track_caller]
 fn check_request(client: &str, exporter: &str, expected: &[&str]) {
     let proto = |field| format!("{SERVICE} message Req {{ {field} }} message Res {{}}");
-    assert_eq!(differences(&proto(client), &proto(exporter)), expected, "{client} -> {exporter}");
+    assert_eq!(
+        differences(&proto(client), &proto(exporter)),
+        expected,
+        "{client} -> {exporter}"
+    );
 }
 
 /// The same for responses: `store` sends `exporter`, and `app` reads `client`.
 #[track_caller]
 fn check_response(client: &str, exporter: &str, expected: &[&str]) {
     let proto = |field| format!("{SERVICE} message Req {{}} message Res {{ {field} }}");
-    assert_eq!(differences(&proto(client), &proto(exporter)), expected, "{client} <- {exporter}");
+    assert_eq!(
+        differences(&proto(client), &proto(exporter)),
+        expected,
+        "{client} <- {exporter}"
+    );
 }
 
-const SERVICE: &str =
-    "package x; service S { rpc Do(Req) returns (Res); } enum E { NONE = 0; } enum F { NOTHING = 0; }";
+const SERVICE: &str = "package x; service S { rpc Do(Req) returns (Res); } enum E { NONE = 0; } enum F { NOTHING = 0; }";
 
 fn service(schema: u64, descriptors: Vec<u8>) -> Service {
-    Service { name: "x.S".into(), schema, methods: Vec::new(), descriptors }
+    Service {
+        name: "x.S".into(),
+        schema,
+        methods: Vec::new(),
+        descriptors,
+    }
 }
 
 /// A `FileDescriptorSet` by the real `protoc`.
@@ -51,16 +75,26 @@ fn set(syntax: &str, text: &str) -> Vec<u8> {
     std::fs::write(&input, format!("syntax = \"{syntax}\"; {text}")).expect("the folder is ours");
     let mut protoc = Command::new(protoc());
     protoc.arg(format!("--proto_path={}", folder.path().display()));
-    protoc.arg(format!("--descriptor_set_out={}", output.display())).arg(&input);
-    let ran = protoc.output().unwrap_or_else(|error| panic!("{protoc:?}: {error}"));
-    assert!(ran.status.success(), "{text}: {}", String::from_utf8_lossy(&ran.stderr));
+    protoc
+        .arg(format!("--descriptor_set_out={}", output.display()))
+        .arg(&input);
+    let ran = protoc
+        .output()
+        .unwrap_or_else(|error| panic!("{protoc:?}: {error}"));
+    assert!(
+        ran.status.success(),
+        "{text}: {}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
     std::fs::read(output).expect("protoc has written it")
 }
 
 fn protoc() -> PathBuf {
     match std::env::var_os("PROTOC") {
         Some(path) => path.into(),
-        None => protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform"),
+        None => {
+            protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform")
+        }
     }
 }
 
@@ -71,20 +105,59 @@ fn equal_hashes_fit_and_descriptors_are_not_looked_at() {
 
 #[test]
 fn a_schema_that_is_not_told_cannot_be_compared() {
-    let told = service(1, set("proto3", &format!("{SERVICE} message Req {{}} message Res {{}}")));
+    let told = service(
+        1,
+        set(
+            "proto3",
+            &format!("{SERVICE} message Req {{}} message Res {{}}"),
+        ),
+    );
     let untold = service(2, vec![]);
-    let error = fits(Party { guest: "app", service: &told }, Party { guest: "store", service: &untold });
-    assert_eq!(error, Err(SchemaError::Undescribed { guest: "store".into() }));
+    let error = fits(
+        Party {
+            guest: "app",
+            service: &told,
+        },
+        Party {
+            guest: "store",
+            service: &untold,
+        },
+    );
+    assert_eq!(
+        error,
+        Err(SchemaError::Undescribed {
+            guest: "store".into()
+        })
+    );
 }
 
 #[test]
 fn descriptors_that_cannot_be_used_are_refused() {
-    let good = service(1, set("proto3", &format!("{SERVICE} message Req {{}} message Res {{}}")));
+    let good = service(
+        1,
+        set(
+            "proto3",
+            &format!("{SERVICE} message Req {{}} message Res {{}}"),
+        ),
+    );
     let check = |descriptors: Vec<u8>, expected: &str| {
         let bad = service(2, descriptors);
-        let error = fits(Party { guest: "app", service: &bad }, Party { guest: "store", service: &good });
+        let error = fits(
+            Party {
+                guest: "app",
+                service: &bad,
+            },
+            Party {
+                guest: "store",
+                service: &good,
+            },
+        );
         let error = error.expect_err("they cannot be used").to_string();
-        assert!(error.starts_with("the descriptors of `app` cannot be used: ") && error.contains(expected), "{error}");
+        assert!(
+            error.starts_with("the descriptors of `app` cannot be used: ")
+                && error.contains(expected),
+            "{error}"
+        );
     };
     check(b"no descriptors".to_vec(), "failed to decode");
     check(set("proto3", "package y; service S {}"), "they lack x.S");
@@ -96,7 +169,9 @@ fn descriptors_that_cannot_be_used_are_refused() {
 #[test]
 fn a_method_that_the_exporter_lacks_is_named() {
     let messages = "message Req {} message Res {}";
-    let two = format!("package x; service S {{ rpc Get(Req) returns (Res); rpc Put(Req) returns (Res); }} {messages}");
+    let two = format!(
+        "package x; service S {{ rpc Get(Req) returns (Res); rpc Put(Req) returns (Res); }} {messages}"
+    );
     let one = format!("package x; service S {{ rpc Get(Req) returns (Res); }} {messages}");
     assert_eq!(differences(&two, &one), ["method Put is missing"]);
     assert_eq!(differences(&one, &two), [""; 0]);
@@ -104,8 +179,16 @@ fn a_method_that_the_exporter_lacks_is_named() {
 
 #[test]
 fn a_field_that_the_exporter_lacks_is_named() {
-    check_request("string a = 1; int32 b = 2;", "string a = 1;", &["x.Req.b (2) is missing"]);
-    check_response("string a = 1; int32 b = 2;", "string a = 1;", &["x.Res.b (2) is missing"]);
+    check_request(
+        "string a = 1; int32 b = 2;",
+        "string a = 1;",
+        &["x.Req.b (2) is missing"],
+    );
+    check_response(
+        "string a = 1; int32 b = 2;",
+        "string a = 1;",
+        &["x.Res.b (2) is missing"],
+    );
     check_request("string a = 1;", "string a = 1; int32 b = 2;", &[]);
     check_response("string a = 1;", "string a = 1; int32 b = 2;", &[]);
 }
@@ -113,11 +196,18 @@ fn a_field_that_the_exporter_lacks_is_named() {
 #[test]
 fn a_field_may_change_its_name_and_not_its_number() {
     check_request("string a = 1;", "string b = 1;", &[]);
-    check_request("string a = 1;", "string a = 2;", &["x.Req.a (1) has the number 2 there"]);
+    check_request(
+        "string a = 1;",
+        "string a = 2;",
+        &["x.Req.a (1) has the number 2 there"],
+    );
     check_request(
         "string a = 1; string b = 2;",
         "string b = 1; string a = 2;",
-        &["x.Req.a (1) has the number 2 there", "x.Req.b (2) has the number 1 there"],
+        &[
+            "x.Req.a (1) has the number 2 there",
+            "x.Req.b (2) has the number 1 there",
+        ],
     );
 }
 
@@ -135,27 +225,52 @@ fn types_of_one_row_stand_for_each_other_and_others_do_not() {
         &["Res"],
     ];
     // Each type in its own field and method, so that one comparison does for all.
-    let types: Vec<(usize, &str)> =
-        rows.iter().enumerate().flat_map(|(row, types)| types.iter().map(move |ty| (row, *ty))).collect();
-    let pairs = || types.iter().flat_map(|from| types.iter().map(move |to| (from, to)));
+    let types: Vec<(usize, &str)> = rows
+        .iter()
+        .enumerate()
+        .flat_map(|(row, types)| types.iter().map(move |ty| (row, *ty)))
+        .collect();
+    let pairs = || {
+        types
+            .iter()
+            .flat_map(|from| types.iter().map(move |to| (from, to)))
+    };
     let message = |types: Vec<&str>| {
-        let fields: String = types.iter().zip(1..).map(|(ty, number)| format!("{ty} f{number} = {number};")).collect();
+        let fields: String = types
+            .iter()
+            .zip(1..)
+            .map(|(ty, number)| format!("{ty} f{number} = {number};"))
+            .collect();
         format!("{SERVICE} message Req {{ {fields} }} message Res {{}}")
     };
     let sent = message(pairs().map(|(from, _)| from.1).collect());
     let read = message(pairs().map(|(_, to)| to.1).collect());
     let found = differences(&sent, &read);
-    let name = |ty: &str| if ty.starts_with(char::is_uppercase) { format!("x.{ty}") } else { ty.to_owned() };
+    let name = |ty: &str| {
+        if ty.starts_with(char::is_uppercase) {
+            format!("x.{ty}")
+        } else {
+            ty.to_owned()
+        }
+    };
     let expected: Vec<String> = pairs()
         .zip(1..)
-        .filter(|((from, to), _)| from.0 != to.0 && !matches!((from.1, to.1), ("string" | "Res", "bytes")))
+        .filter(|((from, to), _)| {
+            from.0 != to.0 && !matches!((from.1, to.1), ("string" | "Res", "bytes"))
+        })
         .map(|((from, to), number)| {
             let (from, to) = (name(from.1), name(to.1));
-            format!("x.Req.f{number} ({number}) is sent by `app` as {from} and read by `store` as {to}")
+            format!(
+                "x.Req.f{number} ({number}) is sent by `app` as {from} and read by `store` as {to}"
+            )
         })
         .collect();
     assert_eq!(found, expected);
-    assert_eq!(types.len().pow(2) - expected.len(), 36 + 3 * 4 + 5 + 2, "so many pairs fit");
+    assert_eq!(
+        types.len().pow(2) - expected.len(),
+        36 + 3 * 4 + 5 + 2,
+        "so many pairs fit"
+    );
 }
 
 #[test]
@@ -202,7 +317,10 @@ fn what_messages_hold_is_compared_however_deep_and_told_once() {
     let sent = |writer, sent, reader, read| {
         format!("x.M.N.leaf (4) is sent by `{writer}` as {sent} and read by `{reader}` as {read}")
     };
-    let expected = [sent("app", "int32", "store", "float"), sent("store", "float", "app", "int32")];
+    let expected = [
+        sent("app", "int32", "store", "float"),
+        sent("store", "float", "app", "int32"),
+    ];
     assert_eq!(differences(&proto("int32"), &proto("float")), expected);
     assert_eq!(differences(&proto("int32"), &proto("bool")), [""; 0]);
 }
@@ -214,32 +332,68 @@ fn another_message_in_the_place_of_one_is_compared_by_its_fields() {
             "package x; service S {{ rpc Do({name}) returns ({name}); }} message {name} {{ string a = 1; {field} }}"
         )
     };
-    assert_eq!(differences(&proto("Old", ""), &proto("New", "bool b = 2;")), [""; 0]);
-    assert_eq!(differences(&proto("Old", "bool b = 2;"), &proto("New", "")), ["x.Old.b (2) is missing"]);
+    assert_eq!(
+        differences(&proto("Old", ""), &proto("New", "bool b = 2;")),
+        [""; 0]
+    );
+    assert_eq!(
+        differences(&proto("Old", "bool b = 2;"), &proto("New", "")),
+        ["x.Old.b (2) is missing"]
+    );
 }
 
 #[test]
 fn what_the_reader_requires_must_be_required_of_the_writer() {
     let proto = |field: &str| {
-        let text = format!("package x; service S {{ rpc Do(M) returns (N); }} message M {{ {field} }} message N {{}}");
+        let text = format!(
+            "package x; service S {{ rpc Do(M) returns (N); }} message M {{ {field} }} message N {{}}"
+        );
         set("proto2", &text)
     };
-    let compare = |client: &str, exporter: &str| compare(&service(1, proto(client)), &service(2, proto(exporter)));
+    let compare = |client: &str, exporter: &str| {
+        compare(&service(1, proto(client)), &service(2, proto(exporter)))
+    };
     let expected = ["x.M.a (1) is required by `store`, and `app` need not send it"];
-    assert_eq!(compare("optional int32 a = 1;", "required int32 a = 1;"), expected);
+    assert_eq!(
+        compare("optional int32 a = 1;", "required int32 a = 1;"),
+        expected
+    );
     assert_eq!(compare("", "required int32 a = 1;"), expected);
-    assert_eq!(compare("required int32 a = 1;", "optional int32 a = 1;"), [""; 0]);
-    assert_eq!(compare("optional group A = 1 {}", "optional group B = 1 {}"), [""; 0]);
+    assert_eq!(
+        compare("required int32 a = 1;", "optional int32 a = 1;"),
+        [""; 0]
+    );
+    assert_eq!(
+        compare("optional group A = 1 {}", "optional group B = 1 {}"),
+        [""; 0]
+    );
 }
 
 #[test]
 fn fields_that_exclude_each_other_for_the_reader_must_do_so_for_the_writer() {
-    let (apart, together) = ("string a = 1; optional string b = 2;", "oneof c { string a = 1; string b = 2; }");
+    let (apart, together) = (
+        "string a = 1; optional string b = 2;",
+        "oneof c { string a = 1; string b = 2; }",
+    );
     let both = |message, writer, reader| {
-        [format!("x.{message}.a (1) and b may both be sent by `{writer}`, and `{reader}` takes one of them")]
+        [format!(
+            "x.{message}.a (1) and b may both be sent by `{writer}`, and `{reader}` takes one of them"
+        )]
     };
-    check_request(apart, together, &both("Req", "app", "store").each_ref().map(|text| &**text));
+    check_request(
+        apart,
+        together,
+        &both("Req", "app", "store").each_ref().map(|text| &**text),
+    );
     check_request(together, apart, &[]);
-    check_request("string a = 1;", "oneof c { string a = 1; string b = 2; }", &[]);
-    check_response(together, apart, &both("Res", "store", "app").each_ref().map(|text| &**text));
+    check_request(
+        "string a = 1;",
+        "oneof c { string a = 1; string b = 2; }",
+        &[],
+    );
+    check_response(
+        together,
+        apart,
+        &both("Res", "store", "app").each_ref().map(|text| &**text),
+    );
 }

@@ -28,16 +28,24 @@ pub struct PendingCall<M: Method> {
 
 impl<M: Method> PendingCall<M> {
     pub(super) fn new(number: u64, replies: &Replies) -> Self {
-        PendingCall { number, replies: Arc::clone(replies), method: PhantomData }
+        PendingCall {
+            number,
+            replies: Arc::clone(replies),
+            method: PhantomData,
+        }
     }
 
     /// How it has ended, if it has.
     pub fn outcome(&self) -> Option<Result<M::Response, CallError<M::Error>>> {
         let replies = self.replies.lock();
-        let frame = Frames::new(replies.get(&self.number)?).next()?.expect("the host writes frames");
-        let is_response = frame.header.status == 0 && frame.header.flags & flags::SERVICE_ERROR == 0;
+        let frame = Frames::new(replies.get(&self.number)?)
+            .next()?
+            .expect("the host writes frames");
+        let is_response =
+            frame.header.status == 0 && frame.header.flags & flags::SERVICE_ERROR == 0;
         Some(if is_response {
-            M::Response::decode(frame.payload).map_err(|error| CallError::undecodable::<M>(&frame, &error))
+            M::Response::decode(frame.payload)
+                .map_err(|error| CallError::undecodable::<M>(&frame, &error))
         } else {
             Err(CallError::of_reply::<M>(&frame))
         })
@@ -52,7 +60,10 @@ impl<M: Method> PendingCall<M> {
 impl<M: Method> fmt::Debug for PendingCall<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let method = format_args!("{}/{}", M::SERVICE.name, M::info().name());
-        f.debug_struct("PendingCall").field("method", &method).field("has_ended", &self.has_ended()).finish()
+        f.debug_struct("PendingCall")
+            .field("method", &method)
+            .field("has_ended", &self.has_ended())
+            .finish()
     }
 }
 
@@ -60,8 +71,15 @@ impl<M: Method> fmt::Debug for PendingCall<M> {
 pub(super) fn caller_mould(wire: Arc<Mutex<Wire>>, replies: Replies) -> impl Mould {
     BuiltInMould(move || {
         let requires = wire.lock().exports.clone();
-        let manifest = Manifest { exports: Vec::new(), requires };
-        Caller { manifest, replies: Arc::clone(&replies), early: Some(Vec::new()) }
+        let manifest = Manifest {
+            exports: Vec::new(),
+            requires,
+        };
+        Caller {
+            manifest,
+            replies: Arc::clone(&replies),
+            early: Some(Vec::new()),
+        }
     })
 }
 
@@ -78,7 +96,12 @@ impl BuiltIn for Caller {
         self.manifest.clone()
     }
 
-    fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Failure> {
+    fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        _now_ns: u64,
+        outbox: &mut Outbox,
+    ) -> Result<(), Failure> {
         match frame.kind() {
             Some(Kind::Launched) => {
                 outbox.ready(NO_DEADLINE);
@@ -88,7 +111,12 @@ impl BuiltIn for Caller {
                 Some(early) => early.extend_from_slice(frame.bytes),
                 None => outbox.pass_on(frame.bytes),
             },
-            Some(Kind::Reply) => _ = self.replies.lock().insert(frame.header.number, frame.bytes.into()),
+            Some(Kind::Reply) => {
+                _ = self
+                    .replies
+                    .lock()
+                    .insert(frame.header.number, frame.bytes.into())
+            }
             Some(Kind::Stop) => outbox.exit(),
             _ => {}
         }

@@ -63,20 +63,31 @@ struct Reply {
 enum What {
     Response(Vec<u8>),
     Error(i32),
-    Failure { code: StatusCode, cause: Cause, message: String },
+    Failure {
+        code: StatusCode,
+        cause: Cause,
+        message: String,
+    },
     Never,
     Crash(String),
 }
 
 impl What {
     fn failure(code: StatusCode, cause: Cause, message: impl Into<String>) -> Self {
-        What::Failure { code, cause, message: message.into() }
+        What::Failure {
+            code,
+            cause,
+            message: message.into(),
+        }
     }
 }
 
 impl<M: Method> Answer<M> {
     fn new(what: What) -> Self {
-        Answer { reply: what.into(), method: PhantomData }
+        Answer {
+            reply: what.into(),
+            method: PhantomData,
+        }
     }
 
     /// The response.
@@ -114,26 +125,39 @@ impl<M: Method> Answer<M> {
 
     /// The same, that much later on the host's clock.
     pub fn after(self, delay: Duration) -> Self {
-        Answer { reply: Reply { after: delay, ..self.reply }, ..self }
+        Answer {
+            reply: Reply {
+                after: delay,
+                ..self.reply
+            },
+            ..self
+        }
     }
 }
 
 impl<M: Method> fmt::Debug for Answer<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").field("method", &M::info().name()).finish_non_exhaustive()
+        f.debug_struct("Answer")
+            .field("method", &M::info().name())
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Fake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fake").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Fake")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
     }
 }
 
 impl Fake {
     /// A service that exports nothing yet, with its name in the deployment.
     pub fn new(name: impl Into<String>) -> Self {
-        Fake { name: name.into(), state: Arc::default() }
+        Fake {
+            name: name.into(),
+            state: Arc::default(),
+        }
     }
 
     /// Its name in the deployment.
@@ -158,11 +182,17 @@ impl Fake {
     }
 
     /// The same for a closure that can answer in each way in which a call may end.
-    pub fn answer<M: Method>(&self, mut serve: impl FnMut(M::Request) -> Answer<M> + Send + 'static) -> &Self {
+    pub fn answer<M: Method>(
+        &self,
+        mut serve: impl FnMut(M::Request) -> Answer<M> + Send + 'static,
+    ) -> &Self {
         let handler = move |payload: &[u8]| match M::Request::decode(payload) {
             Ok(request) => serve(request).reply,
             Err(error) => {
-                let message = format!("the request of {} cannot be decoded: {error}", M::info().name());
+                let message = format!(
+                    "the request of {} cannot be decoded: {error}",
+                    M::info().name()
+                );
                 What::failure(StatusCode::InvalidArgument, Cause::Undecodable, message).into()
             }
         };
@@ -176,8 +206,13 @@ impl Fake {
     /// The requests that have arrived for a method, in their order, since it was started.
     pub fn requests<M: Method>(&self) -> Vec<M::Request> {
         let state = self.state.lock();
-        let of_method = state.requests.iter().filter(|(of, _)| *of == address::<M>());
-        of_method.filter_map(|(_, payload)| M::Request::decode(&payload[..]).ok()).collect()
+        let of_method = state
+            .requests
+            .iter()
+            .filter(|(of, _)| *of == address::<M>());
+        of_method
+            .filter_map(|(_, payload)| M::Request::decode(&payload[..]).ok())
+            .collect()
     }
 }
 
@@ -195,7 +230,10 @@ impl State {
 
 impl From<What> for Reply {
     fn from(what: What) -> Self {
-        Reply { after: Duration::ZERO, what }
+        Reply {
+            after: Duration::ZERO,
+            what,
+        }
     }
 }
 
@@ -205,7 +243,12 @@ impl Fake {
         let state = Arc::clone(&self.state);
         BuiltInMould(move || {
             let exports = state.lock().exports.clone();
-            FakeGuest { state: Arc::clone(&state), exports, waiting: Vec::new(), culprit: None }
+            FakeGuest {
+                state: Arc::clone(&state),
+                exports,
+                waiting: Vec::new(),
+                culprit: None,
+            }
         })
     }
 }
@@ -247,22 +290,41 @@ impl FakeGuest {
 
     /// Answers what is to be answered by now.
     fn answer(&mut self, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
-        let is_due = |waiting: &mut Waiting| waiting.at_ns <= now_ns && !matches!(waiting.what, What::Never);
+        let is_due =
+            |waiting: &mut Waiting| waiting.at_ns <= now_ns && !matches!(waiting.what, What::Never);
         let mut due: Vec<_> = self.waiting.extract_if(.., is_due).collect();
         due.sort_by_key(|waiting| waiting.at_ns);
-        due.into_iter().try_for_each(|Waiting { number, what, .. }| self.reply(number, what, outbox))
+        due.into_iter()
+            .try_for_each(|Waiting { number, what, .. }| self.reply(number, what, outbox))
     }
 
     fn reply(&mut self, number: u64, what: What, outbox: &mut Outbox) -> Result<(), Fault> {
-        let reply = Header { number, ..Header::new(Kind::Reply) };
+        let reply = Header {
+            number,
+            ..Header::new(Kind::Reply)
+        };
         match what {
             What::Response(payload) => outbox.send(reply, &payload),
             What::Error(error) => {
                 let (flags, status) = (flags::SERVICE_ERROR, error.cast_unsigned());
-                outbox.send(Header { flags, status, ..reply }, &[]);
+                outbox.send(
+                    Header {
+                        flags,
+                        status,
+                        ..reply
+                    },
+                    &[],
+                );
             }
-            What::Failure { code, cause, message } => {
-                let header = Header { status: code.number(), ..reply };
+            What::Failure {
+                code,
+                cause,
+                message,
+            } => {
+                let header = Header {
+                    status: code.number(),
+                    ..reply
+                };
                 outbox.build(header, |frame| frame.detail(&Detail::new(cause, &message)));
             }
             What::Never => unreachable!("it is never due"),
@@ -277,8 +339,15 @@ impl FakeGuest {
 
 impl BuiltIn for FakeGuest {
     fn manifest(&self) -> Manifest {
-        let exports = self.exports.iter().map(|service| service.describe(true)).collect();
-        Manifest { exports, requires: Vec::new() }
+        let exports = self
+            .exports
+            .iter()
+            .map(|service| service.describe(true))
+            .collect();
+        Manifest {
+            exports,
+            requires: Vec::new(),
+        }
     }
 
     fn take(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
@@ -287,10 +356,18 @@ impl BuiltIn for FakeGuest {
             Some(Kind::Launched) => outbox.ready(NO_DEADLINE),
             Some(Kind::Call) => {
                 let Reply { after, what } = self.serve(frame);
-                self.waiting.push(Waiting { number, at_ns: now_ns.saturating_add(after.as_nanos() as u64), what });
+                self.waiting.push(Waiting {
+                    number,
+                    at_ns: now_ns.saturating_add(after.as_nanos() as u64),
+                    what,
+                });
             }
             Some(Kind::Cancel) => {
-                for waiting in self.waiting.iter_mut().filter(|waiting| waiting.number == number) {
+                for waiting in self
+                    .waiting
+                    .iter_mut()
+                    .filter(|waiting| waiting.number == number)
+                {
                     waiting.at_ns = now_ns;
                     waiting.what = What::failure(StatusCode::Cancelled, Cause::Cancelled, "");
                 }
@@ -303,7 +380,10 @@ impl BuiltIn for FakeGuest {
 
     fn end_turn(&mut self, now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
         self.answer(now_ns, outbox)?;
-        let to_come = self.waiting.iter().filter(|waiting| !matches!(waiting.what, What::Never));
+        let to_come = self
+            .waiting
+            .iter()
+            .filter(|waiting| !matches!(waiting.what, What::Never));
         Ok(to_come.map(|waiting| waiting.at_ns).min().unwrap_or(NEVER))
     }
 

@@ -42,7 +42,16 @@ pub(super) enum Leg {
 
 impl Fault {
     fn new(leg: Leg, mishap: Mishap) -> Self {
-        Fault { leg, mishap, method: None, from: None, to: None, nth: None, rate: None, seen: 0 }
+        Fault {
+            leg,
+            mishap,
+            method: None,
+            from: None,
+            to: None,
+            nth: None,
+            rate: None,
+            seen: 0,
+        }
     }
 
     /// Calls do not arrive. Their callers are told at the deadline.
@@ -77,27 +86,42 @@ impl Fault {
 
     /// Calls of this method only.
     pub fn of<M: Method>(self) -> Self {
-        Fault { method: Some((M::SERVICE.name, M::info().name())), ..self }
+        Fault {
+            method: Some((M::SERVICE.name, M::info().name())),
+            ..self
+        }
     }
 
     /// Only those that this guest makes; those of the test itself are from `test`.
     pub fn from(self, guest: impl Into<String>) -> Self {
-        Fault { from: Some(guest.into()), ..self }
+        Fault {
+            from: Some(guest.into()),
+            ..self
+        }
     }
 
     /// Only those that this guest serves.
     pub fn to(self, guest: impl Into<String>) -> Self {
-        Fault { to: Some(guest.into()), ..self }
+        Fault {
+            to: Some(guest.into()),
+            ..self
+        }
     }
 
     /// Only the nth of them, from 1, counted from when the fault is injected.
     pub fn nth(self, nth: u64) -> Self {
-        Fault { nth: Some(nth), ..self }
+        Fault {
+            nth: Some(nth),
+            ..self
+        }
     }
 
     /// Each of them with that probability, 0 to 1, by the host's seed.
     pub fn at_rate(self, rate: f64) -> Self {
-        Fault { rate: Some(rate), ..self }
+        Fault {
+            rate: Some(rate),
+            ..self
+        }
     }
 
     /// What happens to a call on that leg, if anything does.
@@ -112,8 +136,11 @@ impl Fault {
     }
 
     fn is_about(&self, call: &Call) -> bool {
-        let fits = |wanted: &Option<String>, guest: &str| wanted.as_deref().is_none_or(|wanted| wanted == guest);
-        self.method.is_none_or(|method| method == (&*call.service, &*call.method))
+        let fits = |wanted: &Option<String>, guest: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == guest)
+        };
+        self.method
+            .is_none_or(|method| method == (&*call.service, &*call.method))
             && fits(&self.from, &call.from)
             && fits(&self.to, &call.to)
     }

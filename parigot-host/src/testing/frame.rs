@@ -68,7 +68,11 @@ impl Frame {
             Kind::Reply if self.service.is_empty() => format!("launch {}", self.end()),
             Kind::Reply => format!("{call} {}", self.end()),
             Kind::Cancel => call,
-            Kind::Log => format!("{:?}: {}", Level::from_number(self.status).unwrap_or(Level::Info), self.text()),
+            Kind::Log => format!(
+                "{:?}: {}",
+                Level::from_number(self.status).unwrap_or(Level::Info),
+                self.text()
+            ),
             Kind::Exit => format!("status {}: {}", self.status, self.text()),
             _ => String::new(),
         }
@@ -90,10 +94,17 @@ impl Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (at_ms, route) = (self.at.as_secs_f64() * 1e3, format!("{} -> {}", self.from, self.to));
+        let (at_ms, route) = (
+            self.at.as_secs_f64() * 1e3,
+            format!("{} -> {}", self.from, self.to),
+        );
         let content = self.content();
         let space = if content.is_empty() { "" } else { " " };
-        write!(f, "{at_ms:10.3} ms  {route:<22} {:?}{space}{content}", self.kind)?;
+        write!(
+            f,
+            "{at_ms:10.3} ms  {route:<22} {:?}{space}{content}",
+            self.kind
+        )?;
         match self.mishap {
             None => Ok(()),
             Some(Mishap::Lost) => f.write_str(" (lost)"),

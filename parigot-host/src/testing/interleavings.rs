@@ -27,14 +27,17 @@ impl TestHost {
     /// As soon as one of them does, with the seed, and how to repeat it.
     pub fn interleavings(count: u64, scenario: impl Fn(TestHost)) {
         let seeds = std::env::var(SEEDS).map_or(0..count, |text| {
-            seeds(&text)
-                .unwrap_or_else(|| panic!("{SEEDS} is `{text}`, and not a seed, 17, or a range of them, 0..100"))
+            seeds(&text).unwrap_or_else(|| {
+                panic!("{SEEDS} is `{text}`, and not a seed, 17, or a range of them, 0..100")
+            })
         });
         for seed in seeds {
             let outcome = catch_unwind(AssertUnwindSafe(|| scenario(TestHost::new().seed(seed))));
             if let Err(panic) = outcome {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
-                let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+                let text = text
+                    .or(panic.downcast_ref::<&str>().copied())
+                    .unwrap_or("it panicked");
                 panic!("with seed {seed}, which {SEEDS}={seed} tries again: {text}");
             }
         }
@@ -45,7 +48,10 @@ impl TestHost {
 fn seeds(text: &str) -> Option<Range<u64>> {
     let (first, end) = match text.split_once("..") {
         Some((first, end)) => (first.parse().ok()?, end.parse().ok()?),
-        None => (text.parse().ok()?, text.parse::<u64>().ok()?.checked_add(1)?),
+        None => (
+            text.parse().ok()?,
+            text.parse::<u64>().ok()?.checked_add(1)?,
+        ),
     };
     (first < end).then_some(first..end)
 }

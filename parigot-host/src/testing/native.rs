@@ -25,7 +25,10 @@ impl Mould for NativeMould {
         _: Surroundings,
         _: &mut dyn FnMut(Level, &str),
     ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
-        Ok(Ok(Box::new(NativeGuest { control: turn::open((self.define)()), has_failed: false })))
+        Ok(Ok(Box::new(NativeGuest {
+            control: turn::open((self.define)()),
+            has_failed: false,
+        })))
     }
 }
 
@@ -46,7 +49,12 @@ impl NativeGuest {
     fn memory(&self, address: u64, bytes: u64) -> &[u8] {
         // SAFETY: the SDK, which is no stranger here, has exposed the address of its control block, and stands in it by the others.
         // The guest changes what is there only in a turn, for which it is borrowed as a whole.
-        unsafe { slice::from_raw_parts(with_exposed_provenance_mut(address as usize), bytes as usize) }
+        unsafe {
+            slice::from_raw_parts(
+                with_exposed_provenance_mut(address as usize),
+                bytes as usize,
+            )
+        }
     }
 
     fn fill_inbox(&mut self, inbox: &[u8]) {
@@ -67,7 +75,11 @@ impl NativeGuest {
     }
 
     fn panic_text(&self) -> String {
-        let ControlView { panic_address, panic_bytes, .. } = self.view();
+        let ControlView {
+            panic_address,
+            panic_bytes,
+            ..
+        } = self.view();
         String::from_utf8_lossy(self.memory(panic_address, panic_bytes)).into_owned()
     }
 }
@@ -85,20 +97,30 @@ impl Code for NativeGuest {
             return Err(Fault::of_trap(self.panic_text(), "it panicked".into()));
         };
         if status != TURN_OK {
-            return Err(Fault::Inbox { text: self.panic_text() });
+            return Err(Fault::Inbox {
+                text: self.panic_text(),
+            });
         }
-        let ControlView { more, wake_at_ns, .. } = self.view();
+        let ControlView {
+            more, wake_at_ns, ..
+        } = self.view();
         Ok(Turn { more, wake_at_ns })
     }
 
     fn learn(&mut self, _: &Manifest) {}
 
     fn culprit(&self) -> Option<Culprit> {
-        self.view().culprit().map(|call| Culprit { call, method: None })
+        self.view()
+            .culprit()
+            .map(|call| Culprit { call, method: None })
     }
 
     fn outbox(&self) -> &[u8] {
-        let ControlView { outbox_address, outbox_committed, .. } = self.view();
+        let ControlView {
+            outbox_address,
+            outbox_committed,
+            ..
+        } = self.view();
         self.memory(outbox_address, outbox_committed)
     }
 

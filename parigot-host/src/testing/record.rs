@@ -49,7 +49,14 @@ pub(super) struct Call {
 impl Record {
     pub(super) fn new(clock: Arc<ManualClock>) -> Self {
         let (frames, calls, by_id, unrouted) = Default::default();
-        Record { clock, frames, calls, by_id, unrouted, turn_start: 0 }
+        Record {
+            clock,
+            frames,
+            calls,
+            by_id,
+            unrouted,
+            turn_start: 0,
+        }
     }
 
     pub(super) fn call(&self, call: CallPlace) -> &Call {
@@ -86,23 +93,44 @@ impl Record {
     }
 
     fn note_text(&mut self, from: &str, kind: Kind, status: u32, text: &str) {
-        let header = Header { status, ..Header::new(kind) };
+        let header = Header {
+            status,
+            ..Header::new(kind)
+        };
         self.note(
             from,
             HOST,
             kind,
-            &AbiFrame { header, metadata: &[], detail: &[], payload: text.as_bytes(), bytes: &[] },
+            &AbiFrame {
+                header,
+                metadata: &[],
+                detail: &[],
+                payload: text.as_bytes(),
+                bytes: &[],
+            },
         );
     }
 
     /// Notes a frame about a call, and returns its place among all.
-    fn note_of(&mut self, call: CallPlace, from: &str, to: &str, kind: Kind, frame: &AbiFrame<'_>) -> usize {
+    fn note_of(
+        &mut self,
+        call: CallPlace,
+        from: &str,
+        to: &str,
+        kind: Kind,
+        frame: &AbiFrame<'_>,
+    ) -> usize {
         let frame = self.frame(from, to, kind, frame);
         let (call, place) = (&mut self.calls[call], self.frames.len());
         if call.id.is_empty() {
             call.unnamed.push(place);
         }
-        self.frames.push(Frame { service: call.service.clone(), method: call.method.clone(), call: call.id, ..frame });
+        self.frames.push(Frame {
+            service: call.service.clone(),
+            method: call.method.clone(),
+            call: call.id,
+            ..frame
+        });
         place
     }
 
@@ -129,7 +157,12 @@ impl Record {
     }
 
     /// A guest makes a call of a service's method. Whom it goes to is not known yet.
-    pub(super) fn begin(&mut self, from: &str, (service, method): (&str, &str), frame: &AbiFrame<'_>) -> CallPlace {
+    pub(super) fn begin(
+        &mut self,
+        from: &str,
+        (service, method): (&str, &str),
+        frame: &AbiFrame<'_>,
+    ) -> CallPlace {
         let call = self.calls.len();
         self.calls.push(Call {
             from: from.into(),
@@ -152,7 +185,9 @@ impl Record {
         let mut unrouted = std::mem::take(&mut self.unrouted);
         for (number, Outbound { callee, id, .. }) in given {
             // The kernel goes through them in the same order.
-            let Some(made) = unrouted.iter().position(|(made, _)| made == number) else { continue };
+            let Some(made) = unrouted.iter().position(|(made, _)| made == number) else {
+                continue;
+            };
             self.learn_route(unrouted.remove(made).1, &instances[*callee].name, *id);
         }
     }
@@ -174,8 +209,20 @@ impl Record {
 
     /// A guest answers a call. Returns the place of the frame.
     pub(super) fn answer(&mut self, call: CallPlace, frame: &AbiFrame<'_>) -> usize {
-        let Call { from, to, is_cancelled, .. } = &self.calls[call];
-        let (from, to) = (to.clone(), if *is_cancelled { HOST.into() } else { from.clone() });
+        let Call {
+            from,
+            to,
+            is_cancelled,
+            ..
+        } = &self.calls[call];
+        let (from, to) = (
+            to.clone(),
+            if *is_cancelled {
+                HOST.into()
+            } else {
+                from.clone()
+            },
+        );
         self.note_of(call, &from, &to, Kind::Reply, frame)
     }
 

@@ -42,7 +42,9 @@ pub struct TestRun {
 
 impl fmt::Debug for TestRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestRun").field("now", &self.now()).finish_non_exhaustive()
+        f.debug_struct("TestRun")
+            .field("now", &self.now())
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,7 +62,8 @@ impl TestRun {
     pub fn advance(&mut self, by: Duration) {
         let until_ns = self.clock.monotonic_ns() + by.as_nanos() as u64;
         self.run_until(until_ns, |_| false);
-        self.clock.advance(Duration::from_nanos(until_ns - self.clock.monotonic_ns()));
+        self.clock
+            .advance(Duration::from_nanos(until_ns - self.clock.monotonic_ns()));
         self.run_until_idle();
     }
 
@@ -74,7 +77,10 @@ impl TestRun {
     /// # Panics
     ///
     /// If nobody exports the method.
-    pub fn call<M: Method>(&mut self, request: M::Request) -> Result<M::Response, CallError<M::Error>> {
+    pub fn call<M: Method>(
+        &mut self,
+        request: M::Request,
+    ) -> Result<M::Response, CallError<M::Error>> {
         let call = self.begin::<M>(request);
         self.wait(&call)
     }
@@ -93,7 +99,11 @@ impl TestRun {
     /// # Panics
     ///
     /// If nobody exports the method.
-    pub fn begin_within<M: Method>(&mut self, deadline: Duration, request: M::Request) -> PendingCall<M> {
+    pub fn begin_within<M: Method>(
+        &mut self,
+        deadline: Duration,
+        request: M::Request,
+    ) -> PendingCall<M> {
         let own_ns = self.caller().own_time_ns(self.clock.monotonic_ns());
         self.begin_by::<M>(request, own_ns.saturating_add(deadline.as_nanos() as u64))
     }
@@ -101,7 +111,13 @@ impl TestRun {
     fn begin_by<M: Method>(&mut self, request: M::Request, deadline_ns: u64) -> PendingCall<M> {
         self.calls += 1;
         let (number, (service, method)) = (self.calls, self.place_of::<M>());
-        let header = Header { number, service, method, deadline_ns, ..Header::new(Kind::Call) };
+        let header = Header {
+            number,
+            service,
+            method,
+            deadline_ns,
+            ..Header::new(Kind::Call)
+        };
         self.tell_caller(header, &request.encode_to_vec());
         PendingCall::new(number, &self.replies)
     }
@@ -109,12 +125,26 @@ impl TestRun {
     /// The place of a method's service among all that are exported, and of the method in it.
     fn place_of<M: Method>(&self) -> (u32, u32) {
         let (services, method) = (&self.manifest.requires, M::info().name());
-        let Some(service) = services.iter().position(|service| service.name == M::SERVICE.name) else {
+        let Some(service) = services
+            .iter()
+            .position(|service| service.name == M::SERVICE.name)
+        else {
             let names: Vec<_> = services.iter().map(|service| &*service.name).collect();
-            panic!("no guest exports {}; exported are: {}", M::SERVICE.name, names.join(", "));
+            panic!(
+                "no guest exports {}; exported are: {}",
+                M::SERVICE.name,
+                names.join(", ")
+            );
         };
-        let Some(method) = services[service].methods.iter().position(|offered| offered.name == method) else {
-            panic!("the guest that exports {} has no {method}: was it built from another `.proto`?", M::SERVICE.name);
+        let Some(method) = services[service]
+            .methods
+            .iter()
+            .position(|offered| offered.name == method)
+        else {
+            panic!(
+                "the guest that exports {} has no {method}: was it built from another `.proto`?",
+                M::SERVICE.name
+            );
         };
         (service as u32, method as u32)
     }
@@ -124,7 +154,10 @@ impl TestRun {
     /// # Panics
     ///
     /// If it does not end within an hour of the host's clock.
-    pub fn wait<M: Method>(&mut self, call: &PendingCall<M>) -> Result<M::Response, CallError<M::Error>> {
+    pub fn wait<M: Method>(
+        &mut self,
+        call: &PendingCall<M>,
+    ) -> Result<M::Response, CallError<M::Error>> {
         self.wait_until(&format!("the end of {call:?}"), |_| call.has_ended());
         call.outcome().expect("it has ended")
     }
@@ -137,7 +170,9 @@ impl TestRun {
     /// If it does not within an hour of the host's clock, or there is no such guest.
     pub fn wait_for_exit(&mut self, guest: &str) -> u8 {
         let place = self.stepper.place(guest);
-        self.wait_until(&format!("{guest} to leave"), |stepper| stepper.kernel.instances[place].has_ended());
+        self.wait_until(&format!("{guest} to leave"), |stepper| {
+            stepper.kernel.instances[place].has_ended()
+        });
         self.exit_status(guest).expect("it has left")
     }
 
@@ -157,12 +192,22 @@ impl TestRun {
     /// Gives up a call that has not ended: its callee is told, and no outcome comes.
     pub fn cancel<M: Method>(&mut self, call: PendingCall<M>) {
         if !call.has_ended() {
-            self.tell_caller(Header { number: call.number, ..Header::new(Kind::Cancel) }, &[]);
+            self.tell_caller(
+                Header {
+                    number: call.number,
+                    ..Header::new(Kind::Cancel)
+                },
+                &[],
+            );
         }
     }
 
     fn caller(&self) -> &Instance {
-        self.stepper.kernel.instances.last().expect("the test itself is the last of them")
+        self.stepper
+            .kernel
+            .instances
+            .last()
+            .expect("the test itself is the last of them")
     }
 
     fn tell_caller(&mut self, header: Header, payload: &[u8]) {
@@ -193,7 +238,12 @@ impl TestRun {
     /// The status with which a guest has left the last time, 1 if it has failed; `None` if it has not.
     pub fn exit_status(&self, guest: &str) -> Option<u8> {
         let wire = self.wire.lock();
-        let exit = wire.record.frames.iter().rev().find(|frame| frame.kind == Kind::Exit && frame.from == guest)?;
+        let exit = wire
+            .record
+            .frames
+            .iter()
+            .rev()
+            .find(|frame| frame.kind == Kind::Exit && frame.from == guest)?;
         Some(exit.status as u8)
     }
 
@@ -205,7 +255,11 @@ impl TestRun {
     /// What a guest has logged so far, line by line.
     pub fn log(&self, guest: &str) -> Vec<String> {
         let wire = self.wire.lock();
-        let lines = wire.record.frames.iter().filter(|frame| frame.kind == Kind::Log && frame.from == guest);
+        let lines = wire
+            .record
+            .frames
+            .iter()
+            .filter(|frame| frame.kind == Kind::Log && frame.from == guest);
         lines.map(Frame::text).collect()
     }
 
@@ -218,7 +272,12 @@ impl TestRun {
         let limit = self.shutdown_deadline;
         let until_ns = self.clock.monotonic_ns() + limit.as_nanos() as u64;
         let test = kernel.instances.len() - 1;
-        for guest in kernel.life.stop_order().into_iter().filter(|guest| *guest != test) {
+        for guest in kernel
+            .life
+            .stop_order()
+            .into_iter()
+            .filter(|guest| *guest != test)
+        {
             let instance = &kernel.instances[guest];
             kernel.wake(instance, instance.post_stop(until_ns));
             if !self.run_until(until_ns, |_| instance.has_ended()) {
@@ -244,7 +303,9 @@ impl TestRun {
                 }
                 match stepper.next_alarm_ns() {
                     Some(next_ns) if next_ns <= until_ns => {
-                        clock.advance(Duration::from_nanos(next_ns.saturating_sub(clock.monotonic_ns())));
+                        clock.advance(Duration::from_nanos(
+                            next_ns.saturating_sub(clock.monotonic_ns()),
+                        ));
                     }
                     _ => return false,
                 }
@@ -260,7 +321,9 @@ impl Drop for TestRun {
             let wire = self.wire.lock();
             let hidden = wire.record.frames.len().saturating_sub(FRAMES_SHOWN);
             eprintln!("frames that were sent, without the first {hidden}:");
-            wire.record.frames[hidden..].iter().for_each(|frame| eprintln!("{frame}"));
+            wire.record.frames[hidden..]
+                .iter()
+                .for_each(|frame| eprintln!("{frame}"));
         }
     }
 }

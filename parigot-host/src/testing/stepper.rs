@@ -47,14 +47,27 @@ enum Step {
 impl Stepper {
     /// The place of a guest.
     pub(super) fn place(&self, guest: &str) -> Place {
-        let place = self.kernel.instances.iter().position(|instance| instance.name == guest);
+        let place = self
+            .kernel
+            .instances
+            .iter()
+            .position(|instance| instance.name == guest);
         place.unwrap_or_else(|| panic!("there is no guest `{guest}`"))
     }
 
     /// When the clock must be moved to so that something happens.
     pub(super) fn next_alarm_ns(&self) -> Option<u64> {
-        let Kernel { timers, supervisor, .. } = &*self.kernel;
-        [timers.first_ns(), supervisor.timers.first_ns(), self.start.first_ns()].into_iter().flatten().min()
+        let Kernel {
+            timers, supervisor, ..
+        } = &*self.kernel;
+        [
+            timers.first_ns(),
+            supervisor.timers.first_ns(),
+            self.start.first_ns(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Takes steps until `is_so` or none is possible. Returns whether it is so.
@@ -66,7 +79,9 @@ impl Stepper {
             if is_so(self) {
                 return true;
             }
-            let Some(step) = self.choose() else { return false };
+            let Some(step) = self.choose() else {
+                return false;
+            };
             self.take(step, &mut worker);
         }
         panic!("the guests do not come to rest: they had a million turns while the clock stood");
@@ -74,7 +89,8 @@ impl Stepper {
 
     /// What happens next.
     fn choose(&mut self) -> Option<Step> {
-        self.ready.extend(std::iter::from_fn(|| self.kernel.take_ready()));
+        self.ready
+            .extend(std::iter::from_fn(|| self.kernel.take_ready()));
         let now_ns = self.kernel.clock.monotonic_ns();
         let is_due = |first_ns: Option<u64>| first_ns.is_some_and(|first_ns| first_ns <= now_ns);
         let alarms = [
@@ -82,7 +98,10 @@ impl Stepper {
             (Step::Restart, self.kernel.supervisor.timers.first_ns()),
             (Step::Start, self.start.first_ns()),
         ];
-        let due = alarms.into_iter().filter(|(_, first_ns)| is_due(*first_ns)).map(|(step, _)| step);
+        let due = alarms
+            .into_iter()
+            .filter(|(_, first_ns)| is_due(*first_ns))
+            .map(|(step, _)| step);
         let steps: Vec<Step> = due.chain((0..self.ready.len()).map(Step::Turn)).collect();
         let chosen = match &mut self.chance {
             Some(chance) if steps.len() > 1 => chance.random_range(0..steps.len()),
@@ -135,10 +154,17 @@ impl Stepper {
         let kernel = Arc::clone(&self.kernel);
         let instance = &kernel.instances[place];
         let mut delivery = Box::<Delivery>::default();
-        let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut delivery) else { return };
+        let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut delivery) else {
+            return;
+        };
         let mut worker = Worker::new(&kernel, self.randomness.generator());
-        let fault = Failure::Trap { reason: CRASH.into() };
-        self.wire.lock().record.note_end(&instance.name, &fault.to_string());
+        let fault = Failure::Trap {
+            reason: CRASH.into(),
+        };
+        self.wire
+            .lock()
+            .record
+            .note_end(&instance.name, &fault.to_string());
         worker.end(instance, *start.body, Ending::Fault(fault));
         worker.share_woken();
     }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::{LAUNCH_NUMBER, Level};
 use parigot_abi::{
-    Cause, Code as StatusCode, Detail, Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue, manifest,
+    Cause, Code as StatusCode, Detail, Frame, FrameBuilder, Frames, Header, Kind, Manifest,
+    Prologue, manifest,
 };
 use parking_lot::Mutex;
 use rand::Rng;
@@ -35,18 +36,38 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(clock: Arc<ManualClock>, faults: Vec<Fault>, chance: StdRng, cuts_turns: bool) -> Self {
-        Wire { record: Record::new(clock), faults, exports: Vec::new(), chance, cuts_turns }
+    pub(super) fn new(
+        clock: Arc<ManualClock>,
+        faults: Vec<Fault>,
+        chance: StdRng,
+        cuts_turns: bool,
+    ) -> Self {
+        Wire {
+            record: Record::new(clock),
+            faults,
+            exports: Vec::new(),
+            chance,
+            cuts_turns,
+        }
     }
 
     /// How many tasks a turn may poll: few now and then, as if a tick had fallen into it.
     fn polls_max(&mut self) -> u32 {
-        if self.cuts_turns && self.chance.random_bool(0.25) { self.chance.random_range(1..=4) } else { u32::MAX }
+        if self.cuts_turns && self.chance.random_bool(0.25) {
+            self.chance.random_range(1..=4)
+        } else {
+            u32::MAX
+        }
     }
 
     /// What happens to a call on that leg.
     fn strike(&mut self, leg: Leg, call: CallPlace) -> Option<Mishap> {
-        let Wire { faults, chance, record, .. } = self;
+        let Wire {
+            faults,
+            chance,
+            record,
+            ..
+        } = self;
         let call = record.call(call);
         // Each of them counts the call; the first that strikes does it.
         faults.iter_mut().fold(None, |struck, fault| {
@@ -153,7 +174,10 @@ impl Wired {
             self.last = Some(turn?);
         }
         let Turn { more, wake_at_ns } = self.last.expect("it had its first turn");
-        Ok(Turn { more, wake_at_ns: wake_at_ns.min(self.next_release_ns()) })
+        Ok(Turn {
+            more,
+            wake_at_ns: wake_at_ns.min(self.next_release_ns()),
+        })
     }
 
     /// How many tasks the next turn may poll, if there is anything to do in it.
@@ -171,9 +195,15 @@ impl Wired {
         let mut rest = Frames::new(frames);
         loop {
             let start = rest.offset();
-            let Some(frame) = rest.next() else { return Ok(()) };
+            let Some(frame) = rest.next() else {
+                return Ok(());
+            };
             let frame = frame.expect("the host writes frames");
-            let passing = Passing { frame, bytes: &frames[start..rest.offset()], now_ns };
+            let passing = Passing {
+                frame,
+                bytes: &frames[start..rest.offset()],
+                now_ns,
+            };
             if self.receive_frame(&passing)? == Passage::Through {
                 inbox.extend_from_slice(passing.bytes);
             }
@@ -205,15 +235,25 @@ impl Wired {
     /// Learns what methods services have that it requires by name, which it is told when it is launched.
     fn learn_methods(&mut self, launched: &Frame<'_>) {
         for (service, method) in launched.metadata_pairs().flatten() {
-            let method = manifest::Method { name: method.into(), budget_ns: 0, deadline_ns: 0 };
-            let required = self.manifest.requires.iter_mut().filter(|required| required.name == service);
+            let method = manifest::Method {
+                name: method.into(),
+                budget_ns: 0,
+                deadline_ns: 0,
+            };
+            let required = self
+                .manifest
+                .requires
+                .iter_mut()
+                .filter(|required| required.name == service);
             required.for_each(|required| required.methods.push(method.clone()));
         }
     }
 
     fn receive_call(&mut self, passing: &Passing<'_>) -> Result<Passage, Failure> {
         let mut wire = self.wire.lock();
-        let Some((call, frame)) = wire.record.arrive(&passing.frame) else { return Ok(Passage::Through) };
+        let Some((call, frame)) = wire.record.arrive(&passing.frame) else {
+            return Ok(Passage::Through);
+        };
         let mishap = wire.strike(Leg::Call, call);
         drop(wire);
         self.served.insert(passing.frame.header.number, call);
@@ -228,7 +268,9 @@ impl Wired {
         passing: &Passing<'_>,
         frame: usize,
     ) -> Result<Passage, Failure> {
-        let Some(mishap) = mishap else { return Ok(Passage::Through) };
+        let Some(mishap) = mishap else {
+            return Ok(Passage::Through);
+        };
         self.wire.lock().record.note_mishap(frame, mishap);
         let number = passing.frame.header.number;
         let adrift = match mishap {
@@ -236,7 +278,9 @@ impl Wired {
             Mishap::Delayed(by) => Adrift::Late(Late::new(leg, passing, by, frame)),
             Mishap::Crashed => {
                 self.crashed = Some(number);
-                return Err(Failure::Trap { reason: "the test has crashed it".into() });
+                return Err(Failure::Trap {
+                    reason: "the test has crashed it".into(),
+                });
             }
         };
         self.adrift.insert(number, adrift);
@@ -257,8 +301,13 @@ impl Wired {
             Some(Adrift::Late(late)) => wire.record.note_mishap(late.frame, Mishap::Lost),
         }
         self.served.remove(&number);
-        let header = Header { number, status: StatusCode::Cancelled.number(), ..Header::new(Kind::Reply) };
-        let reply = FrameBuilder::new(&mut self.outbox, header).detail(&Detail::new(Cause::Cancelled, ""));
+        let header = Header {
+            number,
+            status: StatusCode::Cancelled.number(),
+            ..Header::new(Kind::Reply)
+        };
+        let reply =
+            FrameBuilder::new(&mut self.outbox, header).detail(&Detail::new(Cause::Cancelled, ""));
         reply.finish().expect("it is short");
         Passage::Held
     }
@@ -274,7 +323,10 @@ impl Wired {
                 Leg::Call => inbox.extend_from_slice(&late.bytes),
                 Leg::Reply => {
                     self.outbox.extend_from_slice(&late.bytes);
-                    self.served.remove(&number).into_iter().for_each(|call| self.wire.lock().record.release(call));
+                    self.served
+                        .remove(&number)
+                        .into_iter()
+                        .for_each(|call| self.wire.lock().record.release(call));
                 }
             }
         }
@@ -282,7 +334,11 @@ impl Wired {
 
     /// When the next that is late goes on, on the guest's own clock.
     fn next_release_ns(&self) -> u64 {
-        self.adrift.values().map(Adrift::at_ns).min().unwrap_or(NEVER)
+        self.adrift
+            .values()
+            .map(Adrift::at_ns)
+            .min()
+            .unwrap_or(NEVER)
     }
 
     /// Takes over what the guest has sent; what reaches the host goes into the outbox.
@@ -291,13 +347,19 @@ impl Wired {
         let mut rest = Frames::new(&sent);
         loop {
             let start = rest.offset();
-            let Some(frame) = rest.next() else { return Ok(()) };
+            let Some(frame) = rest.next() else {
+                return Ok(());
+            };
             let Ok(frame) = frame else {
                 // The host shall see for itself.
                 self.outbox.extend_from_slice(&sent[start..]);
                 return Ok(());
             };
-            let passing = Passing { frame, bytes: &sent[start..rest.offset()], now_ns };
+            let passing = Passing {
+                frame,
+                bytes: &sent[start..rest.offset()],
+                now_ns,
+            };
             if self.send_frame(&passing)? == Passage::Through {
                 self.outbox.extend_from_slice(passing.bytes);
             }
@@ -306,7 +368,12 @@ impl Wired {
 
     fn send_frame(&mut self, passing: &Passing<'_>) -> Result<Passage, Failure> {
         let frame = &passing.frame;
-        let Header { number, service, method, .. } = frame.header;
+        let Header {
+            number,
+            service,
+            method,
+            ..
+        } = frame.header;
         let mut wire = self.wire.lock();
         match frame.kind() {
             Some(Kind::Reply) if number != LAUNCH_NUMBER => {
@@ -314,11 +381,18 @@ impl Wired {
                 return self.send_reply(passing);
             }
             Some(Kind::Call) => {
-                let call = wire.record.begin(&self.name, names(&self.manifest.requires, service, method), frame);
+                let call = wire.record.begin(
+                    &self.name,
+                    names(&self.manifest.requires, service, method),
+                    frame,
+                );
                 self.made.insert(number, call);
             }
             Some(Kind::Cancel) => {
-                self.made.get(&number).into_iter().for_each(|call| wire.record.cancel(*call, frame));
+                self.made
+                    .get(&number)
+                    .into_iter()
+                    .for_each(|call| wire.record.cancel(*call, frame));
             }
             Some(kind) => wire.record.note(&self.name, HOST, kind, frame),
             None => {}
@@ -328,11 +402,17 @@ impl Wired {
 
     fn send_reply(&mut self, passing: &Passing<'_>) -> Result<Passage, Failure> {
         let number = passing.frame.header.number;
-        let Some(call) = self.served.get(&number).copied() else { return Ok(Passage::Through) };
+        let Some(call) = self.served.get(&number).copied() else {
+            return Ok(Passage::Through);
+        };
         let mut wire = self.wire.lock();
         let frame = wire.record.answer(call, &passing.frame);
         // An answer that goes nowhere cannot be lost.
-        let mishap = if wire.record.call(call).is_cancelled { None } else { wire.strike(Leg::Reply, call) };
+        let mishap = if wire.record.call(call).is_cancelled {
+            None
+        } else {
+            wire.strike(Leg::Reply, call)
+        };
         if mishap.is_none() {
             wire.record.release(call);
             self.served.remove(&number);
@@ -354,7 +434,12 @@ impl Adrift {
 impl Late {
     fn new(leg: Leg, passing: &Passing<'_>, by: Duration, frame: usize) -> Self {
         let at_ns = passing.now_ns.saturating_add(by.as_nanos() as u64);
-        Late { leg, at_ns, bytes: passing.bytes.into(), frame }
+        Late {
+            leg,
+            at_ns,
+            bytes: passing.bytes.into(),
+            frame,
+        }
     }
 }
 
@@ -362,15 +447,26 @@ impl Late {
 fn names(services: &[manifest::Service], service: u32, method: u32) -> (&str, &str) {
     let service = services.get(service as usize);
     let method = service.and_then(|service| service.methods.get(method as usize));
-    (service.map_or("?", |service| &service.name), method.map_or("?", |method| &method.name))
+    (
+        service.map_or("?", |service| &service.name),
+        method.map_or("?", |method| &method.name),
+    )
 }
 
 impl Code for Wired {
-    fn turn(&mut self, prologue: Prologue, frames: &[u8], _max_polls: u32) -> Result<Turn, Failure> {
+    fn turn(
+        &mut self,
+        prologue: Prologue,
+        frames: &[u8],
+        _max_polls: u32,
+    ) -> Result<Turn, Failure> {
         self.outbox.clear();
         let turn = self.run(prologue, frames);
         if let Err(fault) = &turn {
-            self.wire.lock().record.note_end(&self.name, &fault.to_string());
+            self.wire
+                .lock()
+                .record
+                .note_end(&self.name, &fault.to_string());
         }
         turn
     }
@@ -387,7 +483,9 @@ impl Code for Wired {
     }
 
     fn culprit(&self) -> Option<Culprit> {
-        self.crashed.map(|call| Culprit { call, method: None }).or_else(|| self.inner.culprit())
+        self.crashed
+            .map(|call| Culprit { call, method: None })
+            .or_else(|| self.inner.culprit())
     }
 
     fn outbox(&self) -> &[u8] {

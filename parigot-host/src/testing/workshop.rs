@@ -32,7 +32,11 @@ struct Stamp {
 impl Stamp {
     fn of(spec: &GuestSpec) -> Option<Self> {
         let metadata = spec.wasm.metadata().ok()?;
-        Some(Stamp { path: spec.wasm.clone(), bytes: metadata.len(), modified: metadata.modified().ok()? })
+        Some(Stamp {
+            path: spec.wasm.clone(),
+            bytes: metadata.len(),
+            modified: metadata.modified().ok()?,
+        })
     }
 }
 
@@ -45,12 +49,25 @@ pub(super) struct Compiled {
 /// Compiles what these guests run, unless that was done before.
 pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
     let mut workshops = WORKSHOPS.lock();
-    let Workshop { compiler, modules: known } = workshops
+    let Workshop {
+        compiler,
+        modules: known,
+    } = workshops
         .entry(settings.code_cache.clone())
-        .or_insert_with(|| Workshop { compiler: Compiler::new(settings), modules: HashMap::new() });
+        .or_insert_with(|| Workshop {
+            compiler: Compiler::new(settings),
+            modules: HashMap::new(),
+        });
     let stamps: Vec<_> = guests.iter().map(Stamp::of).collect();
-    let kept: Vec<_> = stamps.iter().map(|stamp| known.get(stamp.as_ref()?).cloned()).collect();
-    let new = guests.iter().zip(&kept).filter(|(_, kept)| kept.is_none()).map(|(guest, _)| guest.clone());
+    let kept: Vec<_> = stamps
+        .iter()
+        .map(|stamp| known.get(stamp.as_ref()?).cloned())
+        .collect();
+    let new = guests
+        .iter()
+        .zip(&kept)
+        .filter(|(_, kept)| kept.is_none())
+        .map(|(guest, _)| guest.clone());
     let mut new = compile::modules(&new.collect::<Vec<_>>(), compiler, settings).into_iter();
     let modules = stamps.into_iter().zip(kept).map(|(stamp, kept)| {
         let module = kept.map_or_else(|| new.next().expect("each that is new was compiled"), Ok);
@@ -59,5 +76,8 @@ pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
         }
         module
     });
-    Compiled { modules: modules.collect(), ticks: Box::new(compiler.ticks()) }
+    Compiled {
+        modules: modules.collect(),
+        ticks: Box::new(compiler.ticks()),
+    }
 }

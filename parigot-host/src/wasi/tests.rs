@@ -14,14 +14,19 @@ const MS: u64 = 1_000_000;
 const WALL_NS: u64 = 1_763_780_400_123_456_789;
 
 static ENGINE: LazyLock<Engine> = LazyLock::new(Engine::default);
-static PROBE: LazyLock<Module> = LazyLock::new(|| Module::new(&ENGINE, go_build("abi/go", ".")).unwrap());
-static DENIED: LazyLock<Module> = LazyLock::new(|| Module::new(&ENGINE, go_build("abi/go", "./denied")).unwrap());
+static PROBE: LazyLock<Module> =
+    LazyLock::new(|| Module::new(&ENGINE, go_build("abi/go", ".")).unwrap());
+static DENIED: LazyLock<Module> =
+    LazyLock::new(|| Module::new(&ENGINE, go_build("abi/go", "./denied")).unwrap());
 
 /// Builds a package of a module below `tests` as a guest.
 fn go_build(module: &str, package: &str) -> Vec<u8> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests").join(module);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../tests")
+        .join(module);
     let name = package.trim_matches(['.', '/']);
-    let wasm = std::env::temp_dir().join(format!("parigot-wasi-{}-{name}.wasm", std::process::id()));
+    let wasm =
+        std::env::temp_dir().join(format!("parigot-wasi-{}-{name}.wasm", std::process::id()));
     let output = Command::new("go")
         .args(["build", "-buildmode=c-shared", "-o"])
         .arg(&wasm)
@@ -30,7 +35,11 @@ fn go_build(module: &str, package: &str) -> Vec<u8> {
         .envs([("GOOS", "wasip1"), ("GOARCH", "wasm")])
         .output()
         .unwrap_or_else(|error| panic!("the tests need `go`: {error}"));
-    assert!(output.status.success(), "go build {package}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "go build {package}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let bytes = std::fs::read(&wasm).unwrap();
     std::fs::remove_file(wasm).unwrap();
     bytes
@@ -46,24 +55,45 @@ struct Guest {
 impl Guest {
     fn open(module: &Module, args: &[&str], env: &[(&str, &str)], seed: [u8; 32]) -> Self {
         for import in module.imports() {
-            assert!(import.module() == MODULE && IMPORTS.contains(&import.name()), "{}", import.name());
+            assert!(
+                import.module() == MODULE && IMPORTS.contains(&import.name()),
+                "{}",
+                import.name()
+            );
         }
         let mut linker = Linker::new(&ENGINE);
         link(&mut linker, |wasi| wasi).unwrap();
         let args = args.iter().map(|text| text.to_string()).collect();
-        let env = env.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+        let env = env
+            .iter()
+            .map(|(key, value)| (key.to_string(), value.to_string()))
+            .collect();
         let mut store = Store::new(&ENGINE, Wasi::new(args, env, seed));
         store.data_mut().begin_turn(0, WALL_NS);
         let instance = linker.instantiate(&mut store, module).unwrap();
-        let mut guest = Guest { store, instance, control: 0 };
+        let mut guest = Guest {
+            store,
+            instance,
+            control: 0,
+        };
         guest.call::<(), ()>("_initialize", ()).unwrap();
-        assert_eq!(guest.call::<(), u32>("parigot_abi", ()).unwrap(), VERSION.packed());
+        assert_eq!(
+            guest.call::<(), u32>("parigot_abi", ()).unwrap(),
+            VERSION.packed()
+        );
         guest.control = guest.call("parigot_open", ()).unwrap();
         guest
     }
 
-    fn call<P: WasmParams, R: WasmResults>(&mut self, export: &str, parameters: P) -> wasmtime::Result<R> {
-        self.instance.get_typed_func(&mut self.store, export).unwrap().call(&mut self.store, parameters)
+    fn call<P: WasmParams, R: WasmResults>(
+        &mut self,
+        export: &str,
+        parameters: P,
+    ) -> wasmtime::Result<R> {
+        self.instance
+            .get_typed_func(&mut self.store, export)
+            .unwrap()
+            .call(&mut self.store, parameters)
     }
 
     fn memory(&mut self, address: u64, bytes: u64) -> &mut [u8] {
@@ -78,21 +108,33 @@ impl Guest {
 
     /// One turn: the frames that it answers with, and when the guest wants the next one.
     fn turn(&mut self, monotonic_ns: u64, frames: &[u8]) -> (Vec<u8>, u64) {
-        let prologue = Prologue { monotonic_ns, wall_ns: WALL_NS + monotonic_ns };
+        let prologue = Prologue {
+            monotonic_ns,
+            wall_ns: WALL_NS + monotonic_ns,
+        };
         let inbox = [&prologue.to_bytes(), frames].concat();
         let bytes = inbox.len() as u64;
         if self.control().inbox_capacity < bytes {
-            self.call::<(u32, u32), ()>("parigot_inbox", (self.control, bytes as u32)).unwrap();
+            self.call::<(u32, u32), ()>("parigot_inbox", (self.control, bytes as u32))
+                .unwrap();
         }
         let address = self.control().inbox_address;
         self.memory(address, bytes).copy_from_slice(&inbox);
-        self.memory(self.control as u64 + OUTBOX_COMMITTED_OFFSET as u64, 8).fill(0);
+        self.memory(self.control as u64 + OUTBOX_COMMITTED_OFFSET as u64, 8)
+            .fill(0);
         self.begin_turn(monotonic_ns);
-        let status: u32 = self.call("parigot_turn", (self.control, bytes as u32, u32::MAX)).unwrap();
+        let status: u32 = self
+            .call("parigot_turn", (self.control, bytes as u32, u32::MAX))
+            .unwrap();
         assert_eq!(status, 0);
         let control = self.control();
-        let outbox = self.memory(control.outbox_address, control.outbox_committed).to_vec();
-        (outbox, self.store.data_mut().end_turn().min(control.wake_at_ns))
+        let outbox = self
+            .memory(control.outbox_address, control.outbox_committed)
+            .to_vec();
+        (
+            outbox,
+            self.store.data_mut().end_turn().min(control.wake_at_ns),
+        )
     }
 
     fn begin_turn(&mut self, monotonic_ns: u64) {
@@ -114,7 +156,9 @@ impl Guest {
 
     fn lines(&mut self) -> Vec<(Stream, String)> {
         let mut lines = Vec::new();
-        self.store.data_mut().take_lines(|stream, line| lines.push((stream, line.into())));
+        self.store
+            .data_mut()
+            .take_lines(|stream, line| lines.push((stream, line.into())));
         lines
     }
 }
@@ -129,13 +173,22 @@ fn open_probe() -> Guest {
 fn frames(frames: &[(Header, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for (header, payload) in frames {
-        FrameBuilder::new(&mut out, *header).payload(payload).finish().unwrap();
+        FrameBuilder::new(&mut out, *header)
+            .payload(payload)
+            .finish()
+            .unwrap();
     }
     out
 }
 
 fn call(number: u64, request: &[u8]) -> (Header, &[u8]) {
-    (Header { number, ..Header::new(Kind::Call) }, request)
+    (
+        Header {
+            number,
+            ..Header::new(Kind::Call)
+        },
+        request,
+    )
 }
 
 fn read(outbox: &[u8]) -> Vec<Frame<'_>> {
@@ -156,14 +209,27 @@ fn launch(guest: &mut Guest) {
     };
     nothing.write(&mut start).unwrap();
     let (outbox, wake_at_ns) = guest.turn(0, &start);
-    let [manifest, launch] = read(&outbox)[..] else { panic!("a manifest and a launch, not {outbox:?}") };
-    assert_eq!((manifest.kind(), launch.kind()), (Some(Kind::Manifest), Some(Kind::Launch)));
-    assert_eq!(Manifest::read(manifest.payload).unwrap().exports[0].name, "echo.v1.Echo");
+    let [manifest, launch] = read(&outbox)[..] else {
+        panic!("a manifest and a launch, not {outbox:?}")
+    };
+    assert_eq!(
+        (manifest.kind(), launch.kind()),
+        (Some(Kind::Manifest), Some(Kind::Launch))
+    );
+    assert_eq!(
+        Manifest::read(manifest.payload).unwrap().exports[0].name,
+        "echo.v1.Echo"
+    );
     assert_eq!(wake_at_ns, NEVER);
 
     let (outbox, wake_at_ns) = guest.turn(0, &frames(&[(Header::new(Kind::Launched), &[])]));
-    let [ready] = read(&outbox)[..] else { panic!("a reply, not {outbox:?}") };
-    assert_eq!((ready.kind(), ready.header.number, ready.header.status), (Some(Kind::Reply), 0, 0));
+    let [ready] = read(&outbox)[..] else {
+        panic!("a reply, not {outbox:?}")
+    };
+    assert_eq!(
+        (ready.kind(), ready.header.number, ready.header.status),
+        (Some(Kind::Reply), 0, 0)
+    );
     assert_eq!(wake_at_ns, NEVER);
 }
 
@@ -182,9 +248,17 @@ fn a_sleeping_handler_answers_when_its_clock_says_so() {
     }
 
     let (outbox, wake_at_ns) = guest.turn(15 * MS, &[]);
-    let [log, reply] = read(&outbox)[..] else { panic!("a line and a reply, not {outbox:?}") };
-    assert_eq!((log.kind(), log.header.number, log.payload), (Some(Kind::Log), 1, &b"an echo of 5 bytes"[..]));
-    assert_eq!((reply.kind(), reply.header.number, reply.payload), (Some(Kind::Reply), 1, &b"hello"[..]));
+    let [log, reply] = read(&outbox)[..] else {
+        panic!("a line and a reply, not {outbox:?}")
+    };
+    assert_eq!(
+        (log.kind(), log.header.number, log.payload),
+        (Some(Kind::Log), 1, &b"an echo of 5 bytes"[..])
+    );
+    assert_eq!(
+        (reply.kind(), reply.header.number, reply.payload),
+        (Some(Kind::Reply), 1, &b"hello"[..])
+    );
     assert_eq!(wake_at_ns, NEVER, "nothing is left to wait for");
 }
 
@@ -192,7 +266,10 @@ fn a_sleeping_handler_answers_when_its_clock_says_so() {
 fn a_guest_is_told_when_a_timer_is_due_or_may_have_been_set() {
     let mut guest = open_probe();
     launch(&mut guest);
-    assert_eq!(guest.turn(5 * MS, &frames(&[call(1, b"hello")])), (vec![], 15 * MS));
+    assert_eq!(
+        guest.turn(5 * MS, &frames(&[call(1, b"hello")])),
+        (vec![], 15 * MS)
+    );
     assert!(guest.timers_moved(), "whoever sleeps reads the clock");
     for (now, is_due) in [(15 * MS - 1, false), (15 * MS, true), (16 * MS, true)] {
         guest.begin_turn(now);
@@ -207,7 +284,11 @@ fn handlers_sleep_side_by_side() {
     let request = vec![7; 100_000];
     for number in 1..=100 {
         let (outbox, wake_at_ns) = guest.turn(number * MS / 10, &frames(&[call(number, &request)]));
-        assert_eq!((outbox.len(), wake_at_ns), (0, MS / 10 + 10 * MS), "the first is due first");
+        assert_eq!(
+            (outbox.len(), wake_at_ns),
+            (0, MS / 10 + 10 * MS),
+            "the first is due first"
+        );
     }
     let (outbox, _) = guest.turn(20 * MS, &[]);
     let mut answered: Vec<u64> = read(&outbox)
@@ -224,7 +305,10 @@ fn handlers_sleep_side_by_side() {
 fn a_guest_that_is_told_to_stop_finishes_its_calls() {
     let mut guest = open_probe();
     launch(&mut guest);
-    let (outbox, wake_at_ns) = guest.turn(0, &frames(&[call(1, b"last"), (Header::new(Kind::Stop), &[])]));
+    let (outbox, wake_at_ns) = guest.turn(
+        0,
+        &frames(&[call(1, b"last"), (Header::new(Kind::Stop), &[])]),
+    );
     assert_eq!((outbox.len(), wake_at_ns), (0, 10 * MS));
     let (outbox, _) = guest.turn(wake_at_ns, &[]);
     let kinds: Vec<_> = read(&outbox).iter().filter_map(Frame::kind).collect();
@@ -263,7 +347,10 @@ fn equal_seeds_and_equal_inboxes_give_equal_memories() {
             let requests: Vec<_> = (0..3).map(|k| call(number * 3 + k, &[7; 50_000])).collect();
             outboxes.push(guest.turn(number * 7 * MS, &frames(&requests)));
         }
-        let memory = guest.instance.get_memory(&mut guest.store, "memory").unwrap();
+        let memory = guest
+            .instance
+            .get_memory(&mut guest.store, "memory")
+            .unwrap();
         (outboxes, memory.data(&guest.store).to_vec())
     };
     let (first, second) = (run(), run());
@@ -273,7 +360,12 @@ fn equal_seeds_and_equal_inboxes_give_equal_memories() {
 
 #[test]
 fn a_guest_sees_what_it_was_given_and_nothing_else() {
-    let mut guest = Guest::open(&DENIED, &["denied", "--loud"], &[("KEY", "a=b"), ("EMPTY", "")], [3; 32]);
+    let mut guest = Guest::open(
+        &DENIED,
+        &["denied", "--loud"],
+        &[("KEY", "a=b"), ("EMPTY", "")],
+        [3; 32],
+    );
     assert_eq!(guest.act(0, 0).unwrap(), 0);
     let lines: Vec<String> = guest.lines().into_iter().map(|(_, line)| line).collect();
     let mut random = [0; 4];
@@ -303,7 +395,10 @@ fn a_guest_sees_what_it_was_given_and_nothing_else() {
     assert_eq!(lines[1], "env: [KEY=a=b EMPTY=]");
     assert_eq!(lines[2], "time: 2025-11-22T03:00:00.123456789Z");
     assert_eq!(lines[3], "passed: 0s");
-    let hex = lines[4].strip_prefix("random: ").and_then(|rest| rest.strip_suffix(" <nil>")).unwrap();
+    let hex = lines[4]
+        .strip_prefix("random: ")
+        .and_then(|rest| rest.strip_suffix(" <nil>"))
+        .unwrap();
     random.copy_from_slice(&u32::from_str_radix(hex, 16).unwrap().to_be_bytes());
     assert_ne!(random, [0; 4]);
     assert_eq!(lines[5..5 + errors.len()], errors);
@@ -335,7 +430,11 @@ fn exit_statuses_come_out() {
     for (given, status) in [(0, 0), (3, 3), (255, 255), (256, 255), (u32::MAX, 255)] {
         let mut guest = Guest::open(&DENIED, &["denied"], &[], [0; 32]);
         let error = guest.act(3, given).unwrap_err();
-        assert_eq!(error.downcast_ref(), Some(&ProcExit { status }), "{error:?}");
+        assert_eq!(
+            error.downcast_ref(),
+            Some(&ProcExit { status }),
+            "{error:?}"
+        );
     }
 }
 
@@ -344,11 +443,20 @@ fn exit_statuses_come_out() {
 fn a_panic_comes_out_line_by_line() {
     let mut guest = Guest::open(&DENIED, &["denied"], &[], [0; 32]);
     let error = guest.act(4, 0).unwrap_err();
-    assert_eq!(error.downcast_ref(), Some(&Trap::UnreachableCodeReached), "{error:?}");
+    assert_eq!(
+        error.downcast_ref(),
+        Some(&Trap::UnreachableCodeReached),
+        "{error:?}"
+    );
     let lines = guest.lines();
     assert!(lines.iter().all(|(stream, _)| *stream == Stream::Err));
     assert_eq!(lines[0].1, "panic: the guest gives up");
-    assert!(lines.iter().any(|(_, line)| line.contains("denied/main.go:")), "{lines:?}");
+    assert!(
+        lines
+            .iter()
+            .any(|(_, line)| line.contains("denied/main.go:")),
+        "{lines:?}"
+    );
 }
 
 #[test]
@@ -356,8 +464,14 @@ fn much_output_is_cut_and_then_dropped() {
     let mut guest = Guest::open(&DENIED, &["denied"], &[], [0; 32]);
     guest.act(5, 2 << 20).unwrap();
     let lines = guest.lines();
-    assert!(lines[..10].iter().all(|line| *line == (Stream::Out, "0123456789".into())));
-    let [.., (Stream::Err, dropped)] = &lines[..] else { panic!("the last line says what is missing") };
+    assert!(
+        lines[..10]
+            .iter()
+            .all(|line| *line == (Stream::Out, "0123456789".into()))
+    );
+    let [.., (Stream::Err, dropped)] = &lines[..] else {
+        panic!("the last line says what is missing")
+    };
     assert!(dropped.starts_with("wrote too much at once: "), "{dropped}");
     // What was dropped made room.
     guest.act(0, 0).unwrap();
@@ -369,13 +483,22 @@ fn all_imports_are_linked_and_no_others() {
     let mut linker = Linker::new(&ENGINE);
     link(&mut linker, |wasi: &mut Wasi| wasi).unwrap();
     let mut store = Store::new(&ENGINE, Wasi::new(vec![], vec![], [0; 32]));
-    let mut linked: Vec<String> = linker.iter(&mut store).map(|(_, name, _)| name.into()).collect();
+    let mut linked: Vec<String> = linker
+        .iter(&mut store)
+        .map(|(_, name, _)| name.into())
+        .collect();
     linked.sort_unstable();
     let mut imports = IMPORTS;
     imports.sort_unstable();
     assert_eq!(linked, imports);
     for name in linked {
-        assert!(linker.get(&mut store, MODULE, &name).unwrap().into_func().is_some());
+        assert!(
+            linker
+                .get(&mut store, MODULE, &name)
+                .unwrap()
+                .into_func()
+                .is_some()
+        );
     }
 }
 
@@ -405,7 +528,10 @@ fn addresses_outside_of_memory_are_faults() {
         faults!(fd_write(1, 0, 0, bad));
         faults!(random_get(bad, 4));
         faults!(random_get(8, 1 << 24));
-        assert_eq!(wasi.poll_oneoff(GuestMemory(&mut bytes), bad, 0, 1, 0), Ok(Err(Errno::Fault)));
+        assert_eq!(
+            wasi.poll_oneoff(GuestMemory(&mut bytes), bad, 0, 1, 0),
+            Ok(Err(Errno::Fault))
+        );
         // A buffer that begins or ends outside.
         let list = [[2, 0, 0, 0], bad.to_le_bytes()].concat();
         bytes[..8].copy_from_slice(&list);
@@ -434,10 +560,19 @@ fn poll(wasi: &mut Wasi, subscriptions: &[[u8; 48]]) -> Result<Vec<(u64, u16)>, 
     let mut bytes = [&subscriptions.concat()[..], &[0xff; 1024]].concat();
     let events = subscriptions.len() * 48;
     let count = subscriptions.len() as u32;
-    wasi.poll_oneoff(GuestMemory(&mut bytes), 0, events as u32, count, events as u32 + 1000).unwrap()?;
+    wasi.poll_oneoff(
+        GuestMemory(&mut bytes),
+        0,
+        events as u32,
+        count,
+        events as u32 + 1000,
+    )
+    .unwrap()?;
     let written = u32_at(&bytes, events + 1000) as usize;
     let event = |k: usize| &bytes[events + 32 * k..];
-    Ok((0..written).map(|k| (u64_at(event(k), 0), u32_at(event(k), 8) as u16)).collect())
+    Ok((0..written)
+        .map(|k| (u64_at(event(k), 0), u32_at(event(k), 8) as u16))
+        .collect())
 }
 
 #[test]
@@ -446,50 +581,95 @@ fn polls() {
     const READ: u8 = Event::READ;
     const WRITE: u8 = Event::WRITE;
     let (mut wasi, mut bytes) = bare();
-    let again = |wasi: &mut Wasi, bytes: &mut [u8]| wasi.fd_read(GuestMemory(bytes), IDLE_FD, 0, 1, 8);
+    let again =
+        |wasi: &mut Wasi, bytes: &mut [u8]| wasi.fd_read(GuestMemory(bytes), IDLE_FD, 0, 1, 8);
     let idle = subscription(READ, IDLE_FD, 0, 0);
     let parked = subscription(READ, PARKED_FD, 0, 0);
 
     // A look at what is ready: nothing.
-    assert_eq!(poll(&mut wasi, &[subscription(CLOCK, 1, 0, 0), idle, parked]), Ok(vec![]));
+    assert_eq!(
+        poll(&mut wasi, &[subscription(CLOCK, 1, 0, 0), idle, parked]),
+        Ok(vec![])
+    );
     assert_eq!(again(&mut wasi, &mut bytes), Err(Errno::Again));
     assert_eq!(wasi.end_turn(), NEVER);
 
     // Idle, and the first of two timers is due in 5 ns.
-    let clocks = [subscription(CLOCK, 1, 9, 0), subscription(CLOCK, 0, 5, 0), parked, idle];
+    let clocks = [
+        subscription(CLOCK, 1, 9, 0),
+        subscription(CLOCK, 0, 5, 0),
+        parked,
+        idle,
+    ];
     assert_eq!(poll(&mut wasi, &clocks), Ok(vec![(3, 0)]));
     assert_eq!(wasi.end_turn(), 105);
     assert_eq!(again(&mut wasi, &mut bytes), Ok(()), "one read succeeds");
-    assert_eq!(again(&mut wasi, &mut bytes), Err(Errno::Again), "and no other");
+    assert_eq!(
+        again(&mut wasi, &mut bytes),
+        Err(Errno::Again),
+        "and no other"
+    );
 
     // Idle without a timer, and with one that is never due.
     assert_eq!(poll(&mut wasi, &[idle]), Ok(vec![(3, 0)]));
     assert_eq!(wasi.end_turn(), NEVER);
-    assert_eq!(poll(&mut wasi, &[subscription(CLOCK, 1, u64::MAX, 0), idle]), Ok(vec![(3, 0)]));
+    assert_eq!(
+        poll(&mut wasi, &[subscription(CLOCK, 1, u64::MAX, 0), idle]),
+        Ok(vec![(3, 0)])
+    );
     assert_eq!(wasi.end_turn(), NEVER);
 
     // What cannot be waited for is said at once.
     let badf = Errno::Badf as u16;
-    let others = [subscription(READ, 0, 0, 0), idle, subscription(WRITE, 1, 0, 0), subscription(WRITE, IDLE_FD, 0, 0)];
-    assert_eq!(poll(&mut wasi, &others), Ok(vec![(0, badf), (1, badf), (3, badf)]));
-    assert_eq!(poll(&mut wasi, &[subscription(CLOCK, 1, 5, 1)]), Err(Errno::Notsup));
-    assert_eq!(poll(&mut wasi, &[subscription(7, 1, 5, 0)]), Err(Errno::Inval));
+    let others = [
+        subscription(READ, 0, 0, 0),
+        idle,
+        subscription(WRITE, 1, 0, 0),
+        subscription(WRITE, IDLE_FD, 0, 0),
+    ];
+    assert_eq!(
+        poll(&mut wasi, &others),
+        Ok(vec![(0, badf), (1, badf), (3, badf)])
+    );
+    assert_eq!(
+        poll(&mut wasi, &[subscription(CLOCK, 1, 5, 1)]),
+        Err(Errno::Notsup)
+    );
+    assert_eq!(
+        poll(&mut wasi, &[subscription(7, 1, 5, 0)]),
+        Err(Errno::Inval)
+    );
     assert_eq!(poll(&mut wasi, &[]), Err(Errno::Inval));
-    assert_eq!(wasi.poll_oneoff(GuestMemory(&mut bytes), 0, 0, LIST_ITEMS_MAX + 1, 0), Ok(Err(Errno::Inval)));
+    assert_eq!(
+        wasi.poll_oneoff(GuestMemory(&mut bytes), 0, 0, LIST_ITEMS_MAX + 1, 0),
+        Ok(Err(Errno::Inval))
+    );
 }
 
 #[test]
 fn a_new_turn_takes_the_descriptor_back_and_keeps_the_timer() {
     let (mut wasi, mut bytes) = bare();
-    poll(&mut wasi, &[subscription(Event::CLOCK, 1, 50, 0), subscription(Event::READ, IDLE_FD, 0, 0)]).unwrap();
+    poll(
+        &mut wasi,
+        &[
+            subscription(Event::CLOCK, 1, 50, 0),
+            subscription(Event::READ, IDLE_FD, 0, 0),
+        ],
+    )
+    .unwrap();
     wasi.begin_turn(120, 220);
-    assert_eq!(wasi.fd_read(GuestMemory(&mut bytes), IDLE_FD, 0, 1, 8), Err(Errno::Again));
+    assert_eq!(
+        wasi.fd_read(GuestMemory(&mut bytes), IDLE_FD, 0, 1, 8),
+        Err(Errno::Again)
+    );
     assert_eq!(wasi.end_turn(), 150);
 }
 
 fn lines_of(writes: &[(Stream, &[u8])]) -> Vec<(Stream, String)> {
     let mut output = Output::default();
-    writes.iter().for_each(|(stream, bytes)| output.write(*stream, bytes));
+    writes
+        .iter()
+        .for_each(|(stream, bytes)| output.write(*stream, bytes));
     let mut lines = Vec::new();
     output.take_lines(|stream, line| lines.push((stream, line.into())));
     lines
@@ -522,7 +702,10 @@ fn long_lines_are_cut_between_characters() {
     let text = "€".repeat(LINE_BYTES_MAX); // three bytes each, and 8 KiB is no multiple of three
     let lines = lines_of(&[(Stream::Out, text.as_bytes()), (Stream::Out, b"\n")]);
     assert!(lines.len() > 3 && lines.iter().all(|(_, line)| line.len() <= LINE_BYTES_MAX));
-    assert_eq!(lines.into_iter().map(|(_, line)| line).collect::<String>(), text);
+    assert_eq!(
+        lines.into_iter().map(|(_, line)| line).collect::<String>(),
+        text
+    );
 }
 
 #[test]
@@ -546,12 +729,24 @@ fn a_guest_whose_first_timer_is_due_in_an_hour_wants_no_turn_before_that() {
     // The launch: it waits in every way, and has made seven calls that nobody answers.
     let launched = frames(&[(Header::new(Kind::Launched), &[0; 4])]);
     let (outbox, wake) = guest.turn(0, &launched);
-    assert_eq!(read(&outbox).iter().filter(|frame| frame.kind() == Some(Kind::Call)).count(), 7);
+    assert_eq!(
+        read(&outbox)
+            .iter()
+            .filter(|frame| frame.kind() == Some(Kind::Call))
+            .count(),
+        7
+    );
     assert_eq!((wake, guest.control().more), (HOUR, false));
     let (outbox, wake) = guest.turn(HOUR - 1, &[]);
     assert_eq!((read(&outbox).len(), wake), (0, HOUR));
     let (outbox, _) = guest.turn(HOUR, &[]);
-    assert_eq!(read(&outbox).iter().filter(|frame| frame.kind() == Some(Kind::Log)).count(), 6);
+    assert_eq!(
+        read(&outbox)
+            .iter()
+            .filter(|frame| frame.kind() == Some(Kind::Log))
+            .count(),
+        6
+    );
 }
 
 #[test]
@@ -563,8 +758,19 @@ fn only_what_gos_linker_has_written_is_taken_for_go() {
         [b"\0asm\x01\0\0\0", &[0, body.len() as u8][..], &body].concat()
     };
     assert!(is_go(&section("go:buildid", b"")));
-    assert!(is_go(&section("producers", b"\x02\x08language\x01\x02Go\x061.26.8")));
-    assert!(!is_go(&section("producers", b"\x01\x08language\x01\x04Rust\x00")));
+    assert!(is_go(&section(
+        "producers",
+        b"\x02\x08language\x01\x02Go\x061.26.8"
+    )));
+    assert!(!is_go(&section(
+        "producers",
+        b"\x01\x08language\x01\x04Rust\x00"
+    )));
     let cut = section("go:buildid", b"");
-    (0..cut.len()).for_each(|end| assert!(!is_go(&cut[..end]), "a module that ends in the section's head"));
+    (0..cut.len()).for_each(|end| {
+        assert!(
+            !is_go(&cut[..end]),
+            "a module that ends in the section's head"
+        )
+    });
 }

@@ -21,7 +21,12 @@ fn clean(comment: &str) -> String {
     let comment = comment.strip_prefix('\u{feff}').unwrap_or(comment);
     // `protoc` would take a comment of anybody's for a place at which other plugins may put code.
     let comment = comment.replace("@@protoc_insertion_point", "@ @protoc_insertion_point");
-    visible(&comment.replace("\r\n", "\n").replace('\r', "\n").replace('\t', "    "))
+    visible(
+        &comment
+            .replace("\r\n", "\n")
+            .replace('\r', "\n")
+            .replace('\t', "    "),
+    )
 }
 
 /// Text in which every character but the line ends is seen: others are spelled out, as `U+202E`.
@@ -32,7 +37,8 @@ pub(super) fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     let mut before = '\n';
     for c in text.chars() {
-        let joins = is_joiner(c) && !before.is_ascii() && !is_joiner(before) && !is_invisible(before);
+        let joins =
+            is_joiner(c) && !before.is_ascii() && !is_joiner(before) && !is_invisible(before);
         if joins || c == '\n' || !(c.is_control() || is_joiner(c) || is_invisible(c)) {
             visible.push(c);
         } else {
@@ -76,13 +82,29 @@ fn is_invisible(c: char) -> bool {
 
 fn dedent(comment: &str) -> Vec<String> {
     // The second star of `/**` is no text.
-    let comment = comment.strip_prefix('*').filter(|rest| rest.starts_with('\n')).unwrap_or(comment);
+    let comment = comment
+        .strip_prefix('*')
+        .filter(|rest| rest.starts_with('\n'))
+        .unwrap_or(comment);
     let lines: Vec<&str> = comment.lines().map(str::trim_end).collect();
     let indent = |line: &&str| line.len() - line.trim_start_matches(' ').len();
-    let shared = lines.iter().filter(|line| !line.is_empty()).map(indent).min().unwrap_or(0);
-    let Some(first) = lines.iter().position(|line| !line.is_empty()) else { return Vec::new() };
-    let last = lines.iter().rposition(|line| !line.is_empty()).unwrap_or(first);
-    lines[first..=last].iter().map(|line| line.get(shared..).unwrap_or_default().to_owned()).collect()
+    let shared = lines
+        .iter()
+        .filter(|line| !line.is_empty())
+        .map(indent)
+        .min()
+        .unwrap_or(0);
+    let Some(first) = lines.iter().position(|line| !line.is_empty()) else {
+        return Vec::new();
+    };
+    let last = lines
+        .iter()
+        .rposition(|line| !line.is_empty())
+        .unwrap_or(first);
+    lines[first..=last]
+        .iter()
+        .map(|line| line.get(shared..).unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[cfg(test)]
@@ -96,7 +118,10 @@ mod tests {
     #[test]
     fn shared_indentation_and_empty_ends_go() {
         check(&["\n One.\n   Two.\n\n", ""], &["One.", "  Two."]);
-        check(&["     all of it\n\n     is indented\n"], &["all of it", "", "is indented"]);
+        check(
+            &["     all of it\n\n     is indented\n"],
+            &["all of it", "", "is indented"],
+        );
         check(&["", "\n \n"], &[]);
         check(&["*\n Starred.\n"], &["Starred."]);
     }
@@ -110,18 +135,33 @@ mod tests {
     fn what_moves_the_cursor_is_spelled_out() {
         check(&["a\rb\r\nc\td"], &["a", "b", "c    d"]);
         check(&["x\u{202e}y\u{7}\0"], &["xU+202EyU+0007U+0000"]);
-        check(&["a\u{2028}b\u{2029}c\u{85}d\u{b}e\u{c}f"], &["aU+2028bU+2029cU+0085dU+000BeU+000Cf"]);
+        check(
+            &["a\u{2028}b\u{2029}c\u{85}d\u{b}e\u{c}f"],
+            &["aU+2028bU+2029cU+0085dU+000BeU+000Cf"],
+        );
     }
 
     #[test]
     fn nothing_is_an_insertion_point() {
-        check(&["@@protoc_insertion_point(module)"], &["@ @protoc_insertion_point(module)"]);
+        check(
+            &["@@protoc_insertion_point(module)"],
+            &["@ @protoc_insertion_point(module)"],
+        );
     }
 
     #[test]
     fn what_is_not_seen_is_spelled_out() {
-        check(&["\u{feff}a\u{feff}b\u{200b}c\u{e0041}"], &["aU+FEFFbU+200BcU+E0041"]);
-        check(&["\u{2764}\u{fe0f} \u{1f468}\u{200d}\u{1f469}"], &["\u{2764}\u{fe0f} \u{1f468}\u{200d}\u{1f469}"]);
-        check(&["a\u{200d}b", "\u{e9}\u{200c}\u{200d}"], &["aU+200Db", "", "\u{e9}\u{200c}U+200D"]);
+        check(
+            &["\u{feff}a\u{feff}b\u{200b}c\u{e0041}"],
+            &["aU+FEFFbU+200BcU+E0041"],
+        );
+        check(
+            &["\u{2764}\u{fe0f} \u{1f468}\u{200d}\u{1f469}"],
+            &["\u{2764}\u{fe0f} \u{1f468}\u{200d}\u{1f469}"],
+        );
+        check(
+            &["a\u{200d}b", "\u{e9}\u{200c}\u{200d}"],
+            &["aU+200Db", "", "\u{e9}\u{200c}U+200D"],
+        );
     }
 }

@@ -29,8 +29,17 @@ impl<'a> Declared<'a> {
     pub(super) fn all(source: &'a Source<'a>) -> impl Iterator<Item = Self> {
         let services = numbered(&[], field::SERVICE, &source.file.service).enumerate();
         services.map(move |(index, (path, descriptor))| {
-            let extra = source.extra.and_then(|file| file.service.get(index)).cloned().unwrap_or_default();
-            Self { source, descriptor, path, extra }
+            let extra = source
+                .extra
+                .and_then(|file| file.service.get(index))
+                .cloned()
+                .unwrap_or_default();
+            Self {
+                source,
+                descriptor,
+                path,
+                extra,
+            }
         })
     }
 
@@ -53,7 +62,9 @@ impl<'a> Declared<'a> {
         if streaming == Streaming::Refuse {
             errors.extend(streams.iter().map(|rpc| self.refuse_stream(rpc)));
         }
-        (0..).zip(&mut methods).for_each(|(index, method)| method.index = index);
+        (0..)
+            .zip(&mut methods)
+            .for_each(|(index, method)| method.index = index);
         let error = self.error(index).unwrap_or_else(|error| {
             errors.push(error);
             None
@@ -63,9 +74,18 @@ impl<'a> Declared<'a> {
             proto: self.descriptor.name().to_owned(),
             full_name: schema.service.clone(),
             schema: schema.hash(),
-            descriptors: descriptors::of_service(self, &methods, schema.types.keys().map(String::as_str), index),
+            descriptors: descriptors::of_service(
+                self,
+                &methods,
+                schema.types.keys().map(String::as_str),
+                index,
+            ),
             docs: self.source.docs(&self.path),
-            deprecated: self.descriptor.options.as_ref().is_some_and(|options| options.deprecated()),
+            deprecated: self
+                .descriptor
+                .options
+                .as_ref()
+                .is_some_and(|options| options.deprecated()),
             error,
             streams,
             at: self.at(),
@@ -76,12 +96,23 @@ impl<'a> Declared<'a> {
     fn rpcs(&self) -> impl Iterator<Item = Rpc> {
         let methods = numbered(&self.path, field::METHOD, &self.descriptor.method).enumerate();
         methods.map(|(index, (path, descriptor))| {
-            let extra = self.extra.method.get(index).cloned().unwrap_or_default().options();
+            let extra = self
+                .extra
+                .method
+                .get(index)
+                .cloned()
+                .unwrap_or_default()
+                .options();
             self.rpc(&path, descriptor, &extra)
         })
     }
 
-    fn rpc(&self, path: &[i32], descriptor: &MethodDescriptorProto, extra: &extra::MethodOptions) -> Rpc {
+    fn rpc(
+        &self,
+        path: &[i32],
+        descriptor: &MethodDescriptorProto,
+        extra: &extra::MethodOptions,
+    ) -> Rpc {
         let plain = |name: &str| name.strip_prefix('.').unwrap_or(name).to_owned();
         let options = descriptor.options.clone().unwrap_or_default();
         Rpc {
@@ -106,7 +137,11 @@ impl<'a> Declared<'a> {
             (true, false) => "request",
             (false, _) => "response",
         };
-        Error::Streaming { method: self.qualified(rpc), what, at: rpc.at.clone() }
+        Error::Streaming {
+            method: self.qualified(rpc),
+            what,
+            at: rpc.at.clone(),
+        }
     }
 
     /// `Greeting.FetchGreeting`
@@ -116,11 +151,18 @@ impl<'a> Declared<'a> {
 
     /// The full name of the enum that holds the service's errors.
     fn error(&self, index: &Index<'_>) -> Result<Option<String>, Error> {
-        let Some(ty) = self.error_type(index)? else { return Ok(None) };
-        let (name, service, at) =
-            (ty.item.full_name(), self.descriptor.name().to_owned(), ty.source.location(&ty.item.path));
+        let Some(ty) = self.error_type(index)? else {
+            return Ok(None);
+        };
+        let (name, service, at) = (
+            ty.item.full_name(),
+            self.descriptor.name().to_owned(),
+            ty.source.location(&ty.item.path),
+        );
         match ty.item.node {
-            Node::Enum(item) if item.value.iter().any(|value| value.number() == 0) => Ok(Some(name)),
+            Node::Enum(item) if item.value.iter().any(|value| value.number() == 0) => {
+                Ok(Some(name))
+            }
             Node::Enum(_) => Err(Error::ErrorWithoutZero { name, service, at }),
             _ => Err(Error::ErrorNotEnum { name, service, at }),
         }
@@ -134,9 +176,16 @@ impl<'a> Declared<'a> {
             return Ok(names.find_map(|name| index.get(&symbol::full_name(self.package(), &name))));
         }
         let found = self.candidates(&named).find_map(|name| index.get(&name));
-        let at = self.source.location_within(&self.path, &[field::SERVICE_OPTIONS, extra::OPTIONS, extra::ERROR]);
+        let at = self.source.location_within(
+            &self.path,
+            &[field::SERVICE_OPTIONS, extra::OPTIONS, extra::ERROR],
+        );
         let service = self.descriptor.name().to_owned();
-        found.map(Some).ok_or_else(|| Error::ErrorNotFound { name: named.escape_debug().to_string(), service, at })
+        found.map(Some).ok_or_else(|| Error::ErrorNotFound {
+            name: named.escape_debug().to_string(),
+            service,
+            at,
+        })
     }
 
     /// The full names that a type may have which is called `name` here, from the service outwards.

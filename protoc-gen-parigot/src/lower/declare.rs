@@ -18,7 +18,11 @@ pub(super) fn all(packages: &Grouped<'_>, index: &Index<'_>, errors: &mut Vec<Er
     declare_packages(packages, &mut names, errors);
     for source in packages.values().flatten() {
         for item in source.items.iter().filter(|item| is_named(item, index)) {
-            let declared = Declared { source, item, index };
+            let declared = Declared {
+                source,
+                item,
+                index,
+            };
             for claim in declared.claims() {
                 errors.extend(names.take(claim, source.location(&item.path)).err());
             }
@@ -33,15 +37,25 @@ fn declare_packages(packages: &Grouped<'_>, names: &mut Names, errors: &mut Vec<
     let mut paths = BTreeMap::new();
     let mut children = BTreeSet::new();
     for (package, sources) in packages {
-        let (what, at) = (format!("package {package}"), sources[0].location(&[field::PACKAGE]));
+        let (what, at) = (
+            format!("package {package}"),
+            sources[0].location(&[field::PACKAGE]),
+        );
         let Some(modules) = name::modules(package) else {
             errors.push(Error::NoName { what, at });
             continue;
         };
-        for (depth, parent) in parents(package).enumerate().filter(|(_, parent)| packages.contains_key(parent)) {
+        for (depth, parent) in parents(package)
+            .enumerate()
+            .filter(|(_, parent)| packages.contains_key(parent))
+        {
             if children.insert((parent, modules[depth].clone())) {
                 let scope = Scope::Module(parent.to_owned());
-                let claim = Claim { scope, rust: Some(modules[depth].clone()), what: what.clone() };
+                let claim = Claim {
+                    scope,
+                    rust: Some(modules[depth].clone()),
+                    what: what.clone(),
+                };
                 errors.extend(names.take(claim, at.clone()).err());
             }
         }
@@ -54,14 +68,17 @@ fn declare_packages(packages: &Grouped<'_>, names: &mut Names, errors: &mut Vec<
 /// The packages around a package, outermost first: for `a.b`, none at all and `a`.
 fn parents(package: &str) -> impl Iterator<Item = &str> {
     let root = (!package.is_empty()).then_some("");
-    root.into_iter().chain(package.match_indices('.').map(|(dot, _)| &package[..dot]))
+    root.into_iter()
+        .chain(package.match_indices('.').map(|(dot, _)| &package[..dot]))
 }
 
 /// Whether prost gives names to an item: to all but map entries, and what is in them.
 fn is_named(item: &Item<'_>, index: &Index<'_>) -> bool {
     let owner = match item.node {
         Node::Message(_) | Node::Enum(_) => index.get(&item.full_name()),
-        Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => index.get(&item.scope),
+        Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => {
+            index.get(&item.scope)
+        }
     };
     owner.is_some_and(|owner| match owner.item.node {
         Node::Message(message) if is_map_entry(message) => false,
@@ -85,14 +102,24 @@ impl Declared<'_> {
             Node::Enum(_) => vec![self.claim(Scope::Module, name::camel(name))],
             // prost leaves it out.
             Node::Alias(_) => Vec::new(),
-            Node::Value(_, parent) => vec![self.claim(Scope::Variants, name::variant(parent.name(), name))],
-            Node::Oneof(_, parent) => {
-                vec![self.claim(Scope::Fields, name::snake(name)), self.claim(Scope::Module, oneof_type(name, parent))]
+            Node::Value(_, parent) => {
+                vec![self.claim(Scope::Variants, name::variant(parent.name(), name))]
             }
-            Node::Field(field, parent) => match oneof_of(field).and_then(|oneof| parent.oneof_decl.get(oneof)) {
+            Node::Oneof(_, parent) => {
+                vec![
+                    self.claim(Scope::Fields, name::snake(name)),
+                    self.claim(Scope::Module, oneof_type(name, parent)),
+                ]
+            }
+            Node::Field(field, parent) => match oneof_of(field)
+                .and_then(|oneof| parent.oneof_decl.get(oneof))
+            {
                 Some(oneof) => {
                     let scope = Scope::Variants(symbol::full_name(&self.item.scope, oneof.name()));
-                    vec![Claim { scope, ..self.claim(Scope::Fields, name::camel(name)) }]
+                    vec![Claim {
+                        scope,
+                        ..self.claim(Scope::Fields, name::camel(name))
+                    }]
                 }
                 None => self.field(field),
             },
@@ -100,14 +127,21 @@ impl Declared<'_> {
     }
 
     fn claim(&self, scope: fn(String) -> Scope, rust: Option<String>) -> Claim {
-        Claim { scope: scope(self.item.scope.clone()), rust, what: self.source.describe(self.item) }
+        Claim {
+            scope: scope(self.item.scope.clone()),
+            rust,
+            what: self.source.describe(self.item),
+        }
     }
 
     fn message(&self, message: &DescriptorProto) -> Vec<Claim> {
         let mut claims = vec![self.claim(Scope::Module, name::camel(message.name()))];
         if has_module(message) {
             let module = self.claim(Scope::Module, name::snake(message.name()));
-            claims.push(Claim { what: format!("the module of {}", module.what), ..module });
+            claims.push(Claim {
+                what: format!("the module of {}", module.what),
+                ..module
+            });
         }
         claims
     }
@@ -115,7 +149,9 @@ impl Declared<'_> {
     /// A field, and the functions that prost adds for it.
     fn field(&self, field: &FieldDescriptorProto) -> Vec<Claim> {
         let mut claims = vec![self.claim(Scope::Fields, name::snake(field.name()))];
-        let Some(name) = name::snake(field.name()) else { return claims };
+        let Some(name) = name::snake(field.name()) else {
+            return claims;
+        };
         let plain = name.strip_prefix("r#").unwrap_or(&name);
         let functions = if self.is_enum_map(field) {
             vec![format!("get_{plain}"), format!("insert_{plain}")]
@@ -123,27 +159,36 @@ impl Declared<'_> {
             vec![name.clone(), format!("push_{plain}")]
         } else if field.r#type() == Type::Enum {
             vec![name.clone(), format!("set_{plain}")]
-        } else if self.source.keeps_presence(field) && !matches!(field.r#type(), Type::Message | Type::Group) {
+        } else if self.source.keeps_presence(field)
+            && !matches!(field.r#type(), Type::Message | Type::Group)
+        {
             vec![name.clone()]
         } else {
             Vec::new()
         };
         claims.extend(functions.into_iter().map(|function| {
             let claim = self.claim(Scope::Functions, Some(function));
-            Claim { what: format!("a function of {}", claim.what), ..claim }
+            Claim {
+                what: format!("a function of {}", claim.what),
+                ..claim
+            }
         }));
         claims
     }
 
     /// Refuses a map whose functions prost cannot name.
     fn check_map(&self) -> Result<(), Error> {
-        let Node::Field(field, _) = self.item.node else { return Ok(()) };
+        let Node::Field(field, _) = self.item.node else {
+            return Ok(());
+        };
         match name::snake(field.name()) {
-            Some(rust) if rust.starts_with("r#") && self.is_enum_map(field) => Err(Error::KeywordMap {
-                what: self.source.describe(self.item),
-                rust,
-                at: self.source.location(&self.item.path),
-            }),
+            Some(rust) if rust.starts_with("r#") && self.is_enum_map(field) => {
+                Err(Error::KeywordMap {
+                    what: self.source.describe(self.item),
+                    rust,
+                    at: self.source.location(&self.item.path),
+                })
+            }
             _ => Ok(()),
         }
     }
@@ -151,7 +196,9 @@ impl Declared<'_> {
     fn is_enum_map(&self, field: &FieldDescriptorProto) -> bool {
         let entry = type_name(field).and_then(|name| self.index.get(name));
         entry.is_some_and(|entry| match entry.item.node {
-            Node::Message(entry) => is_map_entry(entry) && entry.field.iter().any(|field| field.r#type() == Type::Enum),
+            Node::Message(entry) => {
+                is_map_entry(entry) && entry.field.iter().any(|field| field.r#type() == Type::Enum)
+            }
             _ => false,
         })
     }
@@ -168,6 +215,11 @@ fn oneof_type(oneof: &str, parent: &DescriptorProto) -> Option<String> {
 
 /// Whether prost makes a module for what is declared in a message.
 fn has_module(message: &DescriptorProto) -> bool {
-    let nested = message.nested_type.iter().any(|nested| !is_map_entry(nested));
-    nested || !message.enum_type.is_empty() || message.field.iter().any(|field| oneof_of(field).is_some())
+    let nested = message
+        .nested_type
+        .iter()
+        .any(|nested| !is_map_entry(nested));
+    nested
+        || !message.enum_type.is_empty()
+        || message.field.iter().any(|field| oneof_of(field).is_some())
 }

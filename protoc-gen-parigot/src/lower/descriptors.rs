@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use prost::Message;
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto,
+    DescriptorProto, EnumDescriptorProto, FileDescriptorProto, FileDescriptorSet,
+    ServiceDescriptorProto,
 };
 
 use super::contract::Declared;
@@ -29,12 +30,16 @@ pub(super) fn of_service<'a>(
         sources.insert(ty.source.file.name(), ty.source.file);
     }
     let trim = |file: &&FileDescriptorProto| {
-        let service = (file.name() == service.source.file.name()).then(|| trim_service(service.descriptor, rpcs));
+        let service = (file.name() == service.source.file.name())
+            .then(|| trim_service(service.descriptor, rpcs));
         let file = trim_file(file, service, &types, index);
         (file.name().to_owned(), file)
     };
     let files = sources.values().map(trim).collect();
-    FileDescriptorSet { file: imported_first(&files) }.encode_to_vec()
+    FileDescriptorSet {
+        file: imported_first(&files),
+    }
+    .encode_to_vec()
 }
 
 /// The files in the order of their names, except that those go first which others import.
@@ -42,9 +47,16 @@ fn imported_first(files: &BTreeMap<String, FileDescriptorProto>) -> Vec<FileDesc
     let mut entered = BTreeSet::new();
     let mut ordered = Vec::new();
     for (name, file) in files {
-        let mut path = if entered.insert(name) { vec![file] } else { Vec::new() };
+        let mut path = if entered.insert(name) {
+            vec![file]
+        } else {
+            Vec::new()
+        };
         while let Some(file) = path.last() {
-            let mut imports = file.dependency.iter().filter(|import| entered.insert(import));
+            let mut imports = file
+                .dependency
+                .iter()
+                .filter(|import| entered.insert(import));
             match imports.next().and_then(|import| files.get(import)) {
                 Some(import) => path.push(import),
                 None => ordered.extend(path.pop().cloned()),
@@ -70,11 +82,20 @@ fn trim_file(
         ..Default::default()
     };
     let mut named = BTreeSet::new();
-    trimmed.message_type.iter().for_each(|message| types_of(message, &mut named));
+    trimmed
+        .message_type
+        .iter()
+        .for_each(|message| types_of(message, &mut named));
     let methods = trimmed.service.iter().flat_map(|service| &service.method);
     named.extend(methods.flat_map(|method| [method.input_type(), method.output_type()]));
-    let files: BTreeSet<_> = named.into_iter().filter_map(|name| file_of(name, index)).collect();
-    trimmed.dependency = files.into_iter().filter(|name| name != file.name()).collect();
+    let files: BTreeSet<_> = named
+        .into_iter()
+        .filter_map(|name| file_of(name, index))
+        .collect();
+    trimmed.dependency = files
+        .into_iter()
+        .filter(|name| name != file.name())
+        .collect();
     trimmed
 }
 
@@ -86,11 +107,18 @@ fn file_of(type_name: &str, index: &Index<'_>) -> Option<String> {
 /// The types that the fields of a message name, and those of the messages in it.
 fn types_of<'m>(message: &'m DescriptorProto, named: &mut BTreeSet<&'m str>) {
     named.extend(message.field.iter().filter_map(type_name));
-    message.nested_type.iter().for_each(|nested| types_of(nested, named));
+    message
+        .nested_type
+        .iter()
+        .for_each(|nested| types_of(nested, named));
 }
 
 /// Messages that are reached, whole, and of those around a type that is reached a shell.
-fn trim_messages(messages: &[DescriptorProto], scope: &str, types: &BTreeSet<&str>) -> Vec<DescriptorProto> {
+fn trim_messages(
+    messages: &[DescriptorProto],
+    scope: &str,
+    types: &BTreeSet<&str>,
+) -> Vec<DescriptorProto> {
     let trim = |message: &DescriptorProto| {
         let name = full_name(scope, message.name());
         let mut trimmed = DescriptorProto {
@@ -112,12 +140,22 @@ fn trim_messages(messages: &[DescriptorProto], scope: &str, types: &BTreeSet<&st
     messages.iter().filter_map(trim).collect()
 }
 
-fn trim_enums(enums: &[EnumDescriptorProto], scope: &str, types: &BTreeSet<&str>) -> Vec<EnumDescriptorProto> {
-    enums.iter().filter(|item| types.contains(&*full_name(scope, item.name()))).cloned().collect()
+fn trim_enums(
+    enums: &[EnumDescriptorProto],
+    scope: &str,
+    types: &BTreeSet<&str>,
+) -> Vec<EnumDescriptorProto> {
+    enums
+        .iter()
+        .filter(|item| types.contains(&*full_name(scope, item.name())))
+        .cloned()
+        .collect()
 }
 
 fn trim_service(service: &ServiceDescriptorProto, rpcs: &[Rpc]) -> ServiceDescriptorProto {
     let mut trimmed = service.clone();
-    trimmed.method.retain(|method| rpcs.iter().any(|rpc| rpc.proto == method.name()));
+    trimmed
+        .method
+        .retain(|method| rpcs.iter().any(|rpc| rpc.proto == method.name()));
     trimmed
 }

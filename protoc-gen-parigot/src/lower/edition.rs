@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FieldDescriptorProto, FieldOptions, FileDescriptorProto, OneofDescriptorProto};
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FieldOptions, FileDescriptorProto, OneofDescriptorProto,
+};
 
 use super::source::field::{FIELD, MESSAGE_TYPE, NESTED_TYPE, SYNTAX};
 use crate::request::Request;
@@ -47,9 +49,16 @@ const DEFAULTS: Features = Features {
 /// All files, none of them of an edition any more.
 pub(super) fn plain(request: &Request) -> Vec<Plain<'_>> {
     let unknown = extra::File::default();
-    let plain = |file| match request.extra.get(FileDescriptorProto::name(file)).unwrap_or(&unknown) {
+    let plain = |file| match request
+        .extra
+        .get(FileDescriptorProto::name(file))
+        .unwrap_or(&unknown)
+    {
         extra if file.syntax() == "editions" => of_edition(file, extra),
-        _ => Plain { file: Cow::Borrowed(file), faults: Vec::new() },
+        _ => Plain {
+            file: Cow::Borrowed(file),
+            faults: Vec::new(),
+        },
     };
     request.proto_file.iter().map(plain).collect()
 }
@@ -57,38 +66,72 @@ pub(super) fn plain(request: &Request) -> Vec<Plain<'_>> {
 fn of_edition<'a>(file: &FileDescriptorProto, extra: &extra::File) -> Plain<'a> {
     let mut file = file.clone();
     let features = DEFAULTS.overridden_by(extra.features());
-    let mut walk =
-        Walk { likes_proto2: likes_proto2(extra, features) || has_default(&file.message_type), faults: Vec::new() };
+    let mut walk = Walk {
+        likes_proto2: likes_proto2(extra, features) || has_default(&file.message_type),
+        faults: Vec::new(),
+    };
     if !(EDITION_2023..=EDITION_2024).contains(&extra.edition) {
         let what = "the edition is not supported, expected 2023 or 2024".to_owned();
-        walk.faults.push(Fault { path: vec![SYNTAX], what });
+        walk.faults.push(Fault {
+            path: vec![SYNTAX],
+            what,
+        });
     }
-    walk.messages(&mut file.message_type, &extra.message_type, features, &[MESSAGE_TYPE]);
-    file.syntax = Some(if walk.likes_proto2 { "proto2" } else { "proto3" }.to_owned());
-    Plain { file: Cow::Owned(file), faults: walk.faults }
+    walk.messages(
+        &mut file.message_type,
+        &extra.message_type,
+        features,
+        &[MESSAGE_TYPE],
+    );
+    file.syntax = Some(
+        if walk.likes_proto2 {
+            "proto2"
+        } else {
+            "proto3"
+        }
+        .to_owned(),
+    );
+    Plain {
+        file: Cow::Owned(file),
+        faults: walk.faults,
+    }
 }
 
 /// Whether something is chosen that proto3 does not have.
 fn likes_proto2(file: &extra::File, features: Features) -> bool {
     enums_are_closed(&file.enum_type, features)
-        || file.message_type.iter().any(|message| needs_proto2(message, features))
+        || file
+            .message_type
+            .iter()
+            .any(|message| needs_proto2(message, features))
 }
 
 fn needs_proto2(message: &extra::Message, features: Features) -> bool {
     let features = features.overridden_by(message.features());
-    let is_required = |field: &extra::Field| features.overridden_by(field.features()).field_presence == LEGACY_REQUIRED;
+    let is_required = |field: &extra::Field| {
+        features.overridden_by(field.features()).field_presence == LEGACY_REQUIRED
+    };
     message.field.iter().any(is_required)
         || enums_are_closed(&message.enum_type, features)
-        || message.nested_type.iter().any(|nested| needs_proto2(nested, features))
+        || message
+            .nested_type
+            .iter()
+            .any(|nested| needs_proto2(nested, features))
 }
 
 fn enums_are_closed(enums: &[extra::Enum], features: Features) -> bool {
-    enums.iter().any(|item| features.overridden_by(item.features()).enum_type == CLOSED)
+    enums
+        .iter()
+        .any(|item| features.overridden_by(item.features()).enum_type == CLOSED)
 }
 
 fn has_default(messages: &[DescriptorProto]) -> bool {
     let in_message = |message: &DescriptorProto| {
-        message.field.iter().any(|field| field.default_value.is_some()) || has_default(&message.nested_type)
+        message
+            .field
+            .iter()
+            .any(|field| field.default_value.is_some())
+            || has_default(&message.nested_type)
     };
     messages.iter().any(in_message)
 }
@@ -100,7 +143,10 @@ impl Features {
         Features {
             field_presence: choose(self.field_presence, inner.field_presence),
             enum_type: choose(self.enum_type, inner.enum_type),
-            repeated_field_encoding: choose(self.repeated_field_encoding, inner.repeated_field_encoding),
+            repeated_field_encoding: choose(
+                self.repeated_field_encoding,
+                inner.repeated_field_encoding,
+            ),
             message_encoding: choose(self.message_encoding, inner.message_encoding),
         }
     }
@@ -115,7 +161,13 @@ struct Walk {
 
 impl Walk {
     /// The messages in the list that `path` ends with.
-    fn messages(&mut self, messages: &mut [DescriptorProto], extra: &[extra::Message], outer: Features, path: &[i32]) {
+    fn messages(
+        &mut self,
+        messages: &mut [DescriptorProto],
+        extra: &[extra::Message],
+        outer: Features,
+        path: &[i32],
+    ) {
         let unknown = extra::Message::default();
         for (at, message) in messages.iter_mut().enumerate() {
             let extra = extra.get(at).unwrap_or(&unknown);
@@ -123,19 +175,41 @@ impl Walk {
             let path = step(path, at);
             self.fields(message, extra, features, &[&path[..], &[FIELD]].concat());
             let nested = [&path[..], &[NESTED_TYPE]].concat();
-            self.messages(&mut message.nested_type, &extra.nested_type, features, &nested);
+            self.messages(
+                &mut message.nested_type,
+                &extra.nested_type,
+                features,
+                &nested,
+            );
         }
     }
 
-    fn fields(&mut self, message: &mut DescriptorProto, extra: &extra::Message, outer: Features, path: &[i32]) {
+    fn fields(
+        &mut self,
+        message: &mut DescriptorProto,
+        extra: &extra::Message,
+        outer: Features,
+        path: &[i32],
+    ) {
         for at in 0..message.field.len() {
             let field = &message.field[at];
-            let oneof = field.oneof_index.and_then(|oneof| extra.oneof_decl.get(usize::try_from(oneof).ok()?));
+            let oneof = field
+                .oneof_index
+                .and_then(|oneof| extra.oneof_decl.get(usize::try_from(oneof).ok()?));
             let outer = oneof.map_or(outer, |oneof| outer.overridden_by(oneof.features()));
-            let features = extra.field.get(at).map_or(outer, |field| outer.overridden_by(field.features()));
+            let features = extra
+                .field
+                .get(at)
+                .map_or(outer, |field| outer.overridden_by(field.features()));
             if let Some(fault) = self.fault(field, features) {
-                let what = format!("field {} has the feature {fault}", field.name().escape_debug());
-                self.faults.push(Fault { path: step(path, at), what });
+                let what = format!(
+                    "field {} has the feature {fault}",
+                    field.name().escape_debug()
+                );
+                self.faults.push(Fault {
+                    path: step(path, at),
+                    what,
+                });
             }
             self.field(message, at, features);
         }
@@ -159,7 +233,10 @@ impl Walk {
         let field = &mut message.field[at];
         if is_packable(field) {
             let packed = Some(features.repeated_field_encoding == PACKED);
-            field.options = Some(FieldOptions { packed, ..field.options.take().unwrap_or_default() });
+            field.options = Some(FieldOptions {
+                packed,
+                ..field.options.take().unwrap_or_default()
+            });
         }
         if field.label() != Label::Optional || field.oneof_index.is_some() {
             return;
@@ -170,7 +247,10 @@ impl Walk {
             field.proto3_optional = Some(true);
             field.oneof_index = oneofs.ok();
             let name = Some(format!("_{}", field.name()));
-            message.oneof_decl.push(OneofDescriptorProto { name, options: None });
+            message.oneof_decl.push(OneofDescriptorProto {
+                name,
+                options: None,
+            });
         }
     }
 }

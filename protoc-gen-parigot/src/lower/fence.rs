@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+};
 
 use super::edition::Fault;
 use super::source::{Item, Node, Source, field, is_map_entry, numbered, oneof_of, type_name};
@@ -26,9 +28,15 @@ pub(super) fn check(request: &Request, sources: &[Source<'_>]) -> Vec<Error> {
     }
     for source in sources {
         errors.extend(check_syntax(source));
-        let found = source.items.iter().filter_map(|item| Some((item.path.clone(), types.fault(item)?)));
+        let found = source
+            .items
+            .iter()
+            .filter_map(|item| Some((item.path.clone(), types.fault(item)?)));
         let found = found.chain(service_faults(source, &types));
-        errors.extend(found.map(|(path, what)| Error::Malformed { what, at: source.location(&path) }));
+        errors.extend(found.map(|(path, what)| Error::Malformed {
+            what,
+            at: source.location(&path),
+        }));
     }
     errors
 }
@@ -39,11 +47,20 @@ fn check_files(request: &Request) -> Vec<Error> {
     for file in &request.proto_file {
         faults.extend(file_fault(file, names.insert(file.name())).map(|what| (file.name(), what)));
     }
-    for name in request.file_to_generate.iter().filter(|name| !names.contains(name.as_str())) {
-        faults.push((name, "the file is to be generated, but is not in the request".to_owned()));
+    for name in request
+        .file_to_generate
+        .iter()
+        .filter(|name| !names.contains(name.as_str()))
+    {
+        faults.push((
+            name,
+            "the file is to be generated, but is not in the request".to_owned(),
+        ));
     }
-    let error =
-        |(name, what): (&str, String)| Error::Malformed { what, at: Location::file(name.escape_debug().to_string()) };
+    let error = |(name, what): (&str, String)| Error::Malformed {
+        what,
+        at: Location::file(name.escape_debug().to_string()),
+    };
     faults.into_iter().map(error).collect()
 }
 
@@ -61,12 +78,18 @@ fn file_fault(file: &FileDescriptorProto, is_new: bool) -> Option<String> {
 
 /// Imports of another syntax, or of an edition's own ways, are fine, as long as their types are only named.
 fn check_syntax(source: &Source<'_>) -> Vec<Error> {
-    let feature = |fault: &Fault| Error::Feature { what: fault.what.clone(), at: source.location(&fault.path) };
+    let feature = |fault: &Fault| Error::Feature {
+        what: fault.what.clone(),
+        at: source.location(&fault.path),
+    };
     match source.file.syntax() {
         _ if !source.generated => Vec::new(),
         "" | "proto2" | "proto3" => source.faults.iter().map(feature).collect(),
         syntax => {
-            let (syntax, at) = (syntax.escape_debug().to_string(), source.location(&[field::SYNTAX]));
+            let (syntax, at) = (
+                syntax.escape_debug().to_string(),
+                source.location(&[field::SYNTAX]),
+            );
             vec![Error::Syntax { syntax, at }]
         }
     }
@@ -91,7 +114,10 @@ impl Types {
             };
             if !set.insert(item.full_name()) {
                 let what = format!("{} is declared twice", item.full_name().escape_debug());
-                errors.push(Error::Malformed { what, at: source.location(&item.path) });
+                errors.push(Error::Malformed {
+                    what,
+                    at: source.location(&item.path),
+                });
             }
         }
     }
@@ -100,7 +126,11 @@ impl Types {
     fn fault(&self, item: &Item<'_>) -> Option<String> {
         // The entry of the map `_1` is called `1Entry`, which nothing in Rust is.
         let is_entry = matches!(item.node, Node::Message(message) if is_map_entry(message));
-        let name = if is_entry { item.name().trim_start_matches(|c: char| c.is_ascii_digit()) } else { item.name() };
+        let name = if is_entry {
+            item.name().trim_start_matches(|c: char| c.is_ascii_digit())
+        } else {
+            item.name()
+        };
         if !is_identifier(name) {
             return Some(format!("`{}` is no name", item.name().escape_debug()));
         }
@@ -113,30 +143,45 @@ impl Types {
     }
 
     fn message_fault(&self, item: &Item<'_>, message: &DescriptorProto) -> Option<String> {
-        let key_and_value =
-            matches!(&message.field[..], [key, value] if key.name() == "key" && value.name() == "value");
+        let key_and_value = matches!(&message.field[..], [key, value] if key.name() == "key" && value.name() == "value");
         if item.path.len() > 2 * DEPTH_MAX {
             Some(format!("messages are nested more than {DEPTH_MAX} deep"))
-        } else if is_map_entry(message) && !(key_and_value && message.nested_type.is_empty() && item.path.len() > 2) {
+        } else if is_map_entry(message)
+            && !(key_and_value && message.nested_type.is_empty() && item.path.len() > 2)
+        {
             Some("a map's entry has other fields than key and value".to_owned())
         } else if oneof_pairs(message) > ONEOF_PAIRS_MAX {
-            Some(format!("the message has more than {ONEOF_PAIRS_MAX} pairs of a oneof and a nested type"))
+            Some(format!(
+                "the message has more than {ONEOF_PAIRS_MAX} pairs of a oneof and a nested type"
+            ))
         } else {
             None
         }
     }
 
-    fn field_fault(&self, item: &Item<'_>, field: &FieldDescriptorProto, parent: &DescriptorProto) -> Option<String> {
-        let oneof =
-            field.oneof_index.map(|index| usize::try_from(index).ok().and_then(|index| parent.oneof_decl.get(index)));
-        if field.label.is_some_and(|label| Label::try_from(label).is_err()) {
+    fn field_fault(
+        &self,
+        item: &Item<'_>,
+        field: &FieldDescriptorProto,
+        parent: &DescriptorProto,
+    ) -> Option<String> {
+        let oneof = field.oneof_index.map(|index| {
+            usize::try_from(index)
+                .ok()
+                .and_then(|index| parent.oneof_decl.get(index))
+        });
+        if field
+            .label
+            .is_some_and(|label| Label::try_from(label).is_err())
+        {
             Some("the field's label is unknown".to_owned())
         } else if oneof == Some(None) {
             Some("the field is in a oneof that does not exist".to_owned())
         } else if oneof.is_some() && field.label() != Label::Optional {
             Some("a field of a oneof is repeated or required".to_owned())
         } else {
-            self.type_fault(item, field).or_else(|| default_fault(field))
+            self.type_fault(item, field)
+                .or_else(|| default_fault(field))
         }
     }
 
@@ -147,15 +192,31 @@ impl Types {
         let name = type_name(field).unwrap_or_default();
         let absolute = field.type_name().starts_with('.');
         // A map's entry lies in the message that has the map.
-        let own_entry =
-            || self.entries.contains(name) && name.rsplit_once('.').is_some_and(|(scope, _)| scope == item.scope);
+        let own_entry = || {
+            self.entries.contains(name)
+                && name
+                    .rsplit_once('.')
+                    .is_some_and(|(scope, _)| scope == item.scope)
+        };
         let known = match ty {
-            Type::Message if field.label() == Label::Repeated => self.messages.contains(name) || own_entry(),
+            Type::Message if field.label() == Label::Repeated => {
+                self.messages.contains(name) || own_entry()
+            }
             Type::Message | Type::Group => self.messages.contains(name),
             Type::Enum => self.enums.contains(name),
-            _ => return field.type_name.as_ref().map(|_| "a scalar field names a type".to_owned()),
+            _ => {
+                return field
+                    .type_name
+                    .as_ref()
+                    .map(|_| "a scalar field names a type".to_owned());
+            }
         };
-        (!known || !absolute).then(|| format!("the field's type `{}` is not in the request", name.escape_debug()))
+        (!known || !absolute).then(|| {
+            format!(
+                "the field's type `{}` is not in the request",
+                name.escape_debug()
+            )
+        })
     }
 }
 
@@ -179,15 +240,30 @@ fn service_faults(source: &Source<'_>, types: &Types) -> Vec<(Vec<i32>, String)>
     let mut faults = Vec::new();
     for (path, service) in numbered(&[], field::SERVICE, &source.file.service) {
         if !is_identifier(service.name()) {
-            faults.push((path.clone(), format!("`{}` is no name", service.name().escape_debug())));
+            faults.push((
+                path.clone(),
+                format!("`{}` is no name", service.name().escape_debug()),
+            ));
         }
         for (path, method) in numbered(&path, field::METHOD, &service.method) {
             let names = [method.input_type(), method.output_type()];
-            let known = |name: &&str| name.strip_prefix('.').is_some_and(|name| types.messages.contains(name));
+            let known = |name: &&str| {
+                name.strip_prefix('.')
+                    .is_some_and(|name| types.messages.contains(name))
+            };
             if !is_identifier(method.name()) {
-                faults.push((path, format!("`{}` is no name", method.name().escape_debug())));
+                faults.push((
+                    path,
+                    format!("`{}` is no name", method.name().escape_debug()),
+                ));
             } else if let Some(name) = names.iter().find(|name| !known(name)) {
-                faults.push((path, format!("the method's message `{}` is not in the request", name.escape_debug())));
+                faults.push((
+                    path,
+                    format!(
+                        "the method's message `{}` is not in the request",
+                        name.escape_debug()
+                    ),
+                ));
             }
         }
     }
@@ -197,7 +273,8 @@ fn service_faults(source: &Source<'_>, types: &Types) -> Vec<(Vec<i32>, String)>
 /// prost-build panics on an escape that it cannot read.
 fn default_fault(field: &FieldDescriptorProto) -> Option<String> {
     let is_bytes = field.r#type() == Type::Bytes;
-    (is_bytes && !is_escaped(field.default_value())).then(|| "the default is no escaped string of bytes".to_owned())
+    (is_bytes && !is_escaped(field.default_value()))
+        .then(|| "the default is no escaped string of bytes".to_owned())
 }
 
 /// Whether text is made of what `protoc` writes into a default of bytes: printable ASCII, the escapes for line ends,
@@ -208,7 +285,14 @@ fn is_escaped(text: &str) -> bool {
         let fine = match byte {
             b'\\' => match bytes.next() {
                 Some(b'n' | b'r' | b't' | b'"' | b'\'' | b'\\') => true,
-                Some(b'0'..=b'3') => bytes.by_ref().take(2).filter(|digit| (b'0'..=b'7').contains(digit)).count() == 2,
+                Some(b'0'..=b'3') => {
+                    bytes
+                        .by_ref()
+                        .take(2)
+                        .filter(|digit| (b'0'..=b'7').contains(digit))
+                        .count()
+                        == 2
+                }
                 _ => false,
             },
             _ => byte == b' ' || byte.is_ascii_graphic(),

@@ -6,9 +6,14 @@ use prost_types::field_descriptor_proto::Type;
 ///
 /// What is no number stays as it is.
 pub(super) fn as_protoc_writes(default: &str, r#type: Type) -> String {
-    let Ok(number) = default.parse::<f64>() else { return default.to_owned() };
-    let (number, precisions) =
-        if r#type == Type::Float { (f64::from(number as f32), [6, 9]) } else { (number, [15, 17]) };
+    let Ok(number) = default.parse::<f64>() else {
+        return default.to_owned();
+    };
+    let (number, precisions) = if r#type == Type::Float {
+        (f64::from(number as f32), [6, 9])
+    } else {
+        (number, [15, 17])
+    };
     if !number.is_finite() {
         return default.to_owned();
     }
@@ -29,11 +34,19 @@ fn general(number: f64, precision: usize) -> String {
         let sign = if exponent < 0 { '-' } else { '+' };
         return format!("{}e{sign}{:02}", without_zeros(digits), exponent.abs());
     }
-    without_zeros(&format!("{number:.*}", (precision as i32 - 1 - exponent) as usize)).to_owned()
+    without_zeros(&format!(
+        "{number:.*}",
+        (precision as i32 - 1 - exponent) as usize
+    ))
+    .to_owned()
 }
 
 fn without_zeros(digits: &str) -> &str {
-    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
+    if digits.contains('.') {
+        digits.trim_end_matches('0').trim_end_matches('.')
+    } else {
+        digits
+    }
 }
 
 #[cfg(test)]
@@ -42,7 +55,9 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_protoc_writes_them() {
-        let check = |r#type, text: &str, expected: &str| assert_eq!(as_protoc_writes(text, r#type), expected, "{text}");
+        let check = |r#type, text: &str, expected: &str| {
+            assert_eq!(as_protoc_writes(text, r#type), expected, "{text}")
+        };
         for (text, expected) in [
             ("0.00000000001", "1e-11"),
             ("1e-300", "1e-300"),
@@ -60,7 +75,11 @@ mod tests {
         ] {
             check(Type::Double, text, expected);
         }
-        check(Type::Float, "340000000000000000000000000000000000000", "3.4e+38");
+        check(
+            Type::Float,
+            "340000000000000000000000000000000000000",
+            "3.4e+38",
+        );
         check(Type::Float, "0.1", "0.1");
         check(Type::Float, "16777217", "16777216");
     }

@@ -35,8 +35,15 @@ pub fn files(request: &Request, options: &Options) -> Result<Vec<File>, Vec<Erro
     let mut errors = Vec::new();
     package::check_names(&sources, &options.go, &mut errors);
     let (names, services) = Names::all(&sources, &index, &options.go, &mut errors);
-    let lowering = Lowering { options, index: &index, names: &names, services: &services };
-    let files: Vec<_> = to_generate(&sources).filter_map(|source| lowering.file(source, &mut errors)).collect();
+    let lowering = Lowering {
+        options,
+        index: &index,
+        names: &names,
+        services: &services,
+    };
+    let files: Vec<_> = to_generate(&sources)
+        .filter_map(|source| lowering.file(source, &mut errors))
+        .collect();
     check_outputs(&files, &mut errors);
     refuse(errors)?;
     Ok(files)
@@ -44,14 +51,20 @@ pub fn files(request: &Request, options: &Options) -> Result<Vec<File>, Vec<Erro
 
 /// The files that something is made of.
 fn to_generate<'a>(sources: &'a [Source<'a>]) -> impl Iterator<Item = &'a Source<'a>> {
-    sources.iter().filter(|source| source.generated && !source.file.service.is_empty())
+    sources
+        .iter()
+        .filter(|source| source.generated && !source.file.service.is_empty())
 }
 
 fn check_outputs(files: &[File], errors: &mut Vec<Error>) {
     let mut outputs = BTreeMap::new();
     for file in files {
         if let Some(other) = outputs.insert(&file.name, &file.source) {
-            let (output, other, at) = (file.name.clone(), other.clone(), Location::file(&file.source));
+            let (output, other, at) = (
+                file.name.clone(),
+                other.clone(),
+                Location::file(&file.source),
+            );
             errors.push(Error::GoSameFile { output, other, at });
         }
     }
@@ -69,20 +82,37 @@ impl Lowering<'_> {
     /// A file, unless nobody says where it is to lie. Mistakes go to `errors`.
     fn file(&self, source: &Source<'_>, errors: &mut Vec<Error>) -> Option<File> {
         let options = &self.options.go;
-        let package = Package::of(source, options).map_err(|error| errors.push(error)).ok()?;
-        let name = package.output(source, options).map_err(|error| errors.push(error)).ok()?;
-        let contracts: Vec<_> =
-            Declared::all(source).map(|service| service.contract(self.index, self.options.streaming, errors)).collect();
-        let types = contracts.iter().flat_map(|(contract, rpcs)| types(contract, rpcs));
+        let package = Package::of(source, options)
+            .map_err(|error| errors.push(error))
+            .ok()?;
+        let name = package
+            .output(source, options)
+            .map_err(|error| errors.push(error))
+            .ok()?;
+        let contracts: Vec<_> = Declared::all(source)
+            .map(|service| service.contract(self.index, self.options.streaming, errors))
+            .collect();
+        let types = contracts
+            .iter()
+            .flat_map(|(contract, rpcs)| types(contract, rpcs));
         let imports = Imports::of(types, &package, self.names, self.index, options, errors);
-        let timed = contracts.iter().flat_map(|(_, rpcs)| rpcs).any(|rpc| !(rpc.budget + rpc.deadline).is_zero());
+        let timed = contracts
+            .iter()
+            .flat_map(|(_, rpcs)| rpcs)
+            .any(|rpc| !(rpc.budget + rpc.deadline).is_zero());
         let own_errors = self.own_errors(source, &contracts, &imports);
-        let services = contracts.into_iter().map(|(contract, rpcs)| self.service(contract, rpcs, &imports, errors));
+        let services = contracts
+            .into_iter()
+            .map(|(contract, rpcs)| self.service(contract, rpcs, &imports, errors));
         Some(File {
             name,
             source: source.file.name().to_owned(),
             package: package.name.clone(),
-            standard: if timed { vec!["context", "time"] } else { vec!["context"] },
+            standard: if timed {
+                vec!["context", "time"]
+            } else {
+                vec!["context"]
+            },
             services: services.collect(),
             errors: own_errors,
             imports: imports.into_list(),
@@ -96,14 +126,34 @@ impl Lowering<'_> {
         contracts: &[(Contract, Vec<Rpc>)],
         imports: &Imports<'_>,
     ) -> Vec<String> {
-        let is_own = |name: &&str| self.index.get(name).is_some_and(|ty| ty.source.file.name() == source.file.name());
-        let errors = contracts.iter().filter_map(|(contract, _)| contract.error.as_deref()).filter(is_own);
-        errors.map(|name| imports.type_name(name)).collect::<BTreeSet<_>>().into_iter().collect()
+        let is_own = |name: &&str| {
+            self.index
+                .get(name)
+                .is_some_and(|ty| ty.source.file.name() == source.file.name())
+        };
+        let errors = contracts
+            .iter()
+            .filter_map(|(contract, _)| contract.error.as_deref())
+            .filter(is_own);
+        errors
+            .map(|name| imports.type_name(name))
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .collect()
     }
 
-    fn service(&self, contract: Contract, rpcs: Vec<Rpc>, imports: &Imports<'_>, errors: &mut Vec<Error>) -> Service {
+    fn service(
+        &self,
+        contract: Contract,
+        rpcs: Vec<Rpc>,
+        imports: &Imports<'_>,
+        errors: &mut Vec<Error>,
+    ) -> Service {
         let name = self.services[&contract.full_name].clone();
-        let error = contract.error.as_ref().map_or_else(|| "parigot.Code".to_owned(), |error| imports.type_name(error));
+        let error = contract.error.as_ref().map_or_else(
+            || "parigot.Code".to_owned(),
+            |error| imports.type_name(error),
+        );
         errors.extend(method_clashes(&name, &rpcs));
         let methods = rpcs.into_iter().map(|rpc| Method {
             name: name.method(&rpc.proto),
@@ -111,7 +161,12 @@ impl Lowering<'_> {
             response: imports.type_name(&rpc.response),
             rpc,
         });
-        Service { methods: methods.collect(), contract, name, error }
+        Service {
+            methods: methods.collect(),
+            contract,
+            name,
+            error,
+        }
     }
 }
 

@@ -25,10 +25,16 @@ pub(super) struct Derives {
 }
 
 impl Derives {
-    const NONE: Self = Self { copy: false, eq: false };
+    const NONE: Self = Self {
+        copy: false,
+        eq: false,
+    };
 
     fn and(self, other: Self) -> Self {
-        Self { copy: self.copy && other.copy, eq: self.eq && other.eq }
+        Self {
+            copy: self.copy && other.copy,
+            eq: self.eq && other.eq,
+        }
     }
 }
 
@@ -44,22 +50,48 @@ pub(super) struct Holding<'a> {
 impl<'a> Holding<'a> {
     pub(super) fn new(index: &'a Index<'_>) -> Self {
         let mut graph = Graph::new();
-        let nodes: BTreeMap<_, _> = index.messages().map(|(name, _)| (name, graph.add_node(name))).collect();
-        let fields: BTreeMap<_, _> = index.messages().map(|(name, message)| (name, &message.field[..])).collect();
+        let nodes: BTreeMap<_, _> = index
+            .messages()
+            .map(|(name, _)| (name, graph.add_node(name)))
+            .collect();
+        let fields: BTreeMap<_, _> = index
+            .messages()
+            .map(|(name, message)| (name, &message.field[..]))
+            .collect();
         for (name, fields) in &fields {
-            for held in fields.iter().filter_map(held).filter_map(|held| nodes.get(held)) {
+            for held in fields
+                .iter()
+                .filter_map(held)
+                .filter_map(|held| nodes.get(held))
+            {
                 graph.add_edge(nodes[name], *held, ());
             }
         }
-        let mut holding = Self { circles: BTreeMap::new(), derives: BTreeMap::new(), bytes: BTreeMap::new() };
+        let mut holding = Self {
+            circles: BTreeMap::new(),
+            derives: BTreeMap::new(),
+            bytes: BTreeMap::new(),
+        };
         // Each circle comes after those that it holds.
         for (circle, members) in kosaraju_scc(&graph).into_iter().enumerate() {
-            holding.circles.extend(members.iter().map(|node| (graph[*node], circle)));
+            holding
+                .circles
+                .extend(members.iter().map(|node| (graph[*node], circle)));
             for name in members.iter().map(|node| graph[*node]) {
-                let derives = fields[name].iter().map(|field| holding.field_derives(name, field));
-                let derives = derives.fold(Derives { copy: true, eq: true }, Derives::and);
+                let derives = fields[name]
+                    .iter()
+                    .map(|field| holding.field_derives(name, field));
+                let derives = derives.fold(
+                    Derives {
+                        copy: true,
+                        eq: true,
+                    },
+                    Derives::and,
+                );
                 holding.derives.insert(name, derives);
-                holding.bytes.insert(name, holding.bytes_of(name, fields[name]));
+                holding
+                    .bytes
+                    .insert(name, holding.bytes_of(name, fields[name]));
             }
         }
         holding
@@ -67,8 +99,13 @@ impl<'a> Holding<'a> {
 
     /// Whether a field of `owner` holds, however deep, what it lies in, or much.
     pub(super) fn is_boxed(&self, owner: &str, field: &FieldDescriptorProto) -> bool {
-        let is_large = |held: &str| self.bytes.get(held).is_some_and(|bytes| *bytes > UNBOXED_BYTES_MAX);
-        held(field).is_some_and(|held| self.circles.get(owner) == self.circles.get(held) || is_large(held))
+        let is_large = |held: &str| {
+            self.bytes
+                .get(held)
+                .is_some_and(|bytes| *bytes > UNBOXED_BYTES_MAX)
+        };
+        held(field)
+            .is_some_and(|held| self.circles.get(owner) == self.circles.get(held) || is_large(held))
     }
 
     /// What a message of those fields takes: of a oneof the largest variant.
@@ -101,7 +138,10 @@ impl<'a> Holding<'a> {
 
     /// What the message of that name derives.
     pub(super) fn derives(&self, full_name: &str) -> Derives {
-        self.derives.get(full_name).copied().unwrap_or(Derives::NONE)
+        self.derives
+            .get(full_name)
+            .copied()
+            .unwrap_or(Derives::NONE)
     }
 
     /// What a field lets its message derive, as prost-build has it.
@@ -111,15 +151,25 @@ impl<'a> Holding<'a> {
             Type::Group => Derives::NONE,
             Type::Message if repeated || self.is_boxed(owner, field) => Derives::NONE,
             Type::Message => self.derives(type_name(field).unwrap_or_default()),
-            Type::String | Type::Bytes => Derives { copy: false, eq: true },
-            Type::Float | Type::Double => Derives { copy: !repeated, eq: false },
-            _ => Derives { copy: !repeated, eq: true },
+            Type::String | Type::Bytes => Derives {
+                copy: false,
+                eq: true,
+            },
+            Type::Float | Type::Double => Derives {
+                copy: !repeated,
+                eq: false,
+            },
+            _ => Derives {
+                copy: !repeated,
+                eq: true,
+            },
         }
     }
 }
 
 /// The message that lies in a field itself, and not in a vector of it.
 fn held(field: &FieldDescriptorProto) -> Option<&str> {
-    let lies_within = matches!(field.r#type(), Type::Message | Type::Group) && field.label() != Label::Repeated;
+    let lies_within =
+        matches!(field.r#type(), Type::Message | Type::Group) && field.label() != Label::Repeated;
     type_name(field).filter(|_| lies_within)
 }

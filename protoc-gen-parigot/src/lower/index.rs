@@ -34,7 +34,9 @@ pub(super) struct User<'a> {
 
 impl<'a> Index<'a> {
     pub(super) fn new(sources: &'a [Source<'a>], options: &'a RustOptions) -> Self {
-        let items = sources.iter().flat_map(|source| source.items.iter().map(move |item| (source, item)));
+        let items = sources
+            .iter()
+            .flat_map(|source| source.items.iter().map(move |item| (source, item)));
         let types = items
             .filter(|(_, item)| matches!(item.node, Node::Message(_) | Node::Enum(_)))
             .map(|(source, item)| (item.full_name(), Type { source, item }))
@@ -59,18 +61,26 @@ impl<'a> Index<'a> {
 
     /// All messages, by their full names.
     pub(super) fn messages(&self) -> impl Iterator<Item = (&str, &'a DescriptorProto)> {
-        self.types.iter().filter_map(|(name, ty)| match ty.item.node {
-            Node::Message(message) => Some((name.as_str(), message)),
-            _ => None,
-        })
+        self.types
+            .iter()
+            .filter_map(|(name, ty)| match ty.item.node {
+                Node::Message(message) => Some((name.as_str(), message)),
+                _ => None,
+            })
     }
 
     /// Where an option puts a type that is not generated.
     pub(super) fn extern_path(&self, full_name: &str) -> Option<String> {
         let package = self.get(full_name)?.source.file.package();
         let dotted = format!(".{full_name}");
-        let ends = dotted.match_indices('.').map(|(end, _)| end).skip(1).chain([dotted.len()]);
-        let (end, path) = ends.filter_map(|end| Some((end, self.options.extern_paths.get(&dotted[..end])?))).last()?;
+        let ends = dotted
+            .match_indices('.')
+            .map(|(end, _)| end)
+            .skip(1)
+            .chain([dotted.len()]);
+        let (end, path) = ends
+            .filter_map(|end| Some((end, self.options.extern_paths.get(&dotted[..end])?)))
+            .last()?;
         match dotted[end..].strip_prefix('.') {
             None => Some(path.clone()),
             // What is nested in a type lies in a module of the type's name.
@@ -93,18 +103,29 @@ impl<'a> Index<'a> {
 
     /// Refuses a type that the user could not see in Rust.
     pub(super) fn check_visible(&self, full_name: &str, user: &User<'_>) -> Result<(), Error> {
-        let Some(ty) = self.get(full_name) else { return Ok(()) };
+        let Some(ty) = self.get(full_name) else {
+            return Ok(());
+        };
         let (what, name, at) = (user.what.clone(), full_name.to_owned(), user.at.clone());
         // Without `mod.rs`, the packages of several runs are put together by hand.
         let elsewhere = !self.options.mod_file && ty.source.file.package() != user.package;
         if self.extern_path(full_name).is_some() {
             Ok(())
         } else if self.options.messages == Messages::External {
-            Err(Error::NotExternal { user: what, name, at })
+            Err(Error::NotExternal {
+                user: what,
+                name,
+                at,
+            })
         } else if ty.source.generated || elsewhere {
             Ok(())
         } else {
-            Err(Error::NotGenerated { user: what, name, file: ty.source.file.name().to_owned(), at })
+            Err(Error::NotGenerated {
+                user: what,
+                name,
+                file: ty.source.file.name().to_owned(),
+                at,
+            })
         }
     }
 
@@ -112,23 +133,34 @@ impl<'a> Index<'a> {
     pub(super) fn type_path(&self, full_name: &str, package: &str) -> Option<TypePath> {
         if let Some(path) = self.extern_path(full_name) {
             let path: TokenStream = path.parse().ok()?;
-            return Some(TypePath { in_package: path.clone(), in_service: path });
+            return Some(TypePath {
+                in_package: path.clone(),
+                in_service: path,
+            });
         }
         let path = relative_path(full_name, package)?;
-        Some(TypePath { in_package: path.parse().ok()?, in_service: format!("super::{path}").parse().ok()? })
+        Some(TypePath {
+            in_package: path.parse().ok()?,
+            in_service: format!("super::{path}").parse().ok()?,
+        })
     }
 
     /// How a type is written in the module of `scope`, a package or message, or nothing if some part of its name has no
     /// letters.
     pub(super) fn path(&self, full_name: &str, scope: &str) -> Option<String> {
-        self.extern_path(full_name).or_else(|| relative_path(full_name, scope))
+        self.extern_path(full_name)
+            .or_else(|| relative_path(full_name, scope))
     }
 }
 
 fn relative_path(full_name: &str, scope: &str) -> Option<String> {
     let (parent, item) = full_name.rsplit_once('.').unwrap_or(("", full_name));
     let (there, here) = (name::modules(parent)?, name::modules(scope)?);
-    let shared = there.iter().zip(&here).take_while(|(there, here)| there == here).count();
+    let shared = there
+        .iter()
+        .zip(&here)
+        .take_while(|(there, here)| there == here)
+        .count();
     let mut parts = vec!["super".to_owned(); here.len() - shared];
     parts.extend_from_slice(&there[shared..]);
     parts.push(name::camel(item)?);
@@ -137,7 +169,11 @@ fn relative_path(full_name: &str, scope: &str) -> Option<String> {
 
 /// `greeting::v1` and `Outer.Inner` give `greeting::v1::outer::Inner`.
 fn below(path: &str, nested: &str) -> Option<String> {
-    let mut parts: Vec<String> = [path].into_iter().filter(|path| !path.is_empty()).map(str::to_owned).collect();
+    let mut parts: Vec<String> = [path]
+        .into_iter()
+        .filter(|path| !path.is_empty())
+        .map(str::to_owned)
+        .collect();
     let (modules, item) = nested.rsplit_once('.').unwrap_or(("", nested));
     parts.extend(name::modules(modules)?);
     parts.push(name::camel(item)?);

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::source_code_info::Location;
-use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto};
+use prost_types::{
+    DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
+};
 
 use super::float;
 use super::holding::{Derives, Holding};
@@ -19,11 +21,19 @@ use crate::symbol;
 pub(super) fn check_types(sources: &[Source<'_>], index: &Index<'_>, errors: &mut Vec<Error>) {
     for source in sources {
         for item in &source.items {
-            let is_generated = index.get(&item.scope).is_some_and(|owner| index.is_generated(owner));
-            let Node::Field(field, parent) = item.node else { continue };
+            let is_generated = index
+                .get(&item.scope)
+                .is_some_and(|owner| index.is_generated(owner));
+            let Node::Field(field, parent) = item.node else {
+                continue;
+            };
             if is_generated && !is_map_entry(parent) {
                 let (what, at) = (source.describe(item), source.location(&item.path));
-                let user = User { what, package: source.file.package(), at };
+                let user = User {
+                    what,
+                    package: source.file.package(),
+                    at,
+                };
                 let name = value_type(field, index);
                 errors.extend(name.and_then(|name| index.check_visible(name, &user).err()));
             }
@@ -41,14 +51,27 @@ fn value_type<'a>(field: &'a FieldDescriptorProto, index: &Index<'a>) -> Option<
 }
 
 /// The files of `packages`, and what stands in for the messages that their fields hold.
-pub(super) fn lower(sources: &[Source<'_>], packages: &[(String, Package)], index: &Index<'_>) -> Messages {
-    let mut messages = Messages { extern_paths: index.extern_paths(), ..Messages::default() };
+pub(super) fn lower(
+    sources: &[Source<'_>],
+    packages: &[(String, Package)],
+    index: &Index<'_>,
+) -> Messages {
+    let mut messages = Messages {
+        extern_paths: index.extern_paths(),
+        ..Messages::default()
+    };
     let holding = Holding::new(index);
-    let mut stand_ins = StandIns { index, holding: &holding, names: BTreeMap::new() };
+    let mut stand_ins = StandIns {
+        index,
+        holding: &holding,
+        names: BTreeMap::new(),
+    };
     let mut sources: Vec<_> = sources.iter().filter(|source| source.generated).collect();
     sources.sort_by_key(|source| source.file.name());
     for source in sources {
-        let package = packages.iter().position(|(proto, _)| proto == source.file.package());
+        let package = packages
+            .iter()
+            .position(|(proto, _)| proto == source.file.package());
         for mut file in to_generate(source, &mut messages.docs) {
             for message in &mut file.message_type {
                 spell_defaults(message, index);
@@ -80,9 +103,16 @@ fn to_generate(source: &Source<'_>, docs: &mut Vec<Vec<String>>) -> Vec<FileDesc
         let mut path = item.path.clone();
         path[1] = 0;
         // prost-build wants a location for each item, once there is one at all.
-        let info =
-            files.last_mut().expect("a parent stands before its children").source_code_info.get_or_insert_default();
-        info.location.push(Location { path, leading_comments, ..Location::default() });
+        let info = files
+            .last_mut()
+            .expect("a parent stands before its children")
+            .source_code_info
+            .get_or_insert_default();
+        info.location.push(Location {
+            path,
+            leading_comments,
+            ..Location::default()
+        });
     }
     files
 }
@@ -92,11 +122,20 @@ fn file_of(file: &FileDescriptorProto, node: Node<'_>) -> FileDescriptorProto {
     let (messages, enums) = match node {
         Node::Message(message) => (vec![message.clone()], Vec::new()),
         Node::Enum(item) => (Vec::new(), vec![item.clone()]),
-        Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => unreachable!("it has a parent"),
+        Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => {
+            unreachable!("it has a parent")
+        }
     };
     FileDescriptorProto {
         package: file.package.clone().filter(|package| !package.is_empty()),
-        syntax: Some(if file.syntax() == "proto3" { "proto3" } else { "proto2" }.to_owned()),
+        syntax: Some(
+            if file.syntax() == "proto3" {
+                "proto3"
+            } else {
+                "proto2"
+            }
+            .to_owned(),
+        ),
         message_type: messages,
         enum_type: enums,
         ..FileDescriptorProto::default()
@@ -105,7 +144,11 @@ fn file_of(file: &FileDescriptorProto, node: Node<'_>) -> FileDescriptorProto {
 
 /// In proto3 packed is what is not said to be otherwise; prost-build takes any other option for a no.
 fn say_packed(message: &mut DescriptorProto) {
-    for options in message.field.iter_mut().filter_map(|field| field.options.as_mut()) {
+    for options in message
+        .field
+        .iter_mut()
+        .filter_map(|field| field.options.as_mut())
+    {
         options.packed.get_or_insert(true);
     }
     message.nested_type.iter_mut().for_each(say_packed);
@@ -117,21 +160,35 @@ fn spell_defaults(message: &mut DescriptorProto, index: &Index<'_>) {
     for field in &mut message.field {
         let spelt = match field.r#type() {
             Type::Enum => first_of_number(field, index),
-            number @ (Type::Float | Type::Double) => {
-                field.default_value.as_deref().map(|default| float::as_protoc_writes(default, number))
-            }
+            number @ (Type::Float | Type::Double) => field
+                .default_value
+                .as_deref()
+                .map(|default| float::as_protoc_writes(default, number)),
             _ => continue,
         };
         field.default_value = spelt.or(field.default_value.take());
     }
-    message.nested_type.iter_mut().for_each(|nested| spell_defaults(nested, index));
+    message
+        .nested_type
+        .iter_mut()
+        .for_each(|nested| spell_defaults(nested, index));
 }
 
 fn first_of_number(field: &FieldDescriptorProto, index: &Index<'_>) -> Option<String> {
-    let Node::Enum(EnumDescriptorProto { value, .. }) = index.get(type_name(field)?)?.item.node else { return None };
-    let default = value.iter().find(|value| value.name() == field.default_value())?;
-    let first = value.iter().find(|value| value.number() == default.number())?;
-    field.default_value.is_some().then(|| first.name().to_owned())
+    let Node::Enum(EnumDescriptorProto { value, .. }) = index.get(type_name(field)?)?.item.node
+    else {
+        return None;
+    };
+    let default = value
+        .iter()
+        .find(|value| value.name() == field.default_value())?;
+    let first = value
+        .iter()
+        .find(|value| value.number() == default.number())?;
+    field
+        .default_value
+        .is_some()
+        .then(|| first.name().to_owned())
 }
 
 /// The messages that prost-build is told of in place of those that fields hold.
@@ -163,13 +220,20 @@ impl StandIns<'_> {
         let full_name = symbol::full_name(scope, message.name());
         for field in &mut message.field {
             // The type of a oneof lies in the module of its message.
-            let scope = if oneof_of(field).is_some() { &full_name } else { scope };
+            let scope = if oneof_of(field).is_some() {
+                &full_name
+            } else {
+                scope
+            };
             self.put_at(field, &full_name, scope);
         }
         for nested in &mut message.nested_type {
             if is_map_entry(nested) {
                 // What is said of an entry is said at the field that is the map.
-                nested.field.iter_mut().for_each(|field| self.put_at(field, &full_name, scope));
+                nested
+                    .field
+                    .iter_mut()
+                    .for_each(|field| self.put_at(field, &full_name, scope));
             } else {
                 self.put_into(nested, &full_name);
             }
@@ -177,15 +241,22 @@ impl StandIns<'_> {
     }
 
     fn put_at(&mut self, field: &mut FieldDescriptorProto, owner: &str, scope: &str) {
-        let Some(full_name) = type_name(field).filter(|name| self.is_message(name)) else { return };
-        let Some(path) = self.index.path(full_name, scope) else { return };
+        let Some(full_name) = type_name(field).filter(|name| self.is_message(name)) else {
+            return;
+        };
+        let Some(path) = self.index.path(full_name, scope) else {
+            return;
+        };
         let held = if self.holding.is_boxed(owner, field) {
             Held::Boxed(owner.to_owned())
         } else {
             Held::Plain(self.holding.derives(full_name))
         };
         let number = self.names.len();
-        let name = self.names.entry(StandIn { path, held }).or_insert_with(|| number.to_string());
+        let name = self
+            .names
+            .entry(StandIn { path, held })
+            .or_insert_with(|| number.to_string());
         field.type_name = Some(format!(".{name}"));
     }
 
@@ -196,13 +267,22 @@ impl StandIns<'_> {
 
     /// The file that declares them, and where each lies, so that none is generated.
     fn into_file(self) -> (FileDescriptorProto, Vec<(String, String)>) {
-        let messages = self.names.iter().map(|(StandIn { held, .. }, name)| DescriptorProto {
-            name: Some(name.clone()),
-            field: held.content().into_iter().collect(),
-            ..DescriptorProto::default()
-        });
-        let file = FileDescriptorProto { message_type: messages.collect(), ..FileDescriptorProto::default() };
-        let paths = self.names.into_iter().map(|(StandIn { path, .. }, name)| (format!(".{name}"), path));
+        let messages = self
+            .names
+            .iter()
+            .map(|(StandIn { held, .. }, name)| DescriptorProto {
+                name: Some(name.clone()),
+                field: held.content().into_iter().collect(),
+                ..DescriptorProto::default()
+            });
+        let file = FileDescriptorProto {
+            message_type: messages.collect(),
+            ..FileDescriptorProto::default()
+        };
+        let paths = self
+            .names
+            .into_iter()
+            .map(|(StandIn { path, .. }, name)| (format!(".{name}"), path));
         (file, paths.collect())
     }
 }
@@ -212,12 +292,29 @@ impl Held {
     fn content(&self) -> Option<FieldDescriptorProto> {
         let (label, ty, type_name) = match self {
             Self::Boxed(owner) => (Label::Optional, Type::Message, Some(format!(".{owner}"))),
-            Self::Plain(Derives { copy: true, eq: true }) => return None,
-            Self::Plain(Derives { copy: false, eq: true }) => (Label::Repeated, Type::Int32, None),
-            Self::Plain(Derives { copy: true, eq: false }) => (Label::Optional, Type::Float, None),
-            Self::Plain(Derives { copy: false, eq: false }) => (Label::Repeated, Type::Float, None),
+            Self::Plain(Derives {
+                copy: true,
+                eq: true,
+            }) => return None,
+            Self::Plain(Derives {
+                copy: false,
+                eq: true,
+            }) => (Label::Repeated, Type::Int32, None),
+            Self::Plain(Derives {
+                copy: true,
+                eq: false,
+            }) => (Label::Optional, Type::Float, None),
+            Self::Plain(Derives {
+                copy: false,
+                eq: false,
+            }) => (Label::Repeated, Type::Float, None),
         };
         let (label, ty) = (Some(label.into()), Some(ty.into()));
-        Some(FieldDescriptorProto { label, r#type: ty, type_name, ..FieldDescriptorProto::default() })
+        Some(FieldDescriptorProto {
+            label,
+            r#type: ty,
+            type_name,
+            ..FieldDescriptorProto::default()
+        })
     }
 }

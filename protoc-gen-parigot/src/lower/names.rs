@@ -33,7 +33,9 @@ pub(super) struct Names {
 }
 
 /// Types that generated code calls by their bare names: a module of such a name would hide them.
-const PRIMITIVES: [&str; 10] = ["bool", "f32", "f64", "i32", "i64", "str", "u32", "u64", "u8", "usize"];
+const PRIMITIVES: [&str; 10] = [
+    "bool", "f32", "f64", "i32", "i64", "str", "u32", "u64", "u8", "usize",
+];
 
 impl Names {
     /// Whether a package's module has an item of that name.
@@ -45,9 +47,16 @@ impl Names {
     /// Takes a name, or says who has it.
     pub(super) fn take(&mut self, claim: Claim, at: Location) -> Result<(), Error> {
         let Claim { scope, rust, what } = claim;
-        let Some(rust) = rust else { return Err(Error::NoName { what, at }) };
+        let Some(rust) = rust else {
+            return Err(Error::NoName { what, at });
+        };
         if matches!(scope, Scope::Module(_)) && PRIMITIVES.contains(&rust.as_str()) {
-            return Err(Error::NameClash { first: what, second: "the primitive type".to_owned(), rust, at });
+            return Err(Error::NameClash {
+                first: what,
+                second: "the primitive type".to_owned(),
+                rust,
+                at,
+            });
         }
         let names = self.scopes.entry(scope).or_default();
         match names.get(&rust) {
@@ -62,6 +71,15 @@ impl Names {
 
 /// Names both of two declarations, at the place of the later one.
 pub(super) fn clash(one: (String, Location), other: (String, Location), rust: String) -> Error {
-    let (first, second) = if one.1 <= other.1 { (one, other) } else { (other, one) };
-    Error::NameClash { first: format!("{} ({})", first.0, first.1), second: second.0, rust, at: second.1 }
+    let (first, second) = if one.1 <= other.1 {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    Error::NameClash {
+        first: format!("{} ({})", first.0, first.1),
+        second: second.0,
+        rust,
+        at: second.1,
+    }
 }

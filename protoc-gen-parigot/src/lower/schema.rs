@@ -12,12 +12,27 @@ use crate::model::Rpc;
 use crate::symbol::{self, Schema, TypeSchema};
 
 /// The schema of a service with these methods, whose error enum is `error`.
-pub(super) fn of_service(service: &Declared<'_>, rpcs: &[Rpc], error: Option<&str>, index: &Index<'_>) -> Schema {
-    let messages = rpcs.iter().flat_map(|rpc| [rpc.request.clone(), rpc.response.clone()]);
+pub(super) fn of_service(
+    service: &Declared<'_>,
+    rpcs: &[Rpc],
+    error: Option<&str>,
+    index: &Index<'_>,
+) -> Schema {
+    let messages = rpcs
+        .iter()
+        .flat_map(|rpc| [rpc.request.clone(), rpc.response.clone()]);
     let types = reachable(messages.chain(error.map(str::to_owned)).collect(), index);
     Schema {
         service: symbol::full_name(service.package(), service.descriptor.name()),
-        methods: rpcs.iter().map(|rpc| (rpc.proto.clone(), (rpc.request.clone(), rpc.response.clone()))).collect(),
+        methods: rpcs
+            .iter()
+            .map(|rpc| {
+                (
+                    rpc.proto.clone(),
+                    (rpc.request.clone(), rpc.response.clone()),
+                )
+            })
+            .collect(),
         error: error.map(str::to_owned),
         types,
     }
@@ -27,9 +42,17 @@ pub(super) fn of_service(service: &Declared<'_>, rpcs: &[Rpc], error: Option<&st
 fn reachable(mut names: Vec<String>, index: &Index<'_>) -> BTreeMap<String, TypeSchema> {
     let mut types = BTreeMap::new();
     while let Some(name) = names.pop() {
-        let Some(ty) = index.get(&name).filter(|_| !types.contains_key(&name)) else { continue };
+        let Some(ty) = index.get(&name).filter(|_| !types.contains_key(&name)) else {
+            continue;
+        };
         if let Node::Message(message) = ty.item.node {
-            names.extend(message.field.iter().filter_map(type_name).map(str::to_owned));
+            names.extend(
+                message
+                    .field
+                    .iter()
+                    .filter_map(type_name)
+                    .map(str::to_owned),
+            );
         }
         types.insert(name, type_schema(ty));
     }
@@ -38,9 +61,12 @@ fn reachable(mut names: Vec<String>, index: &Index<'_>) -> BTreeMap<String, Type
 
 fn type_schema(ty: Type<'_>) -> TypeSchema {
     match ty.item.node {
-        Node::Enum(item) => {
-            TypeSchema::Enum(item.value.iter().map(|value| (value.number(), value.name().to_owned())).collect())
-        }
+        Node::Enum(item) => TypeSchema::Enum(
+            item.value
+                .iter()
+                .map(|value| (value.number(), value.name().to_owned()))
+                .collect(),
+        ),
         Node::Message(message) => {
             let line = |field| field_schema(ty.source, message, field);
             TypeSchema::Message(message.field.iter().map(line).collect())
@@ -56,21 +82,33 @@ fn field_schema(
     message: &DescriptorProto,
     field: &FieldDescriptorProto,
 ) -> (i32, String, String, String) {
-    let oneof = field.oneof_index.and_then(|index| message.oneof_decl.get(usize::try_from(index).ok()?));
+    let oneof = field
+        .oneof_index
+        .and_then(|index| message.oneof_decl.get(usize::try_from(index).ok()?));
     let label = match (field.label(), oneof) {
         (Label::Repeated, _) => "repeated".to_owned(),
         (Label::Required, _) => "required".to_owned(),
-        (Label::Optional, Some(oneof)) if !field.proto3_optional() => format!("oneof:{}", oneof.name()),
+        (Label::Optional, Some(oneof)) if !field.proto3_optional() => {
+            format!("oneof:{}", oneof.name())
+        }
         (Label::Optional, _) if source.keeps_presence(field) => "optional".to_owned(),
         (Label::Optional, _) => "singular".to_owned(),
     };
-    (field.number(), field.name().to_owned(), label, field_type(field))
+    (
+        field.number(),
+        field.name().to_owned(),
+        label,
+        field_type(field),
+    )
 }
 
 fn field_type(field: &FieldDescriptorProto) -> String {
     match (field.r#type(), type_name(field)) {
         (FieldType::Group, Some(name)) => format!("group {name}"),
         (FieldType::Message | FieldType::Enum, Some(name)) => name.to_owned(),
-        (scalar, _) => scalar.as_str_name().trim_start_matches("TYPE_").to_ascii_lowercase(),
+        (scalar, _) => scalar
+            .as_str_name()
+            .trim_start_matches("TYPE_")
+            .to_ascii_lowercase(),
     }
 }

@@ -21,19 +21,36 @@ pub(super) fn lower(
     names: &mut Names,
     errors: &mut Vec<Error>,
 ) -> (Vec<Service>, Vec<ErrorEnum>) {
-    let declared: Vec<Named<'_>> = sources.iter().flat_map(|source| Named::all(source, index)).collect();
+    let declared: Vec<Named<'_>> = sources
+        .iter()
+        .flat_map(|source| Named::all(source, index))
+        .collect();
     // What messages have taken moves a service aside; services that meet are a mistake. So all choose, then all take.
-    let chosen: Vec<_> = declared.iter().map(|service| service.choose_name(names)).collect();
+    let chosen: Vec<_> = declared
+        .iter()
+        .map(|service| service.choose_name(names))
+        .collect();
     let mut services = Vec::new();
     let mut enums: Vec<ErrorEnum> = Vec::new();
     for (service, name) in declared.iter().zip(chosen) {
-        let name = name.and_then(|name| service.take_name(name, names)).map_err(|error| errors.push(error));
+        let name = name
+            .and_then(|name| service.take_name(name, names))
+            .map_err(|error| errors.push(error));
         let (contract, rpcs) = service.declared.contract(index, streaming, errors);
-        let error = service.error_enum(&contract).map_err(|error| errors.push(error));
+        let error = service
+            .error_enum(&contract)
+            .map_err(|error| errors.push(error));
         let methods = service.methods(rpcs, errors);
         if let (Ok(name), Ok(error)) = (name, error) {
-            let item = error.as_ref().map_or_else(status, |error| error.item.clone());
-            services.push(Service { contract, name, error: item, methods });
+            let item = error
+                .as_ref()
+                .map_or_else(status, |error| error.item.clone());
+            services.push(Service {
+                contract,
+                name,
+                error: item,
+                methods,
+            });
             enums.extend(error);
         }
     }
@@ -54,18 +71,28 @@ impl<'a> Named<'a> {
     /// The usual names, or the others if a message, enum or module has one of them.
     fn choose_name(&self, names: &Names) -> Result<ServiceName, Error> {
         let proto = self.declared.descriptor.name();
-        let no_name = || Error::NoName { what: format!("service {proto}"), at: self.declared.at() };
+        let no_name = || Error::NoName {
+            what: format!("service {proto}"),
+            at: self.declared.at(),
+        };
         let usual = ServiceName::new(proto).ok_or_else(no_name)?;
         let rust = usual.rust();
         // The trait and the module of service `_1` would both be `_1`.
-        let taken = rust[0] == rust[1] || rust.iter().any(|rust| names.is_taken(self.declared.package(), rust));
+        let taken = rust[0] == rust[1]
+            || rust
+                .iter()
+                .any(|rust| names.is_taken(self.declared.package(), rust));
         Ok(if taken { usual.escaped() } else { usual })
     }
 
     fn take_name(&self, name: ServiceName, names: &mut Names) -> Result<ServiceName, Error> {
         for rust in name.rust() {
             let scope = Scope::Module(self.declared.package().to_owned());
-            let claim = Claim { scope, rust: Some(rust), what: format!("service {}", name.proto) };
+            let claim = Claim {
+                scope,
+                rust: Some(rust),
+                what: format!("service {}", name.proto),
+            };
             names.take(claim, self.declared.at())?;
         }
         Ok(name)
@@ -73,23 +100,40 @@ impl<'a> Named<'a> {
 
     /// The enum that holds the service's errors, for which traits are implemented.
     fn error_enum(&self, contract: &Contract) -> Result<Option<ErrorEnum>, Error> {
-        let Some(full_name) = contract.error.clone() else { return Ok(None) };
+        let Some(full_name) = contract.error.clone() else {
+            return Ok(None);
+        };
         match self.index.extern_path(&full_name) {
             Some(rust) if !rust.starts_with("crate::") => {
-                return Err(Error::ErrorElsewhere { at: self.index.location(&full_name), name: full_name, rust });
+                return Err(Error::ErrorElsewhere {
+                    at: self.index.location(&full_name),
+                    name: full_name,
+                    rust,
+                });
             }
             _ => {}
         }
-        let item = self.type_path(&full_name, format!("service {}", contract.proto), contract.at.clone())?;
+        let item = self.type_path(
+            &full_name,
+            format!("service {}", contract.proto),
+            contract.at.clone(),
+        )?;
         Ok(Some(ErrorEnum { full_name, item }))
     }
 
     fn type_path(&self, full_name: &str, what: String, at: Location) -> Result<TypePath, Error> {
         let package = self.declared.package();
-        let user = User { what, package, at: at.clone() };
+        let user = User {
+            what,
+            package,
+            at: at.clone(),
+        };
         self.index.check_visible(full_name, &user)?;
         let path = self.index.type_path(full_name, package);
-        path.ok_or_else(|| Error::NoName { what: full_name.to_owned(), at })
+        path.ok_or_else(|| Error::NoName {
+            what: full_name.to_owned(),
+            at,
+        })
     }
 
     /// The methods in which nothing is wrong.
@@ -97,10 +141,17 @@ impl<'a> Named<'a> {
         let mut names = MethodNames::default();
         let mut methods = Vec::new();
         for rpc in rpcs {
-            let name = names.take(&rpc.proto, &rpc.at).map_err(|error| errors.push(error));
+            let name = names
+                .take(&rpc.proto, &rpc.at)
+                .map_err(|error| errors.push(error));
             let types = self.method_types(&rpc).map_err(|error| errors.push(error));
             if let (Ok(name), Ok((request, response))) = (name, types) {
-                methods.push(Method { rpc, name, request, response });
+                methods.push(Method {
+                    rpc,
+                    name,
+                    request,
+                    response,
+                });
             }
         }
         methods
@@ -118,7 +169,10 @@ impl<'a> Named<'a> {
 /// What a service fails with that has no errors of its own.
 fn status() -> TypePath {
     let status = quote!(::parigot_guest::Status);
-    TypePath { in_package: status.clone(), in_service: status }
+    TypePath {
+        in_package: status.clone(),
+        in_service: status,
+    }
 }
 
 /// The names of a service's methods, as functions of its trait and client and as types of its module, and who has them.
@@ -130,18 +184,31 @@ struct MethodNames {
 impl Default for MethodNames {
     fn default() -> Self {
         let table = ("SERVICE".to_owned(), "the service's table".to_owned());
-        Self { functions: BTreeMap::new(), items: [table].into() }
+        Self {
+            functions: BTreeMap::new(),
+            items: [table].into(),
+        }
     }
 }
 
 impl MethodNames {
     fn take(&mut self, proto: &str, at: &Location) -> Result<MethodName, Error> {
-        let name =
-            MethodName::new(proto).ok_or_else(|| Error::NoName { what: format!("method {proto}"), at: at.clone() })?;
-        for (names, rust) in [(&mut self.functions, &name.function), (&mut self.items, &name.item)] {
+        let name = MethodName::new(proto).ok_or_else(|| Error::NoName {
+            what: format!("method {proto}"),
+            at: at.clone(),
+        })?;
+        for (names, rust) in [
+            (&mut self.functions, &name.function),
+            (&mut self.items, &name.item),
+        ] {
             let (rust, second) = (rust.to_string(), proto.to_owned());
             if let Some(first) = names.insert(rust.clone(), format!("methods {proto}")) {
-                return Err(Error::NameClash { first, second, rust, at: at.clone() });
+                return Err(Error::NameClash {
+                    first,
+                    second,
+                    rust,
+                    at: at.clone(),
+                });
             }
         }
         Ok(name)

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::source_code_info;
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
-    OneofDescriptorProto,
+    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
+    FileDescriptorProto, OneofDescriptorProto,
 };
 
 use super::comment;
@@ -68,7 +68,11 @@ pub(super) enum Node<'a> {
 
 impl<'a> Source<'a> {
     pub(super) fn all(plain: &'a [Plain<'a>], request: &'a Request) -> Vec<Self> {
-        let generated: BTreeSet<_> = request.file_to_generate.iter().map(String::as_str).collect();
+        let generated: BTreeSet<_> = request
+            .file_to_generate
+            .iter()
+            .map(String::as_str)
+            .collect();
         let source = |Plain { file, faults }: &'a Plain<'a>| Self {
             file,
             faults,
@@ -89,19 +93,28 @@ impl<'a> Source<'a> {
             [line, column, ..] => count(*line).zip(count(*column)),
             _ => None,
         };
-        Location { file: self.file.name().to_owned(), position }
+        Location {
+            file: self.file.name().to_owned(),
+            position,
+        }
     }
 
     /// Where the option at `option` begins of the declaration at `path`, or as much of that as is known.
     pub(super) fn location_within(&self, path: &[i32], option: &[i32]) -> Location {
         let option = [path, option].concat();
         let mut known = (path.len()..=option.len()).rev().map(|end| &option[..end]);
-        self.location(known.find(|path| self.places.contains_key(path)).unwrap_or(path))
+        self.location(
+            known
+                .find(|path| self.places.contains_key(path))
+                .unwrap_or(path),
+        )
     }
 
     /// The comment of the declaration at `path`, by lines.
     pub(super) fn docs(&self, path: &[i32]) -> Vec<String> {
-        let Some(place) = self.places.get(path) else { return Vec::new() };
+        let Some(place) = self.places.get(path) else {
+            return Vec::new();
+        };
         comment::lines([place.leading_comments(), place.trailing_comments()])
     }
 
@@ -154,17 +167,27 @@ impl Item<'_> {
 
 /// Whether a message is the entry of a map, which has no type of its own in Rust.
 pub(super) fn is_map_entry(message: &DescriptorProto) -> bool {
-    message.options.as_ref().is_some_and(|options| options.map_entry())
+    message
+        .options
+        .as_ref()
+        .is_some_and(|options| options.map_entry())
 }
 
 /// The full name of a field's message or enum, without its leading dot.
 pub(super) fn type_name(field: &FieldDescriptorProto) -> Option<&str> {
-    field.type_name.as_deref().map(|name| name.strip_prefix('.').unwrap_or(name))
+    field
+        .type_name
+        .as_deref()
+        .map(|name| name.strip_prefix('.').unwrap_or(name))
 }
 
 /// The oneof that a field is a variant of: not one made up to keep an optional field's presence.
 pub(super) fn oneof_of(field: &FieldDescriptorProto) -> Option<usize> {
-    if field.proto3_optional() { None } else { usize::try_from(field.oneof_index?).ok() }
+    if field.proto3_optional() {
+        None
+    } else {
+        usize::try_from(field.oneof_index?).ok()
+    }
 }
 
 fn places(file: &FileDescriptorProto) -> BTreeMap<&[i32], &source_code_info::Location> {
@@ -183,16 +206,33 @@ fn items(file: &FileDescriptorProto) -> Vec<Item<'_>> {
     items
 }
 
-fn message_items<'a>(message: &'a DescriptorProto, path: Vec<i32>, scope: String, items: &mut Vec<Item<'a>>) {
+fn message_items<'a>(
+    message: &'a DescriptorProto,
+    path: Vec<i32>,
+    scope: String,
+    items: &mut Vec<Item<'a>>,
+) {
     let name = symbol::full_name(&scope, message.name());
-    items.push(Item { path: path.clone(), scope, node: Node::Message(message) });
+    items.push(Item {
+        path: path.clone(),
+        scope,
+        node: Node::Message(message),
+    });
     for (path, field) in numbered(&path, field::FIELD, &message.field) {
-        items.push(Item { path, scope: name.clone(), node: Node::Field(field, message) });
+        items.push(Item {
+            path,
+            scope: name.clone(),
+            node: Node::Field(field, message),
+        });
     }
     let with_variants: BTreeSet<_> = message.field.iter().filter_map(oneof_of).collect();
     let oneofs = (0..).zip(numbered(&path, field::MESSAGE_ONEOF, &message.oneof_decl));
     for (_, (path, oneof)) in oneofs.filter(|(index, _)| with_variants.contains(index)) {
-        items.push(Item { path, scope: name.clone(), node: Node::Oneof(oneof, message) });
+        items.push(Item {
+            path,
+            scope: name.clone(),
+            node: Node::Oneof(oneof, message),
+        });
     }
     for (path, nested) in numbered(&path, field::NESTED_TYPE, &message.nested_type) {
         message_items(nested, path, name.clone(), items);
@@ -202,13 +242,30 @@ fn message_items<'a>(message: &'a DescriptorProto, path: Vec<i32>, scope: String
     }
 }
 
-fn enum_items<'a>(item: &'a EnumDescriptorProto, path: Vec<i32>, scope: String, items: &mut Vec<Item<'a>>) {
+fn enum_items<'a>(
+    item: &'a EnumDescriptorProto,
+    path: Vec<i32>,
+    scope: String,
+    items: &mut Vec<Item<'a>>,
+) {
     let name = symbol::full_name(&scope, item.name());
-    items.push(Item { path: path.clone(), scope, node: Node::Enum(item) });
+    items.push(Item {
+        path: path.clone(),
+        scope,
+        node: Node::Enum(item),
+    });
     let mut numbers = BTreeSet::new();
     for (path, value) in numbered(&path, field::ENUM_VALUE, &item.value) {
-        let node = if numbers.insert(value.number()) { Node::Value(value, item) } else { Node::Alias(value) };
-        items.push(Item { path, scope: name.clone(), node });
+        let node = if numbers.insert(value.number()) {
+            Node::Value(value, item)
+        } else {
+            Node::Alias(value)
+        };
+        items.push(Item {
+            path,
+            scope: name.clone(),
+            node,
+        });
     }
 }
 
@@ -219,5 +276,7 @@ pub(super) fn numbered<'a, T>(
     elements: &'a [T],
 ) -> impl Iterator<Item = (Vec<i32>, &'a T)> + use<'a, T> {
     let parent = parent.to_vec();
-    (0..).zip(elements).map(move |(index, element)| ([&parent[..], &[field, index]].concat(), element))
+    (0..)
+        .zip(elements)
+        .map(move |(index, element)| ([&parent[..], &[field, index]].concat(), element))
 }

@@ -84,8 +84,30 @@ impl ServiceName {
 
     /// What the service takes in its package, save the names of its methods.
     pub fn all(&self) -> [&str; 9] {
-        let Self { proto: _, item, table, client, caller, locate, must_locate, require, export, run } = self;
-        [item, table, client, caller, locate, must_locate, require, export, run].map(String::as_str)
+        let Self {
+            proto: _,
+            item,
+            table,
+            client,
+            caller,
+            locate,
+            must_locate,
+            require,
+            export,
+            run,
+        } = self;
+        [
+            item,
+            table,
+            client,
+            caller,
+            locate,
+            must_locate,
+            require,
+            export,
+            run,
+        ]
+        .map(String::as_str)
     }
 }
 
@@ -124,13 +146,25 @@ pub fn camel(name: &str) -> String {
 
 /// The message or enum of this full name in the Go package of its file.
 pub fn type_name(full_name: &str, package: &str) -> String {
-    camel(full_name.strip_prefix(package).and_then(|name| name.strip_prefix('.')).unwrap_or(full_name))
+    camel(
+        full_name
+            .strip_prefix(package)
+            .and_then(|name| name.strip_prefix('.'))
+            .unwrap_or(full_name),
+    )
 }
 
 /// Makes an identifier of any word: protogen's `GoSanitized`.
 pub fn sanitize(word: &str) -> String {
-    let word: String = word.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-    if word.starts_with(char::is_alphabetic) && !KEYWORDS.contains(&word.as_str()) { word } else { format!("_{word}") }
+    let word: String = word
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { '_' })
+        .collect();
+    if word.starts_with(char::is_alphabetic) && !KEYWORDS.contains(&word.as_str()) {
+        word
+    } else {
+        format!("_{word}")
+    }
 }
 
 /// Whether a package can have this name.
@@ -221,8 +255,8 @@ const PREDECLARED: [&str; 45] = [
 
 /// The packages that every generated file imports, and what its functions call their parameters and variables.
 const OF_GENERATED_FILES: [&str; 14] = [
-    "c", "channel", "client", "context", "ctx", "e", "err", "future", "impl", "in", "out", "parigot", "requires",
-    "time",
+    "c", "channel", "client", "context", "ctx", "e", "err", "future", "impl", "in", "out",
+    "parigot", "requires", "time",
 ];
 
 #[cfg(test)]
@@ -285,16 +319,31 @@ mod tests {
             "RunGreeting",
         ];
         assert_eq!(name.all(), expected);
-        assert_eq!(name.escaped().all()[..2], ["GreetingService", "greetingServiceService"]);
+        assert_eq!(
+            name.escaped().all()[..2],
+            ["GreetingService", "greetingServiceService"]
+        );
     }
 
     #[test]
     fn a_method_names_a_function_a_future_and_what_completes_it() {
         let check = |proto: &str, expected: [&str; 3]| {
-            let MethodName { function, future, done, .. } = ServiceName::new("S").method(proto);
+            let MethodName {
+                function,
+                future,
+                done,
+                ..
+            } = ServiceName::new("S").method(proto);
             assert_eq!([function.as_str(), &future, &done], expected);
         };
-        check("fetch_greeting", ["FetchGreeting", "SFetchGreetingFuture", "SFetchGreetingDone"]);
+        check(
+            "fetch_greeting",
+            [
+                "FetchGreeting",
+                "SFetchGreetingFuture",
+                "SFetchGreetingDone",
+            ],
+        );
         check("Ready", ["Ready_", "SReadyFuture", "SReadyDone"]);
         check("ready", ["Ready_", "SReadyFuture", "SReadyDone"]);
         check("String", ["String", "SStringFuture", "SStringDone"]);

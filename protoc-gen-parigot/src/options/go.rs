@@ -38,7 +38,10 @@ pub struct Mapping {
 impl From<&str> for Mapping {
     fn from(value: &str) -> Self {
         let (path, name) = value.split_once(';').unwrap_or((value, ""));
-        Self { path: path.to_owned(), name: name.to_owned() }
+        Self {
+            path: path.to_owned(),
+            name: name.to_owned(),
+        }
     }
 }
 
@@ -57,7 +60,10 @@ pub(super) const PACKAGES: Key = Key {
     language: Some(Language::Go),
     repeats: false,
     read: |options, value| {
-        options.go.packages.insert(value.key[1..].to_owned(), value.text.into());
+        options
+            .go
+            .packages
+            .insert(value.key[1..].to_owned(), value.text.into());
         Ok(())
     },
 };
@@ -67,7 +73,13 @@ pub(super) const PATHS: Key = Key {
     language: Some(Language::Go),
     repeats: false,
     read: |options, value| {
-        value.choose(&[("import", Paths::Import), ("source_relative", Paths::SourceRelative)], &mut options.go.paths)
+        value.choose(
+            &[
+                ("import", Paths::Import),
+                ("source_relative", Paths::SourceRelative),
+            ],
+            &mut options.go.paths,
+        )
     },
 };
 
@@ -75,7 +87,10 @@ impl GoOptions {
     /// Refuses options that contradict each other.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.module.is_some() && self.paths == Paths::SourceRelative {
-            return Err(Error::OptionsExclude { one: "module", other: "paths=source_relative" });
+            return Err(Error::OptionsExclude {
+                one: "module",
+                other: "paths=source_relative",
+            });
         }
         Ok(())
     }
@@ -89,13 +104,27 @@ mod tests {
 
     #[test]
     fn every_option_is_read() {
-        let options = Options::parse("lang=go,module=example.com/m,Ma/b.proto=example.com/m/b;bb,Mc.proto=;cc")
-            .expect("nothing is wrong");
+        let options = Options::parse(
+            "lang=go,module=example.com/m,Ma/b.proto=example.com/m/b;bb,Mc.proto=;cc",
+        )
+        .expect("nothing is wrong");
         assert_eq!(options.language, Language::Go);
         assert_eq!(options.go.paths, Paths::Import);
         assert_eq!(options.go.module.as_deref(), Some("example.com/m"));
-        assert_eq!(options.go.packages["a/b.proto"], Mapping { path: "example.com/m/b".into(), name: "bb".into() });
-        assert_eq!(options.go.packages["c.proto"], Mapping { path: String::new(), name: "cc".into() });
+        assert_eq!(
+            options.go.packages["a/b.proto"],
+            Mapping {
+                path: "example.com/m/b".into(),
+                name: "bb".into()
+            }
+        );
+        assert_eq!(
+            options.go.packages["c.proto"],
+            Mapping {
+                path: String::new(),
+                name: "cc".into()
+            }
+        );
         let options = Options::parse("paths=source_relative,lang=go").expect("nothing is wrong");
         assert_eq!(options.go.paths, Paths::SourceRelative);
     }
@@ -106,13 +135,22 @@ mod tests {
             "lang=go,module=m,paths=source_relative",
             "option `module` cannot be given with `paths=source_relative`",
         );
-        check_error("lang=go,paths=here", "option `paths`: found `here`, expected `import` or `source_relative`");
-        check_error("lang=go,Ma.proto=x/a,Ma.proto=x/b", "option `Ma.proto` is given twice");
+        check_error(
+            "lang=go,paths=here",
+            "option `paths`: found `here`, expected `import` or `source_relative`",
+        );
+        check_error(
+            "lang=go,Ma.proto=x/a,Ma.proto=x/b",
+            "option `Ma.proto` is given twice",
+        );
     }
 
     #[test]
     fn options_of_the_other_language_are_refused() {
-        check_error("lang=go,mod_file=false", "option `mod_file` is for `lang=rust` alone");
+        check_error(
+            "lang=go,mod_file=false",
+            "option `mod_file` is for `lang=rust` alone",
+        );
         check_error(
             "paths=import,Ma.proto=x/a",
             "option `paths` is for `lang=go` alone\noption `Ma.proto` is for `lang=go` alone",

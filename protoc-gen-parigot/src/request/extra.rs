@@ -151,13 +151,19 @@ pub(crate) struct MethodOptions {
 impl Service {
     /// What is set on the service.
     pub(crate) fn options(&self) -> ServiceOptions {
-        self.options.clone().and_then(|options| options.parigot).unwrap_or_default()
+        self.options
+            .clone()
+            .and_then(|options| options.parigot)
+            .unwrap_or_default()
     }
 }
 
 impl Method {
     /// What is set on the method.
     pub(crate) fn options(&self) -> MethodOptions {
-        self.options.clone().and_then(|options| options.parigot).unwrap_or_default()
+        self.options
+            .clone()
+            .and_then(|options| options.parigot)
+            .unwrap_or_default()
     }
 }

@@ -11,7 +11,11 @@ pub(super) struct ClientItems<'a>(pub(super) &'a Service);
 
 impl ToTokens for ClientItems<'_> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend([self.client_struct(), self.client_trait_impl(), self.client_impl()]);
+        tokens.extend([
+            self.client_struct(),
+            self.client_trait_impl(),
+            self.client_impl(),
+        ]);
     }
 }
 
@@ -49,7 +53,11 @@ impl ClientItems<'_> {
         let client = &self.0.name.client;
         let locate = self.locate_fn();
         let insertions = insertion_point(&format!("client:{}", self.0.contract.full_name));
-        let methods = self.0.methods.iter().map(|method| self.client_method(method));
+        let methods = self
+            .0
+            .methods
+            .iter()
+            .map(|method| self.client_method(method));
         quote! {
             impl #client {
                 #locate
@@ -61,7 +69,10 @@ impl ClientItems<'_> {
 
     fn locate_fn(&self) -> TokenStream {
         let Service { contract, name, .. } = self.0;
-        let doc = format!(" Finds `{}`, which the guest must require.", contract.full_name);
+        let doc = format!(
+            " Finds `{}`, which the guest must require.",
+            contract.full_name
+        );
         let (module, deprecated) = (&name.module, deprecated(contract.deprecated));
         quote! {
             #[doc = #doc]
@@ -78,7 +89,12 @@ impl ClientItems<'_> {
         }
     }
 
-    fn client_method(&self, Method { rpc, name, request, .. }: &Method) -> TokenStream {
+    fn client_method(
+        &self,
+        Method {
+            rpc, name, request, ..
+        }: &Method,
+    ) -> TokenStream {
         let docs = Docs(&rpc.docs, format!("Calls `{}`.", rpc.proto));
         let (module, deprecated) = (&self.0.name.module, deprecated(rpc.deprecated));
         let (function, item, request) = (&name.function, &name.item, &request.in_package);

@@ -11,8 +11,20 @@ use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
 pub(super) fn lines(comment: &[String]) -> Vec<String> {
     let text = comment.join("\n");
     let marked = mark(&escape_html(&text));
-    let text = if is_inert(&marked) { marked } else { fenced(&text) };
-    text.lines().map(|line| if line.is_empty() { String::new() } else { format!(" {line}") }).collect()
+    let text = if is_inert(&marked) {
+        marked
+    } else {
+        fenced(&text)
+    };
+    text.lines()
+        .map(|line| {
+            if line.is_empty() {
+                String::new()
+            } else {
+                format!(" {line}")
+            }
+        })
+        .collect()
 }
 
 /// A code block, as rustdoc would see it.
@@ -35,11 +47,18 @@ fn events(text: &str) -> impl Iterator<Item = (Event<'_>, Range<usize>)> {
 /// Whether nothing in it would be run, by rustdoc or by who reads what rustdoc writes.
 fn is_inert(text: &str) -> bool {
     let runs = |url: &str| {
-        let url: String = url.chars().filter(|c| c.is_alphanumeric() || *c == ':').collect();
-        ["javascript:", "vbscript:", "data:"].iter().any(|scheme| url.to_ascii_lowercase().starts_with(scheme))
+        let url: String = url
+            .chars()
+            .filter(|c| c.is_alphanumeric() || *c == ':')
+            .collect();
+        ["javascript:", "vbscript:", "data:"]
+            .iter()
+            .any(|scheme| url.to_ascii_lowercase().starts_with(scheme))
     };
     !events(text).any(|(event, _)| match event {
-        Event::Html(_) | Event::InlineHtml(_) | Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => true,
+        Event::Html(_)
+        | Event::InlineHtml(_)
+        | Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => true,
         Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => &*info != "text",
         Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => runs(&dest_url),
         _ => false,
@@ -49,7 +68,8 @@ fn is_inert(text: &str) -> bool {
 /// Puts a backslash before what begins a tag.
 fn escape_html(text: &str) -> String {
     let mut escaped = text.to_owned();
-    let is_html = |(event, range)| matches!(event, Event::Html(_) | Event::InlineHtml(_)).then_some(range);
+    let is_html =
+        |(event, range)| matches!(event, Event::Html(_) | Event::InlineHtml(_)).then_some(range);
     let ranges: Vec<Range<usize>> = events(text).filter_map(is_html).collect();
     for range in ranges.into_iter().rev() {
         escaped.replace_range(range.clone(), &text[range].replace('<', "\\<"));
@@ -59,12 +79,16 @@ fn escape_html(text: &str) -> String {
 
 fn blocks(text: &str) -> Vec<Block> {
     let block = |(event, range)| match event {
-        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => {
-            Some(Block { range, is_text: &*info == "text", is_fenced: true })
-        }
-        Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => {
-            Some(Block { range, is_text: false, is_fenced: false })
-        }
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => Some(Block {
+            range,
+            is_text: &*info == "text",
+            is_fenced: true,
+        }),
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => Some(Block {
+            range,
+            is_text: false,
+            is_fenced: false,
+        }),
         _ => None,
     };
     events(text).filter_map(block).collect()
@@ -73,7 +97,11 @@ fn blocks(text: &str) -> Vec<Block> {
 /// Marks each code block as text, from the last to the first, so that what is before stays where it is.
 fn mark(text: &str) -> String {
     let mut marked = text.to_owned();
-    for block in blocks(text).into_iter().rev().filter(|block| !block.is_text) {
+    for block in blocks(text)
+        .into_iter()
+        .rev()
+        .filter(|block| !block.is_text)
+    {
         if block.is_fenced {
             mark_fence(&mut marked, block.range.start);
         } else {
@@ -95,7 +123,10 @@ fn mark_fence(text: &mut String, start: usize) {
 fn fence_indented(text: &mut String, range: Range<usize>) {
     let start = text[..range.start].rfind('\n').map_or(0, |end| end + 1);
     let block = text[start..range.end].trim_end();
-    let code: Vec<&str> = block.lines().map(|line| line.strip_prefix("    ").unwrap_or(line)).collect();
+    let code: Vec<&str> = block
+        .lines()
+        .map(|line| line.strip_prefix("    ").unwrap_or(line))
+        .collect();
     let (end, fenced) = (start + block.len(), fenced(&code.join("\n")));
     text.replace_range(start..end, &fenced);
 }
@@ -118,13 +149,22 @@ mod tests {
 
     #[test]
     fn prose_is_left_alone() {
-        check("Says `hello`.\n\n- one\n  more\n- two", " Says `hello`.\n\n - one\n   more\n - two");
+        check(
+            "Says `hello`.\n\n- one\n  more\n- two",
+            " Says `hello`.\n\n - one\n   more\n - two",
+        );
     }
 
     #[test]
     fn fences_are_marked_as_text() {
-        check("```\nlet x;\n```\nand\n~~~ rust\nx\n~~~", " ```text\n let x;\n ```\n and\n ~~~text\n x\n ~~~");
-        check("- ```rust,should_panic\n  x\n  ```", " - ```text\n   x\n   ```");
+        check(
+            "```\nlet x;\n```\nand\n~~~ rust\nx\n~~~",
+            " ```text\n let x;\n ```\n and\n ~~~text\n x\n ~~~",
+        );
+        check(
+            "- ```rust,should_panic\n  x\n  ```",
+            " - ```text\n   x\n   ```",
+        );
         check("```rust", " ```text");
     }
 
@@ -146,41 +186,79 @@ mod tests {
 
     #[test]
     fn html_is_escaped() {
-        check("a <b>c</b> `<d>` <https://e.f>", " a \\<b>c\\</b> `<d>` <https://e.f>");
+        check(
+            "a <b>c</b> `<d>` <https://e.f>",
+            " a \\<b>c\\</b> `<d>` <https://e.f>",
+        );
         check("<!-- a\n-->\n\n<p>\nb", " \\<!-- a\n -->\n\n \\<p>\n b");
-        check("<div>\n    assert!(false);\n```\nx", " \\<div>\n     assert!(false);\n ```text\n x");
+        check(
+            "<div>\n    assert!(false);\n```\nx",
+            " \\<div>\n     assert!(false);\n ```text\n x",
+        );
     }
 
     #[test]
     fn links_run_nothing() {
         check("[a](https://b.c) [Nobody]", " [a](https://b.c) [Nobody]");
-        check("[a](javascript:b())", " ```text\n [a](javascript:b())\n ```");
-        check("[a]\n\n[a]: <Java&#115;cript:b>", " ```text\n [a]\n\n [a]: <Java&#115;cript:b>\n ```");
+        check(
+            "[a](javascript:b())",
+            " ```text\n [a](javascript:b())\n ```",
+        );
+        check(
+            "[a]\n\n[a]: <Java&#115;cript:b>",
+            " ```text\n [a]\n\n [a]: <Java&#115;cript:b>\n ```",
+        );
         check("<data:text/html,a>", " ```text\n <data:text/html,a>\n ```");
     }
 
     /// Comments that make a parser go back, or deep.
     #[test]
     fn long_comments_take_no_long_time() {
-        for part in
-            ["[", "> ", "- ", "*a_ ", "`", "``` ", "<a", "![](", "a\n\n    b\n\n", "```\n", "<!-- ", "[a][", "\\"]
-        {
-            let comment: Vec<String> = part.repeat(30_000 / part.len()).lines().map(str::to_owned).collect();
-            assert!(is_inert(&lines(&comment).iter().map(|line| line.replacen(' ', "", 1) + "\n").collect::<String>()));
+        for part in [
+            "[",
+            "> ",
+            "- ",
+            "*a_ ",
+            "`",
+            "``` ",
+            "<a",
+            "![](",
+            "a\n\n    b\n\n",
+            "```\n",
+            "<!-- ",
+            "[a][",
+            "\\",
+        ] {
+            let comment: Vec<String> = part
+                .repeat(30_000 / part.len())
+                .lines()
+                .map(str::to_owned)
+                .collect();
+            assert!(is_inert(
+                &lines(&comment)
+                    .iter()
+                    .map(|line| line.replacen(' ', "", 1) + "\n")
+                    .collect::<String>()
+            ));
         }
     }
 
     /// Words of Markdown in every order, as far as four of them go.
     #[test]
     fn no_comment_becomes_code() {
-        const WORDS: [&str; 15] =
-            ["a", "\n", "\n\n", "    ", "      ", " ", "- ", "> ", "```", "~~~", "rust", "1. ", "[^a]: ", "<p>", "\\"];
+        const WORDS: [&str; 15] = [
+            "a", "\n", "\n\n", "    ", "      ", " ", "- ", "> ", "```", "~~~", "rust", "1. ",
+            "[^a]: ", "<p>", "\\",
+        ];
         for number in 0..WORDS.len().pow(4) {
             let word = |at: u32| WORDS[number / WORDS.len().pow(at) % WORDS.len()];
             let comment: String = (0..4).map(word).collect();
             let comment: Vec<String> = comment.lines().map(str::to_owned).collect();
             // rustdoc takes away the space that all lines have.
-            let lines: Vec<String> = lines(&comment).iter().map(|line| line.replacen(' ', "", 1)).collect();
+            let lines: Vec<String> = lines(&comment)
+                .iter()
+                .map(|line| line.replacen(' ', "", 1))
+                .collect();
             let text = lines.join("\n");
             assert!(is_inert(&text), "{comment:?} became {text:?}");
         }

@@ -9,7 +9,11 @@ pub(super) struct ErrorItems<'a>(pub(super) &'a ErrorEnum);
 
 impl ToTokens for ErrorItems<'_> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend([self.display_impl(), self.error_impl(), self.service_error_impl()]);
+        tokens.extend([
+            self.display_impl(),
+            self.error_impl(),
+            self.service_error_impl(),
+        ]);
     }
 }
 

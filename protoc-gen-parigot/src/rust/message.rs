@@ -20,8 +20,15 @@ pub(super) fn items(text: &str, docs: &[Vec<String>]) -> syn::Result<Vec<syn::It
 pub(super) fn texts(messages: &Messages, packages: usize) -> Result<Vec<Vec<String>>, Error> {
     // prost takes the module for nothing but a key.
     let key = |index: usize| Module::from_parts([index.to_string()]);
-    let files = messages.files.iter().enumerate().map(|(index, (_, file))| (key(index), file.clone())).collect();
-    let mut written = config(messages).generate(files).map_err(|source| Error::Messages { source })?;
+    let files = messages
+        .files
+        .iter()
+        .enumerate()
+        .map(|(index, (_, file))| (key(index), file.clone()))
+        .collect();
+    let mut written = config(messages)
+        .generate(files)
+        .map_err(|source| Error::Messages { source })?;
     let mut texts = vec![Vec::new(); packages];
     for (index, (package, _)) in messages.files.iter().enumerate() {
         // There is none of what is not generated, as the stand-ins are not.
@@ -50,10 +57,15 @@ struct PutDocs<'a>(&'a [Vec<String>]);
 
 impl VisitMut for PutDocs<'_> {
     fn visit_attributes_mut(&mut self, attributes: &mut Vec<syn::Attribute>) {
-        let marked = attributes.iter().enumerate().find_map(|(at, attribute)| Some((at, self.lines(attribute)?)));
+        let marked = attributes
+            .iter()
+            .enumerate()
+            .find_map(|(at, attribute)| Some((at, self.lines(attribute)?)));
         if let Some((at, lines)) = marked {
             let mark = attributes[at].clone();
-            let lines = doc::lines(lines).into_iter().map(|line| with_text(mark.clone(), &line));
+            let lines = doc::lines(lines)
+                .into_iter()
+                .map(|line| with_text(mark.clone(), &line));
             attributes.splice(at..=at, lines);
         }
     }
@@ -76,7 +88,11 @@ impl VisitMut for PlainDebug {
     }
 
     fn visit_item_enum_mut(&mut self, item: &mut syn::ItemEnum) {
-        if item.variants.iter().any(|variant| breaks_debug(&variant.attrs)) {
+        if item
+            .variants
+            .iter()
+            .any(|variant| breaks_debug(&variant.attrs))
+        {
             plain_debug(&mut item.attrs);
         }
     }
@@ -93,18 +109,27 @@ fn breaks_debug(attributes: &[syn::Attribute]) -> bool {
     const OWN: [&str; 4] = ["Inner", "KeyWrapper", "ScalarWrapper", "ValueWrapper"];
     let parts = |attribute: &syn::Attribute| {
         let parts = Punctuated::<syn::Meta, syn::Token![,]>::parse_terminated;
-        attribute.path().is_ident("prost").then(|| attribute.parse_args_with(parts).ok()).flatten()
+        attribute
+            .path()
+            .is_ident("prost")
+            .then(|| attribute.parse_args_with(parts).ok())
+            .flatten()
     };
     attributes.iter().filter_map(parts).flatten().any(|part| {
         let value = string(&part);
         part.path().is_ident("btree_map")
-            || part.path().is_ident("enumeration") && value.is_some_and(|name| OWN.contains(&name.as_str()))
+            || part.path().is_ident("enumeration")
+                && value.is_some_and(|name| OWN.contains(&name.as_str()))
     })
 }
 
 /// `#[name = "text"]` with another text.
 fn with_text(mut attribute: syn::Attribute, text: &str) -> syn::Attribute {
-    if let syn::Meta::NameValue(syn::MetaNameValue { value: syn::Expr::Lit(value), .. }) = &mut attribute.meta {
+    if let syn::Meta::NameValue(syn::MetaNameValue {
+        value: syn::Expr::Lit(value),
+        ..
+    }) = &mut attribute.meta
+    {
         value.lit = syn::Lit::Str(syn::LitStr::new(text, value.lit.span()));
     }
     attribute
@@ -112,9 +137,14 @@ fn with_text(mut attribute: syn::Attribute, text: &str) -> syn::Attribute {
 
 /// The text of `name = "text"`.
 fn string(meta: &syn::Meta) -> Option<String> {
-    let syn::Meta::NameValue(syn::MetaNameValue { value, .. }) = meta else { return None };
+    let syn::Meta::NameValue(syn::MetaNameValue { value, .. }) = meta else {
+        return None;
+    };
     match value {
-        syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }) => Some(text.value()),
+        syn::Expr::Lit(syn::ExprLit {
+            lit: syn::Lit::Str(text),
+            ..
+        }) => Some(text.value()),
         _ => None,
     }
 }

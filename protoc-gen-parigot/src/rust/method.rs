@@ -12,12 +12,19 @@ pub(super) struct MethodItems<'a>(pub(super) &'a Service);
 
 impl ToTokens for MethodItems<'_> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        let doc = format!(" The methods of `{}` on the wire.", self.0.contract.full_name);
+        let doc = format!(
+            " The methods of `{}` on the wire.",
+            self.0.contract.full_name
+        );
         let module = &self.0.name.module;
         let table = self.service_table();
         let insertions = insertion_point(&format!("methods:{}", self.0.contract.full_name));
         let methods = self.0.methods.iter().map(|method| {
-            let items = [method_struct(method), self.method_impl(method), self.serve_impl(method)];
+            let items = [
+                method_struct(method),
+                self.method_impl(method),
+                self.serve_impl(method),
+            ];
             quote! { #(#items)* }
         });
         tokens.extend(quote! {
@@ -33,8 +40,20 @@ impl ToTokens for MethodItems<'_> {
 
 impl MethodItems<'_> {
     fn service_table(&self) -> TokenStream {
-        let Service { contract: Contract { full_name, schema, descriptors, .. }, methods, .. } = self.0;
-        let schema: Literal = format!("{schema:#018x}").parse().expect("a hexadecimal number is a literal");
+        let Service {
+            contract:
+                Contract {
+                    full_name,
+                    schema,
+                    descriptors,
+                    ..
+                },
+            methods,
+            ..
+        } = self.0;
+        let schema: Literal = format!("{schema:#018x}")
+            .parse()
+            .expect("a hexadecimal number is a literal");
         let methods = methods.iter().map(|method| method_info(&method.rpc));
         let descriptors = Literal::byte_string(descriptors);
         quote! {
@@ -48,9 +67,21 @@ impl MethodItems<'_> {
         }
     }
 
-    fn method_impl(&self, Method { rpc, name, request, response }: &Method) -> TokenStream {
+    fn method_impl(
+        &self,
+        Method {
+            rpc,
+            name,
+            request,
+            response,
+        }: &Method,
+    ) -> TokenStream {
         let (item, index) = (&name.item, Literal::u32_unsuffixed(rpc.index));
-        let (request, response, error) = (&request.in_service, &response.in_service, &self.0.error.in_service);
+        let (request, response, error) = (
+            &request.in_service,
+            &response.in_service,
+            &self.0.error.in_service,
+        );
         quote! {
             impl ::parigot_guest::Method for #item {
                 type Request = #request;
@@ -81,7 +112,15 @@ impl MethodItems<'_> {
 }
 
 /// A method's entry in the table, with what its options say.
-fn method_info(Rpc { proto, budget, deadline, idempotent, .. }: &Rpc) -> TokenStream {
+fn method_info(
+    Rpc {
+        proto,
+        budget,
+        deadline,
+        idempotent,
+        ..
+    }: &Rpc,
+) -> TokenStream {
     let budget = duration(*budget).map(|budget| quote! { .with_budget(#budget) });
     let deadline = duration(*deadline).map(|deadline| quote! { .with_deadline(#deadline) });
     let idempotent = idempotent.then(|| quote! { .idempotent() });
@@ -90,7 +129,10 @@ fn method_info(Rpc { proto, budget, deadline, idempotent, .. }: &Rpc) -> TokenSt
 
 /// A duration that is not zero, which options give in milliseconds.
 fn duration(duration: Duration) -> Option<TokenStream> {
-    let ms = u64::try_from(duration.as_millis()).ok().filter(|ms| *ms > 0).map(Literal::u64_unsuffixed)?;
+    let ms = u64::try_from(duration.as_millis())
+        .ok()
+        .filter(|ms| *ms > 0)
+        .map(Literal::u64_unsuffixed)?;
     Some(quote! { ::core::time::Duration::from_millis(#ms) })
 }
 

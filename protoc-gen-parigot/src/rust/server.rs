@@ -10,14 +10,32 @@ pub(super) struct ServerItems<'a>(pub(super) &'a Service);
 
 impl ToTokens for ServerItems<'_> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        tokens.extend([self.service_trait(), self.server_struct(), self.server_impl()]);
+        tokens.extend([
+            self.service_trait(),
+            self.server_struct(),
+            self.server_impl(),
+        ]);
     }
 }
 
 impl ServerItems<'_> {
     fn service_trait(&self) -> TokenStream {
-        let Service { contract: Contract { full_name, docs, streams, .. }, name, methods, .. } = self.0;
-        let docs = Docs(docs, format!("Implemented by a guest that exports `{full_name}`."));
+        let Service {
+            contract:
+                Contract {
+                    full_name,
+                    docs,
+                    streams,
+                    ..
+                },
+            name,
+            methods,
+            ..
+        } = self.0;
+        let docs = Docs(
+            docs,
+            format!("Implemented by a guest that exports `{full_name}`."),
+        );
         let left_out = left_out(streams);
         let name = &name.item;
         let functions = methods.iter().map(|method| self.trait_function(method));
@@ -30,7 +48,15 @@ impl ServerItems<'_> {
         }
     }
 
-    fn trait_function(&self, Method { rpc, name, request, response }: &Method) -> TokenStream {
+    fn trait_function(
+        &self,
+        Method {
+            rpc,
+            name,
+            request,
+            response,
+        }: &Method,
+    ) -> TokenStream {
         let docs = Docs(&rpc.docs, format!("Answers `{}`.", rpc.proto));
         let (name, request, response) = (&name.function, &request.in_package, &response.in_package);
         let error = &self.0.error.in_package;
@@ -46,7 +72,10 @@ impl ServerItems<'_> {
 
     fn server_struct(&self) -> TokenStream {
         let name = &self.0.name;
-        let doc = format!(" Hooks an `S` that implements [`{}`] into the event loop.", name.item);
+        let doc = format!(
+            " Hooks an `S` that implements [`{}`] into the event loop.",
+            name.item
+        );
         let server = &name.server;
         quote! {
             #[doc = #doc]
@@ -95,7 +124,13 @@ impl ServerItems<'_> {
 
 /// What is said of methods that stream.
 fn left_out(streams: &[Rpc]) -> Option<TokenStream> {
-    let names: Vec<_> = streams.iter().map(|rpc| format!("`{}`", rpc.proto)).collect();
-    let doc = format!(" Left out, since messages are streamed there: {}.", names.join(", "));
+    let names: Vec<_> = streams
+        .iter()
+        .map(|rpc| format!("`{}`", rpc.proto))
+        .collect();
+    let doc = format!(
+        " Left out, since messages are streamed there: {}.",
+        names.join(", ")
+    );
     (!names.is_empty()).then(|| quote! { #[doc = ""] #[doc = #doc] })
 }

@@ -17,13 +17,22 @@ fn run(arguments: &[&str], input: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the plugin is built");
-    plugin.stdin.take().expect("it is piped").write_all(input).expect("the plugin reads its input");
+    plugin
+        .stdin
+        .take()
+        .expect("it is piped")
+        .write_all(input)
+        .expect("the plugin reads its input");
     plugin.wait_with_output().expect("the plugin ends")
 }
 
 fn respond(request: &[u8]) -> CodeGeneratorResponse {
     let output = run(&[], request);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     CodeGeneratorResponse::decode(&*output.stdout).expect("the response is sound")
 }
 
@@ -52,7 +61,10 @@ fn an_unreadable_request_is_told_on_stderr() {
     let output = run(&[], b"\xff");
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with("protoc-gen-parigot: unreadable request: "));
+    assert!(
+        String::from_utf8_lossy(&output.stderr)
+            .starts_with("protoc-gen-parigot: unreadable request: ")
+    );
 }
 
 #[test]
@@ -73,7 +85,11 @@ fn files_are_named_and_features_declared() {
     let text = "syntax = \"proto3\";\npackage a.b;\nmessage M { optional int32 kept = 1; }";
     let response = respond(&encoded(&[("input.proto", text)], ""));
     assert_eq!(response.error, None);
-    assert_eq!(response.supported_features, Some(3), "proto3 optional and editions");
+    assert_eq!(
+        response.supported_features,
+        Some(3),
+        "proto3 optional and editions"
+    );
     let names: Vec<_> = response.file.iter().map(|file| file.name()).collect();
     assert_eq!(names, ["a.b.rs", "mod.rs"]);
 }
@@ -83,7 +99,11 @@ fn it_writes_the_files_that_may_be_imported() {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let target = folder.path().join("some/where");
     let output = run(&["--write-protos", &target.to_string_lossy()], b"");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     for (name, text) in protoc_gen_parigot::PROTOS {
         let written = std::fs::read_to_string(target.join(name)).expect("it is written");
         assert_eq!(written, text);
@@ -118,15 +138,30 @@ fn other_plugins_find_insertion_points() {
         content: Some(format!("// inserted at {point}\n")),
         ..Default::default()
     };
-    let points = [("a.rs", "methods:a.S"), ("a.rs", "client:a.S"), ("a.rs", "module"), ("mod.rs", "module")];
-    let response = CodeGeneratorResponse { file: points.iter().map(insertion).collect(), ..Default::default() };
+    let points = [
+        ("a.rs", "methods:a.S"),
+        ("a.rs", "client:a.S"),
+        ("a.rs", "module"),
+        ("mod.rs", "module"),
+    ];
+    let response = CodeGeneratorResponse {
+        file: points.iter().map(insertion).collect(),
+        ..Default::default()
+    };
     std::fs::write(at("response"), response.encode_to_vec()).expect("the folder is ours");
-    let script = format!("#!/bin/sh\ncat >/dev/null\ncat '{}'\n", at("response").display());
+    let script = format!(
+        "#!/bin/sh\ncat >/dev/null\ncat '{}'\n",
+        at("response").display()
+    );
     std::fs::write(at("inserter"), script).expect("the folder is ours");
-    std::fs::set_permissions(at("inserter"), PermissionsExt::from_mode(0o755)).expect("the file is ours");
+    std::fs::set_permissions(at("inserter"), PermissionsExt::from_mode(0o755))
+        .expect("the file is ours");
 
     let mut protoc = protoc();
-    protoc.arg(format!("--plugin=protoc-gen-inserter={}", at("inserter").display()));
+    protoc.arg(format!(
+        "--plugin=protoc-gen-inserter={}",
+        at("inserter").display()
+    ));
     protoc.arg(format!("--proto_path={}", folder.path().display()));
     for plugin in ["parigot", "inserter"] {
         protoc.arg(format!("--{plugin}_out={}", folder.path().display()));
@@ -136,7 +171,10 @@ fn other_plugins_find_insertion_points() {
     for (file, point) in points {
         let inserted = format!("// inserted at {point}\n");
         let lines = text(file).replace("    ", "");
-        assert!(lines.contains(&format!("{inserted}// @@protoc_insertion_point({point})\n")), "{lines}");
+        assert!(
+            lines.contains(&format!("{inserted}// @@protoc_insertion_point({point})\n")),
+            "{lines}"
+        );
     }
 }
 

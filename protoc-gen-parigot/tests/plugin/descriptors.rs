@@ -39,8 +39,14 @@ message Outer {
 const FILES: [(&str, &str); 4] = [
     ("shop.proto", SHOP),
     ("common.proto", COMMON),
-    ("deep.proto", "syntax = \"proto3\"; package deep; message Deep {} message Unreached {}"),
-    ("unused.proto", "syntax = \"proto3\"; package unused; message Unused {}"),
+    (
+        "deep.proto",
+        "syntax = \"proto3\"; package deep; message Deep {} message Unreached {}",
+    ),
+    (
+        "unused.proto",
+        "syntax = \"proto3\"; package unused; message Unused {}",
+    ),
 ];
 
 /// The descriptors of `shop.Shop`.
@@ -48,8 +54,11 @@ fn shop() -> FileDescriptorSet {
     let options = Options::parse("streaming=skip").expect("nothing is wrong");
     let model = lower::model(&request(&FILES, ""), &options).expect("nothing is wrong");
     let services = model.packages.iter().flat_map(|package| &package.services);
-    let shop = services.map(|service| &service.contract).find(|contract| contract.full_name == "shop.Shop");
-    FileDescriptorSet::decode(&*shop.expect("it is declared").descriptors).expect("the descriptors are sound")
+    let shop = services
+        .map(|service| &service.contract)
+        .find(|contract| contract.full_name == "shop.Shop");
+    FileDescriptorSet::decode(&*shop.expect("it is declared").descriptors)
+        .expect("the descriptors are sound")
 }
 
 /// Messages as `Outer(field){Nested}`, then enums.
@@ -60,7 +69,10 @@ fn outline(messages: &[DescriptorProto], enums: &[EnumDescriptorProto]) -> Strin
         format!("{}({}){{{nested}}}", message.name(), fields.join(" "))
     };
     let messages = messages.iter().map(message);
-    messages.chain(enums.iter().map(|item| item.name().to_owned())).collect::<Vec<_>>().join(" ")
+    messages
+        .chain(enums.iter().map(|item| item.name().to_owned()))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 #[test]
@@ -68,7 +80,13 @@ fn they_hold_what_is_reached_and_nothing_else() {
     let files: Vec<_> = shop()
         .file
         .iter()
-        .map(|file| format!("{}: {}", file.name(), outline(&file.message_type, &file.enum_type)))
+        .map(|file| {
+            format!(
+                "{}: {}",
+                file.name(),
+                outline(&file.message_type, &file.enum_type)
+            )
+        })
         .collect();
     let expected = [
         "deep.proto: Deep(){}",
@@ -80,15 +98,30 @@ fn they_hold_what_is_reached_and_nothing_else() {
 
 #[test]
 fn files_import_what_they_use() {
-    let imports: Vec<_> = shop().file.into_iter().map(|file| file.dependency).collect();
-    assert_eq!(imports, [vec![], vec!["deep.proto".to_owned()], vec!["common.proto".to_owned()]]);
+    let imports: Vec<_> = shop()
+        .file
+        .into_iter()
+        .map(|file| file.dependency)
+        .collect();
+    assert_eq!(
+        imports,
+        [
+            vec![],
+            vec!["deep.proto".to_owned()],
+            vec!["common.proto".to_owned()]
+        ]
+    );
 }
 
 #[test]
 fn the_service_is_there_without_what_is_left_out() {
     let files = shop().file;
     let services: Vec<_> = files.iter().flat_map(|file| &file.service).collect();
-    let methods: Vec<_> = services.iter().flat_map(|service| &service.method).map(|method| method.name()).collect();
+    let methods: Vec<_> = services
+        .iter()
+        .flat_map(|service| &service.method)
+        .map(|method| method.name())
+        .collect();
     assert_eq!(services.len(), 1);
     assert_eq!(methods, ["Buy"]);
     assert!(files.iter().all(|file| file.source_code_info.is_none()));
@@ -102,6 +135,9 @@ fn protoc_reads_them() {
     std::fs::write(&set, shop().encode_to_vec()).expect("the folder is ours");
     let mut protoc = plain();
     protoc.arg(format!("--descriptor_set_in={}", set.display()));
-    protoc.arg(format!("--descriptor_set_out={}", folder.path().join("out").display()));
+    protoc.arg(format!(
+        "--descriptor_set_out={}",
+        folder.path().join("out").display()
+    ));
     run(protoc.arg("shop.proto"));
 }

@@ -6,7 +6,11 @@ use crate::protoc::request;
 
 /// The errors of `input.proto`, whose first line is `syntax = "proto3";`.
 fn check_error(text: &str, expected: &str) {
-    check_errors(&[("input.proto", &format!("syntax = \"proto3\";\n{text}"))], "", expected);
+    check_errors(
+        &[("input.proto", &format!("syntax = \"proto3\";\n{text}"))],
+        "",
+        expected,
+    );
 }
 
 fn check_errors(files: &[(&str, &str)], parameter: &str, expected: &str) {
@@ -15,11 +19,21 @@ fn check_errors(files: &[(&str, &str)], parameter: &str, expected: &str) {
 
 fn check_request(request: &Request, expected: &str) {
     let errors = generate(request).expect_err("there are mistakes");
-    assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), expected);
+    assert_eq!(
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n"),
+        expected
+    );
 }
 
 fn check_fine(text: &str) {
-    let request = request(&[("input.proto", &format!("syntax = \"proto3\";\n{text}"))], "");
+    let request = request(
+        &[("input.proto", &format!("syntax = \"proto3\";\n{text}"))],
+        "",
+    );
     let errors = generate(&request).err().unwrap_or_default();
     assert!(errors.is_empty(), "{errors:?}");
 }
@@ -75,15 +89,20 @@ message M {
 fn an_edition_of_the_future_is_refused() {
     let mut request = request(&[("input.proto", "syntax = \"proto3\";")], "");
     request.proto_file[0].syntax = Some("editions".to_owned());
-    check_request(&request, "input.proto:1:1: the edition is not supported, expected 2023 or 2024");
+    check_request(
+        &request,
+        "input.proto:1:1: the edition is not supported, expected 2023 or 2024",
+    );
     request.proto_file[0].syntax = Some("proto4".to_owned());
-    check_request(&request, "input.proto:1:1: found syntax `proto4`, expected proto2, proto3, or edition 2023 or 2024");
+    check_request(
+        &request,
+        "input.proto:1:1: found syntax `proto4`, expected proto2, proto3, or edition 2023 or 2024",
+    );
 }
 
 #[test]
 fn an_import_may_be_of_an_edition() {
-    const EDITION: &str =
-        "edition = \"2023\";\npackage e; message E { E e = 1 [features.message_encoding = DELIMITED]; }";
+    const EDITION: &str = "edition = \"2023\";\npackage e; message E { E e = 1 [features.message_encoding = DELIMITED]; }";
     let user = "syntax = \"proto3\";\nimport \"edition.proto\";\nmessage M { e.E e = 1; }";
     let files = [("user.proto", user), ("edition.proto", EDITION)];
     let mut request = request(&files, "extern_path=.e=::e");
@@ -162,11 +181,24 @@ fn an_extension_of_somebody_else_is_no_option_of_ours() {
     };
     let check = |text: &str| {
         let files = generate(&request(&[("input.proto", text)], "")).expect("nothing is wrong");
-        assert!(!files[0].content.contains("with_budget"), "{}", files[0].content);
+        assert!(
+            !files[0].content.contains("with_budget"),
+            "{}",
+            files[0].content
+        );
     };
-    check(&format!("syntax = \"proto3\";\n{}", declared("optional int32", " = 7")));
-    check(&format!("syntax = \"proto3\";\n{}", declared("optional Theirs", ".number = 7")));
-    check(&format!("edition = \"2023\";\n{}", declared("Theirs", ".number = 7")));
+    check(&format!(
+        "syntax = \"proto3\";\n{}",
+        declared("optional int32", " = 7")
+    ));
+    check(&format!(
+        "syntax = \"proto3\";\n{}",
+        declared("optional Theirs", ".number = 7")
+    ));
+    check(&format!(
+        "edition = \"2023\";\n{}",
+        declared("Theirs", ".number = 7")
+    ));
 }
 
 #[test]
@@ -190,7 +222,11 @@ fn types_that_meet_in_one_rust_name_are_refused() {
 #[test]
 fn members_that_meet_in_one_rust_name_are_refused() {
     let check = |text: &str, expected: &str| {
-        check_errors(&[("input.proto", &format!("syntax = \"proto2\";\n{text}"))], "", expected);
+        check_errors(
+            &[("input.proto", &format!("syntax = \"proto2\";\n{text}"))],
+            "",
+            expected,
+        );
     };
     check(
         "message M {\n optional E foo = 1;\n optional int32 set_foo = 2;\n}\nenum E { A = 0; }",
@@ -211,25 +247,46 @@ fn members_that_meet_in_one_rust_name_are_refused() {
 /// `protoc` refuses these itself, by nearly the same rule.
 #[test]
 fn values_that_meet_in_one_rust_name_are_refused() {
-    let mut request = request(&[("input.proto", "syntax = \"proto3\";\nenum E {\n A_B = 0;\n C = 1;\n}")], "");
+    let mut request = request(
+        &[(
+            "input.proto",
+            "syntax = \"proto3\";\nenum E {\n A_B = 0;\n C = 1;\n}",
+        )],
+        "",
+    );
     request.proto_file[0].enum_type[0].value[1].name = Some("A__B".to_owned());
-    check_request(&request, "input.proto:4:2: value E.A_B (input.proto:3:2) and value E.A__B are both `AB` in Rust");
+    check_request(
+        &request,
+        "input.proto:4:2: value E.A_B (input.proto:3:2) and value E.A__B are both `AB` in Rust",
+    );
 }
 
 #[test]
 fn modules_that_meet_are_refused() {
     check_errors(
         &[
-            ("a.proto", "syntax = \"proto3\";\npackage p;\nmessage Sub { enum E { A = 0; } }"),
-            ("b.proto", "syntax = \"proto3\";\npackage p.sub;\nmessage M {}"),
+            (
+                "a.proto",
+                "syntax = \"proto3\";\npackage p;\nmessage Sub { enum E { A = 0; } }",
+            ),
+            (
+                "b.proto",
+                "syntax = \"proto3\";\npackage p.sub;\nmessage M {}",
+            ),
         ],
         "",
         "b.proto:2:1: the module of message Sub (a.proto:3:1) and package p.sub are both `sub` in Rust",
     );
     check_errors(
         &[
-            ("a.proto", "syntax = \"proto3\";\npackage Foo;\nmessage A {}"),
-            ("b.proto", "syntax = \"proto3\";\npackage foo;\nmessage B {}"),
+            (
+                "a.proto",
+                "syntax = \"proto3\";\npackage Foo;\nmessage A {}",
+            ),
+            (
+                "b.proto",
+                "syntax = \"proto3\";\npackage foo;\nmessage B {}",
+            ),
         ],
         "",
         "b.proto:2:1: package Foo (a.proto:2:1) and package foo are both `foo` in Rust",
@@ -257,8 +314,14 @@ fn a_message_and_its_module_may_meet() {
 
 #[test]
 fn oneofs_beside_too_many_types_are_refused() {
-    let text: String =
-        (0..1_001).map(|at| format!("message N{at} {{}} oneof o{at} {{ N{at} f{at} = {}; }}", at + 1)).collect();
+    let text: String = (0..1_001)
+        .map(|at| {
+            format!(
+                "message N{at} {{}} oneof o{at} {{ N{at} f{at} = {}; }}",
+                at + 1
+            )
+        })
+        .collect();
     check_error(
         &format!("message M {{ {text} }}"),
         "input.proto:2:1: malformed descriptor: the message has more than 1000000 pairs of a oneof and a nested type",
@@ -296,7 +359,10 @@ fn names_of_underscores_alone_are_refused() {
          input.proto:11:1: service _____ has no letter or digit, so it has no name in Rust",
     );
     check_errors(
-        &[("input.proto", "syntax = \"proto3\";\npackage p._;\nmessage M {}")],
+        &[(
+            "input.proto",
+            "syntax = \"proto3\";\npackage p._;\nmessage M {}",
+        )],
         "",
         "input.proto:2:1: package p._ has no letter or digit, so it has no name in Rust",
     );
@@ -318,7 +384,10 @@ fn types_of_files_that_are_not_generated_are_refused() {
             "syntax = \"proto3\";\npackage u;\nimport \"used.proto\";\nmessage M {\n o.Used used = 1;\n \
              map<int32, o.Used> map = 2;\n}\nservice S {\n rpc Use(M) returns (o.Used);\n}",
         ),
-        ("used.proto", "syntax = \"proto3\";\npackage o;\nmessage Used {}"),
+        (
+            "used.proto",
+            "syntax = \"proto3\";\npackage o;\nmessage Used {}",
+        ),
     ];
     let mut request = request(&files, "");
     request.file_to_generate = vec!["user.proto".to_owned()];

@@ -16,8 +16,16 @@ fn files(parameter: &str) -> Vec<OutputFile> {
 }
 
 fn check_error(parameter: &str, expected: &str) {
-    let errors = generate(&request(&[("greeting.proto", GREETING)], parameter)).expect_err("there are mistakes");
-    assert_eq!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), expected);
+    let errors = generate(&request(&[("greeting.proto", GREETING)], parameter))
+        .expect_err("there are mistakes");
+    assert_eq!(
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n"),
+        expected
+    );
 }
 
 #[test]
@@ -25,13 +33,21 @@ fn external_messages_are_named_and_not_made() {
     let files = files("messages=external,extern_path=.greeting=crate::pb::greeting");
     let stubs = &files[0];
     assert_eq!(stubs.name, "greeting.rs");
-    assert!(!stubs.content.contains("prost::Message"), "{}", stubs.content);
+    assert!(
+        !stubs.content.contains("prost::Message"),
+        "{}",
+        stubs.content
+    );
     for part in [
         "request: crate::pb::greeting::Words,",
         "type Response = crate::pb::greeting::words::Reply;",
         "impl ::parigot_guest::ServiceError for crate::pb::greeting::GreetErr {",
     ] {
-        assert!(stubs.content.contains(part), "{part} is not in\n{}", stubs.content);
+        assert!(
+            stubs.content.contains(part),
+            "{part} is not in\n{}",
+            stubs.content
+        );
     }
 }
 
@@ -56,12 +72,27 @@ fn no_trait_is_implemented_for_an_enum_of_another_crate() {
 #[test]
 fn what_is_nested_in_an_external_type_lies_in_its_module() {
     let files = files("extern_path=.greeting.Words=crate::pb::MyWords");
-    assert!(files[0].content.contains("type Request = crate::pb::MyWords;"), "{}", files[0].content);
-    assert!(files[0].content.contains("type Response = crate::pb::my_words::Reply;"), "{}", files[0].content);
+    assert!(
+        files[0]
+            .content
+            .contains("type Request = crate::pb::MyWords;"),
+        "{}",
+        files[0].content
+    );
+    assert!(
+        files[0]
+            .content
+            .contains("type Response = crate::pb::my_words::Reply;"),
+        "{}",
+        files[0].content
+    );
 }
 
 #[test]
 fn without_mod_file_there_is_none() {
-    let names: Vec<_> = files("mod_file=false").into_iter().map(|file| file.name).collect();
+    let names: Vec<_> = files("mod_file=false")
+        .into_iter()
+        .map(|file| file.name)
+        .collect();
     assert_eq!(names, ["greeting.rs"]);
 }

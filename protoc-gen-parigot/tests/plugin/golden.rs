@@ -14,14 +14,22 @@ pub(crate) type Files = BTreeMap<String, String>;
 
 #[test]
 fn golden_files_are_what_the_plugin_writes() {
-    check_written(cases().iter().map(|case| (case.join("rust"), generate(case))));
+    check_written(
+        cases()
+            .iter()
+            .map(|case| (case.join("rust"), generate(case))),
+    );
 }
 
 #[test]
 fn golden_files_are_all_compiled() {
     let lib = fs::read_to_string(root().join("lib.rs")).expect("tests/golden/lib.rs is a file");
     for case in cases() {
-        let name = case.file_name().expect("a case is a folder").to_string_lossy().into_owned();
+        let name = case
+            .file_name()
+            .expect("a case is a folder")
+            .to_string_lossy()
+            .into_owned();
         let lines = format!("#[path = \"{name}/rust/mod.rs\"]\npub mod {name};\n");
         assert!(lib.contains(&lines), "tests/golden/lib.rs lacks\n{lines}");
     }
@@ -50,21 +58,32 @@ pub(crate) fn root() -> PathBuf {
 
 /// The folders that hold a `.proto`, however deep.
 pub(crate) fn cases() -> Vec<PathBuf> {
-    let mut cases: Vec<PathBuf> = entries(&root()).into_iter().filter(|path| !protos(path).is_empty()).collect();
+    let mut cases: Vec<PathBuf> = entries(&root())
+        .into_iter()
+        .filter(|path| !protos(path).is_empty())
+        .collect();
     cases.sort();
     assert!(!cases.is_empty(), "{} has no cases", root().display());
     cases
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    entries.map(|entry| entry.expect("the folder can be read").path()).collect()
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .map(|entry| entry.expect("the folder can be read").path())
+        .collect()
 }
 
 /// The `.proto` files in a folder, however deep, sorted.
 pub(crate) fn protos(folder: &Path) -> Vec<PathBuf> {
-    let (folders, files): (Vec<_>, Vec<_>) = entries(folder).into_iter().partition(|path| path.is_dir());
-    let is_proto = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "proto");
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries(folder).into_iter().partition(|path| path.is_dir());
+    let is_proto = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "proto")
+    };
     let nested = folders.iter().flat_map(|folder| protos(folder));
     let mut protos: Vec<_> = files.into_iter().filter(is_proto).chain(nested).collect();
     protos.sort();
@@ -74,7 +93,9 @@ pub(crate) fn protos(folder: &Path) -> Vec<PathBuf> {
 fn generate(case: &Path) -> Files {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let mut protoc = protoc();
-    protoc.arg(format!("--proto_path={}", case.display())).arg(format!("--parigot_out={}", folder.path().display()));
+    protoc
+        .arg(format!("--proto_path={}", case.display()))
+        .arg(format!("--parigot_out={}", folder.path().display()));
     if let Ok(options) = fs::read_to_string(case.join("options")) {
         protoc.arg(format!("--parigot_opt={}", options.trim()));
     }
@@ -86,9 +107,17 @@ fn generate(case: &Path) -> Files {
 pub(crate) fn read(folder: &Path) -> Files {
     let mut files = Files::new();
     for path in entries(folder) {
-        let name = path.file_name().expect("a file has a name").to_string_lossy().into_owned();
+        let name = path
+            .file_name()
+            .expect("a file has a name")
+            .to_string_lossy()
+            .into_owned();
         if path.is_dir() {
-            files.extend(read(&path).into_iter().map(|(nested, text)| (format!("{name}/{nested}"), text)));
+            files.extend(
+                read(&path)
+                    .into_iter()
+                    .map(|(nested, text)| (format!("{name}/{nested}"), text)),
+            );
         } else {
             files.insert(name, fs::read_to_string(path).expect("the file is text"));
         }
@@ -97,20 +126,29 @@ pub(crate) fn read(folder: &Path) -> Files {
 }
 
 pub(crate) fn replace(golden: &Path, written: &Files) {
-    for orphan in read(golden).keys().filter(|name| !written.contains_key(*name)) {
+    for orphan in read(golden)
+        .keys()
+        .filter(|name| !written.contains_key(*name))
+    {
         fs::remove_file(golden.join(orphan)).expect("golden files can be written");
     }
     for (name, text) in written {
         let path = golden.join(name);
         let folder = path.parent().expect("a file is in a folder");
-        fs::create_dir_all(folder).and_then(|()| fs::write(&path, text)).expect("golden files can be written");
+        fs::create_dir_all(folder)
+            .and_then(|()| fs::write(&path, text))
+            .expect("golden files can be written");
     }
 }
 
 /// What differs between golden files and those that were written; nothing if they are equal.
 pub(crate) fn compare(golden: &Path, written: &Files) -> String {
     let golden_files = read(golden);
-    let names = golden_files.keys().chain(written.keys().filter(|name| !golden_files.contains_key(*name)));
+    let names = golden_files.keys().chain(
+        written
+            .keys()
+            .filter(|name| !golden_files.contains_key(*name)),
+    );
     let difference = |name: &String| match (golden_files.get(name), written.get(name)) {
         (Some(old), Some(new)) => diff(old, new),
         (Some(_), None) => "nothing writes this file any more\n".to_owned(),
@@ -126,14 +164,27 @@ pub(crate) fn compare(golden: &Path, written: &Files) -> String {
 /// The lines from the first to the last that differ.
 fn diff(old: &str, new: &str) -> String {
     let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
-    let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+    let same = old
+        .iter()
+        .zip(&new)
+        .take_while(|(old, new)| old == new)
+        .count();
     let (old, new) = (&old[same..], &new[same..]);
-    let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
+    let tail = old
+        .iter()
+        .rev()
+        .zip(new.iter().rev())
+        .take_while(|(old, new)| old == new)
+        .count();
     let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
     if old.is_empty() && new.is_empty() {
         return String::new();
     }
     let old = old.iter().map(|line| format!("-{line}\n"));
     let new = new.iter().map(|line| format!("+{line}\n"));
-    format!("@@ line {} @@\n{}", same + 1, old.chain(new).collect::<String>())
+    format!(
+        "@@ line {} @@\n{}",
+        same + 1,
+        old.chain(new).collect::<String>()
+    )
 }

@@ -13,8 +13,8 @@ use prost::Message;
 use prost_types::compiler::CodeGeneratorRequest;
 use prost_types::source_code_info::Location;
 use prost_types::{
-    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
-    MethodDescriptorProto,
+    DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto,
+    FileDescriptorProto, MethodDescriptorProto,
 };
 use protoc_gen_parigot::{OutputFile, Request, generate};
 
@@ -62,7 +62,11 @@ impl Random {
     }
 
     fn pick<'a, T>(&mut self, choices: &'a mut [T]) -> Option<&'a mut T> {
-        if choices.is_empty() { None } else { Some(&mut choices[self.below(choices.len())]) }
+        if choices.is_empty() {
+            None
+        } else {
+            Some(&mut choices[self.below(choices.len())])
+        }
     }
 
     fn text(&mut self) -> Option<String> {
@@ -131,21 +135,34 @@ fn mutate(request: &mut Request, random: &mut Random) {
 /// Calls a message differently, wherever it is named: the request stays sound if the name is one.
 fn rename(request: &mut Request, random: &mut Random) {
     let Some(name) = random.text() else { return };
-    let Some(file) = random.pick(&mut request.proto_file) else { return };
+    let Some(file) = random.pick(&mut request.proto_file) else {
+        return;
+    };
     let package = file.package().to_owned();
-    let Some(message) = random.pick(&mut file.message_type) else { return };
+    let Some(message) = random.pick(&mut file.message_type) else {
+        return;
+    };
     let old = format!(".{package}.{}", message.name());
     let new = format!(".{package}.{name}");
     message.name = Some(name);
     let renamed = |known: &mut Option<String>| {
-        let rest = known.as_ref().and_then(|known| known.strip_prefix(&old)).map(str::to_owned);
+        let rest = known
+            .as_ref()
+            .and_then(|known| known.strip_prefix(&old))
+            .map(str::to_owned);
         if let Some(rest) = rest.filter(|rest| rest.is_empty() || rest.starts_with('.')) {
             *known = Some(new.clone() + &rest);
         }
     };
     for file in &mut request.proto_file {
-        file.message_type.iter_mut().for_each(|message| rename_fields(message, &renamed));
-        for method in file.service.iter_mut().flat_map(|service| &mut service.method) {
+        file.message_type
+            .iter_mut()
+            .for_each(|message| rename_fields(message, &renamed));
+        for method in file
+            .service
+            .iter_mut()
+            .flat_map(|service| &mut service.method)
+        {
             renamed(&mut method.input_type);
             renamed(&mut method.output_type);
         }
@@ -153,13 +170,23 @@ fn rename(request: &mut Request, random: &mut Random) {
 }
 
 fn rename_fields(message: &mut DescriptorProto, renamed: &impl Fn(&mut Option<String>)) {
-    message.field.iter_mut().for_each(|field| renamed(&mut field.type_name));
-    message.nested_type.iter_mut().for_each(|nested| rename_fields(nested, renamed));
+    message
+        .field
+        .iter_mut()
+        .for_each(|field| renamed(&mut field.type_name));
+    message
+        .nested_type
+        .iter_mut()
+        .for_each(|nested| rename_fields(nested, renamed));
 }
 
 /// Each file imports each, and itself.
 fn import_all(request: &mut Request) {
-    let names: Vec<String> = request.proto_file.iter().map(|file| file.name().to_owned()).collect();
+    let names: Vec<String> = request
+        .proto_file
+        .iter()
+        .map(|file| file.name().to_owned())
+        .collect();
     for file in &mut request.proto_file {
         file.dependency.clone_from(&names);
         file.public_dependency = vec![0, 1, i32::MAX];
@@ -169,38 +196,76 @@ fn import_all(request: &mut Request) {
 /// Makes many of one, or nests one deep.
 fn grow(file: &mut FileDescriptorProto, random: &mut Random) {
     const MANY: usize = 200;
-    let repeat = |name: &str| (0..MANY).map(|number| format!("{name}{number}")).collect::<Vec<_>>();
+    let repeat = |name: &str| {
+        (0..MANY)
+            .map(|number| format!("{name}{number}"))
+            .collect::<Vec<_>>()
+    };
     match random.below(5) {
         0 => {
-            let Some(message) = random.pick(&mut file.message_type).cloned() else { return };
-            let message = |name| DescriptorProto { name: Some(name), ..message.clone() };
-            file.message_type.extend(repeat("Many").into_iter().map(message));
+            let Some(message) = random.pick(&mut file.message_type).cloned() else {
+                return;
+            };
+            let message = |name| DescriptorProto {
+                name: Some(name),
+                ..message.clone()
+            };
+            file.message_type
+                .extend(repeat("Many").into_iter().map(message));
         }
         1 => {
-            let Some(message) = random.pick(&mut file.message_type) else { return };
-            let Some(field) = random.pick(&mut message.field).cloned() else { return };
-            let field = |name| FieldDescriptorProto { name: Some(name), ..field.clone() };
+            let Some(message) = random.pick(&mut file.message_type) else {
+                return;
+            };
+            let Some(field) = random.pick(&mut message.field).cloned() else {
+                return;
+            };
+            let field = |name| FieldDescriptorProto {
+                name: Some(name),
+                ..field.clone()
+            };
             message.field.extend(repeat("many").into_iter().map(field));
         }
         2 => {
-            let Some(item) = random.pick(&mut file.enum_type) else { return };
-            let Some(value) = random.pick(&mut item.value).cloned() else { return };
-            let value =
-                |(number, name)| EnumValueDescriptorProto { name: Some(name), number: Some(number), ..value.clone() };
+            let Some(item) = random.pick(&mut file.enum_type) else {
+                return;
+            };
+            let Some(value) = random.pick(&mut item.value).cloned() else {
+                return;
+            };
+            let value = |(number, name)| EnumValueDescriptorProto {
+                name: Some(name),
+                number: Some(number),
+                ..value.clone()
+            };
             item.value.extend((100..).zip(repeat("MANY")).map(value));
         }
         3 => {
-            let Some(service) = random.pick(&mut file.service) else { return };
-            let Some(method) = random.pick(&mut service.method).cloned() else { return };
-            let method = |name| MethodDescriptorProto { name: Some(name), ..method.clone() };
-            service.method.extend(repeat("Many").into_iter().map(method));
+            let Some(service) = random.pick(&mut file.service) else {
+                return;
+            };
+            let Some(method) = random.pick(&mut service.method).cloned() else {
+                return;
+            };
+            let method = |name| MethodDescriptorProto {
+                name: Some(name),
+                ..method.clone()
+            };
+            service
+                .method
+                .extend(repeat("Many").into_iter().map(method));
         }
         _ => {
-            let Some(message) = random.pick(&mut file.message_type) else { return };
+            let Some(message) = random.pick(&mut file.message_type) else {
+                return;
+            };
             for _ in 0..random.below(80) {
                 let nested = message.clone();
-                *message =
-                    DescriptorProto { name: nested.name.clone(), nested_type: vec![nested], ..Default::default() };
+                *message = DescriptorProto {
+                    name: nested.name.clone(),
+                    nested_type: vec![nested],
+                    ..Default::default()
+                };
             }
         }
     }
@@ -232,8 +297,16 @@ fn mutate_file(file: &mut FileDescriptorProto, random: &mut Random) {
 }
 
 fn mutate_locations(file: &mut FileDescriptorProto, random: &mut Random) {
-    let Some(info) = &mut file.source_code_info else { return };
-    if let Some(Location { path, span, leading_comments, .. }) = random.pick(&mut info.location) {
+    let Some(info) = &mut file.source_code_info else {
+        return;
+    };
+    if let Some(Location {
+        path,
+        span,
+        leading_comments,
+        ..
+    }) = random.pick(&mut info.location)
+    {
         match random.below(3) {
             0 => path.extend(random.number()),
             1 => *span = random.number().into_iter().chain(random.number()).collect(),
@@ -243,7 +316,9 @@ fn mutate_locations(file: &mut FileDescriptorProto, random: &mut Random) {
 }
 
 fn mutate_service(file: &mut FileDescriptorProto, random: &mut Random) {
-    let Some(service) = random.pick(&mut file.service) else { return };
+    let Some(service) = random.pick(&mut file.service) else {
+        return;
+    };
     if random.below(4) == 0 {
         service.name = random.text();
     }
@@ -273,7 +348,12 @@ fn mutate_message(message: &mut DescriptorProto, random: &mut Random) {
         0 => message.name = random.text(),
         1 => message.oneof_decl.clear(),
         2 => message.nested_type.clear(),
-        3 => message.options = Some(prost_types::MessageOptions { map_entry: Some(true), ..Default::default() }),
+        3 => {
+            message.options = Some(prost_types::MessageOptions {
+                map_entry: Some(true),
+                ..Default::default()
+            })
+        }
         4 => {
             if let Some(item) = random.pick(&mut message.enum_type) {
                 mutate_enum(item, random);
@@ -325,9 +405,21 @@ fn mutant(sound: &Request, seed: u64) -> Option<Request> {
     Request::decode(&bytes).ok()
 }
 
-fn encode(Request { file_to_generate, proto_file, parameter, .. }: Request) -> Vec<u8> {
-    CodeGeneratorRequest { file_to_generate, proto_file, parameter: Some(parameter), ..Default::default() }
-        .encode_to_vec()
+fn encode(
+    Request {
+        file_to_generate,
+        proto_file,
+        parameter,
+        ..
+    }: Request,
+) -> Vec<u8> {
+    CodeGeneratorRequest {
+        file_to_generate,
+        proto_file,
+        parameter: Some(parameter),
+        ..Default::default()
+    }
+    .encode_to_vec()
 }
 
 /// Whether something was generated, or what the plugin must not do.
@@ -342,27 +434,44 @@ fn answer(request: &Request, check: fn(&OutputFile) -> Result<(), String>) -> Re
 
 /// A file that came out is inside the output folder.
 fn check_inside(OutputFile { name, .. }: &OutputFile) -> Result<(), String> {
-    let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-    if inside { Ok(()) } else { Err(format!("the file {name:?} is not in the output folder")) }
+    let inside = Path::new(name)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_)));
+    if inside {
+        Ok(())
+    } else {
+        Err(format!("the file {name:?} is not in the output folder"))
+    }
 }
 
 /// It is directly in that folder, and is Rust.
 fn check_rust(file @ OutputFile { name, content }: &OutputFile) -> Result<(), String> {
     check_inside(file)?;
     if Path::new(name).components().count() != 1 {
-        return Err(format!("the file {name:?} is not where the module tree looks"));
+        return Err(format!(
+            "the file {name:?} is not where the module tree looks"
+        ));
     }
-    syn::parse_file(content).map(|_| ()).map_err(|error| format!("{name}: {error}"))
+    syn::parse_file(content)
+        .map(|_| ())
+        .map_err(|error| format!("{name}: {error}"))
 }
 
 fn number_from(variable: &str) -> Option<u64> {
-    Some(env::var(variable).ok()?.parse().unwrap_or_else(|error| panic!("{variable}: {error}")))
+    Some(
+        env::var(variable)
+            .ok()?
+            .parse()
+            .unwrap_or_else(|error| panic!("{variable}: {error}")),
+    )
 }
 
 /// The most memory that this process has ever had, where the system says.
 fn memory_kib_peak() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     line.trim().trim_end_matches(" kB").parse().ok()
 }
 
@@ -394,12 +503,19 @@ fn try_mutants(parameter: &str, check: fn(&OutputFile) -> Result<(), String>) {
     });
     let mut generated = 0;
     for seed in seeds.clone() {
-        let answer = answers.recv_timeout(ANSWER_MAX).map_err(|error| error.to_string()).flatten();
-        generated += u64::from(answer.unwrap_or_else(|fault| panic!("the mutant of seed {seed}: {fault}")));
+        let answer = answers
+            .recv_timeout(ANSWER_MAX)
+            .map_err(|error| error.to_string())
+            .flatten();
+        generated +=
+            u64::from(answer.unwrap_or_else(|fault| panic!("the mutant of seed {seed}: {fault}")));
     }
     let (count, peak) = (seeds.end - seeds.start, memory_kib_peak());
     println!("{count} answered, {generated} of them with files, in at most {peak:?} KiB");
-    assert!(generated * 20 > count, "only {generated} mutants of {count} were sound: the others test the fence alone");
+    assert!(
+        generated * 20 > count,
+        "only {generated} mutants of {count} were sound: the others test the fence alone"
+    );
     assert!(
         peak.is_none_or(|peak| peak < MEMORY_KIB_MAX),
         "{peak:?} KiB of memory, expected less than {MEMORY_KIB_MAX}"
@@ -448,8 +564,16 @@ fn broken_bytes_are_answered() {
             let at = random.below(bytes.len());
             bytes[at] = bytes[at].wrapping_add(1 << random.below(8));
         }
-        let result = catch_unwind(|| Request::decode(&bytes).ok().and_then(|request| generate(&request).ok()));
-        generated += usize::from(result.unwrap_or_else(|_| panic!("the bytes of seed {seed}")).is_some());
+        let result = catch_unwind(|| {
+            Request::decode(&bytes)
+                .ok()
+                .and_then(|request| generate(&request).ok())
+        });
+        generated += usize::from(
+            result
+                .unwrap_or_else(|_| panic!("the bytes of seed {seed}"))
+                .is_some(),
+        );
     }
     assert!(generated > 25, "only {generated} mutants were sound");
 }
@@ -467,5 +591,9 @@ fn check_equal(mut request: Request) {
     }
     request.proto_file.reverse();
     request.file_to_generate.reverse();
-    assert_eq!(generate(&request).expect("nothing is wrong"), files, "the order of files does not count");
+    assert_eq!(
+        generate(&request).expect("nothing is wrong"),
+        files,
+        "the order of files does not count"
+    );
 }

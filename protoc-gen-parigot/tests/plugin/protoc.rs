@@ -14,9 +14,15 @@ pub(crate) fn plain() -> Command {
 /// A run of `protoc` with this plugin.
 pub(crate) fn protoc() -> Command {
     let mut command = plain();
-    command.arg(format!("--plugin=protoc-gen-parigot={}", env!("CARGO_BIN_EXE_protoc-gen-parigot")));
+    command.arg(format!(
+        "--plugin=protoc-gen-parigot={}",
+        env!("CARGO_BIN_EXE_protoc-gen-parigot")
+    ));
     command.arg(format!("--proto_path={}", well_known().display()));
-    command.arg(format!("--proto_path={}/../proto", env!("CARGO_MANIFEST_DIR")));
+    command.arg(format!(
+        "--proto_path={}/../proto",
+        env!("CARGO_MANIFEST_DIR")
+    ));
     command
 }
 
@@ -26,7 +32,9 @@ fn executable() -> PathBuf {
     }
     match Command::new("protoc").arg("--version").output() {
         Ok(_) => "protoc".into(),
-        Err(_) => protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform"),
+        Err(_) => {
+            protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform")
+        }
     }
 }
 
@@ -37,8 +45,14 @@ fn well_known() -> PathBuf {
 
 /// Runs a command that must succeed.
 pub(crate) fn run(command: &mut Command) -> Output {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     output
 }
 
@@ -52,14 +66,20 @@ pub(crate) fn encoded(files: &[(&str, &str)], parameter: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     for (name, text) in files {
         let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a file is in a folder")).expect("the folder is ours");
+        std::fs::create_dir_all(path.parent().expect("a file is in a folder"))
+            .expect("the folder is ours");
         std::fs::write(path, text).expect("the folder is ours");
     }
     let file_to_generate: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let descriptors =
-        FileSet::decode(&*descriptors(folder.path(), &file_to_generate)).expect("protoc's output is sound");
+    let descriptors = FileSet::decode(&*descriptors(folder.path(), &file_to_generate))
+        .expect("protoc's output is sound");
     let parameter = parameter.to_owned();
-    EncodedRequest { file_to_generate, parameter, proto_file: descriptors.file }.encode_to_vec()
+    EncodedRequest {
+        file_to_generate,
+        parameter,
+        proto_file: descriptors.file,
+    }
+    .encode_to_vec()
 }
 
 /// A `FileDescriptorSet` whose files are left as they are.
@@ -85,6 +105,8 @@ fn descriptors(folder: &Path, names: &[String]) -> Vec<u8> {
     let mut protoc = protoc();
     protoc.args(["--include_imports", "--include_source_info"]);
     protoc.arg(format!("--descriptor_set_out={}", set.display()));
-    run(protoc.arg(format!("--proto_path={}", folder.display())).args(names));
+    run(protoc
+        .arg(format!("--proto_path={}", folder.display()))
+        .args(names));
     std::fs::read(set).expect("protoc has written it")
 }

@@ -32,19 +32,32 @@ fn cpu_time(request: &Request, runs: usize) -> Duration {
 }
 
 fn check(count: usize, text: impl Fn(usize) -> String) {
-    let parse = |count| request(&[("input.proto", &format!("syntax = \"proto3\";\n{}", text(count)))], "");
+    let parse = |count| {
+        request(
+            &[(
+                "input.proto",
+                &format!("syntax = \"proto3\";\n{}", text(count)),
+            )],
+            "",
+        )
+    };
     let (small, large) = (parse(count), parse(10 * count));
     let ratio = || cpu_time(&large, 1).div_duration_f64(cpu_time(&small, 3));
     let mut ratios = (0..ATTEMPTS).map(|_| ratio());
     let bound = 10.0 * EXCESS_MAX;
     let least = ratios.by_ref().find(|ratio| *ratio < bound);
-    assert!(least.is_some(), "ten times as much takes more than {bound} times as long, {ATTEMPTS} times in a row");
+    assert!(
+        least.is_some(),
+        "ten times as much takes more than {bound} times as long, {ATTEMPTS} times in a row"
+    );
 }
 
 #[test]
 fn methods_and_messages() {
     check(100, |count| {
-        let methods = of_count(count, |number| format!("rpc Do{number}(M{number}) returns (M0);"));
+        let methods = of_count(count, |number| {
+            format!("rpc Do{number}(M{number}) returns (M0);")
+        });
         let message = |number| {
             let next = (number * 7 + 1) % count;
             format!(
@@ -60,7 +73,9 @@ fn services() {
     check(100, |count| {
         format!(
             "message M {{}}\n{}",
-            of_count(count, |number| format!("service S{number} {{ rpc A(M) returns (M); }}"))
+            of_count(count, |number| format!(
+                "service S{number} {{ rpc A(M) returns (M); }}"
+            ))
         )
     });
 }
@@ -68,26 +83,50 @@ fn services() {
 #[test]
 fn fields_values_and_variants() {
     check(200, |count| {
-        let fields = of_count(count, |number| format!("optional string f{number} = {};", number + 1));
+        let fields = of_count(count, |number| {
+            format!("optional string f{number} = {};", number + 1)
+        });
         let values = of_count(count, |number| format!("V{number} = {number};"));
         let variants = of_count(count, |number| format!("int32 g{number} = {};", number + 1));
-        format!("message M {{ {fields} }}\nenum E {{ {values} }}\nmessage O {{ oneof o {{ {variants} }} }}")
+        format!(
+            "message M {{ {fields} }}\nenum E {{ {values} }}\nmessage O {{ oneof o {{ {variants} }} }}"
+        )
     });
 }
 
 #[test]
 fn messages_that_hold_each_other() {
     check(200, |count| {
-        let chain = of_count(count, |number| format!("message C{number} {{ C{} next = 1; }}", number + 1));
-        let ring = of_count(count, |number| format!("message R{number} {{ R{} next = 1; }}", (number + 1) % count));
-        let next = |number| format!("message D{number} {{ D{} left = 1; D{} right = 2; }}", number + 1, number + 1);
-        format!("{chain} message C{count} {{}}\n{ring}\n{} message D{count} {{}}", of_count(count, next))
+        let chain = of_count(count, |number| {
+            format!("message C{number} {{ C{} next = 1; }}", number + 1)
+        });
+        let ring = of_count(count, |number| {
+            format!(
+                "message R{number} {{ R{} next = 1; }}",
+                (number + 1) % count
+            )
+        });
+        let next = |number| {
+            format!(
+                "message D{number} {{ D{} left = 1; D{} right = 2; }}",
+                number + 1,
+                number + 1
+            )
+        };
+        format!(
+            "{chain} message C{count} {{}}\n{ring}\n{} message D{count} {{}}",
+            of_count(count, next)
+        )
     });
 }
 
 #[test]
 fn lines_of_comments() {
     check(500, |count| {
-        format!("{}message M {{}}", of_count(count, |_| "// ```\n// <b> [a](b)\n// ```\n//\n//     c\n//".to_owned()))
+        format!(
+            "{}message M {{}}",
+            of_count(count, |_| "// ```\n// <b> [a](b)\n// ```\n//\n//     c\n//"
+                .to_owned())
+        )
     });
 }

@@ -15,8 +15,12 @@ enum KitchenErr { NONE = 0; ON_FIRE = 1; }
 
 /// The line that holds the hash of `Kitchen`, wherever it is.
 fn schema(text: &str) -> String {
-    let files = generate(&request(&[("kitchen.proto", text)], "streaming=skip")).expect("nothing is wrong");
-    let line = files[0].content.lines().find(|line| line.trim().starts_with("schema: "));
+    let files =
+        generate(&request(&[("kitchen.proto", text)], "streaming=skip")).expect("nothing is wrong");
+    let line = files[0]
+        .content
+        .lines()
+        .find(|line| line.trim().starts_with("schema: "));
     line.expect("there is a service").trim().to_owned()
 }
 
@@ -33,14 +37,20 @@ fn what_does_not_reach_the_wire_does_not_count() {
         assert_eq!(schema(&text), schema(KITCHEN), "{from} to {to}");
     };
     same("service", "// A comment.\nservice");
-    same("int32 size = 1; optional int32 heat = 2;", "optional int32 heat = 2; int32 size = 1;");
+    same(
+        "int32 size = 1; optional int32 heat = 2;",
+        "optional int32 heat = 2; int32 size = 1;",
+    );
     same(
         "rpc Cook(Order) returns (Dish); rpc Wash(Dish) returns (Dish);",
         "rpc Wash(Dish) returns (Dish); rpc Cook(Order) returns (Dish);",
     );
     same("message Unused { int32 field = 1; }\n", "");
     same("name = 1", "name = 1 [deprecated = true]");
-    same("rpc Wash", "rpc Watch(Unused) returns (stream Unused); rpc Wash");
+    same(
+        "rpc Wash",
+        "rpc Watch(Unused) returns (stream Unused); rpc Wash",
+    );
 }
 
 #[test]

@@ -12,7 +12,10 @@ const WASM: &str = "wasm32-unknown-unknown";
 pub fn root() -> &'static Path {
     static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        here.ancestors().nth(2).expect("this package lies two folders below the root").to_owned()
+        here.ancestors()
+            .nth(2)
+            .expect("this package lies two folders below the root")
+            .to_owned()
     });
     &ROOT
 }
@@ -22,8 +25,19 @@ pub fn parigot() -> &'static Path {
     static PARIGOT: OnceLock<PathBuf> = OnceLock::new();
     PARIGOT.get_or_init(|| {
         // With the whole workspace, for with fewer packages others' dependencies have other features, and are built again.
-        cargo_build(root(), ["--workspace", "--bin", "parigot", "--bin", "protoc-gen-parigot"]);
-        target(root()).join("debug").join(format!("parigot{}", std::env::consts::EXE_SUFFIX))
+        cargo_build(
+            root(),
+            [
+                "--workspace",
+                "--bin",
+                "parigot",
+                "--bin",
+                "protoc-gen-parigot",
+            ],
+        );
+        target(root())
+            .join("debug")
+            .join(format!("parigot{}", std::env::consts::EXE_SUFFIX))
     })
 }
 
@@ -42,7 +56,10 @@ pub fn guest(name: &str) -> Vec<u8> {
 pub fn guest_file(name: &str) -> PathBuf {
     let folder = root().join("tests/guests");
     cargo_build(&folder, ["--release", "--target", WASM, "--package", name]);
-    target(&folder).join(WASM).join("release").join(format!("{name}.wasm"))
+    target(&folder)
+        .join(WASM)
+        .join("release")
+        .join(format!("{name}.wasm"))
 }
 
 fn read(wasm: &Path) -> Vec<u8> {
@@ -63,7 +80,12 @@ pub fn pizzeria() -> &'static Path {
 
 fn build_example(name: &str) -> PathBuf {
     let folder = root().join("examples").join(name);
-    succeed(Command::new("make").arg("--no-print-directory").arg("build").current_dir(&folder));
+    succeed(
+        Command::new("make")
+            .arg("--no-print-directory")
+            .arg("build")
+            .current_dir(&folder),
+    );
     folder
 }
 
@@ -82,7 +104,10 @@ fn go_build(module: &Path, package: &str) -> Vec<u8> {
     let output = tempfile::tempdir().expect("a temporary folder can be made");
     let wasm = output.path().join("guest.wasm");
     let mut go = Command::new("go");
-    go.args(["build", "-buildmode=c-shared", "-o"]).arg(&wasm).arg(package).current_dir(module);
+    go.args(["build", "-buildmode=c-shared", "-o"])
+        .arg(&wasm)
+        .arg(package)
+        .current_dir(module);
     succeed(go.env("GOOS", "wasip1").env("GOARCH", "wasm"));
     read(&wasm)
 }
@@ -99,18 +124,27 @@ pub fn code_cache() -> PathBuf {
 
 /// Where cargo puts what it builds of a workspace.
 fn target(workspace: &Path) -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), |target| root().join(target))
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| workspace.join("target"), |target| root().join(target))
 }
 
 fn cargo_build<const N: usize>(workspace: &Path, args: [impl AsRef<OsStr>; N]) {
-    succeed(Command::new(env!("CARGO")).args(["build", "--quiet"]).args(args).current_dir(workspace));
+    succeed(
+        Command::new(env!("CARGO"))
+            .args(["build", "--quiet"])
+            .args(args)
+            .current_dir(workspace),
+    );
 }
 
 /// Runs a tool, one at a time over all test programs, and panics with what it said if it fails.
 fn succeed(command: &mut Command) {
-    let lock = File::create(target(root()).join("e2e.lock")).expect("the folder is there, for the tests lie in it");
+    let lock = File::create(target(root()).join("e2e.lock"))
+        .expect("the folder is there, for the tests lie in it");
     lock.lock().expect("the lock is free in the end");
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     assert!(
         output.status.success(),
         "{command:?}: {}\n{}{}",

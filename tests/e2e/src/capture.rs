@@ -45,7 +45,10 @@ impl Capture {
     ) -> (R, Capture) {
         let (rest, lines) = channel();
         let subscriber = tracing_subscriber::registry().with(Tap { take, rest });
-        (tracing::subscriber::with_default(subscriber, start), Capture { lines })
+        (
+            tracing::subscriber::with_default(subscriber, start),
+            Capture { lines },
+        )
     }
 
     /// What has come and was not waited for.
@@ -60,7 +63,9 @@ impl Capture {
     /// If there is none within [`DEADLINE`].
     #[track_caller]
     pub fn next_line(&self) -> Captured {
-        self.lines.recv_timeout(DEADLINE).unwrap_or_else(|error| panic!("no line: {error}"))
+        self.lines
+            .recv_timeout(DEADLINE)
+            .unwrap_or_else(|error| panic!("no line: {error}"))
     }
 
     /// Waits for a line that contains `text`, and returns all up to it.
@@ -73,7 +78,9 @@ impl Capture {
         let mut lines = Vec::new();
         let until = Instant::now() + DEADLINE;
         loop {
-            let line = self.lines.recv_timeout(until.saturating_duration_since(Instant::now()));
+            let line = self
+                .lines
+                .recv_timeout(until.saturating_duration_since(Instant::now()));
             lines.push(line.unwrap_or_else(|error| panic!("no line with {text:?}: {error}")));
             if lines.last().is_some_and(|line| line.message.contains(text)) {
                 return lines;

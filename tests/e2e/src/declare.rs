@@ -11,22 +11,41 @@ const OUTBOX: u64 = 2 << 16;
 
 /// A wasm file that exports and requires these services. It never asks to be launched.
 pub fn declaring(exports: &[Service], requires: &[Service]) -> Vec<u8> {
-    let manifest = Manifest { exports: exports.to_vec(), requires: requires.to_vec() };
-    let turn = "(i64.store offset=24 (local.get 0) (global.get $bytes)) (global.set $bytes (i64.const 0))";
-    sending(&[manifest_frame(&manifest)], control_block(OUTBOX - INBOX), "unreachable", turn)
+    let manifest = Manifest {
+        exports: exports.to_vec(),
+        requires: requires.to_vec(),
+    };
+    let turn =
+        "(i64.store offset=24 (local.get 0) (global.get $bytes)) (global.set $bytes (i64.const 0))";
+    sending(
+        &[manifest_frame(&manifest)],
+        control_block(OUTBOX - INBOX),
+        "unreachable",
+        turn,
+    )
 }
 
 /// A wasm file that asks to be launched, with an inbox for the start alone: it traps when it is to make room a second time. What it
 /// has sent it does not take back.
 pub fn without_room() -> Vec<u8> {
     let mut launch = Vec::new();
-    FrameBuilder::new(&mut launch, Header::new(Kind::Launch)).finish().expect("it is short");
-    let inbox = "(if (global.get $has_room) (then unreachable)) (global.set $has_room (i32.const 1))
+    FrameBuilder::new(&mut launch, Header::new(Kind::Launch))
+        .finish()
+        .expect("it is short");
+    let inbox =
+        "(if (global.get $has_room) (then unreachable)) (global.set $has_room (i32.const 1))
         (i64.store offset=8 (local.get 0) (i64.extend_i32_u (local.get 1)))";
-    let turn =
-        "(i64.store offset=24 (local.get 0) (global.get $bytes)) (i64.store offset=8 (local.get 0) (i64.const 0))";
-    let manifest = Manifest { exports: Vec::new(), requires: Vec::new() };
-    sending(&[manifest_frame(&manifest), launch], control_block(0), inbox, turn)
+    let turn = "(i64.store offset=24 (local.get 0) (global.get $bytes)) (i64.store offset=8 (local.get 0) (i64.const 0))";
+    let manifest = Manifest {
+        exports: Vec::new(),
+        requires: Vec::new(),
+    };
+    sending(
+        &[manifest_frame(&manifest), launch],
+        control_block(0),
+        inbox,
+        turn,
+    )
 }
 
 fn manifest_frame(manifest: &Manifest) -> Vec<u8> {
@@ -61,14 +80,29 @@ fn sending(frames: &[Vec<u8>], control: [u8; CONTROL_BYTES], inbox: &str, turn: 
 
 /// A service with that name, of which nothing else is known.
 pub fn service(name: &str) -> Service {
-    let method = Method { name: "Do".into(), budget_ns: 0, deadline_ns: 0 };
-    Service { name: name.into(), schema: 0, methods: vec![method], descriptors: Vec::new() }
+    let method = Method {
+        name: "Do".into(),
+        budget_ns: 0,
+        deadline_ns: 0,
+    };
+    Service {
+        name: name.into(),
+        schema: 0,
+        methods: vec![method],
+        descriptors: Vec::new(),
+    }
 }
 
 /// A control block with nothing in the outbox yet, as `parigot_abi::control` lays it out.
 fn control_block(inbox_capacity: u64) -> [u8; CONTROL_BYTES] {
     let mut block = [0; CONTROL_BYTES];
-    for (offset, value) in [(0, INBOX), (8, inbox_capacity), (16, OUTBOX), (32, NO_CALL), (56, NEVER)] {
+    for (offset, value) in [
+        (0, INBOX),
+        (8, inbox_capacity),
+        (16, OUTBOX),
+        (32, NO_CALL),
+        (56, NEVER),
+    ] {
         block[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
     }
     block

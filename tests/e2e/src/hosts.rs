@@ -51,20 +51,35 @@ impl Hosts {
     #[track_caller]
     pub fn start(app: &App, settings: &Settings, elsewhere: &[&str]) -> Self {
         let whole = Deployment::read(&app.file()).expect("the file is right");
-        let names = whole.processes.iter().map(|process| process.name()).filter(|name| !elsewhere.contains(name));
-        let mut parts: Vec<_> = names.map(|name| whole.of_process(name).expect("it is in the file")).collect();
+        let names = whole
+            .processes
+            .iter()
+            .map(|process| process.name())
+            .filter(|name| !elsewhere.contains(name));
+        let mut parts: Vec<_> = names
+            .map(|name| whole.of_process(name).expect("it is in the file"))
+            .collect();
         if whole.processes.is_empty() {
             parts.push(whole);
         }
-        let elsewhere =
-            elsewhere.iter().map(|name| Elsewhere::start(name, app.file(), get_default(Clone::clone))).collect();
+        let elsewhere = elsewhere
+            .iter()
+            .map(|name| Elsewhere::start(name, app.file(), get_default(Clone::clone)))
+            .collect();
         let start = |(nth, part)| start(part, settings_of(nth, settings)).expect("it starts");
-        Hosts { here: parts.iter().enumerate().map(start).collect(), elsewhere }
+        Hosts {
+            here: parts.iter().enumerate().map(start).collect(),
+            elsewhere,
+        }
     }
 
     /// What guests export that run here.
     pub fn exports(&self) -> Vec<Exported> {
-        self.here.iter().flat_map(Running::exports).cloned().collect()
+        self.here
+            .iter()
+            .flat_map(Running::exports)
+            .cloned()
+            .collect()
     }
 
     /// The calls that are in flight here.
@@ -78,15 +93,22 @@ impl Hosts {
     ///
     /// If none of that name does.
     pub fn elsewhere(&mut self, name: &str) -> &mut Elsewhere {
-        self.elsewhere.iter_mut().find(|process| process.name == name).expect("it runs elsewhere")
+        self.elsewhere
+            .iter_mut()
+            .find(|process| process.name == name)
+            .expect("it runs elsewhere")
     }
 
     /// Stops those that run here, kills the others, and returns how the one has ended that ended worst.
     pub fn stop(self) -> Outcome {
         self.here.iter().for_each(|host| host.stopper().stop());
         let outcomes = self.here.into_iter().map(Running::wait);
-        let worst = outcomes.max_by_key(|outcome| outcome.status).expect("one at least runs here");
-        self.elsewhere.into_iter().for_each(|mut process| process.kill());
+        let worst = outcomes
+            .max_by_key(|outcome| outcome.status)
+            .expect("one at least runs here");
+        self.elsewhere
+            .into_iter()
+            .for_each(|mut process| process.kill());
         worst
     }
 }
@@ -115,12 +137,29 @@ pub struct Elsewhere {
 impl Elsewhere {
     fn start(name: &str, file: PathBuf, here: Dispatch) -> Self {
         let mut command = parigot_run(&file);
-        command.args(["--process", name, "--log-format", "json"]).stdin(Stdio::null()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        command
+            .args(["--process", name, "--log-format", "json"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let lines = BufReader::new(child.stderr.take().expect("stderr is a pipe")).lines();
         let log_to = here.clone();
-        let forward = move || with_default(&log_to, || lines.map_while(Result::ok).for_each(|line| log_again(&line)));
-        Elsewhere { name: name.to_owned(), file, here, child, log: Some(spawn(forward)) }
+        let forward = move || {
+            with_default(&log_to, || {
+                lines
+                    .map_while(Result::ok)
+                    .for_each(|line| log_again(&line))
+            })
+        };
+        Elsewhere {
+            name: name.to_owned(),
+            file,
+            here,
+            child,
+            log: Some(spawn(forward)),
+        }
     }
 
     /// Its number, as the system counts processes.
@@ -143,7 +182,10 @@ impl Elsewhere {
         // It may have ended, and then neither does anything.
         let _ = self.child.kill();
         let _ = self.child.wait();
-        self.log.take().into_iter().for_each(|log| log.join().expect("its log could be read"));
+        self.log
+            .take()
+            .into_iter()
+            .for_each(|log| log.join().expect("its log could be read"));
     }
 
     /// Starts it once more, after it was killed.
@@ -160,7 +202,8 @@ impl Drop for Elsewhere {
 
 /// Logs what was logged elsewhere.
 fn log_again(line: &str) {
-    let json: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+    let json: Value =
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
     let member = |name: &str| json[name].as_str().unwrap_or_default();
     let (service, call, method) = (member("service"), member("call"), member("method"));
     tracing::info!(%service, %call, %method, "{}", member("message"));

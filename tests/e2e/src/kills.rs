@@ -16,12 +16,19 @@ use crate::{App, Capture, code_cache, guest};
 pub fn kill_times(count: usize) -> Vec<Duration> {
     let deployment = "[service.echo]\nwasm = \"echo.wasm\"\n\
                       [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"spin\"]\n";
-    let app = App::new(deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"));
+    let app = App::new(deployment)
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver"));
     let deployment = Deployment::read(&app.file()).expect("the file is right");
     let kill = |nth: usize| {
         let seed = std::array::from_fn(|byte| (nth >> (8 * byte.min(7))) as u8);
-        let settings = Settings { code_cache: Some(code_cache()), seed: Some(seed), ..Settings::default() };
-        let (running, log) = Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
+        let settings = Settings {
+            code_cache: Some(code_cache()),
+            seed: Some(seed),
+            ..Settings::default()
+        };
+        let (running, log) =
+            Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
         let killed = log.wait_for("was killed");
         log.wait_for("spin: INTERNAL, callee killed: echo was killed");
         assert_eq!(running.wait().status, 0);
@@ -33,8 +40,13 @@ pub fn kill_times(count: usize) -> Vec<Duration> {
 /// How many of the times fall into each millisecond, a line each.
 pub fn histogram(times: &[Duration]) -> String {
     let mut counts = std::collections::BTreeMap::<u128, usize>::new();
-    times.iter().for_each(|time| *counts.entry(time.as_millis()).or_default() += 1);
+    times
+        .iter()
+        .for_each(|time| *counts.entry(time.as_millis()).or_default() += 1);
     let most = counts.values().copied().max().unwrap_or(1);
     let bar = |count: usize| "#".repeat((count * 60).div_ceil(most));
-    counts.into_iter().map(|(ms, count)| format!("{ms:4} ms {count:6} {}\n", bar(count))).collect()
+    counts
+        .into_iter()
+        .map(|(ms, count)| format!("{ms:4} ms {count:6} {}\n", bar(count)))
+        .collect()
 }

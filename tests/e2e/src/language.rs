@@ -25,14 +25,19 @@ pub const PAIRS: [(Language, Language); 4] = [
 impl Language {
     /// The wasm file of a program that makes the calls which it is told.
     pub fn driver(self) -> &'static [u8] {
-        static DRIVERS: [LazyLock<Vec<u8>>; 2] =
-            [LazyLock::new(|| guest("driver")), LazyLock::new(|| go_guest("driver"))];
+        static DRIVERS: [LazyLock<Vec<u8>>; 2] = [
+            LazyLock::new(|| guest("driver")),
+            LazyLock::new(|| go_guest("driver")),
+        ];
         &DRIVERS[self as usize]
     }
 
     /// The wasm file of a service that answers them.
     pub fn echo(self) -> &'static [u8] {
-        static ECHOES: [LazyLock<Vec<u8>>; 2] = [LazyLock::new(|| guest("echo")), LazyLock::new(|| go_guest("echo"))];
+        static ECHOES: [LazyLock<Vec<u8>>; 2] = [
+            LazyLock::new(|| guest("echo")),
+            LazyLock::new(|| go_guest("echo")),
+        ];
         &ECHOES[self as usize]
     }
 

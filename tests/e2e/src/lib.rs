@@ -15,7 +15,9 @@ mod nats;
 mod neighbours;
 mod process;
 
-pub use build::{code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria, root};
+pub use build::{
+    code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria, root,
+};
 pub use capture::{Capture, Captured};
 pub use declare::{declaring, service, without_room};
 pub use hosts::{Deployed, Elsewhere, Hosts};
@@ -41,13 +43,16 @@ pub struct App {
 impl App {
     /// Makes a folder that holds `app.toml`: `manifest_version = 1` and then `deployment`.
     pub fn new(deployment: &str) -> Self {
-        let app = App { folder: tempfile::tempdir().expect("a temporary folder can be made") };
+        let app = App {
+            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+        };
         app.with("app.toml", format!("manifest_version = 1\n{deployment}"))
     }
 
     /// Adds a file, for example a guest.
     pub fn with(self, name: &str, content: impl AsRef<[u8]>) -> Self {
-        std::fs::write(self.folder.path().join(name), content).expect("the folder can be written to");
+        std::fs::write(self.folder.path().join(name), content)
+            .expect("the folder can be written to");
         self
     }
 
@@ -142,12 +147,21 @@ pub fn parigot_run(file: &Path) -> Command {
 /// A subcommand of `parigot` for a deployment file. Compiled guests are kept for the next test, and apart from those of the user.
 pub fn parigot_with(subcommand: &str, file: &Path) -> Command {
     let mut command = Command::new(parigot());
-    command.arg(subcommand).arg(file).env("XDG_CACHE_HOME", build::caches());
+    command
+        .arg(subcommand)
+        .arg(file)
+        .env("XDG_CACHE_HOME", build::caches());
     command
 }
 
 /// The text of a module that takes minutes to compile: each loop costs Cranelift more than the one around it.
 pub fn slow_to_compile() -> String {
-    let (loops, set) = ("loop ".repeat(2_000), "(local.set 0 (i32.add (local.get 0) (local.get 1)))");
-    format!("(module (func (param i32 i32) {loops} {set} {}))", "(br_if 0 (local.get 0)) end ".repeat(2_000))
+    let (loops, set) = (
+        "loop ".repeat(2_000),
+        "(local.set 0 (i32.add (local.get 0) (local.get 1)))",
+    );
+    format!(
+        "(module (func (param i32 i32) {loops} {set} {}))",
+        "(br_if 0 (local.get 0)) end ".repeat(2_000)
+    )
 }

@@ -12,9 +12,16 @@ pub struct Load {
 impl Load {
     /// Starts one for each core.
     pub fn on_all_cores() -> Self {
-        let busy = || Command::new("sh").args(["-c", "while :; do :; done"]).spawn().expect("there is a shell");
+        let busy = || {
+            Command::new("sh")
+                .args(["-c", "while :; do :; done"])
+                .spawn()
+                .expect("there is a shell")
+        };
         let cores = available_parallelism().map_or(1, usize::from);
-        Load { processes: (0..cores).map(|_| busy()).collect() }
+        Load {
+            processes: (0..cores).map(|_| busy()).collect(),
+        }
     }
 }
 
@@ -29,5 +36,9 @@ impl Drop for Load {
 
 /// `long` for `make soak`, else `short`.
 pub fn soak(short: usize, long: usize) -> usize {
-    if std::env::var_os("PARIGOT_SOAK_SECONDS").is_some() { long } else { short }
+    if std::env::var_os("PARIGOT_SOAK_SECONDS").is_some() {
+        long
+    } else {
+        short
+    }
 }

@@ -25,7 +25,10 @@ impl Nats {
         let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
         let port = port.unwrap_or_else(|| panic!("no port in {line:?}"));
         server.wait_for("Server is ready");
-        Nats { port, server: Some(server) }
+        Nats {
+            port,
+            server: Some(server),
+        }
     }
 
     /// `nats://127.0.0.1:<port>`

@@ -43,22 +43,39 @@ impl BesideNeighbours {
     /// Adds the pair, a millisecond between its calls, to an app whose guests are not named `greeting` or `pacer`. If that is apart, it says in which
     /// process they are.
     pub fn new(app: App) -> Self {
-        let greeting = std::fs::read(example().join("build/greeting.wasm")).expect("the example is built");
-        let app = app.with("greeting.wasm", greeting).with("pacer.wasm", guest("pacer"));
-        let settings =
-            Settings { workers: 2, seed: Some([7; 32]), code_cache: Some(code_cache()), ..Settings::default() };
+        let greeting =
+            std::fs::read(example().join("build/greeting.wasm")).expect("the example is built");
+        let app = app
+            .with("greeting.wasm", greeting)
+            .with("pacer.wasm", guest("pacer"));
+        let settings = Settings {
+            workers: 2,
+            seed: Some([7; 32]),
+            code_cache: Some(code_cache()),
+            ..Settings::default()
+        };
         let tables = "[service.greeting]\nwasm = \"greeting.wasm\"\n[program.pacer]\nwasm = \"pacer.wasm\"\n";
-        BesideNeighbours { app: app.with_tables(tables), settings, elsewhere: &[] }
+        BesideNeighbours {
+            app: app.with_tables(tables),
+            settings,
+            elsewhere: &[],
+        }
     }
 
     /// Lets the pair call without a pause, so that it is never idle.
     pub fn in_a_hurry(self) -> Self {
-        BesideNeighbours { app: self.app.with_tables("args = [\"--hurry\"]\n"), ..self }
+        BesideNeighbours {
+            app: self.app.with_tables("args = [\"--hurry\"]\n"),
+            ..self
+        }
     }
 
     /// Changes how the host runs.
     pub fn with_settings(self, change: impl FnOnce(Settings) -> Settings) -> Self {
-        BesideNeighbours { settings: change(self.settings), ..self }
+        BesideNeighbours {
+            settings: change(self.settings),
+            ..self
+        }
     }
 
     /// Runs these processes as processes of the system, which can be killed.
@@ -77,8 +94,14 @@ impl BesideNeighbours {
     /// Starts it, and captures its log without the lines that `take` takes.
     #[track_caller]
     pub fn start(self, take: impl Fn(&Captured) -> bool + Send + Sync + 'static) -> StartedBeside {
-        let (hosts, log) = Capture::without(take, || Hosts::start(&self.app, &self.settings, self.elsewhere));
-        StartedBeside { hosts, log, app: self.app }
+        let (hosts, log) = Capture::without(take, || {
+            Hosts::start(&self.app, &self.settings, self.elsewhere)
+        });
+        StartedBeside {
+            hosts,
+            log,
+            app: self.app,
+        }
     }
 }
 
@@ -97,29 +120,50 @@ impl StartedBeside {
     /// Stops it, once the pair has made a hundred more calls. `log` is what was read of the log before.
     #[track_caller]
     pub fn stop(self, mut log: Vec<Captured>) -> Ran {
-        let StartedBeside { hosts, log: capture, app: _app } = self;
+        let StartedBeside {
+            hosts,
+            log: capture,
+            app: _app,
+        } = self;
         log.extend(capture.until("calling"));
         log.extend(capture.until("calling"));
         let outcome = hosts.stop();
         log.extend(capture.rest());
-        let told = log.iter().find(|line| line.message.starts_with("answered ")).expect("the pacer counts");
+        let told = log
+            .iter()
+            .find(|line| line.message.starts_with("answered "))
+            .expect("the pacer counts");
         let neighbours = Tally::read(told);
         log.retain(|line| !NEIGHBOURS.contains(&&*line.service));
-        Ran { outcome, log, neighbours }
+        Ran {
+            outcome,
+            log,
+            neighbours,
+        }
     }
 }
 
 impl Ran {
     /// The messages that a guest wrote to its log, those about it by the host included.
     pub fn messages_of<'a>(&'a self, service: &'a str) -> impl Iterator<Item = &'a str> {
-        self.log.iter().filter(move |line| line.service == service).map(|line| line.message.as_str())
+        self.log
+            .iter()
+            .filter(move |line| line.service == service)
+            .map(|line| line.message.as_str())
     }
 }
 
 impl Tally {
     fn read(line: &Captured) -> Self {
-        let mut numbers = line.message.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok());
+        let mut numbers = line
+            .message
+            .split(|c: char| !c.is_ascii_digit())
+            .filter_map(|number| number.parse().ok());
         let mut next = || numbers.next().expect("three numbers");
-        Tally { answered: next(), failed: next(), longest: Duration::from_micros(next()) }
+        Tally {
+            answered: next(),
+            failed: next(),
+            longest: Duration::from_micros(next()),
+        }
     }
 }

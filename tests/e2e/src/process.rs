@@ -51,12 +51,21 @@ pub struct Line {
 impl Started {
     /// Starts a process with nothing on its stdin.
     pub fn new(command: &mut Command) -> Self {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut stdout = child.stdout.take().expect("stdout is a pipe");
         let stderr = BufReader::new(child.stderr.take().expect("stderr is a pipe"));
         let (sender, receiver) = channel();
-        spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        spawn(move || {
+            stderr
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
         let stdout = spawn(move || {
             let mut text = String::new();
             stdout.read_to_string(&mut text).expect("stdout is UTF-8");
@@ -95,7 +104,9 @@ impl Started {
     pub fn wait_for_each(&mut self, texts: &[&str]) {
         let mut missing = texts.to_vec();
         while !missing.is_empty() {
-            let line = self.next_line().unwrap_or_else(|| panic!("it ended without {missing:?}:\n{}", self.seen));
+            let line = self
+                .next_line()
+                .unwrap_or_else(|| panic!("it ended without {missing:?}:\n{}", self.seen));
             missing.retain(|text| !line.contains(text));
         }
     }
@@ -113,9 +124,14 @@ impl Started {
     #[track_caller]
     pub fn wait_for_end_of(&self, process: u32) {
         // One that nobody has waited for is a zombie, or Z.
-        let runs = || read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+        let runs = || {
+            read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+        };
         while runs() {
-            assert!(Instant::now() < self.kill_at, "process {process} still runs after {DEADLINE:?}");
+            assert!(
+                Instant::now() < self.kill_at,
+                "process {process} still runs after {DEADLINE:?}"
+            );
             yield_now();
         }
     }
@@ -127,11 +143,21 @@ impl Started {
     /// If the deadline passes before.
     #[track_caller]
     pub fn wait_for_threads(&self, name: &str, count: usize) {
-        let has_that_name =
-            |thread: &DirEntry| read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name);
+        let has_that_name = |thread: &DirEntry| {
+            read_to_string(thread.path().join("comm")).is_ok_and(|comm| comm.trim_end() == name)
+        };
         let tasks = format!("/proc/{}/task", self.id());
-        while read_dir(&tasks).expect("it runs").flatten().filter(has_that_name).count() < count {
-            assert!(Instant::now() < self.kill_at, "it has not {count} threads named {name} after {DEADLINE:?}");
+        while read_dir(&tasks)
+            .expect("it runs")
+            .flatten()
+            .filter(has_that_name)
+            .count()
+            < count
+        {
+            assert!(
+                Instant::now() < self.kill_at,
+                "it has not {count} threads named {name} after {DEADLINE:?}"
+            );
             yield_now();
         }
     }
@@ -153,7 +179,10 @@ impl Started {
         let interrupted = Instant::now();
         self.interrupt();
         assert_eq!(self.wait().status, Some(130));
-        assert!(interrupted.elapsed() < Duration::from_secs(4), "the guests have 5 s, but nobody waits for them");
+        assert!(
+            interrupted.elapsed() < Duration::from_secs(4),
+            "the guests have 5 s, but nobody waits for them"
+        );
     }
 
     /// Sends the signal of that name: `TERM`, `STOP`.
@@ -171,28 +200,47 @@ impl Started {
         while self.next_line().is_some() {}
         // Its stderr is closed: it has ended.
         let status = self.child.wait().expect("it is waited for once").code();
-        let stdout = self.stdout.take().expect("it is taken once").join().expect("stdout could be read");
-        Ended { status, stdout, stderr: std::mem::take(&mut self.seen) }
+        let stdout = self
+            .stdout
+            .take()
+            .expect("it is taken once")
+            .join()
+            .expect("stdout could be read");
+        Ended {
+            status,
+            stdout,
+            stderr: std::mem::take(&mut self.seen),
+        }
     }
 
     #[track_caller]
     fn next_line(&mut self) -> Option<String> {
-        match self.stderr.recv_timeout(self.kill_at.saturating_duration_since(Instant::now())) {
+        match self
+            .stderr
+            .recv_timeout(self.kill_at.saturating_duration_since(Instant::now()))
+        {
             Ok(line) => {
                 self.seen.push_str(&line);
                 self.seen.push('\n');
                 Some(line)
             }
             Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("it still runs after {DEADLINE:?}:\n{}", self.seen),
+            Err(RecvTimeoutError::Timeout) => {
+                panic!("it still runs after {DEADLINE:?}:\n{}", self.seen)
+            }
         }
     }
 }
 
 /// Sends the signal of that name to the process of that number, which somebody has yet to wait for.
 pub fn signal(process: u32, name: &str) {
-    let kill = Command::new("sh").args(["-c", &format!("kill -{name} {process}")]).status();
-    assert!(kill.is_ok_and(|status| status.success()), "the process was not waited for yet");
+    let kill = Command::new("sh")
+        .args(["-c", &format!("kill -{name} {process}")])
+        .status();
+    assert!(
+        kill.is_ok_and(|status| status.success()),
+        "the process was not waited for yet"
+    );
 }
 
 impl Drop for Started {
@@ -214,9 +262,11 @@ impl Ended {
         for line in self.stderr.lines() {
             match (line.strip_prefix("    "), log.last_mut()) {
                 (Some(more), Some(last)) => last.message.extend(["\n", more]),
-                _ => log.push(
-                    Line::parse(line).unwrap_or_else(|| panic!("no line of a log: {line:?}, in\n{}", self.stderr)),
-                ),
+                _ => {
+                    log.push(Line::parse(line).unwrap_or_else(|| {
+                        panic!("no line of a log: {line:?}, in\n{}", self.stderr)
+                    }))
+                }
             }
         }
         log
@@ -224,7 +274,11 @@ impl Ended {
 
     /// The messages that a guest wrote to its log, those about it by the host included.
     pub fn messages_of(&self, guest: &str) -> Vec<String> {
-        self.log().into_iter().filter(|line| line.guest == guest).map(|line| line.message).collect()
+        self.log()
+            .into_iter()
+            .filter(|line| line.guest == guest)
+            .map(|line| line.message)
+            .collect()
     }
 }
 

@@ -5,7 +5,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use e2e::{App, BesideNeighbours, Capture, Load, Tally, code_cache, guest, histogram, kill_times, soak};
+use e2e::{
+    App, BesideNeighbours, Capture, Load, Tally, code_cache, guest, histogram, kill_times, soak,
+};
 use parigot_host::Settings;
 use parigot_host::clock::{Clock, SystemClock};
 use parigot_host::deployment::Deployment;
@@ -16,7 +18,11 @@ static ALONE: Mutex<()> = Mutex::new(());
 fn a_method_that_loops_is_killed_after_50_to_60_ms() {
     let _alone = ALONE.lock();
     let times = kill_times(soak(20, 1_000));
-    println!("CPU time of {} methods that loop, when they were killed:\n{}", times.len(), histogram(&times));
+    println!(
+        "CPU time of {} methods that loop, when they were killed:\n{}",
+        times.len(),
+        histogram(&times)
+    );
     let kept = |time: &Duration| (50..=60).contains(&time.as_millis());
     assert!(times.iter().all(kept), "{}", histogram(&times));
 }
@@ -37,10 +43,17 @@ fn burn(rounds: u64, calls: usize, budget: &str) -> Burnt {
         "[service.rogue]\nwasm = \"rogue.wasm\"\nargs = [\"burn:{rounds}\"]\nbudget = \"{budget}\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     ));
-    let app = app.with("rogue.wasm", guest("rogue")).with("driver.wasm", guest("driver"));
+    let app = app
+        .with("rogue.wasm", guest("rogue"))
+        .with("driver.wasm", guest("driver"));
     let deployment = Deployment::read(&app.file()).expect("the file is right");
-    let settings = Settings { workers: 1, code_cache: Some(code_cache()), ..Settings::default() };
-    let (running, log) = Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
+    let settings = Settings {
+        workers: 1,
+        code_cache: Some(code_cache()),
+        ..Settings::default()
+    };
+    let (running, log) =
+        Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
     let mut burnt = Burnt::default();
     let mut before = process_time();
     for _ in &calls {
@@ -96,7 +109,10 @@ fn methods_of_40_ms_are_never_killed_on_a_busy_machine() {
         );
     }
     let (calls, took) = (answered.len(), begin.elapsed());
-    println!("CPU time of {calls} calls in {took:?}; {slowed} times the machine got slower:\n{}", histogram(&answered));
+    println!(
+        "CPU time of {calls} calls in {took:?}; {slowed} times the machine got slower:\n{}",
+        histogram(&answered)
+    );
 }
 
 /// Time that passes as this process computes: what others do on the machine takes none.
@@ -127,13 +143,30 @@ fn a_thousand_tasks_that_are_ready_at_once_hold_up_nobody() {
         "[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"toil:1000@600000\"]\n",
     );
-    let app = app.with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"));
+    let app = app
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver"));
     let beside = BesideNeighbours::new(app).in_a_hurry();
-    let beside = beside.with_settings(|settings| Settings { workers: 1, clock: Arc::new(CpuClock), ..settings });
+    let beside = beside.with_settings(|settings| Settings {
+        workers: 1,
+        clock: Arc::new(CpuClock),
+        ..settings
+    });
     let ran = beside.run("toil:1000@600000: ");
-    let Tally { answered, failed, longest } = ran.neighbours;
-    println!("beside a thousand tasks on one worker: {answered} calls, the longest took {longest:?}");
-    assert!(ran.messages_of("driver").any(|line| line == "toil:1000@600000: 0 bytes"), "{:?}", ran.log);
+    let Tally {
+        answered,
+        failed,
+        longest,
+    } = ran.neighbours;
+    println!(
+        "beside a thousand tasks on one worker: {answered} calls, the longest took {longest:?}"
+    );
+    assert!(
+        ran.messages_of("driver")
+            .any(|line| line == "toil:1000@600000: 0 bytes"),
+        "{:?}",
+        ran.log
+    );
     assert_eq!(failed, 0);
     assert!(longest < Duration::from_millis(15), "{longest:?}");
 }

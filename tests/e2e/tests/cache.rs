@@ -19,7 +19,9 @@ fn bare() -> App {
 /// `parigot run app.toml` with a cache of the app's own.
 fn command(app: &App) -> Command {
     let mut command = app.command();
-    command.args(["--log-level", "debug"]).env("XDG_CACHE_HOME", app.folder().join("caches"));
+    command
+        .args(["--log-level", "debug"])
+        .env("XDG_CACHE_HOME", app.folder().join("caches"));
     command
 }
 
@@ -32,13 +34,24 @@ fn run(app: &App) -> Ended {
 fn check(ended: &Ended, origin: &str) {
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     let messages = ended.messages_of("bare");
-    assert!(messages[0].starts_with(&format!("{origin} ms=")), "{origin}: {}", ended.stderr);
-    assert!(messages.contains(&"no std in here".to_owned()), "{}", ended.stderr);
+    assert!(
+        messages[0].starts_with(&format!("{origin} ms=")),
+        "{origin}: {}",
+        ended.stderr
+    );
+    assert!(
+        messages.contains(&"no std in here".to_owned()),
+        "{}",
+        ended.stderr
+    );
 }
 
 fn entries(app: &App) -> Vec<PathBuf> {
-    let files = fs::read_dir(app.folder().join("caches/parigot/code")).expect("the folder was made");
-    files.map(|file| file.expect("it can be read").path()).collect()
+    let files =
+        fs::read_dir(app.folder().join("caches/parigot/code")).expect("the folder was made");
+    files
+        .map(|file| file.expect("it can be read").path())
+        .collect()
 }
 
 /// Checks that after `damage` to the entry the guest is compiled anew, which is said, and that the next start has it from the cache.
@@ -46,12 +59,24 @@ fn entries(app: &App) -> Vec<PathBuf> {
 fn check_made_anew(damage: impl Fn(&Path), reason: &str) {
     let app = bare();
     check(&run(&app), COMPILED);
-    let [entry] = &entries(&app)[..] else { panic!("one guest, one entry") };
+    let [entry] = &entries(&app)[..] else {
+        panic!("one guest, one entry")
+    };
     damage(entry);
     let ended = run(&app);
     check(&ended, COMPILED);
-    let said = format!("a cached module is made anew: {}: {reason}", entry.display());
-    assert!(ended.log().iter().any(|line| line.level == "DEBUG" && line.message == said), "{}", ended.stderr);
+    let said = format!(
+        "a cached module is made anew: {}: {reason}",
+        entry.display()
+    );
+    assert!(
+        ended
+            .log()
+            .iter()
+            .any(|line| line.level == "DEBUG" && line.message == said),
+        "{}",
+        ended.stderr
+    );
     check(&run(&app), CACHED);
     assert_eq!(entries(&app), [&**entry]);
 }
@@ -61,7 +86,10 @@ fn a_second_start_compiles_nothing() {
     let app = bare();
     check(&run(&app), COMPILED);
     check(&run(&app), CACHED);
-    check(&Started::new(command(&app).arg("--no-cache")).wait(), COMPILED);
+    check(
+        &Started::new(command(&app).arg("--no-cache")).wait(),
+        COMPILED,
+    );
 }
 
 #[test]
@@ -70,8 +98,18 @@ fn guests_of_one_file_share_its_code() {
     let app = app.with("bare.wasm", guest("bare"));
     let ended = run(&app);
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-    assert_eq!(ended.stderr.matches("compiled ms=").count(), 1, "{}", ended.stderr);
-    assert_eq!(ended.stderr.matches("no std in here").count(), 2, "{}", ended.stderr);
+    assert_eq!(
+        ended.stderr.matches("compiled ms=").count(),
+        1,
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(
+        ended.stderr.matches("no std in here").count(),
+        2,
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -89,15 +127,20 @@ fn a_damaged_entry_is_made_anew() {
 fn an_entry_that_was_cut_short_is_made_anew() {
     let damage = |entry: &Path| {
         let bytes = fs::metadata(entry).expect("it is there").len();
-        fs::File::options().write(true).open(entry).and_then(|file| file.set_len(bytes - 1)).expect("it is ours");
+        fs::File::options()
+            .write(true)
+            .open(entry)
+            .and_then(|file| file.set_len(bytes - 1))
+            .expect("it is ours");
     };
     check_made_anew(damage, "its checksum is wrong");
 }
 
 #[test]
 fn a_foreign_file_is_made_anew() {
-    let damage =
-        |entry: &Path| fs::write(entry, "no code, but a text that is longer than a checksum").expect("it is ours");
+    let damage = |entry: &Path| {
+        fs::write(entry, "no code, but a text that is longer than a checksum").expect("it is ours")
+    };
     check_made_anew(damage, "its checksum is wrong");
 }
 
@@ -105,7 +148,9 @@ fn a_foreign_file_is_made_anew() {
 #[test]
 fn an_entry_that_others_can_write_to_is_made_anew() {
     use std::os::unix::fs::PermissionsExt;
-    let damage = |entry: &Path| fs::set_permissions(entry, fs::Permissions::from_mode(0o666)).expect("it is ours");
+    let damage = |entry: &Path| {
+        fs::set_permissions(entry, fs::Permissions::from_mode(0o666)).expect("it is ours")
+    };
     check_made_anew(damage, "other users can write to it");
 }
 
@@ -119,8 +164,18 @@ fn a_folder_that_others_can_write_to_is_not_used() {
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("it is ours");
     let ended = run(&app);
     check(&ended, COMPILED);
-    let said = format!("compiled guests are not kept: other users can write to {}", folder.display());
-    assert!(ended.log().iter().any(|line| line.level == "WARN" && line.message == said), "{}", ended.stderr);
+    let said = format!(
+        "compiled guests are not kept: other users can write to {}",
+        folder.display()
+    );
+    assert!(
+        ended
+            .log()
+            .iter()
+            .any(|line| line.level == "WARN" && line.message == said),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -130,7 +185,13 @@ fn several_starts_at_once_do_not_fight() {
     for start in starts {
         let ended = start.wait();
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-        assert!(ended.messages_of("bare").contains(&"no std in here".to_owned()), "{}", ended.stderr);
+        assert!(
+            ended
+                .messages_of("bare")
+                .contains(&"no std in here".to_owned()),
+            "{}",
+            ended.stderr
+        );
         assert!(!ended.stderr.contains("made anew"), "{}", ended.stderr);
     }
     assert_eq!(entries(&app).len(), 1, "no temporary file is left");
@@ -142,7 +203,9 @@ fn a_cache_that_cannot_be_written_stops_nobody() {
     let app = bare().with("caches", "a file where the folder would be");
     let ended = run(&app);
     check(&ended, COMPILED);
-    let said = |line: &e2e::Line| line.level == "DEBUG" && line.message.starts_with("compiled guests are not kept: ");
+    let said = |line: &e2e::Line| {
+        line.level == "DEBUG" && line.message.starts_with("compiled guests are not kept: ")
+    };
     assert!(ended.log().iter().any(said), "{}", ended.stderr);
 }
 
@@ -151,7 +214,13 @@ fn what_is_no_guest_is_refused_from_the_cache_too() {
     let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\n").with_wat("bare.wasm", "(module)");
     for _ in 0..2 {
         let ended = run(&app);
-        assert!(ended.stderr.contains("does not export a memory named `memory`"), "{}", ended.stderr);
+        assert!(
+            ended
+                .stderr
+                .contains("does not export a memory named `memory`"),
+            "{}",
+            ended.stderr
+        );
         assert_eq!(ended.status, Some(3));
         assert_eq!(entries(&app).len(), 1);
     }
@@ -168,8 +237,18 @@ fn whoever_wants_to_know_is_told_what_is_being_compiled() {
             move |guests: &[&str]| told.lock().expect("one at a time").push(guests.join(" "))
         };
         let code_cache = Some(app.folder().join("code"));
-        let settings = Settings { code_cache, on_compiling: Some(Arc::new(tell)), ..Settings::default() };
-        assert_eq!(parigot_host::start(&deployment, settings).expect("it starts").wait().status, 0);
+        let settings = Settings {
+            code_cache,
+            on_compiling: Some(Arc::new(tell)),
+            ..Settings::default()
+        };
+        assert_eq!(
+            parigot_host::start(&deployment, settings)
+                .expect("it starts")
+                .wait()
+                .status,
+            0
+        );
         std::mem::take(&mut *told.lock().expect("one at a time"))
     };
     assert_eq!(told(), ["bare", ""]);

@@ -8,7 +8,10 @@ fn drive(calls: &[&str]) -> Ended {
         "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\nlog = \"16MiB\"\n"
     );
-    App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver")).run()
+    App::new(&deployment)
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver"))
+        .run()
 }
 
 /// Runs the driver, which must end well, and compares what it says of its calls.
@@ -22,7 +25,10 @@ fn check(calls: &[&str], ends: &[&str]) -> Ended {
 
 #[test]
 fn a_call_is_answered() {
-    check(&["echo:0", "echo:16"], &["echo:0: 0 bytes", "echo:16: 16 bytes"]);
+    check(
+        &["echo:0", "echo:16"],
+        &["echo:0: 0 bytes", "echo:16: 16 bytes"],
+    );
 }
 
 #[test]
@@ -43,7 +49,12 @@ fn drive_each(calls: &[&str]) -> [Ended; 2] {
         "[service.echo]\nwasm = \"echo.wasm\"\ndeadline = \"1m\"\n{ROOMY}\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n{ROOMY}\n"
     );
-    let run = |driver| App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", driver).run();
+    let run = |driver| {
+        App::new(&deployment)
+            .with("echo.wasm", guest("echo"))
+            .with("driver.wasm", driver)
+            .run()
+    };
     [guest("driver"), go_guest("driver")].map(run)
 }
 
@@ -52,10 +63,16 @@ fn calls_beyond_the_bound_are_refused_and_nothing_else_is() {
     let calls = vec!["sleep:50"; (16 << 10) + 100].join("+");
     for ended in drive_each(&[&calls, "echo:1"]) {
         let messages = ended.messages_of("driver");
-        let (answered, rest): (Vec<_>, Vec<_>) = messages.iter().partition(|message| *message == "sleep:50: 0 bytes");
+        let (answered, rest): (Vec<_>, Vec<_>) = messages
+            .iter()
+            .partition(|message| *message == "sleep:50: 0 bytes");
         assert_eq!(answered.len(), 16 << 10);
-        let refusal = "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver waits for 16384 calls already";
-        assert_eq!(rest.iter().filter(|message| **message == refusal).count(), 100);
+        let refusal =
+            "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver waits for 16384 calls already";
+        assert_eq!(
+            rest.iter().filter(|message| **message == refusal).count(),
+            100
+        );
         assert_eq!(messages.last().map(String::as_str), Some("echo:1: 1 bytes"));
     }
 }
@@ -66,17 +83,25 @@ fn a_mailbox_that_is_full_refuses_calls_and_all_others_are_answered() {
     let calls = ["echo:8000000?"; 10].join("+");
     for ended in drive_each(&[&calls, "echo:1"]) {
         let messages = ended.messages_of("driver");
-        let (answered, rest): (Vec<_>, Vec<_>) = messages.iter().partition(|message| message.ends_with(" bytes"));
+        let (answered, rest): (Vec<_>, Vec<_>) = messages
+            .iter()
+            .partition(|message| message.ends_with(" bytes"));
         assert_eq!((answered.len(), rest.len()), (8 + 1, 2), "{messages:?}");
         let told = "echo:8000000?: refused: RESOURCE_EXHAUSTED: overloaded: echo has 64000";
-        assert!(rest.iter().all(|message| message.starts_with(told)), "{rest:?}");
+        assert!(
+            rest.iter().all(|message| message.starts_with(told)),
+            "{rest:?}"
+        );
         assert_eq!(messages.last().map(String::as_str), Some("echo:1: 1 bytes"));
     }
 }
 
 #[test]
 fn answers_come_in_any_order() {
-    check(&["sleep:30+echo:1"], &["sleep:30: 0 bytes", "echo:1: 1 bytes"]);
+    check(
+        &["sleep:30+echo:1"],
+        &["sleep:30: 0 bytes", "echo:1: 1 bytes"],
+    );
 }
 
 #[test]
@@ -89,8 +114,11 @@ fn a_call_that_is_not_answered_in_time_ends_at_both_sides() {
     let ended = drive(&["hang@20", "echo:1"]);
     assert_eq!(
         ended.messages_of("driver"),
-        ["hang@20: DEADLINE_EXCEEDED, timed out: it was not answered in time", "echo:1: 1 bytes"]
-            .map(|end| end.replace("hang:", "hang@20:"))
+        [
+            "hang@20: DEADLINE_EXCEEDED, timed out: it was not answered in time",
+            "echo:1: 1 bytes"
+        ]
+        .map(|end| end.replace("hang:", "hang@20:"))
     );
     assert_eq!(ended.messages_of("echo"), ["hanging", "cancelled"]);
 }
@@ -107,15 +135,35 @@ fn a_call_that_is_dropped_at_once_never_runs() {
 fn a_panic_ends_its_call_and_those_beside_it() {
     let ended = drive(&["hang+panic+echo:1", "echo:1"]);
     let messages = ended.messages_of("driver");
-    let [hang, panic, after, later] = &messages[..] else { panic!("{}", ended.stderr) };
-    assert!(hang.starts_with("hang: UNAVAILABLE, callee trapped: echo panicked at "), "{hang}");
-    assert!(panic.starts_with("panic: INTERNAL, callee trapped: echo panicked at "), "{panic}");
-    assert!(panic.contains("echo/src/lib.rs:") && panic.ends_with(": told to panic"), "{panic}");
+    let [hang, panic, after, later] = &messages[..] else {
+        panic!("{}", ended.stderr)
+    };
+    assert!(
+        hang.starts_with("hang: UNAVAILABLE, callee trapped: echo panicked at "),
+        "{hang}"
+    );
+    assert!(
+        panic.starts_with("panic: INTERNAL, callee trapped: echo panicked at "),
+        "{panic}"
+    );
+    assert!(
+        panic.contains("echo/src/lib.rs:") && panic.ends_with(": told to panic"),
+        "{panic}"
+    );
     assert!(after.starts_with("echo:1: UNAVAILABLE"), "{after}");
-    assert_eq!(later, "echo:1: UNAVAILABLE, unreachable: echo is not running");
+    assert_eq!(
+        later,
+        "echo:1: UNAVAILABLE, unreachable: echo is not running"
+    );
     let log = ended.log();
-    let line = log.iter().find(|line| line.message.starts_with("panicked")).expect("the host says so");
-    assert_eq!((line.level.as_str(), line.guest.as_str()), ("ERROR", "echo"));
+    let line = log
+        .iter()
+        .find(|line| line.message.starts_with("panicked"))
+        .expect("the host says so");
+    assert_eq!(
+        (line.level.as_str(), line.guest.as_str()),
+        ("ERROR", "echo")
+    );
     assert!(line.call.starts_with("cal_"), "{line:?}");
 }
 
@@ -123,7 +171,10 @@ fn a_panic_ends_its_call_and_those_beside_it() {
 fn a_trap_says_what_the_engine_says() {
     let ended = drive(&["trap"]);
     let messages = ended.messages_of("driver");
-    assert!(messages[0].starts_with("trap: INTERNAL, callee trapped: echo trapped: "), "{messages:?}");
+    assert!(
+        messages[0].starts_with("trap: INTERNAL, callee trapped: echo trapped: "),
+        "{messages:?}"
+    );
     assert!(messages[0].contains("unreachable"), "{messages:?}");
 }
 
@@ -156,8 +207,13 @@ fn a_message_that_is_too_long_fails_where_it_is_sent() {
 fn a_call_that_its_callee_was_never_given_is_refused_when_that_ends() {
     let ended = drive(&["150ms:echo:1@60000?+~spin?"]);
     let messages = ended.messages_of("driver");
-    let [later, spin] = &messages[..] else { panic!("{}", ended.stderr) };
-    assert!(spin.starts_with("~spin?: unknown: INTERNAL: callee killed: echo was killed: "), "{spin}");
+    let [later, spin] = &messages[..] else {
+        panic!("{}", ended.stderr)
+    };
+    assert!(
+        spin.starts_with("~spin?: unknown: INTERNAL: callee killed: echo was killed: "),
+        "{spin}"
+    );
     let told = "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: it did not reach echo, which was killed: it held its thread";
     assert!(later.starts_with(told), "{later}");
 }
@@ -165,8 +221,14 @@ fn a_call_that_its_callee_was_never_given_is_refused_when_that_ends() {
 #[test]
 fn a_service_that_is_not_ready_fails_the_start() {
     let deployment = "[service.echo]\nwasm = \"echo.wasm\"\n[service.lost]\nwasm = \"lost.wasm\"\n";
-    let ended = App::new(deployment).with("echo.wasm", guest("echo")).with("lost.wasm", guest("lost")).run();
-    assert_eq!(ended.messages_of("lost"), ["left with status 1: not ready: the map is missing"]);
+    let ended = App::new(deployment)
+        .with("echo.wasm", guest("echo"))
+        .with("lost.wasm", guest("lost"))
+        .run();
+    assert_eq!(
+        ended.messages_of("lost"),
+        ["left with status 1: not ready: the map is missing"]
+    );
     assert_eq!(ended.status, Some(1));
 }
 
@@ -175,10 +237,22 @@ fn a_method_that_holds_its_thread_is_killed_and_named() {
     let ended = drive(&["hang+spin+echo:1", "echo:1"]);
     let messages = ended.messages_of("driver");
     let held = "callee killed: echo was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave";
-    assert_eq!(messages[..2], [format!("hang: UNAVAILABLE, {held}"), format!("spin: INTERNAL, {held}")]);
-    assert_eq!(messages[3], "echo:1: UNAVAILABLE, unreachable: echo is not running");
+    assert_eq!(
+        messages[..2],
+        [
+            format!("hang: UNAVAILABLE, {held}"),
+            format!("spin: INTERNAL, {held}")
+        ]
+    );
+    assert_eq!(
+        messages[3],
+        "echo:1: UNAVAILABLE, unreachable: echo is not running"
+    );
     let log = ended.log();
-    let line = log.iter().find(|line| line.message.starts_with("was killed")).expect("the host says so");
+    let line = log
+        .iter()
+        .find(|line| line.message.starts_with("was killed"))
+        .expect("the host says so");
     assert!(line.call.starts_with("cal_"), "{line:?}");
 }
 
@@ -192,5 +266,8 @@ fn a_method_holds_its_thread_for_as_long_as_its_own_budget_says() {
 #[test]
 fn many_short_tasks_are_no_long_one() {
     // Some 300 ms of work, six times the budget, but no task holds the thread for longer than a few.
-    check(&["toil:300+echo:1"], &["toil:300: 0 bytes", "echo:1: 1 bytes"]);
+    check(
+        &["toil:300+echo:1"],
+        &["toil:300: 0 bytes", "echo:1: 1 bytes"],
+    );
 }

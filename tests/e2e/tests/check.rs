@@ -9,9 +9,16 @@ use serde_json::{Value, json};
 /// The object that `parigot check --format json` writes.
 #[track_caller]
 fn object(app: &App) -> (Value, Option<i32>) {
-    let Ended { stdout, stderr, status } = app.ask("check", &["--format", "json"]);
+    let Ended {
+        stdout,
+        stderr,
+        status,
+    } = app.ask("check", &["--format", "json"]);
     assert_eq!(stderr, "");
-    (serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout:?}")), status)
+    (
+        serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout:?}")),
+        status,
+    )
 }
 
 /// The messages of all complaints.
@@ -20,20 +27,35 @@ fn complaints(app: &App) -> Vec<String> {
     let (object, status) = object(app);
     assert_eq!((&object["fits"], status), (&json!(false), Some(3)));
     let complaints = object["complaints"].as_array().expect("it is a list");
-    complaints.iter().map(|complaint| complaint["message"].as_str().expect("it is a text").to_owned()).collect()
+    complaints
+        .iter()
+        .map(|complaint| {
+            complaint["message"]
+                .as_str()
+                .expect("it is a text")
+                .to_owned()
+        })
+        .collect()
 }
 
 fn helloworld() -> App {
-    let built = |file: &str| std::fs::read(example().join("build").join(file)).expect("the example is built");
-    App::new("[program.hello]\nwasm = \"hello.wasm\"\n[service.greeting]\nwasm = \"greeting.wasm\"\n")
-        .with("hello.wasm", built("hello.wasm"))
-        .with("greeting.wasm", built("greeting.wasm"))
+    let built = |file: &str| {
+        std::fs::read(example().join("build").join(file)).expect("the example is built")
+    };
+    App::new(
+        "[program.hello]\nwasm = \"hello.wasm\"\n[service.greeting]\nwasm = \"greeting.wasm\"\n",
+    )
+    .with("hello.wasm", built("hello.wasm"))
+    .with("greeting.wasm", built("greeting.wasm"))
 }
 
 #[test]
 fn the_example_fits_and_its_order_is_told() {
     let ended = helloworld().ask("check", &[]);
-    assert_eq!(ended.stdout, "app.toml: its 2 guests fit, launched in this order:\n   1  greeting\n   2  hello\n");
+    assert_eq!(
+        ended.stdout,
+        "app.toml: its 2 guests fit, launched in this order:\n   1  greeting\n   2  hello\n"
+    );
     assert_eq!(ended.stderr, "");
     assert_eq!(ended.status, Some(0));
 }
@@ -60,15 +82,18 @@ fn the_order_is_that_of_dependencies_and_alphabetical_among_equals() {
         .with_service("cow", &["x.Cow"], &["x.Ant"])
         .with_service("ant", &["x.Ant"], &[]);
     let ended = app.ask("check", &[]);
-    let expected =
-        "app.toml: its 5 guests fit, launched in this order:\n   1  ant, zebra\n   2  cow, mule\n   3  bee\n";
+    let expected = "app.toml: its 5 guests fit, launched in this order:\n   1  ant, zebra\n   2  cow, mule\n   3  bee\n";
     assert_eq!(ended.stdout, expected);
     assert_eq!(ended.status, Some(0));
 }
 
 #[test]
 fn a_cycle_is_reported_with_its_path_and_a_nonzero_exit() {
-    let knot = || App::new("").with_service("a", &["x.A"], &["x.B"]).with_service("b", &["x.B"], &["x.A"]);
+    let knot = || {
+        App::new("")
+            .with_service("a", &["x.A"], &["x.B"])
+            .with_service("b", &["x.B"], &["x.A"])
+    };
     for subcommand in ["check", "run"] {
         let app = knot().with_service("c", &["x.C"], &["x.B"]);
         let ended = app.ask(subcommand, &[]);
@@ -89,11 +114,9 @@ fn a_cycle_is_reported_with_its_path_and_a_nonzero_exit() {
 
 #[test]
 fn a_missing_export_is_reported_by_name_with_the_nearest_that_there_is() {
-    let app = App::new("").with_service("shop", &[], &["stock.v1.Stok", "bank.v1.Bank"]).with_service(
-        "stock",
-        &["stock.v1.Stock"],
-        &[],
-    );
+    let app = App::new("")
+        .with_service("shop", &[], &["stock.v1.Stok", "bank.v1.Bank"])
+        .with_service("stock", &["stock.v1.Stock"], &[]);
     let ended = app.ask("check", &[]);
     let expected = r#"
   × `shop` requires stock.v1.Stok, which no guest of the deployment exports
@@ -137,20 +160,21 @@ fn everything_that_is_wrong_is_told_at_once() {
 
 #[test]
 fn guests_that_cannot_be_run_hide_nothing_that_is_wrong_with_the_others() {
-    let app = App::new("[service.import]\nwasm = \"import.wasm\"\n[service.old]\nwasm = \"old.wasm\"\n")
-        .with_wat("import.wasm", r#"(module (import "env" "now" (func)))"#)
-        .with_wat(
-            "old.wasm",
-            r#"(module
+    let app =
+        App::new("[service.import]\nwasm = \"import.wasm\"\n[service.old]\nwasm = \"old.wasm\"\n")
+            .with_wat("import.wasm", r#"(module (import "env" "now" (func)))"#)
+            .with_wat(
+                "old.wasm",
+                r#"(module
                 (memory (export "memory") 1)
                 (func (export "parigot_abi") (result i32) (i32.const 0x70003))
                 (func (export "parigot_open") (result i32) unreachable)
                 (func (export "parigot_inbox") (param i32 i32) unreachable)
                 (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))"#,
-        )
-        .with_service("self", &["x.Self"], &["x.Self"])
-        // It may well be that one of the others exports it.
-        .with_service("shop", &[], &["x.Stock"]);
+            )
+            .with_service("self", &["x.Self"], &["x.Self"])
+            // It may well be that one of the others exports it.
+            .with_service("shop", &[], &["x.Stock"]);
     let expected = [
         "`import`: import.wasm cannot be run: imports `env.now`, and a guest imports nothing",
         "`old`: old.wasm cannot be run: speaks version 7.3 of the ABI, and this host speaks 1.0",
@@ -165,7 +189,10 @@ fn mistakes_in_the_file_are_told_with_their_place() {
     let complaint = json!({
         "message": "unknown key `wsam` in `[program.hello]`", "at": "app.toml:3:1", "help": "did you mean `wasm`?",
     });
-    assert_eq!(object, json!({ "fits": false, "guests": [], "complaints": [complaint] }));
+    assert_eq!(
+        object,
+        json!({ "fits": false, "guests": [], "complaints": [complaint] })
+    );
     assert_eq!(status, Some(3));
 }
 
@@ -180,30 +207,54 @@ fn a_guest_that_fails_in_its_first_turn_is_refused() {
 #[test]
 fn nothing_is_launched() {
     // Whatever it did after its first turn would be logged.
-    let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n").with("bare.wasm", guest("bare"));
+    let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n")
+        .with("bare.wasm", guest("bare"));
     let ended = app.ask("check", &[]);
-    assert_eq!(ended.stdout, "app.toml: its guest fits, launched in this order:\n   1  bare\n");
+    assert_eq!(
+        ended.stdout,
+        "app.toml: its guest fits, launched in this order:\n   1  bare\n"
+    );
     assert_eq!((&*ended.stderr, ended.status), ("", Some(0)));
 }
 
 /// `stock.v1.Stock` as it is described by the text of a `.proto` file.
 fn stock(schema: u64, text: &str) -> Service {
-    described("stock.v1.Stock", schema, &format!("package stock.v1; {text}"))
+    described(
+        "stock.v1.Stock",
+        schema,
+        &format!("package stock.v1; {text}"),
+    )
 }
 
 /// A service as it is described by the text of a `.proto` file.
 fn described(name: &str, schema: u64, text: &str) -> Service {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let (input, output) = (folder.path().join("service.proto"), folder.path().join("service.set"));
+    let (input, output) = (
+        folder.path().join("service.proto"),
+        folder.path().join("service.set"),
+    );
     std::fs::write(&input, format!("syntax = \"proto3\"; {text}")).expect("the folder is ours");
-    let vendored = || protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform");
+    let vendored =
+        || protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform");
     let mut protoc = Command::new(std::env::var_os("PROTOC").map_or_else(vendored, Into::into));
     protoc.arg(format!("--proto_path={}", folder.path().display()));
-    protoc.arg(format!("--descriptor_set_out={}", output.display())).arg(&input);
-    let ran = protoc.output().unwrap_or_else(|error| panic!("{protoc:?}: {error}"));
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    protoc
+        .arg(format!("--descriptor_set_out={}", output.display()))
+        .arg(&input);
+    let ran = protoc
+        .output()
+        .unwrap_or_else(|error| panic!("{protoc:?}: {error}"));
+    assert!(
+        ran.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
     let descriptors = std::fs::read(output).expect("protoc has written it");
-    Service { schema, descriptors, ..service(name) }
+    Service {
+        schema,
+        descriptors,
+        ..service(name)
+    }
 }
 
 const OLD: &str = "
@@ -219,7 +270,9 @@ fn methods_and_fields_that_were_removed_or_retyped_are_named() {
         message Item { string name = 1; double count = 2; string colour = 4; }
         message Nothing {}
     ";
-    let app = App::new("").with_declaring("shop", &[], &[stock(1, OLD)]).with_declaring("stock", &[stock(2, new)], &[]);
+    let app = App::new("")
+        .with_declaring("shop", &[], &[stock(1, OLD)])
+        .with_declaring("stock", &[stock(2, new)], &[]);
     let ended = app.ask("check", &[]);
     let expected = r#"
   × `shop` was built with another stock.v1.Stock than `stock` offers
@@ -246,7 +299,8 @@ fn a_guest_in_rust_says_what_it_was_built_with() {
         message Payload { int32 data = 1; }
         message Deed { uint64 number = 2; }
     ";
-    let app = App::new("[program.driver]\nwasm = \"driver.wasm\"\n").with("driver.wasm", guest("driver"));
+    let app =
+        App::new("[program.driver]\nwasm = \"driver.wasm\"\n").with("driver.wasm", guest("driver"));
     let app = app.with_declaring("echo", &[described("echo.v1.Echo", 7, newer)], &[]);
     let expected = "`driver` was built with another echo.v1.Echo than `echo` offers: \
                     echo.v1.Payload.data (1) is sent by `driver` as bytes and read by `echo` as int32; \
@@ -262,15 +316,22 @@ fn an_exporter_may_offer_more_than_its_client_knows() {
         message Thing { string title = 1; int64 count = 2; bool fragile = 3; repeated string tags = 4; }
         message Nothing { uint64 time = 1; }
     ";
-    let app = App::new("").with_declaring("shop", &[], &[stock(1, OLD)]).with_declaring("stock", &[stock(2, new)], &[]);
+    let app = App::new("")
+        .with_declaring("shop", &[], &[stock(1, OLD)])
+        .with_declaring("stock", &[stock(2, new)], &[]);
     let ended = app.ask("check", &[]);
     assert_eq!((&*ended.stderr, ended.status), ("", Some(0)));
 }
 
 #[test]
 fn a_schema_that_is_not_told_proves_nothing() {
-    let untold = Service { schema: 7, ..service("stock.v1.Stock") };
-    let app = App::new("").with_declaring("shop", &[], &[stock(1, OLD)]).with_declaring("stock", &[untold], &[]);
+    let untold = Service {
+        schema: 7,
+        ..service("stock.v1.Stock")
+    };
+    let app = App::new("")
+        .with_declaring("shop", &[], &[stock(1, OLD)])
+        .with_declaring("stock", &[untold], &[]);
     let expected = "`shop` was built with another stock.v1.Stock than `stock` offers: \
                     their schema hashes differ, and `stock` does not say what is in its schema";
     assert_eq!(complaints(&app), [expected]);

@@ -11,7 +11,10 @@ fn run(args: &[&str]) -> Ended {
 #[test]
 fn the_version_is_told() {
     let ended = run(&["--version"]);
-    assert_eq!(ended.stdout, format!("parigot {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(
+        ended.stdout,
+        format!("parigot {}\n", env!("CARGO_PKG_VERSION"))
+    );
     assert_eq!(ended.status, Some(0));
 }
 
@@ -47,5 +50,8 @@ fn a_wrong_command_line_has_a_status_of_its_own() {
         assert_eq!(ended.status, Some(2), "{args:?}: {}", ended.stderr);
         assert_eq!(ended.stdout, "", "{args:?}");
     }
-    assert!(run(&["runn"]).stderr.contains("'run'"), "a similar command is named");
+    assert!(
+        run(&["runn"]).stderr.contains("'run'"),
+        "a similar command is named"
+    );
 }

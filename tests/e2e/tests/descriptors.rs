@@ -10,7 +10,14 @@ use prost_types::FileDescriptorSet;
 fn exported(descriptors: bool) -> Exported {
     let app = App::new("[service.echo]\nwasm = \"echo.wasm\"\n").with("echo.wasm", guest("echo"));
     let deployment = Deployment::read(&app.file()).expect("the file is right");
-    let running = parigot_host::start(&deployment, Settings { descriptors, ..Settings::default() }).expect("it starts");
+    let running = parigot_host::start(
+        &deployment,
+        Settings {
+            descriptors,
+            ..Settings::default()
+        },
+    )
+    .expect("it starts");
     let exports = running.exports().to_vec();
     running.stopper().stop();
     assert_eq!(running.wait().status, 0);
@@ -22,11 +29,23 @@ fn exported(descriptors: bool) -> Exported {
 fn a_host_that_asks_gets_the_descriptors_of_what_guests_export() {
     let echo = exported(true);
     assert_eq!((&*echo.guest, &*echo.service), ("echo", "echo.v1.Echo"));
-    let files = FileDescriptorSet::decode(&*echo.descriptors).expect("the descriptors are sound").file;
-    let [file] = &files[..] else { panic!("one file is enough: {files:?}") };
+    let files = FileDescriptorSet::decode(&*echo.descriptors)
+        .expect("the descriptors are sound")
+        .file;
+    let [file] = &files[..] else {
+        panic!("one file is enough: {files:?}")
+    };
     assert_eq!(file.name(), "echo/v1/echo.proto");
-    let methods: Vec<_> = file.service[0].method.iter().map(|method| (method.name(), method.input_type())).collect();
-    let expected = [("Echo", ".echo.v1.Payload"), ("Misbehave", ".echo.v1.Deed"), ("Persist", ".echo.v1.Deed")];
+    let methods: Vec<_> = file.service[0]
+        .method
+        .iter()
+        .map(|method| (method.name(), method.input_type()))
+        .collect();
+    let expected = [
+        ("Echo", ".echo.v1.Payload"),
+        ("Misbehave", ".echo.v1.Deed"),
+        ("Persist", ".echo.v1.Deed"),
+    ];
     assert_eq!(methods, expected);
 }
 

@@ -7,19 +7,33 @@ fn run(dynamic: &[u8], echo: &[u8], args: &[&str]) -> Ended {
     let app = App::new(&format!(
         "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n[program.dynamic]\nwasm = \"dynamic.wasm\"\nargs = {args:?}\n"
     ));
-    app.with("dynamic.wasm", dynamic).with("echo.wasm", echo).run()
+    app.with("dynamic.wasm", dynamic)
+        .with("echo.wasm", echo)
+        .run()
 }
 
 /// What each language says when a service is looked for that it does not require.
 const REFUSALS: [(&str, &str); 2] = [
-    ("Rust", "write `requires(\"echo.v1.Other\")`, or its client there, in `service!` or `#[program]`"),
-    ("Go", "hand parigot.RequireDynamic(\"echo.v1.Other\") to Launch, or to the guest's Run"),
+    (
+        "Rust",
+        "write `requires(\"echo.v1.Other\")`, or its client there, in `service!` or `#[program]`",
+    ),
+    (
+        "Go",
+        "hand parigot.RequireDynamic(\"echo.v1.Other\") to Launch, or to the guest's Run",
+    ),
 ];
 
 #[test]
 fn a_service_is_called_by_its_name_in_every_pair_of_languages() {
     // {data: 07}, {kind: Refuse}, no message, and a method that is not there.
-    let args = ["echo.v1.Other/", "Echo=0a0107", "Misbehave=0804", "Echo=ff", "Steal="];
+    let args = [
+        "echo.v1.Other/",
+        "Echo=0a0107",
+        "Misbehave=0804",
+        "Echo=ff",
+        "Steal=",
+    ];
     let echoes = [guest("echo"), go_guest("echo")];
     for (dynamic, (_, refusal)) in [guest("dynamic"), go_guest("dynamic")].iter().zip(REFUSALS) {
         for echo in &echoes {
@@ -28,18 +42,26 @@ fn a_service_is_called_by_its_name_in_every_pair_of_languages() {
             let [methods, other, echoed, refused, undecodable, unknown] = &messages[..] else {
                 panic!("{}", ended.stderr)
             };
-            assert!(methods.starts_with("echo.v1.Echo has Echo Misbehave"), "{methods}");
-            let expected = format!("echo.v1.Other is not among the services that this guest requires: {refusal}");
+            assert!(
+                methods.starts_with("echo.v1.Echo has Echo Misbehave"),
+                "{methods}"
+            );
+            let expected = format!(
+                "echo.v1.Other is not among the services that this guest requires: {refusal}"
+            );
             assert_eq!(other, &expected);
             assert_eq!(echoed, "Echo: 0a0107");
-            assert_eq!(refused, "Misbehave: answered: the service failed with error 4");
+            assert_eq!(
+                refused,
+                "Misbehave: answered: the service failed with error 4"
+            );
             let told = "Echo: refused: INVALID_ARGUMENT: undecodable: the request";
             assert!(
-                undecodable.starts_with(told) && undecodable.contains("(echo.v1.Echo/Echo, instance ins_"),
+                undecodable.starts_with(told)
+                    && undecodable.contains("(echo.v1.Echo/Echo, instance ins_"),
                 "{undecodable}"
             );
-            let told =
-                "Steal: refused: UNIMPLEMENTED: no such method: echo.v1.Echo has no method Steal (echo.v1.Echo/Steal)";
+            let told = "Steal: refused: UNIMPLEMENTED: no such method: echo.v1.Echo has no method Steal (echo.v1.Echo/Steal)";
             assert_eq!(unknown, told);
             assert_eq!(ended.status, Some(0));
         }
@@ -50,12 +72,21 @@ fn a_service_is_called_by_its_name_in_every_pair_of_languages() {
 fn a_service_that_is_required_by_name_must_be_there_and_is_drawn() {
     let alone = "[program.dynamic]\nwasm = \"dynamic.wasm\"\n";
     let refused = App::new(alone).with("dynamic.wasm", guest("dynamic")).run();
-    assert!(refused.stderr.contains("`dynamic` requires echo.v1.Echo, which no guest of the deployment exports"));
+    assert!(
+        refused
+            .stderr
+            .contains("`dynamic` requires echo.v1.Echo, which no guest of the deployment exports")
+    );
     assert_eq!(refused.status, Some(3));
     let app = App::new(&format!("{alone}[service.echo]\nwasm = \"echo.wasm\"\n"));
-    let app = app.with("dynamic.wasm", guest("dynamic")).with("echo.wasm", guest("echo"));
+    let app = app
+        .with("dynamic.wasm", guest("dynamic"))
+        .with("echo.wasm", guest("echo"));
     let drawn = app.ask("graph", &[]).stdout;
-    assert!(drawn.contains("program dynamic  -> echo  echo.v1.Echo\n"), "{drawn}");
+    assert!(
+        drawn.contains("program dynamic  -> echo  echo.v1.Echo\n"),
+        "{drawn}"
+    );
     assert_eq!(app.ask("check", &[]).status, Some(0));
 }
 
@@ -64,7 +95,9 @@ fn apart(nats: &Nats, head: &str) -> App {
     let app = App::new(&format!(
         "{head}[service.echo]\nwasm = \"echo.wasm\"\n[program.dynamic]\nwasm = \"dynamic.wasm\"\nargs = [\"Echo=0a0107\"]\n"
     ));
-    let app = app.with("dynamic.wasm", guest("dynamic")).with("echo.wasm", guest("echo"));
+    let app = app
+        .with("dynamic.wasm", guest("dynamic"))
+        .with("echo.wasm", guest("echo"));
     app.apart(nats, &[("front", "dynamic"), ("back", "echo")])
 }
 
@@ -96,7 +129,11 @@ fn one_who_waits_for_the_methods_of_a_service_can_be_stopped_and_does_not_wait_f
     let mut front = patient.start_process("front");
     front.wait_for("it waits for echo.v1.Echo");
     front.interrupt();
-    assert_eq!(front.wait().status, Some(130), "before its `startup_deadline`, 30 s");
+    assert_eq!(
+        front.wait().status,
+        Some(130),
+        "before its `startup_deadline`, 30 s"
+    );
 
     let hasty = apart(&nats, "startup_deadline = \"50ms\"\n");
     let refused = hasty.start_process("front").wait();

@@ -13,16 +13,27 @@ type Files = BTreeMap<String, String>;
 fn generate(folder: &Path, options: &[&str]) -> (Ended, Files) {
     let out = tempfile::tempdir().expect("a temporary folder can be made");
     let mut command = Command::new(parigot());
-    command.arg("generate").arg("--out").arg(out.path()).arg("-I").arg(folder);
-    options.iter().for_each(|option| _ = command.args(["--opt", option]));
+    command
+        .arg("generate")
+        .arg("--out")
+        .arg(out.path())
+        .arg("-I")
+        .arg(folder);
+    options
+        .iter()
+        .for_each(|option| _ = command.args(["--opt", option]));
     let ended = Started::new(command.args(protos(folder))).wait();
     (ended, read(out.path()))
 }
 
 /// The `.proto` files in a folder, however deep, sorted.
 fn protos(folder: &Path) -> Vec<PathBuf> {
-    let (folders, files): (Vec<_>, Vec<_>) = entries(folder).into_iter().partition(|path| path.is_dir());
-    let is_proto = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "proto");
+    let (folders, files): (Vec<_>, Vec<_>) =
+        entries(folder).into_iter().partition(|path| path.is_dir());
+    let is_proto = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "proto")
+    };
     let nested = folders.iter().flat_map(|folder| protos(folder));
     let mut protos: Vec<_> = files.into_iter().filter(is_proto).chain(nested).collect();
     protos.sort();
@@ -30,13 +41,24 @@ fn protos(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    entries.map(|entry| entry.expect("the folder can be read").path()).collect()
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries
+        .map(|entry| entry.expect("the folder can be read").path())
+        .collect()
 }
 
 fn read(folder: &Path) -> Files {
-    let name = |path: &Path| path.file_name().expect("a file has a name").to_string_lossy().into_owned();
-    entries(folder).iter().map(|path| (name(path), fs::read_to_string(path).expect("it is text"))).collect()
+    let name = |path: &Path| {
+        path.file_name()
+            .expect("a file has a name")
+            .to_string_lossy()
+            .into_owned()
+    };
+    entries(folder)
+        .iter()
+        .map(|path| (name(path), fs::read_to_string(path).expect("it is text")))
+        .collect()
 }
 
 /// A folder with one file.
@@ -49,20 +71,37 @@ fn folder_with(name: &str, text: &str) -> tempfile::TempDir {
 /// protox has no editions.
 fn has_edition(case: &Path) -> bool {
     let text = |proto: &PathBuf| fs::read_to_string(proto).expect("it is text");
-    protos(case).iter().any(|proto| text(proto).lines().any(|line| line.starts_with("edition = ")))
+    protos(case).iter().any(|proto| {
+        text(proto)
+            .lines()
+            .any(|line| line.starts_with("edition = "))
+    })
 }
 
 #[test]
 fn it_writes_what_protoc_and_the_plugin_write() {
-    let cases = entries(&root().join("tests/golden")).into_iter().filter(|case| case.join("rust").is_dir());
+    let cases = entries(&root().join("tests/golden"))
+        .into_iter()
+        .filter(|case| case.join("rust").is_dir());
     let cases: Vec<_> = cases.filter(|case| !has_edition(case)).collect();
     assert!(cases.len() > 15, "{cases:?}");
     for case in cases {
         let options = fs::read_to_string(case.join("options")).unwrap_or_default();
         let (ended, files) = generate(&case, &[options.trim()]);
-        assert_eq!(ended.status, Some(0), "{}: {}", case.display(), ended.stderr);
+        assert_eq!(
+            ended.status,
+            Some(0),
+            "{}: {}",
+            case.display(),
+            ended.stderr
+        );
         let golden = read(&case.join("rust"));
-        assert_eq!(files.keys().collect::<Vec<_>>(), golden.keys().collect::<Vec<_>>(), "{}", case.display());
+        assert_eq!(
+            files.keys().collect::<Vec<_>>(),
+            golden.keys().collect::<Vec<_>>(),
+            "{}",
+            case.display()
+        );
         for (name, text) in files {
             assert_eq!(text, golden[&name], "{}, {name}", case.display());
         }
@@ -82,8 +121,14 @@ fn mistakes_are_told_with_their_places() {
         "input.proto:3:3: method S.A streams its request: that is not supported, and streaming=skip leaves it out\n\
          input.proto:4:3: method S.B streams its request: that is not supported, and streaming=skip leaves it out",
     );
-    check("syntax = \"proto3\";\nmessage M {\n  Missing m = 1;\n}\n", "input.proto:3:3: name 'Missing' is not defined");
-    check("syntax = \"proto3\";\nimport \"missing.proto\";\n", "input.proto:2:1: import 'missing.proto' not found");
+    check(
+        "syntax = \"proto3\";\nmessage M {\n  Missing m = 1;\n}\n",
+        "input.proto:3:3: name 'Missing' is not defined",
+    );
+    check(
+        "syntax = \"proto3\";\nimport \"missing.proto\";\n",
+        "input.proto:2:1: import 'missing.proto' not found",
+    );
 }
 
 #[test]
@@ -92,8 +137,7 @@ fn options_are_those_of_the_plugin() {
     let (ended, files) = generate(folder.path(), &["lang=rust,mod_file=false"]);
     assert_eq!((ended.status, files.len()), (Some(0), 1));
     let (ended, _) = generate(folder.path(), &["mod_fil=false", "lang=cobol"]);
-    let expected =
-        "unknown option `mod_fil`, did you mean `mod_file`?\noption `lang`: found `cobol`, expected `rust` or `go`\n";
+    let expected = "unknown option `mod_fil`, did you mean `mod_file`?\noption `lang`: found `cobol`, expected `rust` or `go`\n";
     assert_eq!((ended.status, &*ended.stderr), (Some(1), expected));
 }
 
@@ -102,7 +146,9 @@ fn a_file_that_stays_as_it_is_is_left_alone() {
     let folder = folder_with("input.proto", "syntax = \"proto3\";\nmessage M {}\n");
     let written = || {
         let mut command = Command::new(parigot());
-        command.current_dir(folder.path()).args(["generate", "--out", "new/out", "input.proto"]);
+        command
+            .current_dir(folder.path())
+            .args(["generate", "--out", "new/out", "input.proto"]);
         assert_eq!(Started::new(&mut command).wait().status, Some(0));
         let metadata = fs::metadata(folder.path().join("new/out/_.rs")).expect("it is written");
         metadata.modified().expect("the system knows")

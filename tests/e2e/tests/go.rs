@@ -20,16 +20,32 @@ fn drive(calls: &[&str]) -> e2e::Ended {
         "[service.probe]\nwasm = \"probe.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     );
-    App::new(&deployment).with("probe.wasm", go_probe()).with("driver.wasm", guest("driver")).run()
+    App::new(&deployment)
+        .with("probe.wasm", go_probe())
+        .with("driver.wasm", guest("driver"))
+        .run()
 }
 
 #[test]
 fn go_answers_rust_after_its_handler_has_slept() {
     let ended = drive(&["echo:16", "echo:1+echo:2"]);
-    assert_eq!(ended.messages_of("driver"), ["echo:16: 16 bytes", "echo:1: 1 bytes", "echo:2: 2 bytes"]);
-    let probe = ended.log().into_iter().filter(|line| line.guest == "probe").collect::<Vec<_>>();
-    assert_eq!(probe[0].message, "the probe is open", "what Go prints is in the log");
-    let echo = probe.iter().find(|line| line.message.starts_with("an echo of 18 bytes")).expect("the handler logs");
+    assert_eq!(
+        ended.messages_of("driver"),
+        ["echo:16: 16 bytes", "echo:1: 1 bytes", "echo:2: 2 bytes"]
+    );
+    let probe = ended
+        .log()
+        .into_iter()
+        .filter(|line| line.guest == "probe")
+        .collect::<Vec<_>>();
+    assert_eq!(
+        probe[0].message, "the probe is open",
+        "what Go prints is in the log"
+    );
+    let echo = probe
+        .iter()
+        .find(|line| line.message.starts_with("an echo of 18 bytes"))
+        .expect("the handler logs");
     assert!(echo.call.starts_with("cal_"), "{echo:?}");
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
 }
@@ -39,18 +55,31 @@ fn a_method_that_go_lacks_is_unimplemented_and_nothing_else_is() {
     let ended = drive(&["refuse", "echo:1"]);
     assert_eq!(
         ended.messages_of("driver"),
-        ["refuse: UNIMPLEMENTED, no such method: probe has no such method", "echo:1: 1 bytes"]
+        [
+            "refuse: UNIMPLEMENTED, no such method: probe has no such method",
+            "echo:1: 1 bytes"
+        ]
     );
 }
 
 #[test]
 fn what_go_printed_before_it_failed_to_open_is_in_the_log() {
-    let app = App::new("[program.broken]\nwasm = \"broken.wasm\"\n").with("broken.wasm", go_guest("broken"));
+    let app = App::new("[program.broken]\nwasm = \"broken.wasm\"\n")
+        .with("broken.wasm", go_guest("broken"));
     let ended = app.run();
-    let [printed, panic] = ["the oven is on", "panic: the oven is cold"].map(|text| ended.stderr.find(text));
+    let [printed, panic] =
+        ["the oven is on", "panic: the oven is cold"].map(|text| ended.stderr.find(text));
     assert!(printed.is_some() && printed < panic, "{}", ended.stderr);
-    assert!(ended.stderr.contains("guests-go/broken/main.go:"), "the stack is there: {}", ended.stderr);
-    assert!(ended.stderr.contains("panicked: the oven is cold"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("guests-go/broken/main.go:"),
+        "the stack is there: {}",
+        ended.stderr
+    );
+    assert!(
+        ended.stderr.contains("panicked: the oven is cold"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(ended.status, Some(1));
 }
 
@@ -62,7 +91,12 @@ fn arguments_and_environment_reach_go_and_its_exit_status_comes_back() {
     let ended = app.with("teller.wasm", go_guest("teller")).run();
     assert_eq!(
         ended.messages_of("teller"),
-        ["[teller --loud two words]", "OVEN=hot", "the last word", "left with status 7"]
+        [
+            "[teller --loud two words]",
+            "OVEN=hot",
+            "the last word",
+            "left with status 7"
+        ]
     );
     assert_eq!(ended.status, Some(7));
 }
@@ -77,16 +111,24 @@ fn check_waits(in_main: &str, app: &App) {
     let deployment = Deployment::parse(&deployment, &app.file()).expect("the file is right");
     let clock = Arc::new(ManualClock::new(HOUR));
     let code_cache = Some(app.folder().join("code"));
-    let settings = Settings { clock: Arc::clone(&clock) as _, code_cache, ..Settings::default() };
-    let (running, log) = Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
+    let settings = Settings {
+        clock: Arc::clone(&clock) as _,
+        code_cache,
+        ..Settings::default()
+    };
+    let (running, log) =
+        Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
     // The program, and the handler of each way and of the call that is answered later.
     (0..WAYS.len() + 2).for_each(|_| drop(log.wait_for("begun")));
 
     clock.advance(HOUR / 2);
     clock.advance(HOUR / 2 - Duration::from_nanos(1));
     clock.advance(Duration::from_nanos(1));
-    let woke: BTreeSet<_> = (0..2 * WAYS.len() + 2).map(|_| log.wait_for(" woke after ").message).collect();
-    let in_each_way = |way: &&str| ["goroutine", "await"].map(|who| format!("{who} {way} woke after 1h0m0s"));
+    let woke: BTreeSet<_> = (0..2 * WAYS.len() + 2)
+        .map(|_| log.wait_for(" woke after ").message)
+        .collect();
+    let in_each_way =
+        |way: &&str| ["goroutine", "await"].map(|who| format!("{who} {way} woke after 1h0m0s"));
     let mut expected: BTreeSet<_> = WAYS.iter().flat_map(in_each_way).collect();
     expected.insert("await later woke after 1h0m0s".into());
     expected.insert("main woke after 1h0m0s".into());
@@ -96,6 +138,8 @@ fn check_waits(in_main: &str, app: &App) {
 
 #[test]
 fn whatever_waits_in_go_wakes_on_time_with_no_other_traffic() {
-    let app = App::new("").with("waiter.wasm", go_guest("waiter")).with("waiting.wasm", go_guest("waiting"));
+    let app = App::new("")
+        .with("waiter.wasm", go_guest("waiter"))
+        .with("waiting.wasm", go_guest("waiting"));
     WAYS.iter().for_each(|way| check_waits(way, &app));
 }

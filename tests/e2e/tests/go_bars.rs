@@ -17,7 +17,9 @@ fn the_second_start_of_the_example_takes_less_than_300_ms() {
     let _turn = only_one();
     let start = || {
         let began = Instant::now();
-        let ended = Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(go_example())).wait();
+        let ended =
+            Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(go_example()))
+                .wait();
         assert_eq!(ended.messages_of("hello"), ["bonjour, world"]);
         began.elapsed()
     };
@@ -38,18 +40,28 @@ fn memory_after(calls: u32, app: &App) -> [u64; 2] {
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     ["soak", "echo"].map(|guest| {
         let messages = ended.messages_of(guest);
-        let taken = messages.iter().find_map(|message| message.strip_prefix("took ")?.strip_suffix(" KiB"));
-        taken.expect("it says so when it leaves").parse().expect("it is a number")
+        let taken = messages
+            .iter()
+            .find_map(|message| message.strip_prefix("took ")?.strip_suffix(" KiB"));
+        taken
+            .expect("it says so when it leaves")
+            .parse()
+            .expect("it is a number")
     })
 }
 
 #[test]
 fn a_million_calls_leave_a_guest_as_large_as_ten_thousand_do() {
     let _turn = only_one();
-    let app = App::new("").with("echo.wasm", go_guest("echo")).with("soak.wasm", go_guest("soak"));
+    let app = App::new("")
+        .with("echo.wasm", go_guest("echo"))
+        .with("soak.wasm", go_guest("soak"));
     let (few, many) = (memory_after(10_000, &app), memory_after(1_000_000, &app));
     println!("KiB of caller and callee: {few:?} after 10,000 calls, {many:?} after 1,000,000");
     for (few, many) in few.into_iter().zip(many) {
-        assert!(many * 2 <= few * 3, "{many} KiB are more than 1.5 x {few} KiB");
+        assert!(
+            many * 2 <= few * 3,
+            "{many} KiB are more than 1.5 x {few} KiB"
+        );
     }
 }

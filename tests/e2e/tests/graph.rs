@@ -67,11 +67,20 @@ fn mermaid_is_told_what_it_understands() {
 fn twenty_guests_fit_on_a_screen() {
     let part = |k: usize| format!("shop.v1.Part{k}");
     let first = App::new("").with_service("part-0", &[&part(0)], &[]);
-    let app = (1..20).fold(first, |app, k| app.with_service(&format!("part-{k}"), &[&part(k)], &[&part(k / 2)]));
+    let app = (1..20).fold(first, |app, k| {
+        app.with_service(&format!("part-{k}"), &[&part(k)], &[&part(k / 2)])
+    });
     let ended = app.ask("graph", &[]);
     assert_eq!(ended.stdout.lines().count(), 21);
-    assert!(ended.stdout.lines().all(|line| line.len() <= 80), "{}", ended.stdout);
-    assert_eq!(ended.stdout.lines().nth(20), Some("6      service part-19  -> part-9  shop.v1.Part9"));
+    assert!(
+        ended.stdout.lines().all(|line| line.len() <= 80),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(
+        ended.stdout.lines().nth(20),
+        Some("6      service part-19  -> part-9  shop.v1.Part9")
+    );
 }
 
 #[test]
@@ -80,7 +89,11 @@ fn a_guest_that_does_not_say_what_it_requires_cannot_be_drawn() {
     std::fs::write(app.folder().join("eel.wasm"), "no wasm").expect("the folder can be written to");
     let ended = app.ask("graph", &[]);
     assert_eq!(ended.stdout, "");
-    assert!(ended.stderr.contains("× `eel`: eel.wasm cannot be run"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("× `eel`: eel.wasm cannot be run"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(ended.stderr.matches('×').count(), 1, "{}", ended.stderr);
     assert_eq!(ended.status, Some(3));
 }

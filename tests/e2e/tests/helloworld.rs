@@ -16,10 +16,16 @@ fn run_with_args(args: &str) -> Ended {
 
 #[test]
 fn the_program_logs_the_greeting_and_all_ends_well() {
-    let ended = Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(example())).wait();
+    let ended =
+        Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(example())).wait();
     let log = ended.log();
-    let [line] = &log[..] else { panic!("{}", ended.stderr) };
-    assert_eq!((&*line.level, &*line.guest, &*line.message), ("INFO", "hello", "bonjour, world"));
+    let [line] = &log[..] else {
+        panic!("{}", ended.stderr)
+    };
+    assert_eq!(
+        (&*line.level, &*line.guest, &*line.message),
+        ("INFO", "hello", "bonjour, world")
+    );
     assert!(line.instance.starts_with("ins_"), "{line:?}");
     assert_eq!(line.call, "-");
     assert_eq!(ended.stdout, "");
@@ -37,23 +43,36 @@ fn paths_in_the_file_do_not_depend_on_the_working_directory() {
 
 #[test]
 fn arguments_of_the_file_reach_the_program() {
-    assert_eq!(run_with_args(r#"["--tongue", "german"]"#).messages_of("hello"), ["guten tag, world"]);
+    assert_eq!(
+        run_with_args(r#"["--tongue", "german"]"#).messages_of("hello"),
+        ["guten tag, world"]
+    );
 }
 
 #[test]
 fn an_error_of_the_service_ends_the_program() {
     let ended = run_with_args(r#"["--tongue", "klingon"]"#);
     assert_eq!(ended.status, Some(1));
-    let told = ended.log().into_iter().any(|line| line.level == "ERROR" && line.message.contains("UnknownLang"));
+    let told = ended
+        .log()
+        .into_iter()
+        .any(|line| line.level == "ERROR" && line.message.contains("UnknownLang"));
     assert!(told, "{}", ended.stderr);
 }
 
 #[test]
 fn the_life_of_the_guests_is_told_to_those_who_ask() {
     let mut command = parigot_run(Path::new("helloworld.toml"));
-    let ended = Started::new(command.args(["--log-level", "debug"]).current_dir(example())).wait();
+    let ended = Started::new(
+        command
+            .args(["--log-level", "debug"])
+            .current_dir(example()),
+    )
+    .wait();
     let of_instances = ended.log().into_iter().filter(|line| line.instance != "-");
-    let told: Vec<_> = of_instances.map(|line| format!("{} {}", line.guest, line.message)).collect();
+    let told: Vec<_> = of_instances
+        .map(|line| format!("{} {}", line.guest, line.message))
+        .collect();
     assert_eq!(
         told,
         [
@@ -72,5 +91,8 @@ fn the_example_and_its_golden_files_are_of_one_proto() {
         let file = root().join(folder).join("greeting/v1/greeting.proto");
         std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
     };
-    assert_eq!(read("examples/helloworld/proto"), read("tests/golden/helloworld"));
+    assert_eq!(
+        read("examples/helloworld/proto"),
+        read("tests/golden/helloworld")
+    );
 }

@@ -29,8 +29,14 @@ impl Process {
 
     fn resident_kib(&self) -> u64 {
         let status = self.read("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
-        line.trim().trim_end_matches(" kB").parse().expect("a number")
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .expect("it is there");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse()
+            .expect("a number")
     }
 
     fn mappings(&self) -> usize {
@@ -42,7 +48,12 @@ impl Process {
         const TICK: Duration = Duration::from_millis(10);
         let stat = self.read("stat");
         let (_, behind_name) = stat.rsplit_once(") ").expect("a name in parentheses");
-        let field = |nth: usize| behind_name.split(' ').nth(nth).and_then(|ticks| ticks.parse::<u32>().ok());
+        let field = |nth: usize| {
+            behind_name
+                .split(' ')
+                .nth(nth)
+                .and_then(|ticks| ticks.parse::<u32>().ok())
+        };
         TICK * (field(11).expect("user time") + field(12).expect("system time"))
     }
 }
@@ -69,7 +80,10 @@ fn an_idle_instance_takes_less_than_64_kib_and_four_mappings() {
     assert!(each_kib < 64.0, "{each_kib} KiB");
     assert!(each_mappings < 4.1, "{each_mappings} mappings");
     // 2 seconds for ten thousand, and what a process takes to begin with.
-    assert!(cpu < Duration::from_micros(200) * count as u32 + Duration::from_millis(300), "{cpu:?}");
+    assert!(
+        cpu < Duration::from_micros(200) * count as u32 + Duration::from_millis(300),
+        "{cpu:?}"
+    );
 }
 
 #[test]

@@ -18,13 +18,20 @@ fn written(arguments: &[&str]) -> String {
 /// `tests/golden/ids` compiles, and is tried in `tests/golden/tests/ids.rs`.
 #[test]
 fn the_golden_files_in_rust_are_what_is_written() {
-    for (name, prefix, file) in [("Ticket", "tkt", "ticket.rs"), ("OrderId", "o2", "order.rs")] {
+    for (name, prefix, file) in [
+        ("Ticket", "tkt", "ticket.rs"),
+        ("OrderId", "o2", "order.rs"),
+    ] {
         let written = written(&["--lang", "rust", name, prefix]);
         let golden = root().join("tests/golden/ids").join(file);
         if std::env::var_os("PARIGOT_BLESS").is_some() {
             std::fs::write(&golden, &written).expect("golden files can be written");
         }
-        assert_eq!(std::fs::read_to_string(&golden).expect("it is there"), written, "PARIGOT_BLESS=1 accepts it");
+        assert_eq!(
+            std::fs::read_to_string(&golden).expect("it is there"),
+            written,
+            "PARIGOT_BLESS=1 accepts it"
+        );
     }
 }
 
@@ -55,19 +62,45 @@ func main() {
 /// `go run` on what is written for tickets and orders, and a program that uses it.
 fn go_run(program: &str) -> Ended {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("the folder is ours");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("the folder is ours")
+    };
     let go = |arguments: &[&str]| {
         let mut go = Command::new("go");
-        Started::new(go.args(arguments).current_dir(folder.path()).env("GOWORK", folder.path().join("go.work"))).wait()
+        Started::new(
+            go.args(arguments)
+                .current_dir(folder.path())
+                .env("GOWORK", folder.path().join("go.work")),
+        )
+        .wait()
     };
     write("go.mod", "module tickets.test\n\ngo 1.26\n");
-    write("go.work", &format!("go 1.26\n\nuse (\n\t.\n\t{}\n)\n", root().join("parigot-guest-go").display()));
-    write("ticket.go", &written(&["--lang", "go", "--package", "main", "Ticket", "tkt"]));
-    write("order.go", &written(&["--lang", "go", "--package", "main", "Order", "o2"]));
+    write(
+        "go.work",
+        &format!(
+            "go 1.26\n\nuse (\n\t.\n\t{}\n)\n",
+            root().join("parigot-guest-go").display()
+        ),
+    );
+    write(
+        "ticket.go",
+        &written(&["--lang", "go", "--package", "main", "Ticket", "tkt"]),
+    );
+    write(
+        "order.go",
+        &written(&["--lang", "go", "--package", "main", "Order", "o2"]),
+    );
     write("main.go", program);
-    let unformatted =
-        Started::new(Command::new("gofmt").args(["-l", "ticket.go", "order.go"]).current_dir(folder.path()));
-    assert_eq!(unformatted.wait().stdout, "", "gofmt would write something else");
+    let unformatted = Started::new(
+        Command::new("gofmt")
+            .args(["-l", "ticket.go", "order.go"])
+            .current_dir(folder.path()),
+    );
+    assert_eq!(
+        unformatted.wait().stdout,
+        "",
+        "gofmt would write something else"
+    );
     go(&["run", "."])
 }
 
@@ -78,7 +111,12 @@ fn ids_in_go_round_trip_and_one_is_not_read_as_another() {
                     true <nil>\n\
                     true not a TicketID: expected it to start with `tkt_`\n\
                     true not a TicketID: expected it to start with `tkt_`\n";
-    assert_eq!((&*ended.stdout, ended.status), (expected, Some(0)), "{}", ended.stderr);
+    assert_eq!(
+        (&*ended.stdout, ended.status),
+        (expected, Some(0)),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -94,23 +132,61 @@ fn ids_of_different_types_do_not_compile_together_in_go() {
 #[test]
 fn names_and_prefixes_that_cannot_be_are_refused() {
     for (name, prefix, complaint) in [
-        ("ticket", "tkt", "expected a name such as Ticket or PurchaseOrder"),
-        ("Id", "tkt", "expected a name such as Ticket or PurchaseOrder"),
-        ("Tick-et", "tkt", "expected a name such as Ticket or PurchaseOrder"),
-        ("Ticket", "", "expected one to three of a-z and 0-9, the first a letter"),
-        ("Ticket", "tick", "expected one to three of a-z and 0-9, the first a letter"),
-        ("Ticket", "2t", "expected one to three of a-z and 0-9, the first a letter"),
+        (
+            "ticket",
+            "tkt",
+            "expected a name such as Ticket or PurchaseOrder",
+        ),
+        (
+            "Id",
+            "tkt",
+            "expected a name such as Ticket or PurchaseOrder",
+        ),
+        (
+            "Tick-et",
+            "tkt",
+            "expected a name such as Ticket or PurchaseOrder",
+        ),
+        (
+            "Ticket",
+            "",
+            "expected one to three of a-z and 0-9, the first a letter",
+        ),
+        (
+            "Ticket",
+            "tick",
+            "expected one to three of a-z and 0-9, the first a letter",
+        ),
+        (
+            "Ticket",
+            "2t",
+            "expected one to three of a-z and 0-9, the first a letter",
+        ),
         ("Ticket", "svc", "it is that of parigot's own ServiceId"),
     ] {
         let ended = boilerplateid(&["--lang", "rust", name, prefix]);
-        assert!(ended.stderr.contains(complaint), "{name} {prefix}: {}", ended.stderr);
-        assert_eq!((&*ended.stdout, ended.status), ("", Some(2)), "{name} {prefix}");
+        assert!(
+            ended.stderr.contains(complaint),
+            "{name} {prefix}: {}",
+            ended.stderr
+        );
+        assert_eq!(
+            (&*ended.stdout, ended.status),
+            ("", Some(2)),
+            "{name} {prefix}"
+        );
     }
 }
 
 #[test]
 fn the_package_of_a_file_in_go_is_named() {
     assert!(written(&["--lang", "go", "PurchaseOrder", "po"]).contains("\npackage ids\n"));
-    assert!(written(&["--lang", "go", "--package", "shop", "PurchaseOrder", "po"]).contains("\npackage shop\n"));
-    assert_eq!(boilerplateid(&["--lang", "go", "--package", "a b", "Order", "o"]).status, Some(2));
+    assert!(
+        written(&["--lang", "go", "--package", "shop", "PurchaseOrder", "po"])
+            .contains("\npackage shop\n")
+    );
+    assert_eq!(
+        boilerplateid(&["--lang", "go", "--package", "a b", "Order", "o"]).status,
+        Some(2)
+    );
 }

@@ -10,15 +10,22 @@ fn run(app: &App) -> Ended {
 /// All lines of stderr.
 #[track_caller]
 fn objects(ended: &Ended) -> Vec<Map<String, Value>> {
-    let parse = |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
+    let parse =
+        |line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
     ended.stderr.lines().map(parse).collect()
 }
 
 /// An object's members but for the time, which is checked.
 #[track_caller]
 fn without_time(mut object: Map<String, Value>) -> Value {
-    let Some(Value::String(time)) = object.remove("time") else { panic!("{object:?} has no time") };
-    assert_eq!((time.len(), &time[10..11], &time[23..]), (24, "T", "Z"), "{time}");
+    let Some(Value::String(time)) = object.remove("time") else {
+        panic!("{object:?} has no time")
+    };
+    assert_eq!(
+        (time.len(), &time[10..11], &time[23..]),
+        (24, "T", "Z"),
+        "{time}"
+    );
     object.into()
 }
 
@@ -26,14 +33,20 @@ fn without_time(mut object: Map<String, Value>) -> Value {
 fn a_line_has_the_columns_that_are_known() {
     let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\n").with("bare.wasm", guest("bare"));
     let ended = run(&app);
-    let [line] = &objects(&ended)[..] else { panic!("{}", ended.stderr) };
+    let [line] = &objects(&ended)[..] else {
+        panic!("{}", ended.stderr)
+    };
     let instance = line["instance"].as_str().expect("it is a text").to_owned();
     assert!(instance.starts_with("ins_"), "{instance}");
     let expected = serde_json::json!({
         "level": "INFO", "service": "bare", "instance": instance, "message": "no std in here",
     });
     assert_eq!(without_time(line.clone()), expected);
-    assert!(ended.stderr.starts_with("{\"time\":\""), "the order is that of the columns: {}", ended.stderr);
+    assert!(
+        ended.stderr.starts_with("{\"time\":\""),
+        "the order is that of the columns: {}",
+        ended.stderr
+    );
     assert_eq!(ended.status, Some(0));
 }
 
@@ -43,20 +56,38 @@ fn a_line_within_a_call_has_its_id() {
         "[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"sleep:1\"]\n",
     );
-    let ended = run(&app.with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver")));
+    let ended = run(&app
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver")));
     let objects = objects(&ended);
-    let line = objects.iter().find(|line| line["message"] == "sleeping").expect("the service says so");
+    let line = objects
+        .iter()
+        .find(|line| line["message"] == "sleeping")
+        .expect("the service says so");
     assert_eq!(line["service"], "echo");
-    assert!(line["call"].as_str().is_some_and(|call| call.starts_with("cal_")), "{line:?}");
+    assert!(
+        line["call"]
+            .as_str()
+            .is_some_and(|call| call.starts_with("cal_")),
+        "{line:?}"
+    );
 }
 
 #[test]
 fn a_panic_of_several_lines_is_one() {
-    let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n").with("bare.wasm", guest("bare"));
+    let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n")
+        .with("bare.wasm", guest("bare"));
     let ended = run(&app);
-    let [_, panic] = &objects(&ended)[..] else { panic!("{}", ended.stderr) };
+    let [_, panic] = &objects(&ended)[..] else {
+        panic!("{}", ended.stderr)
+    };
     assert_eq!(panic["level"], "ERROR");
-    assert!(panic["message"].as_str().is_some_and(|message| message.contains("the oven is cold")), "{panic:?}");
+    assert!(
+        panic["message"]
+            .as_str()
+            .is_some_and(|message| message.contains("the oven is cold")),
+        "{panic:?}"
+    );
     assert_eq!(ended.status, Some(1));
 }
 
@@ -69,11 +100,20 @@ fn what_is_refused_is_told_as_an_object_with_its_place() {
         "at": "app.toml:3:8",
         "help": "build the guest, or mend the path: it is relative to the deployment file",
     });
-    assert_eq!(objects(&ended).into_iter().map(without_time).collect::<Vec<_>>(), [expected]);
+    assert_eq!(
+        objects(&ended)
+            .into_iter()
+            .map(without_time)
+            .collect::<Vec<_>>(),
+        [expected]
+    );
     assert_eq!(ended.status, Some(3));
 
     let ended = run(&App::new("[program.hello]\nargs = [\"é\", 1]\n"));
-    let places: Vec<_> = objects(&ended).iter().map(|object| object["at"].clone()).collect();
+    let places: Vec<_> = objects(&ended)
+        .iter()
+        .map(|object| object["at"].clone())
+        .collect();
     assert_eq!(places, ["app.toml:2:10", "app.toml:3:14"]);
     assert_eq!(ended.status, Some(3));
 }
@@ -81,8 +121,13 @@ fn what_is_refused_is_told_as_an_object_with_its_place() {
 #[test]
 fn guests_that_do_not_fit_are_told_as_objects() {
     let app = App::new("[program.hello]\nwasm = \"hello.wasm\"\n");
-    let ended = run(&app.with("hello.wasm", std::fs::read(example().join("build/hello.wasm")).expect("it is built")));
-    let [refusal] = &objects(&ended)[..] else { panic!("{}", ended.stderr) };
+    let ended = run(&app.with(
+        "hello.wasm",
+        std::fs::read(example().join("build/hello.wasm")).expect("it is built"),
+    ));
+    let [refusal] = &objects(&ended)[..] else {
+        panic!("{}", ended.stderr)
+    };
     assert_eq!(refusal["service"], "hello");
     assert_eq!(refusal["help"], "add a guest that exports it");
     assert_eq!(ended.status, Some(3));

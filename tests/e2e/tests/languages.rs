@@ -15,17 +15,30 @@ struct Case {
 
 fn case(what: &'static str, calls: &[&str], caller_logs: &[&str], callee_logs: &[&str]) -> Case {
     let owned = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
-    Case { what, calls: owned(calls), caller_logs: owned(caller_logs), callee_logs: owned(callee_logs) }
+    Case {
+        what,
+        calls: owned(calls),
+        caller_logs: owned(caller_logs),
+        callee_logs: owned(callee_logs),
+    }
 }
 
 fn cases() -> Vec<Case> {
     let held = "callee killed: echo was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave";
-    let (culprit, bystander) = (format!("spin: INTERNAL, {held}"), format!("hang: UNAVAILABLE, {held}"));
+    let (culprit, bystander) = (
+        format!("spin: INTERNAL, {held}"),
+        format!("hang: UNAVAILABLE, {held}"),
+    );
     let gone = "echo:1: UNAVAILABLE, unreachable: echo is not running";
     let left = "UNAVAILABLE, callee exited: echo left with status 7 while it had this call";
     let too_large = "a message of 16777222 bytes, and at most 16777216 are let through";
     vec![
-        case("unary call", &["echo:0", "echo:16"], &["echo:0: 0 bytes", "echo:16: 16 bytes"], &[]),
+        case(
+            "unary call",
+            &["echo:0", "echo:16"],
+            &["echo:0: 0 bytes", "echo:16: 16 bytes"],
+            &[],
+        ),
         case("service error", &["refuse"], &["refuse: Refused"], &[]),
         case(
             "callee killed",
@@ -45,11 +58,19 @@ fn cases() -> Vec<Case> {
         case(
             "caller's timeout",
             &["hang@20", "echo:1"],
-            &["hang@20: DEADLINE_EXCEEDED, timed out: it was not answered in time", "echo:1: 1 bytes"],
+            &[
+                "hang@20: DEADLINE_EXCEEDED, timed out: it was not answered in time",
+                "echo:1: 1 bytes",
+            ],
             &["hanging", "cancelled"],
         ),
         case("cancel", &["hang!", "echo:1"], &["echo:1: 1 bytes"], &[]),
-        case("1 MiB payload", &["echo:1048576"], &["echo:1048576: 1048576 bytes"], &[]),
+        case(
+            "1 MiB payload",
+            &["echo:1048576"],
+            &["echo:1048576: 1048576 bytes"],
+            &[],
+        ),
         case(
             "too large",
             &["swell:16777217", "echo:16777217"],
@@ -59,9 +80,24 @@ fn cases() -> Vec<Case> {
             ],
             &[],
         ),
-        case("1,000 in flight", &[&["echo:1"; 1_000].join("+")], &["echo:1: 1 bytes"; 1_000], &[]),
-        case("sleeps overlap", &["sleep:30+echo:1"], &["sleep:30: 0 bytes", "echo:1: 1 bytes"], &["sleeping"]),
-        case("many short tasks", &["toil:300+echo:1"], &["toil:300: 0 bytes", "echo:1: 1 bytes"], &[]),
+        case(
+            "1,000 in flight",
+            &[&["echo:1"; 1_000].join("+")],
+            &["echo:1: 1 bytes"; 1_000],
+            &[],
+        ),
+        case(
+            "sleeps overlap",
+            &["sleep:30+echo:1"],
+            &["sleep:30: 0 bytes", "echo:1: 1 bytes"],
+            &["sleeping"],
+        ),
+        case(
+            "many short tasks",
+            &["toil:300+echo:1"],
+            &["toil:300: 0 bytes", "echo:1: 1 bytes"],
+            &[],
+        ),
     ]
 }
 
@@ -70,27 +106,45 @@ fn drive(client: Language, service: Language, calls: &[String]) -> Ended {
         "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     );
-    App::new(&deployment).with("echo.wasm", service.echo()).with("driver.wasm", client.driver()).run()
+    App::new(&deployment)
+        .with("echo.wasm", service.echo())
+        .with("driver.wasm", client.driver())
+        .run()
 }
 
 #[test]
 fn what_comes_of_a_call_is_the_same_in_every_pair_of_languages() {
     let mut table = String::from("client and service:");
-    PAIRS.iter().for_each(|(client, service)| write!(table, " {client:?}-{service:?}").expect("a string takes all"));
+    PAIRS.iter().for_each(|(client, service)| {
+        write!(table, " {client:?}-{service:?}").expect("a string takes all")
+    });
     let mut failures = Vec::new();
     for case in cases() {
         write!(table, "\n{:<18}", case.what).expect("a string takes all");
         for (client, service) in PAIRS {
             let ended = drive(client, service, &case.calls);
             // How much CPU time a guest took that was killed differs from run to run.
-            let said = |message: &str| message.split(" cpu_us=").next().unwrap_or_default().to_owned();
-            let callee_logs: Vec<_> = ended.messages_of("echo").iter().map(|message| said(message)).collect();
+            let said = |message: &str| {
+                message
+                    .split(" cpu_us=")
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned()
+            };
+            let callee_logs: Vec<_> = ended
+                .messages_of("echo")
+                .iter()
+                .map(|message| said(message))
+                .collect();
             let same = ended.messages_of("driver") == case.caller_logs
                 && callee_logs == case.callee_logs
                 && ended.status == Some(0);
             table.push_str(if same { "  same   " } else { "  DIFFERS" });
             if !same {
-                failures.push(format!("{}, {client:?} calls {service:?}:\n{}", case.what, ended.stderr));
+                failures.push(format!(
+                    "{}, {client:?} calls {service:?}:\n{}",
+                    case.what, ended.stderr
+                ));
             }
         }
     }
@@ -109,41 +163,64 @@ fn a_failure_says_what_was_called_where_and_what_became_of_it() {
         "echo:1?: refused: UNAVAILABLE: unreachable: echo is not running (echo.v1.Echo/Echo, ".into(),
     ];
     for (client, service) in PAIRS {
-        let ended = drive(client, service, &["hang@50?".into(), "leave:7?".into(), "echo:1?".into()]);
+        let ended = drive(
+            client,
+            service,
+            &["hang@50?".into(), "leave:7?".into(), "echo:1?".into()],
+        );
         let log = ended.log();
-        let hanging = log.iter().find(|line| line.message == "hanging").expect("the service says so");
+        let hanging = log
+            .iter()
+            .find(|line| line.message == "hanging")
+            .expect("the service says so");
         let failures: Vec<_> = log.iter().filter(|line| line.guest == "driver").collect();
         assert_eq!(failures.len(), told.len(), "{}", ended.stderr);
         for (failure, told) in failures.iter().zip(&told) {
             let ids = failure.message.strip_prefix(told.as_str());
-            let ids = ids.unwrap_or_else(|| panic!("{client:?} calls {service:?}: {}", ended.stderr));
+            let ids =
+                ids.unwrap_or_else(|| panic!("{client:?} calls {service:?}: {}", ended.stderr));
             let instance = format!("instance {}, call cal_", hanging.instance);
-            assert!(ids.starts_with(&instance), "{client:?} calls {service:?}: {ids}, expected {instance}");
+            assert!(
+                ids.starts_with(&instance),
+                "{client:?} calls {service:?}: {ids}, expected {instance}"
+            );
         }
-        assert!(failures[0].message.ends_with(&format!("{})", hanging.call)), "{}", ended.stderr);
+        assert!(
+            failures[0].message.ends_with(&format!("{})", hanging.call)),
+            "{}",
+            ended.stderr
+        );
     }
 }
 
 #[test]
 fn the_example_is_the_same_in_every_pair_of_languages() {
     for (client, service) in PAIRS {
-        let wasm =
-            |of: Language, name: &str| std::fs::read(of.example().join("build").join(name)).expect("it is built");
+        let wasm = |of: Language, name: &str| {
+            std::fs::read(of.example().join("build").join(name)).expect("it is built")
+        };
         let app = App::new("")
             .with("greeting.wasm", wasm(service, "greeting.wasm"))
             .with("hello.wasm", wasm(client, "hello.wasm"));
-        let file = std::fs::read_to_string(client.example().join("helloworld.toml")).expect("the example has it");
+        let file = std::fs::read_to_string(client.example().join("helloworld.toml"))
+            .expect("the example has it");
         let app = app.with("app.toml", file.replace("build/", ""));
         let ended = app.run();
-        assert_eq!(ended.messages_of("hello"), ["bonjour, world"], "{client:?} calls {service:?}: {}", ended.stderr);
+        assert_eq!(
+            ended.messages_of("hello"),
+            ["bonjour, world"],
+            "{client:?} calls {service:?}: {}",
+            ended.stderr
+        );
         assert_eq!(ended.status, Some(0));
     }
 }
 
 #[test]
 fn both_examples_are_deployed_alike() {
-    let read =
-        |of: Language| std::fs::read_to_string(of.example().join("helloworld.toml")).expect("the example has it");
+    let read = |of: Language| {
+        std::fs::read_to_string(of.example().join("helloworld.toml")).expect("the example has it")
+    };
     assert_eq!(read(Language::Rust), read(Language::Go));
 }
 
@@ -160,9 +237,17 @@ fn a_panic_in_go_reaches_its_caller_and_the_log() {
     );
     let log = ended.log();
     let of_echo: Vec<_> = log.iter().filter(|line| line.guest == "echo").collect();
-    assert!(of_echo.iter().any(|line| line.message.contains("guests-go/echo/main.go:")), "the stack is in the log");
+    assert!(
+        of_echo
+            .iter()
+            .any(|line| line.message.contains("guests-go/echo/main.go:")),
+        "the stack is in the log"
+    );
     let last = of_echo.last().expect("the host says how it ended");
-    assert_eq!(last.message, "panicked: told to panic method=echo.v1.Echo/Misbehave");
+    assert_eq!(
+        last.message,
+        "panicked: told to panic method=echo.v1.Echo/Misbehave"
+    );
     assert!(last.call.starts_with("cal_"), "{last:?}");
 }
 
@@ -176,12 +261,19 @@ fn an_error_that_go_cannot_recover_from_is_told_too() {
 #[test]
 fn an_error_ends_a_program_in_go_with_its_status() {
     let example = go_example();
-    let file = std::fs::read_to_string(example.join("helloworld.toml")).expect("the example has it");
+    let file =
+        std::fs::read_to_string(example.join("helloworld.toml")).expect("the example has it");
     let elsewhere = App::new("").with(
         "klingon.toml",
-        file.replace("build/", &format!("{}/build/", example.display())).replace("french", "klingon"),
+        file.replace("build/", &format!("{}/build/", example.display()))
+            .replace("french", "klingon"),
     );
-    let ended = e2e::Started::new(parigot_run(Path::new("klingon.toml")).current_dir(elsewhere.folder())).wait();
-    assert_eq!(ended.messages_of("hello"), ["no greeting: UnknownLang", "left with status 1"]);
+    let ended =
+        e2e::Started::new(parigot_run(Path::new("klingon.toml")).current_dir(elsewhere.folder()))
+            .wait();
+    assert_eq!(
+        ended.messages_of("hello"),
+        ["no greeting: UnknownLang", "left with status 1"]
+    );
     assert_eq!(ended.status, Some(1));
 }

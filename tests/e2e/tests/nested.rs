@@ -16,9 +16,15 @@ fn each(calls: &[&str], check: impl Fn(&Ended)) {
                 "[service.relay]\nwasm = \"relay.wasm\"\ndeadline = \"40s\"\n[service.tail]\nwasm = \"tail.wasm\"\ndeadline = \"1h\"\n\
                  [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
             ));
-            let app = app.with("relay.wasm", relay).with("tail.wasm", tail).with("driver.wasm", &driver);
+            let app = app
+                .with("relay.wasm", relay)
+                .with("tail.wasm", tail)
+                .with("driver.wasm", &driver);
             let ended = app.run();
-            println!("{relay_language} relays to {tail_language}:\n{}", ended.stderr);
+            println!(
+                "{relay_language} relays to {tail_language}:\n{}",
+                ended.stderr
+            );
             check(&ended);
             assert_eq!(ended.status, Some(0));
         }
@@ -38,23 +44,47 @@ fn given_ms(ended: &Ended) -> Vec<u64> {
 fn a_nested_call_has_what_is_left_of_the_deadline() {
     // The relay's own default is 40 s, the tail's an hour.
     each(&["echo:1", "echo:1@20000", "echo:60000@100"], |ended| {
-        let [default, short, shorter] = given_ms(ended)[..] else { panic!("three calls were relayed") };
+        let [default, short, shorter] = given_ms(ended)[..] else {
+            panic!("three calls were relayed")
+        };
         assert!((20_001..=40_000).contains(&default) && short <= 20_000 && shorter <= 100);
         let told = ended.messages_of("driver");
         assert_eq!(told[..2], ["echo:1: 1 bytes", "echo:1@20000: 1 bytes"]);
         // The relay's own call ends at the same moment, and what it makes of that may be there when the driver is told.
-        let ends = ["DEADLINE_EXCEEDED, timed out: it was not answered in time", "Refused"];
-        assert!(ends.map(|end| format!("echo:60000@100: {end}")).contains(&told[2]), "{}", told[2]);
-        assert_eq!(ended.messages_of("tail").last().map(String::as_str), Some("cancelled"));
+        let ends = [
+            "DEADLINE_EXCEEDED, timed out: it was not answered in time",
+            "Refused",
+        ];
+        assert!(
+            ends.map(|end| format!("echo:60000@100: {end}"))
+                .contains(&told[2]),
+            "{}",
+            told[2]
+        );
+        assert_eq!(
+            ended.messages_of("tail").last().map(String::as_str),
+            Some("cancelled")
+        );
     });
 }
 
 #[test]
 fn cancelling_reaches_the_callee_of_the_callee() {
     each(&["echo:2500!100", "echo:1"], |ended| {
-        assert_eq!(ended.messages_of("driver"), ["echo:2500!100: CANCELLED, unspecified: dropped", "echo:1: 1 bytes"]);
+        assert_eq!(
+            ended.messages_of("driver"),
+            [
+                "echo:2500!100: CANCELLED, unspecified: dropped",
+                "echo:1: 1 bytes"
+            ]
+        );
         let tail = ended.messages_of("tail");
-        assert_eq!(tail.iter().filter(|message| *message == "cancelled").count(), 1);
+        assert_eq!(
+            tail.iter()
+                .filter(|message| *message == "cancelled")
+                .count(),
+            1
+        );
     });
 }
 
@@ -63,10 +93,29 @@ fn a_trace_is_passed_on_by_itself_and_no_other_metadata() {
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let traced = format!("echo:1#colour=red#traceparent={parent}#tracestate=a:1");
     let parent_only = format!("echo:1#traceparent={parent}");
-    each(&[&traced, &parent_only, "echo:1#colour=red", "echo:1#tracestate=a:1"], |ended| {
-        let tail = ended.messages_of("tail");
-        let came: Vec<_> =
-            tail.iter().filter_map(|message| message.split_once(" within ")).map(|(came, _)| came).collect();
-        assert_eq!(came, [format!("{parent} a:1 -"), format!("{parent} - -"), "- - -".into(), "- - -".into()]);
-    });
+    each(
+        &[
+            &traced,
+            &parent_only,
+            "echo:1#colour=red",
+            "echo:1#tracestate=a:1",
+        ],
+        |ended| {
+            let tail = ended.messages_of("tail");
+            let came: Vec<_> = tail
+                .iter()
+                .filter_map(|message| message.split_once(" within "))
+                .map(|(came, _)| came)
+                .collect();
+            assert_eq!(
+                came,
+                [
+                    format!("{parent} a:1 -"),
+                    format!("{parent} - -"),
+                    "- - -".into(),
+                    "- - -".into()
+                ]
+            );
+        },
+    );
 }

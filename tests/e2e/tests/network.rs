@@ -7,11 +7,18 @@ fn driver_and_echo(nats: &Nats, calls: &[&str]) -> App {
     echo_apart(nats, "", (Language::Rust, Language::Rust), calls)
 }
 
-fn echo_apart(nats: &Nats, keys: &str, (client, service): (Language, Language), calls: &[&str]) -> App {
+fn echo_apart(
+    nats: &Nats,
+    keys: &str,
+    (client, service): (Language, Language),
+    calls: &[&str],
+) -> App {
     let deployment = format!(
         "{keys}\n[service.echo]\nwasm = \"echo.wasm\"\n[program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     );
-    let app = App::new(&deployment).with("echo.wasm", service.echo()).with("driver.wasm", client.driver());
+    let app = App::new(&deployment)
+        .with("echo.wasm", service.echo())
+        .with("driver.wasm", client.driver());
     app.apart(nats, &[("front", "driver"), ("back", "echo")])
 }
 
@@ -52,15 +59,21 @@ fn time(line: &str) -> &str {
 fn the_example_is_the_same_over_processes_in_every_pair_of_languages() {
     let nats = Nats::start();
     for (client, service) in PAIRS {
-        let wasm =
-            |of: Language, name: &str| std::fs::read(of.example().join("build").join(name)).expect("it is built");
-        let file = std::fs::read_to_string(client.example().join("helloworld.toml")).expect("the example has it");
+        let wasm = |of: Language, name: &str| {
+            std::fs::read(of.example().join("build").join(name)).expect("it is built")
+        };
+        let file = std::fs::read_to_string(client.example().join("helloworld.toml"))
+            .expect("the example has it");
         let app = App::new("")
             .with("greeting.wasm", wasm(service, "greeting.wasm"))
             .with("hello.wasm", wasm(client, "hello.wasm"))
             .with("app.toml", file.replace("build/", ""));
         let ended = run(&app.apart(&nats, &[("front", "hello"), ("back", "greeting")]));
-        assert_eq!(ended.messages_of("front/hello"), ["bonjour, world"], "{client:?} calls {service:?}");
+        assert_eq!(
+            ended.messages_of("front/hello"),
+            ["bonjour, world"],
+            "{client:?} calls {service:?}"
+        );
     }
 }
 
@@ -72,19 +85,38 @@ fn the_pizzeria_is_the_same_in_three_processes() {
     let nats = Nats::start();
     let here = App::new("").with("app.toml", &file).run();
     let apart = App::new("").with("app.toml", &file);
-    let processes = [("till", "customer"), ("kitchen", "kitchen"), ("yard", "pantry riders")];
+    let processes = [
+        ("till", "customer"),
+        ("kitchen", "kitchen"),
+        ("yard", "pantry riders"),
+    ];
     let ended = run(&apart.apart(&nats, &processes));
     // Each run has a ticket of its own.
     let without_ticket = |message: &str| -> String {
-        let words = message.split(' ').map(|word| if word.contains("tkt_") { "ticket" } else { word });
+        let words = message.split(' ').map(|word| {
+            if word.contains("tkt_") {
+                "ticket"
+            } else {
+                word
+            }
+        });
         words.collect::<Vec<_>>().join(" ")
     };
     for (process, guests) in processes {
         for guest in guests.split(' ') {
             let said = |ended: &Ended, name: &str| -> Vec<String> {
-                ended.messages_of(name).iter().map(|message| without_ticket(message)).collect()
+                ended
+                    .messages_of(name)
+                    .iter()
+                    .map(|message| without_ticket(message))
+                    .collect()
             };
-            assert_eq!(said(&ended, &format!("{process}/{guest}")), said(&here, guest), "{}", ended.stderr);
+            assert_eq!(
+                said(&ended, &format!("{process}/{guest}")),
+                said(&here, guest),
+                "{}",
+                ended.stderr
+            );
         }
     }
 }
@@ -99,7 +131,10 @@ fn what_comes_of_a_call_is_the_same_over_processes_in_every_pair_of_languages() 
     let cases: &[(&str, &[&str])] = &[
         ("echo:0", &["echo:0: 0 bytes"]),
         ("refuse", &["refuse: Refused"]),
-        ("hang@200", &["hang@200: DEADLINE_EXCEEDED, timed out: it was not answered in time"]),
+        (
+            "hang@200",
+            &["hang@200: DEADLINE_EXCEEDED, timed out: it was not answered in time"],
+        ),
         ("hang!", &[]),
         ("sleep:30+echo:1", &["sleep:30: 0 bytes", "echo:1: 1 bytes"]),
         // The server lets 1 MiB through.
@@ -126,10 +161,21 @@ fn a_callee_that_ends_is_named_to_callers_in_other_processes_and_works_when_it_i
         let calls = ["hang+panic", "again", "leave:7", "again"];
         let ended = run(&echo_apart(&nats, "", (Language::Rust, service), &calls));
         let said = ended.messages_of("front/driver");
-        let [hang, panic, again, leave, at_last] = &said[..] else { panic!("{}", ended.stderr) };
-        assert!(hang.starts_with("hang: UNAVAILABLE, callee trapped: echo panicked"), "{language}: {hang}");
-        assert!(panic.starts_with("panic: INTERNAL, callee trapped: echo panicked"), "{language}: {panic}");
-        assert_eq!(leave, "leave:7: UNAVAILABLE, callee exited: echo left with status 7 while it had this call");
+        let [hang, panic, again, leave, at_last] = &said[..] else {
+            panic!("{}", ended.stderr)
+        };
+        assert!(
+            hang.starts_with("hang: UNAVAILABLE, callee trapped: echo panicked"),
+            "{language}: {hang}"
+        );
+        assert!(
+            panic.starts_with("panic: INTERNAL, callee trapped: echo panicked"),
+            "{language}: {panic}"
+        );
+        assert_eq!(
+            leave,
+            "leave:7: UNAVAILABLE, callee exited: echo left with status 7 while it had this call"
+        );
         assert_eq!([again, at_last], ["again: 1 bytes"; 2]);
     }
 }
@@ -140,9 +186,17 @@ fn a_failure_names_the_call_and_the_instance_in_the_other_process() {
     let nats = Nats::start();
     let ended = run(&driver_and_echo(&nats, &["leave:7?", "hang@400?"]));
     let log = ended.log();
-    let left = log.iter().find(|line| line.message.starts_with("left with status 7")).expect("the host says so");
-    let hanging = log.iter().find(|line| line.message == "hanging").map(|line| &line.call);
-    let [first, second] = &ended.messages_of("front/driver")[..] else { panic!("{}", ended.stderr) };
+    let left = log
+        .iter()
+        .find(|line| line.message.starts_with("left with status 7"))
+        .expect("the host says so");
+    let hanging = log
+        .iter()
+        .find(|line| line.message == "hanging")
+        .map(|line| &line.call);
+    let [first, second] = &ended.messages_of("front/driver")[..] else {
+        panic!("{}", ended.stderr)
+    };
     let expected = format!(
         "leave:7?: unknown: UNAVAILABLE: callee exited: echo left with status 7 while it had this call \
          (echo.v1.Echo/Misbehave, instance {}, call {})",
@@ -150,7 +204,11 @@ fn a_failure_names_the_call_and_the_instance_in_the_other_process() {
     );
     assert_eq!(first, &expected);
     // The service may be away when the second is made, for it is being restarted.
-    assert!(hanging.is_none_or(|call| second.ends_with(&format!("call {call})"))), "{}", ended.stderr);
+    assert!(
+        hanging.is_none_or(|call| second.ends_with(&format!("call {call})"))),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
@@ -161,14 +219,20 @@ fn a_service_in_another_process_is_called_by_its_name() {
             "[service.echo]\nwasm = \"echo.wasm\"\n\
              [program.dynamic]\nwasm = \"dynamic.wasm\"\nargs = [\"Echo=0a0107\", \"Steal=\"]\n",
         );
-        let app = app.with("dynamic.wasm", dynamic).with("echo.wasm", guest("echo"));
+        let app = app
+            .with("dynamic.wasm", dynamic)
+            .with("echo.wasm", guest("echo"));
         let ended = run(&app.apart(&nats, &[("front", "dynamic"), ("back", "echo")]));
         let said = ended.messages_of("front/dynamic");
-        let [methods, echoed, unknown] = &said[..] else { panic!("{}", ended.stderr) };
-        assert!(methods.starts_with("echo.v1.Echo has Echo Misbehave"), "{methods}");
+        let [methods, echoed, unknown] = &said[..] else {
+            panic!("{}", ended.stderr)
+        };
+        assert!(
+            methods.starts_with("echo.v1.Echo has Echo Misbehave"),
+            "{methods}"
+        );
         assert_eq!(echoed, "Echo: 0a0107");
-        let expected =
-            "Steal: refused: UNIMPLEMENTED: no such method: echo.v1.Echo has no method Steal (echo.v1.Echo/Steal)";
+        let expected = "Steal: refused: UNIMPLEMENTED: no such method: echo.v1.Echo has no method Steal (echo.v1.Echo/Steal)";
         assert_eq!(unknown, expected);
     }
 }
@@ -182,7 +246,12 @@ fn whoever_is_started_first_waits_for_the_others_and_says_so() {
     let back = app.start_process("back");
     let ended = succeeds(front);
     let waits = "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits";
-    assert_eq!(ended.messages_of("front/driver"), [waits, "echo:1: 1 bytes"], "{}", ended.stderr);
+    assert_eq!(
+        ended.messages_of("front/driver"),
+        [waits, "echo:1: 1 bytes"],
+        "{}",
+        ended.stderr
+    );
     terminate(back);
 }
 
@@ -197,7 +266,11 @@ fn a_start_that_nobody_joins_is_given_up_at_its_deadline() {
         "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits",
         "the start has taken longer than 1s, its `startup_deadline`",
     ];
-    assert!(log.ends_with(&expected.map(str::to_owned)), "{}", ended.stderr);
+    assert!(
+        log.ends_with(&expected.map(str::to_owned)),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(ended.status, Some(124));
 }
 
@@ -218,14 +291,17 @@ fn without_a_server_the_start_is_refused_with_the_next_step() {
 }
 
 #[test]
-fn a_call_in_a_process_that_is_killed_ends_and_one_that_is_started_again_is_found_by_the_same_handle() {
+fn a_call_in_a_process_that_is_killed_ends_and_one_that_is_started_again_is_found_by_the_same_handle()
+ {
     let nats = Nats::start();
     let app = driver_and_echo(&nats, &["hang@60000?", "echo:1?", "again", "echo:2"]);
     let (mut front, mut back) = start(&app);
     back.wait_for("hanging");
     back.signal("KILL");
     let lost = "the process that offered echo.v1.Echo has not been heard of for 3 s (echo.v1.Echo/Misbehave, call cal_";
-    front.wait_for(&format!("hang@60000?: unknown: UNAVAILABLE: callee exited: {lost}"));
+    front.wait_for(&format!(
+        "hang@60000?: unknown: UNAVAILABLE: callee exited: {lost}"
+    ));
     front.wait_for("echo:1?: refused: UNAVAILABLE: unreachable: no process offers echo.v1.Echo (echo.v1.Echo/Echo");
     let back = app.start_process("back");
     front.wait_for("again: 1 bytes");
@@ -278,15 +354,24 @@ fn a_call_whose_caller_is_stopped_is_cancelled_in_the_other_process() {
 #[test]
 fn after_ctrl_c_programs_still_find_the_services_of_other_processes() {
     let nats = Nats::start();
-    let app = App::new("[service.echo]\nwasm = \"echo.wasm\"\n[program.parting]\nwasm = \"parting.wasm\"\n");
-    let app = app.with("echo.wasm", guest("echo")).with("parting.wasm", guest("parting"));
+    let app = App::new(
+        "[service.echo]\nwasm = \"echo.wasm\"\n[program.parting]\nwasm = \"parting.wasm\"\n",
+    );
+    let app = app
+        .with("echo.wasm", guest("echo"))
+        .with("parting.wasm", guest("parting"));
     let app = app.apart(&nats, &[("front", "parting"), ("back", "echo")]);
     let mut started = app.start();
     started.wait_for("asleep");
     started.interrupt();
     let ended = started.wait();
     let said = ended.messages_of("front/parting");
-    assert_eq!(said.last().map(String::as_str), Some("goodbye Ok(7)"), "{}", ended.stderr);
+    assert_eq!(
+        said.last().map(String::as_str),
+        Some("goodbye Ok(7)"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(ended.status, Some(130));
 }
 
@@ -302,7 +387,11 @@ fn while_the_server_is_gone_calls_are_refused_and_afterwards_all_goes_on() {
         "refused: UNAVAILABLE, unreachable: the connection to NATS has been down for ",
     ]);
     nats.start_again();
-    front.wait_for_each(&["the connection to NATS is up again, after ", "again: 1 bytes", "echo:2: 2 bytes"]);
+    front.wait_for_each(&[
+        "the connection to NATS is up again, after ",
+        "again: 1 bytes",
+        "echo:2: 2 bytes",
+    ]);
     back.wait_for("the connection to NATS is up again, after ");
     succeeds(front);
     terminate(back);

@@ -18,21 +18,33 @@ fn order(pizza: &str) -> Ended {
 }
 
 fn ask(subcommand: &str) -> String {
-    Started::new(parigot_with(subcommand, Path::new("pizzeria.toml")).current_dir(pizzeria())).wait().stdout
+    Started::new(parigot_with(subcommand, Path::new("pizzeria.toml")).current_dir(pizzeria()))
+        .wait()
+        .stdout
 }
 
 /// The ticket in what the customer logs.
 fn ticket(log: &str) -> &str {
-    let (_, after) = log.split_once("ordered a margherita: ").unwrap_or_else(|| panic!("nothing was ordered:\n{log}"));
+    let (_, after) = log
+        .split_once("ordered a margherita: ")
+        .unwrap_or_else(|| panic!("nothing was ordered:\n{log}"));
     after.lines().next().unwrap_or_default()
 }
 
 #[test]
 fn the_readme_shows_what_happens() {
-    let ended = Started::new(parigot_run(Path::new("pizzeria.toml")).current_dir(pizzeria())).wait();
-    let found: String = ended.log().iter().map(|line| format!("{:<8}  {}\n", line.guest, line.message)).collect();
+    let ended =
+        Started::new(parigot_run(Path::new("pizzeria.toml")).current_dir(pizzeria())).wait();
+    let found: String = ended
+        .log()
+        .iter()
+        .map(|line| format!("{:<8}  {}\n", line.guest, line.message))
+        .collect();
     let readme = file("README.md");
-    let shown = readme.split("```text\n").nth(2).expect("README.md shows a drawing, and then the log");
+    let shown = readme
+        .split("```text\n")
+        .nth(2)
+        .expect("README.md shows a drawing, and then the log");
     let (shown, _) = shown.split_once("```").expect("the block is closed");
     assert!(ticket(&found).starts_with("tkt_"), "{found}");
     assert_eq!(found, shown.replace(ticket(shown), ticket(&found)));
@@ -43,7 +55,12 @@ fn the_readme_shows_what_happens() {
 fn the_kitchens_error_ends_the_program() {
     for (pizza, why) in [("tartufo", "SoldOut"), ("hawaii", "NotOnMenu")] {
         let ended = order(pizza);
-        assert_eq!(ended.messages_of("customer"), [format!("left with status 1: {why}")], "{}", ended.stderr);
+        assert_eq!(
+            ended.messages_of("customer"),
+            [format!("left with status 1: {why}")],
+            "{}",
+            ended.stderr
+        );
         assert_eq!(ended.status, Some(1));
     }
 }

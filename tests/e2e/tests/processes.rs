@@ -10,7 +10,9 @@ fn two_programs(nats: &Nats, bare: &str, sleeper: &str) -> App {
         "[program.bare]\nwasm = \"bare.wasm\"\nargs = {bare}\n\
          [program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"60s\"\nargs = {sleeper}\n"
     );
-    let app = App::new(&deployment).with("bare.wasm", guest("bare")).with("sleeper.wasm", guest("sleeper"));
+    let app = App::new(&deployment)
+        .with("bare.wasm", guest("bare"))
+        .with("sleeper.wasm", guest("sleeper"));
     app.apart(nats, &[("front", "bare"), ("back", "sleeper")])
 }
 
@@ -20,7 +22,9 @@ fn with_service(nats: &Nats, args: &str) -> App {
         "[program.sleeper]\nwasm = \"sleeper.wasm\"\n\
          [service.phoenix]\nwasm = \"phoenix.wasm\"\nrestart = \"never\"\nargs = {args}\n"
     );
-    let app = App::new(&deployment).with("sleeper.wasm", guest("sleeper")).with("phoenix.wasm", guest("phoenix"));
+    let app = App::new(&deployment)
+        .with("sleeper.wasm", guest("sleeper"))
+        .with("phoenix.wasm", guest("phoenix"));
     app.apart(nats, &[("front", "sleeper"), ("back", "phoenix")])
 }
 
@@ -50,7 +54,10 @@ fn a_line_of_json_names_its_process() {
     let mut started = Started::new(app.command().args(["--log-format", "json"]));
     let line = started.wait_for("no std in here");
     let line: serde_json::Value = serde_json::from_str(&line).expect("it is an object");
-    assert_eq!((&line["process"], &line["service"]), (&"front".into(), &"bare".into()));
+    assert_eq!(
+        (&line["process"], &line["service"]),
+        (&"front".into(), &"bare".into())
+    );
     started.interrupt();
     assert_eq!(started.wait().status, Some(130));
 }
@@ -58,9 +65,12 @@ fn a_line_of_json_names_its_process() {
 #[test]
 fn the_status_is_the_first_that_was_not_0_of_a_process_with_programs() {
     let nats = Nats::start();
-    let app =
-        App::new("[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n[program.quiet]\nwasm = \"bare.wasm\"\n");
-    let app = app.with("bare.wasm", guest("bare")).apart(&nats, &[("front", "bare"), ("back", "quiet")]);
+    let app = App::new(
+        "[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n[program.quiet]\nwasm = \"bare.wasm\"\n",
+    );
+    let app = app
+        .with("bare.wasm", guest("bare"))
+        .apart(&nats, &[("front", "bare"), ("back", "quiet")]);
     let ended = app.run();
     assert_eq!(ended.messages_of("back/quiet"), ["no std in here"]);
     assert_eq!(ended.status, Some(1));
@@ -69,11 +79,18 @@ fn the_status_is_the_first_that_was_not_0_of_a_process_with_programs() {
 #[test]
 fn processes_of_services_are_told_to_leave_when_the_last_program_has_ended() {
     let nats = Nats::start();
-    let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\n[service.phoenix]\nwasm = \"phoenix.wasm\"\n");
-    let app = app.with("bare.wasm", guest("bare")).with("phoenix.wasm", guest("phoenix"));
+    let app = App::new(
+        "[program.bare]\nwasm = \"bare.wasm\"\n[service.phoenix]\nwasm = \"phoenix.wasm\"\n",
+    );
+    let app = app
+        .with("bare.wasm", guest("bare"))
+        .with("phoenix.wasm", guest("phoenix"));
     let app = app.apart(&nats, &[("front", "bare"), ("back", "phoenix")]);
     let ended = Started::new(&mut debug(&app)).wait();
-    assert_eq!(ended.messages_of("back/phoenix").last().map(String::as_str), Some("left with status 0"));
+    assert_eq!(
+        ended.messages_of("back/phoenix").last().map(String::as_str),
+        Some("left with status 0")
+    );
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
 }
 
@@ -82,7 +99,9 @@ fn a_process_of_services_that_fails_ends_the_deployment() {
     let nats = Nats::start();
     let ended = with_service(&nats, r#"["--dies-after", "1", "--status", "7"]"#).run();
     assert!(
-        ended.stderr.contains("process back has ended with status 7, and its services are gone"),
+        ended
+            .stderr
+            .contains("process back has ended with status 7, and its services are gone"),
         "{}",
         ended.stderr
     );
@@ -104,7 +123,11 @@ fn nobody_is_left_behind_when_the_one_who_started_them_is_killed() {
     let app = two_programs(&nats, "[]", "[]");
     let mut started = Started::new(&mut debug(&app));
     let line = started.wait_for("process back is started, with the number");
-    let child = line.rsplit(' ').next().and_then(|number| number.parse().ok()).expect("a number follows");
+    let child = line
+        .rsplit(' ')
+        .next()
+        .and_then(|number| number.parse().ok())
+        .expect("a number follows");
     started.wait_for("asleep");
     started.signal("KILL");
     started.wait_for_end_of(child);
@@ -113,9 +136,16 @@ fn nobody_is_left_behind_when_the_one_who_started_them_is_killed() {
 #[test]
 fn what_is_wrong_with_the_whole_is_told_before_any_process_is_started() {
     let nats = Nats::start();
-    let app = App::new("").with_service("shop", &[], &["stock.v1.Stock"]).with_service("bank", &["bank.v1.Bank"], &[]);
-    let Ended { stderr, status, .. } = app.apart(&nats, &[("front", "shop"), ("back", "bank")]).run();
-    assert!(stderr.contains("`shop` requires stock.v1.Stock, which no guest of the deployment exports"), "{stderr}");
+    let app = App::new("")
+        .with_service("shop", &[], &["stock.v1.Stock"])
+        .with_service("bank", &["bank.v1.Bank"], &[]);
+    let Ended { stderr, status, .. } = app
+        .apart(&nats, &[("front", "shop"), ("back", "bank")])
+        .run();
+    assert!(
+        stderr.contains("`shop` requires stock.v1.Stock, which no guest of the deployment exports"),
+        "{stderr}"
+    );
     assert_eq!(stderr.matches('×').count(), 1, "{stderr}");
     assert_eq!(status, Some(3));
 }

@@ -59,7 +59,8 @@ fn a_wasm_file_that_is_not_there() {
 #[test]
 fn a_wasm_file_that_is_no_wasm() {
     let ended = App::new(HELLO).with("hello.wasm", "hello, world").run();
-    let reason = "hello.wasm cannot be run\n  ╰─▶ not a WebAssembly module: it does not begin with `\\0asm`";
+    let reason =
+        "hello.wasm cannot be run\n  ╰─▶ not a WebAssembly module: it does not begin with `\\0asm`";
     assert!(ended.stderr.contains(reason), "{}", ended.stderr);
     assert!(ended.stderr.contains("[app.toml:3:8]"), "{}", ended.stderr);
     assert_eq!(ended.status, Some(3));
@@ -72,7 +73,8 @@ fn each_guest_that_cannot_be_run_is_shown() {
          [program.c]\nwasm = \"hello.wasm\"\n[service.d]\nwasm = \"gone.wasm\"\n",
     );
     check_refused(
-        &app.with_wat("empty.wasm", "(module)").with("hello.wasm", hello()),
+        &app.with_wat("empty.wasm", "(module)")
+            .with("hello.wasm", hello()),
         r#"
   × `a`: cannot read gone.wasm
   ╰─▶ No such file or directory (os error 2)
@@ -117,9 +119,16 @@ fn each_guest_that_fails_in_its_first_turn_is_shown() {
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
     "#;
     let deployment = "[program.a]\nwasm = \"a.wasm\"\n[program.b]\nwasm = \"b.wasm\"\n";
-    let ended = App::new(deployment).with_wat("a.wasm", trap).with_wat("b.wasm", trap).run();
-    for said in ["× `a` failed in its first turn", "[app.toml:3:8]", "× `b` failed in its first turn", "[app.toml:5:8]"]
-    {
+    let ended = App::new(deployment)
+        .with_wat("a.wasm", trap)
+        .with_wat("b.wasm", trap)
+        .run();
+    for said in [
+        "× `a` failed in its first turn",
+        "[app.toml:3:8]",
+        "× `b` failed in its first turn",
+        "[app.toml:5:8]",
+    ] {
         assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
     }
     assert_eq!(ended.status, Some(1));
@@ -142,18 +151,28 @@ fn a_guest_of_another_version_of_the_abi() {
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
     "#;
     let app = App::new(HELLO).with_wat("hello.wasm", module);
-    check_not_run(app, "speaks version 7.3 of the ABI, and this host speaks 1.0");
+    check_not_run(
+        app,
+        "speaks version 7.3 of the ABI, and this host speaks 1.0",
+    );
 }
 
 #[test]
 fn a_module_that_is_no_guest() {
-    check_not_run(App::new(HELLO).with_wat("hello.wasm", "(module)"), "does not export a memory named `memory`");
+    check_not_run(
+        App::new(HELLO).with_wat("hello.wasm", "(module)"),
+        "does not export a memory named `memory`",
+    );
 }
 
 #[test]
 fn a_guest_that_takes_too_long_to_compile() {
     let app = App::new(HELLO).with_wat("hello.wasm", &slow_to_compile());
-    let ended = Started::new(app.command().args(["--no-cache", "--compile-time", "100ms"])).wait();
+    let ended = Started::new(
+        app.command()
+            .args(["--no-cache", "--compile-time", "100ms"]),
+    )
+    .wait();
     let expected = r#"
   × `hello`: compiling hello.wasm takes longer than 0.1 s
    ╭─[app.toml:3:8]
@@ -170,7 +189,10 @@ fn a_guest_that_takes_too_long_to_compile() {
 #[test]
 fn a_guest_that_is_too_large_to_compile() {
     let app = App::new(HELLO).with("hello.wasm", "\0asm");
-    let file = std::fs::File::options().write(true).open(app.folder().join("hello.wasm")).expect("it is there");
+    let file = std::fs::File::options()
+        .write(true)
+        .open(app.folder().join("hello.wasm"))
+        .expect("it is there");
     file.set_len((128 << 20) + 1).expect("it takes no space");
     check_not_run(app, "it has more than 128 MiB, the most that are compiled");
 }
@@ -243,7 +265,9 @@ fn an_unknown_key_among_other_mistakes() {
 
 #[test]
 fn a_service_that_two_guests_export() {
-    let app = App::new("[service.one]\nwasm = \"greeting.wasm\"\n[service.two]\nwasm = \"greeting.wasm\"\n");
+    let app = App::new(
+        "[service.one]\nwasm = \"greeting.wasm\"\n[service.two]\nwasm = \"greeting.wasm\"\n",
+    );
     check_refused(
         &app.with("greeting.wasm", greeting()),
         r#"

@@ -11,13 +11,20 @@ fn app(replicas: u32, calls: &[&str]) -> App {
         "[service.echo]\nwasm = \"echo.wasm\"\nreplicas = {replicas}\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     );
-    App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"))
+    App::new(&deployment)
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver"))
 }
 
 /// The instances that say so, in the order of the log.
 fn who_says(ended: &Ended, what: &str) -> Vec<String> {
     let says = |line: &Line| line.guest == "echo" && line.message == what;
-    ended.log().into_iter().filter(says).map(|line| line.instance).collect()
+    ended
+        .log()
+        .into_iter()
+        .filter(says)
+        .map(|line| line.instance)
+        .collect()
 }
 
 fn distinct(instances: &[String]) -> usize {
@@ -28,14 +35,24 @@ fn distinct(instances: &[String]) -> usize {
 fn calls_that_are_in_flight_at_once_are_spread_over_all_instances() {
     let ended = app(3, &["sleep:50+sleep:50+sleep:50"]).run();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
-    assert_eq!(distinct(&who_says(&ended, "sleeping")), 3, "{}", ended.stderr);
+    assert_eq!(
+        distinct(&who_says(&ended, "sleeping")),
+        3,
+        "{}",
+        ended.stderr
+    );
 }
 
 #[test]
 fn idle_instances_take_turns() {
     let ended = app(3, &["sleep:1"; 6]).run();
     let slept = who_says(&ended, "sleeping");
-    assert_eq!((slept.len(), distinct(&slept[..3])), (6, 3), "{}", ended.stderr);
+    assert_eq!(
+        (slept.len(), distinct(&slept[..3])),
+        (6, 3),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(slept[..3], slept[3..]);
 }
 
@@ -43,7 +60,12 @@ fn idle_instances_take_turns() {
 fn a_call_goes_to_the_instance_that_serves_the_fewest() {
     let ended = app(2, &["100ms:sleep:1+200ms:sleep:1+300ms:sleep:1+hang@900"]).run();
     let (hanging, slept) = (who_says(&ended, "hanging"), who_says(&ended, "sleeping"));
-    assert_eq!((hanging.len(), slept.len(), distinct(&slept)), (1, 3, 1), "{}", ended.stderr);
+    assert_eq!(
+        (hanging.len(), slept.len(), distinct(&slept)),
+        (1, 3, 1),
+        "{}",
+        ended.stderr
+    );
     assert_ne!(hanging[0], slept[0]);
 }
 
@@ -57,9 +79,17 @@ fn a_call_is_cancelled_at_the_instance_that_has_it() {
 
 #[test]
 fn an_instance_that_is_down_is_passed_over_and_comes_back() {
-    let (running, log, clock) = start_on_manual_clock(&app(2, &["panic", "echo:1", "echo:2", "echo:3", "hang@500"]));
+    let (running, log, clock) = start_on_manual_clock(&app(
+        2,
+        &["panic", "echo:1", "echo:2", "echo:3", "hang@500"],
+    ));
     log.wait_for("panic: INTERNAL, callee trapped: echo panicked at ");
-    for answered in ["echo:1: 1 bytes", "echo:2: 2 bytes", "echo:3: 3 bytes", "hanging"] {
+    for answered in [
+        "echo:1: 1 bytes",
+        "echo:2: 2 bytes",
+        "echo:3: 3 bytes",
+        "hanging",
+    ] {
         log.wait_for(answered);
     }
     clock.advance(Duration::from_millis(100));
@@ -70,7 +100,8 @@ fn an_instance_that_is_down_is_passed_over_and_comes_back() {
 
 #[test]
 fn a_call_is_refused_when_all_instances_are_down_and_each_has_its_own_restarts() {
-    let (running, log, clock) = start_on_manual_clock(&app(2, &["panic", "panic", "echo:1?", "again"]));
+    let (running, log, clock) =
+        start_on_manual_clock(&app(2, &["panic", "panic", "echo:1?", "again"]));
     log.wait_for(
         "echo:1?: refused: UNAVAILABLE: unreachable: echo is being restarted, and has been down for 0 ms; \
          the other instance takes no calls either",
@@ -88,23 +119,37 @@ fn guests_that_share_a_service_serve_it_together_whatever_they_are_written_in() 
          [service.gopher]\nwasm = \"gopher.wasm\"\nshared = [\"echo.v1.Echo\"]\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"sleep:50+sleep:50\"]\n",
     );
-    let app = app.with("rusty.wasm", guest("echo")).with("gopher.wasm", go_guest("echo"));
+    let app = app
+        .with("rusty.wasm", guest("echo"))
+        .with("gopher.wasm", go_guest("echo"));
     let app = app.with("driver.wasm", guest("driver"));
     let ended = app.run();
-    assert_eq!(ended.messages_of("driver"), ["sleep:50: 0 bytes", "sleep:50: 0 bytes"], "{}", ended.stderr);
+    assert_eq!(
+        ended.messages_of("driver"),
+        ["sleep:50: 0 bytes", "sleep:50: 0 bytes"],
+        "{}",
+        ended.stderr
+    );
     for service in ["rusty", "gopher"] {
         assert_eq!(ended.messages_of(service), ["sleeping"], "{}", ended.stderr);
     }
     let drawn = app.ask("graph", &[]).stdout;
-    let edges = "program driver  -> gopher  echo.v1.Echo\n                       -> rusty   echo.v1.Echo\n";
+    let edges =
+        "program driver  -> gopher  echo.v1.Echo\n                       -> rusty   echo.v1.Echo\n";
     assert!(drawn.contains(edges), "{drawn}");
 }
 
 #[test]
 fn check_says_how_many_instances_there_are() {
     let checked = app(3, &[]).ask("check", &[]);
-    let expected = "app.toml: its 2 guests fit, launched in this order:\n   1  echo x3\n   2  driver\n";
-    assert_eq!((checked.stdout.as_str(), checked.status), (expected, Some(0)), "{}", checked.stderr);
+    let expected =
+        "app.toml: its 2 guests fit, launched in this order:\n   1  echo x3\n   2  driver\n";
+    assert_eq!(
+        (checked.stdout.as_str(), checked.status),
+        (expected, Some(0)),
+        "{}",
+        checked.stderr
+    );
 }
 
 #[test]

@@ -16,7 +16,10 @@ fn drive(keys: &str, calls: &[&str]) -> Ended {
         "[service.echo]\nwasm = \"echo.wasm\"\n{keys}\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     );
-    App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver")).run()
+    App::new(&deployment)
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver"))
+        .run()
 }
 
 /// A phoenix with these arguments and keys, alone, on a clock that stands.
@@ -29,11 +32,17 @@ struct Phoenix {
 
 impl Phoenix {
     fn start(args: &[&str], keys: &str) -> Self {
-        let deployment = format!("[service.phoenix]\nwasm = \"phoenix.wasm\"\nargs = {args:?}\n{keys}\n");
+        let deployment =
+            format!("[service.phoenix]\nwasm = \"phoenix.wasm\"\nargs = {args:?}\n{keys}\n");
         let app = App::new(&deployment).with("phoenix.wasm", guest("phoenix"));
         let (running, log, clock) = start_on_manual_clock(&app);
         log.wait_for("risen");
-        Phoenix { running, log, clock, _app: app }
+        Phoenix {
+            running,
+            log,
+            clock,
+            _app: app,
+        }
     }
 
     /// Lets it die, a millisecond after it has risen.
@@ -53,24 +62,50 @@ impl Phoenix {
 
 /// How long the host says that it took.
 fn millis(restarted: &str) -> u64 {
-    let number = restarted.trim_start_matches("restarted after ").split(' ').next();
-    number.and_then(|number| number.parse().ok()).unwrap_or_else(|| panic!("{restarted}"))
+    let number = restarted
+        .trim_start_matches("restarted after ")
+        .split(' ')
+        .next();
+    number
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("{restarted}"))
 }
 
 #[test]
 fn a_handle_that_was_located_before_a_crash_works_after_it() {
     let ended = drive("", &["hang+panic", "again", "echo:2"]);
     let messages = ended.messages_of("driver");
-    let [hang, panic, again, later] = &messages[..] else { panic!("{}", ended.stderr) };
-    assert!(hang.starts_with("hang: UNAVAILABLE, callee trapped: echo panicked at "), "{hang}");
-    assert!(panic.starts_with("panic: INTERNAL, callee trapped: echo panicked at "), "{panic}");
+    let [hang, panic, again, later] = &messages[..] else {
+        panic!("{}", ended.stderr)
+    };
+    assert!(
+        hang.starts_with("hang: UNAVAILABLE, callee trapped: echo panicked at "),
+        "{hang}"
+    );
+    assert!(
+        panic.starts_with("panic: INTERNAL, callee trapped: echo panicked at "),
+        "{panic}"
+    );
     assert_eq!([again, later], ["again: 1 bytes", "echo:2: 2 bytes"]);
 
     let log = ended.log();
     let position = |start: &str| log.iter().position(|line| line.message.starts_with(start));
-    let (crash, restart) = (position("panicked").expect("told"), position("restarted after ").expect("told"));
-    assert!(crash < restart && log[restart].message.ends_with(" ms: restart 1 of 10 in 60s"), "{}", ended.stderr);
-    assert_ne!(log[crash].instance, log[restart].instance, "it is another instance");
+    let (crash, restart) = (
+        position("panicked").expect("told"),
+        position("restarted after ").expect("told"),
+    );
+    assert!(
+        crash < restart
+            && log[restart]
+                .message
+                .ends_with(" ms: restart 1 of 10 in 60s"),
+        "{}",
+        ended.stderr
+    );
+    assert_ne!(
+        log[crash].instance, log[restart].instance,
+        "it is another instance"
+    );
     assert_eq!(ended.status, Some(0));
 }
 
@@ -80,12 +115,19 @@ fn calls_to_a_service_that_is_being_restarted_are_refused_at_once() {
         "[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"panic\", \"echo:1\", \"again\"]\n",
     );
-    let app = app.with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"));
+    let app = app
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver"));
     let (running, log, clock) = start_on_manual_clock(&app);
     // The clock stands: nothing is restarted before it is moved.
-    log.wait_for("echo:1: UNAVAILABLE, unreachable: echo is being restarted, and has been down for 0 ms");
+    log.wait_for(
+        "echo:1: UNAVAILABLE, unreachable: echo is being restarted, and has been down for 0 ms",
+    );
     clock.advance(100 * MS);
-    assert_eq!(log.wait_for("restarted after").message, "restarted after 100 ms: restart 1 of 10 in 60s");
+    assert_eq!(
+        log.wait_for("restarted after").message,
+        "restarted after 100 ms: restart 1 of 10 in 60s"
+    );
     log.wait_for("again: 1 bytes");
     assert_eq!(running.wait().status, 0);
 }
@@ -94,7 +136,10 @@ fn calls_to_a_service_that_is_being_restarted_are_refused_at_once() {
 fn each_way_to_fail_is_followed_by_a_restart() {
     let ended = drive("", &["trap", "again", "leave:7", "again", "spin", "again"]);
     let log = ended.log();
-    let restarts = log.iter().filter(|line| line.message.starts_with("restarted after ")).count();
+    let restarts = log
+        .iter()
+        .filter(|line| line.message.starts_with("restarted after "))
+        .count();
     assert_eq!(restarts, 3, "{}", ended.stderr);
     assert_eq!(ended.status, Some(0));
 }
@@ -115,20 +160,35 @@ fn a_service_that_leaves_with_status_0_is_restarted_only_if_always() {
 #[test]
 fn a_service_that_is_never_restarted_stays_away() {
     let ended = drive("restart = \"never\"", &["panic", "echo:1"]);
-    assert_eq!(ended.messages_of("driver")[1], "echo:1: UNAVAILABLE, unreachable: echo is not running");
+    assert_eq!(
+        ended.messages_of("driver")[1],
+        "echo:1: UNAVAILABLE, unreachable: echo is not running"
+    );
 }
 
 #[test]
 fn a_service_that_fails_too_often_has_failed_for_good_and_callers_are_told_why() {
-    let ended = drive("max_restarts = 2", &["panic", "again", "panic", "again", "panic", "echo:1"]);
+    let ended = drive(
+        "max_restarts = 2",
+        &["panic", "again", "panic", "again", "panic", "echo:1"],
+    );
     let messages = ended.messages_of("driver");
     let last = messages.last().expect("it says what comes of each call");
     let told = "echo:1: UNAVAILABLE, unreachable: echo has failed for good: after 2 restarts in 60s it panicked at ";
-    assert!(last.starts_with(told) && last.ends_with("told to panic"), "{last}");
+    assert!(
+        last.starts_with(told) && last.ends_with("told to panic"),
+        "{last}"
+    );
     let log = ended.log();
-    let for_good: Vec<_> = log.iter().filter(|line| line.message.starts_with("failed for good: ")).collect();
+    let for_good: Vec<_> = log
+        .iter()
+        .filter(|line| line.message.starts_with("failed for good: "))
+        .collect();
     assert_eq!(for_good.len(), 1, "{}", ended.stderr);
-    assert_eq!((for_good[0].level.as_str(), for_good[0].guest.as_str()), ("ERROR", "echo"));
+    assert_eq!(
+        (for_good[0].level.as_str(), for_good[0].guest.as_str()),
+        ("ERROR", "echo")
+    );
     assert_eq!(ended.status, Some(0), "the program has ended well");
 }
 
@@ -138,14 +198,35 @@ fn a_service_in_go_is_restarted_and_handles_to_it_stay_valid() {
         "[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"hang+panic\", \"again\", \"trap\", \"again\", \"leave:3\", \"again\"]\n",
     );
-    let ended = app.with("echo.wasm", go_guest("echo")).with("driver.wasm", guest("driver")).run();
+    let ended = app
+        .with("echo.wasm", go_guest("echo"))
+        .with("driver.wasm", guest("driver"))
+        .run();
     let messages = ended.messages_of("driver");
-    let [hang, panic, again, _, and_again, leave, at_last] = &messages[..] else { panic!("{}", ended.stderr) };
-    assert!(hang.starts_with("hang: UNAVAILABLE, callee trapped: echo "), "{hang}");
-    assert!(panic.starts_with("panic: INTERNAL, callee trapped: echo "), "{panic}");
+    let [hang, panic, again, _, and_again, leave, at_last] = &messages[..] else {
+        panic!("{}", ended.stderr)
+    };
+    assert!(
+        hang.starts_with("hang: UNAVAILABLE, callee trapped: echo "),
+        "{hang}"
+    );
+    assert!(
+        panic.starts_with("panic: INTERNAL, callee trapped: echo "),
+        "{panic}"
+    );
     assert_eq!([again, and_again, at_last], ["again: 1 bytes"; 3]);
-    assert_eq!(leave, "leave:3: UNAVAILABLE, callee exited: echo left with status 3 while it had this call");
-    assert_eq!(ended.log().iter().filter(|line| line.message.starts_with("restarted after ")).count(), 3);
+    assert_eq!(
+        leave,
+        "leave:3: UNAVAILABLE, callee exited: echo left with status 3 while it had this call"
+    );
+    assert_eq!(
+        ended
+            .log()
+            .iter()
+            .filter(|line| line.message.starts_with("restarted after "))
+            .count(),
+        3
+    );
     assert_eq!(ended.status, Some(0));
 }
 
@@ -157,7 +238,11 @@ fn pauses_grow_on_the_hosts_clock() {
         // The shortest pause is half the longest: nothing happens before it is over.
         phoenix.clock.advance((longest_ms / 2 - 1) * MS);
         let took_ms = millis(&phoenix.rise_after((longest_ms - longest_ms / 2 + 1) * MS));
-        assert_eq!(took_ms, u64::from(longest_ms), "the clock stood there when it was restarted");
+        assert_eq!(
+            took_ms,
+            u64::from(longest_ms),
+            "the clock stood there when it was restarted"
+        );
     }
     phoenix.running.stopper().stop();
     assert_eq!(phoenix.running.wait().status, 0);
@@ -172,21 +257,33 @@ fn a_deployment_of_services_ends_when_the_last_has_failed_for_good() {
     }
     phoenix.die();
     let failed = phoenix.log.wait_for("failed for good").message;
-    assert!(failed.starts_with("failed for good: after 3 restarts in 60s it panicked at "), "{failed}");
+    assert!(
+        failed.starts_with("failed for good: after 3 restarts in 60s it panicked at "),
+        "{failed}"
+    );
     assert_eq!(phoenix.running.wait().status, 1);
 }
 
 #[test]
-fn a_service_that_is_not_ready_when_it_is_restarted_is_restarted_again_until_it_has_failed_for_good() {
-    let phoenix = Phoenix::start(&["--dies-after", "1", "--lost-from", "50"], "max_restarts = 2");
+fn a_service_that_is_not_ready_when_it_is_restarted_is_restarted_again_until_it_has_failed_for_good()
+ {
+    let phoenix = Phoenix::start(
+        &["--dies-after", "1", "--lost-from", "50"],
+        "max_restarts = 2",
+    );
     phoenix.die();
     for _ in 0..2 {
         phoenix.clock.advance(Duration::from_secs(1));
         phoenix.log.wait_for("restarted after");
-        phoenix.log.wait_for("left with status 1: not ready: the ashes are wet");
+        phoenix
+            .log
+            .wait_for("left with status 1: not ready: the ashes are wet");
     }
     let failed = phoenix.log.wait_for("failed for good").message;
-    assert!(failed.ends_with("it left with status 1: not ready: the ashes are wet"), "{failed}");
+    assert!(
+        failed.ends_with("it left with status 1: not ready: the ashes are wet"),
+        "{failed}"
+    );
     assert_eq!(phoenix.running.wait().status, 1);
 }
 
@@ -197,7 +294,12 @@ fn a_service_that_leaves_and_comes_back_five_hundred_times_takes_no_more_memory(
     let cycle = || {
         phoenix.clock.advance(MS);
         // It says nothing when it leaves with status 0, and where the clock stands then is not known: let it be late.
-        while !phoenix.log.rest().iter().any(|line| line.message.starts_with("restarted after ")) {
+        while !phoenix
+            .log
+            .rest()
+            .iter()
+            .any(|line| line.message.starts_with("restarted after "))
+        {
             phoenix.clock.advance(Duration::from_secs(2));
         }
     };
@@ -209,13 +311,22 @@ fn a_service_that_leaves_and_comes_back_five_hundred_times_takes_no_more_memory(
     assert_eq!(phoenix.running.wait().status, 0);
     println!("500 restarts: {before_kib} KiB after 100, {after_kib} KiB after all");
     // An instance that stayed behind would take 40 KiB and more, each of 400.
-    assert!(after_kib < before_kib + 8 * 1024, "{before_kib} KiB, then {after_kib} KiB");
+    assert!(
+        after_kib < before_kib + 8 * 1024,
+        "{before_kib} KiB, then {after_kib} KiB"
+    );
 }
 
 fn resident_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("this is Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("it is there");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
 }
 
 #[test]
@@ -225,7 +336,13 @@ fn a_deployment_is_stopped_while_a_service_waits_for_its_restart() {
     phoenix.running.stopper().stop();
     // The clock stands: what waited for it would wait for ever.
     assert_eq!(phoenix.running.wait().status, 0);
-    assert!(phoenix.log.rest().iter().all(|line| !line.message.starts_with("did not leave")));
+    assert!(
+        phoenix
+            .log
+            .rest()
+            .iter()
+            .all(|line| !line.message.starts_with("did not leave"))
+    );
 }
 
 #[test]
@@ -241,7 +358,9 @@ fn a_service_that_dies_all_the_time_hurts_no_neighbour() {
     let app = App::new(&format!(
         "[service.echo]\nwasm = \"echo.wasm\"\n[program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     ));
-    let app = app.with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"));
+    let app = app
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver"));
     let ran = BesideNeighbours::new(app).run("restart 4 of 10");
     assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);
     assert!(ran.neighbours.answered >= 100, "{:?}", ran.neighbours);

@@ -16,11 +16,17 @@ fn start(calls: &[&str]) -> (Running, Capture, Arc<ManualClock>, App) {
         "[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     );
-    let app = App::new(&deployment).with("echo.wasm", guest("echo")).with("driver.wasm", guest("driver"));
+    let app = App::new(&deployment)
+        .with("echo.wasm", guest("echo"))
+        .with("driver.wasm", guest("driver"));
     let deployment = Deployment::read(&app.file()).expect("the file is right");
     let clock = Arc::new(ManualClock::new(HOUR));
-    let settings = Settings { clock: Arc::clone(&clock) as _, ..Settings::default() };
-    let (running, log) = Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
+    let settings = Settings {
+        clock: Arc::clone(&clock) as _,
+        ..Settings::default()
+    };
+    let (running, log) =
+        Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
     (running, log, clock, app)
 }
 

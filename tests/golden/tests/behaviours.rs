@@ -2,7 +2,9 @@
 
 use golden::together::shop::v1::order::Line;
 use golden::together::shop::v1::order::line::Unit;
-use golden::together::shop::v1::{Guard, GuardServer, OpenRequest, OpenResponse, Order, Shop, ShopServer, guard, shop};
+use golden::together::shop::v1::{
+    Guard, GuardServer, OpenRequest, OpenResponse, Order, Shop, ShopServer, guard, shop,
+};
 use golden::together::stock::v1::Item;
 use parigot_guest::prost_types::Timestamp;
 use parigot_guest::{Context, Method, Serve, Server, Status};
@@ -33,17 +35,33 @@ impl Guard for Both {
 
 #[test]
 fn behaviour_g_what_a_proto_has_in_practice_compiles() {
-    let item = Item { name: "tea".into(), left: Some(0) };
-    let line = Line { item: Some(item), unit: Unit::Piece.into() };
-    let order = Order { lines: vec![line], note: None, placed_at: Some(Timestamp::default()) };
+    let item = Item {
+        name: "tea".into(),
+        left: Some(0),
+    };
+    let line = Line {
+        item: Some(item),
+        unit: Unit::Piece.into(),
+    };
+    let order = Order {
+        lines: vec![line],
+        note: None,
+        placed_at: Some(Timestamp::default()),
+    };
     assert_eq!(order.lines[0].unit(), Unit::Piece);
     fn serves<S, M: Serve<S>>() -> (&'static str, &'static str) {
         (M::SERVICE.name, M::info().name())
     }
     assert_eq!(serves::<Both, shop::Open>(), ("shop.v1.Shop", "Open"));
     assert_eq!(serves::<Both, guard::Open>(), ("shop.v1.Guard", "Open"));
-    assert_eq!(serves::<Both, shop::PlaceOrder>(), ("shop.v1.Shop", "place_order"));
+    assert_eq!(
+        serves::<Both, shop::PlaceOrder>(),
+        ("shop.v1.Shop", "place_order")
+    );
     assert_eq!(<shop::Close as Method>::INDEX, 2);
     assert_eq!(<ShopServer<Both> as Server<Both>>::SERVICE.methods.len(), 3);
-    assert_eq!(<GuardServer<Both> as Server<Both>>::SERVICE.methods.len(), 1);
+    assert_eq!(
+        <GuardServer<Both> as Server<Both>>::SERVICE.methods.len(),
+        1
+    );
 }

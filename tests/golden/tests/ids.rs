@@ -18,7 +18,10 @@ fn text_and_wire_forms_bring_the_same_id_back() {
 #[test]
 fn one_is_not_read_as_another() {
     let order = OrderId::from_random(RANDOM);
-    let wrong_type = IdError::WrongType { expected: "TicketId", prefix: "tkt" };
+    let wrong_type = IdError::WrongType {
+        expected: "TicketId",
+        prefix: "tkt",
+    };
     assert_eq!(order.to_string().parse::<TicketId>(), Err(wrong_type));
     let (high, low) = order.to_wire();
     assert_eq!(TicketId::from_wire(high, low), Err(wrong_type));

@@ -1,7 +1,8 @@
 //! Generated code as users have it before them: traits to implement, clients to call, errors to match.
 
 use golden::helloworld::greeting::v1::{
-    FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingClient, GreetingServer, Tongue, greeting,
+    FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingClient,
+    GreetingServer, Tongue, greeting,
 };
 use golden::{deprecated, equal_names, keywords, options, streaming, two_services};
 use parigot_guest::{Call, Client, Context, Method, Serve, Server, ServiceError, Status};
@@ -15,7 +16,9 @@ impl Greeting for Greeter {
         request: FetchGreetingRequest,
     ) -> Result<FetchGreetingResponse, GreetErr> {
         match request.tongue() {
-            Tongue::French => Ok(FetchGreetingResponse { greeting: "bonjour".into() }),
+            Tongue::French => Ok(FetchGreetingResponse {
+                greeting: "bonjour".into(),
+            }),
             _ => Err(GreetErr::UnknownLang),
         }
     }
@@ -60,29 +63,56 @@ fn service_of<S, T: Server<S>>() -> &'static parigot_guest::Service {
 fn a_service_is_known_by_its_full_name_and_its_methods_by_theirs() {
     let service = service_of::<Greeter, GreetingServer<Greeter>>();
     assert_eq!(service.name, "greeting.v1.Greeting");
-    assert_eq!(<greeting::FetchGreeting as Method>::info().name(), "FetchGreeting");
+    assert_eq!(
+        <greeting::FetchGreeting as Method>::info().name(),
+        "FetchGreeting"
+    );
     assert_eq!(<GreetingClient as Client>::SERVICE.schema, service.schema);
 }
 
 #[test]
 fn methods_are_counted_in_the_order_of_the_service() {
     use two_services::kitchen::{AdminServer, KitchenServer, admin, kitchen};
-    let names =
-        |service: &parigot_guest::Service| service.methods.iter().map(|method| method.name()).collect::<Vec<_>>();
-    assert_eq!(names(service_of::<Cook, KitchenServer<Cook>>()), ["Open", "Close"]);
+    let names = |service: &parigot_guest::Service| {
+        service
+            .methods
+            .iter()
+            .map(|method| method.name())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        names(service_of::<Cook, KitchenServer<Cook>>()),
+        ["Open", "Close"]
+    );
     assert_eq!(names(service_of::<Cook, AdminServer<Cook>>()), ["Open"]);
-    assert_eq!((kitchen::Open::INDEX, kitchen::Close::INDEX, admin::Open::INDEX), (0, 1, 0));
+    assert_eq!(
+        (
+            kitchen::Open::INDEX,
+            kitchen::Close::INDEX,
+            admin::Open::INDEX
+        ),
+        (0, 1, 0)
+    );
 }
 
 #[test]
 fn methods_have_the_limits_that_options_set() {
     use options::options::kitchen;
     let limits = |method: &parigot_guest::MethodInfo| {
-        (method.name(), method.budget().as_millis(), method.deadline().as_millis(), method.is_idempotent())
+        (
+            method.name(),
+            method.budget().as_millis(),
+            method.deadline().as_millis(),
+            method.is_idempotent(),
+        )
     };
     let limits: Vec<_> = kitchen::SERVICE.methods.iter().map(limits).collect();
-    let expected =
-        [("Roast", 200, 3_600_000, false), ("Taste", 0, 100, true), ("Wash", 75, 0, true), ("Break", 0, 0, false)];
+    let expected = [
+        ("Roast", 200, 3_600_000, false),
+        ("Taste", 0, 100, true),
+        ("Wash", 75, 0, true),
+        ("Break", 0, 0, false),
+    ];
     assert_eq!(limits, expected);
 }
 
@@ -98,7 +128,11 @@ fn an_option_names_the_errors_of_a_service() {
 #[test]
 fn methods_that_stream_can_be_left_out() {
     use streaming::streaming::{feed, tail};
-    let names: Vec<_> = feed::SERVICE.methods.iter().map(|method| method.name()).collect();
+    let names: Vec<_> = feed::SERVICE
+        .methods
+        .iter()
+        .map(|method| method.name())
+        .collect();
     assert_eq!(names, ["Post", "Drop"]);
     assert_eq!((feed::Post::INDEX, feed::Drop::INDEX), (0, 1));
     assert!(tail::SERVICE.methods.is_empty());
@@ -123,13 +157,19 @@ async fn calls(cx: &Context) -> Result<(), parigot_guest::Error> {
     serves::<Cook, two_services::kitchen::kitchen::Open>();
 
     let greeting: Call<greeting::FetchGreeting> =
-        GreetingClient::locate(cx)?.fetch_greeting(FetchGreetingRequest { tongue: Tongue::French.into() });
+        GreetingClient::locate(cx)?.fetch_greeting(FetchGreetingRequest {
+            tongue: Tongue::French.into(),
+        });
     greeting.await?;
     let client = MatchClient::locate(cx)?.clone();
     client.locate_(hostile::Option::default()).await?;
     client.r#type(hostile::Type::default()).await?;
     let client = equal_names::equal::GreetingServiceClient::locate(cx)?;
-    client.greet(equal_names::equal::Greeting { words: "hello".into() }).await?;
+    client
+        .greet(equal_names::equal::Greeting {
+            words: "hello".into(),
+        })
+        .await?;
     Ok(())
 }
 

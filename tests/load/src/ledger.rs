@@ -130,7 +130,8 @@ impl Ledger {
         let (sent, recovery) = rest.split_once(", slowest recovery ")?;
         let caller = self.caller(caller)?;
         caller.sent = Some(sent.parse().ok()?);
-        caller.slowest_recovery = Duration::from_millis(recovery.strip_suffix(" ms")?.parse().ok()?);
+        caller.slowest_recovery =
+            Duration::from_millis(recovery.strip_suffix(" ms")?.parse().ok()?);
         Some(())
     }
 
@@ -140,8 +141,13 @@ impl Ledger {
 
     /// What it comes to, with the calls that were still in some table when none should have been.
     pub fn report(&self, leaked: u64) -> Report {
-        let mut report = Report { leaked, ..Report::default() };
-        self.callers.values().for_each(|caller| caller.add_to(&mut report));
+        let mut report = Report {
+            leaked,
+            ..Report::default()
+        };
+        self.callers
+            .values()
+            .for_each(|caller| caller.add_to(&mut report));
         report
     }
 }
@@ -169,7 +175,8 @@ impl Caller {
     }
 
     fn add_to(&self, report: &mut Report) {
-        let count = |is: &dyn Fn(u8) -> bool| self.calls.iter().filter(|call| is(**call)).count() as u64;
+        let count =
+            |is: &dyn Fn(u8) -> bool| self.calls.iter().filter(|call| is(**call)).count() as u64;
         let any = |marks: u8| count(&|call| call & marks != 0);
         let ended = any(ENDED);
         // What a caller has not told that was lost, nobody is there to miss.
@@ -184,7 +191,11 @@ impl Caller {
         report.wrong += any(WRONG)
             + count(&|call| call & (OK | RAN) == OK)
             + count(&|call| call & REFUSED != 0 && call & RAN != 0)
-            + if self.sent.is_some() { (self.calls.len() as u64).saturating_sub(sent) } else { 0 };
+            + if self.sent.is_some() {
+                (self.calls.len() as u64).saturating_sub(sent)
+            } else {
+                0
+            };
         report.recovery = report.recovery.max(self.slowest_recovery);
     }
 }
@@ -195,7 +206,9 @@ mod tests {
 
     fn report(lines: &[&str]) -> Report {
         let mut ledger = Ledger::default();
-        lines.iter().for_each(|line| assert!(ledger.read(&format!("load: {line}")).is_some(), "{line}"));
+        lines
+            .iter()
+            .for_each(|line| assert!(ledger.read(&format!("load: {line}")).is_some(), "{line}"));
         ledger.report(0)
     }
 
@@ -209,7 +222,17 @@ mod tests {
             "sent 0: 5, slowest recovery 12 ms",
         ]);
         let recovery = Duration::from_millis(12);
-        assert_eq!(report, Report { sent: 5, ok: 2, refused: 1, unknown: 2, recovery, ..Report::default() });
+        assert_eq!(
+            report,
+            Report {
+                sent: 5,
+                ok: 2,
+                refused: 1,
+                unknown: 2,
+                recovery,
+                ..Report::default()
+            }
+        );
         assert!(report.is_kept());
     }
 
@@ -221,25 +244,65 @@ mod tests {
             assert!(!report.is_kept(), "{report}");
             (report.silent, report.run_twice, report.late, report.wrong)
         };
-        assert_eq!(broken(&["ran 0/0", "ended 0: ok 0-0"]), (1, 0, 0, 0), "one has not ended");
-        assert_eq!(broken(&["ended 0: unknown 0-0 silent 1-1"]), (1, 0, 0, 0), "one has ended late");
-        assert_eq!(broken(&["ran 0/0", "ran 0/0", "ended 0: unknown 0-1"]), (0, 1, 0, 0));
-        assert_eq!(broken(&["ran 0/0 late", "ended 0: unknown 0-1"]), (0, 0, 1, 0));
-        assert_eq!(broken(&["ran 0/0", "ended 0: refused 0-0 unknown 1-1"]), (0, 0, 0, 1), "refused, and has run");
-        assert_eq!(broken(&["ended 0: ok 0-0 unknown 1-1"]), (0, 0, 0, 1), "answered, and has not run");
-        assert_eq!(broken(&["ended 0: unknown 0-1", "ended 0: unknown 1-1"]), (0, 0, 0, 1), "ended twice");
-        assert_eq!(broken(&["ended 0: unknown 0-1", "ran 0/2"]), (0, 0, 0, 1), "has run, and was not sent");
+        assert_eq!(
+            broken(&["ran 0/0", "ended 0: ok 0-0"]),
+            (1, 0, 0, 0),
+            "one has not ended"
+        );
+        assert_eq!(
+            broken(&["ended 0: unknown 0-0 silent 1-1"]),
+            (1, 0, 0, 0),
+            "one has ended late"
+        );
+        assert_eq!(
+            broken(&["ran 0/0", "ran 0/0", "ended 0: unknown 0-1"]),
+            (0, 1, 0, 0)
+        );
+        assert_eq!(
+            broken(&["ran 0/0 late", "ended 0: unknown 0-1"]),
+            (0, 0, 1, 0)
+        );
+        assert_eq!(
+            broken(&["ran 0/0", "ended 0: refused 0-0 unknown 1-1"]),
+            (0, 0, 0, 1),
+            "refused, and has run"
+        );
+        assert_eq!(
+            broken(&["ended 0: ok 0-0 unknown 1-1"]),
+            (0, 0, 0, 1),
+            "answered, and has not run"
+        );
+        assert_eq!(
+            broken(&["ended 0: unknown 0-1", "ended 0: unknown 1-1"]),
+            (0, 0, 0, 1),
+            "ended twice"
+        );
+        assert_eq!(
+            broken(&["ended 0: unknown 0-1", "ran 0/2"]),
+            (0, 0, 0, 1),
+            "has run, and was not sent"
+        );
     }
 
     #[test]
     fn a_caller_that_is_lost_misses_nothing() {
-        assert_eq!(report(&["ran 1/0", "ran 1/1", "ended 1: ok 0-0"]), Report { sent: 1, ok: 1, ..Report::default() });
+        assert_eq!(
+            report(&["ran 1/0", "ran 1/1", "ended 1: ok 0-0"]),
+            Report {
+                sent: 1,
+                ok: 1,
+                ..Report::default()
+            }
+        );
     }
 
     #[test]
     fn other_lines_are_left_to_others() {
         let mut ledger = Ledger::default();
-        assert_eq!(ledger.read("restarted after 83 ms: restart 1 of 10 in 60s"), None);
+        assert_eq!(
+            ledger.read("restarted after 83 ms: restart 1 of 10 in 60s"),
+            None
+        );
         assert_eq!(ledger.read("calling"), None);
         assert_eq!(ledger.read("sent a malformed frame"), None);
         assert_eq!(ledger.read("load: ran 0/7"), Some(Entry::Ran));

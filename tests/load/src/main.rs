@@ -36,13 +36,36 @@ enum Language {
 }
 
 fn main() -> ExitCode {
-    let Arguments { calls, lanes, harm_every, seed, callee, apart } = Arguments::parse();
+    let Arguments {
+        calls,
+        lanes,
+        harm_every,
+        seed,
+        callee,
+        apart,
+    } = Arguments::parse();
     let callee = match callee {
         Language::Rust => Callee::Rust,
         Language::Go => Callee::Go,
     };
-    let deployed = if apart { Deployed::Apart } else { Deployed::Together };
-    let soaked = Soak { deployed, callee, calls, lanes, harm_every, seed }.run();
+    let deployed = if apart {
+        Deployed::Apart
+    } else {
+        Deployed::Together
+    };
+    let soaked = Soak {
+        deployed,
+        callee,
+        calls,
+        lanes,
+        harm_every,
+        seed,
+    }
+    .run();
     println!("{soaked}");
-    if soaked.ended.report.is_kept() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if soaked.ended.report.is_kept() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -32,15 +32,40 @@ pub struct Report {
 impl Report {
     /// Whether every promise was kept.
     pub fn is_kept(&self) -> bool {
-        let Report { sent, ok, refused, unknown, silent, run_twice, late, wrong, leaked, .. } = self;
+        let Report {
+            sent,
+            ok,
+            refused,
+            unknown,
+            silent,
+            run_twice,
+            late,
+            wrong,
+            leaked,
+            ..
+        } = self;
         ok + refused + unknown == *sent && [silent, run_twice, late, wrong, leaked] == [&0; 5]
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { sent, ok, refused, unknown, silent, run_twice, late, wrong, leaked, recovery } = self;
-        writeln!(f, "    sent       ok  refused  unknown  silent | run-twice  late  wrong  leaked | recover_ms")?;
+        let Report {
+            sent,
+            ok,
+            refused,
+            unknown,
+            silent,
+            run_twice,
+            late,
+            wrong,
+            leaked,
+            recovery,
+        } = self;
+        writeln!(
+            f,
+            "    sent       ok  refused  unknown  silent | run-twice  late  wrong  leaked | recover_ms"
+        )?;
         write!(
             f,
             "{sent:8} {ok:8} {refused:8} {unknown:8} {silent:7} | {run_twice:9} {late:5} {wrong:6} {leaked:7} | {:10}",

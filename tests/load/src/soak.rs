@@ -49,32 +49,57 @@ impl Soak {
     /// Does it.
     #[track_caller]
     pub fn run(self) -> Soaked {
-        let Soak { deployed, callee, calls, lanes, harm_every, seed } = self;
+        let Soak {
+            deployed,
+            callee,
+            calls,
+            lanes,
+            harm_every,
+            seed,
+        } = self;
         let begun = Instant::now();
         let resident_kib = Arc::new(Mutex::new(Vec::new()));
         let trial = Trial::of(deployed, callee, "max_restarts = 1000\nmax_seconds = 1\nrestart = \"always\"").caller(&format!(
             "--lanes {lanes} --deadline-ms 10000 --harm-every {harm_every} --harms {HARMS} --seed {seed} Nothing*{calls}"
         ));
         let samples = Arc::clone(&resident_kib);
-        let running = trial.with_ledger(Ledger::with_room_for(calls)).start_with(move |_, ledger| {
-            let mut samples = samples.lock();
-            if ledger.ended() >= (samples.len() as u64 + 1) * calls / SAMPLES {
-                samples.push(memory_kib());
-            }
-        });
+        let running =
+            trial
+                .with_ledger(Ledger::with_room_for(calls))
+                .start_with(move |_, ledger| {
+                    let mut samples = samples.lock();
+                    if ledger.ended() >= (samples.len() as u64 + 1) * calls / SAMPLES {
+                        samples.push(memory_kib());
+                    }
+                });
         let ended = running.end();
         let is_restart = |message: &str| message.starts_with("restarted after ");
-        let restarts = ended.ran.messages_of("work").filter(|message| is_restart(message)).count();
+        let restarts = ended
+            .ran
+            .messages_of("work")
+            .filter(|message| is_restart(message))
+            .count();
         let resident_kib = resident_kib.lock().clone();
-        Soaked { ended, restarts, took: begun.elapsed(), resident_kib }
+        Soaked {
+            ended,
+            restarts,
+            took: begun.elapsed(),
+            resident_kib,
+        }
     }
 }
 
 /// What this process has of memory, in KiB.
 pub fn memory_kib() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it is there");
-    line.trim().trim_end_matches(" kB").parse().expect("a number")
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .expect("it is there");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("a number")
 }
 
 impl Soaked {
@@ -88,7 +113,12 @@ impl Soaked {
 
 impl fmt::Display for Soaked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Soaked { ended, restarts, took, resident_kib } = self;
+        let Soaked {
+            ended,
+            restarts,
+            took,
+            resident_kib,
+        } = self;
         writeln!(f, "{}", ended.report)?;
         write!(
             f,

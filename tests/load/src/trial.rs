@@ -5,8 +5,8 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use e2e::{
-    App, BesideNeighbours, Captured, DEADLINE, Deployed, Elsewhere, NEIGHBOURS, Nats, Ran, StartedBeside, go_guest,
-    guest,
+    App, BesideNeighbours, Captured, DEADLINE, Deployed, Elsewhere, NEIGHBOURS, Nats, Ran,
+    StartedBeside, go_guest, guest,
 };
 use parigot_host::{Pending, Settings};
 use parking_lot::{Condvar, Mutex};
@@ -65,24 +65,43 @@ pub struct Trial {
 impl Trial {
     /// One whose service has these keys in its table, beside that of its file; it may log as much as it will unless they say otherwise.
     pub fn of(deployed: Deployed, callee: Callee, keys: &str) -> Self {
-        let settings =
-            Settings { workers: 2, seed: Some([7; 32]), code_cache: Some(e2e::code_cache()), ..Settings::default() };
+        let settings = Settings {
+            workers: 2,
+            seed: Some([7; 32]),
+            code_cache: Some(e2e::code_cache()),
+            ..Settings::default()
+        };
         let (keys, callers, ledger) = (keys.to_owned(), Vec::new(), Ledger::default());
-        Trial { deployed, callee, keys, callers, settings, ledger, elsewhere: &[], has_twin: false }
+        Trial {
+            deployed,
+            callee,
+            keys,
+            callers,
+            settings,
+            ledger,
+            elsewhere: &[],
+            has_twin: false,
+        }
     }
 
     /// Adds a caller with these arguments: see `tests/guests/caller`.
     pub fn caller(mut self, args: &str) -> Self {
         let number = self.callers.len();
-        let args: Vec<_> =
-            ["--caller", &number.to_string()].into_iter().chain(args.split(' ')).map(str::to_owned).collect();
+        let args: Vec<_> = ["--caller", &number.to_string()]
+            .into_iter()
+            .chain(args.split(' '))
+            .map(str::to_owned)
+            .collect();
         self.callers.push(format!("{args:?}"));
         self
     }
 
     /// Changes how the host runs.
     pub fn with_settings(self, change: impl FnOnce(Settings) -> Settings) -> Self {
-        Trial { settings: change(self.settings), ..self }
+        Trial {
+            settings: change(self.settings),
+            ..self
+        }
     }
 
     /// Counts with a ledger that was made for many calls.
@@ -97,32 +116,66 @@ impl Trial {
 
     /// Has a second service beside `work`, `twin`, which is the same, and apart in a process of that name.
     pub fn with_twin(self) -> Self {
-        Trial { has_twin: true, keys: format!("shared = ['load.v1.Work']\n{}", self.keys), ..self }
+        Trial {
+            has_twin: true,
+            keys: format!("shared = ['load.v1.Work']\n{}", self.keys),
+            ..self
+        }
     }
 
     fn app(&self) -> (App, Option<Nats>) {
         static CALLER: LazyLock<Vec<u8>> = LazyLock::new(|| guest("caller"));
         static STORE: LazyLock<Vec<u8>> = LazyLock::new(|| guest("store"));
-        let Trial { deployed, callee, keys, callers, .. } = self;
-        let log = if keys.contains("log = ") { "" } else { "log = \"1GiB\"" };
+        let Trial {
+            deployed,
+            callee,
+            keys,
+            callers,
+            ..
+        } = self;
+        let log = if keys.contains("log = ") {
+            ""
+        } else {
+            "log = \"1GiB\""
+        };
         let twin = self.has_twin.then_some("twin");
         let mut file = "[service.store]\nwasm = \"store.wasm\"\n".to_owned();
         for name in ["work"].into_iter().chain(twin) {
-            write!(file, "[service.{name}]\nwasm = \"work.wasm\"\n{log}\n{keys}\n").expect("a string takes all");
+            write!(
+                file,
+                "[service.{name}]\nwasm = \"work.wasm\"\n{log}\n{keys}\n"
+            )
+            .expect("a string takes all");
         }
         for (number, args) in callers.iter().enumerate() {
-            write!(file, "[program.caller{number}]\nwasm = \"caller.wasm\"\nlog = \"1GiB\"\nargs = {args}\n")
-                .expect("a string takes all");
+            write!(
+                file,
+                "[program.caller{number}]\nwasm = \"caller.wasm\"\nlog = \"1GiB\"\nargs = {args}\n"
+            )
+            .expect("a string takes all");
         }
         let app = App::new(&file).with("work.wasm", callee.wasm());
-        let app = app.with("caller.wasm", &*CALLER).with("store.wasm", &*STORE);
-        let front: Vec<_> = (0..callers.len()).map(|number| format!("caller{number}")).collect();
+        let app = app
+            .with("caller.wasm", &*CALLER)
+            .with("store.wasm", &*STORE);
+        let front: Vec<_> = (0..callers.len())
+            .map(|number| format!("caller{number}"))
+            .collect();
         let (mut back, mut deep) = ("work".to_owned(), "store".to_owned());
-        let with_pair = if self.elsewhere.is_empty() { &mut back } else { &mut deep };
-        NEIGHBOURS.iter().for_each(|name| with_pair.extend([" ", name]));
+        let with_pair = if self.elsewhere.is_empty() {
+            &mut back
+        } else {
+            &mut deep
+        };
+        NEIGHBOURS
+            .iter()
+            .for_each(|name| with_pair.extend([" ", name]));
         let mut processes = vec![("front", front.join(" ")), ("back", back), ("deep", deep)];
         processes.extend(twin.map(|twin| (twin, twin.to_owned())));
-        let processes: Vec<_> = processes.iter().map(|(name, guests)| (*name, guests.as_str())).collect();
+        let processes: Vec<_> = processes
+            .iter()
+            .map(|(name, guests)| (*name, guests.as_str()))
+            .collect();
         deployed.spread(app, &processes)
     }
 
@@ -136,7 +189,10 @@ impl Trial {
     #[track_caller]
     pub fn start_with(self, look: impl Fn(Entry, &Ledger) + Send + Sync + 'static) -> Running {
         let ((app, nats), callers) = (self.app(), self.callers.len());
-        let counted = Arc::new(Counted { ledger: Mutex::new(self.ledger), grown: Condvar::new() });
+        let counted = Arc::new(Counted {
+            ledger: Mutex::new(self.ledger),
+            grown: Condvar::new(),
+        });
         let settings = self.settings;
         let counting = Arc::clone(&counted);
         let take = move |line: &Captured| {
@@ -147,8 +203,17 @@ impl Trial {
             // That a caller has finished is waited for.
             entry.is_some_and(|entry| entry != Entry::Sent)
         };
-        let beside = BesideNeighbours::new(app).with_settings(|_| settings).with_elsewhere(self.elsewhere).start(take);
-        Running { beside, nats, counted, callers, log: Vec::new() }
+        let beside = BesideNeighbours::new(app)
+            .with_settings(|_| settings)
+            .with_elsewhere(self.elsewhere)
+            .start(take);
+        Running {
+            beside,
+            nats,
+            counted,
+            callers,
+            log: Vec::new(),
+        }
     }
 
     /// Runs it until all callers have made all their calls.
@@ -202,8 +267,16 @@ impl Running {
         let mut ledger = self.counted.ledger.lock();
         let until = Instant::now() + DEADLINE;
         while !holds(&ledger) {
-            let late = self.counted.grown.wait_until(&mut ledger, until).timed_out();
-            assert!(!late, "it does not hold after {DEADLINE:?}: {}", ledger.report(0));
+            let late = self
+                .counted
+                .grown
+                .wait_until(&mut ledger, until)
+                .timed_out();
+            assert!(
+                !late,
+                "it does not hold after {DEADLINE:?}: {}",
+                ledger.report(0)
+            );
         }
     }
 
@@ -263,13 +336,26 @@ impl Running {
             if ended_by_now != ended {
                 (ended, since) = (ended_by_now, Instant::now());
             }
-            assert!(since.elapsed() < DEADLINE, "after {ended} calls none ends any more");
+            assert!(
+                since.elapsed() < DEADLINE,
+                "after {ended} calls none ends any more"
+            );
         }
         let pending = self.pending();
         let leaked = pending.iter().map(calls_of).sum::<usize>() as u64;
-        let Running { beside, counted, log, nats: _nats, .. } = self;
+        let Running {
+            beside,
+            counted,
+            log,
+            nats: _nats,
+            ..
+        } = self;
         let ran = beside.stop(log);
-        Ended { report: counted.ledger.lock().report(leaked), pending, ran }
+        Ended {
+            report: counted.ledger.lock().report(leaked),
+            pending,
+            ran,
+        }
     }
 
     /// Who has calls in flight that are not the pair's, when nobody had any for a moment or a second has passed.
@@ -277,7 +363,8 @@ impl Running {
         let until = Instant::now() + Duration::from_secs(1);
         loop {
             let mut pending = self.beside.hosts.pending();
-            pending.retain(|pending| calls_of(pending) > 0 && !NEIGHBOURS.contains(&&*pending.guest));
+            pending
+                .retain(|pending| calls_of(pending) > 0 && !NEIGHBOURS.contains(&&*pending.guest));
             if pending.is_empty() || Instant::now() > until {
                 return pending;
             }
@@ -295,9 +382,19 @@ impl Ended {
     /// Checks that every promise was kept to everybody.
     #[track_caller]
     pub fn assert_kept(&self) -> &Report {
-        let Ended { report, pending, ran } = self;
+        let Ended {
+            report,
+            pending,
+            ran,
+        } = self;
         assert!(report.is_kept(), "\n{report}\n{pending:?}\n{}", self.log());
-        assert_eq!(ran.neighbours.failed, 0, "{:?}\n{}", ran.neighbours, self.log());
+        assert_eq!(
+            ran.neighbours.failed,
+            0,
+            "{:?}\n{}",
+            ran.neighbours,
+            self.log()
+        );
         assert!(ran.neighbours.answered >= 100, "{:?}", ran.neighbours);
         report
     }
@@ -305,7 +402,14 @@ impl Ended {
     /// The log without what the ledger has taken, for people.
     pub fn log(&self) -> String {
         let mut log = String::new();
-        for Captured { service, call, message, method, .. } in &self.ran.log {
+        for Captured {
+            service,
+            call,
+            message,
+            method,
+            ..
+        } in &self.ran.log
+        {
             writeln!(log, "{service} {call} {method} {message}").expect("a string takes all");
         }
         log

@@ -20,8 +20,17 @@ struct Pair {
 fn pairs() -> [Pair; 4] {
     let driver = [guest("driver"), go_guest("driver")];
     let echo = [guest("echo"), go_guest("echo")];
-    [("Rust, Rust", 0, 0), ("Rust, Go", 0, 1), ("Go, Rust", 1, 0), ("Go, Go", 1, 1)]
-        .map(|(name, client, service)| Pair { name, driver: driver[client].clone(), echo: echo[service].clone() })
+    [
+        ("Rust, Rust", 0, 0),
+        ("Rust, Go", 0, 1),
+        ("Go, Rust", 1, 0),
+        ("Go, Go", 1, 1),
+    ]
+    .map(|(name, client, service)| Pair {
+        name,
+        driver: driver[client].clone(),
+        echo: echo[service].clone(),
+    })
 }
 
 impl Pair {
@@ -36,7 +45,9 @@ impl Pair {
             "[service.echo]\nwasm = 'echo.wasm'\nlog = '16MiB'\nrestart = 'never'\n{keys}\n\
              [program.driver]\nwasm = 'driver.wasm'\nlog = '16MiB'\nargs = {calls:?}\n{keys}\n"
         );
-        let app = App::new(&file).with("echo.wasm", &self.echo).with("driver.wasm", &self.driver);
+        let app = App::new(&file)
+            .with("echo.wasm", &self.echo)
+            .with("driver.wasm", &self.driver);
         deployed.spread(app, &[("front", "driver"), ("back", "echo")])
     }
 }
@@ -61,16 +72,35 @@ fn check_each(check: impl Fn(Deployed, &Pair)) {
 
 #[test]
 fn behaviour_a_what_cannot_start_is_reported() {
-    let knot = App::new("").with_service("a", &["x.A"], &["x.B"]).with_service("b", &["x.B"], &["x.A"]).run();
-    assert!(knot.stderr.contains("a -> b -> a"), "the path: {}", knot.stderr);
+    let knot = App::new("")
+        .with_service("a", &["x.A"], &["x.B"])
+        .with_service("b", &["x.B"], &["x.A"])
+        .run();
+    assert!(
+        knot.stderr.contains("a -> b -> a"),
+        "the path: {}",
+        knot.stderr
+    );
     assert_eq!(knot.status, Some(3));
 
-    let lacking = App::new("").with_service("shop", &["x.Shop"], &["x.Stock"]).run();
-    assert!(lacking.stderr.contains("`shop`") && lacking.stderr.contains("x.Stock"), "{}", lacking.stderr);
+    let lacking = App::new("")
+        .with_service("shop", &["x.Shop"], &["x.Stock"])
+        .run();
+    assert!(
+        lacking.stderr.contains("`shop`") && lacking.stderr.contains("x.Stock"),
+        "{}",
+        lacking.stderr
+    );
     assert_eq!(lacking.status, Some(3));
 
-    let mute = App::new("startup_deadline = '5ms'\n").with_service("mute", &["x.Mute"], &[]).run();
-    assert!(mute.stderr.contains("the start has taken longer than 5ms"), "{}", mute.stderr);
+    let mute = App::new("startup_deadline = '5ms'\n")
+        .with_service("mute", &["x.Mute"], &[])
+        .run();
+    assert!(
+        mute.stderr.contains("the start has taken longer than 5ms"),
+        "{}",
+        mute.stderr
+    );
     assert_eq!(mute.status, Some(124));
 }
 
@@ -88,11 +118,22 @@ fn behaviour_b_a_trap_in_one_guest_leaves_others_running_and_is_reported() {
     for pair in pairs() {
         let (app, _) = pair.app(Deployed::Together, &["trap", "echo:1"]);
         let ran = BesideNeighbours::new(app).run("echo:1: ");
-        assert_eq!(ran.neighbours.failed, 0, "{}: {:?}", pair.name, ran.neighbours);
-        let told = ran.log.iter().find(|line| line.service == "echo" && !line.method.is_empty());
+        assert_eq!(
+            ran.neighbours.failed, 0,
+            "{}: {:?}",
+            pair.name, ran.neighbours
+        );
+        let told = ran
+            .log
+            .iter()
+            .find(|line| line.service == "echo" && !line.method.is_empty());
         let told = told.unwrap_or_else(|| panic!("{}: nothing is told: {:?}", pair.name, ran.log));
         assert_eq!(told.method, "echo.v1.Echo/Misbehave", "{}", pair.name);
-        assert!(told.call.parse::<CallId>().is_ok(), "{}: {told:?}", pair.name);
+        assert!(
+            told.call.parse::<CallId>().is_ok(),
+            "{}: {told:?}",
+            pair.name
+        );
     }
 }
 
@@ -101,7 +142,12 @@ fn behaviour_c_a_megabyte_goes_there_and_back() {
     check_each(|deployed, pair| {
         let (app, _nats) = pair.app(deployed, &["echo:1048576"]);
         let ended = app.run();
-        assert_eq!(ended.messages_of(driver(deployed)), ["echo:1048576: 1048576 bytes"], "{}", ended.stderr);
+        assert_eq!(
+            ended.messages_of(driver(deployed)),
+            ["echo:1048576: 1048576 bytes"],
+            "{}",
+            ended.stderr
+        );
     });
 }
 
@@ -117,8 +163,11 @@ fn behaviour_c_ten_thousand_calls_are_in_flight_and_no_two_have_one_id() {
         let answered = ended.messages_of(driver(deployed));
         assert_eq!(answered, ["sleep:2000@60000: 0 bytes"; 10_000]);
         let lines = ended.log();
-        let ids: BTreeSet<_> =
-            lines.iter().filter(|line| line.message == "sleeping").map(|line| line.call.as_str()).collect();
+        let ids: BTreeSet<_> = lines
+            .iter()
+            .filter(|line| line.message == "sleeping")
+            .map(|line| line.call.as_str())
+            .collect();
         assert!(ids.iter().all(|id| id.parse::<CallId>().is_ok()));
         assert_eq!(ids.len(), 10_000);
     });
@@ -130,10 +179,18 @@ fn behaviour_d_the_caller_of_a_callee_that_is_killed_is_told_what_happened_in_ti
         let (app, _nats) = pair.app(deployed, &["hang@60000+spin@60000"]);
         let ended = app.run();
         let messages = ended.messages_of(driver(deployed));
-        let [hang, spin] = &messages[..] else { panic!("{}", ended.stderr) };
+        let [hang, spin] = &messages[..] else {
+            panic!("{}", ended.stderr)
+        };
         // Not when the minute is over, and not as though it were over.
-        assert!(hang.starts_with("hang@60000: UNAVAILABLE, callee killed: echo was killed"), "{hang}");
-        assert!(spin.starts_with("spin@60000: INTERNAL, callee killed: echo was killed"), "{spin}");
+        assert!(
+            hang.starts_with("hang@60000: UNAVAILABLE, callee killed: echo was killed"),
+            "{hang}"
+        );
+        assert!(
+            spin.starts_with("spin@60000: INTERNAL, callee killed: echo was killed"),
+            "{spin}"
+        );
     });
 }
 
@@ -151,10 +208,19 @@ fn behaviour_e_the_same_binaries_pass_the_same_scenario_however_they_are_deploye
         ];
         let (app, _nats) = pair.app(deployed, &calls);
         let ended = app.run();
-        assert_eq!(ended.messages_of(driver(deployed)), expected, "{}", ended.stderr);
+        assert_eq!(
+            ended.messages_of(driver(deployed)),
+            expected,
+            "{}",
+            ended.stderr
+        );
         assert_eq!(ended.status, Some(0), "{}", ended.stderr);
         for workers in [1, 4] {
-            let settings = Settings { workers, code_cache: Some(code_cache()), ..Settings::default() };
+            let settings = Settings {
+                workers,
+                code_cache: Some(code_cache()),
+                ..Settings::default()
+            };
             let (hosts, log) = Capture::during(|| Hosts::start(&app, &settings, &[]));
             let mut lines = log.until("echo:1: 1 bytes");
             lines.retain(|line| line.service == "driver");
@@ -170,13 +236,24 @@ fn behaviour_e_the_same_binaries_pass_the_same_scenario_however_they_are_deploye
 fn behaviour_e_two_hosts_of_one_deployment_do_not_know_of_each_other() {
     for pair in pairs() {
         let (app, _) = pair.app(Deployed::Together, &["echo:16", "echo:1"]);
-        let settings = Settings { code_cache: Some(code_cache()), ..Settings::default() };
+        let settings = Settings {
+            code_cache: Some(code_cache()),
+            ..Settings::default()
+        };
         let run = || Hosts::start(&app, &settings, &[]);
         let ((one, other), log) = Capture::during(|| (run(), run()));
         let lines = [log.until("echo:1: 1 bytes"), log.until("echo:1: 1 bytes")].concat();
-        assert_eq!((one.stop().status, other.stop().status), (0, 0), "{}", pair.name);
-        let mut messages: Vec<_> =
-            lines.iter().filter(|line| line.service == "driver").map(|line| line.message.as_str()).collect();
+        assert_eq!(
+            (one.stop().status, other.stop().status),
+            (0, 0),
+            "{}",
+            pair.name
+        );
+        let mut messages: Vec<_> = lines
+            .iter()
+            .filter(|line| line.service == "driver")
+            .map(|line| line.message.as_str())
+            .collect();
         messages.sort_unstable();
         let (first, last) = ("echo:16: 16 bytes", "echo:1: 1 bytes");
         assert_eq!(messages, [first, first, last, last], "{}", pair.name);
@@ -185,7 +262,8 @@ fn behaviour_e_two_hosts_of_one_deployment_do_not_know_of_each_other() {
 
 /// How long a hundred calls take that are made one after the other beside so many services that do nothing: the median.
 fn median_of_a_hundred_calls(idle: usize) -> Duration {
-    let services = (0..idle).map(|k| format!("[service.s{k}]\nwasm = 'rogue.wasm'\nargs = ['first/exports-of:{k}']\n"));
+    let services = (0..idle)
+        .map(|k| format!("[service.s{k}]\nwasm = 'rogue.wasm'\nargs = ['first/exports-of:{k}']\n"));
     let app = App::new(&services.collect::<String>()).with("rogue.wasm", guest("rogue"));
     let started = BesideNeighbours::new(app).in_a_hurry().start(|_| false);
     let mut times: Vec<_> = (0..60)
@@ -216,9 +294,14 @@ fn behaviour_f_the_median_latency_of_a_call_does_not_depend_on_how_many_services
 #[test]
 fn behaviour_h_the_text_of_an_id_comes_back_and_is_no_id_of_another_type() {
     let trial = Trial::of(Deployed::Together, Callee::Rust, "");
-    let mut running = trial.caller("--lanes 1 --deadline-ms 30000 Nothing*5 Panic Again").start();
+    let mut running = trial
+        .caller("--lanes 1 --deadline-ms 30000 Nothing*5 Panic Again")
+        .start();
     let line = running.wait_for("told to panic").clone();
-    let id: CallId = line.call.parse().unwrap_or_else(|error| panic!("{line:?}: {error}"));
+    let id: CallId = line
+        .call
+        .parse()
+        .unwrap_or_else(|error| panic!("{line:?}: {error}"));
     assert_eq!(id.to_string(), line.call);
     assert!(line.call.parse::<ServiceId>().is_err());
     running.end().assert_kept();

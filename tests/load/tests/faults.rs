@@ -16,14 +16,30 @@ fn kept(ended: &Ended) -> Report {
 #[test]
 fn a_service_leaves_while_it_has_calls() {
     for (deployed, callee) in EACH {
-        let trial =
-            Trial::of(deployed, callee, "").caller("--lanes 64 --deadline-ms 30000 Nothing*500 Hang*63 Leave:7 Again");
+        let trial = Trial::of(deployed, callee, "")
+            .caller("--lanes 64 --deadline-ms 30000 Nothing*500 Hang*63 Leave:7 Again");
         let ended = trial.run();
         let report = kept(&ended);
-        assert_eq!((report.unknown, report.ok >= 501), (64, true), "{deployed:?}, {callee:?}: {report}");
-        let left = ended.ran.log.iter().find(|line| line.message == "left with status 7").expect("it is told");
-        assert_eq!((&*left.service, &*left.method), ("work", "load.v1.Work/Run"), "{deployed:?}, {callee:?}");
-        assert!(left.call.starts_with("cal_"), "{deployed:?}, {callee:?}: {left:?}");
+        assert_eq!(
+            (report.unknown, report.ok >= 501),
+            (64, true),
+            "{deployed:?}, {callee:?}: {report}"
+        );
+        let left = ended
+            .ran
+            .log
+            .iter()
+            .find(|line| line.message == "left with status 7")
+            .expect("it is told");
+        assert_eq!(
+            (&*left.service, &*left.method),
+            ("work", "load.v1.Work/Run"),
+            "{deployed:?}, {callee:?}"
+        );
+        assert!(
+            left.call.starts_with("cal_"),
+            "{deployed:?}, {callee:?}: {left:?}"
+        );
     }
 }
 
@@ -32,9 +48,21 @@ fn more_calls_than_a_slow_service_may_have_are_refused_and_none_is_lost() {
     // Each caller keeps to its own bound, and both together exceed that of the service.
     let args = "--lanes 10000 --deadline-ms 60000 Sleep:500*10000";
     for deployed in Deployed::EACH {
-        let report = kept(&Trial::of(deployed, Callee::Rust, "").caller(args).caller(args).run());
-        assert_eq!((report.sent, report.unknown), (20_000, 0), "{deployed:?}: {report}");
-        assert!(report.refused > 0 && report.ok >= 16 << 10, "{deployed:?}: {report}");
+        let report = kept(
+            &Trial::of(deployed, Callee::Rust, "")
+                .caller(args)
+                .caller(args)
+                .run(),
+        );
+        assert_eq!(
+            (report.sent, report.unknown),
+            (20_000, 0),
+            "{deployed:?}: {report}"
+        );
+        assert!(
+            report.refused > 0 && report.ok >= 16 << 10,
+            "{deployed:?}: {report}"
+        );
     }
 }
 
@@ -43,7 +71,11 @@ fn calls_that_wait_longer_than_they_may_are_not_begun() {
     // Some milliseconds of work each, a thousand at once, and a tenth of a second for it.
     let args = "--lanes 1000 --deadline-ms 100 Nothing*2000";
     for (deployed, callee) in EACH {
-        let report = kept(&Trial::of(deployed, callee, "env = { ROUNDS = '1000000' }").caller(args).run());
+        let report = kept(
+            &Trial::of(deployed, callee, "env = { ROUNDS = '1000000' }")
+                .caller(args)
+                .run(),
+        );
         assert!(report.unknown > 1_000, "{deployed:?}, {callee:?}: {report}");
     }
 }
@@ -53,8 +85,17 @@ fn calls_that_nobody_waits_for_any_more_leave_nothing_behind() {
     for (deployed, callee) in EACH {
         let timed_out = "--lanes 50 --deadline-ms 100 Hang*200";
         let dropped = "--lanes 50 --deadline-ms 30000 Hang!*500 Nothing*500";
-        let report = kept(&Trial::of(deployed, callee, "").caller(timed_out).caller(dropped).run());
-        assert_eq!((report.sent, report.ok, report.unknown), (1_200, 500, 700), "{deployed:?}, {callee:?}: {report}");
+        let report = kept(
+            &Trial::of(deployed, callee, "")
+                .caller(timed_out)
+                .caller(dropped)
+                .run(),
+        );
+        assert_eq!(
+            (report.sent, report.ok, report.unknown),
+            (1_200, 500, 700),
+            "{deployed:?}, {callee:?}: {report}"
+        );
     }
 }
 
@@ -63,14 +104,20 @@ fn a_caller_is_gone_before_it_is_answered() {
     for (deployed, callee) in EACH {
         let dies = "--lanes 21 --deadline-ms 30000 Nothing*100 Hang*20 Die";
         let lives = "--lanes 4 --deadline-ms 30000 Nothing*2000";
-        let mut running = Trial::of(deployed, callee, "").caller(dies).caller(lives).start();
+        let mut running = Trial::of(deployed, callee, "")
+            .caller(dies)
+            .caller(lives)
+            .start();
         running.wait_for("told to die");
         running.lose_caller();
         let ended = running.end();
         let report = kept(&ended);
         assert!(report.ok >= 2_000, "{deployed:?}, {callee:?}: {report}");
         assert!(
-            !ended.ran.messages_of("work").any(|line| line.starts_with("restarted")),
+            !ended
+                .ran
+                .messages_of("work")
+                .any(|line| line.starts_with("restarted")),
             "{deployed:?}, {callee:?}: {}",
             ended.log()
         );
@@ -80,13 +127,18 @@ fn a_caller_is_gone_before_it_is_answered() {
 #[test]
 fn a_service_whose_file_is_replaced_while_it_runs_is_made_anew_from_what_was_read() {
     for (deployed, callee) in EACH {
-        let running =
-            Trial::of(deployed, callee, "").caller("--lanes 4 --deadline-ms 30000 Nothing*50 Panic Again").start();
-        std::fs::write(running.app().folder().join("work.wasm"), "no wasm at all").expect("it can be written to");
+        let running = Trial::of(deployed, callee, "")
+            .caller("--lanes 4 --deadline-ms 30000 Nothing*50 Panic Again")
+            .start();
+        std::fs::write(running.app().folder().join("work.wasm"), "no wasm at all")
+            .expect("it can be written to");
         let ended = running.end();
         assert!(kept(&ended).ok >= 51, "{deployed:?}, {callee:?}");
         assert!(
-            ended.ran.messages_of("work").any(|line| line.starts_with("restarted")),
+            ended
+                .ran
+                .messages_of("work")
+                .any(|line| line.starts_with("restarted")),
             "{deployed:?}, {callee:?}: {}",
             ended.log()
         );
@@ -100,18 +152,29 @@ fn services_that_are_restarted_all_the_time_hurt_nobody() {
     for k in 0..STORM {
         // Each exports a service of its own, and leaves as soon as it is launched.
         let keys = "wasm = 'rogue.wasm'\nrestart = 'always'\nmax_restarts = 1000\nmax_seconds = 1";
-        write!(file, "[service.s{k}]\n{keys}\nargs = ['first/exports-of:{k}', 'leave:7']\n")
-            .expect("a string takes all");
+        write!(
+            file,
+            "[service.s{k}]\n{keys}\nargs = ['first/exports-of:{k}', 'leave:7']\n"
+        )
+        .expect("a string takes all");
     }
-    let started = BesideNeighbours::new(App::new(&file).with("rogue.wasm", guest("rogue"))).start(|_| false);
+    let started =
+        BesideNeighbours::new(App::new(&file).with("rogue.wasm", guest("rogue"))).start(|_| false);
     let mut log = Vec::new();
     for _ in 0..10 * STORM {
         log.extend(started.log.until("restarted after "));
     }
     let ran = started.stop(log);
-    println!("beside {STORM} services that are restarted all the time: {:?}", ran.neighbours);
+    println!(
+        "beside {STORM} services that are restarted all the time: {:?}",
+        ran.neighbours
+    );
     assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);
-    assert!(ran.neighbours.longest < Duration::from_secs(2), "{:?}", ran.neighbours);
+    assert!(
+        ran.neighbours.longest < Duration::from_secs(2),
+        "{:?}",
+        ran.neighbours
+    );
 }
 
 #[test]
@@ -121,8 +184,17 @@ fn callers_outlive_a_storm() {
     for (deployed, callee) in EACH {
         for replicas in [1, 3] {
             let keys = format!("{keys}\nreplicas = {replicas}");
-            let report = kept(&Trial::of(deployed, callee, &keys).caller(args).caller(args).caller(args).run());
-            assert_eq!(report.sent, 3_000, "{deployed:?}, {callee:?}, {replicas} instances");
+            let report = kept(
+                &Trial::of(deployed, callee, &keys)
+                    .caller(args)
+                    .caller(args)
+                    .caller(args)
+                    .run(),
+            );
+            assert_eq!(
+                report.sent, 3_000,
+                "{deployed:?}, {callee:?}, {replicas} instances"
+            );
         }
     }
 }
@@ -138,21 +210,38 @@ fn all_of_that_at_once() {
         )
     };
     for (deployed, callee) in EACH {
-        let trial = Trial::of(deployed, callee, keys).with_settings(|settings| Settings { workers: 4, ..settings });
-        let trial = trial.caller(&args(64, 50, 100)).caller(&args(8, 5, 1_000)).caller(&args(200, 2_000, 500));
+        let trial = Trial::of(deployed, callee, keys).with_settings(|settings| Settings {
+            workers: 4,
+            ..settings
+        });
+        let trial = trial
+            .caller(&args(64, 50, 100))
+            .caller(&args(8, 5, 1_000))
+            .caller(&args(200, 2_000, 500));
         let mut running = trial.caller(&format!("{} Die", args(32, 500, 200))).start();
         running.wait_for("told to die");
         running.lose_caller();
         let report = kept(&running.end());
-        assert!(report.sent >= 3 * 3_500, "{deployed:?}, {callee:?}: {report}");
+        assert!(
+            report.sent >= 3 * 3_500,
+            "{deployed:?}, {callee:?}: {report}"
+        );
     }
 }
 
 /// `a` requires what `b` exports, and `b` what `a` exports.
 #[test]
 fn services_that_would_call_each_other_are_refused_with_the_path() {
-    let app = App::new("").with_service("a", &["x.A"], &["x.B"]).with_service("b", &["x.B"], &["x.A"]);
+    let app = App::new("")
+        .with_service("a", &["x.A"], &["x.B"])
+        .with_service("b", &["x.B"], &["x.A"]);
     let ended = app.run();
-    assert!(ended.stderr.contains("these guests wait for each other: a -> b -> a"), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("these guests wait for each other: a -> b -> a"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(ended.status, Some(3), "{}", ended.stderr);
 }

@@ -28,18 +28,28 @@ fn trial(callee: Callee, keys: &str) -> Trial {
 #[test]
 fn while_the_nats_server_is_away_calls_are_refused_at_once() {
     for callee in LANGUAGES {
-        let mut running = trial(callee, "").caller(&format!("--lanes 16 --deadline-ms 1000 {CALLS}")).start();
+        let mut running = trial(callee, "")
+            .caller(&format!("--lanes 16 --deadline-ms 1000 {CALLS}"))
+            .start();
         for round in 1..=3 {
             running.wait_until(|ledger| ledger.ran() >= round * 1_000);
             running.nats().stop();
-            running.wait_for("failed: UNAVAILABLE: unreachable: the connection to NATS has been down for ");
+            running.wait_for(
+                "failed: UNAVAILABLE: unreachable: the connection to NATS has been down for ",
+            );
             let ended = running.ended();
             running.wait_until(|ledger| ledger.ended() >= ended + 500);
             running.nats().start_again();
         }
         let report = kept(&running.end());
-        assert!(report.refused >= 1_500 && report.ok >= 3_000, "{callee:?}: {report}");
-        assert!(report.unknown <= 3 * 16, "those that were in flight: {callee:?}: {report}");
+        assert!(
+            report.refused >= 1_500 && report.ok >= 3_000,
+            "{callee:?}: {report}"
+        );
+        assert!(
+            report.unknown <= 3 * 16,
+            "those that were in flight: {callee:?}: {report}"
+        );
     }
 }
 
@@ -47,7 +57,9 @@ fn while_the_nats_server_is_away_calls_are_refused_at_once() {
 fn a_process_that_is_killed_takes_its_calls_along_and_no_others() {
     for callee in LANGUAGES {
         let trial = trial(callee, "").with_elsewhere(&["back"]);
-        let mut running = trial.caller(&format!("--lanes 16 --deadline-ms 1500 {CALLS}")).start();
+        let mut running = trial
+            .caller(&format!("--lanes 16 --deadline-ms 1500 {CALLS}"))
+            .start();
         for round in 1..=3 {
             running.wait_until(|ledger| ledger.ran() >= round * 1_000);
             running.elsewhere("back").kill();
@@ -55,7 +67,10 @@ fn a_process_that_is_killed_takes_its_calls_along_and_no_others() {
             running.elsewhere("back").start_again();
         }
         let report = kept(&running.end());
-        assert!(report.unknown <= 3 * 16 && report.ok >= 3_000, "{callee:?}: {report}");
+        assert!(
+            report.unknown <= 3 * 16 && report.ok >= 3_000,
+            "{callee:?}: {report}"
+        );
     }
 }
 
@@ -63,7 +78,9 @@ fn a_process_that_is_killed_takes_its_calls_along_and_no_others() {
 fn what_was_given_up_while_a_process_stood_still_does_not_run_when_it_goes_on() {
     for callee in LANGUAGES {
         let trial = trial(callee, "").with_elsewhere(&["back"]);
-        let mut running = trial.caller(&format!("--lanes 16 --deadline-ms 1000 {CALLS}")).start();
+        let mut running = trial
+            .caller(&format!("--lanes 16 --deadline-ms 1000 {CALLS}"))
+            .start();
         running.wait_until(|ledger| ledger.ran() >= 1_000);
         running.elsewhere("back").freeze();
         let ran = running.ran();
@@ -79,7 +96,9 @@ fn what_was_given_up_while_a_process_stood_still_does_not_run_when_it_goes_on() 
 fn a_caller_that_is_killed_leaves_nothing_behind_at_its_callee() {
     for callee in LANGUAGES {
         let trial = trial(callee, "").with_elsewhere(&["front"]);
-        let mut running = trial.caller("--lanes 50 --deadline-ms 2000 Nothing*100 Hang*50").start();
+        let mut running = trial
+            .caller("--lanes 50 --deadline-ms 2000 Nothing*100 Hang*50")
+            .start();
         running.wait_until(|ledger| ledger.ran() == 150);
         running.elsewhere("front").kill();
         running.lose_caller();
@@ -93,7 +112,12 @@ fn a_caller_that_is_killed_leaves_nothing_behind_at_its_callee() {
 fn what_a_process_does_not_take_is_refused_or_ends_at_its_deadline() {
     let trial = trial(Callee::Rust, "").with_elsewhere(&["back"]);
     let args = "--lanes 64 --deadline-ms 2000 --ballast-bytes 200000 Nothing*1500 Again";
-    let mut running = trial.caller(args).caller(args).caller(args).caller(args).start();
+    let mut running = trial
+        .caller(args)
+        .caller(args)
+        .caller(args)
+        .caller(args)
+        .start();
     running.wait_until(|ledger| ledger.ran() >= 200);
     let before = memory_kib();
     running.elsewhere("back").freeze();
@@ -113,7 +137,9 @@ fn what_a_process_does_not_take_is_refused_or_ends_at_its_deadline() {
 fn of_two_processes_with_a_service_one_goes_on_when_the_other_is_killed() {
     for callee in LANGUAGES {
         let trial = trial(callee, "").with_twin().with_elsewhere(&["back"]);
-        let mut running = trial.caller("--lanes 16 --deadline-ms 1500 Nothing*20000").start();
+        let mut running = trial
+            .caller("--lanes 16 --deadline-ms 1500 Nothing*20000")
+            .start();
         running.wait_until(|ledger| ledger.ran() >= 4_000);
         running.elsewhere("back").kill();
         let ended = running.end();
@@ -126,8 +152,9 @@ fn of_two_processes_with_a_service_one_goes_on_when_the_other_is_killed() {
 fn what_is_larger_than_a_message_may_be_loses_its_peer_at_any_moment() {
     for callee in LANGUAGES {
         let trial = trial(callee, "memory = '256MiB'").with_elsewhere(&["back"]);
-        let mut running =
-            trial.caller("--lanes 4 --deadline-ms 3000 --ballast-bytes 3000000 Nothing*200 Again").start();
+        let mut running = trial
+            .caller("--lanes 4 --deadline-ms 3000 --ballast-bytes 3000000 Nothing*200 Again")
+            .start();
         for _ in 0..5 {
             let ran = running.ran();
             running.wait_until(|ledger| ledger.ran() >= ran + 8);
@@ -141,7 +168,9 @@ fn what_is_larger_than_a_message_may_be_loses_its_peer_at_any_moment() {
 #[test]
 fn who_sends_what_is_larger_than_a_message_may_be_is_gone_at_any_moment() {
     let trial = trial(Callee::Rust, "memory = '256MiB'").with_elsewhere(&["front"]);
-    let mut running = trial.caller("--lanes 4 --deadline-ms 1000 --ballast-bytes 3000000 Nothing*1000").start();
+    let mut running = trial
+        .caller("--lanes 4 --deadline-ms 1000 --ballast-bytes 3000000 Nothing*1000")
+        .start();
     running.wait_until(|ledger| ledger.ran() >= 20);
     running.elsewhere("front").kill();
     running.lose_caller();

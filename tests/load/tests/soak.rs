@@ -46,11 +46,25 @@ fn calls_made_are_answers_and_typed_errors_and_memory_is_flat() {
 #[test]
 fn the_same_holds_of_a_service_in_go() {
     let calls = e2e::soak(40_000, 1_000_000) as u64;
-    check(Soak { deployed: Deployed::Together, callee: Callee::Go, calls, lanes: 64, harm_every: 5_000, seed: seed() });
+    check(Soak {
+        deployed: Deployed::Together,
+        callee: Callee::Go,
+        calls,
+        lanes: 64,
+        harm_every: 5_000,
+        seed: seed(),
+    });
 }
 
 #[test]
 fn the_same_holds_between_processes() {
     let calls = e2e::soak(20_000, 1_000_000) as u64;
-    check(Soak { deployed: Deployed::Apart, callee: Callee::Rust, calls, lanes: 64, harm_every: 2_000, seed: seed() });
+    check(Soak {
+        deployed: Deployed::Apart,
+        callee: Callee::Rust,
+        calls,
+        lanes: 64,
+        harm_every: 2_000,
+        seed: seed(),
+    });
 }

@@ -28,14 +28,26 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     // Ends the turn: the next one comes behind those of all that are launched with this guest.
     cx.sleep(Duration::ZERO).await;
-    let [calls, bytes, in_flight, timed] = cx.args() else { return Ok(Exit::FAILURE) };
+    let [calls, bytes, in_flight, timed] = cx.args() else {
+        return Ok(Exit::FAILURE);
+    };
     let (calls, in_flight): (usize, usize) = (calls.parse()?, in_flight.parse()?);
-    let caller = Caller { cx: cx.clone(), echo: EchoClient::locate(&cx)?, bytes: bytes.parse()?, took_ns: None };
+    let caller = Caller {
+        cx: cx.clone(),
+        echo: EchoClient::locate(&cx)?,
+        bytes: bytes.parse()?,
+        took_ns: None,
+    };
     caller.clone().run(WARM_UP.min(calls), in_flight).await?;
     let took_ns = (timed == "timed").then(|| Rc::new(RefCell::new(Vec::with_capacity(calls))));
     parigot_guest::info!(cx, "begin");
     cx.sleep(Duration::ZERO).await;
-    Caller { took_ns: took_ns.clone(), ..caller }.run(calls, in_flight).await?;
+    Caller {
+        took_ns: took_ns.clone(),
+        ..caller
+    }
+    .run(calls, in_flight)
+    .await?;
     parigot_guest::info!(cx, "end");
     // What was logged leaves when the turn ends.
     cx.sleep(Duration::ZERO).await;
@@ -55,22 +67,39 @@ impl Caller {
         for _ in 0..in_flight {
             let (caller, running, boss) = (self.clone(), Rc::clone(&running), boss.clone());
             self.cx.spawn(async move {
-                caller.call_repeatedly(calls / in_flight).await.expect("the echo answers");
+                caller
+                    .call_repeatedly(calls / in_flight)
+                    .await
+                    .expect("the echo answers");
                 running.set(running.get() - 1);
                 boss.wake();
             });
         }
-        poll_fn(|_| if running.get() == 0 { Poll::Ready(()) } else { Poll::Pending }).await;
+        poll_fn(|_| {
+            if running.get() == 0 {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
         Ok(())
     }
 
     async fn call_repeatedly(&self, calls: usize) -> Result<(), Error> {
         for _ in 0..calls {
             let begin = self.took_ns.as_ref().map(|_| self.cx.now());
-            let reply = self.echo.echo(Payload { data: vec![7; self.bytes] }).await?;
+            let reply = self
+                .echo
+                .echo(Payload {
+                    data: vec![7; self.bytes],
+                })
+                .await?;
             assert_eq!(reply.data.len(), self.bytes);
             if let (Some(begin), Some(took_ns)) = (begin, &self.took_ns) {
-                took_ns.borrow_mut().push((self.cx.now() - begin).as_nanos() as u64);
+                took_ns
+                    .borrow_mut()
+                    .push((self.cx.now() - begin).as_nanos() as u64);
             }
         }
         Ok(())

@@ -17,7 +17,11 @@ pub struct Buffers {
 pub extern "C" fn floor_open(bytes: usize) -> *mut Buffers {
     let input = Vec::with_capacity(bytes + 64);
     let output = Vec::with_capacity(bytes + 64);
-    Box::into_raw(Box::new(Buffers { input, output, bytes }))
+    Box::into_raw(Box::new(Buffers {
+        input,
+        output,
+        bytes,
+    }))
 }
 
 /// Where the input is to be written.
@@ -55,7 +59,9 @@ pub unsafe extern "C" fn floor_call(side: *mut Buffers, input_bytes: usize) -> u
     if input_bytes != 0 {
         assert_eq!(side.decode(input_bytes).data.len(), side.bytes);
     }
-    side.encode(&Payload { data: vec![7; side.bytes] })
+    side.encode(&Payload {
+        data: vec![7; side.bytes],
+    })
 }
 
 /// The callee's part: decodes the request in the input and encodes the response. Returns the size of the output.
@@ -75,7 +81,8 @@ impl Buffers {
     fn decode(&mut self, input_bytes: usize) -> Payload {
         // SAFETY: the host wrote so many bytes into the buffer's capacity.
         unsafe { self.input.set_len(input_bytes) };
-        Payload::decode(self.input.as_slice()).expect("the other side encodes what this one decodes")
+        Payload::decode(self.input.as_slice())
+            .expect("the other side encodes what this one decodes")
     }
 
     fn encode(&mut self, message: &Payload) -> usize {

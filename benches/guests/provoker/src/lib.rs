@@ -9,7 +9,13 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     let echo = EchoClient::locate(&cx)?;
     parigot_guest::info!(cx, "about to call");
-    match echo.misbehave(Deed { kind: Kind::Spin.into(), number: 0 }).await {
+    match echo
+        .misbehave(Deed {
+            kind: Kind::Spin.into(),
+            number: 0,
+        })
+        .await
+    {
         Err(CallError::Status(status)) if status.cause() == Cause::CalleeKilled => {
             parigot_guest::info!(cx, "killed as expected");
             Ok(Exit::SUCCESS)

@@ -1,7 +1,9 @@
 //! The greeting service.
 
 use parigot_guest::Context;
-use stubs::greeting::v1::{FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingServer, Tongue};
+use stubs::greeting::v1::{
+    FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingServer, Tongue,
+};
 
 #[derive(Default)]
 struct Greeter;
@@ -12,7 +14,9 @@ impl Greeting for Greeter {
         _: &Context,
         request: FetchGreetingRequest,
     ) -> Result<FetchGreetingResponse, GreetErr> {
-        greet(request.tongue()).map(|greeting| FetchGreetingResponse { greeting: greeting.into() })
+        greet(request.tongue()).map(|greeting| FetchGreetingResponse {
+            greeting: greeting.into(),
+        })
     }
 }
 

@@ -8,7 +8,11 @@ async fn main(cx: Context) -> Result<Exit, parigot_guest::Error> {
     cx.launch().await?;
     let greeting = GreetingClient::locate(&cx)?;
     let tongue = tongue(cx.args());
-    let reply = greeting.fetch_greeting(FetchGreetingRequest { tongue: tongue.into() }).await?;
+    let reply = greeting
+        .fetch_greeting(FetchGreetingRequest {
+            tongue: tongue.into(),
+        })
+        .await?;
     parigot_guest::info!(cx, "{}, world", reply.greeting);
     Ok(Exit::SUCCESS)
 }
@@ -30,8 +34,14 @@ mod tests {
 
     #[test]
     fn the_tongue_is_named_on_the_command_line() {
-        assert_eq!(tongue(&["--tongue".into(), "german".into()]), Tongue::German);
-        assert_eq!(tongue(&["--tongue".into(), "klingon".into()]), Tongue::Unspecified);
+        assert_eq!(
+            tongue(&["--tongue".into(), "german".into()]),
+            Tongue::German
+        );
+        assert_eq!(
+            tongue(&["--tongue".into(), "klingon".into()]),
+            Tongue::Unspecified
+        );
         assert_eq!(tongue(&[]), Tongue::Unspecified);
     }
 }

@@ -20,10 +20,14 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 #[parigot_guest::program(requires(KitchenClient, RidersClient))]
 async fn main(cx: Context) -> Result<Exit, Error> {
-    let [pizza] = cx.args() else { return Err(Error::new("expected one argument: a pizza")) };
+    let [pizza] = cx.args() else {
+        return Err(Error::new("expected one argument: a pizza"));
+    };
     cx.launch().await?;
     order(&cx, pizza).await?;
-    let rider = find_rider(&cx).await?.ok_or_else(|| Error::new("nobody delivers"))?;
+    let rider = find_rider(&cx)
+        .await?
+        .ok_or_else(|| Error::new("nobody delivers"))?;
     info!(cx, "{rider} brings the {pizza}");
     Ok(Exit::SUCCESS)
 }
@@ -31,7 +35,11 @@ async fn main(cx: Context) -> Result<Exit, Error> {
 /// Orders a pizza and waits until it is ready.
 async fn order(cx: &Context, pizza: &str) -> Result<(), Error> {
     let kitchen = KitchenClient::locate(cx)?;
-    let ticket = kitchen.order(OrderRequest { pizza: pizza.into() }).await?;
+    let ticket = kitchen
+        .order(OrderRequest {
+            pizza: pizza.into(),
+        })
+        .await?;
     let id = TicketId::try_from(ticket.id.unwrap_or_default())?;
     info!(cx, "ordered a {pizza}: {id}");
     while kitchen.check(ticket).await?.stage() != Stage::Ready {
@@ -46,9 +54,16 @@ type Offer = Result<FetchOfferResponse, CallError<RidersErr>>;
 /// Asks all riders at once and returns the fastest, if anybody comes.
 async fn find_rider(cx: &Context) -> Result<Option<&'static str>, Error> {
     let riders = RidersClient::locate(cx)?.with_deadline(PATIENCE);
-    let answers = join(RIDERS.map(|rider| riders.fetch_offer(FetchOfferRequest { rider: rider.into() }))).await;
+    let answers = join(RIDERS.map(|rider| {
+        riders.fetch_offer(FetchOfferRequest {
+            rider: rider.into(),
+        })
+    }))
+    .await;
     let offers: Vec<_> = RIDERS.into_iter().zip(answers).collect();
-    offers.iter().for_each(|(rider, offer)| info!(cx, "{rider} {}", describe(offer)));
+    offers
+        .iter()
+        .for_each(|(rider, offer)| info!(cx, "{rider} {}", describe(offer)));
     Ok(fastest(&offers))
 }
 
@@ -57,13 +72,17 @@ fn describe(offer: &Offer) -> String {
     match offer {
         Ok(offer) => format!("needs {} minutes", offer.minutes),
         Err(CallError::Service(why)) => format!("does not come: {why}"),
-        Err(CallError::Status(status)) if status.code() == Code::DeadlineExceeded => "did not answer in time".into(),
+        Err(CallError::Status(status)) if status.code() == Code::DeadlineExceeded => {
+            "did not answer in time".into()
+        }
         Err(error) => format!("cannot be reached: {error}"),
     }
 }
 
 fn fastest(offers: &[(&'static str, Offer)]) -> Option<&'static str> {
-    let coming = offers.iter().filter_map(|(rider, offer)| Some((offer.as_ref().ok()?.minutes, *rider)));
+    let coming = offers
+        .iter()
+        .filter_map(|(rider, offer)| Some((offer.as_ref().ok()?.minutes, *rider)));
     coming.min().map(|(_, rider)| rider)
 }
 
@@ -84,15 +103,27 @@ mod tests {
     #[test]
     fn the_fastest_of_those_who_come_delivers() {
         let off_duty = Err(CallError::Service(RidersErr::OffDuty));
-        assert_eq!(fastest(&[("ann", minutes(12)), ("bob", off_duty), ("cid", minutes(7))]), Some("cid"));
+        assert_eq!(
+            fastest(&[("ann", minutes(12)), ("bob", off_duty), ("cid", minutes(7))]),
+            Some("cid")
+        );
         assert_eq!(fastest(&[("ann", failed(Code::DeadlineExceeded))]), None);
     }
 
     #[test]
     fn who_refuses_is_told_apart_from_who_is_silent() {
         assert_eq!(describe(&minutes(12)), "needs 12 minutes");
-        assert_eq!(describe(&Err(CallError::Service(RidersErr::OffDuty))), "does not come: OffDuty");
-        assert_eq!(describe(&failed(Code::DeadlineExceeded)), "did not answer in time");
-        assert_eq!(describe(&failed(Code::Unavailable)), "cannot be reached: UNAVAILABLE");
+        assert_eq!(
+            describe(&Err(CallError::Service(RidersErr::OffDuty))),
+            "does not come: OffDuty"
+        );
+        assert_eq!(
+            describe(&failed(Code::DeadlineExceeded)),
+            "did not answer in time"
+        );
+        assert_eq!(
+            describe(&failed(Code::Unavailable)),
+            "cannot be reached: UNAVAILABLE"
+        );
     }
 }

@@ -11,7 +11,10 @@ use crate::limits::Size;
 impl Failure {
     /// There is no connection.
     pub(crate) fn disconnected(down: Duration) -> Self {
-        Self::unreachable(format!("the connection to NATS has been down for {} ms", down.as_millis()))
+        Self::unreachable(format!(
+            "the connection to NATS has been down for {} ms",
+            down.as_millis()
+        ))
     }
 
     /// No process offers the service.
@@ -27,12 +30,16 @@ impl Failure {
     /// Too much waits to be sent to other processes.
     pub(crate) fn too_much_to_send(bytes_max: usize) -> Self {
         let most = Size(bytes_max);
-        Self::overloaded(format!("{most} wait to be sent to other processes, and that is the most"))
+        Self::overloaded(format!(
+            "{most} wait to be sent to other processes, and that is the most"
+        ))
     }
 
     /// The calls to a service that are not answered hold too much.
     pub(crate) fn too_much_taken(service: &str) -> Self {
-        Self::overloaded(format!("the calls to {service} that are not answered hold as much as they may"))
+        Self::overloaded(format!(
+            "the calls to {service} that are not answered hold as much as they may"
+        ))
     }
 
     /// Too much is on its way in pieces.
@@ -43,7 +50,9 @@ impl Failure {
     /// The caller's deadline passed on the way.
     pub(crate) fn came_too_late(behind: Duration, remaining: Duration) -> Self {
         let (behind, remaining) = (behind.as_millis(), remaining.as_millis());
-        Self::unreachable(format!("it came {behind} ms after it was sent, and had {remaining} ms"))
+        Self::unreachable(format!(
+            "it came {behind} ms after it was sent, and had {remaining} ms"
+        ))
     }
 
     /// Its pieces are not what was announced.
@@ -53,7 +62,10 @@ impl Failure {
 
     /// Some of its pieces have not come.
     pub(crate) fn pieces_missing(stall: Duration) -> Self {
-        Self::unreachable(format!("no more of its pieces came for {} s", stall.as_secs()))
+        Self::unreachable(format!(
+            "no more of its pieces came for {} s",
+            stall.as_secs()
+        ))
     }
 
     fn unreachable(message: String) -> Self {
@@ -76,34 +88,53 @@ impl Failure {
 
     /// Nothing was heard for too long of the only process that can have taken the call.
     pub(crate) fn process_lost(service: &str, silence: Duration) -> Self {
-        let message = format!("the process that offered {service} has not been heard of for {} s", silence.as_secs());
+        let message = format!(
+            "the process that offered {service} has not been heard of for {} s",
+            silence.as_secs()
+        );
         Self::new(Code::Unavailable, Cause::CalleeExited, message)
     }
 
     /// The process has left before its guest had answered.
     pub(crate) fn process_left(process: &str) -> Self {
-        Self::new(Code::Unavailable, Cause::CalleeExited, format!("process {process} left while it had this call"))
+        Self::new(
+            Code::Unavailable,
+            Cause::CalleeExited,
+            format!("process {process} left while it had this call"),
+        )
     }
 
     /// There was an answer, and what came of it is none.
     pub(crate) fn answer_broken() -> Self {
-        Self::new(Code::DataLoss, Cause::AnswerLost, "the pieces of its answer do not belong together".to_owned())
+        Self::new(
+            Code::DataLoss,
+            Cause::AnswerLost,
+            "the pieces of its answer do not belong together".to_owned(),
+        )
     }
 
     /// There was an answer, and some of its pieces have not come.
     pub(crate) fn rest_of_answer_missing(stall: Duration) -> Self {
-        let message = format!("no more of the pieces of its answer came for {} s", stall.as_secs());
+        let message = format!(
+            "no more of the pieces of its answer came for {} s",
+            stall.as_secs()
+        );
         Self::new(Code::Unavailable, Cause::AnswerLost, message)
     }
 
     /// There was an answer, and no room for it.
     pub(crate) fn no_room_for_pieces(bytes: usize) -> Self {
-        Self::answer_lost(format!("a response of {bytes} bytes, and too much is on its way already"))
+        Self::answer_lost(format!(
+            "a response of {bytes} bytes, and too much is on its way already"
+        ))
     }
 
     /// There was an answer, and too much waited to be sent.
     pub(crate) fn no_room_to_answer(bytes_max: usize) -> Self {
-        Self::answer_lost(format!("{} wait to be sent to other processes, and that is the most", Size(bytes_max)))
+        Self::answer_lost(format!(
+            "{} wait to be sent to other processes, and that is the most",
+            Size(bytes_max)
+        ))
     }
 }
 

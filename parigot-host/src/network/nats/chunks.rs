@@ -21,7 +21,10 @@ pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Piece> {
     let starts = (0..body.len()).step_by(most.max(1));
     (0..).zip(starts).map(move |(number, start)| {
         let end = (start + most).min(body.len());
-        Piece { number, bytes: body.slice(start..end) }
+        Piece {
+            number,
+            bytes: body.slice(start..end),
+        }
     })
 }
 
@@ -69,7 +72,10 @@ pub(super) enum Progress<T> {
 
 impl<T> Transfers<T> {
     pub(super) fn new() -> Self {
-        Transfers { under_way: HashMap::new(), announced_bytes: 0 }
+        Transfers {
+            under_way: HashMap::new(),
+            announced_bytes: 0,
+        }
     }
 
     /// Awaits the pieces of a body from now on, until its call's deadline.
@@ -87,18 +93,40 @@ impl<T> Transfers<T> {
         }
         self.forget(sender.call);
         self.announced_bytes += lengths.bytes();
-        let transfer = Transfer { sender, lengths, bytes: Vec::new(), next: 0, heard_ns: now_ns, deadline_ns, head };
+        let transfer = Transfer {
+            sender,
+            lengths,
+            bytes: Vec::new(),
+            next: 0,
+            heard_ns: now_ns,
+            deadline_ns,
+            head,
+        };
         self.under_way.insert(sender.call.key(), transfer);
         Ok(())
     }
 
-    pub(super) fn add(&mut self, Sender { call, host }: Sender, piece: &Piece, now_ns: u64) -> Progress<T> {
-        let Some(transfer) = self.under_way.get_mut(&call.key()).filter(|transfer| transfer.sender.host == host) else {
+    pub(super) fn add(
+        &mut self,
+        Sender { call, host }: Sender,
+        piece: &Piece,
+        now_ns: u64,
+    ) -> Progress<T> {
+        let Some(transfer) = self
+            .under_way
+            .get_mut(&call.key())
+            .filter(|transfer| transfer.sender.host == host)
+        else {
             return Progress::Unknown;
         };
         let bytes = transfer.bytes.len() + piece.bytes.len();
-        if piece.number != transfer.next || piece.bytes.is_empty() || bytes > transfer.lengths.bytes() {
-            return self.forget(call).map_or(Progress::Unknown, |transfer| Progress::Broken(transfer.head));
+        if piece.number != transfer.next
+            || piece.bytes.is_empty()
+            || bytes > transfer.lengths.bytes()
+        {
+            return self.forget(call).map_or(Progress::Unknown, |transfer| {
+                Progress::Broken(transfer.head)
+            });
         }
         transfer.bytes.extend_from_slice(&piece.bytes);
         transfer.next += 1;
@@ -106,8 +134,20 @@ impl<T> Transfers<T> {
         if bytes < transfer.lengths.bytes() {
             return Progress::Partial;
         }
-        let whole =
-            |Transfer { lengths, bytes, head, .. }| Progress::Whole(head, Body { lengths, bytes: bytes.into() });
+        let whole = |Transfer {
+                         lengths,
+                         bytes,
+                         head,
+                         ..
+                     }| {
+            Progress::Whole(
+                head,
+                Body {
+                    lengths,
+                    bytes: bytes.into(),
+                },
+            )
+        };
         self.forget(call).map_or(Progress::Unknown, whole)
     }
 
@@ -122,9 +162,18 @@ impl<T> Transfers<T> {
             let silent_ns = now_ns.saturating_sub(transfer.heard_ns);
             transfer.deadline_ns <= now_ns || silent_ns >= STALL_MAX.as_nanos() as u64
         };
-        let expired: Vec<_> = self.under_way.extract_if(|_, transfer| is_over(transfer)).collect();
-        self.announced_bytes -= expired.iter().map(|(_, transfer)| transfer.lengths.bytes()).sum::<usize>();
-        expired.into_iter().map(|(_, transfer)| transfer.sender.call).collect()
+        let expired: Vec<_> = self
+            .under_way
+            .extract_if(|_, transfer| is_over(transfer))
+            .collect();
+        self.announced_bytes -= expired
+            .iter()
+            .map(|(_, transfer)| transfer.lengths.bytes())
+            .sum::<usize>();
+        expired
+            .into_iter()
+            .map(|(_, transfer)| transfer.sender.call)
+            .collect()
     }
 
     /// What is to be done with those that are under way.
@@ -147,7 +196,10 @@ mod tests {
     const FAR_NS: u64 = u64::MAX;
 
     fn sender(number: u128) -> Sender {
-        Sender { call: CallId::from_random(number), host: HostId::from_random(1) }
+        Sender {
+            call: CallId::from_random(number),
+            host: HostId::from_random(1),
+        }
     }
 
     fn lengths(bytes: usize) -> Lengths {
@@ -155,61 +207,128 @@ mod tests {
     }
 
     fn piece(number: u32, bytes: usize) -> Piece {
-        Piece { number, bytes: vec![0; bytes].into() }
+        Piece {
+            number,
+            bytes: vec![0; bytes].into(),
+        }
     }
 
     #[test]
     fn a_body_is_cut_into_pieces_that_make_it_up_again() {
         let whole = Body::of(b"meta", b"", b"payload").unwrap();
         let mut transfers = Transfers::new();
-        transfers.begin(sender(1), whole.lengths, FAR_NS, 0, "head").unwrap();
+        transfers
+            .begin(sender(1), whole.lengths, FAR_NS, 0, "head")
+            .unwrap();
         let mut pieces: Vec<_> = cut(&whole.bytes, 4).collect();
-        assert_eq!(pieces.iter().map(|piece| piece.bytes.len()).collect::<Vec<_>>(), [4, 4, 3]);
+        assert_eq!(
+            pieces
+                .iter()
+                .map(|piece| piece.bytes.len())
+                .collect::<Vec<_>>(),
+            [4, 4, 3]
+        );
         let last = pieces.pop().unwrap();
-        assert!(pieces.iter().all(|piece| transfers.add(sender(1), piece, 0) == Progress::Partial));
-        assert_eq!(transfers.add(sender(1), &last, 0), Progress::Whole("head", whole));
+        assert!(
+            pieces
+                .iter()
+                .all(|piece| transfers.add(sender(1), piece, 0) == Progress::Partial)
+        );
+        assert_eq!(
+            transfers.add(sender(1), &last, 0),
+            Progress::Whole("head", whole)
+        );
         assert_eq!(transfers.add(sender(1), &last, 0), Progress::Unknown);
         assert_eq!(transfers.announced_bytes, 0);
     }
 
     #[test]
     fn pieces_that_are_not_as_announced_break_a_body_and_free_its_room() {
-        let wrong: [&[Piece]; 4] = [&[piece(1, 1)], &[piece(0, 1), piece(0, 1)], &[piece(0, 101)], &[piece(0, 0)]];
+        let wrong: [&[Piece]; 4] = [
+            &[piece(1, 1)],
+            &[piece(0, 1), piece(0, 1)],
+            &[piece(0, 101)],
+            &[piece(0, 0)],
+        ];
         for pieces in wrong {
             let mut transfers = Transfers::new();
-            transfers.begin(sender(1), lengths(100), FAR_NS, 0, ()).unwrap();
-            let progress: Vec<_> = pieces.iter().map(|piece| transfers.add(sender(1), piece, 0)).collect();
+            transfers
+                .begin(sender(1), lengths(100), FAR_NS, 0, ())
+                .unwrap();
+            let progress: Vec<_> = pieces
+                .iter()
+                .map(|piece| transfers.add(sender(1), piece, 0))
+                .collect();
             assert_eq!(progress.last(), Some(&Progress::Broken(())), "{pieces:?}");
-            assert_eq!((transfers.announced_bytes, transfers.heads().count()), (0, 0));
+            assert_eq!(
+                (transfers.announced_bytes, transfers.heads().count()),
+                (0, 0)
+            );
         }
         let mut transfers = Transfers::new();
-        transfers.begin(sender(1), lengths(100), FAR_NS, 0, ()).unwrap();
-        let stranger = Sender { host: HostId::from_random(2), ..sender(1) };
-        assert_eq!(transfers.add(stranger, &piece(0, 100), 0), Progress::Unknown, "it is not that one's");
+        transfers
+            .begin(sender(1), lengths(100), FAR_NS, 0, ())
+            .unwrap();
+        let stranger = Sender {
+            host: HostId::from_random(2),
+            ..sender(1)
+        };
+        assert_eq!(
+            transfers.add(stranger, &piece(0, 100), 0),
+            Progress::Unknown,
+            "it is not that one's"
+        );
     }
 
     #[test]
     fn no_more_is_awaited_than_there_is_room_for() {
         let mut transfers = Transfers::new();
-        transfers.begin(sender(1), lengths(BYTES_MAX), FAR_NS, 0, ()).unwrap();
-        assert_eq!(transfers.begin(sender(2), lengths(1), FAR_NS, 0, ()), Err(Full));
+        transfers
+            .begin(sender(1), lengths(BYTES_MAX), FAR_NS, 0, ())
+            .unwrap();
+        assert_eq!(
+            transfers.begin(sender(2), lengths(1), FAR_NS, 0, ()),
+            Err(Full)
+        );
         transfers.drop_of(sender(1).call).unwrap();
         let most = TRANSFERS_MAX as u128;
-        assert!((1..=most).all(|number| transfers.begin(sender(number), lengths(1), FAR_NS, 0, ()).is_ok()));
-        assert_eq!(transfers.begin(sender(most + 1), lengths(1), FAR_NS, 0, ()), Err(Full));
+        assert!((1..=most).all(|number| {
+            transfers
+                .begin(sender(number), lengths(1), FAR_NS, 0, ())
+                .is_ok()
+        }));
+        assert_eq!(
+            transfers.begin(sender(most + 1), lengths(1), FAR_NS, 0, ()),
+            Err(Full)
+        );
     }
 
     #[test]
     fn a_body_is_given_up_at_its_deadline_or_when_no_more_comes_of_it() {
         let mut transfers = Transfers::new();
-        transfers.begin(sender(1), lengths(10), 5 * SECOND_NS, 0, ()).unwrap();
-        transfers.begin(sender(2), lengths(10), FAR_NS, 0, ()).unwrap();
-        transfers.begin(sender(3), lengths(10), FAR_NS, 0, ()).unwrap();
+        transfers
+            .begin(sender(1), lengths(10), 5 * SECOND_NS, 0, ())
+            .unwrap();
+        transfers
+            .begin(sender(2), lengths(10), FAR_NS, 0, ())
+            .unwrap();
+        transfers
+            .begin(sender(3), lengths(10), FAR_NS, 0, ())
+            .unwrap();
         assert_eq!(transfers.expire(5 * SECOND_NS - 1), []);
         assert_eq!(transfers.expire(5 * SECOND_NS), [sender(1).call]);
-        assert_eq!(transfers.add(sender(3), &piece(0, 1), 20 * SECOND_NS), Progress::Partial);
-        assert_eq!(transfers.expire(STALL_MAX.as_nanos() as u64), [sender(2).call]);
-        assert_eq!(transfers.expire(20 * SECOND_NS + STALL_MAX.as_nanos() as u64), [sender(3).call]);
+        assert_eq!(
+            transfers.add(sender(3), &piece(0, 1), 20 * SECOND_NS),
+            Progress::Partial
+        );
+        assert_eq!(
+            transfers.expire(STALL_MAX.as_nanos() as u64),
+            [sender(2).call]
+        );
+        assert_eq!(
+            transfers.expire(20 * SECOND_NS + STALL_MAX.as_nanos() as u64),
+            [sender(3).call]
+        );
         assert_eq!(transfers.announced_bytes, 0);
     }
 }

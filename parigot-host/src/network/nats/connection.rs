@@ -52,7 +52,9 @@ pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), Netw
             match open(start, Log(log)).await {
                 Ok(courier) => {
                     _ = told.send(Ok(()));
-                    tokio::spawn(unconstrained(courier.run())).await.expect("the courier does not panic");
+                    tokio::spawn(unconstrained(courier.run()))
+                        .await
+                        .expect("the courier does not panic");
                 }
                 Err(error) => _ = told.send(Err(error)),
             }
@@ -62,7 +64,15 @@ pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), Netw
     runtime.shutdown_background();
 }
 
-async fn open(Start { party, outlook, load, orders }: Start, log: Log) -> Result<Courier, NetworkError> {
+async fn open(
+    Start {
+        party,
+        outlook,
+        load,
+        orders,
+    }: Start,
+    log: Log,
+) -> Result<Courier, NetworkError> {
     let (event_sender, events) = mpsc::unbounded_channel();
     let (link, up) = watch::channel(true);
     let client = connect(&party.network, event_sender.clone(), link).await?;
@@ -74,7 +84,18 @@ async fn open(Start { party, outlook, load, orders }: Start, log: Log) -> Result
         events: event_sender.clone(),
         kept: VecDeque::new(),
     };
-    let Party { host, network: Network { process, app, clock_skew, .. }, clock, message_bytes_max } = party;
+    let Party {
+        host,
+        network:
+            Network {
+                process,
+                app,
+                clock_skew,
+                ..
+            },
+        clock,
+        message_bytes_max,
+    } = party;
     let desk = Desk {
         me: Writer { host, process },
         subjects: Subjects::of(&app),
@@ -110,15 +131,21 @@ async fn connect(
     link: watch::Sender<bool>,
 ) -> Result<Client, NetworkError> {
     let servers = &network.servers;
-    let addresses = servers.iter().map(|server| server.parse::<ServerAddr>()).collect::<Result<Vec<_>, _>>();
-    let addresses = addresses.map_err(|error| NetworkError::unreachable(servers, error.to_string()))?;
+    let addresses = servers
+        .iter()
+        .map(|server| server.parse::<ServerAddr>())
+        .collect::<Result<Vec<_>, _>>();
+    let addresses =
+        addresses.map_err(|error| NetworkError::unreachable(servers, error.to_string()))?;
     // One that does not answer leaves time for the others.
     let each_max = CONNECT_MAX / servers.len().max(1) as u32;
     let options = ConnectOptions::new()
         .name(format!("parigot {}/{}", network.app, network.process))
         .connection_timeout(each_max)
         .ping_interval(PING_EVERY)
-        .reconnect_delay_callback(|attempts| RECONNECT_EVERY.min(Duration::from_millis(100 * attempts as u64)))
+        .reconnect_delay_callback(|attempts| {
+            RECONNECT_EVERY.min(Duration::from_millis(100 * attempts as u64))
+        })
         .client_capacity(CLIENT_CAPACITY)
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .read_buffer_capacity(READ_BYTES)
@@ -132,7 +159,10 @@ async fn connect(
     };
     let options = match &network.credentials {
         None => options,
-        Some(path) => options.credentials_file(path).await.map_err(|source| NetworkError::credentials(path, source))?,
+        Some(path) => options
+            .credentials_file(path)
+            .await
+            .map_err(|source| NetworkError::credentials(path, source))?,
     };
     match tokio::time::timeout(CONNECT_MAX, options.connect(addresses)).await {
         Ok(Ok(client)) => Ok(client),
@@ -140,18 +170,28 @@ async fn connect(
             Err(NetworkError::denied(servers))
         }
         Ok(Err(error)) => Err(NetworkError::unreachable(servers, error.to_string())),
-        Err(_) => Err(NetworkError::unreachable(servers, format!("no answer within {} s", CONNECT_MAX.as_secs()))),
+        Err(_) => Err(NetworkError::unreachable(
+            servers,
+            format!("no answer within {} s", CONNECT_MAX.as_secs()),
+        )),
     }
 }
 
 /// What an address says of who connects, which the client leaves to others.
 fn user_and_password(address: &ServerAddr) -> Option<(String, String)> {
     let user = address.username()?;
-    Some((user.to_owned(), address.password().unwrap_or_default().to_owned()))
+    Some((
+        user.to_owned(),
+        address.password().unwrap_or_default().to_owned(),
+    ))
 }
 
 /// Passes on what the client says of the connection. If nobody hears it, this process ends.
-fn tell(event: &async_nats::Event, events: &mpsc::UnboundedSender<Event>, link: &watch::Sender<bool>) {
+fn tell(
+    event: &async_nats::Event,
+    events: &mpsc::UnboundedSender<Event>,
+    link: &watch::Sender<bool>,
+) {
     let event = match event {
         async_nats::Event::Connected => Event::Link { up: true },
         async_nats::Event::Disconnected => Event::Link { up: false },
@@ -160,7 +200,9 @@ fn tell(event: &async_nats::Event, events: &mpsc::UnboundedSender<Event>, link: 
         async_nats::Event::SlowConsumer(_) => {
             Event::Trouble("messages were lost on their way to this process".to_owned())
         }
-        async_nats::Event::LameDuckMode | async_nats::Event::Draining | async_nats::Event::Closed => return,
+        async_nats::Event::LameDuckMode
+        | async_nats::Event::Draining
+        | async_nats::Event::Closed => return,
     };
     if let Event::Link { up } = event {
         link.send_replace(up);

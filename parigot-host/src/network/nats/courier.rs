@@ -134,7 +134,12 @@ impl Courier {
     }
 
     fn obey(&mut self, order: Order) {
-        let Courier { desk, searches, offers, .. } = self;
+        let Courier {
+            desk,
+            searches,
+            offers,
+            ..
+        } = self;
         match order {
             Order::LookFor(wanted, post) => self.look_for(wanted, post),
             Order::Call(service, request, weight) => searches.call(desk, &service, request, weight),
@@ -160,8 +165,15 @@ impl Courier {
         for subject in micro::subjects(&service, &self.desk) {
             self.open(subject, Door::Micro);
         }
-        self.open(self.desk.subjects.who(&service), Door::Who(Arc::clone(&service)));
-        let way = Way { subject: calls, group: Some(service.to_string()), door: Door::Call(service) };
+        self.open(
+            self.desk.subjects.who(&service),
+            Door::Who(Arc::clone(&service)),
+        );
+        let way = Way {
+            subject: calls,
+            group: Some(service.to_string()),
+            door: Door::Call(service),
+        };
         self.pump(way, async {
             // Without a sender nobody takes calls either.
             _ = closed.await;
@@ -170,11 +182,22 @@ impl Courier {
 
     /// Hears what is said on a subject, for good.
     fn open(&self, subject: String, door: Door) {
-        self.pump(Way { subject, group: None, door }, pending());
+        self.pump(
+            Way {
+                subject,
+                group: None,
+                door,
+            },
+            pending(),
+        );
     }
 
     fn pump(&self, way: Way, close: impl Future<Output = ()> + Send + 'static) {
-        let (client, events, up) = (self.desk.client.clone(), self.event_sender.clone(), self.up.clone());
+        let (client, events, up) = (
+            self.desk.client.clone(),
+            self.event_sender.clone(),
+            self.up.clone(),
+        );
         tokio::spawn(unconstrained(pump::pump(client, way, events, up, close)));
     }
 
@@ -195,23 +218,34 @@ impl Courier {
             Event::Unsent(call) => self.searches.unsent(&self.desk, call),
             Event::Trouble(text) if text == self.trouble => {}
             Event::Trouble(text) => {
-                self.desk.log.warn(&format!("NATS: {}", text.trim_start_matches("nats: ")));
+                self.desk
+                    .log
+                    .warn(&format!("NATS: {}", text.trim_start_matches("nats: ")));
                 self.trouble = text;
             }
         }
     }
 
     fn link(&mut self, up: bool) {
-        let Courier { desk, searches, offers, .. } = self;
+        let Courier {
+            desk,
+            searches,
+            offers,
+            ..
+        } = self;
         let now_ns = desk.now_ns();
         match (desk.outlook.down(now_ns), up) {
             (None, false) => {
                 desk.outlook.set_down(now_ns);
-                desk.log.warn("the connection to NATS is down: calls to other processes are refused");
+                desk.log
+                    .warn("the connection to NATS is down: calls to other processes are refused");
             }
             (Some(down), true) => {
                 desk.outlook.set_up();
-                desk.log.info(&format!("the connection to NATS is up again, after {} ms", down.as_millis()));
+                desk.log.info(&format!(
+                    "the connection to NATS is up again, after {} ms",
+                    down.as_millis()
+                ));
                 self.trouble.clear();
                 searches.resume(desk);
                 offers.announce_all(desk);
@@ -222,7 +256,13 @@ impl Courier {
 
     /// What is to be done from time to time.
     fn beat(&mut self) {
-        let Courier { desk, searches, offers, strays, .. } = self;
+        let Courier {
+            desk,
+            searches,
+            offers,
+            strays,
+            ..
+        } = self;
         // A process that was stopped for a while must hear what was said meanwhile before it misses anybody.
         let was_awake = self.last_beat.elapsed() < SILENCE_MAX;
         self.last_beat = Instant::now();
@@ -240,10 +280,17 @@ impl Courier {
     }
 
     fn message(&mut self, door: &Door, message: Message) -> Result<(), Stray> {
-        let Courier { desk, searches, offers, .. } = self;
+        let Courier {
+            desk,
+            searches,
+            offers,
+            ..
+        } = self;
         let subject = &*message.subject;
         match door {
-            Door::Inbox if message.status == Some(StatusCode::NO_RESPONDERS) => return searches.untaken(subject),
+            Door::Inbox if message.status == Some(StatusCode::NO_RESPONDERS) => {
+                return searches.untaken(subject);
+            }
             // Those who want to know something ask again.
             Door::Micro | Door::Who(_) | Door::Schema if desk.load.is_full() => return Ok(()),
             Door::Micro => return inquire(desk, offers, &message),
@@ -257,21 +304,47 @@ impl Courier {
     }
 
     /// Does what another process wants, if that is something to be said where it was said.
-    fn heed(&mut self, door: &Door, message: Message, writer: Writer, word: Word) -> Result<(), Stray> {
-        let Courier { desk, searches, offers, .. } = self;
+    fn heed(
+        &mut self,
+        door: &Door,
+        message: Message,
+        writer: Writer,
+        word: Word,
+    ) -> Result<(), Stray> {
+        let Courier {
+            desk,
+            searches,
+            offers,
+            ..
+        } = self;
         let subject = &*message.subject;
         match (door, word) {
-            (Door::Inbox, Word::Announcement(goodbye)) => searches.announced(desk, writer, goodbye)?,
+            (Door::Inbox, Word::Announcement(goodbye)) => {
+                searches.announced(desk, writer, goodbye)?
+            }
             (Door::Inbox, word) => searches.hear(desk, subject, &writer, word)?,
             (Door::Pieces, Word::Piece(piece)) => offers.piece(desk, subject, &writer, &piece)?,
-            (Door::Cancel, Word::Cancel(cancel)) => offers.cancel(desk, &writer, cancel.call().ok_or(Stray)?),
-            (Door::Schema, Word::SchemaQuestion(question)) => offers.describe(desk, &writer, &question)?,
-            (Door::Call(service), Word::Request(request)) => offers.request(desk, service, &writer, &request)?,
+            (Door::Cancel, Word::Cancel(cancel)) => {
+                offers.cancel(desk, &writer, cancel.call().ok_or(Stray)?)
+            }
+            (Door::Schema, Word::SchemaQuestion(question)) => {
+                offers.describe(desk, &writer, &question)?
+            }
+            (Door::Call(service), Word::Request(request)) => {
+                offers.request(desk, service, &writer, &request)?
+            }
             (Door::Who(service), Word::Question(_)) => offers.announce(desk, service),
-            (Door::Ready(service), Word::Announcement(announcement)) if announcement.service == **service => {
+            (Door::Ready(service), Word::Announcement(announcement))
+                if announcement.service == **service =>
+            {
                 if announcement.stage() == Stage::Gone {
                     // It was said behind the last answer, and there are two ways to here: sent on to the inbox it comes behind that answer.
-                    desk.put(desk.subjects.goodbye(desk.me.host), None, None, message.payload);
+                    desk.put(
+                        desk.subjects.goodbye(desk.me.host),
+                        None,
+                        None,
+                        message.payload,
+                    );
                 } else {
                     searches.announced(desk, writer, announcement)?;
                 }
@@ -290,13 +363,19 @@ impl Courier {
         illegible: &Illegible,
     ) -> Result<(), Stray> {
         let Courier { desk, searches, .. } = self;
-        let Illegible::Version { from, .. } = illegible else { return Err(Stray) };
+        let Illegible::Version { from, .. } = illegible else {
+            return Err(Stray);
+        };
         match door {
             Door::Inbox => searches.illegible(subject, illegible),
             Door::Ready(service) => searches.foreign(desk, service, illegible),
             Door::Call(_) => {
                 let call = reply.and_then(call_of).ok_or(Stray)?;
-                offers::refuse(desk, &desk.subjects.answer(from.host, call), &Failure::misfit(illegible.to_string()));
+                offers::refuse(
+                    desk,
+                    &desk.subjects.answer(from.host, call),
+                    &Failure::misfit(illegible.to_string()),
+                );
             }
             _ => return Err(Stray),
         }
@@ -306,7 +385,19 @@ impl Courier {
     /// Sends what is left, and the last words.
     async fn leave(mut self) {
         self.offers.end_all(&self.desk);
-        let Courier { desk: Desk { client, subjects, me, outlook, parcels, .. }, outbox, .. } = self;
+        let Courier {
+            desk:
+                Desk {
+                    client,
+                    subjects,
+                    me,
+                    outlook,
+                    parcels,
+                    ..
+                },
+            outbox,
+            ..
+        } = self;
         drop(parcels);
         let all_sent = async {
             _ = outbox.await;
@@ -323,7 +414,10 @@ impl Courier {
 fn inquire(desk: &Desk, offers: &Offers, message: &Message) -> Result<(), Stray> {
     let inquiry = Inquiry::read(&message.subject).ok_or(Stray)?;
     let reply = message.reply.as_deref().ok_or(Stray)?;
-    for answer in offers.all().filter_map(|offering| inquiry.answer(desk, offering)) {
+    for answer in offers
+        .all()
+        .filter_map(|offering| inquiry.answer(desk, offering))
+    {
         desk.put(reply.to_owned(), None, None, answer.into());
     }
     Ok(())

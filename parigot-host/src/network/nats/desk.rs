@@ -34,7 +34,10 @@ impl Outlook {
     const UP: u64 = u64::MAX;
 
     pub(super) fn new() -> Self {
-        Outlook { down_since_ns: AtomicU64::new(Self::UP), prospects: Mutex::new(HashMap::new()) }
+        Outlook {
+            down_since_ns: AtomicU64::new(Self::UP),
+            prospects: Mutex::new(HashMap::new()),
+        }
     }
 
     /// Why a call to the service would not run, if that is known.
@@ -56,7 +59,8 @@ impl Outlook {
     }
 
     pub(super) fn set_down(&self, since_ns: u64) {
-        self.down_since_ns.store(since_ns.min(Self::UP - 1), Ordering::Relaxed);
+        self.down_since_ns
+            .store(since_ns.min(Self::UP - 1), Ordering::Relaxed);
     }
 
     pub(super) fn set_up(&self) {
@@ -98,7 +102,10 @@ impl Desk {
 
     /// How much of a body goes into one message.
     pub(super) fn piece_bytes_max(&self) -> usize {
-        self.client.max_payload().saturating_sub(ENVELOPE_BYTES).max(1)
+        self.client
+            .max_payload()
+            .saturating_sub(ENVELOPE_BYTES)
+            .max(1)
     }
 
     /// The body if it goes into one message, and otherwise what is left to be sent in pieces.
@@ -126,10 +133,22 @@ impl Desk {
         }
     }
 
-    pub(super) fn put(&self, subject: String, reply: Option<String>, call: Option<CallId>, payload: Bytes) {
+    pub(super) fn put(
+        &self,
+        subject: String,
+        reply: Option<String>,
+        call: Option<CallId>,
+        payload: Bytes,
+    ) {
         let _weight = self.load.take(payload.len());
         // Fails only when this process ends.
-        _ = self.parcels.send(Parcel { subject, reply, payload, call, _weight });
+        _ = self.parcels.send(Parcel {
+            subject,
+            reply,
+            payload,
+            call,
+            _weight,
+        });
     }
 }
 
@@ -138,14 +157,20 @@ pub(super) struct Log(pub(super) Dispatch);
 
 impl Log {
     pub(super) fn info(&self, text: &str) {
-        tracing::dispatcher::with_default(&self.0, || tracing::info!(service = "network", "{text}"));
+        tracing::dispatcher::with_default(&self.0, || {
+            tracing::info!(service = "network", "{text}")
+        });
     }
 
     pub(super) fn warn(&self, text: &str) {
-        tracing::dispatcher::with_default(&self.0, || tracing::warn!(service = "network", "{text}"));
+        tracing::dispatcher::with_default(&self.0, || {
+            tracing::warn!(service = "network", "{text}")
+        });
     }
 
     pub(super) fn error(&self, text: &str) {
-        tracing::dispatcher::with_default(&self.0, || tracing::error!(service = "network", "{text}"));
+        tracing::dispatcher::with_default(&self.0, || {
+            tracing::error!(service = "network", "{text}")
+        });
     }
 }

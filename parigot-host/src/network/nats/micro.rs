@@ -28,7 +28,10 @@ enum Verb {
 /// The subjects on which a service named so is asked.
 pub(super) fn subjects(service: &str, desk: &Desk) -> [String; 2] {
     let name = name(service);
-    [format!("$SRV.*.{name}"), format!("$SRV.*.{name}.{}", desk.me.host)]
+    [
+        format!("$SRV.*.{name}"),
+        format!("$SRV.*.{name}.{}", desk.me.host),
+    ]
 }
 
 /// The subject on which all services are asked.
@@ -49,14 +52,18 @@ impl<'a> Inquiry<'a> {
             _ => return None,
         };
         let (name, id) = (tokens.next(), tokens.next());
-        tokens.next().is_none().then_some(Inquiry { verb, name, id })
+        tokens
+            .next()
+            .is_none()
+            .then_some(Inquiry { verb, name, id })
     }
 
     /// What a service says to it, if it is asked.
     pub(super) fn answer(self, desk: &Desk, offering: &Offering) -> Option<Vec<u8>> {
         let id = desk.me.host.to_string();
         let name = name(&offering.offer.service);
-        if self.name.is_some_and(|asked| asked != name) || self.id.is_some_and(|asked| asked != id) {
+        if self.name.is_some_and(|asked| asked != name) || self.id.is_some_and(|asked| asked != id)
+        {
             return None;
         }
         let mut answer = json!({
@@ -73,7 +80,8 @@ impl<'a> Inquiry<'a> {
             Verb::Ping => answer["type"] = "io.nats.micro.v1.ping_response".into(),
             Verb::Info => {
                 answer["type"] = "io.nats.micro.v1.info_response".into();
-                answer["description"] = format!("{}, offered by parigot", offering.offer.service).into();
+                answer["description"] =
+                    format!("{}, offered by parigot", offering.offer.service).into();
                 answer["endpoints"] = json!([info(desk, offering)]);
             }
             Verb::Stats => {
@@ -96,7 +104,11 @@ fn info(desk: &Desk, offering: &Offering) -> Value {
 }
 
 fn stats(desk: &Desk, offering: &Offering) -> Value {
-    let Tally { requests, errors, time } = offering.tally;
+    let Tally {
+        requests,
+        errors,
+        time,
+    } = offering.tally;
     let nanoseconds = time.as_nanos() as u64;
     json!({
         "name": "call",
@@ -114,5 +126,12 @@ fn stats(desk: &Desk, offering: &Offering) -> Value {
 fn started(wall_ns: u64) -> String {
     let at = datetime::from_nanos(wall_ns.into()).unwrap_or(DateTime::UNIX_EPOCH);
     let (date, month) = (at.date(), u8::from(at.month()));
-    format!("{:04}-{month:02}-{:02}T{:02}:{:02}:{:02}Z", date.year(), date.day(), at.hour(), at.minute(), at.second())
+    format!(
+        "{:04}-{month:02}-{:02}T{:02}:{:02}:{:02}Z",
+        date.year(),
+        date.day(),
+        at.hour(),
+        at.minute(),
+        at.second()
+    )
 }

@@ -14,7 +14,8 @@ use super::searches::Stray;
 use super::subjects::call_of;
 use super::visits::{Denial, Memory, Visit, Visits};
 use super::wire::{
-    Announcement, Answer, Body, Content, GoOn, Piece, Request, SchemaAnswer, SchemaQuestion, Stage, Word, Writer,
+    Announcement, Answer, Body, Content, GoOn, Piece, Request, SchemaAnswer, SchemaQuestion, Stage,
+    Word, Writer,
 };
 use crate::error::Failure;
 use crate::network::{Offer, Post, Reply, Request as Call, ReturnAddress, Visit as Arrival};
@@ -66,14 +67,34 @@ struct Head {
 
 impl Offers {
     pub(super) fn new() -> Self {
-        Offers { services: HashMap::new(), requests: Transfers::new(), memory: Memory::default() }
+        Offers {
+            services: HashMap::new(),
+            requests: Transfers::new(),
+            memory: Memory::default(),
+        }
     }
 
     /// `close` ends the subscription.
-    pub(super) fn begin(&mut self, desk: &Desk, offer: Offer, post: Arc<Post<Arrival>>, close: oneshot::Sender<()>) {
+    pub(super) fn begin(
+        &mut self,
+        desk: &Desk,
+        offer: Offer,
+        post: Arc<Post<Arrival>>,
+        close: oneshot::Sender<()>,
+    ) {
         let (service, started_ns) = (offer.service.clone(), desk.clock.wall_ns());
         let (tally, visits, state) = (Tally::default(), Visits::default(), State::Open(close));
-        self.services.insert(service, Offering { offer, started_ns, tally, post, visits, state });
+        self.services.insert(
+            service,
+            Offering {
+                offer,
+                started_ns,
+                tally,
+                post,
+                visits,
+                state,
+            },
+        );
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Offering> {
@@ -82,16 +103,22 @@ impl Offers {
 
     /// Says what is offered.
     pub(super) fn announce_all(&self, desk: &Desk) {
-        self.services.values().for_each(|offering| offering.announce(desk));
+        self.services
+            .values()
+            .for_each(|offering| offering.announce(desk));
     }
 
     pub(super) fn announce(&self, desk: &Desk, service: &str) {
-        self.services.get(service).inspect(|offering| offering.announce(desk));
+        self.services
+            .get(service)
+            .inspect(|offering| offering.announce(desk));
     }
 
     /// Takes no more calls to a service but those that are under way.
     pub(super) fn withdraw(&mut self, desk: &Desk, service: &str) {
-        let Some(offering) = self.services.get_mut(service) else { return };
+        let Some(offering) = self.services.get_mut(service) else {
+            return;
+        };
         if let State::Open(close) = std::mem::replace(&mut offering.state, State::Closing) {
             // If nobody listens, the subscription has ended.
             _ = close.send(());
@@ -109,8 +136,12 @@ impl Offers {
 
     /// Lets a service that takes no more calls go, step by step.
     fn settle(&mut self, desk: &Desk, service: &str) {
-        let Some(offering) = self.services.get_mut(service) else { return };
-        if matches!(offering.state, State::Closed) && self.requests.heads().all(|head| head.service != service) {
+        let Some(offering) = self.services.get_mut(service) else {
+            return;
+        };
+        if matches!(offering.state, State::Closed)
+            && self.requests.heads().all(|head| head.service != service)
+        {
             offering.state = State::Drained;
             offering.post.push(Arrival::Drained);
         }
@@ -124,7 +155,11 @@ impl Offers {
     pub(super) fn end_all(&mut self, desk: &Desk) {
         for offering in self.services.values_mut() {
             for (call, visit) in offering.visits.end_all() {
-                refuse(desk, &desk.subjects.answer(visit.from, call), &Failure::process_left(&desk.me.process));
+                refuse(
+                    desk,
+                    &desk.subjects.answer(visit.from, call),
+                    &Failure::process_left(&desk.me.process),
+                );
             }
             offering.announce_as(desk, Stage::Gone);
         }
@@ -135,22 +170,42 @@ impl Offers {
     pub(super) fn expire(&mut self, desk: &Desk) {
         let now_ns = desk.now_ns();
         self.memory.expire(now_ns);
-        self.services.values_mut().for_each(|offering| offering.visits.expire(now_ns));
+        self.services
+            .values_mut()
+            .for_each(|offering| offering.visits.expire(now_ns));
         for call in self.requests.expire(now_ns) {
             self.deny(desk, call, &Failure::pieces_missing(STALL_MAX));
         }
         let services: Vec<_> = self.services.keys().cloned().collect();
-        services.iter().for_each(|service| self.settle(desk, service));
+        services
+            .iter()
+            .for_each(|service| self.settle(desk, service));
     }
 
     /// Tells a process what a service looks like.
-    pub(super) fn describe(&self, desk: &Desk, writer: &Writer, question: &SchemaQuestion) -> Result<(), Stray> {
+    pub(super) fn describe(
+        &self,
+        desk: &Desk,
+        writer: &Writer,
+        question: &SchemaQuestion,
+    ) -> Result<(), Stray> {
         let Offering { offer, .. } = self.services.get(&question.service).ok_or(Stray)?;
         // What is too large to be sent is as if there were none.
         let fits = offer.descriptors.len() <= desk.piece_bytes_max();
-        let descriptors = if fits { offer.descriptors.clone() } else { Vec::new() };
-        let answer = SchemaAnswer { service: offer.service.clone(), schema: offer.schema, descriptors };
-        desk.send(desk.subjects.schema_answer(writer.host), Word::SchemaAnswer(answer));
+        let descriptors = if fits {
+            offer.descriptors.clone()
+        } else {
+            Vec::new()
+        };
+        let answer = SchemaAnswer {
+            service: offer.service.clone(),
+            schema: offer.schema,
+            descriptors,
+        };
+        desk.send(
+            desk.subjects.schema_answer(writer.host),
+            Word::SchemaAnswer(answer),
+        );
         Ok(())
     }
 }
@@ -162,14 +217,33 @@ impl Offering {
     }
 
     fn announce(&self, desk: &Desk) {
-        self.announce_as(desk, if matches!(self.state, State::Open(_)) { Stage::Ready } else { Stage::Leaving });
+        self.announce_as(
+            desk,
+            if matches!(self.state, State::Open(_)) {
+                Stage::Ready
+            } else {
+                Stage::Leaving
+            },
+        );
     }
 
     fn announce_as(&self, desk: &Desk, stage: Stage) {
-        let Offer { service, schema, methods, deadline_ns, .. } = &self.offer;
+        let Offer {
+            service,
+            schema,
+            methods,
+            deadline_ns,
+            ..
+        } = &self.offer;
         let announcement = Announcement::new(service.clone(), *schema, methods.clone(), stage);
-        let announcement = Announcement { deadline_ns: *deadline_ns, ..announcement };
-        desk.send(desk.subjects.ready(service), Word::Announcement(announcement));
+        let announcement = Announcement {
+            deadline_ns: *deadline_ns,
+            ..announcement
+        };
+        desk.send(
+            desk.subjects.ready(service),
+            Word::Announcement(announcement),
+        );
     }
 }
 
@@ -192,19 +266,38 @@ impl Offers {
         }
         offering.tally.requests += 1;
         let to = desk.subjects.answer(writer.host, call);
-        let Times { taken_ns, deadline_ns, .. } = times;
-        let visit = Visit { from: writer.host, bytes: content.lengths().bytes(), taken_ns, deadline_ns };
+        let Times {
+            taken_ns,
+            deadline_ns,
+            ..
+        } = times;
+        let visit = Visit {
+            from: writer.host,
+            bytes: content.lengths().bytes(),
+            taken_ns,
+            deadline_ns,
+        };
         if let Err(failure) = offering.take(desk, call, visit, &times) {
             offering.tally.errors += 1;
             refuse(desk, &to, &failure);
             return Ok(());
         }
-        let head = Head { service: service.to_owned(), method: request.method.clone(), deadline_ns };
+        let head = Head {
+            service: service.to_owned(),
+            method: request.method.clone(),
+            deadline_ns,
+        };
         match content {
             Content::Whole(body) => self.arrive(desk, call, writer, head, body),
             Content::InPieces(lengths) => {
-                let sender = Sender { call, host: writer.host };
-                match self.requests.begin(sender, lengths, deadline_ns, taken_ns, head) {
+                let sender = Sender {
+                    call,
+                    host: writer.host,
+                };
+                match self
+                    .requests
+                    .begin(sender, lengths, deadline_ns, taken_ns, head)
+                {
                     Ok(()) => desk.send(to, Word::GoOn(GoOn {})),
                     Err(_) => self.deny(desk, call, &Failure::too_many_pieces(&desk.me.process)),
                 }
@@ -214,9 +307,22 @@ impl Offers {
     }
 
     /// A part of a request has come.
-    pub(super) fn piece(&mut self, desk: &Desk, subject: &str, writer: &Writer, piece: &Piece) -> Result<(), Stray> {
+    pub(super) fn piece(
+        &mut self,
+        desk: &Desk,
+        subject: &str,
+        writer: &Writer,
+        piece: &Piece,
+    ) -> Result<(), Stray> {
         let call = call_of(subject).ok_or(Stray)?;
-        match self.requests.add(Sender { call, host: writer.host }, piece, desk.now_ns()) {
+        match self.requests.add(
+            Sender {
+                call,
+                host: writer.host,
+            },
+            piece,
+            desk.now_ns(),
+        ) {
             Progress::Partial => {}
             Progress::Whole(head, body) => self.arrive(desk, call, writer, head, body),
             Progress::Broken(_) => self.deny(desk, call, &Failure::broken_pieces()),
@@ -227,10 +333,20 @@ impl Offers {
 
     /// A call is there as a whole.
     fn arrive(&mut self, desk: &Desk, id: CallId, writer: &Writer, head: Head, body: Body) {
-        let Head { service, method, deadline_ns } = head;
+        let Head {
+            service,
+            method,
+            deadline_ns,
+        } = head;
         if let Some(offering) = self.services.get_mut(&service) {
             let (metadata, _, payload) = body.parts();
-            let request = Call { id, method, deadline_ns, metadata, payload };
+            let request = Call {
+                id,
+                method,
+                deadline_ns,
+                metadata,
+                payload,
+            };
             let from = ReturnAddress(desk.subjects.answer(writer.host, id));
             offering.post.push(Arrival::Call { request, from });
         }
@@ -250,7 +366,8 @@ impl Offers {
         let has_it = |offering: &&mut Offering| offering.visits.is_from(id, writer.host);
         let Some(offering) = self.services.values_mut().find(has_it) else {
             // It has ended, or another process has it, or it comes yet, for the ways are two: then it need not run.
-            self.memory.is_first(id, desk.now_ns().saturating_add(desk.repeats_for_ns()));
+            self.memory
+                .is_first(id, desk.now_ns().saturating_add(desk.repeats_for_ns()));
             return;
         };
         if self.requests.drop_of(id).is_none() {
@@ -265,12 +382,21 @@ impl Offers {
     pub(super) fn answer(&mut self, desk: &Desk, ReturnAddress(to): &ReturnAddress, reply: Reply) {
         let Some(call) = call_of(to) else { return };
         // The caller may have cancelled it.
-        let Some((service, visit)) = self.end(call) else { return };
+        let Some((service, visit)) = self.end(call) else {
+            return;
+        };
         if let Some(offering) = self.services.get_mut(&service) {
             offering.tally.errors += u64::from(reply.status != 0);
-            offering.tally.time += Duration::from_nanos(desk.now_ns().saturating_sub(visit.taken_ns));
+            offering.tally.time +=
+                Duration::from_nanos(desk.now_ns().saturating_sub(visit.taken_ns));
         }
-        let Reply { status, flags, metadata, detail, payload } = reply;
+        let Reply {
+            status,
+            flags,
+            metadata,
+            detail,
+            payload,
+        } = reply;
         match Body::of(&metadata, &detail, &payload) {
             Some(body) => reply_with(desk, to, status, flags, body),
             None => refuse(desk, to, &Failure::no_room_to_answer(outbox::BYTES_MAX)),
@@ -308,23 +434,40 @@ impl Times {
         let left = remaining.saturating_sub(behind.saturating_sub(desk.clock_skew));
         let deadline_ns = taken_ns.saturating_add(left.as_nanos() as u64);
         let until_ns = deadline_ns.saturating_add(desk.repeats_for_ns());
-        Times { taken_ns, deadline_ns, until_ns, behind, remaining }
+        Times {
+            taken_ns,
+            deadline_ns,
+            until_ns,
+            behind,
+            remaining,
+        }
     }
 }
 
 impl Offering {
     /// Takes a call, or says why not.
-    fn take(&mut self, desk: &Desk, call: CallId, visit: Visit, times: &Times) -> Result<(), Failure> {
+    fn take(
+        &mut self,
+        desk: &Desk,
+        call: CallId,
+        visit: Visit,
+        times: &Times,
+    ) -> Result<(), Failure> {
         if visit.bytes > desk.message_bytes_max {
-            return Err(Failure::request_too_large(visit.bytes, desk.message_bytes_max));
+            return Err(Failure::request_too_large(
+                visit.bytes,
+                desk.message_bytes_max,
+            ));
         }
         if visit.deadline_ns <= visit.taken_ns {
             return Err(Failure::came_too_late(times.behind, times.remaining));
         }
-        self.visits.take(call, visit).map_err(|denial| match denial {
-            Denial::TooMany => Failure::too_many_inbound(&self.offer.service),
-            Denial::TooLarge => Failure::too_much_taken(&self.offer.service),
-        })
+        self.visits
+            .take(call, visit)
+            .map_err(|denial| match denial {
+                Denial::TooMany => Failure::too_many_inbound(&self.offer.service),
+                Denial::TooLarge => Failure::too_much_taken(&self.offer.service),
+            })
     }
 }
 
@@ -337,7 +480,10 @@ pub(super) fn refuse(desk: &Desk, to: &str, failure: &Failure) {
 
 fn reply_with(desk: &Desk, to: &str, status: u32, flags: u16, body: Body) {
     let (content, rest) = desk.pack(body);
-    desk.send(to.to_owned(), Word::Answer(Answer::new(status, flags, content)));
+    desk.send(
+        to.to_owned(),
+        Word::Answer(Answer::new(status, flags, content)),
+    );
     if let Some(rest) = rest {
         desk.send_pieces(to, &rest);
     }

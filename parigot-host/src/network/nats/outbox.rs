@@ -41,7 +41,10 @@ impl Load {
     /// For so many bytes more, room or not.
     pub(super) fn take(&self, bytes: usize) -> Weight {
         self.0.fetch_add(bytes, Ordering::Relaxed);
-        Weight { bytes, load: self.clone() }
+        Weight {
+            bytes,
+            load: self.clone(),
+        }
     }
 }
 
@@ -113,7 +116,12 @@ impl Outbox {
 
     /// Hands a parcel to the client, which takes few at once; if the connection breaks first, it was not sent.
     async fn send(&mut self, parcel: Parcel) {
-        let Parcel { subject, reply, payload, .. } = &parcel;
+        let Parcel {
+            subject,
+            reply,
+            payload,
+            ..
+        } = &parcel;
         let (subject, payload) = (subject.clone(), payload.clone());
         let is_sent = match reply.clone() {
             Some(reply) => {

@@ -98,40 +98,95 @@ pub(super) enum Prospect {
 impl Presence {
     pub(super) fn new(schema: u64) -> Self {
         let (hosts, verdicts) = (HashMap::new(), HashMap::new());
-        Presence { schema, hosts, verdicts, foreign: None, turn: 0 }
+        Presence {
+            schema,
+            hosts,
+            verdicts,
+            foreign: None,
+            turn: 0,
+        }
     }
 
     /// A process has said that it offers the service, or does no more. `None` if there are too many to remember it.
-    pub(super) fn hear(&mut self, writer: Writer, announcement: Announcement, now_ns: u64) -> Option<Turnout> {
+    pub(super) fn hear(
+        &mut self,
+        writer: Writer,
+        announcement: Announcement,
+        now_ns: u64,
+    ) -> Option<Turnout> {
         let (key, stage) = (writer.host.key(), announcement.stage());
-        let Announcement { schema, methods, deadline_ns, .. } = announcement;
+        let Announcement {
+            schema,
+            methods,
+            deadline_ns,
+            ..
+        } = announcement;
         if stage == Stage::Gone {
-            let lost = self.hosts.remove(&key).into_iter().filter_map(Host::lost).collect();
-            return Some(Turnout { lost, ..Turnout::default() });
+            let lost = self
+                .hosts
+                .remove(&key)
+                .into_iter()
+                .filter_map(Host::lost)
+                .collect();
+            return Some(Turnout {
+                lost,
+                ..Turnout::default()
+            });
         }
         let is_known = self.hosts.contains_key(&key);
         let is_schema_known = schema == self.schema || self.verdicts.contains_key(&schema);
-        if !is_known && self.hosts.len() >= HOSTS_MAX || !is_schema_known && self.verdicts.len() >= HOSTS_MAX {
+        if !is_known && self.hosts.len() >= HOSTS_MAX
+            || !is_schema_known && self.verdicts.len() >= HOSTS_MAX
+        {
             return None;
         }
         let ask = matches!(self.judge(schema), Verdict::Asked).then_some(writer.host);
         let is_leaving = stage == Stage::Leaving;
-        let standing = self.hosts.get(&key).map_or(Standing::Unknown, |host| host.standing);
-        let methods = if standing == Standing::Found { Vec::new() } else { methods };
-        self.hosts.insert(key, Host { writer, schema, heard_ns: now_ns, methods, deadline_ns, is_leaving, standing });
-        Some(Turnout { ask, ..self.settle() })
+        let standing = self
+            .hosts
+            .get(&key)
+            .map_or(Standing::Unknown, |host| host.standing);
+        let methods = if standing == Standing::Found {
+            Vec::new()
+        } else {
+            methods
+        };
+        self.hosts.insert(
+            key,
+            Host {
+                writer,
+                schema,
+                heard_ns: now_ns,
+                methods,
+                deadline_ns,
+                is_leaving,
+                standing,
+            },
+        );
+        Some(Turnout {
+            ask,
+            ..self.settle()
+        })
     }
 
     /// Somebody offers the service in another version of the protocol. Says whether that is news.
     pub(super) fn hear_foreign(&mut self, why: String, now_ns: u64) -> bool {
-        self.foreign.replace(Foreign { why: why.into(), heard_ns: now_ns }).is_none()
+        self.foreign
+            .replace(Foreign {
+                why: why.into(),
+                heard_ns: now_ns,
+            })
+            .is_none()
     }
 
     fn judge(&mut self, schema: u64) -> Verdict {
         if self.schema == 0 || schema == self.schema {
             return Verdict::Fits;
         }
-        self.verdicts.entry(schema).or_insert(Verdict::Asked).clone()
+        self.verdicts
+            .entry(schema)
+            .or_insert(Verdict::Asked)
+            .clone()
     }
 
     /// Whether a verdict on that schema is awaited.
@@ -147,17 +202,25 @@ impl Presence {
 
     /// Lets those go of whom nothing was heard for too long.
     pub(super) fn expire(&mut self, now_ns: u64) -> Turnout {
-        let is_silent = |heard_ns: u64| now_ns.saturating_sub(heard_ns) > SILENCE_MAX.as_nanos() as u64;
+        let is_silent =
+            |heard_ns: u64| now_ns.saturating_sub(heard_ns) > SILENCE_MAX.as_nanos() as u64;
         self.foreign.take_if(|foreign| is_silent(foreign.heard_ns));
         let silent = self.hosts.extract_if(|_, host| is_silent(host.heard_ns));
         let lost = silent.filter_map(|(_, host)| host.lost()).collect();
-        Turnout { lost, ..Turnout::default() }
+        Turnout {
+            lost,
+            ..Turnout::default()
+        }
     }
 
     /// Nothing could be heard for a while: everybody has time to speak again.
     pub(super) fn forgive(&mut self, now_ns: u64) {
-        self.hosts.values_mut().for_each(|host| host.heard_ns = now_ns);
-        self.foreign.iter_mut().for_each(|foreign| foreign.heard_ns = now_ns);
+        self.hosts
+            .values_mut()
+            .for_each(|host| host.heard_ns = now_ns);
+        self.foreign
+            .iter_mut()
+            .for_each(|foreign| foreign.heard_ns = now_ns);
     }
 
     /// The schema of one who takes calls.
@@ -182,7 +245,9 @@ impl Presence {
     }
 
     fn fits(&self, schema: u64) -> bool {
-        self.schema == 0 || schema == self.schema || matches!(self.verdicts.get(&schema), Some(Verdict::Fits))
+        self.schema == 0
+            || schema == self.schema
+            || matches!(self.verdicts.get(&schema), Some(Verdict::Fits))
     }
 
     pub(super) fn prospect(&self) -> Prospect {
@@ -193,14 +258,24 @@ impl Presence {
             Some(Verdict::Misfit(why)) => Some(Prospect::Misfit(Arc::clone(why))),
             _ => None,
         };
-        let foreign = || self.foreign.as_ref().map(|foreign| Prospect::Misfit(Arc::clone(&foreign.why)));
-        self.hosts.values().find_map(misfit).or_else(foreign).unwrap_or(Prospect::Nobody)
+        let foreign = || {
+            self.foreign
+                .as_ref()
+                .map(|foreign| Prospect::Misfit(Arc::clone(&foreign.why)))
+        };
+        self.hosts
+            .values()
+            .find_map(misfit)
+            .or_else(foreign)
+            .unwrap_or(Prospect::Nobody)
     }
 
     /// Finds out of whom the requirer must be told.
     fn settle(&mut self) -> Turnout {
         let (schema, verdicts) = (self.schema, &self.verdicts);
-        let fits = |other| schema == 0 || other == schema || matches!(verdicts.get(&other), Some(Verdict::Fits));
+        let fits = |other| {
+            schema == 0 || other == schema || matches!(verdicts.get(&other), Some(Verdict::Fits))
+        };
         let mut turnout = Turnout::default();
         for host in self.hosts.values_mut() {
             let standing = match (fits(host.schema), host.is_leaving, host.standing) {
@@ -216,10 +291,15 @@ impl Presence {
                 }
                 (true, false, Standing::Unknown | Standing::Leaving) => {
                     let methods = std::mem::take(&mut host.methods);
-                    turnout.found.push(Found { writer: host.writer.clone(), methods, deadline_ns: host.deadline_ns });
+                    turnout.found.push(Found {
+                        writer: host.writer.clone(),
+                        methods,
+                        deadline_ns: host.deadline_ns,
+                    });
                     Standing::Found
                 }
-                (true, true, Standing::Unknown | Standing::Leaving) | (true, false, Standing::Found) => continue,
+                (true, true, Standing::Unknown | Standing::Leaving)
+                | (true, false, Standing::Found) => continue,
             };
             host.standing = standing;
         }
@@ -239,7 +319,10 @@ mod tests {
     use super::*;
 
     fn writer(number: u128) -> Writer {
-        Writer { host: HostId::from_random(number), process: format!("p{number}") }
+        Writer {
+            host: HostId::from_random(number),
+            process: format!("p{number}"),
+        }
     }
 
     fn says(schema: u64, stage: Stage) -> Announcement {
@@ -253,7 +336,13 @@ mod tests {
         let mut presence = Presence::new(7);
         let turnout = presence.hear(writer(1), says(7, Stage::Ready), 0).unwrap();
         assert_eq!(turnout.found.len(), 1);
-        assert_eq!(presence.hear(writer(1), says(7, Stage::Ready), SECOND_NS).unwrap().found, []);
+        assert_eq!(
+            presence
+                .hear(writer(1), says(7, Stage::Ready), SECOND_NS)
+                .unwrap()
+                .found,
+            []
+        );
         assert_eq!(presence.expire(4 * SECOND_NS).lost, []);
         assert_eq!(presence.choose(), Some(7));
         assert_eq!(presence.expire(4 * SECOND_NS + 1).lost, [writer(1)]);
@@ -264,9 +353,21 @@ mod tests {
     fn who_leaves_gets_no_calls_and_may_still_have_some_until_it_is_gone() {
         let mut presence = Presence::new(7);
         presence.hear(writer(1), says(7, Stage::Ready), 0).unwrap();
-        assert_eq!(presence.hear(writer(1), says(7, Stage::Leaving), 0).unwrap().leaving, [writer(1)]);
+        assert_eq!(
+            presence
+                .hear(writer(1), says(7, Stage::Leaving), 0)
+                .unwrap()
+                .leaving,
+            [writer(1)]
+        );
         assert_eq!((presence.choose(), presence.takers().count()), (None, 1));
-        assert_eq!(presence.hear(writer(1), says(7, Stage::Gone), 0).unwrap().lost, [writer(1)]);
+        assert_eq!(
+            presence
+                .hear(writer(1), says(7, Stage::Gone), 0)
+                .unwrap()
+                .lost,
+            [writer(1)]
+        );
         assert_eq!(presence.takers().count(), 0);
     }
 
@@ -274,11 +375,21 @@ mod tests {
     fn calls_go_to_all_schemas_that_fit_in_turn() {
         let mut presence = Presence::new(1);
         for schema in 1..=3 {
-            presence.hear(writer(schema.into()), says(schema, Stage::Ready), 0).unwrap();
+            presence
+                .hear(writer(schema.into()), says(schema, Stage::Ready), 0)
+                .unwrap();
         }
-        let [found] = &presence.decide(2, Verdict::Fits).found[..] else { panic!("one fits") };
-        assert_eq!((&found.writer, &found.methods[..]), (&writer(2), &["M".to_owned()][..]));
-        assert_eq!(presence.decide(3, Verdict::Misfit("no".into())), Turnout::default());
+        let [found] = &presence.decide(2, Verdict::Fits).found[..] else {
+            panic!("one fits")
+        };
+        assert_eq!(
+            (&found.writer, &found.methods[..]),
+            (&writer(2), &["M".to_owned()][..])
+        );
+        assert_eq!(
+            presence.decide(3, Verdict::Misfit("no".into())),
+            Turnout::default()
+        );
         let mut chosen: Vec<_> = (0..4).filter_map(|_| presence.choose()).collect();
         chosen.sort_unstable();
         assert_eq!(chosen, [1, 1, 2, 2]);
@@ -306,9 +417,19 @@ mod tests {
     fn no_more_processes_and_schemas_are_remembered_than_there_is_room_for() {
         let mut presence = Presence::new(0);
         let most = HOSTS_MAX as u128;
-        assert!((1..=most).all(|number| presence.hear(writer(number), says(7, Stage::Ready), 0).is_some()));
-        assert_eq!(presence.hear(writer(most + 1), says(7, Stage::Ready), 0), None);
-        assert!(presence.hear(writer(1), says(7, Stage::Ready), 0).is_some(), "it is known");
+        assert!((1..=most).all(|number| {
+            presence
+                .hear(writer(number), says(7, Stage::Ready), 0)
+                .is_some()
+        }));
+        assert_eq!(
+            presence.hear(writer(most + 1), says(7, Stage::Ready), 0),
+            None
+        );
+        assert!(
+            presence.hear(writer(1), says(7, Stage::Ready), 0).is_some(),
+            "it is known"
+        );
         let mut presence = Presence::new(7);
         let mut hear = |schema| presence.hear(writer(1), says(schema, Stage::Ready), 0);
         assert!((8..8 + HOSTS_MAX as u64).all(|schema| hear(schema).is_some()));

@@ -28,7 +28,11 @@ pub(super) struct Way {
 /// Passes on what comes on a subject, until that is to end; then what was under way, and that there is no more.
 pub(super) async fn pump(
     client: Client,
-    Way { subject, group, door }: Way,
+    Way {
+        subject,
+        group,
+        door,
+    }: Way,
     events: mpsc::UnboundedSender<Event>,
     mut up: watch::Receiver<bool>,
     close: impl Future<Output = ()>,
@@ -49,7 +53,9 @@ pub(super) async fn pump(
         }
     };
     // Fails only when this process ends, as do the sends.
-    let Ok(mut subscriber) = subscribed else { return };
+    let Ok(mut subscriber) = subscribed else {
+        return;
+    };
     _ = events.send(Event::Opened(door.clone()));
     let pass = |message| _ = events.send(Event::Message(door.clone(), message));
     loop {

@@ -17,7 +17,12 @@ impl Strays {
     pub(super) fn add(&mut self, subject: &str) {
         self.count += 1;
         self.last.clear();
-        self.last.extend(subject.chars().flat_map(char::escape_debug).take(SUBJECT_CHARS_MAX));
+        self.last.extend(
+            subject
+                .chars()
+                .flat_map(char::escape_debug)
+                .take(SUBJECT_CHARS_MAX),
+        );
     }
 
     /// Says once in a while what was dropped.
@@ -28,7 +33,9 @@ impl Strays {
         }
         let Strays { count, last, .. } = std::mem::take(self);
         let messages = if count == 1 { "a message" } else { "messages" };
-        Some(format!("dropped {messages} of NATS that this process can make nothing of ({count}), the last on {last}"))
+        Some(format!(
+            "dropped {messages} of NATS that this process can make nothing of ({count}), the last on {last}"
+        ))
     }
 }
 
@@ -45,17 +52,25 @@ mod tests {
     fn strays_are_told_all_together_and_not_more_often_than_every_ten_beats() {
         let mut strays = Strays::default();
         strays.add("parigot.pizzeria.ready.x");
-        let one =
-            "dropped a message of NATS that this process can make nothing of (1), the last on parigot.pizzeria.ready.x";
+        let one = "dropped a message of NATS that this process can make nothing of (1), the last on parigot.pizzeria.ready.x";
         assert_eq!(told(&mut strays, STRAYS_EVERY), [one]);
         strays.add("parigot.pizzeria.who.x");
         assert_eq!(told(&mut strays, STRAYS_EVERY - 1), [""; 0]);
         strays.add("$SRV.\u{1b}[2J");
         let two = "dropped messages of NATS that this process can make nothing of (2), the last on $SRV.\\u{1b}[2J";
         assert_eq!(told(&mut strays, 1), [two]);
-        assert_eq!(told(&mut strays, 2 * STRAYS_EVERY), [""; 0], "there is nothing new");
+        assert_eq!(
+            told(&mut strays, 2 * STRAYS_EVERY),
+            [""; 0],
+            "there is nothing new"
+        );
         strays.add(&"x".repeat(1_000));
-        let [long] = &told(&mut strays, 1)[..] else { panic!("after a long silence it is told at once") };
-        assert!(long.ends_with(&format!(" on {}", "x".repeat(SUBJECT_CHARS_MAX))), "{long}");
+        let [long] = &told(&mut strays, 1)[..] else {
+            panic!("after a long silence it is told at once")
+        };
+        assert!(
+            long.ends_with(&format!(" on {}", "x".repeat(SUBJECT_CHARS_MAX))),
+            "{long}"
+        );
     }
 }

@@ -30,7 +30,9 @@ pub(super) struct Subjects {
 
 impl Subjects {
     pub(super) fn of(app: &str) -> Self {
-        Subjects { app: app.to_owned() }
+        Subjects {
+            app: app.to_owned(),
+        }
     }
 
     fn subject(&self, verb: &str, rest: &str) -> String {

@@ -26,8 +26,8 @@ use self::log::Lines;
 use self::server::{PATIENCE, Server, Stranger};
 use super::subjects::Subjects;
 use super::wire::{
-    Announcement, Answer, Body, Cancel, Content, GoOn, Letter, Piece, Question, Request as WireRequest, Stage, Terms,
-    Word, Writer,
+    Announcement, Answer, Body, Cancel, Content, GoOn, Letter, Piece, Question,
+    Request as WireRequest, Stage, Terms, Word, Writer,
 };
 use super::{Nats, Party};
 use crate::clock::{Clock, ManualClock, SystemClock};
@@ -51,7 +51,11 @@ impl<T: std::fmt::Debug> Inbox<T> {
         let (ring, rings) = mpsc::channel();
         let post = Post::new();
         post.bell().connect(move || _ = ring.send(()));
-        Inbox { post, rings, heard: VecDeque::new() }
+        Inbox {
+            post,
+            rings,
+            heard: VecDeque::new(),
+        }
     }
 
     /// The next that comes.
@@ -61,7 +65,9 @@ impl<T: std::fmt::Debug> Inbox<T> {
             if let Some(first) = self.heard.pop_front() {
                 return first;
             }
-            self.rings.recv_timeout(PATIENCE).expect("something comes in time");
+            self.rings
+                .recv_timeout(PATIENCE)
+                .expect("something comes in time");
         }
     }
 }
@@ -111,7 +117,11 @@ struct Told {
 impl Told {
     fn of(reply: &Reply) -> Self {
         let Detail { cause, message, .. } = Detail::read(&reply.detail);
-        Told { code: Code::from_number(reply.status).unwrap(), cause, text: message.into_owned() }
+        Told {
+            code: Code::from_number(reply.status).unwrap(),
+            cause,
+            text: message.into_owned(),
+        }
     }
 }
 
@@ -124,7 +134,11 @@ struct Process {
 
 /// The host of a process of that name.
 fn host_of(process: &str) -> HostId {
-    HostId::from_random(process.bytes().fold(1, |number, byte| number << 8 | u128::from(byte)))
+    HostId::from_random(
+        process
+            .bytes()
+            .fold(1, |number, byte| number << 8 | u128::from(byte)),
+    )
 }
 
 fn call_id(number: u128) -> CallId {
@@ -139,7 +153,12 @@ fn party(server: &Server, process: &str) -> Party {
         credentials: None,
         clock_skew: SECOND,
     };
-    Party { host: host_of(process), network, clock: Arc::new(SystemClock::new()), message_bytes_max: 16 << 20 }
+    Party {
+        host: host_of(process),
+        network,
+        clock: Arc::new(SystemClock::new()),
+        message_bytes_max: 16 << 20,
+    }
 }
 
 impl Process {
@@ -149,12 +168,20 @@ impl Process {
 
     fn of(party: Party) -> Self {
         let (host, clock) = (party.host, Arc::clone(&party.clock));
-        Process { host, carrier: Nats::connect(party).unwrap(), clock }
+        Process {
+            host,
+            carrier: Nats::connect(party).unwrap(),
+            clock,
+        }
     }
 
     fn look_for(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<News> {
         let inbox = Inbox::new();
-        let wanted = Wanted { service: SERVICE.to_owned(), schema, descriptors };
+        let wanted = Wanted {
+            service: SERVICE.to_owned(),
+            schema,
+            descriptors,
+        };
         self.carrier.look_for(wanted, Arc::clone(&inbox.post));
         inbox
     }
@@ -162,7 +189,13 @@ impl Process {
     fn serve(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<Visit> {
         let inbox = Inbox::new();
         let methods = vec!["FetchGreeting".to_owned()];
-        let offer = Offer { service: SERVICE.to_owned(), schema, descriptors, methods, deadline_ns: 5 };
+        let offer = Offer {
+            service: SERVICE.to_owned(),
+            schema,
+            descriptors,
+            methods,
+            deadline_ns: 5,
+        };
         self.carrier.serve(offer, Arc::clone(&inbox.post));
         inbox
     }
@@ -184,13 +217,25 @@ impl Process {
 
     fn answer(&self, to: ReturnAddress, payload: impl Into<Bytes>) {
         let (metadata, detail) = (Bytes::new(), Bytes::new());
-        self.carrier.answer(to, Reply { status: 0, flags: 0, metadata, detail, payload: payload.into() });
+        self.carrier.answer(
+            to,
+            Reply {
+                status: 0,
+                flags: 0,
+                metadata,
+                detail,
+                payload: payload.into(),
+            },
+        );
     }
 }
 
 /// One that calls and one that is called, who have found each other.
 fn couple(server: &Server) -> (Process, Inbox<News>, Process, Inbox<Visit>) {
-    let (front, kitchen) = (Process::new(server, "front"), Process::new(server, "kitchen"));
+    let (front, kitchen) = (
+        Process::new(server, "front"),
+        Process::new(server, "kitchen"),
+    );
     let mut news = front.look_for(SCHEMA, Vec::new());
     let visits = kitchen.serve(SCHEMA, Vec::new());
     news.found();
@@ -210,12 +255,21 @@ impl ByHand {
     fn on(server: &Server) -> Self {
         let now = 1_000 * SECOND;
         let clock = Arc::new(ManualClock::new(now));
-        let kitchen = Process::of(Party { clock: Arc::clone(&clock) as _, ..party(server, "kitchen") });
+        let kitchen = Process::of(Party {
+            clock: Arc::clone(&clock) as _,
+            ..party(server, "kitchen")
+        });
         let visits = kitchen.serve(SCHEMA, Vec::new());
         let mut caller = Caller::on(&Stranger::on(server), "front");
         caller.wall = now;
         caller.wait_for_service();
         let answers = caller.inbox();
-        ByHand { kitchen, visits, clock, caller, answers }
+        ByHand {
+            kitchen,
+            visits,
+            clock,
+            caller,
+            answers,
+        }
     }
 }

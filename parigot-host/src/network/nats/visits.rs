@@ -61,7 +61,9 @@ impl Visits {
 
     /// Whether that host waits for that call.
     pub(super) fn is_from(&self, call: CallId, host: HostId) -> bool {
-        self.open.get(&call.key()).is_some_and(|(_, visit)| visit.from == host)
+        self.open
+            .get(&call.key())
+            .is_some_and(|(_, visit)| visit.from == host)
     }
 
     /// All of them, and there will be none.
@@ -76,7 +78,9 @@ impl Visits {
 
     /// Forgets calls whose deadline has passed: the host has ended them.
     pub(super) fn expire(&mut self, now_ns: u64) {
-        let expired = self.open.extract_if(|_, (_, visit)| visit.deadline_ns <= now_ns);
+        let expired = self
+            .open
+            .extract_if(|_, (_, visit)| visit.deadline_ns <= now_ns);
         self.bytes -= expired.map(|(_, (_, visit))| visit.bytes).sum::<usize>();
     }
 }
@@ -103,13 +107,19 @@ impl Memory {
     }
 
     pub(super) fn expire(&mut self, now_ns: u64) {
-        while self.order.peek().is_some_and(|Reverse((until_ns, _))| *until_ns <= now_ns) {
+        while self
+            .order
+            .peek()
+            .is_some_and(|Reverse((until_ns, _))| *until_ns <= now_ns)
+        {
             self.forget_one();
         }
     }
 
     fn forget_one(&mut self) {
-        self.order.pop().inspect(|Reverse((_, call))| _ = self.calls.remove(call));
+        self.order
+            .pop()
+            .inspect(|Reverse((_, call))| _ = self.calls.remove(call));
     }
 }
 
@@ -140,7 +150,10 @@ mod tests {
         for number in 1..=REMEMBERED_MAX as u128 + 10 {
             assert!(memory.is_first(call(number), number as u64));
         }
-        assert_eq!((memory.calls.len(), memory.order.len()), (REMEMBERED_MAX, REMEMBERED_MAX));
+        assert_eq!(
+            (memory.calls.len(), memory.order.len()),
+            (REMEMBERED_MAX, REMEMBERED_MAX)
+        );
         assert!(memory.is_first(call(1), 0), "forgotten");
         assert!(!memory.is_first(call(100), 0));
     }
@@ -148,8 +161,12 @@ mod tests {
     #[test]
     fn calls_hold_no_more_bytes_than_they_may_and_free_them_when_they_end() {
         let mut visits = Visits::default();
-        let visit =
-            |deadline_ns| Visit { from: HostId::from_random(1), bytes: BYTES_MAX / 2, taken_ns: 0, deadline_ns };
+        let visit = |deadline_ns| Visit {
+            from: HostId::from_random(1),
+            bytes: BYTES_MAX / 2,
+            taken_ns: 0,
+            deadline_ns,
+        };
         assert_eq!(visits.take(call(1), visit(10)), Ok(()));
         assert_eq!(visits.take(call(2), visit(20)), Ok(()));
         assert_eq!(visits.take(call(3), visit(30)), Err(Denial::TooLarge));

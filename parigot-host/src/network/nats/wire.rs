@@ -40,7 +40,9 @@ impl<T: IdType> From<Id<T>> for WireId {
 impl WireId {
     /// The id, if it is one of that type that somebody has set.
     pub(super) fn read<T: IdType>(self) -> Option<Id<T>> {
-        Id::from_wire(self.high, self.low).ok().filter(|id| !id.is_empty() && !id.is_zero())
+        Id::from_wire(self.high, self.low)
+            .ok()
+            .filter(|id| !id.is_empty() && !id.is_zero())
     }
 }
 
@@ -126,13 +128,24 @@ pub(super) enum Stage {
 }
 
 impl Announcement {
-    pub(super) fn new(service: String, schema: u64, mut methods: Vec<String>, stage: Stage) -> Self {
+    pub(super) fn new(
+        service: String,
+        schema: u64,
+        mut methods: Vec<String>,
+        stage: Stage,
+    ) -> Self {
         let mut bytes = 0;
         methods.retain(|method| {
             bytes += method.len();
             bytes <= METHODS_BYTES_MAX
         });
-        Announcement { service, schema, methods, stage: stage.into(), deadline_ns: 0 }
+        Announcement {
+            service,
+            schema,
+            methods,
+            stage: stage.into(),
+            deadline_ns: 0,
+        }
     }
 
     fn is_sound(&self) -> bool {
@@ -256,14 +269,26 @@ impl Writer {
     /// The bytes of a letter.
     pub(super) fn write(&self, word: Word) -> Bytes {
         let (host, process) = (Some(self.host.into()), self.process.clone());
-        Letter { version: VERSION, host, process, word: Some(word) }.encode_to_vec().into()
+        Letter {
+            version: VERSION,
+            host,
+            process,
+            word: Some(word),
+        }
+        .encode_to_vec()
+        .into()
     }
 }
 
 impl Letter {
     /// Who wrote it and what it says, if it is as said above.
     pub(super) fn read(bytes: Bytes) -> Result<(Writer, Word), Illegible> {
-        let Letter { version, host, process, word } = Letter::decode(bytes).map_err(|_| Illegible::Foreign)?;
+        let Letter {
+            version,
+            host,
+            process,
+            word,
+        } = Letter::decode(bytes).map_err(|_| Illegible::Foreign)?;
         let host = host.and_then(WireId::read).ok_or(Illegible::Foreign)?;
         if !is_name(&process) {
             return Err(Illegible::Foreign);
@@ -290,11 +315,12 @@ impl Word {
             Word::Request(request) => {
                 request.call().is_some() && is_name(&request.method) && request.content().is_some()
             }
-            Word::Answer(answer) => answer.flags & !u32::from(flags::SERVICE_ERROR) == 0 && answer.content().is_some(),
-            Word::Cancel(cancel) => cancel.call().is_some(),
-            Word::SchemaQuestion(SchemaQuestion { service }) | Word::SchemaAnswer(SchemaAnswer { service, .. }) => {
-                is_name(service)
+            Word::Answer(answer) => {
+                answer.flags & !u32::from(flags::SERVICE_ERROR) == 0 && answer.content().is_some()
             }
+            Word::Cancel(cancel) => cancel.call().is_some(),
+            Word::SchemaQuestion(SchemaQuestion { service })
+            | Word::SchemaAnswer(SchemaAnswer { service, .. }) => is_name(service),
             Word::Question(_) | Word::GoOn(_) | Word::Piece(_) => true,
         }
     }
@@ -328,9 +354,14 @@ impl Body {
         let lengths = Lengths {
             metadata: metadata.len().try_into().ok()?,
             detail: detail.len().try_into().ok()?,
-            whole: (metadata.len() + detail.len() + payload.len()).try_into().ok()?,
+            whole: (metadata.len() + detail.len() + payload.len())
+                .try_into()
+                .ok()?,
         };
-        Some(Body { lengths, bytes: [metadata, detail, payload].concat().into() })
+        Some(Body {
+            lengths,
+            bytes: [metadata, detail, payload].concat().into(),
+        })
     }
 
     /// Metadata, detail and payload.
@@ -351,7 +382,10 @@ impl Lengths {
         let is_sound = u64::from(self.metadata) + u64::from(self.detail) <= u64::from(self.whole);
         match body.len() {
             _ if !is_sound => None,
-            bytes if bytes == self.bytes() => Some(Content::Whole(Body { lengths: self, bytes: body.clone() })),
+            bytes if bytes == self.bytes() => Some(Content::Whole(Body {
+                lengths: self,
+                bytes: body.clone(),
+            })),
             0 => Some(Content::InPieces(self)),
             _ => None,
         }
@@ -369,10 +403,31 @@ pub(super) struct Terms {
 
 impl Request {
     /// With the body, or to be followed by its pieces.
-    pub(super) fn new(Terms { call, method, remaining_ns, sent_ns }: Terms, content: Content) -> Self {
-        let (Lengths { metadata, whole, .. }, body) = content.into_fields();
+    pub(super) fn new(
+        Terms {
+            call,
+            method,
+            remaining_ns,
+            sent_ns,
+        }: Terms,
+        content: Content,
+    ) -> Self {
+        let (
+            Lengths {
+                metadata, whole, ..
+            },
+            body,
+        ) = content.into_fields();
         let call = Some(call.into());
-        Request { call, method, remaining_ns, sent_ns, metadata_bytes: metadata, body_bytes: whole, body }
+        Request {
+            call,
+            method,
+            remaining_ns,
+            sent_ns,
+            metadata_bytes: metadata,
+            body_bytes: whole,
+            body,
+        }
     }
 
     pub(super) fn call(&self) -> Option<CallId> {
@@ -381,16 +436,35 @@ impl Request {
 
     /// What it carries; `None` if the lengths do not fit.
     pub(super) fn content(&self) -> Option<Content> {
-        Lengths { metadata: self.metadata_bytes, detail: 0, whole: self.body_bytes }.content(&self.body)
+        Lengths {
+            metadata: self.metadata_bytes,
+            detail: 0,
+            whole: self.body_bytes,
+        }
+        .content(&self.body)
     }
 }
 
 impl Answer {
     /// With the body, or to be followed by its pieces.
     pub(super) fn new(status: u32, flags: u16, content: Content) -> Self {
-        let (Lengths { metadata, detail, whole }, body) = content.into_fields();
+        let (
+            Lengths {
+                metadata,
+                detail,
+                whole,
+            },
+            body,
+        ) = content.into_fields();
         let (metadata_bytes, detail_bytes, body_bytes) = (metadata, detail, whole);
-        Answer { status, flags: flags.into(), metadata_bytes, detail_bytes, body_bytes, body }
+        Answer {
+            status,
+            flags: flags.into(),
+            metadata_bytes,
+            detail_bytes,
+            body_bytes,
+            body,
+        }
     }
 
     /// Those of the frame, which are known.
@@ -400,8 +474,18 @@ impl Answer {
 
     /// What it carries; `None` if the lengths do not fit.
     pub(super) fn content(&self) -> Option<Content> {
-        let Answer { metadata_bytes, detail_bytes, body_bytes, .. } = *self;
-        Lengths { metadata: metadata_bytes, detail: detail_bytes, whole: body_bytes }.content(&self.body)
+        let Answer {
+            metadata_bytes,
+            detail_bytes,
+            body_bytes,
+            ..
+        } = *self;
+        Lengths {
+            metadata: metadata_bytes,
+            detail: detail_bytes,
+            whole: body_bytes,
+        }
+        .content(&self.body)
     }
 }
 
@@ -422,7 +506,9 @@ impl Content {
 
 impl Cancel {
     pub(super) fn new(call: CallId) -> Self {
-        Cancel { call: Some(call.into()) }
+        Cancel {
+            call: Some(call.into()),
+        }
     }
 
     pub(super) fn call(&self) -> Option<CallId> {
@@ -435,7 +521,10 @@ mod tests {
     use super::*;
 
     fn writer() -> Writer {
-        Writer { host: HostId::from_random(1), process: "front".to_owned() }
+        Writer {
+            host: HostId::from_random(1),
+            process: "front".to_owned(),
+        }
     }
 
     fn read(word: Word) -> Result<(Writer, Word), Illegible> {
@@ -443,7 +532,12 @@ mod tests {
     }
 
     fn request(body: &Body) -> Request {
-        let terms = Terms { call: CallId::from_random(2), method: "M".to_owned(), remaining_ns: 3, sent_ns: 4 };
+        let terms = Terms {
+            call: CallId::from_random(2),
+            method: "M".to_owned(),
+            remaining_ns: 3,
+            sent_ns: 4,
+        };
         Request::new(terms, Content::Whole(body.clone()))
     }
 
@@ -451,11 +545,18 @@ mod tests {
     fn a_body_comes_out_as_it_went_in() {
         let body = Body::of(b"metadata", b"detail", b"payload").unwrap();
         let answer = Answer::new(5, flags::SERVICE_ERROR, Content::Whole(body));
-        let Ok((_, Word::Answer(answer))) = read(Word::Answer(answer)) else { panic!("no answer") };
+        let Ok((_, Word::Answer(answer))) = read(Word::Answer(answer)) else {
+            panic!("no answer")
+        };
         assert_eq!((answer.status, answer.flags()), (5, flags::SERVICE_ERROR));
-        let Some(Content::Whole(body)) = answer.content() else { panic!("{answer:?}") };
+        let Some(Content::Whole(body)) = answer.content() else {
+            panic!("{answer:?}")
+        };
         let (metadata, detail, payload) = body.parts();
-        assert_eq!((&*metadata, &*detail, &*payload), (&b"metadata"[..], &b"detail"[..], &b"payload"[..]));
+        assert_eq!(
+            (&*metadata, &*detail, &*payload),
+            (&b"metadata"[..], &b"detail"[..], &b"payload"[..])
+        );
     }
 
     #[test]
@@ -464,27 +565,79 @@ mod tests {
         let good = request(&body);
         assert!(read(Word::Request(good.clone())).is_ok());
         let wrong = [
-            Request { call: None, ..good.clone() },
-            Request { call: Some(WireId { high: 1, low: 1 }), ..good.clone() },
-            Request { call: Some(CallId::EMPTY.into()), ..good.clone() },
-            Request { method: String::new(), ..good.clone() },
-            Request { method: "a\nb".to_owned(), ..good.clone() },
-            Request { metadata_bytes: 9, ..good.clone() },
-            Request { metadata_bytes: u32::MAX, ..good.clone() },
-            Request { body_bytes: 7, ..good.clone() },
-            Request { body_bytes: 9, ..good.clone() },
+            Request {
+                call: None,
+                ..good.clone()
+            },
+            Request {
+                call: Some(WireId { high: 1, low: 1 }),
+                ..good.clone()
+            },
+            Request {
+                call: Some(CallId::EMPTY.into()),
+                ..good.clone()
+            },
+            Request {
+                method: String::new(),
+                ..good.clone()
+            },
+            Request {
+                method: "a\nb".to_owned(),
+                ..good.clone()
+            },
+            Request {
+                metadata_bytes: 9,
+                ..good.clone()
+            },
+            Request {
+                metadata_bytes: u32::MAX,
+                ..good.clone()
+            },
+            Request {
+                body_bytes: 7,
+                ..good.clone()
+            },
+            Request {
+                body_bytes: 9,
+                ..good.clone()
+            },
         ];
         for wrong in wrong {
-            assert_eq!(read(Word::Request(wrong.clone())), Err(Illegible::Foreign), "{wrong:?}");
+            assert_eq!(
+                read(Word::Request(wrong.clone())),
+                Err(Illegible::Foreign),
+                "{wrong:?}"
+            );
         }
-        let unknown_flag = Answer { flags: 1 << 20, ..Answer::new(0, 0, Content::Whole(body)) };
+        let unknown_flag = Answer {
+            flags: 1 << 20,
+            ..Answer::new(0, 0, Content::Whole(body))
+        };
         assert_eq!(read(Word::Answer(unknown_flag)), Err(Illegible::Foreign));
-        let unknown_stage = Announcement { stage: 9, ..Announcement::default() };
-        assert_eq!(read(Word::Announcement(unknown_stage)), Err(Illegible::Foreign));
-        let nobody = Writer { host: HostId::EMPTY, ..writer() };
-        assert_eq!(Letter::read(nobody.write(Word::Question(Question {}))), Err(Illegible::Foreign));
-        let nameless = Writer { process: "\u{1b}[2J".to_owned(), ..writer() };
-        assert_eq!(Letter::read(nameless.write(Word::Question(Question {}))), Err(Illegible::Foreign));
+        let unknown_stage = Announcement {
+            stage: 9,
+            ..Announcement::default()
+        };
+        assert_eq!(
+            read(Word::Announcement(unknown_stage)),
+            Err(Illegible::Foreign)
+        );
+        let nobody = Writer {
+            host: HostId::EMPTY,
+            ..writer()
+        };
+        assert_eq!(
+            Letter::read(nobody.write(Word::Question(Question {}))),
+            Err(Illegible::Foreign)
+        );
+        let nameless = Writer {
+            process: "\u{1b}[2J".to_owned(),
+            ..writer()
+        };
+        assert_eq!(
+            Letter::read(nameless.write(Word::Question(Question {}))),
+            Err(Illegible::Foreign)
+        );
     }
 
     #[test]

@@ -40,7 +40,10 @@ pub(super) struct Diary<T> {
 
 impl<T: Default> Diary<T> {
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Diary { state: Mutex::default(), changed: Condvar::new() })
+        Arc::new(Diary {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        })
     }
 
     fn note<R>(&self, note: impl FnOnce(&mut T) -> R) -> R {
@@ -57,7 +60,10 @@ impl<T: Default> Diary<T> {
             if let Some(found) = find(&mut state) {
                 return found;
             }
-            assert!(!self.changed.wait_until(&mut state, until).timed_out(), "waited in vain");
+            assert!(
+                !self.changed.wait_until(&mut state, until).timed_out(),
+                "waited in vain"
+            );
         }
     }
 }
@@ -89,13 +95,32 @@ impl Ledger {
 
 /// A service of that name.
 pub(super) fn service(name: &str, methods: &[&str]) -> Service {
-    let method = |name: &&str| Method { name: (*name).to_owned(), budget_ns: 0, deadline_ns: 0 };
-    Service { name: name.into(), schema: 1, methods: methods.iter().map(method).collect(), descriptors: Vec::new() }
+    let method = |name: &&str| Method {
+        name: (*name).to_owned(),
+        budget_ns: 0,
+        deadline_ns: 0,
+    };
+    Service {
+        name: name.into(),
+        schema: 1,
+        methods: methods.iter().map(method).collect(),
+        descriptors: Vec::new(),
+    }
 }
 
 /// A service that exports one service, whose methods are those above.
-pub(super) fn service_mould(exports: Service, requires: Vec<Service>, ledger: &Arc<Ledger>) -> impl Mould + use<> {
-    let (manifest, ledger) = (Manifest { exports: vec![exports], requires }, Arc::clone(ledger));
+pub(super) fn service_mould(
+    exports: Service,
+    requires: Vec<Service>,
+    ledger: &Arc<Ledger>,
+) -> impl Mould + use<> {
+    let (manifest, ledger) = (
+        Manifest {
+            exports: vec![exports],
+            requires,
+        },
+        Arc::clone(ledger),
+    );
     BuiltInMould(move || ServiceGuest {
         manifest: manifest.clone(),
         ledger: Arc::clone(&ledger),
@@ -116,24 +141,60 @@ struct ServiceGuest {
 
 impl ServiceGuest {
     fn serve(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
-        let Header { number, method, deadline_ns, id: (high, low), .. } = frame.header;
-        let pairs = frame.metadata_pairs().map(|pair| pair.expect("they are whole"));
+        let Header {
+            number,
+            method,
+            deadline_ns,
+            id: (high, low),
+            ..
+        } = frame.header;
+        let pairs = frame
+            .metadata_pairs()
+            .map(|pair| pair.expect("they are whole"));
         let call = GivenCall {
             id: CallId::from_wire(high, low).expect("the id of a call"),
-            metadata: pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            metadata: pairs
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
             left: Duration::from_nanos(deadline_ns.saturating_sub(now_ns)),
         };
         self.ledger.note(|given| given.calls.push(call));
-        outbox.send(Header { number, status: Level::Info as u32, ..Header::new(Kind::Log) }, b"served");
-        let reply = Header { number, ..Header::new(Kind::Reply) };
+        outbox.send(
+            Header {
+                number,
+                status: Level::Info as u32,
+                ..Header::new(Kind::Log)
+            },
+            b"served",
+        );
+        let reply = Header {
+            number,
+            ..Header::new(Kind::Reply)
+        };
         match method {
-            ECHO => outbox.build(reply, |echo| echo.metadata_bytes(frame.metadata).payload(frame.payload)),
-            REFUSE => outbox.send(Header { flags: flags::SERVICE_ERROR, status: 7, ..reply }, &[]),
-            DENY => fail(reply, StatusCode::PermissionDenied, &Detail::new(Cause::Answered, "not you"), outbox),
+            ECHO => outbox.build(reply, |echo| {
+                echo.metadata_bytes(frame.metadata).payload(frame.payload)
+            }),
+            REFUSE => outbox.send(
+                Header {
+                    flags: flags::SERVICE_ERROR,
+                    status: 7,
+                    ..reply
+                },
+                &[],
+            ),
+            DENY => fail(
+                reply,
+                StatusCode::PermissionDenied,
+                &Detail::new(Cause::Answered, "not you"),
+                outbox,
+            ),
             SLOWLY => self.slow.push((now_ns + SLOW.as_nanos() as u64, number)),
             CRASH => {
                 self.culprit = Some(number);
-                return Err(Fault::Panic { text: "it broke".into() });
+                return Err(Fault::Panic {
+                    text: "it broke".into(),
+                });
             }
             _ => {}
         }
@@ -142,7 +203,13 @@ impl ServiceGuest {
 }
 
 fn fail(reply: Header, code: StatusCode, detail: &Detail<'_>, outbox: &mut Outbox) {
-    outbox.build(Header { status: code.number(), ..reply }, |frame| frame.detail(detail));
+    outbox.build(
+        Header {
+            status: code.number(),
+            ..reply
+        },
+        |frame| frame.detail(detail),
+    );
 }
 
 impl BuiltIn for ServiceGuest {
@@ -157,8 +224,16 @@ impl BuiltIn for ServiceGuest {
             Some(Kind::Call) => self.serve(frame, now_ns, outbox)?,
             Some(Kind::Cancel) => {
                 self.slow.retain(|(_, slow)| *slow != number);
-                let reply = Header { number, ..Header::new(Kind::Reply) };
-                fail(reply, StatusCode::Cancelled, &Detail::new(Cause::Cancelled, ""), outbox);
+                let reply = Header {
+                    number,
+                    ..Header::new(Kind::Reply)
+                };
+                fail(
+                    reply,
+                    StatusCode::Cancelled,
+                    &Detail::new(Cause::Cancelled, ""),
+                    outbox,
+                );
                 self.ledger.note(|given| given.cancelled += 1);
             }
             Some(Kind::Stop) => self.stopped = true,
@@ -168,14 +243,28 @@ impl BuiltIn for ServiceGuest {
     }
 
     fn end_turn(&mut self, now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
-        let due = self.slow.extract_if(.., |(at_ns, _)| *at_ns <= now_ns).collect::<Vec<_>>();
+        let due = self
+            .slow
+            .extract_if(.., |(at_ns, _)| *at_ns <= now_ns)
+            .collect::<Vec<_>>();
         for (_, number) in due {
-            outbox.send(Header { number, ..Header::new(Kind::Reply) }, b"at last");
+            outbox.send(
+                Header {
+                    number,
+                    ..Header::new(Kind::Reply)
+                },
+                b"at last",
+            );
         }
         if self.stopped && self.slow.is_empty() {
             outbox.exit();
         }
-        Ok(self.slow.iter().map(|(at_ns, _)| *at_ns).min().unwrap_or(NEVER))
+        Ok(self
+            .slow
+            .iter()
+            .map(|(at_ns, _)| *at_ns)
+            .min()
+            .unwrap_or(NEVER))
     }
 
     fn culprit(&self) -> Option<u64> {
@@ -198,7 +287,11 @@ pub(super) struct End {
 impl End {
     fn of(frame: &Frame<'_>) -> Self {
         let (high, low) = frame.header.id;
-        let Detail { cause, instance, message } = Detail::read(frame.detail);
+        let Detail {
+            cause,
+            instance,
+            message,
+        } = Detail::read(frame.detail);
         End {
             id: CallId::from_wire(high, low).expect("the id of a call"),
             status: frame.header.status,
@@ -228,8 +321,17 @@ pub(super) struct Ends {
 
 /// A program through which a test calls: calls and cancellations that arrive leave, and with an exit it leaves.
 pub(super) fn caller_mould(requires: Vec<Service>, ends: &Arc<Diary<Ends>>) -> impl Mould + use<> {
-    let (manifest, ends) = (Manifest { exports: Vec::new(), requires }, Arc::clone(ends));
-    BuiltInMould(move || Caller { manifest: manifest.clone(), ends: Arc::clone(&ends) })
+    let (manifest, ends) = (
+        Manifest {
+            exports: Vec::new(),
+            requires,
+        },
+        Arc::clone(ends),
+    );
+    BuiltInMould(move || Caller {
+        manifest: manifest.clone(),
+        ends: Arc::clone(&ends),
+    })
 }
 
 struct Caller {
@@ -246,14 +348,19 @@ impl BuiltIn for Caller {
         match frame.kind() {
             Some(Kind::Launched) => {
                 outbox.ready(NO_DEADLINE);
-                let methods = frame.metadata_pairs().map(|pair| pair.expect("they are whole").1.to_owned());
-                self.ends.note(|ends| ends.methods = Some(methods.collect()));
+                let methods = frame
+                    .metadata_pairs()
+                    .map(|pair| pair.expect("they are whole").1.to_owned());
+                self.ends
+                    .note(|ends| ends.methods = Some(methods.collect()));
             }
             Some(Kind::Call | Kind::Cancel | Kind::Exit) => outbox.pass_on(frame.bytes),
             Some(Kind::Reply) => {
                 let number = frame.header.number;
                 assert_ne!(number, NO_CALL);
-                let before = self.ends.note(|ends| ends.ends.insert(number, End::of(frame)));
+                let before = self
+                    .ends
+                    .note(|ends| ends.ends.insert(number, End::of(frame)));
                 assert!(before.is_none(), "call {number} has ended twice");
             }
             Some(Kind::Stop) => outbox.exit(),

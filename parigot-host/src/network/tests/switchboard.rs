@@ -55,7 +55,11 @@ struct OnItsWay {
 impl Switchboard {
     /// The carrier of another host.
     pub(super) fn line(self: &Arc<Self>, host: HostId, clock: Arc<dyn Clock>) -> Arc<dyn Carrier> {
-        Arc::new(Line { board: Arc::clone(self), host, clock })
+        Arc::new(Line {
+            board: Arc::clone(self),
+            host,
+            clock,
+        })
     }
 
     /// Cuts all connections, or mends them.
@@ -71,9 +75,23 @@ impl Switchboard {
     /// A host is gone without a word. What it sends from now on does not arrive.
     pub(super) fn lose(&self, host: HostId) {
         let mut state = self.state.lock();
-        state.served.retain(|served| served.host.key() != host.key());
-        let ended: Vec<_> = state.calls.extract_if(|_, call| call.callee.key() == host.key()).collect();
-        for (_, OnItsWay { id, service, caller, .. }) in ended {
+        state
+            .served
+            .retain(|served| served.host.key() != host.key());
+        let ended: Vec<_> = state
+            .calls
+            .extract_if(|_, call| call.callee.key() == host.key())
+            .collect();
+        for (
+            _,
+            OnItsWay {
+                id,
+                service,
+                caller,
+                ..
+            },
+        ) in ended
+        {
             let failure = Failure::process_lost(&service, SILENCE);
             caller.push(News::Failed { id, failure });
         }
@@ -89,10 +107,21 @@ struct Line {
 impl Carrier for Line {
     fn look_for(&self, wanted: Wanted, post: Arc<Post<News>>) {
         let mut state = self.board.state.lock();
-        for Served { offer, .. } in state.served.iter().filter(|served| served.offer.service == wanted.service) {
-            post.push(News::Found { methods: offer.methods.clone(), deadline_ns: offer.deadline_ns });
+        for Served { offer, .. } in state
+            .served
+            .iter()
+            .filter(|served| served.offer.service == wanted.service)
+        {
+            post.push(News::Found {
+                methods: offer.methods.clone(),
+                deadline_ns: offer.deadline_ns,
+            });
         }
-        state.sought.push(Sought { host: self.host, wanted, post });
+        state.sought.push(Sought {
+            host: self.host,
+            wanted,
+            post,
+        });
     }
 
     fn call(&self, service: &str, request: Request) -> Result<(), Failure> {
@@ -100,48 +129,92 @@ impl Carrier for Line {
         if state.is_down {
             return Err(Failure::disconnected(Duration::from_millis(120)));
         }
-        let is_mine = |sought: &&Sought| sought.wanted.service == service && sought.host.key() == self.host.key();
-        let caller = Arc::clone(&state.sought.iter().find(is_mine).expect("it was looked for").post);
-        let able: Vec<usize> =
-            (0..state.served.len()).filter(|at| state.served[*at].offer.service == service).collect();
+        let is_mine = |sought: &&Sought| {
+            sought.wanted.service == service && sought.host.key() == self.host.key()
+        };
+        let caller = Arc::clone(
+            &state
+                .sought
+                .iter()
+                .find(is_mine)
+                .expect("it was looked for")
+                .post,
+        );
+        let able: Vec<usize> = (0..state.served.len())
+            .filter(|at| state.served[*at].offer.service == service)
+            .collect();
         let Some(at) = able.get(state.addresses as usize % able.len().max(1)) else {
             return Err(Failure::unoffered(service));
         };
-        let Served { host, post, clock, .. } = &state.served[*at];
+        let Served {
+            host, post, clock, ..
+        } = &state.served[*at];
         let (callee, post) = (*host, Arc::clone(post));
-        let left_ns = request.deadline_ns.saturating_sub(self.clock.monotonic_ns());
-        let request = Request { deadline_ns: clock.monotonic_ns() + left_ns, ..request };
+        let left_ns = request
+            .deadline_ns
+            .saturating_sub(self.clock.monotonic_ns());
+        let request = Request {
+            deadline_ns: clock.monotonic_ns() + left_ns,
+            ..request
+        };
         state.addresses += 1;
         let address = state.addresses.to_string();
-        let call = OnItsWay { id: request.id, service: service.to_owned(), callee, caller };
+        let call = OnItsWay {
+            id: request.id,
+            service: service.to_owned(),
+            callee,
+            caller,
+        };
         state.calls.insert(address.clone(), call);
-        post.push(Visit::Call { request, from: ReturnAddress(address) });
+        post.push(Visit::Call {
+            request,
+            from: ReturnAddress(address),
+        });
         Ok(())
     }
 
     fn cancel(&self, service: &str, id: CallId) {
         let state = self.board.state.lock();
-        let served = state.served.iter().filter(|served| served.offer.service == service && !state.loses_cancellations);
+        let served = state
+            .served
+            .iter()
+            .filter(|served| served.offer.service == service && !state.loses_cancellations);
         served.for_each(|served| served.post.push(Visit::Cancel { id }));
     }
 
     fn serve(&self, offer: Offer, post: Arc<Post<Visit>>) {
         let mut state = self.board.state.lock();
-        for sought in state.sought.iter().filter(|sought| sought.wanted.service == offer.service) {
-            sought.post.push(News::Found { methods: offer.methods.clone(), deadline_ns: offer.deadline_ns });
+        for sought in state
+            .sought
+            .iter()
+            .filter(|sought| sought.wanted.service == offer.service)
+        {
+            sought.post.push(News::Found {
+                methods: offer.methods.clone(),
+                deadline_ns: offer.deadline_ns,
+            });
         }
-        state.served.push(Served { host: self.host, offer, post, clock: Arc::clone(&self.clock) });
+        state.served.push(Served {
+            host: self.host,
+            offer,
+            post,
+            clock: Arc::clone(&self.clock),
+        });
     }
 
     fn answer(&self, to: ReturnAddress, reply: Reply) {
-        let Some(call) = self.board.state.lock().calls.remove(&to.0) else { return };
+        let Some(call) = self.board.state.lock().calls.remove(&to.0) else {
+            return;
+        };
         call.caller.answered(&call.service, call.id, reply);
     }
 
     fn withdraw(&self, service: &str) {
         let mut state = self.board.state.lock();
         let host = self.host;
-        let is_it = |served: &mut Served| served.host.key() == host.key() && served.offer.service == service;
+        let is_it = |served: &mut Served| {
+            served.host.key() == host.key() && served.offer.service == service
+        };
         for Served { post, .. } in state.served.extract_if(.., is_it).collect::<Vec<_>>() {
             post.push(Visit::Drained);
         }

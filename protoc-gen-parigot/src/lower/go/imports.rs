@@ -13,7 +13,10 @@ use crate::options::GoOptions;
 /// What every generated file imports of the SDK.
 const SDK: [(&str, &str); 2] = [
     ("github.com/parigot/parigot/parigot-guest-go", "parigot"),
-    ("github.com/parigot/parigot/parigot-guest-go/future", "future"),
+    (
+        "github.com/parigot/parigot/parigot-guest-go/future",
+        "future",
+    ),
 ];
 
 /// The packages that a file imports, by their paths.
@@ -33,7 +36,11 @@ impl<'a> Imports<'a> {
         options: &'a GoOptions,
         errors: &mut Vec<Error>,
     ) -> Self {
-        let mut imports = Self { index, options, aliases: BTreeMap::new() };
+        let mut imports = Self {
+            index,
+            options,
+            aliases: BTreeMap::new(),
+        };
         let mut packages = BTreeMap::new();
         for name in types {
             match imports.package(name) {
@@ -46,7 +53,9 @@ impl<'a> Imports<'a> {
             let numbered = (1..).map(|number| format!("{name}{number}"));
             let mut aliases = [name.clone()].into_iter().chain(numbered);
             let is_taken = |alias: &String| imports.aliases.values().any(|taken| taken == alias);
-            let free = |alias: &String| is_free(alias) && !names.is_taken(&here.path, alias) && !is_taken(alias);
+            let free = |alias: &String| {
+                is_free(alias) && !names.is_taken(&here.path, alias) && !is_taken(alias)
+            };
             let alias = aliases.find(free).expect("there is always one more number");
             imports.aliases.insert(path, alias);
         }
@@ -55,9 +64,15 @@ impl<'a> Imports<'a> {
 
     /// A type as the file writes it.
     pub(super) fn type_name(&self, full_name: &str) -> String {
-        let package = self.index.get(full_name).map_or("", |ty| ty.source.file.package());
+        let package = self
+            .index
+            .get(full_name)
+            .map_or("", |ty| ty.source.file.package());
         let name = type_name(full_name, package);
-        let alias = self.package(full_name).ok().and_then(|package| self.aliases.get(&package.path));
+        let alias = self
+            .package(full_name)
+            .ok()
+            .and_then(|package| self.aliases.get(&package.path));
         alias.map_or(name.clone(), |alias| format!("{alias}.{name}"))
     }
 
@@ -65,11 +80,16 @@ impl<'a> Imports<'a> {
     pub(super) fn into_list(self) -> Vec<Import> {
         let sdk = SDK.map(|(path, alias)| (path.to_owned(), alias.to_owned()));
         let all: BTreeMap<_, _> = self.aliases.into_iter().chain(sdk).collect();
-        all.into_iter().map(|(path, alias)| Import { path, alias }).collect()
+        all.into_iter()
+            .map(|(path, alias)| Import { path, alias })
+            .collect()
     }
 
     fn package(&self, full_name: &str) -> Result<Package, Error> {
-        let ty = self.index.get(full_name).expect("the fence has seen that every type is there");
+        let ty = self
+            .index
+            .get(full_name)
+            .expect("the fence has seen that every type is there");
         Package::of(ty.source, self.options)
     }
 }

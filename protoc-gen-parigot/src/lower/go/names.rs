@@ -31,42 +31,74 @@ impl Names {
         options: &GoOptions,
         errors: &mut Vec<Error>,
     ) -> (Self, Services) {
-        let packaged = |source| Package::of(source, options).ok().map(|package| (source, package.path));
-        let wanted: Vec<String> =
-            super::to_generate(sources).filter_map(packaged).map(|(_, package)| package).collect();
-        let files: Vec<_> = sources.iter().filter_map(packaged).filter(|(_, path)| wanted.contains(path)).collect();
+        let packaged = |source| {
+            Package::of(source, options)
+                .ok()
+                .map(|package| (source, package.path))
+        };
+        let wanted: Vec<String> = super::to_generate(sources)
+            .filter_map(packaged)
+            .map(|(_, package)| package)
+            .collect();
+        let files: Vec<_> = sources
+            .iter()
+            .filter_map(packaged)
+            .filter(|(_, path)| wanted.contains(path))
+            .collect();
 
         let mut names = Self::default();
         for (source, package) in &files {
             for (name, what, at) in of_messages(source, index) {
                 // Where messages meet, protoc-gen-go says so.
-                names.packages.entry(package.clone()).or_default().entry(name).or_insert((what, at));
+                names
+                    .packages
+                    .entry(package.clone())
+                    .or_default()
+                    .entry(name)
+                    .or_insert((what, at));
             }
         }
-        let declared: Vec<_> =
-            files.iter().flat_map(|(source, package)| Declared::all(source).map(move |it| (it, package))).collect();
-        let chosen: Vec<_> = declared.iter().map(|(service, package)| names.choose(service, package)).collect();
+        let declared: Vec<_> = files
+            .iter()
+            .flat_map(|(source, package)| Declared::all(source).map(move |it| (it, package)))
+            .collect();
+        let chosen: Vec<_> = declared
+            .iter()
+            .map(|(service, package)| names.choose(service, package))
+            .collect();
         let mut services = Services::new();
         for ((service, package), name) in declared.iter().zip(chosen) {
             errors.extend(names.take(service, package, &name).err());
-            services.insert(full_name(service.package(), service.descriptor.name()), name);
+            services.insert(
+                full_name(service.package(), service.descriptor.name()),
+                name,
+            );
         }
         (names, services)
     }
 
     /// Whether a package declares something of that name.
     pub(super) fn is_taken(&self, package: &str, name: &str) -> bool {
-        self.packages.get(package).is_some_and(|names| names.contains_key(name))
+        self.packages
+            .get(package)
+            .is_some_and(|names| names.contains_key(name))
     }
 
     /// The usual names of a service, or the others if one of them is taken.
     fn choose(&self, service: &Declared<'_>, package: &str) -> ServiceName {
         let usual = ServiceName::new(service.descriptor.name());
-        let taken = of_service(service, &usual).iter().any(|name| self.is_taken(package, name));
+        let taken = of_service(service, &usual)
+            .iter()
+            .any(|name| self.is_taken(package, name));
         if taken { usual.escaped() } else { usual }
     }
 
-    fn take(&mut self, service: &Declared<'_>, package: &str, name: &ServiceName) -> Result<(), Error> {
+    fn take(
+        &mut self,
+        service: &Declared<'_>,
+        package: &str,
+        name: &ServiceName,
+    ) -> Result<(), Error> {
         let names = self.packages.entry(package.to_owned()).or_default();
         let (what, at) = (format!("service {}", name.proto), service.at());
         for go in of_service(service, name) {
@@ -85,39 +117,79 @@ impl Names {
 
 /// Names both of two declarations, at the place of the later one.
 pub(super) fn clash(one: (String, Location), other: (String, Location), go: String) -> Error {
-    let (first, second) = if one.1 <= other.1 { (one, other) } else { (other, one) };
-    Error::GoNameClash { first: format!("{} ({})", first.0, first.1), second: second.0, go, at: second.1 }
+    let (first, second) = if one.1 <= other.1 {
+        (one, other)
+    } else {
+        (other, one)
+    };
+    Error::GoNameClash {
+        first: format!("{} ({})", first.0, first.1),
+        second: second.0,
+        go,
+        at: second.1,
+    }
 }
 
 /// All that is declared for a service.
 fn of_service(service: &Declared<'_>, name: &ServiceName) -> Vec<String> {
-    let methods = service.descriptor.method.iter().map(|method| name.method(method.name()));
+    let methods = service
+        .descriptor
+        .method
+        .iter()
+        .map(|method| name.method(method.name()));
     let methods = methods.flat_map(|method| [method.future, method.done]);
-    name.all().into_iter().map(str::to_owned).chain(methods).collect()
+    name.all()
+        .into_iter()
+        .map(str::to_owned)
+        .chain(methods)
+        .collect()
 }
 
 /// All that protoc-gen-go declares for a file, what it is and where.
-fn of_messages<'a>(source: &'a Source<'a>, index: &'a Index<'_>) -> impl Iterator<Item = (String, String, Location)> {
+fn of_messages<'a>(
+    source: &'a Source<'a>,
+    index: &'a Index<'_>,
+) -> impl Iterator<Item = (String, String, Location)> {
     let file = source.file;
     let described = |item: &'a Item<'a>| {
         let (what, at) = (source.describe(item), source.location(&item.path));
-        of_item(source, item, index).into_iter().map(move |name| (name, what.clone(), at.clone()))
+        of_item(source, item, index)
+            .into_iter()
+            .map(move |name| (name, what.clone(), at.clone()))
     };
     let nested = source.items.iter().filter_map(|item| match item.node {
-        Node::Message(message) => Some((type_name(&item.full_name(), file.package()) + "_", &message.extension)),
+        Node::Message(message) => Some((
+            type_name(&item.full_name(), file.package()) + "_",
+            &message.extension,
+        )),
         _ => None,
     });
-    let extensions =
-        [(String::new(), &file.extension)].into_iter().chain(nested).flat_map(move |(scope, extensions)| {
+    let extensions = [(String::new(), &file.extension)]
+        .into_iter()
+        .chain(nested)
+        .flat_map(move |(scope, extensions)| {
             let name = move |extension: &FieldDescriptorProto| {
                 let what = format!("extension {}", extension.name());
-                (format!("E_{scope}{}", camel(extension.name())), what, Location::file(file.name()))
+                (
+                    format!("E_{scope}{}", camel(extension.name())),
+                    what,
+                    Location::file(file.name()),
+                )
             };
             extensions.iter().map(name)
         });
     let descriptor = format!("File_{}", sanitize(file.name()));
-    let descriptor = (descriptor, "the file's descriptor".to_owned(), Location::file(file.name()));
-    source.items.iter().flat_map(described).chain(extensions).chain([descriptor])
+    let descriptor = (
+        descriptor,
+        "the file's descriptor".to_owned(),
+        Location::file(file.name()),
+    );
+    source
+        .items
+        .iter()
+        .flat_map(described)
+        .chain(extensions)
+        .chain([descriptor])
 }
 
 fn of_item(source: &Source<'_>, item: &Item<'_>, index: &Index<'_>) -> Vec<String> {

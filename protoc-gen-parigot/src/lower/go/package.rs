@@ -23,13 +23,41 @@ impl Package {
     /// What the file says, or the option that is about it. The import path of the option goes before that of the file, the
     /// name of the option before that of the file, and a name that neither has is made of the file's import path first.
     pub(super) fn of(source: &Source<'_>, options: &GoOptions) -> Result<Self, Error> {
-        let option = options.packages.get(source.file.name()).cloned().unwrap_or_default();
-        let file = Mapping::from(source.file.options.as_ref().map_or("", |options| options.go_package()));
-        let path = [&option.path, &file.path].into_iter().find(|path| !path.is_empty());
-        let path = path.ok_or_else(|| Error::NoGoPackage { at: Location::file(source.file.name()) })?.clone();
-        let name = [option.name, file.name].into_iter().find(|name| !name.is_empty());
-        let derived = || name::go::sanitize(base(if file.path.is_empty() { &path } else { &file.path }));
-        Self { name: name.unwrap_or_else(derived), path }.checked(source)
+        let option = options
+            .packages
+            .get(source.file.name())
+            .cloned()
+            .unwrap_or_default();
+        let file = Mapping::from(
+            source
+                .file
+                .options
+                .as_ref()
+                .map_or("", |options| options.go_package()),
+        );
+        let path = [&option.path, &file.path]
+            .into_iter()
+            .find(|path| !path.is_empty());
+        let path = path
+            .ok_or_else(|| Error::NoGoPackage {
+                at: Location::file(source.file.name()),
+            })?
+            .clone();
+        let name = [option.name, file.name]
+            .into_iter()
+            .find(|name| !name.is_empty());
+        let derived = || {
+            name::go::sanitize(base(if file.path.is_empty() {
+                &path
+            } else {
+                &file.path
+            }))
+        };
+        Self {
+            name: name.unwrap_or_else(derived),
+            path,
+        }
+        .checked(source)
     }
 
     fn checked(self, source: &Source<'_>) -> Result<Self, Error> {
@@ -40,18 +68,30 @@ impl Package {
         } else if !self.path.chars().all(of_paths) {
             "ASCII letters, digits and any of `-._~+/`"
         } else if !name::go::is_package(&self.name) {
-            return Err(Error::GoPackageName { name: self.name.escape_debug().to_string(), at });
+            return Err(Error::GoPackageName {
+                name: self.name.escape_debug().to_string(),
+                at,
+            });
         } else {
             return Ok(self);
         };
-        Err(Error::GoImportPath { path: self.path.escape_debug().to_string(), expected, at })
+        Err(Error::GoImportPath {
+            path: self.path.escape_debug().to_string(),
+            expected,
+            at,
+        })
     }
 
     /// The file that the stubs of a `.proto` of this package go to.
     pub(super) fn output(&self, source: &Source<'_>, options: &GoOptions) -> Result<String, Error> {
         let proto = source.file.name();
-        let (folder, file) = proto.rsplit_once('/').map_or((None, proto), |(folder, file)| (Some(folder), file));
-        let stem = [".proto", ".protodevel"].into_iter().find_map(|end| file.strip_suffix(end)).unwrap_or(file);
+        let (folder, file) = proto
+            .rsplit_once('/')
+            .map_or((None, proto), |(folder, file)| (Some(folder), file));
+        let stem = [".proto", ".protodevel"]
+            .into_iter()
+            .find_map(|end| file.strip_suffix(end))
+            .unwrap_or(file);
         let stubs = format!("{stem}_parigot.pb.go");
         let file = match (options.paths, folder) {
             (Paths::Import, _) => join(&self.path, &stubs),
@@ -59,15 +99,24 @@ impl Package {
             (Paths::SourceRelative, None) => stubs,
         };
         if file.starts_with('/') || file.split('/').any(|part| part == "..") {
-            return Err(Error::GoOutside { file, at: place(source) });
+            return Err(Error::GoOutside {
+                file,
+                at: place(source),
+            });
         }
-        let Some(module) = &options.module else { return Ok(file) };
-        let within = file.strip_prefix(module.as_str()).and_then(|file| file.strip_prefix('/'));
-        within.map(str::to_owned).ok_or_else(|| Error::GoOutsideModule {
-            file: file.clone(),
-            module: module.clone(),
-            at: place(source),
-        })
+        let Some(module) = &options.module else {
+            return Ok(file);
+        };
+        let within = file
+            .strip_prefix(module.as_str())
+            .and_then(|file| file.strip_prefix('/'));
+        within
+            .map(str::to_owned)
+            .ok_or_else(|| Error::GoOutsideModule {
+                file: file.clone(),
+                module: module.clone(),
+                at: place(source),
+            })
     }
 }
 
@@ -75,12 +124,22 @@ impl Package {
 pub(super) fn check_names(sources: &[Source<'_>], options: &GoOptions, errors: &mut Vec<Error>) {
     let mut names: BTreeMap<String, (String, Location)> = BTreeMap::new();
     for source in sources {
-        let Ok(Package { path, name }) = Package::of(source, options) else { continue };
+        let Ok(Package { path, name }) = Package::of(source, options) else {
+            continue;
+        };
         let at = place(source);
-        let (first, other) = names.entry(path.clone()).or_insert_with(|| (name.clone(), at.clone())).clone();
+        let (first, other) = names
+            .entry(path.clone())
+            .or_insert_with(|| (name.clone(), at.clone()))
+            .clone();
         if first != name {
             let first = format!("{first} in {other}");
-            errors.push(Error::GoPackageNames { path, first, second: name, at });
+            errors.push(Error::GoPackageNames {
+                path,
+                first,
+                second: name,
+                at,
+            });
         }
     }
 }
@@ -88,7 +147,11 @@ pub(super) fn check_names(sources: &[Source<'_>], options: &GoOptions, errors: &
 /// Where a file says which package it is.
 fn place(source: &Source<'_>) -> Location {
     let at = source.location(&GO_PACKAGE);
-    if at.position.is_some() { at } else { Location::file(source.file.name()) }
+    if at.position.is_some() {
+        at
+    } else {
+        Location::file(source.file.name())
+    }
 }
 
 /// The last part of a path: Go's `path.Base`.
@@ -122,7 +185,13 @@ mod tests {
 
     #[test]
     fn paths_are_taken_apart_as_in_go() {
-        for (path, expected) in [("a/b", "b"), ("a/b/", "b"), ("./", "."), ("a.b", "a.b"), ("/", "/")] {
+        for (path, expected) in [
+            ("a/b", "b"),
+            ("a/b/", "b"),
+            ("./", "."),
+            ("a.b", "a.b"),
+            ("/", "/"),
+        ] {
             assert_eq!(base(path), expected, "{path}");
         }
         for (folder, expected) in [

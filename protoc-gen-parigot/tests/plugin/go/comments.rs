@@ -59,7 +59,9 @@ fn random(seed: &mut u64) -> usize {
 }
 
 fn comment(seed: &mut u64) -> String {
-    (0..2 + random(seed) % 12).map(|_| WORDS[random(seed) % WORDS.len()]).collect()
+    (0..2 + random(seed) % 12)
+        .map(|_| WORDS[random(seed) % WORDS.len()])
+        .collect()
 }
 
 /// A service with a method for each comment.
@@ -78,14 +80,22 @@ fn service(comments: Vec<String>) -> FileDescriptorProto {
     FileDescriptorProto {
         name: Some("comments.proto".to_owned()),
         syntax: Some("proto3".to_owned()),
-        message_type: vec![DescriptorProto { name: Some("Message".to_owned()), ..Default::default() }],
+        message_type: vec![DescriptorProto {
+            name: Some("Message".to_owned()),
+            ..Default::default()
+        }],
         service: vec![ServiceDescriptorProto {
             name: Some("Comments".to_owned()),
             method: (0..comments.len()).map(method).collect(),
             ..Default::default()
         }],
-        options: Some(FileOptions { go_package: Some("golden.example/comments".to_owned()), ..Default::default() }),
-        source_code_info: Some(SourceCodeInfo { location: (0..).zip(comments).map(location).collect() }),
+        options: Some(FileOptions {
+            go_package: Some("golden.example/comments".to_owned()),
+            ..Default::default()
+        }),
+        source_code_info: Some(SourceCodeInfo {
+            location: (0..).zip(comments).map(location).collect(),
+        }),
         ..Default::default()
     }
 }
@@ -95,7 +105,8 @@ fn gofmt_and_vet_have_nothing_to_say_of_comments() {
     let mut seed = 0;
     let file = service((0..COMMENTS).map(|_| comment(&mut seed)).collect());
     let set = FileDescriptorSet { file: vec![file] }.encode_to_vec();
-    let request = Request::of_descriptors(&set, vec!["comments.proto".to_owned()], "lang=go").expect("it is a set");
+    let request = Request::of_descriptors(&set, vec!["comments.proto".to_owned()], "lang=go")
+        .expect("it is a set");
     let stubs = &generate(&request).expect("nothing is wrong")[0].content;
     let module = module();
     fs::write(module.path().join("message.go"), "package comments\n\nimport \"google.golang.org/protobuf/types/known/emptypb\"\n\ntype Message = emptypb.Empty\n")

@@ -19,34 +19,49 @@ const MODULE: &str = "golden.example";
 #[test]
 fn golden_files_are_what_the_plugin_writes() {
     let module = tempfile::tempdir().expect("there is a folder for temporary files");
-    check_written(go_cases().iter().map(|case| (case.join("go"), stubs(&generate(case, module.path())))));
+    check_written(
+        go_cases()
+            .iter()
+            .map(|case| (case.join("go"), stubs(&generate(case, module.path())))),
+    );
 }
 
 #[test]
 fn golden_files_compile() {
     let module = module();
-    let written: usize = go_cases().iter().map(|case| stubs(&generate(case, module.path())).len()).sum();
+    let written: usize = go_cases()
+        .iter()
+        .map(|case| stubs(&generate(case, module.path())).len())
+        .sum();
     assert!(written > 0, "nothing was written");
     let greeter = module.path().join("tests/greeter");
     replace(&greeter, &read(&root().join("tests/greeter")));
     check(module.path());
     run(go().args(["test", "./..."]).current_dir(module.path()));
     let mut guest = go();
-    guest.args(["build", "-buildmode=c-shared", "-o", "greeter.wasm", "."]).current_dir(greeter);
+    guest
+        .args(["build", "-buildmode=c-shared", "-o", "greeter.wasm", "."])
+        .current_dir(greeter);
     run(guest.env("GOOS", "wasip1").env("GOARCH", "wasm"));
 }
 
 fn go_cases() -> Vec<PathBuf> {
-    cases().into_iter().filter(|case| !case.join("not-in-go").exists()).collect()
+    cases()
+        .into_iter()
+        .filter(|case| !case.join("not-in-go").exists())
+        .collect()
 }
 
 /// A module as a user has one, empty.
 pub(super) fn module() -> tempfile::TempDir {
     let module = tempfile::tempdir().expect("there is a folder for temporary files");
-    let copy = |name: &str| fs::read_to_string(root().join(name)).expect("tests/golden is a Go module");
+    let copy =
+        |name: &str| fs::read_to_string(root().join(name)).expect("tests/golden is a Go module");
     let sdk = fs::canonicalize(root().join("../../parigot-guest-go")).expect("the SDK is there");
     let manifest = copy("go.mod").replace("../../parigot-guest-go", &sdk.to_string_lossy());
-    let write = |name: &str, text: String| fs::write(module.path().join(name), text).expect("the folder is ours");
+    let write = |name: &str, text: String| {
+        fs::write(module.path().join(name), text).expect("the folder is ours")
+    };
     write("go.mod", manifest);
     write("go.sum", copy("go.sum"));
     module
@@ -56,14 +71,28 @@ pub(super) fn module() -> tempfile::TempDir {
 fn check(module: &Path) {
     check_form(module);
     run(go().args(["build", "./..."]).current_dir(module));
-    run(go().args(["vet", "./..."]).current_dir(module).env("GOOS", "wasip1").env("GOARCH", "wasm"));
+    run(go()
+        .args(["vet", "./..."])
+        .current_dir(module)
+        .env("GOOS", "wasip1")
+        .env("GOARCH", "wasm"));
 }
 
 /// Asks `gofmt` and `go vet`.
 pub(super) fn check_form(module: &Path) {
-    let gofmt = Command::new("gofmt").args(["-d", "."]).current_dir(module).output().expect("gofmt comes with go");
-    let (changes, faults) = (String::from_utf8_lossy(&gofmt.stdout), String::from_utf8_lossy(&gofmt.stderr));
-    assert!(gofmt.stdout.is_empty() && gofmt.stderr.is_empty(), "gofmt would change:\n{changes}{faults}");
+    let gofmt = Command::new("gofmt")
+        .args(["-d", "."])
+        .current_dir(module)
+        .output()
+        .expect("gofmt comes with go");
+    let (changes, faults) = (
+        String::from_utf8_lossy(&gofmt.stdout),
+        String::from_utf8_lossy(&gofmt.stderr),
+    );
+    assert!(
+        gofmt.stdout.is_empty() && gofmt.stderr.is_empty(),
+        "gofmt would change:\n{changes}{faults}"
+    );
     run(go().args(["vet", "./..."]).current_dir(module));
 }
 
@@ -75,14 +104,23 @@ fn go() -> Command {
 fn protoc_gen_go() -> &'static Path {
     static PLUGIN: OnceLock<PathBuf> = OnceLock::new();
     PLUGIN.get_or_init(|| {
-        let path = run(go().args(["tool", "-n", "protoc-gen-go"]).current_dir(root())).stdout;
-        String::from_utf8(path).expect("the path is text").trim_end().into()
+        let path = run(go()
+            .args(["tool", "-n", "protoc-gen-go"])
+            .current_dir(root()))
+        .stdout;
+        String::from_utf8(path)
+            .expect("the path is text")
+            .trim_end()
+            .into()
     })
 }
 
 /// Generates a case into its folder of the module, messages and stubs, and returns all of it.
 fn generate(case: &Path, module: &Path) -> Files {
-    let name = case.file_name().expect("a case is a folder").to_string_lossy();
+    let name = case
+        .file_name()
+        .expect("a case is a folder")
+        .to_string_lossy();
     let output = module.join(&*name).join("go");
     fs::create_dir_all(&output).expect("the folder is ours");
     generate_into(&output, case, &format!("{MODULE}/{name}/go"));
@@ -94,14 +132,23 @@ fn generate_into(output: &Path, case: &Path, prefix: &str) {
     let mut options = vec![format!("module={prefix}")];
     let protos = protos(case);
     for proto in &protos {
-        options.extend(mapping(proto.strip_prefix(case).expect("it lies in the case"), proto, prefix));
+        options.extend(mapping(
+            proto.strip_prefix(case).expect("it lies in the case"),
+            proto,
+            prefix,
+        ));
     }
     let options = options.join(",");
     let more = fs::read_to_string(case.join("options-go")).unwrap_or_default();
     let mut protoc = protoc();
-    protoc.arg(format!("--plugin=protoc-gen-go={}", protoc_gen_go().display()));
+    protoc.arg(format!(
+        "--plugin=protoc-gen-go={}",
+        protoc_gen_go().display()
+    ));
     protoc.arg(format!("--proto_path={}", case.display()));
-    protoc.arg(format!("--go_out={}", output.display())).arg(format!("--go_opt={options}"));
+    protoc
+        .arg(format!("--go_out={}", output.display()))
+        .arg(format!("--go_opt={options}"));
     protoc.arg(format!("--parigot_out={}", output.display()));
     protoc.arg(format!("--parigot_opt=lang=go,{options},{}", more.trim()));
     run(protoc.args(&protos));
@@ -113,14 +160,24 @@ fn mapping(name: &Path, proto: &Path, prefix: &str) -> Option<String> {
     if text.contains("option go_package") {
         return None;
     }
-    let package = text.lines().find_map(|line| line.strip_prefix("package ")?.strip_suffix(';'));
-    Some(format!("M{}={prefix}/{}", name.display(), package.unwrap_or("root").replace('.', "/")))
+    let package = text
+        .lines()
+        .find_map(|line| line.strip_prefix("package ")?.strip_suffix(';'));
+    Some(format!(
+        "M{}={prefix}/{}",
+        name.display(),
+        package.unwrap_or("root").replace('.', "/")
+    ))
 }
 
 /// Those that this plugin has written.
 fn stubs(files: &Files) -> Files {
-    let stubs = files.iter().filter(|(name, _)| name.ends_with("_parigot.pb.go"));
-    stubs.map(|(name, text)| (name.clone(), text.clone())).collect::<BTreeMap<_, _>>()
+    let stubs = files
+        .iter()
+        .filter(|(name, _)| name.ends_with("_parigot.pb.go"));
+    stubs
+        .map(|(name, text)| (name.clone(), text.clone()))
+        .collect::<BTreeMap<_, _>>()
 }
 
 /// The guests in Go that the end-to-end tests run have what is written today.
@@ -128,7 +185,11 @@ fn stubs(files: &Files) -> Files {
 fn guests_of_tests_have_it() {
     let output = tempfile::tempdir().expect("there is a folder for temporary files");
     for case in ["echo", "load"] {
-        generate_into(output.path(), &root().join(case), "parigot.test/guests/stubs");
+        generate_into(
+            output.path(),
+            &root().join(case),
+            "parigot.test/guests/stubs",
+        );
     }
     check_written([(root().join("../guests-go/stubs"), read(output.path()))].into_iter());
 }
@@ -144,14 +205,24 @@ fn check_in_sdk(proto: &str, file: &str) {
     let sdk = root().join("../../parigot-guest-go");
     let output = tempfile::tempdir().expect("there is a folder for temporary files");
     let mut protoc = protoc();
-    protoc.arg(format!("--plugin=protoc-gen-go={}", protoc_gen_go().display()));
+    protoc.arg(format!(
+        "--plugin=protoc-gen-go={}",
+        protoc_gen_go().display()
+    ));
     protoc.arg(format!("--go_out={}", output.path().display()));
-    run(protoc.args(["--go_opt=module=github.com/parigot/parigot/parigot-guest-go", proto]));
+    run(protoc.args([
+        "--go_opt=module=github.com/parigot/parigot/parigot-guest-go",
+        proto,
+    ]));
     if env::var_os("PARIGOT_BLESS").is_some() {
         fs::copy(output.path().join(file), sdk.join(file)).expect("the folder is ours");
     }
     // Which protoc it is does not count.
     let text = |folder: &Path| fs::read_to_string(folder.join(file)).expect("the file is text");
-    let counting = |text: String| text.lines().filter(|line| !line.starts_with("// \tprotoc ")).collect::<String>();
+    let counting = |text: String| {
+        text.lines()
+            .filter(|line| !line.starts_with("// \tprotoc "))
+            .collect::<String>()
+    };
     assert_eq!(counting(text(&sdk)), counting(text(output.path())));
 }

@@ -7,9 +7,16 @@ use crate::protoc::request;
 /// What comes of `input.proto`, whose first line is `syntax = "proto3";`.
 fn stubs(text: &str) -> Result<String, String> {
     let text = format!("syntax = \"proto3\";\n{text}");
-    let files = generate(&request(&[("input.proto", &text)], "lang=go,Minput.proto=a.b/c"));
-    let errors = |errors: Vec<protoc_gen_parigot::Error>| errors.iter().map(ToString::to_string).collect::<Vec<_>>();
-    files.map(|files| files[0].content.clone()).map_err(|found| errors(found).join("\n"))
+    let files = generate(&request(
+        &[("input.proto", &text)],
+        "lang=go,Minput.proto=a.b/c",
+    ));
+    let errors = |errors: Vec<protoc_gen_parigot::Error>| {
+        errors.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    files
+        .map(|files| files[0].content.clone())
+        .map_err(|found| errors(found).join("\n"))
 }
 
 fn check_error(text: &str, expected: &str) {

@@ -18,38 +18,80 @@ fn files(statement: &str, parameter: &str) -> Result<Vec<(String, String)>, Stri
     generate_all(&[greeting(statement)], parameter)
 }
 
-fn generate_all(files: &[(String, String)], parameter: &str) -> Result<Vec<(String, String)>, String> {
-    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+fn generate_all(
+    files: &[(String, String)],
+    parameter: &str,
+) -> Result<Vec<(String, String)>, String> {
+    let files: Vec<_> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
     let files = generate(&request(&files, &format!("lang=go,{parameter}")));
-    let line =
-        |text: &str| text.lines().find(|line| line.starts_with("package ")).expect("it has a package").to_owned();
-    let written = |files: Vec<protoc_gen_parigot::OutputFile>| {
-        files.into_iter().map(|file| (line(&file.content), file.name)).map(|(package, name)| (name, package)).collect()
+    let line = |text: &str| {
+        text.lines()
+            .find(|line| line.starts_with("package "))
+            .expect("it has a package")
+            .to_owned()
     };
-    files.map(written).map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    let written = |files: Vec<protoc_gen_parigot::OutputFile>| {
+        files
+            .into_iter()
+            .map(|file| (line(&file.content), file.name))
+            .map(|(package, name)| (name, package))
+            .collect()
+    };
+    files.map(written).map_err(|errors| {
+        errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    })
 }
 
 fn check(statement: &str, parameter: &str, name: &str, package: &str) {
     let expected = Ok(vec![(name.to_owned(), format!("package {package}"))]);
-    assert_eq!(files(statement, parameter), expected, "{statement} {parameter}");
+    assert_eq!(
+        files(statement, parameter),
+        expected,
+        "{statement} {parameter}"
+    );
 }
 
 fn check_error(statement: &str, parameter: &str, expected: &str) {
-    assert_eq!(files(statement, parameter).expect_err("there are mistakes"), expected);
+    assert_eq!(
+        files(statement, parameter).expect_err("there are mistakes"),
+        expected
+    );
 }
 
 #[test]
 fn a_file_says_which_package_it_is() {
     let at = |path: &str| format!("option go_package = \"{path}\";");
-    check(&at("example.com/m/greeting"), "", "example.com/m/greeting/greeting_parigot.pb.go", "greeting");
-    check(&at("example.com/m/greeting;pb"), "", "example.com/m/greeting/greeting_parigot.pb.go", "pb");
+    check(
+        &at("example.com/m/greeting"),
+        "",
+        "example.com/m/greeting/greeting_parigot.pb.go",
+        "greeting",
+    );
+    check(
+        &at("example.com/m/greeting;pb"),
+        "",
+        "example.com/m/greeting/greeting_parigot.pb.go",
+        "pb",
+    );
     check(
         &at("example.com/m/go-greeting.v2"),
         "",
         "example.com/m/go-greeting.v2/greeting_parigot.pb.go",
         "go_greeting_v2",
     );
-    check(&at("example.com/m/2go/func/"), "", "example.com/m/2go/func/greeting_parigot.pb.go", "_func");
+    check(
+        &at("example.com/m/2go/func/"),
+        "",
+        "example.com/m/2go/func/greeting_parigot.pb.go",
+        "_func",
+    );
     check(&at("./;pb"), "", "greeting_parigot.pb.go", "pb");
     check(&at("./pb"), "", "pb/greeting_parigot.pb.go", "pb");
 }
@@ -57,22 +99,67 @@ fn a_file_says_which_package_it_is() {
 #[test]
 fn an_option_says_it_too() {
     let m = "Mgreeting/v1/greeting.proto";
-    check("", &format!("{m}=example.com/m/greeting"), "example.com/m/greeting/greeting_parigot.pb.go", "greeting");
-    check("", &format!("{m}=example.com/m/greeting;pb"), "example.com/m/greeting/greeting_parigot.pb.go", "pb");
+    check(
+        "",
+        &format!("{m}=example.com/m/greeting"),
+        "example.com/m/greeting/greeting_parigot.pb.go",
+        "greeting",
+    );
+    check(
+        "",
+        &format!("{m}=example.com/m/greeting;pb"),
+        "example.com/m/greeting/greeting_parigot.pb.go",
+        "pb",
+    );
     let statement = "option go_package = \"example.com/file\";";
-    check(statement, &format!("{m}=example.com/option"), "example.com/option/greeting_parigot.pb.go", "file");
-    check(statement, &format!("{m}=;pb"), "example.com/file/greeting_parigot.pb.go", "pb");
+    check(
+        statement,
+        &format!("{m}=example.com/option"),
+        "example.com/option/greeting_parigot.pb.go",
+        "file",
+    );
+    check(
+        statement,
+        &format!("{m}=;pb"),
+        "example.com/file/greeting_parigot.pb.go",
+        "pb",
+    );
     let named = "option go_package = \"example.com/file;named\";";
-    check(named, &format!("{m}=example.com/option"), "example.com/option/greeting_parigot.pb.go", "named");
-    check(named, &format!("{m}=example.com/option;pb"), "example.com/option/greeting_parigot.pb.go", "pb");
+    check(
+        named,
+        &format!("{m}=example.com/option"),
+        "example.com/option/greeting_parigot.pb.go",
+        "named",
+    );
+    check(
+        named,
+        &format!("{m}=example.com/option;pb"),
+        "example.com/option/greeting_parigot.pb.go",
+        "pb",
+    );
 }
 
 #[test]
 fn files_lie_where_the_options_say() {
     let statement = "option go_package = \"example.com/m/greeting\";";
-    check(statement, "paths=import", "example.com/m/greeting/greeting_parigot.pb.go", "greeting");
-    check(statement, "paths=source_relative", "greeting/v1/greeting_parigot.pb.go", "greeting");
-    check(statement, "module=example.com/m", "greeting/greeting_parigot.pb.go", "greeting");
+    check(
+        statement,
+        "paths=import",
+        "example.com/m/greeting/greeting_parigot.pb.go",
+        "greeting",
+    );
+    check(
+        statement,
+        "paths=source_relative",
+        "greeting/v1/greeting_parigot.pb.go",
+        "greeting",
+    );
+    check(
+        statement,
+        "module=example.com/m",
+        "greeting/greeting_parigot.pb.go",
+        "greeting",
+    );
     check_error(
         statement,
         "module=example.com/mm",
@@ -83,9 +170,17 @@ fn files_lie_where_the_options_say() {
 
 #[test]
 fn no_file_lies_outside_of_the_output_folder() {
-    for (path, file) in [("../pb", "../pb/greeting_parigot.pb.go"), ("/etc/pb", "/etc/pb/greeting_parigot.pb.go")] {
+    for (path, file) in [
+        ("../pb", "../pb/greeting_parigot.pb.go"),
+        ("/etc/pb", "/etc/pb/greeting_parigot.pb.go"),
+    ] {
         let statement = format!("option go_package = \"{path}\";");
-        check(&statement, "paths=source_relative", "greeting/v1/greeting_parigot.pb.go", "pb");
+        check(
+            &statement,
+            "paths=source_relative",
+            "greeting/v1/greeting_parigot.pb.go",
+            "pb",
+        );
         check_error(
             &statement,
             "",
@@ -103,7 +198,11 @@ fn a_file_that_does_not_say_it_is_refused() {
                     `option go_package = \"import/path\";`, or give the option \
                     `Mgreeting/v1/greeting.proto=import/path`";
     check_error("", "", expected);
-    check_error("option go_package = \";pb\";", "paths=source_relative", expected);
+    check_error(
+        "option go_package = \";pb\";",
+        "paths=source_relative",
+        expected,
+    );
 }
 
 #[test]
@@ -152,11 +251,14 @@ fn what_go_cannot_import_is_refused() {
 #[test]
 fn files_of_a_package_agree_on_its_name() {
     let file = |name: &str, package: &str| {
-        let text = format!("syntax = \"proto3\";\npackage {name};\noption go_package = \"{package}\";\nservice S {{}}");
+        let text = format!(
+            "syntax = \"proto3\";\npackage {name};\noption go_package = \"{package}\";\nservice S {{}}"
+        );
         (format!("{name}.proto"), text)
     };
     assert_eq!(
-        generate_all(&[file("a", "x.y/z;one"), file("b", "x.y/z;other")], "").expect_err("they do not"),
+        generate_all(&[file("a", "x.y/z;one"), file("b", "x.y/z;other")], "")
+            .expect_err("they do not"),
         "b.proto:3:1: Go package `x.y/z` is called other here, and one in a.proto:3:1\n\
          b.proto:4:1: service S (a.proto:4:1) and service S are both `S` in Go"
     );
@@ -166,8 +268,9 @@ fn files_of_a_package_agree_on_its_name() {
 fn two_files_are_not_written_into_one() {
     let file = |folder: &str| {
         let service = folder.to_uppercase();
-        let text =
-            format!("syntax = \"proto3\"; package {folder}; option go_package = \"x.y/z\"; service {service} {{}}");
+        let text = format!(
+            "syntax = \"proto3\"; package {folder}; option go_package = \"x.y/z\"; service {service} {{}}"
+        );
         (format!("{folder}/same.proto"), text)
     };
     assert_eq!(
@@ -180,5 +283,8 @@ fn two_files_are_not_written_into_one() {
 #[test]
 fn a_file_without_services_becomes_nothing() {
     let text = "syntax = \"proto3\"; message M {}";
-    assert_eq!(generate_all(&[("m.proto".to_owned(), text.to_owned())], ""), Ok(Vec::new()));
+    assert_eq!(
+        generate_all(&[("m.proto".to_owned(), text.to_owned())], ""),
+        Ok(Vec::new())
+    );
 }

@@ -64,12 +64,21 @@ pub(crate) struct Book {
 
 impl Book {
     pub(crate) fn new(cx: Context, caller: u32) -> Self {
-        Book { cx, caller, ends: Vec::new(), down_since: None, last_cause: None, slowest_recovery: Duration::ZERO }
+        Book {
+            cx,
+            caller,
+            ends: Vec::new(),
+            down_since: None,
+            last_cause: None,
+            slowest_recovery: Duration::ZERO,
+        }
     }
 
     /// Says why a call has failed, if the last that did since one was answered did not for that cause.
     pub(crate) fn fail(&mut self, number: u64, error: &CallError<Status>) {
-        let CallError::Status(status) = error else { return };
+        let CallError::Status(status) = error else {
+            return;
+        };
         if self.last_cause.replace(status.cause()) != Some(status.cause()) {
             parigot_guest::info!(self.cx, "call {number} failed: {error}");
         }
@@ -94,7 +103,11 @@ impl Book {
     pub(crate) fn close(&mut self, sent: u64) {
         self.write();
         let recovery_ms = self.slowest_recovery.as_millis();
-        parigot_guest::info!(self.cx, "load: sent {}: {sent}, slowest recovery {recovery_ms} ms", self.caller);
+        parigot_guest::info!(
+            self.cx,
+            "load: sent {}: {sent}, slowest recovery {recovery_ms} ms",
+            self.caller
+        );
     }
 
     /// `load: ended 0: ok 0-99,101-101 unknown 100-100`

@@ -41,8 +41,13 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     let book = Rc::new(RefCell::new(Book::new(cx.clone(), caller)));
     let plan = Rc::new(RefCell::new(plan));
     for _ in 0..lanes {
-        let lane =
-            Lane { cx: cx.clone(), work: work.clone(), plan: Rc::clone(&plan), book: Rc::clone(&book), deadline };
+        let lane = Lane {
+            cx: cx.clone(),
+            work: work.clone(),
+            plan: Rc::clone(&plan),
+            book: Rc::clone(&book),
+            deadline,
+        };
         cx.spawn(lane.run());
     }
     wait_for_lanes(&cx, &plan, deadline + PATIENCE).await;
@@ -74,10 +79,18 @@ struct Lane {
 impl Lane {
     async fn run(self) {
         loop {
-            let Some(task) = self.plan.borrow_mut().next() else { return };
-            let Task::Call { job, dropped } = task else { panic!("told to die") };
+            let Some(task) = self.plan.borrow_mut().next() else {
+                return;
+            };
+            let Task::Call { job, dropped } = task else {
+                panic!("told to die")
+            };
             let number = job.number;
-            let class = if dropped { self.drop_call(job) } else { self.call(job).await };
+            let class = if dropped {
+                self.drop_call(job)
+            } else {
+                self.call(job).await
+            };
             self.book.borrow_mut().end(number, class);
             match class {
                 Class::Ok => self.plan.borrow_mut().answered(number),
@@ -99,7 +112,10 @@ impl Lane {
 
     async fn call(&self, job: Job) -> Class {
         let begun = self.cx.now();
-        let expected = Done { number: job.number, ballast: job.ballast.clone() };
+        let expected = Done {
+            number: job.number,
+            ballast: job.ballast.clone(),
+        };
         let outcome = self.make(job).await;
         if let Err(error) = &outcome {
             self.book.borrow_mut().fail(expected.number, error);

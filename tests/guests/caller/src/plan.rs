@@ -100,7 +100,13 @@ impl Plan {
     /// What is to be done next, if there is anything.
     pub(crate) fn next(&mut self) -> Option<Task> {
         let step = self.steps.last_mut()?;
-        let Step { deed, dropped, moment, amount, .. } = *step;
+        let Step {
+            deed,
+            dropped,
+            moment,
+            amount,
+            ..
+        } = *step;
         let number = self.sent;
         match &mut step.left {
             Left::Death => return Some(Task::Die),
@@ -109,10 +115,22 @@ impl Plan {
             Left::Times(times) => *times -= 1,
         }
         self.sent += 1;
-        let deed = if deed == Deed::Nothing { self.harm.at(number) } else { deed };
+        let deed = if deed == Deed::Nothing {
+            self.harm.at(number)
+        } else {
+            deed
+        };
         let (deed, moment) = (deed.into(), moment.into());
         let ballast = vec![7; self.ballast_bytes];
-        let job = Job { caller: self.caller, number, deadline_ns: 0, deed, moment, amount, ballast };
+        let job = Job {
+            caller: self.caller,
+            number,
+            deadline_ns: 0,
+            deed,
+            moment,
+            amount,
+            ballast,
+        };
         Some(Task::Call { job, dropped })
     }
 
@@ -127,21 +145,35 @@ impl Plan {
 
 impl Step {
     fn read(word: &str) -> Self {
-        let simple = |left| Step { deed: Deed::Nothing, dropped: false, moment: Moment::InMethod, amount: 0, left };
+        let simple = |left| Step {
+            deed: Deed::Nothing,
+            dropped: false,
+            moment: Moment::InMethod,
+            amount: 0,
+            left,
+        };
         match word {
             "Again" => return simple(Left::UntilAnswered { from: None }),
             "Die" => return simple(Left::Death),
             _ => {}
         }
         let (word, times) = word.split_once('*').unwrap_or((word, "1"));
-        let (word, dropped) = word.strip_suffix('!').map_or((word, false), |word| (word, true));
+        let (word, dropped) = word
+            .strip_suffix('!')
+            .map_or((word, false), |word| (word, true));
         let (word, moment) = match word.strip_suffix('~') {
             Some(word) => (word, Moment::InBackground),
             None => (word, Moment::InMethod),
         };
         let (name, amount) = word.split_once(':').unwrap_or((word, "0"));
         let left = Left::Times(number(times));
-        Step { deed: deed(name), dropped, moment, amount: number(amount) as u32, left }
+        Step {
+            deed: deed(name),
+            dropped,
+            moment,
+            amount: number(amount) as u32,
+            left,
+        }
     }
 }
 
@@ -169,5 +201,6 @@ fn deed(name: &str) -> Deed {
 }
 
 fn number(text: &str) -> u64 {
-    text.parse().unwrap_or_else(|_| panic!("{text} is no number"))
+    text.parse()
+        .unwrap_or_else(|_| panic!("{text} is no number"))
 }

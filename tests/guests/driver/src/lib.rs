@@ -23,14 +23,21 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     let echo = EchoClient::locate(&cx)?;
     for argument in cx.args() {
         if argument == "again" {
-            while make(&echo, "echo:1").expect("it is not dropped").await.is_err() {}
+            while make(&echo, "echo:1")
+                .expect("it is not dropped")
+                .await
+                .is_err()
+            {}
             parigot_guest::info!(cx, "again: 1 bytes");
             continue;
         }
         if argument == "refused" {
             let refusal = loop {
                 let outcome = make(&echo, "echo:1@500").expect("it is not dropped").await;
-                if outcome.as_ref().is_err_and(|failure| failure.fate() == Fate::Refused) {
+                if outcome
+                    .as_ref()
+                    .is_err_and(|failure| failure.fate() == Fate::Refused)
+                {
                     break outcome;
                 }
             };
@@ -39,10 +46,14 @@ async fn main(cx: Context) -> Result<Exit, Error> {
         }
         if let Some(ms) = argument.strip_prefix("pause:") {
             parigot_guest::info!(cx, "pausing");
-            cx.sleep(Duration::from_millis(ms.parse().expect("a number follows"))).await;
+            cx.sleep(Duration::from_millis(ms.parse().expect("a number follows")))
+                .await;
             continue;
         }
-        let calls: Vec<_> = argument.split('+').map(|word| (word, begin(&cx, &echo, word))).collect();
+        let calls: Vec<_> = argument
+            .split('+')
+            .map(|word| (word, begin(&cx, &echo, word)))
+            .collect();
         for (word, call) in calls {
             let Some(call) = call else { continue };
             let outcome = call.await;
@@ -63,17 +74,30 @@ type Pending = Pin<Box<dyn Future<Output = Outcome>>>;
 fn begin(cx: &Context, echo: &EchoClient, word: &str) -> Option<Pending> {
     let (word, metadata) = word.split_once('#').unwrap_or((word, ""));
     let pairs = metadata.split('#').filter_map(|pair| pair.split_once('='));
-    let echo = &pairs.fold(echo.clone(), |echo, (key, value)| echo.with_metadata(key, value));
-    if let Some((word, after_ms)) = word.split_once('!').filter(|(_, after_ms)| !after_ms.is_empty()) {
-        let (call, pause) =
-            (make(echo, word)?, cx.sleep(Duration::from_millis(after_ms.parse().expect("a number follows"))));
+    let echo = &pairs.fold(echo.clone(), |echo, (key, value)| {
+        echo.with_metadata(key, value)
+    });
+    if let Some((word, after_ms)) = word
+        .split_once('!')
+        .filter(|(_, after_ms)| !after_ms.is_empty())
+    {
+        let (call, pause) = (
+            make(echo, word)?,
+            cx.sleep(Duration::from_millis(
+                after_ms.parse().expect("a number follows"),
+            )),
+        );
         return Some(Box::pin(or(call, async {
             pause.await;
             Err(CallError::Status(Status::new(Code::Cancelled, "dropped")))
         })));
     }
-    let Some((pause_ms, word)) = word.split_once("ms:") else { return make(echo, word) };
-    let pause = cx.sleep(Duration::from_millis(pause_ms.parse().expect("a pause is a number")));
+    let Some((pause_ms, word)) = word.split_once("ms:") else {
+        return make(echo, word);
+    };
+    let pause = cx.sleep(Duration::from_millis(
+        pause_ms.parse().expect("a pause is a number"),
+    ));
     let (echo, word) = (echo.clone(), word.to_owned());
     Some(Box::pin(async move {
         pause.await;
@@ -84,7 +108,9 @@ fn begin(cx: &Context, echo: &EchoClient, word: &str) -> Option<Pending> {
 /// Makes a call; `None` if it was dropped.
 fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
     let word = word.trim_end_matches('?');
-    let (word, dropped) = word.strip_suffix('!').map_or((word, false), |word| (word, true));
+    let (word, dropped) = word
+        .strip_suffix('!')
+        .map_or((word, false), |word| (word, true));
     let (word, echo) = match word.split_once('@') {
         Some((word, deadline_ms)) => {
             let deadline_ms = deadline_ms.parse().expect("a deadline is a number");
@@ -94,13 +120,24 @@ fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
     };
     let (word, number) = word.split_once(':').unwrap_or((word, "0"));
     let number: u32 = number.parse().expect("a number follows the colon");
-    let (word, persists) = word.strip_prefix('~').map_or((word, false), |word| (word, true));
+    let (word, persists) = word
+        .strip_prefix('~')
+        .map_or((word, false), |word| (word, true));
     let misbehave = |kind: Kind| -> Pending {
-        let deed = Deed { kind: kind.into(), number };
-        if persists { Box::pin(echo.persist(deed)) } else { Box::pin(echo.misbehave(deed)) }
+        let deed = Deed {
+            kind: kind.into(),
+            number,
+        };
+        if persists {
+            Box::pin(echo.persist(deed))
+        } else {
+            Box::pin(echo.misbehave(deed))
+        }
     };
     let call = match word {
-        "echo" => Box::pin(echo.echo(Payload { data: vec![7; number as usize] })),
+        "echo" => Box::pin(echo.echo(Payload {
+            data: vec![7; number as usize],
+        })),
         "panic" => misbehave(Kind::Panic),
         "trap" => misbehave(Kind::Trap),
         "leave" => misbehave(Kind::Leave),
@@ -118,7 +155,12 @@ fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
 fn describe(outcome: Outcome) -> String {
     match outcome {
         Ok(payload) => format!("{} bytes", payload.data.len()),
-        Err(CallError::Status(status)) => format!("{}, {}: {}", status.code(), status.cause(), status.message()),
+        Err(CallError::Status(status)) => format!(
+            "{}, {}: {}",
+            status.code(),
+            status.cause(),
+            status.message()
+        ),
         Err(error) => error.to_string(),
     }
 }

@@ -14,10 +14,16 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     for argument in cx.args() {
         if let Some(service) = argument.strip_suffix('/') {
             let found = DynamicClient::locate(&cx, service).map(|client| client.service());
-            parigot_guest::info!(cx, "{}", found.map_or_else(|error| error.to_string(), String::from));
+            parigot_guest::info!(
+                cx,
+                "{}",
+                found.map_or_else(|error| error.to_string(), String::from)
+            );
             continue;
         }
-        let (method, request) = argument.split_once('=').expect("an argument is a method and a request");
+        let (method, request) = argument
+            .split_once('=')
+            .expect("an argument is a method and a request");
         let end = match echo.call(method, &bytes(request)).await {
             Ok(response) => hex(&response),
             Err(error) => format!("{}: {error}", error.fate()),

@@ -42,7 +42,11 @@ impl Echo for Echoing {
                 std::hint::spin_loop();
             },
             Kind::Toil => toil(cx, deed.number).await,
-            Kind::Swell => return Ok(Payload { data: vec![7; deed.number as usize] }),
+            Kind::Swell => {
+                return Ok(Payload {
+                    data: vec![7; deed.number as usize],
+                });
+            }
         }
         Ok(Payload::default())
     }
@@ -64,7 +68,14 @@ async fn toil(cx: &Context, tasks: u32) {
             boss.wake();
         });
     }
-    poll_fn(|_| if left.get() == 0 { Poll::Ready(()) } else { Poll::Pending }).await;
+    poll_fn(|_| {
+        if left.get() == 0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
 }
 
 /// Says that the handler was dropped.

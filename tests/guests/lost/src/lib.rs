@@ -22,7 +22,11 @@ impl Ready for Lost {
 }
 
 impl Greeting for Lost {
-    async fn fetch_greeting(&self, _: &Context, _: FetchGreetingRequest) -> Result<FetchGreetingResponse, GreetErr> {
+    async fn fetch_greeting(
+        &self,
+        _: &Context,
+        _: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
         Err(GreetErr::UnknownLang)
     }
 }

@@ -12,14 +12,24 @@ const PAUSE: Duration = Duration::from_millis(1);
 async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     let greeting = GreetingClient::locate(&cx)?;
-    let mut tally = Tally { cx: cx.clone(), answered: 0, failed: 0, longest: Duration::ZERO };
+    let mut tally = Tally {
+        cx: cx.clone(),
+        answered: 0,
+        failed: 0,
+        longest: Duration::ZERO,
+    };
     let hurries = cx.args().iter().any(|arg| arg == "--hurry");
     loop {
         let begin = cx.now();
         if !hurries {
             cx.sleep(PAUSE).await;
         }
-        match greeting.fetch_greeting(FetchGreetingRequest { tongue: Tongue::French.into() }).await {
+        match greeting
+            .fetch_greeting(FetchGreetingRequest {
+                tongue: Tongue::French.into(),
+            })
+            .await
+        {
             Ok(_) => tally.answered += 1,
             Err(_) => tally.failed += 1,
         }
@@ -41,7 +51,16 @@ struct Tally {
 
 impl Drop for Tally {
     fn drop(&mut self) {
-        let Tally { answered, failed, longest, .. } = self;
-        parigot_guest::info!(self.cx, "answered {answered}, failed {failed}, longest {} us", longest.as_micros());
+        let Tally {
+            answered,
+            failed,
+            longest,
+            ..
+        } = self;
+        parigot_guest::info!(
+            self.cx,
+            "answered {answered}, failed {failed}, longest {} us",
+            longest.as_micros()
+        );
     }
 }

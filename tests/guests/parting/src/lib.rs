@@ -10,7 +10,10 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     let (echo, own) = (EchoClient::locate(&cx)?, cx.clone());
     cx.at_exit(async move || {
-        let bytes = echo.echo(Payload { data: vec![7; 7] }).await.map(|answer| answer.data.len());
+        let bytes = echo
+            .echo(Payload { data: vec![7; 7] })
+            .await
+            .map(|answer| answer.data.len());
         parigot_guest::info!(own, "goodbye {bytes:?}");
     });
     cx.at_exit(async || pending().await);

@@ -14,7 +14,9 @@ struct Phoenix;
 
 impl Ready for Phoenix {
     async fn ready(cx: &Context) -> Result<Self, NotReady> {
-        let has_come = |name| number(cx, name).is_some_and(|from_ms| cx.wall() >= Duration::from_millis(from_ms));
+        let has_come = |name| {
+            number(cx, name).is_some_and(|from_ms| cx.wall() >= Duration::from_millis(from_ms))
+        };
         if has_come("--lost-from") {
             return Err(NotReady::new("the ashes are wet"));
         }
@@ -40,11 +42,16 @@ impl Ready for Phoenix {
 /// The number behind an argument, if it is there.
 fn number(cx: &Context, name: &str) -> Option<u64> {
     let mut args = cx.args().iter().skip_while(|arg| *arg != name);
-    args.nth(1).map(|number| number.parse().expect("a number follows"))
+    args.nth(1)
+        .map(|number| number.parse().expect("a number follows"))
 }
 
 impl Greeting for Phoenix {
-    async fn fetch_greeting(&self, _: &Context, _: FetchGreetingRequest) -> Result<FetchGreetingResponse, GreetErr> {
+    async fn fetch_greeting(
+        &self,
+        _: &Context,
+        _: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, GreetErr> {
         Err(GreetErr::UnknownLang)
     }
 }

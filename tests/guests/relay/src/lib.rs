@@ -11,13 +11,18 @@ struct Relay {
 
 impl Ready for Relay {
     async fn ready(cx: &Context) -> Result<Self, NotReady> {
-        Ok(Relay { store: StoreClient::locate(cx)? })
+        Ok(Relay {
+            store: StoreClient::locate(cx)?,
+        })
     }
 }
 
 impl Echo for Relay {
     async fn echo(&self, cx: &Context, request: Payload) -> Result<Payload, EchoErr> {
-        let job = Job { amount: request.data.len() as u32, ..Job::default() };
+        let job = Job {
+            amount: request.data.len() as u32,
+            ..Job::default()
+        };
         match self.store.keep(job).await {
             Ok(_) => Ok(request),
             Err(error) => {

@@ -12,7 +12,9 @@ use std::hint::black_box;
 use parigot_abi::control::{NEVER, NO_CALL};
 use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::manifest::{Method, Service};
-use parigot_abi::{Code, Control, FrameBuilder, Frames, Header, Kind, Manifest, Prologue, Start, TURN_OK, VERSION};
+use parigot_abi::{
+    Code, Control, FrameBuilder, Frames, Header, Kind, Manifest, Prologue, Start, TURN_OK, VERSION,
+};
 
 use crate::lie::Job;
 
@@ -22,8 +24,12 @@ static CONTROL: Control = Control::new();
 /// the exports of that.
 fn schema_of_work() -> u64 {
     let generated = include_str!("../../../golden/load/rust/load.v1.rs");
-    let (_, of_work) = generated.split_once("name: \"load.v1.Work\",").expect("it is there");
-    let (_, hash) = of_work.split_once("schema: 0x").expect("each service has one");
+    let (_, of_work) = generated
+        .split_once("name: \"load.v1.Work\",")
+        .expect("it is there");
+    let (_, hash) = of_work
+        .split_once("schema: 0x")
+        .expect("each service has one");
     u64::from_str_radix(&hash[..16], 16).expect("it is hexadecimal")
 }
 
@@ -65,7 +71,10 @@ extern "C" fn parigot_open() -> usize {
 extern "C" fn parigot_inbox(_control: usize, bytes: usize) {
     GUEST.with_borrow_mut(|guest| {
         guest.inbox = vec![0; bytes];
-        CONTROL.set_inbox(guest.inbox.as_mut_ptr().expose_provenance() as u64, bytes as u64);
+        CONTROL.set_inbox(
+            guest.inbox.as_mut_ptr().expose_provenance() as u64,
+            bytes as u64,
+        );
     });
 }
 
@@ -83,7 +92,12 @@ impl Guest {
         let (_, frames) = Prologue::split(&inbox[..inbox_bytes]).expect("an inbox has a prologue");
         for frame in Frames::new(frames) {
             let frame = frame.expect("the host writes frames");
-            let Header { number, service, method, .. } = frame.header;
+            let Header {
+                number,
+                service,
+                method,
+                ..
+            } = frame.header;
             if frame.kind() == Some(Kind::Call) {
                 CONTROL.set_progress(number, service, method);
             }
@@ -93,14 +107,18 @@ impl Guest {
                     self.then = start.args.get(1).map(|deed| (*deed).to_owned());
                     self.begin(start.args.first().copied().unwrap_or_default());
                 }
-                Some(Kind::Launched) => match self.deed.strip_prefix("caller/").map(str::to_owned) {
-                    Some(deed) => self.misbehave(&deed, NO_CALL, &[]),
-                    None => self.be_ready(),
-                },
+                Some(Kind::Launched) => {
+                    match self.deed.strip_prefix("caller/").map(str::to_owned) {
+                        Some(deed) => self.misbehave(&deed, NO_CALL, &[]),
+                        None => self.be_ready(),
+                    }
+                }
                 Some(Kind::Stop) => self.send(Header::new(Kind::Exit), &[]),
                 Some(Kind::Call) if service == WORK => self.work(number, Job::read(frame.payload)),
                 Some(Kind::Call) => self.misbehave(&self.deed.clone(), number, &[]),
-                Some(Kind::Cancel) => (0..self.answers_after_cancel).for_each(|_| self.answer(number, &[])),
+                Some(Kind::Cancel) => {
+                    (0..self.answers_after_cancel).for_each(|_| self.answer(number, &[]))
+                }
                 _ => {}
             }
         }
@@ -110,14 +128,20 @@ impl Guest {
 
     /// Fills the control block in.
     fn show(&self) {
-        let boxes = (self.outbox.as_ptr().expose_provenance() as u64, self.outbox.len() as u64);
+        let boxes = (
+            self.outbox.as_ptr().expose_provenance() as u64,
+            self.outbox.len() as u64,
+        );
         let (address, committed) = self.boxes.unwrap_or(boxes);
         CONTROL.set_outbox(address, committed);
         CONTROL.set_turn(self.more, self.wake_at_ns.unwrap_or(NEVER), 0);
     }
 
     fn send(&mut self, header: Header, payload: &[u8]) {
-        FrameBuilder::new(&mut self.outbox, header).payload(payload).finish().expect("it is short enough");
+        FrameBuilder::new(&mut self.outbox, header)
+            .payload(payload)
+            .finish()
+            .expect("it is short enough");
     }
 
     fn begin(&mut self, deed: &str) {
@@ -137,7 +161,11 @@ impl Guest {
     }
 
     fn manifest(&self) -> Manifest {
-        let method = |name: &str| Method { name: name.into(), budget_ns: 0, deadline_ns: 0 };
+        let method = |name: &str| Method {
+            name: name.into(),
+            budget_ns: 0,
+            deadline_ns: 0,
+        };
         let service = |name: &str, schema: u64, methods: &[&str]| Service {
             name: name.into(),
             schema,
@@ -146,10 +174,14 @@ impl Guest {
         };
         let echo = service("echo.v1.Echo", 0, &["Echo", "Misbehave"]);
         match self.deed.starts_with("caller/") {
-            true => Manifest { exports: vec![], requires: vec![echo] },
-            false => {
-                Manifest { exports: vec![echo, service("load.v1.Work", schema_of_work(), &["Run"])], requires: vec![] }
-            }
+            true => Manifest {
+                exports: vec![],
+                requires: vec![echo],
+            },
+            false => Manifest {
+                exports: vec![echo, service("load.v1.Work", schema_of_work(), &["Run"])],
+                requires: vec![],
+            },
         }
     }
 
@@ -160,15 +192,32 @@ impl Guest {
     }
 
     fn answer(&mut self, number: u64, payload: &[u8]) {
-        self.send(Header { number, status: Code::Ok.number(), ..Header::new(Kind::Reply) }, payload);
+        self.send(
+            Header {
+                number,
+                status: Code::Ok.number(),
+                ..Header::new(Kind::Reply)
+            },
+            payload,
+        );
     }
 
     fn log(&mut self, call: u64, text: &[u8]) {
-        self.send(Header { number: call, status: 3, ..Header::new(Kind::Log) }, text);
+        self.send(
+            Header {
+                number: call,
+                status: 3,
+                ..Header::new(Kind::Log)
+            },
+            text,
+        );
     }
 
     fn work(&mut self, number: u64, job: Job) {
-        self.log(number, format!("load: ran {}/{}", job.caller, job.number).as_bytes());
+        self.log(
+            number,
+            format!("load: ran {}/{}", job.caller, job.number).as_bytes(),
+        );
         if job.has_deed {
             self.misbehave(&self.deed.clone(), number, &job.done());
         } else {
@@ -200,7 +249,13 @@ impl Guest {
             "line" => self.log(NO_CALL, &vec![b'x'; amount]),
             "swell" => return self.answer(call, &vec![0; amount]),
             "burn" => _ = black_box((0..amount).fold(0, |sum, k| black_box(sum ^ k))),
-            "leave" => self.send(Header { status: amount as u32, ..Header::new(Kind::Exit) }, &[]),
+            "leave" => self.send(
+                Header {
+                    status: amount as u32,
+                    ..Header::new(Kind::Exit)
+                },
+                &[],
+            ),
             // Only when nobody waits any more.
             "answer-late" => {
                 self.answers_after_cancel = amount;

@@ -31,7 +31,11 @@ impl Job {
             };
             fields[usize::from(tag >> 3)] = value;
         }
-        Job { caller: fields[1], number: fields[2], has_deed: fields[4] != 0 }
+        Job {
+            caller: fields[1],
+            number: fields[2],
+            has_deed: fields[4] != 0,
+        }
     }
 
     /// The `load.v1.Done` that answers it.
@@ -74,7 +78,13 @@ impl Guest {
             "handle" => self.call(7, amount as u32, 0),
             "method" => self.call(7, 0, amount as u32),
             "twice" => (0..2).for_each(|_| self.call(7, 0, 1)),
-            "cancel" => self.send(Header { number: 12_345, ..Header::new(Kind::Cancel) }, &[]),
+            "cancel" => self.send(
+                Header {
+                    number: 12_345,
+                    ..Header::new(Kind::Cancel)
+                },
+                &[],
+            ),
             // Answers.
             "answer-to-nothing" => self.answer(12_345, &[]),
             "answer-twice" => (0..2).for_each(|_| self.answer(call, answer)),
@@ -112,11 +122,30 @@ impl Guest {
                 header.kind = amount as u16;
                 self.send(header, &[]);
             }
-            "flags" => self.send(Header { flags: 1 << 15, ..Header::new(Kind::Log) }, &[]),
-            "level" => self.send(Header { number: NO_CALL, status: 99, ..Header::new(Kind::Log) }, b"of no level"),
+            "flags" => self.send(
+                Header {
+                    flags: 1 << 15,
+                    ..Header::new(Kind::Log)
+                },
+                &[],
+            ),
+            "level" => self.send(
+                Header {
+                    number: NO_CALL,
+                    status: 99,
+                    ..Header::new(Kind::Log)
+                },
+                b"of no level",
+            ),
             "line-of-another" => self.log(12_345, b"about a call that it does not have"),
             "line-of-bytes" => self.log(NO_CALL, &[0xff, 0xfe, 0, b'\n', 0x1b]),
-            "leave-with-300" => self.send(Header { status: 300, ..Header::new(Kind::Exit) }, &[]),
+            "leave-with-300" => self.send(
+                Header {
+                    status: 300,
+                    ..Header::new(Kind::Exit)
+                },
+                &[],
+            ),
             "launch-twice" => self.send(Header::new(Kind::Launch), &[]),
             // Manifests.
             "manifest-again" => self.send_manifest(&self.manifest()),
@@ -124,7 +153,11 @@ impl Guest {
             "exports-twice" => self.declare_instead(["x.S", "x.S"].map(String::from).into_iter()),
             "name-of-bytes" => {
                 self.declare_instead(["x.XXXX".to_owned()].into_iter());
-                let at = self.outbox.windows(4).position(|bytes| bytes == b"XXXX").expect("it is in the manifest");
+                let at = self
+                    .outbox
+                    .windows(4)
+                    .position(|bytes| bytes == b"XXXX")
+                    .expect("it is in the manifest");
                 self.outbox[at] = 0xff;
             }
             "manifest-without-end" => {
@@ -143,7 +176,15 @@ impl Guest {
     fn call(&mut self, number: u64, service: u32, method: u32) {
         // To a method that says in the log when it has begun.
         const HANG: &[u8] = &[1 << 3, 5];
-        self.send(Header { number, service, method, ..Header::new(Kind::Call) }, HANG);
+        self.send(
+            Header {
+                number,
+                service,
+                method,
+                ..Header::new(Kind::Call)
+            },
+            HANG,
+        );
     }
 
     /// A line for the log of 72 bytes with these lengths in its header: of the frame, of metadata, detail and payload.
@@ -158,8 +199,16 @@ impl Guest {
 
     /// Takes the manifest back that it has sent, and sends one with these exports.
     fn declare_instead(&mut self, exports: impl Iterator<Item = String>) {
-        let service = |name| Service { name, schema: 0, methods: vec![], descriptors: vec![] };
+        let service = |name| Service {
+            name,
+            schema: 0,
+            methods: vec![],
+            descriptors: vec![],
+        };
         self.outbox.clear();
-        self.send_manifest(&Manifest { exports: exports.map(service).collect(), requires: vec![] });
+        self.send_manifest(&Manifest {
+            exports: exports.map(service).collect(),
+            requires: vec![],
+        });
     }
 }

@@ -22,7 +22,10 @@ impl Store for Keeper {
         parigot_guest::info!(cx, "keeps {}/{}", job.caller, job.number);
         self.kept.borrow_mut().insert((job.caller, job.number));
         self.searchers.take().into_iter().for_each(Waker::wake);
-        let _kept = Kept { cx: cx.clone(), job };
+        let _kept = Kept {
+            cx: cx.clone(),
+            job,
+        };
         std::future::pending().await
     }
 }
@@ -31,7 +34,10 @@ impl Shelf for Keeper {
     async fn find(&self, _: &Context, job: Job) -> Result<Done, Status> {
         poll_fn(|task| {
             if self.kept.borrow().contains(&(job.caller, job.number)) {
-                return Poll::Ready(Ok(Done { number: job.number, ..Done::default() }));
+                return Poll::Ready(Ok(Done {
+                    number: job.number,
+                    ..Done::default()
+                }));
             }
             self.searchers.borrow_mut().push(task.waker().clone());
             Poll::Pending

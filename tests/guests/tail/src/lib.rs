@@ -12,7 +12,9 @@ struct Tail;
 impl Store for Tail {
     async fn keep(&self, cx: &Context, job: Job) -> Result<Done, Status> {
         let value = |key| cx.metadata(key).unwrap_or("-");
-        let within = cx.deadline().map_or(Duration::MAX, |deadline| deadline - cx.now());
+        let within = cx
+            .deadline()
+            .map_or(Duration::MAX, |deadline| deadline - cx.now());
         parigot_guest::info!(
             cx,
             "{} {} {} within {} ms",
@@ -24,7 +26,10 @@ impl Store for Tail {
         let unanswered = Unanswered(Some(cx));
         cx.sleep(Duration::from_millis(job.amount.into())).await;
         unanswered.answer();
-        Ok(Done { number: job.number, ..Done::default() })
+        Ok(Done {
+            number: job.number,
+            ..Done::default()
+        })
     }
 }
 

@@ -26,7 +26,12 @@ impl Ready for Worker {
             Some(_) => Some((StoreClient::locate(cx)?, ShelfClient::locate(cx)?)),
             None => None,
         };
-        Ok(Worker { store, rounds: cx.env("ROUNDS").map_or(0, |rounds| rounds.parse().expect("it is a number")) })
+        Ok(Worker {
+            store,
+            rounds: cx
+                .env("ROUNDS")
+                .map_or(0, |rounds| rounds.parse().expect("it is a number")),
+        })
     }
 }
 
@@ -34,22 +39,38 @@ impl Ready for Worker {
 fn job_of(deed: &str) -> Job {
     let (deed, amount) = deed.split_once(':').unwrap_or((deed, "0"));
     let deed = Deed::from_str_name(deed).expect("it is the name of a deed");
-    Job { deed: deed.into(), amount: amount.parse().expect("a number follows the colon"), ..Job::default() }
+    Job {
+        deed: deed.into(),
+        amount: amount.parse().expect("a number follows the colon"),
+        ..Job::default()
+    }
 }
 
 impl Work for Worker {
     async fn run(&self, cx: &Context, job: Job) -> Result<Done, Status> {
         write_down(cx, &job);
         black_box((0..self.rounds).fold(0, |sum, k| black_box(sum ^ k)));
-        let _held = self.store.as_ref().map(|(store, _)| store.keep(job.clone()));
+        let _held = self
+            .store
+            .as_ref()
+            .map(|(store, _)| store.keep(job.clone()));
         if let Some((_, shelf)) = &self.store {
-            shelf.find(Job { ballast: Vec::new(), ..job.clone() }).await.map_err(lost)?;
+            shelf
+                .find(Job {
+                    ballast: Vec::new(),
+                    ..job.clone()
+                })
+                .await
+                .map_err(lost)?;
         }
         match job.moment() {
             Moment::InMethod => commit(cx, &job).await,
             Moment::InBackground => in_background(cx, job.clone()),
         }
-        Ok(Done { number: job.number, ballast: job.ballast })
+        Ok(Done {
+            number: job.number,
+            ballast: job.ballast,
+        })
     }
 }
 
@@ -87,4 +108,8 @@ async fn commit(cx: &Context, job: &Job) {
     }
 }
 
-parigot_guest::service!(Worker, exports(WorkServer), requires(StoreClient, ShelfClient));
+parigot_guest::service!(
+    Worker,
+    exports(WorkServer),
+    requires(StoreClient, ShelfClient)
+);

@@ -44,7 +44,11 @@ fn no_more_waits_to_be_sent_than_may() {
         front.call(number, payload.clone()).unwrap();
     }
     let text = "64 MiB wait to be sent to other processes, and that is the most".to_owned();
-    let told = Told { code: Code::ResourceExhausted, cause: Cause::Overloaded, text };
+    let told = Told {
+        code: Code::ResourceExhausted,
+        cause: Cause::Overloaded,
+        text,
+    };
     assert_eq!(front.call(5, payload.clone()), Err(told));
     // One that is cancelled makes room for one.
     front.carrier.cancel(SERVICE, call_id(1));

@@ -13,9 +13,17 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn on(stranger: &Arc<Stranger>, process: &str) -> Self {
-        let me = Writer { host: host_of(process), process: process.to_owned() };
+        let me = Writer {
+            host: host_of(process),
+            process: process.to_owned(),
+        };
         let wall = Duration::from_nanos(SystemClock::new().wall_ns());
-        Caller { stranger: Arc::clone(stranger), me, subjects: Subjects::of(APP), wall }
+        Caller {
+            stranger: Arc::clone(stranger),
+            me,
+            subjects: Subjects::of(APP),
+            wall,
+        }
     }
 
     pub(super) fn say(&self, subject: &str, word: Word) {
@@ -31,7 +39,10 @@ impl Caller {
     pub(super) fn offer_when_asked(&self, questions: &mut Subscriber) {
         self.stranger.next(questions);
         let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
-        self.say(&self.subjects.ready(SERVICE), Word::Announcement(announcement));
+        self.say(
+            &self.subjects.ready(SERVICE),
+            Word::Announcement(announcement),
+        );
     }
 
     /// Waits until somebody takes calls.
@@ -49,12 +60,18 @@ impl Caller {
 
     /// Hears answers.
     pub(super) fn inbox(&self) -> Subscriber {
-        self.stranger.listen(&format!("{}.*", self.subjects.inbox(self.me.host)))
+        self.stranger
+            .listen(&format!("{}.*", self.subjects.inbox(self.me.host)))
     }
 
     fn terms(&self, number: u128, remaining: Duration) -> Terms {
         let (method, remaining_ns) = ("FetchGreeting".to_owned(), remaining.as_nanos() as u64);
-        Terms { call: call_id(number), method, remaining_ns, sent_ns: self.wall.as_nanos() as u64 }
+        Terms {
+            call: call_id(number),
+            method,
+            remaining_ns,
+            sent_ns: self.wall.as_nanos() as u64,
+        }
     }
 
     /// Makes a call.
@@ -66,7 +83,10 @@ impl Caller {
     /// Makes a call of which so many bytes are to follow.
     pub(super) fn announce_request(&self, number: u128, bytes: usize, remaining: Duration) {
         let lengths = Body::of(&[], &[], &vec![0; bytes]).unwrap().lengths;
-        self.call(WireRequest::new(self.terms(number, remaining), Content::InPieces(lengths)));
+        self.call(WireRequest::new(
+            self.terms(number, remaining),
+            Content::InPieces(lengths),
+        ));
     }
 
     fn call(&self, request: WireRequest) {
@@ -74,26 +94,48 @@ impl Caller {
     }
 
     pub(super) fn piece(&self, to: HostId, number: u128, piece: u32, bytes: Bytes) {
-        self.say(&self.subjects.piece(to, call_id(number)), Word::Piece(Piece { number: piece, bytes }));
+        self.say(
+            &self.subjects.piece(to, call_id(number)),
+            Word::Piece(Piece {
+                number: piece,
+                bytes,
+            }),
+        );
     }
 
     pub(super) fn cancel(&self, to: HostId, number: u128) {
-        self.say(&self.subjects.cancel(to), Word::Cancel(Cancel::new(call_id(number))));
+        self.say(
+            &self.subjects.cancel(to),
+            Word::Cancel(Cancel::new(call_id(number))),
+        );
     }
 
     /// The next word about a call, which must be that one.
     pub(super) fn next(&self, inbox: &mut Subscriber, number: u128) -> Word {
         let message = self.stranger.next(inbox);
-        assert_eq!(*message.subject, self.subjects.answer(self.me.host, call_id(number)));
+        assert_eq!(
+            *message.subject,
+            self.subjects.answer(self.me.host, call_id(number))
+        );
         Letter::read(message.payload).unwrap().1
     }
 
     /// How a call has failed, which must be that one.
     pub(super) fn told(&self, inbox: &mut Subscriber, number: u128) -> Told {
-        let Word::Answer(answer) = self.next(inbox, number) else { panic!("no answer to {number}") };
-        let Some(Content::Whole(body)) = answer.content() else { panic!("{answer:?}") };
+        let Word::Answer(answer) = self.next(inbox, number) else {
+            panic!("no answer to {number}")
+        };
+        let Some(Content::Whole(body)) = answer.content() else {
+            panic!("{answer:?}")
+        };
         let (status, flags) = (answer.status, answer.flags());
         let (metadata, detail, payload) = body.parts();
-        Told::of(&Reply { status, flags, metadata, detail, payload })
+        Told::of(&Reply {
+            status,
+            flags,
+            metadata,
+            detail,
+            payload,
+        })
     }
 }

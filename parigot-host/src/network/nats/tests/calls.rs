@@ -8,9 +8,14 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
     let (front, mut news, kitchen, mut visits) = couple(&server);
     front.call(7, "ada").unwrap();
     let (request, from) = visits.call();
-    assert_eq!((request.id, &*request.method, &*request.payload), (call_id(7), "FetchGreeting", &b"ada"[..]));
+    assert_eq!(
+        (request.id, &*request.method, &*request.payload),
+        (call_id(7), "FetchGreeting", &b"ada"[..])
+    );
     assert_eq!(request.metadata, front.request(7, "").metadata);
-    let left_ns = request.deadline_ns.saturating_sub(kitchen.clock.monotonic_ns());
+    let left_ns = request
+        .deadline_ns
+        .saturating_sub(kitchen.clock.monotonic_ns());
     assert!(left_ns > (PATIENCE - SECOND).as_nanos() as u64, "{left_ns}");
     let reply = Reply {
         status: 3,
@@ -20,9 +25,21 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
         payload: Bytes::from_static(b"hello ada"),
     };
     kitchen.carrier.answer(from, reply);
-    let (id, Reply { status, flags, metadata, detail, payload }) = news.answered();
+    let (
+        id,
+        Reply {
+            status,
+            flags,
+            metadata,
+            detail,
+            payload,
+        },
+    ) = news.answered();
     assert_eq!((id, status, flags), (call_id(7), 3, 1));
-    assert_eq!((&*metadata, &*detail, &*payload), (&b"metadata"[..], &b"detail"[..], &b"hello ada"[..]));
+    assert_eq!(
+        (&*metadata, &*detail, &*payload),
+        (&b"metadata"[..], &b"detail"[..], &b"hello ada"[..])
+    );
 }
 
 #[test]
@@ -55,7 +72,11 @@ fn a_call_that_nobody_could_take_is_refused_at_once() {
     let (id, told) = news.failed();
     assert_eq!(
         (id, told.cause, &*told.text),
-        (call_id(2), Cause::Unreachable, "no process offers greeting.v1.Greeting")
+        (
+            call_id(2),
+            Cause::Unreachable,
+            "no process offers greeting.v1.Greeting"
+        )
     );
 }
 
@@ -77,37 +98,66 @@ fn who_is_called_learns_that_nobody_waits_any_more() {
 #[test]
 fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run() {
     let server = Server::start();
-    let ByHand { kitchen: _kitchen, mut visits, clock, mut caller, mut answers } = ByHand::on(&server);
+    let ByHand {
+        kitchen: _kitchen,
+        mut visits,
+        clock,
+        mut caller,
+        mut answers,
+    } = ByHand::on(&server);
 
     // As far as two clocks can tell that differ by a second, it may have just left.
     clock.advance(2 * SECOND);
     caller.request(1, "", 2 * SECOND);
     let left_ns = visits.call().0.deadline_ns - clock.monotonic_ns();
-    assert_eq!(left_ns, SECOND.as_nanos() as u64, "of 2 s at least 1 has passed on the way");
+    assert_eq!(
+        left_ns,
+        SECOND.as_nanos() as u64,
+        "of 2 s at least 1 has passed on the way"
+    );
     // A second later it may not.
     clock.advance(SECOND);
     caller.request(2, "", 2 * SECOND);
     let told = caller.told(&mut answers, 2);
     let text = "it came 3000 ms after it was sent, and had 2000 ms".to_owned();
-    assert_eq!(told, Told { code: Code::Unavailable, cause: Cause::Unreachable, text });
+    assert_eq!(
+        told,
+        Told {
+            code: Code::Unavailable,
+            cause: Cause::Unreachable,
+            text
+        }
+    );
     // A clock that is ahead gives nobody more time than was asked for.
     caller.wall = 2_000 * SECOND;
     caller.request(3, "", 2 * SECOND);
     let (request, _) = visits.call();
-    assert_eq!((request.id, request.deadline_ns - clock.monotonic_ns()), (call_id(3), 2_000_000_000));
+    assert_eq!(
+        (request.id, request.deadline_ns - clock.monotonic_ns()),
+        (call_id(3), 2_000_000_000)
+    );
 }
 
 #[test]
 fn a_call_runs_once_however_often_it_arrives() {
     let server = Server::start();
-    let ByHand { kitchen, mut visits, caller, .. } = ByHand::on(&server);
+    let ByHand {
+        kitchen,
+        mut visits,
+        caller,
+        ..
+    } = ByHand::on(&server);
     caller.request(1, "once", PATIENCE);
     caller.request(1, "twice", PATIENCE);
     caller.request(2, "another", PATIENCE);
     let (first, from) = visits.call();
     let (second, _) = visits.call();
     assert_eq!((first.id, &*first.payload), (call_id(1), &b"once"[..]));
-    assert_eq!(second.id, call_id(2), "the second arrival of the first came through");
+    assert_eq!(
+        second.id,
+        call_id(2),
+        "the second arrival of the first came through"
+    );
     // Nor does it once it is answered.
     kitchen.answer(from, "");
     caller.request(1, "thrice", PATIENCE);

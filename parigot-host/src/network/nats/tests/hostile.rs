@@ -23,20 +23,35 @@ fn subjects(to: HostId) -> Vec<String> {
 
 /// A letter of each kind, from a host that is not there.
 fn letters() -> Vec<Bytes> {
-    let me = Writer { host: host_of("liar"), process: "liar".to_owned() };
+    let me = Writer {
+        host: host_of("liar"),
+        process: "liar".to_owned(),
+    };
     let body = || Content::Whole(Body::of(b"m", b"d", b"p").unwrap());
-    let terms = Terms { call: call_id(1), method: "M".to_owned(), remaining_ns: u64::MAX, sent_ns: u64::MAX };
-    let gone = |service: &str| Announcement::new(service.to_owned(), SCHEMA, Vec::new(), Stage::Gone);
+    let terms = Terms {
+        call: call_id(1),
+        method: "M".to_owned(),
+        remaining_ns: u64::MAX,
+        sent_ns: u64::MAX,
+    };
+    let gone =
+        |service: &str| Announcement::new(service.to_owned(), SCHEMA, Vec::new(), Stage::Gone);
     let lengths = Body::of(&[], &[], &[0; 100]).unwrap().lengths;
     let words = [
         Word::Announcement(gone(SERVICE)),
         Word::Announcement(gone("another.v1.Service")),
         Word::Question(Question {}),
-        Word::Request(WireRequest::new(terms, Content::Whole(Body::of(b"m", b"", b"p").unwrap()))),
+        Word::Request(WireRequest::new(
+            terms,
+            Content::Whole(Body::of(b"m", b"", b"p").unwrap()),
+        )),
         Word::GoOn(GoOn {}),
         Word::Answer(Answer::new(u32::MAX, 0, body())),
         Word::Answer(Answer::new(0, 0, Content::InPieces(lengths))),
-        Word::Piece(Piece { number: u32::MAX, bytes: Bytes::from_static(b"x") }),
+        Word::Piece(Piece {
+            number: u32::MAX,
+            bytes: Bytes::from_static(b"x"),
+        }),
         Word::Cancel(Cancel::new(call_id(1))),
     ];
     words.into_iter().map(|word| me.write(word)).collect()
@@ -48,7 +63,10 @@ fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
     let (front, mut news, kitchen, mut visits) = couple(&server);
     let stranger = Stranger::on(&server);
     let mut random = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
-    for subject in subjects(front.host).into_iter().chain(subjects(kitchen.host)) {
+    for subject in subjects(front.host)
+        .into_iter()
+        .chain(subjects(kitchen.host))
+    {
         stranger.publish(&subject, "");
         stranger.publish(&subject, vec![0xff; 1000]);
         for letter in letters() {
@@ -88,8 +106,16 @@ fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
     let (front, mut news, kitchen, mut visits) = couple(&server);
     let stranger = Stranger::on(&server);
     for number in 0..20_000 {
-        let liar = Writer { host: HostId::from_random(number << 8 | 1), process: "liar".to_owned() };
-        let announcement = Announcement::new(SERVICE.to_owned(), number as u64 + 1, Vec::new(), Stage::Ready);
+        let liar = Writer {
+            host: HostId::from_random(number << 8 | 1),
+            process: "liar".to_owned(),
+        };
+        let announcement = Announcement::new(
+            SERVICE.to_owned(),
+            number as u64 + 1,
+            Vec::new(),
+            Stage::Ready,
+        );
         let subject = Subjects::of(APP).ready(SERVICE);
         stranger.publish(&subject, liar.write(Word::Announcement(announcement)));
     }
@@ -123,7 +149,8 @@ fn another_version_of_the_protocol_is_refused_by_name() {
     let late = Caller::on(&stranger, "late");
     let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
     let letter = of_version(2, &late.me.write(Word::Announcement(announcement)));
-    let text = "process `late` speaks version 2 of the protocol between processes, and this one speaks 1";
+    let text =
+        "process `late` speaks version 2 of the protocol between processes, and this one speaks 1";
     // Again and again, for nobody may be listening yet.
     let told = loop {
         stranger.publish(&late.subjects.ready(SERVICE), letter.clone());
@@ -139,9 +166,21 @@ fn another_version_of_the_protocol_is_refused_by_name() {
     let _visits = kitchen.serve(SCHEMA, Vec::new());
     late.wait_for_service();
     let mut inbox = late.inbox();
-    let terms = Terms { call: call_id(2), method: "M".to_owned(), remaining_ns: 1 << 40, sent_ns: 0 };
+    let terms = Terms {
+        call: call_id(2),
+        method: "M".to_owned(),
+        remaining_ns: 1 << 40,
+        sent_ns: 0,
+    };
     let request = WireRequest::new(terms, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
-    let (subject, reply) = (late.subjects.call(SERVICE, SCHEMA), late.subjects.answer(late.me.host, call_id(2)));
-    stranger.publish_with_reply(&subject, &reply, of_version(2, &late.me.write(Word::Request(request))));
+    let (subject, reply) = (
+        late.subjects.call(SERVICE, SCHEMA),
+        late.subjects.answer(late.me.host, call_id(2)),
+    );
+    stranger.publish_with_reply(
+        &subject,
+        &reply,
+        of_version(2, &late.me.write(Word::Request(request))),
+    );
     assert_eq!(late.told(&mut inbox, 2).text, text);
 }

@@ -30,11 +30,17 @@ fn small_calls_pass_while_large_ones_are_under_way() {
     let server = Server::start();
     let (front, mut news, kitchen, mut visits) = couple(&server);
     for number in 1..=8 {
-        front.call(number, bytes(if number % 2 == 0 { 5 * MIB } else { 5 })).unwrap();
+        front
+            .call(number, bytes(if number % 2 == 0 { 5 * MIB } else { 5 }))
+            .unwrap();
     }
     for _ in 0..8 {
         let (call, from) = visits.call();
-        assert!(call.payload == bytes(call.payload.len()), "call {}", call.id);
+        assert!(
+            call.payload == bytes(call.payload.len()),
+            "call {}",
+            call.id
+        );
         kitchen.answer(from, call.payload);
     }
     let mut lengths: Vec<_> = (0..8).map(|_| news.answered().1.payload.len()).collect();
@@ -57,8 +63,14 @@ fn what_is_too_large_is_refused_on_both_sides() {
     news.found();
     front.call(1, bytes(3 * MIB)).unwrap();
     let (_, told) = news.failed();
-    assert_eq!((told.code, told.cause), (Code::ResourceExhausted, Cause::TooLarge));
-    assert_eq!(told.text, "a request of 3145744 bytes, and 2097152 are let through");
+    assert_eq!(
+        (told.code, told.cause),
+        (Code::ResourceExhausted, Cause::TooLarge)
+    );
+    assert_eq!(
+        told.text,
+        "a request of 3145744 bytes, and 2097152 are let through"
+    );
 
     // The caller lets less through than the callee.
     let (back, cellar) = (small("back"), Process::new(&server, "cellar"));
@@ -70,14 +82,26 @@ fn what_is_too_large_is_refused_on_both_sides() {
     back.call(2, "").unwrap();
     cellar.answer(visits.call().1, bytes(3 * MIB));
     let (_, told) = news.failed();
-    assert_eq!((told.code, told.cause), (Code::ResourceExhausted, Cause::AnswerLost));
-    assert_eq!(told.text, "a response of 3145728 bytes, and 2097152 are let through");
+    assert_eq!(
+        (told.code, told.cause),
+        (Code::ResourceExhausted, Cause::AnswerLost)
+    );
+    assert_eq!(
+        told.text,
+        "a response of 3145728 bytes, and 2097152 are let through"
+    );
 }
 
 #[test]
 fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     let server = Server::start();
-    let ByHand { kitchen, mut visits, clock, mut caller, mut answers } = ByHand::on(&server);
+    let ByHand {
+        kitchen,
+        mut visits,
+        clock,
+        mut caller,
+        mut answers,
+    } = ByHand::on(&server);
     // Four take all the room that there is for what is under way.
     for number in 1..=4 {
         caller.announce_request(number, 16 * MIB, 2 * SECOND);
@@ -86,7 +110,10 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     }
     caller.announce_request(5, 16 * MIB, 2 * SECOND);
     let told = caller.told(&mut answers, 5);
-    assert_eq!((told.code, told.cause), (Code::ResourceExhausted, Cause::Overloaded));
+    assert_eq!(
+        (told.code, told.cause),
+        (Code::ResourceExhausted, Cause::Overloaded)
+    );
     // Their callers send no more, and at the deadline the room is free again: that is found out with the next beat.
     clock.advance(3 * SECOND);
     caller.wall += 3 * SECOND;
@@ -101,7 +128,13 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
 #[test]
 fn a_request_of_which_no_more_comes_is_refused_long_before_its_deadline() {
     let server = Server::start();
-    let ByHand { kitchen, clock, mut caller, mut answers, .. } = ByHand::on(&server);
+    let ByHand {
+        kitchen,
+        clock,
+        mut caller,
+        mut answers,
+        ..
+    } = ByHand::on(&server);
     caller.announce_request(1, 16 * MIB, 3_600 * SECOND);
     assert!(matches!(caller.next(&mut answers, 1), Word::GoOn(_)));
     caller.piece(kitchen.host, 1, 0, bytes(MIB / 2));
@@ -112,20 +145,44 @@ fn a_request_of_which_no_more_comes_is_refused_long_before_its_deadline() {
     caller.wall += STALL_MAX;
     let told = caller.told(&mut answers, 1);
     let text = "no more of its pieces came for 30 s".to_owned();
-    assert_eq!(told, Told { code: Code::Unavailable, cause: Cause::Unreachable, text });
+    assert_eq!(
+        told,
+        Told {
+            code: Code::Unavailable,
+            cause: Cause::Unreachable,
+            text
+        }
+    );
 }
 
 #[test]
 fn pieces_that_do_not_belong_together_end_the_call() {
     let server = Server::start();
-    let ByHand { kitchen, mut visits, caller, mut answers, .. } = ByHand::on(&server);
-    let wrong: [&[(u32, usize)]; 4] = [&[(1, 10)], &[(0, 10), (0, 10)], &[(0, 90), (1, 11)], &[(0, 0)]];
+    let ByHand {
+        kitchen,
+        mut visits,
+        caller,
+        mut answers,
+        ..
+    } = ByHand::on(&server);
+    let wrong: [&[(u32, usize)]; 4] = [
+        &[(1, 10)],
+        &[(0, 10), (0, 10)],
+        &[(0, 90), (1, 11)],
+        &[(0, 0)],
+    ];
     for (number, pieces) in (1..).zip(wrong) {
         caller.announce_request(number, 100, PATIENCE);
         assert!(matches!(caller.next(&mut answers, number), Word::GoOn(_)));
-        pieces.iter().for_each(|(piece, length)| caller.piece(kitchen.host, number, *piece, bytes(*length)));
+        pieces
+            .iter()
+            .for_each(|(piece, length)| caller.piece(kitchen.host, number, *piece, bytes(*length)));
         let told = caller.told(&mut answers, number);
-        assert_eq!((told.cause, &*told.text), (Cause::Unreachable, "its pieces do not belong together"), "{pieces:?}");
+        assert_eq!(
+            (told.cause, &*told.text),
+            (Cause::Unreachable, "its pieces do not belong together"),
+            "{pieces:?}"
+        );
     }
     // Pieces of another host's call are nobody's.
     let other = Caller::on(&Stranger::on(&server), "other");

@@ -40,7 +40,11 @@ impl Lines {
     /// Waits for a line that begins so.
     pub(super) fn wait_for(&self, beginning: &str) {
         let lacks = |lines: &mut Vec<String>| !lines.iter().any(|line| line.starts_with(beginning));
-        let (lines, result) = self.0.grown.wait_timeout_while(self.0.lines.lock().unwrap(), PATIENCE, lacks).unwrap();
+        let (lines, result) = self
+            .0
+            .grown
+            .wait_timeout_while(self.0.lines.lock().unwrap(), PATIENCE, lacks)
+            .unwrap();
         assert!(!result.timed_out(), "no {beginning:?} in {lines:?}");
     }
 }

@@ -12,10 +12,19 @@ fn a_process_that_finds_no_server_does_not_start() {
     server.kill();
     let error = Nats::connect(party).map(|_| ()).unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with(&format!("cannot connect with NATS at {at}: ")), "{text}");
-    assert!(text.contains("refused") && !text.contains("secret"), "{text}");
+    assert!(
+        text.starts_with(&format!("cannot connect with NATS at {at}: ")),
+        "{text}"
+    );
+    assert!(
+        text.contains("refused") && !text.contains("secret"),
+        "{text}"
+    );
     let help = miette::Diagnostic::help(&error).unwrap().to_string();
-    assert_eq!(help, "start a server with `nats-server`, or correct `nats` in `[network]`");
+    assert_eq!(
+        help,
+        "start a server with `nats-server`, or correct `nats` in `[network]`"
+    );
 }
 
 #[test]
@@ -24,7 +33,9 @@ fn of_several_servers_one_that_answers_will_do() {
     // They take connections, and say nothing.
     let mute: [_; 2] = std::array::from_fn(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     let mut party = party(&server, "front");
-    let addresses = mute.iter().map(|listener| format!("nats://{}", listener.local_addr().unwrap()));
+    let addresses = mute
+        .iter()
+        .map(|listener| format!("nats://{}", listener.local_addr().unwrap()));
     party.network.servers.extend(addresses);
     Nats::connect(party).unwrap();
 }
@@ -33,8 +44,13 @@ fn of_several_servers_one_that_answers_will_do() {
 fn a_server_that_does_not_let_a_process_in_refuses_its_start() {
     let server = Server::with_flags(&["--user", "ada", "--pass", "secret"]);
     let mut party = party(&server, "front");
-    let error = Nats::connect(self::party(&server, "front")).map(|_| ()).unwrap_err();
-    assert!(error.to_string().ends_with(" does not let this process in"), "{error}");
+    let error = Nats::connect(self::party(&server, "front"))
+        .map(|_| ())
+        .unwrap_err();
+    assert!(
+        error.to_string().ends_with(" does not let this process in"),
+        "{error}"
+    );
     party.network.servers = vec![server.url().replace("//", "//ada:secret@")];
     Nats::connect(party).unwrap();
 }
@@ -46,7 +62,10 @@ fn credentials_that_are_not_there_are_named() {
     party.network.credentials = Some("/nowhere/nats.creds".into());
     let error = Nats::connect(party).map(|_| ()).unwrap_err();
     assert!(matches!(error, NetworkError::Credentials { .. }), "{error}");
-    assert_eq!(error.to_string(), "cannot take the credentials for NATS from /nowhere/nats.creds");
+    assert_eq!(
+        error.to_string(),
+        "cannot take the credentials for NATS from /nowhere/nats.creds"
+    );
 }
 
 #[test]
@@ -66,9 +85,14 @@ fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
             Err(told) => Some(told),
         })
         .unwrap();
-    assert_eq!((told.code, told.cause), (Code::Unavailable, Cause::Unreachable));
+    assert_eq!(
+        (told.code, told.cause),
+        (Code::Unavailable, Cause::Unreachable)
+    );
     assert!(
-        told.text.starts_with("the connection to NATS has been down for ") && told.text.ends_with(" ms"),
+        told.text
+            .starts_with("the connection to NATS has been down for ")
+            && told.text.ends_with(" ms"),
         "{told:?}"
     );
     server.restart();
@@ -79,7 +103,9 @@ fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
                 kitchen.answer(from, request.payload);
             }
         });
-        let reply = (1_000_000..).find_map(|number| call_again(&front, &mut news, number)).unwrap();
+        let reply = (1_000_000..)
+            .find_map(|number| call_again(&front, &mut news, number))
+            .unwrap();
         assert_eq!(&*reply.payload, b"again");
         kitchen.answer(from, "for the first");
         kitchen.carrier.withdraw(SERVICE);
@@ -121,7 +147,11 @@ fn a_service_can_be_drained_while_the_server_is_away() {
     // Nor does closing wait for it.
     let before = std::time::Instant::now();
     kitchen.carrier.close();
-    assert!(before.elapsed() < super::super::CLOSE_MAX, "closing took {:?}", before.elapsed());
+    assert!(
+        before.elapsed() < super::super::CLOSE_MAX,
+        "closing took {:?}",
+        before.elapsed()
+    );
 }
 
 #[test]
@@ -135,6 +165,13 @@ fn the_log_says_when_the_connection_was_lost_and_when_it_is_there_again() {
     lines.wait_for("INFO the connection to NATS is up again, after ");
     front.carrier.close();
     // What the client has to say of each attempt is left to it, but for why the first has failed.
-    let rest = lines.all().into_iter().filter(|line| !line.contains("the connection to NATS is"));
-    assert!(rest.clone().count() <= 1 && rest.clone().all(|line| line.starts_with("WARN NATS: ")), "{:?}", lines.all());
+    let rest = lines
+        .all()
+        .into_iter()
+        .filter(|line| !line.contains("the connection to NATS is"));
+    assert!(
+        rest.clone().count() <= 1 && rest.clone().all(|line| line.starts_with("WARN NATS: ")),
+        "{:?}",
+        lines.all()
+    );
 }

@@ -10,8 +10,14 @@ fn a_process_that_goes_without_a_word_is_lost_and_so_are_its_calls() {
     visits.call();
     drop(kitchen);
     let (id, told) = news.failed();
-    assert_eq!((id, told.code, told.cause), (call_id(1), Code::Unavailable, Cause::CalleeExited));
-    assert_eq!(told.text, "the process that offered greeting.v1.Greeting has not been heard of for 3 s");
+    assert_eq!(
+        (id, told.code, told.cause),
+        (call_id(1), Code::Unavailable, Cause::CalleeExited)
+    );
+    assert_eq!(
+        told.text,
+        "the process that offered greeting.v1.Greeting has not been heard of for 3 s"
+    );
     assert_eq!(front.call(2, "").unwrap_err().cause, Cause::Unreachable);
 }
 
@@ -39,7 +45,9 @@ fn one_that_withdraws_answers_what_it_has_taken() {
     kitchen.carrier.withdraw(SERVICE);
     assert!(matches!(visits.next(), Visit::Drained));
     // Those who call learn of it a moment later; what leaves before finds nobody.
-    let told = (2..).find_map(|number| front.call(number, "").err()).unwrap();
+    let told = (2..)
+        .find_map(|number| front.call(number, "").err())
+        .unwrap();
     assert_eq!(told.text, "no process offers greeting.v1.Greeting");
     kitchen.answer(from, "the last");
     let reply = loop {
@@ -91,13 +99,19 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
             }
             News::Failed { failure, .. } => {
                 let cause = Told::of(&Reply::from(&failure)).cause;
-                assert!(matches!(cause, Cause::Unreachable | Cause::CalleeExited), "{failure:?}");
+                assert!(
+                    matches!(cause, Cause::Unreachable | Cause::CalleeExited),
+                    "{failure:?}"
+                );
                 failed += 1;
             }
             News::Found { .. } => panic!("nobody has come"),
         }
     }
-    assert_eq!(answered, taken, "what was taken was answered, and nothing else");
+    assert_eq!(
+        answered, taken,
+        "what was taken was answered, and nothing else"
+    );
     assert_eq!(sent + refused, calls);
 }
 
@@ -109,7 +123,10 @@ fn a_process_that_closes_tells_those_who_wait() {
     visits.call();
     kitchen.carrier.close();
     let (_, told) = news.failed();
-    assert_eq!((told.code, told.cause), (Code::Unavailable, Cause::CalleeExited));
+    assert_eq!(
+        (told.code, told.cause),
+        (Code::Unavailable, Cause::CalleeExited)
+    );
     assert_eq!(told.text, "process kitchen left while it had this call");
 }
 
@@ -117,7 +134,8 @@ fn a_process_that_closes_tells_those_who_wait() {
 fn descriptors(method: &str) -> Vec<u8> {
     use prost::Message as _;
     use prost_types::{
-        DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto, ServiceDescriptorProto,
+        DescriptorProto, FileDescriptorProto, FileDescriptorSet, MethodDescriptorProto,
+        ServiceDescriptorProto,
     };
     let message = "M".to_owned();
     let method = MethodDescriptorProto {
@@ -126,11 +144,17 @@ fn descriptors(method: &str) -> Vec<u8> {
         output_type: Some(".greeting.v1.M".to_owned()),
         ..Default::default()
     };
-    let service =
-        ServiceDescriptorProto { name: Some("Greeting".to_owned()), method: vec![method], ..Default::default() };
+    let service = ServiceDescriptorProto {
+        name: Some("Greeting".to_owned()),
+        method: vec![method],
+        ..Default::default()
+    };
     let file = FileDescriptorProto {
         package: Some("greeting.v1".to_owned()),
-        message_type: vec![DescriptorProto { name: Some(message), ..Default::default() }],
+        message_type: vec![DescriptorProto {
+            name: Some(message),
+            ..Default::default()
+        }],
         service: vec![service],
         ..Default::default()
     };
@@ -140,7 +164,10 @@ fn descriptors(method: &str) -> Vec<u8> {
 #[test]
 fn a_process_with_another_schema_that_fits_is_found() {
     let server = Server::start();
-    let (front, kitchen) = (Process::new(&server, "front"), Process::new(&server, "kitchen"));
+    let (front, kitchen) = (
+        Process::new(&server, "front"),
+        Process::new(&server, "kitchen"),
+    );
     let mut visits = kitchen.serve(2, descriptors("FetchGreeting"));
     let mut news = front.look_for(1, descriptors("FetchGreeting"));
     news.found();
@@ -153,7 +180,10 @@ fn a_process_with_another_schema_that_fits_is_found() {
 fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() {
     let server = Server::start();
     let lines = Lines::new();
-    let (front, kitchen) = (lines.of(|| Process::new(&server, "front")), Process::new(&server, "kitchen"));
+    let (front, kitchen) = (
+        lines.of(|| Process::new(&server, "front")),
+        Process::new(&server, "kitchen"),
+    );
     let _visits = kitchen.serve(2, descriptors("SayGoodbye"));
     let mut news = front.look_for(1, descriptors("FetchGreeting"));
     // It is told once it is known; until then nobody offers the service.
@@ -176,13 +206,22 @@ fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() 
         cellar.answer(visits.call().1, "");
         assert_eq!(news.answered().0, call_id(number));
     }
-    assert_eq!(lines.all(), [format!("ERROR {text}"), format!("INFO process cellar offers {SERVICE}")]);
+    assert_eq!(
+        lines.all(),
+        [
+            format!("ERROR {text}"),
+            format!("INFO process cellar offers {SERVICE}")
+        ]
+    );
 }
 
 #[test]
 fn whoever_knows_a_service_by_its_name_alone_takes_each() {
     let server = Server::start();
-    let (front, kitchen) = (Process::new(&server, "front"), Process::new(&server, "kitchen"));
+    let (front, kitchen) = (
+        Process::new(&server, "front"),
+        Process::new(&server, "kitchen"),
+    );
     let mut visits = kitchen.serve(SCHEMA, Vec::new());
     let mut news = front.look_for(0, Vec::new());
     news.found();

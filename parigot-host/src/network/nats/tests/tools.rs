@@ -12,13 +12,18 @@ fn the_micro_protocol_is_answered_as_its_decision_record_says() {
     kitchen.answer(visits.call().1, "");
     news.answered();
     let stranger = Stranger::on(&server);
-    let ask = |subject: &str| -> Value { serde_json::from_slice(&stranger.request(subject, "").payload).unwrap() };
+    let ask = |subject: &str| -> Value {
+        serde_json::from_slice(&stranger.request(subject, "").payload).unwrap()
+    };
     let id = kitchen.host.to_string();
     let name = "greeting_v1_Greeting";
 
     let ping = ask("$SRV.PING");
     assert_eq!(ping["type"], "io.nats.micro.v1.ping_response");
-    assert_eq!((&ping["name"], &ping["id"]), (&name.into(), &Value::from(&*id)));
+    assert_eq!(
+        (&ping["name"], &ping["id"]),
+        (&name.into(), &Value::from(&*id))
+    );
     assert_eq!(ping["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(ping["metadata"]["service"], SERVICE);
     assert_eq!(ping["metadata"]["process"], "kitchen");
@@ -36,8 +41,14 @@ fn the_micro_protocol_is_answered_as_its_decision_record_says() {
     let stats = ask(&format!("$SRV.STATS.{name}.{id}"));
     assert_eq!(stats["type"], "io.nats.micro.v1.stats_response");
     let endpoint = &stats["endpoints"][0];
-    assert_eq!((&endpoint["num_requests"], &endpoint["num_errors"]), (&1.into(), &0.into()));
-    assert_eq!(endpoint["processing_time"], endpoint["average_processing_time"]);
+    assert_eq!(
+        (&endpoint["num_requests"], &endpoint["num_errors"]),
+        (&1.into(), &0.into())
+    );
+    assert_eq!(
+        endpoint["processing_time"],
+        endpoint["average_processing_time"]
+    );
     async_nats::datetime::parse_rfc3339(stats["started"].as_str().unwrap()).unwrap();
 
     // Others answer for themselves: the client of NATS reads it as what it would have said itself.
