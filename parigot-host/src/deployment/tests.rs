@@ -1,4 +1,4 @@
-use super::reader::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
+use super::parse::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
 use super::*;
 
 const HELLO: &str = "manifest_version = 1\n[program.hello]\nwasm = \"hello.wasm\"\n";

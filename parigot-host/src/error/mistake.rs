@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use miette::{Diagnostic, NamedSource, SourceSpan};
 
-use crate::spelling;
+use crate::error::suggest;
 
 /// A deployment file that cannot be used.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -84,7 +84,7 @@ pub struct UnknownProcess {
 
 impl UnknownProcess {
     pub(crate) fn new(name: &str, file: &str, known: Vec<&str>) -> Self {
-        let help = match spelling::nearest(name, known.iter().copied()) {
+        let help = match suggest::nearest(name, known.iter().copied()) {
             _ if known.is_empty() => {
                 "all its guests run in one: leave the name of a process out".to_owned()
             }

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use parigot_abi::{VERSION, Version};
 
-use crate::compile_time::MODULE_BYTES_MAX;
 use crate::deployment::GuestSpec;
 use crate::error::Fault;
+use crate::limits::MODULE_BYTES_MAX;
 use crate::limits::{Size, TABLE_ENTRIES_MAX};
-use crate::schema::SchemaError;
+use crate::start::schema::SchemaError;
 
 /// Why a deployment cannot be started: everything that was found.
 ///

@@ -12,8 +12,8 @@ use parigot_abi::{Frame, Header, Kind, Manifest};
 
 use super::in_flight::InFlight;
 use super::{Carrier, Offer, Post, Reply, Request, ReturnAddress, Visit};
-use crate::built_in::{BuiltIn, Outbox};
 use crate::error::{Failure, Fault};
+use crate::guest::builtin::{BuiltIn, Outbox};
 
 /// Requires a service of this process, by its name alone, and so with all methods of all who export it.
 pub(super) struct Gateway {

@@ -10,8 +10,8 @@ use parigot_abi::{Frame, Header, Kind, Manifest};
 
 use super::in_flight::InFlight;
 use super::{Carrier, News, Post, Reply, Request};
-use crate::built_in::{BuiltIn, Outbox};
 use crate::error::{Failure, Fault};
+use crate::guest::builtin::{BuiltIn, Outbox};
 
 /// Exports a service of other processes. It is ready once one of them has been found.
 pub(super) struct Remote {

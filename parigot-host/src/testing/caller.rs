@@ -11,10 +11,10 @@ use parigot_guest::prost::Message;
 use parigot_guest::{CallError, Method};
 use parking_lot::Mutex;
 
-use super::wire::Wire;
-use crate::built_in::{BuiltIn, BuiltInMould, Outbox};
-use crate::code::Mould;
+use super::interceptor::Wire;
 use crate::error::Fault as Failure;
+use crate::guest::builtin::{BuiltIn, BuiltInMould, Outbox};
+use crate::guest::code::Mould;
 
 /// How the calls of a test have ended: whole frames, by the calls' numbers.
 pub(super) type Replies = Arc<Mutex<HashMap<u64, Vec<u8>>>>;

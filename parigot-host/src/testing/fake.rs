@@ -13,9 +13,9 @@ use parigot_guest::prost::Message;
 use parigot_guest::{Client, Method, Service, ServiceError};
 use parking_lot::Mutex;
 
-use crate::built_in::{BuiltIn, BuiltInMould, Outbox};
-use crate::code::Mould;
 use crate::error::Fault;
+use crate::guest::builtin::{BuiltIn, BuiltInMould, Outbox};
+use crate::guest::code::Mould;
 
 /// A service whose methods are closures of the test. Its clones are the same service.
 ///

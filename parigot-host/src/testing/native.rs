@@ -10,9 +10,9 @@ use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue, TURN_OK};
 use parigot_guest::{Definition, turn};
 
-use crate::code::{Code, Mould, Turn};
 use crate::error::{Culprit, Fault, ModuleError};
-use crate::wasm::Surroundings;
+use crate::guest::code::{Code, Mould, Turn};
+use crate::guest::wasm::Surroundings;
 
 /// What native instances are made from.
 pub(super) struct NativeMould {

@@ -10,8 +10,8 @@ use parigot_abi::{Frame as AbiFrame, Header, Kind};
 
 use super::frame::{Frame, HOST, Mishap};
 use crate::clock::{Clock, ManualClock};
-use crate::instance::{Instance, Outbound};
-use crate::life::FAILED;
+use crate::kernel::instance::{Instance, Outbound};
+use crate::kernel::lifecycle::FAILED;
 
 /// All frames of a run, in the order in which they were sent.
 pub(super) struct Record {

@@ -13,11 +13,12 @@ use parking_lot::Mutex;
 use super::caller::{PendingCall, Replies};
 use super::fault::Fault;
 use super::frame::Frame;
+use super::interceptor::Wire;
 use super::stepper::Stepper;
-use super::wire::Wire;
 use crate::clock::{Clock, ManualClock};
-use crate::instance::Instance;
-use crate::{log, stack};
+use crate::guest::stack;
+use crate::kernel::instance::Instance;
+use crate::log::events;
 
 /// How long a wait may take on the host's clock.
 const PATIENCE: Duration = Duration::from_secs(3_600);
@@ -281,7 +282,7 @@ impl TestRun {
             let instance = &kernel.instances[guest];
             kernel.wake(instance, instance.post_stop(until_ns));
             if !self.run_until(until_ns, |_| instance.has_ended()) {
-                log::overstayed(instance, limit);
+                events::overstayed(instance, limit);
             }
         }
         self.run_until_idle();

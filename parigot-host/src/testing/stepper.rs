@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::wire::Wire;
+use super::interceptor::Wire;
 use crate::error::{Ending, Fault as Failure};
-use crate::instance::{Delivery, Place};
-use crate::kernel::{Kernel, Worker};
+use crate::kernel::instance::{Delivery, Place};
+use crate::kernel::scheduler::{Kernel, Worker};
+use crate::kernel::startup::{self, Alarm};
+use crate::kernel::timer::Timers;
 use crate::random::Randomness;
-use crate::startup::{self, Alarm};
-use crate::timer::Timers;
 
 /// More turns without an end are taken for guests that wake each other for ever.
 const TURNS_MAX: u32 = 1_000_000;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use parigot_abi::id::{CallId, HostId};
 
-use super::wire::{Body, Lengths, Piece};
+use super::envelope::{Body, Lengths, Piece};
 
 /// How many bytes of bodies may be under way to a process.
 pub(super) const BYTES_MAX: usize = 64 << 20;

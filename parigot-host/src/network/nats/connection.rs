@@ -12,15 +12,15 @@ use tokio::task::unconstrained;
 use tracing::Dispatch;
 
 use super::Party;
-use super::courier::{Courier, Event, Order};
-use super::desk::{Desk, Log, Outlook};
-use super::offers::Offers;
+use super::connection_task::{Courier, Event, Order};
+use super::context::{Desk, Log, Outlook};
+use super::envelope::Writer;
+use super::exports::Offers;
+use super::forward::{READ_BYTES, SUBSCRIPTION_CAPACITY};
+use super::imports::Searches;
 use super::outbox::{Load, Outbox};
-use super::pump::{READ_BYTES, SUBSCRIPTION_CAPACITY};
-use super::searches::Searches;
-use super::strays::Strays;
 use super::subjects::Subjects;
-use super::wire::Writer;
+use super::unexpected::Strays;
 use crate::deployment::Network;
 use crate::error::NetworkError;
 

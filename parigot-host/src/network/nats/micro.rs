@@ -7,8 +7,8 @@
 use async_nats::datetime::{self, DateTime};
 use serde_json::{Value, json};
 
-use super::desk::Desk;
-use super::offers::{Offering, Tally};
+use super::context::Desk;
+use super::exports::{Offering, Tally};
 
 /// What is asked, and of whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

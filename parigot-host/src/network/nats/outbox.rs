@@ -9,7 +9,7 @@ use bytes::Bytes;
 use parigot_abi::id::CallId;
 use tokio::sync::{mpsc, watch};
 
-use super::courier::Event;
+use super::connection_task::Event;
 
 /// How many bytes may wait to be sent.
 pub(super) const BYTES_MAX: usize = 64 << 20;

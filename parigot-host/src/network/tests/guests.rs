@@ -11,9 +11,9 @@ use parigot_abi::manifest::{Method, Service};
 use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, Header, Kind, Manifest};
 use parking_lot::{Condvar, Mutex};
 
-use crate::built_in::{BuiltIn, BuiltInMould, Outbox};
-use crate::code::Mould;
 use crate::error::Fault;
+use crate::guest::builtin::{BuiltIn, BuiltInMould, Outbox};
+use crate::guest::code::Mould;
 
 /// The methods of the service, by their places.
 pub(super) const METHODS: [&str; 6] = ["Echo", "Refuse", "Deny", "Never", "Slow", "Crash"];

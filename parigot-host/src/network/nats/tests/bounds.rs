@@ -1,7 +1,7 @@
 //! More than a process takes.
 
 use super::*;
-use crate::instance::CALLS_MAX;
+use crate::limits::CALLS_MAX;
 
 #[test]
 fn each_of_more_calls_than_may_be_taken_is_told_so() {

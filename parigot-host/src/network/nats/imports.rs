@@ -1,0 +1,493 @@
+//! Services that guests here require of other processes, and the calls to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hashbrown::HashMap;
+use parigot_abi::id::CallId;
+use parigot_abi::manifest::Service;
+
+use super::chunks::{Progress, STALL_MAX, Sender, Transfers};
+use super::context::Desk;
+use super::envelope::{
+    Announcement, Answer, Body, Cancel, Content, Illegible, Piece, Question, Request, SchemaAnswer,
+    SchemaQuestion, Terms, Word, Writer,
+};
+use super::outbox::Weight;
+use super::peer_registry::{BEAT, Found, Presence, Prospect, SILENCE_MAX, Turnout, Verdict};
+use super::subjects::call_of;
+use crate::error::Failure;
+use crate::network::{News, Post, Reply, Request as Call, Wanted};
+use crate::start::schema::{self, Party};
+
+/// So much is told of what does not fit, in bytes.
+const MISFIT_BYTES_MAX: usize = 1 << 10;
+
+/// All of them.
+pub(super) struct Searches {
+    services: HashMap<String, Search>,
+    calls: HashMap<u128, Sent>,
+    answers: Transfers<Head>,
+}
+
+/// A service that is required.
+struct Search {
+    wanted: Wanted,
+    presence: Presence,
+    post: Arc<Post<News>>,
+}
+
+/// A call that has left and is not answered.
+struct Sent {
+    call: CallId,
+    service: String,
+    deadline_ns: u64,
+    /// What the callee has not asked for yet.
+    body: Option<(Bytes, Weight)>,
+}
+
+/// What of an answer comes before its pieces.
+struct Head {
+    status: u32,
+    flags: u16,
+}
+
+/// A letter that is not what belongs where it came: nothing follows from it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Stray;
+
+impl Searches {
+    pub(super) fn new() -> Self {
+        Searches {
+            services: HashMap::new(),
+            calls: HashMap::new(),
+            answers: Transfers::new(),
+        }
+    }
+
+    pub(super) fn begin(&mut self, desk: &Desk, wanted: Wanted, post: Arc<Post<News>>) {
+        desk.outlook.expect(&wanted.service, Prospect::Nobody);
+        let presence = Presence::new(wanted.schema);
+        self.services.insert(
+            wanted.service.clone(),
+            Search {
+                wanted,
+                presence,
+                post,
+            },
+        );
+    }
+
+    /// Asks who offers a service, now that the answers will be heard.
+    pub(super) fn ask(desk: &Desk, service: &str) {
+        desk.send(desk.subjects.who(service), Word::Question(Question {}));
+    }
+
+    /// There is a connection again: nothing was heard of anybody.
+    pub(super) fn resume(&mut self, desk: &Desk) {
+        for (service, search) in &mut self.services {
+            search.presence.forgive(desk.now_ns());
+            Self::ask(desk, service);
+        }
+    }
+
+    /// Forgets processes of which nothing is heard.
+    pub(super) fn expire_hosts(&mut self, desk: &Desk) {
+        let now_ns = desk.now_ns();
+        let expire = |(service, search): (&String, &mut Search)| {
+            (service.clone(), search.presence.expire(now_ns))
+        };
+        let turnouts: Vec<_> = self.services.iter_mut().map(expire).collect();
+        for (service, turnout) in turnouts {
+            self.follow(desk, &service, turnout);
+            self.end_abandoned(&service, |service| {
+                Failure::process_lost(service, SILENCE_MAX)
+            });
+        }
+    }
+
+    /// Frees what belongs to calls whose deadline has passed.
+    pub(super) fn expire_calls(&mut self, desk: &Desk) {
+        let now_ns = desk.now_ns();
+        for call in self.answers.expire(now_ns) {
+            // At its deadline whoever has made it ends it.
+            if self
+                .calls
+                .get(&call.key())
+                .is_some_and(|sent| sent.deadline_ns > now_ns)
+            {
+                self.fail(call, Failure::rest_of_answer_missing(STALL_MAX));
+            }
+        }
+        // Whoever made them cancels them at their deadlines, which the callee is told.
+        let long_ago_ns = now_ns.saturating_sub(BEAT.as_nanos() as u64);
+        self.calls.retain(|_, sent| sent.deadline_ns > long_ago_ns);
+    }
+}
+
+/// Those who offer the services.
+impl Searches {
+    pub(super) fn announced(
+        &mut self,
+        desk: &Desk,
+        writer: Writer,
+        announcement: Announcement,
+    ) -> Result<(), Stray> {
+        let service = announcement.service.clone();
+        let search = self.services.get_mut(&service).ok_or(Stray)?;
+        let turnout = search
+            .presence
+            .hear(writer, announcement, desk.now_ns())
+            .ok_or(Stray)?;
+        self.follow(desk, &service, turnout);
+        // Whoever leaves says so behind its last answer: the calls were lost with its subscription.
+        self.end_abandoned(&service, Failure::process_gone);
+        Ok(())
+    }
+
+    /// Somebody speaks of a service in another version of the protocol.
+    pub(super) fn foreign(&mut self, desk: &Desk, service: &str, illegible: &Illegible) {
+        let Some(search) = self.services.get_mut(service) else {
+            return;
+        };
+        if search
+            .presence
+            .hear_foreign(illegible.to_string(), desk.now_ns())
+        {
+            desk.log
+                .error(&format!("cannot call {service}: {illegible}"));
+            desk.outlook.expect(service, search.presence.prospect());
+        }
+    }
+
+    /// Does what follows from a word about those who offer a service.
+    fn follow(
+        &mut self,
+        desk: &Desk,
+        service: &str,
+        Turnout {
+            found,
+            leaving,
+            lost,
+            ask,
+        }: Turnout,
+    ) {
+        let Some(search) = self.services.get(service) else {
+            return;
+        };
+        desk.outlook.expect(service, search.presence.prospect());
+        for Writer { process, .. } in lost {
+            desk.log.info(&format!(
+                "process {process} does not offer {service} any more"
+            ));
+        }
+        for Writer { process, .. } in leaving {
+            desk.log.info(&format!(
+                "process {process} takes no more calls to {service}"
+            ));
+        }
+        for Found {
+            writer: Writer { process, .. },
+            methods,
+            deadline_ns,
+        } in found
+        {
+            desk.log
+                .info(&format!("process {process} offers {service}"));
+            search.post.push(News::Found {
+                methods,
+                deadline_ns,
+            });
+        }
+        if let Some(host) = ask {
+            let question = SchemaQuestion {
+                service: service.to_owned(),
+            };
+            desk.send(desk.subjects.schema(host), Word::SchemaQuestion(question));
+        }
+    }
+
+    /// Ends the calls to a service, if nobody is left who may have taken them. What has become of them is not known: somebody may have that is not
+    /// known here yet.
+    fn end_abandoned(&mut self, service: &str, why: impl Fn(&str) -> Failure) {
+        if self
+            .services
+            .get(service)
+            .is_none_or(|search| search.presence.takers().next().is_some())
+        {
+            return;
+        }
+        let abandoned = self.calls.values().filter(|sent| sent.service == service);
+        let abandoned: Vec<_> = abandoned.map(|sent| sent.call).collect();
+        abandoned
+            .into_iter()
+            .for_each(|call| self.fail(call, why(service)));
+    }
+
+    fn learn_schema(
+        &mut self,
+        desk: &Desk,
+        writer: &Writer,
+        answer: SchemaAnswer,
+    ) -> Result<(), Stray> {
+        let SchemaAnswer {
+            service,
+            schema,
+            descriptors,
+        } = answer;
+        let search = self.services.get_mut(&service).ok_or(Stray)?;
+        if !search.presence.is_asked(schema) {
+            return Ok(()); // it was asked twice
+        }
+        let verdict = match compare(desk, &search.wanted, writer, schema, descriptors) {
+            Ok(()) => Verdict::Fits,
+            Err(why) => {
+                desk.log.error(&why);
+                Verdict::Misfit(why.into())
+            }
+        };
+        let turnout = search.presence.decide(schema, verdict);
+        self.follow(desk, &service, turnout);
+        Ok(())
+    }
+}
+
+/// Whether what guests here were built with fits what a process offers, and if not, why.
+fn compare(
+    desk: &Desk,
+    Wanted {
+        service,
+        schema,
+        descriptors,
+    }: &Wanted,
+    writer: &Writer,
+    offered_schema: u64,
+    offered_descriptors: Vec<u8>,
+) -> Result<(), String> {
+    let side = |schema, descriptors| Service {
+        name: service.clone(),
+        schema,
+        methods: Vec::new(),
+        descriptors,
+    };
+    let (wanted, offered) = (
+        side(*schema, descriptors.clone()),
+        side(offered_schema, offered_descriptors),
+    );
+    let (here, there) = (&*desk.me.process, &*writer.process);
+    let client = Party {
+        guest: here,
+        service: &wanted,
+    };
+    let exporter = Party {
+        guest: there,
+        service: &offered,
+    };
+    schema::fits(client, exporter).map_err(|error| {
+        let mut why = error.to_string().replace('\n', "; ");
+        why.truncate(why.floor_char_boundary(MISFIT_BYTES_MAX));
+        format!(
+            "process {here} was built with another {service} than process {there} offers: {why}"
+        )
+    })
+}
+
+/// Calls to them.
+impl Searches {
+    pub(super) fn call(&mut self, desk: &Desk, service: &str, request: Call, weight: Weight) {
+        let Call {
+            id,
+            method,
+            deadline_ns,
+            metadata,
+            payload,
+        } = request;
+        let Some(search) = self.services.get_mut(service) else {
+            return;
+        };
+        let Some(schema) = search.presence.choose() else {
+            let failure = Failure::unoffered(service);
+            return search.post.push(News::Failed { id, failure });
+        };
+        let Some(body) = Body::of(&metadata, &[], &payload) else {
+            let failure = Failure::request_too_large(payload.len(), desk.message_bytes_max);
+            return search.post.push(News::Failed { id, failure });
+        };
+        let now_ns = desk.now_ns();
+        let (content, rest) = desk.pack(body);
+        let sent = Sent {
+            call: id,
+            service: service.to_owned(),
+            deadline_ns,
+            body: rest.map(|rest| (rest, weight)),
+        };
+        self.calls.insert(id.key(), sent);
+        let remaining_ns = deadline_ns.saturating_sub(now_ns);
+        let terms = Terms {
+            call: id,
+            method,
+            remaining_ns,
+            sent_ns: desk.clock.wall_ns(),
+        };
+        let (subject, reply) = (
+            desk.subjects.call(service, schema),
+            desk.subjects.answer(desk.me.host, id),
+        );
+        desk.send_request(
+            subject,
+            reply,
+            id,
+            Word::Request(Request::new(terms, content)),
+        );
+    }
+
+    pub(super) fn cancel(&mut self, desk: &Desk, service: &str, call: CallId) {
+        self.answers.drop_of(call);
+        let is_out = self.calls.remove(&call.key()).is_some();
+        let Some(search) = self.services.get(service).filter(|_| is_out) else {
+            return;
+        };
+        for host in search.presence.takers() {
+            desk.send(desk.subjects.cancel(host), Word::Cancel(Cancel::new(call)));
+        }
+    }
+
+    /// A request could not leave.
+    pub(super) fn unsent(&mut self, desk: &Desk, call: CallId) {
+        let down = desk.outlook.down(desk.now_ns());
+        self.fail(call, Failure::disconnected(down.unwrap_or(Duration::ZERO)));
+    }
+
+    /// Nobody listens where a request went.
+    pub(super) fn untaken(&mut self, subject: &str) -> Result<(), Stray> {
+        let call = call_of(subject).ok_or(Stray)?;
+        if let Some(Sent { service, .. }) = self.calls.get(&call.key()) {
+            let failure = Failure::unoffered(service);
+            self.fail(call, failure);
+        }
+        Ok(())
+    }
+
+    /// Something has come to the inbox.
+    pub(super) fn hear(
+        &mut self,
+        desk: &Desk,
+        subject: &str,
+        writer: &Writer,
+        word: Word,
+    ) -> Result<(), Stray> {
+        if let Word::SchemaAnswer(answer) = word {
+            return self.learn_schema(desk, writer, answer);
+        }
+        let call = call_of(subject).ok_or(Stray)?;
+        // It may have ended while this was on its way.
+        let Some(sent) = self.calls.get_mut(&call.key()) else {
+            return Ok(());
+        };
+        match word {
+            Word::GoOn(_) => {
+                let (body, _weight) = sent.body.take().ok_or(Stray)?;
+                desk.send_pieces(&desk.subjects.piece(writer.host, call), &body);
+            }
+            Word::Answer(answer) => self.answer(desk, call, writer, &answer)?,
+            Word::Piece(piece) => self.answer_piece(desk, call, writer, &piece)?,
+            _ => return Err(Stray),
+        }
+        Ok(())
+    }
+
+    /// An answer has come that cannot be read.
+    pub(super) fn illegible(&mut self, subject: &str, illegible: &Illegible) {
+        if let Some(call) = call_of(subject) {
+            self.fail(call, Failure::misfit(illegible.to_string()));
+        }
+    }
+
+    fn answer(
+        &mut self,
+        desk: &Desk,
+        call: CallId,
+        writer: &Writer,
+        answer: &Answer,
+    ) -> Result<(), Stray> {
+        let head = Head {
+            status: answer.status,
+            flags: answer.flags(),
+        };
+        match answer.content().ok_or(Stray)? {
+            Content::Whole(body) => self.finish(call, head, body),
+            Content::InPieces(lengths) if lengths.bytes() > desk.message_bytes_max => {
+                self.fail(
+                    call,
+                    Failure::response_too_large(lengths.bytes(), desk.message_bytes_max),
+                );
+            }
+            Content::InPieces(lengths) => {
+                let deadline_ns = self.calls.get(&call.key()).ok_or(Stray)?.deadline_ns;
+                let sender = Sender {
+                    call,
+                    host: writer.host,
+                };
+                if self
+                    .answers
+                    .begin(sender, lengths, deadline_ns, desk.now_ns(), head)
+                    .is_err()
+                {
+                    self.fail(call, Failure::no_room_for_pieces(lengths.bytes()));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn answer_piece(
+        &mut self,
+        desk: &Desk,
+        call: CallId,
+        writer: &Writer,
+        piece: &Piece,
+    ) -> Result<(), Stray> {
+        match self.answers.add(
+            Sender {
+                call,
+                host: writer.host,
+            },
+            piece,
+            desk.now_ns(),
+        ) {
+            Progress::Partial => {}
+            Progress::Whole(head, body) => self.finish(call, head, body),
+            Progress::Broken(_) => self.fail(call, Failure::answer_broken()),
+            Progress::Unknown => return Err(Stray),
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, call: CallId, Head { status, flags }: Head, body: Body) {
+        let (metadata, detail, payload) = body.parts();
+        let reply = Reply {
+            status,
+            flags,
+            metadata,
+            detail,
+            payload,
+        };
+        if let Some(Search { wanted, post, .. }) = self.end(call) {
+            post.answered(&wanted.service, call, reply);
+        }
+    }
+
+    fn fail(&mut self, id: CallId, failure: Failure) {
+        if let Some(Search { post, .. }) = self.end(id) {
+            post.push(News::Failed { id, failure });
+        }
+    }
+
+    /// A call has ended, if it had not before; says which service it was to.
+    fn end(&mut self, call: CallId) -> Option<&Search> {
+        self.answers.drop_of(call);
+        let Sent { service, .. } = self.calls.remove(&call.key())?;
+        self.services.get(&service)
+    }
+}
