@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::compile::modules::{Moulds, compile_all};
+use crate::compile::modules::{CompiledGuests, compile_all};
 use crate::deployment::Deployment;
 use crate::error::StartError;
 use crate::guest::stack::{self, spawn};
@@ -12,7 +12,7 @@ use crate::kernel::instance;
 use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::startup::Startup;
 use crate::kernel::supervisor::Supervisor;
-use crate::network::Neighbours;
+use crate::network::Peers;
 use crate::random::{self, Randomness};
 use crate::settings::Settings;
 use crate::start::Exported;
@@ -31,34 +31,34 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
         seed: settings.seed.map(|seed| random::seed_of(deployment, seed)),
         ..settings
     };
-    let neighbours = Neighbours::of(deployment, &settings)?;
-    run(deployment, compile_all, neighbours, settings)
+    let peers = Peers::of(deployment, &settings)?;
+    run(deployment, compile_all, peers, settings)
 }
 
-/// The same, of guests that are made from what `moulds` returns, and among other processes.
+/// The same, of guests that are made from what `compiled_guests` returns, and among other processes.
 pub(crate) fn run(
     deployment: &Deployment,
-    moulds: impl FnOnce(&Deployment, &Settings) -> Moulds + Send,
-    mut neighbours: Neighbours,
+    compiled_guests: impl FnOnce(&Deployment, &Settings) -> CompiledGuests + Send,
+    mut peers: Peers,
     settings: Settings,
 ) -> Result<Running, StartError> {
     // Other processes want to know whether what they were built with fits.
     let settings = Settings {
-        descriptors: settings.descriptors || neighbours.are_there(),
+        descriptors: settings.descriptors || peers.are_there(),
         ..settings
     };
     let randomness = Randomness::new(settings.seed);
     let booted = stack::on_guest_thread("parigot boot", || {
         boot::boot(
             deployment,
-            || moulds(deployment, &settings),
-            &mut neighbours,
+            || compiled_guests(deployment, &settings),
+            &mut peers,
             &settings,
             &randomness,
         )
     })?;
     let (kernel, exports) = assemble(booted, &settings, &randomness);
-    neighbours.connect(&kernel);
+    peers.connect(&kernel);
 
     let (timers, restarts) = (Arc::clone(&kernel), Arc::clone(&kernel));
     let mut threads = vec![
@@ -81,7 +81,7 @@ pub(crate) fn run(
         shutdown_deadline,
         threads,
         exports,
-        neighbours,
+        peers,
     })
 }
 
@@ -92,18 +92,24 @@ pub(crate) fn assemble(
     randomness: &Randomness,
 ) -> (Arc<Kernel>, Vec<Exported>) {
     let Booted {
-        life,
+        lifecycle,
         instances,
-        first_turns,
-        pulse,
+        init_turns,
+        epoch_ticker,
         exports,
-        wards,
+        supervised,
     } = booted;
-    let supervisor = Supervisor::new(settings, randomness.seed(), wards);
-    let kernel = Arc::new(Kernel::new(settings, life, instances, supervisor, pulse));
+    let supervisor = Supervisor::new(settings, randomness.seed(), supervised);
+    let kernel = Arc::new(Kernel::new(
+        settings,
+        lifecycle,
+        instances,
+        supervisor,
+        epoch_ticker,
+    ));
     let mut worker = Worker::new(&kernel, randomness.generator());
-    for (instance, first_turn) in kernel.instances.iter().zip(first_turns) {
-        worker.finish_first_turn(instance, first_turn);
+    for (instance, init_turn) in kernel.instances.iter().zip(init_turns) {
+        worker.finish_init_turn(instance, init_turn);
     }
     worker.share_woken();
     drop(worker);
@@ -113,12 +119,12 @@ pub(crate) fn assemble(
 /// A deployment that runs.
 #[must_use = "a deployment that nobody waits for ends with the process"]
 pub struct Running {
-    kernel: Arc<Kernel>,
+    pub(crate) kernel: Arc<Kernel>,
     startup: Startup,
     shutdown_deadline: Duration,
     threads: Vec<JoinHandle<()>>,
     exports: Vec<Exported>,
-    neighbours: Neighbours,
+    peers: Peers,
 }
 
 impl std::fmt::Debug for Running {
@@ -181,9 +187,9 @@ impl Running {
     /// are left are then told to leave, those that were launched last first, each when the one before has left: for all of it together
     /// they have the deployment's `shutdown_deadline`.
     pub fn wait(self) -> Outcome {
-        self.kernel.life.wait_until_over();
+        self.kernel.lifecycle.wait_until_over();
         let all_left = self.kernel.shut_down(self.shutdown_deadline);
-        self.neighbours.close();
+        self.peers.close();
         self.kernel.close();
         self.startup.close();
         if all_left {
@@ -192,7 +198,7 @@ impl Running {
             }
         }
         Outcome {
-            status: self.kernel.life.status(),
+            status: self.kernel.lifecycle.status(),
         }
     }
 }
@@ -212,6 +218,6 @@ impl std::fmt::Debug for Stopper {
 impl Stopper {
     /// Makes [`Running::wait`] stop the guests in order. Doing it twice changes nothing.
     pub fn stop(&self) {
-        self.kernel.life.ask_to_stop();
+        self.kernel.lifecycle.ask_to_stop();
     }
 }

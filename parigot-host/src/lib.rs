@@ -42,9 +42,9 @@ pub mod testing;
 pub use crate::compile::code_cache::of_user as user_code_cache;
 #[cfg(feature = "nats")]
 pub use crate::error::NetworkError;
-pub use crate::error::{GraphError, Refusal, StartError};
+pub use crate::error::{GraphError, StartError, StartProblem};
 pub use crate::host::{Outcome, Pending, Running, Stopper, start};
 pub use crate::limits::COMPILE_TIME_MAX_DEFAULT;
 pub use crate::settings::{OnCompiling, OnWaiting, Settings};
-pub use crate::start::check::{Requirement, Survey, Surveyed, survey};
+pub use crate::start::check::{CheckReport, GuestReport, Requirement, check};
 pub use crate::start::{Exported, schema};

@@ -30,8 +30,8 @@ pub struct Settings {
     /// Whether a guest is asked to end a turn as soon as that takes some milliseconds, so that others get their share of the thread. Yes unless
     /// set; else it is asked when its budget is spent, and killed when it has spent another. A run that is to be the same each time, turn by
     /// turn, must not depend on how fast the machine is.
-    pub asks_early: bool,
-    /// Whether guests are asked for the descriptors of what they export and require; [`Running::exports`] has the former. No unless set, or unless
+    pub yields_on_first_tick: bool,
+    /// Whether guests are asked for the descriptors of what they export and require; [`Running::exports`](crate::Running::exports) has the former. No unless set, or unless
     /// there are other processes, which want to know whether they fit.
     pub descriptors: bool,
     /// Told of the guests that are being compiled, whenever these change; of none when that is done.
@@ -55,7 +55,7 @@ impl Default for Settings {
             message_bytes_max: parigot_abi::MESSAGE_BYTES_MAX,
             compile_time_max: COMPILE_TIME_MAX_DEFAULT,
             code_cache: None,
-            asks_early: true,
+            yields_on_first_tick: true,
             descriptors: false,
             on_compiling: None,
             on_waiting: None,

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use parigot_host::deployment::{Deployment, Process, Role};
-use parigot_host::{Requirement, Surveyed, survey};
+use parigot_host::{GuestReport, Requirement};
 use serde_json::{Value, json};
 
 use crate::Check;
@@ -26,22 +26,22 @@ pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
         Err(error) => conclude(check, &[], &[], &Complaint::all_of_file(&error)),
         Ok(deployment) => {
-            let survey = survey(
+            let report = parigot_host::check(
                 &deployment,
                 &settings(&check.compiling, check.format == Format::Text),
             );
-            let refusals = survey.refusals.iter();
-            let complaints: Vec<_> = refusals
-                .map(|refusal| Complaint::of_guest(refusal, &deployment))
+            let problems = report.problems.iter();
+            let complaints: Vec<_> = problems
+                .map(|problem| Complaint::of_guest(problem, &deployment))
                 .collect();
-            conclude(check, &survey.guests, &deployment.processes, &complaints)
+            conclude(check, &report.guests, &deployment.processes, &complaints)
         }
     }
 }
 
 fn conclude(
     Check { file, format, .. }: &Check,
-    guests: &[Surveyed],
+    guests: &[GuestReport],
     processes: &[Process],
     complaints: &[Complaint<'_>],
 ) -> ExitCode {
@@ -50,9 +50,7 @@ fn conclude(
         Format::Text if complaints.is_empty() => {
             report::print(&(summary(file, guests) + &crossings(guests, processes)));
         }
-        Format::Text => complaints
-            .iter()
-            .for_each(|complaint| complaint.tell(&Style::TEXT)),
+        Format::Text => complaints.iter().for_each(|kind| kind.tell(&Style::TEXT)),
     }
     if complaints.is_empty() {
         ExitCode::SUCCESS
@@ -62,7 +60,7 @@ fn conclude(
 }
 
 /// Who is launched after whom.
-fn summary(file: &Path, guests: &[Surveyed]) -> String {
+fn summary(file: &Path, guests: &[GuestReport]) -> String {
     let count = match guests.len() {
         1 => "its guest fits".to_owned(),
         count => format!("its {count} guests fit"),
@@ -85,7 +83,7 @@ fn summary(file: &Path, guests: &[Surveyed]) -> String {
 }
 
 /// What leaves a process and for which other one, a line each; nothing if there is but one.
-fn crossings(guests: &[Surveyed], processes: &[Process]) -> String {
+fn crossings(guests: &[GuestReport], processes: &[Process]) -> String {
     let process_of = |guest: &str| process_of(guest, processes);
     let mut crossings: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for guest in guests {
@@ -128,15 +126,15 @@ pub(crate) fn process_of<'a>(guest: &str, processes: &'a [Process]) -> Option<&'
     process.map(Process::name)
 }
 
-fn object(guests: &[Surveyed], processes: &[Process], complaints: &[Complaint<'_>]) -> Value {
-    let guest = |Surveyed {
+fn object(guests: &[GuestReport], processes: &[Process], complaints: &[Complaint<'_>]) -> Value {
+    let guest = |GuestReport {
                      name,
                      role,
                      replicas,
                      exports,
                      requires,
                      step,
-                 }: &Surveyed| {
+                 }: &GuestReport| {
         let requirement = |required: &Requirement| json!({ "service": required.service, "exporters": required.exporters });
         let requires: Vec<_> = requires.iter().map(requirement).collect();
         let mut guest = json!({
@@ -155,7 +153,7 @@ fn object(guests: &[Surveyed], processes: &[Process], complaints: &[Complaint<'_
 }
 
 /// A guest's name, and how many instances there are of it if that is not one.
-pub(crate) fn numbered(guest: &Surveyed) -> String {
+pub(crate) fn numbered(guest: &GuestReport) -> String {
     match guest.replicas {
         1 => guest.name.clone(),
         replicas => format!("{} x{replicas}", guest.name),
@@ -174,9 +172,9 @@ pub(crate) fn word(role: Role) -> &'static str {
 mod tests {
     use super::*;
 
-    fn guest(name: &str, step: usize) -> Surveyed {
+    fn guest(name: &str, step: usize) -> GuestReport {
         let (exports, requires) = (Vec::new(), Vec::new());
-        Surveyed {
+        GuestReport {
             name: name.into(),
             role: Role::Service,
             replicas: 1,
@@ -191,7 +189,7 @@ mod tests {
         let guests = [
             guest("a", 2),
             guest("b", 1),
-            Surveyed {
+            GuestReport {
                 replicas: 3,
                 ..guest("c", 1)
             },

@@ -19,8 +19,8 @@ const FAILED: u8 = 1;
 pub(crate) fn run(command: &Generate) -> ExitCode {
     match files(command).and_then(|files| write_all(&command.out, &files)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(mistakes) => {
-            eprintln!("{mistakes}");
+        Err(errors) => {
+            eprintln!("{errors}");
             FAILED.into()
         }
     }

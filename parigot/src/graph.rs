@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use parigot_host::deployment::{Deployment, Process, Role};
-use parigot_host::{Refusal, Surveyed, survey};
+use parigot_host::{GuestReport, StartProblem, check};
 
 use crate::Graph;
 use crate::check::{numbered, process_of, word};
@@ -44,21 +44,25 @@ pub(crate) fn graph(
         Err(error) => {
             Complaint::all_of_file(&error)
                 .iter()
-                .for_each(|complaint| complaint.tell(&Style::TEXT));
+                .for_each(|kind| kind.tell(&Style::TEXT));
             return REFUSED.into();
         }
     };
-    let survey = survey(&deployment, &settings(compiling, true));
-    if survey.guests.len() < deployment.guests.len() {
+    let report = check(&deployment, &settings(compiling, true));
+    if report.guests.len() < deployment.guests.len() {
         // The rest of what is wrong could have been drawn.
-        let does_not_say =
-            |refusal: &&Refusal| !matches!(refusal, Refusal::Graph(_) | Refusal::Schema { .. });
-        for refusal in survey.refusals.iter().filter(does_not_say) {
-            Complaint::of_guest(refusal, &deployment).tell(&Style::TEXT);
+        let does_not_say = |problem: &&StartProblem| {
+            !matches!(
+                problem,
+                StartProblem::Graph(_) | StartProblem::Schema { .. }
+            )
+        };
+        for problem in report.problems.iter().filter(does_not_say) {
+            Complaint::of_guest(problem, &deployment).tell(&Style::TEXT);
         }
         return REFUSED.into();
     }
-    let drawing = Drawing::of(&survey.guests, &deployment.processes);
+    let drawing = Drawing::of(&report.guests, &deployment.processes);
     report::print(&match format {
         Format::Text => drawing.text(),
         Format::Dot => drawing.dot(),
@@ -75,7 +79,7 @@ struct Drawing<'a> {
 }
 
 struct Node<'a> {
-    guest: &'a Surveyed,
+    guest: &'a GuestReport,
     /// The name of the process that it runs in, if there are several.
     process: Option<&'a str>,
     edges: Vec<Edge<'a>>,
@@ -88,13 +92,13 @@ struct Edge<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    fn of(guests: &'a [Surveyed], processes: &'a [Process]) -> Self {
+    fn of(guests: &'a [GuestReport], processes: &'a [Process]) -> Self {
         let places: BTreeMap<&str, usize> = guests
             .iter()
             .enumerate()
             .map(|(place, guest)| (&*guest.name, place))
             .collect();
-        let node = |guest: &'a Surveyed| {
+        let node = |guest: &'a GuestReport| {
             let mut edges: BTreeMap<Option<usize>, Vec<&str>> = BTreeMap::new();
             for required in &guest.requires {
                 let nobody = required.exporters.is_empty().then_some(None);
@@ -286,13 +290,13 @@ mod tests {
         name: &str,
         step: Option<usize>,
         requires: &[(&str, Option<&str>)],
-    ) -> Surveyed {
+    ) -> GuestReport {
         let requirement = |(service, exporter): &(&str, Option<&str>)| Requirement {
             service: (*service).into(),
             exporters: exporter.iter().map(|name| (*name).to_owned()).collect(),
         };
         let requires = requires.iter().map(requirement).collect();
-        Surveyed {
+        GuestReport {
             name: name.into(),
             role,
             replicas: 1,
@@ -302,7 +306,7 @@ mod tests {
         }
     }
 
-    fn kitchen() -> Vec<Surveyed> {
+    fn kitchen() -> Vec<GuestReport> {
         let (service, program) = (Role::Service, Role::Program);
         vec![
             guest(
@@ -322,7 +326,7 @@ mod tests {
                 None,
                 &[("x.Egg", Some("egg")), ("x.Grain", None)],
             ),
-            Surveyed {
+            GuestReport {
                 replicas: 2,
                 ..guest(service, "store", Some(1), &[])
             },

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use parigot_host::deployment::{Deployment, Process, Role};
-use parigot_host::{Refusal, Surveyed, survey};
+use parigot_host::{GuestReport, StartProblem, check};
 
 use crate::Run;
 use crate::check::process_of;
@@ -28,17 +28,17 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) fn launch(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) -> ExitCode {
     // What is wrong is told of the whole, once, and before anything runs. The children find in the cache what was compiled for it.
     let settings = interrupt.follow_start(settings(&run.compiling, run.log_format == Format::Text));
-    let survey = survey(whole, &settings);
+    let report = check(whole, &settings);
     // In one process a call that does not fit fails alone; between processes who offers it is not listened to, and the start would wait in vain.
     let process_of = |guest: &str| process_of(guest, &whole.processes);
-    let fails_alone = |refusal: &Refusal| matches!(refusal, Refusal::Schema { guest, exporter, .. } if process_of(guest) == process_of(exporter));
-    let mut refusals = survey
-        .refusals
+    let fails_alone = |problem: &StartProblem| matches!(problem, StartProblem::Schema { guest, exporter, .. } if process_of(guest) == process_of(exporter));
+    let mut problems = report
+        .problems
         .iter()
-        .filter(|refusal| !fails_alone(refusal))
+        .filter(|problem| !fails_alone(problem))
         .peekable();
-    if refusals.peek().is_some() {
-        return refused(run, refusals, whole);
+    if problems.peek().is_some() {
+        return refused(run, problems, whole);
     }
     let (sender, events) = channel();
     let wishes = sender.clone();
@@ -46,9 +46,9 @@ pub(crate) fn launch(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) 
     interrupt.stop_with(move |wish| _ = wishes.send(Event::Wish(wish)));
 
     let mut family = Family::new(whole.shutdown_deadline);
-    for process in in_order(whole, &survey.guests) {
+    for process in in_order(whole, &report.guests) {
         let has_programs =
-            of_process(process, &survey.guests).any(|guest| guest.role == Role::Program);
+            of_process(process, &report.guests).any(|guest| guest.role == Role::Program);
         if let Err(error) = family.start(run, process.name(), has_programs, &sender) {
             tracing::error!("process {} cannot be started: {error}", process.name());
             family.fail();
@@ -64,7 +64,7 @@ pub(crate) fn launch(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) 
 }
 
 /// Processes in the order in which the last guest of each is launched.
-fn in_order<'a>(whole: &'a Deployment, guests: &[Surveyed]) -> Vec<&'a Process> {
+fn in_order<'a>(whole: &'a Deployment, guests: &[GuestReport]) -> Vec<&'a Process> {
     let mut processes: Vec<_> = whole.processes.iter().collect();
     processes.sort_by_key(|process| {
         of_process(process, guests)
@@ -74,7 +74,10 @@ fn in_order<'a>(whole: &'a Deployment, guests: &[Surveyed]) -> Vec<&'a Process> 
     processes
 }
 
-fn of_process<'a>(process: &Process, guests: &'a [Surveyed]) -> impl Iterator<Item = &'a Surveyed> {
+fn of_process<'a>(
+    process: &Process,
+    guests: &'a [GuestReport],
+) -> impl Iterator<Item = &'a GuestReport> {
     guests
         .iter()
         .filter(|guest| process.guests.contains(&guest.name))

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
-use parigot_host::deployment::{Deployment, DeploymentError, Mistake, UnknownProcess};
-use parigot_host::{GraphError, Refusal};
+use parigot_host::deployment::{ConfigError, Deployment, DeploymentError, UnknownProcess};
+use parigot_host::{GraphError, StartProblem};
 use serde_json::{Map, Value};
 
 use crate::log::{self, Format, Style};
@@ -18,7 +18,7 @@ pub(crate) enum Complaint<'a> {
     /// Its file cannot be read.
     File(&'a DeploymentError),
     /// Something in the file is wrong.
-    Mistake(&'a Mistake),
+    ConfigError(&'a ConfigError),
     /// It has no process of that name.
     Process(&'a UnknownProcess),
     /// This command cannot join processes.
@@ -31,16 +31,16 @@ impl<'a> Complaint<'a> {
     /// All that is wrong with a deployment file.
     pub(crate) fn all_of_file(error: &'a DeploymentError) -> Vec<Self> {
         match error {
-            DeploymentError::Refused { mistakes, .. } => {
-                mistakes.iter().map(Complaint::Mistake).collect()
+            DeploymentError::Refused { errors, .. } => {
+                errors.iter().map(Complaint::ConfigError).collect()
             }
             error => vec![Complaint::File(error)],
         }
     }
 
     /// What is wrong with a guest, with its place in the file.
-    pub(crate) fn of_guest(refusal: &'a Refusal, deployment: &'a Deployment) -> Self {
-        Complaint::Guest(Pointed::new(refusal, deployment))
+    pub(crate) fn of_guest(problem: &'a StartProblem, deployment: &'a Deployment) -> Self {
+        Complaint::Guest(Pointed::new(problem, deployment))
     }
 
     /// Tells it on stderr, whatever the log's level.
@@ -96,7 +96,7 @@ impl<'a> Complaint<'a> {
     fn error(&self) -> &dyn Diagnostic {
         match self {
             Complaint::File(error) => *error,
-            Complaint::Mistake(mistake) => *mistake,
+            Complaint::ConfigError(mistake) => *mistake,
             Complaint::Process(error) => *error,
             Complaint::Network(error) => *error,
             Complaint::Guest(pointed) => pointed,
@@ -105,7 +105,7 @@ impl<'a> Complaint<'a> {
 
     fn guest(&self) -> Option<&str> {
         match self {
-            Complaint::Guest(pointed) => pointed.refusal.guest(),
+            Complaint::Guest(pointed) => pointed.problem.guest(),
             _ => None,
         }
     }
@@ -179,45 +179,45 @@ pub(crate) struct Pointed<'a> {
     at: Option<SourceSpan>,
     #[help]
     next_step: Option<String>,
-    refusal: &'a Refusal,
+    problem: &'a StartProblem,
 }
 
 impl<'a> Pointed<'a> {
-    fn new(refusal: &'a Refusal, deployment: &'a Deployment) -> Self {
+    fn new(problem: &'a StartProblem, deployment: &'a Deployment) -> Self {
         let guest = deployment
             .guests
             .iter()
-            .find(|guest| Some(&*guest.name) == refusal.guest());
+            .find(|guest| Some(&*guest.name) == problem.guest());
         let at = guest.map(|guest| guest.span.clone().into());
         Pointed {
             file: deployment.source.clone(),
             at,
-            next_step: next_step(refusal),
-            refusal,
+            next_step: next_step(problem),
+            problem,
         }
     }
 }
 
-fn next_step(refusal: &Refusal) -> Option<String> {
-    let next_step = match refusal {
-        Refusal::Unreadable { .. } => {
+fn next_step(problem: &StartProblem) -> Option<String> {
+    let next_step = match problem {
+        StartProblem::Unreadable { .. } => {
             "build the guest, or mend the path: it is relative to the deployment file"
         }
-        Refusal::Module { .. } => {
+        StartProblem::Module { .. } => {
             "a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown"
         }
-        Refusal::CompileTime { .. } => {
+        StartProblem::CompileTime { .. } => {
             "give it longer with `--compile-time`; what takes so long is code that is nested hundreds deep"
         }
-        Refusal::Memory { .. } => "let it have more: `memory` in its table",
-        Refusal::Network { next_step, .. } => return Some(next_step.clone()),
-        Refusal::Unoffered { .. } => {
+        StartProblem::Memory { .. } => "let it have more: `memory` in its table",
+        StartProblem::Network { next_step, .. } => return Some(next_step.clone()),
+        StartProblem::Unoffered { .. } => {
             "start the process that has it, or give the start longer: `startup_deadline`"
         }
-        Refusal::Mappings { .. } => {
+        StartProblem::Mappings { .. } => {
             "run fewer, or let the system give it more: `sysctl vm.max_map_count=262144`"
         }
-        Refusal::Graph(GraphError::ExportedTwice {
+        StartProblem::Graph(GraphError::ExportedTwice {
             service,
             first,
             second,
@@ -226,25 +226,27 @@ fn next_step(refusal: &Refusal) -> Option<String> {
                 "leave one of them out; if calls shall be spread over both, write `shared = [\"{service}\"]` in the tables of both"
             ));
         }
-        Refusal::Graph(GraphError::ExportedTwice { .. }) => "a guest exports a service once",
-        Refusal::Graph(GraphError::SharedInVain {
+        StartProblem::Graph(GraphError::ExportedTwice { .. }) => "a guest exports a service once",
+        StartProblem::Graph(GraphError::SharedInVain {
             nearest: Some(service),
             ..
         }) => {
             return Some(format!("did you mean {service}?"));
         }
-        Refusal::Graph(GraphError::SharedInVain { nearest: None, .. }) => {
+        StartProblem::Graph(GraphError::SharedInVain { nearest: None, .. }) => {
             "write the full name of a service that it exports"
         }
-        Refusal::Graph(GraphError::Missing {
+        StartProblem::Graph(GraphError::Missing {
             nearest: Some((service, guest)),
             ..
         }) => {
             return Some(format!("did you mean {service}, which `{guest}` exports?"));
         }
-        Refusal::Graph(GraphError::Missing { nearest: None, .. }) => "add a guest that exports it",
-        Refusal::Graph(GraphError::Cycle { .. }) => "let one of them do without the next",
-        Refusal::Schema { .. } => "build both from one version of the .proto file",
+        StartProblem::Graph(GraphError::Missing { nearest: None, .. }) => {
+            "add a guest that exports it"
+        }
+        StartProblem::Graph(GraphError::Cycle { .. }) => "let one of them do without the next",
+        StartProblem::Schema { .. } => "build both from one version of the .proto file",
         _ => return None,
     };
     Some(next_step.to_owned())
@@ -252,12 +254,12 @@ fn next_step(refusal: &Refusal) -> Option<String> {
 
 impl fmt::Display for Pointed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.refusal.fmt(f)
+        self.problem.fmt(f)
     }
 }
 
 impl Error for Pointed<'_> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.refusal.source()
+        self.problem.source()
     }
 }

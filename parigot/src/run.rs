@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use parigot_host::deployment::Deployment;
-use parigot_host::{Refusal, Settings};
+use parigot_host::{Settings, StartProblem};
 
 use crate::interrupt::{INTERRUPTED, Interrupt, Wish, leave_at_once};
 use crate::log::{self, Format};
@@ -39,7 +39,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
         Err(error) => {
             Complaint::all_of_file(&error)
                 .iter()
-                .for_each(|complaint| complaint.tell(&style));
+                .for_each(|kind| kind.tell(&style));
             return REFUSED.into();
         }
     };
@@ -65,7 +65,7 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
     let settings = interrupt.follow_start(settings(&run.compiling, run.log_format == Format::Text));
     let running = match parigot_host::start(deployment, settings) {
         Ok(running) => running,
-        Err(error) => return refused(run, error.refusals().iter(), deployment),
+        Err(error) => return refused(run, error.problems().iter(), deployment),
     };
     let stopper = running.stopper();
     interrupt.stop_with(move |wish| match wish {
@@ -83,16 +83,16 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
 /// Tells why guests cannot run, and returns the exit status.
 pub(crate) fn refused<'a>(
     run: &Run,
-    refusals: impl Iterator<Item = &'a Refusal> + Clone,
+    problems: impl Iterator<Item = &'a StartProblem> + Clone,
     deployment: &Deployment,
 ) -> ExitCode {
     let style = run.style();
-    refusals
+    problems
         .clone()
-        .for_each(|refusal| Complaint::of_guest(refusal, deployment).tell(&style));
-    let all_failed = refusals
+        .for_each(|problem| Complaint::of_guest(problem, deployment).tell(&style));
+    let all_failed = problems
         .into_iter()
-        .all(|refusal| matches!(refusal, Refusal::FirstTurn { .. }));
+        .all(|problem| matches!(problem, StartProblem::InitTurn { .. }));
     if all_failed { FAILED } else { REFUSED }.into()
 }
 

@@ -12,32 +12,32 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::deployment::{Deployment, GuestSpec};
-use crate::error::{ModuleError, Refusal};
-use crate::guest::code::Mould;
-use crate::guest::epoch_ticker::Pulse;
+use crate::error::{ModuleError, StartProblem};
+use crate::guest::code::InstanceFactory;
+use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::wasm::{Compiler, GuestModule};
 use crate::limits::MODULE_BYTES_MAX;
 use crate::log::dispatch;
 use crate::settings::{OnCompiling, Settings};
 
 /// What the guests of a deployment are made from.
-pub(crate) struct Moulds {
+pub(crate) struct CompiledGuests {
     /// In the order of the guests.
-    pub(crate) of_guests: Vec<Result<Arc<dyn Mould>, Refusal>>,
+    pub(crate) of_guests: Vec<Result<Arc<dyn InstanceFactory>, StartProblem>>,
     /// What the budgets of their instances are watched by.
-    pub(crate) pulse: Pulse,
+    pub(crate) epoch_ticker: EpochTicker,
 }
 
 /// Compiles what the guests of a deployment run.
-pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> Moulds {
+pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> CompiledGuests {
     let compiler = Compiler::new(settings);
     let modules = modules(&deployment.guests, &compiler, settings);
     let of_guests = modules
         .into_iter()
         .map(|module| module.map(|module| Arc::new(module) as _));
-    Moulds {
+    CompiledGuests {
         of_guests: of_guests.collect(),
-        pulse: Pulse::start(compiler.ticks()),
+        epoch_ticker: EpochTicker::start(compiler.ticks()),
     }
 }
 
@@ -46,21 +46,22 @@ pub(crate) fn modules(
     guests: &[GuestSpec],
     compiler: &Compiler,
     settings: &Settings,
-) -> Vec<Result<GuestModule, Refusal>> {
-    let progress = Progress {
+) -> Vec<Result<GuestModule, StartProblem>> {
+    let progress = CompileProgress {
         tell: settings.on_compiling.as_deref(),
         guests: Mutex::default(),
     };
     let (sources, source_of) = distinct(guests);
     for_each_in_parallel(&sources, |source| source.compile(compiler, &progress));
     // Only now, in order: two starts of one deployment log the same.
-    let modules: Vec<&Result<GuestModule, Failure>> = sources.iter().map(Source::log_end).collect();
+    let modules: Vec<&Result<GuestModule, CompileFailure>> =
+        sources.iter().map(Source::log_end).collect();
     let guests = guests.iter().zip(source_of);
     guests
         .map(|(spec, source)| {
             modules[source]
                 .clone()
-                .map_err(|failure| failure.refusal_of(spec))
+                .map_err(|failure| failure.problem_of(spec))
         })
         .collect()
 }
@@ -92,20 +93,20 @@ struct Source<'a> {
 }
 
 struct End {
-    module: Result<GuestModule, Failure>,
+    module: Result<GuestModule, CompileFailure>,
     was_compiled: bool,
     took: Duration,
 }
 
 /// Why there is no module, which each guest that runs the file is told.
 #[derive(Clone)]
-enum Failure {
+enum CompileFailure {
     Unreadable(Arc<io::Error>),
     Module(Arc<ModuleError>),
 }
 
 impl<'a> Source<'a> {
-    fn compile(&self, compiler: &Compiler, progress: &Progress<'a>) {
+    fn compile(&self, compiler: &Compiler, progress: &CompileProgress<'a>) {
         let (begin, mut was_compiled) = (Instant::now(), false);
         let compiling = || {
             was_compiled = true;
@@ -114,7 +115,7 @@ impl<'a> Source<'a> {
         let module = read(self.path).and_then(|bytes| {
             compiler
                 .compile(&bytes, compiling)
-                .map_err(|error| Failure::Module(Arc::new(error)))
+                .map_err(|error| CompileFailure::Module(Arc::new(error)))
         });
         if was_compiled {
             progress.change(|guests| guests.remove(self.guest));
@@ -127,7 +128,7 @@ impl<'a> Source<'a> {
         assert!(self.end.set(end).is_ok(), "each file is compiled once");
     }
 
-    fn log_end(&self) -> &Result<GuestModule, Failure> {
+    fn log_end(&self) -> &Result<GuestModule, CompileFailure> {
         let End {
             module,
             was_compiled,
@@ -146,35 +147,35 @@ impl<'a> Source<'a> {
 }
 
 /// Reads a module, but not more than one may have, whatever the file is.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path) -> Result<Vec<u8>, CompileFailure> {
     let mut bytes = Vec::new();
     let read =
         File::open(path).and_then(|file| file.take(MODULE_BYTES_MAX + 1).read_to_end(&mut bytes));
     match read {
         Ok(_) if bytes.len() as u64 > MODULE_BYTES_MAX => {
-            Err(Failure::Module(Arc::new(ModuleError::TooLarge)))
+            Err(CompileFailure::Module(Arc::new(ModuleError::TooLarge)))
         }
         Ok(_) => Ok(bytes),
-        Err(error) => Err(Failure::Unreadable(Arc::new(error))),
+        Err(error) => Err(CompileFailure::Unreadable(Arc::new(error))),
     }
 }
 
-impl Failure {
-    fn refusal_of(self, spec: &GuestSpec) -> Refusal {
+impl CompileFailure {
+    fn problem_of(self, spec: &GuestSpec) -> StartProblem {
         match self {
-            Failure::Unreadable(error) => Refusal::unreadable(spec, error),
-            Failure::Module(error) => Refusal::module(spec, error),
+            CompileFailure::Unreadable(error) => StartProblem::unreadable(spec, error),
+            CompileFailure::Module(error) => StartProblem::module(spec, error),
         }
     }
 }
 
 /// Who is being compiled.
-struct Progress<'a> {
+struct CompileProgress<'a> {
     tell: Option<&'a OnCompiling>,
     guests: Mutex<BTreeSet<&'a str>>,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> CompileProgress<'a> {
     fn change(&self, change: impl FnOnce(&mut BTreeSet<&'a str>) -> bool) {
         if let Some(tell) = self.tell {
             // Held while it is told, so that the last to be told is the last to have changed.

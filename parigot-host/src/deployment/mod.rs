@@ -58,7 +58,7 @@ pub use crate::limits::{
     REPLICAS_MAX,
 };
 
-pub use crate::error::{DeploymentError, Mistake, UnknownProcess};
+pub use crate::error::{ConfigError, DeploymentError, UnknownProcess};
 
 /// The `manifest_version` that this host reads.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -80,7 +80,7 @@ pub const RESTARTS_WITHIN_DEFAULT: Duration = Duration::from_secs(60);
 /// By how much the clocks of two processes may differ where the file does not say.
 pub const CLOCK_SKEW_DEFAULT: Duration = Duration::from_secs(1);
 
-/// A deployment file that was read and found without mistakes.
+/// A deployment file that was read and found without errors.
 ///
 /// This is the whole of it: started as it is, all guests run in this process, whatever processes the file has. What one of those
 /// runs is a part, which [`Deployment::of_process`] cuts out.

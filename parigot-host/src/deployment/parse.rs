@@ -11,10 +11,10 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::{
-    BUDGET_MAX, Deployment, DeploymentError, GuestSpec, MANIFEST_VERSION, Mistake, REPLICAS_MAX,
-    RestartAfter, Role, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
+    BUDGET_MAX, ConfigError, Deployment, DeploymentError, GuestSpec, MANIFEST_VERSION,
+    REPLICAS_MAX, RestartAfter, Role, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
 };
-use crate::error::Complaint;
+use crate::error::ConfigErrorKind;
 use crate::error::suggest;
 
 const FILE_KEYS: &[&str] = &[
@@ -70,7 +70,7 @@ type NamedTable<'v, 'i> = (&'v Key<'i>, String, Option<&'v DeTable<'i>>);
 pub(super) struct Reader<'a> {
     pub(super) file: &'a Path,
     pub(super) deployment: Deployment,
-    pub(super) mistakes: Vec<Mistake>,
+    pub(super) errors: Vec<ConfigError>,
 }
 
 /// The names of all guests, and where they stand.
@@ -90,7 +90,7 @@ impl<'a> Reader<'a> {
         Reader {
             file,
             deployment,
-            mistakes: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
@@ -106,44 +106,44 @@ impl<'a> Reader<'a> {
         let Reader {
             file,
             mut deployment,
-            mut mistakes,
+            mut errors,
         } = self;
-        if mistakes.is_empty() {
+        if errors.is_empty() {
             deployment.guests.sort_by(|a, b| a.name.cmp(&b.name));
             deployment.processes.sort_by(|a, b| a.name().cmp(b.name()));
             Ok(deployment)
         } else {
-            mistakes.sort_by_key(|mistake| mistake.span.offset());
+            errors.sort_by_key(|mistake| mistake.span.offset());
             Err(DeploymentError::Refused {
                 file: file.to_owned(),
-                mistakes,
+                errors,
             })
         }
     }
 
     /// Whether nothing was wrong so far.
     pub(super) fn is_right(&self) -> bool {
-        self.mistakes.is_empty()
+        self.errors.is_empty()
     }
 
-    pub(super) fn mistake(
+    pub(super) fn report(
         &mut self,
         span: Range<usize>,
-        complaint: &Complaint<'_>,
-    ) -> &mut Mistake {
+        kind: &ConfigErrorKind<'_>,
+    ) -> &mut ConfigError {
         let text = self.deployment.source.inner();
         let before = &text[..text.floor_char_boundary(span.start)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        self.mistakes.push(Mistake {
-            message: complaint.to_string(),
-            help: complaint.help(),
+        self.errors.push(ConfigError {
+            message: kind.to_string(),
+            help: kind.help(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             span: span.into(),
             other: None,
             source_code: self.deployment.source.clone(),
         });
-        self.mistakes.last_mut().expect("one was just pushed")
+        self.errors.last_mut().expect("one was just pushed")
     }
 
     fn syntax(&mut self, error: &toml::de::Error) {
@@ -153,9 +153,9 @@ impl<'a> Reader<'a> {
             // Something is missing: point at what stands before it, for there may be nothing behind.
             span.start = text.floor_char_boundary(span.start.saturating_sub(1));
         }
-        self.mistake(
+        self.report(
             span,
-            &Complaint::Syntax(error.message().replace('\n', ", ")),
+            &ConfigErrorKind::Syntax(error.message().replace('\n', ", ")),
         );
     }
 
@@ -179,8 +179,8 @@ impl<'a> Reader<'a> {
                 _ => _ = self.unknown_key(key, "the file", FILE_KEYS),
             }
         }
-        if names.is_empty() && self.mistakes.is_empty() {
-            self.mistake(0..0, &Complaint::NoGuest);
+        if names.is_empty() && self.errors.is_empty() {
+            self.report(0..0, &ConfigErrorKind::NoGuest);
         }
         self.processes(root, &names);
     }
@@ -188,7 +188,7 @@ impl<'a> Reader<'a> {
     /// Whether the file is of the version that is understood here.
     fn version(&mut self, root: &DeTable<'_>) -> bool {
         let Some(value) = root.get("manifest_version") else {
-            self.mistake(0..0, &Complaint::NoVersion);
+            self.report(0..0, &ConfigErrorKind::NoVersion);
             // Most likely it was forgotten, and the rest is worth a look.
             return true;
         };
@@ -199,9 +199,9 @@ impl<'a> Reader<'a> {
         let supported =
             u32::from_str_radix(version.as_str(), version.radix()) == Ok(MANIFEST_VERSION);
         if !supported {
-            self.mistake(
+            self.report(
                 value.span(),
-                &Complaint::Version {
+                &ConfigErrorKind::Version {
                     found: &version.to_string(),
                 },
             );
@@ -244,10 +244,10 @@ impl<'a> Reader<'a> {
     fn name(&mut self, key: &Key<'_>, names: &mut Names) {
         let name = key.get_ref().as_ref();
         if !is_name(name) {
-            self.mistake(key.span(), &Complaint::Name { name, of: "guest" });
+            self.report(key.span(), &ConfigErrorKind::Name { name, of: "guest" });
         }
         if let Some(other) = names.insert(name.to_owned(), key.span()) {
-            self.mistake(key.span(), &Complaint::SameName { name })
+            self.report(key.span(), &ConfigErrorKind::SameName { name })
                 .other = Some(other.into());
         }
     }
@@ -278,18 +278,18 @@ impl<'a> Reader<'a> {
                     guest.shared = self.strings("shared", "a service", value)
                 }
                 (key_name @ ("replicas" | "shared"), Role::Program) => {
-                    self.mistake(
+                    self.report(
                         key.span(),
-                        &Complaint::ReplicasOfProgram {
+                        &ConfigErrorKind::ReplicasOfProgram {
                             key: key_name,
                             place,
                         },
                     );
                 }
                 (key_name @ "deadline", Role::Program) => {
-                    self.mistake(
+                    self.report(
                         key.span(),
-                        &Complaint::DeadlineOfProgram {
+                        &ConfigErrorKind::DeadlineOfProgram {
                             key: key_name,
                             place,
                         },
@@ -305,9 +305,9 @@ impl<'a> Reader<'a> {
                         Duration::from_secs(self.count("max_seconds", value, 1..=86_400));
                 }
                 (key_name @ ("restart" | "max_restarts" | "max_seconds"), Role::Program) => {
-                    self.mistake(
+                    self.report(
                         key.span(),
-                        &Complaint::RestartOfProgram {
+                        &ConfigErrorKind::RestartOfProgram {
                             key: key_name,
                             place,
                         },
@@ -319,7 +319,7 @@ impl<'a> Reader<'a> {
         }
         if !has_wasm {
             let file = self.deployment.source.name().to_owned();
-            self.mistake(name.span(), &Complaint::NoWasm { place, file: &file });
+            self.report(name.span(), &ConfigErrorKind::NoWasm { place, file: &file });
         }
         guest
     }
@@ -328,7 +328,7 @@ impl<'a> Reader<'a> {
         let file = self.string("`wasm`", value, "a path");
         if file == Some("") {
             let file = self.deployment.source.name().to_owned();
-            self.mistake(value.span(), &Complaint::EmptyWasm { file: &file });
+            self.report(value.span(), &ConfigErrorKind::EmptyWasm { file: &file });
         }
         self.beside(file.unwrap_or_default())
     }
@@ -371,7 +371,7 @@ impl<'a> Reader<'a> {
         for (key, value) in pairs {
             let name = key.get_ref().as_ref();
             if name.is_empty() || name.contains(['=', '\0']) {
-                self.mistake(key.span(), &Complaint::VariableName { name });
+                self.report(key.span(), &ConfigErrorKind::VariableName { name });
             }
             if let Some(value) = self.string(&format!("`{name}`"), value, "a string") {
                 env.insert(name.to_owned(), value.to_owned());
@@ -436,9 +436,9 @@ impl<'a> Reader<'a> {
         };
         let known = NAMES.iter().find(|(name, _)| *name == text);
         if known.is_none() {
-            self.mistake(
+            self.report(
                 value.span(),
-                &Complaint::Choice {
+                &ConfigErrorKind::Choice {
                     key: "restart",
                     text,
                     choices: CHOICES,
@@ -459,9 +459,9 @@ impl<'a> Reader<'a> {
             .ok()
             .filter(|count| range.contains(count));
         if count.is_none() {
-            self.mistake(
+            self.report(
                 value.span(),
-                &Complaint::Count {
+                &ConfigErrorKind::Count {
                     key,
                     number: &number.to_string(),
                     range,
@@ -482,9 +482,9 @@ impl<'a> Reader<'a> {
         } = *scale;
         let DeValue::String(text) = value.get_ref() else {
             let found = with_article(value.get_ref());
-            self.mistake(
+            self.report(
                 value.span(),
-                &Complaint::NoQuantity {
+                &ConfigErrorKind::NoQuantity {
                     key,
                     found: &found,
                     noun,
@@ -496,9 +496,9 @@ impl<'a> Reader<'a> {
         let quantity = parse_quantity(text, units);
         match quantity {
             None => {
-                _ = self.mistake(
+                _ = self.report(
                     value.span(),
-                    &Complaint::Quantity {
+                    &ConfigErrorKind::Quantity {
                         key,
                         text,
                         noun,
@@ -512,9 +512,9 @@ impl<'a> Reader<'a> {
                 } else {
                     "much"
                 };
-                self.mistake(
+                self.report(
                     value.span(),
-                    &Complaint::Range {
+                    &ConfigErrorKind::Range {
                         key,
                         text,
                         much,
@@ -538,7 +538,7 @@ impl<'a> Reader<'a> {
             return None;
         };
         if text.contains('\0') {
-            self.mistake(value.span(), &Complaint::Nul { what });
+            self.report(value.span(), &ConfigErrorKind::Nul { what });
         }
         Some(text)
     }
@@ -558,9 +558,9 @@ impl<'a> Reader<'a> {
 
     pub(super) fn wrong_type(&mut self, what: &str, value: &Value<'_>, expected: &str) {
         let found = with_article(value.get_ref());
-        self.mistake(
+        self.report(
             value.span(),
-            &Complaint::Type {
+            &ConfigErrorKind::Type {
                 what,
                 found: &found,
                 expected,
@@ -577,9 +577,9 @@ impl<'a> Reader<'a> {
     ) -> Option<&'static str> {
         let name = key.get_ref().as_ref();
         let similar = suggest::nearest(name, known.iter().copied());
-        self.mistake(
+        self.report(
             key.span(),
-            &Complaint::UnknownKey {
+            &ConfigErrorKind::UnknownKey {
                 key: name,
                 place,
                 similar,

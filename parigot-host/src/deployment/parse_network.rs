@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::parse::{Key, Names, Reader, Value, is_name};
 use super::{CLOCK_SKEW_DEFAULT, Network, Process};
-use crate::error::Complaint;
+use crate::error::ConfigErrorKind;
 use crate::error::suggest;
 
 const PROCESS_KEYS: &[&str] = &["guests"];
@@ -32,10 +32,10 @@ impl Reader<'_> {
         // If something is wrong, what is missing may be there in another spelling.
         match (processes, network) {
             (Some((key, _)), None) if self.is_right() => {
-                _ = self.mistake(key.span(), &Complaint::NoNetwork)
+                _ = self.report(key.span(), &ConfigErrorKind::NoNetwork)
             }
             (None, Some((key, _))) if self.is_right() => {
-                _ = self.mistake(key.span(), &Complaint::NoProcess)
+                _ = self.report(key.span(), &ConfigErrorKind::NoProcess)
             }
             _ => {}
         }
@@ -56,15 +56,15 @@ impl Reader<'_> {
 
     /// Each process with its guests, sorted.
     fn spread(&mut self, value: &Value<'_>, guests: &Names) -> Vec<(String, Vec<String>)> {
-        let before = self.mistakes.len();
+        let before = self.errors.len();
         let mut homes = Homes::new();
         let mut spread = Vec::new();
         for (key, place, entry) in self.named_tables("process", value) {
             let process = key.get_ref().as_ref();
             if !is_name(process) {
-                self.mistake(
+                self.report(
                     key.span(),
-                    &Complaint::Name {
+                    &ConfigErrorKind::Name {
                         name: process,
                         of: "process",
                     },
@@ -84,15 +84,15 @@ impl Reader<'_> {
             spread.push((process.to_owned(), members));
         }
         // Else it may well be in one that is wrong.
-        if self.mistakes.len() == before {
+        if self.errors.len() == before {
             let processes: Vec<_> = spread.iter().map(|(process, _)| &**process).collect();
             for (guest, span) in guests
                 .iter()
                 .filter(|(guest, _)| !homes.contains_key(&***guest))
             {
-                self.mistake(
+                self.report(
                     span.clone(),
-                    &Complaint::Unspread {
+                    &ConfigErrorKind::Unspread {
                         guest,
                         processes: &processes,
                     },
@@ -121,7 +121,7 @@ impl Reader<'_> {
             }
         }
         if !has_guests {
-            self.mistake(process.span(), &Complaint::NoGuests { place });
+            self.report(process.span(), &ConfigErrorKind::NoGuests { place });
         }
         members
     }
@@ -138,24 +138,24 @@ impl Reader<'_> {
         if !guests.contains_key(guest) {
             let known: Vec<_> = guests.keys().map(|name| &**name).collect();
             let similar = suggest::nearest(guest, known.iter().copied());
-            self.mistake(
+            self.report(
                 span,
-                &Complaint::UnknownGuest {
+                &ConfigErrorKind::UnknownGuest {
                     name: guest,
                     similar,
                     known: &known,
                 },
             );
         } else if let Some((first, other)) = homes.insert(guest, (process, span.clone())) {
-            let complaint = match process == first {
-                true => Complaint::ListedTwice { guest, process },
-                false => Complaint::SpreadTwice {
+            let kind = match process == first {
+                true => ConfigErrorKind::ListedTwice { guest, process },
+                false => ConfigErrorKind::SpreadTwice {
                     guest,
                     first,
                     second: process,
                 },
             };
-            self.mistake(span, &complaint).other = Some(other.into());
+            self.report(span, &kind).other = Some(other.into());
         }
     }
 
@@ -193,7 +193,7 @@ impl Reader<'_> {
             }
         }
         if !has_server {
-            self.mistake(name.span(), &Complaint::NoServer);
+            self.report(name.span(), &ConfigErrorKind::NoServer);
         }
         if !entry.contains_key("app") {
             let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
@@ -216,7 +216,7 @@ impl Reader<'_> {
         };
         for (text, span) in &servers {
             if !is_address(text) {
-                self.mistake(span.clone(), &Complaint::Server { text });
+                self.report(span.clone(), &ConfigErrorKind::Server { text });
             }
         }
         servers
@@ -232,7 +232,7 @@ impl Reader<'_> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
         {
-            self.mistake(span, &Complaint::AppName { name });
+            self.report(span, &ConfigErrorKind::AppName { name });
         }
         name.to_owned()
     }
@@ -241,9 +241,9 @@ impl Reader<'_> {
         let file = self.string("`credentials`", value, "a path")?;
         if file.is_empty() {
             let file_name = self.deployment.source.name().to_owned();
-            self.mistake(
+            self.report(
                 value.span(),
-                &Complaint::EmptyCredentials { file: &file_name },
+                &ConfigErrorKind::EmptyCredentials { file: &file_name },
             );
         }
         Some(self.beside(file))

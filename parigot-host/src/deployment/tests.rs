@@ -7,13 +7,13 @@ pub(super) fn parse(text: &str) -> Result<Deployment, DeploymentError> {
     Deployment::parse(text, Path::new("apps/app.toml"))
 }
 
-/// Checks all the mistakes of a file, a line each: `line:column: message; help`.
+/// Checks all the errors of a file, a line each: `line:column: message; help`.
 #[track_caller]
 pub(super) fn check_errors(text: &str, expected: &[&str]) {
-    let Err(DeploymentError::Refused { mistakes, .. }) = parse(text) else {
+    let Err(DeploymentError::Refused { errors, .. }) = parse(text) else {
         panic!("{text:?} was accepted")
     };
-    let found: Vec<_> = mistakes
+    let found: Vec<_> = errors
         .iter()
         .map(|m| format!("{}:{}: {}; {}", m.line, m.column, m.message, m.help))
         .collect();
@@ -342,6 +342,6 @@ fn a_file_that_is_not_there_is_named() {
 #[test]
 fn an_error_says_how_many_mistakes_there_are_and_the_first() {
     let error = parse("manifest_version = 1\nx = 1\ny = 2").expect_err("both keys are unknown");
-    let expected = "apps/app.toml:2:1: unknown key `x` in the file (the first of 2 mistakes)";
+    let expected = "apps/app.toml:2:1: unknown key `x` in the file (the first of 2 errors)";
     assert_eq!(error.to_string(), expected);
 }

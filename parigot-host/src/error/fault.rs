@@ -9,7 +9,7 @@ use crate::limits::Size;
 
 /// Why a guest cannot go on.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum GuestFault {
     /// A panic: where, and its message, as the guest wrote them.
     #[error("{text}")]
     Panic { text: String },
@@ -18,7 +18,7 @@ pub(crate) enum Fault {
     Trap { reason: String },
     /// Once it wanted more memory than it may have; this is how it ended.
     #[error("{last} (it wanted more memory than its `memory`, {memory})")]
-    OutOfMemory { memory: Size, last: Box<Fault> },
+    OutOfMemory { memory: Size, last: Box<GuestFault> },
     /// It held its thread for longer than its budget.
     #[error("was killed: it {0}")]
     OverBudget(OverBudget),
@@ -60,20 +60,20 @@ pub(crate) enum Fault {
     Protocol(Breach),
 }
 
-impl Fault {
+impl GuestFault {
     /// What happened to a guest that trapped: a panic if it left a text.
     pub(crate) fn of_trap(panic: String, reason: String) -> Self {
         if panic.is_empty() {
-            Fault::Trap { reason }
+            GuestFault::Trap { reason }
         } else {
-            Fault::Panic { text: panic }
+            GuestFault::Panic { text: panic }
         }
     }
 }
 
 /// The call that was being served when a guest ended.
 #[derive(Debug)]
-pub(crate) struct Culprit {
+pub(crate) struct ActiveCall {
     /// Its number at the guest.
     pub(crate) call: u64,
     /// `greeting.v1.Greeting/FetchGreeting`, if the guest exports what it says that it was serving.
@@ -111,7 +111,7 @@ pub(crate) enum Breach {
 
 impl From<Breach> for Ending {
     fn from(breach: Breach) -> Self {
-        Ending::Fault(Fault::Protocol(breach))
+        Ending::Fault(GuestFault::Protocol(breach))
     }
 }
 
@@ -139,7 +139,7 @@ pub(crate) enum Ending {
     /// It left, and said why if it is not empty.
     Exit { status: u8, reason: String },
     /// It cannot go on.
-    Fault(Fault),
+    Fault(GuestFault),
 }
 
 impl Ending {
@@ -165,10 +165,10 @@ impl fmt::Display for Ending {
     }
 }
 
-impl From<Fault> for Ending {
-    fn from(fault: Fault) -> Self {
+impl From<GuestFault> for Ending {
+    fn from(fault: GuestFault) -> Self {
         match fault {
-            Fault::Exit { status } => Ending::Exit {
+            GuestFault::Exit { status } => Ending::Exit {
                 status,
                 reason: String::new(),
             },

@@ -15,7 +15,7 @@ use parigot_abi::Manifest;
 use parigot_abi::control::{ControlView, NO_CALL};
 
 use crate::deployment::BUDGET_MAX;
-use crate::error::{Culprit, OverBudget};
+use crate::error::{ActiveCall, OverBudget};
 
 /// What a guest may spend, by method.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ struct Service {
 pub(crate) struct Watch {
     budgets: Budgets,
     /// Whether the guest is asked to yield at the first tick, and not only when its budget is spent.
-    asks_early: bool,
+    yields_on_first_tick: bool,
     /// Whether it was asked to end this turn.
     has_asked: bool,
     /// What the thread had spent at the first tick of this turn, or when the guest was asked to end it. A turn stays on its thread.
@@ -74,10 +74,10 @@ impl Budgets {
 }
 
 impl Watch {
-    pub(crate) fn new(budgets: Budgets, asks_early: bool) -> Self {
+    pub(crate) fn new(budgets: Budgets, yields_on_first_tick: bool) -> Self {
         Watch {
             budgets,
-            asks_early,
+            yields_on_first_tick,
             has_asked: false,
             since: None,
         }
@@ -109,8 +109,8 @@ impl Watch {
         let now = ThreadTime::now().as_duration();
         let Some(since) = self.since else {
             self.since = Some(now);
-            self.has_asked = self.asks_early;
-            return if self.asks_early {
+            self.has_asked = self.yields_on_first_tick;
+            return if self.yields_on_first_tick {
                 Tick::AskToYield
             } else {
                 Tick::Continue
@@ -136,8 +136,8 @@ impl Watch {
     }
 
     /// The call that a guest says it is serving.
-    pub(crate) fn culprit(&self, view: &ControlView) -> Option<Culprit> {
-        view.culprit().map(|call| Culprit {
+    pub(crate) fn active_call(&self, view: &ControlView) -> Option<ActiveCall> {
+        view.culprit().map(|call| ActiveCall {
             call,
             method: self.budgets.method_name(view),
         })
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_guest_that_is_asked_late_is_asked_when_its_budget_is_spent_and_has_another() {
         let mut watch = Watch {
-            asks_early: false,
+            yields_on_first_tick: false,
             ..watch(Duration::from_millis(2), Duration::ZERO)
         };
         let begin = ThreadTime::now();

@@ -4,9 +4,9 @@ use parigot_abi::control::NEVER;
 use parigot_abi::frame::{LAUNCH_NUMBER, Level};
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue};
 
-use crate::error::{Culprit, Fault, ModuleError};
-use crate::guest::code::{Code, Mould, Turn};
-use crate::guest::wasm::Surroundings;
+use crate::error::{ActiveCall, GuestFault, ModuleError};
+use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
+use crate::guest::wasm::InstanceConfig;
 
 /// A guest that is written in the host's own language and runs in its memory. Its clock is the host's.
 pub(crate) trait BuiltIn: Send + 'static {
@@ -14,15 +14,20 @@ pub(crate) trait BuiltIn: Send + 'static {
     fn manifest(&self) -> Manifest;
 
     /// Takes one of the frames that follow on its launch, at that time.
-    fn take(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault>;
+    fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        now_ns: u64,
+        outbox: &mut BuiltinOutbox,
+    ) -> Result<(), GuestFault>;
 
     /// Does what is left to do when it has taken all frames of a turn, and says when it wants the next.
-    fn end_turn(&mut self, _now_ns: u64, _outbox: &mut Outbox) -> Result<u64, Fault> {
+    fn end_turn(&mut self, _now_ns: u64, _outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
         Ok(NEVER)
     }
 
     /// The number of the call that has made it fail.
-    fn culprit(&self) -> Option<u64> {
+    fn active_call(&self) -> Option<u64> {
         None
     }
 }
@@ -30,15 +35,15 @@ pub(crate) trait BuiltIn: Send + 'static {
 /// Makes such guests.
 pub(crate) struct BuiltInMould<F>(pub(crate) F);
 
-impl<G: BuiltIn, F: Fn() -> G + Send + Sync> Mould for BuiltInMould<F> {
+impl<G: BuiltIn, F: Fn() -> G + Send + Sync> InstanceFactory for BuiltInMould<F> {
     fn instantiate(
         &self,
-        _: Surroundings,
+        _: InstanceConfig,
         _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
+    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
         Ok(Ok(Box::new(Entered {
             guest: (self.0)(),
-            outbox: Outbox::default(),
+            outbox: BuiltinOutbox::default(),
         })))
     }
 }
@@ -46,11 +51,16 @@ impl<G: BuiltIn, F: Fn() -> G + Send + Sync> Mould for BuiltInMould<F> {
 /// A guest as the scheduler sees it.
 struct Entered<G> {
     guest: G,
-    outbox: Outbox,
+    outbox: BuiltinOutbox,
 }
 
-impl<G: BuiltIn> Code for Entered<G> {
-    fn turn(&mut self, prologue: Prologue, frames: &[u8], _max_polls: u32) -> Result<Turn, Fault> {
+impl<G: BuiltIn> GuestInstance for Entered<G> {
+    fn turn(
+        &mut self,
+        prologue: Prologue,
+        frames: &[u8],
+        _max_polls: u32,
+    ) -> Result<Turn, GuestFault> {
         let now_ns = prologue.monotonic_ns;
         self.outbox.0.clear();
         for frame in Frames::new(frames) {
@@ -68,10 +78,10 @@ impl<G: BuiltIn> Code for Entered<G> {
 
     fn learn(&mut self, _: &Manifest) {}
 
-    fn culprit(&self) -> Option<Culprit> {
+    fn active_call(&self) -> Option<ActiveCall> {
         self.guest
-            .culprit()
-            .map(|call| Culprit { call, method: None })
+            .active_call()
+            .map(|call| ActiveCall { call, method: None })
     }
 
     fn outbox(&self) -> &[u8] {
@@ -83,9 +93,9 @@ impl<G: BuiltIn> Code for Entered<G> {
 
 /// What a guest sends in a turn.
 #[derive(Default)]
-pub(crate) struct Outbox(Vec<u8>);
+pub(crate) struct BuiltinOutbox(Vec<u8>);
 
-impl Outbox {
+impl BuiltinOutbox {
     /// Sends a frame with a payload alone.
     pub(crate) fn send(&mut self, header: Header, payload: &[u8]) {
         self.build(header, |frame| frame.payload(payload));

@@ -1,34 +1,39 @@
 //! What an instance is made of, seen from the scheduler: something that can be entered for one turn.
 //!
-//! [`crate::guest::wasm`] is the one kind that a deployment can name. Whatever else runs guests, a native library say, implements [`Code`] and
-//! [`Mould`], and nothing else changes.
+//! [`crate::guest::wasm`] is the one kind that a deployment can name. Whatever else runs guests, a native library say, implements [`GuestInstance`] and
+//! [`InstanceFactory`], and nothing else changes.
 
 use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue};
 
-use crate::error::{Culprit, Fault, ModuleError};
-use crate::guest::wasm::Surroundings;
+use crate::error::{ActiveCall, GuestFault, ModuleError};
+use crate::guest::wasm::InstanceConfig;
 
 /// What the instances of a guest are made from: the first, and after each restart another.
-pub(crate) trait Mould: Send + Sync {
+pub(crate) trait InstanceFactory: Send + Sync {
     /// Makes an instance. What it writes to streams of its own before a fault goes to `line`.
     fn instantiate(
         &self,
-        surroundings: Surroundings,
+        config: InstanceConfig,
         line: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError>;
+    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError>;
 }
 
 /// A guest that can be entered.
-pub(crate) trait Code: Send {
+pub(crate) trait GuestInstance: Send {
     /// Hands `frames` to the guest and lets it run for one turn. After a fault it is never entered again.
-    fn turn(&mut self, prologue: Prologue, frames: &[u8], max_polls: u32) -> Result<Turn, Fault>;
+    fn turn(
+        &mut self,
+        prologue: Prologue,
+        frames: &[u8],
+        max_polls: u32,
+    ) -> Result<Turn, GuestFault>;
 
     /// Learns what the guest exports, after its first turn.
     fn learn(&mut self, manifest: &Manifest);
 
     /// The call that the guest was serving when its last turn ended, as it says.
-    fn culprit(&self) -> Option<Culprit> {
+    fn active_call(&self) -> Option<ActiveCall> {
         None
     }
 

@@ -1,4 +1,4 @@
-//! The pulse by which turns that take long are noticed: a thread that ticks while someone runs guests, and sleeps with them.
+//! The epoch_ticker by which turns that take long are noticed: a thread that ticks while someone runs guests, and sleeps with them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use parking_lot::{Condvar, Mutex};
 const TICK: Duration = Duration::from_millis(2);
 
 /// A thread that ticks; it ends when this is dropped.
-pub(crate) struct Pulse {
+pub(crate) struct EpochTicker {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -21,12 +21,12 @@ pub(crate) struct Pulse {
 struct Shared {
     awake: AtomicUsize,
     beats: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<TickerState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct TickerState {
     /// The thread waits for someone to wake up.
     asleep: bool,
     closed: bool,
@@ -37,16 +37,16 @@ pub(crate) struct Awake<'p> {
     shared: &'p Shared,
 }
 
-impl Pulse {
+impl EpochTicker {
     /// Calls `tick` every few milliseconds while someone is awake.
     pub(crate) fn start(tick: impl Fn() + Send + 'static) -> Self {
         let shared = Arc::<Shared>::default();
-        let thread = std::thread::Builder::new().name("parigot pulse".into());
+        let thread = std::thread::Builder::new().name("parigot epoch_ticker".into());
         let thread = thread.spawn({
             let shared = Arc::clone(&shared);
             move || shared.run(tick)
         });
-        Pulse {
+        EpochTicker {
             shared,
             thread: Some(thread.expect("a process may have another thread")),
         }
@@ -93,7 +93,7 @@ impl Drop for Awake<'_> {
     }
 }
 
-impl Drop for Pulse {
+impl Drop for EpochTicker {
     fn drop(&mut self) {
         self.shared.state.lock().closed = true;
         self.shared.changed.notify_one();
@@ -112,21 +112,21 @@ mod tests {
     #[test]
     fn it_ticks_while_someone_is_awake_and_not_before_or_after() {
         let (send, ticks) = mpsc::channel();
-        let pulse = Pulse::start(move || send.send(()).expect("the test listens"));
+        let epoch_ticker = EpochTicker::start(move || send.send(()).expect("the test listens"));
         let wait_until_asleep = || {
-            while !pulse.shared.state.lock().asleep {
+            while !epoch_ticker.shared.state.lock().asleep {
                 std::thread::yield_now();
             }
         };
         wait_until_asleep();
         assert_eq!(ticks.try_recv(), Err(mpsc::TryRecvError::Empty));
-        let awake = pulse.keep_awake();
+        let awake = epoch_ticker.keep_awake();
         ticks.recv().expect("it ticks");
         ticks.recv().expect("and again");
         drop(awake);
         wait_until_asleep();
         while ticks.try_recv().is_ok() {}
-        assert!(pulse.shared.state.lock().asleep);
+        assert!(epoch_ticker.shared.state.lock().asleep);
         assert_eq!(ticks.try_recv(), Err(mpsc::TryRecvError::Empty));
     }
 }

@@ -20,9 +20,9 @@ use wasmtime::{
 
 use crate::compile::code_cache::Cache;
 use crate::compile::timeout;
-use crate::error::{Culprit, Fault, ModuleError, OverBudget};
+use crate::error::{ActiveCall, GuestFault, ModuleError, OverBudget};
 use crate::guest::budget::{Budgets, Tick, Watch};
-use crate::guest::code::{Code, Mould, Turn};
+use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
 use crate::guest::memory_limiter::Limits;
 use crate::guest::wasi::{self, Stream, Wasi};
 use crate::limits::{GUEST_STACK_BYTES, REASON_BYTES_MAX, Size};
@@ -79,7 +79,7 @@ impl Compiler {
         }
     }
 
-    /// What a pulse does to the guests that are made from its modules.
+    /// What a epoch_ticker does to the guests that are made from its modules.
     pub(crate) fn ticks(&self) -> impl Fn() + Send + 'static {
         let engine = self.engine.clone();
         move || engine.increment_epoch()
@@ -152,11 +152,11 @@ fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
 }
 
 /// What a guest gets besides frames.
-pub(crate) struct Surroundings {
+pub(crate) struct InstanceConfig {
     pub(crate) memory_bytes_max: usize,
     pub(crate) budget: Duration,
     /// Whether it is asked to end a turn at the first tick that falls into it.
-    pub(crate) asks_early: bool,
+    pub(crate) yields_on_first_tick: bool,
     pub(crate) wasi: Wasi,
 }
 
@@ -170,14 +170,14 @@ struct Data {
 
 /// What has stopped a guest that has left this text, if any.
 #[cold]
-fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> Fault {
+fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> GuestFault {
     if let Some(exit) = error.downcast_ref::<wasi::ProcExit>() {
-        return Fault::Exit {
+        return GuestFault::Exit {
             status: exit.status,
         };
     }
     if let Some(over_budget) = error.downcast_ref::<OverBudget>() {
-        return Fault::OverBudget(over_budget.clone());
+        return GuestFault::OverBudget(over_budget.clone());
     }
     let reason = match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => format!(
@@ -186,9 +186,9 @@ fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> Fault {
         ),
         _ => error.root_cause().to_string(),
     };
-    let fault = Fault::of_trap(data.wasi.panic_text().unwrap_or(panic), reason);
+    let fault = GuestFault::of_trap(data.wasi.panic_text().unwrap_or(panic), reason);
     match data.limits.exceeded() {
-        Some(memory) => Fault::OutOfMemory {
+        Some(memory) => GuestFault::OutOfMemory {
             memory,
             last: Box::new(fault),
         },
@@ -234,25 +234,25 @@ pub(crate) struct WasmGuest {
     outbox: Range<usize>,
 }
 
-impl Mould for GuestModule {
+impl InstanceFactory for GuestModule {
     fn instantiate(
         &self,
-        surroundings: Surroundings,
+        config: InstanceConfig,
         line: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
+    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
         let engine = self.module.engine();
         let mut linker = Linker::new(engine);
         if self.is_go {
             wasi::link(&mut linker, |data: &mut Data| &mut data.wasi)
                 .map_err(ModuleError::Instantiate)?;
         }
-        let limits = Limits::new(surroundings.memory_bytes_max);
-        let watch = Watch::new(Budgets::new(surroundings.budget), surroundings.asks_early);
+        let limits = Limits::new(config.memory_bytes_max);
+        let watch = Watch::new(Budgets::new(config.budget), config.yields_on_first_tick);
         let mut store = Store::new(
             engine,
             Data {
                 limits,
-                wasi: surroundings.wasi,
+                wasi: config.wasi,
                 watch,
                 control: None,
             },
@@ -319,7 +319,7 @@ impl Mould for GuestModule {
 }
 
 impl WasmGuest {
-    fn open(&mut self, open: &TypedFunc<(), u32>) -> Result<(), Fault> {
+    fn open(&mut self, open: &TypedFunc<(), u32>) -> Result<(), GuestFault> {
         self.control = self.enter(|store| open.call(store, ()))?;
         self.store.data_mut().control = Some((self.memory, self.control));
         self.read_control()
@@ -329,7 +329,7 @@ impl WasmGuest {
     fn enter<R>(
         &mut self,
         call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>,
-    ) -> Result<R, Fault> {
+    ) -> Result<R, GuestFault> {
         self.begin_watch();
         call(&mut self.store).map_err(|error| self.fault_of(error))
     }
@@ -343,7 +343,7 @@ impl WasmGuest {
     }
 
     #[cold]
-    fn fault_of(&mut self, error: wasmtime::Error) -> Fault {
+    fn fault_of(&mut self, error: wasmtime::Error) -> GuestFault {
         // Before `parigot_open` has returned there is no control block to look at. What was sent before is carried out, and what cannot be
         // read was not sent.
         let is_readable = self.control != 0 && self.read_control().is_ok();
@@ -370,12 +370,12 @@ impl WasmGuest {
         String::from_utf8_lossy(bytes).into_owned()
     }
 
-    fn slice(&self, what: &'static str, address: u64, bytes: u64) -> Result<&[u8], Fault> {
+    fn slice(&self, what: &'static str, address: u64, bytes: u64) -> Result<&[u8], GuestFault> {
         slice(self.memory.data(&self.store), what, address, bytes)
     }
 
     /// Looks at the control block, and believes it only if its outbox lies in the memory.
-    fn read_control(&mut self) -> Result<(), Fault> {
+    fn read_control(&mut self) -> Result<(), GuestFault> {
         let memory = self.memory.data(&self.store);
         let block = slice(
             memory,
@@ -395,7 +395,7 @@ impl WasmGuest {
     }
 
     /// Makes the inbox big enough for `bytes`.
-    fn grow_inbox(&mut self, bytes: usize) -> Result<(), Fault> {
+    fn grow_inbox(&mut self, bytes: usize) -> Result<(), GuestFault> {
         let capacity =
             u32::try_from(bytes.next_power_of_two()).map_err(|_| self.inbox_fault(bytes))?;
         let (inbox, control) = (self.inbox.clone(), self.control);
@@ -408,8 +408,8 @@ impl WasmGuest {
         }
     }
 
-    fn inbox_fault(&self, bytes: usize) -> Fault {
-        Fault::Memory {
+    fn inbox_fault(&self, bytes: usize) -> GuestFault {
+        GuestFault::Memory {
             what: "the inbox",
             address: self.view.inbox_address,
             bytes: bytes as u64,
@@ -417,7 +417,7 @@ impl WasmGuest {
     }
 
     /// Writes the inbox, and makes the outbox empty: a guest that traps at once has not said again what it said before.
-    fn fill_inbox(&mut self, prologue: Prologue, frames: &[u8]) -> Result<u32, Fault> {
+    fn fill_inbox(&mut self, prologue: Prologue, frames: &[u8]) -> Result<u32, GuestFault> {
         self.outbox = 0..0;
         let bytes = PROLOGUE_BYTES + frames.len();
         if self.view.inbox_capacity < bytes as u64 {
@@ -430,7 +430,7 @@ impl WasmGuest {
         let start = usize::try_from(address).ok();
         let Some(inbox) = start.and_then(|start| memory.get_mut(start..start.checked_add(bytes)?))
         else {
-            return Err(Fault::Memory {
+            return Err(GuestFault::Memory {
                 what: "the inbox",
                 address,
                 bytes: bytes as u64,
@@ -455,14 +455,14 @@ fn range(
     what: &'static str,
     address: u64,
     bytes: u64,
-) -> Result<Range<usize>, Fault> {
+) -> Result<Range<usize>, GuestFault> {
     let end = address
         .checked_add(bytes)
         .and_then(|end| usize::try_from(end).ok());
     // Not `ok_or`: a fault that is made each time is dropped each time.
     match end.filter(|end| *end <= memory.len()) {
         Some(end) => Ok(address as usize..end),
-        None => Err(Fault::Memory {
+        None => Err(GuestFault::Memory {
             what,
             address,
             bytes,
@@ -476,16 +476,21 @@ fn slice<'a>(
     what: &'static str,
     address: u64,
     bytes: u64,
-) -> Result<&'a [u8], Fault> {
+) -> Result<&'a [u8], GuestFault> {
     range(memory, what, address, bytes).map(|range| &memory[range])
 }
 
-impl Code for WasmGuest {
+impl GuestInstance for WasmGuest {
     fn learn(&mut self, manifest: &Manifest) {
         self.store.data_mut().watch.learn(manifest);
     }
 
-    fn turn(&mut self, prologue: Prologue, frames: &[u8], max_polls: u32) -> Result<Turn, Fault> {
+    fn turn(
+        &mut self,
+        prologue: Prologue,
+        frames: &[u8],
+        max_polls: u32,
+    ) -> Result<Turn, GuestFault> {
         let inbox_bytes = self.fill_inbox(prologue, frames)?;
         if self.is_go {
             let (memory, data) = self.memory.data_and_store_mut(&mut self.store);
@@ -501,7 +506,7 @@ impl Code for WasmGuest {
             .map_err(|error| self.fault_of(error))?;
         self.read_control()?;
         if status != TURN_OK {
-            return Err(Fault::Inbox {
+            return Err(GuestFault::Inbox {
                 text: self.panic_text(),
             });
         }
@@ -516,8 +521,8 @@ impl Code for WasmGuest {
         })
     }
 
-    fn culprit(&self) -> Option<Culprit> {
-        self.store.data().watch.culprit(&self.view)
+    fn active_call(&self) -> Option<ActiveCall> {
+        self.store.data().watch.active_call(&self.view)
     }
 
     fn outbox(&self) -> &[u8] {

@@ -3,19 +3,19 @@
 use hashbrown::HashMap;
 
 /// How many things a table holds without its map.
-const PLACES: usize = 64;
+const ENTRIES: usize = 64;
 
 /// Guests and mailboxes number calls one after the other, or by the places of a table of their own. So a call's low bits are a place that is
 /// free most often: what is in the way of another is moved to a map, and any numbers do.
 pub(crate) struct Table<T> {
-    /// None before the first thing, then [`PLACES`].
-    places: Vec<Place<T>>,
+    /// None before the first thing, then [`ENTRIES`].
+    places: Vec<Entry<T>>,
     rest: HashMap<u64, T>,
     len: usize,
 }
 
 #[derive(Clone)]
-struct Place<T> {
+struct Entry<T> {
     /// Of what is here, or was here last.
     number: u64,
     thing: Option<T>,
@@ -23,7 +23,7 @@ struct Place<T> {
 
 /// Which place the thing of that number has.
 fn place(number: u64) -> usize {
-    number as usize % PLACES
+    number as usize % ENTRIES
 }
 
 impl<T: Copy> Table<T> {
@@ -73,7 +73,7 @@ impl<T: Copy> Table<T> {
         {
             self.make_room(number);
         }
-        self.places[place(number)] = Place {
+        self.places[place(number)] = Entry {
             number,
             thing: Some(thing),
         };
@@ -85,14 +85,14 @@ impl<T: Copy> Table<T> {
     fn make_room(&mut self, number: u64) {
         if self.places.is_empty() {
             self.places.resize(
-                PLACES,
-                Place {
+                ENTRIES,
+                Entry {
                     number: 0,
                     thing: None,
                 },
             );
         }
-        let Place { number, thing } = &mut self.places[place(number)];
+        let Entry { number, thing } = &mut self.places[place(number)];
         self.rest.extend(thing.take().map(|thing| (*number, thing)));
     }
 

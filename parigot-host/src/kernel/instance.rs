@@ -1,6 +1,6 @@
 //! One running guest, as the scheduler and its callers see it: a seat for its body, and a mailbox.
 //!
-//! Whoever runs an instance takes its [`Body`] out of its [`Seat`] and puts it back after the turn: there is never a second one inside. Who
+//! Whoever runs an instance takes its [`InstanceState`] out of its [`Slot`] and puts it back after the turn: there is never a second one inside. Who
 //! has something for it and may run it next takes the body as well, if it is idle, and needs no lock. All others lock the mailbox
 //! for a few instructions and notify. Nobody locks two mailboxes at once, so there is no order to keep.
 
@@ -14,21 +14,21 @@ use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind};
 use parking_lot::Mutex;
 
 use crate::deployment::GuestSpec;
-use crate::error::{Absence, Failure, Fault};
-use crate::guest::code::{Code, Turn};
+use crate::error::{Failure, GuestFault, Unavailable};
+use crate::guest::code::{GuestInstance, Turn};
 use crate::kernel::call_table::Table;
-use crate::kernel::route::Link;
-use crate::kernel::slot::Seat;
+use crate::kernel::route::Route;
+use crate::kernel::slot::Slot;
 pub(crate) use crate::kernel::slot::Wake;
 use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
-use crate::log::guest_log::Speaker;
+use crate::log::guest_log::GuestLog;
 use crate::log::rate_limit::LogRate;
 
 /// A mailbox that grew beyond this is not kept for the next turn.
 const MAILBOX_BYTES_KEPT: usize = 1 << 20;
 
 /// The place of an instance among those of the kernel.
-pub(crate) type Place = usize;
+pub(crate) type InstanceIndex = usize;
 
 /// One running guest. A service that is made anew stays at its place, where it has another life and another id.
 pub(crate) struct Instance {
@@ -36,20 +36,20 @@ pub(crate) struct Instance {
     id: Mutex<InstanceId>,
     /// How often it was made anew; changes under the lock of the mailbox alone.
     life: AtomicU32,
-    pub(crate) place: Place,
+    pub(crate) place: InstanceIndex,
     /// Whether it stands for guests of other processes: then the ids of the calls that it makes were given there.
-    pub(crate) is_stand_in: bool,
+    pub(crate) is_proxy: bool,
     pub(crate) name: String,
     /// The frame that tells it that it is launched.
-    introduction: Box<[u8]>,
+    launched_frame: Box<[u8]>,
     /// The zero of the guest's monotonic clock on the host's; another one in each life.
     started_ns: AtomicU64,
     /// How long calls to it may take if the caller does not say. What stands for others learns it with them, before it is ready.
     deadline_ns: AtomicU64,
     pub(crate) log_rate: LogRate,
     /// Its body, while nobody runs it; closed while it takes no calls.
-    seat: Seat<Body>,
-    mail: Mutex<Mail>,
+    seat: Slot<InstanceState>,
+    mail: Mutex<Mailbox>,
     /// When the timer will ring.
     alarm_ns: AtomicU64,
     /// How many calls it serves, and how many it waits for: for all others to see, by whoever runs it.
@@ -60,13 +60,13 @@ pub(crate) struct Instance {
 }
 
 /// What an instance that takes no calls counts as serving.
-pub(crate) const AWAY: u32 = u32::MAX;
+pub(crate) const UNAVAILABLE: u32 = u32::MAX;
 
 /// What only the worker touches that runs the instance.
-pub(crate) struct Body {
-    pub(crate) code: Box<dyn Code>,
+pub(crate) struct InstanceState {
+    pub(crate) code: Box<dyn GuestInstance>,
     /// Where calls go, by handle.
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Vec<Route>,
     pub(crate) calls: Calls,
     /// When its last turn began: its time does not go back.
     pub(crate) began_ns: u64,
@@ -89,17 +89,17 @@ pub(crate) struct Calls {
 }
 
 /// What has come for an instance from those who could not take its body.
-struct Mail {
+struct Mailbox {
     /// For the next turn.
-    delivery: Box<Delivery>,
+    delivery: Box<Batch>,
     /// The number of the last call that was left here.
     last_number: u64,
     /// Why it takes no calls, if it takes none.
-    absence: Option<Absence>,
+    absence: Option<Unavailable>,
     /// Nothing is taken any more, or not before it is made anew.
     has_ended: bool,
     /// Why it is to end before its next turn, if it is.
-    doom: Option<Box<Fault>>,
+    doom: Option<Box<GuestFault>>,
 }
 
 /// Numbers of calls that were left in a mailbox begin here, others at 1: two spaces, each with a counter that needs no other lock.
@@ -109,7 +109,7 @@ const FIRST_NUMBER_IN_MAIL: u64 = 1 << 63;
 #[derive(Clone, Copy)]
 pub(crate) struct Inbound {
     /// Who waits, or nobody if the call was cancelled.
-    pub(crate) caller: Option<Place>,
+    pub(crate) caller: Option<InstanceIndex>,
     /// The caller's number.
     pub(crate) number: u64,
     pub(crate) id: CallId,
@@ -118,7 +118,7 @@ pub(crate) struct Inbound {
 /// A call that an instance waits for.
 #[derive(Clone, Copy)]
 pub(crate) struct Outbound {
-    pub(crate) callee: Place,
+    pub(crate) callee: InstanceIndex,
     /// The callee's number.
     pub(crate) inbound: u64,
     pub(crate) id: CallId,
@@ -128,15 +128,15 @@ pub(crate) struct Outbound {
 
 /// What becomes of an instance for which a worker has left the last of what it had to carry.
 #[must_use = "an instance that nobody runs is lost"]
-pub(crate) enum HandOver {
+pub(crate) enum Handoff {
     Wake(Wake),
     /// It was idle, and is the worker's now.
-    RunNext(Box<Body>),
+    RunNext(Box<InstanceState>),
 }
 
 /// The mail of one turn. It goes from the mailbox to the worker and an empty one back, so that its memory is used again.
 #[derive(Default)]
-pub(crate) struct Delivery {
+pub(crate) struct Batch {
     pub(crate) frames: Vec<u8>,
     /// The calls that come in these frames, with their numbers.
     arrivals: Vec<(u64, Inbound)>,
@@ -155,11 +155,11 @@ struct CallName {
 
 /// An instance that a worker has begun to run.
 pub(crate) struct TurnStart {
-    pub(crate) body: Box<Body>,
+    pub(crate) body: Box<InstanceState>,
     /// Whether the guest itself has asked for this turn.
     pub(crate) wanted: bool,
     /// Why it is to end instead.
-    pub(crate) doom: Option<Box<Fault>>,
+    pub(crate) doom: Option<Box<GuestFault>>,
 }
 
 /// What is to be done after a turn.
@@ -169,7 +169,7 @@ pub(crate) struct TurnEnd {
     pub(crate) alarm: Option<(Option<u64>, u64)>,
 }
 
-impl Mail {
+impl Mailbox {
     fn end_call(&mut self, number: u64, id: CallId, failure: &Failure) {
         failure.push(number, id, &mut self.delivery.frames);
         self.delivery.answered.push(CallName { number, id });
@@ -183,19 +183,19 @@ fn push(frame: FrameBuilder<'_>) {
 
 impl Instance {
     /// An instance in its first turn.
-    pub(crate) fn new(identity: Identity, spec: &GuestSpec, is_stand_in: bool) -> Self {
+    pub(crate) fn new(identity: Identity, spec: &GuestSpec, is_proxy: bool) -> Self {
         Instance {
             id: Mutex::new(identity.id),
             life: AtomicU32::new(0),
             place: identity.place,
-            is_stand_in,
+            is_proxy,
             name: spec.name.clone(),
-            introduction: identity.introduction,
+            launched_frame: identity.launched_frame,
             started_ns: AtomicU64::new(identity.started_ns),
             deadline_ns: AtomicU64::new(spec.deadline.as_nanos() as u64),
             log_rate: identity.log_rate,
-            seat: Seat::taken(),
-            mail: Mutex::new(Mail {
+            seat: Slot::empty(),
+            mail: Mutex::new(Mailbox {
                 delivery: Box::default(),
                 last_number: FIRST_NUMBER_IN_MAIL,
                 absence: None,
@@ -209,10 +209,10 @@ impl Instance {
         }
     }
 
-    /// How many calls it serves, or [`AWAY`], for those who choose between several.
+    /// How many calls it serves, or [`UNAVAILABLE`], for those who choose between several.
     pub(crate) fn busy(&self) -> u32 {
         if self.seat.is_closed() {
-            AWAY
+            UNAVAILABLE
         } else {
             self.calls() as u32
         }
@@ -234,8 +234,8 @@ impl Instance {
     }
 
     /// Who it is in the log.
-    pub(crate) fn speaker(&self) -> Speaker<'_> {
-        Speaker {
+    pub(crate) fn guest_log(&self) -> GuestLog<'_> {
+        GuestLog {
             service: &self.name,
             instance: self.id(),
             rate: &self.log_rate,
@@ -248,18 +248,18 @@ impl Instance {
     }
 
     /// Tells it that it is launched, in that life of its.
-    pub(crate) fn post_launched(&self, life: u32) -> Wake {
+    pub(crate) fn enqueue_launched(&self, life: u32) -> Wake {
         let mut mail = self.mail.lock();
         if mail.has_ended || life != self.life.load(Ordering::Relaxed) {
             return Wake::AlreadyAwake;
         }
-        mail.delivery.frames.extend_from_slice(&self.introduction);
+        mail.delivery.frames.extend_from_slice(&self.launched_frame);
         self.seat.notify()
     }
 
     /// Leaves a frame as it is, for a test's own instance.
     #[cfg(any(test, feature = "testing"))]
-    pub(crate) fn post(&self, header: Header, metadata: &[u8], payload: &[u8]) -> Wake {
+    pub(crate) fn enqueue_frame(&self, header: Header, metadata: &[u8], payload: &[u8]) -> Wake {
         let mut mail = self.mail.lock();
         push(
             FrameBuilder::new(&mut mail.delivery.frames, header)
@@ -270,13 +270,13 @@ impl Instance {
     }
 
     /// Tells it to finish the calls that it has, and to leave by that time of the host's clock. It takes no more calls.
-    pub(crate) fn post_stop(&self, deadline_ns: u64) -> Wake {
+    pub(crate) fn enqueue_stop(&self, deadline_ns: u64) -> Wake {
         let deadline_ns = self.own_time_ns(deadline_ns);
         let mut mail = self.mail.lock();
         if mail.has_ended {
             return Wake::AlreadyAwake;
         }
-        mail.absence = Some(Absence::Stopping);
+        mail.absence = Some(Unavailable::Stopping);
         push(FrameBuilder::new(
             &mut mail.delivery.frames,
             Header {
@@ -288,7 +288,7 @@ impl Instance {
     }
 
     /// Sees to it that it ends for this reason and has no other turn.
-    pub(crate) fn doom(&self, why: Fault) -> Wake {
+    pub(crate) fn doom(&self, why: GuestFault) -> Wake {
         let mut mail = self.mail.lock();
         mail.doom = Some(Box::new(why));
         self.seat.notify()
@@ -297,14 +297,14 @@ impl Instance {
     /// Brings a call, made at `now_ns`. One that is idle gets it in the worker's empty `delivery`, if there is one, and is handed over; else the
     /// call is left in the mailbox. Returns the call's number here.
     #[inline(always)]
-    pub(crate) fn post_call(
+    pub(crate) fn send_call(
         &self,
         call: Inbound,
         header: Header,
         frame: &Frame<'_>,
         now_ns: u64,
-        delivery: Option<&mut Box<Delivery>>,
-    ) -> Result<(u64, HandOver), Failure> {
+        delivery: Option<&mut Box<Batch>>,
+    ) -> Result<(u64, Handoff), Failure> {
         if let Some(delivery) = delivery
             && self.calls() < CALLS_MAX
             && frame.content_bytes() <= MAILBOX_BYTES_MAX
@@ -314,13 +314,13 @@ impl Instance {
             body.calls.inbound.insert(number, call);
             self.show_calls(&body.calls);
             delivery.push_call(number, &call, header, frame);
-            return Ok((number, HandOver::RunNext(body)));
+            return Ok((number, Handoff::RunNext(body)));
         }
-        self.leave_call(call, header, frame, now_ns)
-            .map(|(number, wake)| (number, HandOver::Wake(wake)))
+        self.enqueue_call(call, header, frame, now_ns)
+            .map(|(number, wake)| (number, Handoff::Wake(wake)))
     }
 
-    fn leave_call(
+    fn enqueue_call(
         &self,
         call: Inbound,
         header: Header,
@@ -345,17 +345,17 @@ impl Instance {
         Ok((number, self.seat.notify()))
     }
 
-    /// Brings the answer of `callee` to a call that it made, as [`Instance::post_call`] brings a call; with another detail than its own, if one
+    /// Brings the answer of `callee` to a call that it made, as [`Instance::send_call`] brings a call; with another detail than its own, if one
     /// is given.
     #[inline(always)]
-    pub(crate) fn post_reply(
+    pub(crate) fn send_reply(
         &self,
         call: &Inbound,
         reply: &Frame<'_>,
         detail: Option<&[u8]>,
         callee: &Instance,
-        delivery: Option<&mut Box<Delivery>>,
-    ) -> HandOver {
+        delivery: Option<&mut Box<Batch>>,
+    ) -> Handoff {
         if let Some(delivery) = delivery
             && reply.content_bytes() <= MAILBOX_BYTES_MAX
             && let Some(mut body) = self.seat.take_idle()
@@ -364,12 +364,12 @@ impl Instance {
             if body.calls.end(call.number, call.id) {
                 delivery.push_reply(call, reply, detail);
             }
-            return HandOver::RunNext(body);
+            return Handoff::RunNext(body);
         }
-        HandOver::Wake(self.leave_reply(call, reply, detail, callee))
+        Handoff::Wake(self.enqueue_reply(call, reply, detail, callee))
     }
 
-    fn leave_reply(
+    fn enqueue_reply(
         &self,
         call: &Inbound,
         reply: &Frame<'_>,
@@ -395,7 +395,7 @@ impl Instance {
     }
 
     /// Tells it that a call which it made has failed.
-    pub(crate) fn post_failure(&self, number: u64, id: CallId, failure: &Failure) -> Wake {
+    pub(crate) fn enqueue_failure(&self, number: u64, id: CallId, failure: &Failure) -> Wake {
         let mut mail = self.mail.lock();
         if mail.has_ended {
             return Wake::AlreadyAwake;
@@ -405,7 +405,7 @@ impl Instance {
     }
 
     /// Tells it, by whoever runs it, that a call which it wanted to make was not made.
-    pub(crate) fn post_refusal(&self, number: u64, id: CallId, failure: &Failure) -> Wake {
+    pub(crate) fn enqueue_call_refused(&self, number: u64, id: CallId, failure: &Failure) -> Wake {
         failure.push(number, id, &mut self.mail.lock().delivery.frames);
         self.seat.notify()
     }
@@ -441,11 +441,7 @@ impl Instance {
     }
 
     /// Takes what has come, into an empty `delivery`, and the body; `None` if the instance has ended.
-    pub(crate) fn begin_turn(
-        &self,
-        now_ns: u64,
-        delivery: &mut Box<Delivery>,
-    ) -> Option<TurnStart> {
+    pub(crate) fn begin_turn(&self, now_ns: u64, delivery: &mut Box<Batch>) -> Option<TurnStart> {
         let mut body = self.seat.take()?;
         let mut mail = self.mail.lock();
         std::mem::swap(&mut mail.delivery, delivery);
@@ -460,13 +456,13 @@ impl Instance {
         body.calls.receive(delivery);
         self.show_calls(&body.calls);
         // One that stands for others is told by its turn that something is in the post.
-        let wanted = body.more || body.wake_ns <= now_ns || self.is_stand_in;
+        let wanted = body.more || body.wake_ns <= now_ns || self.is_proxy;
         Some(TurnStart { body, wanted, doom })
     }
 
     /// Puts the body back and says how the turn ended; `None` if the guest was not entered.
     #[inline]
-    pub(crate) fn end_turn(&self, mut body: Box<Body>, turn: Option<Turn>) -> TurnEnd {
+    pub(crate) fn end_turn(&self, mut body: Box<InstanceState>, turn: Option<Turn>) -> TurnEnd {
         if let Some(turn) = turn {
             body.more = turn.more;
             body.wake_ns = turn.wake_at_ns.saturating_add(self.started_ns());
@@ -498,20 +494,20 @@ impl Instance {
     }
 
     /// Lets all see how many calls wait, now that its mailbox has changed.
-    fn show_waiting(&self, mail: &Mail) {
+    fn show_waiting(&self, mail: &Mailbox) {
         self.waiting
             .store(mail.delivery.arrivals.len() as u32, Ordering::Relaxed);
     }
 
     /// Closes the mailbox of one whose body will not come back. Returns the calls that were in it: they have not run.
-    pub(crate) fn close(&self, absence: Absence) -> Vec<(u64, Inbound)> {
+    pub(crate) fn close(&self, absence: Unavailable) -> Vec<(u64, Inbound)> {
         let mut mail = self.mail.lock();
         mail.has_ended = true;
         self.seat.give_up();
         match (&mail.absence, &absence) {
             // It is as long as before that it has been down, and what will not come back need not be told twice.
-            (Some(Absence::Restarting { .. }), Absence::Restarting { .. })
-            | (Some(Absence::Failed { .. }), _) => {}
+            (Some(Unavailable::Restarting { .. }), Unavailable::Restarting { .. })
+            | (Some(Unavailable::Failed { .. }), _) => {}
             _ => mail.absence = Some(absence),
         }
         let never_given = std::mem::take(&mut *mail.delivery).arrivals;
@@ -547,7 +543,7 @@ impl Instance {
     /// Takes calls from now on.
     pub(crate) fn welcome_calls(&self) {
         let mut mail = self.mail.lock();
-        if mail.absence != Some(Absence::Stopping) {
+        if mail.absence != Some(Unavailable::Stopping) {
             mail.absence = None;
             self.seat.open();
         }
@@ -576,15 +572,15 @@ impl Instance {
     }
 }
 
-impl Body {
-    pub(crate) fn new(code: Box<dyn Code>, links: Vec<Link>) -> Box<Self> {
+impl InstanceState {
+    pub(crate) fn new(code: Box<dyn GuestInstance>, links: Vec<Route>) -> Box<Self> {
         let calls = Calls {
             outbound: Table::new(),
             deadlines_ns: NEVER,
             inbound: Table::new(),
             last_number: 0,
         };
-        Box::new(Body {
+        Box::new(InstanceState {
             code,
             links,
             calls,
@@ -614,7 +610,7 @@ impl Calls {
 
     /// Brings itself up to date with what was left in the mailbox. Each call ends once, so of the answers those are dropped for which it does not
     /// wait any more.
-    fn receive(&mut self, delivery: &mut Delivery) {
+    fn receive(&mut self, delivery: &mut Batch) {
         for (number, call) in delivery.arrivals.drain(..) {
             self.inbound.insert(number, call);
         }
@@ -658,7 +654,7 @@ impl Calls {
     }
 }
 
-impl Delivery {
+impl Batch {
     #[inline]
     fn push_call(&mut self, number: u64, call: &Inbound, header: Header, frame: &Frame<'_>) {
         frame.pass_on(
@@ -716,9 +712,9 @@ fn drop_replies(frames: &mut Vec<u8>, ids: &HashSet<(u64, u64)>) {
 /// Which instance of a guest it is.
 pub(crate) struct Identity {
     pub(crate) id: InstanceId,
-    pub(crate) place: Place,
+    pub(crate) place: InstanceIndex,
     /// The frame that tells it that it is launched.
-    pub(crate) introduction: Box<[u8]>,
+    pub(crate) launched_frame: Box<[u8]>,
     pub(crate) started_ns: u64,
     /// What it has logged in its first turn.
     pub(crate) log_rate: LogRate,
@@ -735,8 +731,8 @@ mod tests {
     /// Nobody enters it.
     struct Nothing;
 
-    impl Code for Nothing {
-        fn turn(&mut self, _: Prologue, _: &[u8], _: u32) -> Result<Turn, Fault> {
+    impl GuestInstance for Nothing {
+        fn turn(&mut self, _: Prologue, _: &[u8], _: u32) -> Result<Turn, GuestFault> {
             unreachable!("nobody enters it")
         }
 
@@ -757,15 +753,15 @@ mod tests {
         let spec = &deployment.guests[0];
         let log_rate = LogRate::new(spec.log_bytes);
         let id = InstanceId::from_random(1);
-        let mut introduction = Vec::new();
+        let mut launched_frame = Vec::new();
         push(FrameBuilder::new(
-            &mut introduction,
+            &mut launched_frame,
             Header::new(Kind::Launched),
         ));
         let identity = Identity {
             id,
             place: 0,
-            introduction: introduction.into(),
+            launched_frame: launched_frame.into(),
             started_ns: 0,
             log_rate,
         };
@@ -773,7 +769,7 @@ mod tests {
         assert_eq!(
             instance
                 .seat
-                .put_back(Body::new(Box::new(Nothing), Vec::new()), false),
+                .put_back(InstanceState::new(Box::new(Nothing), Vec::new()), false),
             Wake::AlreadyAwake
         );
         instance
@@ -783,7 +779,7 @@ mod tests {
         kinds(&instance.mail.lock().delivery)
     }
 
-    fn kinds(delivery: &Delivery) -> Vec<Kind> {
+    fn kinds(delivery: &Batch) -> Vec<Kind> {
         Frames::new(&delivery.frames)
             .map(|frame| frame.expect("whole").kind().expect("known"))
             .collect()
@@ -795,15 +791,15 @@ mod tests {
 
     fn call_with(
         instance: &Instance,
-        delivery: Option<&mut Box<Delivery>>,
-    ) -> Result<HandOver, Failure> {
-        numbered_call(instance, delivery).map(|(_, hand_over)| hand_over)
+        delivery: Option<&mut Box<Batch>>,
+    ) -> Result<Handoff, Failure> {
+        numbered_call(instance, delivery).map(|(_, handoff)| handoff)
     }
 
     fn numbered_call(
         instance: &Instance,
-        delivery: Option<&mut Box<Delivery>>,
-    ) -> Result<(u64, HandOver), Failure> {
+        delivery: Option<&mut Box<Batch>>,
+    ) -> Result<(u64, Handoff), Failure> {
         let mut bytes = Vec::new();
         push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)));
         let frame = Frames::new(&bytes)
@@ -815,11 +811,11 @@ mod tests {
             number: 1,
             id: CallId::from_random(1),
         };
-        instance.post_call(call, Header::new(Kind::Call), &frame, 0, delivery)
+        instance.send_call(call, Header::new(Kind::Call), &frame, 0, delivery)
     }
 
     /// Begins the turn that it was queued for.
-    fn begin(instance: &Instance) -> (Box<Body>, Box<Delivery>) {
+    fn begin(instance: &Instance) -> (Box<InstanceState>, Box<Batch>) {
         let mut delivery = Box::default();
         let start = instance
             .begin_turn(0, &mut delivery)
@@ -828,7 +824,7 @@ mod tests {
     }
 
     /// Ends a turn in which the guest has asked for nothing.
-    fn end(instance: &Instance, body: Box<Body>) -> Wake {
+    fn end(instance: &Instance, body: Box<InstanceState>) -> Wake {
         instance
             .end_turn(
                 body,
@@ -854,8 +850,8 @@ mod tests {
         instance: &Instance,
         number: u64,
         id: u128,
-        delivery: Option<&mut Box<Delivery>>,
-    ) -> HandOver {
+        delivery: Option<&mut Box<Batch>>,
+    ) -> Handoff {
         let mut bytes = Vec::new();
         push(FrameBuilder::new(&mut bytes, Header::new(Kind::Reply)));
         let frame = Frames::new(&bytes)
@@ -867,21 +863,21 @@ mod tests {
             number,
             id: CallId::from_random(id),
         };
-        instance.post_reply(&call, &frame, None, instance, delivery)
+        instance.send_reply(&call, &frame, None, instance, delivery)
     }
 
     #[test]
     fn one_that_is_idle_is_handed_over_with_a_call_and_one_that_runs_is_not() {
         let instance = idle();
         let mut delivery = Box::default();
-        let Ok(HandOver::RunNext(body)) = call_with(&instance, Some(&mut delivery)) else {
+        let Ok(Handoff::RunNext(body)) = call_with(&instance, Some(&mut delivery)) else {
             panic!("it is idle")
         };
         assert_eq!(kinds(&delivery), [Kind::Call]);
         let mut other = Box::default();
         assert!(matches!(
             call_with(&instance, Some(&mut other)),
-            Ok(HandOver::Wake(Wake::AlreadyAwake))
+            Ok(Handoff::Wake(Wake::AlreadyAwake))
         ));
         assert_eq!(
             (kinds(&other), frames(&instance), instance.calls()),
@@ -895,12 +891,12 @@ mod tests {
         let instance = idle();
         assert!(matches!(
             call_with(&instance, None),
-            Ok(HandOver::Wake(Wake::Queue))
+            Ok(Handoff::Wake(Wake::Queue))
         ));
         let mut delivery = Box::default();
         assert!(matches!(
             call_with(&instance, Some(&mut delivery)),
-            Ok(HandOver::Wake(Wake::AlreadyAwake))
+            Ok(Handoff::Wake(Wake::AlreadyAwake))
         ));
         assert_eq!(
             (kinds(&delivery), frames(&instance)),
@@ -920,11 +916,11 @@ mod tests {
         let mut numbers = Vec::new();
         for _ in 0..3 {
             let mut delivery = Box::default();
-            let (number, hand_over) =
+            let (number, handoff) =
                 numbered_call(&instance, Some(&mut delivery)).expect("it takes calls");
             numbers.push(number);
             numbers.push(numbered_call(&instance, None).expect("it takes calls").0);
-            let HandOver::RunNext(body) = hand_over else {
+            let Handoff::RunNext(body) = handoff else {
                 panic!("it was idle")
             };
             assert_eq!(end(&instance, body), Wake::Queue);
@@ -988,8 +984,8 @@ mod tests {
             let mut delivery = Box::default();
             let (body, delivery) =
                 match reply(&instance, 7, 7, is_handed_over.then_some(&mut delivery)) {
-                    HandOver::RunNext(body) => (body, delivery),
-                    HandOver::Wake(wake) => {
+                    Handoff::RunNext(body) => (body, delivery),
+                    Handoff::Wake(wake) => {
                         assert_eq!(wake, Wake::Queue);
                         let _ = reply(&instance, 8, 8, None);
                         begin(&instance)
@@ -1007,7 +1003,7 @@ mod tests {
         body.calls.outbound.insert(1, waiting_call(2));
         assert_eq!(end(&instance, body), Wake::AlreadyAwake);
         let mut delivery = Box::default();
-        let HandOver::RunNext(body) = reply(&instance, 1, 1, Some(&mut delivery)) else {
+        let Handoff::RunNext(body) = reply(&instance, 1, 1, Some(&mut delivery)) else {
             panic!("it is idle")
         };
         assert_eq!((kinds(&delivery), body.calls.outbound.len()), (vec![], 1));
@@ -1016,14 +1012,14 @@ mod tests {
     #[test]
     fn one_life_is_not_told_of_the_launch_of_another() {
         let instance = idle();
-        assert_eq!(instance.post_launched(0), Wake::Queue);
+        assert_eq!(instance.enqueue_launched(0), Wake::Queue);
         drop(begin(&instance));
-        instance.close(Absence::Restarting { since_ns: 0 });
+        instance.close(Unavailable::Restarting { since_ns: 0 });
         assert_eq!(instance.reopen(InstanceId::from_random(2), 0), 1);
-        assert_eq!(instance.post_launched(0), Wake::AlreadyAwake);
+        assert_eq!(instance.enqueue_launched(0), Wake::AlreadyAwake);
         assert_eq!(frames(&instance), []);
         assert_eq!(
-            instance.post_launched(1),
+            instance.enqueue_launched(1),
             Wake::AlreadyAwake,
             "it is in its first turn"
         );
@@ -1034,7 +1030,7 @@ mod tests {
     fn one_that_was_told_to_leave_keeps_its_calls_and_gets_no_more() {
         let instance = idle();
         call(&instance).expect("it takes calls");
-        assert_eq!(instance.post_stop(7), Wake::AlreadyAwake);
+        assert_eq!(instance.enqueue_stop(7), Wake::AlreadyAwake);
         let mut told = Vec::new();
         call(&instance)
             .expect_err("it takes no more")

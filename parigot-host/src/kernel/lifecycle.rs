@@ -12,18 +12,18 @@ use crate::deployment::Role;
 
 /// What a guest is there for, as far as the end of a deployment goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum GuestKind {
     Service,
     Program,
     /// It stands for others, and is there as long as anybody else is.
-    StandIn,
+    Proxy,
 }
 
-impl From<Role> for Part {
+impl From<Role> for GuestKind {
     fn from(role: Role) -> Self {
         match role {
-            Role::Service => Part::Service,
-            Role::Program => Part::Program,
+            Role::Service => GuestKind::Service,
+            Role::Program => GuestKind::Program,
         }
     }
 }
@@ -46,19 +46,19 @@ pub(crate) enum Phase {
 }
 
 /// The phases of all guests of a deployment, by their place in it.
-pub(crate) struct Life {
-    state: Mutex<State>,
+pub(crate) struct Lifecycle {
+    state: Mutex<LifecycleState>,
     changed: Condvar,
 }
 
-struct State {
+struct LifecycleState {
     guests: Vec<Guest>,
     needs: Vec<NeedState>,
     /// In the order in which they were launched first.
     launched: Vec<usize>,
     /// Guests that have not ended, of the part whose last one ends the deployment: programs if there are any, else services.
     left: usize,
-    left_part: Part,
+    left_part: GuestKind,
     /// The first exit status of those that was not 0, or 0.
     status: u8,
     /// A service was lost before it was ready, so that what waits for it can never start.
@@ -105,7 +105,7 @@ pub(crate) struct Unready {
 }
 
 struct Guest {
-    part: Part,
+    part: GuestKind,
     phase: Phase,
     /// The life that it has asked in, if it has: see [`crate::kernel::instance::Instance::reopen`].
     life: u32,
@@ -121,7 +121,7 @@ struct Guest {
 
 /// A service that guests require, by their places.
 #[derive(Debug, Default)]
-pub(crate) struct Need {
+pub(crate) struct Dependency {
     /// At least one, in order.
     pub(crate) exporters: Vec<usize>,
     /// In order; one that requires it twice is there twice.
@@ -129,7 +129,7 @@ pub(crate) struct Need {
 }
 
 struct NeedState {
-    need: Need,
+    need: Dependency,
     /// How many exporters have never been ready.
     never_ready: usize,
     /// How many are ready now.
@@ -150,13 +150,13 @@ pub(crate) const FAILED: u8 = 1;
 /// The status of a deployment whose start took too long.
 pub(crate) const TIMED_OUT: u8 = 124;
 
-impl Life {
+impl Lifecycle {
     /// Guests with their parts, in alphabetical order of their names and those that stand for others behind, and what they need of each other.
-    pub(crate) fn new(parts: Vec<Part>, needs: Vec<Need>) -> Self {
-        let left_part = if parts.contains(&Part::Program) {
-            Part::Program
+    pub(crate) fn new(parts: Vec<GuestKind>, needs: Vec<Dependency>) -> Self {
+        let left_part = if parts.contains(&GuestKind::Program) {
+            GuestKind::Program
         } else {
-            Part::Service
+            GuestKind::Service
         };
         let left = parts.iter().filter(|part| **part == left_part).count();
         let guest = |part| Guest {
@@ -177,12 +177,12 @@ impl Life {
                 .iter()
                 .for_each(|requirer| guests[*requirer].missing += 1);
         }
-        let unmet = |need: Need| NeedState {
+        let unmet = |need: Dependency| NeedState {
             never_ready: need.exporters.len(),
             ready: 0,
             need,
         };
-        let state = State {
+        let state = LifecycleState {
             guests,
             needs: needs.into_iter().map(unmet).collect(),
             launched: Vec::new(),
@@ -193,7 +193,7 @@ impl Life {
             start_timed_out: false,
             stop_asked: false,
         };
-        Life {
+        Lifecycle {
             state: Mutex::new(state),
             changed: Condvar::new(),
         }
@@ -233,10 +233,10 @@ impl Life {
             state.status = status.unwrap_or(FAILED);
         }
         let mut stranded = Vec::new();
-        if part != Part::Program && before != Phase::Ended && !state.stop_asked {
+        if part != GuestKind::Program && before != Phase::Ended && !state.stop_asked {
             stranded = state.strand_requirers(guest);
             // Without those that stand for others, nobody is missed here.
-            let never_started = |guest: &Guest| !guest.was_ready && guest.part != Part::StandIn;
+            let never_started = |guest: &Guest| !guest.was_ready && guest.part != GuestKind::Proxy;
             let mut gone = stranded
                 .iter()
                 .map(|stranded| stranded.guest)
@@ -301,7 +301,7 @@ impl Life {
     /// Whether a guest is one that stays until it is told to leave: any but a program, unless the deployment ends.
     pub(crate) fn is_to_stay(&self, guest: usize) -> bool {
         let state = self.state.lock();
-        state.guests[guest].part != Part::Program && !state.stop_asked
+        state.guests[guest].part != GuestKind::Program && !state.stop_asked
     }
 
     /// Someone wants the deployment to end.
@@ -311,7 +311,7 @@ impl Life {
     }
 
     /// Blocks until there is nothing left to wait for: the programs or else all services have ended, the start has failed, or
-    /// [`Life::ask_to_stop`] was called.
+    /// [`Lifecycle::ask_to_stop`] was called.
     pub(crate) fn wait_until_over(&self) {
         let mut state = self.state.lock();
         while !state.is_over() {
@@ -370,7 +370,7 @@ impl Life {
 
 /// What each step of a guest costs is its own requirements and who requires it, not how many guests there are: a deployment of ten
 /// thousand starts and stops in ten thousand steps.
-impl State {
+impl LifecycleState {
     /// Takes a guest from one phase to the next; `None` if it is in another.
     fn advance(&mut self, guest: usize, from: Phase, to: Phase) -> Option<()> {
         let phase = &mut self.guests[guest].phase;
@@ -394,7 +394,7 @@ impl State {
     }
 
     /// Takes a guest to its last phase, and returns its part and the phase that it was in.
-    fn end(&mut self, guest: usize) -> (Part, Phase) {
+    fn end(&mut self, guest: usize) -> (GuestKind, Phase) {
         let part = self.guests[guest].part;
         let phase = self.leave(guest, Phase::Ended);
         if phase != Phase::Ended && part == self.left_part {
@@ -458,7 +458,7 @@ impl State {
             .for_each(|requirer| self.guests[*requirer].lost = Some(lost));
         let is_stranded = |guest: &usize| match &self.guests[*guest] {
             Guest {
-                part: Part::StandIn,
+                part: GuestKind::Proxy,
                 phase,
                 ..
             } => *phase != Phase::Ended,
@@ -482,8 +482,8 @@ impl State {
             return Vec::new();
         }
         let holds_up = |guest: &Guest| match guest.part {
-            Part::Service | Part::StandIn => guest.phase < Phase::Ready && !guest.was_ready,
-            Part::Program => guest.phase == Phase::Waiting,
+            GuestKind::Service | GuestKind::Proxy => guest.phase < Phase::Ready && !guest.was_ready,
+            GuestKind::Program => guest.phase == Phase::Waiting,
         };
         let mut unready: Vec<_> = (0..self.guests.len())
             .filter(|guest| holds_up(&self.guests[*guest]))
@@ -527,13 +527,13 @@ mod tests {
     use super::*;
 
     /// `app` requires `kitchen` twice and `store`, `kitchen` requires `store`.
-    fn life() -> Life {
-        let need = |exporters: &[usize], required_by: &[usize]| Need {
+    fn life() -> Lifecycle {
+        let need = |exporters: &[usize], required_by: &[usize]| Dependency {
             exporters: exporters.to_vec(),
             required_by: required_by.to_vec(),
         };
-        let parts = vec![Part::Program, Part::Service, Part::Service];
-        Life::new(
+        let parts = vec![GuestKind::Program, GuestKind::Service, GuestKind::Service];
+        Lifecycle::new(
             parts,
             vec![need(&[1], &[0]), need(&[2], &[0, 1]), need(&[1], &[0])],
         )
@@ -605,7 +605,7 @@ mod tests {
     }
 
     /// The same once both services are ready and the program waits for nothing but its own asking.
-    fn ready_life() -> Life {
+    fn ready_life() -> Lifecycle {
         let life = life();
         assert_eq!((life.ask(2), life.ready(2)), (first([2]), Some(vec![])));
         assert_eq!((life.ask(1), life.ready(1)), (first([1]), Some(vec![])));
@@ -707,7 +707,7 @@ mod tests {
     #[test]
     fn the_status_is_that_of_the_programs_or_without_programs_of_the_services() {
         let status = |part, ends: [Option<u8>; 2]| {
-            let life = Life::new(vec![part; 2], Vec::new());
+            let life = Lifecycle::new(vec![part; 2], Vec::new());
             for (guest, end) in ends.into_iter().enumerate() {
                 assert_eq!(
                     (life.ask(guest), life.ready(guest)),
@@ -718,7 +718,7 @@ mod tests {
             life.wait_until_over();
             life.status()
         };
-        for part in [Part::Program, Part::Service] {
+        for part in [GuestKind::Program, GuestKind::Service] {
             assert_eq!(status(part, [Some(0), Some(0)]), 0);
             assert_eq!(status(part, [Some(7), Some(8)]), 7);
             assert_eq!(status(part, [Some(0), None]), FAILED);
@@ -726,10 +726,10 @@ mod tests {
     }
 
     /// A service, and what stands for those who call it from elsewhere, both ready.
-    fn life_with_gateway() -> Life {
-        let life = Life::new(
-            vec![Part::Service, Part::StandIn],
-            vec![Need {
+    fn life_with_gateway() -> Lifecycle {
+        let life = Lifecycle::new(
+            vec![GuestKind::Service, GuestKind::Proxy],
+            vec![Dependency {
                 exporters: vec![0],
                 required_by: vec![1],
             }],
@@ -777,11 +777,16 @@ mod tests {
     }
 
     /// `app` and `late` require what both `one` and `two` export.
-    fn replicated_life() -> Life {
-        let parts = vec![Part::Program, Part::Program, Part::Service, Part::Service];
-        Life::new(
+    fn replicated_life() -> Lifecycle {
+        let parts = vec![
+            GuestKind::Program,
+            GuestKind::Program,
+            GuestKind::Service,
+            GuestKind::Service,
+        ];
+        Lifecycle::new(
             parts,
-            vec![Need {
+            vec![Dependency {
                 exporters: vec![2, 3],
                 required_by: vec![0, 1],
             }],
@@ -789,7 +794,7 @@ mod tests {
     }
 
     /// The same once both services are ready.
-    fn ready_replicated_life() -> Life {
+    fn ready_replicated_life() -> Lifecycle {
         let life = replicated_life();
         assert_eq!((life.ask(2), life.ready(2)), (first([2]), Some(vec![])));
         assert_eq!((life.ask(3), life.ready(3)), (first([3]), Some(vec![])));

@@ -3,11 +3,11 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::kernel::instance::{AWAY, Instance, Place};
+use crate::kernel::instance::{Instance, InstanceIndex, UNAVAILABLE};
 use crate::start::graph::Target;
 
 /// Where calls to a required service go.
-pub(crate) enum Link {
+pub(crate) enum Route {
     One(Callee),
     /// To several instances, of one guest or of several.
     Many(Pool),
@@ -15,7 +15,7 @@ pub(crate) enum Link {
 
 /// An instance that exports a required service.
 pub(crate) struct Callee {
-    pub(crate) place: Place,
+    pub(crate) place: InstanceIndex,
     /// The service's place among its exports.
     pub(crate) service: u32,
     /// Its methods, by the caller's place of them; `None` where it lacks one.
@@ -29,16 +29,16 @@ pub(crate) struct Pool {
     next: Cell<usize>,
 }
 
-impl Link {
+impl Route {
     /// A link to at least one callee, of the caller at that place.
-    pub(crate) fn new(mut callees: Vec<Callee>, caller: Place) -> Self {
+    pub(crate) fn new(mut callees: Vec<Callee>, caller: InstanceIndex) -> Self {
         match callees.pop() {
-            Some(only) if callees.is_empty() => Link::One(only),
+            Some(only) if callees.is_empty() => Route::One(only),
             last => {
                 callees.extend(last);
                 // Callers that make few calls do not all begin with the same callee.
                 let next = Cell::new(caller % callees.len().max(1));
-                Link::Many(Pool { callees, next })
+                Route::Many(Pool { callees, next })
             }
         }
     }
@@ -46,8 +46,8 @@ impl Link {
     /// How many methods the caller has declared.
     pub(crate) fn methods(&self) -> usize {
         match self {
-            Link::One(callee) => callee.methods.len(),
-            Link::Many(pool) => pool
+            Route::One(callee) => callee.methods.len(),
+            Route::Many(pool) => pool
                 .callees
                 .first()
                 .map_or(0, |callee| callee.methods.len()),
@@ -65,7 +65,7 @@ impl Pool {
         let (busy, at) = able
             .map(|at| (instances[self.callees[at].place].busy(), at))
             .min_by_key(|(busy, _)| *busy)?;
-        if busy == AWAY {
+        if busy == UNAVAILABLE {
             return None;
         }
         self.next.set((at + 1) % callees);

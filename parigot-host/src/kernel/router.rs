@@ -6,17 +6,17 @@ use parigot_abi::status::Detail;
 use parigot_abi::{Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
 
-use crate::error::{Breach, Ending, Failure, Fault};
-use crate::kernel::instance::{Body, Calls, HandOver, Inbound, Instance, Outbound};
+use crate::error::{Breach, Ending, Failure, GuestFault};
+use crate::kernel::instance::{Calls, Handoff, Inbound, Instance, InstanceState, Outbound};
 use crate::kernel::lifecycle::Launched;
-use crate::kernel::route::{Callee, Link, Pool};
+use crate::kernel::route::{Callee, Pool, Route};
 use crate::kernel::scheduler::Worker;
 use crate::limits::{CALLS_MAX, REASON_BYTES_MAX};
 use crate::log::events;
 use crate::start::graph::Target;
 
 /// A call that is about to leave its caller.
-struct Departure<'a> {
+struct OutgoingCall<'a> {
     from: &'a Instance,
     frame: &'a Frame<'a>,
     id: CallId,
@@ -28,12 +28,12 @@ impl Worker<'_> {
         &mut self,
         from: &Instance,
         outbox: &[u8],
-        links: &[Link],
+        links: &[Route],
         calls: &mut Calls,
     ) -> Result<(), Ending> {
         let mut frames = Frames::new(outbox);
         while let Some(frame) = frames.next() {
-            let frame = frame.map_err(Fault::Malformed)?;
+            let frame = frame.map_err(GuestFault::Malformed)?;
             self.at_last_frame = frames.offset() == outbox.len();
             match frame.kind() {
                 Some(Kind::Call) => self.route_call(from, &frame, links, calls)?,
@@ -64,7 +64,7 @@ impl Worker<'_> {
         &mut self,
         from: &Instance,
         frame: &Frame<'_>,
-        links: &[Link],
+        links: &[Route],
         calls: &mut Calls,
     ) -> Result<(), Ending> {
         let Header {
@@ -83,7 +83,7 @@ impl Worker<'_> {
             }
             .into());
         }
-        let id = if from.is_stand_in {
+        let id = if from.is_proxy {
             id_of(frame)
         } else {
             CallId::from_random(self.random.random())
@@ -93,7 +93,7 @@ impl Worker<'_> {
             return Err(Breach::CalledTwice { number }.into());
         }
         let bytes = frame.content_bytes();
-        let departure = Departure { from, frame, id };
+        let departure = OutgoingCall { from, frame, id };
         let offered = if is_one_too_many {
             Err(Failure::too_many_outbound(&from.name))
         } else if bytes > self.kernel.message_bytes_max {
@@ -103,12 +103,12 @@ impl Worker<'_> {
             ))
         } else {
             match link {
-                Link::One(callee) => self.offer(&departure, callee, calls),
-                Link::Many(pool) => self.offer_to_one_of(&departure, pool, calls),
+                Route::One(callee) => self.offer(&departure, callee, calls),
+                Route::Many(pool) => self.offer_to_one_of(&departure, pool, calls),
             }
         };
         if let Err(failure) = offered {
-            let wake = from.post_refusal(number, id, &failure);
+            let wake = from.enqueue_call_refused(number, id, &failure);
             self.wake(from, wake);
         }
         Ok(())
@@ -118,7 +118,7 @@ impl Worker<'_> {
     #[inline(never)]
     fn offer_to_one_of(
         &mut self,
-        call: &Departure<'_>,
+        call: &OutgoingCall<'_>,
         pool: &Pool,
         calls: &mut Calls,
     ) -> Result<(), Failure> {
@@ -129,14 +129,14 @@ impl Worker<'_> {
             return Ok(());
         }
         // It has just ended, or has no room: anybody will do who takes it.
-        let mut refusals = Vec::new();
+        let mut failures = Vec::new();
         for callee in &pool.callees {
             match offer(callee) {
                 Ok(()) => return Ok(()),
-                Err(refusal) => refusals.push(refusal),
+                Err(failure) => failures.push(failure),
             }
         }
-        Err(Failure::of_all(refusals))
+        Err(Failure::of_all(failures))
     }
 
     /// Gives a call to that callee, and lets its caller wait for it, or says why it cannot be given. Always inlined: a link has one callee most
@@ -144,7 +144,7 @@ impl Worker<'_> {
     #[inline(always)]
     fn offer(
         &mut self,
-        Departure { from, frame, id }: &Departure<'_>,
+        OutgoingCall { from, frame, id }: &OutgoingCall<'_>,
         Callee {
             place,
             service,
@@ -171,9 +171,8 @@ impl Worker<'_> {
             deadline_ns: callee.own_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
-        let (inbound, hand_over) =
-            callee.post_call(call, header, frame, self.now_ns, self.seat())?;
-        self.follow_up(callee, hand_over);
+        let (inbound, handoff) = callee.send_call(call, header, frame, self.now_ns, self.seat())?;
+        self.follow_up(callee, handoff);
         let call = Outbound {
             callee: *place,
             inbound,
@@ -204,15 +203,15 @@ impl Worker<'_> {
         };
         let caller = &self.kernel.instances[caller];
         let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
-        let hand_over = if bytes > most {
+        let handoff = if bytes > most {
             let failure = Failure::response_too_large(bytes, most).at(from);
-            HandOver::Wake(caller.post_failure(call.number, call.id, &failure))
+            Handoff::Wake(caller.enqueue_failure(call.number, call.id, &failure))
         } else {
-            let comes_from_here = is_status(&frame.header) && !from.is_stand_in;
+            let comes_from_here = is_status(&frame.header) && !from.is_proxy;
             let detail = comes_from_here.then(|| detail_of(frame, from.id()));
-            caller.post_reply(&call, frame, detail.as_deref(), from, self.seat())
+            caller.send_reply(&call, frame, detail.as_deref(), from, self.seat())
         };
-        self.follow_up(caller, hand_over);
+        self.follow_up(caller, handoff);
         Ok(())
     }
 
@@ -231,7 +230,7 @@ impl Worker<'_> {
     }
 
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
-        let launched = self.kernel.life.ask(from.place);
+        let launched = self.kernel.lifecycle.ask(from.place);
         self.tell_launched(launched.ok_or(Breach::LaunchedTwice)?);
         Ok(())
     }
@@ -242,10 +241,10 @@ impl Worker<'_> {
             let message = &message[..message.floor_char_boundary(REASON_BYTES_MAX)];
             return Err(not_ready(format!("not ready: {message}")));
         }
-        if from.is_stand_in {
+        if from.is_proxy {
             from.set_deadline(frame.header.deadline_ns);
         }
-        let launched = self.kernel.life.ready(from.place);
+        let launched = self.kernel.lifecycle.ready(from.place);
         let launched = launched.ok_or(Breach::ReadyTwice)?;
         from.welcome_calls();
         self.tell_launched(launched);
@@ -256,15 +255,15 @@ impl Worker<'_> {
         for Launched { guest, life } in launched {
             let instance = &self.kernel.instances[guest];
             tracing::debug!(service = %instance.name, instance = %instance.id().short(), "launched");
-            let wake = instance.post_launched(life);
+            let wake = instance.enqueue_launched(life);
             self.wake(instance, wake);
         }
     }
 
     /// Takes an instance down: its callers are told, its callees too, its memory is freed. What follows is for the [`crate::kernel::supervisor`].
     #[cold]
-    pub(crate) fn end(&mut self, instance: &Instance, body: Body, ending: Ending) {
-        let Body {
+    pub(crate) fn end(&mut self, instance: &Instance, body: InstanceState, ending: Ending) {
+        let InstanceState {
             code,
             links,
             calls:
@@ -275,27 +274,28 @@ impl Worker<'_> {
                 },
             ..
         } = body;
-        let sequel = self.sequel(instance, &ending);
-        let never_given = instance.close(sequel.absence(self.now_ns));
-        let (culprit, method) = code
-            .culprit()
-            .map(|culprit| (culprit.call, culprit.method))
+        let restart_decision = self.restart_decision(instance, &ending);
+        let never_given = instance.close(restart_decision.absence(self.now_ns));
+        let (active_call, method) = code
+            .active_call()
+            .map(|active_call| (active_call.call, active_call.method))
             .unzip();
-        let culprit_id = culprit
+        let culprit_id = active_call
             .and_then(|number| inbound.get_mut(number))
             .map(|call| call.id);
-        let is_news = self.kernel.life.is_to_stay(instance.place);
+        let is_news = self.kernel.lifecycle.is_to_stay(instance.place);
         events::ending(
             instance,
             &ending,
-            events::Circumstances {
+            events::EndContext {
                 is_news,
                 call: culprit_id,
                 method: method.flatten(),
             },
         );
         for (number, call) in inbound.take_if(|_| true) {
-            let failure = Failure::callee_ended(&instance.name, &ending, culprit == Some(number));
+            let failure =
+                Failure::callee_ended(&instance.name, &ending, active_call == Some(number));
             self.fail_call(&call, failure.at(instance));
         }
         for (_, call) in never_given {
@@ -308,14 +308,14 @@ impl Worker<'_> {
             self.cancel_at_callee(&call);
         }
         drop(code);
-        self.follow(instance, sequel, links, &ending);
+        self.follow(instance, restart_decision, links, &ending);
     }
 
     /// Tells whoever waits for a call that it has failed.
     fn fail_call(&mut self, call: &Inbound, failure: Failure) {
         let Some(caller) = call.caller else { return };
         let caller = &self.kernel.instances[caller];
-        let wake = caller.post_failure(call.number, call.id, &failure);
+        let wake = caller.enqueue_failure(call.number, call.id, &failure);
         self.wake(caller, wake);
     }
 }

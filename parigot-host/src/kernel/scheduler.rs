@@ -14,31 +14,33 @@ use rand::rngs::StdRng;
 
 use crate::clock::Clock;
 use crate::error::{Ending, Failure};
-use crate::guest::code::{Code, Turn};
-use crate::guest::epoch_ticker::Pulse;
+use crate::guest::code::{GuestInstance, Turn};
+use crate::guest::epoch_ticker::EpochTicker;
 #[cfg(feature = "testing")]
 use crate::kernel::instance::Outbound;
-use crate::kernel::instance::{Body, Calls, Delivery, HandOver, Instance, Place, Wake};
-use crate::kernel::lifecycle::Life;
+use crate::kernel::instance::{
+    Batch, Calls, Handoff, Instance, InstanceIndex, InstanceState, Wake,
+};
+use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::supervisor::Supervisor;
 use crate::kernel::timer::Timers;
 use crate::settings::Settings;
-use crate::start::boot::FirstTurn;
+use crate::start::boot::InitTurn;
 
 /// So many turns a worker takes from what it woke itself before it looks into the shared queue.
-const HAND_OVERS_MAX: u32 = 64;
+const HANDOFFS_MAX: u32 = 64;
 
 /// What all workers share.
 pub(crate) struct Kernel {
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) timers: Arc<Timers<Place>>,
-    pub(crate) life: Life,
+    pub(crate) timers: Arc<Timers<InstanceIndex>>,
+    pub(crate) lifecycle: Lifecycle,
     /// By their places, which are those in the deployment.
     pub(crate) instances: Vec<Instance>,
     /// The largest payload that is let through.
     pub(crate) message_bytes_max: usize,
     pub(crate) supervisor: Supervisor,
-    pub(crate) pulse: Pulse,
+    pub(crate) epoch_ticker: EpochTicker,
     queue: Queue,
 }
 
@@ -51,12 +53,12 @@ struct Queue {
 }
 
 struct QueueState {
-    ready: VecDeque<Place>,
+    ready: VecDeque<InstanceIndex>,
     closed: bool,
 }
 
 impl Queue {
-    fn push(&self, instance: Place) {
+    fn push(&self, instance: InstanceIndex) {
         let mut state = self.state.lock();
         state.ready.push_back(instance);
         self.count.store(state.ready.len(), Ordering::Relaxed);
@@ -65,7 +67,7 @@ impl Queue {
     }
 
     /// Takes the first, waiting for one; `None` once closed.
-    fn take(&self) -> Option<Place> {
+    fn take(&self) -> Option<InstanceIndex> {
         let mut state = self.state.lock();
         while !state.closed {
             if let Some(first) = state.ready.pop_front() {
@@ -78,7 +80,7 @@ impl Queue {
     }
 
     /// Takes the first, if there is one.
-    fn try_take(&self) -> Option<Place> {
+    fn try_take(&self) -> Option<InstanceIndex> {
         let mut state = self.state.lock();
         let first = state.ready.pop_front();
         self.count.store(state.ready.len(), Ordering::Relaxed);
@@ -101,10 +103,10 @@ impl Queue {
 impl Kernel {
     pub(crate) fn new(
         settings: &Settings,
-        life: Life,
+        lifecycle: Lifecycle,
         instances: Vec<Instance>,
         supervisor: Supervisor,
-        pulse: Pulse,
+        epoch_ticker: EpochTicker,
     ) -> Self {
         let state = QueueState {
             ready: VecDeque::new(),
@@ -113,11 +115,11 @@ impl Kernel {
         Kernel {
             clock: Arc::clone(&settings.clock),
             timers: Timers::new(Arc::clone(&settings.clock)),
-            life,
+            lifecycle,
             instances,
             message_bytes_max: settings.message_bytes_max as usize,
             supervisor,
-            pulse,
+            epoch_ticker,
             queue: Queue {
                 state: Mutex::new(state),
                 filled: Condvar::new(),
@@ -135,7 +137,7 @@ impl Kernel {
 
     /// Takes an instance that is ready to run, if there is one, for whoever runs instances without [`Worker::run`].
     #[cfg(feature = "testing")]
-    pub(crate) fn take_ready(&self) -> Option<Place> {
+    pub(crate) fn take_ready(&self) -> Option<InstanceIndex> {
         self.queue.try_take()
     }
 
@@ -152,9 +154,9 @@ impl Kernel {
     }
 
     /// An alarm of an instance rings.
-    pub(crate) fn ring(&self, at_ns: u64, place: Place) {
+    pub(crate) fn ring(&self, at_ns: u64, place: InstanceIndex) {
         let instance = &self.instances[place];
-        instance.speaker().settle(at_ns);
+        instance.guest_log().settle(at_ns);
         self.wake(instance, instance.ring(at_ns));
     }
 
@@ -178,18 +180,18 @@ pub(crate) struct Worker<'k> {
     pub(crate) random: StdRng,
     /// When the turn began that is being run, or the one before.
     pub(crate) now_ns: u64,
-    /// The beat of the pulse in which that was read, unless two turns have it already.
+    /// The beat of the epoch_ticker in which that was read, unless two turns have it already.
     beat: Option<u64>,
     wall: WallClock,
     /// What has come for the instance that is being run.
-    delivery: Box<Delivery>,
+    delivery: Box<Batch>,
     /// Whether the last frame of this turn may hand its receiver over to this worker.
     runs_next: bool,
     pub(crate) at_last_frame: bool,
     /// The receiver, if it did.
-    next: Option<(Place, Box<Body>)>,
+    next: Option<(InstanceIndex, Box<InstanceState>)>,
     /// Those that were woken in this turn.
-    woken: Vec<Place>,
+    woken: Vec<InstanceIndex>,
     /// Calls that were given to a callee in this turn, by their caller's numbers.
     #[cfg(feature = "testing")]
     pub(crate) given: Vec<(u64, Outbound)>,
@@ -238,18 +240,18 @@ impl<'k> Worker<'k> {
     /// Runs instances until the kernel is closed.
     pub(crate) fn run(mut self) {
         while let Some(place) = self.kernel.queue.take() {
-            let _awake = self.kernel.pulse.keep_awake();
+            let _awake = self.kernel.epoch_ticker.keep_awake();
             self.run_while_ready(place);
         }
     }
 
     /// Runs an instance, then those that it woke, then those in the queue, until there is none.
-    fn run_while_ready(&mut self, first: Place) {
+    fn run_while_ready(&mut self, first: InstanceIndex) {
         let queue = &self.kernel.queue;
-        let mut hand_overs = 0;
+        let mut handoffs = 0;
         let mut woken = Some(first);
         loop {
-            self.runs_next = hand_overs < HAND_OVERS_MAX || queue.is_empty();
+            self.runs_next = handoffs < HANDOFFS_MAX || queue.is_empty();
             if let Some((place, body)) = self.next.take() {
                 self.follow_on(&body);
                 self.turn_with(&self.kernel.instances[place], body, false);
@@ -264,16 +266,16 @@ impl<'k> Worker<'k> {
             if !self.woken.is_empty() {
                 self.share_woken();
             }
-            hand_overs = if woken.is_some() || self.next.is_some() {
-                hand_overs + 1
+            handoffs = if woken.is_some() || self.next.is_some() {
+                handoffs + 1
             } else {
                 0
             };
-            if hand_overs > HAND_OVERS_MAX
+            if handoffs > HANDOFFS_MAX
                 && !queue.is_empty()
                 && let Some(place) = woken.take()
             {
-                hand_overs = 0;
+                handoffs = 0;
                 queue.push(place);
             }
         }
@@ -294,29 +296,29 @@ impl<'k> Worker<'k> {
 
     /// Does what follows from a frame that was left for an instance.
     #[inline(always)]
-    pub(crate) fn follow_up(&mut self, instance: &Instance, hand_over: HandOver) {
-        match hand_over {
-            HandOver::Wake(wake) => self.wake(instance, wake),
-            HandOver::RunNext(body) => self.next = Some((instance.place, body)),
+    pub(crate) fn follow_up(&mut self, instance: &Instance, handoff: Handoff) {
+        match handoff {
+            Handoff::Wake(wake) => self.wake(instance, wake),
+            Handoff::RunNext(body) => self.next = Some((instance.place, body)),
         }
     }
 
     /// Where to put what has come for an instance that this worker runs next, if it may have one.
     #[inline]
-    pub(crate) fn seat(&mut self) -> Option<&mut Box<Delivery>> {
+    pub(crate) fn seat(&mut self) -> Option<&mut Box<Batch>> {
         (self.runs_next && self.at_last_frame).then_some(&mut self.delivery)
     }
 
     fn read_clock(&mut self) {
-        self.beat = Some(self.kernel.pulse.beat());
+        self.beat = Some(self.kernel.epoch_ticker.beat());
         self.now_ns = self.kernel.clock.monotonic_ns();
     }
 
     /// The next turn follows on one that has handed its instance over. To read the clock takes longer than most of what a worker does in between, so
     /// two turns have the same time, if the first was over before the next beat and the instance has not seen a later one.
-    fn follow_on(&mut self, body: &Body) {
-        let is_good =
-            self.beat.take() == Some(self.kernel.pulse.beat()) && body.began_ns <= self.now_ns;
+    fn follow_on(&mut self, body: &InstanceState) {
+        let is_good = self.beat.take() == Some(self.kernel.epoch_ticker.beat())
+            && body.began_ns <= self.now_ns;
         if !is_good {
             self.read_clock();
         }
@@ -338,7 +340,7 @@ impl<'k> Worker<'k> {
     }
 
     /// Lets an instance run whose body and mail are here. `wanted` says that it is entered even if nothing has come.
-    fn turn_with(&mut self, instance: &Instance, mut body: Box<Body>, wanted: bool) {
+    fn turn_with(&mut self, instance: &Instance, mut body: Box<InstanceState>, wanted: bool) {
         #[cfg(feature = "testing")]
         self.given.clear();
         body.began_ns = self.now_ns;
@@ -368,7 +370,7 @@ impl<'k> Worker<'k> {
     }
 
     /// The one place where an inbox is handed to an instance; then what it has sent is carried out.
-    fn enter(&mut self, instance: &Instance, body: &mut Body) -> Result<Turn, Ending> {
+    fn enter(&mut self, instance: &Instance, body: &mut InstanceState) -> Result<Turn, Ending> {
         let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns);
         let prologue = Prologue {
             monotonic_ns: instance.own_time_ns(self.now_ns),
@@ -378,7 +380,7 @@ impl<'k> Worker<'k> {
         // It is read, and its place is free for what has come for the next.
         self.delivery.clear();
         // What was sent before a fault was sent: it is carried out all the same.
-        let Body {
+        let InstanceState {
             code, links, calls, ..
         } = body;
         let routed = self.route(instance, code.outbox(), links, calls);
@@ -388,7 +390,7 @@ impl<'k> Worker<'k> {
         Ok(turn?)
     }
 
-    fn leave(&self, instance: &Instance, body: Box<Body>, turn: Option<Turn>) {
+    fn leave(&self, instance: &Instance, body: Box<InstanceState>, turn: Option<Turn>) {
         let end = instance.end_turn(body, turn);
         if let Some((previous_ns, alarm_ns)) = end.alarm {
             self.kernel
@@ -399,10 +401,10 @@ impl<'k> Worker<'k> {
     }
 
     /// Carries out what a guest sent in its first turn, before there were workers.
-    pub(crate) fn finish_first_turn(&mut self, instance: &Instance, first: FirstTurn) {
+    pub(crate) fn finish_init_turn(&mut self, instance: &Instance, first: InitTurn) {
         self.now_ns = self.kernel.clock.monotonic_ns();
         let mut body = first.body;
-        let Body { links, calls, .. } = &mut *body;
+        let InstanceState { links, calls, .. } = &mut *body;
         match self.route(instance, &first.outbox, links, calls) {
             Ok(()) => self.leave(instance, body, Some(first.turn)),
             Err(ending) => {
@@ -413,9 +415,9 @@ impl<'k> Worker<'k> {
     }
 
     /// Adds to the log what a guest has written to streams of its own.
-    fn log_output(&self, instance: &Instance, code: &mut dyn Code, ended: bool) {
+    fn log_output(&self, instance: &Instance, code: &mut dyn GuestInstance, ended: bool) {
         code.take_output(ended, &mut |level, text| {
-            let settle_ns = instance.speaker().say(self.now_ns, level, None, text);
+            let settle_ns = instance.guest_log().say(self.now_ns, level, None, text);
             self.kernel.settle_log_at(instance, settle_ns);
         });
     }

@@ -15,14 +15,14 @@ impl Kernel {
             .monotonic_ns()
             .saturating_add(limit.as_nanos() as u64);
         let mut all_left = true;
-        for guest in self.life.stop_order() {
+        for guest in self.lifecycle.stop_order() {
             let instance = &self.instances[guest];
             // Those that come too late are told all the same, so that nobody can call them any more.
-            let wake = instance.post_stop(deadline_ns);
+            let wake = instance.enqueue_stop(deadline_ns);
             self.wake(instance, wake);
-            if !self.life.wait_until_ended(guest, until) {
-                events::overstayed(instance, limit);
-                instance.speaker().finish();
+            if !self.lifecycle.wait_until_ended(guest, until) {
+                events::killed_at_shutdown(instance, limit);
+                instance.guest_log().finish();
                 all_left = false;
             }
         }

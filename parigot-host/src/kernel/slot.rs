@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 /// Whoever has something for an instance takes it out of its seat and runs it, or leaves that elsewhere and notifies. Each of
 /// this is one atomic step, and all of them are steps of one word, so nothing is missed: what was left before a notification
 /// is there for whoever takes the thing next, or else has it and learns of the notification when it puts the thing back.
-pub(crate) struct Seat<T> {
+pub(crate) struct Slot<T> {
     /// The address of the thing, or 0 while somebody has it; and the flags.
     state: AtomicUsize,
     /// As a mutex would, it hands a `T` from thread to thread.
@@ -32,16 +32,16 @@ pub(crate) enum Wake {
     AlreadyAwake,
 }
 
-impl<T> Seat<T> {
+impl<T> Slot<T> {
     /// An open seat whose thing somebody has.
-    pub(crate) fn taken() -> Self {
+    pub(crate) fn empty() -> Self {
         const {
             assert!(
                 align_of::<T>() > FLAGS,
                 "the flags stand in the low bits of an address"
             )
         };
-        Seat {
+        Slot {
             state: AtomicUsize::new(0),
             thing: PhantomData,
         }
@@ -113,7 +113,7 @@ impl<T> Seat<T> {
         }
     }
 
-    /// Ends what [`Seat::close`] has begun.
+    /// Ends what [`Slot::close`] has begun.
     pub(crate) fn open(&self) {
         self.state.fetch_and(!CLOSED, Ordering::AcqRel);
     }
@@ -142,7 +142,7 @@ impl<T> Seat<T> {
     }
 }
 
-impl<T> Drop for Seat<T> {
+impl<T> Drop for Slot<T> {
     fn drop(&mut self) {
         drop(self.take());
     }
@@ -152,7 +152,7 @@ impl<T> Drop for Seat<T> {
 ///
 /// # Safety
 ///
-/// The address is one that [`Seat::put_back`] has exposed, and whoever calls has taken it out of the seat.
+/// The address is one that [`Slot::put_back`] has exposed, and whoever calls has taken it out of the seat.
 unsafe fn thing_at<T>(address: usize) -> Box<T> {
     // SAFETY: it came from `Box::into_raw`, and there is one caller for each time that it was put back.
     unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut(address)) }
@@ -165,8 +165,8 @@ mod tests {
 
     use super::*;
 
-    fn idle(thing: u64) -> Seat<u64> {
-        let seat = Seat::taken();
+    fn idle(thing: u64) -> Slot<u64> {
+        let seat = Slot::empty();
         assert_eq!(seat.put_back(Box::new(thing), false), Wake::AlreadyAwake);
         seat
     }
@@ -228,7 +228,7 @@ mod tests {
     #[test]
     fn what_is_in_a_seat_is_dropped_with_it() {
         let thing = Arc::new(());
-        let seat = Seat::taken();
+        let seat = Slot::empty();
         assert_eq!(
             seat.put_back(Box::new(Arc::clone(&thing)), true),
             Wake::Queue
@@ -243,7 +243,7 @@ mod tests {
 
     /// What is left for a thing, and who is queued: as a mailbox and the queue of workers.
     struct Scene {
-        seat: Seat<Reader>,
+        seat: Slot<Reader>,
         left: Mutex<Vec<u64>>,
         queued: Mutex<Vec<()>>,
         is_inside: AtomicBool,
@@ -303,7 +303,7 @@ mod tests {
         const THREADS: u64 = 4;
         const LETTERS: u64 = 50_000;
         let scene = Scene {
-            seat: Seat::taken(),
+            seat: Slot::empty(),
             left: Mutex::default(),
             queued: Mutex::default(),
             is_inside: AtomicBool::new(false),

@@ -74,17 +74,17 @@ pub(crate) fn is_over(kernel: &Kernel, deadline: Duration, alarm: Alarm) -> bool
         Alarm::Tell => LONG,
         Alarm::GiveUp => deadline,
     };
-    let unready = kernel.life.unready();
+    let unready = kernel.lifecycle.unready();
     // Before the deployment ends, for its end adds lines of its own.
     let is_told = |guest: usize| unready.iter().any(|other| other.lacks.contains(&guest));
     for waiting in &unready {
         // That nobody offers a service is told of those who wait for it.
-        if !kernel.instances[waiting.guest].is_stand_in || !is_told(waiting.guest) {
+        if !kernel.instances[waiting.guest].is_proxy || !is_told(waiting.guest) {
             events::unready(&kernel.instances, waiting, after);
         }
     }
     let gives_up = matches!(alarm, Alarm::GiveUp);
-    if gives_up && kernel.life.give_up_start() {
+    if gives_up && kernel.lifecycle.give_up_start() {
         tracing::error!("the start has taken longer than {deadline:?}, its `startup_deadline`");
     }
     gives_up || unready.is_empty()

@@ -20,17 +20,17 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
-use crate::error::{Absence, Ending, Fault};
-use crate::guest::code::Mould;
-use crate::kernel::instance::{Body, Instance, Place};
+use crate::error::{Ending, GuestFault, Unavailable};
+use crate::guest::code::InstanceFactory;
+use crate::kernel::instance::{Instance, InstanceIndex, InstanceState};
 use crate::kernel::lifecycle::{Fall, Phase, Stranded};
-use crate::kernel::route::Link;
+use crate::kernel::route::Route;
 use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::timer::Timers;
 use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
-use crate::start::boot::{self, FirstTurn, FirstWords, Newborn, Stillborn};
+use crate::start::boot::{self, InitOutput, InitTurn, InstantiateError, InstantiateParams};
 
 /// The longest pause before a first restart; each that follows within the time of the policy may take twice as long.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -41,34 +41,34 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Supervisor {
     settings: Settings,
     randomness: Randomness,
-    pub(crate) timers: Arc<Timers<Place>>,
+    pub(crate) timers: Arc<Timers<InstanceIndex>>,
     /// By their places; none for what is never restarted.
-    wards: Vec<Option<Box<Ward>>>,
+    supervised: Vec<Option<Box<SupervisedService>>>,
 }
 
 /// A service that is restarted.
-pub(crate) struct Ward {
+pub(crate) struct SupervisedService {
     spec: GuestSpec,
-    mould: Arc<dyn Mould>,
+    factory: Arc<dyn InstanceFactory>,
     manifest: Manifest,
-    state: Mutex<WardState>,
+    state: Mutex<RestartState>,
 }
 
 #[derive(Default)]
-struct WardState {
-    history: History,
+struct RestartState {
+    history: RestartWindow,
     /// Where its calls go, kept here while there is no body.
-    links: Vec<Link>,
+    links: Vec<Route>,
     /// When it ended last, on the host's clock.
     ended_ns: u64,
 }
 
 /// When the restarts were asked for that count, on the host's clock; not more than there may be.
 #[derive(Default)]
-struct History(VecDeque<u64>);
+struct RestartWindow(VecDeque<u64>);
 
 /// What follows an end.
-pub(crate) enum Sequel {
+pub(crate) enum RestartDecision {
     Restart {
         backoff: Duration,
     },
@@ -79,25 +79,29 @@ pub(crate) enum Sequel {
     Nothing,
 }
 
-impl Sequel {
+impl RestartDecision {
     /// What callers are told from now on.
-    pub(crate) fn absence(&self, now_ns: u64) -> Absence {
+    pub(crate) fn absence(&self, now_ns: u64) -> Unavailable {
         match self {
-            Sequel::Restart { .. } => Absence::Restarting { since_ns: now_ns },
-            Sequel::Failure { why } => Absence::Failed { why: why.clone() },
-            Sequel::Nothing => Absence::Over,
+            RestartDecision::Restart { .. } => Unavailable::Restarting { since_ns: now_ns },
+            RestartDecision::Failure { why } => Unavailable::Failed { why: why.clone() },
+            RestartDecision::Nothing => Unavailable::Over,
         }
     }
 }
 
 impl Supervisor {
-    pub(crate) fn new(settings: &Settings, seed: [u8; 32], wards: Vec<Option<Box<Ward>>>) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        seed: [u8; 32],
+        supervised: Vec<Option<Box<SupervisedService>>>,
+    ) -> Self {
         let timers = Timers::new(Arc::clone(&settings.clock));
         Supervisor {
             settings: settings.clone(),
             randomness: Randomness::new(Some(seed)),
             timers,
-            wards,
+            supervised,
         }
     }
 
@@ -106,22 +110,22 @@ impl Supervisor {
         self.timers.close();
     }
 
-    fn ward(&self, place: Place) -> Option<&Ward> {
-        self.wards[place].as_deref()
+    fn service(&self, place: InstanceIndex) -> Option<&SupervisedService> {
+        self.supervised[place].as_deref()
     }
 }
 
-impl Ward {
+impl SupervisedService {
     /// A guest that was made from this and has declared this, unless its policy is never to restart it.
     pub(crate) fn new(
         spec: &GuestSpec,
-        mould: &Arc<dyn Mould>,
+        factory: &Arc<dyn InstanceFactory>,
         manifest: &Manifest,
     ) -> Option<Box<Self>> {
         (spec.restart.after != RestartAfter::Never).then(|| {
-            Box::new(Ward {
+            Box::new(SupervisedService {
                 spec: spec.clone(),
-                mould: Arc::clone(mould),
+                factory: Arc::clone(factory),
                 manifest: manifest.clone(),
                 state: Mutex::default(),
             })
@@ -147,7 +151,7 @@ impl RestartPolicy {
     }
 }
 
-impl History {
+impl RestartWindow {
     /// Counts one more restart and returns the pause before it, or `None` if there were as many as there may be.
     fn ask(
         &mut self,
@@ -200,49 +204,56 @@ impl Kernel {
     }
 
     /// Restarts a service whose time has come.
-    pub(crate) fn restart(&self, place: Place) {
-        let ward = self.supervisor.ward(place).expect("others have no timer");
+    pub(crate) fn restart(&self, place: InstanceIndex) {
+        let service = self
+            .supervisor
+            .service(place)
+            .expect("others have no timer");
         let mut worker = Worker::new(self, self.supervisor.randomness.generator());
-        let _awake = self.pulse.keep_awake();
-        worker.restart(&self.instances[place], ward);
+        let _awake = self.epoch_ticker.keep_awake();
+        worker.restart(&self.instances[place], service);
         worker.share_woken();
     }
 }
 
 impl Worker<'_> {
     /// Decides what follows the end of an instance, which is now: a turn that was killed has begun long before.
-    pub(crate) fn sequel(&mut self, instance: &Instance, ending: &Ending) -> Sequel {
+    pub(crate) fn restart_decision(
+        &mut self,
+        instance: &Instance,
+        ending: &Ending,
+    ) -> RestartDecision {
         self.now_ns = self.kernel.clock.monotonic_ns();
-        let Some(ward) = self.kernel.supervisor.ward(instance.place) else {
-            return Sequel::Nothing;
+        let Some(service) = self.kernel.supervisor.service(instance.place) else {
+            return RestartDecision::Nothing;
         };
-        let policy = &ward.spec.restart;
+        let policy = &service.spec.restart;
         if !policy.covers(ending) {
-            return Sequel::Nothing;
+            return RestartDecision::Nothing;
         }
-        match self.kernel.life.fall(instance.place) {
-            Fall::Refused => return Sequel::Nothing,
+        match self.kernel.lifecycle.fall(instance.place) {
+            Fall::Refused => return RestartDecision::Nothing,
             Fall::Lost { exporter } => {
-                return Sequel::Failure {
+                return RestartDecision::Failure {
                     why: self.why_lost(ending, exporter),
                 };
             }
             Fall::Fallen => {}
         }
-        match ward
+        match service
             .state
             .lock()
             .history
             .ask(policy, self.now_ns, &mut self.random)
         {
-            Some(backoff) => Sequel::Restart { backoff },
+            Some(backoff) => RestartDecision::Restart { backoff },
             None => {
                 let RestartPolicy {
                     max_restarts,
                     within,
                     ..
                 } = policy;
-                Sequel::Failure {
+                RestartDecision::Failure {
                     why: format!("after {max_restarts} restarts in {within:?} it {ending}"),
                 }
             }
@@ -250,12 +261,12 @@ impl Worker<'_> {
     }
 
     /// Why a service is not made anew that has ended so and requires one that is gone for good.
-    fn why_lost(&self, ending: &Ending, exporter: Place) -> String {
-        let lost = Fault::Lost {
+    fn why_lost(&self, ending: &Ending, exporter: InstanceIndex) -> String {
+        let lost = GuestFault::Lost {
             exporter: self.kernel.instances[exporter].name.clone(),
         };
         match ending {
-            Ending::Fault(Fault::Lost { .. }) => format!("it {lost}"),
+            Ending::Fault(GuestFault::Lost { .. }) => format!("it {lost}"),
             _ => format!("it {ending}, and {lost}"),
         }
     }
@@ -264,13 +275,16 @@ impl Worker<'_> {
     pub(crate) fn follow(
         &mut self,
         instance: &Instance,
-        sequel: Sequel,
-        links: Vec<Link>,
+        restart_decision: RestartDecision,
+        links: Vec<Route>,
         ending: &Ending,
     ) {
-        match (sequel, self.kernel.supervisor.ward(instance.place)) {
-            (Sequel::Restart { backoff }, Some(ward)) => {
-                let mut state = ward.state.lock();
+        match (
+            restart_decision,
+            self.kernel.supervisor.service(instance.place),
+        ) {
+            (RestartDecision::Restart { backoff }, Some(service)) => {
+                let mut state = service.state.lock();
                 (state.links, state.ended_ns) = (links, self.now_ns);
                 drop(state);
                 let at_ns = self.now_ns.saturating_add(backoff.as_nanos() as u64);
@@ -282,7 +296,7 @@ impl Worker<'_> {
                 );
                 return;
             }
-            (Sequel::Failure { why }, _) => events::failed_for_good(instance, &why),
+            (RestartDecision::Failure { why }, _) => events::failed_for_good(instance, &why),
             _ => {}
         }
         self.count_out(instance, ending.status());
@@ -294,23 +308,23 @@ impl Worker<'_> {
             guest,
             phase,
             was_ready,
-        } in self.kernel.life.ended(instance.place, status)
+        } in self.kernel.lifecycle.ended(instance.place, status)
         {
             let stranded = &self.kernel.instances[guest];
-            let lost = Fault::Lost {
+            let lost = GuestFault::Lost {
                 exporter: instance.name.clone(),
             };
             match phase {
                 // Other processes may have others for whoever calls the lost one.
-                _ if stranded.is_stand_in => {
-                    let wake = stranded.post_stop(NO_DEADLINE);
+                _ if stranded.is_proxy => {
+                    let wake = stranded.enqueue_stop(NO_DEADLINE);
                     self.wake(stranded, wake);
                 }
                 _ if !was_ready => events::stranded(stranded, instance),
                 Phase::Fallen => {
                     let why = format!("it {lost}");
                     // Told once callers are told so too.
-                    stranded.close(Absence::Failed { why: why.clone() });
+                    stranded.close(Unavailable::Failed { why: why.clone() });
                     events::failed_for_good(stranded, &why);
                     self.count_out(stranded, None);
                 }
@@ -323,70 +337,76 @@ impl Worker<'_> {
     }
 
     /// Makes a service anew.
-    fn restart(&mut self, instance: &Instance, ward: &Ward) {
-        if !self.kernel.life.is_fallen(instance.place) {
+    fn restart(&mut self, instance: &Instance, service: &SupervisedService) {
+        if !self.kernel.lifecycle.is_fallen(instance.place) {
             return;
         }
         self.now_ns = self.kernel.clock.monotonic_ns();
         let id = InstanceId::from_random(self.random.random());
-        let made = self.remake(instance, ward, id);
-        let mut state = ward.state.lock();
+        let made = self.reinstantiate(instance, service, id);
+        let mut state = service.state.lock();
         let (links, ended_ns) = (std::mem::take(&mut state.links), state.ended_ns);
         drop(state);
         match made {
-            Ok(FirstWords {
+            Ok(InitOutput {
                 code, outbox, turn, ..
             }) => {
                 // In this order, for as soon as it has risen it may be told to leave.
                 let life = instance.reopen(id, self.now_ns);
-                if self.kernel.life.rise(instance.place, life).is_none() {
-                    instance.close(Absence::Over);
+                if self.kernel.lifecycle.rise(instance.place, life).is_none() {
+                    instance.close(Unavailable::Over);
                     return;
                 }
                 events::restarted(
                     instance,
                     Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)),
-                    &ward.nth(),
+                    &service.nth(),
                 );
-                let body = Body::new(code, links);
-                self.finish_first_turn(instance, FirstTurn { body, outbox, turn });
+                let body = InstanceState::new(code, links);
+                self.finish_init_turn(instance, InitTurn { body, outbox, turn });
             }
             Err(ending) => {
-                let sequel = self.sequel(instance, &ending);
-                events::ending(instance, &ending, events::Circumstances::default());
-                instance.close(sequel.absence(self.now_ns));
-                self.follow(instance, sequel, links, &ending);
+                let restart_decision = self.restart_decision(instance, &ending);
+                events::ending(instance, &ending, events::EndContext::default());
+                instance.close(restart_decision.absence(self.now_ns));
+                self.follow(instance, restart_decision, links, &ending);
             }
         }
     }
 
     /// Makes the instance that is to take this one's place, and lets it have its first turn.
-    fn remake(
+    fn reinstantiate(
         &self,
         instance: &Instance,
-        ward: &Ward,
+        service: &SupervisedService,
         id: InstanceId,
-    ) -> Result<FirstWords, Ending> {
+    ) -> Result<InitOutput, Ending> {
         let Supervisor {
             settings,
             randomness,
             ..
         } = &self.kernel.supervisor;
-        let newborn = Newborn {
+        let params = InstantiateParams {
             id,
             started_ns: self.now_ns,
             log_rate: &instance.log_rate,
         };
-        let first = boot::first_turn(&ward.spec, &*ward.mould, newborn, settings, randomness);
+        let first = boot::init_turn(
+            &service.spec,
+            &*service.factory,
+            params,
+            settings,
+            randomness,
+        );
         match first {
-            Ok(first) if first.manifest == ward.manifest => Ok(first),
-            Ok(_) => Err(Fault::Changed.into()),
-            Err(Stillborn::Fault(fault)) => Err(fault.into()),
-            Err(Stillborn::Module(error)) => {
+            Ok(first) if first.manifest == service.manifest => Ok(first),
+            Ok(_) => Err(GuestFault::Changed.into()),
+            Err(InstantiateError::GuestFault(fault)) => Err(fault.into()),
+            Err(InstantiateError::Module(error)) => {
                 let reason = error
                     .source()
                     .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-                Err(Fault::NotMade { reason }.into())
+                Err(GuestFault::NotMade { reason }.into())
             }
         }
     }
@@ -414,7 +434,7 @@ mod tests {
 
     #[test]
     fn pauses_double_up_to_ten_seconds_and_chance_takes_up_to_a_half() {
-        let (mut history, mut random) = (History::default(), random());
+        let (mut history, mut random) = (RestartWindow::default(), random());
         let mut longest_ms = 100;
         for _ in 0..40 {
             let pause = history
@@ -429,7 +449,7 @@ mod tests {
         }
         let pauses = |seed| {
             let mut random = StdRng::from_seed([seed; 32]);
-            History::default().ask(&policy(1, 1), 0, &mut random)
+            RestartWindow::default().ask(&policy(1, 1), 0, &mut random)
         };
         assert_eq!(pauses(1), pauses(1));
         assert_ne!(pauses(1), pauses(2));
@@ -437,7 +457,7 @@ mod tests {
 
     #[test]
     fn more_restarts_than_there_may_be_in_so_many_seconds_are_refused() {
-        let (mut history, mut random) = (History::default(), random());
+        let (mut history, mut random) = (RestartWindow::default(), random());
         let mut ask = |now_ns| history.ask(&policy(2, 5), now_ns, &mut random);
         assert!(ask(0).is_some());
         assert!(ask(2 * SECOND_NS).is_some());
@@ -448,7 +468,7 @@ mod tests {
 
     #[test]
     fn a_service_that_fails_rarely_never_waits_long() {
-        let (mut history, mut random) = (History::default(), random());
+        let (mut history, mut random) = (RestartWindow::default(), random());
         for day in 0..1_000 {
             let pause = history.ask(&policy(10, 60), day * 86_400 * SECOND_NS, &mut random);
             assert!(
@@ -462,7 +482,7 @@ mod tests {
     #[test]
     fn a_service_that_fails_at_once_each_time_fails_for_good_within_the_default_time() {
         let policy = policy(10, 60);
-        let (mut history, mut random, mut now_ns) = (History::default(), random(), 0);
+        let (mut history, mut random, mut now_ns) = (RestartWindow::default(), random(), 0);
         for _ in 0..10 {
             now_ns += history
                 .ask(&policy, now_ns, &mut random)

@@ -10,11 +10,11 @@ use crate::clock::Clock;
 /// Alarms at moments of a clock, at most one for each key.
 pub(crate) struct Timers<T> {
     clock: Arc<dyn Clock>,
-    state: Mutex<State<T>>,
+    state: Mutex<TimerState<T>>,
     changed: Condvar,
 }
 
-struct State<T> {
+struct TimerState<T> {
     /// By moment in ns, then by key.
     alarms: BTreeMap<(u64, u64), T>,
     closed: bool,
@@ -22,7 +22,7 @@ struct State<T> {
 
 impl<T: Send + 'static> Timers<T> {
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
-        let state = State {
+        let state = TimerState {
             alarms: BTreeMap::new(),
             closed: false,
         };

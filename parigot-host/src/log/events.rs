@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use parigot_abi::Frame;
 use parigot_abi::frame::Level;
-use parigot_abi::id::{CallId, InstanceId};
+use parigot_abi::id::CallId;
 use tracing::field::display;
 
-use crate::error::{Ending, Fault};
+use crate::error::{Ending, GuestFault};
 use crate::kernel::instance::Instance;
 use crate::kernel::lifecycle::{Phase, Unready};
 
-/// A line that a guest sent, about that call, if any; returns what [`Speaker::say`] does.
+/// A line that a guest sent, about that call, if any; returns what [`GuestLog::say`] does.
 pub(crate) fn guest_line(
     from: &Instance,
     now_ns: u64,
@@ -24,12 +24,12 @@ pub(crate) fn guest_line(
 ) -> Option<u64> {
     let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
     let text = String::from_utf8_lossy(frame.payload);
-    from.speaker().say(now_ns, level, call, &text)
+    from.guest_log().say(now_ns, level, call, &text)
 }
 
 /// What there is to say of an end besides how.
 #[derive(Default)]
-pub(crate) struct Circumstances {
+pub(crate) struct EndContext {
     /// Nobody has told it to leave, and it was to stay.
     pub(crate) is_news: bool,
     /// The call that it was serving.
@@ -42,13 +42,13 @@ pub(crate) struct Circumstances {
 pub(crate) fn ending(
     instance: &Instance,
     ending: &Ending,
-    Circumstances {
+    EndContext {
         is_news,
         call,
         method,
-    }: Circumstances,
+    }: EndContext,
 ) {
-    instance.speaker().finish();
+    instance.guest_log().finish();
     let (call, method) = (call.map(display), method.map(display));
     macro_rules! event {
         ($level:ident, $($event:tt)+) => {
@@ -63,7 +63,7 @@ pub(crate) fn ending(
     }
     match ending {
         // Its text names the method.
-        Ending::Fault(fault @ Fault::OverBudget(over_budget)) => {
+        Ending::Fault(fault @ GuestFault::OverBudget(over_budget)) => {
             event!(
                 ERROR,
                 cpu_us = over_budget.spent.as_micros() as u64,
@@ -71,7 +71,7 @@ pub(crate) fn ending(
             );
         }
         // That it has failed for good is told besides, and why.
-        Ending::Fault(Fault::Lost { .. }) => {}
+        Ending::Fault(GuestFault::Lost { .. }) => {}
         Ending::Fault(fault) => event!(ERROR, method, "{fault}"),
         Ending::Exit { status: 0, reason } if reason.is_empty() && is_news => {
             event!(INFO, method, "left with status 0")
@@ -105,7 +105,7 @@ pub(crate) fn failed_for_good(instance: &Instance, why: &str) {
 }
 
 /// A guest has not left in the time that all of them had for it.
-pub(crate) fn overstayed(instance: &Instance, limit: Duration) {
+pub(crate) fn killed_at_shutdown(instance: &Instance, limit: Duration) {
     let calls = match instance.calls() {
         0 => String::new(),
         1 => ", and has a call that it has not answered".to_owned(),
@@ -142,9 +142,9 @@ pub(crate) fn unready(
     let lacks: Vec<_> = lacks.iter().map(|exporter| &instances[*exporter]).collect();
     let why = match phase {
         // That its service is not ready is told of those that export it.
-        _ if !lacks.is_empty() && instance.is_stand_in => return,
+        _ if !lacks.is_empty() && instance.is_proxy => return,
         _ if !lacks.is_empty() => format!("it waits for {}", names(&lacks)),
-        Phase::Launched if instance.is_stand_in => "no process offers it yet".to_owned(),
+        Phase::Launched if instance.is_proxy => "no process offers it yet".to_owned(),
         Phase::Launched => "it was launched, and has not said that it is ready".to_owned(),
         _ => "it has not asked to be launched".to_owned(),
     };
@@ -170,7 +170,7 @@ const UNOFFERED: &str = "which no process of the same `app` offers yet in a form
 /// Those whom a guest waits for.
 fn names(lacks: &[&Instance]) -> String {
     let (elsewhere, here): (Vec<&Instance>, Vec<&Instance>) =
-        lacks.iter().partition(|exporter| exporter.is_stand_in);
+        lacks.iter().partition(|exporter| exporter.is_proxy);
     let mut here: Vec<_> = here.iter().map(|exporter| &*exporter.name).collect();
     here.dedup(); // instances of one guest
     let elsewhere: Vec<_> = elsewhere.iter().map(|service| &*service.name).collect();

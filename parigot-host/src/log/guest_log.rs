@@ -4,20 +4,19 @@ use std::fmt::Display;
 
 use parigot_abi::frame::Level;
 use parigot_abi::id::{CallId, InstanceId};
-use tracing::field::display;
 
-use crate::log::rate_limit::{LogRate, Verdict};
+use crate::log::rate_limit::{LogRate, RateDecision};
 
 /// A guest as the log knows it.
-pub(crate) struct Speaker<'a> {
+pub(crate) struct GuestLog<'a> {
     pub(crate) service: &'a str,
     pub(crate) instance: InstanceId,
     pub(crate) rate: &'a LogRate,
 }
 
-impl Speaker<'_> {
+impl GuestLog<'_> {
     /// A line of the guest, whichever way it came, unless it logs too much. Where it has just begun to, returns when what
-    /// is left out must be told: see [`Speaker::settle`].
+    /// is left out must be told: see [`GuestLog::settle`].
     #[must_use = "what is left out is told"]
     pub(crate) fn say(
         &self,
@@ -26,7 +25,7 @@ impl Speaker<'_> {
         call: Option<CallId>,
         text: &str,
     ) -> Option<u64> {
-        let Speaker {
+        let GuestLog {
             service,
             instance,
             rate,
@@ -50,16 +49,16 @@ impl Speaker<'_> {
                     return None;
                 }
                 match rate.judge(now_ns, text) {
-                    Verdict::Log { line, left_out } => {
+                    RateDecision::Log { line, left_out } => {
                         left_out.inspect(|left_out| self.tell(left_out));
                         event!($level, line);
                         None
                     }
-                    Verdict::Warn { too_much, until_ns } => {
+                    RateDecision::Warn { too_much, until_ns } => {
                         self.tell(&too_much);
                         Some(until_ns)
                     }
-                    Verdict::LeaveOut => None,
+                    RateDecision::LeaveOut => None,
                 }
             }};
         }

@@ -19,11 +19,11 @@ const PERIOD_NS: u64 = 1_000_000_000;
 #[derive(Debug)]
 pub(crate) struct LogRate {
     bytes_max: u64,
-    state: Mutex<State>,
+    state: Mutex<RateState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct RateState {
     /// When the allowance is whole again, on the host's clock.
     until_ns: u64,
     /// What was logged of it.
@@ -40,7 +40,7 @@ pub(crate) struct Amount {
 
 /// What becomes of a line.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Verdict<'a> {
+pub(crate) enum RateDecision<'a> {
     /// It is logged like this, once it is told what was left out before it.
     Log {
         line: Cow<'a, str>,
@@ -76,7 +76,7 @@ impl LogRate {
     }
 
     /// Decides about a line.
-    pub(crate) fn judge<'a>(&self, now_ns: u64, text: &'a str) -> Verdict<'a> {
+    pub(crate) fn judge<'a>(&self, now_ns: u64, text: &'a str) -> RateDecision<'a> {
         let mut state = self.state.lock();
         if now_ns >= state.until_ns {
             state.begin_period(now_ns);
@@ -87,7 +87,7 @@ impl LogRate {
         if logged.cost() <= self.bytes_max && (state.left_out.lines == 0 || state.logged.lines == 0)
         {
             state.logged = logged;
-            return Verdict::Log {
+            return RateDecision::Log {
                 line,
                 left_out: state.take_left_out(),
             };
@@ -98,12 +98,12 @@ impl LogRate {
             bytes_max: self.bytes_max,
         };
         if is_first {
-            Verdict::Warn {
+            RateDecision::Warn {
                 too_much,
                 until_ns: state.until_ns,
             }
         } else {
-            Verdict::LeaveOut
+            RateDecision::LeaveOut
         }
     }
 
@@ -124,7 +124,7 @@ impl LogRate {
     }
 }
 
-impl State {
+impl RateState {
     fn begin_period(&mut self, now_ns: u64) {
         self.until_ns = now_ns.saturating_add(PERIOD_NS);
         self.logged = Amount::default();
@@ -170,15 +170,15 @@ mod tests {
         LogRate::new(3 * (COLUMNS_BYTES + 5))
     }
 
-    fn logged(text: &str) -> Verdict<'_> {
-        Verdict::Log {
+    fn logged(text: &str) -> RateDecision<'_> {
+        RateDecision::Log {
             line: text.into(),
             left_out: None,
         }
     }
 
-    fn warned(rate: &LogRate, until_ns: u64) -> Verdict<'static> {
-        Verdict::Warn {
+    fn warned(rate: &LogRate, until_ns: u64) -> RateDecision<'static> {
+        RateDecision::Warn {
             too_much: TooMuch {
                 bytes_max: rate.bytes_max,
             },
@@ -202,9 +202,9 @@ mod tests {
             assert_eq!(rate.judge(7, "flood"), logged("flood"));
         }
         assert_eq!(rate.judge(8, "flood"), warned(&rate, 7 + SECOND));
-        assert_eq!(rate.judge(6 + SECOND, "flood"), Verdict::LeaveOut);
+        assert_eq!(rate.judge(6 + SECOND, "flood"), RateDecision::LeaveOut);
         assert_eq!(rate.settle(6 + SECOND), None, "it is not over");
-        let Verdict::Log {
+        let RateDecision::Log {
             left_out: Some(left_out),
             ..
         } = rate.judge(7 + SECOND, "flood")
@@ -238,11 +238,11 @@ mod tests {
             for _ in 0..3 {
                 assert!(matches!(
                     rate.judge(0, "flood"),
-                    Verdict::Log { left_out: None, .. }
+                    RateDecision::Log { left_out: None, .. }
                 ));
             }
             assert_eq!(rate.judge(0, "flood"), warned(&rate, second * SECOND));
-            assert_eq!(rate.judge(0, "flood"), Verdict::LeaveOut);
+            assert_eq!(rate.judge(0, "flood"), RateDecision::LeaveOut);
             assert_eq!(
                 rate.settle(second * SECOND),
                 Some(LeftOut(Amount {
@@ -258,7 +258,7 @@ mod tests {
         let rate = three();
         assert_eq!(rate.judge(0, "a"), logged("a"));
         assert_eq!(rate.judge(0, &"b".repeat(500)), warned(&rate, SECOND));
-        assert_eq!(rate.judge(0, "c"), Verdict::LeaveOut);
+        assert_eq!(rate.judge(0, "c"), RateDecision::LeaveOut);
         assert_eq!(
             rate.finish(),
             Some(LeftOut(Amount {

@@ -6,16 +6,16 @@ use crate::deployment::{Deployment, GuestSpec};
 use crate::error::StartError;
 use crate::kernel::scheduler::Kernel;
 use crate::settings::Settings;
-use crate::start::boot::{Declaration, StandIn};
+use crate::start::boot::{Declaration, Proxy};
 
 /// The other processes of the deployment: there are none.
-pub(crate) struct Neighbours;
+pub(crate) struct Peers;
 
-impl Neighbours {
+impl Peers {
     /// Those of a deployment, which has none.
     pub(crate) fn of(deployment: &Deployment, _settings: &Settings) -> Result<Self, StartError> {
         match &deployment.network {
-            None => Ok(Neighbours),
+            None => Ok(Peers),
             Some(network) => {
                 let next_step = "build it with the feature `nats`";
                 Err(StartError::of_network(
@@ -29,19 +29,19 @@ impl Neighbours {
 
     #[cfg(feature = "testing")]
     pub(crate) fn none() -> Self {
-        Neighbours
+        Peers
     }
 
     pub(crate) fn are_there(&self) -> bool {
         false
     }
 
-    pub(crate) fn stand_ins(
+    pub(crate) fn proxies(
         &mut self,
         _guests: &[(&GuestSpec, Declaration)],
         _deployment: &Deployment,
         _settings: &Settings,
-    ) -> Result<Vec<StandIn>, StartError> {
+    ) -> Result<Vec<Proxy>, StartError> {
         Ok(Vec::new())
     }
 

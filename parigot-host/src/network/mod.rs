@@ -1,7 +1,7 @@
 //! Other processes of the same deployment, as this one sees them.
 //!
 //! What stands here for others is a guest like any other, a *stand-in*: a `remote` exports a service that another process has, a `gateway` requires one that
-//! others may call. Between stand-ins and other processes there is a [`Carrier`]. So the kernel knows nothing of networks, and what holds for calls
+//! others may call. Between stand-ins and other processes there is a [`Transport`]. So the kernel knows nothing of networks, and what holds for calls
 //! in a process (deadlines, cancellation, bounds, a typed end) holds for these.
 
 mod gateway;
@@ -22,12 +22,12 @@ use parking_lot::{Condvar, Mutex};
 use crate::error::Failure;
 use crate::limits::MAILBOX_BYTES_MAX;
 
-pub(crate) use peers::Neighbours;
+pub(crate) use peers::Peers;
 
-/// Carries words between the stand-ins of this process and those of others. Nothing of it blocks, but [`Carrier::close`].
-pub(crate) trait Carrier: Send + Sync {
+/// Carries words between the stand-ins of this process and those of others. Nothing of it blocks, but [`Transport::close`].
+pub(crate) trait Transport: Send + Sync {
     /// Looks for processes that export a service, from now on. What is heard of them, and how calls to them end, goes to `post`.
-    fn look_for(&self, wanted: Wanted, post: Arc<Post<News>>);
+    fn look_for(&self, wanted: Wanted, post: Arc<EventQueue<RemoteEvent>>);
 
     /// Sends a call to one of the processes that export the service, or says why not: then it has not run. What has left ends once, unless nobody waits for it
     /// any more: with an answer, or with what is known when whoever has it is lost.
@@ -38,12 +38,12 @@ pub(crate) trait Carrier: Send + Sync {
 
     /// Takes calls to a service from others from now on, and lets them know that it is there. Each call comes to `post` once, however often it was sent, and
     /// there are no more at a time that are not answered than an instance may have.
-    fn serve(&self, offer: Offer, post: Arc<Post<Visit>>);
+    fn serve(&self, offer: Offer, post: Arc<EventQueue<GatewayEvent>>);
 
     /// Answers a call of another process.
     fn answer(&self, to: ReturnAddress, reply: Reply);
 
-    /// Takes no more calls to a service, and lets others know. [`Visit::Drained`] comes when the last that was taken is in the post, and in any
+    /// Takes no more calls to a service, and lets others know. [`GatewayEvent::Drained`] comes when the last that was taken is in the post, and in any
     /// case: a service that is drained can leave.
     fn withdraw(&self, service: &str);
 
@@ -98,7 +98,7 @@ pub(crate) struct Reply {
     pub(crate) payload: Bytes,
 }
 
-/// Where the answer to a call of another process goes: something of the carrier's own.
+/// Where the answer to a call of another process goes: something of the transport's own.
 #[derive(Clone, Debug)]
 pub(crate) struct ReturnAddress(pub(crate) String);
 
@@ -117,7 +117,7 @@ impl From<&Failure> for Reply {
 
 /// What a remote hears.
 #[derive(Debug)]
-pub(crate) enum News {
+pub(crate) enum RemoteEvent {
     /// A process offers the service, with these methods and that deadline of calls that bring none. It may be found again, and others besides.
     Found {
         methods: Vec<String>,
@@ -131,7 +131,7 @@ pub(crate) enum News {
 
 /// What a gateway hears.
 #[derive(Debug)]
-pub(crate) enum Visit {
+pub(crate) enum GatewayEvent {
     /// Another process calls.
     Call {
         request: Request,
@@ -144,10 +144,10 @@ pub(crate) enum Visit {
 }
 
 /// What waits for a stand-in.
-pub(crate) struct Post<T> {
+pub(crate) struct EventQueue<T> {
     waiting: Mutex<Waiting<T>>,
     arrived: Condvar,
-    bell: Arc<Bell>,
+    bell: Arc<ProxyWaker>,
 }
 
 struct Waiting<T> {
@@ -158,9 +158,9 @@ struct Waiting<T> {
 
 /// Gives a stand-in a turn, once it is known how.
 #[derive(Default)]
-pub(crate) struct Bell(OnceLock<Box<dyn Fn() + Send + Sync>>);
+pub(crate) struct ProxyWaker(OnceLock<Box<dyn Fn() + Send + Sync>>);
 
-impl Bell {
+impl ProxyWaker {
     /// Learns how the stand-in gets a turn. It gets one at once, for what came before.
     pub(crate) fn connect(&self, ring: impl Fn() + Send + Sync + 'static) {
         self.0.get_or_init(|| Box::new(ring));
@@ -174,20 +174,20 @@ impl Bell {
     }
 }
 
-impl<T> Post<T> {
+impl<T> EventQueue<T> {
     pub(crate) fn new() -> Arc<Self> {
         let waiting = Mutex::new(Waiting {
             words: Vec::new(),
             bytes: 0,
         });
-        Arc::new(Post {
+        Arc::new(EventQueue {
             waiting,
             arrived: Condvar::new(),
             bell: Arc::default(),
         })
     }
 
-    pub(crate) fn bell(&self) -> Arc<Bell> {
+    pub(crate) fn bell(&self) -> Arc<ProxyWaker> {
         Arc::clone(&self.bell)
     }
 
@@ -225,19 +225,19 @@ impl<T> Post<T> {
     }
 }
 
-impl Post<News> {
+impl EventQueue<RemoteEvent> {
     /// Leaves an answer; if as much waits as may wait in a mailbox, the caller is told that it was lost.
     pub(crate) fn answered(&self, service: &str, id: CallId, reply: Reply) {
         let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
         let mut waiting = self.waiting.lock();
         let word = if waiting.bytes + bytes > MAILBOX_BYTES_MAX {
-            News::Failed {
+            RemoteEvent::Failed {
                 id,
                 failure: Failure::no_room_for_answer(service, waiting.bytes),
             }
         } else {
             waiting.bytes += bytes;
-            News::Answered { id, reply }
+            RemoteEvent::Answered { id, reply }
         };
         waiting.words.push(word);
         drop(waiting);

@@ -10,24 +10,24 @@ use parigot_abi::manifest::Service;
 use rand::Rng;
 
 use super::gateway::Gateway;
-use super::nats::{Nats, Party};
-use super::remote::{self, Remote};
-use super::{Bell, Carrier, News, Post, Wanted};
+use super::nats::{Nats, ProcessIdentity};
+use super::remote::{self, RemoteService};
+use super::{EventQueue, ProxyWaker, RemoteEvent, Transport, Wanted};
 use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
-use crate::error::{Refusal, StartError};
+use crate::error::{StartError, StartProblem};
 use crate::guest::builtin::BuiltInMould;
 use crate::kernel::scheduler::Kernel;
 use crate::kernel::startup::LONG;
 use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
-use crate::start::boot::{Declaration, StandIn};
+use crate::start::boot::{Declaration, Proxy};
 
 /// The other processes of the deployment, if it has any.
-pub(crate) struct Neighbours {
-    carrier: Option<Arc<dyn Carrier>>,
+pub(crate) struct Peers {
+    transport: Option<Arc<dyn Transport>>,
     /// Of the stand-ins, in their order.
-    bells: Vec<Arc<Bell>>,
+    bells: Vec<Arc<ProxyWaker>>,
 }
 
 /// A service that guests of this process export: as the first of them has declared it, with the longest deadline that any of them has.
@@ -75,19 +75,19 @@ struct Sought<'g> {
     name: &'g str,
     /// The guests that require it.
     by: Vec<(&'g str, &'g Service)>,
-    post: Arc<Post<News>>,
+    post: Arc<EventQueue<RemoteEvent>>,
 }
 
 impl<'g> Sought<'g> {
     /// Begins to look.
-    fn new(name: &'g str, by: Vec<(&'g str, &'g Service)>, carrier: &dyn Carrier) -> Self {
-        let post = Post::new();
+    fn new(name: &'g str, by: Vec<(&'g str, &'g Service)>, transport: &dyn Transport) -> Self {
+        let post = EventQueue::new();
         let Service {
             schema,
             descriptors,
             ..
         } = remote::service(name, &by, Vec::new());
-        carrier.look_for(
+        transport.look_for(
             Wanted {
                 service: name.to_owned(),
                 schema,
@@ -128,7 +128,7 @@ impl<'g> Sought<'g> {
         }
         // Before anybody calls there is nothing else to be heard.
         let found = heard.iter().find_map(|news| match news {
-            News::Found { methods, .. } => Some(methods.clone()),
+            RemoteEvent::Found { methods, .. } => Some(methods.clone()),
             _ => None,
         });
         // The remote wants to hear it, too.
@@ -158,7 +158,7 @@ fn wait_for<R>(settings: &Settings, wait: impl FnOnce() -> R) -> R {
     came
 }
 
-impl Neighbours {
+impl Peers {
     /// Those that a deployment joins this process with, if it is a part.
     ///
     /// # Errors
@@ -166,16 +166,16 @@ impl Neighbours {
     /// If no server of its network lets this process in.
     pub(crate) fn of(deployment: &Deployment, settings: &Settings) -> Result<Self, StartError> {
         let Some(network) = &deployment.network else {
-            return Ok(Neighbours::none());
+            return Ok(Peers::none());
         };
-        let party = Party {
+        let party = ProcessIdentity {
             host: HostId::from_random(Randomness::new(settings.seed).generator().random()),
             network: network.clone(),
             clock: Arc::clone(&settings.clock),
             message_bytes_max: settings.message_bytes_max as usize,
         };
         match wait_for(settings, || Nats::connect(party)) {
-            Ok(carrier) => Ok(Neighbours::behind(carrier)),
+            Ok(transport) => Ok(Peers::behind(transport)),
             Err(error) => {
                 let next_step = error
                     .help()
@@ -188,22 +188,22 @@ impl Neighbours {
 
     /// All guests of the deployment are in this process.
     pub(crate) fn none() -> Self {
-        Neighbours {
-            carrier: None,
+        Peers {
+            transport: None,
             bells: Vec::new(),
         }
     }
 
-    /// There are others behind that carrier.
-    pub(crate) fn behind(carrier: Arc<dyn Carrier>) -> Self {
-        Neighbours {
-            carrier: Some(carrier),
+    /// There are others behind that transport.
+    pub(crate) fn behind(transport: Arc<dyn Transport>) -> Self {
+        Peers {
+            transport: Some(transport),
             bells: Vec::new(),
         }
     }
 
     pub(crate) fn are_there(&self) -> bool {
-        self.carrier.is_some()
+        self.transport.is_some()
     }
 
     /// What stands for others among guests that have declared this: a remote for each service that is elsewhere, then a gateway for each that is here.
@@ -211,76 +211,79 @@ impl Neighbours {
     /// # Errors
     ///
     /// If a guest knows a service by its name alone and nobody offers it until the start is over: its methods must be known before.
-    pub(crate) fn stand_ins(
+    pub(crate) fn proxies(
         &mut self,
         guests: &[(&GuestSpec, Declaration)],
         deployment: &Deployment,
         settings: &Settings,
-    ) -> Result<Vec<StandIn>, StartError> {
-        let Some(carrier) = self.carrier.clone() else {
+    ) -> Result<Vec<Proxy>, StartError> {
+        let Some(transport) = self.transport.clone() else {
             return Ok(Vec::new());
         };
         let here = here(guests);
         let elsewhere = elsewhere(guests, &here).into_iter();
         // All are looked for before the first is waited for.
         let sought: Vec<_> = elsewhere
-            .map(|(name, by)| Sought::new(name, by, &*carrier))
+            .map(|(name, by)| Sought::new(name, by, &*transport))
             .collect();
         let until = Instant::now() + deployment.startup_deadline;
-        let (mut stand_ins, mut refusals) = (Vec::new(), Vec::new());
+        let (mut proxies, mut problems) = (Vec::new(), Vec::new());
         for sought in sought {
             match sought.methods(until, settings) {
-                Ok(methods) => stand_ins.push(self.remote(&carrier, sought, methods)),
-                Err(guest) => refusals.push(Refusal::Unoffered {
+                Ok(methods) => proxies.push(self.remote(&transport, sought, methods)),
+                Err(guest) => problems.push(StartProblem::Unoffered {
                     guest: guest.to_owned(),
                     service: sought.name.to_owned(),
                     within: deployment.startup_deadline,
                 }),
             }
         }
-        StartError::unless_none(refusals)?;
-        stand_ins.extend(here.into_values().map(|here| self.gateway(&carrier, &here)));
-        Ok(stand_ins)
+        StartError::unless_none(problems)?;
+        proxies.extend(
+            here.into_values()
+                .map(|here| self.gateway(&transport, &here)),
+        );
+        Ok(proxies)
     }
 
     fn remote(
         &mut self,
-        carrier: &Arc<dyn Carrier>,
+        transport: &Arc<dyn Transport>,
         sought: Sought<'_>,
         methods: Vec<String>,
-    ) -> StandIn {
+    ) -> Proxy {
         let Sought { name, by, post } = sought;
         let service = remote::service(name, &by, methods);
         self.bells.push(post.bell());
-        let carrier = Arc::clone(carrier);
-        let mould = BuiltInMould(move || {
-            Remote::new(service.clone(), Arc::clone(&carrier), Arc::clone(&post))
+        let transport = Arc::clone(transport);
+        let factory = BuiltInMould(move || {
+            RemoteService::new(service.clone(), Arc::clone(&transport), Arc::clone(&post))
         });
-        (spec(name.to_owned()), Arc::new(mould))
+        (spec(name.to_owned()), Arc::new(factory))
     }
 
     fn gateway(
         &mut self,
-        carrier: &Arc<dyn Carrier>,
+        transport: &Arc<dyn Transport>,
         Here { service, deadline }: &Here<'_>,
-    ) -> StandIn {
-        let post = Post::new();
+    ) -> Proxy {
+        let post = EventQueue::new();
         self.bells.push(post.bell());
-        let (service, deadline_ns, carrier) = (
+        let (service, deadline_ns, transport) = (
             (*service).clone(),
             deadline.as_nanos() as u64,
-            Arc::clone(carrier),
+            Arc::clone(transport),
         );
         let name = format!("network/{}", service.name);
-        let mould = BuiltInMould(move || {
+        let factory = BuiltInMould(move || {
             Gateway::new(
                 service.clone(),
                 deadline_ns,
-                Arc::clone(&carrier),
+                Arc::clone(&transport),
                 Arc::clone(&post),
             )
         });
-        (spec(name), Arc::new(mould))
+        (spec(name), Arc::new(factory))
     }
 
     /// Lets the stand-ins of a kernel, which are the last of its instances, have turns when something is in their post.
@@ -300,8 +303,8 @@ impl Neighbours {
 
     /// Sends what is left and leaves the others, when all guests of this process have left.
     pub(crate) fn close(&self) {
-        if let Some(carrier) = &self.carrier {
-            carrier.close();
+        if let Some(transport) = &self.transport {
+            transport.close();
         }
     }
 }

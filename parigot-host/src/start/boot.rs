@@ -11,20 +11,20 @@ use parigot_abi::{FrameBuilder, Frames, Header, Kind, Manifest, Prologue, Start,
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use crate::compile::modules::Moulds;
+use crate::compile::modules::CompiledGuests;
 use crate::deployment::{Deployment, GuestSpec};
-use crate::error::{Breach, Fault, GraphError, ModuleError, Refusal, StartError};
-use crate::guest::code::{Code, Mould, Turn};
-use crate::guest::epoch_ticker::Pulse;
+use crate::error::{Breach, GraphError, GuestFault, ModuleError, StartError, StartProblem};
+use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
+use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::wasi::Wasi;
-use crate::guest::wasm::Surroundings;
-use crate::kernel::instance::{Body, Identity, Instance, Place};
-use crate::kernel::lifecycle::{Life, Need, Part};
-use crate::kernel::route::{Callee, Link};
-use crate::kernel::supervisor::Ward;
-use crate::log::guest_log::Speaker;
+use crate::guest::wasm::InstanceConfig;
+use crate::kernel::instance::{Identity, Instance, InstanceIndex, InstanceState};
+use crate::kernel::lifecycle::{Dependency, GuestKind, Lifecycle};
+use crate::kernel::route::{Callee, Route};
+use crate::kernel::supervisor::SupervisedService;
+use crate::log::guest_log::GuestLog;
 use crate::log::rate_limit::LogRate;
-use crate::network::Neighbours;
+use crate::network::Peers;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::Exported;
@@ -33,24 +33,24 @@ use crate::start::mappings;
 
 /// Instances before the first worker runs.
 pub(crate) struct Booted {
-    pub(crate) life: Life,
+    pub(crate) lifecycle: Lifecycle,
     pub(crate) instances: Vec<Instance>,
     /// What each of them left in its first turn after the manifest.
-    pub(crate) first_turns: Vec<FirstTurn>,
+    pub(crate) init_turns: Vec<InitTurn>,
     /// What their budgets are watched by.
-    pub(crate) pulse: Pulse,
+    pub(crate) epoch_ticker: EpochTicker,
     /// What all of them export.
     pub(crate) exports: Vec<Exported>,
     /// Those of them that are restarted.
-    pub(crate) wards: Vec<Option<Box<Ward>>>,
+    pub(crate) supervised: Vec<Option<Box<SupervisedService>>>,
 }
 
 /// A guest that stands for others: what it is called, and what it is made from.
-pub(crate) type StandIn = (GuestSpec, Arc<dyn Mould>);
+pub(crate) type Proxy = (GuestSpec, Arc<dyn InstanceFactory>);
 
 /// The rest of a first turn.
-pub(crate) struct FirstTurn {
-    pub(crate) body: Box<Body>,
+pub(crate) struct InitTurn {
+    pub(crate) body: Box<InstanceState>,
     pub(crate) outbox: Vec<u8>,
     pub(crate) turn: Turn,
 }
@@ -60,20 +60,20 @@ pub(crate) struct Declaration {
     id: InstanceId,
     started_ns: u64,
     log_rate: LogRate,
-    mould: Arc<dyn Mould>,
-    first: FirstWords,
+    factory: Arc<dyn InstanceFactory>,
+    first: InitOutput,
 }
 
 /// What a guest has said in its first turn, and what it was said by.
-pub(crate) struct FirstWords {
-    pub(crate) code: Box<dyn Code>,
+pub(crate) struct InitOutput {
+    pub(crate) code: Box<dyn GuestInstance>,
     pub(crate) manifest: Manifest,
     pub(crate) outbox: Vec<u8>,
     pub(crate) turn: Turn,
 }
 
 /// An instance that is about to have its first turn.
-pub(crate) struct Newborn<'a> {
+pub(crate) struct InstantiateParams<'a> {
     pub(crate) id: InstanceId,
     /// The zero of its own clock on the host's.
     pub(crate) started_ns: u64,
@@ -82,11 +82,11 @@ pub(crate) struct Newborn<'a> {
 
 /// Why there is no instance after its first turn.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Stillborn {
+pub(crate) enum InstantiateError {
     #[error(transparent)]
     Module(#[from] ModuleError),
     #[error(transparent)]
-    Fault(#[from] Fault),
+    GuestFault(#[from] GuestFault),
 }
 
 impl Declaration {
@@ -97,15 +97,15 @@ impl Declaration {
     /// What it is told when it is launched, and the rest of its first turn; its calls go along `links`.
     fn into_parts(
         self,
-        place: Place,
-        links: Vec<Link>,
+        place: InstanceIndex,
+        links: Vec<Route>,
         bindings: &[Binding],
-    ) -> (Identity, FirstTurn) {
-        let introduction = introduction(&self.first.manifest, bindings);
-        let FirstWords {
+    ) -> (Identity, InitTurn) {
+        let launched_frame = launched_frame(&self.first.manifest, bindings);
+        let InitOutput {
             code, outbox, turn, ..
         } = self.first;
-        let body = Body::new(code, links);
+        let body = InstanceState::new(code, links);
         let Declaration {
             id,
             started_ns,
@@ -116,11 +116,11 @@ impl Declaration {
             Identity {
                 id,
                 place,
-                introduction,
+                launched_frame,
                 started_ns,
                 log_rate,
             },
-            FirstTurn { body, outbox, turn },
+            InitTurn { body, outbox, turn },
         )
     }
 }
@@ -129,9 +129,9 @@ impl Declaration {
 pub(crate) struct Declared<'a> {
     guests: Vec<(&'a GuestSpec, Declaration)>,
     /// Those that have not.
-    refusals: Vec<Refusal>,
+    problems: Vec<StartProblem>,
     /// There if it was tried to make them.
-    pulse: Option<Pulse>,
+    epoch_ticker: Option<EpochTicker>,
 }
 
 /// What the guests of a deployment have declared, and all that is wrong with it.
@@ -141,35 +141,35 @@ pub(crate) struct Declarations<'a> {
     /// Who requires whom among them.
     pub(crate) graph: Graph,
     /// Sorted by the guests that they are about.
-    pub(crate) refusals: Vec<Refusal>,
+    pub(crate) problems: Vec<StartProblem>,
     /// There if it was tried to make them.
-    pulse: Option<Pulse>,
+    epoch_ticker: Option<EpochTicker>,
 }
 
-/// Makes all guests from what `moulds` returns, lets each declare itself, adds what stands for guests of other processes, and binds them to each
+/// Makes all guests from what `compiled_guests` returns, lets each declare itself, adds what stands for guests of other processes, and binds them to each
 /// other.
 pub(crate) fn boot(
     deployment: &Deployment,
-    moulds: impl FnOnce() -> Moulds,
-    neighbours: &mut Neighbours,
+    compiled_guests: impl FnOnce() -> CompiledGuests,
+    peers: &mut Peers,
     settings: &Settings,
     randomness: &Randomness,
 ) -> Result<Booted, StartError> {
-    let mut declared = declare_all(deployment, moulds, settings, randomness);
-    let stand_ins = match &declared.refusals[..] {
-        [] => neighbours.stand_ins(&declared.guests, deployment, settings)?,
+    let mut declared = declare_all(deployment, compiled_guests, settings, randomness);
+    let proxies = match &declared.problems[..] {
+        [] => peers.proxies(&declared.guests, deployment, settings)?,
         // Whoever is missing would not be known.
         _ => Vec::new(),
     };
-    declared.add(&stand_ins, settings, randomness);
+    declared.add(&proxies, settings, randomness);
     let Declarations {
         guests,
         graph,
-        refusals,
-        pulse,
+        problems,
+        epoch_ticker,
     } = declared.bind();
-    StartError::unless_none(refusals)?;
-    let pulse = pulse.expect("whatever kept it from being there is a refusal");
+    StartError::unless_none(problems)?;
+    let epoch_ticker = epoch_ticker.expect("whatever kept it from being there is a problem");
     let own = deployment.guests.len();
     let exports = guests[..own]
         .iter()
@@ -177,45 +177,45 @@ pub(crate) fn boot(
         .collect();
     let places = places(&guests);
     let needs = needs(&guests, &graph.bindings, &places);
-    let replicas = replicate(guests, settings, randomness, &pulse)?;
+    let replicas = replicate(guests, settings, randomness, &epoch_ticker)?;
     let part = |replica: &Replica<'_>| {
         if replica.guest < own {
             replica.spec.role.into()
         } else {
-            Part::StandIn
+            GuestKind::Proxy
         }
     };
-    let parts: Vec<Part> = replicas.iter().map(part).collect();
-    let wards = replicas
-        .iter()
-        .map(|Replica { spec, first, .. }| Ward::new(spec, &first.mould, first.manifest()));
-    let wards = wards.collect();
-    let (instances, first_turns) = replicas
+    let parts: Vec<GuestKind> = replicas.iter().map(part).collect();
+    let supervised = replicas.iter().map(|Replica { spec, first, .. }| {
+        SupervisedService::new(spec, &first.factory, first.manifest())
+    });
+    let supervised = supervised.collect();
+    let (instances, init_turns) = replicas
         .into_iter()
         .enumerate()
         .map(|(place, Replica { guest, spec, first })| {
             let bindings = &graph.bindings[guest];
-            let (identity, first_turn) =
+            let (identity, init_turn) =
                 first.into_parts(place, links(bindings, &places, place), bindings);
             (
-                Instance::new(identity, spec, parts[place] == Part::StandIn),
-                first_turn,
+                Instance::new(identity, spec, parts[place] == GuestKind::Proxy),
+                init_turn,
             )
         })
         .unzip();
-    let life = Life::new(parts, needs);
+    let lifecycle = Lifecycle::new(parts, needs);
     Ok(Booted {
-        life,
+        lifecycle,
         instances,
-        first_turns,
-        pulse,
+        init_turns,
+        epoch_ticker,
         exports,
-        wards,
+        supervised,
     })
 }
 
 /// The places of each guest's instances.
-fn places(guests: &[(&GuestSpec, Declaration)]) -> Vec<Range<Place>> {
+fn places(guests: &[(&GuestSpec, Declaration)]) -> Vec<Range<InstanceIndex>> {
     let mut end = 0;
     let range = |(spec, _): &(&GuestSpec, Declaration)| {
         let start = end;
@@ -229,12 +229,12 @@ fn places(guests: &[(&GuestSpec, Declaration)]) -> Vec<Range<Place>> {
 fn needs(
     guests: &[(&GuestSpec, Declaration)],
     bindings: &[Vec<Binding>],
-    places: &[Range<Place>],
-) -> Vec<Need> {
-    let mut needs: BTreeMap<&str, Need> = BTreeMap::new();
+    places: &[Range<InstanceIndex>],
+) -> Vec<Dependency> {
+    let mut needs: BTreeMap<&str, Dependency> = BTreeMap::new();
     for (guest, ((_, declaration), bound)) in guests.iter().zip(bindings).enumerate() {
         for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
-            let need = needs.entry(&required.name).or_insert_with(|| Need {
+            let need = needs.entry(&required.name).or_insert_with(|| Dependency {
                 exporters: binding
                     .exporters
                     .iter()
@@ -249,7 +249,11 @@ fn needs(
 }
 
 /// Where the calls of the instance at that place go.
-fn links(bindings: &[Binding], places: &[Range<Place>], caller: Place) -> Vec<Link> {
+fn links(
+    bindings: &[Binding],
+    places: &[Range<InstanceIndex>],
+    caller: InstanceIndex,
+) -> Vec<Route> {
     let callees = |Exporter {
                        guest,
                        service,
@@ -265,12 +269,12 @@ fn links(bindings: &[Binding], places: &[Range<Place>], caller: Place) -> Vec<Li
     };
     bindings
         .iter()
-        .map(|binding| Link::new(binding.exporters.iter().flat_map(callees).collect(), caller))
+        .map(|binding| Route::new(binding.exporters.iter().flat_map(callees).collect(), caller))
         .collect()
 }
 
 /// The frame that tells a guest that it is launched. Handles are places among its requirements.
-fn introduction(manifest: &Manifest, bindings: &[Binding]) -> Box<[u8]> {
+fn launched_frame(manifest: &Manifest, bindings: &[Binding]) -> Box<[u8]> {
     let mut bytes = Vec::new();
     let mut frame = FrameBuilder::new(
         &mut bytes,
@@ -305,18 +309,18 @@ fn replicate<'a>(
     guests: Vec<(&'a GuestSpec, Declaration)>,
     settings: &Settings,
     randomness: &Randomness,
-    pulse: &Pulse,
+    epoch_ticker: &EpochTicker,
 ) -> Result<Vec<Replica<'a>>, StartError> {
-    let _awake = pulse.keep_awake();
+    let _awake = epoch_ticker.keep_awake();
     let mut random = randomness.generator();
-    let (mut replicas, mut refusals) = (Vec::new(), Vec::new());
+    let (mut replicas, mut problems) = (Vec::new(), Vec::new());
     for (guest, (spec, first)) in guests.into_iter().enumerate() {
         let others = 1..spec.replicas;
         let mut declare = || {
             let started_ns = settings.clock.monotonic_ns();
             declare(
                 spec,
-                Arc::clone(&first.mould),
+                Arc::clone(&first.factory),
                 started_ns,
                 settings,
                 randomness,
@@ -325,7 +329,7 @@ fn replicate<'a>(
         };
         let others = others.map(|_| match declare() {
             Ok(other) if other.manifest() != first.manifest() => {
-                Err(Refusal::first_turn(spec, Fault::Differs))
+                Err(StartProblem::init_turn(spec, GuestFault::Differs))
             }
             declared => declared,
         });
@@ -335,10 +339,10 @@ fn replicate<'a>(
                 spec,
                 first,
             })),
-            Err(refusal) => refusals.push(refusal),
+            Err(problem) => problems.push(problem),
         }
     }
-    StartError::unless_none(refusals)?;
+    StartError::unless_none(problems)?;
     Ok(replicas)
 }
 
@@ -353,53 +357,56 @@ fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Ite
 /// Makes all guests and lets each declare itself.
 pub(crate) fn declare_all<'a>(
     deployment: &'a Deployment,
-    moulds: impl FnOnce() -> Moulds,
+    compiled_guests: impl FnOnce() -> CompiledGuests,
     settings: &Settings,
     randomness: &Randomness,
 ) -> Declared<'a> {
-    if let Err(refusal) = mappings::check(&deployment.guests) {
+    if let Err(problem) = mappings::check(&deployment.guests) {
         return Declared {
             guests: Vec::new(),
-            refusals: vec![refusal],
-            pulse: None,
+            problems: vec![problem],
+            epoch_ticker: None,
         };
     }
-    let Moulds { of_guests, pulse } = moulds();
-    let awake = pulse.keep_awake();
+    let CompiledGuests {
+        of_guests,
+        epoch_ticker,
+    } = compiled_guests();
+    let awake = epoch_ticker.keep_awake();
     let mut random = randomness.generator();
-    let (mut guests, mut refusals) = (Vec::new(), Vec::new());
-    for (spec, mould) in deployment.guests.iter().zip(of_guests) {
+    let (mut guests, mut problems) = (Vec::new(), Vec::new());
+    for (spec, factory) in deployment.guests.iter().zip(of_guests) {
         let started_ns = settings.clock.monotonic_ns();
-        match mould
-            .and_then(|mould| declare(spec, mould, started_ns, settings, randomness, &mut random))
-        {
+        match factory.and_then(|factory| {
+            declare(spec, factory, started_ns, settings, randomness, &mut random)
+        }) {
             Ok(declaration) => guests.push((spec, declaration)),
-            Err(refusal) => refusals.push(refusal),
+            Err(problem) => problems.push(problem),
         }
     }
     drop(awake);
     Declared {
         guests,
-        refusals,
-        pulse: Some(pulse),
+        problems,
+        epoch_ticker: Some(epoch_ticker),
     }
 }
 
 impl<'a> Declared<'a> {
     /// Adds guests that stand for others, whose clock is the host's.
-    fn add(&mut self, stand_ins: &'a [StandIn], settings: &Settings, randomness: &Randomness) {
+    fn add(&mut self, proxies: &'a [Proxy], settings: &Settings, randomness: &Randomness) {
         let mut random = randomness.generator();
-        for (spec, mould) in stand_ins {
+        for (spec, factory) in proxies {
             match declare(
                 spec,
-                Arc::clone(mould),
+                Arc::clone(factory),
                 0,
                 settings,
                 randomness,
                 &mut random,
             ) {
                 Ok(declaration) => self.guests.push((spec, declaration)),
-                Err(refusal) => self.refusals.push(refusal),
+                Err(problem) => self.problems.push(problem),
             }
         }
     }
@@ -408,8 +415,8 @@ impl<'a> Declared<'a> {
     pub(crate) fn bind(self) -> Declarations<'a> {
         let Declared {
             guests,
-            mut refusals,
-            pulse,
+            mut problems,
+            epoch_ticker,
         } = self;
         let declared: Vec<_> = guests
             .iter()
@@ -421,23 +428,23 @@ impl<'a> Declared<'a> {
             .collect();
         let graph = Graph::of(&declared);
         // What seems to be missing may be exported by one that failed.
-        let all_declared = refusals.is_empty();
+        let all_declared = problems.is_empty();
         let counts =
             |error: &&GraphError| all_declared || !matches!(error, GraphError::Missing { .. });
-        refusals.extend(
+        problems.extend(
             graph
                 .errors
                 .iter()
                 .filter(counts)
                 .cloned()
-                .map(Refusal::from),
+                .map(StartProblem::from),
         );
-        refusals.sort_by(|a, b| a.guest().cmp(&b.guest()));
+        problems.sort_by(|a, b| a.guest().cmp(&b.guest()));
         Declarations {
             guests,
             graph,
-            refusals,
-            pulse,
+            problems,
+            epoch_ticker,
         }
     }
 }
@@ -445,72 +452,72 @@ impl<'a> Declared<'a> {
 /// Makes an instance, whose clock begins at `started_ns`, and lets it declare itself.
 fn declare(
     spec: &GuestSpec,
-    mould: Arc<dyn Mould>,
+    factory: Arc<dyn InstanceFactory>,
     started_ns: u64,
     settings: &Settings,
     randomness: &Randomness,
     random: &mut StdRng,
-) -> Result<Declaration, Refusal> {
+) -> Result<Declaration, StartProblem> {
     let id = InstanceId::from_random(random.random());
     let log_rate = LogRate::new(spec.log_bytes);
-    let newborn = Newborn {
+    let params = InstantiateParams {
         id,
         started_ns,
         log_rate: &log_rate,
     };
-    match first_turn(spec, &*mould, newborn, settings, randomness) {
+    match init_turn(spec, &*factory, params, settings, randomness) {
         Ok(first) => Ok(Declaration {
             id,
             started_ns,
             log_rate,
-            mould,
+            factory,
             first,
         }),
-        Err(Stillborn::Module(error)) => Err(Refusal::module(spec, error)),
-        Err(Stillborn::Fault(fault)) => Err(Refusal::first_turn(spec, fault)),
+        Err(InstantiateError::Module(error)) => Err(StartProblem::module(spec, error)),
+        Err(InstantiateError::GuestFault(fault)) => Err(StartProblem::init_turn(spec, fault)),
     }
 }
 
 /// Makes an instance and lets it have its first turn, in which it says what it exports and requires.
-pub(crate) fn first_turn(
+pub(crate) fn init_turn(
     spec: &GuestSpec,
-    mould: &dyn Mould,
-    newborn: Newborn<'_>,
+    factory: &dyn InstanceFactory,
+    params: InstantiateParams<'_>,
     settings: &Settings,
     randomness: &Randomness,
-) -> Result<FirstWords, Stillborn> {
-    let Newborn {
+) -> Result<InitOutput, InstantiateError> {
+    let InstantiateParams {
         id,
         started_ns,
         log_rate,
-    } = newborn;
+    } = params;
     let prologue = Prologue {
         monotonic_ns: 0,
         wall_ns: settings.clock.wall_ns(),
     };
-    let surroundings = Surroundings {
+    let config = InstanceConfig {
         memory_bytes_max: spec.memory_bytes as usize,
         budget: spec.budget,
-        asks_early: settings.asks_early,
+        yields_on_first_tick: settings.yields_on_first_tick,
         wasi: wasi(spec, prologue, randomness),
     };
-    let speaker = Speaker {
+    let guest_log = GuestLog {
         service: &spec.name,
         instance: id,
         rate: log_rate,
     };
     let mut line = |level, text: &str| {
         // If it is too much, that is told with the next line or at the end: there is no timer yet.
-        let _ = speaker.say(started_ns, level, None, text);
+        let _ = guest_log.say(started_ns, level, None, text);
     };
-    let mut code = mould.instantiate(surroundings, &mut line)??;
+    let mut code = factory.instantiate(config, &mut line)??;
     let inbox = start_frame(spec, id, settings, randomness);
     let turn = code.turn(prologue, &inbox, u32::MAX);
     code.take_output(turn.is_err(), &mut line);
     let turn = turn?;
     let (manifest, outbox) = read_manifest(code.outbox())?;
     code.learn(&manifest);
-    Ok(FirstWords {
+    Ok(InitOutput {
         code,
         manifest,
         outbox,
@@ -562,21 +569,21 @@ fn start_frame(
 }
 
 /// Splits a first outbox into the manifest and the rest.
-fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), Fault> {
+fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), GuestFault> {
     let mut frames = Frames::new(outbox);
     match frames.next().transpose()? {
         Some(frame) if frame.kind() == Some(Kind::Manifest) => {
-            let manifest = Manifest::read(frame.payload).map_err(Fault::Manifest)?;
+            let manifest = Manifest::read(frame.payload).map_err(GuestFault::Manifest)?;
             check_names(&manifest)?;
             Ok((manifest, outbox[frames.offset()..].to_vec()))
         }
-        Some(_) => Err(Fault::Protocol(Breach::LateManifest)),
-        None => Err(Fault::Protocol(Breach::NoManifest)),
+        Some(_) => Err(GuestFault::Protocol(Breach::LateManifest)),
+        None => Err(GuestFault::Protocol(Breach::NoManifest)),
     }
 }
 
 /// Names are shown to people, in messages that could otherwise be made to say anything.
-fn check_names(manifest: &Manifest) -> Result<(), Fault> {
+fn check_names(manifest: &Manifest) -> Result<(), GuestFault> {
     let services = manifest.exports.iter().chain(&manifest.requires);
     let mut names = services.flat_map(|service| {
         service
@@ -593,6 +600,6 @@ fn check_names(manifest: &Manifest) -> Result<(), Fault> {
     };
     match names.find(|name| !is_name(name)) {
         None => Ok(()),
-        Some(name) => Err(Fault::Protocol(Breach::Name { name: name.clone() })),
+        Some(name) => Err(GuestFault::Protocol(Breach::Name { name: name.clone() })),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::compile::modules::compile_all;
 use crate::deployment::{Deployment, GuestSpec, Role};
-use crate::error::Refusal;
+use crate::error::StartProblem;
 use crate::guest::stack;
 use crate::random::Randomness;
 use crate::settings::Settings;
@@ -12,16 +12,16 @@ use crate::start::schema::{self, Party};
 
 /// What the guests of a deployment declare, and all that is wrong with it.
 #[derive(Debug)]
-pub struct Survey {
+pub struct CheckReport {
     /// Those that have declared themselves, sorted by name.
-    pub guests: Vec<Surveyed>,
+    pub guests: Vec<GuestReport>,
     /// Whatever keeps the deployment from running as it is meant to, sorted by the guests that it is about.
-    pub refusals: Vec<Refusal>,
+    pub problems: Vec<StartProblem>,
 }
 
 /// What a guest declares.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Surveyed {
+pub struct GuestReport {
     /// Its name in the deployment.
     pub name: String,
     /// What it is there for.
@@ -50,7 +50,7 @@ pub struct Requirement {
 ///
 /// Unlike [`start`](crate::start) it also finds out whether each guest was built with a schema that fits what its exporter offers: see
 /// [`schema`].
-pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
+pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     let randomness = Randomness::new(settings.seed);
     let settings = Settings {
         descriptors: true,
@@ -59,9 +59,9 @@ pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
     let Declarations {
         guests,
         graph,
-        mut refusals,
+        mut problems,
         ..
-    } = stack::on_guest_thread("parigot survey", || {
+    } = stack::on_guest_thread("parigot check", || {
         declare_all(
             deployment,
             || compile_all(deployment, &settings),
@@ -70,11 +70,11 @@ pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
         )
         .bind()
     });
-    refusals.extend(misfits(&guests, &graph));
-    refusals.sort_by(|a, b| a.guest().cmp(&b.guest()));
+    problems.extend(misfits(&guests, &graph));
+    problems.sort_by(|a, b| a.guest().cmp(&b.guest()));
     let steps = graph.steps();
-    let surveyed = guests.iter().zip(&graph.bindings).zip(steps);
-    let surveyed = surveyed.map(|(((spec, declaration), bound), step)| Surveyed {
+    let reports = guests.iter().zip(&graph.bindings).zip(steps);
+    let reports = reports.map(|(((spec, declaration), bound), step)| GuestReport {
         name: spec.name.clone(),
         role: spec.role,
         replicas: spec.replicas,
@@ -87,9 +87,9 @@ pub fn survey(deployment: &Deployment, settings: &Settings) -> Survey {
         requires: requirements(declaration, bound, &guests),
         step,
     });
-    Survey {
-        guests: surveyed.collect(),
-        refusals,
+    CheckReport {
+        guests: reports.collect(),
+        problems,
     }
 }
 
@@ -111,8 +111,8 @@ fn requirements(
 }
 
 /// The requirements whose schema does not fit.
-fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
+fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<StartProblem> {
+    let mut problems = Vec::new();
     for ((spec, declaration), bound) in guests.iter().zip(&graph.bindings) {
         for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
             // One who knows a service by name alone fits whatever it is.
@@ -130,7 +130,7 @@ fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<Refusal> 
                         service: offered,
                     },
                 ) {
-                    refusals.push(Refusal::Schema {
+                    problems.push(StartProblem::Schema {
                         guest: spec.name.clone(),
                         exporter: exporter.name.clone(),
                         service: required.name.clone(),
@@ -140,5 +140,5 @@ fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<Refusal> 
             }
         }
     }
-    refusals
+    problems
 }

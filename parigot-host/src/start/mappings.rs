@@ -4,7 +4,7 @@
 //! memory, a thread's stack, a large block of the host's own, and that ends the process. So they are counted before.
 
 use crate::deployment::GuestSpec;
-use crate::error::Refusal;
+use crate::error::StartProblem;
 
 /// What an instance takes: its memory before, in and behind its initial content, and the space that it may grow into.
 const PER_INSTANCE: usize = 4;
@@ -13,7 +13,7 @@ const PER_INSTANCE: usize = 4;
 const RESERVED: usize = 2_000;
 
 /// Refuses a deployment whose instances do not fit, by the first of them that does not.
-pub(crate) fn check(guests: &[GuestSpec]) -> Result<(), Refusal> {
+pub(crate) fn check(guests: &[GuestSpec]) -> Result<(), StartProblem> {
     let Some((used, most)) = used_and_most() else {
         return Ok(());
     };
@@ -25,7 +25,7 @@ pub(crate) fn check(guests: &[GuestSpec]) -> Result<(), Refusal> {
             .sum::<usize>()
     };
     match (0..guests.len()).find(|last| instances(&guests[..=*last]) > fit) {
-        Some(last) => Err(Refusal::Mappings {
+        Some(last) => Err(StartProblem::Mappings {
             guest: guests[last].name.clone(),
             guests: instances(guests),
             fit,
@@ -87,11 +87,11 @@ mod tests {
             .guests;
         check(&guests).expect("one does");
         guests.resize(fits + 1, guests[0].clone());
-        let refusal =
+        let problem =
             check(&guests).expect_err("they do not, even in a process that had nothing else");
         assert!(
-            refusal.to_string().contains("mappings of memory"),
-            "{refusal}"
+            problem.to_string().contains("mappings of memory"),
+            "{problem}"
         );
     }
 }

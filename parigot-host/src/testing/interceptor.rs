@@ -17,15 +17,15 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::fault::{Fault, Leg};
-use super::frame::{HOST, Mishap};
+use super::frame::{Effect, HOST};
 use super::record::{CallPlace, Record};
 use crate::clock::ManualClock;
-use crate::error::{Culprit, Fault as Failure, ModuleError};
-use crate::guest::code::{Code, Mould, Turn};
-use crate::guest::wasm::Surroundings;
+use crate::error::{ActiveCall, GuestFault, ModuleError};
+use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
+use crate::guest::wasm::InstanceConfig;
 
 /// What all guests of a run share.
-pub(super) struct Wire {
+pub(super) struct Interceptor {
     pub(super) record: Record,
     pub(super) faults: Vec<Fault>,
     /// What guests have declared that they export.
@@ -35,14 +35,14 @@ pub(super) struct Wire {
     cuts_turns: bool,
 }
 
-impl Wire {
+impl Interceptor {
     pub(super) fn new(
         clock: Arc<ManualClock>,
         faults: Vec<Fault>,
         chance: StdRng,
         cuts_turns: bool,
     ) -> Self {
-        Wire {
+        Interceptor {
             record: Record::new(clock),
             faults,
             exports: Vec::new(),
@@ -61,8 +61,8 @@ impl Wire {
     }
 
     /// What happens to a call on that leg.
-    fn strike(&mut self, leg: Leg, call: CallPlace) -> Option<Mishap> {
-        let Wire {
+    fn strike(&mut self, leg: Leg, call: CallPlace) -> Option<Effect> {
+        let Interceptor {
             faults,
             chance,
             record,
@@ -77,32 +77,32 @@ impl Wire {
     }
 }
 
-/// A guest behind the wire.
-pub(super) struct WiredMould {
+/// A guest behind the interceptor.
+pub(super) struct InterceptedFactory {
     pub(super) name: String,
-    pub(super) wire: Arc<Mutex<Wire>>,
-    pub(super) inner: Arc<dyn Mould>,
+    pub(super) interceptor: Arc<Mutex<Interceptor>>,
+    pub(super) inner: Arc<dyn InstanceFactory>,
     /// Whether it is the test itself: what the host sends it are then the test's own wishes.
     pub(super) is_test: bool,
 }
 
-impl Mould for WiredMould {
+impl InstanceFactory for InterceptedFactory {
     fn instantiate(
         &self,
-        surroundings: Surroundings,
+        config: InstanceConfig,
         line: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn Code>, Failure>, ModuleError> {
-        let inner = self.inner.instantiate(surroundings, line)?;
-        Ok(inner.map(|inner| Box::new(Wired::new(self, inner)) as _))
+    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
+        let inner = self.inner.instantiate(config, line)?;
+        Ok(inner.map(|inner| Box::new(Intercepted::new(self, inner)) as _))
     }
 }
 
-/// An instance behind the wire.
-struct Wired {
+/// An instance behind the interceptor.
+struct Intercepted {
     name: String,
-    wire: Arc<Mutex<Wire>>,
+    interceptor: Arc<Mutex<Interceptor>>,
     is_test: bool,
-    inner: Box<dyn Code>,
+    inner: Box<dyn GuestInstance>,
     manifest: Manifest,
     outbox: Vec<u8>,
     /// How its last turn ended; none before the first.
@@ -112,12 +112,12 @@ struct Wired {
     /// Calls that it has, by the host's numbers.
     served: HashMap<u64, CallPlace>,
     /// Of these the ones that it does not have, since they are lost, or late, on their way here or back.
-    adrift: BTreeMap<u64, Adrift>,
+    delayed: BTreeMap<u64, Delayed>,
     /// The call that it had when the test crashed it.
     crashed: Option<u64>,
 }
 
-enum Adrift {
+enum Delayed {
     Lost,
     Late(Late),
 }
@@ -131,7 +131,7 @@ struct Late {
     frame: usize,
 }
 
-/// A frame that goes through the wire.
+/// A frame that goes through the interceptor.
 struct Passing<'a> {
     frame: Frame<'a>,
     bytes: &'a [u8],
@@ -145,24 +145,24 @@ enum Passage {
     Held,
 }
 
-impl Wired {
-    fn new(mould: &WiredMould, inner: Box<dyn Code>) -> Self {
-        Wired {
-            name: mould.name.clone(),
-            wire: Arc::clone(&mould.wire),
-            is_test: mould.is_test,
+impl Intercepted {
+    fn new(factory: &InterceptedFactory, inner: Box<dyn GuestInstance>) -> Self {
+        Intercepted {
+            name: factory.name.clone(),
+            interceptor: Arc::clone(&factory.interceptor),
+            is_test: factory.is_test,
             inner,
             manifest: Manifest::default(),
             outbox: Vec::new(),
             last: None,
             made: HashMap::new(),
             served: HashMap::new(),
-            adrift: BTreeMap::new(),
+            delayed: BTreeMap::new(),
             crashed: None,
         }
     }
 
-    fn run(&mut self, prologue: Prologue, frames: &[u8]) -> Result<Turn, Failure> {
+    fn run(&mut self, prologue: Prologue, frames: &[u8]) -> Result<Turn, GuestFault> {
         let now_ns = prologue.monotonic_ns;
         let mut inbox = Vec::new();
         self.receive(frames, now_ns, &mut inbox)?;
@@ -186,12 +186,17 @@ impl Wired {
             // It declares itself, which takes what it takes.
             None => Some(u32::MAX),
             Some(last) if inbox.is_empty() && !last.more && last.wake_at_ns > now_ns => None,
-            Some(_) => Some(self.wire.lock().polls_max()),
+            Some(_) => Some(self.interceptor.lock().polls_max()),
         }
     }
 
     /// Takes in what has come; what reaches the guest goes into its inbox.
-    fn receive(&mut self, frames: &[u8], now_ns: u64, inbox: &mut Vec<u8>) -> Result<(), Failure> {
+    fn receive(
+        &mut self,
+        frames: &[u8],
+        now_ns: u64,
+        inbox: &mut Vec<u8>,
+    ) -> Result<(), GuestFault> {
         let mut rest = Frames::new(frames);
         loop {
             let start = rest.offset();
@@ -210,7 +215,7 @@ impl Wired {
         }
     }
 
-    fn receive_frame(&mut self, passing: &Passing<'_>) -> Result<Passage, Failure> {
+    fn receive_frame(&mut self, passing: &Passing<'_>) -> Result<Passage, GuestFault> {
         let frame = &passing.frame;
         match frame.kind() {
             Some(Kind::Call | Kind::Cancel) if self.is_test => {}
@@ -218,14 +223,17 @@ impl Wired {
             Some(Kind::Cancel) => return Ok(self.receive_cancel(frame)),
             Some(Kind::Reply) => {
                 if let Some(call) = self.made.get(&frame.header.number) {
-                    self.wire.lock().record.end(*call, frame);
+                    self.interceptor.lock().record.end(*call, frame);
                 }
             }
             Some(kind) => {
                 if kind == Kind::Launched {
                     self.learn_methods(frame);
                 }
-                self.wire.lock().record.note(HOST, &self.name, kind, frame);
+                self.interceptor
+                    .lock()
+                    .record
+                    .note(HOST, &self.name, kind, frame);
             }
             None => {}
         }
@@ -249,56 +257,56 @@ impl Wired {
         }
     }
 
-    fn receive_call(&mut self, passing: &Passing<'_>) -> Result<Passage, Failure> {
-        let mut wire = self.wire.lock();
-        let Some((call, frame)) = wire.record.arrive(&passing.frame) else {
+    fn receive_call(&mut self, passing: &Passing<'_>) -> Result<Passage, GuestFault> {
+        let mut interceptor = self.interceptor.lock();
+        let Some((call, frame)) = interceptor.record.arrive(&passing.frame) else {
             return Ok(Passage::Through);
         };
-        let mishap = wire.strike(Leg::Call, call);
-        drop(wire);
+        let effect = interceptor.strike(Leg::Call, call);
+        drop(interceptor);
         self.served.insert(passing.frame.header.number, call);
-        self.suffer(mishap, Leg::Call, passing, frame)
+        self.suffer(effect, Leg::Call, passing, frame)
     }
 
     /// Does to a frame what happens to it.
     fn suffer(
         &mut self,
-        mishap: Option<Mishap>,
+        effect: Option<Effect>,
         leg: Leg,
         passing: &Passing<'_>,
         frame: usize,
-    ) -> Result<Passage, Failure> {
-        let Some(mishap) = mishap else {
+    ) -> Result<Passage, GuestFault> {
+        let Some(effect) = effect else {
             return Ok(Passage::Through);
         };
-        self.wire.lock().record.note_mishap(frame, mishap);
+        self.interceptor.lock().record.note_effect(frame, effect);
         let number = passing.frame.header.number;
-        let adrift = match mishap {
-            Mishap::Lost => Adrift::Lost,
-            Mishap::Delayed(by) => Adrift::Late(Late::new(leg, passing, by, frame)),
-            Mishap::Crashed => {
+        let delayed = match effect {
+            Effect::Lost => Delayed::Lost,
+            Effect::Delayed(by) => Delayed::Late(Late::new(leg, passing, by, frame)),
+            Effect::Crashed => {
                 self.crashed = Some(number);
-                return Err(Failure::Trap {
+                return Err(GuestFault::Trap {
                     reason: "the test has crashed it".into(),
                 });
             }
         };
-        self.adrift.insert(number, adrift);
+        self.delayed.insert(number, delayed);
         Ok(Passage::Held)
     }
 
-    /// Nobody waits for a call. If it is adrift the guest does not know of it, and the host must be answered here.
+    /// Nobody waits for a call. If it is delayed the guest does not know of it, and the host must be answered here.
     fn receive_cancel(&mut self, frame: &Frame<'_>) -> Passage {
         let number = frame.header.number;
-        let mut wire = self.wire.lock();
+        let mut interceptor = self.interceptor.lock();
         if let Some(call) = self.served.get(&number) {
-            wire.record.cancel_at_callee(*call, frame);
+            interceptor.record.cancel_at_callee(*call, frame);
         }
-        match self.adrift.remove(&number) {
+        match self.delayed.remove(&number) {
             None => return Passage::Through,
-            Some(Adrift::Lost) => {}
+            Some(Delayed::Lost) => {}
             // It comes no more.
-            Some(Adrift::Late(late)) => wire.record.note_mishap(late.frame, Mishap::Lost),
+            Some(Delayed::Late(late)) => interceptor.record.note_effect(late.frame, Effect::Lost),
         }
         self.served.remove(&number);
         let header = Header {
@@ -314,11 +322,13 @@ impl Wired {
 
     /// Lets what is late go on once its time has come, calls into the inbox, replies into the outbox.
     fn release(&mut self, now_ns: u64, inbox: &mut Vec<u8>) {
-        let is_due = |_: &u64, adrift: &mut Adrift| matches!(adrift, Adrift::Late(late) if late.at_ns <= now_ns);
-        let mut due: Vec<_> = self.adrift.extract_if(.., is_due).collect();
-        due.sort_by_key(|(_, adrift)| adrift.at_ns());
-        for (number, adrift) in due {
-            let Adrift::Late(late) = adrift else { continue };
+        let is_due = |_: &u64, delayed: &mut Delayed| matches!(delayed, Delayed::Late(late) if late.at_ns <= now_ns);
+        let mut due: Vec<_> = self.delayed.extract_if(.., is_due).collect();
+        due.sort_by_key(|(_, delayed)| delayed.at_ns());
+        for (number, delayed) in due {
+            let Delayed::Late(late) = delayed else {
+                continue;
+            };
             match late.leg {
                 Leg::Call => inbox.extend_from_slice(&late.bytes),
                 Leg::Reply => {
@@ -326,7 +336,7 @@ impl Wired {
                     self.served
                         .remove(&number)
                         .into_iter()
-                        .for_each(|call| self.wire.lock().record.release(call));
+                        .for_each(|call| self.interceptor.lock().record.release(call));
                 }
             }
         }
@@ -334,15 +344,15 @@ impl Wired {
 
     /// When the next that is late goes on, on the guest's own clock.
     fn next_release_ns(&self) -> u64 {
-        self.adrift
+        self.delayed
             .values()
-            .map(Adrift::at_ns)
+            .map(Delayed::at_ns)
             .min()
             .unwrap_or(NEVER)
     }
 
     /// Takes over what the guest has sent; what reaches the host goes into the outbox.
-    fn send(&mut self, now_ns: u64) -> Result<(), Failure> {
+    fn send(&mut self, now_ns: u64) -> Result<(), GuestFault> {
         let sent = self.inner.outbox().to_vec();
         let mut rest = Frames::new(&sent);
         loop {
@@ -366,7 +376,7 @@ impl Wired {
         }
     }
 
-    fn send_frame(&mut self, passing: &Passing<'_>) -> Result<Passage, Failure> {
+    fn send_frame(&mut self, passing: &Passing<'_>) -> Result<Passage, GuestFault> {
         let frame = &passing.frame;
         let Header {
             number,
@@ -374,14 +384,14 @@ impl Wired {
             method,
             ..
         } = frame.header;
-        let mut wire = self.wire.lock();
+        let mut interceptor = self.interceptor.lock();
         match frame.kind() {
             Some(Kind::Reply) if number != LAUNCH_NUMBER => {
-                drop(wire);
+                drop(interceptor);
                 return self.send_reply(passing);
             }
             Some(Kind::Call) => {
-                let call = wire.record.begin(
+                let call = interceptor.record.begin(
                     &self.name,
                     names(&self.manifest.requires, service, method),
                     frame,
@@ -392,41 +402,41 @@ impl Wired {
                 self.made
                     .get(&number)
                     .into_iter()
-                    .for_each(|call| wire.record.cancel(*call, frame));
+                    .for_each(|call| interceptor.record.cancel(*call, frame));
             }
-            Some(kind) => wire.record.note(&self.name, HOST, kind, frame),
+            Some(kind) => interceptor.record.note(&self.name, HOST, kind, frame),
             None => {}
         }
         Ok(Passage::Through)
     }
 
-    fn send_reply(&mut self, passing: &Passing<'_>) -> Result<Passage, Failure> {
+    fn send_reply(&mut self, passing: &Passing<'_>) -> Result<Passage, GuestFault> {
         let number = passing.frame.header.number;
         let Some(call) = self.served.get(&number).copied() else {
             return Ok(Passage::Through);
         };
-        let mut wire = self.wire.lock();
-        let frame = wire.record.answer(call, &passing.frame);
+        let mut interceptor = self.interceptor.lock();
+        let frame = interceptor.record.answer(call, &passing.frame);
         // An answer that goes nowhere cannot be lost.
-        let mishap = if wire.record.call(call).is_cancelled {
+        let effect = if interceptor.record.call(call).is_cancelled {
             None
         } else {
-            wire.strike(Leg::Reply, call)
+            interceptor.strike(Leg::Reply, call)
         };
-        if mishap.is_none() {
-            wire.record.release(call);
+        if effect.is_none() {
+            interceptor.record.release(call);
             self.served.remove(&number);
         }
-        drop(wire);
-        self.suffer(mishap, Leg::Reply, passing, frame)
+        drop(interceptor);
+        self.suffer(effect, Leg::Reply, passing, frame)
     }
 }
 
-impl Adrift {
+impl Delayed {
     fn at_ns(&self) -> u64 {
         match self {
-            Adrift::Lost => NEVER,
-            Adrift::Late(late) => late.at_ns,
+            Delayed::Lost => NEVER,
+            Delayed::Late(late) => late.at_ns,
         }
     }
 }
@@ -453,17 +463,17 @@ fn names(services: &[manifest::Service], service: u32, method: u32) -> (&str, &s
     )
 }
 
-impl Code for Wired {
+impl GuestInstance for Intercepted {
     fn turn(
         &mut self,
         prologue: Prologue,
         frames: &[u8],
         _max_polls: u32,
-    ) -> Result<Turn, Failure> {
+    ) -> Result<Turn, GuestFault> {
         self.outbox.clear();
         let turn = self.run(prologue, frames);
         if let Err(fault) = &turn {
-            self.wire
+            self.interceptor
                 .lock()
                 .record
                 .note_end(&self.name, &fault.to_string());
@@ -474,7 +484,7 @@ impl Code for Wired {
     fn learn(&mut self, manifest: &Manifest) {
         self.inner.learn(manifest);
         self.manifest = manifest.clone();
-        let exports = &mut self.wire.lock().exports;
+        let exports = &mut self.interceptor.lock().exports;
         for service in &manifest.exports {
             if exports.iter().all(|known| known.name != service.name) {
                 exports.push(service.clone());
@@ -482,10 +492,10 @@ impl Code for Wired {
         }
     }
 
-    fn culprit(&self) -> Option<Culprit> {
+    fn active_call(&self) -> Option<ActiveCall> {
         self.crashed
-            .map(|call| Culprit { call, method: None })
-            .or_else(|| self.inner.culprit())
+            .map(|call| ActiveCall { call, method: None })
+            .or_else(|| self.inner.active_call())
     }
 
     fn outbox(&self) -> &[u8] {
@@ -493,9 +503,12 @@ impl Code for Wired {
     }
 
     fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
-        let (wire, name) = (&self.wire, &self.name);
+        let (interceptor, name) = (&self.interceptor, &self.name);
         self.inner.take_output(ended, &mut |level, text| {
-            wire.lock().record.note_line(name, level as u32, text);
+            interceptor
+                .lock()
+                .record
+                .note_line(name, level as u32, text);
             line(level, text);
         });
     }

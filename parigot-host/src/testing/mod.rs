@@ -50,24 +50,24 @@ use parking_lot::Mutex;
 
 use crate::clock::{Clock, ManualClock};
 use crate::compile::code_cache;
-use crate::compile::modules::Moulds;
+use crate::compile::modules::CompiledGuests;
 use crate::deployment::{
     Deployment, GuestSpec, RestartAfter, RestartPolicy, SHUTDOWN_DEADLINE_DEFAULT,
     STARTUP_DEADLINE_DEFAULT,
 };
-use crate::error::{DeploymentError, Mistake, StartError};
-use crate::guest::code::Mould;
-use crate::guest::epoch_ticker::Pulse;
+use crate::error::{ConfigError, DeploymentError, StartError};
+use crate::guest::code::InstanceFactory;
+use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::stack;
 use crate::host::assemble;
 use crate::kernel::startup;
-use crate::network::Neighbours;
+use crate::network::Peers;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::boot;
-use caller::{Replies, caller_mould};
-use interceptor::{Wire, WiredMould};
-use native::NativeMould;
+use caller::{Replies, caller_factory};
+use interceptor::{InterceptedFactory, Interceptor};
+use native::NativeFactory;
 use stepper::Stepper;
 
 pub use parigot_abi::Kind;
@@ -75,7 +75,7 @@ pub use parigot_abi::Kind;
 pub use caller::PendingCall;
 pub use fake::{Answer, Fake};
 pub use fault::Fault;
-pub use frame::{Frame, Mishap};
+pub use frame::{Effect, Frame};
 pub use run::TestRun;
 
 /// The test itself among the guests.
@@ -90,7 +90,7 @@ const WALL_DEFAULT: Duration = Duration::from_secs(946_684_800);
 pub struct TestHost {
     guests: Vec<GuestSpec>,
     /// What those are made from that are no wasm, by their names.
-    moulds: BTreeMap<String, Arc<dyn Mould>>,
+    compiled_guests: BTreeMap<String, Arc<dyn InstanceFactory>>,
     faults: Vec<Fault>,
     seed: Option<u64>,
     startup_deadline: Duration,
@@ -119,7 +119,7 @@ impl TestHost {
     pub fn new() -> Self {
         TestHost {
             guests: Vec::new(),
-            moulds: BTreeMap::new(),
+            compiled_guests: BTreeMap::new(),
             faults: Vec::new(),
             seed: None,
             startup_deadline: STARTUP_DEADLINE_DEFAULT,
@@ -145,7 +145,7 @@ impl TestHost {
     /// With all that is wrong with the file.
     pub fn with_deployment(self, file: impl AsRef<Path>) -> Self {
         let deployment =
-            Deployment::read(file.as_ref()).unwrap_or_else(|error| panic!("{}", mistakes(&error)));
+            Deployment::read(file.as_ref()).unwrap_or_else(|error| panic!("{}", errors(&error)));
         let Deployment {
             guests,
             startup_deadline,
@@ -174,7 +174,7 @@ impl TestHost {
             "no guest of a test is called `{}`",
             guest.name
         );
-        self.moulds.remove(&guest.name);
+        self.compiled_guests.remove(&guest.name);
         self.guests.retain(|known| known.name != guest.name);
         self.guests.push(guest);
         self
@@ -187,9 +187,9 @@ impl TestHost {
             .iter()
             .find(|guest| guest.name == fake.name())
             .cloned();
-        self.mould(
+        self.factory(
             replaced.unwrap_or_else(|| GuestSpec::service(fake.name(), "")),
-            fake.as_mould(),
+            fake.as_factory(),
         )
     }
 
@@ -199,13 +199,13 @@ impl TestHost {
     /// A debugger stops in it, and what it prints is seen. A panic ends the guest, as in wasm. It has no limits: one that loops holds the
     /// test up. It may be entered on another thread than before, so what it keeps in thread-locals is lost.
     pub fn native(self, guest: GuestSpec, define: fn() -> Definition) -> Self {
-        self.mould(guest, NativeMould { define })
+        self.factory(guest, NativeFactory { define })
     }
 
-    fn mould(self, guest: GuestSpec, mould: impl Mould + 'static) -> Self {
+    fn factory(self, guest: GuestSpec, factory: impl InstanceFactory + 'static) -> Self {
         let name = guest.name.clone();
         let mut host = self.guest(guest);
-        host.moulds.insert(name, Arc::new(mould));
+        host.compiled_guests.insert(name, Arc::new(factory));
         host
     }
 
@@ -251,10 +251,10 @@ impl TestHost {
     ///
     /// # Panics
     ///
-    /// With all refusals, if they do not fit together.
+    /// With all problems, if they do not fit together.
     pub fn start(self) -> TestRun {
         self.try_start()
-            .unwrap_or_else(|error| panic!("{}", refusals(&error)))
+            .unwrap_or_else(|error| panic!("{}", problems(&error)))
     }
 
     /// The same for those that are to be refused.
@@ -267,20 +267,21 @@ impl TestHost {
         let settings = self.settings(&clock);
         let randomness = Randomness::new(settings.seed);
         let (in_any_order, chance) = (self.seed.is_some(), randomness.generator());
-        let wire = Wire::new(
+        let interceptor = Interceptor::new(
             Arc::clone(&clock),
             self.faults.clone(),
             chance,
             in_any_order,
         );
-        let (wire, replies) = (Arc::new(Mutex::new(wire)), Replies::default());
+        let (interceptor, replies) = (Arc::new(Mutex::new(interceptor)), Replies::default());
         let deployment = self.as_deployment();
-        let moulds = || self.moulds(&deployment.guests, &wire, &replies, &settings);
+        let compiled_guests =
+            || self.compiled_guests(&deployment.guests, &interceptor, &replies, &settings);
         let booted = stack::on_guest_thread("parigot test", || {
             boot::boot(
                 &deployment,
-                moulds,
-                &mut Neighbours::none(),
+                compiled_guests,
+                &mut Peers::none(),
                 &settings,
                 &randomness,
             )
@@ -288,14 +289,14 @@ impl TestHost {
         let (kernel, _) = assemble(booted, &settings, &randomness);
         let manifest = Manifest {
             exports: Vec::new(),
-            requires: wire.lock().exports.clone(),
+            requires: interceptor.lock().exports.clone(),
         };
         let stepper = Stepper {
             start: startup::alarms(&kernel, self.startup_deadline),
             startup_deadline: self.startup_deadline,
             chance: in_any_order.then(|| randomness.generator()),
             ready: Vec::new(),
-            wire: Arc::clone(&wire),
+            interceptor: Arc::clone(&interceptor),
             randomness,
             kernel,
         };
@@ -305,7 +306,7 @@ impl TestHost {
         Ok(TestRun {
             stepper,
             clock,
-            wire,
+            interceptor,
             replies,
             manifest,
             shutdown_deadline,
@@ -320,7 +321,7 @@ impl TestHost {
             clock: Arc::clone(clock) as Arc<dyn Clock>,
             seed: Some(seed),
             code_cache: self.code_cache.clone(),
-            asks_early: false,
+            yields_on_first_tick: false,
             ..Settings::default()
         }
     }
@@ -353,57 +354,57 @@ impl TestHost {
         }
     }
 
-    /// What the guests are made from, each behind the wire; last of all the test itself, when all others have declared themselves.
-    fn moulds(
+    /// What the guests are made from, each behind the interceptor; last of all the test itself, when all others have declared themselves.
+    fn compiled_guests(
         &self,
         guests: &[GuestSpec],
-        wire: &Arc<Mutex<Wire>>,
+        interceptor: &Arc<Mutex<Interceptor>>,
         replies: &Replies,
         settings: &Settings,
-    ) -> Moulds {
+    ) -> CompiledGuests {
         let (test, guests) = guests.split_last().expect("the test itself is there");
         let real: Vec<_> = guests
             .iter()
-            .filter(|guest| !self.moulds.contains_key(&guest.name))
+            .filter(|guest| !self.compiled_guests.contains_key(&guest.name))
             .cloned()
             .collect();
         let module_cache::Compiled { modules, ticks } = module_cache::compile(&real, settings);
         let mut modules = modules.into_iter();
-        let mould = |guest: &GuestSpec| match self.moulds.get(&guest.name) {
-            Some(mould) => Ok(Arc::clone(mould)),
+        let factory = |guest: &GuestSpec| match self.compiled_guests.get(&guest.name) {
+            Some(factory) => Ok(Arc::clone(factory)),
             None => modules
                 .next()
                 .expect("each was compiled")
                 .map(|module| Arc::new(module) as _),
         };
-        let inner = guests.iter().map(mould).collect::<Vec<_>>();
-        let caller = Arc::new(caller_mould(Arc::clone(wire), Arc::clone(replies)));
+        let inner = guests.iter().map(factory).collect::<Vec<_>>();
+        let caller = Arc::new(caller_factory(Arc::clone(interceptor), Arc::clone(replies)));
         let all = guests.iter().zip(inner).chain([(test, Ok(caller as _))]);
         let wired = all.map(|(GuestSpec { name, .. }, inner)| {
             let is_test = name == TEST;
             inner.map(|inner| {
-                Arc::new(WiredMould {
+                Arc::new(InterceptedFactory {
                     name: name.clone(),
-                    wire: Arc::clone(wire),
+                    interceptor: Arc::clone(interceptor),
                     inner,
                     is_test,
                 }) as _
             })
         });
-        Moulds {
+        CompiledGuests {
             of_guests: wired.collect(),
-            pulse: Pulse::start(ticks),
+            epoch_ticker: EpochTicker::start(ticks),
         }
     }
 }
 
 /// All that is wrong with a deployment file, a line each.
-fn mistakes(error: &DeploymentError) -> String {
-    let DeploymentError::Refused { file, mistakes } = error else {
+fn errors(error: &DeploymentError) -> String {
+    let DeploymentError::Refused { file, errors } = error else {
         return chain(error);
     };
-    let mistakes = mistakes.iter().map(|mistake| {
-        let Mistake {
+    let errors = errors.iter().map(|mistake| {
+        let ConfigError {
             line,
             column,
             message,
@@ -412,18 +413,18 @@ fn mistakes(error: &DeploymentError) -> String {
         } = mistake;
         format!("{}:{line}:{column}: {message}; {help}", file.display())
     });
-    mistakes.collect::<Vec<_>>().join("\n")
+    errors.collect::<Vec<_>>().join("\n")
 }
 
-/// All refusals, a line each.
-fn refusals(error: &StartError) -> String {
-    let refusals = error
-        .refusals()
+/// All problems, a line each.
+fn problems(error: &StartError) -> String {
+    let problems = error
+        .problems()
         .iter()
-        .map(|refusal| format!("\n  {}", chain(refusal)));
+        .map(|problem| format!("\n  {}", chain(problem)));
     format!(
         "the guests cannot be started:{}",
-        refusals.collect::<String>()
+        problems.collect::<String>()
     )
 }
 

@@ -8,15 +8,15 @@ use parking_lot::Mutex;
 
 use crate::compile::modules;
 use crate::deployment::GuestSpec;
-use crate::error::Refusal;
+use crate::error::StartProblem;
 use crate::guest::wasm::{Compiler, GuestModule};
 use crate::settings::Settings;
 
 /// By where they keep their code.
-static WORKSHOPS: Mutex<BTreeMap<Option<PathBuf>, Workshop>> = Mutex::new(BTreeMap::new());
+static MODULE_CACHES: Mutex<BTreeMap<Option<PathBuf>, ModuleCache>> = Mutex::new(BTreeMap::new());
 
 /// A compiler, and what it has made.
-struct Workshop {
+struct ModuleCache {
     compiler: Compiler,
     modules: HashMap<Stamp, GuestModule>,
 }
@@ -42,19 +42,19 @@ impl Stamp {
 
 /// What guests are made from, and what ticks for them.
 pub(super) struct Compiled {
-    pub(super) modules: Vec<Result<GuestModule, Refusal>>,
+    pub(super) modules: Vec<Result<GuestModule, StartProblem>>,
     pub(super) ticks: Box<dyn Fn() + Send>,
 }
 
 /// Compiles what these guests run, unless that was done before.
 pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
-    let mut workshops = WORKSHOPS.lock();
-    let Workshop {
+    let mut caches = MODULE_CACHES.lock();
+    let ModuleCache {
         compiler,
         modules: known,
-    } = workshops
+    } = caches
         .entry(settings.code_cache.clone())
-        .or_insert_with(|| Workshop {
+        .or_insert_with(|| ModuleCache {
             compiler: Compiler::new(settings),
             modules: HashMap::new(),
         });
@@ -68,7 +68,7 @@ pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
         .zip(&kept)
         .filter(|(_, kept)| kept.is_none())
         .map(|(guest, _)| guest.clone());
-    let mut new = compile::modules(&new.collect::<Vec<_>>(), compiler, settings).into_iter();
+    let mut new = modules::modules(&new.collect::<Vec<_>>(), compiler, settings).into_iter();
     let modules = stamps.into_iter().zip(kept).map(|(stamp, kept)| {
         let module = kept.map_or_else(|| new.next().expect("each that is new was compiled"), Ok);
         if let (Ok(module), Some(stamp)) = (&module, stamp) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use e2e::{code_cache, guest_file, pizzeria};
 use golden::echo::echo::v1::{Payload, echo};
 use parigot_host::deployment::GuestSpec;
-use parigot_host::testing::{Fake, Fault, Frame, Kind, Mishap, TestHost, TestRun};
+use parigot_host::testing::{Effect, Fake, Fault, Frame, Kind, TestHost, TestRun};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -18,7 +18,7 @@ const MS: Duration = Duration::from_millis(1);
 fn every_call_has_ended_once(frames: &[Frame]) {
     for call in frames.iter().filter(|frame| frame.kind == Kind::Call) {
         let of_call = || frames.iter().filter(|frame| frame.call == call.call);
-        let arrives = |frame: &Frame| !matches!(frame.mishap, Some(Mishap::Lost | Mishap::Crashed));
+        let arrives = |frame: &Frame| !matches!(frame.effect, Some(Effect::Lost | Effect::Crashed));
         let is_end =
             |frame: &&Frame| frame.kind == Kind::Reply && frame.to == call.from && arrives(frame);
         let is_cancelled =

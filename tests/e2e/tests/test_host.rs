@@ -11,7 +11,7 @@ use golden::helloworld::greeting::v1::{
 };
 use parigot_guest::{Cause, Code, Status};
 use parigot_host::deployment::GuestSpec;
-use parigot_host::testing::{self, Answer, Fake, Fault, Frame, Mishap, TestHost, TestRun};
+use parigot_host::testing::{self, Answer, Effect, Fake, Fault, Frame, TestHost, TestRun};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -343,7 +343,7 @@ fn calls_and_replies_are_lost_and_end_at_their_deadline() {
         assert_eq!(
             host.frames()
                 .iter()
-                .filter(|frame| frame.mishap == Some(Mishap::Lost))
+                .filter(|frame| frame.effect == Some(Effect::Lost))
                 .count(),
             1
         );
@@ -455,11 +455,11 @@ fn a_deployment_that_does_not_fit_is_refused_with_all_reasons() {
         .guest(lost)
         .try_start()
         .expect_err("it requires what nobody exports");
-    let [refusal] = error.refusals() else {
+    let [problem] = error.problems() else {
         panic!("{error}")
     };
     assert_eq!(
-        refusal.to_string(),
+        problem.to_string(),
         "`lost` requires echo.v1.Echo, which no guest of the deployment exports"
     );
     let panic = std::panic::catch_unwind(|| {

@@ -3,7 +3,7 @@
 use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Cause, Code, Detail, FrameBuilder, Header, Kind};
 
-use crate::error::{Ending, Fault};
+use crate::error::{Ending, GuestFault};
 use crate::kernel::instance::Instance;
 use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
 
@@ -22,7 +22,7 @@ pub(crate) struct Failure {
 
 /// Why an instance takes no calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Absence {
+pub(crate) enum Unavailable {
     /// It has ended, and that was that.
     Over,
     /// It has ended and is not ready again.
@@ -36,28 +36,28 @@ pub(crate) enum Absence {
 /// Refusals, of calls that have not run. Guests are named as in the deployment.
 impl Failure {
     /// The callee is not there.
-    pub(crate) fn absent(callee: &str, absence: &Absence, now_ns: u64) -> Self {
+    pub(crate) fn absent(callee: &str, absence: &Unavailable, now_ns: u64) -> Self {
         let message = match absence {
-            Absence::Over => format!("{callee} is not running"),
-            Absence::Restarting { since_ns } => {
+            Unavailable::Over => format!("{callee} is not running"),
+            Unavailable::Restarting { since_ns } => {
                 let down_ms = now_ns.saturating_sub(*since_ns) / 1_000_000;
                 format!("{callee} is being restarted, and has been down for {down_ms} ms")
             }
-            Absence::Failed { why } => format!("{callee} has failed for good: {why}"),
-            Absence::Stopping => format!("{callee} is stopping"),
+            Unavailable::Failed { why } => format!("{callee} has failed for good: {why}"),
+            Unavailable::Stopping => format!("{callee} is stopping"),
         };
         Self::new(Code::Unavailable, Cause::Unreachable, message)
     }
 
     /// None of several instances takes the call, for these reasons, of which there is at least one.
-    pub(crate) fn of_all(mut refusals: Vec<Failure>) -> Self {
+    pub(crate) fn of_all(mut problems: Vec<Failure>) -> Self {
         // That one is overloaded says more than that others are away.
-        let told = refusals
+        let told = problems
             .iter()
-            .position(|refusal| refusal.cause != Cause::Unreachable)
+            .position(|problem| problem.cause != Cause::Unreachable)
             .unwrap_or_default();
-        let mut told = refusals.swap_remove(told);
-        match refusals.len() {
+        let mut told = problems.swap_remove(told);
+        match problems.len() {
             0 => {}
             1 => told.message += "; the other instance takes no calls either",
             others => {
@@ -149,7 +149,7 @@ impl Failure {
                 } else {
                     Code::Unavailable
                 };
-                let killed = matches!(fault, Fault::OverBudget(_));
+                let killed = matches!(fault, GuestFault::OverBudget(_));
                 let cause = if killed {
                     Cause::CalleeKilled
                 } else {
@@ -177,7 +177,7 @@ impl Failure {
 
     /// The same of a call that came to that instance. One that stands for others is nobody: whether the call came to any of them is not known here.
     pub(crate) fn at(self, callee: &Instance) -> Self {
-        let instance = if callee.is_stand_in {
+        let instance = if callee.is_proxy {
             InstanceId::EMPTY
         } else {
             callee.id()

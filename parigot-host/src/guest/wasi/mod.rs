@@ -44,6 +44,7 @@ use rand::{RngCore, SeedableRng};
 use wasmtime::{Caller, Extern, FuncType, Linker, Memory, Val, ValType};
 
 use crate::error::Blocked;
+use crate::limits::STDIO_LINE_BYTES_MAX;
 
 #[cfg(test)]
 mod tests;
@@ -372,7 +373,7 @@ enum Errno {
     Acces = 2,
     Again = 6,
     Badf = 8,
-    Fault = 21,
+    GuestFault = 21,
     Inval = 28,
     Notsup = 58,
     Spipe = 70,
@@ -390,14 +391,14 @@ impl GuestMemory<'_> {
         self.0
             .get(address as usize..)
             .and_then(|rest| rest.get(..bytes))
-            .ok_or(Errno::Fault)
+            .ok_or(Errno::GuestFault)
     }
 
     fn bytes_mut(&mut self, address: u32, bytes: usize) -> Result<&mut [u8], Errno> {
         self.0
             .get_mut(address as usize..)
             .and_then(|rest| rest.get_mut(..bytes))
-            .ok_or(Errno::Fault)
+            .ok_or(Errno::GuestFault)
     }
 
     fn array<const N: usize>(&self, address: u32) -> Result<[u8; N], Errno> {

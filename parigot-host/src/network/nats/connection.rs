@@ -11,16 +11,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::unconstrained;
 use tracing::Dispatch;
 
-use super::Party;
-use super::connection_task::{Courier, Event, Order};
-use super::context::{Desk, Log, Outlook};
-use super::envelope::Writer;
-use super::exports::Offers;
+use super::ProcessIdentity;
+use super::connection_task::{ConnectionTask, Event, Order};
+use super::context::{Availability, Log, NatsContext};
+use super::envelope::PeerId;
+use super::exports::Exports;
 use super::forward::{READ_BYTES, SUBSCRIPTION_CAPACITY};
-use super::imports::Searches;
-use super::outbox::{Load, Outbox};
+use super::imports::Imports;
+use super::outbox::{Outbox, SendBudget};
 use super::subjects::Subjects;
-use super::unexpected::Strays;
+use super::unexpected::UnexpectedMessages;
 use crate::deployment::Network;
 use crate::error::NetworkError;
 
@@ -35,9 +35,9 @@ const CLIENT_CAPACITY: usize = 16;
 
 /// What the thread begins with.
 pub(super) struct Start {
-    pub(super) party: Party,
-    pub(super) outlook: Arc<Outlook>,
-    pub(super) load: Load,
+    pub(super) party: ProcessIdentity,
+    pub(super) outlook: Arc<Availability>,
+    pub(super) load: SendBudget,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
 }
 
@@ -72,7 +72,7 @@ async fn open(
         orders,
     }: Start,
     log: Log,
-) -> Result<Courier, NetworkError> {
+) -> Result<ConnectionTask, NetworkError> {
     let (event_sender, events) = mpsc::unbounded_channel();
     let (link, up) = watch::channel(true);
     let client = connect(&party.network, event_sender.clone(), link).await?;
@@ -84,7 +84,7 @@ async fn open(
         events: event_sender.clone(),
         kept: VecDeque::new(),
     };
-    let Party {
+    let ProcessIdentity {
         host,
         network:
             Network {
@@ -96,8 +96,8 @@ async fn open(
         clock,
         message_bytes_max,
     } = party;
-    let desk = Desk {
-        me: Writer { host, process },
+    let desk = NatsContext {
+        me: PeerId { host, process },
         subjects: Subjects::of(&app),
         clock,
         clock_skew,
@@ -108,16 +108,16 @@ async fn open(
         load,
         log,
     };
-    let courier = Courier {
+    let courier = ConnectionTask {
         desk,
-        searches: Searches::new(),
-        offers: Offers::new(),
+        searches: Imports::new(),
+        offers: Exports::new(),
         orders,
         events,
         event_sender,
         up,
         outbox: tokio::spawn(outbox.run()),
-        strays: Strays::default(),
+        strays: UnexpectedMessages::default(),
         last_beat: Instant::now(),
         trouble: String::new(),
     };
@@ -193,8 +193,8 @@ fn tell(
     link: &watch::Sender<bool>,
 ) {
     let event = match event {
-        async_nats::Event::Connected => Event::Link { up: true },
-        async_nats::Event::Disconnected => Event::Link { up: false },
+        async_nats::Event::Connected => Event::Route { up: true },
+        async_nats::Event::Disconnected => Event::Route { up: false },
         async_nats::Event::ServerError(error) => Event::Trouble(error.to_string()),
         async_nats::Event::ClientError(error) => Event::Trouble(error.to_string()),
         async_nats::Event::SlowConsumer(_) => {
@@ -204,7 +204,7 @@ fn tell(
         | async_nats::Event::Draining
         | async_nats::Event::Closed => return,
     };
-    if let Event::Link { up } = event {
+    if let Event::Route { up } = event {
         link.send_replace(up);
     }
     _ = events.send(event);

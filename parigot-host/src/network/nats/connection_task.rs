@@ -1,4 +1,4 @@
-//! The carrier's thread: it does what stand-ins ask for and hears what others say, one thing after the other, and never waits.
+//! The transport's thread: it does what stand-ins ask for and hears what others say, one thing after the other, and never waits.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -13,18 +13,20 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, unconstrained};
 use tokio::time::MissedTickBehavior;
 
-use super::context::Desk;
-use super::envelope::{Illegible, Letter, Stage, Word, Writer};
-use super::exports::{self, Offers};
-use super::forward::{self, Way};
-use super::imports::{Searches, Stray};
+use super::context::NatsContext;
+use super::envelope::{DecodeError, Envelope, PeerId, PeerMessage, Stage};
+use super::exports::{self, Exports};
+use super::forward::{self, SubscriptionSpec};
+use super::imports::{Imports, Unexpected};
 use super::micro::{self, Inquiry};
-use super::outbox::Weight;
+use super::outbox::Permit;
 use super::peer_registry::{BEAT, SILENCE_MAX};
 use super::subjects::call_of;
-use super::unexpected::Strays;
+use super::unexpected::UnexpectedMessages;
 use crate::error::Failure;
-use crate::network::{News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wanted};
+use crate::network::{
+    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Wanted,
+};
 
 /// After so many orders in a row others of the thread have their turn.
 const ORDERS_AT_ONCE: u32 = 64;
@@ -33,11 +35,11 @@ const LEAVE_MAX: Duration = Duration::from_secs(1);
 
 /// What stand-ins want.
 pub(super) enum Order {
-    LookFor(Wanted, Arc<Post<News>>),
-    Call(String, Request, Weight),
+    LookFor(Wanted, Arc<EventQueue<RemoteEvent>>),
+    Call(String, Request, Permit),
     Cancel(String, CallId),
-    Serve(Offer, Arc<Post<Visit>>),
-    Answer(ReturnAddress, Reply, Weight),
+    Serve(Offer, Arc<EventQueue<GatewayEvent>>),
+    ReplyMessage(ReturnAddress, Reply, Permit),
     Withdraw(String),
     Close(SyncSender<()>),
 }
@@ -45,14 +47,14 @@ pub(super) enum Order {
 /// What happens on the side of NATS.
 pub(super) enum Event {
     /// There is a connection again, or no more.
-    Link {
+    Route {
         up: bool,
     },
     /// What comes through a door will be heard from now on.
-    Opened(Door),
-    Message(Door, Message),
+    Opened(Subscription),
+    Message(Subscription, Message),
     /// Nothing more will come through it.
-    Closed(Door),
+    Closed(Subscription),
     /// A request could not leave.
     Unsent(CallId),
     /// The server, or the client, says that something is wrong.
@@ -61,7 +63,7 @@ pub(super) enum Event {
 
 /// Where a message has come in.
 #[derive(Clone, Debug)]
-pub(super) enum Door {
+pub(super) enum Subscription {
     Inbox,
     Pieces,
     Cancel,
@@ -77,23 +79,23 @@ pub(super) enum Door {
 }
 
 /// The thread's state.
-pub(super) struct Courier {
-    pub(super) desk: Desk,
-    pub(super) searches: Searches,
-    pub(super) offers: Offers,
+pub(super) struct ConnectionTask {
+    pub(super) desk: NatsContext,
+    pub(super) searches: Imports,
+    pub(super) offers: Exports,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) events: mpsc::UnboundedReceiver<Event>,
     /// For pumps.
     pub(super) event_sender: mpsc::UnboundedSender<Event>,
     pub(super) up: watch::Receiver<bool>,
     pub(super) outbox: JoinHandle<()>,
-    pub(super) strays: Strays,
+    pub(super) strays: UnexpectedMessages,
     pub(super) last_beat: Instant,
     /// The last that was said to be wrong.
     pub(super) trouble: String,
 }
 
-impl Courier {
+impl ConnectionTask {
     /// Works until it is told to close, or nobody is left who could tell it: then it goes without a word.
     pub(super) async fn run(mut self) {
         let mut beat = tokio::time::interval(BEAT);
@@ -125,16 +127,22 @@ impl Courier {
 
     /// Hears what is meant for this process.
     pub(super) fn begin(&self) {
-        let Desk { subjects, me, .. } = &self.desk;
-        self.open(format!("{}.*", subjects.inbox(me.host)), Door::Inbox);
-        self.open(format!("{}.*", subjects.pieces(me.host)), Door::Pieces);
-        self.open(subjects.cancel(me.host), Door::Cancel);
-        self.open(subjects.schema(me.host), Door::Schema);
-        self.open(micro::ALL.to_owned(), Door::Micro);
+        let NatsContext { subjects, me, .. } = &self.desk;
+        self.open(
+            format!("{}.*", subjects.inbox(me.host)),
+            Subscription::Inbox,
+        );
+        self.open(
+            format!("{}.*", subjects.pieces(me.host)),
+            Subscription::Pieces,
+        );
+        self.open(subjects.cancel(me.host), Subscription::Cancel);
+        self.open(subjects.schema(me.host), Subscription::Schema);
+        self.open(micro::ALL.to_owned(), Subscription::Micro);
     }
 
     fn obey(&mut self, order: Order) {
-        let Courier {
+        let ConnectionTask {
             desk,
             searches,
             offers,
@@ -145,34 +153,37 @@ impl Courier {
             Order::Call(service, request, weight) => searches.call(desk, &service, request, weight),
             Order::Cancel(service, call) => searches.cancel(desk, &service, call),
             Order::Serve(offer, post) => self.serve(offer, post),
-            Order::Answer(to, reply, _weight) => offers.answer(desk, &to, reply),
+            Order::ReplyMessage(to, reply, _weight) => offers.answer(desk, &to, reply),
             Order::Withdraw(service) => offers.withdraw(desk, &service),
             Order::Close(_) => {} // ends the loop
         }
     }
 
-    fn look_for(&mut self, wanted: Wanted, post: Arc<Post<News>>) {
+    fn look_for(&mut self, wanted: Wanted, post: Arc<EventQueue<RemoteEvent>>) {
         let service = Arc::from(&*wanted.service);
         self.searches.begin(&self.desk, wanted, post);
-        self.open(self.desk.subjects.ready(&service), Door::Ready(service));
+        self.open(
+            self.desk.subjects.ready(&service),
+            Subscription::Ready(service),
+        );
     }
 
-    fn serve(&mut self, offer: Offer, post: Arc<Post<Visit>>) {
+    fn serve(&mut self, offer: Offer, post: Arc<EventQueue<GatewayEvent>>) {
         let service: Arc<str> = Arc::from(&*offer.service);
         let calls = self.desk.subjects.call(&offer.service, offer.schema);
         let (close, closed) = oneshot::channel();
         self.offers.begin(&self.desk, offer, post, close);
         for subject in micro::subjects(&service, &self.desk) {
-            self.open(subject, Door::Micro);
+            self.open(subject, Subscription::Micro);
         }
         self.open(
             self.desk.subjects.who(&service),
-            Door::Who(Arc::clone(&service)),
+            Subscription::Who(Arc::clone(&service)),
         );
-        let way = Way {
+        let way = SubscriptionSpec {
             subject: calls,
             group: Some(service.to_string()),
-            door: Door::Call(service),
+            door: Subscription::Call(service),
         };
         self.pump(way, async {
             // Without a sender nobody takes calls either.
@@ -181,9 +192,9 @@ impl Courier {
     }
 
     /// Hears what is said on a subject, for good.
-    fn open(&self, subject: String, door: Door) {
+    fn open(&self, subject: String, door: Subscription) {
         self.pump(
-            Way {
+            SubscriptionSpec {
                 subject,
                 group: None,
                 door,
@@ -192,22 +203,26 @@ impl Courier {
         );
     }
 
-    fn pump(&self, way: Way, close: impl Future<Output = ()> + Send + 'static) {
+    fn pump(&self, way: SubscriptionSpec, close: impl Future<Output = ()> + Send + 'static) {
         let (client, events, up) = (
             self.desk.client.clone(),
             self.event_sender.clone(),
             self.up.clone(),
         );
-        tokio::spawn(unconstrained(pump::pump(client, way, events, up, close)));
+        tokio::spawn(unconstrained(forward::forward(
+            client, way, events, up, close,
+        )));
     }
 
     fn hear(&mut self, event: Event) {
         match event {
-            Event::Link { up } => self.link(up),
-            Event::Opened(Door::Ready(service)) => Searches::ask(&self.desk, &service),
-            Event::Opened(Door::Call(service)) => self.offers.announce(&self.desk, &service),
+            Event::Route { up } => self.link(up),
+            Event::Opened(Subscription::Ready(service)) => Imports::ask(&self.desk, &service),
+            Event::Opened(Subscription::Call(service)) => {
+                self.offers.announce(&self.desk, &service)
+            }
             Event::Opened(_) => {}
-            Event::Closed(Door::Call(service)) => self.offers.closed(&self.desk, &service),
+            Event::Closed(Subscription::Call(service)) => self.offers.closed(&self.desk, &service),
             Event::Closed(_) => {} // the client has ended
             Event::Message(door, message) => {
                 let subject = message.subject.clone();
@@ -227,7 +242,7 @@ impl Courier {
     }
 
     fn link(&mut self, up: bool) {
-        let Courier {
+        let ConnectionTask {
             desk,
             searches,
             offers,
@@ -256,7 +271,7 @@ impl Courier {
 
     /// What is to be done from time to time.
     fn beat(&mut self) {
-        let Courier {
+        let ConnectionTask {
             desk,
             searches,
             offers,
@@ -279,8 +294,8 @@ impl Courier {
         }
     }
 
-    fn message(&mut self, door: &Door, message: Message) -> Result<(), Stray> {
-        let Courier {
+    fn message(&mut self, door: &Subscription, message: Message) -> Result<(), Unexpected> {
+        let ConnectionTask {
             desk,
             searches,
             offers,
@@ -288,16 +303,20 @@ impl Courier {
         } = self;
         let subject = &*message.subject;
         match door {
-            Door::Inbox if message.status == Some(StatusCode::NO_RESPONDERS) => {
+            Subscription::Inbox if message.status == Some(StatusCode::NO_RESPONDERS) => {
                 return searches.untaken(subject);
             }
             // Those who want to know something ask again.
-            Door::Micro | Door::Who(_) | Door::Schema if desk.load.is_full() => return Ok(()),
-            Door::Micro => return inquire(desk, offers, &message),
+            Subscription::Micro | Subscription::Who(_) | Subscription::Schema
+                if desk.load.is_full() =>
+            {
+                return Ok(());
+            }
+            Subscription::Micro => return inquire(desk, offers, &message),
             _ => {}
         }
-        match Letter::read(message.payload.clone()) {
-            Ok((writer, _)) if writer.host == desk.me.host => Err(Stray),
+        match Envelope::read(message.payload.clone()) {
+            Ok((writer, _)) if writer.host == desk.me.host => Err(Unexpected),
             Ok((writer, word)) => self.heed(door, message, writer, word),
             Err(illegible) => self.illegible(door, subject, message.reply.as_deref(), &illegible),
         }
@@ -306,12 +325,12 @@ impl Courier {
     /// Does what another process wants, if that is something to be said where it was said.
     fn heed(
         &mut self,
-        door: &Door,
+        door: &Subscription,
         message: Message,
-        writer: Writer,
-        word: Word,
-    ) -> Result<(), Stray> {
-        let Courier {
+        writer: PeerId,
+        word: PeerMessage,
+    ) -> Result<(), Unexpected> {
+        let ConnectionTask {
             desk,
             searches,
             offers,
@@ -319,22 +338,26 @@ impl Courier {
         } = self;
         let subject = &*message.subject;
         match (door, word) {
-            (Door::Inbox, Word::Announcement(goodbye)) => {
+            (Subscription::Inbox, PeerMessage::Announcement(goodbye)) => {
                 searches.announced(desk, writer, goodbye)?
             }
-            (Door::Inbox, word) => searches.hear(desk, subject, &writer, word)?,
-            (Door::Pieces, Word::Piece(piece)) => offers.piece(desk, subject, &writer, &piece)?,
-            (Door::Cancel, Word::Cancel(cancel)) => {
-                offers.cancel(desk, &writer, cancel.call().ok_or(Stray)?)
+            (Subscription::Inbox, word) => searches.hear(desk, subject, &writer, word)?,
+            (Subscription::Pieces, PeerMessage::Chunk(piece)) => {
+                offers.piece(desk, subject, &writer, &piece)?
             }
-            (Door::Schema, Word::SchemaQuestion(question)) => {
+            (Subscription::Cancel, PeerMessage::Cancel(cancel)) => {
+                offers.cancel(desk, &writer, cancel.call().ok_or(Unexpected)?)
+            }
+            (Subscription::Schema, PeerMessage::SchemaQuestion(question)) => {
                 offers.describe(desk, &writer, &question)?
             }
-            (Door::Call(service), Word::Request(request)) => {
+            (Subscription::Call(service), PeerMessage::Request(request)) => {
                 offers.request(desk, service, &writer, &request)?
             }
-            (Door::Who(service), Word::Question(_)) => offers.announce(desk, service),
-            (Door::Ready(service), Word::Announcement(announcement))
+            (Subscription::Who(service), PeerMessage::Question(_)) => {
+                offers.announce(desk, service)
+            }
+            (Subscription::Ready(service), PeerMessage::Announcement(announcement))
                 if announcement.service == **service =>
             {
                 if announcement.stage() == Stage::Gone {
@@ -349,7 +372,7 @@ impl Courier {
                     searches.announced(desk, writer, announcement)?;
                 }
             }
-            _ => return Err(Stray),
+            _ => return Err(Unexpected),
         }
         Ok(())
     }
@@ -357,27 +380,27 @@ impl Courier {
     /// Tells whoever waits that another version of the protocol is spoken.
     fn illegible(
         &mut self,
-        door: &Door,
+        door: &Subscription,
         subject: &str,
         reply: Option<&str>,
-        illegible: &Illegible,
-    ) -> Result<(), Stray> {
-        let Courier { desk, searches, .. } = self;
-        let Illegible::Version { from, .. } = illegible else {
-            return Err(Stray);
+        illegible: &DecodeError,
+    ) -> Result<(), Unexpected> {
+        let ConnectionTask { desk, searches, .. } = self;
+        let DecodeError::Version { from, .. } = illegible else {
+            return Err(Unexpected);
         };
         match door {
-            Door::Inbox => searches.illegible(subject, illegible),
-            Door::Ready(service) => searches.foreign(desk, service, illegible),
-            Door::Call(_) => {
-                let call = reply.and_then(call_of).ok_or(Stray)?;
-                offers::refuse(
+            Subscription::Inbox => searches.illegible(subject, illegible),
+            Subscription::Ready(service) => searches.foreign(desk, service, illegible),
+            Subscription::Call(_) => {
+                let call = reply.and_then(call_of).ok_or(Unexpected)?;
+                exports::refuse(
                     desk,
                     &desk.subjects.answer(from.host, call),
                     &Failure::misfit(illegible.to_string()),
                 );
             }
-            _ => return Err(Stray),
+            _ => return Err(Unexpected),
         }
         Ok(())
     }
@@ -385,9 +408,9 @@ impl Courier {
     /// Sends what is left, and the last words.
     async fn leave(mut self) {
         self.offers.end_all(&self.desk);
-        let Courier {
+        let ConnectionTask {
             desk:
-                Desk {
+                NatsContext {
                     client,
                     subjects,
                     me,
@@ -411,9 +434,9 @@ impl Courier {
 }
 
 /// A tool of NATS asks for services.
-fn inquire(desk: &Desk, offers: &Offers, message: &Message) -> Result<(), Stray> {
-    let inquiry = Inquiry::read(&message.subject).ok_or(Stray)?;
-    let reply = message.reply.as_deref().ok_or(Stray)?;
+fn inquire(desk: &NatsContext, offers: &Exports, message: &Message) -> Result<(), Unexpected> {
+    let inquiry = Inquiry::read(&message.subject).ok_or(Unexpected)?;
+    let reply = message.reply.as_deref().ok_or(Unexpected)?;
     for answer in offers
         .all()
         .filter_map(|offering| inquiry.answer(desk, offering))

@@ -1,4 +1,4 @@
-//! What all parts of a carrier need: who this process is, what time it is, and a way to send.
+//! What all parts of a transport need: who this process is, what time it is, and a way to send.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 use tracing::Dispatch;
 
 use super::chunks;
-use super::envelope::{Body, Content, Word, Writer};
-use super::outbox::{Load, Parcel};
-use super::peer_registry::Prospect;
+use super::envelope::{Body, Content, PeerId, PeerMessage};
+use super::outbox::{OutgoingMessage, SendBudget};
+use super::peer_registry::ServiceAvailability;
 use super::subjects::Subjects;
 use crate::clock::Clock;
 use crate::error::Failure;
@@ -23,18 +23,18 @@ use crate::error::Failure;
 /// What a letter takes of a message besides a body: names and numbers.
 const ENVELOPE_BYTES: usize = 4 << 10;
 
-/// What stand-ins must know before they call, kept up to date by the carrier's thread.
-pub(super) struct Outlook {
-    /// Since when there is no connection; [`Outlook::UP`] if there is one.
+/// What stand-ins must know before they call, kept up to date by the transport's thread.
+pub(super) struct Availability {
+    /// Since when there is no connection; [`Availability::UP`] if there is one.
     down_since_ns: AtomicU64,
-    prospects: Mutex<HashMap<String, Prospect>>,
+    prospects: Mutex<HashMap<String, ServiceAvailability>>,
 }
 
-impl Outlook {
+impl Availability {
     const UP: u64 = u64::MAX;
 
     pub(super) fn new() -> Self {
-        Outlook {
+        Availability {
             down_since_ns: AtomicU64::new(Self::UP),
             prospects: Mutex::new(HashMap::new()),
         }
@@ -46,9 +46,9 @@ impl Outlook {
             return Err(Failure::disconnected(down));
         }
         match self.prospects.lock().get(service) {
-            Some(Prospect::Somebody) => Ok(()),
-            Some(Prospect::Misfit(why)) => Err(Failure::misfit(&**why)),
-            Some(Prospect::Nobody) | None => Err(Failure::unoffered(service)),
+            Some(ServiceAvailability::Somebody) => Ok(()),
+            Some(ServiceAvailability::Misfit(why)) => Err(Failure::misfit(&**why)),
+            Some(ServiceAvailability::Nobody) | None => Err(Failure::unoffered(service)),
         }
     }
 
@@ -67,26 +67,26 @@ impl Outlook {
         self.down_since_ns.store(Self::UP, Ordering::Relaxed);
     }
 
-    pub(super) fn expect(&self, service: &str, prospect: Prospect) {
+    pub(super) fn expect(&self, service: &str, prospect: ServiceAvailability) {
         self.prospects.lock().insert(service.to_owned(), prospect);
     }
 }
 
-/// The carrier's means, on its thread.
-pub(super) struct Desk {
-    pub(super) me: Writer,
+/// The transport's means, on its thread.
+pub(super) struct NatsContext {
+    pub(super) me: PeerId,
     pub(super) subjects: Subjects,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) clock_skew: Duration,
     pub(super) message_bytes_max: usize,
-    pub(super) outlook: Arc<Outlook>,
+    pub(super) outlook: Arc<Availability>,
     pub(super) client: Client,
-    pub(super) parcels: mpsc::UnboundedSender<Parcel>,
-    pub(super) load: Load,
+    pub(super) parcels: mpsc::UnboundedSender<OutgoingMessage>,
+    pub(super) load: SendBudget,
     pub(super) log: Log,
 }
 
-impl Desk {
+impl NatsContext {
     pub(super) fn now_ns(&self) -> u64 {
         self.clock.monotonic_ns()
     }
@@ -117,19 +117,25 @@ impl Desk {
         }
     }
 
-    pub(super) fn send(&self, subject: String, word: Word) {
+    pub(super) fn send(&self, subject: String, word: PeerMessage) {
         self.put(subject, None, None, self.me.write(word));
     }
 
     /// Sends a request; the same subject hears that nobody takes it.
-    pub(super) fn send_request(&self, subject: String, reply: String, call: CallId, word: Word) {
+    pub(super) fn send_request(
+        &self,
+        subject: String,
+        reply: String,
+        call: CallId,
+        word: PeerMessage,
+    ) {
         self.put(subject, Some(reply), Some(call), self.me.write(word));
     }
 
     /// Sends a body behind its letter.
     pub(super) fn send_pieces(&self, subject: &str, body: &Bytes) {
         for piece in chunks::cut(body, self.piece_bytes_max()) {
-            self.send(subject.to_owned(), Word::Piece(piece));
+            self.send(subject.to_owned(), PeerMessage::Chunk(piece));
         }
     }
 
@@ -142,7 +148,7 @@ impl Desk {
     ) {
         let _weight = self.load.take(payload.len());
         // Fails only when this process ends.
-        _ = self.parcels.send(Parcel {
+        _ = self.parcels.send(OutgoingMessage {
             subject,
             reply,
             payload,
@@ -152,7 +158,7 @@ impl Desk {
     }
 }
 
-/// Where the carrier's thread logs to: whom its maker logs to. What the client logs on that thread is its own business.
+/// Where the transport's thread logs to: whom its maker logs to. What the client logs on that thread is its own business.
 pub(super) struct Log(pub(super) Dispatch);
 
 impl Log {

@@ -6,7 +6,7 @@
 //! A request or an answer has a *body*: of a request metadata and payload, of an answer metadata, detail and payload, one behind the other. A body
 //! that does not fit into one message comes in pieces behind its letter, numbered from 0, which together have the bytes that the letter announced.
 //!
-//! Nothing in a letter is believed: [`Letter::read`] refuses what is not as said here, and what remains is bounded where it is used.
+//! Nothing in a letter is believed: [`Envelope::read`] refuses what is not as said here, and what remains is bounded where it is used.
 
 use bytes::Bytes;
 use parigot_abi::frame::flags;
@@ -48,7 +48,7 @@ impl WireId {
 
 /// One message of NATS.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Letter {
+pub(super) struct Envelope {
     /// [`VERSION`] of the writer.
     #[prost(uint32, tag = "1")]
     version: u32,
@@ -58,13 +58,13 @@ pub(super) struct Letter {
     /// The name of the writer's process in the deployment.
     #[prost(string, tag = "3")]
     process: String,
-    #[prost(oneof = "Word", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12")]
-    word: Option<Word>,
+    #[prost(oneof = "PeerMessage", tags = "4, 5, 6, 7, 8, 9, 10, 11, 12")]
+    word: Option<PeerMessage>,
 }
 
 /// What a letter says, and on which subject.
 #[derive(Clone, PartialEq, prost::Oneof)]
-pub(super) enum Word {
+pub(super) enum PeerMessage {
     /// `ready`: the writer offers a service, or does no more.
     #[prost(message, tag = "4")]
     Announcement(Announcement),
@@ -76,13 +76,13 @@ pub(super) enum Word {
     Request(Request),
     /// `inbox`: the pieces of a request may come, to the writer's `pieces`.
     #[prost(message, tag = "7")]
-    GoOn(GoOn),
+    Continue(Continue),
     /// `inbox`: the answer to a call.
     #[prost(message, tag = "8")]
-    Answer(Answer),
+    ReplyMessage(ReplyMessage),
     /// `pieces`, of a request; `inbox`, of an answer.
     #[prost(message, tag = "9")]
-    Piece(Piece),
+    Chunk(Chunk),
     /// `cancel`: nobody waits for a call any more.
     #[prost(message, tag = "10")]
     Cancel(Cancel),
@@ -187,11 +187,11 @@ pub(super) struct Request {
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
-pub(super) struct GoOn {}
+pub(super) struct Continue {}
 
 /// The answer to the call whose id ends the subject.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Answer {
+pub(super) struct ReplyMessage {
     /// As in a frame.
     #[prost(uint32, tag = "1")]
     pub(super) status: u32,
@@ -214,7 +214,7 @@ pub(super) struct Answer {
 
 /// A part of the body of the call whose id ends the subject.
 #[derive(Clone, PartialEq, Message)]
-pub(super) struct Piece {
+pub(super) struct Chunk {
     /// From 0.
     #[prost(uint32, tag = "1")]
     pub(super) number: u32,
@@ -250,7 +250,7 @@ pub(super) struct SchemaAnswer {
 
 /// A process, as it calls itself.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Writer {
+pub(super) struct PeerId {
     pub(super) host: HostId,
     /// Its name in the deployment.
     pub(super) process: String,
@@ -258,18 +258,18 @@ pub(super) struct Writer {
 
 /// Why something that has arrived is no letter.
 #[derive(Debug, PartialEq, thiserror::Error)]
-pub(super) enum Illegible {
+pub(super) enum DecodeError {
     #[error("it is none of ours")]
     Foreign,
     #[error("process `{}` speaks version {version} of the protocol between processes, and this one speaks {VERSION}", from.process)]
-    Version { from: Writer, version: u32 },
+    Version { from: PeerId, version: u32 },
 }
 
-impl Writer {
+impl PeerId {
     /// The bytes of a letter.
-    pub(super) fn write(&self, word: Word) -> Bytes {
+    pub(super) fn write(&self, word: PeerMessage) -> Bytes {
         let (host, process) = (Some(self.host.into()), self.process.clone());
-        Letter {
+        Envelope {
             version: VERSION,
             host,
             process,
@@ -280,24 +280,26 @@ impl Writer {
     }
 }
 
-impl Letter {
+impl Envelope {
     /// Who wrote it and what it says, if it is as said above.
-    pub(super) fn read(bytes: Bytes) -> Result<(Writer, Word), Illegible> {
-        let Letter {
+    pub(super) fn read(bytes: Bytes) -> Result<(PeerId, PeerMessage), DecodeError> {
+        let Envelope {
             version,
             host,
             process,
             word,
-        } = Letter::decode(bytes).map_err(|_| Illegible::Foreign)?;
-        let host = host.and_then(WireId::read).ok_or(Illegible::Foreign)?;
+        } = Envelope::decode(bytes).map_err(|_| DecodeError::Foreign)?;
+        let host = host.and_then(WireId::read).ok_or(DecodeError::Foreign)?;
         if !is_name(&process) {
-            return Err(Illegible::Foreign);
+            return Err(DecodeError::Foreign);
         }
-        let from = Writer { host, process };
+        let from = PeerId { host, process };
         if version != VERSION {
-            return Err(Illegible::Version { from, version });
+            return Err(DecodeError::Version { from, version });
         }
-        let word = word.filter(Word::is_sound).ok_or(Illegible::Foreign)?;
+        let word = word
+            .filter(PeerMessage::is_sound)
+            .ok_or(DecodeError::Foreign)?;
         Ok((from, word))
     }
 }
@@ -308,20 +310,20 @@ fn is_name(name: &str) -> bool {
     (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(may)
 }
 
-impl Word {
+impl PeerMessage {
     fn is_sound(&self) -> bool {
         match self {
-            Word::Announcement(announcement) => announcement.is_sound(),
-            Word::Request(request) => {
+            PeerMessage::Announcement(announcement) => announcement.is_sound(),
+            PeerMessage::Request(request) => {
                 request.call().is_some() && is_name(&request.method) && request.content().is_some()
             }
-            Word::Answer(answer) => {
+            PeerMessage::ReplyMessage(answer) => {
                 answer.flags & !u32::from(flags::SERVICE_ERROR) == 0 && answer.content().is_some()
             }
-            Word::Cancel(cancel) => cancel.call().is_some(),
-            Word::SchemaQuestion(SchemaQuestion { service })
-            | Word::SchemaAnswer(SchemaAnswer { service, .. }) => is_name(service),
-            Word::Question(_) | Word::GoOn(_) | Word::Piece(_) => true,
+            PeerMessage::Cancel(cancel) => cancel.call().is_some(),
+            PeerMessage::SchemaQuestion(SchemaQuestion { service })
+            | PeerMessage::SchemaAnswer(SchemaAnswer { service, .. }) => is_name(service),
+            PeerMessage::Question(_) | PeerMessage::Continue(_) | PeerMessage::Chunk(_) => true,
         }
     }
 }
@@ -394,7 +396,7 @@ impl Lengths {
 
 /// What of a call is in the letter besides its body.
 #[derive(Clone, Debug)]
-pub(super) struct Terms {
+pub(super) struct CallHeader {
     pub(super) call: CallId,
     pub(super) method: String,
     pub(super) remaining_ns: u64,
@@ -404,12 +406,12 @@ pub(super) struct Terms {
 impl Request {
     /// With the body, or to be followed by its pieces.
     pub(super) fn new(
-        Terms {
+        CallHeader {
             call,
             method,
             remaining_ns,
             sent_ns,
-        }: Terms,
+        }: CallHeader,
         content: Content,
     ) -> Self {
         let (
@@ -445,7 +447,7 @@ impl Request {
     }
 }
 
-impl Answer {
+impl ReplyMessage {
     /// With the body, or to be followed by its pieces.
     pub(super) fn new(status: u32, flags: u16, content: Content) -> Self {
         let (
@@ -457,7 +459,7 @@ impl Answer {
             body,
         ) = content.into_fields();
         let (metadata_bytes, detail_bytes, body_bytes) = (metadata, detail, whole);
-        Answer {
+        ReplyMessage {
             status,
             flags: flags.into(),
             metadata_bytes,
@@ -474,7 +476,7 @@ impl Answer {
 
     /// What it carries; `None` if the lengths do not fit.
     pub(super) fn content(&self) -> Option<Content> {
-        let Answer {
+        let ReplyMessage {
             metadata_bytes,
             detail_bytes,
             body_bytes,
@@ -520,19 +522,19 @@ impl Cancel {
 mod tests {
     use super::*;
 
-    fn writer() -> Writer {
-        Writer {
+    fn writer() -> PeerId {
+        PeerId {
             host: HostId::from_random(1),
             process: "front".to_owned(),
         }
     }
 
-    fn read(word: Word) -> Result<(Writer, Word), Illegible> {
-        Letter::read(writer().write(word))
+    fn read(word: PeerMessage) -> Result<(PeerId, PeerMessage), DecodeError> {
+        Envelope::read(writer().write(word))
     }
 
     fn request(body: &Body) -> Request {
-        let terms = Terms {
+        let terms = CallHeader {
             call: CallId::from_random(2),
             method: "M".to_owned(),
             remaining_ns: 3,
@@ -544,8 +546,9 @@ mod tests {
     #[test]
     fn a_body_comes_out_as_it_went_in() {
         let body = Body::of(b"metadata", b"detail", b"payload").unwrap();
-        let answer = Answer::new(5, flags::SERVICE_ERROR, Content::Whole(body));
-        let Ok((_, Word::Answer(answer))) = read(Word::Answer(answer)) else {
+        let answer = ReplyMessage::new(5, flags::SERVICE_ERROR, Content::Whole(body));
+        let Ok((_, PeerMessage::ReplyMessage(answer))) = read(PeerMessage::ReplyMessage(answer))
+        else {
             panic!("no answer")
         };
         assert_eq!((answer.status, answer.flags()), (5, flags::SERVICE_ERROR));
@@ -563,7 +566,7 @@ mod tests {
     fn what_is_not_as_it_is_written_down_is_no_letter() {
         let body = Body::of(b"m", b"", b"payload").unwrap();
         let good = request(&body);
-        assert!(read(Word::Request(good.clone())).is_ok());
+        assert!(read(PeerMessage::Request(good.clone())).is_ok());
         let wrong = [
             Request {
                 call: None,
@@ -604,39 +607,42 @@ mod tests {
         ];
         for wrong in wrong {
             assert_eq!(
-                read(Word::Request(wrong.clone())),
-                Err(Illegible::Foreign),
+                read(PeerMessage::Request(wrong.clone())),
+                Err(DecodeError::Foreign),
                 "{wrong:?}"
             );
         }
-        let unknown_flag = Answer {
+        let unknown_flag = ReplyMessage {
             flags: 1 << 20,
-            ..Answer::new(0, 0, Content::Whole(body))
+            ..ReplyMessage::new(0, 0, Content::Whole(body))
         };
-        assert_eq!(read(Word::Answer(unknown_flag)), Err(Illegible::Foreign));
+        assert_eq!(
+            read(PeerMessage::ReplyMessage(unknown_flag)),
+            Err(DecodeError::Foreign)
+        );
         let unknown_stage = Announcement {
             stage: 9,
             ..Announcement::default()
         };
         assert_eq!(
-            read(Word::Announcement(unknown_stage)),
-            Err(Illegible::Foreign)
+            read(PeerMessage::Announcement(unknown_stage)),
+            Err(DecodeError::Foreign)
         );
-        let nobody = Writer {
+        let nobody = PeerId {
             host: HostId::EMPTY,
             ..writer()
         };
         assert_eq!(
-            Letter::read(nobody.write(Word::Question(Question {}))),
-            Err(Illegible::Foreign)
+            Envelope::read(nobody.write(PeerMessage::Question(Question {}))),
+            Err(DecodeError::Foreign)
         );
-        let nameless = Writer {
+        let nameless = PeerId {
             process: "\u{1b}[2J".to_owned(),
             ..writer()
         };
         assert_eq!(
-            Letter::read(nameless.write(Word::Question(Question {}))),
-            Err(Illegible::Foreign)
+            Envelope::read(nameless.write(PeerMessage::Question(Question {}))),
+            Err(DecodeError::Foreign)
         );
     }
 
@@ -645,6 +651,6 @@ mod tests {
         let methods = vec!["M".repeat(1000); 100];
         let announcement = Announcement::new("x.Echo".to_owned(), 1, methods, Stage::Ready);
         assert_eq!(announcement.methods.len(), 65);
-        assert!(read(Word::Announcement(announcement)).is_ok());
+        assert!(read(PeerMessage::Announcement(announcement)).is_ok());
     }
 }

@@ -7,39 +7,41 @@ use hashbrown::HashMap;
 use parigot_abi::id::CallId;
 use tokio::sync::oneshot;
 
-use super::chunks::{Progress, STALL_MAX, Sender, Transfers};
-use super::context::Desk;
+use super::chunks::{STALL_MAX, Sender, TransferProgress, Transfers};
+use super::context::NatsContext;
 use super::envelope::{
-    Announcement, Answer, Body, Content, GoOn, Piece, Request, SchemaAnswer, SchemaQuestion, Stage,
-    Word, Writer,
+    Announcement, Body, Chunk, Content, Continue, PeerId, PeerMessage, ReplyMessage, Request,
+    SchemaAnswer, SchemaQuestion, Stage,
 };
-use super::imports::Stray;
-use super::inbound_calls::{Denial, Memory, Visit, Visits};
+use super::imports::Unexpected;
+use super::inbound_calls::{DedupCache, Denial, InboundCall, InboundCalls};
 use super::outbox;
 use super::subjects::call_of;
 use crate::error::Failure;
-use crate::network::{Offer, Post, Reply, Request as Call, ReturnAddress, Visit as Arrival};
+use crate::network::{
+    EventQueue, GatewayEvent, Offer, Reply, Request as OutgoingRequest, ReturnAddress,
+};
 
 /// All of them, by their services.
-pub(super) struct Offers {
+pub(super) struct Exports {
     services: HashMap<String, Offering>,
-    requests: Transfers<Head>,
-    memory: Memory,
+    requests: Transfers<RequestHead>,
+    memory: DedupCache,
 }
 
 /// A service that is offered.
 pub(super) struct Offering {
     pub(super) offer: Offer,
     pub(super) started_ns: u64,
-    pub(super) tally: Tally,
-    post: Arc<Post<Arrival>>,
-    visits: Visits,
-    state: State,
+    pub(super) tally: Stats,
+    post: Arc<EventQueue<GatewayEvent>>,
+    visits: InboundCalls,
+    state: ExportState,
 }
 
 /// What has been done for others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
+pub(super) struct Stats {
     pub(super) requests: u64,
     /// Those that ended with a status.
     pub(super) errors: u64,
@@ -47,7 +49,7 @@ pub(super) struct Tally {
     pub(super) time: Duration,
 }
 
-enum State {
+enum ExportState {
     /// Calls come, until this is told.
     Open(oneshot::Sender<()>),
     /// Calls that were under way may still come.
@@ -59,31 +61,35 @@ enum State {
 }
 
 /// What of a request comes before its pieces.
-struct Head {
+struct RequestHead {
     service: String,
     method: String,
     deadline_ns: u64,
 }
 
-impl Offers {
+impl Exports {
     pub(super) fn new() -> Self {
-        Offers {
+        Exports {
             services: HashMap::new(),
             requests: Transfers::new(),
-            memory: Memory::default(),
+            memory: DedupCache::default(),
         }
     }
 
     /// `close` ends the subscription.
     pub(super) fn begin(
         &mut self,
-        desk: &Desk,
+        desk: &NatsContext,
         offer: Offer,
-        post: Arc<Post<Arrival>>,
+        post: Arc<EventQueue<GatewayEvent>>,
         close: oneshot::Sender<()>,
     ) {
         let (service, started_ns) = (offer.service.clone(), desk.clock.wall_ns());
-        let (tally, visits, state) = (Tally::default(), Visits::default(), State::Open(close));
+        let (tally, visits, state) = (
+            Stats::default(),
+            InboundCalls::default(),
+            ExportState::Open(close),
+        );
         self.services.insert(
             service,
             Offering {
@@ -102,24 +108,26 @@ impl Offers {
     }
 
     /// Says what is offered.
-    pub(super) fn announce_all(&self, desk: &Desk) {
+    pub(super) fn announce_all(&self, desk: &NatsContext) {
         self.services
             .values()
             .for_each(|offering| offering.announce(desk));
     }
 
-    pub(super) fn announce(&self, desk: &Desk, service: &str) {
+    pub(super) fn announce(&self, desk: &NatsContext, service: &str) {
         self.services
             .get(service)
             .inspect(|offering| offering.announce(desk));
     }
 
     /// Takes no more calls to a service but those that are under way.
-    pub(super) fn withdraw(&mut self, desk: &Desk, service: &str) {
+    pub(super) fn withdraw(&mut self, desk: &NatsContext, service: &str) {
         let Some(offering) = self.services.get_mut(service) else {
             return;
         };
-        if let State::Open(close) = std::mem::replace(&mut offering.state, State::Closing) {
+        if let ExportState::Open(close) =
+            std::mem::replace(&mut offering.state, ExportState::Closing)
+        {
             // If nobody listens, the subscription has ended.
             _ = close.send(());
         }
@@ -127,32 +135,32 @@ impl Offers {
     }
 
     /// No more calls to a service will come, except for pieces of those that have begun to.
-    pub(super) fn closed(&mut self, desk: &Desk, service: &str) {
+    pub(super) fn closed(&mut self, desk: &NatsContext, service: &str) {
         if let Some(offering) = self.services.get_mut(service) {
-            offering.state = State::Closed;
+            offering.state = ExportState::Closed;
             self.settle(desk, service);
         }
     }
 
     /// Lets a service that takes no more calls go, step by step.
-    fn settle(&mut self, desk: &Desk, service: &str) {
+    fn settle(&mut self, desk: &NatsContext, service: &str) {
         let Some(offering) = self.services.get_mut(service) else {
             return;
         };
-        if matches!(offering.state, State::Closed)
+        if matches!(offering.state, ExportState::Closed)
             && self.requests.heads().all(|head| head.service != service)
         {
-            offering.state = State::Drained;
-            offering.post.push(Arrival::Drained);
+            offering.state = ExportState::Drained;
+            offering.post.push(GatewayEvent::Drained);
         }
-        if matches!(offering.state, State::Drained) && offering.visits.is_empty() {
+        if matches!(offering.state, ExportState::Drained) && offering.visits.is_empty() {
             offering.announce_as(desk, Stage::Gone);
             self.services.remove(service);
         }
     }
 
     /// This process ends: whoever waits for an answer is told that there will be none, and everybody that nothing is offered any more.
-    pub(super) fn end_all(&mut self, desk: &Desk) {
+    pub(super) fn end_all(&mut self, desk: &NatsContext) {
         for offering in self.services.values_mut() {
             for (call, visit) in offering.visits.end_all() {
                 refuse(
@@ -167,7 +175,7 @@ impl Offers {
     }
 
     /// Frees what belongs to calls whose deadline has passed.
-    pub(super) fn expire(&mut self, desk: &Desk) {
+    pub(super) fn expire(&mut self, desk: &NatsContext) {
         let now_ns = desk.now_ns();
         self.memory.expire(now_ns);
         self.services
@@ -185,11 +193,11 @@ impl Offers {
     /// Tells a process what a service looks like.
     pub(super) fn describe(
         &self,
-        desk: &Desk,
-        writer: &Writer,
+        desk: &NatsContext,
+        writer: &PeerId,
         question: &SchemaQuestion,
-    ) -> Result<(), Stray> {
-        let Offering { offer, .. } = self.services.get(&question.service).ok_or(Stray)?;
+    ) -> Result<(), Unexpected> {
+        let Offering { offer, .. } = self.services.get(&question.service).ok_or(Unexpected)?;
         // What is too large to be sent is as if there were none.
         let fits = offer.descriptors.len() <= desk.piece_bytes_max();
         let descriptors = if fits {
@@ -204,7 +212,7 @@ impl Offers {
         };
         desk.send(
             desk.subjects.schema_answer(writer.host),
-            Word::SchemaAnswer(answer),
+            PeerMessage::SchemaAnswer(answer),
         );
         Ok(())
     }
@@ -212,14 +220,14 @@ impl Offers {
 
 impl Offering {
     /// The subject on which it is called.
-    pub(super) fn subject(&self, desk: &Desk) -> String {
+    pub(super) fn subject(&self, desk: &NatsContext) -> String {
         desk.subjects.call(&self.offer.service, self.offer.schema)
     }
 
-    fn announce(&self, desk: &Desk) {
+    fn announce(&self, desk: &NatsContext) {
         self.announce_as(
             desk,
-            if matches!(self.state, State::Open(_)) {
+            if matches!(self.state, ExportState::Open(_)) {
                 Stage::Ready
             } else {
                 Stage::Leaving
@@ -227,7 +235,7 @@ impl Offering {
         );
     }
 
-    fn announce_as(&self, desk: &Desk, stage: Stage) {
+    fn announce_as(&self, desk: &NatsContext, stage: Stage) {
         let Offer {
             service,
             schema,
@@ -242,27 +250,27 @@ impl Offering {
         };
         desk.send(
             desk.subjects.ready(service),
-            Word::Announcement(announcement),
+            PeerMessage::Announcement(announcement),
         );
     }
 }
 
 /// Calls to them.
-impl Offers {
+impl Exports {
     pub(super) fn request(
         &mut self,
-        desk: &Desk,
+        desk: &NatsContext,
         service: &str,
-        writer: &Writer,
+        writer: &PeerId,
         request: &Request,
-    ) -> Result<(), Stray> {
-        let offering = self.services.get_mut(service).ok_or(Stray)?;
-        let call = request.call().ok_or(Stray)?;
-        let content = request.content().ok_or(Stray)?;
+    ) -> Result<(), Unexpected> {
+        let offering = self.services.get_mut(service).ok_or(Unexpected)?;
+        let call = request.call().ok_or(Unexpected)?;
+        let content = request.content().ok_or(Unexpected)?;
         let times = Times::of(desk, request);
         // Whatever becomes of it now, it is that for good.
         if !self.memory.is_first(call, times.until_ns) {
-            return Err(Stray);
+            return Err(Unexpected);
         }
         offering.tally.requests += 1;
         let to = desk.subjects.answer(writer.host, call);
@@ -271,7 +279,7 @@ impl Offers {
             deadline_ns,
             ..
         } = times;
-        let visit = Visit {
+        let visit = InboundCall {
             from: writer.host,
             bytes: content.lengths().bytes(),
             taken_ns,
@@ -282,7 +290,7 @@ impl Offers {
             refuse(desk, &to, &failure);
             return Ok(());
         }
-        let head = Head {
+        let head = RequestHead {
             service: service.to_owned(),
             method: request.method.clone(),
             deadline_ns,
@@ -298,7 +306,7 @@ impl Offers {
                     .requests
                     .begin(sender, lengths, deadline_ns, taken_ns, head)
                 {
-                    Ok(()) => desk.send(to, Word::GoOn(GoOn {})),
+                    Ok(()) => desk.send(to, PeerMessage::Continue(Continue {})),
                     Err(_) => self.deny(desk, call, &Failure::too_many_pieces(&desk.me.process)),
                 }
             }
@@ -309,12 +317,12 @@ impl Offers {
     /// A part of a request has come.
     pub(super) fn piece(
         &mut self,
-        desk: &Desk,
+        desk: &NatsContext,
         subject: &str,
-        writer: &Writer,
-        piece: &Piece,
-    ) -> Result<(), Stray> {
-        let call = call_of(subject).ok_or(Stray)?;
+        writer: &PeerId,
+        piece: &Chunk,
+    ) -> Result<(), Unexpected> {
+        let call = call_of(subject).ok_or(Unexpected)?;
         match self.requests.add(
             Sender {
                 call,
@@ -323,24 +331,31 @@ impl Offers {
             piece,
             desk.now_ns(),
         ) {
-            Progress::Partial => {}
-            Progress::Whole(head, body) => self.arrive(desk, call, writer, head, body),
-            Progress::Broken(_) => self.deny(desk, call, &Failure::broken_pieces()),
-            Progress::Unknown => return Err(Stray),
+            TransferProgress::Partial => {}
+            TransferProgress::Whole(head, body) => self.arrive(desk, call, writer, head, body),
+            TransferProgress::Broken(_) => self.deny(desk, call, &Failure::broken_pieces()),
+            TransferProgress::Unknown => return Err(Unexpected),
         }
         Ok(())
     }
 
     /// A call is there as a whole.
-    fn arrive(&mut self, desk: &Desk, id: CallId, writer: &Writer, head: Head, body: Body) {
-        let Head {
+    fn arrive(
+        &mut self,
+        desk: &NatsContext,
+        id: CallId,
+        writer: &PeerId,
+        head: RequestHead,
+        body: Body,
+    ) {
+        let RequestHead {
             service,
             method,
             deadline_ns,
         } = head;
         if let Some(offering) = self.services.get_mut(&service) {
             let (metadata, _, payload) = body.parts();
-            let request = Call {
+            let request = OutgoingRequest {
                 id,
                 method,
                 deadline_ns,
@@ -348,13 +363,13 @@ impl Offers {
                 payload,
             };
             let from = ReturnAddress(desk.subjects.answer(writer.host, id));
-            offering.post.push(Arrival::Call { request, from });
+            offering.post.push(GatewayEvent::Call { request, from });
         }
         self.settle(desk, &service);
     }
 
     /// A call that was taken does not run after all.
-    fn deny(&mut self, desk: &Desk, call: CallId, failure: &Failure) {
+    fn deny(&mut self, desk: &NatsContext, call: CallId, failure: &Failure) {
         if let Some((service, visit)) = self.end(call) {
             refuse(desk, &desk.subjects.answer(visit.from, call), failure);
             self.settle(desk, &service);
@@ -362,7 +377,7 @@ impl Offers {
     }
 
     /// Nobody waits for a call any more.
-    pub(super) fn cancel(&mut self, desk: &Desk, writer: &Writer, id: CallId) {
+    pub(super) fn cancel(&mut self, desk: &NatsContext, writer: &PeerId, id: CallId) {
         let has_it = |offering: &&mut Offering| offering.visits.is_from(id, writer.host);
         let Some(offering) = self.services.values_mut().find(has_it) else {
             // It has ended, or another process has it, or it comes yet, for the ways are two: then it need not run.
@@ -371,7 +386,7 @@ impl Offers {
             return;
         };
         if self.requests.drop_of(id).is_none() {
-            offering.post.push(Arrival::Cancel { id });
+            offering.post.push(GatewayEvent::Cancel { id });
         }
         if let Some((service, _)) = self.end(id) {
             self.settle(desk, &service);
@@ -379,7 +394,12 @@ impl Offers {
     }
 
     /// A guest has answered.
-    pub(super) fn answer(&mut self, desk: &Desk, ReturnAddress(to): &ReturnAddress, reply: Reply) {
+    pub(super) fn answer(
+        &mut self,
+        desk: &NatsContext,
+        ReturnAddress(to): &ReturnAddress,
+        reply: Reply,
+    ) {
         let Some(call) = call_of(to) else { return };
         // The caller may have cancelled it.
         let Some((service, visit)) = self.end(call) else {
@@ -405,7 +425,7 @@ impl Offers {
     }
 
     /// A call has an end here; says to which service it was.
-    fn end(&mut self, call: CallId) -> Option<(String, Visit)> {
+    fn end(&mut self, call: CallId) -> Option<(String, InboundCall)> {
         self.services.iter_mut().find_map(|(service, offering)| {
             let visit = offering.visits.end(call)?;
             Some((service.clone(), visit))
@@ -426,7 +446,7 @@ struct Times {
 }
 
 impl Times {
-    fn of(desk: &Desk, request: &Request) -> Self {
+    fn of(desk: &NatsContext, request: &Request) -> Self {
         let taken_ns = desk.now_ns();
         let behind = Duration::from_nanos(desk.clock.wall_ns().saturating_sub(request.sent_ns));
         let remaining = Duration::from_nanos(request.remaining_ns);
@@ -448,9 +468,9 @@ impl Offering {
     /// Takes a call, or says why not.
     fn take(
         &mut self,
-        desk: &Desk,
+        desk: &NatsContext,
         call: CallId,
-        visit: Visit,
+        visit: InboundCall,
         times: &Times,
     ) -> Result<(), Failure> {
         if visit.bytes > desk.message_bytes_max {
@@ -472,17 +492,17 @@ impl Offering {
 }
 
 /// Tells a caller why its call does not run.
-pub(super) fn refuse(desk: &Desk, to: &str, failure: &Failure) {
+pub(super) fn refuse(desk: &NatsContext, to: &str, failure: &Failure) {
     let (status, detail) = failure.to_parts();
     let body = Body::of(&[], &detail, &[]).expect("a failure has a short text");
     reply_with(desk, to, status, 0, body);
 }
 
-fn reply_with(desk: &Desk, to: &str, status: u32, flags: u16, body: Body) {
+fn reply_with(desk: &NatsContext, to: &str, status: u32, flags: u16, body: Body) {
     let (content, rest) = desk.pack(body);
     desk.send(
         to.to_owned(),
-        Word::Answer(Answer::new(status, flags, content)),
+        PeerMessage::ReplyMessage(ReplyMessage::new(status, flags, content)),
     );
     if let Some(rest) = rest {
         desk.send_pieces(to, &rest);

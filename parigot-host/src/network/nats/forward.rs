@@ -11,7 +11,7 @@ use async_nats::{Client, Message, Subscriber};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 
-use super::connection_task::{Door, Event};
+use super::connection_task::{Event, Subscription};
 
 /// The client's buffer for what it reads.
 pub(super) const READ_BYTES: u16 = u16::MAX;
@@ -19,20 +19,20 @@ pub(super) const READ_BYTES: u16 = u16::MAX;
 pub(super) const SUBSCRIPTION_CAPACITY: usize = 1 << 19;
 
 /// What is heard, by one of a group or by all, and where it comes in.
-pub(super) struct Way {
+pub(super) struct SubscriptionSpec {
     pub(super) subject: String,
     pub(super) group: Option<String>,
-    pub(super) door: Door,
+    pub(super) door: Subscription,
 }
 
 /// Passes on what comes on a subject, until that is to end; then what was under way, and that there is no more.
-pub(super) async fn pump(
+pub(super) async fn forward(
     client: Client,
-    Way {
+    SubscriptionSpec {
         subject,
         group,
         door,
-    }: Way,
+    }: SubscriptionSpec,
     events: mpsc::UnboundedSender<Event>,
     mut up: watch::Receiver<bool>,
     close: impl Future<Output = ()>,

@@ -8,34 +8,36 @@ use hashbrown::HashMap;
 use parigot_abi::id::CallId;
 use parigot_abi::manifest::Service;
 
-use super::chunks::{Progress, STALL_MAX, Sender, Transfers};
-use super::context::Desk;
+use super::chunks::{STALL_MAX, Sender, TransferProgress, Transfers};
+use super::context::NatsContext;
 use super::envelope::{
-    Announcement, Answer, Body, Cancel, Content, Illegible, Piece, Question, Request, SchemaAnswer,
-    SchemaQuestion, Terms, Word, Writer,
+    Announcement, Body, CallHeader, Cancel, Chunk, Content, DecodeError, PeerId, PeerMessage,
+    Question, ReplyMessage, Request, SchemaAnswer, SchemaQuestion,
 };
-use super::outbox::Weight;
-use super::peer_registry::{BEAT, Found, Presence, Prospect, SILENCE_MAX, Turnout, Verdict};
+use super::outbox::Permit;
+use super::peer_registry::{
+    BEAT, Compatibility, Found, PeerChanges, PeerRegistry, SILENCE_MAX, ServiceAvailability,
+};
 use super::subjects::call_of;
 use crate::error::Failure;
-use crate::network::{News, Post, Reply, Request as Call, Wanted};
+use crate::network::{EventQueue, RemoteEvent, Reply, Request as Call, Wanted};
 use crate::start::schema::{self, Party};
 
 /// So much is told of what does not fit, in bytes.
 const MISFIT_BYTES_MAX: usize = 1 << 10;
 
 /// All of them.
-pub(super) struct Searches {
+pub(super) struct Imports {
     services: HashMap<String, Search>,
     calls: HashMap<u128, Sent>,
-    answers: Transfers<Head>,
+    answers: Transfers<ReplyHead>,
 }
 
 /// A service that is required.
 struct Search {
     wanted: Wanted,
-    presence: Presence,
-    post: Arc<Post<News>>,
+    presence: PeerRegistry,
+    post: Arc<EventQueue<RemoteEvent>>,
 }
 
 /// A call that has left and is not answered.
@@ -44,31 +46,37 @@ struct Sent {
     service: String,
     deadline_ns: u64,
     /// What the callee has not asked for yet.
-    body: Option<(Bytes, Weight)>,
+    body: Option<(Bytes, Permit)>,
 }
 
 /// What of an answer comes before its pieces.
-struct Head {
+struct ReplyHead {
     status: u32,
     flags: u16,
 }
 
 /// A letter that is not what belongs where it came: nothing follows from it.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Stray;
+pub(super) struct Unexpected;
 
-impl Searches {
+impl Imports {
     pub(super) fn new() -> Self {
-        Searches {
+        Imports {
             services: HashMap::new(),
             calls: HashMap::new(),
             answers: Transfers::new(),
         }
     }
 
-    pub(super) fn begin(&mut self, desk: &Desk, wanted: Wanted, post: Arc<Post<News>>) {
-        desk.outlook.expect(&wanted.service, Prospect::Nobody);
-        let presence = Presence::new(wanted.schema);
+    pub(super) fn begin(
+        &mut self,
+        desk: &NatsContext,
+        wanted: Wanted,
+        post: Arc<EventQueue<RemoteEvent>>,
+    ) {
+        desk.outlook
+            .expect(&wanted.service, ServiceAvailability::Nobody);
+        let presence = PeerRegistry::new(wanted.schema);
         self.services.insert(
             wanted.service.clone(),
             Search {
@@ -80,12 +88,15 @@ impl Searches {
     }
 
     /// Asks who offers a service, now that the answers will be heard.
-    pub(super) fn ask(desk: &Desk, service: &str) {
-        desk.send(desk.subjects.who(service), Word::Question(Question {}));
+    pub(super) fn ask(desk: &NatsContext, service: &str) {
+        desk.send(
+            desk.subjects.who(service),
+            PeerMessage::Question(Question {}),
+        );
     }
 
     /// There is a connection again: nothing was heard of anybody.
-    pub(super) fn resume(&mut self, desk: &Desk) {
+    pub(super) fn resume(&mut self, desk: &NatsContext) {
         for (service, search) in &mut self.services {
             search.presence.forgive(desk.now_ns());
             Self::ask(desk, service);
@@ -93,7 +104,7 @@ impl Searches {
     }
 
     /// Forgets processes of which nothing is heard.
-    pub(super) fn expire_hosts(&mut self, desk: &Desk) {
+    pub(super) fn expire_hosts(&mut self, desk: &NatsContext) {
         let now_ns = desk.now_ns();
         let expire = |(service, search): (&String, &mut Search)| {
             (service.clone(), search.presence.expire(now_ns))
@@ -108,7 +119,7 @@ impl Searches {
     }
 
     /// Frees what belongs to calls whose deadline has passed.
-    pub(super) fn expire_calls(&mut self, desk: &Desk) {
+    pub(super) fn expire_calls(&mut self, desk: &NatsContext) {
         let now_ns = desk.now_ns();
         for call in self.answers.expire(now_ns) {
             // At its deadline whoever has made it ends it.
@@ -127,19 +138,19 @@ impl Searches {
 }
 
 /// Those who offer the services.
-impl Searches {
+impl Imports {
     pub(super) fn announced(
         &mut self,
-        desk: &Desk,
-        writer: Writer,
+        desk: &NatsContext,
+        writer: PeerId,
         announcement: Announcement,
-    ) -> Result<(), Stray> {
+    ) -> Result<(), Unexpected> {
         let service = announcement.service.clone();
-        let search = self.services.get_mut(&service).ok_or(Stray)?;
+        let search = self.services.get_mut(&service).ok_or(Unexpected)?;
         let turnout = search
             .presence
             .hear(writer, announcement, desk.now_ns())
-            .ok_or(Stray)?;
+            .ok_or(Unexpected)?;
         self.follow(desk, &service, turnout);
         // Whoever leaves says so behind its last answer: the calls were lost with its subscription.
         self.end_abandoned(&service, Failure::process_gone);
@@ -147,7 +158,7 @@ impl Searches {
     }
 
     /// Somebody speaks of a service in another version of the protocol.
-    pub(super) fn foreign(&mut self, desk: &Desk, service: &str, illegible: &Illegible) {
+    pub(super) fn foreign(&mut self, desk: &NatsContext, service: &str, illegible: &DecodeError) {
         let Some(search) = self.services.get_mut(service) else {
             return;
         };
@@ -164,38 +175,38 @@ impl Searches {
     /// Does what follows from a word about those who offer a service.
     fn follow(
         &mut self,
-        desk: &Desk,
+        desk: &NatsContext,
         service: &str,
-        Turnout {
+        PeerChanges {
             found,
             leaving,
             lost,
             ask,
-        }: Turnout,
+        }: PeerChanges,
     ) {
         let Some(search) = self.services.get(service) else {
             return;
         };
         desk.outlook.expect(service, search.presence.prospect());
-        for Writer { process, .. } in lost {
+        for PeerId { process, .. } in lost {
             desk.log.info(&format!(
                 "process {process} does not offer {service} any more"
             ));
         }
-        for Writer { process, .. } in leaving {
+        for PeerId { process, .. } in leaving {
             desk.log.info(&format!(
                 "process {process} takes no more calls to {service}"
             ));
         }
         for Found {
-            writer: Writer { process, .. },
+            writer: PeerId { process, .. },
             methods,
             deadline_ns,
         } in found
         {
             desk.log
                 .info(&format!("process {process} offers {service}"));
-            search.post.push(News::Found {
+            search.post.push(RemoteEvent::Found {
                 methods,
                 deadline_ns,
             });
@@ -204,7 +215,10 @@ impl Searches {
             let question = SchemaQuestion {
                 service: service.to_owned(),
             };
-            desk.send(desk.subjects.schema(host), Word::SchemaQuestion(question));
+            desk.send(
+                desk.subjects.schema(host),
+                PeerMessage::SchemaQuestion(question),
+            );
         }
     }
 
@@ -227,24 +241,24 @@ impl Searches {
 
     fn learn_schema(
         &mut self,
-        desk: &Desk,
-        writer: &Writer,
+        desk: &NatsContext,
+        writer: &PeerId,
         answer: SchemaAnswer,
-    ) -> Result<(), Stray> {
+    ) -> Result<(), Unexpected> {
         let SchemaAnswer {
             service,
             schema,
             descriptors,
         } = answer;
-        let search = self.services.get_mut(&service).ok_or(Stray)?;
+        let search = self.services.get_mut(&service).ok_or(Unexpected)?;
         if !search.presence.is_asked(schema) {
             return Ok(()); // it was asked twice
         }
         let verdict = match compare(desk, &search.wanted, writer, schema, descriptors) {
-            Ok(()) => Verdict::Fits,
+            Ok(()) => Compatibility::Fits,
             Err(why) => {
                 desk.log.error(&why);
-                Verdict::Misfit(why.into())
+                Compatibility::Misfit(why.into())
             }
         };
         let turnout = search.presence.decide(schema, verdict);
@@ -255,13 +269,13 @@ impl Searches {
 
 /// Whether what guests here were built with fits what a process offers, and if not, why.
 fn compare(
-    desk: &Desk,
+    desk: &NatsContext,
     Wanted {
         service,
         schema,
         descriptors,
     }: &Wanted,
-    writer: &Writer,
+    writer: &PeerId,
     offered_schema: u64,
     offered_descriptors: Vec<u8>,
 ) -> Result<(), String> {
@@ -294,8 +308,14 @@ fn compare(
 }
 
 /// Calls to them.
-impl Searches {
-    pub(super) fn call(&mut self, desk: &Desk, service: &str, request: Call, weight: Weight) {
+impl Imports {
+    pub(super) fn call(
+        &mut self,
+        desk: &NatsContext,
+        service: &str,
+        request: Call,
+        weight: Permit,
+    ) {
         let Call {
             id,
             method,
@@ -308,11 +328,11 @@ impl Searches {
         };
         let Some(schema) = search.presence.choose() else {
             let failure = Failure::unoffered(service);
-            return search.post.push(News::Failed { id, failure });
+            return search.post.push(RemoteEvent::Failed { id, failure });
         };
         let Some(body) = Body::of(&metadata, &[], &payload) else {
             let failure = Failure::request_too_large(payload.len(), desk.message_bytes_max);
-            return search.post.push(News::Failed { id, failure });
+            return search.post.push(RemoteEvent::Failed { id, failure });
         };
         let now_ns = desk.now_ns();
         let (content, rest) = desk.pack(body);
@@ -324,7 +344,7 @@ impl Searches {
         };
         self.calls.insert(id.key(), sent);
         let remaining_ns = deadline_ns.saturating_sub(now_ns);
-        let terms = Terms {
+        let terms = CallHeader {
             call: id,
             method,
             remaining_ns,
@@ -338,30 +358,33 @@ impl Searches {
             subject,
             reply,
             id,
-            Word::Request(Request::new(terms, content)),
+            PeerMessage::Request(Request::new(terms, content)),
         );
     }
 
-    pub(super) fn cancel(&mut self, desk: &Desk, service: &str, call: CallId) {
+    pub(super) fn cancel(&mut self, desk: &NatsContext, service: &str, call: CallId) {
         self.answers.drop_of(call);
         let is_out = self.calls.remove(&call.key()).is_some();
         let Some(search) = self.services.get(service).filter(|_| is_out) else {
             return;
         };
         for host in search.presence.takers() {
-            desk.send(desk.subjects.cancel(host), Word::Cancel(Cancel::new(call)));
+            desk.send(
+                desk.subjects.cancel(host),
+                PeerMessage::Cancel(Cancel::new(call)),
+            );
         }
     }
 
     /// A request could not leave.
-    pub(super) fn unsent(&mut self, desk: &Desk, call: CallId) {
+    pub(super) fn unsent(&mut self, desk: &NatsContext, call: CallId) {
         let down = desk.outlook.down(desk.now_ns());
         self.fail(call, Failure::disconnected(down.unwrap_or(Duration::ZERO)));
     }
 
     /// Nobody listens where a request went.
-    pub(super) fn untaken(&mut self, subject: &str) -> Result<(), Stray> {
-        let call = call_of(subject).ok_or(Stray)?;
+    pub(super) fn untaken(&mut self, subject: &str) -> Result<(), Unexpected> {
+        let call = call_of(subject).ok_or(Unexpected)?;
         if let Some(Sent { service, .. }) = self.calls.get(&call.key()) {
             let failure = Failure::unoffered(service);
             self.fail(call, failure);
@@ -372,33 +395,33 @@ impl Searches {
     /// Something has come to the inbox.
     pub(super) fn hear(
         &mut self,
-        desk: &Desk,
+        desk: &NatsContext,
         subject: &str,
-        writer: &Writer,
-        word: Word,
-    ) -> Result<(), Stray> {
-        if let Word::SchemaAnswer(answer) = word {
+        writer: &PeerId,
+        word: PeerMessage,
+    ) -> Result<(), Unexpected> {
+        if let PeerMessage::SchemaAnswer(answer) = word {
             return self.learn_schema(desk, writer, answer);
         }
-        let call = call_of(subject).ok_or(Stray)?;
+        let call = call_of(subject).ok_or(Unexpected)?;
         // It may have ended while this was on its way.
         let Some(sent) = self.calls.get_mut(&call.key()) else {
             return Ok(());
         };
         match word {
-            Word::GoOn(_) => {
-                let (body, _weight) = sent.body.take().ok_or(Stray)?;
+            PeerMessage::Continue(_) => {
+                let (body, _weight) = sent.body.take().ok_or(Unexpected)?;
                 desk.send_pieces(&desk.subjects.piece(writer.host, call), &body);
             }
-            Word::Answer(answer) => self.answer(desk, call, writer, &answer)?,
-            Word::Piece(piece) => self.answer_piece(desk, call, writer, &piece)?,
-            _ => return Err(Stray),
+            PeerMessage::ReplyMessage(answer) => self.answer(desk, call, writer, &answer)?,
+            PeerMessage::Chunk(piece) => self.answer_piece(desk, call, writer, &piece)?,
+            _ => return Err(Unexpected),
         }
         Ok(())
     }
 
     /// An answer has come that cannot be read.
-    pub(super) fn illegible(&mut self, subject: &str, illegible: &Illegible) {
+    pub(super) fn illegible(&mut self, subject: &str, illegible: &DecodeError) {
         if let Some(call) = call_of(subject) {
             self.fail(call, Failure::misfit(illegible.to_string()));
         }
@@ -406,16 +429,16 @@ impl Searches {
 
     fn answer(
         &mut self,
-        desk: &Desk,
+        desk: &NatsContext,
         call: CallId,
-        writer: &Writer,
-        answer: &Answer,
-    ) -> Result<(), Stray> {
-        let head = Head {
+        writer: &PeerId,
+        answer: &ReplyMessage,
+    ) -> Result<(), Unexpected> {
+        let head = ReplyHead {
             status: answer.status,
             flags: answer.flags(),
         };
-        match answer.content().ok_or(Stray)? {
+        match answer.content().ok_or(Unexpected)? {
             Content::Whole(body) => self.finish(call, head, body),
             Content::InPieces(lengths) if lengths.bytes() > desk.message_bytes_max => {
                 self.fail(
@@ -424,7 +447,7 @@ impl Searches {
                 );
             }
             Content::InPieces(lengths) => {
-                let deadline_ns = self.calls.get(&call.key()).ok_or(Stray)?.deadline_ns;
+                let deadline_ns = self.calls.get(&call.key()).ok_or(Unexpected)?.deadline_ns;
                 let sender = Sender {
                     call,
                     host: writer.host,
@@ -443,11 +466,11 @@ impl Searches {
 
     fn answer_piece(
         &mut self,
-        desk: &Desk,
+        desk: &NatsContext,
         call: CallId,
-        writer: &Writer,
-        piece: &Piece,
-    ) -> Result<(), Stray> {
+        writer: &PeerId,
+        piece: &Chunk,
+    ) -> Result<(), Unexpected> {
         match self.answers.add(
             Sender {
                 call,
@@ -456,15 +479,15 @@ impl Searches {
             piece,
             desk.now_ns(),
         ) {
-            Progress::Partial => {}
-            Progress::Whole(head, body) => self.finish(call, head, body),
-            Progress::Broken(_) => self.fail(call, Failure::answer_broken()),
-            Progress::Unknown => return Err(Stray),
+            TransferProgress::Partial => {}
+            TransferProgress::Whole(head, body) => self.finish(call, head, body),
+            TransferProgress::Broken(_) => self.fail(call, Failure::answer_broken()),
+            TransferProgress::Unknown => return Err(Unexpected),
         }
         Ok(())
     }
 
-    fn finish(&mut self, call: CallId, Head { status, flags }: Head, body: Body) {
+    fn finish(&mut self, call: CallId, ReplyHead { status, flags }: ReplyHead, body: Body) {
         let (metadata, detail, payload) = body.parts();
         let reply = Reply {
             status,
@@ -480,7 +503,7 @@ impl Searches {
 
     fn fail(&mut self, id: CallId, failure: Failure) {
         if let Some(Search { post, .. }) = self.end(id) {
-            post.push(News::Failed { id, failure });
+            post.push(RemoteEvent::Failed { id, failure });
         }
     }
 

@@ -15,7 +15,7 @@ const REMEMBERED_MAX: usize = 1 << 20;
 
 /// A call that was taken and is not answered.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Visit {
+pub(super) struct InboundCall {
     pub(super) from: HostId,
     /// What it holds.
     pub(super) bytes: usize,
@@ -34,13 +34,13 @@ pub(super) enum Denial {
 
 /// Those to one service.
 #[derive(Default)]
-pub(super) struct Visits {
-    open: HashMap<u128, (CallId, Visit)>,
+pub(super) struct InboundCalls {
+    open: HashMap<u128, (CallId, InboundCall)>,
     bytes: usize,
 }
 
-impl Visits {
-    pub(super) fn take(&mut self, call: CallId, visit: Visit) -> Result<(), Denial> {
+impl InboundCalls {
+    pub(super) fn take(&mut self, call: CallId, visit: InboundCall) -> Result<(), Denial> {
         if self.open.len() >= CALLS_MAX {
             return Err(Denial::TooMany);
         }
@@ -53,7 +53,7 @@ impl Visits {
     }
 
     /// A call is answered, or nobody waits for it any more.
-    pub(super) fn end(&mut self, call: CallId) -> Option<Visit> {
+    pub(super) fn end(&mut self, call: CallId) -> Option<InboundCall> {
         let (_, visit) = self.open.remove(&call.key())?;
         self.bytes -= visit.bytes;
         Some(visit)
@@ -67,7 +67,7 @@ impl Visits {
     }
 
     /// All of them, and there will be none.
-    pub(super) fn end_all(&mut self) -> Vec<(CallId, Visit)> {
+    pub(super) fn end_all(&mut self) -> Vec<(CallId, InboundCall)> {
         self.bytes = 0;
         self.open.drain().map(|(_, visit)| visit).collect()
     }
@@ -87,13 +87,13 @@ impl Visits {
 
 /// Calls that have come, each until it cannot come a second time.
 #[derive(Default)]
-pub(super) struct Memory {
+pub(super) struct DedupCache {
     calls: HashSet<u128>,
     /// The earliest first.
     order: BinaryHeap<Reverse<(u64, u128)>>,
 }
 
-impl Memory {
+impl DedupCache {
     /// Whether a call comes for the first time. It is remembered until then.
     pub(super) fn is_first(&mut self, call: CallId, until_ns: u64) -> bool {
         let is_first = self.calls.insert(call.key());
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_call_is_remembered_until_it_cannot_come_again() {
-        let mut memory = Memory::default();
+        let mut memory = DedupCache::default();
         assert!(memory.is_first(call(1), 20));
         assert!(memory.is_first(call(2), 10));
         memory.expire(9);
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn no_more_calls_are_remembered_than_there_is_room_for() {
-        let mut memory = Memory::default();
+        let mut memory = DedupCache::default();
         for number in 1..=REMEMBERED_MAX as u128 + 10 {
             assert!(memory.is_first(call(number), number as u64));
         }
@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn calls_hold_no_more_bytes_than_they_may_and_free_them_when_they_end() {
-        let mut visits = Visits::default();
-        let visit = |deadline_ns| Visit {
+        let mut visits = InboundCalls::default();
+        let visit = |deadline_ns| InboundCall {
             from: HostId::from_random(1),
             bytes: BYTES_MAX / 2,
             taken_ns: 0,

@@ -7,8 +7,8 @@
 use async_nats::datetime::{self, DateTime};
 use serde_json::{Value, json};
 
-use super::context::Desk;
-use super::exports::{Offering, Tally};
+use super::context::NatsContext;
+use super::exports::{Offering, Stats};
 
 /// What is asked, and of whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum Verb {
 }
 
 /// The subjects on which a service named so is asked.
-pub(super) fn subjects(service: &str, desk: &Desk) -> [String; 2] {
+pub(super) fn subjects(service: &str, desk: &NatsContext) -> [String; 2] {
     let name = name(service);
     [
         format!("$SRV.*.{name}"),
@@ -59,7 +59,7 @@ impl<'a> Inquiry<'a> {
     }
 
     /// What a service says to it, if it is asked.
-    pub(super) fn answer(self, desk: &Desk, offering: &Offering) -> Option<Vec<u8>> {
+    pub(super) fn answer(self, desk: &NatsContext, offering: &Offering) -> Option<Vec<u8>> {
         let id = desk.me.host.to_string();
         let name = name(&offering.offer.service);
         if self.name.is_some_and(|asked| asked != name) || self.id.is_some_and(|asked| asked != id)
@@ -94,7 +94,7 @@ impl<'a> Inquiry<'a> {
     }
 }
 
-fn info(desk: &Desk, offering: &Offering) -> Value {
+fn info(desk: &NatsContext, offering: &Offering) -> Value {
     json!({
         "name": "call",
         "subject": offering.subject(desk),
@@ -103,8 +103,8 @@ fn info(desk: &Desk, offering: &Offering) -> Value {
     })
 }
 
-fn stats(desk: &Desk, offering: &Offering) -> Value {
-    let Tally {
+fn stats(desk: &NatsContext, offering: &Offering) -> Value {
+    let Stats {
         requests,
         errors,
         time,

@@ -1,4 +1,4 @@
-//! Other processes over NATS: the carrier of a process that is one of several.
+//! Other processes over NATS: the transport of a process that is one of several.
 //!
 //! NATS finds subscribers, spreads calls over them, and brings what is sent while there is a connection. What it does not give stands here: deadlines and
 //! cancellation, messages of any size, an end for each call, refusal of who does not fit, bounds.
@@ -34,28 +34,30 @@ use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
 use self::connection_task::Order;
-use self::context::Outlook;
-use self::outbox::Load;
+use self::context::Availability;
+use self::outbox::SendBudget;
 use crate::clock::Clock;
 use crate::deployment::Network;
 use crate::error::{Failure, NetworkError};
-use crate::network::{Carrier, News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wanted};
+use crate::network::{
+    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
+};
 
 /// How long closing may take: what is left has a second, and the thread ends then.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
 /// Who carries: a process of a deployment.
-pub(crate) struct Party {
+pub(crate) struct ProcessIdentity {
     pub(crate) host: HostId,
     pub(crate) network: Network,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) message_bytes_max: usize,
 }
 
-/// A carrier over NATS. One that is dropped without [`Carrier::close`] goes without a word, as a process does that is killed.
+/// A transport over NATS. One that is dropped without [`Transport::close`] goes without a word, as a process does that is killed.
 pub(crate) struct Nats {
-    outlook: Arc<Outlook>,
-    load: Load,
+    outlook: Arc<Availability>,
+    load: SendBudget,
     clock: Arc<dyn Clock>,
     orders: mpsc::UnboundedSender<Order>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -67,10 +69,10 @@ impl Nats {
     /// # Errors
     ///
     /// If none lets this process in, within 5 seconds.
-    pub(crate) fn connect(party: Party) -> Result<Arc<Self>, NetworkError> {
+    pub(crate) fn connect(party: ProcessIdentity) -> Result<Arc<Self>, NetworkError> {
         let (outlook, load, clock) = (
-            Arc::new(Outlook::new()),
-            Load::default(),
+            Arc::new(Availability::new()),
+            SendBudget::default(),
             Arc::clone(&party.clock),
         );
         let (orders, taken) = mpsc::unbounded_channel();
@@ -104,8 +106,8 @@ impl Nats {
     }
 }
 
-impl Carrier for Nats {
-    fn look_for(&self, wanted: Wanted, post: Arc<Post<News>>) {
+impl Transport for Nats {
+    fn look_for(&self, wanted: Wanted, post: Arc<EventQueue<RemoteEvent>>) {
         self.order(Order::LookFor(wanted, post));
     }
 
@@ -124,7 +126,7 @@ impl Carrier for Nats {
         self.order(Order::Cancel(service.to_owned(), id));
     }
 
-    fn serve(&self, offer: Offer, post: Arc<Post<Visit>>) {
+    fn serve(&self, offer: Offer, post: Arc<EventQueue<GatewayEvent>>) {
         self.order(Order::Serve(offer, post));
     }
 
@@ -137,7 +139,7 @@ impl Carrier for Nats {
                 self.load.take(0),
             ),
         };
-        self.order(Order::Answer(to, reply, weight));
+        self.order(Order::ReplyMessage(to, reply, weight));
     }
 
     fn withdraw(&self, service: &str) {
@@ -150,7 +152,9 @@ impl Carrier for Nats {
         if wait.recv_timeout(CLOSE_MAX).is_ok()
             && let Some(thread) = self.thread.lock().take()
         {
-            thread.join().expect("the carrier's thread does not panic");
+            thread
+                .join()
+                .expect("the transport's thread does not panic");
         }
     }
 }

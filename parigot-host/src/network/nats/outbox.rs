@@ -18,18 +18,18 @@ const CALL_BYTES: usize = 256;
 
 /// How many bytes wait to be sent.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Load(Arc<AtomicUsize>);
+pub(super) struct SendBudget(Arc<AtomicUsize>);
 
 /// Bytes that wait to be sent, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Weight {
+pub(super) struct Permit {
     bytes: usize,
-    load: Load,
+    load: SendBudget,
 }
 
-impl Load {
+impl SendBudget {
     /// For a call or an answer with so many bytes, if there is room.
-    pub(super) fn try_take(&self, bytes: usize) -> Option<Weight> {
+    pub(super) fn try_take(&self, bytes: usize) -> Option<Permit> {
         let weight = self.take(CALL_BYTES + bytes);
         (!self.is_full()).then_some(weight)
     }
@@ -39,16 +39,16 @@ impl Load {
     }
 
     /// For so many bytes more, room or not.
-    pub(super) fn take(&self, bytes: usize) -> Weight {
+    pub(super) fn take(&self, bytes: usize) -> Permit {
         self.0.fetch_add(bytes, Ordering::Relaxed);
-        Weight {
+        Permit {
             bytes,
             load: self.clone(),
         }
     }
 }
 
-impl Drop for Weight {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.load.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -56,7 +56,7 @@ impl Drop for Weight {
 
 /// One message of NATS.
 #[derive(Debug)]
-pub(super) struct Parcel {
+pub(super) struct OutgoingMessage {
     pub(super) subject: String,
     /// Where NATS says that nobody listens.
     pub(super) reply: Option<String>,
@@ -64,17 +64,17 @@ pub(super) struct Parcel {
     /// The call that it asks for, if it is a request: that is not kept for later.
     pub(super) call: Option<CallId>,
     /// Counted while it is here.
-    pub(super) _weight: Weight,
+    pub(super) _weight: Permit,
 }
 
 /// Sends parcels in their order. While there is no connection requests are given back, and the rest is kept.
 pub(super) struct Outbox {
     pub(super) client: Client,
-    pub(super) parcels: mpsc::UnboundedReceiver<Parcel>,
+    pub(super) parcels: mpsc::UnboundedReceiver<OutgoingMessage>,
     /// Whether there is a connection.
     pub(super) up: watch::Receiver<bool>,
     pub(super) events: mpsc::UnboundedSender<Event>,
-    pub(super) kept: VecDeque<Parcel>,
+    pub(super) kept: VecDeque<OutgoingMessage>,
 }
 
 impl Outbox {
@@ -85,7 +85,7 @@ impl Outbox {
         }
     }
 
-    async fn next(&mut self) -> Option<Parcel> {
+    async fn next(&mut self) -> Option<OutgoingMessage> {
         loop {
             let is_up = *self.up.borrow_and_update();
             if let Some(first) = is_up.then(|| self.kept.pop_front()).flatten() {
@@ -102,7 +102,7 @@ impl Outbox {
         }
     }
 
-    fn keep(&mut self, parcel: Parcel) {
+    fn keep(&mut self, parcel: OutgoingMessage) {
         match parcel.call {
             Some(call) => self.give_back(call),
             None => self.kept.push_back(parcel),
@@ -115,8 +115,8 @@ impl Outbox {
     }
 
     /// Hands a parcel to the client, which takes few at once; if the connection breaks first, it was not sent.
-    async fn send(&mut self, parcel: Parcel) {
-        let Parcel {
+    async fn send(&mut self, parcel: OutgoingMessage) {
+        let OutgoingMessage {
             subject,
             reply,
             payload,

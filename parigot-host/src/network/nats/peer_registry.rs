@@ -9,7 +9,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use parigot_abi::id::HostId;
 
-use super::envelope::{Announcement, Stage, Writer};
+use super::envelope::{Announcement, PeerId, Stage};
 
 /// How often a process says what it offers.
 pub(super) const BEAT: Duration = Duration::from_secs(1);
@@ -19,12 +19,12 @@ pub(super) const SILENCE_MAX: Duration = Duration::from_secs(3);
 const HOSTS_MAX: usize = 1 << 10;
 
 /// Those who offer one service.
-pub(super) struct Presence {
+pub(super) struct PeerRegistry {
     /// The requirer's hash, 0 if it knows the service by its name alone.
     schema: u64,
     hosts: HashMap<u128, Host>,
     /// What is known of schemas that are not the requirer's.
-    verdicts: HashMap<u64, Verdict>,
+    verdicts: HashMap<u64, Compatibility>,
     /// Why one who speaks another version of the protocol cannot be called, if there is one.
     foreign: Option<Foreign>,
     /// Calls go to each schema in turn.
@@ -32,14 +32,14 @@ pub(super) struct Presence {
 }
 
 struct Host {
-    writer: Writer,
+    writer: PeerId,
     schema: u64,
     heard_ns: u64,
     /// What it offers, until the requirer is told.
     methods: Vec<String>,
     deadline_ns: u64,
     is_leaving: bool,
-    standing: Standing,
+    standing: PeerStatus,
 }
 
 /// Somebody who speaks another version of the protocol.
@@ -50,7 +50,7 @@ struct Foreign {
 
 /// What the requirer was told of a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
+enum PeerStatus {
     Unknown,
     Found,
     Leaving,
@@ -58,7 +58,7 @@ enum Standing {
 
 /// Whether a schema fits the requirer's.
 #[derive(Clone, Debug)]
-pub(super) enum Verdict {
+pub(super) enum Compatibility {
     /// Nobody has answered yet.
     Asked,
     Fits,
@@ -69,36 +69,36 @@ pub(super) enum Verdict {
 /// A process that takes calls to methods of these names, and how long they may take whose callers do not say.
 #[derive(Debug, PartialEq)]
 pub(super) struct Found {
-    pub(super) writer: Writer,
+    pub(super) writer: PeerId,
     pub(super) methods: Vec<String>,
     pub(super) deadline_ns: u64,
 }
 
 /// What follows from a word about a process.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Turnout {
+pub(super) struct PeerChanges {
     /// Those who take calls now.
     pub(super) found: Vec<Found>,
     /// Those who take no more calls.
-    pub(super) leaving: Vec<Writer>,
-    pub(super) lost: Vec<Writer>,
+    pub(super) leaving: Vec<PeerId>,
+    pub(super) lost: Vec<PeerId>,
     /// Ask that host for its descriptors.
     pub(super) ask: Option<HostId>,
 }
 
 /// What a caller may expect.
 #[derive(Clone, Debug)]
-pub(super) enum Prospect {
+pub(super) enum ServiceAvailability {
     Nobody,
     Somebody,
     /// There are processes, and none of them fits, for that reason.
     Misfit(Arc<str>),
 }
 
-impl Presence {
+impl PeerRegistry {
     pub(super) fn new(schema: u64) -> Self {
         let (hosts, verdicts) = (HashMap::new(), HashMap::new());
-        Presence {
+        PeerRegistry {
             schema,
             hosts,
             verdicts,
@@ -110,10 +110,10 @@ impl Presence {
     /// A process has said that it offers the service, or does no more. `None` if there are too many to remember it.
     pub(super) fn hear(
         &mut self,
-        writer: Writer,
+        writer: PeerId,
         announcement: Announcement,
         now_ns: u64,
-    ) -> Option<Turnout> {
+    ) -> Option<PeerChanges> {
         let (key, stage) = (writer.host.key(), announcement.stage());
         let Announcement {
             schema,
@@ -128,9 +128,9 @@ impl Presence {
                 .into_iter()
                 .filter_map(Host::lost)
                 .collect();
-            return Some(Turnout {
+            return Some(PeerChanges {
                 lost,
-                ..Turnout::default()
+                ..PeerChanges::default()
             });
         }
         let is_known = self.hosts.contains_key(&key);
@@ -140,13 +140,13 @@ impl Presence {
         {
             return None;
         }
-        let ask = matches!(self.judge(schema), Verdict::Asked).then_some(writer.host);
+        let ask = matches!(self.judge(schema), Compatibility::Asked).then_some(writer.host);
         let is_leaving = stage == Stage::Leaving;
         let standing = self
             .hosts
             .get(&key)
-            .map_or(Standing::Unknown, |host| host.standing);
-        let methods = if standing == Standing::Found {
+            .map_or(PeerStatus::Unknown, |host| host.standing);
+        let methods = if standing == PeerStatus::Found {
             Vec::new()
         } else {
             methods
@@ -163,7 +163,7 @@ impl Presence {
                 standing,
             },
         );
-        Some(Turnout {
+        Some(PeerChanges {
             ask,
             ..self.settle()
         })
@@ -179,37 +179,37 @@ impl Presence {
             .is_none()
     }
 
-    fn judge(&mut self, schema: u64) -> Verdict {
+    fn judge(&mut self, schema: u64) -> Compatibility {
         if self.schema == 0 || schema == self.schema {
-            return Verdict::Fits;
+            return Compatibility::Fits;
         }
         self.verdicts
             .entry(schema)
-            .or_insert(Verdict::Asked)
+            .or_insert(Compatibility::Asked)
             .clone()
     }
 
     /// Whether a verdict on that schema is awaited.
     pub(super) fn is_asked(&self, schema: u64) -> bool {
-        matches!(self.verdicts.get(&schema), Some(Verdict::Asked))
+        matches!(self.verdicts.get(&schema), Some(Compatibility::Asked))
     }
 
     /// It was found out whether that schema fits.
-    pub(super) fn decide(&mut self, schema: u64, verdict: Verdict) -> Turnout {
+    pub(super) fn decide(&mut self, schema: u64, verdict: Compatibility) -> PeerChanges {
         self.verdicts.insert(schema, verdict);
         self.settle()
     }
 
     /// Lets those go of whom nothing was heard for too long.
-    pub(super) fn expire(&mut self, now_ns: u64) -> Turnout {
+    pub(super) fn expire(&mut self, now_ns: u64) -> PeerChanges {
         let is_silent =
             |heard_ns: u64| now_ns.saturating_sub(heard_ns) > SILENCE_MAX.as_nanos() as u64;
         self.foreign.take_if(|foreign| is_silent(foreign.heard_ns));
         let silent = self.hosts.extract_if(|_, host| is_silent(host.heard_ns));
         let lost = silent.filter_map(|(_, host)| host.lost()).collect();
-        Turnout {
+        PeerChanges {
             lost,
-            ..Turnout::default()
+            ..PeerChanges::default()
         }
     }
 
@@ -247,59 +247,61 @@ impl Presence {
     fn fits(&self, schema: u64) -> bool {
         self.schema == 0
             || schema == self.schema
-            || matches!(self.verdicts.get(&schema), Some(Verdict::Fits))
+            || matches!(self.verdicts.get(&schema), Some(Compatibility::Fits))
     }
 
-    pub(super) fn prospect(&self) -> Prospect {
+    pub(super) fn prospect(&self) -> ServiceAvailability {
         if self.open().next().is_some() {
-            return Prospect::Somebody;
+            return ServiceAvailability::Somebody;
         }
         let misfit = |host: &Host| match self.verdicts.get(&host.schema) {
-            Some(Verdict::Misfit(why)) => Some(Prospect::Misfit(Arc::clone(why))),
+            Some(Compatibility::Misfit(why)) => Some(ServiceAvailability::Misfit(Arc::clone(why))),
             _ => None,
         };
         let foreign = || {
             self.foreign
                 .as_ref()
-                .map(|foreign| Prospect::Misfit(Arc::clone(&foreign.why)))
+                .map(|foreign| ServiceAvailability::Misfit(Arc::clone(&foreign.why)))
         };
         self.hosts
             .values()
             .find_map(misfit)
             .or_else(foreign)
-            .unwrap_or(Prospect::Nobody)
+            .unwrap_or(ServiceAvailability::Nobody)
     }
 
     /// Finds out of whom the requirer must be told.
-    fn settle(&mut self) -> Turnout {
+    fn settle(&mut self) -> PeerChanges {
         let (schema, verdicts) = (self.schema, &self.verdicts);
         let fits = |other| {
-            schema == 0 || other == schema || matches!(verdicts.get(&other), Some(Verdict::Fits))
+            schema == 0
+                || other == schema
+                || matches!(verdicts.get(&other), Some(Compatibility::Fits))
         };
-        let mut turnout = Turnout::default();
+        let mut turnout = PeerChanges::default();
         for host in self.hosts.values_mut() {
             let standing = match (fits(host.schema), host.is_leaving, host.standing) {
                 // It is told when it is known to fit.
-                (false, _, Standing::Unknown) => continue,
+                (false, _, PeerStatus::Unknown) => continue,
                 (false, ..) => {
                     turnout.lost.push(host.writer.clone());
-                    Standing::Unknown
+                    PeerStatus::Unknown
                 }
-                (true, true, Standing::Found) => {
+                (true, true, PeerStatus::Found) => {
                     turnout.leaving.push(host.writer.clone());
-                    Standing::Leaving
+                    PeerStatus::Leaving
                 }
-                (true, false, Standing::Unknown | Standing::Leaving) => {
+                (true, false, PeerStatus::Unknown | PeerStatus::Leaving) => {
                     let methods = std::mem::take(&mut host.methods);
                     turnout.found.push(Found {
                         writer: host.writer.clone(),
                         methods,
                         deadline_ns: host.deadline_ns,
                     });
-                    Standing::Found
+                    PeerStatus::Found
                 }
-                (true, true, Standing::Unknown | Standing::Leaving)
-                | (true, false, Standing::Found) => continue,
+                (true, true, PeerStatus::Unknown | PeerStatus::Leaving)
+                | (true, false, PeerStatus::Found) => continue,
             };
             host.standing = standing;
         }
@@ -309,8 +311,8 @@ impl Presence {
 
 impl Host {
     /// Who it was, if the requirer knows of it.
-    fn lost(self) -> Option<Writer> {
-        (self.standing != Standing::Unknown).then_some(self.writer)
+    fn lost(self) -> Option<PeerId> {
+        (self.standing != PeerStatus::Unknown).then_some(self.writer)
     }
 }
 
@@ -318,8 +320,8 @@ impl Host {
 mod tests {
     use super::*;
 
-    fn writer(number: u128) -> Writer {
-        Writer {
+    fn writer(number: u128) -> PeerId {
+        PeerId {
             host: HostId::from_random(number),
             process: format!("p{number}"),
         }
@@ -333,7 +335,7 @@ mod tests {
 
     #[test]
     fn who_takes_calls_is_found_once_and_lost_after_three_seconds_of_silence() {
-        let mut presence = Presence::new(7);
+        let mut presence = PeerRegistry::new(7);
         let turnout = presence.hear(writer(1), says(7, Stage::Ready), 0).unwrap();
         assert_eq!(turnout.found.len(), 1);
         assert_eq!(
@@ -351,7 +353,7 @@ mod tests {
 
     #[test]
     fn who_leaves_gets_no_calls_and_may_still_have_some_until_it_is_gone() {
-        let mut presence = Presence::new(7);
+        let mut presence = PeerRegistry::new(7);
         presence.hear(writer(1), says(7, Stage::Ready), 0).unwrap();
         assert_eq!(
             presence
@@ -373,13 +375,13 @@ mod tests {
 
     #[test]
     fn calls_go_to_all_schemas_that_fit_in_turn() {
-        let mut presence = Presence::new(1);
+        let mut presence = PeerRegistry::new(1);
         for schema in 1..=3 {
             presence
                 .hear(writer(schema.into()), says(schema, Stage::Ready), 0)
                 .unwrap();
         }
-        let [found] = &presence.decide(2, Verdict::Fits).found[..] else {
+        let [found] = &presence.decide(2, Compatibility::Fits).found[..] else {
             panic!("one fits")
         };
         assert_eq!(
@@ -387,35 +389,40 @@ mod tests {
             (&writer(2), &["M".to_owned()][..])
         );
         assert_eq!(
-            presence.decide(3, Verdict::Misfit("no".into())),
-            Turnout::default()
+            presence.decide(3, Compatibility::Misfit("no".into())),
+            PeerChanges::default()
         );
         let mut chosen: Vec<_> = (0..4).filter_map(|_| presence.choose()).collect();
         chosen.sort_unstable();
         assert_eq!(chosen, [1, 1, 2, 2]);
-        assert!(matches!(presence.prospect(), Prospect::Somebody));
+        assert!(matches!(presence.prospect(), ServiceAvailability::Somebody));
         presence.hear(writer(1), says(1, Stage::Gone), 0).unwrap();
         presence.hear(writer(2), says(2, Stage::Gone), 0).unwrap();
-        assert!(matches!(presence.prospect(), Prospect::Misfit(why) if &*why == "no"));
+        assert!(matches!(presence.prospect(), ServiceAvailability::Misfit(why) if &*why == "no"));
     }
 
     #[test]
     fn who_speaks_another_version_is_told_of_for_as_long_as_it_is_heard() {
-        let mut presence = Presence::new(7);
+        let mut presence = PeerRegistry::new(7);
         assert!(presence.hear_foreign("it is late".to_owned(), 0));
         assert!(!presence.hear_foreign("it is late".to_owned(), SECOND_NS));
         presence.expire(4 * SECOND_NS);
-        assert!(matches!(presence.prospect(), Prospect::Misfit(why) if &*why == "it is late"));
+        assert!(
+            matches!(presence.prospect(), ServiceAvailability::Misfit(why) if &*why == "it is late")
+        );
         presence.forgive(5 * SECOND_NS);
         presence.expire(8 * SECOND_NS);
-        assert!(matches!(presence.prospect(), Prospect::Misfit(_)));
+        assert!(matches!(
+            presence.prospect(),
+            ServiceAvailability::Misfit(_)
+        ));
         presence.expire(8 * SECOND_NS + 1);
-        assert!(matches!(presence.prospect(), Prospect::Nobody));
+        assert!(matches!(presence.prospect(), ServiceAvailability::Nobody));
     }
 
     #[test]
     fn no_more_processes_and_schemas_are_remembered_than_there_is_room_for() {
-        let mut presence = Presence::new(0);
+        let mut presence = PeerRegistry::new(0);
         let most = HOSTS_MAX as u128;
         assert!((1..=most).all(|number| {
             presence
@@ -430,7 +437,7 @@ mod tests {
             presence.hear(writer(1), says(7, Stage::Ready), 0).is_some(),
             "it is known"
         );
-        let mut presence = Presence::new(7);
+        let mut presence = PeerRegistry::new(7);
         let mut hear = |schema| presence.hear(writer(1), says(schema, Stage::Ready), 0);
         assert!((8..8 + HOSTS_MAX as u64).all(|schema| hear(schema).is_some()));
         assert_eq!(hear(8 + HOSTS_MAX as u64), None);

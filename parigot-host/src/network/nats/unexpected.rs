@@ -1,19 +1,19 @@
 //! Messages that nobody here can have been meant by.
 
 /// How often strays are told, in beats.
-const STRAYS_EVERY: u32 = 10;
+const UNEXPECTED_EVERY: u32 = 10;
 /// So much is told of the subject of one.
 const SUBJECT_CHARS_MAX: usize = 128;
 
 /// Messages that were none of ours.
 #[derive(Default)]
-pub(super) struct Strays {
+pub(super) struct UnexpectedMessages {
     count: u64,
     last: String,
     beats: u32,
 }
 
-impl Strays {
+impl UnexpectedMessages {
     pub(super) fn add(&mut self, subject: &str) {
         self.count += 1;
         self.last.clear();
@@ -28,10 +28,10 @@ impl Strays {
     /// Says once in a while what was dropped.
     pub(super) fn beat(&mut self) -> Option<String> {
         self.beats += 1;
-        if self.count == 0 || self.beats < STRAYS_EVERY {
+        if self.count == 0 || self.beats < UNEXPECTED_EVERY {
             return None;
         }
-        let Strays { count, last, .. } = std::mem::take(self);
+        let UnexpectedMessages { count, last, .. } = std::mem::take(self);
         let messages = if count == 1 { "a message" } else { "messages" };
         Some(format!(
             "dropped {messages} of NATS that this process can make nothing of ({count}), the last on {last}"
@@ -44,23 +44,23 @@ mod tests {
     use super::*;
 
     /// What is told in so many beats.
-    fn told(strays: &mut Strays, beats: u32) -> Vec<String> {
+    fn told(strays: &mut UnexpectedMessages, beats: u32) -> Vec<String> {
         (0..beats).filter_map(|_| strays.beat()).collect()
     }
 
     #[test]
     fn strays_are_told_all_together_and_not_more_often_than_every_ten_beats() {
-        let mut strays = Strays::default();
+        let mut strays = UnexpectedMessages::default();
         strays.add("parigot.pizzeria.ready.x");
         let one = "dropped a message of NATS that this process can make nothing of (1), the last on parigot.pizzeria.ready.x";
-        assert_eq!(told(&mut strays, STRAYS_EVERY), [one]);
+        assert_eq!(told(&mut strays, UNEXPECTED_EVERY), [one]);
         strays.add("parigot.pizzeria.who.x");
-        assert_eq!(told(&mut strays, STRAYS_EVERY - 1), [""; 0]);
+        assert_eq!(told(&mut strays, UNEXPECTED_EVERY - 1), [""; 0]);
         strays.add("$SRV.\u{1b}[2J");
         let two = "dropped messages of NATS that this process can make nothing of (2), the last on $SRV.\\u{1b}[2J";
         assert_eq!(told(&mut strays, 1), [two]);
         assert_eq!(
-            told(&mut strays, 2 * STRAYS_EVERY),
+            told(&mut strays, 2 * UNEXPECTED_EVERY),
             [""; 0],
             "there is nothing new"
         );

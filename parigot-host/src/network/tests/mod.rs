@@ -22,22 +22,22 @@ use tracing::{Event, Metadata, Subscriber};
 
 use self::guests::{
     CRASH, DENY, Diary, ECHO, End, Ends, Ledger, METHODS, NEVER_ENDS, REFUSE, SLOW, SLOWLY,
-    caller_mould, service, service_mould,
+    caller_factory, service, service_mould,
 };
 use self::switchboard::Switchboard;
-use super::{Neighbours, News, Post, Reply};
-use crate::compile::modules::Moulds;
+use super::{EventQueue, Peers, RemoteEvent, Reply};
+use crate::compile::modules::CompiledGuests;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::StartError;
-use crate::guest::code::Mould;
-use crate::guest::epoch_ticker::Pulse;
+use crate::guest::code::InstanceFactory;
+use crate::guest::epoch_ticker::EpochTicker;
 use crate::host::{Outcome, Running, run};
 use crate::kernel::instance::Instance;
 use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
 use crate::settings::Settings;
 
 /// The guests of a process, with what they are made from.
-type Guests = Vec<(GuestSpec, Arc<dyn Mould>)>;
+type Guests = Vec<(GuestSpec, Arc<dyn InstanceFactory>)>;
 
 /// A host that runs.
 struct Process {
@@ -60,8 +60,8 @@ fn try_start(
 ) -> Result<Process, StartError> {
     static HOSTS: AtomicU64 = AtomicU64::new(1);
     let host = HostId::from_random(HOSTS.fetch_add(1, Ordering::Relaxed).into());
-    let neighbours = Neighbours::behind(board.line(host, Arc::clone(&settings.clock)));
-    let (guests, moulds): (Vec<_>, Vec<_>) = guests.into_iter().unzip();
+    let peers = Peers::behind(board.line(host, Arc::clone(&settings.clock)));
+    let (guests, compiled_guests): (Vec<_>, Vec<_>) = guests.into_iter().unzip();
     let deployment = Deployment {
         guests,
         startup_deadline: Duration::from_millis(300),
@@ -70,11 +70,11 @@ fn try_start(
         network: None,
         source: NamedSource::new("test", Arc::from("")),
     };
-    let moulds = Moulds {
-        of_guests: moulds.into_iter().map(Ok).collect(),
-        pulse: Pulse::start(|| {}),
+    let compiled_guests = CompiledGuests {
+        of_guests: compiled_guests.into_iter().map(Ok).collect(),
+        epoch_ticker: EpochTicker::start(|| {}),
     };
-    let running = run(&deployment, |_, _| moulds, neighbours, settings)?;
+    let running = run(&deployment, |_, _| compiled_guests, peers, settings)?;
     Ok(Process { host, running })
 }
 
@@ -118,9 +118,9 @@ impl Process {
 }
 
 /// A guest called `echo` that exports the service of all methods.
-fn echo(ledger: &Arc<Ledger>) -> (GuestSpec, Arc<dyn Mould>) {
-    let mould = service_mould(service("x.Echo", &METHODS), Vec::new(), ledger);
-    (GuestSpec::service("echo", ""), Arc::new(mould))
+fn echo(ledger: &Arc<Ledger>) -> (GuestSpec, Arc<dyn InstanceFactory>) {
+    let factory = service_mould(service("x.Echo", &METHODS), Vec::new(), ledger);
+    (GuestSpec::service("echo", ""), Arc::new(factory))
 }
 
 /// A process whose one program calls by the word of the test.
@@ -134,7 +134,7 @@ fn try_front(board: &Arc<Switchboard>, requires: Vec<Service>) -> Result<Front, 
     let ends = Diary::new();
     let guests: Guests = vec![(
         GuestSpec::program("front", ""),
-        Arc::new(caller_mould(requires, &ends)),
+        Arc::new(caller_factory(requires, &ends)),
     )];
     Ok(Front {
         process: try_start(board, guests, settings())?,
@@ -152,7 +152,7 @@ fn front(board: &Arc<Switchboard>) -> Front {
 impl Front {
     fn tell(&self, header: Header, metadata: &[u8], payload: &[u8]) {
         let instance = self.process.instance("front");
-        let wake = instance.post(header, metadata, payload);
+        let wake = instance.enqueue_frame(header, metadata, payload);
         self.process.running.kernel.wake(instance, wake);
     }
 
@@ -303,7 +303,7 @@ fn metadata_and_deadline_come_along() {
 #[test]
 fn a_call_without_a_deadline_has_that_of_the_service_in_its_own_process() {
     let (board, ledger) = (Arc::<Switchboard>::default(), Diary::new());
-    let (slow, mould) = echo(&ledger);
+    let (slow, factory) = echo(&ledger);
     let back = start(
         &board,
         vec![(
@@ -311,7 +311,7 @@ fn a_call_without_a_deadline_has_that_of_the_service_in_its_own_process() {
                 deadline: Duration::from_secs(30),
                 ..slow
             },
-            mould,
+            factory,
         )],
     );
     let front = front(&board);
@@ -384,7 +384,7 @@ fn no_more_answers_wait_than_in_a_mailbox() {
         detail: Bytes::new(),
         payload: vec![0; bytes].into(),
     };
-    let news = Post::<News>::new();
+    let news = EventQueue::<RemoteEvent>::new();
     (0..3).for_each(|_| {
         news.answered(
             "x.Echo",
@@ -395,7 +395,7 @@ fn no_more_answers_wait_than_in_a_mailbox() {
     let came = news
         .take()
         .into_iter()
-        .map(|news| matches!(news, News::Answered { .. }))
+        .map(|news| matches!(news, RemoteEvent::Answered { .. }))
         .collect::<Vec<_>>();
     assert_eq!(
         came,
@@ -573,10 +573,10 @@ fn whoever_calls_from_elsewhere_is_told_to_leave_first_and_what_is_elsewhere_las
     let (board, ledger) = (Arc::<Switchboard>::default(), Diary::new());
     let back = start(&board, vec![echo(&ledger)]);
     let requires = vec![service("x.Echo", &METHODS)];
-    let mould = service_mould(service("x.Between", &["Get"]), requires, &Diary::new());
+    let factory = service_mould(service("x.Between", &["Get"]), requires, &Diary::new());
     let between = start(
         &board,
-        vec![(GuestSpec::service("between", ""), Arc::new(mould))],
+        vec![(GuestSpec::service("between", ""), Arc::new(factory))],
     );
     let front = try_front(&board, vec![service("x.Between", &["Get"])]).expect("it fits");
     front.ends.wait_for(|ends| ends.methods.clone());
@@ -584,7 +584,7 @@ fn whoever_calls_from_elsewhere_is_told_to_leave_first_and_what_is_elsewhere_las
     let order: Vec<_> = between
         .running
         .kernel
-        .life
+        .lifecycle
         .stop_order()
         .into_iter()
         .map(|place| &*instances[place].name)
@@ -598,13 +598,13 @@ fn whoever_calls_from_elsewhere_is_told_to_leave_first_and_what_is_elsewhere_las
 #[test]
 fn a_service_that_has_failed_for_good_is_offered_no_more() {
     let (board, ledger) = (Arc::<Switchboard>::default(), Diary::new());
-    let (mut frail, mould) = echo(&ledger);
+    let (mut frail, factory) = echo(&ledger);
     frail.restart.max_restarts = 1;
     let other = service_mould(service("x.Other", &METHODS), Vec::new(), &Diary::new());
     let back = start(
         &board,
         vec![
-            (frail, mould),
+            (frail, factory),
             (GuestSpec::service("other", ""), Arc::new(other)),
         ],
     );

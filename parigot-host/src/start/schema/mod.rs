@@ -188,24 +188,24 @@ struct Pair {
     /// Full names.
     client: String,
     exporter: String,
-    way: Way,
+    way: Direction,
 }
 
 /// Who writes a message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Way {
+enum Direction {
     /// The client.
     Request,
     /// The exporter.
     Response,
 }
 
-impl Way {
+impl Direction {
     /// Who writes and who reads.
     fn order<T>(self, client: T, exporter: T) -> (T, T) {
         match self {
-            Way::Request => (client, exporter),
-            Way::Response => (exporter, client),
+            Direction::Request => (client, exporter),
+            Direction::Response => (exporter, client),
         }
     }
 }
@@ -218,15 +218,28 @@ impl<'a> Comparison<'a> {
                 self.differ(format!("method {} is missing", method.name()));
                 continue;
             };
-            self.compare_from(method.input_type(), offered.input_type(), Way::Request)?;
-            self.compare_from(method.output_type(), offered.output_type(), Way::Response)?;
+            self.compare_from(
+                method.input_type(),
+                offered.input_type(),
+                Direction::Request,
+            )?;
+            self.compare_from(
+                method.output_type(),
+                offered.output_type(),
+                Direction::Response,
+            )?;
         }
         Ok(())
     }
 
     /// Compares two messages and all that they hold. Types may hold themselves, and descriptors are deep if a guest wants them to be:
     /// hence a list and no recursion.
-    fn compare_from(&mut self, client: &str, exporter: &str, way: Way) -> Result<(), SchemaError> {
+    fn compare_from(
+        &mut self,
+        client: &str,
+        exporter: &str,
+        way: Direction,
+    ) -> Result<(), SchemaError> {
         let full_name = |name: &str| name.trim_start_matches('.').to_owned();
         let mut left = vec![Pair {
             client: full_name(client),
@@ -267,7 +280,7 @@ impl<'a> Comparison<'a> {
         exporter: &FieldDescriptorProto,
     ) -> Option<Pair> {
         let (written, read) = pair.way.order(client, exporter);
-        let (from, to) = (Wire::of(written), Wire::of(read));
+        let (from, to) = (WireType::of(written), WireType::of(read));
         if !from.can_be_read_as(to)
             || (repeated(written) && !repeated(read) && from.may_be_packed())
         {
@@ -280,7 +293,7 @@ impl<'a> Comparison<'a> {
         }
         let full_name =
             |field: &FieldDescriptorProto| field.type_name().trim_start_matches('.').to_owned();
-        (matches!(from, Wire::Message | Wire::Group) && from == to).then(|| Pair {
+        (matches!(from, WireType::Message | WireType::Group) && from == to).then(|| Pair {
             client: full_name(client),
             exporter: full_name(exporter),
             way: pair.way,
@@ -300,7 +313,7 @@ impl<'a> Comparison<'a> {
         {
             let written = by_number(writer, field.number());
             // A field that only the client has was told to be missing.
-            let is_told = written.is_none() && pair.way == Way::Response;
+            let is_told = written.is_none() && pair.way == Direction::Response;
             if !is_told && written.is_none_or(|written| written.label() != Label::Required) {
                 let (writer, reader) = pair.way.order(self.client.guest, self.exporter.guest);
                 let place = place(&pair.client, field);
@@ -338,7 +351,7 @@ impl<'a> Comparison<'a> {
     }
 
     /// ``is sent by `hello` as string and read by `greeting` as int32``
-    fn sent_and_read(&self, way: Way, sent: &str, read: &str) -> String {
+    fn sent_and_read(&self, way: Direction, sent: &str, read: &str) -> String {
         let (writer, reader) = way.order(self.client.guest, self.exporter.guest);
         format!("is sent by `{writer}` as {sent} and read by `{reader}` as {read}")
     }
@@ -398,7 +411,7 @@ fn repeated(field: &FieldDescriptorProto) -> bool {
 
 /// What a value looks like on the wire: a row of the table above.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Wire {
+enum WireType {
     Varint,
     Zigzag,
     Bits32,
@@ -411,31 +424,38 @@ enum Wire {
     Group,
 }
 
-impl Wire {
+impl WireType {
     fn of(field: &FieldDescriptorProto) -> Self {
         match field.r#type() {
             Type::Int32 | Type::Int64 | Type::Uint32 | Type::Uint64 | Type::Bool | Type::Enum => {
-                Wire::Varint
+                WireType::Varint
             }
-            Type::Sint32 | Type::Sint64 => Wire::Zigzag,
-            Type::Fixed32 | Type::Sfixed32 => Wire::Bits32,
-            Type::Fixed64 | Type::Sfixed64 => Wire::Bits64,
-            Type::Float => Wire::Float,
-            Type::Double => Wire::Double,
-            Type::String => Wire::Text,
-            Type::Bytes => Wire::Bytes,
-            Type::Message => Wire::Message,
-            Type::Group => Wire::Group,
+            Type::Sint32 | Type::Sint64 => WireType::Zigzag,
+            Type::Fixed32 | Type::Sfixed32 => WireType::Bits32,
+            Type::Fixed64 | Type::Sfixed64 => WireType::Bits64,
+            Type::Float => WireType::Float,
+            Type::Double => WireType::Double,
+            Type::String => WireType::Text,
+            Type::Bytes => WireType::Bytes,
+            Type::Message => WireType::Message,
+            Type::Group => WireType::Group,
         }
     }
 
-    fn can_be_read_as(self, other: Wire) -> bool {
-        self == other || matches!((self, other), (Wire::Text | Wire::Message, Wire::Bytes))
+    fn can_be_read_as(self, other: WireType) -> bool {
+        self == other
+            || matches!(
+                (self, other),
+                (WireType::Text | WireType::Message, WireType::Bytes)
+            )
     }
 
     /// Whether many of it may be written as one value.
     fn may_be_packed(self) -> bool {
-        !matches!(self, Wire::Text | Wire::Bytes | Wire::Message | Wire::Group)
+        !matches!(
+            self,
+            WireType::Text | WireType::Bytes | WireType::Message | WireType::Group
+        )
     }
 }
 

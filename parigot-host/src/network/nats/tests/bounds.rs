@@ -51,7 +51,7 @@ fn no_more_waits_to_be_sent_than_may() {
     };
     assert_eq!(front.call(5, payload.clone()), Err(told));
     // One that is cancelled makes room for one.
-    front.carrier.cancel(SERVICE, call_id(1));
+    front.transport.cancel(SERVICE, call_id(1));
     while front.call(6, payload.clone()).is_err() {
         std::thread::yield_now();
     }

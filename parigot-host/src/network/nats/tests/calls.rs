@@ -24,7 +24,7 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
         detail: Bytes::from_static(b"detail"),
         payload: Bytes::from_static(b"hello ada"),
     };
-    kitchen.carrier.answer(from, reply);
+    kitchen.transport.answer(from, reply);
     let (
         id,
         Reply {
@@ -86,8 +86,8 @@ fn who_is_called_learns_that_nobody_waits_any_more() {
     let (front, mut news, kitchen, mut visits) = couple(&server);
     front.call(1, "").unwrap();
     let (_, from) = visits.call();
-    front.carrier.cancel(SERVICE, call_id(1));
-    assert!(matches!(visits.next(), Visit::Cancel { id } if id == call_id(1)));
+    front.transport.cancel(SERVICE, call_id(1));
+    assert!(matches!(visits.next(), GatewayEvent::Cancel { id } if id == call_id(1)));
     // What it answers nonetheless goes nowhere.
     kitchen.answer(from, "late");
     front.call(2, "").unwrap();
@@ -166,7 +166,7 @@ fn a_call_runs_once_however_often_it_arrives() {
     // Nor one that was cancelled before it came.
     caller.cancel(kitchen.host, 4);
     caller.cancel(kitchen.host, 3);
-    assert!(matches!(visits.next(), Visit::Cancel { id } if id == call_id(3)));
+    assert!(matches!(visits.next(), GatewayEvent::Cancel { id } if id == call_id(3)));
     caller.request(4, "in vain", PATIENCE);
     caller.request(5, "the last", PATIENCE);
     assert_eq!(visits.call().0.id, call_id(5));

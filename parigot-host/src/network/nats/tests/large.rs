@@ -74,8 +74,8 @@ fn what_is_too_large_is_refused_on_both_sides() {
 
     // The caller lets less through than the callee.
     let (back, cellar) = (small("back"), Process::new(&server, "cellar"));
-    kitchen.carrier.withdraw(SERVICE);
-    assert!(matches!(visits.next(), Visit::Drained));
+    kitchen.transport.withdraw(SERVICE);
+    assert!(matches!(visits.next(), GatewayEvent::Drained));
     let mut visits = cellar.serve(SCHEMA, Vec::new());
     let mut news = back.look_for(SCHEMA, Vec::new());
     news.found();
@@ -105,7 +105,10 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     // Four take all the room that there is for what is under way.
     for number in 1..=4 {
         caller.announce_request(number, 16 * MIB, 2 * SECOND);
-        assert!(matches!(caller.next(&mut answers, number), Word::GoOn(_)));
+        assert!(matches!(
+            caller.next(&mut answers, number),
+            PeerMessage::Continue(_)
+        ));
         caller.piece(kitchen.host, number, 0, bytes(MIB / 2));
     }
     caller.announce_request(5, 16 * MIB, 2 * SECOND);
@@ -119,7 +122,10 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     caller.wall += 3 * SECOND;
     caller.wait_for_beats(2);
     caller.announce_request(6, MIB, 2 * SECOND);
-    assert!(matches!(caller.next(&mut answers, 6), Word::GoOn(_)));
+    assert!(matches!(
+        caller.next(&mut answers, 6),
+        PeerMessage::Continue(_)
+    ));
     caller.piece(kitchen.host, 6, 0, bytes(MIB / 2));
     caller.piece(kitchen.host, 6, 1, bytes(MIB / 2));
     assert_eq!(visits.call().0.payload.len(), MIB);
@@ -136,11 +142,17 @@ fn a_request_of_which_no_more_comes_is_refused_long_before_its_deadline() {
         ..
     } = ByHand::on(&server);
     caller.announce_request(1, 16 * MIB, 3_600 * SECOND);
-    assert!(matches!(caller.next(&mut answers, 1), Word::GoOn(_)));
+    assert!(matches!(
+        caller.next(&mut answers, 1),
+        PeerMessage::Continue(_)
+    ));
     caller.piece(kitchen.host, 1, 0, bytes(MIB / 2));
     // What a process hears on one connection it hears in order.
     caller.announce_request(2, 16 * MIB, SECOND);
-    assert!(matches!(caller.next(&mut answers, 2), Word::GoOn(_)));
+    assert!(matches!(
+        caller.next(&mut answers, 2),
+        PeerMessage::Continue(_)
+    ));
     clock.advance(STALL_MAX);
     caller.wall += STALL_MAX;
     let told = caller.told(&mut answers, 1);
@@ -173,7 +185,10 @@ fn pieces_that_do_not_belong_together_end_the_call() {
     ];
     for (number, pieces) in (1..).zip(wrong) {
         caller.announce_request(number, 100, PATIENCE);
-        assert!(matches!(caller.next(&mut answers, number), Word::GoOn(_)));
+        assert!(matches!(
+            caller.next(&mut answers, number),
+            PeerMessage::Continue(_)
+        ));
         pieces
             .iter()
             .for_each(|(piece, length)| caller.piece(kitchen.host, number, *piece, bytes(*length)));
@@ -187,7 +202,10 @@ fn pieces_that_do_not_belong_together_end_the_call() {
     // Pieces of another host's call are nobody's.
     let other = Caller::on(&Stranger::on(&server), "other");
     caller.announce_request(9, 100, PATIENCE);
-    assert!(matches!(caller.next(&mut answers, 9), Word::GoOn(_)));
+    assert!(matches!(
+        caller.next(&mut answers, 9),
+        PeerMessage::Continue(_)
+    ));
     other.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'x'; 100]));
     caller.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'y'; 100]));
     assert_eq!(visits.call().0.payload[..], [b'y'; 100]);

@@ -25,14 +25,16 @@ use self::caller::Caller;
 use self::log::Lines;
 use self::server::{PATIENCE, Server, Stranger};
 use super::envelope::{
-    Announcement, Answer, Body, Cancel, Content, GoOn, Letter, Piece, Question,
-    Request as WireRequest, Stage, Terms, Word, Writer,
+    Announcement, Body, CallHeader, Cancel, Chunk, Content, Continue, Envelope, PeerId,
+    PeerMessage, Question, ReplyMessage, Request as WireRequest, Stage,
 };
 use super::subjects::Subjects;
-use super::{Nats, Party};
+use super::{Nats, ProcessIdentity};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::deployment::Network;
-use crate::network::{Carrier, News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wanted};
+use crate::network::{
+    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
+};
 
 const APP: &str = "pizzeria";
 const SERVICE: &str = "greeting.v1.Greeting";
@@ -41,7 +43,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// What waits in a post, for a test that waits for it.
 struct Inbox<T> {
-    post: Arc<Post<T>>,
+    post: Arc<EventQueue<T>>,
     rings: mpsc::Receiver<()>,
     heard: VecDeque<T>,
 }
@@ -49,7 +51,7 @@ struct Inbox<T> {
 impl<T: std::fmt::Debug> Inbox<T> {
     fn new() -> Self {
         let (ring, rings) = mpsc::channel();
-        let post = Post::new();
+        let post = EventQueue::new();
         post.bell().connect(move || _ = ring.send(()));
         Inbox {
             post,
@@ -72,17 +74,17 @@ impl<T: std::fmt::Debug> Inbox<T> {
     }
 }
 
-impl Inbox<News> {
+impl Inbox<RemoteEvent> {
     fn found(&mut self) {
         match self.next() {
-            News::Found { .. } => {}
+            RemoteEvent::Found { .. } => {}
             other => panic!("{other:?}"),
         }
     }
 
     fn answered(&mut self) -> (CallId, Reply) {
         match self.next() {
-            News::Answered { id, reply } => (id, reply),
+            RemoteEvent::Answered { id, reply } => (id, reply),
             other => panic!("{other:?}"),
         }
     }
@@ -90,17 +92,17 @@ impl Inbox<News> {
     /// Code, cause and text of a call that has failed.
     fn failed(&mut self) -> (CallId, Told) {
         match self.next() {
-            News::Failed { id, failure } => (id, Told::of(&Reply::from(&failure))),
-            News::Answered { id, reply } => (id, Told::of(&reply)),
+            RemoteEvent::Failed { id, failure } => (id, Told::of(&Reply::from(&failure))),
+            RemoteEvent::Answered { id, reply } => (id, Told::of(&reply)),
             other => panic!("{other:?}"),
         }
     }
 }
 
-impl Inbox<Visit> {
+impl Inbox<GatewayEvent> {
     fn call(&mut self) -> (Request, ReturnAddress) {
         match self.next() {
-            Visit::Call { request, from } => (request, from),
+            GatewayEvent::Call { request, from } => (request, from),
             other => panic!("{other:?}"),
         }
     }
@@ -128,7 +130,7 @@ impl Told {
 /// A process without guests.
 struct Process {
     host: HostId,
-    carrier: Arc<Nats>,
+    transport: Arc<Nats>,
     clock: Arc<dyn Clock>,
 }
 
@@ -145,7 +147,7 @@ fn call_id(number: u128) -> CallId {
     CallId::from_random(number)
 }
 
-fn party(server: &Server, process: &str) -> Party {
+fn party(server: &Server, process: &str) -> ProcessIdentity {
     let network = Network {
         process: process.to_owned(),
         app: APP.to_owned(),
@@ -153,7 +155,7 @@ fn party(server: &Server, process: &str) -> Party {
         credentials: None,
         clock_skew: SECOND,
     };
-    Party {
+    ProcessIdentity {
         host: host_of(process),
         network,
         clock: Arc::new(SystemClock::new()),
@@ -166,27 +168,27 @@ impl Process {
         Self::of(party(server, name))
     }
 
-    fn of(party: Party) -> Self {
+    fn of(party: ProcessIdentity) -> Self {
         let (host, clock) = (party.host, Arc::clone(&party.clock));
         Process {
             host,
-            carrier: Nats::connect(party).unwrap(),
+            transport: Nats::connect(party).unwrap(),
             clock,
         }
     }
 
-    fn look_for(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<News> {
+    fn look_for(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<RemoteEvent> {
         let inbox = Inbox::new();
         let wanted = Wanted {
             service: SERVICE.to_owned(),
             schema,
             descriptors,
         };
-        self.carrier.look_for(wanted, Arc::clone(&inbox.post));
+        self.transport.look_for(wanted, Arc::clone(&inbox.post));
         inbox
     }
 
-    fn serve(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<Visit> {
+    fn serve(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<GatewayEvent> {
         let inbox = Inbox::new();
         let methods = vec!["FetchGreeting".to_owned()];
         let offer = Offer {
@@ -196,7 +198,7 @@ impl Process {
             methods,
             deadline_ns: 5,
         };
-        self.carrier.serve(offer, Arc::clone(&inbox.post));
+        self.transport.serve(offer, Arc::clone(&inbox.post));
         inbox
     }
 
@@ -211,13 +213,13 @@ impl Process {
     }
 
     fn call(&self, number: u128, payload: impl Into<Bytes>) -> Result<(), Told> {
-        let called = self.carrier.call(SERVICE, self.request(number, payload));
+        let called = self.transport.call(SERVICE, self.request(number, payload));
         called.map_err(|failure| Told::of(&Reply::from(&failure)))
     }
 
     fn answer(&self, to: ReturnAddress, payload: impl Into<Bytes>) {
         let (metadata, detail) = (Bytes::new(), Bytes::new());
-        self.carrier.answer(
+        self.transport.answer(
             to,
             Reply {
                 status: 0,
@@ -231,7 +233,7 @@ impl Process {
 }
 
 /// One that calls and one that is called, who have found each other.
-fn couple(server: &Server) -> (Process, Inbox<News>, Process, Inbox<Visit>) {
+fn couple(server: &Server) -> (Process, Inbox<RemoteEvent>, Process, Inbox<GatewayEvent>) {
     let (front, kitchen) = (
         Process::new(server, "front"),
         Process::new(server, "kitchen"),
@@ -245,7 +247,7 @@ fn couple(server: &Server) -> (Process, Inbox<News>, Process, Inbox<Visit>) {
 /// One that takes calls at a time that the test sets, and one that makes them by hand, whose clock says the same.
 struct ByHand {
     kitchen: Process,
-    visits: Inbox<Visit>,
+    visits: Inbox<GatewayEvent>,
     clock: Arc<ManualClock>,
     caller: Caller,
     answers: Subscriber,
@@ -255,7 +257,7 @@ impl ByHand {
     fn on(server: &Server) -> Self {
         let now = 1_000 * SECOND;
         let clock = Arc::new(ManualClock::new(now));
-        let kitchen = Process::of(Party {
+        let kitchen = Process::of(ProcessIdentity {
             clock: Arc::clone(&clock) as _,
             ..party(server, "kitchen")
         });

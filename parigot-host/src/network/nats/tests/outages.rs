@@ -99,7 +99,7 @@ fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
     // The connection is used again, once both have it, and a call that was under way is still answered.
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while let Visit::Call { request, from } = visits.next() {
+            while let GatewayEvent::Call { request, from } = visits.next() {
                 kitchen.answer(from, request.payload);
             }
         });
@@ -108,20 +108,20 @@ fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
             .unwrap();
         assert_eq!(&*reply.payload, b"again");
         kitchen.answer(from, "for the first");
-        kitchen.carrier.withdraw(SERVICE);
+        kitchen.transport.withdraw(SERVICE);
     });
     let reply = loop {
         match news.next() {
-            News::Answered { id, reply } if id == call_id(1) => break reply,
-            News::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
-            News::Answered { .. } | News::Found { .. } => {}
+            RemoteEvent::Answered { id, reply } if id == call_id(1) => break reply,
+            RemoteEvent::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
+            RemoteEvent::Answered { .. } | RemoteEvent::Found { .. } => {}
         }
     };
     assert_eq!(&*reply.payload, b"for the first");
 }
 
 /// Makes a call; `None` if it is refused.
-fn call_again(front: &Process, news: &mut Inbox<News>, number: u128) -> Option<Reply> {
+fn call_again(front: &Process, news: &mut Inbox<RemoteEvent>, number: u128) -> Option<Reply> {
     if let Err(told) = front.call(number, "again") {
         assert_eq!(told.cause, Cause::Unreachable);
         std::thread::yield_now();
@@ -129,10 +129,12 @@ fn call_again(front: &Process, news: &mut Inbox<News>, number: u128) -> Option<R
     }
     loop {
         match news.next() {
-            News::Answered { id, reply } if id == call_id(number) => return Some(reply),
-            News::Failed { id, .. } if id == call_id(number) => return None,
+            RemoteEvent::Answered { id, reply } if id == call_id(number) => return Some(reply),
+            RemoteEvent::Failed { id, .. } if id == call_id(number) => return None,
             // Of calls that were made before.
-            News::Answered { .. } | News::Failed { .. } | News::Found { .. } => {}
+            RemoteEvent::Answered { .. }
+            | RemoteEvent::Failed { .. }
+            | RemoteEvent::Found { .. } => {}
         }
     }
 }
@@ -142,11 +144,11 @@ fn a_service_can_be_drained_while_the_server_is_away() {
     let mut server = Server::start();
     let (_front, _news, kitchen, mut visits) = couple(&server);
     server.kill();
-    kitchen.carrier.withdraw(SERVICE);
-    assert!(matches!(visits.next(), Visit::Drained));
+    kitchen.transport.withdraw(SERVICE);
+    assert!(matches!(visits.next(), GatewayEvent::Drained));
     // Nor does closing wait for it.
     let before = std::time::Instant::now();
-    kitchen.carrier.close();
+    kitchen.transport.close();
     assert!(
         before.elapsed() < super::super::CLOSE_MAX,
         "closing took {:?}",
@@ -163,7 +165,7 @@ fn the_log_says_when_the_connection_was_lost_and_when_it_is_there_again() {
     lines.wait_for("WARN the connection to NATS is down: calls to other processes are refused");
     server.restart();
     lines.wait_for("INFO the connection to NATS is up again, after ");
-    front.carrier.close();
+    front.transport.close();
     // What the client has to say of each attempt is left to it, but for why the first has failed.
     let rest = lines
         .all()

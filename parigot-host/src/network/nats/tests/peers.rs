@@ -42,8 +42,8 @@ fn one_that_withdraws_answers_what_it_has_taken() {
     let (front, mut news, kitchen, mut visits) = couple(&server);
     front.call(1, "").unwrap();
     let (_, from) = visits.call();
-    kitchen.carrier.withdraw(SERVICE);
-    assert!(matches!(visits.next(), Visit::Drained));
+    kitchen.transport.withdraw(SERVICE);
+    assert!(matches!(visits.next(), GatewayEvent::Drained));
     // Those who call learn of it a moment later; what leaves before finds nobody.
     let told = (2..)
         .find_map(|number| front.call(number, "").err())
@@ -52,9 +52,9 @@ fn one_that_withdraws_answers_what_it_has_taken() {
     kitchen.answer(from, "the last");
     let reply = loop {
         match news.next() {
-            News::Answered { id, reply } => break (id == call_id(1)).then_some(reply),
-            News::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
-            News::Found { .. } => panic!("nobody has come"),
+            RemoteEvent::Answered { id, reply } => break (id == call_id(1)).then_some(reply),
+            RemoteEvent::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
+            RemoteEvent::Found { .. } => panic!("nobody has come"),
         }
     };
     assert_eq!(&*reply.unwrap().payload, b"the last");
@@ -75,29 +75,29 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
             }
         }
         if number == calls / 4 {
-            kitchen.carrier.withdraw(SERVICE);
+            kitchen.transport.withdraw(SERVICE);
         }
     }
     let mut taken = 0;
     loop {
         match visits.next() {
-            Visit::Call { from, .. } => {
+            GatewayEvent::Call { from, .. } => {
                 taken += 1;
                 kitchen.answer(from, "");
             }
-            Visit::Drained => break,
-            Visit::Cancel { .. } => panic!("nobody has cancelled"),
+            GatewayEvent::Drained => break,
+            GatewayEvent::Cancel { .. } => panic!("nobody has cancelled"),
         }
     }
     let (mut failed, mut overloaded) = (0, 0);
     while answered + failed + overloaded < sent {
         match news.next() {
-            News::Answered { reply, .. } if reply.status == 0 => answered += 1,
-            News::Answered { reply, .. } => {
+            RemoteEvent::Answered { reply, .. } if reply.status == 0 => answered += 1,
+            RemoteEvent::Answered { reply, .. } => {
                 assert_eq!(Told::of(&reply).cause, Cause::Overloaded);
                 overloaded += 1;
             }
-            News::Failed { failure, .. } => {
+            RemoteEvent::Failed { failure, .. } => {
                 let cause = Told::of(&Reply::from(&failure)).cause;
                 assert!(
                     matches!(cause, Cause::Unreachable | Cause::CalleeExited),
@@ -105,7 +105,7 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
                 );
                 failed += 1;
             }
-            News::Found { .. } => panic!("nobody has come"),
+            RemoteEvent::Found { .. } => panic!("nobody has come"),
         }
     }
     assert_eq!(
@@ -121,7 +121,7 @@ fn a_process_that_closes_tells_those_who_wait() {
     let (front, mut news, kitchen, mut visits) = couple(&server);
     front.call(1, "").unwrap();
     visits.call();
-    kitchen.carrier.close();
+    kitchen.transport.close();
     let (_, told) = news.failed();
     assert_eq!(
         (told.code, told.cause),

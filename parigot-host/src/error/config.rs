@@ -22,26 +22,26 @@ pub enum DeploymentError {
         source: io::Error,
     },
     /// The file was read, and something in it is wrong.
-    #[error("{}", first_of(file, mistakes))]
+    #[error("{}", first_of(file, errors))]
     Refused {
         /// As it was asked for.
         file: PathBuf,
         /// All of them, at least one, in the file's order.
         #[related]
-        mistakes: Vec<Mistake>,
+        errors: Vec<ConfigError>,
     },
 }
 
 /// The first mistake in one line, for those who do not print them all.
-fn first_of(file: &Path, mistakes: &[Mistake]) -> String {
-    let Mistake {
+fn first_of(file: &Path, errors: &[ConfigError]) -> String {
+    let ConfigError {
         message,
         line,
         column,
         ..
-    } = &mistakes[0];
-    let rest = if mistakes.len() > 1 {
-        format!(" (the first of {} mistakes)", mistakes.len())
+    } = &errors[0];
+    let rest = if errors.len() > 1 {
+        format!(" (the first of {} errors)", errors.len())
     } else {
         String::new()
     };
@@ -51,7 +51,7 @@ fn first_of(file: &Path, mistakes: &[Mistake]) -> String {
 /// One thing that is wrong in a deployment file.
 #[derive(Clone, Debug, thiserror::Error, Diagnostic)]
 #[error("{message}")]
-pub struct Mistake {
+pub struct ConfigError {
     /// What was found and what was expected.
     pub message: String,
     /// What to do about it.
@@ -102,9 +102,9 @@ impl UnknownProcess {
     }
 }
 
-/// What a [`Mistake`] is about. Places, and values with their articles, come as they are shown.
+/// What a [`ConfigError`] is about. Places, and values with their articles, come as they are shown.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Complaint<'a> {
+pub(crate) enum ConfigErrorKind<'a> {
     #[error("{0}")]
     Syntax(String),
     #[error("the file has no guest")]
@@ -212,63 +212,63 @@ pub(crate) enum Complaint<'a> {
     },
 }
 
-impl Complaint<'_> {
+impl ConfigErrorKind<'_> {
     /// What to do about it.
     pub(crate) fn help(&self) -> String {
         match self {
-            Complaint::Syntax(_) => "the file is TOML: see https://toml.io".into(),
-            Complaint::NoGuest => {
+            ConfigErrorKind::Syntax(_) => "the file is TOML: see https://toml.io".into(),
+            ConfigErrorKind::NoGuest => {
                 "add a table `[service.<name>]` or `[program.<name>]` with `wasm = \"<file>.wasm\"`".into()
             }
-            Complaint::NoVersion => "begin it with `manifest_version = 1`".into(),
-            Complaint::Version { .. } => "this parigot reads version 1: `manifest_version = 1`".into(),
-            Complaint::Name { of, .. } => format!("a {of}'s name is made of `a` to `z`, `0` to `9`, `_` and `-`"),
-            Complaint::SameName { .. } => {
+            ConfigErrorKind::NoVersion => "begin it with `manifest_version = 1`".into(),
+            ConfigErrorKind::Version { .. } => "this parigot reads version 1: `manifest_version = 1`".into(),
+            ConfigErrorKind::Name { of, .. } => format!("a {of}'s name is made of `a` to `z`, `0` to `9`, `_` and `-`"),
+            ConfigErrorKind::SameName { .. } => {
                 "in log and messages a guest is known by its name alone: rename one of them".into()
             }
-            Complaint::UnknownKey { similar: Some(known), .. } => format!("did you mean `{known}`?"),
-            Complaint::UnknownKey { known, .. } => format!("known here: {}", known.join(", ")),
-            Complaint::DeadlineOfProgram { .. } => "it bounds calls to a service, and nobody calls a program".into(),
-            Complaint::RestartOfProgram { .. } => {
+            ConfigErrorKind::UnknownKey { similar: Some(known), .. } => format!("did you mean `{known}`?"),
+            ConfigErrorKind::UnknownKey { known, .. } => format!("known here: {}", known.join(", ")),
+            ConfigErrorKind::DeadlineOfProgram { .. } => "it bounds calls to a service, and nobody calls a program".into(),
+            ConfigErrorKind::RestartOfProgram { .. } => {
                 "it is about a service that ends, and a program is there to end".into()
             }
-            Complaint::ReplicasOfProgram { .. } => {
+            ConfigErrorKind::ReplicasOfProgram { .. } => {
                 "it is about calls that are spread over instances, and nobody calls a program".into()
             }
-            Complaint::NoWasm { file, .. } => format!("add `wasm = \"<file>.wasm\"`, relative to {file}"),
-            Complaint::EmptyWasm { file } => format!("name a wasm file, relative to {file}"),
-            Complaint::NoNetwork => {
+            ConfigErrorKind::NoWasm { file, .. } => format!("add `wasm = \"<file>.wasm\"`, relative to {file}"),
+            ConfigErrorKind::EmptyWasm { file } => format!("name a wasm file, relative to {file}"),
+            ConfigErrorKind::NoNetwork => {
                 "add it with the address of a NATS server: `nats = \"nats://127.0.0.1:4222\"`".into()
             }
-            Complaint::NoProcess => {
+            ConfigErrorKind::NoProcess => {
                 "add tables `[process.<name>]` with `guests = [\"<guest>\"]`, or leave `[network]` out".into()
             }
-            Complaint::NoGuests { .. } => "write `guests = [\"<guest>\"]`, or leave the process out".into(),
-            Complaint::UnknownGuest { similar: Some(name), .. } => format!("did you mean `{name}`?"),
-            Complaint::UnknownGuest { known, .. } => format!("the file's guests: {}", known.join(", ")),
-            Complaint::SpreadTwice { .. } => "a guest runs in one process: take it out of all others".into(),
-            Complaint::ListedTwice { .. } => "take it out once".into(),
-            Complaint::Unspread { processes, .. } => {
+            ConfigErrorKind::NoGuests { .. } => "write `guests = [\"<guest>\"]`, or leave the process out".into(),
+            ConfigErrorKind::UnknownGuest { similar: Some(name), .. } => format!("did you mean `{name}`?"),
+            ConfigErrorKind::UnknownGuest { known, .. } => format!("the file's guests: {}", known.join(", ")),
+            ConfigErrorKind::SpreadTwice { .. } => "a guest runs in one process: take it out of all others".into(),
+            ConfigErrorKind::ListedTwice { .. } => "take it out once".into(),
+            ConfigErrorKind::Unspread { processes, .. } => {
                 format!("add it to the `guests` of a process: {}", processes.join(", "))
             }
-            Complaint::NoServer => "add the address of a server: `nats = \"nats://127.0.0.1:4222\"`".into(),
-            Complaint::Server { .. } => {
+            ConfigErrorKind::NoServer => "add the address of a server: `nats = \"nats://127.0.0.1:4222\"`".into(),
+            ConfigErrorKind::Server { .. } => {
                 "write `nats://<host>:<port>`, or `tls://` for a connection that is encrypted".into()
             }
-            Complaint::AppName { .. } => {
+            ConfigErrorKind::AppName { .. } => {
                 "write `app = \"<name>\"`, made of `a` to `z`, `A` to `Z`, `0` to `9`, `_` and `-`".into()
             }
-            Complaint::EmptyCredentials { file } => format!("name a file, relative to {file}, or leave the key out"),
-            Complaint::VariableName { .. } => {
+            ConfigErrorKind::EmptyCredentials { file } => format!("name a file, relative to {file}, or leave the key out"),
+            ConfigErrorKind::VariableName { .. } => {
                 "such a name has at least one character, and neither `=` nor NUL among them".into()
             }
-            Complaint::Choice { choices, .. } => format!("write {choices}"),
-            Complaint::Count { range, .. } => format!("make it an integer from {} to {}", range.start(), range.end()),
-            Complaint::NoQuantity { form, .. } | Complaint::Quantity { form, .. } | Complaint::Range { form, .. } => {
+            ConfigErrorKind::Choice { choices, .. } => format!("write {choices}"),
+            ConfigErrorKind::Count { range, .. } => format!("make it an integer from {} to {}", range.start(), range.end()),
+            ConfigErrorKind::NoQuantity { form, .. } | ConfigErrorKind::Quantity { form, .. } | ConfigErrorKind::Range { form, .. } => {
                 format!("write {form}")
             }
-            Complaint::Nul { .. } => "take the `\\u0000` out".into(),
-            Complaint::Type { expected, .. } => format!("make it {expected}"),
+            ConfigErrorKind::Nul { .. } => "take the `\\u0000` out".into(),
+            ConfigErrorKind::Type { expected, .. } => format!("make it {expected}"),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use parigot_abi::{VERSION, Version};
 
 use crate::deployment::GuestSpec;
-use crate::error::Fault;
+use crate::error::GuestFault;
 use crate::limits::MODULE_BYTES_MAX;
 use crate::limits::{Size, TABLE_ENTRIES_MAX};
 use crate::start::schema::SchemaError;
@@ -20,13 +20,13 @@ use crate::start::schema::SchemaError;
 /// A requirement that nobody exports is told only if all guests have said what they export.
 #[derive(Debug)]
 pub struct StartError {
-    refusals: Vec<Refusal>,
+    problems: Vec<StartProblem>,
 }
 
 /// What is wrong with one guest, or with the process that is to run it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum StartProblem {
     /// The file with its code cannot be read.
     #[error("`{guest}`: cannot read {}", path.display())]
     Unreadable {
@@ -69,7 +69,7 @@ pub enum Refusal {
     },
     /// It failed before it had said what it exports and requires.
     #[error("`{guest}` failed in its first turn")]
-    FirstTurn {
+    InitTurn {
         /// Its name in the deployment.
         guest: String,
         /// Why.
@@ -219,8 +219,8 @@ pub(crate) enum TooLarge {
 
 impl StartError {
     /// What is wrong, sorted by the guests' names; at least one.
-    pub fn refusals(&self) -> &[Refusal] {
-        &self.refusals
+    pub fn problems(&self) -> &[StartProblem] {
+        &self.problems
     }
 
     /// A process cannot join the others of its deployment.
@@ -231,7 +231,7 @@ impl StartError {
     ) -> Self {
         let (process, source, next_step) = (process.to_owned(), source.into(), next_step.into());
         StartError {
-            refusals: vec![Refusal::Network {
+            problems: vec![StartProblem::Network {
                 process,
                 source,
                 next_step,
@@ -239,51 +239,51 @@ impl StartError {
         }
     }
 
-    /// An error, if there are refusals.
-    pub(crate) fn unless_none(refusals: Vec<Refusal>) -> Result<(), Self> {
-        if refusals.is_empty() {
+    /// An error, if there are problems.
+    pub(crate) fn unless_none(problems: Vec<StartProblem>) -> Result<(), Self> {
+        if problems.is_empty() {
             Ok(())
         } else {
-            Err(StartError { refusals })
+            Err(StartError { problems })
         }
     }
 }
 
-/// The first refusal in one line, for those who do not print them all.
+/// The first problem in one line, for those who do not print them all.
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.refusals[..] {
+        match &self.problems[..] {
             [only] => only.fmt(f),
-            all => write!(f, "{} (the first of {} refusals)", all[0], all.len()),
+            all => write!(f, "{} (the first of {} problems)", all[0], all.len()),
         }
     }
 }
 
 impl Error for StartError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.refusals[0].source()
+        self.problems[0].source()
     }
 }
 
-impl Refusal {
+impl StartProblem {
     /// The guest that it is about, by its name in the deployment; none if it is the process.
     pub fn guest(&self) -> Option<&str> {
         Some(match self {
-            Refusal::Network { .. } => return None,
-            Refusal::Unreadable { guest, .. }
-            | Refusal::Module { guest, .. }
-            | Refusal::FirstTurn { guest, .. }
-            | Refusal::CompileTime { guest, .. }
-            | Refusal::Memory { guest, .. }
-            | Refusal::Unoffered { guest, .. }
-            | Refusal::Mappings { guest, .. }
-            | Refusal::Schema { guest, .. } => guest,
-            Refusal::Graph(error) => error.guest(),
+            StartProblem::Network { .. } => return None,
+            StartProblem::Unreadable { guest, .. }
+            | StartProblem::Module { guest, .. }
+            | StartProblem::InitTurn { guest, .. }
+            | StartProblem::CompileTime { guest, .. }
+            | StartProblem::Memory { guest, .. }
+            | StartProblem::Unoffered { guest, .. }
+            | StartProblem::Mappings { guest, .. }
+            | StartProblem::Schema { guest, .. } => guest,
+            StartProblem::Graph(error) => error.guest(),
         })
     }
 
     pub(crate) fn unreadable(spec: &GuestSpec, source: Arc<io::Error>) -> Self {
-        Refusal::Unreadable {
+        StartProblem::Unreadable {
             guest: spec.name.clone(),
             path: spec.wasm.clone(),
             source,
@@ -293,17 +293,17 @@ impl Refusal {
     pub(crate) fn module(spec: &GuestSpec, error: impl Into<Arc<ModuleError>>) -> Self {
         let (guest, path, error) = (spec.name.clone(), spec.wasm.clone(), error.into());
         match *error {
-            ModuleError::CompileTime { time_max } => Refusal::CompileTime {
+            ModuleError::CompileTime { time_max } => StartProblem::CompileTime {
                 guest,
                 path,
                 time_max,
             },
-            ModuleError::Memory { bytes, bytes_max } => Refusal::Memory {
+            ModuleError::Memory { bytes, bytes_max } => StartProblem::Memory {
                 guest,
                 bytes,
                 bytes_max,
             },
-            _ => Refusal::Module {
+            _ => StartProblem::Module {
                 guest,
                 path,
                 source: error,
@@ -311,8 +311,8 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn first_turn(spec: &GuestSpec, fault: Fault) -> Self {
-        Refusal::FirstTurn {
+    pub(crate) fn init_turn(spec: &GuestSpec, fault: GuestFault) -> Self {
+        StartProblem::InitTurn {
             guest: spec.name.clone(),
             source: fault.into(),
         }
