@@ -57,8 +57,9 @@ test: setup lint guests go $(BUF) $(NATS_SERVER) ## run all checks and tests
 	@$(MAKE) --no-print-directory -C $(EXAMPLE)-go test
 	@$(MAKE) --no-print-directory -C $(PIZZERIA) test
 
-lint: setup ## check formatting, lints and documentation
+lint: setup ## check formatting, style, lints and documentation
 	cargo fmt --check
+	cargo run --quiet --package style-lint
 	$(CLIPPY) --workspace --all-targets $(DENY)
 	@for workspace in benches/tokio tests/interop; do \
 		echo "$$workspace"; \
