@@ -1,4 +1,4 @@
-//! Starts a deployment, and ends it.
+//! Start and end of a deployment.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -18,14 +18,15 @@ use crate::settings::Settings;
 use crate::start::Exported;
 use crate::start::boot::{self, Booted};
 
-/// Compiles the guests of a deployment, finds out whether they fit together, and launches them in order.
+/// Compiles the guests of a deployment, checks their requirements, and launches them in order.
 ///
-/// Events go to the `tracing` subscriber that the calling thread has; the host's threads get it too.
+/// Events go to the `tracing` subscriber that the calling thread has; the host's threads get it
+/// too.
 ///
 /// # Errors
 ///
-/// If modules cannot be run, guests fail in their first turn, requirements and exports do not fit, or a process cannot join the others of its
-/// deployment. Nothing runs then.
+/// If modules cannot be run, guests fail in their init turns, requirements and exports do not
+/// match, or the process cannot join the others of its deployment. No guest runs then.
 pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
     let settings = Settings {
         seed: settings.seed.map(|seed| random::seed_of(deployment, seed)),
@@ -35,14 +36,14 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
     run(deployment, compile_all, peers, settings)
 }
 
-/// The same, of guests that are made from what `compiled_guests` returns, and among other processes.
+/// Starts a deployment with guests from `compiled_guests`, among the processes of `peers`.
 pub(crate) fn run(
     deployment: &Deployment,
     compiled_guests: impl FnOnce(&Deployment, &Settings) -> CompiledGuests + Send,
     mut peers: Peers,
     settings: Settings,
 ) -> Result<Running, StartError> {
-    // Other processes want to know whether what they were built with fits.
+    // Other processes compare their schemas with the descriptors of this one.
     let settings = Settings {
         descriptors: settings.descriptors || peers.are_there(),
         ..settings
@@ -60,32 +61,33 @@ pub(crate) fn run(
     let (kernel, exports) = assemble(booted, &settings, &randomness);
     peers.connect(&kernel);
 
-    let (timers, restarts) = (Arc::clone(&kernel), Arc::clone(&kernel));
+    let timers = Arc::clone(&kernel);
+    let restarts = Arc::clone(&kernel);
     let mut threads = vec![
         spawn("parigot timers", move || timers.run_timers()),
         spawn("parigot restarts", move || restarts.run_restarts()),
     ];
     for _ in 0..settings.workers.max(1) {
-        let (kernel, random) = (Arc::clone(&kernel), randomness.generator());
+        let kernel = Arc::clone(&kernel);
+        let random = randomness.generator();
         threads.push(spawn("parigot worker", move || {
             Worker::new(&kernel, random).run()
         }));
     }
     let startup = Startup::watch(&kernel, deployment.startup_deadline);
-    let Deployment {
-        shutdown_deadline, ..
-    } = *deployment;
     Ok(Running {
         kernel,
         startup,
-        shutdown_deadline,
+        shutdown_deadline: deployment.shutdown_deadline,
         threads,
         exports,
         peers,
     })
 }
 
-/// Puts booted instances into a kernel, and carries out what they sent in their first turn. Nothing runs yet.
+/// Creates the kernel of booted instances and routes the frames of their init turns.
+///
+/// No worker runs yet, so this thread acts as the only one.
 pub(crate) fn assemble(
     booted: Booted,
     settings: &Settings,
@@ -116,8 +118,8 @@ pub(crate) fn assemble(
     (kernel, exports)
 }
 
-/// A deployment that runs.
-#[must_use = "a deployment that nobody waits for ends with the process"]
+/// A running deployment.
+#[must_use = "without `wait`, the deployment ends with the process"]
 pub struct Running {
     pub(crate) kernel: Arc<Kernel>,
     startup: Startup,
@@ -135,35 +137,37 @@ impl std::fmt::Debug for Running {
     }
 }
 
-/// The calls that a guest has in flight.
+/// Number of calls that a guest has in flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Pending {
-    /// The guest's name in the deployment.
+    /// Name of the guest in the deployment.
     pub guest: String,
-    /// Calls that came to it and are not answered.
+    /// Received calls without a reply.
     pub inbound: usize,
-    /// Calls that it has made and that have not ended; not known while it is in a turn.
+    /// Sent calls that have not ended; `None` during a turn of the guest, which owns the number.
     pub outbound: Option<usize>,
 }
 
-/// How a deployment has ended.
+/// Result of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// The first status of a program that was not 0, or of a service where there are no programs; 1 for one that failed, and if a service was
-    /// lost before it was ready; 124 if the start took too long.
+    /// Exit status: the first that is not 0 among the programs, or among the services if there are
+    /// no programs. 1 stands for a failed guest, or a service that failed permanently before it was
+    /// ready; 124 for a start beyond its deadline.
     pub status: u8,
 }
 
 impl Running {
-    /// What the guests export, in the order of their names.
+    /// Returns the exports of all guests, in the order of the guests' names.
     pub fn exports(&self) -> &[Exported] {
         &self.exports
     }
 
-    /// The calls that the guests have in flight at this moment, in the order of the guests' names. For those who look for
-    /// what is left behind.
+    /// Returns the calls in flight of each guest at this moment, in the order of the guests' names.
+    ///
+    /// Tests use this to detect leaked calls.
     pub fn pending(&self) -> Vec<Pending> {
         let of = |instance: &instance::Instance| {
             let (inbound, outbound) = instance.pending();
@@ -176,16 +180,18 @@ impl Running {
         self.kernel.instances.iter().map(of).collect()
     }
 
-    /// A handle that ends the deployment from another thread.
+    /// Returns a handle that stops the deployment from another thread.
     pub fn stopper(&self) -> Stopper {
         Stopper {
             kernel: Arc::clone(&self.kernel),
         }
     }
 
-    /// Blocks until the last program has ended, or without programs the last service, or until it is stopped. The guests that
-    /// are left are then told to leave, those that were launched last first, each when the one before has left: for all of it together
-    /// they have the deployment's `shutdown_deadline`.
+    /// Blocks until all programs have ended, or all services if there are no programs, or until a
+    /// stop.
+    ///
+    /// Then the remaining guests are asked to stop in the reverse order of their launch, each after
+    /// the previous one has exited. All of them together have the deployment's `shutdown_deadline`.
     pub fn wait(self) -> Outcome {
         self.kernel.lifecycle.wait_until_over();
         let all_left = self.kernel.shut_down(self.shutdown_deadline);
@@ -194,7 +200,7 @@ impl Running {
         self.startup.close();
         if all_left {
             for thread in self.threads {
-                thread.join().expect("a thread of the host does not panic");
+                thread.join().expect("a thread of the host must not panic");
             }
         }
         Outcome {
@@ -203,7 +209,7 @@ impl Running {
     }
 }
 
-/// Ends a deployment.
+/// Handle that stops a deployment.
 #[derive(Clone)]
 pub struct Stopper {
     kernel: Arc<Kernel>,
@@ -216,7 +222,7 @@ impl std::fmt::Debug for Stopper {
 }
 
 impl Stopper {
-    /// Makes [`Running::wait`] stop the guests in order. Doing it twice changes nothing.
+    /// Makes [`Running::wait`] stop the guests in order. Further calls have no effect.
     pub fn stop(&self) {
         self.kernel.lifecycle.ask_to_stop();
     }

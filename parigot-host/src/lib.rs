@@ -1,4 +1,5 @@
-//! The host of parigot: runs a set of guests in one process, or its part of one that spans several, and carries their calls.
+//! The host of parigot: runs a set of guests in one process, or its part of one that spans several,
+//! and carries their calls.
 //!
 //! ```no_run
 //! use parigot_host::{Settings, deployment::Deployment};
@@ -12,15 +13,16 @@
 //!
 //! | module | responsibility |
 //! |---|---|
-//! | [`deployment`] | the TOML file: which guests run, in which processes, within which limits |
-//! | `compile` | from a `.wasm` file to checked machine code, in bounded time, with a cache on disk |
-//! | `guest` | one isolated guest: wasm engine, memory, stack, CPU budget |
-//! | `start` | from compiled guests to a bound, ordered set; [`schema`] compares what clients and exporters were built with |
+//! | [`deployment`] | the TOML file: guests, processes, limits |
+//! | `compile` | from a `.wasm` file to checked machine code; the code cache |
+//! | `guest` | one isolated guest: engine, memory, stack, CPU budget |
+//! | `start` | from compiled guests to a bound, ordered set; [`schema`] compatibility |
 //! | `kernel` | scheduling, routing of calls, lifecycle, supervision |
-//! | `network` | proxies for services of other processes, and the transport over NATS |
-//! | `log`, `error` | log events and rate limits; every error that users see |
-//! | [`testing`] | a host for tests, with order, time and faults under the test's control (feature `testing`) |
+//! | `network` | proxies for services of other processes; transport over NATS |
+//! | `log`, `error` | log events and rate limits; all error texts |
+//! | `testing` | a host whose order, time and faults a test controls (feature) |
 //! | [`clock`], `random` | the sources of time and randomness |
+//! | `host`, `settings`, `limits` | start and end of a deployment; settings; all limits |
 
 pub mod clock;
 mod compile;

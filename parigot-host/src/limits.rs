@@ -1,10 +1,10 @@
-//! Limits of guests and calls, and the defaults of those that a deployment can set.
+//! Limits of guests and calls, with the defaults that a deployment can change.
 //!
 //! | limit | constant | beyond it |
 //! |---|---|---|
-//! | CPU time between two awaits | [`BUDGET_DEFAULT`], at most [`BUDGET_MAX`] | the guest is killed |
+//! | CPU time between awaits | [`BUDGET_DEFAULT`], up to [`BUDGET_MAX`] | the guest is killed |
 //! | memory of an instance | [`MEMORY_BYTES_DEFAULT`] | allocation fails |
-//! | entries of its function table | [`TABLE_ENTRIES_MAX`] | the start is refused, or growth fails |
+//! | entries of the function table | [`TABLE_ENTRIES_MAX`] | start refused, or growth fails |
 //! | stack on the thread | [`GUEST_STACK_BYTES`] | the guest traps |
 //! | payload of a message | `parigot_abi::MESSAGE_BYTES_MAX` | the call fails |
 //! | calls in flight, each direction | [`CALLS_MAX`] | the call fails |
@@ -12,7 +12,7 @@
 //! | time of a call | [`DEADLINE_DEFAULT`] | the call fails |
 //! | log of a guest per second | [`LOG_BYTES_DEFAULT`] | lines are dropped and counted |
 //! | one log line | [`LOG_LINE_BYTES_MAX`] | the end is cut off |
-//! | one line written to stdout or stderr (Go) | [`STDIO_LINE_BYTES_MAX`] | logged as several lines |
+//! | one line of stdout or stderr (Go) | [`STDIO_LINE_BYTES_MAX`] | logged as several |
 //! | text of a panic or an exit | [`REASON_BYTES_MAX`] | the end is cut off |
 //! | file of a module | [`MODULE_BYTES_MAX`] | the start is refused |
 //! | time to compile a module | [`COMPILE_TIME_MAX_DEFAULT`] | the start is refused |
@@ -49,13 +49,15 @@ pub(crate) const MODULE_BYTES_MAX: u64 = 128 << 20;
 /// Entries of a guest's function table. Large Go programs have about ten thousand.
 pub(crate) const TABLE_ENTRIES_MAX: usize = 1 << 20;
 
-/// Stack that a guest may use on its thread: 1 MiB, as much as Rust's linker gives it in its memory.
+/// Stack that a guest may use on its thread: 1 MiB, as much as Rust's linker gives it in its
+/// memory.
 pub(crate) const GUEST_STACK_BYTES: usize = 1 << 20;
 
 /// Calls in flight of an instance, each direction.
 pub(crate) const CALLS_MAX: usize = 16 << 10;
 
-/// Bytes that may wait in a mailbox: 64 MiB. Beyond it calls are refused, and replies are replaced by a status.
+/// Bytes that may wait in a mailbox: 64 MiB. Beyond it calls are refused, and replies are replaced
+/// by a status.
 pub(crate) const MAILBOX_BYTES_MAX: usize = 64 << 20;
 
 /// Bytes of a guest's panic or exit text that are read, for the log and for each caller: 8 KiB.

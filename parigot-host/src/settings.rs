@@ -7,43 +7,58 @@ use std::time::Duration;
 use crate::clock::{Clock, SystemClock};
 use crate::limits::COMPILE_TIME_MAX_DEFAULT;
 
-/// How a host runs.
+/// Settings of a host.
+///
+/// # Examples
+///
+/// ```
+/// use parigot_host::Settings;
+///
+/// let settings = Settings { workers: 2, ..Settings::default() };
+/// ```
 #[derive(Clone)]
 pub struct Settings {
-    /// Threads that run guests, at least 1; the machine's cores unless set.
+    /// Number of threads that run guests, at least 1. Default: the number of cores.
     pub workers: usize,
-    /// Where time comes from; the machine's clocks unless set.
+    /// Source of time. Default: the machine's clocks.
     pub clock: Arc<dyn Clock>,
-    /// The seed of all randomness, ids included; the operating system's unless set.
+    /// Seed of all randomness, ids included. Default: from the operating system.
     ///
-    /// Of several processes each mixes its name into it. One that runs twice at the same time must not have it: others take both for one.
+    /// Each process of a deployment mixes its name into the seed. Do not set a seed for a process
+    /// that runs more than once at the same time: the other processes could not tell the two apart.
     pub seed: Option<[u8; 32]>,
-    /// The largest message that is let through, in bytes of payload; 16 MiB unless set.
+    /// Largest payload of a message in bytes. Default: 16 MiB.
     pub message_bytes_max: u32,
-    /// How long compiling one module may take until it is refused; 2 minutes unless set.
+    /// Time limit for compiling one module. Default: 2 minutes.
     pub compile_time_max: Duration,
-    /// The folder where compiled guests are kept, so that the next start need not compile them; none unless set.
+    /// Folder of the code cache, which saves the next start the compilation. Default: no cache.
     ///
-    /// It is made if it is not there. Its content is run as it is, hence it is used only if it belongs to the user who runs this
-    /// process and nobody else can write to it. Entries go when they are not used for 30 days, or exceed 1 GiB.
+    /// The folder is created if necessary. Its content is executed, so the folder is used only if
+    /// it belongs to the user of this process and no other user can write to it. Entries are
+    /// removed after 30 days without use, or when the cache exceeds 1 GiB.
     pub code_cache: Option<PathBuf>,
-    /// Whether a guest is asked to end a turn as soon as that takes some milliseconds, so that others get their share of the thread. Yes unless
-    /// set; else it is asked when its budget is spent, and killed when it has spent another. A run that is to be the same each time, turn by
-    /// turn, must not depend on how fast the machine is.
+    /// Asks a guest to end its turn at the first epoch tick, after some milliseconds, so that other
+    /// guests get their share of the thread. Default: `true`.
+    ///
+    /// With `false`, a guest is asked when its budget is spent, and killed after a second budget: a
+    /// reproducible run must not depend on the speed of the machine.
     pub yields_on_first_tick: bool,
-    /// Whether guests are asked for the descriptors of what they export and require; [`Running::exports`](crate::Running::exports) has the former. No unless set, or unless
-    /// there are other processes, which want to know whether they fit.
+    /// Asks guests for the descriptors of their exports and requirements. Default: `false`.
+    ///
+    /// [`Running::exports`](crate::Running::exports) returns the descriptors of exports. A process
+    /// of several always asks, because the others compare schemas.
     pub descriptors: bool,
-    /// Told of the guests that are being compiled, whenever these change; of none when that is done.
+    /// Callback with the guests that are being compiled, after each change; empty at the end.
     pub on_compiling: Option<Arc<OnCompiling>>,
-    /// Told when the start waits for other processes or what joins them, with nothing running yet, and when that is over.
+    /// Callback when the start begins and ends waiting for other processes or the server; no guest
+    /// runs during that time.
     pub on_waiting: Option<Arc<OnWaiting>>,
 }
 
-/// Takes names of guests.
+/// Callback that takes names of guests.
 pub type OnCompiling = dyn Fn(&[&str]) + Send + Sync;
 
-/// Takes whether something is waited for.
+/// Callback that takes whether the start is waiting.
 pub type OnWaiting = dyn Fn(bool) + Send + Sync;
 
 impl Default for Settings {

@@ -1,4 +1,4 @@
-//! What can be wrong in a deployment file, and what to do about it.
+//! Errors of a deployment file, each with its position and the next step.
 
 use std::io;
 use std::ops::RangeInclusive;
@@ -9,30 +9,30 @@ use miette::{Diagnostic, NamedSource, SourceSpan};
 
 use crate::error::suggest;
 
-/// A deployment file that cannot be used.
+/// Error of reading a deployment file.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
 pub enum DeploymentError {
-    /// The file is not there, may not be read, or is not UTF-8.
+    /// The file does not exist, is not readable, or is not UTF-8.
     #[error("cannot read the deployment file {}", file.display())]
     Unreadable {
-        /// As it was asked for.
+        /// Path as given by the caller.
         file: PathBuf,
-        /// What the system said.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The file was read, and something in it is wrong.
+    /// The file has errors.
     #[error("{}", first_of(file, errors))]
     Refused {
-        /// As it was asked for.
+        /// Path as given by the caller.
         file: PathBuf,
-        /// All of them, at least one, in the file's order.
+        /// All errors, at least one, in the order of the file.
         #[related]
         errors: Vec<ConfigError>,
     },
 }
 
-/// The first mistake in one line, for those who do not print them all.
+/// Returns the first error and the number of errors, in one line.
 fn first_of(file: &Path, errors: &[ConfigError]) -> String {
     let ConfigError {
         message,
@@ -48,18 +48,18 @@ fn first_of(file: &Path, errors: &[ConfigError]) -> String {
     format!("{}:{line}:{column}: {message}{rest}", file.display())
 }
 
-/// One thing that is wrong in a deployment file.
+/// One error of a deployment file.
 #[derive(Clone, Debug, thiserror::Error, Diagnostic)]
 #[error("{message}")]
 pub struct ConfigError {
-    /// What was found and what was expected.
+    /// The text that was found and the expectation.
     pub message: String,
-    /// What to do about it.
+    /// The next step.
     #[help]
     pub help: String,
-    /// The line, from 1.
+    /// Line, from 1.
     pub line: usize,
-    /// The column in characters, from 1.
+    /// Column in characters, from 1.
     pub column: usize,
     #[label]
     pub(crate) span: SourceSpan,
@@ -69,15 +69,15 @@ pub struct ConfigError {
     pub(crate) source_code: NamedSource<Arc<str>>,
 }
 
-/// A process that a deployment does not have.
+/// Error of naming a process that the deployment does not have.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[error("{file} has no process `{name}`")]
 pub struct UnknownProcess {
-    /// What was asked for.
+    /// The requested name.
     pub name: String,
-    /// The deployment file, as it was asked for.
+    /// Path of the deployment file, as given by the caller.
     pub file: String,
-    /// What to do about it.
+    /// The next step.
     #[help]
     pub help: String,
 }
@@ -85,9 +85,7 @@ pub struct UnknownProcess {
 impl UnknownProcess {
     pub(crate) fn new(name: &str, file: &str, known: Vec<&str>) -> Self {
         let help = match suggest::nearest(name, known.iter().copied()) {
-            _ if known.is_empty() => {
-                "all its guests run in one: leave the name of a process out".to_owned()
-            }
+            _ if known.is_empty() => "all its guests run in one process: omit the name".to_owned(),
             Some(meant) => format!(
                 "did you mean `{meant}`? its processes: {}",
                 known.join(", ")
@@ -102,7 +100,7 @@ impl UnknownProcess {
     }
 }
 
-/// What a [`ConfigError`] is about. Places, and values with their articles, come as they are shown.
+/// Kind of a [`ConfigError`]. Positions, and values with their articles, are passed as printed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConfigErrorKind<'a> {
     #[error("{0}")]
@@ -134,39 +132,9 @@ pub(crate) enum ConfigErrorKind<'a> {
     NoWasm { place: &'a str, file: &'a str },
     #[error("`wasm` is empty")]
     EmptyWasm { file: &'a str },
-    #[error("the file has processes and no `[network]`")]
-    NoNetwork,
-    #[error("the file has a `[network]` and no process")]
-    NoProcess,
-    #[error("{place} has no guests")]
-    NoGuests { place: &'a str },
-    #[error("there is no guest `{name}`")]
-    UnknownGuest {
-        name: &'a str,
-        similar: Option<&'a str>,
-        known: &'a [&'a str],
-    },
-    #[error("`{guest}` is in the processes `{first}` and `{second}`")]
-    SpreadTwice {
-        guest: &'a str,
-        first: &'a str,
-        second: &'a str,
-    },
-    #[error("`{guest}` is in the process `{process}` twice")]
-    ListedTwice { guest: &'a str, process: &'a str },
-    #[error("`{guest}` is in no process")]
-    Unspread {
-        guest: &'a str,
-        processes: &'a [&'a str],
-    },
-    #[error("`[network]` has no `nats`")]
-    NoServer,
-    #[error("{text:?} is no address of a NATS server")]
-    Server { text: &'a str },
-    #[error("{name:?} cannot be the name of an app")]
-    AppName { name: &'a str },
-    #[error("`credentials` is empty")]
-    EmptyCredentials { file: &'a str },
+    /// An error of the processes or their network.
+    #[error("{0}")]
+    Processes(ProcessesErrorKind<'a>),
     #[error("{name:?} cannot be the name of an environment variable")]
     VariableName { name: &'a str },
     #[error("`{key}` is {text:?}, which is not known")]
@@ -212,63 +180,153 @@ pub(crate) enum ConfigErrorKind<'a> {
     },
 }
 
+/// Kind of a [`ConfigError`] about the processes of a deployment or their network.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProcessesErrorKind<'a> {
+    #[error("the file has processes and no `[network]`")]
+    NoNetwork,
+    #[error("the file has a `[network]` and no process")]
+    NoProcess,
+    #[error("{place} has no guests")]
+    NoGuests { place: &'a str },
+    #[error("there is no guest `{name}`")]
+    UnknownGuest {
+        name: &'a str,
+        similar: Option<&'a str>,
+        known: &'a [&'a str],
+    },
+    #[error("`{guest}` is in the processes `{first}` and `{second}`")]
+    InTwoProcesses {
+        guest: &'a str,
+        first: &'a str,
+        second: &'a str,
+    },
+    #[error("`{guest}` is in the process `{process}` twice")]
+    ListedTwice { guest: &'a str, process: &'a str },
+    #[error("`{guest}` is in no process")]
+    InNoProcess {
+        guest: &'a str,
+        processes: &'a [&'a str],
+    },
+    #[error("`[network]` has no `nats`")]
+    NoServer,
+    #[error("{text:?} is not the address of a NATS server")]
+    Server { text: &'a str },
+    #[error("{name:?} cannot be the name of an app")]
+    AppName { name: &'a str },
+    #[error("`credentials` is empty")]
+    EmptyCredentials { file: &'a str },
+}
+
 impl ConfigErrorKind<'_> {
-    /// What to do about it.
+    /// Returns the next step.
     pub(crate) fn help(&self) -> String {
         match self {
             ConfigErrorKind::Syntax(_) => "the file is TOML: see https://toml.io".into(),
             ConfigErrorKind::NoGuest => {
-                "add a table `[service.<name>]` or `[program.<name>]` with `wasm = \"<file>.wasm\"`".into()
+                "add a table `[service.<name>]` or `[program.<name>]` with `wasm = \"<file>.wasm\"`"
+                    .into()
             }
             ConfigErrorKind::NoVersion => "begin it with `manifest_version = 1`".into(),
-            ConfigErrorKind::Version { .. } => "this parigot reads version 1: `manifest_version = 1`".into(),
-            ConfigErrorKind::Name { of, .. } => format!("a {of}'s name is made of `a` to `z`, `0` to `9`, `_` and `-`"),
+            ConfigErrorKind::Version { .. } => {
+                "this parigot reads version 1: `manifest_version = 1`".into()
+            }
+            ConfigErrorKind::Name { of, .. } => {
+                format!("a {of}'s name is made of `a` to `z`, `0` to `9`, `_` and `-`")
+            }
             ConfigErrorKind::SameName { .. } => {
-                "in log and messages a guest is known by its name alone: rename one of them".into()
+                "guest names must be unique: rename one of them".into()
             }
-            ConfigErrorKind::UnknownKey { similar: Some(known), .. } => format!("did you mean `{known}`?"),
-            ConfigErrorKind::UnknownKey { known, .. } => format!("known here: {}", known.join(", ")),
-            ConfigErrorKind::DeadlineOfProgram { .. } => "it bounds calls to a service, and nobody calls a program".into(),
-            ConfigErrorKind::RestartOfProgram { .. } => {
-                "it is about a service that ends, and a program is there to end".into()
+            ConfigErrorKind::UnknownKey {
+                similar: Some(known),
+                ..
+            } => format!("did you mean `{known}`?"),
+            ConfigErrorKind::UnknownKey { known, .. } => {
+                format!("known here: {}", known.join(", "))
             }
+            ConfigErrorKind::DeadlineOfProgram { .. } => {
+                "this key bounds calls to a service, and programs are not called".into()
+            }
+            ConfigErrorKind::RestartOfProgram { .. } => "only services are restarted".into(),
             ConfigErrorKind::ReplicasOfProgram { .. } => {
-                "it is about calls that are spread over instances, and nobody calls a program".into()
+                "calls are distributed over the instances of a service, and programs are not called"
+                    .into()
             }
-            ConfigErrorKind::NoWasm { file, .. } => format!("add `wasm = \"<file>.wasm\"`, relative to {file}"),
+            ConfigErrorKind::NoWasm { file, .. } => {
+                format!("add `wasm = \"<file>.wasm\"`, relative to {file}")
+            }
             ConfigErrorKind::EmptyWasm { file } => format!("name a wasm file, relative to {file}"),
-            ConfigErrorKind::NoNetwork => {
-                "add it with the address of a NATS server: `nats = \"nats://127.0.0.1:4222\"`".into()
-            }
-            ConfigErrorKind::NoProcess => {
-                "add tables `[process.<name>]` with `guests = [\"<guest>\"]`, or leave `[network]` out".into()
-            }
-            ConfigErrorKind::NoGuests { .. } => "write `guests = [\"<guest>\"]`, or leave the process out".into(),
-            ConfigErrorKind::UnknownGuest { similar: Some(name), .. } => format!("did you mean `{name}`?"),
-            ConfigErrorKind::UnknownGuest { known, .. } => format!("the file's guests: {}", known.join(", ")),
-            ConfigErrorKind::SpreadTwice { .. } => "a guest runs in one process: take it out of all others".into(),
-            ConfigErrorKind::ListedTwice { .. } => "take it out once".into(),
-            ConfigErrorKind::Unspread { processes, .. } => {
-                format!("add it to the `guests` of a process: {}", processes.join(", "))
-            }
-            ConfigErrorKind::NoServer => "add the address of a server: `nats = \"nats://127.0.0.1:4222\"`".into(),
-            ConfigErrorKind::Server { .. } => {
-                "write `nats://<host>:<port>`, or `tls://` for a connection that is encrypted".into()
-            }
-            ConfigErrorKind::AppName { .. } => {
-                "write `app = \"<name>\"`, made of `a` to `z`, `A` to `Z`, `0` to `9`, `_` and `-`".into()
-            }
-            ConfigErrorKind::EmptyCredentials { file } => format!("name a file, relative to {file}, or leave the key out"),
+            ConfigErrorKind::Processes(kind) => kind.help(),
             ConfigErrorKind::VariableName { .. } => {
-                "such a name has at least one character, and neither `=` nor NUL among them".into()
+                "variable names must be non-empty and must not contain `=` or NUL".into()
             }
             ConfigErrorKind::Choice { choices, .. } => format!("write {choices}"),
-            ConfigErrorKind::Count { range, .. } => format!("make it an integer from {} to {}", range.start(), range.end()),
-            ConfigErrorKind::NoQuantity { form, .. } | ConfigErrorKind::Quantity { form, .. } | ConfigErrorKind::Range { form, .. } => {
+            ConfigErrorKind::Count { range, .. } => format!(
+                "make it an integer from {} to {}",
+                range.start(),
+                range.end()
+            ),
+            ConfigErrorKind::NoQuantity { form, .. }
+            | ConfigErrorKind::Quantity { form, .. }
+            | ConfigErrorKind::Range { form, .. } => {
                 format!("write {form}")
             }
-            ConfigErrorKind::Nul { .. } => "take the `\\u0000` out".into(),
+            ConfigErrorKind::Nul { .. } => "remove the `\\u0000`".into(),
             ConfigErrorKind::Type { expected, .. } => format!("make it {expected}"),
+        }
+    }
+}
+
+impl<'a> From<ProcessesErrorKind<'a>> for ConfigErrorKind<'a> {
+    fn from(kind: ProcessesErrorKind<'a>) -> Self {
+        ConfigErrorKind::Processes(kind)
+    }
+}
+
+impl ProcessesErrorKind<'_> {
+    fn help(&self) -> String {
+        match self {
+            ProcessesErrorKind::NoNetwork => {
+                "add it, with the address of a NATS server: `nats = \"nats://127.0.0.1:4222\"`"
+                    .into()
+            }
+            ProcessesErrorKind::NoProcess => {
+                "add tables `[process.<name>]` with `guests = [\"<guest>\"]`, or remove `[network]`"
+                    .into()
+            }
+            ProcessesErrorKind::NoGuests { .. } => {
+                "write `guests = [\"<guest>\"]`, or remove the process".into()
+            }
+            ProcessesErrorKind::UnknownGuest {
+                similar: Some(name),
+                ..
+            } => format!("did you mean `{name}`?"),
+            ProcessesErrorKind::UnknownGuest { known, .. } => {
+                format!("the file's guests: {}", known.join(", "))
+            }
+            ProcessesErrorKind::InTwoProcesses { .. } => {
+                "a guest runs in one process: remove it from the others".into()
+            }
+            ProcessesErrorKind::ListedTwice { .. } => "remove one of the two".into(),
+            ProcessesErrorKind::InNoProcess { processes, .. } => {
+                format!(
+                    "add it to the `guests` of a process: {}",
+                    processes.join(", ")
+                )
+            }
+            ProcessesErrorKind::NoServer => {
+                "add the address of a server: `nats = \"nats://127.0.0.1:4222\"`".into()
+            }
+            ProcessesErrorKind::Server { .. } => {
+                "write `nats://<host>:<port>`, or `tls://` for an encrypted connection".into()
+            }
+            ProcessesErrorKind::AppName { .. } => {
+                "write `app = \"<name>\"`, made of `a` to `z`, `A` to `Z`, `0` to `9`, `_` and `-`"
+                    .into()
+            }
+            ProcessesErrorKind::EmptyCredentials { file } => {
+                format!("name a file, relative to {file}, or remove the key")
+            }
         }
     }
 }

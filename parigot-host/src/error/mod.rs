@@ -1,7 +1,12 @@
-//! What the host says when something is wrong: the texts stand here, in rooms by whom they are told.
+//! Errors: every text that a user or a caller reads when something goes wrong.
 //!
-//! [`mistake`] is for who wrote a deployment file, [`problem`] and `network` for who starts it, [`fault`] for who reads the log, [`failure`] for a
-//! guest whose call no callee answers. The last two are kept apart: a failure ends a call, a fault ends an instance.
+//! | file | errors | read by |
+//! |---|---|---|
+//! | `config.rs` | deployment file, with position and next step | the user, before the start |
+//! | `start.rs` | modules, requirements, schemas, network | the user, before the start |
+//! | `network.rs` | a process cannot join the others | the user, before the start |
+//! | `fault.rs` | a guest ends | the log |
+//! | `failure/` | a call has no reply: a status with a cause | the caller |
 
 mod config;
 mod failure;
@@ -11,8 +16,8 @@ mod network;
 mod start;
 pub(crate) mod suggest;
 
-pub(crate) use config::ConfigErrorKind;
 pub use config::{ConfigError, DeploymentError, UnknownProcess};
+pub(crate) use config::{ConfigErrorKind, ProcessesErrorKind};
 pub(crate) use failure::{Failure, Unavailable};
 pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudget};
 #[cfg(feature = "nats")]

@@ -21,7 +21,8 @@ pub enum NetworkError {
     /// A server wants to know more of the process, or something else.
     #[error("NATS at {} does not let this process in", servers.join(", "))]
     #[diagnostic(help(
-        "say who comes, in `[network]`: by user and password in the address, `nats://ada:secret@host`, or by a file that `credentials` names"
+        "say who comes, in `[network]`: by user and password in the address, \
+         `nats://ada:secret@host`, or by a file that `credentials` names"
     ))]
     Denied {
         /// Their addresses, without what is secret in them.

@@ -1,4 +1,4 @@
-//! Why a deployment cannot be started.
+//! Problems that prevent a start.
 
 use std::error::Error;
 use std::fmt;
@@ -15,164 +15,180 @@ use crate::limits::MODULE_BYTES_MAX;
 use crate::limits::{Size, TABLE_ENTRIES_MAX};
 use crate::start::schema::SchemaError;
 
-/// Why a deployment cannot be started: everything that was found.
+/// Error of a start, with all problems that were found.
 ///
-/// A requirement that nobody exports is told only if all guests have said what they export.
+/// A requirement without an exporter is reported only if all guests have declared their exports.
 #[derive(Debug)]
 pub struct StartError {
     problems: Vec<StartProblem>,
 }
 
-/// What is wrong with one guest, or with the process that is to run it.
+/// Problem of one guest, or of the process that runs the guest.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartProblem {
-    /// The file with its code cannot be read.
+    /// The wasm file cannot be read.
     #[error("`{guest}`: cannot read {}", path.display())]
     Unreadable {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: Arc<io::Error>,
     },
-    /// Its code cannot be run.
+    /// The module cannot be run.
     #[error("`{guest}`: {} cannot be run", path.display())]
     Module {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Cause.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// Its code was not compiled in time.
-    #[error("`{guest}`: compiling {} takes longer than {} s", path.display(), time_max.as_secs_f32())]
+    /// The module was not compiled in time.
+    #[error(
+        "`{guest}`: compiling {} takes longer than {} s",
+        path.display(),
+        time_max.as_secs_f32()
+    )]
     CompileTime {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// How long it may take.
+        /// Time limit.
         time_max: Duration,
     },
-    /// It needs more memory than it may have before it has done anything.
-    #[error("`{guest}` begins with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
+    /// The module's initial memory exceeds the limit.
+    #[error(
+        "`{guest}` starts with {} of memory, and its `memory` is {}",
+        Size(*bytes),
+        Size(*bytes_max)
+    )]
     Memory {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
-        /// What it needs.
+        /// Initial memory in bytes.
         bytes: usize,
-        /// What it may have.
+        /// Limit in bytes.
         bytes_max: usize,
     },
-    /// It failed before it had said what it exports and requires.
-    #[error("`{guest}` failed in its first turn")]
+    /// The guest failed before it had declared its exports and requirements.
+    #[error("`{guest}` failed in its init turn")]
     InitTurn {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
-        /// Why.
+        /// Cause.
         source: Box<dyn Error + Send + Sync>,
     },
-    /// It requires a service by name alone that is in another process, and what methods that has must be known before it can be launched.
+    /// No process exports a service that the guest requires by name.
+    ///
+    /// The methods of such a service must be known before the launch.
     #[error(
-        "`{guest}` requires {service} by its name alone, and no process has offered it within {within:?}: its methods \
+        "`{guest}` requires {service} by name, and no process has exported it within {within:?}: \
+        its methods \
          must be known before the start"
     )]
     Unoffered {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
-        /// The service's full name.
+        /// Full name of the service.
         service: String,
-        /// How long it was waited for.
+        /// Time that the start waited.
         within: Duration,
     },
-    /// It is one instance too many for this process, whose mappings of memory the system counts.
+    /// The process would have more memory mappings than the system allows.
     #[error(
-        "`{guest}` is one too many: {guests} guests need more mappings of memory than the {most} that the system lets \
-         a process have, and {fit} fit"
+        "too many instances with `{guest}`: {guests} need more memory mappings than \
+        vm.max_map_count ({most}) \
+         allows; {fit} fit"
     )]
     Mappings {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
-        /// How many there are.
+        /// Instances of the process.
         guests: usize,
-        /// How many of them there may be.
+        /// Instances that fit.
         fit: usize,
-        /// What `vm.max_map_count` says.
+        /// Value of `vm.max_map_count`.
         most: usize,
     },
     /// The process cannot join the others of its deployment.
     #[error("process `{process}` cannot join the others")]
     Network {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         process: String,
-        /// Why.
+        /// Cause.
         source: Box<dyn Error + Send + Sync>,
-        /// What is to be done.
+        /// Next step.
         next_step: String,
     },
-    /// It does not fit the others.
+    /// Requirements and exports do not match.
     #[error(transparent)]
     Graph(#[from] GraphError),
-    /// Its exporter does not offer what it was built with.
-    #[error("`{guest}` was built with another {service} than `{exporter}` offers")]
+    /// The schema of the client is incompatible with that of the exporter.
+    #[error(
+        "incompatible schema for {service}: `{guest}` was built against a different version than \
+         `{exporter}` exports"
+    )]
     Schema {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
-        /// Who exports the service.
+        /// Name of the exporter.
         exporter: String,
-        /// The service's full name.
+        /// Full name of the service.
         service: String,
-        /// What does not fit.
+        /// First incompatibility.
         source: SchemaError,
     },
 }
 
-/// What makes a deployment impossible to start.
+/// Error of the requirements and exports of a deployment.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GraphError {
-    /// Two guests export one service and do not both share it, or one exports it twice.
+    /// Two guests export one service without sharing it, or one guest exports a service twice.
     #[error("both `{first}` and `{second}` export {service}")]
     ExportedTwice {
-        /// The service's full name.
+        /// Full name of the service.
         service: String,
-        /// The guest that comes first by name.
+        /// First guest by name.
         first: String,
-        /// The other.
+        /// Other guest.
         second: String,
     },
-    /// A guest shares what it does not export.
+    /// A guest shares a service that it does not export.
     #[error("`{guest}` shares {service}, which it does not export")]
     SharedInVain {
-        /// The service's name in the guest's `shared`.
+        /// Name of the service in the guest's `shared`.
         service: String,
-        /// Who shares it.
+        /// Name of the guest.
         guest: String,
-        /// What it exports whose name is most like it, if something is like it.
+        /// Most similar name among the guest's exports, if there is one.
         nearest: Option<String>,
     },
-    /// Nobody exports what a guest requires.
+    /// A requirement has no exporter.
     #[error("`{guest}` requires {service}, which no guest of the deployment exports")]
     Missing {
-        /// The service's full name.
+        /// Full name of the service.
         service: String,
-        /// Who requires it.
+        /// Name of the guest that requires the service.
         guest: String,
-        /// The exported service whose name is most like it, if one is like it, and who exports it.
+        /// Most similar exported service and its exporter, if there is one.
         nearest: Option<(String, String)>,
     },
-    /// Guests require each other, so that none can be first.
+    /// Guests require each other, so that none can be launched first.
     #[error("these guests wait for each other: {}", path.join(" -> "))]
     Cycle {
-        /// Guests, each requiring something of the next; the last is the first again.
+        /// Names of guests, each requiring a service of the next; the first name is repeated at the
+        /// end.
         path: Vec<String>,
     },
 }
 
 impl GraphError {
-    /// The guest that it is about.
+    /// Returns the name of the guest with the problem.
     pub fn guest(&self) -> &str {
         match self {
             GraphError::ExportedTwice { second, .. } => second,
@@ -182,64 +198,63 @@ impl GraphError {
     }
 }
 
-/// Why a module cannot be run.
+/// Error of a module that cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ModuleError {
     #[error("not a WebAssembly module: it does not begin with `\\0asm`")]
     NotWasm,
     #[error("a WebAssembly module that this host cannot compile")]
     Compile(#[source] wasmtime::Error),
-    #[error("it has more than {} MiB, the most that are compiled", MODULE_BYTES_MAX >> 20)]
+    #[error("larger than {} MiB, the limit for modules", MODULE_BYTES_MAX >> 20)]
     TooLarge,
     #[error("compiling it takes longer than {time_max:?}")]
     CompileTime { time_max: Duration },
-    #[error("begins with {bytes} bytes of memory, and may have {bytes_max}")]
+    #[error("starts with {bytes} bytes of memory, and may have {bytes_max}")]
     Memory { bytes: usize, bytes_max: usize },
-    #[error("imports `{module}.{name}`, and a guest imports nothing")]
+    #[error("imports `{module}.{name}`, and guests have no imports")]
     Import { module: String, name: String },
     #[error("does not export {missing}")]
     Export { missing: String },
     #[error("could not be instantiated")]
     Instantiate(#[source] wasmtime::Error),
-    #[error("speaks version {found} of the ABI, and this host speaks {}", VERSION)]
+    #[error("uses version {found} of the ABI, and this host uses {}", VERSION)]
     Abi { found: Version },
 }
 
-/// A guest cannot even begin with what it may have.
+/// Error of a module whose initial memory or table exceeds its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum TooLarge {
-    #[error("it begins with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
+    #[error("starts with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
     Memory { bytes: usize, bytes_max: usize },
     #[error(
-        "its table begins with {entries} entries, and {} are the most",
+        "its table starts with {entries} entries, expected at most {}",
         TABLE_ENTRIES_MAX
     )]
     Table { entries: usize },
 }
 
 impl StartError {
-    /// What is wrong, sorted by the guests' names; at least one.
+    /// Returns the problems, sorted by the guests' names; at least one.
     pub fn problems(&self) -> &[StartProblem] {
         &self.problems
     }
 
-    /// A process cannot join the others of its deployment.
+    /// Creates the error of a process that cannot join the others.
     pub(crate) fn of_network(
         process: &str,
         source: impl Into<Box<dyn Error + Send + Sync>>,
         next_step: impl Into<String>,
     ) -> Self {
-        let (process, source, next_step) = (process.to_owned(), source.into(), next_step.into());
         StartError {
             problems: vec![StartProblem::Network {
-                process,
-                source,
-                next_step,
+                process: process.to_owned(),
+                source: source.into(),
+                next_step: next_step.into(),
             }],
         }
     }
 
-    /// An error, if there are problems.
+    /// Returns an error if there are problems.
     pub(crate) fn unless_none(problems: Vec<StartProblem>) -> Result<(), Self> {
         if problems.is_empty() {
             Ok(())
@@ -249,7 +264,7 @@ impl StartError {
     }
 }
 
-/// The first problem in one line, for those who do not print them all.
+/// Formats the first problem and the number of problems, in one line.
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.problems[..] {
@@ -266,7 +281,7 @@ impl Error for StartError {
 }
 
 impl StartProblem {
-    /// The guest that it is about, by its name in the deployment; none if it is the process.
+    /// Returns the name of the guest with the problem; `None` for a problem of the process.
     pub fn guest(&self) -> Option<&str> {
         Some(match self {
             StartProblem::Network { .. } => return None,
@@ -291,7 +306,9 @@ impl StartProblem {
     }
 
     pub(crate) fn module(spec: &GuestSpec, error: impl Into<Arc<ModuleError>>) -> Self {
-        let (guest, path, error) = (spec.name.clone(), spec.wasm.clone(), error.into());
+        let guest = spec.name.clone();
+        let path = spec.wasm.clone();
+        let error = error.into();
         match *error {
             ModuleError::CompileTime { time_max } => StartProblem::CompileTime {
                 guest,

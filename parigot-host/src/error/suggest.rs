@@ -1,6 +1,8 @@
-//! What was meant by a word that is not known.
+//! Suggestions for misspelt names.
 
-/// The known word that is most like `word`, if one is so like it that it may have been meant.
+/// Returns the known word nearest to `word`, if at most a third of its letters differ.
+///
+/// The distance is Damerau-Levenshtein's: insertions, deletions, substitutions, transpositions.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     known
         .into_iter()
@@ -15,7 +17,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_is_near_that_differs_in_a_third_of_its_letters_at_most() {
+    fn at_most_a_third_of_the_letters_may_differ() {
         assert_eq!(nearest("wsam", ["args", "wasm"]), Some("wasm"));
         assert_eq!(
             nearest("store.v1.Stores", ["store.v1.Store", "store.v2.Store"]),

@@ -1,4 +1,4 @@
-//! How calls end that no callee answers: what their callers are told.
+//! Failures of calls that the callee does not answer: the status that their callers receive.
 
 use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Cause, Code, Detail, FrameBuilder, Header, Kind};
@@ -10,48 +10,48 @@ use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
 #[cfg(feature = "nats")]
 mod network;
 
-/// How a call ends that its callee does not answer.
+/// Status of a call that its callee does not answer.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     code: Code,
     cause: Cause,
     message: String,
-    /// The callee's, or empty if the call came to none.
+    /// Instance of the callee; empty if the call was not delivered.
     instance: InstanceId,
 }
 
-/// Why an instance takes no calls.
+/// Reason why an instance takes no calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Unavailable {
-    /// It has ended, and that was that.
+    /// The instance has ended and is not restarted.
     Over,
-    /// It has ended and is not ready again.
+    /// The instance has ended, and its successor is not ready.
     Restarting { since_ns: u64 },
-    /// It will not come back, although it should.
+    /// The service has failed permanently.
     Failed { why: String },
-    /// It was told to leave, and finishes the calls that it has.
+    /// The instance was asked to stop and finishes its pending calls.
     Stopping,
 }
 
-/// Refusals, of calls that have not run. Guests are named as in the deployment.
+/// Failures of calls that did not run (fate: refused). Guests are named as in the deployment.
 impl Failure {
-    /// The callee is not there.
+    /// Creates the failure of a call to an instance that takes no calls.
     pub(crate) fn absent(callee: &str, absence: &Unavailable, now_ns: u64) -> Self {
         let message = match absence {
             Unavailable::Over => format!("{callee} is not running"),
             Unavailable::Restarting { since_ns } => {
                 let down_ms = now_ns.saturating_sub(*since_ns) / 1_000_000;
-                format!("{callee} is being restarted, and has been down for {down_ms} ms")
+                format!("{callee} is being restarted and has been down for {down_ms} ms")
             }
-            Unavailable::Failed { why } => format!("{callee} has failed for good: {why}"),
+            Unavailable::Failed { why } => format!("{callee} has failed permanently: {why}"),
             Unavailable::Stopping => format!("{callee} is stopping"),
         };
         Self::new(Code::Unavailable, Cause::Unreachable, message)
     }
 
-    /// None of several instances takes the call, for these reasons, of which there is at least one.
+    /// Merges the failures of all instances of a service; at least one.
     pub(crate) fn of_all(mut problems: Vec<Failure>) -> Self {
-        // That one is overloaded says more than that others are away.
+        // An overloaded instance is more informative than an unavailable one.
         let told = problems
             .iter()
             .position(|problem| problem.cause != Cause::Unreachable)
@@ -67,13 +67,13 @@ impl Failure {
         told
     }
 
-    /// The callee has ended before it was given the call.
+    /// Creates the failure of a call whose callee ended before it received the call.
     pub(crate) fn never_given(callee: &str, ending: &Ending) -> Self {
-        let message = format!("it did not reach {callee}, which {ending}");
+        let message = format!("not delivered: {callee} {ending}");
         Self::new(Code::Unavailable, Cause::Unreachable, message)
     }
 
-    /// The callee was built without that method.
+    /// Creates the failure of a call to a method that the callee does not have.
     pub(crate) fn unimplemented(callee: &str) -> Self {
         Self::new(
             Code::Unimplemented,
@@ -82,26 +82,28 @@ impl Failure {
         )
     }
 
-    /// The caller waits for as many calls as it may.
+    /// Creates the failure of a call beyond the caller's limit.
     pub(crate) fn too_many_outbound(caller: &str) -> Self {
-        Self::overloaded(format!("{caller} waits for {CALLS_MAX} calls already"))
-    }
-
-    /// The callee serves as many calls as it may.
-    pub(crate) fn too_many_inbound(callee: &str) -> Self {
         Self::overloaded(format!(
-            "{callee} serves {CALLS_MAX} calls already, the most that it may"
+            "{caller} has reached the limit of {CALLS_MAX} outstanding calls"
         ))
     }
 
-    /// The mailbox of the callee has no room.
+    /// Creates the failure of a call beyond the callee's limit.
+    pub(crate) fn too_many_inbound(callee: &str) -> Self {
+        Self::overloaded(format!(
+            "{callee} has reached the limit of {CALLS_MAX} pending calls"
+        ))
+    }
+
+    /// Creates the failure of a call to a full mailbox.
     pub(crate) fn mailbox_full(callee: &str, bytes: usize) -> Self {
         Self::overloaded(mailbox_full(callee, bytes))
     }
 
-    /// The request is larger than what is let through.
+    /// Creates the failure of a request above the size limit.
     pub(crate) fn request_too_large(bytes: usize, most: usize) -> Self {
-        let message = format!("a request of {bytes} bytes, and {most} are let through");
+        let message = format!("request of {bytes} bytes exceeds the limit of {most}");
         Self::new(Code::ResourceExhausted, Cause::TooLarge, message)
     }
 
@@ -110,24 +112,25 @@ impl Failure {
     }
 }
 
-/// Ends of calls that were on their way.
+/// Failures of calls that may have run (fate: unknown).
 impl Failure {
+    /// Creates the failure of a call whose deadline has passed.
     pub(crate) fn timed_out() -> Self {
         Self::new(
             Code::DeadlineExceeded,
             Cause::TimedOut,
-            "it was not answered in time".to_owned(),
+            "no reply within the deadline".to_owned(),
         )
     }
 
-    /// The response is larger than what is let through.
+    /// Creates the failure of a response above the size limit.
     pub(crate) fn response_too_large(bytes: usize, most: usize) -> Self {
         Self::answer_lost(format!(
-            "a response of {bytes} bytes, and {most} are let through"
+            "response of {bytes} bytes exceeds the limit of {most}"
         ))
     }
 
-    /// The mailbox of the caller has no room for the answer.
+    /// Creates the failure of a reply to a full mailbox.
     pub(crate) fn no_room_for_answer(caller: &str, bytes: usize) -> Self {
         Self::answer_lost(mailbox_full(caller, bytes))
     }
@@ -136,11 +139,14 @@ impl Failure {
         Self::new(Code::ResourceExhausted, Cause::AnswerLost, message)
     }
 
-    /// The callee has ended. The call that broke it gets another code than those that were merely there: trying them again may help.
+    /// Creates the failure of a call whose callee has ended.
+    ///
+    /// The call that caused the end gets `Internal`, all others `Unavailable`: only for these a
+    /// retry may help.
     pub(crate) fn callee_ended(callee: &str, ending: &Ending, is_culprit: bool) -> Self {
         match ending {
             Ending::Exit { status, .. } => {
-                let message = format!("{callee} left with status {status} while it had this call");
+                let message = format!("{callee} exited with status {status} before it replied");
                 Self::new(Code::Unavailable, Cause::CalleeExited, message)
             }
             Ending::Fault(fault) => {
@@ -162,7 +168,7 @@ impl Failure {
 }
 
 fn mailbox_full(guest: &str, bytes: usize) -> String {
-    format!("{guest} has {bytes} bytes waiting for it, and {MAILBOX_BYTES_MAX} are the most")
+    format!("mailbox of {guest} is full: {bytes} of {MAILBOX_BYTES_MAX} bytes")
 }
 
 impl Failure {
@@ -175,7 +181,9 @@ impl Failure {
         }
     }
 
-    /// The same of a call that came to that instance. One that stands for others is nobody: whether the call came to any of them is not known here.
+    /// Returns the failure with the instance that the call was delivered to.
+    ///
+    /// A proxy is left out: this process does not know whether the call reached its remote service.
     pub(crate) fn at(self, callee: &Instance) -> Self {
         let instance = if callee.is_proxy {
             InstanceId::EMPTY
@@ -185,7 +193,7 @@ impl Failure {
         Failure { instance, ..self }
     }
 
-    /// Appends the answer that tells a caller.
+    /// Appends the reply frame for the caller.
     pub(crate) fn push(&self, number: u64, id: CallId, frames: &mut Vec<u8>) {
         let header = Header {
             number,
@@ -194,7 +202,9 @@ impl Failure {
             ..Header::new(Kind::Reply)
         };
         let frame = FrameBuilder::new(frames, header).detail(&self.as_detail());
-        frame.finish().expect("a mailbox is shorter than 4 GiB");
+        frame
+            .finish()
+            .expect("a mailbox must be shorter than 4 GiB");
     }
 
     fn as_detail(&self) -> Detail<'_> {

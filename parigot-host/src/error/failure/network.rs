@@ -22,7 +22,8 @@ impl Failure {
         Self::unreachable(format!("no process offers {service}"))
     }
 
-    /// There is a process that offers the service, and it and the caller would not understand each other.
+    /// There is a process that offers the service, and it and the caller would not understand each
+    /// other.
     pub(crate) fn misfit(why: impl Into<String>) -> Self {
         Self::new(Code::FailedPrecondition, Cause::Unreachable, why.into())
     }

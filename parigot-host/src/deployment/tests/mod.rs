@@ -1,4 +1,12 @@
-use super::parse::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
+//! Tests of the deployment file: values, defaults, and every error with its position.
+
+mod network;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use super::reader::{DURATION_UNITS_MS, SIZE_UNITS, parse_quantity};
 use super::*;
 
 const HELLO: &str = "manifest_version = 1\n[program.hello]\nwasm = \"hello.wasm\"\n";
@@ -7,7 +15,7 @@ pub(super) fn parse(text: &str) -> Result<Deployment, DeploymentError> {
     Deployment::parse(text, Path::new("apps/app.toml"))
 }
 
-/// Checks all the errors of a file, a line each: `line:column: message; help`.
+/// Checks all errors of a file, a line each: `line:column: message; help`.
 #[track_caller]
 pub(super) fn check_errors(text: &str, expected: &[&str]) {
     let Err(DeploymentError::Refused { errors, .. }) = parse(text) else {
@@ -20,7 +28,7 @@ pub(super) fn check_errors(text: &str, expected: &[&str]) {
     assert_eq!(found, expected);
 }
 
-/// Checks the one mistake in the fourth line, the last of a file that is right without it.
+/// Checks the only error of a file, in its fourth and last line.
 #[track_caller]
 fn check_error(line: &str, expected: &str) {
     check_errors(&format!("{HELLO}{line}"), &[expected]);
@@ -28,7 +36,7 @@ fn check_error(line: &str, expected: &str) {
 
 #[test]
 fn a_file_is_read_with_its_defaults() {
-    let deployment = parse(HELLO).expect("the file is right");
+    let deployment = parse(HELLO).expect("the file must be accepted");
     let [hello] = &deployment.guests[..] else {
         panic!("{:?}", deployment.guests)
     };
@@ -49,9 +57,8 @@ fn a_file_is_read_with_its_defaults() {
     assert_eq!(&**deployment.source.inner(), HELLO);
 }
 
-#[test]
-fn every_key_of_a_service_is_read_and_guests_are_sorted_by_name() {
-    let text = r#"
+/// A program and two services, one of them with every key.
+const EVERY_KEY: &str = r#"
         manifest_version = 1
         startup_deadline = "2m"
         shutdown_deadline = "1500ms"
@@ -73,12 +80,15 @@ fn every_key_of_a_service_is_read_and_guests_are_sorted_by_name() {
         replicas = 3
         shared = ["greeting.v1.Greeting"]
     "#;
+
+#[test]
+fn every_key_of_a_service_is_read() {
     let Deployment {
         guests,
         startup_deadline,
         shutdown_deadline,
         ..
-    } = parse(text).expect("the file is right");
+    } = parse(EVERY_KEY).expect("the file must be accepted");
     assert_eq!(
         (startup_deadline, shutdown_deadline),
         (Duration::from_secs(120), Duration::from_millis(1_500))
@@ -147,15 +157,18 @@ fn sizes_and_durations_are_whole_numbers_with_a_unit() {
 }
 
 #[test]
-fn all_mistakes_are_told_in_the_order_of_the_file() {
+fn errors_are_reported_in_the_order_of_the_file() {
     check_errors(
         "service.x.args = 7\nmanifest_version = 1\n[program.X]\nwsam = 1\nmemory = \"1\"",
         &[
-            "1:9: `[service.x]` has no `wasm`; add `wasm = \"<file>.wasm\"`, relative to apps/app.toml",
+            "1:9: `[service.x]` has no `wasm`; add `wasm = \"<file>.wasm\"`, relative to \
+             apps/app.toml",
             "1:18: `args` is an integer, expected an array of strings; make it an array of strings",
-            "3:10: \"X\" cannot be the name of a guest; a guest's name is made of `a` to `z`, `0` to `9`, `_` and `-`",
+            "3:10: \"X\" cannot be the name of a guest; a guest's name is made of `a` to `z`, `0` \
+             to `9`, `_` and `-`",
             "4:1: unknown key `wsam` in `[program.X]`; did you mean `wasm`?",
-            "5:10: `memory` is \"1\", which is not a size; write a whole number and KiB, MiB or GiB, from \"64KiB\" to \
+            "5:10: `memory` is \"1\", which is not a size; write a whole number and KiB, MiB or \
+            GiB, from \"64KiB\" to \
              \"4GiB\", such as \"64MiB\"",
         ],
     );
@@ -173,7 +186,8 @@ fn a_version_is_required_and_must_be_1() {
     check_errors(
         "manifest_version = 2\n[process.front]",
         &[
-            "1:20: `manifest_version` is 2, which is not supported; this parigot reads version 1: `manifest_version = 1`",
+            "1:20: `manifest_version` is 2, which is not supported; this parigot reads version 1: \
+             `manifest_version = 1`",
         ],
     );
     check_errors(
@@ -185,7 +199,8 @@ fn a_version_is_required_and_must_be_1() {
 #[test]
 fn a_file_without_guests_is_refused() {
     let expected = "1:1: the file has no guest; \
-                    add a table `[service.<name>]` or `[program.<name>]` with `wasm = \"<file>.wasm\"`";
+                    add a table `[service.<name>]` or `[program.<name>]` with `wasm = \
+                    \"<file>.wasm\"`";
     check_errors("manifest_version = 1", &[expected]);
     check_errors("manifest_version = 1\n[service]", &[expected]);
 }
@@ -199,15 +214,18 @@ fn unknown_keys_are_refused_by_name() {
     check_error(
         "[volume]",
         "4:2: unknown key `volume` in the file; \
-         known here: manifest_version, startup_deadline, shutdown_deadline, service, program, process, network",
+         known here: manifest_version, startup_deadline, shutdown_deadline, service, program, \
+         process, network",
     );
     check_error(
         "mem = '1GiB'",
-        "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory, budget, log",
+        "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory, \
+         budget, log",
     );
     check_error(
         "deadline = '3s'",
-        "4:1: unknown key `deadline` in `[program.hello]`; it bounds calls to a service, and nobody calls a program",
+        "4:1: unknown key `deadline` in `[program.hello]`; this key bounds calls to a service, \
+         and programs are not called",
     );
 }
 
@@ -216,11 +234,12 @@ fn a_name_belongs_to_one_guest() {
     check_error(
         "[service.hello]\nwasm = 'a.wasm'",
         "4:10: a service and a program are both named `hello`; \
-         in log and messages a guest is known by its name alone: rename one of them",
+         guest names must be unique: rename one of them",
     );
     check_error(
         "[program.'a b']\nwasm = 'a.wasm'",
-        "4:10: \"a b\" cannot be the name of a guest; a guest's name is made of `a` to `z`, `0` to `9`, `_` and `-`",
+        "4:10: \"a b\" cannot be the name of a guest; a guest's name is made of `a` to `z`, `0` \
+         to `9`, `_` and `-`",
     );
 }
 
@@ -240,11 +259,13 @@ fn values_of_the_wrong_type_are_refused() {
     );
     check_error(
         "[program]\na = 'a.wasm'",
-        "5:5: `program.a` is a string, expected a table `[program.a]`; make it a table `[program.a]`",
+        "5:5: `program.a` is a string, expected a table `[program.a]`; make it a table \
+         `[program.a]`",
     );
     check_error(
         "[[service]]",
-        "4:1: `service` is an array, expected tables `[service.<name>]`; make it tables `[service.<name>]`",
+        "4:1: `service` is an array, expected tables `[service.<name>]`; make it tables \
+         `[service.<name>]`",
     );
     check_error(
         "memory = 64",
@@ -273,41 +294,44 @@ fn values_out_of_range_are_refused() {
 }
 
 #[test]
-fn a_restart_that_is_not_known_or_not_bounded_is_refused() {
+fn invalid_restart_policies_are_refused() {
     const SERVICE: &str = "[service.a]\nwasm = 'a.wasm'\n";
     check_error(
         &format!("{SERVICE}restart = 'sometimes'"),
-        "6:11: `restart` is \"sometimes\", which is not known; write \"never\", \"on-failure\" or \"always\"",
+        "6:11: `restart` is \"sometimes\", which is not known; write \"never\", \"on-failure\" or \
+         \"always\"",
     );
     check_error(
         &format!("{SERVICE}max_restarts = 0"),
-        "6:16: `max_restarts` is 0, expected an integer from 1 to 1000; make it an integer from 1 to 1000",
+        "6:16: `max_restarts` is 0, expected an integer from 1 to 1000; make it an integer from 1 \
+         to 1000",
     );
     check_error(
         &format!("{SERVICE}max_seconds = '5s'"),
-        "6:15: `max_seconds` is a string, expected an integer from 1 to 86400; make it an integer from 1 to 86400",
+        "6:15: `max_seconds` is a string, expected an integer from 1 to 86400; make it an integer \
+         from 1 to 86400",
     );
     check_error(
         "restart = 'always'",
-        "4:1: unknown key `restart` in `[program.hello]`; it is about a service that ends, and a program is there to end",
+        "4:1: unknown key `restart` in `[program.hello]`; only services are restarted",
     );
 }
 
 #[test]
-fn what_no_guest_could_be_given_is_refused() {
+fn arguments_with_nul_and_bad_variables_are_refused() {
     check_error(
         r#"args = ["a\u0000b"]"#,
-        "4:9: an argument contains a NUL; take the `\\u0000` out",
+        "4:9: an argument contains a NUL; remove the `\\u0000`",
     );
     check_error(
         "env = { 'A=B' = '' }",
         "4:9: \"A=B\" cannot be the name of an environment variable; \
-         such a name has at least one character, and neither `=` nor NUL among them",
+         variable names must be non-empty and must not contain `=` or NUL",
     );
 }
 
 #[test]
-fn faults_in_the_syntax_are_told_with_their_place() {
+fn syntax_errors_have_their_position() {
     check_error(
         "args = [",
         "4:8: unclosed array, expected `]`; the file is TOML: see https://toml.io",
@@ -331,8 +355,8 @@ fn columns_count_characters() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_named() {
-    let error = Deployment::read(Path::new("no/such.toml")).expect_err("there is none");
+fn a_missing_file_is_named() {
+    let error = Deployment::read(Path::new("no/such.toml")).expect_err("the file must be missing");
     assert_eq!(
         error.to_string(),
         "cannot read the deployment file no/such.toml"
@@ -340,8 +364,8 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
-fn an_error_says_how_many_mistakes_there_are_and_the_first() {
-    let error = parse("manifest_version = 1\nx = 1\ny = 2").expect_err("both keys are unknown");
+fn an_error_shows_the_first_and_the_number() {
+    let error = parse("manifest_version = 1\nx = 1\ny = 2").expect_err("both keys must be unknown");
     let expected = "apps/app.toml:2:1: unknown key `x` in the file (the first of 2 errors)";
     assert_eq!(error.to_string(), expected);
 }
