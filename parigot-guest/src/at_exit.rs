@@ -10,8 +10,8 @@ use core::time::Duration;
 use parigot_abi::frame::Level;
 
 use crate::context::Context;
-use crate::executor::Future;
-use crate::guest::Guest;
+use crate::runtime::executor::Future;
+use crate::runtime::guest::Guest;
 
 /// How long what was registered with [`Context::at_exit`] may take, each for itself.
 pub const AT_EXIT_MAX: Duration = Duration::from_secs(1);

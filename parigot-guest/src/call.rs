@@ -17,13 +17,13 @@ use prost::bytes::BufMut;
 use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
-use crate::guest::Guest;
-use crate::in_flight::{Reply, frame_at, went_well};
 use crate::prost::decode;
+use crate::runtime::guest::Guest;
+use crate::runtime::outbound::{Reply, frame_at, went_well};
+use crate::runtime::trace_context;
 use crate::serve::Method;
 use crate::service::Service;
 use crate::status::{Rpc, Status};
-use crate::trace_context;
 
 /// A way to a service that the guest requires. Cheap to clone.
 #[derive(Clone)]

@@ -14,7 +14,7 @@ use core::time::Duration;
 use parigot_abi::control::NEVER;
 
 use crate::detached::detach;
-use crate::guest::Guest;
+use crate::runtime::guest::Guest;
 
 /// A moment on the guest's clock, which never goes back and began when the guest started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

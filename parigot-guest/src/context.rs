@@ -13,14 +13,14 @@ use parigot_abi::frame::{Level, NO_DEADLINE};
 
 use crate::clock::{Instant, Sleep};
 use crate::detached::YieldNow;
-use crate::guest::{Guest, Startup};
 use crate::id::{CallId, InstanceId};
 use crate::launch::Launch;
 use crate::log;
 use crate::program::{Exit, Leaving};
 use crate::random::Random;
-use crate::scope::Scope;
-use crate::trace_context::{self, Trace};
+use crate::runtime::guest::{Guest, Startup};
+use crate::runtime::scope::Scope;
+use crate::runtime::trace_context::{self, Trace};
 
 /// What a guest can do and see. Cheap to clone.
 ///

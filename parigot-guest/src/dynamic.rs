@@ -14,7 +14,7 @@ use crate::call::{Channel, Pending};
 use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
-use crate::in_flight::{Reply, frame_at, went_well};
+use crate::runtime::outbound::{Reply, frame_at, went_well};
 use crate::serve::ServiceError;
 use crate::status::{Rpc, Status};
 

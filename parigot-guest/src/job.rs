@@ -62,10 +62,10 @@ use core::time::Duration;
 
 use crate::clock::Instant;
 use crate::context::Context;
-use crate::executor::TaskId;
 use crate::future::timeout;
 use crate::id::{Id, IdType};
-use crate::scope::Scope;
+use crate::runtime::executor::TaskId;
+use crate::runtime::scope::Scope;
 
 /// How many jobs there may be unless [`Jobs::at_most`] says otherwise.
 pub const AT_MOST_DEFAULT: usize = 1024;

@@ -8,7 +8,7 @@ use core::pin::Pin;
 use core::task::{self, Poll, Waker};
 
 use crate::detached::detach;
-use crate::guest::Guest;
+use crate::runtime::guest::Guest;
 use crate::status::Status;
 
 /// How far the launch is.

@@ -102,46 +102,25 @@ pub extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg(any(
-    all(feature = "allocator", target_family = "wasm"),
-    all(test, feature = "std")
-))]
-#[expect(unsafe_code, reason = "an allocator cannot be had without")]
-mod allocator;
 mod at_exit;
 mod call;
 mod clock;
 mod context;
-mod definition;
 mod detached;
 mod dynamic;
 mod error;
-mod executor;
-mod exports;
 pub mod future;
-#[cfg(all(feature = "getrandom", target_family = "wasm"))]
-#[expect(
-    unsafe_code,
-    reason = "the hook of getrandom is a bare symbol that gets an address"
-)]
-mod getrandom;
-mod guest;
-mod in_flight;
-mod inbound;
 pub mod job;
 mod launch;
 mod log;
-mod outbox;
-mod panic;
 mod program;
 pub mod prost;
 pub mod proto;
 mod random;
-mod scope;
+mod runtime;
 mod serve;
 mod service;
 mod status;
-mod trace_context;
 #[expect(unsafe_code, reason = "the host speaks of guests by address")]
 pub mod turn;
 
@@ -156,13 +135,13 @@ pub use at_exit::AT_EXIT_MAX;
 pub use call::{Call, Channel, Client};
 pub use clock::{Instant, Sleep};
 pub use context::Context;
-pub use definition::Definition;
 pub use detached::{Detached, YieldNow};
 pub use dynamic::{DynamicCall, DynamicClient, ErrorNumber};
 pub use error::{CallError, Error, LocateError, NotReady};
 pub use launch::Launch;
 pub use program::{Exit, Leaving};
 pub use random::Random;
+pub use runtime::definition::Definition;
 pub use serve::{Incoming, Method, Serve, Server, ServiceError};
 pub use service::{Export, Exports, MethodInfo, Ready, Service};
 pub use status::Status;

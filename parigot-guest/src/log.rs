@@ -5,7 +5,7 @@ use core::fmt::{self, Write};
 use parigot_abi::frame::Level;
 use parigot_abi::{Header, Kind};
 
-use crate::guest::Guest;
+use crate::runtime::guest::Guest;
 
 /// Sends a line about that inbound call.
 pub(crate) fn write(guest: &Guest, level: Level, call: u64, text: fmt::Arguments<'_>) {

@@ -9,10 +9,10 @@ use core::pin::Pin;
 use core::task::{self, Poll};
 
 use crate::context::Context;
-use crate::definition::Body;
 use crate::detached::Detached;
 use crate::error::Error;
-use crate::executor::TaskId;
+use crate::runtime::definition::Body;
+use crate::runtime::executor::TaskId;
 use crate::serve::Incoming;
 use crate::service::Service;
 

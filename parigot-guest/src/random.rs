@@ -6,8 +6,8 @@ use alloc::rc::Rc;
 use rand_chacha::ChaCha12Rng;
 use rand_chacha::rand_core::{CryptoRng, RngCore, SeedableRng};
 
-use crate::guest::Guest;
 use crate::id::{Id, IdType};
+use crate::runtime::guest::Guest;
 
 /// The state of a guest's generator. The cipher is set up when it is first used, and linked only if it is.
 pub(crate) enum Generator {

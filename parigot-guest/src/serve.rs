@@ -9,12 +9,12 @@ use parigot_abi::{Cause, Code, Frame, Header, Kind, Outline};
 use prost::Message;
 
 use crate::context::Context;
-use crate::guest::Guest;
 use crate::prost::decode;
-use crate::scope::Scope;
+use crate::runtime::guest::Guest;
+use crate::runtime::scope::Scope;
+use crate::runtime::trace_context;
 use crate::service::{MethodInfo, Service};
 use crate::status::Status;
-use crate::trace_context;
 
 /// One rpc, as it is on the wire. The generator makes a type for each.
 pub trait Method: 'static {

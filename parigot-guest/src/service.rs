@@ -11,8 +11,8 @@ use parigot_abi::frame::LAUNCH_NUMBER;
 use parigot_abi::{Cause, Code, manifest};
 
 use crate::context::Context;
-use crate::definition::Body;
 use crate::error::NotReady;
+use crate::runtime::definition::Body;
 use crate::serve::{Incoming, Server};
 
 /// A service's static table: what guest and host must agree on.

@@ -10,8 +10,8 @@ use core::ptr;
 
 use parigot_abi::{TURN_MALFORMED_INBOX, TURN_OK, VERSION};
 
-use crate::definition::Definition;
-use crate::guest::Guest;
+use crate::runtime::definition::Definition;
+use crate::runtime::guest::Guest;
 
 /// `parigot_abi`: the version of the ABI that this crate speaks, packed.
 pub fn abi() -> u32 {
@@ -20,7 +20,7 @@ pub fn abi() -> u32 {
 
 /// `parigot_open`: makes a guest and returns the address of its control block, which is its handle.
 pub fn open(definition: Definition) -> usize {
-    crate::panic::install_hook();
+    crate::runtime::panic::install_hook();
     Rc::into_raw(Guest::new(definition)).expose_provenance()
 }
 
@@ -99,7 +99,7 @@ mod current {
     use core::cell::Cell;
     use core::ptr;
 
-    use crate::guest::Guest;
+    use crate::runtime::guest::Guest;
 
     std::thread_local! {
         static CURRENT: Cell<*const Guest> = const { Cell::new(ptr::null()) };
@@ -129,7 +129,7 @@ mod current {
     use core::ptr;
     use core::sync::atomic::{AtomicPtr, Ordering};
 
-    use crate::guest::Guest;
+    use crate::runtime::guest::Guest;
 
     static CURRENT: AtomicPtr<Guest> = AtomicPtr::new(ptr::null_mut());
 

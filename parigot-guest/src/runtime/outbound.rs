@@ -10,7 +10,7 @@ use core::task::Waker;
 use parigot_abi::frame::flags;
 use parigot_abi::{Code, Frame, Frames};
 
-use crate::executor::{Executor, Waiter};
+use crate::runtime::executor::{Executor, Waiter};
 
 /// A slab of calls: a call's number is its slot, and above that how often the slot has been used, so that a reply which comes
 /// too late finds nobody.

@@ -22,21 +22,21 @@ use parigot_abi::{
 use crate::at_exit::AtExit;
 use crate::clock::{Instant, Timers};
 use crate::context::Context;
-use crate::definition::{Body, Definition};
 use crate::detached::Detached;
-use crate::executor::{self, Executor, TaskId, Waiter};
-use crate::in_flight::{InFlight, Reply, went_well};
-use crate::inbound::Inbound;
 use crate::launch::Launching;
-use crate::outbox::Outbox;
-use crate::panic::PanicText;
 use crate::program::Exit;
 use crate::random::Generator;
-use crate::scope::Scope;
+use crate::runtime::definition::{Body, Definition};
+use crate::runtime::executor::{self, Executor, TaskId, Waiter};
+use crate::runtime::inbound::Inbound;
+use crate::runtime::outbound::{InFlight, Reply, went_well};
+use crate::runtime::outbox::Outbox;
+use crate::runtime::panic::PanicText;
+use crate::runtime::scope::Scope;
+use crate::runtime::trace_context::{Trace, Traced};
 use crate::serve::Incoming;
 use crate::service::Service;
 use crate::status::Status;
-use crate::trace_context::{Trace, Traced};
 
 /// One guest. The control block comes first: its address is the guest's.
 #[repr(C)]

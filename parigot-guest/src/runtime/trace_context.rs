@@ -10,8 +10,8 @@ use core::task::{self, Poll};
 
 use parigot_abi::frame::{Pairs, push_pair};
 
-use crate::executor;
-use crate::guest::Guest;
+use crate::runtime::executor;
+use crate::runtime::guest::Guest;
 
 const PARENT: &str = "traceparent";
 const STATE: &str = "tracestate";

@@ -3,7 +3,7 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::executor::TaskId;
+use crate::runtime::executor::TaskId;
 
 /// No task: the end of a chain.
 const NONE: u32 = u32::MAX;

@@ -18,7 +18,7 @@ use core::ptr;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::task::{self, Waker};
 
-use crate::scope::Scope;
+use crate::runtime::scope::Scope;
 
 /// No slot: the end of the list of woken slots.
 const NONE: u32 = u32::MAX;
