@@ -45,6 +45,7 @@ use core::pin::{Pin, pin};
 use core::task::{self, Poll};
 use core::time::Duration;
 
+use crate::clock::run_until;
 use crate::context::Context;
 use crate::error::Error;
 
@@ -95,14 +96,7 @@ pub fn timeout<F: Future>(
     future: F,
 ) -> impl Future<Output = Result<F::Output, TimedOut>> + use<F> {
     let sleep = cx.sleep(limit);
-    async move {
-        let (mut future, mut sleep) = (pin!(future), pin!(sleep));
-        poll_fn(|task| match future.as_mut().poll(task) {
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => sleep.as_mut().poll(task).map(|()| Err(TimedOut { limit })),
-        })
-        .await
-    }
+    async move { run_until(sleep, future).await.ok_or(TimedOut { limit }) }
 }
 
 /// A [`timeout`] has passed.

@@ -63,9 +63,9 @@ use core::time::Duration;
 use crate::clock::Instant;
 use crate::context::Context;
 use crate::future::timeout;
-use crate::id::{Id, IdType};
 use crate::runtime::executor::TaskId;
 use crate::runtime::scope::Scope;
+use parigot_abi::id::{Id, IdType};
 
 /// How many jobs there may be unless [`Jobs::at_most`] says otherwise.
 pub const AT_MOST_DEFAULT: usize = 1024;
@@ -188,7 +188,7 @@ impl<I: IdType, T: 'static> Jobs<Id<I>, T> {
         }
         let id: Id<I> = self.shared.cx.random().id();
         let (key, shared) = (id.key(), Rc::clone(&self.shared));
-        let task = self.shared.cx.guest.spawn(Scope::NOBODY, async move {
+        let task = self.shared.cx.guest.spawn(Scope::NONE, async move {
             let result = work.await;
             shared.end(key, result);
         });
@@ -224,7 +224,7 @@ impl<I: IdType, T: 'static> Jobs<Id<I>, T> {
         let entry = self.shared.entries.borrow_mut().remove(&id.key());
         match entry {
             Some(Entry::Running { task, waiting, .. }) => {
-                self.shared.cx.guest.cancel(task);
+                self.shared.cx.guest.tasks.executor.cancel(task);
                 waiting.into_iter().for_each(Waker::wake);
                 true
             }

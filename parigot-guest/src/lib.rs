@@ -62,7 +62,7 @@
 //!
 //! # Futures
 //!
-//! Whatever takes time is a future of this crate: [`Call`], [`Launch`], [`Sleep`], [`Leaving`]. It begins when it is
+//! Whatever takes time is a future of this crate: [`Call`], [`Launch`], [`Sleep`], [`ExitFuture`]. It begins when it is
 //! made, not when it is first polled, so two calls that are made one after the other run side by side. It can be awaited,
 //! or moved into the event loop with handlers for its end: `.success(|response| …)` and `.failure(|error| …)`. Several are awaited
 //! together by the functions in [`future`]. Dropping a future cancels what it stands for, as far as the type says.
@@ -109,10 +109,12 @@ mod context;
 mod detached;
 mod dynamic;
 mod error;
+mod exit;
 pub mod future;
 pub mod job;
 mod launch;
 mod log;
+mod method;
 mod program;
 pub mod prost;
 pub mod proto;
@@ -120,8 +122,9 @@ mod random;
 mod runtime;
 mod serve;
 mod service;
+mod service_info;
 mod status;
-#[expect(unsafe_code, reason = "the host speaks of guests by address")]
+#[expect(unsafe_code, reason = "the host names a guest by its address")]
 pub mod turn;
 
 pub use futures_lite;
@@ -138,13 +141,15 @@ pub use context::Context;
 pub use detached::{Detached, YieldNow};
 pub use dynamic::{DynamicCall, DynamicClient, ErrorNumber};
 pub use error::{CallError, Error, LocateError, NotReady};
+pub use exit::{Exit, ExitFuture};
 pub use launch::Launch;
-pub use program::{Exit, Leaving};
+pub use method::Method;
 pub use random::Random;
 pub use runtime::definition::Definition;
-pub use serve::{Incoming, Method, Serve, Server, ServiceError};
-pub use service::{Export, Exports, MethodInfo, Ready, Service};
-pub use status::Status;
+pub use serve::{Incoming, Serve, Server};
+pub use service::{Export, Exports, Ready};
+pub use service_info::{MethodInfo, Service};
+pub use status::{ServiceError, Status};
 
 /// Named by generated code: if it is missing, generator and SDK are of versions that do not understand each other.
 pub const ABI_V1: () = ();

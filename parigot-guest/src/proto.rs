@@ -1,6 +1,6 @@
 //! Messages that users' messages have: those of `parigot/v1/id.proto`.
 
-use crate::id::{self, IdError, IdType};
+use parigot_abi::id::{self, IdError, IdType};
 
 /// An id of any type, in its wire form: `parigot.v1.Id`.
 ///

@@ -145,7 +145,9 @@ fn tell_if_null(block: *mut u8, bytes: usize) -> *mut u8 {
 
 #[cold]
 fn tell(bytes: usize) {
-    crate::turn::leave_panic_text(format_args!("out of memory: {bytes} bytes were asked for"));
+    crate::runtime::current::leave_panic_text(format_args!(
+        "out of memory: {bytes} bytes were asked for"
+    ));
 }
 
 #[cfg(test)]

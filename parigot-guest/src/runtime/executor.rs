@@ -1,12 +1,14 @@
-//! The event loop: tasks, and the queue of those that are ready.
+//! The executor: tasks, and the queue of tasks that are ready.
 //!
-//! A task lives in a slot; a slot keeps its waker when its task is done, so that a new task costs one box. A waker must be
-//! `Send` and `Sync` although a guest has one thread, hence the queue it pushes to is lock-free: a list of slots, linked
-//! through the wakers themselves, which the executor takes as a whole. Where there are no threads its atomics are plain loads
-//! and stores.
+//! A task lives in a slot. A slot keeps its waker when its task ends, so that a new task costs one
+//! allocation, that of its future.
 //!
-//! A waker that outlives its task wakes whichever task has the slot then. Futures are polled for no reason now and then
-//! anyway, so that is allowed.
+//! A waker must be `Send` and `Sync` although a guest has one thread. Therefore the queue that
+//! wakers push to is lock-free: a list of slots, linked through the wakers themselves, which the
+//! executor takes as a whole. Where there are no threads its atomics are plain loads and stores.
+//!
+//! A waker that outlives its task wakes the next task in the same slot. Futures must tolerate
+//! spurious polls anyway, so slots need no generation.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -23,10 +25,10 @@ use crate::runtime::scope::Scope;
 /// No slot: the end of the list of woken slots.
 const NONE: u32 = u32::MAX;
 
-/// What a task runs.
-pub(crate) type Future = Pin<Box<dyn core::future::Future<Output = ()>>>;
+/// The future of a task.
+pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Which task. It means nothing once the task is done.
+/// Index of a task's slot. It means nothing once the task has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TaskId(u32);
 
@@ -35,32 +37,33 @@ impl TaskId {
         TaskId(index)
     }
 
-    /// The task's slot; never [`u32::MAX`].
+    /// Returns the index of the task's slot, which is never [`u32::MAX`].
     pub(crate) fn index(self) -> u32 {
         self.0
     }
 }
 
-/// Who is to be woken.
+/// The recipient of a wake-up.
 pub(crate) enum Waiter {
-    /// A task of the guest's own executor: neither a count to keep nor a function to call by its address.
+    /// A task of this executor. Cheaper than its waker, which is counted and called by address.
     Task(TaskId),
-    /// Whoever made that waker: a combinator that polls its parts on its own.
+    /// Any other waker, for example of a combinator that polls its parts on its own.
     Other(Waker),
 }
 
 /// All tasks of a guest.
 pub(crate) struct Executor {
-    tasks: RefCell<Tasks>,
-    /// The task that is being polled, and where its waker stands meanwhile.
+    tasks: RefCell<TaskTable>,
+    /// The task that is being polled, and the address of its waker: see [`Executor::waiter`].
     polled: Cell<(u32, *const Waker)>,
-    /// A slot for the next task that is started, and its waker. Most of those are done at once, and leave it as it is.
+    /// A free slot and its waker, for [`Executor::start`]. Most tasks that are started end in their
+    /// first poll, which leaves the slot free for the next one.
     spare: RefCell<(u32, Waker)>,
 }
 
 impl Default for Executor {
     fn default() -> Self {
-        let mut tasks = Tasks::default();
+        let mut tasks = TaskTable::default();
         let spare = RefCell::new(tasks.take_free_waker());
         Executor {
             tasks: RefCell::new(tasks),
@@ -71,29 +74,29 @@ impl Default for Executor {
 }
 
 #[derive(Default)]
-struct Tasks {
-    slots: Vec<Slot>,
+struct TaskTable {
+    slots: Vec<TaskSlot>,
     free: Vec<u32>,
-    /// Slots that are ready, the oldest last. Those in `woken` are younger.
+    /// Slots that are ready, the oldest last. All slots in `woken` are younger.
     ready: Vec<u32>,
-    woken: Arc<Woken>,
+    woken: Arc<WokenList>,
 }
 
-struct Slot {
-    node: Arc<Node>,
-    /// Elsewhere while the task is polled, or the slot is spare.
+struct TaskSlot {
+    node: Arc<WakeNode>,
+    /// `None` while the task is polled, or while the slot is the executor's spare one.
     waker: Option<Waker>,
-    /// Elsewhere while the task is polled; else `None` says that the slot is free.
-    future: Option<Future>,
-    /// Its task is not polled any more.
+    /// `None` while the task is polled, or if the slot is free.
+    future: Option<TaskFuture>,
+    /// Set aside at the guest's exit: the task is kept, but not polled any more.
     is_aside: bool,
     scope: Scope,
 }
 
-impl Slot {
-    /// What is to be polled, if it is, and its waker.
+impl TaskSlot {
+    /// Takes the future and the waker out of the slot for a poll.
     #[inline]
-    fn take_future(&mut self) -> Option<(Future, Waker)> {
+    fn take_future(&mut self) -> Option<(TaskFuture, Waker)> {
         if self.is_aside {
             return None;
         }
@@ -102,14 +105,14 @@ impl Slot {
             future,
             self.waker
                 .take()
-                .expect("a task that is not polled has its waker"),
+                .expect("a task that is not polled must have its waker"),
         ))
     }
 }
 
 impl Executor {
-    /// Makes a task of `future`. It is polled after all tasks that are ready by now.
-    pub(crate) fn spawn(&self, scope: Scope, future: Future) -> TaskId {
+    /// Creates a task. It is polled after all tasks that are ready now.
+    pub(crate) fn spawn(&self, scope: Scope, future: TaskFuture) -> TaskId {
         let mut tasks = self.tasks.borrow_mut();
         let index = tasks.take_free_slot();
         let slot = &mut tasks.slots[index as usize];
@@ -119,37 +122,14 @@ impl Executor {
         TaskId(index)
     }
 
-    /// Polls `future` at once, and makes a task of it unless it is done.
-    #[inline]
-    pub(crate) fn start(
-        &self,
-        scope: Scope,
-        future: Pin<Box<impl core::future::Future<Output = ()> + 'static>>,
-    ) -> Option<TaskId> {
-        let spare = self.spare.borrow();
-        let pending = self.poll(spare.0, future, &spare.1)?;
-        drop(spare);
-        Some(self.keep(scope, pending))
-    }
-
-    /// Makes a task of a future that was polled for the slot that is spare.
-    #[inline(never)]
-    fn keep(&self, scope: Scope, future: Future) -> TaskId {
-        let mut tasks = self.tasks.borrow_mut();
-        let (index, waker) = self.spare.replace(tasks.take_free_waker());
-        tasks.slots[index as usize].scope = scope;
-        tasks.put_back(index, Some(future), waker);
-        TaskId(index)
-    }
-
-    /// Drops the future of a task that is not done and not being polled.
+    /// Drops the future of a task that has not ended and is not being polled.
     pub(crate) fn cancel(&self, task: TaskId) {
         let future = self.tasks.borrow_mut().vacate(task.0);
-        // Dropped after the borrow: what it owns may spawn.
+        // Dropped after the borrow: a destructor may spawn tasks.
         drop(future);
     }
 
-    /// Polls none of the tasks any more that there are by now. They keep what they own.
+    /// Excludes all present tasks from polling. They keep what they own.
     pub(crate) fn set_aside(&self) {
         let mut tasks = self.tasks.borrow_mut();
         tasks
@@ -158,8 +138,9 @@ impl Executor {
             .for_each(|slot| slot.is_aside = slot.future.is_some());
     }
 
-    /// Drops all futures.
+    /// Drops all futures, also those spawned by the destructors of others.
     pub(crate) fn clear(&self) {
+        // A loop over indices would miss slots that destructors add or fill again.
         let next = || {
             self.tasks
                 .borrow_mut()
@@ -172,7 +153,8 @@ impl Executor {
         }
     }
 
-    /// Polls the task that has been ready the longest, once `begin` knows whom it works for. Says whether there was one.
+    /// Polls the task that has been ready the longest, after `begin` was called with its scope.
+    /// Returns false if no task was ready.
     pub(crate) fn poll_next(&self, begin: impl FnOnce(Scope)) -> bool {
         let Some((index, future, waker)) = self.tasks.borrow_mut().take_ready(begin) else {
             return false;
@@ -182,7 +164,65 @@ impl Executor {
         true
     }
 
-    /// Polls a task that is not ready, as though it were and none else. Says whether it could be polled.
+    /// Polls a future that is not in its slot. Returns the future unless it has ended.
+    #[inline]
+    fn poll<F>(&self, index: u32, mut future: Pin<Box<F>>, waker: &Waker) -> Option<Pin<Box<F>>>
+    where
+        F: Future<Output = ()> + ?Sized,
+    {
+        self.polled.set((index, waker));
+        let pending = future
+            .as_mut()
+            .poll(&mut task::Context::from_waker(waker))
+            .is_pending();
+        self.polled.set((NONE, ptr::null()));
+        // A future that has ended is dropped here, outside of any borrow: a destructor may spawn.
+        pending.then_some(future)
+    }
+
+    /// Wakes a task or another waker.
+    pub(crate) fn wake(&self, waiter: Waiter) {
+        match waiter {
+            Waiter::Task(TaskId(index)) => self.tasks.borrow().slots[index as usize].node.push(),
+            Waiter::Other(waker) => waker.wake(),
+        }
+    }
+
+    /// Returns true if a task may be ready.
+    pub(crate) fn has_ready(&self) -> bool {
+        let tasks = self.tasks.borrow();
+        !tasks.ready.is_empty() || !tasks.woken.is_empty()
+    }
+}
+
+/// Fast paths: see [`fast_path`](crate::runtime::fast_path).
+impl Executor {
+    /// Polls `future` at once, without a slot. Creates a task only if the future has not ended.
+    #[inline]
+    pub(crate) fn start(
+        &self,
+        scope: Scope,
+        future: Pin<Box<impl Future<Output = ()> + 'static>>,
+    ) -> Option<TaskId> {
+        let spare = self.spare.borrow();
+        let pending = self.poll(spare.0, future, &spare.1)?;
+        drop(spare);
+        Some(self.keep(scope, pending))
+    }
+
+    /// Moves a future that was polled with the spare waker into the spare slot.
+    #[inline(never)]
+    fn keep(&self, scope: Scope, future: TaskFuture) -> TaskId {
+        let mut tasks = self.tasks.borrow_mut();
+        let (index, waker) = self.spare.replace(tasks.take_free_waker());
+        tasks.slots[index as usize].scope = scope;
+        tasks.put_back(index, Some(future), waker);
+        TaskId(index)
+    }
+
+    /// Polls a task past the queue. Returns false if the task cannot be polled.
+    ///
+    /// The caller must know that no other task is ready.
     pub(crate) fn poll_now(&self, TaskId(index): TaskId, begin: impl FnOnce(Scope)) -> bool {
         let Some((future, waker)) = self.tasks.borrow_mut().take_future(index, begin) else {
             return false;
@@ -192,45 +232,20 @@ impl Executor {
         true
     }
 
-    /// Polls a future that is not in its slot, and returns it unless it is done.
-    #[inline]
-    fn poll<F>(&self, index: u32, mut future: Pin<Box<F>>, waker: &Waker) -> Option<Pin<Box<F>>>
-    where
-        F: core::future::Future<Output = ()> + ?Sized,
-    {
-        self.polled.set((index, waker));
-        let pending = future
-            .as_mut()
-            .poll(&mut task::Context::from_waker(waker))
-            .is_pending();
-        self.polled.set((NONE, ptr::null()));
-        // One that is done is dropped here, where nothing is borrowed: what it owns may spawn.
-        pending.then_some(future)
-    }
-
-    /// Whom `waker` wakes.
+    /// Returns the waiter that `waker` stands for: the polled task if the address is that of its
+    /// waker, otherwise a clone of the waker.
+    ///
+    /// The comparison by address can only miss: a combinator that passes on a clone of the task's
+    /// waker gets a clone again, which wakes the same task.
     pub(crate) fn waiter(&self, waker: &Waker) -> Waiter {
         match self.polled.get() {
             (index, polled) if ptr::eq(polled, waker) => Waiter::Task(TaskId(index)),
             _ => Waiter::Other(waker.clone()),
         }
     }
-
-    pub(crate) fn wake(&self, waiter: Waiter) {
-        match waiter {
-            Waiter::Task(TaskId(index)) => self.tasks.borrow().slots[index as usize].node.push(),
-            Waiter::Other(waker) => waker.wake(),
-        }
-    }
-
-    /// Whether a task may be ready.
-    pub(crate) fn has_ready(&self) -> bool {
-        let tasks = self.tasks.borrow();
-        !tasks.ready.is_empty() || !tasks.woken.is_empty()
-    }
 }
 
-impl Tasks {
+impl TaskTable {
     fn take_free_slot(&mut self) -> u32 {
         match self.free.pop() {
             Some(index) => index,
@@ -241,7 +256,7 @@ impl Tasks {
     fn take_free_waker(&mut self) -> (u32, Waker) {
         let index = self.take_free_slot();
         let waker = self.slots[index as usize].waker.take();
-        (index, waker.expect("a slot that is free has its waker"))
+        (index, waker.expect("a free slot must have its waker"))
     }
 
     #[cold]
@@ -249,25 +264,25 @@ impl Tasks {
         let index = u32::try_from(self.slots.len())
             .ok()
             .filter(|index| *index != NONE)
-            .expect("fewer than 2^32 tasks");
-        let node = Arc::new(Node {
+            .expect("fewer than 2^32 tasks must exist");
+        let node = Arc::new(WakeNode {
             index,
             queued: AtomicBool::new(false),
             next: AtomicU32::new(NONE),
             woken: Arc::clone(&self.woken),
         });
         let waker = Some(Waker::from(Arc::clone(&node)));
-        self.slots.push(Slot {
+        self.slots.push(TaskSlot {
             node,
             waker,
             future: None,
             is_aside: false,
-            scope: Scope::NOBODY,
+            scope: Scope::NONE,
         });
         index
     }
 
-    fn vacate(&mut self, index: u32) -> Option<Future> {
+    fn vacate(&mut self, index: u32) -> Option<TaskFuture> {
         let slot = &mut self.slots[index as usize];
         slot.is_aside = false;
         let future = slot.future.take();
@@ -277,14 +292,14 @@ impl Tasks {
         future
     }
 
-    fn take_ready(&mut self, begin: impl FnOnce(Scope)) -> Option<(u32, Future, Waker)> {
+    fn take_ready(&mut self, begin: impl FnOnce(Scope)) -> Option<(u32, TaskFuture, Waker)> {
         loop {
             if self.ready.is_empty() {
                 self.take_woken();
             }
             let index = self.ready.pop()?;
             let slot = &mut self.slots[index as usize];
-            // From here on a wake queues it again.
+            // Before the poll, so that a wake during the poll queues the task again.
             slot.node.queued.store(false, Ordering::Release);
             if let Some((future, waker)) = slot.take_future() {
                 begin(slot.scope);
@@ -293,14 +308,18 @@ impl Tasks {
         }
     }
 
-    fn take_future(&mut self, index: u32, begin: impl FnOnce(Scope)) -> Option<(Future, Waker)> {
+    fn take_future(
+        &mut self,
+        index: u32,
+        begin: impl FnOnce(Scope),
+    ) -> Option<(TaskFuture, Waker)> {
         let slot = &mut self.slots[index as usize];
         let taken = slot.take_future()?;
         begin(slot.scope);
         Some(taken)
     }
 
-    fn put_back(&mut self, index: u32, future: Option<Future>, waker: Waker) {
+    fn put_back(&mut self, index: u32, future: Option<TaskFuture>, waker: Waker) {
         let slot = &mut self.slots[index as usize];
         slot.waker = Some(waker);
         slot.future = future;
@@ -309,7 +328,7 @@ impl Tasks {
         }
     }
 
-    /// Moves the woken slots to the ready ones, of which there are none. Both lists begin with the youngest.
+    /// Moves the woken slots to `ready`, which is empty. Both lists begin with the youngest slot.
     fn take_woken(&mut self) {
         let mut index = self.woken.head.swap(NONE, Ordering::Acquire);
         while index != NONE {
@@ -319,35 +338,35 @@ impl Tasks {
     }
 }
 
-/// The head of a list of slots that were woken, the last one first.
-struct Woken {
+/// Head of the list of woken slots, the last woken first.
+struct WokenList {
     head: AtomicU32,
 }
 
-impl Default for Woken {
+impl Default for WokenList {
     fn default() -> Self {
-        Woken {
+        WokenList {
             head: AtomicU32::new(NONE),
         }
     }
 }
 
-impl Woken {
+impl WokenList {
     fn is_empty(&self) -> bool {
         self.head.load(Ordering::Relaxed) == NONE
     }
 }
 
-/// What a waker points to: one slot's link in the list of woken slots.
-struct Node {
+/// Target of a waker: the link of one slot in the list of woken slots.
+struct WakeNode {
     index: u32,
-    /// Whether it is in the list, or among the executor's ready slots. Whoever sets it owns `next`.
+    /// True while the slot is in the list or in `ready`. The thread that sets it owns `next`.
     queued: AtomicBool,
     next: AtomicU32,
-    woken: Arc<Woken>,
+    woken: Arc<WokenList>,
 }
 
-impl Node {
+impl WakeNode {
     fn push(&self) {
         if self.queued.swap(true, Ordering::AcqRel) {
             return;
@@ -355,7 +374,8 @@ impl Node {
         let mut head = self.woken.head.load(Ordering::Relaxed);
         loop {
             self.next.store(head, Ordering::Relaxed);
-            // Only the executor removes, and all at once, so an unchanged head is an unchanged list.
+            // Only the executor removes slots, and all at once. So an unchanged head means an
+            // unchanged list, without the ABA problem of other lock-free stacks.
             match self.woken.head.compare_exchange_weak(
                 head,
                 self.index,
@@ -369,7 +389,7 @@ impl Node {
     }
 }
 
-impl Wake for Node {
+impl Wake for WakeNode {
     fn wake(self: Arc<Self>) {
         self.push();
     }

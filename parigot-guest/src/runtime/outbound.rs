@@ -1,4 +1,4 @@
-//! The calls that this guest has made and not seen the end of.
+//! The calls that this guest has made and that have not ended.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -12,36 +12,36 @@ use parigot_abi::{Code, Frame, Frames};
 
 use crate::runtime::executor::{Executor, Waiter};
 
-/// A slab of calls: a call's number is its slot, and above that how often the slot has been used, so that a reply which comes
-/// too late finds nobody.
+/// The calls in flight, in a slab. The low half of a call's number is the index of its slot, the
+/// high half counts the uses of that slot, so that a late reply does not match a newer call.
 #[derive(Default)]
-pub(crate) struct InFlight {
-    calls: RefCell<Calls>,
+pub(crate) struct OutboundCalls {
+    slab: RefCell<Slab>,
 }
 
 #[derive(Default)]
-struct Calls {
-    slots: Vec<Slot>,
+struct Slab {
+    slots: Vec<CallSlot>,
     free: Vec<u32>,
-    /// Responses that came in this turn and were not read yet.
+    /// Number of replies with a response that arrived in this turn and were not read yet.
     unread: usize,
 }
 
-struct Slot {
-    /// Counts from 1, so that no call has number 0, which is the launch's.
+struct CallSlot {
+    /// Counts from 1, so that no call has number 0, which belongs to the launch.
     uses: u32,
-    state: State,
+    state: CallState,
 }
 
-enum State {
+enum CallState {
     Free,
     Waiting(Option<Waiter>),
     Arrived(Reply),
 }
 
-impl State {
+impl CallState {
     fn into_reply(self) -> Option<Reply> {
-        if let State::Arrived(reply) = self {
+        if let CallState::Arrived(reply) = self {
             Some(reply)
         } else {
             None
@@ -49,89 +49,91 @@ impl State {
     }
 }
 
-/// A reply that has come.
+/// A reply that has arrived.
 pub(crate) enum Reply {
-    /// A response, in this turn's inbox: the byte where its frame begins, and where it stands itself.
-    Here { at: usize, response: Range<usize> },
-    /// A frame alone, copied from the inbox: of a failure, or of a response that came in an earlier turn.
-    Kept(Box<[u8]>),
+    /// A response in this turn's inbox: the offset of its frame, and the range of its payload.
+    InInbox { at: usize, response: Range<usize> },
+    /// A copied frame: a failure, or a response that arrived in an earlier turn.
+    Copied(Box<[u8]>),
 }
 
 impl Reply {
-    /// Copies what stands in the inbox, before that is written again.
-    fn keep(&mut self, inbox: &[u8]) {
-        if let Reply::Here { at, .. } = self {
-            *self = Reply::Kept(frame_at(inbox, *at).bytes.into());
+    /// Copies the frame out of the inbox before the inbox is overwritten.
+    fn copy_out(&mut self, inbox: &[u8]) {
+        if let Reply::InInbox { at, .. } = self {
+            *self = Reply::Copied(frame_at(inbox, *at).bytes.into());
         }
     }
 }
 
-/// Whether the reply bears a response.
-pub(crate) fn went_well(Frame { header, .. }: &Frame<'_>) -> bool {
+/// Returns true if the reply carries a response.
+pub(crate) fn has_response(Frame { header, .. }: &Frame<'_>) -> bool {
     header.flags & flags::SERVICE_ERROR == 0 && header.status == Code::Ok.number()
 }
 
-/// Reads a frame again.
+/// Reads a frame for the second time.
 #[cold]
 pub(crate) fn frame_at(bytes: &[u8], at: usize) -> Frame<'_> {
     Frames::new(&bytes[at..])
         .next()
         .and_then(Result::ok)
-        .expect("the frame was read when it arrived")
+        .expect("the frame must have been valid when it arrived")
 }
 
-impl InFlight {
-    /// Numbers a new call.
+impl OutboundCalls {
+    /// Takes a slot and returns the number of the new call.
     pub(crate) fn begin(&self) -> NonZeroU64 {
-        self.calls.borrow_mut().begin()
+        self.slab.borrow_mut().begin()
     }
 
-    /// Hands over the reply if it has come, which ends the call; else whom `waker` wakes is woken when it comes.
+    /// Returns the reply if it has arrived, which ends the call. Otherwise the task or combinator
+    /// behind `waker` is woken when the reply arrives.
     pub(crate) fn poll(
         &self,
         number: NonZeroU64,
         waker: &Waker,
         executor: &Executor,
     ) -> Option<Reply> {
-        let mut calls = self.calls.borrow_mut();
-        let slot = calls
+        let mut slab = self.slab.borrow_mut();
+        let slot = slab
             .find(number.get())
-            .expect("a call that was not answered has its slot");
-        let State::Waiting(known) = &mut slot.state else {
-            return calls.vacate(number.get() as u32).into_reply();
+            .expect("an unanswered call must have its slot");
+        let CallState::Waiting(known) = &mut slot.state else {
+            return slab.vacate(number.get() as u32).into_reply();
         };
-        let unused = match known {
+        let replaced = match known {
             Some(Waiter::Other(known)) if known.will_wake(waker) => None,
             known => known.replace(executor.waiter(waker)),
         };
-        // Dropped after the borrow: a combinator's waker may own futures.
-        drop(calls);
-        drop(unused);
+        // Dropped after the borrow: a combinator's waker may own futures, which own calls.
+        drop(slab);
+        drop(replaced);
         None
     }
 
-    /// Ends a call that nobody waits for any more. Says whether its reply is still to come.
+    /// Ends a call whose reply is not needed any more. Returns true if the reply is still due, so
+    /// that the callee must be told.
     pub(crate) fn abandon(&self, number: NonZeroU64) -> bool {
-        let state = self.calls.borrow_mut().release(number.get());
-        matches!(state, State::Waiting(_))
+        let state = self.slab.borrow_mut().release(number.get());
+        matches!(state, CallState::Waiting(_))
     }
 
-    /// Takes in a reply. One to a call that was abandoned is ignored. Returns who waits for it.
+    /// Stores a reply and returns the waiter of its call. Replies to abandoned calls are ignored.
     pub(crate) fn arrive(&self, number: u64, reply: Reply) -> Option<Waiter> {
-        self.calls.borrow_mut().arrive(number, reply)
+        self.slab.borrow_mut().arrive(number, reply)
     }
 
-    /// Copies the replies that nobody has read, before the inbox is written again.
+    /// Copies the unread replies of this turn before the inbox is overwritten.
     #[inline]
     pub(crate) fn keep_unread(&self, inbox: &[u8]) {
-        let mut calls = self.calls.borrow_mut();
-        if calls.unread > 0 {
-            calls.keep_unread(inbox);
+        let mut slab = self.slab.borrow_mut();
+        if slab.unread > 0 {
+            slab.keep_unread(inbox);
         }
     }
 }
 
-impl Calls {
+impl Slab {
     fn begin(&mut self) -> NonZeroU64 {
         let index = match self.free.pop() {
             Some(index) => index,
@@ -139,66 +141,67 @@ impl Calls {
         };
         let slot = &mut self.slots[index as usize];
         slot.uses = slot.uses.wrapping_add(1).max(1);
-        // Matching what was there, here and below, drops nothing: cheaper than an assignment.
-        match core::mem::replace(&mut slot.state, State::Waiting(None)) {
-            State::Free => {}
-            _ => unreachable!("a slot in the list of free ones is free"),
+        // A match on the old state, here and below, proves that there is nothing to drop. An
+        // assignment would emit the drop.
+        match core::mem::replace(&mut slot.state, CallState::Waiting(None)) {
+            CallState::Free => {}
+            _ => unreachable!("a slot in the free list must be free"),
         }
-        NonZeroU64::new((slot.uses as u64) << 32 | index as u64).expect("uses count from 1")
+        NonZeroU64::new((slot.uses as u64) << 32 | index as u64).expect("uses must count from 1")
     }
 
     #[cold]
     fn add_slot(&mut self) -> u32 {
-        self.slots.push(Slot {
+        self.slots.push(CallSlot {
             uses: 0,
-            state: State::Free,
+            state: CallState::Free,
         });
-        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 calls are in flight")
+        u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 calls must be in flight")
     }
 
     #[cold]
     fn keep_unread(&mut self, inbox: &[u8]) {
         self.unread = 0;
         for slot in &mut self.slots {
-            if let State::Arrived(reply) = &mut slot.state {
-                reply.keep(inbox);
+            if let CallState::Arrived(reply) = &mut slot.state {
+                reply.copy_out(inbox);
             }
         }
     }
 
-    fn find(&mut self, number: u64) -> Option<&mut Slot> {
+    fn find(&mut self, number: u64) -> Option<&mut CallSlot> {
         let slot = self.slots.get_mut(number as u32 as usize)?;
-        let in_use = slot.uses == (number >> 32) as u32 && !matches!(slot.state, State::Free);
+        let in_use = slot.uses == (number >> 32) as u32 && !matches!(slot.state, CallState::Free);
         in_use.then_some(slot)
     }
 
-    fn release(&mut self, number: u64) -> State {
+    fn release(&mut self, number: u64) -> CallState {
         if self.find(number).is_some() {
             self.vacate(number as u32)
         } else {
-            State::Free
+            CallState::Free
         }
     }
 
-    fn vacate(&mut self, index: u32) -> State {
-        let state = core::mem::replace(&mut self.slots[index as usize].state, State::Free);
+    fn vacate(&mut self, index: u32) -> CallState {
+        let state = core::mem::replace(&mut self.slots[index as usize].state, CallState::Free);
         self.free.push(index);
-        if let State::Arrived(Reply::Here { .. }) = state {
+        if let CallState::Arrived(Reply::InInbox { .. }) = state {
             self.unread -= 1;
         }
         state
     }
 
     fn arrive(&mut self, number: u64, reply: Reply) -> Option<Waiter> {
-        let is_here = matches!(reply, Reply::Here { .. });
+        let is_in_inbox = matches!(reply, Reply::InInbox { .. });
         let slot = self.find(number)?;
         // A second reply does not replace the first.
-        let State::Waiting(waiter) = &mut slot.state else {
+        let CallState::Waiting(waiter) = &mut slot.state else {
             return None;
         };
         let waiter = waiter.take();
-        slot.state = State::Arrived(reply);
-        self.unread += usize::from(is_here);
+        slot.state = CallState::Arrived(reply);
+        self.unread += usize::from(is_in_inbox);
         waiter
     }
 }

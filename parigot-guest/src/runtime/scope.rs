@@ -1,32 +1,34 @@
-//! Whom a task works for.
+//! The inbound call that a task belongs to.
 
 use parigot_abi::control::NO_CALL;
 use parigot_abi::frame::NO_DEADLINE;
 use parigot_abi::{Control, Header};
 
-/// The inbound call that a task works for, or nobody.
+/// The inbound call that a task belongs to, or [`Scope::NONE`].
 ///
-/// It is what the control block shows while the task is polled, and what calls that the task makes inherit.
+/// The control block shows the scope of the task that is being polled, so that the host can name
+/// the call even after a trap. Calls made by the task inherit the scope's deadline.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scope {
-    /// The call's number, or [`NO_CALL`].
+    /// Number of the call, or [`NO_CALL`].
     pub(crate) number: u64,
-    /// When its caller stops waiting, or [`NO_DEADLINE`].
+    /// Moment at which the caller stops waiting, or [`NO_DEADLINE`].
     pub(crate) deadline_ns: u64,
-    /// The call's method, by its place in the service, and below that the service, by its place among the exports. In one
-    /// word, since a processor that copies a word which was just stored in halves waits for both.
-    place: u64,
+    /// Index of the service among the exports in the low half, index of the method in the high half.
+    // One word, because a load that spans two recent smaller stores cannot be forwarded from the
+    // processor's store buffer and stalls.
+    target: u64,
 }
 
 impl Scope {
     /// No call.
-    pub(crate) const NOBODY: Scope = Scope {
+    pub(crate) const NONE: Scope = Scope {
         number: NO_CALL,
         deadline_ns: NO_DEADLINE,
-        place: 0,
+        target: 0,
     };
 
-    /// The call that arrives with that header.
+    /// Returns the scope of the call with this header.
     pub(crate) fn of_call(header: &Header) -> Self {
         Scope::new(
             header.number,
@@ -40,26 +42,26 @@ impl Scope {
         Scope {
             number,
             deadline_ns,
-            place: u64::from(service) | u64::from(method) << 32,
+            target: u64::from(service) | u64::from(method) << 32,
         }
     }
 
-    /// The call's service, by its place among the exports.
+    /// Returns the index of the call's service among the exports.
     pub(crate) fn service(self) -> u32 {
-        self.place as u32
+        self.target as u32
     }
 
-    /// The call's method, by its place in the service.
+    /// Returns the index of the call's method in its service.
     pub(crate) fn method(self) -> u32 {
-        (self.place >> 32) as u32
+        (self.target >> 32) as u32
     }
 
-    /// Writes it to the control block, which has no deadline.
+    /// Writes the scope to the control block, which has no field for the deadline.
     pub(crate) fn show(self, control: &Control) {
         control.set_progress(self.number, self.service(), self.method());
     }
 
-    /// The one that the control block shows, with its deadline.
+    /// Returns the scope in the control block, completed with its deadline.
     pub(crate) fn shown(control: &Control, deadline_ns: u64) -> Self {
         let (number, service, method) = control.progress();
         Scope::new(number, service, method, deadline_ns)
