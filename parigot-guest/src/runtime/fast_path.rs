@@ -15,10 +15,9 @@
 //!   to the queue and a pop. Test: `a_reply_has_the_same_effect_on_both_paths`.
 //! - `Executor::waiter` recognises the waker of the polled task by its address. This saves counting
 //!   a reference up and down, and two calls by address. Test:
-//!   `a_waker_by_address_and_a_clone_wake_the_same_task`.
+//!   `a_waker_and_its_clone_wake_the_same_task`.
 //!
-//! Together the shortcuts save NUMBER of a call between two guests: see `benches/README.md`. The
-//! tests are in `tests/behaviour/fast_path.rs`. They run the same frames twice: as the last frames
+//! `benches/README.md` tells what a call costs with all of them. The tests are in `tests/behaviour/fast_path.rs`. They run the same frames twice: as the last frames
 //! of a turn, which takes the shortcuts, and followed by a frame that is skipped, which does not.
 
 use alloc::boxed::Box;

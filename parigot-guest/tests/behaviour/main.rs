@@ -4,6 +4,7 @@ mod call;
 mod cancel;
 mod context;
 mod deadline;
+mod fast_path;
 mod future;
 #[expect(unreachable_pub, reason = "as the generator would write it")]
 mod greeting;
