@@ -4,6 +4,7 @@ mod call;
 mod cancel;
 mod context;
 mod deadline;
+mod exit;
 mod fast_path;
 mod future;
 #[expect(unreachable_pub, reason = "as the generator would write it")]
@@ -12,7 +13,7 @@ mod handlers;
 mod harness;
 mod job;
 mod launch;
-mod leave;
+
 mod log;
 mod serve;
 mod time;
