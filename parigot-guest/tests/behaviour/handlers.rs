@@ -1,4 +1,4 @@
-//! Futures that are moved into the event loop, with handlers for their end.
+//! Futures that are moved into the event loop, with handlers for their results.
 
 use core::cell::RefCell;
 use core::time::Duration;
@@ -29,7 +29,7 @@ async fn handlers_only(cx: Context) -> Result<Exit, Error> {
 }
 
 #[test]
-fn handlers_run_in_the_order_of_their_registration_if_the_end_is_theirs() {
+fn matching_handlers_run_in_order_of_registration() {
     let (mut guest, _) = Guest::started(handlers_only);
     guest.turn([launched(&[70])]);
     assert_eq!(
@@ -43,7 +43,7 @@ fn handlers_run_in_the_order_of_their_registration_if_the_end_is_theirs() {
 }
 
 #[test]
-fn a_handler_that_is_late_runs_at_once() {
+fn a_late_handler_runs_at_once() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let inside = cx.clone();
@@ -101,7 +101,7 @@ fn launch_calls_and_exit_need_no_await() {
         cx.clone()
             .launch()
             .success(move |()| {
-                let greeting = GreetingClient::locate(&cx).expect("it is required");
+                let greeting = GreetingClient::locate(&cx).expect("Greeting must be required");
                 greeting.fetch_greeting(tongue(1)).success(move |response| {
                     reply.borrow_mut().push_str(&response.greeting);
                     let last = cx.clone();

@@ -1,4 +1,5 @@
-//! What a guest does, seen from the host: inboxes go in, and the trace of frames that come out is the contract.
+//! Behaviour of a guest as the host sees it: each test writes inboxes and compares the trace of frames
+//! in the outbox, which is the contract.
 
 mod call;
 mod cancel;
@@ -7,13 +8,12 @@ mod deadline;
 mod exit;
 mod fast_path;
 mod future;
-#[expect(unreachable_pub, reason = "as the generator would write it")]
+#[expect(unreachable_pub, reason = "written like the generator's output")]
 mod greeting;
 mod handlers;
 mod harness;
 mod job;
 mod launch;
-
 mod log;
 mod serve;
 mod time;
