@@ -1,5 +1,5 @@
-//! The macros of `parigot-guest`, which re-exports them. Each expands to the definition of a guest and
-//! to the guest's exports.
+//! The macros of `parigot-guest`, which re-exports them. Each expands to the definition of a guest
+//! and to the guest's exports.
 
 use proc_macro::TokenStream;
 
@@ -20,18 +20,18 @@ mod service;
 /// - `exports` lists the generated servers of the services, at least one. For each server the type
 ///   implements the trait with the service's name: `Kitchen` for `KitchenServer`.
 /// - `requires` lists the services that the type calls: generated clients, or full names like
-///   `"greeting.v1.Greeting"` for a `DynamicClient`. Only these services can be located. The list is
-///   optional.
+///   `"greeting.v1.Greeting"` for a `DynamicClient`. Only these services can be located. The list
+///   is optional.
 ///
 /// The lists may be given in any order.
 ///
 /// One value of the type is created for each guest, when every required service is ready and before
-/// the first call. Its `Ready` implementation creates it; types with a `Default` have one. If `Ready`
-/// fails, the guest ends.
+/// the first call. Its `Ready` implementation creates it; types with a `Default` have one. If
+/// `Ready` fails, the guest ends.
 ///
 /// A crate is one guest, so it has one `service!` or one `#[program]`. In wasm the macro writes the
-/// guest's exports. Natively it writes a constant, `GUEST`, which a test host runs; unit tests use the
-/// type like any other.
+/// guest's exports. Natively it writes a constant, `GUEST`, which a test host runs; unit tests use
+/// the type like any other.
 #[proc_macro]
 pub fn service(input: TokenStream) -> TokenStream {
     let service = syn::parse_macro_input!(input as service::Service);

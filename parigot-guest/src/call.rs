@@ -82,8 +82,8 @@ impl Channel {
     /// Sends a request at once. Returns the call, which completes with the reply.
     ///
     /// The call ends at the channel's deadline or at the deadline of the inbound call that the
-    /// running task belongs to, whichever is earlier. A request that is larger than the host accepts
-    /// is not sent: the call fails.
+    /// running task belongs to, whichever is earlier. A request that is larger than the host
+    /// accepts is not sent: the call fails.
     pub fn call<M: Method>(&self, request: M::Request) -> Call<M> {
         Call {
             pending: self.pending(self.send::<M>(&request)),

@@ -60,8 +60,8 @@ impl Context {
         }
     }
 
-    /// Returns a context without the call, for work that outlives the call: tasks spawned through it
-    /// inherit no deadline.
+    /// Returns a context without the call, for work that outlives the call: tasks spawned through
+    /// it inherit no deadline.
     ///
     /// ```no_run
     /// # fn example(cx: &parigot_guest::Context) {
@@ -237,8 +237,8 @@ impl Context {
         self.guest.io.now_ns() >= self.scope.deadline_ns
     }
 
-    /// Returns the value of a metadata key; of two with the same key, the first. `None` outside of a
-    /// handler.
+    /// Returns the value of a metadata key; of two with the same key, the first. `None` outside of
+    /// a handler.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata_pairs()
             .find_map(|(known, value)| (known == key).then_some(value))
@@ -267,8 +267,8 @@ impl Context {
 impl Context {
     /// Adds a line to the log. [`info!`](crate::info) and its siblings are shorter to write.
     ///
-    /// The line belongs to the context's call, if there is one, otherwise to the call of the running
-    /// task.
+    /// The line belongs to the context's call, if there is one, otherwise to the call of the
+    /// running task.
     pub fn log(&self, level: Level, text: fmt::Arguments<'_>) {
         let call = if self.has_call() {
             self.scope.number

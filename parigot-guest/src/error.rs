@@ -16,11 +16,12 @@ use crate::status::{Rpc, ServiceError, Status};
 ///
 /// [`CallError::fate`] tells if the call ran, and so if you may retry it:
 ///
-/// | fate | meaning | errors |
-/// |---|---|---|
-/// | [`Fate::Answered`] | the service answered with an error | its own errors, and a status that its handler returned |
-/// | [`Fate::Refused`] | the call did not run, and never will | no instance available, unknown method, overload, request too large or undecodable |
-/// | [`Fate::Unknown`] | the call may have run | deadline passed, callee ended during the call, answer lost, causes of a newer host |
+/// - [`Fate::Answered`]: the service answered with an error, either its own or a status that its
+///   handler returned.
+/// - [`Fate::Refused`]: the call did not run, and never will. No instance was available, the method
+///   is unknown, the callee is overloaded, or the request was too large or undecodable.
+/// - [`Fate::Unknown`]: the call may have run. The deadline passed, the callee ended during the
+///   call, the answer was lost, or the cause is one of a newer host.
 #[derive(Clone, Debug)]
 pub enum CallError<E> {
     /// The callee answered with its own error.
@@ -150,7 +151,8 @@ impl fmt::Display for LocateError {
             LocateProblem::UndeclaredName => write!(
                 f,
                 "{service} is not among the services that this guest requires: \
-                 write `requires(\"{service}\")`, or its client there, in `service!` or `#[program]`"
+                 write `requires(\"{service}\")`, or its client there, \
+                 in `service!` or `#[program]`"
             ),
             LocateProblem::NotLaunched => {
                 write!(f, "{service} cannot be called before the guest is launched")

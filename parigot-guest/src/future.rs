@@ -10,10 +10,10 @@
 //! | [`any`] | the first has succeeded, or all have failed | its response, or all errors |
 //! | [`timeout`] | the future has ended, or the limit has passed | its output, or [`TimedOut`] |
 //!
-//! All except `timeout` take a tuple of up to eight futures of different types, or an array or `Vec`
-//! of one type. Futures that are not needed any more are dropped, which cancels calls: the losers of
-//! a race, and the rest of [`all`] after a failure. If several futures end in one turn, the first in
-//! the given order counts.
+//! All except `timeout` take a tuple of up to eight futures of different types, or an array or
+//! `Vec` of one type. Futures that are not needed any more are dropped, which cancels calls: the
+//! losers of a race, and the rest of [`all`] after a failure. If several futures end in one turn,
+//! the first in the given order counts.
 //!
 //! ```no_run
 //! # mod greeting {
@@ -80,8 +80,9 @@ pub async fn join<F: Join>(futures: F) -> F::Outputs {
 ///
 /// # Errors
 ///
-/// The error of the first future that fails; the others are dropped. For a tuple it is an [`Error`],
-/// in which [`Error::find`] finds a service's own error or a call's [`Status`](crate::Status).
+/// The error of the first future that fails; the others are dropped. For a tuple it is an
+/// [`Error`], in which [`Error::find`] finds a service's own error or a call's
+/// [`Status`](crate::Status).
 pub async fn all<F: All>(futures: F) -> Result<F::Responses, F::Error> {
     futures.all().await
 }
@@ -345,8 +346,8 @@ fn as_many<T, const N: usize>(outputs: Vec<T>) -> [T; N] {
 
 /// Implements the traits for tuples, without allocating.
 ///
-/// Each future is given as `(Future Response Error, future output)`: type parameters for the type of
-/// the future and for the two sides of its result, and variables for the future and its output.
+/// Each future is given as `(Future Response Error, future output)`: type parameters for the type
+/// of the future and for the two sides of its result, and variables for the future and its output.
 macro_rules! tuples {
     ($([$((
         $Future:ident $Response:ident $Error:ident, $future:ident $output:ident

@@ -48,9 +48,9 @@
 //! }
 //! ```
 //!
-//! A job belongs to no call: it inherits no deadline and is not cancelled with the call that started
-//! it. A panic in a job ends the guest, as in a handler. When the guest ends, its jobs are lost, and
-//! a restarted service does not know their ids. Work that may fail returns a `Result`.
+//! A job belongs to no call: it inherits no deadline and is not cancelled with the call that
+//! started it. A panic in a job ends the guest, as in a handler. When the guest ends, its jobs are
+//! lost, and a restarted service does not know their ids. Work that may fail returns a `Result`.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
@@ -303,8 +303,8 @@ impl<T: 'static> JobTable<T> {
         }
     }
 
-    /// Starts a task that discards results even if no query comes, unless it runs. The task ends with
-    /// the last result, so that an idle guest has no timer.
+    /// Starts a task that discards results even if no query comes, unless it runs. The task ends
+    /// with the last result, so that an idle guest has no timer.
     fn keep_swept(self: &Rc<Self>) {
         if self.is_swept.replace(true) {
             return;

@@ -7,8 +7,8 @@
 //!
 //! # A service
 //!
-//! For each service in a `.proto` file the generator writes a trait, a server and a client. A service
-//! implements the trait:
+//! For each service in a `.proto` file the generator writes a trait, a server and a client. A
+//! service implements the trait:
 //!
 //! ```
 //! # mod greeting {
@@ -37,9 +37,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! Calls arrive when the service is ready. A type with a [`Default`] is ready at once; any other type
-//! implements [`Ready`]. Handlers run concurrently on one thread: while one awaits, others run. So
-//! shared state needs a `Cell` or `RefCell`, never a lock.
+//! Calls arrive when the service is ready. A type with a [`Default`] is ready at once; any other
+//! type implements [`Ready`]. Handlers run concurrently on one thread: while one awaits, others
+//! run. So shared state needs a `Cell` or `RefCell`, never a lock.
 //!
 //! # A program
 //!
@@ -69,8 +69,8 @@
 //! operation begins when the future is created, not when it is first polled. So two calls made one
 //! after the other run concurrently. You can await a future, or move it into the event loop with
 //! handlers for its result: `.success(|response| …)` and `.failure(|error| …)`. The functions in
-//! [`future`] wait for several futures. Dropping a future cancels the operation, as far as the type's
-//! documentation says.
+//! [`future`] wait for several futures. Dropping a future cancels the operation, as far as the
+//! type's documentation says.
 //!
 //! For work that takes longer than a call use a [`job`], for work before the guest exits
 //! [`Context::at_exit`].
@@ -78,8 +78,8 @@
 //! # Errors
 //!
 //! A call fails with a [`CallError`]. It holds either the service's own error, an enum of the
-//! `.proto`, or a [`Status`], which reports an infrastructure failure. [`Error`] holds any error, so
-//! that `?` converts all errors to it.
+//! `.proto`, or a [`Status`], which reports an infrastructure failure. [`Error`] holds any error,
+//! so that `?` converts all errors to it.
 //!
 //! # Time and random numbers
 //!
@@ -89,13 +89,13 @@
 //!
 //! # Features
 //!
-//! | feature | meaning |
-//! |---|---|
-//! | `std` (default) | links std; the message of a panic reaches the host through std's panic hook |
-//! | `allocator` (default) | global allocator: dlmalloc with free lists for small blocks; exhausted memory leaves a message for the host |
-//! | `panic-handler` | panic handler of a guest without std |
-//! | `rt` | `allocator` and `panic-handler`: the parts that a `no_std` guest needs |
-//! | `getrandom` | backend for the `getrandom` crate, built with `--cfg getrandom_backend="custom"` |
+//! - `std` (default): links std. The message of a panic reaches the host through std's panic hook.
+//! - `allocator` (default): the global allocator, dlmalloc with free lists for small blocks.
+//!   Exhausted memory leaves a message for the host.
+//! - `panic-handler`: the panic handler of a guest without std.
+//! - `rt`: `allocator` and `panic-handler`, the parts that a `no_std` guest needs.
+//! - `getrandom`: a backend for the `getrandom` crate, built with
+//!   `--cfg getrandom_backend="custom"`.
 //!
 //! A guest with a panic handler of its own calls [`turn::leave_panic_text`] there.
 #![no_std]
@@ -159,6 +159,6 @@ pub use service::{Export, Exports, Ready};
 pub use service_info::{MethodInfo, Service};
 pub use status::{ServiceError, Status};
 
-/// Version marker that generated code refers to. If it is missing, the versions of generator and SDK
-/// are incompatible.
+/// Version marker that generated code refers to. If it is missing, the versions of generator and
+/// SDK are incompatible.
 pub const ABI_V1: () = ();

@@ -136,7 +136,8 @@ pub mod encoding {
             }
         }
 
-        /// Decodes a field. prost's own function copies the bytes twice, once into a temporary buffer.
+        /// Decodes a field. prost's own function copies the bytes twice, once into a temporary
+        /// buffer.
         #[inline]
         pub fn merge(
             wire_type: WireType,
@@ -161,7 +162,8 @@ pub mod encoding {
             Ok(())
         }
 
-        /// Returns a field whose length takes more than one byte or is invalid, and the field's end.
+        /// Returns a field whose length takes more than one byte or is invalid, and the field's
+        /// end.
         #[inline(never)]
         fn long_field(bytes: &[u8]) -> Result<(&[u8], usize), DecodeError> {
             let end = skipped_bytes(

@@ -28,8 +28,8 @@ impl<T: IdType> From<id::Id<T>> for Id {
     }
 }
 
-/// Fails for an id of another type. A message that was never set converts to an empty id, and so does
-/// `field.unwrap_or_default()`.
+/// Fails for an id of another type. A message that was never set converts to an empty id, and so
+/// does `field.unwrap_or_default()`.
 impl<T: IdType> TryFrom<Id> for id::Id<T> {
     type Error = IdError;
 

@@ -7,7 +7,8 @@ use rand_chacha::rand_core::{CryptoRng, RngCore};
 
 use crate::runtime::guest::Guest;
 
-/// The guest's random generator. It is cryptographic: ChaCha with 12 rounds, like `rand`'s `StdRng`.
+/// The guest's random generator. It is cryptographic: ChaCha with 12 rounds, like `rand`'s
+/// `StdRng`.
 ///
 /// It implements the traits of [`rand_core`](crate::rand_core), so you can pass it to `rand` and
 /// similar crates.

@@ -60,7 +60,8 @@ impl<'a> Incoming<'a> {
 
     /// Decodes the request and runs the method in a task, which sends the reply.
     ///
-    /// A request that is not an `M::Request` is answered with `INVALID_ARGUMENT`; then nothing runs.
+    /// A request that is not an `M::Request` is answered with `INVALID_ARGUMENT`; then nothing
+    /// runs.
     // One function for each method, not inlined into `dispatch`: the match over methods stays small
     // and saves no registers for the methods that are not called.
     #[inline(never)]

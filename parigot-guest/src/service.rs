@@ -24,10 +24,12 @@ use crate::service_info::Service;
 ///
 /// ```
 /// # use parigot_guest::{Channel, Context, LocateError, NotReady, Ready, Service};
-/// # static SERVICE: Service = Service { name: "greeting.v1.Greeting", schema: 0, methods: &[], descriptors: &[] };
+/// # static SERVICE: Service = Service::named("greeting.v1.Greeting");
 /// # struct GreetingClient(Channel);
 /// # impl GreetingClient {
-/// #     fn locate(cx: &Context) -> Result<Self, LocateError> { Channel::locate(cx, &SERVICE).map(GreetingClient) }
+/// #     fn locate(cx: &Context) -> Result<Self, LocateError> {
+/// #         Channel::locate(cx, &SERVICE).map(GreetingClient)
+/// #     }
 /// # }
 /// struct Kitchen {
 ///     greeting: GreetingClient,

@@ -148,8 +148,8 @@ impl Status {
         &self.details.message
     }
 
-    /// Returns the full name of the called service, `greeting.v1.Greeting`; `None` unless the status
-    /// ended a call.
+    /// Returns the full name of the called service, `greeting.v1.Greeting`; `None` unless the
+    /// status ended a call.
     pub fn service(&self) -> Option<&str> {
         self.details.rpc.as_ref().map(|rpc| rpc.service)
     }

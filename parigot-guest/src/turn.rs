@@ -67,7 +67,8 @@ pub unsafe fn turn(control: usize, inbox_bytes: usize, max_polls: u32) -> u32 {
 ///
 /// As for [`inbox`], and `control` is not used again.
 pub unsafe fn close(control: usize) {
-    // SAFETY: `open` exposed the address and gave away one count of the `Rc`, which this takes back.
+    // SAFETY: `open` exposed the address and gave away one count of the `Rc`, which this takes
+    // back.
     let guest = unsafe { Rc::from_raw(ptr::with_exposed_provenance::<Guest>(control)) };
     guest.close();
 }

@@ -1,10 +1,10 @@
 //! The global allocator of a wasm guest: dlmalloc with free lists for small blocks in front of it.
 //!
-//! A call allocates and frees a few small blocks, of the same few sizes each time. There is one free
-//! list for each size class. A freed block goes to the list of its class, and the next block of that
-//! class is taken from there: a load and a store each. dlmalloc takes longer, because it merges free
-//! blocks; that was a twentieth of the cost of a whole call. Blocks never leave their list, so the
-//! lists hold at most the peak number of blocks of each class.
+//! A call allocates and frees a few small blocks, of the same few sizes each time. There is one
+//! free list for each size class. A freed block goes to the list of its class, and the next block
+//! of that class is taken from there: a load and a store each. dlmalloc takes longer, because it
+//! merges free blocks; that was a twentieth of the cost of a whole call. Blocks never leave their
+//! list, so the lists hold at most the peak number of blocks of each class.
 //!
 //! Exhausted memory leaves a panic text, like a panic.
 
@@ -110,7 +110,8 @@ unsafe impl GlobalAlloc for Allocator {
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        // SAFETY: the caller promises that the size does not overflow when it is rounded up to the alignment.
+        // SAFETY: the caller promises that the size does not overflow when it is rounded up to the
+        // alignment.
         let new_layout = unsafe { Layout::from_size_align_unchecked(bytes, layout.align()) };
         match (size_class(layout), size_class(new_layout)) {
             (Some(old), Some(new)) if old == new => block,

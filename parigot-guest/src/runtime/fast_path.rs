@@ -11,14 +11,15 @@
 //! - [`Guest::run_handler`] polls a new handler at once. This saves a push to the queue and a pop,
 //!   and for a handler that ends in its first poll (`Executor::start`) also a slot and an entry in
 //!   the table of inbound calls. Test: `a_call_has_the_same_effect_on_both_paths`.
-//! - [`Guest::notify`] polls the task that waits for a reply at once (`poll_now`). This saves a push
-//!   to the queue and a pop. Test: `a_reply_has_the_same_effect_on_both_paths`.
+//! - [`Guest::notify`] polls the task that waits for a reply at once (`poll_now`). This saves a
+//!   push to the queue and a pop. Test: `a_reply_has_the_same_effect_on_both_paths`.
 //! - `Executor::waiter` recognises the waker of the polled task by its address. This saves counting
 //!   a reference up and down, and two calls by address. Test:
 //!   `a_waker_and_its_clone_wake_the_same_task`.
 //!
-//! `benches/README.md` tells what a call costs with all of them. The tests are in `tests/behaviour/fast_path.rs`. They run the same frames twice: as the last frames
-//! of a turn, which takes the shortcuts, and followed by a frame that is skipped, which does not.
+//! `benches/README.md` tells what a call costs with all of them. The tests are in
+//! `tests/behaviour/fast_path.rs`. They run the same frames twice: as the last frames of a turn,
+//! which takes the shortcuts, and followed by a frame that is skipped, which does not.
 
 use alloc::boxed::Box;
 use core::pin::Pin;

@@ -14,7 +14,8 @@ pub(crate) struct Scope {
     pub(crate) number: u64,
     /// Moment at which the caller stops waiting, or [`NO_DEADLINE`].
     pub(crate) deadline_ns: u64,
-    /// Index of the service among the exports in the low half, index of the method in the high half.
+    /// Index of the service among the exports in the low half, index of the method in the high
+    /// half.
     // One word, because a load that spans two recent smaller stores cannot be forwarded from the
     // processor's store buffer and stalls.
     target: u64,

@@ -19,7 +19,8 @@ use crate::harness::{Guest, launched};
 type Calls = [Call<FetchGreeting>; 3];
 type Combine = Box<dyn FnOnce(Context, Calls) -> Pin<Box<dyn Future<Output = String>>>>;
 
-/// Returns a program that has made the calls `a`, `b` and `c`, and that logs the result of `combine`.
+/// Returns a program that has made the calls `a`, `b` and `c`, and that logs the result of
+/// `combine`.
 fn calling<F: Future<Output = String> + 'static>(
     combine: impl FnOnce(Context, Calls) -> F + 'static,
 ) -> Guest {

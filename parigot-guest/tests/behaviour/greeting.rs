@@ -8,7 +8,7 @@ pub trait Greeting: 'static {
         &self,
         cx: &::parigot_guest::Context,
         request: FetchGreetingRequest,
-    ) -> impl ::core::future::Future<Output = ::core::result::Result<FetchGreetingResponse, GreetErr>>;
+    ) -> impl Future<Output = Result<FetchGreetingResponse, GreetErr>>;
 }
 
 /// A request.
@@ -89,8 +89,7 @@ pub mod methods {
             service: &S,
             cx: &::parigot_guest::Context,
             request: Self::Request,
-        ) -> impl ::core::future::Future<Output = ::core::result::Result<Self::Response, Self::Error>>
-        {
+        ) -> impl Future<Output = Result<Self::Response, Self::Error>> {
             super::Greeting::fetch_greeting(service, cx, request)
         }
     }

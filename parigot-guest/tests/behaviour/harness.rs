@@ -1,6 +1,7 @@
 //! Drives one guest through its exported functions like a host, and prints the frames it sends.
 //!
-//! Outbound calls are named `a`, `b`, `c` in their order. Handles of required services are 70, 71, …
+//! Outbound calls are named `a`, `b`, `c` in their order. Handles of required services are 70, 71,
+//! …
 
 use parigot_abi::control::{CONTROL_BYTES, ControlView, NEVER, NO_CALL, YIELD_NOW_OFFSET};
 use parigot_abi::frame::{Level, NO_DEADLINE, flags};
@@ -125,7 +126,8 @@ impl Guest {
         }
         let address =
             std::ptr::with_exposed_provenance_mut::<u8>(self.view().inbox_address as usize);
-        // SAFETY: the inbox has that capacity, the guest is not running, and `control` is its handle.
+        // SAFETY: the inbox has that capacity, the guest is not running, and `control` is its
+        // handle.
         unsafe {
             address.copy_from_nonoverlapping(inbox.as_ptr(), inbox.len());
             turn::turn(self.control, inbox.len(), self.max_polls)

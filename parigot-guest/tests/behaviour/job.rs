@@ -23,8 +23,8 @@ impl IdType for TicketIdType {
 
 const KEEPING: Duration = Duration::from_millis(10);
 
-/// Tongue 0 starts a job that calls another service, 1 queries the job, 2 waits for it, 3 cancels it,
-/// and 4 starts a job that never ends.
+/// Tongue 0 starts a job that calls another service, 1 queries the job, 2 waits for it, 3 cancels
+/// it, and 4 starts a job that never ends.
 struct Kitchen {
     orders: Jobs<TicketId, String>,
     ordered: RefCell<Option<TicketId>>,

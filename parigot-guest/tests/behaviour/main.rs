@@ -1,5 +1,5 @@
-//! Behaviour of a guest as the host sees it: each test writes inboxes and compares the trace of frames
-//! in the outbox, which is the contract.
+//! Behaviour of a guest as the host sees it: each test writes inboxes and compares the trace of
+//! frames in the outbox, which is the contract.
 
 mod call;
 mod cancel;
