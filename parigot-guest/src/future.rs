@@ -68,9 +68,11 @@ use crate::error::Error;
 ///
 /// ```
 /// use core::future::ready;
-/// use parigot_guest::{future::join, futures_lite::future::block_on};
+/// use parigot_guest::future::join;
 ///
-/// assert_eq!(block_on(join((ready(1), ready("two")))), (1, "two"));
+/// # async fn example() {
+/// assert_eq!(join((ready(1), ready("two"))).await, (1, "two"));
+/// # }
 /// ```
 pub async fn join<F: Join>(futures: F) -> F::Outputs {
     futures.join().await
