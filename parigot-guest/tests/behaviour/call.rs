@@ -79,10 +79,8 @@ fn calls_are_sent_at_once_and_replied_in_any_order() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
-        let (one, two) = (
-            greeting.fetch_greeting(tongue(1)),
-            greeting.fetch_greeting(tongue(2)),
-        );
+        let one = greeting.fetch_greeting(tongue(1));
+        let two = greeting.fetch_greeting(tongue(2));
         let (one, two) = zip(one, two).await;
         info!(cx, "{} {}", one?.greeting, two?.greeting);
         Ok(Exit::SUCCESS)

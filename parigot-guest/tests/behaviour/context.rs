@@ -91,7 +91,8 @@ fn random_numbers_depend_only_on_the_seed() {
         );
         Ok(Exit::SUCCESS)
     }
-    let (one, two) = (Guest::started(main).1, Guest::started(main).1);
+    let one = Guest::started(main).1;
+    let two = Guest::started(main).1;
     assert_eq!(one, two);
     assert!(one[0].contains(" tkt_"), "{one:?}");
 }

@@ -78,7 +78,7 @@ impl Greeting for Spawner {
     ) -> Result<FetchGreetingResponse, GreetErr> {
         let greeting = GreetingClient::locate(cx).expect("Greeting must be required");
         for cx in [cx.clone(), cx.background()] {
-            let (greeting, request) = (greeting.clone(), request);
+            let greeting = greeting.clone();
             cx.spawn(async move {
                 let _ = greeting.fetch_greeting(request).await;
             });

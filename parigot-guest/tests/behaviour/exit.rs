@@ -210,7 +210,9 @@ fn exit_hooks_run_in_reverse_and_may_make_calls() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
-        let (first, last, other) = (cx.clone(), cx.clone(), cx.clone());
+        let first = cx.clone();
+        let last = cx.clone();
+        let other = cx.clone();
         cx.at_exit(async move || info!(first, "registered first"));
         cx.at_exit(async move || {
             let reply = greeting

@@ -18,7 +18,9 @@ async fn handlers_only(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     let greeting = GreetingClient::locate(&cx)?;
     for number in 1..=2 {
-        let (one, two, three) = (cx.clone(), cx.clone(), cx.clone());
+        let one = cx.clone();
+        let two = cx.clone();
+        let three = cx.clone();
         greeting
             .fetch_greeting(tongue(number))
             .success(move |reply| info!(one, "first: {}", reply.greeting))
@@ -52,7 +54,8 @@ fn a_late_handler_runs_at_once() {
             .success(move |reply| info!(inside, "early: {}", reply.greeting));
         cx.sleep(Duration::from_nanos(1)).await;
         info!(cx, "outcome: {}", call.outcome().is_some());
-        let (one, two) = (cx.clone(), cx.clone());
+        let one = cx.clone();
+        let two = cx.clone();
         let _ = call
             .failure(move |_| info!(one, "never"))
             .success(move |reply| info!(two, "late: {}", reply.greeting));
@@ -82,7 +85,8 @@ fn a_handler_may_register_another() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         let nap = cx.sleep(Duration::ZERO).success(|()| {});
         let inner = nap.clone();
-        let (one, two) = (cx.clone(), cx.clone());
+        let one = cx.clone();
+        let two = cx.clone();
         nap.success(move |()| {
             inner.success(move |()| info!(one, "inner"));
         })

@@ -193,11 +193,9 @@ fn a_job_that_cancels_itself_ends_without_result() {
         cx.launch().await?;
         let jobs: Jobs<TicketId, Rc<()>> = Jobs::new(&cx).at_most(1);
         let result = Rc::new(());
-        let (own_jobs, own_result, id) = (
-            jobs.clone(),
-            Rc::clone(&result),
-            Rc::new(RefCell::new(TicketId::ZERO)),
-        );
+        let own_jobs = jobs.clone();
+        let own_result = Rc::clone(&result);
+        let id = Rc::new(RefCell::new(TicketId::ZERO));
         let own_id = Rc::clone(&id);
         let started = jobs.start(async move {
             own_jobs.cancel(*own_id.borrow());
