@@ -1,50 +1,52 @@
-//! The calls that arrived and were not answered.
+//! The calls that have arrived and are not answered.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::executor::TaskId;
+use crate::runtime::executor::TaskId;
 
 /// No task: the end of a chain.
 const NONE: u32 = u32::MAX;
 
-/// Which task handles which call: a hash table whose chains run through a slab, in which each call has its task's place.
+/// Map from call number to task: a hash table whose chains are linked through a slab. A call is
+/// stored in the slab at the index of its task, so that no memory is allocated for each call.
 ///
-/// The low bits of a number choose its chain: numbers come from the host, which counts them and means no harm.
+/// The low bits of the number select the chain. No hash function is needed, because the host
+/// counts the numbers up.
 #[derive(Default)]
-pub(crate) struct Inbound {
-    /// Where each chain begins; a power of two of them, at least as many as places in the slab.
+pub(crate) struct InboundCalls {
+    /// First task of each chain. The length is a power of two, at least that of the slab.
     chains: Vec<u32>,
-    slab: Vec<Call>,
+    slab: Vec<Link>,
     count: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Call {
+struct Link {
     number: u64,
-    /// The next task of the chain.
+    /// Next task of the chain.
     next: u32,
 }
 
-impl Inbound {
+impl InboundCalls {
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
 
     pub(crate) fn insert(&mut self, number: u64, task: TaskId) {
-        let place = task.index() as usize;
-        if place >= self.slab.len() {
+        let index = task.index() as usize;
+        if index >= self.slab.len() {
             self.slab.resize(
-                place + 1,
-                Call {
+                index + 1,
+                Link {
                     number: 0,
                     next: NONE,
                 },
             );
-            self.lengthen_chains();
+            self.add_chains();
         }
         let chain = self.chain(number);
-        self.slab[place] = Call {
+        self.slab[index] = Link {
             number,
             next: self.chains[chain],
         };
@@ -52,23 +54,27 @@ impl Inbound {
         self.count += 1;
     }
 
+    /// Removes a call and returns its task; `None` if the call has been answered.
     pub(crate) fn remove(&mut self, number: u64) -> Option<TaskId> {
+        // Most handlers end in their first poll, so their calls were never inserted.
         if self.is_empty() {
             return None;
         }
         let chain = self.chain(number);
-        let (mut before, mut task) = (NONE, self.chains[chain]);
+        let mut before = NONE;
+        let mut task = self.chains[chain];
         while task != NONE {
-            let call = self.slab[task as usize];
-            if call.number == number {
+            let link = self.slab[task as usize];
+            if link.number == number {
                 match before {
-                    NONE => self.chains[chain] = call.next,
-                    before => self.slab[before as usize].next = call.next,
+                    NONE => self.chains[chain] = link.next,
+                    before => self.slab[before as usize].next = link.next,
                 }
                 self.count -= 1;
                 return Some(TaskId::from_index(task));
             }
-            (before, task) = (task, call.next);
+            before = task;
+            task = link.next;
         }
         None
     }
@@ -77,8 +83,8 @@ impl Inbound {
         number as usize & (self.chains.len() - 1)
     }
 
-    /// Makes as many chains as the slab has places, if they are fewer, and hangs all calls into the new ones.
-    fn lengthen_chains(&mut self) {
+    /// Makes at least as many chains as the slab has entries, and distributes all calls again.
+    fn add_chains(&mut self) {
         if self.slab.len() <= self.chains.len() {
             return;
         }
@@ -88,7 +94,7 @@ impl Inbound {
         );
         for mut task in old {
             while task != NONE {
-                let Call { number, next } = self.slab[task as usize];
+                let Link { number, next } = self.slab[task as usize];
                 let chain = self.chain(number);
                 self.slab[task as usize].next = core::mem::replace(&mut self.chains[chain], task);
                 task = next;
@@ -102,8 +108,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_call_is_found_by_its_number_whatever_chain_it_shares() {
-        let mut inbound = Inbound::default();
+    fn calls_that_share_a_chain_are_found_by_number() {
+        let mut inbound = InboundCalls::default();
         // Steps of 64 share chains, and the slab grows in between.
         let calls: Vec<(u64, u32)> = (0..500).map(|task| (task as u64 * 64, task)).collect();
         calls

@@ -1,6 +1,6 @@
-//! The exports of a guest, each one line into [`turn`](crate::turn).
+//! The exports of a guest, each of which calls one function of [`turn`](crate::turn).
 
-/// Exports a guest, from a function that defines it. What `service!` and `program` expand to.
+/// Exports the guest that a function defines. `service!` and `#[program]` expand to it.
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
 #[macro_export]
@@ -23,7 +23,7 @@ macro_rules! __export {
 
                 #[unsafe(no_mangle)]
                 unsafe extern "C" fn parigot_inbox(control: usize, bytes: usize) {
-                    // SAFETY: the host keeps to the ABI.
+                    // SAFETY: the host adheres to the ABI.
                     unsafe { $crate::turn::inbox(control, bytes) }
                 }
 
@@ -33,7 +33,7 @@ macro_rules! __export {
                     inbox_bytes: usize,
                     max_polls: u32,
                 ) -> u32 {
-                    // SAFETY: the host keeps to the ABI.
+                    // SAFETY: the host adheres to the ABI.
                     unsafe { $crate::turn::turn(control, inbox_bytes, max_polls) }
                 }
             };
@@ -41,14 +41,14 @@ macro_rules! __export {
     };
 }
 
-/// Elsewhere nothing is exported, and the guest has a name, by which a host for tests runs it.
+/// Natively nothing is exported. Tests run the guest by the constant `GUEST`.
 #[cfg(not(target_family = "wasm"))]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __export {
     ($definition:expr) => {
-        /// This guest, for a host for tests, which runs it as it is.
-        #[allow(dead_code, reason = "only tests ask for it")]
+        /// This guest, for a test host that runs it natively.
+        #[allow(dead_code, reason = "only tests use it")]
         pub const GUEST: fn() -> $crate::Definition = $definition;
     };
 }

@@ -1,11 +1,12 @@
-//! The global allocator of a wasm guest: dlmalloc, with shelves for small blocks in front of it.
+//! The global allocator of a wasm guest: dlmalloc with free lists for small blocks in front of it.
 //!
-//! A call allocates and frees a handful of small blocks, of the same few sizes each time. A block that is freed goes to
-//! the shelf of its size, and the next block of that size comes from there: a load and a store each, where dlmalloc
-//! takes its time to keep memory in one piece (a twentieth of a whole call). What is on a shelf stays there, so the shelves hold at most what
-//! small blocks of each size once took at the same time.
+//! A call allocates and frees a few small blocks, of the same few sizes each time. There is one
+//! free list for each size class. A freed block goes to the list of its class, and the next block
+//! of that class is taken from there: a load and a store each. dlmalloc takes longer, because it
+//! merges free blocks; that was a twentieth of the cost of a whole call. Blocks never leave their
+//! list, so the lists hold at most the peak number of blocks of each class.
 //!
-//! Running out of memory leaves a text, as a panic does.
+//! Exhausted memory leaves a panic text, like a panic.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
@@ -20,99 +21,104 @@ use std::alloc::System as Inner;
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator::new();
 
-/// Sizes of blocks on shelves are multiples of this, so that a free block has room for a link.
+/// Sizes of classes are multiples of this, in bytes. A free block has room for a link.
 const STEP: usize = 16;
-/// Blocks of up to 512 bytes have a shelf.
-const SHELVES: usize = 32;
-/// What dlmalloc aligns to; blocks that need more have no shelf.
+/// Number of size classes: blocks of up to 512 bytes have one.
+const CLASSES: usize = 32;
+/// Alignment of dlmalloc's blocks, in bytes. Blocks that need more have no size class.
 const ALIGN: usize = 8;
 
 struct Allocator {
-    /// The first free block of each size, which begins with the address of the next.
-    shelves: [Cell<*mut u8>; SHELVES],
+    /// First free block of each size class. A free block begins with the address of the next one.
+    free_lists: [Cell<*mut u8>; CLASSES],
 }
 
 // SAFETY: a wasm guest has one thread.
 #[cfg(target_family = "wasm")]
 unsafe impl Sync for Allocator {}
 
-/// The shelf of blocks of that layout, if they have one.
+/// Returns the size class of a layout, if it has one.
 #[inline]
-fn shelf(layout: Layout) -> Option<usize> {
-    let shelf = layout.size().wrapping_sub(1) / STEP;
-    (shelf < SHELVES && layout.align() <= ALIGN).then_some(shelf)
+fn size_class(layout: Layout) -> Option<usize> {
+    // Size 0 wraps to a class that does not exist.
+    let class = layout.size().wrapping_sub(1) / STEP;
+    (class < CLASSES && layout.align() <= ALIGN).then_some(class)
 }
 
 impl Allocator {
     const fn new() -> Self {
         Allocator {
-            shelves: [const { Cell::new(ptr::null_mut()) }; SHELVES],
+            free_lists: [const { Cell::new(ptr::null_mut()) }; CLASSES],
         }
     }
 
     #[inline]
-    fn take(&self, shelf: usize) -> *mut u8 {
-        let block = self.shelves[shelf].get();
+    fn take(&self, class: usize) -> *mut u8 {
+        let block = self.free_lists[class].get();
         if block.is_null() {
-            return refill(shelf);
+            return allocate_new(class);
         }
-        // SAFETY: a block on a shelf is free, aligned for a pointer, and begins with the next one's address.
-        self.shelves[shelf].set(unsafe { block.cast::<*mut u8>().read() });
+        // SAFETY: a block in a list is free, aligned for a pointer, and begins with the address of
+        // the next one.
+        self.free_lists[class].set(unsafe { block.cast::<*mut u8>().read() });
         block
     }
 
     /// # Safety
     ///
-    /// `block` came from `take(shelf)` and is not used any more.
+    /// `block` came from `take(class)` and is not used any more.
     #[inline]
-    unsafe fn put_back(&self, shelf: usize, block: *mut u8) {
+    unsafe fn put_back(&self, class: usize, block: *mut u8) {
         // SAFETY: the block is free, at least `STEP` bytes long, and aligned for a pointer.
-        unsafe { block.cast::<*mut u8>().write(self.shelves[shelf].get()) };
-        self.shelves[shelf].set(block);
+        unsafe { block.cast::<*mut u8>().write(self.free_lists[class].get()) };
+        self.free_lists[class].set(block);
     }
 }
 
+/// Allocates a block of the size class from dlmalloc.
 #[cold]
-fn refill(shelf: usize) -> *mut u8 {
-    let layout =
-        Layout::from_size_align((shelf + 1) * STEP, ALIGN).expect("a block of a shelf is small");
+fn allocate_new(class: usize) -> *mut u8 {
+    let layout = Layout::from_size_align((class + 1) * STEP, ALIGN)
+        .expect("a block of a size class must be small");
     // SAFETY: the size is not 0.
-    tell_if_null(unsafe { Inner.alloc(layout) }, layout.size())
+    report_if_null(unsafe { Inner.alloc(layout) }, layout.size())
 }
 
-// SAFETY: blocks of a layout without a shelf are dlmalloc's; those with one are at least as large and as aligned as asked
-// for, and are handed out once until they are put back.
+// SAFETY: blocks of a layout without a size class are dlmalloc's. Blocks with one are at least as
+// large and as aligned as requested, and are in use once until they are put back.
 unsafe impl GlobalAlloc for Allocator {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        match shelf(layout) {
-            Some(shelf) => self.take(shelf),
+        match size_class(layout) {
+            Some(class) => self.take(class),
             // SAFETY: the caller keeps the contract, which is the same.
-            None => tell_if_null(unsafe { Inner.alloc(layout) }, layout.size()),
+            None => report_if_null(unsafe { Inner.alloc(layout) }, layout.size()),
         }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let Some(shelf) = shelf(layout) else {
+        let Some(class) = size_class(layout) else {
             // SAFETY: as above.
-            return tell_if_null(unsafe { Inner.alloc_zeroed(layout) }, layout.size());
+            return report_if_null(unsafe { Inner.alloc_zeroed(layout) }, layout.size());
         };
-        let block = self.take(shelf);
+        let block = self.take(class);
         if !block.is_null() {
-            // SAFETY: the block is as long as the layout says, and nobody else's.
+            // SAFETY: the block is as long as the layout requires, and not used elsewhere.
             unsafe { block.write_bytes(0, layout.size()) };
         }
         block
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
-        // SAFETY: the caller promises that the size does not overflow when it is rounded up to the alignment.
+        // SAFETY: the caller promises that the size does not overflow when it is rounded up to the
+        // alignment.
         let new_layout = unsafe { Layout::from_size_align_unchecked(bytes, layout.align()) };
-        match (shelf(layout), shelf(new_layout)) {
+        match (size_class(layout), size_class(new_layout)) {
             (Some(old), Some(new)) if old == new => block,
             // SAFETY: the block is dlmalloc's, and so will the new one be.
-            (None, None) => tell_if_null(unsafe { Inner.realloc(block, layout, bytes) }, bytes),
-            // SAFETY: two blocks of their own, each as long as its layout says; the old one is not used any more.
+            (None, None) => report_if_null(unsafe { Inner.realloc(block, layout, bytes) }, bytes),
+            // SAFETY: the blocks are distinct, and each is as long as its layout; the old one is
+            // not used any more.
             _ => unsafe {
                 let moved = self.alloc(new_layout);
                 if !moved.is_null() {
@@ -126,9 +132,9 @@ unsafe impl GlobalAlloc for Allocator {
 
     #[inline]
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        match shelf(layout) {
-            // SAFETY: a block of this layout came from that shelf.
-            Some(shelf) => unsafe { self.put_back(shelf, block) },
+        match size_class(layout) {
+            // SAFETY: a block of this layout came from the list of that class.
+            Some(class) => unsafe { self.put_back(class, block) },
             // SAFETY: as above.
             None => unsafe { Inner.dealloc(block, layout) },
         }
@@ -136,16 +142,18 @@ unsafe impl GlobalAlloc for Allocator {
 }
 
 #[inline]
-fn tell_if_null(block: *mut u8, bytes: usize) -> *mut u8 {
+fn report_if_null(block: *mut u8, bytes: usize) -> *mut u8 {
     if block.is_null() {
-        tell(bytes);
+        report_out_of_memory(bytes);
     }
     block
 }
 
 #[cold]
-fn tell(bytes: usize) {
-    crate::turn::leave_panic_text(format_args!("out of memory: {bytes} bytes were asked for"));
+fn report_out_of_memory(bytes: usize) {
+    crate::runtime::current::leave_panic_text(format_args!(
+        "out of memory: failed to allocate {bytes} bytes"
+    ));
 }
 
 #[cfg(test)]
@@ -154,7 +162,7 @@ mod tests {
 
     use super::*;
 
-    /// A block that is filled with a byte of its own.
+    /// A block filled with one byte value.
     struct Block {
         address: *mut u8,
         layout: Layout,
@@ -163,8 +171,7 @@ mod tests {
 
     impl Block {
         fn new(allocator: &Allocator, size: usize, align: usize, fill: u8) -> Self {
-            let layout =
-                Layout::from_size_align(size, align).expect("the test asks for what there is");
+            let layout = Layout::from_size_align(size, align).expect("the layout must be valid");
             // SAFETY: the size is not 0, and the block is as long as that.
             let address = unsafe { allocator.alloc(layout) };
             assert!(!address.is_null() && address.addr() % align == 0);
@@ -178,7 +185,7 @@ mod tests {
         }
 
         fn check(&self, bytes: usize) {
-            // SAFETY: the block is at least so long and was filled.
+            // SAFETY: the block has at least that length and was filled.
             let found = unsafe { core::slice::from_raw_parts(self.address, bytes) };
             assert!(
                 found.iter().all(|byte| *byte == self.fill),
@@ -189,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn blocks_of_all_sizes_keep_what_is_written_to_them() {
+    fn blocks_of_all_sizes_keep_their_content() {
         let allocator = Allocator::new();
         let mut random = 1_u32;
         let mut below = |bound: usize| {
@@ -210,8 +217,8 @@ mod tests {
                     } = blocks.swap_remove(at);
                     // SAFETY: the block is this allocator's, of that layout, and the size is not 0.
                     let address = unsafe { allocator.realloc(address, layout, size) };
-                    let layout =
-                        Layout::from_size_align(size, layout.align()).expect("it is small");
+                    let layout = Layout::from_size_align(size, layout.align())
+                        .expect("the layout must be valid");
                     // SAFETY: the block is that long.
                     unsafe { address.write_bytes(fill, size) };
                     blocks.push(Block {
@@ -239,21 +246,21 @@ mod tests {
     }
 
     #[test]
-    fn a_block_that_is_freed_is_the_next_of_its_size() {
+    fn a_freed_block_is_the_next_of_its_size_class() {
         let allocator = Allocator::new();
         let first = Block::new(&allocator, 20, 8, 1);
         // SAFETY: the block is this allocator's, of that layout.
         unsafe { allocator.dealloc(first.address, first.layout) };
         assert_eq!(Block::new(&allocator, 32, 4, 2).address, first.address);
         assert_ne!(Block::new(&allocator, 32, 4, 3).address, first.address);
-        let layout = Layout::from_size_align(24, 8).expect("it is small");
+        let layout = Layout::from_size_align(24, 8).expect("the layout must be valid");
         // SAFETY: the size is not 0; the block has that many bytes.
         let zeroed = unsafe { core::slice::from_raw_parts(allocator.alloc_zeroed(layout), 24) };
         assert_eq!(zeroed, [0; 24]);
     }
 
     #[test]
-    fn a_block_that_grows_or_shrinks_keeps_its_beginning() {
+    fn a_block_that_is_resized_keeps_its_beginning() {
         let allocator = Allocator::new();
         for (from, to) in [
             (16, 17),

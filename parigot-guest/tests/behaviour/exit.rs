@@ -1,4 +1,4 @@
-//! How guests leave.
+//! The exit of guests.
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -10,7 +10,7 @@ use crate::greeting::*;
 use crate::harness::{Guest, call, cancel, launched, stop};
 
 #[test]
-fn a_program_leaves_with_the_status_that_main_returns() {
+fn a_program_exits_with_the_status_from_main() {
     async fn main(_: Context) -> Result<Exit, Error> {
         Ok(Exit::code(42))
     }
@@ -46,7 +46,7 @@ impl core::error::Error for Outer {
 }
 
 #[test]
-fn an_error_of_main_is_logged_with_what_caused_it() {
+fn an_error_of_main_is_logged_with_its_causes() {
     async fn main(_: Context) -> Result<Exit, Error> {
         Err(Outer(Inner))?;
         Ok(Exit::SUCCESS)
@@ -68,24 +68,24 @@ fn an_error_prints_one_line_or_its_chain() {
     assert_eq!(Error::new("no milk").to_string(), "no milk");
 }
 
-/// Says when it is dropped.
-struct Farewell(Context);
+/// Logs its drop.
+struct LogOnDrop(Context);
 
-impl Drop for Farewell {
+impl Drop for LogOnDrop {
     fn drop(&mut self) {
         info!(self.0, "dropped");
     }
 }
 
 #[test]
-fn exit_lets_no_other_task_run_and_the_first_exit_counts() {
+fn no_task_runs_after_exit_and_the_first_exit_counts() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         let other = cx.clone();
         cx.spawn(async move { info!(other, "never") });
-        let leaving = cx.exit(Exit::code(3));
+        let exit_future = cx.exit(Exit::code(3));
         drop(cx.exit(4));
         info!(cx, "still running");
-        match leaving.await {}
+        match exit_future.await {}
     }
     let (mut guest, trace) = Guest::started(main);
     assert_eq!(trace, ["Info: still running", "exit 3"]);
@@ -94,9 +94,9 @@ fn exit_lets_no_other_task_run_and_the_first_exit_counts() {
 }
 
 #[test]
-fn a_stopped_program_drops_main_and_leaves() {
+fn a_stopped_program_drops_main_and_exits() {
     async fn main(cx: Context) -> Result<Exit, Error> {
-        let _farewell = Farewell(cx.clone());
+        let _logged = LogOnDrop(cx.clone());
         cx.launch().await?;
         let _call = GreetingClient::locate(&cx)?.fetch_greeting(FetchGreetingRequest { tongue: 1 });
         core::future::pending().await
@@ -109,7 +109,7 @@ fn a_stopped_program_drops_main_and_leaves() {
     );
 }
 
-/// Passes each call on; tongue 9 leaves.
+/// Forwards each call; tongue 9 exits.
 #[derive(Default)]
 struct Relay;
 
@@ -122,16 +122,16 @@ impl Greeting for Relay {
         if request.tongue == 9 {
             match cx.exit(9).await {}
         }
-        let greeting = GreetingClient::locate(cx).expect("it is required");
+        let greeting = GreetingClient::locate(cx).expect("Greeting must be required");
         Ok(greeting
             .fetch_greeting(request)
             .await
-            .expect("the test answers"))
+            .expect("the test must reply"))
     }
 }
 
 #[test]
-fn a_stopped_service_finishes_its_calls_and_takes_no_more() {
+fn a_stopped_service_finishes_its_calls() {
     let mut guest = Guest::serving::<Relay>();
     assert_eq!(
         guest.turn([call(1, 1), call(2, 2)]),
@@ -149,7 +149,7 @@ fn a_stopped_service_finishes_its_calls_and_takes_no_more() {
 }
 
 #[test]
-fn a_stopped_service_without_calls_leaves_at_once() {
+fn a_stopped_service_without_calls_exits_at_once() {
     assert_eq!(Guest::serving::<Relay>().turn([stop()]), ["exit 0"]);
     let mut unready = Guest::service::<Relay>();
     unready.start();
@@ -157,7 +157,7 @@ fn a_stopped_service_without_calls_leaves_at_once() {
 }
 
 #[test]
-fn a_closed_guest_drops_service_and_handlers_though_they_hold_contexts() {
+fn closing_drops_service_and_handlers_with_contexts() {
     static DROPS: AtomicU32 = AtomicU32::new(0);
 
     struct Counted {
@@ -194,29 +194,31 @@ fn a_closed_guest_drops_service_and_handlers_though_they_hold_contexts() {
 }
 
 #[test]
-fn a_service_leaves_when_it_asks_to() {
+fn a_handler_may_exit() {
     let mut guest = Guest::serving::<Relay>();
     assert_eq!(guest.turn([call(1, 9)]), ["exit 9"]);
 }
 
-/// When handlers of the exit give up, on the guest's clock.
+/// Runs a turn after `time` on the guest's clock.
 fn pass(guest: &mut Guest, time: Duration) -> Vec<String> {
     guest.now_ns += time.as_nanos() as u64;
     guest.turn([])
 }
 
 #[test]
-fn what_was_registered_for_the_exit_runs_in_reverse_and_may_call_and_nothing_else_runs() {
+fn exit_hooks_run_in_reverse_and_may_make_calls() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
-        let (first, last, other) = (cx.clone(), cx.clone(), cx.clone());
+        let first = cx.clone();
+        let last = cx.clone();
+        let other = cx.clone();
         cx.at_exit(async move || info!(first, "registered first"));
         cx.at_exit(async move || {
             let reply = greeting
                 .fetch_greeting(FetchGreetingRequest { tongue: 1 })
                 .await;
-            info!(last, "{}", reply.expect("the test answers").greeting);
+            info!(last, "{}", reply.expect("the test must reply").greeting);
         });
         cx.spawn(async move {
             other.sleep(Duration::ZERO).await;
@@ -239,13 +241,13 @@ fn what_was_registered_for_the_exit_runs_in_reverse_and_may_call_and_nothing_els
 }
 
 #[test]
-fn what_takes_too_long_at_the_exit_is_dropped_and_named_and_the_others_run() {
+fn a_slow_exit_hook_is_dropped_and_logged() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         let first = cx.clone();
         cx.at_exit(async move || info!(first, "registered first"));
-        let farewell = Farewell(cx.clone());
+        let logged = LogOnDrop(cx.clone());
         cx.at_exit(async move || {
-            let _farewell = farewell;
+            let _logged = logged;
             core::future::pending().await
         });
         match cx.exit(3).await {}
@@ -261,15 +263,15 @@ fn what_takes_too_long_at_the_exit_is_dropped_and_named_and_the_others_run() {
         pass(&mut guest, AT_EXIT_MAX - Duration::from_nanos(1)),
         [""; 0]
     );
-    let told = format!(
+    let logged = format!(
         "Error: what {}:{line}:12 has registered for the exit did not end within 1s",
         file!().replace('\\', "/")
     );
-    let expected = ["Info: dropped", &told, "Info: registered first", "exit 3"];
+    let expected = ["Info: dropped", &logged, "Info: registered first", "exit 3"];
     assert_eq!(pass(&mut guest, Duration::from_nanos(1)), expected);
 }
 
-/// Passes calls on as `Relay` does, and says goodbye.
+/// Forwards calls like `Relay`, and logs at the exit.
 struct Polite;
 
 impl Ready for Polite {
@@ -294,7 +296,7 @@ impl Greeting for Polite {
 }
 
 #[test]
-fn a_stopped_service_finishes_its_calls_before_it_does_what_was_registered_for_the_exit() {
+fn exit_hooks_run_after_a_stopped_service_s_calls() {
     let mut guest = Guest::serving::<Polite>();
     assert_eq!(guest.turn([call(1, 1), stop()]), ["call a: 70.0 tongue 1"]);
     let one = guest.reply('a', "one");
@@ -311,10 +313,14 @@ fn a_stopped_service_finishes_its_calls_before_it_does_what_was_registered_for_t
 }
 
 #[test]
-fn a_handler_that_is_cancelled_during_the_exit_is_dropped() {
+fn a_handler_cancelled_during_the_exit_is_dropped() {
     let mut guest = Guest::serving::<Polite>();
     assert_eq!(guest.turn([call(1, 1)]), ["call a: 70.0 tongue 1"]);
-    assert_eq!(guest.turn([call(2, 9)]), [""; 0], "it leaves");
+    assert_eq!(
+        guest.turn([call(2, 9)]),
+        [""; 0],
+        "the exit hook must be waiting"
+    );
     let cancelled = [
         "cancel a",
         "reply 1: CANCELLED (cancelled): the caller cancelled the call",
@@ -337,7 +343,7 @@ fn an_exit_during_the_exit_changes_nothing() {
 }
 
 #[test]
-fn the_exit_in_ready_is_the_guests() {
+fn ready_may_exit() {
     struct Hasty;
 
     impl Ready for Hasty {
