@@ -1,12 +1,9 @@
 //! Many calls, and a service that breaks at random: all are accounted for, and memory stays what it was.
 
-use std::sync::{Mutex, PoisonError};
-
 use e2e::Deployed;
 use load::{Callee, Soak};
 
-/// Memory is that of the process: one soak after the other.
-static ALONE: Mutex<()> = Mutex::new(());
+use crate::alone;
 
 /// What memory may grow by, in KiB, while the last three quarters of the calls are made: what allocators keep, and a garbage collector has not
 /// collected, differs from moment to moment. If each call left a hundred bytes behind, it would be more within the short run.
@@ -14,7 +11,7 @@ const GROWTH_KIB: u64 = 16 << 10;
 
 #[track_caller]
 fn check(soak: Soak) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     println!("{soak:?}");
     let soaked = soak.run();
     println!("{soaked}");

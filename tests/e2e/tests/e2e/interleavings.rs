@@ -163,7 +163,7 @@ fn two_programs_race() {
 /// Runs the test above, mistaken, and returns what it printed when it failed; `None` if it passed.
 fn mistaken_race(seeds: Option<&str>) -> Option<String> {
     let mut test = Command::new(std::env::current_exe().expect("this test has a file"));
-    test.args(["--exact", "two_programs_race", "--nocapture"])
+    test.args(["--exact", "interleavings::two_programs_race", "--nocapture"])
         .env(MISTAKE, "1")
         .env_remove("PARIGOT_SEEDS");
     seeds

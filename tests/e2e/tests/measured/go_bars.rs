@@ -1,20 +1,15 @@
-//! What guests in Go may cost. One test after the other, for they measure: see `only_one`.
+//! What guests in Go may cost.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use e2e::{App, Started, go_example, go_guest, parigot_run};
 
-/// Keeps the tests of this file apart; cargo runs no other file beside it.
-fn only_one() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use crate::alone;
 
 #[test]
 fn the_second_start_of_the_example_takes_less_than_300_ms() {
-    let _turn = only_one();
+    let _alone = alone();
     let start = || {
         let began = Instant::now();
         let ended =
@@ -52,7 +47,7 @@ fn memory_after(calls: u32, app: &App) -> [u64; 2] {
 
 #[test]
 fn a_million_calls_leave_a_guest_as_large_as_ten_thousand_do() {
-    let _turn = only_one();
+    let _alone = alone();
     let app = App::new("")
         .with("echo.wasm", go_guest("echo"))
         .with("soak.wasm", go_guest("soak"));

@@ -1,8 +1,6 @@
 //! The budget: who exceeds it dies soon, who keeps to it never, however busy the machine is.
-//!
-//! What is measured here is CPU time, so this file has the machine to itself as far as its own tests go: one after the other.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use e2e::{
@@ -12,11 +10,11 @@ use parigot_host::Settings;
 use parigot_host::clock::{Clock, SystemClock};
 use parigot_host::deployment::Deployment;
 
-static ALONE: Mutex<()> = Mutex::new(());
+use crate::alone;
 
 #[test]
 fn a_method_that_loops_is_killed_after_50_to_60_ms() {
-    let _alone = ALONE.lock();
+    let _alone = alone();
     let times = kill_times(soak(20, 1_000));
     println!(
         "CPU time of {} methods that loop, when they were killed:\n{}",
@@ -91,7 +89,7 @@ fn rounds_of_40_ms() -> u64 {
 #[test]
 fn methods_of_40_ms_are_never_killed_on_a_busy_machine() {
     const AT_ONCE: usize = 25;
-    let _alone = ALONE.lock();
+    let _alone = alone();
     let _load = Load::on_all_cores();
     let (wanted, begin) = (soak(200, 3_000), Instant::now());
     let (mut answered, mut slowed) = (Vec::new(), 0);
@@ -138,7 +136,7 @@ impl Clock for CpuClock {
 
 #[test]
 fn a_thousand_tasks_that_are_ready_at_once_hold_up_nobody() {
-    let _alone = ALONE.lock();
+    let _alone = alone();
     let app = App::new(
         "[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"toil:1000@600000\"]\n",

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use e2e::{App, Started, guest, soak};
 
+use crate::alone;
+
 /// A deployment of so many sleepers.
 fn sleepers(count: usize) -> App {
     let table = |k| format!("[program.s{k}]\nwasm = \"sleeper.wasm\"\n");
@@ -60,6 +62,7 @@ impl Process {
 
 #[test]
 fn an_idle_instance_takes_less_than_64_kib_and_four_mappings() {
+    let _alone = alone();
     let count = soak(500, 10_000);
     let few = sleepers(1);
     let started = put_to_sleep(&few, 1);
@@ -88,6 +91,7 @@ fn an_idle_instance_takes_less_than_64_kib_and_four_mappings() {
 
 #[test]
 fn a_thousand_idle_instances_take_less_than_a_hundredth_of_a_core() {
+    let _alone = alone();
     let app = sleepers(1_000);
     let started = put_to_sleep(&app, 1_000);
     let process = Process(started.id());
