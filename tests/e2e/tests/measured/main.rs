@@ -7,6 +7,7 @@
 mod budget;
 mod go_bars;
 mod idle;
+mod restarts;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

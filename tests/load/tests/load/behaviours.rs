@@ -1,8 +1,7 @@
-//! The behaviours that a successor of the original parigot has to prove, one test for each, in both languages where there is a difference. (g) is the
-//! generator's: see `tests/golden/tests/behaviours.rs`.
+//! The behaviours that a successor of the original parigot has to prove, one test for each, in both languages where there is a difference. (f) is
+//! measured: see `tests/measured/latency.rs`. (g) is the generator's: see `tests/golden/tests/behaviours.rs`.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
 
 use e2e::{App, BesideNeighbours, Capture, Deployed, Hosts, Nats, code_cache, go_guest, guest};
 use load::{Callee, Trial};
@@ -258,37 +257,6 @@ fn behaviour_e_two_hosts_of_one_deployment_do_not_know_of_each_other() {
         let (first, last) = ("echo:16: 16 bytes", "echo:1: 1 bytes");
         assert_eq!(messages, [first, first, last, last], "{}", pair.name);
     }
-}
-
-/// How long a hundred calls take that are made one after the other beside so many services that do nothing: the median.
-fn median_of_a_hundred_calls(idle: usize) -> Duration {
-    let services = (0..idle)
-        .map(|k| format!("[service.s{k}]\nwasm = 'rogue.wasm'\nargs = ['first/exports-of:{k}']\n"));
-    let app = App::new(&services.collect::<String>()).with("rogue.wasm", guest("rogue"));
-    let started = BesideNeighbours::new(app).in_a_hurry().start(|_| false);
-    let mut times: Vec<_> = (0..60)
-        .map(|_| {
-            let begun = Instant::now();
-            started.log.until("calling");
-            begun.elapsed()
-        })
-        .collect();
-    assert_eq!(started.stop(Vec::new()).neighbours.failed, 0);
-    times.sort();
-    times[times.len() / 2]
-}
-
-#[test]
-fn behaviour_f_the_median_latency_of_a_call_does_not_depend_on_how_many_services_are_idle() {
-    // Who else has the machine changes from moment to moment: the best of three, in turns.
-    let [mut few, mut many] = [Duration::MAX; 2];
-    for _ in 0..3 {
-        few = few.min(median_of_a_hundred_calls(0));
-        many = many.min(median_of_a_hundred_calls(100));
-    }
-    println!("a hundred calls: {few:?} beside no idle service, {many:?} beside a hundred");
-    // It doubled in the original from none to eight.
-    assert!(many < few * 3 / 2, "{few:?}, then {many:?}");
 }
 
 #[test]

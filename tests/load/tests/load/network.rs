@@ -8,7 +8,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use e2e::Deployed;
-use load::{Callee, Ended, Report, Trial, memory_kib};
+use load::{Callee, Ended, Report, Trial};
 
 const LANGUAGES: [Callee; 2] = [Callee::Rust, Callee::Go];
 
@@ -106,31 +106,6 @@ fn a_caller_that_is_killed_leaves_nothing_behind_at_its_callee() {
         sleep(Duration::from_secs(2));
         kept(&running.end());
     }
-}
-
-#[test]
-fn what_a_process_does_not_take_is_refused_or_ends_at_its_deadline() {
-    let trial = trial(Callee::Rust, "").with_elsewhere(&["back"]);
-    let args = "--lanes 64 --deadline-ms 2000 --ballast-bytes 200000 Nothing*1500 Again";
-    let mut running = trial
-        .caller(args)
-        .caller(args)
-        .caller(args)
-        .caller(args)
-        .start();
-    running.wait_until(|ledger| ledger.ran() >= 200);
-    let before = memory_kib();
-    running.elsewhere("back").freeze();
-    let mut most = before;
-    for _ in 0..120 {
-        sleep(Duration::from_millis(50));
-        most = most.max(memory_kib());
-    }
-    running.elsewhere("back").thaw();
-    let report = kept(&running.end());
-    println!("from {before} to {most} KiB");
-    assert!(report.unknown + report.refused > 0, "{report}");
-    assert!(most - before < 512 << 10, "from {before} to {most} KiB");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 //! A binary of its own, because the other tests of this crate run in parallel in their process.
 //! Cargo runs one test binary at a time.
 
+mod latency;
+mod send_buffers;
 mod soak;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
