@@ -16,7 +16,8 @@ mod neighbours;
 mod process;
 
 pub use build::{
-    code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria, root,
+    code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria,
+    protoc, root,
 };
 pub use capture::{Capture, Captured};
 pub use declare::{declaring, service, without_room};

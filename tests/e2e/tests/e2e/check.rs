@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use e2e::{App, Ended, example, guest, service};
+use e2e::{App, Ended, example, guest, protoc, service};
 use parigot_abi::manifest::Service;
 use serde_json::{Value, json};
 
@@ -234,9 +234,7 @@ fn described(name: &str, schema: u64, text: &str) -> Service {
         folder.path().join("service.set"),
     );
     std::fs::write(&input, format!("syntax = \"proto3\"; {text}")).expect("the folder is ours");
-    let vendored =
-        || protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform");
-    let mut protoc = Command::new(std::env::var_os("PROTOC").map_or_else(vendored, Into::into));
+    let mut protoc = Command::new(protoc());
     protoc.arg(format!("--proto_path={}", folder.path().display()));
     protoc
         .arg(format!("--descriptor_set_out={}", output.display()))
