@@ -22,6 +22,8 @@ pub struct Capture {
 pub struct Captured {
     /// The guest's name.
     pub service: String,
+    /// `ins_…`, the instance that the line is about, or nothing.
+    pub instance: String,
     /// The id of the call that it is about, or nothing.
     pub call: String,
     /// What is said.
@@ -128,6 +130,7 @@ impl Visit for Captured {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         match field.name() {
             "service" => self.service = format!("{value:?}"),
+            "instance" => self.instance = format!("{value:?}"),
             "call" => self.call = format!("{value:?}"),
             "method" => self.method = format!("{value:?}"),
             "message" => self.message = format!("{value:?}"),

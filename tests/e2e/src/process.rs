@@ -167,22 +167,18 @@ impl Started {
         self.signal("INT");
     }
 
-    /// Sends it twice, and checks that nobody waits for guests that do not leave.
+    /// Sends what Ctrl-C sends twice, and checks that the second one ends the process although its
+    /// guests have not left. The deployment needs a `shutdown_deadline` beyond [`DEADLINE`].
     ///
     /// # Panics
     ///
-    /// If it takes as long as guests may take to leave.
+    /// If the process does not end within [`DEADLINE`].
     #[track_caller]
     pub fn interrupt_twice(mut self) {
         self.interrupt();
         self.wait_for("another Ctrl-C leaves at once");
-        let interrupted = Instant::now();
         self.interrupt();
         assert_eq!(self.wait().status, Some(130));
-        assert!(
-            interrupted.elapsed() < Duration::from_secs(4),
-            "the guests have 5 s, but nobody waits for them"
-        );
     }
 
     /// Sends the signal of that name: `TERM`, `STOP`.

@@ -21,6 +21,7 @@ pub struct Ledger {
     callers: BTreeMap<u32, Caller>,
     ran: u64,
     ended: u64,
+    refused: u64,
 }
 
 /// What a line was about.
@@ -90,6 +91,11 @@ impl Ledger {
         self.ended
     }
 
+    /// Returns the number of calls that have ended as refused.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+
     fn read_ran(&mut self, rest: &str) -> Option<()> {
         let (call, late) = rest.split_once(' ').unwrap_or((rest, ""));
         let (caller, number) = call.split_once('/')?;
@@ -118,7 +124,11 @@ impl Ledger {
             };
             for range in words.next()?.split(',') {
                 let numbers = range_of(range)?;
-                self.ended += 1 + numbers.end() - numbers.start();
+                let count = 1 + numbers.end() - numbers.start();
+                self.ended += count;
+                if class == REFUSED {
+                    self.refused += count;
+                }
                 self.caller(caller)?.end(numbers, class);
             }
         }

@@ -23,7 +23,7 @@ pub struct Report {
     pub late: u64,
     /// Those that were refused and have run, were answered and have not run, have ended twice, got another's answer, or were never made.
     pub wrong: u64,
-    /// Those that were still in a table of the host a second after the last had ended.
+    /// Calls that were still in a table of a host 20 seconds after the last caller had finished.
     pub leaked: u64,
     /// The longest time from a failed call to the next answer.
     pub recovery: Duration,

@@ -230,6 +230,10 @@ struct Counted {
     grown: Condvar,
 }
 
+/// How long calls may stay in the tables of the hosts after the last caller has finished. The
+/// longest legitimate reason is a call whose caller was killed: it stays until its deadline.
+const LEAK_PATIENCE: Duration = Duration::from_secs(20);
+
 /// A trial that runs.
 #[derive(Debug)]
 pub struct Running {
@@ -285,9 +289,9 @@ impl Running {
         self.counted.ledger.lock().ran()
     }
 
-    /// How many have ended until now.
-    pub fn ended(&self) -> u64 {
-        self.counted.ledger.lock().ended()
+    /// Returns the number of calls that have ended as refused until now.
+    pub fn refused(&self) -> u64 {
+        self.counted.ledger.lock().refused()
     }
 
     fn note(&mut self, line: Captured) {
@@ -358,9 +362,9 @@ impl Running {
         }
     }
 
-    /// Who has calls in flight that are not the pair's, when nobody had any for a moment or a second has passed.
+    /// Who has calls in flight that are not the pair's, when nobody had any for a moment or `LEAK_PATIENCE` has passed.
     fn pending(&self) -> Vec<Pending> {
-        let until = Instant::now() + Duration::from_secs(1);
+        let until = Instant::now() + LEAK_PATIENCE;
         loop {
             let mut pending = self.beside.hosts.pending();
             pending

@@ -56,7 +56,7 @@ fn check(call: &str, expected: &[&str]) {
 
 #[test]
 fn a_call_that_was_not_answered_in_time() {
-    check("hang@50?", &["hanging", "cancelled"]);
+    check("hang@500?", &["hanging", "cancelled"]);
 }
 
 #[test]

@@ -14,7 +14,8 @@ fn bare(args: &str) -> App {
 /// Its budget is too large for it to be killed before it is stopped.
 fn sleeper(args: &str) -> App {
     App::new(&format!(
-        "[program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"60s\"\nargs = {args}\n"
+        "shutdown_deadline = \"1h\"\n\
+         [program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"1h\"\nargs = {args}\n"
     ))
     .with("sleeper.wasm", guest("sleeper"))
 }
@@ -136,27 +137,26 @@ fn a_second_ctrl_c_leaves_at_once() {
     started.interrupt_twice();
 }
 
-/// Nothing but the end of the test waits as long as this.
-const SOON: Duration = Duration::from_secs(20);
-
 #[test]
 fn ctrl_c_while_guests_are_compiled_leaves_at_once() {
     let app = App::new("[program.slow]\nwasm = \"slow.wasm\"\n")
         .with_wat("slow.wasm", &slow_to_compile());
     let mut command = app.command();
-    let started = Started::new(command.arg("--no-cache"));
+    let started = Started::new(command.args(["--no-cache", "--compile-time", "1h"]));
     // One that reads the module, and those that compile it.
     started.wait_for_threads("parigot compile", 2);
     let interrupted = Instant::now();
     started.interrupt();
     assert_eq!(started.wait().status, Some(130));
-    assert!(interrupted.elapsed() < SOON);
+    // A third of the time that compiling takes at least, and far more than it takes to leave.
+    assert!(interrupted.elapsed() < Duration::from_secs(60));
 }
 
 #[test]
 fn ctrl_c_while_guests_wait_to_be_launched_stops_them() {
     let app = App::new(
-        "[service.echo]\nwasm = \"echo.wasm\"\n[service.lost]\nwasm = \"lost.wasm\"\nargs = [\"--dream\"]\n\
+        "startup_deadline = \"1h\"\n\
+         [service.echo]\nwasm = \"echo.wasm\"\n[service.lost]\nwasm = \"lost.wasm\"\nargs = [\"--dream\"]\n\
          [program.hello]\nwasm = \"hello.wasm\"\n",
     );
     let hello = std::fs::read(example().join("build/hello.wasm")).expect("the example is built");
@@ -166,7 +166,6 @@ fn ctrl_c_while_guests_wait_to_be_launched_stops_them() {
         .with("hello.wasm", hello);
     let mut started = app.start();
     started.wait_for("dreaming");
-    let interrupted = Instant::now();
     started.interrupt();
     let ended = started.wait();
     assert_eq!(ended.status, Some(130));
@@ -175,7 +174,6 @@ fn ctrl_c_while_guests_wait_to_be_launched_stops_them() {
         "{}",
         ended.stderr
     );
-    assert!(interrupted.elapsed() < SOON);
 }
 
 #[test]
@@ -188,15 +186,10 @@ fn ctrl_c_while_a_service_waits_for_its_restart_does_not_wait_for_it() {
     // The pause after that is 5 seconds and more.
     started.wait_for("restart 7 of 1000");
     started.wait_for("burnt");
-    let interrupted = Instant::now();
     started.interrupt();
     let ended = started.wait();
     assert_eq!(ended.status, Some(130));
-    assert!(
-        !ended.stderr.contains("restart 8") && interrupted.elapsed() < Duration::from_secs(5),
-        "{}",
-        ended.stderr
-    );
+    assert!(!ended.stderr.contains("restart 8"), "{}", ended.stderr);
 }
 
 #[test]

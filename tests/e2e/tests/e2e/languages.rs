@@ -57,9 +57,9 @@ fn cases() -> Vec<Case> {
         ),
         case(
             "caller's timeout",
-            &["hang@20", "echo:1"],
+            &["hang@500", "echo:1"],
             &[
-                "hang@20: DEADLINE_EXCEEDED, timed out: it was not answered in time",
+                "hang@500: DEADLINE_EXCEEDED, timed out: it was not answered in time",
                 "echo:1: 1 bytes",
             ],
             &["hanging", "cancelled"],
@@ -157,7 +157,7 @@ fn what_comes_of_a_call_is_the_same_in_every_pair_of_languages() {
 fn a_failure_says_what_was_called_where_and_what_became_of_it() {
     let left = "UNAVAILABLE: callee exited: echo left with status 7 while it had this call";
     let told = [
-        "hang@50?: unknown: DEADLINE_EXCEEDED: timed out: it was not answered in time (echo.v1.Echo/Misbehave, "
+        "hang@500?: unknown: DEADLINE_EXCEEDED: timed out: it was not answered in time (echo.v1.Echo/Misbehave, "
             .to_owned(),
         format!("leave:7?: unknown: {left} (echo.v1.Echo/Misbehave, "),
         "echo:1?: refused: UNAVAILABLE: unreachable: echo is not running (echo.v1.Echo/Echo, ".into(),
@@ -166,7 +166,7 @@ fn a_failure_says_what_was_called_where_and_what_became_of_it() {
         let ended = drive(
             client,
             service,
-            &["hang@50?".into(), "leave:7?".into(), "echo:1?".into()],
+            &["hang@500?".into(), "leave:7?".into(), "echo:1?".into()],
         );
         let log = ended.log();
         let hanging = log

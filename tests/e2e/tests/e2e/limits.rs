@@ -42,8 +42,9 @@ fn check_rogue_with(deed: &str, keys: &str, told: &str) -> Ran {
     ran
 }
 
-/// The rogue was killed at the budget that each guest has. How soon after it is for the tests of budgets, which have the machine to
-/// themselves.
+/// Checks that the rogue was killed after the budget that each guest has. How soon after it is
+/// measured by the tests of budgets, which run alone: on a busy machine the thread that ticks may
+/// be late.
 #[track_caller]
 fn check_killed(ran: &Ran) {
     let killed = ran
@@ -51,7 +52,7 @@ fn check_killed(ran: &Ran) {
         .iter()
         .find_map(|line| line.cpu)
         .expect("the host says what it took");
-    assert!((50..100).contains(&killed.as_millis()), "{killed:?}");
+    assert!((50..1_000).contains(&killed.as_millis()), "{killed:?}");
 }
 
 #[test]

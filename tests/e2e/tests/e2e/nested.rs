@@ -70,11 +70,11 @@ fn a_nested_call_has_what_is_left_of_the_deadline() {
 
 #[test]
 fn cancelling_reaches_the_callee_of_the_callee() {
-    each(&["echo:2500!100", "echo:1"], |ended| {
+    each(&["echo:60000!1000", "echo:1"], |ended| {
         assert_eq!(
             ended.messages_of("driver"),
             [
-                "echo:2500!100: CANCELLED, unspecified: dropped",
+                "echo:60000!1000: CANCELLED, unspecified: dropped",
                 "echo:1: 1 bytes"
             ]
         );

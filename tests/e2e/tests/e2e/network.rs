@@ -132,8 +132,8 @@ fn what_comes_of_a_call_is_the_same_over_processes_in_every_pair_of_languages() 
         ("echo:0", &["echo:0: 0 bytes"]),
         ("refuse", &["refuse: Refused"]),
         (
-            "hang@200",
-            &["hang@200: DEADLINE_EXCEEDED, timed out: it was not answered in time"],
+            "hang@1000",
+            &["hang@1000: DEADLINE_EXCEEDED, timed out: it was not answered in time"],
         ),
         ("hang!", &[]),
         ("sleep:30+echo:1", &["sleep:30: 0 bytes", "echo:1: 1 bytes"]),
@@ -328,12 +328,12 @@ fn calls_to_a_process_that_was_killed_are_refused_before_it_is_missed() {
 #[test]
 fn a_process_that_is_terminated_answers_the_calls_that_it_has_and_takes_no_more() {
     let nats = Nats::start();
-    let app = driver_and_echo(&nats, &["sleep:1000", "refused"]);
+    let app = driver_and_echo(&nats, &["sleep:3000", "refused"]);
     let (mut front, mut back) = start(&app);
     back.wait_for("sleeping");
     back.signal("TERM");
     let stopping = back.wait_for("stopping the guests");
-    let answered = front.wait_for("sleep:1000: 0 bytes");
+    let answered = front.wait_for("sleep:3000: 0 bytes");
     assert!(time(&stopping) < time(&answered), "{stopping}\n{answered}");
     front.wait_for("refused: UNAVAILABLE, unreachable: no process offers echo.v1.Echo");
     succeeds(front);

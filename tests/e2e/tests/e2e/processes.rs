@@ -7,8 +7,8 @@ use e2e::{App, Ended, Nats, Started, guest};
 /// A program in the process `front` and another in `back`.
 fn two_programs(nats: &Nats, bare: &str, sleeper: &str) -> App {
     let deployment = format!(
-        "[program.bare]\nwasm = \"bare.wasm\"\nargs = {bare}\n\
-         [program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"60s\"\nargs = {sleeper}\n"
+        "shutdown_deadline = \"1h\"\n[program.bare]\nwasm = \"bare.wasm\"\nargs = {bare}\n\
+         [program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"1h\"\nargs = {sleeper}\n"
     );
     let app = App::new(&deployment)
         .with("bare.wasm", guest("bare"))

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use e2e::{App, Ended, Line, go_guest, guest, start_on_manual_clock};
 
+const MS: Duration = Duration::from_millis(1);
+
 /// The driver with these calls, and so many instances of the echo service.
 fn app(replicas: u32, calls: &[&str]) -> App {
     let deployment = format!(
@@ -57,21 +59,26 @@ fn idle_instances_take_turns() {
 }
 
 #[test]
-fn a_call_goes_to_the_instance_that_serves_the_fewest() {
-    let ended = app(2, &["100ms:sleep:1+200ms:sleep:1+300ms:sleep:1+hang@900"]).run();
-    let (hanging, slept) = (who_says(&ended, "hanging"), who_says(&ended, "sleeping"));
-    assert_eq!(
-        (hanging.len(), slept.len(), distinct(&slept)),
-        (1, 3, 1),
-        "{}",
-        ended.stderr
-    );
-    assert_ne!(hanging[0], slept[0]);
+fn a_call_goes_to_the_instance_with_the_fewest_calls() {
+    // The clock stands between the calls, so each short one is over before the next is made.
+    let calls = ["hang@900+100ms:sleep:1+200ms:sleep:1+300ms:sleep:1"];
+    let (running, log, clock) = start_on_manual_clock(&app(2, &calls));
+    let busy = log.wait_for("hanging").instance;
+    for _ in 0..3 {
+        clock.advance(99 * MS);
+        clock.advance(MS);
+        let idle = log.wait_for("sleeping").instance;
+        assert_ne!(idle, busy);
+        clock.advance(MS);
+    }
+    clock.advance(900 * MS);
+    log.wait_for("hang@900: DEADLINE_EXCEEDED");
+    assert_eq!(running.wait().status, 0);
 }
 
 #[test]
 fn a_call_is_cancelled_at_the_instance_that_has_it() {
-    let ended = app(3, &["sleep:1", "hang@20", "hang@20"]).run();
+    let ended = app(3, &["sleep:1", "hang@500", "hang@500"]).run();
     let hanging = who_says(&ended, "hanging");
     assert_eq!(distinct(&hanging), 2, "{}", ended.stderr);
     assert_eq!(who_says(&ended, "cancelled"), hanging);

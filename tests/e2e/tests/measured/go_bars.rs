@@ -1,27 +1,28 @@
 //! What guests in Go may cost.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use e2e::{App, Started, go_example, go_guest, parigot_run};
 
 use crate::alone;
 
 #[test]
-fn the_second_start_of_the_example_takes_less_than_300_ms() {
+fn a_second_start_takes_a_fraction_of_the_first() {
     let _alone = alone();
-    let start = || {
+    let start = |args: &[&str]| {
         let began = Instant::now();
-        let ended =
-            Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(go_example()))
-                .wait();
+        let mut command = parigot_run(Path::new("helloworld.toml"));
+        let ended = Started::new(command.args(args).current_dir(go_example())).wait();
         assert_eq!(ended.messages_of("hello"), ["bonjour, world"]);
         began.elapsed()
     };
-    let first = start();
-    let best = (0..5).map(|_| start()).min().expect("there are five");
-    println!("first start {first:?}, best of five later ones {best:?}");
-    assert!(best < Duration::from_millis(300), "{best:?}");
+    // A reference of the same run: how fast the machine is makes no difference to the ratio.
+    let compiled = start(&["--no-cache"]);
+    start(&[]);
+    let best = (0..5).map(|_| start(&[])).min().expect("five are measured");
+    println!("compiled {compiled:?}, best of five from the cache {best:?}");
+    assert!(best * 4 < compiled, "{best:?} of {compiled:?}");
 }
 
 /// How much memory caller and callee have taken when so many calls were made, in KiB.

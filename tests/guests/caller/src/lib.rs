@@ -1,8 +1,8 @@
 //! A program that calls load.v1.Work and says how each of its calls has ended, in the lines that `tests/load` reads.
 //!
 //! Its arguments are the jobs, in their order: the name of a deed, `:` and its amount, `~` if it is to be done in the background, `!` if
-//! the call is to be dropped as soon as it is made, `*` and how often. `Again` is a job that does nothing, as often as it takes until one is
-//! answered. At `Die` it panics. Before them stand, each with a value:
+//! the call is to be dropped as soon as it is made, `*` and how often. `Again` is a job that does nothing, repeated until one call
+//! is answered; `Again*20` until 20 are. At `Die` it panics. Before them stand, each with a value:
 //!
 //! - `--caller`: its number among the callers
 //! - `--lanes`: how many calls it makes at once

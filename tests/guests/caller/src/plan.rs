@@ -49,9 +49,11 @@ enum Left {
     /// Not a call, but the end of the caller.
     Death,
     Times(u64),
-    /// Until one is answered whose number is no less.
+    /// Calls until so many of them are answered. A call belongs to the step if its number is at
+    /// least `from`, which the step's first call sets.
     UntilAnswered {
         from: Option<u64>,
+        answers: u64,
     },
 }
 
@@ -110,7 +112,7 @@ impl Plan {
         let number = self.sent;
         match &mut step.left {
             Left::Death => return Some(Task::Die),
-            Left::UntilAnswered { from } => _ = from.get_or_insert(number),
+            Left::UntilAnswered { from, .. } => _ = from.get_or_insert(number),
             Left::Times(1) => drop(self.steps.pop()),
             Left::Times(times) => *times -= 1,
         }
@@ -136,8 +138,17 @@ impl Plan {
 
     /// That call was answered.
     pub(crate) fn answered(&mut self, number: u64) {
-        let is_it = |step: &Step| matches!(step.left, Left::UntilAnswered { from: Some(from) } if from <= number);
-        if self.steps.last().is_some_and(is_it) {
+        let Some(step) = self.steps.last_mut() else {
+            return;
+        };
+        match &mut step.left {
+            Left::UntilAnswered {
+                from: Some(from),
+                answers,
+            } if *from <= number => *answers -= 1,
+            _ => return,
+        }
+        if matches!(step.left, Left::UntilAnswered { answers: 0, .. }) {
             self.steps.pop();
         }
     }
@@ -152,12 +163,17 @@ impl Step {
             amount: 0,
             left,
         };
+        let (word, times) = word.split_once('*').unwrap_or((word, "1"));
         match word {
-            "Again" => return simple(Left::UntilAnswered { from: None }),
+            "Again" => {
+                return simple(Left::UntilAnswered {
+                    from: None,
+                    answers: number(times),
+                });
+            }
             "Die" => return simple(Left::Death),
             _ => {}
         }
-        let (word, times) = word.split_once('*').unwrap_or((word, "1"));
         let (word, dropped) = word
             .strip_suffix('!')
             .map_or((word, false), |word| (word, true));

@@ -197,12 +197,12 @@ fn behaviour_d_the_caller_of_a_callee_that_is_killed_is_told_what_happened_in_ti
 #[test]
 fn behaviour_e_the_same_binaries_pass_the_same_scenario_however_they_are_deployed() {
     check_each(|deployed, pair| {
-        let calls = ["echo:16+echo:0", "refuse", "hang@50", "echo:1"];
+        let calls = ["echo:16+echo:0", "refuse", "hang@200", "echo:1"];
         let expected = [
             "echo:16: 16 bytes",
             "echo:0: 0 bytes",
             "refuse: Refused",
-            "hang@50: DEADLINE_EXCEEDED, timed out: it was not answered in time",
+            "hang@200: DEADLINE_EXCEEDED, timed out: it was not answered in time",
             "echo:1: 1 bytes",
         ];
         let (app, _nats) = pair.app(deployed, &calls);

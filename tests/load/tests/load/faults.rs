@@ -68,13 +68,18 @@ fn more_calls_than_a_slow_service_may_have_are_refused_and_none_is_lost() {
 
 #[test]
 fn calls_that_wait_longer_than_they_may_are_not_begun() {
-    // Some milliseconds of work each, a thousand at once, and a tenth of a second for it.
+    // Seconds of work for each thousand calls that are made at once, and a tenth of a second for
+    // it. A fast machine begins more of them in that time, but not a third.
     let args = "--lanes 1000 --deadline-ms 100 Nothing*2000";
     for (deployed, callee) in EACH {
         let report = kept(
-            &Trial::of(deployed, callee, "env = { ROUNDS = '1000000' }")
-                .caller(args)
-                .run(),
+            &Trial::of(
+                deployed,
+                callee,
+                "env = { ROUNDS = '5000000' }\nbudget = '10s'",
+            )
+            .caller(args)
+            .run(),
         );
         assert!(report.unknown > 1_000, "{deployed:?}, {callee:?}: {report}");
     }
@@ -171,7 +176,7 @@ fn services_that_are_restarted_all_the_time_hurt_nobody() {
     );
     assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);
     assert!(
-        ran.neighbours.longest < Duration::from_secs(2),
+        ran.neighbours.longest < Duration::from_secs(10),
         "{:?}",
         ran.neighbours
     );

@@ -289,7 +289,7 @@ fn assert_kept(ran: &Ran) {
     assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);
     assert!(ran.neighbours.answered >= 100, "{:?}", ran.neighbours);
     assert!(
-        ran.neighbours.longest < Duration::from_secs(2),
+        ran.neighbours.longest < Duration::from_secs(10),
         "{:?}",
         ran.neighbours
     );
