@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_side_answers() {
+    fn the_callee_answers() {
         let measured = round(
             &Guests::build(),
             Case {

@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_that_loops_is_killed_and_not_before_its_budget_is_spent() {
+    fn a_method_that_loops_is_killed_after_its_budget() {
         assert!(kill(&Guests::build()) >= 50.0);
     }
 }

@@ -250,7 +250,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_holds_by_the_better_quartile_and_is_missed_by_the_median_beyond_the_spread() {
+    fn a_bar_is_held_missed_or_open() {
         let at_most = |low, median| {
             Bar::AtMost(1.5).verdict(
                 Quartiles {
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_far_below_its_reference_is_shown_as_a_fraction() {
+    fn small_ratios_are_shown_as_fractions() {
         let quartiles = Quartiles::of(vec![1.0 / 80.0, 1.0 / 60.0, 1.0 / 70.0]);
         assert_eq!(Amounts(quartiles, TIMES).to_string(), "1/70 (1/80 to 1/70)");
         assert_eq!(

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_timed_is_0() {
+    fn untimed_quantiles_are_0() {
         let mut none = Latencies::new(false, 10);
         none.end(none.begin());
         assert_eq!(none.complete(Measured::default()), Measured::default());

@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_case_and_what_was_measured_can_be_told_to_another_process() {
+    fn cases_and_results_round_trip_as_text() {
         let case = Case {
             size: 16,
             in_flight: 64,

@@ -1,4 +1,4 @@
-//! The code cache: a second start compiles nothing, and whatever lies in its folder, the guests run.
+//! The code cache: a second start compiles nothing, and guests run whatever is in the cache folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn bare() -> App {
     App::new("[program.bare]\nwasm = \"bare.wasm\"\n").with("bare.wasm", guest("bare"))
 }
 
-/// `parigot run app.toml` with a cache of the app's own.
+/// Returns the command `parigot run app.toml` with a cache in the app's folder.
 fn command(app: &App) -> Command {
     let mut command = app.command();
     command
@@ -29,7 +29,7 @@ fn run(app: &App) -> Ended {
     Started::new(&mut command(app)).wait()
 }
 
-/// Checks that the guest has run, and where its code came from.
+/// Checks that the guest has run, and the origin of its code.
 #[track_caller]
 fn check(ended: &Ended, origin: &str) {
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
@@ -47,16 +47,17 @@ fn check(ended: &Ended, origin: &str) {
 }
 
 fn entries(app: &App) -> Vec<PathBuf> {
-    let files =
-        fs::read_dir(app.folder().join("caches/parigot/code")).expect("the folder was made");
+    let files = fs::read_dir(app.folder().join("caches/parigot/code"))
+        .expect("the cache folder must exist");
     files
-        .map(|file| file.expect("it can be read").path())
+        .map(|file| file.expect("the folder must be readable").path())
         .collect()
 }
 
-/// Checks that after `damage` to the entry the guest is compiled anew, which is said, and that the next start has it from the cache.
+/// Checks that the guest is compiled again after `damage` to its cache entry, that the reason is
+/// logged, and that the next start uses the new entry.
 #[track_caller]
-fn check_made_anew(damage: impl Fn(&Path), reason: &str) {
+fn check_compiled_again(damage: impl Fn(&Path), reason: &str) {
     let app = bare();
     check(&run(&app), COMPILED);
     let [entry] = &entries(&app)[..] else {
@@ -113,55 +114,60 @@ fn guests_of_one_file_share_its_code() {
 }
 
 #[test]
-fn a_damaged_entry_is_made_anew() {
+fn a_damaged_entry_is_compiled_again() {
     let damage = |entry: &Path| {
-        let mut content = fs::read(entry).expect("it is there");
+        let mut content = fs::read(entry).expect("the file must be readable");
         let middle = content.len() / 2;
         content[middle] ^= 1;
-        fs::write(entry, content).expect("it is ours");
+        fs::write(entry, content).expect("the file must be writable");
     };
-    check_made_anew(damage, "its checksum is wrong");
+    check_compiled_again(damage, "its checksum is wrong");
 }
 
 #[test]
-fn an_entry_that_was_cut_short_is_made_anew() {
+fn a_truncated_entry_is_compiled_again() {
     let damage = |entry: &Path| {
-        let bytes = fs::metadata(entry).expect("it is there").len();
+        let bytes = fs::metadata(entry)
+            .expect("the file must be readable")
+            .len();
         fs::File::options()
             .write(true)
             .open(entry)
             .and_then(|file| file.set_len(bytes - 1))
-            .expect("it is ours");
+            .expect("the file must be writable");
     };
-    check_made_anew(damage, "its checksum is wrong");
+    check_compiled_again(damage, "its checksum is wrong");
 }
 
 #[test]
-fn a_foreign_file_is_made_anew() {
+fn a_foreign_file_is_replaced() {
     let damage = |entry: &Path| {
-        fs::write(entry, "no code, but a text that is longer than a checksum").expect("it is ours")
+        fs::write(entry, "no code, but a text that is longer than a checksum")
+            .expect("the file must be writable")
     };
-    check_made_anew(damage, "its checksum is wrong");
+    check_compiled_again(damage, "its checksum is wrong");
 }
 
 #[cfg(unix)]
 #[test]
-fn an_entry_that_others_can_write_to_is_made_anew() {
+fn an_entry_writable_by_others_is_compiled_again() {
     use std::os::unix::fs::PermissionsExt;
     let damage = |entry: &Path| {
-        fs::set_permissions(entry, fs::Permissions::from_mode(0o666)).expect("it is ours")
+        fs::set_permissions(entry, fs::Permissions::from_mode(0o666))
+            .expect("the file must be writable")
     };
-    check_made_anew(damage, "other users can write to it");
+    check_compiled_again(damage, "other users can write to it");
 }
 
 #[cfg(unix)]
 #[test]
-fn a_folder_that_others_can_write_to_is_not_used() {
+fn a_folder_writable_by_others_is_not_used() {
     use std::os::unix::fs::PermissionsExt;
     let app = bare();
     check(&run(&app), COMPILED);
     let folder = app.folder().join("caches/parigot/code");
-    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).expect("it is ours");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777))
+        .expect("the file must be writable");
     let ended = run(&app);
     check(&ended, COMPILED);
     let said = format!(
@@ -179,7 +185,7 @@ fn a_folder_that_others_can_write_to_is_not_used() {
 }
 
 #[test]
-fn several_starts_at_once_do_not_fight() {
+fn concurrent_starts_share_the_cache() {
     let app = bare();
     let starts = [(); 4].map(|()| Started::new(&mut command(&app)));
     for start in starts {
@@ -199,7 +205,7 @@ fn several_starts_at_once_do_not_fight() {
 }
 
 #[test]
-fn a_cache_that_cannot_be_written_stops_nobody() {
+fn an_unwritable_cache_does_not_stop_guests() {
     let app = bare().with("caches", "a file where the folder would be");
     let ended = run(&app);
     check(&ended, COMPILED);
@@ -210,7 +216,7 @@ fn a_cache_that_cannot_be_written_stops_nobody() {
 }
 
 #[test]
-fn what_is_no_guest_is_refused_from_the_cache_too() {
+fn a_cached_module_is_checked_again() {
     let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\n").with_wat("bare.wasm", "(module)");
     for _ in 0..2 {
         let ended = run(&app);
@@ -227,14 +233,18 @@ fn what_is_no_guest_is_refused_from_the_cache_too() {
 }
 
 #[test]
-fn whoever_wants_to_know_is_told_what_is_being_compiled() {
+fn on_compiling_gets_the_names_of_guests() {
     let app = bare();
-    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let deployment = Deployment::read(&app.file()).expect("the deployment file must be valid");
     let told = || {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = {
             let told = Arc::clone(&told);
-            move |guests: &[&str]| told.lock().expect("one at a time").push(guests.join(" "))
+            move |guests: &[&str]| {
+                told.lock()
+                    .expect("no test panics with this lock")
+                    .push(guests.join(" "))
+            }
         };
         let code_cache = Some(app.folder().join("code"));
         let settings = Settings {
@@ -244,12 +254,12 @@ fn whoever_wants_to_know_is_told_what_is_being_compiled() {
         };
         assert_eq!(
             parigot_host::start(&deployment, settings)
-                .expect("it starts")
+                .expect("the deployment must start")
                 .wait()
                 .status,
             0
         );
-        std::mem::take(&mut *told.lock().expect("one at a time"))
+        std::mem::take(&mut *told.lock().expect("no test panics with this lock"))
     };
     assert_eq!(told(), ["bare", ""]);
     assert_eq!(told(), [""; 0], "what is in the cache is not compiled");

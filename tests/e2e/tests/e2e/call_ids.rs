@@ -1,4 +1,4 @@
-//! The id of a call stands in every line of the log that is about it, and in the error that its caller gets.
+//! Every log line about a call has the id of the call, and so has the error that the caller gets.
 
 use e2e::{App, Ended, Line, Started, guest};
 use parigot_abi::id::{CallId, InstanceId, ServiceId};
@@ -15,9 +15,9 @@ fn drive(calls: &[&str]) -> Ended {
     Started::new(app.command().args(["--log-level", "trace"])).wait()
 }
 
-/// The id in the failure that the driver tells of a call.
+/// Returns the id in the failure that the driver logs for a call.
 #[track_caller]
-fn told_to_caller(log: &[Line], call: &str) -> CallId {
+fn id_at_caller(log: &[Line], call: &str) -> CallId {
     let failure = log
         .iter()
         .find(|line| line.guest == "driver" && line.message.starts_with(call));
@@ -32,13 +32,13 @@ fn told_to_caller(log: &[Line], call: &str) -> CallId {
         .unwrap_or_else(|error| panic!("{failure}: {error}"))
 }
 
-/// Checks that these lines of the service are about the call whose failure the driver tells.
+/// Checks that the service's lines about calls are these, and have the id that the driver logs.
 #[track_caller]
 fn check(call: &str, expected: &[&str]) {
     let ended = drive(&[call]);
     let log = ended.log();
-    let id = told_to_caller(&log, call);
-    let is_life = |line: &Line| {
+    let id = id_at_caller(&log, call);
+    let is_lifecycle = |line: &Line| {
         ["launched", "left with status"]
             .iter()
             .any(|life| line.message.starts_with(life))
@@ -46,7 +46,7 @@ fn check(call: &str, expected: &[&str]) {
     let of_echo = log
         .iter()
         .filter(|line| line.guest == "echo" && line.instance != "-");
-    let about_calls: Vec<_> = of_echo.filter(|line| !is_life(line)).collect();
+    let about_calls: Vec<_> = of_echo.filter(|line| !is_lifecycle(line)).collect();
     assert_eq!(about_calls.len(), expected.len(), "{}", ended.stderr);
     for (line, expected) in about_calls.into_iter().zip(expected) {
         assert!(line.message.contains(expected), "{}", ended.stderr);
@@ -55,7 +55,7 @@ fn check(call: &str, expected: &[&str]) {
 }
 
 #[test]
-fn a_call_that_was_not_answered_in_time() {
+fn a_call_that_times_out() {
     check("hang@500?", &["hanging", "cancelled"]);
 }
 
@@ -70,7 +70,7 @@ fn a_call_whose_handler_traps() {
 }
 
 #[test]
-fn a_call_whose_handler_holds_the_thread() {
+fn a_call_whose_handler_exceeds_its_budget() {
     check("spin?", &["was killed"]);
 }
 
@@ -80,32 +80,29 @@ fn a_call_whose_response_is_too_large() {
 }
 
 #[test]
-fn a_call_to_a_service_that_is_gone() {
+fn a_call_to_a_service_that_has_ended() {
     let log = drive(&["panic?", "echo:1?"]).log();
-    assert_ne!(
-        told_to_caller(&log, "panic"),
-        told_to_caller(&log, "echo:1")
-    );
+    assert_ne!(id_at_caller(&log, "panic"), id_at_caller(&log, "echo:1"));
 }
 
 #[test]
-fn an_id_of_the_log_is_read_as_what_it_is_and_as_nothing_else() {
+fn an_id_in_the_log_parses_as_its_own_type_only() {
     let log = drive(&["sleep:1"]).log();
     let line = log
         .iter()
         .find(|line| line.message == "sleeping")
-        .expect("the service says so");
+        .expect("the service must log the call");
     assert!(line.call.parse::<CallId>().is_ok(), "{line:?}");
     let error = line
         .call
         .parse::<ServiceId>()
-        .expect_err("it is the id of a call")
+        .expect_err("the id is that of a call")
         .to_string();
     assert_eq!(error, "not a ServiceId: expected it to start with `svc_`");
     let error = line
         .instance
         .parse::<InstanceId>()
-        .expect_err("it is the short form")
+        .expect_err("the log has the short form")
         .to_string();
     assert_eq!(error, "expected 24 characters after the prefix, found 6");
 }

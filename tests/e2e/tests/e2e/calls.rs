@@ -1,8 +1,8 @@
-//! How calls end, whatever their callee does.
+//! The ways in which a call ends.
 
 use e2e::{App, Ended, go_guest, guest};
 
-/// Runs the driver with these calls against the echo service, which ends but once.
+/// Runs the driver with these calls against the echo service, which is not restarted.
 fn drive(calls: &[&str]) -> Ended {
     let deployment = format!(
         "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n\
@@ -14,7 +14,7 @@ fn drive(calls: &[&str]) -> Ended {
         .run()
 }
 
-/// Runs the driver, which must end well, and compares what it says of its calls.
+/// Runs the driver with these calls, and checks how they end. The driver must exit with status 0.
 #[track_caller]
 fn check(calls: &[&str], ends: &[&str]) -> Ended {
     let ended = drive(calls);
@@ -42,12 +42,12 @@ fn a_thousand_calls_are_in_flight_at_once() {
     check(&[&calls], &["echo:1: 1 bytes"; 1_000]);
 }
 
-/// Runs each driver, in Rust and in Go, with these calls and all the room that it needs.
+/// Runs the drivers in Rust and in Go with these calls and generous limits.
 fn drive_each(calls: &[&str]) -> [Ended; 2] {
-    const ROOMY: &str = "memory = \"1GiB\"\nbudget = \"30s\"\nlog = \"16MiB\"";
+    const LIMITS: &str = "memory = \"1GiB\"\nbudget = \"30s\"\nlog = \"16MiB\"";
     let deployment = format!(
-        "[service.echo]\nwasm = \"echo.wasm\"\ndeadline = \"1m\"\n{ROOMY}\n\
-         [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n{ROOMY}\n"
+        "[service.echo]\nwasm = \"echo.wasm\"\ndeadline = \"1m\"\n{LIMITS}\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n{LIMITS}\n"
     );
     let run = |driver| {
         App::new(&deployment)
@@ -59,7 +59,7 @@ fn drive_each(calls: &[&str]) -> [Ended; 2] {
 }
 
 #[test]
-fn calls_beyond_the_bound_are_refused_and_nothing_else_is() {
+fn calls_beyond_the_limit_are_refused() {
     let calls = vec!["sleep:50"; (16 << 10) + 100].join("+");
     for ended in drive_each(&[&calls, "echo:1"]) {
         let messages = ended.messages_of("driver");
@@ -78,8 +78,8 @@ fn calls_beyond_the_bound_are_refused_and_nothing_else_is() {
 }
 
 #[test]
-fn a_mailbox_that_is_full_refuses_calls_and_all_others_are_answered() {
-    // They are made in one turn, and 64 MiB may wait.
+fn a_full_mailbox_refuses_calls() {
+    // The calls are made in one turn, and a mailbox holds 64 MiB.
     let calls = ["echo:8000000?"; 10].join("+");
     for ended in drive_each(&[&calls, "echo:1"]) {
         let messages = ended.messages_of("driver");
@@ -105,12 +105,12 @@ fn answers_come_in_any_order() {
 }
 
 #[test]
-fn a_service_s_own_error_is_no_status() {
+fn an_application_error_is_not_a_status() {
     check(&["refuse"], &["refuse: Refused"]);
 }
 
 #[test]
-fn a_call_that_is_not_answered_in_time_ends_at_both_sides() {
+fn a_timeout_ends_the_call_on_both_sides() {
     let ended = drive(&["hang@500", "echo:1"]);
     assert_eq!(
         ended.messages_of("driver"),
@@ -123,15 +123,15 @@ fn a_call_that_is_not_answered_in_time_ends_at_both_sides() {
 }
 
 #[test]
-fn a_call_that_is_dropped_at_once_never_runs() {
-    // The call and its cancellation come in one turn.
+fn a_call_dropped_at_once_never_runs() {
+    // The host gets the call and its cancellation in one turn.
     let ended = drive(&["hang!", "echo:1"]);
     assert_eq!(ended.messages_of("driver"), ["echo:1: 1 bytes"]);
     assert!(ended.messages_of("echo").is_empty(), "{}", ended.stderr);
 }
 
 #[test]
-fn a_panic_ends_its_call_and_those_beside_it() {
+fn a_panic_ends_all_calls_of_its_instance() {
     let ended = drive(&["hang+panic+echo:1", "echo:1"]);
     let messages = ended.messages_of("driver");
     let [hang, panic, after, later] = &messages[..] else {
@@ -158,7 +158,7 @@ fn a_panic_ends_its_call_and_those_beside_it() {
     let line = log
         .iter()
         .find(|line| line.message.starts_with("panicked"))
-        .expect("the host says so");
+        .expect("the host must log the failure");
     assert_eq!(
         (line.level.as_str(), line.guest.as_str()),
         ("ERROR", "echo")
@@ -167,7 +167,7 @@ fn a_panic_ends_its_call_and_those_beside_it() {
 }
 
 #[test]
-fn a_trap_says_what_the_engine_says() {
+fn a_trap_reports_the_message_of_the_engine() {
     let ended = drive(&["trap"]);
     let messages = ended.messages_of("driver");
     assert!(
@@ -178,7 +178,7 @@ fn a_trap_says_what_the_engine_says() {
 }
 
 #[test]
-fn a_service_that_leaves_ends_the_calls_it_has() {
+fn a_service_that_exits_ends_its_calls() {
     let ended = drive(&["hang+leave:7", "echo:1"]);
     assert_eq!(
         ended.messages_of("driver"),
@@ -191,7 +191,7 @@ fn a_service_that_leaves_ends_the_calls_it_has() {
 }
 
 #[test]
-fn a_message_that_is_too_long_fails_where_it_is_sent() {
+fn a_message_that_is_too_long_fails_at_its_sender() {
     let limit = "a message of 16777222 bytes, and at most 16777216 are let through";
     let ended = drive(&["swell:16777217", "echo:16777217", "echo:1"]);
     let expected = [
@@ -203,7 +203,7 @@ fn a_message_that_is_too_long_fails_where_it_is_sent() {
 }
 
 #[test]
-fn a_call_that_its_callee_was_never_given_is_refused_when_that_ends() {
+fn a_call_that_was_not_delivered_is_refused() {
     let ended = drive(&["150ms:echo:1@60000?+~spin?"]);
     let messages = ended.messages_of("driver");
     let [later, spin] = &messages[..] else {
@@ -219,20 +219,21 @@ fn a_call_that_its_callee_was_never_given_is_refused_when_that_ends() {
 
 #[test]
 fn a_service_that_is_not_ready_fails_the_start() {
-    let deployment = "[service.echo]\nwasm = \"echo.wasm\"\n[service.lost]\nwasm = \"lost.wasm\"\n";
+    let deployment =
+        "[service.echo]\nwasm = \"echo.wasm\"\n[service.unready]\nwasm = \"unready.wasm\"\n";
     let ended = App::new(deployment)
         .with("echo.wasm", guest("echo"))
-        .with("lost.wasm", guest("lost"))
+        .with("unready.wasm", guest("unready"))
         .run();
     assert_eq!(
-        ended.messages_of("lost"),
-        ["left with status 1: not ready: the map is missing"]
+        ended.messages_of("unready"),
+        ["left with status 1: not ready: unready on purpose"]
     );
     assert_eq!(ended.status, Some(1));
 }
 
 #[test]
-fn a_method_that_holds_its_thread_is_killed_and_named() {
+fn a_method_beyond_its_budget_is_killed_and_named() {
     let ended = drive(&["hang+spin+echo:1", "echo:1"]);
     let messages = ended.messages_of("driver");
     let held = "callee killed: echo was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave";
@@ -251,20 +252,20 @@ fn a_method_that_holds_its_thread_is_killed_and_named() {
     let line = log
         .iter()
         .find(|line| line.message.starts_with("was killed"))
-        .expect("the host says so");
+        .expect("the host must log the failure");
     assert!(line.call.starts_with("cal_"), "{line:?}");
 }
 
 #[test]
-fn a_method_holds_its_thread_for_as_long_as_its_own_budget_says() {
+fn a_method_may_have_a_budget_of_its_own() {
     let ended = drive(&["~spin"]);
     let killed = "~spin: INTERNAL, callee killed: echo was killed: it held its thread for longer than its budget of 400 ms in echo.v1.Echo/Persist";
     assert_eq!(ended.messages_of("driver"), [killed]);
 }
 
 #[test]
-fn many_short_tasks_are_no_long_one() {
-    // Some 300 ms of work, six times the budget, but no task holds the thread for longer than a few.
+fn many_short_tasks_do_not_exceed_the_budget() {
+    // About 300 ms of work, six times the budget, in tasks of about one millisecond.
     check(
         &["toil:300+echo:1"],
         &["toil:300: 0 bytes", "echo:1: 1 bytes"],

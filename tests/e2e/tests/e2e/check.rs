@@ -1,4 +1,4 @@
-//! `parigot check`: what is wrong with a deployment is told, all of it, and nothing is launched.
+//! `parigot check`: all errors of a deployment are reported, and no guest is launched.
 
 use std::process::Command;
 
@@ -6,14 +6,14 @@ use e2e::{App, Ended, example, guest, protoc, service};
 use parigot_abi::manifest::Service;
 use serde_json::{Value, json};
 
-/// The object that `parigot check --format json` writes.
+/// Returns the object that `parigot check --format json` writes, and the exit status.
 #[track_caller]
 fn object(app: &App) -> (Value, Option<i32>) {
     let Ended {
         stdout,
         stderr,
         status,
-    } = app.ask("check", &["--format", "json"]);
+    } = app.run_subcommand("check", &["--format", "json"]);
     assert_eq!(stderr, "");
     (
         serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout:?}")),
@@ -21,18 +21,20 @@ fn object(app: &App) -> (Value, Option<i32>) {
     )
 }
 
-/// The messages of all complaints.
+/// Returns the messages of all complaints.
 #[track_caller]
 fn complaints(app: &App) -> Vec<String> {
     let (object, status) = object(app);
     assert_eq!((&object["fits"], status), (&json!(false), Some(3)));
-    let complaints = object["complaints"].as_array().expect("it is a list");
+    let complaints = object["complaints"]
+        .as_array()
+        .expect("the value must be a list");
     complaints
         .iter()
         .map(|complaint| {
             complaint["message"]
                 .as_str()
-                .expect("it is a text")
+                .expect("the value must be a string")
                 .to_owned()
         })
         .collect()
@@ -40,7 +42,8 @@ fn complaints(app: &App) -> Vec<String> {
 
 fn helloworld() -> App {
     let built = |file: &str| {
-        std::fs::read(example().join("build").join(file)).expect("the example is built")
+        std::fs::read(example().join("build").join(file))
+            .expect("`make build` must write the guests of the example")
     };
     App::new(
         "[program.hello]\nwasm = \"hello.wasm\"\n[service.greeting]\nwasm = \"greeting.wasm\"\n",
@@ -50,8 +53,8 @@ fn helloworld() -> App {
 }
 
 #[test]
-fn the_example_fits_and_its_order_is_told() {
-    let ended = helloworld().ask("check", &[]);
+fn the_example_passes_and_its_order_is_shown() {
+    let ended = helloworld().run_subcommand("check", &[]);
     assert_eq!(
         ended.stdout,
         "app.toml: its 2 guests fit, launched in this order:\n   1  greeting\n   2  hello\n"
@@ -61,7 +64,7 @@ fn the_example_fits_and_its_order_is_told() {
 }
 
 #[test]
-fn programs_are_told_who_exports_what() {
+fn json_lists_exports_and_requirements() {
     let greeting = json!({
         "name": "greeting", "role": "service", "replicas": 1, "exports": ["greeting.v1.Greeting"], "requires": [], "step": 1,
     });
@@ -74,21 +77,21 @@ fn programs_are_told_who_exports_what() {
 }
 
 #[test]
-fn the_order_is_that_of_dependencies_and_alphabetical_among_equals() {
+fn guests_are_ordered_by_dependency_then_by_name() {
     let app = App::new("")
         .with_service("zebra", &["x.Zebra"], &[])
         .with_service("mule", &["x.Mule"], &["x.Zebra", "x.Ant"])
         .with_service("bee", &["x.Bee"], &["x.Mule"])
         .with_service("cow", &["x.Cow"], &["x.Ant"])
         .with_service("ant", &["x.Ant"], &[]);
-    let ended = app.ask("check", &[]);
+    let ended = app.run_subcommand("check", &[]);
     let expected = "app.toml: its 5 guests fit, launched in this order:\n   1  ant, zebra\n   2  cow, mule\n   3  bee\n";
     assert_eq!(ended.stdout, expected);
     assert_eq!(ended.status, Some(0));
 }
 
 #[test]
-fn a_cycle_is_reported_with_its_path_and_a_nonzero_exit() {
+fn a_cycle_is_reported_with_its_path() {
     let knot = || {
         App::new("")
             .with_service("a", &["x.A"], &["x.B"])
@@ -96,7 +99,7 @@ fn a_cycle_is_reported_with_its_path_and_a_nonzero_exit() {
     };
     for subcommand in ["check", "run"] {
         let app = knot().with_service("c", &["x.C"], &["x.B"]);
-        let ended = app.ask(subcommand, &[]);
+        let ended = app.run_subcommand(subcommand, &[]);
         let expected = r#"
   × these guests wait for each other: a -> b -> a
    ╭─[app.toml:3:8]
@@ -113,11 +116,11 @@ fn a_cycle_is_reported_with_its_path_and_a_nonzero_exit() {
 }
 
 #[test]
-fn a_missing_export_is_reported_by_name_with_the_nearest_that_there_is() {
+fn a_missing_export_is_reported_with_the_nearest() {
     let app = App::new("")
         .with_service("shop", &[], &["stock.v1.Stok", "bank.v1.Bank"])
         .with_service("stock", &["stock.v1.Stock"], &[]);
-    let ended = app.ask("check", &[]);
+    let ended = app.run_subcommand("check", &[]);
     let expected = r#"
   × `shop` requires stock.v1.Stok, which no guest of the deployment exports
    ╭─[app.toml:3:8]
@@ -143,7 +146,7 @@ fn a_missing_export_is_reported_by_name_with_the_nearest_that_there_is() {
 }
 
 #[test]
-fn everything_that_is_wrong_is_told_at_once() {
+fn all_errors_are_reported_at_once() {
     let app = App::new("")
         .with_service("a", &["x.A"], &["x.B"])
         .with_service("b", &["x.B"], &["x.A"])
@@ -159,7 +162,7 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
-fn guests_that_cannot_be_run_hide_nothing_that_is_wrong_with_the_others() {
+fn an_invalid_guest_does_not_hide_other_errors() {
     let app =
         App::new("[service.import]\nwasm = \"import.wasm\"\n[service.old]\nwasm = \"old.wasm\"\n")
             .with_wat("import.wasm", r#"(module (import "env" "now" (func)))"#)
@@ -173,7 +176,7 @@ fn guests_that_cannot_be_run_hide_nothing_that_is_wrong_with_the_others() {
                 (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))"#,
             )
             .with_service("self", &["x.Self"], &["x.Self"])
-            // It may well be that one of the others exports it.
+            // No complaint about x.Stock: one of the invalid guests may export it.
             .with_service("shop", &[], &["x.Stock"]);
     let expected = [
         "`import`: import.wasm cannot be run: imports `env.now`, and a guest imports nothing",
@@ -184,7 +187,7 @@ fn guests_that_cannot_be_run_hide_nothing_that_is_wrong_with_the_others() {
 }
 
 #[test]
-fn mistakes_in_the_file_are_told_with_their_place() {
+fn errors_in_the_file_have_their_location() {
     let (object, status) = object(&App::new("[program.hello]\nwsam = \"hello.wasm\"\n"));
     let complaint = json!({
         "message": "unknown key `wsam` in `[program.hello]`", "at": "app.toml:3:1", "help": "did you mean `wasm`?",
@@ -197,7 +200,7 @@ fn mistakes_in_the_file_are_told_with_their_place() {
 }
 
 #[test]
-fn a_guest_that_fails_in_its_first_turn_is_refused() {
+fn a_guest_that_fails_in_its_init_turn_is_rejected() {
     let app = App::new("").with_service("shop", &["no name"], &[]);
     let expected = "`shop` failed in its first turn: broke the protocol: declared \"no name\", which is no name of a service or \
                     method";
@@ -206,10 +209,10 @@ fn a_guest_that_fails_in_its_first_turn_is_refused() {
 
 #[test]
 fn nothing_is_launched() {
-    // Whatever it did after its first turn would be logged.
+    // A launched guest would log lines.
     let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n")
         .with("bare.wasm", guest("bare"));
-    let ended = app.ask("check", &[]);
+    let ended = app.run_subcommand("check", &[]);
     assert_eq!(
         ended.stdout,
         "app.toml: its guest fits, launched in this order:\n   1  bare\n"
@@ -217,7 +220,7 @@ fn nothing_is_launched() {
     assert_eq!((&*ended.stderr, ended.status), ("", Some(0)));
 }
 
-/// `stock.v1.Stock` as it is described by the text of a `.proto` file.
+/// Returns `stock.v1.Stock` with the descriptors of a `.proto` file.
 fn stock(schema: u64, text: &str) -> Service {
     described(
         "stock.v1.Stock",
@@ -226,14 +229,13 @@ fn stock(schema: u64, text: &str) -> Service {
     )
 }
 
-/// A service as it is described by the text of a `.proto` file.
+/// Returns a service with the descriptors of a `.proto` file.
 fn described(name: &str, schema: u64, text: &str) -> Service {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    let (input, output) = (
-        folder.path().join("service.proto"),
-        folder.path().join("service.set"),
-    );
-    std::fs::write(&input, format!("syntax = \"proto3\"; {text}")).expect("the folder is ours");
+    let folder = tempfile::tempdir().expect("a temporary folder must be writable");
+    let input = folder.path().join("service.proto");
+    let output = folder.path().join("service.set");
+    std::fs::write(&input, format!("syntax = \"proto3\"; {text}"))
+        .expect("a temporary folder must be writable");
     let mut protoc = Command::new(protoc());
     protoc.arg(format!("--proto_path={}", folder.path().display()));
     protoc
@@ -247,7 +249,7 @@ fn described(name: &str, schema: u64, text: &str) -> Service {
         "{}",
         String::from_utf8_lossy(&ran.stderr)
     );
-    let descriptors = std::fs::read(output).expect("protoc has written it");
+    let descriptors = std::fs::read(output).expect("protoc must write the descriptors");
     Service {
         schema,
         descriptors,
@@ -262,7 +264,7 @@ const OLD: &str = "
 ";
 
 #[test]
-fn methods_and_fields_that_were_removed_or_retyped_are_named() {
+fn removed_and_retyped_fields_are_named() {
     let new = "
         service Stock { rpc Put(Item) returns (Nothing); rpc Move(Item) returns (Nothing); }
         message Item { string name = 1; double count = 2; string colour = 4; }
@@ -271,7 +273,7 @@ fn methods_and_fields_that_were_removed_or_retyped_are_named() {
     let app = App::new("")
         .with_declaring("shop", &[], &[stock(1, OLD)])
         .with_declaring("stock", &[stock(2, new)], &[]);
-    let ended = app.ask("check", &[]);
+    let ended = app.run_subcommand("check", &[]);
     let expected = r#"
   × `shop` was built with another stock.v1.Stock than `stock` offers
   ╰─▶ stock.v1.Item.count (2) is sent by `shop` as int32 and read by `stock` as double
@@ -290,7 +292,7 @@ fn methods_and_fields_that_were_removed_or_retyped_are_named() {
 }
 
 #[test]
-fn a_guest_in_rust_says_what_it_was_built_with() {
+fn a_guest_in_rust_reports_its_schema() {
     let newer = "
         package echo.v1;
         service Echo { rpc Echo(Payload) returns (Payload); rpc Persist(Deed) returns (Payload); }
@@ -308,7 +310,7 @@ fn a_guest_in_rust_says_what_it_was_built_with() {
 }
 
 #[test]
-fn an_exporter_may_offer_more_than_its_client_knows() {
+fn an_exporter_may_have_a_newer_schema() {
     let new = "
         service Stock { rpc Take(Thing) returns (Nothing); rpc Put(Thing) returns (Nothing); rpc Count(Nothing) returns (Thing); }
         message Thing { string title = 1; int64 count = 2; bool fragile = 3; repeated string tags = 4; }
@@ -317,12 +319,12 @@ fn an_exporter_may_offer_more_than_its_client_knows() {
     let app = App::new("")
         .with_declaring("shop", &[], &[stock(1, OLD)])
         .with_declaring("stock", &[stock(2, new)], &[]);
-    let ended = app.ask("check", &[]);
+    let ended = app.run_subcommand("check", &[]);
     assert_eq!((&*ended.stderr, ended.status), ("", Some(0)));
 }
 
 #[test]
-fn a_schema_that_is_not_told_proves_nothing() {
+fn a_schema_without_descriptors_cannot_be_compared() {
     let untold = Service {
         schema: 7,
         ..service("stock.v1.Stock")

@@ -9,7 +9,7 @@ fn run(args: &[&str]) -> Ended {
 }
 
 #[test]
-fn the_version_is_told() {
+fn the_version_is_printed() {
     let ended = run(&["--version"]);
     assert_eq!(
         ended.stdout,
@@ -19,7 +19,7 @@ fn the_version_is_told() {
 }
 
 #[test]
-fn the_exit_statuses_are_told() {
+fn help_lists_the_exit_statuses() {
     for (command, told) in [
         ("run", "130  it was stopped by Ctrl-C"),
         ("run", "124  its guests were not ready"),
@@ -33,7 +33,7 @@ fn the_exit_statuses_are_told() {
 }
 
 #[test]
-fn a_wrong_command_line_has_a_status_of_its_own() {
+fn a_wrong_command_line_exits_with_status_2() {
     for args in [
         &[][..],
         &["run"],

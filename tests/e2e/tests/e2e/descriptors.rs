@@ -1,4 +1,4 @@
-//! A running guest tells what its services look like, if the host asks.
+//! Hosts can get the descriptors of running services.
 
 use e2e::{App, guest};
 use parigot_host::deployment::Deployment;
@@ -6,10 +6,10 @@ use parigot_host::{Exported, Settings};
 use prost::Message;
 use prost_types::FileDescriptorSet;
 
-/// What the echo service says that it exports.
+/// Returns the export of a running echo service.
 fn exported(descriptors: bool) -> Exported {
     let app = App::new("[service.echo]\nwasm = \"echo.wasm\"\n").with("echo.wasm", guest("echo"));
-    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let deployment = Deployment::read(&app.file()).expect("the deployment file must be valid");
     let running = parigot_host::start(
         &deployment,
         Settings {
@@ -17,20 +17,22 @@ fn exported(descriptors: bool) -> Exported {
             ..Settings::default()
         },
     )
-    .expect("it starts");
+    .expect("the deployment must start");
     let exports = running.exports().to_vec();
     running.stopper().stop();
     assert_eq!(running.wait().status, 0);
-    let [echo] = exports.try_into().expect("it exports one service");
+    let [echo] = exports
+        .try_into()
+        .expect("the guest must export one service");
     echo
 }
 
 #[test]
-fn a_host_that_asks_gets_the_descriptors_of_what_guests_export() {
+fn a_host_can_get_the_descriptors_of_exports() {
     let echo = exported(true);
     assert_eq!((&*echo.guest, &*echo.service), ("echo", "echo.v1.Echo"));
     let files = FileDescriptorSet::decode(&*echo.descriptors)
-        .expect("the descriptors are sound")
+        .expect("the descriptors must be valid")
         .file;
     let [file] = &files[..] else {
         panic!("one file is enough: {files:?}")
@@ -50,6 +52,6 @@ fn a_host_that_asks_gets_the_descriptors_of_what_guests_export() {
 }
 
 #[test]
-fn a_host_that_does_not_ask_gets_none() {
+fn descriptors_are_off_by_default() {
     assert!(exported(false).descriptors.is_empty());
 }

@@ -1,8 +1,8 @@
-//! Services that are located by their names at run time: bytes in, bytes out, and nothing that was not required.
+//! Services that are located by name at run time, without a generated client.
 
 use e2e::{App, Ended, Nats, go_guest, guest};
 
-/// The program `dynamic` with these arguments, and the echo service under that name in the deployment.
+/// Runs the program `dynamic` with these arguments beside the service `echo`.
 fn run(dynamic: &[u8], echo: &[u8], args: &[&str]) -> Ended {
     let app = App::new(&format!(
         "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n[program.dynamic]\nwasm = \"dynamic.wasm\"\nargs = {args:?}\n"
@@ -12,7 +12,7 @@ fn run(dynamic: &[u8], echo: &[u8], args: &[&str]) -> Ended {
         .run()
 }
 
-/// What each language says when a service is looked for that it does not require.
+/// The next step that each language names in the error for a service that is not required.
 const REFUSALS: [(&str, &str); 2] = [
     (
         "Rust",
@@ -25,8 +25,8 @@ const REFUSALS: [(&str, &str); 2] = [
 ];
 
 #[test]
-fn a_service_is_called_by_its_name_in_every_pair_of_languages() {
-    // {data: 07}, {kind: Refuse}, no message, and a method that is not there.
+fn each_language_calls_each_by_name() {
+    // {data: 07}, {kind: Refuse}, bytes that are not a message, and an unknown method.
     let args = [
         "echo.v1.Other/",
         "Echo=0a0107",
@@ -69,7 +69,7 @@ fn a_service_is_called_by_its_name_in_every_pair_of_languages() {
 }
 
 #[test]
-fn a_service_that_is_required_by_name_must_be_there_and_is_drawn() {
+fn a_service_required_by_name_is_checked_and_drawn() {
     let alone = "[program.dynamic]\nwasm = \"dynamic.wasm\"\n";
     let refused = App::new(alone).with("dynamic.wasm", guest("dynamic")).run();
     assert!(
@@ -82,15 +82,15 @@ fn a_service_that_is_required_by_name_must_be_there_and_is_drawn() {
     let app = app
         .with("dynamic.wasm", guest("dynamic"))
         .with("echo.wasm", guest("echo"));
-    let drawn = app.ask("graph", &[]).stdout;
+    let drawn = app.run_subcommand("graph", &[]).stdout;
     assert!(
         drawn.contains("program dynamic  -> echo  echo.v1.Echo\n"),
         "{drawn}"
     );
-    assert_eq!(app.ask("check", &[]).status, Some(0));
+    assert_eq!(app.run_subcommand("check", &[]).status, Some(0));
 }
 
-/// The program `dynamic` in the process `front`, and the echo service in `back`.
+/// Returns an app with the program `dynamic` in the process `front` and the echo service in `back`.
 fn apart(nats: &Nats, head: &str) -> App {
     let app = App::new(&format!(
         "{head}[service.echo]\nwasm = \"echo.wasm\"\n[program.dynamic]\nwasm = \"dynamic.wasm\"\nargs = [\"Echo=0a0107\"]\n"
@@ -102,7 +102,7 @@ fn apart(nats: &Nats, head: &str) -> App {
 }
 
 #[test]
-fn a_service_is_called_by_its_name_in_another_process() {
+fn a_service_in_another_process_is_called_by_name() {
     let nats = Nats::start();
     let app = apart(&nats, "");
     let mut front = app.start_process("front");
@@ -123,7 +123,7 @@ fn a_service_is_called_by_its_name_in_another_process() {
 }
 
 #[test]
-fn one_who_waits_for_the_methods_of_a_service_can_be_stopped_and_does_not_wait_for_ever() {
+fn waiting_for_methods_ends_on_stop_and_deadline() {
     let nats = Nats::start();
     let patient = apart(&nats, "");
     let mut front = patient.start_process("front");

@@ -1,8 +1,8 @@
-//! How guests end: by themselves, by a panic, by Ctrl-C.
+//! The ways in which guests end: exit, panic, Ctrl-C.
 
 use std::time::{Duration, Instant};
 
-use e2e::{App, Started, example, go_guest, guest, root, slow_to_compile, without_room};
+use e2e::{App, Started, example, go_guest, guest, root, slow_to_compile, trapping_inbox};
 
 fn bare(args: &str) -> App {
     App::new(&format!(
@@ -11,7 +11,7 @@ fn bare(args: &str) -> App {
     .with("bare.wasm", guest("bare"))
 }
 
-/// Its budget is too large for it to be killed before it is stopped.
+/// Returns an app with a program whose budget outlasts the test.
 fn sleeper(args: &str) -> App {
     App::new(&format!(
         "shutdown_deadline = \"1h\"\n\
@@ -28,13 +28,13 @@ fn a_guest_without_std_runs() {
 }
 
 #[test]
-fn a_panic_is_told_with_its_place_and_message() {
+fn a_panic_is_logged_with_location_and_message() {
     let source = std::fs::read_to_string(root().join("tests/guests/bare/src/lib.rs"))
-        .expect("the guest's source");
+        .expect("the guest's source must be readable");
     let line = 1 + source
         .lines()
         .position(|line| line.contains("panic!("))
-        .expect("it panics somewhere");
+        .expect("the source must have a panic");
     let ended = bare(r#"["--panic"]"#).run();
     let [before, panic] = &ended.messages_of("bare")[..] else {
         panic!("{}", ended.stderr)
@@ -52,11 +52,10 @@ fn a_panic_is_told_with_its_place_and_message() {
     assert_eq!(ended.status, Some(1));
 }
 
-/// What it sent before it has been carried out before.
 #[test]
-fn a_guest_that_traps_while_it_makes_room_has_sent_nothing() {
+fn a_trap_while_growing_the_inbox_sends_nothing() {
     let ended = App::new("[program.narrow]\nwasm = \"narrow.wasm\"\n")
-        .with("narrow.wasm", without_room())
+        .with("narrow.wasm", trapping_inbox())
         .run();
     let last = ended
         .log()
@@ -78,21 +77,21 @@ fn ctrl_c_stops_the_guests_in_order() {
     started.wait_for("asleep");
     started.interrupt();
     let ended = started.wait();
-    // It was not killed: `main` was dropped, and what it owned had its say.
+    // The guest was not killed: `main` was dropped, and so were its variables.
     assert_eq!(ended.messages_of("sleeper"), ["asleep", "good night"]);
     assert_eq!(ended.status, Some(130));
 }
 
 #[test]
-fn guests_leave_in_the_reverse_order_of_their_launch() {
+fn guests_stop_in_reverse_launch_order() {
     let app = App::new(
         "[program.driver]\nwasm = \"driver.wasm\"\nargs = [\"pause:3600000\"]\n\
-         [service.phoenix]\nwasm = \"phoenix.wasm\"\n[service.vassal]\nwasm = \"vassal.wasm\"\n",
+         [service.flaky]\nwasm = \"flaky.wasm\"\n[service.dependent]\nwasm = \"dependent.wasm\"\n",
     );
     let app = app
         .with("driver.wasm", guest("driver"))
-        .with("phoenix.wasm", guest("phoenix"));
-    let app = app.with("vassal.wasm", guest("vassal"));
+        .with("flaky.wasm", guest("flaky"));
+    let app = app.with("dependent.wasm", guest("dependent"));
     let mut started = Started::new(app.command().args(["--log-level", "debug"]));
     started.wait_for("pausing");
     started.interrupt();
@@ -105,15 +104,15 @@ fn guests_leave_in_the_reverse_order_of_their_launch() {
             .map(|line| line.guest)
             .collect()
     };
-    assert_eq!(guests("launched"), ["phoenix", "vassal", "driver"]);
+    assert_eq!(guests("launched"), ["flaky", "dependent", "driver"]);
     assert_eq!(
         guests("left with status 0"),
-        ["driver", "vassal", "phoenix"]
+        ["driver", "dependent", "flaky"]
     );
 }
 
 #[test]
-fn a_program_that_holds_its_thread_ends_as_failed() {
+fn a_program_beyond_its_budget_fails() {
     let app = App::new("[program.sleeper]\nwasm = \"sleeper.wasm\"\nargs = [\"--spin\"]\n");
     let ended = app.with("sleeper.wasm", guest("sleeper")).run();
     let [said, killed] = &ended.messages_of("sleeper")[..] else {
@@ -130,7 +129,7 @@ fn a_program_that_holds_its_thread_ends_as_failed() {
 }
 
 #[test]
-fn a_second_ctrl_c_leaves_at_once() {
+fn a_second_ctrl_c_exits_at_once() {
     let app = sleeper(r#"["--spin"]"#);
     let mut started = app.start();
     started.wait_for("about to spin");
@@ -138,12 +137,12 @@ fn a_second_ctrl_c_leaves_at_once() {
 }
 
 #[test]
-fn ctrl_c_while_guests_are_compiled_leaves_at_once() {
+fn ctrl_c_during_compilation_exits_at_once() {
     let app = App::new("[program.slow]\nwasm = \"slow.wasm\"\n")
         .with_wat("slow.wasm", &slow_to_compile());
     let mut command = app.command();
     let started = Started::new(command.args(["--no-cache", "--compile-time", "1h"]));
-    // One that reads the module, and those that compile it.
+    // One thread reads the module, the others compile it.
     started.wait_for_threads("parigot compile", 2);
     let interrupted = Instant::now();
     started.interrupt();
@@ -153,19 +152,20 @@ fn ctrl_c_while_guests_are_compiled_leaves_at_once() {
 }
 
 #[test]
-fn ctrl_c_while_guests_wait_to_be_launched_stops_them() {
+fn ctrl_c_during_the_start_stops_the_guests() {
     let app = App::new(
         "startup_deadline = \"1h\"\n\
-         [service.echo]\nwasm = \"echo.wasm\"\n[service.lost]\nwasm = \"lost.wasm\"\nargs = [\"--dream\"]\n\
+         [service.echo]\nwasm = \"echo.wasm\"\n[service.unready]\nwasm = \"unready.wasm\"\nargs = [\"--hang\"]\n\
          [program.hello]\nwasm = \"hello.wasm\"\n",
     );
-    let hello = std::fs::read(example().join("build/hello.wasm")).expect("the example is built");
+    let hello = std::fs::read(example().join("build/hello.wasm"))
+        .expect("`make build` must write the guests of the example");
     let app = app
         .with("echo.wasm", guest("echo"))
-        .with("lost.wasm", guest("lost"))
+        .with("unready.wasm", guest("unready"))
         .with("hello.wasm", hello);
     let mut started = app.start();
-    started.wait_for("dreaming");
+    started.wait_for("hanging in ready");
     started.interrupt();
     let ended = started.wait();
     assert_eq!(ended.status, Some(130));
@@ -177,15 +177,15 @@ fn ctrl_c_while_guests_wait_to_be_launched_stops_them() {
 }
 
 #[test]
-fn ctrl_c_while_a_service_waits_for_its_restart_does_not_wait_for_it() {
+fn ctrl_c_does_not_wait_for_a_restart() {
     let app = App::new(
-        "[service.phoenix]\nwasm = \"phoenix.wasm\"\nargs = [\"--dies-after\", \"1\"]\nmax_restarts = 1000\n",
+        "[service.flaky]\nwasm = \"flaky.wasm\"\nargs = [\"--fails-after\", \"1\"]\nmax_restarts = 1000\n",
     );
-    let app = app.with("phoenix.wasm", guest("phoenix"));
+    let app = app.with("flaky.wasm", guest("flaky"));
     let mut started = app.start();
-    // The pause after that is 5 seconds and more.
+    // The next pause is at least 5 seconds.
     started.wait_for("restart 7 of 1000");
-    started.wait_for("burnt");
+    started.wait_for("failed on purpose");
     started.interrupt();
     let ended = started.wait();
     assert_eq!(ended.status, Some(130));
@@ -193,9 +193,8 @@ fn ctrl_c_while_a_service_waits_for_its_restart_does_not_wait_for_it() {
 }
 
 #[test]
-fn a_guest_that_does_not_leave_is_ended_at_the_shutdown_deadline_and_what_it_has_left_undone_is_told()
- {
-    // In Go a handler that was cancelled goes on until it looks at its context, which `sleep` does not.
+fn a_guest_is_killed_at_the_shutdown_deadline() {
+    // In Go a cancelled handler goes on until it checks its context, which `sleep` does not.
     let app = App::new(
         "shutdown_deadline = \"100ms\"\n[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"sleep:3600000@3600000\"]\n",
@@ -212,9 +211,9 @@ fn a_guest_that_does_not_leave_is_ended_at_the_shutdown_deadline_and_what_it_has
     assert_eq!(ended.status, Some(130));
 }
 
-/// Ctrl-C, for a program that says goodbye to a service and has registered something else that does not end.
+/// Stops a program with two exit hooks: one calls a service, and one does not end.
 #[track_caller]
-fn check_parting(parting: Vec<u8>, place: &str, goodbye: &str) {
+fn check_parting(parting: Vec<u8>, location: &str, goodbye: &str) {
     let app = App::new(
         "[service.echo]\nwasm = \"echo.wasm\"\n[program.parting]\nwasm = \"parting.wasm\"\n",
     );
@@ -225,47 +224,47 @@ fn check_parting(parting: Vec<u8>, place: &str, goodbye: &str) {
     started.wait_for("asleep");
     started.interrupt();
     let ended = started.wait();
-    let late = format!("what {place} has registered for the exit did not end within 1s");
+    let late = format!("what {location} has registered for the exit did not end within 1s");
     assert_eq!(ended.messages_of("parting"), ["asleep", &late, goodbye]);
     assert_eq!(ended.status, Some(130));
 }
 
-/// The place of the first line of a file of the tests that has this text, with `name` for the file's.
-fn place(file: &str, text: &str, name: &str) -> String {
-    let source =
-        std::fs::read_to_string(root().join("tests").join(file)).expect("the guest's source");
+/// Returns `NAME:LINE` of the first line with this text in a file of the tests.
+fn location(file: &str, text: &str, name: &str) -> String {
+    let source = std::fs::read_to_string(root().join("tests").join(file))
+        .expect("the guest's source must be readable");
     let line = 1 + source
         .lines()
         .position(|line| line.contains(text))
-        .expect("the text is there");
+        .expect("the source must have the text");
     format!("{name}:{line}")
 }
 
 #[test]
-fn at_the_exit_services_are_still_there_and_what_does_not_end_is_named() {
-    let place = place(
+fn exit_hooks_can_call_services() {
+    let location = location(
         "guests/parting/src/lib.rs",
         "async || pending()",
         "parting/src/lib.rs",
     );
-    check_parting(guest("parting"), &format!("{place}:8"), "goodbye Ok(7)");
+    check_parting(guest("parting"), &format!("{location}:8"), "goodbye Ok(7)");
 }
 
 #[test]
-fn at_the_exit_in_go_services_are_still_there_and_what_does_not_end_is_named() {
-    let place = place("guests-go/parting/main.go", "select {}", "parting/main.go");
-    check_parting(go_guest("parting"), &place, "goodbye bytes=7 err=<nil>");
+fn exit_hooks_in_go_can_call_services() {
+    let location = location("guests-go/parting/main.go", "select {}", "parting/main.go");
+    check_parting(go_guest("parting"), &location, "goodbye bytes=7 err=<nil>");
 }
 
 #[test]
-fn a_deployment_of_services_ends_with_the_status_of_the_first_that_failed() {
+fn without_programs_a_failed_service_sets_the_status() {
     let run = |args: &[&str]| {
         let app = App::new(&format!(
-            "[service.phoenix]\nwasm = \"phoenix.wasm\"\nrestart = \"never\"\nargs = {args:?}\n"
+            "[service.flaky]\nwasm = \"flaky.wasm\"\nrestart = \"never\"\nargs = {args:?}\n"
         ));
-        app.with("phoenix.wasm", guest("phoenix")).run().status
+        app.with("flaky.wasm", guest("flaky")).run().status
     };
-    assert_eq!(run(&["--dies-after", "1", "--status", "0"]), Some(0));
-    assert_eq!(run(&["--dies-after", "1", "--status", "7"]), Some(7));
-    assert_eq!(run(&["--dies-after", "1"]), Some(1));
+    assert_eq!(run(&["--fails-after", "1", "--status", "0"]), Some(0));
+    assert_eq!(run(&["--fails-after", "1", "--status", "7"]), Some(7));
+    assert_eq!(run(&["--fails-after", "1"]), Some(1));
 }

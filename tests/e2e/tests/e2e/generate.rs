@@ -1,4 +1,5 @@
-//! `parigot generate`: the same bytes as from `protoc` and the plugin, and mistakes with their places.
+//! `parigot generate`: the same output as `protoc` with the plugin, and errors with their
+//! locations.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,9 +10,9 @@ use e2e::{Ended, Started, parigot, root};
 
 type Files = BTreeMap<String, String>;
 
-/// Runs `parigot generate` in `folder` for all its files, with those options.
+/// Runs `parigot generate` with these options for all files in `folder`.
 fn generate(folder: &Path, options: &[&str]) -> (Ended, Files) {
-    let out = tempfile::tempdir().expect("a temporary folder can be made");
+    let out = tempfile::tempdir().expect("a temporary folder must be writable");
     let mut command = Command::new(parigot());
     command
         .arg("generate")
@@ -26,7 +27,7 @@ fn generate(folder: &Path, options: &[&str]) -> (Ended, Files) {
     (ended, read(out.path()))
 }
 
-/// The `.proto` files in a folder, however deep, sorted.
+/// Returns the `.proto` files in a folder and its subfolders, sorted.
 fn protos(folder: &Path) -> Vec<PathBuf> {
     let (folders, files): (Vec<_>, Vec<_>) =
         entries(folder).into_iter().partition(|path| path.is_dir());
@@ -44,7 +45,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     let entries =
         fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     entries
-        .map(|entry| entry.expect("the folder can be read").path())
+        .map(|entry| entry.expect("the folder must be readable").path())
         .collect()
 }
 
@@ -57,20 +58,25 @@ fn read(folder: &Path) -> Files {
     };
     entries(folder)
         .iter()
-        .map(|path| (name(path), fs::read_to_string(path).expect("it is text")))
+        .map(|path| {
+            (
+                name(path),
+                fs::read_to_string(path).expect("the file must be UTF-8"),
+            )
+        })
         .collect()
 }
 
-/// A folder with one file.
+/// Creates a folder with one file.
 fn folder_with(name: &str, text: &str) -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    fs::write(folder.path().join(name), text).expect("the folder can be written to");
+    let folder = tempfile::tempdir().expect("a temporary folder must be writable");
+    fs::write(folder.path().join(name), text).expect("a temporary folder must be writable");
     folder
 }
 
-/// protox has no editions.
+/// Returns true if a case uses editions, which the compiler in `parigot generate` does not support.
 fn has_edition(case: &Path) -> bool {
-    let text = |proto: &PathBuf| fs::read_to_string(proto).expect("it is text");
+    let text = |proto: &PathBuf| fs::read_to_string(proto).expect("the file must be UTF-8");
     protos(case).iter().any(|proto| {
         text(proto)
             .lines()
@@ -79,7 +85,7 @@ fn has_edition(case: &Path) -> bool {
 }
 
 #[test]
-fn it_writes_what_protoc_and_the_plugin_write() {
+fn output_equals_that_of_protoc_and_the_plugin() {
     let cases = entries(&root().join("tests/golden"))
         .into_iter()
         .filter(|case| case.join("rust").is_dir());
@@ -109,7 +115,7 @@ fn it_writes_what_protoc_and_the_plugin_write() {
 }
 
 #[test]
-fn mistakes_are_told_with_their_places() {
+fn errors_have_their_location() {
     let check = |text: &str, expected: &str| {
         let folder = folder_with("input.proto", text);
         let (ended, files) = generate(folder.path(), &[]);
@@ -142,7 +148,7 @@ fn options_are_those_of_the_plugin() {
 }
 
 #[test]
-fn a_file_that_stays_as_it_is_is_left_alone() {
+fn an_unchanged_file_is_not_written() {
     let folder = folder_with("input.proto", "syntax = \"proto3\";\nmessage M {}\n");
     let written = || {
         let mut command = Command::new(parigot());
@@ -150,8 +156,9 @@ fn a_file_that_stays_as_it_is_is_left_alone() {
             .current_dir(folder.path())
             .args(["generate", "--out", "new/out", "input.proto"]);
         assert_eq!(Started::new(&mut command).wait().status, Some(0));
-        let metadata = fs::metadata(folder.path().join("new/out/_.rs")).expect("it is written");
-        metadata.modified().expect("the system knows")
+        let metadata =
+            fs::metadata(folder.path().join("new/out/_.rs")).expect("the file must be written");
+        metadata.modified().expect("the file must have a time")
     };
     let first = written();
     assert_eq!(written(), first);

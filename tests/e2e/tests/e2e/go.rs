@@ -1,4 +1,4 @@
-//! Guests in Go: what Go's runtime makes of time and memory, and a guest that speaks the ABI itself.
+//! Guests in Go: start, output and timers of Go's runtime, and a guest against the bare ABI.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use parigot_host::deployment::Deployment;
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// The ways in which the guests `waiter` and `waiting` wait: see `tests/guests-go/waits`.
+/// Ways to wait in Go, used by the guests `waiter` and `waiting`: see `tests/guests-go/waits`.
 const WAYS: [&str; 5] = ["after", "context", "mutex", "sleep", "ticker"];
 
 /// Runs the driver with these calls against the probe.
@@ -45,13 +45,13 @@ fn go_answers_rust_after_its_handler_has_slept() {
     let echo = probe
         .iter()
         .find(|line| line.message.starts_with("an echo of 18 bytes"))
-        .expect("the handler logs");
+        .expect("the handler must log");
     assert!(echo.call.starts_with("cal_"), "{echo:?}");
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
 }
 
 #[test]
-fn a_method_that_go_lacks_is_unimplemented_and_nothing_else_is() {
+fn a_method_that_go_lacks_is_unimplemented() {
     let ended = drive(&["refuse", "echo:1"]);
     assert_eq!(
         ended.messages_of("driver"),
@@ -63,7 +63,7 @@ fn a_method_that_go_lacks_is_unimplemented_and_nothing_else_is() {
 }
 
 #[test]
-fn what_go_printed_before_it_failed_to_open_is_in_the_log() {
+fn output_of_go_before_a_failed_start_is_logged() {
     let app = App::new("[program.broken]\nwasm = \"broken.wasm\"\n")
         .with("broken.wasm", go_guest("broken"));
     let ended = app.run();
@@ -84,7 +84,7 @@ fn what_go_printed_before_it_failed_to_open_is_in_the_log() {
 }
 
 #[test]
-fn arguments_and_environment_reach_go_and_its_exit_status_comes_back() {
+fn go_gets_arguments_and_environment() {
     let app = App::new(
         "[program.teller]\nwasm = \"teller.wasm\"\nargs = [\"--loud\", \"two words\"]\nenv = { OVEN = \"hot\" }\n",
     );
@@ -101,14 +101,16 @@ fn arguments_and_environment_reach_go_and_its_exit_status_comes_back() {
     assert_eq!(ended.status, Some(7));
 }
 
-/// Lets everything wait for an hour that can wait in Go, main in that way, and checks that it wakes then and not before.
+/// Waits for an hour in every way to wait in Go, in `main` in the way `in_main`, and checks that
+/// each wakes after an hour and not before.
 #[track_caller]
 fn check_waits(in_main: &str, app: &App) {
     let deployment = format!(
         "manifest_version = 1\n[service.waiting]\nwasm = \"waiting.wasm\"\n\
          [program.waiter]\nwasm = \"waiter.wasm\"\nargs = [{in_main:?}]\n"
     );
-    let deployment = Deployment::parse(&deployment, &app.file()).expect("the file is right");
+    let deployment =
+        Deployment::parse(&deployment, &app.file()).expect("the deployment file must be valid");
     let clock = Arc::new(ManualClock::new(HOUR));
     let code_cache = Some(app.folder().join("code"));
     let settings = Settings {
@@ -116,9 +118,10 @@ fn check_waits(in_main: &str, app: &App) {
         code_cache,
         ..Settings::default()
     };
-    let (running, log) =
-        Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
-    // The program, and the handler of each way and of the call that is answered later.
+    let (running, log) = Capture::during(|| {
+        parigot_host::start(&deployment, settings).expect("the deployment must start")
+    });
+    // The program, the handler for each way, and the handler of the call that is answered later.
     (0..WAYS.len() + 2).for_each(|_| drop(log.wait_for("begun")));
 
     clock.advance(HOUR / 2);
@@ -137,7 +140,7 @@ fn check_waits(in_main: &str, app: &App) {
 }
 
 #[test]
-fn whatever_waits_in_go_wakes_on_time_with_no_other_traffic() {
+fn every_way_to_wait_in_go_wakes_on_time() {
     let app = App::new("")
         .with("waiter.wasm", go_guest("waiter"))
         .with("waiting.wasm", go_guest("waiting"));

@@ -1,4 +1,5 @@
-//! Services that cannot be made anew, for what they require is gone for good, or they are not what they were.
+//! Services that cannot be restarted, because a dependency has failed permanently or their manifest
+//! has changed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,29 +11,30 @@ use parigot_host::testing::TestHost;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// A phoenix, a vassal that requires it, and a driver that makes these calls to the vassal.
-fn app(phoenix: &str, calls: &[&str]) -> App {
+/// Returns an app with the service `flaky`, the service `dependent`, which requires it, and a
+/// driver that makes these calls of `dependent`.
+fn app(flaky: &str, calls: &[&str]) -> App {
     let app = App::new(&format!(
-        "[service.phoenix]\nwasm = \"phoenix.wasm\"\n{phoenix}\n[service.vassal]\nwasm = \"vassal.wasm\"\n\
+        "[service.flaky]\nwasm = \"flaky.wasm\"\n{flaky}\n[service.dependent]\nwasm = \"dependent.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     ));
     let app = app
-        .with("phoenix.wasm", guest("phoenix"))
-        .with("vassal.wasm", guest("vassal"));
+        .with("flaky.wasm", guest("flaky"))
+        .with("dependent.wasm", guest("dependent"));
     app.with("driver.wasm", guest("driver"))
 }
 
-/// The same on a clock that stands.
-fn drive_vassal(phoenix: &str, calls: &[&str]) -> (Running, Capture, Arc<ManualClock>) {
-    start_on_manual_clock(&app(phoenix, calls))
+/// Starts that app with a clock that stands still.
+fn drive_dependent(flaky: &str, calls: &[&str]) -> (Running, Capture, Arc<ManualClock>) {
+    start_on_manual_clock(&app(flaky, calls))
 }
 
-const LOST: &str = "requires a service of phoenix, which is gone for good";
+const LOST: &str = "requires a service of flaky, which is gone for good";
 
 #[test]
-fn a_service_that_waits_for_its_restart_fails_with_what_it_requires() {
-    let phoenix = "args = [\"--dies-after\", \"1\"]\nrestart = \"never\"";
-    let (running, log, clock) = drive_vassal(phoenix, &["panic", "pause:10", "echo:1"]);
+fn a_service_to_be_restarted_fails_with_a_dependency() {
+    let flaky = "args = [\"--fails-after\", \"1\"]\nrestart = \"never\"";
+    let (running, log, clock) = drive_dependent(flaky, &["panic", "pause:10", "echo:1"]);
     log.wait_for("panic: INTERNAL");
     clock.advance(MS);
     assert_eq!(
@@ -40,71 +42,74 @@ fn a_service_that_waits_for_its_restart_fails_with_what_it_requires() {
         format!("failed for good: it {LOST}")
     );
     clock.advance(10 * MS);
-    let told = format!("echo:1: UNAVAILABLE, unreachable: vassal has failed for good: it {LOST}");
+    let told =
+        format!("echo:1: UNAVAILABLE, unreachable: dependent has failed for good: it {LOST}");
     assert_eq!(log.wait_for("echo:1").message, told);
     assert_eq!(running.wait().status, 0, "the program has ended well");
 }
 
 #[test]
-fn calls_are_refused_while_what_their_callee_requires_never_makes_itself_ready_again() {
-    let phoenix = "args = [\"--dies-after\", \"1\", \"--dreams-from\", \"1\"]";
+fn calls_are_refused_while_a_dependency_is_not_ready() {
+    let flaky = "args = [\"--fails-after\", \"1\", \"--hangs-from\", \"1\"]";
     let (running, log, clock) =
-        drive_vassal(phoenix, &["pause:2", "panic", "pause:60000", "echo:1"]);
+        drive_dependent(flaky, &["pause:2", "panic", "pause:60000", "echo:1"]);
     log.wait_for("pausing");
     clock.advance(MS);
-    log.wait_for("burnt");
+    log.wait_for("failed on purpose");
     clock.advance(MS);
     log.wait_for("panic: INTERNAL");
     clock.advance(100 * MS);
-    log.wait_for("dreaming");
-    // For as long as it takes.
+    log.wait_for("hanging in ready");
+    // However long the dependency takes.
     clock.advance(Duration::from_secs(60));
     log.wait_for(
-        "echo:1: UNAVAILABLE, unreachable: vassal is being restarted, and has been down for ",
+        "echo:1: UNAVAILABLE, unreachable: dependent is being restarted, and has been down for ",
     );
     assert_eq!(
         running.wait().status,
         0,
-        "who dreams leaves when it is told to"
+        "a guest that is not ready can be stopped"
     );
 }
 
 #[test]
-fn a_service_that_was_restarted_and_waits_to_be_launched_fails_with_what_it_requires() {
-    let phoenix = "args = [\"--dies-after\", \"1\", \"--lost-from\", \"1\"]\nmax_restarts = 2";
+fn a_restarted_service_fails_with_a_dependency() {
+    let flaky = "args = [\"--fails-after\", \"1\", \"--unready-from\", \"1\"]\nmax_restarts = 2";
     let (running, log, clock) =
-        drive_vassal(phoenix, &["pause:2", "panic", "pause:5000", "echo:1"]);
+        drive_dependent(flaky, &["pause:2", "panic", "pause:5000", "echo:1"]);
     log.wait_for("pausing");
     clock.advance(MS);
-    log.wait_for("burnt");
+    log.wait_for("failed on purpose");
     clock.advance(MS);
     log.wait_for("panic: INTERNAL");
-    // Both are made anew. The phoenix is not ready, so the vassal waits; after the second time it is gone.
+    // Both are restarted. `flaky` is not ready, so `dependent` waits. After the second restart
+    // `flaky` has failed permanently.
     clock.advance(100 * MS);
-    let (mut vassal, mut phoenix) = (false, false);
-    while !(vassal && phoenix) {
+    let mut dependent = false;
+    let mut flaky = false;
+    while !(dependent && flaky) {
         let line = log.wait_for("");
-        vassal |= line.service == "vassal" && line.message.starts_with("restarted after");
-        phoenix |= line.message.ends_with("the ashes are wet");
+        dependent |= line.service == "dependent" && line.message.starts_with("restarted after");
+        flaky |= line.message.ends_with("unready on purpose");
     }
     clock.advance(Duration::from_secs(1));
     let failed = log.wait_for(LOST);
     assert_eq!(
         (&*failed.service, failed.message),
-        ("vassal", format!("failed for good: it {LOST}"))
+        ("dependent", format!("failed for good: it {LOST}"))
     );
     clock.advance(Duration::from_secs(5));
     log.wait_for(&format!(
-        "echo:1: UNAVAILABLE, unreachable: vassal has failed for good: it {LOST}"
+        "echo:1: UNAVAILABLE, unreachable: dependent has failed for good: it {LOST}"
     ));
     assert_eq!(running.wait().status, 0);
 }
 
-/// In one step after the other: the phoenix is gone when the vassal fails, not just about to be.
+/// On `TestHost`, which runs one step after the other: `flaky` has ended when `dependent` fails.
 #[test]
-fn a_service_that_fails_after_what_it_requires_is_not_restarted() {
-    let phoenix = "args = [\"--dies-after\", \"1\", \"--status\", \"0\"]";
-    let app = app(phoenix, &["pause:2", "panic", "echo:1"]);
+fn a_service_is_not_restarted_after_its_dependency() {
+    let flaky = "args = [\"--fails-after\", \"1\", \"--status\", \"0\"]";
+    let app = app(flaky, &["pause:2", "panic", "echo:1"]);
     let ((told, status), log) = Capture::during(|| {
         let mut host = TestHost::new()
             .code_cache(code_cache())
@@ -119,7 +124,8 @@ fn a_service_that_fails_after_what_it_requires_is_not_restarted() {
         failed.starts_with("failed for good: it panicked at ")
             && failed.ends_with(&format!(", and {LOST}"))
     );
-    let refused = "echo:1: UNAVAILABLE, unreachable: vassal has failed for good: it panicked at ";
+    let refused =
+        "echo:1: UNAVAILABLE, unreachable: dependent has failed for good: it panicked at ";
     assert!(
         told.iter().any(|line| line.starts_with(refused)),
         "{told:?}"
@@ -128,8 +134,8 @@ fn a_service_that_fails_after_what_it_requires_is_not_restarted() {
 }
 
 #[test]
-fn a_service_that_is_not_what_it_was_is_not_restarted() {
-    // From half a second after 1970 on it exports nothing.
+fn a_service_with_another_manifest_is_not_restarted() {
+    // It exports nothing from 500 ms after the start of 1970 on.
     let app = App::new(
         "[service.changeling]\nwasm = \"changeling.wasm\"\nargs = [\"500\"]\nmax_restarts = 1\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"pause:500\", \"panic\", \"pause:5000\", \"echo:1\"]\n",

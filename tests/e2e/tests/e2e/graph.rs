@@ -1,4 +1,4 @@
-//! `parigot graph`: who requires what of whom, as it is drawn.
+//! `parigot graph`: the services that guests require, as text and as drawings.
 
 use e2e::App;
 
@@ -12,13 +12,13 @@ fn app() -> App {
 
 #[track_caller]
 fn check(arguments: &[&str], expected: &str) {
-    let ended = app().ask("graph", arguments);
+    let ended = app().run_subcommand("graph", arguments);
     assert_eq!(ended.stdout, expected);
     assert_eq!((&*ended.stderr, ended.status), ("", Some(0)));
 }
 
 #[test]
-fn as_text_a_deployment_is_a_line_for_each_edge() {
+fn text_has_a_line_for_each_edge() {
     let expected = "\
 step   guest        requires
 1      service ant  -
@@ -31,7 +31,7 @@ never  service dog  -> (nobody)  x.Cat
 }
 
 #[test]
-fn graphviz_is_told_what_it_understands() {
+fn graphviz_output_is_valid() {
     let expected = r#"digraph deployment {
     rankdir = LR
     node [shape = box]
@@ -49,7 +49,7 @@ fn graphviz_is_told_what_it_understands() {
 }
 
 #[test]
-fn mermaid_is_told_what_it_understands() {
+fn mermaid_output_is_valid() {
     let expected = r#"graph LR
     guest0(["ant"])
     guest1(["bee"])
@@ -70,7 +70,7 @@ fn twenty_guests_fit_on_a_screen() {
     let app = (1..20).fold(first, |app, k| {
         app.with_service(&format!("part-{k}"), &[&part(k)], &[&part(k / 2)])
     });
-    let ended = app.ask("graph", &[]);
+    let ended = app.run_subcommand("graph", &[]);
     assert_eq!(ended.stdout.lines().count(), 21);
     assert!(
         ended.stdout.lines().all(|line| line.len() <= 80),
@@ -84,10 +84,11 @@ fn twenty_guests_fit_on_a_screen() {
 }
 
 #[test]
-fn a_guest_that_does_not_say_what_it_requires_cannot_be_drawn() {
+fn an_invalid_guest_cannot_be_drawn() {
     let app = app().with_service("eel", &["x.Eel"], &[]);
-    std::fs::write(app.folder().join("eel.wasm"), "no wasm").expect("the folder can be written to");
-    let ended = app.ask("graph", &[]);
+    std::fs::write(app.folder().join("eel.wasm"), "no wasm")
+        .expect("a temporary folder must be writable");
+    let ended = app.run_subcommand("graph", &[]);
     assert_eq!(ended.stdout, "");
     assert!(
         ended.stderr.contains("× `eel`: eel.wasm cannot be run"),

@@ -1,4 +1,4 @@
-//! The example, as a person runs it.
+//! The example, run as a user would.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn run_with_args(args: &str) -> Ended {
 }
 
 #[test]
-fn the_program_logs_the_greeting_and_all_ends_well() {
+fn the_program_logs_the_greeting() {
     let ended =
         Started::new(parigot_run(Path::new("helloworld.toml")).current_dir(example())).wait();
     let log = ended.log();
@@ -33,7 +33,7 @@ fn the_program_logs_the_greeting_and_all_ends_well() {
 }
 
 #[test]
-fn paths_in_the_file_do_not_depend_on_the_working_directory() {
+fn paths_do_not_depend_on_the_working_directory() {
     let elsewhere = App::new("");
     let file = example().join("helloworld.toml");
     let ended = Started::new(parigot_run(&file).current_dir(elsewhere.folder())).wait();
@@ -61,7 +61,7 @@ fn an_error_of_the_service_ends_the_program() {
 }
 
 #[test]
-fn the_life_of_the_guests_is_told_to_those_who_ask() {
+fn level_debug_logs_the_lifecycle_of_guests() {
     let mut command = parigot_run(Path::new("helloworld.toml"));
     let ended = Started::new(
         command
@@ -86,7 +86,7 @@ fn the_life_of_the_guests_is_told_to_those_who_ask() {
 }
 
 #[test]
-fn the_example_and_its_golden_files_are_of_one_proto() {
+fn the_example_and_its_golden_case_share_a_proto() {
     let read = |folder: &str| {
         let file = root().join(folder).join("greeting/v1/greeting.proto");
         std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))

@@ -1,4 +1,4 @@
-//! `parigot boilerplateid`: new types of ids, in both languages.
+//! `parigot boilerplateid`: generated id types in both languages.
 
 use std::process::Command;
 
@@ -15,9 +15,9 @@ fn written(arguments: &[&str]) -> String {
     ended.stdout
 }
 
-/// `tests/golden/ids` compiles, and is tried in `tests/golden/tests/ids.rs`.
+/// `tests/golden` compiles the files, and tests them in `tests/golden/tests/ids.rs`.
 #[test]
-fn the_golden_files_in_rust_are_what_is_written() {
+fn the_output_for_rust_equals_the_golden_files() {
     for (name, prefix, file) in [
         ("Ticket", "tkt", "ticket.rs"),
         ("OrderId", "o2", "order.rs"),
@@ -25,17 +25,17 @@ fn the_golden_files_in_rust_are_what_is_written() {
         let written = written(&["--lang", "rust", name, prefix]);
         let golden = root().join("tests/golden/ids").join(file);
         if std::env::var_os("PARIGOT_BLESS").is_some() {
-            std::fs::write(&golden, &written).expect("golden files can be written");
+            std::fs::write(&golden, &written).expect("golden files must be writable");
         }
         assert_eq!(
-            std::fs::read_to_string(&golden).expect("it is there"),
+            std::fs::read_to_string(&golden).expect("the file must be readable"),
             written,
             "PARIGOT_BLESS=1 accepts it"
         );
     }
 }
 
-/// Says of two ids what a program can find out.
+/// A program that uses two id types, and prints what it finds.
 const PROGRAM: &str = r#"
 package main
 
@@ -59,11 +59,11 @@ func main() {
 }
 "#;
 
-/// `go run` on what is written for tickets and orders, and a program that uses it.
+/// Runs a Go program beside the generated types of tickets and orders.
 fn go_run(program: &str) -> Ended {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let folder = tempfile::tempdir().expect("a temporary folder must be writable");
     let write = |name: &str, text: &str| {
-        std::fs::write(folder.path().join(name), text).expect("the folder is ours")
+        std::fs::write(folder.path().join(name), text).expect("a temporary folder must be writable")
     };
     let go = |arguments: &[&str]| {
         let mut go = Command::new("go");
@@ -99,13 +99,13 @@ fn go_run(program: &str) -> Ended {
     assert_eq!(
         unformatted.wait().stdout,
         "",
-        "gofmt would write something else"
+        "gofmt must leave the generated files alone"
     );
     go(&["run", "."])
 }
 
 #[test]
-fn ids_in_go_round_trip_and_one_is_not_read_as_another() {
+fn ids_in_go_parse_as_their_own_type_only() {
     let ended = go_run(PROGRAM);
     let expected = "true <nil> false\n\
                     true <nil>\n\
@@ -120,7 +120,7 @@ fn ids_in_go_round_trip_and_one_is_not_read_as_another() {
 }
 
 #[test]
-fn ids_of_different_types_do_not_compile_together_in_go() {
+fn ids_in_go_are_distinct_types() {
     let ended = go_run(
         "package main\n\nfunc main() {\n\tvar ticket TicketID = NewOrderID()\n\t_ = ticket.Equal(NewOrderID())\n}\n",
     );
@@ -130,7 +130,7 @@ fn ids_of_different_types_do_not_compile_together_in_go() {
 }
 
 #[test]
-fn names_and_prefixes_that_cannot_be_are_refused() {
+fn invalid_names_and_prefixes_are_rejected() {
     for (name, prefix, complaint) in [
         (
             "ticket",
@@ -179,7 +179,7 @@ fn names_and_prefixes_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn the_package_of_a_file_in_go_is_named() {
+fn the_go_package_can_be_chosen() {
     assert!(written(&["--lang", "go", "PurchaseOrder", "po"]).contains("\npackage ids\n"));
     assert!(
         written(&["--lang", "go", "--package", "shop", "PurchaseOrder", "po"])

@@ -1,8 +1,6 @@
-//! What holds in whatever order things happen, and how an order in which it does not is found again.
+//! Properties that hold in any order of events, and seeds that repeat an order.
 
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use e2e::{code_cache, guest_file, pizzeria};
@@ -12,10 +10,10 @@ use parigot_host::testing::{Fake, Fault, Frame, Kind, Mishap, TestHost, TestRun}
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Each call that its caller has not cancelled brought it one reply, be it the host's. To one that was cancelled a reply may have been on its
-/// way.
+/// Checks that each call has brought its caller one reply, from the callee or the host. A cancelled
+/// call may have none, or one that was on its way.
 #[track_caller]
-fn every_call_has_ended_once(frames: &[Frame]) {
+fn assert_every_call_ended_once(frames: &[Frame]) {
     for call in frames.iter().filter(|frame| frame.kind == Kind::Call) {
         let of_call = || frames.iter().filter(|frame| frame.call == call.call);
         let arrives = |frame: &Frame| !matches!(frame.mishap, Some(Mishap::Lost | Mishap::Crashed));
@@ -31,17 +29,16 @@ fn every_call_has_ended_once(frames: &[Frame]) {
     }
 }
 
-/// Two programs that make these calls of one service.
+/// Adds two programs that make these calls of one service.
 fn ann_and_bob(host: TestHost, ann: &[&str], bob: &[&str]) -> TestHost {
-    // Built once, and not for each seed.
-    static DRIVER: LazyLock<PathBuf> = LazyLock::new(|| guest_file("driver"));
+    let driver = guest_file("driver");
     host.code_cache(code_cache())
-        .guest(GuestSpec::program("ann", &*DRIVER).with_args(ann.iter().copied()))
-        .guest(GuestSpec::program("bob", &*DRIVER).with_args(bob.iter().copied()))
+        .guest(GuestSpec::program("ann", &driver).with_args(ann.iter().copied()))
+        .guest(GuestSpec::program("bob", &driver).with_args(bob.iter().copied()))
 }
 
 #[test]
-fn every_call_of_four_guests_in_two_languages_ends_once_whatever_goes_wrong() {
+fn every_call_ends_once_under_faults() {
     let deployment = pizzeria().join("pizzeria.toml");
     TestHost::interleavings(100, |host| {
         let mut host = host
@@ -54,14 +51,14 @@ fn every_call_of_four_guests_in_two_languages_ends_once_whatever_goes_wrong() {
             .fault(Fault::crash_at_call().at_rate(0.03))
             .start();
         host.wait_for_exit("customer");
-        // Whatever still runs has a deadline.
+        // Every call that is still in flight has a shorter deadline.
         host.advance(5_000 * MS);
-        every_call_has_ended_once(&host.frames());
+        assert_every_call_ended_once(&host.frames());
     });
 }
 
 #[test]
-fn the_pizza_comes_in_whatever_order_things_happen() {
+fn the_pizza_arrives_in_any_order_of_events() {
     let deployment = pizzeria().join("pizzeria.toml");
     TestHost::interleavings(100, |host| {
         let mut host = host
@@ -73,12 +70,12 @@ fn the_pizza_comes_in_whatever_order_things_happen() {
             host.log("customer").last().map(String::as_str),
             Some("ann brings the margherita")
         );
-        every_call_has_ended_once(&host.frames());
+        assert_every_call_ended_once(&host.frames());
     });
 }
 
 #[test]
-fn calls_of_two_programs_to_three_replicas_that_crash_end_once() {
+fn calls_to_crashing_replicas_end_once() {
     let calls = [
         "sleep:50+sleep:50+echo:1",
         "hang@20+panic+sleep:50",
@@ -97,12 +94,12 @@ fn calls_of_two_programs_to_three_replicas_that_crash_end_once() {
             (host.wait_for_exit("ann"), host.wait_for_exit("bob")),
             (0, 0)
         );
-        every_call_has_ended_once(&host.frames());
+        assert_every_call_ended_once(&host.frames());
     });
 }
 
 #[test]
-fn what_runs_with_a_seed_is_the_same_each_time_frame_by_frame() {
+fn runs_with_one_seed_are_equal_frame_by_frame() {
     let run = |seed: u64| {
         let host = TestHost::new().seed(seed).code_cache(code_cache());
         let mut host = host
@@ -129,7 +126,7 @@ fn what_runs_with_a_seed_is_the_same_each_time_frame_by_frame() {
     );
 }
 
-/// Runs two programs, and returns in which order what they have sent came to the service.
+/// Runs two programs, and returns the order in which their requests reached the service.
 fn race(host: TestHost) -> (TestRun, Vec<usize>) {
     let service = Fake::new("echo");
     service.on::<echo::Echo>(Ok);
@@ -145,7 +142,7 @@ fn race(host: TestHost) -> (TestRun, Vec<usize>) {
     (host, came)
 }
 
-/// Tells the test below to make a mistake.
+/// Set for the test below to make it fail in some orders.
 const MISTAKE: &str = "PARIGOT_TEST_MISTAKE";
 
 #[test]
@@ -160,20 +157,20 @@ fn two_programs_race() {
     });
 }
 
-/// Runs the test above, mistaken, and returns what it printed when it failed; `None` if it passed.
+/// Runs the test above so that it fails in some orders. Returns its output, or `None` if it passed.
 fn mistaken_race(seeds: Option<&str>) -> Option<String> {
-    let mut test = Command::new(std::env::current_exe().expect("this test has a file"));
+    let mut test = Command::new(std::env::current_exe().expect("this test must have a file"));
     test.args(["--exact", "interleavings::two_programs_race", "--nocapture"])
         .env(MISTAKE, "1")
         .env_remove("PARIGOT_SEEDS");
     seeds
         .into_iter()
         .for_each(|seeds| _ = test.env("PARIGOT_SEEDS", seeds));
-    let output = test.output().expect("it runs");
+    let output = test.output().expect("the test must run");
     (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-/// The frames that are printed of a run that failed.
+/// Returns the frames in the output of a failed run.
 fn frames(printed: &str) -> Vec<&str> {
     let lines = printed
         .lines()
@@ -182,27 +179,28 @@ fn frames(printed: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_race_is_found_and_the_seed_that_is_printed_repeats_it() {
+fn a_race_is_found_and_its_seed_repeats_it() {
     assert_eq!(
         race(TestHost::new()).1,
         [1, 2],
         "without a seed they come in their order"
     );
-    let found = mistaken_race(None).expect("some order shows the mistake");
+    let found = mistaken_race(None).expect("some order must show the mistake");
     let (_, rest) = found
         .split_once("PARIGOT_SEEDS=")
-        .expect("it says how to repeat it");
+        .expect("the output must have a seed");
     let seed: u64 = rest
         .split(' ')
         .next()
         .and_then(|seed| seed.parse().ok())
-        .expect("a seed is a number");
-    let again = mistaken_race(Some(&seed.to_string())).expect("the same seed shows it again");
+        .expect("a seed must be a number");
+    let again =
+        mistaken_race(Some(&seed.to_string())).expect("the same seed must show the mistake again");
     assert!(frames(&found).len() > 10, "{found}");
     assert_eq!(frames(&found), frames(&again));
     assert!(again.contains("ann comes first"), "{again}");
     let harmless = (0..100)
         .find(|seed| race(TestHost::new().seed(*seed)).1 == [1, 2])
-        .expect("some order hides it");
+        .expect("some order must hide the mistake");
     assert_eq!(mistaken_race(Some(&harmless.to_string())), None);
 }

@@ -1,4 +1,4 @@
-//! The log as JSON: an object a line, whatever is said.
+//! The log as JSON, one object in each line.
 
 use e2e::{App, Ended, Started, example, guest};
 use serde_json::{Map, Value};
@@ -7,7 +7,7 @@ fn run(app: &App) -> Ended {
     Started::new(app.command().args(["--log-format", "json"])).wait()
 }
 
-/// All lines of stderr.
+/// Parses all lines of stderr.
 #[track_caller]
 fn objects(ended: &Ended) -> Vec<Map<String, Value>> {
     let parse =
@@ -15,7 +15,7 @@ fn objects(ended: &Ended) -> Vec<Map<String, Value>> {
     ended.stderr.lines().map(parse).collect()
 }
 
-/// An object's members but for the time, which is checked.
+/// Checks the time of an object, and returns the object without it.
 #[track_caller]
 fn without_time(mut object: Map<String, Value>) -> Value {
     let Some(Value::String(time)) = object.remove("time") else {
@@ -30,13 +30,16 @@ fn without_time(mut object: Map<String, Value>) -> Value {
 }
 
 #[test]
-fn a_line_has_the_columns_that_are_known() {
+fn a_line_has_the_known_columns_only() {
     let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\n").with("bare.wasm", guest("bare"));
     let ended = run(&app);
     let [line] = &objects(&ended)[..] else {
         panic!("{}", ended.stderr)
     };
-    let instance = line["instance"].as_str().expect("it is a text").to_owned();
+    let instance = line["instance"]
+        .as_str()
+        .expect("the value must be a string")
+        .to_owned();
     assert!(instance.starts_with("ins_"), "{instance}");
     let expected = serde_json::json!({
         "level": "INFO", "service": "bare", "instance": instance, "message": "no std in here",
@@ -44,7 +47,7 @@ fn a_line_has_the_columns_that_are_known() {
     assert_eq!(without_time(line.clone()), expected);
     assert!(
         ended.stderr.starts_with("{\"time\":\""),
-        "the order is that of the columns: {}",
+        "the members are in the order of the columns: {}",
         ended.stderr
     );
     assert_eq!(ended.status, Some(0));
@@ -63,7 +66,7 @@ fn a_line_within_a_call_has_its_id() {
     let line = objects
         .iter()
         .find(|line| line["message"] == "sleeping")
-        .expect("the service says so");
+        .expect("the service must log the call");
     assert_eq!(line["service"], "echo");
     assert!(
         line["call"]
@@ -74,7 +77,7 @@ fn a_line_within_a_call_has_its_id() {
 }
 
 #[test]
-fn a_panic_of_several_lines_is_one() {
+fn a_panic_of_several_lines_is_one_object() {
     let app = App::new("[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n")
         .with("bare.wasm", guest("bare"));
     let ended = run(&app);
@@ -92,7 +95,7 @@ fn a_panic_of_several_lines_is_one() {
 }
 
 #[test]
-fn what_is_refused_is_told_as_an_object_with_its_place() {
+fn a_start_error_is_an_object_with_its_location() {
     let ended = run(&App::new("[program.hello]\nwasm = \"hello.wasm\"\n"));
     let expected = serde_json::json!({
         "level": "ERROR", "service": "hello",
@@ -119,11 +122,12 @@ fn what_is_refused_is_told_as_an_object_with_its_place() {
 }
 
 #[test]
-fn guests_that_do_not_fit_are_told_as_objects() {
+fn a_missing_export_is_an_object() {
     let app = App::new("[program.hello]\nwasm = \"hello.wasm\"\n");
     let ended = run(&app.with(
         "hello.wasm",
-        std::fs::read(example().join("build/hello.wasm")).expect("it is built"),
+        std::fs::read(example().join("build/hello.wasm"))
+            .expect("`make build` must write the guests of the example"),
     ));
     let [refusal] = &objects(&ended)[..] else {
         panic!("{}", ended.stderr)

@@ -1,11 +1,11 @@
-//! Every language calls every other, and nobody can tell: what a caller logs and what a callee is told are the same.
+//! Guests in each language call guests in each language, with the same results on both sides.
 
 use std::fmt::Write;
 use std::path::Path;
 
 use e2e::{App, Ended, Language, PAIRS, go_example, parigot_run};
 
-/// What the driver is told to do, and what must come of it.
+/// Calls of the driver, and the lines that both sides must log.
 struct Case {
     what: &'static str,
     calls: Vec<String>,
@@ -25,10 +25,8 @@ fn case(what: &'static str, calls: &[&str], caller_logs: &[&str], callee_logs: &
 
 fn cases() -> Vec<Case> {
     let held = "callee killed: echo was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave";
-    let (culprit, bystander) = (
-        format!("spin: INTERNAL, {held}"),
-        format!("hang: UNAVAILABLE, {held}"),
-    );
+    let active = format!("spin: INTERNAL, {held}");
+    let other = format!("hang: UNAVAILABLE, {held}");
     let gone = "echo:1: UNAVAILABLE, unreachable: echo is not running";
     let left = "UNAVAILABLE, callee exited: echo left with status 7 while it had this call";
     let too_large = "a message of 16777222 bytes, and at most 16777216 are let through";
@@ -43,7 +41,7 @@ fn cases() -> Vec<Case> {
         case(
             "callee killed",
             &["hang+spin", "echo:1"],
-            &[&bystander, &culprit, gone],
+            &[&other, &active, gone],
             &[
                 "hanging",
                 "was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave",
@@ -113,17 +111,17 @@ fn drive(client: Language, service: Language, calls: &[String]) -> Ended {
 }
 
 #[test]
-fn what_comes_of_a_call_is_the_same_in_every_pair_of_languages() {
+fn calls_end_alike_in_every_pair_of_languages() {
     let mut table = String::from("client and service:");
     PAIRS.iter().for_each(|(client, service)| {
-        write!(table, " {client:?}-{service:?}").expect("a string takes all")
+        write!(table, " {client:?}-{service:?}").expect("writing to a string never fails")
     });
     let mut failures = Vec::new();
     for case in cases() {
-        write!(table, "\n{:<18}", case.what).expect("a string takes all");
+        write!(table, "\n{:<18}", case.what).expect("writing to a string never fails");
         for (client, service) in PAIRS {
             let ended = drive(client, service, &case.calls);
-            // How much CPU time a guest took that was killed differs from run to run.
+            // The CPU time of a killed guest differs from run to run.
             let said = |message: &str| {
                 message
                     .split(" cpu_us=")
@@ -152,9 +150,10 @@ fn what_comes_of_a_call_is_the_same_in_every_pair_of_languages() {
     assert!(failures.is_empty(), "{table}\n{}", failures.join("\n"));
 }
 
-/// What a caller is told of a failure, in full: `FATE: CODE: cause: why (service/method, instance, call)`. The ids are those of the log.
+/// A failure in full: `FATE: CODE: cause: message (service/method, instance, call)`. The ids are
+/// the same as in the log.
 #[test]
-fn a_failure_says_what_was_called_where_and_what_became_of_it() {
+fn a_failure_names_method_instance_call_and_fate() {
     let left = "UNAVAILABLE: callee exited: echo left with status 7 while it had this call";
     let told = [
         "hang@500?: unknown: DEADLINE_EXCEEDED: timed out: it was not answered in time (echo.v1.Echo/Misbehave, "
@@ -172,7 +171,7 @@ fn a_failure_says_what_was_called_where_and_what_became_of_it() {
         let hanging = log
             .iter()
             .find(|line| line.message == "hanging")
-            .expect("the service says so");
+            .expect("the service must log the call");
         let failures: Vec<_> = log.iter().filter(|line| line.guest == "driver").collect();
         assert_eq!(failures.len(), told.len(), "{}", ended.stderr);
         for (failure, told) in failures.iter().zip(&told) {
@@ -197,13 +196,14 @@ fn a_failure_says_what_was_called_where_and_what_became_of_it() {
 fn the_example_is_the_same_in_every_pair_of_languages() {
     for (client, service) in PAIRS {
         let wasm = |of: Language, name: &str| {
-            std::fs::read(of.example().join("build").join(name)).expect("it is built")
+            std::fs::read(of.example().join("build").join(name))
+                .expect("`make build` must write the guests of the example")
         };
         let app = App::new("")
             .with("greeting.wasm", wasm(service, "greeting.wasm"))
             .with("hello.wasm", wasm(client, "hello.wasm"));
         let file = std::fs::read_to_string(client.example().join("helloworld.toml"))
-            .expect("the example has it");
+            .expect("the example must have a deployment file");
         let app = app.with("app.toml", file.replace("build/", ""));
         let ended = app.run();
         assert_eq!(
@@ -217,9 +217,10 @@ fn the_example_is_the_same_in_every_pair_of_languages() {
 }
 
 #[test]
-fn both_examples_are_deployed_alike() {
+fn both_examples_have_the_same_deployment() {
     let read = |of: Language| {
-        std::fs::read_to_string(of.example().join("helloworld.toml")).expect("the example has it")
+        std::fs::read_to_string(of.example().join("helloworld.toml"))
+            .expect("the example must have a deployment file")
     };
     assert_eq!(read(Language::Rust), read(Language::Go));
 }
@@ -243,7 +244,7 @@ fn a_panic_in_go_reaches_its_caller_and_the_log() {
             .any(|line| line.message.contains("guests-go/echo/main.go:")),
         "the stack is in the log"
     );
-    let last = of_echo.last().expect("the host says how it ended");
+    let last = of_echo.last().expect("the host must log the end");
     assert_eq!(
         last.message,
         "panicked: told to panic method=echo.v1.Echo/Misbehave"
@@ -252,7 +253,7 @@ fn a_panic_in_go_reaches_its_caller_and_the_log() {
 }
 
 #[test]
-fn an_error_that_go_cannot_recover_from_is_told_too() {
+fn a_fatal_error_of_go_reaches_its_caller() {
     let ended = drive(Language::Go, Language::Go, &["trap".into()]);
     let told = "trap: INTERNAL, callee trapped: echo failed: sync: unlock of unlocked mutex";
     assert_eq!(ended.messages_of("driver"), [told]);
@@ -261,8 +262,8 @@ fn an_error_that_go_cannot_recover_from_is_told_too() {
 #[test]
 fn an_error_ends_a_program_in_go_with_its_status() {
     let example = go_example();
-    let file =
-        std::fs::read_to_string(example.join("helloworld.toml")).expect("the example has it");
+    let file = std::fs::read_to_string(example.join("helloworld.toml"))
+        .expect("the example must have a deployment file");
     let elsewhere = App::new("").with(
         "klingon.toml",
         file.replace("build/", &format!("{}/build/", example.display()))

@@ -1,4 +1,4 @@
-//! What guests are, seen from outside: they import nothing, and export the ABI and no more.
+//! Guests import nothing, and export the ABI and nothing else.
 
 use e2e::{example, guest};
 use wasmparser::{ExternalKind, Parser, Payload};
@@ -20,17 +20,21 @@ fn check_module(bytes: &[u8]) {
                 imports.extend(
                     section
                         .into_imports()
-                        .map(|import| import.expect("an import").name.to_owned()),
+                        .map(|import| import.expect("the import must be valid").name.to_owned()),
                 );
             }
             Payload::ExportSection(section) => {
-                exports.extend(section.into_iter().map(|export| export.expect("an export")));
+                exports.extend(
+                    section
+                        .into_iter()
+                        .map(|export| export.expect("the export must be valid")),
+                );
             }
             _ => {}
         }
     }
     assert_eq!(imports, [""; 0]);
-    // The linker adds where data ends and the heap begins; these are no functions and can do nothing.
+    // The linker exports constants such as the end of the data, which are not functions.
     exports
         .retain(|export| !(export.kind == ExternalKind::Global && export.name.starts_with("__")));
     let mut names: Vec<_> = exports.iter().map(|export| export.name).collect();
@@ -43,7 +47,7 @@ fn the_guests_of_the_example() {
     for name in ["greeting", "hello"] {
         check_module(
             &std::fs::read(example().join("build").join(name).with_extension("wasm"))
-                .expect("it is built"),
+                .expect("`make build` must write the guests of the example"),
         );
     }
 }

@@ -1,13 +1,15 @@
-//! Calls that are made for calls: the deadline, the cancellation and the trace go along, and nothing else does.
+//! Nested calls inherit deadline, cancellation and trace of the call they are made for, and nothing
+//! else.
 
 use e2e::{App, Ended, go_guest, guest};
 
-/// The two ways in which a guest of that name is written.
+/// Returns the guest of that name in both languages.
 fn both(name: &str) -> [(&'static str, Vec<u8>); 2] {
     [("Rust", guest(name)), ("Go", go_guest(name))]
 }
 
-/// Runs the driver with these calls to each relay, which calls each tail, and checks what comes of it.
+/// Runs the driver with these calls to each `relay`, which calls each `tail`, and checks the
+/// result.
 fn each(calls: &[&str], check: impl Fn(&Ended)) {
     let (relays, tails, driver) = (both("relay"), both("tail"), guest("driver"));
     for (relay_language, relay) in &relays {
@@ -31,17 +33,21 @@ fn each(calls: &[&str], check: impl Fn(&Ended)) {
     }
 }
 
-/// How many milliseconds the tail was given by each call.
+/// Returns the remaining deadline of each call of `tail`, in milliseconds.
 fn given_ms(ended: &Ended) -> Vec<u64> {
     let given = ended.messages_of("tail").into_iter().filter_map(|message| {
         let (_, ms) = message.rsplit_once(" within ")?;
-        Some(ms.trim_end_matches(" ms").parse().expect("it is a number"))
+        Some(
+            ms.trim_end_matches(" ms")
+                .parse()
+                .expect("the text must be a number"),
+        )
     });
     given.collect()
 }
 
 #[test]
-fn a_nested_call_has_what_is_left_of_the_deadline() {
+fn a_nested_call_inherits_the_remaining_deadline() {
     // The relay's own default is 40 s, the tail's an hour.
     each(&["echo:1", "echo:1@20000", "echo:60000@100"], |ended| {
         let [default, short, shorter] = given_ms(ended)[..] else {
@@ -50,7 +56,8 @@ fn a_nested_call_has_what_is_left_of_the_deadline() {
         assert!((20_001..=40_000).contains(&default) && short <= 20_000 && shorter <= 100);
         let told = ended.messages_of("driver");
         assert_eq!(told[..2], ["echo:1: 1 bytes", "echo:1@20000: 1 bytes"]);
-        // The relay's own call ends at the same moment, and what it makes of that may be there when the driver is told.
+        // The relay's nested call ends at the same moment, so its answer may reach the driver
+        // first.
         let ends = [
             "DEADLINE_EXCEEDED, timed out: it was not answered in time",
             "Refused",
@@ -69,7 +76,7 @@ fn a_nested_call_has_what_is_left_of_the_deadline() {
 }
 
 #[test]
-fn cancelling_reaches_the_callee_of_the_callee() {
+fn cancellation_reaches_nested_calls() {
     each(&["echo:60000!1000", "echo:1"], |ended| {
         assert_eq!(
             ended.messages_of("driver"),
@@ -89,7 +96,7 @@ fn cancelling_reaches_the_callee_of_the_callee() {
 }
 
 #[test]
-fn a_trace_is_passed_on_by_itself_and_no_other_metadata() {
+fn only_trace_metadata_is_propagated() {
     let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let traced = format!("echo:1#colour=red#traceparent={parent}#tracestate=a:1");
     let parent_only = format!("echo:1#traceparent={parent}");

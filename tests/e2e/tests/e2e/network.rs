@@ -1,8 +1,10 @@
-//! Guests in several processes, joined by a real NATS server: the same files as in one process, and nobody can tell.
+//! Guests in several processes, connected by a real NATS server. The same wasm files behave as in
+//! one process.
 
 use e2e::{App, Ended, Language, Nats, PAIRS, Started, go_guest, guest, pizzeria};
 
-/// The driver with these calls in the process `front`, and in `back` the service that answers them.
+/// Returns an app with the driver and these calls in the process `front`, and the echo service in
+/// `back`.
 fn driver_and_echo(nats: &Nats, calls: &[&str]) -> App {
     echo_apart(nats, "", (Language::Rust, Language::Rust), calls)
 }
@@ -22,13 +24,13 @@ fn echo_apart(
     app.apart(nats, &[("front", "driver"), ("back", "echo")])
 }
 
-/// Starts both processes of [`driver_and_echo`], the one that is called first.
+/// Starts both processes of [`driver_and_echo`], first that of the service.
 fn start(app: &App) -> (Started, Started) {
     let back = app.start_process("back");
     (app.start_process("front"), back)
 }
 
-/// Stops a process that has no programs, as `kill` does.
+/// Stops a process that has no programs with SIGTERM.
 #[track_caller]
 fn terminate(process: Started) -> Ended {
     process.signal("TERM");
@@ -37,7 +39,7 @@ fn terminate(process: Started) -> Ended {
     ended
 }
 
-/// Runs all processes of a deployment, each as a child of one command.
+/// Runs all processes of a deployment with one command.
 #[track_caller]
 fn run(app: &App) -> Ended {
     succeeds(app.start())
@@ -50,20 +52,21 @@ fn succeeds(process: Started) -> Ended {
     ended
 }
 
-/// When a line of a log was written, which is what it begins with.
+/// Returns the time at the begin of a line of the log.
 fn time(line: &str) -> &str {
     line.split(' ').next().unwrap_or_default()
 }
 
 #[test]
-fn the_example_is_the_same_over_processes_in_every_pair_of_languages() {
+fn the_example_runs_in_two_processes() {
     let nats = Nats::start();
     for (client, service) in PAIRS {
         let wasm = |of: Language, name: &str| {
-            std::fs::read(of.example().join("build").join(name)).expect("it is built")
+            std::fs::read(of.example().join("build").join(name))
+                .expect("`make build` must write the guests of the example")
         };
         let file = std::fs::read_to_string(client.example().join("helloworld.toml"))
-            .expect("the example has it");
+            .expect("the example must have a deployment file");
         let app = App::new("")
             .with("greeting.wasm", wasm(service, "greeting.wasm"))
             .with("hello.wasm", wasm(client, "hello.wasm"))
@@ -80,7 +83,8 @@ fn the_example_is_the_same_over_processes_in_every_pair_of_languages() {
 #[test]
 fn the_pizzeria_is_the_same_in_three_processes() {
     let example = pizzeria();
-    let file = std::fs::read_to_string(example.join("pizzeria.toml")).expect("the example has it");
+    let file = std::fs::read_to_string(example.join("pizzeria.toml"))
+        .expect("the example must have a deployment file");
     let file = file.replace("build/", &format!("{}/build/", example.display()));
     let nats = Nats::start();
     let here = App::new("").with("app.toml", &file).run();
@@ -91,7 +95,7 @@ fn the_pizzeria_is_the_same_in_three_processes() {
         ("yard", "pantry riders"),
     ];
     let ended = run(&apart.apart(&nats, &processes));
-    // Each run has a ticket of its own.
+    // Each run has another ticket.
     let without_ticket = |message: &str| -> String {
         let words = message.split(' ').map(|word| {
             if word.contains("tkt_") {
@@ -122,7 +126,7 @@ fn the_pizzeria_is_the_same_in_three_processes() {
 }
 
 #[test]
-fn what_comes_of_a_call_is_the_same_over_processes_in_every_pair_of_languages() {
+fn calls_end_alike_in_one_process_and_in_two() {
     let too_large = "a message of 16777222 bytes, and at most 16777216 are let through";
     let (swell, echo) = (
         format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: {too_large}"),
@@ -137,7 +141,7 @@ fn what_comes_of_a_call_is_the_same_over_processes_in_every_pair_of_languages() 
         ),
         ("hang!", &[]),
         ("sleep:30+echo:1", &["sleep:30: 0 bytes", "echo:1: 1 bytes"]),
-        // The server lets 1 MiB through.
+        // More than the 1 MiB that the server allows in a message.
         ("echo:3145728", &["echo:3145728: 3145728 bytes"]),
         ("swell:3145728", &["swell:3145728: 3145728 bytes"]),
         ("swell:16777217", &[&swell]),
@@ -155,7 +159,7 @@ fn what_comes_of_a_call_is_the_same_over_processes_in_every_pair_of_languages() 
 }
 
 #[test]
-fn a_callee_that_ends_is_named_to_callers_in_other_processes_and_works_when_it_is_there_again() {
+fn a_remote_callee_that_fails_is_named_and_restarted() {
     let nats = Nats::start();
     for (service, language) in [(Language::Rust, "Rust"), (Language::Go, "Go")] {
         let calls = ["hang+panic", "again", "leave:7", "again"];
@@ -180,16 +184,17 @@ fn a_callee_that_ends_is_named_to_callers_in_other_processes_and_works_when_it_i
     }
 }
 
-/// The id of a call is the same in both processes, and what its caller is told names the callee's instance.
+/// The id of a call is the same in both processes, and the caller's error names the callee's
+/// instance.
 #[test]
-fn a_failure_names_the_call_and_the_instance_in_the_other_process() {
+fn a_failure_names_the_remote_call_and_instance() {
     let nats = Nats::start();
     let ended = run(&driver_and_echo(&nats, &["leave:7?", "hang@400?"]));
     let log = ended.log();
     let left = log
         .iter()
         .find(|line| line.message.starts_with("left with status 7"))
-        .expect("the host says so");
+        .expect("the host must log the failure");
     let hanging = log
         .iter()
         .find(|line| line.message == "hanging")
@@ -203,7 +208,7 @@ fn a_failure_names_the_call_and_the_instance_in_the_other_process() {
         left.instance, left.call
     );
     assert_eq!(first, &expected);
-    // The service may be away when the second is made, for it is being restarted.
+    // The service may be down when the second call is made, because it is being restarted.
     assert!(
         hanging.is_none_or(|call| second.ends_with(&format!("call {call})"))),
         "{}",
@@ -212,7 +217,7 @@ fn a_failure_names_the_call_and_the_instance_in_the_other_process() {
 }
 
 #[test]
-fn a_service_in_another_process_is_called_by_its_name() {
+fn a_remote_service_is_called_by_name() {
     let nats = Nats::start();
     for dynamic in [guest("dynamic"), go_guest("dynamic")] {
         let app = App::new(
@@ -238,7 +243,7 @@ fn a_service_in_another_process_is_called_by_its_name() {
 }
 
 #[test]
-fn whoever_is_started_first_waits_for_the_others_and_says_so() {
+fn the_first_process_waits_for_the_others() {
     let nats = Nats::start();
     let app = driver_and_echo(&nats, &["echo:1"]);
     let mut front = app.start_process("front");
@@ -256,7 +261,7 @@ fn whoever_is_started_first_waits_for_the_others_and_says_so() {
 }
 
 #[test]
-fn a_start_that_nobody_joins_is_given_up_at_its_deadline() {
+fn a_start_without_peers_ends_at_its_deadline() {
     let nats = Nats::start();
     let pair = (Language::Rust, Language::Rust);
     let app = echo_apart(&nats, "startup_deadline = \"1s\"", pair, &[]);
@@ -275,7 +280,7 @@ fn a_start_that_nobody_joins_is_given_up_at_its_deadline() {
 }
 
 #[test]
-fn without_a_server_the_start_is_refused_with_the_next_step() {
+fn without_a_server_the_start_fails_with_help() {
     let mut nats = Nats::start();
     nats.stop();
     let app = driver_and_echo(&nats, &[]);
@@ -291,8 +296,7 @@ fn without_a_server_the_start_is_refused_with_the_next_step() {
 }
 
 #[test]
-fn a_call_in_a_process_that_is_killed_ends_and_one_that_is_started_again_is_found_by_the_same_handle()
- {
+fn handles_survive_a_killed_and_restarted_process() {
     let nats = Nats::start();
     let app = driver_and_echo(&nats, &["hang@60000?", "echo:1?", "again", "echo:2"]);
     let (mut front, mut back) = start(&app);
@@ -311,7 +315,7 @@ fn a_call_in_a_process_that_is_killed_ends_and_one_that_is_started_again_is_foun
 }
 
 #[test]
-fn calls_to_a_process_that_was_killed_are_refused_before_it_is_missed() {
+fn calls_to_a_killed_process_are_refused_early() {
     let nats = Nats::start();
     let app = driver_and_echo(&nats, &["echo:1", "refused", "again"]);
     let (mut front, back) = start(&app);
@@ -326,7 +330,7 @@ fn calls_to_a_process_that_was_killed_are_refused_before_it_is_missed() {
 }
 
 #[test]
-fn a_process_that_is_terminated_answers_the_calls_that_it_has_and_takes_no_more() {
+fn a_terminated_process_finishes_its_calls() {
     let nats = Nats::start();
     let app = driver_and_echo(&nats, &["sleep:3000", "refused"]);
     let (mut front, mut back) = start(&app);
@@ -341,7 +345,7 @@ fn a_process_that_is_terminated_answers_the_calls_that_it_has_and_takes_no_more(
 }
 
 #[test]
-fn a_call_whose_caller_is_stopped_is_cancelled_in_the_other_process() {
+fn calls_of_a_stopped_process_are_cancelled() {
     let nats = Nats::start();
     let app = driver_and_echo(&nats, &["hang@60000"]);
     let (front, mut back) = start(&app);
@@ -352,7 +356,7 @@ fn a_call_whose_caller_is_stopped_is_cancelled_in_the_other_process() {
 }
 
 #[test]
-fn after_ctrl_c_programs_still_find_the_services_of_other_processes() {
+fn exit_hooks_can_call_remote_services() {
     let nats = Nats::start();
     let app = App::new(
         "[service.echo]\nwasm = \"echo.wasm\"\n[program.parting]\nwasm = \"parting.wasm\"\n",
@@ -376,7 +380,7 @@ fn after_ctrl_c_programs_still_find_the_services_of_other_processes() {
 }
 
 #[test]
-fn while_the_server_is_gone_calls_are_refused_and_afterwards_all_goes_on() {
+fn calls_resume_after_the_server_is_back() {
     let mut nats = Nats::start();
     let app = driver_and_echo(&nats, &["echo:1", "refused", "again", "echo:2"]);
     let (mut front, mut back) = start(&app);
@@ -386,7 +390,7 @@ fn while_the_server_is_gone_calls_are_refused_and_afterwards_all_goes_on() {
         "the connection to NATS is down: calls to other processes are refused",
         "refused: UNAVAILABLE, unreachable: the connection to NATS has been down for ",
     ]);
-    nats.start_again();
+    nats.restart();
     front.wait_for_each(&[
         "the connection to NATS is up again, after ",
         "again: 1 bytes",
@@ -398,7 +402,7 @@ fn while_the_server_is_gone_calls_are_refused_and_afterwards_all_goes_on() {
 }
 
 #[test]
-fn a_process_that_is_started_twice_shares_its_calls() {
+fn a_process_started_twice_shares_its_calls() {
     let nats = Nats::start();
     let watching = driver_and_echo(&nats, &["pause:3600000"]);
     let mut watcher = watching.start_process("front");

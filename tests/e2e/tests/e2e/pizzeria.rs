@@ -1,4 +1,4 @@
-//! The pizzeria, as a person runs it.
+//! The pizzeria example, run as a user would.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ fn file(name: &str) -> String {
     std::fs::read_to_string(pizzeria().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// Runs the example with an order for another pizza.
+/// Runs the example with an order for this pizza.
 fn order(pizza: &str) -> Ended {
     let deployment = file("pizzeria.toml")
         .replace("build/", &format!("{}/build/", pizzeria().display()))
@@ -17,13 +17,13 @@ fn order(pizza: &str) -> Ended {
     Started::new(parigot_run(Path::new("pizzeria.toml")).current_dir(elsewhere.folder())).wait()
 }
 
-fn ask(subcommand: &str) -> String {
+fn run_subcommand(subcommand: &str) -> String {
     Started::new(parigot_with(subcommand, Path::new("pizzeria.toml")).current_dir(pizzeria()))
         .wait()
         .stdout
 }
 
-/// The ticket in what the customer logs.
+/// Returns the ticket in the customer's lines.
 fn ticket(log: &str) -> &str {
     let (_, after) = log
         .split_once("ordered a margherita: ")
@@ -32,7 +32,7 @@ fn ticket(log: &str) -> &str {
 }
 
 #[test]
-fn the_readme_shows_what_happens() {
+fn the_readme_shows_the_log() {
     let ended =
         Started::new(parigot_run(Path::new("pizzeria.toml")).current_dir(pizzeria())).wait();
     let found: String = ended
@@ -44,8 +44,8 @@ fn the_readme_shows_what_happens() {
     let shown = readme
         .split("```text\n")
         .nth(2)
-        .expect("README.md shows a drawing, and then the log");
-    let (shown, _) = shown.split_once("```").expect("the block is closed");
+        .expect("README.md must show a drawing, and then the log");
+    let (shown, _) = shown.split_once("```").expect("the block must be closed");
     assert!(ticket(&found).starts_with("tkt_"), "{found}");
     assert_eq!(found, shown.replace(ticket(shown), ticket(&found)));
     assert_eq!(ended.status, Some(0));
@@ -66,13 +66,13 @@ fn the_kitchens_error_ends_the_program() {
 }
 
 #[test]
-fn it_is_checked_and_drawn() {
+fn check_and_graph_show_the_example() {
     assert_eq!(
-        ask("check"),
+        run_subcommand("check"),
         "pizzeria.toml: its 4 guests fit, launched in this order:\n   1  pantry, riders\n   2  kitchen\n   3  customer\n"
     );
     assert_eq!(
-        ask("graph"),
+        run_subcommand("graph"),
         "step   guest             requires\n\
          1      service pantry    -\n\
          1      service riders    -\n\

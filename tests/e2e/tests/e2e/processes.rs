@@ -1,10 +1,11 @@
-//! `parigot run` for a deployment that is spread over processes: one log, one end, one exit status, and nobody left behind.
+//! `parigot run` for a deployment with several processes: one log, one exit status, and no process
+//! left behind.
 
 use std::process::Command;
 
 use e2e::{App, Ended, Nats, Started, guest};
 
-/// A program in the process `front` and another in `back`.
+/// Returns an app with a program in the process `front` and another in `back`.
 fn two_programs(nats: &Nats, bare: &str, sleeper: &str) -> App {
     let deployment = format!(
         "shutdown_deadline = \"1h\"\n[program.bare]\nwasm = \"bare.wasm\"\nargs = {bare}\n\
@@ -16,16 +17,17 @@ fn two_programs(nats: &Nats, bare: &str, sleeper: &str) -> App {
     app.apart(nats, &[("front", "bare"), ("back", "sleeper")])
 }
 
-/// A program in the process `front` that does not end by itself, and in `back` a service that ends with its first call to itself.
+/// Returns an app with a program in the process `front` that runs until it is stopped, and the
+/// service `flaky` with these arguments in `back`.
 fn with_service(nats: &Nats, args: &str) -> App {
     let deployment = format!(
         "[program.sleeper]\nwasm = \"sleeper.wasm\"\n\
-         [service.phoenix]\nwasm = \"phoenix.wasm\"\nrestart = \"never\"\nargs = {args}\n"
+         [service.flaky]\nwasm = \"flaky.wasm\"\nrestart = \"never\"\nargs = {args}\n"
     );
     let app = App::new(&deployment)
         .with("sleeper.wasm", guest("sleeper"))
-        .with("phoenix.wasm", guest("phoenix"));
-    app.apart(nats, &[("front", "sleeper"), ("back", "phoenix")])
+        .with("flaky.wasm", guest("flaky"));
+    app.apart(nats, &[("front", "sleeper"), ("back", "flaky")])
 }
 
 fn debug(app: &App) -> Command {
@@ -53,7 +55,7 @@ fn a_line_of_json_names_its_process() {
     let app = two_programs(&nats, "[]", "[]");
     let mut started = Started::new(app.command().args(["--log-format", "json"]));
     let line = started.wait_for("no std in here");
-    let line: serde_json::Value = serde_json::from_str(&line).expect("it is an object");
+    let line: serde_json::Value = serde_json::from_str(&line).expect("the line must be an object");
     assert_eq!(
         (&line["process"], &line["service"]),
         (&"front".into(), &"bare".into())
@@ -63,7 +65,7 @@ fn a_line_of_json_names_its_process() {
 }
 
 #[test]
-fn the_status_is_the_first_that_was_not_0_of_a_process_with_programs() {
+fn the_first_failed_program_sets_the_status() {
     let nats = Nats::start();
     let app = App::new(
         "[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n[program.quiet]\nwasm = \"bare.wasm\"\n",
@@ -77,27 +79,26 @@ fn the_status_is_the_first_that_was_not_0_of_a_process_with_programs() {
 }
 
 #[test]
-fn processes_of_services_are_told_to_leave_when_the_last_program_has_ended() {
+fn services_stop_after_the_last_program() {
     let nats = Nats::start();
-    let app = App::new(
-        "[program.bare]\nwasm = \"bare.wasm\"\n[service.phoenix]\nwasm = \"phoenix.wasm\"\n",
-    );
+    let app =
+        App::new("[program.bare]\nwasm = \"bare.wasm\"\n[service.flaky]\nwasm = \"flaky.wasm\"\n");
     let app = app
         .with("bare.wasm", guest("bare"))
-        .with("phoenix.wasm", guest("phoenix"));
-    let app = app.apart(&nats, &[("front", "bare"), ("back", "phoenix")]);
+        .with("flaky.wasm", guest("flaky"));
+    let app = app.apart(&nats, &[("front", "bare"), ("back", "flaky")]);
     let ended = Started::new(&mut debug(&app)).wait();
     assert_eq!(
-        ended.messages_of("back/phoenix").last().map(String::as_str),
+        ended.messages_of("back/flaky").last().map(String::as_str),
         Some("left with status 0")
     );
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
 }
 
 #[test]
-fn a_process_of_services_that_fails_ends_the_deployment() {
+fn a_failed_process_of_services_ends_the_deployment() {
     let nats = Nats::start();
-    let ended = with_service(&nats, r#"["--dies-after", "1", "--status", "7"]"#).run();
+    let ended = with_service(&nats, r#"["--fails-after", "1", "--status", "7"]"#).run();
     assert!(
         ended
             .stderr
@@ -109,7 +110,7 @@ fn a_process_of_services_that_fails_ends_the_deployment() {
 }
 
 #[test]
-fn a_second_ctrl_c_kills_what_does_not_leave() {
+fn a_second_ctrl_c_kills_child_processes() {
     let nats = Nats::start();
     let app = two_programs(&nats, "[]", r#"["--spin"]"#);
     let mut started = app.start();
@@ -118,7 +119,7 @@ fn a_second_ctrl_c_kills_what_does_not_leave() {
 }
 
 #[test]
-fn nobody_is_left_behind_when_the_one_who_started_them_is_killed() {
+fn child_processes_end_when_their_parent_is_killed() {
     let nats = Nats::start();
     let app = two_programs(&nats, "[]", "[]");
     let mut started = Started::new(&mut debug(&app));
@@ -127,14 +128,14 @@ fn nobody_is_left_behind_when_the_one_who_started_them_is_killed() {
         .rsplit(' ')
         .next()
         .and_then(|number| number.parse().ok())
-        .expect("a number follows");
+        .expect("a number must follow");
     started.wait_for("asleep");
     started.signal("KILL");
     started.wait_for_end_of(child);
 }
 
 #[test]
-fn what_is_wrong_with_the_whole_is_told_before_any_process_is_started() {
+fn the_whole_is_checked_before_processes_start() {
     let nats = Nats::start();
     let app = App::new("")
         .with_service("shop", &[], &["stock.v1.Stock"])
@@ -151,7 +152,7 @@ fn what_is_wrong_with_the_whole_is_told_before_any_process_is_started() {
 }
 
 #[test]
-fn a_process_that_is_not_in_the_file_is_refused() {
+fn an_unknown_process_is_rejected() {
     let nats = Nats::start();
     let app = two_programs(&nats, "[]", "[]");
     let ended = app.start_process("fornt").wait();
@@ -160,7 +161,7 @@ fn a_process_that_is_not_in_the_file_is_refused() {
 }
 
 #[test]
-fn what_leaves_a_process_is_told_by_check() {
+fn check_lists_calls_between_processes() {
     let nats = Nats::start();
     let app = App::new("")
         .with_service("shop", &["x.Shop"], &["x.Stock", "x.Bank", "x.Till"])
@@ -170,5 +171,5 @@ fn what_leaves_a_process_is_told_by_check() {
     let app = app.apart(&nats, &[("front", "shop till"), ("back", "stock bank")]);
     let expected = "app.toml: its 4 guests fit, launched in this order:\n   1  bank, stock, till\n   2  shop\n\
                     in 2 processes, which call each other:\n      front -> back  x.Bank, x.Stock\n";
-    assert_eq!(app.ask("check", &[]).stdout, expected);
+    assert_eq!(app.run_subcommand("check", &[]).stdout, expected);
 }

@@ -1,16 +1,19 @@
-//! Deployments that are refused: one message that points into the file, status 3, and nothing runs.
+//! Deployments that cannot start: each error points into the file, the status is 3, and no guest
+//! runs.
 
 use e2e::{App, Started, example, slow_to_compile};
 
 fn greeting() -> Vec<u8> {
-    std::fs::read(example().join("build/greeting.wasm")).expect("the example is built")
+    std::fs::read(example().join("build/greeting.wasm"))
+        .expect("`make build` must write the guests of the example")
 }
 
 fn hello() -> Vec<u8> {
-    std::fs::read(example().join("build/hello.wasm")).expect("the example is built")
+    std::fs::read(example().join("build/hello.wasm"))
+        .expect("`make build` must write the guests of the example")
 }
 
-/// Checks all that a person sees; `expected` begins on a line of its own.
+/// Checks the whole output. `expected` begins with an empty line.
 #[track_caller]
 fn check_refused(app: &App, expected: &str) {
     let ended = app.run();
@@ -19,7 +22,7 @@ fn check_refused(app: &App, expected: &str) {
     assert_eq!(ended.status, Some(3));
 }
 
-/// Checks what a person sees if the wasm file that [`HELLO`] names is there, and no guest for `reason`.
+/// Checks the whole output if the wasm file that [`HELLO`] names is not a guest for `reason`.
 #[track_caller]
 fn check_not_run(app: App, reason: &str) {
     let expected = format!(
@@ -40,7 +43,7 @@ fn check_not_run(app: App, reason: &str) {
 const HELLO: &str = "[program.hello]\nwasm = \"hello.wasm\"\n";
 
 #[test]
-fn a_wasm_file_that_is_not_there() {
+fn a_missing_wasm_file() {
     check_refused(
         &App::new(HELLO),
         r#"
@@ -57,7 +60,7 @@ fn a_wasm_file_that_is_not_there() {
 }
 
 #[test]
-fn a_wasm_file_that_is_no_wasm() {
+fn a_file_that_is_not_wasm() {
     let ended = App::new(HELLO).with("hello.wasm", "hello, world").run();
     let reason =
         "hello.wasm cannot be run\n  ╰─▶ not a WebAssembly module: it does not begin with `\\0asm`";
@@ -109,7 +112,7 @@ fn each_guest_that_cannot_be_run_is_shown() {
 }
 
 #[test]
-fn each_guest_that_fails_in_its_first_turn_is_shown() {
+fn each_guest_that_fails_in_its_init_turn_is_shown() {
     let trap = r#"
         (module
             (memory (export "memory") 1)
@@ -158,7 +161,7 @@ fn a_guest_of_another_version_of_the_abi() {
 }
 
 #[test]
-fn a_module_that_is_no_guest() {
+fn a_module_that_is_not_a_guest() {
     check_not_run(
         App::new(HELLO).with_wat("hello.wasm", "(module)"),
         "does not export a memory named `memory`",
@@ -192,13 +195,14 @@ fn a_guest_that_is_too_large_to_compile() {
     let file = std::fs::File::options()
         .write(true)
         .open(app.folder().join("hello.wasm"))
-        .expect("it is there");
-    file.set_len((128 << 20) + 1).expect("it takes no space");
+        .expect("the file must be readable");
+    file.set_len((128 << 20) + 1)
+        .expect("the file system must support sparse files");
     check_not_run(app, "it has more than 128 MiB, the most that are compiled");
 }
 
 #[test]
-fn a_guest_that_begins_with_more_memory_than_it_may_have() {
+fn a_guest_with_too_much_initial_memory() {
     let module = r#"
         (module
             (memory (export "memory") 2048)
@@ -222,7 +226,7 @@ fn a_guest_that_begins_with_more_memory_than_it_may_have() {
 }
 
 #[test]
-fn a_guest_with_a_table_that_fills_the_host() {
+fn a_guest_with_a_table_that_is_too_large() {
     let module = r#"
         (module
             (memory (export "memory") 1)
@@ -239,7 +243,7 @@ fn a_guest_with_a_table_that_fills_the_host() {
 }
 
 #[test]
-fn an_unknown_key_among_other_mistakes() {
+fn an_unknown_key_and_a_wrong_type() {
     check_refused(
         &App::new("[program.hello]\nwasm = \"hello.wasm\"\nmem = \"1GiB\"\nargs = 7\n"),
         r#"
@@ -284,7 +288,7 @@ fn a_service_that_two_guests_export() {
 }
 
 #[test]
-fn a_requirement_that_nobody_exports() {
+fn a_requirement_without_exporter() {
     check_refused(
         &App::new(HELLO).with("hello.wasm", hello()),
         r#"
@@ -300,9 +304,9 @@ fn a_requirement_that_nobody_exports() {
 }
 
 #[test]
-fn a_deployment_file_that_is_not_there() {
+fn a_missing_deployment_file() {
     let app = App::new(HELLO);
-    std::fs::remove_file(app.file()).expect("it was there");
+    std::fs::remove_file(app.file()).expect("the file must exist");
     check_refused(
         &app,
         r#"

@@ -1,4 +1,5 @@
-//! Several instances of a service, and several guests that export it: calls go to the least busy that is there.
+//! Several instances of a service, or several guests that export it: calls go to the least busy
+//! instance.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,7 +8,8 @@ use e2e::{App, Ended, Line, go_guest, guest, start_on_manual_clock};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// The driver with these calls, and so many instances of the echo service.
+/// Returns an app with a driver that makes these calls, and this many instances of the echo
+/// service.
 fn app(replicas: u32, calls: &[&str]) -> App {
     let deployment = format!(
         "[service.echo]\nwasm = \"echo.wasm\"\nreplicas = {replicas}\n\
@@ -18,8 +20,8 @@ fn app(replicas: u32, calls: &[&str]) -> App {
         .with("driver.wasm", guest("driver"))
 }
 
-/// The instances that say so, in the order of the log.
-fn who_says(ended: &Ended, what: &str) -> Vec<String> {
+/// Returns the instances that log this message, in the order of the log.
+fn instances_with(ended: &Ended, what: &str) -> Vec<String> {
     let says = |line: &Line| line.guest == "echo" && line.message == what;
     ended
         .log()
@@ -34,11 +36,11 @@ fn distinct(instances: &[String]) -> usize {
 }
 
 #[test]
-fn calls_that_are_in_flight_at_once_are_spread_over_all_instances() {
+fn concurrent_calls_are_spread_over_all_instances() {
     let ended = app(3, &["sleep:50+sleep:50+sleep:50"]).run();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     assert_eq!(
-        distinct(&who_says(&ended, "sleeping")),
+        distinct(&instances_with(&ended, "sleeping")),
         3,
         "{}",
         ended.stderr
@@ -48,7 +50,7 @@ fn calls_that_are_in_flight_at_once_are_spread_over_all_instances() {
 #[test]
 fn idle_instances_take_turns() {
     let ended = app(3, &["sleep:1"; 6]).run();
-    let slept = who_says(&ended, "sleeping");
+    let slept = instances_with(&ended, "sleeping");
     assert_eq!(
         (slept.len(), distinct(&slept[..3])),
         (6, 3),
@@ -79,13 +81,13 @@ fn a_call_goes_to_the_instance_with_the_fewest_calls() {
 #[test]
 fn a_call_is_cancelled_at_the_instance_that_has_it() {
     let ended = app(3, &["sleep:1", "hang@500", "hang@500"]).run();
-    let hanging = who_says(&ended, "hanging");
+    let hanging = instances_with(&ended, "hanging");
     assert_eq!(distinct(&hanging), 2, "{}", ended.stderr);
-    assert_eq!(who_says(&ended, "cancelled"), hanging);
+    assert_eq!(instances_with(&ended, "cancelled"), hanging);
 }
 
 #[test]
-fn an_instance_that_is_down_is_passed_over_and_comes_back() {
+fn an_instance_that_is_down_gets_no_calls() {
     let (running, log, clock) = start_on_manual_clock(&app(
         2,
         &["panic", "echo:1", "echo:2", "echo:3", "hang@500"],
@@ -106,7 +108,7 @@ fn an_instance_that_is_down_is_passed_over_and_comes_back() {
 }
 
 #[test]
-fn a_call_is_refused_when_all_instances_are_down_and_each_has_its_own_restarts() {
+fn calls_are_refused_while_all_instances_are_down() {
     let (running, log, clock) =
         start_on_manual_clock(&app(2, &["panic", "panic", "echo:1?", "again"]));
     log.wait_for(
@@ -120,7 +122,7 @@ fn a_call_is_refused_when_all_instances_are_down_and_each_has_its_own_restarts()
 }
 
 #[test]
-fn guests_that_share_a_service_serve_it_together_whatever_they_are_written_in() {
+fn guests_in_two_languages_share_a_service() {
     let app = App::new(
         "[service.rusty]\nwasm = \"rusty.wasm\"\nshared = [\"echo.v1.Echo\"]\n\
          [service.gopher]\nwasm = \"gopher.wasm\"\nshared = [\"echo.v1.Echo\"]\n\
@@ -140,15 +142,15 @@ fn guests_that_share_a_service_serve_it_together_whatever_they_are_written_in() 
     for service in ["rusty", "gopher"] {
         assert_eq!(ended.messages_of(service), ["sleeping"], "{}", ended.stderr);
     }
-    let drawn = app.ask("graph", &[]).stdout;
+    let drawn = app.run_subcommand("graph", &[]).stdout;
     let edges =
         "program driver  -> gopher  echo.v1.Echo\n                       -> rusty   echo.v1.Echo\n";
     assert!(drawn.contains(edges), "{drawn}");
 }
 
 #[test]
-fn check_says_how_many_instances_there_are() {
-    let checked = app(3, &[]).ask("check", &[]);
+fn check_shows_the_number_of_instances() {
+    let checked = app(3, &[]).run_subcommand("check", &[]);
     let expected =
         "app.toml: its 2 guests fit, launched in this order:\n   1  echo x3\n   2  driver\n";
     assert_eq!(
@@ -160,7 +162,7 @@ fn check_says_how_many_instances_there_are() {
 }
 
 #[test]
-fn replicas_that_are_none_or_no_number_or_of_a_program_are_refused() {
+fn invalid_replicas_are_rejected() {
     let refused = App::new(
         "[service.echo]\nwasm = \"echo.wasm\"\nreplicas = 0\n[program.driver]\nwasm = \"driver.wasm\"\nreplicas = 2\n",
     )

@@ -1,15 +1,15 @@
-//! Services that end are there again, unless they end too often; and nobody else is hurt meanwhile.
+//! Services that fail are restarted, unless they fail too often. Other guests do not notice.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use e2e::{App, BesideNeighbours, Capture, Ended, go_guest, guest, start_on_manual_clock};
+use e2e::{App, Capture, Ended, WithControlPair, go_guest, guest, start_on_manual_clock};
 use parigot_host::Running;
 use parigot_host::clock::ManualClock;
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Runs the driver with these calls against the echo service, which has these keys.
+/// Runs the driver with these calls against the echo service with these keys in its table.
 fn drive(keys: &str, calls: &[&str]) -> Ended {
     let deployment = format!(
         "[service.echo]\nwasm = \"echo.wasm\"\n{keys}\n\
@@ -21,22 +21,22 @@ fn drive(keys: &str, calls: &[&str]) -> Ended {
         .run()
 }
 
-/// A phoenix with these arguments and keys, alone, on a clock that stands.
-struct Phoenix {
+/// The service `flaky`, alone in a deployment, with a clock that stands still.
+struct Flaky {
     running: Running,
     log: Capture,
     clock: Arc<ManualClock>,
     _app: App,
 }
 
-impl Phoenix {
+impl Flaky {
     fn start(args: &[&str], keys: &str) -> Self {
         let deployment =
-            format!("[service.phoenix]\nwasm = \"phoenix.wasm\"\nargs = {args:?}\n{keys}\n");
-        let app = App::new(&deployment).with("phoenix.wasm", guest("phoenix"));
+            format!("[service.flaky]\nwasm = \"flaky.wasm\"\nargs = {args:?}\n{keys}\n");
+        let app = App::new(&deployment).with("flaky.wasm", guest("flaky"));
         let (running, log, clock) = start_on_manual_clock(&app);
-        log.wait_for("risen");
-        Phoenix {
+        log.wait_for("started up");
+        Flaky {
             running,
             log,
             clock,
@@ -44,22 +44,22 @@ impl Phoenix {
         }
     }
 
-    /// Lets it die, a millisecond after it has risen.
-    fn die(&self) {
+    /// Lets the service fail, a millisecond after it has started up.
+    fn fail(&self) {
         self.clock.advance(MS);
-        self.log.wait_for("burnt");
+        self.log.wait_for("failed on purpose");
     }
 
-    /// Lets time pass until it has risen again, and returns what the host says of that.
-    fn rise_after(&self, pause: Duration) -> String {
+    /// Advances the clock until the service has started up again. Returns the host's message.
+    fn restart_after(&self, pause: Duration) -> String {
         self.clock.advance(pause);
         let restarted = self.log.wait_for("restarted after").message;
-        self.log.wait_for("risen");
+        self.log.wait_for("started up");
         restarted
     }
 }
 
-/// How long the host says that it took.
+/// Returns the duration in the host's message, in milliseconds.
 fn millis(restarted: &str) -> u64 {
     let number = restarted
         .trim_start_matches("restarted after ")
@@ -71,7 +71,7 @@ fn millis(restarted: &str) -> u64 {
 }
 
 #[test]
-fn a_handle_that_was_located_before_a_crash_works_after_it() {
+fn a_handle_survives_a_restart() {
     let ended = drive("", &["hang+panic", "again", "echo:2"]);
     let messages = ended.messages_of("driver");
     let [hang, panic, again, later] = &messages[..] else {
@@ -90,8 +90,8 @@ fn a_handle_that_was_located_before_a_crash_works_after_it() {
     let log = ended.log();
     let position = |start: &str| log.iter().position(|line| line.message.starts_with(start));
     let (crash, restart) = (
-        position("panicked").expect("told"),
-        position("restarted after ").expect("told"),
+        position("panicked").expect("the line must be logged"),
+        position("restarted after ").expect("the line must be logged"),
     );
     assert!(
         crash < restart
@@ -103,13 +103,13 @@ fn a_handle_that_was_located_before_a_crash_works_after_it() {
     );
     assert_ne!(
         log[crash].instance, log[restart].instance,
-        "it is another instance"
+        "a restart creates another instance"
     );
     assert_eq!(ended.status, Some(0));
 }
 
 #[test]
-fn calls_to_a_service_that_is_being_restarted_are_refused_at_once() {
+fn calls_during_a_restart_are_refused_at_once() {
     let app = App::new(
         "[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"panic\", \"echo:1\", \"again\"]\n",
@@ -118,7 +118,7 @@ fn calls_to_a_service_that_is_being_restarted_are_refused_at_once() {
         .with("echo.wasm", guest("echo"))
         .with("driver.wasm", guest("driver"));
     let (running, log, clock) = start_on_manual_clock(&app);
-    // The clock stands: nothing is restarted before it is moved.
+    // The clock stands still, so nothing is restarted before the test advances it.
     log.wait_for(
         "echo:1: UNAVAILABLE, unreachable: echo is being restarted, and has been down for 0 ms",
     );
@@ -132,7 +132,7 @@ fn calls_to_a_service_that_is_being_restarted_are_refused_at_once() {
 }
 
 #[test]
-fn each_way_to_fail_is_followed_by_a_restart() {
+fn each_kind_of_failure_is_followed_by_a_restart() {
     let ended = drive("", &["trap", "again", "leave:7", "again", "spin", "again"]);
     let log = ended.log();
     let restarts = log
@@ -144,7 +144,7 @@ fn each_way_to_fail_is_followed_by_a_restart() {
 }
 
 #[test]
-fn a_service_that_leaves_with_status_0_is_restarted_only_if_always() {
+fn an_exit_with_status_0_restarts_only_if_always() {
     let ended = drive("", &["hang+leave:0", "echo:1"]);
     let told = "UNAVAILABLE, callee exited: echo left with status 0 while it had this call";
     let expected = [
@@ -157,7 +157,7 @@ fn a_service_that_leaves_with_status_0_is_restarted_only_if_always() {
 }
 
 #[test]
-fn a_service_that_is_never_restarted_stays_away() {
+fn restart_never_leaves_the_service_down() {
     let ended = drive("restart = \"never\"", &["panic", "echo:1"]);
     assert_eq!(
         ended.messages_of("driver")[1],
@@ -166,13 +166,13 @@ fn a_service_that_is_never_restarted_stays_away() {
 }
 
 #[test]
-fn a_service_that_fails_too_often_has_failed_for_good_and_callers_are_told_why() {
+fn a_service_that_fails_too_often_stays_down() {
     let ended = drive(
         "max_restarts = 2",
         &["panic", "again", "panic", "again", "panic", "echo:1"],
     );
     let messages = ended.messages_of("driver");
-    let last = messages.last().expect("it says what comes of each call");
+    let last = messages.last().expect("the driver must log each call");
     let told = "echo:1: UNAVAILABLE, unreachable: echo has failed for good: after 2 restarts in 60s it panicked at ";
     assert!(
         last.starts_with(told) && last.ends_with("told to panic"),
@@ -192,7 +192,7 @@ fn a_service_that_fails_too_often_has_failed_for_good_and_callers_are_told_why()
 }
 
 #[test]
-fn a_service_in_go_is_restarted_and_handles_to_it_stay_valid() {
+fn a_handle_survives_a_restart_in_go() {
     let app = App::new(
         "[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"hang+panic\", \"again\", \"trap\", \"again\", \"leave:3\", \"again\"]\n",
@@ -230,71 +230,70 @@ fn a_service_in_go_is_restarted_and_handles_to_it_stay_valid() {
 }
 
 #[test]
-fn pauses_grow_on_the_hosts_clock() {
-    let phoenix = Phoenix::start(&["--dies-after", "1"], "");
+fn the_restart_pause_doubles() {
+    let flaky = Flaky::start(&["--fails-after", "1"], "");
     for longest_ms in [100, 200, 400, 800, 1_600] {
-        phoenix.die();
-        // The shortest pause is half the longest: nothing happens before it is over.
-        phoenix.clock.advance((longest_ms / 2 - 1) * MS);
-        let took_ms = millis(&phoenix.rise_after((longest_ms - longest_ms / 2 + 1) * MS));
+        flaky.fail();
+        // The shortest pause is half the longest. The service is not restarted before that.
+        flaky.clock.advance((longest_ms / 2 - 1) * MS);
+        let took_ms = millis(&flaky.restart_after((longest_ms - longest_ms / 2 + 1) * MS));
         assert_eq!(
             took_ms,
             u64::from(longest_ms),
-            "the clock stood there when it was restarted"
+            "the clock is at the longest pause when the service is restarted"
         );
     }
-    phoenix.running.stopper().stop();
-    assert_eq!(phoenix.running.wait().status, 0);
+    flaky.running.stopper().stop();
+    assert_eq!(flaky.running.wait().status, 0);
 }
 
 #[test]
-fn a_deployment_of_services_ends_when_the_last_has_failed_for_good() {
-    let phoenix = Phoenix::start(&["--dies-after", "1"], "max_restarts = 3");
+fn the_last_permanent_failure_ends_the_deployment() {
+    let flaky = Flaky::start(&["--fails-after", "1"], "max_restarts = 3");
     for _ in 0..3 {
-        phoenix.die();
-        phoenix.rise_after(Duration::from_secs(1));
+        flaky.fail();
+        flaky.restart_after(Duration::from_secs(1));
     }
-    phoenix.die();
-    let failed = phoenix.log.wait_for("failed for good").message;
+    flaky.fail();
+    let failed = flaky.log.wait_for("failed for good").message;
     assert!(
         failed.starts_with("failed for good: after 3 restarts in 60s it panicked at "),
         "{failed}"
     );
-    assert_eq!(phoenix.running.wait().status, 1);
+    assert_eq!(flaky.running.wait().status, 1);
 }
 
 #[test]
-fn a_service_that_is_not_ready_when_it_is_restarted_is_restarted_again_until_it_has_failed_for_good()
- {
-    let phoenix = Phoenix::start(
-        &["--dies-after", "1", "--lost-from", "50"],
+fn a_restart_that_is_not_ready_counts_as_a_failure() {
+    let flaky = Flaky::start(
+        &["--fails-after", "1", "--unready-from", "50"],
         "max_restarts = 2",
     );
-    phoenix.die();
+    flaky.fail();
     for _ in 0..2 {
-        phoenix.clock.advance(Duration::from_secs(1));
-        phoenix.log.wait_for("restarted after");
-        phoenix
+        flaky.clock.advance(Duration::from_secs(1));
+        flaky.log.wait_for("restarted after");
+        flaky
             .log
-            .wait_for("left with status 1: not ready: the ashes are wet");
+            .wait_for("left with status 1: not ready: unready on purpose");
     }
-    let failed = phoenix.log.wait_for("failed for good").message;
+    let failed = flaky.log.wait_for("failed for good").message;
     assert!(
-        failed.ends_with("it left with status 1: not ready: the ashes are wet"),
+        failed.ends_with("it left with status 1: not ready: unready on purpose"),
         "{failed}"
     );
-    assert_eq!(phoenix.running.wait().status, 1);
+    assert_eq!(flaky.running.wait().status, 1);
 }
 
 #[test]
-fn a_deployment_is_stopped_while_a_service_waits_for_its_restart() {
-    let phoenix = Phoenix::start(&["--dies-after", "1"], "");
-    phoenix.die();
-    phoenix.running.stopper().stop();
-    // The clock stands: what waited for it would wait for ever.
-    assert_eq!(phoenix.running.wait().status, 0);
+fn a_stop_does_not_wait_for_a_restart() {
+    let flaky = Flaky::start(&["--fails-after", "1"], "");
+    flaky.fail();
+    flaky.running.stopper().stop();
+    // The clock stands still: waiting for the restart would last forever.
+    assert_eq!(flaky.running.wait().status, 0);
     assert!(
-        phoenix
+        flaky
             .log
             .rest()
             .iter()
@@ -303,14 +302,14 @@ fn a_deployment_is_stopped_while_a_service_waits_for_its_restart() {
 }
 
 #[test]
-fn a_deployment_ends_with_its_programs_while_a_service_waits_for_its_restart() {
+fn the_end_does_not_wait_for_a_restart() {
     let ended = drive("", &["panic"]);
     assert_eq!(ended.status, Some(0));
     assert!(!ended.stderr.contains("did not leave"), "{}", ended.stderr);
 }
 
 #[test]
-fn a_service_that_dies_all_the_time_hurts_no_neighbour() {
+fn a_failing_service_does_not_affect_other_guests() {
     let calls = ["panic", "again"].repeat(4);
     let app = App::new(&format!(
         "[service.echo]\nwasm = \"echo.wasm\"\n[program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
@@ -318,7 +317,7 @@ fn a_service_that_dies_all_the_time_hurts_no_neighbour() {
     let app = app
         .with("echo.wasm", guest("echo"))
         .with("driver.wasm", guest("driver"));
-    let ran = BesideNeighbours::new(app).run("restart 4 of 10");
-    assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);
-    assert!(ran.neighbours.answered >= 100, "{:?}", ran.neighbours);
+    let ran = WithControlPair::new(app).run("restart 4 of 10");
+    assert_eq!(ran.pair.failed, 0, "{:?}", ran.pair);
+    assert!(ran.pair.answered >= 100, "{:?}", ran.pair);
 }

@@ -1,4 +1,4 @@
-//! Starts: their order, who waits for whom, and that they have an end.
+//! Starts: their order, the guests that wait, and their deadline.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,23 +8,25 @@ use parigot_host::clock::ManualClock;
 use parigot_host::deployment::Deployment;
 use parigot_host::{Settings, start};
 
-/// `hello` requires what `lost` exports, whose `Ready` never ends; `lost` requires what `echo` exports.
-fn dreaming(keys: &str) -> App {
+/// Returns an app whose program `hello` requires `unready`, which requires `echo`. `unready` never
+/// becomes ready.
+fn never_ready(keys: &str) -> App {
     App::new(&format!(
         "{keys}\n[service.echo]\nwasm = \"echo.wasm\"\n\
-         [service.lost]\nwasm = \"lost.wasm\"\nargs = [\"--dream\"]\n\
+         [service.unready]\nwasm = \"unready.wasm\"\nargs = [\"--hang\"]\n\
          [program.hello]\nwasm = \"hello.wasm\"\n"
     ))
     .with("echo.wasm", guest("echo"))
-    .with("lost.wasm", guest("lost"))
+    .with("unready.wasm", guest("unready"))
     .with("hello.wasm", hello())
 }
 
 fn hello() -> Vec<u8> {
-    std::fs::read(example().join("build/hello.wasm")).expect("the example is built")
+    std::fs::read(example().join("build/hello.wasm"))
+        .expect("`make build` must write the guests of the example")
 }
 
-/// The log: level, guest, message.
+/// Returns level, guest and message of each line of the log.
 fn lines(ended: &Ended) -> Vec<String> {
     ended
         .log()
@@ -34,18 +36,18 @@ fn lines(ended: &Ended) -> Vec<String> {
 }
 
 #[test]
-fn the_startup_deadline_is_honoured_and_says_who_waits_for_whom() {
-    let ended = dreaming("startup_deadline = \"2s\"").run();
+fn the_startup_deadline_names_waiting_guests() {
+    let ended = never_ready("startup_deadline = \"2s\"").run();
     let lines = lines(&ended);
-    // After a second others may be on their way.
+    // Other guests may also be reported after a second.
     assert!(
-        lines.contains(&"WARN hello not ready after 1s: it waits for lost".to_owned()),
+        lines.contains(&"WARN hello not ready after 1s: it waits for unready".to_owned()),
         "{}",
         ended.stderr
     );
     let expected = [
-        "WARN hello not ready after 2s: it waits for lost",
-        "WARN lost not ready after 2s: it was launched, and has not said that it is ready",
+        "WARN hello not ready after 2s: it waits for unready",
+        "WARN unready not ready after 2s: it was launched, and has not said that it is ready",
         "ERROR - the start has taken longer than 2s, its `startup_deadline`",
     ];
     assert!(
@@ -57,7 +59,7 @@ fn the_startup_deadline_is_honoured_and_says_who_waits_for_whom() {
 }
 
 #[test]
-fn a_guest_that_never_asks_to_be_launched_is_told() {
+fn a_guest_that_never_asks_to_be_launched_is_named() {
     let ended = App::new("startup_deadline = \"5ms\"\n")
         .with_service("mute", &["x.Mute"], &[])
         .run();
@@ -70,16 +72,17 @@ fn a_guest_that_never_asks_to_be_launched_is_told() {
 }
 
 #[test]
-fn a_start_may_take_30_seconds_of_the_hosts_clock_unless_the_file_says_otherwise() {
-    let app = dreaming("");
-    let deployment = Deployment::read(&app.file()).expect("the file is right");
+fn the_default_startup_deadline_is_30_seconds() {
+    let app = never_ready("");
+    let deployment = Deployment::read(&app.file()).expect("the deployment file must be valid");
     let clock = Arc::new(ManualClock::new(Duration::ZERO));
     let settings = Settings {
         clock: Arc::clone(&clock) as _,
         ..Settings::default()
     };
-    let (running, log) = Capture::during(|| start(&deployment, settings).expect("the guests fit"));
-    log.wait_for("dreaming");
+    let (running, log) =
+        Capture::during(|| start(&deployment, settings).expect("the deployment must start"));
+    log.wait_for("hanging in ready");
     clock.advance(Duration::from_secs(1));
     assert_eq!(log.wait_for("not ready after 1s").service, "hello");
     clock.advance(Duration::from_secs(29));
@@ -88,13 +91,13 @@ fn a_start_may_take_30_seconds_of_the_hosts_clock_unless_the_file_says_otherwise
 }
 
 #[test]
-fn guests_that_may_start_at_the_same_moment_are_launched_alphabetically() {
+fn guests_ready_together_launch_in_alphabetical_order() {
     let app = App::new(
         "[program.c]\nwasm = \"hello.wasm\"\n[program.a]\nwasm = \"hello.wasm\"\n[program.b]\nwasm = \"hello.wasm\"\n\
          [service.greeting]\nwasm = \"greeting.wasm\"\n[program.z]\nwasm = \"bare.wasm\"\n[program.d]\nwasm = \"bare.wasm\"\n",
     );
-    let greeting =
-        std::fs::read(example().join("build/greeting.wasm")).expect("the example is built");
+    let greeting = std::fs::read(example().join("build/greeting.wasm"))
+        .expect("`make build` must write the guests of the example");
     let app = app
         .with("hello.wasm", hello())
         .with("greeting.wasm", greeting)

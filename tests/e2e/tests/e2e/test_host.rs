@@ -1,4 +1,4 @@
-//! The host for tests: what it replaces, moves, breaks and shows.
+//! `TestHost`: fakes, time, faults and frames.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn deed(kind: Kind, number: u32) -> Deed {
     }
 }
 
-/// How a call of `Misbehave` ends.
+/// Calls `Misbehave`, and returns how the call ends.
 fn misbehave(host: &mut TestRun, kind: Kind) -> String {
     match host.call::<echo::Misbehave>(deed(kind, 0)) {
         Ok(payload) => format!("{} bytes", payload.data.len()),
@@ -51,10 +51,10 @@ fn a_service_is_called() {
     let reply = host.call::<echo::Echo>(Payload {
         data: vec![1, 2, 3],
     });
-    assert_eq!(reply.expect("it answers").data, [1, 2, 3]);
+    assert_eq!(reply.expect("the call must be answered").data, [1, 2, 3]);
     let refused = host
         .call::<echo::Misbehave>(deed(Kind::Refuse, 0))
-        .expect_err("it refuses");
+        .expect_err("the service must refuse");
     assert!(
         matches!(refused, parigot_guest::CallError::Service(EchoErr::Refused)),
         "{refused}"
@@ -77,7 +77,7 @@ fn hello_says_what_it_is_told() {
 }
 
 #[test]
-fn it_is_the_same_in_go() {
+fn a_fake_serves_a_guest_in_go() {
     let service = Fake::new("greeting");
     service.on::<greeting::FetchGreeting>(|_| Err(GreetErr::UnknownLang));
     let deployment = go_example().join("helloworld.toml");
@@ -93,10 +93,13 @@ fn it_is_the_same_in_go() {
     let reply = host.call::<greeting::FetchGreeting>(FetchGreetingRequest {
         tongue: Tongue::German.into(),
     });
-    assert_eq!(reply.expect("it answers").greeting, "guten tag");
+    assert_eq!(
+        reply.expect("the call must be answered").greeting,
+        "guten tag"
+    );
 }
 
-/// A guest as its own crate would have it, natively.
+/// A guest that runs natively, written as in a crate of its own.
 mod polyglot {
     use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
     use golden::helloworld::greeting::v1::{FetchGreetingRequest, GreetingClient};
@@ -160,7 +163,7 @@ fn a_guest_in_rust_runs_natively() {
     let reply = host.call::<echo::Echo>(Payload {
         data: vec![1, 2, 3],
     });
-    assert_eq!(reply.expect("it answers").data, b"hihihi");
+    assert_eq!(reply.expect("the call must be answered").data, b"hihihi");
     assert_eq!(host.log("polyglot"), ["6 bytes"]);
 
     assert_eq!(
@@ -171,17 +174,17 @@ fn a_guest_in_rust_runs_natively() {
     host.advance(100 * MS);
     assert!(
         host.call::<echo::Persist>(deed(Kind::Nothing, 0)).is_ok(),
-        "it is there again"
+        "the service is restarted"
     );
     assert_eq!(host.stop(), 0);
 }
 
 #[test]
-fn guests_that_share_a_file_have_their_own_module_and_no_other() {
+fn guests_can_share_a_wasm_file() {
     let program = |name| format!("[program.{name}]\nwasm = \"driver.wasm\"\nargs = [\"echo:1\"]\n");
     let deployment =
         ["ann", "bob"].map(program).concat() + "[service.echo]\nwasm = \"echo.wasm\"\n";
-    // In a folder where no test has seen them.
+    // Copies at paths that no other test uses.
     let app = App::new(&deployment)
         .with("driver.wasm", guest("driver"))
         .with("echo.wasm", guest("echo"));
@@ -229,7 +232,7 @@ fn a_fake_answers_in_each_way() {
 }
 
 #[test]
-fn a_fake_has_the_deadline_of_the_guest_that_it_replaces() {
+fn a_fake_has_the_deadline_of_its_guest() {
     let fake = Fake::new("echo");
     fake.answer::<echo::Misbehave>(|_| Answer::never());
     let mut host = echo_host()
@@ -244,14 +247,14 @@ fn a_fake_has_the_deadline_of_the_guest_that_it_replaces() {
 }
 
 #[test]
-fn what_a_fake_was_not_told_fails_by_name() {
+fn an_undefined_method_of_a_fake_is_named() {
     let fake = Fake::new("echo");
     fake.on::<echo::Echo>(Ok);
     let mut host = host().fake(&fake).start();
     let error = host
         .call::<echo::Persist>(deed(Kind::Nothing, 0))
-        .expect_err("it was not told");
-    let status = error.status().expect("it is no error of the service");
+        .expect_err("the fake does not define the method");
+    let status = error.status().expect("the error must be a status");
     assert_eq!(
         (status.code(), status.cause()),
         (Code::Unimplemented, Cause::NoSuchMethod)
@@ -271,23 +274,26 @@ fn a_timeout_takes_no_real_time() {
     host.advance(Duration::from_nanos(1));
     let error = call
         .outcome()
-        .expect("it has ended")
-        .expect_err("its deadline has passed");
+        .expect("the call must have ended")
+        .expect_err("the deadline has passed");
     assert_eq!(
-        error.status().expect("the host says so").cause(),
+        error
+            .status()
+            .expect("the host must log the failure")
+            .cause(),
         Cause::TimedOut
     );
     assert_eq!(host.log("echo"), ["hanging", "cancelled"]);
 }
 
 #[test]
-fn guests_sleep_until_the_test_lets_time_pass() {
+fn guests_sleep_until_the_clock_advances() {
     let mut host = echo_host().start();
     let call = host.begin::<echo::Misbehave>(deed(Kind::Sleep, 1_000));
     host.advance(999 * MS);
     assert!(!call.has_ended());
     host.advance(MS);
-    assert!(call.outcome().expect("it is awake").is_ok());
+    assert!(call.outcome().expect("the call must have ended").is_ok());
 }
 
 #[test]
@@ -309,7 +315,7 @@ fn pauses_before_restarts_grow() {
 }
 
 #[test]
-fn a_service_that_loops_is_killed_within_milliseconds() {
+fn a_service_that_loops_is_killed() {
     let mut host = echo_host()
         .change("echo", |echo| echo.budget = 5 * MS)
         .start();
@@ -319,7 +325,7 @@ fn a_service_that_loops_is_killed_within_milliseconds() {
 }
 
 #[test]
-fn many_short_tasks_are_no_long_one() {
+fn many_short_tasks_do_not_exceed_the_budget() {
     let mut host = echo_host()
         .change("echo", |echo| echo.budget = 10 * MS)
         .start();
@@ -328,7 +334,7 @@ fn many_short_tasks_are_no_long_one() {
 }
 
 #[test]
-fn calls_and_replies_are_lost_and_end_at_their_deadline() {
+fn lost_calls_and_replies_end_at_the_deadline() {
     for fault in [Fault::lose_call(), Fault::lose_reply()] {
         let mut host = echo_host()
             .fault(fault.of::<echo::Misbehave>().nth(2))
@@ -351,7 +357,7 @@ fn calls_and_replies_are_lost_and_end_at_their_deadline() {
 }
 
 #[test]
-fn calls_and_replies_are_late() {
+fn calls_and_replies_can_be_delayed() {
     for fault in [Fault::delay_call(50 * MS), Fault::delay_reply(50 * MS)] {
         let mut host = echo_host().start();
         host.inject(fault);
@@ -364,7 +370,7 @@ fn calls_and_replies_are_late() {
 }
 
 #[test]
-fn what_is_late_beyond_its_deadline_does_not_come() {
+fn a_delay_beyond_the_deadline_is_a_timeout() {
     for fault in [
         Fault::delay_call(5_000 * MS),
         Fault::delay_reply(5_000 * MS),
@@ -381,7 +387,7 @@ fn what_is_late_beyond_its_deadline_does_not_come() {
 }
 
 #[test]
-fn a_service_crashes_where_the_test_says() {
+fn a_service_crashes_at_a_call_or_reply() {
     for fault in [Fault::crash_at_call(), Fault::crash_at_reply()] {
         let mut host = echo_host().fault(fault.to("echo").nth(1)).start();
         assert_eq!(
@@ -394,7 +400,7 @@ fn a_service_crashes_where_the_test_says() {
 }
 
 #[test]
-fn a_service_crashes_when_the_test_says() {
+fn a_service_crashes_on_request() {
     let mut host = echo_host().start();
     let call = host.begin::<echo::Misbehave>(deed(Kind::Hang, 0));
     host.run_until_idle();
@@ -402,8 +408,8 @@ fn a_service_crashes_when_the_test_says() {
     host.run_until_idle();
     let error = call
         .outcome()
-        .expect("its service is gone")
-        .expect_err("it was not answered");
+        .expect("the call must have ended")
+        .expect_err("the service has crashed");
     assert_eq!(error.status().map(Status::code), Some(Code::Unavailable));
     assert_eq!(host.exit_status("echo"), Some(1));
 }
@@ -420,7 +426,7 @@ fn a_call_is_cancelled() {
 }
 
 #[test]
-fn frames_have_the_names_of_what_is_called_by_name() {
+fn frames_name_dynamically_located_services() {
     let dynamic = GuestSpec::program("dynamic", guest_file("dynamic")).with_args(["Echo=0a0107"]);
     let mut host = echo_host().guest(dynamic).start();
     assert_eq!(host.wait_for_exit("dynamic"), 0);
@@ -428,7 +434,7 @@ fn frames_have_the_names_of_what_is_called_by_name() {
     let call = frames
         .iter()
         .find(|frame| frame.kind == testing::Kind::Call)
-        .expect("it has called");
+        .expect("a call must be in the trace");
     assert_eq!(
         (&*call.from, &*call.to, &*call.service, &*call.method),
         ("dynamic", "echo", "echo.v1.Echo", "Echo")
@@ -436,12 +442,12 @@ fn frames_have_the_names_of_what_is_called_by_name() {
 }
 
 #[test]
-fn guests_are_stopped_when_they_have_finished_their_calls() {
+fn stop_waits_for_calls_in_progress() {
     let mut host = echo_host().start();
     let call = host.begin::<echo::Misbehave>(deed(Kind::Sleep, 1_000));
     host.run_until_idle();
     assert_eq!(host.stop(), 0);
-    assert!(call.outcome().expect("it was finished").is_ok());
+    assert!(call.outcome().expect("the call must have ended").is_ok());
     assert_eq!(
         (host.now(), host.exit_status("echo")),
         (1_000 * MS, Some(0))
@@ -449,18 +455,18 @@ fn guests_are_stopped_when_they_have_finished_their_calls() {
 }
 
 #[test]
-fn a_deployment_that_does_not_fit_is_refused_with_all_reasons() {
-    let lost = GuestSpec::service("lost", guest_file("lost"));
+fn a_failed_start_lists_all_reasons() {
+    let unready = GuestSpec::service("unready", guest_file("unready"));
     let error = host()
-        .guest(lost)
+        .guest(unready)
         .try_start()
-        .expect_err("it requires what nobody exports");
+        .expect_err("the requirement has no exporter");
     let [refusal] = error.refusals() else {
         panic!("{error}")
     };
     assert_eq!(
         refusal.to_string(),
-        "`lost` requires echo.v1.Echo, which no guest of the deployment exports"
+        "`unready` requires echo.v1.Echo, which no guest of the deployment exports"
     );
     let panic = std::panic::catch_unwind(|| {
         host()
@@ -468,9 +474,9 @@ fn a_deployment_that_does_not_fit_is_refused_with_all_reasons() {
             .start()
     });
     let text = panic
-        .expect_err("there is no such file")
+        .expect_err("the file does not exist")
         .downcast::<String>()
-        .expect("it is a text");
+        .expect("the value must be a string");
     assert_eq!(
         *text,
         "the guests cannot be started:\n  `echo`: cannot read none.wasm: No such file or directory (os error 2)"
@@ -478,14 +484,14 @@ fn a_deployment_that_does_not_fit_is_refused_with_all_reasons() {
 }
 
 #[test]
-fn all_mistakes_of_a_deployment_file_are_told() {
+fn all_errors_of_a_deployment_file_are_reported() {
     let app = App::new("[service.echo]\nwsam = 1\nbudget = \"x\"\n");
     let file = app.file();
     let panic =
-        std::panic::catch_unwind(|| TestHost::deployment(&file)).expect_err("the file is wrong");
+        std::panic::catch_unwind(|| TestHost::deployment(&file)).expect_err("the file is invalid");
     let text = panic
         .downcast::<String>()
-        .expect("it is a text")
+        .expect("the value must be a string")
         .replace(&*file.to_string_lossy(), "app.toml");
     let [wsam, budget] = text.lines().collect::<Vec<_>>()[..] else {
         panic!("{text}")
@@ -501,17 +507,17 @@ fn all_mistakes_of_a_deployment_file_are_told() {
 }
 
 #[test]
-fn one_that_is_not_ready_in_time_is_told_of() {
+fn a_guest_that_is_never_ready_ends_the_start() {
     let mut host = echo_host()
-        .guest(GuestSpec::service("lost", guest_file("lost")).with_args(["--dream"]))
+        .guest(GuestSpec::service("unready", guest_file("unready")).with_args(["--hang"]))
         .start();
     host.advance(29_999 * MS);
-    assert_eq!(host.exit_status("lost"), None);
+    assert_eq!(host.exit_status("unready"), None);
     host.advance(MS);
     assert_eq!(host.stop(), 124);
 }
 
-/// The lines that are printed of frames, without what differs from build to build.
+/// Returns the printed lines of frames, without the ids, which differ from build to build.
 fn lines(frames: &[Frame]) -> Vec<String> {
     let word = |word: &str| {
         if word.starts_with("cal_") {
@@ -532,7 +538,7 @@ fn lines(frames: &[Frame]) -> Vec<String> {
 }
 
 #[test]
-fn frames_are_printed_so_that_one_can_follow_them() {
+fn frames_print_as_a_readable_trace() {
     let mut host = echo_host().fault(Fault::lose_reply().nth(2)).start();
     assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
     assert_eq!(

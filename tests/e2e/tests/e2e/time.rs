@@ -1,4 +1,4 @@
-//! Time is the host's clock and nothing else: a test that moves it waits for nothing.
+//! Guests see no clock but the host's: a test that advances it never waits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use parigot_host::{Running, Settings};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// Starts the driver with these calls, on a clock that stands.
+/// Starts the driver with these calls and a clock that stands still.
 fn start(calls: &[&str]) -> (Running, Capture, Arc<ManualClock>, App) {
     let deployment = format!(
         "[service.echo]\nwasm = \"echo.wasm\"\n\
@@ -19,19 +19,20 @@ fn start(calls: &[&str]) -> (Running, Capture, Arc<ManualClock>, App) {
     let app = App::new(&deployment)
         .with("echo.wasm", guest("echo"))
         .with("driver.wasm", guest("driver"));
-    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let deployment = Deployment::read(&app.file()).expect("the deployment file must be valid");
     let clock = Arc::new(ManualClock::new(HOUR));
     let settings = Settings {
         clock: Arc::clone(&clock) as _,
         ..Settings::default()
     };
-    let (running, log) =
-        Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
+    let (running, log) = Capture::during(|| {
+        parigot_host::start(&deployment, settings).expect("the deployment must start")
+    });
     (running, log, clock, app)
 }
 
 #[test]
-fn a_deadline_of_an_hour_passes_when_the_clock_says_so() {
+fn a_deadline_passes_on_the_hosts_clock() {
     let (running, log, clock, _app) = start(&["hang@3600000"]);
     log.wait_for("hanging");
     clock.advance(HOUR - Duration::from_nanos(1));
@@ -44,7 +45,7 @@ fn a_deadline_of_an_hour_passes_when_the_clock_says_so() {
 fn a_method_has_the_deadline_that_its_option_sets() {
     let (running, log, clock, _app) = start(&["~sleep:3600000", "~hang"]);
     log.wait_for("sleeping");
-    // Far beyond the 3 s that a service has.
+    // Far beyond the default deadline of 3 s.
     clock.advance(HOUR);
     log.wait_for("~sleep:3600000: 0 bytes");
     log.wait_for("hanging");
@@ -55,7 +56,7 @@ fn a_method_has_the_deadline_that_its_option_sets() {
 }
 
 #[test]
-fn a_guest_that_sleeps_for_an_hour_is_woken_when_the_clock_says_so() {
+fn a_sleeping_guest_wakes_on_the_hosts_clock() {
     let (running, log, clock, _app) = start(&["echo:1", "sleep:3600000@7200000", "echo:2"]);
     log.wait_for("sleeping");
     clock.advance(HOUR);

@@ -1,10 +1,12 @@
-//! The budget: who exceeds it dies soon, who keeps to it never, however busy the machine is.
+//! Budgets: a guest that exceeds its budget is killed soon after, and no other guest is killed,
+//! however busy the machine is.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use e2e::{
-    App, BesideNeighbours, Capture, Load, Tally, code_cache, guest, histogram, kill_times, soak,
+    App, BusyCores, Capture, PairCalls, WithControlPair, code_cache, guest, histogram, kill_times,
+    soak,
 };
 use parigot_host::Settings;
 use parigot_host::clock::{Clock, SystemClock};
@@ -28,40 +30,42 @@ fn a_method_that_loops_is_killed_soon_after_50_ms() {
     assert!(soon * 4 >= times.len() * 3, "{}", histogram(&times));
 }
 
-/// What became of methods that burn.
+/// Results of methods that compute.
 #[derive(Default)]
 struct Burnt {
-    /// The CPU time of each that was answered.
+    /// CPU time of each call that was answered.
     answered: Vec<Duration>,
-    /// That of the one that was killed, after which there was none.
+    /// CPU time of the call that was killed, which is the last one.
     killed: Option<Duration>,
 }
 
-/// Has a service burn so many rounds for each of `calls` calls, on one worker, until one is killed.
+/// Lets a service compute `rounds` rounds for each of `calls` calls, on one worker, until a call is
+/// killed.
 fn burn(rounds: u64, calls: usize, budget: &str) -> Burnt {
     let calls = vec!["echo:1@60000"; calls];
     let app = App::new(&format!(
-        "[service.rogue]\nwasm = \"rogue.wasm\"\nargs = [\"burn:{rounds}\"]\nbudget = \"{budget}\"\n\
+        "[service.faulty]\nwasm = \"faulty.wasm\"\nargs = [\"burn:{rounds}\"]\nbudget = \"{budget}\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     ));
     let app = app
-        .with("rogue.wasm", guest("rogue"))
+        .with("faulty.wasm", guest("faulty"))
         .with("driver.wasm", guest("driver"));
-    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let deployment = Deployment::read(&app.file()).expect("the deployment file must be valid");
     let settings = Settings {
         workers: 1,
         code_cache: Some(code_cache()),
         ..Settings::default()
     };
-    let (running, log) =
-        Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
+    let (running, log) = Capture::during(|| {
+        parigot_host::start(&deployment, settings).expect("the deployment must start")
+    });
     let mut burnt = Burnt::default();
     let mut before = process_time();
     for _ in &calls {
         let told = log.wait_for("echo:1@60000: ").message;
         let took = process_time() - before;
         if told != "echo:1@60000: 0 bytes" {
-            assert!(told.contains("callee killed: rogue was killed"), "{told}");
+            assert!(told.contains("callee killed: faulty was killed"), "{told}");
             burnt.killed = Some(took);
             break;
         }
@@ -73,12 +77,12 @@ fn burn(rounds: u64, calls: usize, budget: &str) -> Burnt {
     burnt
 }
 
-/// CPU time of this process.
+/// Returns the CPU time of this process.
 fn process_time() -> Duration {
     cpu_time::ProcessTime::now().as_duration()
 }
 
-/// The rounds of `rogue` that take 40 ms of CPU time, on a machine as busy and as fast as it is now.
+/// Returns the number of rounds that take 40 ms of CPU time at the present speed of the machine.
 fn rounds_of_40_ms() -> u64 {
     const ROUNDS: u64 = 10_000_000;
     let mut times = burn(ROUNDS, 5, "60s").answered;
@@ -87,15 +91,17 @@ fn rounds_of_40_ms() -> u64 {
     (ROUNDS as f64 * 0.040 / median.as_secs_f64()) as u64
 }
 
-/// What takes 40 ms takes more when the machine gets slower, as those do that many share: then it is measured anew, and one that was killed must have
-/// taken its 50 ms.
+/// Rounds that took 40 ms take longer when the machine gets slower, as shared machines do. Then a
+/// call may be killed, but not before its 50 ms, and the rounds are measured again.
 #[test]
-fn methods_of_40_ms_are_never_killed_on_a_busy_machine() {
+fn methods_within_their_budget_are_never_killed() {
     const AT_ONCE: usize = 25;
     let _alone = alone();
-    let _load = Load::on_all_cores();
-    let (wanted, begin) = (soak(200, 3_000), Instant::now());
-    let (mut answered, mut slowed) = (Vec::new(), 0);
+    let _load = BusyCores::start();
+    let wanted = soak(200, 3_000);
+    let begin = Instant::now();
+    let mut answered = Vec::new();
+    let mut slowed = 0;
     while answered.len() < wanted {
         let burnt = burn(rounds_of_40_ms(), AT_ONCE, "50ms");
         answered.extend(burnt.answered);
@@ -109,14 +115,15 @@ fn methods_of_40_ms_are_never_killed_on_a_busy_machine() {
             histogram(&answered)
         );
     }
-    let (calls, took) = (answered.len(), begin.elapsed());
+    let calls = answered.len();
+    let took = begin.elapsed();
     println!(
         "CPU time of {calls} calls in {took:?}; {slowed} times the machine got slower:\n{}",
         histogram(&answered)
     );
 }
 
-/// Time that passes as this process computes: what others do on the machine takes none.
+/// A clock that advances with the CPU time of this process, so that other processes do not count.
 struct CpuClock;
 
 impl Clock for CpuClock {
@@ -128,7 +135,7 @@ impl Clock for CpuClock {
         SystemClock::new().wall_ns()
     }
 
-    /// No sooner than if all cores work on it.
+    /// The clock may be slower than real time, and then the host waits again.
     fn real_time_until(&self, monotonic_ns: u64) -> Option<Duration> {
         let left = Duration::from_nanos(monotonic_ns.saturating_sub(self.monotonic_ns()));
         Some(left.max(Duration::from_millis(1)))
@@ -138,7 +145,7 @@ impl Clock for CpuClock {
 }
 
 #[test]
-fn a_thousand_tasks_that_are_ready_at_once_hold_up_nobody() {
+fn a_thousand_ready_tasks_delay_no_other_guest() {
     let _alone = alone();
     let app = App::new(
         "[service.echo]\nwasm = \"echo.wasm\"\n\
@@ -147,7 +154,7 @@ fn a_thousand_tasks_that_are_ready_at_once_hold_up_nobody() {
     let app = app
         .with("echo.wasm", guest("echo"))
         .with("driver.wasm", guest("driver"));
-    let beside = BesideNeighbours::new(app).in_a_hurry();
+    let beside = WithControlPair::new(app).without_pauses();
     let beside = beside.with_settings(|settings| Settings {
         workers: 1,
         clock: Arc::new(CpuClock),
@@ -156,11 +163,11 @@ fn a_thousand_tasks_that_are_ready_at_once_hold_up_nobody() {
     let begin = process_time();
     let ran = beside.run("toil:1000@600000: ");
     let whole = process_time() - begin;
-    let Tally {
+    let PairCalls {
         answered,
         failed,
         longest,
-    } = ran.neighbours;
+    } = ran.pair;
     println!(
         "beside a thousand tasks on one worker: {answered} calls, the longest took {longest:?}"
     );

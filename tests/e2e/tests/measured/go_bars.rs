@@ -1,4 +1,4 @@
-//! What guests in Go may cost.
+//! Start time and memory of guests in Go.
 
 use std::path::Path;
 use std::time::Instant;
@@ -20,18 +20,21 @@ fn a_second_start_takes_a_fraction_of_the_first() {
     // A reference of the same run: how fast the machine is makes no difference to the ratio.
     let compiled = start(&["--no-cache"]);
     start(&[]);
-    let best = (0..5).map(|_| start(&[])).min().expect("five are measured");
+    let best = (0..5)
+        .map(|_| start(&[]))
+        .min()
+        .expect("five starts are measured");
     println!("compiled {compiled:?}, best of five from the cache {best:?}");
     assert!(best * 4 < compiled, "{best:?} of {compiled:?}");
 }
 
-/// How much memory caller and callee have taken when so many calls were made, in KiB.
+/// Returns the memory that caller and callee use after this many calls, in KiB.
 fn memory_after(calls: u32, app: &App) -> [u64; 2] {
     let file = format!(
         "manifest_version = 1\n[service.echo]\nwasm = \"echo.wasm\"\n\
          [program.soak]\nwasm = \"soak.wasm\"\nargs = [\"{calls}\", \"16\", \"64\"]\n"
     );
-    std::fs::write(app.file(), file).expect("the folder can be written to");
+    std::fs::write(app.file(), file).expect("a temporary folder must be writable");
     let ended = Started::new(app.command().args(["--log-level", "debug"])).wait();
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
     ["soak", "echo"].map(|guest| {
@@ -40,19 +43,20 @@ fn memory_after(calls: u32, app: &App) -> [u64; 2] {
             .iter()
             .find_map(|message| message.strip_prefix("took ")?.strip_suffix(" KiB"));
         taken
-            .expect("it says so when it leaves")
+            .expect("a guest logs its memory when it exits")
             .parse()
-            .expect("it is a number")
+            .expect("the text must be a number")
     })
 }
 
 #[test]
-fn a_million_calls_leave_a_guest_as_large_as_ten_thousand_do() {
+fn a_million_calls_take_no_more_memory_than_10_000() {
     let _alone = alone();
     let app = App::new("")
         .with("echo.wasm", go_guest("echo"))
         .with("soak.wasm", go_guest("soak"));
-    let (few, many) = (memory_after(10_000, &app), memory_after(1_000_000, &app));
+    let few = memory_after(10_000, &app);
+    let many = memory_after(1_000_000, &app);
     println!("KiB of caller and callee: {few:?} after 10,000 calls, {many:?} after 1,000,000");
     for (few, many) in few.into_iter().zip(many) {
         assert!(

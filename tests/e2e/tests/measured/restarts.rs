@@ -11,12 +11,12 @@ use crate::alone;
 fn five_hundred_restarts_take_no_more_memory() {
     let _alone = alone();
     let app = App::new(
-        "[service.phoenix]\nwasm = \"phoenix.wasm\"\nargs = [\"--dies-after\", \"1\", \"--status\", \"0\"]\n\
+        "[service.flaky]\nwasm = \"flaky.wasm\"\nargs = [\"--fails-after\", \"1\", \"--status\", \"0\"]\n\
          restart = \"always\"\nmax_seconds = 1\n",
     );
-    let app = app.with("phoenix.wasm", guest("phoenix"));
+    let app = app.with("flaky.wasm", guest("flaky"));
     let (running, log, clock) = start_on_manual_clock(&app);
-    log.wait_for("risen");
+    log.wait_for("started up");
     let cycle = || {
         clock.advance(Duration::from_millis(1));
         // The host logs nothing when a guest leaves with status 0, so the test cannot know when
@@ -44,13 +44,13 @@ fn five_hundred_restarts_take_no_more_memory() {
 }
 
 fn resident_kib() -> u64 {
-    let status = fs::read_to_string("/proc/self/status").expect("this is Linux");
+    let status = fs::read_to_string("/proc/self/status").expect("/proc must exist");
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("it is there");
+        .expect("the file must be readable");
     line.trim()
         .trim_end_matches(" kB")
         .parse()
-        .expect("a number")
+        .expect("the line must have a number")
 }

@@ -1,21 +1,22 @@
-//! The behaviours that a successor of the original parigot has to prove, one test for each, in both languages where there is a difference. (f) is
-//! measured: see `tests/measured/latency.rs`. (g) is the generator's: see `tests/golden/tests/behaviours.rs`.
+//! The behaviours that a successor of the original parigot has to prove, in both languages where
+//! they could differ. (f) is measured: see `tests/measured/latency.rs`. (g) is the generator's: see
+//! `tests/golden/tests/behaviours.rs`.
 
 use std::collections::BTreeSet;
 
-use e2e::{App, BesideNeighbours, Capture, Deployed, Hosts, Nats, code_cache, go_guest, guest};
+use e2e::{App, Capture, Deployed, Hosts, Nats, WithControlPair, code_cache, go_guest, guest};
 use load::{Callee, Trial};
 use parigot_abi::id::{CallId, ServiceId};
 use parigot_host::Settings;
 
-/// A program and a service, and what they are written in.
+/// A program and a service in a pair of languages.
 struct Pair {
     name: &'static str,
     driver: Vec<u8>,
     echo: Vec<u8>,
 }
 
-/// One in each pair of languages.
+/// Returns one for each pair of languages.
 fn pairs() -> [Pair; 4] {
     let driver = [guest("driver"), go_guest("driver")];
     let echo = [guest("echo"), go_guest("echo")];
@@ -33,12 +34,12 @@ fn pairs() -> [Pair; 4] {
 }
 
 impl Pair {
-    /// A deployment in which the driver makes these calls.
+    /// Returns a deployment in which the driver makes these calls.
     fn app(&self, deployed: Deployed, calls: &[&str]) -> (App, Option<Nats>) {
         self.app_with(deployed, "", calls)
     }
 
-    /// The same with more keys for both.
+    /// Does the same with more keys in the tables of both guests.
     fn app_with(&self, deployed: Deployed, keys: &str, calls: &[&str]) -> (App, Option<Nats>) {
         let file = format!(
             "[service.echo]\nwasm = 'echo.wasm'\nlog = '16MiB'\nrestart = 'never'\n{keys}\n\
@@ -51,7 +52,7 @@ impl Pair {
     }
 }
 
-/// The driver as the log of the command names it.
+/// Returns the driver's name in the log of the command.
 fn driver(deployed: Deployed) -> &'static str {
     match deployed {
         Deployed::Together => "driver",
@@ -59,7 +60,7 @@ fn driver(deployed: Deployed) -> &'static str {
     }
 }
 
-/// Checks something of each pair, in one process and in two.
+/// Calls `check` with each pair, in one process and in two.
 fn check_each(check: impl Fn(Deployed, &Pair)) {
     for deployed in Deployed::EACH {
         for pair in pairs() {
@@ -70,7 +71,7 @@ fn check_each(check: impl Fn(Deployed, &Pair)) {
 }
 
 #[test]
-fn behaviour_a_what_cannot_start_is_reported() {
+fn behaviour_a_failed_starts_are_reported() {
     let knot = App::new("")
         .with_service("a", &["x.A"], &["x.B"])
         .with_service("b", &["x.B"], &["x.A"])
@@ -104,7 +105,7 @@ fn behaviour_a_what_cannot_start_is_reported() {
 }
 
 #[test]
-fn behaviour_b_the_status_of_the_main_program_is_that_of_the_command() {
+fn behaviour_b_the_program_sets_the_exit_status() {
     for wasm in [guest("bare"), go_guest("teller")] {
         let file = "[program.main]\nwasm = 'main.wasm'\nargs = ['--leave']\n";
         let ended = App::new(file).with("main.wasm", wasm).run();
@@ -113,15 +114,11 @@ fn behaviour_b_the_status_of_the_main_program_is_that_of_the_command() {
 }
 
 #[test]
-fn behaviour_b_a_trap_in_one_guest_leaves_others_running_and_is_reported() {
+fn behaviour_b_a_trap_affects_one_guest_only() {
     for pair in pairs() {
         let (app, _) = pair.app(Deployed::Together, &["trap", "echo:1"]);
-        let ran = BesideNeighbours::new(app).run("echo:1: ");
-        assert_eq!(
-            ran.neighbours.failed, 0,
-            "{}: {:?}",
-            pair.name, ran.neighbours
-        );
+        let ran = WithControlPair::new(app).run("echo:1: ");
+        assert_eq!(ran.pair.failed, 0, "{}: {:?}", pair.name, ran.pair);
         let told = ran
             .log
             .iter()
@@ -137,7 +134,7 @@ fn behaviour_b_a_trap_in_one_guest_leaves_others_running_and_is_reported() {
 }
 
 #[test]
-fn behaviour_c_a_megabyte_goes_there_and_back() {
+fn behaviour_c_a_megabyte_is_echoed() {
     check_each(|deployed, pair| {
         let (app, _nats) = pair.app(deployed, &["echo:1048576"]);
         let ended = app.run();
@@ -151,12 +148,12 @@ fn behaviour_c_a_megabyte_goes_there_and_back() {
 }
 
 #[test]
-fn behaviour_c_ten_thousand_calls_are_in_flight_and_no_two_have_one_id() {
-    // The first is answered once the last is in flight as well.
+fn behaviour_c_ten_thousand_calls_have_distinct_ids() {
+    // The last call is in flight before the first is answered.
     let calls = vec!["sleep:2000@60000"; 10_000].join("+");
     check_each(|deployed, pair| {
-        // The driver makes them all before it awaits one; and Go's runtime wakes all whose time has come in one turn, and does not ask whether
-        // that should end.
+        // A large budget: the driver makes all calls before it awaits one, and Go's runtime wakes
+        // all goroutines whose time has come in one turn.
         let (app, _nats) = pair.app_with(deployed, "budget = '5s'\nmemory = '256MiB'", &[&calls]);
         let ended = app.run();
         let answered = ended.messages_of(driver(deployed));
@@ -173,7 +170,7 @@ fn behaviour_c_ten_thousand_calls_are_in_flight_and_no_two_have_one_id() {
 }
 
 #[test]
-fn behaviour_d_the_caller_of_a_callee_that_is_killed_is_told_what_happened_in_time() {
+fn behaviour_d_a_killed_callee_is_reported_at_once() {
     check_each(|deployed, pair| {
         let (app, _nats) = pair.app(deployed, &["hang@60000+spin@60000"]);
         let ended = app.run();
@@ -181,7 +178,7 @@ fn behaviour_d_the_caller_of_a_callee_that_is_killed_is_told_what_happened_in_ti
         let [hang, spin] = &messages[..] else {
             panic!("{}", ended.stderr)
         };
-        // Not when the minute is over, and not as though it were over.
+        // At once, and not with a timeout after the minute.
         assert!(
             hang.starts_with("hang@60000: UNAVAILABLE, callee killed: echo was killed"),
             "{hang}"
@@ -193,9 +190,9 @@ fn behaviour_d_the_caller_of_a_callee_that_is_killed_is_told_what_happened_in_ti
     });
 }
 
-/// In an operating system's process of its own, in two of them, and in hosts of this one.
+/// In one process of the command, in two, and in hosts of this process.
 #[test]
-fn behaviour_e_the_same_binaries_pass_the_same_scenario_however_they_are_deployed() {
+fn behaviour_e_a_guest_runs_alike_in_any_deployment() {
     check_each(|deployed, pair| {
         let calls = ["echo:16+echo:0", "refuse", "hang@200", "echo:1"];
         let expected = [
@@ -230,9 +227,8 @@ fn behaviour_e_the_same_binaries_pass_the_same_scenario_however_they_are_deploye
     });
 }
 
-/// Of the same files.
 #[test]
-fn behaviour_e_two_hosts_of_one_deployment_do_not_know_of_each_other() {
+fn behaviour_e_two_hosts_are_independent() {
     for pair in pairs() {
         let (app, _) = pair.app(Deployed::Together, &["echo:16", "echo:1"]);
         let settings = Settings {
@@ -260,7 +256,7 @@ fn behaviour_e_two_hosts_of_one_deployment_do_not_know_of_each_other() {
 }
 
 #[test]
-fn behaviour_h_the_text_of_an_id_comes_back_and_is_no_id_of_another_type() {
+fn behaviour_h_an_id_parses_as_its_own_type_only() {
     let trial = Trial::of(Deployed::Together, Callee::Rust, "");
     let mut running = trial
         .caller("--lanes 1 --deadline-ms 30000 Nothing*5 Panic Again")

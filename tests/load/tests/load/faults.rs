@@ -1,9 +1,10 @@
-//! What else may befall calls: floods, exits, storms of restarts, callers that go away. Every call is accounted for, and nothing is left behind.
+//! Faults of guests: overload, exits, constant restarts, callers that end. Every call is accounted
+//! for, and no call is left in a table.
 
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use e2e::{App, BesideNeighbours, Deployed, guest};
+use e2e::{App, Deployed, WithControlPair, guest};
 use load::{Callee, EACH, Ended, Report, Trial};
 use parigot_host::Settings;
 
@@ -14,7 +15,7 @@ fn kept(ended: &Ended) -> Report {
 }
 
 #[test]
-fn a_service_leaves_while_it_has_calls() {
+fn a_service_exits_while_it_has_calls() {
     for (deployed, callee) in EACH {
         let trial = Trial::of(deployed, callee, "")
             .caller("--lanes 64 --deadline-ms 30000 Nothing*500 Hang*63 Leave:7 Again");
@@ -30,7 +31,7 @@ fn a_service_leaves_while_it_has_calls() {
             .log
             .iter()
             .find(|line| line.message == "left with status 7")
-            .expect("it is told");
+            .expect("the exit must be logged");
         assert_eq!(
             (&*left.service, &*left.method),
             ("work", "load.v1.Work/Run"),
@@ -44,8 +45,8 @@ fn a_service_leaves_while_it_has_calls() {
 }
 
 #[test]
-fn more_calls_than_a_slow_service_may_have_are_refused_and_none_is_lost() {
-    // Each caller keeps to its own bound, and both together exceed that of the service.
+fn calls_beyond_the_limit_of_a_service_are_refused() {
+    // Each caller keeps its own limit, and both together exceed that of the service.
     let args = "--lanes 10000 --deadline-ms 60000 Sleep:500*10000";
     for deployed in Deployed::EACH {
         let report = kept(
@@ -67,7 +68,7 @@ fn more_calls_than_a_slow_service_may_have_are_refused_and_none_is_lost() {
 }
 
 #[test]
-fn calls_that_wait_longer_than_they_may_are_not_begun() {
+fn calls_past_their_deadline_are_not_begun() {
     // Seconds of work for each thousand calls that are made at once, and a tenth of a second for
     // it. A fast machine begins more of them in that time, but not a third.
     let args = "--lanes 1000 --deadline-ms 100 Nothing*2000";
@@ -86,7 +87,7 @@ fn calls_that_wait_longer_than_they_may_are_not_begun() {
 }
 
 #[test]
-fn calls_that_nobody_waits_for_any_more_leave_nothing_behind() {
+fn abandoned_calls_leave_nothing_behind() {
     for (deployed, callee) in EACH {
         let timed_out = "--lanes 50 --deadline-ms 100 Hang*200";
         let dropped = "--lanes 50 --deadline-ms 30000 Hang!*500 Nothing*500";
@@ -105,7 +106,7 @@ fn calls_that_nobody_waits_for_any_more_leave_nothing_behind() {
 }
 
 #[test]
-fn a_caller_is_gone_before_it_is_answered() {
+fn a_caller_dies_before_it_is_answered() {
     for (deployed, callee) in EACH {
         let dies = "--lanes 21 --deadline-ms 30000 Nothing*100 Hang*20 Die";
         let lives = "--lanes 4 --deadline-ms 30000 Nothing*2000";
@@ -130,13 +131,13 @@ fn a_caller_is_gone_before_it_is_answered() {
 }
 
 #[test]
-fn a_service_whose_file_is_replaced_while_it_runs_is_made_anew_from_what_was_read() {
+fn a_restart_uses_the_file_that_was_read_at_the_start() {
     for (deployed, callee) in EACH {
         let running = Trial::of(deployed, callee, "")
             .caller("--lanes 4 --deadline-ms 30000 Nothing*50 Panic Again")
             .start();
         std::fs::write(running.app().folder().join("work.wasm"), "no wasm at all")
-            .expect("it can be written to");
+            .expect("the file must be writable");
         let ended = running.end();
         assert!(kept(&ended).ok >= 51, "{deployed:?}, {callee:?}");
         assert!(
@@ -151,39 +152,35 @@ fn a_service_whose_file_is_replaced_while_it_runs_is_made_anew_from_what_was_rea
 }
 
 #[test]
-fn services_that_are_restarted_all_the_time_hurt_nobody() {
-    const STORM: usize = 30;
+fn constant_restarts_do_not_affect_other_guests() {
+    const SERVICES: usize = 30;
     let mut file = String::new();
-    for k in 0..STORM {
-        // Each exports a service of its own, and leaves as soon as it is launched.
-        let keys = "wasm = 'rogue.wasm'\nrestart = 'always'\nmax_restarts = 1000\nmax_seconds = 1";
+    for k in 0..SERVICES {
+        // Each exports a service of its own, and exits as soon as it is launched.
+        let keys = "wasm = 'faulty.wasm'\nrestart = 'always'\nmax_restarts = 1000\nmax_seconds = 1";
         write!(
             file,
             "[service.s{k}]\n{keys}\nargs = ['first/exports-of:{k}', 'leave:7']\n"
         )
-        .expect("a string takes all");
+        .expect("writing to a string never fails");
     }
     let started =
-        BesideNeighbours::new(App::new(&file).with("rogue.wasm", guest("rogue"))).start(|_| false);
+        WithControlPair::new(App::new(&file).with("faulty.wasm", guest("faulty"))).start(|_| false);
     let mut log = Vec::new();
-    for _ in 0..10 * STORM {
+    for _ in 0..10 * SERVICES {
         log.extend(started.log.until("restarted after "));
     }
     let ran = started.stop(log);
     println!(
-        "beside {STORM} services that are restarted all the time: {:?}",
-        ran.neighbours
+        "beside {SERVICES} services that are restarted all the time: {:?}",
+        ran.pair
     );
-    assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);
-    assert!(
-        ran.neighbours.longest < Duration::from_secs(10),
-        "{:?}",
-        ran.neighbours
-    );
+    assert_eq!(ran.pair.failed, 0, "{:?}", ran.pair);
+    assert!(ran.pair.longest < Duration::from_secs(10), "{:?}", ran.pair);
 }
 
 #[test]
-fn callers_outlive_a_storm() {
+fn every_call_ends_while_services_restart() {
     let keys = "restart = 'always'\nmax_restarts = 1000\nmax_seconds = 1";
     let args = "--lanes 8 --deadline-ms 30000 --harm-every 200 --harms Trap,Panic,Leave,Overflow Nothing*1000";
     for (deployed, callee) in EACH {
@@ -205,9 +202,9 @@ fn callers_outlive_a_storm() {
 }
 
 #[test]
-fn all_of_that_at_once() {
+fn every_call_ends_under_all_faults_at_once() {
     let keys = "restart = 'always'\nmax_restarts = 1000\nmax_seconds = 1\nreplicas = 2";
-    // Some time out, some are dropped, some callers die, and the service breaks in each way.
+    // Some calls time out, some are dropped, a caller dies, and the service fails in each way.
     let harms = "--harms Trap,Loop,Overflow,Panic,Leave,Hang,Hang,Sleep,Sleep";
     let args = |lanes, deadline_ms, every| {
         format!(
@@ -236,7 +233,7 @@ fn all_of_that_at_once() {
 
 /// `a` requires what `b` exports, and `b` what `a` exports.
 #[test]
-fn services_that_would_call_each_other_are_refused_with_the_path() {
+fn a_cycle_of_services_is_rejected() {
     let app = App::new("")
         .with_service("a", &["x.A"], &["x.B"])
         .with_service("b", &["x.B"], &["x.A"]);

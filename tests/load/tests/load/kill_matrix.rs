@@ -1,15 +1,16 @@
-//! Every way for a guest to break, at every moment of its life: it is named, its callers are told what was promised, and nobody else notices.
+//! The kill matrix: every way to fail, at every moment of a guest's life. The log names the guest,
+//! its callers get the promised errors, and no other guest is affected.
 
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use e2e::{App, BesideNeighbours, Capture, Captured, Deployed, code_cache, go_guest, guest};
+use e2e::{App, Capture, Captured, Deployed, WithControlPair, code_cache, go_guest, guest};
 use load::{Callee, Ended, Report, Trial};
 use parigot_host::deployment::Deployment;
 use parigot_host::{Outcome, Settings, StartError};
 
-/// A way to break.
+/// A way to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Deed {
     Trap,
@@ -22,7 +23,7 @@ enum Deed {
     Panic,
 }
 
-/// When it is done.
+/// The moment of the failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
     Start,
@@ -31,7 +32,7 @@ enum Moment {
     Method,
     Background,
     Holding,
-    /// The same in Go.
+    /// In a method of a guest in Go.
     GoMethod,
     GoBackground,
 }
@@ -47,10 +48,10 @@ const DEEDS: [Deed; 8] = [
     Deed::Panic,
 ];
 
-/// Before it runs.
+/// Moments before the guest serves calls.
 const BEFORE: [Moment; 3] = [Moment::Start, Moment::FirstTurn, Moment::Ready];
 
-/// While it runs.
+/// Moments while the guest serves calls.
 const WHILE: [Moment; 5] = [
     Moment::Method,
     Moment::Background,
@@ -59,17 +60,18 @@ const WHILE: [Moment; 5] = [
     Moment::GoBackground,
 ];
 
-/// What the service may take in every cell.
+/// The memory limit of the service.
 const MEMORY: &str = "memory = '32MiB'";
 
 #[test]
-fn every_way_to_break_at_every_moment_is_named_and_hurts_nobody_else() {
+fn every_failure_at_every_moment_is_contained() {
     check_matrix(Deployed::Together, &[&BEFORE[..], &WHILE].concat());
 }
 
-/// What breaks before it runs takes part in nothing. Afterwards callers in another process are told what those in its own would be.
+/// Callers in another process get the same errors as callers in the same process. A guest that
+/// fails before it serves calls has no callers, so these moments are left out.
 #[test]
-fn so_it_is_for_callers_in_another_process() {
+fn every_failure_is_contained_between_processes() {
     check_matrix(Deployed::Apart, &WHILE);
 }
 
@@ -81,14 +83,15 @@ fn check_matrix(deployed: Deployed, moments: &[Moment]) {
         .collect();
     let complaints = run_beside_a_pair(|| try_all(deployed, &cells));
     let mut table = format!("{:<12}", "");
-    DEEDS
-        .iter()
-        .for_each(|deed| write!(table, "{:>9}", format!("{deed:?}")).expect("a string takes all"));
-    for (place, (_, moment)) in cells.iter().enumerate() {
-        if place % DEEDS.len() == 0 {
-            write!(table, "\n{:<12}", format!("{moment:?}")).expect("a string takes all");
+    DEEDS.iter().for_each(|deed| {
+        write!(table, "{:>9}", format!("{deed:?}")).expect("writing to a string never fails")
+    });
+    for (index, (_, moment)) in cells.iter().enumerate() {
+        if index % DEEDS.len() == 0 {
+            write!(table, "\n{:<12}", format!("{moment:?}"))
+                .expect("writing to a string never fails");
         }
-        table.push_str(if complaints[place].is_some() {
+        table.push_str(if complaints[index].is_some() {
             "   BROKEN"
         } else {
             "     kept"
@@ -99,7 +102,7 @@ fn check_matrix(deployed: Deployed, moments: &[Moment]) {
     assert!(broken.is_empty(), "{table}\n\n{}", broken.join("\n\n"));
 }
 
-/// Tries the cells, some at once, and returns what there is to complain about in each.
+/// Runs the cells, four at a time, and returns the error of each cell that failed.
 fn try_all(deployed: Deployed, cells: &[(Deed, Moment)]) -> Vec<Option<String>> {
     let next = AtomicUsize::new(0);
     let work = || {
@@ -136,12 +139,13 @@ fn complaint(deployed: Deployed, (deed, moment): (Deed, Moment)) -> Option<Strin
     ))
 }
 
-/// Runs a pair of guests in a deployment of their own meanwhile, for the deployments of some cells do not start or end at once.
+/// Runs the control pair in a deployment of its own meanwhile, because the deployments of some
+/// cells do not start, or end at once.
 fn run_beside_a_pair<R>(run: impl FnOnce() -> R) -> R {
-    let pair = BesideNeighbours::new(App::new("")).start(|_| false);
+    let pair = WithControlPair::new(App::new("")).start(|_| false);
     let result = run();
     let ran = pair.stop(Vec::new());
-    assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);
+    assert_eq!(ran.pair.failed, 0, "{:?}", ran.pair);
     result
 }
 
@@ -179,7 +183,7 @@ impl Deed {
         matches!(self, Deed::Leave0 | Deed::Leave7)
     }
 
-    /// As jobs, variables and arguments name it.
+    /// Returns the deed's name in jobs, variables and arguments.
     fn word(self) -> String {
         match self {
             Deed::Leave0 => "Leave:0".into(),
@@ -188,16 +192,16 @@ impl Deed {
         }
     }
 
-    /// What the host says of a guest that has done it at that moment.
+    /// Returns the text that the host logs for this deed at that moment.
     fn told_at(self, moment: Moment) -> &'static str {
         match self {
-            // Go's runtime says why it cannot go on.
+            // Go's runtime names the reason itself.
             Deed::Trap if moment.is_in_go() => "sync: unlock of unlocked mutex",
             deed => deed.told(),
         }
     }
 
-    /// What it says of most.
+    /// Returns the text that the host logs for this deed at most moments.
     fn told(self) -> &'static str {
         match self {
             Deed::Trap => "trapped: wasm trap: wasm `unreachable` instruction executed",
@@ -211,9 +215,10 @@ impl Deed {
     }
 }
 
-// Before it runs.
+// Moments before the guest serves calls.
 
-/// A service whose module breaks while it is instantiated; where that cannot be said in wasm, one whose Go runtime breaks before main.
+/// Returns an app whose service fails while it is instantiated. Where WebAssembly text cannot
+/// express the deed, the service is in Go and fails before `main`.
 fn start_that_breaks(deed: Deed) -> App {
     let body = match deed {
         Deed::Trap => "unreachable",
@@ -241,7 +246,10 @@ fn start_that_breaks(deed: Deed) -> App {
             (func (export "parigot_inbox") (param i32 i32) unreachable)
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))"#
     );
-    app("", &wat::parse_str(text).expect("the text is a module"))
+    app(
+        "",
+        &wat::parse_str(text).expect("the text must be a valid module"),
+    )
 }
 
 fn first_turn_that_breaks(deed: Deed) -> App {
@@ -250,7 +258,7 @@ fn first_turn_that_breaks(deed: Deed) -> App {
     } else {
         deed.word()
     };
-    app(&format!("args = ['first/{deed}']"), &guest("rogue"))
+    app(&format!("args = ['first/{deed}']"), &guest("faulty"))
 }
 
 fn ready_that_breaks(deed: Deed) -> App {
@@ -260,7 +268,8 @@ fn ready_that_breaks(deed: Deed) -> App {
     )
 }
 
-/// A service `work` with these keys, made of that, and a caller that waits for it.
+/// Returns an app with the service `work`, with these keys and this wasm file, and a caller that
+/// requires it.
 fn app(keys: &str, work: &[u8]) -> App {
     let file = format!(
         "[service.work]\nwasm = 'work.wasm'\n{MEMORY}\n{keys}\n[service.store]\nwasm = 'store.wasm'\n\
@@ -273,7 +282,7 @@ fn app(keys: &str, work: &[u8]) -> App {
 }
 
 fn start(app: &App) -> (Result<parigot_host::Running, StartError>, Capture) {
-    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let deployment = Deployment::read(&app.file()).expect("the deployment file must be valid");
     let settings = Settings {
         workers: 2,
         code_cache: Some(code_cache()),
@@ -282,15 +291,15 @@ fn start(app: &App) -> (Result<parigot_host::Running, StartError>, Capture) {
     Capture::during(|| parigot_host::start(&deployment, settings))
 }
 
-/// Nothing is started, and the error says who broke and how.
+/// Checks that nothing starts, and that the error names the guest and the failure.
 #[track_caller]
 fn check_refused(deed: Deed, app: &App) {
     let (refused, _) = start(app);
-    let error = refused.expect_err("a guest that breaks before it has declared itself is refused");
+    let error = refused.expect_err("a guest that fails before its manifest cannot start");
     let chain = chain(&error);
     assert!(chain.starts_with("`work`"), "{chain}");
     let told = match deed {
-        // There is no control block yet, or nothing in it, where a text would be.
+        // There is no control block yet, or it has no panic message.
         Deed::Trap | Deed::Panic if !chain.contains("panicked") => {
             "wasm `unreachable` instruction executed"
         }
@@ -310,11 +319,14 @@ fn chain(error: &StartError) -> String {
         .join(": ")
 }
 
-/// The start fails, the log says who broke and how, and who waits in vain.
+/// Checks that the start fails, and that the log names the guest, the failure, and the guest that
+/// waits for it.
 #[track_caller]
 fn check_start_failed(deed: Deed, app: &App) {
     let (running, log) = start(app);
-    let outcome: Outcome = running.expect("it has declared itself").wait();
+    let outcome: Outcome = running
+        .expect("a guest that has declared itself must be started")
+        .wait();
     let log = log.rest();
     assert_eq!(outcome.status, 1, "{log:#?}");
     let says = |text: &str, service: &str| {
@@ -331,9 +343,10 @@ fn check_start_failed(deed: Deed, app: &App) {
     );
 }
 
-// While it runs.
+// Moments while the guest serves calls.
 
-/// Twenty calls are answered, two are in flight, one breaks the service, and more follow.
+/// Makes twenty calls that are answered, two that stay in flight, one that makes the service fail,
+/// and more after that. Checks how they end.
 #[track_caller]
 fn check_running(deed: Deed, moment: Moment, trial: Trial) {
     let in_background = moment.is_in_background();
@@ -342,7 +355,7 @@ fn check_running(deed: Deed, moment: Moment, trial: Trial) {
     } else {
         deed.word()
     };
-    // It has left of its own will: nobody restarts it.
+    // A service that exits with status 0 is not restarted.
     let stays_away = deed == Deed::Leave0;
     let after = if stays_away { "Nothing*5" } else { "Again" };
     let ended = trial
@@ -357,7 +370,8 @@ fn check_running(deed: Deed, moment: Moment, trial: Trial) {
         unknown,
         ..
     } = *ended.assert_kept();
-    // The call that breaks it in the background is answered; then the next one may have been made before that, and is lost.
+    // In the background the call that makes the service fail is answered. Then the next call may
+    // have been made before the failure, and is lost.
     let (answered, lost) = if in_background {
         (21, 2..=3)
     } else {
@@ -365,7 +379,7 @@ fn check_running(deed: Deed, moment: Moment, trial: Trial) {
     };
     assert!(lost.contains(&unknown), "{}\n{}", ended.report, ended.log());
     if stays_away {
-        // In the background it may be at it after some of the five.
+        // In the background the failure may come after some of the five calls.
         let answered = if in_background {
             answered..=answered + 5
         } else {
@@ -378,7 +392,7 @@ fn check_running(deed: Deed, moment: Moment, trial: Trial) {
             ended.log()
         );
     } else {
-        // It was called again until it was there again, by up to three lanes.
+        // Up to three lanes repeat the call until the service is restarted.
         assert!(
             (answered + 1..=answered + 3).contains(&ok),
             "{}\n{}",
@@ -407,7 +421,7 @@ fn check_running(deed: Deed, moment: Moment, trial: Trial) {
     }
 }
 
-/// The log says who broke, how, and in which call of which method.
+/// Checks that the log names the guest, the failure, the call and the method.
 #[track_caller]
 fn check_named(deed: Deed, moment: Moment, ended: &Ended) {
     let in_call = !moment.is_in_background();
@@ -420,7 +434,7 @@ fn check_named(deed: Deed, moment: Moment, ended: &Ended) {
     };
     assert!(
         ended.ran.log.iter().any(is_it),
-        "it is not told as it should be:\n{}",
+        "no line names the failure as expected:\n{}",
         ended.log()
     );
 }

@@ -4,8 +4,8 @@
 //! The tests of a binary run in parallel in one process. Tests that measure memory or latency are
 //! in `tests/measured`, where they run one after the other.
 
+mod abi_violations;
 mod behaviours;
 mod faults;
 mod kill_matrix;
-mod liars;
 mod network;

@@ -1,8 +1,8 @@
-//! What befalls a network and the processes that it joins. Calls are counted as in one process: each ends, at the latest at its deadline, with what is
-//! known of it; none runs twice, and none that was given up.
+//! Faults of the network and of processes. Calls are counted as in one process: each ends at its
+//! deadline at the latest, none runs twice, and none begins after its caller has given up.
 //!
-//! What differs from one process: when a process is killed nobody is left to say what its calls have come to, so these are of unknown fate, and end
-//! when it is missed or at their deadlines.
+//! One thing differs from one process: the calls of a killed process have an unknown fate. They end
+//! when its peers miss its heartbeats, or at their deadlines.
 
 use e2e::Deployed;
 use load::{Callee, Ended, Report, Trial};
@@ -24,7 +24,7 @@ fn trial(callee: Callee, keys: &str) -> Trial {
 }
 
 #[test]
-fn while_the_nats_server_is_away_calls_are_refused_at_once() {
+fn calls_are_refused_while_the_nats_server_is_down() {
     for callee in LANGUAGES {
         let mut running = trial(callee, "")
             .caller(&format!("--lanes 16 --deadline-ms 3000 {CALLS}"))
@@ -38,7 +38,7 @@ fn while_the_nats_server_is_away_calls_are_refused_at_once() {
             // Far more than 16 lanes could lose to their deadlines meanwhile.
             let refused = running.refused();
             running.wait_until(|ledger| ledger.refused() >= refused + 500);
-            running.nats().start_again();
+            running.nats().restart();
         }
         let report = kept(&running.end());
         assert!(
@@ -47,23 +47,23 @@ fn while_the_nats_server_is_away_calls_are_refused_at_once() {
         );
         assert!(
             report.unknown <= 3 * 16,
-            "those that were in flight: {callee:?}: {report}"
+            "at most the calls in flight: {callee:?}: {report}"
         );
     }
 }
 
 #[test]
-fn a_process_that_is_killed_takes_its_calls_along_and_no_others() {
+fn a_killed_process_loses_only_its_own_calls() {
     for callee in LANGUAGES {
-        let trial = trial(callee, "").with_elsewhere(&["back"]);
+        let trial = trial(callee, "").with_child_processes(&["back"]);
         let mut running = trial
             .caller(&format!("--lanes 16 --deadline-ms 10000 {CALLS}"))
             .start();
         for round in 1..=3 {
             running.wait_until(|ledger| ledger.ran() >= round * 1_000);
-            running.elsewhere("back").kill();
+            running.child("back").kill();
             running.wait_for("failed: UNAVAILABLE: unreachable: no process offers load.v1.Work");
-            running.elsewhere("back").start_again();
+            running.child("back").restart();
         }
         let report = kept(&running.end());
         assert!(
@@ -74,18 +74,18 @@ fn a_process_that_is_killed_takes_its_calls_along_and_no_others() {
 }
 
 #[test]
-fn what_was_given_up_while_a_process_stood_still_does_not_run_when_it_goes_on() {
+fn a_thawed_process_does_not_run_expired_calls() {
     for callee in LANGUAGES {
-        let trial = trial(callee, "").with_elsewhere(&["back"]);
+        let trial = trial(callee, "").with_child_processes(&["back"]);
         let mut running = trial
             .caller(&format!("--lanes 16 --deadline-ms 1000 {CALLS}"))
             .start();
         running.wait_until(|ledger| ledger.ran() >= 1_000);
-        running.elsewhere("back").freeze();
+        running.child("back").freeze();
         let ran = running.ran();
         // By then each call that was in flight has missed its deadline.
         running.wait_for("failed: UNAVAILABLE: unreachable: no process offers load.v1.Work");
-        running.elsewhere("back").thaw();
+        running.child("back").thaw();
         let report = kept(&running.end());
         assert!(report.unknown > 0, "{callee:?}: {report}");
         assert!(report.ok > ran, "{callee:?}: {report}");
@@ -93,14 +93,14 @@ fn what_was_given_up_while_a_process_stood_still_does_not_run_when_it_goes_on() 
 }
 
 #[test]
-fn a_caller_that_is_killed_leaves_nothing_behind_at_its_callee() {
+fn a_killed_caller_leaves_nothing_at_its_callee() {
     for callee in LANGUAGES {
-        let trial = trial(callee, "").with_elsewhere(&["front"]);
+        let trial = trial(callee, "").with_child_processes(&["front"]);
         let mut running = trial
             .caller("--lanes 50 --deadline-ms 2000 Nothing*100 Hang*50")
             .start();
         running.wait_until(|ledger| ledger.ran() == 150);
-        running.elsewhere("front").kill();
+        running.child("front").kill();
         running.lose_caller();
         // `end` waits longer than the deadline for the calls to be gone.
         kept(&running.end());
@@ -108,14 +108,16 @@ fn a_caller_that_is_killed_leaves_nothing_behind_at_its_callee() {
 }
 
 #[test]
-fn of_two_processes_with_a_service_one_goes_on_when_the_other_is_killed() {
+fn a_service_in_two_processes_survives_one_kill() {
     for callee in LANGUAGES {
-        let trial = trial(callee, "").with_twin().with_elsewhere(&["back"]);
+        let trial = trial(callee, "")
+            .with_twin()
+            .with_child_processes(&["back"]);
         let mut running = trial
             .caller("--lanes 16 --deadline-ms 10000 Nothing*20000")
             .start();
         running.wait_until(|ledger| ledger.ran() >= 4_000);
-        running.elsewhere("back").kill();
+        running.child("back").kill();
         let ended = running.end();
         let report = kept(&ended);
         assert!(report.ok >= 20_000 - 32, "{callee:?}: {report}");
@@ -123,30 +125,30 @@ fn of_two_processes_with_a_service_one_goes_on_when_the_other_is_killed() {
 }
 
 #[test]
-fn what_is_larger_than_a_message_may_be_loses_its_peer_at_any_moment() {
+fn chunked_calls_survive_a_killed_callee() {
     for callee in LANGUAGES {
-        let trial = trial(callee, "memory = '256MiB'").with_elsewhere(&["back"]);
+        let trial = trial(callee, "memory = '256MiB'").with_child_processes(&["back"]);
         let mut running = trial
             .caller("--lanes 4 --deadline-ms 3000 --ballast-bytes 3000000 Nothing*200 Again")
             .start();
         for _ in 0..5 {
             let ran = running.ran();
             running.wait_until(|ledger| ledger.ran() >= ran + 8);
-            running.elsewhere("back").kill();
-            running.elsewhere("back").start_again();
+            running.child("back").kill();
+            running.child("back").restart();
         }
         kept(&running.end());
     }
 }
 
 #[test]
-fn who_sends_what_is_larger_than_a_message_may_be_is_gone_at_any_moment() {
-    let trial = trial(Callee::Rust, "memory = '256MiB'").with_elsewhere(&["front"]);
+fn chunked_calls_survive_a_killed_caller() {
+    let trial = trial(Callee::Rust, "memory = '256MiB'").with_child_processes(&["front"]);
     let mut running = trial
         .caller("--lanes 4 --deadline-ms 1000 --ballast-bytes 3000000 Nothing*1000")
         .start();
     running.wait_until(|ledger| ledger.ran() >= 20);
-    running.elsewhere("front").kill();
+    running.child("front").kill();
     running.lose_caller();
     kept(&running.end());
 }

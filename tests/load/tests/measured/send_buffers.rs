@@ -1,5 +1,5 @@
-//! What a process does not read is refused or ends at its deadline, and does not pile up at its
-//! callers.
+//! Calls that a frozen process does not read are refused or end at their deadline. They do not pile
+//! up in the memory of their callers.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::alone;
 #[test]
 fn calls_to_a_frozen_process_take_bounded_memory() {
     let _alone = alone();
-    let trial = Trial::of(Deployed::Apart, Callee::Rust, "").with_elsewhere(&["back"]);
+    let trial = Trial::of(Deployed::Apart, Callee::Rust, "").with_child_processes(&["back"]);
     let args = "--lanes 64 --deadline-ms 2000 --ballast-bytes 200000 Nothing*1500 Again";
     let mut running = trial
         .caller(args)
@@ -22,13 +22,13 @@ fn calls_to_a_frozen_process_take_bounded_memory() {
         .start();
     running.wait_until(|ledger| ledger.ran() >= 200);
     let before = memory_kib();
-    running.elsewhere("back").freeze();
+    running.child("back").freeze();
     let mut most = before;
     for _ in 0..120 {
         sleep(Duration::from_millis(50));
         most = most.max(memory_kib());
     }
-    running.elsewhere("back").thaw();
+    running.child("back").thaw();
     let ended = running.end();
     println!("{}", ended.report);
     let report = ended.assert_kept();

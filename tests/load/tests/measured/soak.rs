@@ -1,12 +1,13 @@
-//! Many calls, and a service that breaks at random: all are accounted for, and memory stays what it was.
+//! Many calls to a service that fails at random: all are accounted for, and memory does not grow.
 
 use e2e::Deployed;
 use load::{Callee, Soak};
 
 use crate::alone;
 
-/// What memory may grow by, in KiB, while the last three quarters of the calls are made: what allocators keep, and a garbage collector has not
-/// collected, differs from moment to moment. If each call left a hundred bytes behind, it would be more within the short run.
+/// Limit of the growth of memory during the last three quarters of the calls, in KiB. Memory that
+/// allocators keep, or that the garbage collector has not freed yet, varies. A leak of a hundred
+/// bytes per call exceeds the limit even in the short run.
 const GROWTH_KIB: u64 = 16 << 10;
 
 #[track_caller]
@@ -18,17 +19,18 @@ fn check(soak: Soak) {
     let report = soaked.ended.assert_kept();
     assert_eq!(report.sent, soak.calls);
     assert!(report.ok > soak.calls / 2 && report.unknown > 0, "{report}");
-    assert!(soaked.restarts > 0, "nothing has happened");
+    assert!(soaked.restarts > 0, "no restart has happened");
     assert!(soaked.growth_kib() < GROWTH_KIB, "{soaked}");
 }
 
-/// The seed of `make soak`, else always the same.
+/// Returns the seed of `make soak`, else a fixed one.
 fn seed() -> u64 {
-    std::env::var("PARIGOT_SOAK_SEED").map_or(7, |seed| seed.parse().expect("a seed is a number"))
+    std::env::var("PARIGOT_SOAK_SEED")
+        .map_or(7, |seed| seed.parse().expect("a seed must be a number"))
 }
 
 #[test]
-fn calls_made_are_answers_and_typed_errors_and_memory_is_flat() {
+fn calls_are_accounted_for_and_memory_is_flat() {
     let calls = e2e::soak(400_000, 20_000_000) as u64;
     check(Soak {
         deployed: Deployed::Together,
@@ -41,7 +43,7 @@ fn calls_made_are_answers_and_typed_errors_and_memory_is_flat() {
 }
 
 #[test]
-fn the_same_holds_of_a_service_in_go() {
+fn so_they_are_with_a_service_in_go() {
     let calls = e2e::soak(40_000, 1_000_000) as u64;
     check(Soak {
         deployed: Deployed::Together,
@@ -54,7 +56,7 @@ fn the_same_holds_of_a_service_in_go() {
 }
 
 #[test]
-fn the_same_holds_between_processes() {
+fn so_they_are_between_processes() {
     let calls = e2e::soak(20_000, 1_000_000) as u64;
     check(Soak {
         deployed: Deployed::Apart,

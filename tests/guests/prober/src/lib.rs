@@ -1,27 +1,29 @@
-//! A program that calls greeting.v1.Greeting until it is stopped, and says what has become of its calls: each hundred, and at its end.
+//! A program that calls greeting.v1.Greeting until it is stopped. It logs a line after each hundred
+//! calls, and its counts when it is stopped.
 
 use std::time::Duration;
 
 use golden::helloworld::greeting::v1::{FetchGreetingRequest, GreetingClient, Tongue};
 use parigot_guest::{Context, Error, Exit};
 
-/// Between two calls, so that it leaves room for what it is beside; none after the argument `--hurry`.
+/// Pause between two calls, which leaves CPU time to the guests under test. None with the argument
+/// `--no-pause`.
 const PAUSE: Duration = Duration::from_millis(1);
 
 #[parigot_guest::program(requires(GreetingClient))]
 async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     let greeting = GreetingClient::locate(&cx)?;
-    let mut tally = Tally {
+    let mut counts = Counts {
         cx: cx.clone(),
         answered: 0,
         failed: 0,
         longest: Duration::ZERO,
     };
-    let hurries = cx.args().iter().any(|arg| arg == "--hurry");
+    let has_no_pause = cx.args().iter().any(|arg| arg == "--no-pause");
     loop {
         let begin = cx.now();
-        if !hurries {
+        if !has_no_pause {
             cx.sleep(PAUSE).await;
         }
         match greeting
@@ -30,28 +32,28 @@ async fn main(cx: Context) -> Result<Exit, Error> {
             })
             .await
         {
-            Ok(_) => tally.answered += 1,
-            Err(_) => tally.failed += 1,
+            Ok(_) => counts.answered += 1,
+            Err(_) => counts.failed += 1,
         }
-        tally.longest = tally.longest.max(cx.now() - begin);
-        if (tally.answered + tally.failed).is_multiple_of(100) {
+        counts.longest = counts.longest.max(cx.now() - begin);
+        if (counts.answered + counts.failed).is_multiple_of(100) {
             parigot_guest::info!(cx, "calling");
         }
     }
 }
 
-/// What has become of the calls; says so when it is dropped, as `main` is when the guest is stopped.
-struct Tally {
+/// Counts of the calls. Logs them when dropped, as `main` is when the guest is stopped.
+struct Counts {
     cx: Context,
     answered: u64,
     failed: u64,
-    /// From one call to the next.
+    /// The longest time from one call to the next.
     longest: Duration,
 }
 
-impl Drop for Tally {
+impl Drop for Counts {
     fn drop(&mut self) {
-        let Tally {
+        let Counts {
             answered,
             failed,
             longest,

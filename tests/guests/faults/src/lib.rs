@@ -1,9 +1,10 @@
-//! What no guest should do.
+//! Ways in which a guest can fail.
 
 use std::hint::black_box;
 
-/// Does the deed of that name in `load.v1.Job.Deed`, if it is one that breaks a guest whatever it is made with.
-pub fn commit(name: &str) {
+/// Does the deed of that name in `load.v1.Job.Deed`. Returns if the deed needs an SDK, which the
+/// caller then does.
+pub fn inject(name: &str) {
     match name {
         "Trap" => trap(),
         "Loop" => spin(),
@@ -23,32 +24,33 @@ pub fn trap() -> ! {
     std::process::abort()
 }
 
-/// Holds the thread for ever.
+/// Loops forever.
 pub fn spin() -> ! {
     loop {
         std::hint::spin_loop();
     }
 }
 
-/// Holds it with fills of 16 MiB, each of which is one instruction.
+/// Fills 16 MiB of memory forever. Each fill is one wasm instruction, within which the host cannot
+/// interrupt the guest.
 pub fn fill() -> ! {
     let mut memory = vec![0_u8; 16 << 20];
     for byte in (0..=u8::MAX).cycle() {
         black_box(&mut memory).fill(byte);
     }
-    unreachable!("a cycle has no end")
+    unreachable!("a cycle never ends")
 }
 
-/// Takes of the thread's stack alone.
+/// Recurses until the stack of the thread is used up.
 #[inline(never)]
-#[expect(unconditional_recursion, reason = "it ends with the stack")]
+#[expect(unconditional_recursion, reason = "the stack limit ends the recursion")]
 pub fn recurse(depth: u64) -> u64 {
     recurse(depth + 1).rotate_left(7) ^ depth
 }
 
-/// Takes of the stack in its memory, more than of the thread's.
+/// Recurses until the shadow stack in linear memory is used up, before the stack of the thread is.
 #[inline(never)]
-#[expect(unconditional_recursion, reason = "it ends with the stack")]
+#[expect(unconditional_recursion, reason = "the stack limit ends the recursion")]
 pub fn overflow(depth: usize) -> usize {
     let mut frame = [0_usize; 4096];
     frame[depth % 4096] = depth;
@@ -56,7 +58,7 @@ pub fn overflow(depth: usize) -> usize {
     overflow(depth + 1) + frame[0]
 }
 
-/// Takes memory until there is none.
+/// Allocates memory until an allocation fails.
 pub fn grow() -> ! {
     let mut all = Vec::new();
     loop {

@@ -1,23 +1,24 @@
-//! Guests against the bare ABI that lie: it is always that guest's error or its end, never somebody else's.
+//! Guests that violate the ABI. A violation is an error of that guest or ends the guest, and never
+//! affects another guest.
 
 use std::time::Duration;
 
-use e2e::{App, BesideNeighbours, Deployed, Ran, guest};
+use e2e::{App, Deployed, Ran, WithControlPair, guest};
 use load::{Callee, Ended, Trial};
 
-/// What becomes of a guest that lies.
+/// The effect of a violation.
 #[derive(Clone, Copy)]
-enum Fate {
-    /// It is ended, with this text in the log, and made anew.
+enum Effect {
+    /// The guest is ended, with this text in the log, and restarted.
     Ends(&'static str),
-    /// It lives, and the call in which it lied is answered.
+    /// The guest goes on, and the call that it serves is answered.
     Lives,
 }
-use Fate::{Ends, Lives};
+use Effect::{Ends, Lives};
 
-/// What it says while it serves a call, and what becomes of it.
-const LIES: &[(&str, Fate)] = &[
-    // Handles never given, and answers to calls that it never got, twice, or late.
+/// Violations while the guest serves a call, and their effects.
+const VIOLATIONS: &[(&str, Effect)] = &[
+    // Handles that the guest was not given, and answers to calls that it does not have.
     (
         "handle:9",
         Ends("broke the protocol: called handle 9, which it was not given"),
@@ -53,7 +54,7 @@ const LIES: &[(&str, Fate)] = &[
         "outbox-without-end",
         Ends("its control block names memory that it does not have: the outbox"),
     ),
-    // What is told of it is 8 KiB of its own memory.
+    // The reported panic message is the first 8 KiB of its memory.
     ("panic-without-end", Ends("")),
     // Addresses outside of its memory.
     (
@@ -70,7 +71,7 @@ const LIES: &[(&str, Fate)] = &[
     ),
     ("panic-outside", Ends("trapped: ")),
     ("progress-of-nothing", Ends("trapped: ")),
-    // Kinds that there are not, that are reserved, or that only the host sends; and other words that mean nothing.
+    // Kinds that are unknown, reserved, or sent by the host only; and other invalid values.
     (
         "kind:0",
         Ends("broke the protocol: sent a frame of unknown kind 0"),
@@ -116,41 +117,42 @@ const LIES: &[(&str, Fate)] = &[
         "manifest-again",
         Ends("broke the protocol: sent a frame of kind Manifest"),
     ),
-    // More work waits, for ever; and it wants to be woken in the past.
+    // Endless work, and a wake-up time in the past.
     ("more", Lives),
     ("wake", Lives),
 ];
 
-/// Calls that are answered, one in which the guest lies, and calls until it answers again.
-fn run(deployed: Deployed, lie: &str) -> Ended {
-    let trial = Trial::of(deployed, Callee::Rogue, &format!("args = ['{lie}']"));
+/// Makes calls that are answered, one with a violation, and calls until one is answered again.
+fn run(deployed: Deployed, violation: &str) -> Ended {
+    let trial = Trial::of(deployed, Callee::Faulty, &format!("args = ['{violation}']"));
     trial
         .caller("--lanes 3 --deadline-ms 20000 Nothing*20 Panic Again")
         .run()
 }
 
 #[test]
-fn a_lie_is_the_liars_error_or_end_and_nobody_elses() {
-    check_lies(Deployed::Together);
+fn a_violation_affects_its_guest_only() {
+    check_violations(Deployed::Together);
 }
 
-/// What stands for the callers beside the liar believes it as little as they do.
+/// The host with the violating guest detects the violation before anything is sent to another
+/// process.
 #[test]
-fn a_lie_does_not_reach_another_process() {
-    check_lies(Deployed::Apart);
+fn a_violation_does_not_reach_another_process() {
+    check_violations(Deployed::Apart);
 }
 
 #[track_caller]
-fn check_lies(deployed: Deployed) {
+fn check_violations(deployed: Deployed) {
     let mut wrong = String::new();
-    for (lie, fate) in LIES {
-        let ended = run(deployed, lie);
+    for (violation, effect) in VIOLATIONS {
+        let ended = run(deployed, violation);
         ended.assert_kept();
         let restarted = ended
             .ran
             .messages_of("work")
             .any(|line| line.starts_with("restarted after "));
-        let is_as_told = match fate {
+        let is_as_told = match effect {
             Ends(told) => {
                 restarted
                     && ended
@@ -161,14 +163,14 @@ fn check_lies(deployed: Deployed) {
             Lives => !restarted && ended.report.unknown == 0,
         };
         if !is_as_told {
-            wrong.push_str(&format!("{lie}:\n{}\n{}", ended.report, ended.log()));
+            wrong.push_str(&format!("{violation}:\n{}\n{}", ended.report, ended.log()));
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]
-fn answers_that_come_too_late_go_nowhere_and_a_second_one_ends_the_guest() {
+fn a_late_answer_is_dropped_and_a_second_is_fatal() {
     use Deployed::{Apart, Together};
     for (deployed, answers, ends) in [
         (Together, 1, false),
@@ -178,7 +180,7 @@ fn answers_that_come_too_late_go_nowhere_and_a_second_one_ends_the_guest() {
     ] {
         let trial = Trial::of(
             deployed,
-            Callee::Rogue,
+            Callee::Faulty,
             &format!("args = ['answer-late:{answers}']"),
         );
         let ended = trial
@@ -195,10 +197,10 @@ fn answers_that_come_too_late_go_nowhere_and_a_second_one_ends_the_guest() {
 }
 
 #[test]
-fn a_million_lines_in_one_turn() {
+fn a_million_lines_in_one_turn_are_counted() {
     let keys = "args = ['flood:1000000']\nmemory = '512MiB'\nbudget = '30s'\nlog = '64KiB'";
-    // After that no call follows: that it ran would be left out as well.
-    let trial = Trial::of(Deployed::Together, Callee::Rogue, keys);
+    // No call follows, because the log limit would also drop the callee's line about it.
+    let trial = Trial::of(Deployed::Together, Callee::Faulty, keys);
     let ended = trial
         .caller("--lanes 3 --deadline-ms 60000 Nothing*20 Panic")
         .run();
@@ -216,54 +218,58 @@ fn a_million_lines_in_one_turn() {
         .filter(|line| *line == "what a flood")
         .count() as u64;
     assert_eq!(logged + lines, 1_000_000, "each is in the log or counted");
-    // 862 fit into 64 KiB, and the turn takes some seconds. What was left out is told once in each of them.
+    // 862 lines fit into 64 KiB, the limit for a second, and the turn takes some seconds. The host
+    // logs the number of dropped lines once a second.
     assert!(logged < 50_000, "{logged} lines");
 }
 
-/// A rogue that lies in its first turn. Nothing else is in the deployment, for it does not start.
+/// Runs `faulty` alone, with a violation in its init turn, and checks that the start fails.
 #[track_caller]
-fn check_refused(lie: &str, told: &str) {
+fn check_refused(violation: &str, told: &str) {
     let app = App::new(&format!(
-        "[service.work]\nwasm = 'work.wasm'\nargs = ['first/{lie}']\nmemory = '256MiB'\nbudget = '10s'\n"
+        "[service.work]\nwasm = 'work.wasm'\nargs = ['first/{violation}']\nmemory = '256MiB'\nbudget = '10s'\n"
     ));
-    let ended = app.with("work.wasm", guest("rogue")).run();
+    let ended = app.with("work.wasm", guest("faulty")).run();
     assert!(
         ended.stderr.contains("`work`") && ended.stderr.contains(told),
-        "{lie}: {}",
+        "{violation}: {}",
         ended.stderr
     );
-    assert_ne!(ended.status, Some(0), "{lie}: {}", ended.stderr);
+    assert_ne!(ended.status, Some(0), "{violation}: {}", ended.stderr);
 }
 
 #[test]
-fn lies_in_a_manifest() {
+fn violations_in_a_manifest_are_rejected() {
     check_refused("name-of-bytes", "sent a malformed manifest: ");
     check_refused("manifest-without-end", "sent a malformed manifest: ");
     check_refused("exports-twice", "x.S");
-    for lie in ["outbox-outside", "outbox-without-end"] {
-        check_refused(lie, "its control block names memory that it does not have");
+    for violation in ["outbox-outside", "outbox-without-end"] {
+        check_refused(
+            violation,
+            "its control block names memory that it does not have",
+        );
     }
 }
 
 #[test]
-fn a_hundred_thousand_exports_hurt_nobody() {
+fn a_hundred_thousand_exports_are_accepted() {
     let app = App::new(
-        "[service.rogue]\nwasm = 'rogue.wasm'\nargs = ['first/exports:100000']\nmemory = '256MiB'\nbudget = '10s'\n",
+        "[service.faulty]\nwasm = 'faulty.wasm'\nargs = ['first/exports:100000']\nmemory = '256MiB'\nbudget = '10s'\n",
     );
-    let started = BesideNeighbours::new(app.with("rogue.wasm", guest("rogue"))).start(|_| false);
+    let started = WithControlPair::new(app.with("faulty.wasm", guest("faulty"))).start(|_| false);
     let exports = started
         .hosts
         .exports()
         .iter()
-        .filter(|export| export.guest == "rogue")
+        .filter(|export| export.guest == "faulty")
         .count();
     assert_eq!(exports, 100_000);
     assert_kept(&started.stop(Vec::new()));
 }
 
 #[test]
-fn a_caller_that_calls_what_it_did_not_declare() {
-    for (lie, told) in [
+fn calls_of_undeclared_services_are_fatal() {
+    for (violation, told) in [
         (
             "handle:9",
             "broke the protocol: called handle 9, which it was not given",
@@ -275,29 +281,26 @@ fn a_caller_that_calls_what_it_did_not_declare() {
         ("twice", "broke the protocol: called twice with number 7"),
     ] {
         let file = format!(
-            "[program.rogue]\nwasm = 'rogue.wasm'\nargs = ['caller/{lie}']\n[service.echo]\nwasm = 'echo.wasm'\n"
+            "[program.faulty]\nwasm = 'faulty.wasm'\nargs = ['caller/{violation}']\n[service.echo]\nwasm = 'echo.wasm'\n"
         );
         let app = App::new(&file)
-            .with("rogue.wasm", guest("rogue"))
+            .with("faulty.wasm", guest("faulty"))
             .with("echo.wasm", guest("echo"));
-        assert_kept(&BesideNeighbours::new(app).run(told));
+        assert_kept(&WithControlPair::new(app).run(told));
     }
 }
 
 #[track_caller]
 fn assert_kept(ran: &Ran) {
-    assert_eq!(ran.neighbours.failed, 0, "{:?}", ran.neighbours);
-    assert!(ran.neighbours.answered >= 100, "{:?}", ran.neighbours);
-    assert!(
-        ran.neighbours.longest < Duration::from_secs(10),
-        "{:?}",
-        ran.neighbours
-    );
+    assert_eq!(ran.pair.failed, 0, "{:?}", ran.pair);
+    assert!(ran.pair.answered >= 100, "{:?}", ran.pair);
+    assert!(ran.pair.longest < Duration::from_secs(10), "{:?}", ran.pair);
 }
 
-/// A module whose control block is where its memory is not, at the very end, or at no multiple of 8.
+/// The control block is outside of memory, at its very end, or at an address that is not a multiple
+/// of 8.
 #[test]
-fn a_control_block_that_lies_elsewhere() {
+fn a_misplaced_control_block_is_rejected() {
     for at in ["0x7fffffff", "0xffffffff", "0xfff8", "0"] {
         let text = format!(
             r#"(module

@@ -1,10 +1,15 @@
-//! A guest against the bare ABI that does what no SDK would do; its argument says what.
+//! A guest against the bare ABI that does what no SDK would do. Its first argument is a deed, and
+//! determines when the guest does it:
 //!
-//! It serves echo.v1.Echo, and misbehaves whenever that is called; and load.v1.Work, as `worker` does, and misbehaves whenever a job has a deed.
-//! After `first/` and a deed it misbehaves in its first turn, when it has declared itself. After `caller/` and a deed it serves nothing, requires
-//! echo.v1.Echo, and misbehaves once it is launched. With a second argument it is ready then, and does that deed.
+//! | argument | when |
+//! |---|---|
+//! | `DEED` | at each call of echo.v1.Echo, and at each job of load.v1.Work that has a deed |
+//! | `first/DEED` | in the first turn, after its manifest |
+//! | `caller/DEED` | when it is launched; it exports nothing and requires echo.v1.Echo |
+//!
+//! A second argument is a deed that the guest does once it is ready.
 
-mod lie;
+mod violation;
 
 use std::cell::RefCell;
 use std::hint::black_box;
@@ -16,24 +21,24 @@ use parigot_abi::{
     Code, Control, FrameBuilder, Frames, Header, Kind, Manifest, Prologue, Start, TURN_OK, VERSION,
 };
 
-use crate::lie::Job;
+use crate::violation::Job;
 
 static CONTROL: Control = Control::new();
 
-/// The hash of the schema of load.v1.Work, without which no other process calls it. What is generated cannot be used here: it brings an SDK, and
-/// the exports of that.
+/// Returns the schema hash of load.v1.Work, without which no other process calls the service. The
+/// generated code cannot be linked here, because it brings the exports of the SDK along.
 fn schema_of_work() -> u64 {
     let generated = include_str!("../../../golden/load/rust/load.v1.rs");
     let (_, of_work) = generated
         .split_once("name: \"load.v1.Work\",")
-        .expect("it is there");
+        .expect("the generated code has the service");
     let (_, hash) = of_work
         .split_once("schema: 0x")
-        .expect("each service has one");
-    u64::from_str_radix(&hash[..16], 16).expect("it is hexadecimal")
+        .expect("each service has a schema hash");
+    u64::from_str_radix(&hash[..16], 16).expect("a schema hash is hexadecimal")
 }
 
-/// The place of load.v1.Work among the exports.
+/// Index of load.v1.Work among the exports.
 const WORK: u32 = 1;
 
 thread_local! {
@@ -45,15 +50,15 @@ struct Guest {
     inbox: Vec<u8>,
     outbox: Vec<u8>,
     deed: String,
-    /// What it does once it is ready.
+    /// The deed to do once the guest is ready.
     then: Option<String>,
-    /// Work is ready, as it says, from now on.
+    /// Report more work after each turn.
     more: bool,
-    /// When it wants its next turn, as it says.
+    /// Time of the next turn to report.
     wake_at_ns: Option<u64>,
-    /// What it says of its boxes after each turn instead of the truth.
+    /// Address and length of the outbox to report instead of the true ones.
     boxes: Option<(u64, u64)>,
-    /// It answers calls when they are cancelled, so often.
+    /// Number of answers to send when a call is cancelled.
     answers_after_cancel: usize,
 }
 
@@ -86,12 +91,13 @@ extern "C" fn parigot_turn(_control: usize, inbox_bytes: usize, _max_polls: u32)
 
 impl Guest {
     fn turn(&mut self, inbox_bytes: usize) {
-        // The host has written into it.
+        // `black_box`, because the host has written into the buffer without the compiler's
+        // knowledge.
         let inbox = black_box(std::mem::take(&mut self.inbox));
         self.outbox.clear();
         let (_, frames) = Prologue::split(&inbox[..inbox_bytes]).expect("an inbox has a prologue");
         for frame in Frames::new(frames) {
-            let frame = frame.expect("the host writes frames");
+            let frame = frame.expect("the host must write valid frames");
             let Header {
                 number,
                 service,
@@ -103,7 +109,7 @@ impl Guest {
             }
             match frame.kind() {
                 Some(Kind::Start) => {
-                    let start = Start::read(&frame).expect("the host writes the start");
+                    let start = Start::read(&frame).expect("the host must write a valid start");
                     self.then = start.args.get(1).map(|deed| (*deed).to_owned());
                     self.begin(start.args.first().copied().unwrap_or_default());
                 }
@@ -126,7 +132,7 @@ impl Guest {
         self.show();
     }
 
-    /// Fills the control block in.
+    /// Writes the control block.
     fn show(&self) {
         let boxes = (
             self.outbox.as_ptr().expose_provenance() as u64,
@@ -141,7 +147,7 @@ impl Guest {
         FrameBuilder::new(&mut self.outbox, header)
             .payload(payload)
             .finish()
-            .expect("it is short enough");
+            .expect("the frame is shorter than 4 GiB");
     }
 
     fn begin(&mut self, deed: &str) {
@@ -225,14 +231,14 @@ impl Guest {
         }
     }
 
-    /// Does a deed while it serves that call, and gives the answer if it is still there.
+    /// Does a deed while serving a call, and then answers the call if the guest still runs.
     fn misbehave(&mut self, deed: &str, call: u64, answer: &[u8]) {
-        // What was sent before is to be seen, however this ends.
+        // The host reads the outbox even if the deed ends the guest.
         self.show();
         let (deed, amount) = deed.split_once(':').unwrap_or((deed, "0"));
         let amount: usize = amount.parse().expect("a number follows the colon");
         match deed {
-            // As though it went from call to call.
+            // Reports a new call all the time, as if it went from call to call.
             "progress" => {
                 let mut call = 0;
                 loop {
@@ -240,11 +246,11 @@ impl Guest {
                     call += 1;
                 }
             }
-            // Sees what the host asks for, and does not do it.
+            // Reads the host's request to yield, and ignores it.
             "stubborn" => loop {
                 black_box(CONTROL.yield_now());
             },
-            "recurse" => _ = black_box(deeds::recurse(0)),
+            "recurse" => _ = black_box(faults::recurse(0)),
             "flood" => (0..amount).for_each(|_| self.log(NO_CALL, b"what a flood")),
             "line" => self.log(NO_CALL, &vec![b'x'; amount]),
             "swell" => return self.answer(call, &vec![0; amount]),
@@ -256,15 +262,15 @@ impl Guest {
                 },
                 &[],
             ),
-            // Only when nobody waits any more.
+            // Answers when the call is cancelled, not now.
             "answer-late" => {
                 self.answers_after_cancel = amount;
                 return;
             }
-            _ if self.lie(deed, amount, call, answer) => {}
+            _ if self.violate(deed, amount, call, answer) => {}
             _ => {
-                deeds::commit(deed);
-                panic!("{deed} is no deed");
+                faults::inject(deed);
+                panic!("unknown deed {deed}");
             }
         }
         if call != NO_CALL {

@@ -1,4 +1,4 @@
-//! What a guest may say that is not so, or not allowed.
+//! Violations of the ABI.
 
 use parigot_abi::control::NO_CALL;
 use parigot_abi::manifest::Service;
@@ -6,10 +6,10 @@ use parigot_abi::{Header, Kind, Manifest};
 
 use crate::{CONTROL, Guest};
 
-/// No guest has as much memory.
+/// An address that no guest has.
 const OUTSIDE: u64 = 1 << 40;
 
-/// What it needs of a `load.v1.Job`.
+/// The fields of a `load.v1.Job` that this guest uses.
 pub(crate) struct Job {
     pub(crate) caller: u64,
     pub(crate) number: u64,
@@ -17,7 +17,7 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    /// Reads its first, second and fourth field; the others are left out.
+    /// Reads fields 1, 2 and 4, and skips the others.
     pub(crate) fn read(mut payload: &[u8]) -> Self {
         let mut fields = [0; 8];
         while let Some((tag, rest)) = payload.split_first() {
@@ -38,7 +38,7 @@ impl Job {
         }
     }
 
-    /// The `load.v1.Done` that answers it.
+    /// Returns the encoded `load.v1.Done` that answers the job.
     pub(crate) fn done(&self) -> Vec<u8> {
         let mut done = Vec::new();
         if self.number != 0 {
@@ -52,7 +52,9 @@ impl Job {
 fn take_varint(bytes: &mut &[u8]) -> u64 {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first().expect("a varint has an end");
+        let (byte, rest) = bytes
+            .split_first()
+            .expect("the host must write valid varints");
         *bytes = rest;
         value |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
@@ -71,9 +73,16 @@ fn put_varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 impl Guest {
-    /// Tells a lie while it serves that call, whose answer that would be; false if there is none of that name.
-    pub(crate) fn lie(&mut self, lie: &str, amount: usize, call: u64, answer: &[u8]) -> bool {
-        match lie {
+    /// Commits a violation while serving a call, whose answer is `answer`. Returns false if there
+    /// is no violation of that name.
+    pub(crate) fn violate(
+        &mut self,
+        violation: &str,
+        amount: usize,
+        call: u64,
+        answer: &[u8],
+    ) -> bool {
+        match violation {
             // Calls.
             "handle" => self.call(7, amount as u32, 0),
             "method" => self.call(7, 0, amount as u32),
@@ -105,16 +114,16 @@ impl Guest {
             "panic-outside" => {
                 CONTROL.set_panic_buffer(OUTSIDE, 1 << 20);
                 CONTROL.set_panic(1 << 20);
-                deeds::trap();
+                faults::trap();
             }
             "panic-without-end" => {
                 CONTROL.set_panic_buffer(8, u64::MAX);
                 CONTROL.set_panic(u64::MAX);
-                deeds::trap();
+                faults::trap();
             }
             "progress-of-nothing" => {
                 CONTROL.set_progress(12_345, 99, 99);
-                deeds::trap();
+                faults::trap();
             }
             // Kinds.
             "kind" => {
@@ -137,7 +146,7 @@ impl Guest {
                 },
                 b"of no level",
             ),
-            "line-of-another" => self.log(12_345, b"about a call that it does not have"),
+            "line-of-another" => self.log(12_345, b"about an unknown call"),
             "line-of-bytes" => self.log(NO_CALL, &[0xff, 0xfe, 0, b'\n', 0x1b]),
             "leave-with-300" => self.send(
                 Header {
@@ -157,7 +166,7 @@ impl Guest {
                     .outbox
                     .windows(4)
                     .position(|bytes| bytes == b"XXXX")
-                    .expect("it is in the manifest");
+                    .expect("the name is in the manifest");
                 self.outbox[at] = 0xff;
             }
             "manifest-without-end" => {
@@ -174,7 +183,7 @@ impl Guest {
     }
 
     fn call(&mut self, number: u64, service: u32, method: u32) {
-        // To a method that says in the log when it has begun.
+        // A deed that logs a line when it begins.
         const HANG: &[u8] = &[1 << 3, 5];
         self.send(
             Header {
@@ -187,7 +196,8 @@ impl Guest {
         );
     }
 
-    /// A line for the log of 72 bytes with these lengths in its header: of the frame, of metadata, detail and payload.
+    /// Sends a log frame of 72 bytes whose header states these lengths: of the frame, of metadata,
+    /// detail and payload.
     fn send_lengths(&mut self, frame: u32, parts: [u32; 3]) {
         let start = self.outbox.len();
         self.log(NO_CALL, b"12345678");
@@ -197,7 +207,7 @@ impl Guest {
         }
     }
 
-    /// Takes the manifest back that it has sent, and sends one with these exports.
+    /// Replaces the manifest in the outbox by one with these exports.
     fn declare_instead(&mut self, exports: impl Iterator<Item = String>) {
         let service = |name| Service {
             name,

@@ -1,13 +1,13 @@
-//! Serves echo.v1.Echo, and requires greeting.v1.Greeting. Told to misbehave, it panics.
+//! Serves echo.v1.Echo, and requires greeting.v1.Greeting without calling it. `Misbehave` panics.
 
 use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
 use golden::helloworld::greeting::v1::GreetingClient;
 use parigot_guest::Context;
 
 #[derive(Default)]
-struct Vassal;
+struct Dependent;
 
-impl Echo for Vassal {
+impl Echo for Dependent {
     async fn echo(&self, _: &Context, request: Payload) -> Result<Payload, EchoErr> {
         Ok(request)
     }
@@ -21,4 +21,4 @@ impl Echo for Vassal {
     }
 }
 
-parigot_guest::service!(Vassal, exports(EchoServer), requires(GreetingClient));
+parigot_guest::service!(Dependent, exports(EchoServer), requires(GreetingClient));

@@ -1,4 +1,4 @@
-//! A service that finds out that it cannot do its work: it is not ready. After the argument `--dream` it never finds out.
+//! A service that is never ready: its `ready` fails, or with the argument `--hang` never ends.
 
 use std::future::pending;
 
@@ -8,20 +8,20 @@ use golden::helloworld::greeting::v1::{
 };
 use parigot_guest::{Context, NotReady, Ready};
 
-struct Lost;
+struct Unready;
 
-impl Ready for Lost {
+impl Ready for Unready {
     async fn ready(cx: &Context) -> Result<Self, NotReady> {
         EchoClient::locate(cx)?;
-        if cx.args().iter().any(|arg| arg == "--dream") {
-            parigot_guest::info!(cx, "dreaming");
+        if cx.args().iter().any(|arg| arg == "--hang") {
+            parigot_guest::info!(cx, "hanging in ready");
             pending::<()>().await;
         }
-        Err(NotReady::new("the map is missing"))
+        Err(NotReady::new("unready on purpose"))
     }
 }
 
-impl Greeting for Lost {
+impl Greeting for Unready {
     async fn fetch_greeting(
         &self,
         _: &Context,
@@ -31,4 +31,4 @@ impl Greeting for Lost {
     }
 }
 
-parigot_guest::service!(Lost, exports(GreetingServer), requires(EchoClient));
+parigot_guest::service!(Unready, exports(GreetingServer), requires(EchoClient));
