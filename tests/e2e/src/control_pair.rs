@@ -56,7 +56,8 @@ impl WithControlPair {
             code_cache: Some(code_cache()),
             ..Settings::default()
         };
-        let tables = "[service.greeting]\nwasm = \"greeting.wasm\"\n[program.prober]\nwasm = \"prober.wasm\"\n";
+        let tables = "[service.greeting]\nwasm = \"greeting.wasm\"\n[program.prober]\nwasm = \
+                      \"prober.wasm\"\n";
         WithControlPair {
             app: app.with_tables(tables),
             settings,

@@ -35,7 +35,8 @@ pub fn trapping_inbox() -> Vec<u8> {
     let inbox =
         "(if (global.get $has_room) (then unreachable)) (global.set $has_room (i32.const 1))
         (i64.store offset=8 (local.get 0) (i64.extend_i32_u (local.get 1)))";
-    let turn = "(i64.store offset=24 (local.get 0) (global.get $bytes)) (i64.store offset=8 (local.get 0) (i64.const 0))";
+    let turn = "(i64.store offset=24 (local.get 0) (global.get $bytes)) (i64.store offset=8 \
+                (local.get 0) (i64.const 0))";
     let manifest = Manifest {
         exports: Vec::new(),
         requires: Vec::new(),

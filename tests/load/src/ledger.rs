@@ -2,9 +2,10 @@
 //!
 //! | line | written by | meaning |
 //! |---|---|---|
-//! | `load: ran 0/17`, or `load: ran 0/17 late` | callee | call 17 of caller 0 begins, after its deadline |
-//! | `load: ended 0: ok 0-16,18-18 unknown 17-17` | caller | these calls have ended in these classes |
-//! | `load: sent 0: 19, slowest recovery 83 ms` | caller | the caller has made all its calls, and none is in flight |
+//! | `load: ran 0/17` | callee | call 17 of caller 0 begins |
+//! | `load: ran 0/17 late` | callee | call 17 of caller 0 begins after its deadline |
+//! | `load: ended 0: ok 0-16 unknown 17-17` | caller | these calls have ended so |
+//! | `load: sent 0: 19, slowest recovery 83 ms` | caller | it has made all its calls |
 //!
 //! The callee writes its line before anything else, and the line is logged even if the callee fails
 //! right after. A caller writes one line for hundreds of calls, to keep the log short. The ledger

@@ -65,11 +65,13 @@ impl fmt::Display for Report {
         } = self;
         writeln!(
             f,
-            "    sent       ok  refused  unknown  silent | run-twice  late  wrong  leaked | recover_ms"
+            "    sent       ok  refused  unknown  silent | run-twice  late  wrong  leaked | \
+             recover_ms"
         )?;
         write!(
             f,
-            "{sent:8} {ok:8} {refused:8} {unknown:8} {silent:7} | {run_twice:9} {late:5} {wrong:6} {leaked:7} | {:10}",
+            "{sent:8} {ok:8} {refused:8} {unknown:8} {silent:7} | {run_twice:9} {late:5} {wrong:6} \
+             {leaked:7} | {:10}",
             recovery.as_millis()
         )
     }

@@ -60,8 +60,15 @@ impl Soak {
         } = self;
         let begun = Instant::now();
         let resident_kib = Arc::new(Mutex::new(Vec::new()));
-        let trial = Trial::of(deployed, callee, "max_restarts = 1000\nmax_seconds = 1\nrestart = \"always\"").caller(&format!(
-            "--lanes {lanes} --deadline-ms 10000 --harm-every {harm_every} --harms {HARMS} --seed {seed} Nothing*{calls}"
+        let trial = Trial::of(
+            deployed,
+            callee,
+            "max_restarts = 1000\nmax_seconds = 1\nrestart = \
+                                                 \"always\"",
+        )
+        .caller(&format!(
+            "--lanes {lanes} --deadline-ms 10000 --harm-every {harm_every} --harms {HARMS} --seed \
+             {seed} Nothing*{calls}"
         ));
         let samples = Arc::clone(&resident_kib);
         let running =
@@ -123,7 +130,8 @@ impl fmt::Display for Soaked {
         writeln!(f, "{}", ended.report)?;
         write!(
             f,
-            "{restarts} restarts in {took:.1?}; KiB of memory after each twentieth of the calls: {resident_kib:?}"
+            "{restarts} restarts in {took:.1?}; KiB of memory after each twentieth of the calls: \
+             {resident_kib:?}"
         )
     }
 }

@@ -243,7 +243,8 @@ struct Counted {
     grown: Condvar,
 }
 
-/// How long calls may stay in the tables of the hosts after the last caller has finished. The
+/// Longest time for which calls may stay in the tables of the hosts after the last caller has
+/// finished. The
 /// longest legitimate reason is a call whose caller was killed: it stays until its deadline.
 const LEAK_PATIENCE: Duration = Duration::from_secs(20);
 

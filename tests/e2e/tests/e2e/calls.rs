@@ -213,7 +213,8 @@ fn a_call_that_was_not_delivered_is_refused() {
         spin.starts_with("~spin?: unknown: INTERNAL: callee killed: echo was killed: "),
         "{spin}"
     );
-    let told = "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: it did not reach echo, which was killed: it held its thread";
+    let told = "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: it did not reach echo, \
+                which was killed: it held its thread";
     assert!(later.starts_with(told), "{later}");
 }
 
@@ -236,7 +237,8 @@ fn a_service_that_is_not_ready_fails_the_start() {
 fn a_method_beyond_its_budget_is_killed_and_named() {
     let ended = drive(&["hang+spin+echo:1", "echo:1"]);
     let messages = ended.messages_of("driver");
-    let held = "callee killed: echo was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave";
+    let held = "callee killed: echo was killed: it held its thread for longer than its budget of \
+                50 ms in echo.v1.Echo/Misbehave";
     assert_eq!(
         messages[..2],
         [
@@ -259,7 +261,8 @@ fn a_method_beyond_its_budget_is_killed_and_named() {
 #[test]
 fn a_method_may_have_a_budget_of_its_own() {
     let ended = drive(&["~spin"]);
-    let killed = "~spin: INTERNAL, callee killed: echo was killed: it held its thread for longer than its budget of 400 ms in echo.v1.Echo/Persist";
+    let killed = "~spin: INTERNAL, callee killed: echo was killed: it held its thread for longer \
+                  than its budget of 400 ms in echo.v1.Echo/Persist";
     assert_eq!(ended.messages_of("driver"), [killed]);
 }
 

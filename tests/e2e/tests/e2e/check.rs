@@ -66,7 +66,8 @@ fn the_example_passes_and_its_order_is_shown() {
 #[test]
 fn json_lists_exports_and_requirements() {
     let greeting = json!({
-        "name": "greeting", "role": "service", "replicas": 1, "exports": ["greeting.v1.Greeting"], "requires": [], "step": 1,
+        "name": "greeting", "role": "service", "replicas": 1,
+        "exports": ["greeting.v1.Greeting"], "requires": [], "step": 1,
     });
     let hello = json!({
         "name": "hello", "role": "program", "replicas": 1, "exports": [],
@@ -85,7 +86,8 @@ fn guests_are_ordered_by_dependency_then_by_name() {
         .with_service("cow", &["x.Cow"], &["x.Ant"])
         .with_service("ant", &["x.Ant"], &[]);
     let ended = app.run_subcommand("check", &[]);
-    let expected = "app.toml: its 5 guests fit, launched in this order:\n   1  ant, zebra\n   2  cow, mule\n   3  bee\n";
+    let expected = "app.toml: its 5 guests fit, launched in this order:\n   1  ant, zebra\n   2  \
+                    cow, mule\n   3  bee\n";
     assert_eq!(ended.stdout, expected);
     assert_eq!(ended.status, Some(0));
 }
@@ -190,7 +192,8 @@ fn an_invalid_guest_does_not_hide_other_errors() {
 fn errors_in_the_file_have_their_location() {
     let (object, status) = object(&App::new("[program.hello]\nwsam = \"hello.wasm\"\n"));
     let complaint = json!({
-        "message": "unknown key `wsam` in `[program.hello]`", "at": "app.toml:3:1", "help": "did you mean `wasm`?",
+        "message": "unknown key `wsam` in `[program.hello]`", "at": "app.toml:3:1",
+        "help": "did you mean `wasm`?",
     });
     assert_eq!(
         object,
@@ -202,7 +205,8 @@ fn errors_in_the_file_have_their_location() {
 #[test]
 fn a_guest_that_fails_in_its_init_turn_is_rejected() {
     let app = App::new("").with_service("shop", &["no name"], &[]);
-    let expected = "`shop` failed in its first turn: broke the protocol: declared \"no name\", which is no name of a service or \
+    let expected = "`shop` failed in its first turn: broke the protocol: declared \"no name\", \
+                    which is no name of a service or \
                     method";
     assert_eq!(complaints(&app), [expected]);
 }
@@ -303,8 +307,10 @@ fn a_guest_in_rust_reports_its_schema() {
         App::new("[program.driver]\nwasm = \"driver.wasm\"\n").with("driver.wasm", guest("driver"));
     let app = app.with_declaring("echo", &[described("echo.v1.Echo", 7, newer)], &[]);
     let expected = "`driver` was built with another echo.v1.Echo than `echo` offers: \
-                    echo.v1.Payload.data (1) is sent by `driver` as bytes and read by `echo` as int32; \
-                    echo.v1.Payload.data (1) is sent by `echo` as int32 and read by `driver` as bytes; \
+                    echo.v1.Payload.data (1) is sent by `driver` as bytes and read by `echo` as \
+                    int32; \
+                    echo.v1.Payload.data (1) is sent by `echo` as int32 and read by `driver` as \
+                    bytes; \
                     method Misbehave is missing; echo.v1.Deed.kind (1) is missing";
     assert_eq!(complaints(&app), [expected]);
 }
@@ -312,8 +318,10 @@ fn a_guest_in_rust_reports_its_schema() {
 #[test]
 fn an_exporter_may_have_a_newer_schema() {
     let new = "
-        service Stock { rpc Take(Thing) returns (Nothing); rpc Put(Thing) returns (Nothing); rpc Count(Nothing) returns (Thing); }
-        message Thing { string title = 1; int64 count = 2; bool fragile = 3; repeated string tags = 4; }
+        service Stock { rpc Take(Thing) returns (Nothing); rpc Put(Thing) returns (Nothing); rpc \
+        Count(Nothing) returns (Thing); }
+        message Thing { string title = 1; int64 count = 2; bool fragile = 3; repeated string tags \
+        = 4; }
         message Nothing { uint64 time = 1; }
     ";
     let app = App::new("")

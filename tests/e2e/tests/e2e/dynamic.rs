@@ -5,7 +5,8 @@ use e2e::{App, Ended, Nats, go_guest, guest};
 /// Runs the program `dynamic` with these arguments beside the service `echo`.
 fn run(dynamic: &[u8], echo: &[u8], args: &[&str]) -> Ended {
     let app = App::new(&format!(
-        "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n[program.dynamic]\nwasm = \"dynamic.wasm\"\nargs = {args:?}\n"
+        "[service.echo]\nwasm = \"echo.wasm\"\nrestart = \"never\"\n[program.dynamic]\nwasm = \
+         \"dynamic.wasm\"\nargs = {args:?}\n"
     ));
     app.with("dynamic.wasm", dynamic)
         .with("echo.wasm", echo)
@@ -61,7 +62,8 @@ fn each_language_calls_each_by_name() {
                     && undecodable.contains("(echo.v1.Echo/Echo, instance ins_"),
                 "{undecodable}"
             );
-            let told = "Steal: refused: UNIMPLEMENTED: no such method: echo.v1.Echo has no method Steal (echo.v1.Echo/Steal)";
+            let told = "Steal: refused: UNIMPLEMENTED: no such method: echo.v1.Echo has no method \
+                        Steal (echo.v1.Echo/Steal)";
             assert_eq!(unknown, told);
             assert_eq!(ended.status, Some(0));
         }
@@ -93,7 +95,8 @@ fn a_service_required_by_name_is_checked_and_drawn() {
 /// Returns an app with the program `dynamic` in the process `front` and the echo service in `back`.
 fn apart(nats: &Nats, head: &str) -> App {
     let app = App::new(&format!(
-        "{head}[service.echo]\nwasm = \"echo.wasm\"\n[program.dynamic]\nwasm = \"dynamic.wasm\"\nargs = [\"Echo=0a0107\"]\n"
+        "{head}[service.echo]\nwasm = \"echo.wasm\"\n[program.dynamic]\nwasm = \
+         \"dynamic.wasm\"\nargs = [\"Echo=0a0107\"]\n"
     ));
     let app = app
         .with("dynamic.wasm", guest("dynamic"))
@@ -106,13 +109,17 @@ fn a_service_in_another_process_is_called_by_name() {
     let nats = Nats::start();
     let app = apart(&nats, "");
     let mut front = app.start_process("front");
-    front.wait_for("not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits");
+    front.wait_for(
+        "not ready after 1s: it waits for echo.v1.Echo, which no process of the same \
+                    `app` offers yet in a form that fits",
+    );
     let back = app.start_process("back");
     let ended = front.wait();
     assert_eq!(
         ended.messages_of("front/dynamic"),
         [
-            "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits",
+            "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` \
+             offers yet in a form that fits",
             "echo.v1.Echo has Echo Misbehave Persist",
             "Echo: 0a0107",
         ]
@@ -137,7 +144,8 @@ fn waiting_for_methods_ends_on_stop_and_deadline() {
 
     let hasty = apart(&nats, "startup_deadline = \"50ms\"\n");
     let refused = hasty.start_process("front").wait();
-    let told = "`dynamic` requires echo.v1.Echo by its name alone, and no process has offered it within 50ms";
+    let told = "`dynamic` requires echo.v1.Echo by its name alone, and no process has offered it \
+                within 50ms";
     assert!(refused.stderr.contains(told), "{}", refused.stderr);
     assert_eq!(refused.status, Some(3));
 }

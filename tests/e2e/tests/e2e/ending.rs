@@ -11,11 +11,11 @@ fn bare(args: &str) -> App {
     .with("bare.wasm", guest("bare"))
 }
 
-/// Returns an app with a program whose budget outlasts the test.
+/// Returns an app with a program whose budget, the largest there is, outlasts the test.
 fn sleeper(args: &str) -> App {
     App::new(&format!(
         "shutdown_deadline = \"1h\"\n\
-         [program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"1h\"\nargs = {args}\n"
+         [program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"60s\"\nargs = {args}\n"
     ))
     .with("sleeper.wasm", guest("sleeper"))
 }
@@ -155,7 +155,8 @@ fn ctrl_c_during_compilation_exits_at_once() {
 fn ctrl_c_during_the_start_stops_the_guests() {
     let app = App::new(
         "startup_deadline = \"1h\"\n\
-         [service.echo]\nwasm = \"echo.wasm\"\n[service.unready]\nwasm = \"unready.wasm\"\nargs = [\"--hang\"]\n\
+         [service.echo]\nwasm = \"echo.wasm\"\n[service.unready]\nwasm = \"unready.wasm\"\nargs = \
+         [\"--hang\"]\n\
          [program.hello]\nwasm = \"hello.wasm\"\n",
     );
     let hello = std::fs::read(example().join("build/hello.wasm"))
@@ -179,7 +180,8 @@ fn ctrl_c_during_the_start_stops_the_guests() {
 #[test]
 fn ctrl_c_does_not_wait_for_a_restart() {
     let app = App::new(
-        "[service.flaky]\nwasm = \"flaky.wasm\"\nargs = [\"--fails-after\", \"1\"]\nmax_restarts = 1000\n",
+        "[service.flaky]\nwasm = \"flaky.wasm\"\nargs = [\"--fails-after\", \"1\"]\nmax_restarts = \
+         1000\n",
     );
     let app = app.with("flaky.wasm", guest("flaky"));
     let mut started = app.start();
@@ -206,7 +208,8 @@ fn a_guest_is_killed_at_the_shutdown_deadline() {
     started.wait_for("sleeping");
     started.interrupt();
     let ended = started.wait();
-    let told = "did not leave within the `shutdown_deadline`, 100ms, and has a call that it has not answered";
+    let told = "did not leave within the `shutdown_deadline`, 100ms, and has a call that it has \
+                not answered";
     assert_eq!(ended.messages_of("echo"), ["sleeping", told]);
     assert_eq!(ended.status, Some(130));
 }

@@ -123,9 +123,12 @@ fn errors_have_their_location() {
         assert!(files.is_empty());
     };
     check(
-        "syntax = \"proto3\";\nservice S {\n  rpc A(stream M) returns (M);\n  rpc B(stream M) returns (M);\n}\nmessage M {}",
-        "input.proto:3:3: method S.A streams its request: that is not supported, and streaming=skip leaves it out\n\
-         input.proto:4:3: method S.B streams its request: that is not supported, and streaming=skip leaves it out",
+        "syntax = \"proto3\";\nservice S {\n  rpc A(stream M) returns (M);\n  rpc B(stream M) \
+         returns (M);\n}\nmessage M {}",
+        "input.proto:3:3: method S.A streams its request: that is not supported, and \
+         streaming=skip leaves it out\n\
+         input.proto:4:3: method S.B streams its request: that is not supported, and \
+         streaming=skip leaves it out",
     );
     check(
         "syntax = \"proto3\";\nmessage M {\n  Missing m = 1;\n}\n",
@@ -143,7 +146,8 @@ fn options_are_those_of_the_plugin() {
     let (ended, files) = generate(folder.path(), &["lang=rust,mod_file=false"]);
     assert_eq!((ended.status, files.len()), (Some(0), 1));
     let (ended, _) = generate(folder.path(), &["mod_fil=false", "lang=cobol"]);
-    let expected = "unknown option `mod_fil`, did you mean `mod_file`?\noption `lang`: found `cobol`, expected `rust` or `go`\n";
+    let expected = "unknown option `mod_fil`, did you mean `mod_file`?\noption `lang`: found \
+                    `cobol`, expected `rust` or `go`\n";
     assert_eq!((ended.status, &*ended.stderr), (Some(1), expected));
 }
 

@@ -86,7 +86,8 @@ fn output_of_go_before_a_failed_start_is_logged() {
 #[test]
 fn go_gets_arguments_and_environment() {
     let app = App::new(
-        "[program.teller]\nwasm = \"teller.wasm\"\nargs = [\"--loud\", \"two words\"]\nenv = { OVEN = \"hot\" }\n",
+        "[program.teller]\nwasm = \"teller.wasm\"\nargs = [\"--loud\", \"two words\"]\nenv = { \
+         OVEN = \"hot\" }\n",
     );
     let ended = app.with("teller.wasm", go_guest("teller")).run();
     assert_eq!(

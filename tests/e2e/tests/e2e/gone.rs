@@ -15,7 +15,8 @@ const MS: Duration = Duration::from_millis(1);
 /// driver that makes these calls of `dependent`.
 fn app(flaky: &str, calls: &[&str]) -> App {
     let app = App::new(&format!(
-        "[service.flaky]\nwasm = \"flaky.wasm\"\n{flaky}\n[service.dependent]\nwasm = \"dependent.wasm\"\n\
+        "[service.flaky]\nwasm = \"flaky.wasm\"\n{flaky}\n[service.dependent]\nwasm = \
+         \"dependent.wasm\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     ));
     let app = app
@@ -138,7 +139,8 @@ fn a_service_with_another_manifest_is_not_restarted() {
     // It exports nothing from 500 ms after the start of 1970 on.
     let app = App::new(
         "[service.changeling]\nwasm = \"changeling.wasm\"\nargs = [\"500\"]\nmax_restarts = 1\n\
-         [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"pause:500\", \"panic\", \"pause:5000\", \"echo:1\"]\n",
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"pause:500\", \"panic\", \
+         \"pause:5000\", \"echo:1\"]\n",
     );
     let app = app
         .with("changeling.wasm", go_guest("changeling"))

@@ -9,7 +9,8 @@ fn run_with_args(args: &str) -> Ended {
     let build = example().join("build");
     let build = build.display();
     let deployment = format!(
-        "[service.greeting]\nwasm = '{build}/greeting.wasm'\n[program.hello]\nwasm = '{build}/hello.wasm'\nargs = {args}\n"
+        "[service.greeting]\nwasm = '{build}/greeting.wasm'\n[program.hello]\nwasm = \
+         '{build}/hello.wasm'\nargs = {args}\n"
     );
     App::new(&deployment).run()
 }

@@ -122,7 +122,8 @@ fn ids_in_go_parse_as_their_own_type_only() {
 #[test]
 fn ids_in_go_are_distinct_types() {
     let ended = go_run(
-        "package main\n\nfunc main() {\n\tvar ticket TicketID = NewOrderID()\n\t_ = ticket.Equal(NewOrderID())\n}\n",
+        "package main\n\nfunc main() {\n\tvar ticket TicketID = NewOrderID()\n\t_ = \
+         ticket.Equal(NewOrderID())\n}\n",
     );
     assert_eq!(ended.status, Some(1));
     let complaints = ended.stderr.matches("cannot use NewOrderID()").count();

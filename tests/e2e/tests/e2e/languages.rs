@@ -23,13 +23,14 @@ fn case(what: &'static str, calls: &[&str], caller_logs: &[&str], callee_logs: &
     }
 }
 
-fn cases() -> Vec<Case> {
-    let held = "callee killed: echo was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave";
+/// Returns cases in which the callee answers or fails.
+fn cases_of_callees() -> Vec<Case> {
+    let held = "callee killed: echo was killed: it held its thread for longer than its budget of \
+                50 ms in echo.v1.Echo/Misbehave";
     let active = format!("spin: INTERNAL, {held}");
     let other = format!("hang: UNAVAILABLE, {held}");
     let gone = "echo:1: UNAVAILABLE, unreachable: echo is not running";
     let left = "UNAVAILABLE, callee exited: echo left with status 7 while it had this call";
-    let too_large = "a message of 16777222 bytes, and at most 16777216 are let through";
     vec![
         case(
             "unary call",
@@ -44,7 +45,8 @@ fn cases() -> Vec<Case> {
             &[&other, &active, gone],
             &[
                 "hanging",
-                "was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Misbehave",
+                "was killed: it held its thread for longer than its budget of 50 ms in \
+                 echo.v1.Echo/Misbehave",
             ],
         ),
         case(
@@ -53,6 +55,13 @@ fn cases() -> Vec<Case> {
             &[&format!("leave:7: {left}"), gone],
             &["left with status 7 method=echo.v1.Echo/Misbehave"],
         ),
+    ]
+}
+
+/// Returns cases of deadlines, cancellation, sizes and concurrency.
+fn cases_of_callers() -> Vec<Case> {
+    let too_large = "a message of 16777222 bytes, and at most 16777216 are let through";
+    vec![
         case(
             "caller's timeout",
             &["hang@500", "echo:1"],
@@ -117,7 +126,7 @@ fn calls_end_alike_in_every_pair_of_languages() {
         write!(table, " {client:?}-{service:?}").expect("writing to a string never fails")
     });
     let mut failures = Vec::new();
-    for case in cases() {
+    for case in cases_of_callees().into_iter().chain(cases_of_callers()) {
         write!(table, "\n{:<18}", case.what).expect("writing to a string never fails");
         for (client, service) in PAIRS {
             let ended = drive(client, service, &case.calls);
@@ -156,10 +165,12 @@ fn calls_end_alike_in_every_pair_of_languages() {
 fn a_failure_names_method_instance_call_and_fate() {
     let left = "UNAVAILABLE: callee exited: echo left with status 7 while it had this call";
     let told = [
-        "hang@500?: unknown: DEADLINE_EXCEEDED: timed out: it was not answered in time (echo.v1.Echo/Misbehave, "
+        "hang@500?: unknown: DEADLINE_EXCEEDED: timed out: it was not answered in time \
+         (echo.v1.Echo/Misbehave, "
             .to_owned(),
         format!("leave:7?: unknown: {left} (echo.v1.Echo/Misbehave, "),
-        "echo:1?: refused: UNAVAILABLE: unreachable: echo is not running (echo.v1.Echo/Echo, ".into(),
+        "echo:1?: refused: UNAVAILABLE: unreachable: echo is not running (echo.v1.Echo/Echo, "
+            .into(),
     ];
     for (client, service) in PAIRS {
         let ended = drive(

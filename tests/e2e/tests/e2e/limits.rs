@@ -61,7 +61,8 @@ fn check_killed(ran: &Ran) {
 fn a_guest_that_loops_forever() {
     check_killed(&check_faulty(
         "stubborn",
-        "INTERNAL, callee killed: faulty was killed: it held its thread for longer than its budget of 50 ms in echo.v1.Echo/Echo",
+        "INTERNAL, callee killed: faulty was killed: it held its thread for longer than its budget \
+         of 50 ms in echo.v1.Echo/Echo",
     ));
 }
 
@@ -93,7 +94,8 @@ fn a_guest_that_overflows_its_shadow_stack() {
 fn a_guest_that_traps() {
     check_faulty(
         "Trap",
-        "INTERNAL, callee trapped: faulty trapped: wasm trap: wasm `unreachable` instruction executed",
+        "INTERNAL, callee trapped: faulty trapped: wasm trap: wasm `unreachable` instruction \
+         executed",
     );
 }
 
@@ -119,7 +121,8 @@ fn a_guest_that_answers_with_64_mib() {
     let ran = check_faulty_with(
         "swell:67108864",
         ROOMY,
-        "RESOURCE_EXHAUSTED, answer lost: a response of 67108864 bytes, and 16777216 are let through",
+        "RESOURCE_EXHAUSTED, answer lost: a response of 67108864 bytes, and 16777216 are let \
+         through",
     );
     assert_eq!(ran.messages_of("faulty").count(), 0, "the guest still runs");
 }
@@ -158,7 +161,8 @@ fn a_guest_that_logs_a_line_of_16_mib() {
 
 #[test]
 fn a_guest_that_reuses_a_call_number() {
-    let deployment = "[program.faulty]\nwasm = \"faulty.wasm\"\nargs = [\"caller/twice\"]\n[service.echo]\nwasm = \"echo.wasm\"\n";
+    let deployment = "[program.faulty]\nwasm = \"faulty.wasm\"\nargs = \
+                      [\"caller/twice\"]\n[service.echo]\nwasm = \"echo.wasm\"\n";
     let app = App::new(deployment)
         .with("faulty.wasm", guest("faulty"))
         .with("echo.wasm", guest("echo"));

@@ -15,7 +15,8 @@ fn each(calls: &[&str], check: impl Fn(&Ended)) {
     for (relay_language, relay) in &relays {
         for (tail_language, tail) in &tails {
             let app = App::new(&format!(
-                "[service.relay]\nwasm = \"relay.wasm\"\ndeadline = \"40s\"\n[service.tail]\nwasm = \"tail.wasm\"\ndeadline = \"1h\"\n\
+                "[service.relay]\nwasm = \"relay.wasm\"\ndeadline = \"40s\"\n[service.tail]\nwasm \
+                 = \"tail.wasm\"\ndeadline = \"1h\"\n\
                  [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
             ));
             let app = app

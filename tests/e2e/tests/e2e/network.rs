@@ -16,7 +16,8 @@ fn echo_apart(
     calls: &[&str],
 ) -> App {
     let deployment = format!(
-        "{keys}\n[service.echo]\nwasm = \"echo.wasm\"\n[program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
+        "{keys}\n[service.echo]\nwasm = \"echo.wasm\"\n[program.driver]\nwasm = \
+         \"driver.wasm\"\nargs = {calls:?}\n"
     );
     let app = App::new(&deployment)
         .with("echo.wasm", service.echo())
@@ -203,7 +204,8 @@ fn a_failure_names_the_remote_call_and_instance() {
         panic!("{}", ended.stderr)
     };
     let expected = format!(
-        "leave:7?: unknown: UNAVAILABLE: callee exited: echo left with status 7 while it had this call \
+        "leave:7?: unknown: UNAVAILABLE: callee exited: echo left with status 7 while it had this \
+         call \
          (echo.v1.Echo/Misbehave, instance {}, call {})",
         left.instance, left.call
     );
@@ -237,7 +239,8 @@ fn a_remote_service_is_called_by_name() {
             "{methods}"
         );
         assert_eq!(echoed, "Echo: 0a0107");
-        let expected = "Steal: refused: UNIMPLEMENTED: no such method: echo.v1.Echo has no method Steal (echo.v1.Echo/Steal)";
+        let expected = "Steal: refused: UNIMPLEMENTED: no such method: echo.v1.Echo has no method \
+                        Steal (echo.v1.Echo/Steal)";
         assert_eq!(unknown, expected);
     }
 }
@@ -250,7 +253,8 @@ fn the_first_process_waits_for_the_others() {
     front.wait_for("driver ins_");
     let back = app.start_process("back");
     let ended = succeeds(front);
-    let waits = "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits";
+    let waits = "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` \
+                 offers yet in a form that fits";
     assert_eq!(
         ended.messages_of("front/driver"),
         [waits, "echo:1: 1 bytes"],
@@ -268,7 +272,8 @@ fn a_start_without_peers_ends_at_its_deadline() {
     let ended = app.start_process("front").wait();
     let log: Vec<_> = ended.log().into_iter().map(|line| line.message).collect();
     let expected = [
-        "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers yet in a form that fits",
+        "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers \
+         yet in a form that fits",
         "the start has taken longer than 1s, its `startup_deadline`",
     ];
     assert!(
@@ -302,11 +307,15 @@ fn handles_survive_a_killed_and_restarted_process() {
     let (mut front, mut back) = start(&app);
     back.wait_for("hanging");
     back.signal("KILL");
-    let lost = "the process that offered echo.v1.Echo has not been heard of for 3 s (echo.v1.Echo/Misbehave, call cal_";
+    let lost = "the process that offered echo.v1.Echo has not been heard of for 3 s \
+                (echo.v1.Echo/Misbehave, call cal_";
     front.wait_for(&format!(
         "hang@60000?: unknown: UNAVAILABLE: callee exited: {lost}"
     ));
-    front.wait_for("echo:1?: refused: UNAVAILABLE: unreachable: no process offers echo.v1.Echo (echo.v1.Echo/Echo");
+    front.wait_for(
+        "echo:1?: refused: UNAVAILABLE: unreachable: no process offers echo.v1.Echo \
+                    (echo.v1.Echo/Echo",
+    );
     let back = app.start_process("back");
     front.wait_for("again: 1 bytes");
     front.wait_for("echo:2: 2 bytes");
@@ -332,12 +341,12 @@ fn calls_to_a_killed_process_are_refused_early() {
 #[test]
 fn a_terminated_process_finishes_its_calls() {
     let nats = Nats::start();
-    let app = driver_and_echo(&nats, &["sleep:3000", "refused"]);
+    let app = driver_and_echo(&nats, &["sleep:2000", "refused"]);
     let (mut front, mut back) = start(&app);
     back.wait_for("sleeping");
     back.signal("TERM");
     let stopping = back.wait_for("stopping the guests");
-    let answered = front.wait_for("sleep:3000: 0 bytes");
+    let answered = front.wait_for("sleep:2000: 0 bytes");
     assert!(time(&stopping) < time(&answered), "{stopping}\n{answered}");
     front.wait_for("refused: UNAVAILABLE, unreachable: no process offers echo.v1.Echo");
     succeeds(front);

@@ -69,7 +69,8 @@ fn the_kitchens_error_ends_the_program() {
 fn check_and_graph_show_the_example() {
     assert_eq!(
         run_subcommand("check"),
-        "pizzeria.toml: its 4 guests fit, launched in this order:\n   1  pantry, riders\n   2  kitchen\n   3  customer\n"
+        "pizzeria.toml: its 4 guests fit, launched in this order:\n   1  pantry, riders\n   2  \
+         kitchen\n   3  customer\n"
     );
     assert_eq!(
         run_subcommand("graph"),
@@ -77,6 +78,7 @@ fn check_and_graph_show_the_example() {
          1      service pantry    -\n\
          1      service riders    -\n\
          2      service kitchen   -> pantry   pantry.v1.Pantry\n\
-         3      program customer  -> kitchen  kitchen.v1.Kitchen\n                         -> riders   riders.v1.Riders\n"
+         3      program customer  -> kitchen  kitchen.v1.Kitchen\n                         -> \
+         riders   riders.v1.Riders\n"
     );
 }

@@ -9,7 +9,7 @@ use e2e::{App, Ended, Nats, Started, guest};
 fn two_programs(nats: &Nats, bare: &str, sleeper: &str) -> App {
     let deployment = format!(
         "shutdown_deadline = \"1h\"\n[program.bare]\nwasm = \"bare.wasm\"\nargs = {bare}\n\
-         [program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"1h\"\nargs = {sleeper}\n"
+         [program.sleeper]\nwasm = \"sleeper.wasm\"\nbudget = \"60s\"\nargs = {sleeper}\n"
     );
     let app = App::new(&deployment)
         .with("bare.wasm", guest("bare"))
@@ -68,7 +68,8 @@ fn a_line_of_json_names_its_process() {
 fn the_first_failed_program_sets_the_status() {
     let nats = Nats::start();
     let app = App::new(
-        "[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n[program.quiet]\nwasm = \"bare.wasm\"\n",
+        "[program.bare]\nwasm = \"bare.wasm\"\nargs = [\"--panic\"]\n[program.quiet]\nwasm = \
+         \"bare.wasm\"\n",
     );
     let app = app
         .with("bare.wasm", guest("bare"))
@@ -156,7 +157,8 @@ fn an_unknown_process_is_rejected() {
     let nats = Nats::start();
     let app = two_programs(&nats, "[]", "[]");
     let ended = app.start_process("fornt").wait();
-    let expected = "  × app.toml has no process `fornt`\n  help: did you mean `front`? its processes: back, front\n\n";
+    let expected = "  × app.toml has no process `fornt`\n  help: did you mean `front`? its \
+                    processes: back, front\n\n";
     assert_eq!((&*ended.stderr, ended.status), (expected, Some(3)));
 }
 
@@ -169,7 +171,8 @@ fn check_lists_calls_between_processes() {
         .with_service("bank", &["x.Bank"], &[])
         .with_service("till", &["x.Till"], &[]);
     let app = app.apart(&nats, &[("front", "shop till"), ("back", "stock bank")]);
-    let expected = "app.toml: its 4 guests fit, launched in this order:\n   1  bank, stock, till\n   2  shop\n\
+    let expected = "app.toml: its 4 guests fit, launched in this order:\n   1  bank, stock, \
+                    till\n   2  shop\n\
                     in 2 processes, which call each other:\n      front -> back  x.Bank, x.Stock\n";
     assert_eq!(app.run_subcommand("check", &[]).stdout, expected);
 }

@@ -177,7 +177,7 @@ fn the_test_is_shown_as_it_runs() {
     let shown = shown
         .expect("README.md shows a test")
         .replace(r#""../helloworld.toml""#, "helloworld()");
-    let tests = std::fs::read_to_string(root().join("tests/e2e/tests/e2e/test_host.rs"))
+    let tests = std::fs::read_to_string(root().join("tests/e2e/tests/e2e/test_host/mod.rs"))
         .expect("the tests are there");
     assert!(
         tests.contains(&shown),

@@ -63,15 +63,16 @@ fn idle_instances_take_turns() {
 #[test]
 fn a_call_goes_to_the_instance_with_the_fewest_calls() {
     // The clock stands between the calls, so each short one is over before the next is made.
-    let calls = ["hang@900+100ms:sleep:1+200ms:sleep:1+300ms:sleep:1"];
+    let calls = ["100ms:sleep:1+200ms:sleep:1+300ms:sleep:1+hang@900"];
     let (running, log, clock) = start_on_manual_clock(&app(2, &calls));
     let busy = log.wait_for("hanging").instance;
+    clock.advance(MS);
     for _ in 0..3 {
         clock.advance(99 * MS);
-        clock.advance(MS);
         let idle = log.wait_for("sleeping").instance;
         assert_ne!(idle, busy);
         clock.advance(MS);
+        log.wait_for("sleep:1: 0 bytes");
     }
     clock.advance(900 * MS);
     log.wait_for("hang@900: DEADLINE_EXCEEDED");
@@ -112,7 +113,8 @@ fn calls_are_refused_while_all_instances_are_down() {
     let (running, log, clock) =
         start_on_manual_clock(&app(2, &["panic", "panic", "echo:1?", "again"]));
     log.wait_for(
-        "echo:1?: refused: UNAVAILABLE: unreachable: echo is being restarted, and has been down for 0 ms; \
+        "echo:1?: refused: UNAVAILABLE: unreachable: echo is being restarted, and has been down \
+         for 0 ms; \
          the other instance takes no calls either",
     );
     clock.advance(Duration::from_millis(100));
@@ -164,7 +166,8 @@ fn check_shows_the_number_of_instances() {
 #[test]
 fn invalid_replicas_are_rejected() {
     let refused = App::new(
-        "[service.echo]\nwasm = \"echo.wasm\"\nreplicas = 0\n[program.driver]\nwasm = \"driver.wasm\"\nreplicas = 2\n",
+        "[service.echo]\nwasm = \"echo.wasm\"\nreplicas = 0\n[program.driver]\nwasm = \
+         \"driver.wasm\"\nreplicas = 2\n",
     )
     .run();
     for told in [

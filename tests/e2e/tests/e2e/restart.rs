@@ -173,7 +173,8 @@ fn a_service_that_fails_too_often_stays_down() {
     );
     let messages = ended.messages_of("driver");
     let last = messages.last().expect("the driver must log each call");
-    let told = "echo:1: UNAVAILABLE, unreachable: echo has failed for good: after 2 restarts in 60s it panicked at ";
+    let told = "echo:1: UNAVAILABLE, unreachable: echo has failed for good: after 2 restarts in \
+                60s it panicked at ";
     assert!(
         last.starts_with(told) && last.ends_with("told to panic"),
         "{last}"
@@ -195,7 +196,8 @@ fn a_service_that_fails_too_often_stays_down() {
 fn a_handle_survives_a_restart_in_go() {
     let app = App::new(
         "[service.echo]\nwasm = \"echo.wasm\"\n\
-         [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"hang+panic\", \"again\", \"trap\", \"again\", \"leave:3\", \"again\"]\n",
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"hang+panic\", \"again\", \"trap\", \
+         \"again\", \"leave:3\", \"again\"]\n",
     );
     let ended = app
         .with("echo.wasm", go_guest("echo"))
@@ -312,7 +314,8 @@ fn the_end_does_not_wait_for_a_restart() {
 fn a_failing_service_does_not_affect_other_guests() {
     let calls = ["panic", "again"].repeat(4);
     let app = App::new(&format!(
-        "[service.echo]\nwasm = \"echo.wasm\"\n[program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
+        "[service.echo]\nwasm = \"echo.wasm\"\n[program.driver]\nwasm = \"driver.wasm\"\nargs = \
+         {calls:?}\n"
     ));
     let app = app
         .with("echo.wasm", guest("echo"))

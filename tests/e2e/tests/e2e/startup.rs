@@ -93,8 +93,10 @@ fn the_default_startup_deadline_is_30_seconds() {
 #[test]
 fn guests_ready_together_launch_in_alphabetical_order() {
     let app = App::new(
-        "[program.c]\nwasm = \"hello.wasm\"\n[program.a]\nwasm = \"hello.wasm\"\n[program.b]\nwasm = \"hello.wasm\"\n\
-         [service.greeting]\nwasm = \"greeting.wasm\"\n[program.z]\nwasm = \"bare.wasm\"\n[program.d]\nwasm = \"bare.wasm\"\n",
+        "[program.c]\nwasm = \"hello.wasm\"\n[program.a]\nwasm = \"hello.wasm\"\n[program.b]\nwasm \
+         = \"hello.wasm\"\n\
+         [service.greeting]\nwasm = \"greeting.wasm\"\n[program.z]\nwasm = \
+         \"bare.wasm\"\n[program.d]\nwasm = \"bare.wasm\"\n",
     );
     let greeting = std::fs::read(example().join("build/greeting.wasm"))
         .expect("`make build` must write the guests of the example");

@@ -44,7 +44,8 @@ struct Burnt {
 fn burn(rounds: u64, calls: usize, budget: &str) -> Burnt {
     let calls = vec!["echo:1@60000"; calls];
     let app = App::new(&format!(
-        "[service.faulty]\nwasm = \"faulty.wasm\"\nargs = [\"burn:{rounds}\"]\nbudget = \"{budget}\"\n\
+        "[service.faulty]\nwasm = \"faulty.wasm\"\nargs = [\"burn:{rounds}\"]\nbudget = \
+         \"{budget}\"\n\
          [program.driver]\nwasm = \"driver.wasm\"\nargs = {calls:?}\n"
     ));
     let app = app

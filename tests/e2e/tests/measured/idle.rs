@@ -84,7 +84,8 @@ fn an_idle_instance_takes_less_than_64_kib() {
     let each_mappings = (process.mappings() - mappings) as f64 / (count - 1) as f64;
     let cpu = process.cpu_time();
     println!(
-        "{count} instances: {took:?}, {cpu:?} of CPU time; each {each_kib:.1} KiB and {each_mappings:.2} mappings"
+        "{count} instances: {took:?}, {cpu:?} of CPU time; each {each_kib:.1} KiB and \
+         {each_mappings:.2} mappings"
     );
     assert!(each_kib < 64.0, "{each_kib} KiB");
     assert!(each_mappings < 4.1, "{each_mappings} mappings");

@@ -11,7 +11,8 @@ use crate::alone;
 fn five_hundred_restarts_take_no_more_memory() {
     let _alone = alone();
     let app = App::new(
-        "[service.flaky]\nwasm = \"flaky.wasm\"\nargs = [\"--fails-after\", \"1\", \"--status\", \"0\"]\n\
+        "[service.flaky]\nwasm = \"flaky.wasm\"\nargs = [\"--fails-after\", \"1\", \"--status\", \
+         \"0\"]\n\
          restart = \"always\"\nmax_seconds = 1\n",
     );
     let app = app.with("flaky.wasm", guest("flaky"));

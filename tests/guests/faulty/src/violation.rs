@@ -4,73 +4,10 @@ use parigot_abi::control::NO_CALL;
 use parigot_abi::manifest::Service;
 use parigot_abi::{Header, Kind, Manifest};
 
-use crate::{CONTROL, Guest};
+use crate::guest::{CONTROL, Guest};
 
 /// An address that no guest has.
 const OUTSIDE: u64 = 1 << 40;
-
-/// The fields of a `load.v1.Job` that this guest uses.
-pub(crate) struct Job {
-    pub(crate) caller: u64,
-    pub(crate) number: u64,
-    pub(crate) has_deed: bool,
-}
-
-impl Job {
-    /// Reads fields 1, 2 and 4, and skips the others.
-    pub(crate) fn read(mut payload: &[u8]) -> Self {
-        let mut fields = [0; 8];
-        while let Some((tag, rest)) = payload.split_first() {
-            payload = rest;
-            let value = match tag & 7 {
-                1 => {
-                    payload = &payload[8..];
-                    0
-                }
-                _ => take_varint(&mut payload),
-            };
-            fields[usize::from(tag >> 3)] = value;
-        }
-        Job {
-            caller: fields[1],
-            number: fields[2],
-            has_deed: fields[4] != 0,
-        }
-    }
-
-    /// Returns the encoded `load.v1.Done` that answers the job.
-    pub(crate) fn done(&self) -> Vec<u8> {
-        let mut done = Vec::new();
-        if self.number != 0 {
-            done.push(1 << 3);
-            put_varint(self.number, &mut done);
-        }
-        done
-    }
-}
-
-fn take_varint(bytes: &mut &[u8]) -> u64 {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes
-            .split_first()
-            .expect("the host must write valid varints");
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            break;
-        }
-    }
-    value
-}
-
-fn put_varint(mut value: u64, out: &mut Vec<u8>) {
-    while value >= 0x80 {
-        out.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    out.push(value as u8);
-}
 
 impl Guest {
     /// Commits a violation while serving a call, whose answer is `answer`. Returns false if there
@@ -82,8 +19,16 @@ impl Guest {
         call: u64,
         answer: &[u8],
     ) -> bool {
+        self.violate_calls(violation, amount, call, answer)
+            || self.violate_memory(violation)
+            || self.violate_frames(violation, amount)
+            || self.violate_manifest(violation, amount)
+            || self.violate_turns(violation)
+    }
+
+    /// Makes invalid calls and answers.
+    fn violate_calls(&mut self, violation: &str, amount: usize, call: u64, answer: &[u8]) -> bool {
         match violation {
-            // Calls.
             "handle" => self.call(7, amount as u32, 0),
             "method" => self.call(7, 0, amount as u32),
             "twice" => (0..2).for_each(|_| self.call(7, 0, 1)),
@@ -94,18 +39,23 @@ impl Guest {
                 },
                 &[],
             ),
-            // Answers.
             "answer-to-nothing" => self.answer(12_345, &[]),
             "answer-twice" => (0..2).for_each(|_| self.answer(call, answer)),
             "ready-twice" => self.answer(parigot_abi::frame::LAUNCH_NUMBER, &[]),
-            // Lengths.
+            _ => return false,
+        }
+        true
+    }
+
+    /// States lengths that do not fit, and addresses outside of memory.
+    fn violate_memory(&mut self, violation: &str) -> bool {
+        match violation {
             "frame-overruns" => self.send_lengths(72 + 8, [0, 0, 8]),
             "frame-of-4-gib" => self.send_lengths(u32::MAX - 7, [0, 0, u32::MAX - 71]),
             "parts-overlap" => self.send_lengths(72, [8, 8, 8]),
             "parts-of-4-gib" => self.send_lengths(72, [u32::MAX, u32::MAX, u32::MAX]),
             "frame-of-nothing" => self.send_lengths(0, [0, 0, 0]),
             "half-a-frame" => self.outbox.extend_from_slice(&[9, 0, 0, 0]),
-            // Addresses.
             "outbox-outside" => self.boxes = Some((OUTSIDE, 64)),
             "outbox-of-4-gib" => self.boxes = Some((8, 4 << 30)),
             "outbox-without-end" => self.boxes = Some((8, u64::MAX)),
@@ -125,7 +75,14 @@ impl Guest {
                 CONTROL.set_progress(12_345, 99, 99);
                 faults::trap();
             }
-            // Kinds.
+            _ => return false,
+        }
+        true
+    }
+
+    /// Sends frames of invalid kinds or with invalid fields.
+    fn violate_frames(&mut self, violation: &str, amount: usize) -> bool {
+        match violation {
             "kind" => {
                 let mut header = Header::new(Kind::Log);
                 header.kind = amount as u16;
@@ -156,7 +113,14 @@ impl Guest {
                 &[],
             ),
             "launch-twice" => self.send(Header::new(Kind::Launch), &[]),
-            // Manifests.
+            _ => return false,
+        }
+        true
+    }
+
+    /// Sends invalid manifests.
+    fn violate_manifest(&mut self, violation: &str, amount: usize) -> bool {
+        match violation {
             "manifest-again" => self.send_manifest(&self.manifest()),
             "exports" => self.declare_instead((0..amount).map(|k| format!("x.S{k}"))),
             "exports-twice" => self.declare_instead(["x.S", "x.S"].map(String::from).into_iter()),
@@ -174,7 +138,14 @@ impl Guest {
                 self.send(Header::new(Kind::Manifest), &u32::MAX.to_le_bytes());
             }
             "exports-of" => self.declare_instead([format!("x.S{amount}")].into_iter()),
-            // Turns.
+            _ => return false,
+        }
+        true
+    }
+
+    /// Reports endless work.
+    fn violate_turns(&mut self, violation: &str) -> bool {
+        match violation {
             "more" => self.more = true,
             "wake" => self.wake_at_ns = Some(0),
             _ => return false,

@@ -47,7 +47,8 @@ const VIOLATIONS: &[(&str, Effect)] = &[
     (
         "outbox-of-4-gib",
         Ends(
-            "its control block names memory that it does not have: the outbox at 0x8, 4294967296 bytes",
+            "its control block names memory that it does not have: the outbox at 0x8, 4294967296 \
+             bytes",
         ),
     ),
     (
@@ -227,7 +228,8 @@ fn a_million_lines_in_one_turn_are_counted() {
 #[track_caller]
 fn check_refused(violation: &str, told: &str) {
     let app = App::new(&format!(
-        "[service.work]\nwasm = 'work.wasm'\nargs = ['first/{violation}']\nmemory = '256MiB'\nbudget = '10s'\n"
+        "[service.work]\nwasm = 'work.wasm'\nargs = ['first/{violation}']\nmemory = \
+         '256MiB'\nbudget = '10s'\n"
     ));
     let ended = app.with("work.wasm", guest("faulty")).run();
     assert!(
@@ -254,7 +256,8 @@ fn violations_in_a_manifest_are_rejected() {
 #[test]
 fn a_hundred_thousand_exports_are_accepted() {
     let app = App::new(
-        "[service.faulty]\nwasm = 'faulty.wasm'\nargs = ['first/exports:100000']\nmemory = '256MiB'\nbudget = '10s'\n",
+        "[service.faulty]\nwasm = 'faulty.wasm'\nargs = ['first/exports:100000']\nmemory = \
+         '256MiB'\nbudget = '10s'\n",
     );
     let started = WithControlPair::new(app.with("faulty.wasm", guest("faulty"))).start(|_| false);
     let exports = started
@@ -281,7 +284,8 @@ fn calls_of_undeclared_services_are_fatal() {
         ("twice", "broke the protocol: called twice with number 7"),
     ] {
         let file = format!(
-            "[program.faulty]\nwasm = 'faulty.wasm'\nargs = ['caller/{violation}']\n[service.echo]\nwasm = 'echo.wasm'\n"
+            "[program.faulty]\nwasm = 'faulty.wasm'\nargs = \
+             ['caller/{violation}']\n[service.echo]\nwasm = 'echo.wasm'\n"
         );
         let app = App::new(&file)
             .with("faulty.wasm", guest("faulty"))

@@ -123,7 +123,7 @@ fn behaviour_b_a_trap_affects_one_guest_only() {
             .log
             .iter()
             .find(|line| line.service == "echo" && !line.method.is_empty());
-        let told = told.unwrap_or_else(|| panic!("{}: nothing is told: {:?}", pair.name, ran.log));
+        let told = told.unwrap_or_else(|| panic!("{}: no line: {:?}", pair.name, ran.log));
         assert_eq!(told.method, "echo.v1.Echo/Misbehave", "{}", pair.name);
         assert!(
             told.call.parse::<CallId>().is_ok(),

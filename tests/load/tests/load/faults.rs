@@ -182,7 +182,8 @@ fn constant_restarts_do_not_affect_other_guests() {
 #[test]
 fn every_call_ends_while_services_restart() {
     let keys = "restart = 'always'\nmax_restarts = 1000\nmax_seconds = 1";
-    let args = "--lanes 8 --deadline-ms 30000 --harm-every 200 --harms Trap,Panic,Leave,Overflow Nothing*1000";
+    let args = "--lanes 8 --deadline-ms 30000 --harm-every 200 --harms Trap,Panic,Leave,Overflow \
+                Nothing*1000";
     for (deployed, callee) in EACH {
         for replicas in [1, 3] {
             let keys = format!("{keys}\nreplicas = {replicas}");
@@ -208,7 +209,8 @@ fn every_call_ends_under_all_faults_at_once() {
     let harms = "--harms Trap,Loop,Overflow,Panic,Leave,Hang,Hang,Sleep,Sleep";
     let args = |lanes, deadline_ms, every| {
         format!(
-            "--lanes {lanes} --deadline-ms {deadline_ms} --harm-every {every} {harms} Nothing*1500 Nothing!*500 Nothing*1500"
+            "--lanes {lanes} --deadline-ms {deadline_ms} --harm-every {every} {harms} Nothing*1500 \
+             Nothing!*500 Nothing*1500"
         )
     };
     for (deployed, callee) in EACH {

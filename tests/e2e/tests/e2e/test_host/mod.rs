@@ -1,5 +1,8 @@
 //! `TestHost`: fakes, time, faults and frames.
 
+mod faults;
+mod frames;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,9 +12,9 @@ use golden::echo::echo::v1::{Deed, EchoErr, Payload, echo};
 use golden::helloworld::greeting::v1::{
     FetchGreetingRequest, FetchGreetingResponse, GreetErr, Tongue, greeting,
 };
-use parigot_guest::{Cause, Code, Status};
+use parigot_guest::{Cause, Code};
 use parigot_host::deployment::GuestSpec;
-use parigot_host::testing::{self, Answer, Fake, Fault, Frame, Mishap, TestHost, TestRun};
+use parigot_host::testing::{self, Answer, Fake, TestHost, TestRun};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -334,87 +337,6 @@ fn many_short_tasks_do_not_exceed_the_budget() {
 }
 
 #[test]
-fn lost_calls_and_replies_end_at_the_deadline() {
-    for fault in [Fault::lose_call(), Fault::lose_reply()] {
-        let mut host = echo_host()
-            .fault(fault.of::<echo::Misbehave>().nth(2))
-            .start();
-        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
-        assert_eq!(
-            misbehave(&mut host, Kind::Nothing),
-            "DEADLINE_EXCEEDED, timed out"
-        );
-        assert_eq!(host.now(), 3_000 * MS);
-        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
-        assert_eq!(
-            host.frames()
-                .iter()
-                .filter(|frame| frame.mishap == Some(Mishap::Lost))
-                .count(),
-            1
-        );
-    }
-}
-
-#[test]
-fn calls_and_replies_can_be_delayed() {
-    for fault in [Fault::delay_call(50 * MS), Fault::delay_reply(50 * MS)] {
-        let mut host = echo_host().start();
-        host.inject(fault);
-        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
-        assert_eq!(host.now(), 50 * MS);
-        host.heal();
-        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
-        assert_eq!(host.now(), 50 * MS);
-    }
-}
-
-#[test]
-fn a_delay_beyond_the_deadline_is_a_timeout() {
-    for fault in [
-        Fault::delay_call(5_000 * MS),
-        Fault::delay_reply(5_000 * MS),
-    ] {
-        let mut host = echo_host().fault(fault).start();
-        assert_eq!(
-            misbehave(&mut host, Kind::Nothing),
-            "DEADLINE_EXCEEDED, timed out"
-        );
-        host.advance(10_000 * MS);
-        host.heal();
-        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
-    }
-}
-
-#[test]
-fn a_service_crashes_at_a_call_or_reply() {
-    for fault in [Fault::crash_at_call(), Fault::crash_at_reply()] {
-        let mut host = echo_host().fault(fault.to("echo").nth(1)).start();
-        assert_eq!(
-            misbehave(&mut host, Kind::Nothing),
-            "INTERNAL, callee trapped"
-        );
-        host.advance(100 * MS);
-        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
-    }
-}
-
-#[test]
-fn a_service_crashes_on_request() {
-    let mut host = echo_host().start();
-    let call = host.begin::<echo::Misbehave>(deed(Kind::Hang, 0));
-    host.run_until_idle();
-    host.crash("echo");
-    host.run_until_idle();
-    let error = call
-        .outcome()
-        .expect("the call must have ended")
-        .expect_err("the service has crashed");
-    assert_eq!(error.status().map(Status::code), Some(Code::Unavailable));
-    assert_eq!(host.exit_status("echo"), Some(1));
-}
-
-#[test]
 fn a_call_is_cancelled() {
     let mut host = echo_host().start();
     let call = host.begin::<echo::Misbehave>(deed(Kind::Hang, 0));
@@ -479,7 +401,8 @@ fn a_failed_start_lists_all_reasons() {
         .expect("the value must be a string");
     assert_eq!(
         *text,
-        "the guests cannot be started:\n  `echo`: cannot read none.wasm: No such file or directory (os error 2)"
+        "the guests cannot be started:\n  `echo`: cannot read none.wasm: No such file or directory \
+         (os error 2)"
     );
 }
 
@@ -515,59 +438,4 @@ fn a_guest_that_is_never_ready_ends_the_start() {
     assert_eq!(host.exit_status("unready"), None);
     host.advance(MS);
     assert_eq!(host.stop(), 124);
-}
-
-/// Returns the printed lines of frames, without the ids, which differ from build to build.
-fn lines(frames: &[Frame]) -> Vec<String> {
-    let word = |word: &str| {
-        if word.starts_with("cal_") {
-            "cal_…".into()
-        } else {
-            word.to_owned()
-        }
-    };
-    let line = |frame: &Frame| {
-        frame
-            .to_string()
-            .split(' ')
-            .map(word)
-            .collect::<Vec<_>>()
-            .join(" ")
-    };
-    frames.iter().map(line).collect()
-}
-
-#[test]
-fn frames_print_as_a_readable_trace() {
-    let mut host = echo_host().fault(Fault::lose_reply().nth(2)).start();
-    assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
-    assert_eq!(
-        misbehave(&mut host, Kind::Refuse),
-        "DEADLINE_EXCEEDED, timed out"
-    );
-    assert_eq!(misbehave(&mut host, Kind::Trap), "INTERNAL, callee trapped");
-    let shown = r"
-     0.000 ms  host -> echo           Start
-     0.000 ms  echo -> host           Manifest
-     0.000 ms  echo -> host           Launch
-     0.000 ms  host -> test           Start
-     0.000 ms  test -> host           Manifest
-     0.000 ms  test -> host           Launch
-     0.000 ms  host -> echo           Launched
-     0.000 ms  echo -> host           Reply launch OK, 0 bytes
-     0.000 ms  host -> test           Launched
-     0.000 ms  test -> host           Reply launch OK, 0 bytes
-     0.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 0 bytes
-     0.000 ms  echo -> test           Reply echo.v1.Echo/Misbehave cal_… OK, 0 bytes
-     0.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 2 bytes
-     0.000 ms  echo -> test           Reply echo.v1.Echo/Misbehave cal_… error 4 (lost)
-  3000.000 ms  host -> test           Reply echo.v1.Echo/Misbehave cal_… DEADLINE_EXCEEDED: timed out: it was not answered in time
-  3000.000 ms  host -> echo           Cancel echo.v1.Echo/Misbehave cal_…
-  3000.000 ms  test -> echo           Call echo.v1.Echo/Misbehave cal_… 2 bytes
-  3000.000 ms  echo -> host           Exit status 1: trapped: wasm trap: wasm `unreachable` instruction executed
-  3000.000 ms  host -> test           Reply echo.v1.Echo/Misbehave cal_… INTERNAL: callee trapped: echo trapped: wasm trap: wasm `unreachable` instruction executed";
-    assert_eq!(
-        lines(&host.frames()),
-        shown.lines().skip(1).collect::<Vec<_>>()
-    );
 }
