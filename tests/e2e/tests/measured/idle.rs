@@ -72,7 +72,6 @@ fn an_idle_instance_takes_less_than_64_kib() {
     let one = Process(started.id());
     let kib = one.resident_kib();
     let mappings = one.mappings();
-    let one_cpu = one.cpu_time();
     drop(started);
 
     let app = sleepers(count);
@@ -89,10 +88,10 @@ fn an_idle_instance_takes_less_than_64_kib() {
     );
     assert!(each_kib < 64.0, "{each_kib} KiB");
     assert!(each_mappings < 4.1, "{each_mappings} mappings");
-    // `make bench` measures the absolute time. Relative to a process with one instance it does not
-    // depend on the machine.
-    let each_ratio = (cpu - one_cpu).as_secs_f64() / (count - 1) as f64 / one_cpu.as_secs_f64();
-    assert!(each_ratio < 0.01, "{one_cpu:?} for one, then {cpu:?}");
+    // Some 0.25 ms each are usual, and `make bench` has a bar for that. The limit here leaves room
+    // for slow machines, and finds a start whose cost grows with the number of instances.
+    let cpu_max = Duration::from_millis(1) * count as u32 + Duration::from_secs(1);
+    assert!(cpu < cpu_max, "{cpu:?}");
 }
 
 #[test]
