@@ -35,7 +35,7 @@ use parigot_guest::{Call, Client, Context, Error, Exit};
 use crate::book::{Book, Class};
 use crate::plan::{Plan, Task};
 
-/// How long after its deadline a call may end on a busy machine. A later call counts as silent.
+/// Grace after a deadline, for busy machines. A call that ends later counts as silent.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Pause after a failed call, so that a service is not called millions of times while it restarts.
