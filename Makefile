@@ -106,6 +106,6 @@ soak: setup $(NATS_SERVER) ## try SOAK_REQUESTS (100,000) on the generator, rand
 	PARIGOT_SOAK_REQUESTS=$(SOAK_REQUESTS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --package protoc-gen-parigot \
 		--test plugin -- --nocapture every_request
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test fuzz -- --nocapture
-	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test interleavings -- --nocapture
-	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --workspace --test budget --test idle -- --nocapture --test-threads 1
-	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --workspace --test soak -- --nocapture
+	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test e2e -- --nocapture interleavings::
+	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --workspace --test measured -- --nocapture \
+		budget:: idle:: soak::
