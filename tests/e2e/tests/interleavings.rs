@@ -63,6 +63,7 @@ fn every_call_of_four_guests_in_two_languages_ends_once_whatever_goes_wrong() {
 #[test]
 fn the_pizza_comes_in_whatever_order_things_happen() {
     let deployment = pizzeria().join("pizzeria.toml");
+    // ANCHOR: scenario
     TestHost::interleavings(100, |host| {
         let mut host = host
             .code_cache(code_cache())
@@ -75,6 +76,7 @@ fn the_pizza_comes_in_whatever_order_things_happen() {
         );
         every_call_has_ended_once(&host.frames());
     });
+    // ANCHOR_END: scenario
 }
 
 #[test]
