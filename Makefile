@@ -8,7 +8,7 @@ endif
 EXAMPLE := examples/helloworld
 PIZZERIA := examples/pizzeria
 GUESTS := $(EXAMPLE) $(PIZZERIA) tests/guests benches/guests
-GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(PIZZERIA) tests/guests-go tests/abi/go
+GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(PIZZERIA) tests/guests-go tests/abi/go docs/samples/go
 SOAK_SECONDS ?= 600
 SOAK_REQUESTS ?= 100000
 SOAK_SEEDS ?= 10000
@@ -22,11 +22,13 @@ STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(abspath $(TOOLS))/staticcheck-$(STATICCHECK_VERSION)/staticcheck
 NATS_VERSION := v2.15.2
 export NATS_SERVER ?= $(abspath $(TOOLS))/nats-server-$(NATS_VERSION)/nats-server
+MDBOOK_VERSION := 0.5.4
+MDBOOK := $(abspath $(TOOLS))/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 CLIPPY := cargo clippy --quiet
 DENY := -- --deny warnings
 
 .NOTPARALLEL:
-.PHONY: help setup hello test lint guests go bench soak
+.PHONY: help setup hello test lint guests go docs bench soak
 
 help: ## say what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,7 +52,7 @@ $(abspath $(TOOLS))/nats-server-$(NATS_VERSION)/nats-server:
 hello: setup ## build the example and run it
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) run
 
-test: setup lint guests go $(BUF) $(NATS_SERVER) ## run all checks and tests
+test: setup lint guests go docs $(BUF) $(NATS_SERVER) ## run all checks and tests
 	cargo test --quiet --workspace
 	cd tests/interop && cargo test --quiet
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
@@ -96,6 +98,13 @@ go: $(STATICCHECK) ## check and test what is written in Go
 
 $(STATICCHECK):
 	GOBIN=$(@D) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
+
+# mdBook exits with 0 after a missing include, so any warning or error in its log fails the build.
+docs: $(MDBOOK) ## build the user guide into docs/book; warnings are errors
+	@log=$$(MDBOOK_LOG=warn $(MDBOOK) build docs 2>&1) && test -z "$$log" || { echo "$$log" >&2; exit 1; }
+
+$(MDBOOK):
+	cargo install --quiet mdbook --version $(MDBOOK_VERSION) --locked --no-default-features --debug --root $(dir $(@D))
 
 bench: setup ## measure what calls and idle guests cost; builds everything optimised first
 	cargo build --quiet --release --bin parigot --bin bench

@@ -60,6 +60,7 @@ fn every_call_ends_once_under_faults() {
 #[test]
 fn the_pizza_arrives_in_any_order_of_events() {
     let deployment = pizzeria().join("pizzeria.toml");
+    // ANCHOR: scenario
     TestHost::interleavings(100, |host| {
         let mut host = host
             .code_cache(code_cache())
@@ -72,6 +73,7 @@ fn the_pizza_arrives_in_any_order_of_events() {
         );
         assert_every_call_ended_once(&host.frames());
     });
+    // ANCHOR_END: scenario
 }
 
 #[test]

@@ -64,6 +64,7 @@ fn a_service_is_called() {
     );
 }
 
+// ANCHOR: fake
 #[test]
 fn hello_says_what_it_is_told() {
     let service = Fake::new("greeting");
@@ -78,6 +79,7 @@ fn hello_says_what_it_is_told() {
     assert_eq!(host.log("hello"), ["salut, world"]);
     assert_eq!(service.requests::<greeting::FetchGreeting>().len(), 1);
 }
+// ANCHOR_END: fake
 
 #[test]
 fn a_fake_serves_a_guest_in_go() {
