@@ -45,6 +45,7 @@ pub mod id;
 pub mod manifest;
 pub mod start;
 pub mod status;
+mod version;
 
 pub use control::Control;
 pub use cursor::Malformed;
@@ -52,9 +53,7 @@ pub use frame::{Frame, FrameBuilder, Frames, Header, Kind, Outline};
 pub use manifest::Manifest;
 pub use start::{Prologue, Start};
 pub use status::{Cause, Code, Detail, Fate};
-
-/// The version of the ABI that this crate lays out.
-pub const VERSION: Version = Version { major: 1, minor: 0 };
+pub use version::{VERSION, Version};
 
 /// What `parigot_turn` returns after a turn that went well.
 pub const TURN_OK: u32 = 0;
@@ -68,33 +67,3 @@ pub const GO_PARKED_FD: u32 = 4;
 
 /// The largest message, in bytes of payload, that a host lets through unless it is told otherwise: 16 MiB.
 pub const MESSAGE_BYTES_MAX: u32 = 16 << 20;
-
-/// A version of the ABI. Sides of equal `major` understand each other: the newer one's extra frames are skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// Raised when old guests can no longer be run.
-    pub major: u16,
-    /// Raised when frames are added that old guests may skip.
-    pub minor: u16,
-}
-
-impl Version {
-    /// The form in which `parigot_abi` returns it: `major << 16 | minor`.
-    pub const fn packed(self) -> u32 {
-        (self.major as u32) << 16 | self.minor as u32
-    }
-
-    /// Reads the packed form; every `u32` is one.
-    pub const fn from_packed(packed: u32) -> Self {
-        Version {
-            major: (packed >> 16) as u16,
-            minor: packed as u16,
-        }
-    }
-}
-
-impl core::fmt::Display for Version {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}

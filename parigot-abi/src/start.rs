@@ -18,9 +18,9 @@
 
 use alloc::vec::Vec;
 
-use crate::Version;
 use crate::cursor::{Cursor, Malformed, push_bytes};
 use crate::frame::{Frame, FrameBuilder, Header, Kind};
+use crate::version::Version;
 
 /// Size of a [`Prologue`], in bytes.
 pub const PROLOGUE_BYTES: usize = 16;
