@@ -1,19 +1,15 @@
-package parigot
+package wasip1
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"os"
 	"time"
 	"unsafe" // also for go:linkname
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
-	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
-	"google.golang.org/protobuf/proto"
 )
 
 // What parigot_turn returns.
@@ -21,9 +17,6 @@ const (
 	turnOK             = 0
 	turnMalformedInbox = 1
 )
-
-// outboxBytesKept is how large an outbox may be that is used again; memory of wasm is never given back.
-const outboxBytesKept = 1 << 20
 
 // The guest: a module has one.
 var (
@@ -43,10 +36,6 @@ type polled struct{ begun, most uint32 }
 //
 //go:linkname userMain main.main
 func userMain()
-
-func init() {
-	slog.SetDefault(slog.New(NewLogHandler()))
-}
 
 //go:wasmexport parigot_abi
 func exportABI() uint32 { return abi.Current.Packed() }
@@ -129,47 +118,7 @@ func takeInbox(inboxBytes uint32) error {
 
 func runMain() {
 	userMain()
-	Exit(context.Background(), 0)
-}
-
-// outbox is the frames that a turn leaves for the host.
-type outbox struct {
-	mu     lock.Mutex
-	frames []byte
-}
-
-// clear empties it, for the host has read it, and has said so in the control block.
-func (o *outbox) clear() {
-	o.mu.Lock()
-	o.frames = o.frames[:0]
-	if cap(o.frames) > outboxBytesKept {
-		o.frames = nil
-	}
-	o.mu.Unlock()
-}
-
-// Send appends a frame and then tells the host of it.
-func (o *outbox) Send(frame abi.Frame, message proto.Message) (err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	start := len(o.frames)
-	frames := frame.OpenFrame(o.frames)
-	if message == nil {
-		frames = append(frames, frame.Payload...)
-	} else if frames, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(frames, message); err != nil {
-		return err
-	}
-	frames, err = abi.CloseFrame(frames, start)
-	o.frames = frames
-	if len(frames) > 0 {
-		control.SetOutbox(address(&frames[0]), uint64(len(frames)))
-	}
-	return err
-}
-
-// Progress says what is being served.
-func (o *outbox) Progress(call uint64, service, method uint32) {
-	control.SetProgress(call, service, method)
+	theGuest.Leave(0, "")
 }
 
 func address[T any](of *T) uint64 { return uint64(uintptr(unsafe.Pointer(of))) }

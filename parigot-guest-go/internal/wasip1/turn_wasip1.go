@@ -1,4 +1,4 @@
-package parigot
+package wasip1
 
 import (
 	"os"
