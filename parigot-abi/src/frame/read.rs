@@ -6,23 +6,24 @@ use crate::cursor::{Cursor, Malformed};
 use crate::frame::header::{HEADER_BYTES, Header, Lengths, padded};
 use crate::frame::kind::{Kind, flags};
 
-/// A frame in the bytes that it was read from.
+/// A frame, borrowed from the bytes that hold it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// The fixed part.
     pub header: Header,
     /// Keys and values: see [`Frame::metadata_pairs`].
     pub metadata: &'a [u8],
-    /// See [`Detail`].
+    /// A [`Detail`](crate::Detail) in its wire form.
     pub detail: &'a [u8],
     /// The message.
     pub payload: &'a [u8],
-    /// All of it, from the header to the padding.
+    /// The whole frame, from the header to the padding.
     pub bytes: &'a [u8],
 }
 
 impl<'a> Frame<'a> {
-    /// Appends the same frame under another header. What stands behind the header is copied in one piece.
+    /// Appends the same frame with another header to `out`.
+    // One copy of the whole frame and then the header is cheaper than a copy of each part.
     #[inline]
     pub fn pass_on(&self, header: Header, out: &mut Vec<u8>) {
         let [metadata, detail, payload] =
@@ -38,30 +39,33 @@ impl<'a> Frame<'a> {
         header.write(&lengths, &mut out[start..]);
     }
 
-    /// What it is, if this version knows it.
+    /// Returns the frame's kind, or `None` if this version does not know the kind.
     #[inline]
     pub fn kind(&self) -> Option<Kind> {
         Kind::from_number(self.header.kind)
     }
 
-    /// The keys and values. After an error there is nothing more; offsets count from the start of the frame.
+    /// Returns an iterator over the keys and values of the metadata.
+    ///
+    /// The iterator ends after an error. Offsets in errors count from the start of the frame.
     pub fn metadata_pairs(&self) -> Pairs<'a> {
         Pairs::new(self.metadata)
     }
 
-    /// What stands behind the header, in bytes, without padding: what a limit on messages counts.
+    /// Returns the size of metadata, detail and payload, in bytes, without the padding. Limits on
+    /// messages apply to this size.
     #[inline]
     pub fn content_bytes(&self) -> usize {
         self.metadata.len() + self.detail.len() + self.payload.len()
     }
 
-    /// Where the payload begins, in bytes from the start of the frame.
+    /// Returns the offset of the payload from the start of the frame, in bytes.
     pub(crate) fn payload_offset(&self) -> usize {
         HEADER_BYTES + self.metadata.len() + self.detail.len()
     }
 }
 
-/// The keys and values of a frame's metadata.
+/// Iterator over the keys and values of a frame's metadata.
 #[derive(Clone, Debug)]
 pub struct Pairs<'a> {
     cursor: Cursor<'a>,
@@ -69,7 +73,15 @@ pub struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    /// Those of metadata in its wire form.
+    /// Creates an iterator over metadata in its wire form.
+    ///
+    /// ```
+    /// use parigot_abi::frame::{Pairs, push_pair};
+    ///
+    /// let mut metadata = Vec::new();
+    /// push_pair(&mut metadata, "colour", "red");
+    /// assert_eq!(Pairs::new(&metadata).next(), Some(Ok(("colour", "red"))));
+    /// ```
     pub fn new(metadata: &'a [u8]) -> Self {
         Pairs {
             cursor: Cursor::within(metadata, HEADER_BYTES),
@@ -92,7 +104,8 @@ impl<'a> Iterator for Pairs<'a> {
     }
 }
 
-/// The frames of an inbox or outbox, one after the other. Nothing is copied; after an error there is nothing more.
+/// Iterator over the consecutive frames of an inbox or outbox. It copies nothing and ends after an
+/// error.
 #[derive(Clone, Debug)]
 pub struct Frames<'a> {
     bytes: &'a [u8],
@@ -100,17 +113,32 @@ pub struct Frames<'a> {
 }
 
 impl<'a> Frames<'a> {
-    /// The frames that `bytes` consists of.
+    /// Creates an iterator over the frames in `bytes`.
+    ///
+    /// ```
+    /// use parigot_abi::{FrameBuilder, Frames, Header, Kind};
+    ///
+    /// let mut bytes = Vec::new();
+    /// FrameBuilder::new(&mut bytes, Header::new(Kind::Call))
+    ///     .payload(b"request")
+    ///     .finish()
+    ///     .unwrap();
+    /// let frame = Frames::new(&bytes).next().unwrap().unwrap();
+    /// assert_eq!(frame.kind(), Some(Kind::Call));
+    /// assert_eq!(frame.payload, b"request");
+    /// ```
     pub fn new(bytes: &'a [u8]) -> Self {
         Frames { bytes, at: 0 }
     }
 
-    /// Where the next frame begins, in bytes.
+    /// Returns the offset of the next frame, in bytes.
     pub fn offset(&self) -> usize {
         self.at
     }
 
-    /// Always inlined: a frame is a dozen fields of which a reader needs a few, and none by way of memory.
+    /// Reads the next frame.
+    // Always inlined: a frame has a dozen fields, a caller needs a few of them, and after inlining
+    // none passes through memory.
     #[inline(always)]
     fn read(&mut self) -> Result<Frame<'a>, Malformed> {
         let malformed = |field: usize, expected| Malformed {
@@ -122,44 +150,39 @@ impl<'a> Frames<'a> {
             .first_chunk::<HEADER_BYTES>()
             .ok_or(malformed(0, "a header of 64 bytes"))?;
         let word = |at: usize| u32::from_le_bytes(field(head, at));
-        let long = |at: usize| u64::from_le_bytes(field(head, at));
 
         let flags = u16::from_le_bytes(field(head, 2));
         if flags & !flags::KNOWN != 0 {
-            return Err(malformed(2, "flags of this version"));
+            return Err(malformed(2, "only flags of this version"));
         }
         let frame_bytes = word(4) as usize;
         if frame_bytes > rest.len() {
-            return Err(malformed(4, "a frame that ends where the bytes end"));
+            return Err(malformed(4, "a length within the remaining bytes"));
         }
-        let (metadata, detail, payload) = (word(28) as u64, word(32) as u64, word(36) as u64);
-        let content = HEADER_BYTES as u64 + metadata + detail + payload;
+        let metadata_bytes = word(28) as u64;
+        let detail_bytes = word(32) as u64;
+        let payload_bytes = word(36) as u64;
+        let content = HEADER_BYTES as u64 + metadata_bytes + detail_bytes + payload_bytes;
         if padded(content) != frame_bytes as u64 {
             return Err(malformed(4, "the sum of the frame's parts, padded to 8"));
         }
-        // The sum is no larger than `rest`, so each part is a usize and lies inside.
+        // The sum is at most `rest.len()`, so each length fits a usize and each part lies inside.
         let bytes = &rest[..frame_bytes];
-        let (metadata, rest) = bytes[HEADER_BYTES..].split_at(metadata as usize);
-        let (detail, rest) = rest.split_at(detail as usize);
-        let payload = &rest[..payload as usize];
-        // The padding is the end of the last word, which is one load and no loop.
-        let last = u64::from_le_bytes(*bytes.last_chunk().expect("a header is longer"));
+        let (metadata, after_metadata) = bytes[HEADER_BYTES..].split_at(metadata_bytes as usize);
+        let (detail, after_detail) = after_metadata.split_at(detail_bytes as usize);
+        let payload = &after_detail[..payload_bytes as usize];
+        // The padding is the end of the last word, so one load checks it without a loop.
+        let last = u64::from_le_bytes(
+            *bytes
+                .last_chunk()
+                .expect("a frame must be longer than a word"),
+        );
         if last.leading_zeros() < 8 * (frame_bytes as u32 - content as u32) {
             return Err(malformed(content as usize, "zeros up to the frame's end"));
         }
-        let header = Header {
-            kind: u16::from_le_bytes(field(head, 0)),
-            flags,
-            number: long(8),
-            service: word(16),
-            method: word(20),
-            status: word(24),
-            deadline_ns: long(40),
-            id: (long(48), long(56)),
-        };
         self.at += frame_bytes;
         Ok(Frame {
-            header,
+            header: read_header(head, flags),
             metadata,
             detail,
             payload,
@@ -168,12 +191,30 @@ impl<'a> Frames<'a> {
     }
 }
 
-/// `N` bytes of a header. A slice and not byte by byte, so that it becomes one load.
+/// Reads the fields of a header whose flags were read and checked before.
+#[inline(always)]
+fn read_header(head: &[u8; HEADER_BYTES], flags: u16) -> Header {
+    let word = |at: usize| u32::from_le_bytes(field(head, at));
+    let long = |at: usize| u64::from_le_bytes(field(head, at));
+    Header {
+        kind: u16::from_le_bytes(field(head, 0)),
+        flags,
+        number: long(8),
+        service: word(16),
+        method: word(20),
+        status: word(24),
+        deadline_ns: long(40),
+        id: (long(48), long(56)),
+    }
+}
+
+/// Returns `N` bytes of a header.
+// A slice operation compiles to one load; a loop over bytes does not.
 #[inline(always)]
 fn field<const N: usize>(head: &[u8; HEADER_BYTES], at: usize) -> [u8; N] {
     *head[at..]
         .first_chunk()
-        .expect("a field lies inside of the header")
+        .expect("a field must lie inside the header")
 }
 
 impl<'a> Iterator for Frames<'a> {

@@ -8,34 +8,52 @@ use crate::status::Detail;
 
 /// Appends a key and its value to metadata in its wire form.
 ///
+/// ```
+/// let mut metadata = Vec::new();
+/// parigot_abi::frame::push_pair(&mut metadata, "colour", "red");
+/// assert_eq!(metadata.len(), 4 + 6 + 4 + 3);
+/// ```
+///
 /// # Panics
 ///
-/// If one of them is 4 GiB or longer.
+/// Panics if the key or the value is 4 GiB or longer.
 pub fn push_pair(metadata: &mut Vec<u8>, key: &str, value: &str) {
     push_bytes(metadata, key.as_bytes());
     push_bytes(metadata, value.as_bytes());
 }
 
-/// A frame that is to be written in one go by someone who knows how long its payload will be. Where that is not known,
-/// [`FrameBuilder`] measures what it is given.
+/// A frame whose payload length is known before the payload is encoded, so that the frame can be
+/// written in one pass. If the length is not known, use [`FrameBuilder`].
 #[derive(Clone, Copy, Debug)]
 pub struct Outline<'a> {
-    /// What the header says besides lengths.
+    /// The header, without the lengths.
     pub header: Header,
     /// Keys and values, in their wire form.
     pub metadata: &'a [u8],
     /// A [`Detail`] in its wire form.
     pub detail: &'a [u8],
-    /// How long the payload will be.
+    /// Length of the payload, in bytes.
     pub payload_bytes: usize,
 }
 
 impl Outline<'_> {
-    /// How long the frame will be, in bytes.
+    /// Returns the length of the frame, in bytes.
     ///
     /// # Errors
     ///
-    /// If that is 4 GiB or more.
+    /// Returns [`TooLong`] if the frame would be 4 GiB or longer.
+    ///
+    /// ```
+    /// use parigot_abi::{Header, Kind, Outline};
+    ///
+    /// let outline = Outline {
+    ///     header: Header::new(Kind::Reply),
+    ///     metadata: &[],
+    ///     detail: &[],
+    ///     payload_bytes: 3,
+    /// };
+    /// assert_eq!(outline.frame_bytes(), Ok(72));
+    /// ```
     #[inline]
     pub fn frame_bytes(&self) -> Result<usize, TooLong> {
         let parts = [
@@ -55,12 +73,13 @@ impl Outline<'_> {
         })
     }
 
-    /// Writes the frame to `frame`, which is as long as [`frame_bytes`](Self::frame_bytes) says; `encode` gets the place of the payload.
+    /// Writes the frame to `frame`, which must be [`frame_bytes`](Self::frame_bytes) long.
+    /// `encode` receives the bytes of the payload to fill.
     ///
     /// # Panics
     ///
-    /// If `frame` is shorter.
-    // Always inlined: else the header, mostly constants, travels by way of memory.
+    /// Panics if `frame` is shorter.
+    // Always inlined: otherwise the header, mostly constants, passes through memory.
     #[inline(always)]
     pub fn write(self, frame: &mut [u8], encode: impl FnOnce(&mut [u8])) {
         let lengths = Lengths {
@@ -69,10 +88,11 @@ impl Outline<'_> {
             detail: self.detail.len() as u32,
             payload: self.payload_bytes as u32,
         };
-        // The padding is the end of the last word. What else that holds is written over it.
+        // The padding is the end of the last word. The parts written below overwrite the other
+        // bytes of that word.
         *frame
             .last_chunk_mut()
-            .expect("a frame is longer than a word") = [0; FRAME_ALIGN];
+            .expect("a frame must be longer than a word") = [0; FRAME_ALIGN];
         self.header.write(&lengths, frame);
         let rest = put_part(self.metadata, &mut frame[HEADER_BYTES..]);
         let rest = put_part(self.detail, rest);
@@ -80,7 +100,8 @@ impl Outline<'_> {
     }
 }
 
-/// Writes a part to the front of `rest`, and returns what follows it. Most are empty, and copying nothing takes a while in wasm.
+/// Writes a part to the front of `rest`, and returns the bytes after the part.
+// Most parts are empty, and in wasm a copy of 0 bytes costs time; hence the early return.
 #[inline(always)]
 fn put_part<'a>(part: &[u8], rest: &'a mut [u8]) -> &'a mut [u8] {
     if part.is_empty() {
@@ -91,10 +112,10 @@ fn put_part<'a>(part: &[u8], rest: &'a mut [u8]) -> &'a mut [u8] {
     rest
 }
 
-/// A frame that would be 4 GiB or longer.
+/// The error of a frame that would be 4 GiB or longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooLong {
-    /// How long, in bytes.
+    /// Length of the frame without padding, in bytes; `usize::MAX` if it does not fit.
     pub bytes: usize,
 }
 
@@ -102,7 +123,7 @@ impl core::fmt::Display for TooLong {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(
             f,
-            "a frame of {} bytes, and its length is a u32",
+            "frame of {} bytes: a frame must be shorter than 4 GiB",
             self.bytes
         )
     }
@@ -110,12 +131,25 @@ impl core::fmt::Display for TooLong {
 
 impl core::error::Error for TooLong {}
 
-/// Appends one frame to a buffer: metadata, detail and payload in this order, then [`FrameBuilder::finish`].
+/// Appends one frame to a buffer.
 ///
-/// Dropped before that, it leaves a part of a frame behind: the caller truncates. A part that comes too late makes a frame
-/// of something else; debug builds panic.
+/// Add metadata, detail and payload in this order, then call [`FrameBuilder::finish`]. A builder
+/// that is dropped before `finish` leaves a partial frame in the buffer, which the caller must
+/// truncate. A part added out of order corrupts the frame; debug builds panic.
+///
+/// ```
+/// use parigot_abi::{FrameBuilder, Header, Kind};
+///
+/// let mut out = Vec::new();
+/// FrameBuilder::new(&mut out, Header::new(Kind::Call))
+///     .metadata("colour", "red")
+///     .payload(b"request")
+///     .finish()
+///     .unwrap();
+/// assert_eq!(out.len() % 8, 0);
+/// ```
 #[derive(Debug)]
-#[must_use = "a frame is written by `finish`"]
+#[must_use = "`finish` writes the frame"]
 pub struct FrameBuilder<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
@@ -125,7 +159,7 @@ pub struct FrameBuilder<'a> {
 }
 
 impl<'a> FrameBuilder<'a> {
-    /// Begins a frame at the end of `out`.
+    /// Starts a frame at the end of `out`.
     #[inline]
     pub fn new(out: &'a mut Vec<u8>, header: Header) -> Self {
         let start = out.len();
@@ -147,7 +181,7 @@ impl<'a> FrameBuilder<'a> {
         self.after_metadata()
     }
 
-    /// Adds metadata that is in its wire form already.
+    /// Adds metadata in its wire form.
     #[inline]
     pub fn metadata_bytes(self, bytes: &[u8]) -> Self {
         self.assert_no_later_part();
@@ -162,7 +196,7 @@ impl<'a> FrameBuilder<'a> {
         debug_assert_eq!(
             self.out.len(),
             self.metadata_end,
-            "a part of a frame comes after the one that follows it"
+            "the parts of a frame must be added in order"
         );
     }
 
@@ -181,7 +215,7 @@ impl<'a> FrameBuilder<'a> {
         self
     }
 
-    /// Sets a detail that is in its wire form already.
+    /// Sets a detail in its wire form.
     #[inline]
     pub fn detail_bytes(mut self, bytes: &[u8]) -> Self {
         self.assert_no_later_part();
@@ -193,14 +227,14 @@ impl<'a> FrameBuilder<'a> {
         self
     }
 
-    /// Adds to the payload.
+    /// Appends bytes to the payload.
     #[inline]
     pub fn payload(self, bytes: &[u8]) -> Self {
         self.out.extend_from_slice(bytes);
         self
     }
 
-    /// Adds to the payload what `encode` appends.
+    /// Lets `encode` append to the payload.
     #[inline]
     pub fn payload_with(self, encode: impl FnOnce(&mut Vec<u8>)) -> Self {
         encode(self.out);
@@ -211,8 +245,8 @@ impl<'a> FrameBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// If it would be 4 GiB or longer; then `out` is as it was before.
-    // Always inlined: else the header, mostly constants, travels by way of memory.
+    /// Returns [`TooLong`] if the frame would be 4 GiB or longer, and restores the buffer.
+    // Always inlined: otherwise the header, mostly constants, passes through memory.
     #[inline(always)]
     pub fn finish(self) -> Result<(), TooLong> {
         let content = self.out.len() - self.start;
@@ -226,7 +260,7 @@ impl<'a> FrameBuilder<'a> {
             detail: (self.detail_end - self.metadata_end) as u32,
             payload: (self.out.len() - self.detail_end) as u32,
         };
-        // Not `resize`: a fill of a length that is not known is a call out of wasm.
+        // Not `resize`: in wasm, a fill of a length unknown at compile time is a library call.
         self.out.extend_from_slice(&[0; FRAME_ALIGN]);
         self.out.truncate(self.start + frame as usize);
         self.header.write(&lengths, &mut self.out[self.start..]);

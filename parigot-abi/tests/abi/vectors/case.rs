@@ -2,7 +2,7 @@
 
 use core::fmt::Debug;
 
-/// One `[what] title` of the file and its fields, in order.
+/// A case `[what] title` of the file, with its fields in order.
 pub(super) struct Case {
     pub(super) what: String,
     pub(super) title: String,
@@ -29,7 +29,7 @@ impl Case {
         hex(&self.all(name).collect::<String>())
     }
 
-    /// The wire form of an id; (0, 0) where it is not set.
+    /// Returns the wire form of an id; (0, 0) if the field is absent.
     pub(super) fn id(&self, name: &str) -> (u64, u64) {
         let Some((high, low)) = self.text(name).map(|text| text.split_once(' ').unwrap()) else {
             return (0, 0);
@@ -92,11 +92,11 @@ pub(super) fn cases() -> Vec<Case> {
     cases
 }
 
-/// Runs `check` on each case of that kind; there must be some.
+/// Runs `check` on each case of that kind. There must be at least one.
 pub(super) fn each(what: &str, check: impl Fn(&Case)) {
     let cases = cases();
     let mut found = cases.iter().filter(|case| case.what == what).peekable();
-    assert!(found.peek().is_some(), "no [{what}] among the vectors");
+    assert!(found.peek().is_some(), "the vectors must contain [{what}]");
     for case in found {
         println!("[{what}] {}", case.title);
         check(case);

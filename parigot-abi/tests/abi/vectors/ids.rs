@@ -18,7 +18,7 @@ impl IdType for Z90 {
     const PREFIX: &'static str = "z90";
 }
 
-/// Calls a generic function with the type of id that the case's prefix belongs to.
+/// Calls a generic function with the id type of the case's prefix.
 macro_rules! with_id_type {
     ($check:ident, $case:expr) => {
         match $case.text("prefix").unwrap() {
@@ -29,7 +29,7 @@ macro_rules! with_id_type {
             "ins" => $check::<Instance>($case),
             "q" => $check::<Q>($case),
             "z90" => $check::<Z90>($case),
-            prefix => panic!("no id type has the prefix {prefix}"),
+            prefix => panic!("unknown prefix: {prefix}"),
         }
     };
 }
@@ -93,7 +93,7 @@ fn bad_ids() {
                 format!("digit {at}")
             }
             IdError::WrongCheck => "check".into(),
-            other => panic!("an error that the vectors do not know: {other:?}"),
+            other => panic!("unknown error: {other:?}"),
         };
         assert_eq!(error, case.text("error").unwrap());
     }

@@ -1,4 +1,5 @@
-//! The vectors of `tests/abi/vectors.txt`: fields encode to bytes, bytes decode to fields, mistakes are found where they are.
+//! The vectors of `tests/abi/vectors.txt`: fields encode to bytes, bytes decode to fields, and
+//! errors have the right offset.
 
 mod case;
 mod ids;
@@ -115,11 +116,9 @@ fn frames() {
             deadline_ns: case.text("deadline_ns").map_or(NO_DEADLINE, number),
             id: case.id("id"),
         };
-        let (metadata, payload, bytes) = (
-            case.pairs("metadata"),
-            case.hex("payload"),
-            case.hex("bytes"),
-        );
+        let metadata = case.pairs("metadata");
+        let payload = case.hex("payload");
+        let bytes = case.hex("bytes");
         let message = case.text("message").unwrap_or_default();
         let cause: Option<u32> = case.text("cause").map(number);
         let detail = |cause| Detail {
@@ -127,7 +126,7 @@ fn frames() {
             ..Detail::new(cause, message)
         };
 
-        // After something else, so that offsets inside of the buffer are not those inside of the frame.
+        // The frame follows other bytes, so that offsets in the buffer and in the frame differ.
         let mut out = b"8 bytes.".to_vec();
         let mut builder = FrameBuilder::new(&mut out, header);
         for (key, value) in &metadata {
@@ -276,7 +275,8 @@ fn control_blocks() {
         control.set_panic_buffer(view.panic_address, view.panic_capacity);
         control.set_panic(view.panic_bytes);
         assert!(!control.yield_now());
-        // SAFETY: the block is as long as the array, plain numbers without padding, and borrowed by nobody else.
+        // SAFETY: the block has the size of the array, consists of numbers without padding, and has
+        // no other borrow.
         let memory = unsafe { &mut *(&raw mut control).cast::<[u8; CONTROL_BYTES]>() };
         for written_by_host in [YIELD_NOW_OFFSET, TIMERS_MOVED_OFFSET] {
             memory[written_by_host..][..4].copy_from_slice(&bytes[written_by_host..][..4]);
@@ -297,18 +297,18 @@ fn malformed_bytes() {
             "frames" => {
                 let mut frames = Frames::new(&bytes);
                 let error = frames.by_ref().find_map(Result::err).unwrap();
-                assert_eq!(frames.next(), None, "after an error there is nothing more");
+                assert_eq!(frames.next(), None, "an iterator must end after an error");
                 error
             }
             "metadata" => {
                 let mut pairs = first().metadata_pairs();
                 let error = pairs.by_ref().find_map(Result::err).unwrap();
-                assert_eq!(pairs.next(), None, "after an error there is nothing more");
+                assert_eq!(pairs.next(), None, "an iterator must end after an error");
                 error
             }
             "start" => Start::read(&first()).unwrap_err(),
             "manifest" => Manifest::read(&bytes).unwrap_err(),
-            reader => panic!("no reader is called {reader}"),
+            reader => panic!("unknown reader: {reader}"),
         };
         assert_eq!(error.offset, case.number::<usize>("offset"), "{error}");
     });
