@@ -105,37 +105,47 @@ func (p *Pool) wakeOne() {
 	go p.work()
 }
 
-// work runs tasks for as long as there are any or this goroutine may wait for more.
+// workerState is the state of a worker that looks for a task: see the diagram at [Pool].
+type workerState uint8
+
+const (
+	running workerState = iota // has just run a task
+	woken                      // pool.waking is set for this worker
+	idle                       // as woken, and could not end the turn
+)
+
+// work runs tasks as long as there are any, or as long as the pool keeps this worker for more.
 func (p *Pool) work() {
 	wake := make(chan struct{}, 1)
-	awake := true // whether it was woken, and has not said yet that it is
-	idle := false // whether it found no task and could not end the turn
+	state := woken
 	for {
 		p.mu.Lock()
-		if awake {
-			p.waking, awake = false, false
+		if state != running {
+			p.waking = false
 		}
 		task := p.next()
-		if task != nil {
+		switch {
+		case task != nil:
 			p.mu.Unlock()
 			task.run()
-			idle = false
-			continue
-		}
-		if p.EndTurn != nil && !idle {
-			p.waking, awake = true, true // nobody else need be woken for what comes now
+			state = running
+		case p.EndTurn != nil && state != idle:
+			// This worker looks for tasks next, so wakeOne need not wake another.
+			p.waking = true
 			p.mu.Unlock()
-			idle = !p.EndTurn()
-			continue
-		}
-		if len(p.idle) >= idleMax || p.closed {
+			state = idle
+			if p.EndTurn() {
+				state = woken
+			}
+		case len(p.idle) >= idleMax || p.closed:
 			p.mu.Unlock()
 			return
+		default:
+			p.idle = append(p.idle, wake)
+			p.mu.Unlock()
+			<-wake
+			state = woken
 		}
-		p.idle = append(p.idle, wake)
-		p.mu.Unlock()
-		<-wake
-		awake, idle = true, false
 	}
 }
 

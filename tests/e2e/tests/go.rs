@@ -83,6 +83,35 @@ fn what_go_printed_before_it_failed_to_open_is_in_the_log() {
     assert_eq!(ended.status, Some(1));
 }
 
+/// Returns the constant `ownGoroutines` of the Go SDK.
+fn own_goroutines() -> u32 {
+    let source = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../parigot-guest-go/internal/wasip1/turn_wasip1.go"
+    ));
+    let declaration = source
+        .lines()
+        .find_map(|line| line.strip_prefix("const ownGoroutines = "));
+    declaration
+        .expect("the Go SDK must declare ownGoroutines")
+        .parse()
+        .expect("ownGoroutines must be a number")
+}
+
+/// The SDK ends a turn in place if only its own goroutines and resting ones exist. One goroutine
+/// more disables that shortcut; one less ends turns while goroutines can run.
+#[test]
+fn a_fresh_go_guest_has_only_its_own_goroutines() {
+    let app = App::new("[program.goroutines]\nwasm = \"goroutines.wasm\"\n")
+        .with("goroutines.wasm", go_guest("goroutines"));
+    let ended = app.run();
+    assert_eq!(
+        ended.messages_of("goroutines"),
+        [format!("started goroutines={}", own_goroutines())]
+    );
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+}
+
 #[test]
 fn arguments_and_environment_reach_go_and_its_exit_status_comes_back() {
     let app = App::new(
