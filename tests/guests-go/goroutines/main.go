@@ -11,8 +11,10 @@ import (
 
 func main() {
 	ctx := context.Background()
-	slog.InfoContext(ctx, "started", "goroutines", runtime.NumGoroutine())
+	// The count precedes the launch, which starts a worker. The log line must follow the manifest.
+	goroutines := runtime.NumGoroutine()
 	if _, err := parigot.Launch(ctx).Await(ctx); err != nil {
 		panic(err)
 	}
+	slog.InfoContext(ctx, "started", "goroutines", goroutines)
 }
