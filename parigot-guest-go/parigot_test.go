@@ -319,7 +319,7 @@ func TestLocateIsRefused(t *testing.T) {
 	host := parigottest.New(t)
 	_, err := parigot.Locate(host.Client(), &shopService)
 	const want = "shop.v1.Shop is not among the services that this guest requires: " +
-		"hand what its generated Require function returns to Launch, or to the guest's Run"
+		"pass the result of its generated Require function to Launch or Run"
 	if err == nil || err.Error() != want {
 		t.Fatalf("found %v, want %s", err, want)
 	}

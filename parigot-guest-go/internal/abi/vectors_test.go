@@ -152,7 +152,10 @@ func TestStarts(t *testing.T) {
 		}
 		host, _ := c.Text("host")
 		major, minor, _ := strings.Cut(host, ".")
-		want.Host = abi.Version{Major: uint16(vectors.Parse(t, major, 10)), Minor: uint16(vectors.Parse(t, minor, 10))}
+		want.Host = abi.Version{
+			Major: uint16(vectors.Parse(t, major, 10)),
+			Minor: uint16(vectors.Parse(t, minor, 10)),
+		}
 
 		frame := want.Frame()
 		encoded, err := frame.Append(nil)
@@ -174,7 +177,8 @@ func TestManifests(t *testing.T) {
 		manifest, err := abi.ReadManifest(c.Hex(t, "bytes"))
 		check(t, err, nil)
 		check(t, manifest.Append(nil), c.Hex(t, "bytes"))
-		check(t, fmt.Sprint(manifest), fmt.Sprint(want)) // in which an empty slice is as good as none
+		// The text form does not distinguish an empty slice from nil.
+		check(t, fmt.Sprint(manifest), fmt.Sprint(want))
 	})
 }
 
@@ -210,7 +214,11 @@ func TestControlBlocks(t *testing.T) {
 		control.Open()
 		control.SetInbox(number("inbox_address"), number("inbox_capacity"))
 		control.SetOutbox(number("outbox_address"), number("outbox_committed"))
-		control.SetProgress(number("progress_call"), uint32(number("progress_service")), uint32(number("progress_method")))
+		control.SetProgress(
+			number("progress_call"),
+			uint32(number("progress_service")),
+			uint32(number("progress_method")),
+		)
 		control.SetTurn(number("more") == 1, number("wake_at_ns"), number("polls"))
 		control.SetPanicBuffer(number("panic_address"), number("panic_capacity"))
 		control.SetPanic(number("panic_bytes"))
@@ -246,11 +254,11 @@ func TestMalformedBytes(t *testing.T) {
 		case "manifest":
 			_, err = abi.ReadManifest(input)
 		default:
-			t.Fatalf("no reader is called %s", reader)
+			t.Fatalf("unknown reader: %s", reader)
 		}
 		malformed, ok := errors.AsType[*abi.MalformedError](err)
 		if !ok {
-			t.Fatalf("no error of the layout, but %v", err)
+			t.Fatalf("found %v, want a MalformedError", err)
 		}
 		t.Log(malformed)
 		check(t, malformed.Offset, int(c.Number(t, "offset")))
@@ -263,7 +271,8 @@ func TestReadingCopiesNothing(t *testing.T) {
 	check(t, err, nil)
 	read := onlyFrame(t, encoded)
 	check(t, &read.Payload[0], &encoded[abi.HeaderBytes])
-	check(t, cap(read.Payload), len(read.Payload)) // appending to it does not overwrite what follows
+	// An append to the payload must not overwrite the bytes behind it.
+	check(t, cap(read.Payload), len(read.Payload))
 }
 
 func FuzzReaders(f *testing.F) {
@@ -279,7 +288,7 @@ func FuzzReaders(f *testing.F) {
 			encoded, err := frame.Append(nil)
 			check(t, err, nil)
 			if !bytes.HasPrefix(input[end:], encoded) {
-				t.Fatal("a frame is not the only one that reads like it")
+				t.Fatal("a frame has two encodings")
 			}
 			end += len(encoded)
 			_, _ = frame.Pairs()
@@ -287,7 +296,7 @@ func FuzzReaders(f *testing.F) {
 			_ = abi.ReadDetail(frame.Detail)
 		}
 		if manifest, err := abi.ReadManifest(input); err == nil && !bytes.Equal(manifest.Append(nil), input) {
-			t.Fatal("a manifest is not the only one that reads like it")
+			t.Fatal("a manifest has two encodings")
 		}
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestWhatDoesNotEndAtTheExitIsNamed(t *testing.T) {
+func TestExitHookThatDoesNotEndIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var frames sent
 		guest := New(&frames, time.Now())

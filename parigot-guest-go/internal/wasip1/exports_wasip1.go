@@ -12,13 +12,13 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// What parigot_turn returns.
+// Results of parigot_turn.
 const (
 	turnOK             = 0
 	turnMalformedInbox = 1
 )
 
-// The guest: a module has one.
+// The state of the guest. A module has one guest.
 var (
 	control   abi.Control
 	panicText [2048]byte
@@ -26,13 +26,14 @@ var (
 	sent      outbox
 	theGuest  *guest.Guest
 	polls     polled
-	turnNS    uint64 // when the turn began, on the guest's monotonic clock
+	turnNS    uint64 // start of the turn on the guest's monotonic clock
 )
 
-// polled counts the tasks of a turn.
+// polled counts the tasks of a turn, up to a limit.
 type polled struct{ begun, most uint32 }
 
-// userMain is the main of the program that this package is part of. In a library nobody calls it but us.
+// userMain is the function main of the user's program. The module is a library, so Go's runtime does
+// not call main; runMain does.
 //
 //go:linkname userMain main.main
 func userMain()
@@ -49,11 +50,12 @@ func exportOpen() uint32 {
 	guest.SetCurrent(theGuest)
 	theGuest.EndTurn = endTurn
 	theGuest.Clock = func() uint64 { return turnNS }
-	pullTurn, _ = iter.Pull(standBy)
+	pullTurn, _ = iter.Pull(endIdleTurns)
 	parked := os.NewFile(abi.ParkedFD, "parked")
+	// While a goroutine waits for a descriptor, the runtime does not report a deadlock.
 	go func() {
 		_, err := parked.Read(make([]byte, 1))
-		panic(fmt.Sprint("the host let a goroutine go on that must wait: ", err))
+		panic(fmt.Sprint("parigot: the host ended the read of the parked descriptor: ", err))
 	}()
 	return uint32(address(&control))
 }
@@ -64,7 +66,7 @@ func exportInbox(_, size uint32) {
 	control.SetInbox(address(&inbox[0]), uint64(size))
 }
 
-// exportTurn hands the frames that have come to goroutines, and returns when none of these can run any more.
+// exportTurn passes the incoming frames to goroutines, and returns when no goroutine can run any more.
 //
 //go:wasmexport parigot_turn
 func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
@@ -75,16 +77,16 @@ func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
 		return turnMalformedInbox
 	}
 	theGuest.Resume()
-	goOn()
+	runTurn()
 	if !theGuest.Declared() {
-		panic("parigot: main waits for something before it has called Launch or Run")
+		panic("parigot: main blocks before it has called Launch or Run")
 	}
-	// The host knows from the runtime when the next timer is due.
+	// No wake time: the host knows from Go's runtime when the next timer is due.
 	control.SetTurn(theGuest.Waiting(), abi.Never, uint64(polls.begun))
 	return turnOK
 }
 
-// mayBegin counts a task that is about to begin, if the host's limits leave room for it.
+// mayBegin reports whether another task may start within the host's limits, and counts the task.
 func mayBegin() bool {
 	if polls.begun >= polls.most || control.YieldNow() {
 		return false
@@ -93,6 +95,7 @@ func mayBegin() bool {
 	return true
 }
 
+// takeInbox passes the frames of the inbox to the guest.
 func takeInbox(inboxBytes uint32) error {
 	if uint64(inboxBytes) > uint64(len(inbox)) {
 		return errors.New("the inbox is shorter than announced")
@@ -116,9 +119,11 @@ func takeInbox(inboxBytes uint32) error {
 	return nil
 }
 
+// runMain runs the user's program, and then exits with status 0.
 func runMain() {
 	userMain()
 	theGuest.Leave(0, "")
 }
 
+// address returns the address of a value in the memory of the module.
 func address[T any](of *T) uint64 { return uint64(uintptr(unsafe.Pointer(of))) }

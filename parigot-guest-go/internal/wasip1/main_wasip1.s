@@ -1,1 +1,1 @@
-// This file lets the package declare a function without a body: see userMain.
+// This file allows the package to declare a function without a body: see userMain.

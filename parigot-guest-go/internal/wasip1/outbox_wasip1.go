@@ -6,16 +6,21 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// outboxBytesKept is how large an outbox may be that is used again; memory of wasm is never given back.
+// outboxBytesKept is the largest capacity of an outbox that is reused, in bytes. A larger outbox is
+// freed for the garbage collector, since a wasm memory never shrinks.
 const outboxBytesKept = 1 << 20
 
-// outbox is the frames that a turn leaves for the host.
+// withCachedSize reuses the size of a message, which the caller of Send has just computed.
+var withCachedSize = proto.MarshalOptions{UseCachedSize: true}
+
+// outbox holds the frames of a turn for the host.
 type outbox struct {
 	mu     lock.Mutex
 	frames []byte
 }
 
-// clear empties it, for the host has read it, and has said so in the control block.
+// clear empties the outbox. The host has read the frames, and has set their length in the control
+// block to 0.
 func (o *outbox) clear() {
 	o.mu.Lock()
 	o.frames = o.frames[:0]
@@ -25,7 +30,7 @@ func (o *outbox) clear() {
 	o.mu.Unlock()
 }
 
-// Send appends a frame and then tells the host of it.
+// Send appends a frame, and then announces the new length in the control block.
 func (o *outbox) Send(frame abi.Frame, message proto.Message) (err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -33,7 +38,7 @@ func (o *outbox) Send(frame abi.Frame, message proto.Message) (err error) {
 	frames := frame.OpenFrame(o.frames)
 	if message == nil {
 		frames = append(frames, frame.Payload...)
-	} else if frames, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(frames, message); err != nil {
+	} else if frames, err = withCachedSize.MarshalAppend(frames, message); err != nil {
 		return err
 	}
 	frames, err = abi.CloseFrame(frames, start)
@@ -44,7 +49,7 @@ func (o *outbox) Send(frame abi.Frame, message proto.Message) (err error) {
 	return err
 }
 
-// Progress says what is being served.
+// Progress reports the call that is served from now on.
 func (o *outbox) Progress(call uint64, service, method uint32) {
 	control.SetProgress(call, service, method)
 }

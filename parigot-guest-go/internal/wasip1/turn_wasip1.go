@@ -8,30 +8,33 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
 
-// A turn ends when no goroutine can run any more. Control then goes to exportTurn from the goroutine that ended the turn, and in the next turn back
-// to that goroutine. Both are switches from one goroutine to another, past the scheduler, as between the two sides of [iter.Pull]; only that
-// the one side is not always the same.
+// A turn ends when no goroutine can run any more. At the end of a turn, control passes from the
+// goroutine that ends the turn to exportTurn. At the start of the next turn, control returns to the
+// same goroutine. Both switches bypass the scheduler, as the two sides of [iter.Pull] do; but the
+// goroutine that yields is not always the same.
 var (
 	pullTurn  func() (struct{}, bool)
 	yieldTurn func(struct{}) bool
-	// isPulled is whether exportTurn waits for the turn's end. Before that it runs others only if memory is collected.
+	// isPulled is true while exportTurn waits for the end of the turn. Until then, other goroutines
+	// run only during a garbage collection, and must not end the turn.
 	isPulled bool
 )
 
-// goOn goes on with the goroutine that has ended the last turn, and returns when this one has ended.
-func goOn() {
+// runTurn resumes the goroutine that ended the last turn, and returns at the end of this turn.
+func runTurn() {
 	isPulled = true
 	pullTurn()
 }
 
-// passControl ends the turn, and returns in the next one.
-func passControl() {
+// yieldToHost ends the turn, and returns in the next turn.
+func yieldToHost() {
 	isPulled = false
 	yieldTurn(struct{}{})
 }
 
-// standBy ends those turns that nobody else has ended, each when the scheduler is idle, which the host tells by making a descriptor readable.
-func standBy(yield func(struct{}) bool) {
+// endIdleTurns is the slow path: it ends each turn that no other goroutine has ended, when the
+// scheduler is idle. The host reports an idle scheduler by a readable descriptor.
+func endIdleTurns(yield func(struct{}) bool) {
 	yieldTurn = yield
 	idle, err := os.NewFile(abi.IdleFD, "idle").SyscallConn()
 	if err != nil {
@@ -40,7 +43,8 @@ func standBy(yield func(struct{}) bool) {
 	for {
 		waited := false
 		err := idle.Read(func(uintptr) (done bool) {
-			// There is nothing to read; it is asked again when the descriptor is readable.
+			// There is nothing to read. The runtime calls this function again when the descriptor is
+			// readable.
 			done, waited = waited, true
 			return done
 		})
@@ -48,31 +52,39 @@ func standBy(yield func(struct{}) bool) {
 			panic(err)
 		}
 		if isPulled {
-			passControl()
+			yieldToHost()
 		}
 	}
 }
 
-// endTurn ends the turn in place of standBy, which is much cheaper, if the caller is the last who can run and the host knows when the next timer is
-// due. It returns in the next turn, or reports that the turn goes on.
+// endTurn is the fast path: it ends the turn on the calling goroutine, and returns true in the next
+// turn. It saves the switches to endIdleTurns and the host's poll of the descriptor.
+//
+// endTurn returns false, and the turn continues, if another goroutine can run, or if the host does not
+// know when the next timer is due.
 func endTurn() bool {
 	if !isPulled || control.TimersMoved() || othersCanRun() {
 		return false
 	}
-	passControl()
+	yieldToHost()
 	return true
 }
 
+// runnable is the number of goroutines that can run, without the one that reads the metric.
 var runnable = []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
 
-// ownGoroutines is how many goroutines there are in any guest while it runs: the one that runs, that of exportTurn, that of standBy, and the parked
-// one.
+// ownGoroutines is the number of goroutines in every guest while it runs: the running goroutine, those
+// of exportTurn and endIdleTurns, and the parked one. A larger number in a guest disables the
+// shortcut in othersCanRun. A smaller number makes the shortcut wrong: a turn would end while a
+// goroutine can run. An end-to-end test compares the constant with a fresh guest.
 const ownGoroutines = 4
 
-// othersCanRun reports whether goroutines wait to run besides the one that does.
+// othersCanRun reports whether another goroutine can run.
 func othersCanRun() bool {
 	if runtime.NumGoroutine() == ownGoroutines+theGuest.Resting() {
-		return false // which saves most guests the question to the scheduler
+		// Every other goroutine waits until the SDK wakes it. For most guests this count saves the
+		// much more expensive read of the metric.
+		return false
 	}
 	metrics.Read(runnable)
 	return runnable[0].Value.Uint64() > 0
