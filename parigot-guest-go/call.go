@@ -37,12 +37,12 @@ func Locate(ctx context.Context, service *Service) (*Channel, error) {
 	return &Channel{g, service, handle}, nil
 }
 
-// Call sends a request immediately. The future completes with the response, which is decoded into the
-// empty message out, or with an error.
+// Call sends a request immediately. The future completes with the response, which is decoded into
+// the empty message out, or with an error.
 //
-// The call ends with ctx: the call has the deadline of ctx, and a cancellation of ctx cancels the call
-// and the context of its handler. Without a deadline, the host's default applies. A request above the
-// host's limit is not sent.
+// The call ends with ctx: the call has the deadline of ctx, and a cancellation of ctx cancels the
+// call and the context of its handler. Without a deadline, the host's default applies. A request
+// above the host's limit is not sent.
 func Call[T proto.Message, E future.ErrorType](
 	ctx context.Context, channel *Channel, method uint32, in proto.Message, out T,
 ) *future.Method[T, E] {

@@ -8,8 +8,8 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// CallID returns the id of the call that the context belongs to. The log shows the same id. Outside a
-// handler the id is empty.
+// CallID returns the id of the call that the context belongs to. The log shows the same id. Outside
+// a handler the id is empty.
 func CallID(ctx context.Context) id.CallID {
 	if in := guest.InboundOf(ctx); in != nil {
 		return callID(in.ID())
@@ -38,8 +38,8 @@ type metadataKey struct{}
 //
 // A callee does not pass metadata on to its own calls, except the trace context of the W3C:
 // traceparent and tracestate. Calls with the context of a handler have both keys of the handler's
-// call, unless WithMetadata sets another traceparent. parigot does not start traces: set traceparent
-// on the first call.
+// call, unless WithMetadata sets another traceparent. parigot does not start traces: set
+// traceparent on the first call.
 func WithMetadata(ctx context.Context, key, value string) context.Context {
 	before := ownMetadata(ctx)
 	// The full slice expression makes the append copy: contexts share the metadata before.

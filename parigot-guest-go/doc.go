@@ -4,8 +4,8 @@
 //
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o greeting.wasm .
 //
-// The plugin protoc-gen-parigot generates messages, clients and servers from .proto files. A service
-// implements the generated interface and runs it:
+// The plugin protoc-gen-parigot generates messages, clients and servers from .proto files. A
+// service implements the generated interface and runs it:
 //
 //	func main() { pb.RunGreeting(context.Background(), &greeter{}) }
 //

@@ -11,15 +11,16 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// DynamicClient calls a service by its name, without generated code, for example in a gateway or tool.
+// DynamicClient calls a service by its name, without generated code, for example in a gateway or
+// tool.
 //
 // Requests and responses are protobuf messages in their wire form, which pass unchanged. The client
 // does not know the types of the messages.
 type DynamicClient struct{ channel *Channel }
 
-// LocateDynamic returns a client of the service with that full name. It returns an error if the guest
-// is not launched yet, or requires the service neither by name, see [RequireDynamic], nor by its
-// generated Require function.
+// LocateDynamic returns a client of the service with that full name. It returns an error if the
+// guest is not launched yet, or requires the service neither by name, see [RequireDynamic], nor by
+// its generated Require function.
 func LocateDynamic(ctx context.Context, service string) (*DynamicClient, error) {
 	g, err := guest.Of(ctx)
 	if err != nil {
@@ -43,8 +44,8 @@ func LocateDynamic(ctx context.Context, service string) (*DynamicClient, error) 
 // Service returns the full name of the service.
 func (c *DynamicClient) Service() string { return c.channel.service.Name }
 
-// Methods returns the names of the methods that can be called. If the guest requires the service by a
-// generated function, these are the methods of the generated client, else those of the exporter.
+// Methods returns the names of the methods that can be called. If the guest requires the service by
+// a generated function, these are the methods of the generated client, else those of the exporter.
 func (c *DynamicClient) Methods() []string {
 	var names []string
 	for _, method := range c.channel.service.Methods {
@@ -53,9 +54,9 @@ func (c *DynamicClient) Methods() []string {
 	return names
 }
 
-// Call sends a request to the method of that name immediately, and returns the future of the response.
-// The call ends with ctx, as a call of a generated client does. Without such a method, the request is
-// not sent, and the call fails with [Unimplemented].
+// Call sends a request to the method of that name immediately, and returns the future of the
+// response. The call ends with ctx, as a call of a generated client does. Without such a method,
+// the request is not sent, and the call fails with [Unimplemented].
 func (c *DynamicClient) Call(
 	ctx context.Context, method string, request []byte,
 ) *future.Method[[]byte, ErrorNumber] {

@@ -31,8 +31,8 @@ func (ReadyAtOnce) Ready(context.Context) *future.Base[bool] { return future.New
 // Handler serves one method: see [Handle].
 type Handler func(in *guest.Inbound, request []byte)
 
-// Handle returns a handler that decodes a request into the empty message of newRequest, passes it to
-// serve, and replies when the future completes.
+// Handle returns a handler that decodes a request into the empty message of newRequest, passes it
+// to serve, and replies when the future completes.
 //
 // The context of serve has the call's deadline, and ends when the caller no longer waits. Then the
 // future is cancelled.

@@ -10,9 +10,9 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// NewLogHandler returns a handler that adds lines to the host's log. Each line has the time, the guest
-// and, if the context belongs to a call, the id of the call. The text is the message and then the
-// attributes, as [slog.TextHandler] writes them.
+// NewLogHandler returns a handler that adds lines to the host's log. Each line has the time, the
+// guest and, if the context belongs to a call, the id of the call. The text is the message and then
+// the attributes, as [slog.TextHandler] writes them.
 //
 // In a guest this handler is slog's default: use [slog.InfoContext]. The host selects the levels.
 func NewLogHandler() slog.Handler {

@@ -17,8 +17,8 @@ type Launched struct{}
 // LaunchFuture completes when all required services are ready, or fails if they never will be.
 type LaunchFuture = future.Method[Launched, Code]
 
-// Launch declares the services that a program requires. The future completes when they are ready. Call
-// Launch before the program waits for anything else, for example a timer.
+// Launch declares the services that a program requires. The future completes when they are ready.
+// Call Launch before the program waits for anything else, for example a timer.
 //
 // A guest is launched once. A second launch fails with [FailedPrecondition].
 func Launch(ctx context.Context, requires ...Requirement) *LaunchFuture {
@@ -58,11 +58,11 @@ var launchedTwice = &CallError{Code: FailedPrecondition, Message: "the guest was
 
 func unimplemented(in *guest.Inbound) { in.Fail(abi.Unimplemented, abi.CauseNoSuchMethod, "") }
 
-// Run serves the exported services. It returns when the host has requested the exit and all calls are
-// answered. The guest exits when main returns. Call Run before main waits for anything else.
+// Run serves the exported services. It returns when the host has requested the exit and all calls
+// are answered. The guest exits when main returns. Call Run before main waits for anything else.
 //
-// Handlers run on their own goroutines and may block. Their contexts have the values of ctx. Run panics
-// if the guest was launched already.
+// Handlers run on their own goroutines and may block. Their contexts have the values of ctx. Run
+// panics if the guest was launched already.
 func Run(ctx context.Context, exports []Export, requires ...Requirement) {
 	g := guest.MustOf(ctx)
 	server := &server{guest: g, ctx: ctx, exports: exports, stopped: make(chan struct{})}
@@ -118,8 +118,8 @@ func (s *server) dispatch(in *guest.Inbound, request []byte) {
 	handlers[in.Method()](in, request)
 }
 
-// MustRunClient blocks while the handlers of the program's futures run. It returns when the guest has
-// exited: see [Exit].
+// MustRunClient blocks while the handlers of the program's futures run. It returns when the guest
+// has exited: see [Exit].
 //
 // MustRunClient panics if the program has not called [Launch], since nothing could happen then.
 func MustRunClient(ctx context.Context) {
@@ -133,8 +133,8 @@ func MustRunClient(ctx context.Context) {
 // Exit ends the guest with that status, 0 to 255; 0 is success. Exit does not return. Deferred
 // functions of the goroutine run, but their calls and log lines are dropped.
 //
-// The hooks registered by [AtExit] run first. Calls without an answer then fail for their callers. A
-// return from main exits with status 0. [os.Exit] exits without running the hooks.
+// The hooks registered by [AtExit] run first. Calls without an answer then fail for their callers.
+// A return from main exits with status 0. [os.Exit] exits without running the hooks.
 func Exit(ctx context.Context, status int) {
 	g := guest.MustOf(ctx)
 	if status < 0 || status > 255 {
@@ -161,9 +161,9 @@ func Yield(ctx context.Context) {
 // AtExitMax is the longest duration of a hook registered by [AtExit].
 const AtExitMax = guest.AtExitMax
 
-// AtExit registers a hook that runs before the guest exits: after a return from main, after a call of
-// [Exit], or after an exit request of the host. The hooks do not run after a panic, nor if the host
-// kills the guest.
+// AtExit registers a hook that runs before the guest exits: after a return from main, after a call
+// of [Exit], or after an exit request of the host. The hooks do not run after a panic, nor if the
+// host kills the guest.
 //
 // The last registered hook runs first. A hook may block and call services. Its context ends after
 // [AtExitMax]. The guest does not wait for a hook that takes longer, and logs where the hook was

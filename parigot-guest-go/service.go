@@ -34,8 +34,8 @@ type Requirement struct{ service *Service }
 // Require returns the requirement of that service.
 func Require(service *Service) Requirement { return Requirement{service} }
 
-// RequireDynamic returns the requirement of a service by its full name, greeting.v1.Greeting, without
-// generated code: see [LocateDynamic].
+// RequireDynamic returns the requirement of a service by its full name, greeting.v1.Greeting,
+// without generated code: see [LocateDynamic].
 func RequireDynamic(service string) Requirement { return Requirement{&Service{Name: service}} }
 
 // describe returns the entry of the service in the manifest.

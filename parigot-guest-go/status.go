@@ -83,7 +83,8 @@ const (
 // String returns the name: refused.
 func (f Fate) String() string { return abi.Fate(f).String() }
 
-// FateOf returns the fate of a call from the call's error. The fate of other errors is [FateUnknown].
+// FateOf returns the fate of a call from the call's error. The fate of other errors is
+// [FateUnknown].
 func FateOf(err error) Fate {
 	if status, ok := errors.AsType[*CallError](err); ok {
 		return status.Fate()
@@ -103,8 +104,8 @@ type ownError interface {
 // CallError is the end of a call without a response and without an error of the service's enum. A
 // service that returns a CallError answers its own caller with the same code.
 //
-// [errors.Is] matches a CallError with its code, and the codes DeadlineExceeded and Canceled also with
-// [context.DeadlineExceeded] and [context.Canceled].
+// [errors.Is] matches a CallError with its code, and the codes DeadlineExceeded and Canceled also
+// with [context.DeadlineExceeded] and [context.Canceled].
 type CallError struct {
 	Code     Code
 	Cause    Cause
@@ -118,9 +119,9 @@ type CallError struct {
 // Fate returns the fate of the call.
 func (e *CallError) Fate() Fate { return e.Cause.Fate() }
 
-// Error returns the code, the cause, the message, and the method, instance and call: DEADLINE_EXCEEDED:
-// timed out: it was not answered in time (greeting.v1.Greeting/FetchGreeting, instance ins_dfhedm,
-// call cal_…).
+// Error returns the code, the cause, the message, and the method, instance and call:
+// DEADLINE_EXCEEDED: timed out: it was not answered in time (greeting.v1.Greeting/FetchGreeting,
+// instance ins_dfhedm, call cal_…).
 func (e *CallError) Error() string { return e.Code.String() + e.withoutCode() }
 
 func (e *CallError) withoutCode() string {
@@ -147,8 +148,8 @@ func (e *CallError) withoutCode() string {
 	return text.String()
 }
 
-// answerText returns the message of the status sent to a handler's caller. The cause of a nested call
-// becomes part of the text, since it is not the cause of the caller's own call.
+// answerText returns the message of the status sent to a handler's caller. The cause of a nested
+// call becomes part of the text, since it is not the cause of the caller's own call.
 func (e *CallError) answerText() string {
 	if e.Cause == CauseUnspecified {
 		return e.Message

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Then calls next with the response of first, and returns a future that completes as the future of next
-// does. If first fails, the returned future fails with the same error, and next is not called.
+// Then calls next with the response of first, and returns a future that completes as the future of
+// next does. If first fails, the returned future fails with the same error, and next is not called.
 //
 // A cancellation of the returned future cancels first or the future of next.
 func Then[T, U any, E, F ErrorType](first *Method[T, E], next func(T) *Method[U, F]) *Method[U, F] {
@@ -41,8 +41,9 @@ func Map[T, U any, E ErrorType](first *Method[T, E], convert func(T) U) *Method[
 	return result
 }
 
-// Race returns a future that completes as the first of the futures to complete does, with a response or
-// with an error. The others are then cancelled. Without futures it fails with [ErrNone].
+// Race returns a future that completes as the first of the futures to complete does, with a
+// response or with an error. The others are then cancelled. Without futures it fails with
+// [ErrNone].
 func Race[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 	cancelAll := cancelling(func() { cancel(futures) })
 	result := newCancelling[T, E](cancelAll)
@@ -59,8 +60,8 @@ func Race[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 	return result
 }
 
-// Any returns a future that completes as the first of the futures to succeed does. The others are then
-// cancelled. If all futures fail, or without futures, it fails with an [AllFailedError].
+// Any returns a future that completes as the first of the futures to succeed does. The others are
+// then cancelled. If all futures fail, or without futures, it fails with an [AllFailedError].
 func Any[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 	cancelAll := cancelling(func() { cancel(futures) })
 	result := newCancelling[T, E](cancelAll)
@@ -77,8 +78,8 @@ func Any[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 	return result
 }
 
-// countdown returns a function whose call number from calls done. If from is 0, countdown calls done
-// immediately.
+// countdown returns a function whose call number from calls done. If from is 0, countdown calls
+// done immediately.
 func countdown(from int, done func()) func() {
 	var left atomic.Int64
 	left.Store(int64(from))

@@ -1,8 +1,8 @@
 // Package future provides futures: responses to calls, and values that a handler completes later.
 //
 // There are two kinds. A [Method] completes with a response or with an error; every method of a
-// generated client returns a Method. A [Base] holds a single value. For both you can block with Await,
-// or register handlers, which run once the future is completed:
+// generated client returns a Method. A [Base] holds a single value. For both you can block with
+// Await, or register handlers, which run once the future is completed:
 //
 //	reply, err := client.FetchGreeting(ctx, request).Await(ctx)
 //
@@ -17,10 +17,10 @@
 //   - [Any] completes when the first future has succeeded or all have failed.
 //   - [Timeout] completes when a future has completed or a duration has passed.
 //
-// Combinators cancel futures that are no longer needed: the remaining futures of Race and Any, and of
-// All after a failure. [Then] and [Map] derive one future from another.
+// Combinators cancel futures that are no longer needed: the remaining futures of Race and Any, and
+// of All after a failure. [Then] and [Map] derive one future from another.
 //
 // A handler runs once. The handlers of a future run one after another, in the order of their
-// registration. A handler registered on a completed future runs immediately. Any goroutine may use any
-// future.
+// registration. A handler registered on a completed future runs immediately. Any goroutine may use
+// any future.
 package future

@@ -14,8 +14,8 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// menuErr is an error enum as the generator writes it; plainErr is an enum of another package, which
-// cannot have further methods.
+// menuErr is an error enum as the generator writes it; plainErr is an enum of another package,
+// which cannot have further methods.
 type (
 	menuErr  int32
 	plainErr int32

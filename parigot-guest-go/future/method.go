@@ -12,8 +12,8 @@ import (
 //
 // A cancellation completes the future. Only the first completion counts; later ones are ignored.
 //
-// The mutex guards the fields below it. After the phase has left pending, value and err do not change,
-// and are read without the mutex.
+// The mutex guards the fields below it. After the phase has left pending, value and err do not
+// change, and are read without the mutex.
 type Method[T any, E ErrorType] struct {
 	hooks Hooks
 
@@ -60,7 +60,8 @@ type handler[T any] struct {
 // New returns a future that is not completed.
 func New[T any, E ErrorType]() *Method[T, E] { return new(Method[T, E]) }
 
-// Init sets the hooks of a future before its first use. A creator that embeds the future calls Init.
+// Init sets the hooks of a future before its first use. A creator that embeds the future calls
+// Init.
 func (m *Method[T, E]) Init(hooks Hooks) { m.hooks = hooks }
 
 // Done returns a completed future: with the error, unless it is nil or an E of 0, else with the
@@ -76,7 +77,8 @@ func Done[T any, E ErrorType](out T, err error) *Method[T, E] {
 	return method
 }
 
-// Complete completes the future: with the error, unless it is nil or an E of 0, else with the response.
+// Complete completes the future: with the error, unless it is nil or an E of 0, else with the
+// response.
 func (m *Method[T, E]) Complete(out T, err error) {
 	err = normalize[E](err)
 	m.mu.Lock()
@@ -162,11 +164,12 @@ func (m *Method[T, E]) Failure(handle func(error)) *Method[T, E] {
 	return m.register(handler[T]{failure: handle})
 }
 
-// Await blocks until the future is completed, and returns its response or error. If the context ends
-// before, Await returns the cause of the context, and the future continues.
+// Await blocks until the future is completed, and returns its response or error. If the context
+// ends before, Await returns the cause of the context, and the future continues.
 //
-// An error of the service is an [Error], and [errors.As] finds the E in it if E is an error type. Any
-// other error means that there is no response, for example a *parigot.CallError, or [ErrCanceled].
+// An error of the service is an [Error], and [errors.As] finds the E in it if E is an error type.
+// Any other error means that there is no response, for example a *parigot.CallError, or
+// [ErrCanceled].
 func (m *Method[T, E]) Await(ctx context.Context) (T, error) {
 	for !m.Completed() {
 		if m.hooks == nil || ctx.Err() != nil || !m.hooks.Idle() {
@@ -222,8 +225,8 @@ func (m *Method[T, E]) Completed() bool {
 	return completed
 }
 
-// Cancel cancels the future, unless it is completed. The future fails with [ErrCanceled]. The future of
-// a call fails with the call's error, and the context of the handler ends.
+// Cancel cancels the future, unless it is completed. The future fails with [ErrCanceled]. The
+// future of a call fails with the call's error, and the context of the handler ends.
 func (m *Method[T, E]) Cancel() {
 	if m.hooks != nil && !m.Completed() {
 		m.hooks.Abandon()

@@ -17,8 +17,8 @@ func (m *Method[T, E]) whenCompleted(do func(error)) {
 	m.Success(func(T) { do(nil) }).Failure(do)
 }
 
-// Together combines futures of any types: see [Join] and [AllOf]. After it has completed, Await of each
-// of its futures returns immediately.
+// Together combines futures of any types: see [Join] and [AllOf]. After it has completed, Await of
+// each of its futures returns immediately.
 type Together struct {
 	futures []Future
 	outcome *Method[struct{}, none]
@@ -33,9 +33,9 @@ type none int32
 // completed.
 func Join(futures ...Future) *Together { return together(futures, false) }
 
-// AllOf waits until all futures have succeeded. When the first future fails, AllOf fails with the same
-// error, and the others are cancelled. [All] does the same for futures of one type, and returns their
-// responses.
+// AllOf waits until all futures have succeeded. When the first future fails, AllOf fails with the
+// same error, and the others are cancelled. [All] does the same for futures of one type, and
+// returns their responses.
 func AllOf(futures ...Future) *Together { return together(futures, true) }
 
 func together(futures []Future, needsAll bool) *Together {
@@ -68,8 +68,8 @@ func (t *Together) Failure(handle func(index int)) *Together {
 	return t
 }
 
-// Await blocks until the outcome is known. For an [AllOf] it returns the error of the first failure. If
-// the context ends before, it returns the cause of the context.
+// Await blocks until the outcome is known. For an [AllOf] it returns the error of the first
+// failure. If the context ends before, it returns the cause of the context.
 func (t *Together) Await(ctx context.Context) error {
 	_, err := t.outcome.Await(ctx)
 	return err
@@ -91,9 +91,9 @@ type AllFuture[T any, E ErrorType] struct {
 	together  *Together
 }
 
-// All waits until all futures have succeeded, and returns their responses. When the first future fails,
-// All fails with the same error, and the others are cancelled. Without futures it is completed. [AllOf]
-// does the same for futures of different types.
+// All waits until all futures have succeeded, and returns their responses. When the first future
+// fails, All fails with the same error, and the others are cancelled. Without futures it is
+// completed. [AllOf] does the same for futures of different types.
 func All[T any, E ErrorType](futures ...*Method[T, E]) *AllFuture[T, E] {
 	untyped := make([]Future, len(futures))
 	for index, each := range futures {
@@ -115,8 +115,8 @@ func (a *AllFuture[T, E]) Failure(handle func(index int)) *AllFuture[T, E] {
 }
 
 // Await blocks until all futures have succeeded, and returns their responses in the order of the
-// futures. When the first future fails, it returns the error. If the context ends before, it returns
-// the cause of the context.
+// futures. When the first future fails, it returns the error. If the context ends before, it
+// returns the cause of the context.
 func (a *AllFuture[T, E]) Await(ctx context.Context) ([]T, error) {
 	if err := a.together.Await(ctx); err != nil {
 		return nil, err

@@ -81,8 +81,8 @@ func New[T Type]() ID[T] {
 	return FromRandom[T](le.Uint64(random[:8]), le.Uint64(random[8:]))
 }
 
-// FromRandom returns an id of the low 112 of 128 random bits. The id is neither empty nor zero, since
-// those two payloads are replaced.
+// FromRandom returns an id of the low 112 of 128 random bits. The id is neither empty nor zero,
+// since those two payloads are replaced.
 func FromRandom[T Type](high, low uint64) ID[T] {
 	id := ID[T]{high: high & highMask, low: low}
 	switch {
@@ -94,8 +94,8 @@ func FromRandom[T Type](high, low uint64) ID[T] {
 	return id
 }
 
-// FromWire reads the wire form. (0, 0), an unset field of a message, gives the empty id. The error of a
-// tag of another type is a [TypeError].
+// FromWire reads the wire form. (0, 0), an unset field of a message, gives the empty id. The error
+// of a tag of another type is a [TypeError].
 func FromWire[T Type](high, low uint64) (ID[T], error) {
 	if (high|low) != 0 && high>>48 != tag[T]() {
 		return ID[T]{}, wrongType[T]()
@@ -155,7 +155,8 @@ func text[T Type](values []byte) string {
 	return out.String()
 }
 
-// Parse reads the text form. Its errors are [TypeError], [LengthError], [DigitError] and [CheckError].
+// Parse reads the text form. Its errors are [TypeError], [LengthError], [DigitError] and
+// [CheckError].
 func Parse[T Type](text string) (ID[T], error) {
 	var t T
 	prefix := t.Prefix() + "_"
@@ -231,7 +232,8 @@ func checkDigit(values []byte) byte {
 	return sum
 }
 
-// tag returns the prefix read as a number in base 37: absent is 0, a-z are 1 to 26, 0-9 are 27 to 36.
+// tag returns the prefix read as a number in base 37: absent is 0, a-z are 1 to 26, 0-9 are 27 to
+// 36.
 func tag[T Type]() uint64 {
 	var t T
 	prefix := t.Prefix()

@@ -8,8 +8,8 @@ func New[T id.Type](of id.ID[T]) *Id {
 	return &Id{High: high, Low: low}
 }
 
-// As returns the id in a message. A nil message, an unset field, gives the empty id. The error of an id
-// of another type is an [id.TypeError].
+// As returns the id in a message. A nil message, an unset field, gives the empty id. The error of
+// an id of another type is an [id.TypeError].
 func As[T id.Type](message *Id) (id.ID[T], error) {
 	return id.FromWire[T](message.GetHigh(), message.GetLow())
 }

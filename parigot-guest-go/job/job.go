@@ -50,8 +50,8 @@ const (
 	Unknown State = iota
 	// Running means that the job has not ended.
 	Running
-	// Done means that the job has ended, with a result or an error. Further polls before the removal
-	// return the same result, so the loss of a reply has no effect.
+	// Done means that the job has ended, with a result or an error. Further polls before the
+	// removal return the same result, so the loss of a reply has no effect.
 	Done
 )
 
@@ -82,8 +82,8 @@ func New[T any, I ID](newID func() I, config Config) *Jobs[I, T] {
 	return &Jobs[I, T]{newID: newID, config: config, entries: map[[2]uint64]*entry[T]{}}
 }
 
-// Start starts a job on its own goroutine, and returns the id immediately. If there are too many jobs,
-// it returns a [TooManyError].
+// Start starts a job on its own goroutine, and returns the id immediately. If there are too many
+// jobs, it returns a [TooManyError].
 //
 // The context of work has the values of ctx, and ends when the job is cancelled.
 func (j *Jobs[I, T]) Start(ctx context.Context, work func(context.Context) (T, error)) (I, error) {
@@ -126,10 +126,11 @@ func (j *Jobs[I, T]) Wait(ctx context.Context, id I) Job[T] {
 	return j.read(found)
 }
 
-// Cancel ends the context of a running job, or removes a kept result. It reports whether there was such
-// a job. Afterwards the id is unknown.
+// Cancel ends the context of a running job, or removes a kept result. It reports whether there was
+// such a job. Afterwards the id is unknown.
 //
-// Work that ignores its context continues, since a goroutine cannot be stopped. Its result is dropped.
+// Work that ignores its context continues, since a goroutine cannot be stopped. Its result is
+// dropped.
 func (j *Jobs[I, T]) Cancel(id I) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -184,8 +185,8 @@ func (j *Jobs[I, T]) forgetOld() {
 	}
 }
 
-// keepSwept starts a timer for the removal of the oldest result, so that results are removed without
-// further polls. Without results there is no timer. The caller holds the mutex.
+// keepSwept starts a timer for the removal of the oldest result, so that results are removed
+// without further polls. Without results there is no timer. The caller holds the mutex.
 func (j *Jobs[I, T]) keepSwept() {
 	if j.sweeps || len(j.ended) == 0 {
 		return

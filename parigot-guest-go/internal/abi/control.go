@@ -47,7 +47,8 @@ type Control struct {
 	_               [7]uint32
 }
 
-// Open sets the fields that are not 0 at the start: no call is being served, and no wake time is set.
+// Open sets the fields that are not 0 at the start: no call is being served, and no wake time is
+// set.
 func (c *Control) Open() {
 	c.progressCall.Store(NoCall)
 	c.wakeAtNS.Store(Never)
@@ -75,12 +76,13 @@ func (c *Control) SetProgress(call uint64, service, method uint32) {
 // YieldNow reports whether the host requests the end of the turn.
 func (c *Control) YieldNow() bool { return c.yieldNow.Load() != 0 }
 
-// TimersMoved reports whether only Go's runtime knows when its next timer is due. The host sets this
-// flag when the guest reads the clock, as every guest that sets a timer does, and when a timer is due.
+// TimersMoved reports whether only Go's runtime knows when its next timer is due. The host sets
+// this flag when the guest reads the clock, as every guest that sets a timer does, and when a timer
+// is due.
 func (c *Control) TimersMoved() bool { return c.timersMoved.Load() != 0 }
 
-// SetTurn sets the result of the turn: ready work, the latest time of the next turn, and the number of
-// polled tasks.
+// SetTurn sets the result of the turn: ready work, the latest time of the next turn, and the number
+// of polled tasks.
 func (c *Control) SetTurn(more bool, wakeAtNS, polls uint64) {
 	var isMore uint32
 	if more {

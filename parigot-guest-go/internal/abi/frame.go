@@ -12,8 +12,8 @@ const (
 	HeaderBytes = 64
 	// NoDeadline is the deadline of a call without one.
 	NoDeadline = math.MaxUint64
-	// LaunchNumber is the number of a guest's reply to KindLaunched. Incoming calls are numbered from
-	// 1.
+	// LaunchNumber is the number of a guest's reply to KindLaunched. Incoming calls are numbered
+	// from 1.
 	LaunchNumber = 0
 
 	frameAlign = 8
@@ -21,7 +21,8 @@ const (
 
 // Flags of a frame. Readers reject other flags.
 const (
-	// FlagServiceError, on a reply: the status is a number of the service's error enum, not a [Code].
+	// FlagServiceError, on a reply: the status is a number of the service's error enum, not a
+	// [Code].
 	FlagServiceError uint16 = 1 << iota
 	// FlagDescriptors, on a start: the host requests descriptors in the manifest.
 	FlagDescriptors
@@ -109,8 +110,8 @@ type Frame struct {
 	Payload  []byte // the message
 }
 
-// Append appends the frame's bytes to out. If the frame would be 4 GiB or longer, it returns an error
-// and out unchanged.
+// Append appends the frame's bytes to out. If the frame would be 4 GiB or longer, it returns an
+// error and out unchanged.
 func (f *Frame) Append(out []byte) ([]byte, error) {
 	return CloseFrame(append(f.OpenFrame(out), f.Payload...), len(out))
 }
@@ -137,8 +138,8 @@ func (f *Frame) OpenFrame(out []byte) []byte {
 	return append(out, f.Detail...)
 }
 
-// CloseFrame ends the frame that begins at start. Its payload extends to the end of out. If the frame
-// would be 4 GiB or longer, CloseFrame returns an error and out without the frame.
+// CloseFrame ends the frame that begins at start. Its payload extends to the end of out. If the
+// frame would be 4 GiB or longer, CloseFrame returns an error and out without the frame.
 func CloseFrame(out []byte, start int) ([]byte, error) {
 	content := len(out) - start
 	frame := (content + frameAlign - 1) / frameAlign * frameAlign

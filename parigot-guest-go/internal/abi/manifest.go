@@ -36,8 +36,8 @@ func ReadManifest(payload []byte) (Manifest, error) {
 	return manifest, in.end()
 }
 
-// readServices reads a count and that many services. Memory grows with the services in the input, not
-// with the announced count.
+// readServices reads a count and that many services. Memory grows with the services in the input,
+// not with the announced count.
 func readServices(in *cursor, expected string) []Service {
 	var services []Service
 	for count := in.uint32(expected); count > 0 && in.err == nil; count-- {

@@ -114,8 +114,8 @@ type Detail struct {
 	Message  string    // message for people
 }
 
-// ReadDetail reads a detail. Every input gives a detail, so that a failure stays readable: a part that
-// is too short is empty, and invalid UTF-8 is replaced.
+// ReadDetail reads a detail. Every input gives a detail, so that a failure stays readable: a part
+// that is too short is empty, and invalid UTF-8 is replaced.
 func ReadDetail(bytes []byte) Detail {
 	if len(bytes) < 4 {
 		return Detail{}

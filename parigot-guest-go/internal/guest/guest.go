@@ -14,8 +14,8 @@ import (
 
 // Outbox takes the frames that a guest sends.
 type Outbox interface {
-	// Send appends a frame. The payload is the message or, if the message is nil, the payload of the
-	// frame. The caller has just called [proto.Size] on the message, which caches the size.
+	// Send appends a frame. The payload is the message or, if the message is nil, the payload of
+	// the frame. The caller has just called [proto.Size] on the message, which caches the size.
 	Send(frame abi.Frame, message proto.Message) error
 	// Progress reports the call that is served from now on, or [abi.NoCall].
 	Progress(call uint64, service, method uint32)

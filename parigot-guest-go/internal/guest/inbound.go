@@ -60,8 +60,8 @@ func (in *Inbound) Metadata(key string) (value string, ok bool) { return valueOf
 // Trace returns the trace context of the call as metadata, or nil if there is none.
 func (in *Inbound) Trace() []byte { return in.trace }
 
-// Serve runs serve on a goroutine that may block, unless the call is cancelled or its deadline passes
-// before the goroutine starts.
+// Serve runs serve on a goroutine that may block, unless the call is cancelled or its deadline
+// passes before the goroutine starts.
 func (in *Inbound) Serve(request proto.Message, serve func(*Inbound, proto.Message)) {
 	in.request, in.serve = request, serve
 	in.guest.do(in)
@@ -128,8 +128,8 @@ func (in *Inbound) Value(name any) any {
 	return in.base.Value(name)
 }
 
-// AfterFunc runs f in a goroutine when the context ends. Package context calls this method, and needs
-// no goroutine per derived context then.
+// AfterFunc runs f in a goroutine when the context ends. Package context calls this method, and
+// needs no goroutine per derived context then.
 func (in *Inbound) AfterFunc(f func()) (stop func() bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()

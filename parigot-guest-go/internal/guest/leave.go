@@ -49,8 +49,8 @@ func (g *Guest) Stop() {
 	}()
 }
 
-// Leave runs the exit hooks, the last registered first, and then exits. It returns when the guest has
-// exited. Only the first call determines the status.
+// Leave runs the exit hooks, the last registered first, and then exits. It returns when the guest
+// has exited. Only the first call determines the status.
 func (g *Guest) Leave(status uint8, why string) { g.leave(nil, status, why) }
 
 // LeaveFrom is Leave from the handler of a call, which the host then logs; the call may be nil.
@@ -107,8 +107,8 @@ func (g *Guest) runExitHooks() {
 	}
 }
 
-// runExitHook runs a hook on a goroutine, and waits until the hook has ended or its time is over. The
-// goroutine of a late hook cannot be stopped; it continues, and the guest does not wait for it.
+// runExitHook runs a hook on a goroutine, and waits until the hook has ended or its time is over.
+// The goroutine of a late hook cannot be stopped; it continues, and the guest does not wait for it.
 func (g *Guest) runExitHook(hook AtExit) {
 	ctx, cancel := context.WithTimeout(NewContext(context.Background(), g), AtExitMax)
 	defer cancel()
@@ -125,8 +125,8 @@ func (g *Guest) runExitHook(hook AtExit) {
 	}
 }
 
-// Rest blocks until the guest has exited or stopped is closed. The caller may close stopped only after
-// the lifecycle has left serving: [Guest.Resting] relies on that.
+// Rest blocks until the guest has exited or stopped is closed. The caller may close stopped only
+// after the lifecycle has left serving: [Guest.Resting] relies on that.
 func (g *Guest) Rest(stopped <-chan struct{}) {
 	g.mu.Lock()
 	g.resting++

@@ -11,9 +11,9 @@ const idleMax = 64
 
 // Pool runs tasks on goroutines, its workers. A task may block.
 //
-// Tasks start in order. A worker that has finished a task takes the next one. As long as tasks wait,
-// the pool also wakes another worker, which runs when the first one blocks. Thus tasks that do not
-// block need no switch between goroutines.
+// Tasks start in order. A worker that has finished a task takes the next one. As long as tasks
+// wait, the pool also wakes another worker, which runs when the first one blocks. Thus tasks that
+// do not block need no switch between goroutines.
 //
 // # States of a worker
 //
@@ -67,14 +67,14 @@ func (p *Pool) do(task task) {
 	p.mu.Unlock()
 }
 
-// Yield returns after all waiting tasks have started. If no more tasks may start in this turn, Yield
-// returns in another turn.
+// Yield returns after all waiting tasks have started. If no more tasks may start in this turn,
+// Yield returns in another turn.
 func (p *Pool) Yield() {
 	resumed := make(chan struct{})
 	p.Do(func() {
 		close(resumed)
-		// Otherwise this worker would continue with the tasks added later, before the goroutine that
-		// yielded runs.
+		// Otherwise this worker would continue with the tasks added later, before the goroutine
+		// that yielded runs.
 		runtime.Gosched()
 	})
 	<-resumed

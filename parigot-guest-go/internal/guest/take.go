@@ -97,8 +97,8 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 	}
 }
 
-// takeCancel ends the context of a call's handler. The call stays in the table until the handler has
-// ended, and the handler's log lines still belong to the call.
+// takeCancel ends the context of a call's handler. The call stays in the table until the handler
+// has ended, and the handler's log lines still belong to the call.
 func (g *Guest) takeCancel(number uint64) {
 	g.mu.Lock()
 	in, isServed := g.inbound.get(number)

@@ -5,8 +5,8 @@ import "runtime"
 
 // Mutex excludes goroutines that share one thread.
 //
-// A flag is enough, and costs a tenth of a [sync.Mutex]: in wasm Go does not preempt goroutines, and
-// no holder of the mutex blocks. Another goroutine finds the mutex held only after a garbage
+// A flag is enough, and costs a tenth of a [sync.Mutex]: in wasm Go does not preempt goroutines,
+// and no holder of the mutex blocks. Another goroutine finds the mutex held only after a garbage
 // collection that ran in between.
 type Mutex struct{ held bool }
 

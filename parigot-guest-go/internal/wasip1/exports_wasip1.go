@@ -32,8 +32,8 @@ var (
 // polled counts the tasks of a turn, up to a limit.
 type polled struct{ begun, most uint32 }
 
-// userMain is the function main of the user's program. The module is a library, so Go's runtime does
-// not call main; runMain does.
+// userMain is the function main of the user's program. The module is a library, so Go's runtime
+// does not call main; runMain does.
 //
 //go:linkname userMain main.main
 func userMain()
@@ -66,7 +66,8 @@ func exportInbox(_, size uint32) {
 	control.SetInbox(address(&inbox[0]), uint64(size))
 }
 
-// exportTurn passes the incoming frames to goroutines, and returns when no goroutine can run any more.
+// exportTurn passes the incoming frames to goroutines, and returns when no goroutine can run any
+// more.
 //
 //go:wasmexport parigot_turn
 func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {

@@ -43,8 +43,8 @@ func endIdleTurns(yield func(struct{}) bool) {
 	for {
 		waited := false
 		err := idle.Read(func(uintptr) (done bool) {
-			// There is nothing to read. The runtime calls this function again when the descriptor is
-			// readable.
+			// There is nothing to read. The runtime calls this function again when the descriptor
+			// is readable.
 			done, waited = waited, true
 			return done
 		})
@@ -60,8 +60,8 @@ func endIdleTurns(yield func(struct{}) bool) {
 // endTurn is the fast path: it ends the turn on the calling goroutine, and returns true in the next
 // turn. It saves the switches to endIdleTurns and the host's poll of the descriptor.
 //
-// endTurn returns false, and the turn continues, if another goroutine can run, or if the host does not
-// know when the next timer is due.
+// endTurn returns false, and the turn continues, if another goroutine can run, or if the host does
+// not know when the next timer is due.
 func endTurn() bool {
 	if !isPulled || control.TimersMoved() || othersCanRun() {
 		return false
@@ -73,8 +73,8 @@ func endTurn() bool {
 // runnable is the number of goroutines that can run, without the one that reads the metric.
 var runnable = []metrics.Sample{{Name: "/sched/goroutines/runnable:goroutines"}}
 
-// ownGoroutines is the number of goroutines in every guest while it runs: the running goroutine, those
-// of exportTurn and endIdleTurns, and the parked one. A larger number in a guest disables the
+// ownGoroutines is the number of goroutines in every guest while it runs: the running goroutine,
+// those of exportTurn and endIdleTurns, and the parked one. A larger number in a guest disables the
 // shortcut in othersCanRun. A smaller number makes the shortcut wrong: a turn would end while a
 // goroutine can run. An end-to-end test compares the constant with a fresh guest.
 const ownGoroutines = 4
