@@ -16,7 +16,8 @@
 //		if _, err := parigot.Launch(ctx, pb.RequireGreeting()).Await(ctx); err != nil {
 //			log.Fatal(err)
 //		}
-//		reply, err := pb.MustLocateGreeting(ctx).FetchGreeting(ctx, &pb.FetchGreetingRequest{}).Await(ctx)
+//		greeting := pb.MustLocateGreeting(ctx)
+//		reply, err := greeting.FetchGreeting(ctx, &pb.FetchGreetingRequest{}).Await(ctx)
 //		…
 //	}
 package parigot

@@ -26,7 +26,9 @@ type Export struct {
 type ReadyAtOnce struct{}
 
 // Ready returns a future with the value true.
-func (ReadyAtOnce) Ready(context.Context) *future.Base[bool] { return future.NewBaseWithValue(true) }
+func (ReadyAtOnce) Ready(context.Context) *future.Base[bool] {
+	return future.NewBaseWithValue(true)
+}
 
 // Handler serves one method: see [Handle].
 type Handler func(in *guest.Inbound, request []byte)

@@ -18,7 +18,8 @@ import (
 func NewLogHandler() slog.Handler {
 	lines := &lineWriter{}
 	withoutHead := func(groups []string, attr slog.Attr) slog.Attr {
-		isHead := attr.Key == slog.TimeKey || attr.Key == slog.LevelKey || attr.Key == slog.MessageKey
+		key := attr.Key
+		isHead := key == slog.TimeKey || key == slog.LevelKey || key == slog.MessageKey
 		if len(groups) == 0 && isHead {
 			return slog.Attr{}
 		}

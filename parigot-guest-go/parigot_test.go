@@ -81,7 +81,10 @@ func TestErrorsReachTheCaller(t *testing.T) {
 		{errors.New("the till is stuck"), "UNKNOWN: the till is stuck", parigot.Unknown},
 		{parigot.PermissionDenied, "PERMISSION_DENIED", parigot.PermissionDenied},
 		{fmt.Errorf("no till: %w", parigot.Aborted), "ABORTED: no till: ABORTED", parigot.Aborted},
-		{&parigot.CallError{Code: parigot.DataLoss, Message: "mice"}, "DATA_LOSS: mice", parigot.DataLoss},
+		{
+			&parigot.CallError{Code: parigot.DataLoss, Message: "mice"},
+			"DATA_LOSS: mice", parigot.DataLoss,
+		},
 		{
 			&parigot.CallError{
 				Code:    parigot.Unavailable,
@@ -139,14 +142,15 @@ func TestDeadlineEndsCallAtBothSides(t *testing.T) {
 		if fate := parigot.FateOf(err); fate != parigot.FateUnknown {
 			t.Fatalf("the fate is %v", fate)
 		}
-		if took := time.Since(began); took != time.Hour || !errors.Is(err, context.DeadlineExceeded) {
+		took := time.Since(began)
+		if took != time.Hour || !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("it took %v and ended with %v", took, err)
 		}
 		if err := <-atCallee; err != context.DeadlineExceeded {
 			t.Fatalf("the context of the handler ended with %v", err)
 		}
 		check(t, ctx, shop.sell(ctx, say("bread")), timedOut)
-		if took := time.Since(began); took != time.Hour+3*time.Second {
+		if took = time.Since(began); took != time.Hour+3*time.Second {
 			t.Fatalf("without a deadline it took %v more", took-time.Hour)
 		}
 		<-atCallee
@@ -263,10 +267,12 @@ func TestInvalidCallFailsImmediately(t *testing.T) {
 	ctx, shop := open(t, echo)
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	check(t, ctx, shop.sell(ended, say("bread")), "CANCELLED: cancelled: the caller cancelled the call")
+	check(t, ctx, shop.sell(ended, say("bread")),
+		"CANCELLED: cancelled: the caller cancelled the call")
 	huge := say(strings.Repeat("x", 16<<20))
 	check(t, ctx, shop.sell(ctx, huge),
-		"RESOURCE_EXHAUSTED: too large: a message of 16777221 bytes, and at most 16777216 are let through")
+		"RESOURCE_EXHAUSTED: too large: "+
+			"a message of 16777221 bytes, and at most 16777216 are let through")
 	made := shop.sell(ctx, say("not \xff UTF-8"))
 	_, err := made.Await(ctx)
 	if !errors.Is(err, parigot.InvalidArgument) || parigot.FateOf(err) != parigot.FateRefused {
@@ -276,11 +282,12 @@ func TestInvalidCallFailsImmediately(t *testing.T) {
 
 func TestUnsendableResponseIsAnError(t *testing.T) {
 	huge := say(strings.Repeat("x", 16<<20))
+	notUTF8 := say("not \xff UTF-8")
 	for want, response := range map[string]*text{
 		"RESOURCE_EXHAUSTED: answer lost: " +
 			"a message of 16777221 bytes, and at most 16777216 are let through": huge,
 		"INTERNAL: answer lost: " +
-			"the response cannot be sent: string field contains invalid UTF-8": say("not \xff UTF-8"),
+			"the response cannot be sent: string field contains invalid UTF-8": notUTF8,
 	} {
 		ctx, shop := open(t, func(context.Context, *text) (*text, error) { return response, nil })
 		err := check(t, ctx, shop.sell(ctx, say("bread")), want)
@@ -325,8 +332,11 @@ func TestDynamicClientCallsByName(t *testing.T) {
 				t.Fatalf("found %v", err)
 			}
 			_, err = shop.Call(ctx, "Steal", nil).Await(ctx)
-			if !errors.Is(err, parigot.Unimplemented) || parigot.FateOf(err) != parigot.FateRefused {
+			if !errors.Is(err, parigot.Unimplemented) {
 				t.Fatalf("found %v", err)
+			}
+			if fate := parigot.FateOf(err); fate != parigot.FateRefused {
+				t.Fatalf("the fate of %v is %v", err, fate)
 			}
 		})
 	}
@@ -349,8 +359,9 @@ func TestLocateFailsWithoutRequirement(t *testing.T) {
 	host.Start("early", func(ctx context.Context) {
 		_, err = parigot.Locate(ctx, &shopService)
 	}).Wait()
-	if want := "shop.v1.Shop cannot be called before the guest is launched"; err == nil || err.Error() != want {
-		t.Fatalf("found %v, want %s", err, want)
+	const early = "shop.v1.Shop cannot be called before the guest is launched"
+	if err == nil || err.Error() != early {
+		t.Fatalf("found %v, want %s", err, early)
 	}
 	if _, err := parigot.Locate(t.Context(), &shopService); err == nil {
 		t.Fatal("a context without a guest must be an error")

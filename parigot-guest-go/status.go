@@ -51,16 +51,16 @@ const (
 	CauseUnspecified   = Cause(abi.CauseUnspecified)   // no cause was given
 	CauseTimedOut      = Cause(abi.CauseTimedOut)      // the deadline passed
 	CauseCalleeExited  = Cause(abi.CauseCalleeExited)  // the callee exited before it answered
-	CauseCalleeKilled  = Cause(abi.CauseCalleeKilled)  // the host killed the callee for a time or memory limit
+	CauseCalleeKilled  = Cause(abi.CauseCalleeKilled)  // the callee exceeded a time or memory limit
 	CauseCalleeTrapped = Cause(abi.CauseCalleeTrapped) // the callee trapped or panicked
-	CauseUnreachable   = Cause(abi.CauseUnreachable)   // no instance of the callee could receive the call
+	CauseUnreachable   = Cause(abi.CauseUnreachable)   // no instance of the callee was available
 	CauseCanceled      = Cause(abi.CauseCanceled)      // the caller cancelled the call
-	CauseTooLarge      = Cause(abi.CauseTooLarge)      // the request exceeds the host's limit on messages
-	CauseOverloaded    = Cause(abi.CauseOverloaded)    // callee or caller has reached its limit of calls
+	CauseTooLarge      = Cause(abi.CauseTooLarge)      // the request exceeds the host's limit
+	CauseOverloaded    = Cause(abi.CauseOverloaded)    // callee or caller is at its limit of calls
 	CauseUndecodable   = Cause(abi.CauseUndecodable)   // the request could not be decoded
 	CauseNoSuchMethod  = Cause(abi.CauseNoSuchMethod)  // the callee has no such method
 	CauseAnswered      = Cause(abi.CauseAnswered)      // the callee's handler returned this status
-	CauseAnswerLost    = Cause(abi.CauseAnswerLost)    // the callee answered, but the response was lost
+	CauseAnswerLost    = Cause(abi.CauseAnswerLost)    // the callee answered; the response was lost
 )
 
 // String returns the name: timed out.
@@ -75,9 +75,9 @@ type Fate uint8
 
 // The fates.
 const (
-	FateUnknown  = Fate(abi.FateUnknown)  // the call may have run, completely or in part, or may still run
-	FateRefused  = Fate(abi.FateRefused)  // the call did not run and never will; a retry cannot run it twice
-	FateAnswered = Fate(abi.FateAnswered) // the service answered, with an error of its enum or a status
+	FateUnknown  = Fate(abi.FateUnknown)  // the call may have run, or may still run
+	FateRefused  = Fate(abi.FateRefused)  // the call never ran and never will; safe to retry
+	FateAnswered = Fate(abi.FateAnswered) // the service answered with an error or status
 )
 
 // String returns the name: refused.
@@ -110,7 +110,7 @@ type CallError struct {
 	Code     Code
 	Cause    Cause
 	Message  string        // message for people, possibly empty
-	Service  string        // full name of the called service, greeting.v1.Greeting; empty without a call
+	Service  string        // full name of the called service; empty without a call
 	Method   string        // called method: FetchGreeting
 	Instance id.InstanceID // instance that had or refused the call; empty if none did
 	Call     id.CallID     // id as in the log; empty if the call never left the guest

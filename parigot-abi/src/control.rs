@@ -24,8 +24,8 @@
 //! | 100 | | | reserved, zero |
 //!
 //! The host sets `outbox_committed` to 0 before each turn. It sets `timers_moved` to a value other
-//! than 0 once the guest has read its clock in the current turn, and if one of the guest's timers is
-//! due.
+//! than 0 once the guest has read its clock in the current turn, and if one of the guest's timers
+//! is due.
 //!
 //! After a trap, the host reads the committed outbox and the panic's text once, and never enters
 //! the guest again. Therefore the guest stores `outbox_committed` only after the bytes of a frame.

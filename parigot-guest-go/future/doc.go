@@ -11,8 +11,8 @@
 // Combinators wait for several futures. They have the same names as in Rust's module future:
 //
 //   - [Join] completes when all futures have completed, with responses or errors.
-//   - [All] completes when all futures have succeeded or the first has failed. [AllOf] does the same
-//     for futures of different types.
+//   - [All] completes when all futures have succeeded or the first has failed. [AllOf] does the
+//     same for futures of different types.
 //   - [Race] completes when the first future has completed, with a response or an error.
 //   - [Any] completes when the first future has succeeded or all have failed.
 //   - [Timeout] completes when a future has completed or a duration has passed.

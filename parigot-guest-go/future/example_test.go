@@ -27,7 +27,9 @@ func ExampleMethod_Success() {
 
 func ExampleThen() {
 	ctx := context.Background()
-	dinner := future.Then(order("soup"), func(starter string) *dish { return order(starter + " and fish") })
+	dinner := future.Then(order("soup"), func(starter string) *dish {
+		return order(starter + " and fish")
+	})
 	fmt.Println(dinner.Await(ctx))
 	// Output: soup and fish <nil>
 }

@@ -43,7 +43,9 @@ func TestHandlersRunInOrderOfRegistration(t *testing.T) {
 	note := func(what string) func(string) {
 		return func(response string) { seen = append(seen, what+response) }
 	}
-	method.Success(note("a ")).Failure(func(error) { t.Error("the failure handler of a success must not run") })
+	method.Success(note("a ")).Failure(func(error) {
+		t.Error("the failure handler of a success must not run")
+	})
 	method.Success(func(response string) {
 		note("b ")(response)
 		method.Success(note("from within b "))
@@ -85,7 +87,8 @@ func TestErrorsOfTheServiceAreDistinguished(t *testing.T) {
 		}
 	}
 	for _, none := range []error{nil, menuErr(0), future.Error[menuErr]{}} {
-		if response, err := future.Done[string, menuErr]("soup", none).Await(t.Context()); response != "soup" || err != nil {
+		response, err := future.Done[string, menuErr]("soup", none).Await(t.Context())
+		if response != "soup" || err != nil {
 			t.Errorf("%v: found %q, %v", none, response, err)
 		}
 	}
@@ -170,7 +173,10 @@ func TestCancelOfThenCancelsThePendingFuture(t *testing.T) {
 	}
 
 	first = future.New[string, menuErr]()
-	future.Then(first, func(string) *dish { t.Error("a handler must not run after Cancel"); return second }).Cancel()
+	future.Then(first, func(string) *dish {
+		t.Error("a handler must not run after Cancel")
+		return second
+	}).Cancel()
 	if _, err := first.Await(t.Context()); !errors.Is(err, context.Canceled) {
 		t.Fatalf("found %v", err)
 	}
@@ -236,13 +242,15 @@ func TestAllSucceedsAfterAllFutures(t *testing.T) {
 	late := future.New[string, menuErr]()
 	all := future.All(completed, late)
 	fired := 0
-	all.Success(func() { fired++ }).Failure(func(int) { t.Error("the failure handler must not run") })
+	all.Success(func() { fired++ })
+	all.Failure(func(int) { t.Error("the failure handler must not run") })
 	if all.Completed() || fired != 0 {
 		t.Fatal("completed before all futures have succeeded")
 	}
 	late.Complete("salad", nil)
 	responses, err := all.Await(t.Context())
-	if want := []string{"soup", "salad"}; !slices.Equal(responses, want) || err != nil || fired != 1 {
+	want := []string{"soup", "salad"}
+	if !slices.Equal(responses, want) || err != nil || fired != 1 {
 		t.Fatalf("found %q, %v, the handler ran %d times", responses, err, fired)
 	}
 }
@@ -381,7 +389,8 @@ func TestAnySuccessCancelsTheRest(t *testing.T) {
 		t.Fatal("completed while futures may still succeed")
 	}
 	quick.Complete("soup", nil)
-	if response, err := first.Await(t.Context()); response != "soup" || err != nil || !slow.Completed() {
+	response, err := first.Await(t.Context())
+	if response != "soup" || err != nil || !slow.Completed() {
 		t.Fatalf("found %q, %v, %v", response, err, slow)
 	}
 }

@@ -2,8 +2,8 @@
 //
 // An id has three forms, which the Rust crate parigot-abi specifies:
 //
-//   - The text form is `svc_` and 24 digits of Crockford's base 32. The last digit is a check digit.
-//     You can copy the text from a log and parse it.
+//   - The text form is `svc_` and 24 digits of Crockford's base 32. The last digit is a check
+//     digit. You can copy the text from a log and parse it.
 //   - The short form, `svc_` and 6 digits, is for people.
 //   - The wire form is two numbers.
 //

@@ -29,7 +29,7 @@ type Jobs[I ID, T any] struct {
 
 	mu      sync.Mutex
 	entries map[[2]uint64]*entry[T] // by the key of the id
-	ended   []*entry[T]             // ordered by until; may contain entries that are removed already
+	ended   []*entry[T]             // ordered by until; may contain removed entries
 	sweeps  bool                    // true while a timer for the removal of results runs
 }
 

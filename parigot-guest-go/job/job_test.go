@@ -85,7 +85,8 @@ func TestJobOutlivesItsCall(t *testing.T) {
 func TestFailedJobIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		jobs := job.New[string](newTicketID, job.Config{})
-		check(t, jobs.Wait(t.Context(), start(t, jobs, baking(0, errBurnt))), "Done margherita burnt")
+		burnt := start(t, jobs, baking(0, errBurnt))
+		check(t, jobs.Wait(t.Context(), burnt), "Done margherita burnt")
 	})
 }
 
@@ -95,12 +96,14 @@ func TestJobsAreLimited(t *testing.T) {
 		start(t, jobs, baking(time.Second, nil))
 		start(t, jobs, baking(time.Hour, nil))
 		_, err := jobs.Start(t.Context(), baking(0, nil))
-		if want := "there are 2 jobs already, the most that there may be"; err == nil || err.Error() != want {
+		const want = "there are 2 jobs already, the most that there may be"
+		if err == nil || err.Error() != want {
 			t.Fatalf("found %v, want %q", err, want)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if _, err := jobs.Start(t.Context(), baking(0, nil)); !errors.As(err, new(job.TooManyError)) {
+		_, err = jobs.Start(t.Context(), baking(0, nil))
+		if !errors.As(err, new(job.TooManyError)) {
 			t.Fatalf("a kept result must count, found %v", err)
 		}
 		time.Sleep(time.Minute)
@@ -155,7 +158,9 @@ func Example() {
 	orders := job.New[string](newTicketID, job.Config{})
 
 	// In the method Order:
-	ticket, err := orders.Start(ctx, func(context.Context) (string, error) { return "margherita", nil })
+	ticket, err := orders.Start(ctx, func(context.Context) (string, error) {
+		return "margherita", nil
+	})
 	if err != nil {
 		fmt.Println(err) // too many jobs
 	}

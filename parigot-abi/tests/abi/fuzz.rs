@@ -2,8 +2,8 @@
 //! can be written again.
 //!
 //! `cargo test` runs for two seconds, always from the same seed. `PARIGOT_SOAK_SECONDS=600` runs
-//! for 600 seconds, from a new seed. A failure prints its seed, and `PARIGOT_FUZZ_SEED=<seed>` repeats
-//! this input.
+//! for 600 seconds, from a new seed. A failure prints its seed, and `PARIGOT_FUZZ_SEED=<seed>`
+//! repeats this input.
 
 use std::time::{Duration, Instant, SystemTime};
 

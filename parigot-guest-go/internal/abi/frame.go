@@ -36,7 +36,7 @@ type Kind uint16
 // The kinds of version 1.0. "In" is from the host to the guest, "out" from the guest to the host.
 const (
 	KindStart    Kind = iota + 1 // in, the first frame: see [Start]
-	KindLaunched                 // in: required services are ready; payload: a uint32 handle for each
+	KindLaunched                 // in: required services are ready; payload: their handles
 	KindCall                     // in and out: an rpc
 	KindReply                    // in and out: the end of a call
 	KindCancel                   // in and out: the caller no longer waits for the call
@@ -44,7 +44,7 @@ const (
 	KindManifest                 // out, the guest's first frame: see [Manifest]
 	KindLaunch                   // out: the guest waits for KindLaunched
 	KindLog                      // out: a log line; status is a [Level], number the call or NoCall
-	KindExit                     // out, the guest's last frame: status is the exit status, payload the reason
+	KindExit                     // out, the last frame: exit status, and the reason as payload
 	KindItem                     // reserved for streams
 	KindCredit                   // reserved for streams
 	KindEnd                      // reserved for streams
@@ -144,7 +144,8 @@ func CloseFrame(out []byte, start int) ([]byte, error) {
 	content := len(out) - start
 	frame := (content + frameAlign - 1) / frameAlign * frameAlign
 	if uint64(frame) > math.MaxUint32 {
-		return out[:start], fmt.Errorf("frame of %d bytes: a frame must be shorter than 4 GiB", content)
+		const text = "frame of %d bytes: a frame must be shorter than 4 GiB"
+		return out[:start], fmt.Errorf(text, content)
 	}
 	var zeros [frameAlign]byte
 	out = append(out, zeros[:frame-content]...)

@@ -53,7 +53,8 @@ func readServices(in *cursor, expected string) []Service {
 
 func readMethods(in *cursor) []Method {
 	var methods []Method
-	for count := in.uint32("how many methods the service has"); count > 0 && in.err == nil; count-- {
+	count := in.uint32("how many methods the service has")
+	for ; count > 0 && in.err == nil; count-- {
 		methods = append(methods, Method{
 			Name:       in.string("a method's name"),
 			BudgetNS:   in.uint64("a method's budget"),

@@ -17,7 +17,8 @@ func SplitPrologue(inbox []byte) (Prologue, []byte, error) {
 		return Prologue{}, nil, &MalformedError{len(inbox) / 8 * 8, "a prologue of 16 bytes"}
 	}
 	le := binary.LittleEndian
-	return Prologue{MonotonicNS: le.Uint64(inbox), WallNS: le.Uint64(inbox[8:])}, inbox[PrologueBytes:], nil
+	prologue := Prologue{MonotonicNS: le.Uint64(inbox), WallNS: le.Uint64(inbox[8:])}
+	return prologue, inbox[PrologueBytes:], nil
 }
 
 // Append appends the prologue's bytes to out.

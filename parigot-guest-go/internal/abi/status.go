@@ -126,7 +126,8 @@ func ReadDetail(bytes []byte) Detail {
 	}
 	detail := Detail{Cause: cause}
 	if rest := bytes[4:]; len(rest) >= 16 {
-		detail.Instance = [2]uint64{binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])}
+		le := binary.LittleEndian
+		detail.Instance = [2]uint64{le.Uint64(rest), le.Uint64(rest[8:])}
 		detail.Message = strings.ToValidUTF8(string(rest[16:]), "\uFFFD")
 	}
 	return detail

@@ -15,7 +15,9 @@ import (
 )
 
 func TestEveryCaseHasATest(t *testing.T) {
-	here := []string{"names", "version", "prologue", "frame", "start", "manifest", "control", "malformed"}
+	here := []string{
+		"names", "version", "prologue", "frame", "start", "manifest", "control", "malformed",
+	}
 	inPackageID := []string{"id", "constant id", "bad id"}
 	for _, c := range vectors.Read(t) {
 		if !slices.Contains(here, c.What) && !slices.Contains(inPackageID, c.What) {
@@ -51,7 +53,10 @@ func TestNames(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	vectors.Each(t, "version", func(t *testing.T, c *vectors.Case) {
-		version := abi.Version{Major: uint16(c.Number(t, "major")), Minor: uint16(c.Number(t, "minor"))}
+		version := abi.Version{
+			Major: uint16(c.Number(t, "major")),
+			Minor: uint16(c.Number(t, "minor")),
+		}
 		packed := uint32(c.Number(t, "packed"))
 		check(t, version.Packed(), packed)
 		check(t, abi.UnpackVersion(packed), version)
@@ -60,7 +65,10 @@ func TestVersions(t *testing.T) {
 
 func TestPrologues(t *testing.T) {
 	vectors.Each(t, "prologue", func(t *testing.T, c *vectors.Case) {
-		want := abi.Prologue{MonotonicNS: c.Number(t, "monotonic_ns"), WallNS: c.Number(t, "wall_ns")}
+		want := abi.Prologue{
+			MonotonicNS: c.Number(t, "monotonic_ns"),
+			WallNS:      c.Number(t, "wall_ns"),
+		}
 		check(t, want.Append(nil), c.Hex(t, "bytes"))
 		prologue, rest, err := abi.SplitPrologue(append(c.Hex(t, "bytes"), "frames"...))
 		check(t, err, nil)
@@ -188,11 +196,12 @@ func manifestOf(t *testing.T, c *vectors.Case) abi.Manifest {
 	for _, field := range c.Fields {
 		words := strings.Split(field.Value, " ")
 		switch field.Name {
-		case "exports":
-			*list = append(*list, abi.Service{Name: words[0], Schema: vectors.Parse(t, words[1], 16)})
-		case "requires":
-			list = &manifest.Requires
-			*list = append(*list, abi.Service{Name: words[0], Schema: vectors.Parse(t, words[1], 16)})
+		case "exports", "requires":
+			if field.Name == "requires" {
+				list = &manifest.Requires
+			}
+			schema := vectors.Parse(t, words[1], 16)
+			*list = append(*list, abi.Service{Name: words[0], Schema: schema})
 		case "method":
 			service := &(*list)[len(*list)-1]
 			service.Methods = append(service.Methods, abi.Method{
@@ -295,7 +304,8 @@ func FuzzReaders(f *testing.F) {
 			_, _ = abi.ReadStart(&frame)
 			_ = abi.ReadDetail(frame.Detail)
 		}
-		if manifest, err := abi.ReadManifest(input); err == nil && !bytes.Equal(manifest.Append(nil), input) {
+		manifest, err := abi.ReadManifest(input)
+		if err == nil && !bytes.Equal(manifest.Append(nil), input) {
 			t.Fatal("a manifest has two encodings")
 		}
 	})

@@ -74,7 +74,8 @@ func (in *Inbound) run() {
 		return
 	}
 	if in.isTooLate() {
-		in.Fail(abi.DeadlineExceeded, abi.CauseTimedOut, "its deadline had passed before it was begun")
+		const message = "its deadline had passed before it was begun"
+		in.Fail(abi.DeadlineExceeded, abi.CauseTimedOut, message)
 		return
 	}
 	in.ShowProgress()
@@ -189,7 +190,8 @@ func (in *Inbound) Respond(message proto.Message) {
 		return
 	}
 	if err := in.guest.sendMessage(in.reply(), message); err != nil {
-		in.sendFailure(abi.Internal, abi.CauseAnswerLost, fmt.Sprintf("the response cannot be sent: %v", err))
+		message := fmt.Sprintf("the response cannot be sent: %v", err)
+		in.sendFailure(abi.Internal, abi.CauseAnswerLost, message)
 	}
 }
 
@@ -213,7 +215,8 @@ func (in *Inbound) Fail(code abi.Code, cause abi.Cause, message string) {
 func (in *Inbound) sendFailure(code abi.Code, cause abi.Cause, message string) {
 	frame := in.reply()
 	frame.Status = uint32(code)
-	frame.Detail = abi.Detail{Cause: cause, Message: cut(message, in.guest.MessageBytesMax())}.Append(nil)
+	message = cut(message, in.guest.MessageBytesMax())
+	frame.Detail = abi.Detail{Cause: cause, Message: message}.Append(nil)
 	in.guest.send(frame)
 }
 

@@ -120,8 +120,8 @@ func (g *Guest) runExitHook(hook AtExit) {
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		text := fmt.Sprintf("what %s has registered for the exit did not end within %v", hook.Place, AtExitMax)
-		g.Log(abi.LevelError, abi.NoCall, text)
+		const text = "what %s has registered for the exit did not end within %v"
+		g.Log(abi.LevelError, abi.NoCall, fmt.Sprintf(text, hook.Place, AtExitMax))
 	}
 }
 

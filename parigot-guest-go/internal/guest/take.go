@@ -110,7 +110,11 @@ func (g *Guest) takeCancel(number uint64) {
 
 // failureOf reads the failure of a launch.
 func failureOf(frame *abi.Frame) *Failure {
-	return &Failure{Code: abi.Code(frame.Status), Detail: abi.ReadDetail(frame.Detail), ID: frame.ID}
+	return &Failure{
+		Code:   abi.Code(frame.Status),
+		Detail: abi.ReadDetail(frame.Detail),
+		ID:     frame.ID,
+	}
 }
 
 // Failure is the failure of a call or of a launch.
