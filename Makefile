@@ -114,7 +114,7 @@ bench: setup ## measure what calls and idle guests cost; builds everything optim
 soak: setup $(NATS_SERVER) ## try SOAK_REQUESTS (100,000) on the generator, random bytes on every reader of the ABI for SOAK_SECONDS (600), SOAK_SEEDS (10,000) interleavings of guests, then budgets, idle guests, 20 million calls and a million between processes
 	PARIGOT_SOAK_REQUESTS=$(SOAK_REQUESTS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --package protoc-gen-parigot \
 		--test plugin -- --nocapture every_request
-	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test fuzz -- --nocapture
+	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test abi -- --nocapture fuzz
 	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test e2e -- --nocapture interleavings::
 	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --workspace --test measured -- --nocapture \
 		budget:: idle:: soak::

@@ -83,6 +83,35 @@ fn output_of_go_before_a_failed_start_is_logged() {
     assert_eq!(ended.status, Some(1));
 }
 
+/// Returns the constant `ownGoroutines` of the Go SDK.
+fn own_goroutines() -> u32 {
+    let source = include_str!(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../parigot-guest-go/internal/wasip1/turn_wasip1.go"
+    ));
+    let declaration = source
+        .lines()
+        .find_map(|line| line.strip_prefix("const ownGoroutines = "));
+    declaration
+        .expect("the Go SDK must declare ownGoroutines")
+        .parse()
+        .expect("ownGoroutines must be a number")
+}
+
+/// The SDK ends a turn in place if only its own goroutines and resting ones exist. One goroutine
+/// more disables that shortcut; one less ends turns while goroutines can run.
+#[test]
+fn a_fresh_go_guest_has_only_its_own_goroutines() {
+    let app = App::new("[program.goroutines]\nwasm = \"goroutines.wasm\"\n")
+        .with("goroutines.wasm", go_guest("goroutines"));
+    let ended = app.run();
+    assert_eq!(
+        ended.messages_of("goroutines"),
+        [format!("started goroutines={}", own_goroutines())]
+    );
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+}
+
 #[test]
 fn go_gets_arguments_and_environment() {
     let app = App::new(

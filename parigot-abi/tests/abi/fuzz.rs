@@ -1,7 +1,9 @@
-//! Random and mutated bytes through every reader: none panics, and what is read can be written again.
+//! Passes random and mutated bytes to every reader. No reader panics, and everything that was read
+//! can be written again.
 //!
-//! `cargo test` tries for two seconds, always from the same seed; `PARIGOT_SOAK_SECONDS=600` tries for that long, from a new
-//! one. A failure prints its seed, and `PARIGOT_FUZZ_SEED=<that>` runs this one input again.
+//! `cargo test` runs for two seconds, always from the same seed. `PARIGOT_SOAK_SECONDS=600` runs
+//! for 600 seconds, from a new seed. A failure prints its seed, and `PARIGOT_FUZZ_SEED=<seed>`
+//! repeats this input.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -27,7 +29,7 @@ fn no_input_panics() {
     let first_seed = soak_seconds.map_or(0, |_| {
         SystemTime::now()
             .duration_since(SystemTime::UNIX_EPOCH)
-            .expect("the clock is right")
+            .expect("the clock must be after 1970")
             .as_nanos() as u64
     });
     let duration = Duration::from_secs(soak_seconds.unwrap_or(2));
@@ -42,13 +44,13 @@ fn no_input_panics() {
     println!("{tries} inputs from seed {first_seed}");
 }
 
-/// Says which seed it was when the test panics.
+/// Prints the seed if the test panics.
 struct Seed(u64);
 
 impl Drop for Seed {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("to run this input again: PARIGOT_FUZZ_SEED={}", self.0);
+            eprintln!("to repeat this input: PARIGOT_FUZZ_SEED={}", self.0);
         }
     }
 }
@@ -70,16 +72,17 @@ fn try_one(seed: u64) {
     read_ids(&mut random);
 }
 
-/// Reads the bytes as everything that they could be.
+/// Passes the bytes to every reader.
 fn read_all(bytes: &[u8]) {
-    let (mut frames, mut end) = (Frames::new(bytes), 0);
+    let mut frames = Frames::new(bytes);
+    let mut end = 0;
     while let Some(frame) = frames.next() {
         match frame {
             Ok(frame) => {
                 assert_eq!(
                     rewritten(&frame),
                     bytes[end..frames.offset()],
-                    "a frame is the only one that reads like it"
+                    "a frame must have one encoding"
                 );
                 end = frames.offset();
                 read_parts(&frame);
@@ -98,7 +101,7 @@ fn read_all(bytes: &[u8]) {
         Ok(manifest) => {
             let mut out = Vec::new();
             manifest.write(&mut out);
-            assert_eq!(out, bytes, "a manifest is the only one that reads like it");
+            assert_eq!(out, bytes, "a manifest must have one encoding");
         }
         Err(error) => check_error(&error, bytes),
     }
@@ -146,7 +149,7 @@ fn rewritten(frame: &Frame<'_>) -> Vec<u8> {
 fn check_error(error: &Malformed, bytes: &[u8]) {
     assert!(
         error.offset <= bytes.len(),
-        "{error}, and there are {} bytes",
+        "{error}, but the input has {} bytes",
         bytes.len()
     );
     assert!(!error.expected.is_empty());
@@ -161,16 +164,17 @@ fn read_ids(random: &mut Random) {
     }
     let text = String::from_utf8_lossy(&text);
     if let Ok(id) = text.parse::<ServiceId>() {
-        assert_eq!(id.to_string(), text, "an id has one text");
+        assert_eq!(id.to_string(), text, "an id must have one text form");
     }
     assert!(text.parse::<CallId>().is_err());
-    let (high, low) = (random.number(), random.number());
+    let high = random.number();
+    let low = random.number();
     if let Ok(id) = ServiceId::from_wire(high, low) {
         assert!(id.to_wire() == (high, low) || id.is_empty());
     }
 }
 
-/// Frames that can be read, of any kind, with any parts.
+/// Returns well-formed frames of any kind, with any parts.
 fn frames_bytes(random: &mut Random) -> Vec<u8> {
     let mut out = Vec::new();
     for _ in 0..random.below(4) {
@@ -248,7 +252,7 @@ fn manifest_bytes(random: &mut Random) -> Vec<u8> {
     out
 }
 
-/// Changes something, mostly something small.
+/// Mutates the bytes, mostly by a small change.
 fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     let at = random.below(bytes.len() + 1);
     match random.below(6) {
@@ -263,10 +267,11 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
             bytes.drain(at..end);
         }
         4 => {
-            // A number where a number may stand.
-            let (at, number) = (at / 4 * 4, (random.number() as u32).to_le_bytes());
-            if let Some(place) = bytes.get_mut(at..at + 4) {
-                place.copy_from_slice(&number);
+            // Aligned to 4, so that the number often replaces a whole field.
+            let start = at / 4 * 4;
+            let number = (random.number() as u32).to_le_bytes();
+            if let Some(field) = bytes.get_mut(start..start + 4) {
+                field.copy_from_slice(&number);
             }
         }
         _ => {
@@ -277,7 +282,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut Random) {
     }
 }
 
-/// SplitMix64: all that is asked of it is that a seed gives the same numbers everywhere.
+/// SplitMix64: a seed must give the same numbers on every platform.
 struct Random(u64);
 
 impl Random {
@@ -293,7 +298,7 @@ impl Random {
         (self.next() % end as u64) as usize
     }
 
-    /// A number, often one at which something changes.
+    /// Returns a number, often a boundary value.
     fn number(&mut self) -> u64 {
         match self.below(4) {
             0 => self.below(80) as u64,

@@ -1,120 +1,20 @@
-//! The vectors of `tests/abi/vectors.txt`: fields encode to bytes, bytes decode to fields, mistakes are found where they are.
+//! The vectors of `tests/abi/vectors.txt`: fields encode to bytes, bytes decode to fields, and
+//! errors have the right offset.
 
-use core::fmt::Debug;
+mod case;
+mod ids;
 
 use parigot_abi::control::{
     CONTROL_BYTES, Control, ControlView, TIMERS_MOVED_OFFSET, YIELD_NOW_OFFSET,
 };
 use parigot_abi::frame::{Frames, Level, NO_DEADLINE};
-use parigot_abi::id::{
-    Call, Host, Id, IdError, IdType, Instance, Method as MethodType, Service as ServiceType,
-};
 use parigot_abi::manifest::{Manifest, Method, Service};
 use parigot_abi::status::Detail;
 use parigot_abi::{
     Cause, Code, Frame, FrameBuilder, Header, Kind, Malformed, Prologue, Start, VERSION, Version,
 };
 
-/// One `[what] title` of the file and its fields, in order.
-struct Case {
-    what: String,
-    title: String,
-    fields: Vec<(String, String)>,
-}
-
-impl Case {
-    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.fields
-            .iter()
-            .filter(move |(field, _)| field == name)
-            .map(|(_, value)| value.as_str())
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.all(name).next()
-    }
-
-    fn number<N: TryFrom<u64, Error: Debug>>(&self, name: &str) -> N {
-        number(self.text(name).unwrap_or("0"))
-    }
-
-    fn hex(&self, name: &str) -> Vec<u8> {
-        hex(&self.all(name).collect::<String>())
-    }
-
-    /// The wire form of an id; (0, 0) where it is not set.
-    fn id(&self, name: &str) -> (u64, u64) {
-        let Some((high, low)) = self.text(name).map(|text| text.split_once(' ').unwrap()) else {
-            return (0, 0);
-        };
-        (
-            u64::from_str_radix(high, 16).unwrap(),
-            u64::from_str_radix(low, 16).unwrap(),
-        )
-    }
-
-    fn pairs(&self, name: &str) -> Vec<(&str, &str)> {
-        self.all(name)
-            .map(|pair| pair.split_once('=').unwrap())
-            .collect()
-    }
-}
-
-fn number<N: TryFrom<u64, Error: Debug>>(text: &str) -> N {
-    text.parse::<u64>().unwrap().try_into().unwrap()
-}
-
-fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u32> = text
-        .chars()
-        .filter(|c| *c != ' ')
-        .map(|c| c.to_digit(16).unwrap())
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| (pair[0] << 4 | pair[1]) as u8)
-        .collect()
-}
-
-fn cases() -> Vec<Case> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/abi/vectors.txt");
-    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
-    let mut cases: Vec<Case> = Vec::new();
-    for line in text
-        .lines()
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-    {
-        if let Some((what, title)) = line
-            .strip_prefix('[')
-            .and_then(|line| line.split_once("] "))
-        {
-            cases.push(Case {
-                what: what.into(),
-                title: title.into(),
-                fields: Vec::new(),
-            });
-        } else {
-            let (name, value) = line.split_once('=').unwrap();
-            cases
-                .last_mut()
-                .unwrap()
-                .fields
-                .push((name.trim().into(), value.trim().into()));
-        }
-    }
-    cases
-}
-
-/// Runs `check` on each case of that kind; there must be some.
-fn each(what: &str, check: impl Fn(&Case)) {
-    let cases = cases();
-    let mut found = cases.iter().filter(|case| case.what == what).peekable();
-    assert!(found.peek().is_some(), "no [{what}] among the vectors");
-    for case in found {
-        println!("[{what}] {}", case.title);
-        check(case);
-    }
-}
+use self::case::{cases, each, hex, number};
 
 fn only_frame(bytes: &[u8]) -> Frame<'_> {
     let mut frames = Frames::new(bytes);
@@ -216,11 +116,9 @@ fn frames() {
             deadline_ns: case.text("deadline_ns").map_or(NO_DEADLINE, number),
             id: case.id("id"),
         };
-        let (metadata, payload, bytes) = (
-            case.pairs("metadata"),
-            case.hex("payload"),
-            case.hex("bytes"),
-        );
+        let metadata = case.pairs("metadata");
+        let payload = case.hex("payload");
+        let bytes = case.hex("bytes");
         let message = case.text("message").unwrap_or_default();
         let cause: Option<u32> = case.text("cause").map(number);
         let detail = |cause| Detail {
@@ -228,7 +126,7 @@ fn frames() {
             ..Detail::new(cause, message)
         };
 
-        // After something else, so that offsets inside of the buffer are not those inside of the frame.
+        // The frame follows other bytes, so that offsets in the buffer and in the frame differ.
         let mut out = b"8 bytes.".to_vec();
         let mut builder = FrameBuilder::new(&mut out, header);
         for (key, value) in &metadata {
@@ -377,7 +275,8 @@ fn control_blocks() {
         control.set_panic_buffer(view.panic_address, view.panic_capacity);
         control.set_panic(view.panic_bytes);
         assert!(!control.yield_now());
-        // SAFETY: the block is as long as the array, plain numbers without padding, and borrowed by nobody else.
+        // SAFETY: the block has the size of the array, consists of numbers without padding, and has
+        // no other borrow.
         let memory = unsafe { &mut *(&raw mut control).cast::<[u8; CONTROL_BYTES]>() };
         for written_by_host in [YIELD_NOW_OFFSET, TIMERS_MOVED_OFFSET] {
             memory[written_by_host..][..4].copy_from_slice(&bytes[written_by_host..][..4]);
@@ -386,102 +285,6 @@ fn control_blocks() {
         assert_eq!(control.yield_now(), case.number::<u32>("yield_now") == 1);
         assert_eq!(control.panic_bytes(), view.panic_bytes);
     });
-}
-
-#[derive(Debug)]
-enum Q {}
-impl IdType for Q {
-    const NAME: &'static str = "QId";
-    const PREFIX: &'static str = "q";
-}
-
-#[derive(Debug)]
-enum Z90 {}
-impl IdType for Z90 {
-    const NAME: &'static str = "Z90Id";
-    const PREFIX: &'static str = "z90";
-}
-
-/// Calls a generic function with the type of id that the case's prefix belongs to.
-macro_rules! with_id_type {
-    ($check:ident, $case:expr) => {
-        match $case.text("prefix").unwrap() {
-            "hst" => $check::<Host>($case),
-            "svc" => $check::<ServiceType>($case),
-            "mth" => $check::<MethodType>($case),
-            "cal" => $check::<Call>($case),
-            "ins" => $check::<Instance>($case),
-            "q" => $check::<Q>($case),
-            "z90" => $check::<Z90>($case),
-            prefix => panic!("no id type has the prefix {prefix}"),
-        }
-    };
-}
-
-#[test]
-fn ids() {
-    fn check<T: IdType>(case: &Case) {
-        let random = u128::from_str_radix(case.text("random").unwrap(), 16).unwrap();
-        check_id(case, Id::<T>::from_random(random));
-    }
-    each("id", |case| with_id_type!(check, case));
-}
-
-#[test]
-fn constant_ids() {
-    fn check<T: IdType>(case: &Case) {
-        check_id(
-            case,
-            if case.text("zero").is_some() {
-                Id::<T>::ZERO
-            } else {
-                Id::EMPTY
-            },
-        );
-    }
-    each("constant id", |case| with_id_type!(check, case));
-}
-
-fn check_id<T: IdType>(case: &Case, id: Id<T>) {
-    assert_eq!(id.to_string(), case.text("text").unwrap());
-    assert_eq!(id.short().to_string(), case.text("short").unwrap());
-    assert_eq!(id.to_wire(), case.id("wire"));
-    assert_eq!(id.is_zero(), case.text("zero").is_some());
-    assert_eq!(id.is_empty(), case.text("empty").is_some());
-
-    let (high, low) = case.id("wire");
-    for read in [
-        case.text("text").unwrap().parse::<Id<T>>().unwrap(),
-        Id::from_wire(high, low).unwrap(),
-    ] {
-        assert_eq!(read.key(), id.key());
-        assert_eq!(read == id, !id.is_zero());
-    }
-}
-
-#[test]
-fn bad_ids() {
-    fn check<T: IdType>(case: &Case) {
-        let (high, low) = case.id("wire");
-        let read = case
-            .text("text")
-            .map_or_else(|| Id::<T>::from_wire(high, low), str::parse);
-        let error = match read.unwrap_err() {
-            IdError::WrongType { expected, prefix } => {
-                assert_eq!((expected, prefix), (T::NAME, T::PREFIX));
-                "type".into()
-            }
-            IdError::WrongLength { found } => format!("length {found}"),
-            IdError::WrongDigit { found, at } => {
-                assert_eq!(case.text("text").unwrap().chars().nth(at), Some(found));
-                format!("digit {at}")
-            }
-            IdError::WrongCheck => "check".into(),
-            other => panic!("an error that the vectors do not know: {other:?}"),
-        };
-        assert_eq!(error, case.text("error").unwrap());
-    }
-    each("bad id", |case| with_id_type!(check, case));
 }
 
 #[test]
@@ -494,18 +297,18 @@ fn malformed_bytes() {
             "frames" => {
                 let mut frames = Frames::new(&bytes);
                 let error = frames.by_ref().find_map(Result::err).unwrap();
-                assert_eq!(frames.next(), None, "after an error there is nothing more");
+                assert_eq!(frames.next(), None, "an iterator must end after an error");
                 error
             }
             "metadata" => {
                 let mut pairs = first().metadata_pairs();
                 let error = pairs.by_ref().find_map(Result::err).unwrap();
-                assert_eq!(pairs.next(), None, "after an error there is nothing more");
+                assert_eq!(pairs.next(), None, "an iterator must end after an error");
                 error
             }
             "start" => Start::read(&first()).unwrap_err(),
             "manifest" => Manifest::read(&bytes).unwrap_err(),
-            reader => panic!("no reader is called {reader}"),
+            reader => panic!("unknown reader: {reader}"),
         };
         assert_eq!(error.offset, case.number::<usize>("offset"), "{error}");
     });

@@ -1,22 +1,22 @@
-//! A guest that claims much gets no memory for it.
+//! Announced lengths allocate no memory.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use parigot_abi::{FrameBuilder, Frames, Header, Kind, Manifest, Start};
 
-/// The system's allocator, with a count of the bytes that each thread ever asked for.
+/// The system's allocator, with a count of the bytes that each thread has requested.
 struct Counting;
 
 thread_local! {
     static ASKED_BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-// SAFETY: both functions are the system's.
+// SAFETY: both functions forward to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ASKED_BYTES.set(ASKED_BYTES.get() + layout.size());
-        // SAFETY: the caller's promises are those that `System` asks for.
+        // SAFETY: the caller guarantees what `System` requires.
         unsafe { System.alloc(layout) }
     }
 
@@ -29,7 +29,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// How many bytes `run` asked for.
+/// Returns the number of bytes that `run` requests.
 fn bytes_asked_by(run: impl FnOnce()) -> usize {
     let before = ASKED_BYTES.get();
     run();
@@ -39,7 +39,7 @@ fn bytes_asked_by(run: impl FnOnce()) -> usize {
 const FOUR_BILLION: [u8; 4] = [0xff; 4];
 
 #[test]
-fn claims_cost_nothing() {
+fn announced_lengths_cost_nothing() {
     let service = [&[1, 0, 0, 0, b'A'][..], &[0; 8]].concat();
     let claims = [
         ("exports", FOUR_BILLION.to_vec()),
@@ -58,7 +58,7 @@ fn claims_cost_nothing() {
         let bytes = bytes_asked_by(|| assert!(Manifest::read(&payload).is_err()));
         assert!(
             bytes < 64,
-            "4 billion bytes of {claim}: {bytes} bytes were allocated"
+            "4 billion bytes of {claim} allocated {bytes} bytes"
         );
     }
 
@@ -70,15 +70,18 @@ fn claims_cost_nothing() {
         .unwrap();
     let frame = Frames::new(&frame).next().unwrap().unwrap();
     let bytes = bytes_asked_by(|| assert!(Start::read(&frame).is_err()));
-    assert_eq!(bytes, 0, "an argument of 4 billion bytes");
+    assert_eq!(
+        bytes, 0,
+        "an argument of 4 billion bytes must allocate nothing"
+    );
 
-    // What is there costs in proportion: no service takes more than 16 times its 20 bytes.
+    // Memory is proportional to the input: a service takes at most 16 times its 20 bytes.
     let payload = [&1000_u32.to_le_bytes()[..], &[0; 20 * 1000], &[0; 4]].concat();
     let bytes =
         bytes_asked_by(|| assert_eq!(Manifest::read(&payload).unwrap().exports.len(), 1000));
     assert!(
         bytes < 16 * payload.len(),
-        "{} bytes of manifest: {bytes} bytes were allocated",
+        "{} bytes of manifest allocated {bytes} bytes",
         payload.len()
     );
 }

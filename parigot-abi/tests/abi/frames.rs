@@ -1,4 +1,5 @@
-//! What frames promise beyond their layout: nothing is copied, nothing is invented, and what cannot be written leaves no trace.
+//! Guarantees of frames beyond their layout: readers copy nothing, and failed writers restore the
+//! buffer.
 
 use core::ops::Range;
 
@@ -18,7 +19,8 @@ fn reading_copies_nothing() {
             .unwrap();
     }
     let inside = |part: &[u8]| {
-        let (all, part) = (bytes.as_ptr_range(), part.as_ptr_range());
+        let all = bytes.as_ptr_range();
+        let part = part.as_ptr_range();
         all.start <= part.start && part.end <= all.end
     };
     let mut last: Option<Range<*const u8>> = None;
@@ -41,12 +43,12 @@ fn reading_copies_nothing() {
 }
 
 #[test]
-fn no_bytes_are_no_frames() {
+fn empty_input_has_no_frames() {
     assert_eq!(Frames::new(&[]).next(), None);
 }
 
 #[test]
-fn frames_start_and_end_at_multiples_of_8() {
+fn frames_are_aligned_to_8_bytes() {
     let mut bytes = Vec::new();
     for payload_bytes in 0..20 {
         FrameBuilder::new(&mut bytes, Header::new(Kind::Reply))
@@ -60,14 +62,15 @@ fn frames_start_and_end_at_multiples_of_8() {
 }
 
 #[test]
-fn a_frame_of_known_length_is_the_one_that_is_measured() {
+fn outlines_and_builders_write_equal_frames() {
     let header = Header {
         number: 7,
         id: (1, 2),
         ..Header::new(Kind::Call)
     };
     let detail = Detail::new(Cause::Overloaded, "full");
-    let (mut metadata, mut detail_bytes) = (Vec::new(), Vec::new());
+    let mut metadata = Vec::new();
+    let mut detail_bytes = Vec::new();
     push_pair(&mut metadata, "key", "value");
     detail.write(&mut detail_bytes);
     for payload in (0..20).map(|bytes| vec![1; bytes]) {
@@ -88,7 +91,7 @@ fn a_frame_of_known_length_is_the_one_that_is_measured() {
                 detail,
                 payload_bytes: payload.len(),
             };
-            // What was there before is no part of it.
+            // The frame must overwrite all bytes of the buffer.
             let mut written = vec![0xff; outline.frame_bytes().unwrap()];
             outline.write(&mut written, |place| place.copy_from_slice(&payload));
             assert_eq!(written, measured);
@@ -109,7 +112,7 @@ fn a_frame_of_known_length_is_the_one_that_is_measured() {
 }
 
 #[test]
-fn a_frame_that_is_not_finished_can_be_taken_back() {
+fn an_unfinished_frame_can_be_truncated() {
     let mut bytes = Vec::new();
     FrameBuilder::new(&mut bytes, Header::new(Kind::Launch))
         .finish()
@@ -118,7 +121,7 @@ fn a_frame_that_is_not_finished_can_be_taken_back() {
     drop(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)).payload(b"half a requ"));
     assert!(
         Frames::new(&bytes).any(|frame| frame.is_err()),
-        "what is left behind is no frame"
+        "a partial frame must not be readable"
     );
     bytes.truncate(whole.len());
     assert_eq!(bytes, whole);
@@ -126,15 +129,15 @@ fn a_frame_that_is_not_finished_can_be_taken_back() {
 
 #[test]
 #[cfg(debug_assertions)]
-#[should_panic(expected = "a part of a frame comes after the one that follows it")]
-fn parts_have_an_order() {
+#[should_panic(expected = "the parts of a frame must be added in order")]
+fn parts_out_of_order_panic() {
     let mut bytes = Vec::new();
     let frame = FrameBuilder::new(&mut bytes, Header::new(Kind::Call)).payload(b"request");
     let _ = frame.metadata("key", "value").finish();
 }
 
 #[test]
-fn a_detail_stays_readable_whatever_it_holds() {
+fn a_malformed_detail_stays_readable() {
     let empty = Detail::new(Cause::Unspecified, "");
     assert_eq!(Detail::read(&[]), empty);
     assert_eq!(Detail::read(&[1, 0, 0]), empty);
@@ -154,7 +157,7 @@ fn a_detail_stays_readable_whatever_it_holds() {
 }
 
 #[test]
-fn errors_name_the_offset_and_what_was_expected() {
+fn errors_name_offset_and_expectation() {
     let mut bytes = Vec::new();
     FrameBuilder::new(&mut bytes, Header::new(Kind::Launch))
         .finish()

@@ -1,10 +1,10 @@
-//! What ids promise: one text form that survives copying, and mistakes in it that are found.
+//! Guarantees of ids: one text form that can be copied, and detection of typing errors.
 
 use parigot_abi::id::{CallId, HostId, Id, IdError, InstanceId, MethodId, ServiceId};
 
 const ALPHABET: &str = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/// Payloads that look like nothing in particular, and some that do.
+/// Returns ids with mixed payloads and with single bits.
 fn samples() -> Vec<ServiceId> {
     let weyl = |k: u128| k.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
     let mixed = (1..200).map(|k| weyl(k) ^ weyl(k).rotate_left(47));
@@ -16,7 +16,7 @@ fn samples() -> Vec<ServiceId> {
         .collect()
 }
 
-/// Text with the character at byte `at` replaced.
+/// Replaces the character at byte `at`.
 fn with_digit(text: &str, at: usize, digit: char) -> String {
     format!("{}{digit}{}", &text[..at], &text[at + 1..])
 }
@@ -38,7 +38,7 @@ fn the_wire_form_round_trips() {
 }
 
 #[test]
-fn decoding_an_id_of_another_type_is_an_error() {
+fn an_id_of_another_type_is_an_error() {
     let instance = InstanceId::from_random(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
     let wrong_type = IdError::WrongType {
         expected: "ServiceId",
@@ -50,7 +50,7 @@ fn decoding_an_id_of_another_type_is_an_error() {
 }
 
 #[test]
-fn every_single_wrong_digit_is_found() {
+fn every_wrong_digit_is_detected() {
     for id in samples() {
         let text = id.to_string();
         for at in 4..text.len() {
@@ -62,7 +62,7 @@ fn every_single_wrong_digit_is_found() {
                 assert_eq!(
                     wrong.parse::<ServiceId>(),
                     Err(IdError::WrongCheck),
-                    "{wrong}, once {text}"
+                    "{wrong} from {text}"
                 );
             }
         }
@@ -70,7 +70,7 @@ fn every_single_wrong_digit_is_found() {
 }
 
 #[test]
-fn every_transposition_is_found() {
+fn every_transposition_is_detected() {
     for id in samples() {
         let text = id.to_string();
         let digit = |at: usize| text[at..].chars().next().unwrap();
@@ -85,7 +85,7 @@ fn every_transposition_is_found() {
                     assert_eq!(
                         swapped.parse::<ServiceId>(),
                         Err(IdError::WrongCheck),
-                        "{swapped}, once {text}"
+                        "{swapped} from {text}"
                     );
                 }
             }
@@ -94,7 +94,7 @@ fn every_transposition_is_found() {
 }
 
 #[test]
-fn errors_say_what_is_wrong() {
+fn errors_describe_the_mistake() {
     let text = ServiceId::from_random(7).to_string();
     let message = |text: &str| text.parse::<ServiceId>().unwrap_err().to_string();
     assert_eq!(
@@ -107,11 +107,11 @@ fn errors_say_what_is_wrong() {
     );
     assert_eq!(
         message(&with_digit(&text, 9, 'U')),
-        "'U' at character 9 is no digit of an id"
+        "'U' at character 9 is not a digit of an id"
     );
     assert_eq!(
         message(&with_digit(&text, 9, '1')),
-        "a character is wrong: the check digit does not fit"
+        "the check digit does not match: a character is wrong"
     );
 }
 
@@ -126,12 +126,15 @@ fn no_two_types_share_a_tag() {
         InstanceId::from_random(random).key(),
     ];
     for (k, key) in keys.iter().enumerate() {
-        assert!(!keys[k + 1..].contains(key), "two types share a tag");
+        assert!(
+            !keys[k + 1..].contains(key),
+            "two types must not share a tag"
+        );
     }
 }
 
 #[test]
-fn zero_is_never_equal_and_empty_is_what_nobody_set() {
+fn zero_equals_no_id_and_empty_is_unset() {
     let zero = ServiceId::ZERO;
     assert!(zero.is_zero() && !zero.is_empty());
     assert_ne!(zero, zero);
@@ -145,7 +148,7 @@ fn zero_is_never_equal_and_empty_is_what_nobody_set() {
 }
 
 #[test]
-fn random_bits_never_make_empty_or_zero() {
+fn random_ids_are_never_empty_or_zero() {
     for random in [0, u128::MAX, u128::MAX << 112, u128::MAX >> 16] {
         let id: CallId = Id::from_random(random);
         assert!(!id.is_empty() && !id.is_zero(), "{id}");

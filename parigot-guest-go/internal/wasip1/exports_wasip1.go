@@ -1,31 +1,24 @@
-package parigot
+package wasip1
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"log/slog"
 	"os"
 	"time"
 	"unsafe" // also for go:linkname
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
-	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
-	"google.golang.org/protobuf/proto"
 )
 
-// What parigot_turn returns.
+// Results of parigot_turn.
 const (
 	turnOK             = 0
 	turnMalformedInbox = 1
 )
 
-// outboxBytesKept is how large an outbox may be that is used again; memory of wasm is never given back.
-const outboxBytesKept = 1 << 20
-
-// The guest: a module has one.
+// The state of the guest. A module has one guest.
 var (
 	control   abi.Control
 	panicText [2048]byte
@@ -33,20 +26,17 @@ var (
 	sent      outbox
 	theGuest  *guest.Guest
 	polls     polled
-	turnNS    uint64 // when the turn began, on the guest's monotonic clock
+	turnNS    uint64 // start of the turn on the guest's monotonic clock
 )
 
-// polled counts the tasks of a turn.
+// polled counts the tasks of a turn, up to a limit.
 type polled struct{ begun, most uint32 }
 
-// userMain is the main of the program that this package is part of. In a library nobody calls it but us.
+// userMain is the function main of the user's program. The module is a library, so Go's runtime
+// does not call main; runMain does.
 //
 //go:linkname userMain main.main
 func userMain()
-
-func init() {
-	slog.SetDefault(slog.New(NewLogHandler()))
-}
 
 //go:wasmexport parigot_abi
 func exportABI() uint32 { return abi.Current.Packed() }
@@ -60,11 +50,12 @@ func exportOpen() uint32 {
 	guest.SetCurrent(theGuest)
 	theGuest.EndTurn = endTurn
 	theGuest.Clock = func() uint64 { return turnNS }
-	pullTurn, _ = iter.Pull(standBy)
+	pullTurn, _ = iter.Pull(endIdleTurns)
 	parked := os.NewFile(abi.ParkedFD, "parked")
+	// While a goroutine waits for a descriptor, the runtime does not report a deadlock.
 	go func() {
 		_, err := parked.Read(make([]byte, 1))
-		panic(fmt.Sprint("the host let a goroutine go on that must wait: ", err))
+		panic(fmt.Sprint("parigot: the host ended the read of the parked descriptor: ", err))
 	}()
 	return uint32(address(&control))
 }
@@ -75,7 +66,8 @@ func exportInbox(_, size uint32) {
 	control.SetInbox(address(&inbox[0]), uint64(size))
 }
 
-// exportTurn hands the frames that have come to goroutines, and returns when none of these can run any more.
+// exportTurn passes the incoming frames to goroutines, and returns when no goroutine can run any
+// more.
 //
 //go:wasmexport parigot_turn
 func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
@@ -86,16 +78,16 @@ func exportTurn(_, inboxBytes, maxPolls uint32) uint32 {
 		return turnMalformedInbox
 	}
 	theGuest.Resume()
-	goOn()
+	runTurn()
 	if !theGuest.Declared() {
-		panic("parigot: main waits for something before it has called Launch or Run")
+		panic("parigot: main blocks before it has called Launch or Run")
 	}
-	// The host knows from the runtime when the next timer is due.
+	// No wake time: the host knows from Go's runtime when the next timer is due.
 	control.SetTurn(theGuest.Waiting(), abi.Never, uint64(polls.begun))
 	return turnOK
 }
 
-// mayBegin counts a task that is about to begin, if the host's limits leave room for it.
+// mayBegin reports whether another task may start within the host's limits, and counts the task.
 func mayBegin() bool {
 	if polls.begun >= polls.most || control.YieldNow() {
 		return false
@@ -104,6 +96,7 @@ func mayBegin() bool {
 	return true
 }
 
+// takeInbox passes the frames of the inbox to the guest.
 func takeInbox(inboxBytes uint32) error {
 	if uint64(inboxBytes) > uint64(len(inbox)) {
 		return errors.New("the inbox is shorter than announced")
@@ -127,49 +120,11 @@ func takeInbox(inboxBytes uint32) error {
 	return nil
 }
 
+// runMain runs the user's program, and then exits with status 0.
 func runMain() {
 	userMain()
-	Exit(context.Background(), 0)
+	theGuest.Leave(0, "")
 }
 
-// outbox is the frames that a turn leaves for the host.
-type outbox struct {
-	mu     lock.Mutex
-	frames []byte
-}
-
-// clear empties it, for the host has read it, and has said so in the control block.
-func (o *outbox) clear() {
-	o.mu.Lock()
-	o.frames = o.frames[:0]
-	if cap(o.frames) > outboxBytesKept {
-		o.frames = nil
-	}
-	o.mu.Unlock()
-}
-
-// Send appends a frame and then tells the host of it.
-func (o *outbox) Send(frame abi.Frame, message proto.Message) (err error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	start := len(o.frames)
-	frames := frame.OpenFrame(o.frames)
-	if message == nil {
-		frames = append(frames, frame.Payload...)
-	} else if frames, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(frames, message); err != nil {
-		return err
-	}
-	frames, err = abi.CloseFrame(frames, start)
-	o.frames = frames
-	if len(frames) > 0 {
-		control.SetOutbox(address(&frames[0]), uint64(len(frames)))
-	}
-	return err
-}
-
-// Progress says what is being served.
-func (o *outbox) Progress(call uint64, service, method uint32) {
-	control.SetProgress(call, service, method)
-}
-
+// address returns the address of a value in the memory of the module.
 func address[T any](of *T) uint64 { return uint64(uintptr(unsafe.Pointer(of))) }
