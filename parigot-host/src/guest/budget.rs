@@ -193,17 +193,17 @@ mod tests {
         let mut watch = watch(Duration::from_millis(2), Duration::ZERO);
         assert_eq!(
             verdict(&mut watch, Some(&view(7))).to_string(),
-            "held its thread for longer than its budget of 2 ms in x.S/Get"
+            "held its thread beyond its budget of 2 ms in x.S/Get"
         );
         watch.begin_turn();
         assert_eq!(
             verdict(&mut watch, Some(&view(NO_CALL))).to_string(),
-            "held its thread for longer than its budget of 2 ms"
+            "held its thread beyond its budget of 2 ms"
         );
         watch.begin_turn();
         assert_eq!(
             verdict(&mut watch, None).to_string(),
-            "held its thread for longer than its budget of 2 ms"
+            "held its thread beyond its budget of 2 ms"
         );
     }
 
@@ -212,12 +212,12 @@ mod tests {
         let mut larger = watch(Duration::from_millis(1), Duration::from_millis(3));
         assert_eq!(
             verdict(&mut larger, Some(&view(7))).to_string(),
-            "held its thread for longer than its budget of 3 ms in x.S/Get"
+            "held its thread beyond its budget of 3 ms in x.S/Get"
         );
         let mut smaller = watch(Duration::from_millis(2), Duration::from_millis(1));
         assert_eq!(
             verdict(&mut smaller, Some(&view(7))).to_string(),
-            "held its thread for longer than its budget of 2 ms in x.S/Get"
+            "held its thread beyond its budget of 2 ms in x.S/Get"
         );
     }
 

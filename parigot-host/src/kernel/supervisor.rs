@@ -1,7 +1,7 @@
 //! What follows when a service has ended: it is made anew, after a pause that grows with each time, or it was the last time.
 //!
 //! The rules are those of OTP. A service that ends is restarted if its policy says so, unless there were so many restarts in so many seconds
-//! already: then it has failed for good, and so have those that are to be restarted and require it. One that was never ready is not restarted, since its start has failed. What is
+//! already: then it has failed permanently, and so have those that are to be restarted and require it. One that was never ready is not restarted, since its start has failed. What is
 //! made anew comes from the same module, stays at its place and keeps its links, so callers' handles stay valid; but it is another
 //! instance, with an id and a memory of its own. Until it is ready again, calls are refused at once: whoever waits
 //! in a queue for what may take half a minute is served worse than one who is told.

@@ -70,21 +70,21 @@ pub(crate) fn ending(
                 "{fault}"
             );
         }
-        // That it has failed for good is told besides, and why.
+        // That it has failed permanently is told besides, and why.
         Ending::Fault(GuestFault::Lost { .. }) => {}
         Ending::Fault(fault) => event!(ERROR, method, "{fault}"),
         Ending::Exit { status: 0, reason } if reason.is_empty() && is_news => {
-            event!(INFO, method, "left with status 0")
+            event!(INFO, method, "exited with status 0")
         }
         Ending::Exit { status: 0, reason } if reason.is_empty() => {
-            event!(DEBUG, "left with status 0")
+            event!(DEBUG, "exited with status 0")
         }
         Ending::Exit { status, reason } if reason.is_empty() => {
-            event!(WARN, method, "left with status {status}")
+            event!(WARN, method, "exited with status {status}")
         }
         Ending::Exit { status: 0, reason } => event!(INFO, method, "left: {reason}"),
         Ending::Exit { status, reason } => {
-            event!(ERROR, method, "left with status {status}: {reason}")
+            event!(ERROR, method, "exited with status {status}: {reason}")
         }
     }
 }
@@ -101,7 +101,7 @@ pub(crate) fn restarted(instance: &Instance, after: Duration, nth: &dyn Display)
 
 /// A service is not restarted any more.
 pub(crate) fn failed_for_good(instance: &Instance, why: &str) {
-    tracing::error!(service = %instance.name, instance = %instance.id().short(), "failed for good: {why}");
+    tracing::error!(service = %instance.name, instance = %instance.id().short(), "failed permanently: {why}");
 }
 
 /// A guest has not left in the time that all of them had for it.

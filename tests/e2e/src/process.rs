@@ -181,7 +181,7 @@ impl Started {
     #[track_caller]
     pub fn interrupt_twice(mut self) {
         self.interrupt();
-        self.wait_for("another Ctrl-C leaves at once");
+        self.wait_for("another Ctrl-C exits immediately");
         let interrupted = Instant::now();
         self.interrupt();
         assert_eq!(self.wait().status, Some(130));

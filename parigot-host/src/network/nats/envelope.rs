@@ -261,7 +261,7 @@ pub(super) struct PeerId {
 pub(super) enum DecodeError {
     #[error("it is none of ours")]
     Foreign,
-    #[error("process `{}` speaks version {version} of the protocol between processes, and this one speaks {VERSION}", from.process)]
+    #[error("process `{}` uses version {version} of the protocol between processes, and this one speaks {VERSION}", from.process)]
     Version { from: PeerId, version: u32 },
 }
 

@@ -418,7 +418,7 @@ fn a_callee_that_breaks_is_told_at_once_and_is_there_again_under_the_same_handle
     let (code, cause, message) = refused.failure();
     assert_eq!((code, cause), (StatusCode::Unavailable, Cause::Unreachable));
     assert!(
-        message.starts_with("echo is being restarted, and has been down for "),
+        message.starts_with("echo is being restarted and has been down for "),
         "{message}"
     );
     let answered = (3..)

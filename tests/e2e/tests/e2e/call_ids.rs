@@ -39,7 +39,7 @@ fn check(call: &str, expected: &[&str]) {
     let log = ended.log();
     let id = id_at_caller(&log, call);
     let is_lifecycle = |line: &Line| {
-        ["launched", "left with status"]
+        ["launched", "exited with status"]
             .iter()
             .any(|life| line.message.starts_with(life))
     };

@@ -115,7 +115,7 @@ fn a_timeout_ends_the_call_on_both_sides() {
     assert_eq!(
         ended.messages_of("driver"),
         [
-            "hang@500: DEADLINE_EXCEEDED, timed out: it was not answered in time",
+            "hang@500: DEADLINE_EXCEEDED, timed out: no reply within the deadline",
             "echo:1: 1 bytes"
         ]
     );
@@ -183,8 +183,8 @@ fn a_service_that_exits_ends_its_calls() {
     assert_eq!(
         ended.messages_of("driver"),
         [
-            "hang: UNAVAILABLE, callee exited: echo left with status 7 while it had this call",
-            "leave:7: UNAVAILABLE, callee exited: echo left with status 7 while it had this call",
+            "hang: UNAVAILABLE, callee exited: echo exited with status 7 before it replied",
+            "leave:7: UNAVAILABLE, callee exited: echo exited with status 7 before it replied",
             "echo:1: UNAVAILABLE, unreachable: echo is not running",
         ]
     );
@@ -213,7 +213,7 @@ fn a_call_that_was_not_delivered_is_refused() {
         spin.starts_with("~spin?: unknown: INTERNAL: callee killed: echo was killed: "),
         "{spin}"
     );
-    let told = "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: it did not reach echo, \
+    let told = "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: not delivered: echo, \
                 which was killed: it held its thread";
     assert!(later.starts_with(told), "{later}");
 }
@@ -228,7 +228,7 @@ fn a_service_that_is_not_ready_fails_the_start() {
         .run();
     assert_eq!(
         ended.messages_of("unready"),
-        ["left with status 1: not ready: unready on purpose"]
+        ["exited with status 1: not ready: unready on purpose"]
     );
     assert_eq!(ended.status, Some(1));
 }
@@ -237,7 +237,7 @@ fn a_service_that_is_not_ready_fails_the_start() {
 fn a_method_beyond_its_budget_is_killed_and_named() {
     let ended = drive(&["hang+spin+echo:1", "echo:1"]);
     let messages = ended.messages_of("driver");
-    let held = "callee killed: echo was killed: it held its thread for longer than its budget of \
+    let held = "callee killed: echo was killed: held its thread beyond its budget of \
                 50 ms in echo.v1.Echo/Misbehave";
     assert_eq!(
         messages[..2],

@@ -26,7 +26,7 @@ fn object(app: &App) -> (Value, Option<i32>) {
 fn complaints(app: &App) -> Vec<String> {
     let (object, status) = object(app);
     assert_eq!((&object["fits"], status), (&json!(false), Some(3)));
-    let complaints = object["complaints"]
+    let complaints = object["problems"]
         .as_array()
         .expect("the value must be a list");
     complaints
@@ -73,7 +73,7 @@ fn json_lists_exports_and_requirements() {
         "name": "hello", "role": "program", "replicas": 1, "exports": [],
         "requires": [{ "service": "greeting.v1.Greeting", "exporters": ["greeting"] }], "step": 2,
     });
-    let expected = json!({ "fits": true, "guests": [greeting, hello], "complaints": [] });
+    let expected = json!({ "fits": true, "guests": [greeting, hello], "problems": [] });
     assert_eq!(object(&helloworld()), (expected, Some(0)));
 }
 
@@ -110,7 +110,7 @@ fn a_cycle_is_reported_with_its_path() {
    ·        ────────
  4 │ [service.b]
    ╰────
-  help: let one of them do without the next
+  help: break the cycle: remove one of these requirements
 "#;
         assert_eq!(ended.stderr.trim(), expected.trim(), "{subcommand}");
         assert_eq!(ended.status, Some(3), "{subcommand}");
@@ -181,8 +181,8 @@ fn an_invalid_guest_does_not_hide_other_errors() {
             // No complaint about x.Stock: one of the invalid guests may export it.
             .with_service("shop", &[], &["x.Stock"]);
     let expected = [
-        "`import`: import.wasm cannot be run: imports `env.now`, and a guest imports nothing",
-        "`old`: old.wasm cannot be run: speaks version 7.3 of the ABI, and this host speaks 1.0",
+        "`import`: import.wasm cannot be run: imports `env.now`, and guests have no imports",
+        "`old`: old.wasm cannot be run: uses version 7.3 of the ABI, and this host uses 1.0",
         "these guests wait for each other: self -> self",
     ];
     assert_eq!(complaints(&app), expected);
@@ -197,7 +197,7 @@ fn errors_in_the_file_have_their_location() {
     });
     assert_eq!(
         object,
-        json!({ "fits": false, "guests": [], "complaints": [complaint] })
+        json!({ "fits": false, "guests": [], "problems": [complaint] })
     );
     assert_eq!(status, Some(3));
 }
@@ -205,7 +205,7 @@ fn errors_in_the_file_have_their_location() {
 #[test]
 fn a_guest_that_fails_in_its_init_turn_is_rejected() {
     let app = App::new("").with_service("shop", &["no name"], &[]);
-    let expected = "`shop` failed in its first turn: broke the protocol: declared \"no name\", \
+    let expected = "`shop` failed in its init turn: broke the protocol: declared \"no name\", \
                     which is no name of a service or \
                     method";
     assert_eq!(complaints(&app), [expected]);

@@ -106,7 +106,7 @@ fn guests_stop_in_reverse_launch_order() {
     };
     assert_eq!(guests("launched"), ["flaky", "dependent", "driver"]);
     assert_eq!(
-        guests("left with status 0"),
+        guests("exited with status 0"),
         ["driver", "dependent", "flaky"]
     );
 }
@@ -120,9 +120,7 @@ fn a_program_beyond_its_budget_fails() {
     };
     assert_eq!(said, "about to spin");
     assert!(
-        killed.starts_with(
-            "was killed: it held its thread for longer than its budget of 50 ms cpu_us="
-        ),
+        killed.starts_with("was killed: held its thread beyond its budget of 50 ms cpu_us="),
         "{killed}"
     );
     assert_eq!(ended.status, Some(1));

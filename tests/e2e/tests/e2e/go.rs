@@ -125,7 +125,7 @@ fn go_gets_arguments_and_environment() {
             "[teller --loud two words]",
             "OVEN=hot",
             "the last word",
-            "left with status 7"
+            "exited with status 7"
         ]
     );
     assert_eq!(ended.status, Some(7));

@@ -30,7 +30,7 @@ fn drive_dependent(flaky: &str, calls: &[&str]) -> (Running, Capture, Arc<Manual
     start_on_manual_clock(&app(flaky, calls))
 }
 
-const LOST: &str = "requires a service of flaky, which is gone for good";
+const LOST: &str = "requires a service of flaky, which has ended permanently";
 
 #[test]
 fn a_service_to_be_restarted_fails_with_a_dependency() {
@@ -40,11 +40,11 @@ fn a_service_to_be_restarted_fails_with_a_dependency() {
     clock.advance(MS);
     assert_eq!(
         log.wait_for(LOST).message,
-        format!("failed for good: it {LOST}")
+        format!("failed permanently: it {LOST}")
     );
     clock.advance(10 * MS);
     let told =
-        format!("echo:1: UNAVAILABLE, unreachable: dependent has failed for good: it {LOST}");
+        format!("echo:1: UNAVAILABLE, unreachable: dependent has failed permanently: it {LOST}");
     assert_eq!(log.wait_for("echo:1").message, told);
     assert_eq!(running.wait().status, 0, "the program has ended well");
 }
@@ -64,7 +64,7 @@ fn calls_are_refused_while_a_dependency_is_not_ready() {
     // However long the dependency takes.
     clock.advance(Duration::from_secs(60));
     log.wait_for(
-        "echo:1: UNAVAILABLE, unreachable: dependent is being restarted, and has been down for ",
+        "echo:1: UNAVAILABLE, unreachable: dependent is being restarted and has been down for ",
     );
     assert_eq!(
         running.wait().status,
@@ -97,11 +97,11 @@ fn a_restarted_service_fails_with_a_dependency() {
     let failed = log.wait_for(LOST);
     assert_eq!(
         (&*failed.service, failed.message),
-        ("dependent", format!("failed for good: it {LOST}"))
+        ("dependent", format!("failed permanently: it {LOST}"))
     );
     clock.advance(Duration::from_secs(5));
     log.wait_for(&format!(
-        "echo:1: UNAVAILABLE, unreachable: dependent has failed for good: it {LOST}"
+        "echo:1: UNAVAILABLE, unreachable: dependent has failed permanently: it {LOST}"
     ));
     assert_eq!(running.wait().status, 0);
 }
@@ -119,14 +119,14 @@ fn a_service_is_not_restarted_after_its_dependency() {
         assert_eq!(host.wait_for_exit("driver"), 0);
         (host.log("driver"), host.stop())
     });
-    log.wait_for("left with status 0");
+    log.wait_for("exited with status 0");
     let failed = log.wait_for(LOST).message;
     assert!(
-        failed.starts_with("failed for good: it panicked at ")
+        failed.starts_with("failed permanently: it panicked at ")
             && failed.ends_with(&format!(", and {LOST}"))
     );
     let refused =
-        "echo:1: UNAVAILABLE, unreachable: dependent has failed for good: it panicked at ";
+        "echo:1: UNAVAILABLE, unreachable: dependent has failed permanently: it panicked at ";
     assert!(
         told.iter().any(|line| line.starts_with(refused)),
         "{told:?}"
@@ -150,12 +150,12 @@ fn a_service_with_another_manifest_is_not_restarted() {
     clock.advance(Duration::from_millis(500));
     log.wait_for("panic: INTERNAL");
     clock.advance(Duration::from_secs(1));
-    let failed = log.wait_for("failed for good").message;
+    let failed = log.wait_for("failed permanently").message;
     assert!(
-        failed.ends_with("it was made anew, and exports or requires something else than before"),
+        failed.ends_with("it exports or requires other services than before its restart"),
         "{failed}"
     );
     clock.advance(Duration::from_secs(5));
-    log.wait_for("echo:1: UNAVAILABLE, unreachable: changeling has failed for good");
+    log.wait_for("echo:1: UNAVAILABLE, unreachable: changeling has failed permanently");
     assert_eq!(running.wait().status, 0);
 }

@@ -25,7 +25,7 @@ step   guest        requires
 2      service bee  -> ant       x.Ant
 3      service cow  -> ant       x.Ant
                     -> bee       x.Honey, x.Bee
-never  service dog  -> (nobody)  x.Cat
+never  service dog  -> (none)  x.Cat
 ";
     check(&[], expected);
 }
@@ -42,7 +42,7 @@ fn graphviz_output_is_valid() {
     "bee" -> "ant" [label = "x.Ant"]
     "cow" -> "ant" [label = "x.Ant"]
     "cow" -> "bee" [label = "x.Honey\nx.Bee"]
-    "dog" -> "(nobody)" [label = "x.Cat", color = red, fontcolor = red]
+    "dog" -> "(none)" [label = "x.Cat", color = red, fontcolor = red]
 }
 "#;
     check(&["--format", "dot"], expected);
@@ -58,7 +58,7 @@ fn mermaid_output_is_valid() {
     guest1 -- "x.Ant" --> guest0
     guest2 -- "x.Ant" --> guest0
     guest2 -- "x.Honey<br/>x.Bee" --> guest1
-    guest3 -. "x.Cat" .-> nobody[["nobody"]]
+    guest3 -. "x.Cat" .-> missing[["missing"]]
 "#;
     check(&["--format", "mermaid"], expected);
 }

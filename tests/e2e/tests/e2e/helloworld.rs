@@ -80,8 +80,8 @@ fn level_debug_logs_the_lifecycle_of_guests() {
             "greeting launched",
             "hello launched",
             "hello bonjour, world",
-            "hello left with status 0",
-            "greeting left with status 0",
+            "hello exited with status 0",
+            "greeting exited with status 0",
         ]
     );
 }

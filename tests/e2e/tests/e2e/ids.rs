@@ -163,7 +163,7 @@ fn invalid_names_and_prefixes_are_rejected() {
             "2t",
             "expected one to three of a-z and 0-9, the first a letter",
         ),
-        ("Ticket", "svc", "it is that of parigot's own ServiceId"),
+        ("Ticket", "svc", "already used by parigot's own ServiceId"),
     ] {
         let ended = boilerplateid(&["--lang", "rust", name, prefix]);
         assert!(

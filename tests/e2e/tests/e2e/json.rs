@@ -101,7 +101,7 @@ fn a_start_error_is_an_object_with_its_location() {
         "level": "ERROR", "service": "hello",
         "message": "`hello`: cannot read hello.wasm: No such file or directory (os error 2)",
         "at": "app.toml:3:8",
-        "help": "build the guest, or mend the path: it is relative to the deployment file",
+        "help": "build the guest, or correct the path, which is relative to the deployment file",
     });
     assert_eq!(
         objects(&ended)

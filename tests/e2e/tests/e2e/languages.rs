@@ -25,12 +25,12 @@ fn case(what: &'static str, calls: &[&str], caller_logs: &[&str], callee_logs: &
 
 /// Returns cases in which the callee answers or fails.
 fn cases_of_callees() -> Vec<Case> {
-    let held = "callee killed: echo was killed: it held its thread for longer than its budget of \
+    let held = "callee killed: echo was killed: held its thread beyond its budget of \
                 50 ms in echo.v1.Echo/Misbehave";
     let active = format!("spin: INTERNAL, {held}");
     let other = format!("hang: UNAVAILABLE, {held}");
     let gone = "echo:1: UNAVAILABLE, unreachable: echo is not running";
-    let left = "UNAVAILABLE, callee exited: echo left with status 7 while it had this call";
+    let left = "UNAVAILABLE, callee exited: echo exited with status 7 before it replied";
     vec![
         case(
             "unary call",
@@ -45,7 +45,7 @@ fn cases_of_callees() -> Vec<Case> {
             &[&other, &active, gone],
             &[
                 "hanging",
-                "was killed: it held its thread for longer than its budget of 50 ms in \
+                "was killed: held its thread beyond its budget of 50 ms in \
                  echo.v1.Echo/Misbehave",
             ],
         ),
@@ -53,7 +53,7 @@ fn cases_of_callees() -> Vec<Case> {
             "callee left",
             &["leave:7", "echo:1"],
             &[&format!("leave:7: {left}"), gone],
-            &["left with status 7 method=echo.v1.Echo/Misbehave"],
+            &["exited with status 7 method=echo.v1.Echo/Misbehave"],
         ),
     ]
 }
@@ -66,7 +66,7 @@ fn cases_of_callers() -> Vec<Case> {
             "caller's timeout",
             &["hang@500", "echo:1"],
             &[
-                "hang@500: DEADLINE_EXCEEDED, timed out: it was not answered in time",
+                "hang@500: DEADLINE_EXCEEDED, timed out: no reply within the deadline",
                 "echo:1: 1 bytes",
             ],
             &["hanging", "cancelled"],
@@ -163,9 +163,9 @@ fn calls_end_alike_in_every_pair_of_languages() {
 /// the same as in the log.
 #[test]
 fn a_failure_names_method_instance_call_and_fate() {
-    let left = "UNAVAILABLE: callee exited: echo left with status 7 while it had this call";
+    let left = "UNAVAILABLE: callee exited: echo exited with status 7 before it replied";
     let told = [
-        "hang@500?: unknown: DEADLINE_EXCEEDED: timed out: it was not answered in time \
+        "hang@500?: unknown: DEADLINE_EXCEEDED: timed out: no reply within the deadline \
          (echo.v1.Echo/Misbehave, "
             .to_owned(),
         format!("leave:7?: unknown: {left} (echo.v1.Echo/Misbehave, "),
@@ -285,7 +285,7 @@ fn an_error_ends_a_program_in_go_with_its_status() {
             .wait();
     assert_eq!(
         ended.messages_of("hello"),
-        ["no greeting: UnknownLang", "left with status 1"]
+        ["no greeting: UnknownLang", "exited with status 1"]
     );
     assert_eq!(ended.status, Some(1));
 }

@@ -111,7 +111,7 @@ fn a_guest_that_exceeds_its_memory_limit() {
         .next()
         .expect("the caller has got an error");
     assert!(
-        told.ends_with("(it wanted more memory than its `memory`, 4 MiB)"),
+        told.ends_with("(an allocation beyond its `memory`, 4 MiB)"),
         "{told}"
     );
 }

@@ -60,7 +60,7 @@ fn a_nested_call_inherits_the_remaining_deadline() {
         // The relay's nested call ends at the same moment, so its answer may reach the driver
         // first.
         let ends = [
-            "DEADLINE_EXCEEDED, timed out: it was not answered in time",
+            "DEADLINE_EXCEEDED, timed out: no reply within the deadline",
             "Refused",
         ];
         assert!(

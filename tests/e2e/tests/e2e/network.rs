@@ -138,7 +138,7 @@ fn calls_end_alike_in_one_process_and_in_two() {
         ("refuse", &["refuse: Refused"]),
         (
             "hang@1000",
-            &["hang@1000: DEADLINE_EXCEEDED, timed out: it was not answered in time"],
+            &["hang@1000: DEADLINE_EXCEEDED, timed out: no reply within the deadline"],
         ),
         ("hang!", &[]),
         ("sleep:30+echo:1", &["sleep:30: 0 bytes", "echo:1: 1 bytes"]),
@@ -179,7 +179,7 @@ fn a_remote_callee_that_fails_is_named_and_restarted() {
         );
         assert_eq!(
             leave,
-            "leave:7: UNAVAILABLE, callee exited: echo left with status 7 while it had this call"
+            "leave:7: UNAVAILABLE, callee exited: echo exited with status 7 before it replied"
         );
         assert_eq!([again, at_last], ["again: 1 bytes"; 2]);
     }
@@ -194,7 +194,7 @@ fn a_failure_names_the_remote_call_and_instance() {
     let log = ended.log();
     let left = log
         .iter()
-        .find(|line| line.message.starts_with("left with status 7"))
+        .find(|line| line.message.starts_with("exited with status 7"))
         .expect("the host must log the failure");
     let hanging = log
         .iter()
@@ -204,7 +204,7 @@ fn a_failure_names_the_remote_call_and_instance() {
         panic!("{}", ended.stderr)
     };
     let expected = format!(
-        "leave:7?: unknown: UNAVAILABLE: callee exited: echo left with status 7 while it had this \
+        "leave:7?: unknown: UNAVAILABLE: callee exited: echo exited with status 7 while it had this \
          call \
          (echo.v1.Echo/Misbehave, instance {}, call {})",
         left.instance, left.call

@@ -57,7 +57,7 @@ fn the_kitchens_error_ends_the_program() {
         let ended = order(pizza);
         assert_eq!(
             ended.messages_of("customer"),
-            [format!("left with status 1: {why}")],
+            [format!("exited with status 1: {why}")],
             "{}",
             ended.stderr
         );

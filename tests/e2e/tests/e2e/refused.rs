@@ -13,7 +13,7 @@ fn hello() -> Vec<u8> {
         .expect("`make build` must write the guests of the example")
 }
 
-/// Checks the whole output. `expected` begins with an empty line.
+/// Checks the whole output. `expected` starts with an empty line.
 #[track_caller]
 fn check_refused(app: &App, expected: &str) {
     let ended = app.run();
@@ -34,7 +34,7 @@ fn check_not_run(app: App, reason: &str) {
  3 │ wasm = "hello.wasm"
    ·        ────────────
    ╰────
-  help: a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown
+  help: a guest is a library crate that uses parigot-guest of this version, built for wasm32-unknown-unknown
 "#
     );
     check_refused(&app, &expected);
@@ -54,7 +54,7 @@ fn a_missing_wasm_file() {
  3 │ wasm = "hello.wasm"
    ·        ────────────
    ╰────
-  help: build the guest, or mend the path: it is relative to the deployment file
+  help: build the guest, or correct the path, which is relative to the deployment file
 "#,
     );
 }
@@ -87,7 +87,7 @@ fn each_guest_that_cannot_be_run_is_shown() {
    ·        ───────────
  4 │ [service.b]
    ╰────
-  help: build the guest, or mend the path: it is relative to the deployment file
+  help: build the guest, or correct the path, which is relative to the deployment file
 
   × `b`: empty.wasm cannot be run
   ╰─▶ does not export a memory named `memory`
@@ -97,7 +97,7 @@ fn each_guest_that_cannot_be_run_is_shown() {
    ·        ────────────
  6 │ [program.c]
    ╰────
-  help: a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown
+  help: a guest is a library crate that uses parigot-guest of this version, built for wasm32-unknown-unknown
 
   × `d`: cannot read gone.wasm
   ╰─▶ No such file or directory (os error 2)
@@ -106,7 +106,7 @@ fn each_guest_that_cannot_be_run_is_shown() {
  9 │ wasm = "gone.wasm"
    ·        ───────────
    ╰────
-  help: build the guest, or mend the path: it is relative to the deployment file
+  help: build the guest, or correct the path, which is relative to the deployment file
 "#,
     );
 }
@@ -127,9 +127,9 @@ fn each_guest_that_fails_in_its_init_turn_is_shown() {
         .with_wat("b.wasm", trap)
         .run();
     for said in [
-        "× `a` failed in its first turn",
+        "× `a` failed in its init turn",
         "[app.toml:3:8]",
-        "× `b` failed in its first turn",
+        "× `b` failed in its init turn",
         "[app.toml:5:8]",
     ] {
         assert!(ended.stderr.contains(said), "{said}: {}", ended.stderr);
@@ -140,7 +140,7 @@ fn each_guest_that_fails_in_its_init_turn_is_shown() {
 #[test]
 fn a_guest_with_an_import() {
     let app = App::new(HELLO).with_wat("hello.wasm", r#"(module (import "env" "now" (func)))"#);
-    check_not_run(app, "imports `env.now`, and a guest imports nothing");
+    check_not_run(app, "imports `env.now`, and guests have no imports");
 }
 
 #[test]
@@ -154,10 +154,7 @@ fn a_guest_of_another_version_of_the_abi() {
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
     "#;
     let app = App::new(HELLO).with_wat("hello.wasm", module);
-    check_not_run(
-        app,
-        "speaks version 7.3 of the ABI, and this host speaks 1.0",
-    );
+    check_not_run(app, "uses version 7.3 of the ABI, and this host uses 1.0");
 }
 
 #[test]
@@ -183,7 +180,7 @@ fn a_guest_that_takes_too_long_to_compile() {
  3 │ wasm = "hello.wasm"
    ·        ────────────
    ╰────
-  help: give it longer with `--compile-time`; what takes so long is code that is nested hundreds deep
+  help: raise the limit with `--compile-time`; code with hundreds of nested blocks compiles slowly
 "#;
     assert_eq!(ended.stderr.trim(), expected.trim());
     assert_eq!(ended.status, Some(3));
@@ -198,7 +195,7 @@ fn a_guest_that_is_too_large_to_compile() {
         .expect("the file must be readable");
     file.set_len((128 << 20) + 1)
         .expect("the file system must support sparse files");
-    check_not_run(app, "it has more than 128 MiB, the most that are compiled");
+    check_not_run(app, "larger than 128 MiB, the limit for modules");
 }
 
 #[test]
@@ -214,13 +211,13 @@ fn a_guest_with_too_much_initial_memory() {
     check_refused(
         &App::new(HELLO).with_wat("hello.wasm", module),
         r#"
-  × `hello` begins with 128 MiB of memory, and its `memory` is 64 MiB
+  × `hello` starts with 128 MiB of memory, and its `memory` is 64 MiB
    ╭─[app.toml:3:8]
  2 │ [program.hello]
  3 │ wasm = "hello.wasm"
    ·        ────────────
    ╰────
-  help: let it have more: `memory` in its table
+  help: raise `memory` in its table
 "#,
     );
 }
@@ -281,7 +278,7 @@ fn a_service_that_two_guests_export() {
  5 │ wasm = "greeting.wasm"
    ·        ───────────────
    ╰────
-  help: leave one of them out; if calls shall be spread over both, write `shared = ["greeting.v1.Greeting"]` in the
+  help: remove one of them; to distribute calls over both, write `shared = ["greeting.v1.Greeting"]` in the
         tables of both
 "#,
     );

@@ -120,7 +120,7 @@ fn calls_during_a_restart_are_refused_at_once() {
     let (running, log, clock) = start_on_manual_clock(&app);
     // The clock stands still, so nothing is restarted before the test advances it.
     log.wait_for(
-        "echo:1: UNAVAILABLE, unreachable: echo is being restarted, and has been down for 0 ms",
+        "echo:1: UNAVAILABLE, unreachable: echo is being restarted and has been down for 0 ms",
     );
     clock.advance(100 * MS);
     assert_eq!(
@@ -146,7 +146,7 @@ fn each_kind_of_failure_is_followed_by_a_restart() {
 #[test]
 fn an_exit_with_status_0_restarts_only_if_always() {
     let ended = drive("", &["hang+leave:0", "echo:1"]);
-    let told = "UNAVAILABLE, callee exited: echo left with status 0 while it had this call";
+    let told = "UNAVAILABLE, callee exited: echo exited with status 0 before it replied";
     let expected = [
         format!("hang: {told}"),
         format!("leave:0: {told}"),
@@ -173,7 +173,7 @@ fn a_service_that_fails_too_often_stays_down() {
     );
     let messages = ended.messages_of("driver");
     let last = messages.last().expect("the driver must log each call");
-    let told = "echo:1: UNAVAILABLE, unreachable: echo has failed for good: after 2 restarts in \
+    let told = "echo:1: UNAVAILABLE, unreachable: echo has failed permanently: after 2 restarts in \
                 60s it panicked at ";
     assert!(
         last.starts_with(told) && last.ends_with("told to panic"),
@@ -182,7 +182,7 @@ fn a_service_that_fails_too_often_stays_down() {
     let log = ended.log();
     let for_good: Vec<_> = log
         .iter()
-        .filter(|line| line.message.starts_with("failed for good: "))
+        .filter(|line| line.message.starts_with("failed permanently: "))
         .collect();
     assert_eq!(for_good.len(), 1, "{}", ended.stderr);
     assert_eq!(
@@ -218,7 +218,7 @@ fn a_handle_survives_a_restart_in_go() {
     assert_eq!([again, and_again, at_last], ["again: 1 bytes"; 3]);
     assert_eq!(
         leave,
-        "leave:3: UNAVAILABLE, callee exited: echo left with status 3 while it had this call"
+        "leave:3: UNAVAILABLE, callee exited: echo exited with status 3 before it replied"
     );
     assert_eq!(
         ended
@@ -257,9 +257,9 @@ fn the_last_permanent_failure_ends_the_deployment() {
         flaky.restart_after(Duration::from_secs(1));
     }
     flaky.fail();
-    let failed = flaky.log.wait_for("failed for good").message;
+    let failed = flaky.log.wait_for("failed permanently").message;
     assert!(
-        failed.starts_with("failed for good: after 3 restarts in 60s it panicked at "),
+        failed.starts_with("failed permanently: after 3 restarts in 60s it panicked at "),
         "{failed}"
     );
     assert_eq!(flaky.running.wait().status, 1);
@@ -277,11 +277,11 @@ fn a_restart_that_is_not_ready_counts_as_a_failure() {
         flaky.log.wait_for("restarted after");
         flaky
             .log
-            .wait_for("left with status 1: not ready: unready on purpose");
+            .wait_for("exited with status 1: not ready: unready on purpose");
     }
-    let failed = flaky.log.wait_for("failed for good").message;
+    let failed = flaky.log.wait_for("failed permanently").message;
     assert!(
-        failed.ends_with("it left with status 1: not ready: unready on purpose"),
+        failed.ends_with("it exited with status 1: not ready: unready on purpose"),
         "{failed}"
     );
     assert_eq!(flaky.running.wait().status, 1);

@@ -31,7 +31,7 @@ const VIOLATIONS: &[(&str, Effect)] = &[
     ("answer-twice", Ends("which it does not have")),
     (
         "ready-twice",
-        Ends("broke the protocol: said twice that it is ready"),
+        Ends("broke the protocol: reported twice that it is ready"),
     ),
     (
         "launch-twice",
@@ -47,28 +47,28 @@ const VIOLATIONS: &[(&str, Effect)] = &[
     (
         "outbox-of-4-gib",
         Ends(
-            "its control block names memory that it does not have: the outbox at 0x8, 4294967296 \
+            "control block points outside its memory: the outbox at 0x8, 4294967296 \
              bytes",
         ),
     ),
     (
         "outbox-without-end",
-        Ends("its control block names memory that it does not have: the outbox"),
+        Ends("control block points outside its memory: the outbox"),
     ),
     // The reported panic message is the first 8 KiB of its memory.
     ("panic-without-end", Ends("")),
     // Addresses outside of its memory.
     (
         "outbox-outside",
-        Ends("its control block names memory that it does not have: the outbox at 0x10000000000"),
+        Ends("control block points outside its memory: the outbox at 0x10000000000"),
     ),
     (
         "inbox-outside",
-        Ends("its control block names memory that it does not have: the inbox at 0x10000000000"),
+        Ends("control block points outside its memory: the inbox at 0x10000000000"),
     ),
     (
         "inbox-without-end",
-        Ends("its control block names memory that it does not have: the inbox"),
+        Ends("control block points outside its memory: the inbox"),
     ),
     ("panic-outside", Ends("trapped: ")),
     ("progress-of-nothing", Ends("trapped: ")),
@@ -111,7 +111,7 @@ const VIOLATIONS: &[(&str, Effect)] = &[
     ("line-of-bytes", Lives),
     (
         "leave-with-300",
-        Ends("broke the protocol: left with status 300, and statuses end at 255"),
+        Ends("broke the protocol: exited with status 300, expected at most 255"),
     ),
     // A second manifest.
     (
@@ -246,10 +246,7 @@ fn violations_in_a_manifest_are_rejected() {
     check_refused("manifest-without-end", "sent a malformed manifest: ");
     check_refused("exports-twice", "x.S");
     for violation in ["outbox-outside", "outbox-without-end"] {
-        check_refused(
-            violation,
-            "its control block names memory that it does not have",
-        );
+        check_refused(violation, "control block points outside its memory");
     }
 }
 
@@ -318,7 +315,7 @@ fn a_misplaced_control_block_is_rejected() {
             .with_wat("work.wasm", &text)
             .run();
         assert!(
-            ended.stderr.contains("`work` failed in its first turn"),
+            ended.stderr.contains("`work` failed in its init turn"),
             "{at}: {}",
             ended.stderr
         );

@@ -39,7 +39,7 @@ impl Pair {
         self.app_with(deployed, "", calls)
     }
 
-    /// Does the same with more keys in the tables of both guests.
+    /// Does the same with more keys in both tables guests.
     fn app_with(&self, deployed: Deployed, keys: &str, calls: &[&str]) -> (App, Option<Nats>) {
         let file = format!(
             "[service.echo]\nwasm = 'echo.wasm'\nlog = '16MiB'\nrestart = 'never'\n{keys}\n\
@@ -199,7 +199,7 @@ fn behaviour_e_a_guest_runs_alike_in_any_deployment() {
             "echo:16: 16 bytes",
             "echo:0: 0 bytes",
             "refuse: Refused",
-            "hang@200: DEADLINE_EXCEEDED, timed out: it was not answered in time",
+            "hang@200: DEADLINE_EXCEEDED, timed out: no reply within the deadline",
             "echo:1: 1 bytes",
         ];
         let (app, _nats) = pair.app(deployed, &calls);

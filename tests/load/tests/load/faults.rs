@@ -30,7 +30,7 @@ fn a_service_exits_while_it_has_calls() {
             .ran
             .log
             .iter()
-            .find(|line| line.message == "left with status 7")
+            .find(|line| line.message == "exited with status 7")
             .expect("the exit must be logged");
         assert_eq!(
             (&*left.service, &*left.method),

@@ -205,11 +205,11 @@ impl Deed {
     fn told(self) -> &'static str {
         match self {
             Deed::Trap => "trapped: wasm trap: wasm `unreachable` instruction executed",
-            Deed::Loop | Deed::Fill => "held its thread for longer than its budget of 50 ms",
+            Deed::Loop | Deed::Fill => "held its thread beyond its budget of 50 ms",
             Deed::Overflow => "trapped: ",
-            Deed::Grow => "(it wanted more memory than its `memory`, 32 MiB)",
-            Deed::Leave0 => "left with status 0",
-            Deed::Leave7 => "left with status 7",
+            Deed::Grow => "(an allocation beyond its `memory`, 32 MiB)",
+            Deed::Leave0 => "exited with status 0",
+            Deed::Leave7 => "exited with status 7",
             Deed::Panic => "told to panic",
         }
     }

@@ -153,7 +153,7 @@ fn another_version_of_the_protocol_is_refused_by_name() {
     let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
     let letter = of_version(2, &late.me.write(PeerMessage::Announcement(announcement)));
     let text =
-        "process `late` speaks version 2 of the protocol between processes, and this one speaks 1";
+        "process `late` uses version 2 of the protocol between processes, and this one speaks 1";
     // Again and again, for nobody may be listening yet.
     let told = loop {
         stranger.publish(&late.subjects.ready(SERVICE), letter.clone());

@@ -127,7 +127,7 @@ fn a_process_that_closes_tells_those_who_wait() {
         (told.code, told.cause),
         (Code::Unavailable, Cause::CalleeExited)
     );
-    assert_eq!(told.text, "process kitchen left while it had this call");
+    assert_eq!(told.text, "process kitchen left before it replied");
 }
 
 /// Descriptors of `greeting.v1.Greeting` with a method of that name.

@@ -3,7 +3,7 @@
 use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::echo;
 use parigot_guest::{Code, Status};
-use parigot_host::testing::{Fault, Effect};
+use parigot_host::testing::{Effect, Fault};
 
 use super::{MS, deed, echo_host, misbehave};
 
