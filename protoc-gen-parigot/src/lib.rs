@@ -29,11 +29,11 @@ pub const OPTIONS_PROTO_NAME: &str = "parigot/v1/options.proto";
 pub const PROTOS: [(&str, &str); 2] = [
     (
         OPTIONS_PROTO_NAME,
-        include_str!("../../proto/parigot/v1/options.proto"),
+        include_str!("../proto/parigot/v1/options.proto"),
     ),
     (
         "parigot/v1/id.proto",
-        include_str!("../../proto/parigot/v1/id.proto"),
+        include_str!("../proto/parigot/v1/id.proto"),
     ),
 ];
 

@@ -19,10 +19,7 @@ pub(crate) fn protoc() -> Command {
         env!("CARGO_BIN_EXE_protoc-gen-parigot")
     ));
     command.arg(format!("--proto_path={}", well_known().display()));
-    command.arg(format!(
-        "--proto_path={}/../proto",
-        env!("CARGO_MANIFEST_DIR")
-    ));
+    command.arg(format!("--proto_path={}/proto", env!("CARGO_MANIFEST_DIR")));
     command
 }
 
