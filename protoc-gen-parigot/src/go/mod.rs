@@ -10,7 +10,7 @@ use askama::Template;
 
 use crate::model::Rpc;
 use crate::model::go::{File, Method, Service};
-use crate::{OutputFile, VERSION};
+use crate::output::{OutputFile, VERSION};
 
 /// Prints all files.
 pub fn emit(files: &[File]) -> Vec<OutputFile> {

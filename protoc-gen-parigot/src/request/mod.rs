@@ -8,7 +8,7 @@ use prost::{DecodeError, Message};
 use prost_types::compiler::CodeGeneratorRequest;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
-use crate::OPTIONS_PROTO_NAME;
+use crate::protos::OPTIONS_PROTO_NAME;
 
 /// What is to be generated, and how.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -17,9 +17,9 @@ use self::error::ErrorItems;
 use self::method::MethodItems;
 use self::print::insertion_point;
 use self::server::ServerItems;
-use crate::OutputFile;
 use crate::error::Error;
 use crate::model::{Model, Package};
+use crate::output::OutputFile;
 
 /// Prints a model; `mod_file` says whether `mod.rs` is wanted.
 ///

@@ -5,7 +5,7 @@ use std::str::Lines;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::{OutputFile, VERSION};
+use crate::output::{OutputFile, VERSION};
 
 /// Items as text.
 pub(super) fn items(items: Vec<syn::Item>) -> String {
