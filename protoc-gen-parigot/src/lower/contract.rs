@@ -6,8 +6,8 @@ use prost_types::method_options::IdempotencyLevel;
 use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 
 use super::index::{Index, Type};
-use super::source::{Node, Source, field, numbered};
-use super::{descriptors, schema};
+use super::source::{Node, Source, numbered};
+use super::{descriptors, field_number, schema};
 use crate::error::{Error, Location};
 use crate::model::{Contract, Rpc};
 use crate::name::ServiceName;
@@ -27,7 +27,7 @@ pub(super) struct Declared<'a> {
 impl<'a> Declared<'a> {
     /// The services of a file.
     pub(super) fn all(source: &'a Source<'a>) -> impl Iterator<Item = Self> {
-        let services = numbered(&[], field::SERVICE, &source.file.service).enumerate();
+        let services = numbered(&[], field_number::SERVICE, &source.file.service).enumerate();
         services.map(move |(index, (path, descriptor))| {
             let extra = source
                 .extra
@@ -94,7 +94,8 @@ impl<'a> Declared<'a> {
     }
 
     fn rpcs(&self) -> impl Iterator<Item = Rpc> {
-        let methods = numbered(&self.path, field::METHOD, &self.descriptor.method).enumerate();
+        let methods =
+            numbered(&self.path, field_number::METHOD, &self.descriptor.method).enumerate();
         methods.map(|(index, (path, descriptor))| {
             let extra = self
                 .extra
@@ -178,7 +179,7 @@ impl<'a> Declared<'a> {
         let found = self.candidates(&named).find_map(|name| index.get(&name));
         let at = self.source.location_within(
             &self.path,
-            &[field::SERVICE_OPTIONS, extra::OPTIONS, extra::ERROR],
+            &[field_number::SERVICE_OPTIONS, extra::OPTIONS, extra::ERROR],
         );
         let service = self.descriptor.name().to_owned();
         found.map(Some).ok_or_else(|| Error::ErrorNotFound {

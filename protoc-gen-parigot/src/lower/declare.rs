@@ -6,9 +6,10 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
 use super::Grouped;
+use super::field_number;
 use super::index::Index;
 use super::names::{Claim, Names, Scope, clash};
-use super::source::{Item, Node, Source, field, is_map_entry, oneof_of, type_name};
+use super::source::{Item, Node, Source, is_map_entry, oneof_of, type_name};
 use crate::error::Error;
 use crate::{name, symbol};
 
@@ -39,7 +40,7 @@ fn declare_packages(packages: &Grouped<'_>, names: &mut Names, errors: &mut Vec<
     for (package, sources) in packages {
         let (what, at) = (
             format!("package {package}"),
-            sources[0].location(&[field::PACKAGE]),
+            sources[0].location(&[field_number::PACKAGE]),
         );
         let Some(modules) = name::modules(package) else {
             errors.push(Error::NoName { what, at });

@@ -10,7 +10,7 @@ use prost_types::{
     DescriptorProto, FieldDescriptorProto, FieldOptions, FileDescriptorProto, OneofDescriptorProto,
 };
 
-use super::source::field::{FIELD, MESSAGE_TYPE, NESTED_TYPE, SYNTAX};
+use super::field_number::{FIELD, MESSAGE_TYPE, NESTED_TYPE, SYNTAX};
 use crate::request::Request;
 use crate::request::extra::{self, Features};
 

@@ -6,6 +6,7 @@ mod declare;
 mod descriptors;
 mod edition;
 mod fence;
+mod field_number;
 mod float;
 pub mod go;
 mod holding;

@@ -11,25 +11,10 @@ use prost_types::{
 
 use super::comment;
 use super::edition::{Fault, Plain};
+use super::field_number;
 use crate::error::Location;
 use crate::request::{Request, extra};
 use crate::symbol;
-
-/// The numbers of the fields of descriptors that a path is made of (descriptor.proto).
-pub(super) mod field {
-    pub(in crate::lower) const PACKAGE: i32 = 2;
-    pub(in crate::lower) const SERVICE: i32 = 6;
-    pub(in crate::lower) const METHOD: i32 = 2;
-    pub(in crate::lower) const SERVICE_OPTIONS: i32 = 3;
-    pub(in crate::lower) const SYNTAX: i32 = 12;
-    pub(in crate::lower) const MESSAGE_TYPE: i32 = 4;
-    pub(super) const ENUM_TYPE: i32 = 5;
-    pub(in crate::lower) const FIELD: i32 = 2;
-    pub(in crate::lower) const NESTED_TYPE: i32 = 3;
-    pub(super) const MESSAGE_ENUM: i32 = 4;
-    pub(super) const MESSAGE_ONEOF: i32 = 8;
-    pub(super) const ENUM_VALUE: i32 = 2;
-}
 
 /// One `.proto`.
 pub(super) struct Source<'a> {
@@ -197,10 +182,10 @@ fn places(file: &FileDescriptorProto) -> BTreeMap<&[i32], &source_code_info::Loc
 
 fn items(file: &FileDescriptorProto) -> Vec<Item<'_>> {
     let mut items = Vec::new();
-    for (path, message) in numbered(&[], field::MESSAGE_TYPE, &file.message_type) {
+    for (path, message) in numbered(&[], field_number::MESSAGE_TYPE, &file.message_type) {
         message_items(message, path, file.package().to_owned(), &mut items);
     }
-    for (path, item) in numbered(&[], field::ENUM_TYPE, &file.enum_type) {
+    for (path, item) in numbered(&[], field_number::ENUM_TYPE, &file.enum_type) {
         enum_items(item, path, file.package().to_owned(), &mut items);
     }
     items
@@ -218,7 +203,7 @@ fn message_items<'a>(
         scope,
         node: Node::Message(message),
     });
-    for (path, field) in numbered(&path, field::FIELD, &message.field) {
+    for (path, field) in numbered(&path, field_number::FIELD, &message.field) {
         items.push(Item {
             path,
             scope: name.clone(),
@@ -226,7 +211,11 @@ fn message_items<'a>(
         });
     }
     let with_variants: BTreeSet<_> = message.field.iter().filter_map(oneof_of).collect();
-    let oneofs = (0..).zip(numbered(&path, field::MESSAGE_ONEOF, &message.oneof_decl));
+    let oneofs = (0..).zip(numbered(
+        &path,
+        field_number::MESSAGE_ONEOF,
+        &message.oneof_decl,
+    ));
     for (_, (path, oneof)) in oneofs.filter(|(index, _)| with_variants.contains(index)) {
         items.push(Item {
             path,
@@ -234,10 +223,10 @@ fn message_items<'a>(
             node: Node::Oneof(oneof, message),
         });
     }
-    for (path, nested) in numbered(&path, field::NESTED_TYPE, &message.nested_type) {
+    for (path, nested) in numbered(&path, field_number::NESTED_TYPE, &message.nested_type) {
         message_items(nested, path, name.clone(), items);
     }
-    for (path, nested) in numbered(&path, field::MESSAGE_ENUM, &message.enum_type) {
+    for (path, nested) in numbered(&path, field_number::MESSAGE_ENUM, &message.enum_type) {
         enum_items(nested, path, name.clone(), items);
     }
 }
@@ -255,7 +244,7 @@ fn enum_items<'a>(
         node: Node::Enum(item),
     });
     let mut numbers = BTreeSet::new();
-    for (path, value) in numbered(&path, field::ENUM_VALUE, &item.value) {
+    for (path, value) in numbered(&path, field_number::ENUM_VALUE, &item.value) {
         let node = if numbers.insert(value.number()) {
             Node::Value(value, item)
         } else {
