@@ -69,13 +69,20 @@ impl<'a> Declared<'a> {
             errors.push(error);
             None
         });
-        let schema = schema::of_service(self, &methods, error.as_deref(), index);
+        let schema = schema::of_service(
+            self.source,
+            self.descriptor,
+            &methods,
+            error.as_deref(),
+            index,
+        );
         let contract = Contract {
             proto: self.descriptor.name().to_owned(),
             full_name: schema.service.clone(),
             schema: schema.hash(),
             descriptors: descriptors::of_service(
-                self,
+                self.source,
+                self.descriptor,
                 &methods,
                 schema.types.keys().map(String::as_str),
                 index,

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use prost_types::field_descriptor_proto::{Label, Type as FieldType};
-use prost_types::{DescriptorProto, FieldDescriptorProto};
+use prost_types::{DescriptorProto, FieldDescriptorProto, ServiceDescriptorProto};
 
-use super::contract::Declared;
 use super::index::{Index, Type};
 use super::source::{Node, Source, type_name};
 use crate::model::Rpc;
@@ -13,7 +12,8 @@ use crate::symbol::{self, Schema, TypeSchema};
 
 /// The schema of a service with these methods, whose error enum is `error`.
 pub(super) fn of_service(
-    service: &Declared<'_>,
+    source: &Source<'_>,
+    service: &ServiceDescriptorProto,
     rpcs: &[Rpc],
     error: Option<&str>,
     index: &Index<'_>,
@@ -23,7 +23,7 @@ pub(super) fn of_service(
         .flat_map(|rpc| [rpc.request.clone(), rpc.response.clone()]);
     let types = reachable(messages.chain(error.map(str::to_owned)).collect(), index);
     Schema {
-        service: symbol::full_name(service.package(), service.descriptor.name()),
+        service: symbol::full_name(source.file.package(), service.name()),
         methods: rpcs
             .iter()
             .map(|rpc| {
