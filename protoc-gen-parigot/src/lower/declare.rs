@@ -5,16 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
-use super::Grouped;
 use super::field_number;
 use super::index::Index;
 use super::names::{Claim, Names, Scope, clash};
-use super::source::{Item, Node, Source, is_map_entry, oneof_of, type_name};
+use super::source::{ByPackage, Item, Node, Source, is_map_entry, oneof_of, type_name};
 use crate::error::Error;
 use crate::{name, symbol};
 
 /// Takes the names of all that is generated, save services.
-pub(super) fn all(packages: &Grouped<'_>, index: &Index<'_>, errors: &mut Vec<Error>) -> Names {
+pub(super) fn all(packages: &ByPackage<'_>, index: &Index<'_>, errors: &mut Vec<Error>) -> Names {
     let mut names = Names::default();
     declare_packages(packages, &mut names, errors);
     for source in packages.values().flatten() {
@@ -34,7 +33,7 @@ pub(super) fn all(packages: &Grouped<'_>, index: &Index<'_>, errors: &mut Vec<Er
 }
 
 /// A package takes its whole path, and a module's name in each package around it.
-fn declare_packages(packages: &Grouped<'_>, names: &mut Names, errors: &mut Vec<Error>) {
+fn declare_packages(packages: &ByPackage<'_>, names: &mut Names, errors: &mut Vec<Error>) {
     let mut paths = BTreeMap::new();
     let mut children = BTreeSet::new();
     for (package, sources) in packages {

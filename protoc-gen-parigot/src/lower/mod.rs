@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 use self::index::Index;
 use self::names::Names;
-use self::source::Source;
+use self::source::{ByPackage, Source, by_package};
 use crate::error::Error;
 use crate::model::{ErrorEnum, Messages, Model, Package};
 use crate::name;
@@ -67,26 +67,9 @@ fn refuse(mut errors: Vec<Error>) -> Result<(), Vec<Error>> {
     }
 }
 
-/// A package's files, of those to generate.
-type Grouped<'a> = BTreeMap<&'a str, Vec<&'a Source<'a>>>;
-
-fn by_package<'a>(sources: &'a [Source<'a>]) -> Grouped<'a> {
-    let mut packages = Grouped::new();
-    for source in sources.iter().filter(|source| source.generated) {
-        packages
-            .entry(source.file.package())
-            .or_default()
-            .push(source);
-    }
-    for sources in packages.values_mut() {
-        sources.sort_by_key(|source| source.file.name());
-    }
-    packages
-}
-
 /// Lowers each package, and keeps its name in the `.proto` beside it.
 fn packages(
-    grouped: &Grouped<'_>,
+    grouped: &ByPackage<'_>,
     index: &Index<'_>,
     streaming: Streaming,
     mut names: Names,

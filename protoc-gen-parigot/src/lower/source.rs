@@ -69,6 +69,11 @@ impl<'a> Source<'a> {
         plain.iter().map(source).collect()
     }
 
+    /// Whether Go stubs are generated for the file: protoc-gen-go writes the messages.
+    pub(super) fn has_go_stubs(&self) -> bool {
+        self.generated && !self.file.service.is_empty()
+    }
+
     /// Where the declaration at `path` begins.
     pub(super) fn location(&self, path: &[i32]) -> Location {
         let span = self.places.get(path).map_or(&[][..], |place| &place.span);
@@ -148,6 +153,23 @@ impl Item<'_> {
             Node::Value(..) | Node::Alias(_) => "value",
         }
     }
+}
+
+/// A package's files, of those to generate.
+pub(super) type ByPackage<'a> = BTreeMap<&'a str, Vec<&'a Source<'a>>>;
+
+pub(super) fn by_package<'a>(sources: &'a [Source<'a>]) -> ByPackage<'a> {
+    let mut packages = ByPackage::new();
+    for source in sources.iter().filter(|source| source.generated) {
+        packages
+            .entry(source.file.package())
+            .or_default()
+            .push(source);
+    }
+    for sources in packages.values_mut() {
+        sources.sort_by_key(|source| source.file.name());
+    }
+    packages
 }
 
 /// Whether a message is the entry of a map, which has no type of its own in Rust.

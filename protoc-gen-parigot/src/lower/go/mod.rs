@@ -41,19 +41,14 @@ pub fn files(request: &Request, options: &Options) -> Result<Vec<File>, Vec<Erro
         names: &names,
         services: &services,
     };
-    let files: Vec<_> = to_generate(&sources)
+    let files: Vec<_> = sources
+        .iter()
+        .filter(|source| source.has_go_stubs())
         .filter_map(|source| lowering.file(source, &mut errors))
         .collect();
     check_outputs(&files, &mut errors);
     refuse(errors)?;
     Ok(files)
-}
-
-/// The files that something is made of.
-fn to_generate<'a>(sources: &'a [Source<'a>]) -> impl Iterator<Item = &'a Source<'a>> {
-    sources
-        .iter()
-        .filter(|source| source.generated && !source.file.service.is_empty())
 }
 
 fn check_outputs(files: &[File], errors: &mut Vec<Error>) {

@@ -36,7 +36,9 @@ impl Names {
                 .ok()
                 .map(|package| (source, package.path))
         };
-        let wanted: Vec<String> = super::to_generate(sources)
+        let wanted: Vec<String> = sources
+            .iter()
+            .filter(|source| source.has_go_stubs())
             .filter_map(packaged)
             .map(|(_, package)| package)
             .collect();
