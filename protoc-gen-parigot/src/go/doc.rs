@@ -19,11 +19,11 @@ struct List {
     tight: bool,
     /// Whether empty lines stand between its items.
     loose: bool,
-    items: Vec<Item>,
+    items: Vec<ListItem>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Item {
+struct ListItem {
     /// Its number, if the list is numbered.
     number: Option<String>,
     paragraphs: Vec<Vec<String>>,
@@ -119,7 +119,7 @@ impl Reader<'_> {
 
     /// The item of a list that begins here. A number in the midst of a paragraph is none, nor is what belongs to an item of
     /// another kind or to code.
-    fn item(&self, line: &Line<'_>) -> Option<Item> {
+    fn item(&self, line: &Line<'_>) -> Option<ListItem> {
         let (number, text) = marker(line.text)?;
         let begins = match self.blocks.last() {
             Some(Block::List(list)) => {
@@ -129,13 +129,13 @@ impl Reader<'_> {
             Some(Block::Code(_)) => line.indent == 0,
             Some(Block::Heading(_)) | None => true,
         };
-        begins.then(|| Item {
+        begins.then(|| ListItem {
             number: number.map(str::to_owned),
             paragraphs: vec![vec![plain(text)]],
         })
     }
 
-    fn push_item(&mut self, item: Item, line: &Line<'_>) {
+    fn push_item(&mut self, item: ListItem, line: &Line<'_>) {
         match self.blocks.last_mut() {
             Some(Block::List(list)) if list.is_numbered() == item.number.is_some() => {
                 list.loose |= line.after_blank;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use prost_types::method_options::IdempotencyLevel;
 use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 
-use super::index::{Index, Type};
+use super::index::{Index, TypeEntry};
 use super::source::{Node, Source, numbered};
 use super::{descriptors, field_number, schema};
 use crate::error::{Error, Location};
@@ -16,15 +16,15 @@ use crate::request::extra;
 use crate::symbol;
 
 /// A service, where it stands.
-pub(super) struct Declared<'a> {
+pub(super) struct DeclaredService<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) descriptor: &'a ServiceDescriptorProto,
     path: Vec<i32>,
     /// What prost's descriptor has no field for.
-    extra: extra::Service,
+    extra: extra::ServiceExtra,
 }
 
-impl<'a> Declared<'a> {
+impl<'a> DeclaredService<'a> {
     /// The services of a file.
     pub(super) fn all(source: &'a Source<'a>) -> impl Iterator<Item = Self> {
         let services = numbered(&[], field_number::SERVICE, &source.file.service).enumerate();
@@ -177,7 +177,7 @@ impl<'a> Declared<'a> {
     }
 
     /// What its option names, else what has the name of its errors.
-    fn error_type<'t>(&self, index: &Index<'t>) -> Result<Option<Type<'t>>, Error> {
+    fn error_type<'t>(&self, index: &Index<'t>) -> Result<Option<TypeEntry<'t>>, Error> {
         let named = self.extra.options().error;
         if named.is_empty() {
             let mut names = ServiceName::error_enums(self.descriptor.name());

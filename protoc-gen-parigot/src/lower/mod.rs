@@ -1,21 +1,21 @@
 //! Descriptors to model. Every check of a `.proto` lives here, and all that is wrong is found in one run.
 
+mod claim_names;
 mod comment;
+mod containment;
 mod contract;
-mod declare;
 mod descriptors;
 mod edition;
-mod fence;
 mod field_number;
 mod float;
 pub mod go;
-mod holding;
 mod index;
 mod messages;
 mod names;
 mod schema;
 mod service;
 mod source;
+mod validate;
 
 use std::collections::BTreeMap;
 
@@ -36,19 +36,19 @@ use crate::request::Request;
 pub fn model(request: &Request, options: &Options) -> Result<Model, Vec<Error>> {
     let plain = edition::plain(request);
     let sources = Source::all(&plain, request);
-    refuse(fence::check(request, &sources))?;
+    refuse(validate::check(request, &sources))?;
 
     let index = Index::new(&sources, &options.rust);
     let grouped = by_package(&sources);
     let mut errors = Vec::new();
-    let names = declare::all(&grouped, &index, &mut errors);
+    let names = claim_names::all(&grouped, &index, &mut errors);
     messages::check_types(&sources, &index, &mut errors);
     let packages = packages(&grouped, &index, options.streaming, names, &mut errors);
     refuse(errors)?;
 
     let messages = match options.rust.messages {
-        options::Messages::Prost => messages::lower(&sources, &packages, &index),
-        options::Messages::External => Messages::default(),
+        options::MessageSource::Prost => messages::lower(&sources, &packages, &index),
+        options::MessageSource::External => Messages::default(),
     };
     Ok(Model {
         packages: packages.into_iter().map(|(_, package)| package).collect(),

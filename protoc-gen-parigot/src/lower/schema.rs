@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use prost_types::field_descriptor_proto::{Label, Type as FieldType};
+use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, FieldDescriptorProto, ServiceDescriptorProto};
 
-use super::index::{Index, Type};
+use super::index::{Index, TypeEntry};
 use super::source::{Node, Source, type_name};
 use crate::model::Rpc;
 use crate::symbol::{self, Schema, TypeSchema};
@@ -59,7 +59,7 @@ fn reachable(mut names: Vec<String>, index: &Index<'_>) -> BTreeMap<String, Type
     types
 }
 
-fn type_schema(ty: Type<'_>) -> TypeSchema {
+fn type_schema(ty: TypeEntry<'_>) -> TypeSchema {
     match ty.item.node {
         Node::Enum(item) => TypeSchema::Enum(
             item.value
@@ -104,8 +104,8 @@ fn field_schema(
 
 fn field_type(field: &FieldDescriptorProto) -> String {
     match (field.r#type(), type_name(field)) {
-        (FieldType::Group, Some(name)) => format!("group {name}"),
-        (FieldType::Message | FieldType::Enum, Some(name)) => name.to_owned(),
+        (Type::Group, Some(name)) => format!("group {name}"),
+        (Type::Message | Type::Enum, Some(name)) => name.to_owned(),
         (scalar, _) => scalar
             .as_str_name()
             .trim_start_matches("TYPE_")

@@ -10,7 +10,7 @@ use prost_types::{
 };
 
 use super::comment;
-use super::edition::{Fault, Plain};
+use super::edition::{Fault, PlainFile};
 use super::field_number;
 use crate::error::Location;
 use crate::request::{Request, extra};
@@ -21,7 +21,7 @@ pub(super) struct Source<'a> {
     pub(super) file: &'a FileDescriptorProto,
     /// What its edition has and no syntax.
     pub(super) faults: &'a [Fault],
-    pub(super) extra: Option<&'a extra::File>,
+    pub(super) extra: Option<&'a extra::FileExtra>,
     /// Whether it was named on the command line.
     pub(super) generated: bool,
     /// Its messages, enums and what these hold; a parent stands before its children.
@@ -52,13 +52,13 @@ pub(super) enum Node<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn all(plain: &'a [Plain<'a>], request: &'a Request) -> Vec<Self> {
+    pub(super) fn all(plain: &'a [PlainFile<'a>], request: &'a Request) -> Vec<Self> {
         let generated: BTreeSet<_> = request
             .file_to_generate
             .iter()
             .map(String::as_str)
             .collect();
-        let source = |Plain { file, faults }: &'a Plain<'a>| Self {
+        let source = |PlainFile { file, faults }: &'a PlainFile<'a>| Self {
             file,
             faults,
             extra: request.extra.get(file.name()),

@@ -33,7 +33,7 @@ mod rust;
 mod tests;
 
 pub use self::go::{GoOptions, Mapping, Paths};
-pub use self::rust::{Messages, RustOptions};
+pub use self::rust::{MessageSource, RustOptions};
 
 /// The options of a run, checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

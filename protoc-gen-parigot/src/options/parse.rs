@@ -1,6 +1,6 @@
 //! Reads the parameter of a request.
 
-use super::{Language, Messages, Options, Paths, RustOptions, Streaming};
+use super::{Language, MessageSource, Options, Paths, RustOptions, Streaming};
 use crate::error::Error;
 
 /// An option that there is.
@@ -46,7 +46,10 @@ const KEYS: &[Key] = &[
         repeats: false,
         read: |options, value| {
             value.choose(
-                &[("prost", Messages::Prost), ("external", Messages::External)],
+                &[
+                    ("prost", MessageSource::Prost),
+                    ("external", MessageSource::External),
+                ],
                 &mut options.rust.messages,
             )
         },

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RustOptions {
     /// Who makes the messages.
-    pub messages: Messages,
+    pub messages: MessageSource,
     /// Whether `mod.rs` is written.
     pub mod_file: bool,
     /// From `.google.protobuf` to `::parigot_guest::prost_types`, say; the longest prefix decides.
@@ -15,7 +15,7 @@ pub struct RustOptions {
 
 /// Who makes the messages and enums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Messages {
+pub enum MessageSource {
     /// This plugin, with prost.
     Prost,
     /// Somebody else, at the paths given by `extern_path`.
@@ -47,7 +47,7 @@ const WELL_KNOWN: [(&str, &str); 12] = [
 impl Default for RustOptions {
     fn default() -> Self {
         Self {
-            messages: Messages::Prost,
+            messages: MessageSource::Prost,
             mod_file: true,
             extern_paths: WELL_KNOWN
                 .map(|(proto, rust)| (proto.to_owned(), rust.to_owned()))

@@ -31,7 +31,7 @@ fn every_option_is_read() {
     )
     .expect("nothing is wrong");
     assert_eq!(options.streaming, Streaming::Skip);
-    assert_eq!(options.rust.messages, Messages::External);
+    assert_eq!(options.rust.messages, MessageSource::External);
     assert!(!options.rust.mod_file);
     assert_eq!(options.rust.extern_paths[".a.B"], "crate::b::B");
 }
