@@ -11,40 +11,17 @@ pub mod lower;
 pub mod model;
 pub mod name;
 pub mod options;
+mod output;
+mod protos;
 pub mod request;
 pub mod rust;
 pub mod symbol;
 
 pub use crate::error::{Error, Location};
 use crate::options::{Language, Options};
+pub use crate::output::{OutputFile, VERSION};
+pub use crate::protos::{OPTIONS_PROTO_NAME, PROTOS};
 pub use crate::request::Request;
-
-/// The version of this plugin, as its output names it.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The name under which a `.proto` imports what it can say about its services to parigot.
-pub const OPTIONS_PROTO_NAME: &str = "parigot/v1/options.proto";
-
-/// The `.proto` files that others may import: their names, and their texts.
-pub const PROTOS: [(&str, &str); 2] = [
-    (
-        OPTIONS_PROTO_NAME,
-        include_str!("../../proto/parigot/v1/options.proto"),
-    ),
-    (
-        "parigot/v1/id.proto",
-        include_str!("../../proto/parigot/v1/id.proto"),
-    ),
-];
-
-/// One file to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputFile {
-    /// Its name, relative to the output folder.
-    pub name: String,
-    /// Its text.
-    pub content: String,
-}
 
 /// Everything between the two pipes: reads no clock, environment or file, so equal requests give equal bytes.
 ///

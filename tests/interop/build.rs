@@ -12,7 +12,7 @@ use protoc_gen_parigot::name::{camel, modules, snake};
 
 fn main() {
     println!("cargo::rerun-if-changed=../golden");
-    println!("cargo::rerun-if-changed=../../proto");
+    println!("cargo::rerun-if-changed=../../protoc-gen-parigot/proto");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let (mut modules, mut cases) = (String::new(), String::new());
     for case in corpus::cases()
@@ -85,7 +85,7 @@ fn includes(folder: &Path) -> [PathBuf; 3] {
 
 /// The folder of parigot's options.
 fn options() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../protoc-gen-parigot/proto")
 }
 
 /// A message: its full name, and prost's type of it below its case's module.

@@ -9,11 +9,11 @@ use std::time::Duration;
 use askama::Template;
 
 use crate::model::Rpc;
-use crate::model::go::{File, Method, Service};
-use crate::{OutputFile, VERSION};
+use crate::model::go::{GoFile, GoMethod, GoService};
+use crate::output::{OutputFile, VERSION};
 
 /// Prints all files.
-pub fn emit(files: &[File]) -> Vec<OutputFile> {
+pub fn emit(files: &[GoFile]) -> Vec<OutputFile> {
     // A template's last line feed is not printed.
     let content = |file| Stubs::new(file).to_string() + "\n";
     files
@@ -30,12 +30,12 @@ pub fn emit(files: &[File]) -> Vec<OutputFile> {
 #[template(path = "go/stubs.go.txt", escape = "none")]
 struct Stubs<'a> {
     version: &'static str,
-    file: &'a File,
+    file: &'a GoFile,
     services: Vec<ServiceStubs<'a>>,
 }
 
 struct ServiceStubs<'a> {
-    service: &'a Service,
+    service: &'a GoService,
     docs: Vec<String>,
     /// The parts of a string literal.
     descriptors: Vec<String>,
@@ -43,7 +43,7 @@ struct ServiceStubs<'a> {
 }
 
 struct MethodStubs<'a> {
-    method: &'a Method,
+    method: &'a GoMethod,
     /// Of the method to implement.
     docs: Vec<String>,
     /// Of the method to call.
@@ -53,7 +53,7 @@ struct MethodStubs<'a> {
 }
 
 impl<'a> Stubs<'a> {
-    fn new(file: &'a File) -> Self {
+    fn new(file: &'a GoFile) -> Self {
         let services = file
             .services
             .iter()
@@ -68,8 +68,8 @@ impl<'a> Stubs<'a> {
 }
 
 impl<'a> ServiceStubs<'a> {
-    fn new(service: &'a Service, file: &File) -> Self {
-        let Service {
+    fn new(service: &'a GoService, file: &GoFile) -> Self {
+        let GoService {
             contract,
             name,
             methods,
@@ -97,8 +97,8 @@ impl<'a> ServiceStubs<'a> {
 }
 
 impl<'a> MethodStubs<'a> {
-    fn new(method: &'a Method, file: &File) -> Self {
-        let Method { rpc, name, .. } = method;
+    fn new(method: &'a GoMethod, file: &GoFile) -> Self {
+        let GoMethod { rpc, name, .. } = method;
         let docs = |does: &str| {
             let default = format!("{} {does} the rpc {}.", name.function, name.proto);
             doc::lines(
@@ -120,7 +120,7 @@ impl<'a> MethodStubs<'a> {
 }
 
 /// What tools look for where something is deprecated.
-fn deprecation(deprecated: bool, file: &File) -> Option<String> {
+fn deprecation(deprecated: bool, file: &GoFile) -> Option<String> {
     deprecated.then(|| format!("Deprecated: Marked as deprecated in {}.", file.source))
 }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use prost_types::method_options::IdempotencyLevel;
 use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 
-use super::index::{Index, Type};
-use super::source::{Node, Source, field, numbered};
-use super::{descriptors, schema};
+use super::index::{Index, TypeEntry};
+use super::source::{Node, Source, numbered};
+use super::{descriptors, field_number, schema};
 use crate::error::{Error, Location};
 use crate::model::{Contract, Rpc};
 use crate::name::ServiceName;
@@ -16,18 +16,18 @@ use crate::request::extra;
 use crate::symbol;
 
 /// A service, where it stands.
-pub(super) struct Declared<'a> {
+pub(super) struct DeclaredService<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) descriptor: &'a ServiceDescriptorProto,
     path: Vec<i32>,
     /// What prost's descriptor has no field for.
-    extra: extra::Service,
+    extra: extra::ServiceExtra,
 }
 
-impl<'a> Declared<'a> {
+impl<'a> DeclaredService<'a> {
     /// The services of a file.
     pub(super) fn all(source: &'a Source<'a>) -> impl Iterator<Item = Self> {
-        let services = numbered(&[], field::SERVICE, &source.file.service).enumerate();
+        let services = numbered(&[], field_number::SERVICE, &source.file.service).enumerate();
         services.map(move |(index, (path, descriptor))| {
             let extra = source
                 .extra
@@ -69,13 +69,20 @@ impl<'a> Declared<'a> {
             errors.push(error);
             None
         });
-        let schema = schema::of_service(self, &methods, error.as_deref(), index);
+        let schema = schema::of_service(
+            self.source,
+            self.descriptor,
+            &methods,
+            error.as_deref(),
+            index,
+        );
         let contract = Contract {
             proto: self.descriptor.name().to_owned(),
             full_name: schema.service.clone(),
             schema: schema.hash(),
             descriptors: descriptors::of_service(
-                self,
+                self.source,
+                self.descriptor,
                 &methods,
                 schema.types.keys().map(String::as_str),
                 index,
@@ -94,7 +101,8 @@ impl<'a> Declared<'a> {
     }
 
     fn rpcs(&self) -> impl Iterator<Item = Rpc> {
-        let methods = numbered(&self.path, field::METHOD, &self.descriptor.method).enumerate();
+        let methods =
+            numbered(&self.path, field_number::METHOD, &self.descriptor.method).enumerate();
         methods.map(|(index, (path, descriptor))| {
             let extra = self
                 .extra
@@ -169,7 +177,7 @@ impl<'a> Declared<'a> {
     }
 
     /// What its option names, else what has the name of its errors.
-    fn error_type<'t>(&self, index: &Index<'t>) -> Result<Option<Type<'t>>, Error> {
+    fn error_type<'t>(&self, index: &Index<'t>) -> Result<Option<TypeEntry<'t>>, Error> {
         let named = self.extra.options().error;
         if named.is_empty() {
             let mut names = ServiceName::error_enums(self.descriptor.name());
@@ -178,7 +186,7 @@ impl<'a> Declared<'a> {
         let found = self.candidates(&named).find_map(|name| index.get(&name));
         let at = self.source.location_within(
             &self.path,
-            &[field::SERVICE_OPTIONS, extra::OPTIONS, extra::ERROR],
+            &[field_number::SERVICE_OPTIONS, extra::OPTIONS, extra::ERROR],
         );
         let service = self.descriptor.name().to_owned();
         found.map(Some).ok_or_else(|| Error::ErrorNotFound {

@@ -8,9 +8,8 @@ use prost_types::{
     ServiceDescriptorProto,
 };
 
-use super::contract::Declared;
 use super::index::Index;
-use super::source::type_name;
+use super::source::{Source, type_name};
 use crate::model::Rpc;
 use crate::symbol::full_name;
 
@@ -18,20 +17,20 @@ use crate::symbol::full_name;
 ///
 /// It has neither comments nor custom options. Imported files stand before those that import them.
 pub(super) fn of_service<'a>(
-    service: &Declared<'_>,
+    source: &Source<'_>,
+    service: &ServiceDescriptorProto,
     rpcs: &[Rpc],
     types: impl Iterator<Item = &'a str>,
     index: &Index<'_>,
 ) -> Vec<u8> {
     let types: BTreeSet<&str> = types.collect();
     let mut sources: BTreeMap<&str, &FileDescriptorProto> = BTreeMap::new();
-    sources.insert(service.source.file.name(), service.source.file);
+    sources.insert(source.file.name(), source.file);
     for ty in types.iter().filter_map(|name| index.get(name)) {
         sources.insert(ty.source.file.name(), ty.source.file);
     }
     let trim = |file: &&FileDescriptorProto| {
-        let service = (file.name() == service.source.file.name())
-            .then(|| trim_service(service.descriptor, rpcs));
+        let service = (file.name() == source.file.name()).then(|| trim_service(service, rpcs));
         let file = trim_file(file, service, &types, index);
         (file.name().to_owned(), file)
     };

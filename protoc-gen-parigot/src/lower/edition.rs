@@ -10,12 +10,12 @@ use prost_types::{
     DescriptorProto, FieldDescriptorProto, FieldOptions, FileDescriptorProto, OneofDescriptorProto,
 };
 
-use super::source::field::{FIELD, MESSAGE_TYPE, NESTED_TYPE, SYNTAX};
+use super::field_number::{FIELD, MESSAGE_TYPE, NESTED_TYPE, SYNTAX};
 use crate::request::Request;
 use crate::request::extra::{self, Features};
 
 /// A file as it is lowered, and what of its edition no syntax has.
-pub(super) struct Plain<'a> {
+pub(super) struct PlainFile<'a> {
     pub(super) file: Cow<'a, FileDescriptorProto>,
     pub(super) faults: Vec<Fault>,
 }
@@ -47,15 +47,15 @@ const DEFAULTS: Features = Features {
 };
 
 /// All files, none of them of an edition any more.
-pub(super) fn plain(request: &Request) -> Vec<Plain<'_>> {
-    let unknown = extra::File::default();
+pub(super) fn plain(request: &Request) -> Vec<PlainFile<'_>> {
+    let unknown = extra::FileExtra::default();
     let plain = |file| match request
         .extra
         .get(FileDescriptorProto::name(file))
         .unwrap_or(&unknown)
     {
         extra if file.syntax() == "editions" => of_edition(file, extra),
-        _ => Plain {
+        _ => PlainFile {
             file: Cow::Borrowed(file),
             faults: Vec::new(),
         },
@@ -63,11 +63,11 @@ pub(super) fn plain(request: &Request) -> Vec<Plain<'_>> {
     request.proto_file.iter().map(plain).collect()
 }
 
-fn of_edition<'a>(file: &FileDescriptorProto, extra: &extra::File) -> Plain<'a> {
+fn of_edition<'a>(file: &FileDescriptorProto, extra: &extra::FileExtra) -> PlainFile<'a> {
     let mut file = file.clone();
     let features = DEFAULTS.overridden_by(extra.features());
     let mut walk = Walk {
-        likes_proto2: likes_proto2(extra, features) || has_default(&file.message_type),
+        is_proto2: needs_proto2(extra, features) || has_default(&file.message_type),
         faults: Vec::new(),
     };
     if !(EDITION_2023..=EDITION_2024).contains(&extra.edition) {
@@ -83,32 +83,25 @@ fn of_edition<'a>(file: &FileDescriptorProto, extra: &extra::File) -> Plain<'a> 
         features,
         &[MESSAGE_TYPE],
     );
-    file.syntax = Some(
-        if walk.likes_proto2 {
-            "proto2"
-        } else {
-            "proto3"
-        }
-        .to_owned(),
-    );
-    Plain {
+    file.syntax = Some(if walk.is_proto2 { "proto2" } else { "proto3" }.to_owned());
+    PlainFile {
         file: Cow::Owned(file),
         faults: walk.faults,
     }
 }
 
 /// Whether something is chosen that proto3 does not have.
-fn likes_proto2(file: &extra::File, features: Features) -> bool {
+fn needs_proto2(file: &extra::FileExtra, features: Features) -> bool {
     enums_are_closed(&file.enum_type, features)
         || file
             .message_type
             .iter()
-            .any(|message| needs_proto2(message, features))
+            .any(|message| message_needs_proto2(message, features))
 }
 
-fn needs_proto2(message: &extra::Message, features: Features) -> bool {
+fn message_needs_proto2(message: &extra::MessageExtra, features: Features) -> bool {
     let features = features.overridden_by(message.features());
-    let is_required = |field: &extra::Field| {
+    let is_required = |field: &extra::FieldExtra| {
         features.overridden_by(field.features()).field_presence == LEGACY_REQUIRED
     };
     message.field.iter().any(is_required)
@@ -116,10 +109,10 @@ fn needs_proto2(message: &extra::Message, features: Features) -> bool {
         || message
             .nested_type
             .iter()
-            .any(|nested| needs_proto2(nested, features))
+            .any(|nested| message_needs_proto2(nested, features))
 }
 
-fn enums_are_closed(enums: &[extra::Enum], features: Features) -> bool {
+fn enums_are_closed(enums: &[extra::EnumExtra], features: Features) -> bool {
     enums
         .iter()
         .any(|item| features.overridden_by(item.features()).enum_type == CLOSED)
@@ -155,7 +148,7 @@ impl Features {
 /// Goes through a file and says in each field what its features say.
 struct Walk {
     /// Whether the file becomes one of proto2.
-    likes_proto2: bool,
+    is_proto2: bool,
     faults: Vec<Fault>,
 }
 
@@ -164,11 +157,11 @@ impl Walk {
     fn messages(
         &mut self,
         messages: &mut [DescriptorProto],
-        extra: &[extra::Message],
+        extra: &[extra::MessageExtra],
         outer: Features,
         path: &[i32],
     ) {
-        let unknown = extra::Message::default();
+        let unknown = extra::MessageExtra::default();
         for (at, message) in messages.iter_mut().enumerate() {
             let extra = extra.get(at).unwrap_or(&unknown);
             let features = outer.overridden_by(extra.features());
@@ -187,7 +180,7 @@ impl Walk {
     fn fields(
         &mut self,
         message: &mut DescriptorProto,
-        extra: &extra::Message,
+        extra: &extra::MessageExtra,
         outer: Features,
         path: &[i32],
     ) {
@@ -218,7 +211,7 @@ impl Walk {
     fn fault(&self, field: &FieldDescriptorProto, features: Features) -> Option<&'static str> {
         if is_message(field) && features.message_encoding == DELIMITED {
             Some("message_encoding = DELIMITED, which is not supported")
-        } else if is_bare(field) && features.field_presence == IMPLICIT && self.likes_proto2 {
+        } else if is_bare(field) && features.field_presence == IMPLICIT && self.is_proto2 {
             Some(
                 "field_presence = IMPLICIT, which is not supported in a file that has required fields, defaults or closed \
                  enums",
@@ -243,7 +236,7 @@ impl Walk {
         }
         if features.field_presence == LEGACY_REQUIRED {
             field.label = Some(Label::Required.into());
-        } else if is_bare(field) && features.field_presence == EXPLICIT && !self.likes_proto2 {
+        } else if is_bare(field) && features.field_presence == EXPLICIT && !self.is_proto2 {
             field.proto3_optional = Some(true);
             field.oneof_index = oneofs.ok();
             let name = Some(format!("_{}", field.name()));

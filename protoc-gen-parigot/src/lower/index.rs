@@ -9,17 +9,17 @@ use super::source::{Item, Node, Source};
 use crate::error::{Error, Location};
 use crate::model::TypePath;
 use crate::name;
-use crate::options::{Messages, RustOptions};
+use crate::options::{MessageSource, RustOptions};
 
 /// The types of a request.
 pub(super) struct Index<'a> {
     options: &'a RustOptions,
-    types: BTreeMap<String, Type<'a>>,
+    types: BTreeMap<String, TypeEntry<'a>>,
 }
 
 /// A message or enum.
 #[derive(Clone, Copy)]
-pub(super) struct Type<'a> {
+pub(super) struct TypeEntry<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) item: &'a Item<'a>,
 }
@@ -39,18 +39,18 @@ impl<'a> Index<'a> {
             .flat_map(|source| source.items.iter().map(move |item| (source, item)));
         let types = items
             .filter(|(_, item)| matches!(item.node, Node::Message(_) | Node::Enum(_)))
-            .map(|(source, item)| (item.full_name(), Type { source, item }))
+            .map(|(source, item)| (item.full_name(), TypeEntry { source, item }))
             .collect();
         Self { options, types }
     }
 
-    pub(super) fn get(&self, full_name: &str) -> Option<Type<'a>> {
+    pub(super) fn get(&self, full_name: &str) -> Option<TypeEntry<'a>> {
         self.types.get(full_name).copied()
     }
 
     /// Where a type is declared that is there.
     pub(super) fn location(&self, full_name: &str) -> Location {
-        let Type { source, item } = self.types[full_name];
+        let TypeEntry { source, item } = self.types[full_name];
         source.location(&item.path)
     }
 
@@ -96,8 +96,8 @@ impl<'a> Index<'a> {
     }
 
     /// Whether this run makes something of it: a Rust type, or the type of a field if it is a map's entry.
-    pub(super) fn is_generated(&self, ty: Type<'_>) -> bool {
-        let prost = self.options.messages == Messages::Prost;
+    pub(super) fn is_generated(&self, ty: TypeEntry<'_>) -> bool {
+        let prost = self.options.messages == MessageSource::Prost;
         prost && ty.source.generated && self.extern_path(&ty.item.full_name()).is_none()
     }
 
@@ -111,7 +111,7 @@ impl<'a> Index<'a> {
         let elsewhere = !self.options.mod_file && ty.source.file.package() != user.package;
         if self.extern_path(full_name).is_some() {
             Ok(())
-        } else if self.options.messages == Messages::External {
+        } else if self.options.messages == MessageSource::External {
             Err(Error::NotExternal {
                 user: what,
                 name,

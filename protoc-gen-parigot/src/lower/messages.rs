@@ -9,8 +9,8 @@ use prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
 
+use super::containment::{Containment, Derives};
 use super::float;
-use super::holding::{Derives, Holding};
 use super::index::{Index, User};
 use super::source::{Node, Source, is_map_entry, oneof_of, type_name};
 use crate::error::Error;
@@ -60,10 +60,10 @@ pub(super) fn lower(
         extern_paths: index.extern_paths(),
         ..Messages::default()
     };
-    let holding = Holding::new(index);
-    let mut stand_ins = StandIns {
+    let containment = Containment::new(index);
+    let mut placeholders = Placeholders {
         index,
-        holding: &holding,
+        containment: &containment,
         names: BTreeMap::new(),
     };
     let mut sources: Vec<_> = sources.iter().filter(|source| source.generated).collect();
@@ -78,12 +78,12 @@ pub(super) fn lower(
                 if source.file.syntax() == "proto3" {
                     say_packed(message);
                 }
-                stand_ins.put_into(message, source.file.package());
+                placeholders.replace_in(message, source.file.package());
             }
             messages.files.push((package, file));
         }
     }
-    let (file, extern_paths) = stand_ins.into_file();
+    let (file, extern_paths) = placeholders.into_file();
     messages.files.push((None, file));
     messages.extern_paths.extend(extern_paths);
     messages
@@ -194,15 +194,15 @@ fn first_of_number(field: &FieldDescriptorProto, index: &Index<'_>) -> Option<St
 /// The messages that prost-build is told of in place of those that fields hold.
 ///
 /// A stand-in is called by a number, lies at a path that is right where its field is, and holds just enough for
-/// prost-build to conclude what [`Holding`] knows.
-struct StandIns<'a> {
+/// prost-build to conclude what [`Containment`] knows.
+struct Placeholders<'a> {
     index: &'a Index<'a>,
-    holding: &'a Holding<'a>,
-    names: BTreeMap<StandIn, String>,
+    containment: &'a Containment<'a>,
+    names: BTreeMap<Placeholder, String>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct StandIn {
+struct Placeholder {
     path: String,
     held: Held,
 }
@@ -214,9 +214,9 @@ enum Held {
     Plain(Derives),
 }
 
-impl StandIns<'_> {
+impl Placeholders<'_> {
     /// Exchanges what the fields of a message hold; `scope` is what the message is declared in.
-    fn put_into(&mut self, message: &mut DescriptorProto, scope: &str) {
+    fn replace_in(&mut self, message: &mut DescriptorProto, scope: &str) {
         let full_name = symbol::full_name(scope, message.name());
         for field in &mut message.field {
             // The type of a oneof lies in the module of its message.
@@ -225,7 +225,7 @@ impl StandIns<'_> {
             } else {
                 scope
             };
-            self.put_at(field, &full_name, scope);
+            self.replace_type(field, &full_name, scope);
         }
         for nested in &mut message.nested_type {
             if is_map_entry(nested) {
@@ -233,29 +233,29 @@ impl StandIns<'_> {
                 nested
                     .field
                     .iter_mut()
-                    .for_each(|field| self.put_at(field, &full_name, scope));
+                    .for_each(|field| self.replace_type(field, &full_name, scope));
             } else {
-                self.put_into(nested, &full_name);
+                self.replace_in(nested, &full_name);
             }
         }
     }
 
-    fn put_at(&mut self, field: &mut FieldDescriptorProto, owner: &str, scope: &str) {
+    fn replace_type(&mut self, field: &mut FieldDescriptorProto, owner: &str, scope: &str) {
         let Some(full_name) = type_name(field).filter(|name| self.is_message(name)) else {
             return;
         };
         let Some(path) = self.index.path(full_name, scope) else {
             return;
         };
-        let held = if self.holding.is_boxed(owner, field) {
+        let held = if self.containment.is_boxed(owner, field) {
             Held::Boxed(owner.to_owned())
         } else {
-            Held::Plain(self.holding.derives(full_name))
+            Held::Plain(self.containment.derives(full_name))
         };
         let number = self.names.len();
         let name = self
             .names
-            .entry(StandIn { path, held })
+            .entry(Placeholder { path, held })
             .or_insert_with(|| number.to_string());
         field.type_name = Some(format!(".{name}"));
     }
@@ -270,7 +270,7 @@ impl StandIns<'_> {
         let messages = self
             .names
             .iter()
-            .map(|(StandIn { held, .. }, name)| DescriptorProto {
+            .map(|(Placeholder { held, .. }, name)| DescriptorProto {
                 name: Some(name.clone()),
                 field: held.content().into_iter().collect(),
                 ..DescriptorProto::default()
@@ -282,7 +282,7 @@ impl StandIns<'_> {
         let paths = self
             .names
             .into_iter()
-            .map(|(StandIn { path, .. }, name)| (format!(".{name}"), path));
+            .map(|(Placeholder { path, .. }, name)| (format!(".{name}"), path));
         (file, paths.collect())
     }
 }

@@ -1,26 +1,27 @@
 //! Descriptors to model. Every check of a `.proto` lives here, and all that is wrong is found in one run.
 
+mod claim_names;
 mod comment;
+mod containment;
 mod contract;
-mod declare;
 mod descriptors;
 mod edition;
-mod fence;
+mod field_number;
 mod float;
 pub mod go;
-mod holding;
 mod index;
 mod messages;
 mod names;
 mod schema;
 mod service;
 mod source;
+mod validate;
 
 use std::collections::BTreeMap;
 
 use self::index::Index;
 use self::names::Names;
-use self::source::Source;
+use self::source::{ByPackage, Source, by_package};
 use crate::error::Error;
 use crate::model::{ErrorEnum, Messages, Model, Package};
 use crate::name;
@@ -35,19 +36,19 @@ use crate::request::Request;
 pub fn model(request: &Request, options: &Options) -> Result<Model, Vec<Error>> {
     let plain = edition::plain(request);
     let sources = Source::all(&plain, request);
-    refuse(fence::check(request, &sources))?;
+    refuse(validate::check(request, &sources))?;
 
     let index = Index::new(&sources, &options.rust);
     let grouped = by_package(&sources);
     let mut errors = Vec::new();
-    let names = declare::all(&grouped, &index, &mut errors);
+    let names = claim_names::all(&grouped, &index, &mut errors);
     messages::check_types(&sources, &index, &mut errors);
     let packages = packages(&grouped, &index, options.streaming, names, &mut errors);
     refuse(errors)?;
 
     let messages = match options.rust.messages {
-        options::Messages::Prost => messages::lower(&sources, &packages, &index),
-        options::Messages::External => Messages::default(),
+        options::MessageSource::Prost => messages::lower(&sources, &packages, &index),
+        options::MessageSource::External => Messages::default(),
     };
     Ok(Model {
         packages: packages.into_iter().map(|(_, package)| package).collect(),
@@ -66,26 +67,9 @@ fn refuse(mut errors: Vec<Error>) -> Result<(), Vec<Error>> {
     }
 }
 
-/// A package's files, of those to generate.
-type Grouped<'a> = BTreeMap<&'a str, Vec<&'a Source<'a>>>;
-
-fn by_package<'a>(sources: &'a [Source<'a>]) -> Grouped<'a> {
-    let mut packages = Grouped::new();
-    for source in sources.iter().filter(|source| source.generated) {
-        packages
-            .entry(source.file.package())
-            .or_default()
-            .push(source);
-    }
-    for sources in packages.values_mut() {
-        sources.sort_by_key(|source| source.file.name());
-    }
-    packages
-}
-
 /// Lowers each package, and keeps its name in the `.proto` beside it.
 fn packages(
-    grouped: &Grouped<'_>,
+    grouped: &ByPackage<'_>,
     index: &Index<'_>,
     streaming: Streaming,
     mut names: Names,

@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use prost_types::field_descriptor_proto::{Label, Type as FieldType};
-use prost_types::{DescriptorProto, FieldDescriptorProto};
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{DescriptorProto, FieldDescriptorProto, ServiceDescriptorProto};
 
-use super::contract::Declared;
-use super::index::{Index, Type};
+use super::index::{Index, TypeEntry};
 use super::source::{Node, Source, type_name};
 use crate::model::Rpc;
 use crate::symbol::{self, Schema, TypeSchema};
 
 /// The schema of a service with these methods, whose error enum is `error`.
 pub(super) fn of_service(
-    service: &Declared<'_>,
+    source: &Source<'_>,
+    service: &ServiceDescriptorProto,
     rpcs: &[Rpc],
     error: Option<&str>,
     index: &Index<'_>,
@@ -23,7 +23,7 @@ pub(super) fn of_service(
         .flat_map(|rpc| [rpc.request.clone(), rpc.response.clone()]);
     let types = reachable(messages.chain(error.map(str::to_owned)).collect(), index);
     Schema {
-        service: symbol::full_name(service.package(), service.descriptor.name()),
+        service: symbol::full_name(source.file.package(), service.name()),
         methods: rpcs
             .iter()
             .map(|rpc| {
@@ -59,7 +59,7 @@ fn reachable(mut names: Vec<String>, index: &Index<'_>) -> BTreeMap<String, Type
     types
 }
 
-fn type_schema(ty: Type<'_>) -> TypeSchema {
+fn type_schema(ty: TypeEntry<'_>) -> TypeSchema {
     match ty.item.node {
         Node::Enum(item) => TypeSchema::Enum(
             item.value
@@ -104,8 +104,8 @@ fn field_schema(
 
 fn field_type(field: &FieldDescriptorProto) -> String {
     match (field.r#type(), type_name(field)) {
-        (FieldType::Group, Some(name)) => format!("group {name}"),
-        (FieldType::Message | FieldType::Enum, Some(name)) => name.to_owned(),
+        (Type::Group, Some(name)) => format!("group {name}"),
+        (Type::Message | Type::Enum, Some(name)) => name.to_owned(),
         (scalar, _) => scalar
             .as_str_name()
             .trim_start_matches("TYPE_")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use quote::quote;
 
-use super::contract::Declared;
+use super::contract::DeclaredService;
 use super::index::{Index, User};
 use super::names::{Claim, Names, Scope};
 use super::source::Source;
@@ -21,9 +21,9 @@ pub(super) fn lower(
     names: &mut Names,
     errors: &mut Vec<Error>,
 ) -> (Vec<Service>, Vec<ErrorEnum>) {
-    let declared: Vec<Named<'_>> = sources
+    let declared: Vec<ServiceLowering<'_>> = sources
         .iter()
-        .flat_map(|source| Named::all(source, index))
+        .flat_map(|source| ServiceLowering::all(source, index))
         .collect();
     // What messages have taken moves a service aside; services that meet are a mistake. So all choose, then all take.
     let chosen: Vec<_> = declared
@@ -58,14 +58,14 @@ pub(super) fn lower(
 }
 
 /// A service that wants names in Rust.
-struct Named<'a> {
-    declared: Declared<'a>,
+struct ServiceLowering<'a> {
+    declared: DeclaredService<'a>,
     index: &'a Index<'a>,
 }
 
-impl<'a> Named<'a> {
+impl<'a> ServiceLowering<'a> {
     fn all(source: &'a Source<'a>, index: &'a Index<'a>) -> impl Iterator<Item = Self> {
-        Declared::all(source).map(move |declared| Self { declared, index })
+        DeclaredService::all(source).map(move |declared| Self { declared, index })
     }
 
     /// The usual names, or the others if a message, enum or module has one of them.

@@ -10,33 +10,18 @@ use prost_types::{
 };
 
 use super::comment;
-use super::edition::{Fault, Plain};
+use super::edition::{Fault, PlainFile};
+use super::field_number;
 use crate::error::Location;
 use crate::request::{Request, extra};
 use crate::symbol;
-
-/// The numbers of the fields of descriptors that a path is made of (descriptor.proto).
-pub(super) mod field {
-    pub(in crate::lower) const PACKAGE: i32 = 2;
-    pub(in crate::lower) const SERVICE: i32 = 6;
-    pub(in crate::lower) const METHOD: i32 = 2;
-    pub(in crate::lower) const SERVICE_OPTIONS: i32 = 3;
-    pub(in crate::lower) const SYNTAX: i32 = 12;
-    pub(in crate::lower) const MESSAGE_TYPE: i32 = 4;
-    pub(super) const ENUM_TYPE: i32 = 5;
-    pub(in crate::lower) const FIELD: i32 = 2;
-    pub(in crate::lower) const NESTED_TYPE: i32 = 3;
-    pub(super) const MESSAGE_ENUM: i32 = 4;
-    pub(super) const MESSAGE_ONEOF: i32 = 8;
-    pub(super) const ENUM_VALUE: i32 = 2;
-}
 
 /// One `.proto`.
 pub(super) struct Source<'a> {
     pub(super) file: &'a FileDescriptorProto,
     /// What its edition has and no syntax.
     pub(super) faults: &'a [Fault],
-    pub(super) extra: Option<&'a extra::File>,
+    pub(super) extra: Option<&'a extra::FileExtra>,
     /// Whether it was named on the command line.
     pub(super) generated: bool,
     /// Its messages, enums and what these hold; a parent stands before its children.
@@ -67,13 +52,13 @@ pub(super) enum Node<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn all(plain: &'a [Plain<'a>], request: &'a Request) -> Vec<Self> {
+    pub(super) fn all(plain: &'a [PlainFile<'a>], request: &'a Request) -> Vec<Self> {
         let generated: BTreeSet<_> = request
             .file_to_generate
             .iter()
             .map(String::as_str)
             .collect();
-        let source = |Plain { file, faults }: &'a Plain<'a>| Self {
+        let source = |PlainFile { file, faults }: &'a PlainFile<'a>| Self {
             file,
             faults,
             extra: request.extra.get(file.name()),
@@ -82,6 +67,11 @@ impl<'a> Source<'a> {
             places: places(file),
         };
         plain.iter().map(source).collect()
+    }
+
+    /// Whether Go stubs are generated for the file: protoc-gen-go writes the messages.
+    pub(super) fn has_go_stubs(&self) -> bool {
+        self.generated && !self.file.service.is_empty()
     }
 
     /// Where the declaration at `path` begins.
@@ -165,6 +155,23 @@ impl Item<'_> {
     }
 }
 
+/// A package's files, of those to generate.
+pub(super) type ByPackage<'a> = BTreeMap<&'a str, Vec<&'a Source<'a>>>;
+
+pub(super) fn by_package<'a>(sources: &'a [Source<'a>]) -> ByPackage<'a> {
+    let mut packages = ByPackage::new();
+    for source in sources.iter().filter(|source| source.generated) {
+        packages
+            .entry(source.file.package())
+            .or_default()
+            .push(source);
+    }
+    for sources in packages.values_mut() {
+        sources.sort_by_key(|source| source.file.name());
+    }
+    packages
+}
+
 /// Whether a message is the entry of a map, which has no type of its own in Rust.
 pub(super) fn is_map_entry(message: &DescriptorProto) -> bool {
     message
@@ -197,10 +204,10 @@ fn places(file: &FileDescriptorProto) -> BTreeMap<&[i32], &source_code_info::Loc
 
 fn items(file: &FileDescriptorProto) -> Vec<Item<'_>> {
     let mut items = Vec::new();
-    for (path, message) in numbered(&[], field::MESSAGE_TYPE, &file.message_type) {
+    for (path, message) in numbered(&[], field_number::MESSAGE_TYPE, &file.message_type) {
         message_items(message, path, file.package().to_owned(), &mut items);
     }
-    for (path, item) in numbered(&[], field::ENUM_TYPE, &file.enum_type) {
+    for (path, item) in numbered(&[], field_number::ENUM_TYPE, &file.enum_type) {
         enum_items(item, path, file.package().to_owned(), &mut items);
     }
     items
@@ -218,7 +225,7 @@ fn message_items<'a>(
         scope,
         node: Node::Message(message),
     });
-    for (path, field) in numbered(&path, field::FIELD, &message.field) {
+    for (path, field) in numbered(&path, field_number::FIELD, &message.field) {
         items.push(Item {
             path,
             scope: name.clone(),
@@ -226,7 +233,11 @@ fn message_items<'a>(
         });
     }
     let with_variants: BTreeSet<_> = message.field.iter().filter_map(oneof_of).collect();
-    let oneofs = (0..).zip(numbered(&path, field::MESSAGE_ONEOF, &message.oneof_decl));
+    let oneofs = (0..).zip(numbered(
+        &path,
+        field_number::MESSAGE_ONEOF,
+        &message.oneof_decl,
+    ));
     for (_, (path, oneof)) in oneofs.filter(|(index, _)| with_variants.contains(index)) {
         items.push(Item {
             path,
@@ -234,10 +245,10 @@ fn message_items<'a>(
             node: Node::Oneof(oneof, message),
         });
     }
-    for (path, nested) in numbered(&path, field::NESTED_TYPE, &message.nested_type) {
+    for (path, nested) in numbered(&path, field_number::NESTED_TYPE, &message.nested_type) {
         message_items(nested, path, name.clone(), items);
     }
-    for (path, nested) in numbered(&path, field::MESSAGE_ENUM, &message.enum_type) {
+    for (path, nested) in numbered(&path, field_number::MESSAGE_ENUM, &message.enum_type) {
         enum_items(nested, path, name.clone(), items);
     }
 }
@@ -255,7 +266,7 @@ fn enum_items<'a>(
         node: Node::Enum(item),
     });
     let mut numbers = BTreeSet::new();
-    for (path, value) in numbered(&path, field::ENUM_VALUE, &item.value) {
+    for (path, value) in numbered(&path, field_number::ENUM_VALUE, &item.value) {
         let node = if numbers.insert(value.number()) {
             Node::Value(value, item)
         } else {

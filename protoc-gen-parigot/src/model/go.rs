@@ -1,11 +1,11 @@
 //! What the Go emitter reads.
 
 use super::{Contract, Rpc};
-use crate::name::go::{MethodName, ServiceName};
+use crate::name::go::{GoMethodName, GoServiceName};
 
 /// One `.proto` that has services: one file, beside that of protoc-gen-go.
 #[derive(Debug)]
-pub struct File {
+pub struct GoFile {
     /// Its name: `greeting/v1/greeting_parigot.pb.go`.
     pub name: String,
     /// The `.proto` that it comes from.
@@ -19,7 +19,7 @@ pub struct File {
     /// The enums of this `.proto` that hold errors of its services.
     pub errors: Vec<String>,
     /// Its services.
-    pub services: Vec<Service>,
+    pub services: Vec<GoService>,
 }
 
 /// A package that is imported.
@@ -33,24 +33,24 @@ pub struct Import {
 
 /// One service.
 #[derive(Debug)]
-pub struct Service {
+pub struct GoService {
     /// What it is in every language.
     pub contract: Contract,
     /// Its names.
-    pub name: ServiceName,
+    pub name: GoServiceName,
     /// Its error enum, or the codes with which any service may fail.
     pub error: String,
     /// Its methods, by index.
-    pub methods: Vec<Method>,
+    pub methods: Vec<GoMethod>,
 }
 
 /// One method.
 #[derive(Debug)]
-pub struct Method {
+pub struct GoMethod {
     /// What it is in every language.
     pub rpc: Rpc,
     /// Its names.
-    pub name: MethodName,
+    pub name: GoMethodName,
     /// The request message.
     pub request: String,
     /// The response message.

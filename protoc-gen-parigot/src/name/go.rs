@@ -19,7 +19,7 @@ pub const TAKEN_METHODS: [&str; 12] = [
 
 /// The names of a service, all of them in its package.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceName {
+pub struct GoServiceName {
     /// `Greeting`, in the `.proto`.
     pub proto: String,
     /// `Greeting`, the interface to implement.
@@ -42,7 +42,7 @@ pub struct ServiceName {
     pub run: String,
 }
 
-impl ServiceName {
+impl GoServiceName {
     /// The usual names of a service.
     pub fn new(proto: &str) -> Self {
         Self::with_ending(proto, "")
@@ -71,10 +71,10 @@ impl ServiceName {
     }
 
     /// The names of one of its methods.
-    pub fn method(&self, proto: &str) -> MethodName {
+    pub fn method(&self, proto: &str) -> GoMethodName {
         let name = camel(proto);
         let taken = TAKEN_METHODS.contains(&name.as_str());
-        MethodName {
+        GoMethodName {
             proto: proto.to_owned(),
             future: format!("{}{name}Future", self.item),
             done: format!("{}{name}Done", self.item),
@@ -113,7 +113,7 @@ impl ServiceName {
 
 /// The names of a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MethodName {
+pub struct GoMethodName {
     /// `FetchGreeting`, in the `.proto` and on the wire.
     pub proto: String,
     /// `FetchGreeting`, the method of both interfaces.
@@ -306,7 +306,7 @@ mod tests {
 
     #[test]
     fn a_service_names_nine_items() {
-        let name = ServiceName::new("greeting");
+        let name = GoServiceName::new("greeting");
         let expected = [
             "Greeting",
             "greetingService",
@@ -328,12 +328,12 @@ mod tests {
     #[test]
     fn a_method_names_a_function_a_future_and_what_completes_it() {
         let check = |proto: &str, expected: [&str; 3]| {
-            let MethodName {
+            let GoMethodName {
                 function,
                 future,
                 done,
                 ..
-            } = ServiceName::new("S").method(proto);
+            } = GoServiceName::new("S").method(proto);
             assert_eq!([function.as_str(), &future, &done], expected);
         };
         check(

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::{Key, Language};
 use crate::error::Error;
 
 /// The options of `lang=go`.
@@ -45,44 +44,6 @@ impl From<&str> for Mapping {
     }
 }
 
-pub(super) const MODULE: Key = Key {
-    name: "module",
-    language: Some(Language::Go),
-    repeats: false,
-    read: |options, value| {
-        options.go.module = Some(value.text.to_owned()).filter(|module| !module.is_empty());
-        Ok(())
-    },
-};
-
-pub(super) const PACKAGES: Key = Key {
-    name: "M<file>",
-    language: Some(Language::Go),
-    repeats: false,
-    read: |options, value| {
-        options
-            .go
-            .packages
-            .insert(value.key[1..].to_owned(), value.text.into());
-        Ok(())
-    },
-};
-
-pub(super) const PATHS: Key = Key {
-    name: "paths",
-    language: Some(Language::Go),
-    repeats: false,
-    read: |options, value| {
-        value.choose(
-            &[
-                ("import", Paths::Import),
-                ("source_relative", Paths::SourceRelative),
-            ],
-            &mut options.go.paths,
-        )
-    },
-};
-
 impl GoOptions {
     /// Refuses options that contradict each other.
     pub(super) fn check(&self) -> Result<(), Error> {
@@ -93,67 +54,5 @@ impl GoOptions {
             });
         }
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::Options;
-    use super::super::tests::check_error;
-    use super::*;
-
-    #[test]
-    fn every_option_is_read() {
-        let options = Options::parse(
-            "lang=go,module=example.com/m,Ma/b.proto=example.com/m/b;bb,Mc.proto=;cc",
-        )
-        .expect("nothing is wrong");
-        assert_eq!(options.language, Language::Go);
-        assert_eq!(options.go.paths, Paths::Import);
-        assert_eq!(options.go.module.as_deref(), Some("example.com/m"));
-        assert_eq!(
-            options.go.packages["a/b.proto"],
-            Mapping {
-                path: "example.com/m/b".into(),
-                name: "bb".into()
-            }
-        );
-        assert_eq!(
-            options.go.packages["c.proto"],
-            Mapping {
-                path: String::new(),
-                name: "cc".into()
-            }
-        );
-        let options = Options::parse("paths=source_relative,lang=go").expect("nothing is wrong");
-        assert_eq!(options.go.paths, Paths::SourceRelative);
-    }
-
-    #[test]
-    fn what_contradicts_itself_is_refused() {
-        check_error(
-            "lang=go,module=m,paths=source_relative",
-            "option `module` cannot be given with `paths=source_relative`",
-        );
-        check_error(
-            "lang=go,paths=here",
-            "option `paths`: found `here`, expected `import` or `source_relative`",
-        );
-        check_error(
-            "lang=go,Ma.proto=x/a,Ma.proto=x/b",
-            "option `Ma.proto` is given twice",
-        );
-    }
-
-    #[test]
-    fn options_of_the_other_language_are_refused() {
-        check_error(
-            "lang=go,mod_file=false",
-            "option `mod_file` is for `lang=rust` alone",
-        );
-        check_error(
-            "paths=import,Ma.proto=x/a",
-            "option `paths` is for `lang=go` alone\noption `Ma.proto` is for `lang=go` alone",
-        );
     }
 }

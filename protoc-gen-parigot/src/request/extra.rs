@@ -7,27 +7,27 @@ pub(crate) const OPTIONS: i32 = 50717;
 pub(crate) const ERROR: i32 = 1;
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Request {
+pub(crate) struct RequestExtra {
     #[prost(message, repeated, tag = "15")]
-    pub(crate) proto_file: Vec<File>,
+    pub(crate) proto_file: Vec<FileExtra>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct FileSet {
+pub(crate) struct FileSetExtra {
     #[prost(message, repeated, tag = "1")]
-    pub(crate) file: Vec<File>,
+    pub(crate) file: Vec<FileExtra>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct File {
+pub(crate) struct FileExtra {
     #[prost(string, tag = "1")]
     pub(crate) name: String,
     #[prost(message, repeated, tag = "4")]
-    pub(crate) message_type: Vec<Message>,
+    pub(crate) message_type: Vec<MessageExtra>,
     #[prost(message, repeated, tag = "5")]
-    pub(crate) enum_type: Vec<Enum>,
+    pub(crate) enum_type: Vec<EnumExtra>,
     #[prost(message, repeated, tag = "6")]
-    pub(crate) service: Vec<Service>,
+    pub(crate) service: Vec<ServiceExtra>,
     #[prost(message, optional, tag = "8")]
     options: Option<FileOptions>,
     /// A year and what it stands for are far apart: 1000 is edition 2023.
@@ -36,33 +36,33 @@ pub(crate) struct File {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Message {
+pub(crate) struct MessageExtra {
     #[prost(message, repeated, tag = "2")]
-    pub(crate) field: Vec<Field>,
+    pub(crate) field: Vec<FieldExtra>,
     #[prost(message, repeated, tag = "3")]
-    pub(crate) nested_type: Vec<Message>,
+    pub(crate) nested_type: Vec<MessageExtra>,
     #[prost(message, repeated, tag = "4")]
-    pub(crate) enum_type: Vec<Enum>,
+    pub(crate) enum_type: Vec<EnumExtra>,
     #[prost(message, optional, tag = "7")]
     options: Option<MessageDescriptorOptions>,
     #[prost(message, repeated, tag = "8")]
-    pub(crate) oneof_decl: Vec<Oneof>,
+    pub(crate) oneof_decl: Vec<OneofExtra>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Field {
+pub(crate) struct FieldExtra {
     #[prost(message, optional, tag = "8")]
     options: Option<FieldOptions>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Oneof {
+pub(crate) struct OneofExtra {
     #[prost(message, optional, tag = "2")]
     options: Option<OneofOptions>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Enum {
+pub(crate) struct EnumExtra {
     #[prost(message, optional, tag = "3")]
     options: Option<EnumOptions>,
 }
@@ -99,17 +99,17 @@ macro_rules! options_with_features {
 }
 
 options_with_features! {
-    FileOptions of File at "50";
-    MessageDescriptorOptions of Message at "12";
-    FieldOptions of Field at "21";
-    OneofOptions of Oneof at "1";
-    EnumOptions of Enum at "7";
+    FileOptions of FileExtra at "50";
+    MessageDescriptorOptions of MessageExtra at "12";
+    FieldOptions of FieldExtra at "21";
+    OneofOptions of OneofExtra at "1";
+    EnumOptions of EnumExtra at "7";
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Service {
+pub(crate) struct ServiceExtra {
     #[prost(message, repeated, tag = "2")]
-    pub(crate) method: Vec<Method>,
+    pub(crate) method: Vec<MethodExtra>,
     #[prost(message, optional, tag = "3")]
     options: Option<ServiceDescriptorOptions>,
 }
@@ -128,7 +128,7 @@ pub(crate) struct ServiceOptions {
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
-pub(crate) struct Method {
+pub(crate) struct MethodExtra {
     #[prost(message, optional, tag = "4")]
     options: Option<MethodDescriptorOptions>,
 }
@@ -148,7 +148,7 @@ pub(crate) struct MethodOptions {
     pub(crate) deadline_ms: u32,
 }
 
-impl Service {
+impl ServiceExtra {
     /// What is set on the service.
     pub(crate) fn options(&self) -> ServiceOptions {
         self.options
@@ -158,7 +158,7 @@ impl Service {
     }
 }
 
-impl Method {
+impl MethodExtra {
     /// What is set on the method.
     pub(crate) fn options(&self) -> MethodOptions {
         self.options

@@ -8,7 +8,7 @@ use prost::{DecodeError, Message};
 use prost_types::compiler::CodeGeneratorRequest;
 use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
-use crate::OPTIONS_PROTO_NAME;
+use crate::protos::OPTIONS_PROTO_NAME;
 
 /// What is to be generated, and how.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -20,7 +20,7 @@ pub struct Request {
     /// Those files, and what they import.
     pub proto_file: Vec<FileDescriptorProto>,
     /// More of them, by name.
-    pub(crate) extra: BTreeMap<String, extra::File>,
+    pub(crate) extra: BTreeMap<String, extra::FileExtra>,
 }
 
 impl Request {
@@ -37,7 +37,7 @@ impl Request {
             ..
         } = CodeGeneratorRequest::decode(bytes)?;
         let extra = wants_extra(&proto_file)
-            .then(|| extra::Request::decode(bytes))
+            .then(|| extra::RequestExtra::decode(bytes))
             .transpose()?;
         let extra = by_name(extra.map(|request| request.proto_file));
         Ok(Self {
@@ -60,7 +60,7 @@ impl Request {
     ) -> Result<Self, DecodeError> {
         let proto_file = FileDescriptorSet::decode(bytes)?.file;
         let extra = wants_extra(&proto_file)
-            .then(|| extra::FileSet::decode(bytes))
+            .then(|| extra::FileSetExtra::decode(bytes))
             .transpose()?;
         let extra = by_name(extra.map(|set| set.file));
         Ok(Self {
@@ -79,10 +79,10 @@ fn wants_extra(files: &[FileDescriptorProto]) -> bool {
         .any(|file| file.name() == OPTIONS_PROTO_NAME || file.syntax() == "editions")
 }
 
-fn by_name(files: Option<Vec<extra::File>>) -> BTreeMap<String, extra::File> {
+fn by_name(files: Option<Vec<extra::FileExtra>>) -> BTreeMap<String, extra::FileExtra> {
     let files = files.unwrap_or_default();
     let has_options = files.iter().any(|file| file.name == OPTIONS_PROTO_NAME);
-    let without_foreign = |mut file: extra::File| {
+    let without_foreign = |mut file: extra::FileExtra| {
         file.service.retain(|_| has_options);
         (file.name.clone(), file)
     };

@@ -3,8 +3,8 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 
+use super::attributes::{Docs, deprecated};
 use super::print::insertion_point;
-use super::{Docs, deprecated};
 use crate::model::{Method, Service};
 
 pub(super) struct ClientItems<'a>(pub(super) &'a Service);

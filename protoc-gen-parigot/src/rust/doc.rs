@@ -28,7 +28,7 @@ pub(super) fn lines(comment: &[String]) -> Vec<String> {
 }
 
 /// A code block, as rustdoc would see it.
-struct Block {
+struct CodeBlock {
     range: Range<usize>,
     is_text: bool,
     is_fenced: bool,
@@ -77,14 +77,14 @@ fn escape_html(text: &str) -> String {
     escaped
 }
 
-fn blocks(text: &str) -> Vec<Block> {
+fn blocks(text: &str) -> Vec<CodeBlock> {
     let block = |(event, range)| match event {
-        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => Some(Block {
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(info))) => Some(CodeBlock {
             range,
             is_text: &*info == "text",
             is_fenced: true,
         }),
-        Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => Some(Block {
+        Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)) => Some(CodeBlock {
             range,
             is_text: false,
             is_fenced: false,

@@ -1,5 +1,6 @@
 //! The Rust emitter: one file for each package, with its messages and stubs, and `mod.rs`, which nests them.
 
+mod attributes;
 mod client;
 mod doc;
 mod error;
@@ -17,9 +18,9 @@ use self::error::ErrorItems;
 use self::method::MethodItems;
 use self::print::insertion_point;
 use self::server::ServerItems;
-use crate::OutputFile;
 use crate::error::Error;
 use crate::model::{Model, Package};
+use crate::output::OutputFile;
 
 /// Prints a model; `mod_file` says whether `mod.rs` is wanted.
 ///
@@ -87,24 +88,4 @@ fn parse(tokens: TokenStream) -> syn::Result<Vec<syn::Item>> {
 /// Fails to compile against a runtime of another ABI.
 fn handshake() -> TokenStream {
     quote! { const _: () = ::parigot_guest::ABI_V1; }
-}
-
-/// `#[doc = …]` for each line, or for the lines that stand in where there is no comment.
-struct Docs<'a>(&'a [String], String);
-
-impl ToTokens for Docs<'_> {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Docs(comment, default) = self;
-        let lines = if comment.is_empty() {
-            doc::lines(std::slice::from_ref(default))
-        } else {
-            doc::lines(comment)
-        };
-        tokens.extend(quote! { #(#[doc = #lines])* });
-    }
-}
-
-/// `#[deprecated]`, if so.
-fn deprecated(deprecated: bool) -> Option<TokenStream> {
-    deprecated.then(|| quote! { #[deprecated] })
 }

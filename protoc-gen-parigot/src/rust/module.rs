@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::print;
-use crate::OutputFile;
 use crate::model::Package;
+use crate::output::OutputFile;
 
 /// What the generated modules are not asked about by the lints of the crate that they land in.
 const ALLOWED: &[&str] = &[

@@ -5,7 +5,7 @@ use std::str::Lines;
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::{OutputFile, VERSION};
+use crate::output::{OutputFile, VERSION};
 
 /// Items as text.
 pub(super) fn items(items: Vec<syn::Item>) -> String {
@@ -21,7 +21,7 @@ pub(super) fn items(items: Vec<syn::Item>) -> String {
 pub(super) fn file(name: &str, sources: &[String], items: &str) -> OutputFile {
     OutputFile {
         name: name.to_owned(),
-        content: format!("{}\n{}", header(sources), spaced(items)),
+        content: format!("{}\n{}", header(sources), separate_items(items)),
     }
 }
 
@@ -48,22 +48,22 @@ pub(super) fn insertion_comment(name: &str) -> String {
 }
 
 /// Puts a blank line between two items of a module, trait or impl, and comments for insertion points.
-fn spaced(text: &str) -> String {
-    let mut spaced = String::with_capacity(text.len());
+fn separate_items(text: &str) -> String {
+    let mut separated = String::with_capacity(text.len());
     let mut before = "";
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
         if ends_item(before) && starts_item(line) {
-            spaced.push('\n');
+            separated.push('\n');
         }
         match inserted_at(line, &mut lines) {
-            Some((indent, name)) => spaced.extend([indent, &insertion_comment(name)]),
-            None => spaced.push_str(line),
+            Some((indent, name)) => separated.extend([indent, &insertion_comment(name)]),
+            None => separated.push_str(line),
         }
-        spaced.push('\n');
+        separated.push('\n');
         before = line;
     }
-    spaced
+    separated
 }
 
 /// The indentation and the name of an insertion point; a long name stands in the next line, and the end in one more.
@@ -106,20 +106,20 @@ mod tests {
     fn items_are_set_apart_and_statements_are_not() {
         let text = "struct A;\n/// B;\nmod b {\n    fn c() {\n        d();\n        e()\n    }\n    fn f();\n}\n";
         let expected = "struct A;\n\n/// B;\nmod b {\n    fn c() {\n        d();\n        e()\n    }\n\n    fn f();\n}\n";
-        assert_eq!(spaced(text), expected);
+        assert_eq!(separate_items(text), expected);
     }
 
     #[test]
     fn insertion_points_become_comments() {
         let text = "struct A;\nmod b {\n    insertion_point!(\"methods:p.S\");\n}\n";
         let expected = "struct A;\nmod b {\n    // @@protoc_insertion_point(methods:p.S)\n}\n";
-        assert_eq!(spaced(text), expected);
+        assert_eq!(separate_items(text), expected);
         let long = "mod b {\n    insertion_point!(\n        \"methods:p.S\"\n    );\n}\n";
         assert_eq!(
-            spaced(long),
+            separate_items(long),
             "mod b {\n    // @@protoc_insertion_point(methods:p.S)\n}\n"
         );
         let quoted = "    x(\"insertion_point!(\\\"a\\\");\");\n";
-        assert_eq!(spaced(quoted), quoted);
+        assert_eq!(separate_items(quoted), quoted);
     }
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 
-use super::Docs;
+use super::attributes::Docs;
 use crate::model::{Contract, Method, Rpc, Service};
 
 pub(super) struct ServerItems<'a>(pub(super) &'a Service);

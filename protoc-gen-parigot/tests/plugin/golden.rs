@@ -150,7 +150,7 @@ pub(crate) fn compare(golden: &Path, written: &Files) -> String {
             .filter(|name| !golden_files.contains_key(*name)),
     );
     let difference = |name: &String| match (golden_files.get(name), written.get(name)) {
-        (Some(old), Some(new)) => diff(old, new),
+        (Some(old), Some(new)) => diff(&comparable(old), &comparable(new)),
         (Some(_), None) => "nothing writes this file any more\n".to_owned(),
         (None, _) => "this file is new\n".to_owned(),
     };
@@ -159,6 +159,17 @@ pub(crate) fn compare(golden: &Path, written: &Files) -> String {
         .filter(|(_, difference)| !difference.is_empty())
         .map(|(name, difference)| format!("{}:\n{difference}", golden.join(name).display()))
         .collect()
+}
+
+/// Text without the version of `protoc`, which protoc-gen-go prints into a file's header.
+///
+/// The line stays, so that line numbers in differences are right.
+pub(crate) fn comparable(text: &str) -> String {
+    let line = |line: &str| match line.strip_prefix("// \tprotoc ") {
+        Some(_) => "// \tprotoc\n".to_owned(),
+        None => format!("{line}\n"),
+    };
+    text.lines().map(line).collect()
 }
 
 /// The lines from the first to the last that differ.

@@ -1,4 +1,4 @@
-//! The real `protoc`: `$PROTOC`, else the one on the path, else the vendored one.
+//! The real `protoc`: `$PROTOC` if set, else the vendored one.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -19,26 +19,24 @@ pub(crate) fn protoc() -> Command {
         env!("CARGO_BIN_EXE_protoc-gen-parigot")
     ));
     command.arg(format!("--proto_path={}", well_known().display()));
-    command.arg(format!(
-        "--proto_path={}/../proto",
-        env!("CARGO_MANIFEST_DIR")
-    ));
+    command.arg(format!("--proto_path={}/proto", env!("CARGO_MANIFEST_DIR")));
     command
 }
 
+/// Path of `protoc`.
+///
+/// The one on `PATH` is never used: an older `protoc` does not know editions, and the tests must
+/// not depend on the machine.
 fn executable() -> PathBuf {
-    if let Some(path) = std::env::var_os("PROTOC") {
-        return path.into();
-    }
-    match Command::new("protoc").arg("--version").output() {
-        Ok(_) => "protoc".into(),
-        Err(_) => {
+    match std::env::var_os("PROTOC") {
+        Some(path) => path.into(),
+        None => {
             protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform")
         }
     }
 }
 
-/// The well-known types, which not every `protoc` on a path has beside it.
+/// Folder of the well-known types, which not every `protoc` has beside it.
 fn well_known() -> PathBuf {
     protoc_bin_vendored::include_path().expect("the well-known types are vendored")
 }

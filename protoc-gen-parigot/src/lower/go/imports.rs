@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::names::Names;
-use super::package::Package;
+use super::names::GoNames;
+use super::package::GoPackage;
 use crate::error::Error;
 use crate::lower::index::Index;
 use crate::model::go::Import;
@@ -30,8 +30,8 @@ impl<'a> Imports<'a> {
     /// Those that the types of these full names need. Of two packages of one name the second gets a number.
     pub(super) fn of<'t>(
         types: impl Iterator<Item = &'t str>,
-        here: &Package,
-        names: &Names,
+        here: &GoPackage,
+        names: &GoNames,
         index: &'a Index<'a>,
         options: &'a GoOptions,
         errors: &mut Vec<Error>,
@@ -85,11 +85,11 @@ impl<'a> Imports<'a> {
             .collect()
     }
 
-    fn package(&self, full_name: &str) -> Result<Package, Error> {
+    fn package(&self, full_name: &str) -> Result<GoPackage, Error> {
         let ty = self
             .index
             .get(full_name)
             .expect("the fence has seen that every type is there");
-        Package::of(ty.source, self.options)
+        GoPackage::of(ty.source, self.options)
     }
 }

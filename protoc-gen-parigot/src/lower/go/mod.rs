@@ -7,16 +7,16 @@ mod package;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::imports::Imports;
-use self::names::{Names, Services, clash};
-use self::package::Package;
-use super::contract::Declared;
+use self::names::{GoNames, Services, clash};
+use self::package::GoPackage;
+use super::contract::DeclaredService;
 use super::index::Index;
 use super::source::Source;
-use super::{edition, fence, refuse};
+use super::{edition, refuse, validate};
 use crate::error::{Error, Location};
-use crate::model::go::{File, Method, Service};
+use crate::model::go::{GoFile, GoMethod, GoService};
 use crate::model::{Contract, Rpc};
-use crate::name::go::ServiceName;
+use crate::name::go::GoServiceName;
 use crate::options::Options;
 use crate::request::Request;
 
@@ -25,23 +25,25 @@ use crate::request::Request;
 /// # Errors
 ///
 /// All that is wrong with the files, in the order of their names and lines.
-pub fn files(request: &Request, options: &Options) -> Result<Vec<File>, Vec<Error>> {
+pub fn files(request: &Request, options: &Options) -> Result<Vec<GoFile>, Vec<Error>> {
     let plain = edition::plain(request);
     let mut sources = Source::all(&plain, request);
     sources.sort_by_key(|source| source.file.name());
-    refuse(fence::check(request, &sources))?;
+    refuse(validate::check(request, &sources))?;
 
     let index = Index::new(&sources, &options.rust);
     let mut errors = Vec::new();
     package::check_names(&sources, &options.go, &mut errors);
-    let (names, services) = Names::all(&sources, &index, &options.go, &mut errors);
+    let (names, services) = GoNames::all(&sources, &index, &options.go, &mut errors);
     let lowering = Lowering {
         options,
         index: &index,
         names: &names,
         services: &services,
     };
-    let files: Vec<_> = to_generate(&sources)
+    let files: Vec<_> = sources
+        .iter()
+        .filter(|source| source.has_go_stubs())
         .filter_map(|source| lowering.file(source, &mut errors))
         .collect();
     check_outputs(&files, &mut errors);
@@ -49,14 +51,7 @@ pub fn files(request: &Request, options: &Options) -> Result<Vec<File>, Vec<Erro
     Ok(files)
 }
 
-/// The files that something is made of.
-fn to_generate<'a>(sources: &'a [Source<'a>]) -> impl Iterator<Item = &'a Source<'a>> {
-    sources
-        .iter()
-        .filter(|source| source.generated && !source.file.service.is_empty())
-}
-
-fn check_outputs(files: &[File], errors: &mut Vec<Error>) {
+fn check_outputs(files: &[GoFile], errors: &mut Vec<Error>) {
     let mut outputs = BTreeMap::new();
     for file in files {
         if let Some(other) = outputs.insert(&file.name, &file.source) {
@@ -74,22 +69,22 @@ fn check_outputs(files: &[File], errors: &mut Vec<Error>) {
 struct Lowering<'a> {
     options: &'a Options,
     index: &'a Index<'a>,
-    names: &'a Names,
+    names: &'a GoNames,
     services: &'a Services,
 }
 
 impl Lowering<'_> {
     /// A file, unless nobody says where it is to lie. Mistakes go to `errors`.
-    fn file(&self, source: &Source<'_>, errors: &mut Vec<Error>) -> Option<File> {
+    fn file(&self, source: &Source<'_>, errors: &mut Vec<Error>) -> Option<GoFile> {
         let options = &self.options.go;
-        let package = Package::of(source, options)
+        let package = GoPackage::of(source, options)
             .map_err(|error| errors.push(error))
             .ok()?;
         let name = package
             .output(source, options)
             .map_err(|error| errors.push(error))
             .ok()?;
-        let contracts: Vec<_> = Declared::all(source)
+        let contracts: Vec<_> = DeclaredService::all(source)
             .map(|service| service.contract(self.index, self.options.streaming, errors))
             .collect();
         let types = contracts
@@ -104,7 +99,7 @@ impl Lowering<'_> {
         let services = contracts
             .into_iter()
             .map(|(contract, rpcs)| self.service(contract, rpcs, &imports, errors));
-        Some(File {
+        Some(GoFile {
             name,
             source: source.file.name().to_owned(),
             package: package.name.clone(),
@@ -148,20 +143,20 @@ impl Lowering<'_> {
         rpcs: Vec<Rpc>,
         imports: &Imports<'_>,
         errors: &mut Vec<Error>,
-    ) -> Service {
+    ) -> GoService {
         let name = self.services[&contract.full_name].clone();
         let error = contract.error.as_ref().map_or_else(
             || "parigot.Code".to_owned(),
             |error| imports.type_name(error),
         );
         errors.extend(method_clashes(&name, &rpcs));
-        let methods = rpcs.into_iter().map(|rpc| Method {
+        let methods = rpcs.into_iter().map(|rpc| GoMethod {
             name: name.method(&rpc.proto),
             request: imports.type_name(&rpc.request),
             response: imports.type_name(&rpc.response),
             rpc,
         });
-        Service {
+        GoService {
             methods: methods.collect(),
             contract,
             name,
@@ -177,7 +172,7 @@ fn types<'c>(contract: &'c Contract, rpcs: &'c [Rpc]) -> impl Iterator<Item = &'
 }
 
 /// Methods of one service that meet in one name.
-fn method_clashes(service: &ServiceName, rpcs: &[Rpc]) -> Vec<Error> {
+fn method_clashes(service: &GoServiceName, rpcs: &[Rpc]) -> Vec<Error> {
     let mut functions = BTreeMap::new();
     let mut errors = Vec::new();
     for rpc in rpcs {

@@ -4,25 +4,25 @@ use std::collections::BTreeMap;
 
 use prost_types::FieldDescriptorProto;
 
-use super::package::Package;
+use super::package::GoPackage;
 use crate::error::{Error, Location};
-use crate::lower::contract::Declared;
+use crate::lower::contract::DeclaredService;
 use crate::lower::index::Index;
 use crate::lower::source::{Item, Node, Source, is_map_entry};
-use crate::name::go::{ServiceName, camel, sanitize, type_name};
+use crate::name::go::{GoServiceName, camel, sanitize, type_name};
 use crate::options::GoOptions;
 use crate::symbol::full_name;
 
 /// Who has which name of the packages that are looked at, and where it was declared.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(super) struct GoNames {
     packages: BTreeMap<String, BTreeMap<String, (String, Location)>>,
 }
 
 /// The names of services, by their full names.
-pub(super) type Services = BTreeMap<String, ServiceName>;
+pub(super) type Services = BTreeMap<String, GoServiceName>;
 
-impl Names {
+impl GoNames {
     /// Takes the names of all that is declared in the packages of the files to generate, and finds those of its services:
     /// a service steps aside for a message, but services that meet are a mistake.
     pub(super) fn all(
@@ -32,11 +32,13 @@ impl Names {
         errors: &mut Vec<Error>,
     ) -> (Self, Services) {
         let packaged = |source| {
-            Package::of(source, options)
+            GoPackage::of(source, options)
                 .ok()
                 .map(|package| (source, package.path))
         };
-        let wanted: Vec<String> = super::to_generate(sources)
+        let wanted: Vec<String> = sources
+            .iter()
+            .filter(|source| source.has_go_stubs())
             .filter_map(packaged)
             .map(|(_, package)| package)
             .collect();
@@ -60,7 +62,7 @@ impl Names {
         }
         let declared: Vec<_> = files
             .iter()
-            .flat_map(|(source, package)| Declared::all(source).map(move |it| (it, package)))
+            .flat_map(|(source, package)| DeclaredService::all(source).map(move |it| (it, package)))
             .collect();
         let chosen: Vec<_> = declared
             .iter()
@@ -85,8 +87,8 @@ impl Names {
     }
 
     /// The usual names of a service, or the others if one of them is taken.
-    fn choose(&self, service: &Declared<'_>, package: &str) -> ServiceName {
-        let usual = ServiceName::new(service.descriptor.name());
+    fn choose(&self, service: &DeclaredService<'_>, package: &str) -> GoServiceName {
+        let usual = GoServiceName::new(service.descriptor.name());
         let taken = of_service(service, &usual)
             .iter()
             .any(|name| self.is_taken(package, name));
@@ -95,9 +97,9 @@ impl Names {
 
     fn take(
         &mut self,
-        service: &Declared<'_>,
+        service: &DeclaredService<'_>,
         package: &str,
-        name: &ServiceName,
+        name: &GoServiceName,
     ) -> Result<(), Error> {
         let names = self.packages.entry(package.to_owned()).or_default();
         let (what, at) = (format!("service {}", name.proto), service.at());
@@ -131,7 +133,7 @@ pub(super) fn clash(one: (String, Location), other: (String, Location), go: Stri
 }
 
 /// All that is declared for a service.
-fn of_service(service: &Declared<'_>, name: &ServiceName) -> Vec<String> {
+fn of_service(service: &DeclaredService<'_>, name: &GoServiceName) -> Vec<String> {
     let methods = service
         .descriptor
         .method

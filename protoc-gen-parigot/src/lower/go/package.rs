@@ -12,14 +12,14 @@ const GO_PACKAGE: [i32; 2] = [8, 11];
 
 /// The Go package of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Package {
+pub(super) struct GoPackage {
     /// `example.com/greeting/v1`
     pub(super) path: String,
     /// `greetingv1`
     pub(super) name: String,
 }
 
-impl Package {
+impl GoPackage {
     /// What the file says, or the option that is about it. The import path of the option goes before that of the file, the
     /// name of the option before that of the file, and a name that neither has is made of the file's import path first.
     pub(super) fn of(source: &Source<'_>, options: &GoOptions) -> Result<Self, Error> {
@@ -124,7 +124,7 @@ impl Package {
 pub(super) fn check_names(sources: &[Source<'_>], options: &GoOptions, errors: &mut Vec<Error>) {
     let mut names: BTreeMap<String, (String, Location)> = BTreeMap::new();
     for source in sources {
-        let Ok(Package { path, name }) = Package::of(source, options) else {
+        let Ok(GoPackage { path, name }) = GoPackage::of(source, options) else {
             continue;
         };
         let at = place(source);

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::{env, fs};
 
-use crate::golden::{Files, cases, check_written, protos, read, replace, root};
+use crate::golden::{Files, cases, check_written, comparable, protos, read, replace, root};
 use crate::protoc::{protoc, run};
 
 /// The module of `tests/golden`.
@@ -217,12 +217,8 @@ fn check_in_sdk(proto: &str, file: &str) {
     if env::var_os("PARIGOT_BLESS").is_some() {
         fs::copy(output.path().join(file), sdk.join(file)).expect("the folder is ours");
     }
-    // Which protoc it is does not count.
-    let text = |folder: &Path| fs::read_to_string(folder.join(file)).expect("the file is text");
-    let counting = |text: String| {
-        text.lines()
-            .filter(|line| !line.starts_with("// \tprotoc "))
-            .collect::<String>()
+    let text = |folder: &Path| {
+        comparable(&fs::read_to_string(folder.join(file)).expect("generated Go must be text"))
     };
-    assert_eq!(counting(text(&sdk)), counting(text(output.path())));
+    assert_eq!(text(&sdk), text(output.path()));
 }

@@ -39,15 +39,15 @@ impl Derives {
 }
 
 /// All messages of a request, by how they hold each other.
-pub(super) struct Holding<'a> {
+pub(super) struct Containment<'a> {
     /// A number for each message; those that hold each other have the same.
-    circles: BTreeMap<&'a str, usize>,
+    components: BTreeMap<&'a str, usize>,
     derives: BTreeMap<&'a str, Derives>,
     /// How much each message takes without what it has boxed, or a little more.
     bytes: BTreeMap<&'a str, u64>,
 }
 
-impl<'a> Holding<'a> {
+impl<'a> Containment<'a> {
     pub(super) fn new(index: &'a Index<'_>) -> Self {
         let mut graph = Graph::new();
         let nodes: BTreeMap<_, _> = index
@@ -67,20 +67,20 @@ impl<'a> Holding<'a> {
                 graph.add_edge(nodes[name], *held, ());
             }
         }
-        let mut holding = Self {
-            circles: BTreeMap::new(),
+        let mut containment = Self {
+            components: BTreeMap::new(),
             derives: BTreeMap::new(),
             bytes: BTreeMap::new(),
         };
-        // Each circle comes after those that it holds.
-        for (circle, members) in kosaraju_scc(&graph).into_iter().enumerate() {
-            holding
-                .circles
-                .extend(members.iter().map(|node| (graph[*node], circle)));
+        // Each component comes after those that it holds.
+        for (component, members) in kosaraju_scc(&graph).into_iter().enumerate() {
+            containment
+                .components
+                .extend(members.iter().map(|node| (graph[*node], component)));
             for name in members.iter().map(|node| graph[*node]) {
                 let derives = fields[name]
                     .iter()
-                    .map(|field| holding.field_derives(name, field));
+                    .map(|field| containment.field_derives(name, field));
                 let derives = derives.fold(
                     Derives {
                         copy: true,
@@ -88,13 +88,13 @@ impl<'a> Holding<'a> {
                     },
                     Derives::and,
                 );
-                holding.derives.insert(name, derives);
-                holding
+                containment.derives.insert(name, derives);
+                containment
                     .bytes
-                    .insert(name, holding.bytes_of(name, fields[name]));
+                    .insert(name, containment.bytes_of(name, fields[name]));
             }
         }
-        holding
+        containment
     }
 
     /// Whether a field of `owner` holds, however deep, what it lies in, or much.
@@ -104,8 +104,9 @@ impl<'a> Holding<'a> {
                 .get(held)
                 .is_some_and(|bytes| *bytes > UNBOXED_BYTES_MAX)
         };
-        held(field)
-            .is_some_and(|held| self.circles.get(owner) == self.circles.get(held) || is_large(held))
+        held(field).is_some_and(|held| {
+            self.components.get(owner) == self.components.get(held) || is_large(held)
+        })
     }
 
     /// What a message of those fields takes: of a oneof the largest variant.

@@ -5,41 +5,41 @@ use std::collections::{BTreeMap, BTreeSet};
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{DescriptorProto, EnumDescriptorProto, FieldDescriptorProto};
 
-use super::Grouped;
+use super::field_number;
 use super::index::Index;
 use super::names::{Claim, Names, Scope, clash};
-use super::source::{Item, Node, Source, field, is_map_entry, oneof_of, type_name};
+use super::source::{ByPackage, Item, Node, Source, is_map_entry, oneof_of, type_name};
 use crate::error::Error;
 use crate::{name, symbol};
 
 /// Takes the names of all that is generated, save services.
-pub(super) fn all(packages: &Grouped<'_>, index: &Index<'_>, errors: &mut Vec<Error>) -> Names {
+pub(super) fn all(packages: &ByPackage<'_>, index: &Index<'_>, errors: &mut Vec<Error>) -> Names {
     let mut names = Names::default();
-    declare_packages(packages, &mut names, errors);
+    claim_packages(packages, &mut names, errors);
     for source in packages.values().flatten() {
         for item in source.items.iter().filter(|item| is_named(item, index)) {
-            let declared = Declared {
+            let named = NamedItem {
                 source,
                 item,
                 index,
             };
-            for claim in declared.claims() {
+            for claim in named.claims() {
                 errors.extend(names.take(claim, source.location(&item.path)).err());
             }
-            errors.extend(declared.check_map().err());
+            errors.extend(named.check_map().err());
         }
     }
     names
 }
 
 /// A package takes its whole path, and a module's name in each package around it.
-fn declare_packages(packages: &Grouped<'_>, names: &mut Names, errors: &mut Vec<Error>) {
+fn claim_packages(packages: &ByPackage<'_>, names: &mut Names, errors: &mut Vec<Error>) {
     let mut paths = BTreeMap::new();
     let mut children = BTreeSet::new();
     for (package, sources) in packages {
         let (what, at) = (
             format!("package {package}"),
-            sources[0].location(&[field::PACKAGE]),
+            sources[0].location(&[field_number::PACKAGE]),
         );
         let Some(modules) = name::modules(package) else {
             errors.push(Error::NoName { what, at });
@@ -87,13 +87,13 @@ fn is_named(item: &Item<'_>, index: &Index<'_>) -> bool {
 }
 
 /// An item whose names are wanted.
-struct Declared<'a> {
+struct NamedItem<'a> {
     source: &'a Source<'a>,
     item: &'a Item<'a>,
     index: &'a Index<'a>,
 }
 
-impl Declared<'_> {
+impl NamedItem<'_> {
     /// The names that prost gives to it.
     fn claims(&self) -> Vec<Claim> {
         let name = self.item.name();

@@ -8,7 +8,8 @@ use prost_types::{
 };
 
 use super::edition::Fault;
-use super::source::{Item, Node, Source, field, is_map_entry, numbered, oneof_of, type_name};
+use super::field_number;
+use super::source::{Item, Node, Source, is_map_entry, numbered, oneof_of, type_name};
 use crate::error::{Error, Location};
 use crate::name::is_identifier;
 use crate::request::Request;
@@ -88,7 +89,7 @@ fn check_syntax(source: &Source<'_>) -> Vec<Error> {
         syntax => {
             let (syntax, at) = (
                 syntax.escape_debug().to_string(),
-                source.location(&[field::SYNTAX]),
+                source.location(&[field_number::SYNTAX]),
             );
             vec![Error::Syntax { syntax, at }]
         }
@@ -238,14 +239,14 @@ fn enum_fault(parent: &EnumDescriptorProto) -> Option<String> {
 
 fn service_faults(source: &Source<'_>, types: &Types) -> Vec<(Vec<i32>, String)> {
     let mut faults = Vec::new();
-    for (path, service) in numbered(&[], field::SERVICE, &source.file.service) {
+    for (path, service) in numbered(&[], field_number::SERVICE, &source.file.service) {
         if !is_identifier(service.name()) {
             faults.push((
                 path.clone(),
                 format!("`{}` is no name", service.name().escape_debug()),
             ));
         }
-        for (path, method) in numbered(&path, field::METHOD, &service.method) {
+        for (path, method) in numbered(&path, field_number::METHOD, &service.method) {
             let names = [method.input_type(), method.output_type()];
             let known = |name: &&str| {
                 name.strip_prefix('.')

@@ -1,0 +1,57 @@
+//! The options of `lang=rust`.
+
+use std::collections::BTreeMap;
+
+/// The options of `lang=rust`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RustOptions {
+    /// Who makes the messages.
+    pub messages: MessageSource,
+    /// Whether `mod.rs` is written.
+    pub mod_file: bool,
+    /// From `.google.protobuf` to `::parigot_guest::prost_types`, say; the longest prefix decides.
+    pub extern_paths: BTreeMap<String, String>,
+}
+
+/// Who makes the messages and enums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageSource {
+    /// This plugin, with prost.
+    Prost,
+    /// Somebody else, at the paths given by `extern_path`.
+    External,
+}
+
+/// Where the types of `google.protobuf` and parigot's own lie; one line each, or prost would take the first for all.
+const WELL_KNOWN: [(&str, &str); 12] = [
+    (".parigot.v1.Id", "::parigot_guest::proto::Id"),
+    (".google.protobuf", "::parigot_guest::prost_types"),
+    (".google.protobuf.BoolValue", "bool"),
+    (
+        ".google.protobuf.BytesValue",
+        "::parigot_guest::prost::alloc::vec::Vec<u8>",
+    ),
+    (".google.protobuf.DoubleValue", "f64"),
+    (".google.protobuf.Empty", "()"),
+    (".google.protobuf.FloatValue", "f32"),
+    (".google.protobuf.Int32Value", "i32"),
+    (".google.protobuf.Int64Value", "i64"),
+    (
+        ".google.protobuf.StringValue",
+        "::parigot_guest::prost::alloc::string::String",
+    ),
+    (".google.protobuf.UInt32Value", "u32"),
+    (".google.protobuf.UInt64Value", "u64"),
+];
+
+impl Default for RustOptions {
+    fn default() -> Self {
+        Self {
+            messages: MessageSource::Prost,
+            mod_file: true,
+            extern_paths: WELL_KNOWN
+                .map(|(proto, rust)| (proto.to_owned(), rust.to_owned()))
+                .into(),
+        }
+    }
+}
