@@ -21,7 +21,7 @@ pub(super) struct Gateway {
     /// Of calls to it that bring none.
     deadline_ns: u64,
     transport: Arc<dyn Transport>,
-    post: Arc<EventQueue<GatewayEvent>>,
+    queue: Arc<EventQueue<GatewayEvent>>,
     /// The places of the methods, by their names.
     methods: HashMap<String, u32>,
     /// Calls that others wait for, and where.
@@ -47,13 +47,13 @@ impl Gateway {
         service: Service,
         deadline_ns: u64,
         transport: Arc<dyn Transport>,
-        post: Arc<EventQueue<GatewayEvent>>,
+        queue: Arc<EventQueue<GatewayEvent>>,
     ) -> Self {
         Gateway {
             service,
             deadline_ns,
             transport,
-            post,
+            queue,
             methods: HashMap::new(),
             calls: InFlight::new(),
             last_number: 0,
@@ -83,7 +83,7 @@ impl Gateway {
             methods,
             deadline_ns: self.deadline_ns,
         };
-        self.transport.serve(offer, Arc::clone(&self.post));
+        self.transport.serve(offer, Arc::clone(&self.queue));
         self.gate = Gate::Open;
         outbox.ready(NO_DEADLINE);
     }
@@ -183,8 +183,8 @@ impl BuiltIn for Gateway {
     }
 
     fn end_turn(&mut self, _now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
-        for visit in self.post.take() {
-            match visit {
+        for inbound_call in self.queue.take() {
+            match inbound_call {
                 GatewayEvent::Call { request, from } => self.call(request, from, outbox),
                 GatewayEvent::Cancel { id } => self.cancel(id, outbox),
                 GatewayEvent::Drained => self.gate = Gate::Closed,

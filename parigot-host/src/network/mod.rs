@@ -27,7 +27,7 @@ pub(crate) use peers::Peers;
 /// Carries words between the stand-ins of this process and those of others. Nothing of it blocks, but [`Transport::close`].
 pub(crate) trait Transport: Send + Sync {
     /// Looks for processes that export a service, from now on. What is heard of them, and how calls to them end, goes to `post`.
-    fn look_for(&self, wanted: Wanted, post: Arc<EventQueue<RemoteEvent>>);
+    fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>);
 
     /// Sends a call to one of the processes that export the service, or says why not: then it has not run. What has left ends once, unless nobody waits for it
     /// any more: with an answer, or with what is known when whoever has it is lost.
@@ -38,7 +38,7 @@ pub(crate) trait Transport: Send + Sync {
 
     /// Takes calls to a service from others from now on, and lets them know that it is there. Each call comes to `post` once, however often it was sent, and
     /// there are no more at a time that are not answered than an instance may have.
-    fn serve(&self, offer: Offer, post: Arc<EventQueue<GatewayEvent>>);
+    fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>);
 
     /// Answers a call of another process.
     fn answer(&self, to: ReturnAddress, reply: Reply);
@@ -147,7 +147,7 @@ pub(crate) enum GatewayEvent {
 pub(crate) struct EventQueue<T> {
     waiting: Mutex<Waiting<T>>,
     arrived: Condvar,
-    bell: Arc<ProxyWaker>,
+    waker: Arc<ProxyWaker>,
 }
 
 struct Waiting<T> {
@@ -183,12 +183,12 @@ impl<T> EventQueue<T> {
         Arc::new(EventQueue {
             waiting,
             arrived: Condvar::new(),
-            bell: Arc::default(),
+            waker: Arc::default(),
         })
     }
 
-    pub(crate) fn bell(&self) -> Arc<ProxyWaker> {
-        Arc::clone(&self.bell)
+    pub(crate) fn waker(&self) -> Arc<ProxyWaker> {
+        Arc::clone(&self.waker)
     }
 
     /// Leaves a word, and wakes the stand-in.
@@ -221,7 +221,7 @@ impl<T> EventQueue<T> {
 
     fn tell(&self) {
         self.arrived.notify_all();
-        self.bell.ring();
+        self.waker.ring();
     }
 }
 

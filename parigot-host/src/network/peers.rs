@@ -27,7 +27,7 @@ use crate::start::boot::{Declaration, Proxy};
 pub(crate) struct Peers {
     transport: Option<Arc<dyn Transport>>,
     /// Of the stand-ins, in their order.
-    bells: Vec<Arc<ProxyWaker>>,
+    wakers: Vec<Arc<ProxyWaker>>,
 }
 
 /// A service that guests of this process export: as the first of them has declared it, with the longest deadline that any of them has.
@@ -75,13 +75,13 @@ struct Sought<'g> {
     name: &'g str,
     /// The guests that require it.
     by: Vec<(&'g str, &'g Service)>,
-    post: Arc<EventQueue<RemoteEvent>>,
+    queue: Arc<EventQueue<RemoteEvent>>,
 }
 
 impl<'g> Sought<'g> {
     /// Begins to look.
     fn new(name: &'g str, by: Vec<(&'g str, &'g Service)>, transport: &dyn Transport) -> Self {
-        let post = EventQueue::new();
+        let queue = EventQueue::new();
         let Service {
             schema,
             descriptors,
@@ -93,9 +93,9 @@ impl<'g> Sought<'g> {
                 schema,
                 descriptors,
             },
-            Arc::clone(&post),
+            Arc::clone(&queue),
         );
-        Sought { name, by, post }
+        Sought { name, by, queue }
     }
 
     /// The name of a guest that knows the service by name alone, if there is one: its calls are bound before it is launched, and for that the
@@ -121,10 +121,10 @@ impl<'g> Sought<'g> {
 
     /// The methods of a process that offers the service, for which that guest waits until then; none if there is no process.
     fn wait_for_methods(&self, guest: &str, until: Instant) -> Option<Vec<String>> {
-        let mut heard = self.post.wait_and_take(until.min(Instant::now() + LONG));
+        let mut heard = self.queue.wait_and_take(until.min(Instant::now() + LONG));
         if heard.is_empty() {
             events::unoffered(guest, self.name, LONG);
-            heard = self.post.wait_and_take(until);
+            heard = self.queue.wait_and_take(until);
         }
         // Before anybody calls there is nothing else to be heard.
         let found = heard.iter().find_map(|news| match news {
@@ -132,7 +132,7 @@ impl<'g> Sought<'g> {
             _ => None,
         });
         // The remote wants to hear it, too.
-        self.post.push_all(heard);
+        self.queue.push_all(heard);
         found
     }
 }
@@ -168,13 +168,13 @@ impl Peers {
         let Some(network) = &deployment.network else {
             return Ok(Peers::none());
         };
-        let party = ProcessIdentity {
+        let identity = ProcessIdentity {
             host: HostId::from_random(Randomness::new(settings.seed).generator().random()),
             network: network.clone(),
             clock: Arc::clone(&settings.clock),
             message_bytes_max: settings.message_bytes_max as usize,
         };
-        match wait_for(settings, || Nats::connect(party)) {
+        match wait_for(settings, || Nats::connect(identity)) {
             Ok(transport) => Ok(Peers::behind(transport)),
             Err(error) => {
                 let next_step = error
@@ -190,7 +190,7 @@ impl Peers {
     pub(crate) fn none() -> Self {
         Peers {
             transport: None,
-            bells: Vec::new(),
+            wakers: Vec::new(),
         }
     }
 
@@ -198,7 +198,7 @@ impl Peers {
     pub(crate) fn behind(transport: Arc<dyn Transport>) -> Self {
         Peers {
             transport: Some(transport),
-            bells: Vec::new(),
+            wakers: Vec::new(),
         }
     }
 
@@ -252,12 +252,12 @@ impl Peers {
         sought: Sought<'_>,
         methods: Vec<String>,
     ) -> Proxy {
-        let Sought { name, by, post } = sought;
+        let Sought { name, by, queue } = sought;
         let service = remote::service(name, &by, methods);
-        self.bells.push(post.bell());
+        self.wakers.push(queue.waker());
         let transport = Arc::clone(transport);
         let factory = BuiltInMould(move || {
-            RemoteService::new(service.clone(), Arc::clone(&transport), Arc::clone(&post))
+            RemoteService::new(service.clone(), Arc::clone(&transport), Arc::clone(&queue))
         });
         (spec(name.to_owned()), Arc::new(factory))
     }
@@ -267,8 +267,8 @@ impl Peers {
         transport: &Arc<dyn Transport>,
         Here { service, deadline }: &Here<'_>,
     ) -> Proxy {
-        let post = EventQueue::new();
-        self.bells.push(post.bell());
+        let queue = EventQueue::new();
+        self.wakers.push(queue.waker());
         let (service, deadline_ns, transport) = (
             (*service).clone(),
             deadline.as_nanos() as u64,
@@ -280,7 +280,7 @@ impl Peers {
                 service.clone(),
                 deadline_ns,
                 Arc::clone(&transport),
-                Arc::clone(&post),
+                Arc::clone(&queue),
             )
         });
         (spec(name), Arc::new(factory))
@@ -288,11 +288,11 @@ impl Peers {
 
     /// Lets the stand-ins of a kernel, which are the last of its instances, have turns when something is in their post.
     pub(crate) fn connect(&self, kernel: &Arc<Kernel>) {
-        let first = kernel.instances.len() - self.bells.len();
-        for (place, bell) in (first..).zip(&self.bells) {
+        let first = kernel.instances.len() - self.wakers.len();
+        for (place, waker) in (first..).zip(&self.wakers) {
             // What is in the post outlives no kernel.
             let kernel = Arc::downgrade(kernel);
-            bell.connect(move || {
+            waker.connect(move || {
                 if let Some(kernel) = kernel.upgrade() {
                     let instance = &kernel.instances[place];
                     kernel.wake(instance, instance.nudge());

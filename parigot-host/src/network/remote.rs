@@ -17,7 +17,7 @@ use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 pub(super) struct RemoteService {
     service: Service,
     transport: Arc<dyn Transport>,
-    post: Arc<EventQueue<RemoteEvent>>,
+    queue: Arc<EventQueue<RemoteEvent>>,
     /// How long calls may take whose callers do not say; known once there has been a process that offers it.
     deadline_ns: Option<u64>,
     /// It is launched, and is not ready before it is found.
@@ -67,12 +67,12 @@ impl RemoteService {
     pub(super) fn new(
         service: Service,
         transport: Arc<dyn Transport>,
-        post: Arc<EventQueue<RemoteEvent>>,
+        queue: Arc<EventQueue<RemoteEvent>>,
     ) -> Self {
         RemoteService {
             service,
             transport,
-            post,
+            queue,
             deadline_ns: None,
             is_waiting: false,
             calls: InFlight::new(),
@@ -167,7 +167,7 @@ impl BuiltIn for RemoteService {
     }
 
     fn end_turn(&mut self, _now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
-        for news in self.post.take() {
+        for news in self.queue.take() {
             match news {
                 RemoteEvent::Found { deadline_ns, .. } => self.deadline_ns = Some(deadline_ns),
                 RemoteEvent::Answered { id, reply } => self.end(id, &reply, outbox),

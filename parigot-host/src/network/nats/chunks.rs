@@ -9,7 +9,7 @@ use parigot_abi::id::{CallId, HostId};
 use super::envelope::{Body, Chunk, Lengths};
 
 /// How many bytes of bodies may be under way to a process.
-pub(super) const BYTES_MAX: usize = 64 << 20;
+pub(super) const TRANSFER_BYTES_MAX: usize = 64 << 20;
 /// How many bodies may be under way to a process.
 const TRANSFERS_MAX: usize = 1 << 10;
 /// After how long without a piece nothing more is expected of a body: else one who is gone would hold its room until a deadline that may be far. What
@@ -88,7 +88,7 @@ impl<T> Transfers<T> {
         head: T,
     ) -> Result<(), Full> {
         let announced_bytes = self.announced_bytes + lengths.bytes();
-        if announced_bytes > BYTES_MAX || self.under_way.len() >= TRANSFERS_MAX {
+        if announced_bytes > TRANSFER_BYTES_MAX || self.under_way.len() >= TRANSFERS_MAX {
             return Err(Full);
         }
         self.forget(sender.call);
@@ -293,7 +293,7 @@ mod tests {
     fn no_more_is_awaited_than_there_is_room_for() {
         let mut transfers = Transfers::new();
         transfers
-            .begin(sender(1), lengths(BYTES_MAX), FAR_NS, 0, ())
+            .begin(sender(1), lengths(TRANSFER_BYTES_MAX), FAR_NS, 0, ())
             .unwrap();
         assert_eq!(
             transfers.begin(sender(2), lengths(1), FAR_NS, 0, ()),

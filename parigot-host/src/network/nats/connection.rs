@@ -35,8 +35,8 @@ const CLIENT_CAPACITY: usize = 16;
 
 /// What the thread begins with.
 pub(super) struct Start {
-    pub(super) party: ProcessIdentity,
-    pub(super) outlook: Arc<Availability>,
+    pub(super) identity: ProcessIdentity,
+    pub(super) availability: Arc<Availability>,
     pub(super) load: SendBudget,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
 }
@@ -50,9 +50,9 @@ pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), Netw
         runtime.block_on(async {
             // Who has asked for it waits.
             match open(start, Log(log)).await {
-                Ok(courier) => {
+                Ok(task) => {
                     _ = told.send(Ok(()));
-                    tokio::spawn(unconstrained(courier.run()))
+                    tokio::spawn(unconstrained(task.run()))
                         .await
                         .expect("the courier does not panic");
                 }
@@ -66,8 +66,8 @@ pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), Netw
 
 async fn open(
     Start {
-        party,
-        outlook,
+        identity,
+        availability,
         load,
         orders,
     }: Start,
@@ -75,11 +75,11 @@ async fn open(
 ) -> Result<ConnectionTask, NetworkError> {
     let (event_sender, events) = mpsc::unbounded_channel();
     let (link, up) = watch::channel(true);
-    let client = connect(&party.network, event_sender.clone(), link).await?;
-    let (parcels, sent) = mpsc::unbounded_channel();
+    let client = connect(&identity.network, event_sender.clone(), link).await?;
+    let (outgoing_messages, sent) = mpsc::unbounded_channel();
     let outbox = Outbox {
         client: client.clone(),
-        parcels: sent,
+        outgoing_messages: sent,
         up: up.clone(),
         events: event_sender.clone(),
         kept: VecDeque::new(),
@@ -95,34 +95,34 @@ async fn open(
             },
         clock,
         message_bytes_max,
-    } = party;
-    let desk = NatsContext {
+    } = identity;
+    let context = NatsContext {
         me: PeerId { host, process },
         subjects: Subjects::of(&app),
         clock,
         clock_skew,
         message_bytes_max,
-        outlook,
+        availability,
         client,
-        parcels,
+        outgoing_messages,
         load,
         log,
     };
-    let courier = ConnectionTask {
-        desk,
-        searches: Imports::new(),
-        offers: Exports::new(),
+    let task = ConnectionTask {
+        context,
+        imports: Imports::new(),
+        exports: Exports::new(),
         orders,
         events,
         event_sender,
         up,
         outbox: tokio::spawn(outbox.run()),
-        strays: UnexpectedMessages::default(),
+        unexpected: UnexpectedMessages::default(),
         last_beat: Instant::now(),
         trouble: String::new(),
     };
-    courier.begin();
-    Ok(courier)
+    task.begin();
+    Ok(task)
 }
 
 async fn connect(

@@ -20,7 +20,7 @@ use super::forward::{self, SubscriptionSpec};
 use super::imports::{Imports, Unexpected};
 use super::micro::{self, Inquiry};
 use super::outbox::Permit;
-use super::peer_registry::{BEAT, SILENCE_MAX};
+use super::peer_registry::{HEARTBEAT, SILENCE_MAX};
 use super::subjects::call_of;
 use super::unexpected::UnexpectedMessages;
 use crate::error::Failure;
@@ -80,16 +80,16 @@ pub(super) enum Subscription {
 
 /// The thread's state.
 pub(super) struct ConnectionTask {
-    pub(super) desk: NatsContext,
-    pub(super) searches: Imports,
-    pub(super) offers: Exports,
+    pub(super) context: NatsContext,
+    pub(super) imports: Imports,
+    pub(super) exports: Exports,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
     pub(super) events: mpsc::UnboundedReceiver<Event>,
     /// For pumps.
     pub(super) event_sender: mpsc::UnboundedSender<Event>,
     pub(super) up: watch::Receiver<bool>,
     pub(super) outbox: JoinHandle<()>,
-    pub(super) strays: UnexpectedMessages,
+    pub(super) unexpected: UnexpectedMessages,
     pub(super) last_beat: Instant,
     /// The last that was said to be wrong.
     pub(super) trouble: String,
@@ -98,7 +98,7 @@ pub(super) struct ConnectionTask {
 impl ConnectionTask {
     /// Works until it is told to close, or nobody is left who could tell it: then it goes without a word.
     pub(super) async fn run(mut self) {
-        let mut beat = tokio::time::interval(BEAT);
+        let mut beat = tokio::time::interval(HEARTBEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut orders_in_a_row = 0;
         loop {
@@ -127,7 +127,7 @@ impl ConnectionTask {
 
     /// Hears what is meant for this process.
     pub(super) fn begin(&self) {
-        let NatsContext { subjects, me, .. } = &self.desk;
+        let NatsContext { subjects, me, .. } = &self.context;
         self.open(
             format!("{}.*", subjects.inbox(me.host)),
             Subscription::Inbox,
@@ -143,47 +143,49 @@ impl ConnectionTask {
 
     fn obey(&mut self, order: Order) {
         let ConnectionTask {
-            desk,
-            searches,
-            offers,
+            context,
+            imports,
+            exports,
             ..
         } = self;
         match order {
-            Order::LookFor(wanted, post) => self.look_for(wanted, post),
-            Order::Call(service, request, weight) => searches.call(desk, &service, request, weight),
-            Order::Cancel(service, call) => searches.cancel(desk, &service, call),
-            Order::Serve(offer, post) => self.serve(offer, post),
-            Order::ReplyMessage(to, reply, _weight) => offers.answer(desk, &to, reply),
-            Order::Withdraw(service) => offers.withdraw(desk, &service),
+            Order::LookFor(wanted, queue) => self.look_for(wanted, queue),
+            Order::Call(service, request, weight) => {
+                imports.call(context, &service, request, weight)
+            }
+            Order::Cancel(service, call) => imports.cancel(context, &service, call),
+            Order::Serve(offer, queue) => self.serve(offer, queue),
+            Order::ReplyMessage(to, reply, _weight) => exports.answer(context, &to, reply),
+            Order::Withdraw(service) => exports.withdraw(context, &service),
             Order::Close(_) => {} // ends the loop
         }
     }
 
-    fn look_for(&mut self, wanted: Wanted, post: Arc<EventQueue<RemoteEvent>>) {
+    fn look_for(&mut self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>) {
         let service = Arc::from(&*wanted.service);
-        self.searches.begin(&self.desk, wanted, post);
+        self.imports.begin(&self.context, wanted, queue);
         self.open(
-            self.desk.subjects.ready(&service),
+            self.context.subjects.ready(&service),
             Subscription::Ready(service),
         );
     }
 
-    fn serve(&mut self, offer: Offer, post: Arc<EventQueue<GatewayEvent>>) {
+    fn serve(&mut self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>) {
         let service: Arc<str> = Arc::from(&*offer.service);
-        let calls = self.desk.subjects.call(&offer.service, offer.schema);
+        let calls = self.context.subjects.call(&offer.service, offer.schema);
         let (close, closed) = oneshot::channel();
-        self.offers.begin(&self.desk, offer, post, close);
-        for subject in micro::subjects(&service, &self.desk) {
+        self.exports.begin(&self.context, offer, queue, close);
+        for subject in micro::subjects(&service, &self.context) {
             self.open(subject, Subscription::Micro);
         }
         self.open(
-            self.desk.subjects.who(&service),
+            self.context.subjects.who(&service),
             Subscription::Who(Arc::clone(&service)),
         );
         let way = SubscriptionSpec {
             subject: calls,
             group: Some(service.to_string()),
-            door: Subscription::Call(service),
+            subscription: Subscription::Call(service),
         };
         self.pump(way, async {
             // Without a sender nobody takes calls either.
@@ -192,12 +194,12 @@ impl ConnectionTask {
     }
 
     /// Hears what is said on a subject, for good.
-    fn open(&self, subject: String, door: Subscription) {
+    fn open(&self, subject: String, subscription: Subscription) {
         self.pump(
             SubscriptionSpec {
                 subject,
                 group: None,
-                door,
+                subscription,
             },
             pending(),
         );
@@ -205,7 +207,7 @@ impl ConnectionTask {
 
     fn pump(&self, way: SubscriptionSpec, close: impl Future<Output = ()> + Send + 'static) {
         let (client, events, up) = (
-            self.desk.client.clone(),
+            self.context.client.clone(),
             self.event_sender.clone(),
             self.up.clone(),
         );
@@ -217,23 +219,25 @@ impl ConnectionTask {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Route { up } => self.link(up),
-            Event::Opened(Subscription::Ready(service)) => Imports::ask(&self.desk, &service),
+            Event::Opened(Subscription::Ready(service)) => Imports::ask(&self.context, &service),
             Event::Opened(Subscription::Call(service)) => {
-                self.offers.announce(&self.desk, &service)
+                self.exports.announce(&self.context, &service)
             }
             Event::Opened(_) => {}
-            Event::Closed(Subscription::Call(service)) => self.offers.closed(&self.desk, &service),
+            Event::Closed(Subscription::Call(service)) => {
+                self.exports.closed(&self.context, &service)
+            }
             Event::Closed(_) => {} // the client has ended
-            Event::Message(door, message) => {
+            Event::Message(subscription, message) => {
                 let subject = message.subject.clone();
-                if self.message(&door, message).is_err() {
-                    self.strays.add(&subject);
+                if self.message(&subscription, message).is_err() {
+                    self.unexpected.add(&subject);
                 }
             }
-            Event::Unsent(call) => self.searches.unsent(&self.desk, call),
+            Event::Unsent(call) => self.imports.unsent(&self.context, call),
             Event::Trouble(text) if text == self.trouble => {}
             Event::Trouble(text) => {
-                self.desk
+                self.context
                     .log
                     .warn(&format!("NATS: {}", text.trim_start_matches("nats: ")));
                 self.trouble = text;
@@ -243,27 +247,28 @@ impl ConnectionTask {
 
     fn link(&mut self, up: bool) {
         let ConnectionTask {
-            desk,
-            searches,
-            offers,
+            context,
+            imports,
+            exports,
             ..
         } = self;
-        let now_ns = desk.now_ns();
-        match (desk.outlook.down(now_ns), up) {
+        let now_ns = context.now_ns();
+        match (context.availability.down(now_ns), up) {
             (None, false) => {
-                desk.outlook.set_down(now_ns);
-                desk.log
+                context.availability.set_down(now_ns);
+                context
+                    .log
                     .warn("the connection to NATS is down: calls to other processes are refused");
             }
             (Some(down), true) => {
-                desk.outlook.set_up();
-                desk.log.info(&format!(
+                context.availability.set_up();
+                context.log.info(&format!(
                     "the connection to NATS is up again, after {} ms",
                     down.as_millis()
                 ));
                 self.trouble.clear();
-                searches.resume(desk);
-                offers.announce_all(desk);
+                imports.resume(context);
+                exports.announce_all(context);
             }
             _ => {}
         }
@@ -272,104 +277,108 @@ impl ConnectionTask {
     /// What is to be done from time to time.
     fn beat(&mut self) {
         let ConnectionTask {
-            desk,
-            searches,
-            offers,
-            strays,
+            context,
+            imports,
+            exports,
+            unexpected,
             ..
         } = self;
         // A process that was stopped for a while must hear what was said meanwhile before it misses anybody.
         let was_awake = self.last_beat.elapsed() < SILENCE_MAX;
         self.last_beat = Instant::now();
-        searches.expire_calls(desk);
-        offers.expire(desk);
-        strays.beat().inspect(|dropped| desk.log.warn(dropped));
-        if desk.is_up() {
+        imports.expire_calls(context);
+        exports.expire(context);
+        unexpected
+            .beat()
+            .inspect(|dropped| context.log.warn(dropped));
+        if context.is_up() {
             if was_awake {
-                searches.expire_hosts(desk)
+                imports.expire_hosts(context)
             } else {
-                searches.resume(desk)
+                imports.resume(context)
             }
-            offers.announce_all(desk);
+            exports.announce_all(context);
         }
     }
 
-    fn message(&mut self, door: &Subscription, message: Message) -> Result<(), Unexpected> {
+    fn message(&mut self, subscription: &Subscription, message: Message) -> Result<(), Unexpected> {
         let ConnectionTask {
-            desk,
-            searches,
-            offers,
+            context,
+            imports,
+            exports,
             ..
         } = self;
         let subject = &*message.subject;
-        match door {
+        match subscription {
             Subscription::Inbox if message.status == Some(StatusCode::NO_RESPONDERS) => {
-                return searches.untaken(subject);
+                return imports.untaken(subject);
             }
             // Those who want to know something ask again.
             Subscription::Micro | Subscription::Who(_) | Subscription::Schema
-                if desk.load.is_full() =>
+                if context.load.is_full() =>
             {
                 return Ok(());
             }
-            Subscription::Micro => return inquire(desk, offers, &message),
+            Subscription::Micro => return inquire(context, exports, &message),
             _ => {}
         }
         match Envelope::read(message.payload.clone()) {
-            Ok((writer, _)) if writer.host == desk.me.host => Err(Unexpected),
-            Ok((writer, word)) => self.heed(door, message, writer, word),
-            Err(illegible) => self.illegible(door, subject, message.reply.as_deref(), &illegible),
+            Ok((peer, _)) if peer.host == context.me.host => Err(Unexpected),
+            Ok((peer, word)) => self.heed(subscription, message, peer, word),
+            Err(illegible) => {
+                self.illegible(subscription, subject, message.reply.as_deref(), &illegible)
+            }
         }
     }
 
     /// Does what another process wants, if that is something to be said where it was said.
     fn heed(
         &mut self,
-        door: &Subscription,
+        subscription: &Subscription,
         message: Message,
-        writer: PeerId,
+        peer: PeerId,
         word: PeerMessage,
     ) -> Result<(), Unexpected> {
         let ConnectionTask {
-            desk,
-            searches,
-            offers,
+            context,
+            imports,
+            exports,
             ..
         } = self;
         let subject = &*message.subject;
-        match (door, word) {
+        match (subscription, word) {
             (Subscription::Inbox, PeerMessage::Announcement(goodbye)) => {
-                searches.announced(desk, writer, goodbye)?
+                imports.announced(context, peer, goodbye)?
             }
-            (Subscription::Inbox, word) => searches.hear(desk, subject, &writer, word)?,
+            (Subscription::Inbox, word) => imports.hear(context, subject, &peer, word)?,
             (Subscription::Pieces, PeerMessage::Chunk(piece)) => {
-                offers.piece(desk, subject, &writer, &piece)?
+                exports.piece(context, subject, &peer, &piece)?
             }
             (Subscription::Cancel, PeerMessage::Cancel(cancel)) => {
-                offers.cancel(desk, &writer, cancel.call().ok_or(Unexpected)?)
+                exports.cancel(context, &peer, cancel.call().ok_or(Unexpected)?)
             }
             (Subscription::Schema, PeerMessage::SchemaQuestion(question)) => {
-                offers.describe(desk, &writer, &question)?
+                exports.describe(context, &peer, &question)?
             }
             (Subscription::Call(service), PeerMessage::Request(request)) => {
-                offers.request(desk, service, &writer, &request)?
+                exports.request(context, service, &peer, &request)?
             }
             (Subscription::Who(service), PeerMessage::Question(_)) => {
-                offers.announce(desk, service)
+                exports.announce(context, service)
             }
             (Subscription::Ready(service), PeerMessage::Announcement(announcement))
                 if announcement.service == **service =>
             {
                 if announcement.stage() == Stage::Gone {
                     // It was said behind the last answer, and there are two ways to here: sent on to the inbox it comes behind that answer.
-                    desk.put(
-                        desk.subjects.goodbye(desk.me.host),
+                    context.put(
+                        context.subjects.goodbye(context.me.host),
                         None,
                         None,
                         message.payload,
                     );
                 } else {
-                    searches.announced(desk, writer, announcement)?;
+                    imports.announced(context, peer, announcement)?;
                 }
             }
             _ => return Err(Unexpected),
@@ -380,23 +389,25 @@ impl ConnectionTask {
     /// Tells whoever waits that another version of the protocol is spoken.
     fn illegible(
         &mut self,
-        door: &Subscription,
+        subscription: &Subscription,
         subject: &str,
         reply: Option<&str>,
         illegible: &DecodeError,
     ) -> Result<(), Unexpected> {
-        let ConnectionTask { desk, searches, .. } = self;
+        let ConnectionTask {
+            context, imports, ..
+        } = self;
         let DecodeError::Version { from, .. } = illegible else {
             return Err(Unexpected);
         };
-        match door {
-            Subscription::Inbox => searches.illegible(subject, illegible),
-            Subscription::Ready(service) => searches.foreign(desk, service, illegible),
+        match subscription {
+            Subscription::Inbox => imports.illegible(subject, illegible),
+            Subscription::Ready(service) => imports.foreign(context, service, illegible),
             Subscription::Call(_) => {
                 let call = reply.and_then(call_of).ok_or(Unexpected)?;
                 exports::refuse(
-                    desk,
-                    &desk.subjects.answer(from.host, call),
+                    context,
+                    &context.subjects.answer(from.host, call),
                     &Failure::misfit(illegible.to_string()),
                 );
             }
@@ -407,24 +418,24 @@ impl ConnectionTask {
 
     /// Sends what is left, and the last words.
     async fn leave(mut self) {
-        self.offers.end_all(&self.desk);
+        self.exports.end_all(&self.context);
         let ConnectionTask {
-            desk:
+            context:
                 NatsContext {
                     client,
                     subjects,
                     me,
-                    outlook,
-                    parcels,
+                    availability,
+                    outgoing_messages,
                     ..
                 },
             outbox,
             ..
         } = self;
-        drop(parcels);
+        drop(outgoing_messages);
         let all_sent = async {
             _ = outbox.await;
-            if outlook.down(0).is_none() {
+            if availability.down(0).is_none() {
                 echo(&client, subjects.echo(me.host)).await;
             }
         };
@@ -434,14 +445,14 @@ impl ConnectionTask {
 }
 
 /// A tool of NATS asks for services.
-fn inquire(desk: &NatsContext, offers: &Exports, message: &Message) -> Result<(), Unexpected> {
+fn inquire(context: &NatsContext, exports: &Exports, message: &Message) -> Result<(), Unexpected> {
     let inquiry = Inquiry::read(&message.subject).ok_or(Unexpected)?;
     let reply = message.reply.as_deref().ok_or(Unexpected)?;
-    for answer in offers
+    for answer in exports
         .all()
-        .filter_map(|offering| inquiry.answer(desk, offering))
+        .filter_map(|offering| inquiry.answer(context, offering))
     {
-        desk.put(reply.to_owned(), None, None, answer.into());
+        context.put(reply.to_owned(), None, None, answer.into());
     }
     Ok(())
 }

@@ -67,8 +67,10 @@ impl Availability {
         self.down_since_ns.store(Self::UP, Ordering::Relaxed);
     }
 
-    pub(super) fn expect(&self, service: &str, prospect: ServiceAvailability) {
-        self.prospects.lock().insert(service.to_owned(), prospect);
+    pub(super) fn expect(&self, service: &str, availability: ServiceAvailability) {
+        self.prospects
+            .lock()
+            .insert(service.to_owned(), availability);
     }
 }
 
@@ -79,9 +81,9 @@ pub(super) struct NatsContext {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) clock_skew: Duration,
     pub(super) message_bytes_max: usize,
-    pub(super) outlook: Arc<Availability>,
+    pub(super) availability: Arc<Availability>,
     pub(super) client: Client,
-    pub(super) parcels: mpsc::UnboundedSender<OutgoingMessage>,
+    pub(super) outgoing_messages: mpsc::UnboundedSender<OutgoingMessage>,
     pub(super) load: SendBudget,
     pub(super) log: Log,
 }
@@ -92,7 +94,7 @@ impl NatsContext {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.outlook.down(0).is_none()
+        self.availability.down(0).is_none()
     }
 
     /// How long after its deadline a request may come a second time, if clocks differ in both directions.
@@ -148,7 +150,7 @@ impl NatsContext {
     ) {
         let _weight = self.load.take(payload.len());
         // Fails only when this process ends.
-        _ = self.parcels.send(OutgoingMessage {
+        _ = self.outgoing_messages.send(OutgoingMessage {
             subject,
             reply,
             payload,

@@ -522,7 +522,7 @@ impl Cancel {
 mod tests {
     use super::*;
 
-    fn writer() -> PeerId {
+    fn peer() -> PeerId {
         PeerId {
             host: HostId::from_random(1),
             process: "front".to_owned(),
@@ -530,17 +530,17 @@ mod tests {
     }
 
     fn read(word: PeerMessage) -> Result<(PeerId, PeerMessage), DecodeError> {
-        Envelope::read(writer().write(word))
+        Envelope::read(peer().write(word))
     }
 
     fn request(body: &Body) -> Request {
-        let terms = CallHeader {
+        let header = CallHeader {
             call: CallId::from_random(2),
             method: "M".to_owned(),
             remaining_ns: 3,
             sent_ns: 4,
         };
-        Request::new(terms, Content::Whole(body.clone()))
+        Request::new(header, Content::Whole(body.clone()))
     }
 
     #[test]
@@ -630,7 +630,7 @@ mod tests {
         );
         let nobody = PeerId {
             host: HostId::EMPTY,
-            ..writer()
+            ..peer()
         };
         assert_eq!(
             Envelope::read(nobody.write(PeerMessage::Question(Question {}))),
@@ -638,7 +638,7 @@ mod tests {
         );
         let nameless = PeerId {
             process: "\u{1b}[2J".to_owned(),
-            ..writer()
+            ..peer()
         };
         assert_eq!(
             Envelope::read(nameless.write(PeerMessage::Question(Question {}))),

@@ -34,8 +34,8 @@ pub(super) struct Offering {
     pub(super) offer: Offer,
     pub(super) started_ns: u64,
     pub(super) tally: Stats,
-    post: Arc<EventQueue<GatewayEvent>>,
-    visits: InboundCalls,
+    queue: Arc<EventQueue<GatewayEvent>>,
+    inbound_calls: InboundCalls,
     state: ExportState,
 }
 
@@ -79,13 +79,13 @@ impl Exports {
     /// `close` ends the subscription.
     pub(super) fn begin(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         offer: Offer,
-        post: Arc<EventQueue<GatewayEvent>>,
+        queue: Arc<EventQueue<GatewayEvent>>,
         close: oneshot::Sender<()>,
     ) {
-        let (service, started_ns) = (offer.service.clone(), desk.clock.wall_ns());
-        let (tally, visits, state) = (
+        let (service, started_ns) = (offer.service.clone(), context.clock.wall_ns());
+        let (tally, inbound_calls, state) = (
             Stats::default(),
             InboundCalls::default(),
             ExportState::Open(close),
@@ -96,8 +96,8 @@ impl Exports {
                 offer,
                 started_ns,
                 tally,
-                post,
-                visits,
+                queue,
+                inbound_calls,
                 state,
             },
         );
@@ -108,20 +108,20 @@ impl Exports {
     }
 
     /// Says what is offered.
-    pub(super) fn announce_all(&self, desk: &NatsContext) {
+    pub(super) fn announce_all(&self, context: &NatsContext) {
         self.services
             .values()
-            .for_each(|offering| offering.announce(desk));
+            .for_each(|offering| offering.announce(context));
     }
 
-    pub(super) fn announce(&self, desk: &NatsContext, service: &str) {
+    pub(super) fn announce(&self, context: &NatsContext, service: &str) {
         self.services
             .get(service)
-            .inspect(|offering| offering.announce(desk));
+            .inspect(|offering| offering.announce(context));
     }
 
     /// Takes no more calls to a service but those that are under way.
-    pub(super) fn withdraw(&mut self, desk: &NatsContext, service: &str) {
+    pub(super) fn withdraw(&mut self, context: &NatsContext, service: &str) {
         let Some(offering) = self.services.get_mut(service) else {
             return;
         };
@@ -131,19 +131,19 @@ impl Exports {
             // If nobody listens, the subscription has ended.
             _ = close.send(());
         }
-        offering.announce(desk);
+        offering.announce(context);
     }
 
     /// No more calls to a service will come, except for pieces of those that have begun to.
-    pub(super) fn closed(&mut self, desk: &NatsContext, service: &str) {
+    pub(super) fn closed(&mut self, context: &NatsContext, service: &str) {
         if let Some(offering) = self.services.get_mut(service) {
             offering.state = ExportState::Closed;
-            self.settle(desk, service);
+            self.settle(context, service);
         }
     }
 
     /// Lets a service that takes no more calls go, step by step.
-    fn settle(&mut self, desk: &NatsContext, service: &str) {
+    fn settle(&mut self, context: &NatsContext, service: &str) {
         let Some(offering) = self.services.get_mut(service) else {
             return;
         };
@@ -151,55 +151,55 @@ impl Exports {
             && self.requests.heads().all(|head| head.service != service)
         {
             offering.state = ExportState::Drained;
-            offering.post.push(GatewayEvent::Drained);
+            offering.queue.push(GatewayEvent::Drained);
         }
-        if matches!(offering.state, ExportState::Drained) && offering.visits.is_empty() {
-            offering.announce_as(desk, Stage::Gone);
+        if matches!(offering.state, ExportState::Drained) && offering.inbound_calls.is_empty() {
+            offering.announce_as(context, Stage::Gone);
             self.services.remove(service);
         }
     }
 
     /// This process ends: whoever waits for an answer is told that there will be none, and everybody that nothing is offered any more.
-    pub(super) fn end_all(&mut self, desk: &NatsContext) {
+    pub(super) fn end_all(&mut self, context: &NatsContext) {
         for offering in self.services.values_mut() {
-            for (call, visit) in offering.visits.end_all() {
+            for (call, inbound_call) in offering.inbound_calls.end_all() {
                 refuse(
-                    desk,
-                    &desk.subjects.answer(visit.from, call),
-                    &Failure::process_left(&desk.me.process),
+                    context,
+                    &context.subjects.answer(inbound_call.from, call),
+                    &Failure::process_left(&context.me.process),
                 );
             }
-            offering.announce_as(desk, Stage::Gone);
+            offering.announce_as(context, Stage::Gone);
         }
         self.services.clear();
     }
 
     /// Frees what belongs to calls whose deadline has passed.
-    pub(super) fn expire(&mut self, desk: &NatsContext) {
-        let now_ns = desk.now_ns();
+    pub(super) fn expire(&mut self, context: &NatsContext) {
+        let now_ns = context.now_ns();
         self.memory.expire(now_ns);
         self.services
             .values_mut()
-            .for_each(|offering| offering.visits.expire(now_ns));
+            .for_each(|offering| offering.inbound_calls.expire(now_ns));
         for call in self.requests.expire(now_ns) {
-            self.deny(desk, call, &Failure::pieces_missing(STALL_MAX));
+            self.deny(context, call, &Failure::pieces_missing(STALL_MAX));
         }
         let services: Vec<_> = self.services.keys().cloned().collect();
         services
             .iter()
-            .for_each(|service| self.settle(desk, service));
+            .for_each(|service| self.settle(context, service));
     }
 
     /// Tells a process what a service looks like.
     pub(super) fn describe(
         &self,
-        desk: &NatsContext,
-        writer: &PeerId,
+        context: &NatsContext,
+        peer: &PeerId,
         question: &SchemaQuestion,
     ) -> Result<(), Unexpected> {
         let Offering { offer, .. } = self.services.get(&question.service).ok_or(Unexpected)?;
         // What is too large to be sent is as if there were none.
-        let fits = offer.descriptors.len() <= desk.piece_bytes_max();
+        let fits = offer.descriptors.len() <= context.piece_bytes_max();
         let descriptors = if fits {
             offer.descriptors.clone()
         } else {
@@ -210,8 +210,8 @@ impl Exports {
             schema: offer.schema,
             descriptors,
         };
-        desk.send(
-            desk.subjects.schema_answer(writer.host),
+        context.send(
+            context.subjects.schema_answer(peer.host),
             PeerMessage::SchemaAnswer(answer),
         );
         Ok(())
@@ -220,13 +220,15 @@ impl Exports {
 
 impl Offering {
     /// The subject on which it is called.
-    pub(super) fn subject(&self, desk: &NatsContext) -> String {
-        desk.subjects.call(&self.offer.service, self.offer.schema)
+    pub(super) fn subject(&self, context: &NatsContext) -> String {
+        context
+            .subjects
+            .call(&self.offer.service, self.offer.schema)
     }
 
-    fn announce(&self, desk: &NatsContext) {
+    fn announce(&self, context: &NatsContext) {
         self.announce_as(
-            desk,
+            context,
             if matches!(self.state, ExportState::Open(_)) {
                 Stage::Ready
             } else {
@@ -235,7 +237,7 @@ impl Offering {
         );
     }
 
-    fn announce_as(&self, desk: &NatsContext, stage: Stage) {
+    fn announce_as(&self, context: &NatsContext, stage: Stage) {
         let Offer {
             service,
             schema,
@@ -248,8 +250,8 @@ impl Offering {
             deadline_ns: *deadline_ns,
             ..announcement
         };
-        desk.send(
-            desk.subjects.ready(service),
+        context.send(
+            context.subjects.ready(service),
             PeerMessage::Announcement(announcement),
         );
     }
@@ -259,35 +261,35 @@ impl Offering {
 impl Exports {
     pub(super) fn request(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         service: &str,
-        writer: &PeerId,
+        peer: &PeerId,
         request: &Request,
     ) -> Result<(), Unexpected> {
         let offering = self.services.get_mut(service).ok_or(Unexpected)?;
         let call = request.call().ok_or(Unexpected)?;
         let content = request.content().ok_or(Unexpected)?;
-        let times = Times::of(desk, request);
+        let times = Times::of(context, request);
         // Whatever becomes of it now, it is that for good.
         if !self.memory.is_first(call, times.until_ns) {
             return Err(Unexpected);
         }
         offering.tally.requests += 1;
-        let to = desk.subjects.answer(writer.host, call);
+        let to = context.subjects.answer(peer.host, call);
         let Times {
             taken_ns,
             deadline_ns,
             ..
         } = times;
-        let visit = InboundCall {
-            from: writer.host,
+        let inbound_call = InboundCall {
+            from: peer.host,
             bytes: content.lengths().bytes(),
             taken_ns,
             deadline_ns,
         };
-        if let Err(failure) = offering.take(desk, call, visit, &times) {
+        if let Err(failure) = offering.take(context, call, inbound_call, &times) {
             offering.tally.errors += 1;
-            refuse(desk, &to, &failure);
+            refuse(context, &to, &failure);
             return Ok(());
         }
         let head = RequestHead {
@@ -296,18 +298,22 @@ impl Exports {
             deadline_ns,
         };
         match content {
-            Content::Whole(body) => self.arrive(desk, call, writer, head, body),
+            Content::Whole(body) => self.arrive(context, call, peer, head, body),
             Content::InPieces(lengths) => {
                 let sender = Sender {
                     call,
-                    host: writer.host,
+                    host: peer.host,
                 };
                 match self
                     .requests
                     .begin(sender, lengths, deadline_ns, taken_ns, head)
                 {
-                    Ok(()) => desk.send(to, PeerMessage::Continue(Continue {})),
-                    Err(_) => self.deny(desk, call, &Failure::too_many_pieces(&desk.me.process)),
+                    Ok(()) => context.send(to, PeerMessage::Continue(Continue {})),
+                    Err(_) => self.deny(
+                        context,
+                        call,
+                        &Failure::too_many_pieces(&context.me.process),
+                    ),
                 }
             }
         }
@@ -317,23 +323,23 @@ impl Exports {
     /// A part of a request has come.
     pub(super) fn piece(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         subject: &str,
-        writer: &PeerId,
+        peer: &PeerId,
         piece: &Chunk,
     ) -> Result<(), Unexpected> {
         let call = call_of(subject).ok_or(Unexpected)?;
         match self.requests.add(
             Sender {
                 call,
-                host: writer.host,
+                host: peer.host,
             },
             piece,
-            desk.now_ns(),
+            context.now_ns(),
         ) {
             TransferProgress::Partial => {}
-            TransferProgress::Whole(head, body) => self.arrive(desk, call, writer, head, body),
-            TransferProgress::Broken(_) => self.deny(desk, call, &Failure::broken_pieces()),
+            TransferProgress::Whole(head, body) => self.arrive(context, call, peer, head, body),
+            TransferProgress::Broken(_) => self.deny(context, call, &Failure::broken_pieces()),
             TransferProgress::Unknown => return Err(Unexpected),
         }
         Ok(())
@@ -342,9 +348,9 @@ impl Exports {
     /// A call is there as a whole.
     fn arrive(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         id: CallId,
-        writer: &PeerId,
+        peer: &PeerId,
         head: RequestHead,
         body: Body,
     ) {
@@ -362,53 +368,59 @@ impl Exports {
                 metadata,
                 payload,
             };
-            let from = ReturnAddress(desk.subjects.answer(writer.host, id));
-            offering.post.push(GatewayEvent::Call { request, from });
+            let from = ReturnAddress(context.subjects.answer(peer.host, id));
+            offering.queue.push(GatewayEvent::Call { request, from });
         }
-        self.settle(desk, &service);
+        self.settle(context, &service);
     }
 
     /// A call that was taken does not run after all.
-    fn deny(&mut self, desk: &NatsContext, call: CallId, failure: &Failure) {
-        if let Some((service, visit)) = self.end(call) {
-            refuse(desk, &desk.subjects.answer(visit.from, call), failure);
-            self.settle(desk, &service);
+    fn deny(&mut self, context: &NatsContext, call: CallId, failure: &Failure) {
+        if let Some((service, inbound_call)) = self.end(call) {
+            refuse(
+                context,
+                &context.subjects.answer(inbound_call.from, call),
+                failure,
+            );
+            self.settle(context, &service);
         }
     }
 
     /// Nobody waits for a call any more.
-    pub(super) fn cancel(&mut self, desk: &NatsContext, writer: &PeerId, id: CallId) {
-        let has_it = |offering: &&mut Offering| offering.visits.is_from(id, writer.host);
+    pub(super) fn cancel(&mut self, context: &NatsContext, peer: &PeerId, id: CallId) {
+        let has_it = |offering: &&mut Offering| offering.inbound_calls.is_from(id, peer.host);
         let Some(offering) = self.services.values_mut().find(has_it) else {
             // It has ended, or another process has it, or it comes yet, for the ways are two: then it need not run.
-            self.memory
-                .is_first(id, desk.now_ns().saturating_add(desk.repeats_for_ns()));
+            self.memory.is_first(
+                id,
+                context.now_ns().saturating_add(context.repeats_for_ns()),
+            );
             return;
         };
         if self.requests.drop_of(id).is_none() {
-            offering.post.push(GatewayEvent::Cancel { id });
+            offering.queue.push(GatewayEvent::Cancel { id });
         }
         if let Some((service, _)) = self.end(id) {
-            self.settle(desk, &service);
+            self.settle(context, &service);
         }
     }
 
     /// A guest has answered.
     pub(super) fn answer(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         ReturnAddress(to): &ReturnAddress,
         reply: Reply,
     ) {
         let Some(call) = call_of(to) else { return };
         // The caller may have cancelled it.
-        let Some((service, visit)) = self.end(call) else {
+        let Some((service, inbound_call)) = self.end(call) else {
             return;
         };
         if let Some(offering) = self.services.get_mut(&service) {
             offering.tally.errors += u64::from(reply.status != 0);
             offering.tally.time +=
-                Duration::from_nanos(desk.now_ns().saturating_sub(visit.taken_ns));
+                Duration::from_nanos(context.now_ns().saturating_sub(inbound_call.taken_ns));
         }
         let Reply {
             status,
@@ -418,17 +430,21 @@ impl Exports {
             payload,
         } = reply;
         match Body::of(&metadata, &detail, &payload) {
-            Some(body) => reply_with(desk, to, status, flags, body),
-            None => refuse(desk, to, &Failure::no_room_to_answer(outbox::BYTES_MAX)),
+            Some(body) => reply_with(context, to, status, flags, body),
+            None => refuse(
+                context,
+                to,
+                &Failure::no_room_to_answer(outbox::SEND_BYTES_MAX),
+            ),
         }
-        self.settle(desk, &service);
+        self.settle(context, &service);
     }
 
     /// A call has an end here; says to which service it was.
     fn end(&mut self, call: CallId) -> Option<(String, InboundCall)> {
         self.services.iter_mut().find_map(|(service, offering)| {
-            let visit = offering.visits.end(call)?;
-            Some((service.clone(), visit))
+            let inbound_call = offering.inbound_calls.end(call)?;
+            Some((service.clone(), inbound_call))
         })
     }
 }
@@ -446,14 +462,14 @@ struct Times {
 }
 
 impl Times {
-    fn of(desk: &NatsContext, request: &Request) -> Self {
-        let taken_ns = desk.now_ns();
-        let behind = Duration::from_nanos(desk.clock.wall_ns().saturating_sub(request.sent_ns));
+    fn of(context: &NatsContext, request: &Request) -> Self {
+        let taken_ns = context.now_ns();
+        let behind = Duration::from_nanos(context.clock.wall_ns().saturating_sub(request.sent_ns));
         let remaining = Duration::from_nanos(request.remaining_ns);
         // The way took at least what is beyond the difference that clocks may have.
-        let left = remaining.saturating_sub(behind.saturating_sub(desk.clock_skew));
+        let left = remaining.saturating_sub(behind.saturating_sub(context.clock_skew));
         let deadline_ns = taken_ns.saturating_add(left.as_nanos() as u64);
-        let until_ns = deadline_ns.saturating_add(desk.repeats_for_ns());
+        let until_ns = deadline_ns.saturating_add(context.repeats_for_ns());
         Times {
             taken_ns,
             deadline_ns,
@@ -468,22 +484,22 @@ impl Offering {
     /// Takes a call, or says why not.
     fn take(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         call: CallId,
-        visit: InboundCall,
+        inbound_call: InboundCall,
         times: &Times,
     ) -> Result<(), Failure> {
-        if visit.bytes > desk.message_bytes_max {
+        if inbound_call.bytes > context.message_bytes_max {
             return Err(Failure::request_too_large(
-                visit.bytes,
-                desk.message_bytes_max,
+                inbound_call.bytes,
+                context.message_bytes_max,
             ));
         }
-        if visit.deadline_ns <= visit.taken_ns {
+        if inbound_call.deadline_ns <= inbound_call.taken_ns {
             return Err(Failure::came_too_late(times.behind, times.remaining));
         }
-        self.visits
-            .take(call, visit)
+        self.inbound_calls
+            .take(call, inbound_call)
             .map_err(|denial| match denial {
                 Denial::TooMany => Failure::too_many_inbound(&self.offer.service),
                 Denial::TooLarge => Failure::too_much_taken(&self.offer.service),
@@ -492,19 +508,19 @@ impl Offering {
 }
 
 /// Tells a caller why its call does not run.
-pub(super) fn refuse(desk: &NatsContext, to: &str, failure: &Failure) {
+pub(super) fn refuse(context: &NatsContext, to: &str, failure: &Failure) {
     let (status, detail) = failure.to_parts();
     let body = Body::of(&[], &detail, &[]).expect("a failure has a short text");
-    reply_with(desk, to, status, 0, body);
+    reply_with(context, to, status, 0, body);
 }
 
-fn reply_with(desk: &NatsContext, to: &str, status: u32, flags: u16, body: Body) {
-    let (content, rest) = desk.pack(body);
-    desk.send(
+fn reply_with(context: &NatsContext, to: &str, status: u32, flags: u16, body: Body) {
+    let (content, rest) = context.pack(body);
+    context.send(
         to.to_owned(),
         PeerMessage::ReplyMessage(ReplyMessage::new(status, flags, content)),
     );
     if let Some(rest) = rest {
-        desk.send_pieces(to, &rest);
+        context.send_pieces(to, &rest);
     }
 }

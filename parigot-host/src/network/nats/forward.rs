@@ -22,7 +22,7 @@ pub(super) const SUBSCRIPTION_CAPACITY: usize = 1 << 19;
 pub(super) struct SubscriptionSpec {
     pub(super) subject: String,
     pub(super) group: Option<String>,
-    pub(super) door: Subscription,
+    pub(super) subscription: Subscription,
 }
 
 /// Passes on what comes on a subject, until that is to end; then what was under way, and that there is no more.
@@ -31,7 +31,7 @@ pub(super) async fn forward(
     SubscriptionSpec {
         subject,
         group,
-        door,
+        subscription,
     }: SubscriptionSpec,
     events: mpsc::UnboundedSender<Event>,
     mut up: watch::Receiver<bool>,
@@ -48,7 +48,7 @@ pub(super) async fn forward(
         subscribed = subscribe => subscribed,
         // Without a connection subscribing may wait for one.
         () = &mut close => {
-            _ = events.send(Event::Closed(door));
+            _ = events.send(Event::Closed(subscription));
             return;
         }
     };
@@ -56,8 +56,8 @@ pub(super) async fn forward(
     let Ok(mut subscriber) = subscribed else {
         return;
     };
-    _ = events.send(Event::Opened(door.clone()));
-    let pass = |message| _ = events.send(Event::Message(door.clone(), message));
+    _ = events.send(Event::Opened(subscription.clone()));
+    let pass = |message| _ = events.send(Event::Message(subscription.clone(), message));
     loop {
         tokio::select! {
             biased;
@@ -76,7 +76,7 @@ pub(super) async fn forward(
             }
         }
     }
-    _ = events.send(Event::Closed(door));
+    _ = events.send(Event::Closed(subscription));
 }
 
 async fn drain(subscriber: &mut Subscriber, pass: impl Fn(Message)) {

@@ -16,7 +16,7 @@ use super::envelope::{
 };
 use super::outbox::Permit;
 use super::peer_registry::{
-    BEAT, Compatibility, Found, PeerChanges, PeerRegistry, SILENCE_MAX, ServiceAvailability,
+    Compatibility, Found, HEARTBEAT, PeerChanges, PeerRegistry, SILENCE_MAX, ServiceAvailability,
 };
 use super::subjects::call_of;
 use crate::error::Failure;
@@ -36,8 +36,8 @@ pub(super) struct Imports {
 /// A service that is required.
 struct Search {
     wanted: Wanted,
-    presence: PeerRegistry,
-    post: Arc<EventQueue<RemoteEvent>>,
+    registry: PeerRegistry,
+    queue: Arc<EventQueue<RemoteEvent>>,
 }
 
 /// A call that has left and is not answered.
@@ -70,48 +70,49 @@ impl Imports {
 
     pub(super) fn begin(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         wanted: Wanted,
-        post: Arc<EventQueue<RemoteEvent>>,
+        queue: Arc<EventQueue<RemoteEvent>>,
     ) {
-        desk.outlook
+        context
+            .availability
             .expect(&wanted.service, ServiceAvailability::Nobody);
-        let presence = PeerRegistry::new(wanted.schema);
+        let registry = PeerRegistry::new(wanted.schema);
         self.services.insert(
             wanted.service.clone(),
             Search {
                 wanted,
-                presence,
-                post,
+                registry,
+                queue,
             },
         );
     }
 
     /// Asks who offers a service, now that the answers will be heard.
-    pub(super) fn ask(desk: &NatsContext, service: &str) {
-        desk.send(
-            desk.subjects.who(service),
+    pub(super) fn ask(context: &NatsContext, service: &str) {
+        context.send(
+            context.subjects.who(service),
             PeerMessage::Question(Question {}),
         );
     }
 
     /// There is a connection again: nothing was heard of anybody.
-    pub(super) fn resume(&mut self, desk: &NatsContext) {
+    pub(super) fn resume(&mut self, context: &NatsContext) {
         for (service, search) in &mut self.services {
-            search.presence.forgive(desk.now_ns());
-            Self::ask(desk, service);
+            search.registry.forgive(context.now_ns());
+            Self::ask(context, service);
         }
     }
 
     /// Forgets processes of which nothing is heard.
-    pub(super) fn expire_hosts(&mut self, desk: &NatsContext) {
-        let now_ns = desk.now_ns();
+    pub(super) fn expire_hosts(&mut self, context: &NatsContext) {
+        let now_ns = context.now_ns();
         let expire = |(service, search): (&String, &mut Search)| {
-            (service.clone(), search.presence.expire(now_ns))
+            (service.clone(), search.registry.expire(now_ns))
         };
-        let turnouts: Vec<_> = self.services.iter_mut().map(expire).collect();
-        for (service, turnout) in turnouts {
-            self.follow(desk, &service, turnout);
+        let all_changes: Vec<_> = self.services.iter_mut().map(expire).collect();
+        for (service, changes) in all_changes {
+            self.follow(context, &service, changes);
             self.end_abandoned(&service, |service| {
                 Failure::process_lost(service, SILENCE_MAX)
             });
@@ -119,8 +120,8 @@ impl Imports {
     }
 
     /// Frees what belongs to calls whose deadline has passed.
-    pub(super) fn expire_calls(&mut self, desk: &NatsContext) {
-        let now_ns = desk.now_ns();
+    pub(super) fn expire_calls(&mut self, context: &NatsContext) {
+        let now_ns = context.now_ns();
         for call in self.answers.expire(now_ns) {
             // At its deadline whoever has made it ends it.
             if self
@@ -132,7 +133,7 @@ impl Imports {
             }
         }
         // Whoever made them cancels them at their deadlines, which the callee is told.
-        let long_ago_ns = now_ns.saturating_sub(BEAT.as_nanos() as u64);
+        let long_ago_ns = now_ns.saturating_sub(HEARTBEAT.as_nanos() as u64);
         self.calls.retain(|_, sent| sent.deadline_ns > long_ago_ns);
     }
 }
@@ -141,41 +142,49 @@ impl Imports {
 impl Imports {
     pub(super) fn announced(
         &mut self,
-        desk: &NatsContext,
-        writer: PeerId,
+        context: &NatsContext,
+        peer: PeerId,
         announcement: Announcement,
     ) -> Result<(), Unexpected> {
         let service = announcement.service.clone();
         let search = self.services.get_mut(&service).ok_or(Unexpected)?;
-        let turnout = search
-            .presence
-            .hear(writer, announcement, desk.now_ns())
+        let changes = search
+            .registry
+            .hear(peer, announcement, context.now_ns())
             .ok_or(Unexpected)?;
-        self.follow(desk, &service, turnout);
+        self.follow(context, &service, changes);
         // Whoever leaves says so behind its last answer: the calls were lost with its subscription.
         self.end_abandoned(&service, Failure::process_gone);
         Ok(())
     }
 
     /// Somebody speaks of a service in another version of the protocol.
-    pub(super) fn foreign(&mut self, desk: &NatsContext, service: &str, illegible: &DecodeError) {
+    pub(super) fn foreign(
+        &mut self,
+        context: &NatsContext,
+        service: &str,
+        illegible: &DecodeError,
+    ) {
         let Some(search) = self.services.get_mut(service) else {
             return;
         };
         if search
-            .presence
-            .hear_foreign(illegible.to_string(), desk.now_ns())
+            .registry
+            .hear_foreign(illegible.to_string(), context.now_ns())
         {
-            desk.log
+            context
+                .log
                 .error(&format!("cannot call {service}: {illegible}"));
-            desk.outlook.expect(service, search.presence.prospect());
+            context
+                .availability
+                .expect(service, search.registry.availability());
         }
     }
 
     /// Does what follows from a word about those who offer a service.
     fn follow(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         service: &str,
         PeerChanges {
             found,
@@ -187,26 +196,29 @@ impl Imports {
         let Some(search) = self.services.get(service) else {
             return;
         };
-        desk.outlook.expect(service, search.presence.prospect());
+        context
+            .availability
+            .expect(service, search.registry.availability());
         for PeerId { process, .. } in lost {
-            desk.log.info(&format!(
+            context.log.info(&format!(
                 "process {process} does not offer {service} any more"
             ));
         }
         for PeerId { process, .. } in leaving {
-            desk.log.info(&format!(
+            context.log.info(&format!(
                 "process {process} takes no more calls to {service}"
             ));
         }
         for Found {
-            writer: PeerId { process, .. },
+            peer: PeerId { process, .. },
             methods,
             deadline_ns,
         } in found
         {
-            desk.log
+            context
+                .log
                 .info(&format!("process {process} offers {service}"));
-            search.post.push(RemoteEvent::Found {
+            search.queue.push(RemoteEvent::Found {
                 methods,
                 deadline_ns,
             });
@@ -215,8 +227,8 @@ impl Imports {
             let question = SchemaQuestion {
                 service: service.to_owned(),
             };
-            desk.send(
-                desk.subjects.schema(host),
+            context.send(
+                context.subjects.schema(host),
                 PeerMessage::SchemaQuestion(question),
             );
         }
@@ -228,7 +240,7 @@ impl Imports {
         if self
             .services
             .get(service)
-            .is_none_or(|search| search.presence.takers().next().is_some())
+            .is_none_or(|search| search.registry.takers().next().is_some())
         {
             return;
         }
@@ -241,8 +253,8 @@ impl Imports {
 
     fn learn_schema(
         &mut self,
-        desk: &NatsContext,
-        writer: &PeerId,
+        context: &NatsContext,
+        peer: &PeerId,
         answer: SchemaAnswer,
     ) -> Result<(), Unexpected> {
         let SchemaAnswer {
@@ -251,31 +263,31 @@ impl Imports {
             descriptors,
         } = answer;
         let search = self.services.get_mut(&service).ok_or(Unexpected)?;
-        if !search.presence.is_asked(schema) {
+        if !search.registry.is_asked(schema) {
             return Ok(()); // it was asked twice
         }
-        let verdict = match compare(desk, &search.wanted, writer, schema, descriptors) {
+        let compatibility = match compare(context, &search.wanted, peer, schema, descriptors) {
             Ok(()) => Compatibility::Fits,
             Err(why) => {
-                desk.log.error(&why);
+                context.log.error(&why);
                 Compatibility::Misfit(why.into())
             }
         };
-        let turnout = search.presence.decide(schema, verdict);
-        self.follow(desk, &service, turnout);
+        let changes = search.registry.decide(schema, compatibility);
+        self.follow(context, &service, changes);
         Ok(())
     }
 }
 
 /// Whether what guests here were built with fits what a process offers, and if not, why.
 fn compare(
-    desk: &NatsContext,
+    context: &NatsContext,
     Wanted {
         service,
         schema,
         descriptors,
     }: &Wanted,
-    writer: &PeerId,
+    peer: &PeerId,
     offered_schema: u64,
     offered_descriptors: Vec<u8>,
 ) -> Result<(), String> {
@@ -289,7 +301,7 @@ fn compare(
         side(*schema, descriptors.clone()),
         side(offered_schema, offered_descriptors),
     );
-    let (here, there) = (&*desk.me.process, &*writer.process);
+    let (here, there) = (&*context.me.process, &*peer.process);
     let client = Party {
         guest: here,
         service: &wanted,
@@ -311,7 +323,7 @@ fn compare(
 impl Imports {
     pub(super) fn call(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         service: &str,
         request: Call,
         weight: Permit,
@@ -326,16 +338,16 @@ impl Imports {
         let Some(search) = self.services.get_mut(service) else {
             return;
         };
-        let Some(schema) = search.presence.choose() else {
+        let Some(schema) = search.registry.choose() else {
             let failure = Failure::unoffered(service);
-            return search.post.push(RemoteEvent::Failed { id, failure });
+            return search.queue.push(RemoteEvent::Failed { id, failure });
         };
         let Some(body) = Body::of(&metadata, &[], &payload) else {
-            let failure = Failure::request_too_large(payload.len(), desk.message_bytes_max);
-            return search.post.push(RemoteEvent::Failed { id, failure });
+            let failure = Failure::request_too_large(payload.len(), context.message_bytes_max);
+            return search.queue.push(RemoteEvent::Failed { id, failure });
         };
-        let now_ns = desk.now_ns();
-        let (content, rest) = desk.pack(body);
+        let now_ns = context.now_ns();
+        let (content, rest) = context.pack(body);
         let sent = Sent {
             call: id,
             service: service.to_owned(),
@@ -344,41 +356,41 @@ impl Imports {
         };
         self.calls.insert(id.key(), sent);
         let remaining_ns = deadline_ns.saturating_sub(now_ns);
-        let terms = CallHeader {
+        let header = CallHeader {
             call: id,
             method,
             remaining_ns,
-            sent_ns: desk.clock.wall_ns(),
+            sent_ns: context.clock.wall_ns(),
         };
         let (subject, reply) = (
-            desk.subjects.call(service, schema),
-            desk.subjects.answer(desk.me.host, id),
+            context.subjects.call(service, schema),
+            context.subjects.answer(context.me.host, id),
         );
-        desk.send_request(
+        context.send_request(
             subject,
             reply,
             id,
-            PeerMessage::Request(Request::new(terms, content)),
+            PeerMessage::Request(Request::new(header, content)),
         );
     }
 
-    pub(super) fn cancel(&mut self, desk: &NatsContext, service: &str, call: CallId) {
+    pub(super) fn cancel(&mut self, context: &NatsContext, service: &str, call: CallId) {
         self.answers.drop_of(call);
         let is_out = self.calls.remove(&call.key()).is_some();
         let Some(search) = self.services.get(service).filter(|_| is_out) else {
             return;
         };
-        for host in search.presence.takers() {
-            desk.send(
-                desk.subjects.cancel(host),
+        for host in search.registry.takers() {
+            context.send(
+                context.subjects.cancel(host),
                 PeerMessage::Cancel(Cancel::new(call)),
             );
         }
     }
 
     /// A request could not leave.
-    pub(super) fn unsent(&mut self, desk: &NatsContext, call: CallId) {
-        let down = desk.outlook.down(desk.now_ns());
+    pub(super) fn unsent(&mut self, context: &NatsContext, call: CallId) {
+        let down = context.availability.down(context.now_ns());
         self.fail(call, Failure::disconnected(down.unwrap_or(Duration::ZERO)));
     }
 
@@ -395,13 +407,13 @@ impl Imports {
     /// Something has come to the inbox.
     pub(super) fn hear(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         subject: &str,
-        writer: &PeerId,
+        peer: &PeerId,
         word: PeerMessage,
     ) -> Result<(), Unexpected> {
         if let PeerMessage::SchemaAnswer(answer) = word {
-            return self.learn_schema(desk, writer, answer);
+            return self.learn_schema(context, peer, answer);
         }
         let call = call_of(subject).ok_or(Unexpected)?;
         // It may have ended while this was on its way.
@@ -411,10 +423,10 @@ impl Imports {
         match word {
             PeerMessage::Continue(_) => {
                 let (body, _weight) = sent.body.take().ok_or(Unexpected)?;
-                desk.send_pieces(&desk.subjects.piece(writer.host, call), &body);
+                context.send_pieces(&context.subjects.piece(peer.host, call), &body);
             }
-            PeerMessage::ReplyMessage(answer) => self.answer(desk, call, writer, &answer)?,
-            PeerMessage::Chunk(piece) => self.answer_piece(desk, call, writer, &piece)?,
+            PeerMessage::ReplyMessage(answer) => self.answer(context, call, peer, &answer)?,
+            PeerMessage::Chunk(piece) => self.answer_piece(context, call, peer, &piece)?,
             _ => return Err(Unexpected),
         }
         Ok(())
@@ -429,9 +441,9 @@ impl Imports {
 
     fn answer(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         call: CallId,
-        writer: &PeerId,
+        peer: &PeerId,
         answer: &ReplyMessage,
     ) -> Result<(), Unexpected> {
         let head = ReplyHead {
@@ -440,21 +452,21 @@ impl Imports {
         };
         match answer.content().ok_or(Unexpected)? {
             Content::Whole(body) => self.finish(call, head, body),
-            Content::InPieces(lengths) if lengths.bytes() > desk.message_bytes_max => {
+            Content::InPieces(lengths) if lengths.bytes() > context.message_bytes_max => {
                 self.fail(
                     call,
-                    Failure::response_too_large(lengths.bytes(), desk.message_bytes_max),
+                    Failure::response_too_large(lengths.bytes(), context.message_bytes_max),
                 );
             }
             Content::InPieces(lengths) => {
                 let deadline_ns = self.calls.get(&call.key()).ok_or(Unexpected)?.deadline_ns;
                 let sender = Sender {
                     call,
-                    host: writer.host,
+                    host: peer.host,
                 };
                 if self
                     .answers
-                    .begin(sender, lengths, deadline_ns, desk.now_ns(), head)
+                    .begin(sender, lengths, deadline_ns, context.now_ns(), head)
                     .is_err()
                 {
                     self.fail(call, Failure::no_room_for_pieces(lengths.bytes()));
@@ -466,18 +478,18 @@ impl Imports {
 
     fn answer_piece(
         &mut self,
-        desk: &NatsContext,
+        context: &NatsContext,
         call: CallId,
-        writer: &PeerId,
+        peer: &PeerId,
         piece: &Chunk,
     ) -> Result<(), Unexpected> {
         match self.answers.add(
             Sender {
                 call,
-                host: writer.host,
+                host: peer.host,
             },
             piece,
-            desk.now_ns(),
+            context.now_ns(),
         ) {
             TransferProgress::Partial => {}
             TransferProgress::Whole(head, body) => self.finish(call, head, body),
@@ -496,14 +508,14 @@ impl Imports {
             detail,
             payload,
         };
-        if let Some(Search { wanted, post, .. }) = self.end(call) {
-            post.answered(&wanted.service, call, reply);
+        if let Some(Search { wanted, queue, .. }) = self.end(call) {
+            queue.answered(&wanted.service, call, reply);
         }
     }
 
     fn fail(&mut self, id: CallId, failure: Failure) {
-        if let Some(Search { post, .. }) = self.end(id) {
-            post.push(RemoteEvent::Failed { id, failure });
+        if let Some(Search { queue, .. }) = self.end(id) {
+            queue.push(RemoteEvent::Failed { id, failure });
         }
     }
 

@@ -9,7 +9,7 @@ use parigot_abi::id::{CallId, HostId};
 use crate::limits::CALLS_MAX;
 
 /// How many bytes the calls to a service may hold that are not answered.
-const BYTES_MAX: usize = 64 << 20;
+const INBOUND_BYTES_MAX: usize = 64 << 20;
 /// How many calls are remembered; for one more the one is forgotten that would have been first.
 const REMEMBERED_MAX: usize = 1 << 20;
 
@@ -40,36 +40,39 @@ pub(super) struct InboundCalls {
 }
 
 impl InboundCalls {
-    pub(super) fn take(&mut self, call: CallId, visit: InboundCall) -> Result<(), Denial> {
+    pub(super) fn take(&mut self, call: CallId, inbound_call: InboundCall) -> Result<(), Denial> {
         if self.open.len() >= CALLS_MAX {
             return Err(Denial::TooMany);
         }
-        if self.bytes + visit.bytes > BYTES_MAX {
+        if self.bytes + inbound_call.bytes > INBOUND_BYTES_MAX {
             return Err(Denial::TooLarge);
         }
-        self.bytes += visit.bytes;
-        self.open.insert(call.key(), (call, visit));
+        self.bytes += inbound_call.bytes;
+        self.open.insert(call.key(), (call, inbound_call));
         Ok(())
     }
 
     /// A call is answered, or nobody waits for it any more.
     pub(super) fn end(&mut self, call: CallId) -> Option<InboundCall> {
-        let (_, visit) = self.open.remove(&call.key())?;
-        self.bytes -= visit.bytes;
-        Some(visit)
+        let (_, inbound_call) = self.open.remove(&call.key())?;
+        self.bytes -= inbound_call.bytes;
+        Some(inbound_call)
     }
 
     /// Whether that host waits for that call.
     pub(super) fn is_from(&self, call: CallId, host: HostId) -> bool {
         self.open
             .get(&call.key())
-            .is_some_and(|(_, visit)| visit.from == host)
+            .is_some_and(|(_, inbound_call)| inbound_call.from == host)
     }
 
     /// All of them, and there will be none.
     pub(super) fn end_all(&mut self) -> Vec<(CallId, InboundCall)> {
         self.bytes = 0;
-        self.open.drain().map(|(_, visit)| visit).collect()
+        self.open
+            .drain()
+            .map(|(_, inbound_call)| inbound_call)
+            .collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -80,8 +83,10 @@ impl InboundCalls {
     pub(super) fn expire(&mut self, now_ns: u64) {
         let expired = self
             .open
-            .extract_if(|_, (_, visit)| visit.deadline_ns <= now_ns);
-        self.bytes -= expired.map(|(_, (_, visit))| visit.bytes).sum::<usize>();
+            .extract_if(|_, (_, inbound_call)| inbound_call.deadline_ns <= now_ns);
+        self.bytes -= expired
+            .map(|(_, (_, inbound_call))| inbound_call.bytes)
+            .sum::<usize>();
     }
 }
 
@@ -160,20 +165,23 @@ mod tests {
 
     #[test]
     fn calls_hold_no_more_bytes_than_they_may_and_free_them_when_they_end() {
-        let mut visits = InboundCalls::default();
-        let visit = |deadline_ns| InboundCall {
+        let mut inbound_calls = InboundCalls::default();
+        let inbound_call = |deadline_ns| InboundCall {
             from: HostId::from_random(1),
-            bytes: BYTES_MAX / 2,
+            bytes: INBOUND_BYTES_MAX / 2,
             taken_ns: 0,
             deadline_ns,
         };
-        assert_eq!(visits.take(call(1), visit(10)), Ok(()));
-        assert_eq!(visits.take(call(2), visit(20)), Ok(()));
-        assert_eq!(visits.take(call(3), visit(30)), Err(Denial::TooLarge));
-        visits.expire(10);
-        assert_eq!(visits.take(call(3), visit(30)), Ok(()));
-        assert!(visits.end(call(2)).is_some() && visits.end(call(2)).is_none());
-        assert_eq!(visits.end_all().len(), 1);
-        assert_eq!((visits.bytes, visits.is_empty()), (0, true));
+        assert_eq!(inbound_calls.take(call(1), inbound_call(10)), Ok(()));
+        assert_eq!(inbound_calls.take(call(2), inbound_call(20)), Ok(()));
+        assert_eq!(
+            inbound_calls.take(call(3), inbound_call(30)),
+            Err(Denial::TooLarge)
+        );
+        inbound_calls.expire(10);
+        assert_eq!(inbound_calls.take(call(3), inbound_call(30)), Ok(()));
+        assert!(inbound_calls.end(call(2)).is_some() && inbound_calls.end(call(2)).is_none());
+        assert_eq!(inbound_calls.end_all().len(), 1);
+        assert_eq!((inbound_calls.bytes, inbound_calls.is_empty()), (0, true));
     }
 }

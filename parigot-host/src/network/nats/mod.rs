@@ -56,7 +56,7 @@ pub(crate) struct ProcessIdentity {
 
 /// A transport over NATS. One that is dropped without [`Transport::close`] goes without a word, as a process does that is killed.
 pub(crate) struct Nats {
-    outlook: Arc<Availability>,
+    availability: Arc<Availability>,
     load: SendBudget,
     clock: Arc<dyn Clock>,
     orders: mpsc::UnboundedSender<Order>,
@@ -69,17 +69,17 @@ impl Nats {
     /// # Errors
     ///
     /// If none lets this process in, within 5 seconds.
-    pub(crate) fn connect(party: ProcessIdentity) -> Result<Arc<Self>, NetworkError> {
-        let (outlook, load, clock) = (
+    pub(crate) fn connect(identity: ProcessIdentity) -> Result<Arc<Self>, NetworkError> {
+        let (availability, load, clock) = (
             Arc::new(Availability::new()),
             SendBudget::default(),
-            Arc::clone(&party.clock),
+            Arc::clone(&identity.clock),
         );
         let (orders, taken) = mpsc::unbounded_channel();
         let (told, tell) = sync_channel(1);
         let start = connection::Start {
-            party,
-            outlook: Arc::clone(&outlook),
+            identity,
+            availability: Arc::clone(&availability),
             load: load.clone(),
             orders: taken,
         };
@@ -92,7 +92,7 @@ impl Nats {
         tell.recv()
             .expect("the thread says whether it is connected")?;
         Ok(Arc::new(Nats {
-            outlook,
+            availability,
             load,
             clock,
             orders,
@@ -107,17 +107,18 @@ impl Nats {
 }
 
 impl Transport for Nats {
-    fn look_for(&self, wanted: Wanted, post: Arc<EventQueue<RemoteEvent>>) {
-        self.order(Order::LookFor(wanted, post));
+    fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>) {
+        self.order(Order::LookFor(wanted, queue));
     }
 
     fn call(&self, service: &str, request: Request) -> Result<(), Failure> {
-        self.outlook.check(service, self.clock.monotonic_ns())?;
+        self.availability
+            .check(service, self.clock.monotonic_ns())?;
         let bytes = request.metadata.len() + request.payload.len();
         let weight = self
             .load
             .try_take(bytes)
-            .ok_or_else(|| Failure::too_much_to_send(outbox::BYTES_MAX))?;
+            .ok_or_else(|| Failure::too_much_to_send(outbox::SEND_BYTES_MAX))?;
         self.order(Order::Call(service.to_owned(), request, weight));
         Ok(())
     }
@@ -126,8 +127,8 @@ impl Transport for Nats {
         self.order(Order::Cancel(service.to_owned(), id));
     }
 
-    fn serve(&self, offer: Offer, post: Arc<EventQueue<GatewayEvent>>) {
-        self.order(Order::Serve(offer, post));
+    fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>) {
+        self.order(Order::Serve(offer, queue));
     }
 
     fn answer(&self, to: ReturnAddress, reply: Reply) {
@@ -135,7 +136,7 @@ impl Transport for Nats {
         let (reply, weight) = match self.load.try_take(bytes) {
             Some(weight) => (reply, weight),
             None => (
-                Reply::from(&Failure::no_room_to_answer(outbox::BYTES_MAX)),
+                Reply::from(&Failure::no_room_to_answer(outbox::SEND_BYTES_MAX)),
                 self.load.take(0),
             ),
         };

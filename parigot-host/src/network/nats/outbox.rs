@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use super::connection_task::Event;
 
 /// How many bytes may wait to be sent.
-pub(super) const BYTES_MAX: usize = 64 << 20;
+pub(super) const SEND_BYTES_MAX: usize = 64 << 20;
 /// What a call or an answer counts for besides its message, so that there is a bound to short ones, too.
 const CALL_BYTES: usize = 256;
 
@@ -35,7 +35,7 @@ impl SendBudget {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > BYTES_MAX
+        self.0.load(Ordering::Relaxed) > SEND_BYTES_MAX
     }
 
     /// For so many bytes more, room or not.
@@ -70,7 +70,7 @@ pub(super) struct OutgoingMessage {
 /// Sends parcels in their order. While there is no connection requests are given back, and the rest is kept.
 pub(super) struct Outbox {
     pub(super) client: Client,
-    pub(super) parcels: mpsc::UnboundedReceiver<OutgoingMessage>,
+    pub(super) outgoing_messages: mpsc::UnboundedReceiver<OutgoingMessage>,
     /// Whether there is a connection.
     pub(super) up: watch::Receiver<bool>,
     pub(super) events: mpsc::UnboundedSender<Event>,
@@ -80,8 +80,8 @@ pub(super) struct Outbox {
 impl Outbox {
     /// Sends until there will be no more.
     pub(super) async fn run(mut self) {
-        while let Some(parcel) = self.next().await {
-            self.send(parcel).await;
+        while let Some(outgoing) = self.next().await {
+            self.send(outgoing).await;
         }
     }
 
@@ -94,18 +94,18 @@ impl Outbox {
             tokio::select! {
                 biased;
                 changed = self.up.changed() => changed.ok()?,
-                parcel = self.parcels.recv() => match parcel? {
-                    parcel if is_up => return Some(parcel),
-                    parcel => self.keep(parcel),
+                outgoing = self.outgoing_messages.recv() => match outgoing? {
+                    outgoing if is_up => return Some(outgoing),
+                    outgoing => self.keep(outgoing),
                 },
             }
         }
     }
 
-    fn keep(&mut self, parcel: OutgoingMessage) {
-        match parcel.call {
+    fn keep(&mut self, outgoing: OutgoingMessage) {
+        match outgoing.call {
             Some(call) => self.give_back(call),
-            None => self.kept.push_back(parcel),
+            None => self.kept.push_back(outgoing),
         }
     }
 
@@ -115,13 +115,13 @@ impl Outbox {
     }
 
     /// Hands a parcel to the client, which takes few at once; if the connection breaks first, it was not sent.
-    async fn send(&mut self, parcel: OutgoingMessage) {
+    async fn send(&mut self, outgoing: OutgoingMessage) {
         let OutgoingMessage {
             subject,
             reply,
             payload,
             ..
-        } = &parcel;
+        } = &outgoing;
         let (subject, payload) = (subject.clone(), payload.clone());
         let is_sent = match reply.clone() {
             Some(reply) => {
@@ -131,10 +131,10 @@ impl Outbox {
             None => while_up(&mut self.up, self.client.publish(subject, payload)).await,
         };
         match is_sent {
-            None => self.keep(parcel),
+            None => self.keep(outgoing),
             Some(Ok(())) => {}
             // The server takes less at once than the one before.
-            Some(Err(_)) => _ = parcel.call.inspect(|call| self.give_back(*call)),
+            Some(Err(_)) => _ = outgoing.call.inspect(|call| self.give_back(*call)),
         }
     }
 }

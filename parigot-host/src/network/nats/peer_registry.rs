@@ -1,6 +1,6 @@
 //! Which processes offer a service that guests of this one require.
 //!
-//! Who offers it says so every [`BEAT`], and is lost if nothing is heard of it for [`SILENCE_MAX`]. One whose schema is another than the requirer's
+//! Who offers it says so every [`HEARTBEAT`], and is lost if nothing is heard of it for [`SILENCE_MAX`]. One whose schema is another than the requirer's
 //! counts once its descriptors were found to fit; else it is as if it were not there, except that callers are told why.
 
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use parigot_abi::id::HostId;
 use super::envelope::{Announcement, PeerId, Stage};
 
 /// How often a process says what it offers.
-pub(super) const BEAT: Duration = Duration::from_secs(1);
+pub(super) const HEARTBEAT: Duration = Duration::from_secs(1);
 /// After how long without a word a process is lost; that is looked at with each beat.
 pub(super) const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// How many processes, and how many schemas, are remembered for a service.
@@ -24,7 +24,7 @@ pub(super) struct PeerRegistry {
     schema: u64,
     hosts: HashMap<u128, Host>,
     /// What is known of schemas that are not the requirer's.
-    verdicts: HashMap<u64, Compatibility>,
+    compatibilities: HashMap<u64, Compatibility>,
     /// Why one who speaks another version of the protocol cannot be called, if there is one.
     foreign: Option<Foreign>,
     /// Calls go to each schema in turn.
@@ -32,14 +32,14 @@ pub(super) struct PeerRegistry {
 }
 
 struct Host {
-    writer: PeerId,
+    peer: PeerId,
     schema: u64,
     heard_ns: u64,
     /// What it offers, until the requirer is told.
     methods: Vec<String>,
     deadline_ns: u64,
     is_leaving: bool,
-    standing: PeerStatus,
+    status: PeerStatus,
 }
 
 /// Somebody who speaks another version of the protocol.
@@ -69,7 +69,7 @@ pub(super) enum Compatibility {
 /// A process that takes calls to methods of these names, and how long they may take whose callers do not say.
 #[derive(Debug, PartialEq)]
 pub(super) struct Found {
-    pub(super) writer: PeerId,
+    pub(super) peer: PeerId,
     pub(super) methods: Vec<String>,
     pub(super) deadline_ns: u64,
 }
@@ -97,11 +97,11 @@ pub(super) enum ServiceAvailability {
 
 impl PeerRegistry {
     pub(super) fn new(schema: u64) -> Self {
-        let (hosts, verdicts) = (HashMap::new(), HashMap::new());
+        let (hosts, compatibilities) = (HashMap::new(), HashMap::new());
         PeerRegistry {
             schema,
             hosts,
-            verdicts,
+            compatibilities,
             foreign: None,
             turn: 0,
         }
@@ -110,11 +110,11 @@ impl PeerRegistry {
     /// A process has said that it offers the service, or does no more. `None` if there are too many to remember it.
     pub(super) fn hear(
         &mut self,
-        writer: PeerId,
+        peer: PeerId,
         announcement: Announcement,
         now_ns: u64,
     ) -> Option<PeerChanges> {
-        let (key, stage) = (writer.host.key(), announcement.stage());
+        let (key, stage) = (peer.host.key(), announcement.stage());
         let Announcement {
             schema,
             methods,
@@ -134,19 +134,19 @@ impl PeerRegistry {
             });
         }
         let is_known = self.hosts.contains_key(&key);
-        let is_schema_known = schema == self.schema || self.verdicts.contains_key(&schema);
+        let is_schema_known = schema == self.schema || self.compatibilities.contains_key(&schema);
         if !is_known && self.hosts.len() >= HOSTS_MAX
-            || !is_schema_known && self.verdicts.len() >= HOSTS_MAX
+            || !is_schema_known && self.compatibilities.len() >= HOSTS_MAX
         {
             return None;
         }
-        let ask = matches!(self.judge(schema), Compatibility::Asked).then_some(writer.host);
+        let ask = matches!(self.judge(schema), Compatibility::Asked).then_some(peer.host);
         let is_leaving = stage == Stage::Leaving;
-        let standing = self
+        let status = self
             .hosts
             .get(&key)
-            .map_or(PeerStatus::Unknown, |host| host.standing);
-        let methods = if standing == PeerStatus::Found {
+            .map_or(PeerStatus::Unknown, |host| host.status);
+        let methods = if status == PeerStatus::Found {
             Vec::new()
         } else {
             methods
@@ -154,13 +154,13 @@ impl PeerRegistry {
         self.hosts.insert(
             key,
             Host {
-                writer,
+                peer,
                 schema,
                 heard_ns: now_ns,
                 methods,
                 deadline_ns,
                 is_leaving,
-                standing,
+                status,
             },
         );
         Some(PeerChanges {
@@ -183,7 +183,7 @@ impl PeerRegistry {
         if self.schema == 0 || schema == self.schema {
             return Compatibility::Fits;
         }
-        self.verdicts
+        self.compatibilities
             .entry(schema)
             .or_insert(Compatibility::Asked)
             .clone()
@@ -191,12 +191,15 @@ impl PeerRegistry {
 
     /// Whether a verdict on that schema is awaited.
     pub(super) fn is_asked(&self, schema: u64) -> bool {
-        matches!(self.verdicts.get(&schema), Some(Compatibility::Asked))
+        matches!(
+            self.compatibilities.get(&schema),
+            Some(Compatibility::Asked)
+        )
     }
 
     /// It was found out whether that schema fits.
-    pub(super) fn decide(&mut self, schema: u64, verdict: Compatibility) -> PeerChanges {
-        self.verdicts.insert(schema, verdict);
+    pub(super) fn decide(&mut self, schema: u64, compatibility: Compatibility) -> PeerChanges {
+        self.compatibilities.insert(schema, compatibility);
         self.settle()
     }
 
@@ -237,7 +240,7 @@ impl PeerRegistry {
 
     /// The hosts that may have taken a call.
     pub(super) fn takers(&self) -> impl Iterator<Item = HostId> {
-        self.fitting().map(|host| host.writer.host)
+        self.fitting().map(|host| host.peer.host)
     }
 
     fn fitting(&self) -> impl Iterator<Item = &Host> {
@@ -247,14 +250,14 @@ impl PeerRegistry {
     fn fits(&self, schema: u64) -> bool {
         self.schema == 0
             || schema == self.schema
-            || matches!(self.verdicts.get(&schema), Some(Compatibility::Fits))
+            || matches!(self.compatibilities.get(&schema), Some(Compatibility::Fits))
     }
 
-    pub(super) fn prospect(&self) -> ServiceAvailability {
+    pub(super) fn availability(&self) -> ServiceAvailability {
         if self.open().next().is_some() {
             return ServiceAvailability::Somebody;
         }
-        let misfit = |host: &Host| match self.verdicts.get(&host.schema) {
+        let misfit = |host: &Host| match self.compatibilities.get(&host.schema) {
             Some(Compatibility::Misfit(why)) => Some(ServiceAvailability::Misfit(Arc::clone(why))),
             _ => None,
         };
@@ -272,29 +275,29 @@ impl PeerRegistry {
 
     /// Finds out of whom the requirer must be told.
     fn settle(&mut self) -> PeerChanges {
-        let (schema, verdicts) = (self.schema, &self.verdicts);
+        let (schema, compatibilities) = (self.schema, &self.compatibilities);
         let fits = |other| {
             schema == 0
                 || other == schema
-                || matches!(verdicts.get(&other), Some(Compatibility::Fits))
+                || matches!(compatibilities.get(&other), Some(Compatibility::Fits))
         };
-        let mut turnout = PeerChanges::default();
+        let mut changes = PeerChanges::default();
         for host in self.hosts.values_mut() {
-            let standing = match (fits(host.schema), host.is_leaving, host.standing) {
+            let status = match (fits(host.schema), host.is_leaving, host.status) {
                 // It is told when it is known to fit.
                 (false, _, PeerStatus::Unknown) => continue,
                 (false, ..) => {
-                    turnout.lost.push(host.writer.clone());
+                    changes.lost.push(host.peer.clone());
                     PeerStatus::Unknown
                 }
                 (true, true, PeerStatus::Found) => {
-                    turnout.leaving.push(host.writer.clone());
+                    changes.leaving.push(host.peer.clone());
                     PeerStatus::Leaving
                 }
                 (true, false, PeerStatus::Unknown | PeerStatus::Leaving) => {
                     let methods = std::mem::take(&mut host.methods);
-                    turnout.found.push(Found {
-                        writer: host.writer.clone(),
+                    changes.found.push(Found {
+                        peer: host.peer.clone(),
                         methods,
                         deadline_ns: host.deadline_ns,
                     });
@@ -303,16 +306,16 @@ impl PeerRegistry {
                 (true, true, PeerStatus::Unknown | PeerStatus::Leaving)
                 | (true, false, PeerStatus::Found) => continue,
             };
-            host.standing = standing;
+            host.status = status;
         }
-        turnout
+        changes
     }
 }
 
 impl Host {
     /// Who it was, if the requirer knows of it.
     fn lost(self) -> Option<PeerId> {
-        (self.standing != PeerStatus::Unknown).then_some(self.writer)
+        (self.status != PeerStatus::Unknown).then_some(self.peer)
     }
 }
 
@@ -320,7 +323,7 @@ impl Host {
 mod tests {
     use super::*;
 
-    fn writer(number: u128) -> PeerId {
+    fn peer(number: u128) -> PeerId {
         PeerId {
             host: HostId::from_random(number),
             process: format!("p{number}"),
@@ -335,110 +338,118 @@ mod tests {
 
     #[test]
     fn who_takes_calls_is_found_once_and_lost_after_three_seconds_of_silence() {
-        let mut presence = PeerRegistry::new(7);
-        let turnout = presence.hear(writer(1), says(7, Stage::Ready), 0).unwrap();
-        assert_eq!(turnout.found.len(), 1);
+        let mut registry = PeerRegistry::new(7);
+        let changes = registry.hear(peer(1), says(7, Stage::Ready), 0).unwrap();
+        assert_eq!(changes.found.len(), 1);
         assert_eq!(
-            presence
-                .hear(writer(1), says(7, Stage::Ready), SECOND_NS)
+            registry
+                .hear(peer(1), says(7, Stage::Ready), SECOND_NS)
                 .unwrap()
                 .found,
             []
         );
-        assert_eq!(presence.expire(4 * SECOND_NS).lost, []);
-        assert_eq!(presence.choose(), Some(7));
-        assert_eq!(presence.expire(4 * SECOND_NS + 1).lost, [writer(1)]);
-        assert_eq!((presence.choose(), presence.takers().count()), (None, 0));
+        assert_eq!(registry.expire(4 * SECOND_NS).lost, []);
+        assert_eq!(registry.choose(), Some(7));
+        assert_eq!(registry.expire(4 * SECOND_NS + 1).lost, [peer(1)]);
+        assert_eq!((registry.choose(), registry.takers().count()), (None, 0));
     }
 
     #[test]
     fn who_leaves_gets_no_calls_and_may_still_have_some_until_it_is_gone() {
-        let mut presence = PeerRegistry::new(7);
-        presence.hear(writer(1), says(7, Stage::Ready), 0).unwrap();
+        let mut registry = PeerRegistry::new(7);
+        registry.hear(peer(1), says(7, Stage::Ready), 0).unwrap();
         assert_eq!(
-            presence
-                .hear(writer(1), says(7, Stage::Leaving), 0)
+            registry
+                .hear(peer(1), says(7, Stage::Leaving), 0)
                 .unwrap()
                 .leaving,
-            [writer(1)]
+            [peer(1)]
         );
-        assert_eq!((presence.choose(), presence.takers().count()), (None, 1));
+        assert_eq!((registry.choose(), registry.takers().count()), (None, 1));
         assert_eq!(
-            presence
-                .hear(writer(1), says(7, Stage::Gone), 0)
+            registry
+                .hear(peer(1), says(7, Stage::Gone), 0)
                 .unwrap()
                 .lost,
-            [writer(1)]
+            [peer(1)]
         );
-        assert_eq!(presence.takers().count(), 0);
+        assert_eq!(registry.takers().count(), 0);
     }
 
     #[test]
     fn calls_go_to_all_schemas_that_fit_in_turn() {
-        let mut presence = PeerRegistry::new(1);
+        let mut registry = PeerRegistry::new(1);
         for schema in 1..=3 {
-            presence
-                .hear(writer(schema.into()), says(schema, Stage::Ready), 0)
+            registry
+                .hear(peer(schema.into()), says(schema, Stage::Ready), 0)
                 .unwrap();
         }
-        let [found] = &presence.decide(2, Compatibility::Fits).found[..] else {
+        let [found] = &registry.decide(2, Compatibility::Fits).found[..] else {
             panic!("one fits")
         };
         assert_eq!(
-            (&found.writer, &found.methods[..]),
-            (&writer(2), &["M".to_owned()][..])
+            (&found.peer, &found.methods[..]),
+            (&peer(2), &["M".to_owned()][..])
         );
         assert_eq!(
-            presence.decide(3, Compatibility::Misfit("no".into())),
+            registry.decide(3, Compatibility::Misfit("no".into())),
             PeerChanges::default()
         );
-        let mut chosen: Vec<_> = (0..4).filter_map(|_| presence.choose()).collect();
+        let mut chosen: Vec<_> = (0..4).filter_map(|_| registry.choose()).collect();
         chosen.sort_unstable();
         assert_eq!(chosen, [1, 1, 2, 2]);
-        assert!(matches!(presence.prospect(), ServiceAvailability::Somebody));
-        presence.hear(writer(1), says(1, Stage::Gone), 0).unwrap();
-        presence.hear(writer(2), says(2, Stage::Gone), 0).unwrap();
-        assert!(matches!(presence.prospect(), ServiceAvailability::Misfit(why) if &*why == "no"));
+        assert!(matches!(
+            registry.availability(),
+            ServiceAvailability::Somebody
+        ));
+        registry.hear(peer(1), says(1, Stage::Gone), 0).unwrap();
+        registry.hear(peer(2), says(2, Stage::Gone), 0).unwrap();
+        assert!(
+            matches!(registry.availability(), ServiceAvailability::Misfit(why) if &*why == "no")
+        );
     }
 
     #[test]
     fn who_speaks_another_version_is_told_of_for_as_long_as_it_is_heard() {
-        let mut presence = PeerRegistry::new(7);
-        assert!(presence.hear_foreign("it is late".to_owned(), 0));
-        assert!(!presence.hear_foreign("it is late".to_owned(), SECOND_NS));
-        presence.expire(4 * SECOND_NS);
+        let mut registry = PeerRegistry::new(7);
+        assert!(registry.hear_foreign("it is late".to_owned(), 0));
+        assert!(!registry.hear_foreign("it is late".to_owned(), SECOND_NS));
+        registry.expire(4 * SECOND_NS);
         assert!(
-            matches!(presence.prospect(), ServiceAvailability::Misfit(why) if &*why == "it is late")
+            matches!(registry.availability(), ServiceAvailability::Misfit(why) if &*why == "it is late")
         );
-        presence.forgive(5 * SECOND_NS);
-        presence.expire(8 * SECOND_NS);
+        registry.forgive(5 * SECOND_NS);
+        registry.expire(8 * SECOND_NS);
         assert!(matches!(
-            presence.prospect(),
+            registry.availability(),
             ServiceAvailability::Misfit(_)
         ));
-        presence.expire(8 * SECOND_NS + 1);
-        assert!(matches!(presence.prospect(), ServiceAvailability::Nobody));
+        registry.expire(8 * SECOND_NS + 1);
+        assert!(matches!(
+            registry.availability(),
+            ServiceAvailability::Nobody
+        ));
     }
 
     #[test]
     fn no_more_processes_and_schemas_are_remembered_than_there_is_room_for() {
-        let mut presence = PeerRegistry::new(0);
+        let mut registry = PeerRegistry::new(0);
         let most = HOSTS_MAX as u128;
         assert!((1..=most).all(|number| {
-            presence
-                .hear(writer(number), says(7, Stage::Ready), 0)
+            registry
+                .hear(peer(number), says(7, Stage::Ready), 0)
                 .is_some()
         }));
         assert_eq!(
-            presence.hear(writer(most + 1), says(7, Stage::Ready), 0),
+            registry.hear(peer(most + 1), says(7, Stage::Ready), 0),
             None
         );
         assert!(
-            presence.hear(writer(1), says(7, Stage::Ready), 0).is_some(),
+            registry.hear(peer(1), says(7, Stage::Ready), 0).is_some(),
             "it is known"
         );
-        let mut presence = PeerRegistry::new(7);
-        let mut hear = |schema| presence.hear(writer(1), says(schema, Stage::Ready), 0);
+        let mut registry = PeerRegistry::new(7);
+        let mut hear = |schema| registry.hear(peer(1), says(schema, Stage::Ready), 0);
         assert!((8..8 + HOSTS_MAX as u64).all(|schema| hear(schema).is_some()));
         assert_eq!(hear(8 + HOSTS_MAX as u64), None);
     }

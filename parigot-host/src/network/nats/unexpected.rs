@@ -44,28 +44,28 @@ mod tests {
     use super::*;
 
     /// What is told in so many beats.
-    fn told(strays: &mut UnexpectedMessages, beats: u32) -> Vec<String> {
-        (0..beats).filter_map(|_| strays.beat()).collect()
+    fn told(unexpected: &mut UnexpectedMessages, beats: u32) -> Vec<String> {
+        (0..beats).filter_map(|_| unexpected.beat()).collect()
     }
 
     #[test]
     fn strays_are_told_all_together_and_not_more_often_than_every_ten_beats() {
-        let mut strays = UnexpectedMessages::default();
-        strays.add("parigot.pizzeria.ready.x");
+        let mut unexpected = UnexpectedMessages::default();
+        unexpected.add("parigot.pizzeria.ready.x");
         let one = "dropped a message of NATS that this process can make nothing of (1), the last on parigot.pizzeria.ready.x";
-        assert_eq!(told(&mut strays, UNEXPECTED_EVERY), [one]);
-        strays.add("parigot.pizzeria.who.x");
-        assert_eq!(told(&mut strays, UNEXPECTED_EVERY - 1), [""; 0]);
-        strays.add("$SRV.\u{1b}[2J");
+        assert_eq!(told(&mut unexpected, UNEXPECTED_EVERY), [one]);
+        unexpected.add("parigot.pizzeria.who.x");
+        assert_eq!(told(&mut unexpected, UNEXPECTED_EVERY - 1), [""; 0]);
+        unexpected.add("$SRV.\u{1b}[2J");
         let two = "dropped messages of NATS that this process can make nothing of (2), the last on $SRV.\\u{1b}[2J";
-        assert_eq!(told(&mut strays, 1), [two]);
+        assert_eq!(told(&mut unexpected, 1), [two]);
         assert_eq!(
-            told(&mut strays, 2 * UNEXPECTED_EVERY),
+            told(&mut unexpected, 2 * UNEXPECTED_EVERY),
             [""; 0],
             "there is nothing new"
         );
-        strays.add(&"x".repeat(1_000));
-        let [long] = &told(&mut strays, 1)[..] else {
+        unexpected.add(&"x".repeat(1_000));
+        let [long] = &told(&mut unexpected, 1)[..] else {
             panic!("after a long silence it is told at once")
         };
         assert!(

@@ -37,14 +37,14 @@ struct State {
 struct Served {
     host: HostId,
     offer: Offer,
-    post: Arc<EventQueue<GatewayEvent>>,
+    queue: Arc<EventQueue<GatewayEvent>>,
     clock: Arc<dyn Clock>,
 }
 
 struct Sought {
     host: HostId,
     wanted: Wanted,
-    post: Arc<EventQueue<RemoteEvent>>,
+    queue: Arc<EventQueue<RemoteEvent>>,
 }
 
 struct OnItsWay {
@@ -111,14 +111,14 @@ struct Line {
 }
 
 impl Transport for Line {
-    fn look_for(&self, wanted: Wanted, post: Arc<EventQueue<RemoteEvent>>) {
+    fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>) {
         let mut state = self.board.state.lock();
         for Served { offer, .. } in state
             .served
             .iter()
             .filter(|served| served.offer.service == wanted.service)
         {
-            post.push(RemoteEvent::Found {
+            queue.push(RemoteEvent::Found {
                 methods: offer.methods.clone(),
                 deadline_ns: offer.deadline_ns,
             });
@@ -126,7 +126,7 @@ impl Transport for Line {
         state.sought.push(Sought {
             host: self.host,
             wanted,
-            post,
+            queue,
         });
     }
 
@@ -144,7 +144,7 @@ impl Transport for Line {
                 .iter()
                 .find(is_mine)
                 .expect("it was looked for")
-                .post,
+                .queue,
         );
         let able: Vec<usize> = (0..state.served.len())
             .filter(|at| state.served[*at].offer.service == service)
@@ -153,9 +153,9 @@ impl Transport for Line {
             return Err(Failure::unoffered(service));
         };
         let Served {
-            host, post, clock, ..
+            host, queue, clock, ..
         } = &state.served[*at];
-        let (callee, post) = (*host, Arc::clone(post));
+        let (callee, queue) = (*host, Arc::clone(queue));
         let left_ns = request
             .deadline_ns
             .saturating_sub(self.clock.monotonic_ns());
@@ -172,7 +172,7 @@ impl Transport for Line {
             caller,
         };
         state.calls.insert(address.clone(), call);
-        post.push(GatewayEvent::Call {
+        queue.push(GatewayEvent::Call {
             request,
             from: ReturnAddress(address),
         });
@@ -185,17 +185,17 @@ impl Transport for Line {
             .served
             .iter()
             .filter(|served| served.offer.service == service && !state.loses_cancellations);
-        served.for_each(|served| served.post.push(GatewayEvent::Cancel { id }));
+        served.for_each(|served| served.queue.push(GatewayEvent::Cancel { id }));
     }
 
-    fn serve(&self, offer: Offer, post: Arc<EventQueue<GatewayEvent>>) {
+    fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>) {
         let mut state = self.board.state.lock();
         for sought in state
             .sought
             .iter()
             .filter(|sought| sought.wanted.service == offer.service)
         {
-            sought.post.push(RemoteEvent::Found {
+            sought.queue.push(RemoteEvent::Found {
                 methods: offer.methods.clone(),
                 deadline_ns: offer.deadline_ns,
             });
@@ -203,7 +203,7 @@ impl Transport for Line {
         state.served.push(Served {
             host: self.host,
             offer,
-            post,
+            queue,
             clock: Arc::clone(&self.clock),
         });
     }
@@ -221,8 +221,8 @@ impl Transport for Line {
         let is_it = |served: &mut Served| {
             served.host.key() == host.key() && served.offer.service == service
         };
-        for Served { post, .. } in state.served.extract_if(.., is_it).collect::<Vec<_>>() {
-            post.push(GatewayEvent::Drained);
+        for Served { queue, .. } in state.served.extract_if(.., is_it).collect::<Vec<_>>() {
+            queue.push(GatewayEvent::Drained);
         }
     }
 

@@ -6,12 +6,12 @@ use crate::limits::CALLS_MAX;
 #[test]
 fn each_of_more_calls_than_may_be_taken_is_told_so() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let calls = CALLS_MAX as u128 * 3;
     for number in 1..=calls {
         front.call(number, "").unwrap();
     }
-    let mut taken: Vec<_> = (0..CALLS_MAX).map(|_| visits.call()).collect();
+    let mut taken: Vec<_> = (0..CALLS_MAX).map(|_| inbound_calls.call()).collect();
     let one_too_many = Told {
         code: Code::ResourceExhausted,
         cause: Cause::Overloaded,
@@ -24,7 +24,7 @@ fn each_of_more_calls_than_may_be_taken_is_told_so() {
     kitchen.answer(taken.pop().unwrap().1, "");
     news.answered();
     front.call(calls + 1, "").unwrap();
-    assert_eq!(visits.call().0.id, call_id(calls + 1));
+    assert_eq!(inbound_calls.call().0.id, call_id(calls + 1));
 }
 
 #[test]

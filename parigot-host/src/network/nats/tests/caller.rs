@@ -67,7 +67,7 @@ impl Caller {
             .listen(&format!("{}.*", self.subjects.inbox(self.me.host)))
     }
 
-    fn terms(&self, number: u128, remaining: Duration) -> CallHeader {
+    fn header(&self, number: u128, remaining: Duration) -> CallHeader {
         let (method, remaining_ns) = ("FetchGreeting".to_owned(), remaining.as_nanos() as u64);
         CallHeader {
             call: call_id(number),
@@ -80,14 +80,14 @@ impl Caller {
     /// Makes a call.
     pub(super) fn request(&self, number: u128, payload: &str, remaining: Duration) {
         let content = Content::Whole(Body::of(&[], &[], payload.as_bytes()).unwrap());
-        self.call(WireRequest::new(self.terms(number, remaining), content));
+        self.call(WireRequest::new(self.header(number, remaining), content));
     }
 
     /// Makes a call of which so many bytes are to follow.
     pub(super) fn announce_request(&self, number: u128, bytes: usize, remaining: Duration) {
         let lengths = Body::of(&[], &[], &vec![0; bytes]).unwrap().lengths;
         self.call(WireRequest::new(
-            self.terms(number, remaining),
+            self.header(number, remaining),
             Content::InPieces(lengths),
         ));
     }

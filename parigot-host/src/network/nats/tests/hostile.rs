@@ -28,7 +28,7 @@ fn letters() -> Vec<Bytes> {
         process: "liar".to_owned(),
     };
     let body = || Content::Whole(Body::of(b"m", b"d", b"p").unwrap());
-    let terms = CallHeader {
+    let header = CallHeader {
         call: call_id(1),
         method: "M".to_owned(),
         remaining_ns: u64::MAX,
@@ -42,7 +42,7 @@ fn letters() -> Vec<Bytes> {
         PeerMessage::Announcement(gone("another.v1.Service")),
         PeerMessage::Question(Question {}),
         PeerMessage::Request(WireRequest::new(
-            terms,
+            header,
             Content::Whole(Body::of(b"m", b"", b"p").unwrap()),
         )),
         PeerMessage::Continue(Continue {}),
@@ -60,7 +60,7 @@ fn letters() -> Vec<Bytes> {
 #[test]
 fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let stranger = Stranger::on(&server);
     let mut random = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
     for subject in subjects(front.host)
@@ -82,7 +82,7 @@ fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
     }
     front.call(7, "still there?").unwrap();
     let from = loop {
-        match visits.next() {
+        match inbound_calls.next() {
             GatewayEvent::Call { request, from } if request.id == call_id(7) => break from,
             // The liar's own.
             GatewayEvent::Call { .. } | GatewayEvent::Cancel { .. } => {}
@@ -103,7 +103,7 @@ fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
 #[test]
 fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let stranger = Stranger::on(&server);
     for number in 0..20_000 {
         let liar = PeerId {
@@ -123,7 +123,7 @@ fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
         );
     }
     front.call(1, "").unwrap();
-    kitchen.answer(visits.call().1, "");
+    kitchen.answer(inbound_calls.call().1, "");
     loop {
         match news.next() {
             RemoteEvent::Answered { id, .. } => break assert_eq!(id, call_id(1)),
@@ -169,13 +169,13 @@ fn another_version_of_the_protocol_is_refused_by_name() {
     let _visits = kitchen.serve(SCHEMA, Vec::new());
     late.wait_for_service();
     let mut inbox = late.inbox();
-    let terms = CallHeader {
+    let header = CallHeader {
         call: call_id(2),
         method: "M".to_owned(),
         remaining_ns: 1 << 40,
         sent_ns: 0,
     };
-    let request = WireRequest::new(terms, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
+    let request = WireRequest::new(header, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
     let (subject, reply) = (
         late.subjects.call(SERVICE, SCHEMA),
         late.subjects.answer(late.me.host, call_id(2)),

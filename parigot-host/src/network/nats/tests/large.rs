@@ -13,10 +13,10 @@ fn bytes(length: usize) -> Bytes {
 #[test]
 fn three_mebibytes_go_there_and_back() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let (request, response) = (bytes(3 * MIB), bytes(3 * MIB + 1));
     front.call(1, request.clone()).unwrap();
-    let (call, from) = visits.call();
+    let (call, from) = inbound_calls.call();
     assert_eq!(call.metadata, front.request(1, "").metadata);
     assert!(call.payload == request, "the request is another");
     kitchen.answer(from, response.clone());
@@ -28,14 +28,14 @@ fn three_mebibytes_go_there_and_back() {
 #[test]
 fn small_calls_pass_while_large_ones_are_under_way() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     for number in 1..=8 {
         front
             .call(number, bytes(if number % 2 == 0 { 5 * MIB } else { 5 }))
             .unwrap();
     }
     for _ in 0..8 {
-        let (call, from) = visits.call();
+        let (call, from) = inbound_calls.call();
         assert!(
             call.payload == bytes(call.payload.len()),
             "call {}",
@@ -52,14 +52,14 @@ fn small_calls_pass_while_large_ones_are_under_way() {
 fn what_is_too_large_is_refused_on_both_sides() {
     let server = Server::start();
     let small = |name| {
-        let mut party = party(&server, name);
-        party.message_bytes_max = 2 * MIB;
-        Process::of(party)
+        let mut identity = identity(&server, name);
+        identity.message_bytes_max = 2 * MIB;
+        Process::of(identity)
     };
     // The callee lets less through than the caller.
     let front = Process::new(&server, "front");
     let (mut news, kitchen) = (front.look_for(SCHEMA, Vec::new()), small("kitchen"));
-    let mut visits = kitchen.serve(SCHEMA, Vec::new());
+    let mut inbound_calls = kitchen.serve(SCHEMA, Vec::new());
     news.found();
     front.call(1, bytes(3 * MIB)).unwrap();
     let (_, told) = news.failed();
@@ -75,12 +75,12 @@ fn what_is_too_large_is_refused_on_both_sides() {
     // The caller lets less through than the callee.
     let (back, cellar) = (small("back"), Process::new(&server, "cellar"));
     kitchen.transport.withdraw(SERVICE);
-    assert!(matches!(visits.next(), GatewayEvent::Drained));
-    let mut visits = cellar.serve(SCHEMA, Vec::new());
+    assert!(matches!(inbound_calls.next(), GatewayEvent::Drained));
+    let mut inbound_calls = cellar.serve(SCHEMA, Vec::new());
     let mut news = back.look_for(SCHEMA, Vec::new());
     news.found();
     back.call(2, "").unwrap();
-    cellar.answer(visits.call().1, bytes(3 * MIB));
+    cellar.answer(inbound_calls.call().1, bytes(3 * MIB));
     let (_, told) = news.failed();
     assert_eq!(
         (told.code, told.cause),
@@ -97,7 +97,7 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     let server = Server::start();
     let ByHand {
         kitchen,
-        mut visits,
+        mut inbound_calls,
         clock,
         mut caller,
         mut answers,
@@ -128,7 +128,7 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     ));
     caller.piece(kitchen.host, 6, 0, bytes(MIB / 2));
     caller.piece(kitchen.host, 6, 1, bytes(MIB / 2));
-    assert_eq!(visits.call().0.payload.len(), MIB);
+    assert_eq!(inbound_calls.call().0.payload.len(), MIB);
 }
 
 #[test]
@@ -172,7 +172,7 @@ fn pieces_that_do_not_belong_together_end_the_call() {
     let server = Server::start();
     let ByHand {
         kitchen,
-        mut visits,
+        mut inbound_calls,
         caller,
         mut answers,
         ..
@@ -208,5 +208,5 @@ fn pieces_that_do_not_belong_together_end_the_call() {
     ));
     other.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'x'; 100]));
     caller.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'y'; 100]));
-    assert_eq!(visits.call().0.payload[..], [b'y'; 100]);
+    assert_eq!(inbound_calls.call().0.payload[..], [b'y'; 100]);
 }

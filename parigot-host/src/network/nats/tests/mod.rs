@@ -43,7 +43,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// What waits in a post, for a test that waits for it.
 struct Inbox<T> {
-    post: Arc<EventQueue<T>>,
+    queue: Arc<EventQueue<T>>,
     rings: mpsc::Receiver<()>,
     heard: VecDeque<T>,
 }
@@ -51,10 +51,10 @@ struct Inbox<T> {
 impl<T: std::fmt::Debug> Inbox<T> {
     fn new() -> Self {
         let (ring, rings) = mpsc::channel();
-        let post = EventQueue::new();
-        post.bell().connect(move || _ = ring.send(()));
+        let queue = EventQueue::new();
+        queue.waker().connect(move || _ = ring.send(()));
         Inbox {
-            post,
+            queue,
             rings,
             heard: VecDeque::new(),
         }
@@ -63,7 +63,7 @@ impl<T: std::fmt::Debug> Inbox<T> {
     /// The next that comes.
     fn next(&mut self) -> T {
         loop {
-            self.heard.extend(self.post.take());
+            self.heard.extend(self.queue.take());
             if let Some(first) = self.heard.pop_front() {
                 return first;
             }
@@ -147,7 +147,7 @@ fn call_id(number: u128) -> CallId {
     CallId::from_random(number)
 }
 
-fn party(server: &Server, process: &str) -> ProcessIdentity {
+fn identity(server: &Server, process: &str) -> ProcessIdentity {
     let network = Network {
         process: process.to_owned(),
         app: APP.to_owned(),
@@ -165,14 +165,14 @@ fn party(server: &Server, process: &str) -> ProcessIdentity {
 
 impl Process {
     fn new(server: &Server, name: &str) -> Self {
-        Self::of(party(server, name))
+        Self::of(identity(server, name))
     }
 
-    fn of(party: ProcessIdentity) -> Self {
-        let (host, clock) = (party.host, Arc::clone(&party.clock));
+    fn of(identity: ProcessIdentity) -> Self {
+        let (host, clock) = (identity.host, Arc::clone(&identity.clock));
         Process {
             host,
-            transport: Nats::connect(party).unwrap(),
+            transport: Nats::connect(identity).unwrap(),
             clock,
         }
     }
@@ -184,7 +184,7 @@ impl Process {
             schema,
             descriptors,
         };
-        self.transport.look_for(wanted, Arc::clone(&inbox.post));
+        self.transport.look_for(wanted, Arc::clone(&inbox.queue));
         inbox
     }
 
@@ -198,7 +198,7 @@ impl Process {
             methods,
             deadline_ns: 5,
         };
-        self.transport.serve(offer, Arc::clone(&inbox.post));
+        self.transport.serve(offer, Arc::clone(&inbox.queue));
         inbox
     }
 
@@ -239,15 +239,15 @@ fn couple(server: &Server) -> (Process, Inbox<RemoteEvent>, Process, Inbox<Gatew
         Process::new(server, "kitchen"),
     );
     let mut news = front.look_for(SCHEMA, Vec::new());
-    let visits = kitchen.serve(SCHEMA, Vec::new());
+    let inbound_calls = kitchen.serve(SCHEMA, Vec::new());
     news.found();
-    (front, news, kitchen, visits)
+    (front, news, kitchen, inbound_calls)
 }
 
 /// One that takes calls at a time that the test sets, and one that makes them by hand, whose clock says the same.
 struct ByHand {
     kitchen: Process,
-    visits: Inbox<GatewayEvent>,
+    inbound_calls: Inbox<GatewayEvent>,
     clock: Arc<ManualClock>,
     caller: Caller,
     answers: Subscriber,
@@ -259,16 +259,16 @@ impl ByHand {
         let clock = Arc::new(ManualClock::new(now));
         let kitchen = Process::of(ProcessIdentity {
             clock: Arc::clone(&clock) as _,
-            ..party(server, "kitchen")
+            ..identity(server, "kitchen")
         });
-        let visits = kitchen.serve(SCHEMA, Vec::new());
+        let inbound_calls = kitchen.serve(SCHEMA, Vec::new());
         let mut caller = Caller::on(&Stranger::on(server), "front");
         caller.wall = now;
         caller.wait_for_service();
         let answers = caller.inbox();
         ByHand {
             kitchen,
-            visits,
+            inbound_calls,
             clock,
             caller,
             answers,

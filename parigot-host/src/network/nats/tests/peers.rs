@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn a_process_that_goes_without_a_word_is_lost_and_so_are_its_calls() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    visits.call();
+    inbound_calls.call();
     drop(kitchen);
     let (id, told) = news.failed();
     assert_eq!(
@@ -39,11 +39,11 @@ fn with_another_process_left_a_service_goes_on() {
 #[test]
 fn one_that_withdraws_answers_what_it_has_taken() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    let (_, from) = visits.call();
+    let (_, from) = inbound_calls.call();
     kitchen.transport.withdraw(SERVICE);
-    assert!(matches!(visits.next(), GatewayEvent::Drained));
+    assert!(matches!(inbound_calls.next(), GatewayEvent::Drained));
     // Those who call learn of it a moment later; what leaves before finds nobody.
     let told = (2..)
         .find_map(|number| front.call(number, "").err())
@@ -63,7 +63,7 @@ fn one_that_withdraws_answers_what_it_has_taken() {
 #[test]
 fn each_call_ends_while_the_process_that_takes_them_withdraws() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let (calls, mut refused) = (20_000, 0);
     let (mut sent, mut answered) = (0, 0);
     for number in 1..=calls {
@@ -80,7 +80,7 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
     }
     let mut taken = 0;
     loop {
-        match visits.next() {
+        match inbound_calls.next() {
             GatewayEvent::Call { from, .. } => {
                 taken += 1;
                 kitchen.answer(from, "");
@@ -118,9 +118,9 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
 #[test]
 fn a_process_that_closes_tells_those_who_wait() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    visits.call();
+    inbound_calls.call();
     kitchen.transport.close();
     let (_, told) = news.failed();
     assert_eq!(
@@ -168,11 +168,11 @@ fn a_process_with_another_schema_that_fits_is_found() {
         Process::new(&server, "front"),
         Process::new(&server, "kitchen"),
     );
-    let mut visits = kitchen.serve(2, descriptors("FetchGreeting"));
+    let mut inbound_calls = kitchen.serve(2, descriptors("FetchGreeting"));
     let mut news = front.look_for(1, descriptors("FetchGreeting"));
     news.found();
     front.call(1, "").unwrap();
-    kitchen.answer(visits.call().1, "");
+    kitchen.answer(inbound_calls.call().1, "");
     news.answered();
 }
 
@@ -199,11 +199,11 @@ fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() 
     assert_eq!(told.text, text);
     // One that fits is found beside it, and gets all calls.
     let cellar = Process::new(&server, "cellar");
-    let mut visits = cellar.serve(3, descriptors("FetchGreeting"));
+    let mut inbound_calls = cellar.serve(3, descriptors("FetchGreeting"));
     news.found();
     for number in 2..10 {
         front.call(number, "").unwrap();
-        cellar.answer(visits.call().1, "");
+        cellar.answer(inbound_calls.call().1, "");
         assert_eq!(news.answered().0, call_id(number));
     }
     assert_eq!(
@@ -222,9 +222,9 @@ fn whoever_knows_a_service_by_its_name_alone_takes_each() {
         Process::new(&server, "front"),
         Process::new(&server, "kitchen"),
     );
-    let mut visits = kitchen.serve(SCHEMA, Vec::new());
+    let mut inbound_calls = kitchen.serve(SCHEMA, Vec::new());
     let mut news = front.look_for(0, Vec::new());
     news.found();
     front.call(1, "").unwrap();
-    assert_eq!(visits.call().0.id, call_id(1));
+    assert_eq!(inbound_calls.call().0.id, call_id(1));
 }
