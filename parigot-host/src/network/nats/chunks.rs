@@ -30,7 +30,7 @@ pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Chunk> {
 
 /// Bodies of which pieces are still to come, each with what is to be done once it is whole.
 ///
-/// DedupCache is taken for bytes that have come, and kept free for those that were announced.
+/// Memory is allocated as chunks arrive, and kept free for those that were announced.
 pub(super) struct Transfers<T> {
     under_way: HashMap<u128, Transfer<T>>,
     /// What was announced, all together.
