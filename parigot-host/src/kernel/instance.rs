@@ -35,7 +35,7 @@ pub(crate) struct Instance {
     /// Only the log asks for it.
     id: Mutex<InstanceId>,
     /// How often it was made anew; changes under the lock of the mailbox alone.
-    life: AtomicU32,
+    generation: AtomicU32,
     pub(crate) place: InstanceIndex,
     /// Whether it stands for guests of other processes: then the ids of the calls that it makes were given there.
     pub(crate) is_proxy: bool,
@@ -48,10 +48,10 @@ pub(crate) struct Instance {
     deadline_ns: AtomicU64,
     pub(crate) log_rate: LogRate,
     /// Its body, while nobody runs it; closed while it takes no calls.
-    seat: Slot<InstanceState>,
-    mail: Mutex<Mailbox>,
+    slot: Slot<InstanceState>,
+    mailbox: Mutex<Mailbox>,
     /// When the timer will ring.
-    alarm_ns: AtomicU64,
+    wake_at_ns: AtomicU64,
     /// How many calls it serves, and how many it waits for: for all others to see, by whoever runs it.
     serves: AtomicU32,
     awaits: AtomicU32,
@@ -66,7 +66,7 @@ pub(crate) const UNAVAILABLE: u32 = u32::MAX;
 pub(crate) struct InstanceState {
     pub(crate) code: Box<dyn GuestInstance>,
     /// Where calls go, by handle.
-    pub(crate) links: Vec<Route>,
+    pub(crate) routes: Vec<Route>,
     pub(crate) calls: Calls,
     /// When its last turn began: its time does not go back.
     pub(crate) began_ns: u64,
@@ -91,19 +91,19 @@ pub(crate) struct Calls {
 /// What has come for an instance from those who could not take its body.
 struct Mailbox {
     /// For the next turn.
-    delivery: Box<Batch>,
+    batch: Box<Batch>,
     /// The number of the last call that was left here.
     last_number: u64,
     /// Why it takes no calls, if it takes none.
-    absence: Option<Unavailable>,
+    unavailable_reason: Option<Unavailable>,
     /// Nothing is taken any more, or not before it is made anew.
     has_ended: bool,
     /// Why it is to end before its next turn, if it is.
-    doom: Option<Box<GuestFault>>,
+    kill_reason: Option<Box<GuestFault>>,
 }
 
 /// Numbers of calls that were left in a mailbox begin here, others at 1: two spaces, each with a counter that needs no other lock.
-const FIRST_NUMBER_IN_MAIL: u64 = 1 << 63;
+const FIRST_NUMBER_IN_MAILBOX: u64 = 1 << 63;
 
 /// A call that an instance serves.
 #[derive(Clone, Copy)]
@@ -159,7 +159,7 @@ pub(crate) struct TurnStart {
     /// Whether the guest itself has asked for this turn.
     pub(crate) wanted: bool,
     /// Why it is to end instead.
-    pub(crate) doom: Option<Box<GuestFault>>,
+    pub(crate) kill_reason: Option<Box<GuestFault>>,
 }
 
 /// What is to be done after a turn.
@@ -171,8 +171,8 @@ pub(crate) struct TurnEnd {
 
 impl Mailbox {
     fn end_call(&mut self, number: u64, id: CallId, failure: &Failure) {
-        failure.push(number, id, &mut self.delivery.frames);
-        self.delivery.answered.push(CallName { number, id });
+        failure.push(number, id, &mut self.batch.frames);
+        self.batch.answered.push(CallName { number, id });
     }
 }
 
@@ -186,7 +186,7 @@ impl Instance {
     pub(crate) fn new(identity: Identity, spec: &GuestSpec, is_proxy: bool) -> Self {
         Instance {
             id: Mutex::new(identity.id),
-            life: AtomicU32::new(0),
+            generation: AtomicU32::new(0),
             place: identity.place,
             is_proxy,
             name: spec.name.clone(),
@@ -194,15 +194,15 @@ impl Instance {
             started_ns: AtomicU64::new(identity.started_ns),
             deadline_ns: AtomicU64::new(spec.deadline.as_nanos() as u64),
             log_rate: identity.log_rate,
-            seat: Slot::empty(),
-            mail: Mutex::new(Mailbox {
-                delivery: Box::default(),
-                last_number: FIRST_NUMBER_IN_MAIL,
-                absence: None,
+            slot: Slot::empty(),
+            mailbox: Mutex::new(Mailbox {
+                batch: Box::default(),
+                last_number: FIRST_NUMBER_IN_MAILBOX,
+                unavailable_reason: None,
                 has_ended: false,
-                doom: None,
+                kill_reason: None,
             }),
-            alarm_ns: AtomicU64::new(NEVER),
+            wake_at_ns: AtomicU64::new(NEVER),
             serves: AtomicU32::new(0),
             awaits: AtomicU32::new(0),
             waiting: AtomicU32::new(0),
@@ -211,7 +211,7 @@ impl Instance {
 
     /// How many calls it serves, or [`UNAVAILABLE`], for those who choose between several.
     pub(crate) fn busy(&self) -> u32 {
-        if self.seat.is_closed() {
+        if self.slot.is_closed() {
             UNAVAILABLE
         } else {
             self.calls() as u32
@@ -248,53 +248,53 @@ impl Instance {
     }
 
     /// Tells it that it is launched, in that life of its.
-    pub(crate) fn enqueue_launched(&self, life: u32) -> Wake {
-        let mut mail = self.mail.lock();
-        if mail.has_ended || life != self.life.load(Ordering::Relaxed) {
+    pub(crate) fn enqueue_launched(&self, generation: u32) -> Wake {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.has_ended || generation != self.generation.load(Ordering::Relaxed) {
             return Wake::AlreadyAwake;
         }
-        mail.delivery.frames.extend_from_slice(&self.launched_frame);
-        self.seat.notify()
+        mailbox.batch.frames.extend_from_slice(&self.launched_frame);
+        self.slot.notify()
     }
 
     /// Leaves a frame as it is, for a test's own instance.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn enqueue_frame(&self, header: Header, metadata: &[u8], payload: &[u8]) -> Wake {
-        let mut mail = self.mail.lock();
+        let mut mailbox = self.mailbox.lock();
         push(
-            FrameBuilder::new(&mut mail.delivery.frames, header)
+            FrameBuilder::new(&mut mailbox.batch.frames, header)
                 .metadata_bytes(metadata)
                 .payload(payload),
         );
-        self.seat.notify()
+        self.slot.notify()
     }
 
     /// Tells it to finish the calls that it has, and to leave by that time of the host's clock. It takes no more calls.
     pub(crate) fn enqueue_stop(&self, deadline_ns: u64) -> Wake {
         let deadline_ns = self.own_time_ns(deadline_ns);
-        let mut mail = self.mail.lock();
-        if mail.has_ended {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.has_ended {
             return Wake::AlreadyAwake;
         }
-        mail.absence = Some(Unavailable::Stopping);
+        mailbox.unavailable_reason = Some(Unavailable::Stopping);
         push(FrameBuilder::new(
-            &mut mail.delivery.frames,
+            &mut mailbox.batch.frames,
             Header {
                 deadline_ns,
                 ..Header::new(Kind::Stop)
             },
         ));
-        self.seat.close()
+        self.slot.close()
     }
 
     /// Sees to it that it ends for this reason and has no other turn.
-    pub(crate) fn doom(&self, why: GuestFault) -> Wake {
-        let mut mail = self.mail.lock();
-        mail.doom = Some(Box::new(why));
-        self.seat.notify()
+    pub(crate) fn kill(&self, why: GuestFault) -> Wake {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.kill_reason = Some(Box::new(why));
+        self.slot.notify()
     }
 
-    /// Brings a call, made at `now_ns`. One that is idle gets it in the worker's empty `delivery`, if there is one, and is handed over; else the
+    /// Brings a call, made at `now_ns`. One that is idle gets it in the worker's empty `batch`, if there is one, and is handed over; else the
     /// call is left in the mailbox. Returns the call's number here.
     #[inline(always)]
     pub(crate) fn send_call(
@@ -303,17 +303,17 @@ impl Instance {
         header: Header,
         frame: &Frame<'_>,
         now_ns: u64,
-        delivery: Option<&mut Box<Batch>>,
+        batch: Option<&mut Box<Batch>>,
     ) -> Result<(u64, Handoff), Failure> {
-        if let Some(delivery) = delivery
+        if let Some(batch) = batch
             && self.calls() < CALLS_MAX
             && frame.content_bytes() <= MAILBOX_BYTES_MAX
-            && let Some(mut body) = self.seat.take_idle()
+            && let Some(mut body) = self.slot.take_idle()
         {
             let number = body.calls.number_next();
             body.calls.inbound.insert(number, call);
             self.show_calls(&body.calls);
-            delivery.push_call(number, &call, header, frame);
+            batch.push_call(number, &call, header, frame);
             return Ok((number, Handoff::RunNext(body)));
         }
         self.enqueue_call(call, header, frame, now_ns)
@@ -327,22 +327,22 @@ impl Instance {
         frame: &Frame<'_>,
         now_ns: u64,
     ) -> Result<(u64, Wake), Failure> {
-        let mut mail = self.mail.lock();
-        if let Some(absence) = &mail.absence {
-            return Err(Failure::absent(&self.name, absence, now_ns).at(self));
+        let mut mailbox = self.mailbox.lock();
+        if let Some(unavailable_reason) = &mailbox.unavailable_reason {
+            return Err(Failure::absent(&self.name, unavailable_reason, now_ns).at(self));
         }
         if self.calls() >= CALLS_MAX {
             return Err(Failure::too_many_inbound(&self.name).at(self));
         }
-        if mail.delivery.frames.len() + frame.content_bytes() > MAILBOX_BYTES_MAX {
-            return Err(Failure::mailbox_full(&self.name, mail.delivery.frames.len()).at(self));
+        if mailbox.batch.frames.len() + frame.content_bytes() > MAILBOX_BYTES_MAX {
+            return Err(Failure::mailbox_full(&self.name, mailbox.batch.frames.len()).at(self));
         }
-        mail.last_number += 1;
-        let number = mail.last_number;
-        mail.delivery.push_call(number, &call, header, frame);
-        mail.delivery.arrivals.push((number, call));
-        self.show_waiting(&mail);
-        Ok((number, self.seat.notify()))
+        mailbox.last_number += 1;
+        let number = mailbox.last_number;
+        mailbox.batch.push_call(number, &call, header, frame);
+        mailbox.batch.arrivals.push((number, call));
+        self.show_waiting(&mailbox);
+        Ok((number, self.slot.notify()))
     }
 
     /// Brings the answer of `callee` to a call that it made, as [`Instance::send_call`] brings a call; with another detail than its own, if one
@@ -354,15 +354,15 @@ impl Instance {
         reply: &Frame<'_>,
         detail: Option<&[u8]>,
         callee: &Instance,
-        delivery: Option<&mut Box<Batch>>,
+        batch: Option<&mut Box<Batch>>,
     ) -> Handoff {
-        if let Some(delivery) = delivery
+        if let Some(batch) = batch
             && reply.content_bytes() <= MAILBOX_BYTES_MAX
-            && let Some(mut body) = self.seat.take_idle()
+            && let Some(mut body) = self.slot.take_idle()
         {
             // Else nobody waits for it any more.
             if body.calls.end(call.number, call.id) {
-                delivery.push_reply(call, reply, detail);
+                batch.push_reply(call, reply, detail);
             }
             return Handoff::RunNext(body);
         }
@@ -376,88 +376,92 @@ impl Instance {
         detail: Option<&[u8]>,
         callee: &Instance,
     ) -> Wake {
-        let mut mail = self.mail.lock();
-        if mail.has_ended {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.has_ended {
             return Wake::AlreadyAwake;
         }
-        if mail.delivery.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
+        if mailbox.batch.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
             let failure =
-                Failure::no_room_for_answer(&self.name, mail.delivery.frames.len()).at(callee);
-            mail.end_call(call.number, call.id, &failure);
+                Failure::no_room_for_answer(&self.name, mailbox.batch.frames.len()).at(callee);
+            mailbox.end_call(call.number, call.id, &failure);
         } else {
-            mail.delivery.push_reply(call, reply, detail);
-            mail.delivery.answered.push(CallName {
+            mailbox.batch.push_reply(call, reply, detail);
+            mailbox.batch.answered.push(CallName {
                 number: call.number,
                 id: call.id,
             });
         }
-        self.seat.notify()
+        self.slot.notify()
     }
 
     /// Tells it that a call which it made has failed.
     pub(crate) fn enqueue_failure(&self, number: u64, id: CallId, failure: &Failure) -> Wake {
-        let mut mail = self.mail.lock();
-        if mail.has_ended {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.has_ended {
             return Wake::AlreadyAwake;
         }
-        mail.end_call(number, id, failure);
-        self.seat.notify()
+        mailbox.end_call(number, id, failure);
+        self.slot.notify()
     }
 
     /// Tells it, by whoever runs it, that a call which it wanted to make was not made.
     pub(crate) fn enqueue_call_refused(&self, number: u64, id: CallId, failure: &Failure) -> Wake {
-        failure.push(number, id, &mut self.mail.lock().delivery.frames);
-        self.seat.notify()
+        failure.push(number, id, &mut self.mailbox.lock().batch.frames);
+        self.slot.notify()
     }
 
     /// Whether it runs no more, at least not before it is made anew.
     pub(crate) fn has_ended(&self) -> bool {
-        self.mail.lock().has_ended
+        self.mailbox.lock().has_ended
     }
 
     /// Tells it that nobody waits for a call any more. If it serves that call, it still answers, and the answer goes nowhere.
     pub(crate) fn post_cancel(&self, number: u64, id: CallId) -> Wake {
-        let mut mail = self.mail.lock();
-        if mail.has_ended {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.has_ended {
             return Wake::AlreadyAwake;
         }
-        mail.delivery.cancelled.push(CallName { number, id });
-        self.seat.notify()
+        mailbox.batch.cancelled.push(CallName { number, id });
+        self.slot.notify()
     }
 
     /// Gives it a turn, if it stands for others: it has something to look at.
     #[cfg(feature = "nats")]
-    pub(crate) fn nudge(&self) -> Wake {
-        self.seat.notify()
+    pub(crate) fn wake(&self) -> Wake {
+        self.slot.notify()
     }
 
     /// The timer rings.
-    pub(crate) fn ring(&self, at_ns: u64) -> Wake {
+    pub(crate) fn fire(&self, at_ns: u64) -> Wake {
         // If it is not set to that moment, it was set anew meanwhile.
-        let _ = self
-            .alarm_ns
-            .compare_exchange(at_ns, NEVER, Ordering::Relaxed, Ordering::Relaxed);
-        self.seat.notify()
+        let _ =
+            self.wake_at_ns
+                .compare_exchange(at_ns, NEVER, Ordering::Relaxed, Ordering::Relaxed);
+        self.slot.notify()
     }
 
-    /// Takes what has come, into an empty `delivery`, and the body; `None` if the instance has ended.
-    pub(crate) fn begin_turn(&self, now_ns: u64, delivery: &mut Box<Batch>) -> Option<TurnStart> {
-        let mut body = self.seat.take()?;
-        let mut mail = self.mail.lock();
-        std::mem::swap(&mut mail.delivery, delivery);
-        let doom = mail.doom.take();
+    /// Takes what has come, into an empty `batch`, and the body; `None` if the instance has ended.
+    pub(crate) fn begin_turn(&self, now_ns: u64, batch: &mut Box<Batch>) -> Option<TurnStart> {
+        let mut body = self.slot.take()?;
+        let mut mailbox = self.mailbox.lock();
+        std::mem::swap(&mut mailbox.batch, batch);
+        let kill_reason = mailbox.kill_reason.take();
         // Whoever leaves a call has this lock and looks at both numbers, so none may be counted in neither.
         self.serves.store(
-            (body.calls.inbound.len() + delivery.arrivals.len()) as u32,
+            (body.calls.inbound.len() + batch.arrivals.len()) as u32,
             Ordering::Relaxed,
         );
-        self.show_waiting(&mail);
-        drop(mail);
-        body.calls.receive(delivery);
+        self.show_waiting(&mailbox);
+        drop(mailbox);
+        body.calls.receive(batch);
         self.show_calls(&body.calls);
         // One that stands for others is told by its turn that something is in the post.
         let wanted = body.more || body.wake_ns <= now_ns || self.is_proxy;
-        Some(TurnStart { body, wanted, doom })
+        Some(TurnStart {
+            body,
+            wanted,
+            kill_reason,
+        })
     }
 
     /// Puts the body back and says how the turn ended; `None` if the guest was not entered.
@@ -471,17 +475,17 @@ impl Instance {
         let more = body.more;
         let alarm = self.alarm_until(body.wake_ns.min(body.calls.deadlines_ns));
         TurnEnd {
-            wake: self.seat.put_back(body, more),
+            wake: self.slot.put_back(body, more),
             alarm,
         }
     }
 
     /// The alarm to set if one is needed at that moment. One that is too early does no harm, and moving it for each call would cost more.
-    fn alarm_until(&self, alarm_ns: u64) -> Option<(Option<u64>, u64)> {
-        let previous_ns = self.alarm_ns.load(Ordering::Relaxed);
-        (alarm_ns < previous_ns).then(|| {
-            self.alarm_ns.store(alarm_ns, Ordering::Relaxed);
-            ((previous_ns != NEVER).then_some(previous_ns), alarm_ns)
+    fn alarm_until(&self, wake_at_ns: u64) -> Option<(Option<u64>, u64)> {
+        let previous_ns = self.wake_at_ns.load(Ordering::Relaxed);
+        (wake_at_ns < previous_ns).then(|| {
+            self.wake_at_ns.store(wake_at_ns, Ordering::Relaxed);
+            ((previous_ns != NEVER).then_some(previous_ns), wake_at_ns)
         })
     }
 
@@ -494,24 +498,24 @@ impl Instance {
     }
 
     /// Lets all see how many calls wait, now that its mailbox has changed.
-    fn show_waiting(&self, mail: &Mailbox) {
+    fn show_waiting(&self, mailbox: &Mailbox) {
         self.waiting
-            .store(mail.delivery.arrivals.len() as u32, Ordering::Relaxed);
+            .store(mailbox.batch.arrivals.len() as u32, Ordering::Relaxed);
     }
 
     /// Closes the mailbox of one whose body will not come back. Returns the calls that were in it: they have not run.
-    pub(crate) fn close(&self, absence: Unavailable) -> Vec<(u64, Inbound)> {
-        let mut mail = self.mail.lock();
-        mail.has_ended = true;
-        self.seat.give_up();
-        match (&mail.absence, &absence) {
+    pub(crate) fn close(&self, unavailable_reason: Unavailable) -> Vec<(u64, Inbound)> {
+        let mut mailbox = self.mailbox.lock();
+        mailbox.has_ended = true;
+        self.slot.give_up();
+        match (&mailbox.unavailable_reason, &unavailable_reason) {
             // It is as long as before that it has been down, and what will not come back need not be told twice.
             (Some(Unavailable::Restarting { .. }), Unavailable::Restarting { .. })
             | (Some(Unavailable::Failed { .. }), _) => {}
-            _ => mail.absence = Some(absence),
+            _ => mailbox.unavailable_reason = Some(unavailable_reason),
         }
-        let never_given = std::mem::take(&mut *mail.delivery).arrivals;
-        self.show_waiting(&mail);
+        let never_given = std::mem::take(&mut *mailbox.batch).arrivals;
+        self.show_waiting(&mailbox);
         self.serves.store(0, Ordering::Relaxed);
         self.awaits.store(0, Ordering::Relaxed);
         never_given
@@ -521,19 +525,19 @@ impl Instance {
     /// [`Instance::welcome_calls`].
     pub(crate) fn reopen(&self, id: InstanceId, started_ns: u64) -> u32 {
         *self.id.lock() = id;
-        let mut mail = self.mail.lock();
+        let mut mailbox = self.mailbox.lock();
         self.started_ns.store(started_ns, Ordering::Relaxed);
-        let life = self.life.load(Ordering::Relaxed).wrapping_add(1);
-        self.life.store(life, Ordering::Relaxed);
-        mail.has_ended = false;
+        let generation = self.generation.load(Ordering::Relaxed).wrapping_add(1);
+        self.generation.store(generation, Ordering::Relaxed);
+        mailbox.has_ended = false;
         // An alarm that is set stays so: a turn that nobody needs does no harm.
-        self.seat.prepare(mail.doom.is_some());
-        life
+        self.slot.prepare(mailbox.kill_reason.is_some());
+        generation
     }
 
     /// How many calls it serves, and how many it waits for; the latter are not known while it is in a turn.
     pub(crate) fn pending(&self) -> (usize, Option<usize>) {
-        let is_in_turn = self.seat.is_taken() && !self.has_ended();
+        let is_in_turn = self.slot.is_taken() && !self.has_ended();
         (
             self.calls(),
             (!is_in_turn).then(|| self.awaits.load(Ordering::Relaxed) as usize),
@@ -542,10 +546,10 @@ impl Instance {
 
     /// Takes calls from now on.
     pub(crate) fn welcome_calls(&self) {
-        let mut mail = self.mail.lock();
-        if mail.absence != Some(Unavailable::Stopping) {
-            mail.absence = None;
-            self.seat.open();
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.unavailable_reason != Some(Unavailable::Stopping) {
+            mailbox.unavailable_reason = None;
+            self.slot.open();
         }
     }
 
@@ -573,7 +577,7 @@ impl Instance {
 }
 
 impl InstanceState {
-    pub(crate) fn new(code: Box<dyn GuestInstance>, links: Vec<Route>) -> Box<Self> {
+    pub(crate) fn new(code: Box<dyn GuestInstance>, routes: Vec<Route>) -> Box<Self> {
         let calls = Calls {
             outbound: Table::new(),
             deadlines_ns: NEVER,
@@ -582,7 +586,7 @@ impl InstanceState {
         };
         Box::new(InstanceState {
             code,
-            links,
+            routes,
             calls,
             began_ns: 0,
             more: false,
@@ -610,19 +614,19 @@ impl Calls {
 
     /// Brings itself up to date with what was left in the mailbox. Each call ends once, so of the answers those are dropped for which it does not
     /// wait any more.
-    fn receive(&mut self, delivery: &mut Batch) {
-        for (number, call) in delivery.arrivals.drain(..) {
+    fn receive(&mut self, batch: &mut Batch) {
+        for (number, call) in batch.arrivals.drain(..) {
             self.inbound.insert(number, call);
         }
-        let unwanted = delivery
+        let unwanted = batch
             .answered
             .drain(..)
             .filter(|call| !self.end(call.number, call.id));
         let unwanted: HashSet<_> = unwanted.map(|call| call.id.to_wire()).collect();
         if !unwanted.is_empty() {
-            drop_replies(&mut delivery.frames, &unwanted);
+            drop_replies(&mut batch.frames, &unwanted);
         }
-        for CallName { number, id } in delivery.cancelled.drain(..) {
+        for CallName { number, id } in batch.cancelled.drain(..) {
             let call = self
                 .inbound
                 .get_mut(number)
@@ -631,7 +635,7 @@ impl Calls {
             if let Some(call) = call {
                 call.caller = None;
                 push(FrameBuilder::new(
-                    &mut delivery.frames,
+                    &mut batch.frames,
                     Header {
                         number,
                         ..Header::new(Kind::Cancel)
@@ -768,7 +772,7 @@ mod tests {
         let instance = Instance::new(identity, spec, false);
         assert_eq!(
             instance
-                .seat
+                .slot
                 .put_back(InstanceState::new(Box::new(Nothing), Vec::new()), false),
             Wake::AlreadyAwake
         );
@@ -776,11 +780,11 @@ mod tests {
     }
 
     fn frames(instance: &Instance) -> Vec<Kind> {
-        kinds(&instance.mail.lock().delivery)
+        kinds(&instance.mailbox.lock().batch)
     }
 
-    fn kinds(delivery: &Batch) -> Vec<Kind> {
-        Frames::new(&delivery.frames)
+    fn kinds(batch: &Batch) -> Vec<Kind> {
+        Frames::new(&batch.frames)
             .map(|frame| frame.expect("whole").kind().expect("known"))
             .collect()
     }
@@ -789,16 +793,13 @@ mod tests {
         call_with(instance, None).map(drop)
     }
 
-    fn call_with(
-        instance: &Instance,
-        delivery: Option<&mut Box<Batch>>,
-    ) -> Result<Handoff, Failure> {
-        numbered_call(instance, delivery).map(|(_, handoff)| handoff)
+    fn call_with(instance: &Instance, batch: Option<&mut Box<Batch>>) -> Result<Handoff, Failure> {
+        numbered_call(instance, batch).map(|(_, handoff)| handoff)
     }
 
     fn numbered_call(
         instance: &Instance,
-        delivery: Option<&mut Box<Batch>>,
+        batch: Option<&mut Box<Batch>>,
     ) -> Result<(u64, Handoff), Failure> {
         let mut bytes = Vec::new();
         push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)));
@@ -811,16 +812,14 @@ mod tests {
             number: 1,
             id: CallId::from_random(1),
         };
-        instance.send_call(call, Header::new(Kind::Call), &frame, 0, delivery)
+        instance.send_call(call, Header::new(Kind::Call), &frame, 0, batch)
     }
 
     /// Begins the turn that it was queued for.
     fn begin(instance: &Instance) -> (Box<InstanceState>, Box<Batch>) {
-        let mut delivery = Box::default();
-        let start = instance
-            .begin_turn(0, &mut delivery)
-            .expect("nobody runs it");
-        (start.body, delivery)
+        let mut batch = Box::default();
+        let start = instance.begin_turn(0, &mut batch).expect("nobody runs it");
+        (start.body, batch)
     }
 
     /// Ends a turn in which the guest has asked for nothing.
@@ -850,7 +849,7 @@ mod tests {
         instance: &Instance,
         number: u64,
         id: u128,
-        delivery: Option<&mut Box<Batch>>,
+        batch: Option<&mut Box<Batch>>,
     ) -> Handoff {
         let mut bytes = Vec::new();
         push(FrameBuilder::new(&mut bytes, Header::new(Kind::Reply)));
@@ -863,17 +862,17 @@ mod tests {
             number,
             id: CallId::from_random(id),
         };
-        instance.send_reply(&call, &frame, None, instance, delivery)
+        instance.send_reply(&call, &frame, None, instance, batch)
     }
 
     #[test]
     fn one_that_is_idle_is_handed_over_with_a_call_and_one_that_runs_is_not() {
         let instance = idle();
-        let mut delivery = Box::default();
-        let Ok(Handoff::RunNext(body)) = call_with(&instance, Some(&mut delivery)) else {
+        let mut batch = Box::default();
+        let Ok(Handoff::RunNext(body)) = call_with(&instance, Some(&mut batch)) else {
             panic!("it is idle")
         };
-        assert_eq!(kinds(&delivery), [Kind::Call]);
+        assert_eq!(kinds(&batch), [Kind::Call]);
         let mut other = Box::default();
         assert!(matches!(
             call_with(&instance, Some(&mut other)),
@@ -893,18 +892,18 @@ mod tests {
             call_with(&instance, None),
             Ok(Handoff::Wake(Wake::Queue))
         ));
-        let mut delivery = Box::default();
+        let mut batch = Box::default();
         assert!(matches!(
-            call_with(&instance, Some(&mut delivery)),
+            call_with(&instance, Some(&mut batch)),
             Ok(Handoff::Wake(Wake::AlreadyAwake))
         ));
         assert_eq!(
-            (kinds(&delivery), frames(&instance)),
+            (kinds(&batch), frames(&instance)),
             (vec![], vec![Kind::Call; 2])
         );
-        let (body, delivery) = begin(&instance);
+        let (body, batch) = begin(&instance);
         assert_eq!(
-            (kinds(&delivery), body.calls.inbound.len()),
+            (kinds(&batch), body.calls.inbound.len()),
             (vec![Kind::Call; 2], 2)
         );
         assert_eq!(end(&instance, body), Wake::AlreadyAwake);
@@ -915,9 +914,9 @@ mod tests {
         let instance = idle();
         let mut numbers = Vec::new();
         for _ in 0..3 {
-            let mut delivery = Box::default();
+            let mut batch = Box::default();
             let (number, handoff) =
-                numbered_call(&instance, Some(&mut delivery)).expect("it takes calls");
+                numbered_call(&instance, Some(&mut batch)).expect("it takes calls");
             numbers.push(number);
             numbers.push(numbered_call(&instance, None).expect("it takes calls").0);
             let Handoff::RunNext(body) = handoff else {
@@ -948,8 +947,8 @@ mod tests {
             );
         }
         assert_eq!(end(&instance, body), Wake::Queue);
-        let (mut body, delivery) = begin(&instance);
-        assert_eq!(kinds(&delivery), [Kind::Cancel]);
+        let (mut body, batch) = begin(&instance);
+        assert_eq!(kinds(&batch), [Kind::Cancel]);
         assert!(
             body.calls
                 .inbound
@@ -981,17 +980,16 @@ mod tests {
             );
             assert_eq!(end(&instance, body), Wake::AlreadyAwake);
 
-            let mut delivery = Box::default();
-            let (body, delivery) =
-                match reply(&instance, 7, 7, is_handed_over.then_some(&mut delivery)) {
-                    Handoff::RunNext(body) => (body, delivery),
-                    Handoff::Wake(wake) => {
-                        assert_eq!(wake, Wake::Queue);
-                        let _ = reply(&instance, 8, 8, None);
-                        begin(&instance)
-                    }
-                };
-            assert_eq!(kinds(&delivery).len(), usize::from(!is_handed_over));
+            let mut batch = Box::default();
+            let (body, batch) = match reply(&instance, 7, 7, is_handed_over.then_some(&mut batch)) {
+                Handoff::RunNext(body) => (body, batch),
+                Handoff::Wake(wake) => {
+                    assert_eq!(wake, Wake::Queue);
+                    let _ = reply(&instance, 8, 8, None);
+                    begin(&instance)
+                }
+            };
+            assert_eq!(kinds(&batch).len(), usize::from(!is_handed_over));
             assert_eq!(body.calls.outbound.len(), usize::from(is_handed_over));
         }
     }
@@ -1002,11 +1000,11 @@ mod tests {
         let (mut body, _) = begin(&instance);
         body.calls.outbound.insert(1, waiting_call(2));
         assert_eq!(end(&instance, body), Wake::AlreadyAwake);
-        let mut delivery = Box::default();
-        let Handoff::RunNext(body) = reply(&instance, 1, 1, Some(&mut delivery)) else {
+        let mut batch = Box::default();
+        let Handoff::RunNext(body) = reply(&instance, 1, 1, Some(&mut batch)) else {
             panic!("it is idle")
         };
-        assert_eq!((kinds(&delivery), body.calls.outbound.len()), (vec![], 1));
+        assert_eq!((kinds(&batch), body.calls.outbound.len()), (vec![], 1));
     }
 
     #[test]

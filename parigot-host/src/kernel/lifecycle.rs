@@ -72,7 +72,7 @@ struct LifecycleState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Launched {
     pub(crate) guest: usize,
-    pub(crate) life: u32,
+    pub(crate) generation: u32,
 }
 
 /// Whether a guest that has ended may be made anew.
@@ -88,7 +88,7 @@ pub(crate) enum Fall {
 
 /// A guest that can never be launched, for one that it requires is gone for good; or that stands there for others who call that one.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Stranded {
+pub(crate) struct Unlaunchable {
     pub(crate) guest: usize,
     pub(crate) phase: Phase,
     /// It was made anew, or else it has never been there.
@@ -108,7 +108,7 @@ struct Guest {
     part: GuestKind,
     phase: Phase,
     /// The life that it has asked in, if it has: see [`crate::kernel::instance::Instance::reopen`].
-    life: u32,
+    generation: u32,
     /// It has been ready: from then on it may fall, and nobody's start waits for it but by what it requires.
     was_ready: bool,
     /// How many of its needs are not met.
@@ -162,7 +162,7 @@ impl Lifecycle {
         let guest = |part| Guest {
             part,
             phase: Phase::Starting,
-            life: 0,
+            generation: 0,
             was_ready: false,
             missing: 0,
             lost: None,
@@ -218,7 +218,7 @@ impl Lifecycle {
             need.ready += 1;
             need.never_ready -= usize::from(is_first);
             if !was_met && need.is_met() {
-                launched.extend(state.meet(place));
+                launched.extend(state.satisfy(place));
             }
         });
         launched.sort_unstable_by_key(|launched: &Launched| launched.guest);
@@ -226,7 +226,7 @@ impl Lifecycle {
     }
 
     /// A guest has left for good, with a status or, if it failed, without. Returns those that wait for it in vain.
-    pub(crate) fn ended(&self, guest: usize, status: Option<u8>) -> Vec<Stranded> {
+    pub(crate) fn ended(&self, guest: usize, status: Option<u8>) -> Vec<Unlaunchable> {
         let mut state = self.state.lock();
         let (part, before) = state.end(guest);
         if part == state.left_part && state.status == 0 {
@@ -271,13 +271,13 @@ impl Lifecycle {
 
     /// One that has fallen is there again in that life, and has not asked to be launched. `None` if it may not come
     /// back any more.
-    pub(crate) fn rise(&self, guest: usize, life: u32) -> Option<()> {
+    pub(crate) fn rise(&self, guest: usize, generation: u32) -> Option<()> {
         let mut state = self.state.lock();
         if state.stop_asked || state.guests[guest].lost.is_some() {
             return None;
         }
         state.advance(guest, Phase::Fallen, Phase::Starting)?;
-        state.guests[guest].life = life;
+        state.guests[guest].generation = generation;
         Some(())
     }
 
@@ -389,7 +389,7 @@ impl LifecycleState {
         }
         Some(Launched {
             guest,
-            life: self.guests[guest].life,
+            generation: self.guests[guest].generation,
         })
     }
 
@@ -428,7 +428,7 @@ impl LifecycleState {
     }
 
     /// A need is met from now on. Returns those that are launched.
-    fn meet(&mut self, place: usize) -> Vec<Launched> {
+    fn satisfy(&mut self, place: usize) -> Vec<Launched> {
         let required_by = std::mem::take(&mut self.needs[place].need.required_by);
         let launched = required_by.iter().filter_map(|waiting| {
             self.guests[*waiting].missing -= 1;
@@ -441,7 +441,7 @@ impl LifecycleState {
 
     /// Writes down for those that require this guest, and nobody else who is left, that it is gone for good, and returns those of them that
     /// are stranded.
-    fn strand_requirers(&mut self, lost: usize) -> Vec<Stranded> {
+    fn strand_requirers(&mut self, lost: usize) -> Vec<Unlaunchable> {
         let is_over = |exporter: &usize| self.guests[*exporter].phase == Phase::Ended;
         let needs = self.guests[lost]
             .serves
@@ -468,7 +468,7 @@ impl LifecycleState {
             let Guest {
                 phase, was_ready, ..
             } = self.guests[guest];
-            Stranded {
+            Unlaunchable {
                 guest,
                 phase,
                 was_ready,
@@ -527,7 +527,7 @@ mod tests {
     use super::*;
 
     /// `app` requires `kitchen` twice and `store`, `kitchen` requires `store`.
-    fn life() -> Lifecycle {
+    fn lifecycle() -> Lifecycle {
         let need = |exporters: &[usize], required_by: &[usize]| Dependency {
             exporters: exporters.to_vec(),
             required_by: required_by.to_vec(),
@@ -541,7 +541,14 @@ mod tests {
 
     /// These are launched in their first life.
     fn first<const N: usize>(guests: [usize; N]) -> Option<Vec<Launched>> {
-        Some(guests.map(|guest| Launched { guest, life: 0 }).into())
+        Some(
+            guests
+                .map(|guest| Launched {
+                    guest,
+                    generation: 0,
+                })
+                .into(),
+        )
     }
 
     fn unready(guest: usize, phase: Phase, lacks: &[usize]) -> Unready {
@@ -554,77 +561,93 @@ mod tests {
 
     #[test]
     fn the_start_waits_for_services_and_for_programs_that_have_asked() {
-        let life = life();
+        let lifecycle = lifecycle();
         let services = || {
             [
                 unready(1, Phase::Starting, &[2]),
                 unready(2, Phase::Starting, &[]),
             ]
         };
-        assert_eq!(life.unready(), services());
-        assert_eq!(life.ask(0), Some(vec![]));
+        assert_eq!(lifecycle.unready(), services());
+        assert_eq!(lifecycle.ask(0), Some(vec![]));
         let [kitchen, store] = services();
         assert_eq!(
-            life.unready(),
+            lifecycle.unready(),
             [unready(0, Phase::Waiting, &[1, 2]), kitchen, store]
         );
     }
 
     #[test]
     fn a_start_is_complete_once_all_are_ready() {
-        let life = life();
+        let lifecycle = lifecycle();
         assert_eq!(
-            (life.ask(0), life.ask(1), life.ask(2)),
+            (lifecycle.ask(0), lifecycle.ask(1), lifecycle.ask(2)),
             (Some(vec![]), Some(vec![]), first([2]))
         );
-        assert_eq!(life.ready(2), first([1]));
+        assert_eq!(lifecycle.ready(2), first([1]));
         let kitchen = || unready(1, Phase::Launched, &[]);
         assert_eq!(
-            life.unready(),
+            lifecycle.unready(),
             [unready(0, Phase::Waiting, &[1]), kitchen()]
         );
-        assert_eq!(life.ready(1), first([0]));
-        assert_eq!(life.unready(), []);
-        assert!(!life.give_up_start());
-        assert_eq!(life.status(), 0);
+        assert_eq!(lifecycle.ready(1), first([0]));
+        assert_eq!(lifecycle.unready(), []);
+        assert!(!lifecycle.give_up_start());
+        assert_eq!(lifecycle.status(), 0);
     }
 
     #[test]
     fn a_start_that_is_given_up_ends_the_deployment_with_a_status_of_its_own() {
-        let life = life();
-        assert!(life.give_up_start());
-        life.wait_until_over();
-        assert_eq!(life.status(), TIMED_OUT);
+        let lifecycle = lifecycle();
+        assert!(lifecycle.give_up_start());
+        lifecycle.wait_until_over();
+        assert_eq!(lifecycle.status(), TIMED_OUT);
         assert_eq!(
-            life.unready(),
+            lifecycle.unready(),
             [],
             "nobody waits for a deployment that ends"
         );
-        life.ended(0, Some(7));
-        assert_eq!(life.status(), TIMED_OUT);
+        lifecycle.ended(0, Some(7));
+        assert_eq!(lifecycle.status(), TIMED_OUT);
     }
 
     /// The same once both services are ready and the program waits for nothing but its own asking.
-    fn ready_life() -> Lifecycle {
-        let life = life();
-        assert_eq!((life.ask(2), life.ready(2)), (first([2]), Some(vec![])));
-        assert_eq!((life.ask(1), life.ready(1)), (first([1]), Some(vec![])));
-        life
+    fn ready_lifecycle() -> Lifecycle {
+        let lifecycle = lifecycle();
+        assert_eq!(
+            (lifecycle.ask(2), lifecycle.ready(2)),
+            (first([2]), Some(vec![]))
+        );
+        assert_eq!(
+            (lifecycle.ask(1), lifecycle.ready(1)),
+            (first([1]), Some(vec![]))
+        );
+        lifecycle
     }
 
     #[test]
     fn one_that_was_ready_falls_and_is_launched_again_while_others_wait_for_it() {
-        let life = ready_life();
-        assert_eq!(life.fall(2), Fall::Fallen);
-        assert_eq!(life.ask(0), Some(vec![]), "it requires what has fallen");
-        assert_eq!(life.unready(), [unready(0, Phase::Waiting, &[2])]);
-        assert_eq!(life.rise(2, 1), Some(()));
-        assert_eq!(life.rise(2, 1), None);
-        assert_eq!(life.ask(2), Some(vec![Launched { guest: 2, life: 1 }]));
-        assert_eq!(life.ready(2), first([0]));
-        assert_eq!(life.unready(), []);
+        let lifecycle = ready_lifecycle();
+        assert_eq!(lifecycle.fall(2), Fall::Fallen);
         assert_eq!(
-            life.stop_order(),
+            lifecycle.ask(0),
+            Some(vec![]),
+            "it requires what has fallen"
+        );
+        assert_eq!(lifecycle.unready(), [unready(0, Phase::Waiting, &[2])]);
+        assert_eq!(lifecycle.rise(2, 1), Some(()));
+        assert_eq!(lifecycle.rise(2, 1), None);
+        assert_eq!(
+            lifecycle.ask(2),
+            Some(vec![Launched {
+                guest: 2,
+                generation: 1
+            }])
+        );
+        assert_eq!(lifecycle.ready(2), first([0]));
+        assert_eq!(lifecycle.unready(), []);
+        assert_eq!(
+            lifecycle.stop_order(),
             [0, 1, 2],
             "the last launched first, and each before what it requires"
         );
@@ -632,21 +655,21 @@ mod tests {
 
     #[test]
     fn one_that_never_was_ready_does_not_fall() {
-        let life = life();
-        assert_eq!(life.ask(2), first([2]));
-        assert_eq!(life.fall(2), Fall::Refused);
+        let lifecycle = lifecycle();
+        assert_eq!(lifecycle.ask(2), first([2]));
+        assert_eq!(lifecycle.fall(2), Fall::Refused);
     }
 
     #[test]
     fn nobody_comes_back_once_the_deployment_ends() {
-        let life = ready_life();
-        assert_eq!(life.fall(2), Fall::Fallen);
-        life.ask_to_stop();
-        assert_eq!(life.rise(2, 1), None);
-        assert_eq!(life.fall(1), Fall::Refused);
-        life.wait_until_over();
+        let lifecycle = ready_lifecycle();
+        assert_eq!(lifecycle.fall(2), Fall::Fallen);
+        lifecycle.ask_to_stop();
+        assert_eq!(lifecycle.rise(2, 1), None);
+        assert_eq!(lifecycle.fall(1), Fall::Refused);
+        lifecycle.wait_until_over();
         assert_eq!(
-            life.stop_order(),
+            lifecycle.stop_order(),
             [0, 1],
             "one that has fallen is not waited for"
         );
@@ -654,18 +677,18 @@ mod tests {
 
     #[test]
     fn those_that_wait_for_one_that_is_lost_for_good_are_told() {
-        let life = ready_life();
-        assert_eq!(life.fall(2), Fall::Fallen);
-        assert_eq!(life.ask(0), Some(vec![]));
+        let lifecycle = ready_lifecycle();
+        assert_eq!(lifecycle.fall(2), Fall::Fallen);
+        assert_eq!(lifecycle.ask(0), Some(vec![]));
         assert_eq!(
-            life.ended(2, None),
-            [Stranded {
+            lifecycle.ended(2, None),
+            [Unlaunchable {
                 guest: 0,
                 phase: Phase::Waiting,
                 was_ready: false
             }]
         );
-        assert_eq!(life.status(), FAILED);
+        assert_eq!(lifecycle.status(), FAILED);
     }
 
     #[test]
@@ -675,48 +698,51 @@ mod tests {
             (1, Phase::Starting),
             (2, Phase::Waiting),
         ] {
-            let life = ready_life();
-            assert_eq!(life.ask(0), first([0]));
-            assert_eq!((life.fall(1), life.fall(2)), (Fall::Fallen, Fall::Fallen));
+            let lifecycle = ready_lifecycle();
+            assert_eq!(lifecycle.ask(0), first([0]));
+            assert_eq!(
+                (lifecycle.fall(1), lifecycle.fall(2)),
+                (Fall::Fallen, Fall::Fallen)
+            );
             if steps > 0 {
-                assert_eq!(life.rise(1, 1), Some(()));
+                assert_eq!(lifecycle.rise(1, 1), Some(()));
             }
             if steps > 1 {
-                assert_eq!(life.ask(1), Some(vec![]));
+                assert_eq!(lifecycle.ask(1), Some(vec![]));
             }
             assert_eq!(
-                life.ended(2, None),
-                [Stranded {
+                lifecycle.ended(2, None),
+                [Unlaunchable {
                     guest: 1,
                     phase,
                     was_ready: true
                 }]
             );
-            assert_eq!(life.rise(1, 1), None, "it could never be launched");
+            assert_eq!(lifecycle.rise(1, 1), None, "it could never be launched");
         }
     }
 
     #[test]
     fn one_that_ends_after_what_it_requires_is_gone_for_good_does_not_come_back() {
-        let life = ready_life();
-        assert_eq!(life.ask(0), first([0]));
-        assert_eq!(life.ended(2, Some(0)), []);
-        assert_eq!(life.fall(1), Fall::Lost { exporter: 2 });
+        let lifecycle = ready_lifecycle();
+        assert_eq!(lifecycle.ask(0), first([0]));
+        assert_eq!(lifecycle.ended(2, Some(0)), []);
+        assert_eq!(lifecycle.fall(1), Fall::Lost { exporter: 2 });
     }
 
     #[test]
     fn the_status_is_that_of_the_programs_or_without_programs_of_the_services() {
         let status = |part, ends: [Option<u8>; 2]| {
-            let life = Lifecycle::new(vec![part; 2], Vec::new());
+            let lifecycle = Lifecycle::new(vec![part; 2], Vec::new());
             for (guest, end) in ends.into_iter().enumerate() {
                 assert_eq!(
-                    (life.ask(guest), life.ready(guest)),
+                    (lifecycle.ask(guest), lifecycle.ready(guest)),
                     (first([guest]), Some(vec![]))
                 );
-                life.ended(guest, end);
+                lifecycle.ended(guest, end);
             }
-            life.wait_until_over();
-            life.status()
+            lifecycle.wait_until_over();
+            lifecycle.status()
         };
         for part in [GuestKind::Program, GuestKind::Service] {
             assert_eq!(status(part, [Some(0), Some(0)]), 0);
@@ -727,7 +753,7 @@ mod tests {
 
     /// A service, and what stands for those who call it from elsewhere, both ready.
     fn life_with_gateway() -> Lifecycle {
-        let life = Lifecycle::new(
+        let lifecycle = Lifecycle::new(
             vec![GuestKind::Service, GuestKind::Proxy],
             vec![Dependency {
                 exporters: vec![0],
@@ -735,44 +761,44 @@ mod tests {
             }],
         );
         assert_eq!(
-            (life.ask(1), life.ask(0), life.ready(0)),
+            (lifecycle.ask(1), lifecycle.ask(0), lifecycle.ready(0)),
             (Some(vec![]), first([0]), first([1]))
         );
-        life
+        lifecycle
     }
 
     #[test]
     fn what_stands_for_others_does_not_keep_a_deployment_alive() {
-        let life = life_with_gateway();
-        assert_eq!(life.ready(1), Some(vec![]));
+        let lifecycle = life_with_gateway();
+        assert_eq!(lifecycle.ready(1), Some(vec![]));
         assert_eq!(
-            life.stop_order(),
+            lifecycle.stop_order(),
             [1, 0],
             "calls of others end before what they call"
         );
-        life.ended(0, Some(3));
-        life.wait_until_over();
-        assert_eq!(life.status(), 3);
+        lifecycle.ended(0, Some(3));
+        lifecycle.wait_until_over();
+        assert_eq!(lifecycle.status(), 3);
     }
 
     #[test]
     fn who_stands_for_callers_of_what_is_gone_for_good_is_told_in_each_phase_and_no_start_fails_for_it()
      {
         for (is_ready, phase) in [(false, Phase::Launched), (true, Phase::Ready)] {
-            let life = life_with_gateway();
+            let lifecycle = life_with_gateway();
             if is_ready {
-                assert_eq!(life.ready(1), Some(vec![]));
+                assert_eq!(lifecycle.ready(1), Some(vec![]));
             }
             assert_eq!(
-                life.ended(0, Some(0)),
-                [Stranded {
+                lifecycle.ended(0, Some(0)),
+                [Unlaunchable {
                     guest: 1,
                     phase,
                     was_ready: is_ready
                 }]
             );
-            assert_eq!(life.ended(1, Some(0)), []);
-            assert_eq!(life.status(), 0);
+            assert_eq!(lifecycle.ended(1, Some(0)), []);
+            assert_eq!(lifecycle.status(), 0);
         }
     }
 
@@ -795,52 +821,70 @@ mod tests {
 
     /// The same once both services are ready.
     fn ready_replicated_life() -> Lifecycle {
-        let life = replicated_life();
-        assert_eq!((life.ask(2), life.ready(2)), (first([2]), Some(vec![])));
-        assert_eq!((life.ask(3), life.ready(3)), (first([3]), Some(vec![])));
-        life
+        let lifecycle = replicated_life();
+        assert_eq!(
+            (lifecycle.ask(2), lifecycle.ready(2)),
+            (first([2]), Some(vec![]))
+        );
+        assert_eq!(
+            (lifecycle.ask(3), lifecycle.ready(3)),
+            (first([3]), Some(vec![]))
+        );
+        lifecycle
     }
 
     #[test]
     fn a_guest_is_launched_once_all_exporters_of_a_service_are_ready() {
-        let life = replicated_life();
+        let lifecycle = replicated_life();
         assert_eq!(
-            (life.ask(0), life.ask(2), life.ask(3)),
+            (lifecycle.ask(0), lifecycle.ask(2), lifecycle.ask(3)),
             (Some(vec![]), first([2]), first([3]))
         );
-        assert_eq!(life.ready(2), Some(vec![]));
-        assert_eq!(life.unready()[0], unready(0, Phase::Waiting, &[3]));
-        assert_eq!(life.ready(3), first([0]));
+        assert_eq!(lifecycle.ready(2), Some(vec![]));
+        assert_eq!(lifecycle.unready()[0], unready(0, Phase::Waiting, &[3]));
+        assert_eq!(lifecycle.ready(3), first([0]));
     }
 
     #[test]
     fn one_exporter_that_is_there_is_enough_for_guests_that_come_later() {
-        let life = ready_replicated_life();
-        assert_eq!(life.fall(2), Fall::Fallen);
-        assert_eq!(life.ask(0), first([0]), "the other is there");
-        assert_eq!(life.fall(3), Fall::Fallen);
-        assert_eq!(life.ask(1), Some(vec![]));
-        assert_eq!(life.unready(), [unready(1, Phase::Waiting, &[2, 3])]);
-        assert_eq!(life.ended(2, None), [], "the other may come back");
-        assert_eq!(life.rise(3, 1), Some(()));
+        let lifecycle = ready_replicated_life();
+        assert_eq!(lifecycle.fall(2), Fall::Fallen);
+        assert_eq!(lifecycle.ask(0), first([0]), "the other is there");
+        assert_eq!(lifecycle.fall(3), Fall::Fallen);
+        assert_eq!(lifecycle.ask(1), Some(vec![]));
+        assert_eq!(lifecycle.unready(), [unready(1, Phase::Waiting, &[2, 3])]);
+        assert_eq!(lifecycle.ended(2, None), [], "the other may come back");
+        assert_eq!(lifecycle.rise(3, 1), Some(()));
         assert_eq!(
-            (life.ask(3), life.ready(3)),
-            (Some(vec![Launched { guest: 3, life: 1 }]), first([1]))
+            (lifecycle.ask(3), lifecycle.ready(3)),
+            (
+                Some(vec![Launched {
+                    guest: 3,
+                    generation: 1
+                }]),
+                first([1])
+            )
         );
     }
 
     #[test]
     fn those_that_wait_are_told_when_the_last_exporter_is_lost_for_good() {
-        let life = ready_replicated_life();
-        assert_eq!((life.fall(2), life.fall(3)), (Fall::Fallen, Fall::Fallen));
-        assert_eq!((life.ask(0), life.ask(1)), (Some(vec![]), Some(vec![])));
-        assert_eq!(life.ended(2, None), []);
-        let stranded = |guest| Stranded {
+        let lifecycle = ready_replicated_life();
+        assert_eq!(
+            (lifecycle.fall(2), lifecycle.fall(3)),
+            (Fall::Fallen, Fall::Fallen)
+        );
+        assert_eq!(
+            (lifecycle.ask(0), lifecycle.ask(1)),
+            (Some(vec![]), Some(vec![]))
+        );
+        assert_eq!(lifecycle.ended(2, None), []);
+        let stranded = |guest| Unlaunchable {
             guest,
             phase: Phase::Waiting,
             was_ready: false,
         };
-        assert_eq!(life.ended(3, None), [stranded(0), stranded(1)]);
-        assert_eq!(life.status(), FAILED);
+        assert_eq!(lifecycle.ended(3, None), [stranded(0), stranded(1)]);
+        assert_eq!(lifecycle.status(), FAILED);
     }
 }

@@ -28,15 +28,15 @@ impl Worker<'_> {
         &mut self,
         from: &Instance,
         outbox: &[u8],
-        links: &[Route],
+        routes: &[Route],
         calls: &mut Calls,
     ) -> Result<(), Ending> {
         let mut frames = Frames::new(outbox);
         while let Some(frame) = frames.next() {
             let frame = frame.map_err(GuestFault::Malformed)?;
-            self.at_last_frame = frames.offset() == outbox.len();
+            self.is_last_frame = frames.offset() == outbox.len();
             match frame.kind() {
-                Some(Kind::Call) => self.route_call(from, &frame, links, calls)?,
+                Some(Kind::Call) => self.route_call(from, &frame, routes, calls)?,
                 Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => {
                     self.route_ready(from, &frame)?
                 }
@@ -64,7 +64,7 @@ impl Worker<'_> {
         &mut self,
         from: &Instance,
         frame: &Frame<'_>,
-        links: &[Route],
+        routes: &[Route],
         calls: &mut Calls,
     ) -> Result<(), Ending> {
         let Header {
@@ -73,7 +73,7 @@ impl Worker<'_> {
             method,
             ..
         } = frame.header;
-        let link = links
+        let link = routes
             .get(service as usize)
             .ok_or(Breach::Handle { handle: service })?;
         if method as usize >= link.methods() {
@@ -171,7 +171,7 @@ impl Worker<'_> {
             deadline_ns: callee.own_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
-        let (inbound, handoff) = callee.send_call(call, header, frame, self.now_ns, self.seat())?;
+        let (inbound, handoff) = callee.send_call(call, header, frame, self.now_ns, self.slot())?;
         self.follow_up(callee, handoff);
         let call = Outbound {
             callee: *place,
@@ -209,7 +209,7 @@ impl Worker<'_> {
         } else {
             let comes_from_here = is_status(&frame.header) && !from.is_proxy;
             let detail = comes_from_here.then(|| detail_of(frame, from.id()));
-            caller.send_reply(&call, frame, detail.as_deref(), from, self.seat())
+            caller.send_reply(&call, frame, detail.as_deref(), from, self.slot())
         };
         self.follow_up(caller, handoff);
         Ok(())
@@ -252,10 +252,10 @@ impl Worker<'_> {
     }
 
     fn tell_launched(&mut self, launched: Vec<Launched>) {
-        for Launched { guest, life } in launched {
+        for Launched { guest, generation } in launched {
             let instance = &self.kernel.instances[guest];
             tracing::debug!(service = %instance.name, instance = %instance.id().short(), "launched");
-            let wake = instance.enqueue_launched(life);
+            let wake = instance.enqueue_launched(generation);
             self.wake(instance, wake);
         }
     }
@@ -265,7 +265,7 @@ impl Worker<'_> {
     pub(crate) fn end(&mut self, instance: &Instance, body: InstanceState, ending: Ending) {
         let InstanceState {
             code,
-            links,
+            routes,
             calls:
                 Calls {
                     mut outbound,
@@ -275,7 +275,7 @@ impl Worker<'_> {
             ..
         } = body;
         let restart_decision = self.restart_decision(instance, &ending);
-        let never_given = instance.close(restart_decision.absence(self.now_ns));
+        let never_given = instance.close(restart_decision.unavailable_reason(self.now_ns));
         let (active_call, method) = code
             .active_call()
             .map(|active_call| (active_call.call, active_call.method))
@@ -308,7 +308,7 @@ impl Worker<'_> {
             self.cancel_at_callee(&call);
         }
         drop(code);
-        self.follow(instance, restart_decision, links, &ending);
+        self.follow(instance, restart_decision, routes, &ending);
     }
 
     /// Tells whoever waits for a call that it has failed.

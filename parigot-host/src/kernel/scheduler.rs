@@ -150,14 +150,14 @@ impl Kernel {
 
     /// Lets the timers wake instances until closed.
     pub(crate) fn run_timers(&self) {
-        self.timers.run(|at_ns, place| self.ring(at_ns, place));
+        self.timers.run(|at_ns, place| self.fire(at_ns, place));
     }
 
     /// An alarm of an instance rings.
-    pub(crate) fn ring(&self, at_ns: u64, place: InstanceIndex) {
+    pub(crate) fn fire(&self, at_ns: u64, place: InstanceIndex) {
         let instance = &self.instances[place];
         instance.guest_log().settle(at_ns);
-        self.wake(instance, instance.ring(at_ns));
+        self.wake(instance, instance.fire(at_ns));
     }
 
     /// Has it told at that time, if any, what an instance's log lacks.
@@ -181,13 +181,13 @@ pub(crate) struct Worker<'k> {
     /// When the turn began that is being run, or the one before.
     pub(crate) now_ns: u64,
     /// The beat of the epoch_ticker in which that was read, unless two turns have it already.
-    beat: Option<u64>,
+    tick: Option<u64>,
     wall: WallClock,
     /// What has come for the instance that is being run.
-    delivery: Box<Batch>,
+    batch: Box<Batch>,
     /// Whether the last frame of this turn may hand its receiver over to this worker.
-    runs_next: bool,
-    pub(crate) at_last_frame: bool,
+    may_hand_off: bool,
+    pub(crate) is_last_frame: bool,
     /// The receiver, if it did.
     next: Option<(InstanceIndex, Box<InstanceState>)>,
     /// Those that were woken in this turn.
@@ -225,11 +225,11 @@ impl<'k> Worker<'k> {
             kernel,
             random,
             now_ns: 0,
-            beat: None,
+            tick: None,
             wall,
-            delivery: Box::default(),
-            runs_next: false,
-            at_last_frame: false,
+            batch: Box::default(),
+            may_hand_off: false,
+            is_last_frame: false,
             next: None,
             woken: Vec::new(),
             #[cfg(feature = "testing")]
@@ -251,7 +251,7 @@ impl<'k> Worker<'k> {
         let mut handoffs = 0;
         let mut woken = Some(first);
         loop {
-            self.runs_next = handoffs < HANDOFFS_MAX || queue.is_empty();
+            self.may_hand_off = handoffs < HANDOFFS_MAX || queue.is_empty();
             if let Some((place, body)) = self.next.take() {
                 self.follow_on(&body);
                 self.turn_with(&self.kernel.instances[place], body, false);
@@ -305,19 +305,19 @@ impl<'k> Worker<'k> {
 
     /// Where to put what has come for an instance that this worker runs next, if it may have one.
     #[inline]
-    pub(crate) fn seat(&mut self) -> Option<&mut Box<Batch>> {
-        (self.runs_next && self.at_last_frame).then_some(&mut self.delivery)
+    pub(crate) fn slot(&mut self) -> Option<&mut Box<Batch>> {
+        (self.may_hand_off && self.is_last_frame).then_some(&mut self.batch)
     }
 
     fn read_clock(&mut self) {
-        self.beat = Some(self.kernel.epoch_ticker.beat());
+        self.tick = Some(self.kernel.epoch_ticker.beat());
         self.now_ns = self.kernel.clock.monotonic_ns();
     }
 
     /// The next turn follows on one that has handed its instance over. To read the clock takes longer than most of what a worker does in between, so
     /// two turns have the same time, if the first was over before the next beat and the instance has not seen a later one.
     fn follow_on(&mut self, body: &InstanceState) {
-        let is_good = self.beat.take() == Some(self.kernel.epoch_ticker.beat())
+        let is_good = self.tick.take() == Some(self.kernel.epoch_ticker.beat())
             && body.began_ns <= self.now_ns;
         if !is_good {
             self.read_clock();
@@ -327,13 +327,13 @@ impl<'k> Worker<'k> {
     /// Lets an instance run for one turn.
     pub(crate) fn turn(&mut self, instance: &Instance) {
         self.read_clock();
-        let Some(start) = instance.begin_turn(self.now_ns, &mut self.delivery) else {
+        let Some(start) = instance.begin_turn(self.now_ns, &mut self.batch) else {
             return;
         };
-        match start.doom {
+        match start.kill_reason {
             None => self.turn_with(instance, start.body, start.wanted),
             Some(why) => {
-                self.delivery.clear();
+                self.batch.clear();
                 self.end(instance, *start.body, (*why).into());
             }
         }
@@ -345,7 +345,7 @@ impl<'k> Worker<'k> {
         self.given.clear();
         body.began_ns = self.now_ns;
         self.expire_calls(&mut body.calls);
-        let enter = wanted || !self.delivery.frames.is_empty();
+        let enter = wanted || !self.batch.frames.is_empty();
         let turn = if enter {
             self.enter(instance, &mut body).map(Some)
         } else {
@@ -365,7 +365,7 @@ impl<'k> Worker<'k> {
         for (number, call) in calls.expire(self.now_ns) {
             self.cancel_at_callee(&call);
             let failure = Failure::timed_out().at(&self.kernel.instances[call.callee]);
-            failure.push(number, call.id, &mut self.delivery.frames);
+            failure.push(number, call.id, &mut self.batch.frames);
         }
     }
 
@@ -376,14 +376,17 @@ impl<'k> Worker<'k> {
             monotonic_ns: instance.own_time_ns(self.now_ns),
             wall_ns,
         };
-        let turn = body.code.turn(prologue, &self.delivery.frames, u32::MAX);
+        let turn = body.code.turn(prologue, &self.batch.frames, u32::MAX);
         // It is read, and its place is free for what has come for the next.
-        self.delivery.clear();
+        self.batch.clear();
         // What was sent before a fault was sent: it is carried out all the same.
         let InstanceState {
-            code, links, calls, ..
+            code,
+            routes,
+            calls,
+            ..
         } = body;
-        let routed = self.route(instance, code.outbox(), links, calls);
+        let routed = self.route(instance, code.outbox(), routes, calls);
         // Behind the lines that came in frames, as what Go's runtime says of a panic is the last of all.
         self.log_output(instance, &mut **code, turn.is_err() || routed.is_err());
         routed?;
@@ -392,10 +395,13 @@ impl<'k> Worker<'k> {
 
     fn leave(&self, instance: &Instance, body: Box<InstanceState>, turn: Option<Turn>) {
         let end = instance.end_turn(body, turn);
-        if let Some((previous_ns, alarm_ns)) = end.alarm {
-            self.kernel
-                .timers
-                .set(instance.place as u64, previous_ns, alarm_ns, instance.place);
+        if let Some((previous_ns, wake_at_ns)) = end.alarm {
+            self.kernel.timers.set(
+                instance.place as u64,
+                previous_ns,
+                wake_at_ns,
+                instance.place,
+            );
         }
         self.kernel.wake(instance, end.wake);
     }
@@ -404,8 +410,8 @@ impl<'k> Worker<'k> {
     pub(crate) fn finish_init_turn(&mut self, instance: &Instance, first: InitTurn) {
         self.now_ns = self.kernel.clock.monotonic_ns();
         let mut body = first.body;
-        let InstanceState { links, calls, .. } = &mut *body;
-        match self.route(instance, &first.outbox, links, calls) {
+        let InstanceState { routes, calls, .. } = &mut *body;
+        match self.route(instance, &first.outbox, routes, calls) {
             Ok(()) => self.leave(instance, body, Some(first.turn)),
             Err(ending) => {
                 self.log_output(instance, &mut *body.code, true);

@@ -166,74 +166,74 @@ mod tests {
     use super::*;
 
     fn idle(thing: u64) -> Slot<u64> {
-        let seat = Slot::empty();
-        assert_eq!(seat.put_back(Box::new(thing), false), Wake::AlreadyAwake);
-        seat
+        let slot = Slot::empty();
+        assert_eq!(slot.put_back(Box::new(thing), false), Wake::AlreadyAwake);
+        slot
     }
 
     #[test]
     fn one_that_is_idle_is_taken_once() {
-        let seat = idle(7);
-        assert_eq!(seat.take_idle().as_deref(), Some(&7));
+        let slot = idle(7);
+        assert_eq!(slot.take_idle().as_deref(), Some(&7));
         assert_eq!(
-            (seat.take_idle(), seat.take(), seat.is_taken()),
+            (slot.take_idle(), slot.take(), slot.is_taken()),
             (None, None, true)
         );
     }
 
     #[test]
     fn one_that_is_notified_is_queued_once_and_then_not_taken_as_idle() {
-        let seat = idle(7);
+        let slot = idle(7);
         assert_eq!(
-            [seat.notify(), seat.notify()],
+            [slot.notify(), slot.notify()],
             [Wake::Queue, Wake::AlreadyAwake]
         );
-        assert_eq!((seat.take_idle(), seat.take().as_deref()), (None, Some(&7)));
+        assert_eq!((slot.take_idle(), slot.take().as_deref()), (None, Some(&7)));
     }
 
     #[test]
     fn one_that_was_notified_while_it_was_taken_is_queued_when_it_is_put_back() {
-        let seat = idle(7);
-        let thing = seat.take_idle().expect("it is idle");
-        assert_eq!(seat.notify(), Wake::AlreadyAwake);
-        assert_eq!(seat.put_back(thing, false), Wake::Queue);
-        let thing = seat.take().expect("it is there");
-        assert_eq!(seat.put_back(thing, true), Wake::Queue, "it asks for that");
-        let thing = seat.take().expect("it is there");
-        assert_eq!(seat.put_back(thing, false), Wake::AlreadyAwake);
+        let slot = idle(7);
+        let thing = slot.take_idle().expect("it is idle");
+        assert_eq!(slot.notify(), Wake::AlreadyAwake);
+        assert_eq!(slot.put_back(thing, false), Wake::Queue);
+        let thing = slot.take().expect("it is there");
+        assert_eq!(slot.put_back(thing, true), Wake::Queue, "it asks for that");
+        let thing = slot.take().expect("it is there");
+        assert_eq!(slot.put_back(thing, false), Wake::AlreadyAwake);
     }
 
     #[test]
     fn a_closed_seat_stays_closed_while_its_thing_comes_and_goes() {
-        let seat = idle(7);
-        assert_eq!(seat.close(), Wake::Queue);
-        let thing = seat.take().expect("it is there");
-        assert_eq!(seat.put_back(thing, false), Wake::AlreadyAwake);
-        assert!(seat.is_closed() && seat.take_idle().is_none());
-        seat.open();
-        assert!(!seat.is_closed() && seat.take_idle().is_some());
+        let slot = idle(7);
+        assert_eq!(slot.close(), Wake::Queue);
+        let thing = slot.take().expect("it is there");
+        assert_eq!(slot.put_back(thing, false), Wake::AlreadyAwake);
+        assert!(slot.is_closed() && slot.take_idle().is_none());
+        slot.open();
+        assert!(!slot.is_closed() && slot.take_idle().is_some());
     }
 
     #[test]
     fn nobody_is_queued_for_what_was_given_up() {
-        let seat = idle(7);
-        drop(seat.take());
-        seat.give_up();
-        assert_eq!((seat.notify(), seat.take()), (Wake::AlreadyAwake, None));
-        seat.prepare(false);
-        assert_eq!(seat.put_back(Box::new(8), false), Wake::AlreadyAwake);
-        assert!(seat.is_closed());
+        let slot = idle(7);
+        drop(slot.take());
+        slot.give_up();
+        assert_eq!((slot.notify(), slot.take()), (Wake::AlreadyAwake, None));
+        slot.prepare(false);
+        assert_eq!(slot.put_back(Box::new(8), false), Wake::AlreadyAwake);
+        assert!(slot.is_closed());
     }
 
     #[test]
     fn what_is_in_a_seat_is_dropped_with_it() {
         let thing = Arc::new(());
-        let seat = Slot::empty();
+        let slot = Slot::empty();
         assert_eq!(
-            seat.put_back(Box::new(Arc::clone(&thing)), true),
+            slot.put_back(Box::new(Arc::clone(&thing)), true),
             Wake::Queue
         );
-        drop(seat);
+        drop(slot);
         assert_eq!(Arc::strong_count(&thing), 1);
     }
 
@@ -243,7 +243,7 @@ mod tests {
 
     /// What is left for a thing, and who is queued: as a mailbox and the queue of workers.
     struct Scene {
-        seat: Slot<Reader>,
+        slot: Slot<Reader>,
         left: Mutex<Vec<u64>>,
         queued: Mutex<Vec<()>>,
         is_inside: AtomicBool,
@@ -260,13 +260,13 @@ mod tests {
         /// Brings a letter as a worker does: with the thing itself if it is idle, else by leaving it.
         fn bring(&self, letter: u64) {
             if !letter.is_multiple_of(3)
-                && let Some(thing) = self.seat.take_idle()
+                && let Some(thing) = self.slot.take_idle()
             {
                 self.handed_over.fetch_add(1, Ordering::Relaxed);
                 self.run(thing, &[letter]);
             } else {
                 self.left.lock().push(letter);
-                self.wake(self.seat.notify());
+                self.wake(self.slot.notify());
             }
         }
 
@@ -278,7 +278,7 @@ mod tests {
             thing.0.extend_from_slice(letters);
             assert!(self.is_inside.swap(false, Ordering::Relaxed));
             self.wake(
-                self.seat.put_back(
+                self.slot.put_back(
                     thing,
                     letters
                         .first()
@@ -290,7 +290,7 @@ mod tests {
         /// Runs what is queued, as a worker does.
         fn run_queued(&self) -> bool {
             let is_queued = self.queued.lock().pop().is_some();
-            if is_queued && let Some(thing) = self.seat.take() {
+            if is_queued && let Some(thing) = self.slot.take() {
                 let letters = std::mem::take(&mut *self.left.lock());
                 self.run(thing, &letters);
             }
@@ -303,13 +303,13 @@ mod tests {
         const THREADS: u64 = 4;
         const LETTERS: u64 = 50_000;
         let scene = Scene {
-            seat: Slot::empty(),
+            slot: Slot::empty(),
             left: Mutex::default(),
             queued: Mutex::default(),
             is_inside: AtomicBool::new(false),
             handed_over: AtomicU64::new(0),
         };
-        scene.wake(scene.seat.put_back(Box::default(), false));
+        scene.wake(scene.slot.put_back(Box::default(), false));
         let start = Barrier::new(THREADS as usize);
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
@@ -325,7 +325,7 @@ mod tests {
         });
         while scene.run_queued() {}
         assert!(scene.left.lock().is_empty());
-        let mut letters = scene.seat.take_idle().expect("it is at rest").0;
+        let mut letters = scene.slot.take_idle().expect("it is at rest").0;
         letters.sort_unstable();
         assert!(
             letters.iter().copied().eq(0..THREADS * LETTERS),

@@ -23,7 +23,7 @@ use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{Ending, GuestFault, Unavailable};
 use crate::guest::code::InstanceFactory;
 use crate::kernel::instance::{Instance, InstanceIndex, InstanceState};
-use crate::kernel::lifecycle::{Fall, Phase, Stranded};
+use crate::kernel::lifecycle::{Fall, Phase, Unlaunchable};
 use crate::kernel::route::Route;
 use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::timer::Timers;
@@ -58,7 +58,7 @@ pub(crate) struct SupervisedService {
 struct RestartState {
     history: RestartWindow,
     /// Where its calls go, kept here while there is no body.
-    links: Vec<Route>,
+    routes: Vec<Route>,
     /// When it ended last, on the host's clock.
     ended_ns: u64,
 }
@@ -81,7 +81,7 @@ pub(crate) enum RestartDecision {
 
 impl RestartDecision {
     /// What callers are told from now on.
-    pub(crate) fn absence(&self, now_ns: u64) -> Unavailable {
+    pub(crate) fn unavailable_reason(&self, now_ns: u64) -> Unavailable {
         match self {
             RestartDecision::Restart { .. } => Unavailable::Restarting { since_ns: now_ns },
             RestartDecision::Failure { why } => Unavailable::Failed { why: why.clone() },
@@ -271,12 +271,12 @@ impl Worker<'_> {
         }
     }
 
-    /// Does what follows the end of an instance, whose calls went along `links`.
+    /// Does what follows the end of an instance, whose calls went along `routes`.
     pub(crate) fn follow(
         &mut self,
         instance: &Instance,
         restart_decision: RestartDecision,
-        links: Vec<Route>,
+        routes: Vec<Route>,
         ending: &Ending,
     ) {
         match (
@@ -285,7 +285,7 @@ impl Worker<'_> {
         ) {
             (RestartDecision::Restart { backoff }, Some(service)) => {
                 let mut state = service.state.lock();
-                (state.links, state.ended_ns) = (links, self.now_ns);
+                (state.routes, state.ended_ns) = (routes, self.now_ns);
                 drop(state);
                 let at_ns = self.now_ns.saturating_add(backoff.as_nanos() as u64);
                 self.kernel.supervisor.timers.set(
@@ -304,7 +304,7 @@ impl Worker<'_> {
 
     /// Counts a guest out that is gone for good, and sees to those that require it and cannot be launched any more.
     fn count_out(&mut self, instance: &Instance, status: Option<u8>) {
-        for Stranded {
+        for Unlaunchable {
             guest,
             phase,
             was_ready,
@@ -329,7 +329,7 @@ impl Worker<'_> {
                     self.count_out(stranded, None);
                 }
                 _ => {
-                    let wake = stranded.doom(lost);
+                    let wake = stranded.kill(lost);
                     self.wake(stranded, wake);
                 }
             }
@@ -345,15 +345,20 @@ impl Worker<'_> {
         let id = InstanceId::from_random(self.random.random());
         let made = self.reinstantiate(instance, service, id);
         let mut state = service.state.lock();
-        let (links, ended_ns) = (std::mem::take(&mut state.links), state.ended_ns);
+        let (routes, ended_ns) = (std::mem::take(&mut state.routes), state.ended_ns);
         drop(state);
         match made {
             Ok(InitOutput {
                 code, outbox, turn, ..
             }) => {
                 // In this order, for as soon as it has risen it may be told to leave.
-                let life = instance.reopen(id, self.now_ns);
-                if self.kernel.lifecycle.rise(instance.place, life).is_none() {
+                let generation = instance.reopen(id, self.now_ns);
+                if self
+                    .kernel
+                    .lifecycle
+                    .rise(instance.place, generation)
+                    .is_none()
+                {
                     instance.close(Unavailable::Over);
                     return;
                 }
@@ -362,14 +367,14 @@ impl Worker<'_> {
                     Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)),
                     &service.nth(),
                 );
-                let body = InstanceState::new(code, links);
+                let body = InstanceState::new(code, routes);
                 self.finish_init_turn(instance, InitTurn { body, outbox, turn });
             }
             Err(ending) => {
                 let restart_decision = self.restart_decision(instance, &ending);
                 events::ending(instance, &ending, events::EndContext::default());
-                instance.close(restart_decision.absence(self.now_ns));
-                self.follow(instance, restart_decision, links, &ending);
+                instance.close(restart_decision.unavailable_reason(self.now_ns));
+                self.follow(instance, restart_decision, routes, &ending);
             }
         }
     }

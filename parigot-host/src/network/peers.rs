@@ -295,7 +295,7 @@ impl Peers {
             waker.connect(move || {
                 if let Some(kernel) = kernel.upgrade() {
                     let instance = &kernel.instances[place];
-                    kernel.wake(instance, instance.nudge());
+                    kernel.wake(instance, instance.wake());
                 }
             });
         }

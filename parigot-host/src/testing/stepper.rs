@@ -114,7 +114,7 @@ impl Stepper {
         match step {
             Step::Alarm => {
                 let (at_ns, place) = self.kernel.timers.take_due().expect("it is due");
-                self.kernel.ring(at_ns, place);
+                self.kernel.fire(at_ns, place);
             }
             Step::Restart => {
                 let (_, place) = self.kernel.supervisor.timers.take_due().expect("it is due");
