@@ -451,7 +451,7 @@ func TestExitOfServiceFailsItsCalls(t *testing.T) {
 		return nil, nil
 	})
 	check(t, ctx, shop.sell(ctx, say("bread")),
-		"UNAVAILABLE: callee exited: shop.v1.Shop left with status 7 while it had this call")
+		"UNAVAILABLE: callee exited: shop.v1.Shop exited with status 7 before it replied")
 	err := check(t, ctx, shop.sell(ctx, say("bread")),
 		"UNAVAILABLE: unreachable: shop.v1.Shop is not running")
 	if fate := parigot.FateOf(err); fate != parigot.FateRefused {

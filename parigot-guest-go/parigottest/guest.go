@@ -298,7 +298,7 @@ func (g *Guest) exit(status int, why string) {
 	g.phase, g.exitStatus = ended, status
 	for _, call := range g.inbound {
 		if call.end() {
-			text := fmt.Sprintf("%s left with status %d while it had this call", g.name, status)
+			text := fmt.Sprintf("%s exited with status %d before it replied", g.name, status)
 			call.fail(abi.Unavailable, abi.CauseCalleeExited, text)
 		}
 	}

@@ -90,7 +90,7 @@ mod tests {
         let problem =
             check(&guests).expect_err("they do not, even in a process that had nothing else");
         assert!(
-            problem.to_string().contains("mappings of memory"),
+            problem.to_string().contains("memory mappings"),
             "{problem}"
         );
     }

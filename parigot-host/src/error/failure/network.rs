@@ -100,7 +100,7 @@ impl Failure {
         Self::new(
             Code::Unavailable,
             Cause::CalleeExited,
-            format!("process {process} left while it had this call"),
+            format!("process {process} left before it replied"),
         )
     }
 

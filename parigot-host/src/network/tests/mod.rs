@@ -712,7 +712,7 @@ fn one_who_knows_a_service_by_name_alone_is_told_the_methods_of_the_process_that
     let refused = try_front(&Arc::default(), vec![by_name])
         .err()
         .expect("nobody offers it");
-    let expected = "`front` requires x.Echo by its name alone, and no process has offered it within 300ms: its methods \
+    let expected = "`front` requires x.Echo by name, and no process has exported it within 300ms: its methods \
                     must be known before the start";
     assert_eq!(refused.to_string(), expected);
 }
@@ -775,7 +775,7 @@ fn more_calls_than_a_gateway_may_have_are_refused_as_too_many() {
         assert!(Instant::now() < until, "nobody is refused");
         thread::yield_now();
     };
-    let expected = format!("network/x.Echo waits for {CALLS_MAX} calls already");
+    let expected = format!("network/x.Echo has reached the limit of {CALLS_MAX} outstanding calls");
     assert_eq!(
         first.failure(),
         (StatusCode::ResourceExhausted, Cause::Overloaded, &*expected)

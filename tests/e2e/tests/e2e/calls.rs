@@ -68,7 +68,7 @@ fn calls_beyond_the_limit_are_refused() {
             .partition(|message| *message == "sleep:50: 0 bytes");
         assert_eq!(answered.len(), 16 << 10);
         let refusal =
-            "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver waits for 16384 calls already";
+            "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver has reached the limit of 16384 outstanding calls";
         assert_eq!(
             rest.iter().filter(|message| **message == refusal).count(),
             100

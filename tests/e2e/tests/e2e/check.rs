@@ -279,7 +279,7 @@ fn removed_and_retyped_fields_are_named() {
         .with_declaring("stock", &[stock(2, new)], &[]);
     let ended = app.run_subcommand("check", &[]);
     let expected = r#"
-  × `shop` was built with another stock.v1.Stock than `stock` offers
+  × incompatible schema for stock.v1.Stock: `shop` was built against a different version than `stock` exports
   ╰─▶ stock.v1.Item.count (2) is sent by `shop` as int32 and read by `stock` as double
       stock.v1.Item.fragile (3) is missing
       method Take is missing
@@ -306,7 +306,7 @@ fn a_guest_in_rust_reports_its_schema() {
     let app =
         App::new("[program.driver]\nwasm = \"driver.wasm\"\n").with("driver.wasm", guest("driver"));
     let app = app.with_declaring("echo", &[described("echo.v1.Echo", 7, newer)], &[]);
-    let expected = "`driver` was built with another echo.v1.Echo than `echo` offers: \
+    let expected = "incompatible schema for echo.v1.Echo: `driver` was built against a different version than `echo` exports: \
                     echo.v1.Payload.data (1) is sent by `driver` as bytes and read by `echo` as \
                     int32; \
                     echo.v1.Payload.data (1) is sent by `echo` as int32 and read by `driver` as \
@@ -340,7 +340,7 @@ fn a_schema_without_descriptors_cannot_be_compared() {
     let app = App::new("")
         .with_declaring("shop", &[], &[stock(1, OLD)])
         .with_declaring("stock", &[untold], &[]);
-    let expected = "`shop` was built with another stock.v1.Stock than `stock` offers: \
+    let expected = "incompatible schema for stock.v1.Stock: `shop` was built against a different version than `stock` exports: \
                     their schema hashes differ, and `stock` does not say what is in its schema";
     assert_eq!(complaints(&app), [expected]);
 }

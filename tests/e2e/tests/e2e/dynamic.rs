@@ -144,7 +144,7 @@ fn waiting_for_methods_ends_on_stop_and_deadline() {
 
     let hasty = apart(&nats, "startup_deadline = \"50ms\"\n");
     let refused = hasty.start_process("front").wait();
-    let told = "`dynamic` requires echo.v1.Echo by its name alone, and no process has offered it \
+    let told = "`dynamic` requires echo.v1.Echo by name, and no process has exported it \
                 within 50ms";
     assert!(refused.stderr.contains(told), "{}", refused.stderr);
     assert_eq!(refused.status, Some(3));

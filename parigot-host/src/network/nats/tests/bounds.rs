@@ -15,7 +15,7 @@ fn each_of_more_calls_than_may_be_taken_is_told_so() {
     let one_too_many = Told {
         code: Code::ResourceExhausted,
         cause: Cause::Overloaded,
-        text: "greeting.v1.Greeting serves 16384 calls already, the most that it may".to_owned(),
+        text: "greeting.v1.Greeting has reached the limit of 16384 pending calls".to_owned(),
     };
     for _ in CALLS_MAX as u128..calls {
         assert_eq!(news.failed().1, one_too_many);

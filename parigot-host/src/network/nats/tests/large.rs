@@ -69,7 +69,7 @@ fn what_is_too_large_is_refused_on_both_sides() {
     );
     assert_eq!(
         told.text,
-        "a request of 3145744 bytes, and 2097152 are let through"
+        "request of 3145744 bytes exceeds the limit of 2097152"
     );
 
     // The caller lets less through than the callee.
@@ -88,7 +88,7 @@ fn what_is_too_large_is_refused_on_both_sides() {
     );
     assert_eq!(
         told.text,
-        "a response of 3145728 bytes, and 2097152 are let through"
+        "response of 3145728 bytes exceeds the limit of 2097152"
     );
 }
 
