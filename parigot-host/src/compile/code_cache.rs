@@ -152,7 +152,7 @@ impl Entry<'_> {
             Err(Unusable::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => None,
             Err(unusable) => {
                 tracing::debug!(
-                    "a cached module is made anew: {}: {unusable}",
+                    "recompiling an unusable cache entry: {}: {unusable}",
                     self.path.display()
                 );
                 None

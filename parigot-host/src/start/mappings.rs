@@ -89,9 +89,6 @@ mod tests {
         guests.resize(fits + 1, guests[0].clone());
         let problem =
             check(&guests).expect_err("they do not, even in a process that had nothing else");
-        assert!(
-            problem.to_string().contains("memory mappings"),
-            "{problem}"
-        );
+        assert!(problem.to_string().contains("memory mappings"), "{problem}");
     }
 }

@@ -67,7 +67,7 @@ fn check_compiled_again(damage: impl Fn(&Path), reason: &str) {
     let ended = run(&app);
     check(&ended, COMPILED);
     let said = format!(
-        "a cached module is made anew: {}: {reason}",
+        "recompiling an unusable cache entry: {}: {reason}",
         entry.display()
     );
     assert!(
@@ -198,7 +198,7 @@ fn concurrent_starts_share_the_cache() {
             "{}",
             ended.stderr
         );
-        assert!(!ended.stderr.contains("made anew"), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("recompiling"), "{}", ended.stderr);
     }
     assert_eq!(entries(&app).len(), 1, "no temporary file is left");
     check(&run(&app), CACHED);

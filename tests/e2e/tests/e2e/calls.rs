@@ -67,8 +67,7 @@ fn calls_beyond_the_limit_are_refused() {
             .iter()
             .partition(|message| *message == "sleep:50: 0 bytes");
         assert_eq!(answered.len(), 16 << 10);
-        let refusal =
-            "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver has reached the limit of 16384 outstanding calls";
+        let refusal = "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver has reached the limit of 16384 outstanding calls";
         assert_eq!(
             rest.iter().filter(|message| **message == refusal).count(),
             100
@@ -87,7 +86,7 @@ fn a_full_mailbox_refuses_calls() {
             .iter()
             .partition(|message| message.ends_with(" bytes"));
         assert_eq!((answered.len(), rest.len()), (8 + 1, 2), "{messages:?}");
-        let told = "echo:8000000?: refused: RESOURCE_EXHAUSTED: overloaded: echo has 64000";
+        let told = "echo:8000000?: refused: RESOURCE_EXHAUSTED: overloaded: mailbox of echo is full: 64000";
         assert!(
             rest.iter().all(|message| message.starts_with(told)),
             "{rest:?}"
@@ -213,8 +212,8 @@ fn a_call_that_was_not_delivered_is_refused() {
         spin.starts_with("~spin?: unknown: INTERNAL: callee killed: echo was killed: "),
         "{spin}"
     );
-    let told = "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: not delivered: echo, \
-                which was killed: it held its thread";
+    let told = "150ms:echo:1@60000?: refused: UNAVAILABLE: unreachable: not delivered: echo \
+                was killed: held its thread";
     assert!(later.starts_with(told), "{later}");
 }
 
@@ -261,8 +260,8 @@ fn a_method_beyond_its_budget_is_killed_and_named() {
 #[test]
 fn a_method_may_have_a_budget_of_its_own() {
     let ended = drive(&["~spin"]);
-    let killed = "~spin: INTERNAL, callee killed: echo was killed: it held its thread for longer \
-                  than its budget of 400 ms in echo.v1.Echo/Persist";
+    let killed = "~spin: INTERNAL, callee killed: echo was killed: held its thread beyond \
+                  its budget of 400 ms in echo.v1.Echo/Persist";
     assert_eq!(ended.messages_of("driver"), [killed]);
 }
 

@@ -205,9 +205,8 @@ fn errors_in_the_file_have_their_location() {
 #[test]
 fn a_guest_that_fails_in_its_init_turn_is_rejected() {
     let app = App::new("").with_service("shop", &["no name"], &[]);
-    let expected = "`shop` failed in its init turn: broke the protocol: declared \"no name\", \
-                    which is no name of a service or \
-                    method";
+    let expected = "`shop` failed in its init turn: broke the protocol: declared an \
+                    invalid service or method name: \"no name\"";
     assert_eq!(complaints(&app), [expected]);
 }
 

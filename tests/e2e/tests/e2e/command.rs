@@ -23,8 +23,11 @@ fn help_lists_the_exit_statuses() {
     for (command, told) in [
         ("run", "130  it was stopped by Ctrl-C"),
         ("run", "124  its guests were not ready"),
-        ("check", "3  it cannot, for the reasons that are told"),
-        ("graph", "3  it cannot be drawn"),
+        (
+            "check",
+            "3  the deployment cannot start, for the reported reasons",
+        ),
+        ("graph", "3  the deployment cannot be drawn"),
     ] {
         let ended = run(&[command, "--help"]);
         assert!(ended.stdout.contains(told), "{}", ended.stdout);

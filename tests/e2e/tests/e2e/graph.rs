@@ -22,9 +22,9 @@ fn text_has_a_line_for_each_edge() {
     let expected = "\
 step   guest        requires
 1      service ant  -
-2      service bee  -> ant       x.Ant
-3      service cow  -> ant       x.Ant
-                    -> bee       x.Honey, x.Bee
+2      service bee  -> ant     x.Ant
+3      service cow  -> ant     x.Ant
+                    -> bee     x.Honey, x.Bee
 never  service dog  -> (none)  x.Cat
 ";
     check(&[], expected);

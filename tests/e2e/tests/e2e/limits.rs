@@ -61,7 +61,7 @@ fn check_killed(ran: &Ran) {
 fn a_guest_that_loops_forever() {
     check_killed(&check_faulty(
         "stubborn",
-        "INTERNAL, callee killed: faulty was killed: it held its thread for longer than its budget \
+        "INTERNAL, callee killed: faulty was killed: held its thread beyond its budget \
          of 50 ms in echo.v1.Echo/Echo",
     ));
 }
@@ -70,7 +70,7 @@ fn a_guest_that_loops_forever() {
 fn a_guest_that_reports_false_progress() {
     check_killed(&check_faulty(
         "progress",
-        "UNAVAILABLE, callee killed: faulty was killed: it held its thread for longer",
+        "UNAVAILABLE, callee killed: faulty was killed: held its thread beyond its budget",
     ));
 }
 
@@ -111,7 +111,7 @@ fn a_guest_that_exceeds_its_memory_limit() {
         .next()
         .expect("the caller has got an error");
     assert!(
-        told.ends_with("(an allocation beyond its `memory`, 4 MiB)"),
+        told.ends_with("(an allocation beyond its `memory`, 4 MiB, had failed)"),
         "{told}"
     );
 }
@@ -121,8 +121,8 @@ fn a_guest_that_answers_with_64_mib() {
     let ran = check_faulty_with(
         "swell:67108864",
         ROOMY,
-        "RESOURCE_EXHAUSTED, answer lost: a response of 67108864 bytes, and 16777216 are let \
-         through",
+        "RESOURCE_EXHAUSTED, answer lost: response of 67108864 bytes exceeds the limit of \
+         16777216",
     );
     assert_eq!(ran.messages_of("faulty").count(), 0, "the guest still runs");
 }

@@ -204,9 +204,8 @@ fn a_failure_names_the_remote_call_and_instance() {
         panic!("{}", ended.stderr)
     };
     let expected = format!(
-        "leave:7?: unknown: UNAVAILABLE: callee exited: echo exited with status 7 while it had this \
-         call \
-         (echo.v1.Echo/Misbehave, instance {}, call {})",
+        "leave:7?: unknown: UNAVAILABLE: callee exited: echo exited with status 7 before it \
+         replied (echo.v1.Echo/Misbehave, instance {}, call {})",
         left.instance, left.call
     );
     assert_eq!(first, &expected);

@@ -103,7 +103,7 @@ fn a_failed_process_of_services_ends_the_deployment() {
     assert!(
         ended
             .stderr
-            .contains("process back has ended with status 7, and its services are gone"),
+            .contains("process back ended with status 7; its services are gone"),
         "{}",
         ended.stderr
     );
@@ -124,12 +124,12 @@ fn child_processes_end_when_their_parent_is_killed() {
     let nats = Nats::start();
     let app = two_programs(&nats, "[]", "[]");
     let mut started = Started::new(&mut debug(&app));
-    let line = started.wait_for("process back is started, with the number");
+    let line = started.wait_for("started process back, pid");
     let child = line
         .rsplit(' ')
         .next()
         .and_then(|number| number.parse().ok())
-        .expect("a number must follow");
+        .expect("a process id must follow");
     started.wait_for("asleep");
     started.signal("KILL");
     started.wait_for_end_of(child);

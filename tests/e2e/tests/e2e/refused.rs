@@ -234,7 +234,7 @@ fn a_guest_with_a_table_that_is_too_large() {
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
     "#;
     let ended = App::new(HELLO).with_wat("hello.wasm", module).run();
-    let reason = "its table begins with 10000000 entries, and 1048576 are the most";
+    let reason = "its table starts with 10000000 entries, expected at most 1048576";
     assert!(ended.stderr.contains(reason), "{}", ended.stderr);
     assert_eq!(ended.status, Some(3));
 }
@@ -278,8 +278,8 @@ fn a_service_that_two_guests_export() {
  5 │ wasm = "greeting.wasm"
    ·        ───────────────
    ╰────
-  help: remove one of them; to distribute calls over both, write `shared = ["greeting.v1.Greeting"]` in the
-        tables of both
+  help: remove one of them; to distribute calls over both, write `shared = ["greeting.v1.Greeting"]` in both
+        tables
 "#,
     );
 }

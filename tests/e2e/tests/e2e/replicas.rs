@@ -113,7 +113,7 @@ fn calls_are_refused_while_all_instances_are_down() {
     let (running, log, clock) =
         start_on_manual_clock(&app(2, &["panic", "panic", "echo:1?", "again"]));
     log.wait_for(
-        "echo:1?: refused: UNAVAILABLE: unreachable: echo is being restarted, and has been down \
+        "echo:1?: refused: UNAVAILABLE: unreachable: echo is being restarted and has been down \
          for 0 ms; \
          the other instance takes no calls either",
     );
