@@ -1,6 +1,6 @@
-# Everything is made from here; `make help` says what.
+# Entry point of the project: `make help` lists the targets.
 
-# Cargo runs in several folders, so a target folder given relative to this one must be spelled out.
+# Cargo runs in several folders, so a relative target folder is made absolute here.
 ifdef CARGO_TARGET_DIR
 export CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
 endif
@@ -8,11 +8,11 @@ endif
 EXAMPLE := examples/helloworld
 PIZZERIA := examples/pizzeria
 GUESTS := $(EXAMPLE) $(PIZZERIA) tests/guests benches/guests
-GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(PIZZERIA) tests/guests-go tests/abi/go
+GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(PIZZERIA) tests/guests-go tests/abi/go docs/samples/go
 SOAK_SECONDS ?= 600
 SOAK_REQUESTS ?= 100000
 SOAK_SEEDS ?= 10000
-# Each run tries others; the same seed tries the same.
+# Each run has a seed of its own; a given seed repeats its run.
 SOAK_SEED ?= $(shell date +%s)
 WASM := wasm32-unknown-unknown
 TOOLS := $(or $(CARGO_TARGET_DIR),target)/tools
@@ -22,37 +22,54 @@ STATICCHECK_VERSION := v0.8.2
 STATICCHECK := $(abspath $(TOOLS))/staticcheck-$(STATICCHECK_VERSION)/staticcheck
 NATS_VERSION := v2.15.2
 export NATS_SERVER ?= $(abspath $(TOOLS))/nats-server-$(NATS_VERSION)/nats-server
+MDBOOK_VERSION := 0.5.4
+MDBOOK := $(abspath $(TOOLS))/mdbook-$(MDBOOK_VERSION)/bin/mdbook
 CLIPPY := cargo clippy --quiet
 DENY := -- --deny warnings
 
 .NOTPARALLEL:
-.PHONY: help setup hello test lint guests go bench soak
+.PHONY: help setup tools hello test lint style guests go docs examples interop rust bench soak
 
-help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## fetch what rustup has and this needs: the wasm target, rustfmt, clippy
+setup: ## install the wasm target, rustfmt and clippy by rustup
 	@command -v cargo >/dev/null || { echo 'cargo is missing: install rustup, see https://rustup.rs' >&2; exit 1; }
 	@test -d "$$(rustc --print target-libdir --target $(WASM))" || rustup target add $(WASM)
 	@cargo fmt --version >/dev/null 2>&1 || rustup component add rustfmt
 	@cargo clippy --version >/dev/null 2>&1 || rustup component add clippy
 
-# `make BUF=…` takes one that is there.
+# `make BUF=…` uses another one.
 $(abspath $(TOOLS))/buf-$(BUF_VERSION)/buf:
 	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
 	GOBIN=$(@D) go install github.com/bufbuild/buf/cmd/buf@$(BUF_VERSION)
 
-# So does `make NATS_SERVER=…`.
+# `make NATS_SERVER=…` uses another one.
 $(abspath $(TOOLS))/nats-server-$(NATS_VERSION)/nats-server:
 	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
 	GOBIN=$(@D) go install github.com/nats-io/nats-server/v2@$(NATS_VERSION)
 
-hello: setup ## build the example and run it
+hello: setup ## build the host and the example, and run it
+	@echo 'Building the parigot host and the example: 5 to 10 minutes the first time on two cores, most'
+	@echo 'of them for the wasm engine; seconds later on. The example then logs a greeting.'
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) run
 
-test: setup lint guests go $(BUF) $(NATS_SERVER) ## run all checks and tests
+tools: setup $(BUF) $(NATS_SERVER) $(STATICCHECK) $(MDBOOK) ## install the tools of the tests into the target folder
+
+test: ## run all checks and tests, and print the time of each step
+	@for step in tools lint guests go docs examples interop rust; do \
+		start=$$(date +%s); \
+		$(MAKE) --no-print-directory $$step || exit; \
+		echo "make $$step took $$(($$(date +%s) - start)) s"; \
+	done
+
+rust: setup $(BUF) $(NATS_SERVER) ## run the Rust tests of the workspace
 	cargo test --quiet --workspace
+
+interop: setup ## run the tests against other protobuf libraries
 	cd tests/interop && cargo test --quiet
+
+examples: setup ## run the tests of the examples
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
 	@$(MAKE) --no-print-directory -C $(EXAMPLE)-go test
 	@$(MAKE) --no-print-directory -C $(PIZZERIA) test
@@ -66,13 +83,16 @@ lint: setup ## check formatting, lints and documentation
 	done
 	RUSTDOCFLAGS='--deny warnings' cargo doc --quiet --workspace --no-deps --features parigot-host/testing
 
-guests: setup ## check what guests are made of, compiled for wasm, with each feature of the SDK on and off
+style: setup ## check the language and layout rules of CONTRIBUTING.md over the whole tree
+	cargo run --quiet --package style-lint
+
+guests: setup ## check guests and SDK compiled for wasm, with each feature on and off
 	@for features in '' std allocator panic-handler rt std,allocator,rt getrandom; do \
 		echo "parigot-guest with the features [$$features]"; \
 		RUSTFLAGS='--cfg getrandom_backend="custom"' $(CLIPPY) --package parigot-guest --target $(WASM) \
 			--no-default-features --features "$$features" $(DENY) || exit; \
 	done
-	@echo 'what the generator writes'
+	@echo 'generated code'
 	@$(CLIPPY) --package golden --target $(WASM) $(DENY)
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) generate
 	@$(MAKE) --no-print-directory -C $(PIZZERIA) generate
@@ -81,8 +101,8 @@ guests: setup ## check what guests are made of, compiled for wasm, with each fea
 		(cd $$workspace && cargo fmt --check && $(CLIPPY) --target $(WASM) $(DENY)) || exit; \
 	done
 
-# U1000 takes what only the host calls for unused.
-go: $(STATICCHECK) ## check and test what is written in Go
+# U1000 reports functions that only the host calls as unused.
+go: $(STATICCHECK) ## check and test the Go code
 	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
 	@$(MAKE) --no-print-directory -C $(PIZZERIA) generate
 	@for module in $(GO_MODULES); do \
@@ -96,15 +116,22 @@ go: $(STATICCHECK) ## check and test what is written in Go
 $(STATICCHECK):
 	GOBIN=$(@D) go install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 
-bench: setup ## measure what calls and idle guests cost; builds everything optimised first
+# mdBook exits with 0 after a missing include, so any warning or error in its log fails the build.
+docs: $(MDBOOK) ## build the user guide into docs/book; warnings are errors
+	@log=$$(MDBOOK_LOG=warn $(MDBOOK) build docs 2>&1) && test -z "$$log" || { echo "$$log" >&2; exit 1; }
+
+$(MDBOOK):
+	cargo install --quiet mdbook --version $(MDBOOK_VERSION) --locked --no-default-features --debug --root $(dir $(@D))
+
+bench: setup ## measure the cost of calls and idle guests, after an optimised build
 	cargo build --quiet --release --bin parigot --bin bench
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) build
 	@$(or $(CARGO_TARGET_DIR),target)/release/bench
 
-soak: setup $(NATS_SERVER) ## try SOAK_REQUESTS (100,000) on the generator, random bytes on every reader of the ABI for SOAK_SECONDS (600), SOAK_SEEDS (10,000) interleavings of guests, then budgets, idle guests, 20 million calls and a million between processes
+soak: setup $(NATS_SERVER) ## run the long tests: SOAK_REQUESTS, SOAK_SECONDS, SOAK_SEEDS and SOAK_SEED set their length
 	PARIGOT_SOAK_REQUESTS=$(SOAK_REQUESTS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --package protoc-gen-parigot \
 		--test plugin -- --nocapture every_request
-	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test fuzz -- --nocapture
-	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test interleavings -- --nocapture
-	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --workspace --test budget --test idle -- --nocapture --test-threads 1
-	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --workspace --test soak -- --nocapture
+	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) cargo test --quiet --package parigot-abi --test abi -- --nocapture fuzz
+	PARIGOT_SEEDS=$(SOAK_SEED)..$$(($(SOAK_SEED) + $(SOAK_SEEDS))) cargo test --quiet --workspace --test e2e -- --nocapture interleavings::
+	PARIGOT_SOAK_SECONDS=$(SOAK_SECONDS) PARIGOT_SOAK_SEED=$(SOAK_SEED) cargo test --quiet --workspace --test measured -- --nocapture \
+		budget:: idle:: soak::

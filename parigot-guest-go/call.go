@@ -12,14 +12,15 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Channel is a way to a service that the guest requires. Any goroutine may use it.
+// Channel is a connection to a required service. Any goroutine may use it.
 type Channel struct {
 	guest   *guest.Guest
 	service *Service
 	handle  uint32
 }
 
-// Locate returns the way to that service. It is an error if the guest does not require it, or is not launched yet.
+// Locate returns the channel of a service. It returns an error if the guest does not require the
+// service, or is not launched yet.
 func Locate(ctx context.Context, service *Service) (*Channel, error) {
 	g, err := guest.Of(ctx)
 	if err != nil {
@@ -27,7 +28,7 @@ func Locate(ctx context.Context, service *Service) (*Channel, error) {
 	}
 	handle, _, err := g.Handle(service.Name)
 	if errors.Is(err, guest.ErrNotRequired) {
-		const howTo = "hand what its generated Require function returns to Launch, or to the guest's Run"
+		const howTo = "pass the result of its generated Require function to Launch or Run"
 		return nil, fmt.Errorf("%s %w: %s", service.Name, err, howTo)
 	}
 	if err != nil {
@@ -36,11 +37,12 @@ func Locate(ctx context.Context, service *Service) (*Channel, error) {
 	return &Channel{g, service, handle}, nil
 }
 
-// Call sends a request at once. The future completes with the response, which is decoded into out, an empty message,
-// or with an error.
+// Call sends a request immediately. The future completes with the response, which is decoded into
+// the empty message out, or with an error.
 //
-// The call ends when ctx does: its deadline is the call's, and the callee is told when it is cancelled. Without a deadline the host's default
-// holds. A request that is longer than the host lets through is not sent.
+// The call ends with ctx: the call has the deadline of ctx, and a cancellation of ctx cancels the
+// call and the context of its handler. Without a deadline, the host's default applies. A request
+// above the host's limit is not sent.
 func Call[T proto.Message, E future.ErrorType](
 	ctx context.Context, channel *Channel, method uint32, in proto.Message, out T,
 ) *future.Method[T, E] {
@@ -56,10 +58,10 @@ func deadlineNS(ctx context.Context, g *guest.Guest) uint64 {
 	return abi.NoDeadline
 }
 
-// decodeInto decodes into messages that are empty, and does not reset them first.
+// decodeInto decodes into empty messages. Merge saves the reset of the message.
 var decodeInto = proto.UnmarshalOptions{Merge: true}
 
-// messageCall is a call whose response is decoded.
+// messageCall is a call with a decoded response.
 type messageCall[T proto.Message, E future.ErrorType] struct {
 	call[T, E]
 	out T
@@ -72,7 +74,8 @@ func (c *messageCall[T, E]) Arrive(frame abi.Frame) {
 	}
 	if err := decodeInto.Unmarshal(frame.Payload, c.out); err != nil {
 		message := fmt.Sprintf("the response cannot be decoded: %v", err)
-		c.fail(&CallError{Code: Internal, Cause: CauseAnswerLost, Message: message, Call: callID(frame.ID)})
+		call := callID(frame.ID)
+		c.fail(&CallError{Code: Internal, Cause: CauseAnswerLost, Message: message, Call: call})
 		return
 	}
 	c.future.Complete(c.out, nil)
@@ -83,27 +86,29 @@ type call[T any, E future.ErrorType] struct {
 	ctx     context.Context
 	channel *Channel
 	method  uint32
-	number  atomic.Uint64 // 0 until it is known
+	number  atomic.Uint64 // 0 until the call is sent
 	future  future.Method[T, E]
-	stop    func() bool // following the context; nil if that never ends
+	stop    func() bool // stops following ctx; nil if ctx never ends
 }
 
-// begin sends a request of so many bytes, if it can be sent, and returns the future of the call.
+// begin sends a request of that size in bytes, and returns the future of the call.
 func (c *call[T, E]) begin(bytes int, out *guest.Outbound) *future.Method[T, E] {
 	c.future.Init(c)
 	if err := c.ctx.Err(); err != nil {
-		c.fail(ended(err))
+		c.fail(contextError(err))
 		return &c.future
 	}
 	if most := c.channel.guest.MessageBytesMax(); bytes > most {
-		c.fail(&CallError{Code: ResourceExhausted, Cause: CauseTooLarge, Message: tooLong(bytes, most)})
+		message := tooLong(bytes, most)
+		c.fail(&CallError{Code: ResourceExhausted, Cause: CauseTooLarge, Message: message})
 		return &c.future
 	}
 	if c.ctx.Done() != nil {
 		c.stop = context.AfterFunc(c.ctx, func() { c.Interrupted() })
 	}
 	out.Handle, out.Method = c.channel.handle, c.method
-	out.DeadlineNS, out.Metadata = deadlineNS(c.ctx, c.channel.guest), outgoingMetadata(c.ctx)
+	out.DeadlineNS = deadlineNS(c.ctx, c.channel.guest)
+	out.Metadata = outgoingMetadata(c.ctx)
 	number, err := c.channel.guest.Call(out)
 	if err != nil {
 		message := fmt.Sprintf("the request cannot be sent: %v", err)
@@ -111,18 +116,23 @@ func (c *call[T, E]) begin(bytes int, out *guest.Outbound) *future.Method[T, E] 
 		return &c.future
 	}
 	c.number.Store(number)
-	c.Interrupted() // in case the context ended before the number was known
+	// The context may have ended before the number was known; then AfterFunc could not cancel.
+	c.Interrupted()
 	return &c.future
 }
 
-// arriveFailed ends the call if its reply says that it has failed, and reports whether it does.
+// arriveFailed ends the call if the reply is a failure, and reports whether it is.
 func (c *call[T, E]) arriveFailed(frame *abi.Frame, out T) bool {
 	c.unfollow()
 	switch {
 	case frame.Flags&abi.FlagServiceError != 0:
 		c.future.CompleteMethod(out, E(int32(frame.Status)))
 	case frame.Status != uint32(abi.OK):
-		c.fail(failed(&guest.Failure{Code: abi.Code(frame.Status), Detail: abi.ReadDetail(frame.Detail), ID: frame.ID}))
+		c.fail(callError(&guest.Failure{
+			Code:   abi.Code(frame.Status),
+			Detail: abi.ReadDetail(frame.Detail),
+			ID:     frame.ID,
+		}))
 	default:
 		return false
 	}
@@ -132,10 +142,10 @@ func (c *call[T, E]) arriveFailed(frame *abi.Frame, out T) bool {
 // Run runs the handlers of the future on a goroutine that may block.
 func (c *call[T, E]) Run(handlers func()) { c.channel.guest.Do(handlers) }
 
-// Idle ends the turn if nobody else has anything to do.
+// Idle ends the turn if no other goroutine can run.
 func (c *call[T, E]) Idle() bool { return c.channel.guest.Idle() }
 
-// Abandon ends the call because its future is cancelled.
+// Abandon ends the call because its future was cancelled.
 func (c *call[T, E]) Abandon() { c.abandon(context.Canceled) }
 
 // Interrupted ends the call if its context has ended, and reports whether it has.
@@ -147,10 +157,10 @@ func (c *call[T, E]) Interrupted() bool {
 	return err != nil
 }
 
-// abandon ends a call for whose answer nobody waits any more. A reply that is on its way is ignored.
+// abandon cancels the call. A reply already in transit is ignored.
 func (c *call[T, E]) abandon(why error) {
 	if c.channel.guest.Cancel(c.number.Load()) {
-		c.fail(ended(why))
+		c.fail(contextError(why))
 	}
 }
 
@@ -161,16 +171,19 @@ func (c *call[T, E]) fail(err *CallError) {
 	c.future.Complete(none, err)
 }
 
+// unfollow stops following the context.
 func (c *call[T, E]) unfollow() {
 	if c.stop != nil {
 		c.stop()
 	}
 }
 
-// ended returns the error of a call whose context has ended so.
-func ended(why error) *CallError {
+// contextError returns the error of a call whose context has ended with why.
+func contextError(why error) *CallError {
 	if why == context.DeadlineExceeded {
-		return &CallError{Code: DeadlineExceeded, Cause: CauseTimedOut, Message: "it was not answered in time"}
+		const message = "it was not answered in time"
+		return &CallError{Code: DeadlineExceeded, Cause: CauseTimedOut, Message: message}
 	}
-	return &CallError{Code: Canceled, Cause: CauseCanceled, Message: "the caller cancelled the call"}
+	const message = "the caller cancelled the call"
+	return &CallError{Code: Canceled, Cause: CauseCanceled, Message: message}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// CallID returns the id of the call that is being served, as the log shows it; it is empty outside of a handler.
+// CallID returns the id of the call that the context belongs to. The log shows the same id. Outside
+// a handler the id is empty.
 func CallID(ctx context.Context) id.CallID {
 	if in := guest.InboundOf(ctx); in != nil {
 		return callID(in.ID())
@@ -21,7 +22,8 @@ func InstanceID(ctx context.Context) id.InstanceID {
 	return instanceID(guest.MustOf(ctx).Instance())
 }
 
-// Metadata returns the value of a key that came with the call that is being served; the first, if there are two.
+// Metadata returns the value of a key in the metadata of the call that the context belongs to; the
+// first of several.
 func Metadata(ctx context.Context, key string) (value string, ok bool) {
 	in := guest.InboundOf(ctx)
 	if in == nil {
@@ -32,21 +34,26 @@ func Metadata(ctx context.Context, key string) (value string, ok bool) {
 
 type metadataKey struct{}
 
-// WithMetadata returns a context whose calls bear another key and value.
+// WithMetadata returns a context that adds a key and its value to the metadata of its calls.
 //
-// Nothing of a call's metadata is passed on by its callee but the trace context of the W3C, traceparent and tracestate: calls that are made with
-// the context of a handler bear both, unless that has got a traceparent of its own. Nobody begins a trace: a call that bears none passes none on.
+// A callee does not pass metadata on to its own calls, except the trace context of the W3C:
+// traceparent and tracestate. Calls with the context of a handler have both keys of the handler's
+// call, unless WithMetadata sets another traceparent. parigot does not start traces: set
+// traceparent on the first call.
 func WithMetadata(ctx context.Context, key, value string) context.Context {
 	before := ownMetadata(ctx)
-	return context.WithValue(ctx, metadataKey{}, abi.AppendPair(before[:len(before):len(before)], key, value))
+	// The full slice expression makes the append copy: contexts share the metadata before.
+	metadata := abi.AppendPair(before[:len(before):len(before)], key, value)
+	return context.WithValue(ctx, metadataKey{}, metadata)
 }
 
+// ownMetadata returns the metadata set by [WithMetadata].
 func ownMetadata(ctx context.Context) []byte {
 	metadata, _ := ctx.Value(metadataKey{}).([]byte)
 	return metadata
 }
 
-// outgoingMetadata returns what calls bear that are made with this context.
+// outgoingMetadata returns the metadata of calls with this context.
 func outgoingMetadata(ctx context.Context) []byte {
 	own := ownMetadata(ctx)
 	in := guest.InboundOf(ctx)

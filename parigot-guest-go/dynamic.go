@@ -11,13 +11,16 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// DynamicClient calls a service that is known by its name at run time, for those who have no generated code of it: a gateway, say, or a tool.
+// DynamicClient calls a service by its name, without generated code, for example in a gateway or
+// tool.
 //
-// Requests and responses are protobuf messages in their wire form, which pass untouched. What the methods exchange is not told here.
+// Requests and responses are protobuf messages in their wire form, which pass unchanged. The client
+// does not know the types of the messages.
 type DynamicClient struct{ channel *Channel }
 
-// LocateDynamic finds the service of that full name. It is an error if the guest requires it neither by name, see [RequireDynamic], nor by its
-// generated Require function, or is not launched yet.
+// LocateDynamic returns a client of the service with that full name. It returns an error if the
+// guest is not launched yet, or requires the service neither by name, see [RequireDynamic], nor by
+// its generated Require function.
 func LocateDynamic(ctx context.Context, service string) (*DynamicClient, error) {
 	g, err := guest.Of(ctx)
 	if err != nil {
@@ -41,8 +44,8 @@ func LocateDynamic(ctx context.Context, service string) (*DynamicClient, error) 
 // Service returns the full name of the service.
 func (c *DynamicClient) Service() string { return c.channel.service.Name }
 
-// Methods returns the names of the methods that can be called: those of its generated client if the guest requires that, else those that the
-// exporter has.
+// Methods returns the names of the methods that can be called. If the guest requires the service by
+// a generated function, these are the methods of the generated client, else those of the exporter.
 func (c *DynamicClient) Methods() []string {
 	var names []string
 	for _, method := range c.channel.service.Methods {
@@ -51,13 +54,16 @@ func (c *DynamicClient) Methods() []string {
 	return names
 }
 
-// Call sends a request at once to the method of that name; the future completes with the response. The call ends when ctx does, as that of
-// a generated client. If there is no such method, it is not sent, and fails with [Unimplemented].
-func (c *DynamicClient) Call(ctx context.Context, method string, request []byte) *future.Method[[]byte, ErrorNumber] {
-	for place, known := range c.channel.service.Methods {
+// Call sends a request to the method of that name immediately, and returns the future of the
+// response. The call ends with ctx, as a call of a generated client does. Without such a method,
+// the request is not sent, and the call fails with [Unimplemented].
+func (c *DynamicClient) Call(
+	ctx context.Context, method string, request []byte,
+) *future.Method[[]byte, ErrorNumber] {
+	for index, known := range c.channel.service.Methods {
 		if known.Name == method {
 			call := &dynamicCall{}
-			call.ctx, call.channel, call.method = ctx, c.channel, uint32(place)
+			call.ctx, call.channel, call.method = ctx, c.channel, uint32(index)
 			return call.begin(len(request), &guest.Outbound{Payload: request, Reply: call})
 		}
 	}
@@ -70,7 +76,7 @@ func (c *DynamicClient) Call(ctx context.Context, method string, request []byte)
 	})
 }
 
-// dynamicCall is a call whose response stays as it is.
+// dynamicCall is a call with the response in its wire form.
 type dynamicCall struct{ call[[]byte, ErrorNumber] }
 
 // Arrive ends the call with its reply.
@@ -80,8 +86,10 @@ func (c *dynamicCall) Arrive(frame abi.Frame) {
 	}
 }
 
-// ErrorNumber is a number of a service's error enum, which is not known here.
+// ErrorNumber is a number of a service's error enum. The client does not know the enum.
 type ErrorNumber int32
 
-// Error returns it in words.
-func (n ErrorNumber) Error() string { return fmt.Sprintf("the service failed with error %d", int32(n)) }
+// Error returns a text with the number.
+func (n ErrorNumber) Error() string {
+	return fmt.Sprintf("the service failed with error %d", int32(n))
+}

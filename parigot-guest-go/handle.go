@@ -10,30 +10,34 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Export is a service that a guest exports, and what implements it. The generator makes it of an implementation.
+// Export is an exported service with its implementation. The generated function Export creates it.
 type Export struct {
 	Service *Service
-	// Ready is called once, after the launch and before the first call, when all that the guest requires can be called. The guest serves
-	// once the value is true; false ends it. Without Ready it serves at once.
+	// Ready is called once, after the launch and before the first call, when all required services
+	// can be called. If the value is true, the guest serves calls; if it is false, the start fails.
+	// If Ready is nil, the guest serves immediately.
 	Ready    func(context.Context) *future.Base[bool]
-	Handlers []Handler // by the places of the methods
+	Handlers []Handler // one for each method, by index
 }
 
-// ReadyAtOnce is a part of services that need nothing to become ready:
+// ReadyAtOnce implements the method Ready of services that need no preparation:
 //
 //	type greeter struct{ parigot.ReadyAtOnce }
 type ReadyAtOnce struct{}
 
-// Ready returns a future that is complete.
-func (ReadyAtOnce) Ready(context.Context) *future.Base[bool] { return future.NewBaseWithValue(true) }
+// Ready returns a future with the value true.
+func (ReadyAtOnce) Ready(context.Context) *future.Base[bool] {
+	return future.NewBaseWithValue(true)
+}
 
 // Handler serves one method: see [Handle].
 type Handler func(in *guest.Inbound, request []byte)
 
-// Handle returns the handler that decodes a request into the empty message that newRequest returns, lets serve answer it, and replies when
-// the future completes.
+// Handle returns a handler that decodes a request into the empty message of newRequest, passes it
+// to serve, and replies when the future completes.
 //
-// The context that serve gets ends when the caller does not wait any more, and has the call's deadline. The future is cancelled then.
+// The context of serve has the call's deadline, and ends when the caller no longer waits. Then the
+// future is cancelled.
 func Handle[I, O proto.Message, E future.ErrorType](
 	newRequest func() I, serve func(context.Context, I) *future.Method[O, E],
 ) Handler {
@@ -61,7 +65,8 @@ func Handle[I, O proto.Message, E future.ErrorType](
 	return func(in *guest.Inbound, request []byte) {
 		decoded := newRequest()
 		if err := decodeInto.Unmarshal(request, decoded); err != nil {
-			in.Fail(abi.InvalidArgument, abi.CauseUndecodable, fmt.Sprintf("the request cannot be decoded: %v", err))
+			message := fmt.Sprintf("the request cannot be decoded: %v", err)
+			in.Fail(abi.InvalidArgument, abi.CauseUndecodable, message)
 			return
 		}
 		in.Serve(decoded, serveAndAnswer)
@@ -84,11 +89,11 @@ func respond(in *guest.Inbound, response proto.Message) {
 	in.Respond(response)
 }
 
-// respondError answers with an error of the service's own, or with a status.
+// respondError answers with an error of the service's enum, or with a status.
 func respondError[E future.ErrorType](in *guest.Inbound, err error) {
 	own, isOwn := err.(future.Error[E])
 	switch code := any(own.Value).(type) {
-	case Code: // the service has no enum
+	case Code: // the service declares no enum, so the code is a status
 		if isOwn {
 			err = code
 		}

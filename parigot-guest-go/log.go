@@ -10,14 +10,17 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// NewLogHandler returns a handler that adds lines to the host's log, in which each has a time, the guest and, if the context is a handler's, the
-// id of its call. The text is the message and then the attributes, as [slog.TextHandler] writes them.
+// NewLogHandler returns a handler that adds lines to the host's log. Each line has the time, the
+// guest and, if the context belongs to a call, the id of the call. The text is the message and then
+// the attributes, as [slog.TextHandler] writes them.
 //
-// In a guest it is slog's default, so that [slog.InfoContext] is all that is needed. The host decides which levels are shown.
+// In a guest this handler is slog's default: use [slog.InfoContext]. The host selects the levels.
 func NewLogHandler() slog.Handler {
 	lines := &lineWriter{}
 	withoutHead := func(groups []string, attr slog.Attr) slog.Attr {
-		if len(groups) == 0 && (attr.Key == slog.TimeKey || attr.Key == slog.LevelKey || attr.Key == slog.MessageKey) {
+		key := attr.Key
+		isHead := key == slog.TimeKey || key == slog.LevelKey || key == slog.MessageKey
+		if len(groups) == 0 && isHead {
 			return slog.Attr{}
 		}
 		return attr
@@ -26,13 +29,13 @@ func NewLogHandler() slog.Handler {
 	return &logHandler{attributes: slog.NewTextHandler(lines, options), lines: lines}
 }
 
-// logHandler writes attributes into lines, from where it takes them.
+// logHandler formats attributes with a [slog.TextHandler] that writes to lines.
 type logHandler struct {
 	attributes slog.Handler
 	lines      *lineWriter
 }
 
-// lineWriter is the text of one record's attributes.
+// lineWriter holds the text of one record's attributes.
 type lineWriter struct {
 	mu   sync.Mutex // held while a record is handled
 	text strings.Builder
@@ -40,7 +43,7 @@ type lineWriter struct {
 
 func (w *lineWriter) Write(text []byte) (int, error) { return w.text.Write(text) }
 
-// Enabled says yes: the host decides.
+// Enabled reports true for every level down to trace: the host selects the levels.
 func (h *logHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.attributes.Enabled(ctx, level)
 }
@@ -71,12 +74,12 @@ func (h *logHandler) attributesOf(ctx context.Context, record slog.Record) (stri
 	return h.lines.text.String(), err
 }
 
-// WithAttrs returns a handler whose lines have these attributes too.
+// WithAttrs returns a handler that adds these attributes to its lines.
 func (h *logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &logHandler{h.attributes.WithAttrs(attrs), h.lines}
 }
 
-// WithGroup returns a handler that puts the group's name before the names of further attributes.
+// WithGroup returns a handler that prefixes the names of further attributes with the group's name.
 func (h *logHandler) WithGroup(name string) slog.Handler {
 	return &logHandler{h.attributes.WithGroup(name), h.lines}
 }

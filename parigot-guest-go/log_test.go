@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// lines is an outbox that keeps what is logged.
+// lines is an outbox that records the log lines.
 type lines struct {
 	mu   sync.Mutex
 	seen []line
@@ -36,7 +36,7 @@ func (l *lines) Send(frame abi.Frame, _ proto.Message) error {
 
 func (l *lines) Progress(uint64, uint32, uint32) {}
 
-func TestLinesOfTheLog(t *testing.T) {
+func TestLogLinesHaveLevelAndAttributes(t *testing.T) {
 	var sent lines
 	ctx := guest.NewContext(t.Context(), guest.New(&sent, time.Now()))
 	log := slog.New(parigot.NewLogHandler())
@@ -56,6 +56,6 @@ func TestLinesOfTheLog(t *testing.T) {
 		t.Fatalf("found %+v, want %+v", sent.seen, want)
 	}
 	if err := parigot.NewLogHandler().Handle(context.Background(), slog.Record{}); err == nil {
-		t.Fatal("a test is no guest")
+		t.Fatal("a context without a guest must be an error")
 	}
 }

@@ -26,7 +26,7 @@ func open(t *testing.T, sell sellFunc) (context.Context, shopClient) {
 	return ctx, mustLocateShop(ctx)
 }
 
-// check compares a sale's end with what was expected: a text, or an error's.
+// check compares the response or the error's text of a sale with want.
 func check(t *testing.T, ctx context.Context, made *sale, want string) error {
 	t.Helper()
 	response, err := made.Await(ctx)
@@ -40,19 +40,19 @@ func check(t *testing.T, ctx context.Context, made *sale, want string) error {
 	return err
 }
 
-// withoutCall returns an error's text less what was called: the ids in it are random.
+// withoutCall returns an error's text without the method and the random ids.
 func withoutCall(err error) string {
 	found, _, _ := strings.Cut(err.Error(), " (shop.v1.Shop/Sell")
 	return found
 }
 
-func TestACallIsAnswered(t *testing.T) {
+func TestCallIsAnswered(t *testing.T) {
 	ctx, shop := open(t, echo)
 	check(t, ctx, shop.sell(ctx, say("bread")), "bread")
 	check(t, ctx, shop.sell(ctx, say(strings.Repeat("x", 1<<20))), strings.Repeat("x", 1<<20))
 }
 
-func TestAThousandCallsAreInFlight(t *testing.T) {
+func TestThousandCallsInFlight(t *testing.T) {
 	var waiting sync.WaitGroup
 	waiting.Add(1_000)
 	ctx, shop := open(t, func(_ context.Context, in *text) (*text, error) {
@@ -69,11 +69,11 @@ func TestAThousandCallsAreInFlight(t *testing.T) {
 	}
 }
 
-func TestErrorsTravel(t *testing.T) {
+func TestErrorsReachTheCaller(t *testing.T) {
 	for _, c := range []struct {
 		err  error
 		want string
-		code parigot.Code // OK if it is the service's own
+		code parigot.Code // OK for an error of the service's enum
 	}{
 		{soldOut, "SoldOut", parigot.OK},
 		{shopErr(17), "17", parigot.OK},
@@ -81,13 +81,28 @@ func TestErrorsTravel(t *testing.T) {
 		{errors.New("the till is stuck"), "UNKNOWN: the till is stuck", parigot.Unknown},
 		{parigot.PermissionDenied, "PERMISSION_DENIED", parigot.PermissionDenied},
 		{fmt.Errorf("no till: %w", parigot.Aborted), "ABORTED: no till: ABORTED", parigot.Aborted},
-		{&parigot.CallError{Code: parigot.DataLoss, Message: "mice"}, "DATA_LOSS: mice", parigot.DataLoss},
 		{
-			&parigot.CallError{Code: parigot.Unavailable, Cause: parigot.CauseUnreachable, Message: "no oven", Service: "x.Oven", Method: "Bake"},
+			&parigot.CallError{Code: parigot.DataLoss, Message: "mice"},
+			"DATA_LOSS: mice", parigot.DataLoss,
+		},
+		{
+			&parigot.CallError{
+				Code:    parigot.Unavailable,
+				Cause:   parigot.CauseUnreachable,
+				Message: "no oven",
+				Service: "x.Oven",
+				Method:  "Bake",
+			},
 			"UNAVAILABLE: unreachable: no oven (x.Oven/Bake)", parigot.Unavailable,
 		},
-		{parigot.OK, "INTERNAL: the service failed with code 0, which means no error: ", parigot.Internal},
-		{context.DeadlineExceeded, "DEADLINE_EXCEEDED: context deadline exceeded", parigot.DeadlineExceeded},
+		{
+			parigot.OK,
+			"INTERNAL: the service failed with code 0, which means no error: ", parigot.Internal,
+		},
+		{
+			context.DeadlineExceeded,
+			"DEADLINE_EXCEEDED: context deadline exceeded", parigot.DeadlineExceeded,
+		},
 	} {
 		ctx, shop := open(t, func(context.Context, *text) (*text, error) { return nil, c.err })
 		err := check(t, ctx, shop.sell(ctx, say("bread")), c.want)
@@ -96,19 +111,22 @@ func TestErrorsTravel(t *testing.T) {
 		if isOwn == isStatus {
 			t.Errorf("%v is both or neither: %v, %v", c.err, own, status)
 		}
-		if isStatus && (!errors.Is(err, c.code) || status.Call.IsEmpty() || status.Instance.IsEmpty()) {
+		if isStatus && !errors.Is(err, c.code) {
 			t.Errorf("%v has become %v", c.err, err)
+		}
+		if isStatus && (status.Call.IsEmpty() || status.Instance.IsEmpty()) {
+			t.Errorf("%v lacks its call or instance: %v", c.err, err)
 		}
 		if isStatus && status.Service+"/"+status.Method != "shop.v1.Shop/Sell" {
 			t.Errorf("%v names %s/%s", c.err, status.Service, status.Method)
 		}
 		if fate := parigot.FateOf(err); fate != parigot.FateAnswered {
-			t.Errorf("a handler has ended with %v, and the call counts as %v", c.err, fate)
+			t.Errorf("a handler returned %v, and the fate is %v", c.err, fate)
 		}
 	}
 }
 
-func TestACallEndsWithItsDeadlineAtBothSides(t *testing.T) {
+func TestDeadlineEndsCallAtBothSides(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		atCallee := make(chan error, 1)
 		ctx, shop := open(t, func(ctx context.Context, _ *text) (*text, error) {
@@ -119,39 +137,41 @@ func TestACallEndsWithItsDeadlineAtBothSides(t *testing.T) {
 		began := time.Now()
 		late, cancel := context.WithTimeout(ctx, time.Hour)
 		defer cancel()
-		err := check(t, late, shop.sell(late, say("bread")), "DEADLINE_EXCEEDED: timed out: it was not answered in time")
+		const timedOut = "DEADLINE_EXCEEDED: timed out: it was not answered in time"
+		err := check(t, late, shop.sell(late, say("bread")), timedOut)
 		if fate := parigot.FateOf(err); fate != parigot.FateUnknown {
-			t.Fatalf("the call counts as %v", fate)
+			t.Fatalf("the fate is %v", fate)
 		}
-		if took := time.Since(began); took != time.Hour || !errors.Is(err, context.DeadlineExceeded) {
+		took := time.Since(began)
+		if took != time.Hour || !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("it took %v and ended with %v", took, err)
 		}
 		if err := <-atCallee; err != context.DeadlineExceeded {
-			t.Fatalf("the callee was told %v", err)
+			t.Fatalf("the context of the handler ended with %v", err)
 		}
-		check(t, ctx, shop.sell(ctx, say("bread")), "DEADLINE_EXCEEDED: timed out: it was not answered in time")
-		if took := time.Since(began); took != time.Hour+3*time.Second {
+		check(t, ctx, shop.sell(ctx, say("bread")), timedOut)
+		if took = time.Since(began); took != time.Hour+3*time.Second {
 			t.Fatalf("without a deadline it took %v more", took-time.Hour)
 		}
 		<-atCallee
 	})
 }
 
-func TestDeadlinesAreHandedOn(t *testing.T) {
+func TestNestedCallInheritsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host := parigottest.New(t)
 		left := make(chan time.Duration, 1)
 		host.Serve((&shop{sell: func(ctx context.Context, in *text) (*text, error) {
 			deadline, ok := ctx.Deadline()
 			if !ok {
-				t.Error("no deadline has come")
+				t.Error("the context has no deadline")
 			}
 			left <- time.Until(deadline)
 			return in, nil
 		}}).export())
 		mall := parigot.Service{Name: "shop.v1.Mall", Methods: shopService.Methods}
 		host.Serve(parigot.Export{Service: &mall, Handlers: []parigot.Handler{
-			parigot.Handle(func() *text { return new(text) }, func(ctx context.Context, in *text) *sale {
+			parigot.Handle(newText, func(ctx context.Context, in *text) *sale {
 				time.Sleep(time.Second)
 				return mustLocateShop(ctx).sell(ctx, in)
 			}),
@@ -170,7 +190,7 @@ func TestDeadlinesAreHandedOn(t *testing.T) {
 	})
 }
 
-func TestCancellingReachesTheCallee(t *testing.T) {
+func TestCancellationReachesTheCallee(t *testing.T) {
 	for name, cancelBy := range map[string]func(context.CancelFunc, *sale){
 		"by the context": func(cancel context.CancelFunc, _ *sale) { cancel() },
 		"by the future":  func(_ context.CancelFunc, made *sale) { made.Cancel() },
@@ -193,13 +213,13 @@ func TestCancellingReachesTheCallee(t *testing.T) {
 				t.Fatalf("found %v", err)
 			}
 			if err := <-atCallee; err != context.Canceled {
-				t.Fatalf("the callee was told %v", err)
+				t.Fatalf("the context of the handler ended with %v", err)
 			}
 		})
 	}
 }
 
-func TestAHandlersContextEndsThoseDerivedFromIt(t *testing.T) {
+func TestCancellationEndsDerivedContexts(t *testing.T) {
 	began, ended := make(chan struct{}), make(chan error, 1)
 	ctx, shop := open(t, func(ctx context.Context, in *text) (*text, error) {
 		derived, cancel := context.WithCancel(ctx)
@@ -217,11 +237,11 @@ func TestAHandlersContextEndsThoseDerivedFromIt(t *testing.T) {
 	}
 }
 
-func TestAnAnswerMayBeCompletedLater(t *testing.T) {
+func TestHandlerMayCompleteLater(t *testing.T) {
 	host := parigottest.New(t)
 	held := make(chan *sale, 1)
 	host.Serve(parigot.Export{Service: &shopService, Handlers: []parigot.Handler{
-		parigot.Handle(func() *text { return new(text) }, func(context.Context, *text) *sale {
+		parigot.Handle(newText, func(context.Context, *text) *sale {
 			later := future.New[*text, shopErr]()
 			held <- later
 			return later
@@ -243,34 +263,41 @@ func TestAnAnswerMayBeCompletedLater(t *testing.T) {
 	}
 }
 
-func TestACallThatCannotBeMadeFailsAtOnce(t *testing.T) {
+func TestInvalidCallFailsImmediately(t *testing.T) {
 	ctx, shop := open(t, echo)
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	check(t, ctx, shop.sell(ended, say("bread")), "CANCELLED: cancelled: the caller cancelled the call")
+	check(t, ctx, shop.sell(ended, say("bread")),
+		"CANCELLED: cancelled: the caller cancelled the call")
 	huge := say(strings.Repeat("x", 16<<20))
 	check(t, ctx, shop.sell(ctx, huge),
-		"RESOURCE_EXHAUSTED: too large: a message of 16777221 bytes, and at most 16777216 are let through")
+		"RESOURCE_EXHAUSTED: too large: "+
+			"a message of 16777221 bytes, and at most 16777216 are let through")
 	made := shop.sell(ctx, say("not \xff UTF-8"))
-	if _, err := made.Await(ctx); !errors.Is(err, parigot.InvalidArgument) || parigot.FateOf(err) != parigot.FateRefused {
+	_, err := made.Await(ctx)
+	if !errors.Is(err, parigot.InvalidArgument) || parigot.FateOf(err) != parigot.FateRefused {
 		t.Fatalf("found %v", err)
 	}
 }
 
-func TestAResponseThatCannotBeSentIsAnError(t *testing.T) {
+func TestUnsendableResponseIsAnError(t *testing.T) {
+	huge := say(strings.Repeat("x", 16<<20))
+	notUTF8 := say("not \xff UTF-8")
 	for want, response := range map[string]*text{
-		"RESOURCE_EXHAUSTED: answer lost: a message of 16777221 bytes, and at most 16777216 are let through": say(strings.Repeat("x", 16<<20)),
-		"INTERNAL: answer lost: the response cannot be sent: string field contains invalid UTF-8":            say("not \xff UTF-8"),
+		"RESOURCE_EXHAUSTED: answer lost: " +
+			"a message of 16777221 bytes, and at most 16777216 are let through": huge,
+		"INTERNAL: answer lost: " +
+			"the response cannot be sent: string field contains invalid UTF-8": notUTF8,
 	} {
 		ctx, shop := open(t, func(context.Context, *text) (*text, error) { return response, nil })
 		err := check(t, ctx, shop.sell(ctx, say("bread")), want)
 		if fate := parigot.FateOf(err); fate != parigot.FateUnknown {
-			t.Fatalf("the handler has run, and the call counts as %v", fate)
+			t.Fatalf("the handler has run, and the fate is %v", fate)
 		}
 	}
 }
 
-func TestAServiceIsCalledByItsName(t *testing.T) {
+func TestDynamicClientCallsByName(t *testing.T) {
 	host := parigottest.New(t)
 	host.Serve((&shop{sell: func(_ context.Context, in *text) (*text, error) {
 		if in.Value == "cake" {
@@ -288,22 +315,28 @@ func TestAServiceIsCalledByItsName(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if methods := shop.Methods(); shop.Service() != "shop.v1.Shop" || !slices.Contains(methods, "Sell") {
+			methods := shop.Methods()
+			if shop.Service() != "shop.v1.Shop" || !slices.Contains(methods, "Sell") {
 				t.Fatalf("%s has %q", shop.Service(), methods)
 			}
 			bread, _ := proto.Marshal(say("bread"))
-			if got, err := shop.Call(ctx, "Sell", bread).Await(ctx); err != nil || !slices.Equal(got, bread) {
+			got, err := shop.Call(ctx, "Sell", bread).Await(ctx)
+			if err != nil || !slices.Equal(got, bread) {
 				t.Fatalf("found %q, %v", got, err)
 			}
 			cake, _ := proto.Marshal(say("cake"))
 			_, err = shop.Call(ctx, "Sell", cake).Await(ctx)
 			number, ok := errors.AsType[parigot.ErrorNumber](err)
-			if !ok || int32(number) != int32(soldOut) || parigot.FateOf(err) != parigot.FateAnswered {
+			isSoldOut := ok && int32(number) == int32(soldOut)
+			if !isSoldOut || parigot.FateOf(err) != parigot.FateAnswered {
 				t.Fatalf("found %v", err)
 			}
 			_, err = shop.Call(ctx, "Steal", nil).Await(ctx)
-			if !errors.Is(err, parigot.Unimplemented) || parigot.FateOf(err) != parigot.FateRefused {
+			if !errors.Is(err, parigot.Unimplemented) {
 				t.Fatalf("found %v", err)
+			}
+			if fate := parigot.FateOf(err); fate != parigot.FateRefused {
+				t.Fatalf("the fate of %v is %v", err, fate)
 			}
 		})
 	}
@@ -315,26 +348,27 @@ func TestAServiceIsCalledByItsName(t *testing.T) {
 	}
 }
 
-func TestLocateIsRefused(t *testing.T) {
+func TestLocateFailsWithoutRequirement(t *testing.T) {
 	host := parigottest.New(t)
 	_, err := parigot.Locate(host.Client(), &shopService)
 	const want = "shop.v1.Shop is not among the services that this guest requires: " +
-		"hand what its generated Require function returns to Launch, or to the guest's Run"
+		"pass the result of its generated Require function to Launch or Run"
 	if err == nil || err.Error() != want {
 		t.Fatalf("found %v, want %s", err, want)
 	}
 	host.Start("early", func(ctx context.Context) {
 		_, err = parigot.Locate(ctx, &shopService)
 	}).Wait()
-	if want := "shop.v1.Shop cannot be called before the guest is launched"; err == nil || err.Error() != want {
-		t.Fatalf("found %v, want %s", err, want)
+	const early = "shop.v1.Shop cannot be called before the guest is launched"
+	if err == nil || err.Error() != early {
+		t.Fatalf("found %v, want %s", err, early)
 	}
 	if _, err := parigot.Locate(t.Context(), &shopService); err == nil {
-		t.Fatal("a test is no guest")
+		t.Fatal("a context without a guest must be an error")
 	}
 }
 
-func TestAGuestIsLaunchedOnce(t *testing.T) {
+func TestSecondLaunchFails(t *testing.T) {
 	host := parigottest.New(t)
 	ctx := host.Client()
 	_, err := parigot.Launch(ctx).Await(ctx)
@@ -343,7 +377,7 @@ func TestAGuestIsLaunchedOnce(t *testing.T) {
 	}
 }
 
-func TestTheGuestThatRequiresWaits(t *testing.T) {
+func TestLaunchWaitsForRequiredServices(t *testing.T) {
 	host := parigottest.New(t)
 	ready := future.NewBase[bool]()
 	launched := make(chan struct{})
@@ -359,14 +393,14 @@ func TestTheGuestThatRequiresWaits(t *testing.T) {
 	})
 	select {
 	case <-launched:
-		t.Fatal("it was launched before the shop was ready")
+		t.Fatal("the customer was launched before the shop was ready")
 	default:
 	}
 	ready.Set(true)
 	<-launched
 }
 
-func TestExitRunsWhatWasRegisteredLastFirst(t *testing.T) {
+func TestExitRunsLastHookFirst(t *testing.T) {
 	host := parigottest.New(t)
 	host.Serve((&shop{sell: echo}).export())
 	var said []string
@@ -380,14 +414,14 @@ func TestExitRunsWhatWasRegisteredLastFirst(t *testing.T) {
 		parigot.MustRunClient(ctx)
 	})
 	if status := program.Wait(); status != 7 {
-		t.Fatalf("it left with status %d", status)
+		t.Fatalf("exited with status %d", status)
 	}
 	if want := []string{"last bread <nil>", "first"}; !slices.Equal(said, want) {
 		t.Fatalf("found %q, want %q", said, want)
 	}
 }
 
-func TestWhatTakesTooLongAtTheExitIsNamedAndTheOthersRun(t *testing.T) {
+func TestLateExitHookDoesNotBlockOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host := parigottest.New(t)
 		first := false
@@ -402,29 +436,30 @@ func TestWhatTakesTooLongAtTheExitIsNamedAndTheOthersRun(t *testing.T) {
 		})
 		began := time.Now()
 		if status := program.Wait(); status != 7 || !first {
-			t.Fatalf("it left with status %d, and the first ran: %v", status, first)
+			t.Fatalf("exited with status %d, and the first hook ran: %v", status, first)
 		}
 		if took := time.Since(began); took != parigot.AtExitMax {
 			t.Fatalf("it took %v", took)
 		}
-		time.Sleep(time.Millisecond) // nobody but this test waits for it
+		time.Sleep(time.Millisecond) // the late hook must end before the bubble
 	})
 }
 
-func TestAServiceThatLeavesEndsItsCalls(t *testing.T) {
+func TestExitOfServiceFailsItsCalls(t *testing.T) {
 	ctx, shop := open(t, func(ctx context.Context, _ *text) (*text, error) {
 		parigot.Exit(ctx, 7)
 		return nil, nil
 	})
 	check(t, ctx, shop.sell(ctx, say("bread")),
 		"UNAVAILABLE: callee exited: shop.v1.Shop left with status 7 while it had this call")
-	err := check(t, ctx, shop.sell(ctx, say("bread")), "UNAVAILABLE: unreachable: shop.v1.Shop is not running")
+	err := check(t, ctx, shop.sell(ctx, say("bread")),
+		"UNAVAILABLE: unreachable: shop.v1.Shop is not running")
 	if fate := parigot.FateOf(err); fate != parigot.FateRefused {
-		t.Fatalf("nobody was there, and the call counts as %v", fate)
+		t.Fatalf("the service has exited, and the fate is %v", fate)
 	}
 }
 
-func TestAServiceMayLeaveWhileItMakesItselfReady(t *testing.T) {
+func TestServiceMayExitInReady(t *testing.T) {
 	host := parigottest.New(t)
 	export := (&shop{sell: echo}).export()
 	var said []string
@@ -433,19 +468,22 @@ func TestAServiceMayLeaveWhileItMakesItselfReady(t *testing.T) {
 		parigot.Exit(ctx, 7)
 		panic("Exit has returned")
 	}
-	service := host.Start("shop", func(ctx context.Context) { parigot.Run(ctx, []parigot.Export{export}) })
+	service := host.Start("shop", func(ctx context.Context) {
+		parigot.Run(ctx, []parigot.Export{export})
+	})
 	if status := service.Wait(); status != 7 || !slices.Equal(said, []string{"locked"}) {
-		t.Fatalf("it left with status %d, and said %q", status, said)
+		t.Fatalf("exited with status %d, and the hooks said %q", status, said)
 	}
 }
 
-func TestAServiceIsReadyAtOnce(t *testing.T) {
-	if ready, err := (parigot.ReadyAtOnce{}).Ready(t.Context()).Await(t.Context()); !ready || err != nil {
+func TestReadyAtOnceIsReady(t *testing.T) {
+	ready, err := parigot.ReadyAtOnce{}.Ready(t.Context()).Await(t.Context())
+	if !ready || err != nil {
 		t.Fatalf("found %v, %v", ready, err)
 	}
 }
 
-func TestMetadataComesWithACall(t *testing.T) {
+func TestMetadataReachesTheHandler(t *testing.T) {
 	ctx, shop := open(t, func(ctx context.Context, _ *text) (*text, error) {
 		colour, ok := parigot.Metadata(ctx, "colour")
 		_, other := parigot.Metadata(ctx, "size")
@@ -454,11 +492,11 @@ func TestMetadataComesWithACall(t *testing.T) {
 	coloured := parigot.WithMetadata(parigot.WithMetadata(ctx, "colour", "red"), "weight", "1")
 	check(t, ctx, shop.sell(coloured, say("bread")), "redtrue false false")
 	if !parigot.CallID(ctx).IsEmpty() || parigot.InstanceID(ctx).IsEmpty() {
-		t.Fatal("a client serves no call, and is an instance")
+		t.Fatal("a client must have an instance id and no call id")
 	}
 }
 
-func TestYieldLetsOthersRun(t *testing.T) {
+func TestYieldReturns(t *testing.T) {
 	ctx, shop := open(t, func(ctx context.Context, in *text) (*text, error) {
 		parigot.Yield(ctx)
 		return in, nil

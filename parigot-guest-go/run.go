@@ -11,15 +11,16 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// Launched is what a launch completes with.
+// Launched is the empty response of a launch.
 type Launched struct{}
 
-// LaunchFuture completes when all that a program requires is ready, or fails if that will never be.
+// LaunchFuture completes when all required services are ready, or fails if they never will be.
 type LaunchFuture = future.Method[Launched, Code]
 
-// Launch says what a program requires and waits for it. It must be called before the program waits for anything else, a timer say.
+// Launch declares the services that a program requires. The future completes when they are ready.
+// Call Launch before the program waits for anything else, for example a timer.
 //
-// A guest is launched once; if it is launched again, that fails with [FailedPrecondition].
+// A guest is launched once. A second launch fails with [FailedPrecondition].
 func Launch(ctx context.Context, requires ...Requirement) *LaunchFuture {
 	g := guest.MustOf(ctx)
 	launch := future.New[Launched, Code]()
@@ -28,7 +29,7 @@ func Launch(ctx context.Context, requires ...Requirement) *LaunchFuture {
 		Manifest: manifest(g, nil, requires),
 		Launched: func(failure *guest.Failure) {
 			if failure != nil {
-				launch.Complete(Launched{}, failed(failure))
+				launch.Complete(Launched{}, callError(failure))
 				return
 			}
 			g.ConfirmLaunch()
@@ -42,7 +43,7 @@ func Launch(ctx context.Context, requires ...Requirement) *LaunchFuture {
 	return launch
 }
 
-// launchHooks lets handlers block, and no launch be interrupted.
+// launchHooks allows handlers to block. A launch cannot be interrupted.
 type launchHooks struct{ guest *guest.Guest }
 
 func (h launchHooks) Run(handlers func()) { h.guest.Do(handlers) }
@@ -57,10 +58,11 @@ var launchedTwice = &CallError{Code: FailedPrecondition, Message: "the guest was
 
 func unimplemented(in *guest.Inbound) { in.Fail(abi.Unimplemented, abi.CauseNoSuchMethod, "") }
 
-// Run runs the guest that exports these services, until the host wants it to leave and all calls are answered. Then it returns, and when main
-// does so too the guest leaves. It must be called before main waits for anything else.
+// Run serves the exported services. It returns when the host has requested the exit and all calls
+// are answered. The guest exits when main returns. Call Run before main waits for anything else.
 //
-// Handlers run on goroutines of their own and may block. Their contexts have the values of ctx. Run panics if the guest was launched already.
+// Handlers run on their own goroutines and may block. Their contexts have the values of ctx. Run
+// panics if the guest was launched already.
 func Run(ctx context.Context, exports []Export, requires ...Requirement) {
 	g := guest.MustOf(ctx)
 	server := &server{guest: g, ctx: ctx, exports: exports, stopped: make(chan struct{})}
@@ -76,7 +78,7 @@ func Run(ctx context.Context, exports []Export, requires ...Requirement) {
 	g.Rest(server.stopped)
 }
 
-// server is a guest that exports services.
+// server is a guest with exported services.
 type server struct {
 	guest   *guest.Guest
 	ctx     context.Context
@@ -84,10 +86,10 @@ type server struct {
 	stopped chan struct{}
 }
 
-// launched makes the services ready and tells the host.
+// launched prepares the services, and reports the result to the host.
 func (s *server) launched(failure *guest.Failure) {
 	if failure != nil {
-		s.guest.Leave(1, fmt.Sprintf("it cannot be launched: %v", failed(failure)))
+		s.guest.Leave(1, fmt.Sprintf("it cannot be launched: %v", callError(failure)))
 		return
 	}
 	for _, export := range s.exports {
@@ -116,36 +118,39 @@ func (s *server) dispatch(in *guest.Inbound, request []byte) {
 	handlers[in.Method()](in, request)
 }
 
-// MustRunClient lets a program go on by the handlers of its futures. It returns when the guest was told to leave or has left, see [Exit].
+// MustRunClient blocks while the handlers of the program's futures run. It returns when the guest
+// has exited: see [Exit].
 //
-// It panics if the guest was not launched, as nothing could happen then.
+// MustRunClient panics if the program has not called [Launch], since nothing could happen then.
 func MustRunClient(ctx context.Context) {
 	g := guest.MustOf(ctx)
 	if !g.Declared() {
-		panic("parigot: MustRunClient without a Launch")
+		panic("parigot: MustRunClient called before Launch")
 	}
 	g.Rest(nil)
 }
 
-// Exit makes the guest leave with that status, 0 to 255, of which 0 says that all went well. It does not return; deferred functions of
-// the goroutine run, but whatever they send or log is dropped.
+// Exit ends the guest with that status, 0 to 255; 0 is success. Exit does not return. Deferred
+// functions of the goroutine run, but their calls and log lines are dropped.
 //
-// What was registered by [AtExit] runs first. Calls that are not answered by then end with an error at their callers. A main that returns
-// leaves with status 0; [os.Exit] leaves without running anything.
+// The hooks registered by [AtExit] run first. Calls without an answer then fail for their callers.
+// A return from main exits with status 0. [os.Exit] exits without running the hooks.
 func Exit(ctx context.Context, status int) {
 	g := guest.MustOf(ctx)
 	if status < 0 || status > 255 {
-		g.Log(abi.LevelError, abi.NoCall, fmt.Sprintf("exit status %d is not one of 0 to 255, so it is 255", status))
+		text := fmt.Sprintf("exit status %d is not within 0 to 255; using 255", status)
+		g.Log(abi.LevelError, abi.NoCall, text)
 		status = 255
 	}
 	g.LeaveFrom(guest.InboundOf(ctx), uint8(status))
 	runtime.Goexit()
 }
 
-// Yield lets others run: those that wait in this guest, and the host when it needs its thread.
+// Yield lets the other goroutines of the guest run, and ends the turn if the host requests it.
 //
-// Whoever computes for long should call it every few milliseconds, or else the host ends the guest for holding the thread; its budget is 50 ms
-// unless the deployment says otherwise. All goroutines of a guest share it: Go does not interrupt them in wasm.
+// Call Yield every few milliseconds in a long computation. Otherwise the host kills the guest for
+// exceeding its time budget, 50 ms by default. All goroutines of a guest share the budget, since Go
+// does not preempt goroutines in wasm.
 func Yield(ctx context.Context) {
 	guest.MustOf(ctx).Yield()
 	if in := guest.InboundOf(ctx); in != nil {
@@ -153,14 +158,16 @@ func Yield(ctx context.Context) {
 	}
 }
 
-// AtExitMax is how long each of what was registered by [AtExit] may take.
+// AtExitMax is the longest duration of a hook registered by [AtExit].
 const AtExitMax = guest.AtExitMax
 
-// AtExit registers what to do before the guest leaves: when main returns, when somebody calls [Exit], when the host wants the guest to leave. After a
-// panic, or whatever else the host ends a guest for, nothing runs.
+// AtExit registers a hook that runs before the guest exits: after a return from main, after a call
+// of [Exit], or after an exit request of the host. The hooks do not run after a panic, nor if the
+// host kills the guest.
 //
-// What was registered last runs first. It may block and call services; its context ends after [AtExitMax], and whatever has not ended by then is left to
-// itself, and the log says where it was registered.
+// The last registered hook runs first. A hook may block and call services. Its context ends after
+// [AtExitMax]. The guest does not wait for a hook that takes longer, and logs where the hook was
+// registered.
 func AtExit(ctx context.Context, do func(context.Context)) {
 	place := "main"
 	if _, file, line, ok := runtime.Caller(1); ok {

@@ -7,35 +7,38 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// ABIv1 is what generated code names to say that it needs a package for version 1 of the guest ABI.
+// ABIv1 exists in versions of this package for version 1 of the guest ABI. Generated code refers to
+// it, so that code for another version does not compile.
 const ABIv1 = 1
 
-// Service is a service's static table: what guest and host must agree on. The generator writes it.
+// Service is the static description of a service, which guest and host must agree on. The generator
+// writes it.
 type Service struct {
-	Name        string // with its package: greeting.v1.Greeting
-	Schema      uint64 // a hash of the schema
+	Name        string // full name: greeting.v1.Greeting
+	Schema      uint64 // hash of the schema
 	Methods     []Method
-	Descriptors []byte // a serialized FileDescriptorSet, or nil
+	Descriptors []byte // serialized FileDescriptorSet, or nil
 }
 
-// Method is one method of a [Service]; calls name it by its place.
+// Method is a method of a [Service]. Calls identify a method by its index.
 type Method struct {
-	Name       string        // as in the .proto: FetchGreeting
-	Budget     time.Duration // how long it may hold the thread; 0 for the host's default
-	Deadline   time.Duration // how long a call may take; 0 for the host's default
-	Idempotent bool          // whether a call may run twice
+	Name       string        // name as in the .proto: FetchGreeting
+	Budget     time.Duration // longest time that it may hold the thread; 0: the host's default
+	Deadline   time.Duration // longest duration of a call; 0: the host's default
+	Idempotent bool          // true if a call may run twice
 }
 
-// Requirement is a service that a guest will call.
+// Requirement is a service that a guest requires.
 type Requirement struct{ service *Service }
 
 // Require returns the requirement of that service.
 func Require(service *Service) Requirement { return Requirement{service} }
 
-// RequireDynamic returns the requirement of a service of which nothing but its full name is known, greeting.v1.Greeting: see [LocateDynamic].
+// RequireDynamic returns the requirement of a service by its full name, greeting.v1.Greeting,
+// without generated code: see [LocateDynamic].
 func RequireDynamic(service string) Requirement { return Requirement{&Service{Name: service}} }
 
-// describe returns what the manifest says of the service.
+// describe returns the entry of the service in the manifest.
 func (s *Service) describe(withDescriptors bool) abi.Service {
 	described := abi.Service{Name: s.Name, Schema: s.Schema}
 	if withDescriptors {
@@ -51,7 +54,7 @@ func (s *Service) describe(withDescriptors bool) abi.Service {
 	return described
 }
 
-// manifest returns what a guest says first; with descriptors if the host wants them.
+// manifest returns the manifest of a guest, with descriptors if the host requests them.
 func manifest(g *guest.Guest, exports []Export, requires []Requirement) abi.Manifest {
 	withDescriptors := g.WantsDescriptors()
 	var manifest abi.Manifest

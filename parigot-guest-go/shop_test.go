@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// What follows is what the generator writes of this, and the tests implement:
+// The declarations below imitate the generated code for this service, which the tests implement:
 //
 //	service Shop { rpc Sell(StringValue) returns (StringValue); }
 //	enum ShopErr { NoError = 0; SoldOut = 4; }
@@ -45,7 +45,7 @@ func (s *shop) export() parigot.Export {
 			}
 			return s.ready
 		},
-		Handlers: []parigot.Handler{parigot.Handle(func() *text { return new(text) }, s.wire)},
+		Handlers: []parigot.Handler{parigot.Handle(newText, s.wire)},
 	}
 }
 
@@ -67,7 +67,9 @@ func (c shopClient) sell(ctx context.Context, in *text) *sale {
 	return parigot.Call[*text, shopErr](ctx, c.channel, 0, in, new(text))
 }
 
+func newText() *text { return new(text) }
+
 func say(what string) *text { return wrapperspb.String(what) }
 
-// echo sells what it is asked for.
+// echo returns the request.
 func echo(_ context.Context, in *text) (*text, error) { return in, nil }

@@ -12,7 +12,8 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
-// Code is one of the codes of gRPC, with its number and meaning. It is an error, and the error type of services that declare no enum.
+// Code is a status code of gRPC, with its number and meaning. It is an error, and the error type of
+// services without an error enum.
 type Code int32
 
 // The codes: see https://grpc.io/docs/guides/status-codes/.
@@ -36,52 +37,54 @@ const (
 	Unauthenticated    = Code(abi.Unauthenticated)
 )
 
-// String returns the name that gRPC gives it: DEADLINE_EXCEEDED.
+// String returns the name in gRPC: DEADLINE_EXCEEDED.
 func (c Code) String() string { return abi.Code(c).String() }
 
-// Error is [Code.String].
+// Error returns the same text as [Code.String].
 func (c Code) Error() string { return c.String() }
 
-// Cause is what happened to a call that ended without its callee's answer.
+// Cause is the reason why a call ended without a response.
 type Cause uint32
 
 // The causes.
 const (
-	CauseUnspecified   = Cause(abi.CauseUnspecified)   // nobody said
-	CauseTimedOut      = Cause(abi.CauseTimedOut)      // its deadline passed
-	CauseCalleeExited  = Cause(abi.CauseCalleeExited)  // the callee left while it had the call
-	CauseCalleeKilled  = Cause(abi.CauseCalleeKilled)  // the host killed the callee: it held its thread too long, or grew too big
+	CauseUnspecified   = Cause(abi.CauseUnspecified)   // no cause was given
+	CauseTimedOut      = Cause(abi.CauseTimedOut)      // the deadline passed
+	CauseCalleeExited  = Cause(abi.CauseCalleeExited)  // the callee exited before it answered
+	CauseCalleeKilled  = Cause(abi.CauseCalleeKilled)  // the callee exceeded a time or memory limit
 	CauseCalleeTrapped = Cause(abi.CauseCalleeTrapped) // the callee trapped or panicked
-	CauseUnreachable   = Cause(abi.CauseUnreachable)   // no instance of the callee is there
-	CauseCanceled      = Cause(abi.CauseCanceled)      // the caller cancelled it
-	CauseTooLarge      = Cause(abi.CauseTooLarge)      // the request is longer than the host lets through
-	CauseOverloaded    = Cause(abi.CauseOverloaded)    // the callee, or the caller, has as many calls as it may have
+	CauseUnreachable   = Cause(abi.CauseUnreachable)   // no instance of the callee was available
+	CauseCanceled      = Cause(abi.CauseCanceled)      // the caller cancelled the call
+	CauseTooLarge      = Cause(abi.CauseTooLarge)      // the request exceeds the host's limit
+	CauseOverloaded    = Cause(abi.CauseOverloaded)    // callee or caller is at its limit of calls
 	CauseUndecodable   = Cause(abi.CauseUndecodable)   // the request could not be decoded
 	CauseNoSuchMethod  = Cause(abi.CauseNoSuchMethod)  // the callee has no such method
-	CauseAnswered      = Cause(abi.CauseAnswered)      // the callee's handler ended it with this status
-	CauseAnswerLost    = Cause(abi.CauseAnswerLost)    // the callee has answered, and the answer did not come through
+	CauseAnswered      = Cause(abi.CauseAnswered)      // the callee's handler returned this status
+	CauseAnswerLost    = Cause(abi.CauseAnswerLost)    // the callee answered; the response was lost
 )
 
-// String returns it in words: timed out.
+// String returns the name: timed out.
 func (c Cause) String() string { return abi.Cause(c).String() }
 
-// Fate returns what is known of a call that failed for this cause, in all languages.
+// Fate returns the fate of a call that failed for this cause. All SDKs use the same table.
 func (c Cause) Fate() Fate { return Fate(abi.Cause(c).Fate()) }
 
-// Fate is what is known of a call that failed: each failure is exactly one of three. See [FateOf].
+// Fate is the knowledge about the effects of a failed call. Every failure has exactly one fate: see
+// [FateOf].
 type Fate uint8
 
 // The fates.
 const (
-	FateUnknown  = Fate(abi.FateUnknown)  // it may have run, in part or to its end, or still run
-	FateRefused  = Fate(abi.FateRefused)  // it did not run, and never will: making it again does nothing twice
-	FateAnswered = Fate(abi.FateAnswered) // the service has said how it ended: an error of its own, or a status
+	FateUnknown  = Fate(abi.FateUnknown)  // the call may have run, or may still run
+	FateRefused  = Fate(abi.FateRefused)  // the call never ran and never will; safe to retry
+	FateAnswered = Fate(abi.FateAnswered) // the service answered with an error or status
 )
 
-// String returns it in a word: refused.
+// String returns the name: refused.
 func (f Fate) String() string { return abi.Fate(f).String() }
 
-// FateOf returns what the error of a call says of it. Of errors that are none of a call nothing is known.
+// FateOf returns the fate of a call from the call's error. The fate of other errors is
+// [FateUnknown].
 func FateOf(err error) Fate {
 	if status, ok := errors.AsType[*CallError](err); ok {
 		return status.Fate()
@@ -98,25 +101,27 @@ type ownError interface {
 	Number() int32
 }
 
-// CallError is the end of a call that has no response and no error of the service's own. A service that returns one answers its own caller with
-// the same code.
+// CallError is the end of a call without a response and without an error of the service's enum. A
+// service that returns a CallError answers its own caller with the same code.
 //
-// It is a [context.DeadlineExceeded] or a [context.Canceled] if that is its code, and it is its code: see [errors.Is].
+// [errors.Is] matches a CallError with its code, and the codes DeadlineExceeded and Canceled also
+// with [context.DeadlineExceeded] and [context.Canceled].
 type CallError struct {
 	Code     Code
 	Cause    Cause
-	Message  string        // for people, possibly empty
-	Service  string        // the full name of what was called, greeting.v1.Greeting; empty for what is not the end of a call
-	Method   string        // of it: FetchGreeting
-	Instance id.InstanceID // the one that had the call or refused it; empty for a call that came to none
-	Call     id.CallID     // as the log shows it; empty for a call that never left the guest
+	Message  string        // message for people, possibly empty
+	Service  string        // full name of the called service; empty without a call
+	Method   string        // called method: FetchGreeting
+	Instance id.InstanceID // instance that had or refused the call; empty if none did
+	Call     id.CallID     // id as in the log; empty if the call never left the guest
 }
 
-// Fate returns what is known of the call.
+// Fate returns the fate of the call.
 func (e *CallError) Fate() Fate { return e.Cause.Fate() }
 
-// Error returns what is known: DEADLINE_EXCEEDED: timed out: it was not answered in time (greeting.v1.Greeting/FetchGreeting, instance
-// ins_dfhedm, call cal_…).
+// Error returns the code, the cause, the message, and the method, instance and call:
+// DEADLINE_EXCEEDED: timed out: it was not answered in time (greeting.v1.Greeting/FetchGreeting,
+// instance ins_dfhedm, call cal_…).
 func (e *CallError) Error() string { return e.Code.String() + e.withoutCode() }
 
 func (e *CallError) withoutCode() string {
@@ -143,7 +148,8 @@ func (e *CallError) withoutCode() string {
 	return text.String()
 }
 
-// answerText is what a caller is told whose handler has ended with this error: what happened to another call is no cause of theirs.
+// answerText returns the message of the status sent to a handler's caller. The cause of a nested
+// call becomes part of the text, since it is not the cause of the caller's own call.
 func (e *CallError) answerText() string {
 	if e.Cause == CauseUnspecified {
 		return e.Message
@@ -151,7 +157,7 @@ func (e *CallError) answerText() string {
 	return strings.TrimLeft(e.withoutCode(), ": ")
 }
 
-// Is makes [errors.Is] find the code, and what package context calls it.
+// Is makes [errors.Is] match the code and the corresponding error of package context.
 func (e *CallError) Is(target error) bool {
 	switch target {
 	case context.DeadlineExceeded:
@@ -163,11 +169,11 @@ func (e *CallError) Is(target error) bool {
 	return ok && code == e.Code
 }
 
-// failed returns the error that a failure is.
-func failed(failure *guest.Failure) *CallError {
+// callError converts a failure to an error.
+func callError(failure *guest.Failure) *CallError {
 	code := Code(failure.Code)
 	if code < 0 || code > Unauthenticated {
-		code = Unknown // a newer host's
+		code = Unknown // a code of a newer host
 	}
 	return &CallError{
 		Code:     code,
@@ -181,7 +187,7 @@ func failed(failure *guest.Failure) *CallError {
 func callID(wire [2]uint64) id.CallID {
 	call, err := id.FromWire[id.Call](wire[0], wire[1])
 	if err != nil {
-		return id.CallID{} // a host that is not ours
+		return id.CallID{} // the host sent an id of another type
 	}
 	return call
 }
@@ -189,12 +195,12 @@ func callID(wire [2]uint64) id.CallID {
 func instanceID(wire [2]uint64) id.InstanceID {
 	instance, err := id.FromWire[id.Instance](wire[0], wire[1])
 	if err != nil {
-		return id.InstanceID{} // a host that is not ours
+		return id.InstanceID{} // the host sent an id of another type
 	}
 	return instance
 }
 
-// statusOf returns what a caller is told of an error that is none of the service's own.
+// statusOf returns the status sent to the caller for an error that is not of the service's enum.
 func statusOf(err error) *CallError {
 	if status, ok := errors.AsType[*CallError](err); ok {
 		return status
@@ -211,7 +217,7 @@ func statusOf(err error) *CallError {
 	return &CallError{Code: Unknown, Message: err.Error()}
 }
 
-// messageBeside returns what an error says beyond its code.
+// messageBeside returns the text of an error, or an empty text if it is only the name of the code.
 func messageBeside(err error, code Code) string {
 	if text := err.Error(); text != code.Error() {
 		return text
@@ -219,7 +225,7 @@ func messageBeside(err error, code Code) string {
 	return ""
 }
 
-// tooLong says that a message is longer than the host lets through.
+// tooLong returns the message for a message above the host's limit.
 func tooLong(bytes, most int) string {
 	return fmt.Sprintf("a message of %d bytes, and at most %d are let through", bytes, most)
 }

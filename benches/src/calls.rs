@@ -1,10 +1,11 @@
-//! What a call costs, beside the same call elsewhere.
+//! Cost of a call, beside the same call on the references.
 
 use bench_meter::{Case, Measured};
 
+use crate::floor;
+use crate::measure::{Bench, Measure};
 use crate::report::{Bar, Figure, Row};
 use crate::tokio::Contender::{Actor, TonicInMemory, TonicOverUnixSocket};
-use crate::{Bench, Measure, floor};
 
 /// Bytes each way, calls in flight, calls in a round.
 const CASES: [(usize, usize, usize); 6] = [
@@ -16,7 +17,7 @@ const CASES: [(usize, usize, usize); 6] = [
     (64 << 10, 64, 5_000),
 ];
 
-/// tonic makes so many calls fewer in a round, which then takes about as long as ours.
+/// tonic makes this many times fewer calls in a round, which then takes about as long as ours.
 const TONIC_SHARE: usize = 25;
 
 pub(crate) fn measures() -> Vec<Measure> {
@@ -41,7 +42,7 @@ pub(crate) fn measures() -> Vec<Measure> {
     CASES.into_iter().map(call).chain([latency]).collect()
 }
 
-/// Rounds of all contenders, in turn.
+/// Rounds of all contenders, run in turn.
 #[derive(Default)]
 struct Rounds {
     ours: Vec<Measured>,
@@ -74,7 +75,7 @@ impl Rounds {
     }
 }
 
-/// CPU time a call, over that of each reference.
+/// Measures the CPU time of a call, relative to each reference.
 fn cost(bench: &Bench, case: Case) -> Row {
     let rounds = Rounds::run(bench, case);
     let of_cpu =
@@ -107,7 +108,7 @@ fn cost(bench: &Bench, case: Case) -> Row {
     row
 }
 
-/// What must hold of a case, by what it is compared with.
+/// Returns the bar of a case, by the reference.
 fn bar(case: Case, compared_with: &str) -> Option<Bar> {
     match (case.size, case.in_flight, compared_with) {
         (16, 1, "tokio_actor") => Some(Bar::AtMost(1.5)),
@@ -119,7 +120,7 @@ fn bar(case: Case, compared_with: &str) -> Option<Bar> {
     }
 }
 
-/// How long single calls take.
+/// Measures the latency of single calls.
 fn latency(bench: &Bench, case: Case) -> Row {
     let rounds = Rounds::run(bench, case);
     let mut row = Row::default();

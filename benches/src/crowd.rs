@@ -1,9 +1,9 @@
-//! What a call costs beside guests that do nothing.
+//! Cost of a call beside guests that do nothing.
 
 use bench_meter::Case;
 
+use crate::measure::{Bench, Measure};
 use crate::report::{Bar, Figure, Row};
-use crate::{Bench, Measure};
 
 const CASE: Case = Case {
     size: 16,
@@ -23,7 +23,7 @@ pub(crate) fn measures() -> Vec<Measure> {
         .into()
 }
 
-/// The caller and its service beside `idle` guests, over the two alone.
+/// Measures caller and service beside `idle` guests, relative to the two alone.
 fn crowd(bench: &Bench, idle: usize, bar: Option<Bar>) -> Row {
     let (mut among, mut alone, mut alone_again) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..bench.rounds {

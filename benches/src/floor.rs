@@ -1,4 +1,5 @@
-//! The floor: two entries into wasm with the codec in the guests, and a copy each way. No frames, no scheduler, no log.
+//! The floor: two entries into wasm with the codec in the guests, and a copy each way. No frames,
+//! no scheduler, no log.
 
 use bench_meter::{Case, Latencies, Measured, Moment};
 use wasmtime::{Engine, Instance, Memory, Module, Store, TypedFunc};
@@ -21,21 +22,26 @@ impl Side {
         let instance = Instance::new(&mut store, module, &[]).expect("the floor imports nothing");
         let open: TypedFunc<u32, u32> = instance
             .get_typed_func(&mut store, "floor_open")
-            .expect("it is exported");
-        let handle = open.call(&mut store, size as u32).expect("it opens");
+            .expect("the floor must export its functions and memory");
+        let handle = open
+            .call(&mut store, size as u32)
+            .expect("`floor_open` must not trap");
         let mut address = |name| {
             let address: TypedFunc<u32, u32> = instance
                 .get_typed_func(&mut store, name)
-                .expect("it is exported");
-            address.call(&mut store, handle).expect("it has a buffer") as usize
+                .expect("the floor must export its functions and memory");
+            address
+                .call(&mut store, handle)
+                .expect("the address functions must not trap") as usize
         };
-        let (input, output) = (address("floor_input"), address("floor_output"));
+        let input = address("floor_input");
+        let output = address("floor_output");
         let step = instance
             .get_typed_func(&mut store, step)
-            .expect("it is exported");
+            .expect("the floor must export its functions and memory");
         let memory = instance
             .get_memory(&mut store, "memory")
-            .expect("it is exported");
+            .expect("the floor must export its functions and memory");
         Side {
             store,
             memory,
@@ -49,17 +55,17 @@ impl Side {
     fn step(&mut self, input_bytes: usize) -> usize {
         self.step
             .call(&mut self.store, (self.handle, input_bytes as u32))
-            .expect("it does not trap") as usize
+            .expect("a step must not trap") as usize
     }
 
-    /// Copies the output of `from` into the input.
+    /// Copies the output of `from` into the input of this side.
     fn copy_from(&mut self, from: &Side, bytes: usize) {
         let output = &from.memory.data(&from.store)[from.output..][..bytes];
         self.memory.data_mut(&mut self.store)[self.input..][..bytes].copy_from_slice(output);
     }
 }
 
-/// One round of the case. Calls in flight make no difference to it: it has no queue.
+/// Runs one round of the case. Calls in flight make no difference, because the floor has no queue.
 pub(crate) fn round(guests: &Guests, case: Case) -> Measured {
     let engine = Engine::default();
     let module =
@@ -95,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_other_side_answers() {
+    fn the_callee_answers() {
         let measured = round(
             &Guests::build(),
             Case {

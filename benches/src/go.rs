@@ -1,11 +1,11 @@
-//! What a call costs between guests in Go, beside the same call between guests in Rust.
+//! Cost of a call between guests in Go, beside the same call between guests in Rust.
 
 use bench_meter::Case;
 
+use crate::measure::{Bench, Measure};
 use crate::report::{Bar, Figure, Row};
-use crate::{Bench, Measure};
 
-/// Guests in Rust make so many times the calls in a round, which then takes about as long.
+/// Guests in Rust make this many times more calls in a round, which then takes about as long.
 const RUST_CALLS: usize = 5;
 
 pub(crate) fn measures() -> Vec<Measure> {

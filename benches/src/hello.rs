@@ -1,13 +1,13 @@
-//! How long the example takes from the command line to its end, when it was run before.
+//! Time of the example from the command line to its end, with its code in the cache.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::measure::{Bench, Measure};
 use crate::report::{Bar, Figure, Row};
-use crate::{Bench, Measure};
 
-/// Starts that are timed; the best of them counts.
+/// Number of timed starts, of which the best counts.
 const STARTS: usize = 5;
 
 pub(crate) fn measures() -> Vec<Measure> {
@@ -34,19 +34,19 @@ fn start_ms(cache: &Path) -> f64 {
     let begin = Instant::now();
     let output = command
         .output()
-        .expect("`parigot` is built beside this program: use `make bench`");
+        .expect("`parigot` must be beside this program: use `make bench`");
     let took = begin.elapsed();
     let log = String::from_utf8_lossy(&output.stderr);
     assert!(
         log.contains("bonjour, world"),
-        "the example says something else:\n{log}"
+        "the log of the example must have the greeting:\n{log}"
     );
     took.as_secs_f64() * 1e3
 }
 
-/// The command, optimised like this program, and beside it.
+/// Returns the path of the command, optimised like this program and beside it.
 fn parigot() -> PathBuf {
     std::env::current_exe()
-        .expect("a program knows where it is")
+        .expect("this program must have a path")
         .with_file_name("parigot")
 }

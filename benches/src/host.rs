@@ -1,4 +1,4 @@
-//! The subject: guests on the host.
+//! The subject of the bench: guests on the host.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,38 +14,38 @@ use tracing::{Event, Subscriber};
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::{Context, SubscriberExt};
 
-/// How long to wait for a line of the log. What is measured takes less by far.
+/// Deadline of a line of the log. A round takes far less.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A service that answers with what it gets, and a program that calls it as it is told.
+/// A service that echoes, and a program that makes the calls in its arguments.
 const PAIR: &str =
     "[service.echo]\nwasm = \"bench_echo.wasm\"\n[program.caller]\nwasm = \"bench_caller.wasm\"\n";
 
-/// The same two in Go, from the tests.
+/// The same pair in Go, from the tests.
 const GO_PAIR: &str =
     "[service.echo]\nwasm = \"go_echo.wasm\"\n[program.caller]\nwasm = \"go_soak.wasm\"\n";
 
-/// The guests of the bench, compiled to wasm; the folder where they are.
+/// The folder with the compiled guests of the bench.
 pub(crate) struct Guests(PathBuf);
 
-/// A deployment that runs.
+/// A running deployment.
 pub(crate) struct Host {
     running: Running,
     lines: Receiver<Line>,
 }
 
-/// A line of the log, of guests or of the host.
+/// A line of the log of the guests and the host.
 pub(crate) struct Line {
     pub(crate) moment: Moment,
     pub(crate) text: String,
 }
 
-/// Builds a workspace that lies in this package, optimised; returns the folder with what came out.
+/// Builds a workspace in this package, optimised, and returns the folder with the artifacts.
 pub(crate) fn cargo_build(workspace: &str, target: Option<&str>) -> PathBuf {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(workspace);
     let output =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| folder.join("target"), PathBuf::from);
-    let output = std::path::absolute(output).expect("there is a working directory");
+    let output = std::path::absolute(output).expect("the working directory must exist");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["build", "--quiet", "--release"])
@@ -54,7 +54,7 @@ pub(crate) fn cargo_build(workspace: &str, target: Option<&str>) -> PathBuf {
         .current_dir(&folder)
         .env("CARGO_TARGET_DIR", &output)
         .status()
-        .expect("cargo runs");
+        .expect("cargo must run");
     assert!(status.success(), "{workspace} does not compile");
     output.join(target.unwrap_or_default()).join("release")
 }
@@ -64,7 +64,7 @@ impl Guests {
         Guests(cargo_build("guests", Some("wasm32-unknown-unknown")))
     }
 
-    /// Adds those in Go.
+    /// Builds the guests in Go.
     pub(crate) fn build_go(&self) {
         let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/guests-go");
         for name in ["echo", "soak"] {
@@ -76,23 +76,26 @@ impl Guests {
                 .env("GOOS", "wasip1")
                 .env("GOARCH", "wasm");
             assert!(
-                go.status().expect("go runs").success(),
+                go.status().expect("go must run").success(),
                 "{name} does not compile"
             );
         }
     }
 
-    /// The wasm file of a guest.
+    /// Returns the path of a file in the folder, for example of a wasm file.
     pub(crate) fn wasm(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    /// Starts the guests that these tables of a deployment file name; what they are compiled to is kept for the next time.
+    /// Starts the guests in these tables of a deployment file, and caches their compiled code.
     pub(crate) fn start(&self, tables: &str) -> Host {
         let file = format!("manifest_version = 1\n{tables}");
-        let deployment =
-            Deployment::parse(&file, &self.0.join("bench.toml")).expect("the file is right");
-        // One worker, also where nobody has pinned it to one core: then whoever was ready first runs first.
+        let deployment = Deployment::parse(&file, &self.0.join("bench.toml")).expect(
+            "the deployment file must \
+                                                                         be valid",
+        );
+        // One worker, also without pinning to a core, so that guests run in the order in which they
+        // become ready.
         let settings = Settings {
             workers: 1,
             code_cache: Some(self.0.join("bench-code")),
@@ -109,10 +112,12 @@ impl Guests {
         Host { running, lines }
     }
 
-    /// One round of the case, beside `idle` guests that do nothing: a deployment of its own, measured between two lines of the caller.
+    /// Runs one round of the case beside `idle` guests that do nothing, in a deployment of its own.
+    /// Measures between two lines of the caller.
     pub(crate) fn round(&self, case: Case, idle: usize) -> Measured {
         let host = self.start(&[PAIR, &args(case), &idle_guests(idle)].concat());
-        // The caller begins behind all that were ready before it; if it did not, its line would be missed here.
+        // The caller begins after all guests that were ready before it. Else this loop would drop
+        // the caller's line.
         (0..idle).for_each(|_| drop(host.wait_for("idle")));
         let measured = host.measure(case);
         let [p50_ns, p99_ns] = host.wait_for("took ").numbers();
@@ -124,7 +129,7 @@ impl Guests {
         }
     }
 
-    /// One round of the case between the guests in Go, which time no single calls.
+    /// Runs one round of the case between the guests in Go, which do not time single calls.
     pub(crate) fn round_in_go(&self, case: Case) -> Measured {
         let host = self.start(&[GO_PAIR, &args(case)].concat());
         let measured = host.measure(case);
@@ -133,14 +138,14 @@ impl Guests {
     }
 }
 
-/// What tells a caller the case.
+/// Returns the arguments of a caller for the case.
 fn args(case: Case) -> String {
     format!("args = {:?}\n", case.to_args())
 }
 
-/// So many guests of one small module, each of which says `idle` and then waits for ever.
+/// Returns tables of this many guests of one small module. Each logs `idle` and then waits forever.
 ///
-/// They are programs: a service that nobody calls does as little, but no two guests may export the same one.
+/// The guests are programs, because two services must not export the same one.
 pub(crate) fn idle_guests(count: usize) -> String {
     (0..count)
         .map(|number| format!("[program.idle-{number}]\nwasm = \"bench_idle.wasm\"\n"))
@@ -148,25 +153,25 @@ pub(crate) fn idle_guests(count: usize) -> String {
 }
 
 impl Host {
-    /// The next line with that in it. What comes before it is passed over.
+    /// Waits for the next line that contains `text`, and drops the lines before it.
     pub(crate) fn wait_for(&self, text: &str) -> Line {
         loop {
             match self.lines.recv_timeout(DEADLINE) {
                 Ok(line) if line.text.contains(text) => return line,
                 Ok(_) => {}
-                Err(error) => panic!("no guest has said {text:?}: {error}"),
+                Err(error) => panic!("no line with {text:?}: {error}"),
             }
         }
     }
 
-    /// What the calls take between the lines of the caller.
+    /// Measures the calls between the two lines of the caller.
     fn measure(&self, case: Case) -> Measured {
         let begin = self.wait_for("begin");
         let end = self.wait_for("end");
         end.moment.per_call_since(begin.moment, case.calls)
     }
 
-    /// Ends the deployment, and returns once all is gone.
+    /// Stops the deployment, and waits for its end.
     pub(crate) fn stop(self) {
         self.running.stopper().stop();
         self.running.wait();
@@ -174,7 +179,7 @@ impl Host {
 }
 
 impl Line {
-    /// The numbers at its end.
+    /// Returns the numbers in the line.
     fn numbers<const N: usize>(&self) -> [f64; N] {
         let numbers: Vec<f64> = self
             .text
@@ -187,7 +192,7 @@ impl Line {
     }
 }
 
-/// Takes the log, and the time of each line.
+/// Sends the lines of the log with their times.
 struct Log(Sender<Line>);
 
 impl<S: Subscriber> Layer<S> for Log {
@@ -195,7 +200,7 @@ impl<S: Subscriber> Layer<S> for Log {
         let moment = Moment::now();
         let mut text = Text(String::new());
         event.record(&mut text);
-        // Nobody listens any more once the deployment has been stopped.
+        // Fails if the deployment was stopped, and then the line is not needed.
         let _ = self.0.send(Line {
             moment,
             text: text.0,

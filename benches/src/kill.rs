@@ -1,15 +1,16 @@
-//! When a method that never returns is killed.
+//! CPU time after which a method that never returns is killed.
 
 use std::collections::BTreeMap;
 
 use crate::host::Guests;
+use crate::measure::{Bench, Measure};
 use crate::report::{Bar, Figure, Row};
-use crate::{Bench, Measure};
 
-/// Kills in a row, each in a deployment of its own.
+/// Number of kills in a row, each in a deployment of its own.
 const KILLS: usize = 1_000;
 
-const TABLES: &str = "[service.echo]\nwasm = \"bench_echo.wasm\"\n[program.provoker]\nwasm = \"bench_provoker.wasm\"\n";
+const TABLES: &str = "[service.echo]\nwasm = \"bench_echo.wasm\"\n[program.provoker]\nwasm = \
+                      \"bench_provoker.wasm\"\n";
 
 pub(crate) fn measures() -> Vec<Measure> {
     vec![Measure::new("kill", kills)]
@@ -30,7 +31,7 @@ fn kills(bench: &Bench) -> Row {
     row
 }
 
-/// How many fall into each whole millisecond.
+/// Counts the times in each whole millisecond.
 fn histogram(after_ms: &[f64]) -> BTreeMap<u64, usize> {
     let mut counts = BTreeMap::new();
     after_ms
@@ -39,12 +40,13 @@ fn histogram(after_ms: &[f64]) -> BTreeMap<u64, usize> {
     counts
 }
 
-/// The CPU time in ms that the worker's thread has had between the call of a method that loops and the end of the guest that it is in.
+/// Returns the CPU time in ms of the worker's thread from the call of a method that loops to the
+/// end of its guest.
 fn kill(guests: &Guests) -> f64 {
     let host = guests.start(TABLES);
     let begin = host.wait_for("about to call").moment;
     let end = host.wait_for("was killed").moment;
-    // That the caller was told so.
+    // The caller gets the error, too.
     host.wait_for("killed as expected");
     host.stop();
     (end.thread - begin.thread).as_secs_f64() * 1e3
@@ -55,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_method_that_loops_is_killed_and_not_before_its_budget_is_spent() {
+    fn a_method_that_loops_is_killed_after_its_budget() {
         assert!(kill(&Guests::build()) >= 50.0);
     }
 }

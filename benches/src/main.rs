@@ -1,9 +1,11 @@
-//! What a call costs, and what guests cost that do nothing, beside what it costs elsewhere.
+//! Benchmarks of calls and idle guests, beside references in the same run.
 //!
-//! Everything is pinned to one core and judged by CPU time. A measure alternates its contenders round by round in one run, so that what the
-//! machine does to one it does to the others; a figure is the median over the rounds, with its quartiles.
+//! Everything is pinned to one core and judged by CPU time. A measure alternates its contenders
+//! round by round in one run, so that disturbances of the machine affect all of them. A figure is
+//! the median over the rounds, with its quartiles.
 //!
-//! Arguments: `--rounds N` (at least 15), and any words; only measures whose name holds one of them are run.
+//! Arguments: `--rounds N` (at least 15), and words. With words, only measures run whose name
+//! contains one of them.
 
 mod calls;
 mod crowd;
@@ -12,50 +14,14 @@ mod go;
 mod hello;
 mod host;
 mod kill;
+mod measure;
 mod report;
 mod start;
 mod tokio;
 
 use bench_meter::pin_to_one_core;
 
-use crate::host::Guests;
-use crate::report::Row;
-use crate::tokio::Tokio;
-
-/// Rounds of each contender of a measure.
-const ROUNDS: usize = 15;
-
-/// What measures run, built.
-pub(crate) struct Bench {
-    rounds: usize,
-    guests: Guests,
-    tokio: Tokio,
-}
-
-/// Something that is measured.
-pub(crate) struct Measure {
-    name: String,
-    run: Box<dyn Fn(&Bench) -> Row>,
-}
-
-impl Bench {
-    fn build(rounds: usize) -> Self {
-        Bench {
-            rounds: rounds.max(ROUNDS),
-            guests: Guests::build(),
-            tokio: Tokio::build(),
-        }
-    }
-}
-
-impl Measure {
-    pub(crate) fn new(name: impl Into<String>, run: impl Fn(&Bench) -> Row + 'static) -> Self {
-        Measure {
-            name: name.into(),
-            run: Box::new(run),
-        }
-    }
-}
+use crate::measure::{Bench, Measure, ROUNDS};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -66,7 +32,7 @@ fn main() {
     }
 }
 
-/// Runs the measures that are asked for.
+/// Runs the measures that the arguments select.
 fn run(args: &[String]) {
     let (rounds, words) = read(args);
     let bench = Bench::build(rounds);
@@ -97,7 +63,7 @@ fn read(args: &[String]) -> (usize, Vec<String>) {
                 rounds = args
                     .next()
                     .and_then(|n| n.parse().ok())
-                    .expect("a number follows --rounds")
+                    .expect("--rounds must be followed by a number")
             }
             _ => words.push(arg.clone()),
         }

@@ -1,4 +1,5 @@
-//! Figures, the bars that they must meet, and how both are printed: a table for people on stderr, a line of JSON for each row on stdout.
+//! Figures, their bars and their output: a table for readers on stderr, and a line of JSON for each
+//! row on stdout.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,20 +13,20 @@ struct Quartiles {
 }
 
 impl Quartiles {
-    /// Of the values in order those at a quarter, a half and three quarters.
+    /// Returns the values at a quarter, a half and three quarters of the sorted values.
     fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let [low, median, high] = [1, 2, 3].map(|quarter| values[(values.len() - 1) * quarter / 4]);
         Quartiles { low, median, high }
     }
 
-    /// How far they lie from 1, for something that was measured against itself.
+    /// Returns the distance from 1, for the ratio of something to itself.
     fn spread(self) -> f64 {
         (self.high - 1.0).max(1.0 - self.low).max(0.0)
     }
 }
 
-/// What a figure must meet.
+/// The limit that a figure must meet.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Bar {
     AtMost(f64),
@@ -34,11 +35,11 @@ pub(crate) enum Bar {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
-    /// The better quartile meets it.
+    /// The better quartile meets the bar.
     Holds,
-    /// The median misses it by more than a figure differs from itself.
+    /// The median misses the bar by more than the spread.
     Missed,
-    /// Neither.
+    /// Neither of the two.
     Open,
 }
 
@@ -56,7 +57,7 @@ impl Bar {
     }
 }
 
-/// One number that was found out, over rounds.
+/// One measured number, over rounds.
 pub(crate) struct Figure {
     pub(crate) name: &'static str,
     unit: &'static str,
@@ -68,7 +69,7 @@ pub(crate) struct Figure {
 const TIMES: &str = "x";
 
 impl Figure {
-    /// Something of each round by itself.
+    /// Creates a figure of each round by itself.
     pub(crate) fn each<T>(
         name: &'static str,
         unit: &'static str,
@@ -83,7 +84,7 @@ impl Figure {
         }
     }
 
-    /// Something of ours over the same of a reference, round by round.
+    /// Creates a figure of our value over that of a reference, round by round.
     pub(crate) fn ratio<T>(
         name: &'static str,
         ours: &[T],
@@ -103,25 +104,25 @@ impl Figure {
         }
     }
 
-    /// It must meet that, if there is anything to meet.
+    /// Sets the bar, if there is one.
     pub(crate) fn bar(self, bar: Option<Bar>) -> Self {
         Figure { bar, ..self }
     }
 }
 
-/// What one measure has found out.
+/// The results of one measure.
 #[derive(Default)]
 pub(crate) struct Row {
     numbers: Vec<(&'static str, usize)>,
     figures: Vec<Figure>,
-    /// How far something differs from itself in this run.
+    /// Distance of the ratio of something to itself from 1 in this run.
     spread: f64,
-    /// How many values lie above each whole number, and below the next; of some rows only.
+    /// Number of values in each whole unit, for rows with a histogram.
     pub(crate) histogram: BTreeMap<u64, usize>,
 }
 
 impl Row {
-    /// Adds what describes the row.
+    /// Adds a number that describes the row.
     pub(crate) fn number(&mut self, name: &'static str, number: usize) -> &mut Self {
         self.numbers.push((name, number));
         self
@@ -144,7 +145,7 @@ pub(crate) fn heading() {
     eprintln!("|---|---|---:|---:|---|");
 }
 
-/// Prints a row: in the table a line for each of its figures.
+/// Prints a row: a line of the table for each figure, and a line of JSON.
 pub(crate) fn print(name: &str, row: &Row) {
     for figure in &row.figures {
         let Figure {
@@ -176,7 +177,7 @@ pub(crate) fn print(name: &str, row: &Row) {
     println!("{}", json(name, row));
 }
 
-/// Amounts of that unit.
+/// An amount, or several, with a unit.
 struct Amounts<T>(T, &'static str);
 
 impl fmt::Display for Amounts<f64> {
@@ -193,7 +194,7 @@ impl fmt::Display for Amounts<f64> {
     }
 }
 
-/// Three digits that count, or all before the point.
+/// Returns the number of decimals for three significant digits.
 fn decimals(amount: f64) -> usize {
     if amount == 0.0 {
         0
@@ -250,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bar_holds_by_the_better_quartile_and_is_missed_by_the_median_beyond_the_spread() {
+    fn a_bar_is_held_missed_or_open() {
         let at_most = |low, median| {
             Bar::AtMost(1.5).verdict(
                 Quartiles {
@@ -280,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_far_below_its_reference_is_shown_as_a_fraction() {
+    fn small_ratios_are_shown_as_fractions() {
         let quartiles = Quartiles::of(vec![1.0 / 80.0, 1.0 / 60.0, 1.0 / 70.0]);
         assert_eq!(Amounts(quartiles, TIMES).to_string(), "1/70 (1/80 to 1/70)");
         assert_eq!(

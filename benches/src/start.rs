@@ -1,6 +1,6 @@
-//! What it costs to have many guests: to make them, to keep them, and to let them do nothing.
+//! Cost of many guests: start, memory, and CPU time while they do nothing.
 //!
-//! Each round is a process of its own, so that its memory holds nothing else.
+//! Each round is a process of its own, so that nothing else is in its memory.
 
 use std::process::{Command, Stdio};
 use std::thread::sleep;
@@ -9,14 +9,14 @@ use std::time::Duration;
 use bench_meter::Moment;
 
 use crate::host::{Guests, idle_guests};
+use crate::measure::{Bench, Measure};
 use crate::report::{Bar, Figure, Row};
-use crate::{Bench, Measure};
 
-/// The argument by which this program is told to be such a process; the number of guests follows, and how many seconds to watch
-/// them do nothing.
+/// The argument with which this program runs one round. The number of guests follows, and the
+/// number of seconds in which they do nothing.
 pub(crate) const IN_THIS_PROCESS: &str = "--start";
 
-/// Processes of each measure: what is measured here has no reference to take turns with.
+/// Number of rounds of each measure. These measures have no reference to alternate with.
 const ROUNDS: usize = 5;
 
 pub(crate) fn measures() -> Vec<Measure> {
@@ -29,16 +29,16 @@ pub(crate) fn measures() -> Vec<Measure> {
         .collect()
 }
 
-/// What one process has found out.
+/// The results of one process.
 #[derive(Clone, Copy, Debug)]
 struct Found {
-    /// From the start to the moment at which the last guest is ready, in s.
+    /// Time from the start until the last guest is ready, in s.
     ready_s: f64,
-    /// The CPU time that this took, in s.
+    /// CPU time until then, in s.
     ready_cpu_s: f64,
-    /// Resident memory that came with each guest.
+    /// Resident memory per guest.
     kib_each: f64,
-    /// The share of a core that they took while they did nothing.
+    /// Share of a core that the guests took while they did nothing.
     core_share: f64,
 }
 
@@ -67,18 +67,18 @@ fn rest(bench: &Bench, guests: usize) -> Row {
 }
 
 fn rounds(bench: &Bench, guests: usize, watch_s: u64) -> Vec<Found> {
-    // So that all of them find the code in the cache.
+    // Fills the code cache for all rounds.
     bench.guests.start(&idle_guests(1)).stop();
     (0..ROUNDS).map(|_| in_a_process(guests, watch_s)).collect()
 }
 
 fn in_a_process(guests: usize, watch_s: u64) -> Found {
-    let this = std::env::current_exe().expect("a program knows where it is");
+    let this = std::env::current_exe().expect("this program must have a path");
     let mut command = Command::new(this);
     command
         .args([IN_THIS_PROCESS, &guests.to_string(), &watch_s.to_string()])
         .stderr(Stdio::inherit());
-    let output = command.output().expect("what runs can be run again");
+    let output = command.output().expect("this program must run once more");
     assert!(output.status.success(), "{guests} guests cannot be started");
     let line = String::from_utf8_lossy(&output.stdout);
     let numbers: Vec<f64> = line
@@ -96,11 +96,11 @@ fn in_a_process(guests: usize, watch_s: u64) -> Found {
     }
 }
 
-/// What such a process does with its other arguments.
+/// Runs one round with the arguments after [`IN_THIS_PROCESS`].
 pub(crate) fn in_this_process(args: &[String]) {
     let numbers: Vec<u64> = args
         .iter()
-        .map(|arg| arg.parse().expect("a number"))
+        .map(|arg| arg.parse().expect("the arguments must be numbers"))
         .collect();
     let [guests, watch_s] = numbers[..] else {
         panic!("expected two numbers, found {args:?}")
@@ -136,7 +136,7 @@ fn find_out(guests: &Guests, count: usize, watch: Duration) -> Found {
     }
 }
 
-/// What share of a core this process takes in the time to come; of no time, none.
+/// Returns the share of a core that this process takes during the given time, or 0 for no time.
 fn share_of_core(watch: Duration) -> f64 {
     let begin = Moment::now();
     sleep(watch);
@@ -148,14 +148,17 @@ fn share_of_core(watch: Duration) -> f64 {
     }
 }
 
-/// The memory of this process that is in use.
+/// Returns the resident memory of this process in KiB.
 fn resident_kib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux says how a process is");
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc must exist");
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("it says how much memory is resident");
-    line.trim().trim_end_matches(" kB").parse().expect("in KiB")
+        .expect("the status must have a line VmRSS");
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse()
+        .expect("VmRSS must be a number of kB")
 }
 
 #[cfg(test)]
@@ -165,7 +168,7 @@ mod tests {
     #[test]
     fn idle_guests_start_and_are_counted() {
         let found = find_out(&Guests::build(), 20, Duration::from_millis(10));
-        // Their memory is found out in a process of its own: here other tests take and free some.
+        // Memory is not checked, because other tests allocate and free memory in this process.
         assert!(
             found.ready_s > 0.0 && found.ready_cpu_s > 0.0 && found.core_share >= 0.0,
             "{found:?}"

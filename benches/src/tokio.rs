@@ -7,12 +7,12 @@ use bench_meter::{Case, Measured};
 
 use crate::host;
 
-/// The program, built.
+/// The built program.
 pub(crate) struct Tokio {
     program: PathBuf,
 }
 
-/// Who is called.
+/// The service that is called.
 #[derive(Clone, Copy)]
 pub(crate) enum Contender {
     Actor,
@@ -27,7 +27,7 @@ impl Tokio {
         }
     }
 
-    /// One round of the case.
+    /// Runs one round of the case.
     pub(crate) fn round(&self, contender: Contender, case: Case) -> Measured {
         let name = match contender {
             Contender::Actor => "actor",
@@ -39,12 +39,12 @@ impl Tokio {
             .args(case.to_args())
             .stderr(Stdio::inherit())
             .output();
-        let output = output.expect("it was built");
+        let output = output.expect("the built program must run");
         assert!(output.status.success(), "{name} has failed");
         String::from_utf8_lossy(&output.stdout)
             .trim()
             .parse()
-            .expect("it says what it has measured")
+            .expect("the program must print its result")
     }
 }
 

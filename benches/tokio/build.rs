@@ -1,4 +1,4 @@
-//! Has tonic write its client and server, as it would from a `.proto`; the message stands in `src/main.rs`.
+//! Generates tonic's client and server, as from a `.proto`. The message is in `src/call.rs`.
 
 use tonic_build::manual::{Builder, Method, Service};
 
@@ -7,8 +7,8 @@ fn main() {
     let echo = Method::builder()
         .name("echo")
         .route_name("Echo")
-        .input_type("crate::Payload")
-        .output_type("crate::Payload")
+        .input_type("crate::call::Payload")
+        .output_type("crate::call::Payload")
         .codec_path("tonic_prost::ProstCodec")
         .build();
     Builder::new().compile(&[Service::builder()

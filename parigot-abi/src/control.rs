@@ -1,44 +1,58 @@
-//! The control block: a fixed record in the guest's memory through which host and guest see each other's state.
+//! The control block: a fixed record in the guest's memory that holds the state shared by host and
+//! guest.
 //!
-//! 128 bytes, aligned to 8. All addresses are `u64`, in wasm and native guests alike.
+//! The block has 128 bytes and is aligned to 8. All addresses are `u64`, in wasm guests and in
+//! native guests.
 //!
 //! | offset | type | written by | field |
 //! |---:|---|---|---|
 //! | 0 | u64 | guest | `inbox_address` |
 //! | 8 | u64 | guest | `inbox_capacity`, in bytes |
 //! | 16 | u64 | guest | `outbox_address` |
-//! | 24 | u64 | guest | `outbox_committed`: bytes of whole frames in the outbox; the host sets it to 0 before each turn |
-//! | 32 | u64 | guest | `progress_call`: the inbound call that the running task serves, or [`NO_CALL`] |
-//! | 40 | u32 | guest | `progress_service`: that call's service, by its place among the manifest's exports |
-//! | 44 | u32 | guest | `progress_method`: its method, by its place in that service |
-//! | 48 | u32 | host | `yield_now`: not 0 asks the guest to end its turn after the task that it is polling |
-//! | 52 | u32 | guest | `more`: not 0 when the turn ended with work that is ready |
-//! | 56 | u64 | guest | `wake_at_ns`: monotonic time at which it wants a turn, or [`NEVER`] |
-//! | 64 | u64 | guest | `polls`: tasks polled in this turn |
-//! | 72 | u64 | guest | `panic_address`: a buffer for the text of a panic, kept from the start |
+//! | 24 | u64 | both | `outbox_committed`: bytes of whole frames in the outbox; see below |
+//! | 32 | u64 | guest | `progress_call`: inbound call of the running task, or [`NO_CALL`] |
+//! | 40 | u32 | guest | `progress_service`: index of that call's service among the exports |
+//! | 44 | u32 | guest | `progress_method`: index of that call's method in the service |
+//! | 48 | u32 | host | `yield_now`: if not 0, the guest ends its turn after the current task |
+//! | 52 | u32 | guest | `more`: not 0 if the turn ended while tasks were ready |
+//! | 56 | u64 | guest | `wake_at_ns`: monotonic time of the next requested turn, or [`NEVER`] |
+//! | 64 | u64 | guest | `polls`: number of tasks polled in this turn |
+//! | 72 | u64 | guest | `panic_address`: buffer for the text of a panic, allocated at the start |
 //! | 80 | u64 | guest | `panic_capacity`, in bytes |
-//! | 88 | u64 | guest | `panic_bytes`: how much of it holds text; 0 means that there was no panic |
-//! | 96 | u32 | host | `timers_moved`, in Go guests: not 0 once the guest has read its clock in this turn, and if one of its timers is due |
+//! | 88 | u64 | guest | `panic_bytes`: length of that text; 0 means no panic |
+//! | 96 | u32 | host | `timers_moved`, in Go guests; see below |
 //! | 100 | | | reserved, zero |
 //!
-//! After a trap the host reads the committed outbox and the panic's text once, and never enters the guest again; hence the
-//! guest stores `outbox_committed` only after the frame's bytes.
+//! The host sets `outbox_committed` to 0 before each turn. It sets `timers_moved` to a value other
+//! than 0 once the guest has read its clock in the current turn, and if one of the guest's timers
+//! is due.
+//!
+//! After a trap, the host reads the committed outbox and the panic's text once, and never enters
+//! the guest again. Therefore the guest stores `outbox_committed` only after the bytes of a frame.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
-/// `wake_at_ns` of a guest that waits for messages alone.
+/// The `wake_at_ns` of a guest that waits for messages only.
 pub const NEVER: u64 = u64::MAX;
 
-/// `progress_call`, and the number in a log frame, while no call is being served.
+/// The `progress_call`, and the number of a log frame, if no call is being served.
 pub const NO_CALL: u64 = u64::MAX;
 
 /// Size of the control block, in bytes.
 pub const CONTROL_BYTES: usize = size_of::<Control>();
 
-/// The control block as the guest holds it.
+/// The control block in the guest's memory.
 ///
-/// Its fields are atomics not for other threads, of which there are none, but because the host looks at them after a trap
-/// or in the middle of a turn: a store must have happened where the program says so.
+/// ```
+/// use parigot_abi::Control;
+///
+/// let control = Control::new();
+/// control.set_progress(7, 0, 1);
+/// assert_eq!(control.progress(), (7, 0, 1));
+/// assert!(!control.yield_now());
+/// ```
+// The fields are atomics although a guest has one thread: the host reads them after a trap or in
+// the middle of a turn, so the compiler must not move or merge the stores.
 #[repr(C, align(8))]
 #[derive(Debug)]
 pub struct Control {
@@ -60,11 +74,11 @@ pub struct Control {
     reserved: [u32; 7],
 }
 
-/// Offset of `yield_now`, which the host writes.
+/// Offset of `yield_now`, which the host writes, in bytes.
 pub const YIELD_NOW_OFFSET: usize = core::mem::offset_of!(Control, yield_now);
-/// Offset of `timers_moved`, which the host writes for guests in Go.
+/// Offset of `timers_moved`, which the host writes for guests in Go, in bytes.
 pub const TIMERS_MOVED_OFFSET: usize = core::mem::offset_of!(Control, timers_moved);
-/// Offset of `outbox_committed`, which the host sets to 0 before each turn.
+/// Offset of `outbox_committed`, which the host sets to 0 before each turn, in bytes.
 pub const OUTBOX_COMMITTED_OFFSET: usize = core::mem::offset_of!(Control, outbox_committed);
 
 const _: () = assert!(
@@ -75,7 +89,7 @@ const _: () = assert!(
 );
 
 impl Control {
-    /// A block with empty boxes, no panic and no wish to be woken.
+    /// Creates a block with empty boxes, without a panic and without a wake time.
     pub const fn new() -> Self {
         Control {
             inbox_address: AtomicU64::new(0),
@@ -97,31 +111,32 @@ impl Control {
         }
     }
 
-    /// Says where the inbox is and how many bytes it holds.
+    /// Sets the address and the capacity of the inbox, in bytes.
     pub fn set_inbox(&self, address: u64, capacity: u64) {
         self.inbox_address.store(address, Ordering::Relaxed);
         self.inbox_capacity.store(capacity, Ordering::Relaxed);
     }
 
-    /// Says where the outbox is and how many of its bytes are whole frames.
+    /// Sets the address of the outbox and the number of its bytes that are whole frames.
     pub fn set_outbox(&self, address: u64, committed: u64) {
         self.outbox_address.store(address, Ordering::Release);
         self.set_committed(committed);
     }
 
-    /// Says how many bytes of the outbox are whole frames.
+    /// Sets the number of bytes of the outbox that are whole frames.
     pub fn set_committed(&self, committed: u64) {
         self.outbox_committed.store(committed, Ordering::Release);
     }
 
-    /// Says what the task that is about to be polled works for: see [`NO_CALL`].
+    /// Sets the call of the task to be polled next, with its service and method. Without a call,
+    /// `call` is [`NO_CALL`].
     pub fn set_progress(&self, call: u64, service: u32, method: u32) {
         self.progress_service.store(service, Ordering::Relaxed);
         self.progress_method.store(method, Ordering::Relaxed);
         self.progress_call.store(call, Ordering::Release);
     }
 
-    /// What the running task works for, as it was set last: the call, its service and its method.
+    /// Returns the call of the running task, its service and its method, as set last.
     pub fn progress(&self) -> (u64, u32, u32) {
         let service = self.progress_service.load(Ordering::Relaxed);
         (
@@ -131,30 +146,31 @@ impl Control {
         )
     }
 
-    /// Whether the host wants the turn to end.
+    /// Reports whether the host requests the end of the turn.
     pub fn yield_now(&self) -> bool {
         self.yield_now.load(Ordering::Relaxed) != 0
     }
 
-    /// Says how the turn ended: whether work is ready, when to wake at the latest, and how many tasks were polled.
+    /// Sets the result of a turn: ready work, the latest time of the next turn in nanoseconds, and
+    /// the number of polled tasks.
     pub fn set_turn(&self, more: bool, wake_at_ns: u64, polls: u64) {
         self.more.store(more as u32, Ordering::Relaxed);
         self.wake_at_ns.store(wake_at_ns, Ordering::Relaxed);
         self.polls.store(polls, Ordering::Relaxed);
     }
 
-    /// Says where a panic's text would be written.
+    /// Sets the address and the capacity of the buffer for a panic's text, in bytes.
     pub fn set_panic_buffer(&self, address: u64, capacity: u64) {
         self.panic_address.store(address, Ordering::Relaxed);
         self.panic_capacity.store(capacity, Ordering::Relaxed);
     }
 
-    /// Says that a panic's text of so many bytes stands in the buffer.
+    /// Sets the length of a panic's text in the buffer, in bytes.
     pub fn set_panic(&self, bytes: u64) {
         self.panic_bytes.store(bytes, Ordering::Release);
     }
 
-    /// How many bytes of a panic's text were written.
+    /// Returns the length of a panic's text in the buffer, in bytes.
     pub fn panic_bytes(&self) -> u64 {
         self.panic_bytes.load(Ordering::Acquire)
     }
@@ -166,52 +182,52 @@ impl Default for Control {
     }
 }
 
-/// The control block as the host reads it: a copy, of which nothing may be believed before it is checked.
+/// A copy of the control block on the host. The host must check every field before use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControlView {
-    /// Where the inbox is.
+    /// Address of the inbox.
     pub inbox_address: u64,
-    /// How many bytes it holds.
+    /// Capacity of the inbox, in bytes.
     pub inbox_capacity: u64,
-    /// Where the outbox is.
+    /// Address of the outbox.
     pub outbox_address: u64,
-    /// How many of its bytes are whole frames.
+    /// Number of bytes of the outbox that are whole frames.
     pub outbox_committed: u64,
-    /// The inbound call that the running task serves, or [`NO_CALL`].
+    /// The inbound call of the running task, or [`NO_CALL`].
     pub progress_call: u64,
-    /// That call's service.
+    /// Index of that call's service among the exports.
     pub progress_service: u32,
-    /// That call's method.
+    /// Index of that call's method in the service.
     pub progress_method: u32,
-    /// Whether work is ready.
+    /// True if tasks are ready.
     pub more: bool,
-    /// When the guest wants its next turn, or [`NEVER`].
+    /// Monotonic time of the next requested turn, in nanoseconds, or [`NEVER`].
     pub wake_at_ns: u64,
-    /// Tasks polled in the last turn.
+    /// Number of tasks polled in the last turn.
     pub polls: u64,
-    /// Where a panic's text is.
+    /// Address of the buffer for a panic's text.
     pub panic_address: u64,
-    /// How much fits there.
+    /// Capacity of that buffer, in bytes.
     pub panic_capacity: u64,
-    /// How much of it is text.
+    /// Length of the text in that buffer, in bytes.
     pub panic_bytes: u64,
 }
 
-/// A field of the block, in its bytes.
+/// Returns the bytes of a field.
 #[inline]
 fn field<const N: usize>(block: &[u8; CONTROL_BYTES], at: usize) -> [u8; N] {
     *block[at..]
         .first_chunk()
-        .expect("a field lies inside of the block")
+        .expect("a field must lie inside the block")
 }
 
 impl ControlView {
-    /// The inbound call that the running task serves, if it serves one.
+    /// Returns the inbound call of the running task, if there is one.
     pub fn culprit(&self) -> Option<u64> {
         (self.progress_call != NO_CALL).then_some(self.progress_call)
     }
 
-    /// Reads the block out of the guest's memory.
+    /// Reads a copy of the block from the guest's memory.
     #[inline]
     pub fn read(bytes: &[u8; CONTROL_BYTES]) -> Self {
         let long = |at| u64::from_le_bytes(field(bytes, at));

@@ -2,12 +2,12 @@
 
 use core::fmt;
 
-/// Bytes that are not what the layout says.
+/// The error of bytes that do not match the layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Malformed {
-    /// Where, in bytes from the start of what was read.
+    /// Offset of the error, in bytes from the start of the input.
     pub offset: usize,
-    /// What was expected there.
+    /// The expected content at that offset.
     pub expected: &'static str,
 }
 
@@ -19,12 +19,12 @@ impl fmt::Display for Malformed {
 
 impl core::error::Error for Malformed {}
 
-/// A place in bytes that are read from front to back.
+/// A position in bytes that are read from front to back.
 #[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// Where `bytes` begin in what the reader was given.
+    /// Offset of `bytes` in the input.
     base: usize,
 }
 
@@ -33,7 +33,8 @@ impl<'a> Cursor<'a> {
         Cursor::within(bytes, 0)
     }
 
-    /// A cursor over a part of something larger, in which it begins at `base`: errors count from the start of that.
+    /// Creates a cursor over a part of a larger input. The part begins at offset `base`, and errors
+    /// count from the start of the input.
     pub(crate) fn within(bytes: &'a [u8], base: usize) -> Self {
         Cursor { bytes, at: 0, base }
     }
@@ -68,7 +69,7 @@ impl<'a> Cursor<'a> {
         self.array(expected).map(u64::from_le_bytes)
     }
 
-    /// A `u32` count and that many bytes.
+    /// Reads a `u32` count and that many bytes.
     pub(crate) fn bytes(&mut self, expected: &'static str) -> Result<&'a [u8], Malformed> {
         let start = self.clone();
         let count = self.u32(expected)? as usize;
@@ -79,7 +80,7 @@ impl<'a> Cursor<'a> {
         Ok(bytes)
     }
 
-    /// A `u32` count and that many bytes of UTF-8.
+    /// Reads a `u32` count and that many bytes of UTF-8.
     pub(crate) fn string(&mut self, expected: &'static str) -> Result<&'a str, Malformed> {
         let start = self.clone();
         core::str::from_utf8(self.bytes(expected)?).map_err(|_| start.malformed(expected))
@@ -94,13 +95,13 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Appends a `u32` count and the bytes.
+/// Appends a `u32` count and then the bytes.
 ///
 /// # Panics
 ///
-/// If there are more than `u32::MAX` of them: no message may be that long.
+/// Panics if there are more than `u32::MAX` bytes: no message may be that long.
 pub(crate) fn push_bytes(out: &mut alloc::vec::Vec<u8>, bytes: &[u8]) {
-    let count = u32::try_from(bytes.len()).expect("a part of a frame is shorter than 4 GiB");
+    let count = u32::try_from(bytes.len()).expect("a part of a frame must be shorter than 4 GiB");
     out.extend_from_slice(&count.to_le_bytes());
     out.extend_from_slice(bytes);
 }

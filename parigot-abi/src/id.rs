@@ -1,25 +1,28 @@
-//! Ids: 128 bits, of which 16 say the type and 112 are random.
+//! Ids of 128 bits: a type tag of 16 bits and a random payload of 112 bits.
 //!
-//! **Wire form**: two `u64`, `high` and `low`. The top 16 bits of `high` are the type's tag; the other 48 bits of `high` and all of
-//! `low` are the payload. Two payloads mean something else: all zeros is *empty*, nobody has set it; all ones is *zero*, what
-//! stands where there is no answer, and is never equal to anything.
+//! **Wire form**: two `u64`, `high` and `low`. The top 16 bits of `high` are the type's tag. The
+//! other 48 bits of `high` and all of `low` are the payload. Two payloads are special: all zeros is
+//! *empty*, an unset id; all ones is *zero*, the id for "no answer", which equals no id.
 //!
-//! **Text form**: prefix, `_`, 23 digits, 1 check digit: `svc_0123456789abcdefghjkmnp` and one more. Digits are
-//! Crockford's base 32 in lower case (`0-9a-z` without `i l o u`), the payload's highest bits first; 23 digits hold 115 bits, of
-//! which the top 3 are 0. The check digit is the Reed-Solomon code of one symbol over GF(32) (polynomial
-//! x^5 + x^2 + 1, generator x): the sum of digit `k` times x^(23 - k). It finds every wrong digit and every two
-//! digits that changed places, since 24 is less than the field's 31 powers.
+//! **Text form**: prefix, `_`, 23 digits and 1 check digit, for example
+//! `svc_0123456789abcdefghjkmnp` and a check digit. Digits are Crockford's base 32 in lower case
+//! (`0-9a-z` without `i l o u`), highest bits first. The 23 digits hold 115 bits, and the top 3
+//! bits are 0. The check digit is the Reed-Solomon code of one symbol over GF(32) (polynomial
+//! x^5 + x^2 + 1, generator x): the sum of digit `k` times x^(23 - k). It detects every wrong digit
+//! and every transposition of two digits, since 24 is less than the field's 31 powers.
 //!
-//! **Short form**, for people: prefix, `_`, and the last 6 digits of the payload. It cannot be parsed.
+//! **Short form**, for people: prefix, `_`, and the last 6 digits of the payload. The short form
+//! cannot be parsed.
 //!
-//! **Tag**: the prefix is one to three of `a-z0-9`, the first a letter, and the tag is that text read as a number in base 37 (nothing
-//! = 0, `a` = 1 … `z` = 26, `0` = 27 … `9` = 36), so that two prefixes never share a tag.
+//! **Tag**: the prefix is one to three characters of `a-z0-9`, and the first is a letter. The tag
+//! is the prefix read as a number in base 37 (absent = 0, `a` = 1 … `z` = 26, `0` = 27 … `9` = 36),
+//! so that different prefixes have different tags.
 
 use core::fmt;
 use core::marker::PhantomData;
 use core::str::FromStr;
 
-/// A type of id. Its name and prefix make it distinct; ids of different types do not compile together.
+/// A type of id, with its name and prefix. Ids of different types are different Rust types.
 ///
 /// ```
 /// use parigot_abi::id::{Id, IdType};
@@ -43,9 +46,9 @@ use core::str::FromStr;
 /// let service: ServiceId = CallId::from_random(42);
 /// ```
 pub trait IdType: 'static {
-    /// What messages call it, `ServiceId`.
+    /// The type's name in messages, `ServiceId`.
     const NAME: &'static str;
-    /// One to three of `a-z0-9`, the first a letter.
+    /// One to three characters of `a-z0-9`; the first is a letter.
     const PREFIX: &'static str;
 }
 
@@ -64,15 +67,15 @@ macro_rules! id_types {
 }
 
 id_types! {
-    /// One running host.
+    /// Id of a running host.
     HostId = Host, "hst";
-    /// One service of a deployment.
+    /// Id of a service of a deployment.
     ServiceId = Service, "svc";
-    /// One method of a service.
+    /// Id of a method of a service.
     MethodId = Method, "mth";
-    /// One rpc in flight.
+    /// Id of an rpc in flight.
     CallId = Call, "cal";
-    /// One running guest.
+    /// Id of a running guest.
     InstanceId = Instance, "ins";
 }
 
@@ -90,9 +93,9 @@ pub struct Id<T: IdType> {
 impl<T: IdType> Id<T> {
     const TAG: u16 = tag(T::PREFIX);
 
-    /// Nobody has set it.
+    /// The unset id.
     pub const EMPTY: Self = Self::from_payload(0);
-    /// No answer; not even equal to itself.
+    /// The id for "no answer"; not equal to any id, not even to itself.
     pub const ZERO: Self = Self::from_payload(PAYLOAD_MASK);
 
     const fn from_payload(payload: u128) -> Self {
@@ -102,7 +105,8 @@ impl<T: IdType> Id<T> {
         }
     }
 
-    /// An id whose payload is the low 112 of 128 random bits. It is neither empty nor zero: those two payloads are replaced.
+    /// Creates an id with the low 112 of 128 random bits as payload. The payloads of empty and of
+    /// zero are replaced, so that the id is neither.
     pub const fn from_random(random: u128) -> Self {
         match random & PAYLOAD_MASK {
             0 => Self::from_payload(1),
@@ -111,11 +115,20 @@ impl<T: IdType> Id<T> {
         }
     }
 
-    /// Reads the wire form. (0, 0), a message's unset field, is empty.
+    /// Reads the wire form. (0, 0), an unset field of a message, gives the empty id.
     ///
     /// # Errors
     ///
-    /// [`IdError::WrongType`] if the tag is another type's.
+    /// Returns [`IdError::WrongType`] if the tag belongs to another type.
+    ///
+    /// ```
+    /// use parigot_abi::id::{CallId, ServiceId};
+    ///
+    /// let service = ServiceId::from_random(42);
+    /// let (high, low) = service.to_wire();
+    /// assert_eq!(ServiceId::from_wire(high, low), Ok(service));
+    /// assert!(CallId::from_wire(high, low).is_err());
+    /// ```
     pub fn from_wire(high: u64, low: u64) -> Result<Self, IdError> {
         let bits = (high as u128) << 64 | low as u128;
         match (bits >> PAYLOAD_BITS) as u16 {
@@ -131,27 +144,32 @@ impl<T: IdType> Id<T> {
         }
     }
 
-    /// The wire form: high and low half.
+    /// Returns the wire form: the high and the low half.
     pub const fn to_wire(self) -> (u64, u64) {
         ((self.bits >> 64) as u64, self.bits as u64)
     }
 
-    /// All 128 bits, as a key for maps: unlike `==`, keys of zero ids are equal.
+    /// Returns all 128 bits, as a key for maps. Unlike zero ids, their keys are equal.
     pub const fn key(self) -> u128 {
         self.bits
     }
 
-    /// Whether nobody has set it.
+    /// Returns true for the empty id.
     pub const fn is_empty(self) -> bool {
         self.bits & PAYLOAD_MASK == 0
     }
 
-    /// Whether it stands for no answer.
+    /// Returns true for the zero id.
     pub const fn is_zero(self) -> bool {
         self.bits & PAYLOAD_MASK == PAYLOAD_MASK
     }
 
-    /// The short form, which displays the prefix and the last 6 digits: `svc_fghjkm`.
+    /// Returns the short form, which displays the prefix and the last 6 digits: `svc_fghjkm`.
+    ///
+    /// ```
+    /// let id = parigot_abi::id::ServiceId::from_random(42);
+    /// assert_eq!(id.short().to_string(), "svc_00001a");
+    /// ```
     pub fn short(self) -> Short<T> {
         Short(self)
     }
@@ -219,30 +237,30 @@ impl<T: IdType> fmt::Display for Short<T> {
     }
 }
 
-/// Text or a pair of numbers that is not an id of the expected type.
+/// The error of a text or wire form that is not an id of the expected type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdError {
-    /// It is no id of this type: the prefix or the tag is another's.
+    /// The prefix or the tag does not belong to the expected type.
     WrongType {
-        /// The expected type's name.
+        /// Name of the expected type.
         expected: &'static str,
-        /// Its prefix.
+        /// Prefix of the expected type.
         prefix: &'static str,
     },
-    /// Too few or too many digits.
+    /// The number of digits is wrong.
     WrongLength {
-        /// How many characters follow the prefix.
+        /// Number of characters after the prefix.
         found: usize,
     },
-    /// A character that is no digit.
+    /// A character is not a digit.
     WrongDigit {
-        /// Which.
+        /// The character.
         found: char,
-        /// Where in the text, from 0.
+        /// Index of the character in the text, from 0.
         at: usize,
     },
-    /// All digits are digits, but they do not belong together: something was mistyped.
+    /// All characters are digits, but the check digit does not match: the text was mistyped.
     WrongCheck,
 }
 
@@ -260,10 +278,10 @@ impl fmt::Display for IdError {
                 )
             }
             IdError::WrongDigit { found, at } => {
-                write!(f, "{found:?} at character {at} is no digit of an id")
+                write!(f, "{found:?} at character {at} is not a digit of an id")
             }
             IdError::WrongCheck => {
-                f.write_str("a character is wrong: the check digit does not fit")
+                f.write_str("the check digit does not match: a character is wrong")
             }
         }
     }
@@ -293,7 +311,7 @@ impl<T: IdType> FromStr for Id<T> {
             values[k] = digit_value(found).ok_or(IdError::WrongDigit { found, at })?;
         }
         let (payload, check) = values.split_at(DIGITS);
-        // The top 3 of the 115 bits are 0 in every id, so a first digit above 3 was mistyped.
+        // The top 3 of the 115 bits are 0 in every id, so a first digit above 3 is an error.
         if check_digit(payload) != check[0] || payload[0] > 3 {
             return Err(IdError::WrongCheck);
         }
@@ -312,7 +330,7 @@ fn digit_value(digit: char) -> Option<u8> {
         .map(|value| value as u8)
 }
 
-/// The sum of digit `k` times x^(23 - k) in GF(32), by Horner's rule.
+/// Returns the sum of digit `k` times x^(23 - k) in GF(32), by Horner's rule.
 fn check_digit(digits: &[u8]) -> u8 {
     digits.iter().fold(0, |sum, digit| times_x(sum ^ digit))
 }
@@ -331,11 +349,11 @@ const fn tag(prefix: &str) -> u16 {
     let bytes = prefix.as_bytes();
     assert!(
         !bytes.is_empty() && bytes.len() <= 3,
-        "a prefix has one to three characters"
+        "a prefix must have one to three characters"
     );
     assert!(
         bytes[0].is_ascii_lowercase(),
-        "a prefix begins with a letter"
+        "a prefix must begin with a letter"
     );
     let mut tag = 0;
     let mut k = 0;
@@ -347,7 +365,7 @@ const fn tag(prefix: &str) -> u16 {
         } else {
             assert!(
                 bytes[k].is_ascii_digit(),
-                "a prefix consists of a-z and 0-9"
+                "a prefix must consist of a-z and 0-9"
             );
             bytes[k] - b'0' + 27
         };

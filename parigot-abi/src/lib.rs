@@ -1,19 +1,21 @@
-//! What a parigot host and its guests say to each other, byte by byte.
+//! The binary interface between a parigot host and its guests, byte by byte.
 //!
-//! A guest is a state machine that imports nothing. The host writes a batch of frames into the guest's *inbox*, enters it
-//! for one *turn*, and reads a batch of frames back from its *outbox*. This crate is the only place where that layout is
-//! written down; the Go runtime follows the same text and passes the same test vectors (`tests/abi/`).
+//! A guest is a state machine without imports. The host writes a batch of frames into the guest's
+//! *inbox*, enters the guest for one *turn*, and reads a batch of frames from the guest's
+//! *outbox*. This crate is the only specification of that layout. The Go SDK follows the same text
+//! and passes the same test vectors (`tests/abi/`).
 //!
-//! | module | what it lays out |
+//! | module | layout |
 //! |---|---|
-//! | [`control`] | the control block: where inbox and outbox are, when to wake, what is being run |
-//! | [`frame`] | the header that every message bears, and how frames follow each other |
-//! | [`start`] | the payload of the first frame that a guest gets, and the prologue of every inbox |
-//! | [`manifest`] | the payload of the first frame that a guest sends |
-//! | [`status`] | how a call ends |
+//! | [`control`] | the control block: addresses of the boxes, wake time, running call |
+//! | [`frame`] | the header of every message, and the sequence of frames |
+//! | [`start`] | the payload of a guest's first incoming frame, and the prologue of every inbox |
+//! | [`manifest`] | the payload of a guest's first outgoing frame |
+//! | [`status`] | the end of a call |
 //! | [`id`] | 128-bit typed ids and their text form |
 //!
-//! All numbers are little-endian. A *string* is a `u32` count of bytes and then that many bytes of UTF-8, not padded.
+//! All numbers are little-endian. A *string* is a `u32` count of bytes and then that many bytes of
+//! UTF-8, without padding.
 //!
 //! # Exports of a guest
 //!
@@ -21,19 +23,26 @@
 //!
 //! | export | meaning |
 //! |---|---|
-//! | `parigot_abi() -> u32` | the guest's [`Version`], packed; may be called before anything else |
-//! | `parigot_open() -> usize` | makes a guest; the address of its control block, which is also its handle |
-//! | `parigot_inbox(control: usize, bytes: usize)` | makes the inbox at least that big; called only when it must grow |
-//! | `parigot_turn(control: usize, inbox_bytes: usize, max_polls: u32) -> u32` | one turn; see [`TURN_OK`] |
+//! | `parigot_abi() -> u32` | the guest's [`Version`], packed; may be called before all others |
+//! | `parigot_open() -> usize` | creates a guest; returns the address of its control block |
+//! | `parigot_inbox(control: usize, bytes: usize)` | grows the inbox to at least that size |
+//! | `parigot_turn(control: usize, inbox_bytes: usize, max_polls: u32) -> u32` | runs one turn |
 //! | `parigot_close(control: usize)` | frees the guest; native guests only |
+//!
+//! The address of the control block is also the handle of the guest. The host calls `parigot_inbox`
+//! only if the inbox must grow. `parigot_turn` returns [`TURN_OK`] or [`TURN_MALFORMED_INBOX`].
 //!
 //! # Guests in Go
 //!
-//! They have the same exports, and `_initialize`, which comes before all others. Go's runtime imports functions of
-//! `wasi_snapshot_preview1`, which the host serves or refuses. Two descriptors are open from the start, nonblocking: a read of
-//! [`GO_IDLE_FD`] succeeds once no goroutine can run any more, which is when a turn shall end; the host then knows from the
-//! runtime when its next timer is due, and the guest leaves `wake_at_ns` alone. A read of [`GO_PARKED_FD`] never ends; a goroutine
-//! that is in one keeps the runtime from taking a guest that waits for its host for a deadlock.
+//! A guest in Go has the same exports, and `_initialize`, which the host calls before all others.
+//! Go's runtime imports functions of `wasi_snapshot_preview1`, which the host serves or refuses.
+//! Two nonblocking descriptors are open from the start:
+//!
+//! - A read of [`GO_IDLE_FD`] succeeds when no goroutine can run any more, which is the end of a
+//!   turn. The host then knows from the runtime when the next timer is due, so the guest does not
+//!   set `wake_at_ns`.
+//! - A read of [`GO_PARKED_FD`] never ends. A goroutine in such a read keeps the runtime from
+//!   reporting a deadlock while the guest waits for its host.
 #![no_std]
 
 extern crate alloc;
@@ -45,6 +54,7 @@ pub mod id;
 pub mod manifest;
 pub mod start;
 pub mod status;
+mod version;
 
 pub use control::Control;
 pub use cursor::Malformed;
@@ -52,49 +62,17 @@ pub use frame::{Frame, FrameBuilder, Frames, Header, Kind, Outline};
 pub use manifest::Manifest;
 pub use start::{Prologue, Start};
 pub use status::{Cause, Code, Detail, Fate};
+pub use version::{VERSION, Version};
 
-/// The version of the ABI that this crate lays out.
-pub const VERSION: Version = Version { major: 1, minor: 0 };
-
-/// What `parigot_turn` returns after a turn that went well.
+/// The result of `parigot_turn` after a successful turn.
 pub const TURN_OK: u32 = 0;
-/// What `parigot_turn` returns when the inbox could not be read; the panic text says why.
+/// The result of `parigot_turn` if the inbox was malformed; the panic text is the reason.
 pub const TURN_MALFORMED_INBOX: u32 = 1;
 
 /// The descriptor that Go guests read at the end of a turn.
 pub const GO_IDLE_FD: u32 = 3;
-/// The descriptor that one goroutine of each Go guest reads for ever.
+/// The descriptor of a read that never ends, in one goroutine of each Go guest.
 pub const GO_PARKED_FD: u32 = 4;
 
-/// The largest message, in bytes of payload, that a host lets through unless it is told otherwise: 16 MiB.
+/// Default limit on the payload of a message, in bytes: 16 MiB.
 pub const MESSAGE_BYTES_MAX: u32 = 16 << 20;
-
-/// A version of the ABI. Sides of equal `major` understand each other: the newer one's extra frames are skipped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Version {
-    /// Raised when old guests can no longer be run.
-    pub major: u16,
-    /// Raised when frames are added that old guests may skip.
-    pub minor: u16,
-}
-
-impl Version {
-    /// The form in which `parigot_abi` returns it: `major << 16 | minor`.
-    pub const fn packed(self) -> u32 {
-        (self.major as u32) << 16 | self.minor as u32
-    }
-
-    /// Reads the packed form; every `u32` is one.
-    pub const fn from_packed(packed: u32) -> Self {
-        Version {
-            major: (packed >> 16) as u16,
-            minor: packed as u16,
-        }
-    }
-}
-
-impl core::fmt::Display for Version {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}

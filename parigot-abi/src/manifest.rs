@@ -1,50 +1,53 @@
-//! What a guest declares: the services that it exports and those that it requires.
+//! The manifest: a guest's declaration of the services that it exports and requires.
 //!
-//! The payload of a [`crate::Kind::Manifest`] frame is two lists, exports and then requirements. A list is a `u32` count and so many
-//! services; a service is
+//! The payload of a [`crate::Kind::Manifest`] frame is two lists: first the exports, then the
+//! requirements. A list is a `u32` count and that many services. A service is
 //!
 //! | type | field |
 //! |---|---|
-//! | string | its full name, `greeting.v1.Greeting` |
-//! | u64 | a hash of its schema, made by the generator |
-//! | u32 | how many methods follow |
-//! | methods | string: its name, `FetchGreeting`; u64: budget in ns, 0 for the host's; u64: deadline in ns, 0 for the host's |
-//! | string | a `FileDescriptorSet`, where [`crate::frame::flags::DESCRIPTORS`] asked for it; any bytes, 0 otherwise |
+//! | string | full name, `greeting.v1.Greeting` |
+//! | u64 | hash of the schema, computed by the generator |
+//! | u32 | number of methods |
+//! | methods | string: name, `FetchGreeting`; u64: budget in ns; u64: deadline in ns |
+//! | bytes | `u32` count and that many bytes: a `FileDescriptorSet`, or empty |
 //!
-//! In what follows a service or method is named by its place in these lists, from 0.
+//! A budget or deadline of 0 is the host's default. A host requests the `FileDescriptorSet` with
+//! [`crate::frame::flags::DESCRIPTORS`].
 //!
-//! A guest may require a service of which it knows the name alone: it lists no methods, and the hash is 0. It may call all methods that the
-//! exporters have, whose names it is told when it is launched.
+//! Later frames identify a service or method by its index in these lists, from 0.
+//!
+//! A guest may require a service by name only: then the list of methods is empty and the hash is 0.
+//! Such a guest may call all methods of the exporter, and receives their names with the launch.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::cursor::{Cursor, Malformed, push_bytes};
 
-/// What a guest declares.
+/// The exports and requirements of a guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// What others may call.
+    /// Services that other guests may call.
     pub exports: Vec<Service>,
-    /// What it will call.
+    /// Services that this guest will call.
     pub requires: Vec<Service>,
 }
 
 /// A service that a guest exports or requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// With its package, `greeting.v1.Greeting`.
+    /// Full name, with the package: `greeting.v1.Greeting`.
     pub name: String,
-    /// A hash of its schema; equal schemas have equal hashes.
+    /// Hash of the schema; equal schemas have equal hashes.
     pub schema: u64,
-    /// Its methods; calls name them by their place.
+    /// Methods; calls identify a method by its index.
     pub methods: Vec<Method>,
-    /// A `FileDescriptorSet`, or nothing.
+    /// A `FileDescriptorSet`, or empty.
     pub descriptors: Vec<u8>,
 }
 
 impl Service {
-    /// Whether that is the requirement of a guest which knows the service by its name alone.
+    /// Returns true for a requirement by name only.
     pub fn is_by_name(&self) -> bool {
         self.schema == 0 && self.methods.is_empty()
     }
@@ -53,11 +56,11 @@ impl Service {
 /// A method of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Method {
-    /// As in the `.proto`, `FetchGreeting`.
+    /// Name as in the `.proto`: `FetchGreeting`.
     pub name: String,
-    /// How long it may hold the thread, 0 for the host's default.
+    /// Longest time that the method may hold the thread, in ns; 0 for the host's default.
     pub budget_ns: u64,
-    /// How long a call may take, 0 for the host's default.
+    /// Longest duration of a call, in ns; 0 for the host's default.
     pub deadline_ns: u64,
 }
 
@@ -66,7 +69,16 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// If it is not as laid out above.
+    /// Returns [`Malformed`] if the payload does not match the layout.
+    ///
+    /// ```
+    /// use parigot_abi::Manifest;
+    ///
+    /// let mut payload = Vec::new();
+    /// Manifest::default().write(&mut payload);
+    /// assert_eq!(Manifest::read(&payload), Ok(Manifest::default()));
+    /// assert!(Manifest::read(&[1, 0]).is_err());
+    /// ```
     pub fn read(payload: &[u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(payload);
         let exports = read_list(&mut cursor, "how many services are exported", read_service)?;
@@ -86,7 +98,9 @@ impl Manifest {
     }
 }
 
-/// Reads a count and so many items. Memory grows with the items that are there, not with the count that is claimed.
+/// Reads a count and that many items.
+// The vector grows item by item: the count comes from the guest, and a reserved capacity would let
+// a short payload allocate much memory.
 fn read_list<T>(
     cursor: &mut Cursor<'_>,
     expected: &'static str,
@@ -130,6 +144,6 @@ fn write_service(service: &Service, out: &mut Vec<u8>) {
 }
 
 fn push_count(count: usize, out: &mut Vec<u8>) {
-    let count = u32::try_from(count).expect("a manifest lists fewer than 4 billion things");
+    let count = u32::try_from(count).expect("a manifest must list fewer than 2^32 items");
     out.extend_from_slice(&count.to_le_bytes());
 }

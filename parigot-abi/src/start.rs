@@ -1,36 +1,37 @@
-//! What a guest is told: the prologue of every inbox, and the payload of its first frame.
+//! The prologue of every inbox, and the payload of a guest's first incoming frame.
 //!
-//! An inbox begins with a [`Prologue`] of 16 bytes; frames follow.
+//! An inbox is a [`Prologue`] of 16 bytes, followed by frames.
 //!
 //! | offset | type | field |
 //! |---:|---|---|
-//! | 0 | u64 | `monotonic_ns`: never goes back; its zero is the guest's start |
+//! | 0 | u64 | `monotonic_ns` since the guest's start; never decreases |
 //! | 8 | u64 | `wall_ns` since 1970-01-01 00:00 UTC |
 //!
-//! A [`Start`] frame bears the instance's id in its header, the environment as its metadata, and this payload:
+//! A [`Start`] frame has the instance's id in its header, the environment as its metadata, and this
+//! payload:
 //!
 //! | type | field |
 //! |---|---|
 //! | u32 | the host's [`Version`], packed |
-//! | u32 | the largest payload, in bytes, that the host lets through |
-//! | 32 bytes | the seed of the guest's randomness |
+//! | u32 | limit on the payload of a message, in bytes |
+//! | 32 bytes | seed of the guest's random numbers |
 //! | strings | the arguments, to the end of the payload |
 
 use alloc::vec::Vec;
 
-use crate::Version;
 use crate::cursor::{Cursor, Malformed, push_bytes};
 use crate::frame::{Frame, FrameBuilder, Header, Kind};
+use crate::version::Version;
 
 /// Size of a [`Prologue`], in bytes.
 pub const PROLOGUE_BYTES: usize = 16;
 
-/// The time during a turn.
+/// The time of a turn. The clock does not advance during a turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prologue {
-    /// Since the guest's start; never goes back.
+    /// Nanoseconds since the guest's start; never decreases.
     pub monotonic_ns: u64,
-    /// Since 1970-01-01 00:00 UTC.
+    /// Nanoseconds since 1970-01-01 00:00 UTC.
     pub wall_ns: u64,
 }
 
@@ -39,7 +40,7 @@ impl Prologue {
     ///
     /// # Errors
     ///
-    /// If the inbox is shorter than a prologue.
+    /// Returns [`Malformed`] if the inbox is shorter than a prologue.
     pub fn split(inbox: &[u8]) -> Result<(Prologue, &[u8]), Malformed> {
         let mut cursor = Cursor::new(inbox);
         let monotonic_ns = cursor.u64("a prologue of 16 bytes")?;
@@ -53,7 +54,15 @@ impl Prologue {
         ))
     }
 
-    /// Its bytes.
+    /// Returns the wire form.
+    ///
+    /// ```
+    /// use parigot_abi::Prologue;
+    ///
+    /// let prologue = Prologue { monotonic_ns: 1, wall_ns: 2 };
+    /// let inbox = prologue.to_bytes();
+    /// assert_eq!(Prologue::split(&inbox), Ok((prologue, &[][..])));
+    /// ```
     #[inline]
     pub fn to_bytes(self) -> [u8; PROLOGUE_BYTES] {
         let mut bytes = [0; PROLOGUE_BYTES];
@@ -63,18 +72,18 @@ impl Prologue {
     }
 }
 
-/// What a guest is started with.
+/// The parameters of a guest's start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start<'a> {
     /// The host's version of the ABI.
     pub host: Version,
-    /// The largest payload, in bytes, that the host lets through.
+    /// Limit on the payload of a message, in bytes.
     pub message_bytes_max: u32,
-    /// The seed of the guest's randomness.
+    /// Seed of the guest's random numbers.
     pub seed: [u8; 32],
-    /// The id of the instance, in its wire form.
+    /// Id of the instance, in its wire form.
     pub instance: (u64, u64),
-    /// Whether the manifest shall bear descriptors.
+    /// True if the manifest must include descriptors.
     pub descriptors: bool,
     /// Arguments.
     pub args: Vec<&'a str>,
@@ -83,11 +92,12 @@ pub struct Start<'a> {
 }
 
 impl<'a> Start<'a> {
-    /// Reads it out of its frame.
+    /// Reads the parameters from their frame.
     ///
     /// # Errors
     ///
-    /// If the payload or the metadata is not as laid out above; the offset counts from the start of the frame.
+    /// Returns [`Malformed`] if the payload or the metadata does not match the layout. The offset
+    /// counts from the start of the frame.
     pub fn read(frame: &Frame<'a>) -> Result<Self, Malformed> {
         let mut cursor = Cursor::within(frame.payload, frame.payload_offset());
         let host = Version::from_packed(cursor.u32("the host's version")?);
@@ -108,11 +118,11 @@ impl<'a> Start<'a> {
         })
     }
 
-    /// Appends its frame to `out`.
+    /// Appends the start frame to `out`.
     ///
     /// # Errors
     ///
-    /// If arguments and environment make a frame of 4 GiB or more.
+    /// Returns [`TooLong`](crate::frame::TooLong) if the frame would be 4 GiB or longer.
     pub fn write(&self, out: &mut Vec<u8>) -> Result<(), crate::frame::TooLong> {
         let flags = if self.descriptors {
             crate::frame::flags::DESCRIPTORS

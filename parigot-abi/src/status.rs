@@ -1,39 +1,41 @@
-//! How a call ends.
+//! The end of a call: code, cause, fate and detail.
 //!
-//! A reply bears one of the gRPC codes, or, with [`crate::frame::flags::SERVICE_ERROR`], a number of the service's own error
-//! enum: the two are never mixed. The *detail* of a reply that failed is
+//! The status of a reply is a gRPC code or, with [`crate::frame::flags::SERVICE_ERROR`], a number
+//! of the service's error enum, never both. The *detail* of a failed reply is
 //!
 //! | type | field |
 //! |---|---|
 //! | u32 | the [`Cause`] |
-//! | u64, u64 | the instance of the callee, in the wire form of its id; the host sets it, a guest leaves it empty |
-//! | | a message in UTF-8, to the detail's end |
+//! | u64, u64 | id of the callee's instance, in its wire form; only the host sets the id |
+//! | | a message in UTF-8, to the end of the detail |
 //!
-//! What a caller may rely on follows from the cause alone: see [`Cause::fate`].
+//! The cause alone determines the [`Fate`] of the call: see [`Cause::fate`].
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 macro_rules! codes {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal, $text:literal;)* }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$variant_doc:meta])* $variant:ident = $number:literal, $text:literal;)*
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u32)]
         pub enum $name { $($(#[$variant_doc])* $variant = $number,)* }
 
         impl $name {
-            /// The value of that number.
+            /// Returns the value with that number, or `None` if this version has none.
             pub const fn from_number(number: u32) -> Option<Self> {
                 match number { $($number => Some(Self::$variant),)* _ => None }
             }
 
-            /// The number on the wire.
+            /// Returns the number on the wire.
             pub const fn number(self) -> u32 {
                 self as u32
             }
 
-            /// Its name, as it is printed.
+            /// Returns the name, as it is printed.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
             }
@@ -48,90 +50,92 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The codes of gRPC (<https://grpc.io/docs/guides/status-codes/>), with its numbers and meanings.
+    /// The status codes of gRPC (<https://grpc.io/docs/guides/status-codes/>), with their numbers
+    /// and meanings.
     Code {
-        /// The call was answered.
+        /// The call succeeded.
         Ok = 0, "OK";
-        /// The caller cancelled it.
+        /// The caller cancelled the call.
         Cancelled = 1, "CANCELLED";
-        /// Nothing better is known.
+        /// No other code describes the failure.
         Unknown = 2, "UNKNOWN";
-        /// The request makes no sense, whatever the state of the service.
+        /// The request is invalid, regardless of the state of the service.
         InvalidArgument = 3, "INVALID_ARGUMENT";
-        /// It was not answered in time; it may have run.
+        /// The call was not answered before its deadline; the call may have run.
         DeadlineExceeded = 4, "DEADLINE_EXCEEDED";
-        /// What was asked for does not exist.
+        /// The requested entity does not exist.
         NotFound = 5, "NOT_FOUND";
-        /// What was to be made exists.
+        /// The entity to be created exists.
         AlreadyExists = 6, "ALREADY_EXISTS";
-        /// The caller may not do that.
+        /// The caller is not permitted to make this call.
         PermissionDenied = 7, "PERMISSION_DENIED";
-        /// A bound was reached: a size, a mailbox, a number of calls.
+        /// A limit was reached: a size, a mailbox, a number of calls.
         ResourceExhausted = 8, "RESOURCE_EXHAUSTED";
-        /// The system is not in the state that the call needs.
+        /// The system is not in the state that the call requires.
         FailedPrecondition = 9, "FAILED_PRECONDITION";
-        /// Given up, mostly for a conflict with another call.
+        /// The call was aborted, usually because of a conflict with another call.
         Aborted = 10, "ABORTED";
-        /// Beyond the end of something.
+        /// The request exceeds the valid range.
         OutOfRange = 11, "OUT_OF_RANGE";
         /// The callee has no such method.
         Unimplemented = 12, "UNIMPLEMENTED";
-        /// The callee broke: a trap, a panic, an answer that is no message.
+        /// The callee failed: a trap, a panic, or a malformed response.
         Internal = 13, "INTERNAL";
-        /// The callee is gone or not to be reached; trying again may help.
+        /// The callee is gone or unreachable; a retry may succeed.
         Unavailable = 14, "UNAVAILABLE";
         /// Data was lost.
         DataLoss = 15, "DATA_LOSS";
-        /// The caller is not known.
+        /// The caller is not authenticated.
         Unauthenticated = 16, "UNAUTHENTICATED";
     }
 }
 
 codes! {
-    /// What happened to a call that ended without a response.
+    /// The reason why a call ended without a response.
     Cause {
-        /// Nobody said.
+        /// No cause was given.
         Unspecified = 0, "unspecified";
-        /// Its deadline passed.
+        /// The deadline passed.
         TimedOut = 1, "timed out";
-        /// The callee left while it had the call.
+        /// The callee exited before it answered.
         CalleeExited = 2, "callee exited";
-        /// The host killed the callee: it held its thread too long, or grew too big.
+        /// The host killed the callee: it exceeded its time budget or its memory limit.
         CalleeKilled = 3, "callee killed";
         /// The callee trapped or panicked.
         CalleeTrapped = 4, "callee trapped";
-        /// No instance of the callee was there to take it.
+        /// No instance of the callee could receive the call.
         Unreachable = 5, "unreachable";
-        /// The caller cancelled it.
+        /// The caller cancelled the call.
         Cancelled = 6, "cancelled";
-        /// The request is longer than the host lets through.
+        /// The request exceeds the host's limit on messages.
         TooLarge = 7, "too large";
-        /// The callee, or the caller, has as many calls as it may have.
+        /// The callee or the caller has reached its limit of outstanding calls.
         Overloaded = 8, "overloaded";
         /// The request could not be decoded.
         Undecodable = 9, "undecodable";
         /// The callee has no such method.
         NoSuchMethod = 10, "no such method";
-        /// The callee's handler ended it with this status.
+        /// The callee's handler returned this status.
         Answered = 11, "answered";
-        /// The callee's handler has answered, and the answer did not come through: it is too long, or no message, or there was no room for it.
+        /// The callee's handler answered, but the response was lost: too long, malformed, or
+        /// without room in a buffer.
         AnswerLost = 12, "answer lost";
     }
 }
 
-/// What is known of a call that failed: each failure is exactly one of these.
+/// The knowledge about the effects of a failed call. Every failure has exactly one fate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
-    /// The service has said how it ended: an error of its own, or a status.
+    /// The service answered, with an error of its enum or with a status.
     Answered,
-    /// It did not run, and never will: making it again does nothing twice.
+    /// The call did not run and never will, so that a retry cannot run it twice.
     Refused,
-    /// It may have run, in part or to its end, or still run.
+    /// The call may have run, in part or completely, or may still run.
     Unknown,
 }
 
 impl Fate {
-    /// Its name, as it is printed.
+    /// Returns the name, as it is printed.
     pub const fn name(self) -> &'static str {
         match self {
             Fate::Answered => "answered",
@@ -148,8 +152,15 @@ impl core::fmt::Display for Fate {
 }
 
 impl Cause {
-    /// What is known of a call that failed for this cause, in all languages. An error of the service's own has no cause, and is
-    /// [`Fate::Answered`].
+    /// Returns the fate of a call that failed for this cause. All SDKs use the same table. An error
+    /// of the service's enum has no cause, and its fate is [`Fate::Answered`].
+    ///
+    /// ```
+    /// use parigot_abi::{Cause, Fate};
+    ///
+    /// assert_eq!(Cause::Overloaded.fate(), Fate::Refused);
+    /// assert_eq!(Cause::TimedOut.fate(), Fate::Unknown);
+    /// ```
     pub const fn fate(self) -> Fate {
         match self {
             Cause::Answered => Fate::Answered,
@@ -169,19 +180,19 @@ impl Cause {
     }
 }
 
-/// The detail of a reply that failed.
+/// The detail of a failed reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detail<'a> {
-    /// What happened; a number that this version does not know is read as [`Cause::Unspecified`].
+    /// The cause; numbers unknown to this version are read as [`Cause::Unspecified`].
     pub cause: Cause,
-    /// The instance of the callee, in the wire form of its id; (0, 0) where there is none.
+    /// Id of the callee's instance, in its wire form; (0, 0) if there is none.
     pub instance: (u64, u64),
-    /// For people.
+    /// A message for people.
     pub message: Cow<'a, str>,
 }
 
 impl<'a> Detail<'a> {
-    /// A detail that names no instance.
+    /// Creates a detail without an instance.
     pub const fn new(cause: Cause, message: &'a str) -> Self {
         Detail {
             cause,
@@ -190,7 +201,16 @@ impl<'a> Detail<'a> {
         }
     }
 
-    /// Reads it; a detail that is too short is empty, and text that is not UTF-8 is mended: a failure must stay readable.
+    /// Reads a detail. Every input gives a detail, so that a failure stays readable: a part that is
+    /// too short is empty, and invalid UTF-8 is replaced.
+    ///
+    /// ```
+    /// use parigot_abi::{Cause, Detail};
+    ///
+    /// let mut bytes = Vec::new();
+    /// Detail::new(Cause::TimedOut, "late").write(&mut bytes);
+    /// assert_eq!(Detail::read(&bytes).message, "late");
+    /// ```
     pub fn read(bytes: &'a [u8]) -> Self {
         let (cause, rest) = bytes.split_first_chunk().unwrap_or((&[0; 4], &[]));
         let cause = Cause::from_number(u32::from_le_bytes(*cause)).unwrap_or(Cause::Unspecified);
@@ -204,12 +224,12 @@ impl<'a> Detail<'a> {
         }
     }
 
-    /// How many bytes it takes.
+    /// Returns the length of the wire form, in bytes.
     pub fn bytes(&self) -> usize {
         20 + self.message.len()
     }
 
-    /// Appends it to `out`.
+    /// Appends the wire form to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.cause.number().to_le_bytes());
         out.extend_from_slice(&self.instance.0.to_le_bytes());

@@ -7,26 +7,27 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 )
 
-// Base is a single value to come, without an error.
+// Base is a future of a single value, without an error.
 type Base[T any] struct {
 	mu        lock.Mutex
 	completed bool
 	value     T
 	waiting   []func(T)
-	done      chan struct{} // made for whoever waits
+	done      chan struct{} // created by the first Await
 }
 
 // NewBase returns a future without a value.
 func NewBase[T any]() *Base[T] { return new(Base[T]) }
 
-// NewBaseWithValue returns a future that is complete.
+// NewBaseWithValue returns a completed future.
 func NewBaseWithValue[T any](value T) *Base[T] {
 	return &Base[T]{completed: true, value: value}
 }
 
-// Set sets the value and runs the handlers that wait for it, in the order in which they were registered. It reports whether there were any.
+// Set sets the value and runs the waiting handlers in the order of their registration. It reports
+// whether there were any.
 //
-// It may be called again: a later value is for later handlers.
+// Set may be called again. A later value is passed to handlers registered later.
 func (b *Base[T]) Set(value T) bool {
 	b.mu.Lock()
 	b.value = value
@@ -38,7 +39,7 @@ func (b *Base[T]) Set(value T) bool {
 	return len(handlers) > 0
 }
 
-// complete marks the future as complete and returns what has waited for it.
+// complete marks the future as completed and returns the waiting handlers.
 func (b *Base[T]) complete() []func(T) {
 	handlers := b.waiting
 	b.waiting = nil
@@ -50,7 +51,7 @@ func (b *Base[T]) complete() []func(T) {
 	return handlers
 }
 
-// Handle registers what to do with the value; at once, if there is one.
+// Handle registers a handler for the value. The handler runs immediately if there is a value.
 func (b *Base[T]) Handle(handle func(T)) {
 	b.mu.Lock()
 	if b.completed && len(b.waiting) == 0 {
@@ -63,14 +64,15 @@ func (b *Base[T]) Handle(handle func(T)) {
 	b.mu.Unlock()
 }
 
-// HandleLater registers what to do with the next value that is set, even if there is one already.
+// HandleLater registers a handler for the next value, even if there is a value already.
 func (b *Base[T]) HandleLater(handle func(T)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.waiting = append(b.waiting, handle)
 }
 
-// Await blocks until there is a value, and returns it. If the context ends before that, its cause is returned.
+// Await blocks until there is a value, and returns it. If the context ends before, it returns the
+// cause of the context.
 func (b *Base[T]) Await(ctx context.Context) (T, error) {
 	if done := b.wait(); done != nil {
 		select {
@@ -87,7 +89,7 @@ func (b *Base[T]) Await(ctx context.Context) (T, error) {
 	return b.value, nil
 }
 
-// wait returns what is closed when there is a value, or nil if there is.
+// wait returns a channel that is closed when there is a value, or nil if there is one already.
 func (b *Base[T]) wait() <-chan struct{} {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -100,21 +102,22 @@ func (b *Base[T]) wait() <-chan struct{} {
 	return b.done
 }
 
-// Completed reports whether there is a value, or whether it was cancelled.
+// Completed reports whether there is a value, or the future was cancelled.
 func (b *Base[T]) Completed() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.completed
 }
 
-// Cancel completes the future with the value that it has, which may be the zero value, and forgets the handlers that wait.
+// Cancel completes the future with its current value, which may be the zero value, and drops the
+// waiting handlers.
 func (b *Base[T]) Cancel() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.complete()
 }
 
-// String says how far it is, for people.
+// String returns the state of the future, for people.
 func (b *Base[T]) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

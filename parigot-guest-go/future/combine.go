@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// Then returns a future that completes as the one which next makes of the response does. An error of first is its error, and next is not called.
+// Then calls next with the response of first, and returns a future that completes as the future of
+// next does. If first fails, the returned future fails with the same error, and next is not called.
 //
-// Cancelling it cancels whichever of the two it waits for.
+// A cancellation of the returned future cancels first or the future of next.
 func Then[T, U any, E, F ErrorType](first *Method[T, E], next func(T) *Method[U, F]) *Method[U, F] {
 	var second atomic.Pointer[Method[U, F]]
 	result := newCancelling[U, F](func() {
@@ -24,14 +25,15 @@ func Then[T, U any, E, F ErrorType](first *Method[T, E], next func(T) *Method[U,
 		second.Store(made)
 		forward(made, result)
 		if result.Completed() {
-			made.Cancel() // whoever cancelled in between could not
+			made.Cancel() // a cancellation after the check above did not know this future
 		}
 	})
 	first.Failure(func(err error) { fail(result, err) })
 	return result
 }
 
-// Map returns a future that completes with what convert makes of the response. Cancelling it cancels first.
+// Map returns a future that completes with the result of convert on the response of first. A
+// cancellation of the returned future cancels first.
 func Map[T, U any, E ErrorType](first *Method[T, E], convert func(T) U) *Method[U, E] {
 	result := newCancelling[U, E](first.Cancel)
 	first.Success(func(response T) { result.Complete(convert(response), nil) })
@@ -39,7 +41,9 @@ func Map[T, U any, E ErrorType](first *Method[T, E], convert func(T) U) *Method[
 	return result
 }
 
-// Race returns a future that completes as the first of these to do so, however; the others are then cancelled. Of none it fails with [ErrNone].
+// Race returns a future that completes as the first of the futures to complete does, with a
+// response or with an error. The others are then cancelled. Without futures it fails with
+// [ErrNone].
 func Race[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 	cancelAll := cancelling(func() { cancel(futures) })
 	result := newCancelling[T, E](cancelAll)
@@ -56,8 +60,8 @@ func Race[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 	return result
 }
 
-// Any returns a future that completes as the first of these to succeed; the others are then cancelled. If all fail, and of none, it fails with an
-// [AllFailedError].
+// Any returns a future that completes as the first of the futures to succeed does. The others are
+// then cancelled. If all futures fail, or without futures, it fails with an [AllFailedError].
 func Any[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 	cancelAll := cancelling(func() { cancel(futures) })
 	result := newCancelling[T, E](cancelAll)
@@ -74,7 +78,8 @@ func Any[T any, E ErrorType](futures ...*Method[T, E]) *Method[T, E] {
 	return result
 }
 
-// countdown returns a function that calls done when it was called so often; of none it is done at once.
+// countdown returns a function whose call number from calls done. If from is 0, countdown calls
+// done immediately.
 func countdown(from int, done func()) func() {
 	var left atomic.Int64
 	left.Store(int64(from))
@@ -88,7 +93,8 @@ func countdown(from int, done func()) func() {
 	}
 }
 
-// Timeout returns a future that completes as first does, or after that long with [ErrTimedOut]; first is then cancelled.
+// Timeout returns a future that completes as first does, or fails with [ErrTimedOut] after that
+// duration. Then first is cancelled.
 func Timeout[T any, E ErrorType](first *Method[T, E], after time.Duration) *Method[T, E] {
 	result := newCancelling[T, E](first.Cancel)
 	timer := time.AfterFunc(after, func() {
@@ -100,7 +106,7 @@ func Timeout[T any, E ErrorType](first *Method[T, E], after time.Duration) *Meth
 	return result
 }
 
-// cancelling is the hooks of a future that is cancelled by a function.
+// cancelling implements the hooks of a future that is cancelled by a function.
 type cancelling func()
 
 func newCancelling[T any, E ErrorType](cancel cancelling) *Method[T, E] {

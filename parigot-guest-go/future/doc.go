@@ -1,22 +1,26 @@
-// Package future has values that come later: the answer to a call, or whatever a handler completes another time.
+// Package future provides futures: responses to calls, and values that a handler completes later.
 //
-// There are two kinds. A [Method] ends with a response or with an error; every generated client method returns one. A [Base] holds a
-// single value. Both can be waited for, with Await, and both take handlers, which run once the value is there:
+// There are two kinds. A [Method] completes with a response or with an error; every method of a
+// generated client returns a Method. A [Base] holds a single value. For both you can block with
+// Await, or register handlers, which run once the future is completed:
 //
 //	reply, err := client.FetchGreeting(ctx, request).Await(ctx)
 //
 //	client.FetchGreeting(ctx, request).Success(greet).Failure(complain)
 //
-// Several are waited for together, in the same words as in Rust's module future:
+// Combinators wait for several futures. They have the same names as in Rust's module future:
 //
-//   - [Join] completes when all have completed, however;
-//   - [All], and [AllOf] where their types differ, when all have succeeded or the first has failed;
-//   - [Race] when the first has completed, however;
-//   - [Any] when the first has succeeded or all have failed;
-//   - [Timeout] when one has completed, or that long has passed.
+//   - [Join] completes when all futures have completed, with responses or errors.
+//   - [All] completes when all futures have succeeded or the first has failed. [AllOf] does the
+//     same for futures of different types.
+//   - [Race] completes when the first future has completed, with a response or an error.
+//   - [Any] completes when the first future has succeeded or all have failed.
+//   - [Timeout] completes when a future has completed or a duration has passed.
 //
-// Those for which nobody waits any more are cancelled: what is left of a race, and of All after a failure. [Then] and [Map] make one future of another.
+// Combinators cancel futures that are no longer needed: the remaining futures of Race and Any, and
+// of All after a failure. [Then] and [Map] derive one future from another.
 //
-// A handler runs once. Those of one future run one after the other in the order in which they were registered, and one that is registered on a
-// future that has completed already runs at once. Any goroutine may use any future.
+// A handler runs once. The handlers of a future run one after another, in the order of their
+// registration. A handler registered on a completed future runs immediately. Any goroutine may use
+// any future.
 package future

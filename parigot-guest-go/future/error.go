@@ -7,15 +7,17 @@ import (
 	"strings"
 )
 
-// ErrorType is the error enum of a service. 0 is no error.
+// ErrorType is the error enum of a service. The value 0 is no error.
 type ErrorType interface{ ~int32 }
 
-// Error is a service's own error, a value of its error enum. Numbers that this version of the .proto lacks are kept.
+// Error is an error of a service: a value of its error enum. Numbers unknown to this version of the
+// .proto are kept.
 //
-// If E is itself an error, as the enums are that are declared beside their service, it is found by [errors.As] and [errors.Is].
+// Enums declared in the package of their service implement error. Then [errors.As] and [errors.Is]
+// find the value.
 type Error[E ErrorType] struct{ Value E }
 
-// Error returns the error's text, if it is one, else the name of the enum's value or its number.
+// Error returns the text of the value if it is an error, else a text with its name or number.
 func (e Error[E]) Error() string {
 	if err := e.Unwrap(); err != nil {
 		return err.Error()
@@ -33,21 +35,21 @@ func (e Error[E]) Unwrap() error {
 func (e Error[E]) Number() int32 { return int32(e.Value) }
 
 var (
-	// ErrCanceled says that a future was cancelled. It is a [context.Canceled].
+	// ErrCanceled is the error of a cancelled future. It wraps [context.Canceled].
 	ErrCanceled = fmt.Errorf("future: %w", context.Canceled)
-	// ErrTimedOut says that a [Timeout] has passed. It is a [context.DeadlineExceeded].
+	// ErrTimedOut is the error of an expired [Timeout]. It wraps [context.DeadlineExceeded].
 	ErrTimedOut = fmt.Errorf("future: %w", context.DeadlineExceeded)
-	// ErrNone says that there was nothing to wait for: see [Race].
-	ErrNone = errors.New("future: a race of none")
+	// ErrNone is the error of [Race] without futures.
+	ErrNone = errors.New("future: Race called with no futures")
 )
 
-// AllFailedError is the errors of futures of which one was to succeed, in the order of the futures: see [Any]. [errors.Is] and [errors.As] look
-// into each of them.
+// AllFailedError is the error of [Any] if all futures fail, with their errors in the order of the
+// futures. [errors.Is] and [errors.As] search each of them.
 type AllFailedError struct{ Errors []error }
 
 func (e AllFailedError) Error() string {
 	if len(e.Errors) == 0 {
-		return "future: there was nothing to succeed"
+		return "future: Any called with no futures"
 	}
 	texts := make([]string, len(e.Errors))
 	for index, err := range e.Errors {
@@ -59,7 +61,8 @@ func (e AllFailedError) Error() string {
 // Unwrap returns the errors.
 func (e AllFailedError) Unwrap() []error { return e.Errors }
 
-// normalize returns nil for an E of zero, an [Error] for an E or what wraps one, and what is given for all else.
+// normalize returns nil for an E of 0, an [Error] for an E or an error that wraps an E, and all
+// other errors unchanged.
 func normalize[E ErrorType](err error) error {
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 		value, ok := any(cause).(E)

@@ -8,7 +8,7 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// order stands for a call of a service.
+// order imitates a call of a service.
 func order(what string) *dish { return future.Done[string, menuErr](what, nil) }
 
 func ExampleMethod_Await() {
@@ -19,13 +19,17 @@ func ExampleMethod_Await() {
 }
 
 func ExampleMethod_Success() {
-	order("soup").Success(func(served string) { fmt.Println(served) }).Failure(func(err error) { fmt.Println(err) })
+	order("soup").
+		Success(func(served string) { fmt.Println(served) }).
+		Failure(func(err error) { fmt.Println(err) })
 	// Output: soup
 }
 
 func ExampleThen() {
 	ctx := context.Background()
-	dinner := future.Then(order("soup"), func(starter string) *dish { return order(starter + " and fish") })
+	dinner := future.Then(order("soup"), func(starter string) *dish {
+		return order(starter + " and fish")
+	})
 	fmt.Println(dinner.Await(ctx))
 	// Output: soup and fish <nil>
 }

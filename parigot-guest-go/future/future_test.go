@@ -14,7 +14,8 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// menuErr is an error enum as the generator makes them; plainErr is one of another package, to which nothing can be added.
+// menuErr is an error enum as the generator writes it; plainErr is an enum of another package,
+// which cannot have further methods.
 type (
 	menuErr  int32
 	plainErr int32
@@ -36,13 +37,15 @@ type dish = future.Method[string, menuErr]
 
 var errKitchen = errors.New("the kitchen is closed")
 
-func TestHandlersRunInTheOrderOfTheirRegistration(t *testing.T) {
+func TestHandlersRunInOrderOfRegistration(t *testing.T) {
 	method := future.New[string, menuErr]()
 	var seen []string
 	note := func(what string) func(string) {
 		return func(response string) { seen = append(seen, what+response) }
 	}
-	method.Success(note("a ")).Failure(func(error) { t.Error("it has not failed") })
+	method.Success(note("a ")).Failure(func(error) {
+		t.Error("the failure handler of a success must not run")
+	})
 	method.Success(func(response string) {
 		note("b ")(response)
 		method.Success(note("from within b "))
@@ -51,15 +54,16 @@ func TestHandlersRunInTheOrderOfTheirRegistration(t *testing.T) {
 	method.Complete("soup", nil)
 	method.Success(note("late "))
 	method.Complete("ignored", errKitchen)
-	if want := []string{"a soup", "b soup", "c soup", "from within b soup", "late soup"}; !slices.Equal(seen, want) {
+	want := []string{"a soup", "b soup", "c soup", "from within b soup", "late soup"}
+	if !slices.Equal(seen, want) {
 		t.Fatalf("found %q, want %q", seen, want)
 	}
 }
 
-func TestErrorsAreOfTheServiceOrNot(t *testing.T) {
+func TestErrorsOfTheServiceAreDistinguished(t *testing.T) {
 	for _, c := range []struct {
 		err          error
-		own          menuErr // 0 if the error is none of the service
+		own          menuErr // 0 if the error is not the service's
 		text, asText string
 	}{
 		{soldOut, soldOut, "SoldOut", "failure: SoldOut"},
@@ -83,13 +87,14 @@ func TestErrorsAreOfTheServiceOrNot(t *testing.T) {
 		}
 	}
 	for _, none := range []error{nil, menuErr(0), future.Error[menuErr]{}} {
-		if response, err := future.Done[string, menuErr]("soup", none).Await(t.Context()); response != "soup" || err != nil {
+		response, err := future.Done[string, menuErr]("soup", none).Await(t.Context())
+		if response != "soup" || err != nil {
 			t.Errorf("%v: found %q, %v", none, response, err)
 		}
 	}
 }
 
-func TestAnEnumOfAnotherPackageIsFoundInItsWrapper(t *testing.T) {
+func TestEnumOfAnotherPackageIsFoundInError(t *testing.T) {
 	method := future.New[string, plainErr]()
 	method.CompleteMethod("", 7)
 	_, err := method.Await(t.Context())
@@ -101,7 +106,7 @@ func TestAnEnumOfAnotherPackageIsFoundInItsWrapper(t *testing.T) {
 	}
 }
 
-func TestAFutureThatIsCancelledTellsEveryone(t *testing.T) {
+func TestCancelledFutureNotifiesAllHandlers(t *testing.T) {
 	method := future.New[string, menuErr]()
 	var before, after error
 	method.Failure(func(err error) { before = err })
@@ -116,7 +121,7 @@ func TestAFutureThatIsCancelledTellsEveryone(t *testing.T) {
 	}
 }
 
-func TestAwaitEndsWithItsContextAndTheFutureGoesOn(t *testing.T) {
+func TestAwaitEndsWithContextButFutureContinues(t *testing.T) {
 	method := future.New[string, menuErr]()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(errKitchen)
@@ -144,11 +149,12 @@ func TestManyGoroutinesMayWait(t *testing.T) {
 	waiting.Wait()
 }
 
-func TestThenGoesOnWithTheResponse(t *testing.T) {
+func TestThenContinuesWithTheResponse(t *testing.T) {
 	double := func(response string) *future.Method[int, plainErr] {
 		return future.Done[int, plainErr](2*len(response), nil)
 	}
-	if length, err := future.Then(future.Done[string, menuErr]("soup", nil), double).Await(t.Context()); length != 8 || err != nil {
+	doubled := future.Then(future.Done[string, menuErr]("soup", nil), double)
+	if length, err := doubled.Await(t.Context()); length != 8 || err != nil {
 		t.Fatalf("found %d, %v", length, err)
 	}
 	_, err := future.Then(future.Done[string, menuErr]("", soldOut), double).Await(t.Context())
@@ -157,7 +163,7 @@ func TestThenGoesOnWithTheResponse(t *testing.T) {
 	}
 }
 
-func TestCancellingThenReachesWhatItWaitsFor(t *testing.T) {
+func TestCancelOfThenCancelsThePendingFuture(t *testing.T) {
 	first, second := future.New[string, menuErr](), future.New[string, menuErr]()
 	whole := future.Then(first, func(string) *dish { return second })
 	first.Complete("soup", nil)
@@ -167,22 +173,27 @@ func TestCancellingThenReachesWhatItWaitsFor(t *testing.T) {
 	}
 
 	first = future.New[string, menuErr]()
-	future.Then(first, func(string) *dish { t.Error("it was cancelled"); return second }).Cancel()
+	future.Then(first, func(string) *dish {
+		t.Error("a handler must not run after Cancel")
+		return second
+	}).Cancel()
 	if _, err := first.Await(t.Context()); !errors.Is(err, context.Canceled) {
 		t.Fatalf("found %v", err)
 	}
 }
 
 func TestMapConvertsTheResponse(t *testing.T) {
-	if loud, err := future.Map(future.Done[string, menuErr]("soup", nil), strings.ToUpper).Await(t.Context()); loud != "SOUP" || err != nil {
-		t.Fatalf("found %q, %v", loud, err)
+	loud := future.Map(future.Done[string, menuErr]("soup", nil), strings.ToUpper)
+	if response, err := loud.Await(t.Context()); response != "SOUP" || err != nil {
+		t.Fatalf("found %q, %v", response, err)
 	}
-	if _, err := future.Map(future.Done[string, menuErr]("", errKitchen), strings.ToUpper).Await(t.Context()); err != errKitchen {
+	failed := future.Map(future.Done[string, menuErr]("", errKitchen), strings.ToUpper)
+	if _, err := failed.Await(t.Context()); err != errKitchen {
 		t.Fatalf("found %v", err)
 	}
 }
 
-func TestRaceIsTheFirstAndCancelsTheRest(t *testing.T) {
+func TestRaceCancelsTheRemainingFutures(t *testing.T) {
 	slow, quick := future.New[string, menuErr](), future.New[string, menuErr]()
 	first := future.Race(slow, quick)
 	quick.Complete("salad", nil)
@@ -192,7 +203,9 @@ func TestRaceIsTheFirstAndCancelsTheRest(t *testing.T) {
 	if _, err := slow.Await(t.Context()); err != future.ErrCanceled {
 		t.Fatalf("found %v", err)
 	}
-	if response, _ := future.Race(future.Done[string, menuErr]("soup", nil), future.New[string, menuErr]()).Await(t.Context()); response != "soup" {
+	completed := future.Done[string, menuErr]("soup", nil)
+	decided := future.Race(completed, future.New[string, menuErr]())
+	if response, _ := decided.Await(t.Context()); response != "soup" {
 		t.Fatalf("found %q", response)
 	}
 	if _, err := future.Race[string, menuErr]().Await(t.Context()); err != future.ErrNone {
@@ -200,11 +213,12 @@ func TestRaceIsTheFirstAndCancelsTheRest(t *testing.T) {
 	}
 }
 
-func TestTimeoutEndsWhatTakesTooLong(t *testing.T) {
+func TestTimeoutCancelsALateFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := future.New[string, menuErr]()
 		began := time.Now()
-		if _, err := future.Timeout(slow, time.Hour).Await(t.Context()); err != future.ErrTimedOut || !errors.Is(err, context.DeadlineExceeded) {
+		_, err := future.Timeout(slow, time.Hour).Await(t.Context())
+		if err != future.ErrTimedOut || !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("found %v", err)
 		}
 		if took := time.Since(began); took != time.Hour {
@@ -223,32 +237,34 @@ func TestTimeoutEndsWhatTakesTooLong(t *testing.T) {
 	})
 }
 
-func TestAllSucceedsWithAll(t *testing.T) {
+func TestAllSucceedsAfterAllFutures(t *testing.T) {
 	completed := future.Done[string, menuErr]("soup", nil)
 	late := future.New[string, menuErr]()
 	all := future.All(completed, late)
 	fired := 0
-	all.Success(func() { fired++ }).Failure(func(int) { t.Error("none has failed") })
+	all.Success(func() { fired++ })
+	all.Failure(func(int) { t.Error("the failure handler must not run") })
 	if all.Completed() || fired != 0 {
-		t.Fatal("one is missing")
+		t.Fatal("completed before all futures have succeeded")
 	}
 	late.Complete("salad", nil)
 	responses, err := all.Await(t.Context())
-	if want := []string{"soup", "salad"}; !slices.Equal(responses, want) || err != nil || fired != 1 {
-		t.Fatalf("found %q, %v, fired %d times", responses, err, fired)
+	want := []string{"soup", "salad"}
+	if !slices.Equal(responses, want) || err != nil || fired != 1 {
+		t.Fatalf("found %q, %v, the handler ran %d times", responses, err, fired)
 	}
 }
 
-func TestAllOfNoneAndOfThoseThatAreCompleteFires(t *testing.T) {
+func TestAllOfCompletedOrNoFuturesCompletes(t *testing.T) {
 	fired := 0
 	future.All[string, menuErr]().Success(func() { fired++ })
 	future.All(future.Done[string, menuErr]("soup", nil)).Success(func() { fired++ })
 	if fired != 2 {
-		t.Fatalf("%d of 2 have fired", fired)
+		t.Fatalf("%d of 2 handlers have run", fired)
 	}
 }
 
-func TestAllFailsWithTheFirstThatDoes(t *testing.T) {
+func TestAllFailsWithTheFirstFailure(t *testing.T) {
 	first, second := future.New[string, menuErr](), future.New[string, menuErr]()
 	all := future.All(first, second)
 	index := -1
@@ -266,7 +282,7 @@ func TestAllFailsWithTheFirstThatDoes(t *testing.T) {
 	}
 }
 
-func TestBaseServesHandlersInOrder(t *testing.T) {
+func TestBaseRunsHandlersInOrder(t *testing.T) {
 	base := future.NewBase[int]()
 	var seen []int
 	note := func(value int) { seen = append(seen, value) }
@@ -291,7 +307,7 @@ func TestBaseCanBeAwaitedAndCancelled(t *testing.T) {
 			t.Fatalf("found %v, %v", value, err)
 		}
 		canceled := future.NewBase[bool]()
-		canceled.Handle(func(bool) { t.Error("it was cancelled") })
+		canceled.Handle(func(bool) { t.Error("a handler must not run after Cancel") })
 		canceled.Cancel()
 		ran := false
 		canceled.Handle(func(value bool) { ran = !value })
@@ -311,7 +327,7 @@ func TestAllOfWaitsForFuturesOfAnyTypes(t *testing.T) {
 	all := future.AllOf(dish, bill)
 	bill.Complete(7, nil)
 	if all.Completed() {
-		t.Fatal("one is missing")
+		t.Fatal("completed before all futures have succeeded")
 	}
 	dish.Complete("soup", nil)
 	if err := all.Await(t.Context()); err != nil {
@@ -322,8 +338,10 @@ func TestAllOfWaitsForFuturesOfAnyTypes(t *testing.T) {
 	}
 }
 
-func TestAllOfFailsWithTheFirstThatDoesAndCancelsTheRest(t *testing.T) {
-	dish, bill, tip := future.New[string, menuErr](), future.New[int, plainErr](), future.New[int, plainErr]()
+func TestAllOfFailureCancelsTheRest(t *testing.T) {
+	dish := future.New[string, menuErr]()
+	bill := future.New[int, plainErr]()
+	tip := future.New[int, plainErr]()
 	failed := -1
 	all := future.AllOf(dish, bill, tip).Failure(func(index int) { failed = index })
 	bill.CompleteMethod(0, 5)
@@ -338,38 +356,41 @@ func TestAllOfFailsWithTheFirstThatDoesAndCancelsTheRest(t *testing.T) {
 	}
 }
 
-func TestJoinWaitsForAllHoweverTheyEnd(t *testing.T) {
+func TestJoinWaitsForAllFutures(t *testing.T) {
 	dish, bill := future.New[string, menuErr](), future.New[int, plainErr]()
 	ended := false
 	both := future.Join(dish, bill).Success(func() { ended = true })
 	bill.CompleteMethod(0, 5)
 	if both.Completed() {
-		t.Fatal("one is missing")
+		t.Fatal("completed before all futures have succeeded")
 	}
 	dish.Complete("soup", nil)
 	if err := both.Await(t.Context()); err != nil || !ended {
 		t.Fatalf("found %v, ended %v", err, ended)
 	}
 	if !future.Join().Completed() {
-		t.Fatal("there is nothing to wait for")
+		t.Fatal("Join without futures must be completed")
 	}
 	waiting := future.New[string, menuErr]()
 	cancelled := future.Join(waiting)
 	cancelled.Cancel()
 	if !waiting.Completed() || !cancelled.Completed() {
-		t.Fatal("it was cancelled")
+		t.Fatal("Cancel must complete the futures")
 	}
 }
 
-func TestAnyIsTheFirstToSucceedAndCancelsTheRest(t *testing.T) {
-	failing, quick, slow := future.New[string, menuErr](), future.New[string, menuErr](), future.New[string, menuErr]()
+func TestAnySuccessCancelsTheRest(t *testing.T) {
+	failing := future.New[string, menuErr]()
+	quick := future.New[string, menuErr]()
+	slow := future.New[string, menuErr]()
 	first := future.Any(failing, quick, slow)
 	failing.CompleteMethod("", soldOut)
 	if first.Completed() {
-		t.Fatal("two may still succeed")
+		t.Fatal("completed while futures may still succeed")
 	}
 	quick.Complete("soup", nil)
-	if response, err := first.Await(t.Context()); response != "soup" || err != nil || !slow.Completed() {
+	response, err := first.Await(t.Context())
+	if response != "soup" || err != nil || !slow.Completed() {
 		t.Fatalf("found %q, %v, %v", response, err, slow)
 	}
 }
@@ -386,7 +407,8 @@ func TestAnyFailsWithAllErrors(t *testing.T) {
 	if want := "none of 2 has succeeded: SoldOut; the kitchen is closed"; err.Error() != want {
 		t.Fatalf("found %q, want %q", err, want)
 	}
-	if _, err := future.Any[string, menuErr]().Await(t.Context()); err == nil || err.Error() != "future: there was nothing to succeed" {
-		t.Fatalf("found %v", err)
+	_, err = future.Any[string, menuErr]().Await(t.Context())
+	if want := "future: Any called with no futures"; err == nil || err.Error() != want {
+		t.Fatalf("found %v, want %s", err, want)
 	}
 }

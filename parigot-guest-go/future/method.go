@@ -7,9 +7,13 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 )
 
-// Method is a response of type T to come, or an error. The errors of its own are those of the enum E.
+// Method is a future of a response of type T or an error. The service's errors are values of the
+// enum E.
 //
-// It is complete at the latest when it is cancelled. The first completion wins; later ones are ignored.
+// A cancellation completes the future. Only the first completion counts; later ones are ignored.
+//
+// The mutex guards the fields below it. After the phase has left pending, value and err do not
+// change, and are read without the mutex.
 type Method[T any, E ErrorType] struct {
 	hooks Hooks
 
@@ -18,46 +22,53 @@ type Method[T any, E ErrorType] struct {
 	value    T
 	err      error
 	handlers []handler[T]
-	done     chan struct{} // made for whoever waits
+	done     chan struct{} // created by the first Await that blocks
 }
 
-// Hooks is what the maker of a future adds to it.
+// Hooks connects a future to its creator.
 type Hooks interface {
-	// Run runs the handlers that were registered before the future has completed; without hooks they run where it is completed.
+	// Run runs the handlers that were registered before the completion. Without hooks, the handlers
+	// run on the goroutine that completes the future.
 	Run(handlers func())
-	// Abandon does what Cancel shall do: it completes the future, or else ErrCanceled does so when it returns.
+	// Abandon is called by Cancel. It may complete the future. Otherwise the future completes with
+	// ErrCanceled after Abandon has returned.
 	Abandon()
-	// Idle is told that an Await has nothing to do but wait. It reports whether the future may have completed meanwhile; else the Await blocks.
+	// Idle is called before Await blocks. It reports whether the future may have completed in the
+	// meantime; if not, Await blocks.
 	Idle() bool
-	// Interrupted is told that an Await ends with its context. It reports whether the future ends for the same reason, here or on another
-	// goroutine that is about to complete it: then the Await ends as the future does.
+	// Interrupted is called when the context of an Await has ended. It reports whether the future
+	// ends for the same reason: it is completed, or another goroutine is about to complete it. Then
+	// Await returns the result of the future.
 	Interrupted() bool
 }
 
-// phase is how far a Method is.
+// phase is the state of a Method: pending, then draining if there are handlers, then settled.
 type phase uint8
 
 const (
 	pending  phase = iota
-	draining       // complete, and handlers still run: what is registered waits for its turn
-	settled        // complete, and what is registered runs at once
+	draining       // completed, and handlers still run: new handlers are queued
+	settled        // completed: new handlers run immediately
 )
 
-// handler has one of two functions.
+// handler holds one of two functions.
 type handler[T any] struct {
 	success func(T)
 	failure func(error)
 }
 
-// New returns a future that is not complete.
+// New returns a future that is not completed.
 func New[T any, E ErrorType]() *Method[T, E] { return new(Method[T, E]) }
 
-// Init gives hooks to a future that nobody has used yet, for a maker of which the future is a part.
+// Init sets the hooks of a future before its first use. A creator that embeds the future calls
+// Init.
 func (m *Method[T, E]) Init(hooks Hooks) { m.hooks = hooks }
 
-// Done returns a future that is complete: with the error, unless that is nil or an E of zero, else with the response.
+// Done returns a completed future: with the error, unless it is nil or an E of 0, else with the
+// response.
 //
-// An E that is an error, and one wrapped in it, is an error of the service; any other error says that there is no answer.
+// An error that is or wraps an E is an error of the service. Any other error means that there is no
+// response.
 func Done[T any, E ErrorType](out T, err error) *Method[T, E] {
 	method := &Method[T, E]{phase: settled}
 	if method.err = normalize[E](err); method.err == nil {
@@ -66,7 +77,8 @@ func Done[T any, E ErrorType](out T, err error) *Method[T, E] {
 	return method
 }
 
-// Complete completes the future: with the error, unless that is nil or an E of zero, else with the response.
+// Complete completes the future: with the error, unless it is nil or an E of 0, else with the
+// response.
 func (m *Method[T, E]) Complete(out T, err error) {
 	err = normalize[E](err)
 	m.mu.Lock()
@@ -94,7 +106,8 @@ func (m *Method[T, E]) Complete(out T, err error) {
 	}
 }
 
-// CompleteMethod completes the future with an error of the service, unless that is zero, else with the response.
+// CompleteMethod completes the future: with an error of the service, unless it is 0, else with the
+// response.
 func (m *Method[T, E]) CompleteMethod(out T, err E) {
 	if err == 0 {
 		m.Complete(out, nil)
@@ -103,7 +116,7 @@ func (m *Method[T, E]) CompleteMethod(out T, err E) {
 	}
 }
 
-// drain runs the handlers, also those that come while it does.
+// drain runs the handlers, including handlers registered in the meantime.
 func (m *Method[T, E]) drain() {
 	for {
 		m.mu.Lock()
@@ -119,7 +132,7 @@ func (m *Method[T, E]) drain() {
 	}
 }
 
-// run runs a handler if the outcome is the one that it is for. The future is complete.
+// run runs a handler if it matches the outcome. The future must be completed.
 func (m *Method[T, E]) run(h handler[T]) {
 	switch {
 	case m.err == nil && h.success != nil:
@@ -141,21 +154,22 @@ func (m *Method[T, E]) register(h handler[T]) *Method[T, E] {
 	return m
 }
 
-// Success registers what to do with the response.
+// Success registers a handler for the response.
 func (m *Method[T, E]) Success(handle func(T)) *Method[T, E] {
 	return m.register(handler[T]{success: handle})
 }
 
-// Failure registers what to do with the error: see [Method.Await].
+// Failure registers a handler for the error: see [Method.Await].
 func (m *Method[T, E]) Failure(handle func(error)) *Method[T, E] {
 	return m.register(handler[T]{failure: handle})
 }
 
-// Await blocks until the future is complete, and returns how. If the context ends before that, its cause is returned; the future
-// goes on.
+// Await blocks until the future is completed, and returns its response or error. If the context
+// ends before, Await returns the cause of the context, and the future continues.
 //
-// An error of the service is an [Error], and [errors.As] finds the E in it if that is an error. Any other error says that there is no
-// answer, for example a *parigot.CallError, or [ErrCanceled].
+// An error of the service is an [Error], and [errors.As] finds the E in it if E is an error type.
+// Any other error means that there is no response, for example a *parigot.CallError, or
+// [ErrCanceled].
 func (m *Method[T, E]) Await(ctx context.Context) (T, error) {
 	for !m.Completed() {
 		if m.hooks == nil || ctx.Err() != nil || !m.hooks.Idle() {
@@ -165,14 +179,14 @@ func (m *Method[T, E]) Await(ctx context.Context) (T, error) {
 	return m.value, m.err
 }
 
-// block is Await for a goroutine that has nothing else to do.
+// block is the slow path of Await: it blocks the goroutine.
 func (m *Method[T, E]) block(ctx context.Context) (T, error) {
 	done := m.wait()
 	if done == nil {
 		return m.value, m.err
 	}
 	if ctx.Done() == nil {
-		<-done // much cheaper than to select
+		<-done // much cheaper than a select
 		return m.value, m.err
 	}
 	select {
@@ -190,7 +204,7 @@ func (m *Method[T, E]) block(ctx context.Context) (T, error) {
 	return none, fmt.Errorf("awaiting an answer: %w", context.Cause(ctx))
 }
 
-// wait returns what is closed when the future completes, or nil if it has.
+// wait returns a channel that is closed by the completion, or nil if the future is completed.
 func (m *Method[T, E]) wait() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -203,7 +217,7 @@ func (m *Method[T, E]) wait() <-chan struct{} {
 	return m.done
 }
 
-// Completed reports whether the outcome is known.
+// Completed reports whether the future is completed.
 func (m *Method[T, E]) Completed() bool {
 	m.mu.Lock()
 	completed := m.phase != pending
@@ -211,8 +225,8 @@ func (m *Method[T, E]) Completed() bool {
 	return completed
 }
 
-// Cancel says that nobody wants the response: a future that is not complete fails with [ErrCanceled] or, if it is a call's, with the
-// call's error. A callee is told.
+// Cancel cancels the future, unless it is completed. The future fails with [ErrCanceled]. The
+// future of a call fails with the call's error, and the context of the handler ends.
 func (m *Method[T, E]) Cancel() {
 	if m.hooks != nil && !m.Completed() {
 		m.hooks.Abandon()
@@ -221,7 +235,7 @@ func (m *Method[T, E]) Cancel() {
 	m.Complete(none, ErrCanceled)
 }
 
-// String says how far it is, for people.
+// String returns the state of the future, for people.
 func (m *Method[T, E]) String() string {
 	if !m.Completed() {
 		return "pending"

@@ -1,7 +1,12 @@
-// Package id has parigot's typed ids: 128 bits, of which 16 say the type and 112 are random.
+// Package id provides parigot's typed ids of 128 bits: a type tag of 16 bits and 112 random bits.
 //
-// The text form, `svc_` and 24 digits of Crockford's base 32, the last of them a check digit, can be copied from a log and
-// parsed again; the short form, `svc_` and 6 digits, is for people. The wire form is two numbers. The Rust crate parigot-abi
-// writes all three down. Of two special ids, empty means that nobody has set it and is the zero value of [ID]; zero stands
-// where there is no answer, and equals nothing.
+// An id has three forms, which the Rust crate parigot-abi specifies:
+//
+//   - The text form is `svc_` and 24 digits of Crockford's base 32. The last digit is a check
+//     digit. You can copy the text from a log and parse it.
+//   - The short form, `svc_` and 6 digits, is for people.
+//   - The wire form is two numbers.
+//
+// Two ids are special. The empty id is unset, and is the zero value of [ID]. The zero id means "no
+// answer", and equals no id.
 package id

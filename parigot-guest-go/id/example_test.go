@@ -18,7 +18,8 @@ func ExampleParse() {
 }
 
 func ExampleID() {
-	type order = id.ID[id.Service] // of a type of its own in a program: see parigot boilerplateid
+	// A program has a type of its own: see parigot boilerplateid.
+	type order = id.ID[id.Service]
 	one, two := id.New[id.Service](), id.New[id.Service]()
 	pizzas := map[order]string{one: "margherita", two: "tartufo"}
 	fmt.Println(one == two, pizzas[two])

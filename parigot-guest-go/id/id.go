@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// Type makes ids distinct. An implementation is an empty struct whose methods return constants.
+// Type is a type of id. An implementation is an empty struct whose methods return constants.
 type Type interface {
-	// Name is what messages call it, ServiceID.
+	// Name returns the type's name in messages, ServiceID.
 	Name() string
-	// Prefix is one to three of a-z and 0-9, the first a letter.
+	// Prefix returns one to three characters of a-z and 0-9; the first is a letter.
 	Prefix() string
 }
 
@@ -39,27 +39,29 @@ func (Instance) Prefix() string { return "ins" }
 
 // Parigot's own ids.
 type (
-	HostID     = ID[Host]     // one running host
-	ServiceID  = ID[Service]  // one service of a deployment
-	MethodID   = ID[Method]   // one method of a service
-	CallID     = ID[Call]     // one rpc in flight
-	InstanceID = ID[Instance] // one running guest
+	HostID     = ID[Host]     // id of a running host
+	ServiceID  = ID[Service]  // id of a service of a deployment
+	MethodID   = ID[Method]   // id of a method of a service
+	CallID     = ID[Call]     // id of an rpc in flight
+	InstanceID = ID[Instance] // id of a running guest
 )
 
 const (
-	digits   = 23 // of the payload, without the check digit
+	digits   = 23 // digits of the payload, without the check digit
 	highMask = 1<<48 - 1
 	alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 )
 
-// ID is an id of type T. Ids compare with ==, and are keys of maps: ids of different types do not compile together. Zero, which stands where
-// there is no answer, equals nothing, not even itself; as a key it is never found.
+// ID is an id of type T. Ids of different types are different Go types.
+//
+// Ids compare with ==, and can be keys of maps. The zero id equals no id, not even itself, so a map
+// never finds it.
 type ID[T Type] struct {
 	high, low uint64  // the payload: 48 and 64 bits
-	unequal   float64 // not a number in zero, 0 in all else: what makes == say so
+	unequal   float64 // NaN in the zero id, which makes == false; else 0
 }
 
-// Zero returns the id that stands where there is no answer.
+// Zero returns the id for "no answer".
 func Zero[T Type]() ID[T] { return ofPayload[T](highMask, ^uint64(0)) }
 
 // ofPayload returns the id with that payload.
@@ -71,14 +73,16 @@ func ofPayload[T Type](high, low uint64) ID[T] {
 	return id
 }
 
-// New returns an id of random bits: those of the host, in a guest.
+// New returns an id of random bits. In a guest the random bits come from the host.
 func New[T Type]() ID[T] {
 	var random [16]byte
 	rand.Read(random[:]) // never fails
-	return FromRandom[T](binary.LittleEndian.Uint64(random[:8]), binary.LittleEndian.Uint64(random[8:]))
+	le := binary.LittleEndian
+	return FromRandom[T](le.Uint64(random[:8]), le.Uint64(random[8:]))
 }
 
-// FromRandom returns an id of the lower 112 of 128 random bits. It is neither empty nor zero: those two are replaced.
+// FromRandom returns an id of the low 112 of 128 random bits. The id is neither empty nor zero,
+// since those two payloads are replaced.
 func FromRandom[T Type](high, low uint64) ID[T] {
 	id := ID[T]{high: high & highMask, low: low}
 	switch {
@@ -90,7 +94,8 @@ func FromRandom[T Type](high, low uint64) ID[T] {
 	return id
 }
 
-// FromWire reads the wire form. (0, 0), a message's unset field, is empty.
+// FromWire reads the wire form. (0, 0), an unset field of a message, gives the empty id. The error
+// of a tag of another type is a [TypeError].
 func FromWire[T Type](high, low uint64) (ID[T], error) {
 	if (high|low) != 0 && high>>48 != tag[T]() {
 		return ID[T]{}, wrongType[T]()
@@ -98,22 +103,22 @@ func FromWire[T Type](high, low uint64) (ID[T], error) {
 	return ofPayload[T](high, low), nil
 }
 
-// Wire returns the wire form: high and low half.
+// Wire returns the wire form: the high and the low half.
 func (id ID[T]) Wire() (high, low uint64) { return tag[T]()<<48 | id.high, id.low }
 
-// Key returns all 128 bits: as keys of maps, unlike ids themselves, those of zero ids are equal.
+// Key returns all 128 bits, as a key for maps. Unlike zero ids, their keys are equal.
 func (id ID[T]) Key() [2]uint64 {
 	high, low := id.Wire()
 	return [2]uint64{high, low}
 }
 
-// Equal is ==, for those who look for a method.
+// Equal reports whether the ids are equal, as == does.
 func (id ID[T]) Equal(other ID[T]) bool { return id == other }
 
-// IsEmpty reports whether nobody has set it.
+// IsEmpty reports whether the id is the empty id.
 func (id ID[T]) IsEmpty() bool { return id.high == 0 && id.low == 0 }
 
-// IsZero reports whether it stands for no answer.
+// IsZero reports whether the id is the zero id.
 func (id ID[T]) IsZero() bool { return id.high == highMask && id.low == ^uint64(0) }
 
 // String returns the text form.
@@ -150,7 +155,8 @@ func text[T Type](values []byte) string {
 	return out.String()
 }
 
-// Parse reads the text form. Its errors are [TypeError], [LengthError], [DigitError] and [CheckError].
+// Parse reads the text form. Its errors are [TypeError], [LengthError], [DigitError] and
+// [CheckError].
 func Parse[T Type](text string) (ID[T], error) {
 	var t T
 	prefix := t.Prefix() + "_"
@@ -169,7 +175,7 @@ func Parse[T Type](text string) (ID[T], error) {
 		}
 		values[k] = byte(value)
 	}
-	// The top 3 of the 115 bits are 0 in every id, so a first digit above 3 was mistyped.
+	// The top 3 of the 115 bits are 0 in every id, so a first digit above 3 is an error.
 	if checkDigit(values[:digits]) != values[digits] || values[0] > 3 {
 		return ID[T]{}, CheckError{}
 	}
@@ -180,7 +186,7 @@ func Parse[T Type](text string) (ID[T], error) {
 	return ofPayload[T](high, low), nil
 }
 
-// TypeError says that text or numbers are no id of the expected type.
+// TypeError is the error of a text or wire form of another type.
 type TypeError struct{ Expected, Prefix string }
 
 func wrongType[T Type]() error {
@@ -192,27 +198,27 @@ func (e TypeError) Error() string {
 	return fmt.Sprintf("not a %s: expected it to start with `%s_`", e.Expected, e.Prefix)
 }
 
-// LengthError says how many characters follow the prefix.
+// LengthError is the error of a wrong number of characters after the prefix.
 type LengthError struct{ Found int }
 
 func (e LengthError) Error() string {
 	return fmt.Sprintf("expected %d characters after the prefix, found %d", digits+1, e.Found)
 }
 
-// DigitError names a character that is no digit, and its place in the text, from 0.
+// DigitError is the error of a character that is not a digit. At is its index in the text, from 0.
 type DigitError struct {
 	Found rune
 	At    int
 }
 
 func (e DigitError) Error() string {
-	return fmt.Sprintf("%q at character %d is no digit of an id", e.Found, e.At)
+	return fmt.Sprintf("%q at character %d is not a digit of an id", e.Found, e.At)
 }
 
-// CheckError says that the digits do not belong together: something was mistyped.
+// CheckError is the error of a check digit that does not match: the text was mistyped.
 type CheckError struct{}
 
-func (CheckError) Error() string { return "a character is wrong: the check digit does not fit" }
+func (CheckError) Error() string { return "the check digit does not match: a character is wrong" }
 
 // checkDigit returns the sum of digit k times x^(23-k) in GF(32), by Horner's rule.
 func checkDigit(values []byte) byte {
@@ -226,7 +232,8 @@ func checkDigit(values []byte) byte {
 	return sum
 }
 
-// tag returns the prefix read as a number in base 37: nothing is 0, a-z are 1 to 26, 0-9 are 27 to 36.
+// tag returns the prefix read as a number in base 37: absent is 0, a-z are 1 to 26, 0-9 are 27 to
+// 36.
 func tag[T Type]() uint64 {
 	var t T
 	prefix := t.Prefix()

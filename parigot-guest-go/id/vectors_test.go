@@ -19,14 +19,19 @@ type z90 struct{}
 func (z90) Name() string   { return "Z90ID" }
 func (z90) Prefix() string { return "z90" }
 
-// caseOf is the tests' view of one type of id.
+// caseOf holds the tests of one type of id.
 type caseOf struct {
 	good, constant, bad func(*testing.T, *vectors.Case)
 }
 
 var types = map[string]caseOf{
-	"hst": of[id.Host](), "svc": of[id.Service](), "mth": of[id.Method](), "cal": of[id.Call](), "ins": of[id.Instance](),
-	"q": of[q](), "z90": of[z90](),
+	"hst": of[id.Host](),
+	"svc": of[id.Service](),
+	"mth": of[id.Method](),
+	"cal": of[id.Call](),
+	"ins": of[id.Instance](),
+	"q":   of[q](),
+	"z90": of[z90](),
 }
 
 func of[T id.Type]() caseOf { return caseOf{good[T], constant[T], bad[T]} }
@@ -48,7 +53,7 @@ func each(t *testing.T, what string, check func(caseOf) func(*testing.T, *vector
 		prefix, _ := c.Text("prefix")
 		of, ok := types[prefix]
 		if !ok {
-			t.Fatalf("no id type has the prefix %s", prefix)
+			t.Fatalf("unknown prefix: %s", prefix)
 		}
 		check(of)(t, c)
 	})
@@ -56,7 +61,9 @@ func each(t *testing.T, what string, check func(caseOf) func(*testing.T, *vector
 
 func good[T id.Type](t *testing.T, c *vectors.Case) {
 	random, _ := c.Text("random")
-	checkID(t, c, id.FromRandom[T](vectors.Parse(t, random[:16], 16), vectors.Parse(t, random[16:], 16)))
+	high := vectors.Parse(t, random[:16], 16)
+	low := vectors.Parse(t, random[16:], 16)
+	checkID(t, c, id.FromRandom[T](high, low))
 }
 
 func constant[T id.Type](t *testing.T, c *vectors.Case) {
@@ -103,7 +110,7 @@ func bad[T id.Type](t *testing.T, c *vectors.Case) {
 	check(t, kind(err), want)
 }
 
-// kind is what the vectors call an error.
+// kind returns the name of an error in the vectors.
 func kind(err error) string {
 	if length, ok := errors.AsType[id.LengthError](err); ok {
 		return fmt.Sprint("length ", length.Found)

@@ -7,15 +7,15 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/idpb"
 )
 
-func TestIDsTravel(t *testing.T) {
+func TestIDsPassThroughMessages(t *testing.T) {
 	call := id.New[id.Call]()
 	if got, err := idpb.As[id.Call](idpb.New(call)); err != nil || got != call {
 		t.Errorf("%v became %v, %v", call, got, err)
 	}
 	if got, err := idpb.As[id.Call](nil); err != nil || !got.IsEmpty() {
-		t.Errorf("a field that nobody has set became %v, %v", got, err)
+		t.Errorf("an unset field became %v, %v", got, err)
 	}
 	if got, err := idpb.As[id.Service](idpb.New(call)); err == nil {
-		t.Errorf("the id of a call became that of a service, %v", got)
+		t.Errorf("a call id became the service id %v", got)
 	}
 }

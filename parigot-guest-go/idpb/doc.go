@@ -1,2 +1,3 @@
-// Package idpb has the message in which ids travel, parigot.v1.Id, which a .proto imports from parigot/v1/id.proto.
+// Package idpb provides the message form of ids, parigot.v1.Id. A .proto imports the message from
+// parigot/v1/id.proto.
 package idpb

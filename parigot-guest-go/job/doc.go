@@ -1,8 +1,11 @@
-// Package job keeps work that takes longer than a call: one call starts it and returns an id, others ask with that id how far it is.
+// Package job runs work that takes longer than a call. One call starts a job and returns its id;
+// later calls poll the job with the id.
 //
-// A method must not take long, and a deadline ends those that do. [Jobs] keeps what goes on behind a method, and its results for those who ask for
-// them later. Ids are of the service's own type, which `parigot boilerplateid` writes.
+// A method must not take long, and its deadline ends a long call. [Jobs] holds the running jobs
+// behind a method, and keeps their results for later calls. Ids have the service's own type, which
+// `parigot boilerplateid` writes.
 //
-// Work belongs to no call: its context has the values of the one that it was started with, and neither its deadline nor its end. A panic ends the guest, as
-// in a handler; then, and when the guest leaves, its jobs are gone, and the next life of a service does not know their ids.
+// A job belongs to no call. Its context has the values of the context that started the job, but not
+// its deadline and not its end. A panic in a job ends the guest, as a panic in a handler does. When
+// the guest ends, its jobs end, and a restarted service does not know their ids.
 package job

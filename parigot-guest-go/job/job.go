@@ -13,24 +13,24 @@ const (
 	KeepingDefault = 5 * time.Minute
 )
 
-// Config is how many jobs there may be and how long their results are kept.
+// Config limits the number of jobs and the time for which results are kept.
 type Config struct {
-	AtMost  int           // those counted whose results are kept; 0 is [AtMostDefault]
-	Keeping time.Duration // from a job's end; 0 is [KeepingDefault]
+	AtMost  int           // limit on running jobs and kept results; 0 is [AtMostDefault]
+	Keeping time.Duration // time for which a result is kept; 0 is [KeepingDefault]
 }
 
-// ID is an id of a user's own type: see package id.
+// ID is an id of any type: see package id.
 type ID interface{ Key() [2]uint64 }
 
-// Jobs are jobs with ids of type I and results of type T. Any goroutine may use them.
+// Jobs holds jobs with ids of type I and results of type T. Any goroutine may use it.
 type Jobs[I ID, T any] struct {
 	newID  func() I
 	config Config
 
 	mu      sync.Mutex
-	entries map[[2]uint64]*entry[T] // by the keys of their ids
-	ended   []*entry[T]             // by when they are forgotten; also some that are forgotten already
-	sweeps  bool                    // a timer runs that forgets them
+	entries map[[2]uint64]*entry[T] // by the key of the id
+	ended   []*entry[T]             // ordered by until; may contain removed entries
+	sweeps  bool                    // true while a timer for the removal of results runs
 }
 
 type entry[T any] struct {
@@ -38,39 +38,40 @@ type entry[T any] struct {
 	cancel context.CancelFunc
 	ended  chan struct{}
 	job    Job[T]
-	until  time.Time // once it has ended
+	until  time.Time // time of the removal, set when the job ends
 }
 
-// State is how far a job is.
+// State is the state of a job.
 type State int
 
 const (
-	// Unknown is a job that there is not: there never was one of that id, it was cancelled, its result is forgotten, or the guest was made anew.
+	// Unknown means that there is no such job: the id was never used, the job was cancelled, its
+	// result was removed, or the guest was restarted.
 	Unknown State = iota
-	// Running is a job that has not ended.
+	// Running means that the job has not ended.
 	Running
-	// Done is a job that has ended, well or with an error. Whoever asks again before it is forgotten gets the same again, so an answer that was lost on
-	// its way costs nothing.
+	// Done means that the job has ended, with a result or an error. Further polls before the
+	// removal return the same result, so the loss of a reply has no effect.
 	Done
 )
 
 func (s State) String() string { return [...]string{"Unknown", "Running", "Done"}[s] }
 
-// Job is how far a job is, and once it is done, what it has come to.
+// Job is the state of a job and, if the job is done, its result and error.
 type Job[T any] struct {
 	State  State
 	Result T
 	Err    error
 }
 
-// TooManyError says that there are as many jobs as there may be, those counted whose results are kept.
+// TooManyError is the error of a job above the limit. Jobs with kept results count.
 type TooManyError struct{ AtMost int }
 
 func (e TooManyError) Error() string {
 	return fmt.Sprintf("there are %d jobs already, the most that there may be", e.AtMost)
 }
 
-// New returns no jobs yet, whose ids newID makes.
+// New returns an empty set of jobs. The function newID creates their ids.
 func New[T any, I ID](newID func() I, config Config) *Jobs[I, T] {
 	if config.AtMost == 0 {
 		config.AtMost = AtMostDefault
@@ -81,9 +82,10 @@ func New[T any, I ID](newID func() I, config Config) *Jobs[I, T] {
 	return &Jobs[I, T]{newID: newID, config: config, entries: map[[2]uint64]*entry[T]{}}
 }
 
-// Start starts a job on a goroutine of its own, and returns its id at once. If there are too many it is a [TooManyError].
+// Start starts a job on its own goroutine, and returns the id immediately. If there are too many
+// jobs, it returns a [TooManyError].
 //
-// The context that work gets has the values of ctx; it ends when the job is cancelled.
+// The context of work has the values of ctx, and ends when the job is cancelled.
 func (j *Jobs[I, T]) Start(ctx context.Context, work func(context.Context) (T, error)) (I, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -103,7 +105,7 @@ func (j *Jobs[I, T]) Start(ctx context.Context, work func(context.Context) (T, e
 	return id, nil
 }
 
-// Poll returns how far a job is.
+// Poll returns the current state of a job.
 func (j *Jobs[I, T]) Poll(id I) Job[T] {
 	if found := j.find(id); found != nil {
 		return j.read(found)
@@ -111,7 +113,7 @@ func (j *Jobs[I, T]) Poll(id I) Job[T] {
 	return Job[T]{}
 }
 
-// Wait returns how far a job is when it has ended, or when the context has.
+// Wait blocks until the job or the context has ended, and returns the state of the job.
 func (j *Jobs[I, T]) Wait(ctx context.Context, id I) Job[T] {
 	found := j.find(id)
 	if found == nil {
@@ -124,9 +126,11 @@ func (j *Jobs[I, T]) Wait(ctx context.Context, id I) Job[T] {
 	return j.read(found)
 }
 
-// Cancel ends the context of a job's work, or forgets its result. It reports whether there was such a job, which nobody knows any more from now on.
+// Cancel ends the context of a running job, or removes a kept result. It reports whether there was
+// such a job. Afterwards the id is unknown.
 //
-// Work that does not look at its context goes on, since a goroutine cannot be stopped; what it comes to is dropped.
+// Work that ignores its context continues, since a goroutine cannot be stopped. Its result is
+// dropped.
 func (j *Jobs[I, T]) Cancel(id I) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -156,7 +160,7 @@ func (j *Jobs[I, T]) read(found *entry[T]) Job[T] {
 	return found.job
 }
 
-// end keeps what a job has come to, unless it was cancelled.
+// end keeps the result of a job, unless the job was cancelled.
 func (j *Jobs[I, T]) end(ended *entry[T], job Job[T]) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -171,7 +175,7 @@ func (j *Jobs[I, T]) end(ended *entry[T], job Job[T]) {
 	j.keepSwept()
 }
 
-// forgetOld forgets results that were kept long enough. It is called under the lock.
+// forgetOld removes results whose time is over. The caller holds the mutex.
 func (j *Jobs[I, T]) forgetOld() {
 	now := time.Now()
 	for len(j.ended) > 0 && !now.Before(j.ended[0].until) {
@@ -181,7 +185,8 @@ func (j *Jobs[I, T]) forgetOld() {
 	}
 }
 
-// keepSwept sees to it that results are forgotten when nobody asks any more. Without results there is no timer. It is called under the lock.
+// keepSwept starts a timer for the removal of the oldest result, so that results are removed
+// without further polls. Without results there is no timer. The caller holds the mutex.
 func (j *Jobs[I, T]) keepSwept() {
 	if j.sweeps || len(j.ended) == 0 {
 		return

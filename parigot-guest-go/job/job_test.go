@@ -25,7 +25,7 @@ func newTicketID() ticketID { return id.New[ticket]() }
 
 var errBurnt = errors.New("burnt")
 
-// baking returns work that takes so long.
+// baking returns work of that duration.
 func baking(long time.Duration, err error) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
 		select {
@@ -44,7 +44,9 @@ func check(t *testing.T, found job.Job[string], want string) {
 	}
 }
 
-func start(t *testing.T, jobs *job.Jobs[ticketID, string], work func(context.Context) (string, error)) ticketID {
+func start(
+	t *testing.T, jobs *job.Jobs[ticketID, string], work func(context.Context) (string, error),
+) ticketID {
 	t.Helper()
 	started, err := jobs.Start(t.Context(), work)
 	if err != nil {
@@ -53,11 +55,12 @@ func start(t *testing.T, jobs *job.Jobs[ticketID, string], work func(context.Con
 	return started
 }
 
-func TestAJobOutlivesItsCallAndItsResultIsKeptForAWhile(t *testing.T) {
+func TestJobOutlivesItsCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		jobs := job.New[string](newTicketID, job.Config{Keeping: time.Minute})
 		type colour struct{}
-		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), colour{}, "red"), time.Second)
+		coloured := context.WithValue(t.Context(), colour{}, "red")
+		ctx, cancel := context.WithTimeout(coloured, time.Second)
 		order, err := jobs.Start(ctx, func(ctx context.Context) (string, error) {
 			_, hasDeadline := ctx.Deadline()
 			pizza, err := baking(time.Hour, nil)(ctx)
@@ -79,26 +82,29 @@ func TestAJobOutlivesItsCallAndItsResultIsKeptForAWhile(t *testing.T) {
 	})
 }
 
-func TestAJobThatFailsIsDone(t *testing.T) {
+func TestFailedJobIsDone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		jobs := job.New[string](newTicketID, job.Config{})
-		check(t, jobs.Wait(t.Context(), start(t, jobs, baking(0, errBurnt))), "Done margherita burnt")
+		burnt := start(t, jobs, baking(0, errBurnt))
+		check(t, jobs.Wait(t.Context(), burnt), "Done margherita burnt")
 	})
 }
 
-func TestThereAreNoMoreJobsThanThereMayBe(t *testing.T) {
+func TestJobsAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		jobs := job.New[string](newTicketID, job.Config{AtMost: 2, Keeping: time.Minute})
 		start(t, jobs, baking(time.Second, nil))
 		start(t, jobs, baking(time.Hour, nil))
 		_, err := jobs.Start(t.Context(), baking(0, nil))
-		if want := "there are 2 jobs already, the most that there may be"; err == nil || err.Error() != want {
+		const want = "there are 2 jobs already, the most that there may be"
+		if err == nil || err.Error() != want {
 			t.Fatalf("found %v, want %q", err, want)
 		}
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if _, err := jobs.Start(t.Context(), baking(0, nil)); !errors.As(err, new(job.TooManyError)) {
-			t.Fatalf("a result is kept, and the error is %v", err)
+		_, err = jobs.Start(t.Context(), baking(0, nil))
+		if !errors.As(err, new(job.TooManyError)) {
+			t.Fatalf("a kept result must count, found %v", err)
 		}
 		time.Sleep(time.Minute)
 		start(t, jobs, baking(0, nil))
@@ -106,7 +112,7 @@ func TestThereAreNoMoreJobsThanThereMayBe(t *testing.T) {
 	})
 }
 
-func TestAJobIsCancelled(t *testing.T) {
+func TestCancelEndsOrRemovesAJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		jobs := job.New[string](newTicketID, job.Config{Keeping: time.Minute})
 		ended := make(chan error, 1)
@@ -119,7 +125,7 @@ func TestAJobIsCancelled(t *testing.T) {
 		go func() { waited <- jobs.Wait(t.Context(), running) }()
 		synctest.Wait()
 		if !jobs.Cancel(running) || jobs.Cancel(running) {
-			t.Fatal("it is there once")
+			t.Fatal("the first Cancel must find the job, the second must not")
 		}
 		check(t, <-waited, "Unknown  <nil>")
 		if err := <-ended; err != context.Canceled {
@@ -130,13 +136,13 @@ func TestAJobIsCancelled(t *testing.T) {
 		done := start(t, jobs, baking(0, nil))
 		jobs.Wait(t.Context(), done)
 		if !jobs.Cancel(done) {
-			t.Fatal("its result is kept")
+			t.Fatal("Cancel must find the kept result")
 		}
 		check(t, jobs.Poll(done), "Unknown  <nil>")
 	})
 }
 
-func TestWhoWaitsDoesNotWaitForLonger(t *testing.T) {
+func TestWaitEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		jobs := job.New[string](newTicketID, job.Config{Keeping: time.Minute})
 		order := start(t, jobs, baking(time.Hour, nil))
@@ -151,13 +157,15 @@ func Example() {
 	ctx := context.Background()
 	orders := job.New[string](newTicketID, job.Config{})
 
-	// Behind the method Order.
-	ticket, err := orders.Start(ctx, func(context.Context) (string, error) { return "margherita", nil })
+	// In the method Order:
+	ticket, err := orders.Start(ctx, func(context.Context) (string, error) {
+		return "margherita", nil
+	})
 	if err != nil {
-		fmt.Println(err) // there are too many
+		fmt.Println(err) // too many jobs
 	}
 
-	// Behind the method Check, which need not wait.
+	// In the method Check:
 	order := orders.Wait(ctx, ticket)
 	fmt.Println(order.State, order.Result)
 	// Output: Done margherita

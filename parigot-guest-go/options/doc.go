@@ -1,3 +1,4 @@
-// Package options holds the messages of parigot/v1/options.proto, with which a .proto says more of its services and methods: the code that
-// protoc-gen-go writes for such a .proto imports it. Programs have no use for it themselves.
+// Package options provides the messages of parigot/v1/options.proto, the options of services and
+// methods. The code that protoc-gen-go generates for a .proto with such options imports this
+// package. Programs do not use it directly.
 package options

@@ -1,7 +1,7 @@
 // Package parigottest runs services in the process of a test, without a host and without wasm.
 //
-// A [Host] connects what is given to it: the service that is tested, fakes for what that requires, and the test itself as a client.
-// A fake is an implementation of the generated interface like any other.
+// A [Host] connects the tested service, fakes of the services that it requires, and the test as a
+// client. A fake is an ordinary implementation of the generated interface.
 //
 //	func TestKitchenGreets(t *testing.T) {
 //		host := parigottest.New(t)
@@ -14,17 +14,19 @@
 //
 // # Time
 //
-// Time is the test's. In a bubble of [testing/synctest] nothing takes any: the clock stands still while a goroutine of the bubble can run, and
-// else goes on to the next timer, so that a test of an hour's timeout says so and ends at once.
+// Use a bubble of [testing/synctest] to control the time. The clock of a bubble stands still while
+// a goroutine of the bubble can run, and then advances to the next timer. So a test of a timeout of
+// an hour ends immediately.
 //
 //	synctest.Test(t, func(t *testing.T) {
-//		host := parigottest.New(t) // inside of the bubble
+//		host := parigottest.New(t) // inside the bubble
 //		…
-//		time.Sleep(time.Hour)      // moves the clock
+//		time.Sleep(time.Hour)      // advances the clock
 //	})
 //
-// # What differs
+// # Differences from a host
 //
-// Goroutines run in parallel, so the race detector is of use; in a wasm guest they do not. There are no budgets, no limits of memory or of calls
-// in flight, and a panic ends the test. Calls, deadlines, cancellation, launch and exit are as on a host.
+// Goroutines run in parallel, so the race detector is useful; in a wasm guest they share one
+// thread. There are no time budgets, and no limits on memory or on calls in flight. A panic ends
+// the test. Calls, deadlines, cancellation, launch and exit work as on a host.
 package parigottest

@@ -2,7 +2,7 @@ package parigottest
 
 import "sync"
 
-// event is something that happens once.
+// event is a notification that is sent at most once.
 type event struct {
 	once     *sync.Once
 	happened chan struct{}

@@ -21,42 +21,42 @@ type Guest struct {
 	guest   *guest.Guest
 	ctx     context.Context
 	mailbox *mailbox
-	asked   event // it has asked to be launched
-	up      event // it is ready, or will never be
+	asked   event // the guest has requested its launch, or has exited
+	up      event // the guest is ready, or will never be
 
-	// The rest is under the host's lock.
+	// The host's mutex guards the fields below.
 	phase       phase
 	manifest    abi.Manifest
-	links       []link
-	inbound     map[uint64]*transit // by the callee's number
-	outbound    map[uint64]*transit // by the caller's number
+	bindings    []binding           // one for each required service, by handle
+	inbound     map[uint64]*transit // by the number at the callee
+	outbound    map[uint64]*transit // by the number at the caller
 	lastInbound uint64
 	exitStatus  int
-	whyNotReady string
+	startError  string // reason for which the guest will never be ready, or empty
 }
 
-// phase is how far a guest is.
+// phase is the state of a guest.
 type phase uint8
 
 const (
 	starting phase = iota
-	waiting        // for what it requires
-	launched       // it makes itself ready
-	ready          // it takes calls
+	waiting        // waits for its required services
+	launched       // becomes ready
+	ready          // serves calls
 	ended
 )
 
-// link is where the calls to a required service go.
-type link struct {
+// binding is the destination of calls to a required service.
+type binding struct {
 	callee  *Guest
 	service uint32
-	methods []methodLink
+	methods []methodBinding
 
-	introduction []byte // the names of the methods, if the service is required by name
+	methodNames []byte // metadata with the methods, if the service is required by name
 }
 
-type methodLink struct {
-	place    int // -1 where the callee lacks it
+type methodBinding struct {
+	index    int // -1 if the callee lacks the method
 	deadline time.Duration
 }
 
@@ -68,31 +68,31 @@ type transit struct {
 	timer                  *time.Timer
 }
 
-func newLink(required abi.Service, callee *Guest, place int) link {
-	exported := callee.manifest.Exports[place]
-	l := link{callee: callee, service: uint32(place)}
+func newBinding(required abi.Service, callee *Guest, index int) binding {
+	exported := callee.manifest.Exports[index]
+	b := binding{callee: callee, service: uint32(index)}
 	if required.ByName() {
 		required.Methods = exported.Methods
 		for _, method := range exported.Methods {
-			l.introduction = abi.AppendPair(l.introduction, required.Name, method.Name)
+			b.methodNames = abi.AppendPair(b.methodNames, required.Name, method.Name)
 		}
 	}
 	for _, wanted := range required.Methods {
-		method := methodLink{place: -1}
+		method := methodBinding{index: -1}
 		for k, offered := range exported.Methods {
 			if offered.Name == wanted.Name {
-				method = methodLink{k, time.Duration(offered.DeadlineNS)}
+				method = methodBinding{k, time.Duration(offered.DeadlineNS)}
 			}
 		}
-		l.methods = append(l.methods, method)
+		b.methods = append(b.methods, method)
 	}
-	return l
+	return b
 }
 
-// Context returns the context of the guest, with which a test acts as it.
+// Context returns the context of the guest. A test uses it to act as the guest.
 func (g *Guest) Context() context.Context { return g.ctx }
 
-// Wait blocks until the guest has left, and returns its exit status.
+// Wait blocks until the guest has exited, and returns the exit status.
 func (g *Guest) Wait() int {
 	<-g.guest.Gone()
 	g.host.mu.Lock()
@@ -100,7 +100,7 @@ func (g *Guest) Wait() int {
 	return g.exitStatus
 }
 
-// awaitReady blocks until the guest is ready, and ends the test if that cannot be.
+// awaitReady blocks until the guest is ready, and fails the test if it never will be.
 func (g *Guest) awaitReady() {
 	g.host.t.Helper()
 	g.asked.await()
@@ -110,12 +110,12 @@ func (g *Guest) awaitReady() {
 	g.up.await()
 	g.host.mu.Lock()
 	defer g.host.mu.Unlock()
-	if g.whyNotReady != "" {
-		g.host.t.Fatalf("%s is not ready: %s", g.name, g.whyNotReady)
+	if g.startError != "" {
+		g.host.t.Fatalf("%s is not ready: %s", g.name, g.startError)
 	}
 }
 
-// stop tells the guest to leave, and its handlers that nobody waits any more.
+// stop cancels the outstanding calls and requests the exit of the guest.
 func (g *Guest) stop() {
 	g.host.mu.Lock()
 	for number := range g.inbound {
@@ -128,7 +128,8 @@ func (g *Guest) stop() {
 	select {
 	case <-g.guest.Gone():
 	case <-late.C:
-		g.host.t.Errorf("%s has not left %v after it was told to: is a handler deaf to its context?", g.name, grace)
+		const text = "%s has not exited %v after the request: does a handler ignore its context?"
+		g.host.t.Errorf(text, g.name, grace)
 	}
 	g.guest.Close()
 	g.mailbox.close()
@@ -142,7 +143,7 @@ func frameOf(kind abi.Kind, number uint64) abi.Frame {
 
 func (g *Guest) post(frame abi.Frame) { g.mailbox.put(frame) }
 
-// deliver hands over what comes, one after the other.
+// deliver passes the frames of the mailbox to the guest, in order.
 func (g *Guest) deliver() {
 	for {
 		frame, ok := g.mailbox.take()
@@ -150,15 +151,15 @@ func (g *Guest) deliver() {
 			return
 		}
 		if err := g.guest.Take(frame); err != nil {
-			panic(err) // a mistake of this package
+			panic(err) // a bug in this package
 		}
 	}
 }
 
-// Progress is for budgets, which there are none of.
+// Progress does nothing, since there are no time budgets.
 func (g *Guest) Progress(uint64, uint32, uint32) {}
 
-// Send carries out what the guest has sent.
+// Send processes a frame of the guest.
 func (g *Guest) Send(frame abi.Frame, message proto.Message) error {
 	payload := bytes.Clone(frame.Payload)
 	if message != nil {
@@ -178,13 +179,13 @@ func (g *Guest) route(frame *abi.Frame, payload []byte) {
 	case abi.KindManifest:
 		manifest, err := abi.ReadManifest(payload)
 		if err != nil {
-			panic(err) // a mistake of package parigot
+			panic(err) // a bug in package parigot
 		}
 		g.manifest = manifest
 	case abi.KindLaunch:
 		g.phase = waiting
 		g.asked.happen()
-		g.host.launchThoseThatMay()
+		g.host.launchReady()
 	case abi.KindReply:
 		if frame.Number == abi.LaunchNumber {
 			g.routeReady(frame)
@@ -206,8 +207,8 @@ func (g *Guest) route(frame *abi.Frame, payload []byte) {
 
 func (g *Guest) launchedFrame() abi.Frame {
 	frame := frameOf(abi.KindLaunched, abi.LaunchNumber)
-	for handle, link := range g.links {
-		frame.Metadata = append(frame.Metadata, link.introduction...)
+	for handle, b := range g.bindings {
+		frame.Metadata = append(frame.Metadata, b.methodNames...)
 		frame.Payload = binary.LittleEndian.AppendUint32(frame.Payload, uint32(handle))
 	}
 	return frame
@@ -215,42 +216,50 @@ func (g *Guest) launchedFrame() abi.Frame {
 
 func (g *Guest) routeReady(frame *abi.Frame) {
 	if frame.Status != uint32(abi.OK) {
-		g.whyNotReady = abi.ReadDetail(frame.Detail).Message
+		g.startError = abi.ReadDetail(frame.Detail).Message
 		g.up.happen()
 		return
 	}
 	g.phase = ready
 	g.up.happen()
-	g.host.launchThoseThatMay()
+	g.host.launchReady()
 }
 
 func (g *Guest) routeCall(frame *abi.Frame, payload []byte) {
-	l := g.links[frame.Service]
-	method := l.methods[frame.Method]
-	call := &transit{caller: g, callee: l.callee, callerNumber: frame.Number, id: id.New[id.Call]()}
+	b := g.bindings[frame.Service]
+	method := b.methods[frame.Method]
+	call := &transit{
+		caller:       g,
+		callee:       b.callee,
+		callerNumber: frame.Number,
+		id:           id.New[id.Call](),
+	}
 	switch {
-	case l.callee.phase == ended:
-		call.fail(abi.Unavailable, abi.CauseUnreachable, l.callee.name+" is not running")
+	case b.callee.phase == ended:
+		call.fail(abi.Unavailable, abi.CauseUnreachable, b.callee.name+" is not running")
 		return
-	case method.place < 0:
-		call.fail(abi.Unimplemented, abi.CauseNoSuchMethod, l.callee.name+" has no such method")
+	case method.index < 0:
+		call.fail(abi.Unimplemented, abi.CauseNoSuchMethod, b.callee.name+" has no such method")
 		return
 	}
-	l.callee.lastInbound++
-	call.atCallee = l.callee.lastInbound
-	g.outbound[call.callerNumber], l.callee.inbound[call.atCallee] = call, call
+	b.callee.lastInbound++
+	call.atCallee = b.callee.lastInbound
+	g.outbound[call.callerNumber] = call
+	b.callee.inbound[call.atCallee] = call
 
 	deadline := g.deadline(frame, method)
 	call.timer = time.AfterFunc(time.Until(deadline), call.expire)
-	arriving := frameOf(abi.KindCall, call.atCallee)
-	arriving.Service, arriving.Method = l.service, uint32(method.place)
-	arriving.DeadlineNS = l.callee.guest.NS(deadline)
-	arriving.ID[0], arriving.ID[1] = call.id.Wire()
-	arriving.Metadata, arriving.Payload = bytes.Clone(frame.Metadata), payload
-	l.callee.post(arriving)
+	incoming := frameOf(abi.KindCall, call.atCallee)
+	incoming.Service = b.service
+	incoming.Method = uint32(method.index)
+	incoming.DeadlineNS = b.callee.guest.NS(deadline)
+	incoming.ID[0], incoming.ID[1] = call.id.Wire()
+	incoming.Metadata = bytes.Clone(frame.Metadata)
+	incoming.Payload = payload
+	b.callee.post(incoming)
 }
 
-func (g *Guest) deadline(frame *abi.Frame, method methodLink) time.Time {
+func (g *Guest) deadline(frame *abi.Frame, method methodBinding) time.Time {
 	switch {
 	case frame.DeadlineNS != abi.NoDeadline:
 		return g.guest.Time(frame.DeadlineNS)
@@ -263,7 +272,7 @@ func (g *Guest) deadline(frame *abi.Frame, method methodLink) time.Time {
 func (g *Guest) routeReply(frame *abi.Frame, payload []byte) {
 	call := g.inbound[frame.Number]
 	if call == nil {
-		panic(fmt.Sprintf("%s answered call %d, which it does not have", g.name, frame.Number))
+		panic(fmt.Sprintf("%s answered the unknown call %d", g.name, frame.Number))
 	}
 	delete(g.inbound, frame.Number)
 	if call.end() {
@@ -282,14 +291,15 @@ func (g *Guest) routeReply(frame *abi.Frame, payload []byte) {
 
 func (g *Guest) exit(status int, why string) {
 	if g.phase < ready {
-		g.whyNotReady = cmp.Or(why, "it has left")
+		g.startError = cmp.Or(why, "the guest has exited")
 	}
 	g.asked.happen()
 	g.up.happen()
 	g.phase, g.exitStatus = ended, status
 	for _, call := range g.inbound {
 		if call.end() {
-			call.fail(abi.Unavailable, abi.CauseCalleeExited, fmt.Sprintf("%s left with status %d while it had this call", g.name, status))
+			text := fmt.Sprintf("%s left with status %d while it had this call", g.name, status)
+			call.fail(abi.Unavailable, abi.CauseCalleeExited, text)
 		}
 	}
 	for _, call := range g.outbound {
@@ -297,17 +307,17 @@ func (g *Guest) exit(status int, why string) {
 	}
 }
 
-// end forgets the call at its caller, and reports whether that has waited for it.
+// end removes the call from its caller, and reports whether the call was still outstanding there.
 func (c *transit) end() bool {
-	waits := c.caller.outbound[c.callerNumber] == c
-	if waits {
+	isOutstanding := c.caller.outbound[c.callerNumber] == c
+	if isOutstanding {
 		delete(c.caller.outbound, c.callerNumber)
 		c.timer.Stop()
 	}
-	return waits
+	return isOutstanding
 }
 
-// cancel tells the callee that nobody waits any more.
+// cancel ends the call, and cancels it at the callee.
 func (c *transit) cancel() {
 	if c.end() {
 		c.callee.post(frameOf(abi.KindCancel, c.atCallee))
@@ -324,11 +334,12 @@ func (c *transit) expire() {
 	}
 }
 
-// fail tells the caller that there is no answer.
+// fail sends a failed reply to the caller.
 func (c *transit) fail(code abi.Code, cause abi.Cause, message string) {
 	reply := frameOf(abi.KindReply, c.callerNumber)
 	reply.Status = uint32(code)
 	reply.ID[0], reply.ID[1] = c.id.Wire()
-	reply.Detail = abi.Detail{Cause: cause, Instance: c.callee.guest.Instance(), Message: message}.Append(nil)
+	detail := abi.Detail{Cause: cause, Instance: c.callee.guest.Instance(), Message: message}
+	reply.Detail = detail.Append(nil)
 	c.caller.post(reply)
 }

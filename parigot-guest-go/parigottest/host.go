@@ -14,15 +14,15 @@ import (
 )
 
 const (
-	// deadlineDefault is how long a call may take if nobody says.
+	// deadlineDefault is the duration of a call without a deadline.
 	deadlineDefault = 3 * time.Second
-	// messageBytesMax is the largest message that is let through.
+	// messageBytesMax is the limit on messages, in bytes.
 	messageBytesMax = 16 << 20
-	// grace is how long guests may take to leave at the end of the test.
+	// grace is the time in which a guest must exit at the end of the test.
 	grace = 5 * time.Second
 )
 
-// Host connects guests of one test.
+// Host connects the guests of one test.
 type Host struct {
 	t testing.TB
 
@@ -30,14 +30,16 @@ type Host struct {
 	guests []*Guest
 }
 
-// New returns a host. When the test ends, its guests are told to leave; the test fails if one does not.
+// New returns a host. At the end of the test the host requests the exit of its guests. The test
+// fails if a guest does not exit within 5 seconds.
 func New(t testing.TB) *Host {
 	h := &Host{t: t}
 	t.Cleanup(h.stop)
 	return h
 }
 
-// Serve runs a guest that exports a service, and returns once it is ready. What it requires must be served already.
+// Serve runs a guest that exports a service, and returns when the guest is ready. The required
+// services must be served already.
 func (h *Host) Serve(export parigot.Export, requires ...parigot.Requirement) *Guest {
 	h.t.Helper()
 	g := h.Start(export.Service.Name, func(ctx context.Context) {
@@ -47,7 +49,8 @@ func (h *Host) Serve(export parigot.Export, requires ...parigot.Requirement) *Gu
 	return g
 }
 
-// Client returns the context of a guest that requires these services, which must be served already, and is launched.
+// Client starts a guest that requires these services, and returns its context when the guest is
+// launched. The services must be served already.
 func (h *Host) Client(requires ...parigot.Requirement) context.Context {
 	h.t.Helper()
 	g := h.Start("client", func(ctx context.Context) {
@@ -58,7 +61,8 @@ func (h *Host) Client(requires ...parigot.Requirement) context.Context {
 	return g.ctx
 }
 
-// Start runs what would be the main function of a guest. Its context says which guest it is.
+// Start runs a function as the main function of a guest. The context of the function belongs to the
+// guest.
 func (h *Host) Start(name string, main func(context.Context)) *Guest {
 	g := &Guest{
 		host:     h,
@@ -89,7 +93,7 @@ func startFrame() abi.Frame {
 	return start.Frame()
 }
 
-// stop ends all guests, those that came last first.
+// stop ends all guests, the last started first.
 func (h *Host) stop() {
 	h.mu.Lock()
 	guests := h.guests
@@ -99,20 +103,20 @@ func (h *Host) stop() {
 	}
 }
 
-// exporter returns who exports a service, and the service's place; nil if nobody does.
+// exporter returns the guest that exports a service and the index of the export, or nil.
 func (h *Host) exporter(service string) (*Guest, int) {
 	for _, g := range h.guests {
-		for place, export := range g.manifest.Exports {
+		for index, export := range g.manifest.Exports {
 			if export.Name == service {
-				return g, place
+				return g, index
 			}
 		}
 	}
 	return nil, 0
 }
 
-// launchThoseThatMay tells every guest that has asked and whose requirements are ready.
-func (h *Host) launchThoseThatMay() {
+// launchReady launches every waiting guest whose required services are ready.
+func (h *Host) launchReady() {
 	for _, g := range h.guests {
 		if g.phase == waiting && h.bind(g) {
 			g.phase = launched
@@ -121,27 +125,27 @@ func (h *Host) launchThoseThatMay() {
 	}
 }
 
-// bind looks up what a guest requires, and reports whether all of that is ready.
+// bind binds the required services of a guest, and reports whether all of them are ready.
 func (h *Host) bind(g *Guest) bool {
-	links := make([]link, len(g.manifest.Requires))
+	bindings := make([]binding, len(g.manifest.Requires))
 	for k, required := range g.manifest.Requires {
-		callee, place := h.exporter(required.Name)
+		callee, index := h.exporter(required.Name)
 		if callee == nil || callee.phase != ready {
 			return false
 		}
-		links[k] = newLink(required, callee, place)
+		bindings[k] = newBinding(required, callee, index)
 	}
-	g.links = links
+	g.bindings = bindings
 	return true
 }
 
-// missing names a service that a guest requires and nobody exports.
+// missing returns an error for the first required service that no guest exports.
 func (h *Host) missing(g *Guest) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, required := range g.manifest.Requires {
 		if callee, _ := h.exporter(required.Name); callee == nil {
-			return fmt.Errorf("%s requires %s, which nobody serves", g.name, required.Name)
+			return fmt.Errorf("%s requires %s, which no guest exports", g.name, required.Name)
 		}
 	}
 	return nil

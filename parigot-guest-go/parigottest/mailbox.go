@@ -6,7 +6,7 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
 
-// mailbox is frames that wait, without a bound: who posts never blocks.
+// mailbox is an unbounded queue of frames, so put never blocks.
 type mailbox struct {
 	mu     sync.Mutex
 	filled *sync.Cond
@@ -27,7 +27,7 @@ func (m *mailbox) put(frame abi.Frame) {
 	m.filled.Signal()
 }
 
-// take returns the first frame, waiting for one; false once closed.
+// take waits for a frame and removes it. It returns false if the mailbox is closed.
 func (m *mailbox) take() (abi.Frame, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,4 +1,4 @@
-//! What both macros share: lists of types, and the export.
+//! Parts of both macros: lists of types, and the export of a guest.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -6,13 +6,13 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Ident, LitStr, Path, Token};
 
-/// `requires(GreetingClient, "store.v1.Store")`.
+/// A list like `requires(GreetingClient, "store.v1.Store")`.
 pub(crate) struct List {
     pub(crate) name: Ident,
     pub(crate) items: Vec<Item>,
 }
 
-/// What a list has.
+/// An item of a list.
 pub(crate) enum Item {
     /// A generated type.
     Type(Path),
@@ -58,12 +58,15 @@ fn refuse_duplicates(items: &[Item]) -> syn::Result<()> {
         .map(|item| item.to_token_stream().to_string())
         .collect();
     match (1..items.len()).find(|at| texts[..*at].contains(&texts[*at])) {
-        Some(at) => Err(syn::Error::new_spanned(&items[at], "it is listed before")),
+        Some(at) => Err(syn::Error::new_spanned(
+            &items[at],
+            "this item is listed twice",
+        )),
         None => Ok(()),
     }
 }
 
-/// The lists, each at most once and of these names, in any order.
+/// Parses lists with these names, each at most once, in any order.
 pub(crate) fn parse_lists<const N: usize>(
     input: ParseStream,
     names: [&str; N],
@@ -83,14 +86,14 @@ pub(crate) fn parse_lists<const N: usize>(
         if lists[place].replace(list.items).is_some() {
             return Err(syn::Error::new(
                 list.name.span(),
-                format!("`{}` stands here twice", list.name),
+                format!("`{}` is given twice", list.name),
             ));
         }
     }
     Ok(lists.map(Option::unwrap_or_default))
 }
 
-/// The static tables of the services that these clients call, or that have these names.
+/// Returns the static tables of the services of these clients, or with these names.
 pub(crate) fn required_services(required: &[Item]) -> TokenStream {
     let services = required.iter().map(|item| match item {
         Item::Type(client) => quote!(<#client as ::parigot_guest::Client>::SERVICE),
@@ -99,7 +102,7 @@ pub(crate) fn required_services(required: &[Item]) -> TokenStream {
     quote!(&[#(#services),*])
 }
 
-/// The export of a guest, given the expression that defines it.
+/// Returns the export of the guest that this expression defines.
 pub(crate) fn export(definition: &TokenStream) -> TokenStream {
     quote!(::parigot_guest::__export!(|| #definition);)
 }
@@ -110,15 +113,15 @@ mod tests {
 
     use crate::{program, service};
 
-    /// What `service!` says of its input.
+    /// Compares the error of `service!` for this input.
     fn check_service(input: proc_macro2::TokenStream, expected: &str) {
         let error = syn::parse2::<service::Service>(input)
             .map(|_| ())
-            .expect_err("a mistake");
+            .expect_err("the input must be invalid");
         assert_eq!(error.to_string(), expected);
     }
 
-    /// What `program` says of its arguments and its function.
+    /// Compares the result of `#[program]` for these arguments and this function.
     fn check_program(
         arguments: proc_macro2::TokenStream,
         main: proc_macro2::TokenStream,
@@ -132,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_exports_something_and_each_thing_once() {
+    fn a_service_exports_each_server_once() {
         check_service(
             quote!(S),
             "expected `exports(…)` with the generated server of at least one service",
@@ -141,10 +144,10 @@ mod tests {
             quote!(S, exports()),
             "expected `exports(…)` with the generated server of at least one service",
         );
-        check_service(quote!(S, exports(A, b::A, A)), "it is listed before");
+        check_service(quote!(S, exports(A, b::A, A)), "this item is listed twice");
         check_service(
             quote!(S, exports(A), exports(B)),
-            "`exports` stands here twice",
+            "`exports` is given twice",
         );
         check_service(
             quote!(S, provides(A)),

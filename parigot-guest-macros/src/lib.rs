@@ -1,4 +1,5 @@
-//! The macros of `parigot-guest`, which re-exports them. They expand to a definition of the guest and to its exports.
+//! The macros of `parigot-guest`, which re-exports them. Each expands to the definition of a guest
+//! and to the guest's exports.
 
 use proc_macro::TokenStream;
 
@@ -9,25 +10,35 @@ mod service;
 /// Exports a type that implements services as a guest.
 ///
 /// ```text
-/// parigot_guest::service!(Kitchen, exports(KitchenServer, AdminServer), requires(GreetingClient));
+/// parigot_guest::service!(
+///     Kitchen,
+///     exports(KitchenServer, AdminServer),
+///     requires(GreetingClient),
+/// );
 /// ```
 ///
-/// `exports` lists the generated servers of all services that the type implements, at least one: for each of them it implements the trait of the
-/// service's name, `Kitchen` for `KitchenServer`. `requires` lists the generated clients of all services that it calls, or their full names,
-/// `"greeting.v1.Greeting"`, to be called by a `DynamicClient`; it may be left out, and may stand first. What is not in it cannot be located.
+/// - `exports` lists the generated servers of the services, at least one. For each server the type
+///   implements the trait with the service's name: `Kitchen` for `KitchenServer`.
+/// - `requires` lists the services that the type calls: generated clients, or full names like
+///   `"greeting.v1.Greeting"` for a `DynamicClient`. Only these services can be located. The list
+///   is optional.
 ///
-/// The type is made once in the life of the guest, just after launch, when all that it requires is ready, and before the first call: by its `Ready`, or
-/// by its `Default`, with which it needs no `Ready`. A `Ready` that fails ends the guest.
+/// The lists may be given in any order.
 ///
-/// A crate has one `service!` or one `#[program]`, since it is one guest. In wasm the macro writes the guest's exports; elsewhere it is a constant, `GUEST`, which
-/// a host for tests runs, and tests use the type like any other.
+/// One value of the type is created for each guest, when every required service is ready and before
+/// the first call. Its `Ready` implementation creates it; types with a `Default` have one. If
+/// `Ready` fails, the guest ends.
+///
+/// A crate is one guest, so it has one `service!` or one `#[program]`. In wasm the macro writes the
+/// guest's exports. Natively it writes a constant, `GUEST`, which a test host runs; unit tests use
+/// the type like any other.
 #[proc_macro]
 pub fn service(input: TokenStream) -> TokenStream {
     let service = syn::parse_macro_input!(input as service::Service);
     service.expand().into()
 }
 
-/// Exports an async function as a guest that runs it and leaves.
+/// Exports an async function as a guest that runs the function and exits.
 ///
 /// ```text
 /// #[parigot_guest::program(requires(GreetingClient))]
@@ -37,9 +48,10 @@ pub fn service(input: TokenStream) -> TokenStream {
 /// }
 /// ```
 ///
-/// `requires` lists the generated clients of all services that the program calls, or their full names, `"greeting.v1.Greeting"`, to be called
-/// by a `DynamicClient`; without any, `#[program]` is enough.
-/// An error that the function returns is logged with what caused it, and the exit status is 1.
+/// `requires` lists the services that the program calls: generated clients, or full names like
+/// `"greeting.v1.Greeting"` for a `DynamicClient`. Without required services write `#[program]`.
+///
+/// If the function returns an error, the error and its causes are logged, and the exit status is 1.
 #[proc_macro_attribute]
 pub fn program(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let arguments = syn::parse_macro_input!(arguments as program::Arguments);

@@ -1,4 +1,4 @@
-//! `#[program]`.
+//! The macro `#[program]`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,7 +7,7 @@ use syn::{Error, ItemFn, ReturnType};
 
 use crate::guest::{Item, export, parse_lists, required_services};
 
-/// What `program` is given.
+/// Arguments of `#[program]`.
 pub(crate) struct Arguments {
     requires: Vec<Item>,
 }

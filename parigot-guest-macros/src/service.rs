@@ -1,4 +1,4 @@
-//! `service!`.
+//! The macro `service!`.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -7,7 +7,7 @@ use syn::{Path, Token, Type};
 
 use crate::guest::{Item, export, parse_lists, required_services};
 
-/// What `service!` is given.
+/// Input of `service!`.
 pub(crate) struct Service {
     implementation: Type,
     exports: Vec<Path>,

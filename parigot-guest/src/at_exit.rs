@@ -1,71 +1,39 @@
-//! What is to be done before a guest leaves.
+//! Runs the work that is registered for the guest's exit.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::panic::Location;
 use core::time::Duration;
 
 use parigot_abi::frame::Level;
 
-use crate::context::Context;
-use crate::executor::Future;
-use crate::guest::Guest;
+use crate::clock::{Sleep, run_until};
+use crate::log;
+use crate::runtime::executor::TaskFuture;
+use crate::runtime::exit_hooks::ExitHook;
+use crate::runtime::guest::Guest;
 
-/// How long what was registered with [`Context::at_exit`] may take, each for itself.
+/// Time limit of each piece of work registered with [`Context::at_exit`](crate::Context::at_exit).
 pub const AT_EXIT_MAX: Duration = Duration::from_secs(1);
 
-/// What was registered, and what runs it.
-#[derive(Default)]
-pub(crate) struct AtExit {
-    handlers: RefCell<Vec<Handler>>,
-    runner: RefCell<Option<Future>>,
+/// Registers work for the exit of the guest.
+pub(crate) fn register(guest: &Rc<Guest>, place: &'static Location<'static>, work: TaskFuture) {
+    guest
+        .lifecycle
+        .exit_hooks
+        .register(ExitHook { place, work }, || Box::pin(run(Rc::clone(guest))));
 }
 
-struct Handler {
-    /// Where it was registered.
-    place: &'static Location<'static>,
-    work: Future,
-}
-
-impl AtExit {
-    pub(crate) fn register(
-        &self,
-        guest: &Rc<Guest>,
-        place: &'static Location<'static>,
-        work: Future,
-    ) {
-        self.handlers.borrow_mut().push(Handler { place, work });
-        self.runner
-            .borrow_mut()
-            .get_or_insert_with(|| Box::pin(run(Context::new(Rc::clone(guest)))));
-    }
-
-    /// What runs all that was registered, if anything was.
-    pub(crate) fn take_runner(&self) -> Option<Future> {
-        self.runner.take()
-    }
-
-    pub(crate) fn clear(&self) {
-        let (handlers, runner) = (self.handlers.take(), self.runner.take());
-        drop((handlers, runner));
-    }
-}
-
-/// Runs what was registered, the last first, and what is registered meanwhile.
-async fn run(cx: Context) {
-    let next = || cx.guest.at_exit.handlers.borrow_mut().pop();
-    while let Some(Handler { place, work }) = next() {
-        if crate::future::timeout(&cx, AT_EXIT_MAX, work)
-            .await
-            .is_err()
-        {
+/// Runs all hooks, the last registered first, including those registered meanwhile.
+async fn run(guest: Rc<Guest>) {
+    while let Some(ExitHook { place, work }) = guest.lifecycle.exit_hooks.pop() {
+        let limit = Sleep::new(&guest, AT_EXIT_MAX);
+        if run_until(limit, work).await.is_none() {
             let text = format_args!(
                 "what {place} has registered for the exit did not end within {AT_EXIT_MAX:?}"
             );
-            cx.log(Level::Error, text);
+            log::write(&guest, Level::Error, guest.current().number, text);
         }
     }
-    cx.guest.end_at_exit();
+    guest.lifecycle.end_hooks();
 }

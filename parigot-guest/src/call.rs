@@ -1,4 +1,4 @@
-//! Calls that leave.
+//! Outbound calls and the channels that they are made on.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -17,52 +17,54 @@ use prost::bytes::BufMut;
 use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
-use crate::guest::Guest;
-use crate::in_flight::{Reply, frame_at, went_well};
+use crate::method::{Method, rpc};
 use crate::prost::decode;
-use crate::serve::Method;
-use crate::service::Service;
-use crate::status::{Rpc, Status};
-use crate::trace_context;
+use crate::runtime::guest::Guest;
+use crate::runtime::outbound::{Reply, frame_at, has_response};
+use crate::runtime::trace_context;
+use crate::service_info::Service;
+use crate::status::Status;
 
-/// A way to a service that the guest requires. Cheap to clone.
+/// A channel to a service that the guest requires. Cheap to clone.
 #[derive(Clone)]
 pub struct Channel {
     guest: Rc<Guest>,
     service: &'static Service,
     handle: u32,
-    /// How long each call may take; [`NO_DEADLINE`] leaves it to the host.
+    /// Time limit of each call, in ns; [`NO_DEADLINE`] leaves the limit to the host.
     deadline_ns: u64,
-    /// What each call bears, in its wire form.
+    /// Metadata of each call, in its wire form.
     metadata: Option<Rc<[u8]>>,
 }
 
 impl Channel {
-    /// The way to that service.
+    /// Returns a channel to the service.
     ///
     /// # Errors
     ///
-    /// If the guest does not require it, or is not launched yet.
+    /// If the guest does not require the service, or is not launched yet.
     pub fn locate(cx: &Context, service: &'static Service) -> Result<Channel, LocateError> {
-        let required = cx
+        let index = cx
             .guest
             .requires
             .iter()
-            .position(|required| required.name == service.name);
-        let place =
-            required.ok_or_else(|| LocateError::new(service.name, LocateProblem::Undeclared))?;
-        Channel::to(cx, service, place)
+            .position(|required| required.name == service.name)
+            .ok_or_else(|| LocateError::new(service.name, LocateProblem::Undeclared))?;
+        Channel::to(cx, service, index)
     }
 
-    /// The way to the service that is required at that place.
+    /// Returns a channel to the service at `index` of the required ones.
     pub(crate) fn to(
         cx: &Context,
         service: &'static Service,
-        place: usize,
+        index: usize,
     ) -> Result<Channel, LocateError> {
-        let handle = cx.guest.launching.handle(place);
-        let handle =
-            handle.ok_or_else(|| LocateError::new(service.name, LocateProblem::NotLaunched))?;
+        let handle = cx
+            .guest
+            .lifecycle
+            .launching
+            .handle(index)
+            .ok_or_else(|| LocateError::new(service.name, LocateProblem::NotLaunched))?;
         Ok(Channel {
             guest: Rc::clone(&cx.guest),
             service,
@@ -72,15 +74,16 @@ impl Channel {
         })
     }
 
-    /// The service that it leads to.
+    /// Returns the service.
     pub(crate) fn service(&self) -> &'static Service {
         self.service
     }
 
-    /// Sends a request at once and returns the call, which completes with the reply.
+    /// Sends a request at once. Returns the call, which completes with the reply.
     ///
-    /// The call ends at the channel's deadline or at that of the inbound call which the running task works for, whichever
-    /// is earlier. A request that is longer than the host lets through is not sent: the call fails.
+    /// The call ends at the channel's deadline or at the deadline of the inbound call that the
+    /// running task belongs to, whichever is earlier. A request that is larger than the host
+    /// accepts is not sent: the call fails.
     pub fn call<M: Method>(&self, request: M::Request) -> Call<M> {
         Call {
             pending: self.pending(self.send::<M>(&request)),
@@ -88,12 +91,12 @@ impl Channel {
         }
     }
 
-    /// The same with a message in its wire form, to the method at that place.
+    /// Sends a request in its wire form to the method with this index.
     pub(crate) fn call_bytes(&self, method: u32, request: &[u8]) -> Pending {
         self.pending(self.send_payload(method, request.len(), |out| out.put_slice(request)))
     }
 
-    /// A call that was not sent, for that reason.
+    /// Returns a call that was not sent, for this reason.
     pub(crate) fn refuse(&self, status: Status) -> Pending {
         self.pending(Err(status))
     }
@@ -119,14 +122,15 @@ impl Channel {
         debug_assert_eq!(
             M::SERVICE.name,
             self.service.name,
-            "a method is called on its own service"
+            "a method must be called on its own service"
         );
         self.send_payload(M::INDEX, request.encoded_len(), |out| {
             request.encode_raw(out)
         })
     }
 
-    /// Sends a message of so many bytes that `encode` appends, and returns the call's number.
+    /// Sends a message of `payload_bytes`, which `encode` appends. Returns the call's number.
+    // Always inlined into the generated method, where length and encoding of the message are known.
     #[inline(always)]
     fn send_payload(
         &self,
@@ -134,11 +138,11 @@ impl Channel {
         payload_bytes: usize,
         encode: impl FnOnce(&mut &mut [u8]),
     ) -> Result<NonZeroU64, Status> {
-        let bytes_max = self.guest.message_bytes_max.get();
+        let bytes_max = self.guest.io.message_bytes_max.get();
         if payload_bytes > bytes_max as usize {
             return Err(Status::too_large(payload_bytes, bytes_max));
         }
-        let number = self.guest.in_flight.begin();
+        let number = self.guest.calls.outbound.begin();
         let header = Header {
             number: number.get(),
             service: self.handle,
@@ -147,7 +151,7 @@ impl Channel {
             ..Header::new(Kind::Call)
         };
         let joined;
-        let metadata = match &*self.guest.trace.borrow() {
+        let metadata = match &*self.guest.tasks.trace.borrow() {
             None => self.metadata.as_deref().unwrap_or_default(),
             Some(trace) => {
                 joined = trace_context::join(self.metadata.as_deref().unwrap_or_default(), trace);
@@ -161,23 +165,24 @@ impl Channel {
             payload_bytes,
         };
         self.guest
+            .io
             .send(outline, encode)
             .map(|()| number)
             .map_err(|too_long| {
-                self.guest.in_flight.abandon(number);
+                self.guest.calls.outbound.abandon(number);
                 Status::too_large(too_long.bytes, bytes_max)
             })
     }
 
     fn deadline_ns(&self) -> u64 {
         self.guest
-            .now()
-            .ns()
+            .io
+            .now_ns()
             .saturating_add(self.deadline_ns)
             .min(self.guest.current().deadline_ns)
     }
 
-    /// The same way, on which each call may take that long.
+    /// Returns the same channel with a time limit for each call.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
         let deadline_ns = u64::try_from(deadline.as_nanos()).unwrap_or(NO_DEADLINE);
@@ -187,7 +192,7 @@ impl Channel {
         }
     }
 
-    /// The same way, on which each call bears another key and value.
+    /// Returns the same channel with one more metadata entry for each call.
     #[must_use]
     pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
         let mut metadata = self.metadata.as_deref().unwrap_or_default().to_vec();
@@ -207,37 +212,54 @@ impl fmt::Debug for Channel {
     }
 }
 
-/// The generated client of a service.
+/// A generated client of a service.
+///
+/// ```no_run
+/// # mod greeting {
+/// #     include!("../tests/behaviour/greeting.rs");
+/// # }
+/// # use greeting::*;
+/// # use std::time::Duration;
+/// # use parigot_guest::{Client, Context, Error};
+/// # async fn example(cx: &Context) -> Result<(), Error> {
+/// let greeting = GreetingClient::locate(cx)?
+///     .with_deadline(Duration::from_secs(1))
+///     .with_metadata("user", "ann");
+/// greeting.fetch_greeting(FetchGreetingRequest { tongue: 1 }).await?;
+/// # Ok(())
+/// # }
+/// # fn main() {}
+/// ```
 pub trait Client: Sized + 'static {
     /// The service.
     const SERVICE: &'static Service;
 
-    /// The client that calls over that channel.
+    /// Creates a client that makes its calls on `channel`.
     fn from_channel(channel: Channel) -> Self;
 
-    /// The channel that it calls over.
+    /// Returns the channel.
     fn channel(&self) -> &Channel;
 
-    /// The same client, each of whose calls may take that long.
+    /// Returns the same client with a time limit for each call.
     #[must_use]
     fn with_deadline(&self, deadline: Duration) -> Self {
         Self::from_channel(self.channel().with_deadline(deadline))
     }
 
-    /// The same client, each of whose calls bears another key and value.
+    /// Returns the same client with one more metadata entry for each call.
     #[must_use]
     fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
         Self::from_channel(self.channel().with_metadata(key, value))
     }
 }
 
-/// A call in flight; its request has been sent. It completes with the response or with why there is none.
+/// A call in flight: its request has been sent. It completes with the response or an error.
 ///
-/// Dropping it before that cancels the call: the callee's handler is dropped too.
+/// Dropping it earlier cancels the call: the callee's handler is dropped too.
 ///
 /// # Panics
 ///
-/// If it is polled after it has completed.
+/// If polled after completion.
 #[must_use = "dropping a call cancels it"]
 pub struct Call<M: Method> {
     pending: Pending,
@@ -245,7 +267,10 @@ pub struct Call<M: Method> {
 }
 
 detach! {
-    impl [M: Method] Call<M> { type Response = M::Response; type Error = CallError<M::Error>; }
+    impl [M: Method] Call<M> {
+        type Response = M::Response;
+        type Error = CallError<M::Error>;
+    }
     guest: |call| &call.pending.guest;
     outcome: |result| result;
 }
@@ -264,21 +289,21 @@ impl<M: Method> Future for Call<M> {
     }
 }
 
-/// A call that waits for its reply, whatever that is. Dropping it cancels the call.
+/// A call that waits for its reply, of any method. Dropping it cancels the call.
 pub(crate) struct Pending {
     pub(crate) guest: Rc<Guest>,
-    /// Its number, until it has ended.
+    /// Number of the call; `None` once the call has ended.
     number: Option<NonZeroU64>,
-    /// Why it never left the guest.
+    /// Reason why the call was not sent.
     refused: Option<Status>,
 }
 
 impl Pending {
-    /// Hands over the reply, or why the call was not sent.
+    /// Returns the reply, or the reason why the call was not sent.
     ///
     /// # Panics
     ///
-    /// If it has done so before.
+    /// If polled after completion.
     #[inline]
     pub(crate) fn poll_reply(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Reply, Status>> {
         let Some(number) = self.number else {
@@ -302,9 +327,9 @@ impl Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         if let Some(number) = self.number
-            && self.guest.in_flight.abandon(number)
+            && self.guest.calls.outbound.abandon(number)
         {
-            self.guest.send_bare(Header {
+            self.guest.io.send_bare(Header {
                 number: number.get(),
                 ..Header::new(Kind::Cancel)
             });
@@ -315,25 +340,20 @@ impl Drop for Pending {
 #[inline]
 fn read_reply<M: Method>(guest: &Guest, reply: Reply) -> Result<M::Response, CallError<M::Error>> {
     match reply {
-        Reply::Here { at, response } => guest.read_inbox(|inbox| {
-            decode(&inbox[response]).or_else(|_| read_reply_frame::<M>(&frame_at(inbox, at)))
-        }),
-        Reply::Kept(bytes) => read_reply_frame::<M>(&frame_at(&bytes, 0)),
+        Reply::InInbox { at, response } => {
+            let inbox = guest.io.inbox();
+            // The error needs the whole frame, which is read again only in this rare case.
+            decode(&inbox[response]).or_else(|_| read_reply_frame::<M>(&frame_at(&inbox, at)))
+        }
+        Reply::Copied(bytes) => read_reply_frame::<M>(&frame_at(&bytes, 0)),
     }
 }
 
-/// The same of a reply that is read again, for it was kept, or bears no response, or one that is no message.
+/// Reads a reply from its whole frame: one that was copied, a failure, or an undecodable response.
 #[cold]
 fn read_reply_frame<M: Method>(frame: &Frame<'_>) -> Result<M::Response, CallError<M::Error>> {
-    if !went_well(frame) {
+    if !has_response(frame) {
         return Err(CallError::of_reply::<M>(frame));
     }
     decode(frame.payload).map_err(|error| CallError::undecodable::<M>(frame, &error))
-}
-
-pub(crate) fn rpc<M: Method>() -> Rpc {
-    Rpc {
-        service: M::SERVICE.name,
-        method: M::info().name().into(),
-    }
 }

@@ -1,4 +1,4 @@
-//! What a guest can do and see.
+//! The context: everything that a guest can do and see.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -10,44 +10,46 @@ use core::time::Duration;
 use parigot_abi::Frame;
 use parigot_abi::control::NO_CALL;
 use parigot_abi::frame::{Level, NO_DEADLINE};
+use parigot_abi::id::{CallId, InstanceId};
 
+use crate::at_exit;
 use crate::clock::{Instant, Sleep};
 use crate::detached::YieldNow;
-use crate::guest::{Guest, Startup};
-use crate::id::{CallId, InstanceId};
+use crate::exit::{Exit, ExitFuture};
 use crate::launch::Launch;
 use crate::log;
-use crate::program::{Exit, Leaving};
 use crate::random::Random;
-use crate::scope::Scope;
-use crate::trace_context::{self, Trace};
+use crate::runtime::guest::Guest;
+use crate::runtime::lifecycle::Startup;
+use crate::runtime::scope::Scope;
+use crate::runtime::trace_context::{self, Trace};
 
-/// What a guest can do and see. Cheap to clone.
+/// Everything that a guest can do and see. Cheap to clone.
 ///
-/// A handler's context knows its call: its id, deadline and metadata, and what is logged or spawned through it belongs to
-/// that call. Other contexts know no call.
+/// The context of a handler knows its call: id, deadline and metadata. Log lines and tasks made
+/// through it belong to the call. Other contexts know no call.
 #[derive(Clone)]
 pub struct Context {
     pub(crate) guest: Rc<Guest>,
     pub(crate) scope: Scope,
-    /// The call's id, in its wire form.
+    /// Id of the call, in its wire form.
     id: (u64, u64),
-    /// The call's metadata, in its wire form.
+    /// Metadata of the call, in its wire form.
     metadata: Option<Rc<[u8]>>,
 }
 
 impl Context {
-    /// A context that knows no call.
+    /// Creates a context without a call.
     pub(crate) fn new(guest: Rc<Guest>) -> Self {
         Context {
             guest,
-            scope: Scope::NOBODY,
+            scope: Scope::NONE,
             id: (0, 0),
             metadata: None,
         }
     }
 
-    /// The context of the call that arrives with that frame.
+    /// Creates the context of the call in this frame.
     pub(crate) fn of_call(guest: Rc<Guest>, frame: &Frame<'_>) -> Self {
         let metadata = (!frame.metadata.is_empty()).then(|| Rc::from(frame.metadata));
         Context {
@@ -58,39 +60,60 @@ impl Context {
         }
     }
 
-    /// The same guest without the call, for work that shall outlive it: what is spawned through it inherits no deadline.
+    /// Returns a context without the call, for work that outlives the call: tasks spawned through
+    /// it inherit no deadline.
+    ///
+    /// ```no_run
+    /// # fn example(cx: &parigot_guest::Context) {
+    /// let background = cx.background();
+    /// cx.background().spawn(async move {
+    ///     background.sleep(std::time::Duration::from_secs(60)).await;
+    ///     parigot_guest::info!(background, "a minute later");
+    /// });
+    /// # }
+    /// ```
     pub fn background(&self) -> Context {
         Context::new(Rc::clone(&self.guest))
     }
 }
 
-/// Life.
+/// Lifecycle and tasks.
 impl Context {
-    /// Completes once all that the guest requires is ready. A service is launched before any code of its runs.
+    /// Requests the launch of the guest. Completes once every required service is ready. A service
+    /// is launched before any of its code runs.
     ///
-    /// Dropping it has no effect: the launch goes on.
+    /// Dropping the future has no effect: the launch goes on.
     ///
     /// # Errors
     ///
-    /// It completes with a status if the host knows that this will never be.
+    /// A status, if a required service has failed permanently.
     pub fn launch(&self) -> Launch {
         Launch::new(&self.guest)
     }
 
-    /// Makes the guest leave with that exit status. The running task goes on until it awaits; then no task is polled any
-    /// more, but for what [`Context::at_exit`] has registered.
+    /// Makes the guest exit. The running task continues until it awaits. Then no task is polled any
+    /// more, except work registered with [`Context::at_exit`].
     ///
-    /// What it returns never completes; success handlers on it run just before the guest leaves. Whoever asks first
-    /// says how the guest leaves. Calls that are not answered by then end with an error at their callers.
-    pub fn exit(&self, exit: impl Into<Exit>) -> Leaving {
-        Leaving::new(self, exit.into())
+    /// The returned future never completes; its success handlers run just before the guest exits.
+    /// The first call determines the exit status. Calls that are unanswered at the exit end with an
+    /// error at their callers.
+    ///
+    /// ```no_run
+    /// # async fn example(cx: &parigot_guest::Context) {
+    /// match cx.exit(3).await {}
+    /// # }
+    /// ```
+    pub fn exit(&self, exit: impl Into<Exit>) -> ExitFuture {
+        ExitFuture::new(self.guest.exit(exit.into(), String::new()))
     }
 
-    /// Registers what to do before the guest leaves: when `main` ends, when somebody asks for the [exit](Context::exit), when the host wants the
-    /// guest to leave. After a panic, or whatever else the host ends a guest for, nothing runs.
+    /// Registers work for the exit of the guest: when `main` returns, on [`Context::exit`], or when
+    /// the host stops the guest. After a panic, or when the host kills the guest, nothing runs.
     ///
-    /// What was registered last runs first. It may await, calls included; of the tasks that there were before none is polled any more, and calls that arrive
-    /// are refused. What has not ended after [`AT_EXIT_MAX`](crate::AT_EXIT_MAX) is dropped, and the log says where it was registered.
+    /// Work registered last runs first. It may await and make calls. Other tasks are not polled any
+    /// more, and inbound calls are refused. Work that takes longer than
+    /// [`AT_EXIT_MAX`](crate::AT_EXIT_MAX) is dropped, and the log names the place where it was
+    /// registered.
     ///
     /// ```no_run
     /// # use parigot_guest::Context;
@@ -102,69 +125,76 @@ impl Context {
     /// ```
     #[track_caller]
     pub fn at_exit(&self, work: impl AsyncFnOnce() + 'static) {
-        self.guest.at_exit.register(
-            &self.guest,
-            Location::caller(),
-            Box::pin(async move { work().await }),
-        );
+        let place = Location::caller();
+        at_exit::register(&self.guest, place, Box::pin(async move { work().await }));
     }
 
-    /// Runs `future` in the event loop, beside the task that is running.
+    /// Runs `future` as a task in the event loop, concurrently with the running task.
     ///
-    /// It works for the same call as this context: calls that it makes inherit the deadline and the trace. It is not cancelled with
-    /// the call: see [`Context::background`] for work that shall outlive it.
+    /// The task belongs to the call of this context: its calls inherit the deadline and the trace
+    /// context. It is not cancelled with the call. For work that outlives the call see
+    /// [`Context::background`].
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
-        self.guest.spawn_for(self, future);
+        self.guest.spawn_in(self.scope, self.trace(), future);
     }
 
-    /// Lets all tasks run that are ready by now.
+    /// Lets every other ready task run first.
     ///
-    /// Whoever computes for long should await this every few milliseconds: the host then gets its turn when it needs one,
-    /// instead of killing the guest for holding the thread.
+    /// Await this every few milliseconds in a long computation. Then the host can end the turn in
+    /// time, instead of killing the guest for holding its thread.
     pub fn yield_now(&self) -> YieldNow {
         YieldNow::new()
     }
 }
 
-/// Time and chance.
+/// Time and random numbers.
 impl Context {
-    /// The guest's clock, which stands still during a turn.
+    /// Returns the time on the guest's clock, which stands still during a turn.
     pub fn now(&self) -> Instant {
-        self.guest.now()
+        Instant::from_ns(self.guest.io.now_ns())
     }
 
-    /// The time of day, as the time that has passed since 1970-01-01 00:00 UTC. It stands still during a turn.
+    /// Returns the time since 1970-01-01 00:00 UTC. It stands still during a turn.
     pub fn wall(&self) -> Duration {
-        Duration::from_nanos(self.guest.wall_ns())
+        Duration::from_nanos(self.guest.io.wall_ns())
     }
 
-    /// Completes once `duration` has passed on the guest's clock, which stands still during a turn.
+    /// Completes after `duration` on the guest's clock.
     ///
-    /// Dropping it forgets the timer. `Duration::ZERO` completes at the next turn, never at once.
+    /// Dropping the future removes the timer. `Duration::ZERO` completes in the next turn, never in
+    /// this one.
     pub fn sleep(&self, duration: Duration) -> Sleep {
         Sleep::new(&self.guest, duration)
     }
 
-    /// The guest's random generator, which the host has seeded.
+    /// Returns the guest's random generator, which the host has seeded.
+    ///
+    /// ```no_run
+    /// # fn example(cx: &parigot_guest::Context) {
+    /// use parigot_guest::rand_core::RngCore;
+    ///
+    /// let dice = cx.random().next_u32() % 6 + 1;
+    /// # }
+    /// ```
     pub fn random(&self) -> Random {
         Random::new(&self.guest)
     }
 }
 
-/// What the host said at the start.
+/// Content of the start frame.
 impl Context {
-    /// The arguments.
+    /// Returns the arguments.
     pub fn args(&self) -> &[String] {
         &self.startup().args
     }
 
-    /// The value of that variable of the environment; the first, if there are two.
+    /// Returns the value of an environment variable; of two with the same name, the first.
     pub fn env(&self, key: &str) -> Option<&str> {
         self.envs()
             .find_map(|(known, value)| (known == key).then_some(value))
     }
 
-    /// All variables of the environment, in the host's order.
+    /// Returns all environment variables, in the host's order.
     pub fn envs(&self) -> impl Iterator<Item = (&str, &str)> {
         self.startup()
             .env
@@ -172,7 +202,7 @@ impl Context {
             .map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
-    /// The id of this instance of the guest.
+    /// Returns the id of this instance of the guest.
     pub fn instance_id(&self) -> InstanceId {
         let (high, low) = self.startup().instance;
         InstanceId::from_wire(high, low).unwrap_or_default()
@@ -180,46 +210,49 @@ impl Context {
 
     fn startup(&self) -> &Startup {
         self.guest
+            .lifecycle
             .startup
             .get()
-            .expect("contexts are made after the start")
+            .expect("contexts must be created after the start")
     }
 }
 
-/// The call that is being served.
+/// The call of a handler.
 impl Context {
-    /// Its id, as the log shows it; `None` outside of a handler.
+    /// Returns the id of the call, as in the log; `None` outside of a handler.
     pub fn call_id(&self) -> Option<CallId> {
         let (high, low) = self.id;
         self.has_call()
             .then(|| CallId::from_wire(high, low).unwrap_or_default())
     }
 
-    /// When its caller stops waiting, if it ever does; `None` outside of a handler.
+    /// Returns the moment at which the caller stops waiting; `None` without a deadline, and outside
+    /// of a handler.
     pub fn deadline(&self) -> Option<Instant> {
         (self.scope.deadline_ns != NO_DEADLINE).then(|| Instant::from_ns(self.scope.deadline_ns))
     }
 
-    /// Whether its caller has stopped waiting. [`NO_DEADLINE`] is later than any time.
+    /// Returns true if the caller has stopped waiting. [`NO_DEADLINE`] is later than any moment.
     pub(crate) fn is_too_late(&self) -> bool {
-        self.guest.now() >= Instant::from_ns(self.scope.deadline_ns)
+        self.guest.io.now_ns() >= self.scope.deadline_ns
     }
 
-    /// The value of that key of its metadata; the first, if there are two. `None` outside of a handler.
+    /// Returns the value of a metadata key; of two with the same key, the first. `None` outside of
+    /// a handler.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata_pairs()
             .find_map(|(known, value)| (known == key).then_some(value))
     }
 
-    /// All keys and values of its metadata, in the caller's order. None outside of a handler.
+    /// Returns all metadata entries in the caller's order; none outside of a handler.
     ///
-    /// Nothing of it is passed on by itself but the trace context of the W3C, `traceparent` and `tracestate`: calls that are made for this one bear
-    /// both, unless their client has a `traceparent` of its own.
+    /// Metadata is not passed on to other calls, except the W3C trace context: calls made for this
+    /// call carry its `traceparent` and `tracestate`, unless their client sets a `traceparent`.
     pub fn metadata_pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         trace_context::pairs(self.metadata.as_deref().unwrap_or_default())
     }
 
-    /// What its metadata has of a trace context.
+    /// Returns the trace context in the metadata.
     #[inline]
     pub(crate) fn trace(&self) -> Option<Trace> {
         trace_context::of(self.metadata.as_deref()?)
@@ -232,9 +265,10 @@ impl Context {
 
 /// The log.
 impl Context {
-    /// Adds a line to the log: see [`info!`](crate::info) and its siblings.
+    /// Adds a line to the log. [`info!`](crate::info) and its siblings are shorter to write.
     ///
-    /// The line is about the context's call, if it has one, else about the call that the running task works for.
+    /// The line belongs to the context's call, if there is one, otherwise to the call of the
+    /// running task.
     pub fn log(&self, level: Level, text: fmt::Arguments<'_>) {
         let call = if self.has_call() {
             self.scope.number

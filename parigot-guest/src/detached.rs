@@ -1,4 +1,4 @@
-//! Futures that are not awaited: they run in the event loop, and handlers are told how they ended.
+//! Futures that run in the event loop without being awaited, and handlers for their results.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -9,24 +9,25 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{self, Poll};
 
-/// A future that was moved into the event loop, where it runs whether or not this handle is kept.
+/// Handle of a future that was moved into the event loop. The future runs even if the handle is
+/// dropped.
 ///
-/// Handlers run in the order in which they were registered. One that is registered after the end runs at once if it is
-/// about that end, else never.
+/// Handlers run in the order of their registration. A handler registered after the end runs at once
+/// if it is for that kind of end, otherwise never.
 ///
 /// ```no_run
 /// # use parigot_guest::Context;
 /// # fn example(cx: &Context) {
 /// cx.launch()
-///     .success(|()| { /* all that is required is ready */ })
-///     .failure(|status| { /* it will never be */ });
+///     .success(|()| { /* every required service is ready */ })
+///     .failure(|status| { /* a required service has failed permanently */ });
 /// # }
 /// ```
 pub struct Detached<T, E> {
-    shared: Rc<Shared<T, E>>,
+    shared: Rc<Completion<T, E>>,
 }
 
-struct Shared<T, E> {
+struct Completion<T, E> {
     outcome: OnceCell<Result<T, E>>,
     waiting: RefCell<Vec<Handler<T, E>>>,
 }
@@ -49,19 +50,19 @@ impl<T, E> Handler<T, E> {
 impl<T: 'static, E: 'static> Detached<T, E> {
     pub(crate) fn new() -> Self {
         Detached {
-            shared: Rc::new(Shared {
+            shared: Rc::new(Completion {
                 outcome: OnceCell::new(),
                 waiting: RefCell::default(),
             }),
         }
     }
 
-    /// Registers what to do with the response.
+    /// Registers a handler for the response.
     pub fn success(self, handler: impl FnOnce(&T) + 'static) -> Self {
         self.register(Handler::Success(Box::new(handler)))
     }
 
-    /// Registers what to do with the error.
+    /// Registers a handler for the error.
     pub fn failure(self, handler: impl FnOnce(&E) + 'static) -> Self {
         self.register(Handler::Failure(Box::new(handler)))
     }
@@ -74,12 +75,12 @@ impl<T: 'static, E: 'static> Detached<T, E> {
         self
     }
 
-    /// How it ended, or `None` while it runs.
+    /// Returns the result, or `None` while the future runs.
     pub fn outcome(&self) -> Option<&Result<T, E>> {
         self.shared.outcome.get()
     }
 
-    /// Says how it ended, once, and runs the handlers that wait.
+    /// Records the result, of which the first counts, and runs the waiting handlers.
     pub(crate) fn complete(&self, outcome: Result<T, E>) {
         let outcome = self.shared.outcome.get_or_init(|| outcome);
         for handler in self.shared.waiting.take() {
@@ -88,7 +89,7 @@ impl<T: 'static, E: 'static> Detached<T, E> {
     }
 }
 
-/// A second handle on the same future.
+/// Creates a second handle of the same future.
 impl<T, E> Clone for Detached<T, E> {
     fn clone(&self) -> Self {
         Detached {
@@ -105,30 +106,39 @@ impl<T: fmt::Debug, E: fmt::Debug> fmt::Debug for Detached<T, E> {
     }
 }
 
-/// Gives a future of the SDK its `success` and `failure`.
+/// Implements `success` and `failure` for a future of the SDK.
 macro_rules! detach {
     (
-        impl [$($generic:ident: $bound:path)?] $future:ty { type Response = $response:ty; type Error = $error:ty; }
+        impl [$($generic:ident: $bound:path)?] $future:ty {
+            type Response = $response:ty;
+            type Error = $error:ty;
+        }
         guest: |$this:ident| $guest:expr;
         outcome: |$output:pat_param| $outcome:expr;
     ) => {
         impl<$($generic: $bound)?> $future {
             /// Moves the future into the event loop, with a handler for its response.
             ///
-            /// Dropping the handle that this returns cancels nothing.
-            pub fn success(self, handler: impl FnOnce(&$response) + 'static) -> $crate::Detached<$response, $error> {
+            /// Dropping the returned handle cancels nothing.
+            pub fn success(
+                self,
+                handler: impl FnOnce(&$response) + 'static,
+            ) -> $crate::detached::Detached<$response, $error> {
                 self.detach().success(handler)
             }
 
             /// Moves the future into the event loop, with a handler for its error.
             ///
-            /// Dropping the handle that this returns cancels nothing.
-            pub fn failure(self, handler: impl FnOnce(&$error) + 'static) -> $crate::Detached<$response, $error> {
+            /// Dropping the returned handle cancels nothing.
+            pub fn failure(
+                self,
+                handler: impl FnOnce(&$error) + 'static,
+            ) -> $crate::detached::Detached<$response, $error> {
                 self.detach().failure(handler)
             }
 
-            fn detach(self) -> $crate::Detached<$response, $error> {
-                let detached = $crate::Detached::new();
+            fn detach(self) -> $crate::detached::Detached<$response, $error> {
+                let detached = $crate::detached::Detached::new();
                 let $this = &self;
                 let guest = alloc::rc::Rc::clone($guest);
                 let handle = detached.clone();
@@ -143,7 +153,8 @@ macro_rules! detach {
 }
 pub(crate) use detach;
 
-/// Lets the other ready tasks run: see [`Context::yield_now`](crate::Context::yield_now).
+/// Completes after every other ready task was polled: see
+/// [`Context::yield_now`](crate::Context::yield_now).
 ///
 /// Dropping it has no effect.
 #[derive(Debug)]

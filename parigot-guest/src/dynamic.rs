@@ -1,4 +1,4 @@
-//! Calls to services that are known by their names at run time: bytes in, bytes out.
+//! Calls to services whose names are known only at run time: bytes in, bytes out.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -14,14 +14,15 @@ use crate::call::{Channel, Pending};
 use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
-use crate::in_flight::{Reply, frame_at, went_well};
-use crate::serve::ServiceError;
-use crate::status::{Rpc, Status};
+use crate::runtime::outbound::{Reply, frame_at, has_response};
+use crate::status::{Rpc, ServiceError, Status};
 
-/// A client of a service that is known by its name at run time, for those who have no generated code of it: a gateway, say, or a tool.
+/// A client without generated code, for example in a gateway or a tool: the service is named at run
+/// time.
 ///
-/// Requests and responses are protobuf messages in their wire form, which pass untouched. What the methods exchange is not told here. The guest
-/// must require the service, by its name or by its client:
+/// Requests and responses are protobuf messages in their wire form, which are passed on unchanged.
+/// The client does not know the messages' types. The guest must require the service, by its name or
+/// by its generated client:
 ///
 /// ```
 /// # mod guest {
@@ -40,24 +41,24 @@ use crate::status::{Rpc, Status};
 #[derive(Clone)]
 pub struct DynamicClient {
     channel: Channel,
-    /// In the order in which calls name them.
+    /// Names; calls name a method by its index here.
     methods: Rc<[Cow<'static, str>]>,
 }
 
 impl DynamicClient {
-    /// Finds the service of that full name, which the guest must require.
+    /// Returns a client of the service with this full name, which the guest must require.
     ///
     /// # Errors
     ///
-    /// If the guest does not require it, or is not launched yet.
+    /// If the guest does not require the service, or is not launched yet.
     pub fn locate(cx: &Context, service: &str) -> Result<Self, LocateError> {
         let mut required = cx.guest.requires.iter().enumerate();
         let found = required.find(|(_, required)| required.name == service);
-        let (place, service) =
+        let (index, service) =
             found.ok_or_else(|| LocateError::new(service, LocateProblem::UndeclaredName))?;
-        let channel = Channel::to(cx, service, place)?;
+        let channel = Channel::to(cx, service, index)?;
         let methods = if service.is_by_name() {
-            let names = cx.guest.launching.methods_of(service.name);
+            let names = cx.guest.lifecycle.launching.methods_of(service.name);
             names.map(|name| Cow::Owned(String::from(name))).collect()
         } else {
             service
@@ -69,27 +70,29 @@ impl DynamicClient {
         Ok(DynamicClient { channel, methods })
     }
 
-    /// The full name of the service.
+    /// Returns the full name of the service.
     pub fn service(&self) -> &'static str {
         self.channel.service().name
     }
 
-    /// The names of the methods that can be called: those of its generated client if the guest requires that, else those that the exporter has.
+    /// Returns the names of the methods: those of the generated client if the guest requires the
+    /// service by its client, otherwise those of the exporter.
     pub fn methods(&self) -> impl Iterator<Item = &str> {
         self.methods.iter().map(|name| &**name)
     }
 
-    /// Sends a request at once to the method of that name, and returns the call, which completes with the response.
+    /// Sends a request at once to the method with this name. Returns the call, which completes with
+    /// the response.
     ///
-    /// It has deadlines and limits as the call of a generated client has. If there is no such method, it is not sent, and fails with
-    /// UNIMPLEMENTED.
+    /// Deadlines and limits are those of a generated client. If the service has no such method, the
+    /// call is not sent, and fails with `UNIMPLEMENTED`.
     pub fn call(&self, method: &str, request: &[u8]) -> DynamicCall {
         match self.methods.iter().position(|name| name == method) {
-            Some(place) => {
-                let pending = self.channel.call_bytes(place as u32, request);
+            Some(index) => {
+                let pending = self.channel.call_bytes(index as u32, request);
                 DynamicCall {
                     pending,
-                    rpc: self.rpc(self.methods[place].clone()),
+                    rpc: self.rpc(self.methods[index].clone()),
                 }
             }
             None => {
@@ -110,7 +113,7 @@ impl DynamicClient {
         }
     }
 
-    /// The same client, each of whose calls may take that long.
+    /// Returns the same client with a time limit for each call.
     #[must_use]
     pub fn with_deadline(&self, deadline: Duration) -> Self {
         DynamicClient {
@@ -119,7 +122,7 @@ impl DynamicClient {
         }
     }
 
-    /// The same client, each of whose calls bears another key and value.
+    /// Returns the same client with one more metadata entry for each call.
     #[must_use]
     pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
         DynamicClient {
@@ -137,7 +140,7 @@ impl fmt::Debug for DynamicClient {
     }
 }
 
-/// A number of a service's error enum, which is not known here.
+/// A number of a service's error enum, whose names are not known without generated code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ErrorNumber(pub i32);
 
@@ -159,13 +162,14 @@ impl ServiceError for ErrorNumber {
     }
 }
 
-/// A call in flight of a [`DynamicClient`]. It completes with the response in its wire form, or with why there is none.
+/// A call in flight of a [`DynamicClient`]. It completes with the response in its wire form, or an
+/// error.
 ///
-/// Dropping it before that cancels the call: the callee's handler is dropped too.
+/// Dropping it earlier cancels the call: the callee's handler is dropped too.
 ///
 /// # Panics
 ///
-/// If it is polled after it has completed.
+/// If polled after completion.
 #[must_use = "dropping a call cancels it"]
 pub struct DynamicCall {
     pending: Pending,
@@ -173,7 +177,10 @@ pub struct DynamicCall {
 }
 
 detach! {
-    impl [] DynamicCall { type Response = Vec<u8>; type Error = CallError<ErrorNumber>; }
+    impl [] DynamicCall {
+        type Response = Vec<u8>;
+        type Error = CallError<ErrorNumber>;
+    }
     guest: |call| &call.pending.guest;
     outcome: |result| result;
 }
@@ -190,12 +197,9 @@ impl Future for DynamicCall {
             }
         };
         Poll::Ready(match reply {
-            Reply::Here { response, .. } => Ok(self
-                .pending
-                .guest
-                .read_inbox(|inbox| inbox[response].to_vec())),
-            Reply::Kept(bytes) => match frame_at(&bytes, 0) {
-                frame if went_well(&frame) => Ok(frame.payload.to_vec()),
+            Reply::InInbox { response, .. } => Ok(self.pending.guest.io.inbox()[response].to_vec()),
+            Reply::Copied(bytes) => match frame_at(&bytes, 0) {
+                frame if has_response(&frame) => Ok(frame.payload.to_vec()),
                 frame => Err(CallError::of_frame(&frame, self.rpc.clone())),
             },
         })

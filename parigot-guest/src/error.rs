@@ -1,4 +1,4 @@
-//! Errors: of calls, of locating, of launching, and one that holds any.
+//! Errors of calls, of locating a service and of launching; and [`Error`], which holds any error.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -6,23 +6,22 @@ use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
 
-use parigot_abi::Frame;
 use parigot_abi::frame::flags;
+use parigot_abi::{Fate, Frame};
 
-use crate::Fate;
-use crate::call::rpc;
-use crate::serve::{Method, ServiceError};
-use crate::status::{Rpc, Status};
+use crate::method::{Method, rpc};
+use crate::status::{Rpc, ServiceError, Status};
 
-/// Why a call was not answered with a response.
+/// Failure of a call.
 ///
-/// [`CallError::fate`] says what that means for the caller:
+/// [`CallError::fate`] tells if the call ran, and so if you may retry it:
 ///
-/// | fate | what it means | which errors |
-/// |---|---|---|
-/// | [`Fate::Answered`] | the service has said so | its own errors, and a status that its handler returned |
-/// | [`Fate::Refused`] | the call did not run, and never will | no instance to take it, no such method, too much waits, the request is too long or no message |
-/// | [`Fate::Unknown`] | it may have run | its deadline has passed, its callee ended meanwhile, the answer did not come through, and anything newer than this |
+/// - [`Fate::Answered`]: the service answered with an error, either its own or a status that its
+///   handler returned.
+/// - [`Fate::Refused`]: the call did not run, and never will. No instance was available, the method
+///   is unknown, the callee is overloaded, or the request was too large or undecodable.
+/// - [`Fate::Unknown`]: the call may have run. The deadline passed, the callee ended during the
+///   call, the answer was lost, or the cause is one of a newer host.
 #[derive(Clone, Debug)]
 pub enum CallError<E> {
     /// The callee answered with its own error.
@@ -34,7 +33,7 @@ pub enum CallError<E> {
 }
 
 impl<E> CallError<E> {
-    /// The status, if the callee did not answer.
+    /// Returns the status, if the callee did not answer.
     pub fn status(&self) -> Option<&Status> {
         match self {
             CallError::Status(status) => Some(status),
@@ -42,35 +41,35 @@ impl<E> CallError<E> {
         }
     }
 
-    /// What is known of the call: exactly one of three.
+    /// Returns the fate of the call: answered, refused or unknown.
     pub fn fate(&self) -> Fate {
         self.status().map_or(Fate::Answered, Status::fate)
     }
 
-    /// Whether its deadline has passed.
+    /// Returns true if the call's deadline has passed.
     pub fn is_timed_out(&self) -> bool {
         self.status().is_some_and(Status::is_timed_out)
     }
 
-    /// Whether it was cancelled.
+    /// Returns true if the call was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.status().is_some_and(Status::is_cancelled)
     }
 
-    /// Whether it is promised that it did not run: making it again does nothing twice.
+    /// Returns true if the call did not run and never will, so that retrying it is safe.
     pub fn is_refused(&self) -> bool {
         self.fate() == Fate::Refused
     }
 }
 
 impl<E: ServiceError> CallError<E> {
-    /// What the reply to a call of that method says, which failed.
+    /// Reads the failure in the reply to a call of the method.
     #[cold]
     pub fn of_reply<M: Method<Error = E>>(frame: &Frame<'_>) -> Self {
         Self::of_frame(frame, rpc::<M>())
     }
 
-    /// The same of a method by its names.
+    /// Reads the failure in the reply to a call of the method with these names.
     pub(crate) fn of_frame(frame: &Frame<'_>, rpc: Rpc) -> Self {
         if frame.header.flags & flags::SERVICE_ERROR == 0 {
             return CallError::Status(Status::of_reply(frame).with_rpc(rpc));
@@ -79,7 +78,7 @@ impl<E: ServiceError> CallError<E> {
         E::from_number(number).map_or(CallError::Unrecognized(number), CallError::Service)
     }
 
-    /// That the reply to a call of that method bears something else than its response.
+    /// Creates the error of a call whose response cannot be decoded.
     #[cold]
     pub fn undecodable<M: Method<Error = E>>(
         frame: &Frame<'_>,
@@ -93,16 +92,13 @@ impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             CallError::Service(error) => fmt::Display::fmt(error, f),
-            CallError::Unrecognized(number) => write!(
-                f,
-                "the service failed with error {number}, which is not known"
-            ),
+            CallError::Unrecognized(number) => write!(f, "unknown error number {number}"),
             CallError::Status(status) => fmt::Display::fmt(status, f),
         }
     }
 }
 
-/// Its source is the service's error or the status, whose text is its own.
+/// The source is the service's error or the status. Its text is also the text of this error.
 impl<E: StdError + 'static> StdError for CallError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
@@ -113,18 +109,18 @@ impl<E: StdError + 'static> StdError for CallError<E> {
     }
 }
 
-/// A service that cannot be called from here.
+/// Failure to locate a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocateError {
     service: String,
     problem: LocateProblem,
 }
 
-/// What is the matter with it.
+/// Reason of a [`LocateError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LocateProblem {
     Undeclared,
-    /// Looked for by its name alone.
+    /// Undeclared, and located by name.
     UndeclaredName,
     NotLaunched,
 }
@@ -137,7 +133,7 @@ impl LocateError {
         }
     }
 
-    /// The full name of the service.
+    /// Returns the full name of the service.
     pub fn service(&self) -> &str {
         &self.service
     }
@@ -155,7 +151,8 @@ impl fmt::Display for LocateError {
             LocateProblem::UndeclaredName => write!(
                 f,
                 "{service} is not among the services that this guest requires: \
-                 write `requires(\"{service}\")`, or its client there, in `service!` or `#[program]`"
+                 write `requires(\"{service}\")`, or its client there, \
+                 in `service!` or `#[program]`"
             ),
             LocateProblem::NotLaunched => {
                 write!(f, "{service} cannot be called before the guest is launched")
@@ -166,32 +163,45 @@ impl fmt::Display for LocateError {
 
 impl StdError for LocateError {}
 
-/// Any error, so that `?` takes all of them.
+/// Any error, so that `?` converts all errors to it.
 ///
-/// It prints its own line; with `{:#}`, or for debugging, also what caused it, from the outside in, with colons between.
+/// `{}` prints the error alone. `{:#}` and `{:?}` also print its causes, the outermost first, with
+/// colons in between.
+///
+/// ```
+/// use parigot_guest::{Code, Error, Status};
+///
+/// fn order() -> Result<(), Error> {
+///     Err(Status::new(Code::NotFound, "no such order"))?
+/// }
+///
+/// let error = order().unwrap_err();
+/// assert_eq!(error.find::<Status>().map(Status::code), Some(Code::NotFound));
+/// ```
 pub struct Error {
     inner: Box<dyn StdError>,
 }
 
 impl Error {
-    /// An error that is a text.
+    /// Creates an error from a text.
     pub fn new(message: impl Into<String>) -> Self {
         Error {
-            inner: Box::new(Message(message.into())),
+            inner: Box::new(TextError(message.into())),
         }
     }
 
-    /// The error and what caused it, from the outside in.
+    /// Returns the error and its causes, the outermost first.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn StdError + 'static)> {
         core::iter::successors(Some(&*self.inner), |&error| error.source())
     }
 
-    /// The first `E` in its [chain](Error::chain): a service's own error, or the [`Status`] of a call without one, whatever service that was for.
+    /// Returns the first `E` in the [chain](Error::chain), for example a service's own error or the
+    /// [`Status`] of a call.
     pub fn find<E: StdError + 'static>(&self) -> Option<&E> {
         self.chain().find_map(|error| error.downcast_ref())
     }
 
-    /// The error, if it is an `E`.
+    /// Returns the error, if it is an `E`.
     pub fn downcast_ref<E: StdError + 'static>(&self) -> Option<&E> {
         self.inner.downcast_ref()
     }
@@ -210,7 +220,7 @@ impl fmt::Display for Error {
         if !f.alternate() {
             return write!(f, "{}", self.inner);
         }
-        // Some say what their cause says, and are there for their type.
+        // Wrappers like `CallError` print the text of their cause.
         let mut texts: Vec<String> = self.chain().map(|error| error.to_string()).collect();
         texts.dedup();
         f.write_str(&texts.join(": "))
@@ -223,13 +233,13 @@ impl fmt::Debug for Error {
     }
 }
 
-/// Why a service cannot serve. Any error becomes one by `?`.
+/// The reason why a service cannot serve. `?` converts any error to it.
 pub struct NotReady {
     reason: Error,
 }
 
 impl NotReady {
-    /// A reason that is a text.
+    /// Creates a reason from a text.
     pub fn new(message: impl Into<String>) -> Self {
         NotReady {
             reason: Error::new(message),
@@ -245,7 +255,7 @@ impl<E: StdError + 'static> From<E> for NotReady {
     }
 }
 
-/// Prints as [`Error`] does.
+/// Prints like [`Error`].
 impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.reason, f)
@@ -258,14 +268,14 @@ impl fmt::Debug for NotReady {
     }
 }
 
-/// An error that is a text.
+/// An error that is only a text.
 #[derive(Debug)]
-struct Message(String);
+struct TextError(String);
 
-impl fmt::Display for Message {
+impl fmt::Display for TextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl StdError for Message {}
+impl StdError for TextError {}

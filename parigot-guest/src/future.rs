@@ -1,16 +1,19 @@
-//! Futures together: several calls, of whatever services, that run side by side.
+//! Combinators: wait for several futures that run concurrently, for example calls to any services.
 //!
-//! | here, and in Go's package `future` | completes | with |
+//! Go's package `future` has the same combinators.
+//!
+//! | function | completes when | with |
 //! |---|---|---|
-//! | [`join`] | when all have ended, however | what each ended with |
-//! | [`all`] | when all have succeeded, or the first has failed | all responses, or that error |
-//! | [`race`] | when the first has ended, however | what it ended with |
-//! | [`any`] | when the first has succeeded, or all have failed | that response, or all errors |
-//! | [`timeout`] | when one has ended, or that long has passed | what it ended with, or [`TimedOut`] |
+//! | [`join`] | all futures have ended | all outputs |
+//! | [`all`] | all have succeeded, or the first has failed | all responses, or the first error |
+//! | [`race`] | the first has ended | its output |
+//! | [`any`] | the first has succeeded, or all have failed | its response, or all errors |
+//! | [`timeout`] | the future has ended, or the limit has passed | its output, or [`TimedOut`] |
 //!
-//! All but the last take a tuple of up to eight futures, each of a type of its own, or an array or `Vec` of one type. Those that nobody waits for any
-//! more are dropped, which cancels them: what is left of a race, and of [`all`] after a failure. Of several that end in one turn the
-//! first in the given order counts.
+//! All except `timeout` take a tuple of up to eight futures of different types, or an array or
+//! `Vec` of one type. Futures that are not needed any more are dropped, which cancels calls: the
+//! losers of a race, and the rest of [`all`] after a failure. If several futures end in one turn,
+//! the first in the given order counts.
 //!
 //! ```no_run
 //! # mod greeting {
@@ -21,12 +24,23 @@
 //! # use parigot_guest::{Context, Error, Status};
 //! use parigot_guest::future::{all, timeout};
 //!
-//! # async fn example(cx: &Context, here: GreetingClient, there: GreetingClient) -> Result<(), Error> {
-//! let calls = (here.fetch_greeting(FetchGreetingRequest { tongue: 1 }), there.fetch_greeting(FetchGreetingRequest { tongue: 2 }));
+//! # async fn example(
+//! #     cx: &Context,
+//! #     here: GreetingClient,
+//! #     there: GreetingClient,
+//! # ) -> Result<(), Error> {
+//! let calls = (
+//!     here.fetch_greeting(FetchGreetingRequest { tongue: 1 }),
+//!     there.fetch_greeting(FetchGreetingRequest { tongue: 2 }),
+//! );
 //! match timeout(cx, Duration::from_secs(1), all(calls)).await? {
-//!     Ok((bonjour, hello)) => parigot_guest::info!(cx, "{} {}", bonjour.greeting, hello.greeting),
-//!     // Whatever a service is called, its own error or the status of the call can be found.
-//!     Err(error) if error.find::<GreetErr>().is_some() => parigot_guest::warn!(cx, "nobody speaks that"),
+//!     Ok((french, english)) => {
+//!         parigot_guest::info!(cx, "{} {}", french.greeting, english.greeting);
+//!     }
+//!     // `find` finds the error of any of the services, or the status of a call.
+//!     Err(error) if error.find::<GreetErr>().is_some() => {
+//!         parigot_guest::warn!(cx, "unknown tongue");
+//!     }
 //!     Err(error) => return Err(error),
 //! }
 //! # Ok(())
@@ -34,7 +48,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! Each time one of them gets on, those are looked at that have not ended: for thousands, [spawn](Context::spawn) tasks.
+//! Whenever one future wakes the task, all futures that have not ended are polled. For thousands of
+//! futures, [spawn](Context::spawn) tasks instead.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -45,67 +60,72 @@ use core::pin::{Pin, pin};
 use core::task::{self, Poll};
 use core::time::Duration;
 
+use crate::clock::run_until;
 use crate::context::Context;
 use crate::error::Error;
 
-/// Waits until all futures have ended, and returns what they ended with, in their order: a tuple, an array or a `Vec`.
+/// Waits until all futures have ended. Returns their outputs in the given order.
+///
+/// ```
+/// use core::future::ready;
+/// use parigot_guest::future::join;
+///
+/// # async fn example() {
+/// assert_eq!(join((ready(1), ready("two"))).await, (1, "two"));
+/// # }
+/// ```
 pub async fn join<F: Join>(futures: F) -> F::Outputs {
     futures.join().await
 }
 
-/// Waits until all futures have succeeded, and returns their responses in their order.
+/// Waits until all futures have succeeded. Returns their responses in the given order.
 ///
 /// # Errors
 ///
-/// The error of the first that fails; the others are dropped. It is an [`Error`] where the futures are of different types, in which
-/// [`Error::find`] finds a service's own error or a call's [`Status`](crate::Status).
+/// The error of the first future that fails; the others are dropped. For a tuple it is an
+/// [`Error`], in which [`Error::find`] finds a service's own error or a call's
+/// [`Status`](crate::Status).
 pub async fn all<F: All>(futures: F) -> Result<F::Responses, F::Error> {
     futures.all().await
 }
 
-/// Waits until the first of the futures has ended, and returns what it ended with. The others are dropped.
+/// Waits until the first future has ended. Returns its output; the others are dropped.
 ///
 /// # Panics
 ///
-/// If there are none.
+/// If no futures are given.
 pub async fn race<F: Race>(futures: F) -> F::Output {
     futures.race().await
 }
 
-/// Waits until the first of the futures has succeeded, and returns its response. The others are dropped.
+/// Waits until the first future has succeeded. Returns its response; the others are dropped.
 ///
 /// # Errors
 ///
-/// If all have failed, or there are none.
+/// If all futures have failed, or none are given.
 pub async fn any<F: Any>(futures: F) -> Result<F::Response, AllFailed<F::Error>> {
     futures.any().await
 }
 
-/// Waits until the future has ended, but not for longer than `limit` from now, on the guest's clock. Then it is dropped.
+/// Waits until the future has ended, at most for `limit` from now on the guest's clock. After that
+/// the future is dropped.
 ///
-/// A call has a deadline of its own besides, which may be earlier, and which its callee knows: see
+/// A call also has a deadline, which its callee knows and which may be earlier: see
 /// [`Client::with_deadline`](crate::Client::with_deadline).
 ///
 /// # Errors
 ///
-/// If `limit` has passed before.
+/// If `limit` has passed.
 pub fn timeout<F: Future>(
     cx: &Context,
     limit: Duration,
     future: F,
 ) -> impl Future<Output = Result<F::Output, TimedOut>> + use<F> {
     let sleep = cx.sleep(limit);
-    async move {
-        let (mut future, mut sleep) = (pin!(future), pin!(sleep));
-        poll_fn(|task| match future.as_mut().poll(task) {
-            Poll::Ready(output) => Poll::Ready(Ok(output)),
-            Poll::Pending => sleep.as_mut().poll(task).map(|()| Err(TimedOut { limit })),
-        })
-        .await
-    }
+    async move { run_until(sleep, future).await.ok_or(TimedOut { limit }) }
 }
 
-/// A [`timeout`] has passed.
+/// The limit of a [`timeout`] has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimedOut {
     limit: Duration,
@@ -113,23 +133,23 @@ pub struct TimedOut {
 
 impl fmt::Display for TimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it took longer than {:?}", self.limit)
+        write!(f, "timed out after {:?}", self.limit)
     }
 }
 
 impl StdError for TimedOut {}
 
-/// The errors of futures of which [`any`] was to succeed, in their order.
+/// The errors of all futures given to [`any`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllFailed<E> {
-    /// One for each future.
+    /// One error for each future, in the given order.
     pub errors: Vec<E>,
 }
 
 impl<E: fmt::Display> fmt::Display for AllFailed<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.errors[..] {
-            [] => f.write_str("there was nothing to succeed"),
+            [] => f.write_str("no futures given"),
             [first, rest @ ..] => {
                 write!(f, "none of {} has succeeded: {first}", 1 + rest.len())?;
                 rest.iter().try_for_each(|error| write!(f, "; {error}"))
@@ -142,7 +162,7 @@ impl<E: fmt::Debug + fmt::Display> StdError for AllFailed<E> {}
 
 /// Futures that [`join`] takes.
 pub trait Join: sealed::Futures {
-    /// What they end with.
+    /// The outputs, in the given order.
     type Outputs;
     #[doc(hidden)]
     fn join(self) -> impl Future<Output = Self::Outputs>;
@@ -150,7 +170,7 @@ pub trait Join: sealed::Futures {
 
 /// Futures that [`all`] takes: their outputs are results.
 pub trait All: sealed::Futures {
-    /// Their responses.
+    /// The responses, in the given order.
     type Responses;
     /// The error of any of them.
     type Error;
@@ -158,15 +178,15 @@ pub trait All: sealed::Futures {
     fn all(self) -> impl Future<Output = Result<Self::Responses, Self::Error>>;
 }
 
-/// Futures that [`race`] takes: their outputs are of one type.
+/// Futures that [`race`] takes: their outputs have one type.
 pub trait Race: sealed::Futures {
-    /// What each ends with.
+    /// The output of each.
     type Output;
     #[doc(hidden)]
     fn race(self) -> impl Future<Output = Self::Output>;
 }
 
-/// Futures that [`any`] takes: their outputs are results, and their responses of one type.
+/// Futures that [`any`] takes: their outputs are results, and their responses have one type.
 pub trait Any: sealed::Futures {
     /// The response of each.
     type Response;
@@ -181,8 +201,8 @@ mod sealed {
     pub trait Futures {}
 }
 
-/// Polls a future unless its output is there. Says whether it is now.
-fn ends<F: Future>(
+/// Polls a future unless it has ended. Returns true if it has ended now or before.
+fn poll_once<F: Future>(
     future: Pin<&mut F>,
     output: &mut Option<F::Output>,
     task: &mut task::Context<'_>,
@@ -195,7 +215,7 @@ fn ends<F: Future>(
     output.is_some()
 }
 
-/// Futures of one type, each with its output once that is there.
+/// Futures of one type, each with its output once it has ended.
 type Started<F> = Vec<(Pin<Box<F>>, Option<<F as Future>::Output>)>;
 
 fn start<F: Future>(futures: Vec<F>) -> Started<F> {
@@ -205,7 +225,8 @@ fn start<F: Future>(futures: Vec<F>) -> Started<F> {
         .collect()
 }
 
-/// Waits for the first output that decides, or until all are there.
+/// Waits for the first output for which `decides` is true. Returns `None` if all futures have ended
+/// without one.
 async fn until<F: Future>(
     futures: &mut Started<F>,
     decides: fn(&F::Output) -> bool,
@@ -213,7 +234,7 @@ async fn until<F: Future>(
     poll_fn(|task| {
         let mut missing = false;
         for (future, output) in &mut *futures {
-            missing |= !ends(future.as_mut(), output, task);
+            missing |= !poll_once(future.as_mut(), output, task);
             if let Some(decision) = output.take_if(|output| decides(output)) {
                 return Poll::Ready(Some(decision));
             }
@@ -230,7 +251,7 @@ async fn until<F: Future>(
 fn outputs<F: Future>(futures: Started<F>) -> impl Iterator<Item = F::Output> {
     futures
         .into_iter()
-        .map(|(_, output)| output.expect("all have ended"))
+        .map(|(_, output)| output.expect("all futures must have ended"))
 }
 
 impl<F: Future> sealed::Futures for Vec<F> {}
@@ -264,7 +285,7 @@ impl<F: Future> Race for Vec<F> {
     async fn race(self) -> F::Output {
         until(&mut start(self), |_| true)
             .await
-            .expect("a race of no futures has no first")
+            .expect("race must be given at least one future")
     }
 }
 
@@ -322,41 +343,54 @@ impl<F: Future<Output = Result<T, E>>, T, E, const N: usize> Any for [F; N] {
 fn as_many<T, const N: usize>(outputs: Vec<T>) -> [T; N] {
     outputs
         .try_into()
-        .unwrap_or_else(|_| unreachable!("there are as many outputs as futures"))
+        .unwrap_or_else(|_| unreachable!("each future has one output"))
 }
 
-/// The same for tuples, without memory of the heap. Of each future: its type, the types in its result, and names for it and its output.
+/// Implements the traits for tuples, without allocating.
+///
+/// Each future is given as `(Future Response Error, future output)`: type parameters for the type
+/// of the future and for the two sides of its result, and variables for the future and its output.
 macro_rules! tuples {
-    ($(($($F:ident $T:ident $E:ident $future:ident $output:ident),+))+) => { $(
-        impl<$($F: Future),+> sealed::Futures for ($($F,)+) {}
+    ($([$((
+        $Future:ident $Response:ident $Error:ident, $future:ident $output:ident
+    ))+])+) => { $(
+        impl<$($Future: Future),+> sealed::Futures for ($($Future,)+) {}
 
-        impl<$($F: Future),+> Join for ($($F,)+) {
-            type Outputs = ($($F::Output,)+);
+        impl<$($Future: Future),+> Join for ($($Future,)+) {
+            type Outputs = ($($Future::Output,)+);
 
             async fn join(self) -> Self::Outputs {
                 let ($($future,)+) = self;
-                $(let (mut $future, mut $output) = (pin!($future), None);)+
+                $(
+                    let mut $future = pin!($future);
+                    let mut $output = None;
+                )+
                 poll_fn(|task| {
                     let mut missing = false;
-                    $(missing |= !ends($future.as_mut(), &mut $output, task);)+
+                    $(missing |= !poll_once($future.as_mut(), &mut $output, task);)+
                     if missing { Poll::Pending } else { Poll::Ready(()) }
                 })
                 .await;
-                ($($output.expect("all have ended"),)+)
+                ($($output.expect("all futures must have ended"),)+)
             }
         }
 
-        impl<$($F: Future<Output = Result<$T, $E>>, $T, $E: Into<Error>),+> All for ($($F,)+) {
-            type Responses = ($($T,)+);
+        impl<$(
+            $Future: Future<Output = Result<$Response, $Error>>, $Response, $Error: Into<Error>
+        ),+> All for ($($Future,)+) {
+            type Responses = ($($Response,)+);
             type Error = Error;
 
             async fn all(self) -> Result<Self::Responses, Error> {
                 let ($($future,)+) = self;
-                $(let (mut $future, mut $output) = (pin!($future), None);)+
+                $(
+                    let mut $future = pin!($future);
+                    let mut $output = None;
+                )+
                 poll_fn(|task| {
                     let mut missing = false;
                     $(
-                        missing |= !ends($future.as_mut(), &mut $output, task);
+                        missing |= !poll_once($future.as_mut(), &mut $output, task);
                         if let Some(Err(error)) = $output.take_if(|output| output.is_err()) {
                             return Poll::Ready(Err(error.into()));
                         }
@@ -364,12 +398,14 @@ macro_rules! tuples {
                     if missing { Poll::Pending } else { Poll::Ready(Ok(())) }
                 })
                 .await?;
-                let ($(Some(Ok($output)),)+) = ($($output,)+) else { unreachable!("all have succeeded") };
+                let ($(Some(Ok($output)),)+) = ($($output,)+) else {
+                    unreachable!("all futures have succeeded")
+                };
                 Ok(($($output,)+))
             }
         }
 
-        impl<Output, $($F: Future<Output = Output>),+> Race for ($($F,)+) {
+        impl<Output, $($Future: Future<Output = Output>),+> Race for ($($Future,)+) {
             type Output = Output;
 
             async fn race(self) -> Output {
@@ -385,17 +421,22 @@ macro_rules! tuples {
             }
         }
 
-        impl<Response, $($F: Future<Output = Result<Response, $E>>, $E: Into<Error>),+> Any for ($($F,)+) {
+        impl<Response, $(
+            $Future: Future<Output = Result<Response, $Error>>, $Error: Into<Error>
+        ),+> Any for ($($Future,)+) {
             type Response = Response;
             type Error = Error;
 
             async fn any(self) -> Result<Response, AllFailed<Error>> {
                 let ($($future,)+) = self;
-                $(let (mut $future, mut $output) = (pin!($future), None);)+
+                $(
+                    let mut $future = pin!($future);
+                    let mut $output = None;
+                )+
                 let first = poll_fn(|task| {
                     let mut missing = false;
                     $(
-                        missing |= !ends($future.as_mut(), &mut $output, task);
+                        missing |= !poll_once($future.as_mut(), &mut $output, task);
                         if let Some(Ok(response)) = $output.take_if(|output| output.is_ok()) {
                             return Poll::Ready(Some(response));
                         }
@@ -415,12 +456,21 @@ macro_rules! tuples {
     )+ };
 }
 
-tuples! {
-    (A TA EA a oa, B TB EB b ob)
-    (A TA EA a oa, B TB EB b ob, C TC EC c oc)
-    (A TA EA a oa, B TB EB b ob, C TC EC c oc, D TD ED d od)
-    (A TA EA a oa, B TB EB b ob, C TC EC c oc, D TD ED d od, E TE EE e oe)
-    (A TA EA a oa, B TB EB b ob, C TC EC c oc, D TD ED d od, E TE EE e oe, F TF EF f of)
-    (A TA EA a oa, B TB EB b ob, C TC EC c oc, D TD ED d od, E TE EE e oe, F TF EF f of, G TG EG g og)
-    (A TA EA a oa, B TB EB b ob, C TC EC c oc, D TD ED d od, E TE EE e oe, F TF EF f of, G TG EG g og, H TH EH h oh)
+/// Calls `tuples!` for the first two of the futures, the first three, and so on.
+macro_rules! tuples_up_to {
+    ([$($done:tt)+]) => { tuples! { [$($done)+] } };
+    ([$($done:tt)+] $next:tt $($rest:tt)*) => {
+        tuples! { [$($done)+] }
+        tuples_up_to! { [$($done)+ $next] $($rest)* }
+    };
+}
+
+tuples_up_to! {
+    [(A ResponseA ErrorA, a output_a) (B ResponseB ErrorB, b output_b)]
+    (C ResponseC ErrorC, c output_c)
+    (D ResponseD ErrorD, d output_d)
+    (E ResponseE ErrorE, e output_e)
+    (F ResponseF ErrorF, f output_f)
+    (G ResponseG ErrorG, g output_g)
+    (H ResponseH ErrorH, h output_h)
 }

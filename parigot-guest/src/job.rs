@@ -1,7 +1,9 @@
-//! Work that takes longer than a call: one call starts it and returns an id, others ask with that id how far it is.
+//! Jobs: work that takes longer than a call. One call starts a job and returns its id; later calls
+//! query the job by that id.
 //!
-//! A method must not take long, and a deadline ends those that do. [`Jobs`] keeps what goes on behind a method, and its results for those who
-//! ask for them later. Ids are of the service's own type, which `parigot boilerplateid` writes:
+//! A method must end before its deadline. [`Jobs`] runs longer work behind the methods, and keeps
+//! its results for later calls. Ids have a type of the service, which `parigot boilerplateid`
+//! generates:
 //!
 //! ```no_run
 //! # type TicketId = parigot_guest::id::Id<TicketIdType>;
@@ -32,7 +34,7 @@
 //!             cx.sleep(Duration::from_secs(600)).await;
 //!             "margherita".to_owned()
 //!         };
-//!         self.orders.start(baking).ok() // unless there are too many
+//!         self.orders.start(baking).ok() // `None` if there are too many orders
 //!     }
 //!
 //!     /// Behind the method `Check`.
@@ -40,14 +42,15 @@
 //!         match self.orders.poll(ticket) {
 //!             Job::Running => "baking",
 //!             Job::Done(_pizza) => "ready",
-//!             Job::Unknown => "never ordered, or ready for so long that it was eaten",
+//!             Job::Unknown => "never ordered, or discarded by now",
 //!         }
 //!     }
 //! }
 //! ```
 //!
-//! Work belongs to no call: it inherits no deadline and is not cancelled with the call that has started it. A panic ends the guest, as in a handler;
-//! then, and when the guest leaves, its jobs are gone, and the next life of a service does not know their ids. Work that may fail returns a `Result`.
+//! A job belongs to no call: it inherits no deadline and is not cancelled with the call that
+//! started it. A panic in a job ends the guest, as in a handler. When the guest ends, its jobs are
+//! lost, and a restarted service does not know their ids. Work that may fail returns a `Result`.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
@@ -62,34 +65,34 @@ use core::time::Duration;
 
 use crate::clock::Instant;
 use crate::context::Context;
-use crate::executor::TaskId;
 use crate::future::timeout;
-use crate::id::{Id, IdType};
-use crate::scope::Scope;
+use crate::runtime::executor::TaskId;
+use crate::runtime::scope::Scope;
+use parigot_abi::id::{Id, IdType};
 
-/// How many jobs there may be unless [`Jobs::at_most`] says otherwise.
+/// Default of [`Jobs::at_most`].
 pub const AT_MOST_DEFAULT: usize = 1024;
 
-/// How long results are kept unless [`Jobs::keeping`] says otherwise.
+/// Default of [`Jobs::keeping`].
 pub const KEEPING_DEFAULT: Duration = Duration::from_secs(300);
 
 /// Jobs with ids of type `I` and results of type `T`. Cheap to clone.
 ///
-/// Dropping it ends nothing: jobs go on.
+/// Dropping it has no effect on running jobs.
 pub struct Jobs<I, T> {
-    shared: Rc<Shared<T>>,
+    table: Rc<JobTable<T>>,
     at_most: usize,
     keeping: Duration,
     id: PhantomData<fn() -> I>,
 }
 
-struct Shared<T> {
+struct JobTable<T> {
     cx: Context,
-    /// By the keys of their ids.
+    /// All jobs, by the keys of their ids.
     entries: RefCell<BTreeMap<u128, Entry<T>>>,
-    /// Those that have ended, by when they are forgotten.
+    /// Ended jobs, by the moment at which their results are discarded.
     ended: RefCell<BTreeSet<(Instant, u128)>>,
-    /// There is a task that forgets them.
+    /// True while a task runs that discards old results.
     is_swept: Cell<bool>,
 }
 
@@ -105,13 +108,15 @@ enum Entry<T> {
     },
 }
 
-/// How far a job is.
+/// State of a job.
 pub enum Job<T> {
-    /// It has not ended.
+    /// The job has not ended.
     Running,
-    /// It has ended with this. Whoever asks again before it is forgotten gets it again, so an answer that was lost on its way costs nothing.
+    /// The job has ended with this result. Until the result is discarded, each query returns it, so
+    /// that a lost answer can be queried again.
     Done(Rc<T>),
-    /// There is no such job: there never was one of that id, it was cancelled, its result is forgotten, or the guest was made anew.
+    /// No job has this id: it never existed, was cancelled, its result was discarded, or the guest
+    /// was restarted.
     Unknown,
 }
 
@@ -125,10 +130,10 @@ impl<T: fmt::Debug> fmt::Debug for Job<T> {
     }
 }
 
-/// There are as many jobs as there may be, those counted whose results are kept.
+/// Failure to start a job: the limit of jobs is reached. Kept results count as jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooManyJobs {
-    /// How many there may be.
+    /// Largest number of jobs.
     pub at_most: usize,
 }
 
@@ -145,91 +150,92 @@ impl fmt::Display for TooManyJobs {
 impl StdError for TooManyJobs {}
 
 impl<I: IdType, T: 'static> Jobs<Id<I>, T> {
-    /// No jobs yet; [`AT_MOST_DEFAULT`] of them, whose results are kept for [`KEEPING_DEFAULT`].
+    /// Creates an empty table of at most [`AT_MOST_DEFAULT`] jobs, whose results are kept for
+    /// [`KEEPING_DEFAULT`].
     pub fn new(cx: &Context) -> Self {
-        let (entries, ended, is_swept) = Default::default();
-        let shared = Rc::new(Shared {
+        let table = Rc::new(JobTable {
             cx: cx.background(),
-            entries,
-            ended,
-            is_swept,
+            entries: RefCell::default(),
+            ended: RefCell::default(),
+            is_swept: Cell::default(),
         });
         Jobs {
-            shared,
+            table,
             at_most: AT_MOST_DEFAULT,
             keeping: KEEPING_DEFAULT,
             id: PhantomData,
         }
     }
 
-    /// The same jobs, of which there may be so many, those counted whose results are kept.
+    /// Sets the largest number of jobs. Kept results count as jobs.
     #[must_use]
     pub fn at_most(self, at_most: usize) -> Self {
         Jobs { at_most, ..self }
     }
 
-    /// The same jobs, whose results are kept for so long after their end, on the guest's clock.
+    /// Sets the time for which results are kept after the end of a job, on the guest's clock.
     #[must_use]
     pub fn keeping(self, keeping: Duration) -> Self {
         Jobs { keeping, ..self }
     }
 
-    /// Starts a job, and returns its id at once: nothing of the work has run by then.
+    /// Starts a job. Returns its id at once, before any of the work has run.
     ///
     /// # Errors
     ///
-    /// If there are too many; then the work is dropped.
+    /// If there are too many jobs. Then the work is dropped.
     pub fn start(&self, work: impl Future<Output = T> + 'static) -> Result<Id<I>, TooManyJobs> {
-        self.shared.forget_old();
-        if self.shared.entries.borrow().len() >= self.at_most {
+        self.table.discard_old();
+        if self.table.entries.borrow().len() >= self.at_most {
             return Err(TooManyJobs {
                 at_most: self.at_most,
             });
         }
-        let id: Id<I> = self.shared.cx.random().id();
-        let (key, shared) = (id.key(), Rc::clone(&self.shared));
-        let task = self.shared.cx.guest.spawn(Scope::NOBODY, async move {
+        let id: Id<I> = self.table.cx.random().id();
+        let key = id.key();
+        let table = Rc::clone(&self.table);
+        let task = self.table.cx.guest.spawn(Scope::NONE, async move {
             let result = work.await;
-            shared.end(key, result);
+            table.end(key, result);
         });
         let entry = Entry::Running {
             task,
             waiting: Vec::new(),
             keeping: self.keeping,
         };
-        self.shared.entries.borrow_mut().insert(key, entry);
+        self.table.entries.borrow_mut().insert(key, entry);
         Ok(id)
     }
 
-    /// How far a job is.
+    /// Returns the state of a job.
     pub fn poll(&self, id: Id<I>) -> Job<T> {
-        self.shared.look(id.key(), None)
+        self.table.state(id.key(), None)
     }
 
-    /// How far a job is when it has ended, or when `limit` has passed.
+    /// Waits until a job has ended, at most for `limit`. Returns its state.
     pub fn wait(&self, id: Id<I>, limit: Duration) -> impl Future<Output = Job<T>> + use<I, T> {
-        let shared = Rc::clone(&self.shared);
+        let table = Rc::clone(&self.table);
         let ended = poll_fn(
-            move |task| match shared.look(id.key(), Some(task.waker())) {
+            move |task| match table.state(id.key(), Some(task.waker())) {
                 Job::Running => Poll::Pending,
                 ended => Poll::Ready(ended),
             },
         );
-        let limited = timeout(&self.shared.cx, limit, ended);
+        let limited = timeout(&self.table.cx, limit, ended);
         async move { limited.await.unwrap_or(Job::Running) }
     }
 
-    /// Drops the work of a job, or forgets its result. Says whether there was such a job.
+    /// Drops the work of a job, or discards its result. Returns false if there is no such job.
     pub fn cancel(&self, id: Id<I>) -> bool {
-        let entry = self.shared.entries.borrow_mut().remove(&id.key());
+        let entry = self.table.entries.borrow_mut().remove(&id.key());
         match entry {
             Some(Entry::Running { task, waiting, .. }) => {
-                self.shared.cx.guest.cancel(task);
+                self.table.cx.guest.tasks.executor.cancel(task);
                 waiting.into_iter().for_each(Waker::wake);
                 true
             }
             Some(Entry::Done { until, .. }) => {
-                self.shared.ended.borrow_mut().remove(&(until, id.key()));
+                self.table.ended.borrow_mut().remove(&(until, id.key()));
                 true
             }
             None => false,
@@ -237,10 +243,10 @@ impl<I: IdType, T: 'static> Jobs<Id<I>, T> {
     }
 }
 
-impl<T: 'static> Shared<T> {
-    /// How far a job is; if it runs, `waker` is woken at its end.
-    fn look(&self, key: u128, waker: Option<&Waker>) -> Job<T> {
-        self.forget_old();
+impl<T: 'static> JobTable<T> {
+    /// Returns the state of a job. If the job is running, `waker` is woken at its end.
+    fn state(&self, key: u128, waker: Option<&Waker>) -> Job<T> {
+        self.discard_old();
         match self.entries.borrow_mut().get_mut(&key) {
             Some(Entry::Running { waiting, .. }) => {
                 if let Some(waker) = waker
@@ -255,7 +261,7 @@ impl<T: 'static> Shared<T> {
         }
     }
 
-    /// Keeps the result of a job, unless it has cancelled itself.
+    /// Keeps the result of a job, unless the job has cancelled itself.
     fn end(self: &Rc<Self>, key: u128, result: T) {
         let mut entries = self.entries.borrow_mut();
         let Some(entry) = entries.get_mut(&key) else {
@@ -267,7 +273,8 @@ impl<T: 'static> Shared<T> {
         else {
             unreachable!("a job ends once")
         };
-        let (waiting, until) = (core::mem::take(waiting), self.cx.now() + *keeping);
+        let waiting = core::mem::take(waiting);
+        let until = self.cx.now() + *keeping;
         *entry = Entry::Done {
             result: Rc::new(result),
             until,
@@ -278,8 +285,8 @@ impl<T: 'static> Shared<T> {
         self.keep_swept();
     }
 
-    /// Forgets results that were kept long enough.
-    fn forget_old(&self) {
+    /// Discards results that were kept long enough.
+    fn discard_old(&self) {
         let now = self.cx.now();
         let old = || {
             let mut ended = self.ended.borrow_mut();
@@ -291,32 +298,34 @@ impl<T: 'static> Shared<T> {
         };
         while let Some((_, key)) = old() {
             let entry = self.entries.borrow_mut().remove(&key);
+            // Dropped after the borrow: the destructor of a result is the user's code.
             drop(entry);
         }
     }
 
-    /// Sees to it that results are forgotten when nobody asks any more. Without results there is no timer.
+    /// Starts a task that discards results even if no query comes, unless it runs. The task ends
+    /// with the last result, so that an idle guest has no timer.
     fn keep_swept(self: &Rc<Self>) {
         if self.is_swept.replace(true) {
             return;
         }
-        let shared = Rc::clone(self);
+        let table = Rc::clone(self);
         self.cx.spawn(async move {
-            let next = || shared.ended.borrow().first().map(|(until, _)| *until);
+            let next = || table.ended.borrow().first().map(|(until, _)| *until);
             while let Some(until) = next() {
-                shared.cx.sleep(until - shared.cx.now()).await;
-                shared.forget_old();
+                table.cx.sleep(until - table.cx.now()).await;
+                table.discard_old();
             }
-            shared.is_swept.set(false);
+            table.is_swept.set(false);
         });
     }
 }
 
-/// Another handle on the same jobs.
+/// Creates a second handle of the same jobs.
 impl<I, T> Clone for Jobs<I, T> {
     fn clone(&self) -> Self {
         Jobs {
-            shared: Rc::clone(&self.shared),
+            table: Rc::clone(&self.table),
             at_most: self.at_most,
             keeping: self.keeping,
             id: PhantomData,
@@ -327,7 +336,7 @@ impl<I, T> Clone for Jobs<I, T> {
 impl<I, T> fmt::Debug for Jobs<I, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Jobs")
-            .field("count", &self.shared.entries.borrow().len())
+            .field("count", &self.table.entries.borrow().len())
             .finish_non_exhaustive()
     }
 }

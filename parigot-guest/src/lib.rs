@@ -1,12 +1,14 @@
 //! The Rust SDK of parigot: services and programs that run as guests of a parigot host.
 //!
-//! A guest is a small single-threaded program, compiled to wasm, that imports nothing. All that it sees of the world comes
-//! in *turns*: the host enters it with a batch of messages, its tasks run until none is ready, and a batch of messages goes
-//! back. Between turns it costs nothing but its memory; during a turn time stands still.
+//! A guest is a single-threaded program, compiled to wasm, without imports. It communicates in
+//! *turns*: the host calls it with a batch of messages, the guest runs its tasks until none is
+//! ready, and returns a batch of messages. Between turns a guest costs only its memory. During a
+//! turn its clock stands still.
 //!
 //! # A service
 //!
-//! The generator makes a trait, a server and a client of each service in a `.proto` file. A service implements the trait:
+//! For each service in a `.proto` file the generator writes a trait, a server and a client. A
+//! service implements the trait:
 //!
 //! ```
 //! # mod greeting {
@@ -35,8 +37,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! Calls arrive once the service is ready: at once if it has a [`Default`], else when its [`Ready`] has made it. Handlers
-//! run concurrently, on one thread: where one awaits, others run, so state needs a `Cell` or `RefCell` and never a lock.
+//! Calls arrive when the service is ready. A type with a [`Default`] is ready at once; any other
+//! type implements [`Ready`]. Handlers run concurrently on one thread: while one awaits, others
+//! run. So shared state needs a `Cell` or `RefCell`, never a lock.
 //!
 //! # A program
 //!
@@ -62,34 +65,39 @@
 //!
 //! # Futures
 //!
-//! Whatever takes time is a future of this crate: [`Call`], [`Launch`], [`Sleep`], [`Leaving`]. It begins when it is
-//! made, not when it is first polled, so two calls that are made one after the other run side by side. It can be awaited,
-//! or moved into the event loop with handlers for its end: `.success(|response| …)` and `.failure(|error| …)`. Several are awaited
-//! together by the functions in [`future`]. Dropping a future cancels what it stands for, as far as the type says.
+//! Operations that take time return a future: [`Call`], [`Launch`], [`Sleep`], [`ExitFuture`]. The
+//! operation begins when the future is created, not when it is first polled. So two calls made one
+//! after the other run concurrently. You can await a future, or move it into the event loop with
+//! handlers for its result: `.success(|response| …)` and `.failure(|error| …)`. The functions in
+//! [`future`] wait for several futures. Dropping a future cancels the operation, as far as the
+//! type's documentation says.
 //!
-//! What goes on for longer than a call is kept by a [`job`], and what is to be done before the guest leaves by [`Context::at_exit`].
+//! For work that takes longer than a call use a [`job`], for work before the guest exits
+//! [`Context::at_exit`].
 //!
 //! # Errors
 //!
-//! A call fails with a [`CallError`]: either the service's own error, an enum of the `.proto`, or a [`Status`] that says
-//! why there was no answer. The two are never mixed. [`Error`] holds any error, so that `?` takes all of them.
+//! A call fails with a [`CallError`]. It holds either the service's own error, an enum of the
+//! `.proto`, or a [`Status`], which reports an infrastructure failure. [`Error`] holds any error,
+//! so that `?` converts all errors to it.
 //!
-//! # Time and chance
+//! # Time and random numbers
 //!
-//! `std::time::Instant::now()` traps in wasm guests, and so do threads and files: there is nobody to ask. A [`Context`]
-//! has a clock, timers and a random generator; all of them come from the host, so that a turn can be replayed.
+//! A [`Context`] has a clock, timers and a random generator. All of them are driven by the host, so
+//! that a turn can be replayed. `std::time::Instant::now()`, threads and files trap in wasm guests,
+//! because a guest has no imports.
 //!
 //! # Features
 //!
-//! | feature | meaning |
-//! |---|---|
-//! | `std` (default) | links std; a panic's text reaches the host through std's panic hook |
-//! | `allocator` (default) | the global allocator: dlmalloc, with shelves for small blocks; out of memory leaves a text too |
-//! | `panic-handler` | the panic handler of a guest without std |
-//! | `rt` | `allocator` and `panic-handler`: what a `no_std` guest must have besides |
-//! | `getrandom` | a backend for the `getrandom` crate, built with `--cfg getrandom_backend="custom"` |
+//! - `std` (default): links std. The message of a panic reaches the host through std's panic hook.
+//! - `allocator` (default): the global allocator, dlmalloc with free lists for small blocks.
+//!   Exhausted memory leaves a message for the host.
+//! - `panic-handler`: the panic handler of a guest without std.
+//! - `rt`: `allocator` and `panic-handler`, the parts that a `no_std` guest needs.
+//! - `getrandom`: a backend for the `getrandom` crate, built with
+//!   `--cfg getrandom_backend="custom"`.
 //!
-//! A guest that brings its own panic handler calls [`turn::leave_panic_text`] there.
+//! A guest with a panic handler of its own calls [`turn::leave_panic_text`] there.
 #![no_std]
 #![deny(
     unsafe_code,
@@ -102,47 +110,29 @@ pub extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
-#[cfg(any(
-    all(feature = "allocator", target_family = "wasm"),
-    all(test, feature = "std")
-))]
-#[expect(unsafe_code, reason = "an allocator cannot be had without")]
-mod allocator;
 mod at_exit;
 mod call;
 mod clock;
 mod context;
-mod definition;
 mod detached;
 mod dynamic;
 mod error;
-mod executor;
-mod exports;
+mod exit;
 pub mod future;
-#[cfg(all(feature = "getrandom", target_family = "wasm"))]
-#[expect(
-    unsafe_code,
-    reason = "the hook of getrandom is a bare symbol that gets an address"
-)]
-mod getrandom;
-mod guest;
-mod in_flight;
-mod inbound;
 pub mod job;
 mod launch;
 mod log;
-mod outbox;
-mod panic;
+mod method;
 mod program;
 pub mod prost;
 pub mod proto;
 mod random;
-mod scope;
+mod runtime;
 mod serve;
 mod service;
+mod service_info;
 mod status;
-mod trace_context;
-#[expect(unsafe_code, reason = "the host speaks of guests by address")]
+#[expect(unsafe_code, reason = "the host names a guest by its address")]
 pub mod turn;
 
 pub use futures_lite;
@@ -156,16 +146,19 @@ pub use at_exit::AT_EXIT_MAX;
 pub use call::{Call, Channel, Client};
 pub use clock::{Instant, Sleep};
 pub use context::Context;
-pub use definition::Definition;
 pub use detached::{Detached, YieldNow};
 pub use dynamic::{DynamicCall, DynamicClient, ErrorNumber};
 pub use error::{CallError, Error, LocateError, NotReady};
+pub use exit::{Exit, ExitFuture};
 pub use launch::Launch;
-pub use program::{Exit, Leaving};
+pub use method::Method;
 pub use random::Random;
-pub use serve::{Incoming, Method, Serve, Server, ServiceError};
-pub use service::{Export, Exports, MethodInfo, Ready, Service};
-pub use status::Status;
+pub use runtime::definition::Definition;
+pub use serve::{Incoming, Serve, Server};
+pub use service::{Export, Exports, Ready};
+pub use service_info::{MethodInfo, Service};
+pub use status::{ServiceError, Status};
 
-/// Named by generated code: if it is missing, generator and SDK are of versions that do not understand each other.
+/// Version marker that generated code refers to. If it is missing, the versions of generator and
+/// SDK are incompatible.
 pub const ABI_V1: () = ();

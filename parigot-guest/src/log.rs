@@ -1,35 +1,36 @@
-//! The log: one line a frame; the host adds who and when.
+//! The log. A line is one frame; the host adds the time, the guest and the call.
 
 use core::fmt::{self, Write};
 
 use parigot_abi::frame::Level;
 use parigot_abi::{Header, Kind};
 
-use crate::guest::Guest;
+use crate::runtime::guest::Guest;
 
-/// Sends a line about that inbound call.
+/// Sends a line about the inbound call with this number.
 pub(crate) fn write(guest: &Guest, level: Level, call: u64, text: fmt::Arguments<'_>) {
-    // Not straight into the outbox: a `Display` of the user's may itself call or log. That one finds an empty buffer.
-    let mut buffer = guest.log_text.take();
+    // Not formatted straight into the outbox: a `Display` of the user may itself make a call or
+    // log. A nested line finds an empty buffer here.
+    let mut buffer = guest.io.log_text.take();
     if buffer.write_fmt(text).is_err() {
-        buffer.push_str(" (and a part that failed to print)");
+        buffer.push_str(" (a part of the line failed to format)");
     }
-    let line = guest.cut(&buffer);
+    let line = guest.io.cut(&buffer);
     let header = Header {
         number: call,
         status: level as u32,
         ..Header::new(Kind::Log)
     };
-    guest.send_short(header, None, line.as_bytes());
+    guest.io.send_short(header, None, line.as_bytes());
     buffer.clear();
-    guest.log_text.replace(buffer);
+    guest.io.log_text.replace(buffer);
 }
 
 macro_rules! levels {
     ($dollar:tt $($(#[$doc:meta])* $name:ident = $level:ident;)*) => {$(
         $(#[$doc])*
         ///
-        /// Takes a context and then what `format!` takes.
+        /// Takes a [`Context`](crate::Context), then the arguments of `format!`.
         #[macro_export]
         macro_rules! $name {
             ($dollar cx:expr, $dollar ($dollar text:tt)+) => {
@@ -40,14 +41,20 @@ macro_rules! levels {
 }
 
 levels! { $
-    /// Logs that something failed.
+    /// Logs a failure.
     error = Error;
-    /// Logs that something may fail.
+    /// Logs a possible failure.
     warn = Warn;
-    /// Logs what people want to know.
+    /// Logs an event that users want to see.
+    ///
+    /// ```
+    /// # fn example(cx: &parigot_guest::Context, count: u32) {
+    /// parigot_guest::info!(cx, "{count} orders");
+    /// # }
+    /// ```
     info = Info;
-    /// Logs what developers want to know.
+    /// Logs an event that developers want to see.
     debug = Debug;
-    /// Logs everything else.
+    /// Logs every other event.
     trace = Trace;
 }

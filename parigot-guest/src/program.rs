@@ -1,128 +1,76 @@
-//! Programs: guests with a `main` that ends, and how guests leave.
+//! Programs: guests with a `main` that ends.
 
+use alloc::boxed::Box;
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
-use core::convert::Infallible;
-use core::pin::Pin;
-use core::task::{self, Poll};
+
+use parigot_abi::Frame;
 
 use crate::context::Context;
-use crate::definition::Body;
-use crate::detached::Detached;
 use crate::error::Error;
-use crate::executor::TaskId;
+use crate::exit::Exit;
+use crate::runtime::definition::Definition;
+use crate::runtime::executor::TaskId;
+use crate::runtime::guest::{Guest, Role};
+use crate::runtime::scope::Scope;
 use crate::serve::Incoming;
-use crate::service::Service;
+use crate::service_info::Service;
 
-/// How a guest leaves: its exit status, of which 0 means that all went well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Exit {
-    status: u8,
-}
-
-impl Exit {
-    /// All went well: status 0.
-    pub const SUCCESS: Exit = Exit { status: 0 };
-    /// Something failed: status 1.
-    pub const FAILURE: Exit = Exit { status: 1 };
-
-    /// Any status.
-    pub const fn code(status: u8) -> Self {
-        Exit { status }
-    }
-
-    /// The status.
-    pub const fn status(self) -> u8 {
-        self.status
-    }
-}
-
-impl From<u8> for Exit {
-    fn from(status: u8) -> Self {
-        Exit { status }
-    }
-}
-
-/// The end of the guest: see [`Context::exit`].
-///
-/// Awaiting it never completes. Its success handlers run just before the guest leaves. Dropping it has no effect: the
-/// guest leaves.
-pub struct Leaving {
-    last_words: Detached<(), Infallible>,
-}
-
-impl Leaving {
-    pub(crate) fn new(cx: &Context, exit: Exit) -> Self {
-        Leaving {
-            last_words: cx.guest.leave(exit, String::new()),
+impl Definition {
+    /// Defines a guest that runs `main` and exits.
+    pub fn program<F>(main: fn(Context) -> F, requires: &'static [&'static Service]) -> Self
+    where
+        F: Future<Output = Result<Exit, Error>> + 'static,
+    {
+        Definition {
+            requires,
+            role: Box::new(ProgramRole {
+                main,
+                task: OnceCell::new(),
+            }),
         }
     }
-
-    /// Registers what to do just before the guest leaves: the last frames that it sends are sent there.
-    pub fn success(self, handler: impl FnOnce(&()) + 'static) -> Detached<(), Infallible> {
-        self.last_words.success(handler)
-    }
-
-    /// Registers what to do if the guest cannot leave, which does not happen.
-    pub fn failure(self, handler: impl FnOnce(&Infallible) + 'static) -> Detached<(), Infallible> {
-        self.last_words.failure(handler)
-    }
 }
 
-impl Future for Leaving {
-    type Output = Infallible;
-
-    fn poll(self: Pin<&mut Self>, _: &mut task::Context<'_>) -> Poll<Infallible> {
-        Poll::Pending
-    }
-}
-
-/// The guest that runs a `main`.
-pub(crate) struct ProgramBody<F> {
+/// Role of a guest that runs a `main`.
+struct ProgramRole<F> {
     main: fn(Context) -> F,
     task: OnceCell<TaskId>,
 }
 
-impl<F> ProgramBody<F> {
-    pub(crate) fn new(main: fn(Context) -> F) -> Self {
-        ProgramBody {
-            main,
-            task: OnceCell::new(),
-        }
-    }
-}
-
-impl<F: Future<Output = Result<Exit, Error>> + 'static> Body for ProgramBody<F> {
+impl<F: Future<Output = Result<Exit, Error>> + 'static> Role for ProgramRole<F> {
     fn exports(&self) -> Vec<&'static Service> {
         Vec::new()
     }
 
-    fn start(&self, cx: &Context) {
-        let (main, context) = (self.main, cx.clone());
-        let task = cx.guest.spawn(cx.scope, async move {
-            match main(context.clone()).await {
-                Ok(exit) => context.guest.leave(exit, String::new()),
+    fn start(&self, guest: &Rc<Guest>) {
+        let main = self.main;
+        let cx = Context::new(Rc::clone(guest));
+        let task = guest.spawn(Scope::NONE, async move {
+            match main(cx.clone()).await {
+                Ok(exit) => cx.guest.exit(exit, String::new()),
                 // The host logs the reason.
-                Err(error) => context.guest.leave(Exit::FAILURE, format!("{error:#}")),
+                Err(error) => cx.guest.exit(Exit::FAILURE, format!("{error:#}")),
             };
         });
         self.task.get_or_init(|| task);
     }
 
-    fn launched(&self, cx: &Context) {
-        cx.guest.confirm_launch();
+    fn launched(&self, guest: &Rc<Guest>) {
+        guest.io.confirm_launch();
     }
 
-    fn dispatch(&self, call: Incoming<'_>) {
-        call.unimplemented();
+    fn dispatch(&self, guest: &Rc<Guest>, frame: &Frame<'_>) {
+        Incoming::new(guest, frame).unimplemented();
     }
 
-    fn stop(&self, cx: &Context) {
+    fn stop(&self, guest: &Rc<Guest>) {
         if let Some(task) = self.task.get() {
-            cx.guest.cancel(*task);
+            guest.tasks.executor.cancel(*task);
         }
-        cx.guest.leave(Exit::SUCCESS, String::new());
+        guest.exit(Exit::SUCCESS, String::new());
     }
 }

@@ -1,6 +1,6 @@
-//! Messages that users' messages have: those of `parigot/v1/id.proto`.
+//! Messages that are used in users' messages: those of `parigot/v1/id.proto`.
 
-use crate::id::{self, IdError, IdType};
+use parigot_abi::id::{self, IdError, IdType};
 
 /// An id of any type, in its wire form: `parigot.v1.Id`.
 ///
@@ -13,10 +13,10 @@ use crate::id::{self, IdError, IdType};
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, prost::Message)]
 pub struct Id {
-    /// The type, and the upper 48 of the random bits.
+    /// The type, and the upper 48 random bits.
     #[prost(fixed64, tag = "1")]
     pub high: u64,
-    /// The lower 64 of them.
+    /// The lower 64 random bits.
     #[prost(fixed64, tag = "2")]
     pub low: u64,
 }
@@ -28,7 +28,8 @@ impl<T: IdType> From<id::Id<T>> for Id {
     }
 }
 
-/// Fails if it is the id of another type. A message that nobody has set is an empty id, and so is `field.unwrap_or_default()`.
+/// Fails for an id of another type. A message that was never set converts to an empty id, and so
+/// does `field.unwrap_or_default()`.
 impl<T: IdType> TryFrom<Id> for id::Id<T> {
     type Error = IdError;
 

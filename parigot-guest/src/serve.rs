@@ -1,4 +1,4 @@
-//! Calls that arrive.
+//! Inbound calls: the traits that generated servers implement, and replies.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -9,50 +9,17 @@ use parigot_abi::{Cause, Code, Frame, Header, Kind, Outline};
 use prost::Message;
 
 use crate::context::Context;
-use crate::guest::Guest;
+use crate::method::Method;
 use crate::prost::decode;
-use crate::scope::Scope;
-use crate::service::{MethodInfo, Service};
-use crate::status::Status;
-use crate::trace_context;
+use crate::runtime::guest::Guest;
+use crate::runtime::scope::Scope;
+use crate::runtime::trace_context;
+use crate::service_info::{MethodInfo, Service};
+use crate::status::{ServiceError, Status};
 
-/// One rpc, as it is on the wire. The generator makes a type for each.
-pub trait Method: 'static {
-    /// What the caller sends.
-    type Request: Message + Default;
-    /// What it gets.
-    type Response: Message + Default;
-    /// How the service fails.
-    type Error: ServiceError;
-    /// The service that the method belongs to.
-    const SERVICE: &'static Service;
-    /// Its place in the service.
-    const INDEX: u32;
-
-    /// What the service's table says of it.
-    fn info() -> &'static MethodInfo {
-        &Self::SERVICE.methods[Self::INDEX as usize]
-    }
-}
-
-/// The error type of a method: the error enum of its service, or [`Status`] where the service has none.
-pub trait ServiceError: core::error::Error + Sized + 'static {
-    /// The error of that number, if this version of the `.proto` has it.
-    fn from_number(number: i32) -> Option<Self>;
-
-    /// Its number. 0 is no error; a service that fails with it fails with INTERNAL.
-    fn number(&self) -> i32;
-
-    /// Itself, if it is a status, which then travels whole.
-    #[doc(hidden)]
-    fn as_status(&self) -> Option<&Status> {
-        None
-    }
-}
-
-/// How an `S` runs a method: the thin call to the user's function.
+/// Connects a method to the user's function that serves it. The generator implements it.
 pub trait Serve<S>: Method {
-    /// Runs it.
+    /// Serves one call.
     fn serve(
         service: &S,
         cx: &Context,
@@ -60,42 +27,43 @@ pub trait Serve<S>: Method {
     ) -> impl Future<Output = Result<Self::Response, Self::Error>>;
 }
 
-/// What hooks an `S` into the event loop as one service.
+/// Connects an `S` to the event loop as one service. The generator implements it.
 pub trait Server<S> {
     /// The service.
     const SERVICE: &'static Service;
 
-    /// Lets the method that the call is for serve it.
+    /// Serves an inbound call with the method that it names.
     fn dispatch(service: &Rc<S>, call: Incoming<'_>);
 }
 
-/// A call that has arrived. It is consumed by what answers it.
-#[must_use = "a call that nobody serves is never answered"]
+/// An inbound call. Each method that answers it consumes it, so that it is answered once.
+#[must_use = "a call that is dropped is never answered"]
 pub struct Incoming<'a> {
     guest: &'a Rc<Guest>,
-    frame: Frame<'a>,
+    frame: &'a Frame<'a>,
 }
 
 impl<'a> Incoming<'a> {
-    /// The call that arrives with that frame.
-    pub(crate) fn new(guest: &'a Rc<Guest>, frame: Frame<'a>) -> Self {
+    pub(crate) fn new(guest: &'a Rc<Guest>, frame: &'a Frame<'a>) -> Self {
         Incoming { guest, frame }
     }
 
-    /// The place of the method in its service.
+    /// Returns the index of the method in its service.
     pub fn method(&self) -> u32 {
         self.frame.header.method
     }
 
-    /// The place of the service among the exports.
+    /// Returns the index of the service among the exports.
     pub(crate) fn service(&self) -> u32 {
         self.frame.header.service
     }
 
-    /// Decodes the request, and runs the method in a task that replies.
+    /// Decodes the request and runs the method in a task, which sends the reply.
     ///
-    /// If the request is no `M::Request`, the reply says so and nothing runs.
-    // A function for each method, with all that it takes to answer a call: where calls are not inlined, registers are saved.
+    /// A request that is not an `M::Request` is answered with `INVALID_ARGUMENT`; then nothing
+    /// runs.
+    // One function for each method, not inlined into `dispatch`: the match over methods stays small
+    // and saves no registers for the methods that are not called.
     #[inline(never)]
     pub fn serve<M: Serve<S>, S: 'static>(self, service: &Rc<S>) {
         match decode::<M::Request>(self.frame.payload) {
@@ -117,16 +85,18 @@ impl<'a> Incoming<'a> {
     fn run<M: Serve<S>, S: 'static>(self, service: Rc<S>, request: M::Request) {
         let scope = Scope::of_call(&self.frame.header);
         let trace = trace_context::of(self.frame.metadata);
-        let cx = Context::of_call(Rc::clone(self.guest), &self.frame);
-        // Room first, so that the future is made where it stays and not moved there.
-        let room = Box::new_uninit();
-        let handler = Box::into_pin(Box::write(room, async move {
+        let cx = Context::of_call(Rc::clone(self.guest), self.frame);
+        // Allocated first, so that the future is built in its final place and not moved there.
+        let place = Box::new_uninit();
+        let handler = Box::into_pin(Box::write(place, async move {
             if cx.is_too_late() {
                 return refuse_late(&cx);
             }
             let result = M::serve(&service, &cx, request).await;
-            let (guest, number) = (&cx.guest, cx.scope.number);
-            guest.end_inbound(number);
+            let guest = &cx.guest;
+            let number = cx.scope.number;
+            // Before the reply is encoded: a cancellation that crosses the reply is ignored.
+            guest.calls.end_inbound(number);
             match result {
                 Ok(response) => reply_response(guest, number, &response),
                 Err(error) => reply_error(guest, number, &error),
@@ -138,7 +108,7 @@ impl<'a> Incoming<'a> {
         }
     }
 
-    /// Replies that the service has no such method.
+    /// Replies that the service lacks the method.
     #[cold]
     pub fn unimplemented(self) {
         self.refuse(Code::Unimplemented, Cause::NoSuchMethod, "");
@@ -148,16 +118,18 @@ impl<'a> Incoming<'a> {
     #[cold]
     pub(crate) fn refuse(self, code: Code, cause: Cause, message: &str) {
         self.guest
+            .io
             .reply_failure(self.frame.header.number, code, cause, message);
     }
 }
 
-/// Replies that nobody waits any more, and that nothing was done.
+/// Replies that the deadline has passed and that the method did not run.
 #[cold]
 fn refuse_late(cx: &Context) {
-    let (guest, number) = (&cx.guest, cx.scope.number);
-    guest.end_inbound(number);
-    guest.reply_failure(
+    let guest = &cx.guest;
+    let number = cx.scope.number;
+    guest.calls.end_inbound(number);
+    guest.io.reply_failure(
         number,
         Code::DeadlineExceeded,
         Cause::TimedOut,
@@ -167,7 +139,7 @@ fn refuse_late(cx: &Context) {
 
 fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
     let bytes = response.encoded_len();
-    let bytes_max = guest.message_bytes_max.get();
+    let bytes_max = guest.io.message_bytes_max.get();
     let header = Header {
         number,
         ..Header::new(Kind::Reply)
@@ -178,8 +150,11 @@ fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
         detail: &[],
         payload_bytes: bytes,
     };
-    let sent =
-        bytes <= bytes_max as usize && guest.send(outline, |out| response.encode_raw(out)).is_ok();
+    let sent = bytes <= bytes_max as usize
+        && guest
+            .io
+            .send(outline, |out| response.encode_raw(out))
+            .is_ok();
     if !sent {
         reply_too_large(guest, number, bytes);
     }
@@ -187,8 +162,10 @@ fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
 
 #[cold]
 fn reply_too_large(guest: &Guest, number: u64, bytes: usize) {
-    let status = Status::answer_too_large(bytes, guest.message_bytes_max.get());
-    guest.reply_failure(number, status.code(), status.cause(), status.message());
+    let status = Status::answer_too_large(bytes, guest.io.message_bytes_max.get());
+    guest
+        .io
+        .reply_failure(number, status.code(), status.cause(), status.message());
 }
 
 #[inline(never)]
@@ -197,9 +174,11 @@ fn reply_error(guest: &Guest, number: u64, error: &impl ServiceError) {
         (_, 0) => {
             let message =
                 format!("the service failed with error number 0, which means no error: {error}");
-            guest.reply_failure(number, Code::Internal, Cause::Answered, &message);
+            guest
+                .io
+                .reply_failure(number, Code::Internal, Cause::Answered, &message);
         }
-        (Some(status), _) => guest.reply_failure(
+        (Some(status), _) => guest.io.reply_failure(
             number,
             status.code(),
             Cause::Answered,
@@ -213,7 +192,7 @@ fn reply_error(guest: &Guest, number: u64, error: &impl ServiceError) {
                 status,
                 ..Header::new(Kind::Reply)
             };
-            guest.send_bare(header);
+            guest.io.send_bare(header);
         }
     }
 }

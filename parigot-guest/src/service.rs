@@ -1,143 +1,35 @@
-//! Services: their static tables, and the guest that exports them.
+//! Guests that export services.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::marker::PhantomData;
-use core::time::Duration;
 
 use parigot_abi::frame::LAUNCH_NUMBER;
-use parigot_abi::{Cause, Code, manifest};
+use parigot_abi::{Cause, Code, Frame};
 
 use crate::context::Context;
-use crate::definition::Body;
 use crate::error::NotReady;
+use crate::runtime::definition::Definition;
+use crate::runtime::guest::{Guest, Role};
 use crate::serve::{Incoming, Server};
+use crate::service_info::Service;
 
-/// A service's static table: what guest and host must agree on.
-#[derive(Debug)]
-pub struct Service {
-    /// The full name, `greeting.v1.Greeting`.
-    pub name: &'static str,
-    /// A hash of the schema, made by the generator.
-    pub schema: u64,
-    /// The methods; calls name them by their place.
-    pub methods: &'static [MethodInfo],
-    /// What the methods exchange, for those who have no generated code: a serialized `FileDescriptorSet`, or nothing.
-    pub descriptors: &'static [u8],
-}
-
-/// One method of a [`Service`].
-#[derive(Debug)]
-pub struct MethodInfo {
-    name: &'static str,
-    budget: Duration,
-    deadline: Duration,
-    idempotent: bool,
-}
-
-impl MethodInfo {
-    /// The method of that name, as in the `.proto`: `FetchGreeting`.
-    pub const fn new(name: &'static str) -> Self {
-        MethodInfo {
-            name,
-            budget: Duration::ZERO,
-            deadline: Duration::ZERO,
-            idempotent: false,
-        }
-    }
-
-    /// The same method, which may hold its thread for that much CPU time between two awaits.
-    pub const fn with_budget(self, budget: Duration) -> Self {
-        MethodInfo { budget, ..self }
-    }
-
-    /// The same method, whose calls may take that long if their caller does not say.
-    pub const fn with_deadline(self, deadline: Duration) -> Self {
-        MethodInfo { deadline, ..self }
-    }
-
-    /// The same method, of which it is known that doing it twice is the same as doing it once.
-    pub const fn idempotent(self) -> Self {
-        MethodInfo {
-            idempotent: true,
-            ..self
-        }
-    }
-
-    /// Its name.
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// How long it may hold its thread; zero is what the host says.
-    pub const fn budget(&self) -> Duration {
-        self.budget
-    }
-
-    /// How long a call may take whose caller does not say; zero is what the host says.
-    pub const fn deadline(&self) -> Duration {
-        self.deadline
-    }
-
-    /// Whether doing it twice is the same as doing it once.
-    pub const fn is_idempotent(&self) -> bool {
-        self.idempotent
-    }
-
-    fn describe(&self) -> manifest::Method {
-        let ns = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-        manifest::Method {
-            name: self.name.into(),
-            budget_ns: ns(self.budget),
-            deadline_ns: ns(self.deadline),
-        }
-    }
-}
-
-impl Service {
-    /// A service of which nothing but its full name is known, to be called by a [`DynamicClient`](crate::DynamicClient). What
-    /// `requires("greeting.v1.Greeting")` stands for.
-    pub const fn named(name: &'static str) -> Self {
-        Service {
-            name,
-            schema: 0,
-            methods: &[],
-            descriptors: &[],
-        }
-    }
-
-    /// Whether nothing but its name is known.
-    pub(crate) fn is_by_name(&self) -> bool {
-        self.schema == 0 && self.methods.is_empty()
-    }
-
-    /// What the manifest says of it, with its descriptors if the host has asked for them.
-    pub fn describe(&self, descriptors: bool) -> manifest::Service {
-        manifest::Service {
-            name: self.name.into(),
-            schema: self.schema,
-            methods: self.methods.iter().map(MethodInfo::describe).collect(),
-            descriptors: if descriptors {
-                self.descriptors.into()
-            } else {
-                Vec::new()
-            },
-        }
-    }
-}
-
-/// How a service comes to be: called once, just after launch and before the first call.
+/// Creates the value that implements a guest's services, once, just after the launch and before the
+/// first call.
 ///
-/// A type that has a `Default` is ready with that; any other type says here what it needs.
+/// Types with a `Default` implement this trait. Implement it for any other type:
 ///
 /// ```
 /// # use parigot_guest::{Channel, Context, LocateError, NotReady, Ready, Service};
-/// # static SERVICE: Service = Service { name: "greeting.v1.Greeting", schema: 0, methods: &[], descriptors: &[] };
+/// # static SERVICE: Service = Service::named("greeting.v1.Greeting");
 /// # struct GreetingClient(Channel);
 /// # impl GreetingClient {
-/// #     fn locate(cx: &Context) -> Result<Self, LocateError> { Channel::locate(cx, &SERVICE).map(GreetingClient) }
+/// #     fn locate(cx: &Context) -> Result<Self, LocateError> {
+/// #         Channel::locate(cx, &SERVICE).map(GreetingClient)
+/// #     }
 /// # }
 /// struct Kitchen {
 ///     greeting: GreetingClient,
@@ -150,15 +42,15 @@ impl Service {
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "nobody knows how `{Self}` comes to be when its guest launches",
+    message = "`{Self}` implements neither `Default` nor `Ready`",
     note = "derive `Default` for it, or implement `parigot_guest::Ready`"
 )]
 pub trait Ready: Sized + 'static {
-    /// Makes the service. All that the guest requires is ready by then and can be called.
+    /// Creates the value. Every service that the guest requires is ready and can be called.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the service from serving; the host counts the launch as failed.
+    /// The reason why the services cannot be served. The host counts the launch as failed.
     fn ready(cx: &Context) -> impl Future<Output = Result<Self, NotReady>>;
 }
 
@@ -175,7 +67,7 @@ pub struct Export<S> {
 }
 
 impl<S> Export<S> {
-    /// The service that `T` hooks into the event loop.
+    /// Creates the export of the service whose generated server is `T`.
     pub const fn new<T: Server<S>>() -> Self {
         Export {
             service: T::SERVICE,
@@ -184,59 +76,74 @@ impl<S> Export<S> {
     }
 }
 
-/// All that a guest exports. A constant, so that a call to the only service of a guest needs no look into a table.
+/// All services that a guest exports. A constant rather than a function, so that the compiler can
+/// call the dispatch function of a single service directly.
 pub trait Exports<S: 'static> {
     /// The services, all of them implemented by an `S`.
     const ALL: &'static [Export<S>];
 }
 
-/// The guest that exports what an `S` implements.
-pub(crate) struct ServiceBody<S: 'static, E> {
-    /// There once it is ready.
+impl Definition {
+    /// Defines a guest that exports services, all of them implemented by `S`.
+    pub fn service<S: Ready, E: Exports<S> + 'static>(
+        requires: &'static [&'static Service],
+    ) -> Self {
+        Definition {
+            requires,
+            role: Box::new(ServiceRole::<S, E>::new()),
+        }
+    }
+}
+
+/// Role of a guest that exports services.
+struct ServiceRole<S: 'static, E> {
+    /// `None` until the service is ready.
     service: Rc<RefCell<Option<Rc<S>>>>,
     exports: PhantomData<E>,
 }
 
-impl<S: Ready, E: Exports<S>> ServiceBody<S, E> {
-    pub(crate) fn new() -> Self {
-        ServiceBody {
+impl<S: Ready, E: Exports<S>> ServiceRole<S, E> {
+    fn new() -> Self {
+        ServiceRole {
             service: Rc::default(),
             exports: PhantomData,
         }
     }
 }
 
-impl<S: Ready, E: Exports<S>> Body for ServiceBody<S, E> {
+impl<S: Ready, E: Exports<S>> Role for ServiceRole<S, E> {
     fn exports(&self) -> Vec<&'static Service> {
         E::ALL.iter().map(|export| export.service).collect()
     }
 
-    fn start(&self, cx: &Context) {
-        cx.guest.launching.ask(&cx.guest);
+    fn start(&self, guest: &Rc<Guest>) {
+        guest.request_launch();
     }
 
-    fn launched(&self, cx: &Context) {
-        let (place, cx) = (Rc::clone(&self.service), cx.clone());
+    fn launched(&self, guest: &Rc<Guest>) {
+        let place = Rc::clone(&self.service);
+        let cx = Context::new(Rc::clone(guest));
         cx.clone().spawn(async move {
             match S::ready(&cx).await {
                 Ok(service) => {
                     place.replace(Some(Rc::new(service)));
-                    cx.guest.confirm_launch();
+                    cx.guest.io.confirm_launch();
                 }
-                Err(why) => {
-                    let why = format!("{why:#}");
-                    cx.guest.reply_failure(
+                Err(reason) => {
+                    let reason = format!("{reason:#}");
+                    cx.guest.io.reply_failure(
                         LAUNCH_NUMBER,
                         Code::FailedPrecondition,
                         Cause::Unspecified,
-                        &why,
+                        &reason,
                     );
                 }
             }
         });
     }
 
-    fn dispatch(&self, call: Incoming<'_>) {
+    fn dispatch(&self, guest: &Rc<Guest>, frame: &Frame<'_>) {
+        let call = Incoming::new(guest, frame);
         match (&*self.service.borrow(), E::ALL.get(call.service() as usize)) {
             (Some(service), Some(export)) => (export.dispatch)(service, call),
             (Some(_), None) => call.unimplemented(),
@@ -248,12 +155,13 @@ impl<S: Ready, E: Exports<S>> Body for ServiceBody<S, E> {
         }
     }
 
-    fn stop(&self, cx: &Context) {
-        cx.guest.stop();
+    fn stop(&self, guest: &Rc<Guest>) {
+        guest.lifecycle.stop();
     }
 
     fn close(&self) {
         let service = self.service.take();
+        // Dropped after the borrow: the destructor is the user's code.
         drop(service);
     }
 }

@@ -1,4 +1,4 @@
-//! How calls end that have no response.
+//! Statuses of calls that ended without a response, and the trait of services' own errors.
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
@@ -6,18 +6,39 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use parigot_abi::{Detail, Frame};
+use parigot_abi::id::{CallId, InstanceId};
+use parigot_abi::{Cause, Code, Detail, Fate, Frame};
 
-use crate::id::{CallId, InstanceId};
-use crate::serve::ServiceError;
-use crate::{Cause, Code, Fate};
+/// The error type of a method: the error enum of its service, or [`Status`] for services without
+/// one. The generator implements it.
+pub trait ServiceError: core::error::Error + Sized + 'static {
+    /// Returns the error with this number; `None` if this version of the `.proto` lacks it.
+    fn from_number(number: i32) -> Option<Self>;
 
-/// The end of a call that has no response and no error of the service's own: a gRPC code, what happened, where, and a text for people.
+    /// Returns the number. 0 means no error: a service that fails with 0 fails with `INTERNAL`.
+    fn number(&self) -> i32;
+
+    /// Returns `self` if it is a status, which is sent as a whole.
+    #[doc(hidden)]
+    fn as_status(&self) -> Option<&Status> {
+        None
+    }
+}
+
+/// An infrastructure failure, which ended a call without a response or an error of the service: a
+/// gRPC code, the cause, the place and a message.
 ///
-/// It is also the error type of services that declare none.
+/// Services that declare no error enum also return it as their error.
+///
+/// ```
+/// use parigot_guest::{Code, Status};
+///
+/// let status = Status::new(Code::NotFound, "no such order");
+/// assert_eq!(status.to_string(), "NOT_FOUND: no such order");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// Elsewhere, so that a call that goes well carries one word of it.
+    /// Boxed, so that the result of a call has one word for the failure that it seldom is.
     details: Box<Details>,
 }
 
@@ -31,7 +52,7 @@ struct Details {
     call: CallId,
 }
 
-/// A method of a service, by names.
+/// Names of a method and its service.
 #[derive(Clone, Debug)]
 pub(crate) struct Rpc {
     pub(crate) service: &'static str,
@@ -39,26 +60,25 @@ pub(crate) struct Rpc {
 }
 
 impl Status {
-    /// A status of that code and text.
+    /// Creates a status with a code and a message.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self::of(code, Cause::Unspecified, message.into())
     }
 
     fn of(code: Code, cause: Cause, message: String) -> Self {
-        let (rpc, instance, call) = (None, InstanceId::EMPTY, CallId::EMPTY);
         Status {
             details: Box::new(Details {
                 code,
                 cause,
                 message,
-                rpc,
-                instance,
-                call,
+                rpc: None,
+                instance: InstanceId::EMPTY,
+                call: CallId::EMPTY,
             }),
         }
     }
 
-    /// What a reply's frame says. A code that this version does not know is read as [`Code::Unknown`].
+    /// Reads the status in a reply. A code of a newer host is read as [`Code::Unknown`].
     pub(crate) fn of_reply(frame: &Frame<'_>) -> Self {
         let Detail {
             cause,
@@ -71,18 +91,18 @@ impl Status {
         status.about(frame)
     }
 
-    /// That the response in a reply is no message.
+    /// Creates the status of a call whose response cannot be decoded.
     pub(crate) fn undecodable(frame: &Frame<'_>, error: &prost::DecodeError) -> Self {
         let message = format!("the response cannot be decoded: {error}");
         Self::of(Code::Internal, Cause::AnswerLost, message).about(frame)
     }
 
-    /// That nobody has the method.
+    /// Creates the status of a call to a method that the service lacks.
     pub(crate) fn no_such_method(message: String) -> Self {
         Self::of(Code::Unimplemented, Cause::NoSuchMethod, message)
     }
 
-    /// That a request is longer than the host lets through.
+    /// Creates the status of a call whose request is larger than the host accepts.
     pub(crate) fn too_large(bytes: usize, bytes_max: u32) -> Self {
         Self::of(
             Code::ResourceExhausted,
@@ -91,7 +111,7 @@ impl Status {
         )
     }
 
-    /// That a response is.
+    /// Creates the status of a call whose response is larger than the host accepts.
     pub(crate) fn answer_too_large(bytes: usize, bytes_max: u32) -> Self {
         Self::of(
             Code::ResourceExhausted,
@@ -100,75 +120,80 @@ impl Status {
         )
     }
 
-    /// The same about the call whose reply that is.
+    /// Adds the id of the call that the reply belongs to.
     fn about(mut self, frame: &Frame<'_>) -> Self {
         let (high, low) = frame.header.id;
         self.details.call = CallId::from_wire(high, low).unwrap_or_default();
         self
     }
 
-    /// The same with what was called.
+    /// Adds the names of the called method.
     pub(crate) fn with_rpc(mut self, rpc: Rpc) -> Self {
         self.details.rpc = Some(rpc);
         self
     }
 
-    /// The code.
+    /// Returns the code.
     pub fn code(&self) -> Code {
         self.details.code
     }
 
-    /// What happened to the call.
+    /// Returns the cause of the failure.
     pub fn cause(&self) -> Cause {
         self.details.cause
     }
 
-    /// The text, possibly empty.
+    /// Returns the message, possibly empty.
     pub fn message(&self) -> &str {
         &self.details.message
     }
 
-    /// The full name of the service that was called, `greeting.v1.Greeting`; `None` of what is not the end of a call.
+    /// Returns the full name of the called service, `greeting.v1.Greeting`; `None` unless the
+    /// status ended a call.
     pub fn service(&self) -> Option<&str> {
         self.details.rpc.as_ref().map(|rpc| rpc.service)
     }
 
-    /// The name of the method that was called, `FetchGreeting`; `None` of what is not the end of a call.
+    /// Returns the name of the called method, `FetchGreeting`; `None` unless the status ended a
+    /// call.
     pub fn method(&self) -> Option<&str> {
         self.details.rpc.as_ref().map(|rpc| &*rpc.method)
     }
 
-    /// The id of the instance that had the call or refused it; empty for a call that came to none.
+    /// Returns the id of the instance that had the call or refused it; empty if the call reached no
+    /// instance.
     pub fn instance_id(&self) -> InstanceId {
         self.details.instance
     }
 
-    /// The id of the call, as the log shows it; empty for a call that never left the guest.
+    /// Returns the id of the call, as in the log; empty for a call that was never sent.
     pub fn call_id(&self) -> CallId {
         self.details.call
     }
 
-    /// What is known of the call. Of a status that is not the end of a call nothing is.
+    /// Returns the fate of the call, which follows from the cause. Unless the status ended a call,
+    /// the fate is [`Fate::Unknown`].
     pub fn fate(&self) -> Fate {
         self.cause().fate()
     }
 
-    /// Whether the call's deadline has passed.
+    /// Returns true if the call's deadline has passed.
     pub fn is_timed_out(&self) -> bool {
         self.cause() == Cause::TimedOut
     }
 
-    /// Whether the call was cancelled.
+    /// Returns true if the call was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.cause() == Cause::Cancelled
     }
 
-    /// Whether it is promised that the call did not run: making it again does nothing twice.
+    /// Returns true if the call did not run and never will, so that retrying it is safe.
     pub fn is_refused(&self) -> bool {
         self.fate() == Fate::Refused
     }
 
-    /// What a caller is told whose handler has ended with this status: what happened to another call is no cause of his.
+    /// Returns the message for the caller of a handler that failed with this status. If the status
+    /// ended a nested call, its cause is not propagated as the cause: it becomes part of the text.
     pub(crate) fn answer_text(&self) -> Cow<'_, str> {
         if self.cause() == Cause::Unspecified {
             return Cow::Borrowed(self.message());
@@ -186,8 +211,8 @@ fn too_long(bytes: usize, bytes_max: u32) -> String {
     format!("a message of {bytes} bytes, and at most {bytes_max} are let through")
 }
 
-/// `DEADLINE_EXCEEDED: timed out: it was not answered in time (greeting.v1.Greeting/FetchGreeting, instance ins_dfhedm, call cal_…)`, less what is
-/// not known.
+/// Prints `CODE: cause: message (service/method, instance ins_dfhedm, call cal_…)`, without the
+/// parts that are not known.
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Details {
@@ -205,7 +230,7 @@ impl fmt::Display for Status {
         if !message.is_empty() {
             write!(f, ": {message}")?;
         }
-        let mut place = Place { begun: false };
+        let mut place = Parenthesized { begun: false };
         if let Some(Rpc { service, method }) = rpc {
             place.add(f, format_args!("{service}/{method}"))?;
         }
@@ -219,12 +244,12 @@ impl fmt::Display for Status {
     }
 }
 
-/// What stands in brackets behind a text, if anything does.
-struct Place {
+/// Writer of a list in parentheses behind a text, or of nothing if the list is empty.
+struct Parenthesized {
     begun: bool,
 }
 
-impl Place {
+impl Parenthesized {
     fn add(&mut self, f: &mut fmt::Formatter<'_>, part: fmt::Arguments<'_>) -> fmt::Result {
         let before = if self.begun { ", " } else { " (" };
         self.begun = true;

@@ -1,157 +1,83 @@
-//! What a guest exports: the functions behind `parigot_abi`, `parigot_open`, `parigot_inbox`, `parigot_turn` and
-//! `parigot_close`.
+//! The functions that a wasm guest exports: `parigot_abi`, `parigot_open`, `parigot_inbox` and
+//! `parigot_turn`. A native host calls them directly, and [`close`] too.
 //!
-//! They stand between the host's addresses and safe code; behind them nothing is `unsafe`. The macros export them.
+//! They convert between addresses of the host and safe code. The macros write the exports.
 
 use alloc::rc::Rc;
-use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ptr;
 
 use parigot_abi::{TURN_MALFORMED_INBOX, TURN_OK, VERSION};
 
-use crate::definition::Definition;
-use crate::guest::Guest;
+use crate::runtime::current;
+pub use crate::runtime::current::leave_panic_text;
+use crate::runtime::definition::Definition;
+use crate::runtime::guest::Guest;
+use crate::runtime::panic::install_hook;
 
-/// `parigot_abi`: the version of the ABI that this crate speaks, packed.
+/// Returns the ABI version of this crate, packed. Exported as `parigot_abi`.
 pub fn abi() -> u32 {
     VERSION.packed()
 }
 
-/// `parigot_open`: makes a guest and returns the address of its control block, which is its handle.
+/// Creates a guest. Returns the address of its control block, which is its handle. Exported as
+/// `parigot_open`.
 pub fn open(definition: Definition) -> usize {
-    crate::panic::install_hook();
-    Rc::into_raw(Guest::new(definition)).expose_provenance()
+    install_hook();
+    Rc::into_raw(definition.open()).expose_provenance()
 }
 
-/// `parigot_inbox`: makes the inbox at least that big. What it held is lost.
+/// Grows the inbox to at least `bytes`; its content is lost. Exported as `parigot_inbox`.
 ///
 /// # Safety
 ///
-/// `control` is what [`open`] returned, was not closed, and is used by one thread at a time.
+/// `control` was returned by [`open`] and is not closed. Only one thread at a time uses it.
 pub unsafe fn inbox(control: usize, bytes: usize) {
-    // SAFETY: the caller promises it.
+    // SAFETY: the caller promises the same.
     let guest = unsafe { borrow(control) };
-    guest.grow_inbox(bytes);
+    guest.io.grow_inbox(bytes);
 }
 
-/// `parigot_turn`: reads the inbox's first `inbox_bytes` and polls ready tasks, at most `max_polls` of them.
+/// Reads the inbox's first `inbox_bytes` and polls ready tasks, at most `max_polls` of them.
+/// Exported as `parigot_turn`.
 ///
-/// Returns [`TURN_OK`], or [`TURN_MALFORMED_INBOX`] and then the panic text says why.
+/// Returns [`TURN_OK`], or [`TURN_MALFORMED_INBOX`] with the reason in the panic text.
 ///
 /// # Safety
 ///
 /// As for [`inbox`].
 pub unsafe fn turn(control: usize, inbox_bytes: usize, max_polls: u32) -> u32 {
-    // SAFETY: the caller promises it.
+    // SAFETY: the caller promises the same.
     let guest = unsafe { borrow(control) };
-    let _entered = current::enter(Rc::as_ptr(&guest));
+    let _entered = current::enter(&guest);
     match guest.turn(inbox_bytes, max_polls) {
         Ok(()) => TURN_OK,
         Err(malformed) => {
-            guest.leave_panic_text(format_args!("malformed inbox: {malformed}"));
+            guest
+                .io
+                .leave_panic_text(format_args!("malformed inbox: {malformed}"));
             TURN_MALFORMED_INBOX
         }
     }
 }
 
-/// `parigot_close`: drops the guest with all that it runs.
+/// Drops the guest and all its tasks. Wasm guests do not export it: their whole memory is dropped.
 ///
 /// # Safety
 ///
 /// As for [`inbox`], and `control` is not used again.
 pub unsafe fn close(control: usize) {
-    // SAFETY: the address was exposed by `open`; this takes back the count that `open` gave away.
+    // SAFETY: `open` exposed the address and gave away one count of the `Rc`, which this takes
+    // back.
     let guest = unsafe { Rc::from_raw(ptr::with_exposed_provenance::<Guest>(control)) };
     guest.close();
-}
-
-/// Leaves a text for the host, which reads it if the guest breaks now. For panic handlers: it allocates nothing.
-///
-/// Outside of a turn it does nothing.
-pub fn leave_panic_text(text: fmt::Arguments<'_>) {
-    with_current(|guest| guest.leave_panic_text(text));
-}
-
-/// Fills `bytes` from the generator of the guest that is in a turn, if one is.
-#[cfg(all(feature = "getrandom", target_family = "wasm"))]
-pub(crate) fn fill_random(bytes: &mut [u8]) -> Option<()> {
-    with_current(|guest| guest.fill_random(bytes))
 }
 
 /// # Safety
 ///
 /// As for [`inbox`].
 unsafe fn borrow(control: usize) -> ManuallyDrop<Rc<Guest>> {
-    // SAFETY: the address was exposed by `open`, whose count keeps the guest alive and is not given back here.
+    // SAFETY: `open` exposed the address. Its count keeps the guest alive, and is not given back
+    // here because of `ManuallyDrop`.
     ManuallyDrop::new(unsafe { Rc::from_raw(ptr::with_exposed_provenance::<Guest>(control)) })
-}
-
-fn with_current<T>(use_guest: impl FnOnce(&Guest) -> T) -> Option<T> {
-    let guest = current::get();
-    // SAFETY: it is set while `turn` borrows the guest, on this thread, and null at other times.
-    unsafe { guest.as_ref() }.map(use_guest)
-}
-
-/// The guest that is in a turn on this thread.
-#[cfg(feature = "std")]
-mod current {
-    use core::cell::Cell;
-    use core::ptr;
-
-    use crate::guest::Guest;
-
-    std::thread_local! {
-        static CURRENT: Cell<*const Guest> = const { Cell::new(ptr::null()) };
-    }
-
-    pub(super) fn get() -> *const Guest {
-        CURRENT.get()
-    }
-
-    /// Sets the guest back when dropped.
-    pub(super) struct Entered(*const Guest);
-
-    pub(super) fn enter(guest: *const Guest) -> Entered {
-        Entered(CURRENT.replace(guest))
-    }
-
-    impl Drop for Entered {
-        fn drop(&mut self) {
-            CURRENT.set(self.0);
-        }
-    }
-}
-
-/// The guest that is in a turn. A wasm guest has one thread; natively, without std, no guest is remembered.
-#[cfg(not(feature = "std"))]
-mod current {
-    use core::ptr;
-    use core::sync::atomic::{AtomicPtr, Ordering};
-
-    use crate::guest::Guest;
-
-    static CURRENT: AtomicPtr<Guest> = AtomicPtr::new(ptr::null_mut());
-
-    pub(super) fn get() -> *const Guest {
-        CURRENT.load(Ordering::Relaxed)
-    }
-
-    /// Sets the guest back when dropped.
-    pub(super) struct Entered(*mut Guest);
-
-    pub(super) fn enter(guest: *const Guest) -> Entered {
-        let guest = if cfg!(target_family = "wasm") {
-            guest.cast_mut()
-        } else {
-            ptr::null_mut()
-        };
-        Entered(CURRENT.swap(guest, Ordering::Relaxed))
-    }
-
-    impl Drop for Entered {
-        fn drop(&mut self) {
-            CURRENT.store(self.0, Ordering::Relaxed);
-        }
-    }
 }

@@ -1,7 +1,8 @@
-//! Where time comes from.
+//! The source of time.
 //!
-//! Everything that the host or a guest knows of time it has from one [`Clock`]: what a guest reads during a turn, when a
-//! sleeping guest is woken, when a call's deadline passes. So a test that owns the clock owns time.
+//! Host and guests get all time from one [`Clock`]: the time that a guest reads during a turn, the
+//! wake-up of a sleeping guest, the deadlines of calls. A test that owns the clock therefore
+//! controls all time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,17 +11,17 @@ use parking_lot::Mutex;
 
 /// A source of time. Nanoseconds in a `u64` last for 584 years.
 pub trait Clock: Send + Sync + 'static {
-    /// Nanoseconds since some moment; never goes back.
+    /// Returns nanoseconds since a fixed point in time; never decreases.
     fn monotonic_ns(&self) -> u64;
 
-    /// Nanoseconds since 1970-01-01 00:00 UTC.
+    /// Returns nanoseconds since 1970-01-01 00:00 UTC.
     fn wall_ns(&self) -> u64;
 
-    /// How long a thread has to wait in real time until `monotonic_ns` is reached, or `None` if waiting does not help,
-    /// because this clock moves by hand.
+    /// Returns the real time until `monotonic_ns` is reached; `None` if waiting does not help,
+    /// because the clock is advanced by hand.
     fn real_time_until(&self, monotonic_ns: u64) -> Option<Duration>;
 
-    /// Asks the clock to call `moved` each time it was moved by hand.
+    /// Registers a callback that runs each time the clock was advanced by hand.
     fn on_moved(&self, moved: Box<dyn Fn() + Send>);
 }
 
@@ -31,7 +32,7 @@ pub struct SystemClock {
 }
 
 impl SystemClock {
-    /// A clock whose monotonic zero is now.
+    /// Creates a clock whose monotonic zero is now.
     pub fn new() -> Self {
         SystemClock {
             start_ns: machine_ns(),
@@ -39,13 +40,16 @@ impl SystemClock {
     }
 }
 
-/// The machine's monotonic clock. Read as it is: each turn does so, and what `Instant` adds takes as long again.
+/// Returns the machine's monotonic time.
+///
+/// Each turn reads the clock, so this calls `clock_gettime` directly: `Instant` doubles the cost.
 fn machine_ns() -> u64 {
     let mut now = libc::timespec {
         tv_sec: 0,
         tv_nsec: 0,
     };
-    // SAFETY: the call writes one `timespec`, to a place for one. It cannot fail: every Unix has this clock.
+    // SAFETY: the call writes one `timespec` to a valid address. It cannot fail, since every Unix
+    // has this clock.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
     now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
 }
@@ -76,16 +80,27 @@ impl Clock for SystemClock {
     fn on_moved(&self, _moved: Box<dyn Fn() + Send>) {}
 }
 
-/// A clock that stands still until a test moves it.
+/// Clock that advances only when a test says so.
+///
+/// # Examples
+///
+/// ```
+/// use parigot_host::clock::{Clock, ManualClock};
+/// use std::time::Duration;
+///
+/// let clock = ManualClock::new(Duration::from_secs(1_000_000_000));
+/// clock.advance(Duration::from_secs(3_600));
+/// assert_eq!(clock.monotonic_ns(), 3_600_000_000_000);
+/// ```
 pub struct ManualClock {
     monotonic_ns: AtomicU64,
-    /// The wall time at monotonic zero.
+    /// Wall time at monotonic zero.
     wall_start_ns: u64,
     moved: Mutex<Vec<Box<dyn Fn() + Send>>>,
 }
 
 impl ManualClock {
-    /// A clock at monotonic zero, with that wall time since 1970-01-01 00:00 UTC.
+    /// Creates a clock at monotonic zero; `wall` is the time since 1970-01-01 00:00 UTC.
     pub fn new(wall: Duration) -> Self {
         ManualClock {
             monotonic_ns: AtomicU64::new(0),
@@ -94,7 +109,8 @@ impl ManualClock {
         }
     }
 
-    /// Moves both times forward. What falls due then runs on the host's own threads, after this returns or before.
+    /// Advances both times. Timers that fall due run on the host's threads, before or after this
+    /// returns.
     pub fn advance(&self, by: Duration) {
         self.monotonic_ns
             .fetch_add(by.as_nanos() as u64, Ordering::SeqCst);

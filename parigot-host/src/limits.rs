@@ -1,21 +1,75 @@
-//! What an instance may take of the host's memory.
+//! Limits of guests and calls, with the defaults that a deployment can change.
+//!
+//! | limit | constant | beyond it |
+//! |---|---|---|
+//! | CPU time between awaits | [`BUDGET_DEFAULT`], up to [`BUDGET_MAX`] | the guest is killed |
+//! | memory of an instance | [`MEMORY_BYTES_DEFAULT`] | allocation fails |
+//! | entries of the function table | [`TABLE_ENTRIES_MAX`] | start refused, or growth fails |
+//! | stack on the thread | [`GUEST_STACK_BYTES`] | the guest traps |
+//! | payload of a message | `parigot_abi::MESSAGE_BYTES_MAX` | the call fails |
+//! | calls in flight, each direction | [`CALLS_MAX`] | the call fails |
+//! | bytes waiting in a mailbox | [`MAILBOX_BYTES_MAX`] | the call fails |
+//! | time of a call | [`DEADLINE_DEFAULT`] | the call fails |
+//! | log of a guest per second | [`LOG_BYTES_DEFAULT`] | lines are dropped and counted |
+//! | one log line | [`LOG_LINE_BYTES_MAX`] | the end is cut off |
+//! | one line of stdout or stderr (Go) | [`STDIO_LINE_BYTES_MAX`] | logged as several |
+//! | text of a panic or an exit | [`REASON_BYTES_MAX`] | the end is cut off |
+//! | file of a module | [`MODULE_BYTES_MAX`] | the start is refused |
+//! | time to compile a module | [`COMPILE_TIME_MAX_DEFAULT`] | the start is refused |
+//! | instances of a service | [`REPLICAS_MAX`] | the deployment file is refused |
 
-use wasmtime::ResourceLimiter;
+use std::time::Duration;
 
-use crate::error::TooLarge;
+/// Memory of a guest in bytes, unless the deployment sets `memory`: 64 MiB.
+pub const MEMORY_BYTES_DEFAULT: u64 = 64 << 20;
 
-/// Entries of a guest's table, in which functions are that it calls by address. Large Go programs have some ten thousand.
+/// Log volume of a guest in bytes per second, unless the deployment sets `log`: 1 MiB.
+pub const LOG_BYTES_DEFAULT: u64 = 1 << 20;
+
+/// CPU time between two awaits, unless the deployment or the method sets another budget.
+pub const BUDGET_DEFAULT: Duration = Duration::from_millis(50);
+
+/// Largest budget of a guest or a method.
+pub const BUDGET_MAX: Duration = Duration::from_secs(60);
+
+/// Time of a call, unless the deployment, the method or the caller sets a deadline.
+pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(3);
+
+/// Instances of a service.
+pub const REPLICAS_MAX: u32 = 1_000;
+
+/// Time to compile one module, unless the settings say otherwise.
+///
+/// 60 times the time that 8 MiB of Go take on two cores.
+pub const COMPILE_TIME_MAX_DEFAULT: Duration = Duration::from_secs(120);
+
+/// Size of a module's file in bytes: 128 MiB. The largest in use, from Go, have a few dozen MiB.
+pub(crate) const MODULE_BYTES_MAX: u64 = 128 << 20;
+
+/// Entries of a guest's function table. Large Go programs have about ten thousand.
 pub(crate) const TABLE_ENTRIES_MAX: usize = 1 << 20;
 
-/// Keeps an instance within its bounds: one memory and one table, neither larger than it may be.
-#[derive(Debug)]
-pub(crate) struct Limits {
-    memory_bytes_max: usize,
-    /// The guest wanted more memory than it may have, and did not get it.
-    is_out_of_memory: bool,
-}
+/// Stack that a guest may use on its thread: 1 MiB, as much as Rust's linker gives it in its
+/// memory.
+pub(crate) const GUEST_STACK_BYTES: usize = 1 << 20;
 
-/// Bytes, for people.
+/// Calls in flight of an instance, each direction.
+pub(crate) const CALLS_MAX: usize = 16 << 10;
+
+/// Bytes that may wait in a mailbox: 64 MiB. Beyond it calls are refused, and replies are replaced
+/// by a status.
+pub(crate) const MAILBOX_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of a guest's panic or exit text that are read, for the log and for each caller: 8 KiB.
+pub(crate) const REASON_BYTES_MAX: usize = 8 << 10;
+
+/// Bytes of one log line: 64 KiB. The rest of a longer line is cut off.
+pub(crate) const LOG_LINE_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of one line written to stdout or stderr: 8 KiB. A longer line is logged as several.
+pub(crate) const STDIO_LINE_BYTES_MAX: usize = 8 << 10;
+
+/// Number of bytes, displayed in the largest unit that divides it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) usize);
 
@@ -26,61 +80,5 @@ impl std::fmt::Display for Size {
             bytes if bytes > 0 && bytes % (1 << 10) == 0 => write!(f, "{} KiB", bytes >> 10),
             bytes => write!(f, "{bytes} bytes"),
         }
-    }
-}
-
-impl Limits {
-    pub(crate) fn new(memory_bytes_max: usize) -> Self {
-        Limits {
-            memory_bytes_max,
-            is_out_of_memory: false,
-        }
-    }
-
-    /// What the guest may have of memory, if it wanted more.
-    pub(crate) fn exceeded(&self) -> Option<Size> {
-        self.is_out_of_memory.then_some(Size(self.memory_bytes_max))
-    }
-}
-
-impl ResourceLimiter for Limits {
-    fn memory_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        if desired <= self.memory_bytes_max {
-            return Ok(true);
-        }
-        if current == 0 {
-            return Err(TooLarge::Memory {
-                bytes: desired,
-                bytes_max: self.memory_bytes_max,
-            }
-            .into());
-        }
-        self.is_out_of_memory = true;
-        Ok(false)
-    }
-
-    fn table_growing(
-        &mut self,
-        current: usize,
-        desired: usize,
-        _maximum: Option<usize>,
-    ) -> wasmtime::Result<bool> {
-        if current == 0 && desired > TABLE_ENTRIES_MAX {
-            return Err(TooLarge::Table { entries: desired }.into());
-        }
-        Ok(desired <= TABLE_ENTRIES_MAX)
-    }
-
-    fn memories(&self) -> usize {
-        1
-    }
-
-    fn tables(&self) -> usize {
-        1
     }
 }

@@ -1,10 +1,8 @@
-//! `parigot boilerplateid`: writes a new type of id.
+//! `parigot boilerplateid`: writes the code of a new id type.
 
 use parigot_abi::id::{Call, Host, IdType, Instance, Method, Service};
 
-use crate::Boilerplateid;
-
-/// The language to write in.
+/// Language of the generated code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Language {
     /// A module for a guest in Rust.
@@ -13,19 +11,12 @@ pub(crate) enum Language {
     Go,
 }
 
-/// What an id is of: `Ticket`, read from `Ticket`, `TicketId` or `TicketID`.
+/// Stem of the type's name: `Ticket`, parsed from `Ticket`, `TicketId` or `TicketID`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stem(String);
 
-/// The text of a new type of id.
-pub(crate) fn boilerplate(
-    Boilerplateid {
-        name,
-        prefix,
-        lang,
-        package,
-    }: &Boilerplateid,
-) -> String {
+/// Returns the code of a new id type; `package` is for Go alone.
+pub(crate) fn boilerplate(name: &Stem, prefix: &str, lang: Language, package: &str) -> String {
     match lang {
         Language::Rust => rust(&name.0, prefix),
         Language::Go => go(&name.0, prefix, package),
@@ -35,15 +26,15 @@ pub(crate) fn boilerplate(
 fn rust(stem: &str, prefix: &str) -> String {
     format!(
         "\
-// Written by `parigot boilerplateid --lang rust {stem} {prefix}`, and yours from here on.
+// Written by `parigot boilerplateid --lang rust {stem} {prefix}`; edit it as you like.
 
-/// The id of a {stem}.
+/// Id of a {stem}.
 ///
-/// `cx.random().id()` makes a new one. `to_string` and `parse` lead to its text form and back, `to_wire` and `from_wire` to two
-/// `fixed64` of a message and back.
+/// `cx.random().id()` creates one. `to_string` and `parse` convert to and from text, `to_wire` and
+/// `from_wire` to and from two `fixed64` of a message.
 pub type {stem}Id = ::parigot_guest::id::Id<{stem}IdType>;
 
-/// Makes a [`{stem}Id`] another type than every other id.
+/// Marker that gives [`{stem}Id`] a type of its own.
 #[derive(Debug)]
 pub enum {stem}IdType {{}}
 
@@ -59,16 +50,17 @@ fn go(stem: &str, prefix: &str, package: &str) -> String {
     let unexported = unexported(stem);
     format!(
         "\
-// Written by `parigot boilerplateid --lang go {stem} {prefix}`, and yours from here on.
+// Written by `parigot boilerplateid --lang go {stem} {prefix}`; edit it as you like.
 
 package {package}
 
 import \"github.com/parigot/parigot/parigot-guest-go/id\"
 
-// {stem}ID is the id of a {stem}. Its methods String and Wire lead to its text form and to two fixed64 of a message.
+// {stem}ID is the id of a {stem}. Its methods String and Wire lead to its text form and to two
+// fixed64 of a message.
 type {stem}ID = id.ID[{unexported}ID]
 
-// {unexported}ID makes a {stem}ID another type than every other id.
+// {unexported}ID is a marker that gives {stem}ID a type of its own.
 type {unexported}ID struct{{}}
 
 func ({unexported}ID) Name() string   {{ return \"{stem}ID\" }}
@@ -77,21 +69,23 @@ func ({unexported}ID) Prefix() string {{ return \"{prefix}\" }}
 // New{stem}ID returns a new id.
 func New{stem}ID() {stem}ID {{ return id.New[{unexported}ID]() }}
 
-// Parse{stem}ID reads the text form.
+// Parse{stem}ID parses the text form.
 func Parse{stem}ID(text string) ({stem}ID, error) {{ return id.Parse[{unexported}ID](text) }}
 
-// {stem}IDFromWire reads the two fixed64 of a message.
-func {stem}IDFromWire(high, low uint64) ({stem}ID, error) {{ return id.FromWire[{unexported}ID](high, low) }}
+// {stem}IDFromWire converts two fixed64 of a message.
+func {stem}IDFromWire(high, low uint64) ({stem}ID, error) {{
+	return id.FromWire[{unexported}ID](high, low)
+}}
 "
     )
 }
 
-/// `purchaseOrder` for `PurchaseOrder`.
+/// Returns `purchaseOrder` for `PurchaseOrder`.
 fn unexported(stem: &str) -> String {
     stem[..1].to_ascii_lowercase() + &stem[1..]
 }
 
-/// Reads what an id is of.
+/// Parses the stem of an id type's name.
 pub(crate) fn stem(name: &str) -> Result<Stem, String> {
     let stem = name
         .strip_suffix("Id")
@@ -102,11 +96,15 @@ pub(crate) fn stem(name: &str) -> Result<Stem, String> {
     if is_name {
         Ok(Stem(stem.to_owned()))
     } else {
-        Err("expected a name such as Ticket or PurchaseOrder: letters and digits, the first a capital".into())
+        Err(
+            "expected a name such as Ticket or PurchaseOrder: letters and digits, the first a \
+             capital"
+                .into(),
+        )
     }
 }
 
-/// Reads a prefix that no id of parigot's own has.
+/// Parses a prefix and refuses those of parigot's own ids.
 pub(crate) fn prefix(prefix: &str) -> Result<String, String> {
     let is_prefix = (1..=3).contains(&prefix.len())
         && prefix.starts_with(|c: char| c.is_ascii_lowercase())
@@ -117,12 +115,12 @@ pub(crate) fn prefix(prefix: &str) -> Result<String, String> {
         return Err("expected one to three of a-z and 0-9, the first a letter".into());
     }
     match owners().into_iter().find(|(taken, _)| *taken == prefix) {
-        Some((_, owner)) => Err(format!("it is that of parigot's own {owner}")),
+        Some((_, owner)) => Err(format!("already used by parigot's own {owner}")),
         None => Ok(prefix.to_owned()),
     }
 }
 
-/// The prefixes of parigot's own ids, and their names.
+/// Returns the prefixes of parigot's own ids, and the names of their types.
 fn owners() -> [(&'static str, &'static str); 5] {
     const fn owner<T: IdType>() -> (&'static str, &'static str) {
         (T::PREFIX, T::NAME)
@@ -136,7 +134,7 @@ fn owners() -> [(&'static str, &'static str); 5] {
     ]
 }
 
-/// Reads the name of a Go package.
+/// Parses the name of a Go package.
 pub(crate) fn package(name: &str) -> Result<String, String> {
     let is_name = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name

@@ -1,68 +1,65 @@
-//! `parigot check`: whether a deployment can start, found out without starting it.
+//! `parigot check`: checks that a deployment can start, without starting it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use parigot_host::deployment::{Deployment, Process, Role};
-use parigot_host::{Requirement, Surveyed, survey};
+use parigot_host::deployment::{Deployment, Process, process_of};
+use parigot_host::{GuestReport, Requirement};
 use serde_json::{Value, json};
 
-use crate::Check;
+use crate::cli::Check;
+use crate::exit_status::REFUSED;
+use crate::host_settings::settings;
 use crate::log::{Format, Style};
-use crate::report::{self, Complaint};
-use crate::run::{REFUSED, settings};
+use crate::names::{numbered, role_name};
+use crate::report::{self, Problem};
 
-/// What the exit statuses mean, for `--help`.
-pub(crate) const STATUSES: &str = "\
-Exit status:
-    0  the deployment can start
-    2  the command line is wrong
-    3  it cannot, for the reasons that are told";
-
-/// Checks a deployment and says how it went.
+/// Checks a deployment and prints the result.
 pub(crate) fn check(check: &Check) -> ExitCode {
     match Deployment::read(&check.file) {
-        Err(error) => conclude(check, &[], &[], &Complaint::all_of_file(&error)),
+        Err(error) => conclude(check, &[], &[], &Problem::all_of_file(&error)),
         Ok(deployment) => {
-            let survey = survey(
+            let report = parigot_host::check(
                 &deployment,
                 &settings(&check.compiling, check.format == Format::Text),
             );
-            let refusals = survey.refusals.iter();
-            let complaints: Vec<_> = refusals
-                .map(|refusal| Complaint::of_guest(refusal, &deployment))
+            let problems = report.problems.iter();
+            let problems: Vec<_> = problems
+                .map(|problem| Problem::of_guest(problem, &deployment))
                 .collect();
-            conclude(check, &survey.guests, &deployment.processes, &complaints)
+            conclude(check, &report.guests, &deployment.processes, &problems)
         }
     }
 }
 
 fn conclude(
     Check { file, format, .. }: &Check,
-    guests: &[Surveyed],
+    guests: &[GuestReport],
     processes: &[Process],
-    complaints: &[Complaint<'_>],
+    problems: &[Problem<'_>],
 ) -> ExitCode {
     match format {
-        Format::Json => report::print(&format!("{}\n", object(guests, processes, complaints))),
-        Format::Text if complaints.is_empty() => {
+        Format::Json => report::print(&format!("{}\n", object(guests, processes, problems))),
+        Format::Text if problems.is_empty() => {
             report::print(&(summary(file, guests) + &crossings(guests, processes)));
         }
-        Format::Text => complaints
-            .iter()
-            .for_each(|complaint| complaint.tell(&Style::TEXT)),
+        Format::Text => {
+            for problem in problems {
+                problem.print(&Style::TEXT);
+            }
+        }
     }
-    if complaints.is_empty() {
+    if problems.is_empty() {
         ExitCode::SUCCESS
     } else {
         REFUSED.into()
     }
 }
 
-/// Who is launched after whom.
-fn summary(file: &Path, guests: &[Surveyed]) -> String {
+/// Returns the order of the launch, a line per step.
+fn summary(file: &Path, guests: &[GuestReport]) -> String {
     let count = match guests.len() {
         1 => "its guest fits".to_owned(),
         count => format!("its {count} guests fit"),
@@ -84,9 +81,11 @@ fn summary(file: &Path, guests: &[Surveyed]) -> String {
     text
 }
 
-/// What leaves a process and for which other one, a line each; nothing if there is but one.
-fn crossings(guests: &[Surveyed], processes: &[Process]) -> String {
-    let process_of = |guest: &str| process_of(guest, processes);
+/// Returns which process calls which services of which other process, a line each.
+///
+/// The text is empty if all guests run in one process.
+fn crossings(guests: &[GuestReport], processes: &[Process]) -> String {
+    let process_of = |guest: &str| process_of(guest, processes).map(Process::name);
     let mut crossings: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for guest in guests {
         let from = process_of(&guest.name);
@@ -95,7 +94,7 @@ fn crossings(guests: &[Surveyed], processes: &[Process]) -> String {
                 .iter()
                 .map(|exporter| process_of(exporter))
                 .collect();
-            // What is there in the same process is not looked for elsewhere.
+            // An exporter in the same process is used, and no other process is asked.
             for to in homes.iter().filter(|_| !homes.contains(&from)) {
                 crossings.entry((from, *to)).or_default().insert(service);
             }
@@ -120,68 +119,51 @@ fn crossings(guests: &[Surveyed], processes: &[Process]) -> String {
     }
 }
 
-/// The process that a guest is in, if there are several.
-pub(crate) fn process_of<'a>(guest: &str, processes: &'a [Process]) -> Option<&'a str> {
-    let process = processes
+fn object(guests: &[GuestReport], processes: &[Process], problems: &[Problem<'_>]) -> Value {
+    let guests: Vec<_> = guests
         .iter()
-        .find(|process| process.guests.iter().any(|name| name == guest));
-    process.map(Process::name)
-}
-
-fn object(guests: &[Surveyed], processes: &[Process], complaints: &[Complaint<'_>]) -> Value {
-    let guest = |Surveyed {
-                     name,
-                     role,
-                     replicas,
-                     exports,
-                     requires,
-                     step,
-                 }: &Surveyed| {
-        let requirement = |required: &Requirement| json!({ "service": required.service, "exporters": required.exporters });
-        let requires: Vec<_> = requires.iter().map(requirement).collect();
-        let mut guest = json!({
-            "name": name, "role": word(*role), "replicas": replicas, "exports": exports, "requires": requires, "step": step,
-        });
-        if let Some(process) = process_of(name, processes) {
-            guest["process"] = process.into();
-        }
-        guest
-    };
+        .map(|guest| guest_object(guest, processes))
+        .collect();
     json!({
-        "fits": complaints.is_empty(),
-        "guests": guests.iter().map(guest).collect::<Vec<_>>(),
-        "complaints": complaints.iter().map(Complaint::object).collect::<Vec<_>>(),
+        "fits": problems.is_empty(),
+        "guests": guests,
+        "problems": problems.iter().map(Problem::object).collect::<Vec<_>>(),
     })
 }
 
-/// A guest's name, and how many instances there are of it if that is not one.
-pub(crate) fn numbered(guest: &Surveyed) -> String {
-    match guest.replicas {
-        1 => guest.name.clone(),
-        replicas => format!("{} x{replicas}", guest.name),
+fn guest_object(guest: &GuestReport, processes: &[Process]) -> Value {
+    let requires: Vec<_> = guest
+        .requires
+        .iter()
+        .map(|required| json!({ "service": required.service, "exporters": required.exporters }))
+        .collect();
+    let mut object = json!({
+        "name": guest.name,
+        "role": role_name(guest.role),
+        "replicas": guest.replicas,
+        "exports": guest.exports,
+        "requires": requires,
+        "step": guest.step,
+    });
+    if let Some(process) = process_of(&guest.name, processes) {
+        object["process"] = process.name().into();
     }
-}
-
-/// As in the deployment file.
-pub(crate) fn word(role: Role) -> &'static str {
-    match role {
-        Role::Service => "service",
-        Role::Program => "program",
-    }
+    object
 }
 
 #[cfg(test)]
 mod tests {
+    use parigot_host::deployment::Role;
+
     use super::*;
 
-    fn guest(name: &str, step: usize) -> Surveyed {
-        let (exports, requires) = (Vec::new(), Vec::new());
-        Surveyed {
+    fn guest(name: &str, step: usize) -> GuestReport {
+        GuestReport {
             name: name.into(),
             role: Role::Service,
             replicas: 1,
-            exports,
-            requires,
+            exports: Vec::new(),
+            requires: Vec::new(),
             step: Some(step),
         }
     }
@@ -191,7 +173,7 @@ mod tests {
         let guests = [
             guest("a", 2),
             guest("b", 1),
-            Surveyed {
+            GuestReport {
                 replicas: 3,
                 ..guest("c", 1)
             },

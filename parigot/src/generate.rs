@@ -1,4 +1,4 @@
-//! `parigot generate`: what `protoc` and its plugin do, in one process and without `protoc`.
+//! `parigot generate`: generates stubs and messages in one process, without `protoc`.
 
 use std::fmt;
 use std::io;
@@ -11,39 +11,38 @@ use protox::file::{
     ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver,
 };
 
-use crate::Generate;
+use crate::cli::Generate;
+use crate::exit_status::FAILED;
 
-const FAILED: u8 = 1;
-
-/// Generates, says what is wrong on stderr, and returns the exit status.
+/// Generates the files, prints errors to stderr, and returns the exit status.
 pub(crate) fn run(command: &Generate) -> ExitCode {
     match files(command).and_then(|files| write_all(&command.out, &files)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(mistakes) => {
-            eprintln!("{mistakes}");
+        Err(errors) => {
+            eprintln!("{errors}");
             FAILED.into()
         }
     }
 }
 
-/// Lines for the user, each with its place where there is one.
-struct Mistakes(Vec<String>);
+/// Error messages, one per line, with their position where there is one.
+struct Messages(Vec<String>);
 
-impl fmt::Display for Mistakes {
+impl fmt::Display for Messages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("\n"))
     }
 }
 
-impl From<protox::Error> for Mistakes {
+impl From<protox::Error> for Messages {
     fn from(error: protox::Error) -> Self {
-        // Its `Debug` is the form with the place: `greeting.proto:3:1: …`.
-        Mistakes(vec![format!("{error:?}")])
+        // `Debug` of the error includes the position: `greeting.proto:3:1: …`.
+        Messages(vec![format!("{error:?}")])
     }
 }
 
-/// What is to be written.
-fn files(command: &Generate) -> Result<Vec<OutputFile>, Mistakes> {
+/// Compiles the .proto files and generates the output.
+fn files(command: &Generate) -> Result<Vec<OutputFile>, Messages> {
     let mut compiler = Compiler::with_file_resolver(resolver(&command.include));
     compiler.include_imports(true).include_source_info(true);
     compiler.open_files(&command.files)?;
@@ -54,11 +53,11 @@ fn files(command: &Generate) -> Result<Vec<OutputFile>, Mistakes> {
         .collect();
     let descriptors = compiler.encode_file_descriptor_set();
     let request = Request::of_descriptors(&descriptors, named, &command.opt.join(","));
-    let request = request.expect("the compiler's own descriptors are sound");
-    generate(&request).map_err(|errors| Mistakes(errors.iter().map(Error::chain).collect()))
+    let request = request.expect("descriptors from the compiler must be valid");
+    generate(&request).map_err(|errors| Messages(errors.iter().map(Error::chain).collect()))
 }
 
-/// Where imports are looked for: in the folders given, then among those that everybody has.
+/// Returns the resolver of imports: the given folders, then the files that come with the command.
 fn resolver(include: &[PathBuf]) -> impl FileResolver + 'static {
     let mut resolver = ChainFileResolver::new();
     for folder in include {
@@ -69,7 +68,9 @@ fn resolver(include: &[PathBuf]) -> impl FileResolver + 'static {
     resolver
 }
 
-/// Has what lies in a folder. A file may begin with a byte order mark: `protoc` overlooks it, protox does not.
+/// Files of a folder.
+///
+/// A byte order mark is removed: `protoc` accepts one, protox does not.
 struct FolderResolver(PathBuf);
 
 impl FileResolver for FolderResolver {
@@ -86,7 +87,7 @@ impl FileResolver for FolderResolver {
     }
 }
 
-/// Has parigot's own files.
+/// Files of `parigot/v1`.
 struct OwnResolver;
 
 impl FileResolver for OwnResolver {
@@ -98,9 +99,9 @@ impl FileResolver for OwnResolver {
     }
 }
 
-fn write_all(folder: &Path, files: &[OutputFile]) -> Result<(), Mistakes> {
+fn write_all(folder: &Path, files: &[OutputFile]) -> Result<(), Messages> {
     let failed = |path: &Path, error: io::Error| {
-        Mistakes(vec![format!("cannot write {}: {error}", path.display())])
+        Messages(vec![format!("cannot write {}: {error}", path.display())])
     };
     for OutputFile { name, content } in files {
         let path = folder.join(name);
@@ -109,7 +110,8 @@ fn write_all(folder: &Path, files: &[OutputFile]) -> Result<(), Mistakes> {
     Ok(())
 }
 
-/// Writes a file, unless it is there and the same: a newer one would have cargo build anew what leans on it.
+/// Writes a file unless its content is the same: a newer time stamp would make cargo rebuild its
+/// dependents.
 fn write(path: &Path, content: &str) -> io::Result<()> {
     if std::fs::read(path).is_ok_and(|there| there == content.as_bytes()) {
         return Ok(());

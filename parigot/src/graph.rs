@@ -1,35 +1,18 @@
-//! `parigot graph`: who requires whom, drawn.
+//! `parigot graph`: draws which guest requires which service.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use parigot_host::deployment::{Deployment, Process, Role};
-use parigot_host::{Refusal, Surveyed, survey};
+use parigot_host::deployment::{Deployment, Process, Role, process_of};
+use parigot_host::{GuestReport, StartProblem, check};
 
-use crate::Graph;
-use crate::check::{numbered, process_of, word};
+use crate::cli::{Drawing, Graph};
+use crate::exit_status::REFUSED;
+use crate::host_settings::settings;
 use crate::log::Style;
-use crate::report::{self, Complaint};
-use crate::run::{REFUSED, settings};
-
-/// What the exit statuses mean, for `--help`.
-pub(crate) const STATUSES: &str = "\
-Exit status:
-    0  the deployment was drawn, even if it cannot start: see `parigot check`
-    2  the command line is wrong
-    3  it cannot be drawn: its file is wrong, or a guest does not say what it requires";
-
-/// What a drawing is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Format {
-    /// Lines, for people.
-    Text,
-    /// The language of Graphviz.
-    Dot,
-    /// The language of Mermaid, which Markdown on GitHub understands.
-    Mermaid,
-}
+use crate::names::{numbered, role_name};
+use crate::report::{self, Problem};
 
 /// Draws a deployment on stdout.
 pub(crate) fn graph(
@@ -42,64 +25,68 @@ pub(crate) fn graph(
     let deployment = match Deployment::read(file) {
         Ok(deployment) => deployment,
         Err(error) => {
-            Complaint::all_of_file(&error)
-                .iter()
-                .for_each(|complaint| complaint.tell(&Style::TEXT));
+            for problem in Problem::all_of_file(&error) {
+                problem.print(&Style::TEXT);
+            }
             return REFUSED.into();
         }
     };
-    let survey = survey(&deployment, &settings(compiling, true));
-    if survey.guests.len() < deployment.guests.len() {
-        // The rest of what is wrong could have been drawn.
-        let does_not_say =
-            |refusal: &&Refusal| !matches!(refusal, Refusal::Graph(_) | Refusal::Schema { .. });
-        for refusal in survey.refusals.iter().filter(does_not_say) {
-            Complaint::of_guest(refusal, &deployment).tell(&Style::TEXT);
+    let report = check(&deployment, &settings(compiling, true));
+    if report.guests.len() < deployment.guests.len() {
+        // The other problems, cycles and missing exporters, do not prevent a drawing.
+        let does_not_say = |problem: &&StartProblem| {
+            !matches!(
+                problem,
+                StartProblem::Graph(_) | StartProblem::Schema { .. }
+            )
+        };
+        for problem in report.problems.iter().filter(does_not_say) {
+            Problem::of_guest(problem, &deployment).print(&Style::TEXT);
         }
         return REFUSED.into();
     }
-    let drawing = Drawing::of(&survey.guests, &deployment.processes);
+    let graph = GuestGraph::of(&report.guests, &deployment.processes);
     report::print(&match format {
-        Format::Text => drawing.text(),
-        Format::Dot => drawing.dot(),
-        Format::Mermaid => drawing.mermaid(),
+        Drawing::Text => graph.text(),
+        Drawing::Dot => graph.dot(),
+        Drawing::Mermaid => graph.mermaid(),
     });
     ExitCode::SUCCESS
 }
 
-/// Guests, and from each of them an edge to each that it requires something of.
-struct Drawing<'a> {
+/// Guests, and an edge from each guest to each exporter of its requirements.
+struct GuestGraph<'a> {
     guests: Vec<Node<'a>>,
-    /// None if all guests run in one.
+    /// Empty if all guests run in one process.
     processes: &'a [Process],
 }
 
 struct Node<'a> {
-    guest: &'a Surveyed,
-    /// The name of the process that it runs in, if there are several.
+    guest: &'a GuestReport,
+    /// Name of the guest's process, if there are several.
     process: Option<&'a str>,
     edges: Vec<Edge<'a>>,
 }
 
 struct Edge<'a> {
-    /// By its place; `None` for what nobody exports.
+    /// Index of the exporter; `None` for a service without one.
     exporter: Option<usize>,
     services: Vec<&'a str>,
 }
 
-impl<'a> Drawing<'a> {
-    fn of(guests: &'a [Surveyed], processes: &'a [Process]) -> Self {
-        let places: BTreeMap<&str, usize> = guests
+impl<'a> GuestGraph<'a> {
+    fn of(guests: &'a [GuestReport], processes: &'a [Process]) -> Self {
+        let indexes: BTreeMap<&str, usize> = guests
             .iter()
             .enumerate()
-            .map(|(place, guest)| (&*guest.name, place))
+            .map(|(index, guest)| (&*guest.name, index))
             .collect();
-        let node = |guest: &'a Surveyed| {
+        let node = |guest: &'a GuestReport| {
             let mut edges: BTreeMap<Option<usize>, Vec<&str>> = BTreeMap::new();
             for required in &guest.requires {
-                let nobody = required.exporters.is_empty().then_some(None);
-                let exporters = required.exporters.iter().map(|name| Some(places[&**name]));
-                for exporter in exporters.chain(nobody) {
+                let missing = required.exporters.is_empty().then_some(None);
+                let exporters = required.exporters.iter().map(|name| Some(indexes[&**name]));
+                for exporter in exporters.chain(missing) {
                     edges.entry(exporter).or_default().push(&required.service);
                 }
             }
@@ -108,23 +95,24 @@ impl<'a> Drawing<'a> {
                 .map(|(exporter, services)| Edge { exporter, services });
             Node {
                 guest,
-                process: process_of(&guest.name, processes),
+                process: process_of(&guest.name, processes).map(Process::name),
                 edges: edges.collect(),
             }
         };
-        Drawing {
+        GuestGraph {
             guests: guests.iter().map(node).collect(),
             processes,
         }
     }
 
-    /// Whether an edge is one of those that keep guests from ever being launched: it is part of a cycle, leads to one, or to nothing.
+    /// Returns whether an edge prevents a launch: it is part of a cycle, leads to one, or has no
+    /// exporter.
     fn is_stuck(&self, edge: &Edge<'_>) -> bool {
         edge.exporter
             .is_none_or(|exporter| self.guests[exporter].guest.step.is_none())
     }
 
-    /// A line for each guest and each further edge of it, in the order of the launch.
+    /// Draws a line for each guest and each further edge of it, in the order of the launch.
     fn text(&self) -> String {
         let mut order: Vec<_> = self.guests.iter().collect();
         order.sort_by_key(|node| node.guest.step.unwrap_or(usize::MAX));
@@ -163,7 +151,7 @@ impl<'a> Drawing<'a> {
 
     fn exporter(&self, edge: &Edge<'_>) -> &'a str {
         edge.exporter
-            .map_or("(nobody)", |place| &self.guests[place].guest.name)
+            .map_or("(none)", |index| &self.guests[index].guest.name)
     }
 
     fn dot(&self) -> String {
@@ -187,23 +175,22 @@ impl<'a> Drawing<'a> {
                     Role::Program => format!("    {:?}", guest.name),
                 }),
         );
-        for (place, process) in self.processes.iter().enumerate() {
+        for (index, process) in self.processes.iter().enumerate() {
             let guests: Vec<_> = process
                 .guests
                 .iter()
                 .map(|name| format!("{name:?}"))
                 .collect();
-            let (name, guests) = (process.name(), guests.join("; "));
+            let name = process.name();
+            let guests = guests.join("; ");
             lines.push(format!(
-                "    subgraph cluster{place} {{ label = {name:?}; {guests} }}"
+                "    subgraph cluster{index} {{ label = {name:?}; {guests} }}"
             ));
         }
-        lines.extend(self.edges().map(|(place, edge)| {
-            let (from, to, services) = (
-                &self.guests[place].guest.name,
-                self.exporter(edge),
-                edge.services.join("\\n"),
-            );
+        lines.extend(self.edges().map(|(index, edge)| {
+            let from = &self.guests[index].guest.name;
+            let to = self.exporter(edge);
+            let services = edge.services.join("\\n");
             let colour = if self.is_stuck(edge) {
                 ", color = red, fontcolor = red"
             } else {
@@ -215,21 +202,22 @@ impl<'a> Drawing<'a> {
         lines.join("\n")
     }
 
-    /// Guests go by their places, for a name may be a word of the language.
+    /// Draws in Mermaid. Nodes are named by index, since a guest's name may be a keyword of
+    /// Mermaid.
     fn mermaid(&self) -> String {
         let mut lines = vec!["graph LR".to_owned()];
         lines.extend(
             self.guests
                 .iter()
                 .enumerate()
-                .map(|(place, Node { guest, .. })| match guest.role {
-                    Role::Service => format!("    guest{place}([\"{}\"])", numbered(guest)),
-                    Role::Program => format!("    guest{place}[\"{}\"]", guest.name),
+                .map(|(index, Node { guest, .. })| match guest.role {
+                    Role::Service => format!("    guest{index}([\"{}\"])", numbered(guest)),
+                    Role::Program => format!("    guest{index}[\"{}\"]", guest.name),
                 }),
         );
-        for (place, process) in self.processes.iter().enumerate() {
+        for (index, process) in self.processes.iter().enumerate() {
             lines.push(format!(
-                "    subgraph process{place}[\"{}\"]",
+                "    subgraph process{index}[\"{}\"]",
                 process.name()
             ));
             let guests = self
@@ -237,42 +225,42 @@ impl<'a> Drawing<'a> {
                 .iter()
                 .enumerate()
                 .filter(|(_, node)| node.process == Some(process.name()));
-            lines.extend(guests.map(|(place, _)| format!("        guest{place}")));
+            lines.extend(guests.map(|(index, _)| format!("        guest{index}")));
             lines.push("    end".into());
         }
-        lines.extend(self.edges().map(|(place, edge)| {
+        lines.extend(self.edges().map(|(index, edge)| {
             let (line, head) = if self.is_stuck(edge) {
                 ("-.", ".->")
             } else {
                 ("--", "-->")
             };
             let to = edge.exporter.map_or_else(
-                || "nobody[[\"nobody\"]]".to_owned(),
-                |place| format!("guest{place}"),
+                || "missing[[\"missing\"]]".to_owned(),
+                |index| format!("guest{index}"),
             );
             format!(
-                "    guest{place} {line} \"{}\" {head} {to}",
+                "    guest{index} {line} \"{}\" {head} {to}",
                 edge.services.join("<br/>")
             )
         }));
         lines.join("\n") + "\n"
     }
 
-    /// All edges, each with the place of the guest that it comes from.
+    /// Returns all edges, each with the index of the guest that it starts from.
     fn edges(&self) -> impl Iterator<Item = (usize, &Edge<'a>)> {
         self.guests
             .iter()
             .enumerate()
-            .flat_map(|(place, node)| node.edges.iter().map(move |edge| (place, edge)))
+            .flat_map(|(index, node)| node.edges.iter().map(move |edge| (index, edge)))
     }
 }
 
-/// `program hello`, as its table in the deployment file is called, and its process if there are several: `program hello in front`.
+/// Returns a guest's title, `program hello`, and with several processes `program hello in front`.
 fn title(Node { guest, process, .. }: &Node<'_>) -> String {
     let process = process
         .map(|process| format!(" in {process}"))
         .unwrap_or_default();
-    format!("{} {}{process}", word(guest.role), numbered(guest))
+    format!("{} {}{process}", role_name(guest.role), numbered(guest))
 }
 
 #[cfg(test)]
@@ -286,13 +274,13 @@ mod tests {
         name: &str,
         step: Option<usize>,
         requires: &[(&str, Option<&str>)],
-    ) -> Surveyed {
+    ) -> GuestReport {
         let requirement = |(service, exporter): &(&str, Option<&str>)| Requirement {
             service: (*service).into(),
             exporters: exporter.iter().map(|name| (*name).to_owned()).collect(),
         };
         let requires = requires.iter().map(requirement).collect();
-        Surveyed {
+        GuestReport {
             name: name.into(),
             role,
             replicas: 1,
@@ -302,8 +290,9 @@ mod tests {
         }
     }
 
-    fn kitchen() -> Vec<Surveyed> {
-        let (service, program) = (Role::Service, Role::Program);
+    fn kitchen() -> Vec<GuestReport> {
+        let service = Role::Service;
+        let program = Role::Program;
         vec![
             guest(
                 program,
@@ -322,7 +311,7 @@ mod tests {
                 None,
                 &[("x.Egg", Some("egg")), ("x.Grain", None)],
             ),
-            Surveyed {
+            GuestReport {
                 replicas: 2,
                 ..guest(service, "store", Some(1), &[])
             },
@@ -331,22 +320,22 @@ mod tests {
     }
 
     #[test]
-    fn text_has_a_line_for_each_edge_in_the_order_of_the_launch() {
+    fn text_has_a_line_per_edge_in_launch_order() {
         let expected = "\
 step   guest             requires
 1      service store x2  -
 1      service stove     -
-2      program cook      -> store     x.Store
-                         -> stove     x.Stove, x.Oven
-never  service egg       -> hen       x.Hen
-never  service hen       -> (nobody)  x.Grain
-                         -> egg       x.Egg
+2      program cook      -> store   x.Store
+                         -> stove   x.Stove, x.Oven
+never  service egg       -> hen     x.Hen
+never  service hen       -> (none)  x.Grain
+                         -> egg     x.Egg
 ";
-        assert_eq!(Drawing::of(&kitchen(), &[]).text(), expected);
+        assert_eq!(GuestGraph::of(&kitchen(), &[]).text(), expected);
     }
 
     #[test]
-    fn dot_shows_in_red_what_keeps_guests_from_being_launched() {
+    fn dot_colours_edges_that_prevent_a_launch() {
         let expected = r#"digraph deployment {
     rankdir = LR
     node [shape = box]
@@ -358,15 +347,15 @@ never  service hen       -> (nobody)  x.Grain
     "cook" -> "store" [label = "x.Store"]
     "cook" -> "stove" [label = "x.Stove\nx.Oven"]
     "egg" -> "hen" [label = "x.Hen", color = red, fontcolor = red]
-    "hen" -> "(nobody)" [label = "x.Grain", color = red, fontcolor = red]
+    "hen" -> "(none)" [label = "x.Grain", color = red, fontcolor = red]
     "hen" -> "egg" [label = "x.Egg", color = red, fontcolor = red]
 }
 "#;
-        assert_eq!(Drawing::of(&kitchen(), &[]).dot(), expected);
+        assert_eq!(GuestGraph::of(&kitchen(), &[]).dot(), expected);
     }
 
     #[test]
-    fn mermaid_shows_as_dotted_what_keeps_guests_from_being_launched() {
+    fn mermaid_dots_edges_that_prevent_a_launch() {
         let expected = r#"graph LR
     guest0["cook"]
     guest1(["egg"])
@@ -376,23 +365,24 @@ never  service hen       -> (nobody)  x.Grain
     guest0 -- "x.Store" --> guest3
     guest0 -- "x.Stove<br/>x.Oven" --> guest4
     guest1 -. "x.Hen" .-> guest2
-    guest2 -. "x.Grain" .-> nobody[["nobody"]]
+    guest2 -. "x.Grain" .-> missing[["missing"]]
     guest2 -. "x.Egg" .-> guest1
 "#;
-        assert_eq!(Drawing::of(&kitchen(), &[]).mermaid(), expected);
+        assert_eq!(GuestGraph::of(&kitchen(), &[]).mermaid(), expected);
     }
 
     fn apart() -> Vec<Process> {
         let text = "manifest_version = 1
             [program.cook]\nwasm = 'a'\n[service.store]\nwasm = 'a'\n[service.stove]\nwasm = 'a'
-            [process.front]\nguests = ['cook', 'stove']\n[process.back]\nguests = ['store']\n[network]\nnats = 'nats://a'";
+            [process.front]\nguests = ['cook', 'stove']\n[process.back]\nguests = ['store']
+            [network]\nnats = 'nats://a'";
         Deployment::parse(text, "kitchen.toml".as_ref())
-            .expect("the file is right")
+            .expect("the file must be accepted")
             .processes
     }
 
     #[test]
-    fn guests_stand_together_that_run_in_one_process() {
+    fn guests_of_one_process_are_grouped() {
         let guests: Vec<_> = kitchen()
             .into_iter()
             .filter(|guest| guest.step.is_some())
@@ -431,7 +421,7 @@ step   guest                     requires
     guest0 -- "x.Stove<br/>x.Oven" --> guest2
 "#;
         let processes = apart();
-        let drawing = Drawing::of(&guests, &processes);
+        let drawing = GuestGraph::of(&guests, &processes);
         assert_eq!(
             (&*drawing.text(), &*drawing.dot(), &*drawing.mermaid()),
             (text, dot, mermaid)

@@ -1,60 +1,74 @@
-//! Ctrl-C, and what else asks a process to end.
+//! Ctrl-C and the other signals that ask the process to end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parigot_host::Settings;
 
-/// The exit status of a command that was stopped.
-pub(crate) const INTERRUPTED: u8 = 130;
+use crate::exit_status::INTERRUPTED;
 
-/// Ctrl-C, and what else asks a process to end (SIGTERM, SIGHUP): the first stops in order what runs, the second leaves at once. So does the
-/// first while a guest is being compiled or other processes are waited for, which may take long and cannot be stopped: nothing runs yet.
+/// State of Ctrl-C, SIGTERM and SIGHUP.
+///
+/// The first signal stops the guests in order, the second exits immediately. The first one exits
+/// immediately too while guests are being compiled or other processes are awaited: both can take
+/// long and cannot be interrupted, and no guest runs yet.
+///
+/// | field | written by | read by |
+/// |---|---|---|
+/// | `came` | the signal thread, the stdin thread | all |
+/// | `compiles`, `waits` | the starting thread, around the two phases | the signal thread |
+/// | `stop` | the starting thread, once | the signal thread |
+///
+/// All flags are sequentially consistent: a signal that misses `compiles` must not be missed by the
+/// starting thread, which reads `came` after writing its flag.
 #[derive(Default)]
 pub(crate) struct Interrupt {
     came: AtomicBool,
     compiles: AtomicBool,
     waits: AtomicBool,
-    stop: OnceLock<Box<dyn Fn(Wish) + Send + Sync>>,
+    stop: OnceLock<Box<dyn Fn(ShutdownRequest) + Send + Sync>>,
 }
 
-/// What someone wants who interrupts.
+/// Kind of shutdown that a signal requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// The end, in order.
+pub(crate) enum ShutdownRequest {
+    /// Stop the guests in order.
     Stop,
-    /// The end, now.
-    LeaveAtOnce,
+    /// Exit immediately.
+    Exit,
 }
 
 impl Interrupt {
-    /// Listens to signals from now on.
+    /// Installs the signal handler.
     pub(crate) fn listen() -> Arc<Self> {
         let interrupt = Arc::new(Interrupt::default());
-        let hears = Arc::clone(&interrupt);
-        if let Err(error) = ctrlc::set_handler(move || hears.hear()) {
-            tracing::warn!("Ctrl-C will not stop the guests in order: {error}");
+        let handler = Arc::clone(&interrupt);
+        if let Err(error) = ctrlc::set_handler(move || handler.on_signal()) {
+            tracing::warn!("cannot handle signals, so Ctrl-C exits immediately: {error}");
         }
         interrupt
     }
 
-    /// The same settings, by which it learns when a start does what cannot be stopped.
+    /// Returns the settings with callbacks that track the phases which cannot be interrupted.
     pub(crate) fn follow_start(self: &Arc<Self>, settings: Settings) -> Settings {
-        let (interrupt, tell) = (Arc::clone(self), settings.on_compiling.clone());
+        let of_compiling = Arc::clone(self);
+        let inner = settings.on_compiling.clone();
         let on_compiling = move |guests: &[&str]| {
-            interrupt
+            of_compiling
                 .compiles
                 .store(!guests.is_empty(), Ordering::SeqCst);
-            if interrupt.came() {
-                leave_at_once();
+            if of_compiling.came() {
+                exit_immediately();
             }
-            tell.iter().for_each(|tell| tell(guests));
+            if let Some(inner) = &inner {
+                inner(guests);
+            }
         };
-        let interrupt = Arc::clone(self);
+        let of_waiting = Arc::clone(self);
         let on_waiting = move |waits| {
-            interrupt.waits.store(waits, Ordering::SeqCst);
-            if interrupt.came() {
-                leave_at_once();
+            of_waiting.waits.store(waits, Ordering::SeqCst);
+            if of_waiting.came() {
+                exit_immediately();
             }
         };
         Settings {
@@ -64,54 +78,57 @@ impl Interrupt {
         }
     }
 
-    /// Hands over what is to be done, now that something runs. A Ctrl-C may have come before.
-    pub(crate) fn stop_with(&self, stop: impl Fn(Wish) + Send + Sync + 'static) {
+    /// Sets the function that carries out shutdown requests, now that guests run.
+    ///
+    /// A signal that came before is carried out at once.
+    pub(crate) fn stop_with(&self, stop: impl Fn(ShutdownRequest) + Send + Sync + 'static) {
         let stop = self.stop.get_or_init(|| Box::new(stop));
         if self.came() {
-            stop(Wish::Stop);
+            stop(ShutdownRequest::Stop);
         }
     }
 
-    /// Stops in order what runs, as the first Ctrl-C does.
+    /// Stops the guests in order, as the first signal does.
     pub(crate) fn stop(&self) {
-        if !self.came_before() {
-            self.wish(Wish::Stop);
+        if !self.mark() {
+            self.request(ShutdownRequest::Stop);
         }
     }
 
-    /// Whether somebody wants the end.
+    /// Returns whether a shutdown was requested.
     pub(crate) fn came(&self) -> bool {
         self.came.load(Ordering::SeqCst)
     }
 
-    fn hear(&self) {
-        if self.came_before() {
-            self.wish(Wish::LeaveAtOnce);
+    fn on_signal(&self) {
+        if self.mark() {
+            self.request(ShutdownRequest::Exit);
         } else {
-            tracing::info!("stopping the guests; another Ctrl-C leaves at once");
-            self.wish(Wish::Stop);
+            tracing::info!("stopping the guests; another Ctrl-C exits immediately");
+            self.request(ShutdownRequest::Stop);
         }
     }
 
-    /// Writes down that somebody wants the end.
-    fn came_before(&self) -> bool {
+    /// Records a request and returns whether there was one before.
+    fn mark(&self) -> bool {
         let came_before = self.came.swap(true, Ordering::SeqCst);
         if self.compiles.load(Ordering::SeqCst) || self.waits.load(Ordering::SeqCst) {
-            leave_at_once();
+            exit_immediately();
         }
         came_before
     }
 
-    fn wish(&self, wish: Wish) {
+    fn request(&self, request: ShutdownRequest) {
         match self.stop.get() {
-            Some(stop) => stop(wish),
-            None if wish == Wish::LeaveAtOnce => leave_at_once(),
-            None => {} // it is told as soon as there is something to stop
+            Some(stop) => stop(request),
+            None if request == ShutdownRequest::Exit => exit_immediately(),
+            // `stop_with` reads `came` as soon as there is something to stop.
+            None => {}
         }
     }
 }
 
-/// Ends this process as one that was stopped.
-pub(crate) fn leave_at_once() -> ! {
+/// Exits with the status of an interrupted command.
+pub(crate) fn exit_immediately() -> ! {
     std::process::exit(INTERRUPTED.into())
 }

@@ -1,14 +1,14 @@
-//! The one log: each event of the host and of its guests becomes a line on stderr, as text or as JSON.
+//! The log: each event of the host and of its guests becomes a line on stderr, as text or as JSON.
 //!
 //! ```text
-//! 2026-11-22T03:15:06.123Z INFO  hello ins_8f3k2m9q - bonjour, world
-//! {"time":"2026-11-22T03:15:06.123Z","level":"INFO","service":"hello","instance":"ins_8f3k2m9q","message":"bonjour, world"}
+//! 2026-11-22T03:15:06.123Z INFO  hello ins_8f3k2m - bonjour, world
+//! {"time":"2026-11-22T03:15:06.123Z","level":"INFO","service":"hello","message":"bonjour"}
 //! ```
 //!
-//! The columns are time (UTC), level, guest, instance, call and message. In one process of several the guest is `front/hello`, and an object
-//! has the member `process`. Where there is none, text has `-` and JSON leaves the
-//! member out. What guests write is other people's text, and a line of it must not pass for one of the host's: in text, its
-//! further lines are indented, and in both, what would steer a terminal is escaped.
+//! The columns are time (UTC), level, guest, instance, call and message. With several processes the
+//! guest column is `front/hello`, and objects have the member `process`. An empty column is `-` in
+//! text; JSON omits the member. Text from guests is untrusted and must not pass for a line of the
+//! host: continuation lines are indented, and control characters are escaped in both formats.
 
 use std::fmt::{self, Write as _};
 use std::io::{self, IsTerminal};
@@ -26,11 +26,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::progress::Screen;
 
-/// Stderr, which nothing else writes to.
+/// Stderr. No other code writes to it, so that lines never mix.
 pub(crate) static STDERR: LazyLock<Screen<io::Stderr>> =
     LazyLock::new(|| Screen::new(io::stderr()));
 
-/// What a line looks like.
+/// Format of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
     /// For people, in columns.
@@ -39,27 +39,27 @@ pub(crate) enum Format {
     Json,
 }
 
-/// How lines are written that are this process's.
+/// Style of this process's log lines.
 #[derive(Clone, Debug)]
 pub(crate) struct Style {
     pub(crate) format: Format,
-    /// The name of this process, if it is one of several.
+    /// Name of this process, if the deployment has several.
     pub(crate) process: Option<String>,
 }
 
 impl Style {
-    /// For people who ask about a deployment as a whole.
+    /// Text about a whole deployment.
     pub(crate) const TEXT: Self = Style {
         format: Format::Text,
         process: None,
     };
 }
 
-/// Sends every event from now on to stderr, but for those below `level`.
+/// Installs the subscriber that writes events of at least `level` to stderr.
 ///
 /// # Panics
 ///
-/// If it is called twice.
+/// If called twice.
 pub(crate) fn install(level: LevelFilter, style: Style) {
     let lines = Lines {
         style,
@@ -72,22 +72,23 @@ pub(crate) fn install(level: LevelFilter, style: Style) {
         .init();
 }
 
-/// Asks for colours where no terminal is: <https://bixense.com/clicolors/>.
+/// Environment variable that asks for colours without a terminal: <https://bixense.com/clicolors/>.
 pub(crate) const FORCE_COLOUR: &str = "CLICOLOR_FORCE";
 
-/// Whether stderr is a terminal or [`FORCE_COLOUR`] is set, and `NO_COLOR` (<https://no-color.org>) does not ask for plain text.
+/// Returns whether to colour: stderr is a terminal or [`FORCE_COLOUR`] is set, and `NO_COLOR` is
+/// not (<https://no-color.org>).
 pub(crate) fn stderr_takes_colour() -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     (io::stderr().is_terminal() || is_set(FORCE_COLOUR)) && !is_set("NO_COLOR")
 }
 
-/// Whether somebody looks at stderr who sees a line that is drawn over: not in a file, nor in the log of a CI, which keeps all.
+/// Returns whether a line can be redrawn: stderr is a terminal, and not the log of a CI.
 pub(crate) fn stderr_can_be_redrawn() -> bool {
     let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
     io::stderr().is_terminal() && !is_dumb && std::env::var_os("CI").is_none()
 }
 
-/// Gives each event to `write`, as one whole line with its end.
+/// Layer that passes each event to `write` as one line with its line feed.
 struct Lines<W> {
     style: Style,
     colour: bool,
@@ -101,7 +102,8 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
             ..Columns::default()
         };
         event.record(&mut columns);
-        let (time, level) = (SystemTime::now(), *event.metadata().level());
+        let time = SystemTime::now();
+        let level = *event.metadata().level();
         (self.write)(&match self.style.format {
             Format::Text => columns.text(time, level, self.colour),
             Format::Json => columns.json(time, level),
@@ -109,7 +111,7 @@ impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     }
 }
 
-/// What an event says of itself.
+/// Columns of one log line.
 #[derive(Default)]
 pub(crate) struct Columns {
     pub(crate) process: Option<String>,
@@ -117,7 +119,7 @@ pub(crate) struct Columns {
     pub(crate) instance: Option<String>,
     pub(crate) call: Option<String>,
     pub(crate) message: String,
-    /// Fields that have no column, which come behind the message.
+    /// Fields without a column of their own, printed after the message.
     pub(crate) rest: Vec<(&'static str, Value)>,
 }
 
@@ -184,13 +186,13 @@ impl Columns {
         line
     }
 
-    /// The line as an object.
+    /// Returns the line as a JSON object.
     pub(crate) fn json(&self, time: SystemTime, level: Level) -> String {
         let mut line = Vec::new();
         self.write_json(&mut line, time, level)
-            .expect("text can be written to memory");
+            .expect("writing to memory cannot fail");
         line.push(b'\n');
-        String::from_utf8(line).expect("JSON is text")
+        String::from_utf8(line).expect("JSON must be UTF-8")
     }
 
     fn write_json(
@@ -222,7 +224,7 @@ impl Columns {
     }
 }
 
-/// Writes JSON that a terminal shows as it is.
+/// JSON formatter that escapes characters which control a terminal.
 struct Escaping;
 
 impl Formatter for Escaping {
@@ -231,10 +233,10 @@ impl Formatter for Escaping {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        for part in fragment.split_inclusive(steers) {
-            let plain = part.strip_suffix(steers).unwrap_or(part);
+        for part in fragment.split_inclusive(controls_terminal) {
+            let plain = part.strip_suffix(controls_terminal).unwrap_or(part);
             writer.write_all(plain.as_bytes())?;
-            // All of them lie below U+10000, and are one unit of UTF-16.
+            // All of these characters are below U+10000, hence one UTF-16 unit each.
             part[plain.len()..]
                 .chars()
                 .try_for_each(|c| write!(writer, "\\u{:04x}", c as u32))?;
@@ -253,22 +255,26 @@ const fn colour_of(level: Level) -> &'static str {
     }
 }
 
-/// Appends text so that it can neither begin a line nor move the cursor.
+/// Appends text so that it can neither start a log line nor move the cursor.
 fn push_text(line: &mut String, text: &str) {
     for c in text.trim_end_matches('\n').chars() {
         match c {
             '\n' => line.push_str("\n    "),
             '\t' => line.push(c),
-            c if steers(c) => _ = write!(line, "{}", c.escape_default()),
+            c if controls_terminal(c) => _ = write!(line, "{}", c.escape_default()),
             c => line.push(c),
         }
     }
 }
 
-/// Whether it moves the cursor, breaks a line, or turns the direction of what follows, so that a reader sees another text than is
-/// there.
-fn steers(c: char) -> bool {
-    let reorders = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+/// Returns whether a character moves the cursor, breaks a line, or changes the text direction.
+///
+/// Each of these would make a terminal show another text than the one that was logged.
+fn controls_terminal(c: char) -> bool {
+    let reorders = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
     c.is_control() || reorders
 }
 
@@ -301,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_one_process_of_several_names_it() {
+    fn a_line_names_its_process() {
         let process = || Columns {
             process: Some("front".into()),
             ..Columns::default()
@@ -321,7 +327,10 @@ mod tests {
         );
         assert_eq!(
             process().json(UNIX_EPOCH, Level::INFO),
-            "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"INFO\",\"process\":\"front\",\"message\":\"\"}\n"
+            concat!(
+                r#"{"time":"1970-01-01T00:00:00.000Z","level":"INFO","process":"front","#,
+                "\"message\":\"\"}\n"
+            )
         );
     }
 
@@ -329,14 +338,15 @@ mod tests {
     fn a_message_cannot_begin_a_line() {
         assert_eq!(
             line("a\n2026-11-22T03:15:06.123Z ERROR other - - b\n\n"),
-            "2026-11-22T03:15:06.123Z INFO  hello - - a\n    2026-11-22T03:15:06.123Z ERROR other - - b\n",
+            "2026-11-22T03:15:06.123Z INFO  hello - - a\n    2026-11-22T03:15:06.123Z ERROR other \
+             - - b\n",
         );
     }
 
     #[test]
-    fn a_message_cannot_steer_the_terminal() {
+    fn a_message_cannot_control_the_terminal() {
         let line = line("\r\x1b[2J\u{9b}1m\u{2028}\u{202e}\ttab é");
-        let (_, text) = line.split_once(" - - ").expect("two empty columns");
+        let (_, text) = line.split_once(" - - ").expect("two columns must be empty");
         assert_eq!(text, "\\r\\u{1b}[2J\\u{9b}1m\\u{2028}\\u{202e}\ttab é\n");
     }
 
@@ -350,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_of_json_has_what_there_is() {
+    fn json_omits_empty_columns() {
         let columns = Columns {
             instance: Some("ins_1".into()),
             message: "a \"b\"\n\t\u{7f}\u{9b}1m\u{2028}\u{202e}é".into(),
@@ -365,12 +375,17 @@ mod tests {
         assert_eq!(columns.json(UNIX_EPOCH, Level::WARN), expected);
     }
 
-    /// What is written of an event, without the time.
+    /// Returns the line of an event, without its time.
     fn written(format: Format) -> String {
         let written = Arc::new(Mutex::new(String::new()));
         let write = {
             let written = Arc::clone(&written);
-            move |line: &str| written.lock().expect("no other test has it").push_str(line)
+            move |line: &str| {
+                written
+                    .lock()
+                    .expect("the lock must not be poisoned")
+                    .push_str(line)
+            }
         };
         let lines = Lines {
             style: Style {
@@ -385,12 +400,22 @@ mod tests {
                 .with(LevelFilter::INFO)
                 .with(lines),
             || {
-                tracing::debug!("unheard");
-                tracing::warn!(target: "guest", service = "a", instance = %"ins_1", call = %"cal_1", polls = 7, why = "slow", "over budget");
+                tracing::debug!("below the level");
+                tracing::warn!(
+                    target: "guest",
+                    service = "a",
+                    instance = %"ins_1",
+                    call = %"cal_1",
+                    polls = 7,
+                    why = "slow",
+                    "over budget"
+                );
             },
         );
-        let written = written.lock().expect("the writer is done");
-        let (_, line) = written.split_once("Z").expect("a time first");
+        let written = written.lock().expect("the lock must not be poisoned");
+        let (_, line) = written
+            .split_once("Z")
+            .expect("the line must begin with a time");
         line.to_owned()
     }
 

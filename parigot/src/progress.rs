@@ -1,29 +1,31 @@
-//! The line that says what a person is waiting for, on a terminal that is otherwise still.
+//! Progress line on a terminal, below the log.
 //!
-//! It stands below the log, is drawn again after each line of it, and leaves nothing behind.
+//! The line is redrawn after each log line and cleared at the end.
 
 use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-/// Columns that it takes at most, so that it stays one line.
+/// Maximum width of the progress line, so that it does not wrap.
 const COLUMNS_MAX: usize = 78;
 
-/// To the first column, and clear from there to the end.
+/// Moves the cursor to the first column and clears the line.
 const CLEAR: &str = "\r\x1b[K";
 
-/// Writes lines, with the line of progress below.
-pub(crate) struct Screen<W>(Mutex<State<W>>);
+/// Writes log lines with the progress line below them.
+///
+/// The lock keeps the order: a log line and the redrawn progress line are one write.
+pub(crate) struct Screen<W>(Mutex<Output<W>>);
 
-struct State<W> {
+struct Output<W> {
     out: W,
-    /// Empty if there is none.
+    /// Text of the progress line; empty if there is none.
     progress: String,
 }
 
 impl<W: Write> Screen<W> {
     pub(crate) const fn new(out: W) -> Self {
-        Screen(Mutex::new(State {
+        Screen(Mutex::new(Output {
             out,
             progress: String::new(),
         }))
@@ -31,15 +33,15 @@ impl<W: Write> Screen<W> {
 
     /// Writes whole lines, each with its end.
     pub(crate) fn lines(&self, lines: &str) {
-        self.write(|State { out, progress }| match &**progress {
+        self.write(|Output { out, progress }| match &**progress {
             "" => out.write_all(lines.as_bytes()),
             progress => out.write_all(format!("{CLEAR}{lines}{progress}").as_bytes()),
         });
     }
 
-    /// Shows who is being compiled; of none, nothing is left.
+    /// Shows the guests that are being compiled; clears the line if there are none.
     pub(crate) fn compiling(&self, guests: &[&str]) {
-        self.write(|State { out, progress }| {
+        self.write(|Output { out, progress }| {
             *progress = if guests.is_empty() {
                 String::new()
             } else {
@@ -49,15 +51,15 @@ impl<W: Write> Screen<W> {
         });
     }
 
-    /// A log that nobody reads any more is no reason to stop.
-    fn write(&self, write: impl FnOnce(&mut State<W>) -> std::io::Result<()>) {
+    /// Writes to the output and ignores errors: a closed log does not stop the deployment.
+    fn write(&self, write: impl FnOnce(&mut Output<W>) -> std::io::Result<()>) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let written = write(&mut state).and_then(|()| state.out.flush());
         drop(written);
     }
 }
 
-/// `compiling a, b, c and 12 more …`, with as many names as there is room for.
+/// Returns `compiling a, b, c and 12 more …`, with as many names as fit.
 fn text(guests: &[&str]) -> String {
     let mut text = format!("compiling {:.40}", guests[0]);
     for (place, guest) in guests.iter().enumerate().skip(1) {
@@ -76,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_line_is_drawn_below_the_log_and_cleared_in_the_end() {
+    fn progress_stays_below_the_log_and_is_cleared() {
         let mut out = Vec::new();
         let screen = Screen::new(&mut out);
         screen.lines("before\n");
@@ -92,7 +94,10 @@ mod tests {
             \r\x1b[Kcompiling hello …\
             \r\x1b[K\
             after\n";
-        assert_eq!(String::from_utf8(out).expect("it is text"), expected);
+        assert_eq!(
+            String::from_utf8(out).expect("output must be UTF-8"),
+            expected
+        );
     }
 
     #[test]

@@ -1,57 +1,58 @@
-//! What is wrong with a deployment, told to people and to programs.
+//! Problems of a deployment, printed for people and for programs.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, Write as _};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, NamedSource, SourceSpan};
-use parigot_host::deployment::{Deployment, DeploymentError, Mistake, UnknownProcess};
-use parigot_host::{GraphError, Refusal};
+use parigot_host::deployment::{ConfigError, Deployment, DeploymentError, UnknownProcess};
+use parigot_host::{GraphError, StartProblem};
 use serde_json::{Map, Value};
 
+use crate::exit_status::{FAILED, REFUSED};
 use crate::log::{self, Format, Style};
 
-/// One thing that is wrong with a deployment.
-pub(crate) enum Complaint<'a> {
-    /// Its file cannot be read.
+/// One problem of a deployment.
+pub(crate) enum Problem<'a> {
+    /// The file cannot be read.
     File(&'a DeploymentError),
-    /// Something in the file is wrong.
-    Mistake(&'a Mistake),
-    /// It has no process of that name.
+    /// The file has an error.
+    Config(&'a ConfigError),
+    /// The deployment has no process of that name.
     Process(&'a UnknownProcess),
-    /// This command cannot join processes.
+    /// This command was built without a network.
     Network(&'a NoNetwork),
-    /// A guest cannot be run.
+    /// A guest cannot run.
     Guest(Pointed<'a>),
 }
 
-impl<'a> Complaint<'a> {
-    /// All that is wrong with a deployment file.
+impl<'a> Problem<'a> {
+    /// Returns all errors of a deployment file.
     pub(crate) fn all_of_file(error: &'a DeploymentError) -> Vec<Self> {
         match error {
-            DeploymentError::Refused { mistakes, .. } => {
-                mistakes.iter().map(Complaint::Mistake).collect()
-            }
-            error => vec![Complaint::File(error)],
+            DeploymentError::Refused { errors, .. } => errors.iter().map(Problem::Config).collect(),
+            error => vec![Problem::File(error)],
         }
     }
 
-    /// What is wrong with a guest, with its place in the file.
-    pub(crate) fn of_guest(refusal: &'a Refusal, deployment: &'a Deployment) -> Self {
-        Complaint::Guest(Pointed::new(refusal, deployment))
+    /// Returns a problem of a guest, with its position in the file.
+    pub(crate) fn of_guest(problem: &'a StartProblem, deployment: &'a Deployment) -> Self {
+        Problem::Guest(Pointed::new(problem, deployment))
     }
 
-    /// Tells it on stderr, whatever the log's level.
-    pub(crate) fn tell(&self, style: &Style) {
+    /// Prints the problem to stderr, independently of the log level.
+    pub(crate) fn print(&self, style: &Style) {
         log::STDERR.lines(&match style.format {
             Format::Text => self.drawn(),
             Format::Json => self.line(style),
         });
     }
 
-    /// It with the members `guest`, `message`, `at` and `help`, less those that there are none of.
+    /// Returns an object with the members `guest`, `message`, `at` and `help`, as far as they
+    /// apply.
     pub(crate) fn object(&self) -> Value {
         let guest = self.guest().map(|guest| ("guest", guest.into()));
         let members = guest
@@ -64,7 +65,7 @@ impl<'a> Complaint<'a> {
             .into()
     }
 
-    /// It with the line that it points at, what led to it, and what to do about it.
+    /// Returns the error with its source line, its causes and the next step, drawn for a terminal.
     fn drawn(&self) -> String {
         let theme = if log::stderr_takes_colour() {
             GraphicalTheme::unicode()
@@ -79,7 +80,7 @@ impl<'a> Complaint<'a> {
         text + "\n"
     }
 
-    /// It as a line of the log, with the members `at` and `help`.
+    /// Returns a JSON line of the log, with the members `at` and `help`.
     fn line(&self, style: &Style) -> String {
         let (service, message) = (self.guest().map(Into::into), self.message());
         let process = style.process.clone();
@@ -95,22 +96,22 @@ impl<'a> Complaint<'a> {
 
     fn error(&self) -> &dyn Diagnostic {
         match self {
-            Complaint::File(error) => *error,
-            Complaint::Mistake(mistake) => *mistake,
-            Complaint::Process(error) => *error,
-            Complaint::Network(error) => *error,
-            Complaint::Guest(pointed) => pointed,
+            Problem::File(error) => *error,
+            Problem::Config(error) => *error,
+            Problem::Process(error) => *error,
+            Problem::Network(error) => *error,
+            Problem::Guest(pointed) => pointed,
         }
     }
 
     fn guest(&self) -> Option<&str> {
         match self {
-            Complaint::Guest(pointed) => pointed.refusal.guest(),
+            Problem::Guest(pointed) => pointed.problem.guest(),
             _ => None,
         }
     }
 
-    /// It and what led to it.
+    /// Returns the error and its causes in one line.
     fn message(&self) -> String {
         let error = self.error();
         let causes = std::iter::successors(error.source(), |cause| (*cause).source());
@@ -131,7 +132,25 @@ impl<'a> Complaint<'a> {
     }
 }
 
-/// Writes what was asked for to stdout. A reader that has seen enough is no reason to fail.
+/// Prints why guests cannot run, and returns the exit status.
+pub(crate) fn start_refused<'a>(
+    problems: impl IntoIterator<Item = &'a StartProblem>,
+    deployment: &Deployment,
+    style: &Style,
+) -> ExitCode {
+    // Guests that fail in their init turn have failed; all other problems were found without
+    // running one.
+    let mut all_failed = true;
+    for problem in problems {
+        Problem::of_guest(problem, deployment).print(style);
+        all_failed &= matches!(problem, StartProblem::InitTurn { .. });
+    }
+    if all_failed { FAILED } else { REFUSED }.into()
+}
+
+/// Writes the result of a command to stdout.
+///
+/// A reader that closes the pipe early is no error: `parigot graph app.toml | head` succeeds.
 pub(crate) fn print(text: &str) {
     let mut stdout = io::stdout().lock();
     let written = stdout
@@ -140,7 +159,7 @@ pub(crate) fn print(text: &str) {
     drop(written);
 }
 
-/// `app.toml:3:8`, where an error points at.
+/// Returns the position of an error: `app.toml:3:8`.
 fn place(error: &dyn Diagnostic) -> Option<String> {
     let label = error.labels()?.next()?;
     let before = error
@@ -148,14 +167,12 @@ fn place(error: &dyn Diagnostic) -> Option<String> {
         .read_span(&(0, label.offset()).into(), 0, 0)
         .ok()?;
     let text = String::from_utf8_lossy(before.data());
-    let (line, column) = (
-        text.matches('\n').count() + 1,
-        text.chars().rev().take_while(|c| *c != '\n').count() + 1,
-    );
+    let line = text.matches('\n').count() + 1;
+    let column = text.chars().rev().take_while(|c| *c != '\n').count() + 1;
     Some(format!("{}:{line}:{column}", before.name()?))
 }
 
-/// The deployment has processes, and this command was built without what joins them.
+/// Error of a deployment with processes in a command built without NATS.
 #[derive(Debug, Diagnostic)]
 #[diagnostic(help("build it with the feature `nats`, which is one of its defaults"))]
 pub(crate) struct NoNetwork;
@@ -170,7 +187,7 @@ impl fmt::Display for NoNetwork {
 
 impl Error for NoNetwork {}
 
-/// What keeps a guest from running, with its place in the file.
+/// Start problem of a guest, with its position in the deployment file.
 #[derive(Debug, Diagnostic)]
 pub(crate) struct Pointed<'a> {
     #[source_code]
@@ -179,72 +196,80 @@ pub(crate) struct Pointed<'a> {
     at: Option<SourceSpan>,
     #[help]
     next_step: Option<String>,
-    refusal: &'a Refusal,
+    problem: &'a StartProblem,
 }
 
 impl<'a> Pointed<'a> {
-    fn new(refusal: &'a Refusal, deployment: &'a Deployment) -> Self {
+    fn new(problem: &'a StartProblem, deployment: &'a Deployment) -> Self {
         let guest = deployment
             .guests
             .iter()
-            .find(|guest| Some(&*guest.name) == refusal.guest());
+            .find(|guest| Some(&*guest.name) == problem.guest());
         let at = guest.map(|guest| guest.span.clone().into());
         Pointed {
             file: deployment.source.clone(),
             at,
-            next_step: next_step(refusal),
-            refusal,
+            next_step: next_step(problem),
+            problem,
         }
     }
 }
 
-fn next_step(refusal: &Refusal) -> Option<String> {
-    let next_step = match refusal {
-        Refusal::Unreadable { .. } => {
-            "build the guest, or mend the path: it is relative to the deployment file"
+fn next_step(problem: &StartProblem) -> Option<String> {
+    let next_step = match problem {
+        StartProblem::Unreadable { .. } => {
+            "build the guest, or correct the path, which is relative to the deployment file"
         }
-        Refusal::Module { .. } => {
-            "a guest is a library crate on parigot-guest of this version, built for wasm32-unknown-unknown"
+        StartProblem::Module { .. } => {
+            "a guest is a library crate that uses parigot-guest of this version, built for \
+             wasm32-unknown-unknown"
         }
-        Refusal::CompileTime { .. } => {
-            "give it longer with `--compile-time`; what takes so long is code that is nested hundreds deep"
+        StartProblem::CompileTime { .. } => {
+            "raise the limit with `--compile-time`; code with hundreds of nested blocks compiles \
+             slowly"
         }
-        Refusal::Memory { .. } => "let it have more: `memory` in its table",
-        Refusal::Network { next_step, .. } => return Some(next_step.clone()),
-        Refusal::Unoffered { .. } => {
-            "start the process that has it, or give the start longer: `startup_deadline`"
+        StartProblem::Memory { .. } => "raise `memory` in its table",
+        StartProblem::Network { next_step, .. } => return Some(next_step.clone()),
+        StartProblem::Unoffered { .. } => {
+            "start the process that exports it, or raise `startup_deadline`"
         }
-        Refusal::Mappings { .. } => {
-            "run fewer, or let the system give it more: `sysctl vm.max_map_count=262144`"
+        StartProblem::Mappings { .. } => {
+            "run fewer instances, or raise the limit of the system: `sysctl \
+             vm.max_map_count=262144`"
         }
-        Refusal::Graph(GraphError::ExportedTwice {
+        StartProblem::Graph(GraphError::ExportedTwice {
             service,
             first,
             second,
         }) if first != second => {
             return Some(format!(
-                "leave one of them out; if calls shall be spread over both, write `shared = [\"{service}\"]` in the tables of both"
+                "remove one of them; to distribute calls over both, write `shared = \
+                 [\"{service}\"]` in both tables"
             ));
         }
-        Refusal::Graph(GraphError::ExportedTwice { .. }) => "a guest exports a service once",
-        Refusal::Graph(GraphError::SharedInVain {
+        StartProblem::Graph(GraphError::ExportedTwice { .. }) => "export the service once",
+        StartProblem::Graph(GraphError::SharedInVain {
             nearest: Some(service),
             ..
         }) => {
             return Some(format!("did you mean {service}?"));
         }
-        Refusal::Graph(GraphError::SharedInVain { nearest: None, .. }) => {
-            "write the full name of a service that it exports"
+        StartProblem::Graph(GraphError::SharedInVain { nearest: None, .. }) => {
+            "write the full name of a service that the guest exports"
         }
-        Refusal::Graph(GraphError::Missing {
+        StartProblem::Graph(GraphError::Missing {
             nearest: Some((service, guest)),
             ..
         }) => {
             return Some(format!("did you mean {service}, which `{guest}` exports?"));
         }
-        Refusal::Graph(GraphError::Missing { nearest: None, .. }) => "add a guest that exports it",
-        Refusal::Graph(GraphError::Cycle { .. }) => "let one of them do without the next",
-        Refusal::Schema { .. } => "build both from one version of the .proto file",
+        StartProblem::Graph(GraphError::Missing { nearest: None, .. }) => {
+            "add a guest that exports it"
+        }
+        StartProblem::Graph(GraphError::Cycle { .. }) => {
+            "break the cycle: remove one of these requirements"
+        }
+        StartProblem::Schema { .. } => "build both from one version of the .proto file",
         _ => return None,
     };
     Some(next_step.to_owned())
@@ -252,12 +277,12 @@ fn next_step(refusal: &Refusal) -> Option<String> {
 
 impl fmt::Display for Pointed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.refusal.fmt(f)
+        self.problem.fmt(f)
     }
 }
 
 impl Error for Pointed<'_> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.refusal.source()
+        self.problem.source()
     }
 }

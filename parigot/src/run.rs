@@ -5,55 +5,42 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use parigot_host::deployment::Deployment;
-use parigot_host::{Refusal, Settings};
 
-use crate::interrupt::{INTERRUPTED, Interrupt, Wish, leave_at_once};
-use crate::log::{self, Format};
-use crate::report::{Complaint, NoNetwork};
-use crate::{Compiling, Run, launch};
+use crate::cli::Run;
+use crate::exit_status::{INTERRUPTED, REFUSED};
+use crate::host_settings::settings;
+use crate::interrupt::{Interrupt, ShutdownRequest, exit_immediately};
+use crate::log::Format;
+use crate::process_group;
+use crate::report::{NoNetwork, Problem, start_refused};
 
-/// What the exit statuses mean, for `--help`.
-pub(crate) const STATUSES: &str = "\
-Exit status: that of the program, or of the first that did not end with 0, and
-    1  a guest failed: it panicked, trapped or could not start
-    2  the command line is wrong
-    3  the deployment was refused: its file, a wasm file, what does not fit, or no server of its network answers
-  124  its guests were not ready within its `startup_deadline`
-  130  it was stopped by Ctrl-C, SIGTERM or SIGHUP
-
-Without programs it is that of the first service that ended for good and not with 0. Of several processes
-it is the first that was not 0 of those with programs; if one without programs fails, all are stopped.";
-
-pub(crate) const FAILED: u8 = 1;
-pub(crate) const REFUSED: u8 = 3;
-
-/// Runs a deployment, or one process of it, and returns the exit status.
+/// Runs a deployment, or one process of a deployment, and returns the exit status.
 pub(crate) fn run(run: &Run) -> ExitCode {
     let interrupt = Interrupt::listen();
-    if run.leashed {
+    if run.exit_with_stdin {
         stop_at_end_of_stdin(&interrupt);
     }
     let style = run.style();
     let whole = match Deployment::read(&run.file) {
         Ok(deployment) => deployment,
         Err(error) => {
-            Complaint::all_of_file(&error)
-                .iter()
-                .for_each(|complaint| complaint.tell(&style));
+            for problem in Problem::all_of_file(&error) {
+                problem.print(&style);
+            }
             return REFUSED.into();
         }
     };
     match &run.process {
         None if whole.processes.is_empty() => run_here(run, &whole, &interrupt),
         _ if cfg!(not(feature = "nats")) => {
-            Complaint::Network(&NoNetwork).tell(&style);
+            Problem::Network(&NoNetwork).print(&style);
             REFUSED.into()
         }
-        None => launch::launch(run, &whole, &interrupt),
+        None => process_group::run(run, &whole, &interrupt),
         Some(process) => match whole.of_process(process) {
             Ok(part) => run_here(run, &part, &interrupt),
             Err(error) => {
-                Complaint::Process(&error).tell(&style);
+                Problem::Process(&error).print(&style);
                 REFUSED.into()
             }
         },
@@ -65,12 +52,12 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
     let settings = interrupt.follow_start(settings(&run.compiling, run.log_format == Format::Text));
     let running = match parigot_host::start(deployment, settings) {
         Ok(running) => running,
-        Err(error) => return refused(run, error.refusals().iter(), deployment),
+        Err(error) => return start_refused(error.problems(), deployment, &run.style()),
     };
     let stopper = running.stopper();
-    interrupt.stop_with(move |wish| match wish {
-        Wish::Stop => stopper.stop(),
-        Wish::LeaveAtOnce => leave_at_once(),
+    interrupt.stop_with(move |request| match request {
+        ShutdownRequest::Stop => stopper.stop(),
+        ShutdownRequest::Exit => exit_immediately(),
     });
     let outcome = running.wait();
     if interrupt.came() {
@@ -80,48 +67,16 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
     }
 }
 
-/// Tells why guests cannot run, and returns the exit status.
-pub(crate) fn refused<'a>(
-    run: &Run,
-    refusals: impl Iterator<Item = &'a Refusal> + Clone,
-    deployment: &Deployment,
-) -> ExitCode {
-    let style = run.style();
-    refusals
-        .clone()
-        .for_each(|refusal| Complaint::of_guest(refusal, deployment).tell(&style));
-    let all_failed = refusals
-        .into_iter()
-        .all(|refusal| matches!(refusal, Refusal::FirstTurn { .. }));
-    if all_failed { FAILED } else { REFUSED }.into()
-}
-
-/// Stops the guests when whoever holds the other end of stdin lets go of it, or is gone.
+/// Stops the guests when stdin closes: the parent process holds the other end of the pipe.
 fn stop_at_end_of_stdin(interrupt: &Arc<Interrupt>) {
     let interrupt = Arc::clone(interrupt);
     let wait = move || {
-        // Nobody writes; an error is an end as well.
+        // The parent writes nothing, so the copy ends when the pipe closes; an error is an end too.
         let _ = io::copy(&mut io::stdin(), &mut io::sink());
         interrupt.stop();
     };
     std::thread::Builder::new()
-        .name("parigot leash".into())
+        .name("parigot stdin".into())
         .spawn(wait)
-        .expect("a process may have a few threads");
-}
-
-/// How the host runs for this command.
-pub(crate) fn settings(compiling: &Compiling, is_for_people: bool) -> Settings {
-    let shows_progress = is_for_people && log::stderr_can_be_redrawn();
-    Settings {
-        compile_time_max: *compiling.compile_time,
-        code_cache: if compiling.no_cache {
-            None
-        } else {
-            parigot_host::user_code_cache()
-        },
-        on_compiling: shows_progress
-            .then(|| Arc::new(|guests: &[&str]| log::STDERR.compiling(guests)) as _),
-        ..Settings::default()
-    }
+        .expect("a process can have a few threads");
 }

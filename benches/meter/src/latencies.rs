@@ -1,10 +1,10 @@
-//! How long single calls took.
+//! Latencies of single calls.
 
 use std::time::Instant;
 
 use crate::Measured;
 
-/// The times of single calls, if they are timed.
+/// The latencies of single calls, if they are timed.
 #[derive(Debug)]
 pub struct Latencies {
     timed: bool,
@@ -12,7 +12,7 @@ pub struct Latencies {
 }
 
 impl Latencies {
-    /// For so many calls; without being `timed` it looks at no clock and stays empty.
+    /// Creates a list for `calls` calls. Without `timed` it reads no clock and stays empty.
     pub fn new(timed: bool, calls: usize) -> Self {
         Latencies {
             timed,
@@ -20,24 +20,24 @@ impl Latencies {
         }
     }
 
-    /// A call begins.
+    /// Starts timing a call.
     pub fn begin(&self) -> Option<Instant> {
         self.timed.then(Instant::now)
     }
 
-    /// A call has ended.
+    /// Records the end of a call.
     pub fn end(&mut self, begin: Option<Instant>) {
         if let Some(begin) = begin {
             self.took_ns.push(begin.elapsed().as_nanos() as u64);
         }
     }
 
-    /// Adds those of another task.
+    /// Adds the latencies of another task.
     pub fn append(&mut self, mut other: Latencies) {
         self.took_ns.append(&mut other.took_ns);
     }
 
-    /// Completes the figures of a round.
+    /// Adds the quantiles to the results of a round.
     pub fn complete(mut self, round: Measured) -> Measured {
         self.took_ns.sort_unstable();
         let quantile = |percent| {
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_timed_is_0() {
+    fn untimed_quantiles_are_0() {
         let mut none = Latencies::new(false, 10);
         none.end(none.begin());
         assert_eq!(none.complete(Measured::default()), Measured::default());

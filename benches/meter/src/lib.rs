@@ -1,7 +1,8 @@
-//! What all contenders are measured with, whichever process they run in.
+//! Measurement that all contenders share, in whichever process they run.
 //!
-//! A round is a number of calls of one [`Case`], made by one contender; what came out of it is a [`Measured`]. A contender that is a
-//! process of its own is given the case as arguments and prints the result as a line.
+//! A round is a number of calls of one [`Case`], made by one contender. Its result is a
+//! [`Measured`]. A contender in a process of its own gets the case as arguments and prints the
+//! result as a line.
 
 mod clock;
 mod latencies;
@@ -17,34 +18,34 @@ pub use latencies::Latencies;
 pub struct Case {
     /// Bytes of payload of the request and of the response.
     pub size: usize,
-    /// Calls that are in flight at a time.
+    /// Number of calls in flight at a time.
     pub in_flight: usize,
-    /// Calls that count.
+    /// Number of measured calls.
     pub calls: usize,
-    /// Whether each call is timed by itself, which costs a look at a clock.
+    /// True if each call is timed by itself, which adds the cost of reading a clock.
     pub timed: bool,
 }
 
-/// What a call took in one round, in ns.
+/// Cost of a call in one round, in ns.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measured {
-    /// Of the clock: the time of the round over its calls.
+    /// Real time of the round, divided by its calls.
     pub wall_ns: f64,
-    /// Of the CPU, all threads of the process together.
+    /// CPU time of all threads of the process, divided by the calls.
     pub cpu_ns: f64,
-    /// Half of the calls took at most so long; 0 unless they were timed.
+    /// Median latency; 0 unless calls were timed.
     pub p50_ns: f64,
-    /// All but a hundredth of the calls took at most so long; 0 unless they were timed.
+    /// 99th percentile of the latencies; 0 unless calls were timed.
     pub p99_ns: f64,
 }
 
 impl Case {
-    /// Calls before the first that counts.
+    /// Returns the number of calls before the first measured one.
     pub fn warm_up(&self) -> usize {
         self.calls.min(2_000)
     }
 
-    /// The case as arguments of a process.
+    /// Returns the case as arguments of a process.
     pub fn to_args(self) -> [String; 4] {
         let timed = if self.timed { "timed" } else { "untimed" };
         [
@@ -55,7 +56,7 @@ impl Case {
         ]
     }
 
-    /// The case that [`Case::to_args`] has written.
+    /// Parses the arguments that [`Case::to_args`] returns.
     pub fn from_args(args: &[String]) -> Option<Self> {
         let [calls, size, in_flight, timed] = args else {
             return None;
@@ -102,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_case_and_what_was_measured_can_be_told_to_another_process() {
+    fn cases_and_results_round_trip_as_text() {
         let case = Case {
             size: 16,
             in_flight: 64,

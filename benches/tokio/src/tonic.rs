@@ -1,4 +1,4 @@
-//! tonic: client and server of gRPC in one process, as tonic sets them up by itself.
+//! tonic: client and server of gRPC in one process, with tonic's defaults.
 
 use bench_meter::{Case, Measured};
 use hyper_util::rt::TokioIo;
@@ -9,14 +9,14 @@ use tonic::transport::{Channel, Endpoint, Server, Uri};
 use tonic::{Request, Response, Status};
 use tower::service_fn;
 
-use crate::{Caller, Payload};
+use crate::call::{Caller, Payload, measure};
 
-/// What tonic has written.
+/// The code that tonic has generated.
 mod stubs {
     tonic::include_proto!("echo.v1.Echo");
 }
 
-/// Bytes that are on their way at a time where there is no socket: what a unix socket of Linux holds by itself.
+/// Buffer size of the connection without a socket: that of a unix socket on Linux.
 const DUPLEX_BYTES: usize = 208 << 10;
 
 struct Echoing;
@@ -37,7 +37,8 @@ impl Caller for stubs::echo_client::EchoClient<Channel> {
     }
 }
 
-/// One round of the case over a unix socket. Each end has a runtime of its own, as it has where a socket is needed: in two processes.
+/// Runs one round of the case over a unix socket. Each end has a runtime of its own, as in two
+/// processes.
 pub(crate) fn over_unix_socket(case: Case) -> Measured {
     let path = std::env::temp_dir().join(format!("parigot-bench-{}", std::process::id()));
     let listener = std::os::unix::net::UnixListener::bind(&path)
@@ -48,7 +49,7 @@ pub(crate) fn over_unix_socket(case: Case) -> Measured {
             .expect("a path is an address");
         let channel = endpoint.connect().await.expect("the server listens");
         std::fs::remove_file(&path).expect("the socket is there");
-        crate::measure(stubs::echo_client::EchoClient::new(channel), case).await
+        measure(stubs::echo_client::EchoClient::new(channel), case).await
     })
 }
 
@@ -82,16 +83,16 @@ pub(crate) fn in_memory(case: Case) -> Measured {
             .connect_with_connector(connector)
             .await
             .expect("the server has the other end");
-        crate::measure(stubs::echo_client::EchoClient::new(channel), case).await
+        measure(stubs::echo_client::EchoClient::new(channel), case).await
     })
 }
 
-/// The runtime that `#[tokio::main]` makes.
+/// Returns the runtime that `#[tokio::main]` creates.
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .expect("tokio runs here")
+        .expect("the runtime must start")
 }
 
 fn router() -> tonic::transport::server::Router {

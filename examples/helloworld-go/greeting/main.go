@@ -11,8 +11,10 @@ import (
 
 type greeter struct{ parigot.ReadyAtOnce }
 
-// FetchGreeting is the method on the wire.
-func (g greeter) FetchGreeting(_ context.Context, in *pb.FetchGreetingRequest) *pb.GreetingFetchGreetingFuture {
+// FetchGreeting implements the rpc.
+func (g greeter) FetchGreeting(
+	_ context.Context, in *pb.FetchGreetingRequest,
+) *pb.GreetingFetchGreetingFuture {
 	return pb.GreetingFetchGreetingDone(g.fetchGreeting(in))
 }
 

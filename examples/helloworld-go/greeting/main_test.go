@@ -16,7 +16,7 @@ func TestFrenchIsGreetedInFrench(t *testing.T) {
 	}
 }
 
-func TestAnUnknownTongueIsRefused(t *testing.T) {
+func TestUnknownTongueIsAnError(t *testing.T) {
 	host := parigottest.New(t)
 	host.Serve(pb.ExportGreeting(greeter{}))
 	ctx := host.Client(pb.RequireGreeting())

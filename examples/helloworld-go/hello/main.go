@@ -1,4 +1,4 @@
-// Hello asks for a greeting in the tongue that --tongue names, and logs it.
+// Hello fetches a greeting in the language of --tongue, and logs the greeting.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	slog.InfoContext(ctx, text)
 }
 
-// hello returns what is to be said to the world.
+// hello returns the greeting to the world.
 func hello(ctx context.Context, tongue string) (string, error) {
 	if _, err := parigot.Launch(ctx, pb.RequireGreeting()).Await(ctx); err != nil {
 		return "", err
@@ -33,14 +33,16 @@ func hello(ctx context.Context, tongue string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	reply, err := greeting.FetchGreeting(ctx, &pb.FetchGreetingRequest{Tongue: named(tongue)}).Await(ctx)
+	request := &pb.FetchGreetingRequest{Tongue: named(tongue)}
+	reply, err := greeting.FetchGreeting(ctx, request).Await(ctx)
 	if err != nil {
 		return "", fmt.Errorf("no greeting: %w", err)
 	}
 	return reply.Greeting + ", world", nil
 }
 
-// named returns the tongue of that name. What is no tongue of ours is Unspecified: whether to greet in it is the service's business.
+// named returns the tongue of that name. An unknown name gives Unspecified, which the service
+// rejects.
 func named(name string) pb.Tongue {
 	switch name {
 	case "english":

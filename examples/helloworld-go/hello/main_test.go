@@ -10,16 +10,21 @@ import (
 	pb "example.com/helloworld/stubs/greeting/v1"
 )
 
-// fakeGreeting is a greeting service that answers with a name of the tongue that it was asked for.
+// fakeGreeting is a greeting service that answers with the name of the requested tongue.
 type fakeGreeting struct{}
 
-func (fakeGreeting) Ready(context.Context) *future.Base[bool] { return future.NewBaseWithValue(true) }
-
-func (fakeGreeting) FetchGreeting(_ context.Context, in *pb.FetchGreetingRequest) *pb.GreetingFetchGreetingFuture {
-	return pb.GreetingFetchGreetingDone(&pb.FetchGreetingResponse{Greeting: in.Tongue.String()}, nil)
+func (fakeGreeting) Ready(context.Context) *future.Base[bool] {
+	return future.NewBaseWithValue(true)
 }
 
-func TestHelloAsksInTheTongueThatIsNamed(t *testing.T) {
+func (fakeGreeting) FetchGreeting(
+	_ context.Context, in *pb.FetchGreetingRequest,
+) *pb.GreetingFetchGreetingFuture {
+	response := &pb.FetchGreetingResponse{Greeting: in.Tongue.String()}
+	return pb.GreetingFetchGreetingDone(response, nil)
+}
+
+func TestHelloRequestsTheNamedTongue(t *testing.T) {
 	host := parigottest.New(t)
 	host.Serve(pb.ExportGreeting(fakeGreeting{}))
 	greeting := make(chan string, 1)
@@ -31,7 +36,7 @@ func TestHelloAsksInTheTongueThatIsNamed(t *testing.T) {
 		greeting <- text
 	})
 	if status := hello.Wait(); status != 0 {
-		t.Fatalf("it left with status %d", status)
+		t.Fatalf("exited with status %d", status)
 	}
 	if text := <-greeting; text != "German, world" {
 		t.Fatalf("found %q", text)

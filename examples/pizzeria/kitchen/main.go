@@ -1,4 +1,5 @@
-// Kitchen is the kitchen service: it takes from the pantry what a pizza needs, and bakes it.
+// Kitchen is the kitchen service. It takes the ingredients of a pizza from the pantry, and bakes
+// the pizza.
 package main
 
 import (
@@ -18,7 +19,7 @@ import (
 
 const bakingTime = 200 * time.Millisecond
 
-// menu has the ingredients of each pizza.
+// menu maps each pizza to its ingredients.
 var menu = map[string][]string{
 	"margherita": {"dough", "tomato", "mozzarella"},
 	"tartufo":    {"dough", "mozzarella", "truffle"},
@@ -26,7 +27,7 @@ var menu = map[string][]string{
 
 type kitchen struct {
 	pantry pantryv1.PantryClient
-	orders *job.Jobs[TicketID, string] // what becomes of them: pizzas
+	orders *job.Jobs[TicketID, string] // the pizzas in the oven
 }
 
 func newKitchen() *kitchen { return &kitchen{orders: job.New[string](NewTicketID, job.Config{})} }
@@ -37,12 +38,13 @@ func (k *kitchen) Ready(ctx context.Context) *future.Base[bool] {
 	return future.NewBaseWithValue(true)
 }
 
-// Order is the method on the wire.
+// Order implements the rpc.
 func (k *kitchen) Order(ctx context.Context, in *pb.OrderRequest) *pb.KitchenOrderFuture {
 	return pb.KitchenOrderDone(k.order(ctx, in.GetPizza()))
 }
 
-// order returns a ticket as soon as the ingredients are there. The deadline of ctx, which is the order's, is that of the call to the pantry too.
+// order returns a ticket when the ingredients are available. The call to the pantry inherits the
+// deadline of the order from ctx.
 func (k *kitchen) order(ctx context.Context, pizza string) (*pb.Ticket, error) {
 	ingredients, ok := menu[pizza]
 	if !ok {
@@ -66,7 +68,7 @@ func (k *kitchen) order(ctx context.Context, pizza string) (*pb.Ticket, error) {
 	return &pb.Ticket{Id: idpb.New(ticket)}, nil
 }
 
-// Check is the method on the wire.
+// Check implements the rpc.
 func (k *kitchen) Check(_ context.Context, in *pb.Ticket) *pb.KitchenCheckFuture {
 	return pb.KitchenCheckDone(k.check(in))
 }

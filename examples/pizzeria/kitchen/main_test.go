@@ -16,12 +16,14 @@ import (
 	pantryv1 "example.com/pizzeria/stubs/go/pantry/v1"
 )
 
-// fakePantry is a pantry that does what its function says.
+// fakePantry is a pantry whose method Take calls the function.
 type fakePantry func(ctx context.Context) error
 
 func (fakePantry) Ready(context.Context) *future.Base[bool] { return future.NewBaseWithValue(true) }
 
-func (take fakePantry) Take(ctx context.Context, _ *pantryv1.TakeRequest) *pantryv1.PantryTakeFuture {
+func (take fakePantry) Take(
+	ctx context.Context, _ *pantryv1.TakeRequest,
+) *pantryv1.PantryTakeFuture {
 	return pantryv1.PantryTakeDone(&pantryv1.TakeResponse{}, take(ctx))
 }
 
@@ -43,7 +45,7 @@ func open(t *testing.T, pantry fakePantry) (context.Context, pb.KitchenClient) {
 	return ctx, pb.MustLocateKitchen(ctx)
 }
 
-func TestAPizzaIsReadyOnceItWasBaked(t *testing.T) {
+func TestPizzaIsReadyAfterBaking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, kitchen := open(t, full)
 		ticket, err := kitchen.Order(ctx, &pb.OrderRequest{Pizza: "margherita"}).Await(ctx)
@@ -56,12 +58,12 @@ func TestAPizzaIsReadyOnceItWasBaked(t *testing.T) {
 				t.Fatalf("found %v, %v, want %v", progress.GetStage(), err, want)
 			}
 			time.Sleep(bakingTime)
-			synctest.Wait() // until it is out of the oven
+			synctest.Wait() // until the job has ended
 		}
 	})
 }
 
-func TestWhatCannotBeBakedIsRefused(t *testing.T) {
+func TestUnavailablePizzaIsAnError(t *testing.T) {
 	for _, c := range []struct {
 		pizza  string
 		pantry fakePantry
@@ -71,25 +73,29 @@ func TestWhatCannotBeBakedIsRefused(t *testing.T) {
 		{"hawaii", full, pb.KitchenErr_NotOnMenu},
 	} {
 		ctx, kitchen := open(t, c.pantry)
-		if _, err := kitchen.Order(ctx, &pb.OrderRequest{Pizza: c.pizza}).Await(ctx); !errors.Is(err, c.want) {
+		_, err := kitchen.Order(ctx, &pb.OrderRequest{Pizza: c.pizza}).Await(ctx)
+		if !errors.Is(err, c.want) {
 			t.Errorf("%s: found %v, want %v", c.pizza, err, c.want)
 		}
 	}
 }
 
-func TestAnOrderDoesNotWaitLongerThanItsMethodMayTake(t *testing.T) {
+func TestOrderEndsWithTheDeadlineOfItsMethod(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, kitchen := open(t, locked)
 		began := time.Now()
 		_, err := kitchen.Order(ctx, &pb.OrderRequest{Pizza: "margherita"}).Await(ctx)
-		if took := time.Since(began); took != time.Second || !errors.Is(err, context.DeadlineExceeded) {
+		took := time.Since(began)
+		if took != time.Second || !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatalf("after %v it ended with %v", took, err)
 		}
 	})
 }
 
-func TestATicketOfNobodyIsUnknown(t *testing.T) {
-	for _, ticket := range []*pb.Ticket{{Id: idpb.New(NewTicketID())}, {Id: idpb.New(id.New[id.Call]())}, {}} {
+func TestUnissuedTicketIsUnknown(t *testing.T) {
+	unissued := &pb.Ticket{Id: idpb.New(NewTicketID())}
+	anotherType := &pb.Ticket{Id: idpb.New(id.New[id.Call]())}
+	for _, ticket := range []*pb.Ticket{unissued, anotherType, {}} {
 		if _, err := newKitchen().check(ticket); err != pb.KitchenErr_UnknownTicket {
 			t.Errorf("%v: found %v", ticket, err)
 		}

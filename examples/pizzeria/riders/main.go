@@ -1,4 +1,4 @@
-// Riders is the service of the riders who deliver.
+// Riders is the service of the delivery riders.
 package main
 
 import (
@@ -11,8 +11,10 @@ import (
 
 type riders struct{ parigot.ReadyAtOnce }
 
-// FetchOffer is the method on the wire.
-func (r riders) FetchOffer(ctx context.Context, in *pb.FetchOfferRequest) *pb.RidersFetchOfferFuture {
+// FetchOffer implements the rpc.
+func (r riders) FetchOffer(
+	ctx context.Context, in *pb.FetchOfferRequest,
+) *pb.RidersFetchOfferFuture {
 	return pb.RidersFetchOfferDone(r.fetchOffer(ctx, in.GetRider()))
 }
 
@@ -22,7 +24,7 @@ func (riders) fetchOffer(ctx context.Context, rider string) (*pb.FetchOfferRespo
 		return &pb.FetchOfferResponse{Minutes: 12}, nil
 	case "bob":
 		return nil, pb.RidersErr_OffDuty
-	case "cid": // does not hear the phone, however long it rings
+	case "cid": // never answers the phone
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}

@@ -8,25 +8,26 @@ import (
 const (
 	// ControlBytes is the size of a [Control].
 	ControlBytes = 128
-	// Never is the time at which a guest wants to be woken that waits for messages alone.
+	// Never is the wake time of a guest that waits for messages only.
 	Never = math.MaxUint64
-	// NoCall stands for the number of a call where there is none.
+	// NoCall is the call number for "no call".
 	NoCall = math.MaxUint64
 )
 
-// Descriptors that are open in every guest from the start, nonblocking.
+// Nonblocking descriptors that are open in every guest from the start.
 const (
-	// IdleFD can be read once no goroutine can run any more, which is when a turn shall end.
+	// IdleFD becomes readable when no goroutine can run any more, which is the end of a turn.
 	IdleFD = 3
-	// ParkedFD can never be read. A goroutine that tries keeps the runtime from taking a guest that waits for its host for a
-	// deadlock.
+	// ParkedFD never becomes readable. A goroutine that reads it keeps the runtime from reporting a
+	// deadlock while the guest waits for its host.
 	ParkedFD = 4
 )
 
-// Control is the control block: a fixed record in the guest's memory through which host and guest see each other's state.
+// Control is the control block: a fixed record in the guest's memory that holds the state shared by
+// host and guest.
 //
-// The host reads it after each turn and after a trap, and may write yieldNow and timersMoved in the middle of a turn. Hence the atomics: a
-// store has happened where the program says so.
+// The host reads the block after each turn and after a trap, and may write yieldNow and timersMoved
+// in the middle of a turn. Atomics keep the compiler from moving or merging loads and stores.
 type Control struct {
 	inboxAddress    atomic.Uint64
 	inboxCapacity   atomic.Uint64
@@ -46,39 +47,42 @@ type Control struct {
 	_               [7]uint32
 }
 
-// Open sets what a zero value does not say: that no call is being served and that no turn is wanted.
+// Open sets the fields that are not 0 at the start: no call is being served, and no wake time is
+// set.
 func (c *Control) Open() {
 	c.progressCall.Store(NoCall)
 	c.wakeAtNS.Store(Never)
 }
 
-// SetInbox says where the inbox is and how many bytes it holds.
+// SetInbox sets the address and the capacity of the inbox, in bytes.
 func (c *Control) SetInbox(address, capacity uint64) {
 	c.inboxAddress.Store(address)
 	c.inboxCapacity.Store(capacity)
 }
 
-// SetOutbox says where the outbox is and how many of its bytes are whole frames.
+// SetOutbox sets the address of the outbox and the number of its bytes that are whole frames.
 func (c *Control) SetOutbox(address, committed uint64) {
 	c.outboxAddress.Store(address)
 	c.outboxCommitted.Store(committed)
 }
 
-// SetProgress says which call the running task serves, or [NoCall], and its service and method.
+// SetProgress sets the call of the running task, or [NoCall], with its service and method.
 func (c *Control) SetProgress(call uint64, service, method uint32) {
 	c.progressService.Store(service)
 	c.progressMethod.Store(method)
 	c.progressCall.Store(call)
 }
 
-// YieldNow reports whether the host wants the turn to end.
+// YieldNow reports whether the host requests the end of the turn.
 func (c *Control) YieldNow() bool { return c.yieldNow.Load() != 0 }
 
-// TimersMoved reports whether only Go's runtime can say when its next timer is due: one may have been set in this turn, for which the clock must
-// be read, or is due now.
+// TimersMoved reports whether only Go's runtime knows when its next timer is due. The host sets
+// this flag when the guest reads the clock, as every guest that sets a timer does, and when a timer
+// is due.
 func (c *Control) TimersMoved() bool { return c.timersMoved.Load() != 0 }
 
-// SetTurn says how the turn ended: whether work is ready, when to wake at the latest, and how many tasks were polled.
+// SetTurn sets the result of the turn: ready work, the latest time of the next turn, and the number
+// of polled tasks.
 func (c *Control) SetTurn(more bool, wakeAtNS, polls uint64) {
 	var isMore uint32
 	if more {
@@ -89,11 +93,11 @@ func (c *Control) SetTurn(more bool, wakeAtNS, polls uint64) {
 	c.polls.Store(polls)
 }
 
-// SetPanicBuffer says where a panic's text would be written.
+// SetPanicBuffer sets the address and the capacity of the buffer for a panic's text, in bytes.
 func (c *Control) SetPanicBuffer(address, capacity uint64) {
 	c.panicAddress.Store(address)
 	c.panicCapacity.Store(capacity)
 }
 
-// SetPanic says that a panic's text of so many bytes stands in the buffer.
+// SetPanic sets the length of a panic's text in the buffer, in bytes.
 func (c *Control) SetPanic(bytes uint64) { c.panicBytes.Store(bytes) }

@@ -6,21 +6,21 @@ import (
 	"unicode/utf8"
 )
 
-// MalformedError says that bytes are not what the layout says.
+// MalformedError is the error of bytes that do not match the layout.
 type MalformedError struct {
-	Offset   int    // where, in bytes from the start of what was read
-	Expected string // what was expected there
+	Offset   int    // offset of the error, in bytes from the start of the input
+	Expected string // expected content at that offset
 }
 
 func (e *MalformedError) Error() string {
 	return fmt.Sprintf("at byte %d: expected %s", e.Offset, e.Expected)
 }
 
-// cursor reads bytes from front to back. After its first error it gives zero values.
+// cursor reads bytes from front to back. After the first error it returns zero values.
 type cursor struct {
 	bytes []byte
 	at    int
-	base  int // where bytes begin in what the reader was given
+	base  int // offset of bytes in the input
 	err   error
 }
 
@@ -56,7 +56,7 @@ func (c *cursor) uint64(expected string) uint64 {
 	return 0
 }
 
-// counted reads a uint32 count and that many bytes; an error is about the place of the count.
+// counted reads a uint32 count and that many bytes. The offset of an error is that of the count.
 func (c *cursor) counted(expected string) []byte {
 	start := c.at
 	count := c.uint32(expected)
@@ -75,7 +75,7 @@ func (c *cursor) string(expected string) string {
 	return string(text)
 }
 
-// end says that nothing may follow.
+// end returns an error if bytes are left.
 func (c *cursor) end() error {
 	if !c.atEnd() {
 		c.fail(c.at, "nothing more")

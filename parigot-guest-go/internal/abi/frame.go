@@ -10,49 +10,52 @@ import (
 const (
 	// HeaderBytes is the size of a frame's header.
 	HeaderBytes = 64
-	// NoDeadline is the deadline of a call that sets none.
+	// NoDeadline is the deadline of a call without one.
 	NoDeadline = math.MaxUint64
-	// LaunchNumber is the number under which a guest answers KindLaunched; calls that arrive are numbered from 1.
+	// LaunchNumber is the number of a guest's reply to KindLaunched. Incoming calls are numbered
+	// from 1.
 	LaunchNumber = 0
 
 	frameAlign = 8
 )
 
-// Flags of a frame. Others are refused.
+// Flags of a frame. Readers reject other flags.
 const (
-	// FlagServiceError says that a reply's status is a number of the service's error enum, not a [Code].
+	// FlagServiceError, on a reply: the status is a number of the service's error enum, not a
+	// [Code].
 	FlagServiceError uint16 = 1 << iota
-	// FlagDescriptors says, on a start, that the manifest shall bear descriptors.
+	// FlagDescriptors, on a start: the host requests descriptors in the manifest.
 	FlagDescriptors
 
 	flagsKnown = FlagServiceError | FlagDescriptors
 )
 
-// Kind is what a frame is.
+// Kind is the kind of a frame.
 type Kind uint16
 
-// The kinds of version 1.0. "In" is from the host to the guest, "out" the other way.
+// The kinds of version 1.0. "In" is from the host to the guest, "out" from the guest to the host.
 const (
-	KindStart    Kind = iota + 1 // in, the first frame of all: see [Start]
-	KindLaunched                 // in: all that the guest requires is ready; the payload is a uint32 handle for each
+	KindStart    Kind = iota + 1 // in, the first frame: see [Start]
+	KindLaunched                 // in: required services are ready; payload: their handles
 	KindCall                     // in and out: an rpc
 	KindReply                    // in and out: the end of a call
-	KindCancel                   // in and out: nobody waits for that call any more
-	KindStop                     // in: leave by the deadline
+	KindCancel                   // in and out: the caller no longer waits for the call
+	KindStop                     // in: the guest must exit by the deadline
 	KindManifest                 // out, the guest's first frame: see [Manifest]
 	KindLaunch                   // out: the guest waits for KindLaunched
-	KindLog                      // out: a line for the log; status is a [Level], number the call or NoCall
-	KindExit                     // out, the guest's last frame: status is its exit status, the payload says why
+	KindLog                      // out: a log line; status is a [Level], number the call or NoCall
+	KindExit                     // out, the last frame: exit status, and the reason as payload
 	KindItem                     // reserved for streams
 	KindCredit                   // reserved for streams
 	KindEnd                      // reserved for streams
 )
 
 var kindNames = [...]string{
-	"", "Start", "Launched", "Call", "Reply", "Cancel", "Stop", "Manifest", "Launch", "Log", "Exit", "Item", "Credit", "End",
+	"", "Start", "Launched", "Call", "Reply", "Cancel", "Stop", "Manifest", "Launch", "Log", "Exit",
+	"Item", "Credit", "End",
 }
 
-// Known reports whether this version knows the kind. Frames of other kinds are skipped.
+// Known reports whether this version knows the kind. Readers skip frames of other kinds.
 func (k Kind) Known() bool { return k > 0 && int(k) < len(kindNames) }
 
 func (k Kind) String() string {
@@ -62,10 +65,10 @@ func (k Kind) String() string {
 	return kindNames[k]
 }
 
-// Level is how much a line of the log matters.
+// Level is the severity of a log line.
 type Level uint32
 
-// The levels, from what failed to everything.
+// The levels, from the most to the least severe.
 const (
 	LevelError Level = iota + 1
 	LevelWarn
@@ -87,39 +90,41 @@ func (l Level) String() string {
 type Header struct {
 	Kind    Kind
 	Flags   uint16
-	Number  uint64 // which call
-	Service uint32 // which service
-	Method  uint32 // which of its methods
+	Number  uint64 // number of the call
+	Service uint32 // handle or index of the service
+	Method  uint32 // index of the method
 	Status  uint32 // code, error number, level or exit status
-	// DeadlineNS is a time on the guest's monotonic clock, or [NoDeadline].
+	// DeadlineNS is a time on the guest's monotonic clock in nanoseconds, or [NoDeadline].
 	DeadlineNS uint64
-	ID         [2]uint64 // an id's wire form: high and low half
+	ID         [2]uint64 // wire form of an id: high and low half
 }
 
-// NewHeader returns a header of that kind in which nothing else is set.
+// NewHeader returns a header of that kind with all other fields unset.
 func NewHeader(kind Kind) Header { return Header{Kind: kind, DeadlineNS: NoDeadline} }
 
 // Frame is a header and the three parts that follow it.
 type Frame struct {
 	Header
 	Metadata []byte // keys and values: see [Frame.Pairs] and [AppendPair]
-	Detail   []byte // how a call failed: see [ReadDetail]
+	Detail   []byte // detail of a failure: see [ReadDetail]
 	Payload  []byte // the message
 }
 
-// Append appends the frame's bytes to out. A frame of 4 GiB or more is an error, and out is returned as it was.
+// Append appends the frame's bytes to out. If the frame would be 4 GiB or longer, it returns an
+// error and out unchanged.
 func (f *Frame) Append(out []byte) ([]byte, error) {
 	return CloseFrame(append(f.OpenFrame(out), f.Payload...), len(out))
 }
 
-// OpenFrame appends what comes before the payload. The payload is appended next, and then [CloseFrame] ends the frame.
+// OpenFrame appends the frame up to the payload. The caller then appends the payload and calls
+// [CloseFrame].
 func (f *Frame) OpenFrame(out []byte) []byte {
 	le, start := binary.LittleEndian, len(out)
 	out = append(out, make([]byte, HeaderBytes)...)
 	head := (*[HeaderBytes]byte)(out[start:])
 	le.PutUint16(head[:], uint16(f.Kind))
 	le.PutUint16(head[2:], f.Flags)
-	// CloseFrame knows the lengths of the frame and of its payload, at 4 and 36.
+	// CloseFrame writes the lengths of the frame and of its payload, at offsets 4 and 36.
 	le.PutUint64(head[8:], f.Number)
 	le.PutUint32(head[16:], f.Service)
 	le.PutUint32(head[20:], f.Method)
@@ -133,13 +138,14 @@ func (f *Frame) OpenFrame(out []byte) []byte {
 	return append(out, f.Detail...)
 }
 
-// CloseFrame ends the frame that begins at start and whose payload reaches up to the end of out. A frame of 4 GiB or more is an
-// error, and out is returned without it.
+// CloseFrame ends the frame that begins at start. Its payload extends to the end of out. If the
+// frame would be 4 GiB or longer, CloseFrame returns an error and out without the frame.
 func CloseFrame(out []byte, start int) ([]byte, error) {
 	content := len(out) - start
 	frame := (content + frameAlign - 1) / frameAlign * frameAlign
 	if uint64(frame) > math.MaxUint32 {
-		return out[:start], fmt.Errorf("a frame of %d bytes, and its length is a uint32", content)
+		const text = "frame of %d bytes: a frame must be shorter than 4 GiB"
+		return out[:start], fmt.Errorf(text, content)
 	}
 	var zeros [frameAlign]byte
 	out = append(out, zeros[:frame-content]...)
@@ -150,7 +156,7 @@ func CloseFrame(out []byte, start int) ([]byte, error) {
 	return out, nil
 }
 
-// Frames yields the frames that bytes consist of, or an error, after which there is nothing more.
+// Frames yields the consecutive frames in bytes. An error ends the sequence.
 func Frames(bytes []byte) iter.Seq2[Frame, error] {
 	return func(yield func(Frame, error) bool) {
 		for at := 0; at < len(bytes); {
@@ -163,7 +169,7 @@ func Frames(bytes []byte) iter.Seq2[Frame, error] {
 	}
 }
 
-// readFrame reads the frame at an offset and returns its length.
+// readFrame reads the frame at an offset, and returns the frame and its length.
 func readFrame(bytes []byte, at int) (Frame, int, error) {
 	rest := bytes[at:]
 	if len(rest) < HeaderBytes {
@@ -181,13 +187,15 @@ func readFrame(bytes []byte, at int) (Frame, int, error) {
 		ID:         [2]uint64{le.Uint64(head[48:]), le.Uint64(head[56:])},
 	}}
 	length := uint64(le.Uint32(head[4:]))
-	metadata, detail, payload := uint64(le.Uint32(head[28:])), uint64(le.Uint32(head[32:])), uint64(le.Uint32(head[36:]))
+	metadata := uint64(le.Uint32(head[28:]))
+	detail := uint64(le.Uint32(head[32:]))
+	payload := uint64(le.Uint32(head[36:]))
 	content := HeaderBytes + metadata + detail + payload
 	switch {
 	case frame.Flags&^flagsKnown != 0:
-		return Frame{}, 0, &MalformedError{at + 2, "flags of this version"}
+		return Frame{}, 0, &MalformedError{at + 2, "only flags of this version"}
 	case length > uint64(len(rest)):
-		return Frame{}, 0, &MalformedError{at + 4, "a frame that ends where the bytes end"}
+		return Frame{}, 0, &MalformedError{at + 4, "a length within the remaining bytes"}
 	case (content+frameAlign-1)/frameAlign*frameAlign != length:
 		return Frame{}, 0, &MalformedError{at + 4, "the sum of the frame's parts, padded to 8"}
 	}
@@ -203,7 +211,7 @@ func readFrame(bytes []byte, at int) (Frame, int, error) {
 	return frame, int(length), nil
 }
 
-// Pair is a key of a frame's metadata and its value.
+// Pair is a key and its value in a frame's metadata.
 type Pair struct{ Key, Value string }
 
 // AppendPair appends a key and its value to metadata.

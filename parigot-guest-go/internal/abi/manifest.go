@@ -2,28 +2,28 @@ package abi
 
 import "encoding/binary"
 
-// Manifest is what a guest declares.
+// Manifest lists the services that a guest exports and requires.
 type Manifest struct {
-	Exports  []Service // what others may call
-	Requires []Service // what it will call
+	Exports  []Service // services that other guests may call
+	Requires []Service // services that this guest will call
 }
 
 // Service is a service that a guest exports or requires.
 type Service struct {
-	Name        string // with its package, greeting.v1.Greeting
-	Schema      uint64 // a hash of its schema, made by the generator
+	Name        string // full name, greeting.v1.Greeting
+	Schema      uint64 // hash of the schema, computed by the generator
 	Methods     []Method
-	Descriptors []byte // a FileDescriptorSet, or nothing
+	Descriptors []byte // a FileDescriptorSet, or empty
 }
 
-// ByName reports whether it is the requirement of a guest that knows the service by its name alone.
+// ByName reports whether the service is required by name only.
 func (s *Service) ByName() bool { return s.Schema == 0 && len(s.Methods) == 0 }
 
-// Method is a method of a service; calls name it by its place.
+// Method is a method of a service. Calls identify a method by its index.
 type Method struct {
-	Name       string // as in the .proto, FetchGreeting
-	BudgetNS   uint64 // how long it may hold the thread, 0 for the host's default
-	DeadlineNS uint64 // how long a call may take, 0 for the host's default
+	Name       string // name as in the .proto, FetchGreeting
+	BudgetNS   uint64 // longest time that the method may hold the thread; 0: the host's default
+	DeadlineNS uint64 // longest duration of a call; 0: the host's default
 }
 
 // ReadManifest reads the payload of a manifest frame.
@@ -36,7 +36,8 @@ func ReadManifest(payload []byte) (Manifest, error) {
 	return manifest, in.end()
 }
 
-// readServices reads a count and so many services. Memory grows with those that are there, not with the claimed count.
+// readServices reads a count and that many services. Memory grows with the services in the input,
+// not with the announced count.
 func readServices(in *cursor, expected string) []Service {
 	var services []Service
 	for count := in.uint32(expected); count > 0 && in.err == nil; count-- {
@@ -52,7 +53,8 @@ func readServices(in *cursor, expected string) []Service {
 
 func readMethods(in *cursor) []Method {
 	var methods []Method
-	for count := in.uint32("how many methods the service has"); count > 0 && in.err == nil; count-- {
+	count := in.uint32("how many methods the service has")
+	for ; count > 0 && in.err == nil; count-- {
 		methods = append(methods, Method{
 			Name:       in.string("a method's name"),
 			BudgetNS:   in.uint64("a method's budget"),

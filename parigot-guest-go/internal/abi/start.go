@@ -5,10 +5,10 @@ import "encoding/binary"
 // PrologueBytes is the size of a [Prologue].
 const PrologueBytes = 16
 
-// Prologue is what every inbox begins with: the time, which stands still during a turn.
+// Prologue is the start of every inbox: the time of the turn. The clock does not advance in a turn.
 type Prologue struct {
-	MonotonicNS uint64 // since the guest's start; never goes back
-	WallNS      uint64 // since 1970-01-01 00:00 UTC
+	MonotonicNS uint64 // nanoseconds since the guest's start; never decreases
+	WallNS      uint64 // nanoseconds since 1970-01-01 00:00 UTC
 }
 
 // SplitPrologue splits an inbox into its prologue and its frames.
@@ -17,7 +17,8 @@ func SplitPrologue(inbox []byte) (Prologue, []byte, error) {
 		return Prologue{}, nil, &MalformedError{len(inbox) / 8 * 8, "a prologue of 16 bytes"}
 	}
 	le := binary.LittleEndian
-	return Prologue{MonotonicNS: le.Uint64(inbox), WallNS: le.Uint64(inbox[8:])}, inbox[PrologueBytes:], nil
+	prologue := Prologue{MonotonicNS: le.Uint64(inbox), WallNS: le.Uint64(inbox[8:])}
+	return prologue, inbox[PrologueBytes:], nil
 }
 
 // Append appends the prologue's bytes to out.
@@ -26,18 +27,18 @@ func (p Prologue) Append(out []byte) []byte {
 	return binary.LittleEndian.AppendUint64(out, p.WallNS)
 }
 
-// Start is what a guest is started with.
+// Start holds the parameters of a guest's start.
 type Start struct {
 	Host            Version   // the host's version of the ABI
-	MessageBytesMax uint32    // the largest payload that the host lets through
-	Seed            [32]byte  // of the guest's randomness
-	Instance        [2]uint64 // the id of the instance, in its wire form
-	Descriptors     bool      // whether the manifest shall bear descriptors
+	MessageBytesMax uint32    // limit on payloads, in bytes
+	Seed            [32]byte  // seed of the guest's random numbers
+	Instance        [2]uint64 // id of the instance, in its wire form
+	Descriptors     bool      // true if the manifest must include descriptors
 	Args            []string
-	Env             []Pair // in the host's order
+	Env             []Pair // environment, in the host's order
 }
 
-// ReadStart reads it out of its frame. Offsets count from the start of the frame.
+// ReadStart reads the parameters from their frame. Offsets count from the start of the frame.
 func ReadStart(f *Frame) (Start, error) {
 	env, err := f.Pairs()
 	if err != nil {
@@ -58,7 +59,7 @@ func ReadStart(f *Frame) (Start, error) {
 	return start, in.err
 }
 
-// Frame returns the frame that bears it.
+// Frame returns the start frame.
 func (s *Start) Frame() Frame {
 	frame := Frame{Header: NewHeader(KindStart)}
 	frame.ID = s.Instance

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Code is one of the codes of gRPC, with its number and meaning.
+// Code is a status code of gRPC, with its number and meaning.
 type Code uint32
 
 // The codes: see https://grpc.io/docs/guides/status-codes/.
@@ -31,9 +31,9 @@ const (
 )
 
 var codeNames = [...]string{
-	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS", "PERMISSION_DENIED",
-	"RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE",
-	"DATA_LOSS", "UNAUTHENTICATED",
+	"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
+	"ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED",
+	"OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
 }
 
 func (c Code) String() string {
@@ -43,7 +43,7 @@ func (c Code) String() string {
 	return codeNames[c]
 }
 
-// Cause is what happened to a call that ended without a response.
+// Cause is the reason why a call ended without a response.
 type Cause uint32
 
 // The causes of version 1.0.
@@ -64,8 +64,9 @@ const (
 )
 
 var causeNames = [...]string{
-	"unspecified", "timed out", "callee exited", "callee killed", "callee trapped", "unreachable", "cancelled", "too large",
-	"overloaded", "undecodable", "no such method", "answered", "answer lost",
+	"unspecified", "timed out", "callee exited", "callee killed", "callee trapped", "unreachable",
+	"cancelled", "too large", "overloaded", "undecodable", "no such method", "answered",
+	"answer lost",
 }
 
 func (c Cause) String() string {
@@ -75,14 +76,14 @@ func (c Cause) String() string {
 	return causeNames[c]
 }
 
-// Fate is what is known of a call that failed.
+// Fate is the knowledge about the effects of a failed call.
 type Fate uint8
 
-// The fates: each failure is exactly one of these.
+// The fates. Every failure has exactly one.
 const (
-	FateUnknown  Fate = iota // it may have run
-	FateRefused              // it did not run, and never will
-	FateAnswered             // the service has said how it ended
+	FateUnknown  Fate = iota // the call may have run
+	FateRefused              // the call did not run and never will
+	FateAnswered             // the service answered
 )
 
 var fateNames = [...]string{"unknown", "refused", "answered"}
@@ -94,7 +95,7 @@ func (f Fate) String() string {
 	return fateNames[f]
 }
 
-// Fate returns what is known of a call that failed for this cause.
+// Fate returns the fate of a call that failed for this cause.
 func (c Cause) Fate() Fate {
 	switch c {
 	case CauseAnswered:
@@ -105,15 +106,16 @@ func (c Cause) Fate() Fate {
 	return FateUnknown
 }
 
-// Detail is the detail of a reply that failed.
+// Detail is the detail of a failed reply.
 type Detail struct {
-	// Cause is what happened; a number that this version does not know is read as CauseUnspecified.
+	// Cause is the cause; numbers unknown to this version are read as CauseUnspecified.
 	Cause    Cause
-	Instance [2]uint64 // of the callee, in the wire form of its id; the host sets it
-	Message  string    // for people
+	Instance [2]uint64 // id of the callee's instance, in its wire form; set by the host
+	Message  string    // message for people
 }
 
-// ReadDetail reads it. A detail that is too short is empty, and text that is not UTF-8 is mended: a failure must stay readable.
+// ReadDetail reads a detail. Every input gives a detail, so that a failure stays readable: a part
+// that is too short is empty, and invalid UTF-8 is replaced.
 func ReadDetail(bytes []byte) Detail {
 	if len(bytes) < 4 {
 		return Detail{}
@@ -124,7 +126,8 @@ func ReadDetail(bytes []byte) Detail {
 	}
 	detail := Detail{Cause: cause}
 	if rest := bytes[4:]; len(rest) >= 16 {
-		detail.Instance = [2]uint64{binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])}
+		le := binary.LittleEndian
+		detail.Instance = [2]uint64{le.Uint64(rest), le.Uint64(rest[8:])}
 		detail.Message = strings.ToValidUTF8(string(rest[16:]), "\uFFFD")
 	}
 	return detail

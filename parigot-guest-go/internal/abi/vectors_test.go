@@ -15,7 +15,9 @@ import (
 )
 
 func TestEveryCaseHasATest(t *testing.T) {
-	here := []string{"names", "version", "prologue", "frame", "start", "manifest", "control", "malformed"}
+	here := []string{
+		"names", "version", "prologue", "frame", "start", "manifest", "control", "malformed",
+	}
 	inPackageID := []string{"id", "constant id", "bad id"}
 	for _, c := range vectors.Read(t) {
 		if !slices.Contains(here, c.What) && !slices.Contains(inPackageID, c.What) {
@@ -51,7 +53,10 @@ func TestNames(t *testing.T) {
 
 func TestVersions(t *testing.T) {
 	vectors.Each(t, "version", func(t *testing.T, c *vectors.Case) {
-		version := abi.Version{Major: uint16(c.Number(t, "major")), Minor: uint16(c.Number(t, "minor"))}
+		version := abi.Version{
+			Major: uint16(c.Number(t, "major")),
+			Minor: uint16(c.Number(t, "minor")),
+		}
 		packed := uint32(c.Number(t, "packed"))
 		check(t, version.Packed(), packed)
 		check(t, abi.UnpackVersion(packed), version)
@@ -60,7 +65,10 @@ func TestVersions(t *testing.T) {
 
 func TestPrologues(t *testing.T) {
 	vectors.Each(t, "prologue", func(t *testing.T, c *vectors.Case) {
-		want := abi.Prologue{MonotonicNS: c.Number(t, "monotonic_ns"), WallNS: c.Number(t, "wall_ns")}
+		want := abi.Prologue{
+			MonotonicNS: c.Number(t, "monotonic_ns"),
+			WallNS:      c.Number(t, "wall_ns"),
+		}
 		check(t, want.Append(nil), c.Hex(t, "bytes"))
 		prologue, rest, err := abi.SplitPrologue(append(c.Hex(t, "bytes"), "frames"...))
 		check(t, err, nil)
@@ -152,7 +160,10 @@ func TestStarts(t *testing.T) {
 		}
 		host, _ := c.Text("host")
 		major, minor, _ := strings.Cut(host, ".")
-		want.Host = abi.Version{Major: uint16(vectors.Parse(t, major, 10)), Minor: uint16(vectors.Parse(t, minor, 10))}
+		want.Host = abi.Version{
+			Major: uint16(vectors.Parse(t, major, 10)),
+			Minor: uint16(vectors.Parse(t, minor, 10)),
+		}
 
 		frame := want.Frame()
 		encoded, err := frame.Append(nil)
@@ -174,7 +185,8 @@ func TestManifests(t *testing.T) {
 		manifest, err := abi.ReadManifest(c.Hex(t, "bytes"))
 		check(t, err, nil)
 		check(t, manifest.Append(nil), c.Hex(t, "bytes"))
-		check(t, fmt.Sprint(manifest), fmt.Sprint(want)) // in which an empty slice is as good as none
+		// The text form does not distinguish an empty slice from nil.
+		check(t, fmt.Sprint(manifest), fmt.Sprint(want))
 	})
 }
 
@@ -184,11 +196,12 @@ func manifestOf(t *testing.T, c *vectors.Case) abi.Manifest {
 	for _, field := range c.Fields {
 		words := strings.Split(field.Value, " ")
 		switch field.Name {
-		case "exports":
-			*list = append(*list, abi.Service{Name: words[0], Schema: vectors.Parse(t, words[1], 16)})
-		case "requires":
-			list = &manifest.Requires
-			*list = append(*list, abi.Service{Name: words[0], Schema: vectors.Parse(t, words[1], 16)})
+		case "exports", "requires":
+			if field.Name == "requires" {
+				list = &manifest.Requires
+			}
+			schema := vectors.Parse(t, words[1], 16)
+			*list = append(*list, abi.Service{Name: words[0], Schema: schema})
 		case "method":
 			service := &(*list)[len(*list)-1]
 			service.Methods = append(service.Methods, abi.Method{
@@ -210,7 +223,11 @@ func TestControlBlocks(t *testing.T) {
 		control.Open()
 		control.SetInbox(number("inbox_address"), number("inbox_capacity"))
 		control.SetOutbox(number("outbox_address"), number("outbox_committed"))
-		control.SetProgress(number("progress_call"), uint32(number("progress_service")), uint32(number("progress_method")))
+		control.SetProgress(
+			number("progress_call"),
+			uint32(number("progress_service")),
+			uint32(number("progress_method")),
+		)
 		control.SetTurn(number("more") == 1, number("wake_at_ns"), number("polls"))
 		control.SetPanicBuffer(number("panic_address"), number("panic_capacity"))
 		control.SetPanic(number("panic_bytes"))
@@ -246,11 +263,11 @@ func TestMalformedBytes(t *testing.T) {
 		case "manifest":
 			_, err = abi.ReadManifest(input)
 		default:
-			t.Fatalf("no reader is called %s", reader)
+			t.Fatalf("unknown reader: %s", reader)
 		}
 		malformed, ok := errors.AsType[*abi.MalformedError](err)
 		if !ok {
-			t.Fatalf("no error of the layout, but %v", err)
+			t.Fatalf("found %v, want a MalformedError", err)
 		}
 		t.Log(malformed)
 		check(t, malformed.Offset, int(c.Number(t, "offset")))
@@ -263,7 +280,8 @@ func TestReadingCopiesNothing(t *testing.T) {
 	check(t, err, nil)
 	read := onlyFrame(t, encoded)
 	check(t, &read.Payload[0], &encoded[abi.HeaderBytes])
-	check(t, cap(read.Payload), len(read.Payload)) // appending to it does not overwrite what follows
+	// An append to the payload must not overwrite the bytes behind it.
+	check(t, cap(read.Payload), len(read.Payload))
 }
 
 func FuzzReaders(f *testing.F) {
@@ -279,15 +297,16 @@ func FuzzReaders(f *testing.F) {
 			encoded, err := frame.Append(nil)
 			check(t, err, nil)
 			if !bytes.HasPrefix(input[end:], encoded) {
-				t.Fatal("a frame is not the only one that reads like it")
+				t.Fatal("a frame has two encodings")
 			}
 			end += len(encoded)
 			_, _ = frame.Pairs()
 			_, _ = abi.ReadStart(&frame)
 			_ = abi.ReadDetail(frame.Detail)
 		}
-		if manifest, err := abi.ReadManifest(input); err == nil && !bytes.Equal(manifest.Append(nil), input) {
-			t.Fatal("a manifest is not the only one that reads like it")
+		manifest, err := abi.ReadManifest(input)
+		if err == nil && !bytes.Equal(manifest.Append(nil), input) {
+			t.Fatal("a manifest has two encodings")
 		}
 	})
 }

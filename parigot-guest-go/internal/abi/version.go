@@ -2,16 +2,16 @@ package abi
 
 import "fmt"
 
-// Version is a version of the ABI. Sides of equal Major understand each other.
+// Version is a version of the ABI. A host and a guest of equal Major are compatible.
 type Version struct{ Major, Minor uint16 }
 
-// Current is the version that this package reads and writes.
+// Current is the version of this package.
 var Current = Version{Major: 1, Minor: 0}
 
-// UnpackVersion reads the form in which parigot_abi returns it.
+// UnpackVersion reads the packed form, which parigot_abi returns.
 func UnpackVersion(packed uint32) Version { return Version{uint16(packed >> 16), uint16(packed)} }
 
-// Packed returns the form in which parigot_abi returns it.
+// Packed returns the packed form, which parigot_abi returns.
 func (v Version) Packed() uint32 { return uint32(v.Major)<<16 | uint32(v.Minor) }
 
 func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Major, v.Minor) }

@@ -1,5 +1,7 @@
-// Package guest is the state of one guest and what it says to its host, without the types that generated code brings.
+// Package guest is the state of one guest and its protocol with the host, without the types of
+// generated code.
 //
-// Frames come in through [Guest.Take] and go out through an [Outbox]. In a wasm module there is one guest, which package parigot
-// enters turn by turn; package parigottest runs several in one process.
+// Incoming frames arrive through [Guest.Take], and outgoing frames leave through an [Outbox]. A
+// wasm module has one guest, which package wasip1 enters turn by turn. Package parigottest runs
+// several guests in one process.
 package guest

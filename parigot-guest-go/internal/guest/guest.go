@@ -14,46 +14,48 @@ import (
 
 // Outbox takes the frames that a guest sends.
 type Outbox interface {
-	// Send appends a frame whose payload is the message, of which [proto.Size] was asked just before, or the one that the frame bears if
-	// there is no message.
+	// Send appends a frame. The payload is the message or, if the message is nil, the payload of
+	// the frame. The caller has just called [proto.Size] on the message, which caches the size.
 	Send(frame abi.Frame, message proto.Message) error
-	// Progress says which call is being served from now on, or [abi.NoCall].
+	// Progress reports the call that is served from now on, or [abi.NoCall].
 	Progress(call uint64, service, method uint32)
 }
 
 // Guest is one guest.
+//
+// The mutex mu guards the fields below it. No holder of mu blocks or sends a frame.
 type Guest struct {
 	Pool
-	// Clock returns the time on the guest's monotonic clock.
+	// Clock returns the time on the guest's monotonic clock, in nanoseconds.
 	Clock  func() uint64
 	outbox Outbox
-	epoch  time.Time // the zero of the guest's monotonic clock
+	epoch  time.Time // zero of the guest's monotonic clock
 
 	start atomic.Pointer[abi.Start]
 
 	mu         lock.Mutex
-	presence   presence
-	resting    int          // how many goroutines wait for presence to change
-	declared   *declaration // once Declare was called
+	lifecycle  lifecycle
+	resting    int          // goroutines that wait for the lifecycle to change
+	declared   *declaration // nil until Declare is called
 	calls      table[Reply]
 	lastCall   uint64
 	inbound    table[*Inbound]
 	atExit     []AtExit
-	unanswered *sync.Cond // told when inbound gets smaller
+	unanswered *sync.Cond // signalled when a call is removed from inbound
 	gone       chan struct{}
 }
 
-// Whether a guest is there to stay.
-type presence uint8
+// lifecycle is the state of a guest. A guest only moves forward, and may skip stopping.
+type lifecycle uint8
 
 const (
-	staying  presence = iota
-	stopping          // it refuses calls, and leaves when it has answered those that it has
-	leaving           // it leaves when its last words are spoken
-	gone              // nothing is sent any more
+	serving  lifecycle = iota
+	stopping           // refuses new calls; exits after the outstanding calls are answered
+	exiting            // runs the exit hooks, then exits
+	exited             // sends no more frames
 )
 
-// New returns a guest whose monotonic clock began at epoch.
+// New returns a guest whose monotonic clock starts at epoch.
 func New(outbox Outbox, epoch time.Time) *Guest {
 	g := &Guest{
 		outbox: outbox,
@@ -66,13 +68,13 @@ func New(outbox Outbox, epoch time.Time) *Guest {
 	return g
 }
 
-// messageBytesMax is the largest payload until the host says which.
+// messageBytesMax is the limit on payloads, in bytes, until the host has sent its limit.
 const messageBytesMax = 16 << 20
 
-// current is the guest of this process, if there is only one.
+// current is the guest of this process, if the process has exactly one.
 var current *Guest
 
-// SetCurrent makes it the guest of all contexts that name no other.
+// SetCurrent makes g the guest of all contexts without a guest of their own.
 func SetCurrent(g *Guest) { current = g }
 
 type key struct{}
@@ -88,12 +90,13 @@ func Of(ctx context.Context) (*Guest, error) {
 		return g, nil
 	}
 	if current == nil {
-		return nil, errors.New("parigot: this is no guest: outside of a parigot host, contexts come from package parigottest")
+		return nil, errors.New("parigot: the context has no guest: " +
+			"outside a parigot host, use a context from package parigottest")
 	}
 	return current, nil
 }
 
-// MustOf returns the guest that the context belongs to, and panics where there is none.
+// MustOf returns the guest that the context belongs to, and panics if there is none.
 func MustOf(ctx context.Context) *Guest {
 	g, err := Of(ctx)
 	if err != nil {
@@ -105,33 +108,40 @@ func MustOf(ctx context.Context) *Guest {
 // Instance returns the id of this instance, in its wire form.
 func (g *Guest) Instance() [2]uint64 { return g.start.Load().Instance }
 
-// WantsDescriptors reports whether the host wants descriptors in the manifest.
+// WantsDescriptors reports whether the host requests descriptors in the manifest.
 func (g *Guest) WantsDescriptors() bool { return g.start.Load().Descriptors }
 
-// MessageBytesMax returns the largest payload that the host lets through.
+// MessageBytesMax returns the host's limit on payloads, in bytes.
 func (g *Guest) MessageBytesMax() int { return int(g.start.Load().MessageBytesMax) }
 
-// Resting returns how many goroutines certainly wait for this package to wake them. There may be more.
+// Resting returns the number of goroutines that certainly wait until this package wakes them. There
+// may be more such goroutines.
+//
+// After the lifecycle has changed, the goroutines in Rest may be about to run, so none counts as
+// resting.
 func (g *Guest) Resting() int {
 	g.mu.Lock()
-	resting, isStaying := g.resting, g.presence == staying
+	resting := g.resting
+	isServing := g.lifecycle == serving
 	g.mu.Unlock()
-	if !isStaying {
+	if !isServing {
 		return 0
 	}
 	return g.idling() + resting
 }
 
-// Idle is called by a goroutine that has nothing to do. If no other has anything to do either, it returns in another turn, and true.
+// Idle ends the turn if no goroutine has anything to do. A goroutine without work calls Idle. If no
+// other goroutine has work, Idle returns true, in another turn.
 func (g *Guest) Idle() bool { return g.EndTurn != nil && g.EndTurn() }
 
-// Time returns a moment of the guest's monotonic clock.
+// Time converts nanoseconds on the guest's monotonic clock to a time.
 func (g *Guest) Time(ns uint64) time.Time { return g.epoch.Add(time.Duration(min(ns, 1<<63-1))) }
 
-// NS returns a moment on the guest's monotonic clock.
+// NS converts a time to nanoseconds on the guest's monotonic clock.
 func (g *Guest) NS(moment time.Time) uint64 { return uint64(max(0, moment.Sub(g.epoch))) }
 
-// send sends a frame; after the last one nothing is sent. Frames without a message of the user's are shorter than 4 GiB.
+// send sends a frame, unless the guest has exited. It panics if the frame is 4 GiB or longer, which
+// no frame without a user's message is.
 func (g *Guest) send(frame abi.Frame) {
 	if err := g.sendMessage(frame, nil); err != nil {
 		panic(err)
@@ -145,14 +155,14 @@ func (g *Guest) sendMessage(frame abi.Frame, message proto.Message) error {
 	return g.outbox.Send(frame, message)
 }
 
-// progress says which call is being served from now on; a guest that is gone has served its last.
+// progress reports the call that is served from now on, unless the guest has exited.
 func (g *Guest) progress(call uint64, service, method uint32) {
 	if !g.isGone() {
 		g.outbox.Progress(call, service, method)
 	}
 }
 
-// Log adds a line to the log, about that inbound call or [abi.NoCall].
+// Log adds a line to the log. The line belongs to that inbound call, or to none: [abi.NoCall].
 func (g *Guest) Log(level abi.Level, call uint64, text string) {
 	frame := abi.Frame{Header: abi.NewHeader(abi.KindLog)}
 	frame.Number, frame.Status = call, uint32(level)
@@ -160,5 +170,5 @@ func (g *Guest) Log(level abi.Level, call uint64, text string) {
 	g.send(frame)
 }
 
-// cut returns as much of a text as fits.
+// cut truncates a text to at most most bytes.
 func cut(text string, most int) string { return text[:min(len(text), most)] }

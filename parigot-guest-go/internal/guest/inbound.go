@@ -10,8 +10,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Inbound is a call that has arrived. It is also the context of its handler: it ends when the caller cancels the call, and when its
-// deadline has passed, which the host tells in the same way. So it needs no timer of its own.
+// Inbound is an incoming call, and also the context of its handler.
+//
+// The context ends when the caller cancels the call, and when the deadline has passed. The host
+// sends the same frame for both, so the context needs no timer.
 type Inbound struct {
 	guest           *Guest
 	number          uint64
@@ -19,59 +21,61 @@ type Inbound struct {
 	deadline        uint64
 	id              [2]uint64
 	metadata, trace []byte
-	base            context.Context // of the values
+	base            context.Context // source of the context's values
 	request         proto.Message
 	serve           func(*Inbound, proto.Message)
 
 	mu    lock.Mutex
 	err   error
-	done  chan struct{} // made for whoever waits
+	done  chan struct{} // created by the first call of Done
 	after map[*func()]struct{}
 }
 
 type inboundKey struct{}
 
-// InboundOf returns the call for which the context's owner works, or nil.
+// InboundOf returns the incoming call that the context belongs to, or nil.
 func InboundOf(ctx context.Context) *Inbound {
 	in, _ := ctx.Value(inboundKey{}).(*Inbound)
 	return in
 }
 
-// Guest returns the guest that serves it.
+// Guest returns the guest that serves the call.
 func (in *Inbound) Guest() *Guest { return in.guest }
 
-// Number returns the number that the host gave it.
+// Number returns the number that the host assigned to the call.
 func (in *Inbound) Number() uint64 { return in.number }
 
-// Service returns the place of its service among the exports.
+// Service returns the index of the service among the exports.
 func (in *Inbound) Service() int { return int(in.service) }
 
-// Method returns the place of its method in the service.
+// Method returns the index of the method in the service.
 func (in *Inbound) Method() int { return int(in.method) }
 
-// ID returns its id, in its wire form.
+// ID returns the id of the call, in its wire form.
 func (in *Inbound) ID() [2]uint64 { return in.id }
 
-// Metadata returns the value of a key that came with it; the first, if there are two.
+// Metadata returns the value of a key in the metadata of the call; the first of several.
 func (in *Inbound) Metadata(key string) (value string, ok bool) { return valueOf(in.metadata, key) }
 
-// Trace returns the trace context that came with it, as metadata; nil if there was none.
+// Trace returns the trace context of the call as metadata, or nil if there is none.
 func (in *Inbound) Trace() []byte { return in.trace }
 
-// Serve lets a request be served on a goroutine that may block, unless the call is cancelled before that begins, or its deadline passes.
+// Serve runs serve on a goroutine that may block, unless the call is cancelled or its deadline
+// passes before the goroutine starts.
 func (in *Inbound) Serve(request proto.Message, serve func(*Inbound, proto.Message)) {
 	in.request, in.serve = request, serve
 	in.guest.do(in)
 }
 
-// run is the task of serving it.
+// run is the task of the call.
 func (in *Inbound) run() {
 	if in.Err() != nil {
 		in.Fail(abi.Canceled, abi.CauseCanceled, "the caller cancelled the call")
 		return
 	}
 	if in.isTooLate() {
-		in.Fail(abi.DeadlineExceeded, abi.CauseTimedOut, "its deadline had passed before it was begun")
+		const message = "its deadline had passed before it was begun"
+		in.Fail(abi.DeadlineExceeded, abi.CauseTimedOut, message)
 		return
 	}
 	in.ShowProgress()
@@ -79,10 +83,10 @@ func (in *Inbound) run() {
 	in.guest.progress(abi.NoCall, 0, 0)
 }
 
-// ShowProgress tells the host that the call is being served from now on.
+// ShowProgress reports to the host that the call is served from now on.
 func (in *Inbound) ShowProgress() { in.guest.progress(in.number, in.service, in.method) }
 
-// Deadline returns when the caller stops waiting.
+// Deadline returns the time at which the caller stops waiting.
 func (in *Inbound) Deadline() (time.Time, bool) {
 	if in.deadline == abi.NoDeadline {
 		return time.Time{}, false
@@ -90,10 +94,10 @@ func (in *Inbound) Deadline() (time.Time, bool) {
 	return in.guest.Time(in.deadline), true
 }
 
-// isTooLate reports whether the caller has stopped waiting.
+// isTooLate reports whether the deadline has passed.
 func (in *Inbound) isTooLate() bool { return in.deadline <= in.guest.Clock() }
 
-// Done returns what is closed when nobody waits for the answer any more.
+// Done returns a channel that is closed when the caller no longer waits for the response.
 func (in *Inbound) Done() <-chan struct{} {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -106,7 +110,7 @@ func (in *Inbound) Done() <-chan struct{} {
 	return in.done
 }
 
-// Err says why nobody waits any more.
+// Err returns the reason why the caller no longer waits, or nil.
 func (in *Inbound) Err() error {
 	in.mu.Lock()
 	err := in.err
@@ -114,7 +118,7 @@ func (in *Inbound) Err() error {
 	return err
 }
 
-// Value looks at the call, then at the context with which the guest was run.
+// Value returns the call and its guest for their keys, else the value of the guest's context.
 func (in *Inbound) Value(name any) any {
 	switch name.(type) {
 	case inboundKey:
@@ -125,7 +129,8 @@ func (in *Inbound) Value(name any) any {
 	return in.base.Value(name)
 }
 
-// AfterFunc runs f in a goroutine when the context ends: package context uses it.
+// AfterFunc runs f in a goroutine when the context ends. Package context calls this method, and
+// needs no goroutine per derived context then.
 func (in *Inbound) AfterFunc(f func()) (stop func() bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -140,9 +145,9 @@ func (in *Inbound) AfterFunc(f func()) (stop func() bool) {
 	return func() bool {
 		in.mu.Lock()
 		defer in.mu.Unlock()
-		_, waits := in.after[&f]
+		_, isWaiting := in.after[&f]
 		delete(in.after, &f)
-		return waits
+		return isWaiting
 	}
 }
 
@@ -166,29 +171,31 @@ func (in *Inbound) cancel() {
 	in.after = nil
 }
 
-// take ends the call for the guest, and reports whether it is still to be answered.
+// take removes the call from the guest, and reports whether the call was not answered before.
 func (in *Inbound) take() bool {
 	g := in.guest
 	g.mu.Lock()
-	_, waits := g.inbound.take(in.number)
-	if g.presence == stopping {
+	_, isUnanswered := g.inbound.take(in.number)
+	if g.lifecycle == stopping {
 		g.unanswered.Broadcast()
 	}
 	g.mu.Unlock()
-	return waits
+	return isUnanswered
 }
 
-// Respond answers with a message that is not longer than the host lets through, or with why that cannot be encoded.
+// Respond answers with a message, or with a failure if the message cannot be encoded. The message
+// must not exceed the host's limit.
 func (in *Inbound) Respond(message proto.Message) {
 	if !in.take() {
 		return
 	}
 	if err := in.guest.sendMessage(in.reply(), message); err != nil {
-		in.sendFailure(abi.Internal, abi.CauseAnswerLost, fmt.Sprintf("the response cannot be sent: %v", err))
+		message := fmt.Sprintf("the response cannot be sent: %v", err)
+		in.sendFailure(abi.Internal, abi.CauseAnswerLost, message)
 	}
 }
 
-// FailOwn answers with an error of the service's own.
+// FailOwn answers with an error of the service's enum.
 func (in *Inbound) FailOwn(number int32) {
 	if !in.take() {
 		return
@@ -198,7 +205,7 @@ func (in *Inbound) FailOwn(number int32) {
 	in.guest.send(frame)
 }
 
-// Fail answers that there is no answer.
+// Fail answers with a status.
 func (in *Inbound) Fail(code abi.Code, cause abi.Cause, message string) {
 	if in.take() {
 		in.sendFailure(code, cause, message)
@@ -208,7 +215,8 @@ func (in *Inbound) Fail(code abi.Code, cause abi.Cause, message string) {
 func (in *Inbound) sendFailure(code abi.Code, cause abi.Cause, message string) {
 	frame := in.reply()
 	frame.Status = uint32(code)
-	frame.Detail = abi.Detail{Cause: cause, Message: cut(message, in.guest.MessageBytesMax())}.Append(nil)
+	message = cut(message, in.guest.MessageBytesMax())
+	frame.Detail = abi.Detail{Cause: cause, Message: message}.Append(nil)
 	in.guest.send(frame)
 }
 

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// sent keeps the frames that a guest sends.
+// sent is an outbox that records the frames of a guest.
 type sent []abi.Frame
 
 func (s *sent) Send(frame abi.Frame, _ proto.Message) error {
@@ -18,20 +18,20 @@ func (s *sent) Send(frame abi.Frame, _ proto.Message) error {
 
 func (*sent) Progress(uint64, uint32, uint32) {}
 
-func TestACallWhoseDeadlineHasPassedIsNotBegun(t *testing.T) {
-	for deadline, begins := range map[time.Duration]bool{time.Minute: false, 2 * time.Hour: true} {
+func TestCallPastItsDeadlineDoesNotStart(t *testing.T) {
+	for deadline, starts := range map[time.Duration]bool{time.Minute: false, 2 * time.Hour: true} {
 		var frames sent
 		g := New(&frames, time.Now().Add(-time.Hour))
 		in := &Inbound{guest: g, number: 1, deadline: uint64(deadline)}
 		g.inbound.put(1, in)
-		begun := false
-		in.serve = func(*Inbound, proto.Message) { begun = true }
+		started := false
+		in.serve = func(*Inbound, proto.Message) { started = true }
 		in.run()
-		if begun != begins {
-			t.Errorf("deadline %v of a guest that is an hour old: begun %v", deadline, begun)
+		if started != starts {
+			t.Errorf("deadline %v of a guest that is an hour old: started %v", deadline, started)
 		}
-		if !begins && (len(frames) != 1 || abi.Code(frames[0].Status) != abi.DeadlineExceeded) {
-			t.Errorf("the answer is %+v", frames)
+		if !starts && (len(frames) != 1 || abi.Code(frames[0].Status) != abi.DeadlineExceeded) {
+			t.Errorf("the reply is %+v", frames)
 		}
 	}
 }

@@ -7,27 +7,32 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
 
-// Declaration is what a guest exports and requires, and what it does with it.
+// Declaration is the manifest of a guest, with its handlers.
 type Declaration struct {
 	abi.Manifest
-	// Launched is told once, when all that is required is ready or, with a failure, will never be.
+	// Launched is called once: with nil when all required services are ready, or with a failure if
+	// they never will be.
 	Launched func(*Failure)
-	// Stopped is told when the host wants the guest to leave and no call is left to answer. Without it the guest leaves.
+	// Stopped is called when the host has requested the exit and all calls are answered. If Stopped
+	// is nil, the guest exits.
 	Stopped func()
-	// Dispatch serves a call. The request lies in memory that is used again afterwards.
+	// Dispatch serves a call. The memory of the request is reused after Dispatch returns.
 	Dispatch func(in *Inbound, request []byte)
 }
 
 type declaration struct {
 	Declaration
-	base    context.Context // of the handlers
-	handles []uint32        // of the required services, after the launch
-	methods []abi.Pair      // of services that are required by name: service and method, in the order in which calls name them
+	base    context.Context // base context of the handlers
+	handles []uint32        // handles of the required services; nil before the launch
+	// methods are the services required by name, each with one of its methods. The methods of a
+	// service are in the order of their indices in calls.
+	methods []abi.Pair
 	ready   bool
 	ended   bool
 }
 
-// Declare tells the host what the guest is, and asks to be launched. It reports whether it was the first to do so: a guest is one thing.
+// Declare sends the manifest to the host and requests the launch. It reports whether this was the
+// first call: a guest has one manifest.
 func (g *Guest) Declare(ctx context.Context, what Declaration) bool {
 	if !g.declare(ctx, what) {
 		return false
@@ -47,7 +52,7 @@ func (g *Guest) declare(ctx context.Context, what Declaration) bool {
 	return true
 }
 
-// Declared reports whether it was told what the guest is.
+// Declared reports whether Declare was called.
 func (g *Guest) Declared() bool {
 	g.mu.Lock()
 	declared := g.declared != nil
@@ -58,19 +63,19 @@ func (g *Guest) Declared() bool {
 func (g *Guest) endLaunch(failure *Failure) error {
 	g.mu.Lock()
 	declared := g.declared
-	again := declared == nil || declared.ended
-	if !again {
+	isExpected := declared != nil && !declared.ended
+	if isExpected {
 		declared.ended = true
 	}
 	g.mu.Unlock()
-	if again {
-		return errors.New("expected one answer to the launch")
+	if !isExpected {
+		return errors.New("expected one reply to the launch request")
 	}
 	g.Do(func() { declared.Launched(failure) })
 	return nil
 }
 
-// ConfirmLaunch tells the host that the guest can serve.
+// ConfirmLaunch reports to the host that the guest can serve calls.
 func (g *Guest) ConfirmLaunch() {
 	g.mu.Lock()
 	g.declared.ready = true
@@ -78,7 +83,7 @@ func (g *Guest) ConfirmLaunch() {
 	g.send(abi.Frame{Header: abi.NewHeader(abi.KindReply)})
 }
 
-// RefuseLaunch tells the host that the guest cannot serve.
+// RefuseLaunch reports to the host that the guest cannot serve calls, and why.
 func (g *Guest) RefuseLaunch(why string) {
 	frame := abi.Frame{Header: abi.NewHeader(abi.KindReply)}
 	frame.Status = uint32(abi.FailedPrecondition)
@@ -92,21 +97,22 @@ var (
 	ErrNotLaunched = errors.New("cannot be called before the guest is launched")
 )
 
-// Handle returns the handle of a required service, and the names of its methods in the order in which calls name them.
+// Handle returns the handle of a required service, and the names of its methods in the order of
+// their indices in calls.
 func (g *Guest) Handle(service string) (handle uint32, methods []string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.declared == nil {
 		return 0, nil, ErrNotLaunched
 	}
-	for place, required := range g.declared.Requires {
+	for index, required := range g.declared.Requires {
 		if required.Name != service {
 			continue
 		}
 		if g.declared.handles == nil {
 			return 0, nil, ErrNotLaunched
 		}
-		return g.declared.handles[place], g.declared.methodsOf(&required), nil
+		return g.declared.handles[index], g.declared.methodsOf(&required), nil
 	}
 	return 0, nil, ErrNotRequired
 }

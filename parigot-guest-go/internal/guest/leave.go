@@ -9,30 +9,31 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
 
-// AtExitMax is how long each of what was registered for the exit may take.
+// AtExitMax is the longest duration of an exit hook.
 const AtExitMax = time.Second
 
-// AtExit is what to do before a guest leaves.
+// AtExit is an exit hook.
 type AtExit struct {
-	Place string // where it was registered
+	Place string // source position of the registration
 	Do    func(context.Context)
 }
 
-// AtExit registers what to do before the guest leaves.
+// AtExit registers a hook that runs before the guest exits.
 func (g *Guest) AtExit(what AtExit) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.atExit = append(g.atExit, what)
 }
 
-// Stop makes the guest refuse calls and, once it has answered those that it has, leave with status 0 or do what it has declared.
+// Stop makes the guest refuse new calls. Once the outstanding calls are answered, the guest calls
+// Stopped of its [Declaration] or, without one, exits with status 0.
 func (g *Guest) Stop() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.presence != staying {
+	if g.lifecycle != serving {
 		return
 	}
-	g.presence = stopping
+	g.lifecycle = stopping
 	go func() {
 		g.mu.Lock()
 		for g.inbound.size > 0 {
@@ -48,27 +49,28 @@ func (g *Guest) Stop() {
 	}()
 }
 
-// Leave runs what was registered for the exit, last first, and then leaves. Whoever asks first says how. It returns when the guest is gone.
+// Leave runs the exit hooks, the last registered first, and then exits. It returns when the guest
+// has exited. Only the first call determines the status.
 func (g *Guest) Leave(status uint8, why string) { g.leave(nil, status, why) }
 
-// LeaveFrom does the same for the handler of a call, if it is not nil, which the host then names.
+// LeaveFrom is Leave from the handler of a call, which the host then logs; the call may be nil.
 func (g *Guest) LeaveFrom(in *Inbound, status uint8) { g.leave(in, status, "") }
 
 func (g *Guest) leave(in *Inbound, status uint8, why string) {
 	g.mu.Lock()
-	if g.presence >= leaving {
+	if g.lifecycle >= exiting {
 		g.mu.Unlock()
 		<-g.gone
 		return
 	}
-	g.presence = leaving
+	g.lifecycle = exiting
 	g.mu.Unlock()
-	g.sayLastWords()
+	g.runExitHooks()
 
 	frame := abi.Frame{Header: abi.NewHeader(abi.KindExit), Payload: []byte(why)}
 	frame.Status = uint32(status)
 	if g.declare(context.Background(), Declaration{}) {
-		// Nothing may come before a manifest, even if that is empty.
+		// The first frame must be a manifest, even an empty one.
 		var nothing abi.Manifest
 		g.send(abi.Frame{Header: abi.NewHeader(abi.KindManifest), Payload: nothing.Append(nil)})
 	}
@@ -77,21 +79,21 @@ func (g *Guest) leave(in *Inbound, status uint8, why string) {
 	}
 	g.send(frame)
 	g.mu.Lock()
-	g.presence = gone
+	g.lifecycle = exited
 	g.mu.Unlock()
 	close(g.gone)
 }
 
-// isGone reports whether the last frame was sent.
+// isGone reports whether the guest has sent its last frame.
 func (g *Guest) isGone() bool {
 	g.mu.Lock()
-	isGone := g.presence == gone
+	isGone := g.lifecycle == exited
 	g.mu.Unlock()
 	return isGone
 }
 
-// sayLastWords runs what was registered for the exit; also what is registered meanwhile.
-func (g *Guest) sayLastWords() {
+// runExitHooks runs the exit hooks, including hooks registered by other hooks.
+func (g *Guest) runExitHooks() {
 	for {
 		g.mu.Lock()
 		if len(g.atExit) == 0 {
@@ -101,28 +103,30 @@ func (g *Guest) sayLastWords() {
 		last := g.atExit[len(g.atExit)-1]
 		g.atExit = slices.Delete(g.atExit, len(g.atExit)-1, len(g.atExit))
 		g.mu.Unlock()
-		g.sayLastWord(last)
+		g.runExitHook(last)
 	}
 }
 
-// sayLastWord runs one of them, and waits until it has ended or its time is over. Nobody can stop it then, but nobody waits for it either.
-func (g *Guest) sayLastWord(word AtExit) {
+// runExitHook runs a hook on a goroutine, and waits until the hook has ended or its time is over.
+// The goroutine of a late hook cannot be stopped; it continues, and the guest does not wait for it.
+func (g *Guest) runExitHook(hook AtExit) {
 	ctx, cancel := context.WithTimeout(NewContext(context.Background(), g), AtExitMax)
 	defer cancel()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		word.Do(ctx)
+		hook.Do(ctx)
 	}()
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		text := fmt.Sprintf("what %s has registered for the exit did not end within %v", word.Place, AtExitMax)
-		g.Log(abi.LevelError, abi.NoCall, text)
+		const text = "what %s has registered for the exit did not end within %v"
+		g.Log(abi.LevelError, abi.NoCall, fmt.Sprintf(text, hook.Place, AtExitMax))
 	}
 }
 
-// Rest blocks until the guest has left, or is stopped, which may only be after it was told to leave.
+// Rest blocks until the guest has exited or stopped is closed. The caller may close stopped only
+// after the lifecycle has left serving: [Guest.Resting] relies on that.
 func (g *Guest) Rest(stopped <-chan struct{}) {
 	g.mu.Lock()
 	g.resting++
@@ -133,5 +137,5 @@ func (g *Guest) Rest(stopped <-chan struct{}) {
 	}
 }
 
-// Gone returns what is closed when the guest has left.
+// Gone returns a channel that is closed when the guest has exited.
 func (g *Guest) Gone() <-chan struct{} { return g.gone }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-func TestWhatDoesNotEndAtTheExitIsNamed(t *testing.T) {
+func TestExitHookThatDoesNotEndIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var frames sent
 		guest := New(&frames, time.Now())
@@ -20,7 +20,9 @@ func TestWhatDoesNotEndAtTheExitIsNamed(t *testing.T) {
 			t.Fatalf("found %+v, want a line and the exit", frames)
 		}
 		want := "what main/main.go:7 has registered for the exit did not end within 1s"
-		if line, exit := string(frames[0].Payload), string(frames[1].Payload); line != want || exit != "tired" {
+		line := string(frames[0].Payload)
+		exit := string(frames[1].Payload)
+		if line != want || exit != "tired" {
 			t.Fatalf("found %q and %q", line, exit)
 		}
 		close(end)

@@ -5,32 +5,38 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// Reply is who waits for the end of a call.
+// Reply receives the end of a call.
 type Reply interface {
-	// Arrive reads the reply, which lies in memory that is used again afterwards.
+	// Arrive reads the reply. The memory of the frame is reused after Arrive returns.
 	Arrive(frame abi.Frame)
 }
 
-// Outbound is a call to be made.
+// Outbound is an outgoing call. The request is either a message or, if Request is nil, a payload.
 type Outbound struct {
-	Handle     uint32 // of the service
+	Handle     uint32 // handle of the service
 	Method     uint32
 	DeadlineNS uint64
 	Metadata   []byte
-	Request    proto.Message // or nil:
+	Request    proto.Message // nil if Payload is the request
 	Payload    []byte        // the request in its wire form
 	Reply      Reply
 }
 
-// Call makes a call and returns its number.
+// Call sends a call and returns its number. It returns an error if the request cannot be encoded.
 func (g *Guest) Call(out *Outbound) (uint64, error) {
 	g.mu.Lock()
 	g.lastCall++
 	number := g.lastCall
 	g.calls.put(number, out.Reply)
 	g.mu.Unlock()
-	frame := abi.Frame{Header: abi.NewHeader(abi.KindCall), Metadata: out.Metadata, Payload: out.Payload}
-	frame.Number, frame.Service, frame.Method, frame.DeadlineNS = number, out.Handle, out.Method, out.DeadlineNS
+	header := abi.Header{
+		Kind:       abi.KindCall,
+		Number:     number,
+		Service:    out.Handle,
+		Method:     out.Method,
+		DeadlineNS: out.DeadlineNS,
+	}
+	frame := abi.Frame{Header: header, Metadata: out.Metadata, Payload: out.Payload}
 	if err := g.sendMessage(frame, out.Request); err != nil {
 		g.forget(number)
 		return 0, err
@@ -38,7 +44,7 @@ func (g *Guest) Call(out *Outbound) (uint64, error) {
 	return number, nil
 }
 
-// Cancel tells the host that nobody waits for the call any more. It reports whether somebody did.
+// Cancel cancels an outgoing call. It reports whether the call was still outstanding.
 func (g *Guest) Cancel(number uint64) bool {
 	if !g.forget(number) {
 		return false
@@ -49,9 +55,10 @@ func (g *Guest) Cancel(number uint64) bool {
 	return true
 }
 
+// forget removes an outgoing call. It reports whether the call was still outstanding.
 func (g *Guest) forget(number uint64) bool {
 	g.mu.Lock()
-	_, waits := g.calls.take(number)
+	_, isOutstanding := g.calls.take(number)
 	g.mu.Unlock()
-	return waits
+	return isOutstanding
 }

@@ -6,35 +6,58 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/lock"
 )
 
-// idleMax is how many goroutines wait for work; more end when they have done theirs.
+// idleMax is the largest number of parked workers; surplus workers end after their tasks.
 const idleMax = 64
 
-// Pool runs tasks on goroutines, which may block.
+// Pool runs tasks on goroutines, its workers. A task may block.
 //
-// Tasks begin in their order. A goroutine that has finished one takes the next, and another goroutine is woken as long as tasks wait: it gets
-// to run when the first blocks. So tasks that do not block cost no switch between goroutines.
+// Tasks start in order. A worker that has finished a task takes the next one. As long as tasks
+// wait, the pool also wakes another worker, which runs when the first one blocks. Thus tasks that
+// do not block need no switch between goroutines.
+//
+// # States of a worker
+//
+// The usual path is woken -> running -> idle -> parked -> woken.
+//
+//	state           event                          next state
+//	woken           takes a task                   running
+//	running         takes a task                   running
+//	idle            takes a task                   running
+//	woken, running  no task, EndTurn ends the turn woken (in the next turn)
+//	woken, running  no task, EndTurn declines      idle
+//	woken, running  no task, no EndTurn            parked
+//	idle            no task                        parked
+//	parked          wakeOne                        woken
+//
+// Instead of parking, a worker ends if enough others are parked, or if the pool is closed.
+//
+// EndTurn saves a switch to the goroutine that otherwise ends the turn. If EndTurn declines, other
+// goroutines can run and may add tasks. The field waking is set meanwhile, so that wakeOne wakes no
+// other worker for them. Therefore an idle worker looks for a task once more before it parks.
 type Pool struct {
-	// MayBegin, if it is not nil, says whether another task may begin in this turn: see [Pool.Resume].
+	// MayBegin reports whether another task may start in this turn: see [Pool.Resume]. If MayBegin
+	// is nil, every task may start.
 	MayBegin func() bool
-	// EndTurn, if it is not nil, ends the turn if the caller is the last who can run, and returns in the next one. It reports whether it did.
+	// EndTurn ends the turn if no other goroutine can run, and then returns true in the next turn.
+	// If another goroutine can run, it returns false. If EndTurn is nil, the pool has no turns.
 	EndTurn func() bool
 
 	mu     lock.Mutex
 	tasks  []task
-	begun  int // how many of tasks have begun
-	idle   []chan struct{}
-	waking bool // a goroutine was woken and has not taken a task yet
+	begun  int             // number of started tasks at the front of tasks
+	idle   []chan struct{} // parked workers; a worker parks until it receives from its channel
+	waking bool            // a worker is about to look for a task
 	closed bool
 }
 
-// task is what a pool runs.
+// task is a unit of work of a pool.
 type task interface{ run() }
 
 type function func()
 
 func (f function) run() { f() }
 
-// Do runs a task soon.
+// Do adds a task, which runs after the tasks added before.
 func (p *Pool) Do(task func()) { p.do(function(task)) }
 
 func (p *Pool) do(task task) {
@@ -44,17 +67,20 @@ func (p *Pool) do(task task) {
 	p.mu.Unlock()
 }
 
-// Yield lets those tasks begin that wait by now. If none may begin any more it returns in another turn.
+// Yield returns after all waiting tasks have started. If no more tasks may start in this turn,
+// Yield returns in another turn.
 func (p *Pool) Yield() {
 	resumed := make(chan struct{})
 	p.Do(func() {
 		close(resumed)
-		runtime.Gosched() // or whoever has yielded would run after all those behind it
+		// Otherwise this worker would continue with the tasks added later, before the goroutine
+		// that yielded runs.
+		runtime.Gosched()
 	})
 	<-resumed
 }
 
-// Resume goes on with tasks that were not allowed to begin.
+// Resume starts tasks that were not allowed to start in an earlier turn.
 func (p *Pool) Resume() {
 	p.mu.Lock()
 	if p.begun < len(p.tasks) {
@@ -63,7 +89,7 @@ func (p *Pool) Resume() {
 	p.mu.Unlock()
 }
 
-// Close ends the goroutines that wait for work, and the others when they have done theirs.
+// Close ends the parked workers, and the other workers after their tasks.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,7 +100,7 @@ func (p *Pool) Close() {
 	p.idle = nil
 }
 
-// Waiting reports whether tasks wait to begin.
+// Waiting reports whether tasks wait to start.
 func (p *Pool) Waiting() bool {
 	p.mu.Lock()
 	waiting := p.begun < len(p.tasks)
@@ -82,7 +108,7 @@ func (p *Pool) Waiting() bool {
 	return waiting
 }
 
-// idling returns how many goroutines wait for work.
+// idling returns the number of parked workers.
 func (p *Pool) idling() int {
 	p.mu.Lock()
 	idling := len(p.idle)
@@ -90,7 +116,8 @@ func (p *Pool) idling() int {
 	return idling
 }
 
-// wakeOne sees to it that a goroutine looks for a task.
+// wakeOne wakes a worker, or starts one, unless a worker is about to look for a task. The caller
+// holds the mutex.
 func (p *Pool) wakeOne() {
 	if p.waking {
 		return
@@ -99,47 +126,59 @@ func (p *Pool) wakeOne() {
 	if last := len(p.idle) - 1; last >= 0 {
 		wake := p.idle[last]
 		p.idle = p.idle[:last]
-		wake <- struct{}{}
+		wake <- struct{}{} // never blocks: the channel has room for one value
 		return
 	}
 	go p.work()
 }
 
-// work runs tasks for as long as there are any or this goroutine may wait for more.
+// workerState is the state of a worker that looks for a task: see [Pool]. The fourth state, parked,
+// is the receive from the worker's channel.
+type workerState uint8
+
+const (
+	running workerState = iota // has just run a task
+	woken                      // the pool's field waking is set for this worker
+	idle                       // as woken; EndTurn has declined
+)
+
+// work runs tasks as long as there are any, or as long as the pool keeps this worker for more.
 func (p *Pool) work() {
 	wake := make(chan struct{}, 1)
-	awake := true // whether it was woken, and has not said yet that it is
-	idle := false // whether it found no task and could not end the turn
+	state := woken
 	for {
 		p.mu.Lock()
-		if awake {
-			p.waking, awake = false, false
+		if state != running {
+			p.waking = false
 		}
 		task := p.next()
-		if task != nil {
+		switch {
+		case task != nil:
 			p.mu.Unlock()
 			task.run()
-			idle = false
-			continue
-		}
-		if p.EndTurn != nil && !idle {
-			p.waking, awake = true, true // nobody else need be woken for what comes now
+			state = running
+		case p.EndTurn != nil && state != idle:
+			// This worker looks for a task after EndTurn, so wakeOne need not wake another.
+			p.waking = true
 			p.mu.Unlock()
-			idle = !p.EndTurn()
-			continue
-		}
-		if len(p.idle) >= idleMax || p.closed {
+			state = idle
+			if p.EndTurn() {
+				state = woken
+			}
+		case len(p.idle) >= idleMax || p.closed:
 			p.mu.Unlock()
 			return
+		default:
+			p.idle = append(p.idle, wake)
+			p.mu.Unlock()
+			<-wake
+			state = woken
 		}
-		p.idle = append(p.idle, wake)
-		p.mu.Unlock()
-		<-wake
-		awake, idle = true, false
 	}
 }
 
-// next takes the first task that waits, if it may begin, and wakes a goroutine for those behind it.
+// next takes the first waiting task, if the task may start, and wakes a worker for the tasks behind
+// it. The caller holds the mutex.
 func (p *Pool) next() task {
 	if p.begun == len(p.tasks) || p.MayBegin != nil && !p.MayBegin() {
 		return nil

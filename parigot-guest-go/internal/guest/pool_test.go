@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 )
 
-func TestTasksBeginInTheirOrder(t *testing.T) {
+func TestTasksStartInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pool Pool
 		defer pool.Close()
@@ -26,13 +26,13 @@ func TestTasksBeginInTheirOrder(t *testing.T) {
 			synctest.Wait()
 		}
 		if !slices.IsSorted(begun) || len(begun) != 100 {
-			t.Fatalf("begun: %v", begun)
+			t.Fatalf("started: %v", begun)
 		}
 		close(blocked)
 	})
 }
 
-func TestATaskThatBlocksKeepsNoOtherFromRunning(t *testing.T) {
+func TestBlockedTaskDoesNotBlockOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pool Pool
 		defer pool.Close()
@@ -41,12 +41,12 @@ func TestATaskThatBlocksKeepsNoOtherFromRunning(t *testing.T) {
 		pool.Do(func() { close(ran) })
 		synctest.Wait()
 		if pool.Waiting() {
-			t.Fatal("a task waits")
+			t.Fatal("a task has not started")
 		}
 	})
 }
 
-func TestTasksThatMayNotBeginWaitForTheNextTurn(t *testing.T) {
+func TestDeferredTasksStartInNextTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		left, ran := 2, 0
@@ -63,7 +63,7 @@ func TestTasksThatMayNotBeginWaitForTheNextTurn(t *testing.T) {
 		for turn, want := range []int{2, 4, 5} {
 			synctest.Wait()
 			if ran != want || pool.Waiting() != (want < 5) {
-				t.Fatalf("after turn %d: %d have run, and tasks wait: %v", turn, ran, pool.Waiting())
+				t.Fatalf("after turn %d: %d tasks have run, waiting: %v", turn, ran, pool.Waiting())
 			}
 			mu.Lock()
 			left = 2
@@ -73,7 +73,7 @@ func TestTasksThatMayNotBeginWaitForTheNextTurn(t *testing.T) {
 	})
 }
 
-func TestGoroutinesAreUsedAgain(t *testing.T) {
+func TestWorkersAreReused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var pool Pool
 		defer pool.Close()
@@ -81,7 +81,7 @@ func TestGoroutinesAreUsedAgain(t *testing.T) {
 			pool.Do(func() {})
 			synctest.Wait()
 			if len(pool.idle) != 1 {
-				t.Fatalf("%d goroutines wait", len(pool.idle))
+				t.Fatalf("%d workers are parked, want 1", len(pool.idle))
 			}
 		}
 	})

@@ -1,21 +1,24 @@
 package guest
 
-// recent is how many calls in a row a [table] holds without its map.
+// recent is the number of consecutive calls that a [table] holds without its map.
 const recent = 64
 
-// table has what belongs to calls, by their numbers, which ascend from 1. Most calls end before the next few have begun.
+// table maps the numbers of calls to values. Numbers ascend from 1.
+//
+// Most calls end before the next few calls start, so most values fit in slots, which cost less than
+// a map.
 type table[T any] struct {
 	size  int
 	slots [recent]slot[T]
-	rest  map[uint64]T // whose slots were taken
+	rest  map[uint64]T // values whose slot was occupied
 }
 
 type slot[T any] struct {
-	number uint64 // 0 if it is empty
+	number uint64 // 0 if the slot is empty
 	value  T
 }
 
-// put adds what belongs to a call.
+// put adds the value of a call.
 func (t *table[T]) put(number uint64, value T) {
 	t.size++
 	if at := &t.slots[number%recent]; at.number == 0 {
@@ -28,7 +31,7 @@ func (t *table[T]) put(number uint64, value T) {
 	t.rest[number] = value
 }
 
-// get returns what belongs to a call, if there is something.
+// get returns the value of a call, if there is one.
 func (t *table[T]) get(number uint64) (value T, ok bool) {
 	if at := &t.slots[number%recent]; at.number == number {
 		return at.value, number != 0
@@ -37,7 +40,7 @@ func (t *table[T]) get(number uint64) (value T, ok bool) {
 	return value, ok
 }
 
-// take is get, and removes it.
+// take removes and returns the value of a call, if there is one.
 func (t *table[T]) take(number uint64) (value T, ok bool) {
 	if value, ok = t.get(number); !ok {
 		return value, false

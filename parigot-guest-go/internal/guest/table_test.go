@@ -2,13 +2,13 @@ package guest
 
 import "testing"
 
-func TestATableHasWhatWasPutIntoIt(t *testing.T) {
+func TestTableKeepsValuesByNumber(t *testing.T) {
 	var table table[uint64]
 	const calls = 3 * recent
 	for number := uint64(1); number <= calls; number++ {
 		table.put(number, 10*number)
 	}
-	// Some end out of order, and later ones take their places.
+	// Some calls end out of order, and later calls reuse their slots.
 	for number := uint64(2); number <= calls; number += 2 {
 		if value, ok := table.take(number); !ok || value != 10*number {
 			t.Fatalf("%d: found %d, %v", number, value, ok)
@@ -18,20 +18,20 @@ func TestATableHasWhatWasPutIntoIt(t *testing.T) {
 		table.put(number, 10*number)
 	}
 	if want := calls/2 + calls; table.size != want {
-		t.Fatalf("it has %d, want %d", table.size, want)
+		t.Fatalf("the size is %d, want %d", table.size, want)
 	}
 	for number := uint64(0); number <= 3*calls; number++ {
-		isThere := number%2 == 1 && number <= calls || number > calls && number <= 2*calls
+		isPresent := number%2 == 1 && number <= calls || number > calls && number <= 2*calls
 		for _, read := range []func(uint64) (uint64, bool){table.get, table.take} {
-			if value, ok := read(number); ok != isThere || ok && value != 10*number {
+			if value, ok := read(number); ok != isPresent || ok && value != 10*number {
 				t.Fatalf("%d: found %d, %v", number, value, ok)
 			}
 		}
 		if _, ok := table.get(number); ok {
-			t.Fatalf("%d is still there", number)
+			t.Fatalf("%d was not removed", number)
 		}
 	}
 	if table.size != 0 || len(table.rest) != 0 {
-		t.Fatalf("it has %d, of which %d in its map", table.size, len(table.rest))
+		t.Fatalf("%d values are left, %d in the map", table.size, len(table.rest))
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
 
-// Take takes in a frame that has arrived. What the frame bears is read before it returns. An error says that no host sends such a frame.
+// Take processes an incoming frame. The memory of the frame may be reused after Take returns. An
+// error means that the frame violates the protocol.
 func (g *Guest) Take(frame abi.Frame) error {
 	switch frame.Kind {
 	case abi.KindStart:
@@ -27,7 +28,7 @@ func (g *Guest) Take(frame abi.Frame) error {
 	case abi.KindStop:
 		g.Stop()
 	}
-	return nil // other kinds are a newer host's
+	return nil // ignores other kinds, which a newer host may send
 }
 
 func (g *Guest) takeStart(frame *abi.Frame) error {
@@ -52,7 +53,7 @@ func (g *Guest) takeLaunched(frame *abi.Frame) error {
 	declared := g.declared
 	if declared == nil || len(handles) != len(declared.Requires) || len(frame.Payload)%4 != 0 {
 		g.mu.Unlock()
-		return errors.New("expected a handle for each required service, after the guest has asked for them")
+		return errors.New("expected a handle for each required service, after the launch request")
 	}
 	declared.handles, declared.methods = handles, methods
 	g.mu.Unlock()
@@ -61,9 +62,9 @@ func (g *Guest) takeLaunched(frame *abi.Frame) error {
 
 func (g *Guest) takeReply(frame abi.Frame) {
 	g.mu.Lock()
-	reply, waits := g.calls.take(frame.Number)
+	reply, isOutstanding := g.calls.take(frame.Number)
 	g.mu.Unlock()
-	if waits { // else nobody waits for it any more
+	if isOutstanding { // else the call was cancelled
 		reply.Arrive(frame)
 	}
 }
@@ -80,12 +81,13 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 		trace:    traceOf(frame.Metadata),
 	}
 	g.mu.Lock()
-	isStaying, declared := g.presence == staying, g.declared
+	isServing := g.lifecycle == serving
+	declared := g.declared
 	isReady := declared != nil && declared.ready
 	g.inbound.put(frame.Number, in)
 	g.mu.Unlock()
 	switch {
-	case !isStaying:
+	case !isServing:
 		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is stopping")
 	case !isReady:
 		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is not ready yet")
@@ -95,26 +97,31 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 	}
 }
 
-// takeCancel ends the context of the call's handler. The call counts as being served until the handler has ended, and so do the lines that it logs.
+// takeCancel ends the context of a call's handler. The call stays in the table until the handler
+// has ended, and the handler's log lines still belong to the call.
 func (g *Guest) takeCancel(number uint64) {
 	g.mu.Lock()
 	in, isServed := g.inbound.get(number)
 	g.mu.Unlock()
-	if isServed { // else it was answered meanwhile
+	if isServed { // else the call was answered meanwhile
 		in.cancel()
 	}
 }
 
-// failureOf reads how a launch has failed.
+// failureOf reads the failure of a launch.
 func failureOf(frame *abi.Frame) *Failure {
-	return &Failure{Code: abi.Code(frame.Status), Detail: abi.ReadDetail(frame.Detail), ID: frame.ID}
+	return &Failure{
+		Code:   abi.Code(frame.Status),
+		Detail: abi.ReadDetail(frame.Detail),
+		ID:     frame.ID,
+	}
 }
 
-// Failure is a call, or a launch, without an answer.
+// Failure is the failure of a call or of a launch.
 type Failure struct {
 	abi.Detail
 	Code abi.Code
-	ID   [2]uint64 // of the call, in its wire form
+	ID   [2]uint64 // id of the call, in its wire form
 }
 
 func (f *Failure) Error() string { return f.Code.String() + ": " + f.Message }

@@ -2,13 +2,13 @@ package guest
 
 import "github.com/parigot/parigot/parigot-guest-go/internal/abi"
 
-// The keys of https://www.w3.org/TR/trace-context/.
+// Metadata keys of https://www.w3.org/TR/trace-context/.
 const (
 	traceParent = "traceparent"
 	traceState  = "tracestate"
 )
 
-// traceOf returns what metadata has of a trace context, as metadata; nil if it has none.
+// traceOf returns the trace context in metadata, as metadata, or nil if there is none.
 func traceOf(metadata []byte) []byte {
 	parent, ok := valueOf(metadata, traceParent)
 	if !ok {
@@ -21,13 +21,13 @@ func traceOf(metadata []byte) []byte {
 	return trace
 }
 
-// HasTrace reports whether metadata has a trace context.
+// HasTrace reports whether metadata contains a trace context.
 func HasTrace(metadata []byte) bool {
 	_, ok := valueOf(metadata, traceParent)
 	return ok
 }
 
-// valueOf returns the value of a key; the first, if there are two.
+// valueOf returns the value of a key; the first of several.
 func valueOf(metadata []byte, key string) (value string, ok bool) {
 	if len(metadata) == 0 {
 		return "", false
@@ -35,7 +35,7 @@ func valueOf(metadata []byte, key string) (value string, ok bool) {
 	frame := abi.Frame{Metadata: metadata}
 	pairs, err := frame.Pairs()
 	if err != nil {
-		return "", false // the host has checked it
+		return "", false // cannot happen: the host has checked the metadata
 	}
 	for _, pair := range pairs {
 		if pair.Key == key {

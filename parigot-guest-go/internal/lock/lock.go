@@ -1,9 +1,9 @@
 //go:build !wasip1
 
-// Package lock has the mutex of this SDK.
+// Package lock provides the mutex of this SDK.
 package lock
 
 import "sync"
 
-// Mutex keeps goroutines apart.
+// Mutex is a [sync.Mutex].
 type Mutex = sync.Mutex

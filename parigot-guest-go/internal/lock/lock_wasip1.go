@@ -1,13 +1,16 @@
-// Package lock has the mutex of this SDK.
+// Package lock provides the mutex of this SDK.
 package lock
 
 import "runtime"
 
-// Mutex keeps goroutines apart that share one thread. Whoever holds it does not block, so another goroutine meets it only if memory was collected
-// in between; a flag does then, and costs a tenth of a [sync.Mutex].
+// Mutex excludes goroutines that share one thread.
+//
+// A flag is enough, and costs a tenth of a [sync.Mutex]: in wasm Go does not preempt goroutines,
+// and no holder of the mutex blocks. Another goroutine finds the mutex held only after a garbage
+// collection that ran in between.
 type Mutex struct{ held bool }
 
-// Lock waits until nobody holds it.
+// Lock waits until the mutex is free, and takes it.
 func (m *Mutex) Lock() {
 	for m.held {
 		runtime.Gosched()
@@ -15,5 +18,5 @@ func (m *Mutex) Lock() {
 	m.held = true
 }
 
-// Unlock lets the next one hold it.
+// Unlock frees the mutex.
 func (m *Mutex) Unlock() { m.held = false }

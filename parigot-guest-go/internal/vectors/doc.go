@@ -1,2 +1,2 @@
-// Package vectors reads tests/abi/vectors.txt, whose head says what stands in it.
+// Package vectors reads tests/abi/vectors.txt. The head of that file describes its format.
 package vectors

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// file returns the path of the vectors, which lie in tests/abi above the package that is tested.
+// file returns the path of the vectors: tests/abi/vectors.txt in a folder above the tested package.
 func file(t testing.TB) string {
 	t.Helper()
 	folder, err := os.Getwd()
@@ -20,7 +20,7 @@ func file(t testing.TB) string {
 		}
 		above := filepath.Dir(folder)
 		if above == folder {
-			t.Fatal("there is no tests/abi/vectors.txt in any folder above")
+			t.Fatal("no folder above contains tests/abi/vectors.txt")
 		}
 		folder = above
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Case is one `[what] title` of the file.
+// Case is a case `[what] title` of the file.
 type Case struct {
 	What, Title string
 	Fields      []Field
@@ -17,7 +17,7 @@ type Case struct {
 // Field is one line of a case.
 type Field struct{ Name, Value string }
 
-// Each runs check as a subtest on each case of that kind; there must be some.
+// Each runs check as a subtest on each case of that kind. There must be at least one.
 func Each(t *testing.T, what string, check func(*testing.T, *Case)) {
 	t.Helper()
 	found := false
@@ -28,7 +28,7 @@ func Each(t *testing.T, what string, check func(*testing.T, *Case)) {
 		}
 	}
 	if !found {
-		t.Fatalf("no [%s] among the vectors", what)
+		t.Fatalf("the vectors must contain [%s]", what)
 	}
 }
 
@@ -76,7 +76,7 @@ func (c *Case) Text(name string) (string, bool) {
 	return values[0], true
 }
 
-// Number returns a field's number, or 0.
+// Number returns the number in a field, or 0 if the field is absent.
 func (c *Case) Number(t testing.TB, name string) uint64 {
 	t.Helper()
 	text, ok := c.Text(name)
@@ -86,13 +86,13 @@ func (c *Case) Number(t testing.TB, name string) uint64 {
 	return Parse(t, text, 10)
 }
 
-// Hex returns the bytes of a field; its lines follow each other.
+// Hex returns the concatenated bytes of a field.
 func (c *Case) Hex(t testing.TB, name string) []byte {
 	t.Helper()
 	return Hex(t, strings.Join(c.All(name), ""))
 }
 
-// Wire returns an id's wire form, or zeros.
+// Wire returns the wire form of an id, or zeros if the field is absent.
 func (c *Case) Wire(t testing.TB, name string) [2]uint64 {
 	t.Helper()
 	text, ok := c.Text(name)
@@ -103,7 +103,7 @@ func (c *Case) Wire(t testing.TB, name string) [2]uint64 {
 	return [2]uint64{Parse(t, high, 16), Parse(t, low, 16)}
 }
 
-// Parse reads a number.
+// Parse parses a number.
 func Parse(t testing.TB, text string, base int) uint64 {
 	t.Helper()
 	number, err := strconv.ParseUint(text, base, 64)
@@ -113,7 +113,7 @@ func Parse(t testing.TB, text string, base int) uint64 {
 	return number
 }
 
-// Hex reads bytes.
+// Hex parses bytes.
 func Hex(t testing.TB, text string) []byte {
 	t.Helper()
 	bytes, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))

@@ -1,4 +1,4 @@
-//! Calls that leave.
+//! Outbound calls.
 
 use parigot_abi::{Cause, Code};
 use parigot_guest::futures_lite::future::zip;
@@ -42,7 +42,7 @@ fn a_call_completes_with_the_response() {
 }
 
 #[test]
-fn a_call_completes_with_the_services_own_error() {
+fn a_call_completes_with_the_error_of_the_service() {
     check_reply(
         |guest| guest.reply_error('a', 1),
         "service error UnknownLang",
@@ -50,20 +50,21 @@ fn a_call_completes_with_the_services_own_error() {
 }
 
 #[test]
-fn an_error_that_the_enum_lacks_keeps_its_number() {
+fn an_unknown_error_keeps_its_number() {
     check_reply(|guest| guest.reply_error('a', -9), "unrecognized -9");
 }
 
 #[test]
-fn a_call_that_was_not_answered_says_why_and_which() {
+fn an_unanswered_call_reports_cause_and_method() {
     check_reply(
         |guest| guest.reply_failure('a', Code::DeadlineExceeded, Cause::TimedOut, "after 3s"),
-        "DEADLINE_EXCEEDED: timed out: after 3s (greeting.v1.Greeting/FetchGreeting, call cal_0000000000000000000001ag)",
+        "DEADLINE_EXCEEDED: timed out: after 3s \
+         (greeting.v1.Greeting/FetchGreeting, call cal_0000000000000000000001ag)",
     );
 }
 
 #[test]
-fn a_response_that_is_no_message_is_an_internal_error() {
+fn an_undecodable_response_is_an_internal_error() {
     let (mut guest, _) = Guest::started(one_call);
     guest.turn([launched(&[70])]);
     let trace = guest.turn([guest.reply_payload('a', &[0xff])]);
@@ -74,14 +75,12 @@ fn a_response_that_is_no_message_is_an_internal_error() {
 }
 
 #[test]
-fn calls_leave_when_they_are_made_and_replies_come_in_any_order() {
+fn calls_are_sent_at_once_and_replied_in_any_order() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
-        let (one, two) = (
-            greeting.fetch_greeting(tongue(1)),
-            greeting.fetch_greeting(tongue(2)),
-        );
+        let one = greeting.fetch_greeting(tongue(1));
+        let two = greeting.fetch_greeting(tongue(2));
         let (one, two) = zip(one, two).await;
         info!(cx, "{} {}", one?.greeting, two?.greeting);
         Ok(Exit::SUCCESS)
@@ -103,7 +102,7 @@ fn calls_leave_when_they_are_made_and_replies_come_in_any_order() {
 }
 
 #[test]
-fn a_reply_that_nobody_polls_for_yet_outlives_its_inbox() {
+fn an_unread_reply_outlives_its_inbox() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
@@ -122,14 +121,14 @@ fn a_reply_that_nobody_polls_for_yet_outlives_its_inbox() {
 }
 
 #[test]
-fn a_request_that_is_too_large_fails_at_once_and_is_not_sent() {
+fn a_too_large_request_fails_at_once() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let error = GreetingClient::locate(&cx)?
             .fetch_greeting(tongue(1))
             .await
             .unwrap_err();
-        let status = error.status().expect("the host was not asked");
+        let status = error.status().expect("the call must fail with a status");
         assert_eq!(
             (status.code(), status.cause()),
             (Code::ResourceExhausted, Cause::TooLarge)
@@ -153,7 +152,7 @@ fn a_request_that_is_too_large_fails_at_once_and_is_not_sent() {
 }
 
 #[test]
-fn a_second_reply_and_one_for_a_past_call_are_ignored() {
+fn duplicate_and_late_replies_are_ignored() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
@@ -170,7 +169,7 @@ fn a_second_reply_and_one_for_a_past_call_are_ignored() {
     guest.turn([launched(&[70])]);
     let twice = [guest.reply('a', "first"), guest.reply('a', "second")];
     assert_eq!(guest.turn(twice), ["Info: first", "call b: 70.0 tongue 2"]);
-    // The second call has the first one's slot.
+    // The second call has the slot of the first.
     assert!(guest.turn([guest.reply('a', "late")]).is_empty());
     assert_eq!(
         guest.turn([guest.reply('b', "right")]),
@@ -179,7 +178,7 @@ fn a_second_reply_and_one_for_a_past_call_are_ignored() {
 }
 
 #[test]
-fn metadata_travels_with_each_call_of_its_client() {
+fn each_call_of_a_client_carries_its_metadata() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let plain = GreetingClient::locate(&cx)?;

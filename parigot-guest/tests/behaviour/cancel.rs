@@ -7,7 +7,7 @@ use crate::greeting::*;
 use crate::harness::{Guest, launched};
 
 #[test]
-fn dropping_a_call_cancels_it_unless_its_reply_has_come() {
+fn dropping_an_unanswered_call_cancels_it() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;
@@ -45,7 +45,7 @@ fn dropping_a_call_cancels_it_unless_its_reply_has_come() {
 }
 
 #[test]
-fn whoever_loses_a_race_is_cancelled() {
+fn the_loser_of_a_race_is_cancelled() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let greeting = GreetingClient::locate(&cx)?;

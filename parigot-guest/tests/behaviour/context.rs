@@ -1,4 +1,4 @@
-//! What a guest sees.
+//! The context of a guest.
 
 use parigot_guest::id::IdType;
 use parigot_guest::rand_core::RngCore;
@@ -46,7 +46,7 @@ impl Greeting for Greeter {
         cx: &Context,
         _: FetchGreetingRequest,
     ) -> Result<FetchGreetingResponse, GreetErr> {
-        let id = cx.call_id().expect("a handler has a call").short();
+        let id = cx.call_id().expect("a handler must have a call").short();
         let deadline = cx.deadline().map(|deadline| deadline - cx.now());
         let greeting = format!(
             "{id} {deadline:?} {:?} {}",
@@ -77,7 +77,7 @@ impl IdType for Ticket {
 }
 
 #[test]
-fn chance_is_the_seeds() {
+fn random_numbers_depend_only_on_the_seed() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         let mut random = cx.random();
         let mut bytes = [0; 3];
@@ -91,7 +91,8 @@ fn chance_is_the_seeds() {
         );
         Ok(Exit::SUCCESS)
     }
-    let (one, two) = (Guest::started(main).1, Guest::started(main).1);
+    let one = Guest::started(main).1;
+    let two = Guest::started(main).1;
     assert_eq!(one, two);
     assert!(one[0].contains(" tkt_"), "{one:?}");
 }

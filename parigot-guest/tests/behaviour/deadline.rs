@@ -7,7 +7,7 @@ use parigot_guest::{Client, Context};
 use crate::greeting::*;
 use crate::harness::{Guest, call, call_by};
 
-/// Passes each call on, with the tongue as its own deadline in microseconds, 0 for none.
+/// Forwards each call. The tongue is the deadline of the nested call in microseconds; 0 means none.
 #[derive(Default)]
 struct Relay;
 
@@ -17,11 +17,11 @@ impl Greeting for Relay {
         cx: &Context,
         request: FetchGreetingRequest,
     ) -> Result<FetchGreetingResponse, GreetErr> {
-        let mut greeting = GreetingClient::locate(cx).expect("it is required");
+        let mut greeting = GreetingClient::locate(cx).expect("Greeting must be required");
         if request.tongue != 0 {
             greeting = greeting.with_deadline(Duration::from_micros(request.tongue as u64));
         }
-        // Awaiting in between changes nothing.
+        // An await in between does not change the deadline.
         cx.yield_now().await;
         greeting
             .fetch_greeting(request)
@@ -31,7 +31,7 @@ impl Greeting for Relay {
 }
 
 #[test]
-fn a_nested_call_inherits_the_deadline_or_has_an_earlier_one() {
+fn a_nested_call_has_the_earlier_deadline() {
     let mut guest = Guest::serving::<Relay>();
     guest.now_ns = 1_000_000;
     assert_eq!(guest.turn([call(1, 0)]), ["call a: 70.0 tongue 0"]);
@@ -66,7 +66,7 @@ fn each_of_two_handlers_has_its_own_deadline() {
     );
 }
 
-/// Calls from tasks that it spawns, through its own context and in the background, and from the handler of a call.
+/// Makes calls from a spawned task, from a background task, and from the handler of a call.
 #[derive(Default)]
 pub(crate) struct Spawner;
 
@@ -76,9 +76,9 @@ impl Greeting for Spawner {
         cx: &Context,
         request: FetchGreetingRequest,
     ) -> Result<FetchGreetingResponse, GreetErr> {
-        let greeting = GreetingClient::locate(cx).expect("it is required");
+        let greeting = GreetingClient::locate(cx).expect("Greeting must be required");
         for cx in [cx.clone(), cx.background()] {
-            let (greeting, request) = (greeting.clone(), request);
+            let greeting = greeting.clone();
             cx.spawn(async move {
                 let _ = greeting.fetch_greeting(request).await;
             });
@@ -91,7 +91,7 @@ impl Greeting for Spawner {
 }
 
 #[test]
-fn what_is_spawned_works_for_the_call_of_its_context() {
+fn a_spawned_task_belongs_to_the_call_of_its_context() {
     let mut guest = Guest::serving::<Spawner>();
     assert_eq!(
         guest.turn([call_by(1, 0, 9_000)]),
@@ -108,7 +108,7 @@ fn what_is_spawned_works_for_the_call_of_its_context() {
     );
 }
 
-/// Answers with the tongue asked for.
+/// Answers with the requested tongue.
 #[derive(Default)]
 struct Parrot;
 
@@ -125,7 +125,7 @@ impl Greeting for Parrot {
 }
 
 #[test]
-fn a_call_whose_deadline_has_passed_is_not_begun() {
+fn a_call_after_its_deadline_does_not_start() {
     const LATE: &str =
         "reply 1: DEADLINE_EXCEEDED (timed out): its deadline had passed before it was begun";
     let mut guest = Guest::serving::<Parrot>();
@@ -135,7 +135,7 @@ fn a_call_whose_deadline_has_passed_is_not_begun() {
 }
 
 #[test]
-fn a_call_that_had_to_wait_for_its_turn_is_not_begun_after_its_deadline() {
+fn a_queued_call_does_not_start_after_its_deadline() {
     let mut guest = Guest::serving::<Parrot>();
     guest.max_polls = 1;
     assert_eq!(

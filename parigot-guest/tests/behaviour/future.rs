@@ -1,4 +1,4 @@
-//! Futures together.
+//! Combinators of futures.
 
 use core::cell::RefCell;
 use core::fmt;
@@ -19,7 +19,8 @@ use crate::harness::{Guest, launched};
 type Calls = [Call<FetchGreeting>; 3];
 type Combine = Box<dyn FnOnce(Context, Calls) -> Pin<Box<dyn Future<Output = String>>>>;
 
-/// A program that makes three calls, `a`, `b` and `c`, and logs what `combine` makes of them; it has made them.
+/// Returns a program that has made the calls `a`, `b` and `c`, and that logs the result of
+/// `combine`.
 fn calling<F: Future<Output = String> + 'static>(
     combine: impl FnOnce(Context, Calls) -> F + 'static,
 ) -> Guest {
@@ -31,7 +32,7 @@ fn calling<F: Future<Output = String> + 'static>(
         let greeting = GreetingClient::locate(&cx)?;
         let calls =
             [1, 2, 3].map(|tongue| greeting.fetch_greeting(FetchGreetingRequest { tongue }));
-        let combine = COMBINE.take().expect("it was set");
+        let combine = COMBINE.take().expect("the combinator must be set");
         info!(cx, "{}", combine(cx.clone(), calls).await);
         Ok(Exit::SUCCESS)
     }
@@ -49,7 +50,7 @@ fn calling<F: Future<Output = String> + 'static>(
     guest
 }
 
-/// What a call, or something else, has ended with.
+/// Returns the greeting or the text of the error.
 fn text<E: fmt::Display>(result: &Result<FetchGreetingResponse, E>) -> String {
     result
         .as_ref()
@@ -64,7 +65,7 @@ fn texts<'a>(responses: impl IntoIterator<Item = &'a FetchGreetingResponse>) -> 
         .join(" ")
 }
 
-/// An error of the test.
+/// An error of a future that is not a call.
 #[derive(Debug)]
 struct Tired;
 
@@ -115,7 +116,7 @@ fn join_waits_for_all_however_they_end() {
 }
 
 #[test]
-fn there_may_be_none_but_in_a_race() {
+fn only_a_race_needs_a_future() {
     let none = Vec::<core::future::Ready<Result<(), Tired>>>::new;
     let mut task = task::Context::from_waker(Waker::noop());
     assert_eq!(
@@ -143,11 +144,11 @@ fn all_waits_for_all_responses() {
     let mut tuple = calling(async |_: Context, [a, b, c]: Calls| {
         let (a, (), b, c) = all((a, ready(Ok::<_, Tired>(())), b, c))
             .await
-            .expect("the test answers");
+            .expect("the test must reply");
         texts([&a, &b, &c])
     });
     let mut array = calling(async |_: Context, calls: Calls| {
-        texts(&all(calls).await.expect("the test answers"))
+        texts(&all(calls).await.expect("the test must reply"))
     });
     for guest in [&mut tuple, &mut array] {
         let replies = [guest.reply('c', "three"), guest.reply('a', "one")];
@@ -158,11 +159,11 @@ fn all_waits_for_all_responses() {
 }
 
 #[test]
-fn all_ends_with_the_first_failure_and_the_others_are_cancelled() {
+fn all_ends_with_a_failure_and_cancels_the_rest() {
     let mut tuple = calling(async |_: Context, [a, b, c]: Calls| {
         let error = all((a, b, c, ready(Ok::<_, Tired>(()))))
             .await
-            .expect_err("one fails");
+            .expect_err("one call must fail");
         let [own, status] = [
             error.find::<GreetErr>().is_some(),
             error.find::<Status>().is_some(),
@@ -181,7 +182,7 @@ fn all_ends_with_the_first_failure_and_the_others_are_cancelled() {
     );
 
     let mut array = calling(async |_: Context, calls: Calls| {
-        let error = Error::from(all(calls).await.expect_err("one fails"));
+        let error = Error::from(all(calls).await.expect_err("one call must fail"));
         format!("{error:#}, own {:?}", error.find::<GreetErr>())
     });
     let failure = array.reply_error('c', 1);
@@ -197,7 +198,7 @@ fn all_ends_with_the_first_failure_and_the_others_are_cancelled() {
 }
 
 #[test]
-fn race_ends_as_the_first_does_and_the_others_are_cancelled() {
+fn race_ends_with_the_first_and_cancels_the_rest() {
     let mut tuple = calling(async |_: Context, [a, b, _c]: Calls| text(&race((a, b)).await));
     let mut array = calling(async |_: Context, [a, b, _c]: Calls| text(&race([a, b]).await));
     for guest in [&mut tuple, &mut array] {
@@ -207,14 +208,14 @@ fn race_ends_as_the_first_does_and_the_others_are_cancelled() {
             ["cancel a", "cancel c", "Info: UNKNOWN_LANG"]
         );
     }
-    // Of those that come in one turn the first in the order of the race.
+    // Of replies in one turn, the first in the order of the race wins.
     let mut both = calling(async |_: Context, [a, b, _c]: Calls| text(&race((a, b)).await));
     let replies = [both.reply('b', "two"), both.reply('a', "one")];
     assert_eq!(both.turn(replies)[..2], ["cancel c", "Info: one"]);
 }
 
 #[test]
-fn any_waits_for_a_success_and_the_others_are_cancelled() {
+fn any_ends_with_a_success_and_cancels_the_rest() {
     let mut tuple = calling(async |_: Context, [a, b, c]: Calls| {
         text(&any((ready(Err(Tired)), a, b, c)).await)
     });
@@ -232,7 +233,7 @@ fn any_fails_with_all_errors() {
     let mut tuple = calling(async |_: Context, [a, b, c]: Calls| {
         let AllFailed { errors } = any((ready(Err(Tired)), a, b, c))
             .await
-            .expect_err("all fail");
+            .expect_err("all calls must fail");
         errors
             .iter()
             .map(ToString::to_string)
@@ -254,11 +255,11 @@ fn any_fails_with_all_errors() {
         assert_eq!(guest.turn(failures), [&format!("Info: {told}"), "exit 0"]);
     }
     let of_none = AllFailed::<Tired> { errors: vec![] };
-    assert_eq!(of_none.to_string(), "there was nothing to succeed");
+    assert_eq!(of_none.to_string(), "no futures given");
 }
 
 #[test]
-fn a_timeout_drops_what_takes_too_long_and_lets_the_rest_be() {
+fn a_timeout_drops_only_a_future_that_is_too_slow() {
     const LIMIT: Duration = Duration::from_millis(5);
     let limited =
         async |cx: Context, [a, b, c]: Calls| match timeout(&cx, LIMIT, join((a, b, c))).await {
@@ -276,7 +277,7 @@ fn a_timeout_drops_what_takes_too_long_and_lets_the_rest_be() {
     let trace = late.turn([]);
     assert_eq!(
         (trace.len(), &*trace[2], &*trace[3]),
-        (4, "Info: it took longer than 5ms", "exit 0"),
+        (4, "Info: timed out after 5ms", "exit 0"),
         "{trace:?}"
     );
 

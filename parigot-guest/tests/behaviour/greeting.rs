@@ -1,13 +1,14 @@
-// What the generator makes of a small `greeting.proto`, written by hand: the crate's own tests need no generator.
+// Written like the generator's output for a small `greeting.proto`, so that the tests of this crate
+// need no generator.
 
-/// The service, as its implementer sees it.
+/// Implemented by a guest that exports `Greeting`.
 pub trait Greeting: 'static {
     /// Greets.
     fn fetch_greeting(
         &self,
         cx: &::parigot_guest::Context,
         request: FetchGreetingRequest,
-    ) -> impl ::core::future::Future<Output = ::core::result::Result<FetchGreetingResponse, GreetErr>>;
+    ) -> impl Future<Output = Result<FetchGreetingResponse, GreetErr>>;
 }
 
 /// A request.
@@ -28,12 +29,12 @@ pub struct FetchGreetingResponse {
     pub greeting: ::parigot_guest::prost::alloc::string::String,
 }
 
-/// How it fails.
+/// The error enum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GreetErr {
     /// No error.
     NoError = 0,
-    /// A tongue that nobody speaks.
+    /// Unknown tongue.
     UnknownLang = 1,
 }
 
@@ -64,7 +65,7 @@ impl ::parigot_guest::ServiceError for GreetErr {
 
 /// The methods of `Greeting`.
 pub mod methods {
-    /// What host and guest agree on.
+    /// The static table of the service.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "greeting.v1.Greeting",
         schema: 7,
@@ -88,14 +89,13 @@ pub mod methods {
             service: &S,
             cx: &::parigot_guest::Context,
             request: Self::Request,
-        ) -> impl ::core::future::Future<Output = ::core::result::Result<Self::Response, Self::Error>>
-        {
+        ) -> impl Future<Output = Result<Self::Response, Self::Error>> {
             super::Greeting::fetch_greeting(service, cx, request)
         }
     }
 }
 
-/// Hooks an `S: Greeting` into the event loop.
+/// Connects an `S: Greeting` to the event loop.
 pub struct GreetingServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: Greeting> ::parigot_guest::Server<S> for GreetingServer<S> {
@@ -109,7 +109,7 @@ impl<S: Greeting> ::parigot_guest::Server<S> for GreetingServer<S> {
     }
 }
 
-/// Calls it.
+/// Client of `Greeting`.
 #[derive(Clone)]
 pub struct GreetingClient {
     channel: ::parigot_guest::Channel,
@@ -128,7 +128,7 @@ impl ::parigot_guest::Client for GreetingClient {
 }
 
 impl GreetingClient {
-    /// Finds it.
+    /// Returns a client.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -1,4 +1,4 @@
-//! Futures that are moved into the event loop, with handlers for their end.
+//! Futures that are moved into the event loop, with handlers for their results.
 
 use core::cell::RefCell;
 use core::time::Duration;
@@ -18,7 +18,9 @@ async fn handlers_only(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     let greeting = GreetingClient::locate(&cx)?;
     for number in 1..=2 {
-        let (one, two, three) = (cx.clone(), cx.clone(), cx.clone());
+        let one = cx.clone();
+        let two = cx.clone();
+        let three = cx.clone();
         greeting
             .fetch_greeting(tongue(number))
             .success(move |reply| info!(one, "first: {}", reply.greeting))
@@ -29,7 +31,7 @@ async fn handlers_only(cx: Context) -> Result<Exit, Error> {
 }
 
 #[test]
-fn handlers_run_in_the_order_of_their_registration_if_the_end_is_theirs() {
+fn matching_handlers_run_in_order_of_registration() {
     let (mut guest, _) = Guest::started(handlers_only);
     guest.turn([launched(&[70])]);
     assert_eq!(
@@ -43,7 +45,7 @@ fn handlers_run_in_the_order_of_their_registration_if_the_end_is_theirs() {
 }
 
 #[test]
-fn a_handler_that_is_late_runs_at_once() {
+fn a_late_handler_runs_at_once() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let inside = cx.clone();
@@ -52,7 +54,8 @@ fn a_handler_that_is_late_runs_at_once() {
             .success(move |reply| info!(inside, "early: {}", reply.greeting));
         cx.sleep(Duration::from_nanos(1)).await;
         info!(cx, "outcome: {}", call.outcome().is_some());
-        let (one, two) = (cx.clone(), cx.clone());
+        let one = cx.clone();
+        let two = cx.clone();
         let _ = call
             .failure(move |_| info!(one, "never"))
             .success(move |reply| info!(two, "late: {}", reply.greeting));
@@ -82,7 +85,8 @@ fn a_handler_may_register_another() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         let nap = cx.sleep(Duration::ZERO).success(|()| {});
         let inner = nap.clone();
-        let (one, two) = (cx.clone(), cx.clone());
+        let one = cx.clone();
+        let two = cx.clone();
         nap.success(move |()| {
             inner.success(move |()| info!(one, "inner"));
         })
@@ -101,7 +105,7 @@ fn launch_calls_and_exit_need_no_await() {
         cx.clone()
             .launch()
             .success(move |()| {
-                let greeting = GreetingClient::locate(&cx).expect("it is required");
+                let greeting = GreetingClient::locate(&cx).expect("Greeting must be required");
                 greeting.fetch_greeting(tongue(1)).success(move |response| {
                     reply.borrow_mut().push_str(&response.greeting);
                     let last = cx.clone();

@@ -1,6 +1,7 @@
-//! Drives one guest through its exported functions, as a host would, and prints the frames that it leaves.
+//! Drives one guest through its exported functions like a host, and prints the frames it sends.
 //!
-//! Calls that leave are called `a`, `b`, `c` in their order; handles of required services are 70, 71, …
+//! Outbound calls are named `a`, `b`, `c` in their order. Handles of required services are 70, 71,
+//! …
 
 use parigot_abi::control::{CONTROL_BYTES, ControlView, NEVER, NO_CALL, YIELD_NOW_OFFSET};
 use parigot_abi::frame::{Level, NO_DEADLINE, flags};
@@ -19,22 +20,22 @@ use crate::greeting::{
     FetchGreetingRequest, FetchGreetingResponse, Greeting, GreetingClient, GreetingServer,
 };
 
-/// A frame for the guest, whole.
+/// A whole frame for the guest.
 pub(crate) type Inbound = Vec<u8>;
 
-/// A guest and the time that it is told.
+/// A guest and its clock.
 pub(crate) struct Guest {
     control: usize,
-    /// Monotonic time of the turns to come.
+    /// Monotonic time of the next turn.
     pub(crate) now_ns: u64,
-    /// Tasks that each turn may poll.
+    /// Largest number of polls in a turn.
     pub(crate) max_polls: u32,
-    /// The largest message, said at the start.
+    /// Largest message in bytes, sent in the start frame.
     pub(crate) message_bytes_max: u32,
     calls: Vec<u64>,
 }
 
-/// What a guest exports that is nothing but a `Greeting`.
+/// Exports of a guest with `Greeting` as its only service.
 struct GreetingAlone;
 
 impl<S: Ready + Greeting> Exports<S> for GreetingAlone {
@@ -54,13 +55,13 @@ impl Guest {
         }
     }
 
-    /// A guest that has been told nothing yet and exports `S` as `Greeting`.
+    /// Opens a guest that exports `S` as `Greeting`, without a first turn.
     pub(crate) fn service<S: Ready + Greeting>() -> Self {
         const REQUIRES: &[&Service] = &[<GreetingClient as Client>::SERVICE];
         Guest::open(Definition::service::<S, GreetingAlone>(REQUIRES))
     }
 
-    /// A service that is ready for calls.
+    /// Opens a service and runs it until it is ready for calls.
     pub(crate) fn serving<S: Ready + Greeting>() -> Self {
         let mut guest = Guest::service::<S>();
         guest.start();
@@ -68,7 +69,7 @@ impl Guest {
         guest
     }
 
-    /// A guest that has been told nothing yet, requires `Greeting` and runs `main`.
+    /// Opens a guest that requires `Greeting` and runs `main`, without a first turn.
     pub(crate) fn program<F>(main: fn(Context) -> F) -> Self
     where
         F: Future<Output = Result<Exit, Error>> + 'static,
@@ -79,7 +80,7 @@ impl Guest {
         ))
     }
 
-    /// A program that has been told its start, and what it left besides the manifest.
+    /// Opens a program and runs its first turn. Also returns its frames except the manifest.
     pub(crate) fn started<F>(main: fn(Context) -> F) -> (Self, Vec<String>)
     where
         F: Future<Output = Result<Exit, Error>> + 'static,
@@ -89,24 +90,24 @@ impl Guest {
         (guest, trace)
     }
 
-    /// The first turn. Returns what the guest left besides the manifest.
+    /// Runs the first turn. Returns its frames except the manifest.
     pub(crate) fn start(&mut self) -> Vec<String> {
         let start = start(self.message_bytes_max);
         let mut trace = self.turn([start]);
         assert!(
             trace.remove(0).starts_with("manifest"),
-            "the first frame is the manifest"
+            "the first frame must be the manifest"
         );
         trace
     }
 
-    /// One turn in which all goes well. Returns a line for each frame that the guest left.
+    /// Runs a turn that must succeed. Returns a line for each frame in the outbox.
     pub(crate) fn turn(&mut self, frames: impl IntoIterator<Item = Inbound>) -> Vec<String> {
         assert_eq!(self.turn_status(frames), TURN_OK, "{}", self.panic_text());
         self.outbox()
     }
 
-    /// One turn. Returns its status.
+    /// Runs a turn. Returns its status.
     pub(crate) fn turn_status(&mut self, frames: impl IntoIterator<Item = Inbound>) -> u32 {
         let prologue = Prologue {
             monotonic_ns: self.now_ns,
@@ -117,7 +118,7 @@ impl Guest {
         self.turn_raw(&inbox)
     }
 
-    /// One turn with that inbox. Returns its status.
+    /// Runs a turn with these bytes as inbox. Returns its status.
     pub(crate) fn turn_raw(&mut self, inbox: &[u8]) -> u32 {
         if self.view().inbox_capacity < inbox.len() as u64 {
             // SAFETY: the guest is open until `self` is dropped.
@@ -125,7 +126,8 @@ impl Guest {
         }
         let address =
             std::ptr::with_exposed_provenance_mut::<u8>(self.view().inbox_address as usize);
-        // SAFETY: the inbox has that capacity, and the guest does not run now; the control block is the guest's.
+        // SAFETY: the inbox has that capacity, the guest is not running, and `control` is its
+        // handle.
         unsafe {
             address.copy_from_nonoverlapping(inbox.as_ptr(), inbox.len());
             turn::turn(self.control, inbox.len(), self.max_polls)
@@ -134,22 +136,27 @@ impl Guest {
 
     pub(crate) fn view(&self) -> ControlView {
         let bytes = memory(self.control as u64, CONTROL_BYTES as u64);
-        ControlView::read(bytes.as_slice().try_into().expect("a control block's size"))
+        ControlView::read(
+            bytes
+                .as_slice()
+                .try_into()
+                .expect("a control block must have its size"),
+        )
     }
 
     pub(crate) fn panic_text(&self) -> String {
         let view = self.view();
         assert!(view.panic_bytes <= view.panic_capacity);
         String::from_utf8(memory(view.panic_address, view.panic_bytes))
-            .expect("a panic's text is UTF-8")
+            .expect("the panic text must be UTF-8")
     }
 
-    /// When the guest wants its next turn, or `None`.
+    /// Returns the time of the next turn that the guest requests.
     pub(crate) fn wake_at_ns(&self) -> Option<u64> {
         Some(self.view().wake_at_ns).filter(|at| *at != NEVER)
     }
 
-    /// Where the host asks for the end of a turn.
+    /// Returns the address of the cell by which the host ends a turn.
     pub(crate) fn yield_cell(&self) -> usize {
         self.control + YIELD_NOW_OFFSET
     }
@@ -158,15 +165,15 @@ impl Guest {
         let view = self.view();
         let bytes = memory(view.outbox_address, view.outbox_committed);
         Frames::new(&bytes)
-            .map(|frame| self.line(&frame.expect("a frame of the guest is whole")))
+            .map(|frame| self.line(&frame.expect("frames of the guest must be valid")))
             .collect()
     }
 
     fn line(&mut self, frame: &Frame<'_>) -> String {
         let header = &frame.header;
-        match frame.kind().expect("a kind of this version") {
+        match frame.kind().expect("the kind must be known") {
             Kind::Manifest => {
-                manifest_line(&Manifest::read(frame.payload).expect("a manifest is whole"))
+                manifest_line(&Manifest::read(frame.payload).expect("the manifest must be valid"))
             }
             Kind::Launch => "launch".into(),
             Kind::Call => {
@@ -190,7 +197,7 @@ impl Guest {
             .calls
             .iter()
             .rposition(|known| *known == number)
-            .expect("a call that was made");
+            .expect("the call must have been made");
         char::from(b'a' + place as u8)
     }
 
@@ -198,7 +205,7 @@ impl Guest {
         self.calls[letter as usize - 'a' as usize]
     }
 
-    /// A reply with that greeting.
+    /// Returns a reply with this greeting.
     pub(crate) fn reply(&self, letter: char, greeting: &str) -> Inbound {
         let payload = FetchGreetingResponse {
             greeting: greeting.into(),
@@ -207,7 +214,7 @@ impl Guest {
         self.reply_payload(letter, &payload)
     }
 
-    /// A reply with that payload.
+    /// Returns a reply with this payload.
     pub(crate) fn reply_payload(&self, letter: char, payload: &[u8]) -> Inbound {
         let header = Header {
             number: self.number(letter),
@@ -216,7 +223,7 @@ impl Guest {
         frame(header, |frame| frame.payload(payload))
     }
 
-    /// A reply with that number of the service's error enum.
+    /// Returns a reply with a number of the service's error enum.
     pub(crate) fn reply_error(&self, letter: char, error: i32) -> Inbound {
         let flags = flags::SERVICE_ERROR;
         let header = Header {
@@ -228,7 +235,7 @@ impl Guest {
         frame(header, |frame| frame)
     }
 
-    /// A reply with that failure.
+    /// Returns a reply with a failure.
     pub(crate) fn reply_failure(
         &self,
         letter: char,
@@ -249,14 +256,14 @@ impl Guest {
 
 impl Drop for Guest {
     fn drop(&mut self) {
-        // SAFETY: the guest is open, and used for the last time.
+        // SAFETY: the guest is open and not used again.
         unsafe { turn::close(self.control) };
     }
 }
 
 fn memory(address: u64, bytes: u64) -> Vec<u8> {
     let start = std::ptr::with_exposed_provenance::<u8>(address as usize);
-    // SAFETY: the control block says so; the guest does not run now.
+    // SAFETY: the addresses come from the control block, and the guest is not running.
     unsafe { std::slice::from_raw_parts(start, bytes as usize) }.to_vec()
 }
 
@@ -302,14 +309,14 @@ fn method_text(
 
 fn call_text(frame: &Frame<'_>) -> String {
     let header = &frame.header;
-    let request = FetchGreetingRequest::decode(frame.payload).expect("a request is whole");
+    let request = FetchGreetingRequest::decode(frame.payload).expect("the request must be valid");
     let deadline = match header.deadline_ns {
         NO_DEADLINE => String::new(),
         deadline => format!(", by {deadline}"),
     };
     let pairs = frame
         .metadata_pairs()
-        .map(|pair| pair.expect("metadata is whole"));
+        .map(|pair| pair.expect("metadata must be valid"));
     let metadata: String = pairs
         .map(|(key, value)| format!(", {key}={value}"))
         .collect();
@@ -324,17 +331,18 @@ fn reply_text(frame: &Frame<'_>) -> String {
     if frame.header.flags & flags::SERVICE_ERROR != 0 {
         return format!("error {}", status as i32);
     }
-    let code = Code::from_number(status).expect("a code of this version");
+    let code = Code::from_number(status).expect("the code must be known");
     if code != Code::Ok {
         let Detail { cause, message, .. } = Detail::read(frame.detail);
         return format!("{code} ({cause}){}", after(": ", &message));
     }
-    let response = FetchGreetingResponse::decode(frame.payload).expect("a response is whole");
+    let response =
+        FetchGreetingResponse::decode(frame.payload).expect("the response must be valid");
     format!("OK{}", after(" ", &response.greeting))
 }
 
 fn log_line(frame: &Frame<'_>) -> String {
-    let level = Level::from_number(frame.header.status).expect("a level of this version");
+    let level = Level::from_number(frame.header.status).expect("the level must be known");
     let call = match frame.header.number {
         NO_CALL => String::new(),
         number => format!(" for {number}"),
@@ -343,7 +351,7 @@ fn log_line(frame: &Frame<'_>) -> String {
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text is UTF-8")
+    String::from_utf8(bytes.to_vec()).expect("text must be UTF-8")
 }
 
 fn after(separator: &str, text: &str) -> String {
@@ -354,7 +362,7 @@ fn after(separator: &str, text: &str) -> String {
     }
 }
 
-/// A frame, parts by `build`.
+/// Returns a frame whose parts `build` adds.
 pub(crate) fn frame(
     header: Header,
     build: impl FnOnce(FrameBuilder<'_>) -> FrameBuilder<'_>,
@@ -362,16 +370,16 @@ pub(crate) fn frame(
     let mut bytes = Vec::new();
     build(FrameBuilder::new(&mut bytes, header))
         .finish()
-        .expect("a test's frame is short");
+        .expect("a frame of a test must be short");
     bytes
 }
 
-/// The start, with one argument and one variable.
+/// Returns a start frame with arguments and environment variables.
 pub(crate) fn start(message_bytes_max: u32) -> Inbound {
     start_frame(message_bytes_max, false)
 }
 
-/// The same from a host that wants descriptors.
+/// Returns a start frame that requests descriptors.
 pub(crate) fn start_and_describe() -> Inbound {
     start_frame(1 << 20, true)
 }
@@ -387,11 +395,13 @@ fn start_frame(message_bytes_max: u32, descriptors: bool) -> Inbound {
         env: vec![("GREETING", "loud"), ("GREETING", "quiet")],
     };
     let mut bytes = Vec::new();
-    start.write(&mut bytes).expect("a test's frame is short");
+    start
+        .write(&mut bytes)
+        .expect("a frame of a test must be short");
     bytes
 }
 
-/// All that the guest requires is ready.
+/// Returns a launched frame: every required service is ready.
 pub(crate) fn launched(handles: &[u32]) -> Inbound {
     let payload: Vec<u8> = handles
         .iter()
@@ -400,12 +410,12 @@ pub(crate) fn launched(handles: &[u32]) -> Inbound {
     frame(Header::new(Kind::Launched), |frame| frame.payload(&payload))
 }
 
-/// A call of `Greeting.FetchGreeting`.
+/// Returns a call of `Greeting.FetchGreeting`.
 pub(crate) fn call(number: u64, tongue: i32) -> Inbound {
     call_by(number, tongue, NO_DEADLINE)
 }
 
-/// The same with a deadline.
+/// Returns a call with a deadline.
 pub(crate) fn call_by(number: u64, tongue: i32, deadline_ns: u64) -> Inbound {
     let payload = FetchGreetingRequest { tongue }.encode_to_vec();
     call_frame(
@@ -418,7 +428,7 @@ pub(crate) fn call_by(number: u64, tongue: i32, deadline_ns: u64) -> Inbound {
     )
 }
 
-/// A call as that header says, with that payload, an id, and metadata.
+/// Returns a call with this header and payload, an id, and metadata.
 pub(crate) fn call_frame(header: Header, payload: &[u8]) -> Inbound {
     let id = CallId::from_random(header.number.into()).to_wire();
     frame(Header { id, ..header }, |frame| {
@@ -429,7 +439,7 @@ pub(crate) fn call_frame(header: Header, payload: &[u8]) -> Inbound {
     })
 }
 
-/// Nobody waits for that call any more.
+/// Returns the cancellation of a call.
 pub(crate) fn cancel(number: u64) -> Inbound {
     frame(
         Header {
@@ -440,7 +450,7 @@ pub(crate) fn cancel(number: u64) -> Inbound {
     )
 }
 
-/// The guest shall leave.
+/// Returns a stop frame.
 pub(crate) fn stop() -> Inbound {
     frame(Header::new(Kind::Stop), |frame| frame)
 }

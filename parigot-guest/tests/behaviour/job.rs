@@ -1,4 +1,4 @@
-//! Jobs: what goes on behind a call.
+//! Jobs that outlive their calls.
 
 use core::cell::RefCell;
 use core::future::pending;
@@ -23,7 +23,8 @@ impl IdType for TicketIdType {
 
 const KEEPING: Duration = Duration::from_millis(10);
 
-/// Tongue 0 orders what another service greets with, 1 asks how far that is, 2 waits for it for a while, 3 cancels it, 4 orders what never ends.
+/// Tongue 0 starts a job that calls another service, 1 queries the job, 2 waits for it, 3 cancels
+/// it, and 4 starts a job that never ends.
 struct Kitchen {
     orders: Jobs<TicketId, String>,
     ordered: RefCell<Option<TicketId>>,
@@ -59,7 +60,7 @@ impl Greeting for Kitchen {
         let ticket = self.ordered.borrow().unwrap_or(TicketId::ZERO);
         let greeting = match request.tongue {
             0 => {
-                let greeting = GreetingClient::locate(cx).expect("it is required");
+                let greeting = GreetingClient::locate(cx).expect("Greeting must be required");
                 self.order(async move {
                     let reply = greeting.fetch_greeting(request).await;
                     reply.map_or_else(|error| error.to_string(), |reply| reply.greeting)
@@ -83,18 +84,22 @@ fn after(guest: &mut Guest, time: Duration) -> Vec<String> {
 }
 
 #[test]
-fn a_job_outlives_its_call_and_its_result_is_kept_for_a_while() {
+fn a_job_outlives_its_call_and_keeps_its_result() {
     let mut guest = Guest::serving::<Kitchen>();
     let deadline_ns = guest.now_ns + 1;
     assert_eq!(guest.turn([call(1, 1)]), ["reply 1: OK Unknown"]);
-    // The work inherits no deadline, and begins behind the answer.
+    // The job inherits no deadline, and starts after the reply.
     assert_eq!(
         guest.turn([call_by(2, 0, deadline_ns)]),
         ["reply 2: OK ordered", "call a: 70.0 tongue 0"]
     );
     guest.now_ns = deadline_ns;
     assert_eq!(guest.turn([cancel(2), call(3, 1)]), ["reply 3: OK Running"]);
-    assert_eq!(guest.wake_at_ns(), None, "there is nothing to be forgotten");
+    assert_eq!(
+        guest.wake_at_ns(),
+        None,
+        "without results there must be no timer"
+    );
 
     let pizza = guest.reply('a', "pizza");
     assert!(guest.turn([pizza]).is_empty());
@@ -112,13 +117,13 @@ fn a_job_outlives_its_call_and_its_result_is_kept_for_a_while() {
     assert_eq!(
         guest.wake_at_ns(),
         None,
-        "it is forgotten, and nothing is left"
+        "the sweeping task must have ended"
     );
     assert_eq!(guest.turn([call(6, 1)]), ["reply 6: OK Unknown"]);
 }
 
 #[test]
-fn there_are_no_more_jobs_than_there_may_be() {
+fn the_number_of_jobs_is_limited() {
     let mut guest = Guest::serving::<Kitchen>();
     assert_eq!(
         guest.turn([call(1, 0), call(2, 4)])[..2],
@@ -126,7 +131,7 @@ fn there_are_no_more_jobs_than_there_may_be() {
     );
     let refused = "reply 3: OK there are 2 jobs already, the most that there may be";
     assert_eq!(guest.turn([call(3, 4)]), [refused]);
-    // One that has ended counts until it is forgotten.
+    // An ended job counts until its result is discarded.
     let pizza = guest.reply('a', "pizza");
     assert_eq!(guest.turn([pizza, call(3, 4)]), [refused]);
     guest.now_ns += KEEPING.as_nanos() as u64;
@@ -134,7 +139,7 @@ fn there_are_no_more_jobs_than_there_may_be() {
 }
 
 #[test]
-fn a_job_is_cancelled_with_what_it_waits_for() {
+fn cancelling_a_job_cancels_its_calls() {
     let mut guest = Guest::serving::<Kitchen>();
     guest.turn([call(1, 0)]);
     assert_eq!(guest.turn([call(2, 3)]), ["cancel a", "reply 2: OK true"]);
@@ -142,7 +147,7 @@ fn a_job_is_cancelled_with_what_it_waits_for() {
         guest.turn([call(3, 3), call(4, 1)]),
         ["reply 3: OK false", "reply 4: OK Unknown"]
     );
-    // A result is forgotten before its time.
+    // Cancelling an ended job discards its result early.
     guest.turn([call(5, 0)]);
     let pizza = guest.reply('b', "pizza");
     guest.turn([pizza]);
@@ -153,7 +158,7 @@ fn a_job_is_cancelled_with_what_it_waits_for() {
 }
 
 #[test]
-fn who_waits_is_told_at_the_end_or_when_the_time_is_over() {
+fn wait_returns_at_the_end_or_at_the_limit() {
     let mut guest = Guest::serving::<Kitchen>();
     guest.turn([call(1, 0)]);
     assert!(guest.turn([call(2, 2)]).is_empty());
@@ -176,23 +181,21 @@ fn who_waits_is_told_at_the_end_or_when_the_time_is_over() {
 }
 
 #[test]
-fn a_service_does_not_wait_for_jobs_when_it_is_to_leave() {
+fn a_stopped_service_does_not_wait_for_jobs() {
     let mut guest = Guest::serving::<Kitchen>();
     guest.turn([call(1, 4)]);
     assert_eq!(guest.turn([stop()]), ["exit 0"]);
 }
 
 #[test]
-fn a_job_that_cancels_itself_goes_on_to_its_end_and_leaves_nothing() {
+fn a_job_that_cancels_itself_ends_without_result() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         cx.launch().await?;
         let jobs: Jobs<TicketId, Rc<()>> = Jobs::new(&cx).at_most(1);
         let result = Rc::new(());
-        let (own_jobs, own_result, id) = (
-            jobs.clone(),
-            Rc::clone(&result),
-            Rc::new(RefCell::new(TicketId::ZERO)),
-        );
+        let own_jobs = jobs.clone();
+        let own_result = Rc::clone(&result);
+        let id = Rc::new(RefCell::new(TicketId::ZERO));
         let own_id = Rc::clone(&id);
         let started = jobs.start(async move {
             own_jobs.cancel(*own_id.borrow());

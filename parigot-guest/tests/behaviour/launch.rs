@@ -1,4 +1,4 @@
-//! From the start to the first call.
+//! From the start of a guest to its first call.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Greeting for Greeter {
 }
 
 #[test]
-fn a_service_sends_its_manifest_then_launches_then_serves() {
+fn a_service_sends_its_manifest_launches_and_serves() {
     let mut guest = Guest::service::<Greeter>();
     let service = "greeting.v1.Greeting(FetchGreeting)#7";
     let manifest = format!("manifest: exports {service}; requires {service}");
@@ -36,7 +36,7 @@ fn a_service_sends_its_manifest_then_launches_then_serves() {
 }
 
 #[test]
-fn a_manifest_has_descriptors_if_the_host_asks_for_them() {
+fn a_manifest_has_descriptors_on_request() {
     let mut guest = Guest::service::<Greeter>();
     let service = "greeting.v1.Greeting(FetchGreeting)#7 with what the generator writes";
     let manifest = format!("manifest: exports {service}; requires {service}");
@@ -47,7 +47,7 @@ fn a_manifest_has_descriptors_if_the_host_asks_for_them() {
 }
 
 #[test]
-fn a_manifest_has_the_budgets_and_deadlines_of_methods() {
+fn a_manifest_has_budgets_and_deadlines() {
     static SLOW: Service = Service {
         name: "slow.v1.Slow",
         schema: 0,
@@ -76,7 +76,7 @@ fn a_manifest_has_the_budgets_and_deadlines_of_methods() {
     assert!(SLOW.methods[1].is_idempotent() && !SLOW.methods[0].is_idempotent());
 }
 
-/// A service that asks another one before it is ready.
+/// A service that makes a call before it is ready.
 struct Kitchen {
     greeting: String,
 }
@@ -105,7 +105,7 @@ impl Greeting for Kitchen {
 }
 
 #[test]
-fn a_service_answers_the_launch_when_ready_has_made_it() {
+fn a_service_confirms_the_launch_after_ready() {
     let mut guest = Guest::service::<Kitchen>();
     assert_eq!(guest.start(), ["launch"]);
     assert_eq!(guest.turn([launched(&[70])]), ["call a: 70.0 tongue 1"]);
@@ -118,7 +118,7 @@ fn a_service_answers_the_launch_when_ready_has_made_it() {
 }
 
 #[test]
-fn a_service_that_is_not_ready_says_why() {
+fn a_failed_ready_reports_its_reason() {
     let mut guest = Guest::service::<Kitchen>();
     guest.start();
     guest.turn([launched(&[70])]);
@@ -160,15 +160,15 @@ fn a_launch_that_the_host_refuses_fails() {
     let refusal = frame(header, |frame| {
         frame.detail(&Detail::new(
             Cause::Unreachable,
-            "nobody exports greeting.v1.Greeting",
+            "no guest exports greeting.v1.Greeting",
         ))
     });
-    let why = "UNAVAILABLE: unreachable: nobody exports greeting.v1.Greeting";
-    assert_eq!(guest.turn([refusal]), [format!("exit 1: {why}")]);
+    let reason = "UNAVAILABLE: unreachable: no guest exports greeting.v1.Greeting";
+    assert_eq!(guest.turn([refusal]), [format!("exit 1: {reason}")]);
 }
 
 #[test]
-fn what_is_not_required_or_not_launched_cannot_be_located() {
+fn locate_needs_a_requirement_and_a_launch() {
     static OTHER: Service = Service {
         name: "other.v1.Other",
         schema: 0,

@@ -33,7 +33,7 @@ fn each_level_has_its_macro() {
 }
 
 #[test]
-fn a_line_is_about_the_call_of_its_context_or_of_the_running_task() {
+fn a_line_names_the_call_of_its_context_or_task() {
     struct Greeter {
         cx: Context,
     }
@@ -54,7 +54,7 @@ fn a_line_is_about_the_call_of_its_context_or_of_the_running_task() {
             info!(self.cx, "the service's");
             let background = cx.background();
             cx.background()
-                .spawn(async move { info!(background, "nobody's") });
+                .spawn(async move { info!(background, "no call's") });
             Ok(FetchGreetingResponse::default())
         }
     }
@@ -65,12 +65,12 @@ fn a_line_is_about_the_call_of_its_context_or_of_the_running_task() {
             "Info for 1: the call's",
             "Info for 1: the service's",
             "reply 1: OK",
-            "Info: nobody's"
+            "Info: no call's"
         ]
     );
 }
 
-/// Logs while it is printed.
+/// Logs while it is formatted.
 struct Chatty<'a>(&'a Context);
 
 impl fmt::Display for Chatty<'_> {
@@ -93,7 +93,7 @@ fn a_value_may_log_while_it_is_logged() {
 }
 
 #[test]
-fn a_line_is_cut_where_a_message_would_be_too_large() {
+fn a_line_is_cut_at_the_message_limit() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         info!(cx, "12345678ü");
         Ok(Exit::SUCCESS)

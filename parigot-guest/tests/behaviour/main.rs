@@ -1,17 +1,19 @@
-//! What a guest does, seen from the host: inboxes go in, and the trace of frames that come out is the contract.
+//! Behaviour of a guest as the host sees it: each test writes inboxes and compares the trace of
+//! frames in the outbox, which is the contract.
 
 mod call;
 mod cancel;
 mod context;
 mod deadline;
+mod exit;
+mod fast_path;
 mod future;
-#[expect(unreachable_pub, reason = "as the generator would write it")]
+#[expect(unreachable_pub, reason = "written like the generator's output")]
 mod greeting;
 mod handlers;
 mod harness;
 mod job;
 mod launch;
-mod leave;
 mod log;
 mod serve;
 mod time;

@@ -1,4 +1,4 @@
-//! Calls that arrive.
+//! Inbound calls.
 
 use parigot_abi::{Code, Header, Kind};
 use parigot_guest::prost::Message;
@@ -9,7 +9,7 @@ use parigot_guest::{
 use crate::greeting::*;
 use crate::harness::{Guest, call, call_frame, cancel, launched};
 
-/// Answers by tongue.
+/// Has a different answer for each tongue.
 #[derive(Default)]
 struct Greeter;
 
@@ -23,11 +23,11 @@ impl Greeting for Greeter {
             0 => Err(GreetErr::NoError),
             1 => Err(GreetErr::UnknownLang),
             2 => {
-                let greeting = GreetingClient::locate(cx).expect("it is required");
+                let greeting = GreetingClient::locate(cx).expect("Greeting must be required");
                 let reply = greeting
                     .fetch_greeting(FetchGreetingRequest { tongue: 3 })
                     .await;
-                Ok(reply.expect("the test answers"))
+                Ok(reply.expect("the test must reply"))
             }
             many => Ok(FetchGreetingResponse {
                 greeting: "o".repeat(many as usize),
@@ -59,18 +59,17 @@ fn handlers_run_side_by_side() {
 }
 
 #[test]
-fn error_number_0_is_no_error_and_fails_as_internal() {
+fn error_number_0_fails_as_internal() {
     let mut guest = Guest::serving::<Greeter>();
     assert_eq!(
         guest.turn([call(1, 0)]),
-        [
-            "reply 1: INTERNAL (answered): the service failed with error number 0, which means no error: NO_ERROR"
-        ]
+        ["reply 1: INTERNAL (answered): \
+             the service failed with error number 0, which means no error: NO_ERROR"]
     );
 }
 
 #[test]
-fn a_request_that_is_no_message_is_refused() {
+fn an_undecodable_request_is_refused() {
     let mut guest = Guest::serving::<Greeter>();
     let trace = guest.turn([call_frame(
         Header {
@@ -88,7 +87,7 @@ fn a_request_that_is_no_message_is_refused() {
 }
 
 #[test]
-fn a_method_or_service_that_is_not_there_is_unimplemented() {
+fn an_unknown_method_or_service_is_unimplemented() {
     let mut guest = Guest::serving::<Greeter>();
     let method = Header {
         number: 1,
@@ -110,7 +109,7 @@ fn a_method_or_service_that_is_not_there_is_unimplemented() {
 }
 
 #[test]
-fn a_response_that_is_too_large_becomes_a_failure() {
+fn a_too_large_response_becomes_a_failure() {
     let mut guest = Guest::service::<Greeter>();
     guest.message_bytes_max = 100;
     guest.start();
@@ -119,16 +118,17 @@ fn a_response_that_is_too_large_becomes_a_failure() {
         guest.turn([call(1, 98), call(2, 99)]),
         [
             format!("reply 1: OK {}", "o".repeat(98)).as_str(),
-            "reply 2: RESOURCE_EXHAUSTED (answer lost): a message of 101 bytes, and at most 100 are let through",
+            "reply 2: RESOURCE_EXHAUSTED (answer lost): \
+             a message of 101 bytes, and at most 100 are let through",
         ]
     );
 }
 
 #[test]
-fn a_cancelled_handler_is_dropped_and_answers_that_it_was() {
+fn a_cancelled_handler_is_dropped_and_answered() {
     let mut guest = Guest::serving::<Greeter>();
     assert_eq!(guest.turn([call(1, 2)]), ["call a: 70.0 tongue 3"]);
-    // The handler's own call goes with it.
+    // The handler's nested call is cancelled with it.
     assert_eq!(
         guest.turn([cancel(1)]),
         [
@@ -140,7 +140,7 @@ fn a_cancelled_handler_is_dropped_and_answers_that_it_was() {
 }
 
 #[test]
-fn a_cancelled_handler_that_had_not_begun_never_begins() {
+fn a_handler_cancelled_before_its_start_never_runs() {
     let mut guest = Guest::serving::<Greeter>();
     assert_eq!(
         guest.turn([call(1, 2), cancel(1)]),
@@ -150,7 +150,7 @@ fn a_cancelled_handler_that_had_not_begun_never_begins() {
 }
 
 #[test]
-fn a_cancel_that_crosses_the_answer_is_ignored() {
+fn a_cancel_that_crosses_the_reply_is_ignored() {
     let mut guest = Guest::serving::<Greeter>();
     assert_eq!(guest.turn([call(1, 3)]), ["reply 1: OK ooo"]);
     assert!(guest.turn([cancel(1)]).is_empty());
@@ -201,7 +201,7 @@ impl Server<Plain> for Get {
 }
 
 #[test]
-fn a_service_without_an_error_enum_fails_with_a_status() {
+fn a_service_without_error_enum_fails_with_a_status() {
     struct GetAlone;
     impl Exports<Plain> for GetAlone {
         const ALL: &'static [Export<Plain>] = &[Export::new::<Get>()];
@@ -222,7 +222,7 @@ fn a_service_without_an_error_enum_fails_with_a_status() {
 }
 
 #[test]
-fn a_request_is_decoded_whatever_stands_around_it() {
+fn a_request_is_decoded_at_any_place_in_the_inbox() {
     let mut guest = Guest::serving::<Greeter>();
     let payload = FetchGreetingRequest { tongue: 5 }.encode_to_vec();
     let header = |number| Header {

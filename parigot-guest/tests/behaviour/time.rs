@@ -59,7 +59,7 @@ fn sleeps_end_in_the_order_of_their_ends() {
 }
 
 #[test]
-fn a_sleep_that_is_dropped_wakes_nobody() {
+fn a_dropped_sleep_wakes_no_task() {
     async fn main(cx: Context) -> Result<Exit, Error> {
         or(
             cx.sleep(Duration::from_secs(9)),

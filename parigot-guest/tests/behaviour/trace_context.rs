@@ -1,4 +1,4 @@
-//! The trace context of a call goes along with the calls that are made for it.
+//! Nested calls carry the trace context of their call.
 
 use parigot_abi::{Header, Kind};
 use parigot_guest::{Client, Context};
@@ -8,7 +8,7 @@ use crate::deadline::Spawner;
 use crate::greeting::*;
 use crate::harness::{Guest, Inbound, call, frame};
 
-/// A call that bears a trace context and something else.
+/// Returns a call with a trace context and other metadata.
 fn traced(number: u64, tongue: i32) -> Inbound {
     let payload = FetchGreetingRequest { tongue }.encode_to_vec();
     frame(
@@ -26,7 +26,7 @@ fn traced(number: u64, tongue: i32) -> Inbound {
     )
 }
 
-/// Passes each call on, with metadata of its own that the tongue says.
+/// Forwards each call; the tongue selects metadata of the nested call.
 #[derive(Default)]
 struct Relay;
 
@@ -36,7 +36,7 @@ impl Greeting for Relay {
         cx: &Context,
         request: FetchGreetingRequest,
     ) -> Result<FetchGreetingResponse, GreetErr> {
-        let greeting = GreetingClient::locate(cx).expect("it is required");
+        let greeting = GreetingClient::locate(cx).expect("Greeting must be required");
         let greeting = match request.tongue {
             1 => greeting.with_metadata("size", "big"),
             2 => greeting.with_metadata("traceparent", "mine"),
@@ -51,7 +51,7 @@ impl Greeting for Relay {
 }
 
 #[test]
-fn a_call_bears_the_trace_of_the_call_that_it_is_made_for_unless_it_has_its_own() {
+fn a_nested_call_inherits_or_replaces_the_trace() {
     let mut guest = Guest::serving::<Relay>();
     assert_eq!(
         guest.turn([traced(1, 0)]),
@@ -81,7 +81,7 @@ fn each_of_two_handlers_has_its_own_trace() {
 }
 
 #[test]
-fn what_is_spawned_passes_on_the_trace_of_its_context() {
+fn a_spawned_task_inherits_the_trace_of_its_context() {
     let mut guest = Guest::serving::<Spawner>();
     let sent = guest.turn([traced(1, 0)]);
     let calls: Vec<_> = sent

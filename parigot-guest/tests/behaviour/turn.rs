@@ -1,4 +1,4 @@
-//! What bounds a turn, and what breaks it.
+//! Limits of a turn, malformed inboxes and panics.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -62,9 +62,9 @@ fn max_polls_ends_the_turn_with_more_to_do() {
 }
 
 #[test]
-fn the_yield_cell_ends_the_turn_after_the_task_that_is_polled() {
+fn the_yield_cell_ends_the_turn_after_this_poll() {
     let mut guest = Guest::program(three_tasks);
-    // SAFETY: the cell is the host's to write.
+    // SAFETY: the cell is an atomic in the control block, which the host may write.
     let cell = unsafe { &*std::ptr::with_exposed_provenance::<AtomicU32>(guest.yield_cell()) };
     cell.store(1, Ordering::Relaxed);
     assert!(guest.start().is_empty());
@@ -99,13 +99,13 @@ fn a_failure_waits_for_a_turn_that_polls() {
         let reply = GreetingClient::locate(&cx)?
             .fetch_greeting(FetchGreetingRequest { tongue: 1 })
             .await;
-        info!(cx, "{}", reply.expect_err("it fails"));
+        info!(cx, "{}", reply.expect_err("the call must fail"));
         Ok(Exit::SUCCESS)
     }
     let (mut guest, _) = Guest::started(main);
     guest.turn([launched(&[70])]);
     guest.max_polls = 0;
-    // Not the first frame of its inbox, so that what is kept begins elsewhere.
+    // Behind another frame, so that the copied frame does not begin at the start of the inbox.
     assert!(
         guest
             .turn([
@@ -118,7 +118,7 @@ fn a_failure_waits_for_a_turn_that_polls() {
     assert_eq!(guest.turn([]), ["Info: UNKNOWN_LANG", "exit 0"]);
 }
 
-/// Spoils a good inbox and reads what the guest says of it.
+/// Makes a valid inbox invalid, and compares the panic text that the guest leaves.
 fn check_malformed(spoil: impl FnOnce(&mut Vec<u8>), expected: &str) {
     let mut guest = Guest::serving::<Greeter>();
     let mut inbox = Prologue {
@@ -134,7 +134,7 @@ fn check_malformed(spoil: impl FnOnce(&mut Vec<u8>), expected: &str) {
 }
 
 #[test]
-fn a_malformed_inbox_is_told_and_breaks_nothing() {
+fn a_malformed_inbox_is_reported() {
     check_malformed(
         |inbox| inbox.truncate(9),
         "at byte 8: expected a prologue of 16 bytes",
@@ -214,7 +214,7 @@ impl Greeting for Greeter {
 
 #[cfg(feature = "std")]
 #[test]
-fn a_panic_leaves_its_text_the_frames_before_it_and_the_call_that_it_served() {
+fn a_panic_leaves_its_text_frames_and_call() {
     let mut guest = Guest::serving::<Greeter>();
     let status = catch_unwind(AssertUnwindSafe(|| {
         guest.turn_status([call(1, 0), call(2, 13)])
@@ -246,7 +246,7 @@ fn a_panic_elsewhere_leaves_no_text() {
 }
 
 #[test]
-fn the_control_block_shows_whom_the_task_works_for() {
+fn the_control_block_shows_the_call_of_the_task() {
     #[derive(Default)]
     struct Shows;
 
@@ -274,7 +274,7 @@ fn the_control_block_shows_whom_the_task_works_for() {
 }
 
 #[test]
-fn an_inbox_that_grows_is_announced() {
+fn a_grown_inbox_is_announced() {
     let mut guest = Guest::serving::<Greeter>();
     let before = guest.view().inbox_capacity;
     let many: Vec<_> = (1..=1_000).map(|number| call(number, 0)).collect();

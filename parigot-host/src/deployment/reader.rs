@@ -1,4 +1,4 @@
-//! Reads the text of a deployment file, and writes down all that is wrong with it.
+//! Reads single values of a deployment file and collects all errors with their positions.
 
 use std::collections::BTreeMap;
 use std::ops::{Range, RangeInclusive};
@@ -10,74 +10,34 @@ use miette::NamedSource;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::{
-    BUDGET_MAX, Deployment, DeploymentError, GuestSpec, MANIFEST_VERSION, Mistake, REPLICAS_MAX,
-    RestartAfter, Role, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT,
-};
-use crate::error::Complaint;
-use crate::spelling;
+use super::spec::{Deployment, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT};
+use crate::error::suggest;
+use crate::error::{ConfigError, ConfigErrorKind};
 
-const FILE_KEYS: &[&str] = &[
-    "manifest_version",
-    "startup_deadline",
-    "shutdown_deadline",
-    "service",
-    "program",
-    "process",
-    "network",
-];
 pub(super) const SIZE_UNITS: &[(&str, u64)] =
     &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
 pub(super) const DURATION_UNITS_MS: &[(&str, u64)] =
     &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
-impl Role {
-    /// The table of the file that holds guests of this role.
-    const fn table(self) -> &'static str {
-        match self {
-            Role::Service => "service",
-            Role::Program => "program",
-        }
-    }
-
-    const fn keys(self) -> &'static [&'static str] {
-        match self {
-            Role::Service => &[
-                "wasm",
-                "args",
-                "env",
-                "memory",
-                "budget",
-                "log",
-                "deadline",
-                "restart",
-                "max_restarts",
-                "max_seconds",
-                "replicas",
-                "shared",
-            ],
-            Role::Program => &["wasm", "args", "env", "memory", "budget", "log"],
-        }
-    }
-}
-
 pub(super) type Key<'a> = Spanned<DeString<'a>>;
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 
-type NamedTable<'v, 'i> = (&'v Key<'i>, String, Option<&'v DeTable<'i>>);
+/// Entry of a table of tables: its key, its position as errors print it, and its table if it is
+/// one.
+pub(super) type NamedTable<'v, 'i> = (&'v Key<'i>, String, Option<&'v DeTable<'i>>);
 
-/// Walks through a file and writes down what is wrong; the deployment counts only if nothing was.
+/// Names of all guests, with their positions in the file.
+pub(super) type Names = BTreeMap<String, Range<usize>>;
+
+/// Reader of one file. The deployment is valid only if there are no errors.
 pub(super) struct Reader<'a> {
     pub(super) file: &'a Path,
     pub(super) deployment: Deployment,
-    pub(super) mistakes: Vec<Mistake>,
+    pub(super) errors: Vec<ConfigError>,
 }
 
-/// The names of all guests, and where they stand.
-pub(super) type Names = BTreeMap<String, Range<usize>>;
-
 impl<'a> Reader<'a> {
-    /// For a text that stands at `file`.
+    /// Creates a reader of a text whose relative paths start at the folder of `file`.
     pub(super) fn new(text: &str, file: &'a Path) -> Self {
         let deployment = Deployment {
             guests: Vec::new(),
@@ -90,136 +50,53 @@ impl<'a> Reader<'a> {
         Reader {
             file,
             deployment,
-            mistakes: Vec::new(),
+            errors: Vec::new(),
         }
     }
 
-    pub(super) fn read(mut self) -> Result<Deployment, DeploymentError> {
-        let text = Arc::clone(self.deployment.source.inner());
-        let (root, errors) = DeTable::parse_recoverable(&text);
-        if errors.is_empty() {
-            self.root(root.get_ref());
-        } else {
-            // What was guessed behind a mistake in the syntax would only lead to more complaints.
-            errors.iter().for_each(|error| self.syntax(error));
-        }
-        let Reader {
-            file,
-            mut deployment,
-            mut mistakes,
-        } = self;
-        if mistakes.is_empty() {
-            deployment.guests.sort_by(|a, b| a.name.cmp(&b.name));
-            deployment.processes.sort_by(|a, b| a.name().cmp(b.name()));
-            Ok(deployment)
-        } else {
-            mistakes.sort_by_key(|mistake| mistake.span.offset());
-            Err(DeploymentError::Refused {
-                file: file.to_owned(),
-                mistakes,
-            })
-        }
+    /// Returns whether there are no errors so far.
+    pub(super) fn is_valid(&self) -> bool {
+        self.errors.is_empty()
     }
 
-    /// Whether nothing was wrong so far.
-    pub(super) fn is_right(&self) -> bool {
-        self.mistakes.is_empty()
-    }
-
-    pub(super) fn mistake(
+    /// Records an error at a position, and returns it for additions.
+    pub(super) fn report<'k>(
         &mut self,
         span: Range<usize>,
-        complaint: &Complaint<'_>,
-    ) -> &mut Mistake {
+        kind: impl Into<ConfigErrorKind<'k>>,
+    ) -> &mut ConfigError {
+        let kind = kind.into();
         let text = self.deployment.source.inner();
         let before = &text[..text.floor_char_boundary(span.start)];
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        self.mistakes.push(Mistake {
-            message: complaint.to_string(),
-            help: complaint.help(),
+        self.errors.push(ConfigError {
+            message: kind.to_string(),
+            help: kind.help(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
             span: span.into(),
             other: None,
             source_code: self.deployment.source.clone(),
         });
-        self.mistakes.last_mut().expect("one was just pushed")
+        self.errors.last_mut().expect("an error was just added")
     }
 
-    fn syntax(&mut self, error: &toml::de::Error) {
+    pub(super) fn syntax(&mut self, error: &toml::de::Error) {
         let text = self.deployment.source.inner();
         let mut span = error.span().unwrap_or(text.len()..text.len());
         if span.is_empty() {
-            // Something is missing: point at what stands before it, for there may be nothing behind.
+            // Something is missing: point at the text before it, because the file may end here.
             span.start = text.floor_char_boundary(span.start.saturating_sub(1));
         }
-        self.mistake(
+        self.report(
             span,
-            &Complaint::Syntax(error.message().replace('\n', ", ")),
+            ConfigErrorKind::Syntax(error.message().replace('\n', ", ")),
         );
     }
 
-    fn root(&mut self, root: &DeTable<'_>) {
-        if !self.version(root) {
-            return; // another version may mean other things by the same words
-        }
-        let mut names = Names::new();
-        for (key, value) in root {
-            match key.get_ref().as_ref() {
-                "manifest_version" => {}
-                "startup_deadline" => {
-                    self.deployment.startup_deadline = self.duration("startup_deadline", value)
-                }
-                "shutdown_deadline" => {
-                    self.deployment.shutdown_deadline = self.duration("shutdown_deadline", value)
-                }
-                "service" => self.guests(Role::Service, value, &mut names),
-                "program" => self.guests(Role::Program, value, &mut names),
-                "process" | "network" => {} // when all guests are known
-                _ => _ = self.unknown_key(key, "the file", FILE_KEYS),
-            }
-        }
-        if names.is_empty() && self.mistakes.is_empty() {
-            self.mistake(0..0, &Complaint::NoGuest);
-        }
-        self.processes(root, &names);
-    }
-
-    /// Whether the file is of the version that is understood here.
-    fn version(&mut self, root: &DeTable<'_>) -> bool {
-        let Some(value) = root.get("manifest_version") else {
-            self.mistake(0..0, &Complaint::NoVersion);
-            // Most likely it was forgotten, and the rest is worth a look.
-            return true;
-        };
-        let DeValue::Integer(version) = value.get_ref() else {
-            self.wrong_type("`manifest_version`", value, "the integer 1");
-            return true;
-        };
-        let supported =
-            u32::from_str_radix(version.as_str(), version.radix()) == Ok(MANIFEST_VERSION);
-        if !supported {
-            self.mistake(
-                value.span(),
-                &Complaint::Version {
-                    found: &version.to_string(),
-                },
-            );
-        }
-        supported
-    }
-
-    fn guests(&mut self, role: Role, value: &Value<'_>, names: &mut Names) {
-        for (key, place, entry) in self.named_tables(role.table(), value) {
-            self.name(key, names);
-            if let Some(entry) = entry {
-                let guest = self.guest(role, key, &place, entry);
-                self.deployment.guests.push(guest);
-            }
-        }
-    }
-
-    /// The tables `[kind.<name>]`, each with its name and its place; without a table if something else is there.
+    /// Returns the tables `[kind.<name>]`, each with its key and its position as errors print it.
+    ///
+    /// The table is `None` if the value is something else, which is reported.
     pub(super) fn named_tables<'v, 'i>(
         &mut self,
         kind: &str,
@@ -231,122 +108,28 @@ impl<'a> Reader<'a> {
             &format!("tables `[{kind}.<name>]`"),
         );
         let named = |(key, value): (&'v Key<'i>, &'v Value<'i>)| {
-            let (what, place) = (
-                format!("`{kind}.{}`", key.get_ref()),
-                format!("`[{kind}.{}]`", key.get_ref()),
-            );
+            let what = format!("`{kind}.{}`", key.get_ref());
+            let place = format!("`[{kind}.{}]`", key.get_ref());
             let table = self.table(&what, value, &format!("a table {place}"));
             (key, place, table)
         };
         tables.into_iter().flatten().map(named).collect()
     }
 
-    fn name(&mut self, key: &Key<'_>, names: &mut Names) {
-        let name = key.get_ref().as_ref();
-        if !is_name(name) {
-            self.mistake(key.span(), &Complaint::Name { name, of: "guest" });
-        }
-        if let Some(other) = names.insert(name.to_owned(), key.span()) {
-            self.mistake(key.span(), &Complaint::SameName { name })
-                .other = Some(other.into());
-        }
-    }
-
-    fn guest(&mut self, role: Role, name: &Key<'_>, place: &str, entry: &DeTable<'_>) -> GuestSpec {
-        let mut guest = GuestSpec {
-            span: name.span(),
-            ..GuestSpec::new(role, &**name.get_ref(), "")
-        };
-        let mut has_wasm = false;
-        for (key, value) in entry {
-            match (key.get_ref().as_ref(), role) {
-                ("wasm", _) => {
-                    guest.wasm = self.wasm(value);
-                    guest.span = value.span();
-                    has_wasm = true;
-                }
-                ("args", _) => guest.args = self.strings("args", "an argument", value),
-                ("env", _) => guest.env = self.env(value),
-                ("memory", _) => guest.memory_bytes = self.memory_bytes(value),
-                ("budget", _) => guest.budget = self.budget(value),
-                ("log", _) => guest.log_bytes = self.log_bytes(value),
-                ("deadline", Role::Service) => guest.deadline = self.duration("deadline", value),
-                ("replicas", Role::Service) => {
-                    guest.replicas = self.count("replicas", value, 1..=REPLICAS_MAX.into()) as u32;
-                }
-                ("shared", Role::Service) => {
-                    guest.shared = self.strings("shared", "a service", value)
-                }
-                (key_name @ ("replicas" | "shared"), Role::Program) => {
-                    self.mistake(
-                        key.span(),
-                        &Complaint::ReplicasOfProgram {
-                            key: key_name,
-                            place,
-                        },
-                    );
-                }
-                (key_name @ "deadline", Role::Program) => {
-                    self.mistake(
-                        key.span(),
-                        &Complaint::DeadlineOfProgram {
-                            key: key_name,
-                            place,
-                        },
-                    );
-                }
-                ("restart", Role::Service) => guest.restart.after = self.restart_after(value),
-                ("max_restarts", Role::Service) => {
-                    guest.restart.max_restarts =
-                        self.count("max_restarts", value, 1..=1_000) as u32;
-                }
-                ("max_seconds", Role::Service) => {
-                    guest.restart.within =
-                        Duration::from_secs(self.count("max_seconds", value, 1..=86_400));
-                }
-                (key_name @ ("restart" | "max_restarts" | "max_seconds"), Role::Program) => {
-                    self.mistake(
-                        key.span(),
-                        &Complaint::RestartOfProgram {
-                            key: key_name,
-                            place,
-                        },
-                    );
-                }
-                // If `wasm` is what was meant, it is not missing besides.
-                _ => has_wasm |= self.unknown_key(key, place, role.keys()) == Some("wasm"),
-            }
-        }
-        if !has_wasm {
-            let file = self.deployment.source.name().to_owned();
-            self.mistake(name.span(), &Complaint::NoWasm { place, file: &file });
-        }
-        guest
-    }
-
-    fn wasm(&mut self, value: &Value<'_>) -> PathBuf {
-        let file = self.string("`wasm`", value, "a path");
-        if file == Some("") {
-            let file = self.deployment.source.name().to_owned();
-            self.mistake(value.span(), &Complaint::EmptyWasm { file: &file });
-        }
-        self.beside(file.unwrap_or_default())
-    }
-
-    /// A path in the file, which is relative to the folder that the file is in.
+    /// Returns a path of the file, resolved against the folder of the file.
     pub(super) fn beside(&self, path: &str) -> PathBuf {
         self.file.parent().unwrap_or(Path::new("")).join(path)
     }
 
-    /// An array, each of whose items is `what`.
-    fn strings(&mut self, key: &str, what: &str, value: &Value<'_>) -> Vec<String> {
+    /// Returns an array of strings; errors call an item `what`.
+    pub(super) fn strings(&mut self, key: &str, what: &str, value: &Value<'_>) -> Vec<String> {
         self.placed_strings(key, what, value)
             .into_iter()
             .map(|(text, _)| text.to_owned())
             .collect()
     }
 
-    /// The same, each with its place.
+    /// Returns an array of strings with their positions.
     pub(super) fn placed_strings<'v>(
         &mut self,
         key: &str,
@@ -363,56 +146,6 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    fn env(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
-        let Some(pairs) = self.table("`env`", value, "a table of strings") else {
-            return BTreeMap::new();
-        };
-        let mut env = BTreeMap::new();
-        for (key, value) in pairs {
-            let name = key.get_ref().as_ref();
-            if name.is_empty() || name.contains(['=', '\0']) {
-                self.mistake(key.span(), &Complaint::VariableName { name });
-            }
-            if let Some(value) = self.string(&format!("`{name}`"), value, "a string") {
-                env.insert(name.to_owned(), value.to_owned());
-            }
-        }
-        env
-    }
-
-    fn memory_bytes(&mut self, value: &Value<'_>) -> u64 {
-        let scale = Scale {
-            key: "memory",
-            noun: "a size",
-            units: SIZE_UNITS,
-            range: 64 << 10..=4 << 30,
-            form: "a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \"64MiB\"",
-        };
-        self.quantity(value, &scale)
-    }
-
-    fn budget(&mut self, value: &Value<'_>) -> Duration {
-        let scale = Scale {
-            key: "budget",
-            noun: "a duration",
-            units: DURATION_UNITS_MS,
-            range: 10..=BUDGET_MAX.as_millis() as u64,
-            form: "a whole number and ms or s, from \"10ms\" to \"60s\", such as \"50ms\"",
-        };
-        Duration::from_millis(self.quantity(value, &scale))
-    }
-
-    fn log_bytes(&mut self, value: &Value<'_>) -> u64 {
-        let scale = Scale {
-            key: "log",
-            noun: "a size",
-            units: SIZE_UNITS,
-            range: 1 << 10..=1 << 30,
-            form: "a whole number and KiB, MiB or GiB, from \"1KiB\" to \"1GiB\", such as \"1MiB\"",
-        };
-        self.quantity(value, &scale)
-    }
-
     pub(super) fn duration(&mut self, key: &'static str, value: &Value<'_>) -> Duration {
         let scale = Scale {
             key,
@@ -424,32 +157,13 @@ impl<'a> Reader<'a> {
         Duration::from_millis(self.quantity(value, &scale))
     }
 
-    fn restart_after(&mut self, value: &Value<'_>) -> RestartAfter {
-        const NAMES: [(&str, RestartAfter); 3] = [
-            ("never", RestartAfter::Never),
-            ("on-failure", RestartAfter::Failure),
-            ("always", RestartAfter::Always),
-        ];
-        const CHOICES: &str = "\"never\", \"on-failure\" or \"always\"";
-        let Some(text) = self.string("`restart`", value, "a string") else {
-            return RestartAfter::Never;
-        };
-        let known = NAMES.iter().find(|(name, _)| *name == text);
-        if known.is_none() {
-            self.mistake(
-                value.span(),
-                &Complaint::Choice {
-                    key: "restart",
-                    text,
-                    choices: CHOICES,
-                },
-            );
-        }
-        known.map_or(RestartAfter::Never, |(_, after)| *after)
-    }
-
-    /// A whole number without a unit.
-    fn count(&mut self, key: &'static str, value: &Value<'_>, range: RangeInclusive<u64>) -> u64 {
+    /// Returns an integer within a range.
+    pub(super) fn count(
+        &mut self,
+        key: &'static str,
+        value: &Value<'_>,
+        range: RangeInclusive<u64>,
+    ) -> u64 {
         let DeValue::Integer(number) = value.get_ref() else {
             let expected = format!("an integer from {} to {}", range.start(), range.end());
             self.wrong_type(&format!("`{key}`"), value, &expected);
@@ -459,9 +173,9 @@ impl<'a> Reader<'a> {
             .ok()
             .filter(|count| range.contains(count));
         if count.is_none() {
-            self.mistake(
+            self.report(
                 value.span(),
-                &Complaint::Count {
+                ConfigErrorKind::Count {
                     key,
                     number: &number.to_string(),
                     range,
@@ -471,8 +185,8 @@ impl<'a> Reader<'a> {
         count.unwrap_or_default()
     }
 
-    /// The number in a value such as `"64MiB"`, in the smallest unit of the scale that bounds it.
-    fn quantity(&mut self, value: &Value<'_>, scale: &Scale) -> u64 {
+    /// Returns the number of a value such as `"64MiB"`, in the smallest unit of the scale.
+    pub(super) fn quantity(&mut self, value: &Value<'_>, scale: &Scale) -> u64 {
         let Scale {
             key,
             noun,
@@ -482,9 +196,9 @@ impl<'a> Reader<'a> {
         } = *scale;
         let DeValue::String(text) = value.get_ref() else {
             let found = with_article(value.get_ref());
-            self.mistake(
+            self.report(
                 value.span(),
-                &Complaint::NoQuantity {
+                ConfigErrorKind::NoQuantity {
                     key,
                     found: &found,
                     noun,
@@ -496,9 +210,9 @@ impl<'a> Reader<'a> {
         let quantity = parse_quantity(text, units);
         match quantity {
             None => {
-                _ = self.mistake(
+                _ = self.report(
                     value.span(),
-                    &Complaint::Quantity {
+                    ConfigErrorKind::Quantity {
                         key,
                         text,
                         noun,
@@ -512,9 +226,9 @@ impl<'a> Reader<'a> {
                 } else {
                     "much"
                 };
-                self.mistake(
+                self.report(
                     value.span(),
-                    &Complaint::Range {
+                    ConfigErrorKind::Range {
                         key,
                         text,
                         much,
@@ -538,7 +252,7 @@ impl<'a> Reader<'a> {
             return None;
         };
         if text.contains('\0') {
-            self.mistake(value.span(), &Complaint::Nul { what });
+            self.report(value.span(), ConfigErrorKind::Nul { what });
         }
         Some(text)
     }
@@ -558,9 +272,9 @@ impl<'a> Reader<'a> {
 
     pub(super) fn wrong_type(&mut self, what: &str, value: &Value<'_>, expected: &str) {
         let found = with_article(value.get_ref());
-        self.mistake(
+        self.report(
             value.span(),
-            &Complaint::Type {
+            ConfigErrorKind::Type {
                 what,
                 found: &found,
                 expected,
@@ -568,7 +282,7 @@ impl<'a> Reader<'a> {
         );
     }
 
-    /// Returns the known key that was meant, if one is similar.
+    /// Reports an unknown key, and returns the known key that is similar, if there is one.
     pub(super) fn unknown_key(
         &mut self,
         key: &Key<'_>,
@@ -576,10 +290,10 @@ impl<'a> Reader<'a> {
         known: &[&'static str],
     ) -> Option<&'static str> {
         let name = key.get_ref().as_ref();
-        let similar = spelling::nearest(name, known.iter().copied());
-        self.mistake(
+        let similar = suggest::nearest(name, known.iter().copied());
+        self.report(
             key.span(),
-            &Complaint::UnknownKey {
+            ConfigErrorKind::UnknownKey {
                 key: name,
                 place,
                 similar,
@@ -590,7 +304,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Whether guests and processes may be called so.
+/// Returns whether a text is a valid name of a guest or process.
 pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty()
         && name
@@ -598,17 +312,18 @@ pub(super) fn is_name(name: &str) -> bool {
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'))
 }
 
-/// A kind of number with a unit.
-struct Scale {
-    key: &'static str,
-    noun: &'static str,
-    units: &'static [(&'static str, u64)],
-    range: RangeInclusive<u64>,
-    /// How it is written.
-    form: &'static str,
+/// Units and range of a quantity.
+pub(super) struct Scale {
+    pub(super) key: &'static str,
+    pub(super) noun: &'static str,
+    pub(super) units: &'static [(&'static str, u64)],
+    pub(super) range: RangeInclusive<u64>,
+    /// Valid form, for error messages.
+    pub(super) form: &'static str,
 }
 
-/// Reads `12KiB` as 12 times what the unit stands for.
+/// Parses a number with a unit: `12KiB` is 12 times 1,024. Returns `None` for another form or an
+/// overflow.
 pub(super) fn parse_quantity(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit())?);
     let (_, scale) = units.iter().find(|(name, _)| *name == unit)?;

@@ -1,4 +1,4 @@
-//! Why a guest cannot go on, and how it ends: for the log, and for those who waited for it.
+//! Ends of guests: texts for the log, and for callers that wait for a reply.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,87 +7,85 @@ use parigot_abi::{Kind, Malformed};
 
 use crate::limits::Size;
 
-/// Why a guest cannot go on.
+/// Fault that ends a guest. The text follows the guest's name.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
-    /// A panic: where, and its message, as the guest wrote them.
+pub(crate) enum GuestFault {
+    /// A panic; the text has its position and message, as the guest wrote them.
     #[error("{text}")]
     Panic { text: String },
-    /// Anything else that the engine stops: an unreachable, an access out of bounds, a stack that is full.
+    /// A trap of the engine: `unreachable`, an access out of bounds, a stack overflow.
     #[error("trapped: {reason}")]
     Trap { reason: String },
-    /// Once it wanted more memory than it may have; this is how it ended.
-    #[error("{last} (it wanted more memory than its `memory`, {memory})")]
-    OutOfMemory { memory: Size, last: Box<Fault> },
-    /// It held its thread for longer than its budget.
-    #[error("was killed: it {0}")]
+    /// A fault after an allocation beyond the limit had failed.
+    #[error("{last} (an allocation beyond its `memory`, {memory}, had failed)")]
+    OutOfMemory { memory: Size, last: Box<GuestFault> },
+    /// The guest held its thread beyond its budget.
+    #[error("was killed: {0}")]
     OverBudget(OverBudget),
-    /// The guest left by its runtime's own exit.
-    #[error("left with status {status}")]
+    /// The guest exited through its language's runtime.
+    #[error("exited with status {status}")]
     Exit { status: u8 },
-    /// The inbox was refused, which only a broken guest does.
+    /// The guest refused its inbox, which only a broken guest does.
     #[error("could not read its inbox: {text}")]
     Inbox { text: String },
-    /// An address or a length in the control block lies outside the guest's memory.
-    #[error(
-        "its control block names memory that it does not have: {what} at {address:#x}, {bytes} bytes"
-    )]
+    /// An address or a length of the control block is outside the guest's memory.
+    #[error("control block points outside its memory: {what} at {address:#x}, {bytes} bytes")]
     Memory {
         what: &'static str,
         address: u64,
         bytes: u64,
     },
-    /// The outbox is not made of frames.
+    /// The outbox does not consist of frames.
     #[error("sent a malformed frame: {0}")]
     Malformed(#[from] Malformed),
-    /// The manifest is not what the layout says.
+    /// The manifest violates its layout.
     #[error("sent a malformed manifest: {0}")]
     Manifest(Malformed),
-    /// There is no instance, for the host could not make it anew.
-    #[error("could not be made anew: {reason}")]
+    /// The host could not create the instance for a restart.
+    #[error("could not be restarted: {reason}")]
     NotMade { reason: String },
-    /// Made anew from the same module, it is not what it was.
-    #[error("was made anew, and exports or requires something else than before")]
+    /// The restarted instance has another manifest, although its module is the same.
+    #[error("exports or requires other services than before its restart")]
     Changed,
-    /// It is to be launched again, which can never be.
-    #[error("requires a service of {exporter}, which is gone for good")]
+    /// The restarted instance can never be launched.
+    #[error("requires a service of {exporter}, which has ended permanently")]
     Lost { exporter: String },
-    /// One of several instances of the same module, it is not what the others are.
-    #[error("exports or requires something else than the guest's other instances")]
+    /// The instance has another manifest than the guest's other instances.
+    #[error("exports or requires other services than the guest's other instances")]
     Differs,
-    /// It sent what it may not send.
+    /// The guest sent a frame that it must not send.
     #[error("broke the protocol: {0}")]
     Protocol(Breach),
 }
 
-impl Fault {
-    /// What happened to a guest that trapped: a panic if it left a text.
+impl GuestFault {
+    /// Returns the fault of a trap: a panic if the guest left a text.
     pub(crate) fn of_trap(panic: String, reason: String) -> Self {
         if panic.is_empty() {
-            Fault::Trap { reason }
+            GuestFault::Trap { reason }
         } else {
-            Fault::Panic { text: panic }
+            GuestFault::Panic { text: panic }
         }
     }
 }
 
-/// The call that was being served when a guest ended.
+/// Call that a guest was serving when it ended.
 #[derive(Debug)]
-pub(crate) struct Culprit {
-    /// Its number at the guest.
+pub(crate) struct ActiveCall {
+    /// Number of the call at the guest.
     pub(crate) call: u64,
-    /// `greeting.v1.Greeting/FetchGreeting`, if the guest exports what it says that it was serving.
+    /// `greeting.v1.Greeting/FetchGreeting`, if the guest exports the method that it names.
     pub(crate) method: Option<String>,
 }
 
-/// A frame that a guest may not send, or not now.
+/// Frame that a guest must not send, or not in its state.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Breach {
     #[error("sent no manifest")]
     NoManifest,
-    #[error("sent something else before its manifest")]
+    #[error("sent another frame before its manifest")]
     LateManifest,
-    #[error("declared {name:?}, which is no name of a service or method")]
+    #[error("declared an invalid service or method name: {name:?}")]
     Name { name: String },
     #[error("sent a frame of kind {0:?}")]
     Kind(Kind),
@@ -99,51 +97,57 @@ pub(crate) enum Breach {
     Method { method: u32, handle: u32 },
     #[error("called twice with number {number}")]
     CalledTwice { number: u64 },
-    #[error("answered call {number}, which it does not have")]
+    #[error("replied to call {number}, which is not pending")]
     NoSuchCall { number: u64 },
     #[error("asked to be launched twice")]
     LaunchedTwice,
-    #[error("said twice that it is ready")]
+    #[error("reported twice that it is ready")]
     ReadyTwice,
-    #[error("left with status {status}, and statuses end at 255")]
+    #[error("exited with status {status}, expected at most 255")]
     Status { status: u32 },
 }
 
 impl From<Breach> for Ending {
     fn from(breach: Breach) -> Self {
-        Ending::Fault(Fault::Protocol(breach))
+        Ending::Fault(GuestFault::Protocol(breach))
     }
 }
 
-/// A guest held its thread for too long.
+/// Error of a guest that held its thread beyond its budget.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("held its thread for longer than its budget of {} ms{}", budget.as_millis(), method.as_ref().map(|name| format!(" in {name}")).unwrap_or_default())]
+#[error("held its thread beyond its budget of {} ms{}", budget.as_millis(), in_method(method))]
 pub(crate) struct OverBudget {
     pub(crate) budget: Duration,
-    /// CPU time of the thread when that was noticed; counted from the turn's first tick, which comes within one of its beginning.
+    /// CPU time of the thread when the host noticed, counted from the turn's first epoch tick,
+    /// which comes at most one tick after the turn's start.
     pub(crate) spent: Duration,
     /// `greeting.v1.Greeting/FetchGreeting`, if the guest was serving a call.
     pub(crate) method: Option<String>,
 }
 
-/// The guest waits for something that cannot come before its turn ends, and does not let the turn end.
+fn in_method(method: &Option<String>) -> String {
+    method
+        .as_ref()
+        .map(|name| format!(" in {name}"))
+        .unwrap_or_default()
+}
+
+/// Error of a guest that blocks on an event which cannot arrive before its turn ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "blocked in the middle of a turn: every goroutine waits, and none of them for the turn's end"
-)]
+#[error("blocked within a turn: every goroutine waits, and none for the end of the turn")]
 pub(crate) struct Blocked;
 
-/// How an instance ends.
+/// End of an instance.
 #[derive(Debug)]
 pub(crate) enum Ending {
-    /// It left, and said why if it is not empty.
+    /// The guest exited; the reason may be empty.
     Exit { status: u8, reason: String },
-    /// It cannot go on.
-    Fault(Fault),
+    /// The guest failed.
+    Fault(GuestFault),
 }
 
 impl Ending {
-    /// The status that it left with, if it left.
+    /// Returns the exit status, if the guest exited.
     pub(crate) fn status(&self) -> Option<u8> {
         match self {
             Ending::Exit { status, .. } => Some(*status),
@@ -152,23 +156,23 @@ impl Ending {
     }
 }
 
-/// As others are told, behind the guest's name.
+/// Formats the text that follows the guest's name.
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Ending::Exit { status, reason } if reason.is_empty() => {
-                write!(f, "left with status {status}")
+                write!(f, "exited with status {status}")
             }
-            Ending::Exit { status, reason } => write!(f, "left with status {status}: {reason}"),
+            Ending::Exit { status, reason } => write!(f, "exited with status {status}: {reason}"),
             Ending::Fault(fault) => fault.fmt(f),
         }
     }
 }
 
-impl From<Fault> for Ending {
-    fn from(fault: Fault) -> Self {
+impl From<GuestFault> for Ending {
+    fn from(fault: GuestFault) -> Self {
         match fault {
-            Fault::Exit { status } => Ending::Exit {
+            GuestFault::Exit { status } => Ending::Exit {
                 status,
                 reason: String::new(),
             },

@@ -1,11 +1,11 @@
-//! Why a process cannot join the others of its deployment.
+//! Errors of joining the other processes of a deployment.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-/// Why a process cannot join the others of its deployment.
+/// Error of a process that cannot join the others of its deployment.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
 pub enum NetworkError {
@@ -13,29 +13,30 @@ pub enum NetworkError {
     #[error("cannot connect with NATS at {}: {why}", servers.join(", "))]
     #[diagnostic(help("start a server with `nats-server`, or correct `nats` in `[network]`"))]
     Unreachable {
-        /// Their addresses, without what is secret in them.
+        /// Addresses of the servers, without secrets.
         servers: Vec<String>,
-        /// What happened with the last that was tried.
+        /// Error of the last attempt.
         why: String,
     },
-    /// A server wants to know more of the process, or something else.
+    /// A server rejected the credentials.
     #[error("NATS at {} does not let this process in", servers.join(", "))]
     #[diagnostic(help(
-        "say who comes, in `[network]`: by user and password in the address, `nats://ada:secret@host`, or by a file that `credentials` names"
+        "say who comes, in `[network]`: by user and password in the address, \
+         `nats://ada:secret@host`, or by a file that `credentials` names"
     ))]
     Denied {
-        /// Their addresses, without what is secret in them.
+        /// Addresses of the servers, without secrets.
         servers: Vec<String>,
     },
-    /// The file with credentials is not there, or holds none.
+    /// The credentials file is missing or invalid.
     #[error("cannot take the credentials for NATS from {}", path.display())]
     #[diagnostic(help(
         "correct `credentials` in `[network]`: it names a file that `nsc` or your operator has made"
     ))]
     Credentials {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Cause.
         source: io::Error,
     },
 }
@@ -69,7 +70,7 @@ fn all_without_secrets(servers: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// An address without user and password.
+/// Returns an address without user and password.
 fn without_secrets(server: &str) -> String {
     let (scheme, rest) = server.split_once("://").unwrap_or(("nats", server));
     let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);

@@ -1,4 +1,4 @@
-//! Stands here for whoever calls a service of this process from another one: their calls come over the carrier, and go on under the ids that they have.
+//! Stands here for whoever calls a service of this process from another one: their calls come over the transport, and go on under the ids that they have.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,17 +11,17 @@ use parigot_abi::manifest::Service;
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
 use super::in_flight::InFlight;
-use super::{Carrier, Offer, Post, Reply, Request, ReturnAddress, Visit};
-use crate::built_in::{BuiltIn, Outbox};
-use crate::error::{Failure, Fault};
+use super::{EventQueue, GatewayEvent, Offer, Reply, Request, ReturnAddress, Transport};
+use crate::error::{Failure, GuestFault};
+use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 
 /// Requires a service of this process, by its name alone, and so with all methods of all who export it.
 pub(super) struct Gateway {
     service: Service,
     /// Of calls to it that bring none.
     deadline_ns: u64,
-    carrier: Arc<dyn Carrier>,
-    post: Arc<Post<Visit>>,
+    transport: Arc<dyn Transport>,
+    queue: Arc<EventQueue<GatewayEvent>>,
     /// The places of the methods, by their names.
     methods: HashMap<String, u32>,
     /// Calls that others wait for, and where.
@@ -46,14 +46,14 @@ impl Gateway {
     pub(super) fn new(
         service: Service,
         deadline_ns: u64,
-        carrier: Arc<dyn Carrier>,
-        post: Arc<Post<Visit>>,
+        transport: Arc<dyn Transport>,
+        queue: Arc<EventQueue<GatewayEvent>>,
     ) -> Self {
         Gateway {
             service,
             deadline_ns,
-            carrier,
-            post,
+            transport,
+            queue,
             methods: HashMap::new(),
             calls: InFlight::new(),
             last_number: 0,
@@ -63,7 +63,7 @@ impl Gateway {
     }
 
     /// The service is ready. The methods are named in the order in which calls name them.
-    fn open(&mut self, launched: &Frame<'_>, outbox: &mut Outbox) {
+    fn open(&mut self, launched: &Frame<'_>, outbox: &mut BuiltinOutbox) {
         let methods = launched
             .metadata_pairs()
             .map(|pair| pair.expect("the host writes frames").1.to_owned());
@@ -83,12 +83,12 @@ impl Gateway {
             methods,
             deadline_ns: self.deadline_ns,
         };
-        self.carrier.serve(offer, Arc::clone(&self.post));
+        self.transport.serve(offer, Arc::clone(&self.queue));
         self.gate = Gate::Open;
         outbox.ready(NO_DEADLINE);
     }
 
-    fn call(&mut self, request: Request, from: ReturnAddress, outbox: &mut Outbox) {
+    fn call(&mut self, request: Request, from: ReturnAddress, outbox: &mut BuiltinOutbox) {
         let Request {
             id,
             method,
@@ -98,7 +98,7 @@ impl Gateway {
         } = request;
         let Some(method) = self.methods.get(&method) else {
             let failure = Failure::unimplemented(&self.service.name);
-            return self.carrier.answer(from, Reply::from(&failure));
+            return self.transport.answer(from, Reply::from(&failure));
         };
         self.last_number += 1;
         let number = self.last_number;
@@ -115,7 +115,7 @@ impl Gateway {
         self.calls.insert(number, id, from);
     }
 
-    fn cancel(&mut self, id: CallId, outbox: &mut Outbox) {
+    fn cancel(&mut self, id: CallId, outbox: &mut BuiltinOutbox) {
         // It may have ended meanwhile.
         let Some(number) = self.calls.take_id(id) else {
             return;
@@ -141,14 +141,14 @@ impl Gateway {
             detail: Bytes::copy_from_slice(frame.detail),
             payload: Bytes::copy_from_slice(frame.payload),
         };
-        self.carrier.answer(from, reply);
+        self.transport.answer(from, reply);
     }
 
     fn stop(&mut self) {
         self.is_stopping = true;
         if self.gate == Gate::Open {
             self.gate = Gate::Draining;
-            self.carrier.withdraw(&self.service.name);
+            self.transport.withdraw(&self.service.name);
         }
     }
 }
@@ -167,7 +167,12 @@ impl BuiltIn for Gateway {
         }
     }
 
-    fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        _now_ns: u64,
+        outbox: &mut BuiltinOutbox,
+    ) -> Result<(), GuestFault> {
         match frame.kind() {
             Some(Kind::Launched) => self.open(frame, outbox),
             Some(Kind::Reply) => self.answer(frame),
@@ -177,12 +182,12 @@ impl BuiltIn for Gateway {
         Ok(())
     }
 
-    fn end_turn(&mut self, _now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
-        for visit in self.post.take() {
-            match visit {
-                Visit::Call { request, from } => self.call(request, from, outbox),
-                Visit::Cancel { id } => self.cancel(id, outbox),
-                Visit::Drained => self.gate = Gate::Closed,
+    fn end_turn(&mut self, _now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
+        for inbound_call in self.queue.take() {
+            match inbound_call {
+                GatewayEvent::Call { request, from } => self.call(request, from, outbox),
+                GatewayEvent::Cancel { id } => self.cancel(id, outbox),
+                GatewayEvent::Drained => self.gate = Gate::Closed,
             }
         }
         // What was taken before it was told to leave is served to its end.

@@ -1,4 +1,4 @@
-//! Stands here for a service that other processes export: calls to it leave over the carrier, under the ids that they have.
+//! Stands here for a service that other processes export: calls to it leave over the transport, under the ids that they have.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use parigot_abi::manifest::{Method, Service};
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
 use super::in_flight::InFlight;
-use super::{Carrier, News, Post, Reply, Request};
-use crate::built_in::{BuiltIn, Outbox};
-use crate::error::{Failure, Fault};
+use super::{EventQueue, RemoteEvent, Reply, Request, Transport};
+use crate::error::{Failure, GuestFault};
+use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 
 /// Exports a service of other processes. It is ready once one of them has been found.
-pub(super) struct Remote {
+pub(super) struct RemoteService {
     service: Service,
-    carrier: Arc<dyn Carrier>,
-    post: Arc<Post<News>>,
+    transport: Arc<dyn Transport>,
+    queue: Arc<EventQueue<RemoteEvent>>,
     /// How long calls may take whose callers do not say; known once there has been a process that offers it.
     deadline_ns: Option<u64>,
     /// It is launched, and is not ready before it is found.
@@ -62,13 +62,17 @@ pub(super) fn service(name: &str, requirers: &[(&str, &Service)], found: Vec<Str
     service
 }
 
-impl Remote {
+impl RemoteService {
     /// A remote of a service that is being looked for: what is heard of it comes to `post`.
-    pub(super) fn new(service: Service, carrier: Arc<dyn Carrier>, post: Arc<Post<News>>) -> Self {
-        Remote {
+    pub(super) fn new(
+        service: Service,
+        transport: Arc<dyn Transport>,
+        queue: Arc<EventQueue<RemoteEvent>>,
+    ) -> Self {
+        RemoteService {
             service,
-            carrier,
-            post,
+            transport,
+            queue,
             deadline_ns: None,
             is_waiting: false,
             calls: InFlight::new(),
@@ -76,7 +80,7 @@ impl Remote {
         }
     }
 
-    fn call(&mut self, frame: &Frame<'_>, outbox: &mut Outbox) {
+    fn call(&mut self, frame: &Frame<'_>, outbox: &mut BuiltinOutbox) {
         let (high, low) = frame.header.id;
         let id = CallId::from_wire(high, low).expect("the host gives each call an id");
         let request = Request {
@@ -89,23 +93,23 @@ impl Remote {
             payload: Bytes::copy_from_slice(frame.payload),
         };
         let number = frame.header.number;
-        match self.carrier.call(&self.service.name, request) {
+        match self.transport.call(&self.service.name, request) {
             Ok(()) => self.calls.insert(number, id, ()),
             Err(failure) => reply(number, &Reply::from(&failure), outbox),
         }
     }
 
     /// The caller does not wait any more. The host wants an answer all the same.
-    fn cancel(&mut self, number: u64, outbox: &mut Outbox) {
+    fn cancel(&mut self, number: u64, outbox: &mut BuiltinOutbox) {
         let Some((id, ())) = self.calls.take_number(number) else {
             return;
         };
-        self.carrier.cancel(&self.service.name, id);
+        self.transport.cancel(&self.service.name, id);
         reply(number, &Reply::from(&Failure::cancelled()), outbox);
     }
 
     /// A call has ended there; if it had ended here before, that is too late.
-    fn end(&mut self, id: CallId, answer: &Reply, outbox: &mut Outbox) {
+    fn end(&mut self, id: CallId, answer: &Reply, outbox: &mut BuiltinOutbox) {
         if let Some(number) = self.calls.take_id(id) {
             reply(number, answer, outbox);
         }
@@ -122,7 +126,7 @@ fn reply(
         detail,
         payload,
     }: &Reply,
-    outbox: &mut Outbox,
+    outbox: &mut BuiltinOutbox,
 ) {
     let header = Header {
         flags: *flags,
@@ -138,7 +142,7 @@ fn reply(
     });
 }
 
-impl BuiltIn for Remote {
+impl BuiltIn for RemoteService {
     fn manifest(&self) -> Manifest {
         Manifest {
             exports: vec![self.service.clone()],
@@ -146,7 +150,12 @@ impl BuiltIn for Remote {
         }
     }
 
-    fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        _now_ns: u64,
+        outbox: &mut BuiltinOutbox,
+    ) -> Result<(), GuestFault> {
         match frame.kind() {
             Some(Kind::Launched) => self.is_waiting = true,
             Some(Kind::Call) => self.call(frame, outbox),
@@ -157,12 +166,12 @@ impl BuiltIn for Remote {
         Ok(())
     }
 
-    fn end_turn(&mut self, _now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
-        for news in self.post.take() {
+    fn end_turn(&mut self, _now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
+        for news in self.queue.take() {
             match news {
-                News::Found { deadline_ns, .. } => self.deadline_ns = Some(deadline_ns),
-                News::Answered { id, reply } => self.end(id, &reply, outbox),
-                News::Failed { id, failure } => self.end(id, &Reply::from(&failure), outbox),
+                RemoteEvent::Found { deadline_ns, .. } => self.deadline_ns = Some(deadline_ns),
+                RemoteEvent::Answered { id, reply } => self.end(id, &reply, outbox),
+                RemoteEvent::Failed { id, failure } => self.end(id, &Reply::from(&failure), outbox),
             }
         }
         if let Some(deadline_ns) = self.deadline_ns.filter(|_| self.is_waiting) {

@@ -11,10 +11,10 @@ use parigot_guest::prost::Message;
 use parigot_guest::{CallError, Method};
 use parking_lot::Mutex;
 
-use super::wire::Wire;
-use crate::built_in::{BuiltIn, BuiltInMould, Outbox};
-use crate::code::Mould;
-use crate::error::Fault as Failure;
+use super::interceptor::Interceptor;
+use crate::error::GuestFault;
+use crate::guest::builtin::{BuiltIn, BuiltInMould, BuiltinOutbox};
+use crate::guest::code::InstanceFactory;
 
 /// How the calls of a test have ended: whole frames, by the calls' numbers.
 pub(super) type Replies = Arc<Mutex<HashMap<u64, Vec<u8>>>>;
@@ -68,9 +68,12 @@ impl<M: Method> fmt::Debug for PendingCall<M> {
 }
 
 /// What the test itself is made from: it requires all that is exported by the time that it is made.
-pub(super) fn caller_mould(wire: Arc<Mutex<Wire>>, replies: Replies) -> impl Mould {
+pub(super) fn caller_factory(
+    interceptor: Arc<Mutex<Interceptor>>,
+    replies: Replies,
+) -> impl InstanceFactory {
     BuiltInMould(move || {
-        let requires = wire.lock().exports.clone();
+        let requires = interceptor.lock().exports.clone();
         let manifest = Manifest {
             exports: Vec::new(),
             requires,
@@ -100,8 +103,8 @@ impl BuiltIn for Caller {
         &mut self,
         frame: &Frame<'_>,
         _now_ns: u64,
-        outbox: &mut Outbox,
-    ) -> Result<(), Failure> {
+        outbox: &mut BuiltinOutbox,
+    ) -> Result<(), GuestFault> {
         match frame.kind() {
             Some(Kind::Launched) => {
                 outbox.ready(NO_DEADLINE);

@@ -13,9 +13,9 @@ use parigot_guest::prost::Message;
 use parigot_guest::{Client, Method, Service, ServiceError};
 use parking_lot::Mutex;
 
-use crate::built_in::{BuiltIn, BuiltInMould, Outbox};
-use crate::code::Mould;
-use crate::error::Fault;
+use crate::error::GuestFault;
+use crate::guest::builtin::{BuiltIn, BuiltInMould, BuiltinOutbox};
+use crate::guest::code::InstanceFactory;
 
 /// A service whose methods are closures of the test. Its clones are the same service.
 ///
@@ -33,11 +33,11 @@ use crate::error::Fault;
 #[derive(Clone)]
 pub struct Fake {
     name: String,
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FakeState>>,
 }
 
 #[derive(Default)]
-struct State {
+struct FakeState {
     exports: Vec<&'static Service>,
     handlers: HashMap<Address, Handler>,
     requests: Vec<(Address, Vec<u8>)>,
@@ -54,7 +54,7 @@ pub struct Answer<M: Method> {
     method: PhantomData<fn() -> M>,
 }
 
-/// An answer in its wire form.
+/// An answer in its interceptor form.
 struct Reply {
     after: Duration,
     what: What,
@@ -220,7 +220,7 @@ fn address<M: Method>() -> Address {
     (M::SERVICE.name, M::INDEX)
 }
 
-impl State {
+impl FakeState {
     fn export(&mut self, service: &'static Service) {
         if self.exports.iter().all(|known| known.name != service.name) {
             self.exports.push(service);
@@ -239,7 +239,7 @@ impl From<What> for Reply {
 
 impl Fake {
     /// What it runs as.
-    pub(super) fn as_mould(&self) -> impl Mould + use<> {
+    pub(super) fn as_factory(&self) -> impl InstanceFactory + use<> {
         let state = Arc::clone(&self.state);
         BuiltInMould(move || {
             let exports = state.lock().exports.clone();
@@ -247,7 +247,7 @@ impl Fake {
                 state: Arc::clone(&state),
                 exports,
                 waiting: Vec::new(),
-                culprit: None,
+                active_call: None,
             }
         })
     }
@@ -255,12 +255,12 @@ impl Fake {
 
 /// A running fake.
 struct FakeGuest {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<FakeState>>,
     exports: Vec<&'static Service>,
     /// Calls that are not answered yet, in the order in which they came.
     waiting: Vec<Waiting>,
     /// The call that has made it crash.
-    culprit: Option<u64>,
+    active_call: Option<u64>,
 }
 
 struct Waiting {
@@ -289,7 +289,7 @@ impl FakeGuest {
     }
 
     /// Answers what is to be answered by now.
-    fn answer(&mut self, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn answer(&mut self, now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<(), GuestFault> {
         let is_due =
             |waiting: &mut Waiting| waiting.at_ns <= now_ns && !matches!(waiting.what, What::Never);
         let mut due: Vec<_> = self.waiting.extract_if(.., is_due).collect();
@@ -298,7 +298,12 @@ impl FakeGuest {
             .try_for_each(|Waiting { number, what, .. }| self.reply(number, what, outbox))
     }
 
-    fn reply(&mut self, number: u64, what: What, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn reply(
+        &mut self,
+        number: u64,
+        what: What,
+        outbox: &mut BuiltinOutbox,
+    ) -> Result<(), GuestFault> {
         let reply = Header {
             number,
             ..Header::new(Kind::Reply)
@@ -329,8 +334,8 @@ impl FakeGuest {
             }
             What::Never => unreachable!("it is never due"),
             What::Crash(text) => {
-                self.culprit = Some(number);
-                return Err(Fault::Panic { text });
+                self.active_call = Some(number);
+                return Err(GuestFault::Panic { text });
             }
         }
         Ok(())
@@ -350,7 +355,12 @@ impl BuiltIn for FakeGuest {
         }
     }
 
-    fn take(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        now_ns: u64,
+        outbox: &mut BuiltinOutbox,
+    ) -> Result<(), GuestFault> {
         let number = frame.header.number;
         match frame.kind() {
             Some(Kind::Launched) => outbox.ready(NO_DEADLINE),
@@ -378,7 +388,7 @@ impl BuiltIn for FakeGuest {
         Ok(())
     }
 
-    fn end_turn(&mut self, now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
+    fn end_turn(&mut self, now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
         self.answer(now_ns, outbox)?;
         let to_come = self
             .waiting
@@ -387,7 +397,7 @@ impl BuiltIn for FakeGuest {
         Ok(to_come.map(|waiting| waiting.at_ns).min().unwrap_or(NEVER))
     }
 
-    fn culprit(&self) -> Option<u64> {
-        self.culprit
+    fn active_call(&self) -> Option<u64> {
+        self.active_call
     }
 }

@@ -6,7 +6,7 @@ use parigot_guest::Method;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::frame::Mishap;
+use super::frame::Effect;
 use super::record::Call;
 
 /// Something that goes wrong with calls: with each that it is about, unless [`Fault::nth`] or [`Fault::at_rate`] says less.
@@ -21,7 +21,7 @@ use super::record::Call;
 #[must_use = "a fault does nothing until it is injected"]
 pub struct Fault {
     leg: Leg,
-    mishap: Mishap,
+    effect: Effect,
     method: Option<(&'static str, &'static str)>,
     from: Option<String>,
     to: Option<String>,
@@ -41,10 +41,10 @@ pub(super) enum Leg {
 }
 
 impl Fault {
-    fn new(leg: Leg, mishap: Mishap) -> Self {
+    fn new(leg: Leg, effect: Effect) -> Self {
         Fault {
             leg,
-            mishap,
+            effect,
             method: None,
             from: None,
             to: None,
@@ -56,32 +56,32 @@ impl Fault {
 
     /// Calls do not arrive. Their callers are told at the deadline.
     pub fn lose_call() -> Self {
-        Fault::new(Leg::Call, Mishap::Lost)
+        Fault::new(Leg::Call, Effect::Lost)
     }
 
     /// Replies do not arrive: what was asked for was done. The callers are told at the deadline.
     pub fn lose_reply() -> Self {
-        Fault::new(Leg::Reply, Mishap::Lost)
+        Fault::new(Leg::Reply, Effect::Lost)
     }
 
     /// Calls arrive that much later on the host's clock.
     pub fn delay_call(by: Duration) -> Self {
-        Fault::new(Leg::Call, Mishap::Delayed(by))
+        Fault::new(Leg::Call, Effect::Delayed(by))
     }
 
     /// Replies arrive that much later on the host's clock.
     pub fn delay_reply(by: Duration) -> Self {
-        Fault::new(Leg::Reply, Mishap::Delayed(by))
+        Fault::new(Leg::Reply, Effect::Delayed(by))
     }
 
     /// The service crashes when a call arrives, before it has looked at it.
     pub fn crash_at_call() -> Self {
-        Fault::new(Leg::Call, Mishap::Crashed)
+        Fault::new(Leg::Call, Effect::Crashed)
     }
 
     /// The service crashes when it is about to reply: what was asked for was done.
     pub fn crash_at_reply() -> Self {
-        Fault::new(Leg::Reply, Mishap::Crashed)
+        Fault::new(Leg::Reply, Effect::Crashed)
     }
 
     /// Calls of this method only.
@@ -125,14 +125,14 @@ impl Fault {
     }
 
     /// What happens to a call on that leg, if anything does.
-    pub(super) fn strike(&mut self, leg: Leg, call: &Call, chance: &mut StdRng) -> Option<Mishap> {
+    pub(super) fn strike(&mut self, leg: Leg, call: &Call, chance: &mut StdRng) -> Option<Effect> {
         if leg != self.leg || !self.is_about(call) {
             return None;
         }
         self.seen += 1;
         let is_it = self.nth.is_none_or(|nth| nth == self.seen);
         let strikes = is_it && self.rate.is_none_or(|rate| chance.random_bool(rate));
-        strikes.then_some(self.mishap)
+        strikes.then_some(self.effect)
     }
 
     fn is_about(&self, call: &Call) -> bool {

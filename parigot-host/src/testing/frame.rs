@@ -40,12 +40,12 @@ pub struct Frame {
     /// The message, or the text.
     pub payload: Vec<u8>,
     /// What a [`Fault`](super::Fault) has done to it.
-    pub mishap: Option<Mishap>,
+    pub effect: Option<Effect>,
 }
 
 /// What has happened to a frame on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mishap {
+pub enum Effect {
     /// It never arrived.
     Lost,
     /// It arrived that much later.
@@ -105,11 +105,11 @@ impl fmt::Display for Frame {
             "{at_ms:10.3} ms  {route:<22} {:?}{space}{content}",
             self.kind
         )?;
-        match self.mishap {
+        match self.effect {
             None => Ok(()),
-            Some(Mishap::Lost) => f.write_str(" (lost)"),
-            Some(Mishap::Delayed(by)) => write!(f, " (delayed by {by:?})"),
-            Some(Mishap::Crashed) => f.write_str(" (crash)"),
+            Some(Effect::Lost) => f.write_str(" (lost)"),
+            Some(Effect::Delayed(by)) => write!(f, " (delayed by {by:?})"),
+            Some(Effect::Crashed) => f.write_str(" (crash)"),
         }
     }
 }

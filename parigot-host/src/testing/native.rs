@@ -10,21 +10,21 @@ use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue, TURN_OK};
 use parigot_guest::{Definition, turn};
 
-use crate::code::{Code, Mould, Turn};
-use crate::error::{Culprit, Fault, ModuleError};
-use crate::wasm::Surroundings;
+use crate::error::{ActiveCall, GuestFault, ModuleError};
+use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
+use crate::guest::wasm::InstanceConfig;
 
 /// What native instances are made from.
-pub(super) struct NativeMould {
+pub(super) struct NativeFactory {
     pub(super) define: fn() -> Definition,
 }
 
-impl Mould for NativeMould {
+impl InstanceFactory for NativeFactory {
     fn instantiate(
         &self,
-        _: Surroundings,
+        _: InstanceConfig,
         _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn Code>, Fault>, ModuleError> {
+    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
         Ok(Ok(Box::new(NativeGuest {
             control: turn::open((self.define)()),
             has_failed: false,
@@ -84,8 +84,13 @@ impl NativeGuest {
     }
 }
 
-impl Code for NativeGuest {
-    fn turn(&mut self, prologue: Prologue, frames: &[u8], max_polls: u32) -> Result<Turn, Fault> {
+impl GuestInstance for NativeGuest {
+    fn turn(
+        &mut self,
+        prologue: Prologue,
+        frames: &[u8],
+        max_polls: u32,
+    ) -> Result<Turn, GuestFault> {
         let inbox = [&prologue.to_bytes(), frames].concat();
         self.fill_inbox(&inbox);
         self.clear_outbox();
@@ -94,10 +99,10 @@ impl Code for NativeGuest {
         // After a panic it is never entered again.
         let Ok(status) = catch_unwind(AssertUnwindSafe(turn)) else {
             self.has_failed = true;
-            return Err(Fault::of_trap(self.panic_text(), "it panicked".into()));
+            return Err(GuestFault::of_trap(self.panic_text(), "it panicked".into()));
         };
         if status != TURN_OK {
-            return Err(Fault::Inbox {
+            return Err(GuestFault::Inbox {
                 text: self.panic_text(),
             });
         }
@@ -109,10 +114,10 @@ impl Code for NativeGuest {
 
     fn learn(&mut self, _: &Manifest) {}
 
-    fn culprit(&self) -> Option<Culprit> {
+    fn active_call(&self) -> Option<ActiveCall> {
         self.view()
             .culprit()
-            .map(|call| Culprit { call, method: None })
+            .map(|call| ActiveCall { call, method: None })
     }
 
     fn outbox(&self) -> &[u8] {

@@ -8,17 +8,17 @@ use parigot_abi::frame::flags;
 use parigot_abi::id::CallId;
 use parigot_abi::{Frame as AbiFrame, Header, Kind};
 
-use super::frame::{Frame, HOST, Mishap};
+use super::frame::{Effect, Frame, HOST};
 use crate::clock::{Clock, ManualClock};
-use crate::instance::{Instance, Outbound};
-use crate::life::FAILED;
+use crate::kernel::instance::{Instance, Outbound};
+use crate::kernel::lifecycle::FAILED;
 
 /// All frames of a run, in the order in which they were sent.
 pub(super) struct Record {
     clock: Arc<ManualClock>,
     pub(super) frames: Vec<Frame>,
     calls: Vec<Call>,
-    /// Places of calls, by the wire form of their ids.
+    /// Places of calls, by the interceptor form of their ids.
     by_id: HashMap<(u64, u64), CallPlace>,
     /// Calls of the turn that is going on, by their callers' numbers: the kernel has not seen them yet.
     unrouted: Vec<(u64, CallPlace)>,
@@ -147,13 +147,13 @@ impl Record {
             is_service_error: frame.header.flags & flags::SERVICE_ERROR != 0,
             detail: frame.detail.into(),
             payload: frame.payload.into(),
-            mishap: None,
+            effect: None,
         }
     }
 
     /// Notes what has happened to a frame.
-    pub(super) fn note_mishap(&mut self, frame: usize, mishap: Mishap) {
-        self.frames[frame].mishap = Some(mishap);
+    pub(super) fn note_effect(&mut self, frame: usize, effect: Effect) {
+        self.frames[frame].effect = Some(effect);
     }
 
     /// A guest makes a call of a service's method. Whom it goes to is not known yet.

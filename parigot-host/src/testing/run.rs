@@ -13,11 +13,12 @@ use parking_lot::Mutex;
 use super::caller::{PendingCall, Replies};
 use super::fault::Fault;
 use super::frame::Frame;
+use super::interceptor::Interceptor;
 use super::stepper::Stepper;
-use super::wire::Wire;
 use crate::clock::{Clock, ManualClock};
-use crate::instance::Instance;
-use crate::{log, stack};
+use crate::guest::stack;
+use crate::kernel::instance::Instance;
+use crate::log::events;
 
 /// How long a wait may take on the host's clock.
 const PATIENCE: Duration = Duration::from_secs(3_600);
@@ -32,7 +33,7 @@ const FRAMES_SHOWN: usize = 200;
 pub struct TestRun {
     pub(super) stepper: Stepper,
     pub(super) clock: Arc<ManualClock>,
-    pub(super) wire: Arc<Mutex<Wire>>,
+    pub(super) interceptor: Arc<Mutex<Interceptor>>,
     pub(super) replies: Replies,
     /// What the test itself requires, which is all that is exported.
     pub(super) manifest: Manifest,
@@ -211,18 +212,18 @@ impl TestRun {
     }
 
     fn tell_caller(&mut self, header: Header, payload: &[u8]) {
-        let wake = self.caller().post(header, &[], payload);
+        let wake = self.caller().enqueue_frame(header, &[], payload);
         self.stepper.kernel.wake(self.caller(), wake);
     }
 
     /// Lets that go wrong from now on, besides what was injected before.
     pub fn inject(&mut self, fault: Fault) {
-        self.wire.lock().faults.push(fault);
+        self.interceptor.lock().faults.push(fault);
     }
 
     /// Lets nothing go wrong any more.
     pub fn heal(&mut self) {
-        self.wire.lock().faults.clear();
+        self.interceptor.lock().faults.clear();
     }
 
     /// Lets a guest crash, now; of several replicas the first.
@@ -237,8 +238,8 @@ impl TestRun {
 
     /// The status with which a guest has left the last time, 1 if it has failed; `None` if it has not.
     pub fn exit_status(&self, guest: &str) -> Option<u8> {
-        let wire = self.wire.lock();
-        let exit = wire
+        let interceptor = self.interceptor.lock();
+        let exit = interceptor
             .record
             .frames
             .iter()
@@ -249,13 +250,13 @@ impl TestRun {
 
     /// What was sent so far, in its order. Each frame prints as a line.
     pub fn frames(&self) -> Vec<Frame> {
-        self.wire.lock().record.frames.clone()
+        self.interceptor.lock().record.frames.clone()
     }
 
     /// What a guest has logged so far, line by line.
     pub fn log(&self, guest: &str) -> Vec<String> {
-        let wire = self.wire.lock();
-        let lines = wire
+        let interceptor = self.interceptor.lock();
+        let lines = interceptor
             .record
             .frames
             .iter()
@@ -267,25 +268,25 @@ impl TestRun {
     /// test itself go on meanwhile.
     pub fn stop(&mut self) -> u8 {
         let kernel = Arc::clone(&self.stepper.kernel);
-        kernel.life.ask_to_stop();
-        kernel.life.wait_until_over();
+        kernel.lifecycle.ask_to_stop();
+        kernel.lifecycle.wait_until_over();
         let limit = self.shutdown_deadline;
         let until_ns = self.clock.monotonic_ns() + limit.as_nanos() as u64;
         let test = kernel.instances.len() - 1;
         for guest in kernel
-            .life
+            .lifecycle
             .stop_order()
             .into_iter()
             .filter(|guest| *guest != test)
         {
             let instance = &kernel.instances[guest];
-            kernel.wake(instance, instance.post_stop(until_ns));
+            kernel.wake(instance, instance.enqueue_stop(until_ns));
             if !self.run_until(until_ns, |_| instance.has_ended()) {
-                log::overstayed(instance, limit);
+                events::killed_at_shutdown(instance, limit);
             }
         }
         self.run_until_idle();
-        kernel.life.status()
+        kernel.lifecycle.status()
     }
 
     /// Runs guests until `is_so` or they are at rest. Returns whether it is so.
@@ -318,10 +319,10 @@ impl Drop for TestRun {
     fn drop(&mut self) {
         self.stepper.kernel.close();
         if std::thread::panicking() {
-            let wire = self.wire.lock();
-            let hidden = wire.record.frames.len().saturating_sub(FRAMES_SHOWN);
+            let interceptor = self.interceptor.lock();
+            let hidden = interceptor.record.frames.len().saturating_sub(FRAMES_SHOWN);
             eprintln!("frames that were sent, without the first {hidden}:");
-            wire.record.frames[hidden..]
+            interceptor.record.frames[hidden..]
                 .iter()
                 .for_each(|frame| eprintln!("{frame}"));
         }

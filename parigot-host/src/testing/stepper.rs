@@ -7,13 +7,13 @@ use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
 
-use super::wire::Wire;
-use crate::error::{Ending, Fault as Failure};
-use crate::instance::{Delivery, Place};
-use crate::kernel::{Kernel, Worker};
+use super::interceptor::Interceptor;
+use crate::error::{Ending, GuestFault};
+use crate::kernel::instance::{Batch, InstanceIndex};
+use crate::kernel::scheduler::{Kernel, Worker};
+use crate::kernel::startup::{self, Alarm};
+use crate::kernel::timer::Timers;
 use crate::random::Randomness;
-use crate::startup::{self, Alarm};
-use crate::timer::Timers;
 
 /// More turns without an end are taken for guests that wake each other for ever.
 const TURNS_MAX: u32 = 1_000_000;
@@ -24,14 +24,14 @@ const CRASH: &str = "the test has crashed it";
 /// Runs a kernel's guests.
 pub(super) struct Stepper {
     pub(super) kernel: Arc<Kernel>,
-    pub(super) wire: Arc<Mutex<Wire>>,
+    pub(super) interceptor: Arc<Mutex<Interceptor>>,
     pub(super) start: Arc<Timers<Alarm>>,
     pub(super) startup_deadline: Duration,
     pub(super) randomness: Randomness,
     /// Chooses among the steps that are possible; without it alarms come first, and then whoever has waited longest.
     pub(super) chance: Option<StdRng>,
     /// Those that are ready to run, in the order in which they became it.
-    pub(super) ready: Vec<Place>,
+    pub(super) ready: Vec<InstanceIndex>,
 }
 
 /// Something that can happen next.
@@ -46,7 +46,7 @@ enum Step {
 
 impl Stepper {
     /// The place of a guest.
-    pub(super) fn place(&self, guest: &str) -> Place {
+    pub(super) fn place(&self, guest: &str) -> InstanceIndex {
         let place = self
             .kernel
             .instances
@@ -74,7 +74,7 @@ impl Stepper {
     pub(super) fn run(&mut self, is_so: &impl Fn(&Stepper) -> bool) -> bool {
         let kernel = Arc::clone(&self.kernel);
         let mut worker = Worker::new(&kernel, self.randomness.generator());
-        let _awake = kernel.pulse.keep_awake();
+        let _awake = kernel.epoch_ticker.keep_awake();
         for _ in 0..TURNS_MAX {
             if is_so(self) {
                 return true;
@@ -133,16 +133,16 @@ impl Stepper {
         }
     }
 
-    fn turn(&self, place: Place, worker: &mut Worker<'_>) {
+    fn turn(&self, place: InstanceIndex, worker: &mut Worker<'_>) {
         let instances = &worker.kernel.instances;
         let instance = &instances[place];
         if instance.has_ended() {
             return;
         }
-        self.wire.lock().record.begin_turn();
+        self.interceptor.lock().record.begin_turn();
         worker.turn(instance);
         worker.share_woken();
-        let record = &mut self.wire.lock().record;
+        let record = &mut self.interceptor.lock().record;
         record.learn_routes(&std::mem::take(&mut worker.given), instances);
         if instance.has_ended() {
             record.ensure_end(&instance.name);
@@ -150,18 +150,18 @@ impl Stepper {
     }
 
     /// Ends an instance as though it had trapped.
-    pub(super) fn crash(&mut self, place: Place) {
+    pub(super) fn crash(&mut self, place: InstanceIndex) {
         let kernel = Arc::clone(&self.kernel);
         let instance = &kernel.instances[place];
-        let mut delivery = Box::<Delivery>::default();
+        let mut delivery = Box::<Batch>::default();
         let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut delivery) else {
             return;
         };
         let mut worker = Worker::new(&kernel, self.randomness.generator());
-        let fault = Failure::Trap {
+        let fault = GuestFault::Trap {
             reason: CRASH.into(),
         };
-        self.wire
+        self.interceptor
             .lock()
             .record
             .note_end(&instance.name, &fault.to_string());

@@ -1,13 +1,14 @@
-// Probe is a parigot guest in Go without generated code and without an SDK: it shows that the ABI serves Go as it is.
+// Probe is a parigot guest in Go without generated code and without an SDK. It shows that Go can
+// use the ABI directly.
 //
-// It exports the service echo.v1.Echo. Its one method, Echo, sleeps for 10 ms of the guest's time, logs a line and answers
-// with the request. It is built by
+// The guest exports the service echo.v1.Echo. The method Echo sleeps for 10 ms of the guest's time,
+// logs a line and answers with the request. Build the guest with
 //
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o probe.wasm .
 //
-// In its own words: a turn hands each call to a goroutine and then waits on a descriptor of the host until Go's runtime
-// has nothing left to run. So handlers sleep and block as in any Go program, and the host learns from the runtime
-// itself when its next timer is due.
+// A turn passes each call to a goroutine, and then reads a descriptor of the host until Go's
+// runtime has nothing left to run. So handlers sleep and block as in any Go program, and the host
+// learns from the runtime when the next timer is due.
 package main
 
 import (
@@ -26,9 +27,12 @@ const (
 	turnMalformedInbox = 1
 )
 
-var manifest = abi.Manifest{Exports: []abi.Service{{Name: "echo.v1.Echo", Methods: []abi.Method{{Name: "Echo"}}}}}
+var manifest = abi.Manifest{Exports: []abi.Service{{
+	Name:    "echo.v1.Echo",
+	Methods: []abi.Method{{Name: "Echo"}},
+}}}
 
-// The guest: a module has one.
+// The state of the guest. A module has one guest.
 var (
 	control abi.Control
 	idle    *os.File
@@ -78,11 +82,11 @@ func turn(_, inboxBytes, _ uint32) uint32 {
 	if _, err := idle.Read(make([]byte, 1)); err != nil {
 		panic(err)
 	}
-	control.SetTurn(false, abi.Never, 0) // the host knows the runtime's next timer
+	control.SetTurn(false, abi.Never, 0) // no wake time: the host knows the runtime's next timer
 	return turnOK
 }
 
-// handle does what a frame asks for. The frame lies in the inbox, which the next turn overwrites.
+// handle processes a frame. The frame lies in the inbox, which the next turn overwrites.
 func handle(frame abi.Frame) {
 	switch frame.Kind {
 	case abi.KindStart:
@@ -115,7 +119,7 @@ func reply(number uint64, response []byte) abi.Frame {
 	return abi.Frame{Header: header, Payload: response}
 }
 
-// send appends a frame to the outbox and then tells the host of it.
+// send appends a frame to the outbox, and then announces the new length in the control block.
 func send(frame abi.Frame) {
 	outboxLock.Lock()
 	defer outboxLock.Unlock()

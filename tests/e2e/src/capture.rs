@@ -1,4 +1,4 @@
-//! What a host in this process logs, as it comes.
+//! Captures the log of hosts in this process.
 
 use std::fmt::Debug;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -11,34 +11,37 @@ use tracing_subscriber::layer::{Context, SubscriberExt};
 
 use crate::DEADLINE;
 
-/// The log of a host that runs in this process, as it is without being asked for more.
+/// The log of hosts in this process, at level INFO and above.
 #[derive(Debug)]
 pub struct Capture {
     lines: Receiver<Captured>,
 }
 
-/// A line of it.
+/// A line of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Captured {
     /// The guest's name.
     pub service: String,
-    /// The id of the call that it is about, or nothing.
+    /// `ins_…`, the instance that the line is about, or empty.
+    pub instance: String,
+    /// The id of the call that the line is about, or empty.
     pub call: String,
-    /// What is said.
+    /// The message.
     pub message: String,
-    /// The method that was being served when the guest broke, or nothing.
+    /// The method that the guest was serving when it failed, or empty.
     pub method: String,
-    /// CPU time that a guest had taken when it was killed.
+    /// CPU time that the guest had used when it was killed.
     pub cpu: Option<Duration>,
 }
 
 impl Capture {
-    /// Runs `start`, and captures what it and all threads that it makes log.
+    /// Runs `start`, and captures the log of this thread and of the hosts that `start` starts.
     pub fn during<R>(start: impl FnOnce() -> R) -> (R, Capture) {
         Capture::without(|_| false, start)
     }
 
-    /// The same without the lines that `take` takes, on the thread that logs them: there may be millions of those.
+    /// Does the same except the lines for which `take` returns true. `take` runs on the thread that
+    /// logs the line: tests use it to count millions of lines without keeping them.
     pub fn without<R>(
         take: impl Fn(&Captured) -> bool + Send + Sync + 'static,
         start: impl FnOnce() -> R,
@@ -51,16 +54,16 @@ impl Capture {
         )
     }
 
-    /// What has come and was not waited for.
+    /// Returns the lines that have arrived and were not read yet. Does not wait.
     pub fn rest(&self) -> Vec<Captured> {
         self.lines.try_iter().collect()
     }
 
-    /// The next line.
+    /// Waits for the next line.
     ///
     /// # Panics
     ///
-    /// If there is none within [`DEADLINE`].
+    /// If none arrives within [`DEADLINE`].
     #[track_caller]
     pub fn next_line(&self) -> Captured {
         self.lines
@@ -68,11 +71,11 @@ impl Capture {
             .unwrap_or_else(|error| panic!("no line: {error}"))
     }
 
-    /// Waits for a line that contains `text`, and returns all up to it.
+    /// Waits for a line that contains `text`. Returns all lines up to it.
     ///
     /// # Panics
     ///
-    /// If none comes within [`DEADLINE`].
+    /// If no such line arrives within [`DEADLINE`].
     #[track_caller]
     pub fn until(&self, text: &str) -> Vec<Captured> {
         let mut lines = Vec::new();
@@ -88,14 +91,16 @@ impl Capture {
         }
     }
 
-    /// Waits for a line that contains `text`; those before it are gone.
+    /// Waits for a line that contains `text`, and drops the lines before it.
     ///
     /// # Panics
     ///
-    /// If none comes within [`DEADLINE`].
+    /// If no such line arrives within [`DEADLINE`].
     #[track_caller]
     pub fn wait_for(&self, text: &str) -> Captured {
-        self.until(text).pop().expect("the last one is it")
+        self.until(text)
+            .pop()
+            .expect("`until` returns the line it waited for last")
     }
 }
 
@@ -112,7 +117,7 @@ impl<S: Subscriber, T: Fn(&Captured) -> bool + 'static> Layer<S> for Tap<T> {
         let mut line = Captured::default();
         event.record(&mut line);
         if !(self.take)(&line) {
-            // A test that has seen enough no longer listens.
+            // Fails if the test has dropped its `Capture`, and then the line is not needed.
             let _ = self.rest.send(line);
         }
     }
@@ -128,6 +133,7 @@ impl Visit for Captured {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         match field.name() {
             "service" => self.service = format!("{value:?}"),
+            "instance" => self.instance = format!("{value:?}"),
             "call" => self.call = format!("{value:?}"),
             "method" => self.method = format!("{value:?}"),
             "message" => self.message = format!("{value:?}"),

@@ -1,15 +1,15 @@
-//! Guests that declare what a test wants them to, and do nothing else.
+//! Generates guests that declare given services, and do nothing else.
 
 use parigot_abi::control::{CONTROL_BYTES, NEVER, NO_CALL};
 use parigot_abi::manifest::{Method, Service};
 use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
 
-/// Where they have what in their memory.
+// Layout of the memory of these guests.
 const CONTROL: u64 = 1 << 10;
 const INBOX: u64 = 1 << 16;
 const OUTBOX: u64 = 2 << 16;
 
-/// A wasm file that exports and requires these services. It never asks to be launched.
+/// Returns a wasm file that exports and requires these services, and never asks to be launched.
 pub fn declaring(exports: &[Service], requires: &[Service]) -> Vec<u8> {
     let manifest = Manifest {
         exports: exports.to_vec(),
@@ -25,17 +25,18 @@ pub fn declaring(exports: &[Service], requires: &[Service]) -> Vec<u8> {
     )
 }
 
-/// A wasm file that asks to be launched, with an inbox for the start alone: it traps when it is to make room a second time. What it
-/// has sent it does not take back.
-pub fn without_room() -> Vec<u8> {
+/// Returns a wasm file that asks to be launched and has an inbox for the first turn only. It traps
+/// when the host asks for a larger inbox a second time, and leaves what it has sent in its outbox.
+pub fn trapping_inbox() -> Vec<u8> {
     let mut launch = Vec::new();
     FrameBuilder::new(&mut launch, Header::new(Kind::Launch))
         .finish()
-        .expect("it is short");
+        .expect("the frame is shorter than 4 GiB");
     let inbox =
         "(if (global.get $has_room) (then unreachable)) (global.set $has_room (i32.const 1))
         (i64.store offset=8 (local.get 0) (i64.extend_i32_u (local.get 1)))";
-    let turn = "(i64.store offset=24 (local.get 0) (global.get $bytes)) (i64.store offset=8 (local.get 0) (i64.const 0))";
+    let turn = "(i64.store offset=24 (local.get 0) (global.get $bytes)) (i64.store offset=8 \
+                (local.get 0) (i64.const 0))";
     let manifest = Manifest {
         exports: Vec::new(),
         requires: Vec::new(),
@@ -49,14 +50,16 @@ pub fn without_room() -> Vec<u8> {
 }
 
 fn manifest_frame(manifest: &Manifest) -> Vec<u8> {
-    let (mut payload, mut frame) = (Vec::new(), Vec::new());
+    let mut payload = Vec::new();
+    let mut frame = Vec::new();
     manifest.write(&mut payload);
     let built = FrameBuilder::new(&mut frame, Header::new(Kind::Manifest)).payload(&payload);
     built.finish().expect("a manifest is shorter than 4 GiB");
     frame
 }
 
-/// A wasm file with these frames where its outbox is, `$bytes` of them, and with these bodies of `parigot_inbox` and `parigot_turn`.
+/// Returns a wasm file with these frames in its outbox, whose length is the global `$bytes`, and
+/// with these bodies of `parigot_inbox` and `parigot_turn`.
 fn sending(frames: &[Vec<u8>], control: [u8; CONTROL_BYTES], inbox: &str, turn: &str) -> Vec<u8> {
     let outbox = frames.concat();
     let text = format!(
@@ -75,10 +78,10 @@ fn sending(frames: &[Vec<u8>], control: [u8; CONTROL_BYTES], inbox: &str, turn: 
         outbox_data = escaped(&outbox),
         outbox_bytes = outbox.len(),
     );
-    wat::parse_str(text).expect("the text is a module")
+    wat::parse_str(text).expect("the text must be a valid module")
 }
 
-/// A service with that name, of which nothing else is known.
+/// Returns a service of that name, with one method and no schema.
 pub fn service(name: &str) -> Service {
     let method = Method {
         name: "Do".into(),
@@ -93,7 +96,7 @@ pub fn service(name: &str) -> Service {
     }
 }
 
-/// A control block with nothing in the outbox yet, as `parigot_abi::control` lays it out.
+/// Returns a control block with an empty outbox, in the layout of `parigot_abi::control`.
 fn control_block(inbox_capacity: u64) -> [u8; CONTROL_BYTES] {
     let mut block = [0; CONTROL_BYTES];
     for (offset, value) in [

@@ -1,4 +1,5 @@
-//! What runs a deployment: a host in this process for all its guests, or one for each of its processes, here or in a process of the system.
+//! Runs a deployment: one host in this process for all guests, or one host for each process of the
+//! deployment, in this process or in a child process.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -13,20 +14,21 @@ use tracing::dispatcher::{Dispatch, get_default, with_default};
 use crate::process::signal;
 use crate::{App, Nats, parigot_run};
 
-/// How the guests of a deployment are spread.
+/// Distribution of the guests of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Deployed {
-    /// All in one process.
+    /// All guests in one process.
     Together,
-    /// Over processes that a nats-server of their own joins.
+    /// Several processes, connected by a NATS server of their own.
     Apart,
 }
 
 impl Deployed {
-    /// Both ways.
+    /// Both distributions.
     pub const EACH: [Deployed; 2] = [Deployed::Together, Deployed::Apart];
 
-    /// Spreads an app's guests so, and starts what joins the processes, if there are several: see [`App::apart`].
+    /// Distributes an app's guests over these processes if `self` is `Apart`: see [`App::apart`].
+    /// Returns the NATS server that connects them.
     pub fn spread(self, app: App, processes: &[(&str, &str)]) -> (App, Option<Nats>) {
         match self {
             Deployed::Together => (app, None),
@@ -38,42 +40,45 @@ impl Deployed {
     }
 }
 
-/// What runs the processes of a deployment. It logs as whoever has started it.
+/// The hosts of a deployment. They log to the subscriber of the thread that has started them.
 #[derive(Debug)]
 pub struct Hosts {
-    /// In the order of the processes' names.
+    /// Hosts in this process, in the order of the processes' names.
     here: Vec<Running>,
-    elsewhere: Vec<Elsewhere>,
+    children: Vec<ChildProcess>,
 }
 
 impl Hosts {
-    /// Starts a host for each process that an app's file has, or one if it has none; but for those named, for each of which the command is run.
+    /// Starts a host for each process of the deployment, or one if the deployment has no processes.
+    /// The processes in `children` become child processes that run the command.
     #[track_caller]
-    pub fn start(app: &App, settings: &Settings, elsewhere: &[&str]) -> Self {
-        let whole = Deployment::read(&app.file()).expect("the file is right");
+    pub fn start(app: &App, settings: &Settings, children: &[&str]) -> Self {
+        let whole = Deployment::read(&app.file()).expect("the deployment file must be valid");
         let names = whole
             .processes
             .iter()
             .map(|process| process.name())
-            .filter(|name| !elsewhere.contains(name));
+            .filter(|name| !children.contains(name));
         let mut parts: Vec<_> = names
-            .map(|name| whole.of_process(name).expect("it is in the file"))
+            .map(|name| whole.of_process(name).expect("the name is from the file"))
             .collect();
         if whole.processes.is_empty() {
             parts.push(whole);
         }
-        let elsewhere = elsewhere
+        let children = children
             .iter()
-            .map(|name| Elsewhere::start(name, app.file(), get_default(Clone::clone)))
+            .map(|name| ChildProcess::start(name, app.file(), get_default(Clone::clone)))
             .collect();
-        let start = |(nth, part)| start(part, settings_of(nth, settings)).expect("it starts");
+        let start = |(nth, part)| {
+            start(part, settings_of(nth, settings)).expect("the deployment must start")
+        };
         Hosts {
             here: parts.iter().enumerate().map(start).collect(),
-            elsewhere,
+            children,
         }
     }
 
-    /// What guests export that run here.
+    /// Returns the exports of the guests in this process.
     pub fn exports(&self) -> Vec<Exported> {
         self.here
             .iter()
@@ -82,38 +87,40 @@ impl Hosts {
             .collect()
     }
 
-    /// The calls that are in flight here.
+    /// Returns the calls in flight in this process.
     pub fn pending(&self) -> Vec<Pending> {
         self.here.iter().flat_map(Running::pending).collect()
     }
 
-    /// A process that runs elsewhere.
+    /// Returns the child process of that name.
     ///
     /// # Panics
     ///
-    /// If none of that name does.
-    pub fn elsewhere(&mut self, name: &str) -> &mut Elsewhere {
-        self.elsewhere
+    /// If there is none.
+    pub fn child(&mut self, name: &str) -> &mut ChildProcess {
+        self.children
             .iter_mut()
             .find(|process| process.name == name)
-            .expect("it runs elsewhere")
+            .expect("the process must be a child process")
     }
 
-    /// Stops those that run here, kills the others, and returns how the one has ended that ended worst.
+    /// Stops the hosts in this process and kills the child processes. Returns the outcome with the
+    /// highest exit status of the hosts in this process.
     pub fn stop(self) -> Outcome {
         self.here.iter().for_each(|host| host.stopper().stop());
         let outcomes = self.here.into_iter().map(Running::wait);
         let worst = outcomes
             .max_by_key(|outcome| outcome.status)
-            .expect("one at least runs here");
-        self.elsewhere
+            .expect("at least one host must be in this process");
+        self.children
             .into_iter()
             .for_each(|mut process| process.kill());
         worst
     }
 }
 
-/// Hosts that are seeded alike would draw the same ids.
+/// Returns settings with another seed for each host: with the same seed, hosts would draw the same
+/// ids.
 fn settings_of(nth: usize, settings: &Settings) -> Settings {
     let mut settings = settings.clone();
     if let Some(seed) = &mut settings.seed {
@@ -122,19 +129,19 @@ fn settings_of(nth: usize, settings: &Settings) -> Settings {
     settings
 }
 
-/// A process of a deployment that is one of the system, too. Dropping it kills it.
+/// A process of a deployment that is a child process of this one. Dropping it kills the process.
 #[derive(Debug)]
-pub struct Elsewhere {
+pub struct ChildProcess {
     name: String,
     file: PathBuf,
-    /// Where it logs to.
+    /// Receives the process's log.
     here: Dispatch,
     child: Child,
-    /// Ends when all that it has logged is logged here.
+    /// Forwards the process's log. Ends at the end of the log.
     log: Option<JoinHandle<()>>,
 }
 
-impl Elsewhere {
+impl ChildProcess {
     fn start(name: &str, file: PathBuf, here: Dispatch) -> Self {
         let mut command = parigot_run(&file);
         command
@@ -153,7 +160,7 @@ impl Elsewhere {
                     .for_each(|line| log_again(&line))
             })
         };
-        Elsewhere {
+        ChildProcess {
             name: name.to_owned(),
             file,
             here,
@@ -162,49 +169,52 @@ impl Elsewhere {
         }
     }
 
-    /// Its number, as the system counts processes.
+    /// Returns the process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// Stops it where it is.
+    /// Freezes the process with SIGSTOP.
     pub fn freeze(&self) {
         signal(self.id(), "STOP");
     }
 
-    /// Lets it go on.
+    /// Continues the frozen process.
     pub fn thaw(&self) {
         signal(self.id(), "CONT");
     }
 
-    /// Kills it, unless it was killed before, and waits until all that it has logged is known.
+    /// Kills the process if it runs, and waits until its whole log has been forwarded.
     pub fn kill(&mut self) {
-        // It may have ended, and then neither does anything.
+        // Both fail if the process has ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
         self.log
             .take()
             .into_iter()
-            .for_each(|log| log.join().expect("its log could be read"));
+            .for_each(|log| log.join().expect("the log must be readable"));
     }
 
-    /// Starts it once more, after it was killed.
-    pub fn start_again(&mut self) {
-        *self = Elsewhere::start(&self.name, self.file.clone(), self.here.clone());
+    /// Starts the process once more, after it was killed.
+    pub fn restart(&mut self) {
+        *self = ChildProcess::start(&self.name, self.file.clone(), self.here.clone());
     }
 }
 
-impl Drop for Elsewhere {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.kill();
     }
 }
 
-/// Logs what was logged elsewhere.
+/// Logs a line that a child process has logged as JSON.
 fn log_again(line: &str) {
     let json: Value =
         serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line:?}"));
     let member = |name: &str| json[name].as_str().unwrap_or_default();
-    let (service, call, method) = (member("service"), member("call"), member("method"));
-    tracing::info!(%service, %call, %method, "{}", member("message"));
+    let service = member("service");
+    let instance = member("instance");
+    let call = member("call");
+    let method = member("method");
+    tracing::info!(%service, %instance, %call, %method, "{}", member("message"));
 }

@@ -1,4 +1,4 @@
-//! How long a method runs that never gives its thread back.
+//! CPU time after which a method that loops is killed.
 
 use std::time::Duration;
 
@@ -7,19 +7,19 @@ use parigot_host::deployment::Deployment;
 
 use crate::{App, Capture, code_cache, guest};
 
-/// Calls a method that loops for ever, `count` times in a row, and each time returns the CPU time that it had taken of its thread when
-/// it was killed. The budget is 50 ms.
+/// Calls a method that loops forever, `count` times in a row, each time in a new deployment.
+/// Returns the CPU times that the method had used when it was killed. The budget is 50 ms.
 ///
 /// # Panics
 ///
-/// If it is not killed, or its caller is not told.
+/// If the guest is not killed, or the caller gets another error.
 pub fn kill_times(count: usize) -> Vec<Duration> {
     let deployment = "[service.echo]\nwasm = \"echo.wasm\"\n\
                       [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"spin\"]\n";
     let app = App::new(deployment)
         .with("echo.wasm", guest("echo"))
         .with("driver.wasm", guest("driver"));
-    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let deployment = Deployment::read(&app.file()).expect("the deployment file must be valid");
     let kill = |nth: usize| {
         let seed = std::array::from_fn(|byte| (nth >> (8 * byte.min(7))) as u8);
         let settings = Settings {
@@ -27,17 +27,18 @@ pub fn kill_times(count: usize) -> Vec<Duration> {
             seed: Some(seed),
             ..Settings::default()
         };
-        let (running, log) =
-            Capture::during(|| parigot_host::start(&deployment, settings).expect("it starts"));
+        let (running, log) = Capture::during(|| {
+            parigot_host::start(&deployment, settings).expect("the deployment must start")
+        });
         let killed = log.wait_for("was killed");
         log.wait_for("spin: INTERNAL, callee killed: echo was killed");
         assert_eq!(running.wait().status, 0);
-        killed.cpu.expect("the host says what it took")
+        killed.cpu.expect("the host must log the CPU time")
     };
     (0..count).map(kill).collect()
 }
 
-/// How many of the times fall into each millisecond, a line each.
+/// Returns a histogram of the times, with a line for each millisecond.
 pub fn histogram(times: &[Duration]) -> String {
     let mut counts = std::collections::BTreeMap::<u128, usize>::new();
     times

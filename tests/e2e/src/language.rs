@@ -1,4 +1,4 @@
-//! The languages in which guests are written, and what there is in both of them.
+//! The languages in which guests are written, and the guests that exist in both.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ pub enum Language {
     Go,
 }
 
-/// Client and service.
+/// Every pair of languages: of the client, and of the service.
 pub const PAIRS: [(Language, Language); 4] = [
     (Language::Rust, Language::Rust),
     (Language::Rust, Language::Go),
@@ -23,7 +23,7 @@ pub const PAIRS: [(Language, Language); 4] = [
 ];
 
 impl Language {
-    /// The wasm file of a program that makes the calls which it is told.
+    /// Returns the wasm file of `driver`, a program that makes the calls in its arguments.
     pub fn driver(self) -> &'static [u8] {
         static DRIVERS: [LazyLock<Vec<u8>>; 2] = [
             LazyLock::new(|| guest("driver")),
@@ -32,7 +32,7 @@ impl Language {
         &DRIVERS[self as usize]
     }
 
-    /// The wasm file of a service that answers them.
+    /// Returns the wasm file of `echo`, the service that `driver` calls.
     pub fn echo(self) -> &'static [u8] {
         static ECHOES: [LazyLock<Vec<u8>>; 2] = [
             LazyLock::new(|| guest("echo")),
@@ -41,7 +41,7 @@ impl Language {
         &ECHOES[self as usize]
     }
 
-    /// The folder of its example.
+    /// Returns the folder of the language's helloworld example.
     pub fn example(self) -> &'static Path {
         match self {
             Language::Rust => example(),

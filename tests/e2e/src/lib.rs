@@ -1,32 +1,33 @@
-//! Runs the real `parigot` on real guests, and looks at what a person would see.
+//! Runs the real `parigot` and real hosts on real guests, and checks what a user would see.
 //!
-//! The command, the example and the guests of `tests/guests` are built on first use, by cargo and make, as a user would. No
+//! The command, the examples and the guests are built on first use, by cargo, go and make. No
 //! process that is started here outlives [`DEADLINE`].
 
 mod build;
+mod busy;
 mod capture;
+mod control_pair;
 mod declare;
 mod hosts;
 mod kills;
 mod language;
-mod load;
 mod manual;
 mod nats;
-mod neighbours;
 mod process;
 
 pub use build::{
-    code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria, root,
+    code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria,
+    protoc, root,
 };
+pub use busy::{BusyCores, soak};
 pub use capture::{Capture, Captured};
-pub use declare::{declaring, service, without_room};
-pub use hosts::{Deployed, Elsewhere, Hosts};
+pub use control_pair::{CONTROL_PAIR, PairCalls, Ran, StartedWithPair, WithControlPair};
+pub use declare::{declaring, service, trapping_inbox};
+pub use hosts::{ChildProcess, Deployed, Hosts};
 pub use kills::{histogram, kill_times};
 pub use language::{Language, PAIRS};
-pub use load::{Load, soak};
 pub use manual::start_on_manual_clock;
 pub use nats::Nats;
-pub use neighbours::{BesideNeighbours, NEIGHBOURS, Ran, StartedBeside, Tally};
 pub use process::{DEADLINE, Ended, Line, Started, signal};
 
 use std::path::{Path, PathBuf};
@@ -34,17 +35,17 @@ use std::process::Command;
 
 use parigot_abi::manifest::Service;
 
-/// A folder with a deployment file and what it names; gone when dropped.
+/// A temporary folder with a deployment file and its guests. Dropping it removes the folder.
 #[derive(Debug)]
 pub struct App {
     folder: tempfile::TempDir,
 }
 
 impl App {
-    /// Makes a folder that holds `app.toml`: `manifest_version = 1` and then `deployment`.
+    /// Creates a folder with the file `app.toml`: `manifest_version = 1`, followed by `deployment`.
     pub fn new(deployment: &str) -> Self {
         let app = App {
-            folder: tempfile::tempdir().expect("a temporary folder can be made"),
+            folder: tempfile::tempdir().expect("a temporary folder must be writable"),
         };
         app.with("app.toml", format!("manifest_version = 1\n{deployment}"))
     }
@@ -52,22 +53,26 @@ impl App {
     /// Adds a file, for example a guest.
     pub fn with(self, name: &str, content: impl AsRef<[u8]>) -> Self {
         std::fs::write(self.folder.path().join(name), content)
-            .expect("the folder can be written to");
+            .expect("a temporary folder must be writable");
         self
     }
 
     /// Adds a guest that is written in WebAssembly text.
     pub fn with_wat(self, name: &str, text: &str) -> Self {
-        self.with(name, wat::parse_str(text).expect("the text is a module"))
+        self.with(
+            name,
+            wat::parse_str(text).expect("the text must be a valid module"),
+        )
     }
 
-    /// Adds a service to the deployment, with a wasm file that exports and requires services of these names and never asks to be launched.
+    /// Adds a service whose wasm file exports and requires services of these names, and never asks
+    /// to be launched.
     pub fn with_service(self, name: &str, exports: &[&str], requires: &[&str]) -> Self {
         let list = |names: &[&str]| names.iter().map(|name| service(name)).collect::<Vec<_>>();
         self.with_declaring(name, &list(exports), &list(requires))
     }
 
-    /// The same with all that there is to say of services.
+    /// Does the same with complete descriptions of the services.
     pub fn with_declaring(self, name: &str, exports: &[Service], requires: &[Service]) -> Self {
         self.with_tables(&format!("[service.{name}]\nwasm = \"{name}.wasm\"\n"))
             .with(&format!("{name}.wasm"), declaring(exports, requires))
@@ -75,13 +80,14 @@ impl App {
 
     /// Adds tables to the deployment.
     pub fn with_tables(self, tables: &str) -> Self {
-        let deployment = std::fs::read_to_string(self.file()).expect("it was written");
+        let deployment = std::fs::read_to_string(self.file()).expect("`new` has written the file");
         self.with("app.toml", format!("{deployment}{tables}"))
     }
 
-    /// Spreads its guests over processes that a server joins: the name of each, and the names of its guests with spaces between.
+    /// Distributes the guests over processes that this NATS server connects. Each process is a
+    /// pair: its name, and the names of its guests, separated by spaces.
     pub fn apart(self, nats: &Nats, processes: &[(&str, &str)]) -> Self {
-        // They are all on this machine, and have one clock.
+        // All processes are on this machine, and share its clock.
         let mut tables = format!(
             "[network]
 nats = {:?}
@@ -100,51 +106,52 @@ guests = {guests:?}
         self.with_tables(&tables)
     }
 
-    /// Its folder.
+    /// Returns the folder.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Its deployment file.
+    /// Returns the path of the deployment file.
     pub fn file(&self) -> PathBuf {
         self.folder.path().join("app.toml")
     }
 
-    /// `parigot run app.toml` in its folder, which must be there until the process ends.
+    /// Returns the command `parigot run app.toml` in the folder. The app must outlive the process.
     pub fn command(&self) -> Command {
         let mut command = parigot_run(Path::new("app.toml"));
         command.current_dir(self.folder());
         command
     }
 
-    /// Runs `parigot`, that subcommand and `app.toml` in its folder, with more arguments, to the end.
-    pub fn ask(&self, subcommand: &str, arguments: &[&str]) -> Ended {
+    /// Runs a subcommand of `parigot` for `app.toml` in the folder, and waits for its end.
+    pub fn run_subcommand(&self, subcommand: &str, arguments: &[&str]) -> Ended {
         let mut command = parigot_with(subcommand, Path::new("app.toml"));
         Started::new(command.args(arguments).current_dir(self.folder())).wait()
     }
 
-    /// Starts `parigot run app.toml` in its folder, which must be there until the process ends.
+    /// Starts `parigot run app.toml` in the folder. The app must outlive the process.
     pub fn start(&self) -> Started {
         Started::new(&mut self.command())
     }
 
-    /// Starts one process of it.
+    /// Starts one process of the deployment.
     pub fn start_process(&self, name: &str) -> Started {
         Started::new(self.command().args(["--process", name]))
     }
 
-    /// Runs `parigot run app.toml` in its folder to the end.
+    /// Runs `parigot run app.toml` in the folder, and waits for its end.
     pub fn run(&self) -> Ended {
         self.start().wait()
     }
 }
 
-/// `parigot run` for a deployment file.
+/// Returns the command `parigot run` for a deployment file.
 pub fn parigot_run(file: &Path) -> Command {
     parigot_with("run", file)
 }
 
-/// A subcommand of `parigot` for a deployment file. Compiled guests are kept for the next test, and apart from those of the user.
+/// Returns a subcommand of `parigot` for a deployment file. All tests share a cache of compiled
+/// guests, which is not the user's.
 pub fn parigot_with(subcommand: &str, file: &Path) -> Command {
     let mut command = Command::new(parigot());
     command
@@ -154,12 +161,11 @@ pub fn parigot_with(subcommand: &str, file: &Path) -> Command {
     command
 }
 
-/// The text of a module that takes minutes to compile: each loop costs Cranelift more than the one around it.
+/// Returns the text of a module that takes minutes to compile: each nested loop costs Cranelift
+/// more than the one around it.
 pub fn slow_to_compile() -> String {
-    let (loops, set) = (
-        "loop ".repeat(2_000),
-        "(local.set 0 (i32.add (local.get 0) (local.get 1)))",
-    );
+    let loops = "loop ".repeat(2_000);
+    let set = "(local.set 0 (i32.add (local.get 0) (local.get 1)))";
     format!(
         "(module (func (param i32 i32) {loops} {set} {}))",
         "(br_if 0 (local.get 0)) end ".repeat(2_000)

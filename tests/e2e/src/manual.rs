@@ -1,4 +1,4 @@
-//! A host in this process whose clock is the test's.
+//! A host in this process whose clock the test controls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,9 +9,10 @@ use parigot_host::{Running, Settings, start};
 
 use crate::{App, Capture, code_cache};
 
-/// Starts a deployment in this process, on a clock that stands at 0, which is also 1970.
+/// Starts a deployment in this process with a clock that stands still at 0. Its wall clock is at
+/// the start of 1970.
 pub fn start_on_manual_clock(app: &App) -> (Running, Capture, Arc<ManualClock>) {
-    let deployment = Deployment::read(&app.file()).expect("the file is right");
+    let deployment = Deployment::read(&app.file()).expect("the deployment file must be valid");
     let clock = Arc::new(ManualClock::new(Duration::ZERO));
     let settings = Settings {
         clock: Arc::clone(&clock) as _,
@@ -19,6 +20,7 @@ pub fn start_on_manual_clock(app: &App) -> (Running, Capture, Arc<ManualClock>) 
         code_cache: Some(code_cache()),
         ..Settings::default()
     };
-    let (running, log) = Capture::during(|| start(&deployment, settings).expect("it starts"));
+    let (running, log) =
+        Capture::during(|| start(&deployment, settings).expect("the deployment must start"));
     (running, log, clock)
 }

@@ -1,24 +1,26 @@
-//! A NATS server of a test's own.
+//! NATS servers.
+//!
+//! Each test starts its own: many stop, freeze or restart it, and a start takes milliseconds.
 
 use std::ffi::OsString;
 use std::process::Command;
 
 use crate::Started;
 
-/// A NATS server on a port of 127.0.0.1 that was free; gone when dropped.
+/// A NATS server on a free port of 127.0.0.1. Dropping it kills the server.
 #[derive(Debug)]
 pub struct Nats {
     port: u16,
-    /// `None` while it is stopped.
+    /// `None` while the server is stopped.
     server: Option<Started>,
 }
 
 impl Nats {
-    /// Starts a server and waits until it takes connections.
+    /// Starts a server and waits until it accepts connections.
     ///
     /// # Panics
     ///
-    /// If there is no `nats-server` to start.
+    /// If the variable `NATS_SERVER` does not name a `nats-server`.
     pub fn start() -> Self {
         let mut server = serve("-1");
         let line = server.wait_for("Listening for client connections on 127.0.0.1:");
@@ -31,40 +33,40 @@ impl Nats {
         }
     }
 
-    /// `nats://127.0.0.1:<port>`
+    /// Returns the server's address: `nats://127.0.0.1:<port>`.
     pub fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// Kills it, so that all connections break.
+    /// Kills the server, which breaks all connections.
     pub fn stop(&mut self) {
         self.server = None;
     }
 
-    /// Starts it again on the same port.
+    /// Kills the server if it runs, and starts it on the same port.
     ///
     /// # Panics
     ///
-    /// If somebody else has taken the port.
-    pub fn start_again(&mut self) {
+    /// If another process has taken the port.
+    pub fn restart(&mut self) {
         self.stop();
         let mut server = serve(&self.port.to_string());
         server.wait_for("Server is ready");
         self.server = Some(server);
     }
 
-    /// Stops it where it is, so that connections stay and nothing comes through.
+    /// Freezes the server with SIGSTOP: connections stay open, and no message passes.
     pub fn freeze(&self) {
         self.server().signal("STOP");
     }
 
-    /// Lets it go on.
+    /// Continues the frozen server.
     pub fn thaw(&self) {
         self.server().signal("CONT");
     }
 
     fn server(&self) -> &Started {
-        self.server.as_ref().expect("it was not stopped")
+        self.server.as_ref().expect("the server must run")
     }
 }
 
@@ -72,8 +74,8 @@ fn serve(port: &str) -> Started {
     Started::new(Command::new(nats_server()).args(["-a", "127.0.0.1", "-p", port]))
 }
 
-/// What to start.
+/// Returns the path of `nats-server`.
 fn nats_server() -> OsString {
     std::env::var_os("NATS_SERVER")
-        .expect("NATS_SERVER must say where nats-server is; `make test` fetches one and says so")
+        .expect("NATS_SERVER must be the path of nats-server; `make test` installs one and sets it")
 }

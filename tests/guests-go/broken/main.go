@@ -1,4 +1,4 @@
-// Broken panics before it can be opened, and has said something by then.
+// Broken prints a line and panics before the host can open the guest.
 package main
 
 import (

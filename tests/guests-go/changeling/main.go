@@ -1,4 +1,5 @@
-// Changeling exports echo.v1.Echo if it is made before the time of day that its argument says, in milliseconds, and nothing if it is made later.
+// Changeling exports echo.v1.Echo if the guest starts before the time in its argument, in Unix
+// milliseconds, and no service if it starts later.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Driver makes the calls that its arguments describe, one after the other, and logs how each ends, as tests/guests/driver does in Rust; see there.
+// Driver makes the calls that its arguments describe, one after another, and logs their results. It
+// is the Go version of tests/guests/driver, which documents the arguments.
 package main
 
 import (
@@ -32,7 +33,8 @@ func main() {
 			if call != nil {
 				payload, err := call.future.Await(call.ctx)
 				if err != nil && strings.HasSuffix(words[k], "?") {
-					slog.InfoContext(ctx, fmt.Sprintf("%s: %v: %v", words[k], parigot.FateOf(err), err))
+					fate := parigot.FateOf(err)
+					slog.InfoContext(ctx, fmt.Sprintf("%s: %v: %v", words[k], fate, err))
 				} else {
 					slog.InfoContext(ctx, words[k]+": "+describe(payload, err))
 				}
@@ -42,7 +44,7 @@ func main() {
 	}
 }
 
-// call is a call in flight and what it was made with.
+// call is a call in flight, with its context.
 type call struct {
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -50,11 +52,12 @@ type call struct {
 }
 
 var deeds = map[string]pb.Deed_Kind{
-	"panic": pb.Deed_Panic, "trap": pb.Deed_Trap, "leave": pb.Deed_Leave, "refuse": pb.Deed_Refuse, "hang": pb.Deed_Hang,
-	"sleep": pb.Deed_Sleep, "swell": pb.Deed_Swell, "spin": pb.Deed_Spin, "toil": pb.Deed_Toil,
+	"panic": pb.Deed_Panic, "trap": pb.Deed_Trap, "leave": pb.Deed_Leave,
+	"refuse": pb.Deed_Refuse, "hang": pb.Deed_Hang, "sleep": pb.Deed_Sleep,
+	"swell": pb.Deed_Swell, "spin": pb.Deed_Spin, "toil": pb.Deed_Toil,
 }
 
-// begin makes a call, or returns nil if it was dropped.
+// begin starts a call. It returns nil if the word requests an immediate cancellation.
 func begin(ctx context.Context, echo pb.EchoClient, word string) *call {
 	word, dropped := strings.CutSuffix(strings.TrimSuffix(word, "?"), "!")
 	word, deadline, timed := strings.Cut(word, "@")

@@ -1,4 +1,4 @@
-// Dynamic knows echo.v1.Echo by its name alone, as tests/guests/dynamic does in Rust; see there.
+// Dynamic requires echo.v1.Echo by name only. It is the Go version of tests/guests/dynamic.
 package main
 
 import (
@@ -14,7 +14,8 @@ import (
 
 func main() {
 	ctx := context.Background()
-	if _, err := parigot.Launch(ctx, parigot.RequireDynamic("echo.v1.Echo")).Await(ctx); err != nil {
+	requires := parigot.RequireDynamic("echo.v1.Echo")
+	if _, err := parigot.Launch(ctx, requires).Await(ctx); err != nil {
 		panic(err)
 	}
 	echo, err := parigot.LocateDynamic(ctx, "echo.v1.Echo")

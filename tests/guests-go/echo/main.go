@@ -1,4 +1,5 @@
-// Echo serves echo.v1.Echo, misdeeds included, as tests/guests/echo does in Rust.
+// Echo serves echo.v1.Echo, including the failures that its tests request. It is the Go version of
+// tests/guests/echo.
 package main
 
 import (
@@ -65,7 +66,7 @@ func trap() {
 	mutex.Unlock()
 }
 
-// toil makes so many goroutines, each of which holds the thread for a millisecond or so.
+// toil starts goroutines, each of which holds the thread for about a millisecond.
 func toil(ctx context.Context, tasks int) {
 	var workers sync.WaitGroup
 	for range tasks {
@@ -81,7 +82,7 @@ func toil(ctx context.Context, tasks int) {
 	workers.Wait()
 }
 
-// sink keeps the compiler from leaving out what is not used.
+// sink keeps the compiler from removing computations with unused results.
 var sink int
 
 func main() {

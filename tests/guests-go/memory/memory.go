@@ -1,4 +1,4 @@
-// Package memory tells how much memory a guest takes.
+// Package memory logs the memory of a guest.
 package memory
 
 import (
@@ -8,7 +8,7 @@ import (
 	"runtime"
 )
 
-// Log logs, for those who want to debug, how much memory the guest has taken of its host.
+// Log logs the memory that the guest has obtained from its host, at the level debug.
 func Log(ctx context.Context) {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)

@@ -1,4 +1,5 @@
-// Parting is a program that does not end by itself, and says goodbye to echo.v1.Echo when it must, as tests/guests/parting does in Rust.
+// Parting is a program that runs until the host requests its exit, and calls echo.v1.Echo in an
+// exit hook. It is the Go version of tests/guests/parting.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// Relay serves echo.v1.Echo by calls to load.v1.Store, as tests/guests/relay does in Rust; see there.
+// Relay serves echo.v1.Echo by calls to load.v1.Store. It is the Go version of tests/guests/relay.
 package main
 
 import (

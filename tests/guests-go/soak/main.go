@@ -1,4 +1,5 @@
-// Soak calls echo.v1.Echo as often as it is told, and says when it begins and ends, as the caller of the benches does in Rust.
+// Soak makes a given number of calls to echo.v1.Echo, and logs the start and the end. It is the Go
+// version of the caller in the benches.
 //
 // Arguments: calls, bytes of payload, calls in flight.
 package main
@@ -16,7 +17,7 @@ import (
 	pb "parigot.test/guests/stubs/echo/v1"
 )
 
-// warmUp is how many calls come before the first that counts.
+// warmUp is the number of calls before the first measured call.
 const warmUp = 2_000
 
 func main() {
@@ -42,7 +43,7 @@ func number(argument int) int {
 	return number
 }
 
-// run makes calls; each of some goroutines makes its share, one after the other.
+// run makes calls on inFlight goroutines, each of which makes an equal share, one after another.
 func run(ctx context.Context, echo pb.EchoClient, calls, bytes, inFlight int) {
 	if inFlight == 1 {
 		callRepeatedly(ctx, echo, calls, bytes)
@@ -62,7 +63,7 @@ func callRepeatedly(ctx context.Context, echo pb.EchoClient, calls, bytes int) {
 			panic(err)
 		}
 		if len(reply.GetData()) != bytes {
-			panic("the echo has another length")
+			panic("the reply has another length")
 		}
 	}
 }

@@ -1,4 +1,5 @@
-// Tail serves load.v1.Store, and tells how it was called, as tests/guests/tail does in Rust; see there.
+// Tail serves load.v1.Store, and logs the metadata and deadline of each call. It is the Go version
+// of tests/guests/tail.
 package main
 
 import (
@@ -26,7 +27,8 @@ func (tail) Keep(ctx context.Context, job *pb.Job) *pb.StoreKeepFuture {
 	}
 	deadline, _ := ctx.Deadline()
 	within := time.Until(deadline).Milliseconds()
-	slog.InfoContext(ctx, fmt.Sprintf("%s %s %s within %d ms", value("traceparent"), value("tracestate"), value("colour"), within))
+	parent, state, colour := value("traceparent"), value("tracestate"), value("colour")
+	slog.InfoContext(ctx, fmt.Sprintf("%s %s %s within %d ms", parent, state, colour, within))
 	select {
 	case <-ctx.Done():
 		slog.InfoContext(ctx, "cancelled")

@@ -1,4 +1,4 @@
-// Teller prints what it was started with, and leaves before it is launched.
+// Teller prints its arguments and environment, and exits before its launch.
 package main
 
 import (

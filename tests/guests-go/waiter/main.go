@@ -1,4 +1,5 @@
-// Waiter waits for an hour in each way that Go has: in main, in goroutines, and for handlers of echo.v1.Echo that do so. It logs when it woke.
+// Waiter waits for an hour in each way that Go offers: in main, in goroutines, and for handlers of
+// echo.v1.Echo that wait. It logs the time of each wake-up.
 package main
 
 import (
@@ -23,7 +24,9 @@ func main() {
 	}
 	echo := pb.MustLocateEcho(ctx)
 	began := time.Now()
-	woke := func(what string) { slog.InfoContext(ctx, fmt.Sprintf("%s woke after %v", what, time.Since(began))) }
+	woke := func(what string) {
+		slog.InfoContext(ctx, fmt.Sprintf("%s woke after %v", what, time.Since(began)))
+	}
 	var waiting sync.WaitGroup
 	await := func(name string) {
 		if _, err := echo.Echo(ctx, &pb.Payload{Data: []byte(name)}).Await(ctx); err != nil {
@@ -40,7 +43,8 @@ func main() {
 		waiting.Go(func() { await(name) })
 	}
 	waiting.Go(func() {
-		for range 10 { // turns in which no timer is set; those that were must not be forgotten
+		// These turns set no timer. The runtime must keep the timers of earlier turns.
+		for range 10 {
 			if _, err := echo.Misbehave(ctx, new(pb.Deed)).Await(ctx); err != nil {
 				panic(err)
 			}

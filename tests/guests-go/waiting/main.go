@@ -1,5 +1,5 @@
-// Waiting serves echo.v1.Echo: its method Echo waits for an hour in the way that the payload names, or for "later" answers an hour after its
-// handler has returned.
+// Waiting serves echo.v1.Echo. The method Echo waits for an hour in the way that the payload names.
+// For "later" it answers an hour after its handler has returned.
 package main
 
 import (

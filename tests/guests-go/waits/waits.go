@@ -1,4 +1,4 @@
-// Package waits has the ways in which Go programs wait for time to pass.
+// Package waits provides the ways in which Go programs wait for a duration.
 package waits
 
 import (
@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Ways are the ways to wait, by name.
+// Ways maps names to functions that wait.
 var Ways = map[string]func(context.Context, time.Duration){
 	"sleep": func(_ context.Context, long time.Duration) { time.Sleep(long) },
 	"after": func(_ context.Context, long time.Duration) { <-time.After(long) },

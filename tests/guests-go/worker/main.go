@@ -1,5 +1,5 @@
-// Worker serves load.v1.Work, as tests/guests/worker does in Rust: it writes a line for each job that it runs, the first thing that it does, and
-// then does what the job asks for.
+// Worker serves load.v1.Work. It logs a line at the start of each job, and then does what the job
+// requests. It is the Go version of tests/guests/worker.
 package main
 
 import (
@@ -18,22 +18,22 @@ import (
 	pb "parigot.test/guests/stubs/load/v1"
 )
 
-// skew is between the two times at which a caller in another process reads the clock, which is this one's.
+// skew is the tolerance for a caller in another process, which reads the same clock at two times.
 const skew = 50 * time.Millisecond
 
 type worker struct{}
 
-// rounds is how long it computes for each job.
+// rounds is the length of the computation for each job.
 var rounds, _ = strconv.Atoi(os.Getenv("ROUNDS"))
 
-// A deed in the variable INIT is done before Go's runtime has come to main.
+// init runs the deed in the variable INIT, before Go's runtime calls main.
 func init() {
 	if deed, ok := os.LookupEnv("INIT"); ok {
 		commit(context.Background(), jobOf(deed))
 	}
 }
 
-// jobOf reads the name of a deed and, behind a colon, its amount.
+// jobOf parses the name of a deed and, after a colon, its amount.
 func jobOf(deed string) *pb.Job {
 	name, amount, _ := strings.Cut(deed, ":")
 	number, _ := strconv.Atoi(amount)
@@ -60,22 +60,23 @@ func (worker) Run(ctx context.Context, job *pb.Job) *pb.WorkRunFuture {
 	return pb.WorkRunDone(&pb.Done{Number: job.GetNumber(), Ballast: job.GetBallast()}, nil)
 }
 
-// writeDown writes down that a job is run, at once, so that it is known whatever comes then.
+// writeDown logs the start of a job before the deed, which may end the guest.
 func writeDown(ctx context.Context, job *pb.Job) {
 	deadline, ok := ctx.Deadline()
 	now, late := time.Now(), ""
-	if ok && !now.Before(deadline) || now.After(time.Unix(0, int64(job.GetDeadlineNs())).Add(skew)) {
+	latest := time.Unix(0, int64(job.GetDeadlineNs())).Add(skew)
+	if ok && !now.Before(deadline) || now.After(latest) {
 		late = " late"
 	}
 	slog.InfoContext(ctx, fmt.Sprintf("load: ran %d/%d%s", job.GetCaller(), job.GetNumber(), late))
 }
 
 func inBackground(job *pb.Job) {
-	time.Sleep(time.Millisecond) // the answer leaves with the turn
+	time.Sleep(time.Millisecond) // the reply is sent at the end of the turn
 	commit(context.Background(), job)
 }
 
-// commit does what the job asks for. It returns only after deeds that are none.
+// commit does the deed of the job. It does not return from deeds that end the guest.
 func commit(ctx context.Context, job *pb.Job) {
 	amount := int(job.GetAmount())
 	switch job.GetDeed() {
@@ -108,14 +109,14 @@ func commit(ctx context.Context, job *pb.Job) {
 	}
 }
 
-// leave ends the guest; until there is one, by Go's runtime.
+// leave ends the guest. Before main runs, only Go's runtime can end it.
 var leave = os.Exit
 
 func overflow(depth int) int {
 	return overflow(depth+1) ^ depth
 }
 
-// sink keeps the compiler from leaving out what is not used.
+// sink keeps the compiler from removing computations with unused results.
 var sink int
 
 func main() {

@@ -1,13 +1,15 @@
-//! What has become of each call, by what callers and callees say in the log.
+//! Counts calls by the lines that callers and callees write to the log.
 //!
-//! | line | of | says |
+//! | line | written by | meaning |
 //! |---|---|---|
-//! | `load: ran 0/17`, or `load: ran 0/17 late` | callee | it begins call 17 of caller 0, after the deadline |
-//! | `load: ended 0: ok 0-16,18-18 unknown 17-17` | caller | so these calls have ended |
-//! | `load: sent 0: 19, slowest recovery 83 ms` | caller | it has made all its calls, and waits for none any more |
+//! | `load: ran 0/17` | callee | call 17 of caller 0 begins |
+//! | `load: ran 0/17 late` | callee | call 17 of caller 0 begins after its deadline |
+//! | `load: ended 0: ok 0-16 unknown 17-17` | caller | these calls have ended so |
+//! | `load: sent 0: 19, slowest recovery 83 ms` | caller | it has made all its calls |
 //!
-//! The callee writes before it does anything else, and what it has written is in the log even if it then breaks. The callers' lines are
-//! long, to be few. A call takes one byte here, so that twenty million can be counted.
+//! The callee writes its line before anything else, and the line is logged even if the callee fails
+//! right after. A caller writes one line for hundreds of calls, to keep the log short. The ledger
+//! has one byte for each call, so that it can count twenty million.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -15,18 +17,19 @@ use std::time::Duration;
 
 use crate::report::Report;
 
-/// What is known of each call.
+/// The state of each call.
 #[derive(Debug, Default)]
 pub struct Ledger {
     callers: BTreeMap<u32, Caller>,
     ran: u64,
     ended: u64,
+    refused: u64,
 }
 
-/// What a line was about.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
-    /// A call was begun.
+    /// A callee has begun a call.
     Ran,
     /// Calls have ended.
     Ended,
@@ -36,9 +39,10 @@ pub enum Entry {
 
 #[derive(Debug, Default)]
 struct Caller {
-    /// By number, the marks of each call.
+    /// The marks of each call, by call number.
     calls: Vec<u8>,
-    /// How many it has made, once it has said so. One that was lost has not.
+    /// The number of calls made, once the caller has written it. A caller that was killed never
+    /// does.
     sent: Option<u64>,
     slowest_recovery: Duration,
 }
@@ -54,21 +58,22 @@ const WRONG: u8 = 1 << 7;
 const ENDED: u8 = OK | REFUSED | UNKNOWN | SILENT | WRONG;
 
 impl Ledger {
-    /// A ledger in which so many calls of caller 0 have room, so that it does not grow while memory is measured.
+    /// Creates a ledger with room for `calls` calls of caller 0, so that the ledger does not grow
+    /// while memory is measured.
     pub fn with_room_for(calls: u64) -> Self {
         let mut ledger = Ledger::default();
-        // Written to, as what is only reserved takes no memory yet.
+        // Filled, because reserved memory is not resident before it is written to.
         let calls = vec![u8::MAX; calls as usize];
         ledger.callers.entry(0).or_default().calls = calls;
         ledger.callers.entry(0).or_default().calls.clear();
         ledger
     }
 
-    /// Takes a line of the log in, if it is one of these.
+    /// Reads a line of the log. Returns `None` for a line that is not for the ledger.
     ///
     /// # Panics
     ///
-    /// If it is one of these, and cannot be read.
+    /// If the line begins with `load: ` and is malformed.
     pub fn read(&mut self, line: &str) -> Option<Entry> {
         let (word, rest) = line.strip_prefix("load: ")?.split_once(' ')?;
         let entry = match word {
@@ -77,17 +82,22 @@ impl Ledger {
             "sent" => self.read_sent(rest).map(|()| Entry::Sent),
             _ => None,
         };
-        Some(entry.unwrap_or_else(|| panic!("no line for the ledger: {line:?}")))
+        Some(entry.unwrap_or_else(|| panic!("malformed line for the ledger: {line:?}")))
     }
 
-    /// How many calls were begun.
+    /// Returns the number of calls that were begun.
     pub fn ran(&self) -> u64 {
         self.ran
     }
 
-    /// How many calls have ended.
+    /// Returns the number of calls that have ended.
     pub fn ended(&self) -> u64 {
         self.ended
+    }
+
+    /// Returns the number of calls that have ended as refused.
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     fn read_ran(&mut self, rest: &str) -> Option<()> {
@@ -118,7 +128,11 @@ impl Ledger {
             };
             for range in words.next()?.split(',') {
                 let numbers = range_of(range)?;
-                self.ended += 1 + numbers.end() - numbers.start();
+                let count = 1 + numbers.end() - numbers.start();
+                self.ended += count;
+                if class == REFUSED {
+                    self.refused += count;
+                }
                 self.caller(caller)?.end(numbers, class);
             }
         }
@@ -139,7 +153,8 @@ impl Ledger {
         Some(self.callers.entry(number.parse().ok()?).or_default())
     }
 
-    /// What it comes to, with the calls that were still in some table when none should have been.
+    /// Returns the counts. `leaked` is the number of calls that were still in a table of a host
+    /// when none should have been.
     pub fn report(&self, leaked: u64) -> Report {
         let mut report = Report {
             leaked,
@@ -152,7 +167,7 @@ impl Ledger {
     }
 }
 
-/// `17-19`
+/// Parses a range such as `17-19`.
 fn range_of(text: &str) -> Option<RangeInclusive<u64>> {
     let (first, last) = text.split_once('-')?;
     Some(first.parse().ok()?..=last.parse().ok()?)
@@ -160,11 +175,11 @@ fn range_of(text: &str) -> Option<RangeInclusive<u64>> {
 
 impl Caller {
     fn call(&mut self, number: u64) -> &mut u8 {
-        let place = number as usize;
-        if place >= self.calls.len() {
-            self.calls.resize(place + 1, 0);
+        let index = number as usize;
+        if index >= self.calls.len() {
+            self.calls.resize(index + 1, 0);
         }
-        &mut self.calls[place]
+        &mut self.calls[index]
     }
 
     fn end(&mut self, numbers: RangeInclusive<u64>, class: u8) {
@@ -179,7 +194,7 @@ impl Caller {
             |is: &dyn Fn(u8) -> bool| self.calls.iter().filter(|call| is(**call)).count() as u64;
         let any = |marks: u8| count(&|call| call & marks != 0);
         let ended = any(ENDED);
-        // What a caller has not told that was lost, nobody is there to miss.
+        // A caller that was killed is not there to miss the calls that it has not written.
         let sent = self.sent.unwrap_or(ended);
         report.sent += sent;
         report.ok += any(OK);
@@ -237,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_promise_is_counted() {
+    fn each_broken_promise_is_counted() {
         let sent = "sent 0: 2, slowest recovery 0 ms";
         let broken = |lines: &[&str]| {
             let report = report(&[lines, &[sent]].concat());
@@ -247,12 +262,12 @@ mod tests {
         assert_eq!(
             broken(&["ran 0/0", "ended 0: ok 0-0"]),
             (1, 0, 0, 0),
-            "one has not ended"
+            "one call has not ended"
         );
         assert_eq!(
             broken(&["ended 0: unknown 0-0 silent 1-1"]),
             (1, 0, 0, 0),
-            "one has ended late"
+            "one call has ended late"
         );
         assert_eq!(
             broken(&["ran 0/0", "ran 0/0", "ended 0: unknown 0-1"]),
@@ -265,12 +280,12 @@ mod tests {
         assert_eq!(
             broken(&["ran 0/0", "ended 0: refused 0-0 unknown 1-1"]),
             (0, 0, 0, 1),
-            "refused, and has run"
+            "refused and run"
         );
         assert_eq!(
             broken(&["ended 0: ok 0-0 unknown 1-1"]),
             (0, 0, 0, 1),
-            "answered, and has not run"
+            "answered and not run"
         );
         assert_eq!(
             broken(&["ended 0: unknown 0-1", "ended 0: unknown 1-1"]),
@@ -280,12 +295,12 @@ mod tests {
         assert_eq!(
             broken(&["ended 0: unknown 0-1", "ran 0/2"]),
             (0, 0, 0, 1),
-            "has run, and was not sent"
+            "run and not sent"
         );
     }
 
     #[test]
-    fn a_caller_that_is_lost_misses_nothing() {
+    fn a_killed_caller_misses_no_calls() {
         assert_eq!(
             report(&["ran 1/0", "ran 1/1", "ended 1: ok 0-0"]),
             Report {
@@ -297,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn other_lines_are_left_to_others() {
+    fn other_lines_are_ignored() {
         let mut ledger = Ledger::default();
         assert_eq!(
             ledger.read("restarted after 83 ms: restart 1 of 10 in 60s"),

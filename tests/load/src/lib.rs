@@ -1,9 +1,13 @@
-//! Counts calls from outside: each ends in exactly one class at its caller, and runs at most once at its callee.
+//! Counts calls from outside: each ends in exactly one class at its caller, and runs at most once
+//! at its callee.
 //!
-//! A [`Trial`] is a deployment with callers and callees that write down what they do (`caller`, `worker` and their like in
-//! `tests/guests`), in one process or in several that a nats-server joins, and beside them a pair that has nothing to do with it. The [`Ledger`] reads what
-//! they write, wherever it comes from, and makes a [`Report`] of it. The tests of this package are those of faults: whatever befalls a guest, a process or
-//! the network, every call is accounted for, and the pair has not one that failed.
+//! A [`Trial`] is a deployment of callers and callees that log each call (`caller`, `worker` and
+//! others in `tests/guests`), in one process or in several that a NATS server connects. A control
+//! pair of guests that is not part of the trial runs beside them. The [`Ledger`] reads the log of
+//! all processes, and makes a [`Report`] of it.
+//!
+//! The tests of this package inject faults into guests, processes and the network. In each, every
+//! call is accounted for, and no call of the control pair fails.
 
 mod ledger;
 mod report;

@@ -1,4 +1,4 @@
-//! Makes many calls to a service that breaks at random, and says what they came to.
+//! Makes many calls to a service that fails at random, and prints the counts.
 
 use std::process::ExitCode;
 
@@ -6,25 +6,26 @@ use clap::{Parser, ValueEnum};
 use e2e::Deployed;
 use load::{Callee, Soak};
 
-/// Makes many calls to a service that breaks at random, and says what they came to. The status is 1 if a promise was broken.
+/// Makes many calls to a service that fails at random, and prints the counts. The exit status is 1
+/// if a promise was broken.
 #[derive(Parser)]
 struct Arguments {
-    /// How many calls to make.
+    /// Number of calls.
     #[arg(long, default_value_t = 400_000)]
     calls: u64,
-    /// How many are in flight at once.
+    /// Number of calls in flight at a time.
     #[arg(long, default_value_t = 64)]
     lanes: u32,
-    /// One in so many breaks the service; 0 is never.
+    /// One call in this many makes the service fail; 0 is never.
     #[arg(long, default_value_t = 20_000)]
     harm_every: u64,
-    /// Which calls break it, and how.
+    /// Seed of the choice which calls make the service fail, and how.
     #[arg(long, default_value_t = 7)]
     seed: u64,
-    /// What the service is written in.
+    /// Language of the service.
     #[arg(long, default_value = "rust")]
     callee: Language,
-    /// Put the callers into another process than the service, and a nats-server between them.
+    /// Run callers and service in two processes, connected by a NATS server.
     #[arg(long)]
     apart: bool,
 }

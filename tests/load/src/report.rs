@@ -1,36 +1,37 @@
-//! What the calls of a run came to.
+//! Counts of the calls of a run.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What the calls of a run came to. In a run that keeps every promise, the sum of the first three classes is what was sent, and all from
-/// `silent` to `leaked` are 0.
+/// Counts of the calls of a run. If every promise was kept, `ok`, `refused` and `unknown` add up to
+/// `sent`, and all counts from `silent` to `leaked` are 0.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
     /// Calls that were made.
     pub sent: u64,
-    /// Those that were answered.
+    /// Calls that were answered.
     pub ok: u64,
-    /// Those that failed with the promise that they had not run.
+    /// Calls that failed with the promise that they have not run.
     pub refused: u64,
-    /// Those that failed without.
+    /// Calls that failed without that promise.
     pub unknown: u64,
-    /// Those that have not ended, or only long after their deadline.
+    /// Calls that have not ended, or ended long after their deadline.
     pub silent: u64,
-    /// Those that were run again.
+    /// Calls that ran more than once.
     pub run_twice: u64,
-    /// Those that were begun after their deadline.
+    /// Calls that were begun after their deadline.
     pub late: u64,
-    /// Those that were refused and have run, were answered and have not run, have ended twice, got another's answer, or were never made.
+    /// Calls that were refused and have run, were answered and have not run, ended twice, got the
+    /// answer of another call, or were never made.
     pub wrong: u64,
-    /// Those that were still in a table of the host a second after the last had ended.
+    /// Calls that were still in a table of a host 20 seconds after the last caller had finished.
     pub leaked: u64,
     /// The longest time from a failed call to the next answer.
     pub recovery: Duration,
 }
 
 impl Report {
-    /// Whether every promise was kept.
+    /// Returns true if every promise was kept.
     pub fn is_kept(&self) -> bool {
         let Report {
             sent,
@@ -64,11 +65,13 @@ impl fmt::Display for Report {
         } = self;
         writeln!(
             f,
-            "    sent       ok  refused  unknown  silent | run-twice  late  wrong  leaked | recover_ms"
+            "    sent       ok  refused  unknown  silent | run-twice  late  wrong  leaked | \
+             recover_ms"
         )?;
         write!(
             f,
-            "{sent:8} {ok:8} {refused:8} {unknown:8} {silent:7} | {run_twice:9} {late:5} {wrong:6} {leaked:7} | {:10}",
+            "{sent:8} {ok:8} {refused:8} {unknown:8} {silent:7} | {run_twice:9} {late:5} {wrong:6} \
+             {leaked:7} | {:10}",
             recovery.as_millis()
         )
     }

@@ -1,4 +1,4 @@
-//! Many calls, and guests that break at random.
+//! Many calls to guests that fail at random.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,44 +9,45 @@ use parking_lot::Mutex;
 
 use crate::{Callee, Ended, Ledger, Trial};
 
-/// What to do.
+/// Parameters of a soak.
 #[derive(Clone, Copy, Debug)]
 pub struct Soak {
-    /// How the guests are spread.
+    /// Distribution of the guests.
     pub deployed: Deployed,
-    /// Who serves the calls.
+    /// The service.
     pub callee: Callee,
-    /// How many to make.
+    /// Number of calls.
     pub calls: u64,
-    /// How many are in flight at once.
+    /// Number of calls in flight at a time.
     pub lanes: u32,
-    /// One in so many breaks the callee.
+    /// One call in this many makes the callee fail.
     pub harm_every: u64,
-    /// Which ones, and how. What else is left to chance, such as who runs first, is not in it.
+    /// Seed of the choice which calls make the callee fail, and how. It does not determine
+    /// scheduling.
     pub seed: u64,
 }
 
-/// What came of it.
+/// Result of a soak.
 #[derive(Debug)]
 pub struct Soaked {
-    /// The calls.
+    /// The counts.
     pub ended: Ended,
-    /// How often the callee was made anew.
+    /// Number of restarts of the callee.
     pub restarts: usize,
-    /// How long it took.
+    /// Duration.
     pub took: Duration,
-    /// What this process had of memory after each twentieth of the calls, in KiB.
+    /// Resident memory of this process after each twentieth of the calls, in KiB.
     pub resident_kib: Vec<u64>,
 }
 
-/// All that breaks a guest.
+/// The ways in which the callee fails.
 const HARMS: &str = "Trap,Loop,Fill,Overflow,Grow,Panic,Leave";
 
-/// So often memory is looked at.
+/// Number of memory samples.
 const SAMPLES: u64 = 20;
 
 impl Soak {
-    /// Does it.
+    /// Runs the soak.
     #[track_caller]
     pub fn run(self) -> Soaked {
         let Soak {
@@ -59,8 +60,15 @@ impl Soak {
         } = self;
         let begun = Instant::now();
         let resident_kib = Arc::new(Mutex::new(Vec::new()));
-        let trial = Trial::of(deployed, callee, "max_restarts = 1000\nmax_seconds = 1\nrestart = \"always\"").caller(&format!(
-            "--lanes {lanes} --deadline-ms 10000 --harm-every {harm_every} --harms {HARMS} --seed {seed} Nothing*{calls}"
+        let trial = Trial::of(
+            deployed,
+            callee,
+            "max_restarts = 1000\nmax_seconds = 1\nrestart = \
+                                                 \"always\"",
+        )
+        .caller(&format!(
+            "--lanes {lanes} --deadline-ms 10000 --harm-every {harm_every} --harms {HARMS} --seed \
+             {seed} Nothing*{calls}"
         ));
         let samples = Arc::clone(&resident_kib);
         let running =
@@ -89,21 +97,21 @@ impl Soak {
     }
 }
 
-/// What this process has of memory, in KiB.
+/// Returns the resident memory of this process in KiB.
 pub fn memory_kib() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc is Linux's");
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("it is there");
+        .expect("the status has a line VmRSS");
     line.trim()
         .trim_end_matches(" kB")
         .parse()
-        .expect("a number")
+        .expect("VmRSS is a number of kB")
 }
 
 impl Soaked {
-    /// By how much memory has grown since a quarter of the calls was made, in KiB.
+    /// Returns the growth of memory after the first quarter of the calls, in KiB.
     pub fn growth_kib(&self) -> u64 {
         let (early, late) = self.resident_kib.split_at(self.resident_kib.len() / 4);
         let most = |samples: &[u64]| samples.iter().copied().max().unwrap_or(0);
@@ -122,7 +130,8 @@ impl fmt::Display for Soaked {
         writeln!(f, "{}", ended.report)?;
         write!(
             f,
-            "{restarts} restarts in {took:.1?}; KiB of memory after each twentieth of the calls: {resident_kib:?}"
+            "{restarts} restarts in {took:.1?}; KiB of memory after each twentieth of the calls: \
+             {resident_kib:?}"
         )
     }
 }

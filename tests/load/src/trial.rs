@@ -1,30 +1,31 @@
-//! A deployment whose calls are counted.
+//! Deployments whose calls are counted.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use e2e::{
-    App, BesideNeighbours, Captured, DEADLINE, Deployed, Elsewhere, NEIGHBOURS, Nats, Ran,
-    StartedBeside, go_guest, guest,
+    App, CONTROL_PAIR, Captured, ChildProcess, DEADLINE, Deployed, Nats, Ran, StartedWithPair,
+    WithControlPair, go_guest, guest,
 };
 use parigot_host::{Pending, Settings};
 use parking_lot::{Condvar, Mutex};
 
 use crate::{Entry, Ledger, Report};
 
-/// Who serves the calls.
+/// The service that is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callee {
     /// A worker in Rust.
     Rust,
     /// A worker in Go.
     Go,
-    /// What breaks the rules of the ABI when a job has a deed: its first argument says how.
-    Rogue,
+    /// A guest that violates the ABI when a job has a deed. Its first argument selects the
+    /// violation.
+    Faulty,
 }
 
-/// Each language of the callee, deployed in each way.
+/// Each distribution of the guests with each language of the callee.
 pub const EACH: [(Deployed, Callee); 4] = [
     (Deployed::Together, Callee::Rust),
     (Deployed::Together, Callee::Go),
@@ -36,20 +37,25 @@ impl Callee {
     fn wasm(self) -> &'static [u8] {
         static RUST: LazyLock<Vec<u8>> = LazyLock::new(|| guest("worker"));
         static GO: LazyLock<Vec<u8>> = LazyLock::new(|| go_guest("worker"));
-        static ROGUE: LazyLock<Vec<u8>> = LazyLock::new(|| guest("rogue"));
+        static ROGUE: LazyLock<Vec<u8>> = LazyLock::new(|| guest("faulty"));
         match self {
-            Callee::Rogue => &ROGUE,
+            Callee::Faulty => &ROGUE,
             Callee::Rust => &RUST,
             Callee::Go => &GO,
         }
     }
 }
 
-/// A deployment whose calls are counted: the service `work`, programs `caller0` and so on, the service `store`, which `work` calls if it is told to, and
-/// the pair.
+/// A deployment whose calls are counted: the service `work`, the programs `caller0`, `caller1` and
+/// so on, the service `store`, which `work` calls on request, and the control pair.
 ///
-/// Apart, the callers are in the process `front`, `work` and the pair in `back`, where things break, and `store` in `deep`. So no call that is counted
-/// stays in its process. With a process that can be killed goes all that is in it: then the pair is in `deep`.
+/// | process, if apart | guests |
+/// |---|---|
+/// | `front` | the callers |
+/// | `back` | `work`, and the control pair if no process is a child process |
+/// | `deep` | `store`, and the control pair otherwise: it must outlive a killed process |
+///
+/// So every counted call crosses a process boundary.
 #[derive(Debug)]
 pub struct Trial {
     deployed: Deployed,
@@ -58,12 +64,13 @@ pub struct Trial {
     callers: Vec<String>,
     settings: Settings,
     ledger: Ledger,
-    elsewhere: &'static [&'static str],
+    child_processes: &'static [&'static str],
     has_twin: bool,
 }
 
 impl Trial {
-    /// One whose service has these keys in its table, beside that of its file; it may log as much as it will unless they say otherwise.
+    /// Creates a trial whose service has these keys in its table, besides its file. Its log limit
+    /// is 1 GiB unless the keys set another.
     pub fn of(deployed: Deployed, callee: Callee, keys: &str) -> Self {
         let settings = Settings {
             workers: 2,
@@ -71,15 +78,14 @@ impl Trial {
             code_cache: Some(e2e::code_cache()),
             ..Settings::default()
         };
-        let (keys, callers, ledger) = (keys.to_owned(), Vec::new(), Ledger::default());
         Trial {
             deployed,
             callee,
-            keys,
-            callers,
+            keys: keys.to_owned(),
+            callers: Vec::new(),
             settings,
-            ledger,
-            elsewhere: &[],
+            ledger: Ledger::default(),
+            child_processes: &[],
             has_twin: false,
         }
     }
@@ -96,7 +102,7 @@ impl Trial {
         self
     }
 
-    /// Changes how the host runs.
+    /// Changes the settings of the hosts.
     pub fn with_settings(self, change: impl FnOnce(Settings) -> Settings) -> Self {
         Trial {
             settings: change(self.settings),
@@ -104,17 +110,21 @@ impl Trial {
         }
     }
 
-    /// Counts with a ledger that was made for many calls.
+    /// Counts with this ledger.
     pub fn with_ledger(self, ledger: Ledger) -> Self {
         Trial { ledger, ..self }
     }
 
-    /// Runs these of its processes as processes of the system, which can be killed.
-    pub fn with_elsewhere(self, elsewhere: &'static [&'static str]) -> Self {
-        Trial { elsewhere, ..self }
+    /// Runs these processes of the deployment as child processes, which can be killed.
+    pub fn with_child_processes(self, names: &'static [&'static str]) -> Self {
+        Trial {
+            child_processes: names,
+            ..self
+        }
     }
 
-    /// Has a second service beside `work`, `twin`, which is the same, and apart in a process of that name.
+    /// Adds the service `twin`, a copy of `work` that shares its calls. If apart, `twin` is in a
+    /// process of that name.
     pub fn with_twin(self) -> Self {
         Trial {
             has_twin: true,
@@ -145,14 +155,14 @@ impl Trial {
                 file,
                 "[service.{name}]\nwasm = \"work.wasm\"\n{log}\n{keys}\n"
             )
-            .expect("a string takes all");
+            .expect("writing to a string never fails");
         }
         for (number, args) in callers.iter().enumerate() {
             write!(
                 file,
                 "[program.caller{number}]\nwasm = \"caller.wasm\"\nlog = \"1GiB\"\nargs = {args}\n"
             )
-            .expect("a string takes all");
+            .expect("writing to a string never fails");
         }
         let app = App::new(&file).with("work.wasm", callee.wasm());
         let app = app
@@ -161,13 +171,14 @@ impl Trial {
         let front: Vec<_> = (0..callers.len())
             .map(|number| format!("caller{number}"))
             .collect();
-        let (mut back, mut deep) = ("work".to_owned(), "store".to_owned());
-        let with_pair = if self.elsewhere.is_empty() {
+        let mut back = "work".to_owned();
+        let mut deep = "store".to_owned();
+        let with_pair = if self.child_processes.is_empty() {
             &mut back
         } else {
             &mut deep
         };
-        NEIGHBOURS
+        CONTROL_PAIR
             .iter()
             .for_each(|name| with_pair.extend([" ", name]));
         let mut processes = vec![("front", front.join(" ")), ("back", back), ("deep", deep)];
@@ -179,16 +190,18 @@ impl Trial {
         deployed.spread(app, &processes)
     }
 
-    /// Starts it.
+    /// Starts the trial.
     #[track_caller]
     pub fn start(self) -> Running {
         self.start_with(|_, _| {})
     }
 
-    /// Starts it, and shows `look` the ledger after each line that went into it, on the thread that logged the line.
+    /// Starts the trial. Calls `look` with the ledger after each line for it, on the thread that
+    /// has logged the line.
     #[track_caller]
     pub fn start_with(self, look: impl Fn(Entry, &Ledger) + Send + Sync + 'static) -> Running {
-        let ((app, nats), callers) = (self.app(), self.callers.len());
+        let (app, nats) = self.app();
+        let callers = self.callers.len();
         let counted = Arc::new(Counted {
             ledger: Mutex::new(self.ledger),
             grown: Condvar::new(),
@@ -200,12 +213,12 @@ impl Trial {
             let entry = ledger.read(&line.message);
             entry.into_iter().for_each(|entry| look(entry, &ledger));
             counting.grown.notify_all();
-            // That a caller has finished is waited for.
+            // `end` waits for the lines that say that a caller has finished, so they stay.
             entry.is_some_and(|entry| entry != Entry::Sent)
         };
-        let beside = BesideNeighbours::new(app)
+        let beside = WithControlPair::new(app)
             .with_settings(|_| settings)
-            .with_elsewhere(self.elsewhere)
+            .with_child_processes(self.child_processes)
             .start(take);
         Running {
             beside,
@@ -216,39 +229,44 @@ impl Trial {
         }
     }
 
-    /// Runs it until all callers have made all their calls.
+    /// Runs the trial until all callers have made all their calls.
     #[track_caller]
     pub fn run(self) -> Ended {
         self.start().end()
     }
 }
 
-/// The ledger, and who waits for what is in it.
+/// The ledger, and the threads that wait for its growth.
 #[derive(Debug)]
 struct Counted {
     ledger: Mutex<Ledger>,
     grown: Condvar,
 }
 
-/// A trial that runs.
+/// Longest time for which calls may stay in the tables of the hosts after the last caller has
+/// finished. The
+/// longest legitimate reason is a call whose caller was killed: it stays until its deadline.
+const LEAK_PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running trial.
 #[derive(Debug)]
 pub struct Running {
-    beside: StartedBeside,
+    beside: StartedWithPair,
     nats: Option<Nats>,
     counted: Arc<Counted>,
-    /// Callers that have not said that they have finished.
+    /// Number of callers that have not finished.
     callers: usize,
     log: Vec<Captured>,
 }
 
-/// What it came to.
+/// Result of a trial.
 #[derive(Debug)]
 pub struct Ended {
-    /// What the calls came to.
+    /// Counts of the calls.
     pub report: Report,
-    /// Those who had calls in flight when nobody should have had any.
+    /// Instances with calls in flight after all calls have ended.
     pub pending: Vec<Pending>,
-    /// How the pair and the deployment fared, and what was logged besides.
+    /// Outcome, log, and the calls of the control pair.
     pub ran: Ran,
 }
 
@@ -258,10 +276,12 @@ impl Running {
     pub fn wait_for(&mut self, text: &str) -> &Captured {
         let lines = self.beside.log.until(text);
         lines.into_iter().for_each(|line| self.note(line));
-        self.log.last().expect("the last one is it")
+        self.log
+            .last()
+            .expect("`until` returns the line it waited for last")
     }
 
-    /// Waits until it holds of the ledger.
+    /// Waits until `holds` returns true for the ledger.
     #[track_caller]
     pub fn wait_until(&self, holds: impl Fn(&Ledger) -> bool) {
         let mut ledger = self.counted.ledger.lock();
@@ -274,71 +294,77 @@ impl Running {
                 .timed_out();
             assert!(
                 !late,
-                "it does not hold after {DEADLINE:?}: {}",
+                "the condition does not hold after {DEADLINE:?}: {}",
                 ledger.report(0)
             );
         }
     }
 
-    /// How many calls were begun until now.
+    /// Returns the number of calls that were begun until now.
     pub fn ran(&self) -> u64 {
         self.counted.ledger.lock().ran()
     }
 
-    /// How many have ended until now.
-    pub fn ended(&self) -> u64 {
-        self.counted.ledger.lock().ended()
+    /// Returns the number of calls that have ended as refused until now.
+    pub fn refused(&self) -> u64 {
+        self.counted.ledger.lock().refused()
     }
 
     fn note(&mut self, line: Captured) {
         if line.message.starts_with("load: sent ") {
             self.callers -= 1;
         }
-        // The pair says something all the time.
-        if !NEIGHBOURS.contains(&&*line.service) {
+        // The control pair logs all the time.
+        if !CONTROL_PAIR.contains(&&*line.service) {
             self.log.push(line);
         }
     }
 
-    /// The files of the deployment.
+    /// Returns the files of the deployment.
     pub fn app(&self) -> &App {
         &self.beside.app
     }
 
-    /// What joins its processes.
+    /// Returns the NATS server.
     ///
     /// # Panics
     ///
-    /// If it is together.
+    /// If the guests are in one process.
     pub fn nats(&mut self) -> &mut Nats {
-        self.nats.as_mut().expect("it is apart")
+        self.nats
+            .as_mut()
+            .expect("the trial must have several processes")
     }
 
-    /// A process that runs elsewhere.
-    pub fn elsewhere(&mut self, name: &str) -> &mut Elsewhere {
-        self.beside.hosts.elsewhere(name)
+    /// Returns the child process of that name.
+    pub fn child(&mut self, name: &str) -> &mut ChildProcess {
+        self.beside.hosts.child(name)
     }
 
-    /// Has one caller less to wait for, since that one is lost.
+    /// Reduces the number of callers to wait for by one, because the test has killed it.
     pub fn lose_caller(&mut self) {
         self.callers -= 1;
     }
 
-    /// Waits until all callers have finished, looks for what is left in the tables of the hosts, and stops them.
+    /// Waits until all callers have finished, counts the calls that are left in the tables of the
+    /// hosts, and stops the hosts.
     #[track_caller]
     pub fn end(mut self) -> Ended {
-        let (mut ended, mut since) = (0, Instant::now());
+        let mut ended = 0;
+        let mut since = Instant::now();
         while self.callers > 0 {
             let line = self.beside.log.next_line();
             self.note(line);
-            // However many calls there are: as long as calls end.
+            // No deadline for the whole trial, which may have millions of calls: it goes on as long
+            // as calls end.
             let ended_by_now = self.counted.ledger.lock().ended();
             if ended_by_now != ended {
-                (ended, since) = (ended_by_now, Instant::now());
+                ended = ended_by_now;
+                since = Instant::now();
             }
             assert!(
                 since.elapsed() < DEADLINE,
-                "after {ended} calls none ends any more"
+                "no call ends any more after {ended} calls"
             );
         }
         let pending = self.pending();
@@ -358,13 +384,15 @@ impl Running {
         }
     }
 
-    /// Who has calls in flight that are not the pair's, when nobody had any for a moment or a second has passed.
+    /// Returns the instances with calls in flight, except the control pair: none as soon as there
+    /// are none, else those after `LEAK_PATIENCE`.
     fn pending(&self) -> Vec<Pending> {
-        let until = Instant::now() + Duration::from_secs(1);
+        let until = Instant::now() + LEAK_PATIENCE;
         loop {
             let mut pending = self.beside.hosts.pending();
-            pending
-                .retain(|pending| calls_of(pending) > 0 && !NEIGHBOURS.contains(&&*pending.guest));
+            pending.retain(|pending| {
+                calls_of(pending) > 0 && !CONTROL_PAIR.contains(&&*pending.guest)
+            });
             if pending.is_empty() || Instant::now() > until {
                 return pending;
             }
@@ -374,12 +402,12 @@ impl Running {
 }
 
 fn calls_of(pending: &Pending) -> usize {
-    // A guest that is in a turn has not come to rest.
+    // `None` while the guest is in a turn, and then it has work to do.
     pending.inbound + pending.outbound.unwrap_or(1)
 }
 
 impl Ended {
-    /// Checks that every promise was kept to everybody.
+    /// Checks that every promise was kept, to the callers and to the control pair.
     #[track_caller]
     pub fn assert_kept(&self) -> &Report {
         let Ended {
@@ -388,18 +416,12 @@ impl Ended {
             ran,
         } = self;
         assert!(report.is_kept(), "\n{report}\n{pending:?}\n{}", self.log());
-        assert_eq!(
-            ran.neighbours.failed,
-            0,
-            "{:?}\n{}",
-            ran.neighbours,
-            self.log()
-        );
-        assert!(ran.neighbours.answered >= 100, "{:?}", ran.neighbours);
+        assert_eq!(ran.pair.failed, 0, "{:?}\n{}", ran.pair, self.log());
+        assert!(ran.pair.answered >= 100, "{:?}", ran.pair);
         report
     }
 
-    /// The log without what the ledger has taken, for people.
+    /// Returns the log without the lines for the ledger, as text.
     pub fn log(&self) -> String {
         let mut log = String::new();
         for Captured {
@@ -410,7 +432,8 @@ impl Ended {
             ..
         } in &self.ran.log
         {
-            writeln!(log, "{service} {call} {method} {message}").expect("a string takes all");
+            writeln!(log, "{service} {call} {method} {message}")
+                .expect("writing to a string never fails");
         }
         log
     }

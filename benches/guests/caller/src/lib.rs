@@ -1,6 +1,7 @@
-//! Calls the echo service as often as it is told, some calls at a time, and says when it begins and ends, and how long calls took.
+//! Calls the echo service, several calls at a time. Logs when it begins and ends, and the
+//! latencies.
 //!
-//! Arguments: calls, bytes of payload, calls in flight, and `timed` if each call is to be timed by itself.
+//! Arguments: number of calls, bytes of payload, calls in flight, and `timed` to time each call.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use golden::echo::echo::v1::{EchoClient, Payload};
 use parigot_guest::{Context, Error, Exit};
 
-/// Calls before the first that counts.
+/// Number of calls before the first measured one.
 const WARM_UP: usize = 2_000;
 
 #[derive(Clone)]
@@ -19,14 +20,15 @@ struct Caller {
     cx: Context,
     echo: EchoClient,
     bytes: usize,
-    /// How long each call took in ns, from the turn that it left in to the turn that its answer came in; `None` if nobody wants to know.
+    /// Latency of each call in ns, from the turn in which the call left to the turn in which its
+    /// answer arrived. `None` unless calls are timed.
     took_ns: Option<Rc<RefCell<Vec<u64>>>>,
 }
 
 #[parigot_guest::program(requires(EchoClient))]
 async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
-    // Ends the turn: the next one comes behind those of all that are launched with this guest.
+    // Ends the turn. The next turn comes after those of all guests that are launched with this one.
     cx.sleep(Duration::ZERO).await;
     let [calls, bytes, in_flight, timed] = cx.args() else {
         return Ok(Exit::FAILURE);
@@ -49,7 +51,7 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     .run(calls, in_flight)
     .await?;
     parigot_guest::info!(cx, "end");
-    // What was logged leaves when the turn ends.
+    // The line is sent when the turn ends.
     cx.sleep(Duration::ZERO).await;
     let [p50, p99] = took_ns.map_or([0, 0], |took_ns| quantiles(&mut took_ns.borrow_mut()));
     parigot_guest::info!(cx, "took {p50} {p99}");
@@ -57,22 +59,23 @@ async fn main(cx: Context) -> Result<Exit, Error> {
 }
 
 impl Caller {
-    /// Makes `calls` calls; each of `in_flight` tasks makes its share, one after the other.
+    /// Makes `calls` calls, divided over `in_flight` tasks, each of which makes one after the
+    /// other.
     async fn run(self, calls: usize, in_flight: usize) -> Result<(), Error> {
         if in_flight == 1 {
             return self.call_repeatedly(calls).await;
         }
         let running = Rc::new(Cell::new(in_flight));
-        let boss = poll_fn(|task| Poll::Ready(task.waker().clone())).await;
+        let waiter = poll_fn(|task| Poll::Ready(task.waker().clone())).await;
         for _ in 0..in_flight {
-            let (caller, running, boss) = (self.clone(), Rc::clone(&running), boss.clone());
+            let (caller, running, waiter) = (self.clone(), Rc::clone(&running), waiter.clone());
             self.cx.spawn(async move {
                 caller
                     .call_repeatedly(calls / in_flight)
                     .await
-                    .expect("the echo answers");
+                    .expect("the echo service must answer");
                 running.set(running.get() - 1);
-                boss.wake();
+                waiter.wake();
             });
         }
         poll_fn(|_| {
@@ -106,7 +109,7 @@ impl Caller {
     }
 }
 
-/// Half of the calls took at most so long, and all but a hundredth.
+/// Returns the median and the 99th percentile.
 fn quantiles(took_ns: &mut [u64]) -> [u64; 2] {
     took_ns.sort_unstable();
     [50, 99].map(|percent| took_ns[took_ns.len() * percent / 100])

@@ -1,4 +1,4 @@
-//! Answers each call with its own payload, or never, if that is what it is told to do.
+//! Answers each call with its own payload, or loops forever on request.
 
 use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};

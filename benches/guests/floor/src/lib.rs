@@ -1,18 +1,20 @@
-//! The codec's work of both sides of a call, without an SDK or a host: what two entries into wasm cost at the least.
+//! The codec's work on both sides of a call, without an SDK: the least that two entries into wasm
+//! cost.
 //!
-//! One instance of this module is the caller, another the callee. The host copies bytes between their buffers.
+//! One instance of this module is the caller, another the callee. The host copies bytes between
+//! their buffers.
 
 use golden::echo::echo::v1::Payload;
 use parigot_guest::prost::Message;
 
-/// Where messages are passed.
+/// Buffers of one side of a call.
 pub struct Buffers {
     input: Vec<u8>,
     output: Vec<u8>,
     bytes: usize,
 }
 
-/// Makes a side of the call whose messages have a payload of `bytes`; what it returns is its handle.
+/// Creates a side of the call whose messages have a payload of `bytes`, and returns its handle.
 #[unsafe(no_mangle)]
 pub extern "C" fn floor_open(bytes: usize) -> *mut Buffers {
     let input = Vec::with_capacity(bytes + 64);
@@ -24,34 +26,35 @@ pub extern "C" fn floor_open(bytes: usize) -> *mut Buffers {
     }))
 }
 
-/// Where the input is to be written.
+/// Returns the address of the input buffer.
 ///
 /// # Safety
 ///
-/// `side` is of `floor_open`.
+/// `side` must be a handle from `floor_open`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn floor_input(side: *mut Buffers) -> *mut u8 {
     // SAFETY: the caller's promise; nothing else refers to it during the call.
     unsafe { (*side).input.as_mut_ptr() }
 }
 
-/// Where the output is to be read.
+/// Returns the address of the output buffer.
 ///
 /// # Safety
 ///
-/// `side` is of `floor_open`.
+/// `side` must be a handle from `floor_open`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn floor_output(side: *mut Buffers) -> *const u8 {
     // SAFETY: the caller's promise; nothing else refers to it during the call.
     unsafe { (*side).output.as_ptr() }
 }
 
-/// The caller's part: decodes the response in the input, of which `input_bytes` are set, if any, and encodes the next request.
-/// Returns the size of the output.
+/// Runs the caller's part: decodes the response in the first `input_bytes` bytes of the input, if
+/// any, and encodes the next request. Returns the size of the output.
 ///
 /// # Safety
 ///
-/// `side` is of `floor_open`, and `input_bytes` bytes were written where `floor_input` says.
+/// `side` must be a handle from `floor_open`, and the first `input_bytes` bytes of the input buffer
+/// must be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn floor_call(side: *mut Buffers, input_bytes: usize) -> usize {
     // SAFETY: the caller's promise; nothing else refers to it during the call.
@@ -64,7 +67,8 @@ pub unsafe extern "C" fn floor_call(side: *mut Buffers, input_bytes: usize) -> u
     })
 }
 
-/// The callee's part: decodes the request in the input and encodes the response. Returns the size of the output.
+/// Runs the callee's part: decodes the request in the input and encodes the response. Returns the
+/// size of the output.
 ///
 /// # Safety
 ///
@@ -81,13 +85,14 @@ impl Buffers {
     fn decode(&mut self, input_bytes: usize) -> Payload {
         // SAFETY: the host wrote so many bytes into the buffer's capacity.
         unsafe { self.input.set_len(input_bytes) };
-        Payload::decode(self.input.as_slice())
-            .expect("the other side encodes what this one decodes")
+        Payload::decode(self.input.as_slice()).expect("the other side must send valid messages")
     }
 
     fn encode(&mut self, message: &Payload) -> usize {
         self.output.clear();
-        message.encode(&mut self.output).expect("a vector grows");
+        message
+            .encode(&mut self.output)
+            .expect("writing to a vector never fails");
         self.output.len()
     }
 }

@@ -1,4 +1,4 @@
-//! Says that it is there, and waits for ever.
+//! Logs a line, and waits forever.
 
 use std::future::pending;
 

@@ -1,4 +1,4 @@
-//! Calls a method that never returns, and expects to be told that its guest was killed.
+//! Calls a method that never returns, and expects the error that its guest was killed.
 
 use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::{Deed, EchoClient};

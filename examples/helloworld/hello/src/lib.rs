@@ -1,4 +1,4 @@
-//! The hello program: asks for a greeting in the tongue that `--tongue` names, and logs it.
+//! The hello program: requests a greeting in the language given by `--tongue` and logs it.
 
 use parigot_guest::{Context, Exit};
 use stubs::greeting::v1::{FetchGreetingRequest, GreetingClient, Tongue};
@@ -17,7 +17,9 @@ async fn main(cx: Context) -> Result<Exit, parigot_guest::Error> {
     Ok(Exit::SUCCESS)
 }
 
-/// Reads `--tongue french`. What is no tongue of ours is `Unspecified`: whether to greet in it is the service's business.
+/// Parses `--tongue french`.
+///
+/// An unknown language becomes `Unspecified`, because the service decides how to answer it.
 fn tongue(args: &[String]) -> Tongue {
     let names: Vec<&str> = args.iter().map(String::as_str).collect();
     match names[..] {

@@ -1,4 +1,4 @@
-//! The customer: orders the pizza that its argument names, waits for it, and has it delivered by the fastest rider.
+//! The customer: orders the pizza named by its argument and has it delivered by the fastest rider.
 
 mod ticket_id;
 
@@ -12,10 +12,10 @@ use ticket_id::TicketId;
 
 const RIDERS: [&str; 3] = ["ann", "bob", "cid"];
 
-/// How long a rider may take to answer.
+/// Deadline of a call to a rider.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long to wait before the kitchen is asked again.
+/// Pause between two calls to the kitchen.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 #[parigot_guest::program(requires(KitchenClient, RidersClient))]
@@ -27,7 +27,7 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     order(&cx, pizza).await?;
     let rider = find_rider(&cx)
         .await?
-        .ok_or_else(|| Error::new("nobody delivers"))?;
+        .ok_or_else(|| Error::new("no rider delivers"))?;
     info!(cx, "{rider} brings the {pizza}");
     Ok(Exit::SUCCESS)
 }
@@ -51,7 +51,7 @@ async fn order(cx: &Context, pizza: &str) -> Result<(), Error> {
 
 type Offer = Result<FetchOfferResponse, CallError<RidersErr>>;
 
-/// Asks all riders at once and returns the fastest, if anybody comes.
+/// Calls all riders concurrently and returns the fastest, if at least one comes.
 async fn find_rider(cx: &Context) -> Result<Option<&'static str>, Error> {
     let riders = RidersClient::locate(cx)?.with_deadline(PATIENCE);
     let answers = join(RIDERS.map(|rider| {
@@ -67,7 +67,7 @@ async fn find_rider(cx: &Context) -> Result<Option<&'static str>, Error> {
     Ok(fastest(&offers))
 }
 
-/// Tells apart an answer, a refusal, silence, and whatever else can become of a call.
+/// Describes an offer: a reply, an error of the service, a timeout, or another status.
 fn describe(offer: &Offer) -> String {
     match offer {
         Ok(offer) => format!("needs {} minutes", offer.minutes),
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fastest_of_those_who_come_delivers() {
+    fn the_fastest_rider_that_comes_delivers() {
         let off_duty = Err(CallError::Service(RidersErr::OffDuty));
         assert_eq!(
             fastest(&[("ann", minutes(12)), ("bob", off_duty), ("cid", minutes(7))]),
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn who_refuses_is_told_apart_from_who_is_silent() {
+    fn an_error_differs_from_a_timeout() {
         assert_eq!(describe(&minutes(12)), "needs 12 minutes");
         assert_eq!(
             describe(&Err(CallError::Service(RidersErr::OffDuty))),

@@ -2,8 +2,8 @@
 
 /// The id of a Ticket.
 ///
-/// `cx.random().id()` makes a new one. `to_string` and `parse` lead to its text form and back, `to_wire` and `from_wire` to two
-/// `fixed64` of a message and back.
+/// `cx.random().id()` makes a new one. `to_string` and `parse` lead to its text form and back,
+/// `to_wire` and `from_wire` to two `fixed64` of a message and back.
 pub type TicketId = ::parigot_guest::id::Id<TicketIdType>;
 
 /// Makes a [`TicketId`] another type than every other id.

@@ -1,4 +1,4 @@
-//! The pantry service: what is on its shelves at first is said in the deployment, as `args = ["dough=9", "truffle=0"]`.
+//! The pantry service. The deployment sets the initial stock: `args = ["dough=9", "truffle=0"]`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use parigot_guest::{Context, NotReady, Ready};
 use stubs::pantry::v1::{Pantry, PantryErr, PantryServer, TakeRequest, TakeResponse};
 
-/// How many there are of each ingredient.
+/// Number of units of each ingredient.
 struct Shelves {
     stock: RefCell<BTreeMap<String, u32>>,
 }
@@ -25,7 +25,7 @@ impl Pantry for Shelves {
 }
 
 impl Shelves {
-    /// Reads `dough=9`, one an argument.
+    /// Parses the stock, `dough=9` per argument.
     fn stocked(args: &[String]) -> Result<Self, NotReady> {
         let stock = args
             .iter()
@@ -36,7 +36,9 @@ impl Shelves {
         })
     }
 
-    /// Takes one of each, if all are there. Nothing is awaited in between, so nobody else can take anything meanwhile.
+    /// Takes one unit of each ingredient if all are in stock.
+    ///
+    /// The function does not await, so no other call can change the stock in between.
     fn take_all(&self, ingredients: &[String]) -> Result<(), PantryErr> {
         let mut stock = self.stock.borrow_mut();
         if !ingredients
@@ -72,7 +74,7 @@ mod tests {
     use super::*;
 
     fn shelves(stock: &[&str]) -> Shelves {
-        Shelves::stocked(&owned(stock)).expect("the stock is spelled well")
+        Shelves::stocked(&owned(stock)).expect("the stock must be valid")
     }
 
     fn owned(words: &[&str]) -> Vec<String> {
@@ -80,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_gone() {
+    fn a_taken_unit_is_gone() {
         let shelves = shelves(&["dough=1"]);
         assert_eq!(shelves.take_all(&owned(&["dough"])), Ok(()));
         assert_eq!(
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn all_is_taken_or_nothing() {
+    fn all_units_are_taken_or_none() {
         let shelves = shelves(&["dough=1", "truffle=0"]);
         assert_eq!(
             shelves.take_all(&owned(&["dough", "truffle"])),
@@ -100,9 +102,11 @@ mod tests {
     }
 
     #[test]
-    fn a_stock_that_cannot_be_read_is_refused() {
+    fn an_invalid_stock_is_refused() {
         for stock in ["dough", "dough=lots"] {
-            let why = shelf(stock).expect_err("it is refused").to_string();
+            let why = shelf(stock)
+                .expect_err("the stock must be refused")
+                .to_string();
             assert_eq!(
                 why,
                 format!("found `{stock}`, expected an ingredient and a number, as `dough=9`")

@@ -1,4 +1,4 @@
-//! How calls end that leave this process, or come from another.
+//! Failures of calls between processes.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use parigot_abi::{Cause, Code};
 use super::Failure;
 use crate::limits::Size;
 
-/// Refusals, of calls that have not run.
+/// Failures of calls that did not run (fate: refused).
 impl Failure {
-    /// There is no connection.
+    /// Creates the failure of a call without a connection to the server.
     pub(crate) fn disconnected(down: Duration) -> Self {
         Self::unreachable(format!(
             "the connection to NATS has been down for {} ms",
@@ -17,17 +17,17 @@ impl Failure {
         ))
     }
 
-    /// No process offers the service.
+    /// Creates the failure of a call to a service without an exporter.
     pub(crate) fn unoffered(service: &str) -> Self {
         Self::unreachable(format!("no process offers {service}"))
     }
 
-    /// There is a process that offers the service, and it and the caller would not understand each other.
+    /// Creates the failure of a call whose only exporters have an incompatible schema.
     pub(crate) fn misfit(why: impl Into<String>) -> Self {
         Self::new(Code::FailedPrecondition, Cause::Unreachable, why.into())
     }
 
-    /// Too much waits to be sent to other processes.
+    /// Creates the failure of a call beyond the send buffer.
     pub(crate) fn too_much_to_send(bytes_max: usize) -> Self {
         let most = Size(bytes_max);
         Self::overloaded(format!(
@@ -35,19 +35,19 @@ impl Failure {
         ))
     }
 
-    /// The calls to a service that are not answered hold too much.
+    /// Creates the failure of a call beyond the memory for pending calls of a service.
     pub(crate) fn too_much_taken(service: &str) -> Self {
         Self::overloaded(format!(
             "the calls to {service} that are not answered hold as much as they may"
         ))
     }
 
-    /// Too much is on its way in pieces.
+    /// Creates the failure of a call beyond the number of chunked transfers.
     pub(crate) fn too_many_pieces(process: &str) -> Self {
         Self::overloaded(format!("{process} awaits as many large messages as it may"))
     }
 
-    /// The caller's deadline passed on the way.
+    /// Creates the failure of a call whose deadline passed on the way.
     pub(crate) fn came_too_late(behind: Duration, remaining: Duration) -> Self {
         let (behind, remaining) = (behind.as_millis(), remaining.as_millis());
         Self::unreachable(format!(
@@ -55,12 +55,12 @@ impl Failure {
         ))
     }
 
-    /// Its pieces are not what was announced.
+    /// Creates the failure of a request whose chunks differ from the announced size.
     pub(crate) fn broken_pieces() -> Self {
         Self::unreachable("its pieces do not belong together".to_owned())
     }
 
-    /// Some of its pieces have not come.
+    /// Creates the failure of a request whose chunks stopped arriving.
     pub(crate) fn pieces_missing(stall: Duration) -> Self {
         Self::unreachable(format!(
             "no more of its pieces came for {} s",
@@ -73,20 +73,20 @@ impl Failure {
     }
 }
 
-/// Ends of calls that were on their way.
+/// Failures of calls that may have run (fate: unknown).
 impl Failure {
-    /// The caller does not wait any more.
+    /// Creates the failure of a cancelled call.
     pub(crate) fn cancelled() -> Self {
         Self::new(Code::Cancelled, Cause::Cancelled, String::new())
     }
 
-    /// The only process that can have taken the call is gone, and has not answered it.
+    /// Creates the failure of a call whose only possible callee left without a reply.
     pub(crate) fn process_gone(service: &str) -> Self {
         let message = format!("the process that offered {service} left and has not answered it");
         Self::new(Code::Unavailable, Cause::CalleeExited, message)
     }
 
-    /// Nothing was heard for too long of the only process that can have taken the call.
+    /// Creates the failure of a call whose only possible callee sends no heartbeat.
     pub(crate) fn process_lost(service: &str, silence: Duration) -> Self {
         let message = format!(
             "the process that offered {service} has not been heard of for {} s",
@@ -95,7 +95,7 @@ impl Failure {
         Self::new(Code::Unavailable, Cause::CalleeExited, message)
     }
 
-    /// The process has left before its guest had answered.
+    /// Creates the failure of a call whose process left before its guest replied.
     pub(crate) fn process_left(process: &str) -> Self {
         Self::new(
             Code::Unavailable,
@@ -104,7 +104,7 @@ impl Failure {
         )
     }
 
-    /// There was an answer, and what came of it is none.
+    /// Creates the failure of a reply whose chunks differ from the announced size.
     pub(crate) fn answer_broken() -> Self {
         Self::new(
             Code::DataLoss,
@@ -113,7 +113,7 @@ impl Failure {
         )
     }
 
-    /// There was an answer, and some of its pieces have not come.
+    /// Creates the failure of a reply whose chunks stopped arriving.
     pub(crate) fn rest_of_answer_missing(stall: Duration) -> Self {
         let message = format!(
             "no more of the pieces of its answer came for {} s",
@@ -122,14 +122,14 @@ impl Failure {
         Self::new(Code::Unavailable, Cause::AnswerLost, message)
     }
 
-    /// There was an answer, and no room for it.
+    /// Creates the failure of a reply beyond the memory for chunked transfers.
     pub(crate) fn no_room_for_pieces(bytes: usize) -> Self {
         Self::answer_lost(format!(
             "a response of {bytes} bytes, and too much is on its way already"
         ))
     }
 
-    /// There was an answer, and too much waited to be sent.
+    /// Creates the failure of a reply beyond the send buffer.
     pub(crate) fn no_room_to_answer(bytes_max: usize) -> Self {
         Self::answer_lost(format!(
             "{} wait to be sent to other processes, and that is the most",
@@ -139,7 +139,7 @@ impl Failure {
 }
 
 impl Failure {
-    /// Status and detail of a frame that tells the caller.
+    /// Returns status and detail of the reply frame for the caller.
     pub(crate) fn to_parts(&self) -> (u32, Vec<u8>) {
         let mut detail = Vec::new();
         self.as_detail().write(&mut detail);

@@ -6,10 +6,10 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 use parigot_abi::id::{CallId, HostId};
 
-use super::wire::{Body, Lengths, Piece};
+use super::envelope::{Body, Chunk, Lengths};
 
 /// How many bytes of bodies may be under way to a process.
-pub(super) const BYTES_MAX: usize = 64 << 20;
+pub(super) const TRANSFER_BYTES_MAX: usize = 64 << 20;
 /// How many bodies may be under way to a process.
 const TRANSFERS_MAX: usize = 1 << 10;
 /// After how long without a piece nothing more is expected of a body: else one who is gone would hold its room until a deadline that may be far. What
@@ -17,11 +17,11 @@ const TRANSFERS_MAX: usize = 1 << 10;
 pub(super) const STALL_MAX: Duration = Duration::from_secs(30);
 
 /// Cuts a body into pieces of that many bytes at most.
-pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Piece> {
+pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Chunk> {
     let starts = (0..body.len()).step_by(most.max(1));
     (0..).zip(starts).map(move |(number, start)| {
         let end = (start + most).min(body.len());
-        Piece {
+        Chunk {
             number,
             bytes: body.slice(start..end),
         }
@@ -30,7 +30,7 @@ pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Piece> {
 
 /// Bodies of which pieces are still to come, each with what is to be done once it is whole.
 ///
-/// Memory is taken for bytes that have come, and kept free for those that were announced.
+/// Memory is allocated as chunks arrive, and kept free for those that were announced.
 pub(super) struct Transfers<T> {
     under_way: HashMap<u128, Transfer<T>>,
     /// What was announced, all together.
@@ -60,7 +60,7 @@ pub(super) struct Full;
 
 /// What has become of a transfer with a piece.
 #[derive(Debug, PartialEq)]
-pub(super) enum Progress<T> {
+pub(super) enum TransferProgress<T> {
     /// More is to come.
     Partial,
     Whole(T, Body),
@@ -88,7 +88,7 @@ impl<T> Transfers<T> {
         head: T,
     ) -> Result<(), Full> {
         let announced_bytes = self.announced_bytes + lengths.bytes();
-        if announced_bytes > BYTES_MAX || self.under_way.len() >= TRANSFERS_MAX {
+        if announced_bytes > TRANSFER_BYTES_MAX || self.under_way.len() >= TRANSFERS_MAX {
             return Err(Full);
         }
         self.forget(sender.call);
@@ -109,30 +109,32 @@ impl<T> Transfers<T> {
     pub(super) fn add(
         &mut self,
         Sender { call, host }: Sender,
-        piece: &Piece,
+        piece: &Chunk,
         now_ns: u64,
-    ) -> Progress<T> {
+    ) -> TransferProgress<T> {
         let Some(transfer) = self
             .under_way
             .get_mut(&call.key())
             .filter(|transfer| transfer.sender.host == host)
         else {
-            return Progress::Unknown;
+            return TransferProgress::Unknown;
         };
         let bytes = transfer.bytes.len() + piece.bytes.len();
         if piece.number != transfer.next
             || piece.bytes.is_empty()
             || bytes > transfer.lengths.bytes()
         {
-            return self.forget(call).map_or(Progress::Unknown, |transfer| {
-                Progress::Broken(transfer.head)
-            });
+            return self
+                .forget(call)
+                .map_or(TransferProgress::Unknown, |transfer| {
+                    TransferProgress::Broken(transfer.head)
+                });
         }
         transfer.bytes.extend_from_slice(&piece.bytes);
         transfer.next += 1;
         transfer.heard_ns = now_ns;
         if bytes < transfer.lengths.bytes() {
-            return Progress::Partial;
+            return TransferProgress::Partial;
         }
         let whole = |Transfer {
                          lengths,
@@ -140,7 +142,7 @@ impl<T> Transfers<T> {
                          head,
                          ..
                      }| {
-            Progress::Whole(
+            TransferProgress::Whole(
                 head,
                 Body {
                     lengths,
@@ -148,7 +150,7 @@ impl<T> Transfers<T> {
                 },
             )
         };
-        self.forget(call).map_or(Progress::Unknown, whole)
+        self.forget(call).map_or(TransferProgress::Unknown, whole)
     }
 
     /// Frees what has come of a body.
@@ -206,8 +208,8 @@ mod tests {
         Body::of(&[], &[], &vec![0; bytes]).unwrap().lengths
     }
 
-    fn piece(number: u32, bytes: usize) -> Piece {
-        Piece {
+    fn piece(number: u32, bytes: usize) -> Chunk {
+        Chunk {
             number,
             bytes: vec![0; bytes].into(),
         }
@@ -232,19 +234,22 @@ mod tests {
         assert!(
             pieces
                 .iter()
-                .all(|piece| transfers.add(sender(1), piece, 0) == Progress::Partial)
+                .all(|piece| transfers.add(sender(1), piece, 0) == TransferProgress::Partial)
         );
         assert_eq!(
             transfers.add(sender(1), &last, 0),
-            Progress::Whole("head", whole)
+            TransferProgress::Whole("head", whole)
         );
-        assert_eq!(transfers.add(sender(1), &last, 0), Progress::Unknown);
+        assert_eq!(
+            transfers.add(sender(1), &last, 0),
+            TransferProgress::Unknown
+        );
         assert_eq!(transfers.announced_bytes, 0);
     }
 
     #[test]
     fn pieces_that_are_not_as_announced_break_a_body_and_free_its_room() {
-        let wrong: [&[Piece]; 4] = [
+        let wrong: [&[Chunk]; 4] = [
             &[piece(1, 1)],
             &[piece(0, 1), piece(0, 1)],
             &[piece(0, 101)],
@@ -259,7 +264,11 @@ mod tests {
                 .iter()
                 .map(|piece| transfers.add(sender(1), piece, 0))
                 .collect();
-            assert_eq!(progress.last(), Some(&Progress::Broken(())), "{pieces:?}");
+            assert_eq!(
+                progress.last(),
+                Some(&TransferProgress::Broken(())),
+                "{pieces:?}"
+            );
             assert_eq!(
                 (transfers.announced_bytes, transfers.heads().count()),
                 (0, 0)
@@ -275,7 +284,7 @@ mod tests {
         };
         assert_eq!(
             transfers.add(stranger, &piece(0, 100), 0),
-            Progress::Unknown,
+            TransferProgress::Unknown,
             "it is not that one's"
         );
     }
@@ -284,7 +293,7 @@ mod tests {
     fn no_more_is_awaited_than_there_is_room_for() {
         let mut transfers = Transfers::new();
         transfers
-            .begin(sender(1), lengths(BYTES_MAX), FAR_NS, 0, ())
+            .begin(sender(1), lengths(TRANSFER_BYTES_MAX), FAR_NS, 0, ())
             .unwrap();
         assert_eq!(
             transfers.begin(sender(2), lengths(1), FAR_NS, 0, ()),
@@ -319,7 +328,7 @@ mod tests {
         assert_eq!(transfers.expire(5 * SECOND_NS), [sender(1).call]);
         assert_eq!(
             transfers.add(sender(3), &piece(0, 1), 20 * SECOND_NS),
-            Progress::Partial
+            TransferProgress::Partial
         );
         assert_eq!(
             transfers.expire(STALL_MAX.as_nanos() as u64),

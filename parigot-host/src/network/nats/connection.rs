@@ -11,16 +11,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::unconstrained;
 use tracing::Dispatch;
 
-use super::Party;
-use super::courier::{Courier, Event, Order};
-use super::desk::{Desk, Log, Outlook};
-use super::offers::Offers;
-use super::outbox::{Load, Outbox};
-use super::pump::{READ_BYTES, SUBSCRIPTION_CAPACITY};
-use super::searches::Searches;
-use super::strays::Strays;
+use super::ProcessIdentity;
+use super::connection_task::{ConnectionTask, Event, Order};
+use super::context::{Availability, Log, NatsContext};
+use super::envelope::PeerId;
+use super::exports::Exports;
+use super::forward::{READ_BYTES, SUBSCRIPTION_CAPACITY};
+use super::imports::Imports;
+use super::outbox::{Outbox, SendBudget};
 use super::subjects::Subjects;
-use super::wire::Writer;
+use super::unexpected::UnexpectedMessages;
 use crate::deployment::Network;
 use crate::error::NetworkError;
 
@@ -35,9 +35,9 @@ const CLIENT_CAPACITY: usize = 16;
 
 /// What the thread begins with.
 pub(super) struct Start {
-    pub(super) party: Party,
-    pub(super) outlook: Arc<Outlook>,
-    pub(super) load: Load,
+    pub(super) identity: ProcessIdentity,
+    pub(super) availability: Arc<Availability>,
+    pub(super) load: SendBudget,
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
 }
 
@@ -50,9 +50,9 @@ pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), Netw
         runtime.block_on(async {
             // Who has asked for it waits.
             match open(start, Log(log)).await {
-                Ok(courier) => {
+                Ok(task) => {
                     _ = told.send(Ok(()));
-                    tokio::spawn(unconstrained(courier.run()))
+                    tokio::spawn(unconstrained(task.run()))
                         .await
                         .expect("the courier does not panic");
                 }
@@ -66,25 +66,25 @@ pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), Netw
 
 async fn open(
     Start {
-        party,
-        outlook,
+        identity,
+        availability,
         load,
         orders,
     }: Start,
     log: Log,
-) -> Result<Courier, NetworkError> {
+) -> Result<ConnectionTask, NetworkError> {
     let (event_sender, events) = mpsc::unbounded_channel();
     let (link, up) = watch::channel(true);
-    let client = connect(&party.network, event_sender.clone(), link).await?;
-    let (parcels, sent) = mpsc::unbounded_channel();
+    let client = connect(&identity.network, event_sender.clone(), link).await?;
+    let (outgoing_messages, sent) = mpsc::unbounded_channel();
     let outbox = Outbox {
         client: client.clone(),
-        parcels: sent,
+        outgoing_messages: sent,
         up: up.clone(),
         events: event_sender.clone(),
         kept: VecDeque::new(),
     };
-    let Party {
+    let ProcessIdentity {
         host,
         network:
             Network {
@@ -95,34 +95,34 @@ async fn open(
             },
         clock,
         message_bytes_max,
-    } = party;
-    let desk = Desk {
-        me: Writer { host, process },
+    } = identity;
+    let context = NatsContext {
+        me: PeerId { host, process },
         subjects: Subjects::of(&app),
         clock,
         clock_skew,
         message_bytes_max,
-        outlook,
+        availability,
         client,
-        parcels,
+        outgoing_messages,
         load,
         log,
     };
-    let courier = Courier {
-        desk,
-        searches: Searches::new(),
-        offers: Offers::new(),
+    let task = ConnectionTask {
+        context,
+        imports: Imports::new(),
+        exports: Exports::new(),
         orders,
         events,
         event_sender,
         up,
         outbox: tokio::spawn(outbox.run()),
-        strays: Strays::default(),
+        unexpected: UnexpectedMessages::default(),
         last_beat: Instant::now(),
         trouble: String::new(),
     };
-    courier.begin();
-    Ok(courier)
+    task.begin();
+    Ok(task)
 }
 
 async fn connect(
@@ -193,8 +193,8 @@ fn tell(
     link: &watch::Sender<bool>,
 ) {
     let event = match event {
-        async_nats::Event::Connected => Event::Link { up: true },
-        async_nats::Event::Disconnected => Event::Link { up: false },
+        async_nats::Event::Connected => Event::Route { up: true },
+        async_nats::Event::Disconnected => Event::Route { up: false },
         async_nats::Event::ServerError(error) => Event::Trouble(error.to_string()),
         async_nats::Event::ClientError(error) => Event::Trouble(error.to_string()),
         async_nats::Event::SlowConsumer(_) => {
@@ -204,7 +204,7 @@ fn tell(
         | async_nats::Event::Draining
         | async_nats::Event::Closed => return,
     };
-    if let Event::Link { up } = event {
+    if let Event::Route { up } = event {
         link.send_replace(up);
     }
     _ = events.send(event);

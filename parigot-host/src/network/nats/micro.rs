@@ -7,8 +7,8 @@
 use async_nats::datetime::{self, DateTime};
 use serde_json::{Value, json};
 
-use super::desk::Desk;
-use super::offers::{Offering, Tally};
+use super::context::NatsContext;
+use super::exports::{Offering, Stats};
 
 /// What is asked, and of whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,11 +26,11 @@ enum Verb {
 }
 
 /// The subjects on which a service named so is asked.
-pub(super) fn subjects(service: &str, desk: &Desk) -> [String; 2] {
+pub(super) fn subjects(service: &str, context: &NatsContext) -> [String; 2] {
     let name = name(service);
     [
         format!("$SRV.*.{name}"),
-        format!("$SRV.*.{name}.{}", desk.me.host),
+        format!("$SRV.*.{name}.{}", context.me.host),
     ]
 }
 
@@ -59,8 +59,8 @@ impl<'a> Inquiry<'a> {
     }
 
     /// What a service says to it, if it is asked.
-    pub(super) fn answer(self, desk: &Desk, offering: &Offering) -> Option<Vec<u8>> {
-        let id = desk.me.host.to_string();
+    pub(super) fn answer(self, context: &NatsContext, offering: &Offering) -> Option<Vec<u8>> {
+        let id = context.me.host.to_string();
         let name = name(&offering.offer.service);
         if self.name.is_some_and(|asked| asked != name) || self.id.is_some_and(|asked| asked != id)
         {
@@ -73,7 +73,7 @@ impl<'a> Inquiry<'a> {
             "metadata": {
                 "service": offering.offer.service,
                 "schema": format!("{:016x}", offering.offer.schema),
-                "process": desk.me.process,
+                "process": context.me.process,
             },
         });
         match self.verb {
@@ -82,29 +82,29 @@ impl<'a> Inquiry<'a> {
                 answer["type"] = "io.nats.micro.v1.info_response".into();
                 answer["description"] =
                     format!("{}, offered by parigot", offering.offer.service).into();
-                answer["endpoints"] = json!([info(desk, offering)]);
+                answer["endpoints"] = json!([info(context, offering)]);
             }
             Verb::Stats => {
                 answer["type"] = "io.nats.micro.v1.stats_response".into();
                 answer["started"] = started(offering.started_ns).into();
-                answer["endpoints"] = json!([stats(desk, offering)]);
+                answer["endpoints"] = json!([stats(context, offering)]);
             }
         }
         Some(answer.to_string().into_bytes())
     }
 }
 
-fn info(desk: &Desk, offering: &Offering) -> Value {
+fn info(context: &NatsContext, offering: &Offering) -> Value {
     json!({
         "name": "call",
-        "subject": offering.subject(desk),
+        "subject": offering.subject(context),
         "queue_group": offering.offer.service,
         "metadata": { "methods": offering.offer.methods.join(",") },
     })
 }
 
-fn stats(desk: &Desk, offering: &Offering) -> Value {
-    let Tally {
+fn stats(context: &NatsContext, offering: &Offering) -> Value {
+    let Stats {
         requests,
         errors,
         time,
@@ -112,7 +112,7 @@ fn stats(desk: &Desk, offering: &Offering) -> Value {
     let nanoseconds = time.as_nanos() as u64;
     json!({
         "name": "call",
-        "subject": offering.subject(desk),
+        "subject": offering.subject(context),
         "queue_group": offering.offer.service,
         "num_requests": requests,
         "num_errors": errors,

@@ -9,46 +9,46 @@ use bytes::Bytes;
 use parigot_abi::id::CallId;
 use tokio::sync::{mpsc, watch};
 
-use super::courier::Event;
+use super::connection_task::Event;
 
 /// How many bytes may wait to be sent.
-pub(super) const BYTES_MAX: usize = 64 << 20;
+pub(super) const SEND_BYTES_MAX: usize = 64 << 20;
 /// What a call or an answer counts for besides its message, so that there is a bound to short ones, too.
 const CALL_BYTES: usize = 256;
 
 /// How many bytes wait to be sent.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Load(Arc<AtomicUsize>);
+pub(super) struct SendBudget(Arc<AtomicUsize>);
 
 /// Bytes that wait to be sent, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Weight {
+pub(super) struct Permit {
     bytes: usize,
-    load: Load,
+    load: SendBudget,
 }
 
-impl Load {
+impl SendBudget {
     /// For a call or an answer with so many bytes, if there is room.
-    pub(super) fn try_take(&self, bytes: usize) -> Option<Weight> {
+    pub(super) fn try_take(&self, bytes: usize) -> Option<Permit> {
         let weight = self.take(CALL_BYTES + bytes);
         (!self.is_full()).then_some(weight)
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > BYTES_MAX
+        self.0.load(Ordering::Relaxed) > SEND_BYTES_MAX
     }
 
     /// For so many bytes more, room or not.
-    pub(super) fn take(&self, bytes: usize) -> Weight {
+    pub(super) fn take(&self, bytes: usize) -> Permit {
         self.0.fetch_add(bytes, Ordering::Relaxed);
-        Weight {
+        Permit {
             bytes,
             load: self.clone(),
         }
     }
 }
 
-impl Drop for Weight {
+impl Drop for Permit {
     fn drop(&mut self) {
         self.load.0.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -56,7 +56,7 @@ impl Drop for Weight {
 
 /// One message of NATS.
 #[derive(Debug)]
-pub(super) struct Parcel {
+pub(super) struct OutgoingMessage {
     pub(super) subject: String,
     /// Where NATS says that nobody listens.
     pub(super) reply: Option<String>,
@@ -64,28 +64,28 @@ pub(super) struct Parcel {
     /// The call that it asks for, if it is a request: that is not kept for later.
     pub(super) call: Option<CallId>,
     /// Counted while it is here.
-    pub(super) _weight: Weight,
+    pub(super) _weight: Permit,
 }
 
 /// Sends parcels in their order. While there is no connection requests are given back, and the rest is kept.
 pub(super) struct Outbox {
     pub(super) client: Client,
-    pub(super) parcels: mpsc::UnboundedReceiver<Parcel>,
+    pub(super) outgoing_messages: mpsc::UnboundedReceiver<OutgoingMessage>,
     /// Whether there is a connection.
     pub(super) up: watch::Receiver<bool>,
     pub(super) events: mpsc::UnboundedSender<Event>,
-    pub(super) kept: VecDeque<Parcel>,
+    pub(super) kept: VecDeque<OutgoingMessage>,
 }
 
 impl Outbox {
     /// Sends until there will be no more.
     pub(super) async fn run(mut self) {
-        while let Some(parcel) = self.next().await {
-            self.send(parcel).await;
+        while let Some(outgoing) = self.next().await {
+            self.send(outgoing).await;
         }
     }
 
-    async fn next(&mut self) -> Option<Parcel> {
+    async fn next(&mut self) -> Option<OutgoingMessage> {
         loop {
             let is_up = *self.up.borrow_and_update();
             if let Some(first) = is_up.then(|| self.kept.pop_front()).flatten() {
@@ -94,18 +94,18 @@ impl Outbox {
             tokio::select! {
                 biased;
                 changed = self.up.changed() => changed.ok()?,
-                parcel = self.parcels.recv() => match parcel? {
-                    parcel if is_up => return Some(parcel),
-                    parcel => self.keep(parcel),
+                outgoing = self.outgoing_messages.recv() => match outgoing? {
+                    outgoing if is_up => return Some(outgoing),
+                    outgoing => self.keep(outgoing),
                 },
             }
         }
     }
 
-    fn keep(&mut self, parcel: Parcel) {
-        match parcel.call {
+    fn keep(&mut self, outgoing: OutgoingMessage) {
+        match outgoing.call {
             Some(call) => self.give_back(call),
-            None => self.kept.push_back(parcel),
+            None => self.kept.push_back(outgoing),
         }
     }
 
@@ -115,13 +115,13 @@ impl Outbox {
     }
 
     /// Hands a parcel to the client, which takes few at once; if the connection breaks first, it was not sent.
-    async fn send(&mut self, parcel: Parcel) {
-        let Parcel {
+    async fn send(&mut self, outgoing: OutgoingMessage) {
+        let OutgoingMessage {
             subject,
             reply,
             payload,
             ..
-        } = &parcel;
+        } = &outgoing;
         let (subject, payload) = (subject.clone(), payload.clone());
         let is_sent = match reply.clone() {
             Some(reply) => {
@@ -131,10 +131,10 @@ impl Outbox {
             None => while_up(&mut self.up, self.client.publish(subject, payload)).await,
         };
         match is_sent {
-            None => self.keep(parcel),
+            None => self.keep(outgoing),
             Some(Ok(())) => {}
             // The server takes less at once than the one before.
-            Some(Err(_)) => _ = parcel.call.inspect(|call| self.give_back(*call)),
+            Some(Err(_)) => _ = outgoing.call.inspect(|call| self.give_back(*call)),
         }
     }
 }

@@ -11,9 +11,9 @@ use parigot_abi::manifest::{Method, Service};
 use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, Header, Kind, Manifest};
 use parking_lot::{Condvar, Mutex};
 
-use crate::built_in::{BuiltIn, BuiltInMould, Outbox};
-use crate::code::Mould;
-use crate::error::Fault;
+use crate::error::GuestFault;
+use crate::guest::builtin::{BuiltIn, BuiltInMould, BuiltinOutbox};
+use crate::guest::code::InstanceFactory;
 
 /// The methods of the service, by their places.
 pub(super) const METHODS: [&str; 6] = ["Echo", "Refuse", "Deny", "Never", "Slow", "Crash"];
@@ -113,7 +113,7 @@ pub(super) fn service_mould(
     exports: Service,
     requires: Vec<Service>,
     ledger: &Arc<Ledger>,
-) -> impl Mould + use<> {
+) -> impl InstanceFactory + use<> {
     let (manifest, ledger) = (
         Manifest {
             exports: vec![exports],
@@ -126,7 +126,7 @@ pub(super) fn service_mould(
         ledger: Arc::clone(&ledger),
         slow: Vec::new(),
         stopped: false,
-        culprit: None,
+        active_call: None,
     })
 }
 
@@ -136,11 +136,16 @@ struct ServiceGuest {
     /// Calls that are answered later: when, and their numbers.
     slow: Vec<(u64, u64)>,
     stopped: bool,
-    culprit: Option<u64>,
+    active_call: Option<u64>,
 }
 
 impl ServiceGuest {
-    fn serve(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn serve(
+        &mut self,
+        frame: &Frame<'_>,
+        now_ns: u64,
+        outbox: &mut BuiltinOutbox,
+    ) -> Result<(), GuestFault> {
         let Header {
             number,
             method,
@@ -191,8 +196,8 @@ impl ServiceGuest {
             ),
             SLOWLY => self.slow.push((now_ns + SLOW.as_nanos() as u64, number)),
             CRASH => {
-                self.culprit = Some(number);
-                return Err(Fault::Panic {
+                self.active_call = Some(number);
+                return Err(GuestFault::Panic {
                     text: "it broke".into(),
                 });
             }
@@ -202,7 +207,7 @@ impl ServiceGuest {
     }
 }
 
-fn fail(reply: Header, code: StatusCode, detail: &Detail<'_>, outbox: &mut Outbox) {
+fn fail(reply: Header, code: StatusCode, detail: &Detail<'_>, outbox: &mut BuiltinOutbox) {
     outbox.build(
         Header {
             status: code.number(),
@@ -217,7 +222,12 @@ impl BuiltIn for ServiceGuest {
         self.manifest.clone()
     }
 
-    fn take(&mut self, frame: &Frame<'_>, now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        now_ns: u64,
+        outbox: &mut BuiltinOutbox,
+    ) -> Result<(), GuestFault> {
         let number = frame.header.number;
         match frame.kind() {
             Some(Kind::Launched) => outbox.ready(NO_DEADLINE),
@@ -242,7 +252,7 @@ impl BuiltIn for ServiceGuest {
         Ok(())
     }
 
-    fn end_turn(&mut self, now_ns: u64, outbox: &mut Outbox) -> Result<u64, Fault> {
+    fn end_turn(&mut self, now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
         let due = self
             .slow
             .extract_if(.., |(at_ns, _)| *at_ns <= now_ns)
@@ -267,8 +277,8 @@ impl BuiltIn for ServiceGuest {
             .unwrap_or(NEVER))
     }
 
-    fn culprit(&self) -> Option<u64> {
-        self.culprit
+    fn active_call(&self) -> Option<u64> {
+        self.active_call
     }
 }
 
@@ -320,7 +330,10 @@ pub(super) struct Ends {
 }
 
 /// A program through which a test calls: calls and cancellations that arrive leave, and with an exit it leaves.
-pub(super) fn caller_mould(requires: Vec<Service>, ends: &Arc<Diary<Ends>>) -> impl Mould + use<> {
+pub(super) fn caller_factory(
+    requires: Vec<Service>,
+    ends: &Arc<Diary<Ends>>,
+) -> impl InstanceFactory + use<> {
     let (manifest, ends) = (
         Manifest {
             exports: Vec::new(),
@@ -344,7 +357,12 @@ impl BuiltIn for Caller {
         self.manifest.clone()
     }
 
-    fn take(&mut self, frame: &Frame<'_>, _now_ns: u64, outbox: &mut Outbox) -> Result<(), Fault> {
+    fn take(
+        &mut self,
+        frame: &Frame<'_>,
+        _now_ns: u64,
+        outbox: &mut BuiltinOutbox,
+    ) -> Result<(), GuestFault> {
         match frame.kind() {
             Some(Kind::Launched) => {
                 outbox.ready(NO_DEADLINE);

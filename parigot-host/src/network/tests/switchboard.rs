@@ -1,4 +1,4 @@
-//! Joins hosts in one process: what a carrier does, without a network, and with what goes wrong in one.
+//! Joins hosts in one process: what a transport does, without a network, and with what goes wrong in one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,9 @@ use std::time::Duration;
 use parigot_abi::id::{CallId, HostId};
 use parking_lot::Mutex;
 
-use super::super::{Carrier, News, Offer, Post, Reply, Request, ReturnAddress, Visit, Wanted};
+use super::super::{
+    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
+};
 use crate::clock::Clock;
 use crate::error::Failure;
 
@@ -35,26 +37,30 @@ struct State {
 struct Served {
     host: HostId,
     offer: Offer,
-    post: Arc<Post<Visit>>,
+    queue: Arc<EventQueue<GatewayEvent>>,
     clock: Arc<dyn Clock>,
 }
 
 struct Sought {
     host: HostId,
     wanted: Wanted,
-    post: Arc<Post<News>>,
+    queue: Arc<EventQueue<RemoteEvent>>,
 }
 
 struct OnItsWay {
     id: CallId,
     service: String,
     callee: HostId,
-    caller: Arc<Post<News>>,
+    caller: Arc<EventQueue<RemoteEvent>>,
 }
 
 impl Switchboard {
-    /// The carrier of another host.
-    pub(super) fn line(self: &Arc<Self>, host: HostId, clock: Arc<dyn Clock>) -> Arc<dyn Carrier> {
+    /// The transport of another host.
+    pub(super) fn line(
+        self: &Arc<Self>,
+        host: HostId,
+        clock: Arc<dyn Clock>,
+    ) -> Arc<dyn Transport> {
         Arc::new(Line {
             board: Arc::clone(self),
             host,
@@ -93,7 +99,7 @@ impl Switchboard {
         ) in ended
         {
             let failure = Failure::process_lost(&service, SILENCE);
-            caller.push(News::Failed { id, failure });
+            caller.push(RemoteEvent::Failed { id, failure });
         }
     }
 }
@@ -104,15 +110,15 @@ struct Line {
     clock: Arc<dyn Clock>,
 }
 
-impl Carrier for Line {
-    fn look_for(&self, wanted: Wanted, post: Arc<Post<News>>) {
+impl Transport for Line {
+    fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>) {
         let mut state = self.board.state.lock();
         for Served { offer, .. } in state
             .served
             .iter()
             .filter(|served| served.offer.service == wanted.service)
         {
-            post.push(News::Found {
+            queue.push(RemoteEvent::Found {
                 methods: offer.methods.clone(),
                 deadline_ns: offer.deadline_ns,
             });
@@ -120,7 +126,7 @@ impl Carrier for Line {
         state.sought.push(Sought {
             host: self.host,
             wanted,
-            post,
+            queue,
         });
     }
 
@@ -138,7 +144,7 @@ impl Carrier for Line {
                 .iter()
                 .find(is_mine)
                 .expect("it was looked for")
-                .post,
+                .queue,
         );
         let able: Vec<usize> = (0..state.served.len())
             .filter(|at| state.served[*at].offer.service == service)
@@ -147,9 +153,9 @@ impl Carrier for Line {
             return Err(Failure::unoffered(service));
         };
         let Served {
-            host, post, clock, ..
+            host, queue, clock, ..
         } = &state.served[*at];
-        let (callee, post) = (*host, Arc::clone(post));
+        let (callee, queue) = (*host, Arc::clone(queue));
         let left_ns = request
             .deadline_ns
             .saturating_sub(self.clock.monotonic_ns());
@@ -166,7 +172,7 @@ impl Carrier for Line {
             caller,
         };
         state.calls.insert(address.clone(), call);
-        post.push(Visit::Call {
+        queue.push(GatewayEvent::Call {
             request,
             from: ReturnAddress(address),
         });
@@ -179,17 +185,17 @@ impl Carrier for Line {
             .served
             .iter()
             .filter(|served| served.offer.service == service && !state.loses_cancellations);
-        served.for_each(|served| served.post.push(Visit::Cancel { id }));
+        served.for_each(|served| served.queue.push(GatewayEvent::Cancel { id }));
     }
 
-    fn serve(&self, offer: Offer, post: Arc<Post<Visit>>) {
+    fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>) {
         let mut state = self.board.state.lock();
         for sought in state
             .sought
             .iter()
             .filter(|sought| sought.wanted.service == offer.service)
         {
-            sought.post.push(News::Found {
+            sought.queue.push(RemoteEvent::Found {
                 methods: offer.methods.clone(),
                 deadline_ns: offer.deadline_ns,
             });
@@ -197,7 +203,7 @@ impl Carrier for Line {
         state.served.push(Served {
             host: self.host,
             offer,
-            post,
+            queue,
             clock: Arc::clone(&self.clock),
         });
     }
@@ -215,8 +221,8 @@ impl Carrier for Line {
         let is_it = |served: &mut Served| {
             served.host.key() == host.key() && served.offer.service == service
         };
-        for Served { post, .. } in state.served.extract_if(.., is_it).collect::<Vec<_>>() {
-            post.push(Visit::Drained);
+        for Served { queue, .. } in state.served.extract_if(.., is_it).collect::<Vec<_>>() {
+            queue.push(GatewayEvent::Drained);
         }
     }
 

@@ -1,6 +1,7 @@
-// Denied is a Go guest that tries what a guest may not do, and prints what it got.
+// Denied is a Go guest that attempts forbidden operations, and prints the results.
 //
-// It answers nothing: parigot_turn runs what the tests of the host's shim look at, line by line.
+// The guest sends no frames: parigot_turn runs the operation that a test of the host's WASI
+// functions selects, and the test compares the printed lines.
 package main
 
 import (
@@ -31,7 +32,8 @@ func open() uint32 {
 //go:wasmexport parigot_inbox
 func growInbox(_, _ uint32) {}
 
-// What parigot_turn shall do; the tests pass it for the number of bytes in the inbox.
+// Operations of parigot_turn. The tests pass an operation instead of the number of bytes in the
+// inbox.
 const (
 	look = iota
 	sleep

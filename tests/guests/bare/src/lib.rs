@@ -1,4 +1,5 @@
-//! A program without std: says that it is there, panics after the argument `--panic`, and leaves with status 7 after `--leave`.
+//! A program without std. It logs a line, and then panics after the argument `--panic`, or exits
+//! with status 7 after `--leave`.
 #![no_std]
 
 use parigot_guest::{Context, Error, Exit};

@@ -1,4 +1,4 @@
-//! How calls have ended.
+//! Records how calls end.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -6,18 +6,18 @@ use std::time::Duration;
 use golden::load::load::v1::Done;
 use parigot_guest::{CallError, Cause, Context, Fate, Instant, Status};
 
-/// How a call has ended, as its caller sees it.
+/// The class of a call that has ended, as its caller sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Class {
-    /// With the answer.
+    /// Answered with the expected answer.
     Ok,
-    /// With the promise that it has not run.
+    /// Failed, with the promise that the call has not run.
     Refused,
-    /// It may have run.
+    /// Failed, and may have run.
     Unknown,
-    /// Long after its deadline.
+    /// Ended long after its deadline.
     Silent,
-    /// With something that is no answer to it.
+    /// Answered with something that is not the answer to this call.
     Wrong,
 }
 
@@ -27,7 +27,7 @@ impl Class {
             Ok(done) if done == expected => Class::Ok,
             Ok(_) => Class::Wrong,
             Err(error) => match error.fate() {
-                // Not with an error of the service, which has none.
+                // The service defines no errors of its own.
                 Fate::Answered => Class::Wrong,
                 Fate::Refused => Class::Refused,
                 Fate::Unknown => Class::Unknown,
@@ -46,18 +46,18 @@ impl Class {
     }
 }
 
-/// So many ends stand in a line.
+/// Number of ended calls in a line of the log.
 const LINE_ENDS: usize = 512;
 
-/// Writes down how calls end, many in a line.
+/// Logs how calls end, many in a line.
 pub(crate) struct Book {
     cx: Context,
     caller: u32,
-    /// Those that are not written down.
+    /// Ended calls that are not logged yet.
     ends: Vec<(Class, u64)>,
-    /// Since when no call was answered, though some have ended.
+    /// Time of the first failed call since the last answer.
     down_since: Option<Instant>,
-    /// Why the last has failed since then.
+    /// Cause of the last failed call since the last answer.
     last_cause: Option<Cause>,
     slowest_recovery: Duration,
 }
@@ -74,7 +74,8 @@ impl Book {
         }
     }
 
-    /// Says why a call has failed, if the last that did since one was answered did not for that cause.
+    /// Logs why a call has failed, unless the failed call before it had the same cause and no call
+    /// was answered in between.
     pub(crate) fn fail(&mut self, number: u64, error: &CallError<Status>) {
         let CallError::Status(status) = error else {
             return;
@@ -90,7 +91,8 @@ impl Book {
             None if class != Class::Ok => self.down_since = Some(self.cx.now()),
             Some(since) if class == Class::Ok => {
                 self.slowest_recovery = self.slowest_recovery.max(self.cx.now() - since);
-                (self.down_since, self.last_cause) = (None, None);
+                self.down_since = None;
+                self.last_cause = None;
             }
             _ => {}
         }
@@ -99,7 +101,7 @@ impl Book {
         }
     }
 
-    /// All calls were made, and what has not ended is silent.
+    /// Logs that all calls were made. Calls that have not ended by now count as silent.
     pub(crate) fn close(&mut self, sent: u64) {
         self.write();
         let recovery_ms = self.slowest_recovery.as_millis();
@@ -110,7 +112,7 @@ impl Book {
         );
     }
 
-    /// `load: ended 0: ok 0-99,101-101 unknown 100-100`
+    /// Logs the ended calls: `load: ended 0: ok 0-99,101-101 unknown 100-100`.
     fn write(&mut self) {
         if self.ends.is_empty() {
             return;
@@ -119,12 +121,13 @@ impl Book {
         let mut line = format!("load: ended {}:", self.caller);
         let mut class = None;
         for run in self.ends.chunk_by(|a, b| a.0 == b.0 && a.1 + 1 == b.1) {
-            let ((of, first), (_, end)) = (run[0], run[run.len() - 1]);
+            let (of, first) = run[0];
+            let (_, end) = run[run.len() - 1];
             match class.replace(of) {
                 Some(same) if same == of => line.push(','),
-                _ => write!(line, " {} ", of.word()).expect("a string takes all"),
+                _ => write!(line, " {} ", of.word()).expect("writing to a string never fails"),
             }
-            write!(line, "{first}-{end}").expect("a string takes all");
+            write!(line, "{first}-{end}").expect("writing to a string never fails");
         }
         parigot_guest::info!(self.cx, "{line}");
         self.ends.clear();

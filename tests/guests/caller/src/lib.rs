@@ -1,17 +1,26 @@
-//! A program that calls load.v1.Work and says how each of its calls has ended, in the lines that `tests/load` reads.
+//! A program that calls load.v1.Work and logs how each of its calls has ended, in the lines that
+//! `tests/load` reads.
 //!
-//! Its arguments are the jobs, in their order: the name of a deed, `:` and its amount, `~` if it is to be done in the background, `!` if
-//! the call is to be dropped as soon as it is made, `*` and how often. `Again` is a job that does nothing, as often as it takes until one is
-//! answered. At `Die` it panics. Before them stand, each with a value:
+//! Its arguments are steps, in order. A step is the name of a deed, followed by any of these, in
+//! this order: `:` and the deed's amount, `~` to do the deed in the background, `!` to drop the
+//! call as soon as it is made, `*` and the number of calls. Two steps are special:
 //!
-//! - `--caller`: its number among the callers
-//! - `--lanes`: how many calls it makes at once
-//! - `--deadline-ms`: how long each may take
-//! - `--ballast-bytes`: how large each is, and its answer
-//! - `--harm-every` and `--harms`: one in so many jobs that should do nothing does one of these deeds instead, with commas between them; `--seed`
-//!   says which does which
+//! - `Again`: jobs that do nothing, until one is answered; `Again*20`: until 20 are answered
+//! - `Die`: panics
 //!
-//! It says why calls fail, once for each cause until one is answered. When it has made all its calls it stays, so that what is left of them can be looked for, until it is stopped.
+//! Before the steps stand options, each with a value:
+//!
+//! - `--caller`: the number of this caller
+//! - `--lanes`: calls in flight at a time
+//! - `--deadline-ms`: deadline of each call
+//! - `--ballast-bytes`: extra bytes in each request and each answer
+//! - `--harm-every` and `--harms`: one in so many jobs that do nothing does one of these deeds, a
+//!   list
+//!   separated by commas, instead; `--seed` determines which job does which deed
+//!
+//! It logs why calls fail, once for each cause until one is answered. When it has made all its
+//! calls it keeps running until it is stopped, so that the host can be searched for calls that are
+//! left.
 
 mod book;
 mod plan;
@@ -26,17 +35,19 @@ use parigot_guest::{Call, Client, Context, Error, Exit};
 use crate::book::{Book, Class};
 use crate::plan::{Plan, Task};
 
-/// How much later than at its deadline a call may end on a machine that is busy. One that ends later was silent.
+/// Grace after a deadline, for busy machines. A call that ends later counts as silent.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// After a call that failed, so that what is being restarted is not called a million times meanwhile.
+/// Pause after a failed call, so that a service is not called millions of times while it restarts.
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[parigot_guest::program(requires(WorkClient))]
 async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     let plan = Plan::read(cx.args());
-    let (caller, lanes, deadline) = (plan.caller, plan.lanes, plan.deadline);
+    let caller = plan.caller;
+    let lanes = plan.lanes;
+    let deadline = plan.deadline;
     let work = WorkClient::locate(&cx)?.with_deadline(deadline);
     let book = Rc::new(RefCell::new(Book::new(cx.clone(), caller)));
     let plan = Rc::new(RefCell::new(plan));
@@ -55,19 +66,21 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     std::future::pending().await
 }
 
-/// Waits until every lane has come to its end, or no new call was made for as long as one may take.
+/// Waits until every lane has ended, or no new call was made for as long as a call may take.
 async fn wait_for_lanes(cx: &Context, plan: &Rc<RefCell<Plan>>, silence_max: Duration) {
-    let (mut sent, mut since) = (0, cx.now());
-    // Each lane has the plan, and so has `main`.
+    let mut sent = 0;
+    let mut since = cx.now();
+    // Each running lane holds a reference to the plan, and so does `main`.
     while Rc::strong_count(plan) > 1 && cx.now() - since < silence_max {
         cx.sleep(PAUSE).await;
         if sent != plan.borrow().sent() {
-            (sent, since) = (plan.borrow().sent(), cx.now());
+            sent = plan.borrow().sent();
+            since = cx.now();
         }
     }
 }
 
-/// One call after the other.
+/// Makes one call after the other.
 struct Lane {
     cx: Context,
     work: WorkClient,
@@ -99,7 +112,7 @@ impl Lane {
         }
     }
 
-    /// Makes a call, of which nobody will know what became.
+    /// Makes a call and drops it, so that its end stays unknown.
     fn drop_call(&self, job: Job) -> Class {
         drop(self.make(job));
         Class::Unknown

@@ -1,36 +1,36 @@
-//! Which calls are to be made.
+//! The calls to make.
 
 use std::time::Duration;
 
 use golden::load::load::v1::Job;
 use golden::load::load::v1::job::{Deed, Moment};
 
-/// The calls that are left to be made.
+/// The calls that are still to be made.
 pub(crate) struct Plan {
     pub(crate) caller: u32,
     pub(crate) lanes: u32,
     pub(crate) deadline: Duration,
     ballast_bytes: usize,
     harm: Harm,
-    /// In reverse.
+    /// The steps in reverse order, so that the next one is the last.
     steps: Vec<Step>,
     sent: u64,
 }
 
-/// Deeds that come in between.
+/// Deeds that replace jobs that do nothing.
 #[derive(Default)]
 struct Harm {
-    /// One in so many; never if 0.
+    /// One job in this many; 0 is never.
     every: u64,
     deeds: Vec<Deed>,
     seed: u64,
 }
 
-/// What a lane is to do next.
+/// The next task of a lane.
 pub(crate) enum Task {
     Call {
         job: Job,
-        /// Dropped as soon as it is made.
+        /// Drop the call as soon as it is made.
         dropped: bool,
     },
     /// Panic.
@@ -46,17 +46,19 @@ struct Step {
 }
 
 enum Left {
-    /// Not a call, but the end of the caller.
+    /// Panic instead of a call.
     Death,
     Times(u64),
-    /// Until one is answered whose number is no less.
+    /// Calls until so many of them are answered. A call belongs to the step if its number is at
+    /// least `from`, which the step's first call sets.
     UntilAnswered {
         from: Option<u64>,
+        answers: u64,
     },
 }
 
 impl Plan {
-    /// Reads what the head of this crate describes.
+    /// Parses the arguments that the head of this crate describes.
     pub(crate) fn read(args: &[String]) -> Self {
         let mut plan = Plan {
             caller: 0,
@@ -70,7 +72,7 @@ impl Plan {
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             if arg.starts_with("--") {
-                plan.set(arg, args.next().expect("a value follows"));
+                plan.set(arg, args.next().expect("an option has a value"));
             } else {
                 plan.steps.push(Step::read(arg));
             }
@@ -88,16 +90,16 @@ impl Plan {
             "--harm-every" => self.harm.every = number(value),
             "--harms" => self.harm.deeds = value.split(',').map(deed).collect(),
             "--seed" => self.harm.seed = number(value),
-            _ => panic!("{name} is no option"),
+            _ => panic!("unknown option {name}"),
         }
     }
 
-    /// How many calls were made.
+    /// Returns the number of calls made.
     pub(crate) fn sent(&self) -> u64 {
         self.sent
     }
 
-    /// What is to be done next, if there is anything.
+    /// Returns the next task, or `None` after the last.
     pub(crate) fn next(&mut self) -> Option<Task> {
         let step = self.steps.last_mut()?;
         let Step {
@@ -110,7 +112,7 @@ impl Plan {
         let number = self.sent;
         match &mut step.left {
             Left::Death => return Some(Task::Die),
-            Left::UntilAnswered { from } => _ = from.get_or_insert(number),
+            Left::UntilAnswered { from, .. } => _ = from.get_or_insert(number),
             Left::Times(1) => drop(self.steps.pop()),
             Left::Times(times) => *times -= 1,
         }
@@ -120,24 +122,32 @@ impl Plan {
         } else {
             deed
         };
-        let (deed, moment) = (deed.into(), moment.into());
         let ballast = vec![7; self.ballast_bytes];
         let job = Job {
             caller: self.caller,
             number,
             deadline_ns: 0,
-            deed,
-            moment,
+            deed: deed.into(),
+            moment: moment.into(),
             amount,
             ballast,
         };
         Some(Task::Call { job, dropped })
     }
 
-    /// That call was answered.
+    /// Records that a call was answered.
     pub(crate) fn answered(&mut self, number: u64) {
-        let is_it = |step: &Step| matches!(step.left, Left::UntilAnswered { from: Some(from) } if from <= number);
-        if self.steps.last().is_some_and(is_it) {
+        let Some(step) = self.steps.last_mut() else {
+            return;
+        };
+        match &mut step.left {
+            Left::UntilAnswered {
+                from: Some(from),
+                answers,
+            } if *from <= number => *answers -= 1,
+            _ => return,
+        }
+        if matches!(step.left, Left::UntilAnswered { answers: 0, .. }) {
             self.steps.pop();
         }
     }
@@ -152,12 +162,17 @@ impl Step {
             amount: 0,
             left,
         };
+        let (word, times) = word.split_once('*').unwrap_or((word, "1"));
         match word {
-            "Again" => return simple(Left::UntilAnswered { from: None }),
+            "Again" => {
+                return simple(Left::UntilAnswered {
+                    from: None,
+                    answers: number(times),
+                });
+            }
             "Die" => return simple(Left::Death),
             _ => {}
         }
-        let (word, times) = word.split_once('*').unwrap_or((word, "1"));
         let (word, dropped) = word
             .strip_suffix('!')
             .map_or((word, false), |word| (word, true));
@@ -178,7 +193,7 @@ impl Step {
 }
 
 impl Harm {
-    /// The deed of the call of that number.
+    /// Returns the deed of the call of that number.
     fn at(&self, number: u64) -> Deed {
         let chance = mix(self.seed ^ mix(number));
         if self.every == 0 || !chance.is_multiple_of(self.every) {
@@ -188,7 +203,7 @@ impl Harm {
     }
 }
 
-/// The finalizer of splitmix64: equal numbers give equal chances, and near ones have nothing to do with each other.
+/// The finalizer of splitmix64, a hash in which neighbouring numbers give unrelated results.
 fn mix(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -197,10 +212,10 @@ fn mix(number: u64) -> u64 {
 }
 
 fn deed(name: &str) -> Deed {
-    Deed::from_str_name(name).unwrap_or_else(|| panic!("{name} is no deed"))
+    Deed::from_str_name(name).unwrap_or_else(|| panic!("unknown deed {name}"))
 }
 
 fn number(text: &str) -> u64 {
     text.parse()
-        .unwrap_or_else(|_| panic!("{text} is no number"))
+        .unwrap_or_else(|_| panic!("not a number: {text}"))
 }

@@ -1,13 +1,22 @@
-//! A program that makes the calls that its arguments describe, one after the other, and logs how each ends.
+//! A program that makes the calls that its arguments describe, and logs how each ends.
 //!
-//! An argument is a word for a method or a deed, `panic`, or one with a number, `echo:16`. `@50` behind it gives the call a deadline of 50
-//! milliseconds, `!` behind it drops the call at once, and `!20` after so many milliseconds; `#key=value` behind that gives it metadata. `~` before it does the deed in the method that has limits of its own. Calls that are
-//! joined by `+` are all made before the first is awaited.
+//! An argument is a call. Calls joined by `+` are all made before the first is awaited. A call is a
+//! word, for a method or a deed, and may have parts around it, in this order:
 //!
-//! `again` is the call `echo:1`, made until it is answered, and `refused` is `echo:1@500`, made until it is refused. `pause:20` says so and makes no call for 20 milliseconds.
+//! | part | meaning |
+//! |---|---|
+//! | `150ms:` | make the call 150 ms later |
+//! | `~` | do the deed in the method with limits of its own |
+//! | `echo`, `panic` | the word |
+//! | `:16` | a number for the deed, or of bytes |
+//! | `@50` | a deadline of 50 ms |
+//! | `!` | drop the call at once |
+//! | `!20` | drop the call after 20 ms |
+//! | `#key=value` | metadata |
+//! | `?` | log a failure in full, with its fate |
 //!
-//! `150ms:` before all that makes the call so much later. `?` behind all that makes it tell a failure in full, and what is known
-//! of the call.
+//! Other arguments: `again` repeats `echo:1` until a call is answered, and `refused` repeats
+//! `echo:1@500` until a call is refused. `pause:20` logs a line and makes no call for 20 ms.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -24,7 +33,7 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     for argument in cx.args() {
         if argument == "again" {
             while make(&echo, "echo:1")
-                .expect("it is not dropped")
+                .expect("the word does not end with `!`")
                 .await
                 .is_err()
             {}
@@ -33,7 +42,9 @@ async fn main(cx: Context) -> Result<Exit, Error> {
         }
         if argument == "refused" {
             let refusal = loop {
-                let outcome = make(&echo, "echo:1@500").expect("it is not dropped").await;
+                let outcome = make(&echo, "echo:1@500")
+                    .expect("the word does not end with `!`")
+                    .await;
                 if outcome
                     .as_ref()
                     .is_err_and(|failure| failure.fate() == Fate::Refused)
@@ -46,8 +57,10 @@ async fn main(cx: Context) -> Result<Exit, Error> {
         }
         if let Some(ms) = argument.strip_prefix("pause:") {
             parigot_guest::info!(cx, "pausing");
-            cx.sleep(Duration::from_millis(ms.parse().expect("a number follows")))
-                .await;
+            cx.sleep(Duration::from_millis(
+                ms.parse().expect("the word has a number of milliseconds"),
+            ))
+            .await;
             continue;
         }
         let calls: Vec<_> = argument
@@ -70,7 +83,7 @@ async fn main(cx: Context) -> Result<Exit, Error> {
 type Outcome = Result<Payload, CallError<EchoErr>>;
 type Pending = Pin<Box<dyn Future<Output = Outcome>>>;
 
-/// Makes a call, now or later; `None` if it was dropped.
+/// Makes a call, now or later. Returns `None` if the call was dropped.
 fn begin(cx: &Context, echo: &EchoClient, word: &str) -> Option<Pending> {
     let (word, metadata) = word.split_once('#').unwrap_or((word, ""));
     let pairs = metadata.split('#').filter_map(|pair| pair.split_once('='));
@@ -81,12 +94,11 @@ fn begin(cx: &Context, echo: &EchoClient, word: &str) -> Option<Pending> {
         .split_once('!')
         .filter(|(_, after_ms)| !after_ms.is_empty())
     {
-        let (call, pause) = (
-            make(echo, word)?,
-            cx.sleep(Duration::from_millis(
-                after_ms.parse().expect("a number follows"),
-            )),
-        );
+        let call = make(echo, word)?;
+        let after_ms = after_ms
+            .parse()
+            .expect("a number of milliseconds follows `!`");
+        let pause = cx.sleep(Duration::from_millis(after_ms));
         return Some(Box::pin(or(call, async {
             pause.await;
             Err(CallError::Status(Status::new(Code::Cancelled, "dropped")))
@@ -96,16 +108,21 @@ fn begin(cx: &Context, echo: &EchoClient, word: &str) -> Option<Pending> {
         return make(echo, word);
     };
     let pause = cx.sleep(Duration::from_millis(
-        pause_ms.parse().expect("a pause is a number"),
+        pause_ms
+            .parse()
+            .expect("a pause is a number of milliseconds"),
     ));
-    let (echo, word) = (echo.clone(), word.to_owned());
+    let echo = echo.clone();
+    let word = word.to_owned();
     Some(Box::pin(async move {
         pause.await;
-        make(&echo, &word).expect("it is not dropped").await
+        make(&echo, &word)
+            .expect("the word does not end with `!`")
+            .await
     }))
 }
 
-/// Makes a call; `None` if it was dropped.
+/// Makes a call. Returns `None` if the call was dropped.
 fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
     let word = word.trim_end_matches('?');
     let (word, dropped) = word
@@ -113,7 +130,9 @@ fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
         .map_or((word, false), |word| (word, true));
     let (word, echo) = match word.split_once('@') {
         Some((word, deadline_ms)) => {
-            let deadline_ms = deadline_ms.parse().expect("a deadline is a number");
+            let deadline_ms = deadline_ms
+                .parse()
+                .expect("a deadline is a number of milliseconds");
             (word, echo.with_deadline(Duration::from_millis(deadline_ms)))
         }
         None => (word, echo.clone()),
@@ -147,7 +166,7 @@ fn make(echo: &EchoClient, word: &str) -> Option<Pending> {
         "swell" => misbehave(Kind::Swell),
         "spin" => misbehave(Kind::Spin),
         "toil" => misbehave(Kind::Toil),
-        _ => panic!("{word} is no deed"),
+        _ => panic!("unknown word {word}"),
     };
     (!dropped).then_some(call)
 }

@@ -1,7 +1,7 @@
-//! A program that knows echo.v1.Echo by its name alone: it logs the methods, and then makes the calls that its arguments describe, `Echo=0a0107`, a
-//! method and a request in hex, and logs how each ends.
+//! A program without a generated client for echo.v1.Echo. It logs the methods, makes the calls in
+//! its arguments, and logs how each ends. A call is a method and a request in hex: `Echo=0a0107`.
 //!
-//! An argument with a slash, `echo.v1.Other/`, is a service that it looks for.
+//! An argument that ends with a slash, `echo.v1.Other/`, is a service to locate.
 
 use parigot_guest::{Context, DynamicClient, Error, Exit};
 

@@ -1,4 +1,4 @@
-//! Serves echo.v1.Echo, misdeeds included.
+//! Serves echo.v1.Echo, which echoes payloads and fails on request.
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
@@ -56,16 +56,17 @@ impl Echo for Echoing {
     }
 }
 
-/// Makes `tasks` tasks that are ready at once, each of which holds the thread for a millisecond or so.
+/// Spawns `tasks` tasks that are all ready. Each computes for about a millisecond without yielding.
 async fn toil(cx: &Context, tasks: u32) {
     let left = Rc::new(Cell::new(tasks));
-    let boss = poll_fn(|task| Poll::Ready(task.waker().clone())).await;
+    let waiter = poll_fn(|task| Poll::Ready(task.waker().clone())).await;
     for _ in 0..tasks {
-        let (left, boss) = (Rc::clone(&left), boss.clone());
+        let left = Rc::clone(&left);
+        let waiter = waiter.clone();
         cx.spawn(async move {
             black_box((0..500_000_u32).fold(0, |sum, k| black_box(sum ^ k)));
             left.set(left.get() - 1);
-            boss.wake();
+            waiter.wake();
         });
     }
     poll_fn(|_| {
@@ -78,7 +79,7 @@ async fn toil(cx: &Context, tasks: u32) {
     .await;
 }
 
-/// Says that the handler was dropped.
+/// Logs that the handler was dropped.
 struct Dropped(Context);
 
 impl Drop for Dropped {

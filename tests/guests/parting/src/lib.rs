@@ -1,4 +1,5 @@
-//! A program that does not end by itself, and says goodbye to echo.v1.Echo when it must.
+//! A program that runs until it is stopped. It registers two exit hooks: one calls echo.v1.Echo,
+//! and one never ends.
 
 use std::future::pending;
 
@@ -8,13 +9,14 @@ use parigot_guest::{Context, Error, Exit};
 #[parigot_guest::program(requires(EchoClient))]
 async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
-    let (echo, own) = (EchoClient::locate(&cx)?, cx.clone());
+    let echo = EchoClient::locate(&cx)?;
+    let hook_cx = cx.clone();
     cx.at_exit(async move || {
         let bytes = echo
             .echo(Payload { data: vec![7; 7] })
             .await
             .map(|answer| answer.data.len());
-        parigot_guest::info!(own, "goodbye {bytes:?}");
+        parigot_guest::info!(hook_cx, "goodbye {bytes:?}");
     });
     cx.at_exit(async || pending().await);
     parigot_guest::info!(cx, "asleep");

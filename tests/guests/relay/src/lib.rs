@@ -1,5 +1,5 @@
-//! Serves echo.v1.Echo by calls to load.v1.Store: a payload of so many bytes is kept for so many milliseconds. It logs how that call has ended, and
-//! refuses if it has failed.
+//! Serves echo.v1.Echo with a nested call of load.v1.Store, whose amount is the size of the payload
+//! in bytes. If the nested call fails, it logs the error and answers with `Refused`.
 
 use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
 use golden::load::load::v1::{Job, StoreClient};

@@ -1,4 +1,4 @@
-//! A program that does not end by itself: it sleeps, or after the argument `--spin` holds its thread.
+//! A program that sleeps for an hour, or loops forever after the argument `--spin`.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use parigot_guest::{Context, Error, Exit};
 #[parigot_guest::program]
 async fn main(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
-    let _farewell = Farewell(cx.clone());
+    let _dropped = Dropped(cx.clone());
     if cx.args().iter().any(|arg| arg == "--spin") {
         parigot_guest::info!(cx, "about to spin");
-        cx.sleep(Duration::ZERO).await; // what was logged leaves when the turn ends
+        cx.sleep(Duration::ZERO).await; // the line is sent when the turn ends
         loop {
             std::hint::spin_loop();
         }
@@ -20,10 +20,10 @@ async fn main(cx: Context) -> Result<Exit, Error> {
     Ok(Exit::SUCCESS)
 }
 
-/// Says that `main` was dropped rather than killed.
-struct Farewell(Context);
+/// Logs that `main` was dropped. A guest that is killed does not log this.
+struct Dropped(Context);
 
-impl Drop for Farewell {
+impl Drop for Dropped {
     fn drop(&mut self) {
         parigot_guest::info!(self.0, "good night");
     }

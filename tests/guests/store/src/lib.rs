@@ -1,5 +1,5 @@
-//! Serves load.v1.Store: never answers, and says when it begins a call and when nobody waits for it any more. Serves load.v1.Shelf, which tells others
-//! of the former.
+//! Serves load.v1.Store, which never answers, and logs when a call begins and when it is cancelled.
+//! Serves load.v1.Shelf, which answers when a call of load.v1.Store has begun.
 
 use std::cell::RefCell;
 use std::collections::HashSet;
@@ -11,9 +11,9 @@ use parigot_guest::{Context, Status};
 
 #[derive(Default)]
 struct Keeper {
-    /// The callers and numbers of all jobs that were ever kept.
+    /// Caller and number of each job that was ever kept.
     kept: RefCell<HashSet<(u32, u64)>>,
-    /// Who looks for one that was not kept yet.
+    /// Calls of load.v1.Shelf that wait for a job.
     searchers: RefCell<Vec<Waker>>,
 }
 
@@ -46,7 +46,7 @@ impl Shelf for Keeper {
     }
 }
 
-/// Says that the handler was dropped.
+/// Logs that the handler was dropped.
 struct Kept {
     cx: Context,
     job: Job,

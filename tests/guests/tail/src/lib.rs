@@ -1,5 +1,6 @@
-//! Serves load.v1.Store: logs with what a call has come and how many milliseconds it may take, and answers after as many as it asks for. It logs too when
-//! nobody waits for that any more.
+//! Serves load.v1.Store, as the last of a chain of calls. It logs metadata and remaining deadline
+//! of each call, answers after as many milliseconds as the job's amount, and logs when a call is
+//! cancelled.
 
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ impl Store for Tail {
     }
 }
 
-/// Says that the handler was dropped before it has answered.
+/// Logs that the handler was dropped before it has answered.
 struct Unanswered<'a>(Option<&'a Context>);
 
 impl Unanswered<'_> {

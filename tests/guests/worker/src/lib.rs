@@ -1,7 +1,10 @@
-//! Serves load.v1.Work: writes a line for each job that it runs, the first thing that it does, and then does what the job asks for.
+//! Serves load.v1.Work: logs a line for each job before anything else, and then does the job.
 //!
-//! Its environment may ask for more: with a deed in `READY` it does that while it makes itself ready, with anything in `HOLDING` it has a call
-//! kept by load.v1.Store whenever it does a job, and with a number in `ROUNDS` it computes so long for each.
+//! | variable | effect |
+//! |---|---|
+//! | `READY` | a deed to do in `ready` |
+//! | `HOLDING` | if set, each job has a call of load.v1.Store in flight |
+//! | `ROUNDS` | rounds of computing for each job |
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -11,9 +14,9 @@ use golden::load::load::v1::{Done, Job, ShelfClient, StoreClient, Work, WorkServ
 use parigot_guest::{CallError, Code, Context, NotReady, Ready, Status};
 
 struct Worker {
-    /// Whom it has calls in flight to, and who tells when they have come there.
+    /// The service that keeps a call in flight, and the one that answers when the call has begun.
     store: Option<(StoreClient, ShelfClient)>,
-    /// How long it computes for a job.
+    /// Rounds of computing for each job.
     rounds: u32,
 }
 
@@ -30,15 +33,15 @@ impl Ready for Worker {
             store,
             rounds: cx
                 .env("ROUNDS")
-                .map_or(0, |rounds| rounds.parse().expect("it is a number")),
+                .map_or(0, |rounds| rounds.parse().expect("ROUNDS is a number")),
         })
     }
 }
 
-/// A deed, and behind a colon its amount.
+/// Parses a deed and, behind a colon, its amount.
 fn job_of(deed: &str) -> Job {
     let (deed, amount) = deed.split_once(':').unwrap_or((deed, "0"));
-    let deed = Deed::from_str_name(deed).expect("it is the name of a deed");
+    let deed = Deed::from_str_name(deed).expect("the word is a deed");
     Job {
         deed: deed.into(),
         amount: amount.parse().expect("a number follows the colon"),
@@ -48,7 +51,7 @@ fn job_of(deed: &str) -> Job {
 
 impl Work for Worker {
     async fn run(&self, cx: &Context, job: Job) -> Result<Done, Status> {
-        write_down(cx, &job);
+        log_job(cx, &job);
         black_box((0..self.rounds).fold(0, |sum, k| black_box(sum ^ k)));
         let _held = self
             .store
@@ -61,7 +64,7 @@ impl Work for Worker {
                     ..job.clone()
                 })
                 .await
-                .map_err(lost)?;
+                .map_err(not_kept)?;
         }
         match job.moment() {
             Moment::InMethod => commit(cx, &job).await,
@@ -74,14 +77,14 @@ impl Work for Worker {
     }
 }
 
-/// It is not known whether the call is kept.
-fn lost(error: CallError<Status>) -> Status {
+/// Returns the error of a job whose call of load.v1.Store may not have begun.
+fn not_kept(error: CallError<Status>) -> Status {
     Status::new(Code::Internal, error.to_string())
 }
 
-/// Writes down that a job is run, at once, so that it is known whatever comes then.
-fn write_down(cx: &Context, job: &Job) {
-    // Who calls from another process has the same clock, and reads it twice: for the host, and for this.
+/// Logs that a job is run. The line is in the log even if the guest fails right after.
+fn log_job(cx: &Context, job: &Job) {
+    // A caller in another process reads the clock twice, for the host and for `deadline_ns`.
     const SKEW_NS: u128 = 50_000_000;
     let is_late = cx.deadline().is_some_and(|deadline| cx.now() >= deadline)
         || cx.wall().as_nanos() > u128::from(job.deadline_ns) + SKEW_NS;
@@ -92,19 +95,19 @@ fn write_down(cx: &Context, job: &Job) {
 fn in_background(cx: &Context, job: Job) {
     let cx = cx.background();
     cx.clone().spawn(async move {
-        // The answer leaves with the turn.
+        // The answer is sent at the end of this turn, before the deed is done.
         cx.sleep(Duration::ZERO).await;
         commit(&cx, &job).await;
     });
 }
 
-/// Does what the job asks for. Returns only after deeds that are none.
+/// Does the job. Returns only after deeds that do not end the guest.
 async fn commit(cx: &Context, job: &Job) {
     match job.deed() {
         Deed::Sleep => cx.sleep(Duration::from_millis(job.amount.into())).await,
         Deed::Hang => std::future::pending().await,
         Deed::Leave => match cx.exit(job.amount as u8).await {},
-        deed => deeds::commit(deed.as_str_name()),
+        deed => faults::inject(deed.as_str_name()),
     }
 }
 

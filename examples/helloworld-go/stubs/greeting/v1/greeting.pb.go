@@ -21,11 +21,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A language that people speak.
+// A spoken language.
 type Tongue int32
 
 const (
-	// Nobody said which.
+	// No language was given.
 	Tongue_Unspecified Tongue = 0
 	Tongue_English     Tongue = 1
 	Tongue_French      Tongue = 2
@@ -75,13 +75,13 @@ func (Tongue) EnumDescriptor() ([]byte, []int) {
 	return file_greeting_v1_greeting_proto_rawDescGZIP(), []int{0}
 }
 
-// Why there is no greeting.
+// Errors of the greeting service.
 type GreetErr int32
 
 const (
-	// Nothing went wrong; never sent.
+	// No error; never sent.
 	GreetErr_NoError GreetErr = 0
-	// Nobody here speaks that language.
+	// The service does not know the language.
 	GreetErr_UnknownLang GreetErr = 4
 )
 
@@ -124,10 +124,10 @@ func (GreetErr) EnumDescriptor() ([]byte, []int) {
 	return file_greeting_v1_greeting_proto_rawDescGZIP(), []int{1}
 }
 
-// Asks for a greeting.
+// Request for a greeting.
 type FetchGreetingRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The language to be greeted in.
+	// The language of the greeting.
 	Tongue        Tongue `protobuf:"varint,1,opt,name=tongue,proto3,enum=greeting.v1.Tongue" json:"tongue,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -170,10 +170,10 @@ func (x *FetchGreetingRequest) GetTongue() Tongue {
 	return Tongue_Unspecified
 }
 
-// A greeting.
+// Response with a greeting.
 type FetchGreetingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What to say: "bonjour".
+	// The greeting, for example "bonjour".
 	Greeting      string `protobuf:"bytes,1,opt,name=greeting,proto3" json:"greeting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

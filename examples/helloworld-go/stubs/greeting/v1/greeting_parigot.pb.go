@@ -52,9 +52,9 @@ type Greeting interface {
 	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
-	// Returns a greeting in the language asked for.
+	// Returns a greeting in the requested language.
 	//
-	// Fails with `UnknownLang` if nobody here speaks it.
+	// Fails with `UnknownLang` if the service does not know the language.
 	FetchGreeting(ctx context.Context, in *FetchGreetingRequest) *GreetingFetchGreetingFuture
 }
 
@@ -86,9 +86,9 @@ func RunGreeting(ctx context.Context, impl Greeting, requires ...parigot.Require
 
 // GreetingClient calls greeting.v1.Greeting.
 type GreetingClient interface {
-	// Returns a greeting in the language asked for.
+	// Returns a greeting in the requested language.
 	//
-	// Fails with `UnknownLang` if nobody here speaks it.
+	// Fails with `UnknownLang` if the service does not know the language.
 	FetchGreeting(ctx context.Context, in *FetchGreetingRequest) *GreetingFetchGreetingFuture
 }
 

@@ -1,4 +1,4 @@
-//! The messages, services and clients of `proto/`, as `make generate` writes them into `src/generated`.
+//! Messages, services and clients of `proto/`, written to `src/generated` by `make generate`.
 
 #[rustfmt::skip]
 mod generated;

@@ -1,17 +1,17 @@
 //! More than a process takes.
 
 use super::*;
-use crate::instance::CALLS_MAX;
+use crate::limits::CALLS_MAX;
 
 #[test]
 fn each_of_more_calls_than_may_be_taken_is_told_so() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let calls = CALLS_MAX as u128 * 3;
     for number in 1..=calls {
         front.call(number, "").unwrap();
     }
-    let mut taken: Vec<_> = (0..CALLS_MAX).map(|_| visits.call()).collect();
+    let mut taken: Vec<_> = (0..CALLS_MAX).map(|_| inbound_calls.call()).collect();
     let one_too_many = Told {
         code: Code::ResourceExhausted,
         cause: Cause::Overloaded,
@@ -24,7 +24,7 @@ fn each_of_more_calls_than_may_be_taken_is_told_so() {
     kitchen.answer(taken.pop().unwrap().1, "");
     news.answered();
     front.call(calls + 1, "").unwrap();
-    assert_eq!(visits.call().0.id, call_id(calls + 1));
+    assert_eq!(inbound_calls.call().0.id, call_id(calls + 1));
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn no_more_waits_to_be_sent_than_may() {
     };
     assert_eq!(front.call(5, payload.clone()), Err(told));
     // One that is cancelled makes room for one.
-    front.carrier.cancel(SERVICE, call_id(1));
+    front.transport.cancel(SERVICE, call_id(1));
     while front.call(6, payload.clone()).is_err() {
         std::thread::yield_now();
     }

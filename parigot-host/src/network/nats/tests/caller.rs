@@ -5,7 +5,7 @@ use super::*;
 /// Speaks the protocol by hand.
 pub(super) struct Caller {
     stranger: Arc<Stranger>,
-    pub(super) me: Writer,
+    pub(super) me: PeerId,
     pub(super) subjects: Subjects,
     /// What its wall clock says.
     pub(super) wall: Duration,
@@ -13,7 +13,7 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn on(stranger: &Arc<Stranger>, process: &str) -> Self {
-        let me = Writer {
+        let me = PeerId {
             host: host_of(process),
             process: process.to_owned(),
         };
@@ -26,7 +26,7 @@ impl Caller {
         }
     }
 
-    pub(super) fn say(&self, subject: &str, word: Word) {
+    pub(super) fn say(&self, subject: &str, word: PeerMessage) {
         self.stranger.publish(subject, self.me.write(word));
     }
 
@@ -41,14 +41,17 @@ impl Caller {
         let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
         self.say(
             &self.subjects.ready(SERVICE),
-            Word::Announcement(announcement),
+            PeerMessage::Announcement(announcement),
         );
     }
 
     /// Waits until somebody takes calls.
     pub(super) fn wait_for_service(&self) {
         let mut ready = self.stranger.listen(&self.subjects.ready(SERVICE));
-        self.say(&self.subjects.who(SERVICE), Word::Question(Question {}));
+        self.say(
+            &self.subjects.who(SERVICE),
+            PeerMessage::Question(Question {}),
+        );
         self.stranger.next(&mut ready);
     }
 
@@ -64,9 +67,9 @@ impl Caller {
             .listen(&format!("{}.*", self.subjects.inbox(self.me.host)))
     }
 
-    fn terms(&self, number: u128, remaining: Duration) -> Terms {
+    fn header(&self, number: u128, remaining: Duration) -> CallHeader {
         let (method, remaining_ns) = ("FetchGreeting".to_owned(), remaining.as_nanos() as u64);
-        Terms {
+        CallHeader {
             call: call_id(number),
             method,
             remaining_ns,
@@ -77,26 +80,29 @@ impl Caller {
     /// Makes a call.
     pub(super) fn request(&self, number: u128, payload: &str, remaining: Duration) {
         let content = Content::Whole(Body::of(&[], &[], payload.as_bytes()).unwrap());
-        self.call(WireRequest::new(self.terms(number, remaining), content));
+        self.call(WireRequest::new(self.header(number, remaining), content));
     }
 
     /// Makes a call of which so many bytes are to follow.
     pub(super) fn announce_request(&self, number: u128, bytes: usize, remaining: Duration) {
         let lengths = Body::of(&[], &[], &vec![0; bytes]).unwrap().lengths;
         self.call(WireRequest::new(
-            self.terms(number, remaining),
+            self.header(number, remaining),
             Content::InPieces(lengths),
         ));
     }
 
     fn call(&self, request: WireRequest) {
-        self.say(&self.subjects.call(SERVICE, SCHEMA), Word::Request(request));
+        self.say(
+            &self.subjects.call(SERVICE, SCHEMA),
+            PeerMessage::Request(request),
+        );
     }
 
     pub(super) fn piece(&self, to: HostId, number: u128, piece: u32, bytes: Bytes) {
         self.say(
             &self.subjects.piece(to, call_id(number)),
-            Word::Piece(Piece {
+            PeerMessage::Chunk(Chunk {
                 number: piece,
                 bytes,
             }),
@@ -106,23 +112,23 @@ impl Caller {
     pub(super) fn cancel(&self, to: HostId, number: u128) {
         self.say(
             &self.subjects.cancel(to),
-            Word::Cancel(Cancel::new(call_id(number))),
+            PeerMessage::Cancel(Cancel::new(call_id(number))),
         );
     }
 
     /// The next word about a call, which must be that one.
-    pub(super) fn next(&self, inbox: &mut Subscriber, number: u128) -> Word {
+    pub(super) fn next(&self, inbox: &mut Subscriber, number: u128) -> PeerMessage {
         let message = self.stranger.next(inbox);
         assert_eq!(
             *message.subject,
             self.subjects.answer(self.me.host, call_id(number))
         );
-        Letter::read(message.payload).unwrap().1
+        Envelope::read(message.payload).unwrap().1
     }
 
     /// How a call has failed, which must be that one.
     pub(super) fn told(&self, inbox: &mut Subscriber, number: u128) -> Told {
-        let Word::Answer(answer) = self.next(inbox, number) else {
+        let PeerMessage::ReplyMessage(answer) = self.next(inbox, number) else {
             panic!("no answer to {number}")
         };
         let Some(Content::Whole(body)) = answer.content() else {

@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(7, "ada").unwrap();
-    let (request, from) = visits.call();
+    let (request, from) = inbound_calls.call();
     assert_eq!(
         (request.id, &*request.method, &*request.payload),
         (call_id(7), "FetchGreeting", &b"ada"[..])
@@ -24,7 +24,7 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
         detail: Bytes::from_static(b"detail"),
         payload: Bytes::from_static(b"hello ada"),
     };
-    kitchen.carrier.answer(from, reply);
+    kitchen.transport.answer(from, reply);
     let (
         id,
         Reply {
@@ -83,15 +83,15 @@ fn a_call_that_nobody_could_take_is_refused_at_once() {
 #[test]
 fn who_is_called_learns_that_nobody_waits_any_more() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    let (_, from) = visits.call();
-    front.carrier.cancel(SERVICE, call_id(1));
-    assert!(matches!(visits.next(), Visit::Cancel { id } if id == call_id(1)));
+    let (_, from) = inbound_calls.call();
+    front.transport.cancel(SERVICE, call_id(1));
+    assert!(matches!(inbound_calls.next(), GatewayEvent::Cancel { id } if id == call_id(1)));
     // What it answers nonetheless goes nowhere.
     kitchen.answer(from, "late");
     front.call(2, "").unwrap();
-    kitchen.answer(visits.call().1, "in time");
+    kitchen.answer(inbound_calls.call().1, "in time");
     assert_eq!(news.answered().0, call_id(2));
 }
 
@@ -100,7 +100,7 @@ fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run()
     let server = Server::start();
     let ByHand {
         kitchen: _kitchen,
-        mut visits,
+        mut inbound_calls,
         clock,
         mut caller,
         mut answers,
@@ -109,7 +109,7 @@ fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run()
     // As far as two clocks can tell that differ by a second, it may have just left.
     clock.advance(2 * SECOND);
     caller.request(1, "", 2 * SECOND);
-    let left_ns = visits.call().0.deadline_ns - clock.monotonic_ns();
+    let left_ns = inbound_calls.call().0.deadline_ns - clock.monotonic_ns();
     assert_eq!(
         left_ns,
         SECOND.as_nanos() as u64,
@@ -131,7 +131,7 @@ fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run()
     // A clock that is ahead gives nobody more time than was asked for.
     caller.wall = 2_000 * SECOND;
     caller.request(3, "", 2 * SECOND);
-    let (request, _) = visits.call();
+    let (request, _) = inbound_calls.call();
     assert_eq!(
         (request.id, request.deadline_ns - clock.monotonic_ns()),
         (call_id(3), 2_000_000_000)
@@ -143,15 +143,15 @@ fn a_call_runs_once_however_often_it_arrives() {
     let server = Server::start();
     let ByHand {
         kitchen,
-        mut visits,
+        mut inbound_calls,
         caller,
         ..
     } = ByHand::on(&server);
     caller.request(1, "once", PATIENCE);
     caller.request(1, "twice", PATIENCE);
     caller.request(2, "another", PATIENCE);
-    let (first, from) = visits.call();
-    let (second, _) = visits.call();
+    let (first, from) = inbound_calls.call();
+    let (second, _) = inbound_calls.call();
     assert_eq!((first.id, &*first.payload), (call_id(1), &b"once"[..]));
     assert_eq!(
         second.id,
@@ -162,12 +162,12 @@ fn a_call_runs_once_however_often_it_arrives() {
     kitchen.answer(from, "");
     caller.request(1, "thrice", PATIENCE);
     caller.request(3, "one more", PATIENCE);
-    assert_eq!(visits.call().0.id, call_id(3));
+    assert_eq!(inbound_calls.call().0.id, call_id(3));
     // Nor one that was cancelled before it came.
     caller.cancel(kitchen.host, 4);
     caller.cancel(kitchen.host, 3);
-    assert!(matches!(visits.next(), Visit::Cancel { id } if id == call_id(3)));
+    assert!(matches!(inbound_calls.next(), GatewayEvent::Cancel { id } if id == call_id(3)));
     caller.request(4, "in vain", PATIENCE);
     caller.request(5, "the last", PATIENCE);
-    assert_eq!(visits.call().0.id, call_id(5));
+    assert_eq!(inbound_calls.call().0.id, call_id(5));
 }

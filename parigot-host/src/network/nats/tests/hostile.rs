@@ -23,12 +23,12 @@ fn subjects(to: HostId) -> Vec<String> {
 
 /// A letter of each kind, from a host that is not there.
 fn letters() -> Vec<Bytes> {
-    let me = Writer {
+    let me = PeerId {
         host: host_of("liar"),
         process: "liar".to_owned(),
     };
     let body = || Content::Whole(Body::of(b"m", b"d", b"p").unwrap());
-    let terms = Terms {
+    let header = CallHeader {
         call: call_id(1),
         method: "M".to_owned(),
         remaining_ns: u64::MAX,
@@ -38,21 +38,21 @@ fn letters() -> Vec<Bytes> {
         |service: &str| Announcement::new(service.to_owned(), SCHEMA, Vec::new(), Stage::Gone);
     let lengths = Body::of(&[], &[], &[0; 100]).unwrap().lengths;
     let words = [
-        Word::Announcement(gone(SERVICE)),
-        Word::Announcement(gone("another.v1.Service")),
-        Word::Question(Question {}),
-        Word::Request(WireRequest::new(
-            terms,
+        PeerMessage::Announcement(gone(SERVICE)),
+        PeerMessage::Announcement(gone("another.v1.Service")),
+        PeerMessage::Question(Question {}),
+        PeerMessage::Request(WireRequest::new(
+            header,
             Content::Whole(Body::of(b"m", b"", b"p").unwrap()),
         )),
-        Word::GoOn(GoOn {}),
-        Word::Answer(Answer::new(u32::MAX, 0, body())),
-        Word::Answer(Answer::new(0, 0, Content::InPieces(lengths))),
-        Word::Piece(Piece {
+        PeerMessage::Continue(Continue {}),
+        PeerMessage::ReplyMessage(ReplyMessage::new(u32::MAX, 0, body())),
+        PeerMessage::ReplyMessage(ReplyMessage::new(0, 0, Content::InPieces(lengths))),
+        PeerMessage::Chunk(Chunk {
             number: u32::MAX,
             bytes: Bytes::from_static(b"x"),
         }),
-        Word::Cancel(Cancel::new(call_id(1))),
+        PeerMessage::Cancel(Cancel::new(call_id(1))),
     ];
     words.into_iter().map(|word| me.write(word)).collect()
 }
@@ -60,7 +60,7 @@ fn letters() -> Vec<Bytes> {
 #[test]
 fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let stranger = Stranger::on(&server);
     let mut random = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
     for subject in subjects(front.host)
@@ -82,18 +82,18 @@ fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
     }
     front.call(7, "still there?").unwrap();
     let from = loop {
-        match visits.next() {
-            Visit::Call { request, from } if request.id == call_id(7) => break from,
+        match inbound_calls.next() {
+            GatewayEvent::Call { request, from } if request.id == call_id(7) => break from,
             // The liar's own.
-            Visit::Call { .. } | Visit::Cancel { .. } => {}
-            Visit::Drained => panic!("nobody has withdrawn it"),
+            GatewayEvent::Call { .. } | GatewayEvent::Cancel { .. } => {}
+            GatewayEvent::Drained => panic!("nobody has withdrawn it"),
         }
     };
     kitchen.answer(from, "yes");
     let reply = loop {
         match news.next() {
-            News::Answered { id, reply } if id == call_id(7) => break reply,
-            News::Found { .. } => {}
+            RemoteEvent::Answered { id, reply } if id == call_id(7) => break reply,
+            RemoteEvent::Found { .. } => {}
             other => panic!("{other:?}"),
         }
     };
@@ -103,10 +103,10 @@ fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
 #[test]
 fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let stranger = Stranger::on(&server);
     for number in 0..20_000 {
-        let liar = Writer {
+        let liar = PeerId {
             host: HostId::from_random(number << 8 | 1),
             process: "liar".to_owned(),
         };
@@ -117,15 +117,18 @@ fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
             Stage::Ready,
         );
         let subject = Subjects::of(APP).ready(SERVICE);
-        stranger.publish(&subject, liar.write(Word::Announcement(announcement)));
+        stranger.publish(
+            &subject,
+            liar.write(PeerMessage::Announcement(announcement)),
+        );
     }
     front.call(1, "").unwrap();
-    kitchen.answer(visits.call().1, "");
+    kitchen.answer(inbound_calls.call().1, "");
     loop {
         match news.next() {
-            News::Answered { id, .. } => break assert_eq!(id, call_id(1)),
-            News::Found { .. } => {}
-            News::Failed { failure, .. } => panic!("{failure:?}"),
+            RemoteEvent::Answered { id, .. } => break assert_eq!(id, call_id(1)),
+            RemoteEvent::Found { .. } => {}
+            RemoteEvent::Failed { failure, .. } => panic!("{failure:?}"),
         }
     }
 }
@@ -148,9 +151,9 @@ fn another_version_of_the_protocol_is_refused_by_name() {
     let stranger = Stranger::on(&server);
     let late = Caller::on(&stranger, "late");
     let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
-    let letter = of_version(2, &late.me.write(Word::Announcement(announcement)));
+    let letter = of_version(2, &late.me.write(PeerMessage::Announcement(announcement)));
     let text =
-        "process `late` speaks version 2 of the protocol between processes, and this one speaks 1";
+        "process `late` uses version 2 of the protocol between processes, and this one speaks 1";
     // Again and again, for nobody may be listening yet.
     let told = loop {
         stranger.publish(&late.subjects.ready(SERVICE), letter.clone());
@@ -166,13 +169,13 @@ fn another_version_of_the_protocol_is_refused_by_name() {
     let _visits = kitchen.serve(SCHEMA, Vec::new());
     late.wait_for_service();
     let mut inbox = late.inbox();
-    let terms = Terms {
+    let header = CallHeader {
         call: call_id(2),
         method: "M".to_owned(),
         remaining_ns: 1 << 40,
         sent_ns: 0,
     };
-    let request = WireRequest::new(terms, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
+    let request = WireRequest::new(header, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
     let (subject, reply) = (
         late.subjects.call(SERVICE, SCHEMA),
         late.subjects.answer(late.me.host, call_id(2)),
@@ -180,7 +183,7 @@ fn another_version_of_the_protocol_is_refused_by_name() {
     stranger.publish_with_reply(
         &subject,
         &reply,
-        of_version(2, &late.me.write(Word::Request(request))),
+        of_version(2, &late.me.write(PeerMessage::Request(request))),
     );
     assert_eq!(late.told(&mut inbox, 2).text, text);
 }

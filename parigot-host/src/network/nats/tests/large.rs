@@ -13,10 +13,10 @@ fn bytes(length: usize) -> Bytes {
 #[test]
 fn three_mebibytes_go_there_and_back() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let (request, response) = (bytes(3 * MIB), bytes(3 * MIB + 1));
     front.call(1, request.clone()).unwrap();
-    let (call, from) = visits.call();
+    let (call, from) = inbound_calls.call();
     assert_eq!(call.metadata, front.request(1, "").metadata);
     assert!(call.payload == request, "the request is another");
     kitchen.answer(from, response.clone());
@@ -28,14 +28,14 @@ fn three_mebibytes_go_there_and_back() {
 #[test]
 fn small_calls_pass_while_large_ones_are_under_way() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     for number in 1..=8 {
         front
             .call(number, bytes(if number % 2 == 0 { 5 * MIB } else { 5 }))
             .unwrap();
     }
     for _ in 0..8 {
-        let (call, from) = visits.call();
+        let (call, from) = inbound_calls.call();
         assert!(
             call.payload == bytes(call.payload.len()),
             "call {}",
@@ -52,14 +52,14 @@ fn small_calls_pass_while_large_ones_are_under_way() {
 fn what_is_too_large_is_refused_on_both_sides() {
     let server = Server::start();
     let small = |name| {
-        let mut party = party(&server, name);
-        party.message_bytes_max = 2 * MIB;
-        Process::of(party)
+        let mut identity = identity(&server, name);
+        identity.message_bytes_max = 2 * MIB;
+        Process::of(identity)
     };
     // The callee lets less through than the caller.
     let front = Process::new(&server, "front");
     let (mut news, kitchen) = (front.look_for(SCHEMA, Vec::new()), small("kitchen"));
-    let mut visits = kitchen.serve(SCHEMA, Vec::new());
+    let mut inbound_calls = kitchen.serve(SCHEMA, Vec::new());
     news.found();
     front.call(1, bytes(3 * MIB)).unwrap();
     let (_, told) = news.failed();
@@ -74,13 +74,13 @@ fn what_is_too_large_is_refused_on_both_sides() {
 
     // The caller lets less through than the callee.
     let (back, cellar) = (small("back"), Process::new(&server, "cellar"));
-    kitchen.carrier.withdraw(SERVICE);
-    assert!(matches!(visits.next(), Visit::Drained));
-    let mut visits = cellar.serve(SCHEMA, Vec::new());
+    kitchen.transport.withdraw(SERVICE);
+    assert!(matches!(inbound_calls.next(), GatewayEvent::Drained));
+    let mut inbound_calls = cellar.serve(SCHEMA, Vec::new());
     let mut news = back.look_for(SCHEMA, Vec::new());
     news.found();
     back.call(2, "").unwrap();
-    cellar.answer(visits.call().1, bytes(3 * MIB));
+    cellar.answer(inbound_calls.call().1, bytes(3 * MIB));
     let (_, told) = news.failed();
     assert_eq!(
         (told.code, told.cause),
@@ -97,7 +97,7 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     let server = Server::start();
     let ByHand {
         kitchen,
-        mut visits,
+        mut inbound_calls,
         clock,
         mut caller,
         mut answers,
@@ -105,7 +105,10 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     // Four take all the room that there is for what is under way.
     for number in 1..=4 {
         caller.announce_request(number, 16 * MIB, 2 * SECOND);
-        assert!(matches!(caller.next(&mut answers, number), Word::GoOn(_)));
+        assert!(matches!(
+            caller.next(&mut answers, number),
+            PeerMessage::Continue(_)
+        ));
         caller.piece(kitchen.host, number, 0, bytes(MIB / 2));
     }
     caller.announce_request(5, 16 * MIB, 2 * SECOND);
@@ -119,10 +122,13 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     caller.wall += 3 * SECOND;
     caller.wait_for_beats(2);
     caller.announce_request(6, MIB, 2 * SECOND);
-    assert!(matches!(caller.next(&mut answers, 6), Word::GoOn(_)));
+    assert!(matches!(
+        caller.next(&mut answers, 6),
+        PeerMessage::Continue(_)
+    ));
     caller.piece(kitchen.host, 6, 0, bytes(MIB / 2));
     caller.piece(kitchen.host, 6, 1, bytes(MIB / 2));
-    assert_eq!(visits.call().0.payload.len(), MIB);
+    assert_eq!(inbound_calls.call().0.payload.len(), MIB);
 }
 
 #[test]
@@ -136,11 +142,17 @@ fn a_request_of_which_no_more_comes_is_refused_long_before_its_deadline() {
         ..
     } = ByHand::on(&server);
     caller.announce_request(1, 16 * MIB, 3_600 * SECOND);
-    assert!(matches!(caller.next(&mut answers, 1), Word::GoOn(_)));
+    assert!(matches!(
+        caller.next(&mut answers, 1),
+        PeerMessage::Continue(_)
+    ));
     caller.piece(kitchen.host, 1, 0, bytes(MIB / 2));
     // What a process hears on one connection it hears in order.
     caller.announce_request(2, 16 * MIB, SECOND);
-    assert!(matches!(caller.next(&mut answers, 2), Word::GoOn(_)));
+    assert!(matches!(
+        caller.next(&mut answers, 2),
+        PeerMessage::Continue(_)
+    ));
     clock.advance(STALL_MAX);
     caller.wall += STALL_MAX;
     let told = caller.told(&mut answers, 1);
@@ -160,7 +172,7 @@ fn pieces_that_do_not_belong_together_end_the_call() {
     let server = Server::start();
     let ByHand {
         kitchen,
-        mut visits,
+        mut inbound_calls,
         caller,
         mut answers,
         ..
@@ -173,7 +185,10 @@ fn pieces_that_do_not_belong_together_end_the_call() {
     ];
     for (number, pieces) in (1..).zip(wrong) {
         caller.announce_request(number, 100, PATIENCE);
-        assert!(matches!(caller.next(&mut answers, number), Word::GoOn(_)));
+        assert!(matches!(
+            caller.next(&mut answers, number),
+            PeerMessage::Continue(_)
+        ));
         pieces
             .iter()
             .for_each(|(piece, length)| caller.piece(kitchen.host, number, *piece, bytes(*length)));
@@ -187,8 +202,11 @@ fn pieces_that_do_not_belong_together_end_the_call() {
     // Pieces of another host's call are nobody's.
     let other = Caller::on(&Stranger::on(&server), "other");
     caller.announce_request(9, 100, PATIENCE);
-    assert!(matches!(caller.next(&mut answers, 9), Word::GoOn(_)));
+    assert!(matches!(
+        caller.next(&mut answers, 9),
+        PeerMessage::Continue(_)
+    ));
     other.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'x'; 100]));
     caller.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'y'; 100]));
-    assert_eq!(visits.call().0.payload[..], [b'y'; 100]);
+    assert_eq!(inbound_calls.call().0.payload[..], [b'y'; 100]);
 }

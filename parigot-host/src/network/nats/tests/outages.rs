@@ -6,11 +6,11 @@ use crate::error::NetworkError;
 #[test]
 fn a_process_that_finds_no_server_does_not_start() {
     let mut server = Server::start();
-    let mut party = party(&server, "front");
+    let mut identity = identity(&server, "front");
     let at = server.url();
-    party.network.servers = vec![at.replace("//", "//user:secret@")];
+    identity.network.servers = vec![at.replace("//", "//user:secret@")];
     server.kill();
-    let error = Nats::connect(party).map(|_| ()).unwrap_err();
+    let error = Nats::connect(identity).map(|_| ()).unwrap_err();
     let text = error.to_string();
     assert!(
         text.starts_with(&format!("cannot connect with NATS at {at}: ")),
@@ -32,35 +32,35 @@ fn of_several_servers_one_that_answers_will_do() {
     let server = Server::start();
     // They take connections, and say nothing.
     let mute: [_; 2] = std::array::from_fn(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    let mut party = party(&server, "front");
+    let mut identity = identity(&server, "front");
     let addresses = mute
         .iter()
         .map(|listener| format!("nats://{}", listener.local_addr().unwrap()));
-    party.network.servers.extend(addresses);
-    Nats::connect(party).unwrap();
+    identity.network.servers.extend(addresses);
+    Nats::connect(identity).unwrap();
 }
 
 #[test]
 fn a_server_that_does_not_let_a_process_in_refuses_its_start() {
     let server = Server::with_flags(&["--user", "ada", "--pass", "secret"]);
-    let mut party = party(&server, "front");
-    let error = Nats::connect(self::party(&server, "front"))
+    let mut identity = identity(&server, "front");
+    let error = Nats::connect(self::identity(&server, "front"))
         .map(|_| ())
         .unwrap_err();
     assert!(
         error.to_string().ends_with(" does not let this process in"),
         "{error}"
     );
-    party.network.servers = vec![server.url().replace("//", "//ada:secret@")];
-    Nats::connect(party).unwrap();
+    identity.network.servers = vec![server.url().replace("//", "//ada:secret@")];
+    Nats::connect(identity).unwrap();
 }
 
 #[test]
 fn credentials_that_are_not_there_are_named() {
     let server = Server::start();
-    let mut party = party(&server, "front");
-    party.network.credentials = Some("/nowhere/nats.creds".into());
-    let error = Nats::connect(party).map(|_| ()).unwrap_err();
+    let mut identity = identity(&server, "front");
+    identity.network.credentials = Some("/nowhere/nats.creds".into());
+    let error = Nats::connect(identity).map(|_| ()).unwrap_err();
     assert!(matches!(error, NetworkError::Credentials { .. }), "{error}");
     assert_eq!(
         error.to_string(),
@@ -71,9 +71,9 @@ fn credentials_that_are_not_there_are_named() {
 #[test]
 fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
     let mut server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    let (_, from) = visits.call();
+    let (_, from) = inbound_calls.call();
     server.kill();
     // The client notices; a call that is made before is refused when it does.
     let told = (2..)
@@ -99,7 +99,7 @@ fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
     // The connection is used again, once both have it, and a call that was under way is still answered.
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while let Visit::Call { request, from } = visits.next() {
+            while let GatewayEvent::Call { request, from } = inbound_calls.next() {
                 kitchen.answer(from, request.payload);
             }
         });
@@ -108,20 +108,20 @@ fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
             .unwrap();
         assert_eq!(&*reply.payload, b"again");
         kitchen.answer(from, "for the first");
-        kitchen.carrier.withdraw(SERVICE);
+        kitchen.transport.withdraw(SERVICE);
     });
     let reply = loop {
         match news.next() {
-            News::Answered { id, reply } if id == call_id(1) => break reply,
-            News::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
-            News::Answered { .. } | News::Found { .. } => {}
+            RemoteEvent::Answered { id, reply } if id == call_id(1) => break reply,
+            RemoteEvent::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
+            RemoteEvent::Answered { .. } | RemoteEvent::Found { .. } => {}
         }
     };
     assert_eq!(&*reply.payload, b"for the first");
 }
 
 /// Makes a call; `None` if it is refused.
-fn call_again(front: &Process, news: &mut Inbox<News>, number: u128) -> Option<Reply> {
+fn call_again(front: &Process, news: &mut Inbox<RemoteEvent>, number: u128) -> Option<Reply> {
     if let Err(told) = front.call(number, "again") {
         assert_eq!(told.cause, Cause::Unreachable);
         std::thread::yield_now();
@@ -129,10 +129,12 @@ fn call_again(front: &Process, news: &mut Inbox<News>, number: u128) -> Option<R
     }
     loop {
         match news.next() {
-            News::Answered { id, reply } if id == call_id(number) => return Some(reply),
-            News::Failed { id, .. } if id == call_id(number) => return None,
+            RemoteEvent::Answered { id, reply } if id == call_id(number) => return Some(reply),
+            RemoteEvent::Failed { id, .. } if id == call_id(number) => return None,
             // Of calls that were made before.
-            News::Answered { .. } | News::Failed { .. } | News::Found { .. } => {}
+            RemoteEvent::Answered { .. }
+            | RemoteEvent::Failed { .. }
+            | RemoteEvent::Found { .. } => {}
         }
     }
 }
@@ -140,13 +142,13 @@ fn call_again(front: &Process, news: &mut Inbox<News>, number: u128) -> Option<R
 #[test]
 fn a_service_can_be_drained_while_the_server_is_away() {
     let mut server = Server::start();
-    let (_front, _news, kitchen, mut visits) = couple(&server);
+    let (_front, _news, kitchen, mut inbound_calls) = couple(&server);
     server.kill();
-    kitchen.carrier.withdraw(SERVICE);
-    assert!(matches!(visits.next(), Visit::Drained));
+    kitchen.transport.withdraw(SERVICE);
+    assert!(matches!(inbound_calls.next(), GatewayEvent::Drained));
     // Nor does closing wait for it.
     let before = std::time::Instant::now();
-    kitchen.carrier.close();
+    kitchen.transport.close();
     assert!(
         before.elapsed() < super::super::CLOSE_MAX,
         "closing took {:?}",
@@ -163,7 +165,7 @@ fn the_log_says_when_the_connection_was_lost_and_when_it_is_there_again() {
     lines.wait_for("WARN the connection to NATS is down: calls to other processes are refused");
     server.restart();
     lines.wait_for("INFO the connection to NATS is up again, after ");
-    front.carrier.close();
+    front.transport.close();
     // What the client has to say of each attempt is left to it, but for why the first has failed.
     let rest = lines
         .all()

@@ -5,9 +5,9 @@ use super::*;
 #[test]
 fn a_process_that_goes_without_a_word_is_lost_and_so_are_its_calls() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    visits.call();
+    inbound_calls.call();
     drop(kitchen);
     let (id, told) = news.failed();
     assert_eq!(
@@ -39,11 +39,11 @@ fn with_another_process_left_a_service_goes_on() {
 #[test]
 fn one_that_withdraws_answers_what_it_has_taken() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    let (_, from) = visits.call();
-    kitchen.carrier.withdraw(SERVICE);
-    assert!(matches!(visits.next(), Visit::Drained));
+    let (_, from) = inbound_calls.call();
+    kitchen.transport.withdraw(SERVICE);
+    assert!(matches!(inbound_calls.next(), GatewayEvent::Drained));
     // Those who call learn of it a moment later; what leaves before finds nobody.
     let told = (2..)
         .find_map(|number| front.call(number, "").err())
@@ -52,9 +52,9 @@ fn one_that_withdraws_answers_what_it_has_taken() {
     kitchen.answer(from, "the last");
     let reply = loop {
         match news.next() {
-            News::Answered { id, reply } => break (id == call_id(1)).then_some(reply),
-            News::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
-            News::Found { .. } => panic!("nobody has come"),
+            RemoteEvent::Answered { id, reply } => break (id == call_id(1)).then_some(reply),
+            RemoteEvent::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
+            RemoteEvent::Found { .. } => panic!("nobody has come"),
         }
     };
     assert_eq!(&*reply.unwrap().payload, b"the last");
@@ -63,7 +63,7 @@ fn one_that_withdraws_answers_what_it_has_taken() {
 #[test]
 fn each_call_ends_while_the_process_that_takes_them_withdraws() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     let (calls, mut refused) = (20_000, 0);
     let (mut sent, mut answered) = (0, 0);
     for number in 1..=calls {
@@ -75,29 +75,29 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
             }
         }
         if number == calls / 4 {
-            kitchen.carrier.withdraw(SERVICE);
+            kitchen.transport.withdraw(SERVICE);
         }
     }
     let mut taken = 0;
     loop {
-        match visits.next() {
-            Visit::Call { from, .. } => {
+        match inbound_calls.next() {
+            GatewayEvent::Call { from, .. } => {
                 taken += 1;
                 kitchen.answer(from, "");
             }
-            Visit::Drained => break,
-            Visit::Cancel { .. } => panic!("nobody has cancelled"),
+            GatewayEvent::Drained => break,
+            GatewayEvent::Cancel { .. } => panic!("nobody has cancelled"),
         }
     }
     let (mut failed, mut overloaded) = (0, 0);
     while answered + failed + overloaded < sent {
         match news.next() {
-            News::Answered { reply, .. } if reply.status == 0 => answered += 1,
-            News::Answered { reply, .. } => {
+            RemoteEvent::Answered { reply, .. } if reply.status == 0 => answered += 1,
+            RemoteEvent::Answered { reply, .. } => {
                 assert_eq!(Told::of(&reply).cause, Cause::Overloaded);
                 overloaded += 1;
             }
-            News::Failed { failure, .. } => {
+            RemoteEvent::Failed { failure, .. } => {
                 let cause = Told::of(&Reply::from(&failure)).cause;
                 assert!(
                     matches!(cause, Cause::Unreachable | Cause::CalleeExited),
@@ -105,7 +105,7 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
                 );
                 failed += 1;
             }
-            News::Found { .. } => panic!("nobody has come"),
+            RemoteEvent::Found { .. } => panic!("nobody has come"),
         }
     }
     assert_eq!(
@@ -118,16 +118,16 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
 #[test]
 fn a_process_that_closes_tells_those_who_wait() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    visits.call();
-    kitchen.carrier.close();
+    inbound_calls.call();
+    kitchen.transport.close();
     let (_, told) = news.failed();
     assert_eq!(
         (told.code, told.cause),
         (Code::Unavailable, Cause::CalleeExited)
     );
-    assert_eq!(told.text, "process kitchen left while it had this call");
+    assert_eq!(told.text, "process kitchen left before it replied");
 }
 
 /// Descriptors of `greeting.v1.Greeting` with a method of that name.
@@ -168,11 +168,11 @@ fn a_process_with_another_schema_that_fits_is_found() {
         Process::new(&server, "front"),
         Process::new(&server, "kitchen"),
     );
-    let mut visits = kitchen.serve(2, descriptors("FetchGreeting"));
+    let mut inbound_calls = kitchen.serve(2, descriptors("FetchGreeting"));
     let mut news = front.look_for(1, descriptors("FetchGreeting"));
     news.found();
     front.call(1, "").unwrap();
-    kitchen.answer(visits.call().1, "");
+    kitchen.answer(inbound_calls.call().1, "");
     news.answered();
 }
 
@@ -199,11 +199,11 @@ fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() 
     assert_eq!(told.text, text);
     // One that fits is found beside it, and gets all calls.
     let cellar = Process::new(&server, "cellar");
-    let mut visits = cellar.serve(3, descriptors("FetchGreeting"));
+    let mut inbound_calls = cellar.serve(3, descriptors("FetchGreeting"));
     news.found();
     for number in 2..10 {
         front.call(number, "").unwrap();
-        cellar.answer(visits.call().1, "");
+        cellar.answer(inbound_calls.call().1, "");
         assert_eq!(news.answered().0, call_id(number));
     }
     assert_eq!(
@@ -222,9 +222,9 @@ fn whoever_knows_a_service_by_its_name_alone_takes_each() {
         Process::new(&server, "front"),
         Process::new(&server, "kitchen"),
     );
-    let mut visits = kitchen.serve(SCHEMA, Vec::new());
+    let mut inbound_calls = kitchen.serve(SCHEMA, Vec::new());
     let mut news = front.look_for(0, Vec::new());
     news.found();
     front.call(1, "").unwrap();
-    assert_eq!(visits.call().0.id, call_id(1));
+    assert_eq!(inbound_calls.call().0.id, call_id(1));
 }

@@ -1,4 +1,4 @@
-//! A server of NATS, and somebody on it who is no carrier.
+//! A server of NATS, and somebody on it who is no transport.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -88,7 +88,7 @@ fn launch(port: &str, flags: &[String]) -> (Child, String) {
     (child, address)
 }
 
-/// Somebody on the server who says what no carrier would.
+/// Somebody on the server who says what no transport would.
 pub(super) struct Stranger {
     runtime: Runtime,
     client: Client,

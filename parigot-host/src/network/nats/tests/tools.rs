@@ -7,9 +7,9 @@ use super::*;
 #[test]
 fn the_micro_protocol_is_answered_as_its_decision_record_says() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut visits) = couple(&server);
+    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    kitchen.answer(visits.call().1, "");
+    kitchen.answer(inbound_calls.call().1, "");
     news.answered();
     let stranger = Stranger::on(&server);
     let ask = |subject: &str| -> Value {

@@ -1,0 +1,11 @@
+//! Rust samples of the user guide. `docs/src` includes the parts between anchors.
+//!
+//! The samples compile with the workspace, so the guide shows no code that does not compile. Their
+//! services are the ones of `tests/golden`.
+
+pub mod calling;
+pub mod errors;
+pub mod futures;
+pub mod jobs;
+pub mod program;
+pub mod service;

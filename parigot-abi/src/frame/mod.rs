@@ -1,0 +1,46 @@
+//! Frames: a header of 64 bytes, then metadata, detail and payload, padded with zeros to a
+//! multiple of 8 bytes.
+//!
+//! | offset | type | field |
+//! |---:|---|---|
+//! | 0 | u16 | `kind`: see [`Kind`] |
+//! | 2 | u16 | `flags`: see [`flags`]; a reader rejects unknown flags |
+//! | 4 | u32 | `frame_bytes`: size of the whole frame, so that a reader can skip unknown kinds |
+//! | 8 | u64 | `number`: number of the call; see below |
+//! | 16 | u32 | `service`: outgoing calls: a handle; incoming calls: index among the exports |
+//! | 20 | u32 | `method`: index of the method in the service, as the *receiver* counts |
+//! | 24 | u32 | `status`: code, error number, level or exit status; see [`Kind`] |
+//! | 28 | u32 | `metadata_bytes` |
+//! | 32 | u32 | `detail_bytes` |
+//! | 36 | u32 | `payload_bytes` |
+//! | 40 | u64 | `deadline_ns` on the guest's monotonic clock, or [`NO_DEADLINE`] |
+//! | 48 | u64 | `id_high` |
+//! | 56 | u64 | `id_low`: with `id_high` an id in its wire form; (0, 0) if unset |
+//! | 64 | | metadata: strings, alternately a key and its value |
+//! | | | detail: see [`crate::status::Detail`] |
+//! | | | payload |
+//! | | | padding: zeros, to the next multiple of 8 |
+//!
+//! `frame_bytes` includes the header and the padding. The index of an export is its index in the
+//! manifest.
+//!
+//! # Call numbers
+//!
+//! The guest numbers its outgoing calls, and the host numbers the guest's incoming calls. The two
+//! number spaces are separate, and each number is used once.
+//!
+//! - A guest answers every incoming call with exactly one [`Kind::Reply`] of the same number, even
+//!   after a [`Kind::Cancel`].
+//! - The host answers every outgoing call with one reply, or with none after the guest has
+//!   cancelled the call. A reply already in transit at that time still arrives, and the guest
+//!   ignores it.
+
+mod header;
+mod kind;
+mod read;
+mod write;
+
+pub use header::{FRAME_ALIGN, HEADER_BYTES, Header, LAUNCH_NUMBER, NO_DEADLINE};
+pub use kind::{Kind, Level, flags};
+pub use read::{Frame, Frames, Pairs};
+pub use write::{FrameBuilder, Outline, TooLong, push_pair};

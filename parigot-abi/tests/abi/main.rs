@@ -1,0 +1,7 @@
+//! Tests of the ABI's layouts, in one binary.
+
+mod frames;
+mod fuzz;
+mod ids;
+mod memory;
+mod vectors;

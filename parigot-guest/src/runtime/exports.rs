@@ -1,0 +1,54 @@
+//! The exports of a guest, each of which calls one function of [`turn`](crate::turn).
+
+/// Exports the guest that a function defines. `service!` and `#[program]` expand to it.
+#[cfg(target_family = "wasm")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($definition:expr) => {
+        const _: () = {
+            const DEFINITION: fn() -> $crate::Definition = $definition;
+
+            #[cfg(not(test))]
+            const _: () = {
+                #[unsafe(no_mangle)]
+                extern "C" fn parigot_abi() -> u32 {
+                    $crate::turn::abi()
+                }
+
+                #[unsafe(no_mangle)]
+                extern "C" fn parigot_open() -> usize {
+                    $crate::turn::open(DEFINITION())
+                }
+
+                #[unsafe(no_mangle)]
+                unsafe extern "C" fn parigot_inbox(control: usize, bytes: usize) {
+                    // SAFETY: the host adheres to the ABI.
+                    unsafe { $crate::turn::inbox(control, bytes) }
+                }
+
+                #[unsafe(no_mangle)]
+                unsafe extern "C" fn parigot_turn(
+                    control: usize,
+                    inbox_bytes: usize,
+                    max_polls: u32,
+                ) -> u32 {
+                    // SAFETY: the host adheres to the ABI.
+                    unsafe { $crate::turn::turn(control, inbox_bytes, max_polls) }
+                }
+            };
+        };
+    };
+}
+
+/// Natively nothing is exported. Tests run the guest by the constant `GUEST`.
+#[cfg(not(target_family = "wasm"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __export {
+    ($definition:expr) => {
+        /// This guest, for a test host that runs it natively.
+        #[allow(dead_code, reason = "only tests use it")]
+        pub const GUEST: fn() -> $crate::Definition = $definition;
+    };
+}

@@ -1,0 +1,11 @@
+//! From a `.wasm` file to checked machine code.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `modules.rs` | compiles the distinct files of a deployment, in parallel |
+//! | `timeout.rs` | bounds the time that one compilation may take |
+//! | `code_cache.rs` | keeps compiled code on disk, and decides which entries are trusted |
+
+pub(crate) mod code_cache;
+pub(crate) mod modules;
+pub(crate) mod timeout;

@@ -1,0 +1,342 @@
+//! Parses the text of a deployment file: the file's own keys and the tables of guests.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::de::{DeTable, DeValue};
+
+use super::reader::{DURATION_UNITS_MS, Key, Names, Reader, SIZE_UNITS, Scale, Value, is_name};
+use super::spec::{Deployment, GuestSpec, MANIFEST_VERSION, RestartAfter, Role};
+use crate::error::{ConfigErrorKind, DeploymentError};
+use crate::limits::{BUDGET_MAX, REPLICAS_MAX};
+
+const FILE_KEYS: &[&str] = &[
+    "manifest_version",
+    "startup_deadline",
+    "shutdown_deadline",
+    "service",
+    "program",
+    "process",
+    "network",
+];
+
+impl Role {
+    /// Returns the name of the table with guests of this role.
+    const fn table(self) -> &'static str {
+        match self {
+            Role::Service => "service",
+            Role::Program => "program",
+        }
+    }
+
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Role::Service => &[
+                "wasm",
+                "args",
+                "env",
+                "memory",
+                "budget",
+                "log",
+                "deadline",
+                "restart",
+                "max_restarts",
+                "max_seconds",
+                "replicas",
+                "shared",
+            ],
+            Role::Program => &["wasm", "args", "env", "memory", "budget", "log"],
+        }
+    }
+}
+
+impl Deployment {
+    /// Reads the deployment file at `path`; paths in it are relative to the folder that it is in.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or with every mistake that is in it.
+    pub fn read(path: &Path) -> Result<Self, DeploymentError> {
+        let text = std::fs::read_to_string(path).map_err(|source| DeploymentError::Unreadable {
+            file: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a deployment file as though it stood at `file`, which need not exist.
+    ///
+    /// # Errors
+    ///
+    /// With every mistake that is in it.
+    pub fn parse(text: &str, file: &Path) -> Result<Self, DeploymentError> {
+        Reader::new(text, file).read()
+    }
+}
+
+impl Reader<'_> {
+    fn read(mut self) -> Result<Deployment, DeploymentError> {
+        let text = Arc::clone(self.deployment.source.inner());
+        let (root, errors) = DeTable::parse_recoverable(&text);
+        if errors.is_empty() {
+            self.root(root.get_ref());
+        } else {
+            // The recovered rest of a malformed file would only cause follow-up errors.
+            errors.iter().for_each(|error| self.syntax(error));
+        }
+        let Reader {
+            file,
+            mut deployment,
+            mut errors,
+        } = self;
+        if errors.is_empty() {
+            deployment.guests.sort_by(|a, b| a.name.cmp(&b.name));
+            deployment.processes.sort_by(|a, b| a.name().cmp(b.name()));
+            Ok(deployment)
+        } else {
+            errors.sort_by_key(|error| error.span.offset());
+            Err(DeploymentError::Refused {
+                file: file.to_owned(),
+                errors,
+            })
+        }
+    }
+
+    fn root(&mut self, root: &DeTable<'_>) {
+        if !self.version(root) {
+            return; // the same keys may mean something else in another version
+        }
+        let mut names = Names::new();
+        for (key, value) in root {
+            match key.get_ref().as_ref() {
+                "manifest_version" => {}
+                "startup_deadline" => {
+                    self.deployment.startup_deadline = self.duration("startup_deadline", value)
+                }
+                "shutdown_deadline" => {
+                    self.deployment.shutdown_deadline = self.duration("shutdown_deadline", value)
+                }
+                "service" => self.guests(Role::Service, value, &mut names),
+                "program" => self.guests(Role::Program, value, &mut names),
+                "process" | "network" => {} // read below, once all guests are known
+                _ => _ = self.unknown_key(key, "the file", FILE_KEYS),
+            }
+        }
+        if names.is_empty() && self.errors.is_empty() {
+            self.report(0..0, ConfigErrorKind::NoGuest);
+        }
+        self.processes(root, &names);
+    }
+
+    /// Returns whether the file has a supported version.
+    fn version(&mut self, root: &DeTable<'_>) -> bool {
+        let Some(value) = root.get("manifest_version") else {
+            self.report(0..0, ConfigErrorKind::NoVersion);
+            // The key was probably forgotten, so the rest is checked too.
+            return true;
+        };
+        let DeValue::Integer(version) = value.get_ref() else {
+            self.wrong_type("`manifest_version`", value, "the integer 1");
+            return true;
+        };
+        let supported =
+            u32::from_str_radix(version.as_str(), version.radix()) == Ok(MANIFEST_VERSION);
+        if !supported {
+            self.report(
+                value.span(),
+                ConfigErrorKind::Version {
+                    found: &version.to_string(),
+                },
+            );
+        }
+        supported
+    }
+
+    fn guests(&mut self, role: Role, value: &Value<'_>, names: &mut Names) {
+        for (key, place, entry) in self.named_tables(role.table(), value) {
+            self.name(key, names);
+            if let Some(entry) = entry {
+                let guest = self.guest(role, key, &place, entry);
+                self.deployment.guests.push(guest);
+            }
+        }
+    }
+
+    fn name(&mut self, key: &Key<'_>, names: &mut Names) {
+        let name = key.get_ref().as_ref();
+        if !is_name(name) {
+            self.report(key.span(), ConfigErrorKind::Name { name, of: "guest" });
+        }
+        if let Some(other) = names.insert(name.to_owned(), key.span()) {
+            self.report(key.span(), ConfigErrorKind::SameName { name })
+                .other = Some(other.into());
+        }
+    }
+
+    fn guest(&mut self, role: Role, name: &Key<'_>, place: &str, entry: &DeTable<'_>) -> GuestSpec {
+        let mut guest = GuestSpec {
+            span: name.span(),
+            ..GuestSpec::new(role, &**name.get_ref(), "")
+        };
+        let mut has_wasm = false;
+        for (key, value) in entry {
+            let is_known = self.key_of_guest(&mut guest, key, value)
+                || role == Role::Service && self.key_of_service(&mut guest, key, value);
+            if is_known {
+                has_wasm |= key.get_ref() == "wasm";
+            } else if let Some(error) = refused_in_program(role, key, place) {
+                self.report(key.span(), error);
+            } else {
+                // A misspelt `wasm` is not missing as well.
+                has_wasm |= self.unknown_key(key, place, role.keys()) == Some("wasm");
+            }
+        }
+        if !has_wasm {
+            let file = self.deployment.source.name().to_owned();
+            self.report(name.span(), ConfigErrorKind::NoWasm { place, file: &file });
+        }
+        guest
+    }
+
+    /// Reads a key that all guests have, and returns whether it is one.
+    fn key_of_guest(&mut self, guest: &mut GuestSpec, key: &Key<'_>, value: &Value<'_>) -> bool {
+        match key.get_ref().as_ref() {
+            "wasm" => {
+                guest.wasm = self.wasm(value);
+                guest.span = value.span();
+            }
+            "args" => guest.args = self.strings("args", "an argument", value),
+            "env" => guest.env = self.env(value),
+            "memory" => guest.memory_bytes = self.memory_bytes(value),
+            "budget" => guest.budget = self.budget(value),
+            "log" => guest.log_bytes = self.log_bytes(value),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Reads a key that only services have, and returns whether it is one.
+    fn key_of_service(&mut self, guest: &mut GuestSpec, key: &Key<'_>, value: &Value<'_>) -> bool {
+        match key.get_ref().as_ref() {
+            "deadline" => guest.deadline = self.duration("deadline", value),
+            "restart" => guest.restart.after = self.restart_after(value),
+            "max_restarts" => {
+                guest.restart.max_restarts = self.count("max_restarts", value, 1..=1_000) as u32;
+            }
+            "max_seconds" => {
+                let seconds = self.count("max_seconds", value, 1..=86_400);
+                guest.restart.within = Duration::from_secs(seconds);
+            }
+            "replicas" => {
+                guest.replicas = self.count("replicas", value, 1..=REPLICAS_MAX.into()) as u32;
+            }
+            "shared" => guest.shared = self.strings("shared", "a service", value),
+            _ => return false,
+        }
+        true
+    }
+
+    fn wasm(&mut self, value: &Value<'_>) -> PathBuf {
+        let file = self.string("`wasm`", value, "a path");
+        if file == Some("") {
+            let file = self.deployment.source.name().to_owned();
+            self.report(value.span(), ConfigErrorKind::EmptyWasm { file: &file });
+        }
+        self.beside(file.unwrap_or_default())
+    }
+
+    fn env(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
+        let Some(pairs) = self.table("`env`", value, "a table of strings") else {
+            return BTreeMap::new();
+        };
+        let mut env = BTreeMap::new();
+        for (key, value) in pairs {
+            let name = key.get_ref().as_ref();
+            if name.is_empty() || name.contains(['=', '\0']) {
+                self.report(key.span(), ConfigErrorKind::VariableName { name });
+            }
+            if let Some(value) = self.string(&format!("`{name}`"), value, "a string") {
+                env.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        env
+    }
+
+    fn memory_bytes(&mut self, value: &Value<'_>) -> u64 {
+        let scale = Scale {
+            key: "memory",
+            noun: "a size",
+            units: SIZE_UNITS,
+            range: 64 << 10..=4 << 30,
+            form: "a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \
+                   \"64MiB\"",
+        };
+        self.quantity(value, &scale)
+    }
+
+    fn budget(&mut self, value: &Value<'_>) -> Duration {
+        let scale = Scale {
+            key: "budget",
+            noun: "a duration",
+            units: DURATION_UNITS_MS,
+            range: 10..=BUDGET_MAX.as_millis() as u64,
+            form: "a whole number and ms or s, from \"10ms\" to \"60s\", such as \"50ms\"",
+        };
+        Duration::from_millis(self.quantity(value, &scale))
+    }
+
+    fn log_bytes(&mut self, value: &Value<'_>) -> u64 {
+        let scale = Scale {
+            key: "log",
+            noun: "a size",
+            units: SIZE_UNITS,
+            range: 1 << 10..=1 << 30,
+            form: "a whole number and KiB, MiB or GiB, from \"1KiB\" to \"1GiB\", such as \"1MiB\"",
+        };
+        self.quantity(value, &scale)
+    }
+
+    fn restart_after(&mut self, value: &Value<'_>) -> RestartAfter {
+        const NAMES: [(&str, RestartAfter); 3] = [
+            ("never", RestartAfter::Never),
+            ("on-failure", RestartAfter::Failure),
+            ("always", RestartAfter::Always),
+        ];
+        const CHOICES: &str = "\"never\", \"on-failure\" or \"always\"";
+        let Some(text) = self.string("`restart`", value, "a string") else {
+            return RestartAfter::Never;
+        };
+        let known = NAMES.iter().find(|(name, _)| *name == text);
+        if known.is_none() {
+            self.report(
+                value.span(),
+                ConfigErrorKind::Choice {
+                    key: "restart",
+                    text,
+                    choices: CHOICES,
+                },
+            );
+        }
+        known.map_or(RestartAfter::Never, |(_, after)| *after)
+    }
+}
+
+/// Returns the error of a service's key in the table of a program.
+fn refused_in_program<'a>(
+    role: Role,
+    key: &'a Key<'_>,
+    place: &'a str,
+) -> Option<ConfigErrorKind<'a>> {
+    let key: &str = key.get_ref().as_ref();
+    match key {
+        _ if role != Role::Program => None,
+        "replicas" | "shared" => Some(ConfigErrorKind::ReplicasOfProgram { key, place }),
+        "deadline" => Some(ConfigErrorKind::DeadlineOfProgram { key, place }),
+        "restart" | "max_restarts" | "max_seconds" => {
+            Some(ConfigErrorKind::RestartOfProgram { key, place })
+        }
+        _ => None,
+    }
+}

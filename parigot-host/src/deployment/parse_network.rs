@@ -1,0 +1,291 @@
+//! Parses the processes of a deployment and their network.
+
+use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
+use std::ops::Range;
+use std::path::PathBuf;
+
+use toml::de::{DeTable, DeValue};
+
+use super::reader::{Key, Names, Reader, Value, is_name};
+use super::spec::{CLOCK_SKEW_DEFAULT, Network, Process};
+use crate::error::{ConfigErrorKind, ProcessesErrorKind, suggest};
+
+const PROCESS_KEYS: &[&str] = &["guests"];
+const NETWORK_KEYS: &[&str] = &["nats", "app", "credentials", "clock_skew"];
+
+/// Process of each guest, with the position of the entry.
+type Homes<'v> = BTreeMap<&'v str, (&'v str, Range<usize>)>;
+
+impl Reader<'_> {
+    /// Parses `[process.<name>]` and `[network]`, which need each other.
+    pub(super) fn processes(&mut self, root: &DeTable<'_>, guests: &Names) {
+        let is_empty = |value: &Value<'_>| {
+            value
+                .get_ref()
+                .as_table()
+                .is_some_and(|table| table.is_empty())
+        };
+        let processes = entry(root, "process").filter(|(_, value)| !is_empty(value));
+        let network = entry(root, "network");
+        // After another error, the missing table may be there with a misspelt name.
+        match (processes, network) {
+            (Some((key, _)), None) if self.is_valid() => {
+                _ = self.report(key.span(), ProcessesErrorKind::NoNetwork)
+            }
+            (None, Some((key, _))) if self.is_valid() => {
+                _ = self.report(key.span(), ProcessesErrorKind::NoProcess)
+            }
+            _ => {}
+        }
+        let network = network.map(|(key, value)| self.network(key, value));
+        let guests_of = processes.map(|(_, value)| self.guests_of_processes(value, guests));
+        let Some((network, guests_of)) = network.zip(guests_of) else {
+            return;
+        };
+        let process = |(process, guests)| Process {
+            guests,
+            network: Network {
+                process,
+                ..network.clone()
+            },
+        };
+        self.deployment.processes = guests_of.into_iter().map(process).collect();
+    }
+
+    /// Returns the processes, each with its guests, sorted.
+    fn guests_of_processes(
+        &mut self,
+        value: &Value<'_>,
+        guests: &Names,
+    ) -> Vec<(String, Vec<String>)> {
+        let before = self.errors.len();
+        let mut homes = Homes::new();
+        let mut guests_of = Vec::new();
+        for (key, place, entry) in self.named_tables("process", value) {
+            let process = key.get_ref().as_ref();
+            if !is_name(process) {
+                self.report(
+                    key.span(),
+                    ConfigErrorKind::Name {
+                        name: process,
+                        of: "process",
+                    },
+                );
+            }
+            let members = entry
+                .map(|entry| self.members(key, &place, entry))
+                .unwrap_or_default();
+            for (guest, span) in &members {
+                self.assign(guest, span.clone(), process, guests, &mut homes);
+            }
+            let mut members: Vec<_> = members
+                .into_iter()
+                .map(|(guest, _)| guest.to_owned())
+                .collect();
+            members.sort();
+            guests_of.push((process.to_owned(), members));
+        }
+        // After an error, a missing guest may be in the faulty entry.
+        if self.errors.len() == before {
+            let processes: Vec<_> = guests_of.iter().map(|(process, _)| &**process).collect();
+            for (guest, span) in guests
+                .iter()
+                .filter(|(guest, _)| !homes.contains_key(&***guest))
+            {
+                self.report(
+                    span.clone(),
+                    ProcessesErrorKind::InNoProcess {
+                        guest,
+                        processes: &processes,
+                    },
+                );
+            }
+        }
+        guests_of
+    }
+
+    /// Returns the entries of `guests` with their positions.
+    fn members<'v>(
+        &mut self,
+        process: &Key<'_>,
+        place: &str,
+        entry: &'v DeTable<'_>,
+    ) -> Vec<(&'v str, Range<usize>)> {
+        let mut members = Vec::new();
+        let mut has_guests = false;
+        for (key, value) in entry {
+            match key.get_ref().as_ref() {
+                "guests" => {
+                    members = self.placed_strings("guests", "a guest", value);
+                    has_guests = !is_empty_array(value);
+                }
+                _ => has_guests |= self.unknown_key(key, place, PROCESS_KEYS).is_some(),
+            }
+        }
+        if !has_guests {
+            self.report(process.span(), ProcessesErrorKind::NoGuests { place });
+        }
+        members
+    }
+
+    /// Records that a guest runs in a process.
+    fn assign<'v>(
+        &mut self,
+        guest: &'v str,
+        span: Range<usize>,
+        process: &'v str,
+        guests: &Names,
+        homes: &mut Homes<'v>,
+    ) {
+        if !guests.contains_key(guest) {
+            let known: Vec<_> = guests.keys().map(|name| &**name).collect();
+            let similar = suggest::nearest(guest, known.iter().copied());
+            self.report(
+                span,
+                ProcessesErrorKind::UnknownGuest {
+                    name: guest,
+                    similar,
+                    known: &known,
+                },
+            );
+        } else if let Some((first, other)) = homes.insert(guest, (process, span.clone())) {
+            let kind = match process == first {
+                true => ProcessesErrorKind::ListedTwice { guest, process },
+                false => ProcessesErrorKind::InTwoProcesses {
+                    guest,
+                    first,
+                    second: process,
+                },
+            };
+            self.report(span, kind).other = Some(other.into());
+        }
+    }
+
+    /// Parses the settings that all processes share.
+    fn network(&mut self, name: &Key<'_>, value: &Value<'_>) -> Network {
+        let mut network = Network {
+            process: String::new(),
+            app: String::new(),
+            servers: Vec::new(),
+            credentials: None,
+            clock_skew: CLOCK_SKEW_DEFAULT,
+        };
+        let Some(entry) = self.table("`network`", value, "a table `[network]`") else {
+            return network;
+        };
+        let mut has_server = false;
+        for (key, value) in entry {
+            match key.get_ref().as_ref() {
+                "nats" => {
+                    network.servers = self.servers(value);
+                    has_server = !is_empty_array(value);
+                }
+                "app" => {
+                    let app = self.string("`app`", value, "a string");
+                    network.app = app
+                        .map(|app| self.app(app, value.span()))
+                        .unwrap_or_default();
+                }
+                "credentials" => network.credentials = self.credentials(value),
+                "clock_skew" => network.clock_skew = self.duration("clock_skew", value),
+                // A misspelt `nats` is not missing as well.
+                _ => {
+                    has_server |= self.unknown_key(key, "`[network]`", NETWORK_KEYS) == Some("nats")
+                }
+            }
+        }
+        if !has_server {
+            self.report(name.span(), ProcessesErrorKind::NoServer);
+        }
+        if !entry.contains_key("app") {
+            let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
+            network.app = self.app(&stem, name.span());
+        }
+        network
+    }
+
+    /// Parses one address or several.
+    fn servers(&mut self, value: &Value<'_>) -> Vec<String> {
+        let servers = match value.get_ref() {
+            DeValue::Array(_) => self.placed_strings("nats", "an address", value),
+            _ => {
+                let server = self.string("`nats`", value, "an address or an array of them");
+                server
+                    .map(|server| (server, value.span()))
+                    .into_iter()
+                    .collect()
+            }
+        };
+        for (text, span) in &servers {
+            if !is_address(text) {
+                self.report(span.clone(), ProcessesErrorKind::Server { text });
+            }
+        }
+        servers
+            .into_iter()
+            .map(|(server, _)| server.to_owned())
+            .collect()
+    }
+
+    /// Checks the name of the app at a position.
+    fn app(&mut self, name: &str, span: Range<usize>) -> String {
+        if name.is_empty()
+            || !name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+        {
+            self.report(span, ProcessesErrorKind::AppName { name });
+        }
+        name.to_owned()
+    }
+
+    fn credentials(&mut self, value: &Value<'_>) -> Option<PathBuf> {
+        let file = self.string("`credentials`", value, "a path")?;
+        if file.is_empty() {
+            let file_name = self.deployment.source.name().to_owned();
+            self.report(
+                value.span(),
+                ProcessesErrorKind::EmptyCredentials { file: &file_name },
+            );
+        }
+        Some(self.beside(file))
+    }
+}
+
+fn entry<'r, 'i>(root: &'r DeTable<'i>, name: &str) -> Option<(&'r Key<'i>, &'r Value<'i>)> {
+    root.iter().find(|(key, _)| key.get_ref() == name)
+}
+
+fn is_empty_array(value: &Value<'_>) -> bool {
+    value
+        .get_ref()
+        .as_array()
+        .is_some_and(|array| array.is_empty())
+}
+
+/// Returns whether a text is `nats://host` or `tls://host`, with an optional user and port.
+fn is_address(text: &str) -> bool {
+    let Some(rest) = text
+        .strip_prefix("nats://")
+        .or_else(|| text.strip_prefix("tls://"))
+    else {
+        return false;
+    };
+    let (_, place) = rest.rsplit_once('@').unwrap_or(("", rest));
+    let (host, port) = match place.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, port),
+        _ => (place, "4222"),
+    };
+    let is_host = |host: &str| {
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+    };
+    let is_in_brackets = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    is_in_brackets.map_or_else(|| is_host(host), |host| host.parse::<Ipv6Addr>().is_ok())
+        && port.parse::<u16>().is_ok_and(|port| port != 0)
+}

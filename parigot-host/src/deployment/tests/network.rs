@@ -1,0 +1,256 @@
+//! Tests of processes and their network.
+
+use std::time::Duration;
+
+use super::super::*;
+use super::{check_errors, parse};
+
+/// A file of ten lines with two guests in two processes.
+const APART: &str = "\
+    manifest_version = 1\n[service.greeting]\nwasm = 'greeting.wasm'\n[program.hello]\nwasm = \
+    'hello.wasm'\n\
+    [process.front]\nguests = ['hello']\n[process.back]\nguests = ['greeting']\n\
+    [network]\n";
+
+const SERVER: &str = "nats = 'nats://127.0.0.1:4222'\n";
+
+/// Checks the errors of a valid file after one replacement.
+#[track_caller]
+fn check_replaced(what: &str, by: &str, expected: &[&str]) {
+    let text = format!("{APART}{SERVER}");
+    assert!(text.contains(what), "{what:?} is not in the file");
+    check_errors(&text.replacen(what, by, 1), expected);
+}
+
+#[test]
+fn a_process_is_a_part_with_its_network() {
+    let whole = parse(&format!("{APART}{SERVER}")).expect("the file must be accepted");
+    assert_eq!(
+        whole
+            .processes
+            .iter()
+            .map(Process::name)
+            .collect::<Vec<_>>(),
+        ["back", "front"]
+    );
+    assert_eq!((whole.guests.len(), whole.network.as_ref()), (2, None));
+
+    let front = whole.of_process("front").expect("the process must exist");
+    let [hello] = &front.guests[..] else {
+        panic!("{:?}", front.guests)
+    };
+    assert_eq!((&*hello.name, &front.processes[..]), ("hello", &[][..]));
+    let expected = Network {
+        process: "front".into(),
+        app: "app".into(),
+        servers: vec!["nats://127.0.0.1:4222".into()],
+        credentials: None,
+        clock_skew: Duration::from_secs(1),
+    };
+    assert_eq!(front.network, Some(expected));
+}
+
+#[test]
+fn every_key_of_the_network_is_read() {
+    let more = "nats = ['tls://a.example', 'nats://me:secret@[::1]:4223']\napp = 'Pizza-2'\n\
+                credentials = 'nats.creds'\nclock_skew = '250ms'";
+    let whole = parse(&format!("{APART}{more}")).expect("the file must be accepted");
+    let network = whole
+        .of_process("back")
+        .expect("the process must exist")
+        .network
+        .expect("a part must have a network");
+    assert_eq!(
+        network.servers,
+        ["tls://a.example", "nats://me:secret@[::1]:4223"]
+    );
+    assert_eq!(
+        (&*network.app, network.clock_skew),
+        ("Pizza-2", Duration::from_millis(250))
+    );
+    assert_eq!(network.credentials, Some("apps/nats.creds".into()));
+}
+
+#[test]
+fn an_unknown_process_is_refused_with_the_known_ones() {
+    let whole = parse(&format!("{APART}{SERVER}")).expect("the file must be accepted");
+    let message = |name| {
+        let error = whole
+            .of_process(name)
+            .expect_err("the process must be unknown");
+        format!("{error}; {}", error.help)
+    };
+    assert_eq!(
+        message("fornt"),
+        "apps/app.toml has no process `fornt`; did you mean `front`? its processes: back, front"
+    );
+    assert_eq!(
+        message("kitchen"),
+        "apps/app.toml has no process `kitchen`; its processes: back, front"
+    );
+    let front = whole.of_process("front").expect("the process must exist");
+    let error = front
+        .of_process("front")
+        .expect_err("a part has no processes");
+    assert_eq!(
+        error.help,
+        "all its guests run in one process: omit the name"
+    );
+}
+
+#[test]
+fn a_guest_is_in_one_process() {
+    check_replaced(
+        "'hello'",
+        "'hallo'",
+        &["7:11: there is no guest `hallo`; did you mean `hello`?"],
+    );
+    check_replaced(
+        "'hello'",
+        "'cook'",
+        &["7:11: there is no guest `cook`; the file's guests: greeting, hello"],
+    );
+    check_replaced(
+        "['greeting']",
+        "['greeting', 'hello']",
+        &[
+            "7:11: `hello` is in the processes `back` and `front`; a guest runs in one \
+             process: remove it from the others",
+        ],
+    );
+    check_replaced(
+        "['hello']",
+        "['hello', 'hello']",
+        &["7:20: `hello` is in the process `front` twice; remove one of the two"],
+    );
+    check_replaced(
+        "[process.back]\nguests = ['greeting']\n",
+        "",
+        &["2:10: `greeting` is in no process; add it to the `guests` of a process: front"],
+    );
+}
+
+#[test]
+fn a_process_has_a_name_and_guests() {
+    check_replaced(
+        "process.front",
+        "process.Front",
+        &[
+            "6:10: \"Front\" cannot be the name of a process; a process's name is made of `a` \
+             to `z`, `0` to `9`, `_` and `-`",
+        ],
+    );
+    const NO_GUESTS: &str = "6:10: `[process.front]` has no guests; \
+                             write `guests = [\"<guest>\"]`, or remove the process";
+    check_replaced("guests = ['hello']\n", "", &[NO_GUESTS]);
+    check_replaced("['hello']", "[]", &[NO_GUESTS]);
+    check_replaced(
+        "guests = ['hello']",
+        "guest = ['hello']",
+        &["7:1: unknown key `guest` in `[process.front]`; did you mean `guests`?"],
+    );
+    check_replaced(
+        "['hello']",
+        "'hello'",
+        &[
+            "7:10: `guests` is a string, expected an array of strings; make it an array of \
+             strings",
+        ],
+    );
+    check_replaced(
+        "[process.front]\nguests = ['hello']",
+        "[process]\nfront = ['hello']",
+        &[
+            "7:9: `process.front` is an array, expected a table `[process.front]`; make it a \
+             table `[process.front]`",
+        ],
+    );
+}
+
+#[test]
+fn processes_and_a_network_need_each_other() {
+    check_replaced(
+        &format!("[network]\n{SERVER}"),
+        "",
+        &["6:2: the file has processes and no `[network]`; \
+           add it, with the address of a NATS server: `nats = \"nats://127.0.0.1:4222\"`"],
+    );
+    check_replaced(
+        "[process.front]\nguests = ['hello']\n[process.back]\nguests = ['greeting']\n",
+        "",
+        &["6:2: the file has a `[network]` and no process; \
+           add tables `[process.<name>]` with `guests = [\"<guest>\"]`, or remove `[network]`"],
+    );
+    let expected = "7:2: the file has a `[network]` and no process; \
+                    add tables `[process.<name>]` with `guests = [\"<guest>\"]`, or remove \
+                    `[network]`";
+    check_replaced(
+        "[process.front]\nguests = ['hello']\n[process.back]\nguests = ['greeting']\n",
+        "[process]\n",
+        &[expected],
+    );
+    check_replaced(
+        "[network]",
+        "[netwrok]",
+        &["10:2: unknown key `netwrok` in the file; did you mean `network`?"],
+    );
+}
+
+#[test]
+fn invalid_addresses_are_refused() {
+    const NO_SERVER: &str = "10:2: `[network]` has no `nats`; add the address of a server: \
+                             `nats = \"nats://127.0.0.1:4222\"`";
+    check_replaced(SERVER, "", &[NO_SERVER]);
+    check_replaced("'nats://127.0.0.1:4222'", "[]", &[NO_SERVER]);
+    check_replaced(
+        "nats =",
+        "natz =",
+        &["11:1: unknown key `natz` in `[network]`; did you mean `nats`?"],
+    );
+    check_replaced(
+        "'nats://127.0.0.1:4222'",
+        "4222",
+        &[
+            "11:8: `nats` is an integer, expected an address or an array of them; make it an \
+             address or an array of them",
+        ],
+    );
+    for bad in [
+        "",
+        "localhost",
+        "http://a",
+        "nats://",
+        "nats://a b",
+        "nats://a:",
+        "nats://a:0",
+        "nats://a/b",
+        "nats://[::g]",
+        "tls://@",
+    ] {
+        let expected = format!(
+            "11:8: {bad:?} is not the address of a NATS server; write `nats://<host>:<port>`, \
+             or `tls://` for an encrypted connection"
+        );
+        check_replaced("nats://127.0.0.1:4222", bad, &[&expected]);
+    }
+    check_replaced(
+        SERVER,
+        &format!("{SERVER}credentials = ''\nclock_skew = '1'\napp = 'a.b'"),
+        &[
+            "12:15: `credentials` is empty; name a file, relative to apps/app.toml, or remove \
+             the key",
+            "13:14: `clock_skew` is \"1\", which is not a duration; \
+             write a whole number and ms, s, m or h, from \"1ms\" to \"24h\", such as \"3s\"",
+            "14:7: \"a.b\" cannot be the name of an app; \
+             write `app = \"<name>\"`, made of `a` to `z`, `A` to `Z`, `0` to `9`, `_` and `-`",
+        ],
+    );
+}
+
+#[test]
+fn a_file_name_that_is_no_app_name_is_refused() {
+    let error = Deployment::parse(&format!("{APART}{SERVER}"), "my app.toml".as_ref())
+        .expect_err("a space must be refused");
+    let expected = "my app.toml:10:2: \"my app\" cannot be the name of an app";
+    assert_eq!(error.to_string(), expected);
+}

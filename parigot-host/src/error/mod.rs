@@ -1,0 +1,26 @@
+//! Errors: every text that a user or a caller reads when something goes wrong.
+//!
+//! | file | errors | read by |
+//! |---|---|---|
+//! | `config.rs` | deployment file, with position and next step | the user, before the start |
+//! | `start.rs` | modules, requirements, schemas, network | the user, before the start |
+//! | `network.rs` | a process cannot join the others | the user, before the start |
+//! | `fault.rs` | a guest ends | the log |
+//! | `failure/` | a call has no reply: a status with a cause | the caller |
+
+mod config;
+mod failure;
+mod fault;
+#[cfg(feature = "nats")]
+mod network;
+mod start;
+pub(crate) mod suggest;
+
+pub use config::{ConfigError, DeploymentError, UnknownProcess};
+pub(crate) use config::{ConfigErrorKind, ProcessesErrorKind};
+pub(crate) use failure::{Failure, Unavailable};
+pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudget};
+#[cfg(feature = "nats")]
+pub use network::NetworkError;
+pub use start::{GraphError, StartError, StartProblem};
+pub(crate) use start::{ModuleError, TooLarge};

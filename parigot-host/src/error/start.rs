@@ -1,0 +1,348 @@
+//! Problems that prevent a start.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parigot_abi::{VERSION, Version};
+
+use crate::deployment::GuestSpec;
+use crate::error::GuestFault;
+use crate::limits::MODULE_BYTES_MAX;
+use crate::limits::{Size, TABLE_ENTRIES_MAX};
+use crate::start::schema::SchemaError;
+
+/// Error of a start, with all problems that were found.
+///
+/// A requirement without an exporter is reported only if all guests have declared their exports.
+#[derive(Debug)]
+pub struct StartError {
+    problems: Vec<StartProblem>,
+}
+
+/// Problem of one guest, or of the process that runs the guest.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartProblem {
+    /// The wasm file cannot be read.
+    #[error("`{guest}`: cannot read {}", path.display())]
+    Unreadable {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Path of the file.
+        path: PathBuf,
+        /// Cause.
+        source: Arc<io::Error>,
+    },
+    /// The module cannot be run.
+    #[error("`{guest}`: {} cannot be run", path.display())]
+    Module {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Path of the file.
+        path: PathBuf,
+        /// Cause.
+        source: Arc<dyn Error + Send + Sync>,
+    },
+    /// The module was not compiled in time.
+    #[error(
+        "`{guest}`: compiling {} takes longer than {} s",
+        path.display(),
+        time_max.as_secs_f32()
+    )]
+    CompileTime {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Path of the file.
+        path: PathBuf,
+        /// Time limit.
+        time_max: Duration,
+    },
+    /// The module's initial memory exceeds the limit.
+    #[error(
+        "`{guest}` starts with {} of memory, and its `memory` is {}",
+        Size(*bytes),
+        Size(*bytes_max)
+    )]
+    Memory {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Initial memory in bytes.
+        bytes: usize,
+        /// Limit in bytes.
+        bytes_max: usize,
+    },
+    /// The guest failed before it had declared its exports and requirements.
+    #[error("`{guest}` failed in its init turn")]
+    InitTurn {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Cause.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// No process exports a service that the guest requires by name.
+    ///
+    /// The methods of such a service must be known before the launch.
+    #[error(
+        "`{guest}` requires {service} by name, and no process has exported it within {within:?}: \
+        its methods \
+         must be known before the start"
+    )]
+    Unoffered {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Full name of the service.
+        service: String,
+        /// Time that the start waited.
+        within: Duration,
+    },
+    /// The process would have more memory mappings than the system allows.
+    #[error(
+        "too many instances with `{guest}`: {guests} need more memory mappings than \
+        vm.max_map_count ({most}) \
+         allows; {fit} fit"
+    )]
+    Mappings {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Instances of the process.
+        guests: usize,
+        /// Instances that fit.
+        fit: usize,
+        /// Value of `vm.max_map_count`.
+        most: usize,
+    },
+    /// The process cannot join the others of its deployment.
+    #[error("process `{process}` cannot join the others")]
+    Network {
+        /// Name of the guest in the deployment.
+        process: String,
+        /// Cause.
+        source: Box<dyn Error + Send + Sync>,
+        /// Next step.
+        next_step: String,
+    },
+    /// Requirements and exports do not match.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// The schema of the client is incompatible with that of the exporter.
+    #[error(
+        "incompatible schema for {service}: `{guest}` was built against a different version than \
+         `{exporter}` exports"
+    )]
+    Schema {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Name of the exporter.
+        exporter: String,
+        /// Full name of the service.
+        service: String,
+        /// First incompatibility.
+        source: SchemaError,
+    },
+}
+
+/// Error of the requirements and exports of a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// Two guests export one service without sharing it, or one guest exports a service twice.
+    #[error("both `{first}` and `{second}` export {service}")]
+    ExportedTwice {
+        /// Full name of the service.
+        service: String,
+        /// First guest by name.
+        first: String,
+        /// Other guest.
+        second: String,
+    },
+    /// A guest shares a service that it does not export.
+    #[error("`{guest}` shares {service}, which it does not export")]
+    SharedInVain {
+        /// Name of the service in the guest's `shared`.
+        service: String,
+        /// Name of the guest.
+        guest: String,
+        /// Most similar name among the guest's exports, if there is one.
+        nearest: Option<String>,
+    },
+    /// A requirement has no exporter.
+    #[error("`{guest}` requires {service}, which no guest of the deployment exports")]
+    Missing {
+        /// Full name of the service.
+        service: String,
+        /// Name of the guest that requires the service.
+        guest: String,
+        /// Most similar exported service and its exporter, if there is one.
+        nearest: Option<(String, String)>,
+    },
+    /// Guests require each other, so that none can be launched first.
+    #[error("these guests wait for each other: {}", path.join(" -> "))]
+    Cycle {
+        /// Names of guests, each requiring a service of the next; the first name is repeated at the
+        /// end.
+        path: Vec<String>,
+    },
+}
+
+impl GraphError {
+    /// Returns the name of the guest with the problem.
+    pub fn guest(&self) -> &str {
+        match self {
+            GraphError::ExportedTwice { second, .. } => second,
+            GraphError::SharedInVain { guest, .. } | GraphError::Missing { guest, .. } => guest,
+            GraphError::Cycle { path } => &path[0],
+        }
+    }
+}
+
+/// Error of a module that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ModuleError {
+    #[error("not a WebAssembly module: it does not begin with `\\0asm`")]
+    NotWasm,
+    #[error("a WebAssembly module that this host cannot compile")]
+    Compile(#[source] wasmtime::Error),
+    #[error("larger than {} MiB, the limit for modules", MODULE_BYTES_MAX >> 20)]
+    TooLarge,
+    #[error("compiling it takes longer than {time_max:?}")]
+    CompileTime { time_max: Duration },
+    #[error("starts with {bytes} bytes of memory, and may have {bytes_max}")]
+    Memory { bytes: usize, bytes_max: usize },
+    #[error("imports `{module}.{name}`, and guests have no imports")]
+    Import { module: String, name: String },
+    #[error("does not export {missing}")]
+    Export { missing: String },
+    #[error("could not be instantiated")]
+    Instantiate(#[source] wasmtime::Error),
+    #[error("uses version {found} of the ABI, and this host uses {}", VERSION)]
+    Abi { found: Version },
+}
+
+/// Error of a module whose initial memory or table exceeds its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TooLarge {
+    #[error("starts with {} of memory, and its `memory` is {}", Size(*bytes), Size(*bytes_max))]
+    Memory { bytes: usize, bytes_max: usize },
+    #[error(
+        "its table starts with {entries} entries, expected at most {}",
+        TABLE_ENTRIES_MAX
+    )]
+    Table { entries: usize },
+}
+
+impl StartError {
+    /// Returns the problems, sorted by the guests' names; at least one.
+    pub fn problems(&self) -> &[StartProblem] {
+        &self.problems
+    }
+
+    /// Creates the error of a process that cannot join the others.
+    pub(crate) fn of_network(
+        process: &str,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+        next_step: impl Into<String>,
+    ) -> Self {
+        StartError {
+            problems: vec![StartProblem::Network {
+                process: process.to_owned(),
+                source: source.into(),
+                next_step: next_step.into(),
+            }],
+        }
+    }
+
+    /// Returns an error if there are problems.
+    pub(crate) fn unless_none(problems: Vec<StartProblem>) -> Result<(), Self> {
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(StartError { problems })
+        }
+    }
+}
+
+/// Formats the first problem and the number of problems, in one line.
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.problems[..] {
+            [only] => only.fmt(f),
+            all => write!(f, "{} (the first of {} problems)", all[0], all.len()),
+        }
+    }
+}
+
+impl Error for StartError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.problems[0].source()
+    }
+}
+
+impl StartProblem {
+    /// Returns the name of the guest with the problem; `None` for a problem of the process.
+    pub fn guest(&self) -> Option<&str> {
+        Some(match self {
+            StartProblem::Network { .. } => return None,
+            StartProblem::Unreadable { guest, .. }
+            | StartProblem::Module { guest, .. }
+            | StartProblem::InitTurn { guest, .. }
+            | StartProblem::CompileTime { guest, .. }
+            | StartProblem::Memory { guest, .. }
+            | StartProblem::Unoffered { guest, .. }
+            | StartProblem::Mappings { guest, .. }
+            | StartProblem::Schema { guest, .. } => guest,
+            StartProblem::Graph(error) => error.guest(),
+        })
+    }
+
+    pub(crate) fn unreadable(spec: &GuestSpec, source: Arc<io::Error>) -> Self {
+        StartProblem::Unreadable {
+            guest: spec.name.clone(),
+            path: spec.wasm.clone(),
+            source,
+        }
+    }
+
+    pub(crate) fn module(spec: &GuestSpec, error: impl Into<Arc<ModuleError>>) -> Self {
+        let guest = spec.name.clone();
+        let path = spec.wasm.clone();
+        let error = error.into();
+        match *error {
+            ModuleError::CompileTime { time_max } => StartProblem::CompileTime {
+                guest,
+                path,
+                time_max,
+            },
+            ModuleError::Memory { bytes, bytes_max } => StartProblem::Memory {
+                guest,
+                bytes,
+                bytes_max,
+            },
+            _ => StartProblem::Module {
+                guest,
+                path,
+                source: error,
+            },
+        }
+    }
+
+    pub(crate) fn init_turn(spec: &GuestSpec, fault: GuestFault) -> Self {
+        StartProblem::InitTurn {
+            guest: spec.name.clone(),
+            source: fault.into(),
+        }
+    }
+}
+
+impl ModuleError {
+    pub(crate) fn of_instantiation(error: wasmtime::Error) -> Self {
+        match error.downcast_ref() {
+            Some(&TooLarge::Memory { bytes, bytes_max }) => {
+                ModuleError::Memory { bytes, bytes_max }
+            }
+            _ => ModuleError::Instantiate(error),
+        }
+    }
+}

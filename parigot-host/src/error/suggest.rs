@@ -1,0 +1,29 @@
+//! Suggestions for misspelt names.
+
+/// Returns the known word nearest to `word`, if at most a third of its letters differ.
+///
+/// The distance is Damerau-Levenshtein's: insertions, deletions, substitutions, transpositions.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .into_iter()
+        .map(|known| (strsim::damerau_levenshtein(word, known), known))
+        .filter(|(distance, known)| *distance <= known.len().div_ceil(3))
+        .min()
+        .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_most_a_third_of_the_letters_may_differ() {
+        assert_eq!(nearest("wsam", ["args", "wasm"]), Some("wasm"));
+        assert_eq!(
+            nearest("store.v1.Stores", ["store.v1.Store", "store.v2.Store"]),
+            Some("store.v1.Store")
+        );
+        assert_eq!(nearest("mem", ["args", "memory"]), None);
+        assert_eq!(nearest("wasm", []), None);
+    }
+}

@@ -1,0 +1,70 @@
+//! What an instance may take of the host's memory.
+
+use wasmtime::ResourceLimiter;
+
+use crate::error::TooLarge;
+use crate::limits::{Size, TABLE_ENTRIES_MAX};
+
+/// Keeps an instance within its bounds: one memory and one table, neither larger than it may be.
+#[derive(Debug)]
+pub(crate) struct Limits {
+    memory_bytes_max: usize,
+    /// The guest wanted more memory than it may have, and did not get it.
+    is_out_of_memory: bool,
+}
+
+impl Limits {
+    pub(crate) fn new(memory_bytes_max: usize) -> Self {
+        Limits {
+            memory_bytes_max,
+            is_out_of_memory: false,
+        }
+    }
+
+    /// What the guest may have of memory, if it wanted more.
+    pub(crate) fn exceeded(&self) -> Option<Size> {
+        self.is_out_of_memory.then_some(Size(self.memory_bytes_max))
+    }
+}
+
+impl ResourceLimiter for Limits {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if desired <= self.memory_bytes_max {
+            return Ok(true);
+        }
+        if current == 0 {
+            return Err(TooLarge::Memory {
+                bytes: desired,
+                bytes_max: self.memory_bytes_max,
+            }
+            .into());
+        }
+        self.is_out_of_memory = true;
+        Ok(false)
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        if current == 0 && desired > TABLE_ENTRIES_MAX {
+            return Err(TooLarge::Table { entries: desired }.into());
+        }
+        Ok(desired <= TABLE_ENTRIES_MAX)
+    }
+
+    fn memories(&self) -> usize {
+        1
+    }
+
+    fn tables(&self) -> usize {
+        1
+    }
+}

@@ -1,0 +1,229 @@
+//! Start and end of a deployment.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::compile::modules::{CompiledGuests, compile_all};
+use crate::deployment::Deployment;
+use crate::error::StartError;
+use crate::guest::stack::{self, spawn};
+use crate::kernel::instance;
+use crate::kernel::scheduler::{Kernel, Worker};
+use crate::kernel::startup::Startup;
+use crate::kernel::supervisor::Supervisor;
+use crate::network::Peers;
+use crate::random::{self, Randomness};
+use crate::settings::Settings;
+use crate::start::Exported;
+use crate::start::boot::{self, Booted};
+
+/// Compiles the guests of a deployment, checks their requirements, and launches them in order.
+///
+/// Events go to the `tracing` subscriber that the calling thread has; the host's threads get it
+/// too.
+///
+/// # Errors
+///
+/// If modules cannot be run, guests fail in their init turns, requirements and exports do not
+/// match, or the process cannot join the others of its deployment. No guest runs then.
+pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, StartError> {
+    let settings = Settings {
+        seed: settings.seed.map(|seed| random::seed_of(deployment, seed)),
+        ..settings
+    };
+    let peers = Peers::of(deployment, &settings)?;
+    run(deployment, compile_all, peers, settings)
+}
+
+/// Starts a deployment with guests from `compiled_guests`, among the processes of `peers`.
+pub(crate) fn run(
+    deployment: &Deployment,
+    compiled_guests: impl FnOnce(&Deployment, &Settings) -> CompiledGuests + Send,
+    mut peers: Peers,
+    settings: Settings,
+) -> Result<Running, StartError> {
+    // Other processes compare their schemas with the descriptors of this one.
+    let settings = Settings {
+        descriptors: settings.descriptors || peers.are_there(),
+        ..settings
+    };
+    let randomness = Randomness::new(settings.seed);
+    let booted = stack::on_guest_thread("parigot boot", || {
+        boot::boot(
+            deployment,
+            || compiled_guests(deployment, &settings),
+            &mut peers,
+            &settings,
+            &randomness,
+        )
+    })?;
+    let (kernel, exports) = assemble(booted, &settings, &randomness);
+    peers.connect(&kernel);
+
+    let timers = Arc::clone(&kernel);
+    let restarts = Arc::clone(&kernel);
+    let mut threads = vec![
+        spawn("parigot timers", move || timers.run_timers()),
+        spawn("parigot restarts", move || restarts.run_restarts()),
+    ];
+    for _ in 0..settings.workers.max(1) {
+        let kernel = Arc::clone(&kernel);
+        let random = randomness.generator();
+        threads.push(spawn("parigot worker", move || {
+            Worker::new(&kernel, random).run()
+        }));
+    }
+    let startup = Startup::watch(&kernel, deployment.startup_deadline);
+    Ok(Running {
+        kernel,
+        startup,
+        shutdown_deadline: deployment.shutdown_deadline,
+        threads,
+        exports,
+        peers,
+    })
+}
+
+/// Creates the kernel of booted instances and routes the frames of their init turns.
+///
+/// No worker runs yet, so this thread acts as the only one.
+pub(crate) fn assemble(
+    booted: Booted,
+    settings: &Settings,
+    randomness: &Randomness,
+) -> (Arc<Kernel>, Vec<Exported>) {
+    let Booted {
+        lifecycle,
+        instances,
+        init_turns,
+        epoch_ticker,
+        exports,
+        supervised,
+    } = booted;
+    let supervisor = Supervisor::new(settings, randomness.seed(), supervised);
+    let kernel = Arc::new(Kernel::new(
+        settings,
+        lifecycle,
+        instances,
+        supervisor,
+        epoch_ticker,
+    ));
+    let mut worker = Worker::new(&kernel, randomness.generator());
+    for (instance, init_turn) in kernel.instances.iter().zip(init_turns) {
+        worker.finish_init_turn(instance, init_turn);
+    }
+    worker.share_woken();
+    drop(worker);
+    (kernel, exports)
+}
+
+/// A running deployment.
+#[must_use = "without `wait`, the deployment ends with the process"]
+pub struct Running {
+    pub(crate) kernel: Arc<Kernel>,
+    startup: Startup,
+    shutdown_deadline: Duration,
+    threads: Vec<JoinHandle<()>>,
+    exports: Vec<Exported>,
+    peers: Peers,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Running")
+            .field("guests", &self.kernel.instances.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Number of calls that a guest has in flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pending {
+    /// Name of the guest in the deployment.
+    pub guest: String,
+    /// Received calls without a reply.
+    pub inbound: usize,
+    /// Sent calls that have not ended; `None` during a turn of the guest, which owns the number.
+    pub outbound: Option<usize>,
+}
+
+/// Result of a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Outcome {
+    /// Exit status: the first that is not 0 among the programs, or among the services if there are
+    /// no programs. 1 stands for a failed guest, or a service that failed permanently before it was
+    /// ready; 124 for a start beyond its deadline.
+    pub status: u8,
+}
+
+impl Running {
+    /// Returns the exports of all guests, in the order of the guests' names.
+    pub fn exports(&self) -> &[Exported] {
+        &self.exports
+    }
+
+    /// Returns the calls in flight of each guest at this moment, in the order of the guests' names.
+    ///
+    /// Tests use this to detect leaked calls.
+    pub fn pending(&self) -> Vec<Pending> {
+        let of = |instance: &instance::Instance| {
+            let (inbound, outbound) = instance.pending();
+            Pending {
+                guest: instance.name.clone(),
+                inbound,
+                outbound,
+            }
+        };
+        self.kernel.instances.iter().map(of).collect()
+    }
+
+    /// Returns a handle that stops the deployment from another thread.
+    pub fn stopper(&self) -> Stopper {
+        Stopper {
+            kernel: Arc::clone(&self.kernel),
+        }
+    }
+
+    /// Blocks until all programs have ended, or all services if there are no programs, or until a
+    /// stop.
+    ///
+    /// Then the remaining guests are asked to stop in the reverse order of their launch, each after
+    /// the previous one has exited. All of them together have the deployment's `shutdown_deadline`.
+    pub fn wait(self) -> Outcome {
+        self.kernel.lifecycle.wait_until_over();
+        let all_left = self.kernel.shut_down(self.shutdown_deadline);
+        self.peers.close();
+        self.kernel.close();
+        self.startup.close();
+        if all_left {
+            for thread in self.threads {
+                thread.join().expect("a thread of the host must not panic");
+            }
+        }
+        Outcome {
+            status: self.kernel.lifecycle.status(),
+        }
+    }
+}
+
+/// Handle that stops a deployment.
+#[derive(Clone)]
+pub struct Stopper {
+    kernel: Arc<Kernel>,
+}
+
+impl std::fmt::Debug for Stopper {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stopper").finish_non_exhaustive()
+    }
+}
+
+impl Stopper {
+    /// Makes [`Running::wait`] stop the guests in order. Further calls have no effect.
+    pub fn stop(&self) {
+        self.kernel.lifecycle.ask_to_stop();
+    }
+}

@@ -1,0 +1,13 @@
+//! Scheduling, calls and supervision.
+
+pub(crate) mod call_table;
+pub(crate) mod instance;
+pub(crate) mod lifecycle;
+pub(crate) mod route;
+pub(crate) mod router;
+pub(crate) mod scheduler;
+pub(crate) mod shutdown;
+pub(crate) mod slot;
+pub(crate) mod startup;
+pub(crate) mod supervisor;
+pub(crate) mod timer;

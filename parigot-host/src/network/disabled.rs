@@ -1,0 +1,51 @@
+//! A host without other processes: what stands in the place of `network` where the feature `nats` is off.
+
+use std::sync::Arc;
+
+use crate::deployment::{Deployment, GuestSpec};
+use crate::error::StartError;
+use crate::kernel::scheduler::Kernel;
+use crate::settings::Settings;
+use crate::start::boot::{Declaration, Proxy};
+
+/// The other processes of the deployment: there are none.
+pub(crate) struct Peers;
+
+impl Peers {
+    /// Those of a deployment, which has none.
+    pub(crate) fn of(deployment: &Deployment, _settings: &Settings) -> Result<Self, StartError> {
+        match &deployment.network {
+            None => Ok(Peers),
+            Some(network) => {
+                let next_step = "build it with the feature `nats`";
+                Err(StartError::of_network(
+                    &network.process,
+                    "this host was built without NATS",
+                    next_step,
+                ))
+            }
+        }
+    }
+
+    #[cfg(feature = "testing")]
+    pub(crate) fn none() -> Self {
+        Peers
+    }
+
+    pub(crate) fn are_there(&self) -> bool {
+        false
+    }
+
+    pub(crate) fn proxies(
+        &mut self,
+        _guests: &[(&GuestSpec, Declaration)],
+        _deployment: &Deployment,
+        _settings: &Settings,
+    ) -> Result<Vec<Proxy>, StartError> {
+        Ok(Vec::new())
+    }
+
+    pub(crate) fn connect(&self, _kernel: &Arc<Kernel>) {}
+
+    pub(crate) fn close(&self) {}
+}

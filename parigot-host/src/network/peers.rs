@@ -1,0 +1,310 @@
+//! Whom guests of this process call elsewhere, and what is called here from elsewhere: each such service has a stand-in.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use miette::Diagnostic;
+use parigot_abi::id::HostId;
+use parigot_abi::manifest::Service;
+use rand::Rng;
+
+use super::gateway::Gateway;
+use super::nats::{Nats, ProcessIdentity};
+use super::remote::{self, RemoteService};
+use super::{EventQueue, ProxyWaker, RemoteEvent, Transport, Wanted};
+use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
+use crate::error::{StartError, StartProblem};
+use crate::guest::builtin::BuiltInMould;
+use crate::kernel::scheduler::Kernel;
+use crate::kernel::startup::LONG;
+use crate::log::events;
+use crate::random::Randomness;
+use crate::settings::Settings;
+use crate::start::boot::{Declaration, Proxy};
+
+/// The other processes of the deployment, if it has any.
+pub(crate) struct Peers {
+    transport: Option<Arc<dyn Transport>>,
+    /// Of the stand-ins, in their order.
+    wakers: Vec<Arc<ProxyWaker>>,
+}
+
+/// A service that guests of this process export: as the first of them has declared it, with the longest deadline that any of them has.
+struct Here<'g> {
+    service: &'g Service,
+    deadline: Duration,
+}
+
+/// Services that guests of this process require and none of them exports, with the names of those guests.
+type Elsewhere<'g> = BTreeMap<&'g str, Vec<(&'g str, &'g Service)>>;
+
+fn here<'g>(guests: &'g [(&GuestSpec, Declaration)]) -> BTreeMap<&'g str, Here<'g>> {
+    let mut here: BTreeMap<&str, Here<'_>> = BTreeMap::new();
+    for (spec, guest) in guests {
+        for service in &guest.manifest().exports {
+            let known = here.entry(&service.name).or_insert(Here {
+                service,
+                deadline: spec.deadline,
+            });
+            known.deadline = known.deadline.max(spec.deadline);
+        }
+    }
+    here
+}
+
+fn elsewhere<'g>(
+    guests: &'g [(&GuestSpec, Declaration)],
+    here: &BTreeMap<&str, Here<'_>>,
+) -> Elsewhere<'g> {
+    let mut elsewhere = Elsewhere::new();
+    for (spec, guest) in guests {
+        let requires = guest.manifest().requires.iter();
+        for service in requires.filter(|service| !here.contains_key(&*service.name)) {
+            elsewhere
+                .entry(&service.name)
+                .or_default()
+                .push((&spec.name, service));
+        }
+    }
+    elsewhere
+}
+
+/// A service that is being looked for.
+struct Sought<'g> {
+    name: &'g str,
+    /// The guests that require it.
+    by: Vec<(&'g str, &'g Service)>,
+    queue: Arc<EventQueue<RemoteEvent>>,
+}
+
+impl<'g> Sought<'g> {
+    /// Begins to look.
+    fn new(name: &'g str, by: Vec<(&'g str, &'g Service)>, transport: &dyn Transport) -> Self {
+        let queue = EventQueue::new();
+        let Service {
+            schema,
+            descriptors,
+            ..
+        } = remote::service(name, &by, Vec::new());
+        transport.look_for(
+            Wanted {
+                service: name.to_owned(),
+                schema,
+                descriptors,
+            },
+            Arc::clone(&queue),
+        );
+        Sought { name, by, queue }
+    }
+
+    /// The name of a guest that knows the service by name alone, if there is one: its calls are bound before it is launched, and for that the
+    /// methods must be known.
+    fn by_name(&self) -> Option<&'g str> {
+        self.by
+            .iter()
+            .find(|(_, service)| service.is_by_name())
+            .map(|(guest, _)| *guest)
+    }
+
+    /// The methods that nobody here knows: those of a process that offers the service, if a guest knows it by its name alone and until then there is one.
+    ///
+    /// # Errors
+    ///
+    /// With the name of that guest, if there is none.
+    fn methods(&self, until: Instant, settings: &Settings) -> Result<Vec<String>, &'g str> {
+        let Some(guest) = self.by_name() else {
+            return Ok(Vec::new());
+        };
+        wait_for(settings, || self.wait_for_methods(guest, until)).ok_or(guest)
+    }
+
+    /// The methods of a process that offers the service, for which that guest waits until then; none if there is no process.
+    fn wait_for_methods(&self, guest: &str, until: Instant) -> Option<Vec<String>> {
+        let mut heard = self.queue.wait_and_take(until.min(Instant::now() + LONG));
+        if heard.is_empty() {
+            events::unoffered(guest, self.name, LONG);
+            heard = self.queue.wait_and_take(until);
+        }
+        // Before anybody calls there is nothing else to be heard.
+        let found = heard.iter().find_map(|news| match news {
+            RemoteEvent::Found { methods, .. } => Some(methods.clone()),
+            _ => None,
+        });
+        // The remote wants to hear it, too.
+        self.queue.push_all(heard);
+        found
+    }
+}
+
+/// A service of that name in the log. It is there once, and for good.
+fn spec(name: String) -> GuestSpec {
+    let spec = GuestSpec::service(name, "");
+    GuestSpec {
+        restart: RestartPolicy {
+            after: RestartAfter::Never,
+            ..spec.restart
+        },
+        ..spec
+    }
+}
+
+/// Waits for what may be long in coming, and lets that be known: nothing runs yet, so whoever wants the end can have it.
+fn wait_for<R>(settings: &Settings, wait: impl FnOnce() -> R) -> R {
+    let tell = |waits| settings.on_waiting.iter().for_each(|tell| tell(waits));
+    tell(true);
+    let came = wait();
+    tell(false);
+    came
+}
+
+impl Peers {
+    /// Those that a deployment joins this process with, if it is a part.
+    ///
+    /// # Errors
+    ///
+    /// If no server of its network lets this process in.
+    pub(crate) fn of(deployment: &Deployment, settings: &Settings) -> Result<Self, StartError> {
+        let Some(network) = &deployment.network else {
+            return Ok(Peers::none());
+        };
+        let identity = ProcessIdentity {
+            host: HostId::from_random(Randomness::new(settings.seed).generator().random()),
+            network: network.clone(),
+            clock: Arc::clone(&settings.clock),
+            message_bytes_max: settings.message_bytes_max as usize,
+        };
+        match wait_for(settings, || Nats::connect(identity)) {
+            Ok(transport) => Ok(Peers::behind(transport)),
+            Err(error) => {
+                let next_step = error
+                    .help()
+                    .map(|help| help.to_string())
+                    .unwrap_or_default();
+                Err(StartError::of_network(&network.process, error, next_step))
+            }
+        }
+    }
+
+    /// All guests of the deployment are in this process.
+    pub(crate) fn none() -> Self {
+        Peers {
+            transport: None,
+            wakers: Vec::new(),
+        }
+    }
+
+    /// There are others behind that transport.
+    pub(crate) fn behind(transport: Arc<dyn Transport>) -> Self {
+        Peers {
+            transport: Some(transport),
+            wakers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn are_there(&self) -> bool {
+        self.transport.is_some()
+    }
+
+    /// What stands for others among guests that have declared this: a remote for each service that is elsewhere, then a gateway for each that is here.
+    ///
+    /// # Errors
+    ///
+    /// If a guest knows a service by its name alone and nobody offers it until the start is over: its methods must be known before.
+    pub(crate) fn proxies(
+        &mut self,
+        guests: &[(&GuestSpec, Declaration)],
+        deployment: &Deployment,
+        settings: &Settings,
+    ) -> Result<Vec<Proxy>, StartError> {
+        let Some(transport) = self.transport.clone() else {
+            return Ok(Vec::new());
+        };
+        let here = here(guests);
+        let elsewhere = elsewhere(guests, &here).into_iter();
+        // All are looked for before the first is waited for.
+        let sought: Vec<_> = elsewhere
+            .map(|(name, by)| Sought::new(name, by, &*transport))
+            .collect();
+        let until = Instant::now() + deployment.startup_deadline;
+        let (mut proxies, mut problems) = (Vec::new(), Vec::new());
+        for sought in sought {
+            match sought.methods(until, settings) {
+                Ok(methods) => proxies.push(self.remote(&transport, sought, methods)),
+                Err(guest) => problems.push(StartProblem::Unoffered {
+                    guest: guest.to_owned(),
+                    service: sought.name.to_owned(),
+                    within: deployment.startup_deadline,
+                }),
+            }
+        }
+        StartError::unless_none(problems)?;
+        proxies.extend(
+            here.into_values()
+                .map(|here| self.gateway(&transport, &here)),
+        );
+        Ok(proxies)
+    }
+
+    fn remote(
+        &mut self,
+        transport: &Arc<dyn Transport>,
+        sought: Sought<'_>,
+        methods: Vec<String>,
+    ) -> Proxy {
+        let Sought { name, by, queue } = sought;
+        let service = remote::service(name, &by, methods);
+        self.wakers.push(queue.waker());
+        let transport = Arc::clone(transport);
+        let factory = BuiltInMould(move || {
+            RemoteService::new(service.clone(), Arc::clone(&transport), Arc::clone(&queue))
+        });
+        (spec(name.to_owned()), Arc::new(factory))
+    }
+
+    fn gateway(
+        &mut self,
+        transport: &Arc<dyn Transport>,
+        Here { service, deadline }: &Here<'_>,
+    ) -> Proxy {
+        let queue = EventQueue::new();
+        self.wakers.push(queue.waker());
+        let (service, deadline_ns, transport) = (
+            (*service).clone(),
+            deadline.as_nanos() as u64,
+            Arc::clone(transport),
+        );
+        let name = format!("network/{}", service.name);
+        let factory = BuiltInMould(move || {
+            Gateway::new(
+                service.clone(),
+                deadline_ns,
+                Arc::clone(&transport),
+                Arc::clone(&queue),
+            )
+        });
+        (spec(name), Arc::new(factory))
+    }
+
+    /// Lets the stand-ins of a kernel, which are the last of its instances, have turns when something is in their post.
+    pub(crate) fn connect(&self, kernel: &Arc<Kernel>) {
+        let first = kernel.instances.len() - self.wakers.len();
+        for (place, waker) in (first..).zip(&self.wakers) {
+            // What is in the post outlives no kernel.
+            let kernel = Arc::downgrade(kernel);
+            waker.connect(move || {
+                if let Some(kernel) = kernel.upgrade() {
+                    let instance = &kernel.instances[place];
+                    kernel.wake(instance, instance.nudge());
+                }
+            });
+        }
+    }
+
+    /// Sends what is left and leaves the others, when all guests of this process have left.
+    pub(crate) fn close(&self) {
+        if let Some(transport) = &self.transport {
+            transport.close();
+        }
+    }
+}

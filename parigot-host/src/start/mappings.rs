@@ -1,0 +1,97 @@
+//! How many instances fit into a process, whose mappings of memory the system counts.
+//!
+//! Linux lets a process have `vm.max_map_count` mappings. The one that exceeds them fails wherever it happens to be made: a guest's
+//! memory, a thread's stack, a large block of the host's own, and that ends the process. So they are counted before.
+
+use crate::deployment::GuestSpec;
+use crate::error::StartProblem;
+
+/// What an instance takes: its memory before, in and behind its initial content, and the space that it may grow into.
+const PER_INSTANCE: usize = 4;
+
+/// What is left to the host for threads, large blocks, and the code of modules.
+const RESERVED: usize = 2_000;
+
+/// Refuses a deployment whose instances do not fit, by the first of them that does not.
+pub(crate) fn check(guests: &[GuestSpec]) -> Result<(), StartProblem> {
+    let Some((used, most)) = used_and_most() else {
+        return Ok(());
+    };
+    let fit = instances_that_fit(used, most);
+    let instances = |guests: &[GuestSpec]| {
+        guests
+            .iter()
+            .map(|guest| guest.replicas as usize)
+            .sum::<usize>()
+    };
+    match (0..guests.len()).find(|last| instances(&guests[..=*last]) > fit) {
+        Some(last) => Err(StartProblem::Mappings {
+            guest: guests[last].name.clone(),
+            guests: instances(guests),
+            fit,
+            most,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn instances_that_fit(used: usize, most: usize) -> usize {
+    most.saturating_sub(used + RESERVED) / PER_INSTANCE
+}
+
+/// How many mappings this process has, and how many it may have; `None` where no such number is known.
+#[cfg(target_os = "linux")]
+fn used_and_most() -> Option<(usize, usize)> {
+    let used = std::fs::read_to_string("/proc/self/maps")
+        .ok()?
+        .lines()
+        .count();
+    let most = std::fs::read_to_string("/proc/sys/vm/max_map_count")
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
+    Some((used, most))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn used_and_most() -> Option<(usize, usize)> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_host_needs_itself_is_left_to_it() {
+        assert_eq!(instances_that_fit(130, 65_530), 15_850);
+        assert_eq!(instances_that_fit(RESERVED, RESERVED), 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_system_is_asked() {
+        let (used, most) = used_and_most().expect("Linux knows both");
+        assert!(0 < used && used < most, "{used} of {most}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_first_that_does_not_fit_is_named() {
+        use crate::deployment::Deployment;
+        let fits = instances_that_fit(0, used_and_most().expect("Linux knows it").1);
+        let text = "manifest_version = 1\n[program.a]\nwasm = 'a.wasm'";
+        let mut guests = Deployment::parse(text, "app.toml".as_ref())
+            .expect("the file is right")
+            .guests;
+        check(&guests).expect("one does");
+        guests.resize(fits + 1, guests[0].clone());
+        let problem =
+            check(&guests).expect_err("they do not, even in a process that had nothing else");
+        assert!(
+            problem.to_string().contains("mappings of memory"),
+            "{problem}"
+        );
+    }
+}

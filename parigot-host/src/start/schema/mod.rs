@@ -1,0 +1,463 @@
+//! Whether what a client was built with fits what the exporter of the service offers.
+//!
+//! Equal schema hashes fit. Otherwise the descriptors are compared, by what protobuf's wire format makes of a difference:
+//!
+//! - The exporter has every method that the client has, and every field, at any depth, of the messages that these take and return. It may have
+//!   more: what the client does not know it neither sends nor reads.
+//! - A field is known by its number. Its name may change, unless the exporter has a field of the old name under another number: then
+//!   the numbers have changed. Names of messages do not count.
+//! - What is written as one type may be read as another of the same row:
+//!
+//!   | row | on the wire |
+//!   |---|---|
+//!   | `int32` `int64` `uint32` `uint64` `bool`, enums | varint; a value that is too large is cut |
+//!   | `sint32` `sint64` | zigzag varint |
+//!   | `fixed32` `sfixed32` | 32 bits |
+//!   | `fixed64` `sfixed64` | 64 bits |
+//!   | `float` | |
+//!   | `double` | |
+//!   | `string` | may be read as `bytes` as well, not the other way round: bytes need not be UTF-8 |
+//!   | `bytes` | |
+//!   | messages | compared in their turn; may be read as `bytes` as well |
+//!   | groups | compared in their turn |
+//!
+//! - What is written once may be read as repeated. What is repeated may be read once if it is a string, bytes or a message: the last one
+//!   counts, or messages are merged. Repeated numbers may be packed, and whoever expects one cannot read them. A map is the
+//!   repeated message that it is on the wire.
+//! - What the reader takes for `required` must be `required` where it is written.
+//! - Fields of one oneof where they are read are of one oneof where they are written.
+//! - Values of enums do not count: a number that the reader's enum lacks is kept.
+//!
+//! Requests are written by the client and read by the exporter, responses the other way round.
+
+use std::collections::{HashMap, HashSet};
+
+use parigot_abi::manifest::Service;
+use prost::Message as _;
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorSet, ServiceDescriptorProto,
+};
+
+/// Why a client does not fit an exporter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SchemaError {
+    /// The hashes differ, and a guest does not say what its schema is.
+    #[error("their schema hashes differ, and `{guest}` does not say what is in its schema")]
+    Undescribed {
+        /// Its name in the deployment.
+        guest: String,
+    },
+    /// A guest's descriptors are not what they should be.
+    #[error("the descriptors of `{guest}` cannot be used: {problem}")]
+    Unusable {
+        /// Its name in the deployment.
+        guest: String,
+        /// What is wrong with them.
+        problem: String,
+    },
+    /// Some methods or fields do not fit.
+    #[error("{}", differences.join("\n"))]
+    Differences {
+        /// What these are, a line each, in the order of the client's schema.
+        differences: Vec<String>,
+    },
+}
+
+/// A guest and what it says of a service.
+#[derive(Clone, Copy)]
+pub(crate) struct Party<'a> {
+    pub(crate) guest: &'a str,
+    pub(crate) service: &'a Service,
+}
+
+/// Compares what a client was built with to what the exporter offers.
+pub(crate) fn fits(client: Party<'_>, exporter: Party<'_>) -> Result<(), SchemaError> {
+    if client.service.schema == exporter.service.schema {
+        return Ok(());
+    }
+    let (client_set, exporter_set) = (descriptors(client)?, descriptors(exporter)?);
+    let client = Side::new(client, &client_set)?;
+    let exporter = Side::new(exporter, &exporter_set)?;
+    let mut comparison = Comparison {
+        client,
+        exporter,
+        differences: Vec::new(),
+        seen: HashSet::new(),
+    };
+    comparison.compare_methods()?;
+    let differences = comparison.differences;
+    if differences.is_empty() {
+        Ok(())
+    } else {
+        Err(SchemaError::Differences { differences })
+    }
+}
+
+fn descriptors(Party { guest, service }: Party<'_>) -> Result<FileDescriptorSet, SchemaError> {
+    if service.descriptors.is_empty() {
+        return Err(SchemaError::Undescribed {
+            guest: guest.to_owned(),
+        });
+    }
+    FileDescriptorSet::decode(&*service.descriptors)
+        .map_err(|error| unusable(guest, error.to_string()))
+}
+
+fn unusable(guest: &str, problem: String) -> SchemaError {
+    SchemaError::Unusable {
+        guest: guest.to_owned(),
+        problem: harmless(&problem),
+    }
+}
+
+/// Text that holds names out of descriptors: those of protobuf are ASCII, and others could make a message say anything.
+fn harmless(text: &str) -> String {
+    text.replace(|c: char| !c.is_ascii_graphic() && c != ' ', "\u{fffd}")
+}
+
+/// The schema of one party, by name.
+struct Side<'a> {
+    guest: &'a str,
+    service: &'a ServiceDescriptorProto,
+    messages: HashMap<String, &'a DescriptorProto>,
+}
+
+impl<'a> Side<'a> {
+    fn new(
+        Party { guest, service }: Party<'a>,
+        set: &'a FileDescriptorSet,
+    ) -> Result<Self, SchemaError> {
+        let mut messages = HashMap::new();
+        let mut described = None;
+        for file in &set.file {
+            let scope = if file.package().is_empty() {
+                String::new()
+            } else {
+                format!("{}.", file.package())
+            };
+            index_messages(&scope, &file.message_type, &mut messages);
+            let mut services = file.service.iter();
+            described = described
+                .or(services.find(|known| format!("{scope}{}", known.name()) == service.name));
+        }
+        let service =
+            described.ok_or_else(|| unusable(guest, format!("they lack {}", service.name)))?;
+        Ok(Side {
+            guest,
+            service,
+            messages,
+        })
+    }
+
+    /// A message by the name that descriptors use, with a dot in front.
+    fn message(&self, name: &str) -> Result<&'a DescriptorProto, SchemaError> {
+        let name = name.trim_start_matches('.');
+        self.messages
+            .get(name)
+            .copied()
+            .ok_or_else(|| unusable(self.guest, format!("they lack {name}")))
+    }
+}
+
+/// Notes messages, and those declared within, by their full names.
+fn index_messages<'a>(
+    scope: &str,
+    list: &'a [DescriptorProto],
+    messages: &mut HashMap<String, &'a DescriptorProto>,
+) {
+    for message in list {
+        let name = format!("{scope}{}", message.name());
+        index_messages(&format!("{name}."), &message.nested_type, messages);
+        messages.insert(name, message);
+    }
+}
+
+/// A comparison, and what it has found.
+struct Comparison<'a> {
+    client: Side<'a>,
+    exporter: Side<'a>,
+    differences: Vec<String>,
+    seen: HashSet<Pair>,
+}
+
+/// A message of the client's and what the exporter has in its place.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Pair {
+    /// Full names.
+    client: String,
+    exporter: String,
+    way: Direction,
+}
+
+/// Who writes a message.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Direction {
+    /// The client.
+    Request,
+    /// The exporter.
+    Response,
+}
+
+impl Direction {
+    /// Who writes and who reads.
+    fn order<T>(self, client: T, exporter: T) -> (T, T) {
+        match self {
+            Direction::Request => (client, exporter),
+            Direction::Response => (exporter, client),
+        }
+    }
+}
+
+impl<'a> Comparison<'a> {
+    fn compare_methods(&mut self) -> Result<(), SchemaError> {
+        for method in &self.client.service.method {
+            let mut offered = self.exporter.service.method.iter();
+            let Some(offered) = offered.find(|offered| offered.name() == method.name()) else {
+                self.differ(format!("method {} is missing", method.name()));
+                continue;
+            };
+            self.compare_from(
+                method.input_type(),
+                offered.input_type(),
+                Direction::Request,
+            )?;
+            self.compare_from(
+                method.output_type(),
+                offered.output_type(),
+                Direction::Response,
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Compares two messages and all that they hold. Types may hold themselves, and descriptors are deep if a guest wants them to be:
+    /// hence a list and no recursion.
+    fn compare_from(
+        &mut self,
+        client: &str,
+        exporter: &str,
+        way: Direction,
+    ) -> Result<(), SchemaError> {
+        let full_name = |name: &str| name.trim_start_matches('.').to_owned();
+        let mut left = vec![Pair {
+            client: full_name(client),
+            exporter: full_name(exporter),
+            way,
+        }];
+        while let Some(pair) = left.pop() {
+            if self.seen.insert(pair.clone()) {
+                let held = self.compare_messages(&pair)?;
+                left.extend(held.into_iter().rev());
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares the fields of two messages, and returns the messages that these hold.
+    fn compare_messages(&mut self, pair: &Pair) -> Result<Vec<Pair>, SchemaError> {
+        let client = self.client.message(&pair.client)?;
+        let exporter = self.exporter.message(&pair.exporter)?;
+        let mut held = Vec::new();
+        for field in &client.field {
+            match offered(field, exporter) {
+                Ok(offered) => held.extend(self.compare_fields(pair, field, offered)),
+                Err(problem) => self.differ(format!("{} {problem}", place(&pair.client, field))),
+            }
+        }
+        let (writer, reader) = pair.way.order(client, exporter);
+        self.compare_required(pair, writer, reader);
+        self.compare_oneofs(pair, writer, reader);
+        Ok(held)
+    }
+
+    /// Compares two fields of one number; returns the messages that both hold.
+    fn compare_fields(
+        &mut self,
+        pair: &Pair,
+        client: &FieldDescriptorProto,
+        exporter: &FieldDescriptorProto,
+    ) -> Option<Pair> {
+        let (written, read) = pair.way.order(client, exporter);
+        let (from, to) = (WireType::of(written), WireType::of(read));
+        if !from.can_be_read_as(to)
+            || (repeated(written) && !repeated(read) && from.may_be_packed())
+        {
+            let place = place(&pair.client, client);
+            self.differ(format!(
+                "{place} {}",
+                self.sent_and_read(pair.way, &describe(written), &describe(read))
+            ));
+            return None;
+        }
+        let full_name =
+            |field: &FieldDescriptorProto| field.type_name().trim_start_matches('.').to_owned();
+        (matches!(from, WireType::Message | WireType::Group) && from == to).then(|| Pair {
+            client: full_name(client),
+            exporter: full_name(exporter),
+            way: pair.way,
+        })
+    }
+
+    fn compare_required(
+        &mut self,
+        pair: &Pair,
+        writer: &DescriptorProto,
+        reader: &DescriptorProto,
+    ) {
+        for field in reader
+            .field
+            .iter()
+            .filter(|field| field.label() == Label::Required)
+        {
+            let written = by_number(writer, field.number());
+            // A field that only the client has was told to be missing.
+            let is_told = written.is_none() && pair.way == Direction::Response;
+            if !is_told && written.is_none_or(|written| written.label() != Label::Required) {
+                let (writer, reader) = pair.way.order(self.client.guest, self.exporter.guest);
+                let place = place(&pair.client, field);
+                self.differ(format!(
+                    "{place} is required by `{reader}`, and `{writer}` need not send it"
+                ));
+            }
+        }
+    }
+
+    fn compare_oneofs(&mut self, pair: &Pair, writer: &DescriptorProto, reader: &DescriptorProto) {
+        for oneof in 0..reader.oneof_decl.len() as i32 {
+            let members = reader
+                .field
+                .iter()
+                .filter(|field| field.oneof_index == Some(oneof));
+            let written: Vec<_> = members
+                .filter_map(|field| by_number(writer, field.number()))
+                .collect();
+            let [first, rest @ ..] = &written[..] else {
+                continue;
+            };
+            let mut others = rest.iter();
+            let apart = |other: &&&FieldDescriptorProto| {
+                first.oneof_index.is_none() || other.oneof_index != first.oneof_index
+            };
+            if let Some(other) = others.find(apart) {
+                let (writer, reader) = pair.way.order(self.client.guest, self.exporter.guest);
+                let (first, other) = (place(&pair.client, first), other.name());
+                self.differ(format!(
+                    "{first} and {other} may both be sent by `{writer}`, and `{reader}` takes one of them"
+                ));
+            }
+        }
+    }
+
+    /// ``is sent by `hello` as string and read by `greeting` as int32``
+    fn sent_and_read(&self, way: Direction, sent: &str, read: &str) -> String {
+        let (writer, reader) = way.order(self.client.guest, self.exporter.guest);
+        format!("is sent by `{writer}` as {sent} and read by `{reader}` as {read}")
+    }
+
+    /// Notes a difference once, whichever way led to it.
+    fn differ(&mut self, difference: String) {
+        let difference = harmless(&difference);
+        if !self.differences.contains(&difference) {
+            self.differences.push(difference);
+        }
+    }
+}
+
+/// What the exporter has for a field of the client's, or why it has nothing.
+fn offered<'a>(
+    field: &FieldDescriptorProto,
+    exporter: &'a DescriptorProto,
+) -> Result<&'a FieldDescriptorProto, String> {
+    let moved = exporter
+        .field
+        .iter()
+        .find(|other| other.name() == field.name() && other.number() != field.number());
+    if let Some(moved) = moved {
+        return Err(format!("has the number {} there", moved.number()));
+    }
+    by_number(exporter, field.number()).ok_or_else(|| "is missing".to_owned())
+}
+
+fn by_number(message: &DescriptorProto, number: i32) -> Option<&FieldDescriptorProto> {
+    message.field.iter().find(|field| field.number() == number)
+}
+
+/// `greeting.v1.FetchGreetingRequest.tongue (1)`
+fn place(message: &str, field: &FieldDescriptorProto) -> String {
+    format!("{message}.{} ({})", field.name(), field.number())
+}
+
+/// `repeated string`, `greeting.v1.Tongue`
+fn describe(field: &FieldDescriptorProto) -> String {
+    let label = if repeated(field) { "repeated " } else { "" };
+    match field.type_name().trim_start_matches('.') {
+        "" => format!(
+            "{label}{}",
+            field
+                .r#type()
+                .as_str_name()
+                .trim_start_matches("TYPE_")
+                .to_ascii_lowercase()
+        ),
+        name => format!("{label}{name}"),
+    }
+}
+
+fn repeated(field: &FieldDescriptorProto) -> bool {
+    field.label() == Label::Repeated
+}
+
+/// What a value looks like on the wire: a row of the table above.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WireType {
+    Varint,
+    Zigzag,
+    Bits32,
+    Bits64,
+    Float,
+    Double,
+    Text,
+    Bytes,
+    Message,
+    Group,
+}
+
+impl WireType {
+    fn of(field: &FieldDescriptorProto) -> Self {
+        match field.r#type() {
+            Type::Int32 | Type::Int64 | Type::Uint32 | Type::Uint64 | Type::Bool | Type::Enum => {
+                WireType::Varint
+            }
+            Type::Sint32 | Type::Sint64 => WireType::Zigzag,
+            Type::Fixed32 | Type::Sfixed32 => WireType::Bits32,
+            Type::Fixed64 | Type::Sfixed64 => WireType::Bits64,
+            Type::Float => WireType::Float,
+            Type::Double => WireType::Double,
+            Type::String => WireType::Text,
+            Type::Bytes => WireType::Bytes,
+            Type::Message => WireType::Message,
+            Type::Group => WireType::Group,
+        }
+    }
+
+    fn can_be_read_as(self, other: WireType) -> bool {
+        self == other
+            || matches!(
+                (self, other),
+                (WireType::Text | WireType::Message, WireType::Bytes)
+            )
+    }
+
+    /// Whether many of it may be written as one value.
+    fn may_be_packed(self) -> bool {
+        !matches!(
+            self,
+            WireType::Text | WireType::Bytes | WireType::Message | WireType::Group
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,198 @@
+//! The command line: subcommands, arguments and their help texts.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
+
+use crate::{boilerplateid, exit_status, log};
+
+/// Runs services and programs defined by .proto files.
+#[derive(Parser)]
+#[command(name = "parigot", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    Run(Run),
+    Check(Check),
+    Graph(Graph),
+    Generate(Generate),
+    Boilerplateid(Boilerplateid),
+}
+
+/// Run a deployment until its programs have ended.
+///
+/// If the file distributes the guests over processes, each process is started as a child of this
+/// one, and all of them end together.
+///
+/// The log goes to stderr, each line with time (UTC), level, guest, instance, call
+/// and message. Ctrl-C stops the guests in the reverse order of their launch, within the
+/// `shutdown_deadline` of the file; a second Ctrl-C exits immediately.
+#[derive(Args)]
+#[command(after_help = exit_status::OF_RUN, verbatim_doc_comment)]
+pub(crate) struct Run {
+    /// The deployment file.
+    #[arg(value_name = "app.toml")]
+    pub(crate) file: PathBuf,
+
+    /// Run only the guests of the table `[process.<NAME>]`.
+    ///
+    /// This process finds the others through the server of `[network]`, whenever and wherever they
+    /// are started. Without programs it runs until it is stopped.
+    #[arg(long, value_name = "NAME", verbatim_doc_comment)]
+    pub(crate) process: Option<String>,
+
+    /// Stop when stdin closes, so that the process never outlives its parent.
+    #[arg(long, hide = true)]
+    pub(crate) exit_with_stdin: bool,
+
+    /// The lowest level to log.
+    #[arg(long, value_name = "LEVEL", default_value = "info", value_parser = level())]
+    pub(crate) log_level: LevelFilter,
+
+    /// The format of the log.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) log_format: log::Format,
+
+    #[command(flatten)]
+    pub(crate) compiling: Compiling,
+}
+
+impl Run {
+    /// Returns the style of this process's log lines.
+    pub(crate) fn style(&self) -> log::Style {
+        log::Style {
+            format: self.log_format,
+            process: self.process.clone(),
+        }
+    }
+}
+
+// Options of compilation. No doc comment here: clap would add the text to the help of each command.
+#[derive(Args)]
+pub(crate) struct Compiling {
+    /// Compile all guests, without reading or writing the code cache.
+    ///
+    /// The cache is $XDG_CACHE_HOME/parigot/code, or else ~/.cache/parigot/code. Entries are
+    /// removed after 30 days without use, or when the cache exceeds 1 GiB.
+    #[arg(long, verbatim_doc_comment)]
+    pub(crate) no_cache: bool,
+
+    /// The time limit for compiling one guest.
+    #[arg(long, value_name = "DURATION", default_value = "2m")]
+    pub(crate) compile_time: humantime::Duration,
+}
+
+/// Check that a deployment can start, without starting it.
+///
+/// Compiles each guest, reads its exports and requirements, and stops. Then the order of the
+/// launch is computed, and each client's schema is compared with the schema of its exporter.
+/// All problems are reported at once.
+#[derive(Args)]
+#[command(after_help = exit_status::OF_CHECK, verbatim_doc_comment)]
+pub(crate) struct Check {
+    /// The deployment file.
+    #[arg(value_name = "app.toml")]
+    pub(crate) file: PathBuf,
+
+    /// The format of the result; with json, the object goes to stdout in any case.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: log::Format,
+
+    #[command(flatten)]
+    pub(crate) compiling: Compiling,
+}
+
+/// Draw which guest requires which service, in the order of the launch.
+///
+/// A deployment that cannot start is drawn as well: guests that wait for each other, or for a
+/// service without an exporter, are shown as never launched.
+#[derive(Args)]
+#[command(after_help = exit_status::OF_GRAPH, verbatim_doc_comment)]
+pub(crate) struct Graph {
+    /// The deployment file.
+    #[arg(value_name = "app.toml")]
+    pub(crate) file: PathBuf,
+
+    /// The format of the drawing.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(crate) format: Drawing,
+
+    #[command(flatten)]
+    pub(crate) compiling: Compiling,
+}
+
+/// Write stubs and messages for .proto files, as protoc with protoc-gen-parigot does.
+///
+/// protoc is not needed. The files of google/protobuf and parigot/v1 can be imported
+/// without a copy. Files with an edition need protoc or buf. Unchanged files are not
+/// rewritten.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Generate {
+    /// A folder to search for .proto files; may be repeated, the first that has the file is used.
+    #[arg(
+        short = 'I',
+        long = "proto-path",
+        value_name = "DIR",
+        default_value = "."
+    )]
+    pub(crate) include: Vec<PathBuf>,
+
+    /// The folder to write to.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    /// Options of protoc-gen-parigot: `key=value`, separated by commas; may be repeated.
+    #[arg(long, value_name = "OPTION")]
+    pub(crate) opt: Vec<String>,
+
+    /// The .proto files; name all files of a package together.
+    #[arg(value_name = "FILE.proto", required = true)]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// Write the code of a new id type, for guests in Rust or Go.
+///
+/// An id has 128 bits: 16 for its type and 112 random ones. Mixing ids of different types does not
+/// compile, and the text of one type is not parsed as another: their prefixes differ.
+#[derive(Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Boilerplateid {
+    /// The name of the thing: Ticket makes a TicketId, in Go a TicketID.
+    #[arg(value_name = "Name", value_parser = boilerplateid::stem)]
+    pub(crate) name: boilerplateid::Stem,
+
+    /// The prefix of the text form: one to three of a-z and 0-9, the first a letter.
+    #[arg(value_parser = boilerplateid::prefix)]
+    pub(crate) prefix: String,
+
+    /// The language to write in.
+    #[arg(long, value_name = "LANGUAGE")]
+    pub(crate) lang: boilerplateid::Language,
+
+    /// The package clause of the file, for Go.
+    #[arg(long, value_name = "NAME", default_value = "ids", value_parser = boilerplateid::package)]
+    pub(crate) package: String,
+}
+
+/// Formats of `parigot graph`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Drawing {
+    /// Text in columns.
+    Text,
+    /// The language of Graphviz.
+    Dot,
+    /// The language of Mermaid, which Markdown on GitHub renders.
+    Mermaid,
+}
+
+fn level() -> impl TypedValueParser<Value = LevelFilter> {
+    PossibleValuesParser::new(["off", "error", "warn", "info", "debug", "trace"])
+        .map(|level| level.parse().expect("each possible value names a level"))
+}

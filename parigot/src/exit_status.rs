@@ -1,0 +1,37 @@
+//! Exit statuses of the command, and how `--help` describes them.
+
+/// A guest failed, or a process could not be started.
+pub(crate) const FAILED: u8 = 1;
+
+/// The deployment was refused before anything ran.
+pub(crate) const REFUSED: u8 = 3;
+
+/// A signal stopped the command.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Statuses of `parigot run`.
+pub(crate) const OF_RUN: &str = "\
+Exit status: the status of the program, or the first that is not 0 of several programs, and
+    1  a guest failed: it panicked, trapped or could not start
+    2  the command line is wrong
+    3  the deployment was refused: its file, a wasm file, its requirements, or its network
+  124  its guests were not ready within its `startup_deadline`
+  130  it was stopped by Ctrl-C, SIGTERM or SIGHUP
+
+Without programs, the status is that of the first service that ended permanently with a
+status other than 0. With several processes, the status is the first that is not 0 among the
+processes with programs; if a process without programs fails, all processes are stopped.";
+
+/// Statuses of `parigot check`.
+pub(crate) const OF_CHECK: &str = "\
+Exit status:
+    0  the deployment can start
+    2  the command line is wrong
+    3  the deployment cannot start, for the reported reasons";
+
+/// Statuses of `parigot graph`.
+pub(crate) const OF_GRAPH: &str = "\
+Exit status:
+    0  the deployment was drawn, even if it cannot start: see `parigot check`
+    2  the command line is wrong
+    3  the deployment cannot be drawn: its file is wrong, or a guest has no manifest";

@@ -1,0 +1,325 @@
+//! `parigot run` of a deployment with several processes: each process is a child of this one.
+//!
+//! A child is `parigot run --process <name>`, as you would start it, plus `--exit-with-stdin`: its
+//! stdin is a pipe whose other end this process holds. When the pipe closes, the child stops its
+//! guests in order, so no child outlives this process, whichever way this process ends. Each child
+//! has a process group of its own, because a terminal sends Ctrl-C to a whole group, and the
+//! children are stopped one by one.
+
+use std::io::{self, Read};
+use std::process::{Child, ChildStderr, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use parigot_host::deployment::{Deployment, Process, Role, process_of};
+use parigot_host::{GuestReport, StartProblem, check};
+
+use crate::cli::Run;
+use crate::exit_status::{FAILED, INTERRUPTED};
+use crate::host_settings::settings;
+use crate::interrupt::{Interrupt, ShutdownRequest};
+use crate::log::{self, FORCE_COLOUR, Format};
+use crate::report::start_refused;
+
+/// Time from the end of the shutdown deadlines until children are killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Runs each process of a deployment as a child, and returns the exit status.
+pub(crate) fn run(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) -> ExitCode {
+    // Problems are reported once, for the whole deployment, before any child starts. The children
+    // find the compiled code in the cache.
+    let settings = interrupt.follow_start(settings(&run.compiling, run.log_format == Format::Text));
+    let report = check(whole, &settings);
+    let mut problems = report
+        .problems
+        .iter()
+        .filter(|problem| !fails_call_by_call(problem, &whole.processes))
+        .peekable();
+    if problems.peek().is_some() {
+        return start_refused(problems, whole, &run.style());
+    }
+    let (sender, events) = channel();
+    let requests = sender.clone();
+    // The receiver is gone once all children have ended; then there is nothing to stop.
+    interrupt.stop_with(move |request| _ = requests.send(Event::Shutdown(request)));
+
+    let mut group = ProcessGroup::new(whole.shutdown_deadline);
+    for process in in_launch_order(whole, &report.guests) {
+        let has_programs =
+            guests_of(process, &report.guests).any(|guest| guest.role == Role::Program);
+        if let Err(error) = group.start(run, process.name(), has_programs, &sender) {
+            tracing::error!("cannot start process {}: {error}", process.name());
+            group.fail();
+            break;
+        }
+    }
+    let status = group.run(&events);
+    if interrupt.came() {
+        INTERRUPTED.into()
+    } else {
+        status.into()
+    }
+}
+
+/// Returns whether a problem makes single calls fail, and not the start.
+///
+/// Within a process only the calls with an incompatible schema fail. Between processes an exporter
+/// with an incompatible schema is ignored, so that the start would wait for another one in vain.
+fn fails_call_by_call(problem: &StartProblem, processes: &[Process]) -> bool {
+    let StartProblem::Schema {
+        guest, exporter, ..
+    } = problem
+    else {
+        return false;
+    };
+    let home = |guest: &str| process_of(guest, processes).map(Process::name);
+    home(guest) == home(exporter)
+}
+
+/// Returns the processes in the order in which the last guest of each is launched.
+fn in_launch_order<'a>(whole: &'a Deployment, guests: &[GuestReport]) -> Vec<&'a Process> {
+    let mut processes: Vec<_> = whole.processes.iter().collect();
+    processes.sort_by_key(|process| {
+        guests_of(process, guests)
+            .filter_map(|guest| guest.step)
+            .max()
+    });
+    processes
+}
+
+fn guests_of<'a>(
+    process: &Process,
+    guests: &'a [GuestReport],
+) -> impl Iterator<Item = &'a GuestReport> {
+    guests
+        .iter()
+        .filter(|guest| process.guests.contains(&guest.name))
+}
+
+/// Event while children run.
+enum Event {
+    /// A signal asks for a shutdown.
+    Shutdown(ShutdownRequest),
+    /// The child at this index closed its stderr, so it has ended.
+    Ended(usize),
+}
+
+/// The child processes of a deployment.
+struct ProcessGroup {
+    /// In the order of their start; they are stopped in reverse.
+    children: Vec<ChildProcess>,
+    /// The first status that is not 0 among the children that decide.
+    status: u8,
+    /// Start of the shutdown, if one is under way.
+    stopping: Option<Instant>,
+    shutdown_deadline: Duration,
+}
+
+/// One child process. Closing its stdin stops it.
+struct ChildProcess {
+    name: String,
+    has_programs: bool,
+    child: Child,
+    has_ended: bool,
+}
+
+impl ProcessGroup {
+    fn new(shutdown_deadline: Duration) -> Self {
+        ProcessGroup {
+            children: Vec::new(),
+            status: 0,
+            stopping: None,
+            shutdown_deadline,
+        }
+    }
+
+    fn start(
+        &mut self,
+        run: &Run,
+        name: &str,
+        has_programs: bool,
+        events: &Sender<Event>,
+    ) -> io::Result<()> {
+        let mut child = command(run, name)?.spawn()?;
+        let stderr = child.stderr.take().expect("stderr must be a pipe");
+        let index = self.children.len();
+        let events = events.clone();
+        let forward = move || {
+            forward(stderr);
+            // The receiver is gone if this process is about to end.
+            let _ = events.send(Event::Ended(index));
+        };
+        tracing::debug!("started process {name}, pid {}", child.id());
+        self.children.push(ChildProcess {
+            name: name.to_owned(),
+            has_programs,
+            child,
+            has_ended: false,
+        });
+        thread::Builder::new()
+            .name(format!("parigot {name}"))
+            .spawn(forward)
+            .expect("a process can have a few threads");
+        Ok(())
+    }
+
+    /// Waits until all children have ended, and returns the exit status.
+    fn run(mut self, events: &Receiver<Event>) -> u8 {
+        while self.left().next().is_some() {
+            match events.recv_timeout(self.time_to_next_bound()) {
+                Ok(Event::Ended(index)) => self.ended(index),
+                Ok(Event::Shutdown(ShutdownRequest::Stop)) => self.stop(),
+                Ok(Event::Shutdown(ShutdownRequest::Exit)) => self.kill(),
+                Err(_) => {} // the next bound of the shutdown has passed
+            }
+            self.advance_shutdown();
+        }
+        self.status
+    }
+
+    fn ended(&mut self, index: usize) {
+        let is_stopping = self.stopping.is_some();
+        let all_serve = self.children.iter().all(|child| !child.has_programs);
+        let child = &mut self.children[index];
+        child.has_ended = true;
+        let status = status(&child.name, child.child.wait());
+        if is_stopping {
+            return; // the child stopped on request
+        }
+        let is_lost = !child.has_programs && status != 0;
+        if is_lost {
+            tracing::error!(
+                "process {} ended with status {status}; its services are gone",
+                child.name
+            );
+        }
+        if self.status == 0 && (is_lost || child.has_programs) {
+            self.status = status;
+        }
+        if is_lost || !self.left().any(|child| child.has_programs || all_serve) {
+            self.stop();
+        }
+    }
+
+    fn left(&mut self) -> impl Iterator<Item = &mut ChildProcess> {
+        self.children.iter_mut().filter(|child| !child.has_ended)
+    }
+
+    /// Stops the children that were started, since another one could not be.
+    fn fail(&mut self) {
+        self.status = FAILED;
+        self.stop();
+    }
+
+    fn stop(&mut self) {
+        self.stopping.get_or_insert_with(Instant::now);
+        self.advance_shutdown();
+    }
+
+    /// Returns the two bounds of a shutdown: when all remaining children are stopped at once, and
+    /// when they are killed.
+    fn bounds(&self) -> [Duration; 2] {
+        [self.shutdown_deadline, self.shutdown_deadline * 2 + GRACE]
+    }
+
+    /// Returns how long to wait for an event until the next bound of the shutdown.
+    fn time_to_next_bound(&self) -> Duration {
+        let rest = |since: Instant| {
+            self.bounds()
+                .into_iter()
+                .find_map(|bound| bound.checked_sub(since.elapsed()))
+        };
+        self.stopping.and_then(rest).unwrap_or(Duration::MAX)
+    }
+
+    /// Stops the children one by one in reverse order, so that each finds its requirements until it
+    /// ends.
+    fn advance_shutdown(&mut self) {
+        let Some(waited) = self.stopping.map(|since| since.elapsed()) else {
+            return;
+        };
+        let [all_stopped, killed] = self.bounds();
+        if waited >= killed {
+            self.kill();
+        } else if waited >= all_stopped {
+            for child in self.left() {
+                drop(child.child.stdin.take());
+            }
+        } else if let Some(last) = self.left().last() {
+            drop(last.child.stdin.take());
+        }
+    }
+
+    fn kill(&mut self) {
+        for child in self.left() {
+            // An error means that the child has ended meanwhile.
+            let _ = child.child.kill();
+        }
+    }
+}
+
+/// Returns the command `parigot run --process <name>` with the options of this process.
+fn command(run: &Run, name: &str) -> io::Result<Command> {
+    let format = run
+        .log_format
+        .to_possible_value()
+        .expect("all formats must have a name");
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args([
+        "run",
+        "--exit-with-stdin",
+        "--process",
+        name,
+        "--log-format",
+        format.get_name(),
+    ]);
+    command.args(["--log-level", &run.log_level.to_string()]);
+    command.args(["--compile-time", &run.compiling.compile_time.to_string()]);
+    command.args(run.compiling.no_cache.then_some("--no-cache"));
+    command.arg("--").arg(&run.file);
+    if log::stderr_takes_colour() {
+        command.env(FORCE_COLOUR, "1");
+    }
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    command.stdin(Stdio::piped()).stderr(Stdio::piped());
+    Ok(command)
+}
+
+/// Forwards a child's log in whole lines.
+///
+/// Lines that arrive together are written together, so that no line of another process comes
+/// between them.
+fn forward(mut stderr: ChildStderr) {
+    let mut held = Vec::new();
+    let mut more = vec![0; 64 << 10];
+    // A read error means that the child has ended.
+    while let Ok(bytes @ 1..) = stderr.read(&mut more) {
+        held.extend_from_slice(&more[..bytes]);
+        if let Some(end) = held.iter().rposition(|byte| *byte == b'\n') {
+            let lines: Vec<u8> = held.drain(..=end).collect();
+            log::STDERR.lines(&String::from_utf8_lossy(&lines));
+        }
+    }
+    if !held.is_empty() {
+        log::STDERR.lines(&format!("{}\n", String::from_utf8_lossy(&held)));
+    }
+}
+
+/// Returns the status of a child that has ended; [`FAILED`] for a killed one.
+fn status(name: &str, ended: io::Result<ExitStatus>) -> u8 {
+    match ended.map(|status| status.code()) {
+        Ok(Some(code)) => u8::try_from(code).unwrap_or(FAILED),
+        Ok(None) => {
+            tracing::error!("process {name} was killed");
+            FAILED
+        }
+        Err(error) => {
+            tracing::error!("exit status of process {name} is unknown: {error}");
+            FAILED
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Properties that hold in any order of events, and seeds that repeat an order.
+
+use std::process::Command;
+use std::time::Duration;
+
+use e2e::{code_cache, guest_file, pizzeria};
+use golden::echo::echo::v1::{Payload, echo};
+use parigot_host::deployment::GuestSpec;
+use parigot_host::testing::{Effect, Fake, Fault, Frame, Kind, TestHost, TestRun};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Checks that each call has brought its caller one reply, from the callee or the host. A cancelled
+/// call may have none, or one that was on its way.
+#[track_caller]
+fn assert_every_call_ended_once(frames: &[Frame]) {
+    for call in frames.iter().filter(|frame| frame.kind == Kind::Call) {
+        let of_call = || frames.iter().filter(|frame| frame.call == call.call);
+        let arrives = |frame: &Frame| !matches!(frame.effect, Some(Effect::Lost | Effect::Crashed));
+        let is_end =
+            |frame: &&Frame| frame.kind == Kind::Reply && frame.to == call.from && arrives(frame);
+        let is_cancelled =
+            of_call().any(|frame| frame.kind == Kind::Cancel && frame.from == call.from);
+        match of_call().filter(is_end).count() {
+            1 => {}
+            0 if is_cancelled => {}
+            ends => panic!("it has ended {ends} times: {call}"),
+        }
+    }
+}
+
+/// Adds two programs that make these calls of one service.
+fn ann_and_bob(host: TestHost, ann: &[&str], bob: &[&str]) -> TestHost {
+    let driver = guest_file("driver");
+    host.code_cache(code_cache())
+        .guest(GuestSpec::program("ann", &driver).with_args(ann.iter().copied()))
+        .guest(GuestSpec::program("bob", &driver).with_args(bob.iter().copied()))
+}
+
+#[test]
+fn every_call_ends_once_under_faults() {
+    let deployment = pizzeria().join("pizzeria.toml");
+    TestHost::interleavings(100, |host| {
+        let mut host = host
+            .code_cache(code_cache())
+            .with_deployment(&deployment)
+            .fault(Fault::lose_call().at_rate(0.03))
+            .fault(Fault::lose_reply().at_rate(0.03))
+            .fault(Fault::delay_call(20 * MS).at_rate(0.1))
+            .fault(Fault::delay_reply(20 * MS).at_rate(0.1))
+            .fault(Fault::crash_at_call().at_rate(0.03))
+            .start();
+        host.wait_for_exit("customer");
+        // Every call that is still in flight has a shorter deadline.
+        host.advance(5_000 * MS);
+        assert_every_call_ended_once(&host.frames());
+    });
+}
+
+#[test]
+fn the_pizza_arrives_in_any_order_of_events() {
+    let deployment = pizzeria().join("pizzeria.toml");
+    // ANCHOR: scenario
+    TestHost::interleavings(100, |host| {
+        let mut host = host
+            .code_cache(code_cache())
+            .with_deployment(&deployment)
+            .start();
+        assert_eq!(host.wait_for_exit("customer"), 0);
+        assert_eq!(
+            host.log("customer").last().map(String::as_str),
+            Some("ann brings the margherita")
+        );
+        assert_every_call_ended_once(&host.frames());
+    });
+    // ANCHOR_END: scenario
+}
+
+#[test]
+fn calls_to_crashing_replicas_end_once() {
+    let calls = [
+        "sleep:50+sleep:50+echo:1",
+        "hang@20+panic+sleep:50",
+        "echo:2!+echo:3+trap",
+        "sleep:200",
+        "echo:4",
+    ];
+    let echo = GuestSpec {
+        replicas: 3,
+        ..GuestSpec::service("echo", guest_file("echo"))
+    };
+    TestHost::interleavings(100, |host| {
+        let host = ann_and_bob(host, &calls, &calls).guest(echo.clone());
+        let mut host = host.fault(Fault::crash_at_reply().at_rate(0.1)).start();
+        assert_eq!(
+            (host.wait_for_exit("ann"), host.wait_for_exit("bob")),
+            (0, 0)
+        );
+        assert_every_call_ended_once(&host.frames());
+    });
+}
+
+#[test]
+fn runs_with_one_seed_are_equal_frame_by_frame() {
+    let run = |seed: u64| {
+        let host = TestHost::new().seed(seed).code_cache(code_cache());
+        let mut host = host
+            .with_deployment(pizzeria().join("pizzeria.toml"))
+            .fault(Fault::lose_reply().at_rate(0.1))
+            .fault(Fault::crash_at_call().at_rate(0.05))
+            .start();
+        host.wait_for_exit("customer");
+        host.frames()
+    };
+    let first: Vec<Vec<Frame>> = (0..10).map(run).collect();
+    for (seed, frames) in (0..).zip(&first) {
+        assert!(run(seed) == *frames, "seed {seed}");
+    }
+    let order = |frames: &Vec<Frame>| {
+        frames
+            .iter()
+            .map(|frame| (frame.from.clone(), frame.kind as u16))
+            .collect::<Vec<_>>()
+    };
+    assert!(
+        first.iter().any(|frames| order(frames) != order(&first[0])),
+        "no two seeds differ"
+    );
+}
+
+/// Runs two programs, and returns the order in which their requests reached the service.
+fn race(host: TestHost) -> (TestRun, Vec<usize>) {
+    let service = Fake::new("echo");
+    service.on::<echo::Echo>(Ok);
+    let mut host = ann_and_bob(host, &["echo:1"], &["echo:2"])
+        .fake(&service)
+        .start();
+    host.run_until_idle();
+    let came = service
+        .requests::<echo::Echo>()
+        .iter()
+        .map(|Payload { data }| data.len())
+        .collect();
+    (host, came)
+}
+
+/// Set for the test below to make it fail in some orders.
+const MISTAKE: &str = "PARIGOT_TEST_MISTAKE";
+
+#[test]
+fn two_programs_race() {
+    let is_mistaken = std::env::var_os(MISTAKE).is_some();
+    TestHost::interleavings(100, |host| {
+        let (_host, mut came) = race(host);
+        if !is_mistaken {
+            came.sort();
+        }
+        assert_eq!(came, [1, 2], "ann comes first");
+    });
+}
+
+/// Runs the test above so that it fails in some orders. Returns its output, or `None` if it passed.
+fn mistaken_race(seeds: Option<&str>) -> Option<String> {
+    let mut test = Command::new(std::env::current_exe().expect("this test must have a file"));
+    test.args(["--exact", "interleavings::two_programs_race", "--nocapture"])
+        .env(MISTAKE, "1")
+        .env_remove("PARIGOT_SEEDS");
+    seeds
+        .into_iter()
+        .for_each(|seeds| _ = test.env("PARIGOT_SEEDS", seeds));
+    let output = test.output().expect("the test must run");
+    (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+/// Returns the frames in the output of a failed run.
+fn frames(printed: &str) -> Vec<&str> {
+    let lines = printed
+        .lines()
+        .skip_while(|line| !line.starts_with("frames that were sent"));
+    lines.take_while(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn a_race_is_found_and_its_seed_repeats_it() {
+    assert_eq!(
+        race(TestHost::new()).1,
+        [1, 2],
+        "without a seed they come in their order"
+    );
+    let found = mistaken_race(None).expect("some order must show the mistake");
+    let (_, rest) = found
+        .split_once("PARIGOT_SEEDS=")
+        .expect("the output must have a seed");
+    let seed: u64 = rest
+        .split(' ')
+        .next()
+        .and_then(|seed| seed.parse().ok())
+        .expect("a seed must be a number");
+    let again =
+        mistaken_race(Some(&seed.to_string())).expect("the same seed must show the mistake again");
+    assert!(frames(&found).len() > 10, "{found}");
+    assert_eq!(frames(&found), frames(&again));
+    assert!(again.contains("ann comes first"), "{again}");
+    let harmless = (0..100)
+        .find(|seed| race(TestHost::new().seed(*seed)).1 == [1, 2])
+        .expect("some order must hide the mistake");
+    assert_eq!(mistaken_race(Some(&harmless.to_string())), None);
+}

@@ -1,0 +1,176 @@
+//! Limits of guests: a guest that exceeds one fails alone. Its caller gets the reason at once, and
+//! the calls of other guests go on.
+
+use e2e::{App, Ran, WithControlPair, guest};
+
+/// Limits that allow for a message of 64 MiB.
+const ROOMY: &str = "memory = '512MiB'\nbudget = '10s'";
+
+/// Runs the guest `faulty`, with these keys in its table, beside the control pair. It does this
+/// deed when the driver calls it.
+fn run_faulty(deed: &str, keys: &str) -> Ran {
+    let app = App::new(&format!(
+        "[service.faulty]\nwasm = \"faulty.wasm\"\nargs = [{deed:?}]\n{keys}\n\
+         [program.driver]\nwasm = \"driver.wasm\"\nargs = [\"echo:1\"]\n"
+    ));
+    let app = app
+        .with("faulty.wasm", guest("faulty"))
+        .with("driver.wasm", guest("driver"));
+    let ran = WithControlPair::new(app).run("echo:1: ");
+    assert_eq!(ran.pair.failed, 0, "{:?}", ran.pair);
+    assert!(ran.pair.answered >= 200, "{:?}", ran.pair);
+    ran
+}
+
+/// Runs `faulty`, and checks the error that its caller gets.
+#[track_caller]
+fn check_faulty(deed: &str, told: &str) -> Ran {
+    check_faulty_with(deed, "", told)
+}
+
+#[track_caller]
+fn check_faulty_with(deed: &str, keys: &str, told: &str) -> Ran {
+    let ran = run_faulty(deed, keys);
+    let messages: Vec<_> = ran.messages_of("driver").collect();
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(
+        messages[0].starts_with(&format!("echo:1: {told}")),
+        "{messages:?}"
+    );
+    assert_eq!(
+        ran.outcome.status, 0,
+        "the driver has exited with status 0, and the prober was stopped"
+    );
+    ran
+}
+
+/// Checks that `faulty` was killed after the budget that each guest has. How soon after it is
+/// measured by the tests of budgets, which run alone: on a busy machine the thread that ticks may
+/// be late.
+#[track_caller]
+fn check_killed(ran: &Ran) {
+    let killed = ran
+        .log
+        .iter()
+        .find_map(|line| line.cpu)
+        .expect("the host must log the CPU time");
+    assert!((50..1_000).contains(&killed.as_millis()), "{killed:?}");
+}
+
+#[test]
+fn a_guest_that_loops_forever() {
+    check_killed(&check_faulty(
+        "stubborn",
+        "INTERNAL, callee killed: faulty was killed: it held its thread for longer than its budget \
+         of 50 ms in echo.v1.Echo/Echo",
+    ));
+}
+
+#[test]
+fn a_guest_that_reports_false_progress() {
+    check_killed(&check_faulty(
+        "progress",
+        "UNAVAILABLE, callee killed: faulty was killed: it held its thread for longer",
+    ));
+}
+
+#[test]
+fn a_guest_that_overflows_the_stack() {
+    check_faulty(
+        "recurse",
+        "INTERNAL, callee trapped: faulty trapped: its calls go deeper than a stack of 1 MiB",
+    );
+}
+
+#[test]
+fn a_guest_that_overflows_its_shadow_stack() {
+    check_faulty(
+        "Overflow",
+        "INTERNAL, callee trapped: faulty trapped: wasm trap: out of bounds memory access",
+    );
+}
+
+#[test]
+fn a_guest_that_traps() {
+    check_faulty(
+        "Trap",
+        "INTERNAL, callee trapped: faulty trapped: wasm trap: wasm `unreachable` instruction \
+         executed",
+    );
+}
+
+#[test]
+fn a_guest_that_exceeds_its_memory_limit() {
+    let ran = check_faulty_with(
+        "Grow",
+        "memory = '4MiB'",
+        "INTERNAL, callee trapped: faulty trapped: ",
+    );
+    let told = ran
+        .messages_of("driver")
+        .next()
+        .expect("the caller has got an error");
+    assert!(
+        told.ends_with("(an allocation beyond its `memory`, 4 MiB)"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_guest_that_answers_with_64_mib() {
+    let ran = check_faulty_with(
+        "swell:67108864",
+        ROOMY,
+        "RESOURCE_EXHAUSTED, answer lost: a response of 67108864 bytes, and 16777216 are let \
+         through",
+    );
+    assert_eq!(ran.messages_of("faulty").count(), 0, "the guest still runs");
+}
+
+#[test]
+fn a_guest_that_floods_the_log() {
+    // A line takes 64 bytes, and its text 12.
+    let ran = check_faulty_with("flood:50000", &format!("{ROOMY}\nlog = '76KiB'"), "0 bytes");
+    let (flood, told): (Vec<_>, Vec<_>) = ran
+        .messages_of("faulty")
+        .partition(|line| *line == "what a flood");
+    assert_eq!(flood.len(), 1_024);
+    assert_eq!(
+        told,
+        [
+            "logs too much: what exceeds its `log`, 76 KiB in a second, is left out",
+            "logged too much: 48976 lines of 587712 bytes were left out",
+        ]
+    );
+}
+
+#[test]
+fn a_guest_that_logs_a_line_of_16_mib() {
+    let ran = check_faulty_with("line:16777216", ROOMY, "0 bytes");
+    let line = ran
+        .messages_of("faulty")
+        .next()
+        .expect("the begin of the line must be logged");
+    assert!(
+        line.ends_with("x… (16711680 bytes more were left out)"),
+        "{} bytes",
+        line.len()
+    );
+    assert!(line.len() < 66_000, "{} bytes", line.len());
+}
+
+#[test]
+fn a_guest_that_reuses_a_call_number() {
+    let deployment = "[program.faulty]\nwasm = \"faulty.wasm\"\nargs = \
+                      [\"caller/twice\"]\n[service.echo]\nwasm = \"echo.wasm\"\n";
+    let app = App::new(deployment)
+        .with("faulty.wasm", guest("faulty"))
+        .with("echo.wasm", guest("echo"));
+    let ran = WithControlPair::new(app).run("broke the protocol: called twice with number 7");
+    assert_eq!(ran.pair.failed, 0, "{:?}", ran.pair);
+    let told: Vec<_> = ran.messages_of("echo").collect();
+    assert!(
+        ["hanging", "cancelled"].starts_with(&told),
+        "the second call must not reach its callee: {told:?}"
+    );
+}

@@ -1,0 +1,36 @@
+//! End-to-end tests: the real command and real hosts on real guests. One binary, so that the host
+//! is linked once.
+//!
+//! The tests of a binary run in parallel in one process. Tests that measure CPU time, memory or
+//! latency are in `tests/measured`, where they run one after the other.
+
+mod cache;
+mod call_ids;
+mod calls;
+mod check;
+mod command;
+mod descriptors;
+mod dynamic;
+mod ending;
+mod generate;
+mod go;
+mod gone;
+mod graph;
+mod helloworld;
+mod ids;
+mod interleavings;
+mod json;
+mod languages;
+mod limits;
+mod modules;
+mod nested;
+mod network;
+mod pizzeria;
+mod processes;
+mod readme;
+mod refused;
+mod replicas;
+mod restart;
+mod startup;
+mod test_host;
+mod time;

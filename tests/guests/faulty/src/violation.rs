@@ -1,0 +1,195 @@
+//! Violations of the ABI.
+
+use parigot_abi::control::NO_CALL;
+use parigot_abi::manifest::Service;
+use parigot_abi::{Header, Kind, Manifest};
+
+use crate::guest::{CONTROL, Guest};
+
+/// An address that no guest has.
+const OUTSIDE: u64 = 1 << 40;
+
+impl Guest {
+    /// Commits a violation while serving a call, whose answer is `answer`. Returns false if there
+    /// is no violation of that name.
+    pub(crate) fn violate(
+        &mut self,
+        violation: &str,
+        amount: usize,
+        call: u64,
+        answer: &[u8],
+    ) -> bool {
+        self.violate_calls(violation, amount, call, answer)
+            || self.violate_memory(violation)
+            || self.violate_frames(violation, amount)
+            || self.violate_manifest(violation, amount)
+            || self.violate_turns(violation)
+    }
+
+    /// Makes invalid calls and answers.
+    fn violate_calls(&mut self, violation: &str, amount: usize, call: u64, answer: &[u8]) -> bool {
+        match violation {
+            "handle" => self.call(7, amount as u32, 0),
+            "method" => self.call(7, 0, amount as u32),
+            "twice" => (0..2).for_each(|_| self.call(7, 0, 1)),
+            "cancel" => self.send(
+                Header {
+                    number: 12_345,
+                    ..Header::new(Kind::Cancel)
+                },
+                &[],
+            ),
+            "answer-to-nothing" => self.answer(12_345, &[]),
+            "answer-twice" => (0..2).for_each(|_| self.answer(call, answer)),
+            "ready-twice" => self.answer(parigot_abi::frame::LAUNCH_NUMBER, &[]),
+            _ => return false,
+        }
+        true
+    }
+
+    /// States lengths that do not fit, and addresses outside of memory.
+    fn violate_memory(&mut self, violation: &str) -> bool {
+        match violation {
+            "frame-overruns" => self.send_lengths(72 + 8, [0, 0, 8]),
+            "frame-of-4-gib" => self.send_lengths(u32::MAX - 7, [0, 0, u32::MAX - 71]),
+            "parts-overlap" => self.send_lengths(72, [8, 8, 8]),
+            "parts-of-4-gib" => self.send_lengths(72, [u32::MAX, u32::MAX, u32::MAX]),
+            "frame-of-nothing" => self.send_lengths(0, [0, 0, 0]),
+            "half-a-frame" => self.outbox.extend_from_slice(&[9, 0, 0, 0]),
+            "outbox-outside" => self.boxes = Some((OUTSIDE, 64)),
+            "outbox-of-4-gib" => self.boxes = Some((8, 4 << 30)),
+            "outbox-without-end" => self.boxes = Some((8, u64::MAX)),
+            "inbox-outside" => CONTROL.set_inbox(OUTSIDE, 1 << 20),
+            "inbox-without-end" => CONTROL.set_inbox(u64::MAX - 7, u64::MAX),
+            "panic-outside" => {
+                CONTROL.set_panic_buffer(OUTSIDE, 1 << 20);
+                CONTROL.set_panic(1 << 20);
+                faults::trap();
+            }
+            "panic-without-end" => {
+                CONTROL.set_panic_buffer(8, u64::MAX);
+                CONTROL.set_panic(u64::MAX);
+                faults::trap();
+            }
+            "progress-of-nothing" => {
+                CONTROL.set_progress(12_345, 99, 99);
+                faults::trap();
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Sends frames of invalid kinds or with invalid fields.
+    fn violate_frames(&mut self, violation: &str, amount: usize) -> bool {
+        match violation {
+            "kind" => {
+                let mut header = Header::new(Kind::Log);
+                header.kind = amount as u16;
+                self.send(header, &[]);
+            }
+            "flags" => self.send(
+                Header {
+                    flags: 1 << 15,
+                    ..Header::new(Kind::Log)
+                },
+                &[],
+            ),
+            "level" => self.send(
+                Header {
+                    number: NO_CALL,
+                    status: 99,
+                    ..Header::new(Kind::Log)
+                },
+                b"of no level",
+            ),
+            "line-of-another" => self.log(12_345, b"about an unknown call"),
+            "line-of-bytes" => self.log(NO_CALL, &[0xff, 0xfe, 0, b'\n', 0x1b]),
+            "leave-with-300" => self.send(
+                Header {
+                    status: 300,
+                    ..Header::new(Kind::Exit)
+                },
+                &[],
+            ),
+            "launch-twice" => self.send(Header::new(Kind::Launch), &[]),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Sends invalid manifests.
+    fn violate_manifest(&mut self, violation: &str, amount: usize) -> bool {
+        match violation {
+            "manifest-again" => self.send_manifest(&self.manifest()),
+            "exports" => self.declare_instead((0..amount).map(|k| format!("x.S{k}"))),
+            "exports-twice" => self.declare_instead(["x.S", "x.S"].map(String::from).into_iter()),
+            "name-of-bytes" => {
+                self.declare_instead(["x.XXXX".to_owned()].into_iter());
+                let at = self
+                    .outbox
+                    .windows(4)
+                    .position(|bytes| bytes == b"XXXX")
+                    .expect("the name is in the manifest");
+                self.outbox[at] = 0xff;
+            }
+            "manifest-without-end" => {
+                self.outbox.clear();
+                self.send(Header::new(Kind::Manifest), &u32::MAX.to_le_bytes());
+            }
+            "exports-of" => self.declare_instead([format!("x.S{amount}")].into_iter()),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Reports endless work.
+    fn violate_turns(&mut self, violation: &str) -> bool {
+        match violation {
+            "more" => self.more = true,
+            "wake" => self.wake_at_ns = Some(0),
+            _ => return false,
+        }
+        true
+    }
+
+    fn call(&mut self, number: u64, service: u32, method: u32) {
+        // A deed that logs a line when it begins.
+        const HANG: &[u8] = &[1 << 3, 5];
+        self.send(
+            Header {
+                number,
+                service,
+                method,
+                ..Header::new(Kind::Call)
+            },
+            HANG,
+        );
+    }
+
+    /// Sends a log frame of 72 bytes whose header states these lengths: of the frame, of metadata,
+    /// detail and payload.
+    fn send_lengths(&mut self, frame: u32, parts: [u32; 3]) {
+        let start = self.outbox.len();
+        self.log(NO_CALL, b"12345678");
+        let lengths = [(4, frame), (28, parts[0]), (32, parts[1]), (36, parts[2])];
+        for (at, length) in lengths {
+            self.outbox[start + at..][..4].copy_from_slice(&length.to_le_bytes());
+        }
+    }
+
+    /// Replaces the manifest in the outbox by one with these exports.
+    fn declare_instead(&mut self, exports: impl Iterator<Item = String>) {
+        let service = |name| Service {
+            name,
+            schema: 0,
+            methods: vec![],
+            descriptors: vec![],
+        };
+        self.outbox.clear();
+        self.send_manifest(&Manifest {
+            exports: exports.map(service).collect(),
+            requires: vec![],
+        });
+    }
+}
