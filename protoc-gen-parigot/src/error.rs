@@ -1,19 +1,20 @@
-//! What can be wrong with a request: each mistake with its place, in one line.
+//! Errors in a request, each printed as one line with its location.
 
 use std::error::Error as _;
 use std::fmt;
 
-/// A place in a `.proto`: `greeter.proto:7:3`, or the file alone where its source is not known.
+/// Position in a `.proto`, printed as `greeter.proto:7:3`, or as the file alone if the position is
+/// not known.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    /// The file's name, as `protoc` was given it.
+    /// File name, as `protoc` received it.
     pub file: String,
-    /// Line and column, both from 1.
+    /// Line and column, both counted from 1.
     pub position: Option<(u32, u32)>,
 }
 
 impl Location {
-    /// The file as a whole.
+    /// Returns the location of a file as a whole.
     pub fn file(name: impl Into<String>) -> Self {
         Self {
             file: name.into(),
@@ -31,38 +32,39 @@ impl fmt::Display for Location {
     }
 }
 
-/// Why nothing was generated.
+/// Error for which nothing is generated.
 ///
-/// One line each, lower case, no full stop; the source is left to whoever prints the chain.
+/// Each text is one line, in lower case and without a full stop. The text does not include the
+/// source error: see [`Error::chain`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// An option that does not exist.
+    /// Unknown option.
     #[error("unknown option `{key}`{hint}")]
     UnknownOption {
         /// The option's name.
         key: String,
-        /// `, did you mean …?`, or the list of all options.
+        /// Suggestion `, did you mean …?`, or the list of all options.
         hint: String,
     },
 
-    /// An option whose value cannot be used.
+    /// Option with an invalid value.
     #[error("option `{key}`: found `{value}`, expected {expected}")]
     OptionValue {
         /// The option's name.
         key: String,
-        /// What was given.
+        /// Value given.
         value: String,
-        /// What is accepted.
+        /// Values accepted.
         expected: String,
     },
 
-    /// An option that means nothing to the language that is generated.
+    /// Option of a language other than the generated one.
     #[error("option `{key}` is for `lang={language}` alone")]
     OptionOfLanguage {
         /// The option's name.
         key: String,
-        /// The language that has it.
+        /// Language that has the option.
         language: &'static str,
     },
 
@@ -75,23 +77,23 @@ pub enum Error {
         other: &'static str,
     },
 
-    /// An option that is given twice and means one thing.
+    /// Option that is given twice but takes one value.
     #[error("option `{key}` is given twice")]
     RepeatedOption {
         /// The option, with its key where it has one: `extern_path=.foo`.
         key: String,
     },
 
-    /// A request that no `protoc` sends.
+    /// Descriptor that `protoc` never sends.
     #[error("{at}: malformed descriptor: {what}")]
     Malformed {
-        /// What is wrong with it.
+        /// Description of the defect.
         what: String,
-        /// Where.
+        /// Location of the defect.
         at: Location,
     },
 
-    /// A `.proto` of a syntax that is not supported.
+    /// `.proto` with an unsupported syntax.
     #[error("{at}: found syntax `{syntax}`, expected proto2, proto3, or edition 2023 or 2024")]
     Syntax {
         /// The syntax found.
@@ -100,18 +102,18 @@ pub enum Error {
         at: Location,
     },
 
-    /// A choice that an edition allows, and neither proto2 nor proto3 has.
+    /// Feature of an edition that neither proto2 nor proto3 has.
     #[error("{at}: {what}")]
     Feature {
         /// `field g has the feature …`
         what: String,
-        /// Where it takes effect.
+        /// Element that the feature applies to.
         at: Location,
     },
 
-    /// A method that streams.
+    /// Method that streams, which is not supported.
     #[error(
-        "{at}: method {method} streams its {what}: that is not supported, and streaming=skip leaves it out"
+        "{at}: method {method} streams its {what}, which is not supported; `streaming=skip` leaves it out"
     )]
     Streaming {
         /// `Greeting.Watch`.
@@ -122,99 +124,101 @@ pub enum Error {
         at: Location,
     },
 
-    /// Two names of one scope that meet in one Rust name.
+    /// Two names of one scope that are spelled the same in Rust.
     #[error("{at}: {first} and {second} are both `{rust}` in Rust")]
     NameClash {
-        /// What came first, with its place if that is not obvious.
+        /// First declaration, with its location unless that is obvious.
         first: String,
-        /// What came second.
+        /// Second declaration.
         second: String,
         /// The name in Rust.
         rust: String,
-        /// The second.
+        /// Location of the second declaration.
         at: Location,
     },
 
-    /// Two names of one scope that meet in one Go name.
+    /// Two names of one scope that are spelled the same in Go.
     #[error("{at}: {first} and {second} are both `{go}` in Go")]
     GoNameClash {
-        /// What came first, with its place if that is not obvious.
+        /// First declaration, with its location unless that is obvious.
         first: String,
-        /// What came second.
+        /// Second declaration.
         second: String,
         /// The name in Go.
         go: String,
-        /// The second.
+        /// Location of the second declaration.
         at: Location,
     },
 
-    /// A file of which nobody says where it lies in Go.
+    /// File without a Go package.
     #[error(
-        "{at}: nothing says which Go package this file is: give it an `option go_package = \"import/path\";`, or give \
-         the option `M{}=import/path`", at.file
+        "{at}: the file has no Go package: add `option go_package = \"import/path\";`, or give the option \
+         `M{}=import/path`", at.file
     )]
     NoGoPackage {
         /// The file.
         at: Location,
     },
 
-    /// A file that lies where no Go package can lie.
+    /// File with an invalid Go import path.
     #[error("{at}: found the Go import path `{path}`, expected {expected}")]
     GoImportPath {
         /// The path.
         path: String,
-        /// What was expected.
+        /// Description of a valid path.
         expected: &'static str,
-        /// Its `go_package`, or the file.
+        /// Location of `go_package`, or the file.
         at: Location,
     },
 
-    /// A name that no Go package can have.
-    #[error("{at}: found the Go package name `{name}`, expected an identifier that is no keyword")]
+    /// File with an invalid Go package name.
+    #[error(
+        "{at}: found the Go package name `{name}`, expected an identifier that is not a keyword"
+    )]
     GoPackageName {
         /// The name.
         name: String,
-        /// Its `go_package`, or the file.
+        /// Location of `go_package`, or the file.
         at: Location,
     },
 
-    /// Two files of one Go package that disagree on its name.
-    #[error("{at}: Go package `{path}` is called {second} here, and {first}")]
+    /// Two files of one Go package with different package names.
+    #[error("{at}: Go package `{path}` is called {second} here, but {first}")]
     GoPackageNames {
         /// The import path.
         path: String,
-        /// The name that came first, with its place.
+        /// First name, with its location.
         first: String,
-        /// The name that came second.
+        /// Second name.
         second: String,
-        /// Its `go_package`, or the file.
+        /// Location of `go_package`, or the file.
         at: Location,
     },
 
-    /// A file that would lie outside of the output folder.
+    /// Output file outside of the output folder.
     #[error(
-        "{at}: `{file}` does not lie in the output folder; `paths=source_relative` puts files beside their .proto"
+        "{at}: `{file}` is outside of the output folder; `paths=source_relative` puts files beside their .proto"
     )]
     GoOutside {
         /// The output file.
         file: String,
-        /// Its `go_package`, or the file.
+        /// Location of `go_package`, or the file.
         at: Location,
     },
 
-    /// A file that would lie outside of the module.
-    #[error("{at}: `{file}` does not lie in module `{module}`, which the option `module` names")]
+    /// Output file outside of the module.
+    #[error("{at}: `{file}` is outside of module `{module}`, which the option `module` names")]
     GoOutsideModule {
         /// The output file.
         file: String,
         /// The module.
         module: String,
-        /// Its `go_package`, or the file.
+        /// Location of `go_package`, or the file.
         at: Location,
     },
 
-    /// Two files that would become one.
-    #[error("{at}: `{output}` is what {other} becomes, too")]
+    /// Two `.proto` files with the same output file.
+    #[error("{at}: the output file `{output}` is also that of {other}")]
     GoSameFile {
         /// The output file.
         output: String,
@@ -224,18 +228,20 @@ pub enum Error {
         at: Location,
     },
 
-    /// A name of which nothing is left in Rust: underscores alone.
+    /// Name without letters and digits, of which no Rust name can be made.
     #[error("{at}: {what} has no letter or digit, so it has no name in Rust")]
     NoName {
         /// `message _`.
         what: String,
-        /// Where it is declared.
+        /// Location of the declaration.
         at: Location,
     },
 
-    /// A map of enums after whose name prost would call functions `get_r#type` and `insert_r#type`.
+    /// Map of enums named by a Rust keyword.
+    ///
+    /// prost would name functions `get_r#type` and `insert_r#type` after the field.
     #[error(
-        "{at}: {what} is a map of enums, which cannot be called by the keyword `{rust}` in Rust"
+        "{at}: {what} is a map of enums, whose name cannot be the Rust keyword `{rust}`; rename the field"
     )]
     KeywordMap {
         /// `field Order.type`.
@@ -246,38 +252,38 @@ pub enum Error {
         at: Location,
     },
 
-    /// A type of a file that was not named on the command line.
+    /// Type of a file that is not generated.
     #[error(
         "{at}: {user} uses {name} of {file}, which is not generated: name that file too, or give an extern_path"
     )]
     NotGenerated {
-        /// `field Order.item`, `method Kitchen.Cook`.
+        /// User of the type: `field Order.item`, `method Kitchen.Cook`.
         user: String,
         /// The type's full name.
         name: String,
         /// The file that declares it.
         file: String,
-        /// The user.
+        /// Location of the user.
         at: Location,
     },
 
-    /// A type that nothing generates, with `messages=external`.
+    /// Type without an `extern_path`, with `messages=external`.
     #[error("{at}: {user} uses {name}: messages=external needs an extern_path for it")]
     NotExternal {
-        /// `method Kitchen.Cook`.
+        /// User of the type: `method Kitchen.Cook`.
         user: String,
         /// The type's full name.
         name: String,
-        /// The user.
+        /// Location of the user.
         at: Location,
     },
 
-    /// An error enum that is named by an option and is not there.
+    /// Error enum that an option names and no file declares.
     #[error(
-        "{at}: service {service} names `{name}` as its errors, and neither this file nor those imported have that"
+        "{at}: service {service} names the error enum `{name}`, which neither this file nor its imports declare"
     )]
     ErrorNotFound {
-        /// What the option says.
+        /// Name in the option.
         name: String,
         /// The service.
         service: String,
@@ -285,33 +291,33 @@ pub enum Error {
         at: Location,
     },
 
-    /// Something other than an enum under the name of a service's error enum.
+    /// Message with the name of a service's error enum.
     #[error(
-        "{at}: {name} is the name of service {service}'s errors: found a message, expected an enum"
+        "{at}: {name} is named as the errors of service {service}: found a message, expected an enum"
     )]
     ErrorNotEnum {
         /// The name.
         name: String,
-        /// The service whose errors it would hold.
+        /// Service.
         service: String,
         /// The message.
         at: Location,
     },
 
-    /// An error enum in which no number is left for success.
+    /// Error enum without the value zero, which means success.
     #[error(
         "{at}: error enum {name} of service {service} has no zero value, which stands for no error"
     )]
     ErrorWithoutZero {
         /// The enum.
         name: String,
-        /// The service whose errors it holds.
+        /// Service.
         service: String,
         /// The enum.
         at: Location,
     },
 
-    /// An error enum for which no trait can be implemented.
+    /// Error enum of another crate, for which this crate cannot implement a trait.
     #[error(
         "{at}: error enum {name} is `{rust}`, of another crate: its extern_path must begin with `crate::`"
     )]
@@ -324,31 +330,31 @@ pub enum Error {
         at: Location,
     },
 
-    /// prost-build refused.
+    /// Failure of prost-build.
     #[error("prost-build cannot generate the messages")]
     Messages {
-        /// What it said.
+        /// Error of prost-build.
         source: std::io::Error,
     },
 
-    /// The text that came out is no Rust: a fault of ours.
+    /// Generated text that is not valid Rust: a defect of this plugin.
     #[error("{file}: generated Rust does not parse")]
     Unparsable {
         /// The output file.
         file: String,
-        /// What syn said.
+        /// Error of syn.
         source: syn::Error,
     },
 }
 
 impl Error {
-    /// The error and what caused it, in one line.
+    /// Returns the error and its causes in one line.
     pub fn chain(&self) -> String {
         let causes = std::iter::successors(self.source(), |cause| (*cause).source());
         causes.fold(self.to_string(), |chain, cause| format!("{chain}: {cause}"))
     }
 
-    /// Where the mistake is, if it is in a `.proto`.
+    /// Returns the location of the error, if the error is in a `.proto`.
     pub fn location(&self) -> Option<&Location> {
         match self {
             Self::Malformed { at, .. }

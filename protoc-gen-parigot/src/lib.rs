@@ -1,9 +1,19 @@
-//! The protoc plugin of parigot: services in `.proto` files become stubs for guests, with their messages.
+//! The protoc plugin of parigot: turns the services of `.proto` files into stubs for guests, and
+//! their messages into types.
 //!
-//! Descriptors are lowered to a [`model`], which an emitter for each language prints. Every complaint about a `.proto`
-//! is made while [lowering](lower), and all of them at once; an emitter can no longer fail on one.
+//! The plugin [lowers](lower) descriptors to a [`model`], which the emitter of each language
+//! prints. All checks of a `.proto` are made while lowering, and all errors are reported together.
+//! An emitter never rejects a `.proto`.
 //!
-//! The options stand in [`options`], the names in [`name`], and what both sides of a call must agree on in [`symbol`].
+//! | module | responsibility |
+//! |---|---|
+//! | [`request`] | the decoded `CodeGeneratorRequest` |
+//! | [`options`] | the parameters of a run, `--parigot_opt` |
+//! | [`name`] | the spelling of names in Rust and Go |
+//! | [`symbol`] | the identities that both sides of a call must agree on: names and schema hashes |
+//! | [`lower`] | descriptors to model, with all checks |
+//! | [`model`] | plain data between lowering and printing |
+//! | [`rust`], [`go`] | the emitters |
 
 pub mod error;
 pub mod go;
@@ -23,11 +33,14 @@ pub use crate::output::{OutputFile, VERSION};
 pub use crate::protos::{OPTIONS_PROTO_NAME, PROTOS};
 pub use crate::request::Request;
 
-/// Everything between the two pipes: reads no clock, environment or file, so equal requests give equal bytes.
+/// Generates the files that a request asks for.
+///
+/// The function reads no clock, environment or file, so equal requests give equal bytes.
 ///
 /// # Errors
 ///
-/// All that is wrong with the options, else all that is wrong with the `.proto` files.
+/// Returns all errors in the options or, if the options are valid, all errors in the `.proto`
+/// files.
 pub fn generate(request: &Request) -> Result<Vec<OutputFile>, Vec<Error>> {
     let options = Options::parse(&request.parameter)?;
     match options.language {

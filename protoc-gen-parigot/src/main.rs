@@ -1,4 +1,5 @@
-//! Two pipes and one call: a request on standard input, a response on standard output.
+//! The plugin as a command: reads a request from standard input and writes the response to standard
+//! output.
 
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -10,9 +11,11 @@ use prost_types::compiler::code_generator_response::{Feature, File};
 use protoc_gen_parigot::{Error, OutputFile, PROTOS, Request, VERSION, generate};
 
 const USAGE: &str = "\
-usage: protoc --parigot_out=DIR [--parigot_opt=OPTION,…] FILE.proto…   with protoc-gen-parigot on the path
+usage: protoc --parigot_out=DIR [--parigot_opt=OPTION,…] FILE.proto…
+           run by protoc, which finds protoc-gen-parigot on the path
        protoc-gen-parigot --version
-       protoc-gen-parigot --write-protos DIR   write the .proto files that others may import, for --proto_path=DIR";
+       protoc-gen-parigot --write-protos DIR
+           write the .proto files that users import below DIR, for --proto_path=DIR";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -61,10 +64,12 @@ fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
             format!("unreadable request: {error}"),
         )
     })?;
-    // That of a large collection has a hundred megabytes, and so has the answer.
+    // The request of a large collection of files takes a hundred megabytes, as does the response:
+    // the two are not held at the same time.
     drop(bytes);
     let response = response(generate(&request)).encode_to_vec();
-    // One message after another is both of them, and prost's has no room for these.
+    // prost's `CodeGeneratorResponse` has no fields for editions. Concatenated messages merge when
+    // they are decoded, so a second message adds these fields.
     let editions = Editions {
         minimum: EDITION_PROTO2,
         maximum: EDITION_2024,
@@ -75,7 +80,7 @@ fn run(mut input: impl Read, mut output: impl Write) -> io::Result<()> {
     output.flush()
 }
 
-/// The editions that are supported, as fields of a `CodeGeneratorResponse`.
+/// Supported editions, as fields of a `CodeGeneratorResponse`.
 #[derive(Clone, Copy, PartialEq, Message)]
 struct Editions {
     #[prost(int32, tag = "3")]
@@ -86,7 +91,7 @@ struct Editions {
 
 const EDITION_PROTO2: i32 = 998;
 const EDITION_2024: i32 = 1001;
-/// `FEATURE_SUPPORTS_EDITIONS`
+/// Value of `FEATURE_SUPPORTS_EDITIONS`.
 const EDITIONS: u64 = 2;
 
 fn response(result: Result<Vec<OutputFile>, Vec<Error>>) -> CodeGeneratorResponse {

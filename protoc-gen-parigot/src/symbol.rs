@@ -1,17 +1,21 @@
-//! What both sides of a call must agree on, whatever language they are written in.
+//! Identities that both sides of a call must agree on, whatever their languages.
 //!
-//! - A service is known by its full name: `greeting.v1.Greeting`; without a package, `Greeting`. No leading dot.
-//! - A method is known by its name in the `.proto`, unchanged: `FetchGreeting`. Methods are bound by name; their index
-//!   is their place in the service, and means something to one side only.
-//! - A schema is known by its hash: 64-bit FNV-1a over the UTF-8 bytes of a canonical text. Equal hashes mean that both
-//!   sides were generated from the same rpcs and the same messages, field by field. Comments, options, the order of
-//!   declarations and the files that hold them do not count, nor do methods that stream, which are left out everywhere.
+//! - A service is identified by its full name: `greeting.v1.Greeting`, or `Greeting` without a
+//!   package. The name has no leading dot.
+//! - A method is identified by its name in the `.proto`, unchanged: `FetchGreeting`. Methods are
+//!   bound by name. A method's index is its position in the service and has a meaning on one side
+//!   only.
+//! - A schema is identified by its hash: 64-bit FNV-1a over the UTF-8 bytes of a canonical text.
+//!   Equal hashes mean that both sides were generated from the same rpcs and the same messages,
+//!   field by field. Comments, options, the order of declarations and the files that contain the
+//!   declarations do not affect the hash. Methods that stream do not either: they are left out
+//!   everywhere.
 //!
 //! # The canonical text of a schema
 //!
-//! Lines, each ended by `\n`: the version of this form, the service, its methods by name, its error enum if it has one,
-//! then every message and enum that these reach, by full name, with fields and values by number (equal numbers by
-//! name).
+//! The text consists of lines, each ended by `\n`: the version of this form, the service, its
+//! methods by name, and its error enum if the service has one. Then follows every message and enum
+//! reachable from these, by full name, with fields and values by number (equal numbers by name).
 //!
 //! ```text
 //! schema 1
@@ -30,14 +34,15 @@
 //! …
 //! ```
 //!
-//! A field is its number, name, label and type. The label is `singular`, `optional` (presence is kept), `required`,
-//! `repeated`, or `oneof:` with the oneof's name. The type is a scalar's name or a full name, with `group ` before it
-//! for a group; a map is the repeated message that it is on the wire.
+//! A field is written as number, name, label and type. The label is `singular`, `optional`
+//! (presence is kept), `required`, `repeated`, or `oneof:` with the name of the oneof. The type is
+//! the name of a scalar or a full name, with `group ` before it for a group. A map is written as
+//! the repeated message that encodes it on the wire.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-/// The full name of something in a package: `greeting.v1.Greeting`.
+/// Returns the full name of a declaration in a package: `greeting.v1.Greeting`.
 pub fn full_name(package: &str, name: &str) -> String {
     if package.is_empty() {
         name.to_owned()
@@ -46,14 +51,14 @@ pub fn full_name(package: &str, name: &str) -> String {
     }
 }
 
-/// A service and all that its messages hold.
+/// A service and every type that its messages contain.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Schema {
-    /// The service's full name.
+    /// Full name of the service.
     pub service: String,
-    /// Method to request and response.
+    /// Request and response of each method, by the method's name.
     pub methods: BTreeMap<String, (String, String)>,
-    /// The full name of its error enum.
+    /// Full name of the error enum.
     pub error: Option<String>,
     /// Every reachable message and enum, by full name.
     pub types: BTreeMap<String, TypeSchema>,
@@ -62,19 +67,19 @@ pub struct Schema {
 /// A message's fields or an enum's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TypeSchema {
-    /// Number, name, label, type.
+    /// Fields: number, name, label and type.
     Message(BTreeSet<(i32, String, String, String)>),
-    /// Number, name.
+    /// Values: number and name.
     Enum(BTreeSet<(i32, String)>),
 }
 
 impl Schema {
-    /// The hash of [`Schema::text`].
+    /// Returns the hash of [`Schema::text`].
     pub fn hash(&self) -> u64 {
         fnv1a(self.text().as_bytes())
     }
 
-    /// The canonical text.
+    /// Returns the canonical text.
     pub fn text(&self) -> String {
         let mut text = format!("schema 1\nservice {}\n", self.service);
         for (name, (request, response)) in &self.methods {
@@ -110,10 +115,10 @@ impl TypeSchema {
 }
 
 fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
-    writeln!(text, "{line}").expect("a String takes any text");
+    writeln!(text, "{line}").expect("writing to a String must succeed");
 }
 
-/// 64-bit FNV-1a.
+/// Returns the 64-bit FNV-1a hash of bytes.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
@@ -138,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_sorted_and_spelled_as_documented() {
+    fn the_schema_text_is_sorted() {
         let fields = [(2, "b", "singular", "string"), (1, "a", "repeated", "p.E")];
         let fields =
             fields.map(|(number, name, label, ty)| (number, name.into(), label.into(), ty.into()));

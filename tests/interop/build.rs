@@ -14,7 +14,8 @@ fn main() {
     println!("cargo::rerun-if-changed=../golden");
     println!("cargo::rerun-if-changed=../../protoc-gen-parigot/proto");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    let (mut modules, mut cases) = (String::new(), String::new());
+    let mut modules = String::new();
+    let mut cases = String::new();
     for case in corpus::cases()
         .into_iter()
         .filter(|case| corpus::reason(corpus::NOT_TRIED, case).is_none())

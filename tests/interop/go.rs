@@ -107,7 +107,11 @@ impl Module {
         }
         let well_known =
             protoc_bin_vendored::include_path().expect("the well-known types are vendored");
-        for include in [&folder, &well_known, &golden().join("../../protoc-gen-parigot/proto")] {
+        for include in [
+            &folder,
+            &well_known,
+            &golden().join("../../protoc-gen-parigot/proto"),
+        ] {
             protoc.arg(format!("--proto_path={}", include.display()));
         }
         run(protoc.args(&protos));

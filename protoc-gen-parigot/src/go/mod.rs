@@ -1,6 +1,7 @@
-//! The Go emitter: a file for each `.proto` that has services, beside that of protoc-gen-go.
+//! The Go emitter: writes a file for each `.proto` with services, beside the file of protoc-gen-go.
 //!
-//! A file is text, of the template `templates/go/stubs.go.txt`; what is worked out for it is worked out here.
+//! The template `templates/go/stubs.go.txt` prints a file. This module computes all values that the
+//! template prints.
 
 mod doc;
 
@@ -14,7 +15,7 @@ use crate::output::{OutputFile, VERSION};
 
 /// Prints all files.
 pub fn emit(files: &[GoFile]) -> Vec<OutputFile> {
-    // A template's last line feed is not printed.
+    // askama removes the last line feed of a template.
     let content = |file| Stubs::new(file).to_string() + "\n";
     files
         .iter()
@@ -25,7 +26,7 @@ pub fn emit(files: &[GoFile]) -> Vec<OutputFile> {
         .collect()
 }
 
-/// One file, as its template sees it.
+/// Data of one file, for the template.
 #[derive(Template)]
 #[template(path = "go/stubs.go.txt", escape = "none")]
 struct Stubs<'a> {
@@ -37,16 +38,16 @@ struct Stubs<'a> {
 struct ServiceStubs<'a> {
     service: &'a GoService,
     docs: Vec<String>,
-    /// The parts of a string literal.
+    /// Parts of a string literal.
     descriptors: Vec<String>,
     methods: Vec<MethodStubs<'a>>,
 }
 
 struct MethodStubs<'a> {
     method: &'a GoMethod,
-    /// Of the method to implement.
+    /// Documentation of the method to implement.
     docs: Vec<String>,
-    /// Of the method to call.
+    /// Documentation of the method to call.
     client_docs: Vec<String>,
     budget_ms: Option<u128>,
     deadline_ms: Option<u128>,
@@ -108,7 +109,8 @@ impl<'a> MethodStubs<'a> {
             )
         };
         let in_ms = |time: Duration| Some(time.as_millis()).filter(|ms| *ms > 0);
-        let (budget_ms, deadline_ms) = (in_ms(rpc.budget), in_ms(rpc.deadline));
+        let budget_ms = in_ms(rpc.budget);
+        let deadline_ms = in_ms(rpc.deadline);
         Self {
             method,
             docs: docs("answers"),
@@ -119,23 +121,24 @@ impl<'a> MethodStubs<'a> {
     }
 }
 
-/// What tools look for where something is deprecated.
+/// Returns the paragraph by which Go tools recognise a deprecated declaration.
 fn deprecation(deprecated: bool, file: &GoFile) -> Option<String> {
     deprecated.then(|| format!("Deprecated: Marked as deprecated in {}.", file.source))
 }
 
-/// What is said of methods that stream.
+/// Returns the documentation that lists methods left out.
 fn left_out(streams: &[Rpc]) -> Option<String> {
     let names: Vec<_> = streams.iter().map(|rpc| rpc.proto.as_str()).collect();
     (!names.is_empty()).then(|| {
         format!(
-            "Left out, since messages are streamed there: {}.",
+            "Methods left out because they stream: {}.",
             names.join(", ")
         )
     })
 }
 
-/// Bytes as a string literal, in parts that end where a line would: descriptors have a line feed at the start of most fields.
+/// Returns bytes as a string literal in parts, each ending with a line feed. In descriptors most
+/// fields begin with the byte of a line feed.
 fn literal(bytes: &[u8]) -> Vec<String> {
     bytes
         .split_inclusive(|byte| *byte == b'\n')

@@ -1,4 +1,5 @@
-//! Takes the names of packages, messages and enums, and of what prost makes of them.
+//! Claims the Rust names of packages, messages and enums, and of the items that prost generates for
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +13,12 @@ use super::source::{ByPackage, Item, Node, Source, is_map_entry, oneof_of, type_
 use crate::error::Error;
 use crate::{name, symbol};
 
-/// Takes the names of all that is generated, save services.
-pub(super) fn all(packages: &ByPackage<'_>, index: &Index<'_>, errors: &mut Vec<Error>) -> Names {
+/// Claims the names of everything that is generated, except services.
+pub(super) fn claim_all(
+    packages: &ByPackage<'_>,
+    index: &Index<'_>,
+    errors: &mut Vec<Error>,
+) -> Names {
     let mut names = Names::default();
     claim_packages(packages, &mut names, errors);
     for source in packages.values().flatten() {
@@ -24,7 +29,7 @@ pub(super) fn all(packages: &ByPackage<'_>, index: &Index<'_>, errors: &mut Vec<
                 index,
             };
             for claim in named.claims() {
-                errors.extend(names.take(claim, source.location(&item.path)).err());
+                errors.extend(names.claim(claim, source.location(&item.path)).err());
             }
             errors.extend(named.check_map().err());
         }
@@ -32,15 +37,13 @@ pub(super) fn all(packages: &ByPackage<'_>, index: &Index<'_>, errors: &mut Vec<
     names
 }
 
-/// A package takes its whole path, and a module's name in each package around it.
+/// Claims the path of each package, and the name of its module in each package around it.
 fn claim_packages(packages: &ByPackage<'_>, names: &mut Names, errors: &mut Vec<Error>) {
     let mut paths = BTreeMap::new();
     let mut children = BTreeSet::new();
     for (package, sources) in packages {
-        let (what, at) = (
-            format!("package {package}"),
-            sources[0].location(&[field_number::PACKAGE]),
-        );
+        let what = format!("package {package}");
+        let at = sources[0].location(&[field_number::PACKAGE]);
         let Some(modules) = name::modules(package) else {
             errors.push(Error::NoName { what, at });
             continue;
@@ -56,7 +59,7 @@ fn claim_packages(packages: &ByPackage<'_>, names: &mut Names, errors: &mut Vec<
                     rust: Some(modules[depth].clone()),
                     what: what.clone(),
                 };
-                errors.extend(names.take(claim, at.clone()).err());
+                errors.extend(names.claim(claim, at.clone()).err());
             }
         }
         if let Some(other) = paths.insert(modules.clone(), (what.clone(), at.clone())) {
@@ -65,14 +68,14 @@ fn claim_packages(packages: &ByPackage<'_>, names: &mut Names, errors: &mut Vec<
     }
 }
 
-/// The packages around a package, outermost first: for `a.b`, none at all and `a`.
+/// Returns the packages around a package, outermost first: for `a.b`, the root package and `a`.
 fn parents(package: &str) -> impl Iterator<Item = &str> {
     let root = (!package.is_empty()).then_some("");
     root.into_iter()
         .chain(package.match_indices('.').map(|(dot, _)| &package[..dot]))
 }
 
-/// Whether prost gives names to an item: to all but map entries, and what is in them.
+/// Returns true if prost names the item: all items except map entries and their fields.
 fn is_named(item: &Item<'_>, index: &Index<'_>) -> bool {
     let owner = match item.node {
         Node::Message(_) | Node::Enum(_) => index.get(&item.full_name()),
@@ -86,7 +89,7 @@ fn is_named(item: &Item<'_>, index: &Index<'_>) -> bool {
     })
 }
 
-/// An item whose names are wanted.
+/// Item whose names are claimed.
 struct NamedItem<'a> {
     source: &'a Source<'a>,
     item: &'a Item<'a>,
@@ -94,13 +97,13 @@ struct NamedItem<'a> {
 }
 
 impl NamedItem<'_> {
-    /// The names that prost gives to it.
+    /// Returns the names that prost gives to the item.
     fn claims(&self) -> Vec<Claim> {
         let name = self.item.name();
         match self.item.node {
             Node::Message(message) => self.message(message),
             Node::Enum(_) => vec![self.claim(Scope::Module, name::camel(name))],
-            // prost leaves it out.
+            // prost generates no variant for an alias.
             Node::Alias(_) => Vec::new(),
             Node::Value(_, parent) => {
                 vec![self.claim(Scope::Variants, name::variant(parent.name(), name))]
@@ -146,7 +149,7 @@ impl NamedItem<'_> {
         claims
     }
 
-    /// A field, and the functions that prost adds for it.
+    /// Returns the names of a field and of the functions that prost adds for the field.
     fn field(&self, field: &FieldDescriptorProto) -> Vec<Claim> {
         let mut claims = vec![self.claim(Scope::Fields, name::snake(field.name()))];
         let Some(name) = name::snake(field.name()) else {
@@ -176,7 +179,7 @@ impl NamedItem<'_> {
         claims
     }
 
-    /// Refuses a map whose functions prost cannot name.
+    /// Rejects a map whose functions prost cannot name.
     fn check_map(&self) -> Result<(), Error> {
         let Node::Field(field, _) = self.item.node else {
             return Ok(());
@@ -204,7 +207,7 @@ impl NamedItem<'_> {
     }
 }
 
-/// A oneof's type, which prost calls differently if a nested type has that name.
+/// Returns the name of a oneof's type, which prost changes if a nested type has that name.
 fn oneof_type(oneof: &str, parent: &DescriptorProto) -> Option<String> {
     let name = name::camel(oneof)?;
     let messages = parent.nested_type.iter().map(DescriptorProto::name);
@@ -213,7 +216,7 @@ fn oneof_type(oneof: &str, parent: &DescriptorProto) -> Option<String> {
     Some(if taken { name + "OneOf" } else { name })
 }
 
-/// Whether prost makes a module for what is declared in a message.
+/// Returns true if prost generates a module for declarations in a message.
 fn has_module(message: &DescriptorProto) -> bool {
     let nested = message
         .nested_type

@@ -1,9 +1,9 @@
-//! Comments as `protoc` hands them over, made fit to be printed anywhere.
+//! Comments from `protoc`, cleaned so that any emitter can print them.
 
-/// The lines of several comments, with an empty line between each two.
+/// Returns the lines of several comments, with an empty line between two comments.
 ///
-/// The indentation that all lines of a comment share is gone, as are empty lines at the ends; what would move the
-/// cursor or turn the direction of writing is spelled out.
+/// The function removes the indentation that all lines of a comment share, and empty lines at both
+/// ends. Characters that move the cursor or change the writing direction are spelled out.
 pub(super) fn lines<'a>(comments: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut lines = Vec::new();
     for comment in comments {
@@ -17,9 +17,9 @@ pub(super) fn lines<'a>(comments: impl IntoIterator<Item = &'a str>) -> Vec<Stri
 }
 
 fn clean(comment: &str) -> String {
-    // A mark at the very beginning is what an editor left there.
+    // An editor may have left a byte-order mark at the beginning.
     let comment = comment.strip_prefix('\u{feff}').unwrap_or(comment);
-    // `protoc` would take a comment of anybody's for a place at which other plugins may put code.
+    // `protoc` would treat this text in a comment as a place where other plugins insert code.
     let comment = comment.replace("@@protoc_insertion_point", "@ @protoc_insertion_point");
     visible(
         &comment
@@ -29,10 +29,11 @@ fn clean(comment: &str) -> String {
     )
 }
 
-/// Text in which every character but the line ends is seen: others are spelled out, as `U+202E`.
+/// Returns text without invisible characters other than line ends: each is spelled out, as
+/// `U+202E`.
 ///
-/// What joins letters, or says how a sign is drawn, stays behind a letter or sign of no ASCII, where it belongs: one, so
-/// that nothing can be written in them.
+/// A joiner or variation selector stays if it follows a visible non-ASCII character, where it is
+/// meaningful. Only one stays, so that a sequence of them cannot encode text.
 pub(super) fn visible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
     let mut before = '\n';
@@ -53,8 +54,9 @@ fn is_joiner(c: char) -> bool {
     matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe0e}' | '\u{fe0f}')
 }
 
-/// What has no width, ends a line for some readers only, or turns the direction of writing: with these a line reads
-/// differently from what a compiler reads. Unicode calls most of them `Default_Ignorable_Code_Point`.
+/// Returns true for characters that have no width, end a line only for some readers, or change the
+/// writing direction. With these, a line reads differently from what the compiler reads. Most of
+/// them are `Default_Ignorable_Code_Point` in Unicode.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -81,7 +83,7 @@ fn is_invisible(c: char) -> bool {
 }
 
 fn dedent(comment: &str) -> Vec<String> {
-    // The second star of `/**` is no text.
+    // The second star of `/**` is not text.
     let comment = comment
         .strip_prefix('*')
         .filter(|rest| rest.starts_with('\n'))
@@ -116,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn shared_indentation_and_empty_ends_go() {
+    fn shared_indentation_and_empty_ends_are_removed() {
         check(&["\n One.\n   Two.\n\n", ""], &["One.", "  Two."]);
         check(
             &["     all of it\n\n     is indented\n"],
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_moves_the_cursor_is_spelled_out() {
+    fn control_characters_are_spelled_out() {
         check(&["a\rb\r\nc\td"], &["a", "b", "c    d"]);
         check(&["x\u{202e}y\u{7}\0"], &["xU+202EyU+0007U+0000"]);
         check(
@@ -142,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_an_insertion_point() {
+    fn no_comment_is_an_insertion_point() {
         check(
             &["@@protoc_insertion_point(module)"],
             &["@ @protoc_insertion_point(module)"],
@@ -150,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_seen_is_spelled_out() {
+    fn invisible_characters_are_spelled_out() {
         check(
             &["\u{feff}a\u{feff}b\u{200b}c\u{e0041}"],
             &["aU+FEFFbU+200BcU+E0041"],

@@ -1,8 +1,11 @@
-//! How messages hold each other: which fields are boxed, and which messages can be copied or compared in full.
+//! Containment of messages: which fields are boxed, and which messages derive `Copy` and `Eq`.
 //!
-//! prost-build would find this out by itself, but along every way from each field: where messages share what they hold,
-//! that takes time without end. It also overlooks that a group can hold what it lies in, and that a message which holds others
-//! twice, and these others twice, soon is too large for any machine.
+//! prost-build would compute this along every path from each field, which takes exponential time if
+//! messages share the messages they contain. prost-build also misses two cases:
+//!
+//! - a group may contain the message that declares it;
+//! - a message that contains others twice, each of which contains others twice, soon exceeds any
+//!   memory.
 
 use std::collections::BTreeMap;
 
@@ -14,10 +17,11 @@ use prost_types::field_descriptor_proto::{Label, Type};
 use super::index::Index;
 use super::source::type_name;
 
-/// A message that takes more than this by itself is boxed where it is held: whatever holds it is moved about, too.
+/// Size above which a message is boxed in its container, which would otherwise be expensive to
+/// move.
 const UNBOXED_BYTES_MAX: u64 = 16 << 10;
 
-/// What a message derives besides what all of them do.
+/// Traits that a message derives besides those that all messages derive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Derives {
     pub(super) copy: bool,
@@ -38,12 +42,13 @@ impl Derives {
     }
 }
 
-/// All messages of a request, by how they hold each other.
+/// Containment of all messages of a request.
 pub(super) struct Containment<'a> {
-    /// A number for each message; those that hold each other have the same.
+    /// Number of the strongly connected component of each message: messages that contain each other
+    /// have the same number.
     components: BTreeMap<&'a str, usize>,
     derives: BTreeMap<&'a str, Derives>,
-    /// How much each message takes without what it has boxed, or a little more.
+    /// Upper estimate of the size of each message in bytes, without boxed contents.
     bytes: BTreeMap<&'a str, u64>,
 }
 
@@ -59,12 +64,12 @@ impl<'a> Containment<'a> {
             .map(|(name, message)| (name, &message.field[..]))
             .collect();
         for (name, fields) in &fields {
-            for held in fields
+            for contained in fields
                 .iter()
-                .filter_map(held)
-                .filter_map(|held| nodes.get(held))
+                .filter_map(contained)
+                .filter_map(|contained| nodes.get(contained))
             {
-                graph.add_edge(nodes[name], *held, ());
+                graph.add_edge(nodes[name], *contained, ());
             }
         }
         let mut containment = Self {
@@ -72,7 +77,8 @@ impl<'a> Containment<'a> {
             derives: BTreeMap::new(),
             bytes: BTreeMap::new(),
         };
-        // Each component comes after those that it holds.
+        // Kosaraju's algorithm returns a component after the components that it contains, so their
+        // properties are known.
         for (component, members) in kosaraju_scc(&graph).into_iter().enumerate() {
             containment
                 .components
@@ -97,19 +103,19 @@ impl<'a> Containment<'a> {
         containment
     }
 
-    /// Whether a field of `owner` holds, however deep, what it lies in, or much.
+    /// Returns true if a field of `owner` contains `owner`, however deep, or a large message.
     pub(super) fn is_boxed(&self, owner: &str, field: &FieldDescriptorProto) -> bool {
-        let is_large = |held: &str| {
+        let is_large = |contained: &str| {
             self.bytes
-                .get(held)
+                .get(contained)
                 .is_some_and(|bytes| *bytes > UNBOXED_BYTES_MAX)
         };
-        held(field).is_some_and(|held| {
-            self.components.get(owner) == self.components.get(held) || is_large(held)
+        contained(field).is_some_and(|contained| {
+            self.components.get(owner) == self.components.get(contained) || is_large(contained)
         })
     }
 
-    /// What a message of those fields takes: of a oneof the largest variant.
+    /// Returns the size of a message with these fields. Of a oneof, the largest variant counts.
     fn bytes_of(&self, name: &str, fields: &[FieldDescriptorProto]) -> u64 {
         let mut bytes = 0;
         let mut oneofs = BTreeMap::new();
@@ -126,18 +132,18 @@ impl<'a> Containment<'a> {
         bytes + oneofs.into_values().sum::<u64>()
     }
 
-    /// What a field takes on a machine of 64 bits, with what says that it is not set.
+    /// Returns the size of a field on a 64-bit machine, including the marker of an unset field.
     fn field_bytes(&self, owner: &str, field: &FieldDescriptorProto) -> u64 {
         const SCALAR: u64 = 16;
         const VECTOR: u64 = 32;
-        match held(field) {
+        match contained(field) {
             Some(_) if self.is_boxed(owner, field) => SCALAR,
-            Some(held) => 8 + self.bytes.get(held).copied().unwrap_or(VECTOR),
+            Some(contained) => 8 + self.bytes.get(contained).copied().unwrap_or(VECTOR),
             None => VECTOR,
         }
     }
 
-    /// What the message of that name derives.
+    /// Returns the traits that a message derives.
     pub(super) fn derives(&self, full_name: &str) -> Derives {
         self.derives
             .get(full_name)
@@ -145,7 +151,7 @@ impl<'a> Containment<'a> {
             .unwrap_or(Derives::NONE)
     }
 
-    /// What a field lets its message derive, as prost-build has it.
+    /// Returns the traits that a field allows its message to derive, by the rules of prost-build.
     fn field_derives(&self, owner: &str, field: &FieldDescriptorProto) -> Derives {
         let repeated = field.label() == Label::Repeated;
         match field.r#type() {
@@ -168,8 +174,8 @@ impl<'a> Containment<'a> {
     }
 }
 
-/// The message that lies in a field itself, and not in a vector of it.
-fn held(field: &FieldDescriptorProto) -> Option<&str> {
+/// Returns the message that a field contains directly, not in a vector.
+fn contained(field: &FieldDescriptorProto) -> Option<&str> {
     let lies_within =
         matches!(field.r#type(), Type::Message | Type::Group) && field.label() != Label::Repeated;
     type_name(field).filter(|_| lies_within)

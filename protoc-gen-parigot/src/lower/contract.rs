@@ -1,4 +1,4 @@
-//! Services as they are in every language: what stands in the `.proto`, with its options read and its errors found.
+//! Language-independent lowering of services: options are read, and error enums are found.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::options::Streaming;
 use crate::request::extra;
 use crate::symbol;
 
-/// A service, where it stands.
+/// Service with the file that declares it.
 pub(super) struct DeclaredService<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) descriptor: &'a ServiceDescriptorProto,
     path: Vec<i32>,
-    /// What prost's descriptor has no field for.
+    /// Fields that prost's descriptor does not have.
     extra: extra::ServiceExtra,
 }
 
 impl<'a> DeclaredService<'a> {
-    /// The services of a file.
+    /// Returns the services of a file.
     pub(super) fn all(source: &'a Source<'a>) -> impl Iterator<Item = Self> {
         let services = numbered(&[], field_number::SERVICE, &source.file.service).enumerate();
         services.map(move |(index, (path, descriptor))| {
@@ -51,7 +51,8 @@ impl<'a> DeclaredService<'a> {
         self.source.location(&self.path)
     }
 
-    /// What the service is in every language, and its methods. Mistakes go to `errors`.
+    /// Returns the contract of the service, and its methods without those that stream. Adds errors
+    /// to `errors`.
     pub(super) fn contract(
         &self,
         index: &Index<'_>,
@@ -60,12 +61,12 @@ impl<'a> DeclaredService<'a> {
     ) -> (Contract, Vec<Rpc>) {
         let (streams, mut methods): (Vec<_>, Vec<_>) = self.rpcs().partition(Rpc::streams);
         if streaming == Streaming::Refuse {
-            errors.extend(streams.iter().map(|rpc| self.refuse_stream(rpc)));
+            errors.extend(streams.iter().map(|rpc| self.streaming_error(rpc)));
         }
         (0..)
             .zip(&mut methods)
             .for_each(|(index, method)| method.index = index);
-        let error = self.error(index).unwrap_or_else(|error| {
+        let error = self.error_enum(index).unwrap_or_else(|error| {
             errors.push(error);
             None
         });
@@ -139,7 +140,7 @@ impl<'a> DeclaredService<'a> {
         }
     }
 
-    fn refuse_stream(&self, rpc: &Rpc) -> Error {
+    fn streaming_error(&self, rpc: &Rpc) -> Error {
         let what = match (rpc.streams_requests, rpc.streams_responses) {
             (true, true) => "request and response",
             (true, false) => "request",
@@ -157,16 +158,14 @@ impl<'a> DeclaredService<'a> {
         format!("{}.{}", self.descriptor.name(), rpc.proto)
     }
 
-    /// The full name of the enum that holds the service's errors.
-    fn error(&self, index: &Index<'_>) -> Result<Option<String>, Error> {
+    /// Returns the full name of the error enum.
+    fn error_enum(&self, index: &Index<'_>) -> Result<Option<String>, Error> {
         let Some(ty) = self.error_type(index)? else {
             return Ok(None);
         };
-        let (name, service, at) = (
-            ty.item.full_name(),
-            self.descriptor.name().to_owned(),
-            ty.source.location(&ty.item.path),
-        );
+        let name = ty.item.full_name();
+        let service = self.descriptor.name().to_owned();
+        let at = ty.source.location(&ty.item.path);
         match ty.item.node {
             Node::Enum(item) if item.value.iter().any(|value| value.number() == 0) => {
                 Ok(Some(name))
@@ -176,7 +175,7 @@ impl<'a> DeclaredService<'a> {
         }
     }
 
-    /// What its option names, else what has the name of its errors.
+    /// Returns the type that the option names, else the type whose name fits the service.
     fn error_type<'t>(&self, index: &Index<'t>) -> Result<Option<TypeEntry<'t>>, Error> {
         let named = self.extra.options().error;
         if named.is_empty() {
@@ -196,7 +195,7 @@ impl<'a> DeclaredService<'a> {
         })
     }
 
-    /// The full names that a type may have which is called `name` here, from the service outwards.
+    /// Returns the full names that `name` may refer to, from the scope of the service outwards.
     fn candidates<'n>(&self, name: &'n str) -> impl Iterator<Item = String> + use<'n> {
         let scope = symbol::full_name(self.package(), self.descriptor.name());
         let (absolute, scopes) = match name.strip_prefix('.') {

@@ -1,4 +1,4 @@
-//! What a running guest can tell of a service: descriptors of the service and of all that it reaches, and nothing else.
+//! Descriptors that a running guest can report: the service and the types that it reaches.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +13,11 @@ use super::source::{Source, type_name};
 use crate::model::Rpc;
 use crate::symbol::full_name;
 
-/// An encoded `FileDescriptorSet`: the service with these methods, and the types of these names.
+/// Returns an encoded `FileDescriptorSet` of the service with these methods, and of the types with
+/// these names.
 ///
-/// It has neither comments nor custom options. Imported files stand before those that import them.
+/// The set contains neither comments nor custom options. Imported files precede the files that
+/// import them.
 pub(super) fn of_service<'a>(
     source: &Source<'_>,
     service: &ServiceDescriptorProto,
@@ -41,7 +43,8 @@ pub(super) fn of_service<'a>(
     .encode_to_vec()
 }
 
-/// The files in the order of their names, except that those go first which others import.
+/// Returns the files in the order of their names, except that imported files come first. The loop
+/// keeps its own stack, because imports of a malformed request may be deep or cyclic.
 fn imported_first(files: &BTreeMap<String, FileDescriptorProto>) -> Vec<FileDescriptorProto> {
     let mut entered = BTreeSet::new();
     let mut ordered = Vec::new();
@@ -103,7 +106,7 @@ fn file_of(type_name: &str, index: &Index<'_>) -> Option<String> {
     Some(ty.source.file.name().to_owned())
 }
 
-/// The types that the fields of a message name, and those of the messages in it.
+/// Adds the types of the fields of a message, and of the messages in it.
 fn types_of<'m>(message: &'m DescriptorProto, named: &mut BTreeSet<&'m str>) {
     named.extend(message.field.iter().filter_map(type_name));
     message
@@ -112,7 +115,7 @@ fn types_of<'m>(message: &'m DescriptorProto, named: &mut BTreeSet<&'m str>) {
         .for_each(|nested| types_of(nested, named));
 }
 
-/// Messages that are reached, whole, and of those around a type that is reached a shell.
+/// Keeps reached messages whole. A message around a reached type keeps only its name and that type.
 fn trim_messages(
     messages: &[DescriptorProto],
     scope: &str,

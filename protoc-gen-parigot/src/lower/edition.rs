@@ -1,7 +1,9 @@
-//! Files of an edition, told in the syntax that says the same: prost knows proto2 and proto3 alone.
+//! Files of an edition, rewritten to the syntax with the same meaning: prost knows only proto2 and
+//! proto3.
 //!
-//! An edition lets each file, message and field choose what a syntax decides for all. What is chosen in practice is what
-//! proto3 has, with some fields `optional`, or what proto2 has. A file whose choices no syntax has together is refused.
+//! An edition lets each file, message and field choose features that a syntax decides for the whole
+//! file. In practice files choose the features of proto3, with some fields `optional`, or the
+//! features of proto2. Files that combine features which no syntax has together are rejected.
 
 use std::borrow::Cow;
 
@@ -14,19 +16,19 @@ use super::field_number::{FIELD, MESSAGE_TYPE, NESTED_TYPE, SYNTAX};
 use crate::request::Request;
 use crate::request::extra::{self, Features};
 
-/// A file as it is lowered, and what of its edition no syntax has.
+/// File of proto2 or proto3, and the features of its edition that neither syntax has.
 pub(super) struct PlainFile<'a> {
     pub(super) file: Cow<'a, FileDescriptorProto>,
     pub(super) faults: Vec<Fault>,
 }
 
-/// Something that is not supported, and the way to it.
+/// Unsupported feature, and the path to it.
 pub(super) struct Fault {
     pub(super) path: Vec<i32>,
     pub(super) what: String,
 }
 
-/// The numbers that descriptor.proto has for editions and for what they let choose.
+/// Numbers in descriptor.proto of editions and features.
 const EDITION_2023: i32 = 1000;
 const EDITION_2024: i32 = 1001;
 const EXPLICIT: i32 = 1;
@@ -38,7 +40,7 @@ const PACKED: i32 = 1;
 const LENGTH_PREFIXED: i32 = 1;
 const DELIMITED: i32 = 2;
 
-/// What both editions choose where a file does not.
+/// Default features, which are the same in both editions.
 const DEFAULTS: Features = Features {
     field_presence: EXPLICIT,
     enum_type: OPEN,
@@ -46,7 +48,7 @@ const DEFAULTS: Features = Features {
     message_encoding: LENGTH_PREFIXED,
 };
 
-/// All files, none of them of an edition any more.
+/// Returns all files as proto2 or proto3.
 pub(super) fn plain(request: &Request) -> Vec<PlainFile<'_>> {
     let unknown = extra::FileExtra::default();
     let plain = |file| match request
@@ -90,7 +92,7 @@ fn of_edition<'a>(file: &FileDescriptorProto, extra: &extra::FileExtra) -> Plain
     }
 }
 
-/// Whether something is chosen that proto3 does not have.
+/// Returns true if the file uses a feature that proto3 does not have.
 fn needs_proto2(file: &extra::FileExtra, features: Features) -> bool {
     enums_are_closed(&file.enum_type, features)
         || file
@@ -130,7 +132,7 @@ fn has_default(messages: &[DescriptorProto]) -> bool {
 }
 
 impl Features {
-    /// What is chosen further in goes before.
+    /// Returns the features of an inner element, which override those of the outer one.
     fn overridden_by(self, inner: Features) -> Features {
         let choose = |outer, inner| if inner == 0 { outer } else { inner };
         Features {
@@ -145,15 +147,15 @@ impl Features {
     }
 }
 
-/// Goes through a file and says in each field what its features say.
+/// Walks a file, and replaces features of each field by syntax.
 struct Walk {
-    /// Whether the file becomes one of proto2.
+    /// The file becomes proto2.
     is_proto2: bool,
     faults: Vec<Fault>,
 }
 
 impl Walk {
-    /// The messages in the list that `path` ends with.
+    /// Walks the messages of the list at `path`.
     fn messages(
         &mut self,
         messages: &mut [DescriptorProto],
@@ -248,7 +250,7 @@ impl Walk {
     }
 }
 
-/// The way to an element of the list that `path` ends with.
+/// Returns the path to an element of the list at `path`.
 fn step(path: &[i32], at: usize) -> Vec<i32> {
     [path, &[i32::try_from(at).unwrap_or(i32::MAX)]].concat()
 }
@@ -257,7 +259,7 @@ fn is_message(field: &FieldDescriptorProto) -> bool {
     matches!(field.r#type(), Type::Message | Type::Group)
 }
 
-/// Whether it may be there or not, and neither is a message nor stands in a oneof.
+/// Returns true for a singular field that is neither a message nor part of a oneof.
 fn is_bare(field: &FieldDescriptorProto) -> bool {
     field.label() == Label::Optional && field.oneof_index.is_none() && !is_message(field)
 }

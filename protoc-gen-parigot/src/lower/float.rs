@@ -1,10 +1,12 @@
-//! Defaults of `float` and `double` fields, as `protoc` writes them: others who read a `.proto` write the same numbers in other ways.
+//! Defaults of `float` and `double` fields, as `protoc` writes them. Other parsers of `.proto`
+//! files write the same numbers differently.
 
 use prost_types::field_descriptor_proto::Type;
 
-/// The number that a default is, in the digits that `protoc` would take: as few as bring it back, of two choices.
+/// Returns the digits that `protoc` would write: the shorter of two precisions if it parses to the
+/// same number, else the longer one.
 ///
-/// What is no number stays as it is.
+/// Text that is not a number is returned unchanged.
 pub(super) fn as_protoc_writes(default: &str, r#type: Type) -> String {
     let Ok(number) = default.parse::<f64>() else {
         return default.to_owned();
@@ -17,15 +19,15 @@ pub(super) fn as_protoc_writes(default: &str, r#type: Type) -> String {
     if !number.is_finite() {
         return default.to_owned();
     }
-    let brings_back = |text: &str| match r#type {
+    let round_trips = |text: &str| match r#type {
         Type::Float => text.parse() == Ok(number as f32),
         _ => text.parse() == Ok(number),
     };
     let [short, long] = precisions.map(|precision| general(number, precision));
-    if brings_back(&short) { short } else { long }
+    if round_trips(&short) { short } else { long }
 }
 
-/// What C's `%.{precision}g` prints.
+/// Formats a number as `%.{precision}g` of C does.
 fn general(number: f64, precision: usize) -> String {
     let scientific = format!("{number:.*e}", precision - 1);
     let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));

@@ -1,4 +1,4 @@
-//! Every message and enum of a request by its full name, and where it lies in Rust.
+//! Index of all messages and enums of a request by full name, with their paths in Rust.
 
 use std::collections::BTreeMap;
 
@@ -11,22 +11,22 @@ use crate::model::TypePath;
 use crate::name;
 use crate::options::{MessageSource, RustOptions};
 
-/// The types of a request.
+/// Types of a request.
 pub(super) struct Index<'a> {
     options: &'a RustOptions,
     types: BTreeMap<String, TypeEntry<'a>>,
 }
 
-/// A message or enum.
+/// Message or enum.
 #[derive(Clone, Copy)]
 pub(super) struct TypeEntry<'a> {
     pub(super) source: &'a Source<'a>,
     pub(super) item: &'a Item<'a>,
 }
 
-/// What uses a type.
+/// User of a type, for errors.
 pub(super) struct User<'a> {
-    /// `field Order.item`
+    /// Description: `field Order.item`.
     pub(super) what: String,
     pub(super) package: &'a str,
     pub(super) at: Location,
@@ -48,18 +48,18 @@ impl<'a> Index<'a> {
         self.types.get(full_name).copied()
     }
 
-    /// Where a type is declared that is there.
+    /// Returns the location of a type, which must exist.
     pub(super) fn location(&self, full_name: &str) -> Location {
         let TypeEntry { source, item } = self.types[full_name];
         source.location(&item.path)
     }
 
-    /// The package of a type that is there.
+    /// Returns the package of a type, which must exist.
     pub(super) fn package(&self, full_name: &str) -> &'a str {
         self.types[full_name].source.file.package()
     }
 
-    /// All messages, by their full names.
+    /// Returns all messages with their full names.
     pub(super) fn messages(&self) -> impl Iterator<Item = (&str, &'a DescriptorProto)> {
         self.types
             .iter()
@@ -69,7 +69,7 @@ impl<'a> Index<'a> {
             })
     }
 
-    /// Where an option puts a type that is not generated.
+    /// Returns the path that an `extern_path` gives to a type.
     pub(super) fn extern_path(&self, full_name: &str) -> Option<String> {
         let package = self.get(full_name)?.source.file.package();
         let dotted = format!(".{full_name}");
@@ -83,31 +83,33 @@ impl<'a> Index<'a> {
             .last()?;
         match dotted[end..].strip_prefix('.') {
             None => Some(path.clone()),
-            // What is nested in a type lies in a module of the type's name.
+            // Types nested in a type are in a module with the type's name.
             Some(rest) if end > package.len() + 1 => below(&nested_module(path)?, rest),
             Some(rest) => below(path, rest),
         }
     }
 
-    /// Each type that is not generated, and where it lies.
+    /// Returns each type that is not generated, with its path.
     pub(super) fn extern_paths(&self) -> Vec<(String, String)> {
         let path = |name: &String| Some((format!(".{name}"), self.extern_path(name)?));
         self.types.keys().filter_map(path).collect()
     }
 
-    /// Whether this run makes something of it: a Rust type, or the type of a field if it is a map's entry.
+    /// Returns true if this run generates the type, or the entry of a map as part of a field.
     pub(super) fn is_generated(&self, ty: TypeEntry<'_>) -> bool {
         let prost = self.options.messages == MessageSource::Prost;
         prost && ty.source.generated && self.extern_path(&ty.item.full_name()).is_none()
     }
 
-    /// Refuses a type that the user could not see in Rust.
+    /// Rejects a type that the user's code could not reach in Rust.
     pub(super) fn check_visible(&self, full_name: &str, user: &User<'_>) -> Result<(), Error> {
         let Some(ty) = self.get(full_name) else {
             return Ok(());
         };
-        let (what, name, at) = (user.what.clone(), full_name.to_owned(), user.at.clone());
-        // Without `mod.rs`, the packages of several runs are put together by hand.
+        let what = user.what.clone();
+        let name = full_name.to_owned();
+        let at = user.at.clone();
+        // Without `mod.rs`, users combine the packages of several runs by hand.
         let elsewhere = !self.options.mod_file && ty.source.file.package() != user.package;
         if self.extern_path(full_name).is_some() {
             Ok(())
@@ -129,7 +131,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    /// How a type is written in the modules of `package`, or nothing if some part of its name has no letters.
+    /// Returns the paths of a type in the modules of `package`, or `None` if a part of the name has
+    /// no letters and digits.
     pub(super) fn type_path(&self, full_name: &str, package: &str) -> Option<TypePath> {
         if let Some(path) = self.extern_path(full_name) {
             let path: TokenStream = path.parse().ok()?;
@@ -145,8 +148,8 @@ impl<'a> Index<'a> {
         })
     }
 
-    /// How a type is written in the module of `scope`, a package or message, or nothing if some part of its name has no
-    /// letters.
+    /// Returns the path of a type in the module of `scope`, a package or message, or `None` if a
+    /// part of the name has no letters and digits.
     pub(super) fn path(&self, full_name: &str, scope: &str) -> Option<String> {
         self.extern_path(full_name)
             .or_else(|| relative_path(full_name, scope))
@@ -155,7 +158,8 @@ impl<'a> Index<'a> {
 
 fn relative_path(full_name: &str, scope: &str) -> Option<String> {
     let (parent, item) = full_name.rsplit_once('.').unwrap_or(("", full_name));
-    let (there, here) = (name::modules(parent)?, name::modules(scope)?);
+    let there = name::modules(parent)?;
+    let here = name::modules(scope)?;
     let shared = there
         .iter()
         .zip(&here)
@@ -167,7 +171,8 @@ fn relative_path(full_name: &str, scope: &str) -> Option<String> {
     Some(parts.join("::"))
 }
 
-/// `greeting::v1` and `Outer.Inner` give `greeting::v1::outer::Inner`.
+/// Returns the path of a nested type: `greeting::v1` and `Outer.Inner` give
+/// `greeting::v1::outer::Inner`.
 fn below(path: &str, nested: &str) -> Option<String> {
     let mut parts: Vec<String> = [path]
         .into_iter()
@@ -180,7 +185,7 @@ fn below(path: &str, nested: &str) -> Option<String> {
     Some(parts.join("::"))
 }
 
-/// `::pb::Outer` gives `::pb::outer`.
+/// Returns the module of a type: `::pb::Outer` gives `::pb::outer`.
 fn nested_module(path: &str) -> Option<String> {
     let (parent, item) = path.rsplit_once("::")?;
     Some(format!("{parent}::{}", name::snake(item)?))

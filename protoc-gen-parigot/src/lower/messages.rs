@@ -1,5 +1,5 @@
-//! What prost-build is given: the files to generate, in a form on which it does not panic, from which it copies no text,
-//! and in which it need not look further than one message.
+//! Input of prost-build: the files to generate, in a form in which prost-build does not panic,
+//! copies no text and looks at one message at a time.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::model::{Messages, Package, docs_mark};
 use crate::symbol;
 
-/// Refuses fields of types that are neither generated nor known to lie elsewhere.
+/// Rejects fields whose types are neither generated nor given by an `extern_path`.
 pub(super) fn check_types(sources: &[Source<'_>], index: &Index<'_>, errors: &mut Vec<Error>) {
     for source in sources {
         for item in &source.items {
@@ -28,7 +28,8 @@ pub(super) fn check_types(sources: &[Source<'_>], index: &Index<'_>, errors: &mu
                 continue;
             };
             if is_generated && !is_map_entry(parent) {
-                let (what, at) = (source.describe(item), source.location(&item.path));
+                let what = source.describe(item);
+                let at = source.location(&item.path);
                 let user = User {
                     what,
                     package: source.file.package(),
@@ -41,7 +42,7 @@ pub(super) fn check_types(sources: &[Source<'_>], index: &Index<'_>, errors: &mu
     }
 }
 
-/// The message or enum that a field holds, be it in a map.
+/// Returns the message or enum of a field, or of the values of a map.
 fn value_type<'a>(field: &'a FieldDescriptorProto, index: &Index<'a>) -> Option<&'a str> {
     let name = type_name(field)?;
     match index.get(name)?.item.node {
@@ -50,7 +51,7 @@ fn value_type<'a>(field: &'a FieldDescriptorProto, index: &Index<'a>) -> Option<
     }
 }
 
-/// The files of `packages`, and what stands in for the messages that their fields hold.
+/// Returns the files of `packages`, and placeholders for the messages that fields contain.
 pub(super) fn lower(
     sources: &[Source<'_>],
     packages: &[(String, Package)],
@@ -74,9 +75,9 @@ pub(super) fn lower(
             .position(|(proto, _)| proto == source.file.package());
         for mut file in to_generate(source, &mut messages.docs) {
             for message in &mut file.message_type {
-                spell_defaults(message, index);
+                rewrite_defaults(message, index);
                 if source.file.syntax() == "proto3" {
-                    say_packed(message);
+                    set_packed(message);
                 }
                 placeholders.replace_in(message, source.file.package());
             }
@@ -89,8 +90,8 @@ pub(super) fn lower(
     messages
 }
 
-/// A file for each message and enum at the top of one, so that each can be printed by itself; marks stand where comments
-/// were.
+/// Returns a file for each top-level message and enum, so that each is printed separately. Marks
+/// replace comments.
 fn to_generate(source: &Source<'_>, docs: &mut Vec<Vec<String>>) -> Vec<FileDescriptorProto> {
     let mut files: Vec<FileDescriptorProto> = Vec::new();
     for item in &source.items {
@@ -102,10 +103,10 @@ fn to_generate(source: &Source<'_>, docs: &mut Vec<Vec<String>>) -> Vec<FileDesc
         docs.extend(leading_comments.is_some().then_some(lines));
         let mut path = item.path.clone();
         path[1] = 0;
-        // prost-build wants a location for each item, once there is one at all.
+        // prost-build expects a location for each item if there is any location.
         let info = files
             .last_mut()
-            .expect("a parent stands before its children")
+            .expect("a parent must precede its children")
             .source_code_info
             .get_or_insert_default();
         info.location.push(Location {
@@ -117,13 +118,13 @@ fn to_generate(source: &Source<'_>, docs: &mut Vec<Vec<String>>) -> Vec<FileDesc
     files
 }
 
-/// A file that holds nothing else.
+/// Returns a file that contains one message or enum.
 fn file_of(file: &FileDescriptorProto, node: Node<'_>) -> FileDescriptorProto {
     let (messages, enums) = match node {
         Node::Message(message) => (vec![message.clone()], Vec::new()),
         Node::Enum(item) => (Vec::new(), vec![item.clone()]),
         Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => {
-            unreachable!("it has a parent")
+            unreachable!("only top-level items have short paths")
         }
     };
     FileDescriptorProto {
@@ -142,8 +143,9 @@ fn file_of(file: &FileDescriptorProto, node: Node<'_>) -> FileDescriptorProto {
     }
 }
 
-/// In proto3 packed is what is not said to be otherwise; prost-build takes any other option for a no.
-fn say_packed(message: &mut DescriptorProto) {
+/// Sets `packed` where it is unset, because packed is the default in proto3. prost-build reads a
+/// field with any other option as not packed.
+fn set_packed(message: &mut DescriptorProto) {
     for options in message
         .field
         .iter_mut()
@@ -151,12 +153,12 @@ fn say_packed(message: &mut DescriptorProto) {
     {
         options.packed.get_or_insert(true);
     }
-    message.nested_type.iter_mut().for_each(say_packed);
+    message.nested_type.iter_mut().for_each(set_packed);
 }
 
-/// Of several values with one number prost-build knows the first alone, and a default may name another; and a number can be spelt in
-/// many ways.
-fn spell_defaults(message: &mut DescriptorProto, index: &Index<'_>) {
+/// Rewrites defaults. Of several enum values with one number prost-build knows only the first, but
+/// a default may name another. Numbers have several spellings.
+fn rewrite_defaults(message: &mut DescriptorProto, index: &Index<'_>) {
     for field in &mut message.field {
         let spelt = match field.r#type() {
             Type::Enum => first_of_number(field, index),
@@ -171,7 +173,7 @@ fn spell_defaults(message: &mut DescriptorProto, index: &Index<'_>) {
     message
         .nested_type
         .iter_mut()
-        .for_each(|nested| spell_defaults(nested, index));
+        .for_each(|nested| rewrite_defaults(nested, index));
 }
 
 fn first_of_number(field: &FieldDescriptorProto, index: &Index<'_>) -> Option<String> {
@@ -191,10 +193,10 @@ fn first_of_number(field: &FieldDescriptorProto, index: &Index<'_>) -> Option<St
         .then(|| first.name().to_owned())
 }
 
-/// The messages that prost-build is told of in place of those that fields hold.
+/// Messages that replace the messages contained in fields, in the input of prost-build.
 ///
-/// A stand-in is called by a number, lies at a path that is right where its field is, and holds just enough for
-/// prost-build to conclude what [`Containment`] knows.
+/// A placeholder is named by a number and has the Rust path that is valid at the field. Its content
+/// is the least from which prost-build derives the properties in [`Containment`].
 struct Placeholders<'a> {
     index: &'a Index<'a>,
     containment: &'a Containment<'a>,
@@ -209,17 +211,18 @@ struct Placeholder {
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 enum Held {
-    /// By a field of the message of that name, which is boxed.
+    /// Contained in a boxed field of the message with this name.
     Boxed(String),
     Plain(Derives),
 }
 
 impl Placeholders<'_> {
-    /// Exchanges what the fields of a message hold; `scope` is what the message is declared in.
+    /// Replaces the messages in the fields of a message; `scope` is the package or message that
+    /// declares it.
     fn replace_in(&mut self, message: &mut DescriptorProto, scope: &str) {
         let full_name = symbol::full_name(scope, message.name());
         for field in &mut message.field {
-            // The type of a oneof lies in the module of its message.
+            // The type of a oneof is in the module of its message, so paths start one level deeper.
             let scope = if oneof_of(field).is_some() {
                 &full_name
             } else {
@@ -229,7 +232,7 @@ impl Placeholders<'_> {
         }
         for nested in &mut message.nested_type {
             if is_map_entry(nested) {
-                // What is said of an entry is said at the field that is the map.
+                // prost-build prints the type of a map entry at the field that is the map.
                 nested
                     .field
                     .iter_mut()
@@ -265,7 +268,8 @@ impl Placeholders<'_> {
         matches!(node, Some(Node::Message(message)) if !is_map_entry(message))
     }
 
-    /// The file that declares them, and where each lies, so that none is generated.
+    /// Returns the file that declares the placeholders, and their paths as `extern_path`s, so that
+    /// none is generated.
     fn into_file(self) -> (FileDescriptorProto, Vec<(String, String)>) {
         let messages = self
             .names
@@ -288,7 +292,7 @@ impl Placeholders<'_> {
 }
 
 impl Held {
-    /// The field from which prost-build concludes it.
+    /// Returns the field from which prost-build derives these properties.
     fn content(&self) -> Option<FieldDescriptorProto> {
         let (label, ty, type_name) = match self {
             Self::Boxed(owner) => (Label::Optional, Type::Message, Some(format!(".{owner}"))),
@@ -309,7 +313,8 @@ impl Held {
                 eq: false,
             }) => (Label::Repeated, Type::Float, None),
         };
-        let (label, ty) = (Some(label.into()), Some(ty.into()));
+        let label = Some(label.into());
+        let ty = Some(ty.into());
         Some(FieldDescriptorProto {
             label,
             r#type: ty,

@@ -1,4 +1,4 @@
-//! Descriptors to model. Every check of a `.proto` lives here, and all that is wrong is found in one run.
+//! Descriptors to model. All checks of a `.proto` are made here, and one run reports all errors.
 
 mod claim_names;
 mod comment;
@@ -28,23 +28,23 @@ use crate::name;
 use crate::options::{self, Options, Streaming};
 use crate::request::Request;
 
-/// Lowers the files to generate.
+/// Lowers the files to generate, for Rust.
 ///
 /// # Errors
 ///
-/// All that is wrong with the files, in the order of their names and lines.
+/// Returns all errors in the files, ordered by file name and line.
 pub fn model(request: &Request, options: &Options) -> Result<Model, Vec<Error>> {
     let plain = edition::plain(request);
     let sources = Source::all(&plain, request);
-    refuse(validate::check(request, &sources))?;
+    report(validate::check(request, &sources))?;
 
     let index = Index::new(&sources, &options.rust);
     let grouped = by_package(&sources);
     let mut errors = Vec::new();
-    let names = claim_names::all(&grouped, &index, &mut errors);
+    let names = claim_names::claim_all(&grouped, &index, &mut errors);
     messages::check_types(&sources, &index, &mut errors);
     let packages = packages(&grouped, &index, options.streaming, names, &mut errors);
-    refuse(errors)?;
+    report(errors)?;
 
     let messages = match options.rust.messages {
         options::MessageSource::Prost => messages::lower(&sources, &packages, &index),
@@ -56,8 +56,8 @@ pub fn model(request: &Request, options: &Options) -> Result<Model, Vec<Error>> 
     })
 }
 
-/// Hands over the mistakes, if there are any, in the order in which a reader meets them and each said once.
-fn refuse(mut errors: Vec<Error>) -> Result<(), Vec<Error>> {
+/// Returns the errors, if there are any, in the order of their locations and without duplicates.
+fn report(mut errors: Vec<Error>) -> Result<(), Vec<Error>> {
     errors.sort_by(|a, b| a.location().cmp(&b.location()));
     errors.dedup_by_key(|error| error.to_string());
     if errors.is_empty() {
@@ -67,7 +67,7 @@ fn refuse(mut errors: Vec<Error>) -> Result<(), Vec<Error>> {
     }
 }
 
-/// Lowers each package, and keeps its name in the `.proto` beside it.
+/// Lowers each package. Returns each with its name in the `.proto`.
 fn packages(
     grouped: &ByPackage<'_>,
     index: &Index<'_>,
@@ -99,12 +99,15 @@ fn packages(
     packages
 }
 
-/// Leaves each error enum to one package, however many have services that fail with it: its own, if that is generated.
+/// Assigns each error enum to one package, even if services of several packages use the enum: to
+/// its own package if that is generated, else to the first user.
 fn place_errors(packages: &mut [(String, Package)], index: &Index<'_>) {
     let mut users = BTreeMap::new();
-    for (place, (_, package)) in packages.iter_mut().enumerate() {
+    for (position, (_, package)) in packages.iter_mut().enumerate() {
         for error in std::mem::take(&mut package.errors) {
-            users.entry(error.full_name).or_insert((place, error.item));
+            users
+                .entry(error.full_name)
+                .or_insert((position, error.item));
         }
     }
     for (full_name, (user, item)) in users {
@@ -113,7 +116,10 @@ fn place_errors(packages: &mut [(String, Package)], index: &Index<'_>) {
             .position(|(proto, _)| proto == index.package(&full_name));
         let at_home =
             home.and_then(|home| Some((home, index.type_path(&full_name, &packages[home].0)?)));
-        let (place, item) = at_home.unwrap_or((user, item));
-        packages[place].1.errors.push(ErrorEnum { full_name, item });
+        let (position, item) = at_home.unwrap_or((user, item));
+        packages[position]
+            .1
+            .errors
+            .push(ErrorEnum { full_name, item });
     }
 }

@@ -1,51 +1,52 @@
-//! The names taken in each Rust scope, and those that meet.
+//! Names claimed in each Rust scope, and conflicts between them.
 
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Location};
 
-/// A Rust scope, by the full name of what it belongs to.
+/// Rust scope, by the full name of the declaration that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scope {
-    /// The module of a package or of a message.
+    /// Module of a package or message.
     Module(String),
-    /// The fields of a message.
+    /// Fields of a message.
     Fields(String),
-    /// The functions of a message or of a service's trait and client.
+    /// Functions of a message, or of the trait and client of a service.
     Functions(String),
-    /// The variants of an enum or oneof.
+    /// Variants of an enum or oneof.
     Variants(String),
 }
 
-/// A name that something of the `.proto` has in Rust.
+/// Claim of a Rust name for a declaration.
 pub(super) struct Claim {
     pub(super) scope: Scope,
-    /// Nothing if no letter is left.
+    /// `None` if the name has no letters and digits.
     pub(super) rust: Option<String>,
-    /// `message Order`, for errors.
+    /// Description for errors: `message Order`.
     pub(super) what: String,
 }
 
-/// Who has which name, and where it was declared.
+/// Claimed names, with the description and location of each owner.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     scopes: BTreeMap<Scope, BTreeMap<String, (String, Location)>>,
 }
 
-/// Types that generated code calls by their bare names: a module of such a name would hide them.
+/// Types that generated code refers to by their bare names, which a module of the same name would
+/// hide.
 const PRIMITIVES: [&str; 10] = [
     "bool", "f32", "f64", "i32", "i64", "str", "u32", "u64", "u8", "usize",
 ];
 
 impl Names {
-    /// Whether a package's module has an item of that name.
+    /// Returns true if the module of a package has an item of that name.
     pub(super) fn is_taken(&self, package: &str, rust: &str) -> bool {
         let module = self.scopes.get(&Scope::Module(package.to_owned()));
         PRIMITIVES.contains(&rust) || module.is_some_and(|names| names.contains_key(rust))
     }
 
-    /// Takes a name, or says who has it.
-    pub(super) fn take(&mut self, claim: Claim, at: Location) -> Result<(), Error> {
+    /// Claims a name, or returns an error that names its owner.
+    pub(super) fn claim(&mut self, claim: Claim, at: Location) -> Result<(), Error> {
         let Claim { scope, rust, what } = claim;
         let Some(rust) = rust else {
             return Err(Error::NoName { what, at });
@@ -69,7 +70,7 @@ impl Names {
     }
 }
 
-/// Names both of two declarations, at the place of the later one.
+/// Returns an error that names both declarations, at the location of the later one.
 pub(super) fn clash(one: (String, Location), other: (String, Location), rust: String) -> Error {
     let (first, second) = if one.1 <= other.1 {
         (one, other)

@@ -1,4 +1,4 @@
-//! Gathers what the schema hash of a service is made of.
+//! Schemas of services, from which schema hashes are computed.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::source::{Node, Source, type_name};
 use crate::model::Rpc;
 use crate::symbol::{self, Schema, TypeSchema};
 
-/// The schema of a service with these methods, whose error enum is `error`.
+/// Returns the schema of a service with these methods and this error enum.
 pub(super) fn of_service(
     source: &Source<'_>,
     service: &ServiceDescriptorProto,
@@ -38,7 +38,7 @@ pub(super) fn of_service(
     }
 }
 
-/// The types of these names and all that they hold, however deep.
+/// Returns the types with these names and all types that they contain, however deep.
 fn reachable(mut names: Vec<String>, index: &Index<'_>) -> BTreeMap<String, TypeSchema> {
     let mut types = BTreeMap::new();
     while let Some(name) = names.pop() {
@@ -72,7 +72,7 @@ fn type_schema(ty: TypeEntry<'_>) -> TypeSchema {
             TypeSchema::Message(message.field.iter().map(line).collect())
         }
         Node::Field(..) | Node::Oneof(..) | Node::Value(..) | Node::Alias(_) => {
-            unreachable!("the index holds messages and enums alone")
+            unreachable!("the index must contain only messages and enums")
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Services and their methods in Rust: what they are called, and where their types lie.
+//! Services and methods in Rust: their names and the paths of their types.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::model::{Contract, ErrorEnum, Method, Rpc, Service, TypePath};
 use crate::name::{MethodName, ServiceName};
 use crate::options::Streaming;
 
-/// Lowers the services of a package's files, and the enums that hold their errors.
+/// Lowers the services of a package's files, and their error enums.
 pub(super) fn lower(
     sources: &[&Source<'_>],
     index: &Index<'_>,
@@ -25,7 +25,8 @@ pub(super) fn lower(
         .iter()
         .flat_map(|source| ServiceLowering::all(source, index))
         .collect();
-    // What messages have taken moves a service aside; services that meet are a mistake. So all choose, then all take.
+    // A service whose name a message has taken gets another name, but two services with one name
+    // are an error. So all services choose before any of them claims its name.
     let chosen: Vec<_> = declared
         .iter()
         .map(|service| service.choose_name(names))
@@ -34,7 +35,7 @@ pub(super) fn lower(
     let mut enums: Vec<ErrorEnum> = Vec::new();
     for (service, name) in declared.iter().zip(chosen) {
         let name = name
-            .and_then(|name| service.take_name(name, names))
+            .and_then(|name| service.claim_name(name, names))
             .map_err(|error| errors.push(error));
         let (contract, rpcs) = service.declared.contract(index, streaming, errors);
         let error = service
@@ -57,7 +58,7 @@ pub(super) fn lower(
     (services, enums)
 }
 
-/// A service that wants names in Rust.
+/// Lowering of one service.
 struct ServiceLowering<'a> {
     declared: DeclaredService<'a>,
     index: &'a Index<'a>,
@@ -68,7 +69,8 @@ impl<'a> ServiceLowering<'a> {
         DeclaredService::all(source).map(move |declared| Self { declared, index })
     }
 
-    /// The usual names, or the others if a message, enum or module has one of them.
+    /// Returns the usual names, or the alternative ones if a message, enum or module has one of the
+    /// usual names.
     fn choose_name(&self, names: &Names) -> Result<ServiceName, Error> {
         let proto = self.declared.descriptor.name();
         let no_name = || Error::NoName {
@@ -77,7 +79,7 @@ impl<'a> ServiceLowering<'a> {
         };
         let usual = ServiceName::new(proto).ok_or_else(no_name)?;
         let rust = usual.rust();
-        // The trait and the module of service `_1` would both be `_1`.
+        // The trait and the module of service `_1` would both be named `_1`.
         let taken = rust[0] == rust[1]
             || rust
                 .iter()
@@ -85,7 +87,7 @@ impl<'a> ServiceLowering<'a> {
         Ok(if taken { usual.escaped() } else { usual })
     }
 
-    fn take_name(&self, name: ServiceName, names: &mut Names) -> Result<ServiceName, Error> {
+    fn claim_name(&self, name: ServiceName, names: &mut Names) -> Result<ServiceName, Error> {
         for rust in name.rust() {
             let scope = Scope::Module(self.declared.package().to_owned());
             let claim = Claim {
@@ -93,12 +95,12 @@ impl<'a> ServiceLowering<'a> {
                 rust: Some(rust),
                 what: format!("service {}", name.proto),
             };
-            names.take(claim, self.declared.at())?;
+            names.claim(claim, self.declared.at())?;
         }
         Ok(name)
     }
 
-    /// The enum that holds the service's errors, for which traits are implemented.
+    /// Returns the error enum, for which traits are implemented.
     fn error_enum(&self, contract: &Contract) -> Result<Option<ErrorEnum>, Error> {
         let Some(full_name) = contract.error.clone() else {
             return Ok(None);
@@ -136,13 +138,13 @@ impl<'a> ServiceLowering<'a> {
         })
     }
 
-    /// The methods in which nothing is wrong.
+    /// Returns the methods without errors.
     fn methods(&self, rpcs: Vec<Rpc>, errors: &mut Vec<Error>) -> Vec<Method> {
         let mut names = MethodNames::default();
         let mut methods = Vec::new();
         for rpc in rpcs {
             let name = names
-                .take(&rpc.proto, &rpc.at)
+                .claim(&rpc.proto, &rpc.at)
                 .map_err(|error| errors.push(error));
             let types = self.method_types(&rpc).map_err(|error| errors.push(error));
             if let (Ok(name), Ok((request, response))) = (name, types) {
@@ -166,7 +168,7 @@ impl<'a> ServiceLowering<'a> {
     }
 }
 
-/// What a service fails with that has no errors of its own.
+/// Returns the error type of a service without an error enum.
 fn status() -> TypePath {
     let status = quote!(::parigot_guest::Status);
     TypePath {
@@ -175,7 +177,8 @@ fn status() -> TypePath {
     }
 }
 
-/// The names of a service's methods, as functions of its trait and client and as types of its module, and who has them.
+/// Names of a service's methods: functions of its trait and client, and types of its module. Values
+/// describe the owner of a name.
 struct MethodNames {
     functions: BTreeMap<String, String>,
     items: BTreeMap<String, String>,
@@ -192,7 +195,7 @@ impl Default for MethodNames {
 }
 
 impl MethodNames {
-    fn take(&mut self, proto: &str, at: &Location) -> Result<MethodName, Error> {
+    fn claim(&mut self, proto: &str, at: &Location) -> Result<MethodName, Error> {
         let name = MethodName::new(proto).ok_or_else(|| Error::NoName {
             what: format!("method {proto}"),
             at: at.clone(),
@@ -201,7 +204,8 @@ impl MethodNames {
             (&mut self.functions, &name.function),
             (&mut self.items, &name.item),
         ] {
-            let (rust, second) = (rust.to_string(), proto.to_owned());
+            let rust = rust.to_string();
+            let second = proto.to_owned();
             if let Some(first) = names.insert(rust.clone(), format!("methods {proto}")) {
                 return Err(Error::NameClash {
                     first,

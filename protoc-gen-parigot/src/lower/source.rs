@@ -1,4 +1,4 @@
-//! One `.proto` with all that it declares in a flat list, and where each declaration stands.
+//! One `.proto` with its declarations in a flat list, and the location of each declaration.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,35 +19,35 @@ use crate::symbol;
 /// One `.proto`.
 pub(super) struct Source<'a> {
     pub(super) file: &'a FileDescriptorProto,
-    /// What its edition has and no syntax.
+    /// Features of the edition that no syntax has.
     pub(super) faults: &'a [Fault],
     pub(super) extra: Option<&'a extra::FileExtra>,
-    /// Whether it was named on the command line.
+    /// The file was named on the command line.
     pub(super) generated: bool,
-    /// Its messages, enums and what these hold; a parent stands before its children.
+    /// Messages, enums and their contents. A parent precedes its children.
     pub(super) items: Vec<Item<'a>>,
     places: BTreeMap<&'a [i32], &'a source_code_info::Location>,
 }
 
-/// Something declared in a file, save services.
+/// Declaration in a file, except services.
 pub(super) struct Item<'a> {
-    /// The way to it through the descriptors.
+    /// Path to the declaration through the descriptors.
     pub(super) path: Vec<i32>,
-    /// The full name of what it is declared in: a package, message or enum.
+    /// Full name of the enclosing package, message or enum.
     pub(super) scope: String,
     pub(super) node: Node<'a>,
 }
 
-/// What it is.
+/// Descriptor of a declaration.
 #[derive(Clone, Copy)]
 pub(super) enum Node<'a> {
     Message(&'a DescriptorProto),
     Enum(&'a EnumDescriptorProto),
     Field(&'a FieldDescriptorProto, &'a DescriptorProto),
-    /// One that has variants.
+    /// Oneof with variants.
     Oneof(&'a OneofDescriptorProto, &'a DescriptorProto),
     Value(&'a EnumValueDescriptorProto, &'a EnumDescriptorProto),
-    /// A value whose number an earlier one has.
+    /// Value with the number of an earlier value.
     Alias(&'a EnumValueDescriptorProto),
 }
 
@@ -69,15 +69,16 @@ impl<'a> Source<'a> {
         plain.iter().map(source).collect()
     }
 
-    /// Whether Go stubs are generated for the file: protoc-gen-go writes the messages.
+    /// Returns true if Go stubs are generated for the file. protoc-gen-go writes files for
+    /// messages.
     pub(super) fn has_go_stubs(&self) -> bool {
         self.generated && !self.file.service.is_empty()
     }
 
-    /// Where the declaration at `path` begins.
+    /// Returns the location of the declaration at `path`.
     pub(super) fn location(&self, path: &[i32]) -> Location {
         let span = self.places.get(path).map_or(&[][..], |place| &place.span);
-        // Spans count from 0.
+        // Spans count from 0, locations from 1.
         let count = |number: i32| u32::try_from(number).ok()?.checked_add(1);
         let position = match span {
             [line, column, ..] => count(*line).zip(count(*column)),
@@ -89,7 +90,8 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Where the option at `option` begins of the declaration at `path`, or as much of that as is known.
+    /// Returns the location of the option at `option` in the declaration at `path`, or of the
+    /// nearest element around it that has a location.
     pub(super) fn location_within(&self, path: &[i32], option: &[i32]) -> Location {
         let option = [path, option].concat();
         let mut known = (path.len()..=option.len()).rev().map(|end| &option[..end]);
@@ -100,7 +102,7 @@ impl<'a> Source<'a> {
         )
     }
 
-    /// The comment of the declaration at `path`, by lines.
+    /// Returns the lines of the comment of the declaration at `path`.
     pub(super) fn docs(&self, path: &[i32]) -> Vec<String> {
         let Some(place) = self.places.get(path) else {
             return Vec::new();
@@ -108,7 +110,7 @@ impl<'a> Source<'a> {
         comment::lines([place.leading_comments(), place.trailing_comments()])
     }
 
-    /// Whether a field tells being absent from being zero.
+    /// Returns true if a field distinguishes unset from zero.
     pub(super) fn keeps_presence(&self, field: &FieldDescriptorProto) -> bool {
         let optional = field.label() == Label::Optional;
         let message = matches!(field.r#type(), Type::Message | Type::Group);
@@ -117,7 +119,7 @@ impl<'a> Source<'a> {
             || optional && (message || self.file.syntax() != "proto3")
     }
 
-    /// `field Order.item`: how an error names an item of this file.
+    /// Returns the description of an item for errors: `field Order.item`.
     pub(super) fn describe(&self, item: &Item<'_>) -> String {
         let full_name = item.full_name();
         let name = full_name
@@ -155,7 +157,7 @@ impl Item<'_> {
     }
 }
 
-/// A package's files, of those to generate.
+/// Files to generate, by package.
 pub(super) type ByPackage<'a> = BTreeMap<&'a str, Vec<&'a Source<'a>>>;
 
 pub(super) fn by_package<'a>(sources: &'a [Source<'a>]) -> ByPackage<'a> {
@@ -172,7 +174,7 @@ pub(super) fn by_package<'a>(sources: &'a [Source<'a>]) -> ByPackage<'a> {
     packages
 }
 
-/// Whether a message is the entry of a map, which has no type of its own in Rust.
+/// Returns true for the entry of a map, which has no Rust type.
 pub(super) fn is_map_entry(message: &DescriptorProto) -> bool {
     message
         .options
@@ -180,7 +182,7 @@ pub(super) fn is_map_entry(message: &DescriptorProto) -> bool {
         .is_some_and(|options| options.map_entry())
 }
 
-/// The full name of a field's message or enum, without its leading dot.
+/// Returns the full name of the message or enum of a field, without the leading dot.
 pub(super) fn type_name(field: &FieldDescriptorProto) -> Option<&str> {
     field
         .type_name
@@ -188,7 +190,8 @@ pub(super) fn type_name(field: &FieldDescriptorProto) -> Option<&str> {
         .map(|name| name.strip_prefix('.').unwrap_or(name))
 }
 
-/// The oneof that a field is a variant of: not one made up to keep an optional field's presence.
+/// Returns the oneof that a field is a variant of, except a synthetic oneof that keeps the presence
+/// of an optional field.
 pub(super) fn oneof_of(field: &FieldDescriptorProto) -> Option<usize> {
     if field.proto3_optional() {
         None
@@ -280,7 +283,7 @@ fn enum_items<'a>(
     }
 }
 
-/// The elements of a repeated field, each with its path.
+/// Returns the elements of a repeated field, each with its path.
 pub(super) fn numbered<'a, T>(
     parent: &[i32],
     field: i32,

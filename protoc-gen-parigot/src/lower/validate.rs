@@ -1,4 +1,5 @@
-//! Refuses what no `protoc` sends, so that the rest of lowering, and prost-build, may take descriptors at their word.
+//! Rejects descriptors that no `protoc` sends, so that later steps and prost-build can rely on
+//! valid input.
 
 use std::collections::BTreeSet;
 
@@ -14,13 +15,14 @@ use crate::error::{Error, Location};
 use crate::name::is_identifier;
 use crate::request::Request;
 
-/// How deep messages may be nested; `protoc` stops at 32.
+/// Maximum nesting depth of messages; `protoc` allows 32.
 const DEPTH_MAX: usize = 64;
 
-/// How many pairs of a oneof and a nested type a message may have: prost-build compares the names of each.
+/// Maximum number of pairs of a oneof and a nested type in a message: prost-build compares the
+/// names of each pair.
 const ONEOF_PAIRS_MAX: usize = 1_000_000;
 
-/// All that is malformed, and the files of a syntax that is not supported.
+/// Returns errors for malformed descriptors and for files of an unsupported syntax.
 pub(super) fn check(request: &Request, sources: &[Source<'_>]) -> Vec<Error> {
     let mut errors = check_files(request);
     let mut types = Types::default();
@@ -55,7 +57,7 @@ fn check_files(request: &Request) -> Vec<Error> {
     {
         faults.push((
             name,
-            "the file is to be generated, but is not in the request".to_owned(),
+            "the file to generate is not in the request".to_owned(),
         ));
     }
     let error = |(name, what): (&str, String)| Error::Malformed {
@@ -67,17 +69,21 @@ fn check_files(request: &Request) -> Vec<Error> {
 
 fn file_fault(file: &FileDescriptorProto, is_new: bool) -> Option<String> {
     if file.name().is_empty() || file.name().chars().any(char::is_control) {
-        Some("the file's name is empty or holds control characters".to_owned())
+        Some("the file's name is empty or contains control characters".to_owned())
     } else if !is_new {
         Some("the file is in the request twice".to_owned())
     } else if !file.package().is_empty() && !file.package().split('.').all(is_identifier) {
-        Some(format!("`{}` is no package", file.package().escape_debug()))
+        Some(format!(
+            "`{}` is not a package name",
+            file.package().escape_debug()
+        ))
     } else {
         None
     }
 }
 
-/// Imports of another syntax, or of an edition's own ways, are fine, as long as their types are only named.
+/// Checks the syntax of generated files. Imports may have any syntax or features, because only the
+/// names of their types are used.
 fn check_syntax(source: &Source<'_>) -> Vec<Error> {
     let feature = |fault: &Fault| Error::Feature {
         what: fault.what.clone(),
@@ -87,16 +93,14 @@ fn check_syntax(source: &Source<'_>) -> Vec<Error> {
         _ if !source.generated => Vec::new(),
         "" | "proto2" | "proto3" => source.faults.iter().map(feature).collect(),
         syntax => {
-            let (syntax, at) = (
-                syntax.escape_debug().to_string(),
-                source.location(&[field_number::SYNTAX]),
-            );
+            let syntax = syntax.escape_debug().to_string();
+            let at = source.location(&[field_number::SYNTAX]);
             vec![Error::Syntax { syntax, at }]
         }
     }
 }
 
-/// The full names of all messages and enums, by what they are.
+/// Full names of all messages and enums, by kind.
 #[derive(Default)]
 struct Types {
     messages: BTreeSet<String>,
@@ -123,9 +127,9 @@ impl Types {
         }
     }
 
-    /// What is wrong with an item, if anything is.
+    /// Returns a description of the defect in an item, if there is one.
     fn fault(&self, item: &Item<'_>) -> Option<String> {
-        // The entry of the map `_1` is called `1Entry`, which nothing in Rust is.
+        // The entry of the map `_1` is named `1Entry`, which is not an identifier.
         let is_entry = matches!(item.node, Node::Message(message) if is_map_entry(message));
         let name = if is_entry {
             item.name().trim_start_matches(|c: char| c.is_ascii_digit())
@@ -133,7 +137,7 @@ impl Types {
             item.name()
         };
         if !is_identifier(name) {
-            return Some(format!("`{}` is no name", item.name().escape_debug()));
+            return Some(format!("`{}` is not a name", item.name().escape_debug()));
         }
         match item.node {
             Node::Message(message) => self.message_fault(item, message),
@@ -192,7 +196,7 @@ impl Types {
         };
         let name = type_name(field).unwrap_or_default();
         let absolute = field.type_name().starts_with('.');
-        // A map's entry lies in the message that has the map.
+        // The entry of a map must be in the message that declares the map.
         let own_entry = || {
             self.entries.contains(name)
                 && name
@@ -243,7 +247,7 @@ fn service_faults(source: &Source<'_>, types: &Types) -> Vec<(Vec<i32>, String)>
         if !is_identifier(service.name()) {
             faults.push((
                 path.clone(),
-                format!("`{}` is no name", service.name().escape_debug()),
+                format!("`{}` is not a name", service.name().escape_debug()),
             ));
         }
         for (path, method) in numbered(&path, field_number::METHOD, &service.method) {
@@ -255,7 +259,7 @@ fn service_faults(source: &Source<'_>, types: &Types) -> Vec<(Vec<i32>, String)>
             if !is_identifier(method.name()) {
                 faults.push((
                     path,
-                    format!("`{}` is no name", method.name().escape_debug()),
+                    format!("`{}` is not a name", method.name().escape_debug()),
                 ));
             } else if let Some(name) = names.iter().find(|name| !known(name)) {
                 faults.push((
@@ -271,15 +275,15 @@ fn service_faults(source: &Source<'_>, types: &Types) -> Vec<(Vec<i32>, String)>
     faults
 }
 
-/// prost-build panics on an escape that it cannot read.
+/// prost-build panics on an escape sequence that it cannot read.
 fn default_fault(field: &FieldDescriptorProto) -> Option<String> {
     let is_bytes = field.r#type() == Type::Bytes;
     (is_bytes && !is_escaped(field.default_value()))
-        .then(|| "the default is no escaped string of bytes".to_owned())
+        .then(|| "the default is not an escaped byte string".to_owned())
 }
 
-/// Whether text is made of what `protoc` writes into a default of bytes: printable ASCII, the escapes for line ends,
-/// quotes and backslashes, and three octal digits.
+/// Returns true for text as `protoc` writes the default of bytes: printable ASCII, escape sequences
+/// for line ends, quotes and backslashes, and three octal digits.
 fn is_escaped(text: &str) -> bool {
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {

@@ -1,55 +1,55 @@
-//! What the Go emitter reads.
+//! Input of the Go emitter.
 
 use super::{Contract, Rpc};
 use crate::name::go::{GoMethodName, GoServiceName};
 
-/// One `.proto` that has services: one file, beside that of protoc-gen-go.
+/// Generated file of one `.proto` with services, written beside the file of protoc-gen-go.
 #[derive(Debug)]
 pub struct GoFile {
-    /// Its name: `greeting/v1/greeting_parigot.pb.go`.
+    /// File name: `greeting/v1/greeting_parigot.pb.go`.
     pub name: String,
-    /// The `.proto` that it comes from.
+    /// `.proto` from which the file is generated.
     pub source: String,
-    /// The name of its package.
+    /// Name of the Go package.
     pub package: String,
-    /// What it imports of Go's own packages, sorted.
+    /// Imports from the standard library, sorted.
     pub standard: Vec<&'static str>,
-    /// What it imports beyond those, sorted by path.
+    /// Other imports, sorted by path.
     pub imports: Vec<Import>,
-    /// The enums of this `.proto` that hold errors of its services.
+    /// Enums of this `.proto` that are errors of its services.
     pub errors: Vec<String>,
-    /// Its services.
+    /// Services.
     pub services: Vec<GoService>,
 }
 
-/// A package that is imported.
+/// Import of one package.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Import {
-    /// `example.com/greeting/v1`
+    /// Import path: `example.com/greeting/v1`.
     pub path: String,
-    /// What the file calls it.
+    /// Name of the package within the file.
     pub alias: String,
 }
 
 /// One service.
 #[derive(Debug)]
 pub struct GoService {
-    /// What it is in every language.
+    /// Properties that are the same in every language.
     pub contract: Contract,
-    /// Its names.
+    /// Names in Go.
     pub name: GoServiceName,
-    /// Its error enum, or the codes with which any service may fail.
+    /// Error enum, or the type of the status codes that any service may return.
     pub error: String,
-    /// Its methods, by index.
+    /// Methods, by index.
     pub methods: Vec<GoMethod>,
 }
 
 /// One method.
 #[derive(Debug)]
 pub struct GoMethod {
-    /// What it is in every language.
+    /// Properties that are the same in every language.
     pub rpc: Rpc,
-    /// Its names.
+    /// Names in Go.
     pub name: GoMethodName,
     /// The request message.
     pub request: String,

@@ -1,4 +1,4 @@
-//! What the emitters read: plain data, in which nothing is left to look up or decide.
+//! Input of the emitters: plain data in which every decision is already made.
 
 pub mod go;
 
@@ -10,84 +10,85 @@ use prost_types::FileDescriptorProto;
 use crate::error::Location;
 use crate::name::{MethodName, ServiceName};
 
-/// All that one run generates.
+/// Everything that one run generates for Rust.
 #[derive(Debug)]
 pub struct Model {
-    /// The packages to generate, in the order of their modules.
+    /// Packages to generate, in the order of their modules.
     pub packages: Vec<Package>,
-    /// What prost-build is given to make the messages of all packages.
+    /// Input of prost-build for the messages of all packages.
     pub messages: Messages,
 }
 
-/// One package: one file.
+/// Package, which becomes one file.
 #[derive(Debug)]
 pub struct Package {
-    /// The modules it lies in, outermost first: `greeting`, `v1`.
+    /// Modules that contain the package, outermost first: `greeting`, `v1`.
     pub modules: Vec<Ident>,
-    /// The file that it becomes: `greeting.v1.rs`.
+    /// Output file: `greeting.v1.rs`.
     pub file: String,
-    /// The `.proto` files that it comes from.
+    /// `.proto` files of the package.
     pub sources: Vec<String>,
-    /// The error enums whose traits are implemented here; each is in one package alone.
+    /// Error enums whose traits are implemented here. Each enum is listed in one package only.
     pub errors: Vec<ErrorEnum>,
-    /// Its services.
+    /// Services.
     pub services: Vec<Service>,
 }
 
-/// A service as its `.proto` has it, whatever the language.
+/// Properties of a service that do not depend on the language.
 #[derive(Debug)]
 pub struct Contract {
-    /// `Greeting`
+    /// Name in the `.proto`: `Greeting`.
     pub proto: String,
-    /// `greeting.v1.Greeting`, as the kernel knows it: no leading dot.
+    /// Full name `greeting.v1.Greeting`, by which the host identifies the service. The name has no
+    /// leading dot.
     pub full_name: String,
-    /// The hash of what both sides must agree on.
+    /// Schema hash, see [`symbol`](crate::symbol).
     pub schema: u64,
-    /// An encoded `FileDescriptorSet` of the service and all that its methods reach, and no more.
+    /// Encoded `FileDescriptorSet` of the service and the types that its methods reach.
     pub descriptors: Vec<u8>,
-    /// Lines of its comment.
+    /// Lines of the comment.
     pub docs: Vec<String>,
-    /// Whether clients are told to stay away from it.
+    /// Marked as deprecated in the `.proto`.
     pub deprecated: bool,
-    /// The full name of the enum that holds its errors; none if it fails with the status alone.
+    /// Full name of the error enum; `None` if the service fails with a status only.
     pub error: Option<String>,
-    /// Its methods that stream: no language has those yet, and they are left out.
+    /// Methods that stream. No language supports these yet, so they are left out.
     pub streams: Vec<Rpc>,
-    /// Where it is declared.
+    /// Location of the declaration.
     pub at: Location,
 }
 
-/// A method as its `.proto` has it, whatever the language.
+/// Properties of a method that do not depend on the language.
 #[derive(Debug)]
 pub struct Rpc {
-    /// `FetchGreeting`, in the `.proto` and on the wire.
+    /// Name in the `.proto` and on the wire: `FetchGreeting`.
     pub proto: String,
-    /// Its place among the methods of the service that are generated.
+    /// Position among the generated methods of the service.
     pub index: u32,
-    /// Lines of its comment.
+    /// Lines of the comment.
     pub docs: Vec<String>,
-    /// Whether clients are told to stay away from it.
+    /// Marked as deprecated in the `.proto`.
     pub deprecated: bool,
-    /// The full name of the request message.
+    /// Full name of the request message.
     pub request: String,
-    /// The full name of the response message.
+    /// Full name of the response message.
     pub response: String,
-    /// Whether requests come in a stream.
+    /// Requests are streamed.
     pub streams_requests: bool,
-    /// Whether responses come in a stream.
+    /// Responses are streamed.
     pub streams_responses: bool,
-    /// Whether doing it twice is the same as doing it once.
+    /// Repeating a call has the effect of one call.
     pub idempotent: bool,
-    /// How long it may hold its thread; zero is what the host says.
+    /// CPU time that the method may use between two awaits. Zero means the host's setting.
     pub budget: Duration,
-    /// How long a call may take whose caller does not say; zero is what the host says.
+    /// Deadline of a call whose caller sets none. Zero means the host's setting.
     pub deadline: Duration,
-    /// Where it is declared.
+    /// Location of the declaration.
     pub at: Location,
 }
 
 impl Rpc {
-    /// Whether it streams in either direction.
+    /// Returns true if the method streams in either direction.
     pub fn streams(&self) -> bool {
         self.streams_requests || self.streams_responses
     }
@@ -96,22 +97,22 @@ impl Rpc {
 /// One service.
 #[derive(Debug)]
 pub struct Service {
-    /// What it is in every language.
+    /// Properties that are the same in every language.
     pub contract: Contract,
-    /// Its names.
+    /// Names in Rust.
     pub name: ServiceName,
-    /// Its error enum, or the status with which any service may fail.
+    /// Error enum, or `Status`, which any service may return.
     pub error: TypePath,
-    /// Its methods, by index.
+    /// Methods, by index.
     pub methods: Vec<Method>,
 }
 
 /// One method.
 #[derive(Debug)]
 pub struct Method {
-    /// What it is in every language.
+    /// Properties that are the same in every language.
     pub rpc: Rpc,
-    /// Its names.
+    /// Names in Rust.
     pub name: MethodName,
     /// The request message.
     pub request: TypePath,
@@ -119,45 +120,47 @@ pub struct Method {
     pub response: TypePath,
 }
 
-/// An enum whose values are errors.
+/// Enum whose values are errors.
 #[derive(Debug)]
 pub struct ErrorEnum {
-    /// Its full name, `greeting.v1.GreetErr`.
+    /// Full name: `greeting.v1.GreetErr`.
     pub full_name: String,
-    /// The enum.
+    /// Path of the enum.
     pub item: TypePath,
 }
 
-/// A message or enum, as it is written in each place that names one.
+/// Path of a message or enum, as written at each place that names the type.
 #[derive(Debug, Clone)]
 pub struct TypePath {
-    /// In the package's module.
+    /// Path within the module of the package.
     pub in_package: TokenStream,
-    /// In the module of a service of that package, one level deeper.
+    /// Path within the module of a service of that package, one level deeper.
     pub in_service: TokenStream,
 }
 
-/// The messages of all packages, for prost-build: the one place where descriptors go past lowering.
+/// Messages of all packages, for prost-build: the only descriptors that are passed on after
+/// lowering.
 ///
-/// Each message and enum at the top of a file is a file by itself, in a form in which prost-build neither panics nor
-/// copies a comment, and looks no further: an item that has a comment is marked by a number, and stand-ins are held in
-/// place of messages.
+/// Each top-level message and enum is a file of its own. In this form prost-build does not panic,
+/// copies no comment and follows no references: a number marks each item that has a comment, and a
+/// placeholder replaces each message that a field contains.
 #[derive(Debug, Default)]
 pub struct Messages {
-    /// The files, each with the index of the package it goes to; the one that declares the stand-ins goes nowhere.
+    /// Files, each with the index of its package. The file that declares the placeholders has no
+    /// package and is not written.
     pub files: Vec<(Option<usize>, FileDescriptorProto)>,
-    /// Where types lie that are not generated: `.google.protobuf.Empty` at `()`.
+    /// Rust paths of types that are not generated: `.google.protobuf.Empty` at `()`.
     pub extern_paths: Vec<(String, String)>,
     /// Lines of comments, by number.
     pub docs: Vec<Vec<String>>,
 }
 
-/// What stands in place of the comment with that number.
+/// Returns the mark that replaces the comment with this number.
 pub fn docs_mark(number: usize) -> String {
     format!(" parigot-docs-{number}")
 }
 
-/// The number that such a mark holds.
+/// Returns the number in a mark.
 pub fn docs_number(mark: &str) -> Option<usize> {
     mark.strip_prefix(" parigot-docs-")?.parse().ok()
 }

@@ -1,7 +1,8 @@
-//! Names in Go. Those of messages and enums are protoc-gen-go's, for they lie in the same package.
+//! Names in Go. Messages and enums are named as protoc-gen-go names them, because they are in the
+//! same package.
 
-/// What every implementation of a service has, and what `go vet` wants to have another signature: a method of such a
-/// name gets a trailing underscore.
+/// Method names that get a trailing underscore: `Ready`, which every implementation of a service
+/// has, and methods for which `go vet` expects another signature.
 pub const TAKEN_METHODS: [&str; 12] = [
     "GobDecode",
     "GobEncode",
@@ -17,18 +18,18 @@ pub const TAKEN_METHODS: [&str; 12] = [
     "WriteByte",
 ];
 
-/// The names of a service, all of them in its package.
+/// Names of a service, all of them in its package.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoServiceName {
-    /// `Greeting`, in the `.proto`.
+    /// Name in the `.proto`: `Greeting`.
     pub proto: String,
-    /// `Greeting`, the interface to implement.
+    /// Interface to implement: `Greeting`.
     pub item: String,
-    /// `greetingService`, the table.
+    /// Table of the service: `greetingService`.
     pub table: String,
-    /// `GreetingClient`, the interface to call.
+    /// Interface to call: `GreetingClient`.
     pub client: String,
-    /// `greetingClient`, what implements that.
+    /// Type that implements the client: `greetingClient`.
     pub caller: String,
     /// `LocateGreeting`
     pub locate: String,
@@ -43,12 +44,13 @@ pub struct GoServiceName {
 }
 
 impl GoServiceName {
-    /// The usual names of a service.
+    /// Returns the usual names of a service.
     pub fn new(proto: &str) -> Self {
         Self::with_ending(proto, "")
     }
 
-    /// The names of the same service where one of the usual ones is taken.
+    /// Returns the names of the same service with `Service` inserted, for when a usual name is
+    /// taken.
     pub fn escaped(&self) -> Self {
         Self::with_ending(&self.proto, "Service")
     }
@@ -70,7 +72,7 @@ impl GoServiceName {
         }
     }
 
-    /// The names of one of its methods.
+    /// Returns the names of one of the methods.
     pub fn method(&self, proto: &str) -> GoMethodName {
         let name = camel(proto);
         let taken = TAKEN_METHODS.contains(&name.as_str());
@@ -82,7 +84,7 @@ impl GoServiceName {
         }
     }
 
-    /// What the service takes in its package, save the names of its methods.
+    /// Returns all names that the service takes in its package, except those of its methods.
     pub fn all(&self) -> [&str; 9] {
         let Self {
             proto: _,
@@ -111,12 +113,12 @@ impl GoServiceName {
     }
 }
 
-/// The names of a method.
+/// Names of a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GoMethodName {
-    /// `FetchGreeting`, in the `.proto` and on the wire.
+    /// Name in the `.proto` and on the wire: `FetchGreeting`.
     pub proto: String,
-    /// `FetchGreeting`, the method of both interfaces.
+    /// Method of both interfaces: `FetchGreeting`.
     pub function: String,
     /// `GreetingFetchGreetingFuture`
     pub future: String,
@@ -124,7 +126,8 @@ pub struct GoMethodName {
     pub done: String,
 }
 
-/// `fetch_greeting` and `FetchGreeting` are `FetchGreeting`, `Outer.Inner` is `Outer_Inner`: protogen's `GoCamelCase`.
+/// Returns a name in camel case, as protogen's `GoCamelCase` does: `fetch_greeting` and
+/// `FetchGreeting` become `FetchGreeting`, `Outer.Inner` becomes `Outer_Inner`.
 pub fn camel(name: &str) -> String {
     let mut camel = String::with_capacity(name.len());
     let mut before = '.';
@@ -135,7 +138,7 @@ pub fn camel(name: &str) -> String {
             '.' | '_' if small_follows && !(letter == '_' && before == '.') => {}
             '.' => camel.push('_'),
             '_' if before == '.' => camel.push('X'),
-            // Whatever follows a letter in lower case is of the same word, hence is no beginning.
+            // A lower-case letter after a letter continues the word.
             _ if before.is_ascii_alphabetic() && letter.is_ascii_lowercase() => camel.push(letter),
             _ => camel.push(letter.to_ascii_uppercase()),
         }
@@ -144,7 +147,7 @@ pub fn camel(name: &str) -> String {
     camel
 }
 
-/// The message or enum of this full name in the Go package of its file.
+/// Returns the name of a message or enum in the Go package of its file.
 pub fn type_name(full_name: &str, package: &str) -> String {
     camel(
         full_name
@@ -154,7 +157,7 @@ pub fn type_name(full_name: &str, package: &str) -> String {
     )
 }
 
-/// Makes an identifier of any word: protogen's `GoSanitized`.
+/// Makes an identifier of any word, as protogen's `GoSanitized` does.
 pub fn sanitize(word: &str) -> String {
     let word: String = word
         .chars()
@@ -167,12 +170,12 @@ pub fn sanitize(word: &str) -> String {
     }
 }
 
-/// Whether a package can have this name.
+/// Returns true if a package can have this name.
 pub fn is_package(name: &str) -> bool {
     name != "_" && super::is_identifier(name) && !KEYWORDS.contains(&name)
 }
 
-/// Whether an import can have this name in a file that declares what generated code declares.
+/// Returns true if an import can have this name without hiding a declaration of a generated file.
 pub fn is_free(alias: &str) -> bool {
     !PREDECLARED.contains(&alias) && !OF_GENERATED_FILES.contains(&alias)
 }
@@ -253,7 +256,8 @@ const PREDECLARED: [&str; 45] = [
     "uintptr",
 ];
 
-/// The packages that every generated file imports, and what its functions call their parameters and variables.
+/// Packages that every generated file imports, and the parameters and variables of generated
+/// functions.
 const OF_GENERATED_FILES: [&str; 14] = [
     "c", "channel", "client", "context", "ctx", "e", "err", "future", "impl", "in", "out",
     "parigot", "requires", "time",
@@ -263,7 +267,7 @@ const OF_GENERATED_FILES: [&str; 14] = [
 mod tests {
     use super::*;
 
-    /// The cases of protogen's own test, and more.
+    /// Cases of protogen's own test, and others.
     #[test]
     fn names_are_spelled_as_protogen_spells_them() {
         let check = |name: &str, expected: &str| assert_eq!(camel(name), expected, "{name}");
@@ -326,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_names_a_function_a_future_and_what_completes_it() {
+    fn a_method_names_a_function_and_two_for_its_future() {
         let check = |proto: &str, expected: [&str; 3]| {
             let GoMethodName {
                 function,
@@ -350,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_is_named_by_all_that_it_lies_in() {
+    fn a_type_name_has_the_enclosing_messages() {
         assert_eq!(type_name("a.b.Outer.Inner", "a.b"), "Outer_Inner");
         assert_eq!(type_name("Outer.inner", ""), "OuterInner");
     }

@@ -1,32 +1,33 @@
-//! Names: one of the `.proto`, and what each language makes of it. They are spelled here and nowhere else.
+//! Names in Rust and Go, made of the names in the `.proto`. No other module spells names.
 //!
 //! | `.proto` | Rust |
 //! |---|---|
 //! | service `Greeting` | trait `Greeting`, module `greeting`, `GreetingServer`, `GreetingClient` |
-//! | the same, where one of the four is taken | `GreetingService`, `greeting_service`, `GreetingServiceServer`, … |
+//! | the same, if one of the four is taken | `GreetingService`, `greeting_service`, `GreetingServiceServer`, … |
 //! | method `FetchGreeting` | function `fetch_greeting`, wire type `FetchGreeting` |
-//! | method `Locate`, and all of [`CLIENT_FUNCTIONS`] | function `locate_`: every client has a `locate` of its own |
+//! | method `Locate`, and all of [`CLIENT_FUNCTIONS`] | `locate_`: each client has a `locate` |
 //! | message `type_name`, enum `HTTPCode` | `TypeName`, `HttpCode`, as prost spells them |
 //! | package `greeting.v1` | module `greeting::v1`, file `greeting.v1.rs` |
 //! | package `mod`; no package | file `mod_.rs`; file `_.rs` |
 //! | a keyword: method `Type`, service `Match` | `r#type`, module `r#match` |
 //! | a keyword that cannot be raw: `Self`, `super` | `Self_`, `super_` |
-//! | a leading digit is left: `_1` | `_1` |
+//! | a digit remains first: `_1` | `_1` |
 //!
 //! # The errors of a service
 //!
-//! A service's own errors are the values of a top-level enum of its package: the one named as the service with `Err`
-//! after it. Without one of that name, a service that is named for what it does, with the ending `ing`, `er` or
-//! `Service`, has the enum that is named for the act: the errors of `Greeting`, `Greeter` and `GreetService` alike are
-//! `GreetErr`. The full name goes first: beside `GreetingErr`, `GreetErr` is no business of `Greeting`'s. A service
-//! that has neither fails with `parigot_guest::Status` alone.
+//! The errors of a service are the values of a top-level enum of the same package. The enum is
+//! named as the service with `Err` appended. If no enum has this name and the service's name ends
+//! with `ing`, `er` or `Service`, the ending is removed before `Err` is appended: `Greeting`,
+//! `Greeter` and `GreetService` all use `GreetErr`. The full name has precedence: if `GreetingErr`
+//! exists, `GreetErr` does not belong to `Greeting`. A service without such an enum fails with
+//! `parigot_guest::Status` only.
 
 pub mod go;
 
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span};
 
-/// Functions that every Rust client has: a method that would hide one gets a trailing underscore.
+/// Functions of every Rust client. A method of the same name gets a trailing underscore.
 pub const CLIENT_FUNCTIONS: [&str; 6] = [
     "channel",
     "clone",
@@ -36,30 +37,31 @@ pub const CLIENT_FUNCTIONS: [&str; 6] = [
     "with_metadata",
 ];
 
-/// The names of a service.
+/// Names of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceName {
-    /// `Greeting`, in the `.proto`.
+    /// Name in the `.proto`: `Greeting`.
     pub proto: String,
-    /// The trait.
+    /// Trait to implement.
     pub item: Ident,
-    /// The module of its methods.
+    /// Module of the methods.
     pub module: Ident,
-    /// The hook into the event loop.
+    /// Adapter between the event loop and the trait.
     pub server: Ident,
-    /// The client.
+    /// Client.
     pub client: Ident,
 }
 
 impl ServiceName {
-    /// The names of a service, or nothing if no letter is left of it in Rust.
+    /// Returns the names of a service, or `None` if the name has no letters and digits.
     pub fn new(proto: &str) -> Option<Self> {
         Self::with_ending(proto, "")
     }
 
-    /// The names of the same service where one of the usual ones is taken.
+    /// Returns the names of the same service with `Service` inserted, for when a usual name is
+    /// taken.
     pub fn escaped(&self) -> Self {
-        Self::with_ending(&self.proto, "Service").expect("the unescaped name has letters")
+        Self::with_ending(&self.proto, "Service").expect("the unescaped name must have letters")
     }
 
     fn with_ending(proto: &str, ending: &str) -> Option<Self> {
@@ -73,12 +75,12 @@ impl ServiceName {
         })
     }
 
-    /// The four names that a service takes in its package's module.
+    /// Returns the four names that a service takes in the module of its package.
     pub fn rust(&self) -> [String; 4] {
         [&self.item, &self.module, &self.server, &self.client].map(Ident::to_string)
     }
 
-    /// The names that the service's error enum may have, in order of precedence.
+    /// Returns the possible names of the error enum, in order of precedence.
     pub fn error_enums(proto: &str) -> impl Iterator<Item = String> {
         let act = ["ing", "er", "Service"]
             .into_iter()
@@ -90,19 +92,19 @@ impl ServiceName {
     }
 }
 
-/// The names of a method.
+/// Names of a method.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MethodName {
-    /// `FetchGreeting`, in the `.proto` and on the wire.
+    /// Name in the `.proto` and on the wire: `FetchGreeting`.
     pub proto: String,
-    /// The function of trait and client.
+    /// Function of the trait and the client.
     pub function: Ident,
-    /// The type that is the method on the wire.
+    /// Type that represents the method on the wire.
     pub item: Ident,
 }
 
 impl MethodName {
-    /// The names of a method, or nothing if no letter is left of it in Rust.
+    /// Returns the names of a method, or `None` if the name has no letters and digits.
     pub fn new(proto: &str) -> Option<Self> {
         let function = match snake(proto)? {
             taken if CLIENT_FUNCTIONS.contains(&taken.as_str()) => format!("{taken}_"),
@@ -116,21 +118,24 @@ impl MethodName {
     }
 }
 
-/// A module, field or function: `fetch_greeting`. Nothing if no letter or digit is left.
+/// Returns the name of a module, field or function, such as `fetch_greeting`, or `None` without
+/// letters and digits.
 pub fn snake(proto: &str) -> Option<String> {
     Some(proto.to_snake_case())
         .filter(|name| !name.is_empty())
         .map(|name| escape(&name))
 }
 
-/// A type or variant: `FetchGreeting`. Nothing if no letter or digit is left.
+/// Returns the name of a type or variant, such as `FetchGreeting`, or `None` without letters and
+/// digits.
 pub fn camel(proto: &str) -> Option<String> {
     Some(proto.to_upper_camel_case())
         .filter(|name| !name.is_empty())
         .map(|name| escape(&name))
 }
 
-/// A variant of `enum_name`, without the prefix that repeats the enum's name: `COLOR_RED` of `Color` is `Red`.
+/// Returns the name of a variant of `enum_name` without the prefix that repeats the enum's name:
+/// `COLOR_RED` of `Color` is `Red`.
 pub fn variant(enum_name: &str, value: &str) -> Option<String> {
     let name = camel(value)?;
     match name.strip_prefix(&camel(enum_name)?) {
@@ -139,7 +144,7 @@ pub fn variant(enum_name: &str, value: &str) -> Option<String> {
     }
 }
 
-/// The modules of a package, outermost first.
+/// Returns the modules of a package, outermost first.
 pub fn modules(package: &str) -> Option<Vec<String>> {
     package
         .split('.')
@@ -148,7 +153,7 @@ pub fn modules(package: &str) -> Option<Vec<String>> {
         .collect()
 }
 
-/// The file of a package, whose modules are `modules`.
+/// Returns the name of the file of the package with these modules.
 pub fn file(modules: &[String]) -> String {
     let plain: Vec<_> = modules
         .iter()
@@ -161,7 +166,7 @@ pub fn file(modules: &[String]) -> String {
     }
 }
 
-/// An identifier that was spelled here, raw or not.
+/// Returns an identifier for a name that this module has spelled, raw or not.
 pub fn ident(name: &str) -> Ident {
     match name.strip_prefix("r#") {
         Some(keyword) => Ident::new_raw(keyword, Span::call_site()),
@@ -169,13 +174,13 @@ pub fn ident(name: &str) -> Ident {
     }
 }
 
-/// Whether a `.proto` could hold this as a name.
+/// Returns true if the name is an identifier in a `.proto`.
 pub fn is_identifier(name: &str) -> bool {
     let letter = |c: char| c.is_ascii_alphabetic() || c == '_';
     name.starts_with(letter) && name.chars().all(|c| letter(c) || c.is_ascii_digit())
 }
 
-/// Makes an identifier of a word, as prost does.
+/// Escapes a word that is not an identifier, as prost does.
 fn escape(word: &str) -> String {
     match word {
         "self" | "Self" | "super" | "crate" | "extern" | "_" => format!("{word}_"),
@@ -185,7 +190,7 @@ fn escape(word: &str) -> String {
     }
 }
 
-/// The keywords of every edition, and those reserved.
+/// Keywords of all editions, and reserved words.
 const KEYWORDS: [&str; 47] = [
     "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn",
     "else", "enum", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
@@ -200,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_service_names_four_items() {
-        let name = ServiceName::new("Greeting").expect("it has letters");
+        let name = ServiceName::new("Greeting").expect("the name must have letters");
         assert_eq!(
             name.rust(),
             ["Greeting", "greeting", "GreetingServer", "GreetingClient"]
@@ -217,10 +222,12 @@ mod tests {
     }
 
     #[test]
-    fn only_the_names_that_are_keywords_are_escaped() {
+    fn only_names_that_are_keywords_are_escaped() {
         let check = |proto: &str, expected: [&str; 4]| {
             assert_eq!(
-                ServiceName::new(proto).expect("it has letters").rust(),
+                ServiceName::new(proto)
+                    .expect("the name must have letters")
+                    .rust(),
                 expected
             );
         };
@@ -231,7 +238,7 @@ mod tests {
     #[test]
     fn a_method_names_a_function_and_a_type() {
         let check = |proto: &str, function: &str, item: &str| {
-            let name = MethodName::new(proto).expect("it has letters");
+            let name = MethodName::new(proto).expect("the name must have letters");
             assert_eq!(
                 (name.function.to_string(), name.item.to_string()),
                 (function.to_owned(), item.to_owned())
@@ -254,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_errors_of_a_service_are_found_by_its_name() {
+    fn error_enums_follow_the_service_name() {
         let check = |service: &str, expected: &[&str]| {
             assert_eq!(
                 ServiceName::error_enums(service).collect::<Vec<_>>(),
@@ -284,7 +291,10 @@ mod tests {
     #[test]
     fn a_file_is_named_after_its_package() {
         let check = |package: &str, expected: &str| {
-            assert_eq!(file(&modules(package).expect("it has letters")), expected);
+            assert_eq!(
+                file(&modules(package).expect("the name must have letters")),
+                expected
+            );
         };
         check("greeting.v1", "greeting.v1.rs");
         check("Types.async", "types.async.rs");

@@ -1,36 +1,36 @@
-//! The options of `lang=go`, as protoc-gen-go has them.
+//! Options of `lang=go`, with the names and meanings of protoc-gen-go.
 
 use std::collections::BTreeMap;
 
 use crate::error::Error;
 
-/// The options of `lang=go`.
+/// Options of `lang=go`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GoOptions {
-    /// Where files are put.
+    /// Location of output files.
     pub paths: Paths,
-    /// The module below which files are put: they are named without it.
+    /// Module whose path the names of output files omit.
     pub module: Option<String>,
-    /// What is said of the packages of `.proto` files, by the names of those files.
+    /// Go packages of `.proto` files, by file name.
     pub packages: BTreeMap<String, Mapping>,
 }
 
-/// Where files are put.
+/// Location of output files.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Paths {
-    /// In a folder named after the import path.
+    /// Folder named by the import path.
     #[default]
     Import,
-    /// Beside the `.proto`.
+    /// Folder of the `.proto`.
     SourceRelative,
 }
 
-/// A value of `go_package` or `M<file>`: `import/path`, `import/path;name` or `;name`.
+/// Value of `go_package` or `M<file>`: `import/path`, `import/path;name` or `;name`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Mapping {
-    /// The import path, or nothing.
+    /// Import path, or the empty string.
     pub path: String,
-    /// The package's name, or nothing.
+    /// Package name, or the empty string.
     pub name: String,
 }
 
@@ -45,7 +45,7 @@ impl From<&str> for Mapping {
 }
 
 impl GoOptions {
-    /// Refuses options that contradict each other.
+    /// Rejects options that contradict each other.
     pub(super) fn check(&self) -> Result<(), Error> {
         if self.module.is_some() && self.paths == Paths::SourceRelative {
             return Err(Error::OptionsExclude {

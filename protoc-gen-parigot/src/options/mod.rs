@@ -1,30 +1,31 @@
-//! `--parigot_opt`: the options of a run.
+//! Options of a run: `--parigot_opt`.
 //!
-//! Options are separated by commas, or given by several `--parigot_opt`. A yes-or-no option may stand bare. A comma that is part
-//! of a value has a backslash before it.
-//!
-//! | option | values | meaning |
-//! |---|---|---|
-//! | `lang` | `rust`, `go` | the language to generate |
-//! | `streaming` | `refuse`, `skip` | methods that stream are mistakes, or left out |
-//!
-//! Those of `lang=rust`; to give one to another language is a mistake:
+//! Commas separate options. `--parigot_opt` may also be given several times. A boolean option may
+//! be given without a value. A backslash precedes a comma that is part of a value.
 //!
 //! | option | values | meaning |
 //! |---|---|---|
-//! | `messages` | `prost`, `external` | messages are generated with the stubs, or lie where an `extern_path` says |
-//! | `mod_file` | `true`, `false` | write `mod.rs`, which nests the packages, or leave that to be done by hand |
-//! | `extern_path` | `.pkg=::path` | types below `.pkg` lie below the path, not generated; may be repeated |
+//! | `lang` | `rust`, `go` | language to generate |
+//! | `streaming` | `refuse`, `skip` | report methods that stream as errors, or leave them out |
 //!
-//! A path begins with `::` or `crate::`. Those of `google.protobuf` and of `parigot.v1.Id` are set, and may be set again.
-//!
-//! Those of `lang=go`, which are protoc-gen-go's:
+//! Options of `lang=rust`, which are errors with any other language:
 //!
 //! | option | values | meaning |
 //! |---|---|---|
-//! | `paths` | `import`, `source_relative` | files lie in a folder named after the import path, or beside their `.proto` |
-//! | `module` | `module/path` | the start of the import path that is left out of that folder's name |
-//! | `M<file>` | `import/path;name` | the package of a `.proto`, in place of its `go_package`; either part may be missing |
+//! | `messages` | `prost`, `external` | generate messages, or use those at the `extern_path`s |
+//! | `mod_file` | `true`, `false` | write `mod.rs`, which nests the packages |
+//! | `extern_path` | `.pkg=::path` | use the types of `.pkg` at the path instead of generating them; repeatable |
+//!
+//! A path begins with `::` or `crate::`. The paths of `google.protobuf` and of `parigot.v1.Id` have
+//! defaults, which an option replaces.
+//!
+//! Options of `lang=go`, named as in protoc-gen-go:
+//!
+//! | option | values | meaning |
+//! |---|---|---|
+//! | `paths` | `import`, `source_relative` | write into a folder named by the import path, or beside the `.proto` |
+//! | `module` | `module/path` | prefix of the import path that the folder's name omits |
+//! | `M<file>` | `import/path;name` | package of a `.proto`, instead of its `go_package`; either part may be empty |
 
 mod go;
 mod parse;
@@ -35,20 +36,20 @@ mod tests;
 pub use self::go::{GoOptions, Mapping, Paths};
 pub use self::rust::{MessageSource, RustOptions};
 
-/// The options of a run, checked.
+/// Validated options of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
-    /// The language to generate.
+    /// Language to generate.
     pub language: Language,
-    /// What becomes of methods that stream.
+    /// Treatment of methods that stream.
     pub streaming: Streaming,
-    /// What counts for Rust alone.
+    /// Options of `lang=rust`.
     pub rust: RustOptions,
-    /// What counts for Go alone.
+    /// Options of `lang=go`.
     pub go: GoOptions,
 }
 
-/// A language that can be generated.
+/// Language that can be generated.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Language {
     /// `lang=rust`
@@ -58,18 +59,18 @@ pub enum Language {
     Go,
 }
 
-/// What becomes of methods that stream, which no language has yet.
+/// Treatment of methods that stream, which no language supports yet.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Streaming {
-    /// They are mistakes.
+    /// Reports them as errors.
     #[default]
     Refuse,
-    /// They are left out.
+    /// Leaves them out.
     Skip,
 }
 
 impl Language {
-    /// How it is asked for.
+    /// Returns the value of the option `lang`.
     const fn name(self) -> &'static str {
         match self {
             Self::Rust => "rust",

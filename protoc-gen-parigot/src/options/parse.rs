@@ -1,26 +1,26 @@
-//! Reads the parameter of a request.
+//! Parser of the parameter of a request.
 
 use super::{Language, MessageSource, Options, Paths, RustOptions, Streaming};
 use crate::error::Error;
 
-/// An option that there is.
+/// An option that the plugin knows.
 struct Key {
     name: &'static str,
-    /// The language that it is for, or all of them.
+    /// Language of the option; `None` for all languages.
     language: Option<Language>,
-    /// Whether it may be given again for another package or file: what stands before the value's `=` must differ.
+    /// The option may be repeated, for different texts before the `=` in the value.
     repeats: bool,
-    /// Reads its value.
+    /// Reads the value.
     read: fn(&mut Options, &Value<'_>) -> Result<(), Error>,
 }
 
-/// A value, and whose it is.
+/// Value and the key that it was given for.
 struct Value<'a> {
     key: &'a str,
     text: &'a str,
 }
 
-/// Every option there is.
+/// All options, in alphabetical order.
 const KEYS: &[Key] = &[
     Key {
         name: "extern_path",
@@ -75,7 +75,7 @@ const KEYS: &[Key] = &[
     },
 ];
 
-/// The values of a yes-or-no option, which may stand bare.
+/// Values of a boolean option. A bare key means true.
 const YES_OR_NO: &[(&str, bool)] = &[("true", true), ("false", false), ("", true)];
 
 const MODULE: Key = Key {
@@ -117,11 +117,12 @@ const PATHS: Key = Key {
 };
 
 impl Options {
-    /// Reads the parameter of a request.
+    /// Parses the parameter of a request.
     ///
     /// # Errors
     ///
-    /// All that is wrong with it: unknown options, values that cannot be used, repetitions, options of another language.
+    /// Returns all errors: unknown options, invalid values, repetitions, and options of another
+    /// language.
     pub fn parse(parameter: &str) -> Result<Self, Vec<Error>> {
         let mut options = Self::default();
         let mut errors = Vec::new();
@@ -145,7 +146,8 @@ impl Options {
             seen.push(identity);
             known.push((spec, key.to_owned()));
         }
-        // Which language it is may be said last.
+        // The option `lang` may come last, so the languages of the other options are checked at the
+        // end.
         errors.extend(
             known
                 .into_iter()
@@ -160,9 +162,9 @@ impl Options {
     }
 }
 
-/// The options of a parameter: separated by commas, except those behind a backslash, which are part of a value.
+/// Splits a parameter at its commas, except those after a backslash, which are part of a value.
 fn split(parameter: &str) -> impl Iterator<Item = String> {
-    // No argument holds a NUL.
+    // A command-line argument contains no NUL, so NUL can stand for an escaped comma.
     let hidden = parameter.replace("\\,", "\0");
     let options: Vec<_> = hidden
         .split(',')
@@ -172,7 +174,7 @@ fn split(parameter: &str) -> impl Iterator<Item = String> {
 }
 
 impl Key {
-    /// Whether it is what is called `key`; the name of a file may be part of that.
+    /// Returns true if the option has the name `key`, which may end with the name of a file.
     fn is(&self, key: &str) -> bool {
         match self.name.strip_suffix("<file>") {
             Some(start) => key.len() > start.len() && key.starts_with(start),
@@ -180,7 +182,8 @@ impl Key {
         }
     }
 
-    /// What must not be said twice: the option, or what a repeatable one is about.
+    /// Returns the text that must not occur twice: the key or, for a repeatable option, the key and
+    /// the part of the value before its `=`.
     fn identity(&self, key: &str, value: &str) -> String {
         match value.split_once('=') {
             Some((about, _)) if self.repeats => format!("{key}={about}"),
@@ -188,7 +191,7 @@ impl Key {
         }
     }
 
-    /// The complaint about an option that means nothing to the language that is generated.
+    /// Returns an error if the option does not apply to the generated language.
     fn misplaced(&self, key: String, generated: Language) -> Option<Error> {
         let language = self.language.filter(|language| *language != generated)?;
         Some(Error::OptionOfLanguage {
@@ -199,7 +202,7 @@ impl Key {
 }
 
 impl Value<'_> {
-    /// Reads one of several words.
+    /// Sets `target` to the choice that the value names.
     fn choose<T: Copy>(&self, choices: &[(&str, T)], target: &mut T) -> Result<(), Error> {
         match choices.iter().find(|(name, _)| *name == self.text) {
             Some((_, choice)) => {
@@ -211,12 +214,12 @@ impl Value<'_> {
                     .iter()
                     .filter(|(name, _)| !name.is_empty())
                     .map(|(name, _)| format!("`{name}`"));
-                Err(self.refused(names.collect::<Vec<_>>().join(" or ")))
+                Err(self.invalid(names.collect::<Vec<_>>().join(" or ")))
             }
         }
     }
 
-    fn refused(&self, expected: impl Into<String>) -> Error {
+    fn invalid(&self, expected: impl Into<String>) -> Error {
         Error::OptionValue {
             key: self.key.to_owned(),
             value: self.text.to_owned(),
@@ -231,20 +234,20 @@ fn read_extern_path(options: &mut RustOptions, value: &Value<'_>) -> Result<(), 
         .split_once('=')
         .filter(|(proto, rust)| is_proto_path(proto) && is_root(rust));
     let (proto, rust) =
-        paths.ok_or_else(|| value.refused("`.package=::rust::path` or `.package=crate::path`"))?;
+        paths.ok_or_else(|| value.invalid("`.package=::rust::path` or `.package=crate::path`"))?;
     options
         .extern_paths
         .insert(proto.to_owned(), rust.to_owned());
     Ok(())
 }
 
-/// `.package.Type`: a leading dot and identifiers.
+/// Returns true for `.package.Type`: a leading dot, then identifiers.
 fn is_proto_path(path: &str) -> bool {
     path.strip_prefix('.')
         .is_some_and(|path| path.split('.').all(crate::name::is_identifier))
 }
 
-/// A Rust path that means the same wherever it stands.
+/// Returns true for a Rust path that means the same in every module.
 fn is_root(path: &str) -> bool {
     let rooted = path.starts_with("::") || path == "crate" || path.starts_with("crate::");
     rooted
@@ -252,7 +255,7 @@ fn is_root(path: &str) -> bool {
             .is_ok_and(|path| path.segments.iter().all(|part| part.arguments.is_none()))
 }
 
-/// The option that was probably meant, else all of them.
+/// Returns the most similar option as a suggestion, or the list of all options.
 fn hint(key: &str) -> String {
     let names = KEYS.iter().map(|spec| spec.name);
     match names.clone().map(|name| (distance(key, name), name)).min() {
@@ -267,7 +270,7 @@ fn hint(key: &str) -> String {
     }
 }
 
-/// How many letters must be put in, left out or exchanged to make one word of the other.
+/// Returns the Levenshtein distance of two words.
 fn distance(left: &str, right: &str) -> usize {
     let mut row: Vec<usize> = (0..=right.chars().count()).collect();
     for (i, a) in left.chars().enumerate() {

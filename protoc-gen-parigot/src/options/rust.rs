@@ -5,24 +5,26 @@ use std::collections::BTreeMap;
 /// The options of `lang=rust`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RustOptions {
-    /// Who makes the messages.
+    /// Origin of the messages.
     pub messages: MessageSource,
-    /// Whether `mod.rs` is written.
+    /// Write `mod.rs`.
     pub mod_file: bool,
-    /// From `.google.protobuf` to `::parigot_guest::prost_types`, say; the longest prefix decides.
+    /// Rust path by protobuf path, for example `::parigot_guest::prost_types` for
+    /// `.google.protobuf`. The longest matching prefix applies.
     pub extern_paths: BTreeMap<String, String>,
 }
 
-/// Who makes the messages and enums.
+/// Origin of messages and enums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MessageSource {
-    /// This plugin, with prost.
+    /// This plugin generates them, with prost.
     Prost,
-    /// Somebody else, at the paths given by `extern_path`.
+    /// They exist at the paths given by `extern_path`.
     External,
 }
 
-/// Where the types of `google.protobuf` and parigot's own lie; one line each, or prost would take the first for all.
+/// Default paths of `google.protobuf` and of the types of parigot. Each wrapper has its own entry,
+/// because prost would otherwise apply the path of the package.
 const WELL_KNOWN: [(&str, &str); 12] = [
     (".parigot.v1.Id", "::parigot_guest::proto::Id"),
     (".google.protobuf", "::parigot_guest::prost_types"),

@@ -1,7 +1,7 @@
 use super::*;
 
 fn check_error(parameter: &str, expected: &str) {
-    let errors = Options::parse(parameter).expect_err("the parameter is wrong");
+    let errors = Options::parse(parameter).expect_err("the parameter must be invalid");
     assert_eq!(
         errors
             .iter()
@@ -13,13 +13,13 @@ fn check_error(parameter: &str, expected: &str) {
 }
 
 #[test]
-fn nothing_given_is_the_default() {
+fn no_options_mean_the_defaults() {
     assert_eq!(
-        Options::parse("").expect("nothing is wrong"),
+        Options::parse("").expect("the options must be valid"),
         Options::default()
     );
     assert_eq!(
-        Options::parse(" ,").expect("nothing is wrong"),
+        Options::parse(" ,").expect("the options must be valid"),
         Options::default()
     );
 }
@@ -29,7 +29,7 @@ fn every_option_is_read() {
     let options = Options::parse(
         "lang=rust,streaming=skip,messages=external,mod_file=false,extern_path=.a.B=crate::b::B",
     )
-    .expect("nothing is wrong");
+    .expect("the options must be valid");
     assert_eq!(options.streaming, Streaming::Skip);
     assert_eq!(options.rust.messages, MessageSource::External);
     assert!(!options.rust.mod_file);
@@ -40,20 +40,21 @@ fn every_option_is_read() {
 fn a_bare_key_means_true() {
     assert!(
         Options::parse("mod_file")
-            .expect("nothing is wrong")
+            .expect("the options must be valid")
             .rust
             .mod_file
     );
 }
 
 #[test]
-fn the_well_known_types_may_be_set_again() {
-    let options = Options::parse("extern_path=.google.protobuf=::wkt").expect("nothing is wrong");
+fn the_well_known_types_can_be_replaced() {
+    let options =
+        Options::parse("extern_path=.google.protobuf=::wkt").expect("the options must be valid");
     assert_eq!(options.rust.extern_paths[".google.protobuf"], "::wkt");
 }
 
 #[test]
-fn an_unknown_option_is_refused_by_name() {
+fn an_unknown_option_is_named_in_the_error() {
     check_error(
         "modfile=true",
         "unknown option `modfile`, did you mean `mod_file`?",
@@ -66,7 +67,7 @@ fn an_unknown_option_is_refused_by_name() {
 }
 
 #[test]
-fn a_comma_may_be_escaped() {
+fn a_comma_can_be_escaped() {
     check_error(
         "messages=a\\,b,mod_file",
         "option `messages`: found `a,b`, expected `prost` or `external`",
@@ -74,7 +75,7 @@ fn a_comma_may_be_escaped() {
 }
 
 #[test]
-fn a_value_that_cannot_be_used_is_refused_with_those_that_can() {
+fn an_invalid_value_is_reported_with_the_valid_ones() {
     check_error(
         "lang=c",
         "option `lang`: found `c`, expected `rust` or `go`",
@@ -94,7 +95,7 @@ fn a_value_that_cannot_be_used_is_refused_with_those_that_can() {
 }
 
 #[test]
-fn an_extern_path_must_mean_the_same_everywhere() {
+fn an_extern_path_must_be_absolute() {
     for value in [
         "",
         "a=::b",
@@ -115,7 +116,7 @@ fn an_extern_path_must_mean_the_same_everywhere() {
 }
 
 #[test]
-fn everything_wrong_is_said() {
+fn all_errors_in_options_are_reported() {
     check_error(
         "mod_file,mod_file=false,extern_path=.a=::b,extern_path=.a=::c,lang=c",
         "option `mod_file` is given twice\n\
@@ -128,7 +129,7 @@ fn everything_wrong_is_said() {
 fn every_go_option_is_read() {
     let options =
         Options::parse("lang=go,module=example.com/m,Ma/b.proto=example.com/m/b;bb,Mc.proto=;cc")
-            .expect("nothing is wrong");
+            .expect("the options must be valid");
     assert_eq!(options.language, Language::Go);
     assert_eq!(options.go.paths, Paths::Import);
     assert_eq!(options.go.module.as_deref(), Some("example.com/m"));
@@ -146,12 +147,13 @@ fn every_go_option_is_read() {
             name: "cc".into()
         }
     );
-    let options = Options::parse("paths=source_relative,lang=go").expect("nothing is wrong");
+    let options =
+        Options::parse("paths=source_relative,lang=go").expect("the options must be valid");
     assert_eq!(options.go.paths, Paths::SourceRelative);
 }
 
 #[test]
-fn what_contradicts_itself_is_refused() {
+fn contradicting_go_options_are_rejected() {
     check_error(
         "lang=go,module=m,paths=source_relative",
         "option `module` cannot be given with `paths=source_relative`",
@@ -167,7 +169,7 @@ fn what_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn options_of_the_other_language_are_refused() {
+fn options_of_another_language_are_rejected() {
     check_error(
         "lang=go,mod_file=false",
         "option `mod_file` is for `lang=rust` alone",

@@ -1,9 +1,12 @@
-//! A second view of the bytes of a request: an extension is a field like any other, and a message may have as few fields as one
-//! cares to read.
+//! Second view of the bytes of a request.
+//!
+//! On the wire an extension is a field like any other, and unknown fields are skipped. These
+//! messages therefore have only the fields that prost's descriptors lack, and the fields that lead
+//! to them.
 
-/// The number of both extensions in `parigot/v1/options.proto`.
+/// Field number of both extensions in `parigot/v1/options.proto`.
 pub(crate) const OPTIONS: i32 = 50717;
-/// The number of `parigot.v1.ServiceOptions.error`.
+/// Field number of `parigot.v1.ServiceOptions.error`.
 pub(crate) const ERROR: i32 = 1;
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -30,7 +33,7 @@ pub(crate) struct FileExtra {
     pub(crate) service: Vec<ServiceExtra>,
     #[prost(message, optional, tag = "8")]
     options: Option<FileOptions>,
-    /// A year and what it stands for are far apart: 1000 is edition 2023.
+    /// Value of the enum `Edition`: 1000 is edition 2023.
     #[prost(int32, tag = "14")]
     pub(crate) edition: i32,
 }
@@ -67,7 +70,7 @@ pub(crate) struct EnumExtra {
     options: Option<EnumOptions>,
 }
 
-/// What an edition lets a file choose; what is zero was not chosen here.
+/// Features of an edition. Zero means that the feature is not set here.
 #[derive(Clone, Copy, PartialEq, prost::Message)]
 pub(crate) struct Features {
     #[prost(int32, tag = "1")]
@@ -80,7 +83,7 @@ pub(crate) struct Features {
     pub(crate) message_encoding: i32,
 }
 
-/// Options that hold features under a number of their own.
+/// Defines options that contain features, each under its own field number.
 macro_rules! options_with_features {
     ($($options:ident of $owner:ident at $number:literal;)*) => {$(
         #[derive(Clone, Copy, PartialEq, prost::Message)]
@@ -90,7 +93,7 @@ macro_rules! options_with_features {
         }
 
         impl $owner {
-            /// What is chosen here.
+            /// Returns the features that are set here.
             pub(crate) fn features(&self) -> Features {
                 self.options.and_then(|options| options.features).unwrap_or_default()
             }
@@ -149,7 +152,7 @@ pub(crate) struct MethodOptions {
 }
 
 impl ServiceExtra {
-    /// What is set on the service.
+    /// Returns the options of the service.
     pub(crate) fn options(&self) -> ServiceOptions {
         self.options
             .clone()
@@ -159,7 +162,7 @@ impl ServiceExtra {
 }
 
 impl MethodExtra {
-    /// What is set on the method.
+    /// Returns the options of the method.
     pub(crate) fn options(&self) -> MethodOptions {
         self.options
             .clone()

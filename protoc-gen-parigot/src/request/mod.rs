@@ -1,4 +1,4 @@
-//! A request as `protoc` sends it, with the options for which prost's descriptors have no field.
+//! Request of `protoc`, with the options that prost's descriptors have no fields for.
 
 pub(crate) mod extra;
 
@@ -10,25 +10,25 @@ use prost_types::{FileDescriptorProto, FileDescriptorSet};
 
 use crate::protos::OPTIONS_PROTO_NAME;
 
-/// What is to be generated, and how.
+/// Files to generate, and the parameters of the run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Request {
-    /// The files to generate, by name.
+    /// Names of the files to generate.
     pub file_to_generate: Vec<String>,
-    /// All that was given with `--parigot_opt`.
+    /// Value of all `--parigot_opt` options, separated by commas.
     pub parameter: String,
-    /// Those files, and what they import.
+    /// Files to generate and their imports.
     pub proto_file: Vec<FileDescriptorProto>,
-    /// More of them, by name.
+    /// Second view of these files, by name.
     pub(crate) extra: BTreeMap<String, extra::FileExtra>,
 }
 
 impl Request {
-    /// Reads an encoded `CodeGeneratorRequest`.
+    /// Decodes a `CodeGeneratorRequest`.
     ///
     /// # Errors
     ///
-    /// If the bytes are no such message.
+    /// Returns an error if the bytes are not such a message.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let CodeGeneratorRequest {
             file_to_generate,
@@ -48,11 +48,11 @@ impl Request {
         })
     }
 
-    /// The request to generate some of the files of an encoded `FileDescriptorSet`.
+    /// Builds a request to generate some of the files of an encoded `FileDescriptorSet`.
     ///
     /// # Errors
     ///
-    /// If the bytes are no such message.
+    /// Returns an error if the bytes are not such a message.
     pub fn of_descriptors(
         bytes: &[u8],
         file_to_generate: Vec<String>,
@@ -72,7 +72,10 @@ impl Request {
     }
 }
 
-/// Whether there is more to be read. An extension of the same number that is somebody else's is none of ours.
+/// Returns true if a file has options or features that prost drops.
+///
+/// Only a request that contains `parigot/v1/options.proto` is read for its options: another
+/// extension may use the same number.
 fn wants_extra(files: &[FileDescriptorProto]) -> bool {
     files
         .iter()

@@ -5,7 +5,7 @@ use quote::{ToTokens, quote};
 
 use super::doc;
 
-/// `#[doc = …]` for each line, or for the lines that stand in where there is no comment.
+/// `#[doc = …]` for each line of a comment, or for the default text if there is no comment.
 pub(super) struct Docs<'a>(pub(super) &'a [String], pub(super) String);
 
 impl ToTokens for Docs<'_> {
@@ -20,7 +20,7 @@ impl ToTokens for Docs<'_> {
     }
 }
 
-/// `#[deprecated]`, if so.
+/// Returns `#[deprecated]` if the item is deprecated.
 pub(super) fn deprecated(deprecated: bool) -> Option<TokenStream> {
     deprecated.then(|| quote! { #[deprecated] })
 }

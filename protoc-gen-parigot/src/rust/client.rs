@@ -33,7 +33,8 @@ impl ClientItems<'_> {
     }
 
     fn client_trait_impl(&self) -> TokenStream {
-        let (client, module) = (&self.0.name.client, &self.0.name.module);
+        let client = &self.0.name.client;
+        let module = &self.0.name.module;
         quote! {
             impl ::parigot_guest::Client for #client {
                 const SERVICE: &'static ::parigot_guest::Service = &#module::SERVICE;
@@ -73,13 +74,14 @@ impl ClientItems<'_> {
             " Finds `{}`, which the guest must require.",
             contract.full_name
         );
-        let (module, deprecated) = (&name.module, deprecated(contract.deprecated));
+        let module = &name.module;
+        let deprecated = deprecated(contract.deprecated);
         quote! {
             #[doc = #doc]
             ///
             /// # Errors
             ///
-            /// If the guest does not require it.
+            /// Returns an error if the guest does not require the service.
             #deprecated
             pub fn locate(
                 cx: &::parigot_guest::Context,
@@ -96,8 +98,11 @@ impl ClientItems<'_> {
         }: &Method,
     ) -> TokenStream {
         let docs = Docs(&rpc.docs, format!("Calls `{}`.", rpc.proto));
-        let (module, deprecated) = (&self.0.name.module, deprecated(rpc.deprecated));
-        let (function, item, request) = (&name.function, &name.item, &request.in_package);
+        let module = &self.0.name.module;
+        let deprecated = deprecated(rpc.deprecated);
+        let function = &name.function;
+        let item = &name.item;
+        let request = &request.in_package;
         quote! {
             #docs
             #deprecated

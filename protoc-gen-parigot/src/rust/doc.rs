@@ -1,13 +1,15 @@
-//! Comments as Rust documentation. A comment must never become code, and rustdoc runs code blocks as tests.
+//! Comments as Rust documentation. No comment may become code, because rustdoc runs code blocks as
+//! tests.
 
 use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag};
 
-/// The lines of a doc comment; each begins with a space unless it is empty.
+/// Returns the lines of a doc comment. Each begins with a space unless the line is empty.
 ///
-/// Code blocks are marked as text: a fence says so, and an indented block gets one. HTML is escaped. If a block or tag is
-/// left all the same, or a link that runs something, the whole comment becomes a block of text.
+/// Code blocks are marked as text: by the info string of a fence, or by a fence around an indented
+/// block. HTML is escaped. If a code block, a tag or a link that runs a script remains, the whole
+/// comment becomes a block of text.
 pub(super) fn lines(comment: &[String]) -> Vec<String> {
     let text = comment.join("\n");
     let marked = mark(&escape_html(&text));
@@ -27,14 +29,14 @@ pub(super) fn lines(comment: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// A code block, as rustdoc would see it.
+/// Code block, as rustdoc finds it.
 struct CodeBlock {
     range: Range<usize>,
     is_text: bool,
     is_fenced: bool,
 }
 
-/// What rustdoc would find, with the extensions that it turns on: each may move the ends of a block.
+/// Parses with the extensions that rustdoc enables. Each extension may change where a block ends.
 fn events(text: &str) -> impl Iterator<Item = (Event<'_>, Range<usize>)> {
     let options = Options::ENABLE_TABLES
         | Options::ENABLE_FOOTNOTES
@@ -44,7 +46,7 @@ fn events(text: &str) -> impl Iterator<Item = (Event<'_>, Range<usize>)> {
     Parser::new_ext(text, options).into_offset_iter()
 }
 
-/// Whether nothing in it would be run, by rustdoc or by who reads what rustdoc writes.
+/// Returns true if neither rustdoc nor a browser would run anything in the text.
 fn is_inert(text: &str) -> bool {
     let runs = |url: &str| {
         let url: String = url
@@ -65,7 +67,7 @@ fn is_inert(text: &str) -> bool {
     })
 }
 
-/// Puts a backslash before what begins a tag.
+/// Escapes HTML: puts a backslash before each `<` that begins a tag.
 fn escape_html(text: &str) -> String {
     let mut escaped = text.to_owned();
     let is_html =
@@ -94,7 +96,8 @@ fn blocks(text: &str) -> Vec<CodeBlock> {
     events(text).filter_map(block).collect()
 }
 
-/// Marks each code block as text, from the last to the first, so that what is before stays where it is.
+/// Marks each code block as text. The last block comes first, so that the ranges of earlier blocks
+/// stay valid.
 fn mark(text: &str) -> String {
     let mut marked = text.to_owned();
     for block in blocks(text)
@@ -111,7 +114,7 @@ fn mark(text: &str) -> String {
     marked
 }
 
-/// Says `text` after the backticks or tildes at `start`, whatever was said there.
+/// Replaces the info string of the fence at `start` by `text`.
 fn mark_fence(text: &mut String, start: usize) {
     let rest = &text[start..];
     let fence = rest.len() - rest.trim_start_matches(['`', '~']).len();
@@ -119,7 +122,7 @@ fn mark_fence(text: &mut String, start: usize) {
     text.replace_range(start + fence..start + line, "text");
 }
 
-/// Puts fences around the lines of a block that is indented by four columns.
+/// Replaces the indentation of a block by fences.
 fn fence_indented(text: &mut String, range: Range<usize>) {
     let start = text[..range.start].rfind('\n').map_or(0, |end| end + 1);
     let block = text[start..range.end].trim_end();
@@ -127,11 +130,12 @@ fn fence_indented(text: &mut String, range: Range<usize>) {
         .lines()
         .map(|line| line.strip_prefix("    ").unwrap_or(line))
         .collect();
-    let (end, fenced) = (start + block.len(), fenced(&code.join("\n")));
+    let end = start + block.len();
+    let fenced = fenced(&code.join("\n"));
     text.replace_range(start..end, &fenced);
 }
 
-/// A block of text, between fences that nothing in it closes.
+/// Returns a block of text with a fence longer than any run of backticks in the text.
 fn fenced(text: &str) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
@@ -148,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_left_alone() {
+    fn prose_is_unchanged() {
         check(
             "Says `hello`.\n\n- one\n  more\n- two",
             " Says `hello`.\n\n - one\n   more\n - two",
@@ -198,8 +202,8 @@ mod tests {
     }
 
     #[test]
-    fn links_run_nothing() {
-        check("[a](https://b.c) [Nobody]", " [a](https://b.c) [Nobody]");
+    fn links_do_not_run_scripts() {
+        check("[a](https://b.c) [Name]", " [a](https://b.c) [Name]");
         check(
             "[a](javascript:b())",
             " ```text\n [a](javascript:b())\n ```",
@@ -211,9 +215,9 @@ mod tests {
         check("<data:text/html,a>", " ```text\n <data:text/html,a>\n ```");
     }
 
-    /// Comments that make a parser go back, or deep.
+    /// These comments make a naive parser backtrack or recurse deeply.
     #[test]
-    fn long_comments_take_no_long_time() {
+    fn long_comments_are_parsed_quickly() {
         for part in [
             "[",
             "> ",
@@ -243,7 +247,7 @@ mod tests {
         }
     }
 
-    /// Words of Markdown in every order, as far as four of them go.
+    /// Tries every sequence of four Markdown tokens.
     #[test]
     fn no_comment_becomes_code() {
         const WORDS: [&str; 15] = [
@@ -254,7 +258,7 @@ mod tests {
             let word = |at: u32| WORDS[number / WORDS.len().pow(at) % WORDS.len()];
             let comment: String = (0..4).map(word).collect();
             let comment: Vec<String> = comment.lines().map(str::to_owned).collect();
-            // rustdoc takes away the space that all lines have.
+            // rustdoc removes the space that all lines share.
             let lines: Vec<String> = lines(&comment)
                 .iter()
                 .map(|line| line.replacen(' ', "", 1))

@@ -1,4 +1,4 @@
-//! What makes an enum the errors of a service.
+//! Traits that make an enum the errors of a service.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};

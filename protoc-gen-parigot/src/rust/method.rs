@@ -1,4 +1,4 @@
-//! The module of a service: its table, and one type for each method.
+//! The module of a service: the table of the service, and one type for each method.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ impl MethodItems<'_> {
         let methods = methods.iter().map(|method| method_info(&method.rpc));
         let descriptors = Literal::byte_string(descriptors);
         quote! {
-            /// What guest and host must agree on.
+            /// Name, schema and methods, which host and guest must agree on.
             pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
                 name: #full_name,
                 schema: #schema,
@@ -76,12 +76,11 @@ impl MethodItems<'_> {
             response,
         }: &Method,
     ) -> TokenStream {
-        let (item, index) = (&name.item, Literal::u32_unsuffixed(rpc.index));
-        let (request, response, error) = (
-            &request.in_service,
-            &response.in_service,
-            &self.0.error.in_service,
-        );
+        let item = &name.item;
+        let index = Literal::u32_unsuffixed(rpc.index);
+        let request = &request.in_service;
+        let response = &response.in_service;
+        let error = &self.0.error.in_service;
         quote! {
             impl ::parigot_guest::Method for #item {
                 type Request = #request;
@@ -93,10 +92,12 @@ impl MethodItems<'_> {
         }
     }
 
-    /// The thin call from the wire to the user's function.
+    /// Implements `Serve`, which calls the user's function.
     fn serve_impl(&self, Method { name, .. }: &Method) -> TokenStream {
-        let (service, item, function) = (&self.0.name.item, &name.item, &name.function);
-        // A method may be called `S`: `self::S` is still the method.
+        let service = &self.0.name.item;
+        let item = &name.item;
+        let function = &name.function;
+        // A method may be named `S`: `self::S` is the method, not the type parameter.
         quote! {
             impl<S: super::#service> ::parigot_guest::Serve<S> for self::#item {
                 fn serve(
@@ -111,7 +112,7 @@ impl MethodItems<'_> {
     }
 }
 
-/// A method's entry in the table, with what its options say.
+/// Returns the entry of a method in the table, with its options.
 fn method_info(
     Rpc {
         proto,
@@ -127,7 +128,7 @@ fn method_info(
     quote! { ::parigot_guest::MethodInfo::new(#proto) #budget #deadline #idempotent }
 }
 
-/// A duration that is not zero, which options give in milliseconds.
+/// Returns a duration in milliseconds, or `None` for zero.
 fn duration(duration: Duration) -> Option<TokenStream> {
     let ms = u64::try_from(duration.as_millis())
         .ok()

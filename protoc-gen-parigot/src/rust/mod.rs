@@ -1,4 +1,5 @@
-//! The Rust emitter: one file for each package, with its messages and stubs, and `mod.rs`, which nests them.
+//! The Rust emitter: writes one file for each package, with its messages and stubs, and `mod.rs`,
+//! which nests the packages.
 
 mod attributes;
 mod client;
@@ -22,11 +23,11 @@ use crate::error::Error;
 use crate::model::{Model, Package};
 use crate::output::OutputFile;
 
-/// Prints a model; `mod_file` says whether `mod.rs` is wanted.
+/// Prints a model, and `mod.rs` if `mod_file` is set.
 ///
 /// # Errors
 ///
-/// Faults of ours or of prost's alone: what can be wrong with a `.proto` was found before.
+/// Returns only defects of this plugin or of prost: errors in a `.proto` are found while lowering.
 pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>> {
     let messages =
         message::texts(&model.messages, model.packages.len()).map_err(|error| vec![error])?;
@@ -56,11 +57,13 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
     }
 }
 
-/// What a package's file holds: the handshake, the messages, then what belongs to each service.
+/// Prints the content of a package's file: the ABI check, the messages, then the items of each
+/// service.
 ///
-/// One part is text before the next is parsed: a syntax tree takes a hundred times the room.
+/// Each part is printed before the next is parsed, because a syntax tree takes about a hundred
+/// times the memory of its text.
 fn items(package: &Package, messages: &[String], docs: &[Vec<String>]) -> syn::Result<String> {
-    let mut text = print::items(parse(handshake())?);
+    let mut text = print::items(parse(abi_check())?);
     for message in messages {
         text.push_str(&print::items(message::items(message, docs)?));
     }
@@ -85,7 +88,7 @@ fn parse(tokens: TokenStream) -> syn::Result<Vec<syn::Item>> {
     syn::parse2(tokens).map(|file: syn::File| file.items)
 }
 
-/// Fails to compile against a runtime of another ABI.
-fn handshake() -> TokenStream {
+/// Returns an item that does not compile with an SDK of another ABI.
+fn abi_check() -> TokenStream {
     quote! { const _: () = ::parigot_guest::ABI_V1; }
 }

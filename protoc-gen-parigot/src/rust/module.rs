@@ -1,4 +1,4 @@
-//! `mod.rs`: the packages, nested as their names are.
+//! `mod.rs`: the packages as nested modules.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::print;
 use crate::model::Package;
 use crate::output::OutputFile;
 
-/// What the generated modules are not asked about by the lints of the crate that they land in.
+/// Lints that are disabled in generated modules, whatever the settings of the user's crate.
 const ALLOWED: &[&str] = &[
     "clippy::all",
     "clippy::nursery",
@@ -23,14 +23,14 @@ const ALLOWED: &[&str] = &[
     "unused_qualifications",
 ];
 
-/// A module: the file to include in it, and the modules within.
+/// Module: the file that it includes, and the modules in it.
 #[derive(Default)]
 struct Tree<'a> {
     file: Option<&'a str>,
     modules: BTreeMap<String, Tree<'a>>,
 }
 
-/// `mod.rs` for these packages.
+/// Returns `mod.rs` for these packages.
 pub(super) fn mod_file(packages: &[&Package]) -> OutputFile {
     let mut root = Tree::default();
     for package in packages {
@@ -66,7 +66,7 @@ fn allow() -> String {
 }
 
 impl Tree<'_> {
-    /// The lines of a module, with an empty one between two items.
+    /// Returns the lines of a module, with an empty line between items.
     fn lines(&self) -> Vec<String> {
         let include = self.file.map(|file| vec![format!("include!({file:?});")]);
         let modules = self.modules.iter().map(|(name, tree)| tree.module(name));

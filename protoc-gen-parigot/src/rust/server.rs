@@ -1,4 +1,4 @@
-//! The trait that a service implements, and the hook into the event loop.
+//! The trait that a service implements, and the adapter to the event loop.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
@@ -58,7 +58,9 @@ impl ServerItems<'_> {
         }: &Method,
     ) -> TokenStream {
         let docs = Docs(&rpc.docs, format!("Answers `{}`.", rpc.proto));
-        let (name, request, response) = (&name.function, &request.in_package, &response.in_package);
+        let name = &name.function;
+        let request = &request.in_package;
+        let response = &response.in_package;
         let error = &self.0.error.in_package;
         quote! {
             #docs
@@ -73,7 +75,7 @@ impl ServerItems<'_> {
     fn server_struct(&self) -> TokenStream {
         let name = &self.0.name;
         let doc = format!(
-            " Hooks an `S` that implements [`{}`] into the event loop.",
+            " Connects an implementation of [`{}`] to the event loop.",
             name.item
         );
         let server = &name.server;
@@ -85,9 +87,11 @@ impl ServerItems<'_> {
 
     fn server_impl(&self) -> TokenStream {
         let name = &self.0.name;
-        let (item, module, server) = (&name.item, &name.module, &name.server);
+        let item = &name.item;
+        let module = &name.module;
+        let server = &name.server;
         let dispatch = self.dispatch_fn();
-        // A service may be called `S`: `self::S` is still the trait.
+        // A service may be named `S`: `self::S` is the trait, not the type parameter.
         quote! {
             impl<S: self::#item> ::parigot_guest::Server<S> for #server<S> {
                 const SERVICE: &'static ::parigot_guest::Service = &#module::SERVICE;
@@ -108,7 +112,8 @@ impl ServerItems<'_> {
         }
         let module = &name.module;
         let arms = methods.iter().map(|method| {
-            let (index, item) = (Literal::u32_unsuffixed(method.rpc.index), &method.name.item);
+            let index = Literal::u32_unsuffixed(method.rpc.index);
+            let item = &method.name.item;
             quote! { #index => call.serve::<#module::#item, S>(service), }
         });
         quote! {
@@ -122,14 +127,14 @@ impl ServerItems<'_> {
     }
 }
 
-/// What is said of methods that stream.
+/// Returns the documentation that lists methods left out.
 fn left_out(streams: &[Rpc]) -> Option<TokenStream> {
     let names: Vec<_> = streams
         .iter()
         .map(|rpc| format!("`{}`", rpc.proto))
         .collect();
     let doc = format!(
-        " Left out, since messages are streamed there: {}.",
+        " Methods left out because they stream: {}.",
         names.join(", ")
     );
     (!names.is_empty()).then(|| quote! { #[doc = ""] #[doc = #doc] })

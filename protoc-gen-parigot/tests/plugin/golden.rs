@@ -180,14 +180,16 @@ fn diff(old: &str, new: &str) -> String {
         .zip(&new)
         .take_while(|(old, new)| old == new)
         .count();
-    let (old, new) = (&old[same..], &new[same..]);
+    let old = &old[same..];
+    let new = &new[same..];
     let tail = old
         .iter()
         .rev()
         .zip(new.iter().rev())
         .take_while(|(old, new)| old == new)
         .count();
-    let (old, new) = (&old[..old.len() - tail], &new[..new.len() - tail]);
+    let old = &old[..old.len() - tail];
+    let new = &new[..new.len() - tail];
     if old.is_empty() && new.is_empty() {
         return String::new();
     }

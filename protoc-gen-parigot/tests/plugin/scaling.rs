@@ -41,7 +41,8 @@ fn check(count: usize, text: impl Fn(usize) -> String) {
             "",
         )
     };
-    let (small, large) = (parse(count), parse(10 * count));
+    let small = parse(count);
+    let large = parse(10 * count);
     let ratio = || cpu_time(&large, 1).div_duration_f64(cpu_time(&small, 3));
     let mut ratios = (0..ATTEMPTS).map(|_| ratio());
     let bound = 10.0 * EXCESS_MAX;

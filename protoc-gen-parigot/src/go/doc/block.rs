@@ -2,7 +2,7 @@
 
 use super::line::{marker, no_constraint};
 
-/// A part of a comment.
+/// Part of a comment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Block {
     Paragraph(Vec<String>),
@@ -11,25 +11,25 @@ pub(super) enum Block {
     Code(Vec<String>),
 }
 
-/// A list of one kind: Go has none within another.
+/// List of one kind. Go has no nested lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct List {
-    /// Whether it stands directly below what is before it.
+    /// No empty line precedes the list.
     pub(super) tight: bool,
-    /// Whether empty lines stand between its items.
+    /// Empty lines separate the items.
     pub(super) loose: bool,
     pub(super) items: Vec<ListItem>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ListItem {
-    /// Its number, if the list is numbered.
+    /// Number, in a numbered list.
     pub(super) number: Option<String>,
     pub(super) paragraphs: Vec<Vec<String>>,
 }
 
 impl Block {
-    /// Whether all its lines are indented.
+    /// Returns true if all lines are indented.
     pub(super) fn is_indented(&self) -> bool {
         matches!(self, Self::List(_) | Self::Code(_))
     }
@@ -54,7 +54,7 @@ impl List {
         self.items.iter().any(|item| item.number.is_some())
     }
 
-    /// The list as it reads without indentation, where it would otherwise run into its neighbour.
+    /// Returns the list as paragraphs, for where Go would merge it with the adjacent block.
     pub(super) fn into_paragraphs(self) -> Vec<Block> {
         let mut paragraphs: Vec<Vec<String>> = Vec::new();
         for item in self.items {
@@ -93,7 +93,8 @@ impl List {
     }
 }
 
-/// The lines of a block of code. Go would take it for a list if it began as one, so that then its fences stay.
+/// Prints a block of code. If its first line looks like an item of a list, Go would read the block
+/// as a list, so the fences remain.
 fn print_code(code: &[String]) -> Vec<String> {
     let is_list = code
         .first()

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-/// The text of a heading of Markdown.
+/// Returns the text of a Markdown heading.
 pub(super) fn heading(text: &str) -> Option<&str> {
     let rest = text.trim_start_matches('#');
     let marked = (1..=6).contains(&(text.len() - rest.len())) && rest.starts_with(' ');
     Some(rest.trim()).filter(|heading| marked && !heading.is_empty())
 }
 
-/// The number, if it has one, and the text of what begins as an item of a list does.
+/// Returns the number, if any, and the text of a line that begins an item of a list.
 pub(super) fn marker(text: &str) -> Option<(Option<&str>, &str)> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, rest) = match text.split_at(digits) {
@@ -19,7 +19,8 @@ pub(super) fn marker(text: &str) -> Option<(Option<&str>, &str)> {
     Some((number, rest.trim())).filter(|(_, text)| rest.starts_with(' ') && !text.is_empty())
 }
 
-/// A line of prose without what Go would rewrite: definitions of links, which it moves to the end, and quotes of two signs.
+/// Returns a line of prose without the syntax that `gofmt` would rewrite: link definitions, which
+/// move to the end, and quotes made of two characters.
 pub(super) fn plain(text: &str) -> String {
     let text = join_quotes(no_constraint(text).as_ref());
     match text
@@ -31,7 +32,7 @@ pub(super) fn plain(text: &str) -> String {
     }
 }
 
-/// A line that is no old constraint on builds, which `go vet` would miss at the top of the file.
+/// Escapes an old build constraint, which `go vet` reports unless it is at the top of the file.
 pub(super) fn no_constraint(text: &str) -> Cow<'_, str> {
     if text.trim_start().starts_with("+build") {
         format!("\\{text}").into()
@@ -40,7 +41,7 @@ pub(super) fn no_constraint(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Makes quotation marks of two backticks or apostrophes. Three backticks are a fence.
+/// Replaces pairs of backticks or apostrophes by quotation marks. Three backticks are a fence.
 pub(super) fn join_quotes(text: &str) -> String {
     let mut joined = String::with_capacity(text.len());
     let mut rest = text;
@@ -58,7 +59,7 @@ pub(super) fn join_quotes(text: &str) -> String {
     joined
 }
 
-/// Go's rule of how a heading looks that is not marked as one.
+/// Returns true if Go reads an unmarked line as a heading.
 pub(super) fn is_old_heading(line: &str) -> bool {
     let rest_after = |mark: &str| {
         line.match_indices(mark)

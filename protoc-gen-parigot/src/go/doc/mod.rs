@@ -1,7 +1,8 @@
-//! Comments as Go documentation, in the one form that `gofmt` leaves as it is.
+//! Comments as Go documentation, in the form that `gofmt` does not change.
 //!
-//! What is Markdown in a comment becomes what Go has for it: `# ` before a heading, two spaces before an item of a list, a tab
-//! before a line of code. A comment must never become a directive: a space or a tab follows its slashes.
+//! Markdown in a comment becomes the syntax of Go: `# ` before a heading, two spaces before an item
+//! of a list, a tab before a line of code. No comment may become a directive: a space or a tab
+//! follows its slashes.
 
 mod block;
 mod line;
@@ -11,14 +12,15 @@ use self::block::Block;
 use self::line::is_old_heading;
 use self::read::Reader;
 
-/// The lines of a doc comment, with their slashes: the comment, or what stands in where it has no prose, and notes.
+/// Returns the lines of a doc comment, with slashes: the comment, then notes. If the comment does
+/// not begin with prose, the default text comes first.
 pub(super) fn lines(comment: &[String], default: String, notes: Vec<String>) -> Vec<String> {
     let mut blocks = Reader {
         lines: comment,
         blocks: Vec::new(),
     }
     .read();
-    // Go takes away the indentation that all lines share, so some line must have none.
+    // Go removes the indentation that all lines share, so some line must have none.
     if !matches!(
         blocks.first(),
         Some(Block::Paragraph(_) | Block::Heading(_))
@@ -35,7 +37,8 @@ pub(super) fn lines(comment: &[String], default: String, notes: Vec<String>) -> 
         .collect()
 }
 
-/// Keeps apart what is indented: code that follows code is one block, and a list beside either is none.
+/// Separates indented blocks. Adjacent code blocks become one block. A list beside code or another
+/// list becomes paragraphs, because Go would merge them.
 fn separate(blocks: Vec<Block>) -> Vec<Block> {
     let mut separate: Vec<Block> = Vec::new();
     for mut block in blocks {
@@ -68,7 +71,7 @@ fn separate(blocks: Vec<Block>) -> Vec<Block> {
     separate
 }
 
-/// The lines without the empty ones at both ends and without what they are all indented by.
+/// Removes empty lines at both ends, and the indentation that all lines share.
 fn dedent(code: &[String]) -> Vec<String> {
     let indent = |line: &String| line.len() - line.trim_start_matches(' ').len();
     let is_text = |line: &String| !line.trim().is_empty();
@@ -78,10 +81,8 @@ fn dedent(code: &[String]) -> Vec<String> {
         .map(indent)
         .min()
         .unwrap_or(0);
-    let (first, last) = (
-        code.iter().position(is_text),
-        code.iter().rposition(is_text),
-    );
+    let first = code.iter().position(is_text);
+    let last = code.iter().rposition(is_text);
     let Some((first, last)) = first.zip(last) else {
         return Vec::new();
     };
@@ -91,10 +92,12 @@ fn dedent(code: &[String]) -> Vec<String> {
         .collect()
 }
 
-/// Marks as headings the lines that Go takes for some: a line of its own between others, without punctuation.
+/// Marks lines that Go reads as headings: a paragraph of one line between others, without
+/// punctuation.
 fn name_headings(blocks: &mut [Block]) {
     for index in 1..blocks.len().max(1) - 1 {
-        let (this, next) = (&blocks[index], &blocks[index + 1]);
+        let this = &blocks[index];
+        let next = &blocks[index + 1];
         if let (Block::Paragraph(lines), false) = (this, next.is_indented())
             && let [line] = &lines[..]
             && is_old_heading(line)
@@ -117,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn prose_is_left_alone() {
+    fn prose_is_unchanged() {
         check(
             "Says `hello`\nand more.\n\nAnd so on.",
             "// Says `hello`\n// and more.\n//\n// And so on.",
@@ -126,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_prose_something_stands_in() {
+    fn a_comment_without_prose_gets_the_default() {
         check("", "// It is there.");
         check("- a", "// It is there.\n//\n//   - a");
         check("```\nx\n```", "// It is there.\n//\n//\tx");
@@ -198,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_go_would_rewrite_or_obey_is_rewritten() {
+    fn directives_and_go_syntax_are_escaped() {
         check("[a]: https://b", "// a: https://b");
         check(
             "- [a]: https://b\n+build x",

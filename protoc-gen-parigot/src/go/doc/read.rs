@@ -1,17 +1,17 @@
-//! Reads the blocks of a comment, line by line.
+//! Reader of comments: lines of Markdown to blocks.
 
 use super::block::{Block, List, ListItem};
 use super::line::{heading, marker, plain};
 
-/// Reads the blocks of a comment, line by line.
+/// Reader of a comment.
 pub(super) struct Reader<'a> {
     pub(super) lines: &'a [String],
     pub(super) blocks: Vec<Block>,
 }
 
-/// A line as it is read.
+/// Line of a comment.
 struct Line<'a> {
-    /// Without its indentation.
+    /// Text without indentation.
     text: &'a str,
     indent: usize,
     after_blank: bool,
@@ -45,7 +45,7 @@ impl Reader<'_> {
             self.blocks.push(Block::Code(code));
         } else if let Some(item) = self.item(line) {
             self.push_item(item, line);
-        } else if !self.go_on(line) {
+        } else if !self.continues(line) {
             self.blocks
                 .push(match heading(line.text).filter(|_| line.indent == 0) {
                     Some(heading) => Block::Heading(heading.to_owned()),
@@ -55,7 +55,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The lines up to the fence that closes this one, or up to the end.
+    /// Takes the lines up to the closing fence, or up to the end.
     fn fenced(&mut self, fence: &str) -> Vec<String> {
         let end = self
             .lines
@@ -67,8 +67,8 @@ impl Reader<'_> {
         code
     }
 
-    /// The item of a list that begins here. A number in the midst of a paragraph is none, nor is what belongs to an item of
-    /// another kind or to code.
+    /// Returns the item that begins in this line. A number within a paragraph begins no item, nor
+    /// does a line that belongs to an item of another kind or to code.
     fn item(&self, line: &Line<'_>) -> Option<ListItem> {
         let (number, text) = marker(line.text)?;
         let begins = match self.blocks.last() {
@@ -99,23 +99,24 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the line belongs to the last block, to which it is then added. A line that hangs below a paragraph does, unless
-    /// a colon announces code.
-    fn go_on(&mut self, line: &Line<'_>) -> bool {
+    /// Adds the line to the last block and returns true, if the line continues that block. An
+    /// indented line continues a paragraph, unless the paragraph ends with a colon, which announces
+    /// code.
+    fn continues(&mut self, line: &Line<'_>) -> bool {
         match self.blocks.last_mut() {
             Some(Block::List(list)) if line.indent > 0 || !line.after_blank => {
                 list.loose |= line.after_blank;
                 let paragraphs = &mut list
                     .items
                     .last_mut()
-                    .expect("a list begins with an item")
+                    .expect("a list must have an item")
                     .paragraphs;
                 if line.after_blank {
                     paragraphs.push(Vec::new());
                 }
                 paragraphs
                     .last_mut()
-                    .expect("an item begins with a paragraph")
+                    .expect("an item must have a paragraph")
                     .push(plain(line.text));
                 true
             }

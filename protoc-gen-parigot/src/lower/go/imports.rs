@@ -1,4 +1,4 @@
-//! How a file calls the types that it uses, and what it imports for that.
+//! Imports of a Go file, and the qualified names of types in it.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::model::go::Import;
 use crate::name::go::{is_free, type_name};
 use crate::options::GoOptions;
 
-/// What every generated file imports of the SDK.
+/// Packages of the SDK that every generated file imports.
 const SDK: [(&str, &str); 2] = [
     ("github.com/parigot/parigot/parigot-guest-go", "parigot"),
     (
@@ -19,7 +19,7 @@ const SDK: [(&str, &str); 2] = [
     ),
 ];
 
-/// The packages that a file imports, by their paths.
+/// Names of the packages that a file imports, by path.
 pub(super) struct Imports<'a> {
     index: &'a Index<'a>,
     options: &'a GoOptions,
@@ -27,7 +27,8 @@ pub(super) struct Imports<'a> {
 }
 
 impl<'a> Imports<'a> {
-    /// Those that the types of these full names need. Of two packages of one name the second gets a number.
+    /// Returns the imports for the types with these full names. If two packages have one name, the
+    /// second gets a number.
     pub(super) fn of<'t>(
         types: impl Iterator<Item = &'t str>,
         here: &GoPackage,
@@ -56,13 +57,13 @@ impl<'a> Imports<'a> {
             let free = |alias: &String| {
                 is_free(alias) && !names.is_taken(&here.path, alias) && !is_taken(alias)
             };
-            let alias = aliases.find(free).expect("there is always one more number");
+            let alias = aliases.find(free).expect("numbers must not run out");
             imports.aliases.insert(path, alias);
         }
         imports
     }
 
-    /// A type as the file writes it.
+    /// Returns a type as written in the file.
     pub(super) fn type_name(&self, full_name: &str) -> String {
         let package = self
             .index
@@ -76,7 +77,7 @@ impl<'a> Imports<'a> {
         alias.map_or(name.clone(), |alias| format!("{alias}.{name}"))
     }
 
-    /// All that is imported, sorted by path.
+    /// Returns all imports, sorted by path.
     pub(super) fn into_list(self) -> Vec<Import> {
         let sdk = SDK.map(|(path, alias)| (path.to_owned(), alias.to_owned()));
         let all: BTreeMap<_, _> = self.aliases.into_iter().chain(sdk).collect();
@@ -89,7 +90,7 @@ impl<'a> Imports<'a> {
         let ty = self
             .index
             .get(full_name)
-            .expect("the fence has seen that every type is there");
+            .expect("validation must have found every type");
         GoPackage::of(ty.source, self.options)
     }
 }

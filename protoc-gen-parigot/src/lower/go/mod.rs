@@ -1,4 +1,4 @@
-//! Descriptors to what the Go emitter reads: a file for each `.proto` that has services.
+//! Descriptors to the model of the Go emitter: a file for each `.proto` with services.
 
 mod imports;
 mod names;
@@ -12,7 +12,7 @@ use self::package::GoPackage;
 use super::contract::DeclaredService;
 use super::index::Index;
 use super::source::Source;
-use super::{edition, refuse, validate};
+use super::{edition, report, validate};
 use crate::error::{Error, Location};
 use crate::model::go::{GoFile, GoMethod, GoService};
 use crate::model::{Contract, Rpc};
@@ -20,21 +20,21 @@ use crate::name::go::GoServiceName;
 use crate::options::Options;
 use crate::request::Request;
 
-/// Lowers the files to generate.
+/// Lowers the files to generate, for Go.
 ///
 /// # Errors
 ///
-/// All that is wrong with the files, in the order of their names and lines.
+/// Returns all errors in the files, ordered by file name and line.
 pub fn files(request: &Request, options: &Options) -> Result<Vec<GoFile>, Vec<Error>> {
     let plain = edition::plain(request);
     let mut sources = Source::all(&plain, request);
     sources.sort_by_key(|source| source.file.name());
-    refuse(validate::check(request, &sources))?;
+    report(validate::check(request, &sources))?;
 
     let index = Index::new(&sources, &options.rust);
     let mut errors = Vec::new();
     package::check_names(&sources, &options.go, &mut errors);
-    let (names, services) = GoNames::all(&sources, &index, &options.go, &mut errors);
+    let (names, services) = GoNames::claim_all(&sources, &index, &options.go, &mut errors);
     let lowering = Lowering {
         options,
         index: &index,
@@ -47,7 +47,7 @@ pub fn files(request: &Request, options: &Options) -> Result<Vec<GoFile>, Vec<Er
         .filter_map(|source| lowering.file(source, &mut errors))
         .collect();
     check_outputs(&files, &mut errors);
-    refuse(errors)?;
+    report(errors)?;
     Ok(files)
 }
 
@@ -55,17 +55,15 @@ fn check_outputs(files: &[GoFile], errors: &mut Vec<Error>) {
     let mut outputs = BTreeMap::new();
     for file in files {
         if let Some(other) = outputs.insert(&file.name, &file.source) {
-            let (output, other, at) = (
-                file.name.clone(),
-                other.clone(),
-                Location::file(&file.source),
-            );
+            let output = file.name.clone();
+            let other = other.clone();
+            let at = Location::file(&file.source);
             errors.push(Error::GoSameFile { output, other, at });
         }
     }
 }
 
-/// What is known before the first file is lowered.
+/// Data that is complete before the first file is lowered.
 struct Lowering<'a> {
     options: &'a Options,
     index: &'a Index<'a>,
@@ -74,7 +72,7 @@ struct Lowering<'a> {
 }
 
 impl Lowering<'_> {
-    /// A file, unless nobody says where it is to lie. Mistakes go to `errors`.
+    /// Returns a file, unless its Go package is unknown. Adds errors to `errors`.
     fn file(&self, source: &Source<'_>, errors: &mut Vec<Error>) -> Option<GoFile> {
         let options = &self.options.go;
         let package = GoPackage::of(source, options)
@@ -114,7 +112,8 @@ impl Lowering<'_> {
         })
     }
 
-    /// The enums of the file that hold errors of its services, each once: no other file can add a method to them.
+    /// Returns the error enums that this file declares, without duplicates. Only this file can add
+    /// methods to them.
     fn own_errors(
         &self,
         source: &Source<'_>,
@@ -165,13 +164,13 @@ impl Lowering<'_> {
     }
 }
 
-/// The full names of all types that a service's stubs name.
+/// Returns the full names of all types in the stubs of a service.
 fn types<'c>(contract: &'c Contract, rpcs: &'c [Rpc]) -> impl Iterator<Item = &'c str> {
     let messages = rpcs.iter().flat_map(|rpc| [&rpc.request, &rpc.response]);
     messages.chain(&contract.error).map(String::as_str)
 }
 
-/// Methods of one service that meet in one name.
+/// Returns an error for each two methods of a service with one Go name.
 fn method_clashes(service: &GoServiceName, rpcs: &[Rpc]) -> Vec<Error> {
     let mut functions = BTreeMap::new();
     let mut errors = Vec::new();

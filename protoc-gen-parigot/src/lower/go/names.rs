@@ -1,4 +1,4 @@
-//! The names taken in a Go package: what protoc-gen-go declares there, and what services do.
+//! Names in each Go package: declarations of protoc-gen-go, then those of services.
 
 use std::collections::BTreeMap;
 
@@ -13,19 +13,20 @@ use crate::name::go::{GoServiceName, camel, sanitize, type_name};
 use crate::options::GoOptions;
 use crate::symbol::full_name;
 
-/// Who has which name of the packages that are looked at, and where it was declared.
+/// Claimed names of each package, with the description and location of each owner.
 #[derive(Debug, Default)]
 pub(super) struct GoNames {
     packages: BTreeMap<String, BTreeMap<String, (String, Location)>>,
 }
 
-/// The names of services, by their full names.
+/// Names of services, by full name.
 pub(super) type Services = BTreeMap<String, GoServiceName>;
 
 impl GoNames {
-    /// Takes the names of all that is declared in the packages of the files to generate, and finds those of its services:
-    /// a service steps aside for a message, but services that meet are a mistake.
-    pub(super) fn all(
+    /// Claims all names in the packages of the generated files, and returns the names of their
+    /// services. A service whose name a message has taken gets another name; two services with one
+    /// name are an error.
+    pub(super) fn claim_all(
         sources: &[Source<'_>],
         index: &Index<'_>,
         options: &GoOptions,
@@ -51,7 +52,7 @@ impl GoNames {
         let mut names = Self::default();
         for (source, package) in &files {
             for (name, what, at) in of_messages(source, index) {
-                // Where messages meet, protoc-gen-go says so.
+                // protoc-gen-go reports messages with one name.
                 names
                     .packages
                     .entry(package.clone())
@@ -62,7 +63,9 @@ impl GoNames {
         }
         let declared: Vec<_> = files
             .iter()
-            .flat_map(|(source, package)| DeclaredService::all(source).map(move |it| (it, package)))
+            .flat_map(|(source, package)| {
+                DeclaredService::all(source).map(move |service| (service, package))
+            })
             .collect();
         let chosen: Vec<_> = declared
             .iter()
@@ -70,7 +73,7 @@ impl GoNames {
             .collect();
         let mut services = Services::new();
         for ((service, package), name) in declared.iter().zip(chosen) {
-            errors.extend(names.take(service, package, &name).err());
+            errors.extend(names.claim(service, package, &name).err());
             services.insert(
                 full_name(service.package(), service.descriptor.name()),
                 name,
@@ -79,14 +82,14 @@ impl GoNames {
         (names, services)
     }
 
-    /// Whether a package declares something of that name.
+    /// Returns true if a package declares that name.
     pub(super) fn is_taken(&self, package: &str, name: &str) -> bool {
         self.packages
             .get(package)
             .is_some_and(|names| names.contains_key(name))
     }
 
-    /// The usual names of a service, or the others if one of them is taken.
+    /// Returns the usual names of a service, or the alternative ones if a usual name is taken.
     fn choose(&self, service: &DeclaredService<'_>, package: &str) -> GoServiceName {
         let usual = GoServiceName::new(service.descriptor.name());
         let taken = of_service(service, &usual)
@@ -95,17 +98,18 @@ impl GoNames {
         if taken { usual.escaped() } else { usual }
     }
 
-    fn take(
+    fn claim(
         &mut self,
         service: &DeclaredService<'_>,
         package: &str,
         name: &GoServiceName,
     ) -> Result<(), Error> {
         let names = self.packages.entry(package.to_owned()).or_default();
-        let (what, at) = (format!("service {}", name.proto), service.at());
+        let what = format!("service {}", name.proto);
+        let at = service.at();
         for go in of_service(service, name) {
             match names.get(&go) {
-                // Two methods of one service are told apart where methods are lowered.
+                // Methods of one service are compared when methods are lowered.
                 Some(other) if *other == (what.clone(), at.clone()) => {}
                 Some(other) => return Err(clash(other.clone(), (what, at), go)),
                 None => {
@@ -117,7 +121,7 @@ impl GoNames {
     }
 }
 
-/// Names both of two declarations, at the place of the later one.
+/// Returns an error that names both declarations, at the location of the later one.
 pub(super) fn clash(one: (String, Location), other: (String, Location), go: String) -> Error {
     let (first, second) = if one.1 <= other.1 {
         (one, other)
@@ -132,7 +136,7 @@ pub(super) fn clash(one: (String, Location), other: (String, Location), go: Stri
     }
 }
 
-/// All that is declared for a service.
+/// Returns all names that are declared for a service.
 fn of_service(service: &DeclaredService<'_>, name: &GoServiceName) -> Vec<String> {
     let methods = service
         .descriptor
@@ -147,14 +151,16 @@ fn of_service(service: &DeclaredService<'_>, name: &GoServiceName) -> Vec<String
         .collect()
 }
 
-/// All that protoc-gen-go declares for a file, what it is and where.
+/// Returns all names that protoc-gen-go declares for a file, each with the description and location
+/// of its owner.
 fn of_messages<'a>(
     source: &'a Source<'a>,
     index: &'a Index<'_>,
 ) -> impl Iterator<Item = (String, String, Location)> {
     let file = source.file;
     let described = |item: &'a Item<'a>| {
-        let (what, at) = (source.describe(item), source.location(&item.path));
+        let what = source.describe(item);
+        let at = source.location(&item.path);
         of_item(source, item, index)
             .into_iter()
             .map(move |name| (name, what.clone(), at.clone()))
@@ -204,7 +210,7 @@ fn of_item(source: &Source<'_>, item: &Item<'_>, index: &Index<'_>) -> Vec<Strin
             let name = type_name(&item.full_name(), package);
             vec![format!("{name}_name"), format!("{name}_value"), name]
         }
-        // A value is named after the message that its enum lies in, if there is one.
+        // A value is named after the message that declares its enum, if there is one.
         Node::Value(..) | Node::Alias(_) => {
             let around = item.scope.rsplit_once('.').map(|(around, _)| around);
             let message = around.filter(|around| index.get(around).is_some());

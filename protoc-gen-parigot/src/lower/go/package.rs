@@ -1,4 +1,5 @@
-//! Which Go package a file is, and where its output goes: protogen's rules, or protoc-gen-go's messages would lie elsewhere.
+//! Go package of a file, and the path of its output. The rules are those of protogen, because
+//! protoc-gen-go writes the messages into the same package.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +8,22 @@ use crate::lower::source::Source;
 use crate::name;
 use crate::options::{GoOptions, Mapping, Paths};
 
-/// The way to `go_package` through the descriptor of a file.
+/// Path to `go_package` in the descriptor of a file.
 const GO_PACKAGE: [i32; 2] = [8, 11];
 
-/// The Go package of a file.
+/// Go package of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct GoPackage {
-    /// `example.com/greeting/v1`
+    /// Import path: `example.com/greeting/v1`.
     pub(super) path: String,
-    /// `greetingv1`
+    /// Package name: `greetingv1`.
     pub(super) name: String,
 }
 
 impl GoPackage {
-    /// What the file says, or the option that is about it. The import path of the option goes before that of the file, the
-    /// name of the option before that of the file, and a name that neither has is made of the file's import path first.
+    /// Returns the package of a file. The import path and the name in the option `M` have
+    /// precedence over those in the file. If neither gives a name, the name is derived from the
+    /// import path in the file, else from that in the option.
     pub(super) fn of(source: &Source<'_>, options: &GoOptions) -> Result<Self, Error> {
         let option = options
             .packages
@@ -61,7 +63,7 @@ impl GoPackage {
     }
 
     fn checked(self, source: &Source<'_>) -> Result<Self, Error> {
-        let at = place(source);
+        let at = go_package_location(source);
         let of_paths = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
         let expected = if !self.path.contains(['.', '/']) {
             "one with a `.` or `/` in it"
@@ -82,7 +84,7 @@ impl GoPackage {
         })
     }
 
-    /// The file that the stubs of a `.proto` of this package go to.
+    /// Returns the output file for the stubs of a `.proto` in this package.
     pub(super) fn output(&self, source: &Source<'_>, options: &GoOptions) -> Result<String, Error> {
         let proto = source.file.name();
         let (folder, file) = proto
@@ -101,7 +103,7 @@ impl GoPackage {
         if file.starts_with('/') || file.split('/').any(|part| part == "..") {
             return Err(Error::GoOutside {
                 file,
-                at: place(source),
+                at: go_package_location(source),
             });
         }
         let Some(module) = &options.module else {
@@ -115,19 +117,19 @@ impl GoPackage {
             .ok_or_else(|| Error::GoOutsideModule {
                 file: file.clone(),
                 module: module.clone(),
-                at: place(source),
+                at: go_package_location(source),
             })
     }
 }
 
-/// Refuses packages whose files disagree on their names.
+/// Rejects packages whose files give different names.
 pub(super) fn check_names(sources: &[Source<'_>], options: &GoOptions, errors: &mut Vec<Error>) {
     let mut names: BTreeMap<String, (String, Location)> = BTreeMap::new();
     for source in sources {
         let Ok(GoPackage { path, name }) = GoPackage::of(source, options) else {
             continue;
         };
-        let at = place(source);
+        let at = go_package_location(source);
         let (first, other) = names
             .entry(path.clone())
             .or_insert_with(|| (name.clone(), at.clone()))
@@ -144,8 +146,8 @@ pub(super) fn check_names(sources: &[Source<'_>], options: &GoOptions, errors: &
     }
 }
 
-/// Where a file says which package it is.
-fn place(source: &Source<'_>) -> Location {
+/// Returns the location of `go_package`, or of the file.
+fn go_package_location(source: &Source<'_>) -> Location {
     let at = source.location(&GO_PACKAGE);
     if at.position.is_some() {
         at
@@ -154,7 +156,7 @@ fn place(source: &Source<'_>) -> Location {
     }
 }
 
-/// The last part of a path: Go's `path.Base`.
+/// Returns the last part of a path, as `path.Base` of Go does.
 fn base(path: &str) -> &str {
     match path.trim_end_matches('/') {
         "" => "/",
@@ -162,7 +164,8 @@ fn base(path: &str) -> &str {
     }
 }
 
-/// A file in a folder, without `.` and `..` as far as they can be resolved: Go's `path.Join`.
+/// Returns the path of a file in a folder, with `.` and `..` resolved where possible, as
+/// `path.Join` of Go does.
 fn join(folder: &str, file: &str) -> String {
     let mut parts = Vec::new();
     for part in folder.split('/').filter(|part| !matches!(*part, "" | ".")) {
@@ -184,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_taken_apart_as_in_go() {
+    fn paths_are_split_and_joined_as_in_go() {
         for (path, expected) in [
             ("a/b", "b"),
             ("a/b/", "b"),

@@ -85,10 +85,8 @@ pub(super) fn check_form(module: &Path) {
         .current_dir(module)
         .output()
         .expect("gofmt comes with go");
-    let (changes, faults) = (
-        String::from_utf8_lossy(&gofmt.stdout),
-        String::from_utf8_lossy(&gofmt.stderr),
-    );
+    let changes = String::from_utf8_lossy(&gofmt.stdout);
+    let faults = String::from_utf8_lossy(&gofmt.stderr);
     assert!(
         gofmt.stdout.is_empty() && gofmt.stderr.is_empty(),
         "gofmt would change:\n{changes}{faults}"

@@ -172,7 +172,8 @@ fn try_mutants(parameter: &str, check: fn(&OutputFile) -> Result<(), String>) {
         generated +=
             u64::from(answer.unwrap_or_else(|fault| panic!("the mutant of seed {seed}: {fault}")));
     }
-    let (count, peak) = (seeds.end - seeds.start, memory_kib_peak());
+    let count = seeds.end - seeds.start;
+    let peak = memory_kib_peak();
     println!("{count} answered, {generated} of them with files, in at most {peak:?} KiB");
     assert!(
         generated * 20 > count,
