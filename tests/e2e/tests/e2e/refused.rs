@@ -278,8 +278,7 @@ fn a_service_that_two_guests_export() {
  5 │ wasm = "greeting.wasm"
    ·        ───────────────
    ╰────
-  help: remove one of them; to distribute calls over both, write `shared = ["greeting.v1.Greeting"]` in both
-        tables
+  help: remove one of them; to distribute calls over both, write `shared = ["greeting.v1.Greeting"]` in both tables
 "#,
     );
 }
