@@ -4,7 +4,7 @@
 // 	protoc        v7.36.2
 // source: parigot/v1/id.proto
 
-// How ids travel in messages.
+// The wire form of typed ids.
 
 package idpb
 
@@ -23,9 +23,10 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// An id of any type, in its wire form: 16 bits that say the type, and 112 random ones. Both fields 0: nobody has set it.
+// Id of any type in wire form: 16 bits for the type and 112 random bits. If both fields are 0, the id
+// is not set.
 //
-// The SDKs turn it into an id of the type that is expected, or say that it is another's.
+// The SDKs convert an Id to an id of the expected type, and return an error for an id of another type.
 type Id struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	High          uint64                 `protobuf:"fixed64,1,opt,name=high,proto3" json:"high,omitempty"`

@@ -4,9 +4,9 @@
 // 	protoc        v7.36.2
 // source: parigot/v1/options.proto
 
-// What a .proto can say about its services to parigot.
+// Options of services and methods for parigot.
 //
-// The numbers of the two extensions are of the range that protobuf sets aside for use without registration.
+// The numbers of both extensions are in the range that protobuf reserves for use without registration.
 
 package options
 
@@ -29,10 +29,11 @@ const (
 // Options of a service.
 type ServiceOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The enum whose values are the service's own errors. It is looked up from the service outwards, as any type is: `GreetErr`,
-	// `common.v1.Err`; a leading dot makes it a full name. Zero stands for no error, and must be one of its values.
+	// Enum whose values are the errors of the service. The name is resolved from the service outwards, as
+	// names of types are: `GreetErr`, `common.v1.Err`. A leading dot makes it a full name. The enum must have
+	// the value zero, which means success.
 	//
-	// Unless set, it is found by the service's name: `GreetingErr` or `GreetErr` for `Greeting`.
+	// If unset, the enum is found by the name of the service: `GreetingErr` or `GreetErr` for `Greeting`.
 	Error         string `protobuf:"bytes,1,opt,name=error,proto3" json:"error,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -78,10 +79,10 @@ func (x *ServiceOptions) GetError() string {
 // Options of a method.
 type MethodOptions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long the method may hold its thread between two awaits, in milliseconds of CPU time. A guest may be given more by its
-	// deployment, never less. Zero stands for what the deployment says.
+	// CPU time in milliseconds that the method may use between two awaits. A deployment may raise the budget
+	// of a guest, but not lower it. Zero means the budget of the deployment.
 	BudgetMs uint32 `protobuf:"varint,1,opt,name=budget_ms,json=budgetMs,proto3" json:"budget_ms,omitempty"`
-	// How long a call may take whose caller does not say, in milliseconds. Zero stands for what the deployment says.
+	// Deadline in milliseconds of a call whose caller sets none. Zero means the deadline of the deployment.
 	DeadlineMs    uint32 `protobuf:"varint,2,opt,name=deadline_ms,json=deadlineMs,proto3" json:"deadline_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

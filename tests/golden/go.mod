@@ -1,5 +1,5 @@
-// What protoc-gen-parigot writes in Go for each case. It compiles beside what protoc-gen-go writes, which the test that
-// compiles it adds.
+// Output of protoc-gen-parigot in Go for each case. A test compiles the output together with that
+// of protoc-gen-go, which the test adds.
 module golden.example
 
 go 1.26

@@ -1,7 +1,7 @@
-//! What `protoc-gen-parigot` writes for each case, compiled: as it would be in a guest, without std.
+//! Output of `protoc-gen-parigot` for each case, compiled without std, as in a guest.
 //!
-//! A case is a folder of `.proto` files beside this file; the plugin's test `golden` compares its `rust` folder with
-//! what is written, or writes it.
+//! A case is a folder of `.proto` files beside this file. The plugin's test `golden` compares the
+//! case's folder `rust` with the output, or rewrites the folder.
 #![no_std]
 
 #[path = "comments/rust/mod.rs"]
@@ -37,7 +37,7 @@ pub mod imports;
 pub mod keywords;
 #[path = "kinds/rust/mod.rs"]
 pub mod kinds;
-// The path in its `include!` is longer than a line.
+// rustfmt::skip: the path in the `include!` is longer than a line.
 #[rustfmt::skip]
 #[path = "long_names/rust/mod.rs"]
 pub mod long_names;

@@ -1,4 +1,5 @@
-//! Has `protobuf-codegen` write its types of the golden cases, and lists all messages with prost's types of them.
+//! Generates types of the golden cases with `protobuf-codegen`, and lists all messages with their
+//! prost types.
 
 mod corpus;
 
@@ -13,7 +14,7 @@ use protoc_gen_parigot::name::{camel, modules, snake};
 fn main() {
     println!("cargo::rerun-if-changed=../golden");
     println!("cargo::rerun-if-changed=../../protoc-gen-parigot/proto");
-    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo must set OUT_DIR"));
     let mut modules = String::new();
     let mut cases = String::new();
     for case in corpus::cases()
@@ -44,10 +45,10 @@ fn main() {
     let text = format!(
         "mod protobuf_types {{\n{modules}}}\n\npub static CASES: &[Case] = &[\n{cases}];\n"
     );
-    fs::write(out.join("cases.rs"), text).expect("the folder is cargo's");
+    fs::write(out.join("cases.rs"), text).expect("OUT_DIR must be writable");
 }
 
-/// The modules that `protobuf-codegen` makes of a case, one for each file.
+/// Returns the modules that `protobuf-codegen` generates for a case, one for each file.
 fn protobuf(case: &str, out: &Path) -> Vec<String> {
     if corpus::reason(corpus::NOT_IN_PROTOBUF, case).is_some() {
         return Vec::new();
@@ -64,7 +65,7 @@ fn protobuf(case: &str, out: &Path) -> Vec<String> {
     codegen.inputs(own).run_from_script();
     let stem = |path: PathBuf| {
         path.file_stem()
-            .expect("a file has a name")
+            .expect("a file must have a name")
             .to_string_lossy()
             .into_owned()
     };
@@ -75,21 +76,21 @@ fn protobuf(case: &str, out: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Where a case's imports are found.
+/// Returns the folders of the imports of a case.
 fn includes(folder: &Path) -> [PathBuf; 3] {
     [
         folder.to_owned(),
-        protoc_bin_vendored::include_path().expect("the well-known types are vendored"),
+        protoc_bin_vendored::include_path().expect("the well-known types must be vendored"),
         options(),
     ]
 }
 
-/// The folder of parigot's options.
+/// Returns the folder of parigot's own `.proto` files.
 fn options() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../protoc-gen-parigot/proto")
 }
 
-/// A message: its full name, and prost's type of it below its case's module.
+/// Message: full name, and prost type below the module of the case.
 struct Named {
     full: String,
     rust: String,
@@ -101,7 +102,7 @@ fn entry(case: &str, Named { full, rust }: &Named) -> String {
     )
 }
 
-/// The messages of a case, whose descriptors are written into a file.
+/// Returns the messages of a case, and writes their descriptors to a file.
 fn messages(case: &str, set: &Path) -> Vec<Named> {
     let mut found = Vec::new();
     for file in descriptors(&corpus::golden().join(case), set)
@@ -111,7 +112,7 @@ fn messages(case: &str, set: &Path) -> Vec<Named> {
     {
         let package = file.package().to_owned();
         let module: String = modules(&package)
-            .expect("prost has a name for it")
+            .expect("prost must have a name for the message")
             .iter()
             .map(|name| format!("{name}::"))
             .collect();
@@ -127,12 +128,12 @@ fn messages(case: &str, set: &Path) -> Vec<Named> {
     found
 }
 
-/// Whether a file is none of the corpus.
+/// Returns true if a file is not part of the corpus.
 fn imported(file: &FileDescriptorProto) -> bool {
     ["google.protobuf", "parigot.v1"].contains(&file.package())
 }
 
-/// Adds a message and those in it.
+/// Adds a message and the messages in it.
 fn collect(message: &DescriptorProto, prefix: &str, module: &str, found: &mut Vec<Named>) {
     if message
         .options
@@ -141,7 +142,7 @@ fn collect(message: &DescriptorProto, prefix: &str, module: &str, found: &mut Ve
     {
         return;
     }
-    let spelled = "prost has a name for it";
+    let spelled = "prost must have a name for the message";
     let full = format!("{prefix}{}", message.name());
     let inner = format!("{module}{}::", snake(message.name()).expect(spelled));
     message
@@ -155,7 +156,7 @@ fn collect(message: &DescriptorProto, prefix: &str, module: &str, found: &mut Ve
 }
 
 fn protoc() -> PathBuf {
-    protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform")
+    protoc_bin_vendored::protoc_bin_path().expect("protoc must be vendored for this platform")
 }
 
 fn descriptors(folder: &Path, set: &Path) -> FileDescriptorSet {
@@ -173,6 +174,6 @@ fn descriptors(folder: &Path, set: &Path) -> FileDescriptorSet {
         .status()
         .unwrap_or_else(|error| panic!("{protoc:?}: {error}"));
     assert!(status.success(), "{protoc:?}: {status}");
-    FileDescriptorSet::decode(&*fs::read(set).expect("protoc has written it"))
-        .expect("protoc's output is sound")
+    FileDescriptorSet::decode(&*fs::read(set).expect("protoc must write the file"))
+        .expect("the output of protoc must decode")
 }

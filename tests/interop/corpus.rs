@@ -1,23 +1,24 @@
-//! The golden cases, and which implementation cannot carry which: shared by the build script and the test.
+//! Golden cases, and those that an implementation does not support. The build script and the test
+//! share this module.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Cases that are not tried.
+/// Cases that are not tested.
 pub const NOT_TRIED: &[(&str, &str)] = &[
     ("external", "its messages are those of message_named_as_rpc"),
     (
         "names",
-        "Go knows no message whose name begins with a digit, and the entry of its map `_1` is called `1Entry`",
+        "Go rejects messages whose names begin with a digit, as the entry `1Entry` of the map `_1` does",
     ),
 ];
 
-/// What the crate `protobuf` cannot carry: a case, or a message with those in it.
+/// Cases, or messages with those in them, that the crate `protobuf` does not support.
 pub const NOT_IN_PROTOBUF: &[(&str, &str)] = &[
-    ("editions", "protobuf 3.7 knows proto2 and proto3"),
+    ("editions", "protobuf 3.7 knows only proto2 and proto3"),
     (
         "go_names",
-        "protobuf-codegen gives a message and the module of what it holds one name, `_odd__message_2_x`",
+        "protobuf-codegen gives a message and the module of its content one name, `_odd__message_2_x`",
     ),
     (
         "go_packages",
@@ -25,12 +26,12 @@ pub const NOT_IN_PROTOBUF: &[(&str, &str)] = &[
     ),
     (
         "groups",
-        "protobuf-codegen leaves out groups, and then asks whether a required one is set",
+        "protobuf-codegen leaves out groups, but checks that a required one is set",
     ),
     ("legacy.Record", "protobuf-codegen leaves out groups"),
     (
         "shared",
-        "the compiler does not follow the traits of protobuf through 40 messages that hold each other",
+        "the compiler fails on the traits of protobuf for 40 messages that contain each other",
     ),
     (
         "nested",
@@ -38,11 +39,11 @@ pub const NOT_IN_PROTOBUF: &[(&str, &str)] = &[
     ),
     (
         "odd_files",
-        "protobuf-codegen copies a mark of direction into its comments, and makes a module `mod` of mod.proto",
+        "protobuf-codegen copies a bidi mark into its comments, and makes a module `mod` of mod.proto",
     ),
 ];
 
-/// Why something is in a list, if it is.
+/// Returns the reason for a name in a list.
 pub fn reason<'a>(list: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
     let holds = |outer: &str| {
         name.strip_prefix(outer)
@@ -53,17 +54,17 @@ pub fn reason<'a>(list: &[(&str, &'a str)], name: &str) -> Option<&'a str> {
         .map(|(_, reason)| *reason)
 }
 
-/// The folder of all cases.
+/// Returns the folder of all cases.
 pub fn golden() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../golden")
 }
 
-/// The names of the cases, which are the folders with a `.proto` in them, however deep; sorted.
+/// Returns the names of the cases: the folders that contain a `.proto`, however deep, sorted.
 pub fn cases() -> Vec<String> {
     let is_case = |path: &PathBuf| !protos(path).is_empty();
     let name = |path: PathBuf| {
         path.file_name()
-            .expect("a folder has a name")
+            .expect("a folder must have a name")
             .to_string_lossy()
             .into_owned()
     };
@@ -74,7 +75,7 @@ pub fn cases() -> Vec<String> {
         .collect()
 }
 
-/// The `.proto` files in a folder, however deep.
+/// Returns the `.proto` files in a folder, however deep.
 pub fn protos(folder: &Path) -> Vec<PathBuf> {
     let (folders, files): (Vec<_>, Vec<_>) =
         entries(folder).into_iter().partition(|path| path.is_dir());
@@ -86,13 +87,13 @@ pub fn protos(folder: &Path) -> Vec<PathBuf> {
     files.into_iter().filter(is_proto).chain(nested).collect()
 }
 
-/// What is in a folder, sorted; nothing if it is none.
+/// Returns the entries of a folder, sorted; empty if there is no folder.
 pub fn entries(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else {
         return Vec::new();
     };
     let mut paths: Vec<_> = entries
-        .map(|entry| entry.expect("the folder can be read").path())
+        .map(|entry| entry.expect("the folder must be readable").path())
         .collect();
     paths.sort();
     paths

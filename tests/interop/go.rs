@@ -1,4 +1,4 @@
-//! The programs in Go: one for each case, because two of them may have a file or a message of the same name.
+//! Go programs, one for each case, because two cases may have a file or a message of the same name.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -8,20 +8,20 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 use interop::Case;
 use interop::corpus::{entries, golden, protos};
 
-/// The program without types, which takes those of a set of descriptors.
+/// Program without types, which reads the types from a set of descriptors.
 const DYNAMIC: &str = "dynamic";
 
-/// A Go module with a program for each case.
+/// Go module with a program for each case.
 pub struct Module(tempfile::TempDir);
 
 impl Module {
-    /// Has protoc-gen-go write the messages of all cases, and builds the programs.
+    /// Generates the messages of all cases with protoc-gen-go, and builds the programs.
     pub fn build(cases: &[Case]) -> Self {
-        let module = Self(tempfile::tempdir().expect("there is a folder for temporary files"));
+        let module = Self(tempfile::tempdir().expect("a temporary folder must be available"));
         module.write("go.mod", &manifest());
         module.write(
             "go.sum",
-            &fs::read_to_string(golden().join("go.sum")).expect("tests/golden is a Go module"),
+            &fs::read_to_string(golden().join("go.sum")).expect("tests/golden must be a Go module"),
         );
         let plugin = protoc_gen_go();
         for case in cases.iter().filter(|case| not_in_go(case).is_none()) {
@@ -44,7 +44,7 @@ impl Module {
             None => Peer::start(&mut Command::new(self.0.path().join("bin").join(case.name))),
             Some(reason) => {
                 println!(
-                    "{} is a case of dynamic messages in Go: {}",
+                    "{} uses dynamic messages in Go: {}",
                     case.name,
                     reason.trim()
                 );
@@ -57,9 +57,9 @@ impl Module {
 
     fn write(&self, name: &str, text: &str) {
         let path = self.0.path().join(name);
-        fs::create_dir_all(path.parent().expect("a file is in a folder"))
-            .expect("the folder is ours");
-        fs::write(path, text).expect("the folder is ours");
+        fs::create_dir_all(path.parent().expect("a file must have a folder"))
+            .expect("the temporary folder must be writable");
+        fs::write(path, text).expect("the temporary folder must be writable");
     }
 
     fn write_program(&self, name: &str, packages: &[String]) {
@@ -67,11 +67,11 @@ impl Module {
         for path in sources {
             let file = path
                 .file_name()
-                .expect("a file has a name")
+                .expect("a file must have a name")
                 .to_string_lossy();
             self.write(
                 &format!("programs/{name}/{file}"),
-                &fs::read_to_string(&path).expect("Go is text"),
+                &fs::read_to_string(&path).expect("Go sources must be text"),
             );
         }
         let imports: String = packages
@@ -84,7 +84,7 @@ impl Module {
         );
     }
 
-    /// The packages that protoc-gen-go makes of a case, one for each file.
+    /// Returns the packages that protoc-gen-go generates for a case, one for each file.
     fn generate(&self, case: &Case, plugin: &Path) -> Vec<String> {
         let folder = golden().join(case.name);
         let protos = protos(&folder);
@@ -92,7 +92,8 @@ impl Module {
             .map(|number| format!("golden.example/{}/p{number}", case.name))
             .collect();
         let mut protoc = Command::new(
-            protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform"),
+            protoc_bin_vendored::protoc_bin_path()
+                .expect("protoc must be vendored for this platform"),
         );
         protoc
             .arg(format!("--plugin=protoc-gen-go={}", plugin.display()))
@@ -101,12 +102,12 @@ impl Module {
         for (proto, package) in protos.iter().zip(&packages) {
             let name = proto
                 .strip_prefix(&folder)
-                .expect("it lies in the case")
+                .expect("the file must be in the case")
                 .display();
             protoc.arg(format!("--go_opt=M{name}={package}"));
         }
         let well_known =
-            protoc_bin_vendored::include_path().expect("the well-known types are vendored");
+            protoc_bin_vendored::include_path().expect("the well-known types must be vendored");
         for include in [
             &folder,
             &well_known,
@@ -119,32 +120,33 @@ impl Module {
     }
 }
 
-/// Why protoc-gen-go cannot carry a case, if it cannot.
+/// Returns the reason why protoc-gen-go does not support a case.
 fn not_in_go(case: &Case) -> Option<String> {
     fs::read_to_string(golden().join(case.name).join("not-in-go")).ok()
 }
 
-/// The module of `tests/golden`, as it is elsewhere.
+/// Returns the go.mod of `tests/golden`, with an absolute path of the SDK.
 fn manifest() -> String {
     let manifest =
-        fs::read_to_string(golden().join("go.mod")).expect("tests/golden is a Go module");
-    let sdk = fs::canonicalize(golden().join("../../parigot-guest-go")).expect("the SDK is there");
+        fs::read_to_string(golden().join("go.mod")).expect("tests/golden must be a Go module");
+    let sdk =
+        fs::canonicalize(golden().join("../../parigot-guest-go")).expect("the SDK must exist");
     manifest.replace("../../parigot-guest-go", &sdk.to_string_lossy())
 }
 
-/// protoc-gen-go as the module of `tests/golden` pins it.
+/// Returns protoc-gen-go in the version that the module of `tests/golden` pins.
 fn protoc_gen_go() -> PathBuf {
     let path = run(Command::new("go")
         .args(["tool", "-n", "protoc-gen-go"])
         .current_dir(golden()))
     .stdout;
     String::from_utf8(path)
-        .expect("the path is text")
+        .expect("the path must be text")
         .trim_end()
         .into()
 }
 
-/// Runs a command that must succeed.
+/// Runs a command, which must succeed.
 fn run(command: &mut Command) -> Output {
     let output = command
         .output()
@@ -157,7 +159,7 @@ fn run(command: &mut Command) -> Output {
     output
 }
 
-/// A program of `go/`, which says what it answers. It ends when its stdin does.
+/// Running program of `go/`, which exits when stdin closes.
 pub struct Peer {
     _child: Child,
     questions: ChildStdin,
@@ -168,8 +170,8 @@ impl Peer {
     fn start(command: &mut Command) -> Self {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let questions = child.stdin.take().expect("stdin is a pipe");
-        let answers = BufReader::new(child.stdout.take().expect("stdout is a pipe"));
+        let questions = child.stdin.take().expect("stdin must be a pipe");
+        let answers = BufReader::new(child.stdout.take().expect("stdout must be a pipe"));
         Self {
             _child: child,
             questions,
@@ -177,31 +179,32 @@ impl Peer {
         }
     }
 
-    /// Makes a message of that type, always the same for a seed.
+    /// Returns a message of that type, the same for each seed.
     pub fn fill(&mut self, name: &str, seed: u64) -> Vec<u8> {
         self.ask(&format!("fill {name} {seed}"))
-            .expect("a message can be made of any type")
+            .expect("every type must have a message")
     }
 
-    /// Reads a message and writes it again: equal ones as the same bytes.
+    /// Decodes and encodes a message. Equal messages give equal bytes.
     pub fn read(&mut self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, String> {
         let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         self.ask(&format!("read {name} {digits}"))
     }
 
     fn ask(&mut self, question: &str) -> Result<Vec<u8>, String> {
-        writeln!(self.questions, "{question}").expect("the program reads");
+        writeln!(self.questions, "{question}").expect("the program must read its input");
         let mut answer = String::new();
         self.answers
             .read_line(&mut answer)
-            .expect("the program answers with text");
+            .expect("the answer must be text");
         let digits = answer.trim_end();
         if let Some(error) = digits.strip_prefix("error: ") {
             return Err(error.to_owned());
         }
-        assert!(answer.ends_with('\n'), "the program has ended: {question}");
+        assert!(answer.ends_with('\n'), "the program has exited: {question}");
         let byte = |at: usize| {
-            u8::from_str_radix(&digits[at..at + 2], 16).expect("they are hexadecimal digits")
+            u8::from_str_radix(&digits[at..at + 2], 16)
+                .expect("the answer must have hexadecimal digits")
         };
         Ok((0..digits.len()).step_by(2).map(byte).collect())
     }

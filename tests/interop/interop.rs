@@ -1,8 +1,9 @@
-//! Messages of the golden corpus, as protoc-gen-go, prost and the crate `protobuf` write them, read by each other.
+//! Messages of the golden corpus, written by protoc-gen-go, prost and the crate `protobuf`, and
+//! read by each other.
 //!
-//! A program in Go makes the messages, for each type and each of some seeds. prost's generated code reads what Go wrote, the
-//! crate `protobuf` what prost wrote, prost again what that wrote; what comes of each step is read by Go, to which equal
-//! messages are equal bytes.
+//! A Go program makes the messages, for each type and several seeds. Generated prost code reads the
+//! bytes of Go, the crate `protobuf` reads the bytes of prost, and prost reads the bytes of
+//! `protobuf`. Go reads the result of each step; in Go equal messages have equal bytes.
 
 mod go;
 
@@ -11,23 +12,25 @@ use interop::{CASES, Case, Message};
 
 use crate::go::{Module, Peer};
 
-/// How many messages there are of each type. The largest oneof of the corpus has 17 variants, and each has its turn.
+/// Number of messages of each type. The largest oneof of the corpus has 17 variants, and each
+/// variant is used.
 const SEEDS: u64 = 40;
 
-/// Only messages of seeds that this divides have negative numbers in packed fields of enums, and the crate `protobuf` is not
-/// asked for them: its 3.7 counts five bytes for each in the length that it writes before them, and then writes ten.
+/// Only messages whose seed is a multiple of this number have negative numbers in packed enum
+/// fields. The crate `protobuf` is not tested with these: version 3.7 counts five bytes for each
+/// number in the length prefix, and then writes ten.
 const NEGATIVE_PACKED: u64 = 4;
 
 #[test]
-fn each_reads_what_the_others_write() {
+fn implementations_read_each_other() {
     for (name, reason) in NOT_TRIED {
-        println!("{name} is not tried: {reason}");
+        println!("{name} is not tested: {reason}");
     }
     for (name, reason) in NOT_IN_PROTOBUF {
-        println!("{name} is not tried with protobuf: {reason}");
+        println!("{name} is not tested with protobuf: {reason}");
     }
     println!(
-        "protobuf has no negative numbers in packed fields of enums: it writes a wrong length before them"
+        "protobuf is not tested with negative numbers in packed enum fields: it writes a wrong length"
     );
     let module = Module::build(CASES);
     let bytes: usize = CASES
@@ -41,7 +44,7 @@ fn each_reads_what_the_others_write() {
     );
 }
 
-/// Tries the messages of a case, and returns how many bytes they had in the beginning.
+/// Tests the messages of a case. Returns the number of bytes that Go has written.
 fn check(case: &Case, peer: &mut Peer) -> usize {
     let mut bytes = 0;
     for message in case.messages {
@@ -66,7 +69,8 @@ fn in_protobuf(case: &Case, message: &Message) -> bool {
         .all(|name| reason(NOT_IN_PROTOBUF, name).is_none())
 }
 
-/// Has prost read what Go has written, then the `protobuf` of a case what prost has written, and then prost that.
+/// Passes the bytes of Go through prost, the crate `protobuf` (if it supports the case), and prost
+/// again.
 fn go_round(
     message: &Message,
     protobuf: Option<&Case>,
@@ -76,7 +80,7 @@ fn go_round(
     let mut same = |writer: &str, bytes: &[u8]| match peer.read(message.name, bytes) {
         Ok(read) if read == written => Ok(()),
         Ok(_) => Err(format!(
-            "{writer} has written another message\n{writer}: {bytes:02x?}"
+            "{writer} has written a different message\n{writer}: {bytes:02x?}"
         )),
         Err(error) => Err(format!(
             "Go cannot read what {writer} has written: {error}\n{writer}: {bytes:02x?}"

@@ -1,4 +1,4 @@
-//! The plugin as a command: what it says on which pipe, and with which status.
+//! The plugin as a command: its output, errors and exit status.
 
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
@@ -16,14 +16,14 @@ fn run(arguments: &[&str], input: &[u8]) -> Output {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .expect("the plugin is built");
+        .expect("the plugin must start");
     plugin
         .stdin
         .take()
-        .expect("it is piped")
+        .expect("stdin must be piped")
         .write_all(input)
-        .expect("the plugin reads its input");
-    plugin.wait_with_output().expect("the plugin ends")
+        .expect("the plugin must read its input");
+    plugin.wait_with_output().expect("the plugin must exit")
 }
 
 fn respond(request: &[u8]) -> CodeGeneratorResponse {
@@ -33,11 +33,11 @@ fn respond(request: &[u8]) -> CodeGeneratorResponse {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    CodeGeneratorResponse::decode(&*output.stdout).expect("the response is sound")
+    CodeGeneratorResponse::decode(&*output.stdout).expect("the response must decode")
 }
 
 #[test]
-fn it_says_its_version() {
+fn the_version_is_printed() {
     let output = run(&["--version"], b"");
     assert!(output.status.success());
     assert_eq!(
@@ -47,7 +47,7 @@ fn it_says_its_version() {
 }
 
 #[test]
-fn it_says_how_it_is_used() {
+fn the_usage_is_printed() {
     let help = run(&["--help"], b"");
     assert!(help.status.success());
     assert!(String::from_utf8_lossy(&help.stdout).starts_with("usage: "));
@@ -57,7 +57,7 @@ fn it_says_how_it_is_used() {
 }
 
 #[test]
-fn an_unreadable_request_is_told_on_stderr() {
+fn an_unreadable_request_is_reported_on_stderr() {
     let output = run(&[], b"\xff");
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
@@ -68,20 +68,20 @@ fn an_unreadable_request_is_told_on_stderr() {
 }
 
 #[test]
-fn mistakes_are_told_in_the_response() {
+fn errors_in_protos_are_in_the_response() {
     let text = "syntax = \"proto3\";\nservice S { rpc A(stream M) returns (M); }\nmessage M {}";
     let response = respond(&encoded(&[("input.proto", text)], ""));
     assert_eq!(
         response.error.as_deref(),
         Some(
-            "input.proto:2:13: method S.A streams its request: that is not supported, and streaming=skip leaves it out"
+            "input.proto:2:13: method S.A streams its request, which is not supported; `streaming=skip` leaves it out"
         )
     );
     assert!(response.file.is_empty());
 }
 
 #[test]
-fn files_are_named_and_features_declared() {
+fn the_response_has_files_and_features() {
     let text = "syntax = \"proto3\";\npackage a.b;\nmessage M { optional int32 kept = 1; }";
     let response = respond(&encoded(&[("input.proto", text)], ""));
     assert_eq!(response.error, None);
@@ -95,8 +95,8 @@ fn files_are_named_and_features_declared() {
 }
 
 #[test]
-fn it_writes_the_files_that_may_be_imported() {
-    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+fn write_protos_writes_the_built_in_files() {
+    let folder = tempfile::tempdir().expect("a temporary folder must be available");
     let target = folder.path().join("some/where");
     let output = run(&["--write-protos", &target.to_string_lossy()], b"");
     assert!(
@@ -105,33 +105,33 @@ fn it_writes_the_files_that_may_be_imported() {
         String::from_utf8_lossy(&output.stderr)
     );
     for (name, text) in protoc_gen_parigot::PROTOS {
-        let written = std::fs::read_to_string(target.join(name)).expect("it is written");
+        let written = std::fs::read_to_string(target.join(name)).expect("the file must be written");
         assert_eq!(written, text);
     }
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_to_is_named() {
-    let file = tempfile::NamedTempFile::new().expect("there is a folder for temporary files");
+fn a_folder_that_is_not_writable_is_named() {
+    let file = tempfile::NamedTempFile::new().expect("a temporary folder must be available");
     let output = run(&["--write-protos", &file.path().to_string_lossy()], b"");
     assert_eq!(output.status.code(), Some(1));
-    let complaint = format!("protoc-gen-parigot: cannot write {}", file.path().display());
-    assert!(String::from_utf8_lossy(&output.stderr).starts_with(&complaint));
+    let expected = format!("protoc-gen-parigot: cannot write {}", file.path().display());
+    assert!(String::from_utf8_lossy(&output.stderr).starts_with(&expected));
 }
 
-/// Another plugin of the same run puts a line at each insertion point.
+/// A second plugin in the same run inserts a line at each insertion point.
 #[test]
 #[cfg(unix)]
 fn other_plugins_find_insertion_points() {
     use std::os::unix::fs::PermissionsExt;
 
-    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let folder = tempfile::tempdir().expect("a temporary folder must be available");
     let at = |name: &str| folder.path().join(name);
     std::fs::write(
         at("input.proto"),
         "syntax = \"proto3\"; package a; message M {} service S { rpc Get(M) returns (M); }",
     )
-    .expect("the folder is ours");
+    .expect("the temporary folder must be writable");
     let insertion = |(file, point): &(&str, &str)| File {
         name: Some((*file).to_owned()),
         insertion_point: Some((*point).to_owned()),
@@ -148,14 +148,15 @@ fn other_plugins_find_insertion_points() {
         file: points.iter().map(insertion).collect(),
         ..Default::default()
     };
-    std::fs::write(at("response"), response.encode_to_vec()).expect("the folder is ours");
+    std::fs::write(at("response"), response.encode_to_vec())
+        .expect("the temporary folder must be writable");
     let script = format!(
         "#!/bin/sh\ncat >/dev/null\ncat '{}'\n",
         at("response").display()
     );
-    std::fs::write(at("inserter"), script).expect("the folder is ours");
+    std::fs::write(at("inserter"), script).expect("the temporary folder must be writable");
     std::fs::set_permissions(at("inserter"), PermissionsExt::from_mode(0o755))
-        .expect("the file is ours");
+        .expect("the temporary file must be writable");
 
     let mut protoc = protoc();
     protoc.arg(format!(
@@ -167,7 +168,7 @@ fn other_plugins_find_insertion_points() {
         protoc.arg(format!("--{plugin}_out={}", folder.path().display()));
     }
     crate::protoc::run(protoc.arg("input.proto"));
-    let text = |name| std::fs::read_to_string(at(name)).expect("protoc has written it");
+    let text = |name| std::fs::read_to_string(at(name)).expect("protoc must write the file");
     for (file, point) in points {
         let inserted = format!("// inserted at {point}\n");
         let lines = text(file).replace("    ", "");
@@ -179,7 +180,7 @@ fn other_plugins_find_insertion_points() {
 }
 
 #[test]
-fn the_editions_that_are_declared_are_those_that_work() {
+fn the_response_has_the_supported_editions() {
     let output = run(&[], &[]);
     #[derive(PartialEq, Message)]
     struct Editions {
@@ -188,7 +189,8 @@ fn the_editions_that_are_declared_are_those_that_work() {
         #[prost(int32, tag = "4")]
         maximum: i32,
     }
-    let editions = Editions::decode(&*output.stdout).expect("the response is sound");
-    // EDITION_PROTO2 and EDITION_2024; the golden case `editions` has files of both ends.
+    let editions = Editions::decode(&*output.stdout).expect("the response must decode");
+    // EDITION_PROTO2 and EDITION_2024. The golden case `editions` has files of the oldest and the
+    // newest edition.
     assert_eq!((editions.minimum, editions.maximum), (998, 1001));
 }

@@ -1,4 +1,4 @@
-//! What a running guest can tell of a service: all that its methods reach, and no more.
+//! Descriptors that a running guest can report: all types that its methods reach, and nothing else.
 
 use prost::Message;
 use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
@@ -49,19 +49,19 @@ const FILES: [(&str, &str); 4] = [
     ),
 ];
 
-/// The descriptors of `shop.Shop`.
+/// Returns the descriptors of `shop.Shop`.
 fn shop() -> FileDescriptorSet {
-    let options = Options::parse("streaming=skip").expect("nothing is wrong");
-    let model = lower::model(&request(&FILES, ""), &options).expect("nothing is wrong");
+    let options = Options::parse("streaming=skip").expect("the input must be valid");
+    let model = lower::model(&request(&FILES, ""), &options).expect("the input must be valid");
     let services = model.packages.iter().flat_map(|package| &package.services);
     let shop = services
         .map(|service| &service.contract)
         .find(|contract| contract.full_name == "shop.Shop");
-    FileDescriptorSet::decode(&*shop.expect("it is declared").descriptors)
-        .expect("the descriptors are sound")
+    FileDescriptorSet::decode(&*shop.expect("the service must be in the model").descriptors)
+        .expect("the descriptors must decode")
 }
 
-/// Messages as `Outer(field){Nested}`, then enums.
+/// Returns messages as `Outer(field){Nested}`, then enums.
 fn outline(messages: &[DescriptorProto], enums: &[EnumDescriptorProto]) -> String {
     let message = |message: &DescriptorProto| {
         let fields: Vec<_> = message.field.iter().map(|field| field.name()).collect();
@@ -76,7 +76,7 @@ fn outline(messages: &[DescriptorProto], enums: &[EnumDescriptorProto]) -> Strin
 }
 
 #[test]
-fn they_hold_what_is_reached_and_nothing_else() {
+fn descriptors_contain_only_reached_types() {
     let files: Vec<_> = shop()
         .file
         .iter()
@@ -97,7 +97,7 @@ fn they_hold_what_is_reached_and_nothing_else() {
 }
 
 #[test]
-fn files_import_what_they_use() {
+fn descriptors_import_the_files_they_use() {
     let imports: Vec<_> = shop()
         .file
         .into_iter()
@@ -114,7 +114,7 @@ fn files_import_what_they_use() {
 }
 
 #[test]
-fn the_service_is_there_without_what_is_left_out() {
+fn descriptors_leave_out_streaming_methods() {
     let files = shop().file;
     let services: Vec<_> = files.iter().flat_map(|file| &file.service).collect();
     let methods: Vec<_> = services
@@ -127,12 +127,12 @@ fn the_service_is_there_without_what_is_left_out() {
     assert!(files.iter().all(|file| file.source_code_info.is_none()));
 }
 
-/// `protoc` builds them anew, and so checks them as any library for descriptors does.
+/// `protoc` links the descriptors, and so validates them.
 #[test]
-fn protoc_reads_them() {
-    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+fn protoc_reads_the_descriptors() {
+    let folder = tempfile::tempdir().expect("a temporary folder must be available");
     let set = folder.path().join("shop.binpb");
-    std::fs::write(&set, shop().encode_to_vec()).expect("the folder is ours");
+    std::fs::write(&set, shop().encode_to_vec()).expect("the temporary folder must be writable");
     let mut protoc = plain();
     protoc.arg(format!("--descriptor_set_in={}", set.display()));
     protoc.arg(format!(

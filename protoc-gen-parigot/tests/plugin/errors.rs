@@ -1,10 +1,10 @@
-//! Everything wrong in a `.proto` is found, all of it, and each with its place.
+//! Errors in `.proto` files: all of them are reported, each with its location.
 
 use protoc_gen_parigot::{Request, generate};
 
 use crate::protoc::request;
 
-/// The errors of `input.proto`, whose first line is `syntax = "proto3";`.
+/// Checks the errors of `input.proto`, whose first line is `syntax = "proto3";`.
 fn check_error(text: &str, expected: &str) {
     check_errors(
         &[("input.proto", &format!("syntax = \"proto3\";\n{text}"))],
@@ -18,7 +18,7 @@ fn check_errors(files: &[(&str, &str)], parameter: &str, expected: &str) {
 }
 
 fn check_request(request: &Request, expected: &str) {
-    let errors = generate(request).expect_err("there are mistakes");
+    let errors = generate(request).expect_err("the input must be invalid");
     assert_eq!(
         errors
             .iter()
@@ -39,7 +39,7 @@ fn check_fine(text: &str) {
 }
 
 #[test]
-fn two_methods_that_meet_in_one_rust_name_are_refused() {
+fn methods_with_one_rust_name_are_rejected() {
     check_error(
         "service S { rpc Get(M) returns (M); rpc get(M) returns (M); } message M {}",
         "input.proto:2:37: methods Get and get are both `get` in Rust",
@@ -55,18 +55,18 @@ fn two_methods_that_meet_in_one_rust_name_are_refused() {
 }
 
 #[test]
-fn each_streaming_method_is_refused() {
+fn each_streaming_method_is_rejected() {
     check_error(
         "service S {\n rpc A(stream M) returns (M);\n rpc B(M) returns (stream M);\n \
          rpc C(stream M) returns (stream M);\n}\nmessage M {}",
-        "input.proto:3:2: method S.A streams its request: that is not supported, and streaming=skip leaves it out\n\
-         input.proto:4:2: method S.B streams its response: that is not supported, and streaming=skip leaves it out\n\
-         input.proto:5:2: method S.C streams its request and response: that is not supported, and streaming=skip leaves it out",
+        "input.proto:3:2: method S.A streams its request, which is not supported; `streaming=skip` leaves it out\n\
+         input.proto:4:2: method S.B streams its response, which is not supported; `streaming=skip` leaves it out\n\
+         input.proto:5:2: method S.C streams its request and response, which is not supported; `streaming=skip` leaves it out",
     );
 }
 
 #[test]
-fn what_no_syntax_has_is_refused_in_editions() {
+fn features_that_no_syntax_has_are_rejected() {
     let text = "edition = \"2023\";
 message M {
   M delimited = 1 [features.message_encoding = DELIMITED];
@@ -84,9 +84,9 @@ message M {
     );
 }
 
-/// `protoc` asks which editions a plugin knows, and sends no others.
+/// `protoc` asks which editions a plugin supports, and sends no others.
 #[test]
-fn an_edition_of_the_future_is_refused() {
+fn an_unknown_edition_is_rejected() {
     let mut request = request(&[("input.proto", "syntax = \"proto3\";")], "");
     request.proto_file[0].syntax = Some("editions".to_owned());
     check_request(
@@ -101,13 +101,13 @@ fn an_edition_of_the_future_is_refused() {
 }
 
 #[test]
-fn an_import_may_be_of_an_edition() {
+fn an_import_may_use_an_edition() {
     const EDITION: &str = "edition = \"2023\";\npackage e; message E { E e = 1 [features.message_encoding = DELIMITED]; }";
     let user = "syntax = \"proto3\";\nimport \"edition.proto\";\nmessage M { e.E e = 1; }";
     let files = [("user.proto", user), ("edition.proto", EDITION)];
     let mut request = request(&files, "extern_path=.e=::e");
     request.file_to_generate = vec!["user.proto".to_owned()];
-    generate(&request).expect("nothing is wrong");
+    generate(&request).expect("the input must be valid");
 }
 
 #[test]
@@ -121,31 +121,31 @@ fn an_error_enum_needs_a_zero_value() {
 }
 
 #[test]
-fn errors_that_are_no_enum_are_refused() {
+fn an_error_enum_must_be_an_enum() {
     check_error(
         "package p;\nservice Greeting {}\nmessage GreetErr {}",
-        "input.proto:4:1: p.GreetErr is the name of service Greeting's errors: found a message, expected an enum",
+        "input.proto:4:1: p.GreetErr is named as the errors of service Greeting: found a message, expected an enum",
     );
 }
 
 #[test]
-fn the_full_name_of_errors_goes_first() {
-    // `GreetErr` could not be it, having no zero.
+fn the_full_error_name_has_precedence() {
+    // `GreetErr` would be an error, because it has no zero value.
     let text = "syntax = \"proto2\";\nservice Greeting {}\nenum GreetingErr { NONE = 0; }\nenum GreetErr { BAD = 1; }";
-    generate(&request(&[("input.proto", text)], "")).expect("nothing is wrong");
+    generate(&request(&[("input.proto", text)], "")).expect("the input must be valid");
 }
 
 #[test]
-fn a_mistake_in_the_errors_of_a_service_hides_none_in_its_methods() {
+fn an_error_enum_hides_no_error_in_a_method() {
     check_error(
         "service S {\n rpc Get(M) returns (M);\n rpc get(M) returns (M);\n}\nmessage M {}\nmessage SErr {}",
         "input.proto:4:2: methods Get and get are both `get` in Rust\n\
-         input.proto:7:1: SErr is the name of service S's errors: found a message, expected an enum",
+         input.proto:7:1: SErr is named as the errors of service S: found a message, expected an enum",
     );
 }
 
 #[test]
-fn the_errors_that_an_option_names_must_be_there() {
+fn an_error_enum_in_an_option_must_exist() {
     let service = |error: &str| {
         format!(
             "package p.q;\nimport \"parigot/v1/options.proto\";\nservice S {{\n  \
@@ -159,19 +159,20 @@ fn the_errors_that_an_option_names_must_be_there() {
         check_error(
             &service(error),
             &format!(
-                "input.proto:5:3: service S names `{error}` as its errors, and neither this file nor those imported have that"
+                "input.proto:5:3: service S names the error enum `{error}`, which neither this file nor its imports declare"
             ),
         );
     }
     check_error(
         &service("M"),
-        "input.proto:7:24: p.q.M is the name of service S's errors: found a message, expected an enum",
+        "input.proto:7:24: p.q.M is named as the errors of service S: found a message, expected an enum",
     );
 }
 
-/// Numbers of extensions are handed out by nobody; only who imports parigot's options means them.
+/// No registry assigns extension numbers. Only a file that imports parigot's options means them by
+/// this number.
 #[test]
-fn an_extension_of_somebody_else_is_no_option_of_ours() {
+fn an_extension_with_the_same_number_is_ignored() {
     let declared = |ty: &str, value: &str| {
         format!(
             "package p;\nimport \"google/protobuf/descriptor.proto\";\nmessage Theirs {{ int32 number = 1; }}\n\
@@ -180,7 +181,8 @@ fn an_extension_of_somebody_else_is_no_option_of_ours() {
         )
     };
     let check = |text: &str| {
-        let files = generate(&request(&[("input.proto", text)], "")).expect("nothing is wrong");
+        let files =
+            generate(&request(&[("input.proto", text)], "")).expect("the input must be valid");
         assert!(
             !files[0].content.contains("with_budget"),
             "{}",
@@ -202,7 +204,7 @@ fn an_extension_of_somebody_else_is_no_option_of_ours() {
 }
 
 #[test]
-fn types_that_meet_in_one_rust_name_are_refused() {
+fn types_with_one_rust_name_are_rejected() {
     check_error(
         "message foo {}\nmessage Foo {}",
         "input.proto:3:1: message foo (input.proto:2:1) and message Foo are both `Foo` in Rust",
@@ -218,9 +220,9 @@ fn types_that_meet_in_one_rust_name_are_refused() {
     );
 }
 
-/// `protoc` refuses most of these itself in proto3, as their names in JSON meet.
+/// `protoc` rejects most of these itself in proto3, because their JSON names are equal.
 #[test]
-fn members_that_meet_in_one_rust_name_are_refused() {
+fn members_with_one_rust_name_are_rejected() {
     let check = |text: &str, expected: &str| {
         check_errors(
             &[("input.proto", &format!("syntax = \"proto2\";\n{text}"))],
@@ -244,9 +246,9 @@ fn members_that_meet_in_one_rust_name_are_refused() {
     );
 }
 
-/// `protoc` refuses these itself, by nearly the same rule.
+/// `protoc` rejects these itself, by nearly the same rule.
 #[test]
-fn values_that_meet_in_one_rust_name_are_refused() {
+fn values_with_one_rust_name_are_rejected() {
     let mut request = request(
         &[(
             "input.proto",
@@ -262,7 +264,7 @@ fn values_that_meet_in_one_rust_name_are_refused() {
 }
 
 #[test]
-fn modules_that_meet_are_refused() {
+fn modules_with_one_name_are_rejected() {
     check_errors(
         &[
             (
@@ -297,14 +299,14 @@ fn modules_that_meet_are_refused() {
     );
 }
 
-/// The entry of such a map is called `1Entry`.
+/// The entry of such a map is named `1Entry`.
 #[test]
-fn a_map_may_be_called_by_a_digit() {
+fn a_map_name_may_begin_with_a_digit() {
     check_fine("message M { map<string, int32> _1 = 1; }");
 }
 
 #[test]
-fn a_message_and_its_module_may_meet() {
+fn a_message_and_its_module_may_conflict() {
     check_fine("message _1 {}");
     check_error(
         "message _1 { message M {} }",
@@ -313,7 +315,7 @@ fn a_message_and_its_module_may_meet() {
 }
 
 #[test]
-fn oneofs_beside_too_many_types_are_refused() {
+fn oneofs_beside_too_many_types_are_rejected() {
     let text: String = (0..1_001)
         .map(|at| {
             format!(
@@ -329,7 +331,7 @@ fn oneofs_beside_too_many_types_are_refused() {
 }
 
 #[test]
-fn a_service_moves_aside_once() {
+fn a_service_is_renamed_once() {
     check_fine("service Greeting {} message greeting {}");
     check_fine("service Kitchen {} message KitchenClient {}");
     check_fine("service Kitchen {} message kitchen { enum E { A = 0; } }");
@@ -340,7 +342,7 @@ fn a_service_moves_aside_once() {
 }
 
 #[test]
-fn services_that_meet_are_refused() {
+fn services_with_one_rust_name_are_rejected() {
     check_error(
         "service Foo {}\nservice FooServer {}",
         "input.proto:3:1: service Foo (input.proto:2:1) and service FooServer are both `FooServer` in Rust",
@@ -348,7 +350,7 @@ fn services_that_meet_are_refused() {
 }
 
 #[test]
-fn names_of_underscores_alone_are_refused() {
+fn names_of_underscores_only_are_rejected() {
     check_error(
         "message _ {}\nmessage M {\n int32 __ = 1;\n}\nenum E { _A = 0;\n___ = 1; }\n\
          service S {\n rpc ____(M) returns (M);\n}\nservice _____ {}",
@@ -369,15 +371,15 @@ fn names_of_underscores_alone_are_refused() {
 }
 
 #[test]
-fn a_map_of_enums_cannot_be_called_by_a_keyword() {
+fn a_map_of_enums_named_by_a_keyword_is_rejected() {
     check_error(
         "message M {\n map<int32, E> type = 1;\n map<int32, int32> match = 2;\n}\nenum E { A = 0; }",
-        "input.proto:3:2: field M.type is a map of enums, which cannot be called by the keyword `r#type` in Rust",
+        "input.proto:3:2: field M.type is a map of enums, whose name cannot be the Rust keyword `r#type`; rename the field",
     );
 }
 
 #[test]
-fn types_of_files_that_are_not_generated_are_refused() {
+fn types_that_are_not_generated_are_rejected() {
     let files = [
         (
             "user.proto",
@@ -404,24 +406,24 @@ fn types_of_files_that_are_not_generated_are_refused() {
     check_request(&request, &expected.join("\n"));
     for parameter in ["extern_path=.o=::o", "mod_file=false"] {
         request.parameter = parameter.to_owned();
-        generate(&request).expect("nothing is wrong");
+        generate(&request).expect("the input must be valid");
     }
 }
 
 #[test]
-fn mistakes_of_all_files_are_found_at_once() {
+fn errors_of_all_files_are_reported_together() {
     let stream = "syntax = \"proto3\";\nservice S { rpc A(stream M) returns (M); }\nmessage M {}";
     let other = stream.replace('S', "T").replace('M', "N");
     check_errors(
         &[("b.proto", stream), ("a.proto", &other)],
         "",
-        "a.proto:2:13: method T.A streams its request: that is not supported, and streaming=skip leaves it out\n\
-         b.proto:2:13: method S.A streams its request: that is not supported, and streaming=skip leaves it out",
+        "a.proto:2:13: method T.A streams its request, which is not supported; `streaming=skip` leaves it out\n\
+         b.proto:2:13: method S.A streams its request, which is not supported; `streaming=skip` leaves it out",
     );
 }
 
 #[test]
-fn options_are_read_first() {
+fn options_are_checked_first() {
     check_errors(
         &[("input.proto", "syntax = \"proto3\";")],
         "lang=c,message=prost",

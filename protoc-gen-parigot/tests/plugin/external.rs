@@ -1,4 +1,4 @@
-//! `messages=external` and `extern_path`: types that somebody else makes.
+//! `messages=external` and `extern_path`: types that other code defines.
 
 use protoc_gen_parigot::{OutputFile, generate};
 
@@ -12,12 +12,12 @@ enum GreetErr { NONE = 0; }
 ";
 
 fn files(parameter: &str) -> Vec<OutputFile> {
-    generate(&request(&[("greeting.proto", GREETING)], parameter)).expect("nothing is wrong")
+    generate(&request(&[("greeting.proto", GREETING)], parameter)).expect("the input must be valid")
 }
 
 fn check_error(parameter: &str, expected: &str) {
     let errors = generate(&request(&[("greeting.proto", GREETING)], parameter))
-        .expect_err("there are mistakes");
+        .expect_err("the input must be invalid");
     assert_eq!(
         errors
             .iter()
@@ -29,7 +29,7 @@ fn check_error(parameter: &str, expected: &str) {
 }
 
 #[test]
-fn external_messages_are_named_and_not_made() {
+fn external_messages_are_not_generated() {
     let files = files("messages=external,extern_path=.greeting=crate::pb::greeting");
     let stubs = &files[0];
     assert_eq!(stubs.name, "greeting.rs");
@@ -61,7 +61,7 @@ fn external_messages_need_paths() {
 }
 
 #[test]
-fn no_trait_is_implemented_for_an_enum_of_another_crate() {
+fn an_error_enum_of_another_crate_is_rejected() {
     check_error(
         "extern_path=.greeting=::pb",
         "greeting.proto:5:1: error enum greeting.GreetErr is `::pb::GreetErr`, of another crate: its extern_path must \
@@ -70,7 +70,7 @@ fn no_trait_is_implemented_for_an_enum_of_another_crate() {
 }
 
 #[test]
-fn what_is_nested_in_an_external_type_lies_in_its_module() {
+fn types_in_an_external_type_are_in_its_module() {
     let files = files("extern_path=.greeting.Words=crate::pb::MyWords");
     assert!(
         files[0]
@@ -89,7 +89,7 @@ fn what_is_nested_in_an_external_type_lies_in_its_module() {
 }
 
 #[test]
-fn without_mod_file_there_is_none() {
+fn mod_file_false_leaves_out_mod_rs() {
     let names: Vec<_> = files("mod_file=false")
         .into_iter()
         .map(|file| file.name)

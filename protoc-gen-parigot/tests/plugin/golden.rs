@@ -1,7 +1,8 @@
-//! What the plugin writes for each case of `tests/golden`, against what is checked in.
+//! Output for each case of `tests/golden`, compared with the golden files.
 //!
-//! A case is a folder of `.proto` files, with the options of its run, if it needs any, in a file `options`.
-//! `PARIGOT_BLESS=1` writes what the plugin writes, and removes what nothing writes any more.
+//! A case is a folder of `.proto` files. Its file `options` has the options of the run, if there
+//! are any. `PARIGOT_BLESS=1` writes the output into the golden files, and removes golden files
+//! without output.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use crate::protoc::{protoc, run};
 pub(crate) type Files = BTreeMap<String, String>;
 
 #[test]
-fn golden_files_are_what_the_plugin_writes() {
+fn golden_rust_files_are_current() {
     check_written(
         cases()
             .iter()
@@ -22,12 +23,12 @@ fn golden_files_are_what_the_plugin_writes() {
 }
 
 #[test]
-fn golden_files_are_all_compiled() {
-    let lib = fs::read_to_string(root().join("lib.rs")).expect("tests/golden/lib.rs is a file");
+fn golden_rust_files_are_all_compiled() {
+    let lib = fs::read_to_string(root().join("lib.rs")).expect("tests/golden/lib.rs must exist");
     for case in cases() {
         let name = case
             .file_name()
-            .expect("a case is a folder")
+            .expect("a case must be a folder")
             .to_string_lossy()
             .into_owned();
         let lines = format!("#[path = \"{name}/rust/mod.rs\"]\npub mod {name};\n");
@@ -35,7 +36,8 @@ fn golden_files_are_all_compiled() {
     }
 }
 
-/// Compares folders of golden files with what was written for each, or has them hold that.
+/// Compares folders of golden files with the output for each, or replaces the files with
+/// `PARIGOT_BLESS=1`.
 pub(crate) fn check_written(cases: impl Iterator<Item = (PathBuf, Files)>) {
     let bless = env::var_os("PARIGOT_BLESS").is_some();
     let mut differences = String::new();
@@ -51,12 +53,12 @@ pub(crate) fn check_written(cases: impl Iterator<Item = (PathBuf, Files)>) {
     );
 }
 
-/// The folder of all cases.
+/// Returns the folder of all cases.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
 }
 
-/// The folders that hold a `.proto`, however deep.
+/// Returns the folders that contain a `.proto`, however deep, sorted.
 pub(crate) fn cases() -> Vec<PathBuf> {
     let mut cases: Vec<PathBuf> = entries(&root())
         .into_iter()
@@ -72,11 +74,11 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
         return Vec::new();
     };
     entries
-        .map(|entry| entry.expect("the folder can be read").path())
+        .map(|entry| entry.expect("the folder must be readable").path())
         .collect()
 }
 
-/// The `.proto` files in a folder, however deep, sorted.
+/// Returns the `.proto` files in a folder, however deep, sorted.
 pub(crate) fn protos(folder: &Path) -> Vec<PathBuf> {
     let (folders, files): (Vec<_>, Vec<_>) =
         entries(folder).into_iter().partition(|path| path.is_dir());
@@ -91,7 +93,7 @@ pub(crate) fn protos(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn generate(case: &Path) -> Files {
-    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let folder = tempfile::tempdir().expect("a temporary folder must be available");
     let mut protoc = protoc();
     protoc
         .arg(format!("--proto_path={}", case.display()))
@@ -103,13 +105,13 @@ fn generate(case: &Path) -> Files {
     read(folder.path())
 }
 
-/// The files of a folder and of those in it.
+/// Returns the files in a folder, however deep.
 pub(crate) fn read(folder: &Path) -> Files {
     let mut files = Files::new();
     for path in entries(folder) {
         let name = path
             .file_name()
-            .expect("a file has a name")
+            .expect("a file must have a name")
             .to_string_lossy()
             .into_owned();
         if path.is_dir() {
@@ -119,7 +121,10 @@ pub(crate) fn read(folder: &Path) -> Files {
                     .map(|(nested, text)| (format!("{name}/{nested}"), text)),
             );
         } else {
-            files.insert(name, fs::read_to_string(path).expect("the file is text"));
+            files.insert(
+                name,
+                fs::read_to_string(path).expect("the file must be text"),
+            );
         }
     }
     files
@@ -130,18 +135,18 @@ pub(crate) fn replace(golden: &Path, written: &Files) {
         .keys()
         .filter(|name| !written.contains_key(*name))
     {
-        fs::remove_file(golden.join(orphan)).expect("golden files can be written");
+        fs::remove_file(golden.join(orphan)).expect("golden files must be writable");
     }
     for (name, text) in written {
         let path = golden.join(name);
-        let folder = path.parent().expect("a file is in a folder");
+        let folder = path.parent().expect("a file must have a folder");
         fs::create_dir_all(folder)
             .and_then(|()| fs::write(&path, text))
-            .expect("golden files can be written");
+            .expect("golden files must be writable");
     }
 }
 
-/// What differs between golden files and those that were written; nothing if they are equal.
+/// Returns the differences between golden files and output, or an empty text.
 pub(crate) fn compare(golden: &Path, written: &Files) -> String {
     let golden_files = read(golden);
     let names = golden_files.keys().chain(
@@ -151,7 +156,7 @@ pub(crate) fn compare(golden: &Path, written: &Files) -> String {
     );
     let difference = |name: &String| match (golden_files.get(name), written.get(name)) {
         (Some(old), Some(new)) => diff(&comparable(old), &comparable(new)),
-        (Some(_), None) => "nothing writes this file any more\n".to_owned(),
+        (Some(_), None) => "the plugin no longer writes this file\n".to_owned(),
         (None, _) => "this file is new\n".to_owned(),
     };
     names
@@ -161,9 +166,8 @@ pub(crate) fn compare(golden: &Path, written: &Files) -> String {
         .collect()
 }
 
-/// Text without the version of `protoc`, which protoc-gen-go prints into a file's header.
-///
-/// The line stays, so that line numbers in differences are right.
+/// Returns text without the version of `protoc`, which protoc-gen-go prints in the header of a
+/// file. The line remains, so that line numbers in differences are right.
 pub(crate) fn comparable(text: &str) -> String {
     let line = |line: &str| match line.strip_prefix("// \tprotoc ") {
         Some(_) => "// \tprotoc\n".to_owned(),
@@ -172,9 +176,10 @@ pub(crate) fn comparable(text: &str) -> String {
     text.lines().map(line).collect()
 }
 
-/// The lines from the first to the last that differ.
+/// Returns the lines from the first to the last difference.
 fn diff(old: &str, new: &str) -> String {
-    let (old, new): (Vec<_>, Vec<_>) = (old.lines().collect(), new.lines().collect());
+    let old: Vec<_> = old.lines().collect();
+    let new: Vec<_> = new.lines().collect();
     let same = old
         .iter()
         .zip(&new)

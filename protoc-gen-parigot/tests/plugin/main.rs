@@ -1,4 +1,5 @@
-//! Tests of the plugin from outside: with the real `protoc`, and with requests that no `protoc` sends.
+//! Tests of the plugin as a whole: with requests from the real `protoc`, and with malformed
+//! requests.
 
 mod buf;
 mod command;

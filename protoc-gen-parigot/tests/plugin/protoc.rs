@@ -6,12 +6,12 @@ use std::process::{Command, Output};
 use prost::Message;
 use protoc_gen_parigot::Request;
 
-/// A run of `protoc` alone.
+/// Returns a run of `protoc` without plugins.
 pub(crate) fn plain() -> Command {
     Command::new(executable())
 }
 
-/// A run of `protoc` with this plugin.
+/// Returns a run of `protoc` with this plugin.
 pub(crate) fn protoc() -> Command {
     let mut command = plain();
     command.arg(format!(
@@ -23,25 +23,24 @@ pub(crate) fn protoc() -> Command {
     command
 }
 
-/// Path of `protoc`.
+/// Returns the path of `protoc`.
 ///
-/// The one on `PATH` is never used: an older `protoc` does not know editions, and the tests must
-/// not depend on the machine.
+/// The `protoc` on `PATH` is never used: an older version does not know editions, and the tests
+/// must not depend on the machine.
 fn executable() -> PathBuf {
     match std::env::var_os("PROTOC") {
         Some(path) => path.into(),
-        None => {
-            protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform")
-        }
+        None => protoc_bin_vendored::protoc_bin_path()
+            .expect("protoc must be vendored for this platform"),
     }
 }
 
-/// Folder of the well-known types, which not every `protoc` has beside it.
+/// Returns the folder of the well-known types, which not every `protoc` has beside it.
 fn well_known() -> PathBuf {
-    protoc_bin_vendored::include_path().expect("the well-known types are vendored")
+    protoc_bin_vendored::include_path().expect("the well-known types must be vendored")
 }
 
-/// Runs a command that must succeed.
+/// Runs a command, which must succeed.
 pub(crate) fn run(command: &mut Command) -> Output {
     let output = command
         .output()
@@ -54,23 +53,23 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output
 }
 
-/// The request that `protoc` makes of these files, all of them to be generated.
+/// Returns the request of `protoc` to generate all of these files.
 pub(crate) fn request(files: &[(&str, &str)], parameter: &str) -> Request {
-    Request::decode(&encoded(files, parameter)).expect("protoc's output is sound")
+    Request::decode(&encoded(files, parameter)).expect("the output of protoc must decode")
 }
 
-/// The bytes of that request, in which are also the options that prost's descriptors have no field for.
+/// Returns the bytes of that request, with the options that prost's descriptors have no fields for.
 pub(crate) fn encoded(files: &[(&str, &str)], parameter: &str) -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
+    let folder = tempfile::tempdir().expect("a temporary folder must be available");
     for (name, text) in files {
         let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a file is in a folder"))
-            .expect("the folder is ours");
-        std::fs::write(path, text).expect("the folder is ours");
+        std::fs::create_dir_all(path.parent().expect("a file must have a folder"))
+            .expect("the temporary folder must be writable");
+        std::fs::write(path, text).expect("the temporary folder must be writable");
     }
     let file_to_generate: Vec<_> = files.iter().map(|(name, _)| (*name).to_owned()).collect();
     let descriptors = FileSet::decode(&*descriptors(folder.path(), &file_to_generate))
-        .expect("protoc's output is sound");
+        .expect("the output of protoc must decode");
     let parameter = parameter.to_owned();
     EncodedRequest {
         file_to_generate,
@@ -80,14 +79,14 @@ pub(crate) fn encoded(files: &[(&str, &str)], parameter: &str) -> Vec<u8> {
     .encode_to_vec()
 }
 
-/// A `FileDescriptorSet` whose files are left as they are.
+/// `FileDescriptorSet` whose files stay encoded, because prost would drop unknown options.
 #[derive(PartialEq, Message)]
 struct FileSet {
     #[prost(bytes = "vec", repeated, tag = "1")]
     file: Vec<Vec<u8>>,
 }
 
-/// A `CodeGeneratorRequest` made of those.
+/// `CodeGeneratorRequest` made of encoded files.
 #[derive(PartialEq, Message)]
 struct EncodedRequest {
     #[prost(string, repeated, tag = "1")]
@@ -106,5 +105,5 @@ fn descriptors(folder: &Path, names: &[String]) -> Vec<u8> {
     run(protoc
         .arg(format!("--proto_path={}", folder.display()))
         .args(names));
-    std::fs::read(set).expect("protoc has written it")
+    std::fs::read(set).expect("protoc must write the file")
 }

@@ -1,4 +1,4 @@
-//! Ten times as much in a `.proto` takes about ten times as long, whatever there is much of.
+//! Time that the plugin takes for ten times as large a `.proto`: about ten times as long.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -8,27 +8,27 @@ use protoc_gen_parigot::{Request, generate};
 
 use crate::protoc::request;
 
-/// By how much more than the tenfold the larger request may take: a tenfold square would be ten times more.
+/// Allowed excess over ten times the time. Quadratic time would exceed it by a factor of ten.
 const EXCESS_MAX: f64 = 1.6;
 
-/// How often a measurement is taken again that another process may have spoiled.
+/// Number of attempts, because another process may disturb a measurement.
 const ATTEMPTS: usize = 5;
 
 fn of_count(count: usize, item: impl Fn(usize) -> String) -> String {
     (0..count).fold(String::new(), |mut text, number| {
-        writeln!(text, "{}", item(number)).expect("a String takes any text");
+        writeln!(text, "{}", item(number)).expect("writing to a String must succeed");
         text
     })
 }
 
-/// What the plugin takes of this thread's time, at best of `runs`.
+/// Returns the least CPU time of this thread over several runs.
 fn cpu_time(request: &Request, runs: usize) -> Duration {
     let measure = |_| {
         let start = ThreadTime::now();
-        generate(request).expect("nothing is wrong");
+        generate(request).expect("the input must be valid");
         start.elapsed()
     };
-    (0..runs).map(measure).min().expect("there is a run")
+    (0..runs).map(measure).min().expect("there must be a run")
 }
 
 fn check(count: usize, text: impl Fn(usize) -> String) {
@@ -54,7 +54,7 @@ fn check(count: usize, text: impl Fn(usize) -> String) {
 }
 
 #[test]
-fn methods_and_messages() {
+fn time_is_linear_in_methods() {
     check(100, |count| {
         let methods = of_count(count, |number| {
             format!("rpc Do{number}(M{number}) returns (M0);")
@@ -70,7 +70,7 @@ fn methods_and_messages() {
 }
 
 #[test]
-fn services() {
+fn time_is_linear_in_services() {
     check(100, |count| {
         format!(
             "message M {{}}\n{}",
@@ -82,7 +82,7 @@ fn services() {
 }
 
 #[test]
-fn fields_values_and_variants() {
+fn time_is_linear_in_fields_and_values() {
     check(200, |count| {
         let fields = of_count(count, |number| {
             format!("optional string f{number} = {};", number + 1)
@@ -96,7 +96,7 @@ fn fields_values_and_variants() {
 }
 
 #[test]
-fn messages_that_hold_each_other() {
+fn time_is_linear_in_nested_messages() {
     check(200, |count| {
         let chain = of_count(count, |number| {
             format!("message C{number} {{ C{} next = 1; }}", number + 1)
@@ -122,7 +122,7 @@ fn messages_that_hold_each_other() {
 }
 
 #[test]
-fn lines_of_comments() {
+fn time_is_linear_in_comments() {
     check(500, |count| {
         format!(
             "{}message M {{}}",

@@ -1,4 +1,4 @@
-//! What moves a schema's hash, and what does not.
+//! Changes of a `.proto` that change the schema hash, and changes that do not.
 
 use protoc_gen_parigot::generate;
 
@@ -13,24 +13,26 @@ message Unused { int32 field = 1; }
 enum KitchenErr { NONE = 0; ON_FIRE = 1; }
 ";
 
-/// The line that holds the hash of `Kitchen`, wherever it is.
+/// Returns the line with the hash of `Kitchen`.
 fn schema(text: &str) -> String {
-    let files =
-        generate(&request(&[("kitchen.proto", text)], "streaming=skip")).expect("nothing is wrong");
+    let files = generate(&request(&[("kitchen.proto", text)], "streaming=skip"))
+        .expect("the input must be valid");
     let line = files[0]
         .content
         .lines()
         .find(|line| line.trim().starts_with("schema: "));
-    line.expect("there is a service").trim().to_owned()
+    line.expect("the output must have a service")
+        .trim()
+        .to_owned()
 }
 
 #[test]
-fn the_hash_stays_what_it_is() {
+fn the_hash_is_stable() {
     assert_eq!(schema(KITCHEN), "schema: 0xa17f196c97eba90c,");
 }
 
 #[test]
-fn what_does_not_reach_the_wire_does_not_count() {
+fn the_hash_ignores_what_is_not_on_the_wire() {
     let same = |from: &str, to: &str| {
         let text = KITCHEN.replace(from, to);
         assert_ne!(text, KITCHEN);
@@ -54,7 +56,7 @@ fn what_does_not_reach_the_wire_does_not_count() {
 }
 
 #[test]
-fn all_that_is_reached_counts() {
+fn the_hash_covers_all_reached_types() {
     let moved = |from: &str, to: &str| {
         let text = KITCHEN.replace(from, to);
         assert_ne!(text, KITCHEN);

@@ -1,6 +1,7 @@
-//! What `parigot boilerplateid` writes, compiled. The end-to-end test `ids` compares it with what is written, or writes it.
+//! Output of `parigot boilerplateid`, compiled. The end-to-end test `ids` compares the files with
+//! the output, or rewrites them.
 //!
-//! Ids of one type are ids of one type,
+//! Ids of one type have the same Rust type,
 //!
 //! ```
 //! use golden::ids::order::OrderId;
@@ -10,7 +11,7 @@
 //! let orders: [OrderId; 2] = [OrderId::EMPTY, OrderId::ZERO];
 //! ```
 //!
-//! and those of two types do not compile together:
+//! and ids of two types do not compile together:
 //!
 //! ```compile_fail,E0308
 //! use golden::ids::order::OrderId;
@@ -26,7 +27,7 @@
 //! assert!(TicketId::EMPTY != OrderId::ZERO);
 //! ```
 
-/// The ids of orders.
+/// Ids of orders.
 pub mod order;
-/// The ids of tickets.
+/// Ids of tickets.
 pub mod ticket;

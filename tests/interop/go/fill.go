@@ -8,13 +8,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// depth is how many messages lie within each other at most, as far as nothing is required.
+// depth is the maximum nesting of messages, except required ones.
 const depth = 3
 
-// negativePacked divides the only seeds with negative numbers in packed fields of enums, which not everyone can write.
+// negativePacked divides the seeds that may have negative numbers in packed enum fields. Not every
+// implementation writes these.
 const negativePacked = 4
 
-// A filler makes a message of any type, the same for the same seed.
+// A filler makes messages of any type, the same for each seed.
 type filler struct {
 	seed   uint64
 	random *rand.Rand
@@ -24,8 +25,9 @@ func newFiller(seed uint64) filler {
 	return filler{seed, rand.New(rand.NewPCG(seed, 0))}
 }
 
-// fill sets what is required; with seed 0 nothing else, with seed 1 all that is not too deep, else a part of it. Of the
-// variants of a oneof each has its turn as seeds go up.
+// fill sets all required fields. Seed 0 sets no others, seed 1 sets all others up to the maximum
+// depth, and any other seed sets some of them. Increasing seeds use the variants of a oneof in
+// turn.
 func (f filler) fill(message protoreflect.Message, level int) {
 	fields := message.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -50,7 +52,7 @@ func (f filler) sets(field protoreflect.FieldDescriptor, level int) bool {
 	return f.seed == 1 || f.seed > 1 && f.random.IntN(3) > 0
 }
 
-// turn is the place of a field in its oneof.
+// turn returns the position of a field in its oneof.
 func turn(field protoreflect.FieldDescriptor) int {
 	variants := field.ContainingOneof().Fields()
 	for i := range variants.Len() {
@@ -58,7 +60,7 @@ func turn(field protoreflect.FieldDescriptor) int {
 			return i
 		}
 	}
-	panic("a oneof has its fields")
+	panic("a oneof must contain its fields")
 }
 
 func (f filler) set(message protoreflect.Message, field protoreflect.FieldDescriptor, level int) {
@@ -79,7 +81,7 @@ func (f filler) set(message protoreflect.Message, field protoreflect.FieldDescri
 	}
 }
 
-// value makes one value of a field; fresh makes an empty message, where it is one.
+// value returns one value of a field. fresh returns an empty message, for a field of messages.
 func (f filler) value(field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, level int) protoreflect.Value {
 	switch field.Kind() {
 	case protoreflect.BoolKind:
@@ -113,7 +115,7 @@ func any32(f filler) int32 {
 	return pick(f, 0, 1, -1, math.MinInt32, math.MaxInt32, int32(f.random.Uint32()))
 }
 
-// enum is one that is declared or, where that is allowed, any other.
+// enum returns a declared number or, in an open enum, any other.
 func (f filler) enum(field protoreflect.FieldDescriptor) protoreflect.EnumNumber {
 	enum := field.Enum()
 	number := enum.Values().Get(f.random.IntN(enum.Values().Len())).Number()
@@ -126,7 +128,7 @@ func (f filler) enum(field protoreflect.FieldDescriptor) protoreflect.EnumNumber
 	return number
 }
 
-// float32 may be any bits, among them NaNs with a payload; but not -0, which prost leaves out as it does 0.
+// float32 returns any bits, including NaNs with a payload, but not -0, which prost omits like 0.
 func (f filler) float32() float32 {
 	bits := pick(f, 0, 1, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc01234, 0x7f7fffff, f.random.Uint32())
 	return math.Float32frombits(bits)

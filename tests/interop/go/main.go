@@ -1,8 +1,10 @@
-// Command peer makes, reads and writes messages as protoc-gen-go's types do, or dynamic ones of a set of descriptors.
+// Command peer makes, decodes and encodes messages with the types of protoc-gen-go, or with dynamic
+// types from a set of descriptors.
 //
-// It answers each line on stdin with one on stdout. `fill NAME SEED` is answered with a message of that type as
-// hexadecimal digits, the same for the same seed; `read NAME HEX` with what is read written again, or with `error: ` and why
-// it cannot be read. Messages that are equal, bit by bit, are written as the same bytes.
+// It answers each line of stdin with one line of stdout. The answer to `fill NAME SEED` is a
+// message of that type in hexadecimal digits, the same for each seed. The answer to `read NAME HEX`
+// is the message decoded and encoded again, or `error: ` and the reason. Equal messages, compared
+// bit by bit, give equal bytes.
 package main
 
 import (
@@ -22,7 +24,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// types are those that the program holds or, if it has an argument, those of the set in that file.
+// types finds the types of the program or, with an argument, of the set of descriptors in that
+// file.
 type types interface {
 	FindMessageByName(protoreflect.FullName) (protoreflect.MessageType, error)
 }

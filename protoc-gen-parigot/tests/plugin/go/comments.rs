@@ -1,4 +1,4 @@
-//! Comments of any kind, against the real `gofmt` and `go vet`: neither has anything to say of what is made of them.
+//! Random comments, checked with the real `gofmt` and `go vet`: neither may report anything.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ use protoc_gen_parigot::{Request, generate};
 
 use super::compiled::{check_form, module};
 
-/// What comments are made of: everything that Go's documentation, its compiler or Markdown gives a meaning.
+/// Parts of comments: syntax of Go documentation, of Go directives and of Markdown.
 const WORDS: [&str; 30] = [
     "a",
     "A heading",
@@ -46,16 +46,16 @@ const WORDS: [&str; 30] = [
     "\u{feff}",
 ];
 
-/// How many comments are tried.
+/// Number of comments.
 const COMMENTS: usize = 1_500;
 
-/// SplitMix64: a seed gives the same comments everywhere.
+/// SplitMix64: a seed gives the same comments on every machine.
 fn random(seed: &mut u64) -> usize {
     *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *seed;
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    usize::try_from(z >> 33).expect("it has 31 bits")
+    usize::try_from(z >> 33).expect("31 bits must fit a usize")
 }
 
 fn comment(seed: &mut u64) -> String {
@@ -64,7 +64,7 @@ fn comment(seed: &mut u64) -> String {
         .collect()
 }
 
-/// A service with a method for each comment.
+/// Returns a service with a method for each comment.
 fn service(comments: Vec<String>) -> FileDescriptorProto {
     let method = |number| MethodDescriptorProto {
         name: Some(format!("M{number}")),
@@ -101,16 +101,16 @@ fn service(comments: Vec<String>) -> FileDescriptorProto {
 }
 
 #[test]
-fn gofmt_and_vet_have_nothing_to_say_of_comments() {
+fn gofmt_and_vet_accept_all_comments() {
     let mut seed = 0;
     let file = service((0..COMMENTS).map(|_| comment(&mut seed)).collect());
     let set = FileDescriptorSet { file: vec![file] }.encode_to_vec();
     let request = Request::of_descriptors(&set, vec!["comments.proto".to_owned()], "lang=go")
-        .expect("it is a set");
-    let stubs = &generate(&request).expect("nothing is wrong")[0].content;
+        .expect("an encoded set must decode");
+    let stubs = &generate(&request).expect("the input must be valid")[0].content;
     let module = module();
     fs::write(module.path().join("message.go"), "package comments\n\nimport \"google.golang.org/protobuf/types/known/emptypb\"\n\ntype Message = emptypb.Empty\n")
         .and_then(|()| fs::write(module.path().join("comments.go"), stubs))
-        .expect("the folder is ours");
+        .expect("the temporary folder must be writable");
     check_form(module.path());
 }

@@ -1,8 +1,9 @@
-//! What the plugin writes in Go for each case of `tests/golden`, against what is checked in, and compiled beside what
-//! protoc-gen-go writes: natively and as guests are.
+//! Go output for each case of `tests/golden`: compared with the golden files, and compiled beside
+//! the output of protoc-gen-go, natively and for wasm.
 //!
-//! A file that does not say which Go package it is lies in one named after its own package. The options of a case's run are in
-//! its file `options-go`, if it needs any. A case of which protoc-gen-go makes nothing that compiles says why in a file `not-in-go`.
+//! A file without `go_package` gets a package named after its protobuf package. The file
+//! `options-go` of a case has the options of its run. The file `not-in-go` of a case gives the
+//! reason why protoc-gen-go writes nothing for it that compiles.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,12 +14,12 @@ use std::{env, fs};
 use crate::golden::{Files, cases, check_written, comparable, protos, read, replace, root};
 use crate::protoc::{protoc, run};
 
-/// The module of `tests/golden`.
+/// Module path of `tests/golden`.
 const MODULE: &str = "golden.example";
 
 #[test]
-fn golden_files_are_what_the_plugin_writes() {
-    let module = tempfile::tempdir().expect("there is a folder for temporary files");
+fn golden_go_files_are_current() {
+    let module = tempfile::tempdir().expect("a temporary folder must be available");
     check_written(
         go_cases()
             .iter()
@@ -27,7 +28,7 @@ fn golden_files_are_what_the_plugin_writes() {
 }
 
 #[test]
-fn golden_files_compile() {
+fn golden_go_files_compile() {
     let module = module();
     let written: usize = go_cases()
         .iter()
@@ -52,22 +53,24 @@ fn go_cases() -> Vec<PathBuf> {
         .collect()
 }
 
-/// A module as a user has one, empty.
+/// Returns an empty module, set up as a user's module.
 pub(super) fn module() -> tempfile::TempDir {
-    let module = tempfile::tempdir().expect("there is a folder for temporary files");
-    let copy =
-        |name: &str| fs::read_to_string(root().join(name)).expect("tests/golden is a Go module");
-    let sdk = fs::canonicalize(root().join("../../parigot-guest-go")).expect("the SDK is there");
+    let module = tempfile::tempdir().expect("a temporary folder must be available");
+    let copy = |name: &str| {
+        fs::read_to_string(root().join(name)).expect("tests/golden must be a Go module")
+    };
+    let sdk = fs::canonicalize(root().join("../../parigot-guest-go")).expect("the SDK must exist");
     let manifest = copy("go.mod").replace("../../parigot-guest-go", &sdk.to_string_lossy());
     let write = |name: &str, text: String| {
-        fs::write(module.path().join(name), text).expect("the folder is ours")
+        fs::write(module.path().join(name), text).expect("the temporary folder must be writable")
     };
     write("go.mod", manifest);
     write("go.sum", copy("go.sum"));
     module
 }
 
-/// Checks that all packages of a module have nothing that a tool would complain of, and compile for this machine and for a guest.
+/// Checks that tools report nothing for any package of a module, and that all packages compile
+/// natively and for guests.
 fn check(module: &Path) {
     check_form(module);
     run(go().args(["build", "./..."]).current_dir(module));
@@ -78,13 +81,13 @@ fn check(module: &Path) {
         .env("GOARCH", "wasm"));
 }
 
-/// Asks `gofmt` and `go vet`.
+/// Checks a module with `gofmt` and `go vet`.
 pub(super) fn check_form(module: &Path) {
     let gofmt = Command::new("gofmt")
         .args(["-d", "."])
         .current_dir(module)
         .output()
-        .expect("gofmt comes with go");
+        .expect("gofmt must be on the path");
     let changes = String::from_utf8_lossy(&gofmt.stdout);
     let faults = String::from_utf8_lossy(&gofmt.stderr);
     assert!(
@@ -98,7 +101,7 @@ fn go() -> Command {
     Command::new("go")
 }
 
-/// protoc-gen-go as the module of `tests/golden` pins it.
+/// Returns protoc-gen-go in the version that the module of `tests/golden` pins.
 fn protoc_gen_go() -> &'static Path {
     static PLUGIN: OnceLock<PathBuf> = OnceLock::new();
     PLUGIN.get_or_init(|| {
@@ -107,31 +110,33 @@ fn protoc_gen_go() -> &'static Path {
             .current_dir(root()))
         .stdout;
         String::from_utf8(path)
-            .expect("the path is text")
+            .expect("the path must be text")
             .trim_end()
             .into()
     })
 }
 
-/// Generates a case into its folder of the module, messages and stubs, and returns all of it.
+/// Generates messages and stubs of a case into its folder of the module, and returns all files.
 fn generate(case: &Path, module: &Path) -> Files {
     let name = case
         .file_name()
-        .expect("a case is a folder")
+        .expect("a case must be a folder")
         .to_string_lossy();
     let output = module.join(&*name).join("go");
-    fs::create_dir_all(&output).expect("the folder is ours");
+    fs::create_dir_all(&output).expect("the temporary folder must be writable");
     generate_into(&output, case, &format!("{MODULE}/{name}/go"));
     read(&output)
 }
 
-/// Generates a case into a folder, which is that of a package.
+/// Generates a case into the folder of a package.
 fn generate_into(output: &Path, case: &Path, prefix: &str) {
     let mut options = vec![format!("module={prefix}")];
     let protos = protos(case);
     for proto in &protos {
         options.extend(mapping(
-            proto.strip_prefix(case).expect("it lies in the case"),
+            proto
+                .strip_prefix(case)
+                .expect("the file must be in the case"),
             proto,
             prefix,
         ));
@@ -152,9 +157,10 @@ fn generate_into(output: &Path, case: &Path, prefix: &str) {
     run(protoc.args(&protos));
 }
 
-/// Where a file lies that does not say so: `a.b` in the folder `a/b`, and what has no package in `root`.
+/// Returns the mapping of a file without `go_package`: package `a.b` in folder `a/b`, no package in
+/// `root`.
 fn mapping(name: &Path, proto: &Path, prefix: &str) -> Option<String> {
-    let text = fs::read_to_string(proto).expect("a .proto is text");
+    let text = fs::read_to_string(proto).expect("a .proto must be text");
     if text.contains("option go_package") {
         return None;
     }
@@ -168,7 +174,7 @@ fn mapping(name: &Path, proto: &Path, prefix: &str) -> Option<String> {
     ))
 }
 
-/// Those that this plugin has written.
+/// Returns the files that this plugin has written.
 fn stubs(files: &Files) -> Files {
     let stubs = files
         .iter()
@@ -178,10 +184,10 @@ fn stubs(files: &Files) -> Files {
         .collect::<BTreeMap<_, _>>()
 }
 
-/// The guests in Go that the end-to-end tests run have what is written today.
+/// The Go guests of the end-to-end tests must have the current output.
 #[test]
-fn guests_of_tests_have_it() {
-    let output = tempfile::tempdir().expect("there is a folder for temporary files");
+fn go_guests_of_tests_have_current_stubs() {
+    let output = tempfile::tempdir().expect("a temporary folder must be available");
     for case in ["echo", "load"] {
         generate_into(
             output.path(),
@@ -192,16 +198,16 @@ fn guests_of_tests_have_it() {
     check_written([(root().join("../guests-go/stubs"), read(output.path()))].into_iter());
 }
 
-/// The Go packages of parigot's own files, which whatever imports them imports, are in the SDK.
+/// The SDK must have the Go packages of parigot's own `.proto` files, which generated code imports.
 #[test]
-fn the_sdk_has_what_is_imported() {
+fn the_sdk_has_current_go_of_its_protos() {
     check_in_sdk("parigot/v1/options.proto", "options/options.pb.go");
     check_in_sdk("parigot/v1/id.proto", "idpb/id.pb.go");
 }
 
 fn check_in_sdk(proto: &str, file: &str) {
     let sdk = root().join("../../parigot-guest-go");
-    let output = tempfile::tempdir().expect("there is a folder for temporary files");
+    let output = tempfile::tempdir().expect("a temporary folder must be available");
     let mut protoc = protoc();
     protoc.arg(format!(
         "--plugin=protoc-gen-go={}",
@@ -213,7 +219,8 @@ fn check_in_sdk(proto: &str, file: &str) {
         proto,
     ]));
     if env::var_os("PARIGOT_BLESS").is_some() {
-        fs::copy(output.path().join(file), sdk.join(file)).expect("the folder is ours");
+        fs::copy(output.path().join(file), sdk.join(file))
+            .expect("the temporary folder must be writable");
     }
     let text = |folder: &Path| {
         comparable(&fs::read_to_string(folder.join(file)).expect("generated Go must be text"))

@@ -1,4 +1,4 @@
-//! `lang=go`.
+//! Tests of `lang=go`.
 
 mod comments;
 mod compiled;

@@ -1,10 +1,11 @@
-//! Names that meet in Go: which of them step aside, and which are refused with both places.
+//! Conflicts of names in Go: some are resolved by another name, others are errors with both
+//! locations.
 
 use protoc_gen_parigot::generate;
 
 use crate::protoc::request;
 
-/// What comes of `input.proto`, whose first line is `syntax = "proto3";`.
+/// Returns the stubs or the errors of `input.proto`, whose first line is `syntax = "proto3";`.
 fn stubs(text: &str) -> Result<String, String> {
     let text = format!("syntax = \"proto3\";\n{text}");
     let files = generate(&request(
@@ -20,16 +21,19 @@ fn stubs(text: &str) -> Result<String, String> {
 }
 
 fn check_error(text: &str, expected: &str) {
-    assert_eq!(stubs(text).expect_err("there are mistakes"), expected);
+    assert_eq!(
+        stubs(text).expect_err("the input must be invalid"),
+        expected
+    );
 }
 
 fn check_has(text: &str, expected: &str) {
-    let stubs = stubs(text).expect("nothing is wrong");
+    let stubs = stubs(text).expect("the input must be valid");
     assert!(stubs.contains(expected), "{expected} is not in\n{stubs}");
 }
 
 #[test]
-fn methods_that_meet_are_refused() {
+fn methods_with_one_go_name_are_rejected() {
     check_error(
         "service S { rpc Get(M) returns (M); rpc get(M) returns (M); } message M {}",
         "input.proto:2:37: method Get (input.proto:2:13) and method get are both `Get` in Go",
@@ -41,7 +45,7 @@ fn methods_that_meet_are_refused() {
 }
 
 #[test]
-fn services_that_meet_are_refused() {
+fn services_with_one_go_name_are_rejected() {
     check_error(
         "service Greeting {}\nservice greeting {}",
         "input.proto:3:1: service Greeting (input.proto:2:1) and service greeting are both `Greeting` in Go",
@@ -57,7 +61,7 @@ fn services_that_meet_are_refused() {
 }
 
 #[test]
-fn a_service_steps_aside_for_what_protoc_gen_go_declares() {
+fn a_service_is_renamed_for_a_message() {
     for taken in [
         "message GreetingClient {}",
         "message RunGreeting {}",
@@ -77,7 +81,7 @@ fn a_service_steps_aside_for_what_protoc_gen_go_declares() {
 }
 
 #[test]
-fn a_service_that_cannot_step_aside_is_refused() {
+fn a_service_without_free_names_is_rejected() {
     check_error(
         "service Greeting {}\nmessage GreetingClient {}\nmessage GreetingServiceClient {}",
         "input.proto:4:1: service Greeting (input.proto:2:1) and message GreetingServiceClient are both \

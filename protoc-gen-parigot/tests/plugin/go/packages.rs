@@ -1,4 +1,4 @@
-//! Which file comes out, of which Go package, and what is said where that cannot be known.
+//! Go packages and paths of output files, and errors where these are unknown.
 
 use protoc_gen_parigot::generate;
 
@@ -6,7 +6,7 @@ use crate::protoc::request;
 
 const SERVICE: &str = "service Greeting { rpc Greet(Words) returns (Words); } message Words {}";
 
-/// A file whose third line is that statement.
+/// Returns a file with this statement in its third line.
 fn greeting(statement: &str) -> (String, String) {
     (
         "greeting/v1/greeting.proto".to_owned(),
@@ -30,7 +30,7 @@ fn generate_all(
     let line = |text: &str| {
         text.lines()
             .find(|line| line.starts_with("package "))
-            .expect("it has a package")
+            .expect("generated Go must have a package")
             .to_owned()
     };
     let written = |files: Vec<protoc_gen_parigot::OutputFile>| {
@@ -60,13 +60,13 @@ fn check(statement: &str, parameter: &str, name: &str, package: &str) {
 
 fn check_error(statement: &str, parameter: &str, expected: &str) {
     assert_eq!(
-        files(statement, parameter).expect_err("there are mistakes"),
+        files(statement, parameter).expect_err("the input must be invalid"),
         expected
     );
 }
 
 #[test]
-fn a_file_says_which_package_it_is() {
+fn go_package_gives_path_and_name() {
     let at = |path: &str| format!("option go_package = \"{path}\";");
     check(
         &at("example.com/m/greeting"),
@@ -97,7 +97,7 @@ fn a_file_says_which_package_it_is() {
 }
 
 #[test]
-fn an_option_says_it_too() {
+fn the_option_m_overrides_go_package() {
     let m = "Mgreeting/v1/greeting.proto";
     check(
         "",
@@ -140,7 +140,7 @@ fn an_option_says_it_too() {
 }
 
 #[test]
-fn files_lie_where_the_options_say() {
+fn options_place_the_files() {
     let statement = "option go_package = \"example.com/m/greeting\";";
     check(
         statement,
@@ -163,13 +163,13 @@ fn files_lie_where_the_options_say() {
     check_error(
         statement,
         "module=example.com/mm",
-        "greeting/v1/greeting.proto:3:1: `example.com/m/greeting/greeting_parigot.pb.go` does not lie in module \
+        "greeting/v1/greeting.proto:3:1: `example.com/m/greeting/greeting_parigot.pb.go` is outside of module \
          `example.com/mm`, which the option `module` names",
     );
 }
 
 #[test]
-fn no_file_lies_outside_of_the_output_folder() {
+fn a_file_outside_of_the_output_folder_is_rejected() {
     for (path, file) in [
         ("../pb", "../pb/greeting_parigot.pb.go"),
         ("/etc/pb", "/etc/pb/greeting_parigot.pb.go"),
@@ -185,7 +185,7 @@ fn no_file_lies_outside_of_the_output_folder() {
             &statement,
             "",
             &format!(
-                "greeting/v1/greeting.proto:3:1: `{file}` does not lie in the output folder; `paths=source_relative` puts \
+                "greeting/v1/greeting.proto:3:1: `{file}` is outside of the output folder; `paths=source_relative` puts \
                  files beside their .proto"
             ),
         );
@@ -193,8 +193,8 @@ fn no_file_lies_outside_of_the_output_folder() {
 }
 
 #[test]
-fn a_file_that_does_not_say_it_is_refused() {
-    let expected = "greeting/v1/greeting.proto: nothing says which Go package this file is: give it an \
+fn a_file_without_a_go_package_is_rejected() {
+    let expected = "greeting/v1/greeting.proto: the file has no Go package: add \
                     `option go_package = \"import/path\";`, or give the option \
                     `Mgreeting/v1/greeting.proto=import/path`";
     check_error("", "", expected);
@@ -206,7 +206,7 @@ fn a_file_that_does_not_say_it_is_refused() {
 }
 
 #[test]
-fn a_file_that_is_imported_has_to_say_it_as_well() {
+fn an_imported_file_needs_a_go_package() {
     let user = "syntax = \"proto3\"; import \"words.proto\"; import \"unused.proto\"; option go_package = \"a.b/c\";
                 service S { rpc Get(W) returns (W); }";
     let files = [
@@ -216,15 +216,15 @@ fn a_file_that_is_imported_has_to_say_it_as_well() {
     ];
     let files = files.map(|(name, text)| (name.to_owned(), text.to_owned()));
     assert_eq!(
-        generate_all(&files, "").expect_err("one does not say it"),
-        "words.proto: nothing says which Go package this file is: give it an `option go_package = \"import/path\";`, \
+        generate_all(&files, "").expect_err("an import without a package must be an error"),
+        "words.proto: the file has no Go package: add `option go_package = \"import/path\";`, \
          or give the option `Mwords.proto=import/path`"
     );
-    generate_all(&files, "Mwords.proto=a.b/d").expect("what is not used need not say it");
+    generate_all(&files, "Mwords.proto=a.b/d").expect("an unused import must not need a package");
 }
 
 #[test]
-fn what_go_cannot_import_is_refused() {
+fn invalid_go_packages_are_rejected() {
     check_error(
         "option go_package = \"greeting\";",
         "",
@@ -241,7 +241,7 @@ fn what_go_cannot_import_is_refused() {
             &format!("option go_package = \"a/b;{name}\";"),
             "",
             &format!(
-                "greeting/v1/greeting.proto:3:1: found the Go package name `{name}`, expected an identifier that is no \
+                "greeting/v1/greeting.proto:3:1: found the Go package name `{name}`, expected an identifier that is not a \
                  keyword"
             ),
         );
@@ -249,7 +249,7 @@ fn what_go_cannot_import_is_refused() {
 }
 
 #[test]
-fn files_of_a_package_agree_on_its_name() {
+fn files_of_one_package_must_agree_on_its_name() {
     let file = |name: &str, package: &str| {
         let text = format!(
             "syntax = \"proto3\";\npackage {name};\noption go_package = \"{package}\";\nservice S {{}}"
@@ -258,14 +258,14 @@ fn files_of_a_package_agree_on_its_name() {
     };
     assert_eq!(
         generate_all(&[file("a", "x.y/z;one"), file("b", "x.y/z;other")], "")
-            .expect_err("they do not"),
-        "b.proto:3:1: Go package `x.y/z` is called other here, and one in a.proto:3:1\n\
+            .expect_err("different names must be an error"),
+        "b.proto:3:1: Go package `x.y/z` is called other here, but one in a.proto:3:1\n\
          b.proto:4:1: service S (a.proto:4:1) and service S are both `S` in Go"
     );
 }
 
 #[test]
-fn two_files_are_not_written_into_one() {
+fn files_with_one_output_are_rejected() {
     let file = |folder: &str| {
         let service = folder.to_uppercase();
         let text = format!(
@@ -274,14 +274,15 @@ fn two_files_are_not_written_into_one() {
         (format!("{folder}/same.proto"), text)
     };
     assert_eq!(
-        generate_all(&[file("a"), file("b")], "").expect_err("they would be"),
-        "b/same.proto: `x.y/z/same_parigot.pb.go` is what a/same.proto becomes, too"
+        generate_all(&[file("a"), file("b")], "").expect_err("equal outputs must be an error"),
+        "b/same.proto: the output file `x.y/z/same_parigot.pb.go` is also that of a/same.proto"
     );
-    generate_all(&[file("a"), file("b")], "paths=source_relative").expect("they lie apart");
+    generate_all(&[file("a"), file("b")], "paths=source_relative")
+        .expect("different outputs must be valid");
 }
 
 #[test]
-fn a_file_without_services_becomes_nothing() {
+fn a_file_without_services_has_no_output() {
     let text = "syntax = \"proto3\"; message M {}";
     assert_eq!(
         generate_all(&[("m.proto".to_owned(), text.to_owned())], ""),

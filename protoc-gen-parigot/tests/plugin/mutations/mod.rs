@@ -1,7 +1,7 @@
-//! Requests that no `protoc` sends: whatever comes, the plugin answers, and answers the same each time.
+//! Malformed requests: the plugin answers each request, and always with the same bytes.
 //!
-//! A seed makes one mutant, the same everywhere. `make soak` tries more of them: `PARIGOT_SOAK_REQUESTS`, from
-//! `PARIGOT_SOAK_SEED` on.
+//! A seed gives the same mutant on every machine. `make soak` tries more mutants:
+//! `PARIGOT_SOAK_REQUESTS` of them, starting with seed `PARIGOT_SOAK_SEED`.
 
 mod mutate;
 
@@ -18,16 +18,16 @@ use protoc_gen_parigot::{OutputFile, Request, generate};
 use self::mutate::{Random, mutate};
 use crate::protoc::{encoded, request};
 
-/// How many requests are made of the one that is sound, unless the environment says otherwise.
+/// Number of mutants, unless the environment sets another.
 const MUTANTS: u64 = 2_000;
 
-/// How long the plugin may take for one of them, on a busy machine.
+/// Maximum time per request on a busy machine.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
 
-/// How much memory all of that may take at any time.
+/// Maximum memory of the process at any time.
 const MEMORY_KIB_MAX: u64 = 512 * 1024;
 
-/// One of everything.
+/// Files with one element of each kind.
 const FILES: [(&str, &str); 2] = [
     (
         "a.proto",
@@ -47,7 +47,7 @@ const FILES: [(&str, &str); 2] = [
     ),
 ];
 
-/// The mutant of a seed, or nothing if it is no longer a request.
+/// Returns the mutant of a seed, or `None` if its bytes are not a request.
 fn mutant(sound: &Request, seed: u64) -> Option<Request> {
     let mut random = Random(seed);
     let mut mutant = sound.clone();
@@ -59,7 +59,7 @@ fn mutant(sound: &Request, seed: u64) -> Option<Request> {
     }
     let mut bytes = encode(mutant);
     for _ in 0..=random.below(4) {
-        let byte = u8::try_from(random.below(256)).expect("it is below 256");
+        let byte = u8::try_from(random.below(256)).expect("a number below 256 must fit");
         if let Some(place) = random.pick(&mut bytes) {
             *place = byte;
         }
@@ -84,17 +84,18 @@ fn encode(
     .encode_to_vec()
 }
 
-/// Whether something was generated, or what the plugin must not do.
+/// Returns true if files were generated, or an error that describes forbidden behaviour.
 fn answer(request: &Request, check: fn(&OutputFile) -> Result<(), String>) -> Result<bool, String> {
     match catch_unwind(|| generate(request)).map_err(|_| "a panic".to_owned())? {
         Ok(files) => files.iter().try_for_each(check).map(|()| true),
-        // What is wrong with a descriptor is found in it, and not by prost-build or in the text that came out.
+        // Validation must find each error in a descriptor: neither prost-build nor the parser of
+        // the output may find one.
         Err(errors) if errors.iter().all(|error| error.location().is_some()) => Ok(false),
         Err(errors) => Err(format!("{errors:?}")),
     }
 }
 
-/// A file that came out is inside the output folder.
+/// Checks that an output file is inside the output folder.
 fn check_inside(OutputFile { name, .. }: &OutputFile) -> Result<(), String> {
     let inside = Path::new(name)
         .components()
@@ -106,7 +107,7 @@ fn check_inside(OutputFile { name, .. }: &OutputFile) -> Result<(), String> {
     }
 }
 
-/// It is directly in that folder, and is Rust.
+/// Checks that an output file is directly in the output folder, and is Rust.
 fn check_rust(file @ OutputFile { name, content }: &OutputFile) -> Result<(), String> {
     check_inside(file)?;
     if Path::new(name).components().count() != 1 {
@@ -128,7 +129,7 @@ fn number_from(variable: &str) -> Option<u64> {
     )
 }
 
-/// The most memory that this process has ever had, where the system says.
+/// Returns the peak memory of this process, if the system reports it.
 fn memory_kib_peak() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -149,7 +150,7 @@ fn every_request_for_go_is_answered() {
 
 fn try_mutants(parameter: &str, check: fn(&OutputFile) -> Result<(), String>) {
     let sound = request(&FILES, parameter);
-    generate(&sound).expect("nothing is wrong");
+    generate(&sound).expect("the input must be valid");
     let first = number_from("PARIGOT_SOAK_SEED").unwrap_or(0);
     let seeds = first..first + number_from("PARIGOT_SOAK_REQUESTS").unwrap_or(MUTANTS);
     println!("mutants of the seeds {seeds:?}");
@@ -177,7 +178,7 @@ fn try_mutants(parameter: &str, check: fn(&OutputFile) -> Result<(), String>) {
     println!("{count} answered, {generated} of them with files, in at most {peak:?} KiB");
     assert!(
         generated * 20 > count,
-        "only {generated} mutants of {count} were sound: the others test the fence alone"
+        "only {generated} mutants of {count} were sound: the others test validation only"
     );
     assert!(
         peak.is_none_or(|peak| peak < MEMORY_KIB_MAX),
@@ -185,7 +186,8 @@ fn try_mutants(parameter: &str, check: fn(&OutputFile) -> Result<(), String>) {
     );
 }
 
-/// Those with what prost's descriptors have no field for, which only bytes can hold.
+/// Files with options that only encoded bytes contain, because prost's descriptors have no fields
+/// for them.
 const OPTIONS: [(&str, &str); 2] = [
     (
         "options.proto",
@@ -204,7 +206,7 @@ const OPTIONS: [(&str, &str); 2] = [
 ];
 
 #[test]
-fn cut_requests_are_answered() {
+fn truncated_requests_are_answered() {
     for files in [FILES, OPTIONS] {
         let bytes = encoded(&files, "");
         for end in (0..bytes.len()).step_by(7) {
@@ -218,7 +220,8 @@ fn cut_requests_are_answered() {
 #[test]
 fn broken_bytes_are_answered() {
     let sound = encoded(&OPTIONS, "streaming=skip");
-    generate(&Request::decode(&sound).expect("nothing is wrong")).expect("nothing is wrong");
+    generate(&Request::decode(&sound).expect("the input must be valid"))
+        .expect("the input must be valid");
     let mut generated = 0;
     for seed in 0..MUTANTS / 4 {
         let mut random = Random(seed);
@@ -248,14 +251,14 @@ fn equal_requests_give_equal_bytes() {
 }
 
 fn check_equal(mut request: Request) {
-    let files = generate(&request).expect("nothing is wrong");
+    let files = generate(&request).expect("the input must be valid");
     for _ in 0..8 {
-        assert_eq!(generate(&request).expect("nothing is wrong"), files);
+        assert_eq!(generate(&request).expect("the input must be valid"), files);
     }
     request.proto_file.reverse();
     request.file_to_generate.reverse();
     assert_eq!(
-        generate(&request).expect("nothing is wrong"),
+        generate(&request).expect("the input must be valid"),
         files,
         "the order of files does not count"
     );

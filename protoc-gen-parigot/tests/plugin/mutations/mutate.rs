@@ -7,7 +7,7 @@ use prost_types::{
 };
 use protoc_gen_parigot::Request;
 
-/// SplitMix64: a seed gives the same mutants everywhere.
+/// SplitMix64: a seed gives the same mutants on every machine.
 pub(super) struct Random(pub(super) u64);
 
 impl Random {
@@ -16,7 +16,7 @@ impl Random {
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((z ^ (z >> 31)) % bound as u64).expect("it is below a usize")
+        usize::try_from((z ^ (z >> 31)) % bound as u64).expect("a number below a usize must fit")
     }
 
     pub(super) fn pick<'a, T>(&mut self, choices: &'a mut [T]) -> Option<&'a mut T> {
@@ -90,7 +90,7 @@ pub(super) fn mutate(request: &mut Request, random: &mut Random) {
     }
 }
 
-/// Calls a message differently, wherever it is named: the request stays sound if the name is one.
+/// Renames a message and all references to it. The request stays valid if the new name is valid.
 fn rename(request: &mut Request, random: &mut Random) {
     let Some(name) = random.text() else { return };
     let Some(file) = random.pick(&mut request.proto_file) else {
@@ -138,7 +138,7 @@ fn rename_fields(message: &mut DescriptorProto, renamed: &impl Fn(&mut Option<St
         .for_each(|nested| rename_fields(nested, renamed));
 }
 
-/// Each file imports each, and itself.
+/// Makes each file import all files, including itself.
 fn import_all(request: &mut Request) {
     let names: Vec<String> = request
         .proto_file

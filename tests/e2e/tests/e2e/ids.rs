@@ -15,7 +15,7 @@ fn written(arguments: &[&str]) -> String {
     ended.stdout
 }
 
-/// `tests/golden` compiles the files, and tests them in `tests/golden/tests/ids.rs`.
+/// `tests/golden` compiles the files, and tests them in `tests/golden/tests/golden/ids.rs`.
 #[test]
 fn the_output_for_rust_equals_the_golden_files() {
     for (name, prefix, file) in [

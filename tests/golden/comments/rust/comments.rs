@@ -101,7 +101,7 @@ pub mod said {
 /// - A list, in which
 ///   a line goes on.
 ///
-/// See https://example.com/[a] and [Nobody].
+/// See https://example.com/[a] and [Missing].
 pub trait Comments: 'static {
     /// Starred, with a `code span` and \<b>tags\</b>.
     ///
@@ -161,7 +161,7 @@ pub trait Comments: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Comments`] into the event loop.
+/// Connects an implementation of [`Comments`] to the event loop.
 pub struct CommentsServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Comments> ::parigot_guest::Server<S> for CommentsServer<S> {
@@ -184,7 +184,7 @@ impl<S: self::Comments> ::parigot_guest::Server<S> for CommentsServer<S> {
 
 /// The methods of `comments.Comments` on the wire.
 pub mod comments {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "comments.Comments",
         schema: 0xf0e4f86f55ab9e79,
@@ -339,7 +339,7 @@ impl CommentsClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

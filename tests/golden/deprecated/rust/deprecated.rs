@@ -142,7 +142,7 @@ impl ::parigot_guest::ServiceError for CurrentErr {
     }
 }
 
-/// Still here.
+/// Not deprecated.
 pub trait Current: 'static {
     /// Use `Fresh`.
     fn stale(
@@ -163,7 +163,7 @@ pub trait Current: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Current`] into the event loop.
+/// Connects an implementation of [`Current`] to the event loop.
 pub struct CurrentServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Current> ::parigot_guest::Server<S> for CurrentServer<S> {
@@ -183,7 +183,7 @@ impl<S: self::Current> ::parigot_guest::Server<S> for CurrentServer<S> {
 
 /// The methods of `deprecated.Current` on the wire.
 pub mod current {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "deprecated.Current",
         schema: 0xa8c59a89bfa00afe,
@@ -266,7 +266,7 @@ impl CurrentClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -300,7 +300,7 @@ pub trait Gone: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Gone`] into the event loop.
+/// Connects an implementation of [`Gone`] to the event loop.
 pub struct GoneServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Gone> ::parigot_guest::Server<S> for GoneServer<S> {
@@ -319,7 +319,7 @@ impl<S: self::Gone> ::parigot_guest::Server<S> for GoneServer<S> {
 
 /// The methods of `deprecated.Gone` on the wire.
 pub mod gone {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "deprecated.Gone",
         schema: 0x3d08f3e88af01fbf,
@@ -376,7 +376,7 @@ impl GoneClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     #[deprecated]
     pub fn locate(
         cx: &::parigot_guest::Context,

@@ -11,7 +11,7 @@ pub struct Payload {
     pub data: ::parigot_guest::prost::alloc::vec::Vec<u8>,
 }
 
-/// Something that a service must not do.
+/// Misbehaviour.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Deed {
@@ -42,19 +42,19 @@ pub mod deed {
         Panic = 1,
         /// Executes an unreachable instruction.
         Trap = 2,
-        /// Leaves, with `number` as its status.
+        /// Exits with `number` as status.
         Leave = 3,
-        /// Answers with EchoErr.Refused.
+        /// Returns EchoErr.Refused.
         Refuse = 4,
-        /// Never answers, and says so in the log when it is cancelled.
+        /// Never returns, and logs its cancellation.
         Hang = 5,
-        /// Answers after `number` milliseconds.
+        /// Returns after `number` milliseconds.
         Sleep = 6,
-        /// Answers with a payload of `number` bytes.
+        /// Returns a payload of `number` bytes.
         Swell = 7,
-        /// Holds the thread for ever.
+        /// Loops forever.
         Spin = 8,
-        /// Makes `number` tasks that each hold the thread for about a millisecond, and answers when the last is done.
+        /// Starts `number` tasks that each use the thread for about a millisecond, and returns when all are done.
         Toil = 9,
     }
 
@@ -97,7 +97,7 @@ pub mod deed {
     }
 }
 
-/// Why a call of Echo has failed.
+/// Errors of Echo.
 #[derive(
     Clone,
     Copy,
@@ -156,23 +156,23 @@ impl ::parigot_guest::ServiceError for EchoErr {
     }
 }
 
-/// Gives back what it gets, or does what a service must not do.
+/// Returns its input, or misbehaves on request.
 pub trait Echo: 'static {
-    /// Answers with the payload of the request.
+    /// Returns the payload of the request.
     fn echo(
         &self,
         cx: &::parigot_guest::Context,
         request: Payload,
     ) -> impl ::core::future::Future<Output = ::core::result::Result<Payload, EchoErr>>;
 
-    /// Does as it is told, before it has answered.
+    /// Does the requested deed, before the reply.
     fn misbehave(
         &self,
         cx: &::parigot_guest::Context,
         request: Deed,
     ) -> impl ::core::future::Future<Output = ::core::result::Result<Payload, EchoErr>>;
 
-    /// The same, with limits of its own.
+    /// Does the same, with limits of its own.
     fn persist(
         &self,
         cx: &::parigot_guest::Context,
@@ -180,7 +180,7 @@ pub trait Echo: 'static {
     ) -> impl ::core::future::Future<Output = ::core::result::Result<Payload, EchoErr>>;
 }
 
-/// Hooks an `S` that implements [`Echo`] into the event loop.
+/// Connects an implementation of [`Echo`] to the event loop.
 pub struct EchoServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Echo> ::parigot_guest::Server<S> for EchoServer<S> {
@@ -201,7 +201,7 @@ impl<S: self::Echo> ::parigot_guest::Server<S> for EchoServer<S> {
 
 /// The methods of `echo.v1.Echo` on the wire.
 pub mod echo {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "echo.v1.Echo",
         schema: 0x9aac0ac36620f4f1,
@@ -310,7 +310,7 @@ impl EchoClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -318,17 +318,17 @@ impl EchoClient {
             .map(|channel| Self { channel })
     }
 
-    /// Answers with the payload of the request.
+    /// Returns the payload of the request.
     pub fn echo(&self, request: Payload) -> ::parigot_guest::Call<echo::Echo> {
         self.channel.call(request)
     }
 
-    /// Does as it is told, before it has answered.
+    /// Does the requested deed, before the reply.
     pub fn misbehave(&self, request: Deed) -> ::parigot_guest::Call<echo::Misbehave> {
         self.channel.call(request)
     }
 
-    /// The same, with limits of its own.
+    /// Does the same, with limits of its own.
     pub fn persist(&self, request: Deed) -> ::parigot_guest::Call<echo::Persist> {
         self.channel.call(request)
     }

@@ -176,7 +176,7 @@ pub trait Modern: 'static {
     ) -> impl ::core::future::Future<Output = ::core::result::Result<Answer, ModernErr>>;
 }
 
-/// Hooks an `S` that implements [`Modern`] into the event loop.
+/// Connects an implementation of [`Modern`] to the event loop.
 pub struct ModernServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Modern> ::parigot_guest::Server<S> for ModernServer<S> {
@@ -195,7 +195,7 @@ impl<S: self::Modern> ::parigot_guest::Server<S> for ModernServer<S> {
 
 /// The methods of `modern.Modern` on the wire.
 pub mod modern {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "modern.Modern",
         schema: 0x4ecf3630828957ff,
@@ -252,7 +252,7 @@ impl ModernClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -22,7 +22,7 @@ pub trait Newest: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Newest`] into the event loop.
+/// Connects an implementation of [`Newest`] to the event loop.
 pub struct NewestServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Newest> ::parigot_guest::Server<S> for NewestServer<S> {
@@ -41,7 +41,7 @@ impl<S: self::Newest> ::parigot_guest::Server<S> for NewestServer<S> {
 
 /// The methods of `newest.Newest` on the wire.
 pub mod newest {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "newest.Newest",
         schema: 0x9e8723d56d741872,
@@ -101,7 +101,7 @@ impl NewestClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -10,7 +10,7 @@ pub struct Empty {}
 /// No rpc yet.
 pub trait Nothing: 'static {}
 
-/// Hooks an `S` that implements [`Nothing`] into the event loop.
+/// Connects an implementation of [`Nothing`] to the event loop.
 pub struct NothingServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Nothing> ::parigot_guest::Server<S> for NothingServer<S> {
@@ -23,7 +23,7 @@ impl<S: self::Nothing> ::parigot_guest::Server<S> for NothingServer<S> {
 
 /// The methods of `empty.Nothing` on the wire.
 pub mod nothing {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "empty.Nothing",
         schema: 0x60f0dbfba9d0d4b0,
@@ -57,7 +57,7 @@ impl NothingClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -80,7 +80,7 @@ pub trait Little: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Little`] into the event loop.
+/// Connects an implementation of [`Little`] to the event loop.
 pub struct LittleServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Little> ::parigot_guest::Server<S> for LittleServer<S> {
@@ -99,7 +99,7 @@ impl<S: self::Little> ::parigot_guest::Server<S> for LittleServer<S> {
 
 /// The methods of `empty.Little` on the wire.
 pub mod little {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "empty.Little",
         schema: 0x7a49bcb6def83803,
@@ -156,7 +156,7 @@ impl LittleClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -12,7 +12,7 @@ pub struct Greeting {
 
 /// Nested message and enum types in `greeting`.
 pub mod greeting {
-    /// Makes a module `greeting`, which cannot be the service's.
+    /// Needs a module `greeting`, so the service cannot use this name.
     #[derive(Clone, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub struct Reply {
@@ -36,7 +36,7 @@ pub struct Counted {
     pub count: u32,
 }
 
-/// The trait cannot be `Greeting`: a message is, in Rust.
+/// The trait cannot be named `Greeting`, which is a message in Rust.
 pub trait GreetingService: 'static {
     /// Answers `Greet`.
     fn greet(
@@ -48,7 +48,7 @@ pub trait GreetingService: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`GreetingService`] into the event loop.
+/// Connects an implementation of [`GreetingService`] to the event loop.
 pub struct GreetingServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::GreetingService> ::parigot_guest::Server<S> for GreetingServiceServer<S> {
@@ -67,7 +67,7 @@ impl<S: self::GreetingService> ::parigot_guest::Server<S> for GreetingServiceSer
 
 /// The methods of `equal.Greeting` on the wire.
 pub mod greeting_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "equal.Greeting",
         schema: 0x667d6cab4e082957,
@@ -124,7 +124,7 @@ impl GreetingServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -143,7 +143,7 @@ impl GreetingServiceClient {
     // @@protoc_insertion_point(client:equal.Greeting)
 }
 
-/// Its client's name is a message's.
+/// The client has the name of a message.
 pub trait KitchenService: 'static {
     /// Answers `Cook`.
     fn cook(
@@ -155,7 +155,7 @@ pub trait KitchenService: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`KitchenService`] into the event loop.
+/// Connects an implementation of [`KitchenService`] to the event loop.
 pub struct KitchenServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::KitchenService> ::parigot_guest::Server<S> for KitchenServiceServer<S> {
@@ -174,7 +174,7 @@ impl<S: self::KitchenService> ::parigot_guest::Server<S> for KitchenServiceServe
 
 /// The methods of `equal.Kitchen` on the wire.
 pub mod kitchen_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "equal.Kitchen",
         schema: 0x8bb1d7e32b76440d,
@@ -231,7 +231,7 @@ impl KitchenServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -250,7 +250,7 @@ impl KitchenServiceClient {
     // @@protoc_insertion_point(client:equal.Kitchen)
 }
 
-/// Its module's name is that of a package.
+/// The module has the name of a package.
 pub trait SubService: 'static {
     /// Answers `Go`.
     fn go(
@@ -262,7 +262,7 @@ pub trait SubService: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`SubService`] into the event loop.
+/// Connects an implementation of [`SubService`] to the event loop.
 pub struct SubServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::SubService> ::parigot_guest::Server<S> for SubServiceServer<S> {
@@ -281,7 +281,7 @@ impl<S: self::SubService> ::parigot_guest::Server<S> for SubServiceServer<S> {
 
 /// The methods of `equal.Sub` on the wire.
 pub mod sub_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "equal.Sub",
         schema: 0xef0e83c0aae40091,
@@ -338,7 +338,7 @@ impl SubServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -354,7 +354,7 @@ impl SubServiceClient {
     // @@protoc_insertion_point(client:equal.Sub)
 }
 
-/// Its module's name is that of a type that every message uses.
+/// The module has the name of a type that every message uses.
 pub trait U32Service: 'static {
     /// Answers `Count`.
     fn count(
@@ -366,7 +366,7 @@ pub trait U32Service: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`U32Service`] into the event loop.
+/// Connects an implementation of [`U32Service`] to the event loop.
 pub struct U32ServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::U32Service> ::parigot_guest::Server<S> for U32ServiceServer<S> {
@@ -385,7 +385,7 @@ impl<S: self::U32Service> ::parigot_guest::Server<S> for U32ServiceServer<S> {
 
 /// The methods of `equal.U32` on the wire.
 pub mod u32_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "equal.U32",
         schema: 0xa3b4bc603a6b6fbb,
@@ -442,7 +442,7 @@ impl U32ServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -3,7 +3,7 @@
 
 const _: () = ::parigot_guest::ABI_V1;
 
-/// Its messages are those of another case.
+/// The messages are those of another case.
 pub trait Prefetcher: 'static {
     /// Answers `Prefetch`.
     fn prefetch(
@@ -18,7 +18,7 @@ pub trait Prefetcher: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Prefetcher`] into the event loop.
+/// Connects an implementation of [`Prefetcher`] to the event loop.
 pub struct PrefetcherServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Prefetcher> ::parigot_guest::Server<S> for PrefetcherServer<S> {
@@ -37,7 +37,7 @@ impl<S: self::Prefetcher> ::parigot_guest::Server<S> for PrefetcherServer<S> {
 
 /// The methods of `fetch.Prefetcher` on the wire.
 pub mod prefetcher {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "fetch.Prefetcher",
         schema: 0x63ed6e610943921f,
@@ -94,7 +94,7 @@ impl PrefetcherClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -104,7 +104,7 @@ impl Mood {
     }
 }
 
-/// Its methods are named by keywords, by what Go declares for itself, and by what other types have.
+/// Methods named by keywords, by predeclared names of Go, and by methods of other types.
 pub trait Words: 'static {
     /// Answers `type`.
     fn r#type(
@@ -214,7 +214,7 @@ pub trait Words: 'static {
         Output = ::core::result::Result<Response, ::parigot_guest::Status>,
     >;
 
-    /// The interface has a Ready of its own.
+    /// The interface declares a method Ready.
     fn ready(
         &self,
         cx: &::parigot_guest::Context,
@@ -223,7 +223,7 @@ pub trait Words: 'static {
         Output = ::core::result::Result<Response, ::parigot_guest::Status>,
     >;
 
-    /// What go vet has a signature for.
+    /// go vet expects another signature.
     fn marshal_json(
         &self,
         cx: &::parigot_guest::Context,
@@ -269,7 +269,7 @@ pub trait Words: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Words`] into the event loop.
+/// Connects an implementation of [`Words`] to the event loop.
 pub struct WordsServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Words> ::parigot_guest::Server<S> for WordsServer<S> {
@@ -305,7 +305,7 @@ impl<S: self::Words> ::parigot_guest::Server<S> for WordsServer<S> {
 
 /// The methods of `go_names.Words` on the wire.
 pub mod words {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "go_names.Words",
         schema: 0x0cb9867dbf873b1e,
@@ -772,7 +772,7 @@ impl WordsClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -846,12 +846,12 @@ impl WordsClient {
         self.channel.call(request)
     }
 
-    /// The interface has a Ready of its own.
+    /// The interface declares a method Ready.
     pub fn ready(&self, request: Request) -> ::parigot_guest::Call<words::Ready> {
         self.channel.call(request)
     }
 
-    /// What go vet has a signature for.
+    /// go vet expects another signature.
     pub fn marshal_json(
         &self,
         request: Request,
@@ -882,7 +882,7 @@ impl WordsClient {
     // @@protoc_insertion_point(client:go_names.Words)
 }
 
-/// Spelled as nobody would.
+/// Unusual spelling.
 pub trait OddService2X: 'static {
     /// Answers `_fetch_it`.
     fn fetch_it(
@@ -912,7 +912,7 @@ pub trait OddService2X: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`OddService2X`] into the event loop.
+/// Connects an implementation of [`OddService2X`] to the event loop.
 pub struct OddService2XServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::OddService2X> ::parigot_guest::Server<S> for OddService2XServer<S> {
@@ -933,7 +933,7 @@ impl<S: self::OddService2X> ::parigot_guest::Server<S> for OddService2XServer<S>
 
 /// The methods of `go_names._odd__service_2_x` on the wire.
 pub mod odd_service2_x {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "go_names._odd__service_2_x",
         schema: 0xe6eb009748b8fe39,
@@ -1040,7 +1040,7 @@ impl OddService2XClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -1075,7 +1075,7 @@ impl OddService2XClient {
     // @@protoc_insertion_point(client:go_names._odd__service_2_x)
 }
 
-/// A message has the name of its client.
+/// A message has the name of the client.
 pub trait TakenService: 'static {
     /// Answers `Take`.
     fn take(
@@ -1087,7 +1087,7 @@ pub trait TakenService: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`TakenService`] into the event loop.
+/// Connects an implementation of [`TakenService`] to the event loop.
 pub struct TakenServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::TakenService> ::parigot_guest::Server<S> for TakenServiceServer<S> {
@@ -1106,7 +1106,7 @@ impl<S: self::TakenService> ::parigot_guest::Server<S> for TakenServiceServer<S>
 
 /// The methods of `go_names.Taken` on the wire.
 pub mod taken_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "go_names.Taken",
         schema: 0xf6c81fb36201bb14,
@@ -1163,7 +1163,7 @@ impl TakenServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -1182,7 +1182,7 @@ impl TakenServiceClient {
     // @@protoc_insertion_point(client:go_names.Taken)
 }
 
-/// A message has the name of one of its futures.
+/// A message has the name of a future.
 pub trait Future: 'static {
     /// Answers `Tell`.
     fn tell(
@@ -1194,7 +1194,7 @@ pub trait Future: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Future`] into the event loop.
+/// Connects an implementation of [`Future`] to the event loop.
 pub struct FutureServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Future> ::parigot_guest::Server<S> for FutureServer<S> {
@@ -1213,7 +1213,7 @@ impl<S: self::Future> ::parigot_guest::Server<S> for FutureServer<S> {
 
 /// The methods of `go_names.Future` on the wire.
 pub mod future {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "go_names.Future",
         schema: 0xb7614be069bcd15d,
@@ -1270,7 +1270,7 @@ impl FutureClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -1289,7 +1289,7 @@ impl FutureClient {
     // @@protoc_insertion_point(client:go_names.Future)
 }
 
-/// A nested message has its name in Go, and a oneof that of its table.
+/// A nested message has the Go name of the service, and a oneof the name of the table.
 pub trait OuterInner: 'static {
     /// Answers `Get`.
     fn get(
@@ -1301,7 +1301,7 @@ pub trait OuterInner: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`OuterInner`] into the event loop.
+/// Connects an implementation of [`OuterInner`] to the event loop.
 pub struct OuterInnerServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::OuterInner> ::parigot_guest::Server<S> for OuterInnerServer<S> {
@@ -1320,7 +1320,7 @@ impl<S: self::OuterInner> ::parigot_guest::Server<S> for OuterInnerServer<S> {
 
 /// The methods of `go_names.Outer_Inner` on the wire.
 pub mod outer_inner {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "go_names.Outer_Inner",
         schema: 0x2327626ff40eaa6f,
@@ -1377,7 +1377,7 @@ impl OuterInnerClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -1405,7 +1405,7 @@ pub trait IsOuter: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`IsOuter`] into the event loop.
+/// Connects an implementation of [`IsOuter`] to the event loop.
 pub struct IsOuterServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::IsOuter> ::parigot_guest::Server<S> for IsOuterServer<S> {
@@ -1424,7 +1424,7 @@ impl<S: self::IsOuter> ::parigot_guest::Server<S> for IsOuterServer<S> {
 
 /// The methods of `go_names.IsOuter_` on the wire.
 pub mod is_outer {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "go_names.IsOuter_",
         schema: 0x17121b4542c91ff8,
@@ -1481,7 +1481,7 @@ impl IsOuterClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -1497,7 +1497,7 @@ impl IsOuterClient {
     // @@protoc_insertion_point(client:go_names.IsOuter_)
 }
 
-/// Its enum has its constants' and its own name.
+/// An enum has the names of the service and of its constants.
 pub trait MoodGlad: 'static {
     /// Answers `Get`.
     fn get(
@@ -1509,7 +1509,7 @@ pub trait MoodGlad: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`MoodGlad`] into the event loop.
+/// Connects an implementation of [`MoodGlad`] to the event loop.
 pub struct MoodGladServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::MoodGlad> ::parigot_guest::Server<S> for MoodGladServer<S> {
@@ -1528,7 +1528,7 @@ impl<S: self::MoodGlad> ::parigot_guest::Server<S> for MoodGladServer<S> {
 
 /// The methods of `go_names.Mood_GLAD` on the wire.
 pub mod mood_glad {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "go_names.Mood_GLAD",
         schema: 0xd174fc4235207890,
@@ -1585,7 +1585,7 @@ impl MoodGladClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -1601,7 +1601,7 @@ impl MoodGladClient {
     // @@protoc_insertion_point(client:go_names.Mood_GLAD)
 }
 
-/// A message of another file of the package has its name.
+/// A message in another file of the package has the name of the service.
 pub trait More: 'static {
     /// Answers `Get`.
     fn get(
@@ -1613,7 +1613,7 @@ pub trait More: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`More`] into the event loop.
+/// Connects an implementation of [`More`] to the event loop.
 pub struct MoreServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::More> ::parigot_guest::Server<S> for MoreServer<S> {
@@ -1632,7 +1632,7 @@ impl<S: self::More> ::parigot_guest::Server<S> for MoreServer<S> {
 
 /// The methods of `go_names.More` on the wire.
 pub mod more {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "go_names.More",
         schema: 0x20f784575d704751,
@@ -1689,7 +1689,7 @@ impl MoreClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -128,7 +128,7 @@ impl ::parigot_guest::ServiceError for LenderErr {
     }
 }
 
-/// Its messages lie in packages whose names meet, and meet those of what every file imports.
+/// The messages are in packages with equal names, and with names of packages that every file imports.
 pub trait Till: 'static {
     /// Answers `Pay`.
     fn pay(
@@ -185,7 +185,7 @@ pub trait Till: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Till`] into the event loop.
+/// Connects an implementation of [`Till`] to the event loop.
 pub struct TillServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Till> ::parigot_guest::Server<S> for TillServer<S> {
@@ -208,7 +208,7 @@ impl<S: self::Till> ::parigot_guest::Server<S> for TillServer<S> {
 
 /// The methods of `shop.Till` on the wire.
 pub mod till {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "shop.Till",
         schema: 0x387d299f00c207e4,
@@ -363,7 +363,7 @@ impl TillClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -411,7 +411,7 @@ impl TillClient {
     // @@protoc_insertion_point(client:shop.Till)
 }
 
-/// Its errors are declared in another file, so no method can be added to them.
+/// The error enum is in another file, so no method can be added to it.
 pub trait Lender: 'static {
     /// Answers `Lend`.
     fn lend(
@@ -423,7 +423,7 @@ pub trait Lender: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Lender`] into the event loop.
+/// Connects an implementation of [`Lender`] to the event loop.
 pub struct LenderServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Lender> ::parigot_guest::Server<S> for LenderServer<S> {
@@ -442,7 +442,7 @@ impl<S: self::Lender> ::parigot_guest::Server<S> for LenderServer<S> {
 
 /// The methods of `shop.Lender` on the wire.
 pub mod lender {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "shop.Lender",
         schema: 0x626530c0e9a73853,
@@ -499,7 +499,7 @@ impl LenderClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -518,7 +518,7 @@ impl LenderClient {
     // @@protoc_insertion_point(client:shop.Lender)
 }
 
-/// Both have errors of one enum, of this file.
+/// Both services use one error enum of this file.
 pub trait DebtService: 'static {
     /// Answers `Owe`.
     fn owe(
@@ -528,7 +528,7 @@ pub trait DebtService: 'static {
     ) -> impl ::core::future::Future<Output = ::core::result::Result<Counted, DebtErr>>;
 }
 
-/// Hooks an `S` that implements [`DebtService`] into the event loop.
+/// Connects an implementation of [`DebtService`] to the event loop.
 pub struct DebtServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::DebtService> ::parigot_guest::Server<S> for DebtServiceServer<S> {
@@ -547,7 +547,7 @@ impl<S: self::DebtService> ::parigot_guest::Server<S> for DebtServiceServer<S> {
 
 /// The methods of `shop.DebtService` on the wire.
 pub mod debt_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "shop.DebtService",
         schema: 0xaa963745c7f83d39,
@@ -604,7 +604,7 @@ impl DebtServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -633,7 +633,7 @@ pub trait Debting: 'static {
     ) -> impl ::core::future::Future<Output = ::core::result::Result<Counted, DebtErr>>;
 }
 
-/// Hooks an `S` that implements [`Debting`] into the event loop.
+/// Connects an implementation of [`Debting`] to the event loop.
 pub struct DebtingServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Debting> ::parigot_guest::Server<S> for DebtingServer<S> {
@@ -652,7 +652,7 @@ impl<S: self::Debting> ::parigot_guest::Server<S> for DebtingServer<S> {
 
 /// The methods of `shop.Debting` on the wire.
 pub mod debting {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "shop.Debting",
         schema: 0x54f4bec5277fd386,
@@ -709,7 +709,7 @@ impl DebtingClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

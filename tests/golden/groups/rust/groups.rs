@@ -3,7 +3,7 @@
 
 const _: () = ::parigot_guest::ABI_V1;
 
-/// Groups that hold themselves, by ways on which only groups lie too.
+/// Groups that contain themselves, also along paths of groups only.
 #[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Root {

@@ -3,25 +3,25 @@
 
 const _: () = ::parigot_guest::ABI_V1;
 
-/// Asks for a greeting.
+/// Request for a greeting.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct FetchGreetingRequest {
-    /// The language to be greeted in.
+    /// The language of the greeting.
     #[prost(enumeration = "Tongue", tag = "1")]
     pub tongue: i32,
 }
 
-/// A greeting.
+/// Response with a greeting.
 #[derive(Clone, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct FetchGreetingResponse {
-    /// What to say: "bonjour".
+    /// The greeting, for example "bonjour".
     #[prost(string, tag = "1")]
     pub greeting: ::parigot_guest::prost::alloc::string::String,
 }
 
-/// A language that people speak.
+/// A spoken language.
 #[derive(
     Clone,
     Copy,
@@ -36,7 +36,7 @@ pub struct FetchGreetingResponse {
 #[prost(prost_path = "::parigot_guest::prost")]
 #[repr(i32)]
 pub enum Tongue {
-    /// Nobody said which.
+    /// No language was given.
     Unspecified = 0,
     English = 1,
     French = 2,
@@ -69,7 +69,7 @@ impl Tongue {
     }
 }
 
-/// Why there is no greeting.
+/// Errors of the greeting service.
 #[derive(
     Clone,
     Copy,
@@ -84,9 +84,9 @@ impl Tongue {
 #[prost(prost_path = "::parigot_guest::prost")]
 #[repr(i32)]
 pub enum GreetErr {
-    /// Nothing went wrong; never sent.
+    /// No error; never sent.
     NoError = 0,
-    /// Nobody here speaks that language.
+    /// The service does not know the language.
     UnknownLang = 4,
 }
 
@@ -132,9 +132,9 @@ impl ::parigot_guest::ServiceError for GreetErr {
 
 /// Greets people in their own language.
 pub trait Greeting: 'static {
-    /// Returns a greeting in the language asked for.
+    /// Returns a greeting in the requested language.
     ///
-    /// Fails with `UnknownLang` if nobody here speaks it.
+    /// Fails with `UnknownLang` if the service does not know the language.
     fn fetch_greeting(
         &self,
         cx: &::parigot_guest::Context,
@@ -144,7 +144,7 @@ pub trait Greeting: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Greeting`] into the event loop.
+/// Connects an implementation of [`Greeting`] to the event loop.
 pub struct GreetingServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Greeting> ::parigot_guest::Server<S> for GreetingServer<S> {
@@ -163,7 +163,7 @@ impl<S: self::Greeting> ::parigot_guest::Server<S> for GreetingServer<S> {
 
 /// The methods of `greeting.v1.Greeting` on the wire.
 pub mod greeting {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "greeting.v1.Greeting",
         schema: 0x3ac044960314b51f,
@@ -220,7 +220,7 @@ impl GreetingClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -228,9 +228,9 @@ impl GreetingClient {
             .map(|channel| Self { channel })
     }
 
-    /// Returns a greeting in the language asked for.
+    /// Returns a greeting in the requested language.
     ///
-    /// Fails with `UnknownLang` if nobody here speaks it.
+    /// Fails with `UnknownLang` if the service does not know the language.
     pub fn fetch_greeting(
         &self,
         request: FetchGreetingRequest,

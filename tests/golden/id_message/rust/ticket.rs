@@ -3,7 +3,7 @@
 
 const _: () = ::parigot_guest::ABI_V1;
 
-/// Ids wherever a field may have them.
+/// Ids in every kind of field.
 #[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 #[prost(skip_debug)]
@@ -58,7 +58,7 @@ pub trait Counter: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Counter`] into the event loop.
+/// Connects an implementation of [`Counter`] to the event loop.
 pub struct CounterServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Counter> ::parigot_guest::Server<S> for CounterServer<S> {
@@ -78,7 +78,7 @@ impl<S: self::Counter> ::parigot_guest::Server<S> for CounterServer<S> {
 
 /// The methods of `ticket.Counter` on the wire.
 pub mod counter {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "ticket.Counter",
         schema: 0x7a7b2f2151368d8c,
@@ -161,7 +161,7 @@ impl CounterClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

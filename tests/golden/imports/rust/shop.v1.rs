@@ -11,7 +11,7 @@ pub struct Item {
     pub name: ::parigot_guest::prost::alloc::string::String,
 }
 
-/// In another file of the package, and still the errors of Orders.
+/// The errors of Orders, in another file of the package.
 #[derive(
     Clone,
     Copy,
@@ -118,7 +118,7 @@ pub trait Orders: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Orders`] into the event loop.
+/// Connects an implementation of [`Orders`] to the event loop.
 pub struct OrdersServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Orders> ::parigot_guest::Server<S> for OrdersServer<S> {
@@ -138,7 +138,7 @@ impl<S: self::Orders> ::parigot_guest::Server<S> for OrdersServer<S> {
 
 /// The methods of `shop.v1.Orders` on the wire.
 pub mod orders {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "shop.v1.Orders",
         schema: 0xd600cc7c5bf12e82,
@@ -221,7 +221,7 @@ impl OrdersClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -170,7 +170,7 @@ pub struct Send {}
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Future {}
 
-/// Names that prost's derives have for themselves.
+/// Names of types that prost's derives declare.
 #[derive(
     Clone,
     Copy,
@@ -294,7 +294,7 @@ impl Async {
     }
 }
 
-/// Keywords, names of the prelude, and names that every client or trait has.
+/// Methods named by keywords, by names of the prelude, and by functions of every client or trait.
 pub trait Match: 'static {
     /// Answers `type`.
     fn r#type(
@@ -423,7 +423,7 @@ pub trait Match: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Match`] into the event loop.
+/// Connects an implementation of [`Match`] to the event loop.
 pub struct MatchServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Match> ::parigot_guest::Server<S> for MatchServer<S> {
@@ -455,7 +455,7 @@ impl<S: self::Match> ::parigot_guest::Server<S> for MatchServer<S> {
 
 /// The methods of `type.async.Match` on the wire.
 pub mod r#match {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "type.async.Match",
         schema: 0xb70d78ff1cfc2d98,
@@ -826,7 +826,7 @@ impl MatchClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -913,7 +913,7 @@ impl MatchClient {
     // @@protoc_insertion_point(client:type.async.Match)
 }
 
-/// Its trait has the name of the type parameter.
+/// The trait has the name of the type parameter.
 pub trait S2: 'static {
     /// Answers `T`.
     fn t(
@@ -925,7 +925,7 @@ pub trait S2: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`S2`] into the event loop.
+/// Connects an implementation of [`S2`] to the event loop.
 pub struct S2Server<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::S2> ::parigot_guest::Server<S> for S2Server<S> {
@@ -944,7 +944,7 @@ impl<S: self::S2> ::parigot_guest::Server<S> for S2Server<S> {
 
 /// The methods of `type.async.S2` on the wire.
 pub mod s2 {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "type.async.S2",
         schema: 0xd61e39ed7f6065c4,
@@ -1001,7 +1001,7 @@ impl S2Client {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -1020,7 +1020,7 @@ impl S2Client {
 /// Implemented by a guest that exports `type.async.self`.
 pub trait SelfService: 'static {}
 
-/// Hooks an `S` that implements [`SelfService`] into the event loop.
+/// Connects an implementation of [`SelfService`] to the event loop.
 pub struct SelfServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::SelfService> ::parigot_guest::Server<S> for SelfServiceServer<S> {
@@ -1033,7 +1033,7 @@ impl<S: self::SelfService> ::parigot_guest::Server<S> for SelfServiceServer<S> {
 
 /// The methods of `type.async.self` on the wire.
 pub mod self_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "type.async.self",
         schema: 0x41a2828863016340,
@@ -1067,7 +1067,7 @@ impl SelfServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -1090,7 +1090,7 @@ pub trait Clone: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Clone`] into the event loop.
+/// Connects an implementation of [`Clone`] to the event loop.
 pub struct CloneServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Clone> ::parigot_guest::Server<S> for CloneServer<S> {
@@ -1109,7 +1109,7 @@ impl<S: self::Clone> ::parigot_guest::Server<S> for CloneServer<S> {
 
 /// The methods of `type.async.Clone` on the wire.
 pub mod clone {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "type.async.Clone",
         schema: 0x2774a3eecb655b80,
@@ -1166,7 +1166,7 @@ impl CloneClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

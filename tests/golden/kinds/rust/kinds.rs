@@ -3,7 +3,7 @@
 
 const _: () = ::parigot_guest::ABI_V1;
 
-/// Every type of field, in every way to have one.
+/// Every type of field with every label.
 #[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 #[prost(skip_debug)]

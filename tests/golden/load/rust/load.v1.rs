@@ -3,16 +3,16 @@
 
 const _: () = ::parigot_guest::ABI_V1;
 
-/// One call, and what it shall come to.
+/// One call, and its intended outcome.
 #[derive(Clone, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Job {
-    /// Who calls. Callers and their calls are numbered from 0.
+    /// Number of the caller. Callers and their calls are numbered from 0.
     #[prost(uint32, tag = "1")]
     pub caller: u32,
     #[prost(uint64, tag = "2")]
     pub number: u64,
-    /// When the caller stops waiting, in nanoseconds since 1970.
+    /// Time at which the caller stops waiting, in nanoseconds since 1970.
     #[prost(fixed64, tag = "3")]
     pub deadline_ns: u64,
     #[prost(enumeration = "job::Deed", tag = "4")]
@@ -21,7 +21,7 @@ pub struct Job {
     pub moment: i32,
     #[prost(uint32, tag = "6")]
     pub amount: u32,
-    /// What makes the call large.
+    /// Payload that makes the call large.
     #[prost(bytes = "vec", tag = "7")]
     pub ballast: ::parigot_guest::prost::alloc::vec::Vec<u8>,
 }
@@ -45,16 +45,16 @@ pub mod job {
         Nothing = 0,
         /// Executes an unreachable instruction.
         Trap = 1,
-        /// Holds the thread for ever.
+        /// Loops forever.
         Loop = 2,
-        /// Holds it with fills of memory.
+        /// Loops with memory fills.
         Fill = 3,
-        /// Calls itself until a stack is full.
+        /// Recurses until the stack overflows.
         Overflow = 4,
-        /// Takes memory until there is none.
+        /// Allocates memory until none is left.
         Grow = 5,
         Panic = 6,
-        /// Leaves, with `amount` as its status.
+        /// Exits with `amount` as status.
         Leave = 7,
         /// Waits for `amount` milliseconds.
         Sleep = 8,
@@ -114,9 +114,9 @@ pub mod job {
     #[prost(prost_path = "::parigot_guest::prost")]
     #[repr(i32)]
     pub enum Moment {
-        /// Before it has answered.
+        /// Before the reply.
         InMethod = 0,
-        /// In a task that outlives the call, which is answered first.
+        /// In a task that outlives the call, after the reply.
         InBackground = 1,
     }
 
@@ -143,20 +143,20 @@ pub mod job {
     }
 }
 
-/// A job is done.
+/// Reply for a finished job.
 #[derive(Clone, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Done {
     #[prost(uint64, tag = "1")]
     pub number: u64,
-    /// What has come with it.
+    /// Payload of the job.
     #[prost(bytes = "vec", tag = "2")]
     pub ballast: ::parigot_guest::prost::alloc::vec::Vec<u8>,
 }
 
-/// Writes into its log what it runs, and then does as it is told.
+/// Logs each job that it runs, and then does the deed of the job.
 pub trait Work: 'static {
-    /// Answers with the number of the job, unless its deed is not to.
+    /// Returns the number of the job, unless the deed prevents a reply.
     fn run(
         &self,
         cx: &::parigot_guest::Context,
@@ -166,7 +166,7 @@ pub trait Work: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Work`] into the event loop.
+/// Connects an implementation of [`Work`] to the event loop.
 pub struct WorkServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Work> ::parigot_guest::Server<S> for WorkServer<S> {
@@ -185,7 +185,7 @@ impl<S: self::Work> ::parigot_guest::Server<S> for WorkServer<S> {
 
 /// The methods of `load.v1.Work` on the wire.
 pub mod work {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "load.v1.Work",
         schema: 0xd83af3371b3f7c61,
@@ -242,7 +242,7 @@ impl WorkClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -250,7 +250,7 @@ impl WorkClient {
             .map(|channel| Self { channel })
     }
 
-    /// Answers with the number of the job, unless its deed is not to.
+    /// Returns the number of the job, unless the deed prevents a reply.
     pub fn run(&self, request: Job) -> ::parigot_guest::Call<work::Run> {
         self.channel.call(request)
     }
@@ -258,9 +258,9 @@ impl WorkClient {
     // @@protoc_insertion_point(client:load.v1.Work)
 }
 
-/// Has others wait.
+/// Blocks its callers.
 pub trait Store: 'static {
-    /// Never answers, and says in the log when it begins and when nobody waits any more.
+    /// Never returns. Logs the start of the call, and its cancellation.
     fn keep(
         &self,
         cx: &::parigot_guest::Context,
@@ -270,7 +270,7 @@ pub trait Store: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Store`] into the event loop.
+/// Connects an implementation of [`Store`] to the event loop.
 pub struct StoreServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Store> ::parigot_guest::Server<S> for StoreServer<S> {
@@ -289,7 +289,7 @@ impl<S: self::Store> ::parigot_guest::Server<S> for StoreServer<S> {
 
 /// The methods of `load.v1.Store` on the wire.
 pub mod store {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "load.v1.Store",
         schema: 0x7fc921156a2e42a9,
@@ -346,7 +346,7 @@ impl StoreClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -354,7 +354,7 @@ impl StoreClient {
             .map(|channel| Self { channel })
     }
 
-    /// Never answers, and says in the log when it begins and when nobody waits any more.
+    /// Never returns. Logs the start of the call, and its cancellation.
     pub fn keep(&self, request: Job) -> ::parigot_guest::Call<store::Keep> {
         self.channel.call(request)
     }
@@ -362,9 +362,9 @@ impl StoreClient {
     // @@protoc_insertion_point(client:load.v1.Store)
 }
 
-/// Tells what is kept.
+/// Reports the jobs that are kept.
 pub trait Shelf: 'static {
-    /// Answers once Store keeps the job, of whose fields only the caller and the number count.
+    /// Returns when Store keeps the job. Only the fields for caller and number are used.
     fn find(
         &self,
         cx: &::parigot_guest::Context,
@@ -374,7 +374,7 @@ pub trait Shelf: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Shelf`] into the event loop.
+/// Connects an implementation of [`Shelf`] to the event loop.
 pub struct ShelfServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Shelf> ::parigot_guest::Server<S> for ShelfServer<S> {
@@ -393,7 +393,7 @@ impl<S: self::Shelf> ::parigot_guest::Server<S> for ShelfServer<S> {
 
 /// The methods of `load.v1.Shelf` on the wire.
 pub mod shelf {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "load.v1.Shelf",
         schema: 0xadf388b817f36424,
@@ -450,7 +450,7 @@ impl ShelfClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -458,7 +458,7 @@ impl ShelfClient {
             .map(|channel| Self { channel })
     }
 
-    /// Answers once Store keeps the job, of whose fields only the caller and the number count.
+    /// Returns when Store keeps the job. Only the fields for caller and number are used.
     pub fn find(&self, request: Job) -> ::parigot_guest::Call<shelf::Find> {
         self.channel.call(request)
     }

@@ -19,7 +19,7 @@ pub struct FetchEverythingThatHasBeenAnnouncedRequest {
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct FetchEverythingThatHasBeenAnnouncedResponse {}
 
-/// Names longer than a line is wide.
+/// Names longer than a line.
 pub trait AnnouncementsOfEverythingThatMayBeOfInterestService: 'static {
     /// Answers `FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked`.
     fn fetch_everything_that_has_been_announced_since_the_last_time_somebody_asked(
@@ -34,7 +34,7 @@ pub trait AnnouncementsOfEverythingThatMayBeOfInterestService: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`AnnouncementsOfEverythingThatMayBeOfInterestService`] into the event loop.
+/// Connects an implementation of [`AnnouncementsOfEverythingThatMayBeOfInterestService`] to the event loop.
 pub struct AnnouncementsOfEverythingThatMayBeOfInterestServiceServer<S>(
     ::core::marker::PhantomData<fn() -> S>,
 );
@@ -63,7 +63,7 @@ for AnnouncementsOfEverythingThatMayBeOfInterestServiceServer<S> {
 
 /// The methods of `long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService` on the wire.
 pub mod announcements_of_everything_that_may_be_of_interest_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService",
         schema: 0x660c638a8c9a0ed6,
@@ -133,7 +133,7 @@ impl AnnouncementsOfEverythingThatMayBeOfInterestServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

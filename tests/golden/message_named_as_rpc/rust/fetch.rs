@@ -38,7 +38,7 @@ pub trait Fetcher: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Fetcher`] into the event loop.
+/// Connects an implementation of [`Fetcher`] to the event loop.
 pub struct FetcherServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Fetcher> ::parigot_guest::Server<S> for FetcherServer<S> {
@@ -58,7 +58,7 @@ impl<S: self::Fetcher> ::parigot_guest::Server<S> for FetcherServer<S> {
 
 /// The methods of `fetch.Fetcher` on the wire.
 pub mod fetcher {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "fetch.Fetcher",
         schema: 0x9b734222f18ecae2,
@@ -141,7 +141,7 @@ impl FetcherClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

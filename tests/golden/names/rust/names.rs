@@ -950,7 +950,7 @@ pub mod http_server {
     }
 }
 
-/// As values, bare and with the prefix that goes.
+/// The names as values, bare and with the prefix that is removed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Values {}
@@ -1787,8 +1787,8 @@ impl Prefixed {
     }
 }
 
-/// Every name that means something in Rust, as a message, value, field, oneof and rpc. A module may not be called as a
-/// primitive type is, so those messages hold nothing that needs one.
+/// Every name with a meaning in Rust, as a message, value, field, oneof and rpc. A module cannot have the name of a
+/// primitive type, so the messages with these names contain nothing that needs a module.
 pub trait Names: 'static {
     /// Answers `self`.
     fn self_(
@@ -2241,7 +2241,7 @@ pub trait Names: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Names`] into the event loop.
+/// Connects an implementation of [`Names`] to the event loop.
 pub struct NamesServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Names> ::parigot_guest::Server<S> for NamesServer<S> {
@@ -2309,7 +2309,7 @@ impl<S: self::Names> ::parigot_guest::Server<S> for NamesServer<S> {
 
 /// The methods of `names.Names` on the wire.
 pub mod names {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "names.Names",
         schema: 0x109467765b6df080,
@@ -3544,7 +3544,7 @@ impl NamesClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

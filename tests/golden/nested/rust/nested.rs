@@ -125,7 +125,7 @@ pub trait Trees: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Trees`] into the event loop.
+/// Connects an implementation of [`Trees`] to the event loop.
 pub struct TreesServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Trees> ::parigot_guest::Server<S> for TreesServer<S> {
@@ -144,7 +144,7 @@ impl<S: self::Trees> ::parigot_guest::Server<S> for TreesServer<S> {
 
 /// The methods of `nested.Trees` on the wire.
 pub mod trees {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "nested.Trees",
         schema: 0x775334f904039f1e,
@@ -201,7 +201,7 @@ impl TreesClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -80,7 +80,7 @@ pub trait Root: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Root`] into the event loop.
+/// Connects an implementation of [`Root`] to the event loop.
 pub struct RootServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Root> ::parigot_guest::Server<S> for RootServer<S> {
@@ -99,7 +99,7 @@ impl<S: self::Root> ::parigot_guest::Server<S> for RootServer<S> {
 
 /// The methods of `Root` on the wire.
 pub mod root {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "Root",
         schema: 0x20198eb70a5bea81,
@@ -156,7 +156,7 @@ impl RootClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

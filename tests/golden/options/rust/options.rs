@@ -111,9 +111,9 @@ impl ::parigot_guest::ServiceError for dish::Err {
     }
 }
 
-/// Its errors are those of another package; `KitchenErr` is something else.
+/// The errors are in another package; `KitchenErr` is a different type.
 pub trait Kitchen: 'static {
-    /// All of them at once.
+    /// All options in one statement.
     fn roast(
         &self,
         cx: &::parigot_guest::Context,
@@ -122,7 +122,7 @@ pub trait Kitchen: 'static {
         Output = ::core::result::Result<Dish, super::common::Trouble>,
     >;
 
-    /// One by one.
+    /// One statement for each option.
     fn taste(
         &self,
         cx: &::parigot_guest::Context,
@@ -140,7 +140,7 @@ pub trait Kitchen: 'static {
         Output = ::core::result::Result<Dish, super::common::Trouble>,
     >;
 
-    /// Zero is as good as nothing.
+    /// Zero means unset.
     fn r#break(
         &self,
         cx: &::parigot_guest::Context,
@@ -150,7 +150,7 @@ pub trait Kitchen: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Kitchen`] into the event loop.
+/// Connects an implementation of [`Kitchen`] to the event loop.
 pub struct KitchenServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Kitchen> ::parigot_guest::Server<S> for KitchenServer<S> {
@@ -172,7 +172,7 @@ impl<S: self::Kitchen> ::parigot_guest::Server<S> for KitchenServer<S> {
 
 /// The methods of `options.Kitchen` on the wire.
 pub mod kitchen {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "options.Kitchen",
         schema: 0xa1c906ba131ca139,
@@ -309,7 +309,7 @@ impl KitchenClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -317,12 +317,12 @@ impl KitchenClient {
             .map(|channel| Self { channel })
     }
 
-    /// All of them at once.
+    /// All options in one statement.
     pub fn roast(&self, request: Dish) -> ::parigot_guest::Call<kitchen::Roast> {
         self.channel.call(request)
     }
 
-    /// One by one.
+    /// One statement for each option.
     pub fn taste(&self, request: Dish) -> ::parigot_guest::Call<kitchen::Taste> {
         self.channel.call(request)
     }
@@ -332,7 +332,7 @@ impl KitchenClient {
         self.channel.call(request)
     }
 
-    /// Zero is as good as nothing.
+    /// Zero means unset.
     pub fn r#break(&self, request: Dish) -> ::parigot_guest::Call<kitchen::Break> {
         self.channel.call(request)
     }
@@ -340,7 +340,7 @@ impl KitchenClient {
     // @@protoc_insertion_point(client:options.Kitchen)
 }
 
-/// Its errors are in a message.
+/// The error enum is in a message.
 pub trait Cellar: 'static {
     /// Answers `Fetch`.
     fn fetch(
@@ -350,7 +350,7 @@ pub trait Cellar: 'static {
     ) -> impl ::core::future::Future<Output = ::core::result::Result<Dish, dish::Err>>;
 }
 
-/// Hooks an `S` that implements [`Cellar`] into the event loop.
+/// Connects an implementation of [`Cellar`] to the event loop.
 pub struct CellarServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Cellar> ::parigot_guest::Server<S> for CellarServer<S> {
@@ -369,7 +369,7 @@ impl<S: self::Cellar> ::parigot_guest::Server<S> for CellarServer<S> {
 
 /// The methods of `options.Cellar` on the wire.
 pub mod cellar {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "options.Cellar",
         schema: 0x941bb9f8fa40554f,
@@ -426,7 +426,7 @@ impl CellarClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -104,7 +104,7 @@ pub trait Deep: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Deep`] into the event loop.
+/// Connects an implementation of [`Deep`] to the event loop.
 pub struct DeepServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Deep> ::parigot_guest::Server<S> for DeepServer<S> {
@@ -123,7 +123,7 @@ impl<S: self::Deep> ::parigot_guest::Server<S> for DeepServer<S> {
 
 /// The methods of `std.alloc.Deep` on the wire.
 pub mod deep {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "std.alloc.Deep",
         schema: 0x85b6a22c33db41d2,
@@ -180,7 +180,7 @@ impl DeepClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

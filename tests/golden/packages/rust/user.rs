@@ -18,7 +18,7 @@ pub trait User: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`User`] into the event loop.
+/// Connects an implementation of [`User`] to the event loop.
 pub struct UserServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::User> ::parigot_guest::Server<S> for UserServer<S> {
@@ -37,7 +37,7 @@ impl<S: self::User> ::parigot_guest::Server<S> for UserServer<S> {
 
 /// The methods of `user.User` on the wire.
 pub mod user {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "user.User",
         schema: 0xf82b9dfc78a0fd1e,
@@ -94,7 +94,7 @@ impl UserClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

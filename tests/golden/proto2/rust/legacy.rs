@@ -157,7 +157,7 @@ pub trait Legacy: 'static {
     ) -> impl ::core::future::Future<Output = ::core::result::Result<Record, LegacyErr>>;
 }
 
-/// Hooks an `S` that implements [`Legacy`] into the event loop.
+/// Connects an implementation of [`Legacy`] to the event loop.
 pub struct LegacyServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Legacy> ::parigot_guest::Server<S> for LegacyServer<S> {
@@ -176,7 +176,7 @@ impl<S: self::Legacy> ::parigot_guest::Server<S> for LegacyServer<S> {
 
 /// The methods of `legacy.Legacy` on the wire.
 pub mod legacy {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "legacy.Legacy",
         schema: 0xe616863e88f2b552,
@@ -233,7 +233,7 @@ impl LegacyClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -26,7 +26,7 @@ pub mod holder {
     pub struct Held {}
 }
 
-/// Differs from its message by case.
+/// A message differs only by case.
 pub trait OrderService: 'static {
     /// Answers `Order`.
     fn order(
@@ -38,7 +38,7 @@ pub trait OrderService: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`OrderService`] into the event loop.
+/// Connects an implementation of [`OrderService`] to the event loop.
 pub struct OrderServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::OrderService> ::parigot_guest::Server<S> for OrderServiceServer<S> {
@@ -57,7 +57,7 @@ impl<S: self::OrderService> ::parigot_guest::Server<S> for OrderServiceServer<S>
 
 /// The methods of `service_names.Order` on the wire.
 pub mod order_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "service_names.Order",
         schema: 0x5a54a4dee4d78346,
@@ -114,7 +114,7 @@ impl OrderServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -130,7 +130,7 @@ impl OrderServiceClient {
     // @@protoc_insertion_point(client:service_names.Order)
 }
 
-/// A message has the name of its client, and one of its server.
+/// Messages have the names of the client and the server.
 pub trait CookService: 'static {
     /// Answers `CookClient`.
     fn cook_client(
@@ -142,7 +142,7 @@ pub trait CookService: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`CookService`] into the event loop.
+/// Connects an implementation of [`CookService`] to the event loop.
 pub struct CookServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::CookService> ::parigot_guest::Server<S> for CookServiceServer<S> {
@@ -161,7 +161,7 @@ impl<S: self::CookService> ::parigot_guest::Server<S> for CookServiceServer<S> {
 
 /// The methods of `service_names.Cook` on the wire.
 pub mod cook_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "service_names.Cook",
         schema: 0x44707b2c35781056,
@@ -218,7 +218,7 @@ impl CookServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -240,7 +240,7 @@ impl CookServiceClient {
 /// Has no methods.
 pub trait None: 'static {}
 
-/// Hooks an `S` that implements [`None`] into the event loop.
+/// Connects an implementation of [`None`] to the event loop.
 pub struct NoneServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::None> ::parigot_guest::Server<S> for NoneServer<S> {
@@ -253,7 +253,7 @@ impl<S: self::None> ::parigot_guest::Server<S> for NoneServer<S> {
 
 /// The methods of `service_names.None` on the wire.
 pub mod none {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "service_names.None",
         schema: 0x299a81974c25dd52,
@@ -287,7 +287,7 @@ impl NoneClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -298,7 +298,7 @@ impl NoneClient {
     // @@protoc_insertion_point(client:service_names.None)
 }
 
-/// Has the rpcs of another, and the names of what clients have.
+/// The rpcs have the names of another service's rpcs and of functions of clients.
 pub trait Twin: 'static {
     /// Answers `Order`.
     fn order(
@@ -346,7 +346,7 @@ pub trait Twin: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Twin`] into the event loop.
+/// Connects an implementation of [`Twin`] to the event loop.
 pub struct TwinServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Twin> ::parigot_guest::Server<S> for TwinServer<S> {
@@ -369,7 +369,7 @@ impl<S: self::Twin> ::parigot_guest::Server<S> for TwinServer<S> {
 
 /// The methods of `service_names.Twin` on the wire.
 pub mod twin {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "service_names.Twin",
         schema: 0xf9634c3d93089ea4,
@@ -524,7 +524,7 @@ impl TwinClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -566,7 +566,7 @@ impl TwinClient {
     // @@protoc_insertion_point(client:service_names.Twin)
 }
 
-/// Its trait and its module would have one name.
+/// The trait and the module would have one name.
 pub trait _1Service: 'static {
     /// Answers `_1`.
     fn _1(
@@ -578,7 +578,7 @@ pub trait _1Service: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`_1Service`] into the event loop.
+/// Connects an implementation of [`_1Service`] to the event loop.
 pub struct _1ServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::_1Service> ::parigot_guest::Server<S> for _1ServiceServer<S> {
@@ -597,7 +597,7 @@ impl<S: self::_1Service> ::parigot_guest::Server<S> for _1ServiceServer<S> {
 
 /// The methods of `service_names._1` on the wire.
 pub mod _1service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "service_names._1",
         schema: 0xaf3728d99294c548,
@@ -654,7 +654,7 @@ impl _1ServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -670,7 +670,7 @@ impl _1ServiceClient {
     // @@protoc_insertion_point(client:service_names._1)
 }
 
-/// Its module would be that of a message.
+/// The module would have the name of a message's module.
 pub trait HolderService: 'static {
     /// Answers `Hold`.
     fn hold(
@@ -682,7 +682,7 @@ pub trait HolderService: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`HolderService`] into the event loop.
+/// Connects an implementation of [`HolderService`] to the event loop.
 pub struct HolderServiceServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::HolderService> ::parigot_guest::Server<S> for HolderServiceServer<S> {
@@ -701,7 +701,7 @@ impl<S: self::HolderService> ::parigot_guest::Server<S> for HolderServiceServer<
 
 /// The methods of `service_names.Holder` on the wire.
 pub mod holder_service {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "service_names.Holder",
         schema: 0x76802cc8f777412e,
@@ -758,7 +758,7 @@ impl HolderServiceClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -3,7 +3,7 @@
 
 const _: () = ::parigot_guest::ABI_V1;
 
-/// Each holds the next twice: there are 2^40 ways from the first to the last.
+/// Each message contains the next twice, so 2^40 paths lead from the first to the last.
 #[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct M0 {
@@ -771,7 +771,7 @@ pub struct M40 {
     pub number: i32,
 }
 
-/// A circle that enters itself at each of its members, and is entered from outside.
+/// A cycle in which each member contains others, and which a message outside contains.
 #[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Enter {

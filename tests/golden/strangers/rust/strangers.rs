@@ -110,7 +110,7 @@ pub trait Strangers: 'static {
         Output = ::core::result::Result<Text, ::parigot_guest::Status>,
     >;
 
-    /// [`crate::Nobody`] [Option](std::option::Option) [a]: b
+    /// [`crate::Missing`] [Option](std::option::Option) [a]: b
     ///
     /// ```text
     /// ~~~
@@ -124,7 +124,7 @@ pub trait Strangers: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Strangers`] into the event loop.
+/// Connects an implementation of [`Strangers`] to the event loop.
 pub struct StrangersServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Strangers> ::parigot_guest::Server<S> for StrangersServer<S> {
@@ -151,7 +151,7 @@ impl<S: self::Strangers> ::parigot_guest::Server<S> for StrangersServer<S> {
 
 /// The methods of `strangers.Strangers` on the wire.
 pub mod strangers {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "strangers.Strangers",
         schema: 0xd7e3176c7a8fb572,
@@ -402,7 +402,7 @@ impl StrangersClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -460,7 +460,7 @@ impl StrangersClient {
         self.channel.call(request)
     }
 
-    /// [`crate::Nobody`] [Option](std::option::Option) [a]: b
+    /// [`crate::Missing`] [Option](std::option::Option) [a]: b
     ///
     /// ```text
     /// ~~~

@@ -20,7 +20,7 @@ pub struct Line {}
 
 /// News.
 ///
-/// Left out, since messages are streamed there: `Watch`, `Upload`, `Chat`.
+/// Methods left out because they stream: `Watch`, `Upload`, `Chat`.
 pub trait Feed: 'static {
     /// Answers `Post`.
     fn post(
@@ -41,7 +41,7 @@ pub trait Feed: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Feed`] into the event loop.
+/// Connects an implementation of [`Feed`] to the event loop.
 pub struct FeedServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Feed> ::parigot_guest::Server<S> for FeedServer<S> {
@@ -61,7 +61,7 @@ impl<S: self::Feed> ::parigot_guest::Server<S> for FeedServer<S> {
 
 /// The methods of `streaming.Feed` on the wire.
 pub mod feed {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "streaming.Feed",
         schema: 0x505a935d08ec8185,
@@ -144,7 +144,7 @@ impl FeedClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -165,12 +165,12 @@ impl FeedClient {
     // @@protoc_insertion_point(client:streaming.Feed)
 }
 
-/// Streams alone.
+/// All methods stream.
 ///
-/// Left out, since messages are streamed there: `Follow`.
+/// Methods left out because they stream: `Follow`.
 pub trait Tail: 'static {}
 
-/// Hooks an `S` that implements [`Tail`] into the event loop.
+/// Connects an implementation of [`Tail`] to the event loop.
 pub struct TailServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Tail> ::parigot_guest::Server<S> for TailServer<S> {
@@ -183,7 +183,7 @@ impl<S: self::Tail> ::parigot_guest::Server<S> for TailServer<S> {
 
 /// The methods of `streaming.Tail` on the wire.
 pub mod tail {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "streaming.Tail",
         schema: 0x3b8c66de9e1b3742,
@@ -217,7 +217,7 @@ impl TailClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -9,7 +9,7 @@ import (
 	pb "golden.example/helloworld/go/greeting/v1"
 )
 
-func TestAGeneratedClientIsAnsweredByAGeneratedServer(t *testing.T) {
+func TestGeneratedClientCallsGeneratedServer(t *testing.T) {
 	host := parigottest.New(t)
 	host.Serve(pb.ExportGreeting(greeter{}))
 	ctx := host.Client(pb.RequireGreeting())

@@ -79,7 +79,7 @@ pub mod order {
 
 /// Sells things.
 pub trait Shop: 'static {
-    /// Its name is that of a method of another service.
+    /// Another service has a method of the same name.
     fn open(
         &self,
         cx: &::parigot_guest::Context,
@@ -110,7 +110,7 @@ pub trait Shop: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Shop`] into the event loop.
+/// Connects an implementation of [`Shop`] to the event loop.
 pub struct ShopServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Shop> ::parigot_guest::Server<S> for ShopServer<S> {
@@ -131,7 +131,7 @@ impl<S: self::Shop> ::parigot_guest::Server<S> for ShopServer<S> {
 
 /// The methods of `shop.v1.Shop` on the wire.
 pub mod shop {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "shop.v1.Shop",
         schema: 0x5f97a65b945cb2ad,
@@ -238,7 +238,7 @@ impl ShopClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -246,7 +246,7 @@ impl ShopClient {
             .map(|channel| Self { channel })
     }
 
-    /// Its name is that of a method of another service.
+    /// Another service has a method of the same name.
     pub fn open(&self, request: OpenRequest) -> ::parigot_guest::Call<shop::Open> {
         self.channel.call(request)
     }
@@ -267,7 +267,7 @@ impl ShopClient {
     // @@protoc_insertion_point(client:shop.v1.Shop)
 }
 
-/// Watches over it.
+/// Guards the shop.
 pub trait Guard: 'static {
     /// Answers `Open`.
     fn open(
@@ -279,7 +279,7 @@ pub trait Guard: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Guard`] into the event loop.
+/// Connects an implementation of [`Guard`] to the event loop.
 pub struct GuardServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Guard> ::parigot_guest::Server<S> for GuardServer<S> {
@@ -298,7 +298,7 @@ impl<S: self::Guard> ::parigot_guest::Server<S> for GuardServer<S> {
 
 /// The methods of `shop.v1.Guard` on the wire.
 pub mod guard {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "shop.v1.Guard",
         schema: 0x9e3254531f0a5457,
@@ -355,7 +355,7 @@ impl GuardClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

@@ -22,7 +22,7 @@ pub struct CloseRequest {
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct CloseResponse {}
 
-/// The errors of Kitchen; Admin has none of its own.
+/// The errors of Kitchen. Admin has no error enum.
 #[derive(
     Clone,
     Copy,
@@ -81,7 +81,7 @@ impl ::parigot_guest::ServiceError for KitchenErr {
     }
 }
 
-/// Two services of one package may have equal rpcs: each has a module for them.
+/// Two services of one package with equal rpcs: each service has its own module.
 pub trait Kitchen: 'static {
     /// Answers `Open`.
     fn open(
@@ -102,7 +102,7 @@ pub trait Kitchen: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Kitchen`] into the event loop.
+/// Connects an implementation of [`Kitchen`] to the event loop.
 pub struct KitchenServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Kitchen> ::parigot_guest::Server<S> for KitchenServer<S> {
@@ -122,7 +122,7 @@ impl<S: self::Kitchen> ::parigot_guest::Server<S> for KitchenServer<S> {
 
 /// The methods of `kitchen.Kitchen` on the wire.
 pub mod kitchen {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "kitchen.Kitchen",
         schema: 0xa0cf110601d500ca,
@@ -205,7 +205,7 @@ impl KitchenClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
@@ -238,7 +238,7 @@ pub trait Admin: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Admin`] into the event loop.
+/// Connects an implementation of [`Admin`] to the event loop.
 pub struct AdminServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Admin> ::parigot_guest::Server<S> for AdminServer<S> {
@@ -257,7 +257,7 @@ impl<S: self::Admin> ::parigot_guest::Server<S> for AdminServer<S> {
 
 /// The methods of `kitchen.Admin` on the wire.
 pub mod admin {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "kitchen.Admin",
         schema: 0xb5ad02ee9f1eb3ca,
@@ -314,7 +314,7 @@ impl AdminClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

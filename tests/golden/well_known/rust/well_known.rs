@@ -114,7 +114,7 @@ pub trait Clock: 'static {
     >;
 }
 
-/// Hooks an `S` that implements [`Clock`] into the event loop.
+/// Connects an implementation of [`Clock`] to the event loop.
 pub struct ClockServer<S>(::core::marker::PhantomData<fn() -> S>);
 
 impl<S: self::Clock> ::parigot_guest::Server<S> for ClockServer<S> {
@@ -136,7 +136,7 @@ impl<S: self::Clock> ::parigot_guest::Server<S> for ClockServer<S> {
 
 /// The methods of `well_known.Clock` on the wire.
 pub mod clock {
-    /// What guest and host must agree on.
+    /// Name, schema and methods, which host and guest must agree on.
     pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
         name: "well_known.Clock",
         schema: 0xddb6d79211f74063,
@@ -267,7 +267,7 @@ impl ClockClient {
     ///
     /// # Errors
     ///
-    /// If the guest does not require it.
+    /// Returns an error if the guest does not require the service.
     pub fn locate(
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {

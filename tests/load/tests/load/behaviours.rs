@@ -1,6 +1,6 @@
 //! The behaviours that a successor of the original parigot has to prove, in both languages where
 //! they could differ. (f) is measured: see `tests/measured/latency.rs`. (g) is the generator's: see
-//! `tests/golden/tests/behaviours.rs`.
+//! `tests/golden/tests/golden/behaviours.rs`.
 
 use std::collections::BTreeSet;
 

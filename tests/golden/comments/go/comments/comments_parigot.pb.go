@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// commentsService is what both sides of a call to comments.Comments agree on.
+// commentsService is the table of comments.Comments: name, schema and methods.
 var commentsService = parigot.Service{
 	Name:   "comments.Comments",
 	Schema: 0xf0e4f86f55ab9e79,
@@ -50,9 +50,10 @@ var commentsService = parigot.Service{
 // - A list, in which
 // a line goes on.
 //
-// See https://example.com/[a] and [Nobody].
+// See https://example.com/[a] and [Missing].
 type Comments interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Starred, with a `code span` and <b>tags</b>.
@@ -81,47 +82,47 @@ type Comments interface {
 	Turn(ctx context.Context, in *Said) *CommentsTurnFuture
 }
 
-// CommentsSayFuture completes with the answer of Say.
+// CommentsSayFuture completes with the result of Say.
 type CommentsSayFuture = future.Method[*Said, parigot.Code]
 
-// CommentsSayDone returns a future that is complete: with err, unless that is no error, else with out.
+// CommentsSayDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func CommentsSayDone(out *Said, err error) *CommentsSayFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
 
-// CommentsShoutFuture completes with the answer of Shout.
+// CommentsShoutFuture completes with the result of Shout.
 type CommentsShoutFuture = future.Method[*Said, parigot.Code]
 
-// CommentsShoutDone returns a future that is complete: with err, unless that is no error, else with out.
+// CommentsShoutDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func CommentsShoutDone(out *Said, err error) *CommentsShoutFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
 
-// CommentsWhisperFuture completes with the answer of Whisper.
+// CommentsWhisperFuture completes with the result of Whisper.
 type CommentsWhisperFuture = future.Method[*Said, parigot.Code]
 
-// CommentsWhisperDone returns a future that is complete: with err, unless that is no error, else with out.
+// CommentsWhisperDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func CommentsWhisperDone(out *Said, err error) *CommentsWhisperFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
 
-// CommentsListFuture completes with the answer of List.
+// CommentsListFuture completes with the result of List.
 type CommentsListFuture = future.Method[*Said, parigot.Code]
 
-// CommentsListDone returns a future that is complete: with err, unless that is no error, else with out.
+// CommentsListDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func CommentsListDone(out *Said, err error) *CommentsListFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
 
-// CommentsTurnFuture completes with the answer of Turn.
+// CommentsTurnFuture completes with the result of Turn.
 type CommentsTurnFuture = future.Method[*Said, parigot.Code]
 
-// CommentsTurnDone returns a future that is complete: with err, unless that is no error, else with out.
+// CommentsTurnDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func CommentsTurnDone(out *Said, err error) *CommentsTurnFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
 
-// ExportComments exports impl as comments.Comments, for a guest that exports several services.
+// ExportComments exports impl as comments.Comments. Use it in a guest that exports several services.
 func ExportComments(impl Comments) parigot.Export {
 	return parigot.Export{
 		Service: &commentsService,
@@ -146,7 +147,7 @@ func ExportComments(impl Comments) parigot.Export {
 	}
 }
 
-// RunComments runs a guest that exports impl alone, and calls what requires lists.
+// RunComments runs a guest that exports impl only and calls the services in requires.
 func RunComments(ctx context.Context, impl Comments, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportComments(impl)}, requires...)
 }
@@ -179,12 +180,12 @@ type CommentsClient interface {
 	Turn(ctx context.Context, in *Said) *CommentsTurnFuture
 }
 
-// RequireComments says that a guest calls comments.Comments.
+// RequireComments declares that a guest calls comments.Comments.
 func RequireComments() parigot.Requirement {
 	return parigot.Require(&commentsService)
 }
 
-// LocateComments finds comments.Comments. It is an error if the guest does not require it.
+// LocateComments returns a client of comments.Comments, or an error if the guest does not require the service.
 func LocateComments(ctx context.Context) (CommentsClient, error) {
 	channel, err := parigot.Locate(ctx, &commentsService)
 	if err != nil {
@@ -193,7 +194,7 @@ func LocateComments(ctx context.Context) (CommentsClient, error) {
 	return commentsClient{channel}, nil
 }
 
-// MustLocateComments is LocateComments, which panics instead of failing.
+// MustLocateComments is like LocateComments, but panics instead of returning an error.
 func MustLocateComments(ctx context.Context) CommentsClient {
 	client, err := LocateComments(ctx)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
 // Error returns the name of the value.
@@ -18,7 +18,7 @@ func (e CurrentErr) Error() string {
 	return e.String()
 }
 
-// currentService is what both sides of a call to deprecated.Current agree on.
+// currentService is the table of deprecated.Current: name, schema and methods.
 var currentService = parigot.Service{
 	Name:   "deprecated.Current",
 	Schema: 0xa8c59a89bfa00afe,
@@ -52,9 +52,10 @@ var currentService = parigot.Service{
 		"\x05Fresh\x12\x13.deprecated.Request\x1a\x14.deprecated.Responseb\x06proto3"),
 }
 
-// Still here.
+// Not deprecated.
 type Current interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Use `Fresh`.
@@ -66,23 +67,23 @@ type Current interface {
 	Fresh(ctx context.Context, in *Request) *CurrentFreshFuture
 }
 
-// CurrentStaleFuture completes with the answer of Stale.
+// CurrentStaleFuture completes with the result of Stale.
 type CurrentStaleFuture = future.Method[*Response, CurrentErr]
 
-// CurrentStaleDone returns a future that is complete: with err, unless that is no error, else with out.
+// CurrentStaleDone returns a completed future: with err, unless err is nil or CurrentErr(0), else with out.
 func CurrentStaleDone(out *Response, err error) *CurrentStaleFuture {
 	return future.Done[*Response, CurrentErr](out, err)
 }
 
-// CurrentFreshFuture completes with the answer of Fresh.
+// CurrentFreshFuture completes with the result of Fresh.
 type CurrentFreshFuture = future.Method[*Response, CurrentErr]
 
-// CurrentFreshDone returns a future that is complete: with err, unless that is no error, else with out.
+// CurrentFreshDone returns a completed future: with err, unless err is nil or CurrentErr(0), else with out.
 func CurrentFreshDone(out *Response, err error) *CurrentFreshFuture {
 	return future.Done[*Response, CurrentErr](out, err)
 }
 
-// ExportCurrent exports impl as deprecated.Current, for a guest that exports several services.
+// ExportCurrent exports impl as deprecated.Current. Use it in a guest that exports several services.
 func ExportCurrent(impl Current) parigot.Export {
 	return parigot.Export{
 		Service: &currentService,
@@ -98,7 +99,7 @@ func ExportCurrent(impl Current) parigot.Export {
 	}
 }
 
-// RunCurrent runs a guest that exports impl alone, and calls what requires lists.
+// RunCurrent runs a guest that exports impl only and calls the services in requires.
 func RunCurrent(ctx context.Context, impl Current, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportCurrent(impl)}, requires...)
 }
@@ -114,12 +115,12 @@ type CurrentClient interface {
 	Fresh(ctx context.Context, in *Request) *CurrentFreshFuture
 }
 
-// RequireCurrent says that a guest calls deprecated.Current.
+// RequireCurrent declares that a guest calls deprecated.Current.
 func RequireCurrent() parigot.Requirement {
 	return parigot.Require(&currentService)
 }
 
-// LocateCurrent finds deprecated.Current. It is an error if the guest does not require it.
+// LocateCurrent returns a client of deprecated.Current, or an error if the guest does not require the service.
 func LocateCurrent(ctx context.Context) (CurrentClient, error) {
 	channel, err := parigot.Locate(ctx, &currentService)
 	if err != nil {
@@ -128,7 +129,7 @@ func LocateCurrent(ctx context.Context) (CurrentClient, error) {
 	return currentClient{channel}, nil
 }
 
-// MustLocateCurrent is LocateCurrent, which panics instead of failing.
+// MustLocateCurrent is like LocateCurrent, but panics instead of returning an error.
 func MustLocateCurrent(ctx context.Context) CurrentClient {
 	client, err := LocateCurrent(ctx)
 	if err != nil {
@@ -147,7 +148,7 @@ func (c currentClient) Fresh(ctx context.Context, in *Request) *CurrentFreshFutu
 	return parigot.Call[*Response, CurrentErr](ctx, c.channel, 1, in, new(Response))
 }
 
-// goneService is what both sides of a call to deprecated.Gone agree on.
+// goneService is the table of deprecated.Gone: name, schema and methods.
 var goneService = parigot.Service{
 	Name:   "deprecated.Gone",
 	Schema: 0x3d08f3e88af01fbf,
@@ -168,22 +169,23 @@ var goneService = parigot.Service{
 //
 // Deprecated: Marked as deprecated in deprecated.proto.
 type Gone interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Stale answers the rpc Stale.
 	Stale(ctx context.Context, in *Old) *GoneStaleFuture
 }
 
-// GoneStaleFuture completes with the answer of Stale.
+// GoneStaleFuture completes with the result of Stale.
 type GoneStaleFuture = future.Method[*Old, parigot.Code]
 
-// GoneStaleDone returns a future that is complete: with err, unless that is no error, else with out.
+// GoneStaleDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func GoneStaleDone(out *Old, err error) *GoneStaleFuture {
 	return future.Done[*Old, parigot.Code](out, err)
 }
 
-// ExportGone exports impl as deprecated.Gone, for a guest that exports several services.
+// ExportGone exports impl as deprecated.Gone. Use it in a guest that exports several services.
 func ExportGone(impl Gone) parigot.Export {
 	return parigot.Export{
 		Service: &goneService,
@@ -196,7 +198,7 @@ func ExportGone(impl Gone) parigot.Export {
 	}
 }
 
-// RunGone runs a guest that exports impl alone, and calls what requires lists.
+// RunGone runs a guest that exports impl only and calls the services in requires.
 func RunGone(ctx context.Context, impl Gone, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportGone(impl)}, requires...)
 }
@@ -209,14 +211,14 @@ type GoneClient interface {
 	Stale(ctx context.Context, in *Old) *GoneStaleFuture
 }
 
-// RequireGone says that a guest calls deprecated.Gone.
+// RequireGone declares that a guest calls deprecated.Gone.
 //
 // Deprecated: Marked as deprecated in deprecated.proto.
 func RequireGone() parigot.Requirement {
 	return parigot.Require(&goneService)
 }
 
-// LocateGone finds deprecated.Gone. It is an error if the guest does not require it.
+// LocateGone returns a client of deprecated.Gone, or an error if the guest does not require the service.
 //
 // Deprecated: Marked as deprecated in deprecated.proto.
 func LocateGone(ctx context.Context) (GoneClient, error) {
@@ -227,7 +229,7 @@ func LocateGone(ctx context.Context) (GoneClient, error) {
 	return goneClient{channel}, nil
 }
 
-// MustLocateGone is LocateGone, which panics instead of failing.
+// MustLocateGone is like LocateGone, but panics instead of returning an error.
 //
 // Deprecated: Marked as deprecated in deprecated.proto.
 func MustLocateGone(ctx context.Context) GoneClient {

@@ -10,7 +10,7 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
 // Error returns the name of the value.
@@ -18,7 +18,7 @@ func (e ModernErr) Error() string {
 	return e.String()
 }
 
-// modernService is what both sides of a call to modern.Modern agree on.
+// modernService is the table of modern.Modern: name, schema and methods.
 var modernService = parigot.Service{
 	Name:   "modern.Modern",
 	Schema: 0x4ecf3630828957ff,
@@ -81,22 +81,23 @@ var modernService = parigot.Service{
 
 // Modern is implemented by a guest that exports modern.Modern.
 type Modern interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Ask answers the rpc Ask.
 	Ask(ctx context.Context, in *Question) *ModernAskFuture
 }
 
-// ModernAskFuture completes with the answer of Ask.
+// ModernAskFuture completes with the result of Ask.
 type ModernAskFuture = future.Method[*Answer, ModernErr]
 
-// ModernAskDone returns a future that is complete: with err, unless that is no error, else with out.
+// ModernAskDone returns a completed future: with err, unless err is nil or ModernErr(0), else with out.
 func ModernAskDone(out *Answer, err error) *ModernAskFuture {
 	return future.Done[*Answer, ModernErr](out, err)
 }
 
-// ExportModern exports impl as modern.Modern, for a guest that exports several services.
+// ExportModern exports impl as modern.Modern. Use it in a guest that exports several services.
 func ExportModern(impl Modern) parigot.Export {
 	return parigot.Export{
 		Service: &modernService,
@@ -109,7 +110,7 @@ func ExportModern(impl Modern) parigot.Export {
 	}
 }
 
-// RunModern runs a guest that exports impl alone, and calls what requires lists.
+// RunModern runs a guest that exports impl only and calls the services in requires.
 func RunModern(ctx context.Context, impl Modern, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportModern(impl)}, requires...)
 }
@@ -120,12 +121,12 @@ type ModernClient interface {
 	Ask(ctx context.Context, in *Question) *ModernAskFuture
 }
 
-// RequireModern says that a guest calls modern.Modern.
+// RequireModern declares that a guest calls modern.Modern.
 func RequireModern() parigot.Requirement {
 	return parigot.Require(&modernService)
 }
 
-// LocateModern finds modern.Modern. It is an error if the guest does not require it.
+// LocateModern returns a client of modern.Modern, or an error if the guest does not require the service.
 func LocateModern(ctx context.Context) (ModernClient, error) {
 	channel, err := parigot.Locate(ctx, &modernService)
 	if err != nil {
@@ -134,7 +135,7 @@ func LocateModern(ctx context.Context) (ModernClient, error) {
 	return modernClient{channel}, nil
 }
 
-// MustLocateModern is LocateModern, which panics instead of failing.
+// MustLocateModern is like LocateModern, but panics instead of returning an error.
 func MustLocateModern(ctx context.Context) ModernClient {
 	client, err := LocateModern(ctx)
 	if err != nil {

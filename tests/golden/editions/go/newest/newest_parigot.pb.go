@@ -12,10 +12,10 @@ import (
 	modern "golden.example/editions/go/modern"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// newestService is what both sides of a call to newest.Newest agree on.
+// newestService is the table of newest.Newest: name, schema and methods.
 var newestService = parigot.Service{
 	Name:   "newest.Newest",
 	Schema: 0x9e8723d56d741872,
@@ -76,22 +76,23 @@ var newestService = parigot.Service{
 
 // Newest is implemented by a guest that exports newest.Newest.
 type Newest interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Ask answers the rpc Ask.
 	Ask(ctx context.Context, in *modern.Question) *NewestAskFuture
 }
 
-// NewestAskFuture completes with the answer of Ask.
+// NewestAskFuture completes with the result of Ask.
 type NewestAskFuture = future.Method[*Reply, modern.ModernErr]
 
-// NewestAskDone returns a future that is complete: with err, unless that is no error, else with out.
+// NewestAskDone returns a completed future: with err, unless err is nil or modern.ModernErr(0), else with out.
 func NewestAskDone(out *Reply, err error) *NewestAskFuture {
 	return future.Done[*Reply, modern.ModernErr](out, err)
 }
 
-// ExportNewest exports impl as newest.Newest, for a guest that exports several services.
+// ExportNewest exports impl as newest.Newest. Use it in a guest that exports several services.
 func ExportNewest(impl Newest) parigot.Export {
 	return parigot.Export{
 		Service: &newestService,
@@ -104,7 +105,7 @@ func ExportNewest(impl Newest) parigot.Export {
 	}
 }
 
-// RunNewest runs a guest that exports impl alone, and calls what requires lists.
+// RunNewest runs a guest that exports impl only and calls the services in requires.
 func RunNewest(ctx context.Context, impl Newest, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportNewest(impl)}, requires...)
 }
@@ -115,12 +116,12 @@ type NewestClient interface {
 	Ask(ctx context.Context, in *modern.Question) *NewestAskFuture
 }
 
-// RequireNewest says that a guest calls newest.Newest.
+// RequireNewest declares that a guest calls newest.Newest.
 func RequireNewest() parigot.Requirement {
 	return parigot.Require(&newestService)
 }
 
-// LocateNewest finds newest.Newest. It is an error if the guest does not require it.
+// LocateNewest returns a client of newest.Newest, or an error if the guest does not require the service.
 func LocateNewest(ctx context.Context) (NewestClient, error) {
 	channel, err := parigot.Locate(ctx, &newestService)
 	if err != nil {
@@ -129,7 +130,7 @@ func LocateNewest(ctx context.Context) (NewestClient, error) {
 	return newestClient{channel}, nil
 }
 
-// MustLocateNewest is LocateNewest, which panics instead of failing.
+// MustLocateNewest is like LocateNewest, but panics instead of returning an error.
 func MustLocateNewest(ctx context.Context) NewestClient {
 	client, err := LocateNewest(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// nothingService is what both sides of a call to empty.Nothing agree on.
+// nothingService is the table of empty.Nothing: name, schema and methods.
 var nothingService = parigot.Service{
 	Name:   "empty.Nothing",
 	Schema: 0x60f0dbfba9d0d4b0,
@@ -26,11 +26,12 @@ var nothingService = parigot.Service{
 
 // No rpc yet.
 type Nothing interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 }
 
-// ExportNothing exports impl as empty.Nothing, for a guest that exports several services.
+// ExportNothing exports impl as empty.Nothing. Use it in a guest that exports several services.
 func ExportNothing(impl Nothing) parigot.Export {
 	return parigot.Export{
 		Service: &nothingService,
@@ -38,7 +39,7 @@ func ExportNothing(impl Nothing) parigot.Export {
 	}
 }
 
-// RunNothing runs a guest that exports impl alone, and calls what requires lists.
+// RunNothing runs a guest that exports impl only and calls the services in requires.
 func RunNothing(ctx context.Context, impl Nothing, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportNothing(impl)}, requires...)
 }
@@ -47,12 +48,12 @@ func RunNothing(ctx context.Context, impl Nothing, requires ...parigot.Requireme
 type NothingClient interface {
 }
 
-// RequireNothing says that a guest calls empty.Nothing.
+// RequireNothing declares that a guest calls empty.Nothing.
 func RequireNothing() parigot.Requirement {
 	return parigot.Require(&nothingService)
 }
 
-// LocateNothing finds empty.Nothing. It is an error if the guest does not require it.
+// LocateNothing returns a client of empty.Nothing, or an error if the guest does not require the service.
 func LocateNothing(ctx context.Context) (NothingClient, error) {
 	channel, err := parigot.Locate(ctx, &nothingService)
 	if err != nil {
@@ -61,7 +62,7 @@ func LocateNothing(ctx context.Context) (NothingClient, error) {
 	return nothingClient{channel}, nil
 }
 
-// MustLocateNothing is LocateNothing, which panics instead of failing.
+// MustLocateNothing is like LocateNothing, but panics instead of returning an error.
 func MustLocateNothing(ctx context.Context) NothingClient {
 	client, err := LocateNothing(ctx)
 	if err != nil {
@@ -72,7 +73,7 @@ func MustLocateNothing(ctx context.Context) NothingClient {
 
 type nothingClient struct{ channel *parigot.Channel }
 
-// littleService is what both sides of a call to empty.Little agree on.
+// littleService is the table of empty.Little: name, schema and methods.
 var littleService = parigot.Service{
 	Name:   "empty.Little",
 	Schema: 0x7a49bcb6def83803,
@@ -90,22 +91,23 @@ var littleService = parigot.Service{
 
 // Little is implemented by a guest that exports empty.Little.
 type Little interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Ping answers the rpc Ping.
 	Ping(ctx context.Context, in *Empty) *LittlePingFuture
 }
 
-// LittlePingFuture completes with the answer of Ping.
+// LittlePingFuture completes with the result of Ping.
 type LittlePingFuture = future.Method[*Empty, parigot.Code]
 
-// LittlePingDone returns a future that is complete: with err, unless that is no error, else with out.
+// LittlePingDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func LittlePingDone(out *Empty, err error) *LittlePingFuture {
 	return future.Done[*Empty, parigot.Code](out, err)
 }
 
-// ExportLittle exports impl as empty.Little, for a guest that exports several services.
+// ExportLittle exports impl as empty.Little. Use it in a guest that exports several services.
 func ExportLittle(impl Little) parigot.Export {
 	return parigot.Export{
 		Service: &littleService,
@@ -118,7 +120,7 @@ func ExportLittle(impl Little) parigot.Export {
 	}
 }
 
-// RunLittle runs a guest that exports impl alone, and calls what requires lists.
+// RunLittle runs a guest that exports impl only and calls the services in requires.
 func RunLittle(ctx context.Context, impl Little, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportLittle(impl)}, requires...)
 }
@@ -129,12 +131,12 @@ type LittleClient interface {
 	Ping(ctx context.Context, in *Empty) *LittlePingFuture
 }
 
-// RequireLittle says that a guest calls empty.Little.
+// RequireLittle declares that a guest calls empty.Little.
 func RequireLittle() parigot.Requirement {
 	return parigot.Require(&littleService)
 }
 
-// LocateLittle finds empty.Little. It is an error if the guest does not require it.
+// LocateLittle returns a client of empty.Little, or an error if the guest does not require the service.
 func LocateLittle(ctx context.Context) (LittleClient, error) {
 	channel, err := parigot.Locate(ctx, &littleService)
 	if err != nil {
@@ -143,7 +145,7 @@ func LocateLittle(ctx context.Context) (LittleClient, error) {
 	return littleClient{channel}, nil
 }
 
-// MustLocateLittle is LocateLittle, which panics instead of failing.
+// MustLocateLittle is like LocateLittle, but panics instead of returning an error.
 func MustLocateLittle(ctx context.Context) LittleClient {
 	client, err := LocateLittle(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// greetingServiceService is what both sides of a call to equal.Greeting agree on.
+// greetingServiceService is the table of equal.Greeting: name, schema and methods.
 var greetingServiceService = parigot.Service{
 	Name:   "equal.Greeting",
 	Schema: 0x667d6cab4e082957,
@@ -32,24 +32,25 @@ var greetingServiceService = parigot.Service{
 		"\x05Greet\x12\x0f.equal.greeting\x1a\x15.equal.greeting.Replyb\x06proto3"),
 }
 
-// The trait cannot be `Greeting`: a message is, in Rust.
+// The trait cannot be named `Greeting`, which is a message in Rust.
 type GreetingService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Greet answers the rpc Greet.
 	Greet(ctx context.Context, in *Greeting) *GreetingServiceGreetFuture
 }
 
-// GreetingServiceGreetFuture completes with the answer of Greet.
+// GreetingServiceGreetFuture completes with the result of Greet.
 type GreetingServiceGreetFuture = future.Method[*Greeting_Reply, parigot.Code]
 
-// GreetingServiceGreetDone returns a future that is complete: with err, unless that is no error, else with out.
+// GreetingServiceGreetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func GreetingServiceGreetDone(out *Greeting_Reply, err error) *GreetingServiceGreetFuture {
 	return future.Done[*Greeting_Reply, parigot.Code](out, err)
 }
 
-// ExportGreetingService exports impl as equal.Greeting, for a guest that exports several services.
+// ExportGreetingService exports impl as equal.Greeting. Use it in a guest that exports several services.
 func ExportGreetingService(impl GreetingService) parigot.Export {
 	return parigot.Export{
 		Service: &greetingServiceService,
@@ -62,7 +63,7 @@ func ExportGreetingService(impl GreetingService) parigot.Export {
 	}
 }
 
-// RunGreetingService runs a guest that exports impl alone, and calls what requires lists.
+// RunGreetingService runs a guest that exports impl only and calls the services in requires.
 func RunGreetingService(ctx context.Context, impl GreetingService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportGreetingService(impl)}, requires...)
 }
@@ -73,12 +74,12 @@ type GreetingServiceClient interface {
 	Greet(ctx context.Context, in *Greeting) *GreetingServiceGreetFuture
 }
 
-// RequireGreetingService says that a guest calls equal.Greeting.
+// RequireGreetingService declares that a guest calls equal.Greeting.
 func RequireGreetingService() parigot.Requirement {
 	return parigot.Require(&greetingServiceService)
 }
 
-// LocateGreetingService finds equal.Greeting. It is an error if the guest does not require it.
+// LocateGreetingService returns a client of equal.Greeting, or an error if the guest does not require the service.
 func LocateGreetingService(ctx context.Context) (GreetingServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &greetingServiceService)
 	if err != nil {
@@ -87,7 +88,7 @@ func LocateGreetingService(ctx context.Context) (GreetingServiceClient, error) {
 	return greetingServiceClient{channel}, nil
 }
 
-// MustLocateGreetingService is LocateGreetingService, which panics instead of failing.
+// MustLocateGreetingService is like LocateGreetingService, but panics instead of returning an error.
 func MustLocateGreetingService(ctx context.Context) GreetingServiceClient {
 	client, err := LocateGreetingService(ctx)
 	if err != nil {
@@ -102,7 +103,7 @@ func (c greetingServiceClient) Greet(ctx context.Context, in *Greeting) *Greetin
 	return parigot.Call[*Greeting_Reply, parigot.Code](ctx, c.channel, 0, in, new(Greeting_Reply))
 }
 
-// kitchenServiceService is what both sides of a call to equal.Kitchen agree on.
+// kitchenServiceService is the table of equal.Kitchen: name, schema and methods.
 var kitchenServiceService = parigot.Service{
 	Name:   "equal.Kitchen",
 	Schema: 0x8bb1d7e32b76440d,
@@ -118,24 +119,25 @@ var kitchenServiceService = parigot.Service{
 		"\x04Cook\x12\x14.equal.KitchenClient\x1a\x14.equal.KitchenClientb\x06proto3"),
 }
 
-// Its client's name is a message's.
+// The client has the name of a message.
 type KitchenService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Cook answers the rpc Cook.
 	Cook(ctx context.Context, in *KitchenClient) *KitchenServiceCookFuture
 }
 
-// KitchenServiceCookFuture completes with the answer of Cook.
+// KitchenServiceCookFuture completes with the result of Cook.
 type KitchenServiceCookFuture = future.Method[*KitchenClient, parigot.Code]
 
-// KitchenServiceCookDone returns a future that is complete: with err, unless that is no error, else with out.
+// KitchenServiceCookDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func KitchenServiceCookDone(out *KitchenClient, err error) *KitchenServiceCookFuture {
 	return future.Done[*KitchenClient, parigot.Code](out, err)
 }
 
-// ExportKitchenService exports impl as equal.Kitchen, for a guest that exports several services.
+// ExportKitchenService exports impl as equal.Kitchen. Use it in a guest that exports several services.
 func ExportKitchenService(impl KitchenService) parigot.Export {
 	return parigot.Export{
 		Service: &kitchenServiceService,
@@ -148,7 +150,7 @@ func ExportKitchenService(impl KitchenService) parigot.Export {
 	}
 }
 
-// RunKitchenService runs a guest that exports impl alone, and calls what requires lists.
+// RunKitchenService runs a guest that exports impl only and calls the services in requires.
 func RunKitchenService(ctx context.Context, impl KitchenService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportKitchenService(impl)}, requires...)
 }
@@ -159,12 +161,12 @@ type KitchenServiceClient interface {
 	Cook(ctx context.Context, in *KitchenClient) *KitchenServiceCookFuture
 }
 
-// RequireKitchenService says that a guest calls equal.Kitchen.
+// RequireKitchenService declares that a guest calls equal.Kitchen.
 func RequireKitchenService() parigot.Requirement {
 	return parigot.Require(&kitchenServiceService)
 }
 
-// LocateKitchenService finds equal.Kitchen. It is an error if the guest does not require it.
+// LocateKitchenService returns a client of equal.Kitchen, or an error if the guest does not require the service.
 func LocateKitchenService(ctx context.Context) (KitchenServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &kitchenServiceService)
 	if err != nil {
@@ -173,7 +175,7 @@ func LocateKitchenService(ctx context.Context) (KitchenServiceClient, error) {
 	return kitchenServiceClient{channel}, nil
 }
 
-// MustLocateKitchenService is LocateKitchenService, which panics instead of failing.
+// MustLocateKitchenService is like LocateKitchenService, but panics instead of returning an error.
 func MustLocateKitchenService(ctx context.Context) KitchenServiceClient {
 	client, err := LocateKitchenService(ctx)
 	if err != nil {
@@ -188,7 +190,7 @@ func (c kitchenServiceClient) Cook(ctx context.Context, in *KitchenClient) *Kitc
 	return parigot.Call[*KitchenClient, parigot.Code](ctx, c.channel, 0, in, new(KitchenClient))
 }
 
-// subService is what both sides of a call to equal.Sub agree on.
+// subService is the table of equal.Sub: name, schema and methods.
 var subService = parigot.Service{
 	Name:   "equal.Sub",
 	Schema: 0xef0e83c0aae40091,
@@ -204,24 +206,25 @@ var subService = parigot.Service{
 		"\x02Go\x12\x10.equal.GoRequest\x1a\x10.equal.GoRequestb\x06proto3"),
 }
 
-// Its module's name is that of a package.
+// The module has the name of a package.
 type Sub interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Go answers the rpc Go.
 	Go(ctx context.Context, in *GoRequest) *SubGoFuture
 }
 
-// SubGoFuture completes with the answer of Go.
+// SubGoFuture completes with the result of Go.
 type SubGoFuture = future.Method[*GoRequest, parigot.Code]
 
-// SubGoDone returns a future that is complete: with err, unless that is no error, else with out.
+// SubGoDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func SubGoDone(out *GoRequest, err error) *SubGoFuture {
 	return future.Done[*GoRequest, parigot.Code](out, err)
 }
 
-// ExportSub exports impl as equal.Sub, for a guest that exports several services.
+// ExportSub exports impl as equal.Sub. Use it in a guest that exports several services.
 func ExportSub(impl Sub) parigot.Export {
 	return parigot.Export{
 		Service: &subService,
@@ -234,7 +237,7 @@ func ExportSub(impl Sub) parigot.Export {
 	}
 }
 
-// RunSub runs a guest that exports impl alone, and calls what requires lists.
+// RunSub runs a guest that exports impl only and calls the services in requires.
 func RunSub(ctx context.Context, impl Sub, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportSub(impl)}, requires...)
 }
@@ -245,12 +248,12 @@ type SubClient interface {
 	Go(ctx context.Context, in *GoRequest) *SubGoFuture
 }
 
-// RequireSub says that a guest calls equal.Sub.
+// RequireSub declares that a guest calls equal.Sub.
 func RequireSub() parigot.Requirement {
 	return parigot.Require(&subService)
 }
 
-// LocateSub finds equal.Sub. It is an error if the guest does not require it.
+// LocateSub returns a client of equal.Sub, or an error if the guest does not require the service.
 func LocateSub(ctx context.Context) (SubClient, error) {
 	channel, err := parigot.Locate(ctx, &subService)
 	if err != nil {
@@ -259,7 +262,7 @@ func LocateSub(ctx context.Context) (SubClient, error) {
 	return subClient{channel}, nil
 }
 
-// MustLocateSub is LocateSub, which panics instead of failing.
+// MustLocateSub is like LocateSub, but panics instead of returning an error.
 func MustLocateSub(ctx context.Context) SubClient {
 	client, err := LocateSub(ctx)
 	if err != nil {
@@ -274,7 +277,7 @@ func (c subClient) Go(ctx context.Context, in *GoRequest) *SubGoFuture {
 	return parigot.Call[*GoRequest, parigot.Code](ctx, c.channel, 0, in, new(GoRequest))
 }
 
-// u32Service is what both sides of a call to equal.U32 agree on.
+// u32Service is the table of equal.U32: name, schema and methods.
 var u32Service = parigot.Service{
 	Name:   "equal.U32",
 	Schema: 0xa3b4bc603a6b6fbb,
@@ -291,24 +294,25 @@ var u32Service = parigot.Service{
 		"\x05Count\x12\x0e.equal.Counted\x1a\x0e.equal.Countedb\x06proto3"),
 }
 
-// Its module's name is that of a type that every message uses.
+// The module has the name of a type that every message uses.
 type U32 interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Count answers the rpc Count.
 	Count(ctx context.Context, in *Counted) *U32CountFuture
 }
 
-// U32CountFuture completes with the answer of Count.
+// U32CountFuture completes with the result of Count.
 type U32CountFuture = future.Method[*Counted, parigot.Code]
 
-// U32CountDone returns a future that is complete: with err, unless that is no error, else with out.
+// U32CountDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func U32CountDone(out *Counted, err error) *U32CountFuture {
 	return future.Done[*Counted, parigot.Code](out, err)
 }
 
-// ExportU32 exports impl as equal.U32, for a guest that exports several services.
+// ExportU32 exports impl as equal.U32. Use it in a guest that exports several services.
 func ExportU32(impl U32) parigot.Export {
 	return parigot.Export{
 		Service: &u32Service,
@@ -321,7 +325,7 @@ func ExportU32(impl U32) parigot.Export {
 	}
 }
 
-// RunU32 runs a guest that exports impl alone, and calls what requires lists.
+// RunU32 runs a guest that exports impl only and calls the services in requires.
 func RunU32(ctx context.Context, impl U32, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportU32(impl)}, requires...)
 }
@@ -332,12 +336,12 @@ type U32Client interface {
 	Count(ctx context.Context, in *Counted) *U32CountFuture
 }
 
-// RequireU32 says that a guest calls equal.U32.
+// RequireU32 declares that a guest calls equal.U32.
 func RequireU32() parigot.Requirement {
 	return parigot.Require(&u32Service)
 }
 
-// LocateU32 finds equal.U32. It is an error if the guest does not require it.
+// LocateU32 returns a client of equal.U32, or an error if the guest does not require the service.
 func LocateU32(ctx context.Context) (U32Client, error) {
 	channel, err := parigot.Locate(ctx, &u32Service)
 	if err != nil {
@@ -346,7 +350,7 @@ func LocateU32(ctx context.Context) (U32Client, error) {
 	return u32Client{channel}, nil
 }
 
-// MustLocateU32 is LocateU32, which panics instead of failing.
+// MustLocateU32 is like LocateU32, but panics instead of returning an error.
 func MustLocateU32(ctx context.Context) U32Client {
 	client, err := LocateU32(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// prefetcherService is what both sides of a call to fetch.Prefetcher agree on.
+// prefetcherService is the table of fetch.Prefetcher: name, schema and methods.
 var prefetcherService = parigot.Service{
 	Name:   "fetch.Prefetcher",
 	Schema: 0x63ed6e610943921f,
@@ -33,24 +33,25 @@ var prefetcherService = parigot.Service{
 		"\x08Prefetch\x12\x0c.fetch.Fetch\x1a\x0e.fetch.Fetchedb\x06proto3"),
 }
 
-// Its messages are those of another case.
+// The messages are those of another case.
 type Prefetcher interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Prefetch answers the rpc Prefetch.
 	Prefetch(ctx context.Context, in *Fetch) *PrefetcherPrefetchFuture
 }
 
-// PrefetcherPrefetchFuture completes with the answer of Prefetch.
+// PrefetcherPrefetchFuture completes with the result of Prefetch.
 type PrefetcherPrefetchFuture = future.Method[*Fetched, parigot.Code]
 
-// PrefetcherPrefetchDone returns a future that is complete: with err, unless that is no error, else with out.
+// PrefetcherPrefetchDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func PrefetcherPrefetchDone(out *Fetched, err error) *PrefetcherPrefetchFuture {
 	return future.Done[*Fetched, parigot.Code](out, err)
 }
 
-// ExportPrefetcher exports impl as fetch.Prefetcher, for a guest that exports several services.
+// ExportPrefetcher exports impl as fetch.Prefetcher. Use it in a guest that exports several services.
 func ExportPrefetcher(impl Prefetcher) parigot.Export {
 	return parigot.Export{
 		Service: &prefetcherService,
@@ -63,7 +64,7 @@ func ExportPrefetcher(impl Prefetcher) parigot.Export {
 	}
 }
 
-// RunPrefetcher runs a guest that exports impl alone, and calls what requires lists.
+// RunPrefetcher runs a guest that exports impl only and calls the services in requires.
 func RunPrefetcher(ctx context.Context, impl Prefetcher, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportPrefetcher(impl)}, requires...)
 }
@@ -74,12 +75,12 @@ type PrefetcherClient interface {
 	Prefetch(ctx context.Context, in *Fetch) *PrefetcherPrefetchFuture
 }
 
-// RequirePrefetcher says that a guest calls fetch.Prefetcher.
+// RequirePrefetcher declares that a guest calls fetch.Prefetcher.
 func RequirePrefetcher() parigot.Requirement {
 	return parigot.Require(&prefetcherService)
 }
 
-// LocatePrefetcher finds fetch.Prefetcher. It is an error if the guest does not require it.
+// LocatePrefetcher returns a client of fetch.Prefetcher, or an error if the guest does not require the service.
 func LocatePrefetcher(ctx context.Context) (PrefetcherClient, error) {
 	channel, err := parigot.Locate(ctx, &prefetcherService)
 	if err != nil {
@@ -88,7 +89,7 @@ func LocatePrefetcher(ctx context.Context) (PrefetcherClient, error) {
 	return prefetcherClient{channel}, nil
 }
 
-// MustLocatePrefetcher is LocatePrefetcher, which panics instead of failing.
+// MustLocatePrefetcher is like LocatePrefetcher, but panics instead of returning an error.
 func MustLocatePrefetcher(ctx context.Context) PrefetcherClient {
 	client, err := LocatePrefetcher(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// wordsService is what both sides of a call to go_names.Words agree on.
+// wordsService is the table of go_names.Words: name, schema and methods.
 var wordsService = parigot.Service{
 	Name:   "go_names.Words",
 	Schema: 0x0cb9867dbf873b1e,
@@ -67,9 +67,10 @@ var wordsService = parigot.Service{
 		"\x02As\x12\x11.go_names.Request\x1a\x12.go_names.Responseb\x06proto3"),
 }
 
-// Its methods are named by keywords, by what Go declares for itself, and by what other types have.
+// Methods named by keywords, by predeclared names of Go, and by methods of other types.
 type Words interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Type answers the rpc type.
@@ -108,10 +109,10 @@ type Words interface {
 	// GetRequest answers the rpc GetRequest.
 	GetRequest(ctx context.Context, in *Request) *WordsGetRequestFuture
 
-	// The interface has a Ready of its own.
+	// The interface declares a method Ready.
 	Ready_(ctx context.Context, in *Request) *WordsReadyFuture
 
-	// What go vet has a signature for.
+	// go vet expects another signature.
 	MarshalJSON_(ctx context.Context, in *Request) *WordsMarshalJSONFuture
 
 	// ReadByte_ answers the rpc ReadByte.
@@ -127,151 +128,151 @@ type Words interface {
 	As(ctx context.Context, in *Request) *WordsAsFuture
 }
 
-// WordsTypeFuture completes with the answer of Type.
+// WordsTypeFuture completes with the result of Type.
 type WordsTypeFuture = future.Method[*Response, parigot.Code]
 
-// WordsTypeDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsTypeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsTypeDone(out *Response, err error) *WordsTypeFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsFuncFuture completes with the answer of Func.
+// WordsFuncFuture completes with the result of Func.
 type WordsFuncFuture = future.Method[*Response, parigot.Code]
 
-// WordsFuncDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsFuncDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsFuncDone(out *Response, err error) *WordsFuncFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsErrorFuture completes with the answer of Error.
+// WordsErrorFuture completes with the result of Error.
 type WordsErrorFuture = future.Method[*Response, parigot.Code]
 
-// WordsErrorDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsErrorDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsErrorDone(out *Response, err error) *WordsErrorFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsNilFuture completes with the answer of Nil.
+// WordsNilFuture completes with the result of Nil.
 type WordsNilFuture = future.Method[*Response, parigot.Code]
 
-// WordsNilDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsNilDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsNilDone(out *Response, err error) *WordsNilFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsContextFuture completes with the answer of Context.
+// WordsContextFuture completes with the result of Context.
 type WordsContextFuture = future.Method[*Response, parigot.Code]
 
-// WordsContextDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsContextDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsContextDone(out *Response, err error) *WordsContextFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsFutureFuture completes with the answer of Future.
+// WordsFutureFuture completes with the result of Future.
 type WordsFutureFuture = future.Method[*Response, parigot.Code]
 
-// WordsFutureDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsFutureDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsFutureDone(out *Response, err error) *WordsFutureFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsParigotFuture completes with the answer of Parigot.
+// WordsParigotFuture completes with the result of Parigot.
 type WordsParigotFuture = future.Method[*Response, parigot.Code]
 
-// WordsParigotDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsParigotDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsParigotDone(out *Response, err error) *WordsParigotFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsStringFuture completes with the answer of String.
+// WordsStringFuture completes with the result of String.
 type WordsStringFuture = future.Method[*Response, parigot.Code]
 
-// WordsStringDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsStringDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsStringDone(out *Response, err error) *WordsStringFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsResetFuture completes with the answer of Reset.
+// WordsResetFuture completes with the result of Reset.
 type WordsResetFuture = future.Method[*Response, parigot.Code]
 
-// WordsResetDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsResetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsResetDone(out *Response, err error) *WordsResetFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsProtoReflectFuture completes with the answer of ProtoReflect.
+// WordsProtoReflectFuture completes with the result of ProtoReflect.
 type WordsProtoReflectFuture = future.Method[*Response, parigot.Code]
 
-// WordsProtoReflectDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsProtoReflectDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsProtoReflectDone(out *Response, err error) *WordsProtoReflectFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsAwaitFuture completes with the answer of Await.
+// WordsAwaitFuture completes with the result of Await.
 type WordsAwaitFuture = future.Method[*Response, parigot.Code]
 
-// WordsAwaitDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsAwaitDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsAwaitDone(out *Response, err error) *WordsAwaitFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsGetRequestFuture completes with the answer of GetRequest.
+// WordsGetRequestFuture completes with the result of GetRequest.
 type WordsGetRequestFuture = future.Method[*Response, parigot.Code]
 
-// WordsGetRequestDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsGetRequestDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsGetRequestDone(out *Response, err error) *WordsGetRequestFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsReadyFuture completes with the answer of Ready_.
+// WordsReadyFuture completes with the result of Ready_.
 type WordsReadyFuture = future.Method[*Response, parigot.Code]
 
-// WordsReadyDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsReadyDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsReadyDone(out *Response, err error) *WordsReadyFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsMarshalJSONFuture completes with the answer of MarshalJSON_.
+// WordsMarshalJSONFuture completes with the result of MarshalJSON_.
 type WordsMarshalJSONFuture = future.Method[*Response, parigot.Code]
 
-// WordsMarshalJSONDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsMarshalJSONDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsMarshalJSONDone(out *Response, err error) *WordsMarshalJSONFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsReadByteFuture completes with the answer of ReadByte_.
+// WordsReadByteFuture completes with the result of ReadByte_.
 type WordsReadByteFuture = future.Method[*Response, parigot.Code]
 
-// WordsReadByteDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsReadByteDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsReadByteDone(out *Response, err error) *WordsReadByteFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsWriteToFuture completes with the answer of WriteTo.
+// WordsWriteToFuture completes with the result of WriteTo.
 type WordsWriteToFuture = future.Method[*Response, parigot.Code]
 
-// WordsWriteToDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsWriteToDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsWriteToDone(out *Response, err error) *WordsWriteToFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsSeekFuture completes with the answer of Seek.
+// WordsSeekFuture completes with the result of Seek.
 type WordsSeekFuture = future.Method[*Response, parigot.Code]
 
-// WordsSeekDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsSeekDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsSeekDone(out *Response, err error) *WordsSeekFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// WordsAsFuture completes with the answer of As.
+// WordsAsFuture completes with the result of As.
 type WordsAsFuture = future.Method[*Response, parigot.Code]
 
-// WordsAsDone returns a future that is complete: with err, unless that is no error, else with out.
+// WordsAsDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WordsAsDone(out *Response, err error) *WordsAsFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// ExportWords exports impl as go_names.Words, for a guest that exports several services.
+// ExportWords exports impl as go_names.Words. Use it in a guest that exports several services.
 func ExportWords(impl Words) parigot.Export {
 	return parigot.Export{
 		Service: &wordsService,
@@ -335,7 +336,7 @@ func ExportWords(impl Words) parigot.Export {
 	}
 }
 
-// RunWords runs a guest that exports impl alone, and calls what requires lists.
+// RunWords runs a guest that exports impl only and calls the services in requires.
 func RunWords(ctx context.Context, impl Words, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportWords(impl)}, requires...)
 }
@@ -378,10 +379,10 @@ type WordsClient interface {
 	// GetRequest calls the rpc GetRequest.
 	GetRequest(ctx context.Context, in *Request) *WordsGetRequestFuture
 
-	// The interface has a Ready of its own.
+	// The interface declares a method Ready.
 	Ready_(ctx context.Context, in *Request) *WordsReadyFuture
 
-	// What go vet has a signature for.
+	// go vet expects another signature.
 	MarshalJSON_(ctx context.Context, in *Request) *WordsMarshalJSONFuture
 
 	// ReadByte_ calls the rpc ReadByte.
@@ -397,12 +398,12 @@ type WordsClient interface {
 	As(ctx context.Context, in *Request) *WordsAsFuture
 }
 
-// RequireWords says that a guest calls go_names.Words.
+// RequireWords declares that a guest calls go_names.Words.
 func RequireWords() parigot.Requirement {
 	return parigot.Require(&wordsService)
 }
 
-// LocateWords finds go_names.Words. It is an error if the guest does not require it.
+// LocateWords returns a client of go_names.Words, or an error if the guest does not require the service.
 func LocateWords(ctx context.Context) (WordsClient, error) {
 	channel, err := parigot.Locate(ctx, &wordsService)
 	if err != nil {
@@ -411,7 +412,7 @@ func LocateWords(ctx context.Context) (WordsClient, error) {
 	return wordsClient{channel}, nil
 }
 
-// MustLocateWords is LocateWords, which panics instead of failing.
+// MustLocateWords is like LocateWords, but panics instead of returning an error.
 func MustLocateWords(ctx context.Context) WordsClient {
 	client, err := LocateWords(ctx)
 	if err != nil {
@@ -494,7 +495,7 @@ func (c wordsClient) As(ctx context.Context, in *Request) *WordsAsFuture {
 	return parigot.Call[*Response, parigot.Code](ctx, c.channel, 17, in, new(Response))
 }
 
-// xOdd_Service_2XService is what both sides of a call to go_names._odd__service_2_x agree on.
+// xOdd_Service_2XService is the table of go_names._odd__service_2_x: name, schema and methods.
 var xOdd_Service_2XService = parigot.Service{
 	Name:   "go_names._odd__service_2_x",
 	Schema: 0xe6eb009748b8fe39,
@@ -516,9 +517,10 @@ var xOdd_Service_2XService = parigot.Service{
 		"\x0cFETCH_it_Now\x12\x1b.go_names._odd__message_2_x\x1a\".go_names._odd__message_2_x._innerb\x06proto3"),
 }
 
-// Spelled as nobody would.
+// Unusual spelling.
 type XOdd_Service_2X interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// XFetchIt answers the rpc _fetch_it.
@@ -531,31 +533,31 @@ type XOdd_Service_2X interface {
 	FETCHIt_Now(ctx context.Context, in *XOdd_Message_2X) *XOdd_Service_2XFETCHIt_NowFuture
 }
 
-// XOdd_Service_2XXFetchItFuture completes with the answer of XFetchIt.
+// XOdd_Service_2XXFetchItFuture completes with the result of XFetchIt.
 type XOdd_Service_2XXFetchItFuture = future.Method[*XOdd_Message_2X_XInner, parigot.Code]
 
-// XOdd_Service_2XXFetchItDone returns a future that is complete: with err, unless that is no error, else with out.
+// XOdd_Service_2XXFetchItDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func XOdd_Service_2XXFetchItDone(out *XOdd_Message_2X_XInner, err error) *XOdd_Service_2XXFetchItFuture {
 	return future.Done[*XOdd_Message_2X_XInner, parigot.Code](out, err)
 }
 
-// XOdd_Service_2XFetch2ItFuture completes with the answer of Fetch2It.
+// XOdd_Service_2XFetch2ItFuture completes with the result of Fetch2It.
 type XOdd_Service_2XFetch2ItFuture = future.Method[*XOdd_Message_2X_XInner, parigot.Code]
 
-// XOdd_Service_2XFetch2ItDone returns a future that is complete: with err, unless that is no error, else with out.
+// XOdd_Service_2XFetch2ItDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func XOdd_Service_2XFetch2ItDone(out *XOdd_Message_2X_XInner, err error) *XOdd_Service_2XFetch2ItFuture {
 	return future.Done[*XOdd_Message_2X_XInner, parigot.Code](out, err)
 }
 
-// XOdd_Service_2XFETCHIt_NowFuture completes with the answer of FETCHIt_Now.
+// XOdd_Service_2XFETCHIt_NowFuture completes with the result of FETCHIt_Now.
 type XOdd_Service_2XFETCHIt_NowFuture = future.Method[*XOdd_Message_2X_XInner, parigot.Code]
 
-// XOdd_Service_2XFETCHIt_NowDone returns a future that is complete: with err, unless that is no error, else with out.
+// XOdd_Service_2XFETCHIt_NowDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func XOdd_Service_2XFETCHIt_NowDone(out *XOdd_Message_2X_XInner, err error) *XOdd_Service_2XFETCHIt_NowFuture {
 	return future.Done[*XOdd_Message_2X_XInner, parigot.Code](out, err)
 }
 
-// ExportXOdd_Service_2X exports impl as go_names._odd__service_2_x, for a guest that exports several services.
+// ExportXOdd_Service_2X exports impl as go_names._odd__service_2_x. Use it in a guest that exports several services.
 func ExportXOdd_Service_2X(impl XOdd_Service_2X) parigot.Export {
 	return parigot.Export{
 		Service: &xOdd_Service_2XService,
@@ -574,7 +576,7 @@ func ExportXOdd_Service_2X(impl XOdd_Service_2X) parigot.Export {
 	}
 }
 
-// RunXOdd_Service_2X runs a guest that exports impl alone, and calls what requires lists.
+// RunXOdd_Service_2X runs a guest that exports impl only and calls the services in requires.
 func RunXOdd_Service_2X(ctx context.Context, impl XOdd_Service_2X, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportXOdd_Service_2X(impl)}, requires...)
 }
@@ -591,12 +593,12 @@ type XOdd_Service_2XClient interface {
 	FETCHIt_Now(ctx context.Context, in *XOdd_Message_2X) *XOdd_Service_2XFETCHIt_NowFuture
 }
 
-// RequireXOdd_Service_2X says that a guest calls go_names._odd__service_2_x.
+// RequireXOdd_Service_2X declares that a guest calls go_names._odd__service_2_x.
 func RequireXOdd_Service_2X() parigot.Requirement {
 	return parigot.Require(&xOdd_Service_2XService)
 }
 
-// LocateXOdd_Service_2X finds go_names._odd__service_2_x. It is an error if the guest does not require it.
+// LocateXOdd_Service_2X returns a client of go_names._odd__service_2_x, or an error if the guest does not require the service.
 func LocateXOdd_Service_2X(ctx context.Context) (XOdd_Service_2XClient, error) {
 	channel, err := parigot.Locate(ctx, &xOdd_Service_2XService)
 	if err != nil {
@@ -605,7 +607,7 @@ func LocateXOdd_Service_2X(ctx context.Context) (XOdd_Service_2XClient, error) {
 	return xOdd_Service_2XClient{channel}, nil
 }
 
-// MustLocateXOdd_Service_2X is LocateXOdd_Service_2X, which panics instead of failing.
+// MustLocateXOdd_Service_2X is like LocateXOdd_Service_2X, but panics instead of returning an error.
 func MustLocateXOdd_Service_2X(ctx context.Context) XOdd_Service_2XClient {
 	client, err := LocateXOdd_Service_2X(ctx)
 	if err != nil {
@@ -628,7 +630,7 @@ func (c xOdd_Service_2XClient) FETCHIt_Now(ctx context.Context, in *XOdd_Message
 	return parigot.Call[*XOdd_Message_2X_XInner, parigot.Code](ctx, c.channel, 2, in, new(XOdd_Message_2X_XInner))
 }
 
-// takenServiceService is what both sides of a call to go_names.Taken agree on.
+// takenServiceService is the table of go_names.Taken: name, schema and methods.
 var takenServiceService = parigot.Service{
 	Name:   "go_names.Taken",
 	Schema: 0xf6c81fb36201bb14,
@@ -644,24 +646,25 @@ var takenServiceService = parigot.Service{
 		"\x04Take\x12\x15.go_names.TakenClient\x1a\x15.go_names.TakenClientb\x06proto3"),
 }
 
-// A message has the name of its client.
+// A message has the name of the client.
 type TakenService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Take answers the rpc Take.
 	Take(ctx context.Context, in *TakenClient) *TakenServiceTakeFuture
 }
 
-// TakenServiceTakeFuture completes with the answer of Take.
+// TakenServiceTakeFuture completes with the result of Take.
 type TakenServiceTakeFuture = future.Method[*TakenClient, parigot.Code]
 
-// TakenServiceTakeDone returns a future that is complete: with err, unless that is no error, else with out.
+// TakenServiceTakeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TakenServiceTakeDone(out *TakenClient, err error) *TakenServiceTakeFuture {
 	return future.Done[*TakenClient, parigot.Code](out, err)
 }
 
-// ExportTakenService exports impl as go_names.Taken, for a guest that exports several services.
+// ExportTakenService exports impl as go_names.Taken. Use it in a guest that exports several services.
 func ExportTakenService(impl TakenService) parigot.Export {
 	return parigot.Export{
 		Service: &takenServiceService,
@@ -674,7 +677,7 @@ func ExportTakenService(impl TakenService) parigot.Export {
 	}
 }
 
-// RunTakenService runs a guest that exports impl alone, and calls what requires lists.
+// RunTakenService runs a guest that exports impl only and calls the services in requires.
 func RunTakenService(ctx context.Context, impl TakenService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportTakenService(impl)}, requires...)
 }
@@ -685,12 +688,12 @@ type TakenServiceClient interface {
 	Take(ctx context.Context, in *TakenClient) *TakenServiceTakeFuture
 }
 
-// RequireTakenService says that a guest calls go_names.Taken.
+// RequireTakenService declares that a guest calls go_names.Taken.
 func RequireTakenService() parigot.Requirement {
 	return parigot.Require(&takenServiceService)
 }
 
-// LocateTakenService finds go_names.Taken. It is an error if the guest does not require it.
+// LocateTakenService returns a client of go_names.Taken, or an error if the guest does not require the service.
 func LocateTakenService(ctx context.Context) (TakenServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &takenServiceService)
 	if err != nil {
@@ -699,7 +702,7 @@ func LocateTakenService(ctx context.Context) (TakenServiceClient, error) {
 	return takenServiceClient{channel}, nil
 }
 
-// MustLocateTakenService is LocateTakenService, which panics instead of failing.
+// MustLocateTakenService is like LocateTakenService, but panics instead of returning an error.
 func MustLocateTakenService(ctx context.Context) TakenServiceClient {
 	client, err := LocateTakenService(ctx)
 	if err != nil {
@@ -714,7 +717,7 @@ func (c takenServiceClient) Take(ctx context.Context, in *TakenClient) *TakenSer
 	return parigot.Call[*TakenClient, parigot.Code](ctx, c.channel, 0, in, new(TakenClient))
 }
 
-// futureServiceService is what both sides of a call to go_names.Future agree on.
+// futureServiceService is the table of go_names.Future: name, schema and methods.
 var futureServiceService = parigot.Service{
 	Name:   "go_names.Future",
 	Schema: 0xb7614be069bcd15d,
@@ -730,24 +733,25 @@ var futureServiceService = parigot.Service{
 		"\x04Tell\x12\x1a.go_names.FutureTellFuture\x1a\x1a.go_names.FutureTellFutureb\x06proto3"),
 }
 
-// A message has the name of one of its futures.
+// A message has the name of a future.
 type FutureService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Tell answers the rpc Tell.
 	Tell(ctx context.Context, in *FutureTellFuture) *FutureServiceTellFuture
 }
 
-// FutureServiceTellFuture completes with the answer of Tell.
+// FutureServiceTellFuture completes with the result of Tell.
 type FutureServiceTellFuture = future.Method[*FutureTellFuture, parigot.Code]
 
-// FutureServiceTellDone returns a future that is complete: with err, unless that is no error, else with out.
+// FutureServiceTellDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func FutureServiceTellDone(out *FutureTellFuture, err error) *FutureServiceTellFuture {
 	return future.Done[*FutureTellFuture, parigot.Code](out, err)
 }
 
-// ExportFutureService exports impl as go_names.Future, for a guest that exports several services.
+// ExportFutureService exports impl as go_names.Future. Use it in a guest that exports several services.
 func ExportFutureService(impl FutureService) parigot.Export {
 	return parigot.Export{
 		Service: &futureServiceService,
@@ -760,7 +764,7 @@ func ExportFutureService(impl FutureService) parigot.Export {
 	}
 }
 
-// RunFutureService runs a guest that exports impl alone, and calls what requires lists.
+// RunFutureService runs a guest that exports impl only and calls the services in requires.
 func RunFutureService(ctx context.Context, impl FutureService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportFutureService(impl)}, requires...)
 }
@@ -771,12 +775,12 @@ type FutureServiceClient interface {
 	Tell(ctx context.Context, in *FutureTellFuture) *FutureServiceTellFuture
 }
 
-// RequireFutureService says that a guest calls go_names.Future.
+// RequireFutureService declares that a guest calls go_names.Future.
 func RequireFutureService() parigot.Requirement {
 	return parigot.Require(&futureServiceService)
 }
 
-// LocateFutureService finds go_names.Future. It is an error if the guest does not require it.
+// LocateFutureService returns a client of go_names.Future, or an error if the guest does not require the service.
 func LocateFutureService(ctx context.Context) (FutureServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &futureServiceService)
 	if err != nil {
@@ -785,7 +789,7 @@ func LocateFutureService(ctx context.Context) (FutureServiceClient, error) {
 	return futureServiceClient{channel}, nil
 }
 
-// MustLocateFutureService is LocateFutureService, which panics instead of failing.
+// MustLocateFutureService is like LocateFutureService, but panics instead of returning an error.
 func MustLocateFutureService(ctx context.Context) FutureServiceClient {
 	client, err := LocateFutureService(ctx)
 	if err != nil {
@@ -800,7 +804,7 @@ func (c futureServiceClient) Tell(ctx context.Context, in *FutureTellFuture) *Fu
 	return parigot.Call[*FutureTellFuture, parigot.Code](ctx, c.channel, 0, in, new(FutureTellFuture))
 }
 
-// outer_InnerServiceService is what both sides of a call to go_names.Outer_Inner agree on.
+// outer_InnerServiceService is the table of go_names.Outer_Inner: name, schema and methods.
 var outer_InnerServiceService = parigot.Service{
 	Name:   "go_names.Outer_Inner",
 	Schema: 0x2327626ff40eaa6f,
@@ -817,24 +821,25 @@ var outer_InnerServiceService = parigot.Service{
 		"\x03Get\x12\x15.go_names.Outer.Inner\x1a\x15.go_names.Outer.Innerb\x06proto3"),
 }
 
-// A nested message has its name in Go, and a oneof that of its table.
+// A nested message has the Go name of the service, and a oneof the name of the table.
 type Outer_InnerService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Get answers the rpc Get.
 	Get(ctx context.Context, in *Outer_Inner) *Outer_InnerServiceGetFuture
 }
 
-// Outer_InnerServiceGetFuture completes with the answer of Get.
+// Outer_InnerServiceGetFuture completes with the result of Get.
 type Outer_InnerServiceGetFuture = future.Method[*Outer_Inner, parigot.Code]
 
-// Outer_InnerServiceGetDone returns a future that is complete: with err, unless that is no error, else with out.
+// Outer_InnerServiceGetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func Outer_InnerServiceGetDone(out *Outer_Inner, err error) *Outer_InnerServiceGetFuture {
 	return future.Done[*Outer_Inner, parigot.Code](out, err)
 }
 
-// ExportOuter_InnerService exports impl as go_names.Outer_Inner, for a guest that exports several services.
+// ExportOuter_InnerService exports impl as go_names.Outer_Inner. Use it in a guest that exports several services.
 func ExportOuter_InnerService(impl Outer_InnerService) parigot.Export {
 	return parigot.Export{
 		Service: &outer_InnerServiceService,
@@ -847,7 +852,7 @@ func ExportOuter_InnerService(impl Outer_InnerService) parigot.Export {
 	}
 }
 
-// RunOuter_InnerService runs a guest that exports impl alone, and calls what requires lists.
+// RunOuter_InnerService runs a guest that exports impl only and calls the services in requires.
 func RunOuter_InnerService(ctx context.Context, impl Outer_InnerService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportOuter_InnerService(impl)}, requires...)
 }
@@ -858,12 +863,12 @@ type Outer_InnerServiceClient interface {
 	Get(ctx context.Context, in *Outer_Inner) *Outer_InnerServiceGetFuture
 }
 
-// RequireOuter_InnerService says that a guest calls go_names.Outer_Inner.
+// RequireOuter_InnerService declares that a guest calls go_names.Outer_Inner.
 func RequireOuter_InnerService() parigot.Requirement {
 	return parigot.Require(&outer_InnerServiceService)
 }
 
-// LocateOuter_InnerService finds go_names.Outer_Inner. It is an error if the guest does not require it.
+// LocateOuter_InnerService returns a client of go_names.Outer_Inner, or an error if the guest does not require the service.
 func LocateOuter_InnerService(ctx context.Context) (Outer_InnerServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &outer_InnerServiceService)
 	if err != nil {
@@ -872,7 +877,7 @@ func LocateOuter_InnerService(ctx context.Context) (Outer_InnerServiceClient, er
 	return outer_InnerServiceClient{channel}, nil
 }
 
-// MustLocateOuter_InnerService is LocateOuter_InnerService, which panics instead of failing.
+// MustLocateOuter_InnerService is like LocateOuter_InnerService, but panics instead of returning an error.
 func MustLocateOuter_InnerService(ctx context.Context) Outer_InnerServiceClient {
 	client, err := LocateOuter_InnerService(ctx)
 	if err != nil {
@@ -887,7 +892,7 @@ func (c outer_InnerServiceClient) Get(ctx context.Context, in *Outer_Inner) *Out
 	return parigot.Call[*Outer_Inner, parigot.Code](ctx, c.channel, 0, in, new(Outer_Inner))
 }
 
-// isOuter_ServiceService is what both sides of a call to go_names.IsOuter_ agree on.
+// isOuter_ServiceService is the table of go_names.IsOuter_: name, schema and methods.
 var isOuter_ServiceService = parigot.Service{
 	Name:   "go_names.IsOuter_",
 	Schema: 0x17121b4542c91ff8,
@@ -907,22 +912,23 @@ var isOuter_ServiceService = parigot.Service{
 
 // IsOuter_Service is implemented by a guest that exports go_names.IsOuter_.
 type IsOuter_Service interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Get answers the rpc Get.
 	Get(ctx context.Context, in *Outer) *IsOuter_ServiceGetFuture
 }
 
-// IsOuter_ServiceGetFuture completes with the answer of Get.
+// IsOuter_ServiceGetFuture completes with the result of Get.
 type IsOuter_ServiceGetFuture = future.Method[*Outer, parigot.Code]
 
-// IsOuter_ServiceGetDone returns a future that is complete: with err, unless that is no error, else with out.
+// IsOuter_ServiceGetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func IsOuter_ServiceGetDone(out *Outer, err error) *IsOuter_ServiceGetFuture {
 	return future.Done[*Outer, parigot.Code](out, err)
 }
 
-// ExportIsOuter_Service exports impl as go_names.IsOuter_, for a guest that exports several services.
+// ExportIsOuter_Service exports impl as go_names.IsOuter_. Use it in a guest that exports several services.
 func ExportIsOuter_Service(impl IsOuter_Service) parigot.Export {
 	return parigot.Export{
 		Service: &isOuter_ServiceService,
@@ -935,7 +941,7 @@ func ExportIsOuter_Service(impl IsOuter_Service) parigot.Export {
 	}
 }
 
-// RunIsOuter_Service runs a guest that exports impl alone, and calls what requires lists.
+// RunIsOuter_Service runs a guest that exports impl only and calls the services in requires.
 func RunIsOuter_Service(ctx context.Context, impl IsOuter_Service, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportIsOuter_Service(impl)}, requires...)
 }
@@ -946,12 +952,12 @@ type IsOuter_ServiceClient interface {
 	Get(ctx context.Context, in *Outer) *IsOuter_ServiceGetFuture
 }
 
-// RequireIsOuter_Service says that a guest calls go_names.IsOuter_.
+// RequireIsOuter_Service declares that a guest calls go_names.IsOuter_.
 func RequireIsOuter_Service() parigot.Requirement {
 	return parigot.Require(&isOuter_ServiceService)
 }
 
-// LocateIsOuter_Service finds go_names.IsOuter_. It is an error if the guest does not require it.
+// LocateIsOuter_Service returns a client of go_names.IsOuter_, or an error if the guest does not require the service.
 func LocateIsOuter_Service(ctx context.Context) (IsOuter_ServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &isOuter_ServiceService)
 	if err != nil {
@@ -960,7 +966,7 @@ func LocateIsOuter_Service(ctx context.Context) (IsOuter_ServiceClient, error) {
 	return isOuter_ServiceClient{channel}, nil
 }
 
-// MustLocateIsOuter_Service is LocateIsOuter_Service, which panics instead of failing.
+// MustLocateIsOuter_Service is like LocateIsOuter_Service, but panics instead of returning an error.
 func MustLocateIsOuter_Service(ctx context.Context) IsOuter_ServiceClient {
 	client, err := LocateIsOuter_Service(ctx)
 	if err != nil {
@@ -975,7 +981,7 @@ func (c isOuter_ServiceClient) Get(ctx context.Context, in *Outer) *IsOuter_Serv
 	return parigot.Call[*Outer, parigot.Code](ctx, c.channel, 0, in, new(Outer))
 }
 
-// mood_GLADServiceService is what both sides of a call to go_names.Mood_GLAD agree on.
+// mood_GLADServiceService is the table of go_names.Mood_GLAD: name, schema and methods.
 var mood_GLADServiceService = parigot.Service{
 	Name:   "go_names.Mood_GLAD",
 	Schema: 0xd174fc4235207890,
@@ -994,24 +1000,25 @@ var mood_GLADServiceService = parigot.Service{
 		"\x03Get\x12\x11.go_names.Request\x1a\x12.go_names.Responseb\x06proto3"),
 }
 
-// Its enum has its constants' and its own name.
+// An enum has the names of the service and of its constants.
 type Mood_GLADService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Get answers the rpc Get.
 	Get(ctx context.Context, in *Request) *Mood_GLADServiceGetFuture
 }
 
-// Mood_GLADServiceGetFuture completes with the answer of Get.
+// Mood_GLADServiceGetFuture completes with the result of Get.
 type Mood_GLADServiceGetFuture = future.Method[*Response, parigot.Code]
 
-// Mood_GLADServiceGetDone returns a future that is complete: with err, unless that is no error, else with out.
+// Mood_GLADServiceGetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func Mood_GLADServiceGetDone(out *Response, err error) *Mood_GLADServiceGetFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
 
-// ExportMood_GLADService exports impl as go_names.Mood_GLAD, for a guest that exports several services.
+// ExportMood_GLADService exports impl as go_names.Mood_GLAD. Use it in a guest that exports several services.
 func ExportMood_GLADService(impl Mood_GLADService) parigot.Export {
 	return parigot.Export{
 		Service: &mood_GLADServiceService,
@@ -1024,7 +1031,7 @@ func ExportMood_GLADService(impl Mood_GLADService) parigot.Export {
 	}
 }
 
-// RunMood_GLADService runs a guest that exports impl alone, and calls what requires lists.
+// RunMood_GLADService runs a guest that exports impl only and calls the services in requires.
 func RunMood_GLADService(ctx context.Context, impl Mood_GLADService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportMood_GLADService(impl)}, requires...)
 }
@@ -1035,12 +1042,12 @@ type Mood_GLADServiceClient interface {
 	Get(ctx context.Context, in *Request) *Mood_GLADServiceGetFuture
 }
 
-// RequireMood_GLADService says that a guest calls go_names.Mood_GLAD.
+// RequireMood_GLADService declares that a guest calls go_names.Mood_GLAD.
 func RequireMood_GLADService() parigot.Requirement {
 	return parigot.Require(&mood_GLADServiceService)
 }
 
-// LocateMood_GLADService finds go_names.Mood_GLAD. It is an error if the guest does not require it.
+// LocateMood_GLADService returns a client of go_names.Mood_GLAD, or an error if the guest does not require the service.
 func LocateMood_GLADService(ctx context.Context) (Mood_GLADServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &mood_GLADServiceService)
 	if err != nil {
@@ -1049,7 +1056,7 @@ func LocateMood_GLADService(ctx context.Context) (Mood_GLADServiceClient, error)
 	return mood_GLADServiceClient{channel}, nil
 }
 
-// MustLocateMood_GLADService is LocateMood_GLADService, which panics instead of failing.
+// MustLocateMood_GLADService is like LocateMood_GLADService, but panics instead of returning an error.
 func MustLocateMood_GLADService(ctx context.Context) Mood_GLADServiceClient {
 	client, err := LocateMood_GLADService(ctx)
 	if err != nil {
@@ -1064,7 +1071,7 @@ func (c mood_GLADServiceClient) Get(ctx context.Context, in *Request) *Mood_GLAD
 	return parigot.Call[*Response, parigot.Code](ctx, c.channel, 0, in, new(Response))
 }
 
-// moreServiceService is what both sides of a call to go_names.More agree on.
+// moreServiceService is the table of go_names.More: name, schema and methods.
 var moreServiceService = parigot.Service{
 	Name:   "go_names.More",
 	Schema: 0x20f784575d704751,
@@ -1084,24 +1091,25 @@ var moreServiceService = parigot.Service{
 		"\x03Get\x12\x11.go_names.RunMore\x1a\x11.go_names.RunMoreb\x06proto3"),
 }
 
-// A message of another file of the package has its name.
+// A message in another file of the package has the name of the service.
 type MoreService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Get answers the rpc Get.
 	Get(ctx context.Context, in *RunMore) *MoreServiceGetFuture
 }
 
-// MoreServiceGetFuture completes with the answer of Get.
+// MoreServiceGetFuture completes with the result of Get.
 type MoreServiceGetFuture = future.Method[*RunMore, parigot.Code]
 
-// MoreServiceGetDone returns a future that is complete: with err, unless that is no error, else with out.
+// MoreServiceGetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MoreServiceGetDone(out *RunMore, err error) *MoreServiceGetFuture {
 	return future.Done[*RunMore, parigot.Code](out, err)
 }
 
-// ExportMoreService exports impl as go_names.More, for a guest that exports several services.
+// ExportMoreService exports impl as go_names.More. Use it in a guest that exports several services.
 func ExportMoreService(impl MoreService) parigot.Export {
 	return parigot.Export{
 		Service: &moreServiceService,
@@ -1114,7 +1122,7 @@ func ExportMoreService(impl MoreService) parigot.Export {
 	}
 }
 
-// RunMoreService runs a guest that exports impl alone, and calls what requires lists.
+// RunMoreService runs a guest that exports impl only and calls the services in requires.
 func RunMoreService(ctx context.Context, impl MoreService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportMoreService(impl)}, requires...)
 }
@@ -1125,12 +1133,12 @@ type MoreServiceClient interface {
 	Get(ctx context.Context, in *RunMore) *MoreServiceGetFuture
 }
 
-// RequireMoreService says that a guest calls go_names.More.
+// RequireMoreService declares that a guest calls go_names.More.
 func RequireMoreService() parigot.Requirement {
 	return parigot.Require(&moreServiceService)
 }
 
-// LocateMoreService finds go_names.More. It is an error if the guest does not require it.
+// LocateMoreService returns a client of go_names.More, or an error if the guest does not require the service.
 func LocateMoreService(ctx context.Context) (MoreServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &moreServiceService)
 	if err != nil {
@@ -1139,7 +1147,7 @@ func LocateMoreService(ctx context.Context) (MoreServiceClient, error) {
 	return moreServiceClient{channel}, nil
 }
 
-// MustLocateMoreService is LocateMoreService, which panics instead of failing.
+// MustLocateMoreService is like LocateMoreService, but panics instead of returning an error.
 func MustLocateMoreService(ctx context.Context) MoreServiceClient {
 	client, err := LocateMoreService(ctx)
 	if err != nil {

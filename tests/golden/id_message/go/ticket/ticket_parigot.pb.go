@@ -11,10 +11,10 @@ import (
 	idpb "github.com/parigot/parigot/parigot-guest-go/idpb"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// counterService is what both sides of a call to ticket.Counter agree on.
+// counterService is the table of ticket.Counter: name, schema and methods.
 var counterService = parigot.Service{
 	Name:   "ticket.Counter",
 	Schema: 0x7a7b2f2151368d8c,
@@ -49,7 +49,8 @@ var counterService = parigot.Service{
 
 // Sells tickets.
 type Counter interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Sell answers the rpc Sell.
@@ -59,23 +60,23 @@ type Counter interface {
 	Take(ctx context.Context, in *idpb.Id) *CounterTakeFuture
 }
 
-// CounterSellFuture completes with the answer of Sell.
+// CounterSellFuture completes with the result of Sell.
 type CounterSellFuture = future.Method[*idpb.Id, parigot.Code]
 
-// CounterSellDone returns a future that is complete: with err, unless that is no error, else with out.
+// CounterSellDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func CounterSellDone(out *idpb.Id, err error) *CounterSellFuture {
 	return future.Done[*idpb.Id, parigot.Code](out, err)
 }
 
-// CounterTakeFuture completes with the answer of Take.
+// CounterTakeFuture completes with the result of Take.
 type CounterTakeFuture = future.Method[*Sale, parigot.Code]
 
-// CounterTakeDone returns a future that is complete: with err, unless that is no error, else with out.
+// CounterTakeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func CounterTakeDone(out *Sale, err error) *CounterTakeFuture {
 	return future.Done[*Sale, parigot.Code](out, err)
 }
 
-// ExportCounter exports impl as ticket.Counter, for a guest that exports several services.
+// ExportCounter exports impl as ticket.Counter. Use it in a guest that exports several services.
 func ExportCounter(impl Counter) parigot.Export {
 	return parigot.Export{
 		Service: &counterService,
@@ -91,7 +92,7 @@ func ExportCounter(impl Counter) parigot.Export {
 	}
 }
 
-// RunCounter runs a guest that exports impl alone, and calls what requires lists.
+// RunCounter runs a guest that exports impl only and calls the services in requires.
 func RunCounter(ctx context.Context, impl Counter, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportCounter(impl)}, requires...)
 }
@@ -105,12 +106,12 @@ type CounterClient interface {
 	Take(ctx context.Context, in *idpb.Id) *CounterTakeFuture
 }
 
-// RequireCounter says that a guest calls ticket.Counter.
+// RequireCounter declares that a guest calls ticket.Counter.
 func RequireCounter() parigot.Requirement {
 	return parigot.Require(&counterService)
 }
 
-// LocateCounter finds ticket.Counter. It is an error if the guest does not require it.
+// LocateCounter returns a client of ticket.Counter, or an error if the guest does not require the service.
 func LocateCounter(ctx context.Context) (CounterClient, error) {
 	channel, err := parigot.Locate(ctx, &counterService)
 	if err != nil {
@@ -119,7 +120,7 @@ func LocateCounter(ctx context.Context) (CounterClient, error) {
 	return counterClient{channel}, nil
 }
 
-// MustLocateCounter is LocateCounter, which panics instead of failing.
+// MustLocateCounter is like LocateCounter, but panics instead of returning an error.
 func MustLocateCounter(ctx context.Context) CounterClient {
 	client, err := LocateCounter(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// fetcherService is what both sides of a call to fetch.Fetcher agree on.
+// fetcherService is the table of fetch.Fetcher: name, schema and methods.
 var fetcherService = parigot.Service{
 	Name:   "fetch.Fetcher",
 	Schema: 0x9b734222f18ecae2,
@@ -36,7 +36,8 @@ var fetcherService = parigot.Service{
 
 // Fetcher is implemented by a guest that exports fetch.Fetcher.
 type Fetcher interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Fetch answers the rpc Fetch.
@@ -46,23 +47,23 @@ type Fetcher interface {
 	Fetched(ctx context.Context, in *Fetched) *FetcherFetchedFuture
 }
 
-// FetcherFetchFuture completes with the answer of Fetch.
+// FetcherFetchFuture completes with the result of Fetch.
 type FetcherFetchFuture = future.Method[*Fetched, parigot.Code]
 
-// FetcherFetchDone returns a future that is complete: with err, unless that is no error, else with out.
+// FetcherFetchDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func FetcherFetchDone(out *Fetched, err error) *FetcherFetchFuture {
 	return future.Done[*Fetched, parigot.Code](out, err)
 }
 
-// FetcherFetchedFuture completes with the answer of Fetched.
+// FetcherFetchedFuture completes with the result of Fetched.
 type FetcherFetchedFuture = future.Method[*Fetch, parigot.Code]
 
-// FetcherFetchedDone returns a future that is complete: with err, unless that is no error, else with out.
+// FetcherFetchedDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func FetcherFetchedDone(out *Fetch, err error) *FetcherFetchedFuture {
 	return future.Done[*Fetch, parigot.Code](out, err)
 }
 
-// ExportFetcher exports impl as fetch.Fetcher, for a guest that exports several services.
+// ExportFetcher exports impl as fetch.Fetcher. Use it in a guest that exports several services.
 func ExportFetcher(impl Fetcher) parigot.Export {
 	return parigot.Export{
 		Service: &fetcherService,
@@ -78,7 +79,7 @@ func ExportFetcher(impl Fetcher) parigot.Export {
 	}
 }
 
-// RunFetcher runs a guest that exports impl alone, and calls what requires lists.
+// RunFetcher runs a guest that exports impl only and calls the services in requires.
 func RunFetcher(ctx context.Context, impl Fetcher, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportFetcher(impl)}, requires...)
 }
@@ -92,12 +93,12 @@ type FetcherClient interface {
 	Fetched(ctx context.Context, in *Fetched) *FetcherFetchedFuture
 }
 
-// RequireFetcher says that a guest calls fetch.Fetcher.
+// RequireFetcher declares that a guest calls fetch.Fetcher.
 func RequireFetcher() parigot.Requirement {
 	return parigot.Require(&fetcherService)
 }
 
-// LocateFetcher finds fetch.Fetcher. It is an error if the guest does not require it.
+// LocateFetcher returns a client of fetch.Fetcher, or an error if the guest does not require the service.
 func LocateFetcher(ctx context.Context) (FetcherClient, error) {
 	channel, err := parigot.Locate(ctx, &fetcherService)
 	if err != nil {
@@ -106,7 +107,7 @@ func LocateFetcher(ctx context.Context) (FetcherClient, error) {
 	return fetcherClient{channel}, nil
 }
 
-// MustLocateFetcher is LocateFetcher, which panics instead of failing.
+// MustLocateFetcher is like LocateFetcher, but panics instead of returning an error.
 func MustLocateFetcher(ctx context.Context) FetcherClient {
 	client, err := LocateFetcher(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// treesService is what both sides of a call to nested.Trees agree on.
+// treesService is the table of nested.Trees: name, schema and methods.
 var treesService = parigot.Service{
 	Name:   "nested.Trees",
 	Schema: 0x775334f904039f1e,
@@ -57,22 +57,23 @@ var treesService = parigot.Service{
 
 // Trees is implemented by a guest that exports nested.Trees.
 type Trees interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Grow answers the rpc Grow.
 	Grow(ctx context.Context, in *Tree_Seed) *TreesGrowFuture
 }
 
-// TreesGrowFuture completes with the answer of Grow.
+// TreesGrowFuture completes with the result of Grow.
 type TreesGrowFuture = future.Method[*Tree_Branch_Leaf, parigot.Code]
 
-// TreesGrowDone returns a future that is complete: with err, unless that is no error, else with out.
+// TreesGrowDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TreesGrowDone(out *Tree_Branch_Leaf, err error) *TreesGrowFuture {
 	return future.Done[*Tree_Branch_Leaf, parigot.Code](out, err)
 }
 
-// ExportTrees exports impl as nested.Trees, for a guest that exports several services.
+// ExportTrees exports impl as nested.Trees. Use it in a guest that exports several services.
 func ExportTrees(impl Trees) parigot.Export {
 	return parigot.Export{
 		Service: &treesService,
@@ -85,7 +86,7 @@ func ExportTrees(impl Trees) parigot.Export {
 	}
 }
 
-// RunTrees runs a guest that exports impl alone, and calls what requires lists.
+// RunTrees runs a guest that exports impl only and calls the services in requires.
 func RunTrees(ctx context.Context, impl Trees, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportTrees(impl)}, requires...)
 }
@@ -96,12 +97,12 @@ type TreesClient interface {
 	Grow(ctx context.Context, in *Tree_Seed) *TreesGrowFuture
 }
 
-// RequireTrees says that a guest calls nested.Trees.
+// RequireTrees declares that a guest calls nested.Trees.
 func RequireTrees() parigot.Requirement {
 	return parigot.Require(&treesService)
 }
 
-// LocateTrees finds nested.Trees. It is an error if the guest does not require it.
+// LocateTrees returns a client of nested.Trees, or an error if the guest does not require the service.
 func LocateTrees(ctx context.Context) (TreesClient, error) {
 	channel, err := parigot.Locate(ctx, &treesService)
 	if err != nil {
@@ -110,7 +111,7 @@ func LocateTrees(ctx context.Context) (TreesClient, error) {
 	return treesClient{channel}, nil
 }
 
-// MustLocateTrees is LocateTrees, which panics instead of failing.
+// MustLocateTrees is like LocateTrees, but panics instead of returning an error.
 func MustLocateTrees(ctx context.Context) TreesClient {
 	client, err := LocateTrees(ctx)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	packaged "golden.example/no_package/go/packaged"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
 // Error returns the name of the value.
@@ -19,7 +19,7 @@ func (e RootErr) Error() string {
 	return e.String()
 }
 
-// rootService is what both sides of a call to Root agree on.
+// rootService is the table of Root: name, schema and methods.
 var rootService = parigot.Service{
 	Name:   "Root",
 	Schema: 0x20198eb70a5bea81,
@@ -45,22 +45,23 @@ var rootService = parigot.Service{
 
 // Root is implemented by a guest that exports Root.
 type Root interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Find answers the rpc Find.
 	Find(ctx context.Context, in *Question) *RootFindFuture
 }
 
-// RootFindFuture completes with the answer of Find.
+// RootFindFuture completes with the result of Find.
 type RootFindFuture = future.Method[*packaged.Answer, RootErr]
 
-// RootFindDone returns a future that is complete: with err, unless that is no error, else with out.
+// RootFindDone returns a completed future: with err, unless err is nil or RootErr(0), else with out.
 func RootFindDone(out *packaged.Answer, err error) *RootFindFuture {
 	return future.Done[*packaged.Answer, RootErr](out, err)
 }
 
-// ExportRoot exports impl as Root, for a guest that exports several services.
+// ExportRoot exports impl as Root. Use it in a guest that exports several services.
 func ExportRoot(impl Root) parigot.Export {
 	return parigot.Export{
 		Service: &rootService,
@@ -73,7 +74,7 @@ func ExportRoot(impl Root) parigot.Export {
 	}
 }
 
-// RunRoot runs a guest that exports impl alone, and calls what requires lists.
+// RunRoot runs a guest that exports impl only and calls the services in requires.
 func RunRoot(ctx context.Context, impl Root, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportRoot(impl)}, requires...)
 }
@@ -84,12 +85,12 @@ type RootClient interface {
 	Find(ctx context.Context, in *Question) *RootFindFuture
 }
 
-// RequireRoot says that a guest calls Root.
+// RequireRoot declares that a guest calls Root.
 func RequireRoot() parigot.Requirement {
 	return parigot.Require(&rootService)
 }
 
-// LocateRoot finds Root. It is an error if the guest does not require it.
+// LocateRoot returns a client of Root, or an error if the guest does not require the service.
 func LocateRoot(ctx context.Context) (RootClient, error) {
 	channel, err := parigot.Locate(ctx, &rootService)
 	if err != nil {
@@ -98,7 +99,7 @@ func LocateRoot(ctx context.Context) (RootClient, error) {
 	return rootClient{channel}, nil
 }
 
-// MustLocateRoot is LocateRoot, which panics instead of failing.
+// MustLocateRoot is like LocateRoot, but panics instead of returning an error.
 func MustLocateRoot(ctx context.Context) RootClient {
 	client, err := LocateRoot(ctx)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
 // Error returns the name of the value.
@@ -21,7 +21,7 @@ func (e Dish_Err) Error() string {
 	return e.String()
 }
 
-// kitchenService is what both sides of a call to options.Kitchen agree on.
+// kitchenService is the table of options.Kitchen: name, schema and methods.
 var kitchenService = parigot.Service{
 	Name:   "options.Kitchen",
 	Schema: 0xa1c906ba131ca139,
@@ -53,57 +53,58 @@ var kitchenService = parigot.Service{
 		"\x05Break\x12\x0d.options.Dish\x1a\x0d.options.Dish\"\x00\x1a\x00b\x06proto3"),
 }
 
-// Its errors are those of another package; `KitchenErr` is something else.
+// The errors are in another package; `KitchenErr` is a different type.
 type Kitchen interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
-	// All of them at once.
+	// All options in one statement.
 	Roast(ctx context.Context, in *Dish) *KitchenRoastFuture
 
-	// One by one.
+	// One statement for each option.
 	Taste(ctx context.Context, in *Dish) *KitchenTasteFuture
 
 	// Wash answers the rpc Wash.
 	Wash(ctx context.Context, in *Dish) *KitchenWashFuture
 
-	// Zero is as good as nothing.
+	// Zero means unset.
 	Break(ctx context.Context, in *Dish) *KitchenBreakFuture
 }
 
-// KitchenRoastFuture completes with the answer of Roast.
+// KitchenRoastFuture completes with the result of Roast.
 type KitchenRoastFuture = future.Method[*Dish, common.Trouble]
 
-// KitchenRoastDone returns a future that is complete: with err, unless that is no error, else with out.
+// KitchenRoastDone returns a completed future: with err, unless err is nil or common.Trouble(0), else with out.
 func KitchenRoastDone(out *Dish, err error) *KitchenRoastFuture {
 	return future.Done[*Dish, common.Trouble](out, err)
 }
 
-// KitchenTasteFuture completes with the answer of Taste.
+// KitchenTasteFuture completes with the result of Taste.
 type KitchenTasteFuture = future.Method[*emptypb.Empty, common.Trouble]
 
-// KitchenTasteDone returns a future that is complete: with err, unless that is no error, else with out.
+// KitchenTasteDone returns a completed future: with err, unless err is nil or common.Trouble(0), else with out.
 func KitchenTasteDone(out *emptypb.Empty, err error) *KitchenTasteFuture {
 	return future.Done[*emptypb.Empty, common.Trouble](out, err)
 }
 
-// KitchenWashFuture completes with the answer of Wash.
+// KitchenWashFuture completes with the result of Wash.
 type KitchenWashFuture = future.Method[*Dish, common.Trouble]
 
-// KitchenWashDone returns a future that is complete: with err, unless that is no error, else with out.
+// KitchenWashDone returns a completed future: with err, unless err is nil or common.Trouble(0), else with out.
 func KitchenWashDone(out *Dish, err error) *KitchenWashFuture {
 	return future.Done[*Dish, common.Trouble](out, err)
 }
 
-// KitchenBreakFuture completes with the answer of Break.
+// KitchenBreakFuture completes with the result of Break.
 type KitchenBreakFuture = future.Method[*Dish, common.Trouble]
 
-// KitchenBreakDone returns a future that is complete: with err, unless that is no error, else with out.
+// KitchenBreakDone returns a completed future: with err, unless err is nil or common.Trouble(0), else with out.
 func KitchenBreakDone(out *Dish, err error) *KitchenBreakFuture {
 	return future.Done[*Dish, common.Trouble](out, err)
 }
 
-// ExportKitchen exports impl as options.Kitchen, for a guest that exports several services.
+// ExportKitchen exports impl as options.Kitchen. Use it in a guest that exports several services.
 func ExportKitchen(impl Kitchen) parigot.Export {
 	return parigot.Export{
 		Service: &kitchenService,
@@ -125,32 +126,32 @@ func ExportKitchen(impl Kitchen) parigot.Export {
 	}
 }
 
-// RunKitchen runs a guest that exports impl alone, and calls what requires lists.
+// RunKitchen runs a guest that exports impl only and calls the services in requires.
 func RunKitchen(ctx context.Context, impl Kitchen, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportKitchen(impl)}, requires...)
 }
 
 // KitchenClient calls options.Kitchen.
 type KitchenClient interface {
-	// All of them at once.
+	// All options in one statement.
 	Roast(ctx context.Context, in *Dish) *KitchenRoastFuture
 
-	// One by one.
+	// One statement for each option.
 	Taste(ctx context.Context, in *Dish) *KitchenTasteFuture
 
 	// Wash calls the rpc Wash.
 	Wash(ctx context.Context, in *Dish) *KitchenWashFuture
 
-	// Zero is as good as nothing.
+	// Zero means unset.
 	Break(ctx context.Context, in *Dish) *KitchenBreakFuture
 }
 
-// RequireKitchen says that a guest calls options.Kitchen.
+// RequireKitchen declares that a guest calls options.Kitchen.
 func RequireKitchen() parigot.Requirement {
 	return parigot.Require(&kitchenService)
 }
 
-// LocateKitchen finds options.Kitchen. It is an error if the guest does not require it.
+// LocateKitchen returns a client of options.Kitchen, or an error if the guest does not require the service.
 func LocateKitchen(ctx context.Context) (KitchenClient, error) {
 	channel, err := parigot.Locate(ctx, &kitchenService)
 	if err != nil {
@@ -159,7 +160,7 @@ func LocateKitchen(ctx context.Context) (KitchenClient, error) {
 	return kitchenClient{channel}, nil
 }
 
-// MustLocateKitchen is LocateKitchen, which panics instead of failing.
+// MustLocateKitchen is like LocateKitchen, but panics instead of returning an error.
 func MustLocateKitchen(ctx context.Context) KitchenClient {
 	client, err := LocateKitchen(ctx)
 	if err != nil {
@@ -186,7 +187,7 @@ func (c kitchenClient) Break(ctx context.Context, in *Dish) *KitchenBreakFuture 
 	return parigot.Call[*Dish, common.Trouble](ctx, c.channel, 3, in, new(Dish))
 }
 
-// cellarService is what both sides of a call to options.Cellar agree on.
+// cellarService is the table of options.Cellar: name, schema and methods.
 var cellarService = parigot.Service{
 	Name:   "options.Cellar",
 	Schema: 0x941bb9f8fa40554f,
@@ -207,24 +208,25 @@ var cellarService = parigot.Service{
 		"\x05Fetch\x12\x0d.options.Dish\x1a\x0d.options.Dish\x1a\x00b\x06proto3"),
 }
 
-// Its errors are in a message.
+// The error enum is in a message.
 type Cellar interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Fetch answers the rpc Fetch.
 	Fetch(ctx context.Context, in *Dish) *CellarFetchFuture
 }
 
-// CellarFetchFuture completes with the answer of Fetch.
+// CellarFetchFuture completes with the result of Fetch.
 type CellarFetchFuture = future.Method[*Dish, Dish_Err]
 
-// CellarFetchDone returns a future that is complete: with err, unless that is no error, else with out.
+// CellarFetchDone returns a completed future: with err, unless err is nil or Dish_Err(0), else with out.
 func CellarFetchDone(out *Dish, err error) *CellarFetchFuture {
 	return future.Done[*Dish, Dish_Err](out, err)
 }
 
-// ExportCellar exports impl as options.Cellar, for a guest that exports several services.
+// ExportCellar exports impl as options.Cellar. Use it in a guest that exports several services.
 func ExportCellar(impl Cellar) parigot.Export {
 	return parigot.Export{
 		Service: &cellarService,
@@ -237,7 +239,7 @@ func ExportCellar(impl Cellar) parigot.Export {
 	}
 }
 
-// RunCellar runs a guest that exports impl alone, and calls what requires lists.
+// RunCellar runs a guest that exports impl only and calls the services in requires.
 func RunCellar(ctx context.Context, impl Cellar, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportCellar(impl)}, requires...)
 }
@@ -248,12 +250,12 @@ type CellarClient interface {
 	Fetch(ctx context.Context, in *Dish) *CellarFetchFuture
 }
 
-// RequireCellar says that a guest calls options.Cellar.
+// RequireCellar declares that a guest calls options.Cellar.
 func RequireCellar() parigot.Requirement {
 	return parigot.Require(&cellarService)
 }
 
-// LocateCellar finds options.Cellar. It is an error if the guest does not require it.
+// LocateCellar returns a client of options.Cellar, or an error if the guest does not require the service.
 func LocateCellar(ctx context.Context) (CellarClient, error) {
 	channel, err := parigot.Locate(ctx, &cellarService)
 	if err != nil {
@@ -262,7 +264,7 @@ func LocateCellar(ctx context.Context) (CellarClient, error) {
 	return cellarClient{channel}, nil
 }
 
-// MustLocateCellar is LocateCellar, which panics instead of failing.
+// MustLocateCellar is like LocateCellar, but panics instead of returning an error.
 func MustLocateCellar(ctx context.Context) CellarClient {
 	client, err := LocateCellar(ctx)
 	if err != nil {

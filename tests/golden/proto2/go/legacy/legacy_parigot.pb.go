@@ -10,7 +10,7 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
 // Error returns the name of the value.
@@ -18,7 +18,7 @@ func (e LegacyErr) Error() string {
 	return e.String()
 }
 
-// legacyService is what both sides of a call to legacy.Legacy agree on.
+// legacyService is the table of legacy.Legacy: name, schema and methods.
 var legacyService = parigot.Service{
 	Name:   "legacy.Legacy",
 	Schema: 0xe616863e88f2b552,
@@ -60,22 +60,23 @@ var legacyService = parigot.Service{
 
 // Legacy is implemented by a guest that exports legacy.Legacy.
 type Legacy interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Load answers the rpc Load.
 	Load(ctx context.Context, in *Record) *LegacyLoadFuture
 }
 
-// LegacyLoadFuture completes with the answer of Load.
+// LegacyLoadFuture completes with the result of Load.
 type LegacyLoadFuture = future.Method[*Record, LegacyErr]
 
-// LegacyLoadDone returns a future that is complete: with err, unless that is no error, else with out.
+// LegacyLoadDone returns a completed future: with err, unless err is nil or LegacyErr(0), else with out.
 func LegacyLoadDone(out *Record, err error) *LegacyLoadFuture {
 	return future.Done[*Record, LegacyErr](out, err)
 }
 
-// ExportLegacy exports impl as legacy.Legacy, for a guest that exports several services.
+// ExportLegacy exports impl as legacy.Legacy. Use it in a guest that exports several services.
 func ExportLegacy(impl Legacy) parigot.Export {
 	return parigot.Export{
 		Service: &legacyService,
@@ -88,7 +89,7 @@ func ExportLegacy(impl Legacy) parigot.Export {
 	}
 }
 
-// RunLegacy runs a guest that exports impl alone, and calls what requires lists.
+// RunLegacy runs a guest that exports impl only and calls the services in requires.
 func RunLegacy(ctx context.Context, impl Legacy, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportLegacy(impl)}, requires...)
 }
@@ -99,12 +100,12 @@ type LegacyClient interface {
 	Load(ctx context.Context, in *Record) *LegacyLoadFuture
 }
 
-// RequireLegacy says that a guest calls legacy.Legacy.
+// RequireLegacy declares that a guest calls legacy.Legacy.
 func RequireLegacy() parigot.Requirement {
 	return parigot.Require(&legacyService)
 }
 
-// LocateLegacy finds legacy.Legacy. It is an error if the guest does not require it.
+// LocateLegacy returns a client of legacy.Legacy, or an error if the guest does not require the service.
 func LocateLegacy(ctx context.Context) (LegacyClient, error) {
 	channel, err := parigot.Locate(ctx, &legacyService)
 	if err != nil {
@@ -113,7 +114,7 @@ func LocateLegacy(ctx context.Context) (LegacyClient, error) {
 	return legacyClient{channel}, nil
 }
 
-// MustLocateLegacy is LocateLegacy, which panics instead of failing.
+// MustLocateLegacy is like LocateLegacy, but panics instead of returning an error.
 func MustLocateLegacy(ctx context.Context) LegacyClient {
 	client, err := LocateLegacy(ctx)
 	if err != nil {

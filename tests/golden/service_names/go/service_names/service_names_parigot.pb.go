@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// orderServiceService is what both sides of a call to service_names.Order agree on.
+// orderServiceService is the table of service_names.Order: name, schema and methods.
 var orderServiceService = parigot.Service{
 	Name:   "service_names.Order",
 	Schema: 0x5a54a4dee4d78346,
@@ -29,24 +29,25 @@ var orderServiceService = parigot.Service{
 		"\x05Order\x12\x14.service_names.order\x1a\x14.service_names.orderb\x06proto3"),
 }
 
-// Differs from its message by case.
+// A message differs only by case.
 type OrderService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Order answers the rpc Order.
 	Order(ctx context.Context, in *Order) *OrderServiceOrderFuture
 }
 
-// OrderServiceOrderFuture completes with the answer of Order.
+// OrderServiceOrderFuture completes with the result of Order.
 type OrderServiceOrderFuture = future.Method[*Order, parigot.Code]
 
-// OrderServiceOrderDone returns a future that is complete: with err, unless that is no error, else with out.
+// OrderServiceOrderDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func OrderServiceOrderDone(out *Order, err error) *OrderServiceOrderFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
 
-// ExportOrderService exports impl as service_names.Order, for a guest that exports several services.
+// ExportOrderService exports impl as service_names.Order. Use it in a guest that exports several services.
 func ExportOrderService(impl OrderService) parigot.Export {
 	return parigot.Export{
 		Service: &orderServiceService,
@@ -59,7 +60,7 @@ func ExportOrderService(impl OrderService) parigot.Export {
 	}
 }
 
-// RunOrderService runs a guest that exports impl alone, and calls what requires lists.
+// RunOrderService runs a guest that exports impl only and calls the services in requires.
 func RunOrderService(ctx context.Context, impl OrderService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportOrderService(impl)}, requires...)
 }
@@ -70,12 +71,12 @@ type OrderServiceClient interface {
 	Order(ctx context.Context, in *Order) *OrderServiceOrderFuture
 }
 
-// RequireOrderService says that a guest calls service_names.Order.
+// RequireOrderService declares that a guest calls service_names.Order.
 func RequireOrderService() parigot.Requirement {
 	return parigot.Require(&orderServiceService)
 }
 
-// LocateOrderService finds service_names.Order. It is an error if the guest does not require it.
+// LocateOrderService returns a client of service_names.Order, or an error if the guest does not require the service.
 func LocateOrderService(ctx context.Context) (OrderServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &orderServiceService)
 	if err != nil {
@@ -84,7 +85,7 @@ func LocateOrderService(ctx context.Context) (OrderServiceClient, error) {
 	return orderServiceClient{channel}, nil
 }
 
-// MustLocateOrderService is LocateOrderService, which panics instead of failing.
+// MustLocateOrderService is like LocateOrderService, but panics instead of returning an error.
 func MustLocateOrderService(ctx context.Context) OrderServiceClient {
 	client, err := LocateOrderService(ctx)
 	if err != nil {
@@ -99,7 +100,7 @@ func (c orderServiceClient) Order(ctx context.Context, in *Order) *OrderServiceO
 	return parigot.Call[*Order, parigot.Code](ctx, c.channel, 0, in, new(Order))
 }
 
-// cookServiceService is what both sides of a call to service_names.Cook agree on.
+// cookServiceService is the table of service_names.Cook: name, schema and methods.
 var cookServiceService = parigot.Service{
 	Name:   "service_names.Cook",
 	Schema: 0x44707b2c35781056,
@@ -119,24 +120,25 @@ var cookServiceService = parigot.Service{
 		"CookClient\x12\x19.service_names.CookClient\x1a\x19.service_names.CookServerb\x06proto3"),
 }
 
-// A message has the name of its client, and one of its server.
+// Messages have the names of the client and the server.
 type CookService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// CookClient answers the rpc CookClient.
 	CookClient(ctx context.Context, in *CookClient) *CookServiceCookClientFuture
 }
 
-// CookServiceCookClientFuture completes with the answer of CookClient.
+// CookServiceCookClientFuture completes with the result of CookClient.
 type CookServiceCookClientFuture = future.Method[*CookServer, parigot.Code]
 
-// CookServiceCookClientDone returns a future that is complete: with err, unless that is no error, else with out.
+// CookServiceCookClientDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func CookServiceCookClientDone(out *CookServer, err error) *CookServiceCookClientFuture {
 	return future.Done[*CookServer, parigot.Code](out, err)
 }
 
-// ExportCookService exports impl as service_names.Cook, for a guest that exports several services.
+// ExportCookService exports impl as service_names.Cook. Use it in a guest that exports several services.
 func ExportCookService(impl CookService) parigot.Export {
 	return parigot.Export{
 		Service: &cookServiceService,
@@ -149,7 +151,7 @@ func ExportCookService(impl CookService) parigot.Export {
 	}
 }
 
-// RunCookService runs a guest that exports impl alone, and calls what requires lists.
+// RunCookService runs a guest that exports impl only and calls the services in requires.
 func RunCookService(ctx context.Context, impl CookService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportCookService(impl)}, requires...)
 }
@@ -160,12 +162,12 @@ type CookServiceClient interface {
 	CookClient(ctx context.Context, in *CookClient) *CookServiceCookClientFuture
 }
 
-// RequireCookService says that a guest calls service_names.Cook.
+// RequireCookService declares that a guest calls service_names.Cook.
 func RequireCookService() parigot.Requirement {
 	return parigot.Require(&cookServiceService)
 }
 
-// LocateCookService finds service_names.Cook. It is an error if the guest does not require it.
+// LocateCookService returns a client of service_names.Cook, or an error if the guest does not require the service.
 func LocateCookService(ctx context.Context) (CookServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &cookServiceService)
 	if err != nil {
@@ -174,7 +176,7 @@ func LocateCookService(ctx context.Context) (CookServiceClient, error) {
 	return cookServiceClient{channel}, nil
 }
 
-// MustLocateCookService is LocateCookService, which panics instead of failing.
+// MustLocateCookService is like LocateCookService, but panics instead of returning an error.
 func MustLocateCookService(ctx context.Context) CookServiceClient {
 	client, err := LocateCookService(ctx)
 	if err != nil {
@@ -189,7 +191,7 @@ func (c cookServiceClient) CookClient(ctx context.Context, in *CookClient) *Cook
 	return parigot.Call[*CookServer, parigot.Code](ctx, c.channel, 0, in, new(CookServer))
 }
 
-// noneService is what both sides of a call to service_names.None agree on.
+// noneService is the table of service_names.None: name, schema and methods.
 var noneService = parigot.Service{
 	Name:   "service_names.None",
 	Schema: 0x299a81974c25dd52,
@@ -202,11 +204,12 @@ var noneService = parigot.Service{
 
 // Has no methods.
 type None interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 }
 
-// ExportNone exports impl as service_names.None, for a guest that exports several services.
+// ExportNone exports impl as service_names.None. Use it in a guest that exports several services.
 func ExportNone(impl None) parigot.Export {
 	return parigot.Export{
 		Service: &noneService,
@@ -214,7 +217,7 @@ func ExportNone(impl None) parigot.Export {
 	}
 }
 
-// RunNone runs a guest that exports impl alone, and calls what requires lists.
+// RunNone runs a guest that exports impl only and calls the services in requires.
 func RunNone(ctx context.Context, impl None, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportNone(impl)}, requires...)
 }
@@ -223,12 +226,12 @@ func RunNone(ctx context.Context, impl None, requires ...parigot.Requirement) {
 type NoneClient interface {
 }
 
-// RequireNone says that a guest calls service_names.None.
+// RequireNone declares that a guest calls service_names.None.
 func RequireNone() parigot.Requirement {
 	return parigot.Require(&noneService)
 }
 
-// LocateNone finds service_names.None. It is an error if the guest does not require it.
+// LocateNone returns a client of service_names.None, or an error if the guest does not require the service.
 func LocateNone(ctx context.Context) (NoneClient, error) {
 	channel, err := parigot.Locate(ctx, &noneService)
 	if err != nil {
@@ -237,7 +240,7 @@ func LocateNone(ctx context.Context) (NoneClient, error) {
 	return noneClient{channel}, nil
 }
 
-// MustLocateNone is LocateNone, which panics instead of failing.
+// MustLocateNone is like LocateNone, but panics instead of returning an error.
 func MustLocateNone(ctx context.Context) NoneClient {
 	client, err := LocateNone(ctx)
 	if err != nil {
@@ -248,7 +251,7 @@ func MustLocateNone(ctx context.Context) NoneClient {
 
 type noneClient struct{ channel *parigot.Channel }
 
-// twinService is what both sides of a call to service_names.Twin agree on.
+// twinService is the table of service_names.Twin: name, schema and methods.
 var twinService = parigot.Service{
 	Name:   "service_names.Twin",
 	Schema: 0xf9634c3d93089ea4,
@@ -274,9 +277,10 @@ var twinService = parigot.Service{
 		"TwinServer\x12\x14.service_names.order\x1a\x14.service_names.orderb\x06proto3"),
 }
 
-// Has the rpcs of another, and the names of what clients have.
+// The rpcs have the names of another service's rpcs and of functions of clients.
 type Twin interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Order answers the rpc Order.
@@ -295,47 +299,47 @@ type Twin interface {
 	TwinServer(ctx context.Context, in *Order) *TwinTwinServerFuture
 }
 
-// TwinOrderFuture completes with the answer of Order.
+// TwinOrderFuture completes with the result of Order.
 type TwinOrderFuture = future.Method[*Order, parigot.Code]
 
-// TwinOrderDone returns a future that is complete: with err, unless that is no error, else with out.
+// TwinOrderDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TwinOrderDone(out *Order, err error) *TwinOrderFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
 
-// TwinLocateFuture completes with the answer of Locate.
+// TwinLocateFuture completes with the result of Locate.
 type TwinLocateFuture = future.Method[*Order, parigot.Code]
 
-// TwinLocateDone returns a future that is complete: with err, unless that is no error, else with out.
+// TwinLocateDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TwinLocateDone(out *Order, err error) *TwinLocateFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
 
-// TwinTwinFuture completes with the answer of Twin.
+// TwinTwinFuture completes with the result of Twin.
 type TwinTwinFuture = future.Method[*Order, parigot.Code]
 
-// TwinTwinDone returns a future that is complete: with err, unless that is no error, else with out.
+// TwinTwinDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TwinTwinDone(out *Order, err error) *TwinTwinFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
 
-// TwinTwinClientFuture completes with the answer of TwinClient.
+// TwinTwinClientFuture completes with the result of TwinClient.
 type TwinTwinClientFuture = future.Method[*Order, parigot.Code]
 
-// TwinTwinClientDone returns a future that is complete: with err, unless that is no error, else with out.
+// TwinTwinClientDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TwinTwinClientDone(out *Order, err error) *TwinTwinClientFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
 
-// TwinTwinServerFuture completes with the answer of TwinServer.
+// TwinTwinServerFuture completes with the result of TwinServer.
 type TwinTwinServerFuture = future.Method[*Order, parigot.Code]
 
-// TwinTwinServerDone returns a future that is complete: with err, unless that is no error, else with out.
+// TwinTwinServerDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TwinTwinServerDone(out *Order, err error) *TwinTwinServerFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
 
-// ExportTwin exports impl as service_names.Twin, for a guest that exports several services.
+// ExportTwin exports impl as service_names.Twin. Use it in a guest that exports several services.
 func ExportTwin(impl Twin) parigot.Export {
 	return parigot.Export{
 		Service: &twinService,
@@ -360,7 +364,7 @@ func ExportTwin(impl Twin) parigot.Export {
 	}
 }
 
-// RunTwin runs a guest that exports impl alone, and calls what requires lists.
+// RunTwin runs a guest that exports impl only and calls the services in requires.
 func RunTwin(ctx context.Context, impl Twin, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportTwin(impl)}, requires...)
 }
@@ -383,12 +387,12 @@ type TwinClient interface {
 	TwinServer(ctx context.Context, in *Order) *TwinTwinServerFuture
 }
 
-// RequireTwin says that a guest calls service_names.Twin.
+// RequireTwin declares that a guest calls service_names.Twin.
 func RequireTwin() parigot.Requirement {
 	return parigot.Require(&twinService)
 }
 
-// LocateTwin finds service_names.Twin. It is an error if the guest does not require it.
+// LocateTwin returns a client of service_names.Twin, or an error if the guest does not require the service.
 func LocateTwin(ctx context.Context) (TwinClient, error) {
 	channel, err := parigot.Locate(ctx, &twinService)
 	if err != nil {
@@ -397,7 +401,7 @@ func LocateTwin(ctx context.Context) (TwinClient, error) {
 	return twinClient{channel}, nil
 }
 
-// MustLocateTwin is LocateTwin, which panics instead of failing.
+// MustLocateTwin is like LocateTwin, but panics instead of returning an error.
 func MustLocateTwin(ctx context.Context) TwinClient {
 	client, err := LocateTwin(ctx)
 	if err != nil {
@@ -428,7 +432,7 @@ func (c twinClient) TwinServer(ctx context.Context, in *Order) *TwinTwinServerFu
 	return parigot.Call[*Order, parigot.Code](ctx, c.channel, 4, in, new(Order))
 }
 
-// x1Service is what both sides of a call to service_names._1 agree on.
+// x1Service is the table of service_names._1: name, schema and methods.
 var x1Service = parigot.Service{
 	Name:   "service_names._1",
 	Schema: 0xaf3728d99294c548,
@@ -444,24 +448,25 @@ var x1Service = parigot.Service{
 		"\x02_1\x12\x14.service_names.order\x1a\x14.service_names.orderb\x06proto3"),
 }
 
-// Its trait and its module would have one name.
+// The trait and the module would have one name.
 type X1 interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// X1 answers the rpc _1.
 	X1(ctx context.Context, in *Order) *X1X1Future
 }
 
-// X1X1Future completes with the answer of X1.
+// X1X1Future completes with the result of X1.
 type X1X1Future = future.Method[*Order, parigot.Code]
 
-// X1X1Done returns a future that is complete: with err, unless that is no error, else with out.
+// X1X1Done returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func X1X1Done(out *Order, err error) *X1X1Future {
 	return future.Done[*Order, parigot.Code](out, err)
 }
 
-// ExportX1 exports impl as service_names._1, for a guest that exports several services.
+// ExportX1 exports impl as service_names._1. Use it in a guest that exports several services.
 func ExportX1(impl X1) parigot.Export {
 	return parigot.Export{
 		Service: &x1Service,
@@ -474,7 +479,7 @@ func ExportX1(impl X1) parigot.Export {
 	}
 }
 
-// RunX1 runs a guest that exports impl alone, and calls what requires lists.
+// RunX1 runs a guest that exports impl only and calls the services in requires.
 func RunX1(ctx context.Context, impl X1, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportX1(impl)}, requires...)
 }
@@ -485,12 +490,12 @@ type X1Client interface {
 	X1(ctx context.Context, in *Order) *X1X1Future
 }
 
-// RequireX1 says that a guest calls service_names._1.
+// RequireX1 declares that a guest calls service_names._1.
 func RequireX1() parigot.Requirement {
 	return parigot.Require(&x1Service)
 }
 
-// LocateX1 finds service_names._1. It is an error if the guest does not require it.
+// LocateX1 returns a client of service_names._1, or an error if the guest does not require the service.
 func LocateX1(ctx context.Context) (X1Client, error) {
 	channel, err := parigot.Locate(ctx, &x1Service)
 	if err != nil {
@@ -499,7 +504,7 @@ func LocateX1(ctx context.Context) (X1Client, error) {
 	return x1Client{channel}, nil
 }
 
-// MustLocateX1 is LocateX1, which panics instead of failing.
+// MustLocateX1 is like LocateX1, but panics instead of returning an error.
 func MustLocateX1(ctx context.Context) X1Client {
 	client, err := LocateX1(ctx)
 	if err != nil {
@@ -514,7 +519,7 @@ func (c x1Client) X1(ctx context.Context, in *Order) *X1X1Future {
 	return parigot.Call[*Order, parigot.Code](ctx, c.channel, 0, in, new(Order))
 }
 
-// holderServiceService is what both sides of a call to service_names.Holder agree on.
+// holderServiceService is the table of service_names.Holder: name, schema and methods.
 var holderServiceService = parigot.Service{
 	Name:   "service_names.Holder",
 	Schema: 0x76802cc8f777412e,
@@ -531,24 +536,25 @@ var holderServiceService = parigot.Service{
 		"\x04Hold\x12\x1a.service_names.holder.Held\x1a\x15.service_names.holderb\x06proto3"),
 }
 
-// Its module would be that of a message.
+// The module would have the name of a message's module.
 type HolderService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Hold answers the rpc Hold.
 	Hold(ctx context.Context, in *Holder_Held) *HolderServiceHoldFuture
 }
 
-// HolderServiceHoldFuture completes with the answer of Hold.
+// HolderServiceHoldFuture completes with the result of Hold.
 type HolderServiceHoldFuture = future.Method[*Holder, parigot.Code]
 
-// HolderServiceHoldDone returns a future that is complete: with err, unless that is no error, else with out.
+// HolderServiceHoldDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func HolderServiceHoldDone(out *Holder, err error) *HolderServiceHoldFuture {
 	return future.Done[*Holder, parigot.Code](out, err)
 }
 
-// ExportHolderService exports impl as service_names.Holder, for a guest that exports several services.
+// ExportHolderService exports impl as service_names.Holder. Use it in a guest that exports several services.
 func ExportHolderService(impl HolderService) parigot.Export {
 	return parigot.Export{
 		Service: &holderServiceService,
@@ -561,7 +567,7 @@ func ExportHolderService(impl HolderService) parigot.Export {
 	}
 }
 
-// RunHolderService runs a guest that exports impl alone, and calls what requires lists.
+// RunHolderService runs a guest that exports impl only and calls the services in requires.
 func RunHolderService(ctx context.Context, impl HolderService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportHolderService(impl)}, requires...)
 }
@@ -572,12 +578,12 @@ type HolderServiceClient interface {
 	Hold(ctx context.Context, in *Holder_Held) *HolderServiceHoldFuture
 }
 
-// RequireHolderService says that a guest calls service_names.Holder.
+// RequireHolderService declares that a guest calls service_names.Holder.
 func RequireHolderService() parigot.Requirement {
 	return parigot.Require(&holderServiceService)
 }
 
-// LocateHolderService finds service_names.Holder. It is an error if the guest does not require it.
+// LocateHolderService returns a client of service_names.Holder, or an error if the guest does not require the service.
 func LocateHolderService(ctx context.Context) (HolderServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &holderServiceService)
 	if err != nil {
@@ -586,7 +592,7 @@ func LocateHolderService(ctx context.Context) (HolderServiceClient, error) {
 	return holderServiceClient{channel}, nil
 }
 
-// MustLocateHolderService is LocateHolderService, which panics instead of failing.
+// MustLocateHolderService is like LocateHolderService, but panics instead of returning an error.
 func MustLocateHolderService(ctx context.Context) HolderServiceClient {
 	client, err := LocateHolderService(ctx)
 	if err != nil {

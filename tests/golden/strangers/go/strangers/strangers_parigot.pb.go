@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// strangersService is what both sides of a call to strangers.Strangers agree on.
+// strangersService is the table of strangers.Strangers: name, schema and methods.
 var strangersService = parigot.Service{
 	Name:   "strangers.Strangers",
 	Schema: 0xd7e3176c7a8fb572,
@@ -54,7 +54,8 @@ var strangersService = parigot.Service{
 // \+build ignore
 // @ @protoc_insertion_point(module)
 type Strangers interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// <script>alert(1)</script> <!-- and all that follows
@@ -89,85 +90,85 @@ type Strangers interface {
 	// #[doc = "
 	Quote(ctx context.Context, in *Text) *StrangersQuoteFuture
 
-	// [`crate::Nobody`] [Option](std::option::Option) [a]: b
+	// [`crate::Missing`] [Option](std::option::Option) [a]: b
 	//
 	//	~~~
 	Fence(ctx context.Context, in *Text) *StrangersFenceFuture
 }
 
-// StrangersHtmlFuture completes with the answer of Html.
+// StrangersHtmlFuture completes with the result of Html.
 type StrangersHtmlFuture = future.Method[*Text, parigot.Code]
 
-// StrangersHtmlDone returns a future that is complete: with err, unless that is no error, else with out.
+// StrangersHtmlDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StrangersHtmlDone(out *Text, err error) *StrangersHtmlFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
 
-// StrangersLinkFuture completes with the answer of Link.
+// StrangersLinkFuture completes with the result of Link.
 type StrangersLinkFuture = future.Method[*Text, parigot.Code]
 
-// StrangersLinkDone returns a future that is complete: with err, unless that is no error, else with out.
+// StrangersLinkDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StrangersLinkDone(out *Text, err error) *StrangersLinkFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
 
-// StrangersCarriageFuture completes with the answer of Carriage.
+// StrangersCarriageFuture completes with the result of Carriage.
 type StrangersCarriageFuture = future.Method[*Text, parigot.Code]
 
-// StrangersCarriageDone returns a future that is complete: with err, unless that is no error, else with out.
+// StrangersCarriageDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StrangersCarriageDone(out *Text, err error) *StrangersCarriageFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
 
-// StrangersLinesFuture completes with the answer of Lines.
+// StrangersLinesFuture completes with the result of Lines.
 type StrangersLinesFuture = future.Method[*Text, parigot.Code]
 
-// StrangersLinesDone returns a future that is complete: with err, unless that is no error, else with out.
+// StrangersLinesDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StrangersLinesDone(out *Text, err error) *StrangersLinesFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
 
-// StrangersUnseenFuture completes with the answer of Unseen.
+// StrangersUnseenFuture completes with the result of Unseen.
 type StrangersUnseenFuture = future.Method[*Text, parigot.Code]
 
-// StrangersUnseenDone returns a future that is complete: with err, unless that is no error, else with out.
+// StrangersUnseenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StrangersUnseenDone(out *Text, err error) *StrangersUnseenFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
 
-// StrangersSeenFuture completes with the answer of Seen.
+// StrangersSeenFuture completes with the result of Seen.
 type StrangersSeenFuture = future.Method[*Text, parigot.Code]
 
-// StrangersSeenDone returns a future that is complete: with err, unless that is no error, else with out.
+// StrangersSeenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StrangersSeenDone(out *Text, err error) *StrangersSeenFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
 
-// StrangersAttributeFuture completes with the answer of Attribute.
+// StrangersAttributeFuture completes with the result of Attribute.
 type StrangersAttributeFuture = future.Method[*Text, parigot.Code]
 
-// StrangersAttributeDone returns a future that is complete: with err, unless that is no error, else with out.
+// StrangersAttributeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StrangersAttributeDone(out *Text, err error) *StrangersAttributeFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
 
-// StrangersQuoteFuture completes with the answer of Quote.
+// StrangersQuoteFuture completes with the result of Quote.
 type StrangersQuoteFuture = future.Method[*Text, parigot.Code]
 
-// StrangersQuoteDone returns a future that is complete: with err, unless that is no error, else with out.
+// StrangersQuoteDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StrangersQuoteDone(out *Text, err error) *StrangersQuoteFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
 
-// StrangersFenceFuture completes with the answer of Fence.
+// StrangersFenceFuture completes with the result of Fence.
 type StrangersFenceFuture = future.Method[*Text, parigot.Code]
 
-// StrangersFenceDone returns a future that is complete: with err, unless that is no error, else with out.
+// StrangersFenceDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StrangersFenceDone(out *Text, err error) *StrangersFenceFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
 
-// ExportStrangers exports impl as strangers.Strangers, for a guest that exports several services.
+// ExportStrangers exports impl as strangers.Strangers. Use it in a guest that exports several services.
 func ExportStrangers(impl Strangers) parigot.Export {
 	return parigot.Export{
 		Service: &strangersService,
@@ -204,7 +205,7 @@ func ExportStrangers(impl Strangers) parigot.Export {
 	}
 }
 
-// RunStrangers runs a guest that exports impl alone, and calls what requires lists.
+// RunStrangers runs a guest that exports impl only and calls the services in requires.
 func RunStrangers(ctx context.Context, impl Strangers, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportStrangers(impl)}, requires...)
 }
@@ -243,18 +244,18 @@ type StrangersClient interface {
 	// #[doc = "
 	Quote(ctx context.Context, in *Text) *StrangersQuoteFuture
 
-	// [`crate::Nobody`] [Option](std::option::Option) [a]: b
+	// [`crate::Missing`] [Option](std::option::Option) [a]: b
 	//
 	//	~~~
 	Fence(ctx context.Context, in *Text) *StrangersFenceFuture
 }
 
-// RequireStrangers says that a guest calls strangers.Strangers.
+// RequireStrangers declares that a guest calls strangers.Strangers.
 func RequireStrangers() parigot.Requirement {
 	return parigot.Require(&strangersService)
 }
 
-// LocateStrangers finds strangers.Strangers. It is an error if the guest does not require it.
+// LocateStrangers returns a client of strangers.Strangers, or an error if the guest does not require the service.
 func LocateStrangers(ctx context.Context) (StrangersClient, error) {
 	channel, err := parigot.Locate(ctx, &strangersService)
 	if err != nil {
@@ -263,7 +264,7 @@ func LocateStrangers(ctx context.Context) (StrangersClient, error) {
 	return strangersClient{channel}, nil
 }
 
-// MustLocateStrangers is LocateStrangers, which panics instead of failing.
+// MustLocateStrangers is like LocateStrangers, but panics instead of returning an error.
 func MustLocateStrangers(ctx context.Context) StrangersClient {
 	client, err := LocateStrangers(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// feedService is what both sides of a call to streaming.Feed agree on.
+// feedService is the table of streaming.Feed: name, schema and methods.
 var feedService = parigot.Service{
 	Name:   "streaming.Feed",
 	Schema: 0x505a935d08ec8185,
@@ -36,9 +36,10 @@ var feedService = parigot.Service{
 
 // News.
 //
-// Left out, since messages are streamed there: Watch, Upload, Chat.
+// Methods left out because they stream: Watch, Upload, Chat.
 type Feed interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Post answers the rpc Post.
@@ -48,23 +49,23 @@ type Feed interface {
 	Drop(ctx context.Context, in *Item) *FeedDropFuture
 }
 
-// FeedPostFuture completes with the answer of Post.
+// FeedPostFuture completes with the result of Post.
 type FeedPostFuture = future.Method[*Receipt, parigot.Code]
 
-// FeedPostDone returns a future that is complete: with err, unless that is no error, else with out.
+// FeedPostDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func FeedPostDone(out *Receipt, err error) *FeedPostFuture {
 	return future.Done[*Receipt, parigot.Code](out, err)
 }
 
-// FeedDropFuture completes with the answer of Drop.
+// FeedDropFuture completes with the result of Drop.
 type FeedDropFuture = future.Method[*Item, parigot.Code]
 
-// FeedDropDone returns a future that is complete: with err, unless that is no error, else with out.
+// FeedDropDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func FeedDropDone(out *Item, err error) *FeedDropFuture {
 	return future.Done[*Item, parigot.Code](out, err)
 }
 
-// ExportFeed exports impl as streaming.Feed, for a guest that exports several services.
+// ExportFeed exports impl as streaming.Feed. Use it in a guest that exports several services.
 func ExportFeed(impl Feed) parigot.Export {
 	return parigot.Export{
 		Service: &feedService,
@@ -80,7 +81,7 @@ func ExportFeed(impl Feed) parigot.Export {
 	}
 }
 
-// RunFeed runs a guest that exports impl alone, and calls what requires lists.
+// RunFeed runs a guest that exports impl only and calls the services in requires.
 func RunFeed(ctx context.Context, impl Feed, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportFeed(impl)}, requires...)
 }
@@ -94,12 +95,12 @@ type FeedClient interface {
 	Drop(ctx context.Context, in *Item) *FeedDropFuture
 }
 
-// RequireFeed says that a guest calls streaming.Feed.
+// RequireFeed declares that a guest calls streaming.Feed.
 func RequireFeed() parigot.Requirement {
 	return parigot.Require(&feedService)
 }
 
-// LocateFeed finds streaming.Feed. It is an error if the guest does not require it.
+// LocateFeed returns a client of streaming.Feed, or an error if the guest does not require the service.
 func LocateFeed(ctx context.Context) (FeedClient, error) {
 	channel, err := parigot.Locate(ctx, &feedService)
 	if err != nil {
@@ -108,7 +109,7 @@ func LocateFeed(ctx context.Context) (FeedClient, error) {
 	return feedClient{channel}, nil
 }
 
-// MustLocateFeed is LocateFeed, which panics instead of failing.
+// MustLocateFeed is like LocateFeed, but panics instead of returning an error.
 func MustLocateFeed(ctx context.Context) FeedClient {
 	client, err := LocateFeed(ctx)
 	if err != nil {
@@ -127,7 +128,7 @@ func (c feedClient) Drop(ctx context.Context, in *Item) *FeedDropFuture {
 	return parigot.Call[*Item, parigot.Code](ctx, c.channel, 1, in, new(Item))
 }
 
-// tailService is what both sides of a call to streaming.Tail agree on.
+// tailService is the table of streaming.Tail: name, schema and methods.
 var tailService = parigot.Service{
 	Name:   "streaming.Tail",
 	Schema: 0x3b8c66de9e1b3742,
@@ -139,15 +140,16 @@ var tailService = parigot.Service{
 		"\x04Tailb\x06proto3"),
 }
 
-// Streams alone.
+// All methods stream.
 //
-// Left out, since messages are streamed there: Follow.
+// Methods left out because they stream: Follow.
 type Tail interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 }
 
-// ExportTail exports impl as streaming.Tail, for a guest that exports several services.
+// ExportTail exports impl as streaming.Tail. Use it in a guest that exports several services.
 func ExportTail(impl Tail) parigot.Export {
 	return parigot.Export{
 		Service: &tailService,
@@ -155,7 +157,7 @@ func ExportTail(impl Tail) parigot.Export {
 	}
 }
 
-// RunTail runs a guest that exports impl alone, and calls what requires lists.
+// RunTail runs a guest that exports impl only and calls the services in requires.
 func RunTail(ctx context.Context, impl Tail, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportTail(impl)}, requires...)
 }
@@ -164,12 +166,12 @@ func RunTail(ctx context.Context, impl Tail, requires ...parigot.Requirement) {
 type TailClient interface {
 }
 
-// RequireTail says that a guest calls streaming.Tail.
+// RequireTail declares that a guest calls streaming.Tail.
 func RequireTail() parigot.Requirement {
 	return parigot.Require(&tailService)
 }
 
-// LocateTail finds streaming.Tail. It is an error if the guest does not require it.
+// LocateTail returns a client of streaming.Tail, or an error if the guest does not require the service.
 func LocateTail(ctx context.Context) (TailClient, error) {
 	channel, err := parigot.Locate(ctx, &tailService)
 	if err != nil {
@@ -178,7 +180,7 @@ func LocateTail(ctx context.Context) (TailClient, error) {
 	return tailClient{channel}, nil
 }
 
-// MustLocateTail is LocateTail, which panics instead of failing.
+// MustLocateTail is like LocateTail, but panics instead of returning an error.
 func MustLocateTail(ctx context.Context) TailClient {
 	client, err := LocateTail(ctx)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
 // Error returns the name of the value.
@@ -18,7 +18,7 @@ func (e KitchenErr) Error() string {
 	return e.String()
 }
 
-// kitchenService is what both sides of a call to kitchen.Kitchen agree on.
+// kitchenService is the table of kitchen.Kitchen: name, schema and methods.
 var kitchenService = parigot.Service{
 	Name:   "kitchen.Kitchen",
 	Schema: 0xa0cf110601d500ca,
@@ -44,9 +44,10 @@ var kitchenService = parigot.Service{
 		"\x05Close\x12\x15.kitchen.CloseRequest\x1a\x16.kitchen.CloseResponseb\x06proto3"),
 }
 
-// Two services of one package may have equal rpcs: each has a module for them.
+// Two services of one package with equal rpcs: each service has its own module.
 type Kitchen interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Open answers the rpc Open.
@@ -56,23 +57,23 @@ type Kitchen interface {
 	Close(ctx context.Context, in *CloseRequest) *KitchenCloseFuture
 }
 
-// KitchenOpenFuture completes with the answer of Open.
+// KitchenOpenFuture completes with the result of Open.
 type KitchenOpenFuture = future.Method[*OpenResponse, KitchenErr]
 
-// KitchenOpenDone returns a future that is complete: with err, unless that is no error, else with out.
+// KitchenOpenDone returns a completed future: with err, unless err is nil or KitchenErr(0), else with out.
 func KitchenOpenDone(out *OpenResponse, err error) *KitchenOpenFuture {
 	return future.Done[*OpenResponse, KitchenErr](out, err)
 }
 
-// KitchenCloseFuture completes with the answer of Close.
+// KitchenCloseFuture completes with the result of Close.
 type KitchenCloseFuture = future.Method[*CloseResponse, KitchenErr]
 
-// KitchenCloseDone returns a future that is complete: with err, unless that is no error, else with out.
+// KitchenCloseDone returns a completed future: with err, unless err is nil or KitchenErr(0), else with out.
 func KitchenCloseDone(out *CloseResponse, err error) *KitchenCloseFuture {
 	return future.Done[*CloseResponse, KitchenErr](out, err)
 }
 
-// ExportKitchen exports impl as kitchen.Kitchen, for a guest that exports several services.
+// ExportKitchen exports impl as kitchen.Kitchen. Use it in a guest that exports several services.
 func ExportKitchen(impl Kitchen) parigot.Export {
 	return parigot.Export{
 		Service: &kitchenService,
@@ -88,7 +89,7 @@ func ExportKitchen(impl Kitchen) parigot.Export {
 	}
 }
 
-// RunKitchen runs a guest that exports impl alone, and calls what requires lists.
+// RunKitchen runs a guest that exports impl only and calls the services in requires.
 func RunKitchen(ctx context.Context, impl Kitchen, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportKitchen(impl)}, requires...)
 }
@@ -102,12 +103,12 @@ type KitchenClient interface {
 	Close(ctx context.Context, in *CloseRequest) *KitchenCloseFuture
 }
 
-// RequireKitchen says that a guest calls kitchen.Kitchen.
+// RequireKitchen declares that a guest calls kitchen.Kitchen.
 func RequireKitchen() parigot.Requirement {
 	return parigot.Require(&kitchenService)
 }
 
-// LocateKitchen finds kitchen.Kitchen. It is an error if the guest does not require it.
+// LocateKitchen returns a client of kitchen.Kitchen, or an error if the guest does not require the service.
 func LocateKitchen(ctx context.Context) (KitchenClient, error) {
 	channel, err := parigot.Locate(ctx, &kitchenService)
 	if err != nil {
@@ -116,7 +117,7 @@ func LocateKitchen(ctx context.Context) (KitchenClient, error) {
 	return kitchenClient{channel}, nil
 }
 
-// MustLocateKitchen is LocateKitchen, which panics instead of failing.
+// MustLocateKitchen is like LocateKitchen, but panics instead of returning an error.
 func MustLocateKitchen(ctx context.Context) KitchenClient {
 	client, err := LocateKitchen(ctx)
 	if err != nil {
@@ -135,7 +136,7 @@ func (c kitchenClient) Close(ctx context.Context, in *CloseRequest) *KitchenClos
 	return parigot.Call[*CloseResponse, KitchenErr](ctx, c.channel, 1, in, new(CloseResponse))
 }
 
-// adminService is what both sides of a call to kitchen.Admin agree on.
+// adminService is the table of kitchen.Admin: name, schema and methods.
 var adminService = parigot.Service{
 	Name:   "kitchen.Admin",
 	Schema: 0xb5ad02ee9f1eb3ca,
@@ -154,22 +155,23 @@ var adminService = parigot.Service{
 
 // Admin is implemented by a guest that exports kitchen.Admin.
 type Admin interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Open answers the rpc Open.
 	Open(ctx context.Context, in *OpenRequest) *AdminOpenFuture
 }
 
-// AdminOpenFuture completes with the answer of Open.
+// AdminOpenFuture completes with the result of Open.
 type AdminOpenFuture = future.Method[*OpenResponse, parigot.Code]
 
-// AdminOpenDone returns a future that is complete: with err, unless that is no error, else with out.
+// AdminOpenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func AdminOpenDone(out *OpenResponse, err error) *AdminOpenFuture {
 	return future.Done[*OpenResponse, parigot.Code](out, err)
 }
 
-// ExportAdmin exports impl as kitchen.Admin, for a guest that exports several services.
+// ExportAdmin exports impl as kitchen.Admin. Use it in a guest that exports several services.
 func ExportAdmin(impl Admin) parigot.Export {
 	return parigot.Export{
 		Service: &adminService,
@@ -182,7 +184,7 @@ func ExportAdmin(impl Admin) parigot.Export {
 	}
 }
 
-// RunAdmin runs a guest that exports impl alone, and calls what requires lists.
+// RunAdmin runs a guest that exports impl only and calls the services in requires.
 func RunAdmin(ctx context.Context, impl Admin, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportAdmin(impl)}, requires...)
 }
@@ -193,12 +195,12 @@ type AdminClient interface {
 	Open(ctx context.Context, in *OpenRequest) *AdminOpenFuture
 }
 
-// RequireAdmin says that a guest calls kitchen.Admin.
+// RequireAdmin declares that a guest calls kitchen.Admin.
 func RequireAdmin() parigot.Requirement {
 	return parigot.Require(&adminService)
 }
 
-// LocateAdmin finds kitchen.Admin. It is an error if the guest does not require it.
+// LocateAdmin returns a client of kitchen.Admin, or an error if the guest does not require the service.
 func LocateAdmin(ctx context.Context) (AdminClient, error) {
 	channel, err := parigot.Locate(ctx, &adminService)
 	if err != nil {
@@ -207,7 +209,7 @@ func LocateAdmin(ctx context.Context) (AdminClient, error) {
 	return adminClient{channel}, nil
 }
 
-// MustLocateAdmin is LocateAdmin, which panics instead of failing.
+// MustLocateAdmin is like LocateAdmin, but panics instead of returning an error.
 func MustLocateAdmin(ctx context.Context) AdminClient {
 	client, err := LocateAdmin(ctx)
 	if err != nil {

@@ -14,10 +14,10 @@ import (
 	wrapperspb "google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// clockService is what both sides of a call to well_known.Clock agree on.
+// clockService is the table of well_known.Clock: name, schema and methods.
 var clockService = parigot.Service{
 	Name:   "well_known.Clock",
 	Schema: 0xddb6d79211f74063,
@@ -65,7 +65,8 @@ var clockService = parigot.Service{
 
 // Clock is implemented by a guest that exports well_known.Clock.
 type Clock interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Now answers the rpc Now.
@@ -81,39 +82,39 @@ type Clock interface {
 	Tick(ctx context.Context, in *wrapperspb.UInt64Value) *ClockTickFuture
 }
 
-// ClockNowFuture completes with the answer of Now.
+// ClockNowFuture completes with the result of Now.
 type ClockNowFuture = future.Method[*timestamppb.Timestamp, parigot.Code]
 
-// ClockNowDone returns a future that is complete: with err, unless that is no error, else with out.
+// ClockNowDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func ClockNowDone(out *timestamppb.Timestamp, err error) *ClockNowFuture {
 	return future.Done[*timestamppb.Timestamp, parigot.Code](out, err)
 }
 
-// ClockSleepFuture completes with the answer of Sleep.
+// ClockSleepFuture completes with the result of Sleep.
 type ClockSleepFuture = future.Method[*emptypb.Empty, parigot.Code]
 
-// ClockSleepDone returns a future that is complete: with err, unless that is no error, else with out.
+// ClockSleepDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func ClockSleepDone(out *emptypb.Empty, err error) *ClockSleepFuture {
 	return future.Done[*emptypb.Empty, parigot.Code](out, err)
 }
 
-// ClockNameFuture completes with the answer of Name.
+// ClockNameFuture completes with the result of Name.
 type ClockNameFuture = future.Method[*wrapperspb.BytesValue, parigot.Code]
 
-// ClockNameDone returns a future that is complete: with err, unless that is no error, else with out.
+// ClockNameDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func ClockNameDone(out *wrapperspb.BytesValue, err error) *ClockNameFuture {
 	return future.Done[*wrapperspb.BytesValue, parigot.Code](out, err)
 }
 
-// ClockTickFuture completes with the answer of Tick.
+// ClockTickFuture completes with the result of Tick.
 type ClockTickFuture = future.Method[*wrapperspb.BoolValue, parigot.Code]
 
-// ClockTickDone returns a future that is complete: with err, unless that is no error, else with out.
+// ClockTickDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func ClockTickDone(out *wrapperspb.BoolValue, err error) *ClockTickFuture {
 	return future.Done[*wrapperspb.BoolValue, parigot.Code](out, err)
 }
 
-// ExportClock exports impl as well_known.Clock, for a guest that exports several services.
+// ExportClock exports impl as well_known.Clock. Use it in a guest that exports several services.
 func ExportClock(impl Clock) parigot.Export {
 	return parigot.Export{
 		Service: &clockService,
@@ -135,7 +136,7 @@ func ExportClock(impl Clock) parigot.Export {
 	}
 }
 
-// RunClock runs a guest that exports impl alone, and calls what requires lists.
+// RunClock runs a guest that exports impl only and calls the services in requires.
 func RunClock(ctx context.Context, impl Clock, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportClock(impl)}, requires...)
 }
@@ -155,12 +156,12 @@ type ClockClient interface {
 	Tick(ctx context.Context, in *wrapperspb.UInt64Value) *ClockTickFuture
 }
 
-// RequireClock says that a guest calls well_known.Clock.
+// RequireClock declares that a guest calls well_known.Clock.
 func RequireClock() parigot.Requirement {
 	return parigot.Require(&clockService)
 }
 
-// LocateClock finds well_known.Clock. It is an error if the guest does not require it.
+// LocateClock returns a client of well_known.Clock, or an error if the guest does not require the service.
 func LocateClock(ctx context.Context) (ClockClient, error) {
 	channel, err := parigot.Locate(ctx, &clockService)
 	if err != nil {
@@ -169,7 +170,7 @@ func LocateClock(ctx context.Context) (ClockClient, error) {
 	return clockClient{channel}, nil
 }
 
-// MustLocateClock is LocateClock, which panics instead of failing.
+// MustLocateClock is like LocateClock, but panics instead of returning an error.
 func MustLocateClock(ctx context.Context) ClockClient {
 	client, err := LocateClock(ctx)
 	if err != nil {

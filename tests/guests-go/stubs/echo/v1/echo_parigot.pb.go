@@ -11,7 +11,7 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
 // Error returns the name of the value.
@@ -19,7 +19,7 @@ func (e EchoErr) Error() string {
 	return e.String()
 }
 
-// echoService is what both sides of a call to echo.v1.Echo agree on.
+// echoService is the table of echo.v1.Echo: name, schema and methods.
 var echoService = parigot.Service{
 	Name:   "echo.v1.Echo",
 	Schema: 0x9aac0ac36620f4f1,
@@ -58,46 +58,47 @@ var echoService = parigot.Service{
 		"\x07Persist\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\"\x00b\x06proto3"),
 }
 
-// Gives back what it gets, or does what a service must not do.
+// Returns its input, or misbehaves on request.
 type Echo interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
-	// Answers with the payload of the request.
+	// Returns the payload of the request.
 	Echo(ctx context.Context, in *Payload) *EchoEchoFuture
 
-	// Does as it is told, before it has answered.
+	// Does the requested deed, before the reply.
 	Misbehave(ctx context.Context, in *Deed) *EchoMisbehaveFuture
 
-	// The same, with limits of its own.
+	// Does the same, with limits of its own.
 	Persist(ctx context.Context, in *Deed) *EchoPersistFuture
 }
 
-// EchoEchoFuture completes with the answer of Echo.
+// EchoEchoFuture completes with the result of Echo.
 type EchoEchoFuture = future.Method[*Payload, EchoErr]
 
-// EchoEchoDone returns a future that is complete: with err, unless that is no error, else with out.
+// EchoEchoDone returns a completed future: with err, unless err is nil or EchoErr(0), else with out.
 func EchoEchoDone(out *Payload, err error) *EchoEchoFuture {
 	return future.Done[*Payload, EchoErr](out, err)
 }
 
-// EchoMisbehaveFuture completes with the answer of Misbehave.
+// EchoMisbehaveFuture completes with the result of Misbehave.
 type EchoMisbehaveFuture = future.Method[*Payload, EchoErr]
 
-// EchoMisbehaveDone returns a future that is complete: with err, unless that is no error, else with out.
+// EchoMisbehaveDone returns a completed future: with err, unless err is nil or EchoErr(0), else with out.
 func EchoMisbehaveDone(out *Payload, err error) *EchoMisbehaveFuture {
 	return future.Done[*Payload, EchoErr](out, err)
 }
 
-// EchoPersistFuture completes with the answer of Persist.
+// EchoPersistFuture completes with the result of Persist.
 type EchoPersistFuture = future.Method[*Payload, EchoErr]
 
-// EchoPersistDone returns a future that is complete: with err, unless that is no error, else with out.
+// EchoPersistDone returns a completed future: with err, unless err is nil or EchoErr(0), else with out.
 func EchoPersistDone(out *Payload, err error) *EchoPersistFuture {
 	return future.Done[*Payload, EchoErr](out, err)
 }
 
-// ExportEcho exports impl as echo.v1.Echo, for a guest that exports several services.
+// ExportEcho exports impl as echo.v1.Echo. Use it in a guest that exports several services.
 func ExportEcho(impl Echo) parigot.Export {
 	return parigot.Export{
 		Service: &echoService,
@@ -116,29 +117,29 @@ func ExportEcho(impl Echo) parigot.Export {
 	}
 }
 
-// RunEcho runs a guest that exports impl alone, and calls what requires lists.
+// RunEcho runs a guest that exports impl only and calls the services in requires.
 func RunEcho(ctx context.Context, impl Echo, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportEcho(impl)}, requires...)
 }
 
 // EchoClient calls echo.v1.Echo.
 type EchoClient interface {
-	// Answers with the payload of the request.
+	// Returns the payload of the request.
 	Echo(ctx context.Context, in *Payload) *EchoEchoFuture
 
-	// Does as it is told, before it has answered.
+	// Does the requested deed, before the reply.
 	Misbehave(ctx context.Context, in *Deed) *EchoMisbehaveFuture
 
-	// The same, with limits of its own.
+	// Does the same, with limits of its own.
 	Persist(ctx context.Context, in *Deed) *EchoPersistFuture
 }
 
-// RequireEcho says that a guest calls echo.v1.Echo.
+// RequireEcho declares that a guest calls echo.v1.Echo.
 func RequireEcho() parigot.Requirement {
 	return parigot.Require(&echoService)
 }
 
-// LocateEcho finds echo.v1.Echo. It is an error if the guest does not require it.
+// LocateEcho returns a client of echo.v1.Echo, or an error if the guest does not require the service.
 func LocateEcho(ctx context.Context) (EchoClient, error) {
 	channel, err := parigot.Locate(ctx, &echoService)
 	if err != nil {
@@ -147,7 +148,7 @@ func LocateEcho(ctx context.Context) (EchoClient, error) {
 	return echoClient{channel}, nil
 }
 
-// MustLocateEcho is LocateEcho, which panics instead of failing.
+// MustLocateEcho is like LocateEcho, but panics instead of returning an error.
 func MustLocateEcho(ctx context.Context) EchoClient {
 	client, err := LocateEcho(ctx)
 	if err != nil {

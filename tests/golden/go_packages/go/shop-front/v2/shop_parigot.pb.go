@@ -17,7 +17,7 @@ import (
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
 // Error returns the name of the value.
@@ -25,7 +25,7 @@ func (e DebtErr) Error() string {
 	return e.String()
 }
 
-// tillService is what both sides of a call to shop.Till agree on.
+// tillService is the table of shop.Till: name, schema and methods.
 var tillService = parigot.Service{
 	Name:   "shop.Till",
 	Schema: 0x387d299f00c207e4,
@@ -71,9 +71,10 @@ var tillService = parigot.Service{
 		"\x04Bill\x12\x18.money.context.in.Amount\x1a\x0c.shop.Billedb\x06proto3"),
 }
 
-// Its messages lie in packages whose names meet, and meet those of what every file imports.
+// The messages are in packages with equal names, and with names of packages that every file imports.
 type Till interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Pay answers the rpc Pay.
@@ -92,47 +93,47 @@ type Till interface {
 	Bill(ctx context.Context, in *V1.Amount) *TillBillFuture
 }
 
-// TillPayFuture completes with the answer of Pay.
+// TillPayFuture completes with the result of Pay.
 type TillPayFuture = future.Method[*v11.Amount, parigot.Code]
 
-// TillPayDone returns a future that is complete: with err, unless that is no error, else with out.
+// TillPayDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TillPayDone(out *v11.Amount, err error) *TillPayFuture {
 	return future.Done[*v11.Amount, parigot.Code](out, err)
 }
 
-// TillRefundFuture completes with the answer of Refund.
+// TillRefundFuture completes with the result of Refund.
 type TillRefundFuture = future.Method[*v11.Amount_Tax, parigot.Code]
 
-// TillRefundDone returns a future that is complete: with err, unless that is no error, else with out.
+// TillRefundDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TillRefundDone(out *v11.Amount_Tax, err error) *TillRefundFuture {
 	return future.Done[*v11.Amount_Tax, parigot.Code](out, err)
 }
 
-// TillCloseFuture completes with the answer of Close.
+// TillCloseFuture completes with the result of Close.
 type TillCloseFuture = future.Method[*durationpb.Duration, parigot.Code]
 
-// TillCloseDone returns a future that is complete: with err, unless that is no error, else with out.
+// TillCloseDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TillCloseDone(out *durationpb.Duration, err error) *TillCloseFuture {
 	return future.Done[*durationpb.Duration, parigot.Code](out, err)
 }
 
-// TillCountFuture completes with the answer of Count.
+// TillCountFuture completes with the result of Count.
 type TillCountFuture = future.Method[*Counted, parigot.Code]
 
-// TillCountDone returns a future that is complete: with err, unless that is no error, else with out.
+// TillCountDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TillCountDone(out *Counted, err error) *TillCountFuture {
 	return future.Done[*Counted, parigot.Code](out, err)
 }
 
-// TillBillFuture completes with the answer of Bill.
+// TillBillFuture completes with the result of Bill.
 type TillBillFuture = future.Method[*Billed, parigot.Code]
 
-// TillBillDone returns a future that is complete: with err, unless that is no error, else with out.
+// TillBillDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func TillBillDone(out *Billed, err error) *TillBillFuture {
 	return future.Done[*Billed, parigot.Code](out, err)
 }
 
-// ExportTill exports impl as shop.Till, for a guest that exports several services.
+// ExportTill exports impl as shop.Till. Use it in a guest that exports several services.
 func ExportTill(impl Till) parigot.Export {
 	return parigot.Export{
 		Service: &tillService,
@@ -157,7 +158,7 @@ func ExportTill(impl Till) parigot.Export {
 	}
 }
 
-// RunTill runs a guest that exports impl alone, and calls what requires lists.
+// RunTill runs a guest that exports impl only and calls the services in requires.
 func RunTill(ctx context.Context, impl Till, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportTill(impl)}, requires...)
 }
@@ -180,12 +181,12 @@ type TillClient interface {
 	Bill(ctx context.Context, in *V1.Amount) *TillBillFuture
 }
 
-// RequireTill says that a guest calls shop.Till.
+// RequireTill declares that a guest calls shop.Till.
 func RequireTill() parigot.Requirement {
 	return parigot.Require(&tillService)
 }
 
-// LocateTill finds shop.Till. It is an error if the guest does not require it.
+// LocateTill returns a client of shop.Till, or an error if the guest does not require the service.
 func LocateTill(ctx context.Context) (TillClient, error) {
 	channel, err := parigot.Locate(ctx, &tillService)
 	if err != nil {
@@ -194,7 +195,7 @@ func LocateTill(ctx context.Context) (TillClient, error) {
 	return tillClient{channel}, nil
 }
 
-// MustLocateTill is LocateTill, which panics instead of failing.
+// MustLocateTill is like LocateTill, but panics instead of returning an error.
 func MustLocateTill(ctx context.Context) TillClient {
 	client, err := LocateTill(ctx)
 	if err != nil {
@@ -225,7 +226,7 @@ func (c tillClient) Bill(ctx context.Context, in *V1.Amount) *TillBillFuture {
 	return parigot.Call[*Billed, parigot.Code](ctx, c.channel, 4, in, new(Billed))
 }
 
-// lenderService is what both sides of a call to shop.Lender agree on.
+// lenderService is the table of shop.Lender: name, schema and methods.
 var lenderService = parigot.Service{
 	Name:   "shop.Lender",
 	Schema: 0x626530c0e9a73853,
@@ -249,24 +250,25 @@ var lenderService = parigot.Service{
 		"\x04Lend\x12\x0d.money.Amount\x1a\x0d.shop.Countedb\x06proto3"),
 }
 
-// Its errors are declared in another file, so no method can be added to them.
+// The error enum is in another file, so no method can be added to it.
 type Lender interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Lend answers the rpc Lend.
 	Lend(ctx context.Context, in *v1.Amount) *LenderLendFuture
 }
 
-// LenderLendFuture completes with the answer of Lend.
+// LenderLendFuture completes with the result of Lend.
 type LenderLendFuture = future.Method[*Counted, shop_errors.LenderErr]
 
-// LenderLendDone returns a future that is complete: with err, unless that is no error, else with out.
+// LenderLendDone returns a completed future: with err, unless err is nil or shop_errors.LenderErr(0), else with out.
 func LenderLendDone(out *Counted, err error) *LenderLendFuture {
 	return future.Done[*Counted, shop_errors.LenderErr](out, err)
 }
 
-// ExportLender exports impl as shop.Lender, for a guest that exports several services.
+// ExportLender exports impl as shop.Lender. Use it in a guest that exports several services.
 func ExportLender(impl Lender) parigot.Export {
 	return parigot.Export{
 		Service: &lenderService,
@@ -279,7 +281,7 @@ func ExportLender(impl Lender) parigot.Export {
 	}
 }
 
-// RunLender runs a guest that exports impl alone, and calls what requires lists.
+// RunLender runs a guest that exports impl only and calls the services in requires.
 func RunLender(ctx context.Context, impl Lender, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportLender(impl)}, requires...)
 }
@@ -290,12 +292,12 @@ type LenderClient interface {
 	Lend(ctx context.Context, in *v1.Amount) *LenderLendFuture
 }
 
-// RequireLender says that a guest calls shop.Lender.
+// RequireLender declares that a guest calls shop.Lender.
 func RequireLender() parigot.Requirement {
 	return parigot.Require(&lenderService)
 }
 
-// LocateLender finds shop.Lender. It is an error if the guest does not require it.
+// LocateLender returns a client of shop.Lender, or an error if the guest does not require the service.
 func LocateLender(ctx context.Context) (LenderClient, error) {
 	channel, err := parigot.Locate(ctx, &lenderService)
 	if err != nil {
@@ -304,7 +306,7 @@ func LocateLender(ctx context.Context) (LenderClient, error) {
 	return lenderClient{channel}, nil
 }
 
-// MustLocateLender is LocateLender, which panics instead of failing.
+// MustLocateLender is like LocateLender, but panics instead of returning an error.
 func MustLocateLender(ctx context.Context) LenderClient {
 	client, err := LocateLender(ctx)
 	if err != nil {
@@ -319,7 +321,7 @@ func (c lenderClient) Lend(ctx context.Context, in *v1.Amount) *LenderLendFuture
 	return parigot.Call[*Counted, shop_errors.LenderErr](ctx, c.channel, 0, in, new(Counted))
 }
 
-// debtServiceService is what both sides of a call to shop.DebtService agree on.
+// debtServiceService is the table of shop.DebtService: name, schema and methods.
 var debtServiceService = parigot.Service{
 	Name:   "shop.DebtService",
 	Schema: 0xaa963745c7f83d39,
@@ -341,24 +343,25 @@ var debtServiceService = parigot.Service{
 		"\x03Owe\x12\x0d.money.Amount\x1a\x0d.shop.Countedb\x06proto3"),
 }
 
-// Both have errors of one enum, of this file.
+// Both services use one error enum of this file.
 type DebtService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Owe answers the rpc Owe.
 	Owe(ctx context.Context, in *v1.Amount) *DebtServiceOweFuture
 }
 
-// DebtServiceOweFuture completes with the answer of Owe.
+// DebtServiceOweFuture completes with the result of Owe.
 type DebtServiceOweFuture = future.Method[*Counted, DebtErr]
 
-// DebtServiceOweDone returns a future that is complete: with err, unless that is no error, else with out.
+// DebtServiceOweDone returns a completed future: with err, unless err is nil or DebtErr(0), else with out.
 func DebtServiceOweDone(out *Counted, err error) *DebtServiceOweFuture {
 	return future.Done[*Counted, DebtErr](out, err)
 }
 
-// ExportDebtService exports impl as shop.DebtService, for a guest that exports several services.
+// ExportDebtService exports impl as shop.DebtService. Use it in a guest that exports several services.
 func ExportDebtService(impl DebtService) parigot.Export {
 	return parigot.Export{
 		Service: &debtServiceService,
@@ -371,7 +374,7 @@ func ExportDebtService(impl DebtService) parigot.Export {
 	}
 }
 
-// RunDebtService runs a guest that exports impl alone, and calls what requires lists.
+// RunDebtService runs a guest that exports impl only and calls the services in requires.
 func RunDebtService(ctx context.Context, impl DebtService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportDebtService(impl)}, requires...)
 }
@@ -382,12 +385,12 @@ type DebtServiceClient interface {
 	Owe(ctx context.Context, in *v1.Amount) *DebtServiceOweFuture
 }
 
-// RequireDebtService says that a guest calls shop.DebtService.
+// RequireDebtService declares that a guest calls shop.DebtService.
 func RequireDebtService() parigot.Requirement {
 	return parigot.Require(&debtServiceService)
 }
 
-// LocateDebtService finds shop.DebtService. It is an error if the guest does not require it.
+// LocateDebtService returns a client of shop.DebtService, or an error if the guest does not require the service.
 func LocateDebtService(ctx context.Context) (DebtServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &debtServiceService)
 	if err != nil {
@@ -396,7 +399,7 @@ func LocateDebtService(ctx context.Context) (DebtServiceClient, error) {
 	return debtServiceClient{channel}, nil
 }
 
-// MustLocateDebtService is LocateDebtService, which panics instead of failing.
+// MustLocateDebtService is like LocateDebtService, but panics instead of returning an error.
 func MustLocateDebtService(ctx context.Context) DebtServiceClient {
 	client, err := LocateDebtService(ctx)
 	if err != nil {
@@ -411,7 +414,7 @@ func (c debtServiceClient) Owe(ctx context.Context, in *v1.Amount) *DebtServiceO
 	return parigot.Call[*Counted, DebtErr](ctx, c.channel, 0, in, new(Counted))
 }
 
-// debtingService is what both sides of a call to shop.Debting agree on.
+// debtingService is the table of shop.Debting: name, schema and methods.
 var debtingService = parigot.Service{
 	Name:   "shop.Debting",
 	Schema: 0x54f4bec5277fd386,
@@ -435,22 +438,23 @@ var debtingService = parigot.Service{
 
 // Debting is implemented by a guest that exports shop.Debting.
 type Debting interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Owe answers the rpc Owe.
 	Owe(ctx context.Context, in *v1.Amount) *DebtingOweFuture
 }
 
-// DebtingOweFuture completes with the answer of Owe.
+// DebtingOweFuture completes with the result of Owe.
 type DebtingOweFuture = future.Method[*Counted, DebtErr]
 
-// DebtingOweDone returns a future that is complete: with err, unless that is no error, else with out.
+// DebtingOweDone returns a completed future: with err, unless err is nil or DebtErr(0), else with out.
 func DebtingOweDone(out *Counted, err error) *DebtingOweFuture {
 	return future.Done[*Counted, DebtErr](out, err)
 }
 
-// ExportDebting exports impl as shop.Debting, for a guest that exports several services.
+// ExportDebting exports impl as shop.Debting. Use it in a guest that exports several services.
 func ExportDebting(impl Debting) parigot.Export {
 	return parigot.Export{
 		Service: &debtingService,
@@ -463,7 +467,7 @@ func ExportDebting(impl Debting) parigot.Export {
 	}
 }
 
-// RunDebting runs a guest that exports impl alone, and calls what requires lists.
+// RunDebting runs a guest that exports impl only and calls the services in requires.
 func RunDebting(ctx context.Context, impl Debting, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportDebting(impl)}, requires...)
 }
@@ -474,12 +478,12 @@ type DebtingClient interface {
 	Owe(ctx context.Context, in *v1.Amount) *DebtingOweFuture
 }
 
-// RequireDebting says that a guest calls shop.Debting.
+// RequireDebting declares that a guest calls shop.Debting.
 func RequireDebting() parigot.Requirement {
 	return parigot.Require(&debtingService)
 }
 
-// LocateDebting finds shop.Debting. It is an error if the guest does not require it.
+// LocateDebting returns a client of shop.Debting, or an error if the guest does not require the service.
 func LocateDebting(ctx context.Context) (DebtingClient, error) {
 	channel, err := parigot.Locate(ctx, &debtingService)
 	if err != nil {
@@ -488,7 +492,7 @@ func LocateDebting(ctx context.Context) (DebtingClient, error) {
 	return debtingClient{channel}, nil
 }
 
-// MustLocateDebting is LocateDebting, which panics instead of failing.
+// MustLocateDebting is like LocateDebting, but panics instead of returning an error.
 func MustLocateDebting(ctx context.Context) DebtingClient {
 	client, err := LocateDebting(ctx)
 	if err != nil {

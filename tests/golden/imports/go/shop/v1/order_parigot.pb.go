@@ -12,10 +12,10 @@ import (
 	shop "golden.example/imports/go/shop"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// ordersService is what both sides of a call to shop.v1.Orders agree on.
+// ordersService is the table of shop.v1.Orders: name, schema and methods.
 var ordersService = parigot.Service{
 	Name:   "shop.v1.Orders",
 	Schema: 0xd600cc7c5bf12e82,
@@ -69,7 +69,8 @@ var ordersService = parigot.Service{
 
 // Orders is implemented by a guest that exports shop.v1.Orders.
 type Orders interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Place answers the rpc Place.
@@ -79,23 +80,23 @@ type Orders interface {
 	Cancel(ctx context.Context, in *shop.Id) *OrdersCancelFuture
 }
 
-// OrdersPlaceFuture completes with the answer of Place.
+// OrdersPlaceFuture completes with the result of Place.
 type OrdersPlaceFuture = future.Method[*Receipt, OrdersErr]
 
-// OrdersPlaceDone returns a future that is complete: with err, unless that is no error, else with out.
+// OrdersPlaceDone returns a completed future: with err, unless err is nil or OrdersErr(0), else with out.
 func OrdersPlaceDone(out *Receipt, err error) *OrdersPlaceFuture {
 	return future.Done[*Receipt, OrdersErr](out, err)
 }
 
-// OrdersCancelFuture completes with the answer of Cancel.
+// OrdersCancelFuture completes with the result of Cancel.
 type OrdersCancelFuture = future.Method[*money.Amount_Rounding, OrdersErr]
 
-// OrdersCancelDone returns a future that is complete: with err, unless that is no error, else with out.
+// OrdersCancelDone returns a completed future: with err, unless err is nil or OrdersErr(0), else with out.
 func OrdersCancelDone(out *money.Amount_Rounding, err error) *OrdersCancelFuture {
 	return future.Done[*money.Amount_Rounding, OrdersErr](out, err)
 }
 
-// ExportOrders exports impl as shop.v1.Orders, for a guest that exports several services.
+// ExportOrders exports impl as shop.v1.Orders. Use it in a guest that exports several services.
 func ExportOrders(impl Orders) parigot.Export {
 	return parigot.Export{
 		Service: &ordersService,
@@ -111,7 +112,7 @@ func ExportOrders(impl Orders) parigot.Export {
 	}
 }
 
-// RunOrders runs a guest that exports impl alone, and calls what requires lists.
+// RunOrders runs a guest that exports impl only and calls the services in requires.
 func RunOrders(ctx context.Context, impl Orders, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportOrders(impl)}, requires...)
 }
@@ -125,12 +126,12 @@ type OrdersClient interface {
 	Cancel(ctx context.Context, in *shop.Id) *OrdersCancelFuture
 }
 
-// RequireOrders says that a guest calls shop.v1.Orders.
+// RequireOrders declares that a guest calls shop.v1.Orders.
 func RequireOrders() parigot.Requirement {
 	return parigot.Require(&ordersService)
 }
 
-// LocateOrders finds shop.v1.Orders. It is an error if the guest does not require it.
+// LocateOrders returns a client of shop.v1.Orders, or an error if the guest does not require the service.
 func LocateOrders(ctx context.Context) (OrdersClient, error) {
 	channel, err := parigot.Locate(ctx, &ordersService)
 	if err != nil {
@@ -139,7 +140,7 @@ func LocateOrders(ctx context.Context) (OrdersClient, error) {
 	return ordersClient{channel}, nil
 }
 
-// MustLocateOrders is LocateOrders, which panics instead of failing.
+// MustLocateOrders is like LocateOrders, but panics instead of returning an error.
 func MustLocateOrders(ctx context.Context) OrdersClient {
 	client, err := LocateOrders(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// matchService is what both sides of a call to type.async.Match agree on.
+// matchService is the table of type.async.Match: name, schema and methods.
 var matchService = parigot.Service{
 	Name:   "type.async.Match",
 	Schema: 0xb70d78ff1cfc2d98,
@@ -106,9 +106,10 @@ var matchService = parigot.Service{
 		"\x07Default\x12\x13.type.async.Default\x1a\x0f.type.async.Errb\x06proto3"),
 }
 
-// Keywords, names of the prelude, and names that every client or trait has.
+// Methods named by keywords, by names of the prelude, and by functions of every client or trait.
 type Match interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Type answers the rpc type.
@@ -154,119 +155,119 @@ type Match interface {
 	Default(ctx context.Context, in *Default) *MatchDefaultFuture
 }
 
-// MatchTypeFuture completes with the answer of Type.
+// MatchTypeFuture completes with the result of Type.
 type MatchTypeFuture = future.Method[*Self, parigot.Code]
 
-// MatchTypeDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchTypeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchTypeDone(out *Self, err error) *MatchTypeFuture {
 	return future.Done[*Self, parigot.Code](out, err)
 }
 
-// MatchSelfFuture completes with the answer of Self.
+// MatchSelfFuture completes with the result of Self.
 type MatchSelfFuture = future.Method[*Type, parigot.Code]
 
-// MatchSelfDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchSelfDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchSelfDone(out *Type, err error) *MatchSelfFuture {
 	return future.Done[*Type, parigot.Code](out, err)
 }
 
-// MatchAsyncFuture completes with the answer of Async.
+// MatchAsyncFuture completes with the result of Async.
 type MatchAsyncFuture = future.Method[*Option, parigot.Code]
 
-// MatchAsyncDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchAsyncDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchAsyncDone(out *Option, err error) *MatchAsyncFuture {
 	return future.Done[*Option, parigot.Code](out, err)
 }
 
-// MatchLocateFuture completes with the answer of Locate.
+// MatchLocateFuture completes with the result of Locate.
 type MatchLocateFuture = future.Method[*Result, parigot.Code]
 
-// MatchLocateDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchLocateDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchLocateDone(out *Result, err error) *MatchLocateFuture {
 	return future.Done[*Result, parigot.Code](out, err)
 }
 
-// MatchCloneFuture completes with the answer of Clone.
+// MatchCloneFuture completes with the result of Clone.
 type MatchCloneFuture = future.Method[*Result, parigot.Code]
 
-// MatchCloneDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchCloneDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchCloneDone(out *Result, err error) *MatchCloneFuture {
 	return future.Done[*Result, parigot.Code](out, err)
 }
 
-// MatchChannelFuture completes with the answer of Channel.
+// MatchChannelFuture completes with the result of Channel.
 type MatchChannelFuture = future.Method[*Vec, parigot.Code]
 
-// MatchChannelDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchChannelDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchChannelDone(out *Vec, err error) *MatchChannelFuture {
 	return future.Done[*Vec, parigot.Code](out, err)
 }
 
-// MatchWithDeadlineFuture completes with the answer of WithDeadline.
+// MatchWithDeadlineFuture completes with the result of WithDeadline.
 type MatchWithDeadlineFuture = future.Method[*None, parigot.Code]
 
-// MatchWithDeadlineDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchWithDeadlineDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchWithDeadlineDone(out *None, err error) *MatchWithDeadlineFuture {
 	return future.Done[*None, parigot.Code](out, err)
 }
 
-// MatchNewFuture completes with the answer of New.
+// MatchNewFuture completes with the result of New.
 type MatchNewFuture = future.Method[*String, parigot.Code]
 
-// MatchNewDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchNewDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchNewDone(out *String, err error) *MatchNewFuture {
 	return future.Done[*String, parigot.Code](out, err)
 }
 
-// MatchDropFuture completes with the answer of Drop.
+// MatchDropFuture completes with the result of Drop.
 type MatchDropFuture = future.Method[*S, parigot.Code]
 
-// MatchDropDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchDropDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchDropDone(out *S, err error) *MatchDropFuture {
 	return future.Done[*S, parigot.Code](out, err)
 }
 
-// MatchIntoStringFuture completes with the answer of IntoString.
+// MatchIntoStringFuture completes with the result of IntoString.
 type MatchIntoStringFuture = future.Method[*Ok, parigot.Code]
 
-// MatchIntoStringDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchIntoStringDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchIntoStringDone(out *Ok, err error) *MatchIntoStringFuture {
 	return future.Done[*Ok, parigot.Code](out, err)
 }
 
-// MatchSFuture completes with the answer of S.
+// MatchSFuture completes with the result of S.
 type MatchSFuture = future.Method[*S, parigot.Code]
 
-// MatchSDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchSDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchSDone(out *S, err error) *MatchSFuture {
 	return future.Done[*S, parigot.Code](out, err)
 }
 
-// MatchReadyFuture completes with the answer of Ready_.
+// MatchReadyFuture completes with the result of Ready_.
 type MatchReadyFuture = future.Method[*Error, parigot.Code]
 
-// MatchReadyDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchReadyDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchReadyDone(out *Error, err error) *MatchReadyFuture {
 	return future.Done[*Error, parigot.Code](out, err)
 }
 
-// MatchServiceFuture completes with the answer of Service.
+// MatchServiceFuture completes with the result of Service.
 type MatchServiceFuture = future.Method[*Method, parigot.Code]
 
-// MatchServiceDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchServiceDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchServiceDone(out *Method, err error) *MatchServiceFuture {
 	return future.Done[*Method, parigot.Code](out, err)
 }
 
-// MatchDefaultFuture completes with the answer of Default.
+// MatchDefaultFuture completes with the result of Default.
 type MatchDefaultFuture = future.Method[*Err, parigot.Code]
 
-// MatchDefaultDone returns a future that is complete: with err, unless that is no error, else with out.
+// MatchDefaultDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func MatchDefaultDone(out *Err, err error) *MatchDefaultFuture {
 	return future.Done[*Err, parigot.Code](out, err)
 }
 
-// ExportMatch exports impl as type.async.Match, for a guest that exports several services.
+// ExportMatch exports impl as type.async.Match. Use it in a guest that exports several services.
 func ExportMatch(impl Match) parigot.Export {
 	return parigot.Export{
 		Service: &matchService,
@@ -318,7 +319,7 @@ func ExportMatch(impl Match) parigot.Export {
 	}
 }
 
-// RunMatch runs a guest that exports impl alone, and calls what requires lists.
+// RunMatch runs a guest that exports impl only and calls the services in requires.
 func RunMatch(ctx context.Context, impl Match, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportMatch(impl)}, requires...)
 }
@@ -368,12 +369,12 @@ type MatchClient interface {
 	Default(ctx context.Context, in *Default) *MatchDefaultFuture
 }
 
-// RequireMatch says that a guest calls type.async.Match.
+// RequireMatch declares that a guest calls type.async.Match.
 func RequireMatch() parigot.Requirement {
 	return parigot.Require(&matchService)
 }
 
-// LocateMatch finds type.async.Match. It is an error if the guest does not require it.
+// LocateMatch returns a client of type.async.Match, or an error if the guest does not require the service.
 func LocateMatch(ctx context.Context) (MatchClient, error) {
 	channel, err := parigot.Locate(ctx, &matchService)
 	if err != nil {
@@ -382,7 +383,7 @@ func LocateMatch(ctx context.Context) (MatchClient, error) {
 	return matchClient{channel}, nil
 }
 
-// MustLocateMatch is LocateMatch, which panics instead of failing.
+// MustLocateMatch is like LocateMatch, but panics instead of returning an error.
 func MustLocateMatch(ctx context.Context) MatchClient {
 	client, err := LocateMatch(ctx)
 	if err != nil {
@@ -449,7 +450,7 @@ func (c matchClient) Default(ctx context.Context, in *Default) *MatchDefaultFutu
 	return parigot.Call[*Err, parigot.Code](ctx, c.channel, 13, in, new(Err))
 }
 
-// s2Service is what both sides of a call to type.async.S2 agree on.
+// s2Service is the table of type.async.S2: name, schema and methods.
 var s2Service = parigot.Service{
 	Name:   "type.async.S2",
 	Schema: 0xd61e39ed7f6065c4,
@@ -467,24 +468,25 @@ var s2Service = parigot.Service{
 		"\x01T\x12\x0d.type.async.S\x1a\x0d.type.async.Sb\x06proto3"),
 }
 
-// Its trait has the name of the type parameter.
+// The trait has the name of the type parameter.
 type S2 interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// T answers the rpc T.
 	T(ctx context.Context, in *S) *S2TFuture
 }
 
-// S2TFuture completes with the answer of T.
+// S2TFuture completes with the result of T.
 type S2TFuture = future.Method[*S, parigot.Code]
 
-// S2TDone returns a future that is complete: with err, unless that is no error, else with out.
+// S2TDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func S2TDone(out *S, err error) *S2TFuture {
 	return future.Done[*S, parigot.Code](out, err)
 }
 
-// ExportS2 exports impl as type.async.S2, for a guest that exports several services.
+// ExportS2 exports impl as type.async.S2. Use it in a guest that exports several services.
 func ExportS2(impl S2) parigot.Export {
 	return parigot.Export{
 		Service: &s2Service,
@@ -497,7 +499,7 @@ func ExportS2(impl S2) parigot.Export {
 	}
 }
 
-// RunS2 runs a guest that exports impl alone, and calls what requires lists.
+// RunS2 runs a guest that exports impl only and calls the services in requires.
 func RunS2(ctx context.Context, impl S2, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportS2(impl)}, requires...)
 }
@@ -508,12 +510,12 @@ type S2Client interface {
 	T(ctx context.Context, in *S) *S2TFuture
 }
 
-// RequireS2 says that a guest calls type.async.S2.
+// RequireS2 declares that a guest calls type.async.S2.
 func RequireS2() parigot.Requirement {
 	return parigot.Require(&s2Service)
 }
 
-// LocateS2 finds type.async.S2. It is an error if the guest does not require it.
+// LocateS2 returns a client of type.async.S2, or an error if the guest does not require the service.
 func LocateS2(ctx context.Context) (S2Client, error) {
 	channel, err := parigot.Locate(ctx, &s2Service)
 	if err != nil {
@@ -522,7 +524,7 @@ func LocateS2(ctx context.Context) (S2Client, error) {
 	return s2Client{channel}, nil
 }
 
-// MustLocateS2 is LocateS2, which panics instead of failing.
+// MustLocateS2 is like LocateS2, but panics instead of returning an error.
 func MustLocateS2(ctx context.Context) S2Client {
 	client, err := LocateS2(ctx)
 	if err != nil {
@@ -537,7 +539,7 @@ func (c s2Client) T(ctx context.Context, in *S) *S2TFuture {
 	return parigot.Call[*S, parigot.Code](ctx, c.channel, 0, in, new(S))
 }
 
-// selfServiceService is what both sides of a call to type.async.self agree on.
+// selfServiceService is the table of type.async.self: name, schema and methods.
 var selfServiceService = parigot.Service{
 	Name:   "type.async.self",
 	Schema: 0x41a2828863016340,
@@ -551,11 +553,12 @@ var selfServiceService = parigot.Service{
 
 // SelfService is implemented by a guest that exports type.async.self.
 type SelfService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 }
 
-// ExportSelfService exports impl as type.async.self, for a guest that exports several services.
+// ExportSelfService exports impl as type.async.self. Use it in a guest that exports several services.
 func ExportSelfService(impl SelfService) parigot.Export {
 	return parigot.Export{
 		Service: &selfServiceService,
@@ -563,7 +566,7 @@ func ExportSelfService(impl SelfService) parigot.Export {
 	}
 }
 
-// RunSelfService runs a guest that exports impl alone, and calls what requires lists.
+// RunSelfService runs a guest that exports impl only and calls the services in requires.
 func RunSelfService(ctx context.Context, impl SelfService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportSelfService(impl)}, requires...)
 }
@@ -572,12 +575,12 @@ func RunSelfService(ctx context.Context, impl SelfService, requires ...parigot.R
 type SelfServiceClient interface {
 }
 
-// RequireSelfService says that a guest calls type.async.self.
+// RequireSelfService declares that a guest calls type.async.self.
 func RequireSelfService() parigot.Requirement {
 	return parigot.Require(&selfServiceService)
 }
 
-// LocateSelfService finds type.async.self. It is an error if the guest does not require it.
+// LocateSelfService returns a client of type.async.self, or an error if the guest does not require the service.
 func LocateSelfService(ctx context.Context) (SelfServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &selfServiceService)
 	if err != nil {
@@ -586,7 +589,7 @@ func LocateSelfService(ctx context.Context) (SelfServiceClient, error) {
 	return selfServiceClient{channel}, nil
 }
 
-// MustLocateSelfService is LocateSelfService, which panics instead of failing.
+// MustLocateSelfService is like LocateSelfService, but panics instead of returning an error.
 func MustLocateSelfService(ctx context.Context) SelfServiceClient {
 	client, err := LocateSelfService(ctx)
 	if err != nil {
@@ -597,7 +600,7 @@ func MustLocateSelfService(ctx context.Context) SelfServiceClient {
 
 type selfServiceClient struct{ channel *parigot.Channel }
 
-// cloneService is what both sides of a call to type.async.Clone agree on.
+// cloneService is the table of type.async.Clone: name, schema and methods.
 var cloneService = parigot.Service{
 	Name:   "type.async.Clone",
 	Schema: 0x2774a3eecb655b80,
@@ -617,22 +620,23 @@ var cloneService = parigot.Service{
 
 // Clone is implemented by a guest that exports type.async.Clone.
 type Clone interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Send answers the rpc Send.
 	Send(ctx context.Context, in *Send) *CloneSendFuture
 }
 
-// CloneSendFuture completes with the answer of Send.
+// CloneSendFuture completes with the result of Send.
 type CloneSendFuture = future.Method[*Future, parigot.Code]
 
-// CloneSendDone returns a future that is complete: with err, unless that is no error, else with out.
+// CloneSendDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func CloneSendDone(out *Future, err error) *CloneSendFuture {
 	return future.Done[*Future, parigot.Code](out, err)
 }
 
-// ExportClone exports impl as type.async.Clone, for a guest that exports several services.
+// ExportClone exports impl as type.async.Clone. Use it in a guest that exports several services.
 func ExportClone(impl Clone) parigot.Export {
 	return parigot.Export{
 		Service: &cloneService,
@@ -645,7 +649,7 @@ func ExportClone(impl Clone) parigot.Export {
 	}
 }
 
-// RunClone runs a guest that exports impl alone, and calls what requires lists.
+// RunClone runs a guest that exports impl only and calls the services in requires.
 func RunClone(ctx context.Context, impl Clone, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportClone(impl)}, requires...)
 }
@@ -656,12 +660,12 @@ type CloneClient interface {
 	Send(ctx context.Context, in *Send) *CloneSendFuture
 }
 
-// RequireClone says that a guest calls type.async.Clone.
+// RequireClone declares that a guest calls type.async.Clone.
 func RequireClone() parigot.Requirement {
 	return parigot.Require(&cloneService)
 }
 
-// LocateClone finds type.async.Clone. It is an error if the guest does not require it.
+// LocateClone returns a client of type.async.Clone, or an error if the guest does not require the service.
 func LocateClone(ctx context.Context) (CloneClient, error) {
 	channel, err := parigot.Locate(ctx, &cloneService)
 	if err != nil {
@@ -670,7 +674,7 @@ func LocateClone(ctx context.Context) (CloneClient, error) {
 	return cloneClient{channel}, nil
 }
 
-// MustLocateClone is LocateClone, which panics instead of failing.
+// MustLocateClone is like LocateClone, but panics instead of returning an error.
 func MustLocateClone(ctx context.Context) CloneClient {
 	client, err := LocateClone(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// workService is what both sides of a call to load.v1.Work agree on.
+// workService is the table of load.v1.Work: name, schema and methods.
 var workService = parigot.Service{
 	Name:   "load.v1.Work",
 	Schema: 0xd83af3371b3f7c61,
@@ -54,24 +54,25 @@ var workService = parigot.Service{
 		"\x03Run\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"),
 }
 
-// Writes into its log what it runs, and then does as it is told.
+// Logs each job that it runs, and then does the deed of the job.
 type Work interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
-	// Answers with the number of the job, unless its deed is not to.
+	// Returns the number of the job, unless the deed prevents a reply.
 	Run(ctx context.Context, in *Job) *WorkRunFuture
 }
 
-// WorkRunFuture completes with the answer of Run.
+// WorkRunFuture completes with the result of Run.
 type WorkRunFuture = future.Method[*Done, parigot.Code]
 
-// WorkRunDone returns a future that is complete: with err, unless that is no error, else with out.
+// WorkRunDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func WorkRunDone(out *Done, err error) *WorkRunFuture {
 	return future.Done[*Done, parigot.Code](out, err)
 }
 
-// ExportWork exports impl as load.v1.Work, for a guest that exports several services.
+// ExportWork exports impl as load.v1.Work. Use it in a guest that exports several services.
 func ExportWork(impl Work) parigot.Export {
 	return parigot.Export{
 		Service: &workService,
@@ -84,23 +85,23 @@ func ExportWork(impl Work) parigot.Export {
 	}
 }
 
-// RunWork runs a guest that exports impl alone, and calls what requires lists.
+// RunWork runs a guest that exports impl only and calls the services in requires.
 func RunWork(ctx context.Context, impl Work, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportWork(impl)}, requires...)
 }
 
 // WorkClient calls load.v1.Work.
 type WorkClient interface {
-	// Answers with the number of the job, unless its deed is not to.
+	// Returns the number of the job, unless the deed prevents a reply.
 	Run(ctx context.Context, in *Job) *WorkRunFuture
 }
 
-// RequireWork says that a guest calls load.v1.Work.
+// RequireWork declares that a guest calls load.v1.Work.
 func RequireWork() parigot.Requirement {
 	return parigot.Require(&workService)
 }
 
-// LocateWork finds load.v1.Work. It is an error if the guest does not require it.
+// LocateWork returns a client of load.v1.Work, or an error if the guest does not require the service.
 func LocateWork(ctx context.Context) (WorkClient, error) {
 	channel, err := parigot.Locate(ctx, &workService)
 	if err != nil {
@@ -109,7 +110,7 @@ func LocateWork(ctx context.Context) (WorkClient, error) {
 	return workClient{channel}, nil
 }
 
-// MustLocateWork is LocateWork, which panics instead of failing.
+// MustLocateWork is like LocateWork, but panics instead of returning an error.
 func MustLocateWork(ctx context.Context) WorkClient {
 	client, err := LocateWork(ctx)
 	if err != nil {
@@ -124,7 +125,7 @@ func (c workClient) Run(ctx context.Context, in *Job) *WorkRunFuture {
 	return parigot.Call[*Done, parigot.Code](ctx, c.channel, 0, in, new(Done))
 }
 
-// storeService is what both sides of a call to load.v1.Store agree on.
+// storeService is the table of load.v1.Store: name, schema and methods.
 var storeService = parigot.Service{
 	Name:   "load.v1.Store",
 	Schema: 0x7fc921156a2e42a9,
@@ -165,24 +166,25 @@ var storeService = parigot.Service{
 		"\x04Keep\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"),
 }
 
-// Has others wait.
+// Blocks its callers.
 type Store interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
-	// Never answers, and says in the log when it begins and when nobody waits any more.
+	// Never returns. Logs the start of the call, and its cancellation.
 	Keep(ctx context.Context, in *Job) *StoreKeepFuture
 }
 
-// StoreKeepFuture completes with the answer of Keep.
+// StoreKeepFuture completes with the result of Keep.
 type StoreKeepFuture = future.Method[*Done, parigot.Code]
 
-// StoreKeepDone returns a future that is complete: with err, unless that is no error, else with out.
+// StoreKeepDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func StoreKeepDone(out *Done, err error) *StoreKeepFuture {
 	return future.Done[*Done, parigot.Code](out, err)
 }
 
-// ExportStore exports impl as load.v1.Store, for a guest that exports several services.
+// ExportStore exports impl as load.v1.Store. Use it in a guest that exports several services.
 func ExportStore(impl Store) parigot.Export {
 	return parigot.Export{
 		Service: &storeService,
@@ -195,23 +197,23 @@ func ExportStore(impl Store) parigot.Export {
 	}
 }
 
-// RunStore runs a guest that exports impl alone, and calls what requires lists.
+// RunStore runs a guest that exports impl only and calls the services in requires.
 func RunStore(ctx context.Context, impl Store, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportStore(impl)}, requires...)
 }
 
 // StoreClient calls load.v1.Store.
 type StoreClient interface {
-	// Never answers, and says in the log when it begins and when nobody waits any more.
+	// Never returns. Logs the start of the call, and its cancellation.
 	Keep(ctx context.Context, in *Job) *StoreKeepFuture
 }
 
-// RequireStore says that a guest calls load.v1.Store.
+// RequireStore declares that a guest calls load.v1.Store.
 func RequireStore() parigot.Requirement {
 	return parigot.Require(&storeService)
 }
 
-// LocateStore finds load.v1.Store. It is an error if the guest does not require it.
+// LocateStore returns a client of load.v1.Store, or an error if the guest does not require the service.
 func LocateStore(ctx context.Context) (StoreClient, error) {
 	channel, err := parigot.Locate(ctx, &storeService)
 	if err != nil {
@@ -220,7 +222,7 @@ func LocateStore(ctx context.Context) (StoreClient, error) {
 	return storeClient{channel}, nil
 }
 
-// MustLocateStore is LocateStore, which panics instead of failing.
+// MustLocateStore is like LocateStore, but panics instead of returning an error.
 func MustLocateStore(ctx context.Context) StoreClient {
 	client, err := LocateStore(ctx)
 	if err != nil {
@@ -235,7 +237,7 @@ func (c storeClient) Keep(ctx context.Context, in *Job) *StoreKeepFuture {
 	return parigot.Call[*Done, parigot.Code](ctx, c.channel, 0, in, new(Done))
 }
 
-// shelfService is what both sides of a call to load.v1.Shelf agree on.
+// shelfService is the table of load.v1.Shelf: name, schema and methods.
 var shelfService = parigot.Service{
 	Name:   "load.v1.Shelf",
 	Schema: 0xadf388b817f36424,
@@ -276,24 +278,25 @@ var shelfService = parigot.Service{
 		"\x04Find\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"),
 }
 
-// Tells what is kept.
+// Reports the jobs that are kept.
 type Shelf interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
-	// Answers once Store keeps the job, of whose fields only the caller and the number count.
+	// Returns when Store keeps the job. Only the fields for caller and number are used.
 	Find(ctx context.Context, in *Job) *ShelfFindFuture
 }
 
-// ShelfFindFuture completes with the answer of Find.
+// ShelfFindFuture completes with the result of Find.
 type ShelfFindFuture = future.Method[*Done, parigot.Code]
 
-// ShelfFindDone returns a future that is complete: with err, unless that is no error, else with out.
+// ShelfFindDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func ShelfFindDone(out *Done, err error) *ShelfFindFuture {
 	return future.Done[*Done, parigot.Code](out, err)
 }
 
-// ExportShelf exports impl as load.v1.Shelf, for a guest that exports several services.
+// ExportShelf exports impl as load.v1.Shelf. Use it in a guest that exports several services.
 func ExportShelf(impl Shelf) parigot.Export {
 	return parigot.Export{
 		Service: &shelfService,
@@ -306,23 +309,23 @@ func ExportShelf(impl Shelf) parigot.Export {
 	}
 }
 
-// RunShelf runs a guest that exports impl alone, and calls what requires lists.
+// RunShelf runs a guest that exports impl only and calls the services in requires.
 func RunShelf(ctx context.Context, impl Shelf, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportShelf(impl)}, requires...)
 }
 
 // ShelfClient calls load.v1.Shelf.
 type ShelfClient interface {
-	// Answers once Store keeps the job, of whose fields only the caller and the number count.
+	// Returns when Store keeps the job. Only the fields for caller and number are used.
 	Find(ctx context.Context, in *Job) *ShelfFindFuture
 }
 
-// RequireShelf says that a guest calls load.v1.Shelf.
+// RequireShelf declares that a guest calls load.v1.Shelf.
 func RequireShelf() parigot.Requirement {
 	return parigot.Require(&shelfService)
 }
 
-// LocateShelf finds load.v1.Shelf. It is an error if the guest does not require it.
+// LocateShelf returns a client of load.v1.Shelf, or an error if the guest does not require the service.
 func LocateShelf(ctx context.Context) (ShelfClient, error) {
 	channel, err := parigot.Locate(ctx, &shelfService)
 	if err != nil {
@@ -331,7 +334,7 @@ func LocateShelf(ctx context.Context) (ShelfClient, error) {
 	return shelfClient{channel}, nil
 }
 
-// MustLocateShelf is LocateShelf, which panics instead of failing.
+// MustLocateShelf is like LocateShelf, but panics instead of returning an error.
 func MustLocateShelf(ctx context.Context) ShelfClient {
 	client, err := LocateShelf(ctx)
 	if err != nil {

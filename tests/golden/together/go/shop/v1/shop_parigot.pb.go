@@ -12,10 +12,10 @@ import (
 	emptypb "google.golang.org/protobuf/types/known/emptypb"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// shopService is what both sides of a call to shop.v1.Shop agree on.
+// shopService is the table of shop.v1.Shop: name, schema and methods.
 var shopService = parigot.Service{
 	Name:   "shop.v1.Shop",
 	Schema: 0x5f97a65b945cb2ad,
@@ -63,10 +63,11 @@ var shopService = parigot.Service{
 
 // Sells things.
 type Shop interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
-	// Its name is that of a method of another service.
+	// Another service has a method of the same name.
 	Open(ctx context.Context, in *OpenRequest) *ShopOpenFuture
 
 	// PlaceOrder answers the rpc place_order.
@@ -76,31 +77,31 @@ type Shop interface {
 	Close(ctx context.Context, in *emptypb.Empty) *ShopCloseFuture
 }
 
-// ShopOpenFuture completes with the answer of Open.
+// ShopOpenFuture completes with the result of Open.
 type ShopOpenFuture = future.Method[*OpenResponse, parigot.Code]
 
-// ShopOpenDone returns a future that is complete: with err, unless that is no error, else with out.
+// ShopOpenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func ShopOpenDone(out *OpenResponse, err error) *ShopOpenFuture {
 	return future.Done[*OpenResponse, parigot.Code](out, err)
 }
 
-// ShopPlaceOrderFuture completes with the answer of PlaceOrder.
+// ShopPlaceOrderFuture completes with the result of PlaceOrder.
 type ShopPlaceOrderFuture = future.Method[*v1.Item, parigot.Code]
 
-// ShopPlaceOrderDone returns a future that is complete: with err, unless that is no error, else with out.
+// ShopPlaceOrderDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func ShopPlaceOrderDone(out *v1.Item, err error) *ShopPlaceOrderFuture {
 	return future.Done[*v1.Item, parigot.Code](out, err)
 }
 
-// ShopCloseFuture completes with the answer of Close.
+// ShopCloseFuture completes with the result of Close.
 type ShopCloseFuture = future.Method[*emptypb.Empty, parigot.Code]
 
-// ShopCloseDone returns a future that is complete: with err, unless that is no error, else with out.
+// ShopCloseDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func ShopCloseDone(out *emptypb.Empty, err error) *ShopCloseFuture {
 	return future.Done[*emptypb.Empty, parigot.Code](out, err)
 }
 
-// ExportShop exports impl as shop.v1.Shop, for a guest that exports several services.
+// ExportShop exports impl as shop.v1.Shop. Use it in a guest that exports several services.
 func ExportShop(impl Shop) parigot.Export {
 	return parigot.Export{
 		Service: &shopService,
@@ -119,14 +120,14 @@ func ExportShop(impl Shop) parigot.Export {
 	}
 }
 
-// RunShop runs a guest that exports impl alone, and calls what requires lists.
+// RunShop runs a guest that exports impl only and calls the services in requires.
 func RunShop(ctx context.Context, impl Shop, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportShop(impl)}, requires...)
 }
 
 // ShopClient calls shop.v1.Shop.
 type ShopClient interface {
-	// Its name is that of a method of another service.
+	// Another service has a method of the same name.
 	Open(ctx context.Context, in *OpenRequest) *ShopOpenFuture
 
 	// PlaceOrder calls the rpc place_order.
@@ -136,12 +137,12 @@ type ShopClient interface {
 	Close(ctx context.Context, in *emptypb.Empty) *ShopCloseFuture
 }
 
-// RequireShop says that a guest calls shop.v1.Shop.
+// RequireShop declares that a guest calls shop.v1.Shop.
 func RequireShop() parigot.Requirement {
 	return parigot.Require(&shopService)
 }
 
-// LocateShop finds shop.v1.Shop. It is an error if the guest does not require it.
+// LocateShop returns a client of shop.v1.Shop, or an error if the guest does not require the service.
 func LocateShop(ctx context.Context) (ShopClient, error) {
 	channel, err := parigot.Locate(ctx, &shopService)
 	if err != nil {
@@ -150,7 +151,7 @@ func LocateShop(ctx context.Context) (ShopClient, error) {
 	return shopClient{channel}, nil
 }
 
-// MustLocateShop is LocateShop, which panics instead of failing.
+// MustLocateShop is like LocateShop, but panics instead of returning an error.
 func MustLocateShop(ctx context.Context) ShopClient {
 	client, err := LocateShop(ctx)
 	if err != nil {
@@ -173,7 +174,7 @@ func (c shopClient) Close(ctx context.Context, in *emptypb.Empty) *ShopCloseFutu
 	return parigot.Call[*emptypb.Empty, parigot.Code](ctx, c.channel, 2, in, new(emptypb.Empty))
 }
 
-// guardService is what both sides of a call to shop.v1.Guard agree on.
+// guardService is the table of shop.v1.Guard: name, schema and methods.
 var guardService = parigot.Service{
 	Name:   "shop.v1.Guard",
 	Schema: 0x9e3254531f0a5457,
@@ -190,24 +191,25 @@ var guardService = parigot.Service{
 		"\x04Open\x12\x14.shop.v1.OpenRequest\x1a\x15.shop.v1.OpenResponseb\x06proto3"),
 }
 
-// Watches over it.
+// Guards the shop.
 type Guard interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Open answers the rpc Open.
 	Open(ctx context.Context, in *OpenRequest) *GuardOpenFuture
 }
 
-// GuardOpenFuture completes with the answer of Open.
+// GuardOpenFuture completes with the result of Open.
 type GuardOpenFuture = future.Method[*OpenResponse, parigot.Code]
 
-// GuardOpenDone returns a future that is complete: with err, unless that is no error, else with out.
+// GuardOpenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func GuardOpenDone(out *OpenResponse, err error) *GuardOpenFuture {
 	return future.Done[*OpenResponse, parigot.Code](out, err)
 }
 
-// ExportGuard exports impl as shop.v1.Guard, for a guest that exports several services.
+// ExportGuard exports impl as shop.v1.Guard. Use it in a guest that exports several services.
 func ExportGuard(impl Guard) parigot.Export {
 	return parigot.Export{
 		Service: &guardService,
@@ -220,7 +222,7 @@ func ExportGuard(impl Guard) parigot.Export {
 	}
 }
 
-// RunGuard runs a guest that exports impl alone, and calls what requires lists.
+// RunGuard runs a guest that exports impl only and calls the services in requires.
 func RunGuard(ctx context.Context, impl Guard, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportGuard(impl)}, requires...)
 }
@@ -231,12 +233,12 @@ type GuardClient interface {
 	Open(ctx context.Context, in *OpenRequest) *GuardOpenFuture
 }
 
-// RequireGuard says that a guest calls shop.v1.Guard.
+// RequireGuard declares that a guest calls shop.v1.Guard.
 func RequireGuard() parigot.Requirement {
 	return parigot.Require(&guardService)
 }
 
-// LocateGuard finds shop.v1.Guard. It is an error if the guest does not require it.
+// LocateGuard returns a client of shop.v1.Guard, or an error if the guest does not require the service.
 func LocateGuard(ctx context.Context) (GuardClient, error) {
 	channel, err := parigot.Locate(ctx, &guardService)
 	if err != nil {
@@ -245,7 +247,7 @@ func LocateGuard(ctx context.Context) (GuardClient, error) {
 	return guardClient{channel}, nil
 }
 
-// MustLocateGuard is LocateGuard, which panics instead of failing.
+// MustLocateGuard is like LocateGuard, but panics instead of returning an error.
 func MustLocateGuard(ctx context.Context) GuardClient {
 	client, err := LocateGuard(ctx)
 	if err != nil {

@@ -10,10 +10,10 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
-// announcementsOfEverythingThatMayBeOfInterestServiceService is what both sides of a call to long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService agree on.
+// announcementsOfEverythingThatMayBeOfInterestServiceService is the table of long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService: name, schema and methods.
 var announcementsOfEverythingThatMayBeOfInterestServiceService = parigot.Service{
 	Name:   "long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService",
 	Schema: 0x660c638a8c9a0ed6,
@@ -34,24 +34,25 @@ var announcementsOfEverythingThatMayBeOfInterestServiceService = parigot.Service
 		"@FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked\x12\x84\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedRequest\x1a\x85\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedResponseb\x06proto3"),
 }
 
-// Names longer than a line is wide.
+// Names longer than a line.
 type AnnouncementsOfEverythingThatMayBeOfInterestService interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked answers the rpc FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked.
 	FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked(ctx context.Context, in *FetchEverythingThatHasBeenAnnouncedRequest) *AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedFuture
 }
 
-// AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedFuture completes with the answer of FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked.
+// AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedFuture completes with the result of FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked.
 type AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedFuture = future.Method[*FetchEverythingThatHasBeenAnnouncedResponse, parigot.Code]
 
-// AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedDone returns a future that is complete: with err, unless that is no error, else with out.
+// AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
 func AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedDone(out *FetchEverythingThatHasBeenAnnouncedResponse, err error) *AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedFuture {
 	return future.Done[*FetchEverythingThatHasBeenAnnouncedResponse, parigot.Code](out, err)
 }
 
-// ExportAnnouncementsOfEverythingThatMayBeOfInterestService exports impl as long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService, for a guest that exports several services.
+// ExportAnnouncementsOfEverythingThatMayBeOfInterestService exports impl as long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService. Use it in a guest that exports several services.
 func ExportAnnouncementsOfEverythingThatMayBeOfInterestService(impl AnnouncementsOfEverythingThatMayBeOfInterestService) parigot.Export {
 	return parigot.Export{
 		Service: &announcementsOfEverythingThatMayBeOfInterestServiceService,
@@ -64,7 +65,7 @@ func ExportAnnouncementsOfEverythingThatMayBeOfInterestService(impl Announcement
 	}
 }
 
-// RunAnnouncementsOfEverythingThatMayBeOfInterestService runs a guest that exports impl alone, and calls what requires lists.
+// RunAnnouncementsOfEverythingThatMayBeOfInterestService runs a guest that exports impl only and calls the services in requires.
 func RunAnnouncementsOfEverythingThatMayBeOfInterestService(ctx context.Context, impl AnnouncementsOfEverythingThatMayBeOfInterestService, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportAnnouncementsOfEverythingThatMayBeOfInterestService(impl)}, requires...)
 }
@@ -75,12 +76,12 @@ type AnnouncementsOfEverythingThatMayBeOfInterestServiceClient interface {
 	FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked(ctx context.Context, in *FetchEverythingThatHasBeenAnnouncedRequest) *AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedFuture
 }
 
-// RequireAnnouncementsOfEverythingThatMayBeOfInterestService says that a guest calls long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService.
+// RequireAnnouncementsOfEverythingThatMayBeOfInterestService declares that a guest calls long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService.
 func RequireAnnouncementsOfEverythingThatMayBeOfInterestService() parigot.Requirement {
 	return parigot.Require(&announcementsOfEverythingThatMayBeOfInterestServiceService)
 }
 
-// LocateAnnouncementsOfEverythingThatMayBeOfInterestService finds long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService. It is an error if the guest does not require it.
+// LocateAnnouncementsOfEverythingThatMayBeOfInterestService returns a client of long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService, or an error if the guest does not require the service.
 func LocateAnnouncementsOfEverythingThatMayBeOfInterestService(ctx context.Context) (AnnouncementsOfEverythingThatMayBeOfInterestServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &announcementsOfEverythingThatMayBeOfInterestServiceService)
 	if err != nil {
@@ -89,7 +90,7 @@ func LocateAnnouncementsOfEverythingThatMayBeOfInterestService(ctx context.Conte
 	return announcementsOfEverythingThatMayBeOfInterestServiceClient{channel}, nil
 }
 
-// MustLocateAnnouncementsOfEverythingThatMayBeOfInterestService is LocateAnnouncementsOfEverythingThatMayBeOfInterestService, which panics instead of failing.
+// MustLocateAnnouncementsOfEverythingThatMayBeOfInterestService is like LocateAnnouncementsOfEverythingThatMayBeOfInterestService, but panics instead of returning an error.
 func MustLocateAnnouncementsOfEverythingThatMayBeOfInterestService(ctx context.Context) AnnouncementsOfEverythingThatMayBeOfInterestServiceClient {
 	client, err := LocateAnnouncementsOfEverythingThatMayBeOfInterestService(ctx)
 	if err != nil {

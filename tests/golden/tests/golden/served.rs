@@ -1,4 +1,4 @@
-//! Generated code as users have it before them: traits to implement, clients to call, errors to match.
+//! Generated code as users see it: traits to implement, clients to call, errors to match.
 
 use golden::helloworld::greeting::v1::{
     FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingClient,
@@ -24,7 +24,7 @@ impl Greeting for Greeter {
     }
 }
 
-/// A guest may export several services, and equal rpcs stay apart.
+/// One guest exports several services, whose equal rpcs stay separate.
 struct Cook;
 
 impl two_services::kitchen::Kitchen for Cook {
@@ -60,7 +60,7 @@ fn service_of<S, T: Server<S>>() -> &'static parigot_guest::Service {
 }
 
 #[test]
-fn a_service_is_known_by_its_full_name_and_its_methods_by_theirs() {
+fn services_and_methods_are_known_by_name() {
     let service = service_of::<Greeter, GreetingServer<Greeter>>();
     assert_eq!(service.name, "greeting.v1.Greeting");
     assert_eq!(
@@ -71,7 +71,7 @@ fn a_service_is_known_by_its_full_name_and_its_methods_by_theirs() {
 }
 
 #[test]
-fn methods_are_counted_in_the_order_of_the_service() {
+fn methods_are_numbered_in_the_order_of_the_proto() {
     use two_services::kitchen::{AdminServer, KitchenServer, admin, kitchen};
     let names = |service: &parigot_guest::Service| {
         service
@@ -124,7 +124,7 @@ fn an_option_names_the_errors_of_a_service() {
     error_of::<here::cellar::Fetch, here::dish::Err>();
 }
 
-/// Left out, they are counted by nobody.
+/// Methods left out have no index.
 #[test]
 fn methods_that_stream_can_be_left_out() {
     use streaming::streaming::{feed, tail};
@@ -147,8 +147,10 @@ fn an_error_enum_is_an_error_with_a_number() {
     assert_eq!(GreetErr::from_number(5), None);
 }
 
-/// Compiles, and that is all there is to see: each method type serves by the user's function, and the functions of a
-/// client are named as those of the trait, which leaves `clone` and `locate` to every client.
+/// This function only needs to compile.
+///
+/// Each type of a method serves by the user's function. Functions of a client are named as those of
+/// the trait, except where `clone` and `locate` belong to every client.
 #[expect(dead_code, reason = "a call needs a host")]
 async fn calls(cx: &Context) -> Result<(), parigot_guest::Error> {
     use keywords::r#type::r#async::{self as hostile, MatchClient};
@@ -173,15 +175,15 @@ async fn calls(cx: &Context) -> Result<(), parigot_guest::Error> {
     Ok(())
 }
 
-/// Callers of what is deprecated are warned, implementors are not.
+/// Callers of deprecated methods get a warning, implementors do not.
 #[expect(dead_code, reason = "a call needs a host")]
 async fn warned(cx: &Context) -> Result<(), parigot_guest::Error> {
     use deprecated::deprecated::{CurrentClient, GoneClient, Request};
     let client = CurrentClient::locate(cx)?;
     client.fresh(Request::default()).await?;
-    #[expect(deprecated, reason = "it is")]
+    #[expect(deprecated, reason = "the method is deprecated")]
     client.stale(Request::default()).await?;
-    #[expect(deprecated, reason = "its service is")]
+    #[expect(deprecated, reason = "the service is deprecated")]
     GoneClient::locate(cx)?;
     Ok(())
 }

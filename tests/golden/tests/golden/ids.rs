@@ -1,4 +1,4 @@
-//! What the ids that `parigot boilerplateid` writes can do.
+//! Ids written by `parigot boilerplateid`.
 
 use golden::ids::order::OrderId;
 use golden::ids::ticket::TicketId;
@@ -7,7 +7,7 @@ use parigot_guest::id::IdError;
 const RANDOM: u128 = 0x0123_4567_89ab_cdef_0123_4567_89ab_cdef;
 
 #[test]
-fn text_and_wire_forms_bring_the_same_id_back() {
+fn text_and_wire_forms_round_trip() {
     let id = TicketId::from_random(RANDOM);
     assert_eq!(id.to_string().parse(), Ok(id));
     let (high, low) = id.to_wire();
@@ -16,7 +16,7 @@ fn text_and_wire_forms_bring_the_same_id_back() {
 }
 
 #[test]
-fn one_is_not_read_as_another() {
+fn an_id_of_another_type_is_rejected() {
     let order = OrderId::from_random(RANDOM);
     let wrong_type = IdError::WrongType {
         expected: "TicketId",

@@ -1,4 +1,5 @@
-//! Behaviour (g) of the generator, of which the others are proved in `tests/load`. That streaming is refused clearly is for the tests of the plugin.
+//! Behaviour (g) of the generator: typical `.proto` files compile. The tests in `tests/load` prove
+//! the other behaviours, and the tests of the plugin prove that streaming is rejected.
 
 use golden::together::shop::v1::order::Line;
 use golden::together::shop::v1::order::line::Unit;
@@ -9,7 +10,7 @@ use golden::together::stock::v1::Item;
 use parigot_guest::prost_types::Timestamp;
 use parigot_guest::{Context, Method, Serve, Server, Status};
 
-/// Both services of a file, with an rpc that they both have.
+/// Implementation of both services of a file, which have an rpc of the same name.
 struct Both;
 
 impl Shop for Both {
@@ -34,7 +35,7 @@ impl Guard for Both {
 }
 
 #[test]
-fn behaviour_g_what_a_proto_has_in_practice_compiles() {
+fn behaviour_g_typical_protos_compile() {
     let item = Item {
         name: "tea".into(),
         left: Some(0),

@@ -1,0 +1,5 @@
+//! Tests of generated Rust, compiled as users compile it.
+
+mod behaviours;
+mod ids;
+mod served;
