@@ -1,12 +1,14 @@
-//! How long a guest may hold its thread.
+//! CPU budget of a turn.
 //!
-//! A turn is not watched until the first tick falls into it. That tick asks the guest to end its turn after the task that it is
-//! polling; from then on the CPU time of the thread is counted, and when the budget is spent the turn ends by force. CPU time
-//! and not the clock's, so that nobody is killed because the machine is busy, a debugger has stopped it, or it slept.
+//! A turn is not watched before the first tick that falls into it. The first tick asks the guest to
+//! end the turn after the task that the guest is polling. From then on the CPU time of the thread
+//! is counted, and the turn is killed when the budget is spent. CPU time counts, not wall-clock
+//! time: a busy machine, a debugger or a suspend must not kill a guest.
 //!
-//! A guest says in its control block which method it is running. That gives the fault its name, and a method that declares
-//! a larger budget than the guest's gets it, up to what a deployment may give: a guest that lies there has lied in its
-//! manifest already.
+//! A guest names the running method in its control block. The fault reports this name. A method
+//! that declares a larger budget than the guest's gets the larger one, up to the deployment's
+//! maximum. The control block needs no check here: a guest that lies in it could lie in its
+//! manifest as well.
 
 use std::time::Duration;
 
@@ -17,11 +19,11 @@ use parigot_abi::control::{ControlView, NO_CALL};
 use crate::deployment::BUDGET_MAX;
 use crate::error::{ActiveCall, OverBudget};
 
-/// What a guest may spend, by method.
+/// CPU budgets of a guest, by method.
 #[derive(Debug)]
 pub(crate) struct Budgets {
     default: Duration,
-    /// The guest's exports, once it has declared them.
+    /// Exports of the guest, present after the manifest.
     services: Vec<Service>,
 }
 
@@ -31,22 +33,23 @@ struct Service {
     methods: Vec<(String, Duration)>,
 }
 
-/// Watches one turn after the other.
+/// Watch over the CPU time of successive turns.
 #[derive(Debug)]
 pub(crate) struct Watch {
     budgets: Budgets,
-    /// Whether the guest is asked to yield at the first tick, and not only when its budget is spent.
+    /// Asks the guest to yield at the first tick instead of when the budget is spent.
     yields_on_first_tick: bool,
-    /// Whether it was asked to end this turn.
+    /// Set once the guest was asked to end this turn.
     has_asked: bool,
-    /// What the thread had spent at the first tick of this turn, or when the guest was asked to end it. A turn stays on its thread.
+    /// CPU time of the thread at the first tick of this turn, or at the request to yield. The
+    /// difference to a later reading is valid because a turn stays on its thread.
     since: Option<Duration>,
 }
 
-/// What a tick means for the turn that it falls into.
+/// Effect of a tick on the turn that it falls into.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Tick {
-    /// The guest is asked to end the turn.
+    /// Asks the guest to end the turn.
     AskToYield,
     Continue,
     Kill(OverBudget),
@@ -66,7 +69,7 @@ impl Budgets {
         (view.progress_call != NO_CALL).then_some((service, method))
     }
 
-    /// The full name of the method that a guest says it is serving.
+    /// Returns the full name of the method that the guest reports as running.
     fn method_name(&self, view: &ControlView) -> Option<String> {
         self.method(view)
             .map(|(service, (method, _))| format!("{}/{method}", service.name))
@@ -83,7 +86,7 @@ impl Watch {
         }
     }
 
-    /// Learns the methods' names and their own budgets.
+    /// Records the method names and their own budgets.
     pub(crate) fn learn(&mut self, manifest: &Manifest) {
         let service = |service: &parigot_abi::manifest::Service| {
             let method = |method: &parigot_abi::manifest::Method| {
@@ -98,13 +101,13 @@ impl Watch {
         self.budgets.services = manifest.exports.iter().map(service).collect();
     }
 
-    /// A turn begins. Returns whether the last one was asked to end.
+    /// Begins a turn. Returns true if the last turn was asked to end.
     pub(crate) fn begin_turn(&mut self) -> bool {
         self.since = None;
         std::mem::take(&mut self.has_asked)
     }
 
-    /// A tick falls into a turn; `view` is what the guest says of itself, if it can.
+    /// Handles a tick within a turn; `view` is the guest's control block, if readable.
     pub(crate) fn tick(&mut self, view: Option<&ControlView>) -> Tick {
         let now = ThreadTime::now().as_duration();
         let Some(since) = self.since else {
@@ -135,7 +138,7 @@ impl Watch {
         })
     }
 
-    /// The call that a guest says it is serving.
+    /// Returns the call that the guest reports as running.
     pub(crate) fn active_call(&self, view: &ControlView) -> Option<ActiveCall> {
         view.culprit().map(|call| ActiveCall {
             call,
@@ -178,7 +181,7 @@ mod tests {
         }
     }
 
-    /// Ticks until the verdict, while this thread computes.
+    /// Ticks until the budget is exceeded, while this thread computes.
     fn verdict(watch: &mut Watch, view: Option<&ControlView>) -> OverBudget {
         assert_eq!(watch.tick(view), Tick::AskToYield);
         loop {
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_method_that_holds_the_thread_is_named() {
+    fn the_fault_names_the_running_method() {
         let mut watch = watch(Duration::from_millis(2), Duration::ZERO);
         assert_eq!(
             verdict(&mut watch, Some(&view(7))).to_string(),
@@ -208,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_may_declare_a_larger_budget_but_no_smaller_one() {
+    fn a_method_may_only_raise_the_budget() {
         let mut larger = watch(Duration::from_millis(1), Duration::from_millis(3));
         assert_eq!(
             verdict(&mut larger, Some(&view(7))).to_string(),
@@ -222,14 +225,17 @@ mod tests {
     }
 
     #[test]
-    fn no_method_gets_more_than_a_deployment_could_give() {
+    fn a_method_budget_is_capped_at_the_maximum() {
         let watch = watch(Duration::from_millis(1), Duration::MAX);
-        let (_, (_, budget)) = watch.budgets.method(&view(7)).expect("it is declared");
+        let (_, (_, budget)) = watch
+            .budgets
+            .method(&view(7))
+            .expect("the method must be declared");
         assert_eq!(*budget, BUDGET_MAX);
     }
 
     #[test]
-    fn a_guest_that_is_asked_late_is_asked_when_its_budget_is_spent_and_has_another() {
+    fn a_late_yield_request_grants_a_second_budget() {
         let mut watch = Watch {
             yields_on_first_tick: false,
             ..watch(Duration::from_millis(2), Duration::ZERO)
@@ -244,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn each_turn_is_watched_anew() {
+    fn each_turn_starts_with_a_full_budget() {
         let mut watch = watch(Duration::from_millis(1), Duration::ZERO);
         assert!(!watch.begin_turn());
         verdict(&mut watch, None);

@@ -1,4 +1,5 @@
-//! Guests that are part of the host: those that stand for other processes, and those of tests. To the kernel they are guests like any other.
+//! Built-in guests, written in Rust as part of the host: proxies for guests of other processes, and
+//! guests of tests. The kernel treats them like any other guest.
 
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::{LAUNCH_NUMBER, Level};
@@ -8,12 +9,12 @@ use crate::error::{ActiveCall, GuestFault, ModuleError};
 use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
 use crate::guest::wasm::InstanceConfig;
 
-/// A guest that is written in the host's own language and runs in its memory. Its clock is the host's.
+/// Guest that is part of the host and runs in the host's memory and on the host's clock.
 pub(crate) trait BuiltIn: Send + 'static {
-    /// What it exports and requires. It asks for its launch with that.
+    /// Returns the exports and requirements. The guest asks for its launch with them.
     fn manifest(&self) -> Manifest;
 
-    /// Takes one of the frames that follow on its launch, at that time.
+    /// Handles one frame after the launch frame, at the given time.
     fn take(
         &mut self,
         frame: &Frame<'_>,
@@ -21,18 +22,18 @@ pub(crate) trait BuiltIn: Send + 'static {
         outbox: &mut BuiltinOutbox,
     ) -> Result<(), GuestFault>;
 
-    /// Does what is left to do when it has taken all frames of a turn, and says when it wants the next.
+    /// Ends a turn after all its frames, and returns the time of the next turn.
     fn end_turn(&mut self, _now_ns: u64, _outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
         Ok(NEVER)
     }
 
-    /// The number of the call that has made it fail.
+    /// Returns the id of the call that made the guest fail.
     fn active_call(&self) -> Option<u64> {
         None
     }
 }
 
-/// Makes such guests.
+/// Factory of built-in guests.
 pub(crate) struct BuiltInMould<F>(pub(crate) F);
 
 impl<G: BuiltIn, F: Fn() -> G + Send + Sync> InstanceFactory for BuiltInMould<F> {
@@ -48,7 +49,7 @@ impl<G: BuiltIn, F: Fn() -> G + Send + Sync> InstanceFactory for BuiltInMould<F>
     }
 }
 
-/// A guest as the scheduler sees it.
+/// Adapter between a built-in guest and the scheduler.
 struct Entered<G> {
     guest: G,
     outbox: BuiltinOutbox,
@@ -64,7 +65,7 @@ impl<G: BuiltIn> GuestInstance for Entered<G> {
         let now_ns = prologue.monotonic_ns;
         self.outbox.0.clear();
         for frame in Frames::new(frames) {
-            let frame = frame.expect("the host writes frames");
+            let frame = frame.expect("frames of the host must be valid");
             match frame.kind() {
                 Some(Kind::Start) => self.outbox.launch(&self.guest.manifest()),
                 _ => self.guest.take(&frame, now_ns, &mut self.outbox)?,
@@ -91,28 +92,30 @@ impl<G: BuiltIn> GuestInstance for Entered<G> {
     fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(Level, &str)) {}
 }
 
-/// What a guest sends in a turn.
+/// Frames that a guest sends in a turn.
 #[derive(Default)]
 pub(crate) struct BuiltinOutbox(Vec<u8>);
 
 impl BuiltinOutbox {
-    /// Sends a frame with a payload alone.
+    /// Sends a frame that has only a payload.
     pub(crate) fn send(&mut self, header: Header, payload: &[u8]) {
         self.build(header, |frame| frame.payload(payload));
     }
 
-    /// Sends a frame with what is put into it.
+    /// Sends a frame with the parts that `build` adds.
     pub(crate) fn build<'o>(
         &'o mut self,
         header: Header,
         put: impl FnOnce(FrameBuilder<'o>) -> FrameBuilder<'o>,
     ) {
         let frame = put(FrameBuilder::new(&mut self.0, header));
-        // A message that others sent was in a frame before.
-        frame.finish().expect("a message is shorter than 4 GiB");
+        // A forwarded message fitted into a frame before, so it fits again.
+        frame
+            .finish()
+            .expect("a message must be shorter than 4 GiB");
     }
 
-    /// Says that it can serve calls, which may take so long if their callers do not say.
+    /// Reports that the guest serves calls; `deadline_ns` applies to calls without a deadline.
     pub(crate) fn ready(&mut self, deadline_ns: u64) {
         self.send(
             Header {
@@ -124,12 +127,12 @@ impl BuiltinOutbox {
         );
     }
 
-    /// Leaves.
+    /// Reports that the guest exits.
     pub(crate) fn exit(&mut self) {
         self.send(Header::new(Kind::Exit), &[]);
     }
 
-    /// Sends frames as they are.
+    /// Sends frames unchanged.
     #[cfg(any(test, feature = "testing"))]
     pub(crate) fn pass_on(&mut self, frames: &[u8]) {
         self.0.extend_from_slice(frames);

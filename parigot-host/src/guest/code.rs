@@ -1,7 +1,7 @@
-//! What an instance is made of, seen from the scheduler: something that can be entered for one turn.
+//! Scheduler's interface to guest code: an instance runs one turn at a time.
 //!
-//! [`crate::guest::wasm`] is the one kind that a deployment can name. Whatever else runs guests, a native library say, implements [`GuestInstance`] and
-//! [`InstanceFactory`], and nothing else changes.
+//! [`crate::guest::wasm`] is the only kind that a deployment can name. Another kind, such as a
+//! native library, only has to implement [`GuestInstance`] and [`InstanceFactory`].
 
 use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue};
@@ -9,9 +9,10 @@ use parigot_abi::{Manifest, Prologue};
 use crate::error::{ActiveCall, GuestFault, ModuleError};
 use crate::guest::wasm::InstanceConfig;
 
-/// What the instances of a guest are made from: the first, and after each restart another.
+/// Factory of a guest's instances, used at the start and after each restart.
 pub(crate) trait InstanceFactory: Send + Sync {
-    /// Makes an instance. What it writes to streams of its own before a fault goes to `line`.
+    /// Creates an instance. Text that the instance writes to stdout or stderr before a fault goes
+    /// to `line`.
     fn instantiate(
         &self,
         config: InstanceConfig,
@@ -19,9 +20,9 @@ pub(crate) trait InstanceFactory: Send + Sync {
     ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError>;
 }
 
-/// A guest that can be entered.
+/// Guest instance that runs turns.
 pub(crate) trait GuestInstance: Send {
-    /// Hands `frames` to the guest and lets it run for one turn. After a fault it is never entered again.
+    /// Passes `frames` to the guest and runs one turn. A guest that faulted never runs again.
     fn turn(
         &mut self,
         prologue: Prologue,
@@ -29,27 +30,27 @@ pub(crate) trait GuestInstance: Send {
         max_polls: u32,
     ) -> Result<Turn, GuestFault>;
 
-    /// Learns what the guest exports, after its first turn.
+    /// Records the guest's exports, after its first turn.
     fn learn(&mut self, manifest: &Manifest);
 
-    /// The call that the guest was serving when its last turn ended, as it says.
+    /// Returns the call that the guest reported as running at the end of its last turn.
     fn active_call(&self) -> Option<ActiveCall> {
         None
     }
 
-    /// The frames that the last turn left, also one that ended in a fault.
+    /// Returns the frames that the last turn left, also after a fault.
     fn outbox(&self) -> &[u8];
 
-    /// Hands over, line by line, what the guest has written to streams of its own; once it has `ended`, also a line that is not
-    /// finished.
+    /// Passes each line that the guest wrote to stdout or stderr to `line`; includes an unfinished
+    /// line if the guest has `ended`.
     fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str));
 }
 
-/// How a turn ended.
+/// Outcome of a turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
-    /// Work is ready.
+    /// Set if the guest has more work that is ready.
     pub(crate) more: bool,
-    /// When it wants its next turn on its own clock, or [`parigot_abi::control::NEVER`].
+    /// Time of the next turn on the guest's clock, or [`parigot_abi::control::NEVER`].
     pub(crate) wake_at_ns: u64,
 }

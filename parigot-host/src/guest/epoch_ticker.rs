@@ -1,4 +1,5 @@
-//! The epoch_ticker by which turns that take long are noticed: a thread that ticks while someone runs guests, and sleeps with them.
+//! Thread that ticks while guests run, so that long turns are noticed. The thread sleeps while no
+//! guest runs, so an idle host costs no CPU time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -7,11 +8,11 @@ use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-/// Time between two ticks. A budget begins at a tick and ends at a tick, each of which comes late when the machine is busy: then too, a budget of
-/// 50 ms is to be over before 60 ms.
+/// Time between two ticks. A budget begins and ends at a tick, and both may be late on a busy
+/// machine. At 2 ms a budget of 50 ms still ends before 60 ms.
 const TICK: Duration = Duration::from_millis(2);
 
-/// A thread that ticks; it ends when this is dropped.
+/// Ticking thread, which ends when the ticker is dropped.
 pub(crate) struct EpochTicker {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -27,18 +28,18 @@ struct Shared {
 
 #[derive(Default)]
 struct TickerState {
-    /// The thread waits for someone to wake up.
+    /// Set while the thread waits for a wake-up.
     asleep: bool,
     closed: bool,
 }
 
-/// Someone runs guests as long as this lives.
+/// Guard that keeps the ticker running.
 pub(crate) struct Awake<'p> {
     shared: &'p Shared,
 }
 
 impl EpochTicker {
-    /// Calls `tick` every few milliseconds while someone is awake.
+    /// Starts a thread that calls `tick` every few milliseconds while an [`Awake`] guard exists.
     pub(crate) fn start(tick: impl Fn() + Send + 'static) -> Self {
         let shared = Arc::<Shared>::default();
         let thread = std::thread::Builder::new().name("parigot epoch_ticker".into());
@@ -48,11 +49,11 @@ impl EpochTicker {
         });
         EpochTicker {
             shared,
-            thread: Some(thread.expect("a process may have another thread")),
+            thread: Some(thread.expect("the thread must start")),
         }
     }
 
-    /// Makes sure that it ticks until the returned value is dropped.
+    /// Keeps the ticker running until the returned guard is dropped.
     pub(crate) fn keep_awake(&self) -> Awake<'_> {
         if self.shared.awake.fetch_add(1, Ordering::SeqCst) == 0 && self.shared.state.lock().asleep
         {
@@ -63,7 +64,8 @@ impl EpochTicker {
         }
     }
 
-    /// How often it has ticked: as long as this does not change, someone who is awake has taken no longer than from one tick to the next.
+    /// Returns the number of ticks. While the number stays the same, a caller with a guard has run
+    /// for less than the time between two ticks.
     #[inline]
     pub(crate) fn beat(&self) -> u64 {
         self.shared.beats.load(Ordering::Relaxed)
@@ -98,7 +100,7 @@ impl Drop for EpochTicker {
         self.shared.state.lock().closed = true;
         self.shared.changed.notify_one();
         if let Some(thread) = self.thread.take() {
-            thread.join().expect("a tick does not panic");
+            thread.join().expect("a tick must not panic");
         }
     }
 }
@@ -110,9 +112,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_ticks_while_someone_is_awake_and_not_before_or_after() {
+    fn the_ticker_runs_only_while_a_guard_exists() {
         let (send, ticks) = mpsc::channel();
-        let epoch_ticker = EpochTicker::start(move || send.send(()).expect("the test listens"));
+        let epoch_ticker =
+            EpochTicker::start(move || send.send(()).expect("the receiver must exist"));
         let wait_until_asleep = || {
             while !epoch_ticker.shared.state.lock().asleep {
                 std::thread::yield_now();
@@ -121,8 +124,8 @@ mod tests {
         wait_until_asleep();
         assert_eq!(ticks.try_recv(), Err(mpsc::TryRecvError::Empty));
         let awake = epoch_ticker.keep_awake();
-        ticks.recv().expect("it ticks");
-        ticks.recv().expect("and again");
+        ticks.recv().expect("the ticker must tick");
+        ticks.recv().expect("the ticker must tick again");
         drop(awake);
         wait_until_asleep();
         while ticks.try_recv().is_ok() {}

@@ -1,15 +1,15 @@
-//! What an instance may take of the host's memory.
+//! Limits on the host memory that an instance may use.
 
 use wasmtime::ResourceLimiter;
 
 use crate::error::TooLarge;
 use crate::limits::{Size, TABLE_ENTRIES_MAX};
 
-/// Keeps an instance within its bounds: one memory and one table, neither larger than it may be.
+/// Limits an instance to one memory and one table, each with a maximum size.
 #[derive(Debug)]
 pub(crate) struct Limits {
     memory_bytes_max: usize,
-    /// The guest wanted more memory than it may have, and did not get it.
+    /// Set after the host refused a growth of the guest's memory beyond the limit.
     is_out_of_memory: bool,
 }
 
@@ -21,7 +21,7 @@ impl Limits {
         }
     }
 
-    /// What the guest may have of memory, if it wanted more.
+    /// Returns the memory limit if the guest tried to exceed it.
     pub(crate) fn exceeded(&self) -> Option<Size> {
         self.is_out_of_memory.then_some(Size(self.memory_bytes_max))
     }

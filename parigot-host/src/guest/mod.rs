@@ -1,4 +1,4 @@
-//! One isolated guest: what an instance consists of, and its limits.
+//! Guest instances: wasm modules and built-in guests, with their limits.
 
 pub(crate) mod budget;
 #[cfg(any(feature = "nats", feature = "testing"))]

@@ -1,38 +1,40 @@
-//! How deep a guest may call, and the threads that have room for it.
+//! Call depth limit of guests, and threads with enough stack for that depth.
 //!
-//! A guest written in a compiled language has two stacks. One lies in its memory and is as large as its linker made it; it ends with
-//! an access out of bounds. The other is the thread's, where the engine keeps return addresses and locals: it ends where the
-//! engine says, and the thread must have more than that, or the process ends with it.
+//! A guest in a compiled language has two stacks. The first lies in the guest's memory, and the
+//! linker sets its size; an overflow is an out-of-bounds access. The second is the thread's stack,
+//! which holds return addresses and locals. The engine limits the second stack. The thread needs
+//! more than the engine's limit, because an overflow of the thread's stack ends the process.
 
 use std::thread::{self, Builder, JoinHandle};
 
 use crate::limits::GUEST_STACK_BYTES;
 use crate::log::dispatch::as_here;
 
-/// What the host takes of a stack, on both sides of a guest.
+/// Stack that the host itself uses on both sides of a guest, in bytes.
 const HOST_STACK_BYTES: usize = 1 << 20;
 
-/// A thread on which guests may run.
+/// Returns a builder of a thread whose stack is large enough for guests.
 pub(crate) fn guest_thread(name: &str) -> Builder {
     Builder::new()
         .name(name.into())
         .stack_size(GUEST_STACK_BYTES + HOST_STACK_BYTES)
 }
 
-/// Runs what enters guests on such a thread, for nobody knows how much of its stack the caller has left.
+/// Runs a closure that enters guests on such a thread, because the stack left to the caller is
+/// unknown.
 pub(crate) fn on_guest_thread<R: Send>(name: &str, run: impl FnOnce() -> R + Send) -> R {
     thread::scope(|scope| {
         let thread = guest_thread(name).spawn_scoped(scope, as_here(run));
-        let thread = thread.expect("a process may have another thread");
+        let thread = thread.expect("the thread must start");
         thread
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }
 
-/// Starts a thread that logs to whom its maker logs.
+/// Starts a thread that logs to the subscriber of the calling thread.
 pub(crate) fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     guest_thread(name)
         .spawn(as_here(run))
-        .expect("a process may have a few more threads")
+        .expect("the thread must start")
 }

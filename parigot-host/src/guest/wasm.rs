@@ -1,8 +1,9 @@
 //! Guests that are wasm modules.
 //!
-//! A module is refused before it runs if it imports anything but what Go's runtime needs (see [`crate::guest::wasi`]), lacks an
-//! export of the ABI, or speaks another version of it. What is read of a running guest is checked against the bounds of
-//! its memory each time.
+//! A module is rejected before it runs if it speaks another version of the ABI or lacks an export
+//! of the ABI. A module may import only the functions that Go's runtime needs (see
+//! [`crate::guest::wasi`]). Every read of a running guest's memory is checked against the bounds of
+//! the memory.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -28,7 +29,7 @@ use crate::guest::wasi::{self, Stream, Wasi};
 use crate::limits::{GUEST_STACK_BYTES, REASON_BYTES_MAX, Size};
 use crate::settings::Settings;
 
-/// Compiles modules; one for the whole host.
+/// Compiler of modules, one for the whole host.
 #[derive(Clone)]
 pub(crate) struct Compiler {
     engine: Engine,
@@ -36,15 +37,15 @@ pub(crate) struct Compiler {
     time_max: Duration,
 }
 
-/// A module that may be run: its imports and exports are what the ABI says.
+/// Compiled module whose imports and exports conform to the ABI.
 #[derive(Clone)]
 pub(crate) struct GuestModule {
     module: Module,
-    /// Whether it needs the shim for Go's runtime.
+    /// Set if the module needs the shim for Go's runtime.
     is_go: bool,
 }
 
-/// The functions of the ABI: name, number of `i32` parameters, whether an `i32` is returned.
+/// Functions of the ABI: name, number of `i32` parameters, presence of an `i32` result.
 const EXPORTS: [(&str, usize, bool); 4] = [
     ("parigot_abi", 0, true),
     ("parigot_open", 0, true),
@@ -52,19 +53,19 @@ const EXPORTS: [(&str, usize, bool); 4] = [
     ("parigot_turn", 3, true),
 ];
 
-/// What a library that is made by Go exports besides: it starts the runtime.
+/// Additional export of a library built by Go, which starts the runtime.
 const INITIALIZE: (&str, usize, bool) = ("_initialize", 0, false);
 
 impl Compiler {
-    /// A compiler that keeps in the folder of the `settings`, if there is one, what it has compiled.
+    /// Creates a compiler; a cache folder in `settings` keeps the compiled modules.
     pub(crate) fn new(settings: &Settings) -> Self {
         let mut config = Config::new();
-        // Guests are single-threaded and their instances come and go one by one.
+        // On demand: guests are single-threaded, and their instances come and go one by one.
         config.allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand);
         config.max_wasm_stack(GUEST_STACK_BYTES);
-        // One memory is what there is a limit for.
+        // The memory limiter limits one memory, so a second one must be impossible.
         config.wasm_multi_memory(false).wasm_memory64(false);
-        // A turn that takes long looks at a budget: see `crate::guest::budget`.
+        // At each epoch tick a long turn checks its budget: see `crate::guest::budget`.
         config.epoch_interruption(true);
         let engine =
             Engine::new(&config).expect("this machine runs what Cranelift compiles for it");
@@ -79,14 +80,14 @@ impl Compiler {
         }
     }
 
-    /// What a epoch_ticker does to the guests that are made from its modules.
+    /// Returns the function that an epoch ticker calls to interrupt the guests of this engine.
     pub(crate) fn ticks(&self) -> impl Fn() + Send + 'static {
         let engine = self.engine.clone();
         move || engine.increment_epoch()
     }
 
-    /// Compiles a binary module, unless the cache has it, and checks its imports and exports. `compiling` is called before
-    /// it is compiled.
+    /// Compiles a binary module, unless the cache has it, and checks its imports and exports.
+    /// `compiling` is called before the compilation.
     pub(crate) fn compile(
         &self,
         bytes: &[u8],
@@ -151,11 +152,11 @@ fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
     Ok(())
 }
 
-/// What a guest gets besides frames.
+/// Configuration of an instance.
 pub(crate) struct InstanceConfig {
     pub(crate) memory_bytes_max: usize,
     pub(crate) budget: Duration,
-    /// Whether it is asked to end a turn at the first tick that falls into it.
+    /// Asks the guest to end a turn at the first tick within it.
     pub(crate) yields_on_first_tick: bool,
     pub(crate) wasi: Wasi,
 }
@@ -164,11 +165,11 @@ struct Data {
     limits: Limits,
     wasi: Wasi,
     watch: Watch,
-    /// Where the control block is, once there is one.
+    /// Memory and address of the control block, once known.
     control: Option<(Memory, u32)>,
 }
 
-/// What has stopped a guest that has left this text, if any.
+/// Converts a trap and the panic text of the guest into a fault.
 #[cold]
 fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> GuestFault {
     if let Some(exit) = error.downcast_ref::<wasi::ProcExit>() {
@@ -196,7 +197,7 @@ fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> GuestFault {
     }
 }
 
-/// A tick has fallen into a turn.
+/// Handles a tick that falls into a turn.
 fn tick(mut context: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadline> {
     let control = context.data().control;
     let block =
@@ -220,7 +221,7 @@ fn set_yield_now(context: &mut StoreContextMut<'_, Data>, value: u32) {
     }
 }
 
-/// A running wasm guest.
+/// Running wasm guest.
 pub(crate) struct WasmGuest {
     store: Store<Data>,
     memory: Memory,
@@ -228,9 +229,9 @@ pub(crate) struct WasmGuest {
     turn: TypedFunc<(u32, u32, u32), u32>,
     control: u32,
     is_go: bool,
-    /// The control block as it was after the last turn.
+    /// Control block as read after the last turn.
     view: ControlView,
-    /// Where the outbox lies in the memory.
+    /// Range of the outbox in the memory.
     outbox: Range<usize>,
 }
 
@@ -262,7 +263,7 @@ impl InstanceFactory for GuestModule {
         store.set_epoch_deadline(1);
         let instance = match linker.instantiate(&mut store, &self.module) {
             Ok(instance) => instance,
-            // It has a start function, which has run.
+            // An error here comes from the start function, which has run.
             Err(error) if error.is::<Trap>() || error.is::<OverBudget>() => {
                 return Ok(Err(fault_of(&error, store.data(), String::new())));
             }
@@ -279,7 +280,7 @@ impl InstanceFactory for GuestModule {
         let mut guest = WasmGuest {
             memory: instance
                 .get_memory(&mut store, "memory")
-                .expect("`check_exports` saw it"),
+                .expect("`check_exports` must have found the export"),
             inbox: instance
                 .get_typed_func(&mut store, "parigot_inbox")
                 .map_err(exported)?,
@@ -325,7 +326,7 @@ impl WasmGuest {
         self.read_control()
     }
 
-    /// Calls into the guest; a trap becomes a fault with what the guest left behind.
+    /// Calls into the guest; a trap becomes a fault with the panic text of the guest.
     fn enter<R>(
         &mut self,
         call: impl FnOnce(&mut Store<Data>) -> wasmtime::Result<R>,
@@ -334,7 +335,7 @@ impl WasmGuest {
         call(&mut self.store).map_err(|error| self.fault_of(error))
     }
 
-    /// Watches the time of what is called next.
+    /// Starts to count the time of the next call.
     fn begin_watch(&mut self) {
         if self.store.data_mut().watch.begin_turn() {
             set_yield_now(&mut self.store.as_context_mut(), 0);
@@ -344,8 +345,8 @@ impl WasmGuest {
 
     #[cold]
     fn fault_of(&mut self, error: wasmtime::Error) -> GuestFault {
-        // Before `parigot_open` has returned there is no control block to look at. What was sent before is carried out, and what cannot be
-        // read was not sent.
+        // There is no control block before `parigot_open` has returned. Frames committed before the
+        // trap are carried out. Frames that cannot be read count as not sent.
         let is_readable = self.control != 0 && self.read_control().is_ok();
         let panic = if is_readable {
             self.panic_text()
@@ -362,7 +363,7 @@ impl WasmGuest {
             panic_bytes,
             ..
         } = self.view;
-        // Every caller is told: one guest's text must not fill the host's memory.
+        // The text goes to every caller, so one guest's text must not fill the host's memory.
         let bytes = panic_bytes.min(panic_capacity).min(REASON_BYTES_MAX as u64);
         let bytes = self
             .slice("panic text", panic_address, bytes)
@@ -374,7 +375,7 @@ impl WasmGuest {
         slice(self.memory.data(&self.store), what, address, bytes)
     }
 
-    /// Looks at the control block, and believes it only if its outbox lies in the memory.
+    /// Reads the control block and checks that the outbox lies in the memory.
     fn read_control(&mut self) -> Result<(), GuestFault> {
         let memory = self.memory.data(&self.store);
         let block = slice(
@@ -383,7 +384,11 @@ impl WasmGuest {
             self.control.into(),
             CONTROL_BYTES as u64,
         )?;
-        self.view = ControlView::read(block.first_chunk().expect("the slice is that long"));
+        self.view = ControlView::read(
+            block
+                .first_chunk()
+                .expect("the slice must have the length of the block"),
+        );
         let ControlView {
             outbox_address,
             outbox_committed,
@@ -394,7 +399,7 @@ impl WasmGuest {
         Ok(())
     }
 
-    /// Makes the inbox big enough for `bytes`.
+    /// Grows the inbox to at least `bytes`.
     fn grow_inbox(&mut self, bytes: usize) -> Result<(), GuestFault> {
         let capacity =
             u32::try_from(bytes.next_power_of_two()).map_err(|_| self.inbox_fault(bytes))?;
@@ -416,7 +421,8 @@ impl WasmGuest {
         }
     }
 
-    /// Writes the inbox, and makes the outbox empty: a guest that traps at once has not said again what it said before.
+    /// Writes the inbox and empties the outbox, so that a guest that traps at once does not send
+    /// old frames again.
     fn fill_inbox(&mut self, prologue: Prologue, frames: &[u8]) -> Result<u32, GuestFault> {
         self.outbox = 0..0;
         let bytes = PROLOGUE_BYTES + frames.len();
@@ -443,13 +449,13 @@ impl WasmGuest {
     }
 }
 
-/// Says in the control block that nothing is in the outbox.
+/// Marks the outbox as empty in the control block.
 fn empty_outbox(memory: &mut [u8], control: u32) {
-    // `read_control` has seen the whole block in the memory, which never shrinks.
+    // Safe to index: `read_control` found the whole block in the memory, which never shrinks.
     memory[control as usize + OUTBOX_COMMITTED_OFFSET..][..8].fill(0);
 }
 
-/// Where a part of a guest's memory lies, if it has it.
+/// Returns the range of a part of a guest's memory, checked against the memory's size.
 fn range(
     memory: &[u8],
     what: &'static str,
@@ -459,7 +465,7 @@ fn range(
     let end = address
         .checked_add(bytes)
         .and_then(|end| usize::try_from(end).ok());
-    // Not `ok_or`: a fault that is made each time is dropped each time.
+    // Not `ok_or`: its argument would build and drop a fault on every call.
     match end.filter(|end| *end <= memory.len()) {
         Some(end) => Ok(address as usize..end),
         None => Err(GuestFault::Memory {
@@ -470,7 +476,7 @@ fn range(
     }
 }
 
-/// A part of a guest's memory, if it has it.
+/// Returns a part of a guest's memory, checked against the memory's size.
 fn slice<'a>(
     memory: &'a [u8],
     what: &'static str,
@@ -526,7 +532,7 @@ impl GuestInstance for WasmGuest {
     }
 
     fn outbox(&self) -> &[u8] {
-        // `read_control` has seen it there, and memories never shrink.
+        // Safe to index: `read_control` found the outbox in the memory, which never shrinks.
         &self.memory.data(&self.store)[self.outbox.clone()]
     }
 

@@ -1,4 +1,4 @@
-//! From a deployment to instances that have declared what they export and require.
+//! Boot of a deployment: creates the instances and collects their declarations.
 
 use std::collections::BTreeMap;
 use std::iter;
@@ -35,27 +35,27 @@ use crate::start::mappings;
 pub(crate) struct Booted {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) instances: Vec<Instance>,
-    /// What each of them left in its first turn after the manifest.
+    /// Frames that each instance left in its first turn after the manifest.
     pub(crate) init_turns: Vec<InitTurn>,
-    /// What their budgets are watched by.
+    /// Ticker that watches the budgets of the instances.
     pub(crate) epoch_ticker: EpochTicker,
-    /// What all of them export.
+    /// Exports of all instances.
     pub(crate) exports: Vec<Exported>,
-    /// Those of them that are restarted.
+    /// Supervision state of the instances that are restarted.
     pub(crate) supervised: Vec<Option<Box<SupervisedService>>>,
 }
 
-/// A guest that stands for others: what it is called, and what it is made from.
+/// Proxy guest: its specification and its factory.
 pub(crate) type Proxy = (GuestSpec, Arc<dyn InstanceFactory>);
 
-/// The rest of a first turn.
+/// Rest of a first turn.
 pub(crate) struct InitTurn {
     pub(crate) body: Box<InstanceState>,
     pub(crate) outbox: Vec<u8>,
     pub(crate) turn: Turn,
 }
 
-/// A guest that has had its first turn.
+/// Guest that completed its first turn.
 pub(crate) struct Declaration {
     id: InstanceId,
     started_ns: u64,
@@ -64,7 +64,7 @@ pub(crate) struct Declaration {
     first: InitOutput,
 }
 
-/// What a guest has said in its first turn, and what it was said by.
+/// Output of a guest's first turn, and the instance that produced the output.
 pub(crate) struct InitOutput {
     pub(crate) code: Box<dyn GuestInstance>,
     pub(crate) manifest: Manifest,
@@ -72,15 +72,15 @@ pub(crate) struct InitOutput {
     pub(crate) turn: Turn,
 }
 
-/// An instance that is about to have its first turn.
+/// Parameters of an instance before its first turn.
 pub(crate) struct InstantiateParams<'a> {
     pub(crate) id: InstanceId,
-    /// The zero of its own clock on the host's.
+    /// Zero of the instance's clock, on the host's clock.
     pub(crate) started_ns: u64,
     pub(crate) log_rate: &'a LogRate,
 }
 
-/// Why there is no instance after its first turn.
+/// Reasons for the lack of an instance after its first turn.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstantiateError {
     #[error(transparent)]
@@ -94,7 +94,7 @@ impl Declaration {
         &self.first.manifest
     }
 
-    /// What it is told when it is launched, and the rest of its first turn; its calls go along `links`.
+    /// Returns the launch frame and the rest of the first turn; calls use `links`.
     fn into_parts(
         self,
         place: InstanceIndex,
@@ -125,29 +125,29 @@ impl Declaration {
     }
 }
 
-/// Guests that have declared themselves.
+/// Guests that declared themselves.
 pub(crate) struct Declared<'a> {
     guests: Vec<(&'a GuestSpec, Declaration)>,
-    /// Those that have not.
+    /// Problems of the guests that did not declare themselves.
     problems: Vec<StartProblem>,
-    /// There if it was tried to make them.
+    /// Present once the creation of instances was attempted.
     epoch_ticker: Option<EpochTicker>,
 }
 
-/// What the guests of a deployment have declared, and all that is wrong with it.
+/// Declarations of a deployment's guests, and all problems.
 pub(crate) struct Declarations<'a> {
-    /// Those that have declared themselves, and what came of it.
+    /// Guests that declared themselves, each with its declaration.
     pub(crate) guests: Vec<(&'a GuestSpec, Declaration)>,
-    /// Who requires whom among them.
+    /// Requirements among the guests.
     pub(crate) graph: Graph,
-    /// Sorted by the guests that they are about.
+    /// Problems, sorted by guest.
     pub(crate) problems: Vec<StartProblem>,
-    /// There if it was tried to make them.
+    /// Present once the creation of instances was attempted.
     epoch_ticker: Option<EpochTicker>,
 }
 
-/// Makes all guests from what `compiled_guests` returns, lets each declare itself, adds what stands for guests of other processes, and binds them to each
-/// other.
+/// Creates all guests from the result of `compiled_guests`, runs the first turn of each, adds the
+/// proxies for guests of other processes, and binds the guests to each other.
 pub(crate) fn boot(
     deployment: &Deployment,
     compiled_guests: impl FnOnce() -> CompiledGuests,
@@ -158,7 +158,7 @@ pub(crate) fn boot(
     let mut declared = declare_all(deployment, compiled_guests, settings, randomness);
     let proxies = match &declared.problems[..] {
         [] => peers.proxies(&declared.guests, deployment, settings)?,
-        // Whoever is missing would not be known.
+        // Without all own guests, the exports that are missing would be unknown.
         _ => Vec::new(),
     };
     declared.add(&proxies, settings, randomness);
@@ -214,7 +214,7 @@ pub(crate) fn boot(
     })
 }
 
-/// The places of each guest's instances.
+/// Returns the range of instance indices of each guest.
 fn places(guests: &[(&GuestSpec, Declaration)]) -> Vec<Range<InstanceIndex>> {
     let mut end = 0;
     let range = |(spec, _): &(&GuestSpec, Declaration)| {
@@ -225,7 +225,7 @@ fn places(guests: &[(&GuestSpec, Declaration)]) -> Vec<Range<InstanceIndex>> {
     guests.iter().map(range).collect()
 }
 
-/// Which instances need which.
+/// Returns the instances that each instance requires.
 fn needs(
     guests: &[(&GuestSpec, Declaration)],
     bindings: &[Vec<Binding>],
@@ -248,7 +248,7 @@ fn needs(
     needs.into_values().collect()
 }
 
-/// Where the calls of the instance at that place go.
+/// Returns the destinations of the calls of one instance.
 fn links(
     bindings: &[Binding],
     places: &[Range<InstanceIndex>],
@@ -273,7 +273,7 @@ fn links(
         .collect()
 }
 
-/// The frame that tells a guest that it is launched. Handles are places among its requirements.
+/// Returns the launch frame of a guest. Handles are indices among its requirements.
 fn launched_frame(manifest: &Manifest, bindings: &[Binding]) -> Box<[u8]> {
     let mut bytes = Vec::new();
     let mut frame = FrameBuilder::new(
@@ -296,15 +296,16 @@ fn launched_frame(manifest: &Manifest, bindings: &[Binding]) -> Box<[u8]> {
     bytes.into()
 }
 
-/// One of a guest's instances.
+/// Instance of a replicated guest.
 struct Replica<'a> {
-    /// The guest's place in the deployment.
+    /// Index of the guest in the deployment.
     guest: usize,
     spec: &'a GuestSpec,
     first: Declaration,
 }
 
-/// Makes the other instances of guests that shall have several, and lets each declare itself: the same as the first.
+/// Creates the other instances of replicated guests and runs the first turn of each. Each must
+/// declare the same as the first.
 fn replicate<'a>(
     guests: Vec<(&'a GuestSpec, Declaration)>,
     settings: &Settings,
@@ -354,7 +355,7 @@ fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Ite
     })
 }
 
-/// Makes all guests and lets each declare itself.
+/// Creates all guests and runs the first turn of each.
 pub(crate) fn declare_all<'a>(
     deployment: &'a Deployment,
     compiled_guests: impl FnOnce() -> CompiledGuests,
@@ -393,7 +394,7 @@ pub(crate) fn declare_all<'a>(
 }
 
 impl<'a> Declared<'a> {
-    /// Adds guests that stand for others, whose clock is the host's.
+    /// Adds proxy guests, which run on the host's clock.
     fn add(&mut self, proxies: &'a [Proxy], settings: &Settings, randomness: &Randomness) {
         let mut random = randomness.generator();
         for (spec, factory) in proxies {
@@ -411,7 +412,7 @@ impl<'a> Declared<'a> {
         }
     }
 
-    /// Finds out who requires whom.
+    /// Resolves the requirements among the guests.
     pub(crate) fn bind(self) -> Declarations<'a> {
         let Declared {
             guests,
@@ -427,7 +428,7 @@ impl<'a> Declared<'a> {
             })
             .collect();
         let graph = Graph::of(&declared);
-        // What seems to be missing may be exported by one that failed.
+        // A failed guest may export a service that seems to be missing.
         let all_declared = problems.is_empty();
         let counts =
             |error: &&GraphError| all_declared || !matches!(error, GraphError::Missing { .. });
@@ -449,7 +450,7 @@ impl<'a> Declared<'a> {
     }
 }
 
-/// Makes an instance, whose clock begins at `started_ns`, and lets it declare itself.
+/// Creates an instance whose clock begins at `started_ns`, and runs its first turn.
 fn declare(
     spec: &GuestSpec,
     factory: Arc<dyn InstanceFactory>,
@@ -478,7 +479,7 @@ fn declare(
     }
 }
 
-/// Makes an instance and lets it have its first turn, in which it says what it exports and requires.
+/// Creates an instance and runs its first turn, which declares exports and requirements.
 pub(crate) fn init_turn(
     spec: &GuestSpec,
     factory: &dyn InstanceFactory,
@@ -507,7 +508,7 @@ pub(crate) fn init_turn(
         rate: log_rate,
     };
     let mut line = |level, text: &str| {
-        // If it is too much, that is told with the next line or at the end: there is no timer yet.
+        // Dropped lines are reported with the next line or at the end, because no timer exists yet.
         let _ = guest_log.say(started_ns, level, None, text);
     };
     let mut code = factory.instantiate(config, &mut line)??;
@@ -525,9 +526,11 @@ pub(crate) fn init_turn(
     })
 }
 
-/// What a runtime that needs WASI sees, whose programs expect their own name as the first argument.
+/// Returns the WASI state of a guest; the first argument is the guest's own name, as programs
+/// expect.
 ///
-/// Go's runtime must know how much memory there is: it would else collect garbage only once it has twice of what it needs.
+/// Go's runtime needs the memory limit. Without the limit, Go would collect garbage only once the
+/// heap has doubled.
 fn wasi(spec: &GuestSpec, prologue: Prologue, randomness: &Randomness) -> Wasi {
     let args = std::iter::once(&spec.name)
         .chain(&spec.args)
@@ -541,7 +544,7 @@ fn wasi(spec: &GuestSpec, prologue: Prologue, randomness: &Randomness) -> Wasi {
     wasi
 }
 
-/// The frame that a guest begins with.
+/// Returns the first frame of a guest.
 fn start_frame(
     spec: &GuestSpec,
     id: InstanceId,
@@ -582,7 +585,7 @@ fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), GuestFault> {
     }
 }
 
-/// Names are shown to people, in messages that could otherwise be made to say anything.
+/// Rejects names with characters that could forge text in messages to users.
 fn check_names(manifest: &Manifest) -> Result<(), GuestFault> {
     let services = manifest.exports.iter().chain(&manifest.requires);
     let mut names = services.flat_map(|service| {

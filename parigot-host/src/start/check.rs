@@ -1,4 +1,4 @@
-//! What can be known of a deployment before anything is launched.
+//! Checks of a deployment that run before anything is launched.
 
 use crate::compile::modules::compile_all;
 use crate::deployment::{Deployment, GuestSpec, Role};
@@ -10,46 +10,46 @@ use crate::start::boot::{Declaration, Declarations, declare_all};
 use crate::start::graph::{Binding, Graph};
 use crate::start::schema::{self, Party};
 
-/// What the guests of a deployment declare, and all that is wrong with it.
+/// Declarations of a deployment's guests and all problems of the deployment.
 #[derive(Debug)]
 pub struct CheckReport {
-    /// Those that have declared themselves, sorted by name.
+    /// Guests that declared themselves, sorted by name.
     pub guests: Vec<GuestReport>,
-    /// Whatever keeps the deployment from running as it is meant to, sorted by the guests that it is about.
+    /// Problems that keep the deployment from running as intended, sorted by guest.
     pub problems: Vec<StartProblem>,
 }
 
-/// What a guest declares.
+/// Declaration of a guest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuestReport {
-    /// Its name in the deployment.
+    /// Name of the guest in the deployment.
     pub name: String,
-    /// What it is there for.
+    /// Role of the guest.
     pub role: Role,
-    /// How many instances of it there are.
+    /// Number of instances.
     pub replicas: u32,
-    /// The full names of the services that it exports, in its order.
+    /// Full names of the exported services, in the order of the manifest.
     pub exports: Vec<String>,
-    /// What it requires, in its order.
+    /// Requirements, in the order of the manifest.
     pub requires: Vec<Requirement>,
-    /// The step of the launch in which it has its turn, from 1: after all that it requires, and those of one step alphabetically.
-    /// `None` if that never comes.
+    /// Launch step of the guest, from 1: after all guests that it requires. Guests of one step
+    /// launch in alphabetical order. `None` if the guest can never launch.
     pub step: Option<usize>,
 }
 
-/// A service that a guest requires.
+/// Service that a guest requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
-    /// Its full name.
+    /// Full name of the service.
     pub service: String,
-    /// The guests that export it: several if they share it, none if nobody does.
+    /// Guests that export the service: several if they share it, empty if no guest exports it.
     pub exporters: Vec<String>,
 }
 
-/// Compiles the guests of a deployment and lets each declare itself; nothing is launched.
+/// Compiles the guests of a deployment and runs the first turn of each; launches nothing.
 ///
-/// Unlike [`start`](crate::start) it also finds out whether each guest was built with a schema that fits what its exporter offers: see
-/// [`schema`].
+/// Unlike [`start`](crate::start), this also checks that the schema of each client fits the schema
+/// of the exporter: see [`schema`].
 pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     let randomness = Randomness::new(settings.seed);
     let settings = Settings {
@@ -110,12 +110,12 @@ fn requirements(
     requirement.collect()
 }
 
-/// The requirements whose schema does not fit.
+/// Returns the requirements whose schema does not fit.
 fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<StartProblem> {
     let mut problems = Vec::new();
     for ((spec, declaration), bound) in guests.iter().zip(&graph.bindings) {
         for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
-            // One who knows a service by name alone fits whatever it is.
+            // A client that requires a service by name alone fits any schema.
             for to in binding.exporters.iter().filter(|_| !required.is_by_name()) {
                 let (exporter, exporting) = &guests[to.guest];
                 let offered = &exporting.manifest().exports[to.service as usize];

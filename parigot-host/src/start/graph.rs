@@ -1,4 +1,4 @@
-//! Who exports what others require: found out before anything is launched.
+//! Graph of exports and requirements, built before anything is launched.
 
 use std::collections::BTreeMap;
 
@@ -10,53 +10,54 @@ use petgraph::graphmap::DiGraphMap;
 use crate::error::GraphError;
 use crate::error::suggest;
 
-/// A guest's name and what it declares.
+/// Guest's name and declaration.
 pub(crate) struct Declared<'a> {
     pub(crate) name: &'a str,
     pub(crate) manifest: &'a Manifest,
-    /// What it exports and others may export as well.
+    /// Exported services that other guests may export as well.
     pub(crate) shared: &'a [String],
 }
 
-/// What becomes of a requirement.
+/// Resolved requirement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Binding {
-    /// Who exports the service; nobody, if it is empty.
+    /// Guests that export the service; empty if no guest does.
     pub(crate) exporters: Vec<Exporter>,
-    /// The methods of a service that is required by name: those that its exporters have. Else empty.
+    /// Methods of the exporters if the service is required by name; otherwise empty.
     pub(crate) methods: Vec<String>,
 }
 
-/// An exporter of a required service.
+/// Exporter of a required service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Exporter {
-    /// Which guest exports it.
+    /// Index of the exporting guest.
     pub(crate) guest: usize,
-    /// Its place among that guest's exports.
+    /// Index of the service among the exports of that guest.
     pub(crate) service: u32,
-    /// The exporter's methods, by the requirer's place of them; `None` where the exporter lacks one.
+    /// Methods of the exporter, indexed like the requirer's methods; `None` where the exporter
+    /// lacks the method.
     pub(crate) methods: Vec<Option<Target>>,
 }
 
-/// A method of an exporter.
+/// Method of an exporter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
-    /// Its place in the service.
+    /// Index of the method in the service.
     pub(crate) method: u32,
-    /// How long a call may take whose caller does not say, 0 for the service's.
+    /// Default deadline of a call in nanoseconds; 0 selects the service's default.
     pub(crate) deadline_ns: u64,
 }
 
-/// Who exports what each guest requires, and what is wrong with that. Guests are known by their places.
+/// Exporters of all requirements, and the errors among them. Guests are known by index.
 pub(crate) struct Graph {
-    /// For each guest its requirements, in the order of its manifest.
+    /// Bindings of each guest, in the order of the requirements in its manifest.
     pub(crate) bindings: Vec<Vec<Binding>>,
-    /// All of them, sorted by the guests that they are about.
+    /// All errors, sorted by guest.
     pub(crate) errors: Vec<GraphError>,
 }
 
 impl Graph {
-    /// Finds an exporter for each requirement.
+    /// Resolves each requirement to its exporters.
     pub(crate) fn of(guests: &[Declared<'_>]) -> Self {
         let mut errors = Vec::new();
         errors.extend(guests.iter().flat_map(shared_in_vain));
@@ -79,8 +80,8 @@ impl Graph {
         Graph { bindings, errors }
     }
 
-    /// For each guest the step of the launch, from 1, in which it has its turn if each guest is ready as soon as it is launched; `None` if
-    /// that never comes.
+    /// Returns for each guest its launch step, from 1, as if each guest were ready at its launch;
+    /// `None` for a guest that can never launch.
     pub(crate) fn steps(&self) -> Vec<Option<usize>> {
         let mut steps = vec![None; self.bindings.len()];
         for step in 1.. {
@@ -100,7 +101,7 @@ impl Graph {
     }
 }
 
-/// What a guest shares and does not export.
+/// Returns the services that a guest shares but does not export.
 fn shared_in_vain(guest: &Declared<'_>) -> Vec<GraphError> {
     let exports = || guest.manifest.exports.iter().map(|service| &*service.name);
     let in_vain = guest
@@ -115,10 +116,10 @@ fn shared_in_vain(guest: &Declared<'_>) -> Vec<GraphError> {
     in_vain.map(error).collect()
 }
 
-/// For each service its exporters, and its place among the exports of each.
+/// Exporters by service, each with the index of the service among its exports.
 type Exporters<'a> = BTreeMap<&'a str, Vec<(usize, u32, &'a Service)>>;
 
-/// Of two exporters of one service that they do not share the first counts.
+/// Collects the exporters; keeps only the first of two exporters that do not share the service.
 fn exporters<'a>(guests: &'a [Declared<'a>], errors: &mut Vec<GraphError>) -> Exporters<'a> {
     let mut exporters = Exporters::new();
     for (guest, declared) in guests.iter().enumerate() {
@@ -215,7 +216,7 @@ fn all_methods(exporters: &[(usize, u32, &Service)]) -> Vec<String> {
     names
 }
 
-/// Finds the exporter's methods by name.
+/// Resolves methods to the exporter's methods by name.
 fn match_methods(required: &[&str], exported: &Service) -> Vec<Option<Target>> {
     let target = |(
         place,
@@ -238,7 +239,7 @@ fn match_methods(required: &[&str], exported: &Service) -> Vec<Option<Target>> {
         .collect()
 }
 
-/// Of each knot of guests that require each other, a way from the smallest back to itself.
+/// Returns one path per strongly connected component, from its smallest guest back to itself.
 fn cycles(bindings: &[Vec<Binding>]) -> Vec<Vec<usize>> {
     let edges = bindings.iter().enumerate().flat_map(|(guest, bound)| {
         bound
@@ -255,7 +256,8 @@ fn cycles(bindings: &[Vec<Binding>]) -> Vec<Vec<usize>> {
 
 fn cycle(graph: &DiGraphMap<usize, ()>, knot: &[usize]) -> Option<Vec<usize>> {
     let start = *knot.iter().min()?;
-    // Within a knot every guest is reached from every other; one that stands alone has to require itself.
+    // Within a component every guest reaches every other. A component of one guest is a cycle only
+    // if that guest requires itself.
     let next = graph
         .neighbors(start)
         .filter(|next| knot.contains(next))
@@ -283,12 +285,12 @@ mod tests {
         }
     }
 
-    /// The graph of guests given as (name, exports, requirements).
+    /// Returns the graph of guests given as (name, exports, requirements).
     fn graph(guests: &[(&str, &[&str], &[&str])]) -> Graph {
         graph_of_sharing(guests, &[])
     }
 
-    /// The same of guests that each share these services.
+    /// Returns the same graph with guests that each share the given services.
     fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Graph {
         let shared: Vec<String> = shared.iter().map(|name| (*name).to_owned()).collect();
         let shared = |exports: &[&str]| -> Vec<String> {
@@ -321,7 +323,7 @@ mod tests {
         Graph::of(&declared)
     }
 
-    /// What is wrong with them.
+    /// Returns the error texts of the graph.
     fn errors(guests: &[(&str, &[&str], &[&str])]) -> Vec<String> {
         graph(guests)
             .errors

@@ -1,18 +1,20 @@
-//! How many instances fit into a process, whose mappings of memory the system counts.
+//! Limit on the instances of a process, derived from the limit on memory mappings.
 //!
-//! Linux lets a process have `vm.max_map_count` mappings. The one that exceeds them fails wherever it happens to be made: a guest's
-//! memory, a thread's stack, a large block of the host's own, and that ends the process. So they are counted before.
+//! Linux limits a process to `vm.max_map_count` mappings. The first mapping beyond the limit fails:
+//! a guest's memory, a thread's stack or a large block of the host, and such a failure ends the
+//! process. The mappings are therefore counted before the start.
 
 use crate::deployment::GuestSpec;
 use crate::error::StartProblem;
 
-/// What an instance takes: its memory before, in and behind its initial content, and the space that it may grow into.
+/// Mappings per instance: the memory before, within and behind its initial content, and the space
+/// that the memory may grow into.
 const PER_INSTANCE: usize = 4;
 
-/// What is left to the host for threads, large blocks, and the code of modules.
+/// Mappings reserved for the host: threads, large blocks and the code of modules.
 const RESERVED: usize = 2_000;
 
-/// Refuses a deployment whose instances do not fit, by the first of them that does not.
+/// Returns an error for the first guest whose instances exceed the limit.
 pub(crate) fn check(guests: &[GuestSpec]) -> Result<(), StartProblem> {
     let Some((used, most)) = used_and_most() else {
         return Ok(());
@@ -39,7 +41,8 @@ fn instances_that_fit(used: usize, most: usize) -> usize {
     most.saturating_sub(used + RESERVED) / PER_INSTANCE
 }
 
-/// How many mappings this process has, and how many it may have; `None` where no such number is known.
+/// Returns the number of mappings of this process and the limit; `None` on systems without these
+/// numbers.
 #[cfg(target_os = "linux")]
 fn used_and_most() -> Option<(usize, usize)> {
     let used = std::fs::read_to_string("/proc/self/maps")

@@ -1,4 +1,4 @@
-//! From compiled guests to a bound, ordered set of instances.
+//! Startup: from compiled guests to a bound, ordered set of instances.
 
 pub(crate) mod boot;
 pub(crate) mod check;
@@ -6,15 +6,15 @@ pub(crate) mod graph;
 pub(crate) mod mappings;
 pub mod schema;
 
-/// A service that a guest exports.
+/// Service that a guest exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Exported {
-    /// The guest's name in the deployment.
+    /// Name of the guest in the deployment.
     pub guest: String,
-    /// The service's full name.
+    /// Full name of the service.
     pub service: String,
-    /// A serialized `FileDescriptorSet` of the service and of all that its methods reach; empty unless it was asked for, and if
-    /// the guest has none.
+    /// Serialized `FileDescriptorSet` of the service and of all messages that its methods reach.
+    /// Empty if not requested, or if the guest has no descriptors.
     pub descriptors: Vec<u8>,
 }

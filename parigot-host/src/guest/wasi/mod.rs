@@ -1,41 +1,48 @@
-//! What Go's runtime needs of WASI, and nothing of the outside world behind it.
+//! WASI shim for Go's runtime, without access to the outside world.
 //!
-//! A guest that Go compiled (`GOOS=wasip1 -buildmode=c-shared`) speaks the ABI like any other, but its runtime imports functions of
-//! `wasi_snapshot_preview1`. Those that Go's standard library declares are accepted ([`IMPORTS`]) of a module that Go's linker has
-//! written ([`is_go`]), and of no other. These do something, all others say no:
+//! A guest compiled by Go (`GOOS=wasip1 -buildmode=c-shared`) uses the ABI like any other guest,
+//! but its runtime imports functions of `wasi_snapshot_preview1`. A module written by Go's linker
+//! ([`is_go`]) may import the functions that Go's standard library declares ([`IMPORTS`]); other
+//! modules may not. The imports below have an effect, all others return an error:
 //!
-//! | import | what it does |
+//! | import | effect |
 //! |---|---|
 //! | `args_*`, `environ_*` | arguments and environment of the deployment |
 //! | `clock_time_get` | the time of the turn, which stands still during it |
 //! | `random_get` | bytes of a generator that the host has seeded |
 //! | `fd_write` | descriptors 1 and 2: lines for the log |
 //! | `fd_read`, `fd_fdstat_get` | the two descriptors below |
-//! | `poll_oneoff` | tells when the runtime is idle, see below |
+//! | `poll_oneoff` | shows that the runtime is idle, see below |
 //! | `sched_yield` | nothing |
 //! | `proc_exit` | ends the guest, with [`ProcExit`] |
 //!
-//! Nothing here blocks, and no call does more work than its arguments' share of the guest's memory, so that a guest cannot
-//! hold the thread from in here.
+//! No import blocks. The work of a call is bounded by the guest memory that its arguments name, so
+//! a guest cannot hold the thread inside an import.
 //!
-//! # How a turn ends
+//! # End of a turn
 //!
-//! Goroutines that may still run, and timers, are known to Go's scheduler alone. So a goroutine of the guest asks it to
-//! be woken when nothing else can run: it waits until descriptor [`IDLE_FD`] can be read, which says `EAGAIN`, so it parks in the
-//! runtime's network poller. The scheduler runs all others until they wait too; then it calls `poll_oneoff` with that descriptor and, if there are timers,
-//! with a clock subscription that ends when the first of them is due. That duration becomes the time at which the guest
-//! wants its next turn ([`Wasi::end_turn`]), the descriptor is reported as readable, one read of it succeeds, and
-//! that goroutine lets `parigot_turn` return. A poll that waits for no time at all is only a look at what is ready: it gets no event.
+//! Only Go's scheduler knows the runnable goroutines and the timers. A goroutine of the guest
+//! therefore waits until no other goroutine can run: it reads descriptor [`IDLE_FD`], which returns
+//! `EAGAIN`, so the goroutine parks in the runtime's network poller. The scheduler runs all other
+//! goroutines until they wait too. Then the scheduler calls `poll_oneoff` with that descriptor and,
+//! if there are timers, with a clock subscription that ends when the first timer is due. That
+//! duration determines the time of the guest's next turn ([`Wasi::end_turn`]). The descriptor is
+//! reported as readable, one read of the descriptor succeeds, and the parked goroutine lets
+//! `parigot_turn` return. A poll with a timeout of zero only looks for ready events, and gets no
+//! event.
 //!
-//! A guest may end a turn without that, which is much cheaper, if it knows otherwise that no goroutine can run; then its first timer
-//! is the one that was known before. That is so if none has been set, for which Go reads the clock, and none is due. Both are told in
-//! the control block, as `timers_moved`.
+//! A guest may end a turn without the poll, which is much cheaper, if the guest knows otherwise
+//! that no goroutine can run. The first timer then stays the one known before. This is valid if no
+//! timer was set, which would read the clock, and no timer is due. The field `timers_moved` of the
+//! control block reports both conditions.
 //!
-//! Nobody ever wakes a goroutine that reads [`PARKED_FD`]. As long as one does, the scheduler has something to poll for and does not
-//! declare a deadlock by itself. A poll that would have to block without [`IDLE_FD`] among its subscriptions can never end, as time
-//! stands still: after a few of them the guest is stopped with [`Blocked`].
+//! A goroutine that reads [`PARKED_FD`] is never woken. While one does, the scheduler has a
+//! descriptor to poll and does not report a deadlock by itself. A poll that would block without
+//! [`IDLE_FD`] among its subscriptions can never end, because time stands still. After
+//! [`BLOCKED_POLLS_MAX`] such polls in a row the guest is stopped with [`Blocked`].
 //!
-//! Both descriptors are open from the start and nonblocking, so `os.NewFile(3, "idle")` is all that a guest does.
+//! Both descriptors are open from the start and nonblocking, so `os.NewFile(3, "idle")` is all that
+//! a guest needs.
 
 use parigot_abi::control::{NEVER, TIMERS_MOVED_OFFSET};
 use parigot_abi::{GO_IDLE_FD as IDLE_FD, GO_PARKED_FD as PARKED_FD};
@@ -49,26 +56,28 @@ use crate::limits::STDIO_LINE_BYTES_MAX;
 #[cfg(test)]
 mod tests;
 
-/// The module from which a Go guest imports.
+/// Module from which a Go guest imports.
 pub(crate) const MODULE: &str = "wasi_snapshot_preview1";
 
 const STDOUT_FD: u32 = 1;
 const STDERR_FD: u32 = 2;
 
-/// What may wait for [`Wasi::take_lines`]; what is written beyond it is counted and forgotten.
+/// Output kept for [`Wasi::take_lines`], in bytes; output beyond is counted and dropped.
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
-/// A longer write is answered with "so much was written", as the interface allows.
+/// Largest write in bytes; a longer write is cut, as the interface allows.
 const WRITE_BYTES_MAX: usize = 64 << 10;
-/// A longer request for random bytes is refused.
+/// Largest request for random bytes; a longer request is rejected.
 const RANDOM_BYTES_MAX: u32 = 16 << 20;
-/// More buffers in one write are left for the next; more subscriptions in one poll are refused.
+/// Buffers per write and subscriptions per poll. More buffers are left for the next write; more
+/// subscriptions are rejected.
 const LIST_ITEMS_MAX: u32 = 1024;
-/// How many polls in a row may want to block where nothing can wake the guest.
+/// Consecutive polls that may try to block while nothing can wake the guest.
 const BLOCKED_POLLS_MAX: u32 = 1000;
-/// Go's runtime takes a monotonic time of 0 for no time at all, and the ABI's begins there.
+/// Offset of the monotonic clock in nanoseconds: Go's runtime treats a time of 0 as unset, and the
+/// ABI's clock begins at 0.
 const MONOTONIC_OFFSET_NS: u64 = 1;
 
-/// The imports that do something.
+/// Imports that have an effect.
 const SERVED: [&str; 12] = [
     "args_get",
     "args_sizes_get",
@@ -84,7 +93,7 @@ const SERVED: [&str; 12] = [
     "sched_yield",
 ];
 
-/// The imports that only say no: name, parameters (`i` is an `i32`, `I` an `i64`), and how they say it.
+/// Imports that only return an error: name, parameters (`i` is an `i32`, `I` an `i64`), error.
 const REFUSED: [(&str, &str, Errno); 24] = [
     ("fd_close", "i", Errno::Badf),
     ("fd_fdstat_set_flags", "ii", Errno::Notsup),
@@ -92,7 +101,7 @@ const REFUSED: [(&str, &str, Errno); 24] = [
     ("fd_filestat_get", "ii", Errno::Badf),
     ("fd_filestat_set_size", "iI", Errno::Badf),
     ("fd_pread", "iiiIi", Errno::Spipe),
-    // The first descriptor at which Go looks for a preopened directory is none, so it looks no further.
+    // Go looks for preopened directories until the first error, so an error ends the search.
     ("fd_prestat_dir_name", "iii", Errno::Badf),
     ("fd_prestat_get", "ii", Errno::Badf),
     ("fd_pwrite", "iiiIi", Errno::Spipe),
@@ -113,7 +122,7 @@ const REFUSED: [(&str, &str, Errno); 24] = [
     ("sock_shutdown", "ii", Errno::Badf),
 ];
 
-/// Every import of [`MODULE`] that a Go guest may have.
+/// All imports of [`MODULE`] that a Go guest may use.
 pub(crate) const IMPORTS: [&str; SERVED.len() + REFUSED.len()] = {
     let mut names = [""; SERVED.len() + REFUSED.len()];
     let mut k = 0;
@@ -128,7 +137,8 @@ pub(crate) const IMPORTS: [&str; SERVED.len() + REFUSED.len()] = {
     names
 };
 
-/// Whether a module is a library that Go's linker has written: it names its language or its build in a section of its own.
+/// Returns true for a library written by Go's linker, whose custom sections name the language or
+/// the build.
 pub(crate) fn is_go(module: &[u8]) -> bool {
     const LANGUAGE_GO: &[u8] = b"\x08language\x01\x02Go";
     sections(module).any(|(name, content)| match name {
@@ -141,7 +151,7 @@ pub(crate) fn is_go(module: &[u8]) -> bool {
     })
 }
 
-/// The custom sections of a module, each with its name; up to the first byte that is none of a module.
+/// Returns the custom sections of a module with their names, up to the first malformed byte.
 fn sections(module: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     const HEADER_BYTES: usize = 8;
     const CUSTOM: u8 = 0;
@@ -156,7 +166,7 @@ fn sections(module: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         .filter_map(|(_, section)| split_sized(section))
 }
 
-/// Splits off as many bytes as the number says that comes first, in LEB128.
+/// Splits off a block of bytes that is prefixed with its length in LEB128.
 fn split_sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     const GROUPS_MAX: usize = 5;
     let end = bytes
@@ -170,42 +180,43 @@ fn split_sized(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     bytes[end + 1..].split_at_checked(usize::try_from(size).ok()?)
 }
 
-/// The guest has ended itself by `os.Exit`. A panic does not come here: Go's runtime writes its text to descriptor 2 and traps.
+/// Exit of the guest by `os.Exit`. A panic takes another path: Go's runtime writes the text to
+/// descriptor 2 and traps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("exit status {status}")]
 pub(crate) struct ProcExit {
-    /// 255 also for all that is larger.
+    /// Exit status; larger values become 255.
     pub(crate) status: u8,
 }
 
-/// A stream of output.
+/// Output stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Out,
     Err,
 }
 
-/// What one guest sees through its imports.
+/// State of one guest's imports.
 pub(crate) struct Wasi {
-    /// Each ends with a NUL.
+    /// Arguments, each with a trailing NUL.
     args: Vec<Vec<u8>>,
     env: Vec<Vec<u8>>,
     rng: StdRng,
     monotonic_ns: u64,
     wall_ns: u64,
     wake_at_ns: u64,
-    /// Where the guest looks for `timers_moved` of its control block, once that is known.
+    /// Address of `timers_moved` in the guest's control block, once known.
     timers_moved: Option<u32>,
-    /// Whether the next read of [`IDLE_FD`] succeeds.
+    /// Lets the next read of [`IDLE_FD`] succeed.
     idle_is_readable: bool,
     blocked_polls: u32,
     output: Output,
-    /// The guest's memory, once it has been looked up.
+    /// Memory of the guest, once looked up.
     memory: Option<Memory>,
 }
 
 impl Wasi {
-    /// A guest's view of the world at time 0. Programs expect their own name as the first of `args`.
+    /// Creates the state at time 0. Programs expect their own name as the first of `args`.
     pub(crate) fn new(args: Vec<String>, env: Vec<(String, String)>, seed: [u8; 32]) -> Self {
         let with_nul = |text: String| [text.into_bytes(), vec![0]].concat();
         Wasi {
@@ -226,7 +237,7 @@ impl Wasi {
         }
     }
 
-    /// Sets the time of the turn that begins; also before `_initialize`, which reads it too.
+    /// Sets the time of a turn; needed also before `_initialize`, which reads the time too.
     pub(crate) fn begin_turn(&mut self, monotonic_ns: u64, wall_ns: u64) {
         self.monotonic_ns = monotonic_ns;
         self.wall_ns = wall_ns;
@@ -234,7 +245,8 @@ impl Wasi {
         self.blocked_polls = 0;
     }
 
-    /// Tells the guest in that memory whether one of its timers is due, and from now on when it reads its clock.
+    /// Sets `timers_moved` in the memory if a timer is due, and from now on at each read of the
+    /// clock.
     pub(crate) fn show_timers(&mut self, memory: &mut [u8], control: u32) {
         let at = GuestMemory::behind(control, TIMERS_MOVED_OFFSET);
         let is_due = self.wake_at_ns <= self.monotonic_ns;
@@ -244,14 +256,14 @@ impl Wasi {
             .then_some(at);
     }
 
-    /// When the guest's first timer is due, on its monotonic clock, or [`NEVER`].
+    /// Returns the time of the guest's first timer on its monotonic clock, or [`NEVER`].
     ///
-    /// A turn that ended without waiting for [`IDLE_FD`] leaves the answer as it was.
+    /// A turn that ended without a wait for [`IDLE_FD`] leaves the answer unchanged.
     pub(crate) fn end_turn(&mut self) -> u64 {
         self.wake_at_ns
     }
 
-    /// What the runtime has said in this turn of a panic, or of an error that it cannot go on with.
+    /// Returns the text that the runtime wrote in this turn about a panic or a fatal error.
     pub(crate) fn panic_text(&self) -> Option<String> {
         let errors = self
             .output
@@ -269,24 +281,24 @@ impl Wasi {
             })
     }
 
-    /// Hands over the lines that the guest has finished, in their order.
+    /// Passes the finished lines of the guest to `sink`, in order.
     pub(crate) fn take_lines(&mut self, sink: impl FnMut(Stream, &str)) {
         self.output.take_lines(sink);
     }
 
-    /// As [`Wasi::take_lines`], and then what stands there without a line's end: for a guest that has ended.
+    /// Works like [`Wasi::take_lines`], but includes unfinished lines; for a guest that has ended.
     pub(crate) fn take_rest(&mut self, sink: impl FnMut(Stream, &str)) {
         self.output.end_lines();
         self.output.take_lines(sink);
     }
 }
 
-/// Adds [`IMPORTS`] to a linker; `wasi` finds the guest's view in the store's data.
+/// Adds [`IMPORTS`] to a linker; `wasi` returns the WASI state from the store's data.
 pub(crate) fn link<T: 'static>(
     linker: &mut Linker<T>,
     wasi: fn(&mut T) -> &mut Wasi,
 ) -> wasmtime::Result<()> {
-    /// One import whose parameters are all `u32` and which answers with an errno.
+    /// Defines an import whose parameters are all `u32` and whose result is an errno.
     macro_rules! serve {
         ($method:ident($($parameter:ident),*)) => {
             linker.func_wrap(MODULE, stringify!($method), move |mut caller: Caller<'_, T>, $($parameter: u32),*| {
@@ -349,7 +361,7 @@ pub(crate) fn link<T: 'static>(
     Ok(())
 }
 
-/// The guest's view of the world, and its memory.
+/// Returns the guest's WASI state and memory.
 fn split<'a, T: 'static>(
     caller: &'a mut Caller<'_, T>,
     wasi: fn(&mut T) -> &mut Wasi,
@@ -366,7 +378,7 @@ fn split<'a, T: 'static>(
     Ok((wasi(data), GuestMemory(bytes)))
 }
 
-/// Error numbers, as in `wasi_snapshot_preview1`.
+/// Error numbers of `wasi_snapshot_preview1`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u16)]
 enum Errno {
@@ -383,7 +395,7 @@ fn errno(result: Result<(), Errno>) -> u32 {
     result.map_or_else(|errno| errno as u32, |()| 0)
 }
 
-/// The guest's memory. Every address comes from the guest and is checked here.
+/// Guest's memory. Every address comes from the guest and is checked here.
 struct GuestMemory<'a>(&'a mut [u8]);
 
 impl GuestMemory<'_> {
@@ -417,7 +429,8 @@ impl GuestMemory<'_> {
         self.write(address, &number.to_le_bytes())
     }
 
-    /// An address behind another; the largest one, at which nothing can be, if there is none.
+    /// Returns the address `bytes` behind `address`; on overflow the largest address, where nothing
+    /// fits.
     fn behind(address: u32, bytes: usize) -> u32 {
         u32::try_from(bytes)
             .ok()
@@ -425,13 +438,13 @@ impl GuestMemory<'_> {
             .unwrap_or(u32::MAX)
     }
 
-    /// One `(address, length)` of a list of buffers.
+    /// Returns one `(address, length)` pair of a list of buffers.
     fn buffer(&self, list: u32, index: u32) -> Result<(u32, usize), Errno> {
         let entry: [u8; 8] = self.array(Self::behind(list, index as usize * 8))?;
         Ok((u32_at(&entry, 0), u32_at(&entry, 4) as usize))
     }
 
-    /// Strings one after the other at `buffer`, and the address of each at `pointers`.
+    /// Writes strings one after the other at `buffer`, and the address of each at `pointers`.
     fn write_strings(
         &mut self,
         strings: &[Vec<u8>],
@@ -461,7 +474,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(*bytes[at..].first_chunk().expect("the record is longer"))
 }
 
-/// The imports that do something, in the order of [`SERVED`].
+/// Imports that have an effect, in the order of [`SERVED`].
 impl Wasi {
     fn args_get(
         &mut self,
@@ -516,7 +529,8 @@ impl Wasi {
         memory.write_sizes(&self.env, count, bytes)
     }
 
-    /// A record of 24 bytes: file type (0, unknown), flags as a `u16` at 2, rights as a `u64` at 8.
+    /// Writes a record of 24 bytes: file type (0, unknown), flags as a `u16` at 2, rights as a
+    /// `u64` at 8.
     fn fd_fdstat_get(
         &mut self,
         mut memory: GuestMemory<'_>,
@@ -605,7 +619,7 @@ impl Wasi {
         Ok(write_all())
     }
 
-    /// The events with which a poll is answered.
+    /// Returns the events that answer a poll.
     fn due(&mut self, wanted: Wanted) -> Result<Vec<Event>, Blocked> {
         if !wanted.refused.is_empty() {
             return Ok(wanted.refused);
@@ -614,7 +628,8 @@ impl Wasi {
             return Ok(Vec::new());
         }
         let Some(idle) = wanted.idle else {
-            // Go's runtime also passes very short times in a poll for a clock alone; there it expects no event either.
+            // Go's runtime also passes very short times in a poll for a clock alone, and expects no
+            // event in this case either.
             self.blocked_polls += 1;
             return if self.blocked_polls > BLOCKED_POLLS_MAX {
                 Err(Blocked)
@@ -645,21 +660,21 @@ impl Wasi {
     }
 }
 
-/// What a poll waits for.
+/// Subscriptions of a poll.
 #[derive(Default)]
 struct Wanted {
-    /// The shortest of its clocks, from now.
+    /// Shortest timeout of the clocks, from now.
     timeout_ns: Option<u64>,
-    /// The answer for [`IDLE_FD`], if that is among them.
+    /// Answer for [`IDLE_FD`], if subscribed.
     idle: Option<Event>,
-    /// The answers for what can never be waited for.
+    /// Answers for subscriptions that can never become ready.
     refused: Vec<Event>,
 }
 
 impl Wanted {
-    /// Reads subscriptions. Each is a record of 48 bytes: the caller's mark as a `u64` at 0, the kind as a byte at 8, then for a
-    /// clock its number as a `u32` at 16, the time as a `u64` at 24 and flags as a `u16` at 40, for others the descriptor
-    /// as a `u32` at 16.
+    /// Reads subscriptions. Each is a record of 48 bytes: the caller's mark as a `u64` at 0, the
+    /// kind as a byte at 8. A clock has its number as a `u32` at 16, the time as a `u64` at 24 and
+    /// flags as a `u16` at 40. Other kinds have the descriptor as a `u32` at 16.
     fn read(memory: &GuestMemory<'_>, subscriptions: u32, count: u32) -> Result<Self, Errno> {
         const BYTES: usize = 48;
         const ABSOLUTE: u8 = 1;
@@ -706,14 +721,14 @@ impl Wanted {
     }
 }
 
-/// One answer of a poll.
+/// Event that answers one subscription of a poll.
 struct Event {
-    /// The caller's, from its subscription.
+    /// Mark of the caller, copied from the subscription.
     mark: u64,
-    /// 0 where the wait is over.
+    /// Error number; 0 if the wait is over.
     errno: u16,
     kind: u8,
-    /// How many can be read.
+    /// Number of readable bytes.
     bytes: u64,
 }
 
@@ -734,13 +749,13 @@ impl Event {
     }
 }
 
-/// What a guest has written, line by line.
+/// Output of a guest, split into lines.
 #[derive(Default)]
 struct Output {
-    /// What stands without a line's end, of each stream.
+    /// Unfinished line of each stream.
     unfinished: [Vec<u8>; 2],
     lines: Vec<(Stream, String)>,
-    /// What `lines` takes.
+    /// Bytes used by `lines`.
     lines_bytes: usize,
     dropped_bytes: usize,
 }
@@ -760,7 +775,8 @@ impl Output {
         }
     }
 
-    /// Makes the beginning of what stands there a line, without cutting a character of UTF-8.
+    /// Turns the beginning of an unfinished line into a line, without a cut inside a UTF-8
+    /// character.
     fn cut_line(&mut self, stream: Stream) {
         let line = &mut self.unfinished[stream as usize];
         let starts_character = |at: &usize| line[*at] & 0b1100_0000 != 0b1000_0000;
@@ -773,7 +789,7 @@ impl Output {
         self.unfinished[stream as usize] = rest;
     }
 
-    /// Makes what stands there a line.
+    /// Turns the unfinished line into a line.
     fn end_line(&mut self, stream: Stream) {
         let line = std::mem::take(&mut self.unfinished[stream as usize]);
         let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(&line)).into_owned();

@@ -1,4 +1,5 @@
-//! Go guests from `tests/abi/go`, driven through wasmtime alone: the time is what a test says, and nothing ever sleeps.
+//! Tests of Go guests from `tests/abi/go`, driven through wasmtime alone. Each test sets the time,
+//! and no test sleeps.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -45,7 +46,7 @@ fn go_build(module: &str, package: &str) -> Vec<u8> {
     bytes
 }
 
-/// A running guest.
+/// Running guest.
 struct Guest {
     store: Store<Wasi>,
     instance: Instance,
@@ -106,7 +107,7 @@ impl Guest {
         ControlView::read(bytes.first_chunk().unwrap())
     }
 
-    /// One turn: the frames that it answers with, and when the guest wants the next one.
+    /// Runs one turn; returns the frames of the answer and the time of the next turn.
     fn turn(&mut self, monotonic_ns: u64, frames: &[u8]) -> (Vec<u8>, u64) {
         let prologue = Prologue {
             monotonic_ns,
@@ -148,7 +149,7 @@ impl Guest {
         self.memory(self.control as u64 + TIMERS_MOVED_OFFSET as u64, 4) != [0; 4]
     }
 
-    /// Lets `tests/abi/go/denied` do something.
+    /// Runs one action of `tests/abi/go/denied`.
     fn act(&mut self, what: u32, amount: u32) -> wasmtime::Result<u32> {
         self.store.data_mut().begin_turn(0, WALL_NS);
         self.call("parigot_turn", (self.control, what, amount))
@@ -169,7 +170,7 @@ fn open_probe() -> Guest {
     guest
 }
 
-/// An inbox of frames without parts but for a payload.
+/// Returns an inbox of frames whose only part is a payload.
 fn frames(frames: &[(Header, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for (header, payload) in frames {
@@ -195,7 +196,7 @@ fn read(outbox: &[u8]) -> Vec<Frame<'_>> {
     Frames::new(outbox).collect::<Result<_, _>>().unwrap()
 }
 
-/// Takes the probe through its launch.
+/// Runs the probe through its launch.
 fn launch(guest: &mut Guest) {
     let mut start = Vec::new();
     let nothing = Start {
@@ -242,7 +243,7 @@ fn a_sleeping_handler_answers_when_its_clock_says_so() {
     assert!(outbox.is_empty());
     assert_eq!(wake_at_ns, 15 * MS, "the handler sleeps for 10 ms");
 
-    // Time stands still during a turn, and a turn before the time is up changes nothing.
+    // Time stands still during a turn, and a turn before the timer is due changes nothing.
     for now in [5 * MS, 14 * MS, 15 * MS - 1] {
         assert_eq!(guest.turn(now, &[]), (vec![], 15 * MS));
     }
@@ -315,7 +316,8 @@ fn a_guest_that_is_told_to_stop_finishes_its_calls() {
     assert_eq!(kinds, [Kind::Log, Kind::Reply, Kind::Exit]);
 }
 
-/// Go's runtime gives memory back in the background, a second after a collection and then a few times more.
+/// Covers Go's scavenger, which returns memory in the background, a second after a collection and
+/// then a few times more.
 #[test]
 fn a_guest_that_did_much_comes_to_rest() {
     let mut guest = open_probe();
@@ -417,7 +419,7 @@ fn other_seeds_give_other_bytes() {
 
 #[test]
 fn a_guest_that_blocks_inside_of_a_turn_is_stopped() {
-    // No timer and nothing to wait for, then an hour's sleep: neither lets the turn end.
+    // A wait without a timer, then an hour's sleep: neither lets the turn end.
     for what in [1, 2] {
         let mut guest = Guest::open(&DENIED, &["denied"], &[], [0; 32]);
         let error = guest.act(what, 0).unwrap_err();
@@ -438,7 +440,7 @@ fn exit_statuses_come_out() {
     }
 }
 
-/// Go's runtime does not exit after a panic in a library: it traps.
+/// Covers a panic in a library: Go's runtime does not exit but traps.
 #[test]
 fn a_panic_comes_out_line_by_line() {
     let mut guest = Guest::open(&DENIED, &["denied"], &[], [0; 32]);
@@ -473,7 +475,7 @@ fn much_output_is_cut_and_then_dropped() {
         panic!("the last line says what is missing")
     };
     assert!(dropped.starts_with("wrote too much at once: "), "{dropped}");
-    // What was dropped made room.
+    // The dropped output made room.
     guest.act(0, 0).unwrap();
     assert!(guest.lines().len() > 10);
 }
@@ -502,7 +504,7 @@ fn all_imports_are_linked_and_no_others() {
     }
 }
 
-/// A guest's view and a memory of 4096 bytes, for calls without a guest.
+/// Returns WASI state and a memory of 4096 bytes, for calls without a guest.
 fn bare() -> (Wasi, Vec<u8>) {
     let mut wasi = Wasi::new(vec!["name".into(), "-x".into()], vec![], [0; 32]);
     wasi.begin_turn(100, 200);
@@ -532,7 +534,7 @@ fn addresses_outside_of_memory_are_faults() {
             wasi.poll_oneoff(GuestMemory(&mut bytes), bad, 0, 1, 0),
             Ok(Err(Errno::GuestFault))
         );
-        // A buffer that begins or ends outside.
+        // A buffer that begins or ends outside the memory.
         let list = [[2, 0, 0, 0], bad.to_le_bytes()].concat();
         bytes[..8].copy_from_slice(&list);
         faults!(fd_write(1, 0, 1, 0));
@@ -546,7 +548,7 @@ fn addresses_outside_of_memory_are_faults() {
     }
 }
 
-/// A subscription's record.
+/// Returns the record of a subscription.
 fn subscription(kind: u8, fd_or_clock: u32, timeout_ns: u64, flags: u8) -> [u8; 48] {
     let mut record = [0; 48];
     (record[0], record[8], record[40]) = (fd_or_clock as u8, kind, flags);
@@ -555,7 +557,7 @@ fn subscription(kind: u8, fd_or_clock: u32, timeout_ns: u64, flags: u8) -> [u8; 
     record
 }
 
-/// Polls, and gives the mark and the errno of each event.
+/// Polls, and returns the mark and the errno of each event.
 fn poll(wasi: &mut Wasi, subscriptions: &[[u8; 48]]) -> Result<Vec<(u64, u16)>, Errno> {
     let mut bytes = [&subscriptions.concat()[..], &[0xff; 1024]].concat();
     let events = subscriptions.len() * 48;
@@ -586,7 +588,7 @@ fn polls() {
     let idle = subscription(READ, IDLE_FD, 0, 0);
     let parked = subscription(READ, PARKED_FD, 0, 0);
 
-    // A look at what is ready: nothing.
+    // A poll with a timeout of zero gets no event.
     assert_eq!(
         poll(&mut wasi, &[subscription(CLOCK, 1, 0, 0), idle, parked]),
         Ok(vec![])
@@ -619,7 +621,7 @@ fn polls() {
     );
     assert_eq!(wasi.end_turn(), NEVER);
 
-    // What cannot be waited for is said at once.
+    // Invalid subscriptions are answered at once.
     let badf = Errno::Badf as u16;
     let others = [
         subscription(READ, 0, 0, 0),
@@ -731,7 +733,7 @@ fn a_guest_whose_first_timer_is_due_in_an_hour_wants_no_turn_before_that() {
     start.write(&mut frame).unwrap();
     let (_, wake) = guest.turn(0, &frame);
     assert_eq!(wake, 2 * HOUR, "its main has a context of that deadline");
-    // The launch: it waits in every way, and has made seven calls that nobody answers.
+    // At the launch the guest waits in every way, after seven calls without an answer.
     let launched = frames(&[(Header::new(Kind::Launched), &[0; 4])]);
     let (outbox, wake) = guest.turn(0, &launched);
     assert_eq!(

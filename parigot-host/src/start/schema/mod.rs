@@ -1,12 +1,16 @@
-//! Whether what a client was built with fits what the exporter of the service offers.
+//! Schema check: compares the schema of a client with the schema of the exporter.
 //!
-//! Equal schema hashes fit. Otherwise the descriptors are compared, by what protobuf's wire format makes of a difference:
+//! Equal schema hashes fit. Otherwise the descriptors are compared by the effect of each difference
+//! in protobuf's wire format:
 //!
-//! - The exporter has every method that the client has, and every field, at any depth, of the messages that these take and return. It may have
-//!   more: what the client does not know it neither sends nor reads.
-//! - A field is known by its number. Its name may change, unless the exporter has a field of the old name under another number: then
+//! - The exporter needs every method of the client. The exporter also needs every field, at any
+//!   depth, of the messages that these methods take and return. The exporter may have more, because
+//!   the client neither sends nor reads unknown fields.
+//! - Fields are matched by number. A field may change its name, unless the exporter has a field of
+//!   the old name under another number: then the numbers were changed. Names of messages do not
+//!   count.
 //!   the numbers have changed. Names of messages do not count.
-//! - What is written as one type may be read as another of the same row:
+//! - A value written as one type may be read as another type of the same row:
 //!
 //!   | row | on the wire |
 //!   |---|---|
@@ -21,14 +25,15 @@
 //!   | messages | compared in their turn; may be read as `bytes` as well |
 //!   | groups | compared in their turn |
 //!
-//! - What is written once may be read as repeated. What is repeated may be read once if it is a string, bytes or a message: the last one
-//!   counts, or messages are merged. Repeated numbers may be packed, and whoever expects one cannot read them. A map is the
-//!   repeated message that it is on the wire.
-//! - What the reader takes for `required` must be `required` where it is written.
-//! - Fields of one oneof where they are read are of one oneof where they are written.
+//! - A single field may be read as repeated. A repeated field may be read as single if it holds
+//!   strings, bytes or messages: the last value counts, and messages are merged. Repeated numbers
+//!   may be packed, and a reader of a single number cannot read packed ones. A map is the repeated
+//!   message that represents the map on the wire.
+//! - A field that is `required` for the reader must be `required` for the writer.
+//! - Fields of one oneof for the reader must be in one oneof for the writer.
 //! - Values of enums do not count: a number that the reader's enum lacks is kept.
 //!
-//! Requests are written by the client and read by the exporter, responses the other way round.
+//! The client writes requests and the exporter reads them. For responses the roles are swapped.
 
 use std::collections::{HashMap, HashSet};
 
@@ -39,40 +44,40 @@ use prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorSet, ServiceDescriptorProto,
 };
 
-/// Why a client does not fit an exporter.
+/// Reasons for a client that does not fit an exporter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SchemaError {
-    /// The hashes differ, and a guest does not say what its schema is.
+    /// The hashes differ, and a guest has no descriptors.
     #[error("their schema hashes differ, and `{guest}` does not say what is in its schema")]
     Undescribed {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
     },
-    /// A guest's descriptors are not what they should be.
+    /// The descriptors of a guest are invalid.
     #[error("the descriptors of `{guest}` cannot be used: {problem}")]
     Unusable {
-        /// Its name in the deployment.
+        /// Name of the guest in the deployment.
         guest: String,
-        /// What is wrong with them.
+        /// Problem of the descriptors.
         problem: String,
     },
     /// Some methods or fields do not fit.
     #[error("{}", differences.join("\n"))]
     Differences {
-        /// What these are, a line each, in the order of the client's schema.
+        /// Differences, one line each, in the order of the client's schema.
         differences: Vec<String>,
     },
 }
 
-/// A guest and what it says of a service.
+/// Guest and its description of a service.
 #[derive(Clone, Copy)]
 pub(crate) struct Party<'a> {
     pub(crate) guest: &'a str,
     pub(crate) service: &'a Service,
 }
 
-/// Compares what a client was built with to what the exporter offers.
+/// Compares the schema of a client with the schema of the exporter.
 pub(crate) fn fits(client: Party<'_>, exporter: Party<'_>) -> Result<(), SchemaError> {
     if client.service.schema == exporter.service.schema {
         return Ok(());
@@ -112,12 +117,13 @@ fn unusable(guest: &str, problem: String) -> SchemaError {
     }
 }
 
-/// Text that holds names out of descriptors: those of protobuf are ASCII, and others could make a message say anything.
+/// Escapes names from descriptors. Names in protobuf are ASCII; other characters could forge text
+/// in messages.
 fn harmless(text: &str) -> String {
     text.replace(|c: char| !c.is_ascii_graphic() && c != ' ', "\u{fffd}")
 }
 
-/// The schema of one party, by name.
+/// Schema of one party, indexed by name.
 struct Side<'a> {
     guest: &'a str,
     service: &'a ServiceDescriptorProto,
@@ -151,7 +157,7 @@ impl<'a> Side<'a> {
         })
     }
 
-    /// A message by the name that descriptors use, with a dot in front.
+    /// Returns a message by its name in descriptors, which begins with a dot.
     fn message(&self, name: &str) -> Result<&'a DescriptorProto, SchemaError> {
         let name = name.trim_start_matches('.');
         self.messages
@@ -161,7 +167,7 @@ impl<'a> Side<'a> {
     }
 }
 
-/// Notes messages, and those declared within, by their full names.
+/// Indexes messages, nested ones included, by full name.
 fn index_messages<'a>(
     scope: &str,
     list: &'a [DescriptorProto],
@@ -174,7 +180,7 @@ fn index_messages<'a>(
     }
 }
 
-/// A comparison, and what it has found.
+/// Comparison and the differences found.
 struct Comparison<'a> {
     client: Side<'a>,
     exporter: Side<'a>,
@@ -182,26 +188,26 @@ struct Comparison<'a> {
     seen: HashSet<Pair>,
 }
 
-/// A message of the client's and what the exporter has in its place.
+/// Message of the client and its counterpart of the exporter.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Pair {
-    /// Full names.
+    /// Full name of the client's message.
     client: String,
     exporter: String,
     way: Direction,
 }
 
-/// Who writes a message.
+/// Direction of a message.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Direction {
-    /// The client.
+    /// Written by the client.
     Request,
-    /// The exporter.
+    /// Written by the exporter.
     Response,
 }
 
 impl Direction {
-    /// Who writes and who reads.
+    /// Returns the writer and the reader, in this order.
     fn order<T>(self, client: T, exporter: T) -> (T, T) {
         match self {
             Direction::Request => (client, exporter),
@@ -232,8 +238,8 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// Compares two messages and all that they hold. Types may hold themselves, and descriptors are deep if a guest wants them to be:
-    /// hence a list and no recursion.
+    /// Compares two messages and all messages that they hold. A list replaces recursion, because
+    /// types may hold themselves and a guest controls the depth of its descriptors.
     fn compare_from(
         &mut self,
         client: &str,
@@ -255,7 +261,7 @@ impl<'a> Comparison<'a> {
         Ok(())
     }
 
-    /// Compares the fields of two messages, and returns the messages that these hold.
+    /// Compares the fields of two messages, and returns the nested pairs of messages.
     fn compare_messages(&mut self, pair: &Pair) -> Result<Vec<Pair>, SchemaError> {
         let client = self.client.message(&pair.client)?;
         let exporter = self.exporter.message(&pair.exporter)?;
@@ -272,7 +278,7 @@ impl<'a> Comparison<'a> {
         Ok(held)
     }
 
-    /// Compares two fields of one number; returns the messages that both hold.
+    /// Compares two fields of one number, and returns the pair of messages that both hold.
     fn compare_fields(
         &mut self,
         pair: &Pair,
@@ -312,7 +318,7 @@ impl<'a> Comparison<'a> {
             .filter(|field| field.label() == Label::Required)
         {
             let written = by_number(writer, field.number());
-            // A field that only the client has was told to be missing.
+            // A field that only the client has was already reported as missing.
             let is_told = written.is_none() && pair.way == Direction::Response;
             if !is_told && written.is_none_or(|written| written.label() != Label::Required) {
                 let (writer, reader) = pair.way.order(self.client.guest, self.exporter.guest);
@@ -350,13 +356,13 @@ impl<'a> Comparison<'a> {
         }
     }
 
-    /// ``is sent by `hello` as string and read by `greeting` as int32``
+    /// Formats a line such as ``is sent by `hello` as string and read by `greeting` as int32``.
     fn sent_and_read(&self, way: Direction, sent: &str, read: &str) -> String {
         let (writer, reader) = way.order(self.client.guest, self.exporter.guest);
         format!("is sent by `{writer}` as {sent} and read by `{reader}` as {read}")
     }
 
-    /// Notes a difference once, whichever way led to it.
+    /// Records a difference once, even if several paths lead to the difference.
     fn differ(&mut self, difference: String) {
         let difference = harmless(&difference);
         if !self.differences.contains(&difference) {
@@ -365,7 +371,7 @@ impl<'a> Comparison<'a> {
     }
 }
 
-/// What the exporter has for a field of the client's, or why it has nothing.
+/// Returns the exporter's counterpart of a client's field, or the reason for its lack.
 fn offered<'a>(
     field: &FieldDescriptorProto,
     exporter: &'a DescriptorProto,
@@ -384,12 +390,12 @@ fn by_number(message: &DescriptorProto, number: i32) -> Option<&FieldDescriptorP
     message.field.iter().find(|field| field.number() == number)
 }
 
-/// `greeting.v1.FetchGreetingRequest.tongue (1)`
+/// Formats a field as `greeting.v1.FetchGreetingRequest.tongue (1)`.
 fn place(message: &str, field: &FieldDescriptorProto) -> String {
     format!("{message}.{} ({})", field.name(), field.number())
 }
 
-/// `repeated string`, `greeting.v1.Tongue`
+/// Formats a type as `repeated string` or `greeting.v1.Tongue`.
 fn describe(field: &FieldDescriptorProto) -> String {
     let label = if repeated(field) { "repeated " } else { "" };
     match field.type_name().trim_start_matches('.') {
@@ -409,7 +415,7 @@ fn repeated(field: &FieldDescriptorProto) -> bool {
     field.label() == Label::Repeated
 }
 
-/// What a value looks like on the wire: a row of the table above.
+/// Wire representation of a value: a row of the table above.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WireType {
     Varint,
@@ -450,7 +456,7 @@ impl WireType {
             )
     }
 
-    /// Whether many of it may be written as one value.
+    /// Returns true if repeated values of this row may be packed.
     fn may_be_packed(self) -> bool {
         !matches!(
             self,

@@ -1,12 +1,12 @@
-//! Two versions of a `.proto`, compiled by the real `protoc`, and what is said of them.
+//! Schema checks of two versions of a `.proto`, both compiled by the real `protoc`.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use super::*;
 
-/// What is wrong between a client that was built with one text and an exporter that was built with another. Both texts are what
-/// follows a `syntax` line, and declare `service S`.
+/// Returns the differences between a client built with one text and an exporter built with another.
+/// Each text follows a `syntax` line and declares `service S`.
 #[track_caller]
 fn differences(client: &str, exporter: &str) -> Vec<String> {
     let (client, exporter) = (
@@ -35,7 +35,8 @@ fn compare(client: &Service, exporter: &Service) -> Vec<String> {
     }
 }
 
-/// Checks what is said of requests that differ in one field: `app` sends `client`, and `store` reads `exporter`.
+/// Checks the errors for requests that differ in one field: `app` sends `client`, and `store` reads
+/// `exporter`.
 #[track_caller]
 fn check_request(client: &str, exporter: &str, expected: &[&str]) {
     let proto = |field| format!("{SERVICE} message Req {{ {field} }} message Res {{}}");
@@ -46,7 +47,7 @@ fn check_request(client: &str, exporter: &str, expected: &[&str]) {
     );
 }
 
-/// The same for responses: `store` sends `exporter`, and `app` reads `client`.
+/// Checks the same for responses: `store` sends `exporter`, and `app` reads `client`.
 #[track_caller]
 fn check_response(client: &str, exporter: &str, expected: &[&str]) {
     let proto = |field| format!("{SERVICE} message Req {{}} message Res {{ {field} }}");
@@ -68,7 +69,7 @@ fn service(schema: u64, descriptors: Vec<u8>) -> Service {
     }
 }
 
-/// A `FileDescriptorSet` by the real `protoc`.
+/// Compiles a `FileDescriptorSet` with the real `protoc`.
 fn set(syntax: &str, text: &str) -> Vec<u8> {
     let folder = tempfile::tempdir().expect("there is a folder for temporary files");
     let (input, output) = (folder.path().join("x.proto"), folder.path().join("x.set"));
@@ -224,7 +225,7 @@ fn types_of_one_row_stand_for_each_other_and_others_do_not() {
         &["bytes"],
         &["Res"],
     ];
-    // Each type in its own field and method, so that one comparison does for all.
+    // Each type has its own field and method, so that one comparison covers all types.
     let types: Vec<(usize, &str)> = rows
         .iter()
         .enumerate()
