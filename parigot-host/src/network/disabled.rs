@@ -1,4 +1,4 @@
-//! A host without other processes: what stands in the place of `network` where the feature `nats` is off.
+//! Replacement of the module `network` for builds without the feature `nats`.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use crate::kernel::scheduler::Kernel;
 use crate::settings::Settings;
 use crate::start::boot::{Declaration, Proxy};
 
-/// The other processes of the deployment: there are none.
+/// The other processes of the deployment: always none.
 pub(crate) struct Peers;
 
 impl Peers {
-    /// Those of a deployment, which has none.
+    /// Accepts only a deployment without a network.
     pub(crate) fn of(deployment: &Deployment, _settings: &Settings) -> Result<Self, StartError> {
         match &deployment.network {
             None => Ok(Peers),

@@ -1,4 +1,5 @@
-//! Stands here for whoever calls a service of this process from another one: their calls come over the transport, and go on under the ids that they have.
+//! Gateway: proxy for the callers in other processes. Calls arrive over the transport and keep
+//! their ids.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,34 +16,36 @@ use super::{EventQueue, GatewayEvent, Offer, Reply, Request, ReturnAddress, Tran
 use crate::error::{Failure, GuestFault};
 use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 
-/// Requires a service of this process, by its name alone, and so with all methods of all who export it.
+/// Proxy that requires a local service by name alone, and therefore with all methods of all
+/// exporters.
 pub(super) struct Gateway {
     service: Service,
-    /// Of calls to it that bring none.
+    /// Default deadline of calls without one.
     deadline_ns: u64,
     transport: Arc<dyn Transport>,
     queue: Arc<EventQueue<GatewayEvent>>,
-    /// The places of the methods, by their names.
+    /// Indexes of the methods by name.
     methods: HashMap<String, u32>,
-    /// Calls that others wait for, and where.
+    /// Calls that other processes wait for, with their return addresses.
     calls: InFlight<ReturnAddress>,
     last_number: u64,
     gate: Gate,
     is_stopping: bool,
 }
 
-/// Whether calls of others come.
+/// State of the gateway towards calls of other processes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Gate {
-    /// Not before the service is ready, and not after the last has come.
+    /// Before the service is ready, and after the last inbound call.
     Closed,
     Open,
-    /// It was told to leave, and what others have sent before they knew comes yet.
+    /// Stop was requested; calls sent before the withdrawal was known may still arrive.
     Draining,
 }
 
 impl Gateway {
-    /// A gateway to a service as its first exporter has declared it, with the deadline of calls to it that bring none.
+    /// Creates a gateway to a service as its first exporter has declared the service, with the
+    /// default deadline of calls without one.
     pub(super) fn new(
         service: Service,
         deadline_ns: u64,
@@ -62,7 +65,8 @@ impl Gateway {
         }
     }
 
-    /// The service is ready. The methods are named in the order in which calls name them.
+    /// Offers the service, which is now ready. The frame names the methods in the order of their
+    /// indexes in calls.
     fn open(&mut self, launched: &Frame<'_>, outbox: &mut BuiltinOutbox) {
         let methods = launched
             .metadata_pairs()
@@ -116,7 +120,7 @@ impl Gateway {
     }
 
     fn cancel(&mut self, id: CallId, outbox: &mut BuiltinOutbox) {
-        // It may have ended meanwhile.
+        // The call may have ended meanwhile.
         let Some(number) = self.calls.take_id(id) else {
             return;
         };
@@ -129,7 +133,7 @@ impl Gateway {
         );
     }
 
-    /// A call has ended here.
+    /// Sends the reply of a local call to its caller in the other process.
     fn answer(&mut self, frame: &Frame<'_>) {
         let Some((_, from)) = self.calls.take_number(frame.header.number) else {
             return;
@@ -190,7 +194,7 @@ impl BuiltIn for Gateway {
                 GatewayEvent::Drained => self.gate = Gate::Closed,
             }
         }
-        // What was taken before it was told to leave is served to its end.
+        // Calls accepted before the stop are served to their end.
         if self.is_stopping && self.gate == Gate::Closed && self.calls.is_empty() {
             outbox.exit();
         }

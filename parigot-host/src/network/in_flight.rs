@@ -1,10 +1,10 @@
-//! Calls that a stand-in has in flight.
+//! Calls of a proxy that are in flight.
 
 use std::collections::HashMap;
 
 use parigot_abi::id::CallId;
 
-/// Calls with what is kept of each, by the numbers that they have in this process, and by the ids that they have in all.
+/// Table of calls with one value each, by the number within this process and by the global id.
 pub(super) struct InFlight<T> {
     calls: HashMap<u64, (CallId, T)>,
     numbers: HashMap<u128, u64>,
@@ -23,14 +23,14 @@ impl<T> InFlight<T> {
         self.numbers.insert(id.key(), number);
     }
 
-    /// The call of that number is in flight no more, if it was.
+    /// Removes and returns the call with a number.
     pub(super) fn take_number(&mut self, number: u64) -> Option<(CallId, T)> {
         let (id, kept) = self.calls.remove(&number)?;
         self.numbers.remove(&id.key());
         Some((id, kept))
     }
 
-    /// The call of that id is in flight no more, if it was. Returns its number.
+    /// Removes the call with an id and returns its number.
     pub(super) fn take_id(&mut self, id: CallId) -> Option<u64> {
         let number = self.numbers.remove(&id.key())?;
         self.calls.remove(&number);

@@ -1,8 +1,10 @@
-//! Other processes of the same deployment, as this one sees them.
+//! Proxies and transport for the other processes of the same deployment.
 //!
-//! What stands here for others is a guest like any other, a *stand-in*: a `remote` exports a service that another process has, a `gateway` requires one that
-//! others may call. Between stand-ins and other processes there is a [`Transport`]. So the kernel knows nothing of networks, and what holds for calls
-//! in a process (deadlines, cancellation, bounds, a typed end) holds for these.
+//! A *proxy* is a built-in guest that represents other processes. A `remote` exports a service of
+//! another process. A `gateway` requires a local service that other processes may call. A
+//! [`Transport`] connects proxies with other processes. The kernel therefore needs no network
+//! code, and calls between processes have the guarantees of local calls: deadlines, cancellation,
+//! bounds and a typed end.
 
 mod gateway;
 mod in_flight;
@@ -24,40 +26,49 @@ use crate::limits::MAILBOX_BYTES_MAX;
 
 pub(crate) use peers::Peers;
 
-/// Carries words between the stand-ins of this process and those of others. Nothing of it blocks, but [`Transport::close`].
+/// Transport of messages between the proxies of this process and other processes. Only
+/// [`Transport::close`] blocks.
 pub(crate) trait Transport: Send + Sync {
-    /// Looks for processes that export a service, from now on. What is heard of them, and how calls to them end, goes to `post`.
+    /// Starts the search for processes that export a service. Found processes and the outcomes of
+    /// calls arrive in `queue`.
     fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>);
 
-    /// Sends a call to one of the processes that export the service, or says why not: then it has not run. What has left ends once, unless nobody waits for it
-    /// any more: with an answer, or with what is known when whoever has it is lost.
+    /// Sends a call to one of the processes that export the service.
+    ///
+    /// Each sent call ends once with a reply or a failure, unless the caller has cancelled the
+    /// call.
+    ///
+    /// # Errors
+    ///
+    /// If the call cannot be sent. The call has not run then.
     fn call(&self, service: &str, request: Request) -> Result<(), Failure>;
 
-    /// Tells whoever has it that nobody waits for that call any more.
+    /// Notifies the callee that the caller has cancelled a call.
     fn cancel(&self, service: &str, id: CallId);
 
-    /// Takes calls to a service from others from now on, and lets them know that it is there. Each call comes to `post` once, however often it was sent, and
-    /// there are no more at a time that are not answered than an instance may have.
+    /// Accepts calls to a service from other processes and announces the service. Each call
+    /// arrives in `queue` once, however often it was sent. The number of pending calls is at most
+    /// the limit of an instance.
     fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>);
 
-    /// Answers a call of another process.
+    /// Sends the reply to a call of another process.
     fn answer(&self, to: ReturnAddress, reply: Reply);
 
-    /// Takes no more calls to a service, and lets others know. [`GatewayEvent::Drained`] comes when the last that was taken is in the post, and in any
-    /// case: a service that is drained can leave.
+    /// Stops accepting calls to a service and announces that. [`GatewayEvent::Drained`] always
+    /// follows, after the last accepted call is in the queue.
     fn withdraw(&self, service: &str);
 
-    /// Sends what is left, for a bounded time, and ends.
+    /// Sends the pending messages within a bounded time and closes the connection.
     fn close(&self);
 }
 
-/// A service that guests of this process require, as they were built with it.
+/// A service that guests of this process require, as declared at their build.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted {
     pub(crate) service: String,
-    /// The hash of its schema; 0 if they know no more of it than its name: whatever is offered fits.
+    /// Schema hash; 0 if the guests know only the name, so any schema is compatible.
     pub(crate) schema: u64,
-    /// A `FileDescriptorSet`, or nothing.
+    /// A `FileDescriptorSet`, or empty.
     pub(crate) descriptors: Vec<u8>,
 }
 
@@ -65,30 +76,30 @@ pub(crate) struct Wanted {
 #[derive(Clone, Debug)]
 pub(crate) struct Offer {
     pub(crate) service: String,
-    /// The hash of its schema.
+    /// Schema hash.
     pub(crate) schema: u64,
-    /// A `FileDescriptorSet`, or nothing.
+    /// A `FileDescriptorSet`, or empty.
     pub(crate) descriptors: Vec<u8>,
-    /// The names of its methods.
+    /// Names of the methods.
     pub(crate) methods: Vec<String>,
-    /// How long a call may take if neither its caller nor its method says.
+    /// Default deadline of a call in ns, used if neither caller nor method sets one.
     pub(crate) deadline_ns: u64,
 }
 
-/// A call on its way.
+/// A call between processes.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) id: CallId,
-    /// The method's name.
+    /// Name of the method.
     pub(crate) method: String,
-    /// On the monotonic clock of the host in which it is.
+    /// Deadline on the monotonic clock of the host that holds this value.
     pub(crate) deadline_ns: u64,
-    /// As in the frame.
+    /// Metadata in the encoding of a frame.
     pub(crate) metadata: Bytes,
     pub(crate) payload: Bytes,
 }
 
-/// The answer to a call on its way: the parts of its frame.
+/// The reply to a call between processes: the parts of its frame.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u32,
@@ -98,7 +109,7 @@ pub(crate) struct Reply {
     pub(crate) payload: Bytes,
 }
 
-/// Where the answer to a call of another process goes: something of the transport's own.
+/// Destination of the reply to a call of another process; only the transport reads the text.
 #[derive(Clone, Debug)]
 pub(crate) struct ReturnAddress(pub(crate) String);
 
@@ -115,35 +126,36 @@ impl From<&Failure> for Reply {
     }
 }
 
-/// What a remote hears.
+/// An event for a remote.
 #[derive(Debug)]
 pub(crate) enum RemoteEvent {
-    /// A process offers the service, with these methods and that deadline of calls that bring none. It may be found again, and others besides.
+    /// A process offers the service with these methods and this default deadline. Repeated for
+    /// each further process, and possibly for the same process.
     Found {
         methods: Vec<String>,
         deadline_ns: u64,
     },
-    /// A call was answered there.
+    /// The reply of the other process to a call.
     Answered { id: CallId, reply: Reply },
-    /// A call has no answer.
+    /// The failure of a call without a reply.
     Failed { id: CallId, failure: Failure },
 }
 
-/// What a gateway hears.
+/// An event for a gateway.
 #[derive(Debug)]
 pub(crate) enum GatewayEvent {
-    /// Another process calls.
+    /// A call of another process.
     Call {
         request: Request,
         from: ReturnAddress,
     },
-    /// It does not wait for that call any more.
+    /// The cancellation of a call by its caller.
     Cancel { id: CallId },
-    /// No more calls will come.
+    /// The end of inbound calls.
     Drained,
 }
 
-/// What waits for a stand-in.
+/// Queue of events for a proxy.
 pub(crate) struct EventQueue<T> {
     waiting: Mutex<Waiting<T>>,
     arrived: Condvar,
@@ -152,16 +164,16 @@ pub(crate) struct EventQueue<T> {
 
 struct Waiting<T> {
     words: Vec<T>,
-    /// Of answers in them.
+    /// Bytes of the replies in the queue.
     bytes: usize,
 }
 
-/// Gives a stand-in a turn, once it is known how.
+/// Callback that schedules a turn of a proxy, set after the kernel has started.
 #[derive(Default)]
 pub(crate) struct ProxyWaker(OnceLock<Box<dyn Fn() + Send + Sync>>);
 
 impl ProxyWaker {
-    /// Learns how the stand-in gets a turn. It gets one at once, for what came before.
+    /// Sets the callback and calls it at once, because events may have arrived before.
     pub(crate) fn connect(&self, ring: impl Fn() + Send + Sync + 'static) {
         self.0.get_or_init(|| Box::new(ring));
         self.ring();
@@ -191,25 +203,25 @@ impl<T> EventQueue<T> {
         Arc::clone(&self.waker)
     }
 
-    /// Leaves a word, and wakes the stand-in.
+    /// Appends an event and wakes the proxy.
     pub(crate) fn push(&self, word: T) {
         self.push_all([word]);
     }
 
-    /// Leaves several.
+    /// Appends several events and wakes the proxy.
     pub(crate) fn push_all(&self, words: impl IntoIterator<Item = T>) {
         self.waiting.lock().words.extend(words);
         self.tell();
     }
 
-    /// Takes all that waits.
+    /// Removes and returns all events.
     pub(crate) fn take(&self) -> Vec<T> {
         let mut waiting = self.waiting.lock();
         waiting.bytes = 0;
         std::mem::take(&mut waiting.words)
     }
 
-    /// Waits until there is something, or until then, and takes it.
+    /// Waits for an event until a point in time, then removes and returns all events.
     pub(crate) fn wait_and_take(&self, until: Instant) -> Vec<T> {
         let mut waiting = self.waiting.lock();
         while waiting.words.is_empty() && !self.arrived.wait_until(&mut waiting, until).timed_out()
@@ -226,7 +238,7 @@ impl<T> EventQueue<T> {
 }
 
 impl EventQueue<RemoteEvent> {
-    /// Leaves an answer; if as much waits as may wait in a mailbox, the caller is told that it was lost.
+    /// Appends a reply. Beyond the byte limit of a mailbox the caller gets a failure instead.
     pub(crate) fn answered(&self, service: &str, id: CallId, reply: Reply) {
         let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
         let mut waiting = self.waiting.lock();

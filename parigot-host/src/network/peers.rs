@@ -1,4 +1,4 @@
-//! Whom guests of this process call elsewhere, and what is called here from elsewhere: each such service has a stand-in.
+//! Peers: creates a proxy for each service that crosses the boundary of this process.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,20 +23,21 @@ use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::boot::{Declaration, Proxy};
 
-/// The other processes of the deployment, if it has any.
+/// The other processes of the deployment, if there are any.
 pub(crate) struct Peers {
     transport: Option<Arc<dyn Transport>>,
-    /// Of the stand-ins, in their order.
+    /// Wakers of the proxies, in the order of the proxies.
     wakers: Vec<Arc<ProxyWaker>>,
 }
 
-/// A service that guests of this process export: as the first of them has declared it, with the longest deadline that any of them has.
+/// A service that local guests export: the declaration of the first exporter, with the longest
+/// default deadline of all exporters.
 struct Here<'g> {
     service: &'g Service,
     deadline: Duration,
 }
 
-/// Services that guests of this process require and none of them exports, with the names of those guests.
+/// Services that local guests require and none of them exports, with the names of the requirers.
 type Elsewhere<'g> = BTreeMap<&'g str, Vec<(&'g str, &'g Service)>>;
 
 fn here<'g>(guests: &'g [(&GuestSpec, Declaration)]) -> BTreeMap<&'g str, Here<'g>> {
@@ -70,16 +71,16 @@ fn elsewhere<'g>(
     elsewhere
 }
 
-/// A service that is being looked for.
+/// A service whose search has started.
 struct Sought<'g> {
     name: &'g str,
-    /// The guests that require it.
+    /// Guests that require the service.
     by: Vec<(&'g str, &'g Service)>,
     queue: Arc<EventQueue<RemoteEvent>>,
 }
 
 impl<'g> Sought<'g> {
-    /// Begins to look.
+    /// Starts the search.
     fn new(name: &'g str, by: Vec<(&'g str, &'g Service)>, transport: &dyn Transport) -> Self {
         let queue = EventQueue::new();
         let Service {
@@ -98,8 +99,8 @@ impl<'g> Sought<'g> {
         Sought { name, by, queue }
     }
 
-    /// The name of a guest that knows the service by name alone, if there is one: its calls are bound before it is launched, and for that the
-    /// methods must be known.
+    /// Returns the name of a guest that requires the service by name, if there is one. Calls of
+    /// such a guest are bound before its launch, so the methods must be known by then.
     fn by_name(&self) -> Option<&'g str> {
         self.by
             .iter()
@@ -107,11 +108,12 @@ impl<'g> Sought<'g> {
             .map(|(guest, _)| *guest)
     }
 
-    /// The methods that nobody here knows: those of a process that offers the service, if a guest knows it by its name alone and until then there is one.
+    /// Returns the methods that no local guest declares. Waits for a process that offers the
+    /// service if a guest requires the service by name.
     ///
     /// # Errors
     ///
-    /// With the name of that guest, if there is none.
+    /// With the name of that guest if no process offers the service before `until`.
     fn methods(&self, until: Instant, settings: &Settings) -> Result<Vec<String>, &'g str> {
         let Some(guest) = self.by_name() else {
             return Ok(Vec::new());
@@ -119,25 +121,26 @@ impl<'g> Sought<'g> {
         wait_for(settings, || self.wait_for_methods(guest, until)).ok_or(guest)
     }
 
-    /// The methods of a process that offers the service, for which that guest waits until then; none if there is no process.
+    /// Waits for a process that offers the service and returns its methods; `None` if no process
+    /// is found before `until`.
     fn wait_for_methods(&self, guest: &str, until: Instant) -> Option<Vec<String>> {
         let mut heard = self.queue.wait_and_take(until.min(Instant::now() + LONG));
         if heard.is_empty() {
             events::unoffered(guest, self.name, LONG);
             heard = self.queue.wait_and_take(until);
         }
-        // Before anybody calls there is nothing else to be heard.
+        // No call has been sent yet, so no other event can arrive.
         let found = heard.iter().find_map(|news| match news {
             RemoteEvent::Found { methods, .. } => Some(methods.clone()),
             _ => None,
         });
-        // The remote wants to hear it, too.
+        // The remote needs the event, too.
         self.queue.push_all(heard);
         found
     }
 }
 
-/// A service of that name in the log. It is there once, and for good.
+/// Creates the specification of a proxy for the log. Proxies have one instance and no restarts.
 fn spec(name: String) -> GuestSpec {
     let spec = GuestSpec::service(name, "");
     GuestSpec {
@@ -149,7 +152,8 @@ fn spec(name: String) -> GuestSpec {
     }
 }
 
-/// Waits for what may be long in coming, and lets that be known: nothing runs yet, so whoever wants the end can have it.
+/// Runs a wait that may take long and reports its begin and end. Nothing runs yet, so a callback
+/// may end the process.
 fn wait_for<R>(settings: &Settings, wait: impl FnOnce() -> R) -> R {
     let tell = |waits| settings.on_waiting.iter().for_each(|tell| tell(waits));
     tell(true);
@@ -159,11 +163,11 @@ fn wait_for<R>(settings: &Settings, wait: impl FnOnce() -> R) -> R {
 }
 
 impl Peers {
-    /// Those that a deployment joins this process with, if it is a part.
+    /// Connects with the other processes if the deployment has a network.
     ///
     /// # Errors
     ///
-    /// If no server of its network lets this process in.
+    /// If no server of the network accepts the connection.
     pub(crate) fn of(deployment: &Deployment, settings: &Settings) -> Result<Self, StartError> {
         let Some(network) = &deployment.network else {
             return Ok(Peers::none());
@@ -186,7 +190,7 @@ impl Peers {
         }
     }
 
-    /// All guests of the deployment are in this process.
+    /// Creates the peers of a deployment with all guests in this process.
     pub(crate) fn none() -> Self {
         Peers {
             transport: None,
@@ -194,7 +198,7 @@ impl Peers {
         }
     }
 
-    /// There are others behind that transport.
+    /// Creates the peers behind a transport.
     pub(crate) fn behind(transport: Arc<dyn Transport>) -> Self {
         Peers {
             transport: Some(transport),
@@ -206,11 +210,13 @@ impl Peers {
         self.transport.is_some()
     }
 
-    /// What stands for others among guests that have declared this: a remote for each service that is elsewhere, then a gateway for each that is here.
+    /// Creates the proxies for guests with these declarations: first a remote for each service of
+    /// other processes, then a gateway for each local service.
     ///
     /// # Errors
     ///
-    /// If a guest knows a service by its name alone and nobody offers it until the start is over: its methods must be known before.
+    /// If a guest requires a service by name and no process offers the service within the start
+    /// deadline, because its methods must be known before the launch.
     pub(crate) fn proxies(
         &mut self,
         guests: &[(&GuestSpec, Declaration)],
@@ -222,7 +228,7 @@ impl Peers {
         };
         let here = here(guests);
         let elsewhere = elsewhere(guests, &here).into_iter();
-        // All are looked for before the first is waited for.
+        // All searches start before the first wait.
         let sought: Vec<_> = elsewhere
             .map(|(name, by)| Sought::new(name, by, &*transport))
             .collect();
@@ -286,11 +292,12 @@ impl Peers {
         (spec(name), Arc::new(factory))
     }
 
-    /// Lets the stand-ins of a kernel, which are the last of its instances, have turns when something is in their post.
+    /// Connects the wakers of the proxies with the kernel. Proxies are the last instances of the
+    /// kernel.
     pub(crate) fn connect(&self, kernel: &Arc<Kernel>) {
         let first = kernel.instances.len() - self.wakers.len();
         for (place, waker) in (first..).zip(&self.wakers) {
-            // What is in the post outlives no kernel.
+            // A weak reference: events must not keep the kernel alive.
             let kernel = Arc::downgrade(kernel);
             waker.connect(move || {
                 if let Some(kernel) = kernel.upgrade() {
@@ -301,7 +308,7 @@ impl Peers {
         }
     }
 
-    /// Sends what is left and leaves the others, when all guests of this process have left.
+    /// Sends the pending messages and closes the transport after all local guests have left.
     pub(crate) fn close(&self) {
         if let Some(transport) = &self.transport {
             transport.close();

@@ -1,4 +1,5 @@
-//! Stands here for a service that other processes export: calls to it leave over the transport, under the ids that they have.
+//! Remote: proxy for a service that other processes export. Calls leave over the transport and
+//! keep their ids.
 
 use std::sync::Arc;
 
@@ -13,24 +14,26 @@ use super::{EventQueue, RemoteEvent, Reply, Request, Transport};
 use crate::error::{Failure, GuestFault};
 use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 
-/// Exports a service of other processes. It is ready once one of them has been found.
+/// Proxy that exports a service of other processes. The proxy is ready as soon as one process is
+/// found.
 pub(super) struct RemoteService {
     service: Service,
     transport: Arc<dyn Transport>,
     queue: Arc<EventQueue<RemoteEvent>>,
-    /// How long calls may take whose callers do not say; known once there has been a process that offers it.
+    /// Default deadline of calls without one; known after the first process that offers the
+    /// service.
     deadline_ns: Option<u64>,
     /// It is launched, and is not ready before it is found.
     is_waiting: bool,
-    /// Calls that are on their way or there.
+    /// Calls that are sent and not answered.
     calls: InFlight<()>,
     is_stopping: bool,
 }
 
-/// What a remote exports: all methods that guests of this process require of the service, as they know them, and those that a process has
-/// which are not among them.
+/// Returns the service that a remote exports: all methods that local guests require, with their
+/// declarations, then the methods of a found process that no local guest declares.
 pub(super) fn service(name: &str, requirers: &[(&str, &Service)], found: Vec<String>) -> Service {
-    // One who knows the service by name alone knows no methods, and no schema.
+    // A guest that requires the service by name declares no methods and no schema.
     let requirers = || requirers.iter().map(|(_, service)| *service);
     let first = requirers().find(|required| !required.is_by_name());
     let (schema, descriptors) = first.map_or((0, Vec::new()), |first| {
@@ -63,7 +66,7 @@ pub(super) fn service(name: &str, requirers: &[(&str, &Service)], found: Vec<Str
 }
 
 impl RemoteService {
-    /// A remote of a service that is being looked for: what is heard of it comes to `post`.
+    /// Creates a remote of a service whose search has started. Events arrive in `queue`.
     pub(super) fn new(
         service: Service,
         transport: Arc<dyn Transport>,
@@ -99,7 +102,7 @@ impl RemoteService {
         }
     }
 
-    /// The caller does not wait any more. The host wants an answer all the same.
+    /// Cancels a call. The kernel requires a reply for each call, so the remote replies too.
     fn cancel(&mut self, number: u64, outbox: &mut BuiltinOutbox) {
         let Some((id, ())) = self.calls.take_number(number) else {
             return;
@@ -108,7 +111,7 @@ impl RemoteService {
         reply(number, &Reply::from(&Failure::cancelled()), outbox);
     }
 
-    /// A call has ended there; if it had ended here before, that is too late.
+    /// Ends a call with a reply, unless the call has ended before.
     fn end(&mut self, id: CallId, answer: &Reply, outbox: &mut BuiltinOutbox) {
         if let Some(number) = self.calls.take_id(id) {
             reply(number, answer, outbox);
@@ -116,7 +119,7 @@ impl RemoteService {
     }
 }
 
-/// Answers a call.
+/// Sends the reply to a call.
 fn reply(
     number: u64,
     Reply {
@@ -178,7 +181,8 @@ impl BuiltIn for RemoteService {
             self.is_waiting = false;
             outbox.ready(deadline_ns);
         }
-        // Those who call it have left before, or will find that it has.
+        // Local callers have left before the stop, or their calls will fail because the remote has
+        // left.
         if self.is_stopping && self.calls.is_empty() {
             outbox.exit();
         }

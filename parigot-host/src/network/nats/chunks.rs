@@ -1,4 +1,4 @@
-//! Bodies that are too large for one message of NATS.
+//! Chunked transfer of bodies too large for one NATS message.
 
 use std::time::Duration;
 
@@ -8,15 +8,16 @@ use parigot_abi::id::{CallId, HostId};
 
 use super::envelope::{Body, Chunk, Lengths};
 
-/// How many bytes of bodies may be under way to a process.
+/// Limit for the bodies in transfer to a process, in bytes.
 pub(super) const TRANSFER_BYTES_MAX: usize = 64 << 20;
-/// How many bodies may be under way to a process.
+/// Limit for the number of bodies in transfer to a process.
 const TRANSFERS_MAX: usize = 1 << 10;
-/// After how long without a piece nothing more is expected of a body: else one who is gone would hold its room until a deadline that may be far. What
-/// may wait to be sent before a piece needs less, if 3 MB leave a process in a second.
+/// Longest time without a chunk before a transfer is dropped. Without this limit a lost peer would
+/// hold memory until the deadline of the call. A full send buffer ahead of a chunk needs less time
+/// if the sender reaches 3 MB per second.
 pub(super) const STALL_MAX: Duration = Duration::from_secs(30);
 
-/// Cuts a body into pieces of that many bytes at most.
+/// Splits a body into chunks of at most `most` bytes.
 pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Chunk> {
     let starts = (0..body.len()).step_by(most.max(1));
     (0..).zip(starts).map(move |(number, start)| {
@@ -28,12 +29,12 @@ pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Chunk> {
     })
 }
 
-/// Bodies of which pieces are still to come, each with what is to be done once it is whole.
+/// Bodies with missing chunks, each with the data needed once the body is complete.
 ///
-/// Memory is allocated as chunks arrive, and kept free for those that were announced.
+/// Memory is allocated as chunks arrive; the limit counts the announced bytes.
 pub(super) struct Transfers<T> {
     under_way: HashMap<u128, Transfer<T>>,
-    /// What was announced, all together.
+    /// Sum of the announced sizes.
     announced_bytes: usize,
 }
 
@@ -47,26 +48,26 @@ struct Transfer<T> {
     head: T,
 }
 
-/// Whose body it is: of which call, and from which host.
+/// Sender of a body: the call and the host.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Sender {
     pub(super) call: CallId,
     pub(super) host: HostId,
 }
 
-/// There is no room for one more.
+/// Error of a transfer beyond the limits.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// What has become of a transfer with a piece.
+/// State of a transfer after a chunk.
 #[derive(Debug, PartialEq)]
 pub(super) enum TransferProgress<T> {
-    /// More is to come.
+    /// More chunks must follow.
     Partial,
     Whole(T, Body),
-    /// The piece is not what was announced: nothing will come of it.
+    /// The chunk differs from the announcement, so the transfer has failed.
     Broken(T),
-    /// There is none of that host and call.
+    /// There is no transfer of that host and call.
     Unknown,
 }
 
@@ -78,7 +79,7 @@ impl<T> Transfers<T> {
         }
     }
 
-    /// Awaits the pieces of a body from now on, until its call's deadline.
+    /// Starts a transfer that may last until the deadline of its call.
     pub(super) fn begin(
         &mut self,
         sender: Sender,
@@ -153,12 +154,12 @@ impl<T> Transfers<T> {
         self.forget(call).map_or(TransferProgress::Unknown, whole)
     }
 
-    /// Frees what has come of a body.
+    /// Drops the transfer of a call and frees its memory.
     pub(super) fn drop_of(&mut self, call: CallId) -> Option<T> {
         self.forget(call).map(|transfer| transfer.head)
     }
 
-    /// Frees what has come of bodies that should have been whole by now, or of which nothing came for too long; says of which calls.
+    /// Drops transfers that are past the deadline or stalled, and returns their calls.
     pub(super) fn expire(&mut self, now_ns: u64) -> Vec<CallId> {
         let is_over = |transfer: &Transfer<T>| {
             let silent_ns = now_ns.saturating_sub(transfer.heard_ns);
@@ -178,7 +179,7 @@ impl<T> Transfers<T> {
             .collect()
     }
 
-    /// What is to be done with those that are under way.
+    /// Returns the data kept for each transfer.
     pub(super) fn heads(&self) -> impl Iterator<Item = &T> {
         self.under_way.values().map(|transfer| &transfer.head)
     }

@@ -1,4 +1,4 @@
-//! The connection with a server of NATS, and the thread that has it.
+//! Connection with a NATS server, and the thread that owns the connection.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,16 +24,17 @@ use super::unexpected::UnexpectedMessages;
 use crate::deployment::Network;
 use crate::error::NetworkError;
 
-/// How long a start waits for a server.
+/// Limit for the first connection at the start.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// A server of which nothing is heard is asked whether it is there, and is not after two more of these.
+/// Interval of pings to a silent server. The connection counts as lost after two unanswered pings.
 const PING_EVERY: Duration = Duration::from_secs(2);
-/// How long to wait at most before another attempt to connect again.
+/// Longest delay between two attempts to reconnect.
 const RECONNECT_EVERY: Duration = Duration::from_secs(1);
-/// How many messages the client takes before it sends them: what it has when the connection breaks is sent on the next.
+/// Capacity of the client's queue in messages. Messages in the queue when the connection breaks
+/// are sent on the next connection, so the queue is short.
 const CLIENT_CAPACITY: usize = 16;
 
-/// What the thread begins with.
+/// Initial state of the thread.
 pub(super) struct Start {
     pub(super) identity: ProcessIdentity,
     pub(super) availability: Arc<Availability>,
@@ -41,26 +42,26 @@ pub(super) struct Start {
     pub(super) orders: mpsc::UnboundedReceiver<Order>,
 }
 
-/// Connects, tells how that went, and carries until there is nothing left to carry.
+/// Connects, reports the outcome, and runs the connection task to its end.
 pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), NetworkError>>) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a process may have a few more descriptors");
-    // The client logs each attempt to connect; what there is to say of that is said here.
+    let runtime = runtime.expect("the system must allow a few more descriptors");
+    // The client logs each attempt to connect; this module logs the connection itself.
     tracing::dispatcher::with_default(&Dispatch::none(), || {
         runtime.block_on(async {
-            // Who has asked for it waits.
+            // The thread that asked for the connection waits for this report.
             match open(start, Log(log)).await {
                 Ok(task) => {
                     _ = told.send(Ok(()));
                     tokio::spawn(unconstrained(task.run()))
                         .await
-                        .expect("the courier does not panic");
+                        .expect("the connection task must not panic");
                 }
                 Err(error) => _ = told.send(Err(error)),
             }
         });
     });
-    // Nobody waits for a name to be looked up.
+    // A pending name lookup must not delay the end.
     runtime.shutdown_background();
 }
 
@@ -137,7 +138,7 @@ async fn connect(
         .collect::<Result<Vec<_>, _>>();
     let addresses =
         addresses.map_err(|error| NetworkError::unreachable(servers, error.to_string()))?;
-    // One that does not answer leaves time for the others.
+    // A server that does not respond leaves time for the other servers.
     let each_max = CONNECT_MAX / servers.len().max(1) as u32;
     let options = ConnectOptions::new()
         .name(format!("parigot {}/{}", network.app, network.process))
@@ -177,7 +178,7 @@ async fn connect(
     }
 }
 
-/// What an address says of who connects, which the client leaves to others.
+/// Returns user and password of an address, which the client does not read itself.
 fn user_and_password(address: &ServerAddr) -> Option<(String, String)> {
     let user = address.username()?;
     Some((
@@ -186,7 +187,7 @@ fn user_and_password(address: &ServerAddr) -> Option<(String, String)> {
     ))
 }
 
-/// Passes on what the client says of the connection. If nobody hears it, this process ends.
+/// Forwards events of the client. Sending fails only when this process ends.
 fn tell(
     event: &async_nats::Event,
     events: &mpsc::UnboundedSender<Event>,

@@ -1,9 +1,11 @@
-//! The ways of messages from the client to the courier.
+//! Path of messages from the NATS client to the connection task.
 //!
-//! Nothing may be lost between them, for the client drops what a subscription has no room for, and says so to nobody who waits for it. So
-//! a subscription is only a way: [`pump`] passes on all that it has as soon as it has it, and what becomes of a message is decided where
-//! it can be answered. Between two turns of a pump the client's connection has one, in which it reads a socket 128 times at most (tokio lets no task do more
-//! at once), each time at most its buffer's size; [`SUBSCRIPTION_CAPACITY`] holds what that can be.
+//! The client drops messages silently when the buffer of a subscription is full, so no message may
+//! wait there. [`forward`] therefore passes each message on at once, and the connection task
+//! decides where it can still reply. Between two polls of `forward` the client's connection is
+//! polled once. In one poll the connection reads the socket at most 128 times (the limit of tokio
+//! for one task), each time at most its buffer's size. [`SUBSCRIPTION_CAPACITY`] covers that
+//! amount.
 
 use std::pin::pin;
 
@@ -13,19 +15,20 @@ use tokio::sync::{mpsc, watch};
 
 use super::connection_task::{Event, Subscription};
 
-/// The client's buffer for what it reads.
+/// Size of the client's read buffer in bytes.
 pub(super) const READ_BYTES: u16 = u16::MAX;
-/// How many messages a subscription holds: more than 128 buffers of the shortest, which has 28 bytes with its header.
+/// Capacity of a subscription in messages: more than 128 buffers of the shortest message, which
+/// has 28 bytes with its header.
 pub(super) const SUBSCRIPTION_CAPACITY: usize = 1 << 19;
 
-/// What is heard, by one of a group or by all, and where it comes in.
+/// A subscription of one member of a queue group or of all subscribers, and its destination.
 pub(super) struct SubscriptionSpec {
     pub(super) subject: String,
     pub(super) group: Option<String>,
     pub(super) subscription: Subscription,
 }
 
-/// Passes on what comes on a subject, until that is to end; then what was under way, and that there is no more.
+/// Forwards the messages of a subject until `close`, then the messages in transit, then the end.
 pub(super) async fn forward(
     client: Client,
     SubscriptionSpec {
@@ -52,7 +55,7 @@ pub(super) async fn forward(
             return;
         }
     };
-    // Fails only when this process ends, as do the sends.
+    // Subscribing and sending fail only when this process ends.
     let Ok(mut subscriber) = subscribed else {
         return;
     };
@@ -69,7 +72,7 @@ pub(super) async fn forward(
                 let drain = drain(&mut subscriber, pass);
                 tokio::select! {
                     () = drain => {}
-                    // Without a connection nothing is under way.
+                    // Without a connection no message is in transit.
                     _ = up.wait_for(|up| !up) => {}
                 }
                 break;

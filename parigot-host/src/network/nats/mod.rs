@@ -1,11 +1,15 @@
-//! Other processes over NATS: the transport of a process that is one of several.
+//! NATS transport of a process in a deployment of several processes.
 //!
-//! NATS finds subscribers, spreads calls over them, and brings what is sent while there is a connection. What it does not give stands here: deadlines and
-//! cancellation, messages of any size, an end for each call, refusal of who does not fit, bounds.
+//! NATS finds subscribers, distributes calls among them and delivers messages while there is a
+//! connection. This module adds deadlines, cancellation, messages of any size, an end for each
+//! call, schema checks and bounds.
 //!
-//! Rooms: `subjects` names the subjects, `wire` is what is said on them, `courier` the thread, `pump` what it hears, `outbox` what it sends. `searches` has what this process
-//! requires of others, with their `presence`; `offers` what others may call here, with their `visits`. `chunks` brings large messages, `micro` answers
-//! tools of NATS, `connection` makes the connection. `desk` is what all of them need.
+//! Modules: `subjects` names the subjects, and `envelope` defines the messages on them.
+//! `connection` connects, and `connection_task` runs the thread. `forward` receives messages, and
+//! `outbox` sends them. `imports` holds the services required of other processes, with a
+//! `peer_registry` each. `exports` holds the services offered to other processes, with their
+//! `inbound_calls`. `chunks` transfers large messages, and `micro` answers the NATS tools.
+//! `context` has the state that all modules need.
 
 mod chunks;
 mod connection;
@@ -43,10 +47,10 @@ use crate::network::{
     EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
 };
 
-/// How long closing may take: what is left has a second, and the thread ends then.
+/// Limit for closing: one second for pending messages, then the end of the thread.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
-/// Who carries: a process of a deployment.
+/// Identity of this process in the deployment.
 pub(crate) struct ProcessIdentity {
     pub(crate) host: HostId,
     pub(crate) network: Network,
@@ -54,7 +58,8 @@ pub(crate) struct ProcessIdentity {
     pub(crate) message_bytes_max: usize,
 }
 
-/// A transport over NATS. One that is dropped without [`Transport::close`] goes without a word, as a process does that is killed.
+/// NATS transport. Dropping it without [`Transport::close`] announces nothing, like a killed
+/// process.
 pub(crate) struct Nats {
     availability: Arc<Availability>,
     load: SendBudget,
@@ -64,11 +69,11 @@ pub(crate) struct Nats {
 }
 
 impl Nats {
-    /// Connects with a server, and waits for that.
+    /// Connects with a server and waits for the connection.
     ///
     /// # Errors
     ///
-    /// If none lets this process in, within 5 seconds.
+    /// If no server accepts the connection within 5 seconds.
     pub(crate) fn connect(identity: ProcessIdentity) -> Result<Arc<Self>, NetworkError> {
         let (availability, load, clock) = (
             Arc::new(Availability::new()),
@@ -88,9 +93,9 @@ impl Nats {
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(move || connection::run(start, log, &told));
-        let thread = thread.expect("a process may have one more thread");
+        let thread = thread.expect("the system must allow one more thread");
         tell.recv()
-            .expect("the thread says whether it is connected")?;
+            .expect("the thread must report its connection")?;
         Ok(Arc::new(Nats {
             availability,
             load,
@@ -101,7 +106,7 @@ impl Nats {
     }
 
     fn order(&self, order: Order) {
-        // After the end nothing is carried.
+        // Sending fails only after the thread has ended. Orders are ignored then.
         _ = self.orders.send(order);
     }
 }
@@ -153,9 +158,7 @@ impl Transport for Nats {
         if wait.recv_timeout(CLOSE_MAX).is_ok()
             && let Some(thread) = self.thread.lock().take()
         {
-            thread
-                .join()
-                .expect("the transport's thread does not panic");
+            thread.join().expect("the thread must not panic");
         }
     }
 }

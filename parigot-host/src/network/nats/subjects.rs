@@ -1,25 +1,28 @@
-//! The subjects on which processes speak, the verb first, so that an account of NATS may allow or deny each way by itself.
+//! Subjects of the messages between processes. The verb comes first, so that a NATS account can
+//! allow or deny each kind separately.
 //!
-//! | subject | who reads it | what is said there |
+//! | subject | reader | content |
 //! |---|---|---|
-//! | `parigot.<app>.call.<service>.<schema>` | one of those who offer the service with that schema (a queue group) | calls |
-//! | `parigot.<app>.inbox.<host>.<call>` | the caller | the answer, and its pieces |
-//! | `parigot.<app>.pieces.<host>.<call>` | who has taken a call that is too large for one message | its pieces |
-//! | `parigot.<app>.cancel.<host>` | that host | calls for which nobody waits any more |
-//! | `parigot.<app>.ready.<service>` | those who require the service | who offers it, and who does no more |
-//! | `parigot.<app>.who.<service>` | those who offer the service | that somebody wants to know |
-//! | `parigot.<app>.schema.<host>` | that host | that somebody wants to know what a service looks like |
+//! | `parigot.<app>.call.<service>.<schema>` | one exporter with that schema (queue group) | calls |
+//! | `parigot.<app>.inbox.<host>.<call>` | the caller | the reply and its chunks |
+//! | `parigot.<app>.pieces.<host>.<call>` | the callee of a chunked call | its chunks |
+//! | `parigot.<app>.cancel.<host>` | that host | cancelled calls |
+//! | `parigot.<app>.ready.<service>` | requirers of the service | begin and end of an offer |
+//! | `parigot.<app>.who.<service>` | exporters of the service | queries for offers |
+//! | `parigot.<app>.schema.<host>` | that host | queries for a schema |
 //!
-//! Names of services have dots, as subjects do, and all their parts are tokens. The schema is its hash in 16 hexadecimal digits: who offers a service in
-//! another version has another subject, so that no call can reach one whom its caller has not found to fit.
+//! Service names have dots like subjects, and each part is a token. The schema is its hash in 16
+//! hexadecimal digits. Each schema of a service has its own subject, so a call reaches only
+//! exporters that the caller has found compatible.
 
 use parigot_abi::id::{CallId, HostId};
 
-/// The end of the subject to which answers about schemas go.
+/// Last token of the subject for replies with a schema.
 const SCHEMA: &str = "schema";
-/// The end of the subject to which a host sends itself what it must hear behind all that has come.
+/// Last token of the subject on which a host sends itself a message that must follow all received
+/// messages.
 const GOODBYE: &str = "goodbye";
-/// The end of the subject on which a host hears itself.
+/// Last token of the subject on which a host receives its own messages.
 const ECHO: &str = "echo";
 
 /// The subjects of one deployment.
@@ -59,43 +62,43 @@ impl Subjects {
         self.subject("schema", &host.to_string())
     }
 
-    /// What all answers to a host begin with, without the last dot.
+    /// Returns the common prefix of all replies to a host, without the last dot.
     pub(super) fn inbox(&self, host: HostId) -> String {
         self.subject("inbox", &host.to_string())
     }
 
-    /// Where the answer to a call goes.
+    /// Returns the subject of the reply to a call.
     pub(super) fn answer(&self, host: HostId, call: CallId) -> String {
         format!("{}.{call}", self.inbox(host))
     }
 
-    /// Where the answer to a question about a schema goes.
+    /// Returns the subject of the reply to a schema query.
     pub(super) fn schema_answer(&self, host: HostId) -> String {
         format!("{}.{SCHEMA}", self.inbox(host))
     }
 
-    /// Where a host tells itself that another is gone.
+    /// Returns the subject on which a host notifies itself that a peer is gone.
     pub(super) fn goodbye(&self, host: HostId) -> String {
         format!("{}.{GOODBYE}", self.inbox(host))
     }
 
-    /// Where a host hears itself.
+    /// Returns the subject on which a host receives its own messages.
     pub(super) fn echo(&self, host: HostId) -> String {
         format!("{}.{ECHO}", self.inbox(host))
     }
 
-    /// What all pieces of requests to a host go to, without the last dot.
+    /// Returns the common prefix of all request chunks to a host, without the last dot.
     pub(super) fn pieces(&self, host: HostId) -> String {
         self.subject("pieces", &host.to_string())
     }
 
-    /// Where the pieces of a request go.
+    /// Returns the subject of the chunks of a request.
     pub(super) fn piece(&self, host: HostId, call: CallId) -> String {
         format!("{}.{call}", self.pieces(host))
     }
 }
 
-/// The call that a subject ends with.
+/// Returns the call id at the end of a subject.
 pub(super) fn call_of(subject: &str) -> Option<CallId> {
     last_token(subject).parse().ok()
 }
