@@ -1,13 +1,14 @@
-// Written by `parigot boilerplateid --lang go Ticket tkt`, and yours from here on.
+// Written by `parigot boilerplateid --lang go Ticket tkt`; edit it as you like.
 
 package main
 
 import "github.com/parigot/parigot/parigot-guest-go/id"
 
-// TicketID is the id of a Ticket. Its methods String and Wire lead to its text form and to two fixed64 of a message.
+// TicketID is the id of a Ticket. Its methods String and Wire lead to its text form and to two
+// fixed64 of a message.
 type TicketID = id.ID[ticketID]
 
-// ticketID makes a TicketID another type than every other id.
+// ticketID is a marker that gives TicketID a type of its own.
 type ticketID struct{}
 
 func (ticketID) Name() string   { return "TicketID" }
@@ -16,8 +17,10 @@ func (ticketID) Prefix() string { return "tkt" }
 // NewTicketID returns a new id.
 func NewTicketID() TicketID { return id.New[ticketID]() }
 
-// ParseTicketID reads the text form.
+// ParseTicketID parses the text form.
 func ParseTicketID(text string) (TicketID, error) { return id.Parse[ticketID](text) }
 
-// TicketIDFromWire reads the two fixed64 of a message.
-func TicketIDFromWire(high, low uint64) (TicketID, error) { return id.FromWire[ticketID](high, low) }
+// TicketIDFromWire converts two fixed64 of a message.
+func TicketIDFromWire(high, low uint64) (TicketID, error) {
+	return id.FromWire[ticketID](high, low)
+}

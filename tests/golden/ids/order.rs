@@ -1,12 +1,12 @@
-// Written by `parigot boilerplateid --lang rust Order o2`, and yours from here on.
+// Written by `parigot boilerplateid --lang rust Order o2`; edit it as you like.
 
-/// The id of a Order.
+/// Id of a Order.
 ///
-/// `cx.random().id()` makes a new one. `to_string` and `parse` lead to its text form and back, `to_wire` and `from_wire` to two
-/// `fixed64` of a message and back.
+/// `cx.random().id()` creates one. `to_string` and `parse` convert to and from text, `to_wire` and
+/// `from_wire` to and from two `fixed64` of a message.
 pub type OrderId = ::parigot_guest::id::Id<OrderIdType>;
 
-/// Makes a [`OrderId`] another type than every other id.
+/// Marker that gives [`OrderId`] a type of its own.
 #[derive(Debug)]
 pub enum OrderIdType {}
 

@@ -1,12 +1,12 @@
-// Written by `parigot boilerplateid --lang rust Ticket tkt`, and yours from here on.
+// Written by `parigot boilerplateid --lang rust Ticket tkt`; edit it as you like.
 
-/// The id of a Ticket.
+/// Id of a Ticket.
 ///
-/// `cx.random().id()` makes a new one. `to_string` and `parse` lead to its text form and back, `to_wire` and `from_wire` to two
-/// `fixed64` of a message and back.
+/// `cx.random().id()` creates one. `to_string` and `parse` convert to and from text, `to_wire` and
+/// `from_wire` to and from two `fixed64` of a message.
 pub type TicketId = ::parigot_guest::id::Id<TicketIdType>;
 
-/// Makes a [`TicketId`] another type than every other id.
+/// Marker that gives [`TicketId`] a type of its own.
 #[derive(Debug)]
 pub enum TicketIdType {}
 
