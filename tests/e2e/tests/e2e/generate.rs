@@ -125,10 +125,10 @@ fn errors_have_their_location() {
     check(
         "syntax = \"proto3\";\nservice S {\n  rpc A(stream M) returns (M);\n  rpc B(stream M) \
          returns (M);\n}\nmessage M {}",
-        "input.proto:3:3: method S.A streams its request: that is not supported, and \
-         streaming=skip leaves it out\n\
-         input.proto:4:3: method S.B streams its request: that is not supported, and \
-         streaming=skip leaves it out",
+        "input.proto:3:3: method S.A streams its request, which is not supported; \
+         `streaming=skip` leaves it out\n\
+         input.proto:4:3: method S.B streams its request, which is not supported; \
+         `streaming=skip` leaves it out",
     );
     check(
         "syntax = \"proto3\";\nmessage M {\n  Missing m = 1;\n}\n",

@@ -10,7 +10,7 @@ import (
 	future "github.com/parigot/parigot/parigot-guest-go/future"
 )
 
-// Fails to compile against an SDK of another ABI.
+// The SDK must have the ABI that this file was generated for.
 const _ = parigot.ABIv1
 
 // Error returns the name of the value.
@@ -18,7 +18,7 @@ func (e GreetErr) Error() string {
 	return e.String()
 }
 
-// greetingService is what both sides of a call to greeting.v1.Greeting agree on.
+// greetingService is the table of greeting.v1.Greeting: name, schema and methods.
 var greetingService = parigot.Service{
 	Name:   "greeting.v1.Greeting",
 	Schema: 0x3ac044960314b51f,
@@ -49,7 +49,8 @@ var greetingService = parigot.Service{
 
 // Greets people in their own language.
 type Greeting interface {
-	// Ready is called once, after launch and before the first call. Completed with false, it says that the service cannot serve.
+	// Ready is called once, after launch and before the first call. The service starts to serve when the
+	// future completes with true; false means that it cannot serve.
 	Ready(ctx context.Context) *future.Base[bool]
 
 	// Returns a greeting in the requested language.
@@ -58,15 +59,15 @@ type Greeting interface {
 	FetchGreeting(ctx context.Context, in *FetchGreetingRequest) *GreetingFetchGreetingFuture
 }
 
-// GreetingFetchGreetingFuture completes with the answer of FetchGreeting.
+// GreetingFetchGreetingFuture completes with the result of FetchGreeting.
 type GreetingFetchGreetingFuture = future.Method[*FetchGreetingResponse, GreetErr]
 
-// GreetingFetchGreetingDone returns a future that is complete: with err, unless that is no error, else with out.
+// GreetingFetchGreetingDone returns a completed future: with err, unless err is nil or GreetErr(0), else with out.
 func GreetingFetchGreetingDone(out *FetchGreetingResponse, err error) *GreetingFetchGreetingFuture {
 	return future.Done[*FetchGreetingResponse, GreetErr](out, err)
 }
 
-// ExportGreeting exports impl as greeting.v1.Greeting, for a guest that exports several services.
+// ExportGreeting exports impl as greeting.v1.Greeting. Use it in a guest that exports several services.
 func ExportGreeting(impl Greeting) parigot.Export {
 	return parigot.Export{
 		Service: &greetingService,
@@ -79,7 +80,7 @@ func ExportGreeting(impl Greeting) parigot.Export {
 	}
 }
 
-// RunGreeting runs a guest that exports impl alone, and calls what requires lists.
+// RunGreeting runs a guest that exports impl only and calls the services in requires.
 func RunGreeting(ctx context.Context, impl Greeting, requires ...parigot.Requirement) {
 	parigot.Run(ctx, []parigot.Export{ExportGreeting(impl)}, requires...)
 }
@@ -92,12 +93,12 @@ type GreetingClient interface {
 	FetchGreeting(ctx context.Context, in *FetchGreetingRequest) *GreetingFetchGreetingFuture
 }
 
-// RequireGreeting says that a guest calls greeting.v1.Greeting.
+// RequireGreeting declares that a guest calls greeting.v1.Greeting.
 func RequireGreeting() parigot.Requirement {
 	return parigot.Require(&greetingService)
 }
 
-// LocateGreeting finds greeting.v1.Greeting. It is an error if the guest does not require it.
+// LocateGreeting returns a client of greeting.v1.Greeting, or an error if the guest does not require the service.
 func LocateGreeting(ctx context.Context) (GreetingClient, error) {
 	channel, err := parigot.Locate(ctx, &greetingService)
 	if err != nil {
@@ -106,7 +107,7 @@ func LocateGreeting(ctx context.Context) (GreetingClient, error) {
 	return greetingClient{channel}, nil
 }
 
-// MustLocateGreeting is LocateGreeting, which panics instead of failing.
+// MustLocateGreeting is like LocateGreeting, but panics instead of returning an error.
 func MustLocateGreeting(ctx context.Context) GreetingClient {
 	client, err := LocateGreeting(ctx)
 	if err != nil {
