@@ -113,7 +113,8 @@ pub enum Error {
 
     /// Method that streams, which is not supported.
     #[error(
-        "{at}: method {method} streams its {what}, which is not supported; `streaming=skip` leaves it out"
+        "{at}: method {method} streams its {what}, which is not supported; `streaming=skip` \
+         leaves it out"
     )]
     Streaming {
         /// `Greeting.Watch`.
@@ -152,8 +153,8 @@ pub enum Error {
 
     /// File without a Go package.
     #[error(
-        "{at}: the file has no Go package: add `option go_package = \"import/path\";`, or give the option \
-         `M{}=import/path`", at.file
+        "{at}: the file has no Go package: add `option go_package = \"import/path\";`, or give \
+         the option `M{}=import/path`", at.file
     )]
     NoGoPackage {
         /// The file.
@@ -197,7 +198,8 @@ pub enum Error {
 
     /// Output file outside of the output folder.
     #[error(
-        "{at}: `{file}` is outside of the output folder; `paths=source_relative` puts files beside their .proto"
+        "{at}: `{file}` is outside of the output folder; `paths=source_relative` puts files \
+         beside their .proto"
     )]
     GoOutside {
         /// The output file.
@@ -241,7 +243,8 @@ pub enum Error {
     ///
     /// prost would name functions `get_r#type` and `insert_r#type` after the field.
     #[error(
-        "{at}: {what} is a map of enums, whose name cannot be the Rust keyword `{rust}`; rename the field"
+        "{at}: {what} is a map of enums, whose name cannot be the Rust keyword `{rust}`; rename \
+         the field"
     )]
     KeywordMap {
         /// `field Order.type`.
@@ -254,7 +257,8 @@ pub enum Error {
 
     /// Type of a file that is not generated.
     #[error(
-        "{at}: {user} uses {name} of {file}, which is not generated: name that file too, or give an extern_path"
+        "{at}: {user} uses {name} of {file}, which is not generated: name that file too, or give \
+         an extern_path"
     )]
     NotGenerated {
         /// User of the type: `field Order.item`, `method Kitchen.Cook`.
@@ -280,7 +284,8 @@ pub enum Error {
 
     /// Error enum that an option names and no file declares.
     #[error(
-        "{at}: service {service} names the error enum `{name}`, which neither this file nor its imports declare"
+        "{at}: service {service} names the error enum `{name}`, which neither this file nor its \
+         imports declare"
     )]
     ErrorNotFound {
         /// Name in the option.
@@ -293,7 +298,8 @@ pub enum Error {
 
     /// Message with the name of a service's error enum.
     #[error(
-        "{at}: {name} is named as the errors of service {service}: found a message, expected an enum"
+        "{at}: {name} is named as the errors of service {service}: found a message, expected an \
+         enum"
     )]
     ErrorNotEnum {
         /// The name.
@@ -319,7 +325,8 @@ pub enum Error {
 
     /// Error enum of another crate, for which this crate cannot implement a trait.
     #[error(
-        "{at}: error enum {name} is `{rust}`, of another crate: its extern_path must begin with `crate::`"
+        "{at}: error enum {name} is `{rust}`, of another crate: its extern_path must begin with \
+         `crate::`"
     )]
     ErrorElsewhere {
         /// The enum.

@@ -157,8 +157,8 @@ mod tests {
             ]
             .into(),
         };
-        let text = "schema 1\nservice p.S\nrpc Do p.M p.M\nerror p.E\nenum p.E\n0 None\nmessage p.M\n\
-                    1 a repeated p.E\n2 b singular string\n";
+        let text = "schema 1\nservice p.S\nrpc Do p.M p.M\nerror p.E\nenum p.E\n0 None\n\
+                    message p.M\n1 a repeated p.E\n2 b singular string\n";
         assert_eq!(schema.text(), text);
         assert_eq!(schema.hash(), fnv1a(text.as_bytes()));
     }

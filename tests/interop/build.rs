@@ -39,7 +39,8 @@ fn main() {
             .map(|message| entry(&case, message))
             .collect();
         cases += &format!(
-            "    Case {{ name: {case:?}, descriptors: {set:?}, protobuf: &[{protobuf}], messages: &[\n{messages}    ] }},\n"
+            "    Case {{ name: {case:?}, descriptors: {set:?}, protobuf: &[{protobuf}], messages: \
+             &[\n{messages}    ] }},\n"
         );
     }
     let text = format!(

@@ -9,7 +9,8 @@ pub const NOT_TRIED: &[(&str, &str)] = &[
     ("external", "its messages are those of message_named_as_rpc"),
     (
         "names",
-        "Go rejects messages whose names begin with a digit, as the entry `1Entry` of the map `_1` does",
+        "Go rejects messages whose names begin with a digit, as the entry `1Entry` of the map \
+         `_1` does",
     ),
 ];
 
@@ -18,7 +19,8 @@ pub const NOT_IN_PROTOBUF: &[(&str, &str)] = &[
     ("editions", "protobuf 3.7 knows only proto2 and proto3"),
     (
         "go_names",
-        "protobuf-codegen gives a message and the module of its content one name, `_odd__message_2_x`",
+        "protobuf-codegen gives a message and the module of its content one name, \
+         `_odd__message_2_x`",
     ),
     (
         "go_packages",
@@ -39,7 +41,8 @@ pub const NOT_IN_PROTOBUF: &[(&str, &str)] = &[
     ),
     (
         "odd_files",
-        "protobuf-codegen copies a bidi mark into its comments, and makes a module `mod` of mod.proto",
+        "protobuf-codegen copies a bidi mark into its comments, and makes a module `mod` of \
+         mod.proto",
     ),
 ];
 

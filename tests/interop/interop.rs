@@ -30,7 +30,8 @@ fn implementations_read_each_other() {
         println!("{name} is not tested with protobuf: {reason}");
     }
     println!(
-        "protobuf is not tested with negative numbers in packed enum fields: it writes a wrong length"
+        "protobuf is not tested with negative numbers in packed enum fields: it writes a wrong \
+         length"
     );
     let module = Module::build(CASES);
     let bytes: usize = CASES

@@ -215,8 +215,8 @@ impl Walk {
             Some("message_encoding = DELIMITED, which is not supported")
         } else if is_bare(field) && features.field_presence == IMPLICIT && self.is_proto2 {
             Some(
-                "field_presence = IMPLICIT, which is not supported in a file that has required fields, defaults or closed \
-                 enums",
+                "field_presence = IMPLICIT, which is not supported in a file that has required \
+                 fields, defaults or closed enums",
             )
         } else {
             None

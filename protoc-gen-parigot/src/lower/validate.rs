@@ -148,7 +148,10 @@ impl Types {
     }
 
     fn message_fault(&self, item: &Item<'_>, message: &DescriptorProto) -> Option<String> {
-        let key_and_value = matches!(&message.field[..], [key, value] if key.name() == "key" && value.name() == "value");
+        let key_and_value = match &message.field[..] {
+            [key, value] => key.name() == "key" && value.name() == "value",
+            _ => false,
+        };
         if item.path.len() > 2 * DEPTH_MAX {
             Some(format!("messages are nested more than {DEPTH_MAX} deep"))
         } else if is_map_entry(message)

@@ -3,7 +3,7 @@
 //! | `.proto` | Rust |
 //! |---|---|
 //! | service `Greeting` | trait `Greeting`, module `greeting`, `GreetingServer`, `GreetingClient` |
-//! | the same, if one of the four is taken | `GreetingService`, `greeting_service`, `GreetingServiceServer`, … |
+//! | the same, if one of the four is taken | `GreetingService`, `greeting_service`, … |
 //! | method `FetchGreeting` | function `fetch_greeting`, wire type `FetchGreeting` |
 //! | method `Locate`, and all of [`CLIENT_FUNCTIONS`] | `locate_`: each client has a `locate` |
 //! | message `type_name`, enum `HTTPCode` | `TypeName`, `HttpCode`, as prost spells them |

@@ -14,7 +14,7 @@
 //! |---|---|---|
 //! | `messages` | `prost`, `external` | generate messages, or use those at the `extern_path`s |
 //! | `mod_file` | `true`, `false` | write `mod.rs`, which nests the packages |
-//! | `extern_path` | `.pkg=::path` | use the types of `.pkg` at the path instead of generating them; repeatable |
+//! | `extern_path` | `.pkg=::path` | use the types at the path, do not generate them; repeatable |
 //!
 //! A path begins with `::` or `crate::`. The paths of `google.protobuf` and of `parigot.v1.Id` have
 //! defaults, which an option replaces.
@@ -23,9 +23,9 @@
 //!
 //! | option | values | meaning |
 //! |---|---|---|
-//! | `paths` | `import`, `source_relative` | write into a folder named by the import path, or beside the `.proto` |
+//! | `paths` | `import`, `source_relative` | write below the import path, or beside the `.proto` |
 //! | `module` | `module/path` | prefix of the import path that the folder's name omits |
-//! | `M<file>` | `import/path;name` | package of a `.proto`, instead of its `go_package`; either part may be empty |
+//! | `M<file>` | `import/path;name` | replaces `go_package`; either part may be empty |
 
 mod go;
 mod parse;

@@ -61,8 +61,8 @@ fn an_unknown_option_is_named_in_the_error() {
     );
     check_error(
         "format=x",
-        "unknown option `format`, expected one of `extern_path`, `lang`, `M<file>`, `messages`, `mod_file`, \
-         `module`, `paths`, `streaming`",
+        "unknown option `format`, expected one of `extern_path`, `lang`, `M<file>`, `messages`, \
+         `mod_file`, `module`, `paths`, `streaming`",
     );
 }
 
@@ -109,7 +109,8 @@ fn an_extern_path_must_be_absolute() {
         check_error(
             &format!("extern_path={value}"),
             &format!(
-                "option `extern_path`: found `{value}`, expected `.package=::rust::path` or `.package=crate::path`"
+                "option `extern_path`: found `{value}`, expected `.package=::rust::path` or \
+                 `.package=crate::path`"
             ),
         );
     }

@@ -86,7 +86,8 @@ impl ClientItems<'_> {
             pub fn locate(
                 cx: &::parigot_guest::Context,
             ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
-                ::parigot_guest::Channel::locate(cx, &#module::SERVICE).map(|channel| Self { channel })
+                ::parigot_guest::Channel::locate(cx, &#module::SERVICE)
+                    .map(|channel| Self { channel })
             }
         }
     }

@@ -104,7 +104,9 @@ impl MethodItems<'_> {
                     service: &S,
                     cx: &::parigot_guest::Context,
                     request: Self::Request,
-                ) -> impl ::core::future::Future<Output = ::core::result::Result<Self::Response, Self::Error>> {
+                ) -> impl ::core::future::Future<
+                    Output = ::core::result::Result<Self::Response, Self::Error>,
+                > {
                     super::#service::#function(service, cx, request)
                 }
             }

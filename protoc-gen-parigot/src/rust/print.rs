@@ -114,8 +114,14 @@ mod tests {
 
     #[test]
     fn blank_lines_separate_items_only() {
-        let text = "struct A;\n/// B;\nmod b {\n    fn c() {\n        d();\n        e()\n    }\n    fn f();\n}\n";
-        let expected = "struct A;\n\n/// B;\nmod b {\n    fn c() {\n        d();\n        e()\n    }\n\n    fn f();\n}\n";
+        let text = concat!(
+            "struct A;\n/// B;\nmod b {\n    fn c() {\n        d();\n        e()\n    }\n",
+            "    fn f();\n}\n",
+        );
+        let expected = concat!(
+            "struct A;\n\n/// B;\nmod b {\n    fn c() {\n        d();\n        e()\n    }\n\n",
+            "    fn f();\n}\n",
+        );
         assert_eq!(separate_items(text), expected);
     }
 

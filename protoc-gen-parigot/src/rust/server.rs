@@ -105,7 +105,10 @@ impl ServerItems<'_> {
         let Service { name, methods, .. } = self.0;
         if methods.is_empty() {
             return quote! {
-                fn dispatch(_: &::parigot_guest::alloc::rc::Rc<S>, call: ::parigot_guest::Incoming) {
+                fn dispatch(
+                    _: &::parigot_guest::alloc::rc::Rc<S>,
+                    call: ::parigot_guest::Incoming,
+                ) {
                     call.unimplemented()
                 }
             };
@@ -117,7 +120,10 @@ impl ServerItems<'_> {
             quote! { #index => call.serve::<#module::#item, S>(service), }
         });
         quote! {
-            fn dispatch(service: &::parigot_guest::alloc::rc::Rc<S>, call: ::parigot_guest::Incoming) {
+            fn dispatch(
+                service: &::parigot_guest::alloc::rc::Rc<S>,
+                call: ::parigot_guest::Incoming,
+            ) {
                 match call.method() {
                     #(#arms)*
                     _ => call.unimplemented(),

@@ -74,7 +74,8 @@ fn errors_in_protos_are_in_the_response() {
     assert_eq!(
         response.error.as_deref(),
         Some(
-            "input.proto:2:13: method S.A streams its request, which is not supported; `streaming=skip` leaves it out"
+            "input.proto:2:13: method S.A streams its request, which is not supported; \
+             `streaming=skip` leaves it out"
         )
     );
     assert!(response.file.is_empty());

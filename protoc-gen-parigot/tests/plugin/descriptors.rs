@@ -17,7 +17,8 @@ service Shop {
   rpc Watch(stream Watched) returns (Order);
 }
 service Other { rpc Get(Unreached) returns (Unreached); }
-message Order { map<string, Line> lines = 1; Order again = 2; oneof side { Kind kind = 3; string other = 4; } }
+message Order { map<string, Line> lines = 1; Order again = 2; oneof side { Kind kind = 3; string \
+other = 4; } }
 message Line { optional int32 count = 1; message Unreached {} }
 message Unreached { unused.Unused unused = 1; }
 message Watched {}
@@ -91,7 +92,8 @@ fn descriptors_contain_only_reached_types() {
     let expected = [
         "deep.proto: Deep(){}",
         "common.proto: Outer(){Inner(deep e){} E}",
-        "shop.proto: Order(lines again kind other){LinesEntry(key value){}} Line(count){} Kind Trouble",
+        "shop.proto: Order(lines again kind other){LinesEntry(key value){}} Line(count){} Kind \
+         Trouble",
     ];
     assert_eq!(files, expected);
 }

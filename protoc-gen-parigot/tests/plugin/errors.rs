@@ -59,9 +59,12 @@ fn each_streaming_method_is_rejected() {
     check_error(
         "service S {\n rpc A(stream M) returns (M);\n rpc B(M) returns (stream M);\n \
          rpc C(stream M) returns (stream M);\n}\nmessage M {}",
-        "input.proto:3:2: method S.A streams its request, which is not supported; `streaming=skip` leaves it out\n\
-         input.proto:4:2: method S.B streams its response, which is not supported; `streaming=skip` leaves it out\n\
-         input.proto:5:2: method S.C streams its request and response, which is not supported; `streaming=skip` leaves it out",
+        "input.proto:3:2: method S.A streams its request, which is not supported; \
+         `streaming=skip` leaves it out\n\
+         input.proto:4:2: method S.B streams its response, which is not supported; \
+         `streaming=skip` leaves it out\n\
+         input.proto:5:2: method S.C streams its request and response, which is not supported; \
+         `streaming=skip` leaves it out",
     );
 }
 
@@ -78,9 +81,10 @@ message M {
     check_errors(
         &[("input.proto", text)],
         "",
-        "input.proto:3:3: field delimited has the feature message_encoding = DELIMITED, which is not supported\n\
-         input.proto:5:5: field bare has the feature field_presence = IMPLICIT, which is not supported in a file that has \
-         required fields, defaults or closed enums",
+        "input.proto:3:3: field delimited has the feature message_encoding = DELIMITED, which is \
+         not supported\n\
+         input.proto:5:5: field bare has the feature field_presence = IMPLICIT, which is not \
+         supported in a file that has required fields, defaults or closed enums",
     );
 }
 
@@ -102,7 +106,8 @@ fn an_unknown_edition_is_rejected() {
 
 #[test]
 fn an_import_may_use_an_edition() {
-    const EDITION: &str = "edition = \"2023\";\npackage e; message E { E e = 1 [features.message_encoding = DELIMITED]; }";
+    const EDITION: &str = "edition = \"2023\";\npackage e; message E { E e = 1 \
+                           [features.message_encoding = DELIMITED]; }";
     let user = "syntax = \"proto3\";\nimport \"edition.proto\";\nmessage M { e.E e = 1; }";
     let files = [("user.proto", user), ("edition.proto", EDITION)];
     let mut request = request(&files, "extern_path=.e=::e");
@@ -116,7 +121,8 @@ fn an_error_enum_needs_a_zero_value() {
     check_errors(
         &[("input.proto", text)],
         "",
-        "input.proto:3:1: error enum SErr of service S has no zero value, which stands for no error",
+        "input.proto:3:1: error enum SErr of service S has no zero value, which stands for no \
+         error",
     );
 }
 
@@ -124,23 +130,27 @@ fn an_error_enum_needs_a_zero_value() {
 fn an_error_enum_must_be_an_enum() {
     check_error(
         "package p;\nservice Greeting {}\nmessage GreetErr {}",
-        "input.proto:4:1: p.GreetErr is named as the errors of service Greeting: found a message, expected an enum",
+        "input.proto:4:1: p.GreetErr is named as the errors of service Greeting: found a message, \
+         expected an enum",
     );
 }
 
 #[test]
 fn the_full_error_name_has_precedence() {
     // `GreetErr` would be an error, because it has no zero value.
-    let text = "syntax = \"proto2\";\nservice Greeting {}\nenum GreetingErr { NONE = 0; }\nenum GreetErr { BAD = 1; }";
+    let text = "syntax = \"proto2\";\nservice Greeting {}\nenum GreetingErr { NONE = 0; }\nenum \
+                GreetErr { BAD = 1; }";
     generate(&request(&[("input.proto", text)], "")).expect("the input must be valid");
 }
 
 #[test]
 fn an_error_enum_hides_no_error_in_a_method() {
     check_error(
-        "service S {\n rpc Get(M) returns (M);\n rpc get(M) returns (M);\n}\nmessage M {}\nmessage SErr {}",
+        "service S {\n rpc Get(M) returns (M);\n rpc get(M) returns (M);\n}\nmessage M \
+         {}\nmessage SErr {}",
         "input.proto:4:2: methods Get and get are both `get` in Rust\n\
-         input.proto:7:1: SErr is named as the errors of service S: found a message, expected an enum",
+         input.proto:7:1: SErr is named as the errors of service S: found a message, expected an \
+         enum",
     );
 }
 
@@ -149,7 +159,8 @@ fn an_error_enum_in_an_option_must_exist() {
     let service = |error: &str| {
         format!(
             "package p.q;\nimport \"parigot/v1/options.proto\";\nservice S {{\n  \
-             option (parigot.v1.service).error = \"{error}\";\n}}\nenum Bad {{ NONE = 0; }} message M {{ enum E {{ A = 0; }} }}"
+             option (parigot.v1.service).error = \"{error}\";\n}}\nenum Bad {{ NONE = 0; }} \
+             message M {{ enum E {{ A = 0; }} }}"
         )
     };
     for error in ["Bad", "q.Bad", "p.q.Bad", ".p.q.Bad", "M.E"] {
@@ -159,13 +170,15 @@ fn an_error_enum_in_an_option_must_exist() {
         check_error(
             &service(error),
             &format!(
-                "input.proto:5:3: service S names the error enum `{error}`, which neither this file nor its imports declare"
+                "input.proto:5:3: service S names the error enum `{error}`, which neither this \
+                 file nor its imports declare"
             ),
         );
     }
     check_error(
         &service("M"),
-        "input.proto:7:24: p.q.M is named as the errors of service S: found a message, expected an enum",
+        "input.proto:7:24: p.q.M is named as the errors of service S: found a message, expected \
+         an enum",
     );
 }
 
@@ -175,7 +188,8 @@ fn an_error_enum_in_an_option_must_exist() {
 fn an_extension_with_the_same_number_is_ignored() {
     let declared = |ty: &str, value: &str| {
         format!(
-            "package p;\nimport \"google/protobuf/descriptor.proto\";\nmessage Theirs {{ int32 number = 1; }}\n\
+            "package p;\nimport \"google/protobuf/descriptor.proto\";\nmessage Theirs {{ int32 \
+             number = 1; }}\n\
              extend google.protobuf.MethodOptions {{ {ty} theirs = 50717; }}\n\
              service S {{ rpc Get(Theirs) returns (Theirs) {{ option (theirs){value}; }} }}"
         )
@@ -216,7 +230,8 @@ fn types_with_one_rust_name_are_rejected() {
     check_error(
         "message M {\n message a { message X {} }\n message A { message Y {} }\n}",
         "input.proto:4:2: message M.a (input.proto:3:2) and message M.A are both `A` in Rust\n\
-         input.proto:4:2: the module of message M.a (input.proto:3:2) and the module of message M.A are both `a` in Rust",
+         input.proto:4:2: the module of message M.a (input.proto:3:2) and the module of message \
+         M.A are both `a` in Rust",
     );
 }
 
@@ -232,8 +247,8 @@ fn members_with_one_rust_name_are_rejected() {
     };
     check(
         "message M {\n optional E foo = 1;\n optional int32 set_foo = 2;\n}\nenum E { A = 0; }",
-        "input.proto:4:2: a function of field M.foo (input.proto:3:2) and a function of field M.set_foo are both \
-         `set_foo` in Rust",
+        "input.proto:4:2: a function of field M.foo (input.proto:3:2) and a function of field \
+         M.set_foo are both `set_foo` in Rust",
     );
     check(
         "message M { oneof o {\n int32 a_b = 1;\n int32 a__b = 2;\n} }",
@@ -277,7 +292,8 @@ fn modules_with_one_name_are_rejected() {
             ),
         ],
         "",
-        "b.proto:2:1: the module of message Sub (a.proto:3:1) and package p.sub are both `sub` in Rust",
+        "b.proto:2:1: the module of message Sub (a.proto:3:1) and package p.sub are both `sub` in \
+         Rust",
     );
     check_errors(
         &[
@@ -310,7 +326,8 @@ fn a_message_and_its_module_may_conflict() {
     check_fine("message _1 {}");
     check_error(
         "message _1 { message M {} }",
-        "input.proto:2:1: message _1 (input.proto:2:1) and the module of message _1 are both `_1` in Rust",
+        "input.proto:2:1: message _1 (input.proto:2:1) and the module of message _1 are both `_1` \
+         in Rust",
     );
 }
 
@@ -326,7 +343,8 @@ fn oneofs_beside_too_many_types_are_rejected() {
         .collect();
     check_error(
         &format!("message M {{ {text} }}"),
-        "input.proto:2:1: malformed descriptor: the message has more than 1000000 pairs of a oneof and a nested type",
+        "input.proto:2:1: malformed descriptor: the message has more than 1000000 pairs of a \
+         oneof and a nested type",
     );
 }
 
@@ -337,7 +355,8 @@ fn a_service_is_renamed_once() {
     check_fine("service Kitchen {} message kitchen { enum E { A = 0; } }");
     check_error(
         "service Kitchen {}\nmessage KitchenClient {}\nmessage KitchenService {}",
-        "input.proto:4:1: service Kitchen (input.proto:2:1) and message KitchenService are both `KitchenService` in Rust",
+        "input.proto:4:1: service Kitchen (input.proto:2:1) and message KitchenService are both \
+         `KitchenService` in Rust",
     );
 }
 
@@ -345,7 +364,8 @@ fn a_service_is_renamed_once() {
 fn services_with_one_rust_name_are_rejected() {
     check_error(
         "service Foo {}\nservice FooServer {}",
-        "input.proto:3:1: service Foo (input.proto:2:1) and service FooServer are both `FooServer` in Rust",
+        "input.proto:3:1: service Foo (input.proto:2:1) and service FooServer are both \
+         `FooServer` in Rust",
     );
 }
 
@@ -373,8 +393,10 @@ fn names_of_underscores_only_are_rejected() {
 #[test]
 fn a_map_of_enums_named_by_a_keyword_is_rejected() {
     check_error(
-        "message M {\n map<int32, E> type = 1;\n map<int32, int32> match = 2;\n}\nenum E { A = 0; }",
-        "input.proto:3:2: field M.type is a map of enums, whose name cannot be the Rust keyword `r#type`; rename the field",
+        "message M {\n map<int32, E> type = 1;\n map<int32, int32> match = 2;\n}\nenum E { A = 0; \
+         }",
+        "input.proto:3:2: field M.type is a map of enums, whose name cannot be the Rust keyword \
+         `r#type`; rename the field",
     );
 }
 
@@ -383,8 +405,8 @@ fn types_that_are_not_generated_are_rejected() {
     let files = [
         (
             "user.proto",
-            "syntax = \"proto3\";\npackage u;\nimport \"used.proto\";\nmessage M {\n o.Used used = 1;\n \
-             map<int32, o.Used> map = 2;\n}\nservice S {\n rpc Use(M) returns (o.Used);\n}",
+            "syntax = \"proto3\";\npackage u;\nimport \"used.proto\";\nmessage M {\n o.Used used \
+             = 1;\n map<int32, o.Used> map = 2;\n}\nservice S {\n rpc Use(M) returns (o.Used);\n}",
         ),
         (
             "used.proto",
@@ -395,7 +417,8 @@ fn types_that_are_not_generated_are_rejected() {
     request.file_to_generate = vec!["user.proto".to_owned()];
     let refused = |at: &str, user: &str| {
         format!(
-            "{at}: {user} uses o.Used of used.proto, which is not generated: name that file too, or give an extern_path"
+            "{at}: {user} uses o.Used of used.proto, which is not generated: name that file too, \
+             or give an extern_path"
         )
     };
     let expected = [
@@ -417,8 +440,10 @@ fn errors_of_all_files_are_reported_together() {
     check_errors(
         &[("b.proto", stream), ("a.proto", &other)],
         "",
-        "a.proto:2:13: method T.A streams its request, which is not supported; `streaming=skip` leaves it out\n\
-         b.proto:2:13: method S.A streams its request, which is not supported; `streaming=skip` leaves it out",
+        "a.proto:2:13: method T.A streams its request, which is not supported; `streaming=skip` \
+         leaves it out\n\
+         b.proto:2:13: method S.A streams its request, which is not supported; `streaming=skip` \
+         leaves it out",
     );
 }
 
@@ -427,6 +452,7 @@ fn options_are_checked_first() {
     check_errors(
         &[("input.proto", "syntax = \"proto3\";")],
         "lang=c,message=prost",
-        "option `lang`: found `c`, expected `rust` or `go`\nunknown option `message`, did you mean `messages`?",
+        "option `lang`: found `c`, expected `rust` or `go`\nunknown option `message`, did you \
+         mean `messages`?",
     );
 }

@@ -55,8 +55,10 @@ fn external_messages_are_not_generated() {
 fn external_messages_need_paths() {
     check_error(
         "messages=external",
-        "greeting.proto:3:1: service Greeting uses greeting.GreetErr: messages=external needs an extern_path for it\n\
-         greeting.proto:3:20: method Greeting.Greet uses greeting.Words: messages=external needs an extern_path for it",
+        "greeting.proto:3:1: service Greeting uses greeting.GreetErr: messages=external needs an \
+         extern_path for it\n\
+         greeting.proto:3:20: method Greeting.Greet uses greeting.Words: messages=external needs \
+         an extern_path for it",
     );
 }
 
@@ -64,8 +66,8 @@ fn external_messages_need_paths() {
 fn an_error_enum_of_another_crate_is_rejected() {
     check_error(
         "extern_path=.greeting=::pb",
-        "greeting.proto:5:1: error enum greeting.GreetErr is `::pb::GreetErr`, of another crate: its extern_path must \
-         begin with `crate::`",
+        "greeting.proto:5:1: error enum greeting.GreetErr is `::pb::GreetErr`, of another crate: \
+         its extern_path must begin with `crate::`",
     );
 }
 

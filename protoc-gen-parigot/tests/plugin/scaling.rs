@@ -62,7 +62,8 @@ fn time_is_linear_in_methods() {
         let message = |number| {
             let next = (number * 7 + 1) % count;
             format!(
-                "message M{number} {{ string a = 1; M{next} next = 2; map<string, int32> b = 3; oneof o {{ bytes c = 4; }} }}"
+                "message M{number} {{ string a = 1; M{next} next = 2; map<string, int32> b = 3; \
+                 oneof o {{ bytes c = 4; }} }}"
             )
         };
         format!("service S {{ {methods} }}\n{}", of_count(count, message))
@@ -90,7 +91,8 @@ fn time_is_linear_in_fields_and_values() {
         let values = of_count(count, |number| format!("V{number} = {number};"));
         let variants = of_count(count, |number| format!("int32 g{number} = {};", number + 1));
         format!(
-            "message M {{ {fields} }}\nenum E {{ {values} }}\nmessage O {{ oneof o {{ {variants} }} }}"
+            "message M {{ {fields} }}\nenum E {{ {values} }}\nmessage O {{ oneof o {{ {variants} \
+             }} }}"
         )
     });
 }

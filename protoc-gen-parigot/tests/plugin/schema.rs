@@ -8,7 +8,8 @@ const KITCHEN: &str = "syntax = \"proto3\";
 package kitchen;
 service Kitchen { rpc Cook(Order) returns (Dish); rpc Wash(Dish) returns (Dish); }
 message Order { string name = 1; repeated Dish dishes = 2; }
-message Dish { int32 size = 1; optional int32 heat = 2; oneof side { bool rice = 3; Dish other = 4; } }
+message Dish { int32 size = 1; optional int32 heat = 2; oneof side { bool rice = 3; Dish other = \
+4; } }
 message Unused { int32 field = 1; }
 enum KitchenErr { NONE = 0; ON_FIRE = 1; }
 ";

@@ -41,10 +41,15 @@ func (f filler) sets(field protoreflect.FieldDescriptor, level int) bool {
 	if field.Cardinality() == protoreflect.Required {
 		return true
 	}
-	if oneof := field.ContainingOneof(); oneof != nil && f.seed%uint64(oneof.Fields().Len()) != uint64(turn(field)) {
+	oneof := field.ContainingOneof()
+	if oneof != nil && f.seed%uint64(oneof.Fields().Len()) != uint64(turn(field)) {
 		return false
 	}
-	if inner := field.Message(); inner != nil && !field.IsMap() || field.IsMap() && field.MapValue().Message() != nil {
+	inner := field.Message()
+	if field.IsMap() {
+		inner = field.MapValue().Message()
+	}
+	if inner != nil {
 		if level == depth || level > 0 && f.random.IntN(4) > 0 {
 			return false
 		}
@@ -77,12 +82,15 @@ func (f filler) set(message protoreflect.Message, field protoreflect.FieldDescri
 			values.Append(f.value(field, values.NewElement, level))
 		}
 	default:
-		message.Set(field, f.value(field, func() protoreflect.Value { return message.NewField(field) }, level))
+		fresh := func() protoreflect.Value { return message.NewField(field) }
+		message.Set(field, f.value(field, fresh, level))
 	}
 }
 
 // value returns one value of a field. fresh returns an empty message, for a field of messages.
-func (f filler) value(field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, level int) protoreflect.Value {
+func (f filler) value(
+	field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, level int,
+) protoreflect.Value {
 	switch field.Kind() {
 	case protoreflect.BoolKind:
 		return protoreflect.ValueOfBool(f.random.IntN(2) == 0)
@@ -91,19 +99,25 @@ func (f filler) value(field protoreflect.FieldDescriptor, fresh func() protorefl
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
 		return protoreflect.ValueOfInt32(any32(f))
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		return protoreflect.ValueOfInt64(pick(f, 0, 1, -1, math.MinInt64, math.MaxInt64, int64(f.random.Uint64())))
+		number := pick(f, 0, 1, -1, math.MinInt64, math.MaxInt64, int64(f.random.Uint64()))
+		return protoreflect.ValueOfInt64(number)
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return protoreflect.ValueOfUint32(pick(f, 0, 1, math.MaxInt32+1, math.MaxUint32, f.random.Uint32()))
+		number := pick(f, 0, 1, math.MaxInt32+1, math.MaxUint32, f.random.Uint32())
+		return protoreflect.ValueOfUint32(number)
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return protoreflect.ValueOfUint64(pick(f, 0, 1, math.MaxInt64+1, math.MaxUint64, f.random.Uint64()))
+		number := pick(f, 0, 1, math.MaxInt64+1, math.MaxUint64, f.random.Uint64())
+		return protoreflect.ValueOfUint64(number)
 	case protoreflect.FloatKind:
 		return protoreflect.ValueOfFloat32(f.float32())
 	case protoreflect.DoubleKind:
 		return protoreflect.ValueOfFloat64(f.float64())
 	case protoreflect.StringKind:
-		return protoreflect.ValueOfString(pick(f, "", "a", "\x00", "\u00e9\u202e\u4e16\U0001f980", strings.Repeat("long ", 60)))
+		long := strings.Repeat("long ", 60)
+		text := pick(f, "", "a", "\x00", "\u00e9\u202e\u4e16\U0001f980", long)
+		return protoreflect.ValueOfString(text)
 	case protoreflect.BytesKind:
-		return protoreflect.ValueOfBytes(pick(f, nil, []byte{0}, []byte("\xff\xfe\x80"), make([]byte, 300)))
+		bytes := pick(f, nil, []byte{0}, []byte("\xff\xfe\x80"), make([]byte, 300))
+		return protoreflect.ValueOfBytes(bytes)
 	default:
 		message := fresh()
 		f.fill(message.Message(), level+1)
@@ -130,12 +144,15 @@ func (f filler) enum(field protoreflect.FieldDescriptor) protoreflect.EnumNumber
 
 // float32 returns any bits, including NaNs with a payload, but not -0, which prost omits like 0.
 func (f filler) float32() float32 {
-	bits := pick(f, 0, 1, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc01234, 0x7f7fffff, f.random.Uint32())
+	bits := pick(f,
+		0, 1, 0x7f800000, 0xff800000, 0x7fc00000, 0xffc01234, 0x7f7fffff, f.random.Uint32())
 	return math.Float32frombits(bits)
 }
 
 func (f filler) float64() float64 {
-	bits := pick(f, 0, 1, 0x7ff<<52, 0xfff<<52, 0x7ff8<<48, 0xfff8_0000_0000_1234, 0x7fef_ffff_ffff_ffff, f.random.Uint64())
+	bits := pick(f,
+		0, 1, 0x7ff<<52, 0xfff<<52, 0x7ff8<<48, 0xfff8_0000_0000_1234, 0x7fef_ffff_ffff_ffff,
+		f.random.Uint64())
 	return math.Float64frombits(bits)
 }
 

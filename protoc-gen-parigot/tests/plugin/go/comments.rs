@@ -109,8 +109,13 @@ fn gofmt_and_vet_accept_all_comments() {
         .expect("an encoded set must decode");
     let stubs = &generate(&request).expect("the input must be valid")[0].content;
     let module = module();
-    fs::write(module.path().join("message.go"), "package comments\n\nimport \"google.golang.org/protobuf/types/known/emptypb\"\n\ntype Message = emptypb.Empty\n")
-        .and_then(|()| fs::write(module.path().join("comments.go"), stubs))
-        .expect("the temporary folder must be writable");
+    fs::write(
+        module.path().join("message.go"),
+        "package comments\n\nimport \
+                                  \"google.golang.org/protobuf/types/known/emptypb\"\n\ntype \
+                                  Message = emptypb.Empty\n",
+    )
+    .and_then(|()| fs::write(module.path().join("comments.go"), stubs))
+    .expect("the temporary folder must be writable");
     check_form(module.path());
 }

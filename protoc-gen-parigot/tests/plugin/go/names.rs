@@ -40,7 +40,8 @@ fn methods_with_one_go_name_are_rejected() {
     );
     check_error(
         "service S { rpc Ready_(M) returns (M); rpc ready(M) returns (M); } message M {}",
-        "input.proto:2:40: method Ready_ (input.proto:2:13) and method ready are both `Ready_` in Go",
+        "input.proto:2:40: method Ready_ (input.proto:2:13) and method ready are both `Ready_` in \
+         Go",
     );
 }
 
@@ -48,7 +49,8 @@ fn methods_with_one_go_name_are_rejected() {
 fn services_with_one_go_name_are_rejected() {
     check_error(
         "service Greeting {}\nservice greeting {}",
-        "input.proto:3:1: service Greeting (input.proto:2:1) and service greeting are both `Greeting` in Go",
+        "input.proto:3:1: service Greeting (input.proto:2:1) and service greeting are both \
+         `Greeting` in Go",
     );
     check_error(
         "service A { rpc BC(M) returns (M); }\nservice AB { rpc C(M) returns (M); }\nmessage M {}",
@@ -56,7 +58,8 @@ fn services_with_one_go_name_are_rejected() {
     );
     check_error(
         "service Greeting {}\nservice GreetingService {}\nmessage GreetingClient {}",
-        "input.proto:3:1: service Greeting (input.proto:2:1) and service GreetingService are both `GreetingService` in Go",
+        "input.proto:3:1: service Greeting (input.proto:2:1) and service GreetingService are both \
+         `GreetingService` in Go",
     );
 }
 
@@ -84,7 +87,7 @@ fn a_service_is_renamed_for_a_message() {
 fn a_service_without_free_names_is_rejected() {
     check_error(
         "service Greeting {}\nmessage GreetingClient {}\nmessage GreetingServiceClient {}",
-        "input.proto:4:1: service Greeting (input.proto:2:1) and message GreetingServiceClient are both \
-         `GreetingServiceClient` in Go",
+        "input.proto:4:1: service Greeting (input.proto:2:1) and message GreetingServiceClient \
+         are both `GreetingServiceClient` in Go",
     );
 }

@@ -163,8 +163,8 @@ fn options_place_the_files() {
     check_error(
         statement,
         "module=example.com/mm",
-        "greeting/v1/greeting.proto:3:1: `example.com/m/greeting/greeting_parigot.pb.go` is outside of module \
-         `example.com/mm`, which the option `module` names",
+        "greeting/v1/greeting.proto:3:1: `example.com/m/greeting/greeting_parigot.pb.go` is \
+         outside of module `example.com/mm`, which the option `module` names",
     );
 }
 
@@ -185,8 +185,8 @@ fn a_file_outside_of_the_output_folder_is_rejected() {
             &statement,
             "",
             &format!(
-                "greeting/v1/greeting.proto:3:1: `{file}` is outside of the output folder; `paths=source_relative` puts \
-                 files beside their .proto"
+                "greeting/v1/greeting.proto:3:1: `{file}` is outside of the output folder; \
+                 `paths=source_relative` puts files beside their .proto"
             ),
         );
     }
@@ -207,7 +207,8 @@ fn a_file_without_a_go_package_is_rejected() {
 
 #[test]
 fn an_imported_file_needs_a_go_package() {
-    let user = "syntax = \"proto3\"; import \"words.proto\"; import \"unused.proto\"; option go_package = \"a.b/c\";
+    let user = "syntax = \"proto3\"; import \"words.proto\"; import \"unused.proto\"; option \
+                go_package = \"a.b/c\";
                 service S { rpc Get(W) returns (W); }";
     let files = [
         ("user.proto", user),
@@ -228,21 +229,22 @@ fn invalid_go_packages_are_rejected() {
     check_error(
         "option go_package = \"greeting\";",
         "",
-        "greeting/v1/greeting.proto:3:1: found the Go import path `greeting`, expected one with a `.` or `/` in it",
+        "greeting/v1/greeting.proto:3:1: found the Go import path `greeting`, expected one with a \
+         `.` or `/` in it",
     );
     check_error(
         "option go_package = \"a/b\\\"\\n\";",
         "",
-        "greeting/v1/greeting.proto:3:1: found the Go import path `a/b\\\"\\n`, expected ASCII letters, digits and any \
-         of `-._~+/`",
+        "greeting/v1/greeting.proto:3:1: found the Go import path `a/b\\\"\\n`, expected ASCII \
+         letters, digits and any of `-._~+/`",
     );
     for name in ["my-pb", "func", "_", "é"] {
         check_error(
             &format!("option go_package = \"a/b;{name}\";"),
             "",
             &format!(
-                "greeting/v1/greeting.proto:3:1: found the Go package name `{name}`, expected an identifier that is not a \
-                 keyword"
+                "greeting/v1/greeting.proto:3:1: found the Go package name `{name}`, expected an \
+                 identifier that is not a keyword"
             ),
         );
     }
@@ -252,7 +254,8 @@ fn invalid_go_packages_are_rejected() {
 fn files_of_one_package_must_agree_on_its_name() {
     let file = |name: &str, package: &str| {
         let text = format!(
-            "syntax = \"proto3\";\npackage {name};\noption go_package = \"{package}\";\nservice S {{}}"
+            "syntax = \"proto3\";\npackage {name};\noption go_package = \"{package}\";\nservice S \
+             {{}}"
         );
         (format!("{name}.proto"), text)
     };
@@ -269,7 +272,8 @@ fn files_with_one_output_are_rejected() {
     let file = |folder: &str| {
         let service = folder.to_uppercase();
         let text = format!(
-            "syntax = \"proto3\"; package {folder}; option go_package = \"x.y/z\"; service {service} {{}}"
+            "syntax = \"proto3\"; package {folder}; option go_package = \"x.y/z\"; service \
+             {service} {{}}"
         );
         (format!("{folder}/same.proto"), text)
     };

@@ -31,17 +31,22 @@ const MEMORY_KIB_MAX: u64 = 512 * 1024;
 const FILES: [(&str, &str); 2] = [
     (
         "a.proto",
-        "syntax = \"proto3\"; package a.b; import \"b.proto\"; import \"google/protobuf/empty.proto\";
+        "syntax = \"proto3\"; package a.b; import \"b.proto\"; import \
+         \"google/protobuf/empty.proto\";
          // A service. `code`
-         service Greeting { rpc Get(M) returns (google.protobuf.Empty); rpc Set(legacy.L) returns (M.N); }
-         message M { message N { E e = 1; } enum E { A = 0; } map<string, N> map = 1; map<int32, E> map_e = 2;
-           oneof o { N n = 3; string s = 4; } optional E opt = 5; repeated M more = 6; M one = 7; bytes raw = 8; }
+         service Greeting { rpc Get(M) returns (google.protobuf.Empty); rpc Set(legacy.L) returns \
+         (M.N); }
+         message M { message N { E e = 1; } enum E { A = 0; } map<string, N> map = 1; map<int32, \
+         E> map_e = 2;
+           oneof o { N n = 3; string s = 4; } optional E opt = 5; repeated M more = 6; M one = 7; \
+           bytes raw = 8; }
          enum GreetErr { NONE = 0; BAD = 1; }",
     ),
     (
         "b.proto",
         "syntax = \"proto2\"; package legacy; service legacy {}
-         message L { required L again = 1; optional bytes b = 2 [default = \"\\001x\"]; optional group G = 3 { }
+         message L { required L again = 1; optional bytes b = 2 [default = \"\\001x\"]; optional \
+         group G = 3 { }
            optional E e = 4 [default = Y]; extensions 9 to max; }
          enum E { option allow_alias = true; X = 1; Y = 1; Z = 0; }",
     ),
@@ -193,15 +198,18 @@ const OPTIONS: [(&str, &str); 2] = [
         "options.proto",
         "edition = \"2023\"; package o; import \"old.proto\"; import \"parigot/v1/options.proto\";
          service S { option (parigot.v1.service).error = \"E\";
-           rpc Get(M) returns (old.L) { option (parigot.v1.method) = { budget_ms: 9, deadline_ms: 300 }; }
+           rpc Get(M) returns (old.L) { option (parigot.v1.method) = { budget_ms: 9, deadline_ms: \
+           300 }; }
            rpc Watch(M) returns (stream M) { option idempotency_level = IDEMPOTENT; } }
-         message M { repeated int32 r = 1 [features.repeated_field_encoding = EXPANDED]; string s = 2; oneof o { E e = 3; }
+         message M { repeated int32 r = 1 [features.repeated_field_encoding = EXPANDED]; string s \
+         = 2; oneof o { E e = 3; }
            int32 bare = 4 [features.field_presence = IMPLICIT]; } enum E { NONE = 0; }",
     ),
     (
         "old.proto",
         "edition = \"2023\"; package old; option features.enum_type = CLOSED; enum E { ONE = 1; }
-         message L { L again = 1; string must = 2 [features.field_presence = LEGACY_REQUIRED]; E e = 3 [default = ONE]; }",
+         message L { L again = 1; string must = 2 [features.field_presence = LEGACY_REQUIRED]; E \
+         e = 3 [default = ONE]; }",
     ),
 ];
 
