@@ -26,9 +26,9 @@ const VIOLATIONS: &[(&str, Effect)] = &[
     ("cancel", Lives),
     (
         "answer-to-nothing",
-        Ends("broke the protocol: answered call 12345, which it does not have"),
+        Ends("broke the protocol: replied to call 12345, which is not pending"),
     ),
-    ("answer-twice", Ends("which it does not have")),
+    ("answer-twice", Ends("which is not pending")),
     (
         "ready-twice",
         Ends("broke the protocol: reported twice that it is ready"),
@@ -192,7 +192,7 @@ fn a_late_answer_is_dropped_and_a_second_is_fatal() {
         let told = ended
             .ran
             .messages_of("work")
-            .any(|line| line.contains("which it does not have"));
+            .any(|line| line.contains("which is not pending"));
         assert_eq!(told, ends, "{}", ended.log());
     }
 }
