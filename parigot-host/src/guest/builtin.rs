@@ -34,9 +34,9 @@ pub(crate) trait BuiltIn: Send + 'static {
 }
 
 /// Factory of built-in guests.
-pub(crate) struct BuiltInMould<F>(pub(crate) F);
+pub(crate) struct BuiltInFactory<F>(pub(crate) F);
 
-impl<G: BuiltIn, F: Fn() -> G + Send + Sync> InstanceFactory for BuiltInMould<F> {
+impl<G: BuiltIn, F: Fn() -> G + Send + Sync> InstanceFactory for BuiltInFactory<F> {
     fn instantiate(
         &self,
         _: InstanceConfig,

@@ -180,7 +180,7 @@ pub(crate) struct Worker<'k> {
     pub(crate) random: StdRng,
     /// When the turn began that is being run, or the one before.
     pub(crate) now_ns: u64,
-    /// The beat of the epoch_ticker in which that was read, unless two turns have it already.
+    /// Epoch tick at which `now_ns` was read; `None` once two turns have shared it.
     tick: Option<u64>,
     wall: WallClock,
     /// What has come for the instance that is being run.

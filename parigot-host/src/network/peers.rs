@@ -15,7 +15,7 @@ use super::remote::{self, RemoteService};
 use super::{EventQueue, ProxyWaker, RemoteEvent, Transport, Wanted};
 use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{StartError, StartProblem};
-use crate::guest::builtin::BuiltInMould;
+use crate::guest::builtin::BuiltInFactory;
 use crate::kernel::scheduler::Kernel;
 use crate::kernel::startup::LONG;
 use crate::log::events;
@@ -262,7 +262,7 @@ impl Peers {
         let service = remote::service(name, &by, methods);
         self.wakers.push(queue.waker());
         let transport = Arc::clone(transport);
-        let factory = BuiltInMould(move || {
+        let factory = BuiltInFactory(move || {
             RemoteService::new(service.clone(), Arc::clone(&transport), Arc::clone(&queue))
         });
         (spec(name.to_owned()), Arc::new(factory))
@@ -281,7 +281,7 @@ impl Peers {
             Arc::clone(transport),
         );
         let name = format!("network/{}", service.name);
-        let factory = BuiltInMould(move || {
+        let factory = BuiltInFactory(move || {
             Gateway::new(
                 service.clone(),
                 deadline_ns,

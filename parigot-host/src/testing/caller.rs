@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use super::interceptor::Interceptor;
 use crate::error::GuestFault;
-use crate::guest::builtin::{BuiltIn, BuiltInMould, BuiltinOutbox};
+use crate::guest::builtin::{BuiltIn, BuiltInFactory, BuiltinOutbox};
 use crate::guest::code::InstanceFactory;
 
 /// How the calls of a test have ended: whole frames, by the calls' numbers.
@@ -72,7 +72,7 @@ pub(super) fn caller_factory(
     interceptor: Arc<Mutex<Interceptor>>,
     replies: Replies,
 ) -> impl InstanceFactory {
-    BuiltInMould(move || {
+    BuiltInFactory(move || {
         let requires = interceptor.lock().exports.clone();
         let manifest = Manifest {
             exports: Vec::new(),

@@ -14,7 +14,7 @@ use parigot_guest::{Client, Method, Service, ServiceError};
 use parking_lot::Mutex;
 
 use crate::error::GuestFault;
-use crate::guest::builtin::{BuiltIn, BuiltInMould, BuiltinOutbox};
+use crate::guest::builtin::{BuiltIn, BuiltInFactory, BuiltinOutbox};
 use crate::guest::code::InstanceFactory;
 
 /// A service whose methods are closures of the test. Its clones are the same service.
@@ -241,7 +241,7 @@ impl Fake {
     /// What it runs as.
     pub(super) fn as_factory(&self) -> impl InstanceFactory + use<> {
         let state = Arc::clone(&self.state);
-        BuiltInMould(move || {
+        BuiltInFactory(move || {
             let exports = state.lock().exports.clone();
             FakeGuest {
                 state: Arc::clone(&state),

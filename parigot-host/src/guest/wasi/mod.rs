@@ -385,7 +385,7 @@ enum Errno {
     Acces = 2,
     Again = 6,
     Badf = 8,
-    GuestFault = 21,
+    Fault = 21,
     Inval = 28,
     Notsup = 58,
     Spipe = 70,
@@ -403,14 +403,14 @@ impl GuestMemory<'_> {
         self.0
             .get(address as usize..)
             .and_then(|rest| rest.get(..bytes))
-            .ok_or(Errno::GuestFault)
+            .ok_or(Errno::Fault)
     }
 
     fn bytes_mut(&mut self, address: u32, bytes: usize) -> Result<&mut [u8], Errno> {
         self.0
             .get_mut(address as usize..)
             .and_then(|rest| rest.get_mut(..bytes))
-            .ok_or(Errno::GuestFault)
+            .ok_or(Errno::Fault)
     }
 
     fn array<const N: usize>(&self, address: u32) -> Result<[u8; N], Errno> {

@@ -516,7 +516,7 @@ fn addresses_outside_of_memory_are_faults() {
     let (mut wasi, mut bytes) = bare();
     macro_rules! faults {
         ($method:ident($($parameter:expr),*)) => {
-            assert_eq!(wasi.$method(GuestMemory(&mut bytes), $($parameter),*), Err(Errno::GuestFault));
+            assert_eq!(wasi.$method(GuestMemory(&mut bytes), $($parameter),*), Err(Errno::Fault));
         };
     }
     for bad in [4095, 4096, 1 << 31, u32::MAX] {
@@ -532,7 +532,7 @@ fn addresses_outside_of_memory_are_faults() {
         faults!(random_get(8, 1 << 24));
         assert_eq!(
             wasi.poll_oneoff(GuestMemory(&mut bytes), bad, 0, 1, 0),
-            Ok(Err(Errno::GuestFault))
+            Ok(Err(Errno::Fault))
         );
         // A buffer that begins or ends outside the memory.
         let list = [[2, 0, 0, 0], bad.to_le_bytes()].concat();

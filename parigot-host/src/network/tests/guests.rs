@@ -12,7 +12,7 @@ use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, Header, Kind, Manife
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::GuestFault;
-use crate::guest::builtin::{BuiltIn, BuiltInMould, BuiltinOutbox};
+use crate::guest::builtin::{BuiltIn, BuiltInFactory, BuiltinOutbox};
 use crate::guest::code::InstanceFactory;
 
 /// The methods of the service, by their places.
@@ -121,7 +121,7 @@ pub(super) fn service_mould(
         },
         Arc::clone(ledger),
     );
-    BuiltInMould(move || ServiceGuest {
+    BuiltInFactory(move || ServiceGuest {
         manifest: manifest.clone(),
         ledger: Arc::clone(&ledger),
         slow: Vec::new(),
@@ -341,7 +341,7 @@ pub(super) fn caller_factory(
         },
         Arc::clone(ends),
     );
-    BuiltInMould(move || Caller {
+    BuiltInFactory(move || Caller {
         manifest: manifest.clone(),
         ends: Arc::clone(&ends),
     })
