@@ -1,7 +1,7 @@
 //! The control block: a fixed record in the guest's memory that holds the state shared by host and
 //! guest.
 //!
-//! The block has 128 bytes and is aligned to 8. All addresses are `u64`, in wasm guests and in
+//! The block has 256 bytes and is aligned to 8. All addresses are `u64`, in wasm guests and in
 //! native guests.
 //!
 //! | offset | type | written by | field |
@@ -21,7 +21,10 @@
 //! | 80 | u64 | guest | `panic_capacity`, in bytes |
 //! | 88 | u64 | guest | `panic_bytes`: length of that text; 0 means no panic |
 //! | 96 | u32 | host | `timers_moved`, in Go guests; see below |
-//! | 100 | | | reserved, zero |
+//! | 100 | u32 | | reserved, zero |
+//! | 104 | u64 | guest | `begun` of inbound calls with numbers below 2^63; see below |
+//! | 112 | u64 | guest | `begun` of inbound calls with numbers from 2^63 |
+//! | 120 | | | reserved, zero |
 //!
 //! The host sets `outbox_committed` to 0 before each turn. It sets `timers_moved` to a value other
 //! than 0 once the guest has read its clock in the current turn, and if one of the guest's timers
@@ -29,6 +32,13 @@
 //!
 //! After a trap, the host reads the committed outbox and the panic's text once, and never enters
 //! the guest again. Therefore the guest stores `outbox_committed` only after the bytes of a frame.
+//!
+//! `begun` is the highest number, in its number space, of an inbound call whose handler the guest
+//! has entered; 0 before the first. A guest stores the number before any code of the handler runs,
+//! and enters handlers in the order of their numbers, as far as it enters them. So the handler of a
+//! call with a higher number has not run, and if the guest ends, the host answers that such a call
+//! was refused. A guest whose threads enter two handlers at about the same time stores the higher
+//! number: the host then takes both for begun.
 
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -71,7 +81,9 @@ pub struct Control {
     panic_capacity: AtomicU64,
     panic_bytes: AtomicU64,
     timers_moved: AtomicU32,
-    reserved: [u32; 7],
+    reserved: u32,
+    begun: [AtomicU64; 2],
+    reserved_end: [u64; 17],
 }
 
 /// Offset of `yield_now`, which the host writes, in bytes.
@@ -82,10 +94,11 @@ pub const TIMERS_MOVED_OFFSET: usize = core::mem::offset_of!(Control, timers_mov
 pub const OUTBOX_COMMITTED_OFFSET: usize = core::mem::offset_of!(Control, outbox_committed);
 
 const _: () = assert!(
-    CONTROL_BYTES == 128
+    CONTROL_BYTES == 256
         && YIELD_NOW_OFFSET == 48
         && TIMERS_MOVED_OFFSET == 96
         && OUTBOX_COMMITTED_OFFSET == 24
+        && core::mem::offset_of!(Control, begun) == 104
 );
 
 impl Control {
@@ -107,7 +120,9 @@ impl Control {
             panic_capacity: AtomicU64::new(0),
             panic_bytes: AtomicU64::new(0),
             timers_moved: AtomicU32::new(0),
-            reserved: [0; 7],
+            reserved: 0,
+            begun: [const { AtomicU64::new(0) }; 2],
+            reserved_end: [0; 17],
         }
     }
 
@@ -146,6 +161,12 @@ impl Control {
         )
     }
 
+    /// Records that the handler of an inbound call is about to run.
+    #[inline]
+    pub fn set_begun(&self, call: u64) {
+        self.begun[space(call)].store(call, Ordering::Release);
+    }
+
     /// Reports whether the host requests the end of the turn.
     pub fn yield_now(&self) -> bool {
         self.yield_now.load(Ordering::Relaxed) != 0
@@ -182,6 +203,12 @@ impl Default for Control {
     }
 }
 
+/// Returns the index of the number space of an inbound call.
+#[inline]
+const fn space(call: u64) -> usize {
+    (call >> 63) as usize
+}
+
 /// A copy of the control block on the host. The host must check every field before use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ControlView {
@@ -211,6 +238,8 @@ pub struct ControlView {
     pub panic_capacity: u64,
     /// Length of the text in that buffer, in bytes.
     pub panic_bytes: u64,
+    /// Highest number of an inbound call whose handler was entered, for each number space.
+    pub begun: [u64; 2],
 }
 
 /// Returns the bytes of a field.
@@ -225,6 +254,21 @@ impl ControlView {
     /// Returns the inbound call of the running task, if there is one.
     pub fn culprit(&self) -> Option<u64> {
         (self.progress_call != NO_CALL).then_some(self.progress_call)
+    }
+
+    /// Returns false only if the handler of this inbound call was never entered.
+    ///
+    /// ```
+    /// use parigot_abi::control::{CONTROL_BYTES, ControlView};
+    ///
+    /// let mut view = ControlView::read(&[0; CONTROL_BYTES]);
+    /// view.begun = [7, 0];
+    /// assert!(view.has_begun(7) && !view.has_begun(8));
+    /// assert!(!view.has_begun(1 << 63 | 1), "the number spaces are separate");
+    /// ```
+    #[inline]
+    pub fn has_begun(&self, call: u64) -> bool {
+        call <= self.begun[space(call)]
     }
 
     /// Reads a copy of the block from the guest's memory.
@@ -246,6 +290,7 @@ impl ControlView {
             panic_address: long(72),
             panic_capacity: long(80),
             panic_bytes: long(88),
+            begun: [long(104), long(112)],
         }
     }
 }

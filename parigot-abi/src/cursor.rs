@@ -61,6 +61,10 @@ impl<'a> Cursor<'a> {
         Ok(*array)
     }
 
+    pub(crate) fn u16(&mut self, expected: &'static str) -> Result<u16, Malformed> {
+        self.array(expected).map(u16::from_le_bytes)
+    }
+
     pub(crate) fn u32(&mut self, expected: &'static str) -> Result<u32, Malformed> {
         self.array(expected).map(u32::from_le_bytes)
     }
@@ -84,6 +88,11 @@ impl<'a> Cursor<'a> {
     pub(crate) fn string(&mut self, expected: &'static str) -> Result<&'a str, Malformed> {
         let start = self.clone();
         core::str::from_utf8(self.bytes(expected)?).map_err(|_| start.malformed(expected))
+    }
+
+    /// Returns the bytes that were not read.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        &self.bytes[self.at..]
     }
 
     pub(crate) fn end(&self) -> Result<(), Malformed> {

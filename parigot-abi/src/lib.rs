@@ -15,7 +15,7 @@
 //! | [`id`] | 128-bit typed ids and their text form |
 //!
 //! All numbers are little-endian. A *string* is a `u32` count of bytes and then that many bytes of
-//! UTF-8, without padding.
+//! UTF-8, without padding. *Bytes* are a `u32` count and then that many bytes.
 //!
 //! # Exports of a guest
 //!
@@ -61,7 +61,7 @@ pub use cursor::Malformed;
 pub use frame::{Frame, FrameBuilder, Frames, Header, Kind, Outline};
 pub use manifest::Manifest;
 pub use start::{Prologue, Start};
-pub use status::{Cause, Code, Detail, Fate};
+pub use status::{Cause, Code, Detail, ErrorDetail, Fate};
 pub use version::{VERSION, Version};
 
 /// The result of `parigot_turn` after a successful turn.

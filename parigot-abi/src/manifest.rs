@@ -1,18 +1,47 @@
 //! The manifest: a guest's declaration of the services that it exports and requires.
 //!
-//! The payload of a [`crate::Kind::Manifest`] frame is two lists: first the exports, then the
-//! requirements. A list is a `u32` count and that many services. A service is
+//! The payload of a [`crate::Kind::Manifest`] frame is
+//!
+//! | type | field |
+//! |---|---|
+//! | u32 | number of exports |
+//! | exports | a service each; see below |
+//! | u32 | number of requirements |
+//! | requirements | a service each, then a string: the name of its binding, or empty |
+//! | bytes | descriptors: a `FileDescriptorSet`, or empty |
+//!
+//! A service is
 //!
 //! | type | field |
 //! |---|---|
 //! | string | full name, `greeting.v1.Greeting` |
 //! | u64 | hash of the schema, computed by the generator |
 //! | u32 | number of methods |
-//! | methods | string: name, `FetchGreeting`; u64: budget in ns; u64: deadline in ns |
-//! | bytes | `u32` count and that many bytes: a `FileDescriptorSet`, or empty |
+//! | methods | string: name, `FetchGreeting`; u64: budget in ns; u64: deadline in ns; u32: flags |
 //!
-//! A budget or deadline of 0 is the host's default. A host requests the `FileDescriptorSet` with
-//! [`crate::frame::flags::DESCRIPTORS`].
+//! A budget or deadline of 0 is the host's default. The flags of a method are
+//!
+//! | bits | meaning |
+//! |---:|---|
+//! | 0 | the caller streams requests |
+//! | 1 | the callee streams responses |
+//! | 2 to 3 | [`Idempotency`]: 0 unknown, 1 no side effects, 2 idempotent |
+//! | 4 to 31 | reserved, zero; a reader ignores them |
+//!
+//! A guest may require a service several times, if each requirement has another binding name. The
+//! deployment says which exporter a name is bound to.
+//!
+//! # Descriptors
+//!
+//! The descriptors are those of the whole guest: the `.proto` files of its services, and all files
+//! that these import, directly or indirectly, except `google/protobuf/*`. Files are whole, with
+//! custom options, but without `source_code_info`. A file may be listed several times; a reader
+//! takes the first of each name. Two sets are merged by concatenation of their bytes.
+//!
+//! A guest in Rust that is compiled to wasm carries its descriptors in the custom section
+//! [`DESCRIPTORS_SECTION`] of its module, so that they can be read without an instance, and leaves
+//! the field of the manifest empty. Other guests fill the field if the host requests descriptors
+//! with [`crate::frame::flags::DESCRIPTORS`], else they leave it empty.
 //!
 //! Later frames identify a service or method by its index in these lists, from 0.
 //!
@@ -24,13 +53,27 @@ use alloc::vec::Vec;
 
 use crate::cursor::{Cursor, Malformed, push_bytes};
 
+/// Name of the custom section of a wasm module that holds the descriptors of the guest.
+pub const DESCRIPTORS_SECTION: &str = "parigot.descriptors";
+
 /// The exports and requirements of a guest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
     /// Services that other guests may call.
     pub exports: Vec<Service>,
     /// Services that this guest will call.
-    pub requires: Vec<Service>,
+    pub requires: Vec<Requirement>,
+    /// A `FileDescriptorSet`, or empty.
+    pub descriptors: Vec<u8>,
+}
+
+/// A service that a guest requires.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    /// The service.
+    pub service: Service,
+    /// Name of the binding, or empty. It distinguishes several requirements of one service.
+    pub binding: String,
 }
 
 /// A service that a guest exports or requires.
@@ -42,8 +85,6 @@ pub struct Service {
     pub schema: u64,
     /// Methods; calls identify a method by its index.
     pub methods: Vec<Method>,
-    /// A `FileDescriptorSet`, or empty.
-    pub descriptors: Vec<u8>,
 }
 
 impl Service {
@@ -62,6 +103,65 @@ pub struct Method {
     pub budget_ns: u64,
     /// Longest duration of a call, in ns; 0 for the host's default.
     pub deadline_ns: u64,
+    /// Properties of the method.
+    pub flags: MethodFlags,
+}
+
+/// Properties of a method, in their wire form. Bits unknown to this version are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MethodFlags(pub u32);
+
+/// The effect of repeating a call, as the `.proto` declares it with the option
+/// `idempotency_level`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Idempotency {
+    /// Not declared: a second call may have another effect.
+    #[default]
+    Unknown,
+    /// The method has no side effects.
+    NoSideEffects,
+    /// Repeating a call has the effect of one call.
+    Idempotent,
+}
+
+impl MethodFlags {
+    /// The caller streams requests.
+    pub const STREAMS_REQUESTS: u32 = 1;
+    /// The callee streams responses.
+    pub const STREAMS_RESPONSES: u32 = 1 << 1;
+
+    /// Returns the flags of a unary method.
+    ///
+    /// ```
+    /// use parigot_abi::manifest::{Idempotency, MethodFlags};
+    ///
+    /// let flags = MethodFlags::new(Idempotency::Idempotent);
+    /// assert_eq!(flags, MethodFlags(8));
+    /// assert_eq!(flags.idempotency(), Idempotency::Idempotent);
+    /// assert!(!flags.streams_requests() && !flags.streams_responses());
+    /// ```
+    pub const fn new(idempotency: Idempotency) -> Self {
+        MethodFlags((idempotency as u32) << 2)
+    }
+
+    /// Reports whether the caller streams requests.
+    pub const fn streams_requests(self) -> bool {
+        self.0 & Self::STREAMS_REQUESTS != 0
+    }
+
+    /// Reports whether the callee streams responses.
+    pub const fn streams_responses(self) -> bool {
+        self.0 & Self::STREAMS_RESPONSES != 0
+    }
+
+    /// Returns the effect of repeating a call. The unassigned value 3 is read as unknown.
+    pub const fn idempotency(self) -> Idempotency {
+        match self.0 >> 2 & 3 {
+            1 => Idempotency::NoSideEffects,
+            2 => Idempotency::Idempotent,
+            _ => Idempotency::Unknown,
+        }
+    }
 }
 
 impl Manifest {
@@ -82,19 +182,32 @@ impl Manifest {
     pub fn read(payload: &[u8]) -> Result<Self, Malformed> {
         let mut cursor = Cursor::new(payload);
         let exports = read_list(&mut cursor, "how many services are exported", read_service)?;
-        let requires = read_list(&mut cursor, "how many services are required", read_service)?;
+        let requires = read_list(
+            &mut cursor,
+            "how many services are required",
+            read_requirement,
+        )?;
+        let descriptors = cursor.bytes("the descriptors")?.into();
         cursor.end()?;
-        Ok(Manifest { exports, requires })
+        Ok(Manifest {
+            exports,
+            requires,
+            descriptors,
+        })
     }
 
     /// Appends the payload to `out`.
     pub fn write(&self, out: &mut Vec<u8>) {
-        for list in [&self.exports, &self.requires] {
-            push_count(list.len(), out);
-            for service in list {
-                write_service(service, out);
-            }
+        push_count(self.exports.len(), out);
+        for service in &self.exports {
+            write_service(service, out);
         }
+        push_count(self.requires.len(), out);
+        for requirement in &self.requires {
+            write_service(&requirement.service, out);
+            push_bytes(out, requirement.binding.as_bytes());
+        }
+        push_bytes(out, &self.descriptors);
     }
 }
 
@@ -119,7 +232,13 @@ fn read_service(cursor: &mut Cursor<'_>) -> Result<Service, Malformed> {
         name: cursor.string("a service's name")?.into(),
         schema: cursor.u64("a service's schema hash")?,
         methods: read_list(cursor, "how many methods the service has", read_method)?,
-        descriptors: cursor.bytes("a service's descriptors")?.into(),
+    })
+}
+
+fn read_requirement(cursor: &mut Cursor<'_>) -> Result<Requirement, Malformed> {
+    Ok(Requirement {
+        service: read_service(cursor)?,
+        binding: cursor.string("the name of a requirement's binding")?.into(),
     })
 }
 
@@ -128,6 +247,7 @@ fn read_method(cursor: &mut Cursor<'_>) -> Result<Method, Malformed> {
         name: cursor.string("a method's name")?.into(),
         budget_ns: cursor.u64("a method's budget")?,
         deadline_ns: cursor.u64("a method's deadline")?,
+        flags: MethodFlags(cursor.u32("a method's flags")?),
     })
 }
 
@@ -139,8 +259,8 @@ fn write_service(service: &Service, out: &mut Vec<u8>) {
         push_bytes(out, method.name.as_bytes());
         out.extend_from_slice(&method.budget_ns.to_le_bytes());
         out.extend_from_slice(&method.deadline_ns.to_le_bytes());
+        out.extend_from_slice(&method.flags.0.to_le_bytes());
     }
-    push_bytes(out, &service.descriptors);
 }
 
 fn push_count(count: usize, out: &mut Vec<u8>) {

@@ -15,7 +15,12 @@
 //! | u32 | the host's [`Version`], packed |
 //! | u32 | limit on the payload of a message, in bytes |
 //! | 32 bytes | seed of the guest's random numbers |
+//! | u32 | number of settings |
+//! | settings | u16: key; bytes: value |
 //! | strings | the arguments, to the end of the payload |
+//!
+//! A guest skips settings with keys that it does not know. This version assigns no key: the list
+//! lets later hosts add settings without a change of the layout.
 
 use alloc::vec::Vec;
 
@@ -85,6 +90,8 @@ pub struct Start<'a> {
     pub instance: (u64, u64),
     /// True if the manifest must include descriptors.
     pub descriptors: bool,
+    /// Settings: keys and values. Keys unknown to this version are kept.
+    pub settings: Vec<(u16, &'a [u8])>,
     /// Arguments.
     pub args: Vec<&'a str>,
     /// Environment, in the host's order.
@@ -103,6 +110,12 @@ impl<'a> Start<'a> {
         let host = Version::from_packed(cursor.u32("the host's version")?);
         let message_bytes_max = cursor.u32("the largest payload")?;
         let seed = cursor.array("a seed of 32 bytes")?;
+        let mut settings = Vec::new();
+        // The vector grows with the settings in the payload, not with the announced count.
+        for _ in 0..cursor.u32("how many settings there are")? {
+            let key = cursor.u16("a setting's key")?;
+            settings.push((key, cursor.bytes("a setting's value")?));
+        }
         let mut args = Vec::new();
         while !cursor.is_at_end() {
             args.push(cursor.string("an argument")?);
@@ -113,6 +126,7 @@ impl<'a> Start<'a> {
             seed,
             instance: frame.header.id,
             descriptors: frame.header.flags & crate::frame::flags::DESCRIPTORS != 0,
+            settings,
             args,
             env: frame.metadata_pairs().collect::<Result<_, _>>()?,
         })
@@ -143,6 +157,13 @@ impl<'a> Start<'a> {
             .payload(&self.message_bytes_max.to_le_bytes())
             .payload(&self.seed)
             .payload_with(|out| {
+                let count = u32::try_from(self.settings.len())
+                    .expect("a start must have fewer than 2^32 settings");
+                out.extend_from_slice(&count.to_le_bytes());
+                for (key, value) in &self.settings {
+                    out.extend_from_slice(&key.to_le_bytes());
+                    push_bytes(out, value);
+                }
                 self.args
                     .iter()
                     .for_each(|arg| push_bytes(out, arg.as_bytes()))

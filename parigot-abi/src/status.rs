@@ -7,13 +7,20 @@
 //! |---|---|
 //! | u32 | the [`Cause`] |
 //! | u64, u64 | id of the callee's instance, in its wire form; only the host sets the id |
-//! | | a message in UTF-8, to the end of the detail |
+//! | string | a message for people |
+//! | u32 | number of details for programs |
+//! | details | string: full name of a message type; bytes: the message |
+//!
+//! A detail has at most [`DETAIL_BYTES_MAX`] bytes. A service error may have a detail too, whose
+//! cause is [`Cause::Answered`].
 //!
 //! The cause alone determines the [`Fate`] of the call: see [`Cause::fate`].
 
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
+
+use crate::cursor::{Cursor, push_bytes};
 
 macro_rules! codes {
     ($(#[$doc:meta])* $name:ident {
@@ -120,6 +127,8 @@ codes! {
         /// The callee's handler answered, but the response was lost: too long, malformed, or
         /// without room in a buffer.
         AnswerLost = 12, "answer lost";
+        /// The deadline passed before the call began.
+        Expired = 13, "expired";
     }
 }
 
@@ -168,7 +177,8 @@ impl Cause {
             | Cause::TooLarge
             | Cause::Overloaded
             | Cause::Undecodable
-            | Cause::NoSuchMethod => Fate::Refused,
+            | Cause::NoSuchMethod
+            | Cause::Expired => Fate::Refused,
             Cause::Unspecified
             | Cause::TimedOut
             | Cause::CalleeExited
@@ -180,6 +190,13 @@ impl Cause {
     }
 }
 
+/// Limit on a [`Detail`] in its wire form, in bytes: 8 KiB, because a detail travels in HTTP
+/// headers, where many proxies have this limit.
+pub const DETAIL_BYTES_MAX: usize = 8 << 10;
+
+/// Size of a detail without text and without details, in bytes.
+const DETAIL_BYTES_MIN: usize = 4 + 16 + 4 + 4;
+
 /// The detail of a failed reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Detail<'a> {
@@ -189,20 +206,41 @@ pub struct Detail<'a> {
     pub instance: (u64, u64),
     /// A message for people.
     pub message: Cow<'a, str>,
+    /// Messages for programs, in the callee's order.
+    pub details: Vec<ErrorDetail<'a>>,
+}
+
+/// A message that describes an error to programs: a `google.protobuf.Any`, as gRPC's error details
+/// are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ErrorDetail<'a> {
+    /// Full name of the message's type, `google.rpc.ErrorInfo`.
+    pub type_name: Cow<'a, str>,
+    /// The message in its wire form.
+    pub value: &'a [u8],
+}
+
+impl ErrorDetail<'_> {
+    /// Returns the length of the wire form, in bytes.
+    fn bytes(&self) -> usize {
+        8 + self.type_name.len() + self.value.len()
+    }
 }
 
 impl<'a> Detail<'a> {
-    /// Creates a detail without an instance.
+    /// Creates a detail without an instance and without details for programs.
     pub const fn new(cause: Cause, message: &'a str) -> Self {
         Detail {
             cause,
             instance: (0, 0),
             message: Cow::Borrowed(message),
+            details: Vec::new(),
         }
     }
 
     /// Reads a detail. Every input gives a detail, so that a failure stays readable: a part that is
-    /// too short is empty, and invalid UTF-8 is replaced.
+    /// missing is empty, a text that is cut off is read as far as it goes, and invalid UTF-8 is
+    /// replaced. The list ends before the first entry that is cut off.
     ///
     /// ```
     /// use parigot_abi::{Cause, Detail};
@@ -212,28 +250,92 @@ impl<'a> Detail<'a> {
     /// assert_eq!(Detail::read(&bytes).message, "late");
     /// ```
     pub fn read(bytes: &'a [u8]) -> Self {
-        let (cause, rest) = bytes.split_first_chunk().unwrap_or((&[0; 4], &[]));
-        let cause = Cause::from_number(u32::from_le_bytes(*cause)).unwrap_or(Cause::Unspecified);
-        let (instance, message) = rest.split_first_chunk::<16>().unwrap_or((&[0; 16], &[]));
+        let mut rest = bytes;
+        let cause = take(&mut rest).map_or(0, u32::from_le_bytes);
+        let instance = take::<16>(&mut rest).unwrap_or([0; 16]);
         let (words, _) = instance.as_chunks();
-        let instance = (u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1]));
+        let message = take_counted(&mut rest);
+        let mut details = Vec::new();
+        // The vector grows with the entries in the input, not with the announced count.
+        for _ in 0..take(&mut rest).map_or(0, u32::from_le_bytes) {
+            let Some(detail) = take_error_detail(&mut rest) else {
+                break;
+            };
+            details.push(detail);
+        }
         Detail {
-            cause,
-            instance,
+            cause: Cause::from_number(cause).unwrap_or(Cause::Unspecified),
+            instance: (u64::from_le_bytes(words[0]), u64::from_le_bytes(words[1])),
             message: String::from_utf8_lossy(message),
+            details,
         }
     }
 
-    /// Returns the length of the wire form, in bytes.
+    /// Returns the length of the wire form, in bytes; at most [`DETAIL_BYTES_MAX`].
     pub fn bytes(&self) -> usize {
-        20 + self.message.len()
+        let (text, details) = self.fitting();
+        let details: usize = details.iter().map(ErrorDetail::bytes).sum();
+        DETAIL_BYTES_MIN + text.len() + details
     }
 
-    /// Appends the wire form to `out`.
+    /// Appends the wire form to `out`. A detail longer than [`DETAIL_BYTES_MAX`] is shortened: it
+    /// keeps the first entries that fit, and then as much of the text as fits.
     pub fn write(&self, out: &mut Vec<u8>) {
+        let (text, details) = self.fitting();
         out.extend_from_slice(&self.cause.number().to_le_bytes());
         out.extend_from_slice(&self.instance.0.to_le_bytes());
         out.extend_from_slice(&self.instance.1.to_le_bytes());
-        out.extend_from_slice(self.message.as_bytes());
+        push_bytes(out, text.as_bytes());
+        // At most 1024 entries fit.
+        out.extend_from_slice(&(details.len() as u32).to_le_bytes());
+        for detail in details {
+            push_bytes(out, detail.type_name.as_bytes());
+            push_bytes(out, detail.value);
+        }
     }
+
+    /// Returns the text and the entries that fit in [`DETAIL_BYTES_MAX`].
+    fn fitting(&self) -> (&str, &[ErrorDetail<'a>]) {
+        let mut room = DETAIL_BYTES_MAX - DETAIL_BYTES_MIN;
+        let mut count = 0;
+        for detail in &self.details {
+            let Some(left) = room.checked_sub(detail.bytes()) else {
+                break;
+            };
+            room = left;
+            count += 1;
+        }
+        let text = &self.message[..self.message.floor_char_boundary(room)];
+        (text, &self.details[..count])
+    }
+}
+
+/// Removes the first `N` bytes from `rest`. If there are fewer, `rest` becomes empty.
+fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (first, behind) = match rest.split_first_chunk::<N>() {
+        Some((first, behind)) => (Some(*first), behind),
+        None => (None, &[][..]),
+    };
+    *rest = behind;
+    first
+}
+
+/// Removes a `u32` count and that many bytes from `rest`, or as many as there are.
+fn take_counted<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+    let count = take(rest).map_or(0, u32::from_le_bytes) as usize;
+    let (bytes, behind) = rest.split_at(count.min(rest.len()));
+    *rest = behind;
+    bytes
+}
+
+/// Removes an entry of the list from `rest`. Returns `None` if the entry is cut off.
+fn take_error_detail<'a>(rest: &mut &'a [u8]) -> Option<ErrorDetail<'a>> {
+    let mut cursor = Cursor::new(rest);
+    let type_name = cursor.bytes("a type name").ok()?;
+    let value = cursor.bytes("a message").ok()?;
+    *rest = cursor.rest();
+    Some(ErrorDetail {
+        type_name: String::from_utf8_lossy(type_name),
+        value,
+    })
 }

@@ -6,8 +6,16 @@ pub mod flags {
     pub const SERVICE_ERROR: u16 = 1;
     /// On a start: the host requests descriptors in the manifest.
     pub const DESCRIPTORS: u16 = 1 << 1;
+    /// On an item, a credit and an end: the frame travels from the caller of the call to the
+    /// callee. Without this flag it travels from the callee to the caller.
+    ///
+    /// The flag selects the number space of the frame's number: see [`frame`](crate::frame).
+    pub const TO_CALLEE: u16 = 1 << 2;
+    /// On an incoming call: `deadline_ns` is a default, of the method or of the deployment; the
+    /// caller has set none.
+    pub const DEFAULT_DEADLINE: u16 = 1 << 3;
     /// All flags of this version.
-    pub const KNOWN: u16 = SERVICE_ERROR | DESCRIPTORS;
+    pub const KNOWN: u16 = SERVICE_ERROR | DESCRIPTORS | TO_CALLEE | DEFAULT_DEADLINE;
 }
 
 macro_rules! kinds {
@@ -41,16 +49,19 @@ kinds! {
     ///
     /// The payload is a `u32` handle for each required service, in the manifest's order. The
     /// metadata lists the methods of services required
-    /// [by name](crate::manifest::Service::is_by_name): the key is the service's name, the value
-    /// is a method's name, in the order of the indices in calls. The guest sends a reply with
+    /// [by name](crate::manifest::Service::is_by_name): the key is the index of the requirement
+    /// as a decimal number, the value is a method's name, in the order of the indices in calls.
+    /// The guest sends a reply with
     /// [`LAUNCH_NUMBER`](crate::frame::LAUNCH_NUMBER) once it can serve calls.
     Launched = 2;
     /// In and out: an rpc. `service`, `method`, `deadline_ns` and the metadata describe the call,
-    /// and the payload is the request. The host sets the call's id; a guest leaves the id empty.
+    /// and the payload is the request. On an incoming call the id is the call's id, which the host
+    /// has assigned. On an outgoing call `id_high` is 0, and `id_low` is the number of the inbound
+    /// call on whose behalf the guest makes the call; 0 if there is none.
     Call = 3;
     /// In and out: the end of a call. `status` is a code. Code 0 is success, and then the payload
-    /// is the response. With [`flags::SERVICE_ERROR`], `status` is an error number instead. The
-    /// host sets the call's id.
+    /// is the response. With [`flags::SERVICE_ERROR`], `status` is an error number instead, never
+    /// 0. The metadata holds the trailers. The host sets the call's id.
     Reply = 4;
     /// In and out: the caller no longer waits for the call.
     Cancel = 5;
@@ -67,12 +78,20 @@ kinds! {
     /// Out, the guest's last frame: the guest exits. `status` is the exit status, 0 to 255; the
     /// payload is the reason, for the log.
     Exit = 10;
-    /// Reserved for streams: one message of the call `number`.
+    /// In and out: one message of a stream; the payload is the message. A method that streams
+    /// sends and receives items. This version has no such methods: hosts and guests refuse items.
     Item = 11;
-    /// Reserved for streams: the receiver accepts `status` more items.
+    /// In and out: permission to send items. The payload is two `u64`, totals since the call
+    /// began: the number of items, and the number of their payload bytes, that the receiver of
+    /// this frame may have sent. Refused as [`Kind::Item`] is.
     Credit = 12;
-    /// Reserved for streams: the end of the items; otherwise as [`Kind::Reply`].
+    /// In and out, with [`flags::TO_CALLEE`]: the caller sends no more items. Refused as
+    /// [`Kind::Item`] is.
     End = 13;
+    /// In and out: the response headers of a call, from the callee to the caller; the metadata
+    /// holds them. At most one for each call, before its [`Kind::Reply`]. A callee without headers
+    /// sends none.
+    Open = 14;
 }
 
 /// The severity of a log line.

@@ -15,7 +15,7 @@
 //! | 36 | u32 | `payload_bytes` |
 //! | 40 | u64 | `deadline_ns` on the guest's monotonic clock, or [`NO_DEADLINE`] |
 //! | 48 | u64 | `id_high` |
-//! | 56 | u64 | `id_low`: with `id_high` an id in its wire form; (0, 0) if unset |
+//! | 56 | u64 | `id_low`: with `id_high` an id in its wire form, (0, 0) if unset; see [`Kind::Call`] |
 //! | 64 | | metadata: strings, alternately a key and its value |
 //! | | | detail: see [`crate::status::Detail`] |
 //! | | | payload |
@@ -27,13 +27,29 @@
 //! # Call numbers
 //!
 //! The guest numbers its outgoing calls, and the host numbers the guest's incoming calls. The two
-//! number spaces are separate, and each number is used once.
+//! number spaces are separate, and each number is used once. Number 0 is not used for calls.
+//!
+//! A frame of a call carries its number in the receiver's or the sender's number space, depending
+//! on the direction: a [`Kind::Call`] or [`Kind::Cancel`] travels to the callee, a [`Kind::Open`]
+//! or [`Kind::Reply`] to the caller, and the other kinds name their direction by
+//! [`flags::TO_CALLEE`]. So a guest that receives a frame to the callee serves the call, and a
+//! guest that receives a frame to the caller has made it.
+//!
+//! The host uses two number spaces for incoming calls: numbers below 2^63, and numbers from 2^63.
+//! Within each, later calls have higher numbers. See [`Control`](crate::control) for their use.
 //!
 //! - A guest answers every incoming call with exactly one [`Kind::Reply`] of the same number, even
-//!   after a [`Kind::Cancel`].
+//!   after a [`Kind::Cancel`]. One [`Kind::Open`] of that number may precede the reply.
 //! - The host answers every outgoing call with one reply, or with none after the guest has
 //!   cancelled the call. A reply already in transit at that time still arrives, and the guest
 //!   ignores it.
+//!
+//! # Metadata
+//!
+//! Keys and values are UTF-8. A key may occur several times; its values are in order. A key that
+//! ends with `-bin` has values in base64 (RFC 4648, section 4), with or without padding. Only the
+//! host sets keys that begin with `parigot-` (see [`is_reserved_key`]): it removes such entries from frames of
+//! guests.
 
 mod header;
 mod kind;
@@ -43,4 +59,4 @@ mod write;
 pub use header::{FRAME_ALIGN, HEADER_BYTES, Header, LAUNCH_NUMBER, NO_DEADLINE};
 pub use kind::{Kind, Level, flags};
 pub use read::{Frame, Frames, Pairs};
-pub use write::{FrameBuilder, Outline, TooLong, push_pair};
+pub use write::{FrameBuilder, Outline, TooLong, is_reserved_key, push_pair};

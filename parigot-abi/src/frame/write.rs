@@ -22,6 +22,22 @@ pub fn push_pair(metadata: &mut Vec<u8>, key: &str, value: &str) {
     push_bytes(metadata, value.as_bytes());
 }
 
+/// Returns true for a metadata key that only the host may set: one that begins with `parigot-`, in
+/// any case, because the edge treats keys as HTTP header names.
+///
+/// ```
+/// use parigot_abi::frame::is_reserved_key;
+///
+/// assert!(is_reserved_key("Parigot-Caller"));
+/// assert!(!is_reserved_key("parigot"));
+/// ```
+pub fn is_reserved_key(key: &str) -> bool {
+    const PREFIX: &str = "parigot-";
+    key.as_bytes()
+        .get(..PREFIX.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(PREFIX.as_bytes()))
+}
+
 /// A frame whose payload length is known before the payload is encoded, so that the frame can be
 /// written in one pass. If the length is not known, use [`FrameBuilder`].
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,8 @@
 use core::ops::Range;
 
 use parigot_abi::frame::{Outline, TooLong, push_pair};
-use parigot_abi::status::Detail;
-use parigot_abi::{Cause, FrameBuilder, Frames, Header, Kind};
+use parigot_abi::status::{DETAIL_BYTES_MAX, Detail};
+use parigot_abi::{Cause, ErrorDetail, FrameBuilder, Frames, Header, Kind};
 
 #[test]
 fn reading_copies_nothing() {
@@ -140,20 +140,34 @@ fn parts_out_of_order_panic() {
 fn a_malformed_detail_stays_readable() {
     let empty = Detail::new(Cause::Unspecified, "");
     assert_eq!(Detail::read(&[]), empty);
-    assert_eq!(Detail::read(&[1, 0, 0]), empty);
+    // The vectors contain more cases.
     assert_eq!(
         Detail::read(b"\x04\0\0\0no instance"),
         Detail::new(Cause::CalleeTrapped, "")
     );
-    let with_message = |cause: &[u8; 4], message: &[u8]| [&cause[..], &[0; 16], message].concat();
-    assert_eq!(
-        Detail::read(&with_message(b"\x04\0\0\0", b"dead\xff")),
-        Detail::new(Cause::CalleeTrapped, "dead\u{fffd}")
-    );
-    assert_eq!(
-        Detail::read(&with_message(&[0xff; 4], b"?")),
-        Detail::new(Cause::Unspecified, "?")
-    );
+}
+
+#[test]
+fn a_long_detail_is_shortened() {
+    let entry = |value| ErrorDetail {
+        type_name: "a.B".into(),
+        value,
+    };
+    let half = [7; DETAIL_BYTES_MAX / 2];
+    let text = "ä".repeat(DETAIL_BYTES_MAX);
+    let long = Detail {
+        details: vec![entry(&half), entry(&half), entry(&[])],
+        ..Detail::new(Cause::Answered, &text)
+    };
+    let mut bytes = Vec::new();
+    long.write(&mut bytes);
+    assert_eq!(bytes.len(), long.bytes());
+    // One byte is left: a character of the text has two.
+    assert_eq!(bytes.len(), DETAIL_BYTES_MAX - 1);
+    let read = Detail::read(&bytes);
+    assert_eq!(read.details, [entry(&half[..])]);
+    assert!(!read.message.is_empty() && text.starts_with(&*read.message));
+    assert_eq!(read.bytes(), bytes.len());
 }
 
 #[test]

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parigot_abi::frame::flags;
 use parigot_abi::id::{CallId, ServiceId};
-use parigot_abi::manifest::{Method, Service};
-use parigot_abi::status::Detail;
+use parigot_abi::manifest::{Method, MethodFlags, Requirement, Service};
+use parigot_abi::status::{DETAIL_BYTES_MAX, Detail};
 use parigot_abi::{
-    Cause, Frame, FrameBuilder, Frames, Header, Kind, Malformed, Manifest, Prologue, Start, Version,
+    Cause, ErrorDetail, Frame, FrameBuilder, Frames, Header, Kind, Malformed, Manifest, Prologue,
+    Start, Version,
 };
 
 #[test]
@@ -58,10 +59,11 @@ impl Drop for Seed {
 fn try_one(seed: u64) {
     let _seed = Seed(seed);
     let mut random = Random(seed);
-    let mut bytes = match random.below(4) {
+    let mut bytes = match random.below(5) {
         0 => random.bytes(200),
         1 => manifest_bytes(&mut random),
         2 => start_bytes(&mut random),
+        3 => detail_bytes(&mut random),
         _ => frames_bytes(&mut random),
     };
     read_all(&bytes);
@@ -109,7 +111,13 @@ fn read_all(bytes: &[u8]) {
     let mut out = Vec::new();
     detail.write(&mut out);
     assert_eq!(out.len(), detail.bytes());
-    assert_eq!(Detail::read(&out), detail);
+    assert!(out.len() <= DETAIL_BYTES_MAX);
+    // A long detail is shortened once, not twice.
+    let rewritten = Detail::read(&out);
+    assert!(rewritten == detail || out.len() + 1024 > DETAIL_BYTES_MAX);
+    let mut again = Vec::new();
+    rewritten.write(&mut again);
+    assert_eq!(again, out, "a written detail must have one encoding");
 }
 
 /// Reads the parts of a frame.
@@ -193,25 +201,55 @@ fn frames_bytes(random: &mut Random) -> Vec<u8> {
             frame = frame.metadata(&random.text(), &random.text());
         }
         if random.below(2) == 0 {
-            frame = frame.detail(&Detail {
-                instance: (random.number(), 7),
-                ..Detail::new(Cause::TimedOut, &random.text())
-            });
+            frame = frame.detail_bytes(&detail_bytes(random));
         }
         frame.payload(&random.bytes(40)).finish().unwrap();
     }
     out
 }
 
+/// Returns a well-formed detail, seldom one that is too long.
+fn detail_bytes(random: &mut Random) -> Vec<u8> {
+    let text = match random.below(20) {
+        0 => "é".repeat(random.below(5000)),
+        _ => random.text(),
+    };
+    let entries: Vec<_> = (0..random.below(3))
+        .map(|_| {
+            let length_max = if random.below(20) == 0 { 9000 } else { 12 };
+            (random.text(), random.bytes(length_max))
+        })
+        .collect();
+    let detail = Detail {
+        instance: (random.number(), 7),
+        details: entries
+            .iter()
+            .map(|(name, value)| ErrorDetail {
+                type_name: name.into(),
+                value,
+            })
+            .collect(),
+        ..Detail::new(Cause::TimedOut, &text)
+    };
+    let mut out = Vec::new();
+    detail.write(&mut out);
+    out
+}
+
 fn start_bytes(random: &mut Random) -> Vec<u8> {
     let texts: Vec<String> = (0..6).map(|_| random.text()).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let values: Vec<Vec<u8>> = (0..random.below(3)).map(|_| random.bytes(9)).collect();
     let start = Start {
         host: Version::from_packed(random.number() as u32),
         message_bytes_max: random.number() as u32,
         seed: core::array::from_fn(|_| random.next() as u8),
         instance: (random.number(), random.number()),
         descriptors: random.below(2) == 0,
+        settings: values
+            .iter()
+            .map(|value| (random.number() as u16, &value[..]))
+            .collect(),
         args: texts[..random.below(3)].to_vec(),
         env: texts[2..]
             .chunks(2)
@@ -233,18 +271,25 @@ fn manifest_bytes(random: &mut Random) -> Vec<u8> {
             name: random.text(),
             budget_ns: random.number(),
             deadline_ns: random.number(),
+            flags: MethodFlags(random.number() as u32),
         };
         let service = |random: &mut Random| Service {
             name: random.text(),
             schema: random.number(),
             methods: (0..random.below(3)).map(|_| method(random)).collect(),
-            descriptors: random.bytes(10),
         };
         (0..random.below(3)).map(|_| service(random)).collect()
     }
     let manifest = Manifest {
         exports: services(random),
-        requires: services(random),
+        requires: services(random)
+            .into_iter()
+            .map(|service| Requirement {
+                service,
+                binding: random.text(),
+            })
+            .collect(),
+        descriptors: random.bytes(10),
     };
     let mut out = Vec::new();
     manifest.write(&mut out);

@@ -7,7 +7,7 @@ import (
 
 const (
 	// ControlBytes is the size of a [Control].
-	ControlBytes = 128
+	ControlBytes = 256
 	// Never is the wake time of a guest that waits for messages only.
 	Never = math.MaxUint64
 	// NoCall is the call number for "no call".
@@ -44,7 +44,9 @@ type Control struct {
 	panicCapacity   atomic.Uint64
 	panicBytes      atomic.Uint64
 	timersMoved     atomic.Uint32
-	_               [7]uint32
+	_               uint32
+	begun           [2]atomic.Uint64
+	_               [17]uint64
 }
 
 // Open sets the fields that are not 0 at the start: no call is being served, and no wake time is
@@ -71,6 +73,17 @@ func (c *Control) SetProgress(call uint64, service, method uint32) {
 	c.progressService.Store(service)
 	c.progressMethod.Store(method)
 	c.progressCall.Store(call)
+}
+
+// SetBegun records that the handler of an inbound call is about to run. Concurrent calls of SetBegun
+// keep the highest number of each number space: numbers below 2^63, and numbers from 2^63.
+func (c *Control) SetBegun(call uint64) {
+	begun := &c.begun[call>>63]
+	for before := begun.Load(); before < call; before = begun.Load() {
+		if begun.CompareAndSwap(before, call) {
+			return
+		}
+	}
 }
 
 // YieldNow reports whether the host requests the end of the turn.

@@ -42,6 +42,13 @@ func (c *cursor) take(count int, expected string) []byte {
 	return c.bytes[c.at-count : c.at : c.at]
 }
 
+func (c *cursor) uint16(expected string) uint16 {
+	if field := c.take(2, expected); field != nil {
+		return binary.LittleEndian.Uint16(field)
+	}
+	return 0
+}
+
 func (c *cursor) uint32(expected string) uint32 {
 	if field := c.take(4, expected); field != nil {
 		return binary.LittleEndian.Uint32(field)

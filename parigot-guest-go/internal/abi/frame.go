@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 )
 
 const (
@@ -26,14 +27,19 @@ const (
 	FlagServiceError uint16 = 1 << iota
 	// FlagDescriptors, on a start: the host requests descriptors in the manifest.
 	FlagDescriptors
+	// FlagToCallee, on an item, a credit and an end: the frame travels from the caller of the call
+	// to the callee.
+	FlagToCallee
+	// FlagDefaultDeadline, on an incoming call: the deadline is a default, not the caller's.
+	FlagDefaultDeadline
 
-	flagsKnown = FlagServiceError | FlagDescriptors
+	flagsKnown = FlagServiceError | FlagDescriptors | FlagToCallee | FlagDefaultDeadline
 )
 
 // Kind is the kind of a frame.
 type Kind uint16
 
-// The kinds of version 1.0. "In" is from the host to the guest, "out" from the guest to the host.
+// The kinds of version 2.0. "In" is from the host to the guest, "out" from the guest to the host.
 const (
 	KindStart    Kind = iota + 1 // in, the first frame: see [Start]
 	KindLaunched                 // in: required services are ready; payload: their handles
@@ -45,14 +51,15 @@ const (
 	KindLaunch                   // out: the guest waits for KindLaunched
 	KindLog                      // out: a log line; status is a [Level], number the call or NoCall
 	KindExit                     // out, the last frame: exit status, and the reason as payload
-	KindItem                     // reserved for streams
-	KindCredit                   // reserved for streams
-	KindEnd                      // reserved for streams
+	KindItem                     // in and out: a message of a stream; refused by this version
+	KindCredit                   // in and out: permission to send items; refused by this version
+	KindEnd                      // in and out: the end of the requests; refused by this version
+	KindOpen                     // in and out: response headers, before the reply
 )
 
 var kindNames = [...]string{
 	"", "Start", "Launched", "Call", "Reply", "Cancel", "Stop", "Manifest", "Launch", "Log", "Exit",
-	"Item", "Credit", "End",
+	"Item", "Credit", "End", "Open",
 }
 
 // Known reports whether this version knows the kind. Readers skip frames of other kinds.
@@ -96,7 +103,9 @@ type Header struct {
 	Status  uint32 // code, error number, level or exit status
 	// DeadlineNS is a time on the guest's monotonic clock in nanoseconds, or [NoDeadline].
 	DeadlineNS uint64
-	ID         [2]uint64 // wire form of an id: high and low half
+	// ID is the wire form of an id: high and low half. On an outgoing call the low half is the
+	// number of the inbound call on whose behalf the call is made, or 0.
+	ID [2]uint64
 }
 
 // NewHeader returns a header of that kind with all other fields unset.
@@ -217,6 +226,13 @@ type Pair struct{ Key, Value string }
 // AppendPair appends a key and its value to metadata.
 func AppendPair(metadata []byte, key, value string) []byte {
 	return appendString(appendString(metadata, key), value)
+}
+
+// ReservedKey reports whether only the host may set a metadata key: whether the key begins with
+// parigot-, in any case.
+func ReservedKey(key string) bool {
+	const prefix = "parigot-"
+	return len(key) >= len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
 }
 
 // Pairs reads the metadata. Offsets count from the start of the frame.

@@ -4,16 +4,24 @@ import "encoding/binary"
 
 // Manifest lists the services that a guest exports and requires.
 type Manifest struct {
-	Exports  []Service // services that other guests may call
-	Requires []Service // services that this guest will call
+	Exports     []Service     // services that other guests may call
+	Requires    []Requirement // services that this guest will call
+	Descriptors []byte        // a FileDescriptorSet of the whole guest, or empty
+}
+
+// Requirement is a service that a guest requires.
+type Requirement struct {
+	Service
+	// Binding is the name of the binding, or empty. It distinguishes several requirements of one
+	// service.
+	Binding string
 }
 
 // Service is a service that a guest exports or requires.
 type Service struct {
-	Name        string // full name, greeting.v1.Greeting
-	Schema      uint64 // hash of the schema, computed by the generator
-	Methods     []Method
-	Descriptors []byte // a FileDescriptorSet, or empty
+	Name    string // full name, greeting.v1.Greeting
+	Schema  uint64 // hash of the schema, computed by the generator
+	Methods []Method
 }
 
 // ByName reports whether the service is required by name only.
@@ -24,62 +32,94 @@ type Method struct {
 	Name       string // name as in the .proto, FetchGreeting
 	BudgetNS   uint64 // longest time that the method may hold the thread; 0: the host's default
 	DeadlineNS uint64 // longest duration of a call; 0: the host's default
+	Flags      MethodFlags
+}
+
+// MethodFlags are the properties of a method. Bits unknown to this version are kept.
+type MethodFlags uint32
+
+// The properties of a method.
+const (
+	StreamsRequests  MethodFlags = 1      // the caller streams requests
+	StreamsResponses MethodFlags = 1 << 1 // the callee streams responses
+	NoSideEffects    MethodFlags = 1 << 2 // the method has no side effects
+	Idempotent       MethodFlags = 2 << 2 // repeating a call has the effect of one call
+
+	idempotency MethodFlags = 3 << 2
+)
+
+// Repeatable reports whether repeating a call has the effect of one call.
+func (f MethodFlags) Repeatable() bool {
+	level := f & idempotency
+	return level == NoSideEffects || level == Idempotent
 }
 
 // ReadManifest reads the payload of a manifest frame.
 func ReadManifest(payload []byte) (Manifest, error) {
 	in := cursor{bytes: payload}
 	manifest := Manifest{
-		Exports:  readServices(&in, "how many services are exported"),
-		Requires: readServices(&in, "how many services are required"),
+		Exports:     readList(&in, "how many services are exported", readService),
+		Requires:    readList(&in, "how many services are required", readRequirement),
+		Descriptors: in.counted("the descriptors"),
 	}
 	return manifest, in.end()
 }
 
-// readServices reads a count and that many services. Memory grows with the services in the input,
-// not with the announced count.
-func readServices(in *cursor, expected string) []Service {
-	var services []Service
+// readList reads a count and that many items. Memory grows with the items in the input, not with
+// the announced count.
+func readList[T any](in *cursor, expected string, read func(*cursor) T) []T {
+	var items []T
 	for count := in.uint32(expected); count > 0 && in.err == nil; count-- {
-		services = append(services, Service{
-			Name:        in.string("a service's name"),
-			Schema:      in.uint64("a service's schema hash"),
-			Methods:     readMethods(in),
-			Descriptors: in.counted("a service's descriptors"),
-		})
+		items = append(items, read(in))
 	}
-	return services
+	return items
 }
 
-func readMethods(in *cursor) []Method {
-	var methods []Method
-	count := in.uint32("how many methods the service has")
-	for ; count > 0 && in.err == nil; count-- {
-		methods = append(methods, Method{
-			Name:       in.string("a method's name"),
-			BudgetNS:   in.uint64("a method's budget"),
-			DeadlineNS: in.uint64("a method's deadline"),
-		})
+func readService(in *cursor) Service {
+	return Service{
+		Name:    in.string("a service's name"),
+		Schema:  in.uint64("a service's schema hash"),
+		Methods: readList(in, "how many methods the service has", readMethod),
 	}
-	return methods
+}
+
+func readRequirement(in *cursor) Requirement {
+	return Requirement{readService(in), in.string("the name of a requirement's binding")}
+}
+
+func readMethod(in *cursor) Method {
+	return Method{
+		Name:       in.string("a method's name"),
+		BudgetNS:   in.uint64("a method's budget"),
+		DeadlineNS: in.uint64("a method's deadline"),
+		Flags:      MethodFlags(in.uint32("a method's flags")),
+	}
 }
 
 // Append appends the payload to out.
 func (m *Manifest) Append(out []byte) []byte {
 	le := binary.LittleEndian
-	for _, services := range [][]Service{m.Exports, m.Requires} {
-		out = le.AppendUint32(out, uint32(len(services)))
-		for _, service := range services {
-			out = appendString(out, service.Name)
-			out = le.AppendUint64(out, service.Schema)
-			out = le.AppendUint32(out, uint32(len(service.Methods)))
-			for _, method := range service.Methods {
-				out = appendString(out, method.Name)
-				out = le.AppendUint64(out, method.BudgetNS)
-				out = le.AppendUint64(out, method.DeadlineNS)
-			}
-			out = appendBytes(out, service.Descriptors)
-		}
+	out = le.AppendUint32(out, uint32(len(m.Exports)))
+	for _, service := range m.Exports {
+		out = service.append(out)
+	}
+	out = le.AppendUint32(out, uint32(len(m.Requires)))
+	for _, requirement := range m.Requires {
+		out = appendString(requirement.append(out), requirement.Binding)
+	}
+	return appendBytes(out, m.Descriptors)
+}
+
+func (s *Service) append(out []byte) []byte {
+	le := binary.LittleEndian
+	out = appendString(out, s.Name)
+	out = le.AppendUint64(out, s.Schema)
+	out = le.AppendUint32(out, uint32(len(s.Methods)))
+	for _, method := range s.Methods {
+		out = appendString(out, method.Name)
+		out = le.AppendUint64(out, method.BudgetNS)
+		out = le.AppendUint64(out, method.DeadlineNS)
+		out = le.AppendUint32(out, uint32(method.Flags))
 	}
 	return out
 }

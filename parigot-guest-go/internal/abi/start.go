@@ -1,6 +1,9 @@
 package abi
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // PrologueBytes is the size of a [Prologue].
 const PrologueBytes = 16
@@ -34,8 +37,15 @@ type Start struct {
 	Seed            [32]byte  // seed of the guest's random numbers
 	Instance        [2]uint64 // id of the instance, in its wire form
 	Descriptors     bool      // true if the manifest must include descriptors
+	Settings        []Setting // unknown keys are kept
 	Args            []string
 	Env             []Pair // environment, in the host's order
+}
+
+// Setting is a parameter of a guest's start that later versions define. This version knows no keys.
+type Setting struct {
+	Key   uint16
+	Value []byte
 }
 
 // ReadStart reads the parameters from their frame. Offsets count from the start of the frame.
@@ -53,6 +63,13 @@ func ReadStart(f *Frame) (Start, error) {
 		Env:             env,
 	}
 	copy(start.Seed[:], in.take(len(start.Seed), "a seed of 32 bytes"))
+	// Memory grows with the settings in the input, not with the announced count.
+	count := in.uint32("how many settings there are")
+	for ; count > 0 && in.err == nil; count-- {
+		key := in.uint16("a setting's key")
+		value := bytes.Clone(in.counted("a setting's value"))
+		start.Settings = append(start.Settings, Setting{key, value})
+	}
 	for !in.atEnd() {
 		start.Args = append(start.Args, in.string("an argument"))
 	}
@@ -72,6 +89,11 @@ func (s *Start) Frame() Frame {
 	payload := binary.LittleEndian.AppendUint32(nil, s.Host.Packed())
 	payload = binary.LittleEndian.AppendUint32(payload, s.MessageBytesMax)
 	payload = append(payload, s.Seed[:]...)
+	payload = binary.LittleEndian.AppendUint32(payload, uint32(len(s.Settings)))
+	for _, setting := range s.Settings {
+		payload = binary.LittleEndian.AppendUint16(payload, setting.Key)
+		payload = appendBytes(payload, setting.Value)
+	}
 	for _, arg := range s.Args {
 		payload = appendString(payload, arg)
 	}

@@ -16,7 +16,8 @@ import (
 
 func TestEveryCaseHasATest(t *testing.T) {
 	here := []string{
-		"names", "version", "prologue", "frame", "start", "manifest", "control", "malformed",
+		"names", "version", "prologue", "frame", "detail", "start", "manifest", "control",
+		"malformed",
 	}
 	inPackageID := []string{"id", "constant id", "bad id"}
 	for _, c := range vectors.Read(t) {
@@ -90,13 +91,44 @@ func TestFrames(t *testing.T) {
 		pairs, err := frame.Pairs()
 		check(t, err, nil)
 		check(t, pairs, pairsOf(c, "metadata"))
-		detail := abi.Detail{Cause: abi.Cause(c.Number(t, "cause")), Instance: c.Wire(t, "callee")}
-		detail.Message, _ = c.Text("message")
+		detail := detailOf(t, c)
 		if strings.HasPrefix(detail.Cause.String(), "Cause(") {
 			detail.Cause = abi.CauseUnspecified
 		}
 		check(t, abi.ReadDetail(frame.Detail), detail)
 	})
+}
+
+func TestDetails(t *testing.T) {
+	vectors.Each(t, "detail", func(t *testing.T, c *vectors.Case) {
+		check(t, abi.ReadDetail(c.Hex(t, "bytes")), detailOf(t, c))
+	})
+}
+
+func detailOf(t *testing.T, c *vectors.Case) abi.Detail {
+	detail := abi.Detail{Cause: abi.Cause(c.Number(t, "cause")), Instance: c.Wire(t, "callee")}
+	detail.Message, _ = c.Text("message")
+	for _, text := range c.All("detail") {
+		name, value, _ := strings.Cut(text, " ")
+		entry := abi.ErrorDetail{Type: name, Value: vectors.Hex(t, value)}
+		detail.Details = append(detail.Details, entry)
+	}
+	return detail
+}
+
+func TestALongDetailIsShortened(t *testing.T) {
+	entry := abi.ErrorDetail{Type: "a.B", Value: make([]byte, abi.DetailBytesMax/2)}
+	long := abi.Detail{
+		Message: strings.Repeat("ä", abi.DetailBytesMax),
+		Details: []abi.ErrorDetail{entry, entry, {Type: "a.B"}},
+	}
+	encoded := long.Append(nil)
+	// One byte is left: a character of the text has two.
+	check(t, len(encoded), abi.DetailBytesMax-1)
+	read := abi.ReadDetail(encoded)
+	check(t, read.Details, []abi.ErrorDetail{entry})
+	check(t, strings.HasPrefix(long.Message, read.Message), true)
+	check(t, read.Append(nil), encoded)
 }
 
 func frameOf(t *testing.T, c *vectors.Case) abi.Frame {
@@ -120,12 +152,7 @@ func frameOf(t *testing.T, c *vectors.Case) abi.Frame {
 		frame.Metadata = abi.AppendPair(frame.Metadata, pair.Key, pair.Value)
 	}
 	if _, ok := c.Text("cause"); ok {
-		message, _ := c.Text("message")
-		frame.Detail = abi.Detail{
-			Cause:    abi.Cause(c.Number(t, "cause")),
-			Instance: c.Wire(t, "callee"),
-			Message:  message,
-		}.Append(nil)
+		frame.Detail = detailOf(t, c).Append(nil)
 	}
 	return frame
 }
@@ -157,6 +184,12 @@ func TestStarts(t *testing.T) {
 			Descriptors:     c.Number(t, "descriptors") == 1,
 			Args:            c.All("arg"),
 			Env:             pairsOf(c, "env"),
+		}
+		for _, text := range c.All("setting") {
+			key, value, _ := strings.Cut(text, " ")
+			setting := abi.Setting{Key: uint16(vectors.Parse(t, key, 10))}
+			setting.Value = vectors.Hex(t, value)
+			want.Settings = append(want.Settings, setting)
 		}
 		host, _ := c.Text("host")
 		major, minor, _ := strings.Cut(host, ".")
@@ -192,28 +225,38 @@ func TestManifests(t *testing.T) {
 
 func manifestOf(t *testing.T, c *vectors.Case) abi.Manifest {
 	var manifest abi.Manifest
-	list := &manifest.Exports
+	var last *abi.Service
 	for _, field := range c.Fields {
 		words := strings.Split(field.Value, " ")
 		switch field.Name {
-		case "exports", "requires":
-			if field.Name == "requires" {
-				list = &manifest.Requires
-			}
-			schema := vectors.Parse(t, words[1], 16)
-			*list = append(*list, abi.Service{Name: words[0], Schema: schema})
+		case "exports":
+			manifest.Exports = append(manifest.Exports, serviceOf(t, words))
+			last = &manifest.Exports[len(manifest.Exports)-1]
+		case "requires":
+			required := abi.Requirement{Service: serviceOf(t, words)}
+			manifest.Requires = append(manifest.Requires, required)
+			last = &manifest.Requires[len(manifest.Requires)-1].Service
 		case "method":
-			service := &(*list)[len(*list)-1]
-			service.Methods = append(service.Methods, abi.Method{
+			method := abi.Method{
 				Name:       words[0],
 				BudgetNS:   vectors.Parse(t, words[1], 10),
 				DeadlineNS: vectors.Parse(t, words[2], 10),
-			})
+			}
+			if len(words) > 3 {
+				method.Flags = abi.MethodFlags(vectors.Parse(t, words[3], 10))
+			}
+			last.Methods = append(last.Methods, method)
+		case "binding":
+			manifest.Requires[len(manifest.Requires)-1].Binding = field.Value
 		case "descriptors":
-			(*list)[len(*list)-1].Descriptors = vectors.Hex(t, field.Value)
+			manifest.Descriptors = vectors.Hex(t, field.Value)
 		}
 	}
 	return manifest
+}
+
+func serviceOf(t *testing.T, words []string) abi.Service {
+	return abi.Service{Name: words[0], Schema: vectors.Parse(t, words[1], 16)}
 }
 
 func TestControlBlocks(t *testing.T) {
@@ -231,6 +274,8 @@ func TestControlBlocks(t *testing.T) {
 		control.SetTurn(number("more") == 1, number("wake_at_ns"), number("polls"))
 		control.SetPanicBuffer(number("panic_address"), number("panic_capacity"))
 		control.SetPanic(number("panic_bytes"))
+		control.SetBegun(number("begun_low"))
+		control.SetBegun(number("begun_high"))
 		memory := (*[abi.ControlBytes]byte)(unsafe.Pointer(&control))
 		check(t, unsafe.Sizeof(control), abi.ControlBytes)
 		check(t, control.YieldNow(), false)

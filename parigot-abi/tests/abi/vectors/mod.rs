@@ -8,13 +8,14 @@ use parigot_abi::control::{
     CONTROL_BYTES, Control, ControlView, TIMERS_MOVED_OFFSET, YIELD_NOW_OFFSET,
 };
 use parigot_abi::frame::{Frames, Level, NO_DEADLINE};
-use parigot_abi::manifest::{Manifest, Method, Service};
+use parigot_abi::manifest::{Manifest, Method, MethodFlags, Requirement, Service};
 use parigot_abi::status::Detail;
 use parigot_abi::{
-    Cause, Code, Frame, FrameBuilder, Header, Kind, Malformed, Prologue, Start, VERSION, Version,
+    Cause, Code, ErrorDetail, Frame, FrameBuilder, Header, Kind, Malformed, Prologue, Start,
+    VERSION, Version,
 };
 
-use self::case::{cases, each, hex, number};
+use self::case::{Case, cases, each, hex, number};
 
 fn only_frame(bytes: &[u8]) -> Frame<'_> {
     let mut frames = Frames::new(bytes);
@@ -31,6 +32,7 @@ fn every_case_has_a_test() {
         "version",
         "prologue",
         "frame",
+        "detail",
         "start",
         "manifest",
         "control",
@@ -78,7 +80,7 @@ fn names() {
 
 #[test]
 fn versions() {
-    assert_eq!(VERSION, Version { major: 1, minor: 0 });
+    assert_eq!(VERSION, Version { major: 2, minor: 0 });
     each("version", |case| {
         let version = Version {
             major: case.number("major"),
@@ -119,12 +121,9 @@ fn frames() {
         let metadata = case.pairs("metadata");
         let payload = case.hex("payload");
         let bytes = case.hex("bytes");
-        let message = case.text("message").unwrap_or_default();
         let cause: Option<u32> = case.text("cause").map(number);
-        let detail = |cause| Detail {
-            instance: case.id("callee"),
-            ..Detail::new(cause, message)
-        };
+        let values = detail_values(case);
+        let detail = |cause| detail(case, cause, &values);
 
         // The frame follows other bytes, so that offsets in the buffer and in the frame differ.
         let mut out = b"8 bytes.".to_vec();
@@ -135,8 +134,13 @@ fn frames() {
         builder = match cause.map(|number| Cause::from_number(number).ok_or(number)) {
             None => builder,
             Some(Ok(cause)) => builder.detail(&detail(cause)),
-            Some(Err(number)) => builder
-                .detail_bytes(&[&number.to_le_bytes()[..], &[0; 16], message.as_bytes()].concat()),
+            // `Cause` has no value for the number, which is the first field.
+            Some(Err(number)) => {
+                let mut bytes = Vec::new();
+                detail(Cause::Unspecified).write(&mut bytes);
+                bytes[..4].copy_from_slice(&number.to_le_bytes());
+                builder.detail_bytes(&bytes)
+            }
         };
         builder.payload(&payload).finish().unwrap();
         assert_eq!(out[8..], bytes);
@@ -161,6 +165,41 @@ fn frames() {
     });
 }
 
+/// Returns the messages of the case's details.
+fn detail_values(case: &Case) -> Vec<Vec<u8>> {
+    case.all("detail")
+        .map(|text| text.split_once(' ').map_or(vec![], |(_, value)| hex(value)))
+        .collect()
+}
+
+/// Returns the detail of a case, whose messages are `values`.
+fn detail<'a>(case: &'a Case, cause: Cause, values: &'a [Vec<u8>]) -> Detail<'a> {
+    let names = case
+        .all("detail")
+        .map(|text| text.split(' ').next().unwrap());
+    Detail {
+        instance: case.id("callee"),
+        details: names
+            .zip(values)
+            .map(|(name, value)| ErrorDetail {
+                type_name: name.into(),
+                value,
+            })
+            .collect(),
+        ..Detail::new(cause, case.text("message").unwrap_or_default())
+    }
+}
+
+#[test]
+fn details() {
+    each("detail", |case| {
+        let cause = Cause::from_number(case.number("cause")).unwrap();
+        let values = detail_values(case);
+        let bytes = case.hex("bytes");
+        assert_eq!(Detail::read(&bytes), detail(case, cause, &values));
+    });
+}
+
 #[test]
 fn frames_follow_each_other() {
     let all: Vec<Vec<u8>> = cases()
@@ -182,6 +221,11 @@ fn frames_follow_each_other() {
 #[test]
 fn starts() {
     each("start", |case| {
+        let settings: Vec<(u16, Vec<u8>)> = case
+            .all("setting")
+            .map(|text| text.split_once(' ').unwrap_or((text, "")))
+            .map(|(key, value)| (number(key), hex(value)))
+            .collect();
         let (major, minor) = case.text("host").unwrap().split_once('.').unwrap();
         let start = Start {
             host: Version {
@@ -192,6 +236,10 @@ fn starts() {
             seed: case.hex("seed").try_into().unwrap(),
             instance: case.id("instance"),
             descriptors: case.number::<u32>("descriptors") == 1,
+            settings: settings
+                .iter()
+                .map(|(key, value)| (*key, &value[..]))
+                .collect(),
             args: case.all("arg").collect(),
             env: case.pairs("env"),
         };
@@ -209,28 +257,22 @@ fn starts() {
 fn manifests() {
     each("manifest", |case| {
         let mut manifest = Manifest::default();
-        let mut list = &mut manifest.exports;
         for (field, value) in &case.fields {
             let words: Vec<&str> = value.split(' ').collect();
             match field.as_str() {
-                "exports" | "requires" => {
-                    if field == "requires" {
-                        list = &mut manifest.requires;
-                    }
-                    let schema = u64::from_str_radix(words[1], 16).unwrap();
-                    list.push(Service {
-                        name: words[0].into(),
-                        schema,
-                        methods: vec![],
-                        descriptors: vec![],
-                    });
-                }
-                "method" => list.last_mut().unwrap().methods.push(Method {
+                "exports" => manifest.exports.push(service(&words)),
+                "requires" => manifest.requires.push(Requirement {
+                    service: service(&words),
+                    binding: String::new(),
+                }),
+                "method" => last_service(&mut manifest).methods.push(Method {
                     name: words[0].into(),
                     budget_ns: number(words[1]),
                     deadline_ns: number(words[2]),
+                    flags: MethodFlags(words.get(3).map_or(0, |flags| number(flags))),
                 }),
-                "descriptors" => list.last_mut().unwrap().descriptors = hex(value),
+                "binding" => manifest.requires.last_mut().unwrap().binding = value.clone(),
+                "descriptors" => manifest.descriptors = hex(value),
                 _ => assert_eq!(field, "bytes"),
             }
         }
@@ -240,6 +282,23 @@ fn manifests() {
         assert_eq!(out, bytes);
         assert_eq!(Manifest::read(&bytes), Ok(manifest));
     });
+}
+
+/// Returns the service with this name and schema.
+fn service(words: &[&str]) -> Service {
+    Service {
+        name: words[0].into(),
+        schema: u64::from_str_radix(words[1], 16).unwrap(),
+        methods: vec![],
+    }
+}
+
+/// Returns the service that was added last.
+fn last_service(manifest: &mut Manifest) -> &mut Service {
+    match manifest.requires.last_mut() {
+        Some(requirement) => &mut requirement.service,
+        None => manifest.exports.last_mut().unwrap(),
+    }
 }
 
 #[test]
@@ -259,6 +318,7 @@ fn control_blocks() {
             panic_address: case.number("panic_address"),
             panic_capacity: case.number("panic_capacity"),
             panic_bytes: case.number("panic_bytes"),
+            begun: [case.number("begun_low"), case.number("begun_high")],
         };
         let bytes: [u8; CONTROL_BYTES] = case.hex("bytes").try_into().unwrap();
         assert_eq!(ControlView::read(&bytes), view);
@@ -274,6 +334,9 @@ fn control_blocks() {
         control.set_turn(view.more, view.wake_at_ns, view.polls);
         control.set_panic_buffer(view.panic_address, view.panic_capacity);
         control.set_panic(view.panic_bytes);
+        for call in view.begun.into_iter().filter(|call| *call != 0) {
+            control.set_begun(call);
+        }
         assert!(!control.yield_now());
         // SAFETY: the block has the size of the array, consists of numbers without padding, and has
         // no other borrow.
