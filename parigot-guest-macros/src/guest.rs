@@ -12,8 +12,14 @@ pub(crate) struct List {
     pub(crate) items: Vec<Item>,
 }
 
-/// An item of a list.
-pub(crate) enum Item {
+/// An item of a list: `GreetingClient`, or `KvClient as "cache"` in `requires`.
+pub(crate) struct Item {
+    pub(crate) target: Target,
+    pub(crate) binding: Option<LitStr>,
+}
+
+/// The service that an item names.
+pub(crate) enum Target {
     /// A generated type.
     Type(Path),
     /// A service by its full name.
@@ -22,19 +28,33 @@ pub(crate) enum Item {
 
 impl Parse for Item {
     fn parse(input: ParseStream) -> syn::Result<Self> {
-        if input.peek(LitStr) {
-            input.parse().map(Item::Name)
+        let target = if input.peek(LitStr) {
+            Target::Name(input.parse()?)
         } else {
-            Path::parse_mod_style(input).map(Item::Type)
-        }
+            Target::Type(Path::parse_mod_style(input)?)
+        };
+        let binding = if input.peek(Token![as]) {
+            input.parse::<Token![as]>()?;
+            let name: LitStr = input.parse()?;
+            if name.value().is_empty() {
+                return Err(syn::Error::new(name.span(), "a binding's name is empty"));
+            }
+            Some(name)
+        } else {
+            None
+        };
+        Ok(Item { target, binding })
     }
 }
 
 impl ToTokens for Item {
     fn to_tokens(&self, tokens: &mut TokenStream) {
-        match self {
-            Item::Type(path) => path.to_tokens(tokens),
-            Item::Name(name) => name.to_tokens(tokens),
+        match &self.target {
+            Target::Type(path) => path.to_tokens(tokens),
+            Target::Name(name) => name.to_tokens(tokens),
+        }
+        if let Some(name) = &self.binding {
+            tokens.extend(quote!(as #name));
         }
     }
 }
@@ -93,13 +113,19 @@ pub(crate) fn parse_lists<const N: usize>(
     Ok(lists.map(Option::unwrap_or_default))
 }
 
-/// Returns the static tables of the services of these clients, or with these names.
+/// Returns the requirements of the services of these clients, or with these names.
 pub(crate) fn required_services(required: &[Item]) -> TokenStream {
-    let services = required.iter().map(|item| match item {
-        Item::Type(client) => quote!(<#client as ::parigot_guest::Client>::SERVICE),
-        Item::Name(name) => quote!(&::parigot_guest::Service::named(#name)),
+    let requirements = required.iter().map(|item| {
+        let service = match &item.target {
+            Target::Type(client) => quote!(<#client as ::parigot_guest::Client>::SERVICE),
+            Target::Name(name) => quote!(&::parigot_guest::Service::named(#name)),
+        };
+        match &item.binding {
+            Some(name) => quote!(::parigot_guest::Requirement::named(#service, #name)),
+            None => quote!(::parigot_guest::Requirement::new(#service)),
+        }
     });
-    quote!(&[#(#services),*])
+    quote!(&[#(#requirements),*])
 }
 
 /// Returns the export of the guest that this expression defines.
@@ -157,10 +183,24 @@ mod tests {
             quote!(S, exports("a.A")),
             "expected the generated server of a service",
         );
+        check_service(
+            quote!(S, exports(A as "a")),
+            "an export has no binding's name",
+        );
+        check_service(
+            quote!(S, exports(A), requires(C as "")),
+            "a binding's name is empty",
+        );
+        check_service(
+            quote!(S, exports(A), requires(C as "a", C as "a")),
+            "this item is listed twice",
+        );
         assert!(
             syn::parse2::<service::Service>(quote!(S, requires(C, "a.v1.A"), exports(a::A, B,),))
                 .is_ok()
         );
+        let named = quote!(S, exports(A), requires(C, C as "a", C as "b", "c.C" as "c"));
+        assert!(syn::parse2::<service::Service>(named).is_ok());
     }
 
     #[test]

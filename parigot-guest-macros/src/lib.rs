@@ -21,7 +21,9 @@ mod service;
 ///   implements the trait with the service's name: `Kitchen` for `KitchenServer`.
 /// - `requires` lists the services that the type calls: generated clients, or full names like
 ///   `"greeting.v1.Greeting"` for a `DynamicClient`. Only these services can be located. The list
-///   is optional.
+///   is optional. With `KvClient as "cache"` the deployment binds the name `cache` to an exporter,
+///   and `KvClient::locate_named(&cx, "cache")` locates it; so a guest can use several exporters of
+///   one service.
 ///
 /// The lists may be given in any order.
 ///
@@ -49,7 +51,8 @@ pub fn service(input: TokenStream) -> TokenStream {
 /// ```
 ///
 /// `requires` lists the services that the program calls: generated clients, or full names like
-/// `"greeting.v1.Greeting"` for a `DynamicClient`. Without required services write `#[program]`.
+/// `"greeting.v1.Greeting"` for a `DynamicClient`, either with a binding's name if needed:
+/// `KvClient as "cache"`. Without required services write `#[program]`.
 ///
 /// If the function returns an error, the error and its causes are logged, and the exit status is 1.
 #[proc_macro_attribute]

@@ -27,7 +27,7 @@ pub(crate) fn expand(
     let name = &main.sig.ident;
     let requires = required_services(requires);
     let export = export(&quote! {{
-        const REQUIRES: &[&::parigot_guest::Service] = #requires;
+        const REQUIRES: &[::parigot_guest::Requirement] = #requires;
         ::parigot_guest::Definition::program(#name, REQUIRES)
     }});
     Ok(quote! {

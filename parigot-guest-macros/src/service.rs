@@ -5,7 +5,7 @@ use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{Path, Token, Type};
 
-use crate::guest::{Item, export, parse_lists, required_services};
+use crate::guest::{Item, Target, export, parse_lists, required_services};
 
 /// Input of `service!`.
 pub(crate) struct Service {
@@ -29,8 +29,21 @@ impl Parse for Service {
             ));
         }
         let exports = exports.into_iter().map(|item| match item {
-            Item::Type(server) => Ok(server),
-            Item::Name(name) => Err(syn::Error::new_spanned(
+            Item {
+                binding: Some(name),
+                ..
+            } => Err(syn::Error::new_spanned(
+                name,
+                "an export has no binding's name",
+            )),
+            Item {
+                target: Target::Type(server),
+                ..
+            } => Ok(server),
+            Item {
+                target: Target::Name(name),
+                ..
+            } => Err(syn::Error::new_spanned(
                 name,
                 "expected the generated server of a service",
             )),
@@ -57,7 +70,7 @@ impl Service {
                 const ALL: &'static [::parigot_guest::Export<#implementation>] =
                     &[#(::parigot_guest::Export::new::<#exports<#implementation>>()),*];
             }
-            const REQUIRES: &[&::parigot_guest::Service] = #requires;
+            const REQUIRES: &[::parigot_guest::Requirement] = #requires;
             ::parigot_guest::Definition::service::<#implementation, __Exports>(REQUIRES)
         }})
     }

@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::marker::PhantomData;
 use core::num::NonZeroU64;
@@ -17,6 +18,7 @@ use prost::bytes::BufMut;
 use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
+use crate::metadata::{Metadata, encode_base64, may_set};
 use crate::method::{Method, rpc};
 use crate::prost::decode;
 use crate::runtime::guest::Guest;
@@ -46,10 +48,27 @@ impl Channel {
     pub fn locate(cx: &Context, service: &'static Service) -> Result<Channel, LocateError> {
         let index = cx
             .guest
-            .requires
-            .iter()
-            .position(|required| required.name == service.name)
+            .find_required(service.name, "")
             .ok_or_else(|| LocateError::new(service.name, LocateProblem::Undeclared))?;
+        Channel::to(cx, service, index)
+    }
+
+    /// Returns a channel to the service that is bound to a name, `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// If the guest does not require the service under this name, or is not launched yet.
+    pub fn locate_named(
+        cx: &Context,
+        service: &'static Service,
+        binding: &str,
+    ) -> Result<Channel, LocateError> {
+        let index = cx
+            .guest
+            .find_required(service.name, binding)
+            .ok_or_else(|| {
+                LocateError::new(service.name, LocateProblem::UndeclaredBinding).of_binding(binding)
+            })?;
         Channel::to(cx, service, index)
     }
 
@@ -148,6 +167,7 @@ impl Channel {
             service: self.handle,
             method,
             deadline_ns: self.deadline_ns(),
+            id: (0, self.guest.current().on_behalf_of()),
             ..Header::new(Kind::Call)
         };
         let joined;
@@ -192,11 +212,29 @@ impl Channel {
         }
     }
 
-    /// Returns the same channel with one more metadata entry for each call.
+    /// Returns the same channel with one more metadata entry for each call. A key may have several
+    /// values.
+    ///
+    /// Only the host sets keys that begin with `parigot-`: such an entry is dropped, and the log
+    /// says so.
     #[must_use]
     pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.with_entry(&key.into(), &value.into(), false)
+    }
+
+    /// Returns the same channel with one more metadata entry for each call. The value may be any
+    /// bytes, and the key must end with `-bin`; otherwise the entry is dropped, and the log says so.
+    #[must_use]
+    pub fn with_metadata_bin(&self, key: impl Into<String>, value: &[u8]) -> Self {
+        self.with_entry(&key.into(), &encode_base64(value), true)
+    }
+
+    fn with_entry(&self, key: &str, value: &str, is_binary: bool) -> Self {
+        if !may_set(&self.guest, key, is_binary) {
+            return self.clone();
+        }
         let mut metadata = self.metadata.as_deref().unwrap_or_default().to_vec();
-        push_pair(&mut metadata, &key.into(), &value.into());
+        push_pair(&mut metadata, key, value);
         Channel {
             metadata: Some(metadata.into()),
             ..self.clone()
@@ -246,10 +284,18 @@ pub trait Client: Sized + 'static {
         Self::from_channel(self.channel().with_deadline(deadline))
     }
 
-    /// Returns the same client with one more metadata entry for each call.
+    /// Returns the same client with one more metadata entry for each call: see
+    /// [`Channel::with_metadata`].
     #[must_use]
     fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
         Self::from_channel(self.channel().with_metadata(key, value))
+    }
+
+    /// Returns the same client with one more binary metadata entry for each call: see
+    /// [`Channel::with_metadata_bin`].
+    #[must_use]
+    fn with_metadata_bin(&self, key: impl Into<String>, value: &[u8]) -> Self {
+        Self::from_channel(self.channel().with_metadata_bin(key, value))
     }
 }
 
@@ -281,11 +327,102 @@ impl<M: Method> Future for Call<M> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         match self.pending.poll_reply(cx) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(reply)) => Poll::Ready(read_reply::<M>(&self.pending.guest, reply)),
+            Poll::Ready(Ok((number, reply))) => {
+                let result = read_reply::<M>(&self.pending.guest, reply);
+                match self.pending.guest.calls.outbound.take_headers(number) {
+                    None => Poll::Ready(result),
+                    Some(headers) => Poll::Ready(with_headers(result, headers)),
+                }
+            }
             Poll::Ready(Err(status)) => {
                 Poll::Ready(Err(CallError::Status(status.with_rpc(rpc::<M>()))))
             }
         }
+    }
+}
+
+impl<M: Method> Call<M> {
+    /// Returns a call that completes with the response and its headers and trailers. The metadata
+    /// of a failure is in the error: see [`CallError::metadata`].
+    ///
+    /// ```no_run
+    /// # mod greeting {
+    /// #     include!("../tests/behaviour/greeting.rs");
+    /// # }
+    /// # use greeting::*;
+    /// # use parigot_guest::Error;
+    /// # async fn example(greeting: &GreetingClient) -> Result<(), Error> {
+    /// let request = FetchGreetingRequest { tongue: 1 };
+    /// let (response, metadata) = greeting.fetch_greeting(request).with_metadata().await?;
+    /// let served_by = metadata.headers().get("served-by");
+    /// # Ok(())
+    /// # }
+    /// # fn main() {}
+    /// ```
+    pub fn with_metadata(self) -> CallWithMetadata<M> {
+        CallWithMetadata { call: self }
+    }
+}
+
+/// A call in flight that completes with the response and its metadata: see
+/// [`Call::with_metadata`].
+///
+/// # Panics
+///
+/// If polled after completion.
+#[must_use = "dropping a call cancels it"]
+pub struct CallWithMetadata<M: Method> {
+    call: Call<M>,
+}
+
+detach! {
+    impl [M: Method] CallWithMetadata<M> {
+        type Response = (M::Response, Metadata);
+        type Error = CallError<M::Error>;
+    }
+    guest: |this| &this.call.pending.guest;
+    outcome: |result| result;
+}
+
+impl<M: Method> Future for CallWithMetadata<M> {
+    type Output = Result<(M::Response, Metadata), CallError<M::Error>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let pending = &mut self.call.pending;
+        let (number, reply) = match pending.poll_reply(cx) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(ended)) => ended,
+            Poll::Ready(Err(status)) => {
+                return Poll::Ready(Err(CallError::Status(status.with_rpc(rpc::<M>()))));
+            }
+        };
+        let headers = pending.guest.calls.outbound.take_headers(number);
+        let headers = headers.unwrap_or_default();
+        let metadata = Metadata::new(headers.clone(), &trailers(&pending.guest, &reply));
+        Poll::Ready(match read_reply::<M>(&pending.guest, reply) {
+            Ok(response) => Ok((response, metadata)),
+            failed => with_headers(failed, headers).map(|response| (response, metadata)),
+        })
+    }
+}
+
+/// Adds the headers of a failed call to its error.
+#[cold]
+pub(crate) fn with_headers<T, E>(
+    mut result: Result<T, CallError<E>>,
+    headers: Vec<u8>,
+) -> Result<T, CallError<E>> {
+    if let Err(error) = &mut result {
+        error.set_headers(headers);
+    }
+    result
+}
+
+/// Returns the trailers of a reply, in their wire form.
+pub(crate) fn trailers(guest: &Guest, reply: &Reply) -> Vec<u8> {
+    match reply {
+        Reply::InInbox { at, .. } => frame_at(&guest.io.inbox(), *at).metadata.into(),
+        Reply::Copied(bytes) => frame_at(bytes, 0).metadata.into(),
     }
 }
 
@@ -299,13 +436,17 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// Returns the reply, or the reason why the call was not sent.
+    /// Returns the call's number and the reply, or the reason why the call was not sent. The caller
+    /// removes the call's response headers.
     ///
     /// # Panics
     ///
     /// If polled after completion.
     #[inline]
-    pub(crate) fn poll_reply(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Reply, Status>> {
+    pub(crate) fn poll_reply(
+        &mut self,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<(NonZeroU64, Reply), Status>> {
         let Some(number) = self.number else {
             return Poll::Ready(Err(self.take_refusal()));
         };
@@ -313,7 +454,7 @@ impl Pending {
             return Poll::Pending;
         };
         self.number = None;
-        Poll::Ready(Ok(reply))
+        Poll::Ready(Ok((number, reply)))
     }
 
     #[cold]

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::panic::Location;
 use core::time::Duration;
@@ -18,9 +19,11 @@ use crate::detached::YieldNow;
 use crate::exit::{Exit, ExitFuture};
 use crate::launch::Launch;
 use crate::log;
+use crate::metadata::{Entries, encode_base64, may_set};
 use crate::random::Random;
 use crate::runtime::guest::Guest;
 use crate::runtime::lifecycle::Startup;
+use crate::runtime::response_metadata::Part;
 use crate::runtime::scope::Scope;
 use crate::runtime::trace_context::{self, Trace};
 
@@ -242,6 +245,57 @@ impl Context {
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata_pairs()
             .find_map(|(known, value)| (known == key).then_some(value))
+    }
+
+    /// Returns the bytes of a metadata key that ends with `-bin`; of two with the same key, the
+    /// first. `None` if the key is absent or its value is not base64, and outside of a handler.
+    pub fn metadata_bin(&self, key: &str) -> Option<Vec<u8>> {
+        Entries::new(self.metadata.as_deref().unwrap_or_default()).get_bin(key)
+    }
+
+    /// Adds a header to the response of the call. A key may have several values, in order.
+    ///
+    /// Headers travel before the response, on success and on failure alike. Keys are in lower case
+    /// by convention. Only the host sets keys that begin with `parigot-`: such an entry is dropped,
+    /// and the log says so. Outside of a handler, and after its end, nothing happens.
+    ///
+    /// ```no_run
+    /// # fn example(cx: &parigot_guest::Context) {
+    /// cx.set_header("served-by", cx.instance_id().to_string());
+    /// cx.set_trailer_bin("digest-bin", &[0xca, 0xfe]);
+    /// # }
+    /// ```
+    pub fn set_header(&self, key: impl AsRef<str>, value: impl AsRef<str>) {
+        self.add_response(Part::Header, key.as_ref(), value.as_ref(), false);
+    }
+
+    /// Adds a header with any bytes as value. The key must end with `-bin`; otherwise the entry is
+    /// dropped, and the log says so. See [`Context::set_header`].
+    pub fn set_header_bin(&self, key: impl AsRef<str>, value: &[u8]) {
+        self.add_response(Part::Header, key.as_ref(), &encode_base64(value), true);
+    }
+
+    /// Adds a trailer to the response of the call, which travels with the response or the failure.
+    /// See [`Context::set_header`].
+    pub fn set_trailer(&self, key: impl AsRef<str>, value: impl AsRef<str>) {
+        self.add_response(Part::Trailer, key.as_ref(), value.as_ref(), false);
+    }
+
+    /// Adds a trailer with any bytes as value. See [`Context::set_header_bin`].
+    pub fn set_trailer_bin(&self, key: impl AsRef<str>, value: &[u8]) {
+        self.add_response(Part::Trailer, key.as_ref(), &encode_base64(value), true);
+    }
+
+    fn add_response(&self, part: Part, key: &str, value: &str, is_binary: bool) {
+        let number = self.scope.number;
+        // A task may outlive its call; an entry added then would never be removed.
+        if self.has_call()
+            && may_set(&self.guest, key, is_binary)
+            && self.guest.is_unanswered(number)
+        {
+            let mut responses = self.guest.calls.responses.borrow_mut();
+            responses.add(number, part, key, value);
+        }
     }
 
     /// Returns all metadata entries in the caller's order; none outside of a handler.

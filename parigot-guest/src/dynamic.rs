@@ -10,10 +10,12 @@ use core::pin::Pin;
 use core::task::{self, Poll};
 use core::time::Duration;
 
-use crate::call::{Channel, Pending};
+use crate::call::{Channel, Pending, trailers};
 use crate::context::Context;
 use crate::detached::detach;
 use crate::error::{CallError, LocateError, LocateProblem};
+use crate::failure::{ErrorEnum, Failure};
+use crate::metadata::Metadata;
 use crate::runtime::outbound::{Reply, frame_at, has_response};
 use crate::status::{Rpc, ServiceError, Status};
 
@@ -52,13 +54,31 @@ impl DynamicClient {
     ///
     /// If the guest does not require the service, or is not launched yet.
     pub fn locate(cx: &Context, service: &str) -> Result<Self, LocateError> {
-        let mut required = cx.guest.requires.iter().enumerate();
-        let found = required.find(|(_, required)| required.name == service);
-        let (index, service) =
-            found.ok_or_else(|| LocateError::new(service, LocateProblem::UndeclaredName))?;
+        let index = cx
+            .guest
+            .find_required(service, "")
+            .ok_or_else(|| LocateError::new(service, LocateProblem::UndeclaredName))?;
+        Self::at(cx, index)
+    }
+
+    /// Returns a client of the service that is bound to a name, `requires("…" as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// If the guest does not require the service under this name, or is not launched yet.
+    pub fn locate_named(cx: &Context, service: &str, binding: &str) -> Result<Self, LocateError> {
+        let index = cx.guest.find_required(service, binding).ok_or_else(|| {
+            LocateError::new(service, LocateProblem::UndeclaredBinding).of_binding(binding)
+        })?;
+        Self::at(cx, index)
+    }
+
+    /// Returns a client of the required service at this index.
+    fn at(cx: &Context, index: usize) -> Result<Self, LocateError> {
+        let service = cx.guest.requires[index].service;
         let channel = Channel::to(cx, service, index)?;
         let methods = if service.is_by_name() {
-            let names = cx.guest.lifecycle.launching.methods_of(service.name);
+            let names = cx.guest.lifecycle.launching.methods_of(index);
             names.map(|name| Cow::Owned(String::from(name))).collect()
         } else {
             service
@@ -122,7 +142,18 @@ impl DynamicClient {
         }
     }
 
-    /// Returns the same client with one more metadata entry for each call.
+    /// Returns the same client with one more binary metadata entry for each call: see
+    /// [`Channel::with_metadata_bin`].
+    #[must_use]
+    pub fn with_metadata_bin(&self, key: impl Into<String>, value: &[u8]) -> Self {
+        DynamicClient {
+            channel: self.channel.with_metadata_bin(key, value),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the same client with one more metadata entry for each call: see
+    /// [`Channel::with_metadata`].
     #[must_use]
     pub fn with_metadata(&self, key: impl Into<String>, value: impl Into<String>) -> Self {
         DynamicClient {
@@ -152,7 +183,11 @@ impl fmt::Display for ErrorNumber {
 
 impl core::error::Error for ErrorNumber {}
 
+impl ErrorEnum for ErrorNumber {}
+
 impl ServiceError for ErrorNumber {
+    type Failure = Failure<Self>;
+
     fn from_number(number: i32) -> Option<Self> {
         Some(ErrorNumber(number))
     }
@@ -189,19 +224,70 @@ impl Future for DynamicCall {
     type Output = Result<Vec<u8>, CallError<ErrorNumber>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        let reply = match self.pending.poll_reply(cx) {
+        self.poll_with_metadata(cx).map_ok(|(response, _)| response)
+    }
+}
+
+impl DynamicCall {
+    /// Returns a call that completes with the response and its headers and trailers. The metadata
+    /// of a failure is in the error: see [`CallError::metadata`].
+    pub fn with_metadata(self) -> DynamicCallWithMetadata {
+        DynamicCallWithMetadata { call: self }
+    }
+
+    fn poll_with_metadata(
+        &mut self,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<(Vec<u8>, Metadata), CallError<ErrorNumber>>> {
+        let (number, reply) = match self.pending.poll_reply(cx) {
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Ok(reply)) => reply,
+            Poll::Ready(Ok(ended)) => ended,
             Poll::Ready(Err(status)) => {
                 return Poll::Ready(Err(CallError::Status(status.with_rpc(self.rpc.clone()))));
             }
         };
-        Poll::Ready(match reply {
-            Reply::InInbox { response, .. } => Ok(self.pending.guest.io.inbox()[response].to_vec()),
+        let guest = &self.pending.guest;
+        let headers = guest.calls.outbound.take_headers(number);
+        let metadata = Metadata::new(headers.unwrap_or_default(), &trailers(guest, &reply));
+        let response = match reply {
+            Reply::InInbox { response, .. } => guest.io.inbox()[response].to_vec(),
             Reply::Copied(bytes) => match frame_at(&bytes, 0) {
-                frame if has_response(&frame) => Ok(frame.payload.to_vec()),
-                frame => Err(CallError::of_frame(&frame, self.rpc.clone())),
+                frame if has_response(&frame) => frame.payload.to_vec(),
+                frame => {
+                    let mut error = CallError::of_frame(&frame, self.rpc.clone());
+                    error.set_headers(metadata.into_headers());
+                    return Poll::Ready(Err(error));
+                }
             },
-        })
+        };
+        Poll::Ready(Ok((response, metadata)))
+    }
+}
+
+/// A call in flight that completes with the response and its metadata: see
+/// [`DynamicCall::with_metadata`].
+///
+/// # Panics
+///
+/// If polled after completion.
+#[must_use = "dropping a call cancels it"]
+pub struct DynamicCallWithMetadata {
+    call: DynamicCall,
+}
+
+detach! {
+    impl [] DynamicCallWithMetadata {
+        type Response = (Vec<u8>, Metadata);
+        type Error = CallError<ErrorNumber>;
+    }
+    guest: |this| &this.call.pending.guest;
+    outcome: |result| result;
+}
+
+impl Future for DynamicCallWithMetadata {
+    type Output = Result<(Vec<u8>, Metadata), CallError<ErrorNumber>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        self.call.poll_with_metadata(cx)
     }
 }

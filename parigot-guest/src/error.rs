@@ -7,8 +7,11 @@ use core::error::Error as StdError;
 use core::fmt;
 
 use parigot_abi::frame::flags;
-use parigot_abi::{Fate, Frame};
+use parigot_abi::{Code, Detail, Fate, Frame};
+use prost::{Message, Name};
 
+use crate::failure::Extras;
+use crate::metadata::Metadata;
 use crate::method::{Method, rpc};
 use crate::status::{Rpc, ServiceError, Status};
 
@@ -24,10 +27,10 @@ use crate::status::{Rpc, ServiceError, Status};
 ///   call, the answer was lost, or the cause is one of a newer host.
 #[derive(Clone, Debug)]
 pub enum CallError<E> {
-    /// The callee answered with its own error.
-    Service(E),
+    /// The callee answered with its own error, and perhaps with a message and details.
+    Service(E, Extras),
     /// The callee answered with an error number that this guest's `.proto` lacks.
-    Unrecognized(i32),
+    Unrecognized(i32, Extras),
     /// The callee did not answer.
     Status(Status),
 }
@@ -38,6 +41,48 @@ impl<E> CallError<E> {
         match self {
             CallError::Status(status) => Some(status),
             _ => None,
+        }
+    }
+
+    /// Returns the service's own error, if the callee answered with one.
+    pub fn service_error(&self) -> Option<&E> {
+        match self {
+            CallError::Service(error, _) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Returns the callee's message for people, possibly empty.
+    pub fn message(&self) -> &str {
+        match self {
+            CallError::Service(_, extras) | CallError::Unrecognized(_, extras) => extras.message(),
+            CallError::Status(status) => status.message(),
+        }
+    }
+
+    /// Returns the details of type `T`, in the callee's order. Details that cannot be decoded are
+    /// left out.
+    pub fn details<T: Message + Name + Default>(&self) -> Vec<T> {
+        match self {
+            CallError::Service(_, extras) | CallError::Unrecognized(_, extras) => extras.details(),
+            CallError::Status(status) => status.details(),
+        }
+    }
+
+    /// Returns the headers and trailers of the failed call.
+    pub fn metadata(&self) -> &Metadata {
+        match self {
+            CallError::Service(_, extras) | CallError::Unrecognized(_, extras) => extras.metadata(),
+            CallError::Status(status) => status.metadata(),
+        }
+    }
+
+    pub(crate) fn set_headers(&mut self, headers: Vec<u8>) {
+        match self {
+            CallError::Service(_, extras) | CallError::Unrecognized(_, extras) => {
+                extras.set_headers(headers);
+            }
+            CallError::Status(status) => status.set_headers(headers),
         }
     }
 
@@ -63,6 +108,15 @@ impl<E> CallError<E> {
 }
 
 impl<E: ServiceError> CallError<E> {
+    /// Returns the gRPC code of the failure: see [`ServiceError::code`].
+    pub fn code(&self) -> Code {
+        match self {
+            CallError::Service(error, _) => error.code(),
+            CallError::Unrecognized(..) => Code::FailedPrecondition,
+            CallError::Status(status) => status.code(),
+        }
+    }
+
     /// Reads the failure in the reply to a call of the method.
     #[cold]
     pub fn of_reply<M: Method<Error = E>>(frame: &Frame<'_>) -> Self {
@@ -75,7 +129,11 @@ impl<E: ServiceError> CallError<E> {
             return CallError::Status(Status::of_reply(frame).with_rpc(rpc));
         }
         let number = frame.header.status.cast_signed();
-        E::from_number(number).map_or(CallError::Unrecognized(number), CallError::Service)
+        let extras = Extras::of_reply(Detail::read(frame.detail), frame.metadata);
+        match E::from_number(number) {
+            Some(error) => CallError::Service(error, extras),
+            None => CallError::Unrecognized(number, extras),
+        }
     }
 
     /// Creates the error of a call whose response cannot be decoded.
@@ -91,19 +149,21 @@ impl<E: ServiceError> CallError<E> {
 impl<E: fmt::Display> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            CallError::Service(error) => fmt::Display::fmt(error, f),
-            CallError::Unrecognized(number) => write!(f, "unknown error number {number}"),
+            CallError::Service(error, extras) => extras.display(error, f),
+            CallError::Unrecognized(number, extras) => {
+                extras.display(&format_args!("unknown error number {number}"), f)
+            }
             CallError::Status(status) => fmt::Display::fmt(status, f),
         }
     }
 }
 
-/// The source is the service's error or the status. Its text is also the text of this error.
+/// The source is the service's error or the status. The text of this error begins with its text.
 impl<E: StdError + 'static> StdError for CallError<E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
-            CallError::Service(error) => Some(error),
-            CallError::Unrecognized(_) => None,
+            CallError::Service(error, _) => Some(error),
+            CallError::Unrecognized(..) => None,
             CallError::Status(status) => Some(status),
         }
     }
@@ -113,6 +173,8 @@ impl<E: StdError + 'static> StdError for CallError<E> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocateError {
     service: String,
+    /// Name of the binding, or empty.
+    binding: String,
     problem: LocateProblem,
 }
 
@@ -122,6 +184,8 @@ pub(crate) enum LocateProblem {
     Undeclared,
     /// Undeclared, and located by name.
     UndeclaredName,
+    /// No requirement of the service has the name of the binding.
+    UndeclaredBinding,
     NotLaunched,
 }
 
@@ -129,7 +193,15 @@ impl LocateError {
     pub(crate) fn new(service: &str, problem: LocateProblem) -> Self {
         LocateError {
             service: service.into(),
+            binding: String::new(),
             problem,
+        }
+    }
+
+    pub(crate) fn of_binding(self, binding: &str) -> Self {
+        LocateError {
+            binding: binding.into(),
+            ..self
         }
     }
 
@@ -141,7 +213,11 @@ impl LocateError {
 
 impl fmt::Display for LocateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LocateError { service, problem } = self;
+        let LocateError {
+            service,
+            binding,
+            problem,
+        } = self;
         match problem {
             LocateProblem::Undeclared => write!(
                 f,
@@ -153,6 +229,11 @@ impl fmt::Display for LocateError {
                 "{service} is not among the services that this guest requires: \
                  write `requires(\"{service}\")`, or its client there, \
                  in `service!` or `#[program]`"
+            ),
+            LocateProblem::UndeclaredBinding => write!(
+                f,
+                "{service} is not required as {binding:?}: \
+                 write `requires(… as {binding:?})` in `service!` or `#[program]`"
             ),
             LocateProblem::NotLaunched => {
                 write!(f, "{service} cannot be called before the guest is launched")
@@ -220,9 +301,9 @@ impl fmt::Display for Error {
         if !f.alternate() {
             return write!(f, "{}", self.inner);
         }
-        // Wrappers like `CallError` print the text of their cause.
+        // Wrappers like `CallError` begin with the text of their cause.
         let mut texts: Vec<String> = self.chain().map(|error| error.to_string()).collect();
-        texts.dedup();
+        texts.dedup_by(|cause, wrapper| wrapper.starts_with(&**cause));
         f.write_str(&texts.join(": "))
     }
 }

@@ -15,7 +15,7 @@
 //! #     include!("../tests/behaviour/greeting.rs");
 //! # }
 //! # use greeting::*;
-//! use parigot_guest::Context;
+//! use parigot_guest::{Context, Failure};
 //!
 //! #[derive(Default)]
 //! struct Greeter;
@@ -25,10 +25,10 @@
 //!         &self,
 //!         _: &Context,
 //!         request: FetchGreetingRequest,
-//!     ) -> Result<FetchGreetingResponse, GreetErr> {
+//!     ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
 //!         match request.tongue {
 //!             1 => Ok(FetchGreetingResponse { greeting: "bonjour".into() }),
-//!             _ => Err(GreetErr::UnknownLang),
+//!             _ => Err(GreetErr::UnknownLang.into()),
 //!         }
 //!     }
 //! }
@@ -81,6 +81,9 @@
 //! `.proto`, or a [`Status`], which reports an infrastructure failure. [`Error`] holds any error,
 //! so that `?` converts all errors to it.
 //!
+//! A handler fails with a [`Failure`]: an error of the enum or a [`Status`], each with a message
+//! for people and details for programs if you add them.
+//!
 //! # Time and random numbers
 //!
 //! A [`Context`] has a clock, timers and a random generator. All of them are driven by the host, so
@@ -118,10 +121,12 @@ mod detached;
 mod dynamic;
 mod error;
 mod exit;
+mod failure;
 pub mod future;
 pub mod job;
 mod launch;
 mod log;
+mod metadata;
 mod method;
 mod program;
 pub mod prost;
@@ -137,28 +142,31 @@ pub mod turn;
 
 pub use futures_lite;
 pub use parigot_abi::frame::Level;
+pub use parigot_abi::manifest::Idempotency;
 pub use parigot_abi::{Cause, Code, Fate, id};
 pub use parigot_guest_macros::{program, service};
 pub use prost_types;
 pub use rand_chacha::rand_core;
 
 pub use at_exit::AT_EXIT_MAX;
-pub use call::{Call, Channel, Client};
+pub use call::{Call, CallWithMetadata, Channel, Client};
 pub use clock::{Instant, Sleep};
 pub use context::Context;
 pub use detached::{Detached, YieldNow};
-pub use dynamic::{DynamicCall, DynamicClient, ErrorNumber};
+pub use dynamic::{DynamicCall, DynamicCallWithMetadata, DynamicClient, ErrorNumber};
 pub use error::{CallError, Error, LocateError, NotReady};
 pub use exit::{Exit, ExitFuture};
+pub use failure::{ErrorEnum, Extras, Failure, HandlerError};
 pub use launch::Launch;
+pub use metadata::{Entries, Metadata};
 pub use method::Method;
 pub use random::Random;
 pub use runtime::definition::Definition;
 pub use serve::{Incoming, Serve, Server};
 pub use service::{Export, Exports, Ready};
-pub use service_info::{MethodInfo, Service};
+pub use service_info::{Descriptors, MethodInfo, Requirement, Service};
 pub use status::{ServiceError, Status};
 
 /// Version marker that generated code refers to. If it is missing, the versions of generator and
 /// SDK are incompatible.
-pub const ABI_V1: () = ();
+pub const ABI_V2: () = ();

@@ -17,11 +17,11 @@ use crate::runtime::executor::TaskId;
 use crate::runtime::guest::{Guest, Role};
 use crate::runtime::scope::Scope;
 use crate::serve::Incoming;
-use crate::service_info::Service;
+use crate::service_info::{Requirement, Service};
 
 impl Definition {
     /// Defines a guest that runs `main` and exits.
-    pub fn program<F>(main: fn(Context) -> F, requires: &'static [&'static Service]) -> Self
+    pub fn program<F>(main: fn(Context) -> F, requires: &'static [Requirement]) -> Self
     where
         F: Future<Output = Result<Exit, Error>> + 'static,
     {

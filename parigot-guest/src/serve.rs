@@ -5,10 +5,11 @@ use alloc::format;
 use alloc::rc::Rc;
 
 use parigot_abi::frame::flags;
-use parigot_abi::{Cause, Code, Frame, Header, Kind, Outline};
+use parigot_abi::{Cause, Code, Detail, Frame, Header, Kind, Outline};
 use prost::Message;
 
 use crate::context::Context;
+use crate::failure::{Answer, AnswerStatus, HandlerError, OwnedDetail};
 use crate::method::Method;
 use crate::prost::decode;
 use crate::runtime::guest::Guest;
@@ -24,7 +25,7 @@ pub trait Serve<S>: Method {
         service: &S,
         cx: &Context,
         request: Self::Request,
-    ) -> impl Future<Output = Result<Self::Response, Self::Error>>;
+    ) -> impl Future<Output = Result<Self::Response, <Self::Error as ServiceError>::Failure>>;
 }
 
 /// Connects an `S` to the event loop as one service. The generator implements it.
@@ -92,6 +93,8 @@ impl<'a> Incoming<'a> {
             if cx.is_too_late() {
                 return refuse_late(&cx);
             }
+            // Before any code of the handler: if the guest traps, the host knows which calls ran.
+            cx.guest.io.begin_call(cx.scope.number);
             let result = M::serve(&service, &cx, request).await;
             let guest = &cx.guest;
             let number = cx.scope.number;
@@ -132,12 +135,24 @@ fn refuse_late(cx: &Context) {
     guest.io.reply_failure(
         number,
         Code::DeadlineExceeded,
-        Cause::TimedOut,
-        "its deadline had passed before it was begun",
+        Cause::Expired,
+        "the deadline passed before the call began",
     );
 }
 
 fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
+    match guest.calls.take_response_metadata(number) {
+        None => send_response(guest, number, &[], response),
+        Some(metadata) => {
+            send_headers(guest, number, &metadata.headers);
+            send_response(guest, number, &metadata.trailers, response);
+        }
+    }
+}
+
+// Always inlined: without metadata, which is the usual case, the part is a constant.
+#[inline(always)]
+fn send_response(guest: &Guest, number: u64, trailers: &[u8], response: &impl Message) {
     let bytes = response.encoded_len();
     let bytes_max = guest.io.message_bytes_max.get();
     let header = Header {
@@ -146,7 +161,7 @@ fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
     };
     let outline = Outline {
         header,
-        metadata: &[],
+        metadata: trailers,
         detail: &[],
         payload_bytes: bytes,
     };
@@ -160,6 +175,18 @@ fn reply_response(guest: &Guest, number: u64, response: &impl Message) {
     }
 }
 
+/// Sends the headers of a response, if there are any.
+#[cold]
+fn send_headers(guest: &Guest, number: u64, headers: &[u8]) {
+    if !headers.is_empty() {
+        let header = Header {
+            number,
+            ..Header::new(Kind::Open)
+        };
+        guest.io.send_parts(header, headers, None, &[]);
+    }
+}
+
 #[cold]
 fn reply_too_large(guest: &Guest, number: u64, bytes: usize) {
     let status = Status::answer_too_large(bytes, guest.io.message_bytes_max.get());
@@ -168,31 +195,40 @@ fn reply_too_large(guest: &Guest, number: u64, bytes: usize) {
         .reply_failure(number, status.code(), status.cause(), status.message());
 }
 
+/// Answers a call with the failure of its handler.
 #[inline(never)]
-fn reply_error(guest: &Guest, number: u64, error: &impl ServiceError) {
-    match (error.as_status(), error.number()) {
-        (_, 0) => {
-            let message =
-                format!("the service failed with error number 0, which means no error: {error}");
-            guest
-                .io
-                .reply_failure(number, Code::Internal, Cause::Answered, &message);
+fn reply_error(guest: &Guest, number: u64, error: &impl HandlerError) {
+    send_error(guest, number, error.answer());
+}
+
+#[cold]
+fn send_error(guest: &Guest, number: u64, answer: Answer<'_>) {
+    let metadata = guest.calls.take_response_metadata(number);
+    let (headers, trailers) = match &metadata {
+        None => (&[][..], &[][..]),
+        Some(metadata) => (&*metadata.headers, &*metadata.trailers),
+    };
+    send_headers(guest, number, headers);
+    let mut detail = Detail {
+        details: answer.details.iter().map(OwnedDetail::borrow).collect(),
+        ..Detail::new(Cause::Answered, &answer.message)
+    };
+    let (flags, status) = match answer.status {
+        AnswerStatus::Error(0) | AnswerStatus::Code(Code::Ok) => {
+            detail.message = "returned error number 0".into();
+            (0, Code::Internal.number())
         }
-        (Some(status), _) => guest.io.reply_failure(
-            number,
-            status.code(),
-            Cause::Answered,
-            &status.answer_text(),
-        ),
-        (None, error_number) => {
-            let status = error_number.cast_unsigned();
-            let header = Header {
-                number,
-                flags: flags::SERVICE_ERROR,
-                status,
-                ..Header::new(Kind::Reply)
-            };
-            guest.io.send_bare(header);
-        }
-    }
+        AnswerStatus::Error(number) => (flags::SERVICE_ERROR, number.cast_unsigned()),
+        AnswerStatus::Code(code) => (0, code.number()),
+    };
+    // The number of an error says all, unless there is a message or a detail.
+    let is_number_alone = flags != 0 && detail.message.is_empty() && detail.details.is_empty();
+    let header = Header {
+        number,
+        flags,
+        status,
+        ..Header::new(Kind::Reply)
+    };
+    let detail = (!is_number_alone).then_some(detail);
+    guest.io.send_parts(header, trailers, detail, &[]);
 }

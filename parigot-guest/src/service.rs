@@ -15,7 +15,7 @@ use crate::error::NotReady;
 use crate::runtime::definition::Definition;
 use crate::runtime::guest::{Guest, Role};
 use crate::serve::{Incoming, Server};
-use crate::service_info::Service;
+use crate::service_info::{Requirement, Service};
 
 /// Creates the value that implements a guest's services, once, just after the launch and before the
 /// first call.
@@ -85,9 +85,7 @@ pub trait Exports<S: 'static> {
 
 impl Definition {
     /// Defines a guest that exports services, all of them implemented by `S`.
-    pub fn service<S: Ready, E: Exports<S> + 'static>(
-        requires: &'static [&'static Service],
-    ) -> Self {
+    pub fn service<S: Ready, E: Exports<S> + 'static>(requires: &'static [Requirement]) -> Self {
         Definition {
             requires,
             role: Box::new(ServiceRole::<S, E>::new()),

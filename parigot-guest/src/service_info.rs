@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use parigot_abi::manifest;
+use parigot_abi::manifest::{self, Idempotency, MethodFlags};
 
 /// The static table of a service, written by the generator.
 #[derive(Debug)]
@@ -14,9 +14,66 @@ pub struct Service {
     pub schema: u64,
     /// The methods. Calls name a method by its index here.
     pub methods: &'static [MethodInfo],
-    /// Serialized `FileDescriptorSet` of the messages, for callers without generated code; may be
-    /// empty.
-    pub descriptors: &'static [u8],
+    /// The files that define the service, for callers without generated code.
+    pub descriptors: &'static Descriptors,
+}
+
+/// Serialized `FileDescriptorSet` of the files that define a service, and of all files that these
+/// import. The generator writes it.
+///
+/// In wasm it is empty: there the generated code puts the bytes into the custom section
+/// `parigot.descriptors` of the module, where they take no memory of the guest and can be read
+/// without an instance.
+#[derive(Debug)]
+pub struct Descriptors {
+    bytes: &'static [u8],
+}
+
+impl Descriptors {
+    /// No files.
+    pub const NONE: &'static Descriptors = &Descriptors::new(&[]);
+
+    /// Creates descriptors from their bytes.
+    pub const fn new(bytes: &'static [u8]) -> Self {
+        Descriptors { bytes }
+    }
+}
+
+/// Returns the descriptors of several services. Files may be listed several times.
+pub(crate) fn descriptors<'a>(services: impl Iterator<Item = &'a Service>) -> Vec<u8> {
+    // Services of one generated file share their descriptors.
+    let mut all: Vec<&[u8]> = Vec::new();
+    for service in services {
+        let bytes = service.descriptors.bytes;
+        if !all.contains(&bytes) {
+            all.push(bytes);
+        }
+    }
+    all.concat()
+}
+
+/// A service that a guest requires. `service!` and `#[program]` create it.
+#[derive(Debug)]
+pub struct Requirement {
+    /// The service.
+    pub service: &'static Service,
+    /// Name of the binding, or empty. It distinguishes several requirements of one service.
+    pub binding: &'static str,
+}
+
+impl Requirement {
+    /// Creates a requirement without the name of a binding.
+    pub const fn new(service: &'static Service) -> Self {
+        Requirement {
+            service,
+            binding: "",
+        }
+    }
+
+    /// Creates a requirement whose binding has a name.
+    pub const fn named(service: &'static Service, binding: &'static str) -> Self {
+        Requirement { service, binding }
+    }
 }
 
 /// One method of a [`Service`].
@@ -35,7 +92,7 @@ pub struct MethodInfo {
     name: &'static str,
     budget: Duration,
     deadline: Duration,
-    idempotent: bool,
+    idempotency: Idempotency,
 }
 
 impl MethodInfo {
@@ -45,7 +102,7 @@ impl MethodInfo {
             name,
             budget: Duration::ZERO,
             deadline: Duration::ZERO,
-            idempotent: false,
+            idempotency: Idempotency::Unknown,
         }
     }
 
@@ -62,7 +119,15 @@ impl MethodInfo {
     /// Marks the method as idempotent: running it twice has the same effect as running it once.
     pub const fn idempotent(self) -> Self {
         MethodInfo {
-            idempotent: true,
+            idempotency: Idempotency::Idempotent,
+            ..self
+        }
+    }
+
+    /// Marks the method as one without side effects.
+    pub const fn without_side_effects(self) -> Self {
+        MethodInfo {
+            idempotency: Idempotency::NoSideEffects,
             ..self
         }
     }
@@ -84,7 +149,12 @@ impl MethodInfo {
 
     /// Returns true if running the method twice has the same effect as running it once.
     pub const fn is_idempotent(&self) -> bool {
-        self.idempotent
+        !matches!(self.idempotency, Idempotency::Unknown)
+    }
+
+    /// Returns the effect of repeating a call.
+    pub const fn idempotency(&self) -> Idempotency {
+        self.idempotency
     }
 
     fn describe(&self) -> manifest::Method {
@@ -93,6 +163,7 @@ impl MethodInfo {
             name: self.name.into(),
             budget_ns: ns(self.budget),
             deadline_ns: ns(self.deadline),
+            flags: MethodFlags::new(self.idempotency),
         }
     }
 }
@@ -105,7 +176,7 @@ impl Service {
             name,
             schema: 0,
             methods: &[],
-            descriptors: &[],
+            descriptors: Descriptors::NONE,
         }
     }
 
@@ -114,18 +185,12 @@ impl Service {
         self.schema == 0 && self.methods.is_empty()
     }
 
-    /// Returns the entry of the service in the manifest. `descriptors` tells if the entry includes
-    /// the descriptors, which only some hosts request.
-    pub fn describe(&self, descriptors: bool) -> manifest::Service {
+    /// Returns the entry of the service in the manifest.
+    pub fn describe(&self) -> manifest::Service {
         manifest::Service {
             name: self.name.into(),
             schema: self.schema,
             methods: self.methods.iter().map(MethodInfo::describe).collect(),
-            descriptors: if descriptors {
-                self.descriptors.into()
-            } else {
-                Vec::new()
-            },
         }
     }
 }

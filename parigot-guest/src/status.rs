@@ -4,24 +4,32 @@ use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
 
 use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Cause, Code, Detail, Fate, Frame};
+use prost::{Message, Name};
+
+use crate::failure::{HandlerError, OwnedDetail};
+use crate::metadata::Metadata;
 
 /// The error type of a method: the error enum of its service, or [`Status`] for services without
 /// one. The generator implements it.
 pub trait ServiceError: core::error::Error + Sized + 'static {
+    /// The type that handlers fail with: [`Failure<Self>`](crate::Failure), or [`Status`].
+    type Failure: HandlerError;
+
     /// Returns the error with this number; `None` if this version of the `.proto` lacks it.
     fn from_number(number: i32) -> Option<Self>;
 
     /// Returns the number. 0 means no error: a service that fails with 0 fails with `INTERNAL`.
     fn number(&self) -> i32;
 
-    /// Returns `self` if it is a status, which is sent as a whole.
-    #[doc(hidden)]
-    fn as_status(&self) -> Option<&Status> {
-        None
+    /// Returns the gRPC code of the error: that of the option `(parigot.v1.error).code` of the enum
+    /// value, else `FAILED_PRECONDITION`.
+    fn code(&self) -> Code {
+        Code::FailedPrecondition
     }
 }
 
@@ -50,6 +58,8 @@ struct Details {
     rpc: Option<Rpc>,
     instance: InstanceId,
     call: CallId,
+    details: Vec<OwnedDetail>,
+    metadata: Metadata,
 }
 
 /// Names of a method and its service.
@@ -74,6 +84,8 @@ impl Status {
                 rpc: None,
                 instance: InstanceId::EMPTY,
                 call: CallId::EMPTY,
+                details: Vec::new(),
+                metadata: Metadata::EMPTY,
             }),
         }
     }
@@ -84,10 +96,13 @@ impl Status {
             cause,
             instance: (high, low),
             message,
+            details,
         } = Detail::read(frame.detail);
         let code = Code::from_number(frame.header.status).unwrap_or(Code::Unknown);
         let mut status = Self::of(code, cause, message.into_owned());
         status.details.instance = InstanceId::from_wire(high, low).unwrap_or_default();
+        status.details.details = details.iter().map(OwnedDetail::of).collect();
+        status.details.metadata = Metadata::new(Vec::new(), frame.metadata);
         status.about(frame)
     }
 
@@ -125,6 +140,49 @@ impl Status {
         let (high, low) = frame.header.id;
         self.details.call = CallId::from_wire(high, low).unwrap_or_default();
         self
+    }
+
+    /// Replaces the message.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<String>) -> Self {
+        self.details.message = message.into();
+        self
+    }
+
+    /// Adds a message for programs. The caller reads it by its type: see [`Status::details`].
+    ///
+    /// A status has room for 8 KiB. Details that do not fit are dropped, the last first.
+    #[must_use]
+    pub fn with_detail(mut self, detail: &(impl Message + Name)) -> Self {
+        self.details.details.push(OwnedDetail::new(detail));
+        self
+    }
+
+    /// Returns the details of type `T`, in the callee's order. Details that cannot be decoded are
+    /// left out.
+    ///
+    /// ```
+    /// use parigot_guest::{Code, Status, prost_types};
+    ///
+    /// let pause = prost_types::Duration { seconds: 3, nanos: 0 };
+    /// let status = Status::new(Code::Unavailable, "").with_detail(&pause);
+    /// assert_eq!(status.details::<prost_types::Duration>(), [pause]);
+    /// ```
+    pub fn details<T: Message + Name + Default>(&self) -> Vec<T> {
+        OwnedDetail::decode_all(&self.details.details)
+    }
+
+    pub(crate) fn all_details(&self) -> &[OwnedDetail] {
+        &self.details.details
+    }
+
+    /// Returns the headers and trailers of the failed call; empty unless the status ended a call.
+    pub fn metadata(&self) -> &Metadata {
+        &self.details.metadata
+    }
+
+    pub(crate) fn set_headers(&mut self, headers: Vec<u8>) {
+        self.details.metadata.set_headers(headers);
     }
 
     /// Adds the names of the called method.
@@ -179,7 +237,7 @@ impl Status {
 
     /// Returns true if the call's deadline has passed.
     pub fn is_timed_out(&self) -> bool {
-        self.cause() == Cause::TimedOut
+        matches!(self.cause(), Cause::TimedOut | Cause::Expired)
     }
 
     /// Returns true if the call was cancelled.
@@ -222,6 +280,7 @@ impl fmt::Display for Status {
             rpc,
             instance,
             call,
+            ..
         } = &*self.details;
         f.write_str(code.name())?;
         if !matches!(cause, Cause::Unspecified | Cause::Answered) {
@@ -264,6 +323,8 @@ impl Parenthesized {
 impl core::error::Error for Status {}
 
 impl ServiceError for Status {
+    type Failure = Status;
+
     fn from_number(number: i32) -> Option<Self> {
         let code = Code::from_number(u32::try_from(number).ok()?)?;
         Some(Status::new(code, String::new()))
@@ -273,7 +334,7 @@ impl ServiceError for Status {
         self.code().number() as i32
     }
 
-    fn as_status(&self) -> Option<&Status> {
-        Some(self)
+    fn code(&self) -> Code {
+        self.details.code
     }
 }

@@ -4,13 +4,13 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 use crate::runtime::guest::{Guest, Role};
-use crate::service_info::Service;
+use crate::service_info::Requirement;
 
 /// A guest that can be opened: see [`turn::open`](crate::turn::open).
 ///
 /// [`service!`](crate::service) and [`#[program]`](crate::program) create one.
 pub struct Definition {
-    pub(crate) requires: &'static [&'static Service],
+    pub(crate) requires: &'static [Requirement],
     pub(crate) role: Box<dyn Role>,
 }
 

@@ -232,6 +232,12 @@ impl Executor {
         true
     }
 
+    /// Returns true while [`Executor::start`] polls a future, which is not a task yet.
+    pub(crate) fn is_starting(&self) -> bool {
+        let (polled, _) = self.polled.get();
+        polled == self.spare.borrow().0
+    }
+
     /// Returns the waiter that `waker` stands for: the polled task if the address is that of its
     /// waker, otherwise a clone of the waker.
     ///

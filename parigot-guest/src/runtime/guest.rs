@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::convert::Infallible;
 
-use parigot_abi::{Frame, Header, Kind, Manifest};
+use parigot_abi::{Frame, Header, Kind, Manifest, manifest};
 
 use crate::detached::Detached;
 use crate::exit::Exit;
@@ -19,7 +19,7 @@ use crate::runtime::lifecycle::{ExitStep, Lifecycle, PendingExit};
 use crate::runtime::scope::Scope;
 use crate::runtime::tasks::Tasks;
 use crate::runtime::timers::Timers;
-use crate::service_info::Service;
+use crate::service_info::{self, Requirement, Service};
 
 /// One guest. Contexts, clients and futures of the SDK each hold an `Rc` to it.
 ///
@@ -34,7 +34,7 @@ pub(crate) struct Guest {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) generator: RefCell<Generator>,
     exports: Vec<&'static Service>,
-    pub(crate) requires: &'static [&'static Service],
+    pub(crate) requires: &'static [Requirement],
     pub(crate) role: Box<dyn Role>,
 }
 
@@ -60,7 +60,7 @@ pub(crate) trait Role {
 }
 
 impl Guest {
-    pub(crate) fn new(requires: &'static [&'static Service], role: Box<dyn Role>) -> Rc<Self> {
+    pub(crate) fn new(requires: &'static [Requirement], role: Box<dyn Role>) -> Rc<Self> {
         let guest = Rc::new(Guest {
             io: Io::default(),
             tasks: Tasks::default(),
@@ -86,6 +86,13 @@ impl Guest {
         self.lifecycle.clear();
     }
 
+    /// Returns the index of a requirement; `binding` is empty for one without a binding's name.
+    pub(crate) fn find_required(&self, service: &str, binding: &str) -> Option<usize> {
+        self.requires
+            .iter()
+            .position(|required| required.service.name == service && required.binding == binding)
+    }
+
     /// Asks the host to launch the guest, unless it was asked before.
     pub(crate) fn request_launch(&self) {
         if self.lifecycle.launching.request() {
@@ -93,18 +100,30 @@ impl Guest {
         }
     }
 
-    /// Sends the manifest; `descriptors` tells if it includes those of the services.
+    /// Sends the manifest; `descriptors` tells if it includes the descriptors.
     pub(crate) fn send_manifest(&self, descriptors: bool) {
-        let describe = |services: &[&'static Service]| {
-            services
-                .iter()
-                .map(|service| service.describe(descriptors))
-                .collect()
-        };
+        let required = self.requires.iter().map(|required| required.service);
+        let services = self.exports.iter().copied().chain(required);
         let mut payload = Vec::new();
         Manifest {
-            exports: describe(&self.exports),
-            requires: describe(self.requires),
+            exports: self
+                .exports
+                .iter()
+                .map(|export| export.describe())
+                .collect(),
+            requires: self
+                .requires
+                .iter()
+                .map(|required| manifest::Requirement {
+                    service: required.service.describe(),
+                    binding: required.binding.into(),
+                })
+                .collect(),
+            descriptors: if descriptors {
+                service_info::descriptors(services)
+            } else {
+                Vec::new()
+            },
         }
         .write(&mut payload);
         self.io
@@ -123,6 +142,14 @@ impl Guest {
     /// Returns the scope of the task that is being polled.
     pub(crate) fn current(&self) -> Scope {
         self.io.current_scope()
+    }
+
+    /// Returns true if the call was not answered.
+    ///
+    /// Not for hot paths: a call in its first poll is in no table.
+    pub(crate) fn is_unanswered(&self, number: u64) -> bool {
+        self.calls.inbound.borrow().contains(number)
+            || self.tasks.executor.is_starting() && self.current().number == number
     }
 
     /// Returns true if another task may be polled in this turn.

@@ -79,6 +79,22 @@ impl InboundCalls {
         None
     }
 
+    /// Returns true if the call is in the map.
+    pub(crate) fn contains(&self, number: u64) -> bool {
+        if self.is_empty() {
+            return false;
+        }
+        let mut task = self.chains[self.chain(number)];
+        while task != NONE {
+            let link = self.slab[task as usize];
+            if link.number == number {
+                return true;
+            }
+            task = link.next;
+        }
+        false
+    }
+
     fn chain(&self, number: u64) -> usize {
         number as usize & (self.chains.len() - 1)
     }
@@ -116,6 +132,7 @@ mod tests {
             .iter()
             .for_each(|(number, task)| inbound.insert(*number, TaskId::from_index(*task)));
         assert_eq!(inbound.remove(1), None);
+        assert!(!inbound.contains(1) && inbound.contains(64 * 499));
         for (number, task) in calls
             .iter()
             .step_by(2)
@@ -123,6 +140,7 @@ mod tests {
         {
             assert_eq!(inbound.remove(*number), Some(TaskId::from_index(*task)));
             assert_eq!(inbound.remove(*number), None);
+            assert!(!inbound.contains(*number));
         }
         assert!(inbound.is_empty());
     }

@@ -118,6 +118,12 @@ impl Io {
         self.deadline_ns.set(scope.deadline_ns);
     }
 
+    /// Tells the host that the handler of an inbound call is about to run.
+    #[inline]
+    pub(crate) fn begin_call(&self, number: u64) {
+        self.control.set_begun(number);
+    }
+
     /// Makes the control block name the call of `scope` in this turn's result.
     pub(crate) fn show_scope(&self, scope: Scope) {
         scope.show(&self.control);
@@ -158,10 +164,21 @@ impl Io {
 
     /// Sends a frame with an optional detail and a payload. Not for messages of the user: the frame
     /// must be shorter than 4 GiB.
+    pub(crate) fn send_short(&self, header: Header, detail: Option<Detail<'_>>, payload: &[u8]) {
+        self.send_parts(header, &[], detail, payload);
+    }
+
+    /// Sends a frame as [`Io::send_short`] does, with metadata in its wire form.
     ///
     /// Out of line, because frames of calls are sent by [`Io::send`].
     #[inline(never)]
-    pub(crate) fn send_short(&self, header: Header, detail: Option<Detail<'_>>, payload: &[u8]) {
+    pub(crate) fn send_parts(
+        &self,
+        header: Header,
+        metadata: &[u8],
+        detail: Option<Detail<'_>>,
+        payload: &[u8],
+    ) {
         let mut detail_bytes = Vec::new();
         if let Some(detail) = &detail {
             detail_bytes.reserve(detail.bytes());
@@ -169,7 +186,7 @@ impl Io {
         }
         let outline = Outline {
             header,
-            metadata: &[],
+            metadata,
             detail: &detail_bytes,
             payload_bytes: payload.len(),
         };

@@ -13,8 +13,8 @@ pub(crate) struct Launching {
     state: RefCell<LaunchState>,
     /// A handle for each required service.
     handles: OnceCell<Vec<u32>>,
-    /// Methods of the services that are required by name, as pairs of service and method name.
-    methods: OnceCell<Vec<(String, String)>>,
+    /// Methods of the services that are required by name, each with the index of the requirement.
+    methods: OnceCell<Vec<(usize, String)>>,
 }
 
 #[derive(Default)]
@@ -36,17 +36,17 @@ impl Launching {
     }
 
     /// Stores the handles of the required services, and the methods of those required by name.
-    pub(crate) fn bind(&self, handles: Vec<u32>, methods: Vec<(String, String)>) {
+    pub(crate) fn bind(&self, handles: Vec<u32>, methods: Vec<(usize, String)>) {
         self.handles.get_or_init(|| handles);
         self.methods.get_or_init(|| methods);
     }
 
-    /// Returns the methods of a service that is required by name. Calls name a method by its index
-    /// in this order.
-    pub(crate) fn methods_of(&self, service: &str) -> impl Iterator<Item = &str> {
+    /// Returns the methods of the requirement at `index`, a service that is required by name. Calls
+    /// name a method by its index in this order.
+    pub(crate) fn methods_of(&self, index: usize) -> impl Iterator<Item = &str> {
         let all = self.methods.get().map(Vec::as_slice).unwrap_or_default();
         all.iter()
-            .filter(move |(of, _)| of == service)
+            .filter(move |(of, _)| *of == index)
             .map(|(_, method)| method.as_str())
     }
 

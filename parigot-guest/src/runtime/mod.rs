@@ -5,7 +5,7 @@
 //! | `guest` | `Guest`, the state of one guest, made of the parts below |
 //! | `io`, `outbox`, `panic_text` | memory that guest and host share |
 //! | `tasks`, `executor`, `scope`, `timers` | tasks and what wakes them |
-//! | `calls`, `inbound`, `outbound` | calls in both directions |
+//! | `calls`, `inbound`, `outbound`, `response_metadata` | calls in both directions |
 //! | `lifecycle`, `launching`, `exit_hooks` | from the start to the exit |
 //! | `receive`, `fast_path` | a turn: frames in, tasks polled |
 //! | `trace_context`, `traced` | W3C trace context |
@@ -47,6 +47,7 @@ mod outbox;
 pub(crate) mod panic;
 mod panic_text;
 mod receive;
+pub(crate) mod response_metadata;
 pub(crate) mod scope;
 mod tasks;
 pub(crate) mod timers;

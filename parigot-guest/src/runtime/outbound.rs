@@ -25,6 +25,9 @@ struct Slab {
     free: Vec<u32>,
     /// Number of replies with a response that arrived in this turn and were not read yet.
     unread: usize,
+    /// Response headers of calls that have not ended, in their wire form, with the calls' numbers.
+    /// A list beside the slots, because most calls have no headers.
+    headers: Vec<(u64, Vec<u8>)>,
 }
 
 struct CallSlot {
@@ -114,8 +117,31 @@ impl OutboundCalls {
     /// Ends a call whose reply is not needed any more. Returns true if the reply is still due, so
     /// that the callee must be told.
     pub(crate) fn abandon(&self, number: NonZeroU64) -> bool {
+        drop(self.take_headers(number));
         let state = self.slab.borrow_mut().release(number.get());
         matches!(state, CallState::Waiting(_))
+    }
+
+    /// Stores the response headers of a call, which may come once. Those of abandoned calls are
+    /// ignored.
+    pub(crate) fn open(&self, number: u64, headers: &[u8]) {
+        let mut slab = self.slab.borrow_mut();
+        let is_known = slab.headers.iter().any(|(known, _)| *known == number);
+        if !is_known && slab.is_waiting(number) {
+            slab.headers.push((number, headers.into()));
+        }
+    }
+
+    /// Removes the response headers of a call that has ended. Must be called for each call, so that
+    /// the list does not grow.
+    #[inline]
+    pub(crate) fn take_headers(&self, number: NonZeroU64) -> Option<Vec<u8>> {
+        let mut slab = self.slab.borrow_mut();
+        if slab.headers.is_empty() {
+            None
+        } else {
+            slab.take_headers(number)
+        }
     }
 
     /// Stores a reply and returns the waiter of its call. Replies to abandoned calls are ignored.
@@ -173,6 +199,18 @@ impl Slab {
         let slot = self.slots.get_mut(number as u32 as usize)?;
         let in_use = slot.uses == (number >> 32) as u32 && !matches!(slot.state, CallState::Free);
         in_use.then_some(slot)
+    }
+
+    fn is_waiting(&mut self, number: u64) -> bool {
+        let slot = self.find(number);
+        slot.is_some_and(|slot| matches!(slot.state, CallState::Waiting(_)))
+    }
+
+    #[cold]
+    fn take_headers(&mut self, number: NonZeroU64) -> Option<Vec<u8>> {
+        let is_this = |(known, _): &(u64, Vec<u8>)| *known == number.get();
+        let index = self.headers.iter().position(is_this)?;
+        Some(self.headers.swap_remove(index).1)
     }
 
     fn release(&mut self, number: u64) -> CallState {

@@ -127,7 +127,14 @@ impl Guest {
             Some(Kind::Start) => self.take_start(&frame)?,
             Some(Kind::Launched) => self.take_launched(&frame)?,
             Some(Kind::Reply) => self.lifecycle.launching.end(Err(Status::of_reply(&frame))),
+            Some(Kind::Open) => self
+                .calls
+                .outbound
+                .open(frame.header.number, frame.metadata),
             Some(Kind::Cancel) => self.take_cancel(frame.header.number),
+            Some(Kind::Item | Kind::Credit | Kind::End) => {
+                return Err("no frame of a stream: this guest has no methods that stream");
+            }
             Some(Kind::Stop) if self.lifecycle.is_running() => self.role.stop(self),
             // Kinds of a newer host, and kinds that only guests send, are skipped.
             _ => {}
@@ -167,9 +174,14 @@ impl Guest {
         }
         let methods = frame
             .metadata_pairs()
-            .map(|pair| pair.map(|(service, method)| (service.into(), method.into())))
-            .collect::<Result<_, _>>()
-            .map_err(|malformed| malformed.expected)?;
+            .map(|pair| {
+                let (index, method) = pair.map_err(|malformed| malformed.expected)?;
+                let index = index
+                    .parse()
+                    .map_err(|_| "the index of a required service as a metadata key")?;
+                Ok((index, method.into()))
+            })
+            .collect::<Result<_, &'static str>>()?;
         let handles = handles
             .iter()
             .map(|bytes| u32::from_le_bytes(*bytes))
@@ -216,6 +228,7 @@ impl Guest {
         let task = self.calls.inbound.borrow_mut().remove(number);
         if let Some(task) = task {
             self.tasks.executor.cancel(task);
+            drop(self.calls.take_response_metadata(number));
             self.io.reply_failure(
                 number,
                 Code::Cancelled,

@@ -47,6 +47,16 @@ impl Scope {
         }
     }
 
+    /// Returns the number that names this scope in a call that the guest makes; 0 for no call.
+    #[inline]
+    pub(crate) fn on_behalf_of(self) -> u64 {
+        if self.number == NO_CALL {
+            0
+        } else {
+            self.number
+        }
+    }
+
     /// Returns the index of the call's service among the exports.
     pub(crate) fn service(self) -> u32 {
         self.target as u32

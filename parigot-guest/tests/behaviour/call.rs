@@ -16,8 +16,8 @@ async fn one_call(cx: Context) -> Result<Exit, Error> {
     cx.launch().await?;
     match GreetingClient::locate(&cx)?.fetch_greeting(tongue(1)).await {
         Ok(reply) => info!(cx, "{}", reply.greeting),
-        Err(CallError::Service(error)) => info!(cx, "service error {error:?}"),
-        Err(CallError::Unrecognized(number)) => info!(cx, "unrecognized {number}"),
+        Err(CallError::Service(error, _)) => info!(cx, "service error {error:?}"),
+        Err(CallError::Unrecognized(number, _)) => info!(cx, "unrecognized {number}"),
         Err(CallError::Status(status)) => info!(cx, "{status}"),
     }
     Ok(Exit::SUCCESS)

@@ -2,7 +2,7 @@
 
 use parigot_guest::id::IdType;
 use parigot_guest::rand_core::RngCore;
-use parigot_guest::{Context, Error, Exit, info};
+use parigot_guest::{Context, Error, Exit, Failure, info};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call, call_by};
@@ -45,7 +45,7 @@ impl Greeting for Greeter {
         &self,
         cx: &Context,
         _: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         let id = cx.call_id().expect("a handler must have a call").short();
         let deadline = cx.deadline().map(|deadline| deadline - cx.now());
         let greeting = format!(

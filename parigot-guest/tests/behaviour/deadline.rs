@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use parigot_guest::{Client, Context};
+use parigot_guest::{Client, Context, Failure};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call, call_by};
@@ -16,7 +16,7 @@ impl Greeting for Relay {
         &self,
         cx: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         let mut greeting = GreetingClient::locate(cx).expect("Greeting must be required");
         if request.tongue != 0 {
             greeting = greeting.with_deadline(Duration::from_micros(request.tongue as u64));
@@ -26,7 +26,7 @@ impl Greeting for Relay {
         greeting
             .fetch_greeting(request)
             .await
-            .map_err(|_| GreetErr::UnknownLang)
+            .map_err(|_| GreetErr::UnknownLang.into())
     }
 }
 
@@ -34,22 +34,22 @@ impl Greeting for Relay {
 fn a_nested_call_has_the_earlier_deadline() {
     let mut guest = Guest::serving::<Relay>();
     guest.now_ns = 1_000_000;
-    assert_eq!(guest.turn([call(1, 0)]), ["call a: 70.0 tongue 0"]);
+    assert_eq!(guest.turn([call(1, 0)]), ["call a: 70.0 tongue 0 for 1"]);
     assert_eq!(
         guest.turn([call_by(2, 0, 5_000_000)]),
-        ["call b: 70.0 tongue 0, by 5000000"]
+        ["call b: 70.0 tongue 0 for 2, by 5000000"]
     );
     assert_eq!(
         guest.turn([call_by(3, 300, 5_000_000)]),
-        ["call c: 70.0 tongue 300, by 1300000"]
+        ["call c: 70.0 tongue 300 for 3, by 1300000"]
     );
     assert_eq!(
         guest.turn([call_by(4, 9_000, 5_000_000)]),
-        ["call d: 70.0 tongue 9000, by 5000000"]
+        ["call d: 70.0 tongue 9000 for 4, by 5000000"]
     );
     assert_eq!(
         guest.turn([call(5, 300)]),
-        ["call e: 70.0 tongue 300, by 1300000"]
+        ["call e: 70.0 tongue 300 for 5, by 1300000"]
     );
 }
 
@@ -59,9 +59,9 @@ fn each_of_two_handlers_has_its_own_deadline() {
     assert_eq!(
         guest.turn([call_by(1, 0, 7_000), call_by(2, 0, 8_000), call(3, 0)]),
         [
-            "call a: 70.0 tongue 0, by 7000",
-            "call b: 70.0 tongue 0, by 8000",
-            "call c: 70.0 tongue 0"
+            "call a: 70.0 tongue 0 for 1, by 7000",
+            "call b: 70.0 tongue 0 for 2, by 8000",
+            "call c: 70.0 tongue 0 for 3"
         ]
     );
 }
@@ -75,7 +75,7 @@ impl Greeting for Spawner {
         &self,
         cx: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         let greeting = GreetingClient::locate(cx).expect("Greeting must be required");
         for cx in [cx.clone(), cx.background()] {
             let greeting = greeting.clone();
@@ -96,15 +96,15 @@ fn a_spawned_task_belongs_to_the_call_of_its_context() {
     assert_eq!(
         guest.turn([call_by(1, 0, 9_000)]),
         [
-            "call a: 70.0 tongue 0, by 9000", // detached
+            "call a: 70.0 tongue 0 for 1, by 9000", // detached
             "reply 1: OK",
-            "call b: 70.0 tongue 0, by 9000", // spawned
-            "call c: 70.0 tongue 0",          // in the background
+            "call b: 70.0 tongue 0 for 1, by 9000", // spawned
+            "call c: 70.0 tongue 0",                // in the background
         ]
     );
     assert_eq!(
         guest.turn([guest.reply('a', "")]),
-        ["call d: 70.0 tongue 0, by 9000", "cancel d"]
+        ["call d: 70.0 tongue 0 for 1, by 9000", "cancel d"]
     );
 }
 
@@ -117,7 +117,7 @@ impl Greeting for Parrot {
         &self,
         _: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         Ok(FetchGreetingResponse {
             greeting: request.tongue.to_string(),
         })
@@ -127,7 +127,7 @@ impl Greeting for Parrot {
 #[test]
 fn a_call_after_its_deadline_does_not_start() {
     const LATE: &str =
-        "reply 1: DEADLINE_EXCEEDED (timed out): its deadline had passed before it was begun";
+        "reply 1: DEADLINE_EXCEEDED (expired): the deadline passed before the call began";
     let mut guest = Guest::serving::<Parrot>();
     guest.now_ns = 5_000;
     assert_eq!(guest.turn([call_by(1, 0, 5_000)]), [LATE]);

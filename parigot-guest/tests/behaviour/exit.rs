@@ -4,7 +4,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 
-use parigot_guest::{AT_EXIT_MAX, Context, Error, Exit, NotReady, Ready, info};
+use parigot_guest::{AT_EXIT_MAX, Context, Error, Exit, Failure, NotReady, Ready, info};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call, cancel, launched, stop};
@@ -118,7 +118,7 @@ impl Greeting for Relay {
         &self,
         cx: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         if request.tongue == 9 {
             match cx.exit(9).await {}
         }
@@ -135,7 +135,7 @@ fn a_stopped_service_finishes_its_calls() {
     let mut guest = Guest::serving::<Relay>();
     assert_eq!(
         guest.turn([call(1, 1), call(2, 2)]),
-        ["call a: 70.0 tongue 1", "call b: 70.0 tongue 2"]
+        ["call a: 70.0 tongue 1 for 1", "call b: 70.0 tongue 2 for 2"]
     );
     assert_eq!(
         guest.turn([stop(), call(3, 3)]),
@@ -181,7 +181,7 @@ fn closing_drops_service_and_handlers_with_contexts() {
             &self,
             cx: &Context,
             _: FetchGreetingRequest,
-        ) -> Result<FetchGreetingResponse, GreetErr> {
+        ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
             let _counted = Counted { _cx: cx.clone() };
             core::future::pending().await
         }
@@ -290,7 +290,7 @@ impl Greeting for Polite {
         &self,
         cx: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         Relay.fetch_greeting(cx, request).await
     }
 }
@@ -298,7 +298,10 @@ impl Greeting for Polite {
 #[test]
 fn exit_hooks_run_after_a_stopped_service_s_calls() {
     let mut guest = Guest::serving::<Polite>();
-    assert_eq!(guest.turn([call(1, 1), stop()]), ["call a: 70.0 tongue 1"]);
+    assert_eq!(
+        guest.turn([call(1, 1), stop()]),
+        ["call a: 70.0 tongue 1 for 1"]
+    );
     let one = guest.reply('a', "one");
     assert_eq!(guest.turn([one]), ["reply 1: OK one"]);
     let refused = guest.turn([call(2, 1), stop()]);
@@ -315,7 +318,7 @@ fn exit_hooks_run_after_a_stopped_service_s_calls() {
 #[test]
 fn a_handler_cancelled_during_the_exit_is_dropped() {
     let mut guest = Guest::serving::<Polite>();
-    assert_eq!(guest.turn([call(1, 1)]), ["call a: 70.0 tongue 1"]);
+    assert_eq!(guest.turn([call(1, 1)]), ["call a: 70.0 tongue 1 for 1"]);
     assert_eq!(
         guest.turn([call(2, 9)]),
         [""; 0],
@@ -357,8 +360,8 @@ fn ready_may_exit() {
             &self,
             _: &Context,
             _: FetchGreetingRequest,
-        ) -> Result<FetchGreetingResponse, GreetErr> {
-            Err(GreetErr::UnknownLang)
+        ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
+            Err(GreetErr::UnknownLang.into())
         }
     }
 

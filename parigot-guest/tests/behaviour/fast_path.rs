@@ -9,7 +9,7 @@ use core::task::{self, Poll};
 use core::time::Duration;
 
 use parigot_abi::{Cause, Code, Header, Kind};
-use parigot_guest::{Context, Error, Exit, info};
+use parigot_guest::{Context, Error, Exit, Failure, info};
 
 use crate::greeting::*;
 use crate::harness::{Guest, Inbound, call, call_by, cancel, frame, launched, stop};
@@ -23,14 +23,14 @@ impl Greeting for Worker {
         &self,
         cx: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         match request.tongue {
-            1 => return Err(GreetErr::UnknownLang),
+            1 => return Err(GreetErr::UnknownLang.into()),
             2 => cx.yield_now().await,
             3 => {
                 let greeting = GreetingClient::locate(cx).expect("Greeting must be required");
                 let reply = greeting.fetch_greeting(request).await;
-                return reply.map_err(|_| GreetErr::UnknownLang);
+                return reply.map_err(|_| GreetErr::UnknownLang.into());
             }
             4 => cx.sleep(Duration::from_nanos(1)).await,
             5 => {
@@ -44,9 +44,9 @@ impl Greeting for Worker {
     }
 }
 
-/// A frame of a kind that no guest handles.
+/// A frame of a kind that only guests send, which a guest skips.
 fn skipped() -> Inbound {
-    frame(Header::new(Kind::Item), |frame| frame)
+    frame(Header::new(Kind::Log), |frame| frame)
 }
 
 /// Runs a turn in both guests, in the second one with a skipped frame behind the others.

@@ -8,7 +8,7 @@ pub trait Greeting: 'static {
         &self,
         cx: &::parigot_guest::Context,
         request: FetchGreetingRequest,
-    ) -> impl Future<Output = Result<FetchGreetingResponse, GreetErr>>;
+    ) -> impl Future<Output = Result<FetchGreetingResponse, ::parigot_guest::Failure<GreetErr>>>;
 }
 
 /// A request.
@@ -49,7 +49,29 @@ impl ::core::fmt::Display for GreetErr {
 
 impl ::core::error::Error for GreetErr {}
 
+impl GreetErr {
+    /// Returns a failure with a message for people.
+    pub fn with_message(
+        self,
+        message: impl ::core::convert::Into<::parigot_guest::alloc::string::String>,
+    ) -> ::parigot_guest::Failure<Self> {
+        ::parigot_guest::Failure::from(self).with_message(message)
+    }
+
+    /// Returns a failure with a message for programs.
+    pub fn with_detail(
+        self,
+        detail: &(impl ::parigot_guest::prost::Message + ::parigot_guest::prost::Name),
+    ) -> ::parigot_guest::Failure<Self> {
+        ::parigot_guest::Failure::from(self).with_detail(detail)
+    }
+}
+
+impl ::parigot_guest::ErrorEnum for GreetErr {}
+
 impl ::parigot_guest::ServiceError for GreetErr {
+    type Failure = ::parigot_guest::Failure<Self>;
+
     fn from_number(number: i32) -> ::core::option::Option<Self> {
         match number {
             0 => ::core::option::Option::Some(GreetErr::NoError),
@@ -70,8 +92,11 @@ pub mod methods {
         name: "greeting.v1.Greeting",
         schema: 7,
         methods: &[::parigot_guest::MethodInfo::new("FetchGreeting")],
-        descriptors: b"what the generator writes",
+        descriptors: &DESCRIPTORS,
     };
+
+    static DESCRIPTORS: ::parigot_guest::Descriptors =
+        ::parigot_guest::Descriptors::new(b"what the generator writes");
 
     /// `FetchGreeting`.
     pub struct FetchGreeting;
@@ -89,7 +114,12 @@ pub mod methods {
             service: &S,
             cx: &::parigot_guest::Context,
             request: Self::Request,
-        ) -> impl Future<Output = Result<Self::Response, Self::Error>> {
+        ) -> impl Future<
+            Output = Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
+        > {
             super::Greeting::fetch_greeting(service, cx, request)
         }
     }
@@ -133,6 +163,15 @@ impl GreetingClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &methods::SERVICE)
+            .map(|channel| GreetingClient { channel })
+    }
+
+    /// Returns a client of the service that is bound to a name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &methods::SERVICE, binding)
             .map(|channel| GreetingClient { channel })
     }
 

@@ -6,6 +6,7 @@
 use parigot_abi::control::{CONTROL_BYTES, ControlView, NEVER, NO_CALL, YIELD_NOW_OFFSET};
 use parigot_abi::frame::{Level, NO_DEADLINE, flags};
 use parigot_abi::id::{CallId, InstanceId};
+use parigot_abi::manifest::MethodFlags;
 use parigot_abi::status::Detail;
 use parigot_abi::{
     Cause, Code, Frame, FrameBuilder, Frames, Header, Kind, MESSAGE_BYTES_MAX, Manifest, Prologue,
@@ -13,7 +14,7 @@ use parigot_abi::{
 };
 use parigot_guest::prost::Message;
 use parigot_guest::{
-    Client, Context, Definition, Error, Exit, Export, Exports, Ready, Service, turn,
+    Client, Context, Definition, Error, Exit, Export, Exports, Ready, Requirement, turn,
 };
 
 use crate::greeting::{
@@ -57,7 +58,7 @@ impl Guest {
 
     /// Opens a guest that exports `S` as `Greeting`, without a first turn.
     pub(crate) fn service<S: Ready + Greeting>() -> Self {
-        const REQUIRES: &[&Service] = &[<GreetingClient as Client>::SERVICE];
+        const REQUIRES: &[Requirement] = &[Requirement::new(<GreetingClient as Client>::SERVICE)];
         Guest::open(Definition::service::<S, GreetingAlone>(REQUIRES))
     }
 
@@ -76,7 +77,7 @@ impl Guest {
     {
         Guest::open(Definition::program(
             main,
-            &[<GreetingClient as Client>::SERVICE],
+            const { &[Requirement::new(<GreetingClient as Client>::SERVICE)] },
         ))
     }
 
@@ -181,6 +182,7 @@ impl Guest {
                 format!("call {}: {}", self.letter(header.number), call_text(frame))
             }
             Kind::Reply => format!("reply {}: {}", header.number, reply_text(frame)),
+            Kind::Open => format!("open {}: {}", header.number, metadata_text(frame)),
             Kind::Cancel => format!("cancel {}", self.letter(header.number)),
             Kind::Log => log_line(frame),
             Kind::Exit => format!(
@@ -201,7 +203,8 @@ impl Guest {
         char::from(b'a' + place as u8)
     }
 
-    fn number(&self, letter: char) -> u64 {
+    /// Returns the number of an outbound call.
+    pub(crate) fn number(&self, letter: char) -> u64 {
         self.calls[letter as usize - 'a' as usize]
     }
 
@@ -212,6 +215,17 @@ impl Guest {
         }
         .encode_to_vec();
         self.reply_payload(letter, &payload)
+    }
+
+    /// Returns a reply with this header, whose parts `build` adds.
+    pub(crate) fn reply_with(
+        &self,
+        letter: char,
+        header: Header,
+        build: impl FnOnce(FrameBuilder<'_>) -> FrameBuilder<'_>,
+    ) -> Inbound {
+        let number = self.number(letter);
+        frame(Header { number, ..header }, build)
     }
 
     /// Returns a reply with this payload.
@@ -268,30 +282,26 @@ fn memory(address: u64, bytes: u64) -> Vec<u8> {
 }
 
 fn manifest_line(manifest: &Manifest) -> String {
-    let list = |services: &[manifest::Service]| match services {
+    let list = |services: Vec<String>| match &services[..] {
         [] => "nothing".into(),
-        _ => services
-            .iter()
-            .map(service_text)
-            .collect::<Vec<_>>()
-            .join(", "),
+        _ => services.join(", "),
     };
+    let exports = manifest.exports.iter().map(service_text);
+    let requires = manifest.requires.iter().map(|required| {
+        let binding = after(" as ", &required.binding);
+        format!("{}{binding}", service_text(&required.service))
+    });
     format!(
-        "manifest: exports {}; requires {}",
-        list(&manifest.exports),
-        list(&manifest.requires)
+        "manifest: exports {}; requires {}{}",
+        list(exports.collect()),
+        list(requires.collect()),
+        after(" with ", &text(&manifest.descriptors))
     )
 }
 
 fn service_text(service: &manifest::Service) -> String {
     let methods: Vec<_> = service.methods.iter().map(method_text).collect();
-    let descriptors = after(" with ", &text(&service.descriptors));
-    format!(
-        "{}({})#{}{descriptors}",
-        service.name,
-        methods.join(" "),
-        service.schema
-    )
+    format!("{}({})#{}", service.name, methods.join(" "), service.schema)
 }
 
 fn method_text(
@@ -299,10 +309,12 @@ fn method_text(
         name,
         budget_ns,
         deadline_ns,
+        flags: MethodFlags(flags),
     }: &manifest::Method,
 ) -> String {
-    match (budget_ns, deadline_ns) {
-        (0, 0) => name.clone(),
+    match (budget_ns, deadline_ns, flags) {
+        (0, 0, 0) => name.clone(),
+        (0, 0, _) => format!("{name}[flags {flags}]"),
         _ => format!("{name}[budget {budget_ns}, deadline {deadline_ns}]"),
     }
 }
@@ -314,31 +326,51 @@ fn call_text(frame: &Frame<'_>) -> String {
         NO_DEADLINE => String::new(),
         deadline => format!(", by {deadline}"),
     };
-    let pairs = frame
-        .metadata_pairs()
-        .map(|pair| pair.expect("metadata must be valid"));
-    let metadata: String = pairs
-        .map(|(key, value)| format!(", {key}={value}"))
-        .collect();
+    let metadata = after(", ", &metadata_text(frame));
+    let for_call = match header.id {
+        (0, 0) => String::new(),
+        (high, number) => {
+            assert_eq!(high, 0, "an outgoing call has no id");
+            format!(" for {number}")
+        }
+    };
     format!(
-        "{}.{} tongue {}{deadline}{metadata}",
+        "{}.{} tongue {}{for_call}{deadline}{metadata}",
         header.service, header.method, request.tongue
     )
 }
 
+fn metadata_text(frame: &Frame<'_>) -> String {
+    let pairs = frame
+        .metadata_pairs()
+        .map(|pair| pair.expect("metadata must be valid"));
+    let entries: Vec<_> = pairs.map(|(key, value)| format!("{key}={value}")).collect();
+    entries.join(", ")
+}
+
 fn reply_text(frame: &Frame<'_>) -> String {
     let status = frame.header.status;
+    let trailers = after("; ", &metadata_text(frame));
+    let Detail {
+        cause,
+        message,
+        details,
+        ..
+    } = Detail::read(frame.detail);
+    let mut text = after(": ", &message);
+    for detail in details {
+        text += &format!(" + {} {:?}", detail.type_name, detail.value);
+    }
     if frame.header.flags & flags::SERVICE_ERROR != 0 {
-        return format!("error {}", status as i32);
+        return format!("error {}{text}{trailers}", status as i32);
     }
     let code = Code::from_number(status).expect("the code must be known");
     if code != Code::Ok {
-        let Detail { cause, message, .. } = Detail::read(frame.detail);
-        return format!("{code} ({cause}){}", after(": ", &message));
+        return format!("{code} ({cause}){text}{trailers}");
     }
     let response =
         FetchGreetingResponse::decode(frame.payload).expect("the response must be valid");
-    format!("OK{}", after(" ", &response.greeting))
+    format!("OK{}{trailers}", after(" ", &response.greeting))
 }
 
 fn log_line(frame: &Frame<'_>) -> String {
@@ -391,6 +423,8 @@ fn start_frame(message_bytes_max: u32, descriptors: bool) -> Inbound {
         seed: [7; 32],
         instance: InstanceId::from_random(1).to_wire(),
         descriptors,
+        // A key of a later version.
+        settings: vec![(9, b"skipped")],
         args: vec!["--tongue", "french"],
         env: vec![("GREETING", "loud"), ("GREETING", "quiet")],
     };

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use parigot_guest::id::{Id, IdType};
 use parigot_guest::job::{Job, Jobs, TooManyJobs};
-use parigot_guest::{Context, Error, Exit, NotReady, Ready, info};
+use parigot_guest::{Context, Error, Exit, Failure, NotReady, Ready, info};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call, call_by, cancel, launched, stop};
@@ -56,7 +56,7 @@ impl Greeting for Kitchen {
         &self,
         cx: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         let ticket = self.ordered.borrow().unwrap_or(TicketId::ZERO);
         let greeting = match request.tongue {
             0 => {

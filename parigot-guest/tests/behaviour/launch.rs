@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use parigot_abi::{Cause, Code, Detail, Header, Kind};
 use parigot_guest::{
-    Channel, Context, Definition, Error, Exit, MethodInfo, NotReady, Ready, Service, info,
+    Channel, Context, Definition, Descriptors, Error, Exit, Failure, MethodInfo, NotReady, Ready,
+    Requirement, Service, info,
 };
 
 use crate::greeting::*;
@@ -18,7 +19,7 @@ impl Greeting for Greeter {
         &self,
         _: &Context,
         _: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         Ok(FetchGreetingResponse {
             greeting: "hello".into(),
         })
@@ -38,8 +39,10 @@ fn a_service_sends_its_manifest_launches_and_serves() {
 #[test]
 fn a_manifest_has_descriptors_on_request() {
     let mut guest = Guest::service::<Greeter>();
-    let service = "greeting.v1.Greeting(FetchGreeting)#7 with what the generator writes";
-    let manifest = format!("manifest: exports {service}; requires {service}");
+    let service = "greeting.v1.Greeting(FetchGreeting)#7";
+    // Exported and required, but the descriptors are sent once.
+    let manifest =
+        format!("manifest: exports {service}; requires {service} with what the generator writes");
     assert_eq!(
         guest.turn([start_and_describe()]),
         [manifest.as_str(), "launch"]
@@ -56,16 +59,21 @@ fn a_manifest_has_budgets_and_deadlines() {
                 .with_budget(Duration::from_millis(200))
                 .with_deadline(Duration::from_secs(10)),
             MethodInfo::new("Put").idempotent(),
+            MethodInfo::new("List").without_side_effects(),
             MethodInfo::new("Wait").with_deadline(Duration::MAX),
         ],
-        descriptors: &[],
+        descriptors: Descriptors::NONE,
     };
     async fn main(_: Context) -> Result<Exit, Error> {
         Ok(Exit::SUCCESS)
     }
-    let mut guest = Guest::open(Definition::program(main, const { &[&SLOW] }));
+    let mut guest = Guest::open(Definition::program(
+        main,
+        const { &[Requirement::new(&SLOW)] },
+    ));
     let methods = format!(
-        "Get[budget 200000000, deadline 10000000000] Put Wait[budget 0, deadline {}]",
+        "Get[budget 200000000, deadline 10000000000] Put[flags 8] List[flags 4] \
+         Wait[budget 0, deadline {}]",
         u64::MAX
     );
     let trace = guest.turn([start(1 << 20)]);
@@ -97,7 +105,7 @@ impl Greeting for Kitchen {
         &self,
         _: &Context,
         _: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         Ok(FetchGreetingResponse {
             greeting: self.greeting.clone(),
         })
@@ -173,7 +181,7 @@ fn locate_needs_a_requirement_and_a_launch() {
         name: "other.v1.Other",
         schema: 0,
         methods: &[MethodInfo::new("Get")],
-        descriptors: &[],
+        descriptors: Descriptors::NONE,
     };
 
     async fn main(cx: Context) -> Result<Exit, Error> {

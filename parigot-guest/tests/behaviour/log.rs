@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use parigot_guest::{Context, Error, Exit, debug, error, info, trace, warn};
+use parigot_guest::{Context, Error, Exit, Failure, debug, error, info, trace, warn};
 
 use crate::greeting::*;
 use crate::harness::{Guest, call};
@@ -49,7 +49,7 @@ fn a_line_names_the_call_of_its_context_or_task() {
             &self,
             cx: &Context,
             _: FetchGreetingRequest,
-        ) -> Result<FetchGreetingResponse, GreetErr> {
+        ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
             info!(cx, "the call's");
             info!(self.cx, "the service's");
             let background = cx.background();

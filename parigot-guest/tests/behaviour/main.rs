@@ -1,11 +1,13 @@
 //! Behaviour of a guest as the host sees it: each test writes inboxes and compares the trace of
 //! frames in the outbox, which is the contract.
 
+mod binding;
 mod call;
 mod cancel;
 mod context;
 mod deadline;
 mod exit;
+mod failure;
 mod fast_path;
 mod future;
 #[expect(unreachable_pub, reason = "written like the generator's output")]
@@ -15,6 +17,7 @@ mod harness;
 mod job;
 mod launch;
 mod log;
+mod metadata;
 mod serve;
 mod time;
 mod trace_context;

@@ -1,7 +1,7 @@
 //! Nested calls carry the trace context of their call.
 
 use parigot_abi::{Header, Kind};
-use parigot_guest::{Client, Context};
+use parigot_guest::{Client, Context, Failure};
 use prost::Message;
 
 use crate::deadline::Spawner;
@@ -35,7 +35,7 @@ impl Greeting for Relay {
         &self,
         cx: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         let greeting = GreetingClient::locate(cx).expect("Greeting must be required");
         let greeting = match request.tongue {
             1 => greeting.with_metadata("size", "big"),
@@ -46,7 +46,7 @@ impl Greeting for Relay {
         greeting
             .fetch_greeting(request)
             .await
-            .map_err(|_| GreetErr::UnknownLang)
+            .map_err(|_| GreetErr::UnknownLang.into())
     }
 }
 
@@ -55,15 +55,15 @@ fn a_nested_call_inherits_or_replaces_the_trace() {
     let mut guest = Guest::serving::<Relay>();
     assert_eq!(
         guest.turn([traced(1, 0)]),
-        ["call a: 70.0 tongue 0, traceparent=p, tracestate=s"]
+        ["call a: 70.0 tongue 0 for 1, traceparent=p, tracestate=s"]
     );
     assert_eq!(
         guest.turn([traced(2, 1)]),
-        ["call b: 70.0 tongue 1, size=big, traceparent=p, tracestate=s"]
+        ["call b: 70.0 tongue 1 for 2, size=big, traceparent=p, tracestate=s"]
     );
     assert_eq!(
         guest.turn([traced(3, 2)]),
-        ["call c: 70.0 tongue 2, traceparent=mine"]
+        ["call c: 70.0 tongue 2 for 3, traceparent=mine"]
     );
 }
 
@@ -73,9 +73,9 @@ fn each_of_two_handlers_has_its_own_trace() {
     assert_eq!(
         guest.turn([call(1, 0), traced(2, 0), call(3, 0)]),
         [
-            "call a: 70.0 tongue 0",
-            "call b: 70.0 tongue 0, traceparent=p, tracestate=s",
-            "call c: 70.0 tongue 0"
+            "call a: 70.0 tongue 0 for 1",
+            "call b: 70.0 tongue 0 for 2, traceparent=p, tracestate=s",
+            "call c: 70.0 tongue 0 for 3"
         ]
     );
 }
@@ -91,8 +91,8 @@ fn a_spawned_task_inherits_the_trace_of_its_context() {
     assert_eq!(
         calls,
         [
-            "call a: 70.0 tongue 0, traceparent=p, tracestate=s",
-            "call b: 70.0 tongue 0, traceparent=p, tracestate=s",
+            "call a: 70.0 tongue 0 for 1, traceparent=p, tracestate=s",
+            "call b: 70.0 tongue 0 for 1, traceparent=p, tracestate=s",
             "call c: 70.0 tongue 0",
         ],
         "{sent:?}"

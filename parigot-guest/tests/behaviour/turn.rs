@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use parigot_abi::frame::flags;
 use parigot_abi::{Header, Kind, Prologue, TURN_MALFORMED_INBOX, TURN_OK};
-use parigot_guest::{Context, Error, Exit, info};
+use parigot_guest::{Context, Error, Exit, Failure, info};
 
 use crate::greeting::*;
-use crate::harness::{Guest, call, frame, launched, start};
+use crate::harness::{Guest, call, call_by, cancel, frame, launched, start};
 
 /// Three tasks that log, each twice.
 async fn three_tasks(cx: Context) -> Result<Exit, Error> {
@@ -109,7 +109,7 @@ fn a_failure_waits_for_a_turn_that_polls() {
     assert!(
         guest
             .turn([
-                frame(Header::new(Kind::Item), |frame| frame),
+                frame(Header::new(Kind::Log), |frame| frame),
                 guest.reply_error('a', 1)
             ])
             .is_empty()
@@ -145,11 +145,11 @@ fn a_malformed_inbox_is_reported() {
     );
     check_malformed(
         |inbox| inbox[18] = 0x80,
-        "at byte 18: expected flags of this version",
+        "at byte 18: expected only flags of this version",
     );
     check_malformed(
         |inbox| inbox[20] = 0xff,
-        "at byte 20: expected a frame that ends where the bytes end",
+        "at byte 20: expected a length within the remaining bytes",
     );
     check_malformed(
         |inbox| inbox[52] += 8,
@@ -201,7 +201,7 @@ impl Greeting for Greeter {
         &self,
         _: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         assert_ne!(
             request.tongue,
             13,
@@ -255,7 +255,7 @@ fn the_control_block_shows_the_call_of_the_task() {
             &self,
             _: &Context,
             _: FetchGreetingRequest,
-        ) -> Result<FetchGreetingResponse, GreetErr> {
+        ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
             panic!("look")
         }
     }
@@ -281,4 +281,38 @@ fn a_grown_inbox_is_announced() {
     assert_eq!(guest.turn(many).len(), 1_000);
     assert!(guest.view().inbox_capacity > before);
     assert_eq!(guest.turn_status([]), TURN_OK);
+}
+
+#[test]
+fn the_control_block_shows_which_calls_have_begun() {
+    let mut guest = Guest::serving::<Greeter>();
+    guest.max_polls = 2;
+    let handed_over = 1 << 63;
+    assert_eq!(guest.view().begun, [0, 0]);
+    guest.turn([call(handed_over | 1, 0), call(1, 0), call(2, 0)]);
+    assert_eq!(guest.view().begun, [1, handed_over | 1]);
+    assert!(!guest.view().has_begun(2), "call 2 is queued");
+    guest.turn([cancel(2), call(3, 0)]);
+    assert_eq!(guest.view().begun, [3, handed_over | 1]);
+    // A call whose deadline has passed does not begin.
+    guest.turn([call_by(4, 0, guest.now_ns)]);
+    assert_eq!(guest.view().begun, [3, handed_over | 1]);
+}
+
+#[test]
+fn frames_of_streams_are_malformed() {
+    for kind in [Kind::Item, Kind::Credit, Kind::End] {
+        let mut guest = Guest::serving::<Greeter>();
+        let header = Header {
+            flags: flags::TO_CALLEE,
+            ..Header::new(kind)
+        };
+        let status = guest.turn_status([frame(header, |frame| frame)]);
+        assert_eq!(status, TURN_MALFORMED_INBOX);
+        assert_eq!(
+            guest.panic_text(),
+            "malformed inbox: at byte 16: expected no frame of a stream: \
+             this guest has no methods that stream"
+        );
+    }
 }
