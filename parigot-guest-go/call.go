@@ -1,6 +1,7 @@
 package parigot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -26,9 +27,25 @@ func Locate(ctx context.Context, service *Service) (*Channel, error) {
 	if err != nil {
 		return nil, err
 	}
-	handle, _, err := g.Handle(service.Name)
+	const howTo = "pass the result of its generated Require function to Launch or Run"
+	return locate(g, service, "", howTo)
+}
+
+// LocateNamed returns the channel of a service that is bound to a name: see [Requirement.As]. It
+// returns an error if the guest does not require the service under this name, or is not launched
+// yet.
+func LocateNamed(ctx context.Context, service *Service, binding string) (*Channel, error) {
+	g, err := guest.Of(ctx)
+	if err != nil {
+		return nil, err
+	}
+	const howTo = "pass the result of its generated Require function with As(%q) to Launch or Run"
+	return locate(g, service, binding, fmt.Sprintf(howTo, binding))
+}
+
+func locate(g *guest.Guest, service *Service, binding, howTo string) (*Channel, error) {
+	handle, _, err := g.Handle(service.Name, binding)
 	if errors.Is(err, guest.ErrNotRequired) {
-		const howTo = "pass the result of its generated Require function to Launch or Run"
 		return nil, fmt.Errorf("%s %w: %s", service.Name, err, howTo)
 	}
 	if err != nil {
@@ -88,6 +105,7 @@ type call[T any, E future.ErrorType] struct {
 	method  uint32
 	number  atomic.Uint64 // 0 until the call is sent
 	future  future.Method[T, E]
+	headers []byte      // headers of the response, in their wire form
 	stop    func() bool // stops following ctx; nil if ctx never ends
 }
 
@@ -109,6 +127,9 @@ func (c *call[T, E]) begin(bytes int, out *guest.Outbound) *future.Method[T, E] 
 	out.Handle, out.Method = c.channel.handle, c.method
 	out.DeadlineNS = deadlineNS(c.ctx, c.channel.guest)
 	out.Metadata = outgoingMetadata(c.ctx)
+	if in := guest.InboundOf(c.ctx); in != nil {
+		out.OnBehalfOf = in.Number()
+	}
 	number, err := c.channel.guest.Call(out)
 	if err != nil {
 		message := fmt.Sprintf("the request cannot be sent: %v", err)
@@ -121,12 +142,20 @@ func (c *call[T, E]) begin(bytes int, out *guest.Outbound) *future.Method[T, E] 
 	return &c.future
 }
 
+// Open keeps the headers of the response until the reply.
+func (c *call[T, E]) Open(headers []byte) {
+	if c.headers == nil {
+		c.headers = bytes.Clone(headers)
+	}
+}
+
 // arriveFailed ends the call if the reply is a failure, and reports whether it is.
 func (c *call[T, E]) arriveFailed(frame *abi.Frame, out T) bool {
 	c.unfollow()
+	storeResponseMetadata(c.ctx, c.headers, frame.Metadata)
 	switch {
 	case frame.Flags&abi.FlagServiceError != 0:
-		c.future.CompleteMethod(out, E(int32(frame.Status)))
+		c.future.Complete(out, ownErrorOf(E(int32(frame.Status)), abi.ReadDetail(frame.Detail)))
 	case frame.Status != uint32(abi.OK):
 		c.fail(callError(&guest.Failure{
 			Code:   abi.Code(frame.Status),
@@ -137,6 +166,15 @@ func (c *call[T, E]) arriveFailed(frame *abi.Frame, out T) bool {
 		return false
 	}
 	return true
+}
+
+// ownErrorOf returns the error of a reply with an error of the service's enum.
+func ownErrorOf[E future.ErrorType](value E, detail abi.Detail) error {
+	own := future.Error[E]{Value: value}
+	if detail.Message == "" && len(detail.Details) == 0 {
+		return own
+	}
+	return &annotatedError{err: own, message: detail.Message, details: detail.Details}
 }
 
 // Run runs the handlers of the future on a goroutine that may block.

@@ -34,13 +34,23 @@ func Metadata(ctx context.Context, key string) (value string, ok bool) {
 
 type metadataKey struct{}
 
-// WithMetadata returns a context that adds a key and its value to the metadata of its calls.
+// WithMetadata returns a context that adds a key and its value to the metadata of its calls. A key
+// may have several values.
+//
+// Only the host sets keys that begin with parigot-: such an entry is dropped, and the log says so.
 //
 // A callee does not pass metadata on to its own calls, except the trace context of the W3C:
 // traceparent and tracestate. Calls with the context of a handler have both keys of the handler's
 // call, unless WithMetadata sets another traceparent. parigot does not start traces: set
 // traceparent on the first call.
 func WithMetadata(ctx context.Context, key, value string) context.Context {
+	if !maySet(ctx, key, false) {
+		return ctx
+	}
+	return withMetadata(ctx, key, value)
+}
+
+func withMetadata(ctx context.Context, key, value string) context.Context {
 	before := ownMetadata(ctx)
 	// The full slice expression makes the append copy: contexts share the metadata before.
 	metadata := abi.AppendPair(before[:len(before):len(before)], key, value)

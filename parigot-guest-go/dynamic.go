@@ -22,14 +22,26 @@ type DynamicClient struct{ channel *Channel }
 // guest is not launched yet, or requires the service neither by name, see [RequireDynamic], nor by
 // its generated Require function.
 func LocateDynamic(ctx context.Context, service string) (*DynamicClient, error) {
+	const howTo = "hand parigot.RequireDynamic(%q) to Launch, or to the guest's Run"
+	return locateDynamic(ctx, service, "", fmt.Sprintf(howTo, service))
+}
+
+// LocateDynamicNamed returns a client of the service that is bound to a name: see [Requirement.As].
+func LocateDynamicNamed(ctx context.Context, service, binding string) (*DynamicClient, error) {
+	const howTo = "hand parigot.RequireDynamic(%q).As(%q) to Launch, or to the guest's Run"
+	return locateDynamic(ctx, service, binding, fmt.Sprintf(howTo, service, binding))
+}
+
+func locateDynamic(
+	ctx context.Context, service, binding, howTo string,
+) (*DynamicClient, error) {
 	g, err := guest.Of(ctx)
 	if err != nil {
 		return nil, err
 	}
-	handle, names, err := g.Handle(service)
+	handle, names, err := g.Handle(service, binding)
 	if errors.Is(err, guest.ErrNotRequired) {
-		const howTo = "hand parigot.RequireDynamic(%q) to Launch, or to the guest's Run"
-		return nil, fmt.Errorf("%s %w: "+howTo, service, err, service)
+		return nil, fmt.Errorf("%s %w: %s", service, err, howTo)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", service, err)

@@ -1,6 +1,7 @@
 package parigot
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -44,7 +45,8 @@ func Handle[I, O proto.Message, E future.ErrorType](
 	serveAndAnswer := func(in *guest.Inbound, request proto.Message) {
 		method := serve(in, request.(I))
 		if method == nil {
-			in.Fail(abi.Internal, abi.CauseAnswered, "the service returned no future")
+			const message = "the service returned no future"
+			in.Fail(abi.Internal, abi.Detail{Cause: abi.CauseAnswered, Message: message})
 			return
 		}
 		if method.Completed() {
@@ -66,7 +68,8 @@ func Handle[I, O proto.Message, E future.ErrorType](
 		decoded := newRequest()
 		if err := decodeInto.Unmarshal(request, decoded); err != nil {
 			message := fmt.Sprintf("the request cannot be decoded: %v", err)
-			in.Fail(abi.InvalidArgument, abi.CauseUndecodable, message)
+			detail := abi.Detail{Cause: abi.CauseUndecodable, Message: message}
+			in.Fail(abi.InvalidArgument, detail)
 			return
 		}
 		in.Serve(decoded, serveAndAnswer)
@@ -83,7 +86,8 @@ func answer[E future.ErrorType](in *guest.Inbound, response proto.Message, err e
 
 func respond(in *guest.Inbound, response proto.Message) {
 	if bytes, most := proto.Size(response), in.Guest().MessageBytesMax(); bytes > most {
-		in.Fail(abi.ResourceExhausted, abi.CauseAnswerLost, tooLong(bytes, most))
+		detail := abi.Detail{Cause: abi.CauseAnswerLost, Message: tooLong(bytes, most)}
+		in.Fail(abi.ResourceExhausted, detail)
 		return
 	}
 	in.Respond(response)
@@ -91,25 +95,20 @@ func respond(in *guest.Inbound, response proto.Message) {
 
 // respondError answers with an error of the service's enum, or with a status.
 func respondError[E future.ErrorType](in *guest.Inbound, err error) {
+	detail := abi.Detail{Cause: abi.CauseAnswered}
 	own, isOwn := err.(future.Error[E])
-	switch code := any(own.Value).(type) {
-	case Code: // the service declares no enum, so the code is a status
-		if isOwn {
-			err = code
-		}
-	default:
-		if isOwn {
-			in.FailOwn(own.Number())
-			return
-		}
+	_, isCode := any(own.Value).(Code) // the service declares no enum, so the code is a status
+	if isOwn && !isCode && own.Value != 0 {
+		detail.Message, detail.Details = ownMessage(own), detailsOf(own)
+		in.FailOwn(own.Number(), detail)
+		return
 	}
-	fail(in, statusOf(err))
-}
-
-func fail(in *guest.Inbound, status *CallError) {
-	code, message := status.Code, status.answerText()
-	if code == OK {
-		code, message = Internal, "the service failed with code 0, which means no error: "+message
+	status := statusOf(err)
+	code := status.Code
+	message, details := notesOf(err)
+	detail.Message, detail.Details = cmp.Or(message, status.answerText()), details
+	if code == OK || isOwn && own.Value == 0 {
+		code, detail.Message = Internal, "returned error number 0"
 	}
-	in.Fail(abi.Code(code), abi.CauseAnswered, message)
+	in.Fail(abi.Code(code), detail)
 }

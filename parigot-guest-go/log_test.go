@@ -36,6 +36,8 @@ func (l *lines) Send(frame abi.Frame, _ proto.Message) error {
 
 func (l *lines) Progress(uint64, uint32, uint32) {}
 
+func (l *lines) Begin(uint64) {}
+
 func TestLogLinesHaveLevelAndAttributes(t *testing.T) {
 	var sent lines
 	ctx := guest.NewContext(t.Context(), guest.New(&sent, time.Now()))

@@ -77,7 +77,7 @@ func TestErrorsReachTheCaller(t *testing.T) {
 	}{
 		{soldOut, "SoldOut", parigot.OK},
 		{shopErr(17), "17", parigot.OK},
-		{fmt.Errorf("no bread: %w", soldOut), "SoldOut", parigot.OK},
+		{fmt.Errorf("no bread: %w", soldOut), "SoldOut: no bread", parigot.OK},
 		{errors.New("the till is stuck"), "UNKNOWN: the till is stuck", parigot.Unknown},
 		{parigot.PermissionDenied, "PERMISSION_DENIED", parigot.PermissionDenied},
 		{fmt.Errorf("no till: %w", parigot.Aborted), "ABORTED: no till: ABORTED", parigot.Aborted},
@@ -95,10 +95,8 @@ func TestErrorsReachTheCaller(t *testing.T) {
 			},
 			"UNAVAILABLE: unreachable: no oven (x.Oven/Bake)", parigot.Unavailable,
 		},
-		{
-			parigot.OK,
-			"INTERNAL: the service failed with code 0, which means no error: ", parigot.Internal,
-		},
+		{parigot.OK, "INTERNAL: returned error number 0", parigot.Internal},
+		{shopErr(0), "INTERNAL: returned error number 0", parigot.Internal},
 		{
 			context.DeadlineExceeded,
 			"DEADLINE_EXCEEDED: context deadline exceeded", parigot.DeadlineExceeded,

@@ -56,7 +56,9 @@ func (launchHooks) Interrupted() bool { return false }
 
 var launchedTwice = &CallError{Code: FailedPrecondition, Message: "the guest was launched already"}
 
-func unimplemented(in *guest.Inbound) { in.Fail(abi.Unimplemented, abi.CauseNoSuchMethod, "") }
+func unimplemented(in *guest.Inbound) {
+	in.Fail(abi.Unimplemented, abi.Detail{Cause: abi.CauseNoSuchMethod})
+}
 
 // Run serves the exported services. It returns when the host has requested the exit and all calls
 // are answered. The guest exits when main returns. Call Run before main waits for anything else.

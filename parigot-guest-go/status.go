@@ -61,6 +61,7 @@ const (
 	CauseNoSuchMethod  = Cause(abi.CauseNoSuchMethod)  // the callee has no such method
 	CauseAnswered      = Cause(abi.CauseAnswered)      // the callee's handler returned this status
 	CauseAnswerLost    = Cause(abi.CauseAnswerLost)    // the callee answered; the response was lost
+	CauseExpired       = Cause(abi.CauseExpired)       // the deadline passed before the call began
 )
 
 // String returns the name: timed out.
@@ -114,6 +115,8 @@ type CallError struct {
 	Method   string        // called method: FetchGreeting
 	Instance id.InstanceID // instance that had or refused the call; empty if none did
 	Call     id.CallID     // id as in the log; empty if the call never left the guest
+
+	details []abi.ErrorDetail // see [DetailsOf]
 }
 
 // Fate returns the fate of the call.
@@ -181,6 +184,7 @@ func callError(failure *guest.Failure) *CallError {
 		Message:  failure.Message,
 		Instance: instanceID(failure.Instance),
 		Call:     callID(failure.ID),
+		details:  failure.Details,
 	}
 }
 
@@ -207,6 +211,9 @@ func statusOf(err error) *CallError {
 	}
 	if code, ok := errors.AsType[Code](err); ok {
 		return &CallError{Code: code, Message: messageBeside(err, code)}
+	}
+	if _, ok := errors.AsType[ownError](err); ok { // an error of another service's enum
+		return &CallError{Code: CodeOf(err), Message: err.Error()}
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

@@ -7,17 +7,21 @@ import (
 	"strings"
 )
 
-// ErrorType is the error enum of a service. The value 0 is no error.
+// ErrorType is the error enum of a service.
 type ErrorType interface{ ~int32 }
 
 // Error is an error of a service: a value of its error enum. Numbers unknown to this version of the
-// .proto are kept.
+// .proto are kept. The value 0 is not an error: a handler that fails with it fails with INTERNAL.
 //
 // Enums declared in the package of their service implement error. Then [errors.As] and [errors.Is]
 // find the value.
-type Error[E ErrorType] struct{ Value E }
+type Error[E ErrorType] struct {
+	Value E
+	cause error // the error that contains the value and more, for example a message; else nil
+}
 
-// Error returns the text of the value if it is an error, else a text with its name or number.
+// Error returns the text of the error that wraps the value. Without one, it returns the text of the
+// value if that is an error, else a text with its name or number.
 func (e Error[E]) Error() string {
 	if err := e.Unwrap(); err != nil {
 		return err.Error()
@@ -25,8 +29,12 @@ func (e Error[E]) Error() string {
 	return fmt.Sprintf("the service failed with %v", e.Value)
 }
 
-// Unwrap returns the value if it is an error, else nil.
+// Unwrap returns the error that wraps the value. Without one, it returns the value if that is an
+// error, else nil.
 func (e Error[E]) Unwrap() error {
+	if e.cause != nil {
+		return e.cause
+	}
 	err, _ := any(e.Value).(error)
 	return err
 }
@@ -61,19 +69,20 @@ func (e AllFailedError) Error() string {
 // Unwrap returns the errors.
 func (e AllFailedError) Unwrap() []error { return e.Errors }
 
-// normalize returns nil for an E of 0, an [Error] for an E or an error that wraps an E, and all
-// other errors unchanged.
+// normalize returns an [Error] for an E or an error that wraps an E, and all other errors unchanged.
 func normalize[E ErrorType](err error) error {
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
-		value, ok := any(cause).(E)
-		if wrapped, isWrapped := cause.(Error[E]); isWrapped {
-			value, ok = wrapped.Value, true
+		if wrapped, ok := cause.(Error[E]); ok {
+			if cause != err {
+				wrapped.cause = err
+			}
+			return wrapped
 		}
-		if ok && value == 0 {
-			return nil
-		}
-		if ok {
-			return Error[E]{value}
+		if value, ok := any(cause).(E); ok {
+			if cause != err {
+				return Error[E]{Value: value, cause: err}
+			}
+			return Error[E]{Value: value}
 		}
 	}
 	return err

@@ -69,7 +69,10 @@ func TestErrorsOfTheServiceAreDistinguished(t *testing.T) {
 		{soldOut, soldOut, "SoldOut", "failure: SoldOut"},
 		{unheardOf, unheardOf, "99", "failure: 99"},
 		{future.Error[menuErr]{Value: soldOut}, soldOut, "SoldOut", "failure: SoldOut"},
-		{fmt.Errorf("no soup: %w", soldOut), soldOut, "SoldOut", "failure: SoldOut"},
+		{
+			fmt.Errorf("no soup: %w", soldOut),
+			soldOut, "no soup: SoldOut", "failure: no soup: SoldOut",
+		},
 		{errKitchen, 0, errKitchen.Error(), "failure: the kitchen is closed"},
 	} {
 		method := future.Done[string, menuErr]("soup", c.err)
@@ -86,10 +89,15 @@ func TestErrorsOfTheServiceAreDistinguished(t *testing.T) {
 			t.Errorf("%v is not %v", err, c.own)
 		}
 	}
-	for _, none := range []error{nil, menuErr(0), future.Error[menuErr]{}} {
-		response, err := future.Done[string, menuErr]("soup", none).Await(t.Context())
-		if response != "soup" || err != nil {
-			t.Errorf("%v: found %q, %v", none, response, err)
+	response, err := future.Done[string, menuErr]("soup", nil).Await(t.Context())
+	if response != "soup" || err != nil {
+		t.Errorf("found %q, %v", response, err)
+	}
+	for _, zero := range []error{menuErr(0), future.Error[menuErr]{}} {
+		response, err := future.Done[string, menuErr]("soup", zero).Await(t.Context())
+		wrapper, ok := errors.AsType[future.Error[menuErr]](err)
+		if response != "" || !ok || wrapper.Value != 0 {
+			t.Errorf("%v: found %q, %v", zero, response, err)
 		}
 	}
 }

@@ -64,8 +64,7 @@ func New[T any, E ErrorType]() *Method[T, E] { return new(Method[T, E]) }
 // Init.
 func (m *Method[T, E]) Init(hooks Hooks) { m.hooks = hooks }
 
-// Done returns a completed future: with the error, unless it is nil or an E of 0, else with the
-// response.
+// Done returns a completed future: with the error, unless it is nil, else with the response.
 //
 // An error that is or wraps an E is an error of the service. Any other error means that there is no
 // response.
@@ -77,8 +76,7 @@ func Done[T any, E ErrorType](out T, err error) *Method[T, E] {
 	return method
 }
 
-// Complete completes the future: with the error, unless it is nil or an E of 0, else with the
-// response.
+// Complete completes the future: with the error, unless it is nil, else with the response.
 func (m *Method[T, E]) Complete(out T, err error) {
 	err = normalize[E](err)
 	m.mu.Lock()
@@ -112,7 +110,7 @@ func (m *Method[T, E]) CompleteMethod(out T, err E) {
 	if err == 0 {
 		m.Complete(out, nil)
 	} else {
-		m.Complete(out, Error[E]{err})
+		m.Complete(out, Error[E]{Value: err})
 	}
 }
 

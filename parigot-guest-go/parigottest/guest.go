@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/parigot/parigot/parigot-guest-go/id"
@@ -68,13 +69,13 @@ type transit struct {
 	timer                  *time.Timer
 }
 
-func newBinding(required abi.Service, callee *Guest, index int) binding {
+func newBinding(handle int, required abi.Service, callee *Guest, index int) binding {
 	exported := callee.manifest.Exports[index]
 	b := binding{callee: callee, service: uint32(index)}
 	if required.ByName() {
 		required.Methods = exported.Methods
 		for _, method := range exported.Methods {
-			b.methodNames = abi.AppendPair(b.methodNames, required.Name, method.Name)
+			b.methodNames = abi.AppendPair(b.methodNames, strconv.Itoa(handle), method.Name)
 		}
 	}
 	for _, wanted := range required.Methods {
@@ -159,6 +160,9 @@ func (g *Guest) deliver() {
 // Progress does nothing, since there are no time budgets.
 func (g *Guest) Progress(uint64, uint32, uint32) {}
 
+// Begin does nothing, since guests of a test do not trap.
+func (g *Guest) Begin(uint64) {}
+
 // Send processes a frame of the guest.
 func (g *Guest) Send(frame abi.Frame, message proto.Message) error {
 	payload := bytes.Clone(frame.Payload)
@@ -194,6 +198,12 @@ func (g *Guest) route(frame *abi.Frame, payload []byte) {
 		}
 	case abi.KindCall:
 		g.routeCall(frame, payload)
+	case abi.KindOpen:
+		if call := g.inbound[frame.Number]; call != nil && call.isOutstanding() {
+			open := frameOf(abi.KindOpen, call.callerNumber)
+			open.Metadata = frame.Metadata
+			call.caller.post(open)
+		}
 	case abi.KindCancel:
 		if call := g.outbound[frame.Number]; call != nil {
 			call.cancel()
@@ -253,6 +263,9 @@ func (g *Guest) routeCall(frame *abi.Frame, payload []byte) {
 	incoming.Service = b.service
 	incoming.Method = uint32(method.index)
 	incoming.DeadlineNS = b.callee.guest.NS(deadline)
+	if frame.DeadlineNS == abi.NoDeadline {
+		incoming.Flags |= abi.FlagDefaultDeadline
+	}
 	incoming.ID[0], incoming.ID[1] = call.id.Wire()
 	incoming.Metadata = bytes.Clone(frame.Metadata)
 	incoming.Payload = payload
@@ -309,13 +322,16 @@ func (g *Guest) exit(status int, why string) {
 
 // end removes the call from its caller, and reports whether the call was still outstanding there.
 func (c *transit) end() bool {
-	isOutstanding := c.caller.outbound[c.callerNumber] == c
+	isOutstanding := c.isOutstanding()
 	if isOutstanding {
 		delete(c.caller.outbound, c.callerNumber)
 		c.timer.Stop()
 	}
 	return isOutstanding
 }
+
+// isOutstanding reports whether the caller waits for the call.
+func (c *transit) isOutstanding() bool { return c.caller.outbound[c.callerNumber] == c }
 
 // cancel ends the call, and cancels it at the callee.
 func (c *transit) cancel() {
@@ -328,7 +344,7 @@ func (c *transit) cancel() {
 func (c *transit) expire() {
 	c.caller.host.mu.Lock()
 	defer c.caller.host.mu.Unlock()
-	if c.caller.outbound[c.callerNumber] == c {
+	if c.isOutstanding() {
 		c.fail(abi.DeadlineExceeded, abi.CauseTimedOut, "it was not answered in time")
 		c.cancel()
 	}

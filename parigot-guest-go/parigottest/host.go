@@ -28,12 +28,13 @@ type Host struct {
 
 	mu     sync.Mutex
 	guests []*Guest
+	bound  map[string]*Guest // guests by the name of a binding
 }
 
 // New returns a host. At the end of the test the host requests the exit of its guests. The test
 // fails if a guest does not exit within 5 seconds.
 func New(t testing.TB) *Host {
-	h := &Host{t: t}
+	h := &Host{t: t, bound: map[string]*Guest{}}
 	t.Cleanup(h.stop)
 	return h
 }
@@ -47,6 +48,14 @@ func (h *Host) Serve(export parigot.Export, requires ...parigot.Requirement) *Gu
 	})
 	g.awaitReady()
 	return g
+}
+
+// Bind binds a name to a guest, for the requirements with this name: see [parigot.Requirement.As]. A
+// name that is not bound stands for the first guest that exports the service.
+func (h *Host) Bind(name string, exporter *Guest) {
+	h.mu.Lock()
+	h.bound[name] = exporter
+	h.mu.Unlock()
 }
 
 // Client starts a guest that requires these services, and returns its context when the guest is
@@ -103,11 +112,15 @@ func (h *Host) stop() {
 	}
 }
 
-// exporter returns the guest that exports a service and the index of the export, or nil.
-func (h *Host) exporter(service string) (*Guest, int) {
-	for _, g := range h.guests {
+// exporter returns the guest that exports a required service and the index of the export, or nil.
+func (h *Host) exporter(required *abi.Requirement) (*Guest, int) {
+	guests := h.guests
+	if bound := h.bound[required.Binding]; bound != nil {
+		guests = []*Guest{bound}
+	}
+	for _, g := range guests {
 		for index, export := range g.manifest.Exports {
-			if export.Name == service {
+			if export.Name == required.Name {
 				return g, index
 			}
 		}
@@ -129,11 +142,11 @@ func (h *Host) launchReady() {
 func (h *Host) bind(g *Guest) bool {
 	bindings := make([]binding, len(g.manifest.Requires))
 	for k, required := range g.manifest.Requires {
-		callee, index := h.exporter(required.Name)
+		callee, index := h.exporter(&required)
 		if callee == nil || callee.phase != ready {
 			return false
 		}
-		bindings[k] = newBinding(required, callee, index)
+		bindings[k] = newBinding(k, required.Service, callee, index)
 	}
 	g.bindings = bindings
 	return true
@@ -144,7 +157,7 @@ func (h *Host) missing(g *Guest) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, required := range g.manifest.Requires {
-		if callee, _ := h.exporter(required.Name); callee == nil {
+		if callee, _ := h.exporter(&required); callee == nil {
 			return fmt.Errorf("%s requires %s, which no guest exports", g.name, required.Name)
 		}
 	}

@@ -42,17 +42,11 @@ type MethodFlags uint32
 const (
 	StreamsRequests  MethodFlags = 1      // the caller streams requests
 	StreamsResponses MethodFlags = 1 << 1 // the callee streams responses
-	NoSideEffects    MethodFlags = 1 << 2 // the method has no side effects
-	Idempotent       MethodFlags = 2 << 2 // repeating a call has the effect of one call
 
-	idempotency MethodFlags = 3 << 2
+	// IdempotencyShift is the position of two bits with the effect of repeating a call: 0 unknown, 1
+	// no side effects, 2 idempotent.
+	IdempotencyShift = 2
 )
-
-// Repeatable reports whether repeating a call has the effect of one call.
-func (f MethodFlags) Repeatable() bool {
-	level := f & idempotency
-	return level == NoSideEffects || level == Idempotent
-}
 
 // ReadManifest reads the payload of a manifest frame.
 func ReadManifest(payload []byte) (Manifest, error) {

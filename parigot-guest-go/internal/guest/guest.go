@@ -19,6 +19,8 @@ type Outbox interface {
 	Send(frame abi.Frame, message proto.Message) error
 	// Progress reports the call that is served from now on, or [abi.NoCall].
 	Progress(call uint64, service, method uint32)
+	// Begin reports that the handler of a call is about to run.
+	Begin(call uint64)
 }
 
 // Guest is one guest.

@@ -25,10 +25,12 @@ type Inbound struct {
 	request         proto.Message
 	serve           func(*Inbound, proto.Message)
 
-	mu    lock.Mutex
-	err   error
-	done  chan struct{} // created by the first call of Done
-	after map[*func()]struct{}
+	mu       lock.Mutex
+	headers  []byte // of the response, in their wire form
+	trailers []byte
+	err      error
+	done     chan struct{} // created by the first call of Done
+	after    map[*func()]struct{}
 }
 
 type inboundKey struct{}
@@ -70,14 +72,16 @@ func (in *Inbound) Serve(request proto.Message, serve func(*Inbound, proto.Messa
 // run is the task of the call.
 func (in *Inbound) run() {
 	if in.Err() != nil {
-		in.Fail(abi.Canceled, abi.CauseCanceled, "the caller cancelled the call")
+		const message = "the caller cancelled the call"
+		in.Fail(abi.Canceled, abi.Detail{Cause: abi.CauseCanceled, Message: message})
 		return
 	}
 	if in.isTooLate() {
-		const message = "its deadline had passed before it was begun"
-		in.Fail(abi.DeadlineExceeded, abi.CauseTimedOut, message)
+		const message = "the deadline passed before the call began"
+		in.Fail(abi.DeadlineExceeded, abi.Detail{Cause: abi.CauseExpired, Message: message})
 		return
 	}
+	in.guest.outbox.Begin(in.number)
 	in.ShowProgress()
 	in.serve(in, in.request)
 	in.guest.progress(abi.NoCall, 0, 0)
@@ -183,45 +187,78 @@ func (in *Inbound) take() bool {
 	return isUnanswered
 }
 
+// AddHeader adds a header to the response.
+func (in *Inbound) AddHeader(key, value string) {
+	in.mu.Lock()
+	in.headers = abi.AppendPair(in.headers, key, value)
+	in.mu.Unlock()
+}
+
+// AddTrailer adds a trailer to the response.
+func (in *Inbound) AddTrailer(key, value string) {
+	in.mu.Lock()
+	in.trailers = abi.AppendPair(in.trailers, key, value)
+	in.mu.Unlock()
+}
+
 // Respond answers with a message, or with a failure if the message cannot be encoded. The message
 // must not exceed the host's limit.
 func (in *Inbound) Respond(message proto.Message) {
 	if !in.take() {
 		return
 	}
-	if err := in.guest.sendMessage(in.reply(), message); err != nil {
-		message := fmt.Sprintf("the response cannot be sent: %v", err)
-		in.sendFailure(abi.Internal, abi.CauseAnswerLost, message)
+	reply := in.open()
+	if err := in.guest.sendMessage(reply, message); err != nil {
+		text := fmt.Sprintf("the response cannot be sent: %v", err)
+		detail := abi.Detail{Cause: abi.CauseAnswerLost, Message: text}
+		in.sendFailure(reply, abi.Internal, detail)
 	}
 }
 
-// FailOwn answers with an error of the service's enum.
-func (in *Inbound) FailOwn(number int32) {
+// FailOwn answers with an error of the service's enum. A detail without message and without details
+// for programs is not sent.
+func (in *Inbound) FailOwn(number int32, detail abi.Detail) {
 	if !in.take() {
 		return
 	}
-	frame := in.reply()
-	frame.Flags, frame.Status = abi.FlagServiceError, uint32(number)
-	in.guest.send(frame)
+	reply := in.open()
+	reply.Flags, reply.Status = abi.FlagServiceError, uint32(number)
+	if detail.Message != "" || len(detail.Details) > 0 {
+		reply.Detail = detail.Append(nil)
+	}
+	in.guest.send(reply)
 }
 
 // Fail answers with a status.
-func (in *Inbound) Fail(code abi.Code, cause abi.Cause, message string) {
+func (in *Inbound) Fail(code abi.Code, detail abi.Detail) {
 	if in.take() {
-		in.sendFailure(code, cause, message)
+		in.sendFailure(in.open(), code, detail)
 	}
 }
 
-func (in *Inbound) sendFailure(code abi.Code, cause abi.Cause, message string) {
-	frame := in.reply()
-	frame.Status = uint32(code)
-	message = cut(message, in.guest.MessageBytesMax())
-	frame.Detail = abi.Detail{Cause: cause, Message: message}.Append(nil)
-	in.guest.send(frame)
+// refuse answers that the guest cannot serve the call.
+func (in *Inbound) refuse(why string) {
+	in.Fail(abi.Unavailable, abi.Detail{Cause: abi.CauseUnreachable, Message: why})
 }
 
-func (in *Inbound) reply() abi.Frame {
-	frame := abi.Frame{Header: abi.NewHeader(abi.KindReply)}
-	frame.Number = in.number
-	return frame
+func (in *Inbound) sendFailure(reply abi.Frame, code abi.Code, detail abi.Detail) {
+	reply.Status = uint32(code)
+	reply.Detail = detail.Append(nil)
+	in.guest.send(reply)
+}
+
+// open sends the headers of the response, if there are any, and returns the frame of the reply with
+// the trailers.
+func (in *Inbound) open() abi.Frame {
+	in.mu.Lock()
+	headers, trailers := in.headers, in.trailers
+	in.mu.Unlock()
+	if len(headers) > 0 {
+		open := abi.Frame{Header: abi.NewHeader(abi.KindOpen), Metadata: headers}
+		open.Number = in.number
+		in.guest.send(open)
+	}
+	reply := abi.Frame{Header: abi.NewHeader(abi.KindReply), Metadata: trailers}
+	reply.Number = in.number
+	return reply
 }

@@ -18,6 +18,8 @@ func (s *sent) Send(frame abi.Frame, _ proto.Message) error {
 
 func (*sent) Progress(uint64, uint32, uint32) {}
 
+func (*sent) Begin(uint64) {}
+
 func TestCallPastItsDeadlineDoesNotStart(t *testing.T) {
 	for deadline, starts := range map[time.Duration]bool{time.Minute: false, 2 * time.Hour: true} {
 		var frames sent
@@ -30,8 +32,14 @@ func TestCallPastItsDeadlineDoesNotStart(t *testing.T) {
 		if started != starts {
 			t.Errorf("deadline %v of a guest that is an hour old: started %v", deadline, started)
 		}
-		if !starts && (len(frames) != 1 || abi.Code(frames[0].Status) != abi.DeadlineExceeded) {
+		if starts {
+			continue
+		}
+		if len(frames) != 1 || abi.Code(frames[0].Status) != abi.DeadlineExceeded {
 			t.Errorf("the reply is %+v", frames)
+		}
+		if cause := abi.ReadDetail(frames[0].Detail).Cause; cause != abi.CauseExpired {
+			t.Errorf("the cause is %v", cause)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package guest
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
 )
@@ -24,8 +25,8 @@ type declaration struct {
 	Declaration
 	base    context.Context // base context of the handlers
 	handles []uint32        // handles of the required services; nil before the launch
-	// methods are the services required by name, each with one of its methods. The methods of a
-	// service are in the order of their indices in calls.
+	// methods are the methods of services required by name. The key is the index of the requirement
+	// as a decimal number. The methods of a service are in the order of their indices in calls.
 	methods []abi.Pair
 	ready   bool
 	ended   bool
@@ -98,33 +99,35 @@ var (
 )
 
 // Handle returns the handle of a required service, and the names of its methods in the order of
-// their indices in calls.
-func (g *Guest) Handle(service string) (handle uint32, methods []string, err error) {
+// their indices in calls. The name of the binding is empty for a requirement without one.
+func (g *Guest) Handle(service, binding string) (handle uint32, methods []string, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.declared == nil {
 		return 0, nil, ErrNotLaunched
 	}
 	for index, required := range g.declared.Requires {
-		if required.Name != service {
+		if required.Name != service || required.Binding != binding {
 			continue
 		}
 		if g.declared.handles == nil {
 			return 0, nil, ErrNotLaunched
 		}
-		return g.declared.handles[index], g.declared.methodsOf(&required), nil
+		return g.declared.handles[index], g.declared.methodsOf(index), nil
 	}
 	return 0, nil, ErrNotRequired
 }
 
 // methodsOf returns the names of the methods of a required service.
-func (d *declaration) methodsOf(required *abi.Service) (methods []string) {
+func (d *declaration) methodsOf(index int) (methods []string) {
+	required := &d.Requires[index]
 	for _, method := range required.Methods {
 		methods = append(methods, method.Name)
 	}
 	if required.ByName() {
+		key := strconv.Itoa(index)
 		for _, pair := range d.methods {
-			if pair.Key == required.Name {
+			if pair.Key == key {
 				methods = append(methods, pair.Value)
 			}
 		}

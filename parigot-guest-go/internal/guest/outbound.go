@@ -7,6 +7,9 @@ import (
 
 // Reply receives the end of a call.
 type Reply interface {
+	// Open reads the headers of the response, in their wire form. It is called at most once, before
+	// Arrive. The memory is reused after Open returns.
+	Open(headers []byte)
 	// Arrive reads the reply. The memory of the frame is reused after Arrive returns.
 	Arrive(frame abi.Frame)
 }
@@ -16,6 +19,7 @@ type Outbound struct {
 	Handle     uint32 // handle of the service
 	Method     uint32
 	DeadlineNS uint64
+	OnBehalfOf uint64 // number of the inbound call that the call is made for, or 0
 	Metadata   []byte
 	Request    proto.Message // nil if Payload is the request
 	Payload    []byte        // the request in its wire form
@@ -35,6 +39,7 @@ func (g *Guest) Call(out *Outbound) (uint64, error) {
 		Service:    out.Handle,
 		Method:     out.Method,
 		DeadlineNS: out.DeadlineNS,
+		ID:         [2]uint64{0, out.OnBehalfOf},
 	}
 	frame := abi.Frame{Header: header, Metadata: out.Metadata, Payload: out.Payload}
 	if err := g.sendMessage(frame, out.Request); err != nil {

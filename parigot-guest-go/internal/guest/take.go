@@ -23,6 +23,10 @@ func (g *Guest) Take(frame abi.Frame) error {
 			return g.endLaunch(failureOf(&frame))
 		}
 		g.takeReply(frame)
+	case abi.KindOpen:
+		g.takeOpen(&frame)
+	case abi.KindItem, abi.KindCredit, abi.KindEnd:
+		return errors.New("expected no frame of a stream: this guest has no methods that stream")
 	case abi.KindCancel:
 		g.takeCancel(frame.Number)
 	case abi.KindStop:
@@ -60,6 +64,17 @@ func (g *Guest) takeLaunched(frame *abi.Frame) error {
 	return g.endLaunch(nil)
 }
 
+// takeOpen passes the headers of a response to the call, unless the call has ended. A second frame
+// of headers is ignored.
+func (g *Guest) takeOpen(frame *abi.Frame) {
+	g.mu.Lock()
+	reply, isOutstanding := g.calls.get(frame.Number)
+	g.mu.Unlock()
+	if isOutstanding {
+		reply.Open(frame.Metadata)
+	}
+}
+
 func (g *Guest) takeReply(frame abi.Frame) {
 	g.mu.Lock()
 	reply, isOutstanding := g.calls.take(frame.Number)
@@ -88,9 +103,9 @@ func (g *Guest) takeCall(frame *abi.Frame) {
 	g.mu.Unlock()
 	switch {
 	case !isServing:
-		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is stopping")
+		in.refuse("the service is stopping")
 	case !isReady:
-		in.Fail(abi.Unavailable, abi.CauseUnreachable, "the service is not ready yet")
+		in.refuse("the service is not ready yet")
 	default:
 		in.base = declared.base
 		declared.Dispatch(in, frame.Payload)

@@ -49,6 +49,9 @@ func (o *outbox) Send(frame abi.Frame, message proto.Message) (err error) {
 	return err
 }
 
+// Begin reports that the handler of a call is about to run.
+func (o *outbox) Begin(call uint64) { control.SetBegun(call) }
+
 // Progress reports the call that is served from now on.
 func (o *outbox) Progress(call uint64, service, method uint32) {
 	control.SetProgress(call, service, method)

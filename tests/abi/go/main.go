@@ -96,7 +96,10 @@ func handle(frame abi.Frame) {
 		send(reply(abi.LaunchNumber, nil))
 	case abi.KindCall:
 		number, request := frame.Number, bytes.Clone(frame.Payload)
-		calls.Go(func() { echo(number, request) })
+		calls.Go(func() {
+			control.SetBegun(number)
+			echo(number, request)
+		})
 	case abi.KindStop:
 		go func() {
 			calls.Wait()
