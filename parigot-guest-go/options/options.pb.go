@@ -4,9 +4,9 @@
 // 	protoc        v7.36.2
 // source: parigot/v1/options.proto
 
-// Options of services and methods for parigot.
+// Options of services, methods and errors for parigot.
 //
-// The numbers of both extensions are in the range that protobuf reserves for use without registration.
+// The numbers of all extensions are in the range that protobuf reserves for use without registration.
 
 package options
 
@@ -25,6 +25,99 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// Status codes of gRPC, with their numbers.
+type Code int32
+
+const (
+	// Unset.
+	Code_OK                  Code = 0
+	Code_CANCELLED           Code = 1
+	Code_UNKNOWN             Code = 2
+	Code_INVALID_ARGUMENT    Code = 3
+	Code_DEADLINE_EXCEEDED   Code = 4
+	Code_NOT_FOUND           Code = 5
+	Code_ALREADY_EXISTS      Code = 6
+	Code_PERMISSION_DENIED   Code = 7
+	Code_RESOURCE_EXHAUSTED  Code = 8
+	Code_FAILED_PRECONDITION Code = 9
+	Code_ABORTED             Code = 10
+	Code_OUT_OF_RANGE        Code = 11
+	Code_UNIMPLEMENTED       Code = 12
+	Code_INTERNAL            Code = 13
+	Code_UNAVAILABLE         Code = 14
+	Code_DATA_LOSS           Code = 15
+	Code_UNAUTHENTICATED     Code = 16
+)
+
+// Enum value maps for Code.
+var (
+	Code_name = map[int32]string{
+		0:  "OK",
+		1:  "CANCELLED",
+		2:  "UNKNOWN",
+		3:  "INVALID_ARGUMENT",
+		4:  "DEADLINE_EXCEEDED",
+		5:  "NOT_FOUND",
+		6:  "ALREADY_EXISTS",
+		7:  "PERMISSION_DENIED",
+		8:  "RESOURCE_EXHAUSTED",
+		9:  "FAILED_PRECONDITION",
+		10: "ABORTED",
+		11: "OUT_OF_RANGE",
+		12: "UNIMPLEMENTED",
+		13: "INTERNAL",
+		14: "UNAVAILABLE",
+		15: "DATA_LOSS",
+		16: "UNAUTHENTICATED",
+	}
+	Code_value = map[string]int32{
+		"OK":                  0,
+		"CANCELLED":           1,
+		"UNKNOWN":             2,
+		"INVALID_ARGUMENT":    3,
+		"DEADLINE_EXCEEDED":   4,
+		"NOT_FOUND":           5,
+		"ALREADY_EXISTS":      6,
+		"PERMISSION_DENIED":   7,
+		"RESOURCE_EXHAUSTED":  8,
+		"FAILED_PRECONDITION": 9,
+		"ABORTED":             10,
+		"OUT_OF_RANGE":        11,
+		"UNIMPLEMENTED":       12,
+		"INTERNAL":            13,
+		"UNAVAILABLE":         14,
+		"DATA_LOSS":           15,
+		"UNAUTHENTICATED":     16,
+	}
+)
+
+func (x Code) Enum() *Code {
+	p := new(Code)
+	*p = x
+	return p
+}
+
+func (x Code) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Code) Descriptor() protoreflect.EnumDescriptor {
+	return file_parigot_v1_options_proto_enumTypes[0].Descriptor()
+}
+
+func (Code) Type() protoreflect.EnumType {
+	return &file_parigot_v1_options_proto_enumTypes[0]
+}
+
+func (x Code) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Code.Descriptor instead.
+func (Code) EnumDescriptor() ([]byte, []int) {
+	return file_parigot_v1_options_proto_rawDescGZIP(), []int{0}
+}
 
 // Options of a service.
 type ServiceOptions struct {
@@ -132,6 +225,53 @@ func (x *MethodOptions) GetDeadlineMs() uint32 {
 	return 0
 }
 
+// Options of a value of an error enum.
+type ErrorOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// gRPC code of the error, for callers that know no enum of the service: HTTP clients and gRPC clients. If
+	// unset, the code is FAILED_PRECONDITION.
+	Code          Code `protobuf:"varint,1,opt,name=code,proto3,enum=parigot.v1.Code" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ErrorOptions) Reset() {
+	*x = ErrorOptions{}
+	mi := &file_parigot_v1_options_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ErrorOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ErrorOptions) ProtoMessage() {}
+
+func (x *ErrorOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_parigot_v1_options_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ErrorOptions.ProtoReflect.Descriptor instead.
+func (*ErrorOptions) Descriptor() ([]byte, []int) {
+	return file_parigot_v1_options_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ErrorOptions) GetCode() Code {
+	if x != nil {
+		return x.Code
+	}
+	return Code_OK
+}
+
 var file_parigot_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.ServiceOptions)(nil),
@@ -147,6 +287,14 @@ var file_parigot_v1_options_proto_extTypes = []protoimpl.ExtensionInfo{
 		Field:         50717,
 		Name:          "parigot.v1.method",
 		Tag:           "bytes,50717,opt,name=method",
+		Filename:      "parigot/v1/options.proto",
+	},
+	{
+		ExtendedType:  (*descriptorpb.EnumValueOptions)(nil),
+		ExtensionType: (*ErrorOptions)(nil),
+		Field:         50717,
+		Name:          "parigot.v1.error",
+		Tag:           "bytes,50717,opt,name=error",
 		Filename:      "parigot/v1/options.proto",
 	},
 }
@@ -167,6 +315,14 @@ var (
 	E_Method = &file_parigot_v1_options_proto_extTypes[1]
 )
 
+// Extension fields to descriptorpb.EnumValueOptions.
+var (
+	// `SOLD_OUT = 4 [(parigot.v1.error).code = NOT_FOUND];`
+	//
+	// optional parigot.v1.ErrorOptions error = 50717;
+	E_Error = &file_parigot_v1_options_proto_extTypes[2]
+)
+
 var File_parigot_v1_options_proto protoreflect.FileDescriptor
 
 const file_parigot_v1_options_proto_rawDesc = "" +
@@ -178,9 +334,31 @@ const file_parigot_v1_options_proto_rawDesc = "" +
 	"\rMethodOptions\x12\x1b\n" +
 	"\tbudget_ms\x18\x01 \x01(\rR\bbudgetMs\x12\x1f\n" +
 	"\vdeadline_ms\x18\x02 \x01(\rR\n" +
-	"deadlineMs:W\n" +
+	"deadlineMs\"4\n" +
+	"\fErrorOptions\x12$\n" +
+	"\x04code\x18\x01 \x01(\x0e2\x10.parigot.v1.CodeR\x04code*\xb7\x02\n" +
+	"\x04Code\x12\x06\n" +
+	"\x02OK\x10\x00\x12\r\n" +
+	"\tCANCELLED\x10\x01\x12\v\n" +
+	"\aUNKNOWN\x10\x02\x12\x14\n" +
+	"\x10INVALID_ARGUMENT\x10\x03\x12\x15\n" +
+	"\x11DEADLINE_EXCEEDED\x10\x04\x12\r\n" +
+	"\tNOT_FOUND\x10\x05\x12\x12\n" +
+	"\x0eALREADY_EXISTS\x10\x06\x12\x15\n" +
+	"\x11PERMISSION_DENIED\x10\a\x12\x16\n" +
+	"\x12RESOURCE_EXHAUSTED\x10\b\x12\x17\n" +
+	"\x13FAILED_PRECONDITION\x10\t\x12\v\n" +
+	"\aABORTED\x10\n" +
+	"\x12\x10\n" +
+	"\fOUT_OF_RANGE\x10\v\x12\x11\n" +
+	"\rUNIMPLEMENTED\x10\f\x12\f\n" +
+	"\bINTERNAL\x10\r\x12\x0f\n" +
+	"\vUNAVAILABLE\x10\x0e\x12\r\n" +
+	"\tDATA_LOSS\x10\x0f\x12\x13\n" +
+	"\x0fUNAUTHENTICATED\x10\x10:W\n" +
 	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\x9d\x8c\x03 \x01(\v2\x1a.parigot.v1.ServiceOptionsR\aservice:S\n" +
-	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x8c\x03 \x01(\v2\x19.parigot.v1.MethodOptionsR\x06methodB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3"
+	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x8c\x03 \x01(\v2\x19.parigot.v1.MethodOptionsR\x06method:S\n" +
+	"\x05error\x12!.google.protobuf.EnumValueOptions\x18\x9d\x8c\x03 \x01(\v2\x18.parigot.v1.ErrorOptionsR\x05errorB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3"
 
 var (
 	file_parigot_v1_options_proto_rawDescOnce sync.Once
@@ -194,23 +372,30 @@ func file_parigot_v1_options_proto_rawDescGZIP() []byte {
 	return file_parigot_v1_options_proto_rawDescData
 }
 
-var file_parigot_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_parigot_v1_options_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_parigot_v1_options_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_parigot_v1_options_proto_goTypes = []any{
-	(*ServiceOptions)(nil),              // 0: parigot.v1.ServiceOptions
-	(*MethodOptions)(nil),               // 1: parigot.v1.MethodOptions
-	(*descriptorpb.ServiceOptions)(nil), // 2: google.protobuf.ServiceOptions
-	(*descriptorpb.MethodOptions)(nil),  // 3: google.protobuf.MethodOptions
+	(Code)(0),                             // 0: parigot.v1.Code
+	(*ServiceOptions)(nil),                // 1: parigot.v1.ServiceOptions
+	(*MethodOptions)(nil),                 // 2: parigot.v1.MethodOptions
+	(*ErrorOptions)(nil),                  // 3: parigot.v1.ErrorOptions
+	(*descriptorpb.ServiceOptions)(nil),   // 4: google.protobuf.ServiceOptions
+	(*descriptorpb.MethodOptions)(nil),    // 5: google.protobuf.MethodOptions
+	(*descriptorpb.EnumValueOptions)(nil), // 6: google.protobuf.EnumValueOptions
 }
 var file_parigot_v1_options_proto_depIdxs = []int32{
-	2, // 0: parigot.v1.service:extendee -> google.protobuf.ServiceOptions
-	3, // 1: parigot.v1.method:extendee -> google.protobuf.MethodOptions
-	0, // 2: parigot.v1.service:type_name -> parigot.v1.ServiceOptions
-	1, // 3: parigot.v1.method:type_name -> parigot.v1.MethodOptions
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	2, // [2:4] is the sub-list for extension type_name
-	0, // [0:2] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	0, // 0: parigot.v1.ErrorOptions.code:type_name -> parigot.v1.Code
+	4, // 1: parigot.v1.service:extendee -> google.protobuf.ServiceOptions
+	5, // 2: parigot.v1.method:extendee -> google.protobuf.MethodOptions
+	6, // 3: parigot.v1.error:extendee -> google.protobuf.EnumValueOptions
+	1, // 4: parigot.v1.service:type_name -> parigot.v1.ServiceOptions
+	2, // 5: parigot.v1.method:type_name -> parigot.v1.MethodOptions
+	3, // 6: parigot.v1.error:type_name -> parigot.v1.ErrorOptions
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	4, // [4:7] is the sub-list for extension type_name
+	1, // [1:4] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_parigot_v1_options_proto_init() }
@@ -223,13 +408,14 @@ func file_parigot_v1_options_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_parigot_v1_options_proto_rawDesc), len(file_parigot_v1_options_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   2,
-			NumExtensions: 2,
+			NumEnums:      1,
+			NumMessages:   3,
+			NumExtensions: 3,
 			NumServices:   0,
 		},
 		GoTypes:           file_parigot_v1_options_proto_goTypes,
 		DependencyIndexes: file_parigot_v1_options_proto_depIdxs,
+		EnumInfos:         file_parigot_v1_options_proto_enumTypes,
 		MessageInfos:      file_parigot_v1_options_proto_msgTypes,
 		ExtensionInfos:    file_parigot_v1_options_proto_extTypes,
 	}.Build()

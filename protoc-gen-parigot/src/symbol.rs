@@ -7,8 +7,8 @@
 //!   only.
 //! - A schema is identified by its hash: 64-bit FNV-1a over the UTF-8 bytes of a canonical text.
 //!   Equal hashes mean that both sides were generated from the same rpcs and the same messages,
-//!   field by field. Comments, options, the order of declarations and the files that contain the
-//!   declarations do not affect the hash. Methods that stream do not either: they are left out
+//!   field by field. Comments, options except the codes of error enums, the order of declarations and
+//!   the files that contain the declarations do not affect the hash. Methods that stream do not either: they are left out
 //!   everywhere.
 //!
 //! # The canonical text of a schema
@@ -38,6 +38,9 @@
 //! (presence is kept), `required`, `repeated`, or `oneof:` with the name of the oneof. The type is
 //! the name of a scalar or a full name, with `group ` before it for a group. A map is written as
 //! the repeated message that encodes it on the wire.
+//!
+//! An enum value is written as number and name, and its gRPC code if it has the option
+//! `(parigot.v1.error).code`: `4 UnknownLang INVALID_ARGUMENT`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -69,8 +72,8 @@ pub struct Schema {
 pub enum TypeSchema {
     /// Fields: number, name, label and type.
     Message(BTreeSet<(i32, String, String, String)>),
-    /// Values: number and name.
-    Enum(BTreeSet<(i32, String)>),
+    /// Values: number, name and gRPC code.
+    Enum(BTreeSet<(i32, String, Option<&'static str>)>),
 }
 
 impl Schema {
@@ -106,8 +109,10 @@ impl TypeSchema {
             }
             Self::Enum(values) => {
                 line(text, format_args!("enum {full_name}"));
-                for (number, name) in values {
-                    line(text, format_args!("{number} {name}"));
+                for (number, name, code) in values {
+                    let space = if code.is_some() { " " } else { "" };
+                    let code = code.unwrap_or_default();
+                    line(text, format_args!("{number} {name}{space}{code}"));
                 }
             }
         }
@@ -153,11 +158,20 @@ mod tests {
             error: Some("p.E".into()),
             types: [
                 ("p.M".into(), TypeSchema::Message(fields.into())),
-                ("p.E".into(), TypeSchema::Enum([(0, "None".into())].into())),
+                (
+                    "p.E".into(),
+                    TypeSchema::Enum(
+                        [
+                            (0, "None".into(), None),
+                            (1, "Gone".into(), Some("NOT_FOUND")),
+                        ]
+                        .into(),
+                    ),
+                ),
             ]
             .into(),
         };
-        let text = "schema 1\nservice p.S\nrpc Do p.M p.M\nerror p.E\nenum p.E\n0 None\n\
+        let text = "schema 1\nservice p.S\nrpc Do p.M p.M\nerror p.E\nenum p.E\n0 None\n1 Gone NOT_FOUND\n\
                     message p.M\n1 a repeated p.E\n2 b singular string\n";
         assert_eq!(schema.text(), text);
         assert_eq!(schema.hash(), fnv1a(text.as_bytes()));

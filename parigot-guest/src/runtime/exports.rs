@@ -52,3 +52,24 @@ macro_rules! __export {
         pub const GUEST: fn() -> $crate::Definition = $definition;
     };
 }
+
+/// Declares the descriptors of a generated module. In wasm they are a custom section of the module,
+/// and natively a constant.
+///
+/// The static `FILES` has no other purpose in wasm than to be referred to: the linker takes the
+/// custom section from an object file only if something else of that file is used.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __descriptors {
+    ($bytes:literal) => {
+        #[cfg(target_family = "wasm")]
+        #[unsafe(link_section = "parigot.descriptors")]
+        #[allow(dead_code, reason = "programs that read the module use it")]
+        static SECTION: [u8; $bytes.len()] = *$bytes;
+
+        #[cfg(target_family = "wasm")]
+        pub static FILES: $crate::Descriptors = $crate::Descriptors::new(&[]);
+        #[cfg(not(target_family = "wasm"))]
+        pub static FILES: $crate::Descriptors = $crate::Descriptors::new($bytes);
+    };
+}

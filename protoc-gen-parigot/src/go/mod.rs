@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use askama::Template;
 
-use crate::model::Rpc;
 use crate::model::go::{GoFile, GoMethod, GoService};
+use crate::model::{Idempotency, Rpc};
 use crate::output::{OutputFile, VERSION};
 
 /// Prints all files.
@@ -33,13 +33,13 @@ struct Stubs<'a> {
     version: &'static str,
     file: &'a GoFile,
     services: Vec<ServiceStubs<'a>>,
+    /// Parts of a string literal.
+    descriptors: Vec<String>,
 }
 
 struct ServiceStubs<'a> {
     service: &'a GoService,
     docs: Vec<String>,
-    /// Parts of a string literal.
-    descriptors: Vec<String>,
     methods: Vec<MethodStubs<'a>>,
 }
 
@@ -51,6 +51,7 @@ struct MethodStubs<'a> {
     client_docs: Vec<String>,
     budget_ms: Option<u128>,
     deadline_ms: Option<u128>,
+    idempotency: Option<&'static str>,
 }
 
 impl<'a> Stubs<'a> {
@@ -64,6 +65,7 @@ impl<'a> Stubs<'a> {
             version: VERSION,
             file,
             services,
+            descriptors: literal(&file.descriptors),
         }
     }
 }
@@ -91,7 +93,6 @@ impl<'a> ServiceStubs<'a> {
         Self {
             service,
             docs,
-            descriptors: literal(&contract.descriptors),
             methods,
         }
     }
@@ -117,6 +118,11 @@ impl<'a> MethodStubs<'a> {
             client_docs: docs("calls"),
             budget_ms,
             deadline_ms,
+            idempotency: match rpc.idempotency {
+                Idempotency::Unknown => None,
+                Idempotency::NoSideEffects => Some("NoSideEffects"),
+                Idempotency::Idempotent => Some("Idempotent"),
+            },
         }
     }
 }

@@ -7,9 +7,9 @@ use prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 
 use super::index::{Index, TypeEntry};
 use super::source::{Node, Source, numbered};
-use super::{descriptors, field_number, schema};
+use super::{field_number, schema};
 use crate::error::{Error, Location};
-use crate::model::{Contract, Rpc};
+use crate::model::{Contract, Idempotency, Rpc};
 use crate::name::ServiceName;
 use crate::options::Streaming;
 use crate::request::extra;
@@ -81,13 +81,6 @@ impl<'a> DeclaredService<'a> {
             proto: self.descriptor.name().to_owned(),
             full_name: schema.service.clone(),
             schema: schema.hash(),
-            descriptors: descriptors::of_service(
-                self.source,
-                self.descriptor,
-                &methods,
-                schema.types.keys().map(String::as_str),
-                index,
-            ),
             docs: self.source.docs(&self.path),
             deprecated: self
                 .descriptor
@@ -133,7 +126,11 @@ impl<'a> DeclaredService<'a> {
             response: plain(descriptor.output_type()),
             streams_requests: descriptor.client_streaming(),
             streams_responses: descriptor.server_streaming(),
-            idempotent: options.idempotency_level() != IdempotencyLevel::IdempotencyUnknown,
+            idempotency: match options.idempotency_level() {
+                IdempotencyLevel::IdempotencyUnknown => Idempotency::Unknown,
+                IdempotencyLevel::NoSideEffects => Idempotency::NoSideEffects,
+                IdempotencyLevel::Idempotent => Idempotency::Idempotent,
+            },
             budget: Duration::from_millis(extra.budget_ms.into()),
             deadline: Duration::from_millis(extra.deadline_ms.into()),
             at: self.source.location(path),

@@ -10,11 +10,12 @@ use prost_types::{
 };
 
 use super::containment::{Containment, Derives};
+use super::error_codes;
 use super::float;
 use super::index::{Index, User};
-use super::source::{Node, Source, is_map_entry, oneof_of, type_name};
+use super::source::{Item, Node, Source, is_map_entry, oneof_of, type_name};
 use crate::error::Error;
-use crate::model::{Messages, Package, docs_mark};
+use crate::model::{ErrorCode, Messages, Package, docs_mark};
 use crate::symbol;
 
 /// Rejects fields whose types are neither generated nor given by an `extern_path`.
@@ -73,7 +74,7 @@ pub(super) fn lower(
         let package = packages
             .iter()
             .position(|(proto, _)| proto == source.file.package());
-        for mut file in to_generate(source, &mut messages.docs) {
+        for mut file in to_generate(source, index, &mut messages.docs) {
             for message in &mut file.message_type {
                 rewrite_defaults(message, index);
                 if source.file.syntax() == "proto3" {
@@ -92,13 +93,24 @@ pub(super) fn lower(
 
 /// Returns a file for each top-level message and enum, so that each is printed separately. Marks
 /// replace comments.
-fn to_generate(source: &Source<'_>, docs: &mut Vec<Vec<String>>) -> Vec<FileDescriptorProto> {
+fn to_generate(
+    source: &Source<'_>,
+    index: &Index<'_>,
+    docs: &mut Vec<Vec<String>>,
+) -> Vec<FileDescriptorProto> {
     let mut files: Vec<FileDescriptorProto> = Vec::new();
+    let mut codes = Vec::new();
     for item in &source.items {
         if item.path.len() == 2 {
             files.push(file_of(source.file, item.node));
         }
-        let lines = source.docs(&item.path);
+        // The values of an enum follow the enum.
+        if let Node::Enum(_) = item.node {
+            codes = index
+                .get(&item.full_name())
+                .map_or(Vec::new(), error_codes::of_enum);
+        }
+        let lines = docs_of(source, item, &codes);
         let leading_comments = (!lines.is_empty()).then(|| docs_mark(docs.len()));
         docs.extend(leading_comments.is_some().then_some(lines));
         let mut path = item.path.clone();
@@ -116,6 +128,20 @@ fn to_generate(source: &Source<'_>, docs: &mut Vec<Vec<String>>) -> Vec<FileDesc
         });
     }
     files
+}
+
+/// Returns the lines of an item's comment. An enum value with a gRPC code has a line for the code.
+fn docs_of(source: &Source<'_>, item: &Item<'_>, codes: &[ErrorCode]) -> Vec<String> {
+    let mut lines = source.docs(&item.path);
+    if let Node::Value(value, _) = item.node
+        && let Some(code) = error_codes::find(codes, value.number())
+    {
+        if !lines.is_empty() {
+            lines.push(String::new());
+        }
+        lines.push(format!("gRPC code: `{}`.", code.proto));
+    }
+    lines
 }
 
 /// Returns a file that contains one message or enum.

@@ -6,6 +6,7 @@ mod containment;
 mod contract;
 mod descriptors;
 mod edition;
+mod error_codes;
 mod field_number;
 mod float;
 pub mod go;
@@ -43,7 +44,14 @@ pub fn model(request: &Request, options: &Options) -> Result<Model, Vec<Error>> 
     let mut errors = Vec::new();
     let names = claim_names::claim_all(&grouped, &index, &mut errors);
     messages::check_types(&sources, &index, &mut errors);
-    let packages = packages(&grouped, &index, options.streaming, names, &mut errors);
+    let packages = packages(
+        &sources,
+        &grouped,
+        &index,
+        options.streaming,
+        names,
+        &mut errors,
+    );
     report(errors)?;
 
     let messages = match options.rust.messages {
@@ -69,6 +77,7 @@ fn report(mut errors: Vec<Error>) -> Result<(), Vec<Error>> {
 
 /// Lowers each package. Returns each with its name in the `.proto`.
 fn packages(
+    all: &[Source<'_>],
     grouped: &ByPackage<'_>,
     index: &Index<'_>,
     streaming: Streaming,
@@ -81,6 +90,13 @@ fn packages(
             let modules = name::modules(proto)?;
             let (services, error_enums) =
                 service::lower(sources, index, streaming, &mut names, errors);
+            // A package without services exports and requires nothing.
+            let descriptors = if services.is_empty() {
+                Vec::new()
+            } else {
+                let names = sources.iter().map(|source| source.file.name());
+                descriptors::of_files(names, all)
+            };
             let package = Package {
                 file: name::file(&modules),
                 modules: modules.iter().map(|module| name::ident(module)).collect(),
@@ -90,6 +106,7 @@ fn packages(
                     .collect(),
                 errors: error_enums,
                 services,
+                descriptors,
             };
             Some(((*proto).to_owned(), package))
         })
@@ -107,19 +124,20 @@ fn place_errors(packages: &mut [(String, Package)], index: &Index<'_>) {
         for error in std::mem::take(&mut package.errors) {
             users
                 .entry(error.full_name)
-                .or_insert((position, error.item));
+                .or_insert((position, error.item, error.codes));
         }
     }
-    for (full_name, (user, item)) in users {
+    for (full_name, (user, item, codes)) in users {
         let home = packages
             .iter()
             .position(|(proto, _)| proto == index.package(&full_name));
         let at_home =
             home.and_then(|home| Some((home, index.type_path(&full_name, &packages[home].0)?)));
         let (position, item) = at_home.unwrap_or((user, item));
-        packages[position]
-            .1
-            .errors
-            .push(ErrorEnum { full_name, item });
+        packages[position].1.errors.push(ErrorEnum {
+            full_name,
+            item,
+            codes,
+        });
     }
 }

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use prost_types::field_descriptor_proto::{Label, Type};
-use prost_types::{DescriptorProto, FieldDescriptorProto, ServiceDescriptorProto};
+use prost_types::{
+    DescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto, ServiceDescriptorProto,
+};
 
+use super::error_codes;
 use super::index::{Index, TypeEntry};
 use super::source::{Node, Source, type_name};
 use crate::model::Rpc;
@@ -61,12 +64,18 @@ fn reachable(mut names: Vec<String>, index: &Index<'_>) -> BTreeMap<String, Type
 
 fn type_schema(ty: TypeEntry<'_>) -> TypeSchema {
     match ty.item.node {
-        Node::Enum(item) => TypeSchema::Enum(
-            item.value
-                .iter()
-                .map(|value| (value.number(), value.name().to_owned()))
-                .collect(),
-        ),
+        Node::Enum(item) => {
+            let codes = error_codes::of_enum(ty);
+            let value = |value: &EnumValueDescriptorProto| {
+                let code = error_codes::find(&codes, value.number());
+                (
+                    value.number(),
+                    value.name().to_owned(),
+                    code.map(|code| code.proto),
+                )
+            };
+            TypeSchema::Enum(item.value.iter().map(value).collect())
+        }
         Node::Message(message) => {
             let line = |field| field_schema(ty.source, message, field);
             TypeSchema::Message(message.field.iter().map(line).collect())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use quote::quote;
 
 use super::contract::DeclaredService;
+use super::error_codes;
 use super::index::{Index, User};
 use super::names::{Claim, Names, Scope};
 use super::source::Source;
@@ -120,7 +121,12 @@ impl<'a> ServiceLowering<'a> {
             format!("service {}", contract.proto),
             contract.at.clone(),
         )?;
-        Ok(Some(ErrorEnum { full_name, item }))
+        let codes = self.index.get(&full_name).map(error_codes::of_enum);
+        Ok(Some(ErrorEnum {
+            full_name,
+            item,
+            codes: codes.unwrap_or_default(),
+        }))
     }
 
     fn type_path(&self, full_name: &str, what: String, at: Location) -> Result<TypePath, Error> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use prost::Message;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::source_code_info;
 use prost_types::{
@@ -22,6 +23,8 @@ pub(super) struct Source<'a> {
     /// Features of the edition that no syntax has.
     pub(super) faults: &'a [Fault],
     pub(super) extra: Option<&'a extra::FileExtra>,
+    /// The file as it was in the request, without source info.
+    encoded: Option<&'a Vec<u8>>,
     /// The file was named on the command line.
     pub(super) generated: bool,
     /// Messages, enums and their contents. A parent precedes its children.
@@ -62,11 +65,25 @@ impl<'a> Source<'a> {
             file,
             faults,
             extra: request.extra.get(file.name()),
+            encoded: request.encoded.get(file.name()),
             generated: generated.contains(file.name()),
             items: items(file),
             places: places(file),
         };
         plain.iter().map(source).collect()
+    }
+
+    /// Returns the encoded file, without source info.
+    pub(super) fn encoded(&self) -> Vec<u8> {
+        match self.encoded {
+            Some(encoded) => encoded.clone(),
+            // The request was not decoded from bytes.
+            None => {
+                let mut file = self.file.clone();
+                file.source_code_info = None;
+                file.encode_to_vec()
+            }
+        }
     }
 
     /// Returns true if Go stubs are generated for the file. protoc-gen-go writes files for

@@ -1,6 +1,6 @@
 //! Input of the Go emitter.
 
-use super::{Contract, Rpc};
+use super::{Contract, ErrorCode, Rpc};
 use crate::name::go::{GoMethodName, GoServiceName};
 
 /// Generated file of one `.proto` with services, written beside the file of protoc-gen-go.
@@ -17,9 +17,22 @@ pub struct GoFile {
     /// Other imports, sorted by path.
     pub imports: Vec<Import>,
     /// Enums of this `.proto` that are errors of its services.
-    pub errors: Vec<String>,
+    pub errors: Vec<GoError>,
+    /// Name of the constant with the descriptors.
+    pub descriptors_name: String,
+    /// Encoded `FileDescriptorSet` of the file and its imports.
+    pub descriptors: Vec<u8>,
     /// Services.
     pub services: Vec<GoService>,
+}
+
+/// Error enum.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GoError {
+    /// Name of the type.
+    pub name: String,
+    /// gRPC codes of values, by number. Other values have `FAILED_PRECONDITION`.
+    pub codes: Vec<ErrorCode>,
 }
 
 /// Import of one package.

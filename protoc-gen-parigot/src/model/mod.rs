@@ -32,6 +32,8 @@ pub struct Package {
     pub errors: Vec<ErrorEnum>,
     /// Services.
     pub services: Vec<Service>,
+    /// Encoded `FileDescriptorSet` of the package's files and their imports; empty without services.
+    pub descriptors: Vec<u8>,
 }
 
 /// Properties of a service that do not depend on the language.
@@ -44,8 +46,6 @@ pub struct Contract {
     pub full_name: String,
     /// Schema hash, see [`symbol`](crate::symbol).
     pub schema: u64,
-    /// Encoded `FileDescriptorSet` of the service and the types that its methods reach.
-    pub descriptors: Vec<u8>,
     /// Lines of the comment.
     pub docs: Vec<String>,
     /// Marked as deprecated in the `.proto`.
@@ -77,14 +77,25 @@ pub struct Rpc {
     pub streams_requests: bool,
     /// Responses are streamed.
     pub streams_responses: bool,
-    /// Repeating a call has the effect of one call.
-    pub idempotent: bool,
+    /// Effect of repeating a call.
+    pub idempotency: Idempotency,
     /// CPU time that the method may use between two awaits. Zero means the host's setting.
     pub budget: Duration,
     /// Deadline of a call whose caller sets none. Zero means the host's setting.
     pub deadline: Duration,
     /// Location of the declaration.
     pub at: Location,
+}
+
+/// Effect of repeating a call, the option `idempotency_level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Idempotency {
+    /// The `.proto` does not tell.
+    Unknown,
+    /// The method has no side effects.
+    NoSideEffects,
+    /// Repeating a call has the effect of one call.
+    Idempotent,
 }
 
 impl Rpc {
@@ -127,6 +138,63 @@ pub struct ErrorEnum {
     pub full_name: String,
     /// Path of the enum.
     pub item: TypePath,
+    /// gRPC codes of values, by number. Other values have `FAILED_PRECONDITION`.
+    pub codes: Vec<ErrorCode>,
+}
+
+/// gRPC code of an enum value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ErrorCode {
+    /// Number of the value.
+    pub number: i32,
+    /// Name of the value in the `.proto`.
+    pub value: String,
+    /// The code.
+    pub code: Code,
+}
+
+/// A gRPC status code other than `OK`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Code {
+    /// Name in gRPC and in `parigot/v1/options.proto`: `NOT_FOUND`.
+    pub proto: &'static str,
+    /// Name in Rust: `NotFound`.
+    pub rust: &'static str,
+    /// Name in Go.
+    pub go: &'static str,
+}
+
+impl Code {
+    /// Returns the code with this number; `None` for `OK` and for unknown numbers.
+    pub fn from_number(number: i32) -> Option<Self> {
+        const ALL: [(&str, &str); 16] = [
+            ("CANCELLED", "Cancelled"),
+            ("UNKNOWN", "Unknown"),
+            ("INVALID_ARGUMENT", "InvalidArgument"),
+            ("DEADLINE_EXCEEDED", "DeadlineExceeded"),
+            ("NOT_FOUND", "NotFound"),
+            ("ALREADY_EXISTS", "AlreadyExists"),
+            ("PERMISSION_DENIED", "PermissionDenied"),
+            ("RESOURCE_EXHAUSTED", "ResourceExhausted"),
+            ("FAILED_PRECONDITION", "FailedPrecondition"),
+            ("ABORTED", "Aborted"),
+            ("OUT_OF_RANGE", "OutOfRange"),
+            ("UNIMPLEMENTED", "Unimplemented"),
+            ("INTERNAL", "Internal"),
+            ("UNAVAILABLE", "Unavailable"),
+            ("DATA_LOSS", "DataLoss"),
+            ("UNAUTHENTICATED", "Unauthenticated"),
+        ];
+        let index = usize::try_from(number).ok()?.checked_sub(1)?;
+        let (proto, rust) = *ALL.get(index)?;
+        // Go has the American spelling.
+        let go = if rust == "Cancelled" {
+            "Canceled"
+        } else {
+            rust
+        };
+        Some(Self { proto, rust, go })
+    }
 }
 
 /// Path of a message or enum, as written at each place that names the type.

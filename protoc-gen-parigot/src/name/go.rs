@@ -35,6 +35,8 @@ pub struct GoServiceName {
     pub locate: String,
     /// `MustLocateGreeting`
     pub must_locate: String,
+    /// `LocateGreetingNamed`
+    pub locate_named: String,
     /// `RequireGreeting`
     pub require: String,
     /// `ExportGreeting`
@@ -65,6 +67,7 @@ impl GoServiceName {
             caller: format!("{unexported}Client"),
             locate: format!("Locate{item}"),
             must_locate: format!("MustLocate{item}"),
+            locate_named: format!("Locate{item}Named"),
             require: format!("Require{item}"),
             export: format!("Export{item}"),
             run: format!("Run{item}"),
@@ -85,7 +88,7 @@ impl GoServiceName {
     }
 
     /// Returns all names that the service takes in its package, except those of its methods.
-    pub fn all(&self) -> [&str; 9] {
+    pub fn all(&self) -> [&str; 10] {
         let Self {
             proto: _,
             item,
@@ -94,6 +97,7 @@ impl GoServiceName {
             caller,
             locate,
             must_locate,
+            locate_named,
             require,
             export,
             run,
@@ -105,6 +109,7 @@ impl GoServiceName {
             caller,
             locate,
             must_locate,
+            locate_named,
             require,
             export,
             run,
@@ -318,6 +323,7 @@ mod tests {
             "greetingClient",
             "LocateGreeting",
             "MustLocateGreeting",
+            "LocateGreetingNamed",
             "RequireGreeting",
             "ExportGreeting",
             "RunGreeting",

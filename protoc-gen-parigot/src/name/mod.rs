@@ -28,13 +28,15 @@ use heck::{ToSnakeCase, ToUpperCamelCase};
 use proc_macro2::{Ident, Span};
 
 /// Functions of every Rust client. A method of the same name gets a trailing underscore.
-pub const CLIENT_FUNCTIONS: [&str; 6] = [
+pub const CLIENT_FUNCTIONS: [&str; 8] = [
     "channel",
     "clone",
     "from_channel",
     "locate",
+    "locate_named",
     "with_deadline",
     "with_metadata",
+    "with_metadata_bin",
 ];
 
 /// Names of a service.

@@ -4,7 +4,7 @@
 //! messages therefore have only the fields that prost's descriptors lack, and the fields that lead
 //! to them.
 
-/// Field number of both extensions in `parigot/v1/options.proto`.
+/// Field number of all extensions in `parigot/v1/options.proto`.
 pub(crate) const OPTIONS: i32 = 50717;
 /// Field number of `parigot.v1.ServiceOptions.error`.
 pub(crate) const ERROR: i32 = 1;
@@ -66,8 +66,56 @@ pub(crate) struct OneofExtra {
 
 #[derive(Clone, PartialEq, prost::Message)]
 pub(crate) struct EnumExtra {
+    #[prost(message, repeated, tag = "2")]
+    pub(crate) value: Vec<EnumValueExtra>,
     #[prost(message, optional, tag = "3")]
     options: Option<EnumOptions>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct EnumValueExtra {
+    #[prost(message, optional, tag = "3")]
+    options: Option<EnumValueOptions>,
+}
+
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct EnumValueOptions {
+    #[prost(message, optional, tag = "50717")]
+    parigot: Option<ErrorOptions>,
+}
+
+/// `parigot.v1.ErrorOptions`
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct ErrorOptions {
+    #[prost(int32, tag = "1")]
+    code: i32,
+}
+
+impl EnumValueExtra {
+    /// Returns the number of the value's code; 0 if it has none.
+    pub(crate) fn code(&self) -> i32 {
+        let options = self.options.and_then(|options| options.parigot);
+        options.map_or(0, |options| options.code)
+    }
+}
+
+impl FileExtra {
+    /// Removes the options of parigot, for a request whose extensions of the same number are
+    /// others'.
+    pub(crate) fn forget_parigot_options(&mut self) {
+        self.service.clear();
+        self.enum_type
+            .iter_mut()
+            .for_each(|item| item.value.clear());
+        // Nesting is limited by the decoder, so that the recursion is not deep.
+        self.message_type.iter_mut().for_each(forget_in_message);
+    }
+}
+
+fn forget_in_message(message: &mut MessageExtra) {
+    let enums = &mut message.enum_type;
+    enums.iter_mut().for_each(|item| item.value.clear());
+    message.nested_type.iter_mut().for_each(forget_in_message);
 }
 
 /// Features of an edition. Zero means that the feature is not set here.

@@ -1,5 +1,6 @@
 //! Request of `protoc`, with the options that prost's descriptors have no fields for.
 
+mod encoded;
 pub(crate) mod extra;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,8 @@ pub struct Request {
     pub proto_file: Vec<FileDescriptorProto>,
     /// Second view of these files, by name.
     pub(crate) extra: BTreeMap<String, extra::FileExtra>,
+    /// Encoded files, by name, without their source info. They have the options that prost drops.
+    pub(crate) encoded: BTreeMap<String, Vec<u8>>,
 }
 
 impl Request {
@@ -40,11 +43,13 @@ impl Request {
             .then(|| extra::RequestExtra::decode(bytes))
             .transpose()?;
         let extra = by_name(extra.map(|request| request.proto_file));
+        let encoded = encoded::by_name(encoded::Request::decode(bytes)?.proto_file)?;
         Ok(Self {
             file_to_generate,
             parameter: parameter.unwrap_or_default(),
             proto_file,
             extra,
+            encoded,
         })
     }
 
@@ -63,11 +68,13 @@ impl Request {
             .then(|| extra::FileSetExtra::decode(bytes))
             .transpose()?;
         let extra = by_name(extra.map(|set| set.file));
+        let encoded = encoded::by_name(encoded::FileSet::decode(bytes)?.file)?;
         Ok(Self {
             file_to_generate,
             parameter: parameter.to_owned(),
             proto_file,
             extra,
+            encoded,
         })
     }
 }
@@ -86,7 +93,9 @@ fn by_name(files: Option<Vec<extra::FileExtra>>) -> BTreeMap<String, extra::File
     let files = files.unwrap_or_default();
     let has_options = files.iter().any(|file| file.name == OPTIONS_PROTO_NAME);
     let without_foreign = |mut file: extra::FileExtra| {
-        file.service.retain(|_| has_options);
+        if !has_options {
+            file.forget_parigot_options();
+        }
         (file.name.clone(), file)
     };
     files.into_iter().map(without_foreign).collect()

@@ -74,6 +74,10 @@ impl ClientItems<'_> {
             " Finds `{}`, which the guest must require.",
             contract.full_name
         );
+        let named_doc = format!(
+            " Finds `{}` by the name of a binding, which the guest must require:",
+            contract.full_name
+        );
         let module = &name.module;
         let deprecated = deprecated(contract.deprecated);
         quote! {
@@ -87,6 +91,21 @@ impl ClientItems<'_> {
                 cx: &::parigot_guest::Context,
             ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
                 ::parigot_guest::Channel::locate(cx, &#module::SERVICE)
+                    .map(|channel| Self { channel })
+            }
+
+            #[doc = #named_doc]
+            /// `requires(… as "name")`.
+            ///
+            /// # Errors
+            ///
+            /// Returns an error if the guest does not require the service under this name.
+            #deprecated
+            pub fn locate_named(
+                cx: &::parigot_guest::Context,
+                binding: &str,
+            ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+                ::parigot_guest::Channel::locate_named(cx, &#module::SERVICE, binding)
                     .map(|channel| Self { channel })
             }
         }

@@ -44,6 +44,8 @@ fn config(messages: &Messages) -> Config {
     config
         .prost_path("::parigot_guest::prost")
         .compile_well_known_types()
+        // Details of failures are found by the full names of their types.
+        .enable_type_names()
         // Generated code must compile without std, which `HashMap` needs.
         .btree_map(["."]);
     for (proto, rust) in &messages.extern_paths {

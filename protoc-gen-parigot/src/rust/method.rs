@@ -6,7 +6,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 
 use super::print::insertion_point;
-use crate::model::{Contract, Method, Rpc, Service};
+use crate::model::{Contract, Idempotency, Method, Rpc, Service};
 
 pub(super) struct MethodItems<'a>(pub(super) &'a Service);
 
@@ -41,13 +41,9 @@ impl ToTokens for MethodItems<'_> {
 impl MethodItems<'_> {
     fn service_table(&self) -> TokenStream {
         let Service {
-            contract:
-                Contract {
-                    full_name,
-                    schema,
-                    descriptors,
-                    ..
-                },
+            contract: Contract {
+                full_name, schema, ..
+            },
             methods,
             ..
         } = self.0;
@@ -55,14 +51,13 @@ impl MethodItems<'_> {
             .parse()
             .expect("a hexadecimal number is a literal");
         let methods = methods.iter().map(|method| method_info(&method.rpc));
-        let descriptors = Literal::byte_string(descriptors);
         quote! {
             /// Name, schema and methods, which host and guest must agree on.
             pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
                 name: #full_name,
                 schema: #schema,
                 methods: &[#(#methods),*],
-                descriptors: #descriptors,
+                descriptors: &super::__descriptors::FILES,
             };
         }
     }
@@ -105,7 +100,10 @@ impl MethodItems<'_> {
                     cx: &::parigot_guest::Context,
                     request: Self::Request,
                 ) -> impl ::core::future::Future<
-                    Output = ::core::result::Result<Self::Response, Self::Error>,
+                    Output = ::core::result::Result<
+                        Self::Response,
+                        <Self::Error as ::parigot_guest::ServiceError>::Failure,
+                    >,
                 > {
                     super::#service::#function(service, cx, request)
                 }
@@ -120,14 +118,18 @@ fn method_info(
         proto,
         budget,
         deadline,
-        idempotent,
+        idempotency,
         ..
     }: &Rpc,
 ) -> TokenStream {
     let budget = duration(*budget).map(|budget| quote! { .with_budget(#budget) });
     let deadline = duration(*deadline).map(|deadline| quote! { .with_deadline(#deadline) });
-    let idempotent = idempotent.then(|| quote! { .idempotent() });
-    quote! { ::parigot_guest::MethodInfo::new(#proto) #budget #deadline #idempotent }
+    let idempotency = match idempotency {
+        Idempotency::Unknown => None,
+        Idempotency::NoSideEffects => Some(quote! { .without_side_effects() }),
+        Idempotency::Idempotent => Some(quote! { .idempotent() }),
+    };
+    quote! { ::parigot_guest::MethodInfo::new(#proto) #budget #deadline #idempotency }
 }
 
 /// Returns a duration in milliseconds, or `None` for zero.

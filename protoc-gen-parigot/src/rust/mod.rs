@@ -11,7 +11,7 @@ mod module;
 mod print;
 mod server;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{ToTokens, quote};
 
 use self::client::ClientItems;
@@ -57,13 +57,16 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
     }
 }
 
-/// Prints the content of a package's file: the ABI check, the messages, then the items of each
+/// Prints the content of a package's file: the ABI check, the descriptors, the messages, then the items of each
 /// service.
 ///
 /// Each part is printed before the next is parsed, because a syntax tree takes about a hundred
 /// times the memory of its text.
 fn items(package: &Package, messages: &[String], docs: &[Vec<String>]) -> syn::Result<String> {
     let mut text = print::items(parse(abi_check())?);
+    if !package.services.is_empty() {
+        text.push_str(&print::items(parse(descriptors(&package.descriptors))?));
+    }
     for message in messages {
         text.push_str(&print::items(message::items(message, docs)?));
     }
@@ -90,5 +93,17 @@ fn parse(tokens: TokenStream) -> syn::Result<Vec<syn::Item>> {
 
 /// Returns an item that does not compile with an SDK of another ABI.
 fn abi_check() -> TokenStream {
-    quote! { const _: () = ::parigot_guest::ABI_V1; }
+    quote! { const _: () = ::parigot_guest::ABI_V2; }
+}
+
+/// Returns the module with the descriptors of a package. The tables of services refer to it, so
+/// that a guest with one of the services has the descriptors.
+fn descriptors(bytes: &[u8]) -> TokenStream {
+    let bytes = Literal::byte_string(bytes);
+    quote! {
+        #[doc(hidden)]
+        pub mod __descriptors {
+            ::parigot_guest::__descriptors!(#bytes);
+        }
+    }
 }

@@ -62,6 +62,10 @@ impl ServerItems<'_> {
         let request = &request.in_package;
         let response = &response.in_package;
         let error = &self.0.error.in_package;
+        let error = match self.0.contract.error {
+            Some(_) => quote! { ::parigot_guest::Failure<#error> },
+            None => quote! { #error },
+        };
         quote! {
             #docs
             fn #name(

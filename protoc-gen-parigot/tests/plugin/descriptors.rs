@@ -1,11 +1,11 @@
-//! Descriptors that a running guest can report: all types that its methods reach, and nothing else.
+//! Descriptors that a guest reports: whole files with their imports.
 
 use prost::Message;
-use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
+use prost_types::FileDescriptorSet;
 use protoc_gen_parigot::lower;
 use protoc_gen_parigot::options::Options;
 
-use crate::protoc::{plain, request, run};
+use crate::protoc::{plain, protoc, request, run};
 
 const SHOP: &str = "syntax = \"proto3\";
 // A comment.
@@ -50,83 +50,69 @@ const FILES: [(&str, &str); 4] = [
     ),
 ];
 
-/// Returns the descriptors of `shop.Shop`.
+/// Returns the descriptors of package `shop`.
 fn shop() -> FileDescriptorSet {
-    let options = Options::parse("streaming=skip").expect("the input must be valid");
-    let model = lower::model(&request(&FILES, ""), &options).expect("the input must be valid");
-    let services = model.packages.iter().flat_map(|package| &package.services);
-    let shop = services
-        .map(|service| &service.contract)
-        .find(|contract| contract.full_name == "shop.Shop");
-    FileDescriptorSet::decode(&*shop.expect("the service must be in the model").descriptors)
-        .expect("the descriptors must decode")
+    FileDescriptorSet::decode(&*encoded_shop()).expect("the descriptors must decode")
 }
 
-/// Returns messages as `Outer(field){Nested}`, then enums.
-fn outline(messages: &[DescriptorProto], enums: &[EnumDescriptorProto]) -> String {
-    let message = |message: &DescriptorProto| {
-        let fields: Vec<_> = message.field.iter().map(|field| field.name()).collect();
-        let nested = outline(&message.nested_type, &message.enum_type);
-        format!("{}({}){{{nested}}}", message.name(), fields.join(" "))
-    };
-    let messages = messages.iter().map(message);
-    messages
-        .chain(enums.iter().map(|item| item.name().to_owned()))
-        .collect::<Vec<_>>()
-        .join(" ")
+fn encoded_shop() -> Vec<u8> {
+    let options = Options::parse("streaming=skip").expect("the input must be valid");
+    let model = lower::model(&request(&FILES, ""), &options).expect("the input must be valid");
+    let package = model.packages.into_iter().find(|package| {
+        let services = &package.services;
+        services
+            .iter()
+            .any(|service| service.contract.full_name == "shop.Shop")
+    });
+    package
+        .expect("the package must be in the model")
+        .descriptors
 }
 
 #[test]
-fn descriptors_contain_only_reached_types() {
+fn descriptors_are_whole_files_with_their_imports() {
     let files: Vec<_> = shop()
         .file
         .iter()
         .map(|file| {
-            format!(
-                "{}: {}",
-                file.name(),
-                outline(&file.message_type, &file.enum_type)
-            )
+            let messages: Vec<_> = file.message_type.iter().map(|item| item.name()).collect();
+            let services: Vec<_> = file.service.iter().map(|item| item.name()).collect();
+            assert!(file.source_code_info.is_none());
+            format!("{}: {messages:?} {services:?}", file.name())
         })
         .collect();
     let expected = [
-        "deep.proto: Deep(){}",
-        "common.proto: Outer(){Inner(deep e){} E}",
-        "shop.proto: Order(lines again kind other){LinesEntry(key value){}} Line(count){} Kind \
-         Trouble",
+        "deep.proto: [\"Deep\", \"Unreached\"] []",
+        "common.proto: [\"Outer\"] []",
+        "unused.proto: [\"Unused\"] []",
+        "parigot/v1/options.proto: [\"ServiceOptions\", \"MethodOptions\", \"ErrorOptions\"] []",
+        "shop.proto: [\"Order\", \"Line\", \"Unreached\", \"Watched\"] [\"Shop\", \"Other\"]",
     ];
     assert_eq!(files, expected);
 }
 
 #[test]
-fn descriptors_import_the_files_they_use() {
-    let imports: Vec<_> = shop()
-        .file
-        .into_iter()
-        .map(|file| file.dependency)
-        .collect();
-    assert_eq!(
-        imports,
-        [
-            vec![],
-            vec!["deep.proto".to_owned()],
-            vec!["common.proto".to_owned()]
-        ]
+fn a_package_without_services_has_no_descriptors() {
+    let model = lower::model(&request(&FILES[2..3], ""), &Options::default())
+        .expect("the input must be valid");
+    assert!(
+        model
+            .packages
+            .iter()
+            .all(|package| package.descriptors.is_empty())
     );
 }
 
 #[test]
-fn descriptors_leave_out_streaming_methods() {
-    let files = shop().file;
-    let services: Vec<_> = files.iter().flat_map(|file| &file.service).collect();
-    let methods: Vec<_> = services
-        .iter()
-        .flat_map(|service| &service.method)
-        .map(|method| method.name())
-        .collect();
-    assert_eq!(services.len(), 1);
-    assert_eq!(methods, ["Buy"]);
-    assert!(files.iter().all(|file| file.source_code_info.is_none()));
+fn descriptors_keep_streams_and_custom_options() {
+    let set = shop();
+    let shop = set.file.last().expect("the set must have files");
+    let watch = &shop.service[0].method[1];
+    assert!(watch.client_streaming() && watch.name() == "Watch");
+    // prost drops the option, whose text is in the bytes: field 1 of the extension.
+    let option = b"\x0a\x07Trouble";
+    let bytes = encoded_shop();
+    assert!(bytes.windows(option.len()).any(|part| part == option));
 }
 
 /// `protoc` links the descriptors, and so validates them.
@@ -134,9 +120,19 @@ fn descriptors_leave_out_streaming_methods() {
 fn protoc_reads_the_descriptors() {
     let folder = tempfile::tempdir().expect("a temporary folder must be available");
     let set = folder.path().join("shop.binpb");
-    std::fs::write(&set, shop().encode_to_vec()).expect("the temporary folder must be writable");
+    let well_known = folder.path().join("descriptor.binpb");
+    run(protoc().args([
+        "google/protobuf/descriptor.proto",
+        &format!("--descriptor_set_out={}", well_known.display()),
+    ]));
+    std::fs::write(&set, encoded_shop()).expect("the temporary folder must be writable");
     let mut protoc = plain();
-    protoc.arg(format!("--descriptor_set_in={}", set.display()));
+    // The set has no well-known types.
+    protoc.arg(format!(
+        "--descriptor_set_in={}:{}",
+        well_known.display(),
+        set.display()
+    ));
     protoc.arg(format!(
         "--descriptor_set_out={}",
         folder.path().join("out").display()

@@ -34,7 +34,7 @@ fn external_messages_are_not_generated() {
     let stubs = &files[0];
     assert_eq!(stubs.name, "greeting.rs");
     assert!(
-        !stubs.content.contains("prost::Message"),
+        !stubs.content.contains("prost::Message)"),
         "{}",
         stubs.content
     );

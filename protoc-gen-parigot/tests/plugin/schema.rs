@@ -33,6 +33,21 @@ fn the_hash_is_stable() {
 }
 
 #[test]
+fn the_hash_covers_the_codes_of_errors() {
+    let with = |code: &str| {
+        let option = format!("ON_FIRE = 1 [(parigot.v1.error).code = {code}]");
+        let text = KITCHEN.replace("ON_FIRE = 1", &option).replace(
+            "package kitchen;",
+            "package kitchen; import \"parigot/v1/options.proto\";",
+        );
+        schema(&text)
+    };
+    assert_eq!(with("OK"), schema(KITCHEN), "OK means unset");
+    assert_ne!(with("UNAVAILABLE"), schema(KITCHEN));
+    assert_ne!(with("UNAVAILABLE"), with("ABORTED"));
+}
+
+#[test]
 fn the_hash_ignores_what_is_not_on_the_wire() {
     let same = |from: &str, to: &str| {
         let text = KITCHEN.replace(from, to);

@@ -12,11 +12,11 @@ use self::package::GoPackage;
 use super::contract::DeclaredService;
 use super::index::Index;
 use super::source::Source;
-use super::{edition, report, validate};
+use super::{descriptors, edition, error_codes, report, validate};
 use crate::error::{Error, Location};
-use crate::model::go::{GoFile, GoMethod, GoService};
+use crate::model::go::{GoError, GoFile, GoMethod, GoService};
 use crate::model::{Contract, Rpc};
-use crate::name::go::GoServiceName;
+use crate::name::go::{GoServiceName, sanitize};
 use crate::options::Options;
 use crate::request::Request;
 
@@ -36,6 +36,7 @@ pub fn files(request: &Request, options: &Options) -> Result<Vec<GoFile>, Vec<Er
     package::check_names(&sources, &options.go, &mut errors);
     let (names, services) = GoNames::claim_all(&sources, &index, &options.go, &mut errors);
     let lowering = Lowering {
+        sources: &sources,
         options,
         index: &index,
         names: &names,
@@ -65,6 +66,7 @@ fn check_outputs(files: &[GoFile], errors: &mut Vec<Error>) {
 
 /// Data that is complete before the first file is lowered.
 struct Lowering<'a> {
+    sources: &'a [Source<'a>],
     options: &'a Options,
     index: &'a Index<'a>,
     names: &'a GoNames,
@@ -94,6 +96,7 @@ impl Lowering<'_> {
             .flat_map(|(_, rpcs)| rpcs)
             .any(|rpc| !(rpc.budget + rpc.deadline).is_zero());
         let own_errors = self.own_errors(source, &contracts, &imports);
+        let proto = source.file.name();
         let services = contracts
             .into_iter()
             .map(|(contract, rpcs)| self.service(contract, rpcs, &imports, errors));
@@ -108,6 +111,8 @@ impl Lowering<'_> {
             },
             services: services.collect(),
             errors: own_errors,
+            descriptors_name: descriptors_name(proto),
+            descriptors: descriptors::of_files([proto].into_iter(), self.sources),
             imports: imports.into_list(),
         })
     }
@@ -119,7 +124,7 @@ impl Lowering<'_> {
         source: &Source<'_>,
         contracts: &[(Contract, Vec<Rpc>)],
         imports: &Imports<'_>,
-    ) -> Vec<String> {
+    ) -> Vec<GoError> {
         let is_own = |name: &&str| {
             self.index
                 .get(name)
@@ -130,7 +135,13 @@ impl Lowering<'_> {
             .filter_map(|(contract, _)| contract.error.as_deref())
             .filter(is_own);
         errors
-            .map(|name| imports.type_name(name))
+            .map(|name| GoError {
+                name: imports.type_name(name),
+                codes: self
+                    .index
+                    .get(name)
+                    .map_or(Vec::new(), error_codes::of_enum),
+            })
             .collect::<BTreeSet<_>>()
             .into_iter()
             .collect()
@@ -162,6 +173,12 @@ impl Lowering<'_> {
             error,
         }
     }
+}
+
+/// Returns the name of the constant with the descriptors of a `.proto`, in the manner of the names
+/// of protoc-gen-go: no other declaration of the package has such a name.
+fn descriptors_name(proto: &str) -> String {
+    format!("file_{}_parigotDescriptors", sanitize(proto))
 }
 
 /// Returns the full names of all types in the stubs of a service.

@@ -2,15 +2,48 @@
 // source: more.proto
 // source: names.proto
 
-const _: () = ::parigot_guest::ABI_V1;
+const _: () = ::parigot_guest::ABI_V2;
+
+#[doc(hidden)]
+pub mod __descriptors {
+    ::parigot_guest::__descriptors!(
+        b"\n)\n\nmore.proto\x12\x08go_names\"\t\n\x07RunMoreb\x06proto3\n\x81\x0E\n\x0Bnames.proto\x12\x08go_names\x1A\nmore.proto\"\t\n\x07Request\"8\n\x08Response\x12\x16\n\x06string\x18\x01 \x01(\tR\x06string\x12\x14\n\x05reset\x18\x02 \x01(\x05R\x05reset\",\n\x11_odd__message_2_x\x1A\x17\n\x06_inner\x12\r\n\x02_x\x18\x01 \x01(\x05R\x01X\"\r\n\x0BTakenClient\"\x12\n\x10FutureTellFuture\"/\n\x05Outer\x12\x12\n\x03one\x18\x01 \x01(\x05H\0R\x03one\x1A\x07\n\x05InnerB\t\n\x07Service*\x1A\n\x04Mood\x12\x08\n\x04DULL\x10\0\x12\x08\n\x04GLAD\x10\x012\xFC\x06\n\x05Words\x12-\n\x04type\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12-\n\x04func\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12.\n\x05error\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12,\n\x03nil\x12\x11.go_names.Request\x1A\x12.go_names.Response\x120\n\x07context\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12/\n\x06future\x12\x11.go_names.Request\x1A\x12.go_names.Response\x120\n\x07parigot\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12/\n\x06String\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12.\n\x05Reset\x12\x11.go_names.Request\x1A\x12.go_names.Response\x125\n\x0CProtoReflect\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12.\n\x05Await\x12\x11.go_names.Request\x1A\x12.go_names.Response\x123\n\nGetRequest\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12.\n\x05Ready\x12\x11.go_names.Request\x1A\x12.go_names.Response\x124\n\x0BMarshalJSON\x12\x11.go_names.Request\x1A\x12.go_names.Response\x121\n\x08ReadByte\x12\x11.go_names.Request\x1A\x12.go_names.Response\x120\n\x07WriteTo\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12-\n\x04Seek\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12+\n\x02As\x12\x11.go_names.Request\x1A\x12.go_names.Response2\xFF\x01\n\x11_odd__service_2_x\x12L\n\t_fetch_it\x12\x1B.go_names._odd__message_2_x\x1A\".go_names._odd__message_2_x._inner\x12K\n\x08fetch2it\x12\x1B.go_names._odd__message_2_x\x1A\".go_names._odd__message_2_x._inner\x12O\n\x0CFETCH_it_Now\x12\x1B.go_names._odd__message_2_x\x1A\".go_names._odd__message_2_x._inner2=\n\x05Taken\x124\n\x04Take\x12\x15.go_names.TakenClient\x1A\x15.go_names.TakenClient2H\n\x06Future\x12>\n\x04Tell\x12\x1A.go_names.FutureTellFuture\x1A\x1A.go_names.FutureTellFuture2B\n\x0BOuter_Inner\x123\n\x03Get\x12\x15.go_names.Outer.Inner\x1A\x15.go_names.Outer.Inner23\n\x08IsOuter_\x12'\n\x03Get\x12\x0F.go_names.Outer\x1A\x0F.go_names.Outer29\n\tMood_GLAD\x12,\n\x03Get\x12\x11.go_names.Request\x1A\x12.go_names.Response23\n\x04More\x12+\n\x03Get\x12\x11.go_names.RunMore\x1A\x11.go_names.RunMoreb\x06proto3"
+    );
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct RunMore {}
 
+impl ::parigot_guest::prost::Name for RunMore {
+    const NAME: &'static str = "RunMore";
+    const PACKAGE: &'static str = "go_names";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "go_names.RunMore".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/go_names.RunMore".into()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Request {}
+
+impl ::parigot_guest::prost::Name for Request {
+    const NAME: &'static str = "Request";
+    const PACKAGE: &'static str = "go_names";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "go_names.Request".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/go_names.Request".into()
+    }
+}
 
 #[derive(Clone, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
@@ -19,6 +52,19 @@ pub struct Response {
     pub string: ::parigot_guest::prost::alloc::string::String,
     #[prost(int32, tag = "2")]
     pub reset: i32,
+}
+
+impl ::parigot_guest::prost::Name for Response {
+    const NAME: &'static str = "Response";
+    const PACKAGE: &'static str = "go_names";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "go_names.Response".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/go_names.Response".into()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
@@ -33,15 +79,67 @@ pub mod odd_message_2_x {
         #[prost(int32, tag = "1")]
         pub x: i32,
     }
+
+    impl ::parigot_guest::prost::Name for Inner {
+        const NAME: &'static str = "_inner";
+        const PACKAGE: &'static str = "go_names";
+
+        fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+            "go_names._odd__message_2_x._inner".into()
+        }
+
+        fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+            "/go_names._odd__message_2_x._inner".into()
+        }
+    }
+}
+
+impl ::parigot_guest::prost::Name for OddMessage2X {
+    const NAME: &'static str = "_odd__message_2_x";
+    const PACKAGE: &'static str = "go_names";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "go_names._odd__message_2_x".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/go_names._odd__message_2_x".into()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct TakenClient {}
 
+impl ::parigot_guest::prost::Name for TakenClient {
+    const NAME: &'static str = "TakenClient";
+    const PACKAGE: &'static str = "go_names";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "go_names.TakenClient".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/go_names.TakenClient".into()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct FutureTellFuture {}
+
+impl ::parigot_guest::prost::Name for FutureTellFuture {
+    const NAME: &'static str = "FutureTellFuture";
+    const PACKAGE: &'static str = "go_names";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "go_names.FutureTellFuture".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/go_names.FutureTellFuture".into()
+    }
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
@@ -56,11 +154,37 @@ pub mod outer {
     #[prost(prost_path = "::parigot_guest::prost")]
     pub struct Inner {}
 
+    impl ::parigot_guest::prost::Name for Inner {
+        const NAME: &'static str = "Inner";
+        const PACKAGE: &'static str = "go_names";
+
+        fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+            "go_names.Outer.Inner".into()
+        }
+
+        fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+            "/go_names.Outer.Inner".into()
+        }
+    }
+
     #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Oneof)]
     #[prost(prost_path = "::parigot_guest::prost")]
     pub enum Service {
         #[prost(int32, tag = "1")]
         One(i32),
+    }
+}
+
+impl ::parigot_guest::prost::Name for Outer {
+    const NAME: &'static str = "Outer";
+    const PACKAGE: &'static str = "go_names";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "go_names.Outer".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/go_names.Outer".into()
     }
 }
 
@@ -329,7 +453,7 @@ pub mod words {
             ::parigot_guest::MethodInfo::new("Seek"),
             ::parigot_guest::MethodInfo::new("As"),
         ],
-        descriptors: b"\n\xE3\x07\n\x0Bnames.proto\x12\x08go_names\"\t\n\x07Request\"8\n\x08Response\x12\x16\n\x06string\x18\x01 \x01(\tR\x06string\x12\x14\n\x05reset\x18\x02 \x01(\x05R\x05reset2\xFC\x06\n\x05Words\x12-\n\x04type\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12-\n\x04func\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12.\n\x05error\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12,\n\x03nil\x12\x11.go_names.Request\x1A\x12.go_names.Response\x120\n\x07context\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12/\n\x06future\x12\x11.go_names.Request\x1A\x12.go_names.Response\x120\n\x07parigot\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12/\n\x06String\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12.\n\x05Reset\x12\x11.go_names.Request\x1A\x12.go_names.Response\x125\n\x0CProtoReflect\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12.\n\x05Await\x12\x11.go_names.Request\x1A\x12.go_names.Response\x123\n\nGetRequest\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12.\n\x05Ready\x12\x11.go_names.Request\x1A\x12.go_names.Response\x124\n\x0BMarshalJSON\x12\x11.go_names.Request\x1A\x12.go_names.Response\x121\n\x08ReadByte\x12\x11.go_names.Request\x1A\x12.go_names.Response\x120\n\x07WriteTo\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12-\n\x04Seek\x12\x11.go_names.Request\x1A\x12.go_names.Response\x12+\n\x02As\x12\x11.go_names.Request\x1A\x12.go_names.Responseb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `type` on the wire.
@@ -349,7 +473,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::r#type(service, cx, request)
         }
@@ -372,7 +499,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::func(service, cx, request)
         }
@@ -395,7 +525,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::error(service, cx, request)
         }
@@ -418,7 +551,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::nil(service, cx, request)
         }
@@ -441,7 +577,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::context(service, cx, request)
         }
@@ -464,7 +603,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::future(service, cx, request)
         }
@@ -487,7 +629,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::parigot(service, cx, request)
         }
@@ -510,7 +655,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::string(service, cx, request)
         }
@@ -533,7 +681,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::reset(service, cx, request)
         }
@@ -556,7 +707,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::proto_reflect(service, cx, request)
         }
@@ -579,7 +733,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::r#await(service, cx, request)
         }
@@ -602,7 +759,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::get_request(service, cx, request)
         }
@@ -625,7 +785,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::ready(service, cx, request)
         }
@@ -648,7 +811,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::marshal_json(service, cx, request)
         }
@@ -671,7 +837,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::read_byte(service, cx, request)
         }
@@ -694,7 +863,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::write_to(service, cx, request)
         }
@@ -717,7 +889,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::seek(service, cx, request)
         }
@@ -740,7 +915,10 @@ pub mod words {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Words::r#as(service, cx, request)
         }
@@ -777,6 +955,20 @@ impl WordsClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &words::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `go_names.Words` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &words::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 
@@ -942,7 +1134,7 @@ pub mod odd_service2_x {
             ::parigot_guest::MethodInfo::new("fetch2it"),
             ::parigot_guest::MethodInfo::new("FETCH_it_Now"),
         ],
-        descriptors: b"\n\xCF\x02\n\x0Bnames.proto\x12\x08go_names\",\n\x11_odd__message_2_x\x1A\x17\n\x06_inner\x12\r\n\x02_x\x18\x01 \x01(\x05R\x01X2\xFF\x01\n\x11_odd__service_2_x\x12L\n\t_fetch_it\x12\x1B.go_names._odd__message_2_x\x1A\".go_names._odd__message_2_x._inner\x12K\n\x08fetch2it\x12\x1B.go_names._odd__message_2_x\x1A\".go_names._odd__message_2_x._inner\x12O\n\x0CFETCH_it_Now\x12\x1B.go_names._odd__message_2_x\x1A\".go_names._odd__message_2_x._innerb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `_fetch_it` on the wire.
@@ -962,7 +1154,10 @@ pub mod odd_service2_x {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::OddService2X::fetch_it(service, cx, request)
         }
@@ -985,7 +1180,10 @@ pub mod odd_service2_x {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::OddService2X::fetch2it(service, cx, request)
         }
@@ -1008,7 +1206,10 @@ pub mod odd_service2_x {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::OddService2X::fetch_it_now(service, cx, request)
         }
@@ -1045,6 +1246,20 @@ impl OddService2XClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &odd_service2_x::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `go_names._odd__service_2_x` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &odd_service2_x::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 
@@ -1111,7 +1326,7 @@ pub mod taken_service {
         name: "go_names.Taken",
         schema: 0xf6c81fb36201bb14,
         methods: &[::parigot_guest::MethodInfo::new("Take")],
-        descriptors: b"\nm\n\x0Bnames.proto\x12\x08go_names\"\r\n\x0BTakenClient2=\n\x05Taken\x124\n\x04Take\x12\x15.go_names.TakenClient\x1A\x15.go_names.TakenClientb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Take` on the wire.
@@ -1131,7 +1346,10 @@ pub mod taken_service {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::TakenService::take(service, cx, request)
         }
@@ -1168,6 +1386,20 @@ impl TakenServiceClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &taken_service::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `go_names.Taken` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &taken_service::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 
@@ -1218,7 +1450,7 @@ pub mod future {
         name: "go_names.Future",
         schema: 0xb7614be069bcd15d,
         methods: &[::parigot_guest::MethodInfo::new("Tell")],
-        descriptors: b"\n}\n\x0Bnames.proto\x12\x08go_names\"\x12\n\x10FutureTellFuture2H\n\x06Future\x12>\n\x04Tell\x12\x1A.go_names.FutureTellFuture\x1A\x1A.go_names.FutureTellFutureb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Tell` on the wire.
@@ -1238,7 +1470,10 @@ pub mod future {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Future::tell(service, cx, request)
         }
@@ -1275,6 +1510,20 @@ impl FutureClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &future::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `go_names.Future` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &future::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 
@@ -1325,7 +1574,7 @@ pub mod outer_inner {
         name: "go_names.Outer_Inner",
         schema: 0x2327626ff40eaa6f,
         methods: &[::parigot_guest::MethodInfo::new("Get")],
-        descriptors: b"\nu\n\x0Bnames.proto\x12\x08go_names\"\x10\n\x05Outer\x1A\x07\n\x05Inner2B\n\x0BOuter_Inner\x123\n\x03Get\x12\x15.go_names.Outer.Inner\x1A\x15.go_names.Outer.Innerb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Get` on the wire.
@@ -1345,7 +1594,10 @@ pub mod outer_inner {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::OuterInner::get(service, cx, request)
         }
@@ -1382,6 +1634,20 @@ impl OuterInnerClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &outer_inner::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `go_names.Outer_Inner` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &outer_inner::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 
@@ -1429,7 +1695,7 @@ pub mod is_outer {
         name: "go_names.IsOuter_",
         schema: 0x17121b4542c91ff8,
         methods: &[::parigot_guest::MethodInfo::new("Get")],
-        descriptors: b"\n|\n\x0Bnames.proto\x12\x08go_names\"&\n\x05Outer\x12\x12\n\x03one\x18\x01 \x01(\x05H\0R\x03oneB\t\n\x07Service23\n\x08IsOuter_\x12'\n\x03Get\x12\x0F.go_names.Outer\x1A\x0F.go_names.Outerb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Get` on the wire.
@@ -1449,7 +1715,10 @@ pub mod is_outer {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::IsOuter::get(service, cx, request)
         }
@@ -1486,6 +1755,20 @@ impl IsOuterClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &is_outer::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `go_names.IsOuter_` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &is_outer::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 
@@ -1533,7 +1816,7 @@ pub mod mood_glad {
         name: "go_names.Mood_GLAD",
         schema: 0xd174fc4235207890,
         methods: &[::parigot_guest::MethodInfo::new("Get")],
-        descriptors: b"\n\x9F\x01\n\x0Bnames.proto\x12\x08go_names\"\t\n\x07Request\"8\n\x08Response\x12\x16\n\x06string\x18\x01 \x01(\tR\x06string\x12\x14\n\x05reset\x18\x02 \x01(\x05R\x05reset29\n\tMood_GLAD\x12,\n\x03Get\x12\x11.go_names.Request\x1A\x12.go_names.Responseb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Get` on the wire.
@@ -1553,7 +1836,10 @@ pub mod mood_glad {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::MoodGlad::get(service, cx, request)
         }
@@ -1590,6 +1876,20 @@ impl MoodGladClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &mood_glad::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `go_names.Mood_GLAD` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &mood_glad::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 
@@ -1637,7 +1937,7 @@ pub mod more {
         name: "go_names.More",
         schema: 0x20f784575d704751,
         methods: &[::parigot_guest::MethodInfo::new("Get")],
-        descriptors: b"\n)\n\nmore.proto\x12\x08go_names\"\t\n\x07RunMoreb\x06proto3\n`\n\x0Bnames.proto\x12\x08go_names\x1A\nmore.proto23\n\x04More\x12+\n\x03Get\x12\x11.go_names.RunMore\x1A\x11.go_names.RunMoreb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Get` on the wire.
@@ -1657,7 +1957,10 @@ pub mod more {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::More::get(service, cx, request)
         }
@@ -1694,6 +1997,20 @@ impl MoreClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &more::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `go_names.More` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &more::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 

@@ -2,7 +2,14 @@
 // source: shop/errors.proto
 // source: shop/shop.proto
 
-const _: () = ::parigot_guest::ABI_V1;
+const _: () = ::parigot_guest::ABI_V2;
+
+#[doc(hidden)]
+pub mod __descriptors {
+    ::parigot_guest::__descriptors!(
+        b"\np\n\x11shop/errors.proto\x12\x04shop* \n\tLenderErr\x12\x08\n\x04NONE\x10\0\x12\t\n\x05BROKE\x10\x01B+Z)golden.example/go_packages/go/shop-errorsb\x06proto3\n_\n\x13money/context.proto\x12\rmoney.context\"\x08\n\x06AmountB'Z%golden.example/go_packages/go/contextb\x06proto3\n[\n\x0Emoney/in.proto\x12\x10money.context.in\"\x08\n\x06AmountB%Z#golden.example/go_packages/go/V1;V1b\x06proto3\nV\n\x11money/money.proto\x12\x05money\"\x08\n\x06AmountB(Z&golden.example/go_packages/go/money/v1b\x06proto3\n]\n\x0Emoney/v1.proto\x12\x08money.v1\"\x0F\n\x06Amount\x1A\x05\n\x03TaxB(Z&golden.example/go_packages/go/other/v1b\x06proto3\n\xBF\x05\n\x0Fshop/shop.proto\x12\x04shop\x1A\x1Egoogle/protobuf/duration.proto\x1A\x1Bgoogle/protobuf/empty.proto\x1A\x13money/context.proto\x1A\x0Emoney/in.proto\x1A\x11money/money.proto\x1A\x0Emoney/v1.proto\x1A\x11shop/errors.proto\"\t\n\x07Counted\"\x08\n\x06Billed*+\n\x07DebtErr\x12\r\n\tDEBT_NONE\x10\0\x12\x11\n\rDEBT_TOO_HIGH\x10\x072\xFB\x01\n\x04Till\x12&\n\x03Pay\x12\r.money.Amount\x1A\x10.money.v1.Amount\x120\n\x06Refund\x12\x10.money.v1.Amount\x1A\x14.money.v1.Amount.Tax\x12:\n\x05Close\x12\x16.google.protobuf.Empty\x1A\x19.google.protobuf.Duration\x12-\n\x05Count\x12\x15.money.context.Amount\x1A\r.shop.Counted\x12.\n\x04Bill\x12\x18.money.context.in.Amount\x1A\x0C.shop.Billed2.\n\x06Lender\x12$\n\x04Lend\x12\r.money.Amount\x1A\r.shop.Counted22\n\x0BDebtService\x12#\n\x03Owe\x12\r.money.Amount\x1A\r.shop.Counted2.\n\x07Debting\x12#\n\x03Owe\x12\r.money.Amount\x1A\r.shop.CountedB2Z0golden.example/go_packages/go/shop-front/v2;shopb\x06proto3"
+    );
+}
 
 #[derive(
     Clone,
@@ -48,9 +55,35 @@ impl LenderErr {
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Counted {}
 
+impl ::parigot_guest::prost::Name for Counted {
+    const NAME: &'static str = "Counted";
+    const PACKAGE: &'static str = "shop";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "shop.Counted".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/shop.Counted".into()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Billed {}
+
+impl ::parigot_guest::prost::Name for Billed {
+    const NAME: &'static str = "Billed";
+    const PACKAGE: &'static str = "shop";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "shop.Billed".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/shop.Billed".into()
+    }
+}
 
 #[derive(
     Clone,
@@ -100,7 +133,29 @@ impl ::core::fmt::Display for DebtErr {
 
 impl ::core::error::Error for DebtErr {}
 
+impl DebtErr {
+    /// Returns a failure with this error and a message for people.
+    pub fn with_message(
+        self,
+        message: impl ::core::convert::Into<::parigot_guest::alloc::string::String>,
+    ) -> ::parigot_guest::Failure<Self> {
+        ::parigot_guest::Failure::from(self).with_message(message)
+    }
+
+    /// Returns a failure with this error and a message for programs.
+    pub fn with_detail(
+        self,
+        detail: &(impl ::parigot_guest::prost::Message + ::parigot_guest::prost::Name),
+    ) -> ::parigot_guest::Failure<Self> {
+        ::parigot_guest::Failure::from(self).with_detail(detail)
+    }
+}
+
+impl ::parigot_guest::ErrorEnum for DebtErr {}
+
 impl ::parigot_guest::ServiceError for DebtErr {
+    type Failure = ::parigot_guest::Failure<Self>;
+
     fn from_number(number: i32) -> ::core::option::Option<Self> {
         <Self as ::core::convert::TryFrom<i32>>::try_from(number).ok()
     }
@@ -118,7 +173,29 @@ impl ::core::fmt::Display for LenderErr {
 
 impl ::core::error::Error for LenderErr {}
 
+impl LenderErr {
+    /// Returns a failure with this error and a message for people.
+    pub fn with_message(
+        self,
+        message: impl ::core::convert::Into<::parigot_guest::alloc::string::String>,
+    ) -> ::parigot_guest::Failure<Self> {
+        ::parigot_guest::Failure::from(self).with_message(message)
+    }
+
+    /// Returns a failure with this error and a message for programs.
+    pub fn with_detail(
+        self,
+        detail: &(impl ::parigot_guest::prost::Message + ::parigot_guest::prost::Name),
+    ) -> ::parigot_guest::Failure<Self> {
+        ::parigot_guest::Failure::from(self).with_detail(detail)
+    }
+}
+
+impl ::parigot_guest::ErrorEnum for LenderErr {}
+
 impl ::parigot_guest::ServiceError for LenderErr {
+    type Failure = ::parigot_guest::Failure<Self>;
+
     fn from_number(number: i32) -> ::core::option::Option<Self> {
         <Self as ::core::convert::TryFrom<i32>>::try_from(number).ok()
     }
@@ -219,7 +296,7 @@ pub mod till {
             ::parigot_guest::MethodInfo::new("Count"),
             ::parigot_guest::MethodInfo::new("Bill"),
         ],
-        descriptors: b"\nu\n\x1Egoogle/protobuf/duration.proto\x12\x0Fgoogle.protobuf\":\n\x08Duration\x12\x18\n\x07seconds\x18\x01 \x01(\x03R\x07seconds\x12\x14\n\x05nanos\x18\x02 \x01(\x05R\x05nanosb\x06proto3\n?\n\x1Bgoogle/protobuf/empty.proto\x12\x0Fgoogle.protobuf\"\x07\n\x05Emptyb\x06proto3\n6\n\x13money/context.proto\x12\rmoney.context\"\x08\n\x06Amountb\x06proto3\n4\n\x0Emoney/in.proto\x12\x10money.context.in\"\x08\n\x06Amountb\x06proto3\n,\n\x11money/money.proto\x12\x05money\"\x08\n\x06Amountb\x06proto3\n3\n\x0Emoney/v1.proto\x12\x08money.v1\"\x0F\n\x06Amount\x1A\x05\n\x03Taxb\x06proto3\n\xB7\x03\n\x0Fshop/shop.proto\x12\x04shop\x1A\x1Egoogle/protobuf/duration.proto\x1A\x1Bgoogle/protobuf/empty.proto\x1A\x13money/context.proto\x1A\x0Emoney/in.proto\x1A\x11money/money.proto\x1A\x0Emoney/v1.proto\"\t\n\x07Counted\"\x08\n\x06Billed2\xFB\x01\n\x04Till\x12&\n\x03Pay\x12\r.money.Amount\x1A\x10.money.v1.Amount\x120\n\x06Refund\x12\x10.money.v1.Amount\x1A\x14.money.v1.Amount.Tax\x12:\n\x05Close\x12\x16.google.protobuf.Empty\x1A\x19.google.protobuf.Duration\x12-\n\x05Count\x12\x15.money.context.Amount\x1A\r.shop.Counted\x12.\n\x04Bill\x12\x18.money.context.in.Amount\x1A\x0C.shop.Billedb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Pay` on the wire.
@@ -239,7 +316,10 @@ pub mod till {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Till::pay(service, cx, request)
         }
@@ -262,7 +342,10 @@ pub mod till {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Till::refund(service, cx, request)
         }
@@ -285,7 +368,10 @@ pub mod till {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Till::close(service, cx, request)
         }
@@ -308,7 +394,10 @@ pub mod till {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Till::count(service, cx, request)
         }
@@ -331,7 +420,10 @@ pub mod till {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Till::bill(service, cx, request)
         }
@@ -368,6 +460,20 @@ impl TillClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &till::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `shop.Till` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &till::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 
@@ -419,7 +525,7 @@ pub trait Lender: 'static {
         cx: &::parigot_guest::Context,
         request: super::money::Amount,
     ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Counted, LenderErr>,
+        Output = ::core::result::Result<Counted, ::parigot_guest::Failure<LenderErr>>,
     >;
 }
 
@@ -447,7 +553,7 @@ pub mod lender {
         name: "shop.Lender",
         schema: 0x626530c0e9a73853,
         methods: &[::parigot_guest::MethodInfo::new("Lend")],
-        descriptors: b"\n,\n\x11money/money.proto\x12\x05money\"\x08\n\x06Amountb\x06proto3\nC\n\x11shop/errors.proto\x12\x04shop* \n\tLenderErr\x12\x08\n\x04NONE\x10\0\x12\t\n\x05BROKE\x10\x01b\x06proto3\nm\n\x0Fshop/shop.proto\x12\x04shop\x1A\x11money/money.proto\"\t\n\x07Counted2.\n\x06Lender\x12$\n\x04Lend\x12\r.money.Amount\x1A\r.shop.Countedb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Lend` on the wire.
@@ -467,7 +573,10 @@ pub mod lender {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Lender::lend(service, cx, request)
         }
@@ -507,6 +616,20 @@ impl LenderClient {
             .map(|channel| Self { channel })
     }
 
+    /// Finds `shop.Lender` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &lender::SERVICE, binding)
+            .map(|channel| Self { channel })
+    }
+
     /// Calls `Lend`.
     pub fn lend(
         &self,
@@ -525,7 +648,9 @@ pub trait DebtService: 'static {
         &self,
         cx: &::parigot_guest::Context,
         request: super::money::Amount,
-    ) -> impl ::core::future::Future<Output = ::core::result::Result<Counted, DebtErr>>;
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<Counted, ::parigot_guest::Failure<DebtErr>>,
+    >;
 }
 
 /// Connects an implementation of [`DebtService`] to the event loop.
@@ -552,7 +677,7 @@ pub mod debt_service {
         name: "shop.DebtService",
         schema: 0xaa963745c7f83d39,
         methods: &[::parigot_guest::MethodInfo::new("Owe")],
-        descriptors: b"\n,\n\x11money/money.proto\x12\x05money\"\x08\n\x06Amountb\x06proto3\n\x9E\x01\n\x0Fshop/shop.proto\x12\x04shop\x1A\x11money/money.proto\"\t\n\x07Counted*+\n\x07DebtErr\x12\r\n\tDEBT_NONE\x10\0\x12\x11\n\rDEBT_TOO_HIGH\x10\x0722\n\x0BDebtService\x12#\n\x03Owe\x12\r.money.Amount\x1A\r.shop.Countedb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Owe` on the wire.
@@ -572,7 +697,10 @@ pub mod debt_service {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::DebtService::owe(service, cx, request)
         }
@@ -612,6 +740,20 @@ impl DebtServiceClient {
             .map(|channel| Self { channel })
     }
 
+    /// Finds `shop.DebtService` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &debt_service::SERVICE, binding)
+            .map(|channel| Self { channel })
+    }
+
     /// Calls `Owe`.
     pub fn owe(
         &self,
@@ -630,7 +772,9 @@ pub trait Debting: 'static {
         &self,
         cx: &::parigot_guest::Context,
         request: super::money::Amount,
-    ) -> impl ::core::future::Future<Output = ::core::result::Result<Counted, DebtErr>>;
+    ) -> impl ::core::future::Future<
+        Output = ::core::result::Result<Counted, ::parigot_guest::Failure<DebtErr>>,
+    >;
 }
 
 /// Connects an implementation of [`Debting`] to the event loop.
@@ -657,7 +801,7 @@ pub mod debting {
         name: "shop.Debting",
         schema: 0x54f4bec5277fd386,
         methods: &[::parigot_guest::MethodInfo::new("Owe")],
-        descriptors: b"\n,\n\x11money/money.proto\x12\x05money\"\x08\n\x06Amountb\x06proto3\n\x9A\x01\n\x0Fshop/shop.proto\x12\x04shop\x1A\x11money/money.proto\"\t\n\x07Counted*+\n\x07DebtErr\x12\r\n\tDEBT_NONE\x10\0\x12\x11\n\rDEBT_TOO_HIGH\x10\x072.\n\x07Debting\x12#\n\x03Owe\x12\r.money.Amount\x1A\r.shop.Countedb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Owe` on the wire.
@@ -677,7 +821,10 @@ pub mod debting {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Debting::owe(service, cx, request)
         }
@@ -714,6 +861,20 @@ impl DebtingClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &debting::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `shop.Debting` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &debting::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 

@@ -2,13 +2,33 @@
 // source: shop/v1/item.proto
 // source: shop/v1/order.proto
 
-const _: () = ::parigot_guest::ABI_V1;
+const _: () = ::parigot_guest::ABI_V2;
+
+#[doc(hidden)]
+pub mod __descriptors {
+    ::parigot_guest::__descriptors!(
+        b"\n|\n\x12shop/v1/item.proto\x12\x07shop.v1\"\x1A\n\x04Item\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name*9\n\tOrdersErr\x12\x13\n\x0FORDERS_ERR_NONE\x10\0\x12\x17\n\x13ORDERS_ERR_SOLD_OUT\x10\x01b\x06proto3\n\xC8\x01\n\x11money/money.proto\x12\x05money\"l\n\x06Amount\x12\x14\n\x05cents\x18\x01 \x01(\x03R\x05cents\x1A2\n\x08Rounding\x12&\n\x04mode\x18\x01 \x01(\x0E2\x12.money.Amount.ModeR\x04mode\"\x18\n\x04Mode\x12\x06\n\x02UP\x10\0\x12\x08\n\x04DOWN\x10\x01*6\n\x08Currency\x12\x18\n\x14CURRENCY_UNSPECIFIED\x10\0\x12\x10\n\x0CCURRENCY_EUR\x10\x01b\x06proto3\n=\n\x11shop/common.proto\x12\x04shop\"\x1A\n\x02Id\x12\x14\n\x05value\x18\x01 \x01(\x06R\x05valueb\x06proto3\n\x8B\x04\n\x13shop/v1/order.proto\x12\x07shop.v1\x1A\x12shop/v1/item.proto\x1A\x11money/money.proto\x1A\x11shop/common.proto\"F\n\x05Order\x12#\n\x05items\x18\x01 \x03(\x0B2\r.shop.v1.ItemR\x05items\x12\x18\n\x02id\x18\x02 \x01(\x0B2\x08.shop.IdR\x02id\"\xFF\x01\n\x07Receipt\x12#\n\x05total\x18\x01 \x01(\x0B2\r.money.AmountR\x05total\x12+\n\x08currency\x18\x02 \x01(\x0E2\x0F.money.CurrencyR\x08currency\x12&\n\x04mode\x18\x03 \x01(\x0E2\x12.money.Amount.ModeR\x04mode\x121\n\x05parts\x18\x04 \x03(\x0B2\x1B.shop.v1.Receipt.PartsEntryR\x05parts\x1AG\n\nPartsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12#\n\x05value\x18\x02 \x01(\x0B2\r.money.AmountR\x05value:\x028\x012_\n\x06Orders\x12)\n\x05Place\x12\x0E.shop.v1.Order\x1A\x10.shop.v1.Receipt\x12*\n\x06Cancel\x12\x08.shop.Id\x1A\x16.money.Amount.Roundingb\x06proto3"
+    );
+}
 
 #[derive(Clone, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct Item {
     #[prost(string, tag = "1")]
     pub name: ::parigot_guest::prost::alloc::string::String,
+}
+
+impl ::parigot_guest::prost::Name for Item {
+    const NAME: &'static str = "Item";
+    const PACKAGE: &'static str = "shop.v1";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "shop.v1.Item".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/shop.v1.Item".into()
+    }
 }
 
 /// The errors of Orders, in another file of the package.
@@ -61,6 +81,19 @@ pub struct Order {
     pub id: ::core::option::Option<super::Id>,
 }
 
+impl ::parigot_guest::prost::Name for Order {
+    const NAME: &'static str = "Order";
+    const PACKAGE: &'static str = "shop.v1";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "shop.v1.Order".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/shop.v1.Order".into()
+    }
+}
+
 #[derive(Clone, PartialEq, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 #[prost(skip_debug)]
@@ -79,6 +112,19 @@ pub struct Receipt {
     >,
 }
 
+impl ::parigot_guest::prost::Name for Receipt {
+    const NAME: &'static str = "Receipt";
+    const PACKAGE: &'static str = "shop.v1";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "shop.v1.Receipt".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/shop.v1.Receipt".into()
+    }
+}
+
 impl ::core::fmt::Display for OrdersErr {
     fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
         f.write_str(self.as_str_name())
@@ -87,7 +133,29 @@ impl ::core::fmt::Display for OrdersErr {
 
 impl ::core::error::Error for OrdersErr {}
 
+impl OrdersErr {
+    /// Returns a failure with this error and a message for people.
+    pub fn with_message(
+        self,
+        message: impl ::core::convert::Into<::parigot_guest::alloc::string::String>,
+    ) -> ::parigot_guest::Failure<Self> {
+        ::parigot_guest::Failure::from(self).with_message(message)
+    }
+
+    /// Returns a failure with this error and a message for programs.
+    pub fn with_detail(
+        self,
+        detail: &(impl ::parigot_guest::prost::Message + ::parigot_guest::prost::Name),
+    ) -> ::parigot_guest::Failure<Self> {
+        ::parigot_guest::Failure::from(self).with_detail(detail)
+    }
+}
+
+impl ::parigot_guest::ErrorEnum for OrdersErr {}
+
 impl ::parigot_guest::ServiceError for OrdersErr {
+    type Failure = ::parigot_guest::Failure<Self>;
+
     fn from_number(number: i32) -> ::core::option::Option<Self> {
         <Self as ::core::convert::TryFrom<i32>>::try_from(number).ok()
     }
@@ -105,7 +173,7 @@ pub trait Orders: 'static {
         cx: &::parigot_guest::Context,
         request: Order,
     ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<Receipt, OrdersErr>,
+        Output = ::core::result::Result<Receipt, ::parigot_guest::Failure<OrdersErr>>,
     >;
 
     /// Answers `Cancel`.
@@ -114,7 +182,10 @@ pub trait Orders: 'static {
         cx: &::parigot_guest::Context,
         request: super::Id,
     ) -> impl ::core::future::Future<
-        Output = ::core::result::Result<super::super::money::amount::Rounding, OrdersErr>,
+        Output = ::core::result::Result<
+            super::super::money::amount::Rounding,
+            ::parigot_guest::Failure<OrdersErr>,
+        >,
     >;
 }
 
@@ -146,7 +217,7 @@ pub mod orders {
             ::parigot_guest::MethodInfo::new("Place"),
             ::parigot_guest::MethodInfo::new("Cancel"),
         ],
-        descriptors: b"\n\xC8\x01\n\x11money/money.proto\x12\x05money\"l\n\x06Amount\x12\x14\n\x05cents\x18\x01 \x01(\x03R\x05cents\x1A2\n\x08Rounding\x12&\n\x04mode\x18\x01 \x01(\x0E2\x12.money.Amount.ModeR\x04mode\"\x18\n\x04Mode\x12\x06\n\x02UP\x10\0\x12\x08\n\x04DOWN\x10\x01*6\n\x08Currency\x12\x18\n\x14CURRENCY_UNSPECIFIED\x10\0\x12\x10\n\x0CCURRENCY_EUR\x10\x01b\x06proto3\n=\n\x11shop/common.proto\x12\x04shop\"\x1A\n\x02Id\x12\x14\n\x05value\x18\x01 \x01(\x06R\x05valueb\x06proto3\n|\n\x12shop/v1/item.proto\x12\x07shop.v1\"\x1A\n\x04Item\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name*9\n\tOrdersErr\x12\x13\n\x0FORDERS_ERR_NONE\x10\0\x12\x17\n\x13ORDERS_ERR_SOLD_OUT\x10\x01b\x06proto3\n\x8B\x04\n\x13shop/v1/order.proto\x12\x07shop.v1\x1A\x11money/money.proto\x1A\x11shop/common.proto\x1A\x12shop/v1/item.proto\"F\n\x05Order\x12#\n\x05items\x18\x01 \x03(\x0B2\r.shop.v1.ItemR\x05items\x12\x18\n\x02id\x18\x02 \x01(\x0B2\x08.shop.IdR\x02id\"\xFF\x01\n\x07Receipt\x12#\n\x05total\x18\x01 \x01(\x0B2\r.money.AmountR\x05total\x12+\n\x08currency\x18\x02 \x01(\x0E2\x0F.money.CurrencyR\x08currency\x12&\n\x04mode\x18\x03 \x01(\x0E2\x12.money.Amount.ModeR\x04mode\x121\n\x05parts\x18\x04 \x03(\x0B2\x1B.shop.v1.Receipt.PartsEntryR\x05parts\x1AG\n\nPartsEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12#\n\x05value\x18\x02 \x01(\x0B2\r.money.AmountR\x05value:\x028\x012_\n\x06Orders\x12)\n\x05Place\x12\x0E.shop.v1.Order\x1A\x10.shop.v1.Receipt\x12*\n\x06Cancel\x12\x08.shop.Id\x1A\x16.money.Amount.Roundingb\x06proto3",
+        descriptors: &super::__descriptors::FILES,
     };
 
     /// The method `Place` on the wire.
@@ -166,7 +237,10 @@ pub mod orders {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Orders::place(service, cx, request)
         }
@@ -189,7 +263,10 @@ pub mod orders {
             cx: &::parigot_guest::Context,
             request: Self::Request,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<Self::Response, Self::Error>,
+            Output = ::core::result::Result<
+                Self::Response,
+                <Self::Error as ::parigot_guest::ServiceError>::Failure,
+            >,
         > {
             super::Orders::cancel(service, cx, request)
         }
@@ -226,6 +303,20 @@ impl OrdersClient {
         cx: &::parigot_guest::Context,
     ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
         ::parigot_guest::Channel::locate(cx, &orders::SERVICE)
+            .map(|channel| Self { channel })
+    }
+
+    /// Finds `shop.v1.Orders` by the name of a binding, which the guest must require:
+    /// `requires(… as "name")`.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the guest does not require the service under this name.
+    pub fn locate_named(
+        cx: &::parigot_guest::Context,
+        binding: &str,
+    ) -> ::core::result::Result<Self, ::parigot_guest::LocateError> {
+        ::parigot_guest::Channel::locate_named(cx, &orders::SERVICE, binding)
             .map(|channel| Self { channel })
     }
 

@@ -3,18 +3,57 @@
 // source: a name, with = odd + chars.v1-beta.proto
 // source: éU+202E.go.proto
 
-const _: () = ::parigot_guest::ABI_V1;
+const _: () = ::parigot_guest::ABI_V2;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct C {}
 
+impl ::parigot_guest::prost::Name for C {
+    const NAME: &'static str = "C";
+    const PACKAGE: &'static str = "odd";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "odd.C".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/odd.C".into()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct A {}
 
+impl ::parigot_guest::prost::Name for A {
+    const NAME: &'static str = "A";
+    const PACKAGE: &'static str = "odd";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "odd.A".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/odd.A".into()
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::parigot_guest::prost::Message)]
 #[prost(prost_path = "::parigot_guest::prost")]
 pub struct B {}
+
+impl ::parigot_guest::prost::Name for B {
+    const NAME: &'static str = "B";
+    const PACKAGE: &'static str = "odd";
+
+    fn full_name() -> ::parigot_guest::prost::alloc::string::String {
+        "odd.B".into()
+    }
+
+    fn type_url() -> ::parigot_guest::prost::alloc::string::String {
+        "/odd.B".into()
+    }
+}
 
 // @@protoc_insertion_point(module)

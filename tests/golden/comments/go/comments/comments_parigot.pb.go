@@ -11,7 +11,29 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_comments_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_comments_proto_parigotDescriptors = "" +
+	"\n" +
+	"\x87\x03\n" +
+	"\x0ecomments.proto\x12\x08comments\"\x8a\x01\n" +
+	"\x04Said\x12\x14\n" +
+	"\x05words\x18\x01 \x01(\x09R\x05words\x12\x14\n" +
+	"\x04loud\x18\x02 \x01(\x08H\x00R\x04loud\x12\x12\n" +
+	"\x03low\x18\x03 \x01(\x08H\x00R\x03low\x1a\x1c\n" +
+	"\x04Tone\x12\x14\n" +
+	"\x05pitch\x18\x01 \x01(\x05R\x05pitch\"\x1d\n" +
+	"\x04Mood\x12\x0b\n" +
+	"\x07NEUTRAL\x10\x00\x12\x08\n" +
+	"\x04GLAD\x10\x01B\x05\n" +
+	"\x03how2\xd5\x01\n" +
+	"\x08Comments\x12%\n" +
+	"\x03Say\x12\x0e.comments.Said\x1a\x0e.comments.Said\x12'\n" +
+	"\x05Shout\x12\x0e.comments.Said\x1a\x0e.comments.Said\x12)\n" +
+	"\x07Whisper\x12\x0e.comments.Said\x1a\x0e.comments.Said\x12&\n" +
+	"\x04List\x12\x0e.comments.Said\x1a\x0e.comments.Said\x12&\n" +
+	"\x04Turn\x12\x0e.comments.Said\x1a\x0e.comments.Saidb\x06proto3"
 
 // commentsService is the table of comments.Comments: name, schema and methods.
 var commentsService = parigot.Service{
@@ -24,21 +46,7 @@ var commentsService = parigot.Service{
 		{Name: "List"},
 		{Name: "Turn"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xc9\x02\n" +
-		"\x0ecomments.proto\x12\x08comments\"M\n" +
-		"\x04Said\x12\x14\n" +
-		"\x05words\x18\x01 \x01(\x09R\x05words\x12\x14\n" +
-		"\x04loud\x18\x02 \x01(\x08H\x00R\x04loud\x12\x12\n" +
-		"\x03low\x18\x03 \x01(\x08H\x00R\x03lowB\x05\n" +
-		"\x03how2\xd5\x01\n" +
-		"\x08Comments\x12%\n" +
-		"\x03Say\x12\x0e.comments.Said\x1a\x0e.comments.Said\x12'\n" +
-		"\x05Shout\x12\x0e.comments.Said\x1a\x0e.comments.Said\x12)\n" +
-		"\x07Whisper\x12\x0e.comments.Said\x1a\x0e.comments.Said\x12&\n" +
-		"\x04List\x12\x0e.comments.Said\x1a\x0e.comments.Said\x12&\n" +
-		"\x04Turn\x12\x0e.comments.Said\x1a\x0e.comments.Saidb\x06proto3"),
+	Descriptors: file_comments_proto_parigotDescriptors,
 }
 
 // Says */ and /* and "quotes" and 'quotes' and \ and #[doc = "no"].
@@ -85,7 +93,7 @@ type Comments interface {
 // CommentsSayFuture completes with the result of Say.
 type CommentsSayFuture = future.Method[*Said, parigot.Code]
 
-// CommentsSayDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// CommentsSayDone returns a completed future: with err, unless err is nil, else with out.
 func CommentsSayDone(out *Said, err error) *CommentsSayFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
@@ -93,7 +101,7 @@ func CommentsSayDone(out *Said, err error) *CommentsSayFuture {
 // CommentsShoutFuture completes with the result of Shout.
 type CommentsShoutFuture = future.Method[*Said, parigot.Code]
 
-// CommentsShoutDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// CommentsShoutDone returns a completed future: with err, unless err is nil, else with out.
 func CommentsShoutDone(out *Said, err error) *CommentsShoutFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
@@ -101,7 +109,7 @@ func CommentsShoutDone(out *Said, err error) *CommentsShoutFuture {
 // CommentsWhisperFuture completes with the result of Whisper.
 type CommentsWhisperFuture = future.Method[*Said, parigot.Code]
 
-// CommentsWhisperDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// CommentsWhisperDone returns a completed future: with err, unless err is nil, else with out.
 func CommentsWhisperDone(out *Said, err error) *CommentsWhisperFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
@@ -109,7 +117,7 @@ func CommentsWhisperDone(out *Said, err error) *CommentsWhisperFuture {
 // CommentsListFuture completes with the result of List.
 type CommentsListFuture = future.Method[*Said, parigot.Code]
 
-// CommentsListDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// CommentsListDone returns a completed future: with err, unless err is nil, else with out.
 func CommentsListDone(out *Said, err error) *CommentsListFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
@@ -117,7 +125,7 @@ func CommentsListDone(out *Said, err error) *CommentsListFuture {
 // CommentsTurnFuture completes with the result of Turn.
 type CommentsTurnFuture = future.Method[*Said, parigot.Code]
 
-// CommentsTurnDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// CommentsTurnDone returns a completed future: with err, unless err is nil, else with out.
 func CommentsTurnDone(out *Said, err error) *CommentsTurnFuture {
 	return future.Done[*Said, parigot.Code](out, err)
 }
@@ -188,6 +196,16 @@ func RequireComments() parigot.Requirement {
 // LocateComments returns a client of comments.Comments, or an error if the guest does not require the service.
 func LocateComments(ctx context.Context) (CommentsClient, error) {
 	channel, err := parigot.Locate(ctx, &commentsService)
+	if err != nil {
+		return nil, err
+	}
+	return commentsClient{channel}, nil
+}
+
+// LocateCommentsNamed returns a client of comments.Comments that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireComments().As(binding).
+func LocateCommentsNamed(ctx context.Context, binding string) (CommentsClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &commentsService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -11,12 +11,41 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
 
 // Error returns the name of the value.
 func (e CurrentErr) Error() string {
 	return e.String()
 }
+
+// file_deprecated_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_deprecated_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xdf\x03\n" +
+	"\x10deprecated.proto\x12\n" +
+	"deprecated\"\xa4\x01\n" +
+	"\x07Request\x12\x1d\n" +
+	"\x08old_name\x18\x01 \x01(\x09B\x02\x18\x01R\x07oldName\x12(\n" +
+	"\x04size\x18\x02 \x01(\x0e2\x10.deprecated.SizeB\x02\x18\x01R\x04size\x12\x16\n" +
+	"\x03one\x18\x03 \x01(\x05B\x02\x18\x01H\x00R\x03one\x12\x12\n" +
+	"\x03two\x18\x04 \x01(\x05H\x00R\x03two\x12\x1a\n" +
+	"\x06packed\x18\x05 \x03(\x05B\x02\x18\x01R\x06packedB\x08\n" +
+	"\x06choice\"\n" +
+	"\n" +
+	"\x08Response\"\x09\n" +
+	"\x03Old:\x02\x18\x01* \n" +
+	"\x04Size\x12\x09\n" +
+	"\x05SMALL\x10\x00\x12\x0d\n" +
+	"\x05LARGE\x10\x01\x1a\x02\x08\x01*'\n" +
+	"\n" +
+	"CurrentErr\x12\x08\n" +
+	"\x04NONE\x10\x00\x12\x0b\n" +
+	"\x03BAD\x10\x01\x1a\x02\x08\x01\x1a\x02\x18\x012v\n" +
+	"\x07Current\x127\n" +
+	"\x05Stale\x12\x13.deprecated.Request\x1a\x14.deprecated.Response\"\x03\x88\x02\x01\x122\n" +
+	"\x05Fresh\x12\x13.deprecated.Request\x1a\x14.deprecated.Response26\n" +
+	"\x04Gone\x12)\n" +
+	"\x05Stale\x12\x0f.deprecated.Old\x1a\x0f.deprecated.Old\x1a\x03\x88\x02\x01b\x06proto3"
 
 // currentService is the table of deprecated.Current: name, schema and methods.
 var currentService = parigot.Service{
@@ -26,30 +55,7 @@ var currentService = parigot.Service{
 		{Name: "Stale"},
 		{Name: "Fresh"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x9c\x03\n" +
-		"\x10deprecated.proto\x12\n" +
-		"deprecated\"\xa4\x01\n" +
-		"\x07Request\x12\x1d\n" +
-		"\x08old_name\x18\x01 \x01(\x09B\x02\x18\x01R\x07oldName\x12(\n" +
-		"\x04size\x18\x02 \x01(\x0e2\x10.deprecated.SizeB\x02\x18\x01R\x04size\x12\x16\n" +
-		"\x03one\x18\x03 \x01(\x05B\x02\x18\x01H\x00R\x03one\x12\x12\n" +
-		"\x03two\x18\x04 \x01(\x05H\x00R\x03two\x12\x1a\n" +
-		"\x06packed\x18\x05 \x03(\x05B\x02\x18\x01R\x06packedB\x08\n" +
-		"\x06choice\"\n" +
-		"\n" +
-		"\x08Response* \n" +
-		"\x04Size\x12\x09\n" +
-		"\x05SMALL\x10\x00\x12\x0d\n" +
-		"\x05LARGE\x10\x01\x1a\x02\x08\x01*'\n" +
-		"\n" +
-		"CurrentErr\x12\x08\n" +
-		"\x04NONE\x10\x00\x12\x0b\n" +
-		"\x03BAD\x10\x01\x1a\x02\x08\x01\x1a\x02\x18\x012v\n" +
-		"\x07Current\x127\n" +
-		"\x05Stale\x12\x13.deprecated.Request\x1a\x14.deprecated.Response\"\x03\x88\x02\x01\x122\n" +
-		"\x05Fresh\x12\x13.deprecated.Request\x1a\x14.deprecated.Responseb\x06proto3"),
+	Descriptors: file_deprecated_proto_parigotDescriptors,
 }
 
 // Not deprecated.
@@ -70,7 +76,7 @@ type Current interface {
 // CurrentStaleFuture completes with the result of Stale.
 type CurrentStaleFuture = future.Method[*Response, CurrentErr]
 
-// CurrentStaleDone returns a completed future: with err, unless err is nil or CurrentErr(0), else with out.
+// CurrentStaleDone returns a completed future: with err, unless err is nil, else with out.
 func CurrentStaleDone(out *Response, err error) *CurrentStaleFuture {
 	return future.Done[*Response, CurrentErr](out, err)
 }
@@ -78,7 +84,7 @@ func CurrentStaleDone(out *Response, err error) *CurrentStaleFuture {
 // CurrentFreshFuture completes with the result of Fresh.
 type CurrentFreshFuture = future.Method[*Response, CurrentErr]
 
-// CurrentFreshDone returns a completed future: with err, unless err is nil or CurrentErr(0), else with out.
+// CurrentFreshDone returns a completed future: with err, unless err is nil, else with out.
 func CurrentFreshDone(out *Response, err error) *CurrentFreshFuture {
 	return future.Done[*Response, CurrentErr](out, err)
 }
@@ -129,6 +135,16 @@ func LocateCurrent(ctx context.Context) (CurrentClient, error) {
 	return currentClient{channel}, nil
 }
 
+// LocateCurrentNamed returns a client of deprecated.Current that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireCurrent().As(binding).
+func LocateCurrentNamed(ctx context.Context, binding string) (CurrentClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &currentService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return currentClient{channel}, nil
+}
+
 // MustLocateCurrent is like LocateCurrent, but panics instead of returning an error.
 func MustLocateCurrent(ctx context.Context) CurrentClient {
 	client, err := LocateCurrent(ctx)
@@ -155,14 +171,7 @@ var goneService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Stale"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"i\n" +
-		"\x10deprecated.proto\x12\n" +
-		"deprecated\"\x09\n" +
-		"\x03Old:\x02\x18\x0126\n" +
-		"\x04Gone\x12)\n" +
-		"\x05Stale\x12\x0f.deprecated.Old\x1a\x0f.deprecated.Old\x1a\x03\x88\x02\x01b\x06proto3"),
+	Descriptors: file_deprecated_proto_parigotDescriptors,
 }
 
 // Gone is implemented by a guest that exports deprecated.Gone.
@@ -180,7 +189,7 @@ type Gone interface {
 // GoneStaleFuture completes with the result of Stale.
 type GoneStaleFuture = future.Method[*Old, parigot.Code]
 
-// GoneStaleDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// GoneStaleDone returns a completed future: with err, unless err is nil, else with out.
 func GoneStaleDone(out *Old, err error) *GoneStaleFuture {
 	return future.Done[*Old, parigot.Code](out, err)
 }
@@ -223,6 +232,18 @@ func RequireGone() parigot.Requirement {
 // Deprecated: Marked as deprecated in deprecated.proto.
 func LocateGone(ctx context.Context) (GoneClient, error) {
 	channel, err := parigot.Locate(ctx, &goneService)
+	if err != nil {
+		return nil, err
+	}
+	return goneClient{channel}, nil
+}
+
+// LocateGoneNamed returns a client of deprecated.Gone that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireGone().As(binding).
+//
+// Deprecated: Marked as deprecated in deprecated.proto.
+func LocateGoneNamed(ctx context.Context, binding string) (GoneClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &goneService, binding)
 	if err != nil {
 		return nil, err
 	}

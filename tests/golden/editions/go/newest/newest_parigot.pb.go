@@ -13,7 +13,63 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_newest_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_newest_proto_parigotDescriptors = "" +
+	"\n" +
+	"\x9c\x02\n" +
+	"\x0bolder.proto\x12\x05older\"\xca\x01\n" +
+	"\x06Legacy\x12\x19\n" +
+	"\x04must\x18\x01 \x01(\x05B\x05\xaa\x01\x02\x08\x03R\x04must\x12+\n" +
+	"\x06nested\x18\x02 \x01(\x0b2\x0c.older.OlderB\x05\xaa\x01\x02\x08\x03R\x06nested\x12\x16\n" +
+	"\x04text\x18\x03 \x01(\x09:\x02soR\x04text\x12%\n" +
+	"\x06closed\x18\x04 \x01(\x0e2\x0d.older.ClosedR\x06closed\x12\x1a\n" +
+	"\x08expanded\x18\x05 \x03(\x05R\x08expanded\x12\x1d\n" +
+	"\x06packed\x18\x06 \x03(\x05B\x05\xaa\x01\x02\x18\x01R\x06packed\"\x07\n" +
+	"\x05Older*\x1a\n" +
+	"\x06Closed\x12\x07\n" +
+	"\x03ONE\x10\x01\x12\x07\n" +
+	"\x03TWO\x10\x02B\x07\x92\x03\x04\x10\x02\x18\x02b\x08editionsp\xe8\x07\n" +
+	"\xc2\x05\n" +
+	"\x0cmodern.proto\x12\x06modern\x1a\x0bolder.proto\"\x8e\x03\n" +
+	"\x08Question\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\x09R\x04text\x12\x1b\n" +
+	"\x05count\x18\x02 \x01(\x05B\x05\xaa\x01\x02\x08\x02R\x05count\x12 \n" +
+	"\x04kind\x18\x03 \x01(\x0e2\x0c.modern.KindR\x04kind\x12\x16\n" +
+	"\x06packed\x18\x04 \x03(\x05R\x06packed\x12!\n" +
+	"\x08expanded\x18\x05 \x03(\x05B\x05\xaa\x01\x02\x18\x02R\x08expanded\x12\x14\n" +
+	"\x05words\x18\x06 \x03(\x09R\x05words\x12&\n" +
+	"\x05again\x18\x07 \x01(\x0b2\x10.modern.QuestionR\x05again\x124\n" +
+	"\x06counts\x18\x08 \x03(\x0b2\x1c.modern.Question.CountsEntryR\x06counts\x12\x12\n" +
+	"\x03yes\x18\x09 \x01(\x08H\x00R\x03yes\x12'\n" +
+	"\x06legacy\x18\n" +
+	" \x01(\x0b2\x0d.older.LegacyH\x00R\x06legacy\x1a9\n" +
+	"\x0bCountsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x09R\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x05R\x05value:\x028\x01B\x08\n" +
+	"\x06choice\"\x8b\x01\n" +
+	"\x06Answer\x12\x19\n" +
+	"\x04text\x18\x01 \x01(\x09B\x05\xaa\x01\x02\x08\x02R\x04text\x12-\n" +
+	"\x06nested\x18\x02 \x01(\x0b2\x15.modern.Answer.NestedR\x06nested\x1a7\n" +
+	"\x06Nested\x12\x19\n" +
+	"\x04data\x18\x01 \x01(\x0cB\x05\xaa\x01\x02\x08\x02R\x04data\x12\x12\n" +
+	"\x04kept\x18\x02 \x01(\x0cR\x04kept*\x1e\n" +
+	"\x04Kind\x12\x0b\n" +
+	"\x07UNKNOWN\x10\x00\x12\x09\n" +
+	"\x05KNOWN\x10\x01*\x1e\n" +
+	"\x09ModernErr\x12\x08\n" +
+	"\x04NONE\x10\x00\x12\x07\n" +
+	"\x03BAD\x10\x0121\n" +
+	"\x06Modern\x12'\n" +
+	"\x03Ask\x12\x10.modern.Question\x1a\x0e.modern.Answerb\x08editionsp\xe8\x07\n" +
+	"\xbb\x01\n" +
+	"\x0cnewest.proto\x12\x06newest\x1a\x0cmodern.proto\"\x1b\n" +
+	"\x05Reply\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\x09R\x04text2Q\n" +
+	"\x06Newest\x12/\n" +
+	"\x03Ask\x12\x10.modern.Question\x1a\x0d.newest.Reply\"\x07\xea\xe1\x18\x03\x10\xdc\x0b\x1a\x16\xea\xe1\x18\x12\n" +
+	"\x10modern.ModernErrb\x08editionsp\xe9\x07z\x18parigot/v1/options.proto"
 
 // newestService is the table of newest.Newest: name, schema and methods.
 var newestService = parigot.Service{
@@ -22,56 +78,7 @@ var newestService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Ask", Deadline: 1500 * time.Millisecond},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x85\x02\n" +
-		"\x0bolder.proto\x12\x05older\"\xc1\x01\n" +
-		"\x06Legacy\x12\x14\n" +
-		"\x04must\x18\x01 \x02(\x05B\x00R\x04must\x12&\n" +
-		"\x06nested\x18\x02 \x02(\x0b2\x0c.older.OlderB\x00R\x06nested\x12\x16\n" +
-		"\x04text\x18\x03 \x01(\x09:\x02soR\x04text\x12%\n" +
-		"\x06closed\x18\x04 \x01(\x0e2\x0d.older.ClosedR\x06closed\x12\x1e\n" +
-		"\x08expanded\x18\x05 \x03(\x05B\x02\x10\x00R\x08expanded\x12\x1a\n" +
-		"\x06packed\x18\x06 \x03(\x05B\x02\x10\x01R\x06packed\"\x07\n" +
-		"\x05Older*\x1a\n" +
-		"\x06Closed\x12\x07\n" +
-		"\x03ONE\x10\x01\x12\x07\n" +
-		"\x03TWO\x10\x02b\x06proto2\n" +
-		"\xb0\x04\n" +
-		"\x0cmodern.proto\x12\x06modern\x1a\x0bolder.proto\"\xc2\x03\n" +
-		"\x08Question\x12\x17\n" +
-		"\x04text\x18\x01 \x01(\x09H\x01R\x04text\x88\x01\x01\x12\x16\n" +
-		"\x05count\x18\x02 \x01(\x05B\x00R\x05count\x12%\n" +
-		"\x04kind\x18\x03 \x01(\x0e2\x0c.modern.KindH\x02R\x04kind\x88\x01\x01\x12\x1a\n" +
-		"\x06packed\x18\x04 \x03(\x05B\x02\x10\x01R\x06packed\x12\x1e\n" +
-		"\x08expanded\x18\x05 \x03(\x05B\x02\x10\x00R\x08expanded\x12\x14\n" +
-		"\x05words\x18\x06 \x03(\x09R\x05words\x12&\n" +
-		"\x05again\x18\x07 \x01(\x0b2\x10.modern.QuestionR\x05again\x124\n" +
-		"\x06counts\x18\x08 \x03(\x0b2\x1c.modern.Question.CountsEntryR\x06counts\x12\x12\n" +
-		"\x03yes\x18\x09 \x01(\x08H\x00R\x03yes\x12'\n" +
-		"\x06legacy\x18\n" +
-		" \x01(\x0b2\x0d.older.LegacyH\x00R\x06legacy\x1aU\n" +
-		"\x0bCountsEntry\x12\x15\n" +
-		"\x03key\x18\x01 \x01(\x09H\x00R\x03key\x88\x01\x01\x12\x19\n" +
-		"\x05value\x18\x02 \x01(\x05H\x01R\x05value\x88\x01\x01:\x028\x01B\x06\n" +
-		"\x04_keyB\x08\n" +
-		"\x06_valueB\x08\n" +
-		"\x06choiceB\x07\n" +
-		"\x05_textB\x07\n" +
-		"\x05_kind*\x1e\n" +
-		"\x04Kind\x12\x0b\n" +
-		"\x07UNKNOWN\x10\x00\x12\x09\n" +
-		"\x05KNOWN\x10\x01*\x1e\n" +
-		"\x09ModernErr\x12\x08\n" +
-		"\x04NONE\x10\x00\x12\x07\n" +
-		"\x03BAD\x10\x01b\x06proto3\n" +
-		"\x8d\x01\n" +
-		"\x0cnewest.proto\x12\x06newest\x1a\x0cmodern.proto\")\n" +
-		"\x05Reply\x12\x17\n" +
-		"\x04text\x18\x01 \x01(\x09H\x00R\x04text\x88\x01\x01B\x07\n" +
-		"\x05_text24\n" +
-		"\x06Newest\x12(\n" +
-		"\x03Ask\x12\x10.modern.Question\x1a\x0d.newest.Reply\"\x00\x1a\x00b\x06proto3"),
+	Descriptors: file_newest_proto_parigotDescriptors,
 }
 
 // Newest is implemented by a guest that exports newest.Newest.
@@ -87,7 +94,7 @@ type Newest interface {
 // NewestAskFuture completes with the result of Ask.
 type NewestAskFuture = future.Method[*Reply, modern.ModernErr]
 
-// NewestAskDone returns a completed future: with err, unless err is nil or modern.ModernErr(0), else with out.
+// NewestAskDone returns a completed future: with err, unless err is nil, else with out.
 func NewestAskDone(out *Reply, err error) *NewestAskFuture {
 	return future.Done[*Reply, modern.ModernErr](out, err)
 }
@@ -124,6 +131,16 @@ func RequireNewest() parigot.Requirement {
 // LocateNewest returns a client of newest.Newest, or an error if the guest does not require the service.
 func LocateNewest(ctx context.Context) (NewestClient, error) {
 	channel, err := parigot.Locate(ctx, &newestService)
+	if err != nil {
+		return nil, err
+	}
+	return newestClient{channel}, nil
+}
+
+// LocateNewestNamed returns a client of newest.Newest that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireNewest().As(binding).
+func LocateNewestNamed(ctx context.Context, binding string) (NewestClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &newestService, binding)
 	if err != nil {
 		return nil, err
 	}

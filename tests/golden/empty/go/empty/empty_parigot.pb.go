@@ -11,17 +11,23 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_empty_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_empty_proto_parigotDescriptors = "" +
+	"\n" +
+	"^\n" +
+	"\x0bempty.proto\x12\x05empty\"\x07\n" +
+	"\x05Empty2\x09\n" +
+	"\x07Nothing2,\n" +
+	"\x06Little\x12\"\n" +
+	"\x04Ping\x12\x0c.empty.Empty\x1a\x0c.empty.Emptyb\x06proto3"
 
 // nothingService is the table of empty.Nothing: name, schema and methods.
 var nothingService = parigot.Service{
-	Name:   "empty.Nothing",
-	Schema: 0x60f0dbfba9d0d4b0,
-	Descriptors: []byte("" +
-		"\n" +
-		"'\n" +
-		"\x0bempty.proto\x12\x05empty2\x09\n" +
-		"\x07Nothingb\x06proto3"),
+	Name:        "empty.Nothing",
+	Schema:      0x60f0dbfba9d0d4b0,
+	Descriptors: file_empty_proto_parigotDescriptors,
 }
 
 // No rpc yet.
@@ -62,6 +68,16 @@ func LocateNothing(ctx context.Context) (NothingClient, error) {
 	return nothingClient{channel}, nil
 }
 
+// LocateNothingNamed returns a client of empty.Nothing that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireNothing().As(binding).
+func LocateNothingNamed(ctx context.Context, binding string) (NothingClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &nothingService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return nothingClient{channel}, nil
+}
+
 // MustLocateNothing is like LocateNothing, but panics instead of returning an error.
 func MustLocateNothing(ctx context.Context) NothingClient {
 	client, err := LocateNothing(ctx)
@@ -80,13 +96,7 @@ var littleService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Ping"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"S\n" +
-		"\x0bempty.proto\x12\x05empty\"\x07\n" +
-		"\x05Empty2,\n" +
-		"\x06Little\x12\"\n" +
-		"\x04Ping\x12\x0c.empty.Empty\x1a\x0c.empty.Emptyb\x06proto3"),
+	Descriptors: file_empty_proto_parigotDescriptors,
 }
 
 // Little is implemented by a guest that exports empty.Little.
@@ -102,7 +112,7 @@ type Little interface {
 // LittlePingFuture completes with the result of Ping.
 type LittlePingFuture = future.Method[*Empty, parigot.Code]
 
-// LittlePingDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// LittlePingDone returns a completed future: with err, unless err is nil, else with out.
 func LittlePingDone(out *Empty, err error) *LittlePingFuture {
 	return future.Done[*Empty, parigot.Code](out, err)
 }
@@ -139,6 +149,16 @@ func RequireLittle() parigot.Requirement {
 // LocateLittle returns a client of empty.Little, or an error if the guest does not require the service.
 func LocateLittle(ctx context.Context) (LittleClient, error) {
 	channel, err := parigot.Locate(ctx, &littleService)
+	if err != nil {
+		return nil, err
+	}
+	return littleClient{channel}, nil
+}
+
+// LocateLittleNamed returns a client of empty.Little that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireLittle().As(binding).
+func LocateLittleNamed(ctx context.Context, binding string) (LittleClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &littleService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,29 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_equal_names_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_equal_names_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xff\x02\n" +
+	"\x11equal_names.proto\x12\x05equal\"?\n" +
+	"\x08greeting\x12\x14\n" +
+	"\x05words\x18\x01 \x01(\x09R\x05words\x1a\x1d\n" +
+	"\x05Reply\x12\x14\n" +
+	"\x05words\x18\x01 \x01(\x09R\x05words\"\x0f\n" +
+	"\x0dKitchenClient\"\x0b\n" +
+	"\x09GoRequest\"\x1f\n" +
+	"\x07Counted\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x0dR\x05count2;\n" +
+	"\x08Greeting\x12/\n" +
+	"\x05Greet\x12\x0f.equal.greeting\x1a\x15.equal.greeting.Reply2=\n" +
+	"\x07Kitchen\x122\n" +
+	"\x04Cook\x12\x14.equal.KitchenClient\x1a\x14.equal.KitchenClient2/\n" +
+	"\x03Sub\x12(\n" +
+	"\x02Go\x12\x10.equal.GoRequest\x1a\x10.equal.GoRequest2.\n" +
+	"\x03U32\x12'\n" +
+	"\x05Count\x12\x0e.equal.Counted\x1a\x0e.equal.Countedb\x06proto3"
 
 // greetingServiceService is the table of equal.Greeting: name, schema and methods.
 var greetingServiceService = parigot.Service{
@@ -20,16 +42,7 @@ var greetingServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Greet"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xa0\x01\n" +
-		"\x11equal_names.proto\x12\x05equal\"?\n" +
-		"\x08greeting\x12\x14\n" +
-		"\x05words\x18\x01 \x01(\x09R\x05words\x1a\x1d\n" +
-		"\x05Reply\x12\x14\n" +
-		"\x05words\x18\x01 \x01(\x09R\x05words2;\n" +
-		"\x08Greeting\x12/\n" +
-		"\x05Greet\x12\x0f.equal.greeting\x1a\x15.equal.greeting.Replyb\x06proto3"),
+	Descriptors: file_equal_names_proto_parigotDescriptors,
 }
 
 // The trait cannot be named `Greeting`, which is a message in Rust.
@@ -45,7 +58,7 @@ type GreetingService interface {
 // GreetingServiceGreetFuture completes with the result of Greet.
 type GreetingServiceGreetFuture = future.Method[*Greeting_Reply, parigot.Code]
 
-// GreetingServiceGreetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// GreetingServiceGreetDone returns a completed future: with err, unless err is nil, else with out.
 func GreetingServiceGreetDone(out *Greeting_Reply, err error) *GreetingServiceGreetFuture {
 	return future.Done[*Greeting_Reply, parigot.Code](out, err)
 }
@@ -88,6 +101,16 @@ func LocateGreetingService(ctx context.Context) (GreetingServiceClient, error) {
 	return greetingServiceClient{channel}, nil
 }
 
+// LocateGreetingServiceNamed returns a client of equal.Greeting that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireGreetingService().As(binding).
+func LocateGreetingServiceNamed(ctx context.Context, binding string) (GreetingServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &greetingServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return greetingServiceClient{channel}, nil
+}
+
 // MustLocateGreetingService is like LocateGreetingService, but panics instead of returning an error.
 func MustLocateGreetingService(ctx context.Context) GreetingServiceClient {
 	client, err := LocateGreetingService(ctx)
@@ -110,13 +133,7 @@ var kitchenServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Cook"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"r\n" +
-		"\x11equal_names.proto\x12\x05equal\"\x0f\n" +
-		"\x0dKitchenClient2=\n" +
-		"\x07Kitchen\x122\n" +
-		"\x04Cook\x12\x14.equal.KitchenClient\x1a\x14.equal.KitchenClientb\x06proto3"),
+	Descriptors: file_equal_names_proto_parigotDescriptors,
 }
 
 // The client has the name of a message.
@@ -132,7 +149,7 @@ type KitchenService interface {
 // KitchenServiceCookFuture completes with the result of Cook.
 type KitchenServiceCookFuture = future.Method[*KitchenClient, parigot.Code]
 
-// KitchenServiceCookDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// KitchenServiceCookDone returns a completed future: with err, unless err is nil, else with out.
 func KitchenServiceCookDone(out *KitchenClient, err error) *KitchenServiceCookFuture {
 	return future.Done[*KitchenClient, parigot.Code](out, err)
 }
@@ -175,6 +192,16 @@ func LocateKitchenService(ctx context.Context) (KitchenServiceClient, error) {
 	return kitchenServiceClient{channel}, nil
 }
 
+// LocateKitchenServiceNamed returns a client of equal.Kitchen that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireKitchenService().As(binding).
+func LocateKitchenServiceNamed(ctx context.Context, binding string) (KitchenServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &kitchenServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return kitchenServiceClient{channel}, nil
+}
+
 // MustLocateKitchenService is like LocateKitchenService, but panics instead of returning an error.
 func MustLocateKitchenService(ctx context.Context) KitchenServiceClient {
 	client, err := LocateKitchenService(ctx)
@@ -197,13 +224,7 @@ var subService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Go"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"`\n" +
-		"\x11equal_names.proto\x12\x05equal\"\x0b\n" +
-		"\x09GoRequest2/\n" +
-		"\x03Sub\x12(\n" +
-		"\x02Go\x12\x10.equal.GoRequest\x1a\x10.equal.GoRequestb\x06proto3"),
+	Descriptors: file_equal_names_proto_parigotDescriptors,
 }
 
 // The module has the name of a package.
@@ -219,7 +240,7 @@ type Sub interface {
 // SubGoFuture completes with the result of Go.
 type SubGoFuture = future.Method[*GoRequest, parigot.Code]
 
-// SubGoDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// SubGoDone returns a completed future: with err, unless err is nil, else with out.
 func SubGoDone(out *GoRequest, err error) *SubGoFuture {
 	return future.Done[*GoRequest, parigot.Code](out, err)
 }
@@ -262,6 +283,16 @@ func LocateSub(ctx context.Context) (SubClient, error) {
 	return subClient{channel}, nil
 }
 
+// LocateSubNamed returns a client of equal.Sub that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireSub().As(binding).
+func LocateSubNamed(ctx context.Context, binding string) (SubClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &subService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return subClient{channel}, nil
+}
+
 // MustLocateSub is like LocateSub, but panics instead of returning an error.
 func MustLocateSub(ctx context.Context) SubClient {
 	client, err := LocateSub(ctx)
@@ -284,14 +315,7 @@ var u32Service = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Count"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"s\n" +
-		"\x11equal_names.proto\x12\x05equal\"\x1f\n" +
-		"\x07Counted\x12\x14\n" +
-		"\x05count\x18\x01 \x01(\x0dR\x05count2.\n" +
-		"\x03U32\x12'\n" +
-		"\x05Count\x12\x0e.equal.Counted\x1a\x0e.equal.Countedb\x06proto3"),
+	Descriptors: file_equal_names_proto_parigotDescriptors,
 }
 
 // The module has the name of a type that every message uses.
@@ -307,7 +331,7 @@ type U32 interface {
 // U32CountFuture completes with the result of Count.
 type U32CountFuture = future.Method[*Counted, parigot.Code]
 
-// U32CountDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// U32CountDone returns a completed future: with err, unless err is nil, else with out.
 func U32CountDone(out *Counted, err error) *U32CountFuture {
 	return future.Done[*Counted, parigot.Code](out, err)
 }
@@ -344,6 +368,16 @@ func RequireU32() parigot.Requirement {
 // LocateU32 returns a client of equal.U32, or an error if the guest does not require the service.
 func LocateU32(ctx context.Context) (U32Client, error) {
 	channel, err := parigot.Locate(ctx, &u32Service)
+	if err != nil {
+		return nil, err
+	}
+	return u32Client{channel}, nil
+}
+
+// LocateU32Named returns a client of equal.U32 that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireU32().As(binding).
+func LocateU32Named(ctx context.Context, binding string) (U32Client, error) {
+	channel, err := parigot.LocateNamed(ctx, &u32Service, binding)
 	if err != nil {
 		return nil, err
 	}

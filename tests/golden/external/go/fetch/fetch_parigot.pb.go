@@ -11,7 +11,20 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_fetch_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_fetch_proto_parigotDescriptors = "" +
+	"\n" +
+	"\x8e\x01\n" +
+	"\x0bfetch.proto\x12\x05fetch\"\x19\n" +
+	"\x05Fetch\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\x09R\x03url\"\x1d\n" +
+	"\x07Fetched\x12\x12\n" +
+	"\x04body\x18\x01 \x01(\x0cR\x04body26\n" +
+	"\n" +
+	"Prefetcher\x12(\n" +
+	"\x08Prefetch\x12\x0c.fetch.Fetch\x1a\x0e.fetch.Fetchedb\x06proto3"
 
 // prefetcherService is the table of fetch.Prefetcher: name, schema and methods.
 var prefetcherService = parigot.Service{
@@ -20,17 +33,7 @@ var prefetcherService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Prefetch"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x8e\x01\n" +
-		"\x0bfetch.proto\x12\x05fetch\"\x19\n" +
-		"\x05Fetch\x12\x10\n" +
-		"\x03url\x18\x01 \x01(\x09R\x03url\"\x1d\n" +
-		"\x07Fetched\x12\x12\n" +
-		"\x04body\x18\x01 \x01(\x0cR\x04body26\n" +
-		"\n" +
-		"Prefetcher\x12(\n" +
-		"\x08Prefetch\x12\x0c.fetch.Fetch\x1a\x0e.fetch.Fetchedb\x06proto3"),
+	Descriptors: file_fetch_proto_parigotDescriptors,
 }
 
 // The messages are those of another case.
@@ -46,7 +49,7 @@ type Prefetcher interface {
 // PrefetcherPrefetchFuture completes with the result of Prefetch.
 type PrefetcherPrefetchFuture = future.Method[*Fetched, parigot.Code]
 
-// PrefetcherPrefetchDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// PrefetcherPrefetchDone returns a completed future: with err, unless err is nil, else with out.
 func PrefetcherPrefetchDone(out *Fetched, err error) *PrefetcherPrefetchFuture {
 	return future.Done[*Fetched, parigot.Code](out, err)
 }
@@ -83,6 +86,16 @@ func RequirePrefetcher() parigot.Requirement {
 // LocatePrefetcher returns a client of fetch.Prefetcher, or an error if the guest does not require the service.
 func LocatePrefetcher(ctx context.Context) (PrefetcherClient, error) {
 	channel, err := parigot.Locate(ctx, &prefetcherService)
+	if err != nil {
+		return nil, err
+	}
+	return prefetcherClient{channel}, nil
+}
+
+// LocatePrefetcherNamed returns a client of fetch.Prefetcher that is bound to a name, or an error if the guest
+// does not require the service under this name: RequirePrefetcher().As(binding).
+func LocatePrefetcherNamed(ctx context.Context, binding string) (PrefetcherClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &prefetcherService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,70 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_names_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_names_proto_parigotDescriptors = "" +
+	"\n" +
+	")\n" +
+	"\n" +
+	"more.proto\x12\x08go_names\"\x09\n" +
+	"\x07RunMoreb\x06proto3\n" +
+	"\x81\x0e\n" +
+	"\x0bnames.proto\x12\x08go_names\x1a\n" +
+	"more.proto\"\x09\n" +
+	"\x07Request\"8\n" +
+	"\x08Response\x12\x16\n" +
+	"\x06string\x18\x01 \x01(\x09R\x06string\x12\x14\n" +
+	"\x05reset\x18\x02 \x01(\x05R\x05reset\",\n" +
+	"\x11_odd__message_2_x\x1a\x17\n" +
+	"\x06_inner\x12\x0d\n" +
+	"\x02_x\x18\x01 \x01(\x05R\x01X\"\x0d\n" +
+	"\x0bTakenClient\"\x12\n" +
+	"\x10FutureTellFuture\"/\n" +
+	"\x05Outer\x12\x12\n" +
+	"\x03one\x18\x01 \x01(\x05H\x00R\x03one\x1a\x07\n" +
+	"\x05InnerB\x09\n" +
+	"\x07Service*\x1a\n" +
+	"\x04Mood\x12\x08\n" +
+	"\x04DULL\x10\x00\x12\x08\n" +
+	"\x04GLAD\x10\x012\xfc\x06\n" +
+	"\x05Words\x12-\n" +
+	"\x04type\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12-\n" +
+	"\x04func\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12.\n" +
+	"\x05error\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12,\n" +
+	"\x03nil\x12\x11.go_names.Request\x1a\x12.go_names.Response\x120\n" +
+	"\x07context\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12/\n" +
+	"\x06future\x12\x11.go_names.Request\x1a\x12.go_names.Response\x120\n" +
+	"\x07parigot\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12/\n" +
+	"\x06String\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12.\n" +
+	"\x05Reset\x12\x11.go_names.Request\x1a\x12.go_names.Response\x125\n" +
+	"\x0cProtoReflect\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12.\n" +
+	"\x05Await\x12\x11.go_names.Request\x1a\x12.go_names.Response\x123\n" +
+	"\n" +
+	"GetRequest\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12.\n" +
+	"\x05Ready\x12\x11.go_names.Request\x1a\x12.go_names.Response\x124\n" +
+	"\x0bMarshalJSON\x12\x11.go_names.Request\x1a\x12.go_names.Response\x121\n" +
+	"\x08ReadByte\x12\x11.go_names.Request\x1a\x12.go_names.Response\x120\n" +
+	"\x07WriteTo\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12-\n" +
+	"\x04Seek\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12+\n" +
+	"\x02As\x12\x11.go_names.Request\x1a\x12.go_names.Response2\xff\x01\n" +
+	"\x11_odd__service_2_x\x12L\n" +
+	"\x09_fetch_it\x12\x1b.go_names._odd__message_2_x\x1a\".go_names._odd__message_2_x._inner\x12K\n" +
+	"\x08fetch2it\x12\x1b.go_names._odd__message_2_x\x1a\".go_names._odd__message_2_x._inner\x12O\n" +
+	"\x0cFETCH_it_Now\x12\x1b.go_names._odd__message_2_x\x1a\".go_names._odd__message_2_x._inner2=\n" +
+	"\x05Taken\x124\n" +
+	"\x04Take\x12\x15.go_names.TakenClient\x1a\x15.go_names.TakenClient2H\n" +
+	"\x06Future\x12>\n" +
+	"\x04Tell\x12\x1a.go_names.FutureTellFuture\x1a\x1a.go_names.FutureTellFuture2B\n" +
+	"\x0bOuter_Inner\x123\n" +
+	"\x03Get\x12\x15.go_names.Outer.Inner\x1a\x15.go_names.Outer.Inner23\n" +
+	"\x08IsOuter_\x12'\n" +
+	"\x03Get\x12\x0f.go_names.Outer\x1a\x0f.go_names.Outer29\n" +
+	"\x09Mood_GLAD\x12,\n" +
+	"\x03Get\x12\x11.go_names.Request\x1a\x12.go_names.Response23\n" +
+	"\x04More\x12+\n" +
+	"\x03Get\x12\x11.go_names.RunMore\x1a\x11.go_names.RunMoreb\x06proto3"
 
 // wordsService is the table of go_names.Words: name, schema and methods.
 var wordsService = parigot.Service{
@@ -37,34 +100,7 @@ var wordsService = parigot.Service{
 		{Name: "Seek"},
 		{Name: "As"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xe3\x07\n" +
-		"\x0bnames.proto\x12\x08go_names\"\x09\n" +
-		"\x07Request\"8\n" +
-		"\x08Response\x12\x16\n" +
-		"\x06string\x18\x01 \x01(\x09R\x06string\x12\x14\n" +
-		"\x05reset\x18\x02 \x01(\x05R\x05reset2\xfc\x06\n" +
-		"\x05Words\x12-\n" +
-		"\x04type\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12-\n" +
-		"\x04func\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12.\n" +
-		"\x05error\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12,\n" +
-		"\x03nil\x12\x11.go_names.Request\x1a\x12.go_names.Response\x120\n" +
-		"\x07context\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12/\n" +
-		"\x06future\x12\x11.go_names.Request\x1a\x12.go_names.Response\x120\n" +
-		"\x07parigot\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12/\n" +
-		"\x06String\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12.\n" +
-		"\x05Reset\x12\x11.go_names.Request\x1a\x12.go_names.Response\x125\n" +
-		"\x0cProtoReflect\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12.\n" +
-		"\x05Await\x12\x11.go_names.Request\x1a\x12.go_names.Response\x123\n" +
-		"\n" +
-		"GetRequest\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12.\n" +
-		"\x05Ready\x12\x11.go_names.Request\x1a\x12.go_names.Response\x124\n" +
-		"\x0bMarshalJSON\x12\x11.go_names.Request\x1a\x12.go_names.Response\x121\n" +
-		"\x08ReadByte\x12\x11.go_names.Request\x1a\x12.go_names.Response\x120\n" +
-		"\x07WriteTo\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12-\n" +
-		"\x04Seek\x12\x11.go_names.Request\x1a\x12.go_names.Response\x12+\n" +
-		"\x02As\x12\x11.go_names.Request\x1a\x12.go_names.Responseb\x06proto3"),
+	Descriptors: file_names_proto_parigotDescriptors,
 }
 
 // Methods named by keywords, by predeclared names of Go, and by methods of other types.
@@ -131,7 +167,7 @@ type Words interface {
 // WordsTypeFuture completes with the result of Type.
 type WordsTypeFuture = future.Method[*Response, parigot.Code]
 
-// WordsTypeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsTypeDone returns a completed future: with err, unless err is nil, else with out.
 func WordsTypeDone(out *Response, err error) *WordsTypeFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -139,7 +175,7 @@ func WordsTypeDone(out *Response, err error) *WordsTypeFuture {
 // WordsFuncFuture completes with the result of Func.
 type WordsFuncFuture = future.Method[*Response, parigot.Code]
 
-// WordsFuncDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsFuncDone returns a completed future: with err, unless err is nil, else with out.
 func WordsFuncDone(out *Response, err error) *WordsFuncFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -147,7 +183,7 @@ func WordsFuncDone(out *Response, err error) *WordsFuncFuture {
 // WordsErrorFuture completes with the result of Error.
 type WordsErrorFuture = future.Method[*Response, parigot.Code]
 
-// WordsErrorDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsErrorDone returns a completed future: with err, unless err is nil, else with out.
 func WordsErrorDone(out *Response, err error) *WordsErrorFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -155,7 +191,7 @@ func WordsErrorDone(out *Response, err error) *WordsErrorFuture {
 // WordsNilFuture completes with the result of Nil.
 type WordsNilFuture = future.Method[*Response, parigot.Code]
 
-// WordsNilDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsNilDone returns a completed future: with err, unless err is nil, else with out.
 func WordsNilDone(out *Response, err error) *WordsNilFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -163,7 +199,7 @@ func WordsNilDone(out *Response, err error) *WordsNilFuture {
 // WordsContextFuture completes with the result of Context.
 type WordsContextFuture = future.Method[*Response, parigot.Code]
 
-// WordsContextDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsContextDone returns a completed future: with err, unless err is nil, else with out.
 func WordsContextDone(out *Response, err error) *WordsContextFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -171,7 +207,7 @@ func WordsContextDone(out *Response, err error) *WordsContextFuture {
 // WordsFutureFuture completes with the result of Future.
 type WordsFutureFuture = future.Method[*Response, parigot.Code]
 
-// WordsFutureDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsFutureDone returns a completed future: with err, unless err is nil, else with out.
 func WordsFutureDone(out *Response, err error) *WordsFutureFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -179,7 +215,7 @@ func WordsFutureDone(out *Response, err error) *WordsFutureFuture {
 // WordsParigotFuture completes with the result of Parigot.
 type WordsParigotFuture = future.Method[*Response, parigot.Code]
 
-// WordsParigotDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsParigotDone returns a completed future: with err, unless err is nil, else with out.
 func WordsParigotDone(out *Response, err error) *WordsParigotFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -187,7 +223,7 @@ func WordsParigotDone(out *Response, err error) *WordsParigotFuture {
 // WordsStringFuture completes with the result of String.
 type WordsStringFuture = future.Method[*Response, parigot.Code]
 
-// WordsStringDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsStringDone returns a completed future: with err, unless err is nil, else with out.
 func WordsStringDone(out *Response, err error) *WordsStringFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -195,7 +231,7 @@ func WordsStringDone(out *Response, err error) *WordsStringFuture {
 // WordsResetFuture completes with the result of Reset.
 type WordsResetFuture = future.Method[*Response, parigot.Code]
 
-// WordsResetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsResetDone returns a completed future: with err, unless err is nil, else with out.
 func WordsResetDone(out *Response, err error) *WordsResetFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -203,7 +239,7 @@ func WordsResetDone(out *Response, err error) *WordsResetFuture {
 // WordsProtoReflectFuture completes with the result of ProtoReflect.
 type WordsProtoReflectFuture = future.Method[*Response, parigot.Code]
 
-// WordsProtoReflectDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsProtoReflectDone returns a completed future: with err, unless err is nil, else with out.
 func WordsProtoReflectDone(out *Response, err error) *WordsProtoReflectFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -211,7 +247,7 @@ func WordsProtoReflectDone(out *Response, err error) *WordsProtoReflectFuture {
 // WordsAwaitFuture completes with the result of Await.
 type WordsAwaitFuture = future.Method[*Response, parigot.Code]
 
-// WordsAwaitDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsAwaitDone returns a completed future: with err, unless err is nil, else with out.
 func WordsAwaitDone(out *Response, err error) *WordsAwaitFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -219,7 +255,7 @@ func WordsAwaitDone(out *Response, err error) *WordsAwaitFuture {
 // WordsGetRequestFuture completes with the result of GetRequest.
 type WordsGetRequestFuture = future.Method[*Response, parigot.Code]
 
-// WordsGetRequestDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsGetRequestDone returns a completed future: with err, unless err is nil, else with out.
 func WordsGetRequestDone(out *Response, err error) *WordsGetRequestFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -227,7 +263,7 @@ func WordsGetRequestDone(out *Response, err error) *WordsGetRequestFuture {
 // WordsReadyFuture completes with the result of Ready_.
 type WordsReadyFuture = future.Method[*Response, parigot.Code]
 
-// WordsReadyDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsReadyDone returns a completed future: with err, unless err is nil, else with out.
 func WordsReadyDone(out *Response, err error) *WordsReadyFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -235,7 +271,7 @@ func WordsReadyDone(out *Response, err error) *WordsReadyFuture {
 // WordsMarshalJSONFuture completes with the result of MarshalJSON_.
 type WordsMarshalJSONFuture = future.Method[*Response, parigot.Code]
 
-// WordsMarshalJSONDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsMarshalJSONDone returns a completed future: with err, unless err is nil, else with out.
 func WordsMarshalJSONDone(out *Response, err error) *WordsMarshalJSONFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -243,7 +279,7 @@ func WordsMarshalJSONDone(out *Response, err error) *WordsMarshalJSONFuture {
 // WordsReadByteFuture completes with the result of ReadByte_.
 type WordsReadByteFuture = future.Method[*Response, parigot.Code]
 
-// WordsReadByteDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsReadByteDone returns a completed future: with err, unless err is nil, else with out.
 func WordsReadByteDone(out *Response, err error) *WordsReadByteFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -251,7 +287,7 @@ func WordsReadByteDone(out *Response, err error) *WordsReadByteFuture {
 // WordsWriteToFuture completes with the result of WriteTo.
 type WordsWriteToFuture = future.Method[*Response, parigot.Code]
 
-// WordsWriteToDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsWriteToDone returns a completed future: with err, unless err is nil, else with out.
 func WordsWriteToDone(out *Response, err error) *WordsWriteToFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -259,7 +295,7 @@ func WordsWriteToDone(out *Response, err error) *WordsWriteToFuture {
 // WordsSeekFuture completes with the result of Seek.
 type WordsSeekFuture = future.Method[*Response, parigot.Code]
 
-// WordsSeekDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsSeekDone returns a completed future: with err, unless err is nil, else with out.
 func WordsSeekDone(out *Response, err error) *WordsSeekFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -267,7 +303,7 @@ func WordsSeekDone(out *Response, err error) *WordsSeekFuture {
 // WordsAsFuture completes with the result of As.
 type WordsAsFuture = future.Method[*Response, parigot.Code]
 
-// WordsAsDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WordsAsDone returns a completed future: with err, unless err is nil, else with out.
 func WordsAsDone(out *Response, err error) *WordsAsFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -412,6 +448,16 @@ func LocateWords(ctx context.Context) (WordsClient, error) {
 	return wordsClient{channel}, nil
 }
 
+// LocateWordsNamed returns a client of go_names.Words that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireWords().As(binding).
+func LocateWordsNamed(ctx context.Context, binding string) (WordsClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &wordsService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return wordsClient{channel}, nil
+}
+
 // MustLocateWords is like LocateWords, but panics instead of returning an error.
 func MustLocateWords(ctx context.Context) WordsClient {
 	client, err := LocateWords(ctx)
@@ -504,17 +550,7 @@ var xOdd_Service_2XService = parigot.Service{
 		{Name: "fetch2it"},
 		{Name: "FETCH_it_Now"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xcf\x02\n" +
-		"\x0bnames.proto\x12\x08go_names\",\n" +
-		"\x11_odd__message_2_x\x1a\x17\n" +
-		"\x06_inner\x12\x0d\n" +
-		"\x02_x\x18\x01 \x01(\x05R\x01X2\xff\x01\n" +
-		"\x11_odd__service_2_x\x12L\n" +
-		"\x09_fetch_it\x12\x1b.go_names._odd__message_2_x\x1a\".go_names._odd__message_2_x._inner\x12K\n" +
-		"\x08fetch2it\x12\x1b.go_names._odd__message_2_x\x1a\".go_names._odd__message_2_x._inner\x12O\n" +
-		"\x0cFETCH_it_Now\x12\x1b.go_names._odd__message_2_x\x1a\".go_names._odd__message_2_x._innerb\x06proto3"),
+	Descriptors: file_names_proto_parigotDescriptors,
 }
 
 // Unusual spelling.
@@ -536,7 +572,7 @@ type XOdd_Service_2X interface {
 // XOdd_Service_2XXFetchItFuture completes with the result of XFetchIt.
 type XOdd_Service_2XXFetchItFuture = future.Method[*XOdd_Message_2X_XInner, parigot.Code]
 
-// XOdd_Service_2XXFetchItDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// XOdd_Service_2XXFetchItDone returns a completed future: with err, unless err is nil, else with out.
 func XOdd_Service_2XXFetchItDone(out *XOdd_Message_2X_XInner, err error) *XOdd_Service_2XXFetchItFuture {
 	return future.Done[*XOdd_Message_2X_XInner, parigot.Code](out, err)
 }
@@ -544,7 +580,7 @@ func XOdd_Service_2XXFetchItDone(out *XOdd_Message_2X_XInner, err error) *XOdd_S
 // XOdd_Service_2XFetch2ItFuture completes with the result of Fetch2It.
 type XOdd_Service_2XFetch2ItFuture = future.Method[*XOdd_Message_2X_XInner, parigot.Code]
 
-// XOdd_Service_2XFetch2ItDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// XOdd_Service_2XFetch2ItDone returns a completed future: with err, unless err is nil, else with out.
 func XOdd_Service_2XFetch2ItDone(out *XOdd_Message_2X_XInner, err error) *XOdd_Service_2XFetch2ItFuture {
 	return future.Done[*XOdd_Message_2X_XInner, parigot.Code](out, err)
 }
@@ -552,7 +588,7 @@ func XOdd_Service_2XFetch2ItDone(out *XOdd_Message_2X_XInner, err error) *XOdd_S
 // XOdd_Service_2XFETCHIt_NowFuture completes with the result of FETCHIt_Now.
 type XOdd_Service_2XFETCHIt_NowFuture = future.Method[*XOdd_Message_2X_XInner, parigot.Code]
 
-// XOdd_Service_2XFETCHIt_NowDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// XOdd_Service_2XFETCHIt_NowDone returns a completed future: with err, unless err is nil, else with out.
 func XOdd_Service_2XFETCHIt_NowDone(out *XOdd_Message_2X_XInner, err error) *XOdd_Service_2XFETCHIt_NowFuture {
 	return future.Done[*XOdd_Message_2X_XInner, parigot.Code](out, err)
 }
@@ -607,6 +643,16 @@ func LocateXOdd_Service_2X(ctx context.Context) (XOdd_Service_2XClient, error) {
 	return xOdd_Service_2XClient{channel}, nil
 }
 
+// LocateXOdd_Service_2XNamed returns a client of go_names._odd__service_2_x that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireXOdd_Service_2X().As(binding).
+func LocateXOdd_Service_2XNamed(ctx context.Context, binding string) (XOdd_Service_2XClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &xOdd_Service_2XService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return xOdd_Service_2XClient{channel}, nil
+}
+
 // MustLocateXOdd_Service_2X is like LocateXOdd_Service_2X, but panics instead of returning an error.
 func MustLocateXOdd_Service_2X(ctx context.Context) XOdd_Service_2XClient {
 	client, err := LocateXOdd_Service_2X(ctx)
@@ -637,13 +683,7 @@ var takenServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Take"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"m\n" +
-		"\x0bnames.proto\x12\x08go_names\"\x0d\n" +
-		"\x0bTakenClient2=\n" +
-		"\x05Taken\x124\n" +
-		"\x04Take\x12\x15.go_names.TakenClient\x1a\x15.go_names.TakenClientb\x06proto3"),
+	Descriptors: file_names_proto_parigotDescriptors,
 }
 
 // A message has the name of the client.
@@ -659,7 +699,7 @@ type TakenService interface {
 // TakenServiceTakeFuture completes with the result of Take.
 type TakenServiceTakeFuture = future.Method[*TakenClient, parigot.Code]
 
-// TakenServiceTakeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TakenServiceTakeDone returns a completed future: with err, unless err is nil, else with out.
 func TakenServiceTakeDone(out *TakenClient, err error) *TakenServiceTakeFuture {
 	return future.Done[*TakenClient, parigot.Code](out, err)
 }
@@ -702,6 +742,16 @@ func LocateTakenService(ctx context.Context) (TakenServiceClient, error) {
 	return takenServiceClient{channel}, nil
 }
 
+// LocateTakenServiceNamed returns a client of go_names.Taken that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireTakenService().As(binding).
+func LocateTakenServiceNamed(ctx context.Context, binding string) (TakenServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &takenServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return takenServiceClient{channel}, nil
+}
+
 // MustLocateTakenService is like LocateTakenService, but panics instead of returning an error.
 func MustLocateTakenService(ctx context.Context) TakenServiceClient {
 	client, err := LocateTakenService(ctx)
@@ -724,13 +774,7 @@ var futureServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Tell"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"}\n" +
-		"\x0bnames.proto\x12\x08go_names\"\x12\n" +
-		"\x10FutureTellFuture2H\n" +
-		"\x06Future\x12>\n" +
-		"\x04Tell\x12\x1a.go_names.FutureTellFuture\x1a\x1a.go_names.FutureTellFutureb\x06proto3"),
+	Descriptors: file_names_proto_parigotDescriptors,
 }
 
 // A message has the name of a future.
@@ -746,7 +790,7 @@ type FutureService interface {
 // FutureServiceTellFuture completes with the result of Tell.
 type FutureServiceTellFuture = future.Method[*FutureTellFuture, parigot.Code]
 
-// FutureServiceTellDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// FutureServiceTellDone returns a completed future: with err, unless err is nil, else with out.
 func FutureServiceTellDone(out *FutureTellFuture, err error) *FutureServiceTellFuture {
 	return future.Done[*FutureTellFuture, parigot.Code](out, err)
 }
@@ -789,6 +833,16 @@ func LocateFutureService(ctx context.Context) (FutureServiceClient, error) {
 	return futureServiceClient{channel}, nil
 }
 
+// LocateFutureServiceNamed returns a client of go_names.Future that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireFutureService().As(binding).
+func LocateFutureServiceNamed(ctx context.Context, binding string) (FutureServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &futureServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return futureServiceClient{channel}, nil
+}
+
 // MustLocateFutureService is like LocateFutureService, but panics instead of returning an error.
 func MustLocateFutureService(ctx context.Context) FutureServiceClient {
 	client, err := LocateFutureService(ctx)
@@ -811,14 +865,7 @@ var outer_InnerServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Get"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"u\n" +
-		"\x0bnames.proto\x12\x08go_names\"\x10\n" +
-		"\x05Outer\x1a\x07\n" +
-		"\x05Inner2B\n" +
-		"\x0bOuter_Inner\x123\n" +
-		"\x03Get\x12\x15.go_names.Outer.Inner\x1a\x15.go_names.Outer.Innerb\x06proto3"),
+	Descriptors: file_names_proto_parigotDescriptors,
 }
 
 // A nested message has the Go name of the service, and a oneof the name of the table.
@@ -834,7 +881,7 @@ type Outer_InnerService interface {
 // Outer_InnerServiceGetFuture completes with the result of Get.
 type Outer_InnerServiceGetFuture = future.Method[*Outer_Inner, parigot.Code]
 
-// Outer_InnerServiceGetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// Outer_InnerServiceGetDone returns a completed future: with err, unless err is nil, else with out.
 func Outer_InnerServiceGetDone(out *Outer_Inner, err error) *Outer_InnerServiceGetFuture {
 	return future.Done[*Outer_Inner, parigot.Code](out, err)
 }
@@ -877,6 +924,16 @@ func LocateOuter_InnerService(ctx context.Context) (Outer_InnerServiceClient, er
 	return outer_InnerServiceClient{channel}, nil
 }
 
+// LocateOuter_InnerServiceNamed returns a client of go_names.Outer_Inner that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireOuter_InnerService().As(binding).
+func LocateOuter_InnerServiceNamed(ctx context.Context, binding string) (Outer_InnerServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &outer_InnerServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return outer_InnerServiceClient{channel}, nil
+}
+
 // MustLocateOuter_InnerService is like LocateOuter_InnerService, but panics instead of returning an error.
 func MustLocateOuter_InnerService(ctx context.Context) Outer_InnerServiceClient {
 	client, err := LocateOuter_InnerService(ctx)
@@ -899,15 +956,7 @@ var isOuter_ServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Get"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"|\n" +
-		"\x0bnames.proto\x12\x08go_names\"&\n" +
-		"\x05Outer\x12\x12\n" +
-		"\x03one\x18\x01 \x01(\x05H\x00R\x03oneB\x09\n" +
-		"\x07Service23\n" +
-		"\x08IsOuter_\x12'\n" +
-		"\x03Get\x12\x0f.go_names.Outer\x1a\x0f.go_names.Outerb\x06proto3"),
+	Descriptors: file_names_proto_parigotDescriptors,
 }
 
 // IsOuter_Service is implemented by a guest that exports go_names.IsOuter_.
@@ -923,7 +972,7 @@ type IsOuter_Service interface {
 // IsOuter_ServiceGetFuture completes with the result of Get.
 type IsOuter_ServiceGetFuture = future.Method[*Outer, parigot.Code]
 
-// IsOuter_ServiceGetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// IsOuter_ServiceGetDone returns a completed future: with err, unless err is nil, else with out.
 func IsOuter_ServiceGetDone(out *Outer, err error) *IsOuter_ServiceGetFuture {
 	return future.Done[*Outer, parigot.Code](out, err)
 }
@@ -966,6 +1015,16 @@ func LocateIsOuter_Service(ctx context.Context) (IsOuter_ServiceClient, error) {
 	return isOuter_ServiceClient{channel}, nil
 }
 
+// LocateIsOuter_ServiceNamed returns a client of go_names.IsOuter_ that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireIsOuter_Service().As(binding).
+func LocateIsOuter_ServiceNamed(ctx context.Context, binding string) (IsOuter_ServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &isOuter_ServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return isOuter_ServiceClient{channel}, nil
+}
+
 // MustLocateIsOuter_Service is like LocateIsOuter_Service, but panics instead of returning an error.
 func MustLocateIsOuter_Service(ctx context.Context) IsOuter_ServiceClient {
 	client, err := LocateIsOuter_Service(ctx)
@@ -988,16 +1047,7 @@ var mood_GLADServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Get"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x9f\x01\n" +
-		"\x0bnames.proto\x12\x08go_names\"\x09\n" +
-		"\x07Request\"8\n" +
-		"\x08Response\x12\x16\n" +
-		"\x06string\x18\x01 \x01(\x09R\x06string\x12\x14\n" +
-		"\x05reset\x18\x02 \x01(\x05R\x05reset29\n" +
-		"\x09Mood_GLAD\x12,\n" +
-		"\x03Get\x12\x11.go_names.Request\x1a\x12.go_names.Responseb\x06proto3"),
+	Descriptors: file_names_proto_parigotDescriptors,
 }
 
 // An enum has the names of the service and of its constants.
@@ -1013,7 +1063,7 @@ type Mood_GLADService interface {
 // Mood_GLADServiceGetFuture completes with the result of Get.
 type Mood_GLADServiceGetFuture = future.Method[*Response, parigot.Code]
 
-// Mood_GLADServiceGetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// Mood_GLADServiceGetDone returns a completed future: with err, unless err is nil, else with out.
 func Mood_GLADServiceGetDone(out *Response, err error) *Mood_GLADServiceGetFuture {
 	return future.Done[*Response, parigot.Code](out, err)
 }
@@ -1056,6 +1106,16 @@ func LocateMood_GLADService(ctx context.Context) (Mood_GLADServiceClient, error)
 	return mood_GLADServiceClient{channel}, nil
 }
 
+// LocateMood_GLADServiceNamed returns a client of go_names.Mood_GLAD that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireMood_GLADService().As(binding).
+func LocateMood_GLADServiceNamed(ctx context.Context, binding string) (Mood_GLADServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &mood_GLADServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return mood_GLADServiceClient{channel}, nil
+}
+
 // MustLocateMood_GLADService is like LocateMood_GLADService, but panics instead of returning an error.
 func MustLocateMood_GLADService(ctx context.Context) Mood_GLADServiceClient {
 	client, err := LocateMood_GLADService(ctx)
@@ -1078,17 +1138,7 @@ var moreServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Get"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		")\n" +
-		"\n" +
-		"more.proto\x12\x08go_names\"\x09\n" +
-		"\x07RunMoreb\x06proto3\n" +
-		"`\n" +
-		"\x0bnames.proto\x12\x08go_names\x1a\n" +
-		"more.proto23\n" +
-		"\x04More\x12+\n" +
-		"\x03Get\x12\x11.go_names.RunMore\x1a\x11.go_names.RunMoreb\x06proto3"),
+	Descriptors: file_names_proto_parigotDescriptors,
 }
 
 // A message in another file of the package has the name of the service.
@@ -1104,7 +1154,7 @@ type MoreService interface {
 // MoreServiceGetFuture completes with the result of Get.
 type MoreServiceGetFuture = future.Method[*RunMore, parigot.Code]
 
-// MoreServiceGetDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MoreServiceGetDone returns a completed future: with err, unless err is nil, else with out.
 func MoreServiceGetDone(out *RunMore, err error) *MoreServiceGetFuture {
 	return future.Done[*RunMore, parigot.Code](out, err)
 }
@@ -1141,6 +1191,16 @@ func RequireMoreService() parigot.Requirement {
 // LocateMoreService returns a client of go_names.More, or an error if the guest does not require the service.
 func LocateMoreService(ctx context.Context) (MoreServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &moreServiceService)
+	if err != nil {
+		return nil, err
+	}
+	return moreServiceClient{channel}, nil
+}
+
+// LocateMoreServiceNamed returns a client of go_names.More that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireMoreService().As(binding).
+func LocateMoreServiceNamed(ctx context.Context, binding string) (MoreServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &moreServiceService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,32 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_ticket_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_ticket_proto_parigotDescriptors = "" +
+	"\n" +
+	"\x8e\x01\n" +
+	"\x13parigot/v1/id.proto\x12\n" +
+	"parigot.v1\"*\n" +
+	"\x02Id\x12\x12\n" +
+	"\x04high\x18\x01 \x01(\x06R\x04high\x12\x10\n" +
+	"\x03low\x18\x02 \x01(\x06R\x03lowB7Z5github.com/parigot/parigot/parigot-guest-go/idpb;idpbb\x06proto3\n" +
+	"\xaa\x03\n" +
+	"\x0cticket.proto\x12\x06ticket\x1a\x13parigot/v1/id.proto\"\x9d\x02\n" +
+	"\x04Sale\x12&\n" +
+	"\x06ticket\x18\x01 \x01(\x0b2\x0e.parigot.v1.IdR\x06ticket\x12$\n" +
+	"\x05seats\x18\x02 \x03(\x0b2\x0e.parigot.v1.IdR\x05seats\x121\n" +
+	"\x07of_name\x18\x03 \x03(\x0b2\x18.ticket.Sale.OfNameEntryR\x06ofName\x12(\n" +
+	"\x06member\x18\x04 \x01(\x0b2\x0e.parigot.v1.IdH\x00R\x06member\x12\x16\n" +
+	"\x05guest\x18\x05 \x01(\x09H\x00R\x05guest\x1aI\n" +
+	"\x0bOfNameEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x09R\x03key\x12$\n" +
+	"\x05value\x18\x02 \x01(\x0b2\x0e.parigot.v1.IdR\x05value:\x028\x01B\x07\n" +
+	"\x05buyer2U\n" +
+	"\x07Counter\x12$\n" +
+	"\x04Sell\x12\x0c.ticket.Sale\x1a\x0e.parigot.v1.Id\x12$\n" +
+	"\x04Take\x12\x0e.parigot.v1.Id\x1a\x0c.ticket.Saleb\x06proto3"
 
 // counterService is the table of ticket.Counter: name, schema and methods.
 var counterService = parigot.Service{
@@ -22,29 +47,7 @@ var counterService = parigot.Service{
 		{Name: "Sell"},
 		{Name: "Take"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"U\n" +
-		"\x13parigot/v1/id.proto\x12\n" +
-		"parigot.v1\"*\n" +
-		"\x02Id\x12\x12\n" +
-		"\x04high\x18\x01 \x01(\x06R\x04high\x12\x10\n" +
-		"\x03low\x18\x02 \x01(\x06R\x03lowb\x06proto3\n" +
-		"\xaa\x03\n" +
-		"\x0cticket.proto\x12\x06ticket\x1a\x13parigot/v1/id.proto\"\x9d\x02\n" +
-		"\x04Sale\x12&\n" +
-		"\x06ticket\x18\x01 \x01(\x0b2\x0e.parigot.v1.IdR\x06ticket\x12$\n" +
-		"\x05seats\x18\x02 \x03(\x0b2\x0e.parigot.v1.IdR\x05seats\x121\n" +
-		"\x07of_name\x18\x03 \x03(\x0b2\x18.ticket.Sale.OfNameEntryR\x06ofName\x12(\n" +
-		"\x06member\x18\x04 \x01(\x0b2\x0e.parigot.v1.IdH\x00R\x06member\x12\x16\n" +
-		"\x05guest\x18\x05 \x01(\x09H\x00R\x05guest\x1aI\n" +
-		"\x0bOfNameEntry\x12\x10\n" +
-		"\x03key\x18\x01 \x01(\x09R\x03key\x12$\n" +
-		"\x05value\x18\x02 \x01(\x0b2\x0e.parigot.v1.IdR\x05value:\x028\x01B\x07\n" +
-		"\x05buyer2U\n" +
-		"\x07Counter\x12$\n" +
-		"\x04Sell\x12\x0c.ticket.Sale\x1a\x0e.parigot.v1.Id\x12$\n" +
-		"\x04Take\x12\x0e.parigot.v1.Id\x1a\x0c.ticket.Saleb\x06proto3"),
+	Descriptors: file_ticket_proto_parigotDescriptors,
 }
 
 // Sells tickets.
@@ -63,7 +66,7 @@ type Counter interface {
 // CounterSellFuture completes with the result of Sell.
 type CounterSellFuture = future.Method[*idpb.Id, parigot.Code]
 
-// CounterSellDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// CounterSellDone returns a completed future: with err, unless err is nil, else with out.
 func CounterSellDone(out *idpb.Id, err error) *CounterSellFuture {
 	return future.Done[*idpb.Id, parigot.Code](out, err)
 }
@@ -71,7 +74,7 @@ func CounterSellDone(out *idpb.Id, err error) *CounterSellFuture {
 // CounterTakeFuture completes with the result of Take.
 type CounterTakeFuture = future.Method[*Sale, parigot.Code]
 
-// CounterTakeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// CounterTakeDone returns a completed future: with err, unless err is nil, else with out.
 func CounterTakeDone(out *Sale, err error) *CounterTakeFuture {
 	return future.Done[*Sale, parigot.Code](out, err)
 }
@@ -114,6 +117,16 @@ func RequireCounter() parigot.Requirement {
 // LocateCounter returns a client of ticket.Counter, or an error if the guest does not require the service.
 func LocateCounter(ctx context.Context) (CounterClient, error) {
 	channel, err := parigot.Locate(ctx, &counterService)
+	if err != nil {
+		return nil, err
+	}
+	return counterClient{channel}, nil
+}
+
+// LocateCounterNamed returns a client of ticket.Counter that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireCounter().As(binding).
+func LocateCounterNamed(ctx context.Context, binding string) (CounterClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &counterService, binding)
 	if err != nil {
 		return nil, err
 	}

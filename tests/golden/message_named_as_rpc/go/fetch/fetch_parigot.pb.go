@@ -11,7 +11,20 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_fetch_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_fetch_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xb1\x01\n" +
+	"\x0bfetch.proto\x12\x05fetch\"\x19\n" +
+	"\x05Fetch\x12\x10\n" +
+	"\x03url\x18\x01 \x01(\x09R\x03url\"\x1d\n" +
+	"\x07Fetched\x12\x12\n" +
+	"\x04body\x18\x01 \x01(\x0cR\x04body2Y\n" +
+	"\x07Fetcher\x12%\n" +
+	"\x05Fetch\x12\x0c.fetch.Fetch\x1a\x0e.fetch.Fetched\x12'\n" +
+	"\x07Fetched\x12\x0e.fetch.Fetched\x1a\x0c.fetch.Fetchb\x06proto3"
 
 // fetcherService is the table of fetch.Fetcher: name, schema and methods.
 var fetcherService = parigot.Service{
@@ -21,17 +34,7 @@ var fetcherService = parigot.Service{
 		{Name: "Fetch"},
 		{Name: "Fetched"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xb1\x01\n" +
-		"\x0bfetch.proto\x12\x05fetch\"\x19\n" +
-		"\x05Fetch\x12\x10\n" +
-		"\x03url\x18\x01 \x01(\x09R\x03url\"\x1d\n" +
-		"\x07Fetched\x12\x12\n" +
-		"\x04body\x18\x01 \x01(\x0cR\x04body2Y\n" +
-		"\x07Fetcher\x12%\n" +
-		"\x05Fetch\x12\x0c.fetch.Fetch\x1a\x0e.fetch.Fetched\x12'\n" +
-		"\x07Fetched\x12\x0e.fetch.Fetched\x1a\x0c.fetch.Fetchb\x06proto3"),
+	Descriptors: file_fetch_proto_parigotDescriptors,
 }
 
 // Fetcher is implemented by a guest that exports fetch.Fetcher.
@@ -50,7 +53,7 @@ type Fetcher interface {
 // FetcherFetchFuture completes with the result of Fetch.
 type FetcherFetchFuture = future.Method[*Fetched, parigot.Code]
 
-// FetcherFetchDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// FetcherFetchDone returns a completed future: with err, unless err is nil, else with out.
 func FetcherFetchDone(out *Fetched, err error) *FetcherFetchFuture {
 	return future.Done[*Fetched, parigot.Code](out, err)
 }
@@ -58,7 +61,7 @@ func FetcherFetchDone(out *Fetched, err error) *FetcherFetchFuture {
 // FetcherFetchedFuture completes with the result of Fetched.
 type FetcherFetchedFuture = future.Method[*Fetch, parigot.Code]
 
-// FetcherFetchedDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// FetcherFetchedDone returns a completed future: with err, unless err is nil, else with out.
 func FetcherFetchedDone(out *Fetch, err error) *FetcherFetchedFuture {
 	return future.Done[*Fetch, parigot.Code](out, err)
 }
@@ -101,6 +104,16 @@ func RequireFetcher() parigot.Requirement {
 // LocateFetcher returns a client of fetch.Fetcher, or an error if the guest does not require the service.
 func LocateFetcher(ctx context.Context) (FetcherClient, error) {
 	channel, err := parigot.Locate(ctx, &fetcherService)
+	if err != nil {
+		return nil, err
+	}
+	return fetcherClient{channel}, nil
+}
+
+// LocateFetcherNamed returns a client of fetch.Fetcher that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireFetcher().As(binding).
+func LocateFetcherNamed(ctx context.Context, binding string) (FetcherClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &fetcherService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,42 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_nested_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_nested_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xcb\x06\n" +
+	"\x0cnested.proto\x12\x06nested\"\xec\x05\n" +
+	"\x04Tree\x12-\n" +
+	"\x06branch\x18\x01 \x01(\x0b2\x13.nested.Tree.BranchH\x00R\x06branch\x12+\n" +
+	"\x06kernel\x18\x02 \x01(\x0b2\x11.nested.Tree.SeedH\x00R\x06kernel\x12\x1d\n" +
+	"\x09part_name\x18\x03 \x01(\x09H\x00R\x08partName\x12\"\n" +
+	"\x04tree\x18\x04 \x01(\x0b2\x0c.nested.TreeH\x01R\x04tree\x12\x12\n" +
+	"\x03raw\x18\x05 \x01(\x0cH\x01R\x03raw\x124\n" +
+	"\x05color\x18\x06 \x01(\x0e2\x19.nested.Tree.Branch.ColorH\x02R\x05color\x88\x01\x01\x123\n" +
+	"\x07palette\x18\x07 \x03(\x0e2\x19.nested.Tree.Branch.ColorR\x07palette\x1a+\n" +
+	"\x04Seed\x12\x19\n" +
+	"\x05depth\x18\x01 \x01(\x0dH\x00R\x05depth\x88\x01\x01B\x08\n" +
+	"\x06_depth\x1a\xfe\x02\n" +
+	"\x06Branch\x120\n" +
+	"\x06leaves\x18\x01 \x03(\x0b2\x18.nested.Tree.Branch.LeafR\x06leaves\x12'\n" +
+	"\x04next\x18\x02 \x01(\x0b2\x13.nested.Tree.BranchR\x04next\x127\n" +
+	"\x06colors\x18\x03 \x03(\x0b2\x1f.nested.Tree.Branch.ColorsEntryR\x06colors\x1aY\n" +
+	"\x04Leaf\x12/\n" +
+	"\x05color\x18\x01 \x01(\x0e2\x19.nested.Tree.Branch.ColorR\x05color\x12 \n" +
+	"\x04tree\x18\x02 \x01(\x0b2\x0c.nested.TreeR\x04tree\x1aT\n" +
+	"\x0bColorsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x05R\x03key\x12/\n" +
+	"\x05value\x18\x02 \x01(\x0e2\x19.nested.Tree.Branch.ColorR\x05value:\x028\x01\"/\n" +
+	"\x05Color\x12\x15\n" +
+	"\x11COLOR_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\x0bCOLOR_GREEN\x10\x01B\x06\n" +
+	"\x04partB\x06\n" +
+	"\x04seedB\x08\n" +
+	"\x06_color2<\n" +
+	"\x05Trees\x123\n" +
+	"\x04Grow\x12\x11.nested.Tree.Seed\x1a\x18.nested.Tree.Branch.Leafb\x06proto3"
 
 // treesService is the table of nested.Trees: name, schema and methods.
 var treesService = parigot.Service{
@@ -20,39 +55,7 @@ var treesService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Grow"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xcb\x06\n" +
-		"\x0cnested.proto\x12\x06nested\"\xec\x05\n" +
-		"\x04Tree\x12-\n" +
-		"\x06branch\x18\x01 \x01(\x0b2\x13.nested.Tree.BranchH\x00R\x06branch\x12+\n" +
-		"\x06kernel\x18\x02 \x01(\x0b2\x11.nested.Tree.SeedH\x00R\x06kernel\x12\x1d\n" +
-		"\x09part_name\x18\x03 \x01(\x09H\x00R\x08partName\x12\"\n" +
-		"\x04tree\x18\x04 \x01(\x0b2\x0c.nested.TreeH\x01R\x04tree\x12\x12\n" +
-		"\x03raw\x18\x05 \x01(\x0cH\x01R\x03raw\x124\n" +
-		"\x05color\x18\x06 \x01(\x0e2\x19.nested.Tree.Branch.ColorH\x02R\x05color\x88\x01\x01\x123\n" +
-		"\x07palette\x18\x07 \x03(\x0e2\x19.nested.Tree.Branch.ColorR\x07palette\x1a+\n" +
-		"\x04Seed\x12\x19\n" +
-		"\x05depth\x18\x01 \x01(\x0dH\x00R\x05depth\x88\x01\x01B\x08\n" +
-		"\x06_depth\x1a\xfe\x02\n" +
-		"\x06Branch\x120\n" +
-		"\x06leaves\x18\x01 \x03(\x0b2\x18.nested.Tree.Branch.LeafR\x06leaves\x12'\n" +
-		"\x04next\x18\x02 \x01(\x0b2\x13.nested.Tree.BranchR\x04next\x127\n" +
-		"\x06colors\x18\x03 \x03(\x0b2\x1f.nested.Tree.Branch.ColorsEntryR\x06colors\x1aY\n" +
-		"\x04Leaf\x12/\n" +
-		"\x05color\x18\x01 \x01(\x0e2\x19.nested.Tree.Branch.ColorR\x05color\x12 \n" +
-		"\x04tree\x18\x02 \x01(\x0b2\x0c.nested.TreeR\x04tree\x1aT\n" +
-		"\x0bColorsEntry\x12\x10\n" +
-		"\x03key\x18\x01 \x01(\x05R\x03key\x12/\n" +
-		"\x05value\x18\x02 \x01(\x0e2\x19.nested.Tree.Branch.ColorR\x05value:\x028\x01\"/\n" +
-		"\x05Color\x12\x15\n" +
-		"\x11COLOR_UNSPECIFIED\x10\x00\x12\x0f\n" +
-		"\x0bCOLOR_GREEN\x10\x01B\x06\n" +
-		"\x04partB\x06\n" +
-		"\x04seedB\x08\n" +
-		"\x06_color2<\n" +
-		"\x05Trees\x123\n" +
-		"\x04Grow\x12\x11.nested.Tree.Seed\x1a\x18.nested.Tree.Branch.Leafb\x06proto3"),
+	Descriptors: file_nested_proto_parigotDescriptors,
 }
 
 // Trees is implemented by a guest that exports nested.Trees.
@@ -68,7 +71,7 @@ type Trees interface {
 // TreesGrowFuture completes with the result of Grow.
 type TreesGrowFuture = future.Method[*Tree_Branch_Leaf, parigot.Code]
 
-// TreesGrowDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TreesGrowDone returns a completed future: with err, unless err is nil, else with out.
 func TreesGrowDone(out *Tree_Branch_Leaf, err error) *TreesGrowFuture {
 	return future.Done[*Tree_Branch_Leaf, parigot.Code](out, err)
 }
@@ -105,6 +108,16 @@ func RequireTrees() parigot.Requirement {
 // LocateTrees returns a client of nested.Trees, or an error if the guest does not require the service.
 func LocateTrees(ctx context.Context) (TreesClient, error) {
 	channel, err := parigot.Locate(ctx, &treesService)
+	if err != nil {
+		return nil, err
+	}
+	return treesClient{channel}, nil
+}
+
+// LocateTreesNamed returns a client of nested.Trees that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireTrees().As(binding).
+func LocateTreesNamed(ctx context.Context, binding string) (TreesClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &treesService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -12,12 +12,29 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
 
 // Error returns the name of the value.
 func (e RootErr) Error() string {
 	return e.String()
 }
+
+// file_no_package_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_no_package_proto_parigotDescriptors = "" +
+	"\n" +
+	"@\n" +
+	"\x0epackaged.proto\x12\x08packaged\"\x1c\n" +
+	"\x06Answer\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\x09R\x04textb\x06proto3\n" +
+	"\xa8\x01\n" +
+	"\x10no_package.proto\x1a\x0epackaged.proto\"0\n" +
+	"\x08Question\x12$\n" +
+	"\x04last\x18\x01 \x01(\x0b2\x10.packaged.AnswerR\x04last*\x1d\n" +
+	"\x07RootErr\x12\x08\n" +
+	"\x04NONE\x10\x00\x12\x08\n" +
+	"\x04LOST\x10\x012+\n" +
+	"\x04Root\x12#\n" +
+	"\x04Find\x12\x09.Question\x1a\x10.packaged.Answerb\x06proto3"
 
 // rootService is the table of Root: name, schema and methods.
 var rootService = parigot.Service{
@@ -26,21 +43,7 @@ var rootService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Find"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"@\n" +
-		"\x0epackaged.proto\x12\x08packaged\"\x1c\n" +
-		"\x06Answer\x12\x12\n" +
-		"\x04text\x18\x01 \x01(\x09R\x04textb\x06proto3\n" +
-		"\xa8\x01\n" +
-		"\x10no_package.proto\x1a\x0epackaged.proto\"0\n" +
-		"\x08Question\x12$\n" +
-		"\x04last\x18\x01 \x01(\x0b2\x10.packaged.AnswerR\x04last*\x1d\n" +
-		"\x07RootErr\x12\x08\n" +
-		"\x04NONE\x10\x00\x12\x08\n" +
-		"\x04LOST\x10\x012+\n" +
-		"\x04Root\x12#\n" +
-		"\x04Find\x12\x09.Question\x1a\x10.packaged.Answerb\x06proto3"),
+	Descriptors: file_no_package_proto_parigotDescriptors,
 }
 
 // Root is implemented by a guest that exports Root.
@@ -56,7 +59,7 @@ type Root interface {
 // RootFindFuture completes with the result of Find.
 type RootFindFuture = future.Method[*packaged.Answer, RootErr]
 
-// RootFindDone returns a completed future: with err, unless err is nil or RootErr(0), else with out.
+// RootFindDone returns a completed future: with err, unless err is nil, else with out.
 func RootFindDone(out *packaged.Answer, err error) *RootFindFuture {
 	return future.Done[*packaged.Answer, RootErr](out, err)
 }
@@ -93,6 +96,16 @@ func RequireRoot() parigot.Requirement {
 // LocateRoot returns a client of Root, or an error if the guest does not require the service.
 func LocateRoot(ctx context.Context) (RootClient, error) {
 	channel, err := parigot.Locate(ctx, &rootService)
+	if err != nil {
+		return nil, err
+	}
+	return rootClient{channel}, nil
+}
+
+// LocateRootNamed returns a client of Root that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireRoot().As(binding).
+func LocateRootNamed(ctx context.Context, binding string) (RootClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &rootService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -14,43 +14,106 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
 
 // Error returns the name of the value.
 func (e Dish_Err) Error() string {
 	return e.String()
 }
 
+// StatusCode returns the gRPC code of the error:
+//
+//   - NOT_FOUND for MISSING
+//   - DATA_LOSS for CORKED
+//   - FAILED_PRECONDITION for all others
+func (e Dish_Err) StatusCode() parigot.Code {
+	switch e {
+	case -2: // MISSING
+		return parigot.NotFound
+	case 1: // CORKED
+		return parigot.DataLoss
+	}
+	return parigot.FailedPrecondition
+}
+
+// file_kitchen_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_kitchen_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xf9\x06\n" +
+	"\x18parigot/v1/options.proto\x12\n" +
+	"parigot.v1\x1a google/protobuf/descriptor.proto\"&\n" +
+	"\x0eServiceOptions\x12\x14\n" +
+	"\x05error\x18\x01 \x01(\x09R\x05error\"M\n" +
+	"\x0dMethodOptions\x12\x1b\n" +
+	"\x09budget_ms\x18\x01 \x01(\x0dR\x08budgetMs\x12\x1f\n" +
+	"\x0bdeadline_ms\x18\x02 \x01(\x0dR\n" +
+	"deadlineMs\"4\n" +
+	"\x0cErrorOptions\x12$\n" +
+	"\x04code\x18\x01 \x01(\x0e2\x10.parigot.v1.CodeR\x04code*\xb7\x02\n" +
+	"\x04Code\x12\x06\n" +
+	"\x02OK\x10\x00\x12\x0d\n" +
+	"\x09CANCELLED\x10\x01\x12\x0b\n" +
+	"\x07UNKNOWN\x10\x02\x12\x14\n" +
+	"\x10INVALID_ARGUMENT\x10\x03\x12\x15\n" +
+	"\x11DEADLINE_EXCEEDED\x10\x04\x12\x0d\n" +
+	"\x09NOT_FOUND\x10\x05\x12\x12\n" +
+	"\x0eALREADY_EXISTS\x10\x06\x12\x15\n" +
+	"\x11PERMISSION_DENIED\x10\x07\x12\x16\n" +
+	"\x12RESOURCE_EXHAUSTED\x10\x08\x12\x17\n" +
+	"\x13FAILED_PRECONDITION\x10\x09\x12\x0b\n" +
+	"\x07ABORTED\x10\n" +
+	"\x12\x10\n" +
+	"\x0cOUT_OF_RANGE\x10\x0b\x12\x11\n" +
+	"\x0dUNIMPLEMENTED\x10\x0c\x12\x0c\n" +
+	"\x08INTERNAL\x10\x0d\x12\x0f\n" +
+	"\x0bUNAVAILABLE\x10\x0e\x12\x0d\n" +
+	"\x09DATA_LOSS\x10\x0f\x12\x13\n" +
+	"\x0fUNAUTHENTICATED\x10\x10:W\n" +
+	"\x07service\x12\x1f.google.protobuf.ServiceOptions\x18\x9d\x8c\x03 \x01(\x0b2\x1a.parigot.v1.ServiceOptionsR\x07service:S\n" +
+	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x8c\x03 \x01(\x0b2\x19.parigot.v1.MethodOptionsR\x06method:S\n" +
+	"\x05error\x12!.google.protobuf.EnumValueOptions\x18\x9d\x8c\x03 \x01(\x0b2\x18.parigot.v1.ErrorOptionsR\x05errorB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3\n" +
+	"x\n" +
+	"\x13common/errors.proto\x12\x06common\x1a\x18parigot/v1/options.proto*7\n" +
+	"\x07Trouble\x12\x0e\n" +
+	"\n" +
+	"NO_TROUBLE\x10\x00\x12\x07\n" +
+	"\x03BIG\x10\x01\x12\x13\n" +
+	"\x07STOPPED\x10\x02\x1a\x06\xea\xe1\x18\x02\x08\x01b\x06proto3\n" +
+	"\xaf\x04\n" +
+	"\x0dkitchen.proto\x12\x07options\x1a\x13common/errors.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x18parigot/v1/options.proto\"o\n" +
+	"\x04Dish\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\x09R\x04name\"S\n" +
+	"\x03Err\x12\x08\n" +
+	"\x04NONE\x10\x00\x12\x12\n" +
+	"\x06CORKED\x10\x01\x1a\x06\xea\xe1\x18\x02\x08\x0f\x12\x1c\n" +
+	"\x07MISSING\x10\xfe\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x06\xea\xe1\x18\x02\x08\x05\x12\x10\n" +
+	"\x06LOCKED\x10\x03\x1a\x04\xea\xe1\x18\x00*\x1f\n" +
+	"\n" +
+	"KitchenErr\x12\x07\n" +
+	"\x03GAS\x10\x00\x12\x08\n" +
+	"\x04WOOD\x10\x012\xed\x01\n" +
+	"\x07Kitchen\x123\n" +
+	"\x05Roast\x12\x0d.options.Dish\x1a\x0d.options.Dish\"\x0c\xea\xe1\x18\x08\x08\xc8\x01\x10\x80\xdd\xdb\x01\x129\n" +
+	"\x05Taste\x12\x0d.options.Dish\x1a\x16.google.protobuf.Empty\"\x09\x90\x02\x01\xea\xe1\x18\x02\x10d\x12/\n" +
+	"\x04Wash\x12\x0d.options.Dish\x1a\x0d.options.Dish\"\x09\x90\x02\x02\xea\xe1\x18\x02\x08K\x12+\n" +
+	"\x05Break\x12\x0d.options.Dish\x1a\x0d.options.Dish\"\x04\xea\xe1\x18\x00\x1a\x14\xea\xe1\x18\x10\n" +
+	"\x0ecommon.Trouble2?\n" +
+	"\x06Cellar\x12%\n" +
+	"\x05Fetch\x12\x0d.options.Dish\x1a\x0d.options.Dish\x1a\x0e\xea\xe1\x18\n" +
+	"\n" +
+	"\x08Dish.Errb\x06proto3"
+
 // kitchenService is the table of options.Kitchen: name, schema and methods.
 var kitchenService = parigot.Service{
 	Name:   "options.Kitchen",
-	Schema: 0xa1c906ba131ca139,
+	Schema: 0xf4957e6c26b5c8fb,
 	Methods: []parigot.Method{
 		{Name: "Roast", Budget: 200 * time.Millisecond, Deadline: 3600000 * time.Millisecond},
-		{Name: "Taste", Deadline: 100 * time.Millisecond, Idempotent: true},
-		{Name: "Wash", Budget: 75 * time.Millisecond, Idempotent: true},
+		{Name: "Taste", Deadline: 100 * time.Millisecond, Idempotency: parigot.NoSideEffects},
+		{Name: "Wash", Budget: 75 * time.Millisecond, Idempotency: parigot.Idempotent},
 		{Name: "Break"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"I\n" +
-		"\x13common/errors.proto\x12\x06common*\"\n" +
-		"\x07Trouble\x12\x0e\n" +
-		"\n" +
-		"NO_TROUBLE\x10\x00\x12\x07\n" +
-		"\x03BIG\x10\x01b\x06proto3\n" +
-		"?\n" +
-		"\x1bgoogle/protobuf/empty.proto\x12\x0fgoogle.protobuf\"\x07\n" +
-		"\x05Emptyb\x06proto3\n" +
-		"\x99\x02\n" +
-		"\x0dkitchen.proto\x12\x07options\x1a\x1bgoogle/protobuf/empty.proto\"\x1a\n" +
-		"\x04Dish\x12\x12\n" +
-		"\x04name\x18\x01 \x01(\x09R\x04name2\xbd\x01\n" +
-		"\x07Kitchen\x12'\n" +
-		"\x05Roast\x12\x0d.options.Dish\x1a\x0d.options.Dish\"\x00\x123\n" +
-		"\x05Taste\x12\x0d.options.Dish\x1a\x16.google.protobuf.Empty\"\x03\x90\x02\x01\x12)\n" +
-		"\x04Wash\x12\x0d.options.Dish\x1a\x0d.options.Dish\"\x03\x90\x02\x02\x12'\n" +
-		"\x05Break\x12\x0d.options.Dish\x1a\x0d.options.Dish\"\x00\x1a\x00b\x06proto3"),
+	Descriptors: file_kitchen_proto_parigotDescriptors,
 }
 
 // The errors are in another package; `KitchenErr` is a different type.
@@ -75,7 +138,7 @@ type Kitchen interface {
 // KitchenRoastFuture completes with the result of Roast.
 type KitchenRoastFuture = future.Method[*Dish, common.Trouble]
 
-// KitchenRoastDone returns a completed future: with err, unless err is nil or common.Trouble(0), else with out.
+// KitchenRoastDone returns a completed future: with err, unless err is nil, else with out.
 func KitchenRoastDone(out *Dish, err error) *KitchenRoastFuture {
 	return future.Done[*Dish, common.Trouble](out, err)
 }
@@ -83,7 +146,7 @@ func KitchenRoastDone(out *Dish, err error) *KitchenRoastFuture {
 // KitchenTasteFuture completes with the result of Taste.
 type KitchenTasteFuture = future.Method[*emptypb.Empty, common.Trouble]
 
-// KitchenTasteDone returns a completed future: with err, unless err is nil or common.Trouble(0), else with out.
+// KitchenTasteDone returns a completed future: with err, unless err is nil, else with out.
 func KitchenTasteDone(out *emptypb.Empty, err error) *KitchenTasteFuture {
 	return future.Done[*emptypb.Empty, common.Trouble](out, err)
 }
@@ -91,7 +154,7 @@ func KitchenTasteDone(out *emptypb.Empty, err error) *KitchenTasteFuture {
 // KitchenWashFuture completes with the result of Wash.
 type KitchenWashFuture = future.Method[*Dish, common.Trouble]
 
-// KitchenWashDone returns a completed future: with err, unless err is nil or common.Trouble(0), else with out.
+// KitchenWashDone returns a completed future: with err, unless err is nil, else with out.
 func KitchenWashDone(out *Dish, err error) *KitchenWashFuture {
 	return future.Done[*Dish, common.Trouble](out, err)
 }
@@ -99,7 +162,7 @@ func KitchenWashDone(out *Dish, err error) *KitchenWashFuture {
 // KitchenBreakFuture completes with the result of Break.
 type KitchenBreakFuture = future.Method[*Dish, common.Trouble]
 
-// KitchenBreakDone returns a completed future: with err, unless err is nil or common.Trouble(0), else with out.
+// KitchenBreakDone returns a completed future: with err, unless err is nil, else with out.
 func KitchenBreakDone(out *Dish, err error) *KitchenBreakFuture {
 	return future.Done[*Dish, common.Trouble](out, err)
 }
@@ -160,6 +223,16 @@ func LocateKitchen(ctx context.Context) (KitchenClient, error) {
 	return kitchenClient{channel}, nil
 }
 
+// LocateKitchenNamed returns a client of options.Kitchen that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireKitchen().As(binding).
+func LocateKitchenNamed(ctx context.Context, binding string) (KitchenClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &kitchenService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return kitchenClient{channel}, nil
+}
+
 // MustLocateKitchen is like LocateKitchen, but panics instead of returning an error.
 func MustLocateKitchen(ctx context.Context) KitchenClient {
 	client, err := LocateKitchen(ctx)
@@ -190,22 +263,11 @@ func (c kitchenClient) Break(ctx context.Context, in *Dish) *KitchenBreakFuture 
 // cellarService is the table of options.Cellar: name, schema and methods.
 var cellarService = parigot.Service{
 	Name:   "options.Cellar",
-	Schema: 0x941bb9f8fa40554f,
+	Schema: 0x3763a3af50800d7d,
 	Methods: []parigot.Method{
 		{Name: "Fetch"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x8c\x01\n" +
-		"\x0dkitchen.proto\x12\x07options\"7\n" +
-		"\x04Dish\x12\x12\n" +
-		"\x04name\x18\x01 \x01(\x09R\x04name\"\x1b\n" +
-		"\x03Err\x12\x08\n" +
-		"\x04NONE\x10\x00\x12\n" +
-		"\n" +
-		"\x06CORKED\x10\x0121\n" +
-		"\x06Cellar\x12%\n" +
-		"\x05Fetch\x12\x0d.options.Dish\x1a\x0d.options.Dish\x1a\x00b\x06proto3"),
+	Descriptors: file_kitchen_proto_parigotDescriptors,
 }
 
 // The error enum is in a message.
@@ -221,7 +283,7 @@ type Cellar interface {
 // CellarFetchFuture completes with the result of Fetch.
 type CellarFetchFuture = future.Method[*Dish, Dish_Err]
 
-// CellarFetchDone returns a completed future: with err, unless err is nil or Dish_Err(0), else with out.
+// CellarFetchDone returns a completed future: with err, unless err is nil, else with out.
 func CellarFetchDone(out *Dish, err error) *CellarFetchFuture {
 	return future.Done[*Dish, Dish_Err](out, err)
 }
@@ -258,6 +320,16 @@ func RequireCellar() parigot.Requirement {
 // LocateCellar returns a client of options.Cellar, or an error if the guest does not require the service.
 func LocateCellar(ctx context.Context) (CellarClient, error) {
 	channel, err := parigot.Locate(ctx, &cellarService)
+	if err != nil {
+		return nil, err
+	}
+	return cellarClient{channel}, nil
+}
+
+// LocateCellarNamed returns a client of options.Cellar that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireCellar().As(binding).
+func LocateCellarNamed(ctx context.Context, binding string) (CellarClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &cellarService, binding)
 	if err != nil {
 		return nil, err
 	}

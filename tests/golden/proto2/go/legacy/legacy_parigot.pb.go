@@ -11,12 +11,46 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
 
 // Error returns the name of the value.
 func (e LegacyErr) Error() string {
 	return e.String()
 }
+
+// file_legacy_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_legacy_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xb0\x04\n" +
+	"\x0clegacy.proto\x12\x06legacy\"\xed\x02\n" +
+	"\x06Record\x12\x12\n" +
+	"\x04name\x18\x01 \x02(\x09R\x04name\x12\x18\n" +
+	"\x05count\x18\x02 \x01(\x05:\x02-7R\x05count\x12+\n" +
+	"\x04mode\x18\x03 \x01(\x0e2\x0c.legacy.Mode:\x09ALSO_FASTR\x04mode\x12\x1f\n" +
+	"\x03raw\x18\x04 \x01(\x0c:\x0da\\000\\\"\\\\\\377R\x03raw\x12\x1d\n" +
+	"\x04text\x18\x05 \x01(\x09:\x09\"quoted\"\n" +
+	"R\x04text\x12\x1a\n" +
+	"\x05ratio\x18\x06 \x01(\x01:\x04-infR\x05ratio\x12\x1a\n" +
+	"\x06packed\x18\x07 \x03(\x05B\x02\x10\x01R\x06packed\x12\x14\n" +
+	"\x05loose\x18\x08 \x03(\x05R\x05loose\x12'\n" +
+	"\x04part\x18\x09 \x01(\n" +
+	"2\x13.legacy.Record.PartR\x04part\x12\x14\n" +
+	"\x04flag\x18\n" +
+	" \x01(\x08H\x00R\x04flag\x1a,\n" +
+	"\x04Part\x12$\n" +
+	"\x05whole\x18\x01 \x01(\x0b2\x0e.legacy.RecordR\x05whole*\x05\x08d\x10\xc8\x01B\x06\n" +
+	"\x04kind*-\n" +
+	"\x04Mode\x12\x08\n" +
+	"\x04SLOW\x10\x03\x12\x08\n" +
+	"\x04FAST\x10\x04\x12\x0d\n" +
+	"\x09ALSO_FAST\x10\x04\x1a\x02\x10\x01*!\n" +
+	"\x09LegacyErr\x12\n" +
+	"\n" +
+	"\x06BROKEN\x10\x01\x12\x08\n" +
+	"\x04NONE\x10\x0020\n" +
+	"\x06Legacy\x12&\n" +
+	"\x04Load\x12\x0e.legacy.Record\x1a\x0e.legacy.Record:$\n" +
+	"\x05extra\x12\x0e.legacy.Record\x18d \x01(\x09R\x05extra"
 
 // legacyService is the table of legacy.Legacy: name, schema and methods.
 var legacyService = parigot.Service{
@@ -25,37 +59,7 @@ var legacyService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Load"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x83\x04\n" +
-		"\x0clegacy.proto\x12\x06legacy\"\xe6\x02\n" +
-		"\x06Record\x12\x12\n" +
-		"\x04name\x18\x01 \x02(\x09R\x04name\x12\x18\n" +
-		"\x05count\x18\x02 \x01(\x05:\x02-7R\x05count\x12+\n" +
-		"\x04mode\x18\x03 \x01(\x0e2\x0c.legacy.Mode:\x09ALSO_FASTR\x04mode\x12\x1f\n" +
-		"\x03raw\x18\x04 \x01(\x0c:\x0da\\000\\\"\\\\\\377R\x03raw\x12\x1d\n" +
-		"\x04text\x18\x05 \x01(\x09:\x09\"quoted\"\n" +
-		"R\x04text\x12\x1a\n" +
-		"\x05ratio\x18\x06 \x01(\x01:\x04-infR\x05ratio\x12\x1a\n" +
-		"\x06packed\x18\x07 \x03(\x05B\x02\x10\x01R\x06packed\x12\x14\n" +
-		"\x05loose\x18\x08 \x03(\x05R\x05loose\x12'\n" +
-		"\x04part\x18\x09 \x01(\n" +
-		"2\x13.legacy.Record.PartR\x04part\x12\x14\n" +
-		"\x04flag\x18\n" +
-		" \x01(\x08H\x00R\x04flag\x1a,\n" +
-		"\x04Part\x12$\n" +
-		"\x05whole\x18\x01 \x01(\x0b2\x0e.legacy.RecordR\x05wholeB\x06\n" +
-		"\x04kind*-\n" +
-		"\x04Mode\x12\x08\n" +
-		"\x04SLOW\x10\x03\x12\x08\n" +
-		"\x04FAST\x10\x04\x12\x0d\n" +
-		"\x09ALSO_FAST\x10\x04\x1a\x02\x10\x01*!\n" +
-		"\x09LegacyErr\x12\n" +
-		"\n" +
-		"\x06BROKEN\x10\x01\x12\x08\n" +
-		"\x04NONE\x10\x0020\n" +
-		"\x06Legacy\x12&\n" +
-		"\x04Load\x12\x0e.legacy.Record\x1a\x0e.legacy.Record"),
+	Descriptors: file_legacy_proto_parigotDescriptors,
 }
 
 // Legacy is implemented by a guest that exports legacy.Legacy.
@@ -71,7 +75,7 @@ type Legacy interface {
 // LegacyLoadFuture completes with the result of Load.
 type LegacyLoadFuture = future.Method[*Record, LegacyErr]
 
-// LegacyLoadDone returns a completed future: with err, unless err is nil or LegacyErr(0), else with out.
+// LegacyLoadDone returns a completed future: with err, unless err is nil, else with out.
 func LegacyLoadDone(out *Record, err error) *LegacyLoadFuture {
 	return future.Done[*Record, LegacyErr](out, err)
 }
@@ -108,6 +112,16 @@ func RequireLegacy() parigot.Requirement {
 // LocateLegacy returns a client of legacy.Legacy, or an error if the guest does not require the service.
 func LocateLegacy(ctx context.Context) (LegacyClient, error) {
 	channel, err := parigot.Locate(ctx, &legacyService)
+	if err != nil {
+		return nil, err
+	}
+	return legacyClient{channel}, nil
+}
+
+// LocateLegacyNamed returns a client of legacy.Legacy that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireLegacy().As(binding).
+func LocateLegacyNamed(ctx context.Context, binding string) (LegacyClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &legacyService, binding)
 	if err != nil {
 		return nil, err
 	}

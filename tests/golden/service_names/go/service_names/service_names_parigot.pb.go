@@ -11,7 +11,38 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_service_names_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_service_names_proto_parigotDescriptors = "" +
+	"\n" +
+	"\x8e\x05\n" +
+	"\x13service_names.proto\x12\x0dservice_names\"\x07\n" +
+	"\x05order\"\x0c\n" +
+	"\n" +
+	"CookClient\"\x0c\n" +
+	"\n" +
+	"CookServer\"\x10\n" +
+	"\x06holder\x1a\x06\n" +
+	"\x04Held2<\n" +
+	"\x05Order\x123\n" +
+	"\x05Order\x12\x14.service_names.order\x1a\x14.service_names.order2J\n" +
+	"\x04Cook\x12B\n" +
+	"\n" +
+	"CookClient\x12\x19.service_names.CookClient\x1a\x19.service_names.CookServer2\x06\n" +
+	"\x04None2\x99\x02\n" +
+	"\x04Twin\x123\n" +
+	"\x05Order\x12\x14.service_names.order\x1a\x14.service_names.order\x124\n" +
+	"\x06Locate\x12\x14.service_names.order\x1a\x14.service_names.order\x122\n" +
+	"\x04Twin\x12\x14.service_names.order\x1a\x14.service_names.order\x128\n" +
+	"\n" +
+	"TwinClient\x12\x14.service_names.order\x1a\x14.service_names.order\x128\n" +
+	"\n" +
+	"TwinServer\x12\x14.service_names.order\x1a\x14.service_names.order26\n" +
+	"\x02_1\x120\n" +
+	"\x02_1\x12\x14.service_names.order\x1a\x14.service_names.order2C\n" +
+	"\x06Holder\x129\n" +
+	"\x04Hold\x12\x1a.service_names.holder.Held\x1a\x15.service_names.holderb\x06proto3"
 
 // orderServiceService is the table of service_names.Order: name, schema and methods.
 var orderServiceService = parigot.Service{
@@ -20,13 +51,7 @@ var orderServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Order"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"s\n" +
-		"\x13service_names.proto\x12\x0dservice_names\"\x07\n" +
-		"\x05order2<\n" +
-		"\x05Order\x123\n" +
-		"\x05Order\x12\x14.service_names.order\x1a\x14.service_names.orderb\x06proto3"),
+	Descriptors: file_service_names_proto_parigotDescriptors,
 }
 
 // A message differs only by case.
@@ -42,7 +67,7 @@ type OrderService interface {
 // OrderServiceOrderFuture completes with the result of Order.
 type OrderServiceOrderFuture = future.Method[*Order, parigot.Code]
 
-// OrderServiceOrderDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// OrderServiceOrderDone returns a completed future: with err, unless err is nil, else with out.
 func OrderServiceOrderDone(out *Order, err error) *OrderServiceOrderFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
@@ -85,6 +110,16 @@ func LocateOrderService(ctx context.Context) (OrderServiceClient, error) {
 	return orderServiceClient{channel}, nil
 }
 
+// LocateOrderServiceNamed returns a client of service_names.Order that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireOrderService().As(binding).
+func LocateOrderServiceNamed(ctx context.Context, binding string) (OrderServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &orderServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return orderServiceClient{channel}, nil
+}
+
 // MustLocateOrderService is like LocateOrderService, but panics instead of returning an error.
 func MustLocateOrderService(ctx context.Context) OrderServiceClient {
 	client, err := LocateOrderService(ctx)
@@ -107,17 +142,7 @@ var cookServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "CookClient"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x94\x01\n" +
-		"\x13service_names.proto\x12\x0dservice_names\"\x0c\n" +
-		"\n" +
-		"CookClient\"\x0c\n" +
-		"\n" +
-		"CookServer2J\n" +
-		"\x04Cook\x12B\n" +
-		"\n" +
-		"CookClient\x12\x19.service_names.CookClient\x1a\x19.service_names.CookServerb\x06proto3"),
+	Descriptors: file_service_names_proto_parigotDescriptors,
 }
 
 // Messages have the names of the client and the server.
@@ -133,7 +158,7 @@ type CookService interface {
 // CookServiceCookClientFuture completes with the result of CookClient.
 type CookServiceCookClientFuture = future.Method[*CookServer, parigot.Code]
 
-// CookServiceCookClientDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// CookServiceCookClientDone returns a completed future: with err, unless err is nil, else with out.
 func CookServiceCookClientDone(out *CookServer, err error) *CookServiceCookClientFuture {
 	return future.Done[*CookServer, parigot.Code](out, err)
 }
@@ -176,6 +201,16 @@ func LocateCookService(ctx context.Context) (CookServiceClient, error) {
 	return cookServiceClient{channel}, nil
 }
 
+// LocateCookServiceNamed returns a client of service_names.Cook that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireCookService().As(binding).
+func LocateCookServiceNamed(ctx context.Context, binding string) (CookServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &cookServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return cookServiceClient{channel}, nil
+}
+
 // MustLocateCookService is like LocateCookService, but panics instead of returning an error.
 func MustLocateCookService(ctx context.Context) CookServiceClient {
 	client, err := LocateCookService(ctx)
@@ -193,13 +228,9 @@ func (c cookServiceClient) CookClient(ctx context.Context, in *CookClient) *Cook
 
 // noneService is the table of service_names.None: name, schema and methods.
 var noneService = parigot.Service{
-	Name:   "service_names.None",
-	Schema: 0x299a81974c25dd52,
-	Descriptors: []byte("" +
-		"\n" +
-		"4\n" +
-		"\x13service_names.proto\x12\x0dservice_names2\x06\n" +
-		"\x04Noneb\x06proto3"),
+	Name:        "service_names.None",
+	Schema:      0x299a81974c25dd52,
+	Descriptors: file_service_names_proto_parigotDescriptors,
 }
 
 // Has no methods.
@@ -240,6 +271,16 @@ func LocateNone(ctx context.Context) (NoneClient, error) {
 	return noneClient{channel}, nil
 }
 
+// LocateNoneNamed returns a client of service_names.None that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireNone().As(binding).
+func LocateNoneNamed(ctx context.Context, binding string) (NoneClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &noneService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return noneClient{channel}, nil
+}
+
 // MustLocateNone is like LocateNone, but panics instead of returning an error.
 func MustLocateNone(ctx context.Context) NoneClient {
 	client, err := LocateNone(ctx)
@@ -262,19 +303,7 @@ var twinService = parigot.Service{
 		{Name: "TwinClient"},
 		{Name: "TwinServer"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xd1\x02\n" +
-		"\x13service_names.proto\x12\x0dservice_names\"\x07\n" +
-		"\x05order2\x99\x02\n" +
-		"\x04Twin\x123\n" +
-		"\x05Order\x12\x14.service_names.order\x1a\x14.service_names.order\x124\n" +
-		"\x06Locate\x12\x14.service_names.order\x1a\x14.service_names.order\x122\n" +
-		"\x04Twin\x12\x14.service_names.order\x1a\x14.service_names.order\x128\n" +
-		"\n" +
-		"TwinClient\x12\x14.service_names.order\x1a\x14.service_names.order\x128\n" +
-		"\n" +
-		"TwinServer\x12\x14.service_names.order\x1a\x14.service_names.orderb\x06proto3"),
+	Descriptors: file_service_names_proto_parigotDescriptors,
 }
 
 // The rpcs have the names of another service's rpcs and of functions of clients.
@@ -302,7 +331,7 @@ type Twin interface {
 // TwinOrderFuture completes with the result of Order.
 type TwinOrderFuture = future.Method[*Order, parigot.Code]
 
-// TwinOrderDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TwinOrderDone returns a completed future: with err, unless err is nil, else with out.
 func TwinOrderDone(out *Order, err error) *TwinOrderFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
@@ -310,7 +339,7 @@ func TwinOrderDone(out *Order, err error) *TwinOrderFuture {
 // TwinLocateFuture completes with the result of Locate.
 type TwinLocateFuture = future.Method[*Order, parigot.Code]
 
-// TwinLocateDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TwinLocateDone returns a completed future: with err, unless err is nil, else with out.
 func TwinLocateDone(out *Order, err error) *TwinLocateFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
@@ -318,7 +347,7 @@ func TwinLocateDone(out *Order, err error) *TwinLocateFuture {
 // TwinTwinFuture completes with the result of Twin.
 type TwinTwinFuture = future.Method[*Order, parigot.Code]
 
-// TwinTwinDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TwinTwinDone returns a completed future: with err, unless err is nil, else with out.
 func TwinTwinDone(out *Order, err error) *TwinTwinFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
@@ -326,7 +355,7 @@ func TwinTwinDone(out *Order, err error) *TwinTwinFuture {
 // TwinTwinClientFuture completes with the result of TwinClient.
 type TwinTwinClientFuture = future.Method[*Order, parigot.Code]
 
-// TwinTwinClientDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TwinTwinClientDone returns a completed future: with err, unless err is nil, else with out.
 func TwinTwinClientDone(out *Order, err error) *TwinTwinClientFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
@@ -334,7 +363,7 @@ func TwinTwinClientDone(out *Order, err error) *TwinTwinClientFuture {
 // TwinTwinServerFuture completes with the result of TwinServer.
 type TwinTwinServerFuture = future.Method[*Order, parigot.Code]
 
-// TwinTwinServerDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TwinTwinServerDone returns a completed future: with err, unless err is nil, else with out.
 func TwinTwinServerDone(out *Order, err error) *TwinTwinServerFuture {
 	return future.Done[*Order, parigot.Code](out, err)
 }
@@ -401,6 +430,16 @@ func LocateTwin(ctx context.Context) (TwinClient, error) {
 	return twinClient{channel}, nil
 }
 
+// LocateTwinNamed returns a client of service_names.Twin that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireTwin().As(binding).
+func LocateTwinNamed(ctx context.Context, binding string) (TwinClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &twinService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return twinClient{channel}, nil
+}
+
 // MustLocateTwin is like LocateTwin, but panics instead of returning an error.
 func MustLocateTwin(ctx context.Context) TwinClient {
 	client, err := LocateTwin(ctx)
@@ -439,13 +478,7 @@ var x1Service = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "_1"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"m\n" +
-		"\x13service_names.proto\x12\x0dservice_names\"\x07\n" +
-		"\x05order26\n" +
-		"\x02_1\x120\n" +
-		"\x02_1\x12\x14.service_names.order\x1a\x14.service_names.orderb\x06proto3"),
+	Descriptors: file_service_names_proto_parigotDescriptors,
 }
 
 // The trait and the module would have one name.
@@ -461,7 +494,7 @@ type X1 interface {
 // X1X1Future completes with the result of X1.
 type X1X1Future = future.Method[*Order, parigot.Code]
 
-// X1X1Done returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// X1X1Done returns a completed future: with err, unless err is nil, else with out.
 func X1X1Done(out *Order, err error) *X1X1Future {
 	return future.Done[*Order, parigot.Code](out, err)
 }
@@ -504,6 +537,16 @@ func LocateX1(ctx context.Context) (X1Client, error) {
 	return x1Client{channel}, nil
 }
 
+// LocateX1Named returns a client of service_names._1 that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireX1().As(binding).
+func LocateX1Named(ctx context.Context, binding string) (X1Client, error) {
+	channel, err := parigot.LocateNamed(ctx, &x1Service, binding)
+	if err != nil {
+		return nil, err
+	}
+	return x1Client{channel}, nil
+}
+
 // MustLocateX1 is like LocateX1, but panics instead of returning an error.
 func MustLocateX1(ctx context.Context) X1Client {
 	client, err := LocateX1(ctx)
@@ -526,14 +569,7 @@ var holderServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Hold"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x83\x01\n" +
-		"\x13service_names.proto\x12\x0dservice_names\"\x10\n" +
-		"\x06holder\x1a\x06\n" +
-		"\x04Held2C\n" +
-		"\x06Holder\x129\n" +
-		"\x04Hold\x12\x1a.service_names.holder.Held\x1a\x15.service_names.holderb\x06proto3"),
+	Descriptors: file_service_names_proto_parigotDescriptors,
 }
 
 // The module would have the name of a message's module.
@@ -549,7 +585,7 @@ type HolderService interface {
 // HolderServiceHoldFuture completes with the result of Hold.
 type HolderServiceHoldFuture = future.Method[*Holder, parigot.Code]
 
-// HolderServiceHoldDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// HolderServiceHoldDone returns a completed future: with err, unless err is nil, else with out.
 func HolderServiceHoldDone(out *Holder, err error) *HolderServiceHoldFuture {
 	return future.Done[*Holder, parigot.Code](out, err)
 }
@@ -586,6 +622,16 @@ func RequireHolderService() parigot.Requirement {
 // LocateHolderService returns a client of service_names.Holder, or an error if the guest does not require the service.
 func LocateHolderService(ctx context.Context) (HolderServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &holderServiceService)
+	if err != nil {
+		return nil, err
+	}
+	return holderServiceClient{channel}, nil
+}
+
+// LocateHolderServiceNamed returns a client of service_names.Holder that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireHolderService().As(binding).
+func LocateHolderServiceNamed(ctx context.Context, binding string) (HolderServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &holderServiceService, binding)
 	if err != nil {
 		return nil, err
 	}

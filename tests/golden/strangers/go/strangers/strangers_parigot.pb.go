@@ -11,7 +11,27 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_strangers_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_strangers_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xec\x03\n" +
+	"\x0fstrangers.proto\x12\x09strangers\"0\n" +
+	"\x04Text\x12\x0c\n" +
+	"\x01a\x18\x01 \x01(\x09R\x01a\x12\x0c\n" +
+	"\x01b\x18\x02 \x01(\x09R\x01b\x12\x0c\n" +
+	"\x01c\x18\x03 \x01(\x09R\x01c2\x93\x03\n" +
+	"\x09Strangers\x12(\n" +
+	"\x04Html\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12(\n" +
+	"\x04Link\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12,\n" +
+	"\x08Carriage\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12)\n" +
+	"\x05Lines\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12*\n" +
+	"\x06Unseen\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12(\n" +
+	"\x04Seen\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12-\n" +
+	"\x09Attribute\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12)\n" +
+	"\x05Quote\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12)\n" +
+	"\x05Fence\x12\x0f.strangers.Text\x1a\x0f.strangers.Textb\x06proto3"
 
 // strangersService is the table of strangers.Strangers: name, schema and methods.
 var strangersService = parigot.Service{
@@ -28,24 +48,7 @@ var strangersService = parigot.Service{
 		{Name: "Quote"},
 		{Name: "Fence"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xec\x03\n" +
-		"\x0fstrangers.proto\x12\x09strangers\"0\n" +
-		"\x04Text\x12\x0c\n" +
-		"\x01a\x18\x01 \x01(\x09R\x01a\x12\x0c\n" +
-		"\x01b\x18\x02 \x01(\x09R\x01b\x12\x0c\n" +
-		"\x01c\x18\x03 \x01(\x09R\x01c2\x93\x03\n" +
-		"\x09Strangers\x12(\n" +
-		"\x04Html\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12(\n" +
-		"\x04Link\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12,\n" +
-		"\x08Carriage\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12)\n" +
-		"\x05Lines\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12*\n" +
-		"\x06Unseen\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12(\n" +
-		"\x04Seen\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12-\n" +
-		"\x09Attribute\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12)\n" +
-		"\x05Quote\x12\x0f.strangers.Text\x1a\x0f.strangers.Text\x12)\n" +
-		"\x05Fence\x12\x0f.strangers.Text\x1a\x0f.strangers.Textb\x06proto3"),
+	Descriptors: file_strangers_proto_parigotDescriptors,
 }
 
 // go:build ignore
@@ -99,7 +102,7 @@ type Strangers interface {
 // StrangersHtmlFuture completes with the result of Html.
 type StrangersHtmlFuture = future.Method[*Text, parigot.Code]
 
-// StrangersHtmlDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StrangersHtmlDone returns a completed future: with err, unless err is nil, else with out.
 func StrangersHtmlDone(out *Text, err error) *StrangersHtmlFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
@@ -107,7 +110,7 @@ func StrangersHtmlDone(out *Text, err error) *StrangersHtmlFuture {
 // StrangersLinkFuture completes with the result of Link.
 type StrangersLinkFuture = future.Method[*Text, parigot.Code]
 
-// StrangersLinkDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StrangersLinkDone returns a completed future: with err, unless err is nil, else with out.
 func StrangersLinkDone(out *Text, err error) *StrangersLinkFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
@@ -115,7 +118,7 @@ func StrangersLinkDone(out *Text, err error) *StrangersLinkFuture {
 // StrangersCarriageFuture completes with the result of Carriage.
 type StrangersCarriageFuture = future.Method[*Text, parigot.Code]
 
-// StrangersCarriageDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StrangersCarriageDone returns a completed future: with err, unless err is nil, else with out.
 func StrangersCarriageDone(out *Text, err error) *StrangersCarriageFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
@@ -123,7 +126,7 @@ func StrangersCarriageDone(out *Text, err error) *StrangersCarriageFuture {
 // StrangersLinesFuture completes with the result of Lines.
 type StrangersLinesFuture = future.Method[*Text, parigot.Code]
 
-// StrangersLinesDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StrangersLinesDone returns a completed future: with err, unless err is nil, else with out.
 func StrangersLinesDone(out *Text, err error) *StrangersLinesFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
@@ -131,7 +134,7 @@ func StrangersLinesDone(out *Text, err error) *StrangersLinesFuture {
 // StrangersUnseenFuture completes with the result of Unseen.
 type StrangersUnseenFuture = future.Method[*Text, parigot.Code]
 
-// StrangersUnseenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StrangersUnseenDone returns a completed future: with err, unless err is nil, else with out.
 func StrangersUnseenDone(out *Text, err error) *StrangersUnseenFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
@@ -139,7 +142,7 @@ func StrangersUnseenDone(out *Text, err error) *StrangersUnseenFuture {
 // StrangersSeenFuture completes with the result of Seen.
 type StrangersSeenFuture = future.Method[*Text, parigot.Code]
 
-// StrangersSeenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StrangersSeenDone returns a completed future: with err, unless err is nil, else with out.
 func StrangersSeenDone(out *Text, err error) *StrangersSeenFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
@@ -147,7 +150,7 @@ func StrangersSeenDone(out *Text, err error) *StrangersSeenFuture {
 // StrangersAttributeFuture completes with the result of Attribute.
 type StrangersAttributeFuture = future.Method[*Text, parigot.Code]
 
-// StrangersAttributeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StrangersAttributeDone returns a completed future: with err, unless err is nil, else with out.
 func StrangersAttributeDone(out *Text, err error) *StrangersAttributeFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
@@ -155,7 +158,7 @@ func StrangersAttributeDone(out *Text, err error) *StrangersAttributeFuture {
 // StrangersQuoteFuture completes with the result of Quote.
 type StrangersQuoteFuture = future.Method[*Text, parigot.Code]
 
-// StrangersQuoteDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StrangersQuoteDone returns a completed future: with err, unless err is nil, else with out.
 func StrangersQuoteDone(out *Text, err error) *StrangersQuoteFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
@@ -163,7 +166,7 @@ func StrangersQuoteDone(out *Text, err error) *StrangersQuoteFuture {
 // StrangersFenceFuture completes with the result of Fence.
 type StrangersFenceFuture = future.Method[*Text, parigot.Code]
 
-// StrangersFenceDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StrangersFenceDone returns a completed future: with err, unless err is nil, else with out.
 func StrangersFenceDone(out *Text, err error) *StrangersFenceFuture {
 	return future.Done[*Text, parigot.Code](out, err)
 }
@@ -258,6 +261,16 @@ func RequireStrangers() parigot.Requirement {
 // LocateStrangers returns a client of strangers.Strangers, or an error if the guest does not require the service.
 func LocateStrangers(ctx context.Context) (StrangersClient, error) {
 	channel, err := parigot.Locate(ctx, &strangersService)
+	if err != nil {
+		return nil, err
+	}
+	return strangersClient{channel}, nil
+}
+
+// LocateStrangersNamed returns a client of strangers.Strangers that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireStrangers().As(binding).
+func LocateStrangersNamed(ctx context.Context, binding string) (StrangersClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &strangersService, binding)
 	if err != nil {
 		return nil, err
 	}

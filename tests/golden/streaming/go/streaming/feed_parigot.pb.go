@@ -11,7 +11,26 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_feed_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_feed_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xf0\x02\n" +
+	"\n" +
+	"feed.proto\x12\x09streaming\"\x1a\n" +
+	"\x04Item\x12\x12\n" +
+	"\x04text\x18\x01 \x01(\x09R\x04text\"\x09\n" +
+	"\x07Receipt\"\x06\n" +
+	"\x04Line2\xe9\x01\n" +
+	"\x04Feed\x12+\n" +
+	"\x05Watch\x12\x0f.streaming.Item\x1a\x0f.streaming.Item0\x01\x12+\n" +
+	"\x04Post\x12\x0f.streaming.Item\x1a\x12.streaming.Receipt\x12/\n" +
+	"\x06Upload\x12\x0f.streaming.Item\x1a\x12.streaming.Receipt(\x01\x12(\n" +
+	"\x04Drop\x12\x0f.streaming.Item\x1a\x0f.streaming.Item\x12,\n" +
+	"\x04Chat\x12\x0f.streaming.Item\x1a\x0f.streaming.Item(\x010\x0124\n" +
+	"\x04Tail\x12,\n" +
+	"\x06Follow\x12\x0f.streaming.Item\x1a\x0f.streaming.Line0\x01b\x06proto3"
 
 // feedService is the table of streaming.Feed: name, schema and methods.
 var feedService = parigot.Service{
@@ -21,17 +40,7 @@ var feedService = parigot.Service{
 		{Name: "Post"},
 		{Name: "Drop"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xa5\x01\n" +
-		"\n" +
-		"feed.proto\x12\x09streaming\"\x1a\n" +
-		"\x04Item\x12\x12\n" +
-		"\x04text\x18\x01 \x01(\x09R\x04text\"\x09\n" +
-		"\x07Receipt2]\n" +
-		"\x04Feed\x12+\n" +
-		"\x04Post\x12\x0f.streaming.Item\x1a\x12.streaming.Receipt\x12(\n" +
-		"\x04Drop\x12\x0f.streaming.Item\x1a\x0f.streaming.Itemb\x06proto3"),
+	Descriptors: file_feed_proto_parigotDescriptors,
 }
 
 // News.
@@ -52,7 +61,7 @@ type Feed interface {
 // FeedPostFuture completes with the result of Post.
 type FeedPostFuture = future.Method[*Receipt, parigot.Code]
 
-// FeedPostDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// FeedPostDone returns a completed future: with err, unless err is nil, else with out.
 func FeedPostDone(out *Receipt, err error) *FeedPostFuture {
 	return future.Done[*Receipt, parigot.Code](out, err)
 }
@@ -60,7 +69,7 @@ func FeedPostDone(out *Receipt, err error) *FeedPostFuture {
 // FeedDropFuture completes with the result of Drop.
 type FeedDropFuture = future.Method[*Item, parigot.Code]
 
-// FeedDropDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// FeedDropDone returns a completed future: with err, unless err is nil, else with out.
 func FeedDropDone(out *Item, err error) *FeedDropFuture {
 	return future.Done[*Item, parigot.Code](out, err)
 }
@@ -109,6 +118,16 @@ func LocateFeed(ctx context.Context) (FeedClient, error) {
 	return feedClient{channel}, nil
 }
 
+// LocateFeedNamed returns a client of streaming.Feed that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireFeed().As(binding).
+func LocateFeedNamed(ctx context.Context, binding string) (FeedClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &feedService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return feedClient{channel}, nil
+}
+
 // MustLocateFeed is like LocateFeed, but panics instead of returning an error.
 func MustLocateFeed(ctx context.Context) FeedClient {
 	client, err := LocateFeed(ctx)
@@ -130,14 +149,9 @@ func (c feedClient) Drop(ctx context.Context, in *Item) *FeedDropFuture {
 
 // tailService is the table of streaming.Tail: name, schema and methods.
 var tailService = parigot.Service{
-	Name:   "streaming.Tail",
-	Schema: 0x3b8c66de9e1b3742,
-	Descriptors: []byte("" +
-		"\n" +
-		"'\n" +
-		"\n" +
-		"feed.proto\x12\x09streaming2\x06\n" +
-		"\x04Tailb\x06proto3"),
+	Name:        "streaming.Tail",
+	Schema:      0x3b8c66de9e1b3742,
+	Descriptors: file_feed_proto_parigotDescriptors,
 }
 
 // All methods stream.
@@ -174,6 +188,16 @@ func RequireTail() parigot.Requirement {
 // LocateTail returns a client of streaming.Tail, or an error if the guest does not require the service.
 func LocateTail(ctx context.Context) (TailClient, error) {
 	channel, err := parigot.Locate(ctx, &tailService)
+	if err != nil {
+		return nil, err
+	}
+	return tailClient{channel}, nil
+}
+
+// LocateTailNamed returns a client of streaming.Tail that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireTail().As(binding).
+func LocateTailNamed(ctx context.Context, binding string) (TailClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &tailService, binding)
 	if err != nil {
 		return nil, err
 	}

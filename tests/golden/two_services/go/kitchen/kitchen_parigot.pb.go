@@ -11,12 +11,32 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
 
 // Error returns the name of the value.
 func (e KitchenErr) Error() string {
 	return e.String()
 }
+
+// file_kitchen_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_kitchen_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xe5\x02\n" +
+	"\x0dkitchen.proto\x12\x07kitchen\"\x0d\n" +
+	"\x0bOpenRequest\"\x0e\n" +
+	"\x0cOpenResponse\" \n" +
+	"\x0cCloseRequest\x12\x10\n" +
+	"\x03now\x18\x01 \x01(\x08R\x03now\"\x0f\n" +
+	"\x0dCloseResponse*;\n" +
+	"\n" +
+	"KitchenErr\x12\x14\n" +
+	"\x10KITCHEN_ERR_NONE\x10\x00\x12\x17\n" +
+	"\x13KITCHEN_ERR_ON_FIRE\x10\x012v\n" +
+	"\x07Kitchen\x123\n" +
+	"\x04Open\x12\x14.kitchen.OpenRequest\x1a\x15.kitchen.OpenResponse\x126\n" +
+	"\x05Close\x12\x15.kitchen.CloseRequest\x1a\x16.kitchen.CloseResponse2<\n" +
+	"\x05Admin\x123\n" +
+	"\x04Open\x12\x14.kitchen.OpenRequest\x1a\x15.kitchen.OpenResponseb\x06proto3"
 
 // kitchenService is the table of kitchen.Kitchen: name, schema and methods.
 var kitchenService = parigot.Service{
@@ -26,22 +46,7 @@ var kitchenService = parigot.Service{
 		{Name: "Open"},
 		{Name: "Close"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xa7\x02\n" +
-		"\x0dkitchen.proto\x12\x07kitchen\"\x0d\n" +
-		"\x0bOpenRequest\"\x0e\n" +
-		"\x0cOpenResponse\" \n" +
-		"\x0cCloseRequest\x12\x10\n" +
-		"\x03now\x18\x01 \x01(\x08R\x03now\"\x0f\n" +
-		"\x0dCloseResponse*;\n" +
-		"\n" +
-		"KitchenErr\x12\x14\n" +
-		"\x10KITCHEN_ERR_NONE\x10\x00\x12\x17\n" +
-		"\x13KITCHEN_ERR_ON_FIRE\x10\x012v\n" +
-		"\x07Kitchen\x123\n" +
-		"\x04Open\x12\x14.kitchen.OpenRequest\x1a\x15.kitchen.OpenResponse\x126\n" +
-		"\x05Close\x12\x15.kitchen.CloseRequest\x1a\x16.kitchen.CloseResponseb\x06proto3"),
+	Descriptors: file_kitchen_proto_parigotDescriptors,
 }
 
 // Two services of one package with equal rpcs: each service has its own module.
@@ -60,7 +65,7 @@ type Kitchen interface {
 // KitchenOpenFuture completes with the result of Open.
 type KitchenOpenFuture = future.Method[*OpenResponse, KitchenErr]
 
-// KitchenOpenDone returns a completed future: with err, unless err is nil or KitchenErr(0), else with out.
+// KitchenOpenDone returns a completed future: with err, unless err is nil, else with out.
 func KitchenOpenDone(out *OpenResponse, err error) *KitchenOpenFuture {
 	return future.Done[*OpenResponse, KitchenErr](out, err)
 }
@@ -68,7 +73,7 @@ func KitchenOpenDone(out *OpenResponse, err error) *KitchenOpenFuture {
 // KitchenCloseFuture completes with the result of Close.
 type KitchenCloseFuture = future.Method[*CloseResponse, KitchenErr]
 
-// KitchenCloseDone returns a completed future: with err, unless err is nil or KitchenErr(0), else with out.
+// KitchenCloseDone returns a completed future: with err, unless err is nil, else with out.
 func KitchenCloseDone(out *CloseResponse, err error) *KitchenCloseFuture {
 	return future.Done[*CloseResponse, KitchenErr](out, err)
 }
@@ -117,6 +122,16 @@ func LocateKitchen(ctx context.Context) (KitchenClient, error) {
 	return kitchenClient{channel}, nil
 }
 
+// LocateKitchenNamed returns a client of kitchen.Kitchen that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireKitchen().As(binding).
+func LocateKitchenNamed(ctx context.Context, binding string) (KitchenClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &kitchenService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return kitchenClient{channel}, nil
+}
+
 // MustLocateKitchen is like LocateKitchen, but panics instead of returning an error.
 func MustLocateKitchen(ctx context.Context) KitchenClient {
 	client, err := LocateKitchen(ctx)
@@ -143,14 +158,7 @@ var adminService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Open"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"}\n" +
-		"\x0dkitchen.proto\x12\x07kitchen\"\x0d\n" +
-		"\x0bOpenRequest\"\x0e\n" +
-		"\x0cOpenResponse2<\n" +
-		"\x05Admin\x123\n" +
-		"\x04Open\x12\x14.kitchen.OpenRequest\x1a\x15.kitchen.OpenResponseb\x06proto3"),
+	Descriptors: file_kitchen_proto_parigotDescriptors,
 }
 
 // Admin is implemented by a guest that exports kitchen.Admin.
@@ -166,7 +174,7 @@ type Admin interface {
 // AdminOpenFuture completes with the result of Open.
 type AdminOpenFuture = future.Method[*OpenResponse, parigot.Code]
 
-// AdminOpenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// AdminOpenDone returns a completed future: with err, unless err is nil, else with out.
 func AdminOpenDone(out *OpenResponse, err error) *AdminOpenFuture {
 	return future.Done[*OpenResponse, parigot.Code](out, err)
 }
@@ -203,6 +211,16 @@ func RequireAdmin() parigot.Requirement {
 // LocateAdmin returns a client of kitchen.Admin, or an error if the guest does not require the service.
 func LocateAdmin(ctx context.Context) (AdminClient, error) {
 	channel, err := parigot.Locate(ctx, &adminService)
+	if err != nil {
+		return nil, err
+	}
+	return adminClient{channel}, nil
+}
+
+// LocateAdminNamed returns a client of kitchen.Admin that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireAdmin().As(binding).
+func LocateAdminNamed(ctx context.Context, binding string) (AdminClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &adminService, binding)
 	if err != nil {
 		return nil, err
 	}

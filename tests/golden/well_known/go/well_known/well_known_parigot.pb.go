@@ -15,7 +15,48 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_well_known_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_well_known_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xc5\x0d\n" +
+	"\x10well_known.proto\x12\n" +
+	"well_known\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xbd\x09\n" +
+	"\n" +
+	"Everything\x12&\n" +
+	"\x03any\x18\x01 \x01(\x0b2\x14.google.protobuf.AnyR\x03any\x125\n" +
+	"\x08duration\x18\x02 \x01(\x0b2\x19.google.protobuf.DurationR\x08duration\x12,\n" +
+	"\x05empty\x18\x03 \x01(\x0b2\x16.google.protobuf.EmptyR\x05empty\x12.\n" +
+	"\x04mask\x18\x04 \x01(\x0b2\x1a.google.protobuf.FieldMaskR\x04mask\x12/\n" +
+	"\x06struct\x18\x05 \x01(\x0b2\x17.google.protobuf.StructR\x06struct\x12,\n" +
+	"\x05value\x18\x06 \x01(\x0b2\x16.google.protobuf.ValueR\x05value\x12.\n" +
+	"\x04list\x18\x07 \x01(\x0b2\x1a.google.protobuf.ListValueR\x04list\x12.\n" +
+	"\x04null\x18\x08 \x01(\x0e2\x1a.google.protobuf.NullValueR\x04null\x12.\n" +
+	"\x04time\x18\x09 \x01(\x0b2\x1a.google.protobuf.TimestampR\x04time\x12.\n" +
+	"\x04bool\x18\n" +
+	" \x01(\x0b2\x1a.google.protobuf.BoolValueR\x04bool\x121\n" +
+	"\x05bytes\x18\x0b \x01(\x0b2\x1b.google.protobuf.BytesValueR\x05bytes\x124\n" +
+	"\x06double\x18\x0c \x01(\x0b2\x1c.google.protobuf.DoubleValueR\x06double\x121\n" +
+	"\x05float\x18\x0d \x01(\x0b2\x1b.google.protobuf.FloatValueR\x05float\x121\n" +
+	"\x05int32\x18\x0e \x01(\x0b2\x1b.google.protobuf.Int32ValueR\x05int32\x121\n" +
+	"\x05int64\x18\x0f \x01(\x0b2\x1b.google.protobuf.Int64ValueR\x05int64\x124\n" +
+	"\x06string\x18\x10 \x01(\x0b2\x1c.google.protobuf.StringValueR\x06string\x124\n" +
+	"\x06uint32\x18\x11 \x01(\x0b2\x1c.google.protobuf.UInt32ValueR\x06uint32\x124\n" +
+	"\x06uint64\x18\x12 \x01(\x0b2\x1c.google.protobuf.UInt64ValueR\x06uint64\x120\n" +
+	"\x05times\x18\x13 \x03(\x0b2\x1a.google.protobuf.TimestampR\x05times\x12:\n" +
+	"\x06values\x18\x14 \x03(\x0b2\".well_known.Everything.ValuesEntryR\x06values\x122\n" +
+	"\x07nothing\x18\x15 \x01(\x0b2\x16.google.protobuf.EmptyH\x00R\x07nothing\x120\n" +
+	"\x04when\x18\x16 \x01(\x0b2\x1a.google.protobuf.TimestampH\x00R\x04when\x1aQ\n" +
+	"\x0bValuesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x09R\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\x0b2\x16.google.protobuf.ValueR\x05value:\x028\x01B\x08\n" +
+	"\x06choice2\x83\x02\n" +
+	"\x05Clock\x129\n" +
+	"\x03Now\x12\x16.google.protobuf.Empty\x1a\x1a.google.protobuf.Timestamp\x12:\n" +
+	"\x05Sleep\x12\x19.google.protobuf.Duration\x1a\x16.google.protobuf.Empty\x12A\n" +
+	"\x04Name\x12\x1c.google.protobuf.StringValue\x1a\x1b.google.protobuf.BytesValue\x12@\n" +
+	"\x04Tick\x12\x1c.google.protobuf.UInt64Value\x1a\x1a.google.protobuf.BoolValueb\x06proto3"
 
 // clockService is the table of well_known.Clock: name, schema and methods.
 var clockService = parigot.Service{
@@ -27,40 +68,7 @@ var clockService = parigot.Service{
 		{Name: "Name"},
 		{Name: "Tick"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"u\n" +
-		"\x1egoogle/protobuf/duration.proto\x12\x0fgoogle.protobuf\":\n" +
-		"\x08Duration\x12\x18\n" +
-		"\x07seconds\x18\x01 \x01(\x03R\x07seconds\x12\x14\n" +
-		"\x05nanos\x18\x02 \x01(\x05R\x05nanosb\x06proto3\n" +
-		"?\n" +
-		"\x1bgoogle/protobuf/empty.proto\x12\x0fgoogle.protobuf\"\x07\n" +
-		"\x05Emptyb\x06proto3\n" +
-		"w\n" +
-		"\x1fgoogle/protobuf/timestamp.proto\x12\x0fgoogle.protobuf\";\n" +
-		"\x09Timestamp\x12\x18\n" +
-		"\x07seconds\x18\x01 \x01(\x03R\x07seconds\x12\x14\n" +
-		"\x05nanos\x18\x02 \x01(\x05R\x05nanosb\x06proto3\n" +
-		"\xca\x01\n" +
-		"\x1egoogle/protobuf/wrappers.proto\x12\x0fgoogle.protobuf\"#\n" +
-		"\x0bUInt64Value\x12\x14\n" +
-		"\x05value\x18\x01 \x01(\x04R\x05value\"!\n" +
-		"\x09BoolValue\x12\x14\n" +
-		"\x05value\x18\x01 \x01(\x08R\x05value\"#\n" +
-		"\x0bStringValue\x12\x14\n" +
-		"\x05value\x18\x01 \x01(\x09R\x05value\"\"\n" +
-		"\n" +
-		"BytesValue\x12\x14\n" +
-		"\x05value\x18\x01 \x01(\x0cR\x05valueb\x06proto3\n" +
-		"\xaa\x03\n" +
-		"\x10well_known.proto\x12\n" +
-		"well_known\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto2\x83\x02\n" +
-		"\x05Clock\x129\n" +
-		"\x03Now\x12\x16.google.protobuf.Empty\x1a\x1a.google.protobuf.Timestamp\x12:\n" +
-		"\x05Sleep\x12\x19.google.protobuf.Duration\x1a\x16.google.protobuf.Empty\x12A\n" +
-		"\x04Name\x12\x1c.google.protobuf.StringValue\x1a\x1b.google.protobuf.BytesValue\x12@\n" +
-		"\x04Tick\x12\x1c.google.protobuf.UInt64Value\x1a\x1a.google.protobuf.BoolValueb\x06proto3"),
+	Descriptors: file_well_known_proto_parigotDescriptors,
 }
 
 // Clock is implemented by a guest that exports well_known.Clock.
@@ -85,7 +93,7 @@ type Clock interface {
 // ClockNowFuture completes with the result of Now.
 type ClockNowFuture = future.Method[*timestamppb.Timestamp, parigot.Code]
 
-// ClockNowDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// ClockNowDone returns a completed future: with err, unless err is nil, else with out.
 func ClockNowDone(out *timestamppb.Timestamp, err error) *ClockNowFuture {
 	return future.Done[*timestamppb.Timestamp, parigot.Code](out, err)
 }
@@ -93,7 +101,7 @@ func ClockNowDone(out *timestamppb.Timestamp, err error) *ClockNowFuture {
 // ClockSleepFuture completes with the result of Sleep.
 type ClockSleepFuture = future.Method[*emptypb.Empty, parigot.Code]
 
-// ClockSleepDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// ClockSleepDone returns a completed future: with err, unless err is nil, else with out.
 func ClockSleepDone(out *emptypb.Empty, err error) *ClockSleepFuture {
 	return future.Done[*emptypb.Empty, parigot.Code](out, err)
 }
@@ -101,7 +109,7 @@ func ClockSleepDone(out *emptypb.Empty, err error) *ClockSleepFuture {
 // ClockNameFuture completes with the result of Name.
 type ClockNameFuture = future.Method[*wrapperspb.BytesValue, parigot.Code]
 
-// ClockNameDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// ClockNameDone returns a completed future: with err, unless err is nil, else with out.
 func ClockNameDone(out *wrapperspb.BytesValue, err error) *ClockNameFuture {
 	return future.Done[*wrapperspb.BytesValue, parigot.Code](out, err)
 }
@@ -109,7 +117,7 @@ func ClockNameDone(out *wrapperspb.BytesValue, err error) *ClockNameFuture {
 // ClockTickFuture completes with the result of Tick.
 type ClockTickFuture = future.Method[*wrapperspb.BoolValue, parigot.Code]
 
-// ClockTickDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// ClockTickDone returns a completed future: with err, unless err is nil, else with out.
 func ClockTickDone(out *wrapperspb.BoolValue, err error) *ClockTickFuture {
 	return future.Done[*wrapperspb.BoolValue, parigot.Code](out, err)
 }
@@ -164,6 +172,16 @@ func RequireClock() parigot.Requirement {
 // LocateClock returns a client of well_known.Clock, or an error if the guest does not require the service.
 func LocateClock(ctx context.Context) (ClockClient, error) {
 	channel, err := parigot.Locate(ctx, &clockService)
+	if err != nil {
+		return nil, err
+	}
+	return clockClient{channel}, nil
+}
+
+// LocateClockNamed returns a client of well_known.Clock that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireClock().As(binding).
+func LocateClockNamed(ctx context.Context, binding string) (ClockClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &clockService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -12,12 +12,75 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
 
 // Error returns the name of the value.
 func (e EchoErr) Error() string {
 	return e.String()
 }
+
+// file_echo_v1_echo_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_echo_v1_echo_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xf9\x06\n" +
+	"\x18parigot/v1/options.proto\x12\n" +
+	"parigot.v1\x1a google/protobuf/descriptor.proto\"&\n" +
+	"\x0eServiceOptions\x12\x14\n" +
+	"\x05error\x18\x01 \x01(\x09R\x05error\"M\n" +
+	"\x0dMethodOptions\x12\x1b\n" +
+	"\x09budget_ms\x18\x01 \x01(\x0dR\x08budgetMs\x12\x1f\n" +
+	"\x0bdeadline_ms\x18\x02 \x01(\x0dR\n" +
+	"deadlineMs\"4\n" +
+	"\x0cErrorOptions\x12$\n" +
+	"\x04code\x18\x01 \x01(\x0e2\x10.parigot.v1.CodeR\x04code*\xb7\x02\n" +
+	"\x04Code\x12\x06\n" +
+	"\x02OK\x10\x00\x12\x0d\n" +
+	"\x09CANCELLED\x10\x01\x12\x0b\n" +
+	"\x07UNKNOWN\x10\x02\x12\x14\n" +
+	"\x10INVALID_ARGUMENT\x10\x03\x12\x15\n" +
+	"\x11DEADLINE_EXCEEDED\x10\x04\x12\x0d\n" +
+	"\x09NOT_FOUND\x10\x05\x12\x12\n" +
+	"\x0eALREADY_EXISTS\x10\x06\x12\x15\n" +
+	"\x11PERMISSION_DENIED\x10\x07\x12\x16\n" +
+	"\x12RESOURCE_EXHAUSTED\x10\x08\x12\x17\n" +
+	"\x13FAILED_PRECONDITION\x10\x09\x12\x0b\n" +
+	"\x07ABORTED\x10\n" +
+	"\x12\x10\n" +
+	"\x0cOUT_OF_RANGE\x10\x0b\x12\x11\n" +
+	"\x0dUNIMPLEMENTED\x10\x0c\x12\x0c\n" +
+	"\x08INTERNAL\x10\x0d\x12\x0f\n" +
+	"\x0bUNAVAILABLE\x10\x0e\x12\x0d\n" +
+	"\x09DATA_LOSS\x10\x0f\x12\x13\n" +
+	"\x0fUNAUTHENTICATED\x10\x10:W\n" +
+	"\x07service\x12\x1f.google.protobuf.ServiceOptions\x18\x9d\x8c\x03 \x01(\x0b2\x1a.parigot.v1.ServiceOptionsR\x07service:S\n" +
+	"\x06method\x12\x1e.google.protobuf.MethodOptions\x18\x9d\x8c\x03 \x01(\x0b2\x19.parigot.v1.MethodOptionsR\x06method:S\n" +
+	"\x05error\x12!.google.protobuf.EnumValueOptions\x18\x9d\x8c\x03 \x01(\x0b2\x18.parigot.v1.ErrorOptionsR\x05errorB=Z;github.com/parigot/parigot/parigot-guest-go/options;optionsb\x06proto3\n" +
+	"\xde\x03\n" +
+	"\x12echo/v1/echo.proto\x12\x07echo.v1\x1a\x18parigot/v1/options.proto\"\x1d\n" +
+	"\x07Payload\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\x0cR\x04data\"\xbb\x01\n" +
+	"\x04Deed\x12&\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x12.echo.v1.Deed.KindR\x04kind\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x0dR\x06number\"s\n" +
+	"\x04Kind\x12\x0b\n" +
+	"\x07Nothing\x10\x00\x12\x09\n" +
+	"\x05Panic\x10\x01\x12\x08\n" +
+	"\x04Trap\x10\x02\x12\x09\n" +
+	"\x05Leave\x10\x03\x12\n" +
+	"\n" +
+	"\x06Refuse\x10\x04\x12\x08\n" +
+	"\x04Hang\x10\x05\x12\x09\n" +
+	"\x05Sleep\x10\x06\x12\x09\n" +
+	"\x05Swell\x10\x07\x12\x08\n" +
+	"\x04Spin\x10\x08\x12\x08\n" +
+	"\x04Toil\x10\x09*#\n" +
+	"\x07EchoErr\x12\x0b\n" +
+	"\x07NoError\x10\x00\x12\x0b\n" +
+	"\x07Refused\x10\x042\x9a\x01\n" +
+	"\x04Echo\x12*\n" +
+	"\x04Echo\x12\x10.echo.v1.Payload\x1a\x10.echo.v1.Payload\x12,\n" +
+	"\x09Misbehave\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\x128\n" +
+	"\x07Persist\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\"\x0c\xea\xe1\x18\x08\x08\x90\x03\x10\x80\xba\xb7\x03b\x06proto3"
 
 // echoService is the table of echo.v1.Echo: name, schema and methods.
 var echoService = parigot.Service{
@@ -28,34 +91,7 @@ var echoService = parigot.Service{
 		{Name: "Misbehave"},
 		{Name: "Persist", Budget: 400 * time.Millisecond, Deadline: 7200000 * time.Millisecond},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xb8\x03\n" +
-		"\x12echo/v1/echo.proto\x12\x07echo.v1\"\x1d\n" +
-		"\x07Payload\x12\x12\n" +
-		"\x04data\x18\x01 \x01(\x0cR\x04data\"\xbb\x01\n" +
-		"\x04Deed\x12&\n" +
-		"\x04kind\x18\x01 \x01(\x0e2\x12.echo.v1.Deed.KindR\x04kind\x12\x16\n" +
-		"\x06number\x18\x02 \x01(\x0dR\x06number\"s\n" +
-		"\x04Kind\x12\x0b\n" +
-		"\x07Nothing\x10\x00\x12\x09\n" +
-		"\x05Panic\x10\x01\x12\x08\n" +
-		"\x04Trap\x10\x02\x12\x09\n" +
-		"\x05Leave\x10\x03\x12\n" +
-		"\n" +
-		"\x06Refuse\x10\x04\x12\x08\n" +
-		"\x04Hang\x10\x05\x12\x09\n" +
-		"\x05Sleep\x10\x06\x12\x09\n" +
-		"\x05Swell\x10\x07\x12\x08\n" +
-		"\x04Spin\x10\x08\x12\x08\n" +
-		"\x04Toil\x10\x09*#\n" +
-		"\x07EchoErr\x12\x0b\n" +
-		"\x07NoError\x10\x00\x12\x0b\n" +
-		"\x07Refused\x10\x042\x8e\x01\n" +
-		"\x04Echo\x12*\n" +
-		"\x04Echo\x12\x10.echo.v1.Payload\x1a\x10.echo.v1.Payload\x12,\n" +
-		"\x09Misbehave\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\x12,\n" +
-		"\x07Persist\x12\x0d.echo.v1.Deed\x1a\x10.echo.v1.Payload\"\x00b\x06proto3"),
+	Descriptors: file_echo_v1_echo_proto_parigotDescriptors,
 }
 
 // Returns its input, or misbehaves on request.
@@ -77,7 +113,7 @@ type Echo interface {
 // EchoEchoFuture completes with the result of Echo.
 type EchoEchoFuture = future.Method[*Payload, EchoErr]
 
-// EchoEchoDone returns a completed future: with err, unless err is nil or EchoErr(0), else with out.
+// EchoEchoDone returns a completed future: with err, unless err is nil, else with out.
 func EchoEchoDone(out *Payload, err error) *EchoEchoFuture {
 	return future.Done[*Payload, EchoErr](out, err)
 }
@@ -85,7 +121,7 @@ func EchoEchoDone(out *Payload, err error) *EchoEchoFuture {
 // EchoMisbehaveFuture completes with the result of Misbehave.
 type EchoMisbehaveFuture = future.Method[*Payload, EchoErr]
 
-// EchoMisbehaveDone returns a completed future: with err, unless err is nil or EchoErr(0), else with out.
+// EchoMisbehaveDone returns a completed future: with err, unless err is nil, else with out.
 func EchoMisbehaveDone(out *Payload, err error) *EchoMisbehaveFuture {
 	return future.Done[*Payload, EchoErr](out, err)
 }
@@ -93,7 +129,7 @@ func EchoMisbehaveDone(out *Payload, err error) *EchoMisbehaveFuture {
 // EchoPersistFuture completes with the result of Persist.
 type EchoPersistFuture = future.Method[*Payload, EchoErr]
 
-// EchoPersistDone returns a completed future: with err, unless err is nil or EchoErr(0), else with out.
+// EchoPersistDone returns a completed future: with err, unless err is nil, else with out.
 func EchoPersistDone(out *Payload, err error) *EchoPersistFuture {
 	return future.Done[*Payload, EchoErr](out, err)
 }
@@ -142,6 +178,16 @@ func RequireEcho() parigot.Requirement {
 // LocateEcho returns a client of echo.v1.Echo, or an error if the guest does not require the service.
 func LocateEcho(ctx context.Context) (EchoClient, error) {
 	channel, err := parigot.Locate(ctx, &echoService)
+	if err != nil {
+		return nil, err
+	}
+	return echoClient{channel}, nil
+}
+
+// LocateEchoNamed returns a client of echo.v1.Echo that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireEcho().As(binding).
+func LocateEchoNamed(ctx context.Context, binding string) (EchoClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &echoService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,45 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_load_v1_load_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_load_v1_load_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xe6\x04\n" +
+	"\x12load/v1/load.proto\x12\x07load.v1\"\xfc\x02\n" +
+	"\x03Job\x12\x16\n" +
+	"\x06caller\x18\x01 \x01(\x0dR\x06caller\x12\x16\n" +
+	"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
+	"\x0bdeadline_ns\x18\x03 \x01(\x06R\n" +
+	"deadlineNs\x12%\n" +
+	"\x04deed\x18\x04 \x01(\x0e2\x11.load.v1.Job.DeedR\x04deed\x12+\n" +
+	"\x06moment\x18\x05 \x01(\x0e2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n" +
+	"\x06amount\x18\x06 \x01(\x0dR\x06amount\x12\x18\n" +
+	"\x07ballast\x18\x07 \x01(\x0cR\x07ballast\"t\n" +
+	"\x04Deed\x12\x0b\n" +
+	"\x07Nothing\x10\x00\x12\x08\n" +
+	"\x04Trap\x10\x01\x12\x08\n" +
+	"\x04Loop\x10\x02\x12\x08\n" +
+	"\x04Fill\x10\x03\x12\x0c\n" +
+	"\x08Overflow\x10\x04\x12\x08\n" +
+	"\x04Grow\x10\x05\x12\x09\n" +
+	"\x05Panic\x10\x06\x12\x09\n" +
+	"\x05Leave\x10\x07\x12\x09\n" +
+	"\x05Sleep\x10\x08\x12\x08\n" +
+	"\x04Hang\x10\x09\"(\n" +
+	"\x06Moment\x12\x0c\n" +
+	"\x08InMethod\x10\x00\x12\x10\n" +
+	"\x0cInBackground\x10\x01\"8\n" +
+	"\x04Done\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
+	"\x07ballast\x18\x02 \x01(\x0cR\x07ballast2*\n" +
+	"\x04Work\x12\"\n" +
+	"\x03Run\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Done2,\n" +
+	"\x05Store\x12#\n" +
+	"\x04Keep\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Done2,\n" +
+	"\x05Shelf\x12#\n" +
+	"\x04Find\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"
 
 // workService is the table of load.v1.Work: name, schema and methods.
 var workService = parigot.Service{
@@ -20,38 +58,7 @@ var workService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Run"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x8a\x04\n" +
-		"\x12load/v1/load.proto\x12\x07load.v1\"\xfc\x02\n" +
-		"\x03Job\x12\x16\n" +
-		"\x06caller\x18\x01 \x01(\x0dR\x06caller\x12\x16\n" +
-		"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
-		"\x0bdeadline_ns\x18\x03 \x01(\x06R\n" +
-		"deadlineNs\x12%\n" +
-		"\x04deed\x18\x04 \x01(\x0e2\x11.load.v1.Job.DeedR\x04deed\x12+\n" +
-		"\x06moment\x18\x05 \x01(\x0e2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n" +
-		"\x06amount\x18\x06 \x01(\x0dR\x06amount\x12\x18\n" +
-		"\x07ballast\x18\x07 \x01(\x0cR\x07ballast\"t\n" +
-		"\x04Deed\x12\x0b\n" +
-		"\x07Nothing\x10\x00\x12\x08\n" +
-		"\x04Trap\x10\x01\x12\x08\n" +
-		"\x04Loop\x10\x02\x12\x08\n" +
-		"\x04Fill\x10\x03\x12\x0c\n" +
-		"\x08Overflow\x10\x04\x12\x08\n" +
-		"\x04Grow\x10\x05\x12\x09\n" +
-		"\x05Panic\x10\x06\x12\x09\n" +
-		"\x05Leave\x10\x07\x12\x09\n" +
-		"\x05Sleep\x10\x08\x12\x08\n" +
-		"\x04Hang\x10\x09\"(\n" +
-		"\x06Moment\x12\x0c\n" +
-		"\x08InMethod\x10\x00\x12\x10\n" +
-		"\x0cInBackground\x10\x01\"8\n" +
-		"\x04Done\x12\x16\n" +
-		"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
-		"\x07ballast\x18\x02 \x01(\x0cR\x07ballast2*\n" +
-		"\x04Work\x12\"\n" +
-		"\x03Run\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"),
+	Descriptors: file_load_v1_load_proto_parigotDescriptors,
 }
 
 // Logs each job that it runs, and then does the deed of the job.
@@ -67,7 +74,7 @@ type Work interface {
 // WorkRunFuture completes with the result of Run.
 type WorkRunFuture = future.Method[*Done, parigot.Code]
 
-// WorkRunDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// WorkRunDone returns a completed future: with err, unless err is nil, else with out.
 func WorkRunDone(out *Done, err error) *WorkRunFuture {
 	return future.Done[*Done, parigot.Code](out, err)
 }
@@ -110,6 +117,16 @@ func LocateWork(ctx context.Context) (WorkClient, error) {
 	return workClient{channel}, nil
 }
 
+// LocateWorkNamed returns a client of load.v1.Work that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireWork().As(binding).
+func LocateWorkNamed(ctx context.Context, binding string) (WorkClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &workService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return workClient{channel}, nil
+}
+
 // MustLocateWork is like LocateWork, but panics instead of returning an error.
 func MustLocateWork(ctx context.Context) WorkClient {
 	client, err := LocateWork(ctx)
@@ -132,38 +149,7 @@ var storeService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Keep"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x8c\x04\n" +
-		"\x12load/v1/load.proto\x12\x07load.v1\"\xfc\x02\n" +
-		"\x03Job\x12\x16\n" +
-		"\x06caller\x18\x01 \x01(\x0dR\x06caller\x12\x16\n" +
-		"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
-		"\x0bdeadline_ns\x18\x03 \x01(\x06R\n" +
-		"deadlineNs\x12%\n" +
-		"\x04deed\x18\x04 \x01(\x0e2\x11.load.v1.Job.DeedR\x04deed\x12+\n" +
-		"\x06moment\x18\x05 \x01(\x0e2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n" +
-		"\x06amount\x18\x06 \x01(\x0dR\x06amount\x12\x18\n" +
-		"\x07ballast\x18\x07 \x01(\x0cR\x07ballast\"t\n" +
-		"\x04Deed\x12\x0b\n" +
-		"\x07Nothing\x10\x00\x12\x08\n" +
-		"\x04Trap\x10\x01\x12\x08\n" +
-		"\x04Loop\x10\x02\x12\x08\n" +
-		"\x04Fill\x10\x03\x12\x0c\n" +
-		"\x08Overflow\x10\x04\x12\x08\n" +
-		"\x04Grow\x10\x05\x12\x09\n" +
-		"\x05Panic\x10\x06\x12\x09\n" +
-		"\x05Leave\x10\x07\x12\x09\n" +
-		"\x05Sleep\x10\x08\x12\x08\n" +
-		"\x04Hang\x10\x09\"(\n" +
-		"\x06Moment\x12\x0c\n" +
-		"\x08InMethod\x10\x00\x12\x10\n" +
-		"\x0cInBackground\x10\x01\"8\n" +
-		"\x04Done\x12\x16\n" +
-		"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
-		"\x07ballast\x18\x02 \x01(\x0cR\x07ballast2,\n" +
-		"\x05Store\x12#\n" +
-		"\x04Keep\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"),
+	Descriptors: file_load_v1_load_proto_parigotDescriptors,
 }
 
 // Blocks its callers.
@@ -179,7 +165,7 @@ type Store interface {
 // StoreKeepFuture completes with the result of Keep.
 type StoreKeepFuture = future.Method[*Done, parigot.Code]
 
-// StoreKeepDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// StoreKeepDone returns a completed future: with err, unless err is nil, else with out.
 func StoreKeepDone(out *Done, err error) *StoreKeepFuture {
 	return future.Done[*Done, parigot.Code](out, err)
 }
@@ -222,6 +208,16 @@ func LocateStore(ctx context.Context) (StoreClient, error) {
 	return storeClient{channel}, nil
 }
 
+// LocateStoreNamed returns a client of load.v1.Store that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireStore().As(binding).
+func LocateStoreNamed(ctx context.Context, binding string) (StoreClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &storeService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return storeClient{channel}, nil
+}
+
 // MustLocateStore is like LocateStore, but panics instead of returning an error.
 func MustLocateStore(ctx context.Context) StoreClient {
 	client, err := LocateStore(ctx)
@@ -244,38 +240,7 @@ var shelfService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Find"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x8c\x04\n" +
-		"\x12load/v1/load.proto\x12\x07load.v1\"\xfc\x02\n" +
-		"\x03Job\x12\x16\n" +
-		"\x06caller\x18\x01 \x01(\x0dR\x06caller\x12\x16\n" +
-		"\x06number\x18\x02 \x01(\x04R\x06number\x12\x1f\n" +
-		"\x0bdeadline_ns\x18\x03 \x01(\x06R\n" +
-		"deadlineNs\x12%\n" +
-		"\x04deed\x18\x04 \x01(\x0e2\x11.load.v1.Job.DeedR\x04deed\x12+\n" +
-		"\x06moment\x18\x05 \x01(\x0e2\x13.load.v1.Job.MomentR\x06moment\x12\x16\n" +
-		"\x06amount\x18\x06 \x01(\x0dR\x06amount\x12\x18\n" +
-		"\x07ballast\x18\x07 \x01(\x0cR\x07ballast\"t\n" +
-		"\x04Deed\x12\x0b\n" +
-		"\x07Nothing\x10\x00\x12\x08\n" +
-		"\x04Trap\x10\x01\x12\x08\n" +
-		"\x04Loop\x10\x02\x12\x08\n" +
-		"\x04Fill\x10\x03\x12\x0c\n" +
-		"\x08Overflow\x10\x04\x12\x08\n" +
-		"\x04Grow\x10\x05\x12\x09\n" +
-		"\x05Panic\x10\x06\x12\x09\n" +
-		"\x05Leave\x10\x07\x12\x09\n" +
-		"\x05Sleep\x10\x08\x12\x08\n" +
-		"\x04Hang\x10\x09\"(\n" +
-		"\x06Moment\x12\x0c\n" +
-		"\x08InMethod\x10\x00\x12\x10\n" +
-		"\x0cInBackground\x10\x01\"8\n" +
-		"\x04Done\x12\x16\n" +
-		"\x06number\x18\x01 \x01(\x04R\x06number\x12\x18\n" +
-		"\x07ballast\x18\x02 \x01(\x0cR\x07ballast2,\n" +
-		"\x05Shelf\x12#\n" +
-		"\x04Find\x12\x0c.load.v1.Job\x1a\x0d.load.v1.Doneb\x06proto3"),
+	Descriptors: file_load_v1_load_proto_parigotDescriptors,
 }
 
 // Reports the jobs that are kept.
@@ -291,7 +256,7 @@ type Shelf interface {
 // ShelfFindFuture completes with the result of Find.
 type ShelfFindFuture = future.Method[*Done, parigot.Code]
 
-// ShelfFindDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// ShelfFindDone returns a completed future: with err, unless err is nil, else with out.
 func ShelfFindDone(out *Done, err error) *ShelfFindFuture {
 	return future.Done[*Done, parigot.Code](out, err)
 }
@@ -328,6 +293,16 @@ func RequireShelf() parigot.Requirement {
 // LocateShelf returns a client of load.v1.Shelf, or an error if the guest does not require the service.
 func LocateShelf(ctx context.Context) (ShelfClient, error) {
 	channel, err := parigot.Locate(ctx, &shelfService)
+	if err != nil {
+		return nil, err
+	}
+	return shelfClient{channel}, nil
+}
+
+// LocateShelfNamed returns a client of load.v1.Shelf that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireShelf().As(binding).
+func LocateShelfNamed(ctx context.Context, binding string) (ShelfClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &shelfService, binding)
 	if err != nil {
 		return nil, err
 	}

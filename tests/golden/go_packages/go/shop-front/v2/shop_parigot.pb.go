@@ -18,12 +18,53 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
 
 // Error returns the name of the value.
 func (e DebtErr) Error() string {
 	return e.String()
 }
+
+// file_shop_shop_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_shop_shop_proto_parigotDescriptors = "" +
+	"\n" +
+	"_\n" +
+	"\x13money/context.proto\x12\x0dmoney.context\"\x08\n" +
+	"\x06AmountB'Z%golden.example/go_packages/go/contextb\x06proto3\n" +
+	"[\n" +
+	"\x0emoney/in.proto\x12\x10money.context.in\"\x08\n" +
+	"\x06AmountB%Z#golden.example/go_packages/go/V1;V1b\x06proto3\n" +
+	"V\n" +
+	"\x11money/money.proto\x12\x05money\"\x08\n" +
+	"\x06AmountB(Z&golden.example/go_packages/go/money/v1b\x06proto3\n" +
+	"]\n" +
+	"\x0emoney/v1.proto\x12\x08money.v1\"\x0f\n" +
+	"\x06Amount\x1a\x05\n" +
+	"\x03TaxB(Z&golden.example/go_packages/go/other/v1b\x06proto3\n" +
+	"p\n" +
+	"\x11shop/errors.proto\x12\x04shop* \n" +
+	"\x09LenderErr\x12\x08\n" +
+	"\x04NONE\x10\x00\x12\x09\n" +
+	"\x05BROKE\x10\x01B+Z)golden.example/go_packages/go/shop-errorsb\x06proto3\n" +
+	"\xbf\x05\n" +
+	"\x0fshop/shop.proto\x12\x04shop\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x13money/context.proto\x1a\x0emoney/in.proto\x1a\x11money/money.proto\x1a\x0emoney/v1.proto\x1a\x11shop/errors.proto\"\x09\n" +
+	"\x07Counted\"\x08\n" +
+	"\x06Billed*+\n" +
+	"\x07DebtErr\x12\x0d\n" +
+	"\x09DEBT_NONE\x10\x00\x12\x11\n" +
+	"\x0dDEBT_TOO_HIGH\x10\x072\xfb\x01\n" +
+	"\x04Till\x12&\n" +
+	"\x03Pay\x12\x0d.money.Amount\x1a\x10.money.v1.Amount\x120\n" +
+	"\x06Refund\x12\x10.money.v1.Amount\x1a\x14.money.v1.Amount.Tax\x12:\n" +
+	"\x05Close\x12\x16.google.protobuf.Empty\x1a\x19.google.protobuf.Duration\x12-\n" +
+	"\x05Count\x12\x15.money.context.Amount\x1a\x0d.shop.Counted\x12.\n" +
+	"\x04Bill\x12\x18.money.context.in.Amount\x1a\x0c.shop.Billed2.\n" +
+	"\x06Lender\x12$\n" +
+	"\x04Lend\x12\x0d.money.Amount\x1a\x0d.shop.Counted22\n" +
+	"\x0bDebtService\x12#\n" +
+	"\x03Owe\x12\x0d.money.Amount\x1a\x0d.shop.Counted2.\n" +
+	"\x07Debting\x12#\n" +
+	"\x03Owe\x12\x0d.money.Amount\x1a\x0d.shop.CountedB2Z0golden.example/go_packages/go/shop-front/v2;shopb\x06proto3"
 
 // tillService is the table of shop.Till: name, schema and methods.
 var tillService = parigot.Service{
@@ -36,39 +77,7 @@ var tillService = parigot.Service{
 		{Name: "Count"},
 		{Name: "Bill"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"u\n" +
-		"\x1egoogle/protobuf/duration.proto\x12\x0fgoogle.protobuf\":\n" +
-		"\x08Duration\x12\x18\n" +
-		"\x07seconds\x18\x01 \x01(\x03R\x07seconds\x12\x14\n" +
-		"\x05nanos\x18\x02 \x01(\x05R\x05nanosb\x06proto3\n" +
-		"?\n" +
-		"\x1bgoogle/protobuf/empty.proto\x12\x0fgoogle.protobuf\"\x07\n" +
-		"\x05Emptyb\x06proto3\n" +
-		"6\n" +
-		"\x13money/context.proto\x12\x0dmoney.context\"\x08\n" +
-		"\x06Amountb\x06proto3\n" +
-		"4\n" +
-		"\x0emoney/in.proto\x12\x10money.context.in\"\x08\n" +
-		"\x06Amountb\x06proto3\n" +
-		",\n" +
-		"\x11money/money.proto\x12\x05money\"\x08\n" +
-		"\x06Amountb\x06proto3\n" +
-		"3\n" +
-		"\x0emoney/v1.proto\x12\x08money.v1\"\x0f\n" +
-		"\x06Amount\x1a\x05\n" +
-		"\x03Taxb\x06proto3\n" +
-		"\xb7\x03\n" +
-		"\x0fshop/shop.proto\x12\x04shop\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x13money/context.proto\x1a\x0emoney/in.proto\x1a\x11money/money.proto\x1a\x0emoney/v1.proto\"\x09\n" +
-		"\x07Counted\"\x08\n" +
-		"\x06Billed2\xfb\x01\n" +
-		"\x04Till\x12&\n" +
-		"\x03Pay\x12\x0d.money.Amount\x1a\x10.money.v1.Amount\x120\n" +
-		"\x06Refund\x12\x10.money.v1.Amount\x1a\x14.money.v1.Amount.Tax\x12:\n" +
-		"\x05Close\x12\x16.google.protobuf.Empty\x1a\x19.google.protobuf.Duration\x12-\n" +
-		"\x05Count\x12\x15.money.context.Amount\x1a\x0d.shop.Counted\x12.\n" +
-		"\x04Bill\x12\x18.money.context.in.Amount\x1a\x0c.shop.Billedb\x06proto3"),
+	Descriptors: file_shop_shop_proto_parigotDescriptors,
 }
 
 // The messages are in packages with equal names, and with names of packages that every file imports.
@@ -96,7 +105,7 @@ type Till interface {
 // TillPayFuture completes with the result of Pay.
 type TillPayFuture = future.Method[*v11.Amount, parigot.Code]
 
-// TillPayDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TillPayDone returns a completed future: with err, unless err is nil, else with out.
 func TillPayDone(out *v11.Amount, err error) *TillPayFuture {
 	return future.Done[*v11.Amount, parigot.Code](out, err)
 }
@@ -104,7 +113,7 @@ func TillPayDone(out *v11.Amount, err error) *TillPayFuture {
 // TillRefundFuture completes with the result of Refund.
 type TillRefundFuture = future.Method[*v11.Amount_Tax, parigot.Code]
 
-// TillRefundDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TillRefundDone returns a completed future: with err, unless err is nil, else with out.
 func TillRefundDone(out *v11.Amount_Tax, err error) *TillRefundFuture {
 	return future.Done[*v11.Amount_Tax, parigot.Code](out, err)
 }
@@ -112,7 +121,7 @@ func TillRefundDone(out *v11.Amount_Tax, err error) *TillRefundFuture {
 // TillCloseFuture completes with the result of Close.
 type TillCloseFuture = future.Method[*durationpb.Duration, parigot.Code]
 
-// TillCloseDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TillCloseDone returns a completed future: with err, unless err is nil, else with out.
 func TillCloseDone(out *durationpb.Duration, err error) *TillCloseFuture {
 	return future.Done[*durationpb.Duration, parigot.Code](out, err)
 }
@@ -120,7 +129,7 @@ func TillCloseDone(out *durationpb.Duration, err error) *TillCloseFuture {
 // TillCountFuture completes with the result of Count.
 type TillCountFuture = future.Method[*Counted, parigot.Code]
 
-// TillCountDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TillCountDone returns a completed future: with err, unless err is nil, else with out.
 func TillCountDone(out *Counted, err error) *TillCountFuture {
 	return future.Done[*Counted, parigot.Code](out, err)
 }
@@ -128,7 +137,7 @@ func TillCountDone(out *Counted, err error) *TillCountFuture {
 // TillBillFuture completes with the result of Bill.
 type TillBillFuture = future.Method[*Billed, parigot.Code]
 
-// TillBillDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// TillBillDone returns a completed future: with err, unless err is nil, else with out.
 func TillBillDone(out *Billed, err error) *TillBillFuture {
 	return future.Done[*Billed, parigot.Code](out, err)
 }
@@ -195,6 +204,16 @@ func LocateTill(ctx context.Context) (TillClient, error) {
 	return tillClient{channel}, nil
 }
 
+// LocateTillNamed returns a client of shop.Till that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireTill().As(binding).
+func LocateTillNamed(ctx context.Context, binding string) (TillClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &tillService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return tillClient{channel}, nil
+}
+
 // MustLocateTill is like LocateTill, but panics instead of returning an error.
 func MustLocateTill(ctx context.Context) TillClient {
 	client, err := LocateTill(ctx)
@@ -233,21 +252,7 @@ var lenderService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Lend"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		",\n" +
-		"\x11money/money.proto\x12\x05money\"\x08\n" +
-		"\x06Amountb\x06proto3\n" +
-		"C\n" +
-		"\x11shop/errors.proto\x12\x04shop* \n" +
-		"\x09LenderErr\x12\x08\n" +
-		"\x04NONE\x10\x00\x12\x09\n" +
-		"\x05BROKE\x10\x01b\x06proto3\n" +
-		"m\n" +
-		"\x0fshop/shop.proto\x12\x04shop\x1a\x11money/money.proto\"\x09\n" +
-		"\x07Counted2.\n" +
-		"\x06Lender\x12$\n" +
-		"\x04Lend\x12\x0d.money.Amount\x1a\x0d.shop.Countedb\x06proto3"),
+	Descriptors: file_shop_shop_proto_parigotDescriptors,
 }
 
 // The error enum is in another file, so no method can be added to it.
@@ -263,7 +268,7 @@ type Lender interface {
 // LenderLendFuture completes with the result of Lend.
 type LenderLendFuture = future.Method[*Counted, shop_errors.LenderErr]
 
-// LenderLendDone returns a completed future: with err, unless err is nil or shop_errors.LenderErr(0), else with out.
+// LenderLendDone returns a completed future: with err, unless err is nil, else with out.
 func LenderLendDone(out *Counted, err error) *LenderLendFuture {
 	return future.Done[*Counted, shop_errors.LenderErr](out, err)
 }
@@ -306,6 +311,16 @@ func LocateLender(ctx context.Context) (LenderClient, error) {
 	return lenderClient{channel}, nil
 }
 
+// LocateLenderNamed returns a client of shop.Lender that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireLender().As(binding).
+func LocateLenderNamed(ctx context.Context, binding string) (LenderClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &lenderService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return lenderClient{channel}, nil
+}
+
 // MustLocateLender is like LocateLender, but panics instead of returning an error.
 func MustLocateLender(ctx context.Context) LenderClient {
 	client, err := LocateLender(ctx)
@@ -328,19 +343,7 @@ var debtServiceService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Owe"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		",\n" +
-		"\x11money/money.proto\x12\x05money\"\x08\n" +
-		"\x06Amountb\x06proto3\n" +
-		"\x9e\x01\n" +
-		"\x0fshop/shop.proto\x12\x04shop\x1a\x11money/money.proto\"\x09\n" +
-		"\x07Counted*+\n" +
-		"\x07DebtErr\x12\x0d\n" +
-		"\x09DEBT_NONE\x10\x00\x12\x11\n" +
-		"\x0dDEBT_TOO_HIGH\x10\x0722\n" +
-		"\x0bDebtService\x12#\n" +
-		"\x03Owe\x12\x0d.money.Amount\x1a\x0d.shop.Countedb\x06proto3"),
+	Descriptors: file_shop_shop_proto_parigotDescriptors,
 }
 
 // Both services use one error enum of this file.
@@ -356,7 +359,7 @@ type DebtService interface {
 // DebtServiceOweFuture completes with the result of Owe.
 type DebtServiceOweFuture = future.Method[*Counted, DebtErr]
 
-// DebtServiceOweDone returns a completed future: with err, unless err is nil or DebtErr(0), else with out.
+// DebtServiceOweDone returns a completed future: with err, unless err is nil, else with out.
 func DebtServiceOweDone(out *Counted, err error) *DebtServiceOweFuture {
 	return future.Done[*Counted, DebtErr](out, err)
 }
@@ -399,6 +402,16 @@ func LocateDebtService(ctx context.Context) (DebtServiceClient, error) {
 	return debtServiceClient{channel}, nil
 }
 
+// LocateDebtServiceNamed returns a client of shop.DebtService that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireDebtService().As(binding).
+func LocateDebtServiceNamed(ctx context.Context, binding string) (DebtServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &debtServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return debtServiceClient{channel}, nil
+}
+
 // MustLocateDebtService is like LocateDebtService, but panics instead of returning an error.
 func MustLocateDebtService(ctx context.Context) DebtServiceClient {
 	client, err := LocateDebtService(ctx)
@@ -421,19 +434,7 @@ var debtingService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Owe"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		",\n" +
-		"\x11money/money.proto\x12\x05money\"\x08\n" +
-		"\x06Amountb\x06proto3\n" +
-		"\x9a\x01\n" +
-		"\x0fshop/shop.proto\x12\x04shop\x1a\x11money/money.proto\"\x09\n" +
-		"\x07Counted*+\n" +
-		"\x07DebtErr\x12\x0d\n" +
-		"\x09DEBT_NONE\x10\x00\x12\x11\n" +
-		"\x0dDEBT_TOO_HIGH\x10\x072.\n" +
-		"\x07Debting\x12#\n" +
-		"\x03Owe\x12\x0d.money.Amount\x1a\x0d.shop.Countedb\x06proto3"),
+	Descriptors: file_shop_shop_proto_parigotDescriptors,
 }
 
 // Debting is implemented by a guest that exports shop.Debting.
@@ -449,7 +450,7 @@ type Debting interface {
 // DebtingOweFuture completes with the result of Owe.
 type DebtingOweFuture = future.Method[*Counted, DebtErr]
 
-// DebtingOweDone returns a completed future: with err, unless err is nil or DebtErr(0), else with out.
+// DebtingOweDone returns a completed future: with err, unless err is nil, else with out.
 func DebtingOweDone(out *Counted, err error) *DebtingOweFuture {
 	return future.Done[*Counted, DebtErr](out, err)
 }
@@ -486,6 +487,16 @@ func RequireDebting() parigot.Requirement {
 // LocateDebting returns a client of shop.Debting, or an error if the guest does not require the service.
 func LocateDebting(ctx context.Context) (DebtingClient, error) {
 	channel, err := parigot.Locate(ctx, &debtingService)
+	if err != nil {
+		return nil, err
+	}
+	return debtingClient{channel}, nil
+}
+
+// LocateDebtingNamed returns a client of shop.Debting that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireDebting().As(binding).
+func LocateDebtingNamed(ctx context.Context, binding string) (DebtingClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &debtingService, binding)
 	if err != nil {
 		return nil, err
 	}

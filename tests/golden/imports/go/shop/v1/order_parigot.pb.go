@@ -13,7 +13,51 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_shop_v1_order_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_shop_v1_order_proto_parigotDescriptors = "" +
+	"\n" +
+	"|\n" +
+	"\x12shop/v1/item.proto\x12\x07shop.v1\"\x1a\n" +
+	"\x04Item\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\x09R\x04name*9\n" +
+	"\x09OrdersErr\x12\x13\n" +
+	"\x0fORDERS_ERR_NONE\x10\x00\x12\x17\n" +
+	"\x13ORDERS_ERR_SOLD_OUT\x10\x01b\x06proto3\n" +
+	"\xc8\x01\n" +
+	"\x11money/money.proto\x12\x05money\"l\n" +
+	"\x06Amount\x12\x14\n" +
+	"\x05cents\x18\x01 \x01(\x03R\x05cents\x1a2\n" +
+	"\x08Rounding\x12&\n" +
+	"\x04mode\x18\x01 \x01(\x0e2\x12.money.Amount.ModeR\x04mode\"\x18\n" +
+	"\x04Mode\x12\x06\n" +
+	"\x02UP\x10\x00\x12\x08\n" +
+	"\x04DOWN\x10\x01*6\n" +
+	"\x08Currency\x12\x18\n" +
+	"\x14CURRENCY_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\x0cCURRENCY_EUR\x10\x01b\x06proto3\n" +
+	"=\n" +
+	"\x11shop/common.proto\x12\x04shop\"\x1a\n" +
+	"\x02Id\x12\x14\n" +
+	"\x05value\x18\x01 \x01(\x06R\x05valueb\x06proto3\n" +
+	"\x8b\x04\n" +
+	"\x13shop/v1/order.proto\x12\x07shop.v1\x1a\x12shop/v1/item.proto\x1a\x11money/money.proto\x1a\x11shop/common.proto\"F\n" +
+	"\x05Order\x12#\n" +
+	"\x05items\x18\x01 \x03(\x0b2\x0d.shop.v1.ItemR\x05items\x12\x18\n" +
+	"\x02id\x18\x02 \x01(\x0b2\x08.shop.IdR\x02id\"\xff\x01\n" +
+	"\x07Receipt\x12#\n" +
+	"\x05total\x18\x01 \x01(\x0b2\x0d.money.AmountR\x05total\x12+\n" +
+	"\x08currency\x18\x02 \x01(\x0e2\x0f.money.CurrencyR\x08currency\x12&\n" +
+	"\x04mode\x18\x03 \x01(\x0e2\x12.money.Amount.ModeR\x04mode\x121\n" +
+	"\x05parts\x18\x04 \x03(\x0b2\x1b.shop.v1.Receipt.PartsEntryR\x05parts\x1aG\n" +
+	"\n" +
+	"PartsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x09R\x03key\x12#\n" +
+	"\x05value\x18\x02 \x01(\x0b2\x0d.money.AmountR\x05value:\x028\x012_\n" +
+	"\x06Orders\x12)\n" +
+	"\x05Place\x12\x0e.shop.v1.Order\x1a\x10.shop.v1.Receipt\x12*\n" +
+	"\x06Cancel\x12\x08.shop.Id\x1a\x16.money.Amount.Roundingb\x06proto3"
 
 // ordersService is the table of shop.v1.Orders: name, schema and methods.
 var ordersService = parigot.Service{
@@ -23,48 +67,7 @@ var ordersService = parigot.Service{
 		{Name: "Place"},
 		{Name: "Cancel"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xc8\x01\n" +
-		"\x11money/money.proto\x12\x05money\"l\n" +
-		"\x06Amount\x12\x14\n" +
-		"\x05cents\x18\x01 \x01(\x03R\x05cents\x1a2\n" +
-		"\x08Rounding\x12&\n" +
-		"\x04mode\x18\x01 \x01(\x0e2\x12.money.Amount.ModeR\x04mode\"\x18\n" +
-		"\x04Mode\x12\x06\n" +
-		"\x02UP\x10\x00\x12\x08\n" +
-		"\x04DOWN\x10\x01*6\n" +
-		"\x08Currency\x12\x18\n" +
-		"\x14CURRENCY_UNSPECIFIED\x10\x00\x12\x10\n" +
-		"\x0cCURRENCY_EUR\x10\x01b\x06proto3\n" +
-		"=\n" +
-		"\x11shop/common.proto\x12\x04shop\"\x1a\n" +
-		"\x02Id\x12\x14\n" +
-		"\x05value\x18\x01 \x01(\x06R\x05valueb\x06proto3\n" +
-		"|\n" +
-		"\x12shop/v1/item.proto\x12\x07shop.v1\"\x1a\n" +
-		"\x04Item\x12\x12\n" +
-		"\x04name\x18\x01 \x01(\x09R\x04name*9\n" +
-		"\x09OrdersErr\x12\x13\n" +
-		"\x0fORDERS_ERR_NONE\x10\x00\x12\x17\n" +
-		"\x13ORDERS_ERR_SOLD_OUT\x10\x01b\x06proto3\n" +
-		"\x8b\x04\n" +
-		"\x13shop/v1/order.proto\x12\x07shop.v1\x1a\x11money/money.proto\x1a\x11shop/common.proto\x1a\x12shop/v1/item.proto\"F\n" +
-		"\x05Order\x12#\n" +
-		"\x05items\x18\x01 \x03(\x0b2\x0d.shop.v1.ItemR\x05items\x12\x18\n" +
-		"\x02id\x18\x02 \x01(\x0b2\x08.shop.IdR\x02id\"\xff\x01\n" +
-		"\x07Receipt\x12#\n" +
-		"\x05total\x18\x01 \x01(\x0b2\x0d.money.AmountR\x05total\x12+\n" +
-		"\x08currency\x18\x02 \x01(\x0e2\x0f.money.CurrencyR\x08currency\x12&\n" +
-		"\x04mode\x18\x03 \x01(\x0e2\x12.money.Amount.ModeR\x04mode\x121\n" +
-		"\x05parts\x18\x04 \x03(\x0b2\x1b.shop.v1.Receipt.PartsEntryR\x05parts\x1aG\n" +
-		"\n" +
-		"PartsEntry\x12\x10\n" +
-		"\x03key\x18\x01 \x01(\x09R\x03key\x12#\n" +
-		"\x05value\x18\x02 \x01(\x0b2\x0d.money.AmountR\x05value:\x028\x012_\n" +
-		"\x06Orders\x12)\n" +
-		"\x05Place\x12\x0e.shop.v1.Order\x1a\x10.shop.v1.Receipt\x12*\n" +
-		"\x06Cancel\x12\x08.shop.Id\x1a\x16.money.Amount.Roundingb\x06proto3"),
+	Descriptors: file_shop_v1_order_proto_parigotDescriptors,
 }
 
 // Orders is implemented by a guest that exports shop.v1.Orders.
@@ -83,7 +86,7 @@ type Orders interface {
 // OrdersPlaceFuture completes with the result of Place.
 type OrdersPlaceFuture = future.Method[*Receipt, OrdersErr]
 
-// OrdersPlaceDone returns a completed future: with err, unless err is nil or OrdersErr(0), else with out.
+// OrdersPlaceDone returns a completed future: with err, unless err is nil, else with out.
 func OrdersPlaceDone(out *Receipt, err error) *OrdersPlaceFuture {
 	return future.Done[*Receipt, OrdersErr](out, err)
 }
@@ -91,7 +94,7 @@ func OrdersPlaceDone(out *Receipt, err error) *OrdersPlaceFuture {
 // OrdersCancelFuture completes with the result of Cancel.
 type OrdersCancelFuture = future.Method[*money.Amount_Rounding, OrdersErr]
 
-// OrdersCancelDone returns a completed future: with err, unless err is nil or OrdersErr(0), else with out.
+// OrdersCancelDone returns a completed future: with err, unless err is nil, else with out.
 func OrdersCancelDone(out *money.Amount_Rounding, err error) *OrdersCancelFuture {
 	return future.Done[*money.Amount_Rounding, OrdersErr](out, err)
 }
@@ -134,6 +137,16 @@ func RequireOrders() parigot.Requirement {
 // LocateOrders returns a client of shop.v1.Orders, or an error if the guest does not require the service.
 func LocateOrders(ctx context.Context) (OrdersClient, error) {
 	channel, err := parigot.Locate(ctx, &ordersService)
+	if err != nil {
+		return nil, err
+	}
+	return ordersClient{channel}, nil
+}
+
+// LocateOrdersNamed returns a client of shop.v1.Orders that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireOrders().As(binding).
+func LocateOrdersNamed(ctx context.Context, binding string) (OrdersClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &ordersService, binding)
 	if err != nil {
 		return nil, err
 	}

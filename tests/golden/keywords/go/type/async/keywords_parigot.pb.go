@@ -11,7 +11,100 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_keywords_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_keywords_proto_parigotDescriptors = "" +
+	"\n" +
+	"\x92\x0f\n" +
+	"\x0ekeywords.proto\x12\n" +
+	"type.async\"\x86\x02\n" +
+	"\x04Type\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\x09R\x04type\x12'\n" +
+	"\x05async\x18\x02 \x01(\x0e2\x11.type.async.AsyncR\x05async\x121\n" +
+	"\x05match\x18\x03 \x03(\x0b2\x1b.type.async.Type.MatchEntryR\x05match\x12\x12\n" +
+	"\x03for\x18\x04 \x01(\x05H\x00R\x03for\x12&\n" +
+	"\x04self\x18\x05 \x01(\x0b2\x10.type.async.SelfH\x00R\x04self\x1aJ\n" +
+	"\n" +
+	"MatchEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x09R\x03key\x12&\n" +
+	"\x05value\x18\x02 \x01(\x0b2\x10.type.async.TypeR\x05value:\x028\x01B\x06\n" +
+	"\x04loop\"Q\n" +
+	"\x04Self\x12$\n" +
+	"\x04self\x18\x01 \x03(\x0b2\x10.type.async.SelfR\x04self\x12\x19\n" +
+	"\x05crate\x18\x02 \x01(\x09H\x00R\x05crate\x88\x01\x01B\x08\n" +
+	"\x06_crate\"\xdc\x01\n" +
+	"\x07Derived\x12'\n" +
+	"\x05inner\x18\x01 \x03(\x0e2\x11.type.async.InnerR\x05inner\x128\n" +
+	"\x07wrapper\x18\x02 \x01(\x0e2\x19.type.async.ScalarWrapperH\x01R\x07wrapper\x88\x01\x01\x12%\n" +
+	"\x03one\x18\x03 \x01(\x0e2\x11.type.async.InnerH\x00R\x03one\x121\n" +
+	"\x05other\x18\x04 \x01(\x0e2\x19.type.async.ScalarWrapperH\x00R\x05otherB\x08\n" +
+	"\x06choiceB\n" +
+	"\n" +
+	"\x08_wrapper\"`\n" +
+	"\x06Option\x12\x17\n" +
+	"\x04some\x18\x01 \x01(\x05H\x00R\x04some\x88\x01\x01\x12+\n" +
+	"\x04none\x18\x02 \x01(\x0b2\x12.type.async.OptionH\x01R\x04none\x88\x01\x01B\x07\n" +
+	"\x05_someB\x07\n" +
+	"\x05_none\"8\n" +
+	"\x06Result\x12\x10\n" +
+	"\x02ok\x18\x01 \x01(\x09H\x00R\x02ok\x12\x12\n" +
+	"\x03err\x18\x02 \x01(\x09H\x00R\x03errB\x08\n" +
+	"\x06result\" \n" +
+	"\x06String\x12\x16\n" +
+	"\x06string\x18\x01 \x01(\x09R\x06string\"(\n" +
+	"\x03Box\x12!\n" +
+	"\x03box\x18\x01 \x01(\x0b2\x0f.type.async.BoxR\x03box\"(\n" +
+	"\x03Vec\x12!\n" +
+	"\x03vec\x18\x01 \x03(\x0b2\x0f.type.async.VecR\x03vec\"\x06\n" +
+	"\x04Some\"\x06\n" +
+	"\x04None\"\x04\n" +
+	"\x02Ok\"\x05\n" +
+	"\x03Err\"\x11\n" +
+	"\x01S\x12\x0c\n" +
+	"\x01s\x18\x01 \x01(\x0cR\x01s\"#\n" +
+	"\x07Default\x12\x18\n" +
+	"\x07default\x18\x01 \x01(\x03R\x07default\"\x09\n" +
+	"\x07Context\"\x07\n" +
+	"\x05Error\"\x09\n" +
+	"\x07Service\"\x08\n" +
+	"\x06Method\"\x06\n" +
+	"\x04Send\"\x08\n" +
+	"\x06Future*\x17\n" +
+	"\x05Inner\x12\x0e\n" +
+	"\n" +
+	"INNER_NONE\x10\x00*(\n" +
+	"\x0dScalarWrapper\x12\x17\n" +
+	"\x13SCALAR_WRAPPER_NONE\x10\x00*N\n" +
+	"\x05Async\x12\x0e\n" +
+	"\n" +
+	"ASYNC_SELF\x10\x00\x12\x0e\n" +
+	"\n" +
+	"ASYNC_TYPE\x10\x01\x12\x09\n" +
+	"\x05Await\x10\x02\x12\x0f\n" +
+	"\x0bASYNC_ERROR\x10\x03\x12\x09\n" +
+	"\x05None_\x10\x042\x93\x05\n" +
+	"\x05Match\x12*\n" +
+	"\x04type\x12\x10.type.async.Type\x1a\x10.type.async.Self\x12*\n" +
+	"\x04self\x12\x10.type.async.Self\x1a\x10.type.async.Type\x12-\n" +
+	"\x05async\x12\x10.type.async.Type\x1a\x12.type.async.Option\x120\n" +
+	"\x06Locate\x12\x12.type.async.Option\x1a\x12.type.async.Result\x12/\n" +
+	"\x05Clone\x12\x12.type.async.Option\x1a\x12.type.async.Result\x12+\n" +
+	"\x07Channel\x12\x0f.type.async.Box\x1a\x0f.type.async.Vec\x122\n" +
+	"\x0cWithDeadline\x12\x10.type.async.Some\x1a\x10.type.async.None\x12-\n" +
+	"\x03New\x12\x12.type.async.String\x1a\x12.type.async.String\x12$\n" +
+	"\x04Drop\x12\x0d.type.async.S\x1a\x0d.type.async.S\x121\n" +
+	"\n" +
+	"IntoString\x12\x13.type.async.Default\x1a\x0e.type.async.Ok\x12!\n" +
+	"\x01S\x12\x0d.type.async.S\x1a\x0d.type.async.S\x12/\n" +
+	"\x05Ready\x12\x13.type.async.Context\x1a\x11.type.async.Error\x122\n" +
+	"\x07Service\x12\x13.type.async.Service\x1a\x12.type.async.Method\x12/\n" +
+	"\x07Default\x12\x13.type.async.Default\x1a\x0f.type.async.Err2'\n" +
+	"\x02S2\x12!\n" +
+	"\x01T\x12\x0d.type.async.S\x1a\x0d.type.async.S2\x06\n" +
+	"\x04self25\n" +
+	"\x05Clone\x12,\n" +
+	"\x04Send\x12\x10.type.async.Send\x1a\x12.type.async.Futureb\x06proto3"
 
 // matchService is the table of type.async.Match: name, schema and methods.
 var matchService = parigot.Service{
@@ -33,77 +126,7 @@ var matchService = parigot.Service{
 		{Name: "Service"},
 		{Name: "Default"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xf6\x0b\n" +
-		"\x0ekeywords.proto\x12\n" +
-		"type.async\"\x86\x02\n" +
-		"\x04Type\x12\x12\n" +
-		"\x04type\x18\x01 \x01(\x09R\x04type\x12'\n" +
-		"\x05async\x18\x02 \x01(\x0e2\x11.type.async.AsyncR\x05async\x121\n" +
-		"\x05match\x18\x03 \x03(\x0b2\x1b.type.async.Type.MatchEntryR\x05match\x12\x12\n" +
-		"\x03for\x18\x04 \x01(\x05H\x00R\x03for\x12&\n" +
-		"\x04self\x18\x05 \x01(\x0b2\x10.type.async.SelfH\x00R\x04self\x1aJ\n" +
-		"\n" +
-		"MatchEntry\x12\x10\n" +
-		"\x03key\x18\x01 \x01(\x09R\x03key\x12&\n" +
-		"\x05value\x18\x02 \x01(\x0b2\x10.type.async.TypeR\x05value:\x028\x01B\x06\n" +
-		"\x04loop\"Q\n" +
-		"\x04Self\x12$\n" +
-		"\x04self\x18\x01 \x03(\x0b2\x10.type.async.SelfR\x04self\x12\x19\n" +
-		"\x05crate\x18\x02 \x01(\x09H\x00R\x05crate\x88\x01\x01B\x08\n" +
-		"\x06_crate\"`\n" +
-		"\x06Option\x12\x17\n" +
-		"\x04some\x18\x01 \x01(\x05H\x00R\x04some\x88\x01\x01\x12+\n" +
-		"\x04none\x18\x02 \x01(\x0b2\x12.type.async.OptionH\x01R\x04none\x88\x01\x01B\x07\n" +
-		"\x05_someB\x07\n" +
-		"\x05_none\"8\n" +
-		"\x06Result\x12\x10\n" +
-		"\x02ok\x18\x01 \x01(\x09H\x00R\x02ok\x12\x12\n" +
-		"\x03err\x18\x02 \x01(\x09H\x00R\x03errB\x08\n" +
-		"\x06result\" \n" +
-		"\x06String\x12\x16\n" +
-		"\x06string\x18\x01 \x01(\x09R\x06string\"(\n" +
-		"\x03Box\x12!\n" +
-		"\x03box\x18\x01 \x01(\x0b2\x0f.type.async.BoxR\x03box\"(\n" +
-		"\x03Vec\x12!\n" +
-		"\x03vec\x18\x01 \x03(\x0b2\x0f.type.async.VecR\x03vec\"\x06\n" +
-		"\x04Some\"\x06\n" +
-		"\x04None\"\x04\n" +
-		"\x02Ok\"\x05\n" +
-		"\x03Err\"\x11\n" +
-		"\x01S\x12\x0c\n" +
-		"\x01s\x18\x01 \x01(\x0cR\x01s\"#\n" +
-		"\x07Default\x12\x18\n" +
-		"\x07default\x18\x01 \x01(\x03R\x07default\"\x09\n" +
-		"\x07Context\"\x07\n" +
-		"\x05Error\"\x09\n" +
-		"\x07Service\"\x08\n" +
-		"\x06Method*N\n" +
-		"\x05Async\x12\x0e\n" +
-		"\n" +
-		"ASYNC_SELF\x10\x00\x12\x0e\n" +
-		"\n" +
-		"ASYNC_TYPE\x10\x01\x12\x09\n" +
-		"\x05Await\x10\x02\x12\x0f\n" +
-		"\x0bASYNC_ERROR\x10\x03\x12\x09\n" +
-		"\x05None_\x10\x042\x93\x05\n" +
-		"\x05Match\x12*\n" +
-		"\x04type\x12\x10.type.async.Type\x1a\x10.type.async.Self\x12*\n" +
-		"\x04self\x12\x10.type.async.Self\x1a\x10.type.async.Type\x12-\n" +
-		"\x05async\x12\x10.type.async.Type\x1a\x12.type.async.Option\x120\n" +
-		"\x06Locate\x12\x12.type.async.Option\x1a\x12.type.async.Result\x12/\n" +
-		"\x05Clone\x12\x12.type.async.Option\x1a\x12.type.async.Result\x12+\n" +
-		"\x07Channel\x12\x0f.type.async.Box\x1a\x0f.type.async.Vec\x122\n" +
-		"\x0cWithDeadline\x12\x10.type.async.Some\x1a\x10.type.async.None\x12-\n" +
-		"\x03New\x12\x12.type.async.String\x1a\x12.type.async.String\x12$\n" +
-		"\x04Drop\x12\x0d.type.async.S\x1a\x0d.type.async.S\x121\n" +
-		"\n" +
-		"IntoString\x12\x13.type.async.Default\x1a\x0e.type.async.Ok\x12!\n" +
-		"\x01S\x12\x0d.type.async.S\x1a\x0d.type.async.S\x12/\n" +
-		"\x05Ready\x12\x13.type.async.Context\x1a\x11.type.async.Error\x122\n" +
-		"\x07Service\x12\x13.type.async.Service\x1a\x12.type.async.Method\x12/\n" +
-		"\x07Default\x12\x13.type.async.Default\x1a\x0f.type.async.Errb\x06proto3"),
+	Descriptors: file_keywords_proto_parigotDescriptors,
 }
 
 // Methods named by keywords, by names of the prelude, and by functions of every client or trait.
@@ -158,7 +181,7 @@ type Match interface {
 // MatchTypeFuture completes with the result of Type.
 type MatchTypeFuture = future.Method[*Self, parigot.Code]
 
-// MatchTypeDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchTypeDone returns a completed future: with err, unless err is nil, else with out.
 func MatchTypeDone(out *Self, err error) *MatchTypeFuture {
 	return future.Done[*Self, parigot.Code](out, err)
 }
@@ -166,7 +189,7 @@ func MatchTypeDone(out *Self, err error) *MatchTypeFuture {
 // MatchSelfFuture completes with the result of Self.
 type MatchSelfFuture = future.Method[*Type, parigot.Code]
 
-// MatchSelfDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchSelfDone returns a completed future: with err, unless err is nil, else with out.
 func MatchSelfDone(out *Type, err error) *MatchSelfFuture {
 	return future.Done[*Type, parigot.Code](out, err)
 }
@@ -174,7 +197,7 @@ func MatchSelfDone(out *Type, err error) *MatchSelfFuture {
 // MatchAsyncFuture completes with the result of Async.
 type MatchAsyncFuture = future.Method[*Option, parigot.Code]
 
-// MatchAsyncDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchAsyncDone returns a completed future: with err, unless err is nil, else with out.
 func MatchAsyncDone(out *Option, err error) *MatchAsyncFuture {
 	return future.Done[*Option, parigot.Code](out, err)
 }
@@ -182,7 +205,7 @@ func MatchAsyncDone(out *Option, err error) *MatchAsyncFuture {
 // MatchLocateFuture completes with the result of Locate.
 type MatchLocateFuture = future.Method[*Result, parigot.Code]
 
-// MatchLocateDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchLocateDone returns a completed future: with err, unless err is nil, else with out.
 func MatchLocateDone(out *Result, err error) *MatchLocateFuture {
 	return future.Done[*Result, parigot.Code](out, err)
 }
@@ -190,7 +213,7 @@ func MatchLocateDone(out *Result, err error) *MatchLocateFuture {
 // MatchCloneFuture completes with the result of Clone.
 type MatchCloneFuture = future.Method[*Result, parigot.Code]
 
-// MatchCloneDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchCloneDone returns a completed future: with err, unless err is nil, else with out.
 func MatchCloneDone(out *Result, err error) *MatchCloneFuture {
 	return future.Done[*Result, parigot.Code](out, err)
 }
@@ -198,7 +221,7 @@ func MatchCloneDone(out *Result, err error) *MatchCloneFuture {
 // MatchChannelFuture completes with the result of Channel.
 type MatchChannelFuture = future.Method[*Vec, parigot.Code]
 
-// MatchChannelDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchChannelDone returns a completed future: with err, unless err is nil, else with out.
 func MatchChannelDone(out *Vec, err error) *MatchChannelFuture {
 	return future.Done[*Vec, parigot.Code](out, err)
 }
@@ -206,7 +229,7 @@ func MatchChannelDone(out *Vec, err error) *MatchChannelFuture {
 // MatchWithDeadlineFuture completes with the result of WithDeadline.
 type MatchWithDeadlineFuture = future.Method[*None, parigot.Code]
 
-// MatchWithDeadlineDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchWithDeadlineDone returns a completed future: with err, unless err is nil, else with out.
 func MatchWithDeadlineDone(out *None, err error) *MatchWithDeadlineFuture {
 	return future.Done[*None, parigot.Code](out, err)
 }
@@ -214,7 +237,7 @@ func MatchWithDeadlineDone(out *None, err error) *MatchWithDeadlineFuture {
 // MatchNewFuture completes with the result of New.
 type MatchNewFuture = future.Method[*String, parigot.Code]
 
-// MatchNewDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchNewDone returns a completed future: with err, unless err is nil, else with out.
 func MatchNewDone(out *String, err error) *MatchNewFuture {
 	return future.Done[*String, parigot.Code](out, err)
 }
@@ -222,7 +245,7 @@ func MatchNewDone(out *String, err error) *MatchNewFuture {
 // MatchDropFuture completes with the result of Drop.
 type MatchDropFuture = future.Method[*S, parigot.Code]
 
-// MatchDropDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchDropDone returns a completed future: with err, unless err is nil, else with out.
 func MatchDropDone(out *S, err error) *MatchDropFuture {
 	return future.Done[*S, parigot.Code](out, err)
 }
@@ -230,7 +253,7 @@ func MatchDropDone(out *S, err error) *MatchDropFuture {
 // MatchIntoStringFuture completes with the result of IntoString.
 type MatchIntoStringFuture = future.Method[*Ok, parigot.Code]
 
-// MatchIntoStringDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchIntoStringDone returns a completed future: with err, unless err is nil, else with out.
 func MatchIntoStringDone(out *Ok, err error) *MatchIntoStringFuture {
 	return future.Done[*Ok, parigot.Code](out, err)
 }
@@ -238,7 +261,7 @@ func MatchIntoStringDone(out *Ok, err error) *MatchIntoStringFuture {
 // MatchSFuture completes with the result of S.
 type MatchSFuture = future.Method[*S, parigot.Code]
 
-// MatchSDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchSDone returns a completed future: with err, unless err is nil, else with out.
 func MatchSDone(out *S, err error) *MatchSFuture {
 	return future.Done[*S, parigot.Code](out, err)
 }
@@ -246,7 +269,7 @@ func MatchSDone(out *S, err error) *MatchSFuture {
 // MatchReadyFuture completes with the result of Ready_.
 type MatchReadyFuture = future.Method[*Error, parigot.Code]
 
-// MatchReadyDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchReadyDone returns a completed future: with err, unless err is nil, else with out.
 func MatchReadyDone(out *Error, err error) *MatchReadyFuture {
 	return future.Done[*Error, parigot.Code](out, err)
 }
@@ -254,7 +277,7 @@ func MatchReadyDone(out *Error, err error) *MatchReadyFuture {
 // MatchServiceFuture completes with the result of Service.
 type MatchServiceFuture = future.Method[*Method, parigot.Code]
 
-// MatchServiceDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchServiceDone returns a completed future: with err, unless err is nil, else with out.
 func MatchServiceDone(out *Method, err error) *MatchServiceFuture {
 	return future.Done[*Method, parigot.Code](out, err)
 }
@@ -262,7 +285,7 @@ func MatchServiceDone(out *Method, err error) *MatchServiceFuture {
 // MatchDefaultFuture completes with the result of Default.
 type MatchDefaultFuture = future.Method[*Err, parigot.Code]
 
-// MatchDefaultDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// MatchDefaultDone returns a completed future: with err, unless err is nil, else with out.
 func MatchDefaultDone(out *Err, err error) *MatchDefaultFuture {
 	return future.Done[*Err, parigot.Code](out, err)
 }
@@ -383,6 +406,16 @@ func LocateMatch(ctx context.Context) (MatchClient, error) {
 	return matchClient{channel}, nil
 }
 
+// LocateMatchNamed returns a client of type.async.Match that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireMatch().As(binding).
+func LocateMatchNamed(ctx context.Context, binding string) (MatchClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &matchService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return matchClient{channel}, nil
+}
+
 // MustLocateMatch is like LocateMatch, but panics instead of returning an error.
 func MustLocateMatch(ctx context.Context) MatchClient {
 	client, err := LocateMatch(ctx)
@@ -457,15 +490,7 @@ var s2Service = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "T"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"`\n" +
-		"\x0ekeywords.proto\x12\n" +
-		"type.async\"\x11\n" +
-		"\x01S\x12\x0c\n" +
-		"\x01s\x18\x01 \x01(\x0cR\x01s2'\n" +
-		"\x02S2\x12!\n" +
-		"\x01T\x12\x0d.type.async.S\x1a\x0d.type.async.Sb\x06proto3"),
+	Descriptors: file_keywords_proto_parigotDescriptors,
 }
 
 // The trait has the name of the type parameter.
@@ -481,7 +506,7 @@ type S2 interface {
 // S2TFuture completes with the result of T.
 type S2TFuture = future.Method[*S, parigot.Code]
 
-// S2TDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// S2TDone returns a completed future: with err, unless err is nil, else with out.
 func S2TDone(out *S, err error) *S2TFuture {
 	return future.Done[*S, parigot.Code](out, err)
 }
@@ -524,6 +549,16 @@ func LocateS2(ctx context.Context) (S2Client, error) {
 	return s2Client{channel}, nil
 }
 
+// LocateS2Named returns a client of type.async.S2 that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireS2().As(binding).
+func LocateS2Named(ctx context.Context, binding string) (S2Client, error) {
+	channel, err := parigot.LocateNamed(ctx, &s2Service, binding)
+	if err != nil {
+		return nil, err
+	}
+	return s2Client{channel}, nil
+}
+
 // MustLocateS2 is like LocateS2, but panics instead of returning an error.
 func MustLocateS2(ctx context.Context) S2Client {
 	client, err := LocateS2(ctx)
@@ -541,14 +576,9 @@ func (c s2Client) T(ctx context.Context, in *S) *S2TFuture {
 
 // selfServiceService is the table of type.async.self: name, schema and methods.
 var selfServiceService = parigot.Service{
-	Name:   "type.async.self",
-	Schema: 0x41a2828863016340,
-	Descriptors: []byte("" +
-		"\n" +
-		",\n" +
-		"\x0ekeywords.proto\x12\n" +
-		"type.async2\x06\n" +
-		"\x04selfb\x06proto3"),
+	Name:        "type.async.self",
+	Schema:      0x41a2828863016340,
+	Descriptors: file_keywords_proto_parigotDescriptors,
 }
 
 // SelfService is implemented by a guest that exports type.async.self.
@@ -589,6 +619,16 @@ func LocateSelfService(ctx context.Context) (SelfServiceClient, error) {
 	return selfServiceClient{channel}, nil
 }
 
+// LocateSelfServiceNamed returns a client of type.async.self that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireSelfService().As(binding).
+func LocateSelfServiceNamed(ctx context.Context, binding string) (SelfServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &selfServiceService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return selfServiceClient{channel}, nil
+}
+
 // MustLocateSelfService is like LocateSelfService, but panics instead of returning an error.
 func MustLocateSelfService(ctx context.Context) SelfServiceClient {
 	client, err := LocateSelfService(ctx)
@@ -607,15 +647,7 @@ var cloneService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Send"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"m\n" +
-		"\x0ekeywords.proto\x12\n" +
-		"type.async\"\x06\n" +
-		"\x04Send\"\x08\n" +
-		"\x06Future25\n" +
-		"\x05Clone\x12,\n" +
-		"\x04Send\x12\x10.type.async.Send\x1a\x12.type.async.Futureb\x06proto3"),
+	Descriptors: file_keywords_proto_parigotDescriptors,
 }
 
 // Clone is implemented by a guest that exports type.async.Clone.
@@ -631,7 +663,7 @@ type Clone interface {
 // CloneSendFuture completes with the result of Send.
 type CloneSendFuture = future.Method[*Future, parigot.Code]
 
-// CloneSendDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// CloneSendDone returns a completed future: with err, unless err is nil, else with out.
 func CloneSendDone(out *Future, err error) *CloneSendFuture {
 	return future.Done[*Future, parigot.Code](out, err)
 }
@@ -668,6 +700,16 @@ func RequireClone() parigot.Requirement {
 // LocateClone returns a client of type.async.Clone, or an error if the guest does not require the service.
 func LocateClone(ctx context.Context) (CloneClient, error) {
 	channel, err := parigot.Locate(ctx, &cloneService)
+	if err != nil {
+		return nil, err
+	}
+	return cloneClient{channel}, nil
+}
+
+// LocateCloneNamed returns a client of type.async.Clone that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireClone().As(binding).
+func LocateCloneNamed(ctx context.Context, binding string) (CloneClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &cloneService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,38 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_shop_v1_shop_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_shop_v1_shop_proto_parigotDescriptors = "" +
+	"\n" +
+	"f\n" +
+	"\x14stock/v1/stock.proto\x12\x08stock.v1\"<\n" +
+	"\x04Item\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\x09R\x04name\x12\x17\n" +
+	"\x04left\x18\x02 \x01(\x0dH\x00R\x04left\x88\x01\x01B\x07\n" +
+	"\x05_leftb\x06proto3\n" +
+	"\x8a\x05\n" +
+	"\x12shop/v1/shop.proto\x12\x07shop.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stock/v1/stock.proto\"\x0d\n" +
+	"\x0bOpenRequest\"\x0e\n" +
+	"\x0cOpenResponse\"\x8b\x02\n" +
+	"\x05Order\x12)\n" +
+	"\x05lines\x18\x01 \x03(\x0b2\x13.shop.v1.Order.LineR\x05lines\x12\x17\n" +
+	"\x04note\x18\x02 \x01(\x09H\x00R\x04note\x88\x01\x01\x127\n" +
+	"\x09placed_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x08placedAt\x1a|\n" +
+	"\x04Line\x12\"\n" +
+	"\x04item\x18\x01 \x01(\x0b2\x0e.stock.v1.ItemR\x04item\x12,\n" +
+	"\x04unit\x18\x02 \x01(\x0e2\x18.shop.v1.Order.Line.UnitR\x04unit\"\"\n" +
+	"\x04Unit\x12\x0f\n" +
+	"\x0bUnspecified\x10\x00\x12\x09\n" +
+	"\x05Piece\x10\x01B\x07\n" +
+	"\x05_note2\xa3\x01\n" +
+	"\x04Shop\x123\n" +
+	"\x04Open\x12\x14.shop.v1.OpenRequest\x1a\x15.shop.v1.OpenResponse\x12-\n" +
+	"\x0bplace_order\x12\x0e.shop.v1.Order\x1a\x0e.stock.v1.Item\x127\n" +
+	"\x05Close\x12\x16.google.protobuf.Empty\x1a\x16.google.protobuf.Empty2<\n" +
+	"\x05Guard\x123\n" +
+	"\x04Open\x12\x14.shop.v1.OpenRequest\x1a\x15.shop.v1.OpenResponseb\x06proto3"
 
 // shopService is the table of shop.v1.Shop: name, schema and methods.
 var shopService = parigot.Service{
@@ -24,41 +55,7 @@ var shopService = parigot.Service{
 		{Name: "place_order"},
 		{Name: "Close"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"?\n" +
-		"\x1bgoogle/protobuf/empty.proto\x12\x0fgoogle.protobuf\"\x07\n" +
-		"\x05Emptyb\x06proto3\n" +
-		"w\n" +
-		"\x1fgoogle/protobuf/timestamp.proto\x12\x0fgoogle.protobuf\";\n" +
-		"\x09Timestamp\x12\x18\n" +
-		"\x07seconds\x18\x01 \x01(\x03R\x07seconds\x12\x14\n" +
-		"\x05nanos\x18\x02 \x01(\x05R\x05nanosb\x06proto3\n" +
-		"f\n" +
-		"\x14stock/v1/stock.proto\x12\x08stock.v1\"<\n" +
-		"\x04Item\x12\x12\n" +
-		"\x04name\x18\x01 \x01(\x09R\x04name\x12\x17\n" +
-		"\x04left\x18\x02 \x01(\x0dH\x00R\x04left\x88\x01\x01B\x07\n" +
-		"\x05_leftb\x06proto3\n" +
-		"\xcc\x04\n" +
-		"\x12shop/v1/shop.proto\x12\x07shop.v1\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14stock/v1/stock.proto\"\x0d\n" +
-		"\x0bOpenRequest\"\x0e\n" +
-		"\x0cOpenResponse\"\x8b\x02\n" +
-		"\x05Order\x12)\n" +
-		"\x05lines\x18\x01 \x03(\x0b2\x13.shop.v1.Order.LineR\x05lines\x12\x17\n" +
-		"\x04note\x18\x02 \x01(\x09H\x00R\x04note\x88\x01\x01\x127\n" +
-		"\x09placed_at\x18\x03 \x01(\x0b2\x1a.google.protobuf.TimestampR\x08placedAt\x1a|\n" +
-		"\x04Line\x12\"\n" +
-		"\x04item\x18\x01 \x01(\x0b2\x0e.stock.v1.ItemR\x04item\x12,\n" +
-		"\x04unit\x18\x02 \x01(\x0e2\x18.shop.v1.Order.Line.UnitR\x04unit\"\"\n" +
-		"\x04Unit\x12\x0f\n" +
-		"\x0bUnspecified\x10\x00\x12\x09\n" +
-		"\x05Piece\x10\x01B\x07\n" +
-		"\x05_note2\xa3\x01\n" +
-		"\x04Shop\x123\n" +
-		"\x04Open\x12\x14.shop.v1.OpenRequest\x1a\x15.shop.v1.OpenResponse\x12-\n" +
-		"\x0bplace_order\x12\x0e.shop.v1.Order\x1a\x0e.stock.v1.Item\x127\n" +
-		"\x05Close\x12\x16.google.protobuf.Empty\x1a\x16.google.protobuf.Emptyb\x06proto3"),
+	Descriptors: file_shop_v1_shop_proto_parigotDescriptors,
 }
 
 // Sells things.
@@ -80,7 +77,7 @@ type Shop interface {
 // ShopOpenFuture completes with the result of Open.
 type ShopOpenFuture = future.Method[*OpenResponse, parigot.Code]
 
-// ShopOpenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// ShopOpenDone returns a completed future: with err, unless err is nil, else with out.
 func ShopOpenDone(out *OpenResponse, err error) *ShopOpenFuture {
 	return future.Done[*OpenResponse, parigot.Code](out, err)
 }
@@ -88,7 +85,7 @@ func ShopOpenDone(out *OpenResponse, err error) *ShopOpenFuture {
 // ShopPlaceOrderFuture completes with the result of PlaceOrder.
 type ShopPlaceOrderFuture = future.Method[*v1.Item, parigot.Code]
 
-// ShopPlaceOrderDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// ShopPlaceOrderDone returns a completed future: with err, unless err is nil, else with out.
 func ShopPlaceOrderDone(out *v1.Item, err error) *ShopPlaceOrderFuture {
 	return future.Done[*v1.Item, parigot.Code](out, err)
 }
@@ -96,7 +93,7 @@ func ShopPlaceOrderDone(out *v1.Item, err error) *ShopPlaceOrderFuture {
 // ShopCloseFuture completes with the result of Close.
 type ShopCloseFuture = future.Method[*emptypb.Empty, parigot.Code]
 
-// ShopCloseDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// ShopCloseDone returns a completed future: with err, unless err is nil, else with out.
 func ShopCloseDone(out *emptypb.Empty, err error) *ShopCloseFuture {
 	return future.Done[*emptypb.Empty, parigot.Code](out, err)
 }
@@ -151,6 +148,16 @@ func LocateShop(ctx context.Context) (ShopClient, error) {
 	return shopClient{channel}, nil
 }
 
+// LocateShopNamed returns a client of shop.v1.Shop that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireShop().As(binding).
+func LocateShopNamed(ctx context.Context, binding string) (ShopClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &shopService, binding)
+	if err != nil {
+		return nil, err
+	}
+	return shopClient{channel}, nil
+}
+
 // MustLocateShop is like LocateShop, but panics instead of returning an error.
 func MustLocateShop(ctx context.Context) ShopClient {
 	client, err := LocateShop(ctx)
@@ -181,14 +188,7 @@ var guardService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "Open"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x82\x01\n" +
-		"\x12shop/v1/shop.proto\x12\x07shop.v1\"\x0d\n" +
-		"\x0bOpenRequest\"\x0e\n" +
-		"\x0cOpenResponse2<\n" +
-		"\x05Guard\x123\n" +
-		"\x04Open\x12\x14.shop.v1.OpenRequest\x1a\x15.shop.v1.OpenResponseb\x06proto3"),
+	Descriptors: file_shop_v1_shop_proto_parigotDescriptors,
 }
 
 // Guards the shop.
@@ -204,7 +204,7 @@ type Guard interface {
 // GuardOpenFuture completes with the result of Open.
 type GuardOpenFuture = future.Method[*OpenResponse, parigot.Code]
 
-// GuardOpenDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// GuardOpenDone returns a completed future: with err, unless err is nil, else with out.
 func GuardOpenDone(out *OpenResponse, err error) *GuardOpenFuture {
 	return future.Done[*OpenResponse, parigot.Code](out, err)
 }
@@ -241,6 +241,16 @@ func RequireGuard() parigot.Requirement {
 // LocateGuard returns a client of shop.v1.Guard, or an error if the guest does not require the service.
 func LocateGuard(ctx context.Context) (GuardClient, error) {
 	channel, err := parigot.Locate(ctx, &guardService)
+	if err != nil {
+		return nil, err
+	}
+	return guardClient{channel}, nil
+}
+
+// LocateGuardNamed returns a client of shop.v1.Guard that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireGuard().As(binding).
+func LocateGuardNamed(ctx context.Context, binding string) (GuardClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &guardService, binding)
 	if err != nil {
 		return nil, err
 	}

@@ -11,7 +11,21 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
+
+// file_long_names_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_long_names_proto_parigotDescriptors = "" +
+	"\n" +
+	"\x87\x09\n" +
+	"\x10long_names.proto\x12Xlong_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1\"\xd5\x04\n" +
+	"*FetchEverythingThatHasBeenAnnouncedRequest\x12\xb5\x02\n" +
+	":everything_that_has_been_announced_by_whoever_announced_it\x18\x01 \x03(\x0b2\xbc\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedRequest.EverythingThatHasBeenAnnouncedByWhoeverAnnouncedItEntryR2everythingThatHasBeenAnnouncedByWhoeverAnnouncedIt\x1a\xee\x01\n" +
+	"7EverythingThatHasBeenAnnouncedByWhoeverAnnouncedItEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\x09R\x03key\x12\x9c\x01\n" +
+	"\x05value\x18\x02 \x01(\x0b2\x85\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedResponseR\x05value:\x028\x01\"-\n" +
+	"+FetchEverythingThatHasBeenAnnouncedResponse2\x89\x03\n" +
+	"3AnnouncementsOfEverythingThatMayBeOfInterestService\x12\xd1\x02\n" +
+	"@FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked\x12\x84\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedRequest\x1a\x85\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedResponseb\x06proto3"
 
 // announcementsOfEverythingThatMayBeOfInterestServiceService is the table of long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService: name, schema and methods.
 var announcementsOfEverythingThatMayBeOfInterestServiceService = parigot.Service{
@@ -20,18 +34,7 @@ var announcementsOfEverythingThatMayBeOfInterestServiceService = parigot.Service
 	Methods: []parigot.Method{
 		{Name: "FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\x87\x09\n" +
-		"\x10long_names.proto\x12Xlong_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1\"\xd5\x04\n" +
-		"*FetchEverythingThatHasBeenAnnouncedRequest\x12\xb5\x02\n" +
-		":everything_that_has_been_announced_by_whoever_announced_it\x18\x01 \x03(\x0b2\xbc\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedRequest.EverythingThatHasBeenAnnouncedByWhoeverAnnouncedItEntryR2everythingThatHasBeenAnnouncedByWhoeverAnnouncedIt\x1a\xee\x01\n" +
-		"7EverythingThatHasBeenAnnouncedByWhoeverAnnouncedItEntry\x12\x10\n" +
-		"\x03key\x18\x01 \x01(\x09R\x03key\x12\x9c\x01\n" +
-		"\x05value\x18\x02 \x01(\x0b2\x85\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedResponseR\x05value:\x028\x01\"-\n" +
-		"+FetchEverythingThatHasBeenAnnouncedResponse2\x89\x03\n" +
-		"3AnnouncementsOfEverythingThatMayBeOfInterestService\x12\xd1\x02\n" +
-		"@FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked\x12\x84\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedRequest\x1a\x85\x01.long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.FetchEverythingThatHasBeenAnnouncedResponseb\x06proto3"),
+	Descriptors: file_long_names_proto_parigotDescriptors,
 }
 
 // Names longer than a line.
@@ -47,7 +50,7 @@ type AnnouncementsOfEverythingThatMayBeOfInterestService interface {
 // AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedFuture completes with the result of FetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAsked.
 type AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedFuture = future.Method[*FetchEverythingThatHasBeenAnnouncedResponse, parigot.Code]
 
-// AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedDone returns a completed future: with err, unless err is nil or parigot.Code(0), else with out.
+// AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedDone returns a completed future: with err, unless err is nil, else with out.
 func AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedDone(out *FetchEverythingThatHasBeenAnnouncedResponse, err error) *AnnouncementsOfEverythingThatMayBeOfInterestServiceFetchEverythingThatHasBeenAnnouncedSinceTheLastTimeSomebodyAskedFuture {
 	return future.Done[*FetchEverythingThatHasBeenAnnouncedResponse, parigot.Code](out, err)
 }
@@ -84,6 +87,16 @@ func RequireAnnouncementsOfEverythingThatMayBeOfInterestService() parigot.Requir
 // LocateAnnouncementsOfEverythingThatMayBeOfInterestService returns a client of long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService, or an error if the guest does not require the service.
 func LocateAnnouncementsOfEverythingThatMayBeOfInterestService(ctx context.Context) (AnnouncementsOfEverythingThatMayBeOfInterestServiceClient, error) {
 	channel, err := parigot.Locate(ctx, &announcementsOfEverythingThatMayBeOfInterestServiceService)
+	if err != nil {
+		return nil, err
+	}
+	return announcementsOfEverythingThatMayBeOfInterestServiceClient{channel}, nil
+}
+
+// LocateAnnouncementsOfEverythingThatMayBeOfInterestServiceNamed returns a client of long_names.of_an_organization.and_one_of_its_departments.and_one_of_its_products.v1beta1.AnnouncementsOfEverythingThatMayBeOfInterestService that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireAnnouncementsOfEverythingThatMayBeOfInterestService().As(binding).
+func LocateAnnouncementsOfEverythingThatMayBeOfInterestServiceNamed(ctx context.Context, binding string) (AnnouncementsOfEverythingThatMayBeOfInterestServiceClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &announcementsOfEverythingThatMayBeOfInterestServiceService, binding)
 	if err != nil {
 		return nil, err
 	}
