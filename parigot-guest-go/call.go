@@ -204,7 +204,9 @@ func (c *call[T, E]) abandon(why error) {
 
 func (c *call[T, E]) fail(err *CallError) {
 	c.unfollow()
-	err.Service, err.Method = c.channel.service.Name, c.channel.service.Methods[c.method].Name
+	method := &c.channel.service.Methods[c.method]
+	err.Service, err.Method = c.channel.service.Name, method.Name
+	err.repeatable = method.Idempotency != IdempotencyUnknown
 	var none T
 	c.future.Complete(none, err)
 }

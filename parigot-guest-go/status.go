@@ -116,7 +116,8 @@ type CallError struct {
 	Instance id.InstanceID // instance that had or refused the call; empty if none did
 	Call     id.CallID     // id as in the log; empty if the call never left the guest
 
-	details []abi.ErrorDetail // see [DetailsOf]
+	details    []abi.ErrorDetail // see [DetailsOf]
+	repeatable bool              // a repeated call has the effect of one call
 }
 
 // Fate returns the fate of the call.

@@ -342,6 +342,10 @@ impl<M: Method> Future for Call<M> {
 }
 
 impl<M: Method> Call<M> {
+    pub(crate) fn guest(&self) -> &Rc<Guest> {
+        &self.pending.guest
+    }
+
     /// Returns a call that completes with the response and its headers and trailers. The metadata
     /// of a failure is in the error: see [`CallError::metadata`].
     ///

@@ -18,6 +18,7 @@ mod job;
 mod launch;
 mod log;
 mod metadata;
+mod retry;
 mod serve;
 mod time;
 mod trace_context;

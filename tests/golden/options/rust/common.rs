@@ -19,7 +19,7 @@ const _: () = ::parigot_guest::ABI_V2;
 pub enum Trouble {
     NoTrouble = 0,
     Big = 1,
-    ///  gRPC code: `CANCELLED`.
+    /// gRPC code: `CANCELLED`.
     Stopped = 2,
 }
 

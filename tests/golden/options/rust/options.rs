@@ -34,11 +34,11 @@ pub mod dish {
     #[repr(i32)]
     pub enum Err {
         None = 0,
-        ///  gRPC code: `DATA_LOSS`.
+        /// gRPC code: `DATA_LOSS`.
         Corked = 1,
         /// Not in the cellar.
         ///
-        ///  gRPC code: `NOT_FOUND`.
+        /// gRPC code: `NOT_FOUND`.
         Missing = -2,
         /// Zero means unset.
         Locked = 3,

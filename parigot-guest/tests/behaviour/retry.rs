@@ -1,0 +1,99 @@
+//! Repeated calls.
+
+use core::time::Duration;
+
+use parigot_abi::{Cause, Code};
+use parigot_guest::{Context, Error, Exit, RetryPolicy, info, retry};
+
+use crate::greeting::*;
+use crate::harness::{Guest, launched};
+
+const MS: u64 = 1_000_000;
+
+async fn main(cx: Context) -> Result<Exit, Error> {
+    cx.launch().await?;
+    let greeting = GreetingClient::locate(&cx)?;
+    let policy = RetryPolicy {
+        time: Duration::from_millis(1_000),
+        ..RetryPolicy::default()
+    };
+    let request = FetchGreetingRequest { tongue: 1 };
+    match retry(policy, || greeting.fetch_greeting(request)).await {
+        Ok(response) => info!(cx, "{}", response.greeting),
+        Err(error) => info!(cx, "{}", error.code()),
+    }
+    Ok(Exit::SUCCESS)
+}
+
+fn launched_guest() -> Guest {
+    let (mut guest, _) = Guest::started(main);
+    guest.now_ns = 1_000;
+    let trace = guest.turn([launched(&[70])]);
+    assert_eq!(trace, ["reply 0: OK", "call a: 70.0 tongue 1"]);
+    guest
+}
+
+/// Fails the call, and returns the pause before the next.
+fn pause_after(guest: &mut Guest, letter: char, cause: Cause) -> u64 {
+    let failure = guest.reply_failure(letter, Code::Unavailable, cause, "");
+    assert!(guest.turn([failure]).is_empty());
+    let at = guest.wake_at_ns().expect("the guest must wait");
+    let pause = at - guest.now_ns;
+    guest.now_ns = at;
+    pause
+}
+
+#[test]
+fn a_refused_call_is_repeated_after_a_growing_pause() {
+    let mut guest = launched_guest();
+    let first = pause_after(&mut guest, 'a', Cause::Overloaded);
+    assert!((25 * MS..=50 * MS).contains(&first), "{first}");
+    assert_eq!(guest.turn([]), ["call b: 70.0 tongue 1"]);
+    let second = pause_after(&mut guest, 'b', Cause::Unreachable);
+    assert!((50 * MS..=100 * MS).contains(&second), "{second}");
+    assert_eq!(guest.turn([]), ["call c: 70.0 tongue 1"]);
+    assert_eq!(
+        guest.turn([guest.reply('c', "hello")]),
+        ["Info: hello", "exit 0"]
+    );
+}
+
+#[test]
+fn attempts_and_time_are_limited() {
+    let mut guest = launched_guest();
+    pause_after(&mut guest, 'a', Cause::Overloaded);
+    guest.turn([]);
+    pause_after(&mut guest, 'b', Cause::Overloaded);
+    guest.turn([]);
+    let failure = guest.reply_failure('c', Code::Unavailable, Cause::Overloaded, "");
+    assert_eq!(guest.turn([failure]), ["Info: UNAVAILABLE", "exit 0"]);
+
+    let mut guest = launched_guest();
+    guest.now_ns += 990 * MS;
+    let failure = guest.reply_failure('a', Code::Unavailable, Cause::Overloaded, "");
+    assert_eq!(guest.turn([failure]), ["Info: UNAVAILABLE", "exit 0"]);
+}
+
+#[test]
+fn a_call_is_repeated_only_without_harm_and_with_hope() {
+    for cause in [
+        Cause::Answered,
+        Cause::TooLarge,
+        Cause::Undecodable,
+        Cause::NoSuchMethod,
+        Cause::CalleeTrapped,
+        Cause::TimedOut,
+        Cause::Cancelled,
+    ] {
+        let mut guest = launched_guest();
+        let failure = guest.reply_failure('a', Code::Unavailable, cause, "");
+        assert_eq!(
+            guest.turn([failure]),
+            ["Info: UNAVAILABLE", "exit 0"],
+            "{cause}"
+        );
+    }
+    let mut guest = launched_guest();
+    let error = guest.reply_error('a', 1);
+    assert_eq!(guest.turn([error]), ["Info: FAILED_PRECONDITION", "exit 0"]);
+}
