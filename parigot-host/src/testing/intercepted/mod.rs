@@ -24,9 +24,8 @@ use super::fault::Leg;
 use super::frame::Effect;
 use super::interceptor::Interceptor;
 use super::record::CallIndex;
-use crate::error::{ActiveCall, GuestFault, ModuleError};
-use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
-use crate::guest::wasm::InstanceConfig;
+use crate::error::{ActiveCall, GuestFault};
+use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 
 /// Reason of a fault that the test injected, in logs and in the statuses of callers.
 pub(super) const CRASH: &str = "crashed by the test";
@@ -44,11 +43,11 @@ pub(super) struct InterceptedFactory {
 impl InstanceFactory for InterceptedFactory {
     fn instantiate(
         &self,
-        config: InstanceConfig,
+        config: InstanceConfig<'_>,
         line: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
+    ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
         let inner = self.inner.instantiate(config, line)?;
-        Ok(inner.map(|inner| Box::new(Intercepted::new(self, inner)) as _))
+        Ok(Box::new(Intercepted::new(self, inner)))
     }
 }
 
