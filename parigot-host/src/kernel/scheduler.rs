@@ -25,7 +25,6 @@ use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::supervisor::Supervisor;
 use crate::kernel::timer::Timers;
 use crate::settings::Settings;
-use crate::start::boot::InitTurn;
 
 /// So many turns a worker takes from what it woke itself before it looks into the shared queue.
 const HANDOFFS_MAX: u32 = 64;
@@ -172,6 +171,13 @@ impl Kernel {
             );
         }
     }
+}
+
+/// The init turn of an instance whose frames, other than the manifest, are still to be routed.
+pub(crate) struct InitTurn {
+    pub(crate) body: Box<InstanceState>,
+    pub(crate) outbox: Vec<u8>,
+    pub(crate) turn: Turn,
 }
 
 /// One thread that runs instances.

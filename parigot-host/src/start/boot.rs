@@ -21,10 +21,10 @@ use crate::guest::wasm::InstanceConfig;
 use crate::kernel::instance::{Identity, Instance, InstanceIndex, InstanceState};
 use crate::kernel::lifecycle::{Dependency, GuestKind, Lifecycle};
 use crate::kernel::route::{Callee, Route};
+use crate::kernel::scheduler::InitTurn;
 use crate::kernel::supervisor::SupervisedService;
 use crate::log::guest_log::GuestLog;
 use crate::log::rate_limit::LogRate;
-use crate::network::Peers;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::Exported;
@@ -47,13 +47,6 @@ pub(crate) struct Booted {
 
 /// Proxy guest: its specification and its factory.
 pub(crate) type Proxy = (GuestSpec, Arc<dyn InstanceFactory>);
-
-/// Rest of a first turn.
-pub(crate) struct InitTurn {
-    pub(crate) body: Box<InstanceState>,
-    pub(crate) outbox: Vec<u8>,
-    pub(crate) turn: Turn,
-}
 
 /// Guest that completed its first turn.
 pub(crate) struct Declaration {
@@ -147,17 +140,17 @@ pub(crate) struct Declarations<'a> {
 }
 
 /// Creates all guests from the result of `compiled_guests`, runs the first turn of each, adds the
-/// proxies for guests of other processes, and binds the guests to each other.
+/// proxies that `proxies` creates for guests of other processes, and binds the guests to each other.
 pub(crate) fn boot(
     deployment: &Deployment,
     compiled_guests: impl FnOnce() -> CompiledGuests,
-    peers: &mut Peers,
+    proxies: impl FnOnce(&[(&GuestSpec, Declaration)]) -> Result<Vec<Proxy>, StartError>,
     settings: &Settings,
     randomness: &Randomness,
 ) -> Result<Booted, StartError> {
     let mut declared = declare_all(deployment, compiled_guests, settings, randomness);
     let proxies = match &declared.problems[..] {
-        [] => peers.proxies(&declared.guests, deployment, settings)?,
+        [] => proxies(&declared.guests)?,
         // Without all own guests, the exports that are missing would be unknown.
         _ => Vec::new(),
     };
