@@ -9,13 +9,14 @@ use rand::Rng;
 
 use crate::deployment::RestartPolicy;
 use crate::error::{Ending, GuestFault, Unavailable};
+use crate::guest::code::InstantiateError;
+use crate::kernel::init_turn::{self, InitOutput, InitTurn, InstantiateParams};
 use crate::kernel::instance::{Instance, InstanceIndex, InstanceState};
 use crate::kernel::lifecycle::{Fall, Phase, Unlaunchable};
 use crate::kernel::route::Route;
-use crate::kernel::scheduler::{InitTurn, Kernel, Worker};
+use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::supervisor::{RestartDecision, SupervisedService, Supervisor};
 use crate::log::events;
-use crate::start::boot::{self, InitOutput, InstantiateError, InstantiateParams};
 
 impl Kernel {
     /// Restarts services when their time has come, until closed.
@@ -216,7 +217,7 @@ impl Worker<'_> {
             started_ns: self.now_ns,
             log_rate: &instance.log_rate,
         };
-        let first = boot::init_turn(
+        let first = init_turn::init_turn(
             &service.spec,
             &*service.factory,
             params,
@@ -226,7 +227,7 @@ impl Worker<'_> {
         match first {
             Ok(first) if first.manifest == service.manifest => Ok(first),
             Ok(_) => Err(GuestFault::Changed.into()),
-            Err(InstantiateError::GuestFault(fault)) => Err(fault.into()),
+            Err(InstantiateError::Fault(fault)) => Err(fault.into()),
             Err(InstantiateError::Module(error)) => {
                 let reason = error
                     .source()

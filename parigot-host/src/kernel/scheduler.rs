@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::error::{Ending, Failure};
 use crate::guest::code::{GuestInstance, Turn};
 use crate::guest::epoch_ticker::EpochTicker;
+use crate::kernel::init_turn::InitTurn;
 #[cfg(feature = "testing")]
 use crate::kernel::instance::Outbound;
 use crate::kernel::instance::{
@@ -171,13 +172,6 @@ impl Kernel {
             );
         }
     }
-}
-
-/// The init turn of an instance whose frames, other than the manifest, are still to be routed.
-pub(crate) struct InitTurn {
-    pub(crate) body: Box<InstanceState>,
-    pub(crate) outbox: Vec<u8>,
-    pub(crate) turn: Turn,
 }
 
 /// One thread that runs instances.
