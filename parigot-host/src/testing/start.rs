@@ -22,7 +22,6 @@ use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::stack;
 use crate::host::assemble;
 use crate::kernel::startup;
-use crate::network::Peers;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::boot;
@@ -63,7 +62,8 @@ impl TestHost {
             boot::boot(
                 &deployment,
                 || self.compiled_guests(&deployment.guests, &interceptor, &replies, &settings),
-                &mut Peers::none(),
+                // A test has no other processes, so no proxies.
+                |_| Ok(Vec::new()),
                 &settings,
                 &randomness,
             )
