@@ -62,7 +62,10 @@ pub(crate) enum RateDecision<'a> {
 
 /// Warning that an instance has reached its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("log rate limit exceeded: lines beyond `log`, {} per second, are dropped", Size(*bytes_max as usize))]
+#[error(
+    "log rate limit exceeded: lines beyond `log`, {} per second, are dropped",
+    Size(*bytes_max as usize)
+)]
 pub(crate) struct LimitExceeded {
     bytes_max: u64,
 }

@@ -171,7 +171,7 @@ fn a_service_required_by_name_has_the_offered_methods() {
     let refused = try_front(&Arc::default(), vec![by_name])
         .err()
         .expect("no process offers the service");
-    let expected = "`front` requires x.Echo by name, and no process has exported it within 300ms: its methods \
-                    must be known before the start";
+    let expected = "`front` requires x.Echo by name, and no process has exported it within 300ms: \
+                    its methods must be known before the start";
     assert_eq!(refused.to_string(), expected);
 }
