@@ -408,10 +408,12 @@ impl LifecycleState {
         let phase = std::mem::replace(&mut self.guests[guest].phase, to);
         if phase == Phase::Ready {
             self.each_need_of(guest, |state, place| {
-                let NeedState { need, ready, .. } = &mut state.needs[place];
-                *ready -= 1;
-                if *ready == 0 {
-                    need.required_by
+                let need = &mut state.needs[place];
+                let was_met = need.is_met();
+                need.ready -= 1;
+                if was_met && !need.is_met() {
+                    need.need
+                        .required_by
                         .iter()
                         .for_each(|requirer| state.guests[*requirer].missing += 1);
                 }
@@ -886,5 +888,27 @@ mod tests {
         };
         assert_eq!(lifecycle.ended(3, None), [stranded(0), stranded(1)]);
         assert_eq!(lifecycle.status(), FAILED);
+    }
+
+    #[test]
+    fn an_early_restart_does_not_block_requirers() {
+        let lifecycle = replicated_life();
+        assert_eq!(lifecycle.ask(0), Some(vec![]));
+        assert_eq!(
+            (lifecycle.ask(2), lifecycle.ready(2)),
+            (first([2]), Some(vec![]))
+        );
+        assert_eq!(lifecycle.ask(3), first([3]));
+        assert_eq!(
+            (lifecycle.fall(2), lifecycle.rise(2, 1)),
+            (Fall::Fallen, Some(()))
+        );
+        assert_eq!(lifecycle.ask(2).map(|launched| launched.len()), Some(1));
+        assert_eq!(lifecycle.ready(2), Some(vec![]));
+        assert_eq!(
+            lifecycle.ready(3),
+            first([0]),
+            "both exporters have been ready"
+        );
     }
 }
