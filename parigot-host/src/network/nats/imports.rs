@@ -21,7 +21,7 @@ use super::peer_registry::{
 use super::subjects::call_of;
 use crate::error::Failure;
 use crate::network::{EventQueue, RemoteEvent, Reply, Request as Call, Wanted};
-use crate::start::schema::{self, Party};
+use crate::start::schema::{self, ServiceDescription};
 
 /// So much is told of what does not fit, in bytes.
 const MISFIT_BYTES_MAX: usize = 1 << 10;
@@ -302,11 +302,11 @@ fn compare(
         side(offered_schema, offered_descriptors),
     );
     let (here, there) = (&*context.me.process, &*peer.process);
-    let client = Party {
+    let client = ServiceDescription {
         guest: here,
         service: &wanted,
     };
-    let exporter = Party {
+    let exporter = ServiceDescription {
         guest: there,
         service: &offered,
     };
