@@ -13,7 +13,9 @@
 //!
 //! [`LifecycleState::debug_assert_invariants`] recounts all four in debug builds.
 
-use super::{Dependency, FAILED, GuestKind, Launched, Phase, RestartPermit, Unlaunchable, Unready};
+use crate::kernel::lifecycle::phase::{
+    Dependency, FAILED, GuestKind, Launched, Phase, RestartPermit, Unlaunchable, Unready,
+};
 
 /// Largest deployment whose invariants are checked in debug builds. The check visits all guests
 /// after each transition, so that the time of a start would grow with the square of their number.
