@@ -11,8 +11,10 @@ use parigot_abi::id::CallId;
 use parigot_abi::manifest::Service;
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
+use super::event_queue::{EventQueue, GatewayEvent};
 use super::in_flight::InFlight;
-use super::{EventQueue, GatewayEvent, Offer, Reply, Request, ReturnAddress, Transport};
+use super::message::{Reply, Request, ReturnAddress};
+use super::transport::{Offer, Transport};
 use crate::error::{Failure, GuestFault};
 use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 

@@ -9,10 +9,12 @@ use parigot_abi::id::HostId;
 use parigot_abi::manifest::Service;
 use rand::Rng;
 
+use super::event_queue::{EventQueue, ProxyWaker, RemoteEvent};
 use super::gateway::Gateway;
-use super::nats::{Nats, ProcessIdentity};
+use super::nats::Nats;
+use super::nats::identity::ProcessIdentity;
 use super::remote::{self, RemoteService};
-use super::{EventQueue, ProxyWaker, RemoteEvent, Transport, Wanted};
+use super::transport::{Transport, Wanted};
 use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{StartError, StartProblem};
 use crate::guest::builtin::BuiltInFactory;

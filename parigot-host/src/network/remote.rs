@@ -9,8 +9,10 @@ use parigot_abi::id::CallId;
 use parigot_abi::manifest::{Method, Service};
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
+use super::event_queue::{EventQueue, RemoteEvent};
 use super::in_flight::InFlight;
-use super::{EventQueue, RemoteEvent, Reply, Request, Transport};
+use super::message::{Reply, Request};
+use super::transport::Transport;
 use crate::error::{Failure, GuestFault};
 use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 

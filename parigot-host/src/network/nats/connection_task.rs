@@ -2,81 +2,33 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use async_nats::{Client, Message, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use parigot_abi::id::CallId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, unconstrained};
 use tokio::time::MissedTickBehavior;
 
 use super::context::NatsContext;
 use super::envelope::{DecodeError, Envelope, PeerId, PeerMessage, Stage};
+use super::event::{Event, Order, Subscription};
 use super::exports::{self, Exports};
 use super::forward::{self, SubscriptionSpec};
-use super::imports::{Imports, Unexpected};
+use super::imports::Imports;
 use super::micro::{self, Inquiry};
-use super::outbox::Permit;
 use super::peer_registry::{HEARTBEAT, SILENCE_MAX};
 use super::subjects::call_of;
-use super::unexpected::UnexpectedMessages;
+use super::unexpected::{Unexpected, UnexpectedMessages};
 use crate::error::Failure;
-use crate::network::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Wanted,
-};
+use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use crate::network::transport::{Offer, Wanted};
 
 /// After so many orders in a row others of the thread have their turn.
 const ORDERS_AT_ONCE: u32 = 64;
 /// How long the last words may take.
 const LEAVE_MAX: Duration = Duration::from_secs(1);
-
-/// What stand-ins want.
-pub(super) enum Order {
-    LookFor(Wanted, Arc<EventQueue<RemoteEvent>>),
-    Call(String, Request, Permit),
-    Cancel(String, CallId),
-    Serve(Offer, Arc<EventQueue<GatewayEvent>>),
-    ReplyMessage(ReturnAddress, Reply, Permit),
-    Withdraw(String),
-    Close(SyncSender<()>),
-}
-
-/// What happens on the side of NATS.
-pub(super) enum Event {
-    /// There is a connection again, or no more.
-    Route {
-        up: bool,
-    },
-    /// What comes through a door will be heard from now on.
-    Opened(Subscription),
-    Message(Subscription, Message),
-    /// Nothing more will come through it.
-    Closed(Subscription),
-    /// A request could not leave.
-    Unsent(CallId),
-    /// The server, or the client, says that something is wrong.
-    Trouble(String),
-}
-
-/// Where a message has come in.
-#[derive(Clone, Debug)]
-pub(super) enum Subscription {
-    Inbox,
-    Pieces,
-    Cancel,
-    Schema,
-    /// Calls to a service.
-    Call(Arc<str>),
-    /// Who asks whether a service is there.
-    Who(Arc<str>),
-    /// Who says that a service is there.
-    Ready(Arc<str>),
-    /// Tools of NATS.
-    Micro,
-}
 
 /// The thread's state.
 pub(super) struct ConnectionTask {

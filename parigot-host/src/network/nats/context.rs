@@ -14,8 +14,9 @@ use tracing::Dispatch;
 
 use super::chunks;
 use super::envelope::{Body, Content, PeerId, PeerMessage};
-use super::outbox::{OutgoingMessage, SendBudget};
+use super::outbox::OutgoingMessage;
 use super::peer_registry::ServiceAvailability;
+use super::send_budget::SendBudget;
 use super::subjects::Subjects;
 use crate::clock::Clock;
 use crate::error::Failure;

@@ -13,14 +13,14 @@ use super::envelope::{
     Announcement, Body, Chunk, Content, Continue, PeerId, PeerMessage, ReplyMessage, Request,
     SchemaAnswer, SchemaQuestion, Stage,
 };
-use super::imports::Unexpected;
 use super::inbound_calls::{DedupCache, Denial, InboundCall, InboundCalls};
-use super::outbox;
+use super::send_budget::SEND_BYTES_MAX;
 use super::subjects::call_of;
+use super::unexpected::Unexpected;
 use crate::error::Failure;
-use crate::network::{
-    EventQueue, GatewayEvent, Offer, Reply, Request as OutgoingRequest, ReturnAddress,
-};
+use crate::network::event_queue::{EventQueue, GatewayEvent};
+use crate::network::message::{Reply, Request as OutgoingRequest, ReturnAddress};
+use crate::network::transport::Offer;
 
 /// All of them, by their services.
 pub(super) struct Exports {
@@ -431,11 +431,7 @@ impl Exports {
         } = reply;
         match Body::of(&metadata, &detail, &payload) {
             Some(body) => reply_with(context, to, status, flags, body),
-            None => refuse(
-                context,
-                to,
-                &Failure::no_room_to_answer(outbox::SEND_BYTES_MAX),
-            ),
+            None => refuse(context, to, &Failure::no_room_to_answer(SEND_BYTES_MAX)),
         }
         self.settle(context, &service);
     }

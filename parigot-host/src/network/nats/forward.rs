@@ -13,7 +13,7 @@ use async_nats::{Client, Message, Subscriber};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 
-use super::connection_task::{Event, Subscription};
+use super::event::{Event, Subscription};
 
 /// Size of the client's read buffer in bytes.
 pub(super) const READ_BYTES: u16 = u16::MAX;

@@ -14,13 +14,16 @@ use super::envelope::{
     Announcement, Body, CallHeader, Cancel, Chunk, Content, DecodeError, PeerId, PeerMessage,
     Question, ReplyMessage, Request, SchemaAnswer, SchemaQuestion,
 };
-use super::outbox::Permit;
 use super::peer_registry::{
     Compatibility, Found, HEARTBEAT, PeerChanges, PeerRegistry, SILENCE_MAX, ServiceAvailability,
 };
+use super::send_budget::Permit;
 use super::subjects::call_of;
+use super::unexpected::Unexpected;
 use crate::error::Failure;
-use crate::network::{EventQueue, RemoteEvent, Reply, Request as Call, Wanted};
+use crate::network::event_queue::{EventQueue, RemoteEvent};
+use crate::network::message::{Reply, Request as Call};
+use crate::network::transport::Wanted;
 use crate::start::schema::{self, Party};
 
 /// So much is told of what does not fit, in bytes.
@@ -54,10 +57,6 @@ struct ReplyHead {
     status: u32,
     flags: u16,
 }
-
-/// A letter that is not what belongs where it came: nothing follows from it.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unexpected;
 
 impl Imports {
     pub(super) fn new() -> Self {

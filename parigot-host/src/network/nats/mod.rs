@@ -16,13 +16,16 @@ mod connection;
 mod connection_task;
 mod context;
 mod envelope;
+mod event;
 mod exports;
 mod forward;
+pub(super) mod identity;
 mod imports;
 mod inbound_calls;
 mod micro;
 mod outbox;
 mod peer_registry;
+mod send_budget;
 mod subjects;
 #[cfg(test)]
 mod tests;
@@ -33,30 +36,22 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parigot_abi::id::{CallId, HostId};
+use parigot_abi::id::CallId;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use self::connection_task::Order;
 use self::context::Availability;
-use self::outbox::SendBudget;
+use self::event::Order;
+use self::identity::ProcessIdentity;
+use self::send_budget::{SEND_BYTES_MAX, SendBudget};
 use crate::clock::Clock;
-use crate::deployment::Network;
 use crate::error::{Failure, NetworkError};
-use crate::network::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
-};
+use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use crate::network::message::{Reply, Request, ReturnAddress};
+use crate::network::transport::{Offer, Transport, Wanted};
 
 /// Limit for closing: one second for pending messages, then the end of the thread.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
-
-/// Identity of this process in the deployment.
-pub(crate) struct ProcessIdentity {
-    pub(crate) host: HostId,
-    pub(crate) network: Network,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) message_bytes_max: usize,
-}
 
 /// NATS transport. Dropping it without [`Transport::close`] announces nothing, like a killed
 /// process.
@@ -123,7 +118,7 @@ impl Transport for Nats {
         let weight = self
             .load
             .try_take(bytes)
-            .ok_or_else(|| Failure::too_much_to_send(outbox::SEND_BYTES_MAX))?;
+            .ok_or_else(|| Failure::too_much_to_send(SEND_BYTES_MAX))?;
         self.order(Order::Call(service.to_owned(), request, weight));
         Ok(())
     }
@@ -141,7 +136,7 @@ impl Transport for Nats {
         let (reply, weight) = match self.load.try_take(bytes) {
             Some(weight) => (reply, weight),
             None => (
-                Reply::from(&Failure::no_room_to_answer(outbox::SEND_BYTES_MAX)),
+                Reply::from(&Failure::no_room_to_answer(SEND_BYTES_MAX)),
                 self.load.take(0),
             ),
         };

@@ -5,6 +5,10 @@ const UNEXPECTED_EVERY: u32 = 10;
 /// So much is told of the subject of one.
 const SUBJECT_CHARS_MAX: usize = 128;
 
+/// A letter that is not what belongs where it came: nothing follows from it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unexpected;
+
 /// Messages that were none of ours.
 #[derive(Default)]
 pub(super) struct UnexpectedMessages {

@@ -25,7 +25,9 @@ use self::guests::{
     caller_factory, service, service_mould,
 };
 use self::switchboard::Switchboard;
-use super::{EventQueue, Peers, RemoteEvent, Reply};
+use super::Peers;
+use super::event_queue::{EventQueue, RemoteEvent};
+use super::message::Reply;
 use crate::compile::modules::CompiledGuests;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::StartError;

@@ -7,9 +7,9 @@ use std::time::Duration;
 use parigot_abi::id::{CallId, HostId};
 use parking_lot::Mutex;
 
-use super::super::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
-};
+use super::super::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use super::super::message::{Reply, Request, ReturnAddress};
+use super::super::transport::{Offer, Transport, Wanted};
 use crate::clock::Clock;
 use crate::error::Failure;
 

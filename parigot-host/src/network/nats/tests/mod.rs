@@ -24,17 +24,18 @@ use parigot_abi::{Cause, Code, Detail};
 use self::caller::Caller;
 use self::log::Lines;
 use self::server::{PATIENCE, Server, Stranger};
+use super::Nats;
 use super::envelope::{
     Announcement, Body, CallHeader, Cancel, Chunk, Content, Continue, Envelope, PeerId,
     PeerMessage, Question, ReplyMessage, Request as WireRequest, Stage,
 };
+use super::identity::ProcessIdentity;
 use super::subjects::Subjects;
-use super::{Nats, ProcessIdentity};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::deployment::Network;
-use crate::network::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
-};
+use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use crate::network::message::{Reply, Request, ReturnAddress};
+use crate::network::transport::{Offer, Transport, Wanted};
 
 const APP: &str = "pizzeria";
 const SERVICE: &str = "greeting.v1.Greeting";
