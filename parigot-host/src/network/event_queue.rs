@@ -40,14 +40,20 @@ pub(crate) enum GatewayEvent {
 }
 
 /// Queue of events for a proxy.
+///
+/// | field | guarded by | written by | read by |
+/// |---|---|---|---|
+/// | `queued` | mutex | transport | proxy |
+/// | `arrived` | condition of `queued` | transport | start, before the proxy runs |
+/// | `waker` | once-cell | start of the kernel | transport |
 pub(crate) struct EventQueue<T> {
-    waiting: Mutex<Waiting<T>>,
+    queued: Mutex<Queued<T>>,
     arrived: Condvar,
     waker: Arc<ProxyWaker>,
 }
 
-struct Waiting<T> {
-    words: Vec<T>,
+struct Queued<T> {
+    events: Vec<T>,
     /// Bytes of the replies in the queue.
     bytes: usize,
 }
@@ -58,26 +64,26 @@ pub(crate) struct ProxyWaker(OnceLock<Box<dyn Fn() + Send + Sync>>);
 
 impl ProxyWaker {
     /// Sets the callback and calls it at once, because events may have arrived before.
-    pub(crate) fn connect(&self, ring: impl Fn() + Send + Sync + 'static) {
-        self.0.get_or_init(|| Box::new(ring));
-        self.ring();
+    pub(crate) fn connect(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.0.get_or_init(|| Box::new(wake));
+        self.wake();
     }
 
-    fn ring(&self) {
-        if let Some(ring) = self.0.get() {
-            ring();
+    fn wake(&self) {
+        if let Some(wake) = self.0.get() {
+            wake();
         }
     }
 }
 
 impl<T> EventQueue<T> {
     pub(crate) fn new() -> Arc<Self> {
-        let waiting = Mutex::new(Waiting {
-            words: Vec::new(),
+        let queued = Queued {
+            events: Vec::new(),
             bytes: 0,
-        });
+        };
         Arc::new(EventQueue {
-            waiting,
+            queued: Mutex::new(queued),
             arrived: Condvar::new(),
             waker: Arc::default(),
         })
@@ -88,55 +94,57 @@ impl<T> EventQueue<T> {
     }
 
     /// Appends an event and wakes the proxy.
-    pub(crate) fn push(&self, word: T) {
-        self.push_all([word]);
+    pub(crate) fn push(&self, event: T) {
+        self.push_all([event]);
     }
 
     /// Appends several events and wakes the proxy.
-    pub(crate) fn push_all(&self, words: impl IntoIterator<Item = T>) {
-        self.waiting.lock().words.extend(words);
-        self.tell();
+    pub(crate) fn push_all(&self, events: impl IntoIterator<Item = T>) {
+        self.queued.lock().events.extend(events);
+        self.notify();
     }
 
     /// Removes and returns all events.
     pub(crate) fn take(&self) -> Vec<T> {
-        let mut waiting = self.waiting.lock();
-        waiting.bytes = 0;
-        std::mem::take(&mut waiting.words)
+        let mut queued = self.queued.lock();
+        queued.bytes = 0;
+        std::mem::take(&mut queued.events)
     }
 
     /// Waits for an event until a point in time, then removes and returns all events.
     pub(crate) fn wait_and_take(&self, until: Instant) -> Vec<T> {
-        let mut waiting = self.waiting.lock();
-        while waiting.words.is_empty() && !self.arrived.wait_until(&mut waiting, until).timed_out()
-        {
+        let mut queued = self.queued.lock();
+        while queued.events.is_empty() && !self.arrived.wait_until(&mut queued, until).timed_out() {
         }
-        drop(waiting);
+        drop(queued);
         self.take()
     }
 
-    fn tell(&self) {
+    /// Notifies the proxy. Called without the lock: the waker takes locks of the kernel.
+    fn notify(&self) {
         self.arrived.notify_all();
-        self.waker.ring();
+        self.waker.wake();
     }
 }
 
 impl EventQueue<RemoteEvent> {
     /// Appends a reply. Beyond the byte limit of a mailbox the caller gets a failure instead.
-    pub(crate) fn answered(&self, service: &str, id: CallId, reply: Reply) {
+    ///
+    /// The limit is checked here because a proxy that does not run does not take its events.
+    pub(crate) fn push_reply(&self, service: &str, id: CallId, reply: Reply) {
         let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
-        let mut waiting = self.waiting.lock();
-        let word = if waiting.bytes + bytes > MAILBOX_BYTES_MAX {
+        let mut queued = self.queued.lock();
+        let event = if queued.bytes + bytes > MAILBOX_BYTES_MAX {
             RemoteEvent::Failed {
                 id,
-                failure: Failure::no_room_for_answer(service, waiting.bytes),
+                failure: Failure::no_room_for_answer(service, queued.bytes),
             }
         } else {
-            waiting.bytes += bytes;
+            queued.bytes += bytes;
             RemoteEvent::Answered { id, reply }
         };
-        waiting.words.push(word);
-        drop(waiting);
-        self.tell();
+        queued.events.push(event);
+        drop(queued);
+        self.notify();
     }
 }

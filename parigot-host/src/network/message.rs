@@ -1,4 +1,4 @@
-//! Calls and replies between processes, independent of the transport.
+//! Calls and replies between processes, in the form that all transports share.
 
 use bytes::Bytes;
 use parigot_abi::id::CallId;
@@ -18,7 +18,7 @@ pub(crate) struct Request {
     pub(crate) payload: Bytes,
 }
 
-/// The reply to a call between processes: the parts of its frame.
+/// The reply to a call between processes: the parts of a reply frame.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u32,
@@ -28,7 +28,7 @@ pub(crate) struct Reply {
     pub(crate) payload: Bytes,
 }
 
-/// Destination of the reply to a call of another process; only the transport reads the text.
+/// Destination of the reply to a call of another process. Only the transport interprets the text.
 #[derive(Clone, Debug)]
 pub(crate) struct ReturnAddress(pub(crate) String);
 

@@ -8,12 +8,13 @@ use super::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
 use super::message::{Reply, Request, ReturnAddress};
 use crate::error::Failure;
 
-/// Transport of messages between the proxies of this process and other processes. Only
-/// [`Transport::close`] blocks.
+/// Transport of messages between the proxies of this process and other processes.
+///
+/// Proxies call the methods within a turn, so only [`Transport::close`] may block.
 pub(crate) trait Transport: Send + Sync {
     /// Starts the search for processes that export a service. Found processes and the outcomes of
     /// calls arrive in `queue`.
-    fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>);
+    fn import(&self, spec: ImportSpec, queue: Arc<EventQueue<RemoteEvent>>);
 
     /// Sends a call to one of the processes that export the service.
     ///
@@ -31,10 +32,10 @@ pub(crate) trait Transport: Send + Sync {
     /// Accepts calls to a service from other processes and announces the service. Each call
     /// arrives in `queue` once, however often it was sent. The number of pending calls is at most
     /// the limit of an instance.
-    fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>);
+    fn export(&self, spec: ExportSpec, queue: Arc<EventQueue<GatewayEvent>>);
 
     /// Sends the reply to a call of another process.
-    fn answer(&self, to: ReturnAddress, reply: Reply);
+    fn reply(&self, to: ReturnAddress, reply: Reply);
 
     /// Stops accepting calls to a service and announces that. [`GatewayEvent::Drained`] always
     /// follows, after the last accepted call is in the queue.
@@ -46,7 +47,7 @@ pub(crate) trait Transport: Send + Sync {
 
 /// A service that guests of this process require, as declared at their build.
 #[derive(Clone, Debug)]
-pub(crate) struct Wanted {
+pub(crate) struct ImportSpec {
     pub(crate) service: String,
     /// Schema hash; 0 if the guests know only the name, so any schema is compatible.
     pub(crate) schema: u64,
@@ -56,7 +57,7 @@ pub(crate) struct Wanted {
 
 /// A service that guests of this process export.
 #[derive(Clone, Debug)]
-pub(crate) struct Offer {
+pub(crate) struct ExportSpec {
     pub(crate) service: String,
     /// Schema hash.
     pub(crate) schema: u64,

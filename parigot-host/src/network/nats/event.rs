@@ -1,4 +1,4 @@
-//! Input of the connection task: orders of the proxies and events of NATS.
+//! Input of the connection task: commands of the proxies and events of the NATS client.
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -9,49 +9,50 @@ use parigot_abi::id::CallId;
 use super::send_budget::Permit;
 use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
 use crate::network::message::{Reply, Request, ReturnAddress};
-use crate::network::transport::{Offer, Wanted};
+use crate::network::transport::{ExportSpec, ImportSpec};
 
-/// What stand-ins want.
-pub(super) enum Order {
-    LookFor(Wanted, Arc<EventQueue<RemoteEvent>>),
+/// A command of a proxy: one variant for each method of the transport.
+pub(super) enum Command {
+    Import(ImportSpec, Arc<EventQueue<RemoteEvent>>),
     Call(String, Request, Permit),
     Cancel(String, CallId),
-    Serve(Offer, Arc<EventQueue<GatewayEvent>>),
-    ReplyMessage(ReturnAddress, Reply, Permit),
+    Export(ExportSpec, Arc<EventQueue<GatewayEvent>>),
+    Reply(ReturnAddress, Reply, Permit),
     Withdraw(String),
+    /// Sends the pending messages, ends the connection and reports the end.
     Close(SyncSender<()>),
 }
 
-/// What happens on the side of NATS.
+/// An event of the NATS client or of the tasks around it.
 pub(super) enum Event {
-    /// There is a connection again, or no more.
-    Route {
-        up: bool,
+    /// The connection was made or lost.
+    Connection {
+        is_up: bool,
     },
-    /// What comes through a door will be heard from now on.
-    Opened(Subscription),
+    /// The server will deliver the messages of a subscription from now on.
+    Subscribed(Subscription),
     Message(Subscription, Message),
-    /// Nothing more will come through it.
-    Closed(Subscription),
-    /// A request could not leave.
+    /// No more messages of a subscription will follow.
+    Unsubscribed(Subscription),
+    /// A request could not be sent.
     Unsent(CallId),
-    /// The server, or the client, says that something is wrong.
-    Trouble(String),
+    /// An error reported by the server or the client.
+    Error(String),
 }
 
-/// Where a message has come in.
+/// Kind of a subscription, with the service if there is one subscription for each service.
 #[derive(Clone, Debug)]
 pub(super) enum Subscription {
     Inbox,
-    Pieces,
+    Chunks,
     Cancel,
     Schema,
-    /// Calls to a service.
+    /// Calls to a service of this process.
     Call(Arc<str>),
-    /// Who asks whether a service is there.
-    Who(Arc<str>),
-    /// Who says that a service is there.
-    Ready(Arc<str>),
-    /// Tools of NATS.
+    /// Discovery of a service of this process.
+    Discovery(Arc<str>),
+    /// Announcements of a service required by this process.
+    Announcements(Arc<str>),
+    /// Requests of the NATS tools.
     Micro,
 }
