@@ -1,6 +1,7 @@
 //! Scheduling, calls and supervision.
 
 pub(crate) mod call_table;
+pub(crate) mod init_turn;
 pub(crate) mod instance;
 pub(crate) mod lifecycle;
 pub(crate) mod route;

@@ -23,7 +23,7 @@ use crate::kernel::startup::LONG;
 use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
-use crate::start::boot::{Declaration, Proxy};
+use crate::start::declare::{DeclaredGuest, Proxy};
 
 /// The other processes of the deployment, if there are any.
 pub(crate) struct Peers {
@@ -43,17 +43,15 @@ struct LocalService<'g> {
 type MissingServices<'g> = BTreeMap<&'g str, Vec<(&'g str, &'g Service)>>;
 
 /// Returns the services that local guests export, by name.
-fn local_services<'g>(
-    guests: &'g [(&GuestSpec, Declaration)],
-) -> BTreeMap<&'g str, LocalService<'g>> {
+fn local_services<'g>(guests: &'g [DeclaredGuest<'_>]) -> BTreeMap<&'g str, LocalService<'g>> {
     let mut local: BTreeMap<&str, LocalService<'_>> = BTreeMap::new();
-    for (spec, guest) in guests {
+    for guest in guests {
         for service in &guest.manifest().exports {
             let known = local.entry(&service.name).or_insert(LocalService {
                 service,
-                deadline: spec.deadline,
+                deadline: guest.spec.deadline,
             });
-            known.deadline = known.deadline.max(spec.deadline);
+            known.deadline = known.deadline.max(guest.spec.deadline);
         }
     }
     local
@@ -61,17 +59,17 @@ fn local_services<'g>(
 
 /// Returns the services that other processes must export.
 fn missing_services<'g>(
-    guests: &'g [(&GuestSpec, Declaration)],
+    guests: &'g [DeclaredGuest<'_>],
     local: &BTreeMap<&str, LocalService<'_>>,
 ) -> MissingServices<'g> {
     let mut missing = MissingServices::new();
-    for (spec, guest) in guests {
+    for guest in guests {
         let requires = guest.manifest().requires.iter();
         for service in requires.filter(|service| !local.contains_key(&*service.name)) {
             missing
                 .entry(&service.name)
                 .or_default()
-                .push((&spec.name, service));
+                .push((&guest.spec.name, service));
         }
     }
     missing
@@ -237,7 +235,7 @@ impl Peers {
     /// deadline, because its methods must be known before the launch.
     pub(crate) fn proxies(
         &mut self,
-        guests: &[(&GuestSpec, Declaration)],
+        guests: &[DeclaredGuest<'_>],
         deployment: &Deployment,
         settings: &Settings,
     ) -> Result<Vec<Proxy>, StartError> {
