@@ -310,14 +310,14 @@ impl<'k> Worker<'k> {
     }
 
     fn read_clock(&mut self) {
-        self.tick = Some(self.kernel.epoch_ticker.beat());
+        self.tick = Some(self.kernel.epoch_ticker.tick_count());
         self.now_ns = self.kernel.clock.monotonic_ns();
     }
 
     /// The next turn follows on one that has handed its instance over. To read the clock takes longer than most of what a worker does in between, so
     /// two turns have the same time, if the first was over before the next beat and the instance has not seen a later one.
     fn follow_on(&mut self, body: &InstanceState) {
-        let is_good = self.tick.take() == Some(self.kernel.epoch_ticker.beat())
+        let is_good = self.tick.take() == Some(self.kernel.epoch_ticker.tick_count())
             && body.began_ns <= self.now_ns;
         if !is_good {
             self.read_clock();

@@ -4,11 +4,11 @@
 //! | stage | file | result |
 //! |---|---|---|
 //! | compile | `compile/modules.rs` | [`CompiledGuests`]: one factory of instances per guest |
-//! | instantiate | `guest/code.rs` | an instance, which has not run a turn |
-//! | init | `kernel/init_turn.rs` | [`InitOutput`](crate::kernel::init_turn::InitOutput): the manifest, and the other frames of the first turn |
-//! | declare | `declare.rs` | [`DeclaredGuests`](crate::start::declare::DeclaredGuests): all guests of this process |
+//! | instantiate | `guest/code.rs` | an instance that has not run a turn |
+//! | init | `kernel/init_turn.rs` | `InitOutput`: manifest and other frames of the first turn |
+//! | declare | `declare.rs` | `DeclaredGuests`: all guests of the process |
 //! | bind | `bind.rs` | [`BoundGuests`]: each requirement with its exporters |
-//! | replicate | here | the other instances of replicated guests |
+//! | replicate | here | `Replica`: the other instances of replicated guests |
 //! | bind instances | `bind.rs` | [`BootedDeployment`]: instances with routes for their calls |
 //! | launch | `kernel/lifecycle.rs` | each instance launches once its requirements are ready |
 
@@ -24,12 +24,11 @@ use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::Instance;
 use crate::kernel::lifecycle::{GuestKind, Lifecycle};
 use crate::kernel::supervisor::SupervisedService;
-use crate::network::Peers;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::Exported;
 use crate::start::bind::{BoundGuests, Replica, bind_instance, dependencies, instance_ranges};
-use crate::start::declare::{DeclaredGuest, Declarer, declare_all};
+use crate::start::declare::{DeclaredGuest, Declarer, Proxy, declare_all};
 
 /// Deployment whose instances are bound to each other and ready to launch. No worker runs yet.
 pub(crate) struct BootedDeployment {
@@ -46,7 +45,8 @@ pub(crate) struct BootedDeployment {
 }
 
 /// Creates all guests from the result of `compiled_guests`, runs the init turn of each, adds the
-/// proxies for guests of other processes, and binds the guests to each other.
+/// proxies that `proxies` returns for guests of other processes, and binds all guests to each
+/// other.
 ///
 /// # Errors
 ///
@@ -54,13 +54,13 @@ pub(crate) struct BootedDeployment {
 pub(crate) fn boot(
     deployment: &Deployment,
     compiled_guests: impl FnOnce() -> CompiledGuests,
-    peers: &mut Peers,
+    proxies: impl FnOnce(&[DeclaredGuest<'_>]) -> Result<Vec<Proxy>, StartError>,
     settings: &Settings,
     randomness: &Randomness,
 ) -> Result<BootedDeployment, StartError> {
     let mut declared = declare_all(deployment, compiled_guests, settings, randomness);
     let proxies = if declared.problems.is_empty() {
-        peers.proxies(&declared.guests, deployment, settings)?
+        proxies(&declared.guests)?
     } else {
         // A proxy stands for each service without a local exporter. The exports of the failed
         // guests are unknown, so those services are unknown too.
@@ -151,7 +151,10 @@ fn declare_replica<'a>(
     if replica.manifest() == first.manifest() {
         Ok(replica)
     } else {
-        Err(StartProblem::init_turn(first.spec, GuestFault::Differs))
+        Err(StartProblem::init_turn(
+            &first.spec.name,
+            GuestFault::Differs,
+        ))
     }
 }
 

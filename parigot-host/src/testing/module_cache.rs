@@ -79,6 +79,6 @@ pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
     });
     Compiled {
         modules: modules.collect(),
-        ticks: Box::new(compiler.ticks()),
+        ticks: Box::new(compiler.tick_function()),
     }
 }

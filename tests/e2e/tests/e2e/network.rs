@@ -128,11 +128,9 @@ fn the_pizzeria_is_the_same_in_three_processes() {
 
 #[test]
 fn calls_end_alike_in_one_process_and_in_two() {
-    let too_large = "a message of 16777222 bytes, and at most 16777216 are let through";
-    let (swell, echo) = (
-        format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: {too_large}"),
-        format!("echo:16777217: RESOURCE_EXHAUSTED, too large: {too_large}"),
-    );
+    let too_large = "of 16777222 bytes exceeds the limit of 16777216";
+    let swell = format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: response {too_large}");
+    let echo = format!("echo:16777217: RESOURCE_EXHAUSTED, too large: request {too_large}");
     let cases: &[(&str, &[&str])] = &[
         ("echo:0", &["echo:0: 0 bytes"]),
         ("refuse", &["refuse: Refused"]),

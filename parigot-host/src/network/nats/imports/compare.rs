@@ -4,7 +4,7 @@ use parigot_abi::manifest::Service;
 
 use crate::network::nats::envelope::{PeerId, SchemaReply};
 use crate::network::transport::ImportSpec;
-use crate::start::schema::{self, Party};
+use crate::start::schema::{self, ServiceDescription};
 
 /// Longest reason of an incompatibility in bytes. A peer controls its schema and so the text.
 const REASON_BYTES_MAX: usize = 1 << 10;
@@ -33,11 +33,11 @@ pub(super) fn compare(
         methods: Vec::new(),
         descriptors: offered.descriptors,
     };
-    let client = Party {
+    let client = ServiceDescription {
         guest: &me.process,
         service: &required,
     };
-    let exporter = Party {
+    let exporter = ServiceDescription {
         guest: &peer.process,
         service: &offered,
     };
