@@ -260,7 +260,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Takes an instance down: its callers are told, its callees too, its memory is freed. What follows is for the [`crate::kernel::supervisor`].
+    /// Takes an instance down: its callers are told, its callees too, its memory is freed. What follows is for the [`crate::kernel::restart`].
     #[cold]
     pub(crate) fn end(&mut self, instance: &Instance, body: InstanceState, ending: Ending) {
         let InstanceState {

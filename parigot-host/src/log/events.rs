@@ -100,7 +100,7 @@ pub(crate) fn restarted(instance: &Instance, after: Duration, nth: &dyn Display)
 }
 
 /// A service is not restarted any more.
-pub(crate) fn failed_for_good(instance: &Instance, why: &str) {
+pub(crate) fn failed_permanently(instance: &Instance, why: &str) {
     tracing::error!(service = %instance.name, instance = %instance.id().short(), "failed permanently: {why}");
 }
 
@@ -119,7 +119,7 @@ pub(crate) fn killed_at_shutdown(instance: &Instance, limit: Duration) {
 }
 
 /// A guest can never be launched, because one that it requires is gone.
-pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
+pub(crate) fn cannot_start(waiting: &Instance, lost: &Instance) {
     tracing::error!(
         service = %waiting.name,
         instance = %waiting.id().short(),

@@ -88,7 +88,7 @@ fn calls_of_a_lost_process_end_and_later_ones_fail() {
     let expected = (
         StatusCode::Unavailable,
         Cause::CalleeExited,
-        "the process that offered x.Echo has not been heard of for 3 s",
+        "the process that offered x.Echo has sent no heartbeat for 3 s",
     );
     assert_eq!(pair.front.end(1).failure(), expected);
     let expected = (

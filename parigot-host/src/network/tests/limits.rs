@@ -4,7 +4,8 @@ use bytes::Bytes;
 use parigot_abi::id::CallId;
 use parigot_abi::{Cause, Code as StatusCode};
 
-use super::super::{EventQueue, RemoteEvent, Reply};
+use super::super::event_queue::{EventQueue, RemoteEvent};
+use super::super::message::Reply;
 use super::processes::{Front, Pair, front, pair};
 use super::service_guest::{ECHO, NEVER_ENDS};
 use super::watched::poll_until;
@@ -21,7 +22,7 @@ fn queued_replies_are_limited_like_a_mailbox() {
     };
     let queue = EventQueue::<RemoteEvent>::new();
     for _ in 0..3 {
-        queue.answered(
+        queue.push_reply(
             "x.Echo",
             CallId::from_random(1),
             reply(MAILBOX_BYTES_MAX / 2),

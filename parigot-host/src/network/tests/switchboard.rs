@@ -7,9 +7,9 @@ use std::time::Duration;
 use parigot_abi::id::{CallId, HostId};
 use parking_lot::Mutex;
 
-use super::super::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
-};
+use super::super::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use super::super::message::{Reply, Request, ReturnAddress};
+use super::super::transport::{ExportSpec, ImportSpec, Transport};
 use super::watched::poll_until;
 use crate::clock::Clock;
 use crate::error::Failure;
@@ -40,7 +40,7 @@ struct State {
 /// Service that a host offers.
 struct Export {
     host: HostId,
-    offer: Offer,
+    spec: ExportSpec,
     queue: Arc<EventQueue<GatewayEvent>>,
     clock: Arc<dyn Clock>,
 }
@@ -48,7 +48,7 @@ struct Export {
 /// Service that a host requires.
 struct Import {
     host: HostId,
-    wanted: Wanted,
+    spec: ImportSpec,
     queue: Arc<EventQueue<RemoteEvent>>,
 }
 
@@ -116,7 +116,7 @@ impl State {
     fn exports_of<'s>(&'s self, service: &'s str) -> impl Iterator<Item = &'s Export> {
         self.exports
             .iter()
-            .filter(move |export| export.offer.service == service)
+            .filter(move |export| export.spec.service == service)
     }
 }
 
@@ -128,17 +128,17 @@ struct Line {
 }
 
 impl Transport for Line {
-    fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>) {
+    fn import(&self, spec: ImportSpec, queue: Arc<EventQueue<RemoteEvent>>) {
         let mut state = self.board.state.lock();
-        for export in state.exports_of(&wanted.service) {
+        for export in state.exports_of(&spec.service) {
             queue.push(RemoteEvent::Found {
-                methods: export.offer.methods.clone(),
-                deadline_ns: export.offer.deadline_ns,
+                methods: export.spec.methods.clone(),
+                deadline_ns: export.spec.deadline_ns,
             });
         }
         state.imports.push(Import {
             host: self.host,
-            wanted,
+            spec,
             queue,
         });
     }
@@ -151,7 +151,7 @@ impl Transport for Line {
         let import = state
             .imports
             .iter()
-            .find(|import| import.wanted.service == service && import.host.key() == self.host.key())
+            .find(|import| import.spec.service == service && import.host.key() == self.host.key())
             .expect("a called service must be imported");
         let caller = Arc::clone(&import.queue);
         let exports: Vec<_> = state.exports_of(service).collect();
@@ -195,29 +195,29 @@ impl Transport for Line {
         }
     }
 
-    fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>) {
+    fn export(&self, spec: ExportSpec, queue: Arc<EventQueue<GatewayEvent>>) {
         let mut state = self.board.state.lock();
         for import in &state.imports {
-            if import.wanted.service == offer.service {
+            if import.spec.service == spec.service {
                 import.queue.push(RemoteEvent::Found {
-                    methods: offer.methods.clone(),
-                    deadline_ns: offer.deadline_ns,
+                    methods: spec.methods.clone(),
+                    deadline_ns: spec.deadline_ns,
                 });
             }
         }
         state.exports.push(Export {
             host: self.host,
-            offer,
+            spec,
             queue,
             clock: Arc::clone(&self.clock),
         });
     }
 
-    fn answer(&self, to: ReturnAddress, reply: Reply) {
+    fn reply(&self, to: ReturnAddress, reply: Reply) {
         let Some(call) = self.board.state.lock().calls.remove(&to.0) else {
             return;
         };
-        call.caller.answered(&call.service, call.id, reply);
+        call.caller.push_reply(&call.service, call.id, reply);
     }
 
     fn withdraw(&self, service: &str) {
@@ -225,7 +225,7 @@ impl Transport for Line {
         let withdrawn: Vec<_> = state
             .exports
             .extract_if(.., |export| {
-                export.host.key() == self.host.key() && export.offer.service == service
+                export.host.key() == self.host.key() && export.spec.service == service
             })
             .collect();
         for export in withdrawn {
