@@ -1,7 +1,13 @@
-//! One log: what guests say and what the host says of them, as events of `tracing`.
+//! Events of guests in the log: their own lines, and the host's reports about them.
 //!
-//! Each event has the fields `service` (the guest's name in the deployment), `instance` (the short form of its id) and, where it
-//! is about a call, `call` (its id). Lines of guests have the target `guest`. A guest that ends while it serves a call is told with its `method`.
+//! | field | value |
+//! |---|---|
+//! | `service` | name of the guest in the deployment |
+//! | `instance` | short form of the instance's id |
+//! | `call` | id of the call, if the event belongs to a call |
+//! | `method` | method of the call during which a guest ended |
+//!
+//! Lines of guests have the target `guest`.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -15,7 +21,7 @@ use crate::error::{Ending, GuestFault};
 use crate::kernel::instance::Instance;
 use crate::kernel::lifecycle::{Phase, Unready};
 
-/// A line that a guest sent, about that call, if any; returns what [`GuestLog::say`] does.
+/// Logs the log frame of a guest, sent during `call`. Returns the same as [`GuestLog::say`].
 pub(crate) fn guest_line(
     from: &Instance,
     now_ns: u64,
@@ -27,18 +33,18 @@ pub(crate) fn guest_line(
     from.guest_log().say(now_ns, level, call, &text)
 }
 
-/// What there is to say of an end besides how.
+/// Circumstances of an instance's end.
 #[derive(Default)]
 pub(crate) struct EndContext {
-    /// Nobody has told it to leave, and it was to stay.
+    /// Set if the instance should have continued: it is a service, and no stop was requested.
     pub(crate) is_news: bool,
-    /// The call that it was serving.
+    /// Call that the instance was serving.
     pub(crate) call: Option<CallId>,
-    /// The method of that call.
+    /// Method of `call`.
     pub(crate) method: Option<String>,
 }
 
-/// An instance has ended.
+/// Logs the end of an instance.
 pub(crate) fn ending(
     instance: &Instance,
     ending: &Ending,
@@ -62,7 +68,7 @@ pub(crate) fn ending(
         };
     }
     match ending {
-        // Its text names the method.
+        // No field `method`: the text names the method.
         Ending::Fault(fault @ GuestFault::OverBudget(over_budget)) => {
             event!(
                 ERROR,
@@ -70,7 +76,7 @@ pub(crate) fn ending(
                 "{fault}"
             );
         }
-        // That it has failed permanently is told besides, and why.
+        // The permanent failure is logged separately, with its reason.
         Ending::Fault(GuestFault::Lost { .. }) => {}
         Ending::Fault(fault) => event!(ERROR, method, "{fault}"),
         Ending::Exit { status: 0, reason } if reason.is_empty() && is_news => {
@@ -155,7 +161,9 @@ pub(crate) fn unready(
     );
 }
 
-/// A guest cannot be bound before a process offers what it requires, and the start has waited that long.
+/// Logs a guest whose start has waited `after` for a process that offers a service.
+///
+/// The guest requires the service by name alone, so it cannot be bound before.
 #[cfg(feature = "nats")]
 pub(crate) fn unoffered(guest: &str, service: &str, after: Duration) {
     tracing::warn!(
@@ -164,7 +172,8 @@ pub(crate) fn unoffered(guest: &str, service: &str, after: Duration) {
     );
 }
 
-/// What is wrong with a service of other processes: they are not there, have another `app` in `[network]`, or offer what does not fit, which was told.
+/// Reasons why a remote service is not available: no process is running, processes have another
+/// `app` in `[network]`, or they offer an incompatible schema, which is logged separately.
 const UNOFFERED: &str = "which no process of the same `app` offers yet in a form that fits";
 
 /// Those whom a guest waits for.
