@@ -17,6 +17,7 @@ use crate::deployment::GuestSpec;
 use crate::error::{Failure, GuestFault, Unavailable};
 use crate::guest::code::{GuestInstance, Turn};
 use crate::kernel::call_table::Table;
+use crate::kernel::index::InstanceIndex;
 use crate::kernel::route::Route;
 use crate::kernel::slot::Slot;
 pub(crate) use crate::kernel::slot::Wake;
@@ -27,16 +28,13 @@ use crate::log::rate_limit::LogRate;
 /// A mailbox that grew beyond this is not kept for the next turn.
 const MAILBOX_BYTES_KEPT: usize = 1 << 20;
 
-/// The place of an instance among those of the kernel.
-pub(crate) type InstanceIndex = usize;
-
 /// One running guest. A service that is made anew stays at its place, where it has another life and another id.
 pub(crate) struct Instance {
     /// Only the log asks for it.
     id: Mutex<InstanceId>,
     /// How often it was made anew; changes under the lock of the mailbox alone.
     generation: AtomicU32,
-    pub(crate) place: InstanceIndex,
+    pub(crate) index: InstanceIndex,
     /// Whether it stands for guests of other processes: then the ids of the calls that it makes were given there.
     pub(crate) is_proxy: bool,
     pub(crate) name: String,
@@ -58,9 +56,6 @@ pub(crate) struct Instance {
     /// How many calls wait in its mailbox; changes under the lock of that alone.
     waiting: AtomicU32,
 }
-
-/// What an instance that takes no calls counts as serving.
-pub(crate) const UNAVAILABLE: u32 = u32::MAX;
 
 /// What only the worker touches that runs the instance.
 pub(crate) struct InstanceState {
@@ -165,8 +160,15 @@ pub(crate) struct TurnStart {
 /// What is to be done after a turn.
 pub(crate) struct TurnEnd {
     pub(crate) wake: Wake,
-    /// An alarm to set: when it was set before, and when it must ring.
-    pub(crate) alarm: Option<(Option<u64>, u64)>,
+    /// Change of the instance's timer, if the timer must fire earlier than set.
+    pub(crate) timer: Option<TimerChange>,
+}
+
+/// Change of an instance's timer, in ns on the host's clock.
+pub(crate) struct TimerChange {
+    /// Time to which the timer is set now, if it is set.
+    pub(crate) previous_ns: Option<u64>,
+    pub(crate) wake_at_ns: u64,
 }
 
 impl Mailbox {
@@ -187,7 +189,7 @@ impl Instance {
         Instance {
             id: Mutex::new(identity.id),
             generation: AtomicU32::new(0),
-            place: identity.place,
+            index: identity.index,
             is_proxy,
             name: spec.name.clone(),
             launched_frame: identity.launched_frame,
@@ -209,13 +211,9 @@ impl Instance {
         }
     }
 
-    /// How many calls it serves, or [`UNAVAILABLE`], for those who choose between several.
-    pub(crate) fn busy(&self) -> u32 {
-        if self.slot.is_closed() {
-            UNAVAILABLE
-        } else {
-            self.calls() as u32
-        }
+    /// Returns the number of calls that the instance serves, or `None` if it takes no calls.
+    pub(crate) fn load(&self) -> Option<usize> {
+        (!self.slot.is_closed()).then(|| self.calls())
     }
 
     /// How many calls it serves.
@@ -239,6 +237,16 @@ impl Instance {
             service: &self.name,
             instance: self.id(),
             rate: &self.log_rate,
+        }
+    }
+
+    /// Returns the instance for the failure of a call to it: empty for a proxy, because this
+    /// process does not know whether the call reached its remote service.
+    pub(crate) fn id_in_failure(&self) -> InstanceId {
+        if self.is_proxy {
+            InstanceId::EMPTY
+        } else {
+            self.id()
         }
     }
 
@@ -329,13 +337,18 @@ impl Instance {
     ) -> Result<(u64, Wake), Failure> {
         let mut mailbox = self.mailbox.lock();
         if let Some(unavailable_reason) = &mailbox.unavailable_reason {
-            return Err(Failure::absent(&self.name, unavailable_reason, now_ns).at(self));
+            return Err(
+                Failure::absent(&self.name, unavailable_reason, now_ns).at(self.id_in_failure())
+            );
         }
         if self.calls() >= CALLS_MAX {
-            return Err(Failure::too_many_inbound(&self.name).at(self));
+            return Err(Failure::too_many_inbound(&self.name).at(self.id_in_failure()));
         }
         if mailbox.batch.frames.len() + frame.content_bytes() > MAILBOX_BYTES_MAX {
-            return Err(Failure::mailbox_full(&self.name, mailbox.batch.frames.len()).at(self));
+            return Err(
+                Failure::mailbox_full(&self.name, mailbox.batch.frames.len())
+                    .at(self.id_in_failure()),
+            );
         }
         mailbox.last_number += 1;
         let number = mailbox.last_number;
@@ -381,8 +394,8 @@ impl Instance {
             return Wake::AlreadyAwake;
         }
         if mailbox.batch.frames.len() + reply.content_bytes() > MAILBOX_BYTES_MAX {
-            let failure =
-                Failure::no_room_for_answer(&self.name, mailbox.batch.frames.len()).at(callee);
+            let failure = Failure::no_room_for_answer(&self.name, mailbox.batch.frames.len())
+                .at(callee.id_in_failure());
             mailbox.end_call(call.number, call.id, &failure);
         } else {
             mailbox.batch.push_reply(call, reply, detail);
@@ -416,7 +429,7 @@ impl Instance {
     }
 
     /// Tells it that nobody waits for a call any more. If it serves that call, it still answers, and the answer goes nowhere.
-    pub(crate) fn post_cancel(&self, number: u64, id: CallId) -> Wake {
+    pub(crate) fn enqueue_cancel(&self, number: u64, id: CallId) -> Wake {
         let mut mailbox = self.mailbox.lock();
         if mailbox.has_ended {
             return Wake::AlreadyAwake;
@@ -427,7 +440,7 @@ impl Instance {
 
     /// Gives it a turn, if it stands for others: it has something to look at.
     #[cfg(feature = "nats")]
-    pub(crate) fn wake(&self) -> Wake {
+    pub(crate) fn notify(&self) -> Wake {
         self.slot.notify()
     }
 
@@ -473,19 +486,22 @@ impl Instance {
         }
         self.show_calls(&body.calls);
         let more = body.more;
-        let alarm = self.alarm_until(body.wake_ns.min(body.calls.deadlines_ns));
+        let timer = self.timer_change(body.wake_ns.min(body.calls.deadlines_ns));
         TurnEnd {
             wake: self.slot.put_back(body, more),
-            alarm,
+            timer,
         }
     }
 
     /// The alarm to set if one is needed at that moment. One that is too early does no harm, and moving it for each call would cost more.
-    fn alarm_until(&self, wake_at_ns: u64) -> Option<(Option<u64>, u64)> {
+    fn timer_change(&self, wake_at_ns: u64) -> Option<TimerChange> {
         let previous_ns = self.wake_at_ns.load(Ordering::Relaxed);
         (wake_at_ns < previous_ns).then(|| {
             self.wake_at_ns.store(wake_at_ns, Ordering::Relaxed);
-            ((previous_ns != NEVER).then_some(previous_ns), wake_at_ns)
+            TimerChange {
+                previous_ns: (previous_ns != NEVER).then_some(previous_ns),
+                wake_at_ns,
+            }
         })
     }
 
@@ -716,7 +732,7 @@ fn drop_replies(frames: &mut Vec<u8>, ids: &HashSet<(u64, u64)>) {
 /// Which instance of a guest it is.
 pub(crate) struct Identity {
     pub(crate) id: InstanceId,
-    pub(crate) place: InstanceIndex,
+    pub(crate) index: InstanceIndex,
     /// The frame that tells it that it is launched.
     pub(crate) launched_frame: Box<[u8]>,
     pub(crate) started_ns: u64,
@@ -764,7 +780,7 @@ mod tests {
         ));
         let identity = Identity {
             id,
-            place: 0,
+            index: 0,
             launched_frame: launched_frame.into(),
             started_ns: 0,
             log_rate,
@@ -942,7 +958,7 @@ mod tests {
         );
         for number in numbers {
             assert_eq!(
-                instance.post_cancel(number, CallId::from_random(1)),
+                instance.enqueue_cancel(number, CallId::from_random(1)),
                 Wake::AlreadyAwake
             );
         }

@@ -1,6 +1,7 @@
 //! Scheduling, calls and supervision.
 
 pub(crate) mod call_table;
+pub(crate) mod index;
 pub(crate) mod instance;
 pub(crate) mod lifecycle;
 pub(crate) mod route;

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::kernel::instance::{Instance, InstanceIndex, UNAVAILABLE};
+use crate::kernel::index::InstanceIndex;
 use crate::start::graph::Target;
 
 /// Where calls to a required service go.
@@ -15,7 +15,7 @@ pub(crate) enum Route {
 
 /// An instance that exports a required service.
 pub(crate) struct Callee {
-    pub(crate) place: InstanceIndex,
+    pub(crate) index: InstanceIndex,
     /// The service's place among its exports.
     pub(crate) service: u32,
     /// Its methods, by the caller's place of them; `None` where it lacks one.
@@ -56,18 +56,31 @@ impl Route {
 }
 
 impl Pool {
-    /// The callee that serves the fewest calls, of those which are there and have the method.
-    pub(crate) fn least_busy(&self, method: usize, instances: &[Instance]) -> Option<&Callee> {
+    /// Returns the callee with the lowest load, among the callees that have the method and take
+    /// calls. `load` returns the number of calls that an instance serves, or `None` if the
+    /// instance takes no calls.
+    pub(crate) fn least_busy(
+        &self,
+        method: usize,
+        load: impl Fn(InstanceIndex) -> Option<usize>,
+    ) -> Option<&Callee> {
         let callees = self.callees.len();
-        let in_turn = (0..callees).map(|step| (self.next.get() + step) % callees);
-        let able = in_turn.filter(|at| self.callees[*at].methods[method].is_some());
-        // Of several equals the first counts.
-        let (busy, at) = able
-            .map(|at| (instances[self.callees[at].place].busy(), at))
-            .min_by_key(|(busy, _)| *busy)?;
-        if busy == UNAVAILABLE {
-            return None;
+        let mut chosen = None;
+        for step in 0..callees {
+            let at = (self.next.get() + step) % callees;
+            let callee = &self.callees[at];
+            if callee.methods[method].is_none() {
+                continue;
+            }
+            let Some(load) = load(callee.index) else {
+                continue;
+            };
+            // The first of several equal loads wins, so that equal callees take turns.
+            if chosen.is_none_or(|(least, _)| load < least) {
+                chosen = Some((load, at));
+            }
         }
+        let (_, at) = chosen?;
         self.next.set((at + 1) % callees);
         Some(&self.callees[at])
     }

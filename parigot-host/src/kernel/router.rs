@@ -47,7 +47,8 @@ impl Worker<'_> {
                         .inbound
                         .get_mut(frame.header.number)
                         .map(|call| call.id);
-                    let settle_ns = events::guest_line(from, self.now_ns, &frame, call);
+                    let settle_ns =
+                        events::guest_line(&from.guest_log(), self.now_ns, &frame, call);
                     self.kernel.settle_log_at(from, settle_ns);
                 }
                 Some(Kind::Launch) => self.route_launch(from)?,
@@ -124,7 +125,9 @@ impl Worker<'_> {
     ) -> Result<(), Failure> {
         let instances = &self.kernel.instances;
         let mut offer = |callee| self.offer(call, callee, calls);
-        let chosen = pool.least_busy(call.frame.header.method as usize, instances);
+        let chosen = pool.least_busy(call.frame.header.method as usize, |index| {
+            instances[index].load()
+        });
         if let Some(Ok(())) = chosen.map(&mut offer) {
             return Ok(());
         }
@@ -146,13 +149,13 @@ impl Worker<'_> {
         &mut self,
         OutgoingCall { from, frame, id }: &OutgoingCall<'_>,
         Callee {
-            place,
+            index,
             service,
             methods,
         }: &Callee,
         calls: &mut Calls,
     ) -> Result<(), Failure> {
-        let (callee, number, id) = (&self.kernel.instances[*place], frame.header.number, *id);
+        let (callee, number, id) = (&self.kernel.instances[*index], frame.header.number, *id);
         let Some(target) = methods[frame.header.method as usize] else {
             return Err(unimplemented(callee));
         };
@@ -161,7 +164,7 @@ impl Worker<'_> {
             own_ns => from.host_time_ns(own_ns),
         };
         let call = Inbound {
-            caller: Some(from.place),
+            caller: Some(from.index),
             number,
             id,
         };
@@ -174,7 +177,7 @@ impl Worker<'_> {
         let (inbound, handoff) = callee.send_call(call, header, frame, self.now_ns, self.slot())?;
         self.follow_up(callee, handoff);
         let call = Outbound {
-            callee: *place,
+            callee: *index,
             inbound,
             id,
             deadline_ns,
@@ -204,7 +207,7 @@ impl Worker<'_> {
         let caller = &self.kernel.instances[caller];
         let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
         let handoff = if bytes > most {
-            let failure = Failure::response_too_large(bytes, most).at(from);
+            let failure = Failure::response_too_large(bytes, most).at(from.id_in_failure());
             Handoff::Wake(caller.enqueue_failure(call.number, call.id, &failure))
         } else {
             let comes_from_here = is_status(&frame.header) && !from.is_proxy;
@@ -225,12 +228,12 @@ impl Worker<'_> {
     /// Tells a callee that nobody waits any more.
     pub(crate) fn cancel_at_callee(&mut self, call: &Outbound) {
         let callee = &self.kernel.instances[call.callee];
-        let wake = callee.post_cancel(call.inbound, call.id);
+        let wake = callee.enqueue_cancel(call.inbound, call.id);
         self.wake(callee, wake);
     }
 
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
-        let launched = self.kernel.lifecycle.ask(from.place);
+        let launched = self.kernel.lifecycle.ask(from.index);
         self.tell_launched(launched.ok_or(Breach::LaunchedTwice)?);
         Ok(())
     }
@@ -244,7 +247,7 @@ impl Worker<'_> {
         if from.is_proxy {
             from.set_deadline(frame.header.deadline_ns);
         }
-        let launched = self.kernel.lifecycle.ready(from.place);
+        let launched = self.kernel.lifecycle.ready(from.index);
         let launched = launched.ok_or(Breach::ReadyTwice)?;
         from.welcome_calls();
         self.tell_launched(launched);
@@ -283,9 +286,9 @@ impl Worker<'_> {
         let culprit_id = active_call
             .and_then(|number| inbound.get_mut(number))
             .map(|call| call.id);
-        let is_news = self.kernel.lifecycle.is_to_stay(instance.place);
+        let is_news = self.kernel.lifecycle.is_to_stay(instance.index);
         events::ending(
-            instance,
+            &instance.guest_log(),
             &ending,
             events::EndContext {
                 is_news,
@@ -296,12 +299,12 @@ impl Worker<'_> {
         for (number, call) in inbound.take_if(|_| true) {
             let failure =
                 Failure::callee_ended(&instance.name, &ending, active_call == Some(number));
-            self.fail_call(&call, failure.at(instance));
+            self.fail_call(&call, failure.at(instance.id_in_failure()));
         }
         for (_, call) in never_given {
             self.fail_call(
                 &call,
-                Failure::never_given(&instance.name, &ending).at(instance),
+                Failure::never_given(&instance.name, &ending).at(instance.id_in_failure()),
             );
         }
         for (_, call) in outbound.take_if(|_| true) {
@@ -321,7 +324,7 @@ impl Worker<'_> {
 }
 
 fn unimplemented(callee: &Instance) -> Failure {
-    Failure::unimplemented(&callee.name).at(callee)
+    Failure::unimplemented(&callee.name).at(callee.id_in_failure())
 }
 
 /// The id of a call that was made in another process.

@@ -16,11 +16,10 @@ use crate::clock::Clock;
 use crate::error::{Ending, Failure};
 use crate::guest::code::{GuestInstance, Turn};
 use crate::guest::epoch_ticker::EpochTicker;
+use crate::kernel::index::InstanceIndex;
 #[cfg(feature = "testing")]
 use crate::kernel::instance::Outbound;
-use crate::kernel::instance::{
-    Batch, Calls, Handoff, Instance, InstanceIndex, InstanceState, Wake,
-};
+use crate::kernel::instance::{Batch, Calls, Handoff, Instance, InstanceState, TimerChange, Wake};
 use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::supervisor::Supervisor;
 use crate::kernel::timer::Timers;
@@ -131,7 +130,7 @@ impl Kernel {
     /// Queues an instance for any worker, if it must be.
     pub(crate) fn wake(&self, instance: &Instance, wake: Wake) {
         if wake == Wake::Queue {
-            self.queue.push(instance.place);
+            self.queue.push(instance.index);
         }
     }
 
@@ -150,12 +149,12 @@ impl Kernel {
 
     /// Lets the timers wake instances until closed.
     pub(crate) fn run_timers(&self) {
-        self.timers.run(|at_ns, place| self.fire(at_ns, place));
+        self.timers.run(|at_ns, index| self.fire(at_ns, index));
     }
 
     /// An alarm of an instance rings.
-    pub(crate) fn fire(&self, at_ns: u64, place: InstanceIndex) {
-        let instance = &self.instances[place];
+    pub(crate) fn fire(&self, at_ns: u64, index: InstanceIndex) {
+        let instance = &self.instances[index];
         instance.guest_log().settle(at_ns);
         self.wake(instance, instance.fire(at_ns));
     }
@@ -163,12 +162,12 @@ impl Kernel {
     /// Has it told at that time, if any, what an instance's log lacks.
     pub(crate) fn settle_log_at(&self, instance: &Instance, at_ns: Option<u64>) {
         if let Some(at_ns) = at_ns {
-            // Alarms of the instance itself have its place for a key.
+            // Alarms of the instance itself have its index for a key.
             self.timers.set(
-                (self.instances.len() + instance.place) as u64,
+                (self.instances.len() + instance.index) as u64,
                 None,
                 at_ns,
-                instance.place,
+                instance.index,
             );
         }
     }
@@ -239,9 +238,9 @@ impl<'k> Worker<'k> {
 
     /// Runs instances until the kernel is closed.
     pub(crate) fn run(mut self) {
-        while let Some(place) = self.kernel.queue.take() {
+        while let Some(index) = self.kernel.queue.take() {
             let _awake = self.kernel.epoch_ticker.keep_awake();
-            self.run_while_ready(place);
+            self.run_while_ready(index);
         }
     }
 
@@ -252,11 +251,11 @@ impl<'k> Worker<'k> {
         let mut woken = Some(first);
         loop {
             self.may_hand_off = handoffs < HANDOFFS_MAX || queue.is_empty();
-            if let Some((place, body)) = self.next.take() {
+            if let Some((index, body)) = self.next.take() {
                 self.follow_on(&body);
-                self.turn_with(&self.kernel.instances[place], body, false);
-            } else if let Some(place) = woken.take().or_else(|| queue.try_take()) {
-                self.turn(&self.kernel.instances[place]);
+                self.turn_with(&self.kernel.instances[index], body, false);
+            } else if let Some(index) = woken.take().or_else(|| queue.try_take()) {
+                self.turn(&self.kernel.instances[index]);
             } else {
                 return;
             }
@@ -273,10 +272,10 @@ impl<'k> Worker<'k> {
             };
             if handoffs > HANDOFFS_MAX
                 && !queue.is_empty()
-                && let Some(place) = woken.take()
+                && let Some(index) = woken.take()
             {
                 handoffs = 0;
-                queue.push(place);
+                queue.push(index);
             }
         }
     }
@@ -285,12 +284,12 @@ impl<'k> Worker<'k> {
     pub(crate) fn share_woken(&mut self) {
         self.woken
             .drain(..)
-            .for_each(|place| self.kernel.queue.push(place));
+            .for_each(|index| self.kernel.queue.push(index));
     }
 
     pub(crate) fn wake(&mut self, instance: &Instance, wake: Wake) {
         if wake == Wake::Queue {
-            self.woken.push(instance.place);
+            self.woken.push(instance.index);
         }
     }
 
@@ -299,7 +298,7 @@ impl<'k> Worker<'k> {
     pub(crate) fn follow_up(&mut self, instance: &Instance, handoff: Handoff) {
         match handoff {
             Handoff::Wake(wake) => self.wake(instance, wake),
-            Handoff::RunNext(body) => self.next = Some((instance.place, body)),
+            Handoff::RunNext(body) => self.next = Some((instance.index, body)),
         }
     }
 
@@ -364,12 +363,13 @@ impl<'k> Worker<'k> {
         }
         for (number, call) in calls.expire(self.now_ns) {
             self.cancel_at_callee(&call);
-            let failure = Failure::timed_out().at(&self.kernel.instances[call.callee]);
+            let failure =
+                Failure::timed_out().at(self.kernel.instances[call.callee].id_in_failure());
             failure.push(number, call.id, &mut self.batch.frames);
         }
     }
 
-    /// The one place where an inbox is handed to an instance; then what it has sent is carried out.
+    /// The one index where an inbox is handed to an instance; then what it has sent is carried out.
     fn enter(&mut self, instance: &Instance, body: &mut InstanceState) -> Result<Turn, Ending> {
         let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns);
         let prologue = Prologue {
@@ -377,7 +377,7 @@ impl<'k> Worker<'k> {
             wall_ns,
         };
         let turn = body.code.turn(prologue, &self.batch.frames, u32::MAX);
-        // It is read, and its place is free for what has come for the next.
+        // It is read, and its index is free for what has come for the next.
         self.batch.clear();
         // What was sent before a fault was sent: it is carried out all the same.
         let InstanceState {
@@ -395,12 +395,16 @@ impl<'k> Worker<'k> {
 
     fn leave(&self, instance: &Instance, body: Box<InstanceState>, turn: Option<Turn>) {
         let end = instance.end_turn(body, turn);
-        if let Some((previous_ns, wake_at_ns)) = end.alarm {
+        if let Some(TimerChange {
+            previous_ns,
+            wake_at_ns,
+        }) = end.timer
+        {
             self.kernel.timers.set(
-                instance.place as u64,
+                instance.index as u64,
                 previous_ns,
                 wake_at_ns,
-                instance.place,
+                instance.index,
             );
         }
         self.kernel.wake(instance, end.wake);

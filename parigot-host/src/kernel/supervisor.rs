@@ -22,7 +22,8 @@ use rand::rngs::StdRng;
 use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{Ending, GuestFault, Unavailable};
 use crate::guest::code::InstanceFactory;
-use crate::kernel::instance::{Instance, InstanceIndex, InstanceState};
+use crate::kernel::index::InstanceIndex;
+use crate::kernel::instance::{Instance, InstanceState};
 use crate::kernel::lifecycle::{Fall, Phase, Unlaunchable};
 use crate::kernel::route::Route;
 use crate::kernel::scheduler::{Kernel, Worker};
@@ -224,14 +225,14 @@ impl Worker<'_> {
         ending: &Ending,
     ) -> RestartDecision {
         self.now_ns = self.kernel.clock.monotonic_ns();
-        let Some(service) = self.kernel.supervisor.service(instance.place) else {
+        let Some(service) = self.kernel.supervisor.service(instance.index) else {
             return RestartDecision::Nothing;
         };
         let policy = &service.spec.restart;
         if !policy.covers(ending) {
             return RestartDecision::Nothing;
         }
-        match self.kernel.lifecycle.fall(instance.place) {
+        match self.kernel.lifecycle.fall(instance.index) {
             Fall::Refused => return RestartDecision::Nothing,
             Fall::Lost { exporter } => {
                 return RestartDecision::Failure {
@@ -281,7 +282,7 @@ impl Worker<'_> {
     ) {
         match (
             restart_decision,
-            self.kernel.supervisor.service(instance.place),
+            self.kernel.supervisor.service(instance.index),
         ) {
             (RestartDecision::Restart { backoff }, Some(service)) => {
                 let mut state = service.state.lock();
@@ -289,14 +290,16 @@ impl Worker<'_> {
                 drop(state);
                 let at_ns = self.now_ns.saturating_add(backoff.as_nanos() as u64);
                 self.kernel.supervisor.timers.set(
-                    instance.place as u64,
+                    instance.index as u64,
                     None,
                     at_ns,
-                    instance.place,
+                    instance.index,
                 );
                 return;
             }
-            (RestartDecision::Failure { why }, _) => events::failed_for_good(instance, &why),
+            (RestartDecision::Failure { why }, _) => {
+                events::failed_for_good(&instance.guest_log(), &why)
+            }
             _ => {}
         }
         self.count_out(instance, ending.status());
@@ -308,7 +311,7 @@ impl Worker<'_> {
             guest,
             phase,
             was_ready,
-        } in self.kernel.lifecycle.ended(instance.place, status)
+        } in self.kernel.lifecycle.ended(instance.index, status)
         {
             let stranded = &self.kernel.instances[guest];
             let lost = GuestFault::Lost {
@@ -320,12 +323,12 @@ impl Worker<'_> {
                     let wake = stranded.enqueue_stop(NO_DEADLINE);
                     self.wake(stranded, wake);
                 }
-                _ if !was_ready => events::stranded(stranded, instance),
+                _ if !was_ready => events::unlaunchable(&stranded.guest_log(), &instance.name),
                 Phase::Fallen => {
                     let why = format!("it {lost}");
                     // Told once callers are told so too.
                     stranded.close(Unavailable::Failed { why: why.clone() });
-                    events::failed_for_good(stranded, &why);
+                    events::failed_for_good(&stranded.guest_log(), &why);
                     self.count_out(stranded, None);
                 }
                 _ => {
@@ -338,7 +341,7 @@ impl Worker<'_> {
 
     /// Makes a service anew.
     fn restart(&mut self, instance: &Instance, service: &SupervisedService) {
-        if !self.kernel.lifecycle.is_fallen(instance.place) {
+        if !self.kernel.lifecycle.is_fallen(instance.index) {
             return;
         }
         self.now_ns = self.kernel.clock.monotonic_ns();
@@ -356,14 +359,14 @@ impl Worker<'_> {
                 if self
                     .kernel
                     .lifecycle
-                    .rise(instance.place, generation)
+                    .rise(instance.index, generation)
                     .is_none()
                 {
                     instance.close(Unavailable::Over);
                     return;
                 }
                 events::restarted(
-                    instance,
+                    &instance.guest_log(),
                     Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)),
                     &service.nth(),
                 );
@@ -372,7 +375,11 @@ impl Worker<'_> {
             }
             Err(ending) => {
                 let restart_decision = self.restart_decision(instance, &ending);
-                events::ending(instance, &ending, events::EndContext::default());
+                events::ending(
+                    &instance.guest_log(),
+                    &ending,
+                    events::EndContext::default(),
+                );
                 instance.close(restart_decision.unavailable_reason(self.now_ns));
                 self.follow(instance, restart_decision, routes, &ending);
             }

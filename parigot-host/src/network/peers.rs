@@ -302,7 +302,7 @@ impl Peers {
             waker.connect(move || {
                 if let Some(kernel) = kernel.upgrade() {
                     let instance = &kernel.instances[place];
-                    kernel.wake(instance, instance.wake());
+                    kernel.wake(instance, instance.notify());
                 }
             });
         }

@@ -18,7 +18,8 @@ use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::wasi::Wasi;
 use crate::guest::wasm::InstanceConfig;
-use crate::kernel::instance::{Identity, Instance, InstanceIndex, InstanceState};
+use crate::kernel::index::InstanceIndex;
+use crate::kernel::instance::{Identity, Instance, InstanceState};
 use crate::kernel::lifecycle::{Dependency, GuestKind, Lifecycle};
 use crate::kernel::route::{Callee, Route};
 use crate::kernel::supervisor::SupervisedService;
@@ -97,7 +98,7 @@ impl Declaration {
     /// Returns the launch frame and the rest of the first turn; calls use `links`.
     fn into_parts(
         self,
-        place: InstanceIndex,
+        index: InstanceIndex,
         links: Vec<Route>,
         bindings: &[Binding],
     ) -> (Identity, InitTurn) {
@@ -115,7 +116,7 @@ impl Declaration {
         (
             Identity {
                 id,
-                place,
+                index,
                 launched_frame,
                 started_ns,
                 log_rate,
@@ -193,12 +194,12 @@ pub(crate) fn boot(
     let (instances, init_turns) = replicas
         .into_iter()
         .enumerate()
-        .map(|(place, Replica { guest, spec, first })| {
+        .map(|(index, Replica { guest, spec, first })| {
             let bindings = &graph.bindings[guest];
             let (identity, init_turn) =
-                first.into_parts(place, links(bindings, &places, place), bindings);
+                first.into_parts(index, links(bindings, &places, index), bindings);
             (
-                Instance::new(identity, spec, parts[place] == GuestKind::Proxy),
+                Instance::new(identity, spec, parts[index] == GuestKind::Proxy),
                 init_turn,
             )
         })
@@ -260,8 +261,8 @@ fn links(
                        methods,
                    }: &Exporter| {
         let (service, methods) = (*service, Arc::from(&**methods));
-        let callee = move |place| Callee {
-            place,
+        let callee = move |index| Callee {
+            index,
             service,
             methods: Arc::clone(&methods),
         };

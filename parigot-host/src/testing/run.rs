@@ -282,7 +282,7 @@ impl TestRun {
             let instance = &kernel.instances[guest];
             kernel.wake(instance, instance.enqueue_stop(until_ns));
             if !self.run_until(until_ns, |_| instance.has_ended()) {
-                events::killed_at_shutdown(instance, limit);
+                events::killed_at_shutdown(&instance.guest_log(), instance.calls(), limit);
             }
         }
         self.run_until_idle();
@@ -302,7 +302,7 @@ impl TestRun {
                 if stepper.run(&is_so) {
                     return true;
                 }
-                match stepper.next_alarm_ns() {
+                match stepper.next_timer_ns() {
                     Some(next_ns) if next_ns <= until_ns => {
                         clock.advance(Duration::from_nanos(
                             next_ns.saturating_sub(clock.monotonic_ns()),

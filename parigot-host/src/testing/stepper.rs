@@ -9,7 +9,8 @@ use rand::rngs::StdRng;
 
 use super::interceptor::Interceptor;
 use crate::error::{Ending, GuestFault};
-use crate::kernel::instance::{Batch, InstanceIndex};
+use crate::kernel::index::InstanceIndex;
+use crate::kernel::instance::Batch;
 use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::startup::{self, Alarm};
 use crate::kernel::timer::Timers;
@@ -56,7 +57,7 @@ impl Stepper {
     }
 
     /// When the clock must be moved to so that something happens.
-    pub(super) fn next_alarm_ns(&self) -> Option<u64> {
+    pub(super) fn next_timer_ns(&self) -> Option<u64> {
         let Kernel {
             timers, supervisor, ..
         } = &*self.kernel;

@@ -39,7 +39,7 @@ pub(super) enum Order {
     Call(String, Request, Permit),
     Cancel(String, CallId),
     Serve(Offer, Arc<EventQueue<GatewayEvent>>),
-    ReplyMessage(ReturnAddress, Reply, Permit),
+    Reply(ReturnAddress, Reply, Permit),
     Withdraw(String),
     Close(SyncSender<()>),
 }
@@ -155,7 +155,7 @@ impl ConnectionTask {
             }
             Order::Cancel(service, call) => imports.cancel(context, &service, call),
             Order::Serve(offer, queue) => self.serve(offer, queue),
-            Order::ReplyMessage(to, reply, _weight) => exports.answer(context, &to, reply),
+            Order::Reply(to, reply, _weight) => exports.answer(context, &to, reply),
             Order::Withdraw(service) => exports.withdraw(context, &service),
             Order::Close(_) => {} // ends the loop
         }

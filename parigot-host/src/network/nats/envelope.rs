@@ -79,7 +79,7 @@ pub(super) enum PeerMessage {
     Continue(Continue),
     /// `inbox`: the answer to a call.
     #[prost(message, tag = "8")]
-    ReplyMessage(ReplyMessage),
+    Reply(ReplyMessage),
     /// `pieces`, of a request; `inbox`, of an answer.
     #[prost(message, tag = "9")]
     Chunk(Chunk),
@@ -317,7 +317,7 @@ impl PeerMessage {
             PeerMessage::Request(request) => {
                 request.call().is_some() && is_name(&request.method) && request.content().is_some()
             }
-            PeerMessage::ReplyMessage(answer) => {
+            PeerMessage::Reply(answer) => {
                 answer.flags & !u32::from(flags::SERVICE_ERROR) == 0 && answer.content().is_some()
             }
             PeerMessage::Cancel(cancel) => cancel.call().is_some(),
@@ -547,8 +547,7 @@ mod tests {
     fn a_body_comes_out_as_it_went_in() {
         let body = Body::of(b"metadata", b"detail", b"payload").unwrap();
         let answer = ReplyMessage::new(5, flags::SERVICE_ERROR, Content::Whole(body));
-        let Ok((_, PeerMessage::ReplyMessage(answer))) = read(PeerMessage::ReplyMessage(answer))
-        else {
+        let Ok((_, PeerMessage::Reply(answer))) = read(PeerMessage::Reply(answer)) else {
             panic!("no answer")
         };
         assert_eq!((answer.status, answer.flags()), (5, flags::SERVICE_ERROR));
@@ -617,7 +616,7 @@ mod tests {
             ..ReplyMessage::new(0, 0, Content::Whole(body))
         };
         assert_eq!(
-            read(PeerMessage::ReplyMessage(unknown_flag)),
+            read(PeerMessage::Reply(unknown_flag)),
             Err(DecodeError::Foreign)
         );
         let unknown_stage = Announcement {

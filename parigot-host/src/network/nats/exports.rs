@@ -518,7 +518,7 @@ fn reply_with(context: &NatsContext, to: &str, status: u32, flags: u16, body: Bo
     let (content, rest) = context.pack(body);
     context.send(
         to.to_owned(),
-        PeerMessage::ReplyMessage(ReplyMessage::new(status, flags, content)),
+        PeerMessage::Reply(ReplyMessage::new(status, flags, content)),
     );
     if let Some(rest) = rest {
         context.send_pieces(to, &rest);

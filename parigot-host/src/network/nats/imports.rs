@@ -425,7 +425,7 @@ impl Imports {
                 let (body, _weight) = sent.body.take().ok_or(Unexpected)?;
                 context.send_pieces(&context.subjects.piece(peer.host, call), &body);
             }
-            PeerMessage::ReplyMessage(answer) => self.answer(context, call, peer, &answer)?,
+            PeerMessage::Reply(answer) => self.answer(context, call, peer, &answer)?,
             PeerMessage::Chunk(piece) => self.answer_piece(context, call, peer, &piece)?,
             _ => return Err(Unexpected),
         }

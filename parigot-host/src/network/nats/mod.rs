@@ -145,7 +145,7 @@ impl Transport for Nats {
                 self.load.take(0),
             ),
         };
-        self.order(Order::ReplyMessage(to, reply, weight));
+        self.order(Order::Reply(to, reply, weight));
     }
 
     fn withdraw(&self, service: &str) {

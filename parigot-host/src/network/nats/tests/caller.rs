@@ -128,7 +128,7 @@ impl Caller {
 
     /// How a call has failed, which must be that one.
     pub(super) fn told(&self, inbox: &mut Subscriber, number: u128) -> Told {
-        let PeerMessage::ReplyMessage(answer) = self.next(inbox, number) else {
+        let PeerMessage::Reply(answer) = self.next(inbox, number) else {
             panic!("no answer to {number}")
         };
         let Some(Content::Whole(body)) = answer.content() else {

@@ -46,8 +46,8 @@ fn letters() -> Vec<Bytes> {
             Content::Whole(Body::of(b"m", b"", b"p").unwrap()),
         )),
         PeerMessage::Continue(Continue {}),
-        PeerMessage::ReplyMessage(ReplyMessage::new(u32::MAX, 0, body())),
-        PeerMessage::ReplyMessage(ReplyMessage::new(0, 0, Content::InPieces(lengths))),
+        PeerMessage::Reply(ReplyMessage::new(u32::MAX, 0, body())),
+        PeerMessage::Reply(ReplyMessage::new(0, 0, Content::InPieces(lengths))),
         PeerMessage::Chunk(Chunk {
             number: u32::MAX,
             bytes: Bytes::from_static(b"x"),
