@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::compile::compiler::Compiler;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{ModuleError, StartProblem};
 use crate::guest::code::InstanceFactory;
 use crate::guest::epoch_ticker::EpochTicker;
-use crate::guest::wasm::{Compiler, GuestModule};
+use crate::guest::wasm::GuestModule;
 use crate::limits::MODULE_BYTES_MAX;
 use crate::log::dispatch;
 use crate::settings::{OnCompiling, Settings};

@@ -5,9 +5,8 @@ use parigot_abi::control::NEVER;
 use parigot_abi::frame::{LAUNCH_NUMBER, Level};
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue};
 
-use crate::error::{ActiveCall, GuestFault, ModuleError};
-use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
-use crate::guest::wasm::InstanceConfig;
+use crate::error::{ActiveCall, GuestFault};
+use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 
 /// Guest that is part of the host and runs in the host's memory and on the host's clock.
 pub(crate) trait BuiltIn: Send + 'static {
@@ -39,13 +38,13 @@ pub(crate) struct BuiltInFactory<F>(pub(crate) F);
 impl<G: BuiltIn, F: Fn() -> G + Send + Sync> InstanceFactory for BuiltInFactory<F> {
     fn instantiate(
         &self,
-        _: InstanceConfig,
+        _: InstanceConfig<'_>,
         _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
-        Ok(Ok(Box::new(Entered {
+    ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
+        Ok(Box::new(Entered {
             guest: (self.0)(),
             outbox: BuiltinOutbox::default(),
-        })))
+        }))
     }
 }
 

@@ -6,7 +6,6 @@
 //! the memory.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use parigot_abi::control::{
     CONTROL_BYTES, ControlView, NO_CALL, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET,
@@ -15,27 +14,16 @@ use parigot_abi::frame::Level;
 use parigot_abi::start::PROLOGUE_BYTES;
 use parigot_abi::{Manifest, Prologue, TURN_OK, VERSION, Version};
 use wasmtime::{
-    AsContextMut, Config, Engine, ExternType, FuncType, Linker, Memory, Module, Store,
-    StoreContextMut, Trap, TypedFunc, UpdateDeadline, ValType,
+    AsContextMut, Instance, Linker, Memory, Module, Store, StoreContextMut, Trap, TypedFunc,
+    UpdateDeadline,
 };
 
-use crate::compile::code_cache::Cache;
-use crate::compile::timeout;
 use crate::error::{ActiveCall, GuestFault, ModuleError, OverBudget};
 use crate::guest::budget::{Budgets, Tick, Watch};
-use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
+use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::guest::memory_limiter::Limits;
 use crate::guest::wasi::{self, Stream, Wasi};
 use crate::limits::{GUEST_STACK_BYTES, REASON_BYTES_MAX, Size};
-use crate::settings::Settings;
-
-/// Compiler of modules, one for the whole host.
-#[derive(Clone)]
-pub(crate) struct Compiler {
-    engine: Engine,
-    cache: Option<Cache>,
-    time_max: Duration,
-}
 
 /// Compiled module whose imports and exports conform to the ABI.
 #[derive(Clone)]
@@ -45,120 +33,11 @@ pub(crate) struct GuestModule {
     is_go: bool,
 }
 
-/// Functions of the ABI: name, number of `i32` parameters, presence of an `i32` result.
-const EXPORTS: [(&str, usize, bool); 4] = [
-    ("parigot_abi", 0, true),
-    ("parigot_open", 0, true),
-    ("parigot_inbox", 2, false),
-    ("parigot_turn", 3, true),
-];
-
-/// Additional export of a library built by Go, which starts the runtime.
-const INITIALIZE: (&str, usize, bool) = ("_initialize", 0, false);
-
-impl Compiler {
-    /// Creates a compiler; a cache folder in `settings` keeps the compiled modules.
-    pub(crate) fn new(settings: &Settings) -> Self {
-        let mut config = Config::new();
-        // On demand: guests are single-threaded, and their instances come and go one by one.
-        config.allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand);
-        config.max_wasm_stack(GUEST_STACK_BYTES);
-        // The memory limiter limits one memory, so a second one must be impossible.
-        config.wasm_multi_memory(false).wasm_memory64(false);
-        // At each epoch tick a long turn checks its budget: see `crate::guest::budget`.
-        config.epoch_interruption(true);
-        let engine =
-            Engine::new(&config).expect("this machine runs what Cranelift compiles for it");
-        let cache = settings
-            .code_cache
-            .as_deref()
-            .and_then(|folder| Cache::open(folder, &engine));
-        Compiler {
-            engine,
-            cache,
-            time_max: settings.compile_time_max,
-        }
+impl GuestModule {
+    /// Wraps a module whose imports and exports were checked.
+    pub(crate) fn new(module: Module, is_go: bool) -> Self {
+        GuestModule { module, is_go }
     }
-
-    /// Returns the function that an epoch ticker calls to interrupt the guests of this engine.
-    pub(crate) fn ticks(&self) -> impl Fn() + Send + 'static {
-        let engine = self.engine.clone();
-        move || engine.increment_epoch()
-    }
-
-    /// Compiles a binary module, unless the cache has it, and checks its imports and exports.
-    /// `compiling` is called before the compilation.
-    pub(crate) fn compile(
-        &self,
-        bytes: &[u8],
-        compiling: impl FnOnce(),
-    ) -> Result<GuestModule, ModuleError> {
-        if !bytes.starts_with(b"\0asm") {
-            return Err(ModuleError::NotWasm);
-        }
-        let entry = self.cache.as_ref().map(|cache| cache.entry(bytes));
-        let module = match entry.as_ref().and_then(|entry| entry.load(&self.engine)) {
-            Some(module) => module,
-            None => {
-                compiling();
-                let module = timeout::compile(&self.engine, bytes, self.time_max)?;
-                if let Some(entry) = entry {
-                    entry.store(&module);
-                }
-                module
-            }
-        };
-        let is_go = wasi::is_go(bytes);
-        check_imports(&module, is_go)?;
-        check_exports(&module, is_go)?;
-        Ok(GuestModule { module, is_go })
-    }
-}
-
-fn check_imports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
-    let served =
-        |module: &str, name: &str| is_go && module == wasi::MODULE && wasi::IMPORTS.contains(&name);
-    match module
-        .imports()
-        .find(|import| !served(import.module(), import.name()))
-    {
-        Some(import) => Err(ModuleError::Import {
-            module: import.module().into(),
-            name: import.name().into(),
-        }),
-        None => Ok(()),
-    }
-}
-
-fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
-    if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
-        return Err(ModuleError::Export {
-            missing: "a memory named `memory`".into(),
-        });
-    }
-    let exports = EXPORTS.into_iter().chain(is_go.then_some(INITIALIZE));
-    for (name, params, returns) in exports {
-        let i32s = |count| std::iter::repeat_n(ValType::I32, count);
-        let expected = FuncType::new(module.engine(), i32s(params), i32s(returns as usize));
-        match module.get_export(name) {
-            Some(ExternType::Func(found)) if found.matches(&expected) => {}
-            _ => {
-                return Err(ModuleError::Export {
-                    missing: format!("`{name}` of type {expected}"),
-                });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Configuration of an instance.
-pub(crate) struct InstanceConfig {
-    pub(crate) memory_bytes_max: usize,
-    pub(crate) budget: Duration,
-    /// Asks the guest to end a turn at the first tick within it.
-    pub(crate) yields_on_first_tick: bool,
-    pub(crate) wasi: Wasi,
 }
 
 struct Data {
@@ -235,91 +114,118 @@ pub(crate) struct WasmGuest {
     outbox: Range<usize>,
 }
 
+/// Exports that are called once, before the first turn.
+struct SetupExports {
+    /// Starts Go's runtime.
+    initialize: Option<TypedFunc<(), ()>>,
+    abi: TypedFunc<(), u32>,
+    open: TypedFunc<(), u32>,
+}
+
 impl InstanceFactory for GuestModule {
     fn instantiate(
         &self,
-        config: InstanceConfig,
+        config: InstanceConfig<'_>,
         line: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
-        let engine = self.module.engine();
-        let mut linker = Linker::new(engine);
+    ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
+        let mut store = self.store(&config);
+        let instance = self.start(&mut store)?;
+        let setup = SetupExports::of(&instance, &mut store, self.is_go)
+            .map_err(ModuleError::Instantiate)?;
+        let mut guest =
+            WasmGuest::of(&instance, store, self.is_go).map_err(ModuleError::Instantiate)?;
+        let set_up = guest.set_up(&setup);
+        if let Err(InstantiateError::Fault(_)) = set_up {
+            guest.take_output(true, line);
+        }
+        set_up?;
+        Ok(Box::new(guest))
+    }
+}
+
+impl GuestModule {
+    /// Creates the store of an instance, with its limits.
+    fn store(&self, config: &InstanceConfig<'_>) -> Store<Data> {
+        let data = Data {
+            limits: Limits::new(config.memory_bytes_max as usize),
+            wasi: Wasi::of(config),
+            watch: Watch::new(Budgets::new(config.budget), config.yields_on_first_tick),
+            control: None,
+        };
+        let mut store = Store::new(self.module.engine(), data);
+        store.limiter(|data| &mut data.limits);
+        store.epoch_deadline_callback(tick);
+        // The next tick calls `tick`.
+        store.set_epoch_deadline(1);
+        store
+    }
+
+    /// Creates the instance and runs the start function of its module.
+    fn start(&self, store: &mut Store<Data>) -> Result<Instance, InstantiateError> {
+        let mut linker = Linker::new(self.module.engine());
         if self.is_go {
             wasi::link(&mut linker, |data: &mut Data| &mut data.wasi)
                 .map_err(ModuleError::Instantiate)?;
         }
-        let limits = Limits::new(config.memory_bytes_max);
-        let watch = Watch::new(Budgets::new(config.budget), config.yields_on_first_tick);
-        let mut store = Store::new(
-            engine,
-            Data {
-                limits,
-                wasi: config.wasi,
-                watch,
-                control: None,
-            },
-        );
-        store.limiter(|data| &mut data.limits);
-        store.epoch_deadline_callback(tick);
-        store.set_epoch_deadline(1);
-        let instance = match linker.instantiate(&mut store, &self.module) {
-            Ok(instance) => instance,
-            // An error here comes from the start function, which has run.
+        match linker.instantiate(&mut *store, &self.module) {
+            Ok(instance) => Ok(instance),
+            // Only code of the guest traps or exceeds a budget, so the start function has run.
             Err(error) if error.is::<Trap>() || error.is::<OverBudget>() => {
-                return Ok(Err(fault_of(&error, store.data(), String::new())));
+                Err(fault_of(&error, store.data(), String::new()).into())
             }
-            Err(error) => return Err(ModuleError::of_instantiation(error)),
-        };
+            Err(error) => Err(ModuleError::of_instantiation(error).into()),
+        }
+    }
+}
 
-        let exported = |error| ModuleError::Instantiate(error);
-        let abi: TypedFunc<(), u32> = instance
-            .get_typed_func(&mut store, "parigot_abi")
-            .map_err(exported)?;
-        let open: TypedFunc<(), u32> = instance
-            .get_typed_func(&mut store, "parigot_open")
-            .map_err(exported)?;
-        let mut guest = WasmGuest {
+impl SetupExports {
+    fn of(instance: &Instance, store: &mut Store<Data>, is_go: bool) -> wasmtime::Result<Self> {
+        let initialize = if is_go {
+            Some(instance.get_typed_func(&mut *store, "_initialize")?)
+        } else {
+            None
+        };
+        Ok(SetupExports {
+            initialize,
+            abi: instance.get_typed_func(&mut *store, "parigot_abi")?,
+            open: instance.get_typed_func(&mut *store, "parigot_open")?,
+        })
+    }
+}
+
+impl WasmGuest {
+    fn of(instance: &Instance, mut store: Store<Data>, is_go: bool) -> wasmtime::Result<Self> {
+        Ok(WasmGuest {
             memory: instance
                 .get_memory(&mut store, "memory")
-                .expect("`check_exports` must have found the export"),
-            inbox: instance
-                .get_typed_func(&mut store, "parigot_inbox")
-                .map_err(exported)?,
-            turn: instance
-                .get_typed_func(&mut store, "parigot_turn")
-                .map_err(exported)?,
+                .expect("the compiler must have checked the export"),
+            inbox: instance.get_typed_func(&mut store, "parigot_inbox")?,
+            turn: instance.get_typed_func(&mut store, "parigot_turn")?,
             control: 0,
-            is_go: self.is_go,
+            is_go,
             view: ControlView {
                 progress_call: NO_CALL,
                 ..ControlView::read(&[0; CONTROL_BYTES])
             },
             outbox: 0..0,
             store,
-        };
-        if self.is_go {
-            let initialize: TypedFunc<(), ()> = instance
-                .get_typed_func(&mut guest.store, "_initialize")
-                .map_err(exported)?;
-            if let Err(fault) = guest.enter(|store| initialize.call(store, ())) {
-                guest.take_output(true, line);
-                return Ok(Err(fault));
-            }
-        }
-        let packed = guest.enter(|store| abi.call(store, ()));
-        if let Ok(found) = packed.as_ref().map(|packed| Version::from_packed(*packed))
-            && found.major != VERSION.major
-        {
-            return Err(ModuleError::Abi { found });
-        }
-        let opened = packed.and_then(|_| guest.open(&open));
-        if opened.is_err() {
-            guest.take_output(true, line);
-        }
-        Ok(opened.map(|()| Box::new(guest) as _))
+        })
     }
-}
 
-impl WasmGuest {
+    /// Starts the runtime, checks the version of the ABI and opens the guest.
+    fn set_up(&mut self, setup: &SetupExports) -> Result<(), InstantiateError> {
+        if let Some(initialize) = &setup.initialize {
+            self.enter(|store| initialize.call(store, ()))?;
+        }
+        let packed = self.enter(|store| setup.abi.call(store, ()))?;
+        let found = Version::from_packed(packed);
+        if found.major != VERSION.major {
+            return Err(ModuleError::Abi { found }.into());
+        }
+        self.open(&setup.open)?;
+        Ok(())
+    }
+
     fn open(&mut self, open: &TypedFunc<(), u32>) -> Result<(), GuestFault> {
         self.control = self.enter(|store| open.call(store, ()))?;
         self.store.data_mut().control = Some((self.memory, self.control));

@@ -2,6 +2,7 @@
 
 pub(crate) mod call_table;
 pub(crate) mod index;
+pub(crate) mod init_turn;
 pub(crate) mod instance;
 pub(crate) mod lifecycle;
 pub(crate) mod route;

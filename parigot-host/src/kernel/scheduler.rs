@@ -17,6 +17,7 @@ use crate::error::{Ending, Failure};
 use crate::guest::code::{GuestInstance, Turn};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::index::InstanceIndex;
+use crate::kernel::init_turn::InitTurn;
 #[cfg(feature = "testing")]
 use crate::kernel::instance::Outbound;
 use crate::kernel::instance::{Batch, Calls, Handoff, Instance, InstanceState, TimerChange, Wake};
@@ -24,7 +25,6 @@ use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::supervisor::Supervisor;
 use crate::kernel::timer::Timers;
 use crate::settings::Settings;
-use crate::start::boot::InitTurn;
 
 /// So many turns a worker takes from what it woke itself before it looks into the shared queue.
 const HANDOFFS_MAX: u32 = 64;

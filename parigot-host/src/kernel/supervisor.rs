@@ -21,8 +21,9 @@ use rand::rngs::StdRng;
 
 use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{Ending, GuestFault, Unavailable};
-use crate::guest::code::InstanceFactory;
+use crate::guest::code::{InstanceFactory, InstantiateError};
 use crate::kernel::index::InstanceIndex;
+use crate::kernel::init_turn::{self, InitOutput, InitTurn, InstantiateParams};
 use crate::kernel::instance::{Instance, InstanceState};
 use crate::kernel::lifecycle::{Fall, Phase, Unlaunchable};
 use crate::kernel::route::Route;
@@ -31,7 +32,6 @@ use crate::kernel::timer::Timers;
 use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
-use crate::start::boot::{self, InitOutput, InitTurn, InstantiateError, InstantiateParams};
 
 /// The longest pause before a first restart; each that follows within the time of the policy may take twice as long.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
@@ -403,7 +403,7 @@ impl Worker<'_> {
             started_ns: self.now_ns,
             log_rate: &instance.log_rate,
         };
-        let first = boot::init_turn(
+        let first = init_turn::init_turn(
             &service.spec,
             &*service.factory,
             params,
@@ -413,7 +413,7 @@ impl Worker<'_> {
         match first {
             Ok(first) if first.manifest == service.manifest => Ok(first),
             Ok(_) => Err(GuestFault::Changed.into()),
-            Err(InstantiateError::GuestFault(fault)) => Err(fault.into()),
+            Err(InstantiateError::Fault(fault)) => Err(fault.into()),
             Err(InstantiateError::Module(error)) => {
                 let reason = error
                     .source()

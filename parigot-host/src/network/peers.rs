@@ -21,7 +21,7 @@ use crate::kernel::startup::LONG;
 use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
-use crate::start::boot::{Declaration, Proxy};
+use crate::start::declare::{DeclaredGuest, Proxy};
 
 /// The other processes of the deployment, if there are any.
 pub(crate) struct Peers {
@@ -40,32 +40,32 @@ struct Here<'g> {
 /// Services that local guests require and none of them exports, with the names of the requirers.
 type Elsewhere<'g> = BTreeMap<&'g str, Vec<(&'g str, &'g Service)>>;
 
-fn here<'g>(guests: &'g [(&GuestSpec, Declaration)]) -> BTreeMap<&'g str, Here<'g>> {
+fn here<'g>(guests: &'g [DeclaredGuest<'_>]) -> BTreeMap<&'g str, Here<'g>> {
     let mut here: BTreeMap<&str, Here<'_>> = BTreeMap::new();
-    for (spec, guest) in guests {
+    for guest in guests {
         for service in &guest.manifest().exports {
             let known = here.entry(&service.name).or_insert(Here {
                 service,
-                deadline: spec.deadline,
+                deadline: guest.spec.deadline,
             });
-            known.deadline = known.deadline.max(spec.deadline);
+            known.deadline = known.deadline.max(guest.spec.deadline);
         }
     }
     here
 }
 
 fn elsewhere<'g>(
-    guests: &'g [(&GuestSpec, Declaration)],
+    guests: &'g [DeclaredGuest<'_>],
     here: &BTreeMap<&str, Here<'_>>,
 ) -> Elsewhere<'g> {
     let mut elsewhere = Elsewhere::new();
-    for (spec, guest) in guests {
+    for guest in guests {
         let requires = guest.manifest().requires.iter();
         for service in requires.filter(|service| !here.contains_key(&*service.name)) {
             elsewhere
                 .entry(&service.name)
                 .or_default()
-                .push((&spec.name, service));
+                .push((&guest.spec.name, service));
         }
     }
     elsewhere
@@ -219,7 +219,7 @@ impl Peers {
     /// deadline, because its methods must be known before the launch.
     pub(crate) fn proxies(
         &mut self,
-        guests: &[(&GuestSpec, Declaration)],
+        guests: &[DeclaredGuest<'_>],
         deployment: &Deployment,
         settings: &Settings,
     ) -> Result<Vec<Proxy>, StartError> {

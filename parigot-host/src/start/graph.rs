@@ -10,8 +10,8 @@ use petgraph::graphmap::DiGraphMap;
 use crate::error::GraphError;
 use crate::error::suggest;
 
-/// Guest's name and declaration.
-pub(crate) struct Declared<'a> {
+/// Name and declaration of a guest.
+pub(crate) struct GuestDeclaration<'a> {
     pub(crate) name: &'a str,
     pub(crate) manifest: &'a Manifest,
     /// Exported services that other guests may export as well.
@@ -58,7 +58,7 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// Resolves each requirement to its exporters.
-    pub(crate) fn of(guests: &[Declared<'_>]) -> Self {
+    pub(crate) fn of(guests: &[GuestDeclaration<'_>]) -> Self {
         let mut errors = Vec::new();
         errors.extend(guests.iter().flat_map(shared_in_vain));
         let exporters = exporters(guests, &mut errors);
@@ -102,7 +102,7 @@ impl Graph {
 }
 
 /// Returns the services that a guest shares but does not export.
-fn shared_in_vain(guest: &Declared<'_>) -> Vec<GraphError> {
+fn shared_in_vain(guest: &GuestDeclaration<'_>) -> Vec<GraphError> {
     let exports = || guest.manifest.exports.iter().map(|service| &*service.name);
     let in_vain = guest
         .shared
@@ -120,7 +120,10 @@ fn shared_in_vain(guest: &Declared<'_>) -> Vec<GraphError> {
 type Exporters<'a> = BTreeMap<&'a str, Vec<(usize, u32, &'a Service)>>;
 
 /// Collects the exporters; keeps only the first of two exporters that do not share the service.
-fn exporters<'a>(guests: &'a [Declared<'a>], errors: &mut Vec<GraphError>) -> Exporters<'a> {
+fn exporters<'a>(
+    guests: &'a [GuestDeclaration<'a>],
+    errors: &mut Vec<GraphError>,
+) -> Exporters<'a> {
     let mut exporters = Exporters::new();
     for (guest, declared) in guests.iter().enumerate() {
         for (place, service) in declared.manifest.exports.iter().enumerate() {
@@ -141,15 +144,15 @@ fn exporters<'a>(guests: &'a [Declared<'a>], errors: &mut Vec<GraphError>) -> Ex
     exporters
 }
 
-fn share(one: &Declared<'_>, other: &Declared<'_>, service: &Service) -> bool {
+fn share(one: &GuestDeclaration<'_>, other: &GuestDeclaration<'_>, service: &Service) -> bool {
     [one, other]
         .iter()
         .all(|guest| guest.shared.contains(&service.name))
 }
 
 fn bind(
-    guest: &Declared<'_>,
-    guests: &[Declared<'_>],
+    guest: &GuestDeclaration<'_>,
+    guests: &[GuestDeclaration<'_>],
     exporters: &Exporters<'_>,
     errors: &mut Vec<GraphError>,
 ) -> Vec<Binding> {
@@ -183,9 +186,9 @@ fn bind(
 }
 
 fn missing(
-    guest: &Declared<'_>,
+    guest: &GuestDeclaration<'_>,
     required: &Service,
-    guests: &[Declared<'_>],
+    guests: &[GuestDeclaration<'_>],
     exporters: &Exporters<'_>,
 ) -> GraphError {
     let nearest = suggest::nearest(&required.name, exporters.keys().copied());
@@ -314,7 +317,7 @@ mod tests {
             .collect();
         let declared = guests.iter().zip(&manifests).zip(&shared);
         let declared: Vec<_> = declared
-            .map(|(((name, ..), manifest), shared)| Declared {
+            .map(|(((name, ..), manifest), shared)| GuestDeclaration {
                 name,
                 manifest,
                 shared,
@@ -351,12 +354,12 @@ mod tests {
         });
         requirer.requires[0].methods[1].deadline_ns = 5; // the exporter decides
         let graph = Graph::of(&[
-            Declared {
+            GuestDeclaration {
                 name: "app",
                 manifest: &requirer,
                 shared: &[],
             },
-            Declared {
+            GuestDeclaration {
                 name: "store",
                 manifest: &exporter,
                 shared: &[],
@@ -438,17 +441,17 @@ mod tests {
         );
         let (newer, shared) = (manifest(vec![newer], vec![]), ["x.S".to_owned()]);
         let graph = Graph::of(&[
-            Declared {
+            GuestDeclaration {
                 name: "app",
                 manifest: &requirer,
                 shared: &[],
             },
-            Declared {
+            GuestDeclaration {
                 name: "new",
                 manifest: &newer,
                 shared: &shared,
             },
-            Declared {
+            GuestDeclaration {
                 name: "old",
                 manifest: &older,
                 shared: &shared,
@@ -478,12 +481,12 @@ mod tests {
             requires: vec![],
         };
         let graph = Graph::of(&[
-            Declared {
+            GuestDeclaration {
                 name: "a",
                 manifest: &manifest,
                 shared: &[],
             },
-            Declared {
+            GuestDeclaration {
                 name: "b",
                 manifest: &manifest,
                 shared: &shared,

@@ -1,7 +1,9 @@
 //! Startup: from compiled guests to a bound, ordered set of instances.
 
+pub(crate) mod bind;
 pub(crate) mod boot;
 pub(crate) mod check;
+pub(crate) mod declare;
 pub(crate) mod graph;
 pub(crate) mod mappings;
 pub mod schema;

@@ -20,9 +20,8 @@ use super::fault::{Fault, Leg};
 use super::frame::{Effect, HOST};
 use super::record::{CallPlace, Record};
 use crate::clock::ManualClock;
-use crate::error::{ActiveCall, GuestFault, ModuleError};
-use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
-use crate::guest::wasm::InstanceConfig;
+use crate::error::{ActiveCall, GuestFault};
+use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 
 /// What all guests of a run share.
 pub(super) struct Interceptor {
@@ -89,11 +88,11 @@ pub(super) struct InterceptedFactory {
 impl InstanceFactory for InterceptedFactory {
     fn instantiate(
         &self,
-        config: InstanceConfig,
+        config: InstanceConfig<'_>,
         line: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
+    ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
         let inner = self.inner.instantiate(config, line)?;
-        Ok(inner.map(|inner| Box::new(Intercepted::new(self, inner)) as _))
+        Ok(Box::new(Intercepted::new(self, inner)))
     }
 }
 

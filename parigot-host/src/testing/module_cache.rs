@@ -6,10 +6,11 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
+use crate::compile::compiler::Compiler;
 use crate::compile::modules;
 use crate::deployment::GuestSpec;
 use crate::error::StartProblem;
-use crate::guest::wasm::{Compiler, GuestModule};
+use crate::guest::wasm::GuestModule;
 use crate::settings::Settings;
 
 /// By where they keep their code.

@@ -10,9 +10,8 @@ use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue, TURN_OK};
 use parigot_guest::{Definition, turn};
 
-use crate::error::{ActiveCall, GuestFault, ModuleError};
-use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
-use crate::guest::wasm::InstanceConfig;
+use crate::error::{ActiveCall, GuestFault};
+use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 
 /// What native instances are made from.
 pub(super) struct NativeFactory {
@@ -22,13 +21,13 @@ pub(super) struct NativeFactory {
 impl InstanceFactory for NativeFactory {
     fn instantiate(
         &self,
-        _: InstanceConfig,
+        _: InstanceConfig<'_>,
         _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
-        Ok(Ok(Box::new(NativeGuest {
+    ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
+        Ok(Box::new(NativeGuest {
             control: turn::open((self.define)()),
             has_failed: false,
-        })))
+        }))
     }
 }
 

@@ -51,6 +51,7 @@ use rand::{RngCore, SeedableRng};
 use wasmtime::{Caller, Extern, FuncType, Linker, Memory, Val, ValType};
 
 use crate::error::Blocked;
+use crate::guest::code::InstanceConfig;
 use crate::limits::STDIO_LINE_BYTES_MAX;
 
 #[cfg(test)]
@@ -216,6 +217,22 @@ pub(crate) struct Wasi {
 }
 
 impl Wasi {
+    /// Creates the state of an instance at the time of its first turn. The first argument is the
+    /// guest's own name, as programs expect.
+    ///
+    /// Go's runtime receives the memory limit in `GOMEMLIMIT`. Without the limit, Go would collect
+    /// garbage only once the heap has doubled, which may be beyond the limit.
+    pub(crate) fn of(config: &InstanceConfig<'_>) -> Self {
+        let mut args = vec![config.name.to_owned()];
+        args.extend_from_slice(config.args);
+        let mut env = config.env.clone();
+        env.entry("GOMEMLIMIT".into())
+            .or_insert_with(|| (config.memory_bytes_max / 10 * 9).to_string());
+        let mut wasi = Wasi::new(args, env.into_iter().collect(), config.seed);
+        wasi.begin_turn(0, config.wall_ns);
+        wasi
+    }
+
     /// Creates the state at time 0. Programs expect their own name as the first of `args`.
     pub(crate) fn new(args: Vec<String>, env: Vec<(String, String)>, seed: [u8; 32]) -> Self {
         let with_nul = |text: String| [text.into_bytes(), vec![0]].concat();
