@@ -26,6 +26,7 @@ use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::{self, InitOutput, InitTurn, InstantiateParams};
 use crate::kernel::instance::{Instance, InstanceState};
 use crate::kernel::lifecycle::{Fall, Phase, Unlaunchable};
+use crate::kernel::observer::Observer;
 use crate::kernel::route::Route;
 use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::timer::Timers;
@@ -217,14 +218,14 @@ impl Kernel {
     }
 }
 
-impl Worker<'_> {
+impl<O: Observer> Worker<'_, O> {
     /// Decides what follows the end of an instance, which is now: a turn that was killed has begun long before.
     pub(crate) fn restart_decision(
         &mut self,
         instance: &Instance,
         ending: &Ending,
     ) -> RestartDecision {
-        self.now_ns = self.kernel.clock.monotonic_ns();
+        self.read_clock();
         let Some(service) = self.kernel.supervisor.service(instance.index) else {
             return RestartDecision::Nothing;
         };
@@ -245,7 +246,7 @@ impl Worker<'_> {
             .state
             .lock()
             .history
-            .ask(policy, self.now_ns, &mut self.random)
+            .ask(policy, self.now_ns(), &mut self.random)
         {
             Some(backoff) => RestartDecision::Restart { backoff },
             None => {
@@ -286,9 +287,9 @@ impl Worker<'_> {
         ) {
             (RestartDecision::Restart { backoff }, Some(service)) => {
                 let mut state = service.state.lock();
-                (state.routes, state.ended_ns) = (routes, self.now_ns);
+                (state.routes, state.ended_ns) = (routes, self.now_ns());
                 drop(state);
-                let at_ns = self.now_ns.saturating_add(backoff.as_nanos() as u64);
+                let at_ns = self.now_ns().saturating_add(backoff.as_nanos() as u64);
                 self.kernel.supervisor.timers.set(
                     instance.index as u64,
                     None,
@@ -344,7 +345,7 @@ impl Worker<'_> {
         if !self.kernel.lifecycle.is_fallen(instance.index) {
             return;
         }
-        self.now_ns = self.kernel.clock.monotonic_ns();
+        self.read_clock();
         let id = InstanceId::from_random(self.random.random());
         let made = self.reinstantiate(instance, service, id);
         let mut state = service.state.lock();
@@ -355,7 +356,7 @@ impl Worker<'_> {
                 code, outbox, turn, ..
             }) => {
                 // In this order, for as soon as it has risen it may be told to leave.
-                let generation = instance.reopen(id, self.now_ns);
+                let generation = instance.reopen(id, self.now_ns());
                 if self
                     .kernel
                     .lifecycle
@@ -367,7 +368,7 @@ impl Worker<'_> {
                 }
                 events::restarted(
                     &instance.guest_log(),
-                    Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)),
+                    Duration::from_nanos(self.now_ns().saturating_sub(ended_ns)),
                     &service.nth(),
                 );
                 let body = InstanceState::new(code, routes);
@@ -380,7 +381,7 @@ impl Worker<'_> {
                     &ending,
                     events::EndContext::default(),
                 );
-                instance.close(restart_decision.unavailable_reason(self.now_ns));
+                instance.close(restart_decision.unavailable_reason(self.now_ns()));
                 self.follow(instance, restart_decision, routes, &ending);
             }
         }
@@ -400,7 +401,7 @@ impl Worker<'_> {
         } = &self.kernel.supervisor;
         let params = InstantiateParams {
             id,
-            started_ns: self.now_ns,
+            started_ns: self.now_ns(),
             log_rate: &instance.log_rate,
         };
         let first = init_turn::init_turn(

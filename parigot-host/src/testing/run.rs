@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::frame::NO_DEADLINE;
-use parigot_abi::{Header, Kind, Manifest};
+use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
 use parigot_guest::prost::Message;
 use parigot_guest::{CallError, Method};
 use parking_lot::Mutex;
@@ -170,9 +170,9 @@ impl TestRun {
     ///
     /// If it does not within an hour of the host's clock, or there is no such guest.
     pub fn wait_for_exit(&mut self, guest: &str) -> u8 {
-        let place = self.stepper.place(guest);
+        let index = self.stepper.index(guest);
         self.wait_until(&format!("{guest} to leave"), |stepper| {
-            stepper.kernel.instances[place].has_ended()
+            stepper.kernel.instances[index].has_ended()
         });
         self.exit_status(guest).expect("it has left")
     }
@@ -212,8 +212,14 @@ impl TestRun {
     }
 
     fn tell_caller(&mut self, header: Header, payload: &[u8]) {
-        let wake = self.caller().enqueue_frame(header, &[], payload);
-        self.stepper.kernel.wake(self.caller(), wake);
+        let caller = self.caller();
+        let wake = caller.enqueue_frames(|frames| {
+            let frame = FrameBuilder::new(frames, header).payload(payload);
+            frame
+                .finish()
+                .expect("a request must be shorter than 4 GiB");
+        });
+        self.stepper.kernel.wake(caller, wake);
     }
 
     /// Lets that go wrong from now on, besides what was injected before.
@@ -232,8 +238,8 @@ impl TestRun {
     ///
     /// If there is no such guest.
     pub fn crash(&mut self, guest: &str) {
-        let place = self.stepper.place(guest);
-        stack::on_guest_thread("parigot test", || self.stepper.crash(place));
+        let index = self.stepper.index(guest);
+        stack::on_guest_thread("parigot test", || self.stepper.crash(index));
     }
 
     /// The status with which a guest has left the last time, 1 if it has failed; `None` if it has not.

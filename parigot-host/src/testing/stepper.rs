@@ -10,8 +10,9 @@ use rand::rngs::StdRng;
 use super::interceptor::Interceptor;
 use crate::error::{Ending, GuestFault};
 use crate::kernel::index::InstanceIndex;
-use crate::kernel::instance::Batch;
-use crate::kernel::scheduler::{Kernel, Worker};
+use crate::kernel::instance::{Batch, Outbound};
+use crate::kernel::observer::Observer;
+use crate::kernel::scheduler::{HandoffSlot, Kernel, Worker};
 use crate::kernel::startup::{self, Alarm};
 use crate::kernel::timer::Timers;
 use crate::random::Randomness;
@@ -46,14 +47,14 @@ enum Step {
 }
 
 impl Stepper {
-    /// The place of a guest.
-    pub(super) fn place(&self, guest: &str) -> InstanceIndex {
-        let place = self
+    /// The index of a guest.
+    pub(super) fn index(&self, guest: &str) -> InstanceIndex {
+        let index = self
             .kernel
             .instances
             .iter()
             .position(|instance| instance.name == guest);
-        place.unwrap_or_else(|| panic!("there is no guest `{guest}`"))
+        index.unwrap_or_else(|| panic!("there is no guest `{guest}`"))
     }
 
     /// When the clock must be moved to so that something happens.
@@ -62,9 +63,9 @@ impl Stepper {
             timers, supervisor, ..
         } = &*self.kernel;
         [
-            timers.first_ns(),
-            supervisor.timers.first_ns(),
-            self.start.first_ns(),
+            timers.lock().first_ns(),
+            supervisor.timers.lock().first_ns(),
+            self.start.lock().first_ns(),
         ]
         .into_iter()
         .flatten()
@@ -74,7 +75,13 @@ impl Stepper {
     /// Takes steps until `is_so` or none is possible. Returns whether it is so.
     pub(super) fn run(&mut self, is_so: &impl Fn(&Stepper) -> bool) -> bool {
         let kernel = Arc::clone(&self.kernel);
-        let mut worker = Worker::new(&kernel, self.randomness.generator());
+        let recorder = TurnRecorder {
+            kernel: &kernel,
+            interceptor: Arc::clone(&self.interceptor),
+            sent: Vec::new(),
+        };
+        let random = self.randomness.generator();
+        let mut worker = Worker::with_observer(&kernel, random, recorder);
         let _awake = kernel.epoch_ticker.keep_awake();
         for _ in 0..TURNS_MAX {
             if is_so(self) {
@@ -95,9 +102,12 @@ impl Stepper {
         let now_ns = self.kernel.clock.monotonic_ns();
         let is_due = |first_ns: Option<u64>| first_ns.is_some_and(|first_ns| first_ns <= now_ns);
         let alarms = [
-            (Step::Alarm, self.kernel.timers.first_ns()),
-            (Step::Restart, self.kernel.supervisor.timers.first_ns()),
-            (Step::Start, self.start.first_ns()),
+            (Step::Alarm, self.kernel.timers.lock().first_ns()),
+            (
+                Step::Restart,
+                self.kernel.supervisor.timers.lock().first_ns(),
+            ),
+            (Step::Start, self.start.lock().first_ns()),
         ];
         let due = alarms
             .into_iter()
@@ -111,49 +121,52 @@ impl Stepper {
         steps.get(chosen).copied()
     }
 
-    fn take(&mut self, step: Step, worker: &mut Worker<'_>) {
+    fn take(&mut self, step: Step, worker: &mut Worker<'_, TurnRecorder<'_>>) {
+        let now_ns = self.kernel.clock.monotonic_ns();
         match step {
             Step::Alarm => {
-                let (at_ns, place) = self.kernel.timers.take_due().expect("it is due");
-                self.kernel.fire(at_ns, place);
+                let (at_ns, index) = self
+                    .kernel
+                    .timers
+                    .lock()
+                    .take_due(now_ns)
+                    .expect("it is due");
+                self.kernel.fire(at_ns, index);
             }
             Step::Restart => {
-                let (_, place) = self.kernel.supervisor.timers.take_due().expect("it is due");
-                self.kernel.restart(place);
+                let (_, index) = self
+                    .kernel
+                    .supervisor
+                    .timers
+                    .lock()
+                    .take_due(now_ns)
+                    .expect("it is due");
+                self.kernel.restart(index);
             }
             Step::Start => {
-                let (_, alarm) = self.start.take_due().expect("it is due");
+                let (_, alarm) = self.start.lock().take_due(now_ns).expect("it is due");
                 if startup::is_over(&self.kernel, self.startup_deadline, alarm) {
                     self.start.close();
                 }
             }
             Step::Turn(ready) => {
-                let place = self.ready.remove(ready);
-                self.turn(place, worker);
+                let index = self.ready.remove(ready);
+                self.turn(index, worker);
             }
         }
     }
 
-    fn turn(&self, place: InstanceIndex, worker: &mut Worker<'_>) {
-        let instances = &worker.kernel.instances;
-        let instance = &instances[place];
-        if instance.has_ended() {
-            return;
-        }
-        self.interceptor.lock().record.begin_turn();
-        worker.turn(instance);
+    fn turn(&self, index: InstanceIndex, worker: &mut Worker<'_, TurnRecorder<'_>>) {
+        let instance = &worker.kernel.instances[index];
+        // No handoff: the test chooses the next step.
+        worker.turn(instance, &mut HandoffSlot::Closed);
         worker.share_woken();
-        let record = &mut self.interceptor.lock().record;
-        record.learn_routes(&std::mem::take(&mut worker.given), instances);
-        if instance.has_ended() {
-            record.ensure_end(&instance.name);
-        }
     }
 
     /// Ends an instance as though it had trapped.
-    pub(super) fn crash(&mut self, place: InstanceIndex) {
+    pub(super) fn crash(&mut self, index: InstanceIndex) {
         let kernel = Arc::clone(&self.kernel);
-        let instance = &kernel.instances[place];
+        let instance = &kernel.instances[index];
         let mut delivery = Box::<Batch>::default();
         let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut delivery) else {
             return;
@@ -166,7 +179,36 @@ impl Stepper {
             .lock()
             .record
             .note_end(&instance.name, &fault.to_string());
-        worker.end(instance, *start.body, Ending::Fault(fault));
+        worker.end(instance, *start.state, Ending::Fault(fault));
         worker.share_woken();
+    }
+}
+
+/// Observer that adds to the record what only the kernel knows of a turn.
+struct TurnRecorder<'k> {
+    kernel: &'k Kernel,
+    interceptor: Arc<Mutex<Interceptor>>,
+    /// Calls of this turn that were delivered, by their caller's numbers.
+    sent: Vec<(u64, Outbound)>,
+}
+
+impl Observer for TurnRecorder<'_> {
+    fn turn_begins(&mut self, _instance: InstanceIndex, _now_ns: u64) {
+        self.interceptor.lock().record.begin_turn();
+    }
+
+    fn call_sent(&mut self, _caller: InstanceIndex, number: u64, call: &Outbound) {
+        self.sent.push((number, *call));
+    }
+
+    fn instance_ended(&mut self, instance: InstanceIndex, _ending: &Ending) {
+        let name = &self.kernel.instances[instance].name;
+        self.interceptor.lock().record.ensure_end(name);
+    }
+
+    fn turn_ended(&mut self, _instance: InstanceIndex) {
+        let sent = std::mem::take(&mut self.sent);
+        let record = &mut self.interceptor.lock().record;
+        record.learn_routes(&sent, &self.kernel.instances);
     }
 }
