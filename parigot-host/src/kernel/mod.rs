@@ -8,6 +8,7 @@ pub(crate) mod instance;
 pub(crate) mod lifecycle;
 pub(crate) mod observer;
 mod queue;
+pub(crate) mod restart;
 pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod scheduler;
