@@ -12,20 +12,10 @@ use crate::kernel::instance::{Calls, Delivery, Inbound, Instance, Outbound};
 use crate::kernel::lifecycle::{FAILED, Launched};
 use crate::kernel::observer::Observer;
 use crate::kernel::route::{Callee, Pool, Route};
-use crate::kernel::scheduler::{HandoffSlot, Worker};
+use crate::kernel::scheduler::{HandoffSlot, Sender, Worker};
 use crate::limits::{CALLS_MAX, REASON_BYTES_MAX};
 use crate::log::events;
 use crate::start::graph::Target;
-
-/// Instance whose frames are routed, with the parts of its state that routing needs.
-///
-/// The outbox with the frames is borrowed from the rest of the state, so the state cannot be passed
-/// as a whole.
-pub(crate) struct Sender<'a> {
-    pub(crate) instance: &'a Instance,
-    pub(crate) routes: &'a [Route],
-    pub(crate) calls: &'a mut Calls,
-}
 
 /// Call that is about to leave its caller.
 struct OutgoingCall<'a> {

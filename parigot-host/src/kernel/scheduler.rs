@@ -21,7 +21,7 @@ use crate::kernel::instance::{Batch, Calls, Delivery, Instance, InstanceState, T
 use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::observer::Observer;
 use crate::kernel::queue::Queue;
-use crate::kernel::router::Sender;
+use crate::kernel::route::Route;
 use crate::kernel::supervisor::Supervisor;
 use crate::kernel::timer::Timers;
 use crate::kernel::turn_clock::{TurnClock, WallClock};
@@ -142,6 +142,16 @@ pub(crate) enum HandoffSlot {
     Open,
     /// The receiver, with its state. Its frames are in the batch of the worker.
     Filled(InstanceIndex, Box<InstanceState>),
+}
+
+/// Instance whose frames are routed, with the parts of its state that routing needs.
+///
+/// The outbox with the frames is borrowed from the rest of the state, so the state cannot be passed
+/// as a whole.
+pub(crate) struct Sender<'a> {
+    pub(crate) instance: &'a Instance,
+    pub(crate) routes: &'a [Route],
+    pub(crate) calls: &'a mut Calls,
 }
 
 impl<'k> Worker<'k> {
@@ -377,7 +387,7 @@ impl<'k, O: Observer> Worker<'k, O> {
             calls,
         };
         let routed = self.route(&mut sender, code.outbox(), handoff);
-        // After the lines that came in frames: the text of a panic in Go's runtime is the last line.
+        // After the lines that came in frames, since the text of a panic in Go's runtime comes last.
         self.log_output(instance, &mut **code, turn.is_err() || routed.is_err());
         routed?;
         Ok(turn?)
