@@ -7,7 +7,8 @@ use wasmtime::{Config, Engine, ExternType, FuncType, Module, ValType};
 use crate::compile::code_cache::Cache;
 use crate::compile::timeout;
 use crate::error::ModuleError;
-use crate::guest::wasi;
+use crate::guest::wasi::go_module;
+use crate::guest::wasi::imports::{IMPORTS, MODULE};
 use crate::guest::wasm::GuestModule;
 use crate::limits::GUEST_STACK_BYTES;
 use crate::settings::Settings;
@@ -35,15 +36,15 @@ impl Compiler {
     /// Creates a compiler; a cache folder in `settings` keeps the compiled modules.
     pub(crate) fn new(settings: &Settings) -> Self {
         let mut config = Config::new();
-        // On demand: guests are single-threaded, and their instances come and go one by one.
+        // On demand, not pooled: a pool reserves address space for a fixed number of instances, and
+        // instances are created one by one.
         config.allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand);
         config.max_wasm_stack(GUEST_STACK_BYTES);
         // The memory limiter limits one memory, so a second one must be impossible.
         config.wasm_multi_memory(false).wasm_memory64(false);
         // At each epoch tick a long turn checks its budget: see `crate::guest::budget`.
         config.epoch_interruption(true);
-        let engine =
-            Engine::new(&config).expect("this machine runs what Cranelift compiles for it");
+        let engine = Engine::new(&config).expect("Cranelift must support this machine");
         let cache = settings
             .code_cache
             .as_deref()
@@ -55,14 +56,19 @@ impl Compiler {
         }
     }
 
-    /// Returns the function that an epoch ticker calls to interrupt the guests of this engine.
-    pub(crate) fn ticks(&self) -> impl Fn() + Send + 'static {
+    /// Returns the function that an epoch ticker calls at each tick: it increments the epoch, which
+    /// interrupts the running guests of this engine.
+    pub(crate) fn tick_function(&self) -> impl Fn() + Send + 'static {
         let engine = self.engine.clone();
         move || engine.increment_epoch()
     }
 
-    /// Compiles a binary module, unless the cache has it, and checks its imports and exports.
-    /// `compiling` is called before the compilation.
+    /// Compiles a binary module, unless the cache has its code, and checks its imports and exports.
+    /// `compiling` is called before a compilation.
+    ///
+    /// # Errors
+    ///
+    /// If the module cannot be compiled in time, or if an import or export is not allowed.
     pub(crate) fn compile(
         &self,
         bytes: &[u8],
@@ -83,37 +89,37 @@ impl Compiler {
                 module
             }
         };
-        let is_go = wasi::is_go(bytes);
+        let is_go = go_module::is_go(bytes);
         check_imports(&module, is_go)?;
         check_exports(&module, is_go)?;
         Ok(GuestModule::new(module, is_go))
     }
 }
 
+/// Rejects imports, except those of Go's runtime in a module of Go's linker.
 fn check_imports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
-    let served =
-        |module: &str, name: &str| is_go && module == wasi::MODULE && wasi::IMPORTS.contains(&name);
-    match module
-        .imports()
-        .find(|import| !served(import.module(), import.name()))
-    {
-        Some(import) => Err(ModuleError::Import {
-            module: import.module().into(),
-            name: import.name().into(),
-        }),
-        None => Ok(()),
+    for import in module.imports() {
+        let name = import.name();
+        if !(is_go && import.module() == MODULE && IMPORTS.contains(&name)) {
+            return Err(ModuleError::Import {
+                module: import.module().into(),
+                name: name.into(),
+            });
+        }
     }
+    Ok(())
 }
 
+/// Requires the exports of the ABI, each with its exact type.
 fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
     if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
         return Err(ModuleError::Export {
             missing: "a memory named `memory`".into(),
         });
     }
+    let i32s = |count| std::iter::repeat_n(ValType::I32, count);
     let exports = EXPORTS.into_iter().chain(is_go.then_some(INITIALIZE));
     for (name, params, returns) in exports {
-        let i32s = |count| std::iter::repeat_n(ValType::I32, count);
         let expected = FuncType::new(module.engine(), i32s(params), i32s(returns as usize));
         match module.get_export(name) {
             Some(ExternType::Func(found)) if found.matches(&expected) => {}

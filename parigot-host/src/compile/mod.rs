@@ -3,8 +3,8 @@
 //! | file | responsibility |
 //! |---|---|
 //! | `modules.rs` | compiles the distinct files of a deployment, in parallel |
-//! | `compiler.rs` | compiles one module and checks its imports and exports |
-//! | `timeout.rs` | bounds the time that one compilation may take |
+//! | `compiler.rs` | compiles one module, and checks its imports and exports |
+//! | `timeout.rs` | limits the time of one compilation |
 //! | `code_cache.rs` | keeps compiled code on disk, and decides which entries are trusted |
 
 pub(crate) mod code_cache;

@@ -3,17 +3,15 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::{VERSION, Version};
 
-use crate::deployment::GuestSpec;
-use crate::error::GuestFault;
+use crate::error::{GuestFault, SchemaError};
 use crate::limits::MODULE_BYTES_MAX;
 use crate::limits::{Size, TABLE_ENTRIES_MAX};
-use crate::start::schema::SchemaError;
 
 /// Error of a start, with all problems that were found.
 ///
@@ -297,17 +295,19 @@ impl StartProblem {
         })
     }
 
-    pub(crate) fn unreadable(spec: &GuestSpec, source: Arc<io::Error>) -> Self {
+    /// Creates the problem of a guest whose file cannot be read.
+    pub(crate) fn unreadable(guest: &str, path: &Path, source: Arc<io::Error>) -> Self {
         StartProblem::Unreadable {
-            guest: spec.name.clone(),
-            path: spec.wasm.clone(),
+            guest: guest.to_owned(),
+            path: path.to_owned(),
             source,
         }
     }
 
-    pub(crate) fn module(spec: &GuestSpec, error: impl Into<Arc<ModuleError>>) -> Self {
-        let guest = spec.name.clone();
-        let path = spec.wasm.clone();
+    /// Creates the problem of a guest whose module cannot be run.
+    pub(crate) fn module(guest: &str, path: &Path, error: impl Into<Arc<ModuleError>>) -> Self {
+        let guest = guest.to_owned();
+        let path = path.to_owned();
         let error = error.into();
         match *error {
             ModuleError::CompileTime { time_max } => StartProblem::CompileTime {
@@ -328,9 +328,10 @@ impl StartProblem {
         }
     }
 
-    pub(crate) fn init_turn(spec: &GuestSpec, fault: GuestFault) -> Self {
+    /// Creates the problem of a guest that did not complete its init turn.
+    pub(crate) fn init_turn(guest: &str, fault: GuestFault) -> Self {
         StartProblem::InitTurn {
-            guest: spec.name.clone(),
+            guest: guest.to_owned(),
             source: fault.into(),
         }
     }

@@ -1,9 +1,14 @@
 //! Guests that are wasm modules.
 //!
-//! A module is rejected before it runs if it speaks another version of the ABI or lacks an export
-//! of the ABI. A module may import only the functions that Go's runtime needs (see
-//! [`crate::guest::wasi`]). Every read of a running guest's memory is checked against the bounds of
-//! the memory.
+//! The compiler has checked the module's imports and exports: see [`crate::compile::compiler`]. A
+//! turn has these steps:
+//!
+//! 1. Write the prologue and the frames into the inbox, and mark the outbox as empty.
+//! 2. Start the budget watch, and call the export `parigot_turn`.
+//! 3. Read the control block, and check that the outbox lies in the guest's memory.
+//!
+//! The guest writes the control block, so every address and length in it is checked against the
+//! bounds of the memory. A memory of wasm never shrinks, so a range stays valid once checked.
 
 use std::ops::Range;
 
@@ -22,7 +27,9 @@ use crate::error::{ActiveCall, GuestFault, ModuleError, OverBudget};
 use crate::guest::budget::{Budgets, Tick, Watch};
 use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 use crate::guest::memory_limiter::Limits;
-use crate::guest::wasi::{self, Stream, Wasi};
+use crate::guest::wasi::Wasi;
+use crate::guest::wasi::imports::{self, ProcExit};
+use crate::guest::wasi::output::Stream;
 use crate::limits::{GUEST_STACK_BYTES, REASON_BYTES_MAX, Size};
 
 /// Compiled module whose imports and exports conform to the ABI.
@@ -33,85 +40,28 @@ pub(crate) struct GuestModule {
     is_go: bool,
 }
 
-impl GuestModule {
-    /// Wraps a module whose imports and exports were checked.
-    pub(crate) fn new(module: Module, is_go: bool) -> Self {
-        GuestModule { module, is_go }
-    }
-}
-
-struct Data {
-    limits: Limits,
-    wasi: Wasi,
-    watch: Watch,
-    /// Memory and address of the control block, once known.
-    control: Option<(Memory, u32)>,
-}
-
-/// Converts a trap and the panic text of the guest into a fault.
-#[cold]
-fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> GuestFault {
-    if let Some(exit) = error.downcast_ref::<wasi::ProcExit>() {
-        return GuestFault::Exit {
-            status: exit.status,
-        };
-    }
-    if let Some(over_budget) = error.downcast_ref::<OverBudget>() {
-        return GuestFault::OverBudget(over_budget.clone());
-    }
-    let reason = match error.downcast_ref::<Trap>() {
-        Some(Trap::StackOverflow) => format!(
-            "its calls go deeper than a stack of {}",
-            Size(GUEST_STACK_BYTES)
-        ),
-        _ => error.root_cause().to_string(),
-    };
-    let fault = GuestFault::of_trap(data.wasi.panic_text().unwrap_or(panic), reason);
-    match data.limits.exceeded() {
-        Some(memory) => GuestFault::OutOfMemory {
-            memory,
-            last: Box::new(fault),
-        },
-        None => fault,
-    }
-}
-
-/// Handles a tick that falls into a turn.
-fn tick(mut context: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadline> {
-    let control = context.data().control;
-    let block =
-        control.and_then(|(memory, at)| memory.data(&context).get(at as usize..)?.first_chunk());
-    let view = block.map(ControlView::read);
-    match context.data_mut().watch.tick(view.as_ref()) {
-        Tick::Continue => {}
-        Tick::AskToYield => set_yield_now(&mut context, 1),
-        Tick::Kill(over_budget) => return Err(wasmtime::Error::new(over_budget)),
-    }
-    Ok(UpdateDeadline::Continue(1))
-}
-
-fn set_yield_now(context: &mut StoreContextMut<'_, Data>, value: u32) {
-    let Some((memory, at)) = context.data().control else {
-        return;
-    };
-    let cell = at as usize + YIELD_NOW_OFFSET;
-    if let Some(cell) = memory.data_mut(context).get_mut(cell..cell + 4) {
-        cell.copy_from_slice(&value.to_le_bytes());
-    }
-}
-
 /// Running wasm guest.
 pub(crate) struct WasmGuest {
     store: Store<Data>,
     memory: Memory,
     inbox: TypedFunc<(u32, u32), ()>,
     turn: TypedFunc<(u32, u32, u32), u32>,
+    /// Address of the control block; 0 before `parigot_open` has returned.
     control: u32,
     is_go: bool,
     /// Control block as read after the last turn.
     view: ControlView,
     /// Range of the outbox in the memory.
     outbox: Range<usize>,
+}
+
+/// Data of an instance's store, which callbacks of the engine receive.
+struct Data {
+    limits: Limits,
+    wasi: Wasi,
+    watch: Watch,
+    /// Memory and address of the control block; `None` before `parigot_open` has returned.
+    control: Option<(Memory, u32)>,
 }
 
 /// Exports that are called once, before the first turn.
@@ -144,6 +94,11 @@ impl InstanceFactory for GuestModule {
 }
 
 impl GuestModule {
+    /// Wraps a module whose imports and exports were checked.
+    pub(crate) fn new(module: Module, is_go: bool) -> Self {
+        GuestModule { module, is_go }
+    }
+
     /// Creates the store of an instance, with its limits.
     fn store(&self, config: &InstanceConfig<'_>) -> Store<Data> {
         let data = Data {
@@ -155,7 +110,6 @@ impl GuestModule {
         let mut store = Store::new(self.module.engine(), data);
         store.limiter(|data| &mut data.limits);
         store.epoch_deadline_callback(tick);
-        // The next tick calls `tick`.
         store.set_epoch_deadline(1);
         store
     }
@@ -164,7 +118,7 @@ impl GuestModule {
     fn start(&self, store: &mut Store<Data>) -> Result<Instance, InstantiateError> {
         let mut linker = Linker::new(self.module.engine());
         if self.is_go {
-            wasi::link(&mut linker, |data: &mut Data| &mut data.wasi)
+            imports::link(&mut linker, |data: &mut Data| &mut data.wasi)
                 .map_err(ModuleError::Instantiate)?;
         }
         match linker.instantiate(&mut *store, &self.module) {
@@ -219,17 +173,14 @@ impl WasmGuest {
         }
         let packed = self.enter(|store| setup.abi.call(store, ()))?;
         let found = Version::from_packed(packed);
+        // Before `parigot_open`, whose result depends on the version.
         if found.major != VERSION.major {
             return Err(ModuleError::Abi { found }.into());
         }
-        self.open(&setup.open)?;
-        Ok(())
-    }
-
-    fn open(&mut self, open: &TypedFunc<(), u32>) -> Result<(), GuestFault> {
-        self.control = self.enter(|store| open.call(store, ()))?;
+        self.control = self.enter(|store| setup.open.call(store, ()))?;
         self.store.data_mut().control = Some((self.memory, self.control));
-        self.read_control()
+        self.read_control()?;
+        Ok(())
     }
 
     /// Calls into the guest; a trap becomes a fault with the panic text of the guest.
@@ -240,13 +191,153 @@ impl WasmGuest {
         self.begin_watch();
         call(&mut self.store).map_err(|error| self.fault_of(error))
     }
+}
 
-    /// Starts to count the time of the next call.
+/// Fast path: every message of a guest goes through `turn`.
+///
+/// The host's side of a turn allocates nothing. `#[cold]` and `#[inline(never)]` keep the code for
+/// faults and for Go's output out of line, so that the code of a normal turn stays small.
+impl GuestInstance for WasmGuest {
+    fn turn(
+        &mut self,
+        prologue: Prologue,
+        frames: &[u8],
+        max_polls: u32,
+    ) -> Result<Turn, GuestFault> {
+        let inbox_bytes = self.fill_inbox(prologue, frames)?;
+        if self.is_go {
+            let (memory, data) = self.memory.data_and_store_mut(&mut self.store);
+            data.wasi
+                .begin_turn(prologue.monotonic_ns, prologue.wall_ns);
+            data.wasi.show_timers(memory, self.control);
+        }
+        self.begin_watch();
+        let parameters = (self.control, inbox_bytes, max_polls);
+        let status = self
+            .turn
+            .call(&mut self.store, parameters)
+            .map_err(|error| self.fault_of(error))?;
+        self.read_control()?;
+        if status != TURN_OK {
+            return Err(GuestFault::Inbox {
+                text: self.panic_text(),
+            });
+        }
+        let runtime_wake_ns = if self.is_go {
+            self.store.data_mut().wasi.end_turn()
+        } else {
+            u64::MAX
+        };
+        Ok(Turn {
+            more: self.view.more,
+            wake_at_ns: self.view.wake_at_ns.min(runtime_wake_ns),
+        })
+    }
+
+    fn learn(&mut self, manifest: &Manifest) {
+        self.store.data_mut().watch.learn(manifest);
+    }
+
+    fn active_call(&self) -> Option<ActiveCall> {
+        self.store.data().watch.active_call(&self.view)
+    }
+
+    fn outbox(&self) -> &[u8] {
+        // Safe to index: `read_control` found the outbox in the memory, which never shrinks.
+        &self.memory.data(&self.store)[self.outbox.clone()]
+    }
+
+    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
+        if self.is_go {
+            self.take_output_of_go(ended, line);
+        }
+    }
+}
+
+impl WasmGuest {
+    /// Writes the inbox and empties the outbox, so that a guest that traps at once does not send
+    /// old frames again.
+    fn fill_inbox(&mut self, prologue: Prologue, frames: &[u8]) -> Result<u32, GuestFault> {
+        self.outbox = 0..0;
+        let bytes = PROLOGUE_BYTES + frames.len();
+        if self.view.inbox_capacity < bytes as u64 {
+            // `grow_inbox` reads the control block, so the outbox must be empty before as well.
+            empty_outbox(self.memory.data_mut(&mut self.store), self.control);
+            self.grow_inbox(bytes)?;
+        }
+        let memory = self.memory.data_mut(&mut self.store);
+        empty_outbox(memory, self.control);
+        let address = self.view.inbox_address;
+        let start = usize::try_from(address).ok();
+        let Some(inbox) = start.and_then(|start| memory.get_mut(start..start.checked_add(bytes)?))
+        else {
+            return Err(GuestFault::Memory {
+                what: "the inbox",
+                address,
+                bytes: bytes as u64,
+            });
+        };
+        let (head, rest) = inbox.split_at_mut(PROLOGUE_BYTES);
+        head.copy_from_slice(&prologue.to_bytes());
+        rest.copy_from_slice(frames);
+        Ok(bytes as u32)
+    }
+
+    /// Grows the inbox to at least `bytes`. The next power of two keeps such calls rare.
+    fn grow_inbox(&mut self, bytes: usize) -> Result<(), GuestFault> {
+        let capacity =
+            u32::try_from(bytes.next_power_of_two()).map_err(|_| self.inbox_fault(bytes))?;
+        let inbox = self.inbox.clone();
+        let control = self.control;
+        self.enter(|store| inbox.call(store, (control, capacity)))?;
+        self.read_control()?;
+        if self.view.inbox_capacity < bytes as u64 {
+            Err(self.inbox_fault(bytes))
+        } else {
+            Ok(())
+        }
+    }
+
+    fn inbox_fault(&self, bytes: usize) -> GuestFault {
+        GuestFault::Memory {
+            what: "the inbox",
+            address: self.view.inbox_address,
+            bytes: bytes as u64,
+        }
+    }
+
+    /// Starts to watch the budget of the next call.
     fn begin_watch(&mut self) {
         if self.store.data_mut().watch.begin_turn() {
             set_yield_now(&mut self.store.as_context_mut(), 0);
         }
+        // Moves the deadline behind the ticks since the last call, which are no ticks of this call.
         self.store.set_epoch_deadline(1);
+    }
+
+    /// Reads the control block and checks that the outbox lies in the memory.
+    fn read_control(&mut self) -> Result<(), GuestFault> {
+        let memory = self.memory.data(&self.store);
+        let block = slice(
+            memory,
+            "the control block",
+            self.control.into(),
+            CONTROL_BYTES as u64,
+        )?;
+        self.view = ControlView::read(
+            block
+                .first_chunk()
+                .expect("the slice must have the length of the block"),
+        );
+        let ControlView {
+            outbox_address,
+            outbox_committed,
+            ..
+        } = self.view;
+        // First empty, so that an invalid range leaves no outbox.
+        self.outbox = 0..0;
+        self.outbox = range(memory, "the outbox", outbox_address, outbox_committed)?;
+        Ok(())
     }
 
     #[cold]
@@ -271,87 +362,77 @@ impl WasmGuest {
         } = self.view;
         // The text goes to every caller, so one guest's text must not fill the host's memory.
         let bytes = panic_bytes.min(panic_capacity).min(REASON_BYTES_MAX as u64);
-        let bytes = self
-            .slice("panic text", panic_address, bytes)
-            .unwrap_or_default();
+        let memory = self.memory.data(&self.store);
+        let bytes = slice(memory, "the panic text", panic_address, bytes).unwrap_or_default();
         String::from_utf8_lossy(bytes).into_owned()
     }
 
-    fn slice(&self, what: &'static str, address: u64, bytes: u64) -> Result<&[u8], GuestFault> {
-        slice(self.memory.data(&self.store), what, address, bytes)
-    }
-
-    /// Reads the control block and checks that the outbox lies in the memory.
-    fn read_control(&mut self) -> Result<(), GuestFault> {
-        let memory = self.memory.data(&self.store);
-        let block = slice(
-            memory,
-            "the control block",
-            self.control.into(),
-            CONTROL_BYTES as u64,
-        )?;
-        self.view = ControlView::read(
-            block
-                .first_chunk()
-                .expect("the slice must have the length of the block"),
-        );
-        let ControlView {
-            outbox_address,
-            outbox_committed,
-            ..
-        } = self.view;
-        self.outbox = 0..0;
-        self.outbox = range(memory, "the outbox", outbox_address, outbox_committed)?;
-        Ok(())
-    }
-
-    /// Grows the inbox to at least `bytes`.
-    fn grow_inbox(&mut self, bytes: usize) -> Result<(), GuestFault> {
-        let capacity =
-            u32::try_from(bytes.next_power_of_two()).map_err(|_| self.inbox_fault(bytes))?;
-        let (inbox, control) = (self.inbox.clone(), self.control);
-        self.enter(|store| inbox.call(store, (control, capacity)))?;
-        self.read_control()?;
-        if self.view.inbox_capacity < bytes as u64 {
-            Err(self.inbox_fault(bytes))
-        } else {
-            Ok(())
-        }
-    }
-
-    fn inbox_fault(&self, bytes: usize) -> GuestFault {
-        GuestFault::Memory {
-            what: "the inbox",
-            address: self.view.inbox_address,
-            bytes: bytes as u64,
-        }
-    }
-
-    /// Writes the inbox and empties the outbox, so that a guest that traps at once does not send
-    /// old frames again.
-    fn fill_inbox(&mut self, prologue: Prologue, frames: &[u8]) -> Result<u32, GuestFault> {
-        self.outbox = 0..0;
-        let bytes = PROLOGUE_BYTES + frames.len();
-        if self.view.inbox_capacity < bytes as u64 {
-            empty_outbox(self.memory.data_mut(&mut self.store), self.control);
-            self.grow_inbox(bytes)?;
-        }
-        let memory = self.memory.data_mut(&mut self.store);
-        empty_outbox(memory, self.control);
-        let address = self.view.inbox_address;
-        let start = usize::try_from(address).ok();
-        let Some(inbox) = start.and_then(|start| memory.get_mut(start..start.checked_add(bytes)?))
-        else {
-            return Err(GuestFault::Memory {
-                what: "the inbox",
-                address,
-                bytes: bytes as u64,
-            });
+    #[inline(never)]
+    fn take_output_of_go(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
+        let sink = |stream, text: &str| match stream {
+            Stream::Out => line(Level::Info, text),
+            Stream::Err => line(Level::Error, text),
         };
-        let (head, rest) = inbox.split_at_mut(PROLOGUE_BYTES);
-        head.copy_from_slice(&prologue.to_bytes());
-        rest.copy_from_slice(frames);
-        Ok(bytes as u32)
+        let wasi = &mut self.store.data_mut().wasi;
+        if ended {
+            wasi.take_rest(sink)
+        } else {
+            wasi.take_lines(sink)
+        }
+    }
+}
+
+/// Handles a tick that falls into a call. The guest has stopped, and continues if this returns
+/// `Ok`.
+fn tick(mut context: StoreContextMut<'_, Data>) -> wasmtime::Result<UpdateDeadline> {
+    let control = context.data().control;
+    let block =
+        control.and_then(|(memory, at)| memory.data(&context).get(at as usize..)?.first_chunk());
+    let view = block.map(ControlView::read);
+    match context.data_mut().watch.tick(view.as_ref()) {
+        Tick::Continue => {}
+        Tick::AskToYield => set_yield_now(&mut context, 1),
+        Tick::Kill(over_budget) => return Err(wasmtime::Error::new(over_budget)),
+    }
+    Ok(UpdateDeadline::Continue(1))
+}
+
+/// Writes the cell of the control block that asks the guest to end its turn.
+fn set_yield_now(context: &mut StoreContextMut<'_, Data>, value: u32) {
+    let Some((memory, at)) = context.data().control else {
+        return;
+    };
+    let cell = at as usize + YIELD_NOW_OFFSET;
+    if let Some(cell) = memory.data_mut(context).get_mut(cell..cell + 4) {
+        cell.copy_from_slice(&value.to_le_bytes());
+    }
+}
+
+/// Converts an error of a call, and the panic text of the guest, into a fault.
+#[cold]
+fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> GuestFault {
+    if let Some(exit) = error.downcast_ref::<ProcExit>() {
+        return GuestFault::Exit {
+            status: exit.status,
+        };
+    }
+    if let Some(over_budget) = error.downcast_ref::<OverBudget>() {
+        return GuestFault::OverBudget(over_budget.clone());
+    }
+    let reason = match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => format!(
+            "its calls go deeper than a stack of {}",
+            Size(GUEST_STACK_BYTES)
+        ),
+        _ => error.root_cause().to_string(),
+    };
+    let fault = GuestFault::of_trap(data.wasi.panic_text().unwrap_or(panic), reason);
+    match data.limits.exceeded() {
+        Some(memory) => GuestFault::OutOfMemory {
+            memory,
+            last: Box::new(fault),
+        },
+        None => fault,
     }
 }
 
@@ -390,77 +471,4 @@ fn slice<'a>(
     bytes: u64,
 ) -> Result<&'a [u8], GuestFault> {
     range(memory, what, address, bytes).map(|range| &memory[range])
-}
-
-impl GuestInstance for WasmGuest {
-    fn learn(&mut self, manifest: &Manifest) {
-        self.store.data_mut().watch.learn(manifest);
-    }
-
-    fn turn(
-        &mut self,
-        prologue: Prologue,
-        frames: &[u8],
-        max_polls: u32,
-    ) -> Result<Turn, GuestFault> {
-        let inbox_bytes = self.fill_inbox(prologue, frames)?;
-        if self.is_go {
-            let (memory, data) = self.memory.data_and_store_mut(&mut self.store);
-            data.wasi
-                .begin_turn(prologue.monotonic_ns, prologue.wall_ns);
-            data.wasi.show_timers(memory, self.control);
-        }
-        self.begin_watch();
-        let parameters = (self.control, inbox_bytes, max_polls);
-        let status = self
-            .turn
-            .call(&mut self.store, parameters)
-            .map_err(|error| self.fault_of(error))?;
-        self.read_control()?;
-        if status != TURN_OK {
-            return Err(GuestFault::Inbox {
-                text: self.panic_text(),
-            });
-        }
-        let runtime_wake_ns = if self.is_go {
-            self.store.data_mut().wasi.end_turn()
-        } else {
-            u64::MAX
-        };
-        Ok(Turn {
-            more: self.view.more,
-            wake_at_ns: self.view.wake_at_ns.min(runtime_wake_ns),
-        })
-    }
-
-    fn active_call(&self) -> Option<ActiveCall> {
-        self.store.data().watch.active_call(&self.view)
-    }
-
-    fn outbox(&self) -> &[u8] {
-        // Safe to index: `read_control` found the outbox in the memory, which never shrinks.
-        &self.memory.data(&self.store)[self.outbox.clone()]
-    }
-
-    fn take_output(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
-        if self.is_go {
-            self.take_output_of_go(ended, line);
-        }
-    }
-}
-
-impl WasmGuest {
-    #[inline(never)]
-    fn take_output_of_go(&mut self, ended: bool, line: &mut dyn FnMut(Level, &str)) {
-        let sink = |stream, text: &str| match stream {
-            Stream::Out => line(Level::Info, text),
-            Stream::Err => line(Level::Error, text),
-        };
-        let wasi = &mut self.store.data_mut().wasi;
-        if ended {
-            wasi.take_rest(sink)
-        } else {
-            wasi.take_lines(sink)
-        }
-    }
 }

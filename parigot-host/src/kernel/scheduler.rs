@@ -284,7 +284,7 @@ impl<'k, O: Observer> Worker<'k, O> {
 
     /// Reads the host's clock.
     pub(crate) fn read_clock(&mut self) {
-        let tick = self.kernel.epoch_ticker.beat();
+        let tick = self.kernel.epoch_ticker.tick_count();
         self.clock.begin(tick, &*self.kernel.clock);
     }
 
@@ -312,7 +312,7 @@ impl<'k, O: Observer> Worker<'k, O> {
         state: Box<InstanceState>,
         handoff: &mut HandoffSlot,
     ) {
-        let tick = self.kernel.epoch_ticker.beat();
+        let tick = self.kernel.epoch_ticker.tick_count();
         self.clock
             .continue_from(tick, state.began_ns, &*self.kernel.clock);
         self.observer.turn_begins(instance.index, self.now_ns());

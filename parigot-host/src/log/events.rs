@@ -100,7 +100,7 @@ pub(crate) fn restarted(guest: &GuestLog<'_>, after: Duration, nth: &dyn Display
 }
 
 /// Logs the permanent failure of a service.
-pub(crate) fn failed_for_good(guest: &GuestLog<'_>, why: &str) {
+pub(crate) fn failed_permanently(guest: &GuestLog<'_>, why: &str) {
     tracing::error!(
         service = %guest.service,
         instance = %guest.instance.short(),
@@ -123,7 +123,7 @@ pub(crate) fn killed_at_shutdown(guest: &GuestLog<'_>, unanswered: usize, limit:
 }
 
 /// Logs a guest that can never be launched, because the guest `lost`, which it requires, has ended.
-pub(crate) fn unlaunchable(waiting: &GuestLog<'_>, lost: &str) {
+pub(crate) fn cannot_start(waiting: &GuestLog<'_>, lost: &str) {
     tracing::error!(
         service = %waiting.service,
         instance = %waiting.instance.short(),

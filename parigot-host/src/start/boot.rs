@@ -4,13 +4,13 @@
 //! | stage | file | result |
 //! |---|---|---|
 //! | compile | `compile/modules.rs` | [`CompiledGuests`]: one factory of instances per guest |
-//! | instantiate | `guest/code.rs` | an instance, which has not run a turn |
-//! | init | `kernel/init_turn.rs` | [`InitOutput`](crate::kernel::init_turn::InitOutput): the manifest, and the other frames of the first turn |
-//! | declare | `declare.rs` | [`DeclaredGuests`](crate::start::declare::DeclaredGuests): all guests of this process |
+//! | instantiate | `guest/code.rs` | an instance that has not run a turn |
+//! | init | `kernel/init_turn.rs` | `InitOutput`: manifest and other frames of the first turn |
+//! | declare | `declare.rs` | `DeclaredGuests`: all guests of the process |
 //! | bind | `bind.rs` | [`BoundGuests`]: each requirement with its exporters |
-//! | replicate | here | the other instances of replicated guests |
+//! | replicate | here | `Replica`: the other instances of replicated guests |
 //! | bind instances | `bind.rs` | [`BootedDeployment`]: instances with routes for their calls |
-//! | launch | `kernel/lifecycle.rs` | each instance launches once its requirements are ready |
+//! | launch | `kernel/lifecycle/` | each instance launches once its requirements are ready |
 
 use std::sync::Arc;
 
@@ -151,7 +151,10 @@ fn declare_replica<'a>(
     if replica.manifest() == first.manifest() {
         Ok(replica)
     } else {
-        Err(StartProblem::init_turn(first.spec, GuestFault::Differs))
+        Err(StartProblem::init_turn(
+            &first.spec.name,
+            GuestFault::Differs,
+        ))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use crate::start::bind::BoundGuests;
 use crate::start::declare::{DeclaredGuest, declare_all};
 use crate::start::graph::{Binding, Graph};
-use crate::start::schema::{self, Party};
+use crate::start::schema::{self, ServiceDescription};
 
 /// Declarations of a deployment's guests and all problems of the deployment.
 #[derive(Debug)]
@@ -120,13 +120,13 @@ fn misfits(guests: &[DeclaredGuest<'_>], graph: &Graph) -> Vec<StartProblem> {
                 // A client that requires a service by name alone fits any schema.
                 continue;
             }
-            let client = Party {
+            let client = ServiceDescription {
                 guest: &guest.spec.name,
                 service: required,
             };
             for to in &binding.exporters {
                 let exporting = &guests[to.guest];
-                let exporter = Party {
+                let exporter = ServiceDescription {
                     guest: &exporting.spec.name,
                     service: &exporting.manifest().exports[to.service as usize],
                 };

@@ -150,8 +150,10 @@ impl<'s> Declarer<'s> {
                 log_rate,
                 init,
             }),
-            Err(InstantiateError::Module(error)) => Err(StartProblem::module(spec, error)),
-            Err(InstantiateError::Fault(fault)) => Err(StartProblem::init_turn(spec, fault)),
+            Err(InstantiateError::Module(error)) => {
+                Err(StartProblem::module(&spec.name, &spec.wasm, error))
+            }
+            Err(InstantiateError::Fault(fault)) => Err(StartProblem::init_turn(&spec.name, fault)),
         }
     }
 }

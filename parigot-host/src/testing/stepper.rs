@@ -1,4 +1,4 @@
-//! The scheduler of a test: one step after the other, on the thread that asks.
+//! Single-threaded scheduler of a test: one step after the other, on the calling thread.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
 
+use super::intercepted::CRASH;
 use super::interceptor::Interceptor;
 use crate::error::{Ending, GuestFault};
 use crate::kernel::index::InstanceIndex;
@@ -17,38 +18,39 @@ use crate::kernel::startup::{self, Alarm};
 use crate::kernel::timer::Timers;
 use crate::random::Randomness;
 
-/// More turns without an end are taken for guests that wake each other for ever.
+/// Number of turns without a rest after which guests are assumed to wake each other forever.
 const TURNS_MAX: u32 = 1_000_000;
 
-/// What crashed a guest that [`TestRun::crash`](super::TestRun::crash) was told of.
-const CRASH: &str = "the test has crashed it";
-
-/// Runs a kernel's guests.
+/// Scheduler that runs a kernel's guests step by step.
 pub(super) struct Stepper {
     pub(super) kernel: Arc<Kernel>,
     pub(super) interceptor: Arc<Mutex<Interceptor>>,
-    pub(super) start: Arc<Timers<Alarm>>,
+    pub(super) startup_timers: Arc<Timers<Alarm>>,
     pub(super) startup_deadline: Duration,
     pub(super) randomness: Randomness,
-    /// Chooses among the steps that are possible; without it alarms come first, and then whoever has waited longest.
-    pub(super) chance: Option<StdRng>,
-    /// Those that are ready to run, in the order in which they became it.
+    /// Chooses among the possible steps. Without it, timers come first, then the guest that has
+    /// been ready for the longest time.
+    pub(super) random: Option<StdRng>,
+    /// Guests that are ready to run, in the order in which they became ready.
     pub(super) ready: Vec<InstanceIndex>,
 }
 
-/// Something that can happen next.
+/// Step that can be taken next.
 #[derive(Clone, Copy)]
 enum Step {
-    Alarm,
+    /// A timer of a guest fires.
+    Timer,
+    /// A service is restarted.
     Restart,
-    Start,
-    /// Of one that is ready.
+    /// A timer of the start fires.
+    Startup,
+    /// A guest runs for one turn. The number is its index in [`Stepper::ready`].
     Turn(usize),
 }
 
 impl Stepper {
-    /// The index of a guest.
-    pub(super) fn index(&self, guest: &str) -> InstanceIndex {
+    /// Returns the index of a guest, of several replicas that of the first.
+    pub(super) fn index_of(&self, guest: &str) -> InstanceIndex {
         let index = self
             .kernel
             .instances
@@ -57,7 +59,7 @@ impl Stepper {
         index.unwrap_or_else(|| panic!("there is no guest `{guest}`"))
     }
 
-    /// When the clock must be moved to so that something happens.
+    /// Returns the time of the next timer, of any kind.
     pub(super) fn next_timer_ns(&self) -> Option<u64> {
         let Kernel {
             timers, supervisor, ..
@@ -65,14 +67,14 @@ impl Stepper {
         [
             timers.lock().first_ns(),
             supervisor.timers.lock().first_ns(),
-            self.start.lock().first_ns(),
+            self.startup_timers.lock().first_ns(),
         ]
         .into_iter()
         .flatten()
         .min()
     }
 
-    /// Takes steps until `is_so` or none is possible. Returns whether it is so.
+    /// Takes steps until `is_so` holds or no step is possible. Returns true if `is_so` holds.
     pub(super) fn run(&mut self, is_so: &impl Fn(&Stepper) -> bool) -> bool {
         let kernel = Arc::clone(&self.kernel);
         let recorder = TurnRecorder {
@@ -92,45 +94,41 @@ impl Stepper {
             };
             self.take(step, &mut worker);
         }
-        panic!("the guests do not come to rest: they had a million turns while the clock stood");
+        panic!("guests are still busy after {TURNS_MAX} turns without an advance of the clock");
     }
 
-    /// What happens next.
+    /// Chooses the next step.
     fn choose(&mut self) -> Option<Step> {
         self.ready
             .extend(std::iter::from_fn(|| self.kernel.take_ready()));
         let now_ns = self.kernel.clock.monotonic_ns();
         let is_due = |first_ns: Option<u64>| first_ns.is_some_and(|first_ns| first_ns <= now_ns);
-        let alarms = [
-            (Step::Alarm, self.kernel.timers.lock().first_ns()),
+        let timers = [
+            (Step::Timer, self.kernel.timers.lock().first_ns()),
             (
                 Step::Restart,
                 self.kernel.supervisor.timers.lock().first_ns(),
             ),
-            (Step::Start, self.start.lock().first_ns()),
+            (Step::Startup, self.startup_timers.lock().first_ns()),
         ];
-        let due = alarms
+        let due = timers
             .into_iter()
             .filter(|(_, first_ns)| is_due(*first_ns))
             .map(|(step, _)| step);
         let steps: Vec<Step> = due.chain((0..self.ready.len()).map(Step::Turn)).collect();
-        let chosen = match &mut self.chance {
-            Some(chance) if steps.len() > 1 => chance.random_range(0..steps.len()),
+        let chosen = match &mut self.random {
+            Some(random) if steps.len() > 1 => random.random_range(0..steps.len()),
             _ => 0,
         };
         steps.get(chosen).copied()
     }
 
     fn take(&mut self, step: Step, worker: &mut Worker<'_, TurnRecorder<'_>>) {
+        const DUE: &str = "a chosen timer must be due";
         let now_ns = self.kernel.clock.monotonic_ns();
         match step {
-            Step::Alarm => {
-                let (at_ns, index) = self
-                    .kernel
-                    .timers
-                    .lock()
-                    .take_due(now_ns)
-                    .expect("it is due");
+            Step::Timer => {
+                let (at_ns, index) = self.kernel.timers.lock().take_due(now_ns).expect(DUE);
                 self.kernel.fire(at_ns, index);
             }
             Step::Restart => {
@@ -140,13 +138,13 @@ impl Stepper {
                     .timers
                     .lock()
                     .take_due(now_ns)
-                    .expect("it is due");
+                    .expect(DUE);
                 self.kernel.restart(index);
             }
-            Step::Start => {
-                let (_, alarm) = self.start.lock().take_due(now_ns).expect("it is due");
+            Step::Startup => {
+                let (_, alarm) = self.startup_timers.lock().take_due(now_ns).expect(DUE);
                 if startup::is_over(&self.kernel, self.startup_deadline, alarm) {
-                    self.start.close();
+                    self.startup_timers.close();
                 }
             }
             Step::Turn(ready) => {
@@ -158,17 +156,18 @@ impl Stepper {
 
     fn turn(&self, index: InstanceIndex, worker: &mut Worker<'_, TurnRecorder<'_>>) {
         let instance = &worker.kernel.instances[index];
-        // No handoff: the test chooses the next step.
+        // Closed: a handoff would be a step that the test did not choose.
         worker.turn(instance, &mut HandoffSlot::Closed);
+        // Woken guests go to the queue, so that each of them becomes a step of its own.
         worker.share_woken();
     }
 
-    /// Ends an instance as though it had trapped.
+    /// Ends an instance as after a trap.
     pub(super) fn crash(&mut self, index: InstanceIndex) {
         let kernel = Arc::clone(&self.kernel);
         let instance = &kernel.instances[index];
-        let mut delivery = Box::<Batch>::default();
-        let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut delivery) else {
+        let mut batch = Box::<Batch>::default();
+        let Some(start) = instance.begin_turn(kernel.clock.monotonic_ns(), &mut batch) else {
             return;
         };
         let mut worker = Worker::new(&kernel, self.randomness.generator());
@@ -185,6 +184,9 @@ impl Stepper {
 }
 
 /// Observer that adds to the record what only the kernel knows of a turn.
+///
+/// Each method releases the lock of the interceptor at once: the intercepted guest takes the lock
+/// for each frame of the turn.
 struct TurnRecorder<'k> {
     kernel: &'k Kernel,
     interceptor: Arc<Mutex<Interceptor>>,

@@ -25,7 +25,9 @@ use self::guests::{
     caller_factory, service, service_mould,
 };
 use self::switchboard::Switchboard;
-use super::{EventQueue, Peers, RemoteEvent, Reply};
+use super::Peers;
+use super::event_queue::{EventQueue, RemoteEvent};
+use super::message::Reply;
 use crate::compile::modules::CompiledGuests;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::StartError;
@@ -391,7 +393,7 @@ fn no_more_answers_wait_than_in_a_mailbox() {
     };
     let news = EventQueue::<RemoteEvent>::new();
     (0..3).for_each(|_| {
-        news.answered(
+        news.push_reply(
             "x.Echo",
             CallId::from_random(1),
             reply(MAILBOX_BYTES_MAX / 2),
@@ -487,7 +489,7 @@ fn calls_of_a_process_that_is_lost_end_at_once_and_later_ones_are_refused() {
     let expected = (
         StatusCode::Unavailable,
         Cause::CalleeExited,
-        "the process that offered x.Echo has not been heard of for 3 s",
+        "the process that offered x.Echo has sent no heartbeat for 3 s",
     );
     assert_eq!(pair.front.end(1).failure(), expected);
     let expected = (

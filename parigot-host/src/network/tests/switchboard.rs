@@ -7,9 +7,9 @@ use std::time::Duration;
 use parigot_abi::id::{CallId, HostId};
 use parking_lot::Mutex;
 
-use super::super::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
-};
+use super::super::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use super::super::message::{Reply, Request, ReturnAddress};
+use super::super::transport::{ExportSpec, ImportSpec, Transport};
 use crate::clock::Clock;
 use crate::error::Failure;
 
@@ -36,14 +36,14 @@ struct State {
 
 struct Served {
     host: HostId,
-    offer: Offer,
+    offer: ExportSpec,
     queue: Arc<EventQueue<GatewayEvent>>,
     clock: Arc<dyn Clock>,
 }
 
 struct Sought {
     host: HostId,
-    wanted: Wanted,
+    wanted: ImportSpec,
     queue: Arc<EventQueue<RemoteEvent>>,
 }
 
@@ -111,7 +111,7 @@ struct Line {
 }
 
 impl Transport for Line {
-    fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>) {
+    fn import(&self, wanted: ImportSpec, queue: Arc<EventQueue<RemoteEvent>>) {
         let mut state = self.board.state.lock();
         for Served { offer, .. } in state
             .served
@@ -188,7 +188,7 @@ impl Transport for Line {
         served.for_each(|served| served.queue.push(GatewayEvent::Cancel { id }));
     }
 
-    fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>) {
+    fn export(&self, offer: ExportSpec, queue: Arc<EventQueue<GatewayEvent>>) {
         let mut state = self.board.state.lock();
         for sought in state
             .sought
@@ -208,11 +208,11 @@ impl Transport for Line {
         });
     }
 
-    fn answer(&self, to: ReturnAddress, reply: Reply) {
+    fn reply(&self, to: ReturnAddress, reply: Reply) {
         let Some(call) = self.board.state.lock().calls.remove(&to.0) else {
             return;
         };
-        call.caller.answered(&call.service, call.id, reply);
+        call.caller.push_reply(&call.service, call.id, reply);
     }
 
     fn withdraw(&self, service: &str) {
