@@ -14,7 +14,7 @@ use miette::NamedSource;
 use parigot_abi::frame::push_pair;
 use parigot_abi::id::{CallId, HostId, InstanceId};
 use parigot_abi::manifest::Service;
-use parigot_abi::{Cause, Code as StatusCode, Header, Kind};
+use parigot_abi::{Cause, Code as StatusCode, FrameBuilder, Header, Kind};
 use parking_lot::Mutex;
 use tracing::field::{self, Field};
 use tracing::span::{Attributes, Id, Record};
@@ -154,7 +154,12 @@ fn front(board: &Arc<Switchboard>) -> Front {
 impl Front {
     fn tell(&self, header: Header, metadata: &[u8], payload: &[u8]) {
         let instance = self.process.instance("front");
-        let wake = instance.enqueue_frame(header, metadata, payload);
+        let wake = instance.enqueue_frames(|frames| {
+            let frame = FrameBuilder::new(frames, header)
+                .metadata_bytes(metadata)
+                .payload(payload);
+            frame.finish().expect("a frame must be shorter than 4 GiB");
+        });
         self.process.running.kernel.wake(instance, wake);
     }
 
