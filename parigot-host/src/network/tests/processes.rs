@@ -11,7 +11,7 @@ use std::time::Duration;
 use miette::NamedSource;
 use parigot_abi::id::HostId;
 use parigot_abi::manifest::Service;
-use parigot_abi::{Header, Kind};
+use parigot_abi::{FrameBuilder, Header, Kind};
 
 use super::super::Peers;
 use super::caller_guest::{CallEnd, Observed, caller_factory};
@@ -158,7 +158,12 @@ impl Front {
     /// Makes the program send a frame.
     pub(super) fn send(&self, header: Header, metadata: &[u8], payload: &[u8]) {
         let instance = self.process.instance("front");
-        let wake = instance.enqueue_frame(header, metadata, payload);
+        let wake = instance.enqueue_frames(|frames| {
+            let frame = FrameBuilder::new(frames, header)
+                .metadata_bytes(metadata)
+                .payload(payload);
+            frame.finish().expect("a frame must be shorter than 4 GiB");
+        });
         self.process.running.kernel.wake(instance, wake);
     }
 

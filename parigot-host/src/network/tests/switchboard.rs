@@ -43,6 +43,8 @@ struct Export {
     spec: ExportSpec,
     queue: Arc<EventQueue<GatewayEvent>>,
     clock: Arc<dyn Clock>,
+    /// Set once the host is lost: other hosts no longer reach the service.
+    is_lost: bool,
 }
 
 /// Service that a host requires.
@@ -95,9 +97,9 @@ impl Switchboard {
     /// Disconnects a host without a notice. Further messages of the host do not arrive.
     pub(super) fn lose(&self, host: HostId) {
         let mut state = self.state.lock();
-        state
-            .exports
-            .retain(|export| export.host.key() != host.key());
+        for export in &mut state.exports {
+            export.is_lost |= export.host.key() == host.key();
+        }
         let ended: Vec<_> = state
             .calls
             .extract_if(|_, call| call.callee.key() == host.key())
@@ -116,7 +118,7 @@ impl State {
     fn exports_of<'s>(&'s self, service: &'s str) -> impl Iterator<Item = &'s Export> {
         self.exports
             .iter()
-            .filter(move |export| export.spec.service == service)
+            .filter(move |export| export.spec.service == service && !export.is_lost)
     }
 }
 
@@ -210,6 +212,7 @@ impl Transport for Line {
             spec,
             queue,
             clock: Arc::clone(&self.clock),
+            is_lost: false,
         });
     }
 
