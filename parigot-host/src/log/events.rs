@@ -161,7 +161,7 @@ pub(crate) fn unready(guest: &UnreadyGuest<'_>, after: Duration) {
         lacks,
     } = guest;
     let why = match phase {
-        // That its service is not ready is told of those that export it.
+        // The exporters of the service are logged themselves.
         _ if !lacks.is_empty() && *is_proxy => return,
         _ if !lacks.is_empty() => format!("it waits for {}", names(lacks)),
         Phase::Launched if *is_proxy => "no process offers it yet".to_owned(),
@@ -190,7 +190,7 @@ pub(crate) fn unoffered(guest: &str, service: &str, after: Duration) {
 /// `app` in `[network]`, or they offer an incompatible schema, which is logged separately.
 const UNOFFERED: &str = "which no process of the same `app` offers yet in a form that fits";
 
-/// Those whom a guest waits for.
+/// Formats the exporters that a guest waits for: local guests first, then remote services.
 fn names(lacks: &[LackedExporter<'_>]) -> String {
     let name_if = |is_proxy| {
         lacks
@@ -200,7 +200,8 @@ fn names(lacks: &[LackedExporter<'_>]) -> String {
     };
     let elsewhere: Vec<_> = name_if(true).collect();
     let mut here: Vec<_> = name_if(false).collect();
-    here.dedup(); // instances of one guest
+    // Instances of one guest have the same name.
+    here.dedup();
     match (&here[..], &elsewhere[..]) {
         (_, []) => here.join(", "),
         ([], _) => format!("{}, {UNOFFERED}", elsewhere.join(", ")),
