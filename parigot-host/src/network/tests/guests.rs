@@ -140,7 +140,7 @@ struct ServiceGuest {
 }
 
 impl ServiceGuest {
-    fn export(
+    fn serve(
         &mut self,
         frame: &Frame<'_>,
         now_ns: u64,
@@ -231,7 +231,7 @@ impl BuiltIn for ServiceGuest {
         let number = frame.header.number;
         match frame.kind() {
             Some(Kind::Launched) => outbox.ready(NO_DEADLINE),
-            Some(Kind::Call) => self.export(frame, now_ns, outbox)?,
+            Some(Kind::Call) => self.serve(frame, now_ns, outbox)?,
             Some(Kind::Cancel) => {
                 self.slow.retain(|(_, slow)| *slow != number);
                 let reply = Header {

@@ -119,7 +119,9 @@ fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run()
     clock.advance(SECOND);
     caller.request(2, "", 2 * SECOND);
     let told = caller.told(&mut answers, 2);
-    let text = "the request arrived 3000 ms after it was sent, 2000 ms were left: check the clocks of both hosts".to_owned();
+    let text = "the request arrived 3000 ms after it was sent, 2000 ms were left: \
+        check the clocks of both hosts"
+        .to_owned();
     assert_eq!(
         told,
         Told {

@@ -152,7 +152,8 @@ fn another_version_of_the_protocol_is_refused_by_name() {
     let late = Caller::on(&stranger, "late");
     let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
     let letter = of_version(2, &late.me.write(PeerMessage::Announcement(announcement)));
-    let text = "process `late` uses version 2 of the network protocol, and this process uses 1: run the same version of parigot in both";
+    let text = "process `late` uses version 2 of the network protocol, and this process uses 1: \
+         run the same version of parigot in both";
     // Again and again, for nobody may be listening yet.
     let told = loop {
         stranger.publish(&late.subjects.ready(SERVICE), letter.clone());

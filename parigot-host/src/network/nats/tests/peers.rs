@@ -195,7 +195,8 @@ fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() 
         std::thread::yield_now();
     };
     assert_eq!(told.cause, Cause::Unreachable);
-    let text = "incompatible schema of greeting.v1.Greeting: process front was built against a different version than process kitchen offers: method FetchGreeting is missing";
+    let text = "incompatible schema of greeting.v1.Greeting: process front was built against a \
+        different version than process kitchen offers: method FetchGreeting is missing";
     assert_eq!(told.text, text);
     // One that fits is found beside it, and gets all calls.
     let cellar = Process::new(&server, "cellar");
