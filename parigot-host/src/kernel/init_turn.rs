@@ -69,8 +69,8 @@ pub(crate) fn init_turn(
         memory_bytes_max: spec.memory_bytes,
         budget: spec.budget,
         yields_on_first_tick: settings.yields_on_first_tick,
-        // Taken for every kind of guest and before the seed of the start frame, so that a test's
-        // seed yields the same ids whatever kinds of guests there are.
+        // For every kind of guest, and before the seed of the start frame: all seeds come from one
+        // generator, so their order decides the ids that a test with a fixed seed sees.
         seed: randomness.seed(),
         wall_ns: prologue.wall_ns,
     };

@@ -75,8 +75,8 @@ pub(crate) fn boot(
     } = declared.bind();
     StartError::unless_none(problems)?;
     let epoch_ticker = epoch_ticker.expect("a start without instances must have a problem");
-    let own = deployment.guests.len();
-    let exports = guests[..own]
+    let own_guests = deployment.guests.len();
+    let exports = guests[..own_guests]
         .iter()
         .flat_map(|guest| exports(guest.spec, guest.manifest()))
         .collect();
@@ -89,7 +89,7 @@ pub(crate) fn boot(
     let mut init_turns = Vec::new();
     for (index, replica) in replicas.into_iter().enumerate() {
         let DeclaredGuest { spec, factory, .. } = &replica.instance;
-        let is_proxy = replica.guest >= own;
+        let is_proxy = replica.guest >= own_guests;
         kinds.push(if is_proxy {
             GuestKind::Proxy
         } else {
@@ -158,6 +158,7 @@ fn declare_replica<'a>(
     }
 }
 
+/// Returns the exports of one guest.
 fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Item = Exported> + 'a {
     manifest.exports.iter().map(|service| Exported {
         guest: spec.name.clone(),
