@@ -53,7 +53,7 @@ pub(crate) fn run(
         boot::boot(
             deployment,
             || compiled_guests(deployment, &settings),
-            &mut peers,
+            |guests| peers.proxies(guests, deployment, &settings),
             &settings,
             &randomness,
         )

@@ -4,6 +4,7 @@ pub(crate) mod call_table;
 pub(crate) mod init_turn;
 pub(crate) mod instance;
 pub(crate) mod lifecycle;
+pub(crate) mod restart;
 pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod scheduler;

@@ -7,28 +7,21 @@
 //! in a queue for what may take half a minute is served worse than one who is told.
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::Manifest;
-use parigot_abi::frame::NO_DEADLINE;
-use parigot_abi::id::InstanceId;
 use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
-use crate::error::{Ending, GuestFault, Unavailable};
-use crate::guest::code::{InstanceFactory, InstantiateError};
-use crate::kernel::init_turn::{self, InitOutput, InitTurn, InstantiateParams};
-use crate::kernel::instance::{Instance, InstanceIndex, InstanceState};
-use crate::kernel::lifecycle::{Fall, Phase, Unlaunchable};
+use crate::error::{Ending, Unavailable};
+use crate::guest::code::InstanceFactory;
+use crate::kernel::instance::InstanceIndex;
 use crate::kernel::route::Route;
-use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::timer::Timers;
-use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
 
@@ -39,8 +32,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// Makes services anew, on a thread of its own, so that one that fails all the time takes no worker from others.
 pub(crate) struct Supervisor {
-    settings: Settings,
-    randomness: Randomness,
+    pub(super) settings: Settings,
+    pub(super) randomness: Randomness,
     pub(crate) timers: Arc<Timers<InstanceIndex>>,
     /// By their places; none for what is never restarted.
     supervised: Vec<Option<Box<SupervisedService>>>,
@@ -48,24 +41,24 @@ pub(crate) struct Supervisor {
 
 /// A service that is restarted.
 pub(crate) struct SupervisedService {
-    spec: GuestSpec,
-    factory: Arc<dyn InstanceFactory>,
-    manifest: Manifest,
-    state: Mutex<RestartState>,
+    pub(super) spec: GuestSpec,
+    pub(super) factory: Arc<dyn InstanceFactory>,
+    pub(super) manifest: Manifest,
+    pub(super) state: Mutex<RestartState>,
 }
 
 #[derive(Default)]
-struct RestartState {
-    history: RestartWindow,
+pub(super) struct RestartState {
+    pub(super) history: RestartWindow,
     /// Where its calls go, kept here while there is no body.
-    routes: Vec<Route>,
+    pub(super) routes: Vec<Route>,
     /// When it ended last, on the host's clock.
-    ended_ns: u64,
+    pub(super) ended_ns: u64,
 }
 
 /// When the restarts were asked for that count, on the host's clock; not more than there may be.
 #[derive(Default)]
-struct RestartWindow(VecDeque<u64>);
+pub(super) struct RestartWindow(VecDeque<u64>);
 
 /// What follows an end.
 pub(crate) enum RestartDecision {
@@ -110,7 +103,7 @@ impl Supervisor {
         self.timers.close();
     }
 
-    fn service(&self, place: InstanceIndex) -> Option<&SupervisedService> {
+    pub(super) fn service(&self, place: InstanceIndex) -> Option<&SupervisedService> {
         self.supervised[place].as_deref()
     }
 }
@@ -133,7 +126,7 @@ impl SupervisedService {
     }
 
     /// Which of the restarts that it may have the last one is.
-    fn nth(&self) -> Nth {
+    pub(super) fn nth(&self) -> Nth {
         Nth {
             nth: self.state.lock().history.0.len(),
             policy: self.spec.restart,
@@ -142,7 +135,7 @@ impl SupervisedService {
 }
 
 impl RestartPolicy {
-    fn covers(&self, ending: &Ending) -> bool {
+    pub(super) fn covers(&self, ending: &Ending) -> bool {
         match self.after {
             RestartAfter::Never => false,
             RestartAfter::Failure => ending.status() != Some(0),
@@ -153,7 +146,7 @@ impl RestartPolicy {
 
 impl RestartWindow {
     /// Counts one more restart and returns the pause before it, or `None` if there were as many as there may be.
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         policy: &RestartPolicy,
         now_ns: u64,
@@ -181,7 +174,7 @@ impl RestartWindow {
 }
 
 /// Restart 2 of the 10 there may be in 60 s.
-struct Nth {
+pub(super) struct Nth {
     nth: usize,
     policy: RestartPolicy,
 }
@@ -194,226 +187,6 @@ impl fmt::Display for Nth {
             ..
         } = self.policy;
         write!(f, "restart {} of {max_restarts} in {within:?}", self.nth)
-    }
-}
-
-impl Kernel {
-    /// Restarts services when their time has come, until closed.
-    pub(crate) fn run_restarts(&self) {
-        self.supervisor.timers.run(|_, place| self.restart(place));
-    }
-
-    /// Restarts a service whose time has come.
-    pub(crate) fn restart(&self, place: InstanceIndex) {
-        let service = self
-            .supervisor
-            .service(place)
-            .expect("others have no timer");
-        let mut worker = Worker::new(self, self.supervisor.randomness.generator());
-        let _awake = self.epoch_ticker.keep_awake();
-        worker.restart(&self.instances[place], service);
-        worker.share_woken();
-    }
-}
-
-impl Worker<'_> {
-    /// Decides what follows the end of an instance, which is now: a turn that was killed has begun long before.
-    pub(crate) fn restart_decision(
-        &mut self,
-        instance: &Instance,
-        ending: &Ending,
-    ) -> RestartDecision {
-        self.now_ns = self.kernel.clock.monotonic_ns();
-        let Some(service) = self.kernel.supervisor.service(instance.place) else {
-            return RestartDecision::Nothing;
-        };
-        let policy = &service.spec.restart;
-        if !policy.covers(ending) {
-            return RestartDecision::Nothing;
-        }
-        match self.kernel.lifecycle.fall(instance.place) {
-            Fall::Refused => return RestartDecision::Nothing,
-            Fall::Lost { exporter } => {
-                return RestartDecision::Failure {
-                    why: self.why_lost(ending, exporter),
-                };
-            }
-            Fall::Fallen => {}
-        }
-        match service
-            .state
-            .lock()
-            .history
-            .ask(policy, self.now_ns, &mut self.random)
-        {
-            Some(backoff) => RestartDecision::Restart { backoff },
-            None => {
-                let RestartPolicy {
-                    max_restarts,
-                    within,
-                    ..
-                } = policy;
-                RestartDecision::Failure {
-                    why: format!("after {max_restarts} restarts in {within:?} it {ending}"),
-                }
-            }
-        }
-    }
-
-    /// Why a service is not made anew that has ended so and requires one that is gone for good.
-    fn why_lost(&self, ending: &Ending, exporter: InstanceIndex) -> String {
-        let lost = GuestFault::Lost {
-            exporter: self.kernel.instances[exporter].name.clone(),
-        };
-        match ending {
-            Ending::Fault(GuestFault::Lost { .. }) => format!("it {lost}"),
-            _ => format!("it {ending}, and {lost}"),
-        }
-    }
-
-    /// Does what follows the end of an instance, whose calls went along `routes`.
-    pub(crate) fn follow(
-        &mut self,
-        instance: &Instance,
-        restart_decision: RestartDecision,
-        routes: Vec<Route>,
-        ending: &Ending,
-    ) {
-        match (
-            restart_decision,
-            self.kernel.supervisor.service(instance.place),
-        ) {
-            (RestartDecision::Restart { backoff }, Some(service)) => {
-                let mut state = service.state.lock();
-                (state.routes, state.ended_ns) = (routes, self.now_ns);
-                drop(state);
-                let at_ns = self.now_ns.saturating_add(backoff.as_nanos() as u64);
-                self.kernel.supervisor.timers.set(
-                    instance.place as u64,
-                    None,
-                    at_ns,
-                    instance.place,
-                );
-                return;
-            }
-            (RestartDecision::Failure { why }, _) => events::failed_for_good(instance, &why),
-            _ => {}
-        }
-        self.count_out(instance, ending.status());
-    }
-
-    /// Counts a guest out that is gone for good, and sees to those that require it and cannot be launched any more.
-    fn count_out(&mut self, instance: &Instance, status: Option<u8>) {
-        for Unlaunchable {
-            guest,
-            phase,
-            was_ready,
-        } in self.kernel.lifecycle.ended(instance.place, status)
-        {
-            let stranded = &self.kernel.instances[guest];
-            let lost = GuestFault::Lost {
-                exporter: instance.name.clone(),
-            };
-            match phase {
-                // Other processes may have others for whoever calls the lost one.
-                _ if stranded.is_proxy => {
-                    let wake = stranded.enqueue_stop(NO_DEADLINE);
-                    self.wake(stranded, wake);
-                }
-                _ if !was_ready => events::stranded(stranded, instance),
-                Phase::Fallen => {
-                    let why = format!("it {lost}");
-                    // Told once callers are told so too.
-                    stranded.close(Unavailable::Failed { why: why.clone() });
-                    events::failed_for_good(stranded, &why);
-                    self.count_out(stranded, None);
-                }
-                _ => {
-                    let wake = stranded.kill(lost);
-                    self.wake(stranded, wake);
-                }
-            }
-        }
-    }
-
-    /// Makes a service anew.
-    fn restart(&mut self, instance: &Instance, service: &SupervisedService) {
-        if !self.kernel.lifecycle.is_fallen(instance.place) {
-            return;
-        }
-        self.now_ns = self.kernel.clock.monotonic_ns();
-        let id = InstanceId::from_random(self.random.random());
-        let made = self.reinstantiate(instance, service, id);
-        let mut state = service.state.lock();
-        let (routes, ended_ns) = (std::mem::take(&mut state.routes), state.ended_ns);
-        drop(state);
-        match made {
-            Ok(InitOutput {
-                code, outbox, turn, ..
-            }) => {
-                // In this order, for as soon as it has risen it may be told to leave.
-                let generation = instance.reopen(id, self.now_ns);
-                if self
-                    .kernel
-                    .lifecycle
-                    .rise(instance.place, generation)
-                    .is_none()
-                {
-                    instance.close(Unavailable::Over);
-                    return;
-                }
-                events::restarted(
-                    instance,
-                    Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)),
-                    &service.nth(),
-                );
-                let body = InstanceState::new(code, routes);
-                self.finish_init_turn(instance, InitTurn { body, outbox, turn });
-            }
-            Err(ending) => {
-                let restart_decision = self.restart_decision(instance, &ending);
-                events::ending(instance, &ending, events::EndContext::default());
-                instance.close(restart_decision.unavailable_reason(self.now_ns));
-                self.follow(instance, restart_decision, routes, &ending);
-            }
-        }
-    }
-
-    /// Makes the instance that is to take this one's place, and lets it have its first turn.
-    fn reinstantiate(
-        &self,
-        instance: &Instance,
-        service: &SupervisedService,
-        id: InstanceId,
-    ) -> Result<InitOutput, Ending> {
-        let Supervisor {
-            settings,
-            randomness,
-            ..
-        } = &self.kernel.supervisor;
-        let params = InstantiateParams {
-            id,
-            started_ns: self.now_ns,
-            log_rate: &instance.log_rate,
-        };
-        let first = init_turn::init_turn(
-            &service.spec,
-            &*service.factory,
-            params,
-            settings,
-            randomness,
-        );
-        match first {
-            Ok(first) if first.manifest == service.manifest => Ok(first),
-            Ok(_) => Err(GuestFault::Changed.into()),
-            Err(InstantiateError::Fault(fault)) => Err(fault.into()),
-            Err(InstantiateError::Module(error)) => {
-                let reason = error
-                    .source()
-                    .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-                Err(GuestFault::NotMade { reason }.into())
-            }
-        }
     }
 }
 

@@ -27,11 +27,6 @@ impl Peers {
         }
     }
 
-    #[cfg(feature = "testing")]
-    pub(crate) fn none() -> Self {
-        Peers
-    }
-
     pub(crate) fn are_there(&self) -> bool {
         false
     }

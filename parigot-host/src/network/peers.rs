@@ -170,7 +170,10 @@ impl Peers {
     /// If no server of the network accepts the connection.
     pub(crate) fn of(deployment: &Deployment, settings: &Settings) -> Result<Self, StartError> {
         let Some(network) = &deployment.network else {
-            return Ok(Peers::none());
+            return Ok(Peers {
+                transport: None,
+                wakers: Vec::new(),
+            });
         };
         let identity = ProcessIdentity {
             host: HostId::from_random(Randomness::new(settings.seed).generator().random()),
@@ -187,14 +190,6 @@ impl Peers {
                     .unwrap_or_default();
                 Err(StartError::of_network(&network.process, error, next_step))
             }
-        }
-    }
-
-    /// Creates the peers of a deployment with all guests in this process.
-    pub(crate) fn none() -> Self {
-        Peers {
-            transport: None,
-            wakers: Vec::new(),
         }
     }
 

@@ -24,12 +24,11 @@ use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::Instance;
 use crate::kernel::lifecycle::{GuestKind, Lifecycle};
 use crate::kernel::supervisor::SupervisedService;
-use crate::network::Peers;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::Exported;
 use crate::start::bind::{BoundGuests, Replica, bind_instance, dependencies, instance_ranges};
-use crate::start::declare::{DeclaredGuest, Declarer, declare_all};
+use crate::start::declare::{DeclaredGuest, Declarer, Proxy, declare_all};
 
 /// Deployment whose instances are bound to each other and ready to launch. No worker runs yet.
 pub(crate) struct BootedDeployment {
@@ -46,7 +45,8 @@ pub(crate) struct BootedDeployment {
 }
 
 /// Creates all guests from the result of `compiled_guests`, runs the init turn of each, adds the
-/// proxies for guests of other processes, and binds the guests to each other.
+/// proxies that `proxies` returns for guests of other processes, and binds all guests to each
+/// other.
 ///
 /// # Errors
 ///
@@ -54,13 +54,13 @@ pub(crate) struct BootedDeployment {
 pub(crate) fn boot(
     deployment: &Deployment,
     compiled_guests: impl FnOnce() -> CompiledGuests,
-    peers: &mut Peers,
+    proxies: impl FnOnce(&[DeclaredGuest<'_>]) -> Result<Vec<Proxy>, StartError>,
     settings: &Settings,
     randomness: &Randomness,
 ) -> Result<BootedDeployment, StartError> {
     let mut declared = declare_all(deployment, compiled_guests, settings, randomness);
     let proxies = if declared.problems.is_empty() {
-        peers.proxies(&declared.guests, deployment, settings)?
+        proxies(&declared.guests)?
     } else {
         // A proxy stands for each service without a local exporter. The exports of the failed
         // guests are unknown, so those services are unknown too.

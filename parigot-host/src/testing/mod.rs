@@ -61,7 +61,6 @@ use crate::guest::epoch_ticker::EpochTicker;
 use crate::guest::stack;
 use crate::host::assemble;
 use crate::kernel::startup;
-use crate::network::Peers;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::boot;
@@ -281,7 +280,7 @@ impl TestHost {
             boot::boot(
                 &deployment,
                 compiled_guests,
-                &mut Peers::none(),
+                |_| Ok(Vec::new()),
                 &settings,
                 &randomness,
             )
