@@ -65,9 +65,11 @@ impl<'a> DeclaredGuests<'a> {
     }
 }
 
-/// Instance of a guest, and the guest's index in the deployment.
+/// Instance of a guest that is not bound yet.
 pub(super) struct Replica<'a> {
+    /// Index of the guest in the deployment; proxies follow after all guests.
     pub(super) guest: usize,
+    pub(super) is_proxy: bool,
     pub(super) instance: DeclaredGuest<'a>,
 }
 
@@ -113,7 +115,6 @@ pub(super) fn dependencies(
 pub(super) fn bind_instance(
     replica: Replica<'_>,
     index: InstanceIndex,
-    is_proxy: bool,
     bindings: &[Binding],
     ranges: &[Range<InstanceIndex>],
 ) -> (Instance, InitTurn) {
@@ -140,7 +141,7 @@ pub(super) fn bind_instance(
     };
     let body = InstanceState::new(code, routes(bindings, ranges, index));
     (
-        Instance::new(identity, spec, is_proxy),
+        Instance::new(identity, spec, replica.is_proxy),
         InitTurn { body, outbox, turn },
     )
 }

@@ -82,15 +82,16 @@ pub(crate) fn boot(
         .collect();
     let ranges = instance_ranges(&guests);
     let dependencies = dependencies(&guests, &graph.bindings, &ranges);
-    let replicas = replicate(guests, settings, randomness, &epoch_ticker)?;
+    let awake = epoch_ticker.keep_awake();
+    let replicas = replicate(guests, own_guests, settings, randomness)?;
+    drop(awake);
     let mut kinds = Vec::new();
     let mut supervised = Vec::new();
     let mut instances = Vec::new();
     let mut init_turns = Vec::new();
     for (index, replica) in replicas.into_iter().enumerate() {
         let DeclaredGuest { spec, factory, .. } = &replica.instance;
-        let is_proxy = replica.guest >= own_guests;
-        kinds.push(if is_proxy {
+        kinds.push(if replica.is_proxy {
             GuestKind::Proxy
         } else {
             spec.role.into()
@@ -98,7 +99,7 @@ pub(crate) fn boot(
         let manifest = replica.instance.manifest();
         supervised.push(SupervisedService::new(spec, factory, manifest));
         let bindings = &graph.bindings[replica.guest];
-        let (instance, init_turn) = bind_instance(replica, index, is_proxy, bindings, &ranges);
+        let (instance, init_turn) = bind_instance(replica, index, bindings, &ranges);
         instances.push(instance);
         init_turns.push(init_turn);
     }
@@ -116,11 +117,10 @@ pub(crate) fn boot(
 /// declare the same as the first, because all replicas share one binding.
 fn replicate<'a>(
     guests: Vec<DeclaredGuest<'a>>,
+    own_guests: usize,
     settings: &Settings,
     randomness: &Randomness,
-    epoch_ticker: &EpochTicker,
 ) -> Result<Vec<Replica<'a>>, StartError> {
-    let _awake = epoch_ticker.keep_awake();
     let mut declarer = Declarer::new(settings, randomness);
     let mut replicas = Vec::new();
     let mut problems = Vec::new();
@@ -131,7 +131,11 @@ fn replicate<'a>(
         match others {
             Ok(others) => {
                 let all = std::iter::once(first).chain(others);
-                replicas.extend(all.map(|instance| Replica { guest, instance }));
+                replicas.extend(all.map(|instance| Replica {
+                    guest,
+                    is_proxy: guest >= own_guests,
+                    instance,
+                }));
             }
             Err(problem) => problems.push(problem),
         }
