@@ -64,7 +64,7 @@ struct Data {
     control: Option<(Memory, u32)>,
 }
 
-/// Exports that are called once, before the first turn.
+/// Exports that are called once, before the init turn.
 struct SetupExports {
     /// Starts Go's runtime.
     initialize: Option<TypedFunc<(), ()>>,

@@ -11,7 +11,7 @@ use crate::error::{GraphError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::init_turn::{InitOutput, InitTurn};
 use crate::kernel::instance::{Identity, Instance, InstanceIndex, InstanceState};
-use crate::kernel::lifecycle::Dependency;
+use crate::kernel::lifecycle::{Dependency, GuestKind};
 use crate::kernel::route::{Callee, Route};
 use crate::start::declare::{DeclaredGuest, DeclaredGuests};
 use crate::start::graph::{Binding, Exporter, Graph, GuestDeclaration};
@@ -71,6 +71,16 @@ pub(super) struct Replica<'a> {
     pub(super) guest: usize,
     pub(super) is_proxy: bool,
     pub(super) instance: DeclaredGuest<'a>,
+}
+
+impl Replica<'_> {
+    pub(super) fn kind(&self) -> GuestKind {
+        if self.is_proxy {
+            GuestKind::Proxy
+        } else {
+            self.instance.spec.role.into()
+        }
+    }
 }
 
 /// Returns the range of instance indices of each guest: the replicas of a guest are adjacent.

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | compile | `compile/modules.rs` | [`CompiledGuests`]: one factory of instances per guest |
 //! | instantiate | `guest/code.rs` | an instance that has not run a turn |
-//! | init | `kernel/init_turn.rs` | `InitOutput`: manifest and other frames of the first turn |
+//! | init | `kernel/init_turn.rs` | `InitOutput`: manifest and other frames of the init turn |
 //! | declare | `declare.rs` | `DeclaredGuests`: all guests of the process |
 //! | bind | `bind.rs` | [`BoundGuests`]: each requirement with its exporters |
 //! | replicate | here | `Replica`: the other instances of replicated guests |
@@ -22,7 +22,7 @@ use crate::error::{GuestFault, StartError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::Instance;
-use crate::kernel::lifecycle::{GuestKind, Lifecycle};
+use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::supervisor::SupervisedService;
 use crate::random::Randomness;
 use crate::settings::Settings;
@@ -91,11 +91,7 @@ pub(crate) fn boot(
     let mut init_turns = Vec::new();
     for (index, replica) in replicas.into_iter().enumerate() {
         let DeclaredGuest { spec, factory, .. } = &replica.instance;
-        kinds.push(if replica.is_proxy {
-            GuestKind::Proxy
-        } else {
-            spec.role.into()
-        });
+        kinds.push(replica.kind());
         let manifest = replica.instance.manifest();
         supervised.push(SupervisedService::new(spec, factory, manifest));
         let bindings = &graph.bindings[replica.guest];

@@ -47,7 +47,7 @@ pub struct Requirement {
     pub exporters: Vec<String>,
 }
 
-/// Compiles the guests of a deployment and runs the first turn of each; launches nothing.
+/// Compiles the guests of a deployment and runs the init turn of each; launches nothing.
 ///
 /// Unlike [`start`](crate::start), this also checks that the schema of each client fits the schema
 /// of the exporter: see [`schema`].
