@@ -9,8 +9,9 @@ use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
 
 use crate::error::{GraphError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
+use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::{InitOutput, InitTurn};
-use crate::kernel::instance::{Identity, Instance, InstanceIndex, InstanceState};
+use crate::kernel::instance::{Identity, Instance, InstanceState};
 use crate::kernel::lifecycle::{Dependency, GuestKind};
 use crate::kernel::route::{Callee, Route};
 use crate::start::declare::{DeclaredGuest, DeclaredGuests};
@@ -144,7 +145,7 @@ pub(super) fn bind_instance(
     } = init;
     let identity = Identity {
         id,
-        place: index,
+        index,
         launched_frame: launched_frame(&manifest, bindings),
         started_ns,
         log_rate,
@@ -178,8 +179,8 @@ fn routes(
 fn callees(exporter: &Exporter, range: &Range<InstanceIndex>) -> impl Iterator<Item = Callee> {
     let service = exporter.service;
     let methods: Arc<[_]> = Arc::from(&*exporter.methods);
-    range.clone().map(move |place| Callee {
-        place,
+    range.clone().map(move |index| Callee {
+        index,
         service,
         methods: Arc::clone(&methods),
     })

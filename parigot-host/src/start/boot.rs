@@ -10,7 +10,7 @@
 //! | bind | `bind.rs` | [`BoundGuests`]: each requirement with its exporters |
 //! | replicate | here | `Replica`: the other instances of replicated guests |
 //! | bind instances | `bind.rs` | [`BootedDeployment`]: instances with routes for their calls |
-//! | launch | `kernel/lifecycle.rs` | each instance launches once its requirements are ready |
+//! | launch | `kernel/lifecycle/` | each instance launches once its requirements are ready |
 
 use std::sync::Arc;
 

@@ -67,7 +67,8 @@ fn calls_beyond_the_limit_are_refused() {
             .iter()
             .partition(|message| *message == "sleep:50: 0 bytes");
         assert_eq!(answered.len(), 16 << 10);
-        let refusal = "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver has reached the limit of 16384 outstanding calls";
+        let refusal = "sleep:50: RESOURCE_EXHAUSTED, overloaded: \
+                       driver has reached the limit of 16384 outstanding calls";
         assert_eq!(
             rest.iter().filter(|message| **message == refusal).count(),
             100
@@ -86,7 +87,8 @@ fn a_full_mailbox_refuses_calls() {
             .iter()
             .partition(|message| message.ends_with(" bytes"));
         assert_eq!((answered.len(), rest.len()), (8 + 1, 2), "{messages:?}");
-        let told = "echo:8000000?: refused: RESOURCE_EXHAUSTED: overloaded: mailbox of echo is full: 64000";
+        let told = "echo:8000000?: refused: RESOURCE_EXHAUSTED: overloaded: \
+                    mailbox of echo is full: 64000";
         assert!(
             rest.iter().all(|message| message.starts_with(told)),
             "{rest:?}"

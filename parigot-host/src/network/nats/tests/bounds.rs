@@ -21,7 +21,7 @@ fn each_of_more_calls_than_may_be_taken_is_told_so() {
         assert_eq!(news.failed().1, one_too_many);
     }
     // One that is answered makes room for one.
-    kitchen.answer(taken.pop().unwrap().1, "");
+    kitchen.reply(taken.pop().unwrap().1, "");
     news.answered();
     front.call(calls + 1, "").unwrap();
     assert_eq!(inbound_calls.call().0.id, call_id(calls + 1));
@@ -36,14 +36,14 @@ fn no_more_waits_to_be_sent_than_may() {
     let sloth = Caller::on(&stranger, "sloth");
     let _calls = stranger.listen(&sloth.subjects.call(SERVICE, SCHEMA));
     let mut questions = sloth.questions();
-    let mut news = front.look_for(SCHEMA, Vec::new());
+    let mut news = front.import(SCHEMA, Vec::new());
     sloth.offer_when_asked(&mut questions);
     news.found();
     let payload = Bytes::from(vec![0; 15 << 20]);
     for number in 1..=4 {
         front.call(number, payload.clone()).unwrap();
     }
-    let text = "64 MiB wait to be sent to other processes, and that is the most".to_owned();
+    let text = "send buffer for other processes is full (64 MiB): retry later".to_owned();
     let told = Told {
         code: Code::ResourceExhausted,
         cause: Cause::Overloaded,

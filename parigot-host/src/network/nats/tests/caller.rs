@@ -50,7 +50,7 @@ impl Caller {
         let mut ready = self.stranger.listen(&self.subjects.ready(SERVICE));
         self.say(
             &self.subjects.who(SERVICE),
-            PeerMessage::Question(Question {}),
+            PeerMessage::Discovery(Discovery {}),
         );
         self.stranger.next(&mut ready);
     }
@@ -80,19 +80,19 @@ impl Caller {
     /// Makes a call.
     pub(super) fn request(&self, number: u128, payload: &str, remaining: Duration) {
         let content = Content::Whole(Body::of(&[], &[], payload.as_bytes()).unwrap());
-        self.call(WireRequest::new(self.header(number, remaining), content));
+        self.call(RequestMessage::new(self.header(number, remaining), content));
     }
 
     /// Makes a call of which so many bytes are to follow.
     pub(super) fn announce_request(&self, number: u128, bytes: usize, remaining: Duration) {
         let lengths = Body::of(&[], &[], &vec![0; bytes]).unwrap().lengths;
-        self.call(WireRequest::new(
+        self.call(RequestMessage::new(
             self.header(number, remaining),
-            Content::InPieces(lengths),
+            Content::Chunked(lengths),
         ));
     }
 
-    fn call(&self, request: WireRequest) {
+    fn call(&self, request: RequestMessage) {
         self.say(
             &self.subjects.call(SERVICE, SCHEMA),
             PeerMessage::Request(request),
@@ -101,7 +101,7 @@ impl Caller {
 
     pub(super) fn piece(&self, to: HostId, number: u128, piece: u32, bytes: Bytes) {
         self.say(
-            &self.subjects.piece(to, call_id(number)),
+            &self.subjects.chunk(to, call_id(number)),
             PeerMessage::Chunk(Chunk {
                 number: piece,
                 bytes,
@@ -121,14 +121,14 @@ impl Caller {
         let message = self.stranger.next(inbox);
         assert_eq!(
             *message.subject,
-            self.subjects.answer(self.me.host, call_id(number))
+            self.subjects.reply(self.me.host, call_id(number))
         );
         Envelope::read(message.payload).unwrap().1
     }
 
     /// How a call has failed, which must be that one.
     pub(super) fn told(&self, inbox: &mut Subscriber, number: u128) -> Told {
-        let PeerMessage::ReplyMessage(answer) = self.next(inbox, number) else {
+        let PeerMessage::Reply(answer) = self.next(inbox, number) else {
             panic!("no answer to {number}")
         };
         let Some(Content::Whole(body)) = answer.content() else {

@@ -5,7 +5,14 @@ use super::*;
 #[test]
 fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let frozen = |name| {
+        Process::of(ProcessIdentity {
+            clock: Arc::new(ManualClock::new(1_000 * SECOND)),
+            ..identity(&server, name)
+        })
+    };
+    let (front, mut news, kitchen, mut inbound_calls) =
+        couple_of(frozen("front"), frozen("kitchen"));
     front.call(7, "ada").unwrap();
     let (request, from) = inbound_calls.call();
     assert_eq!(
@@ -16,7 +23,8 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
     let left_ns = request
         .deadline_ns
         .saturating_sub(kitchen.clock.monotonic_ns());
-    assert!(left_ns > (PATIENCE - SECOND).as_nanos() as u64, "{left_ns}");
+    // The clocks are frozen, so no time passes on the way.
+    assert_eq!(left_ns, PATIENCE.as_nanos() as u64);
     let reply = Reply {
         status: 3,
         flags: 1,
@@ -24,7 +32,7 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
         detail: Bytes::from_static(b"detail"),
         payload: Bytes::from_static(b"hello ada"),
     };
-    kitchen.transport.answer(from, reply);
+    kitchen.transport.reply(from, reply);
     let (
         id,
         Reply {
@@ -46,9 +54,9 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
 fn whoever_comes_first_is_found() {
     let server = Server::start();
     let kitchen = Process::new(&server, "kitchen");
-    let _visits = kitchen.serve(SCHEMA, Vec::new());
+    let _visits = kitchen.export(SCHEMA, Vec::new());
     let front = Process::new(&server, "front");
-    let mut news = front.look_for(SCHEMA, Vec::new());
+    let mut news = front.import(SCHEMA, Vec::new());
     news.found();
 }
 
@@ -59,7 +67,7 @@ fn a_call_that_nobody_could_take_is_refused_at_once() {
     // One that says that it is there, and does not listen.
     let ghost = Caller::on(&Stranger::on(&server), "ghost");
     let mut questions = ghost.questions();
-    let mut news = front.look_for(SCHEMA, Vec::new());
+    let mut news = front.import(SCHEMA, Vec::new());
     let unoffered = Told {
         code: Code::Unavailable,
         cause: Cause::Unreachable,
@@ -89,9 +97,9 @@ fn who_is_called_learns_that_nobody_waits_any_more() {
     front.transport.cancel(SERVICE, call_id(1));
     assert!(matches!(inbound_calls.next(), GatewayEvent::Cancel { id } if id == call_id(1)));
     // What it answers nonetheless goes nowhere.
-    kitchen.answer(from, "late");
+    kitchen.reply(from, "late");
     front.call(2, "").unwrap();
-    kitchen.answer(inbound_calls.call().1, "in time");
+    kitchen.reply(inbound_calls.call().1, "in time");
     assert_eq!(news.answered().0, call_id(2));
 }
 
@@ -119,7 +127,7 @@ fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run()
     clock.advance(SECOND);
     caller.request(2, "", 2 * SECOND);
     let told = caller.told(&mut answers, 2);
-    let text = "it came 3000 ms after it was sent, and had 2000 ms".to_owned();
+    let text = "the request arrived 3000 ms after it was sent, 2000 ms were left: check the clocks of both hosts".to_owned();
     assert_eq!(
         told,
         Told {
@@ -159,7 +167,7 @@ fn a_call_runs_once_however_often_it_arrives() {
         "the second arrival of the first came through"
     );
     // Nor does it once it is answered.
-    kitchen.answer(from, "");
+    kitchen.reply(from, "");
     caller.request(1, "thrice", PATIENCE);
     caller.request(3, "one more", PATIENCE);
     assert_eq!(inbound_calls.call().0.id, call_id(3));

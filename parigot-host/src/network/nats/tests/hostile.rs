@@ -11,11 +11,11 @@ fn subjects(to: HostId) -> Vec<String> {
         subjects.who(SERVICE),
         subjects.cancel(to),
         subjects.schema(to),
-        subjects.answer(to, call_id(1)),
-        subjects.schema_answer(to),
-        subjects.piece(to, call_id(1)),
+        subjects.reply(to, call_id(1)),
+        subjects.schema_reply(to),
+        subjects.chunk(to, call_id(1)),
         format!("{}.nonsense", subjects.inbox(to)),
-        format!("{}.nonsense", subjects.pieces(to)),
+        format!("{}.nonsense", subjects.chunks(to)),
         "$SRV.PING".to_owned(),
         "$SRV.NONSENSE.greeting_v1_Greeting".to_owned(),
     ]
@@ -40,14 +40,14 @@ fn letters() -> Vec<Bytes> {
     let words = [
         PeerMessage::Announcement(gone(SERVICE)),
         PeerMessage::Announcement(gone("another.v1.Service")),
-        PeerMessage::Question(Question {}),
-        PeerMessage::Request(WireRequest::new(
+        PeerMessage::Discovery(Discovery {}),
+        PeerMessage::Request(RequestMessage::new(
             header,
             Content::Whole(Body::of(b"m", b"", b"p").unwrap()),
         )),
         PeerMessage::Continue(Continue {}),
-        PeerMessage::ReplyMessage(ReplyMessage::new(u32::MAX, 0, body())),
-        PeerMessage::ReplyMessage(ReplyMessage::new(0, 0, Content::InPieces(lengths))),
+        PeerMessage::Reply(ReplyMessage::new(u32::MAX, 0, body())),
+        PeerMessage::Reply(ReplyMessage::new(0, 0, Content::Chunked(lengths))),
         PeerMessage::Chunk(Chunk {
             number: u32::MAX,
             bytes: Bytes::from_static(b"x"),
@@ -89,7 +89,7 @@ fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
             GatewayEvent::Drained => panic!("nobody has withdrawn it"),
         }
     };
-    kitchen.answer(from, "yes");
+    kitchen.reply(from, "yes");
     let reply = loop {
         match news.next() {
             RemoteEvent::Answered { id, reply } if id == call_id(7) => break reply,
@@ -123,7 +123,7 @@ fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
         );
     }
     front.call(1, "").unwrap();
-    kitchen.answer(inbound_calls.call().1, "");
+    kitchen.reply(inbound_calls.call().1, "");
     loop {
         match news.next() {
             RemoteEvent::Answered { id, .. } => break assert_eq!(id, call_id(1)),
@@ -147,13 +147,12 @@ fn of_version(version: u64, letter: &Bytes) -> Vec<u8> {
 fn another_version_of_the_protocol_is_refused_by_name() {
     let server = Server::start();
     let front = Process::new(&server, "front");
-    let _news = front.look_for(SCHEMA, Vec::new());
+    let _news = front.import(SCHEMA, Vec::new());
     let stranger = Stranger::on(&server);
     let late = Caller::on(&stranger, "late");
     let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
     let letter = of_version(2, &late.me.write(PeerMessage::Announcement(announcement)));
-    let text =
-        "process `late` uses version 2 of the protocol between processes, and this one speaks 1";
+    let text = "process `late` uses version 2 of the network protocol, and this process uses 1: run the same version of parigot in both";
     // Again and again, for nobody may be listening yet.
     let told = loop {
         stranger.publish(&late.subjects.ready(SERVICE), letter.clone());
@@ -166,7 +165,7 @@ fn another_version_of_the_protocol_is_refused_by_name() {
 
     // And so is one who calls.
     let kitchen = Process::new(&server, "kitchen");
-    let _visits = kitchen.serve(SCHEMA, Vec::new());
+    let _visits = kitchen.export(SCHEMA, Vec::new());
     late.wait_for_service();
     let mut inbox = late.inbox();
     let header = CallHeader {
@@ -175,10 +174,10 @@ fn another_version_of_the_protocol_is_refused_by_name() {
         remaining_ns: 1 << 40,
         sent_ns: 0,
     };
-    let request = WireRequest::new(header, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
+    let request = RequestMessage::new(header, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
     let (subject, reply) = (
         late.subjects.call(SERVICE, SCHEMA),
-        late.subjects.answer(late.me.host, call_id(2)),
+        late.subjects.reply(late.me.host, call_id(2)),
     );
     stranger.publish_with_reply(
         &subject,

@@ -19,7 +19,7 @@ fn three_mebibytes_go_there_and_back() {
     let (call, from) = inbound_calls.call();
     assert_eq!(call.metadata, front.request(1, "").metadata);
     assert!(call.payload == request, "the request is another");
-    kitchen.answer(from, response.clone());
+    kitchen.reply(from, response.clone());
     let (id, reply) = news.answered();
     assert_eq!(id, call_id(1));
     assert!(reply.payload == response, "the response is another");
@@ -41,7 +41,7 @@ fn small_calls_pass_while_large_ones_are_under_way() {
             "call {}",
             call.id
         );
-        kitchen.answer(from, call.payload);
+        kitchen.reply(from, call.payload);
     }
     let mut lengths: Vec<_> = (0..8).map(|_| news.answered().1.payload.len()).collect();
     lengths.sort_unstable();
@@ -58,8 +58,8 @@ fn what_is_too_large_is_refused_on_both_sides() {
     };
     // The callee lets less through than the caller.
     let front = Process::new(&server, "front");
-    let (mut news, kitchen) = (front.look_for(SCHEMA, Vec::new()), small("kitchen"));
-    let mut inbound_calls = kitchen.serve(SCHEMA, Vec::new());
+    let (mut news, kitchen) = (front.import(SCHEMA, Vec::new()), small("kitchen"));
+    let mut inbound_calls = kitchen.export(SCHEMA, Vec::new());
     news.found();
     front.call(1, bytes(3 * MIB)).unwrap();
     let (_, told) = news.failed();
@@ -76,11 +76,11 @@ fn what_is_too_large_is_refused_on_both_sides() {
     let (back, cellar) = (small("back"), Process::new(&server, "cellar"));
     kitchen.transport.withdraw(SERVICE);
     assert!(matches!(inbound_calls.next(), GatewayEvent::Drained));
-    let mut inbound_calls = cellar.serve(SCHEMA, Vec::new());
-    let mut news = back.look_for(SCHEMA, Vec::new());
+    let mut inbound_calls = cellar.export(SCHEMA, Vec::new());
+    let mut news = back.import(SCHEMA, Vec::new());
     news.found();
     back.call(2, "").unwrap();
-    cellar.answer(inbound_calls.call().1, bytes(3 * MIB));
+    cellar.reply(inbound_calls.call().1, bytes(3 * MIB));
     let (_, told) = news.failed();
     assert_eq!(
         (told.code, told.cause),
@@ -156,7 +156,7 @@ fn a_request_of_which_no_more_comes_is_refused_long_before_its_deadline() {
     clock.advance(STALL_MAX);
     caller.wall += STALL_MAX;
     let told = caller.told(&mut answers, 1);
-    let text = "no more of its pieces came for 30 s".to_owned();
+    let text = "no chunk of the request arrived for 30 s".to_owned();
     assert_eq!(
         told,
         Told {
@@ -195,7 +195,10 @@ fn pieces_that_do_not_belong_together_end_the_call() {
         let told = caller.told(&mut answers, number);
         assert_eq!(
             (told.cause, &*told.text),
-            (Cause::Unreachable, "its pieces do not belong together"),
+            (
+                Cause::Unreachable,
+                "the chunks of the request are out of order or differ from the announced size"
+            ),
             "{pieces:?}"
         );
     }

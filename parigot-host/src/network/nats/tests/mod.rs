@@ -24,17 +24,18 @@ use parigot_abi::{Cause, Code, Detail};
 use self::caller::Caller;
 use self::log::Lines;
 use self::server::{PATIENCE, Server, Stranger};
+use super::Nats;
 use super::envelope::{
-    Announcement, Body, CallHeader, Cancel, Chunk, Content, Continue, Envelope, PeerId,
-    PeerMessage, Question, ReplyMessage, Request as WireRequest, Stage,
+    Announcement, Body, CallHeader, Cancel, Chunk, Content, Continue, Discovery, Envelope, PeerId,
+    PeerMessage, ReplyMessage, RequestMessage, Stage,
 };
+use super::identity::ProcessIdentity;
 use super::subjects::Subjects;
-use super::{Nats, ProcessIdentity};
 use crate::clock::{Clock, ManualClock, SystemClock};
 use crate::deployment::Network;
-use crate::network::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
-};
+use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use crate::network::message::{Reply, Request, ReturnAddress};
+use crate::network::transport::{ExportSpec, ImportSpec, Transport};
 
 const APP: &str = "pizzeria";
 const SERVICE: &str = "greeting.v1.Greeting";
@@ -177,28 +178,28 @@ impl Process {
         }
     }
 
-    fn look_for(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<RemoteEvent> {
+    fn import(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<RemoteEvent> {
         let inbox = Inbox::new();
-        let wanted = Wanted {
+        let wanted = ImportSpec {
             service: SERVICE.to_owned(),
             schema,
             descriptors,
         };
-        self.transport.look_for(wanted, Arc::clone(&inbox.queue));
+        self.transport.import(wanted, Arc::clone(&inbox.queue));
         inbox
     }
 
-    fn serve(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<GatewayEvent> {
+    fn export(&self, schema: u64, descriptors: Vec<u8>) -> Inbox<GatewayEvent> {
         let inbox = Inbox::new();
         let methods = vec!["FetchGreeting".to_owned()];
-        let offer = Offer {
+        let offer = ExportSpec {
             service: SERVICE.to_owned(),
             schema,
             descriptors,
             methods,
             deadline_ns: 5,
         };
-        self.transport.serve(offer, Arc::clone(&inbox.queue));
+        self.transport.export(offer, Arc::clone(&inbox.queue));
         inbox
     }
 
@@ -217,9 +218,9 @@ impl Process {
         called.map_err(|failure| Told::of(&Reply::from(&failure)))
     }
 
-    fn answer(&self, to: ReturnAddress, payload: impl Into<Bytes>) {
+    fn reply(&self, to: ReturnAddress, payload: impl Into<Bytes>) {
         let (metadata, detail) = (Bytes::new(), Bytes::new());
-        self.transport.answer(
+        self.transport.reply(
             to,
             Reply {
                 status: 0,
@@ -232,14 +233,21 @@ impl Process {
     }
 }
 
-/// One that calls and one that is called, who have found each other.
+/// Starts a caller and a callee, and waits until the caller has found the callee.
 fn couple(server: &Server) -> (Process, Inbox<RemoteEvent>, Process, Inbox<GatewayEvent>) {
-    let (front, kitchen) = (
+    couple_of(
         Process::new(server, "front"),
         Process::new(server, "kitchen"),
-    );
-    let mut news = front.look_for(SCHEMA, Vec::new());
-    let inbound_calls = kitchen.serve(SCHEMA, Vec::new());
+    )
+}
+
+/// Waits until a caller has found a callee.
+fn couple_of(
+    front: Process,
+    kitchen: Process,
+) -> (Process, Inbox<RemoteEvent>, Process, Inbox<GatewayEvent>) {
+    let mut news = front.import(SCHEMA, Vec::new());
+    let inbound_calls = kitchen.export(SCHEMA, Vec::new());
     news.found();
     (front, news, kitchen, inbound_calls)
 }
@@ -261,7 +269,7 @@ impl ByHand {
             clock: Arc::clone(&clock) as _,
             ..identity(server, "kitchen")
         });
-        let inbound_calls = kitchen.serve(SCHEMA, Vec::new());
+        let inbound_calls = kitchen.export(SCHEMA, Vec::new());
         let mut caller = Caller::on(&Stranger::on(server), "front");
         caller.wall = now;
         caller.wait_for_service();

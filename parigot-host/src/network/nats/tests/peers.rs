@@ -16,7 +16,7 @@ fn a_process_that_goes_without_a_word_is_lost_and_so_are_its_calls() {
     );
     assert_eq!(
         told.text,
-        "the process that offered greeting.v1.Greeting has not been heard of for 3 s"
+        "the process that offered greeting.v1.Greeting has sent no heartbeat for 3 s"
     );
     assert_eq!(front.call(2, "").unwrap_err().cause, Cause::Unreachable);
 }
@@ -26,13 +26,13 @@ fn with_another_process_left_a_service_goes_on() {
     let server = Server::start();
     let (front, mut news, kitchen, _visits) = couple(&server);
     let cellar = Process::new(&server, "cellar");
-    let mut cellar_visits = cellar.serve(SCHEMA, Vec::new());
+    let mut cellar_visits = cellar.export(SCHEMA, Vec::new());
     news.found();
     let ping = format!("$SRV.PING.greeting_v1_Greeting.{}", kitchen.host);
     drop(kitchen);
     Stranger::on(&server).wait_until_nobody_hears(&ping);
     front.call(1, "").unwrap();
-    cellar.answer(cellar_visits.call().1, "");
+    cellar.reply(cellar_visits.call().1, "");
     assert_eq!(news.answered().0, call_id(1));
 }
 
@@ -49,7 +49,7 @@ fn one_that_withdraws_answers_what_it_has_taken() {
         .find_map(|number| front.call(number, "").err())
         .unwrap();
     assert_eq!(told.text, "no process offers greeting.v1.Greeting");
-    kitchen.answer(from, "the last");
+    kitchen.reply(from, "the last");
     let reply = loop {
         match news.next() {
             RemoteEvent::Answered { id, reply } => break (id == call_id(1)).then_some(reply),
@@ -83,7 +83,7 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
         match inbound_calls.next() {
             GatewayEvent::Call { from, .. } => {
                 taken += 1;
-                kitchen.answer(from, "");
+                kitchen.reply(from, "");
             }
             GatewayEvent::Drained => break,
             GatewayEvent::Cancel { .. } => panic!("nobody has cancelled"),
@@ -168,11 +168,11 @@ fn a_process_with_another_schema_that_fits_is_found() {
         Process::new(&server, "front"),
         Process::new(&server, "kitchen"),
     );
-    let mut inbound_calls = kitchen.serve(2, descriptors("FetchGreeting"));
-    let mut news = front.look_for(1, descriptors("FetchGreeting"));
+    let mut inbound_calls = kitchen.export(2, descriptors("FetchGreeting"));
+    let mut news = front.import(1, descriptors("FetchGreeting"));
     news.found();
     front.call(1, "").unwrap();
-    kitchen.answer(inbound_calls.call().1, "");
+    kitchen.reply(inbound_calls.call().1, "");
     news.answered();
 }
 
@@ -184,8 +184,8 @@ fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() 
         lines.of(|| Process::new(&server, "front")),
         Process::new(&server, "kitchen"),
     );
-    let _visits = kitchen.serve(2, descriptors("SayGoodbye"));
-    let mut news = front.look_for(1, descriptors("FetchGreeting"));
+    let _visits = kitchen.export(2, descriptors("SayGoodbye"));
+    let mut news = front.import(1, descriptors("FetchGreeting"));
     // It is told once it is known; until then nobody offers the service.
     let told = loop {
         match front.call(1, "").unwrap_err() {
@@ -195,15 +195,15 @@ fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() 
         std::thread::yield_now();
     };
     assert_eq!(told.cause, Cause::Unreachable);
-    let text = "process front was built with another greeting.v1.Greeting than process kitchen offers: method FetchGreeting is missing";
+    let text = "incompatible schema of greeting.v1.Greeting: process front was built against a different version than process kitchen offers: method FetchGreeting is missing";
     assert_eq!(told.text, text);
     // One that fits is found beside it, and gets all calls.
     let cellar = Process::new(&server, "cellar");
-    let mut inbound_calls = cellar.serve(3, descriptors("FetchGreeting"));
+    let mut inbound_calls = cellar.export(3, descriptors("FetchGreeting"));
     news.found();
     for number in 2..10 {
         front.call(number, "").unwrap();
-        cellar.answer(inbound_calls.call().1, "");
+        cellar.reply(inbound_calls.call().1, "");
         assert_eq!(news.answered().0, call_id(number));
     }
     assert_eq!(
@@ -222,8 +222,8 @@ fn whoever_knows_a_service_by_its_name_alone_takes_each() {
         Process::new(&server, "front"),
         Process::new(&server, "kitchen"),
     );
-    let mut inbound_calls = kitchen.serve(SCHEMA, Vec::new());
-    let mut news = front.look_for(0, Vec::new());
+    let mut inbound_calls = kitchen.export(SCHEMA, Vec::new());
+    let mut news = front.import(0, Vec::new());
     news.found();
     front.call(1, "").unwrap();
     assert_eq!(inbound_calls.call().0.id, call_id(1));

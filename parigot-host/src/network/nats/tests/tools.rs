@@ -9,7 +9,7 @@ fn the_micro_protocol_is_answered_as_its_decision_record_says() {
     let server = Server::start();
     let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
     front.call(1, "").unwrap();
-    kitchen.answer(inbound_calls.call().1, "");
+    kitchen.reply(inbound_calls.call().1, "");
     news.answered();
     let stranger = Stranger::on(&server);
     let ask = |subject: &str| -> Value {
