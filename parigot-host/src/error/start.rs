@@ -10,8 +10,7 @@ use std::time::Duration;
 use parigot_abi::{VERSION, Version};
 
 use crate::error::{GuestFault, SchemaError};
-use crate::limits::MODULE_BYTES_MAX;
-use crate::limits::{Size, TABLE_ENTRIES_MAX};
+use crate::limits::{MODULE_BYTES_MAX, Size, TABLE_ENTRIES_MAX};
 
 /// Error of a start, with all problems that were found.
 ///
@@ -86,8 +85,7 @@ pub enum StartProblem {
     /// The methods of such a service must be known before the launch.
     #[error(
         "`{guest}` requires {service} by name, and no process has exported it within {within:?}: \
-        its methods \
-         must be known before the start"
+         its methods must be known before the start"
     )]
     Unoffered {
         /// Name of the guest in the deployment.
@@ -100,8 +98,7 @@ pub enum StartProblem {
     /// The process would have more memory mappings than the system allows.
     #[error(
         "too many instances with `{guest}`: {guests} need more memory mappings than \
-        vm.max_map_count ({most}) \
-         allows; {fit} fit"
+         vm.max_map_count ({most}) allows; {fit} fit"
     )]
     Mappings {
         /// Name of the guest in the deployment.
@@ -116,7 +113,7 @@ pub enum StartProblem {
     /// The process cannot join the others of its deployment.
     #[error("process `{process}` cannot join the others")]
     Network {
-        /// Name of the guest in the deployment.
+        /// Name of the process in the deployment.
         process: String,
         /// Cause.
         source: Box<dyn Error + Send + Sync>,
@@ -158,7 +155,7 @@ pub enum GraphError {
     },
     /// A guest shares a service that it does not export.
     #[error("`{guest}` shares {service}, which it does not export")]
-    SharedInVain {
+    SharedButNotExported {
         /// Name of the service in the guest's `shared`.
         service: String,
         /// Name of the guest.
@@ -190,7 +187,9 @@ impl GraphError {
     pub fn guest(&self) -> &str {
         match self {
             GraphError::ExportedTwice { second, .. } => second,
-            GraphError::SharedInVain { guest, .. } | GraphError::Missing { guest, .. } => guest,
+            GraphError::SharedButNotExported { guest, .. } | GraphError::Missing { guest, .. } => {
+                guest
+            }
             GraphError::Cycle { path } => &path[0],
         }
     }

@@ -22,9 +22,11 @@ use rand::Rng;
 use crate::deployment::RestartPolicy;
 use crate::error::{Ending, GuestFault, Unavailable};
 use crate::guest::code::InstantiateError;
+use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::{self, InitOutput, InitTurn, InstantiateParams};
-use crate::kernel::instance::{Instance, InstanceIndex, InstanceState};
+use crate::kernel::instance::{Instance, InstanceState};
 use crate::kernel::lifecycle::{Phase, RestartPermit, Unlaunchable};
+use crate::kernel::observer::Observer;
 use crate::kernel::route::Route;
 use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::supervisor::{RestartDecision, SupervisedService, Supervisor};
@@ -51,7 +53,7 @@ impl Kernel {
     }
 }
 
-impl Worker<'_> {
+impl<O: Observer> Worker<'_, O> {
     /// Decides on the restart of an instance that has just ended.
     ///
     /// A granted restart is counted in the restart window.
@@ -61,15 +63,15 @@ impl Worker<'_> {
         ending: &Ending,
     ) -> RestartDecision {
         // The turn of a killed instance began long ago, so its time is not the time of the end.
-        self.now_ns = self.kernel.clock.monotonic_ns();
-        let Some(service) = self.kernel.supervisor.service(instance.place) else {
+        self.read_clock();
+        let Some(service) = self.kernel.supervisor.service(instance.index) else {
             return RestartDecision::Nothing;
         };
         let policy = &service.spec.restart;
         if !policy.covers(ending) {
             return RestartDecision::Nothing;
         }
-        match self.kernel.lifecycle.begin_restart(instance.place) {
+        match self.kernel.lifecycle.begin_restart(instance.index) {
             RestartPermit::Refused => return RestartDecision::Nothing,
             RestartPermit::Lost { exporter } => {
                 return RestartDecision::Failure {
@@ -79,7 +81,7 @@ impl Worker<'_> {
             RestartPermit::Granted => {}
         }
         let mut state = service.state.lock();
-        match state.window.admit(policy, self.now_ns, &mut self.random) {
+        match state.window.admit(policy, self.now_ns(), &mut self.random) {
             Some(backoff) => RestartDecision::Restart { backoff },
             None => {
                 let RestartPolicy {
@@ -117,23 +119,25 @@ impl Worker<'_> {
     ) {
         match (
             restart_decision,
-            self.kernel.supervisor.service(instance.place),
+            self.kernel.supervisor.service(instance.index),
         ) {
             (RestartDecision::Restart { backoff }, Some(service)) => {
                 let mut state = service.state.lock();
                 state.routes = routes;
-                state.ended_ns = self.now_ns;
+                state.ended_ns = self.now_ns();
                 drop(state);
-                let at_ns = self.now_ns.saturating_add(backoff.as_nanos() as u64);
+                let at_ns = self.now_ns().saturating_add(backoff.as_nanos() as u64);
                 self.kernel.supervisor.timers.set(
-                    instance.place as u64,
+                    instance.index as u64,
                     None,
                     at_ns,
-                    instance.place,
+                    instance.index,
                 );
                 return;
             }
-            (RestartDecision::Failure { why }, _) => events::failed_permanently(instance, &why),
+            (RestartDecision::Failure { why }, _) => {
+                events::failed_permanently(&instance.guest_log(), &why)
+            }
             _ => {}
         }
         self.end_permanently(instance, ending.status());
@@ -145,7 +149,7 @@ impl Worker<'_> {
             guest,
             phase,
             was_ready,
-        } in self.kernel.lifecycle.ended(instance.place, status)
+        } in self.kernel.lifecycle.ended(instance.index, status)
         {
             let blocked = &self.kernel.instances[guest];
             let lost = GuestFault::Lost {
@@ -158,13 +162,13 @@ impl Worker<'_> {
                     self.wake(blocked, wake);
                 }
                 // The failed start ends the deployment, which then stops this guest.
-                _ if !was_ready => events::cannot_start(blocked, instance),
+                _ if !was_ready => events::cannot_start(&blocked.guest_log(), &instance.name),
                 Phase::Restarting => {
                     let why = format!("it {lost}");
                     // The log line comes after the mailbox has closed: from that line on, calls
                     // fail with the permanent reason.
                     blocked.close(Unavailable::Failed { why: why.clone() });
-                    events::failed_permanently(blocked, &why);
+                    events::failed_permanently(&blocked.guest_log(), &why);
                     self.end_permanently(blocked, None);
                 }
                 _ => {
@@ -177,10 +181,10 @@ impl Worker<'_> {
 
     /// Restarts a service, unless the deployment has stopped it during the backoff.
     fn restart(&mut self, instance: &Instance, service: &SupervisedService) {
-        if !self.kernel.lifecycle.is_restarting(instance.place) {
+        if !self.kernel.lifecycle.is_restarting(instance.index) {
             return;
         }
-        self.now_ns = self.kernel.clock.monotonic_ns();
+        self.read_clock();
         let id = InstanceId::from_random(self.random.random());
         let output = self.reinstantiate(instance, service, id);
         let mut state = service.state.lock();
@@ -193,21 +197,25 @@ impl Worker<'_> {
             }) => {
                 // The mailbox opens first: once the lifecycle knows the new generation, a stop
                 // frame may arrive.
-                let generation = instance.reopen(id, self.now_ns);
+                let generation = instance.reopen(id, self.now_ns());
                 let lifecycle = &self.kernel.lifecycle;
-                if lifecycle.restarted(instance.place, generation).is_none() {
+                if lifecycle.restarted(instance.index, generation).is_none() {
                     instance.close(Unavailable::Over);
                     return;
                 }
-                let after = Duration::from_nanos(self.now_ns.saturating_sub(ended_ns));
-                events::restarted(instance, after, &service.count());
+                let after = Duration::from_nanos(self.now_ns().saturating_sub(ended_ns));
+                events::restarted(&instance.guest_log(), after, &service.count());
                 let body = InstanceState::new(code, routes);
                 self.finish_init_turn(instance, InitTurn { body, outbox, turn });
             }
             Err(ending) => {
                 let restart_decision = self.restart_decision(instance, &ending);
-                events::ending(instance, &ending, events::EndContext::default());
-                instance.close(restart_decision.unavailable_reason(self.now_ns));
+                events::ending(
+                    &instance.guest_log(),
+                    &ending,
+                    events::EndContext::default(),
+                );
+                instance.close(restart_decision.unavailable_reason(self.now_ns()));
                 self.follow(instance, restart_decision, routes, &ending);
             }
         }
@@ -232,7 +240,7 @@ impl Worker<'_> {
         } = &self.kernel.supervisor;
         let params = InstantiateParams {
             id,
-            started_ns: self.now_ns,
+            started_ns: self.now_ns(),
             log_rate: &instance.log_rate,
         };
         let output = init_turn::init_turn(

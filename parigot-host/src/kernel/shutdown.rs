@@ -23,7 +23,7 @@ impl Kernel {
             let wake = instance.enqueue_stop(deadline_ns);
             self.wake(instance, wake);
             if !self.lifecycle.wait_until_ended(guest, until) {
-                events::killed_at_shutdown(instance, limit);
+                events::killed_at_shutdown(&instance.guest_log(), instance.calls(), limit);
                 instance.guest_log().finish();
                 all_left = false;
             }

@@ -5,9 +5,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::guest::stack::spawn;
+use crate::kernel::lifecycle::Unready;
 use crate::kernel::scheduler::Kernel;
 use crate::kernel::timer::Timers;
-use crate::log::events;
+use crate::log::events::{self, LackedExporter, UnreadyGuest};
 
 /// Time after which a start is reported as slow.
 pub(crate) const LONG: Duration = Duration::from_secs(1);
@@ -81,7 +82,7 @@ pub(crate) fn is_over(kernel: &Kernel, deadline: Duration, alarm: Alarm) -> bool
             .iter()
             .any(|other| other.lacks.contains(&waiting.guest));
         if !kernel.instances[waiting.guest].is_proxy || !is_required {
-            events::unready(&kernel.instances, waiting, after);
+            events::unready(&unready_guest(kernel, waiting), after);
         }
     }
     let gives_up = matches!(alarm, Alarm::GiveUp);
@@ -89,4 +90,22 @@ pub(crate) fn is_over(kernel: &Kernel, deadline: Duration, alarm: Alarm) -> bool
         tracing::error!("the start has taken longer than {deadline:?}, its `startup_deadline`");
     }
     gives_up || unready.is_empty()
+}
+
+/// Returns the guest and the exporters that it waits for, as the log names them.
+fn unready_guest<'k>(kernel: &'k Kernel, waiting: &Unready) -> UnreadyGuest<'k> {
+    let instance = &kernel.instances[waiting.guest];
+    let exporter = |index: &usize| {
+        let exporter = &kernel.instances[*index];
+        LackedExporter {
+            name: &exporter.name,
+            is_proxy: exporter.is_proxy,
+        }
+    };
+    UnreadyGuest {
+        log: instance.guest_log(),
+        is_proxy: instance.is_proxy,
+        phase: waiting.phase,
+        lacks: waiting.lacks.iter().map(exporter).collect(),
+    }
 }

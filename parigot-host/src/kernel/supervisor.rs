@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{Ending, Unavailable};
 use crate::guest::code::InstanceFactory;
-use crate::kernel::instance::InstanceIndex;
+use crate::kernel::index::InstanceIndex;
 use crate::kernel::route::Route;
 use crate::kernel::timer::Timers;
 use crate::random::Randomness;

@@ -317,7 +317,7 @@ impl Peers {
             waker.connect(move || {
                 if let Some(kernel) = kernel.upgrade() {
                     let instance = &kernel.instances[index];
-                    kernel.wake(instance, instance.wake());
+                    kernel.wake(instance, instance.notify());
                 }
             });
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::frame::NO_DEADLINE;
-use parigot_abi::{Header, Kind, Manifest};
+use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
 use parigot_guest::prost::Message;
 use parigot_guest::{CallError, Method};
 use parking_lot::Mutex;
@@ -258,8 +258,14 @@ impl TestRun {
     }
 
     fn send_to_test_guest(&mut self, header: Header, payload: &[u8]) {
-        let wake = self.test_guest().enqueue_frame(header, &[], payload);
-        self.stepper.kernel.wake(self.test_guest(), wake);
+        let guest = self.test_guest();
+        let wake = guest.enqueue_frames(|frames| {
+            let frame = FrameBuilder::new(frames, header).payload(payload);
+            frame
+                .finish()
+                .expect("a request must be shorter than 4 GiB");
+        });
+        self.stepper.kernel.wake(guest, wake);
     }
 
     /// Injects a fault, in addition to earlier ones.
@@ -330,7 +336,7 @@ impl TestRun {
             let instance = &kernel.instances[guest];
             kernel.wake(instance, instance.enqueue_stop(until_ns));
             if !self.run_until(until_ns, |_| instance.has_ended()) {
-                events::killed_at_shutdown(instance, limit);
+                events::killed_at_shutdown(&instance.guest_log(), instance.calls(), limit);
             }
         }
         self.run_until_idle();

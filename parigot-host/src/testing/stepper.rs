@@ -10,8 +10,10 @@ use rand::rngs::StdRng;
 use super::intercepted::CRASH;
 use super::interceptor::Interceptor;
 use crate::error::{Ending, GuestFault};
-use crate::kernel::instance::{Batch, InstanceIndex};
-use crate::kernel::scheduler::{Kernel, Worker};
+use crate::kernel::index::InstanceIndex;
+use crate::kernel::instance::{Batch, Outbound};
+use crate::kernel::observer::Observer;
+use crate::kernel::scheduler::{HandoffSlot, Kernel, Worker};
 use crate::kernel::startup::{self, Alarm};
 use crate::kernel::timer::Timers;
 use crate::random::Randomness;
@@ -63,9 +65,9 @@ impl Stepper {
             timers, supervisor, ..
         } = &*self.kernel;
         [
-            timers.first_ns(),
-            supervisor.timers.first_ns(),
-            self.startup_timers.first_ns(),
+            timers.lock().first_ns(),
+            supervisor.timers.lock().first_ns(),
+            self.startup_timers.lock().first_ns(),
         ]
         .into_iter()
         .flatten()
@@ -75,7 +77,13 @@ impl Stepper {
     /// Takes steps until `is_so` holds or no step is possible. Returns true if `is_so` holds.
     pub(super) fn run(&mut self, is_so: &impl Fn(&Stepper) -> bool) -> bool {
         let kernel = Arc::clone(&self.kernel);
-        let mut worker = Worker::new(&kernel, self.randomness.generator());
+        let recorder = TurnRecorder {
+            kernel: &kernel,
+            interceptor: Arc::clone(&self.interceptor),
+            sent: Vec::new(),
+        };
+        let random = self.randomness.generator();
+        let mut worker = Worker::with_observer(&kernel, random, recorder);
         let _awake = kernel.epoch_ticker.keep_awake();
         for _ in 0..TURNS_MAX {
             if is_so(self) {
@@ -96,9 +104,12 @@ impl Stepper {
         let now_ns = self.kernel.clock.monotonic_ns();
         let is_due = |first_ns: Option<u64>| first_ns.is_some_and(|first_ns| first_ns <= now_ns);
         let timers = [
-            (Step::Timer, self.kernel.timers.first_ns()),
-            (Step::Restart, self.kernel.supervisor.timers.first_ns()),
-            (Step::Startup, self.startup_timers.first_ns()),
+            (Step::Timer, self.kernel.timers.lock().first_ns()),
+            (
+                Step::Restart,
+                self.kernel.supervisor.timers.lock().first_ns(),
+            ),
+            (Step::Startup, self.startup_timers.lock().first_ns()),
         ];
         let due = timers
             .into_iter()
@@ -112,19 +123,26 @@ impl Stepper {
         steps.get(chosen).copied()
     }
 
-    fn take(&mut self, step: Step, worker: &mut Worker<'_>) {
+    fn take(&mut self, step: Step, worker: &mut Worker<'_, TurnRecorder<'_>>) {
         const DUE: &str = "a chosen timer must be due";
+        let now_ns = self.kernel.clock.monotonic_ns();
         match step {
             Step::Timer => {
-                let (at_ns, index) = self.kernel.timers.take_due().expect(DUE);
+                let (at_ns, index) = self.kernel.timers.lock().take_due(now_ns).expect(DUE);
                 self.kernel.fire(at_ns, index);
             }
             Step::Restart => {
-                let (_, index) = self.kernel.supervisor.timers.take_due().expect(DUE);
+                let (_, index) = self
+                    .kernel
+                    .supervisor
+                    .timers
+                    .lock()
+                    .take_due(now_ns)
+                    .expect(DUE);
                 self.kernel.restart(index);
             }
             Step::Startup => {
-                let (_, alarm) = self.startup_timers.take_due().expect(DUE);
+                let (_, alarm) = self.startup_timers.lock().take_due(now_ns).expect(DUE);
                 if startup::is_over(&self.kernel, self.startup_deadline, alarm) {
                     self.startup_timers.close();
                 }
@@ -136,22 +154,12 @@ impl Stepper {
         }
     }
 
-    fn turn(&self, index: InstanceIndex, worker: &mut Worker<'_>) {
-        let instances = &worker.kernel.instances;
-        let instance = &instances[index];
-        if instance.has_ended() {
-            return;
-        }
-        // The lock is released before the turn: the intercepted guest takes it for each frame.
-        self.interceptor.lock().record.begin_turn();
-        worker.turn(instance);
+    fn turn(&self, index: InstanceIndex, worker: &mut Worker<'_, TurnRecorder<'_>>) {
+        let instance = &worker.kernel.instances[index];
+        // Closed: a handoff would be a step that the test did not choose.
+        worker.turn(instance, &mut HandoffSlot::Closed);
         // Woken guests go to the queue, so that each of them becomes a step of its own.
         worker.share_woken();
-        let record = &mut self.interceptor.lock().record;
-        record.learn_routes(&std::mem::take(&mut worker.given), instances);
-        if instance.has_ended() {
-            record.ensure_end(&instance.name);
-        }
     }
 
     /// Ends an instance as after a trap.
@@ -170,7 +178,39 @@ impl Stepper {
             .lock()
             .record
             .note_end(&instance.name, &fault.to_string());
-        worker.end(instance, *start.body, Ending::Fault(fault));
+        worker.end(instance, *start.state, Ending::Fault(fault));
         worker.share_woken();
+    }
+}
+
+/// Observer that adds to the record what only the kernel knows of a turn.
+///
+/// Each method releases the lock of the interceptor at once: the intercepted guest takes the lock
+/// for each frame of the turn.
+struct TurnRecorder<'k> {
+    kernel: &'k Kernel,
+    interceptor: Arc<Mutex<Interceptor>>,
+    /// Calls of this turn that were delivered, by their caller's numbers.
+    sent: Vec<(u64, Outbound)>,
+}
+
+impl Observer for TurnRecorder<'_> {
+    fn turn_begins(&mut self, _instance: InstanceIndex, _now_ns: u64) {
+        self.interceptor.lock().record.begin_turn();
+    }
+
+    fn call_sent(&mut self, _caller: InstanceIndex, number: u64, call: &Outbound) {
+        self.sent.push((number, *call));
+    }
+
+    fn instance_ended(&mut self, instance: InstanceIndex, _ending: &Ending) {
+        let name = &self.kernel.instances[instance].name;
+        self.interceptor.lock().record.ensure_end(name);
+    }
+
+    fn turn_ended(&mut self, _instance: InstanceIndex) {
+        let sent = std::mem::take(&mut self.sent);
+        let record = &mut self.interceptor.lock().record;
+        record.learn_routes(&sent, &self.kernel.instances);
     }
 }

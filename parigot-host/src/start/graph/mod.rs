@@ -62,7 +62,7 @@ impl Graph {
     /// Resolves each requirement to its exporters.
     pub(crate) fn of(guests: &[GuestDeclaration<'_>]) -> Self {
         let mut errors = Vec::new();
-        errors.extend(guests.iter().flat_map(shared_in_vain));
+        errors.extend(guests.iter().flat_map(shared_but_not_exported));
         let exporters = exporters(guests, &mut errors);
         let mut bindings = Vec::new();
         for guest in guests {
@@ -112,13 +112,13 @@ impl Graph {
 }
 
 /// Returns the services that a guest shares but does not export.
-fn shared_in_vain(guest: &GuestDeclaration<'_>) -> Vec<GraphError> {
+fn shared_but_not_exported(guest: &GuestDeclaration<'_>) -> Vec<GraphError> {
     let exports = || guest.manifest.exports.iter().map(|service| &*service.name);
     guest
         .shared
         .iter()
         .filter(|shared| !exports().any(|name| name == *shared))
-        .map(|service| GraphError::SharedInVain {
+        .map(|service| GraphError::SharedButNotExported {
             service: service.clone(),
             guest: guest.name.to_owned(),
             nearest: suggest::nearest(service, exports()).map(str::to_owned),

@@ -233,12 +233,19 @@ impl Process {
     }
 }
 
-/// One that calls and one that is called, who have found each other.
+/// Starts a caller and a callee, and waits until the caller has found the callee.
 fn couple(server: &Server) -> (Process, Inbox<RemoteEvent>, Process, Inbox<GatewayEvent>) {
-    let (front, kitchen) = (
+    couple_of(
         Process::new(server, "front"),
         Process::new(server, "kitchen"),
-    );
+    )
+}
+
+/// Waits until a caller has found a callee.
+fn couple_of(
+    front: Process,
+    kitchen: Process,
+) -> (Process, Inbox<RemoteEvent>, Process, Inbox<GatewayEvent>) {
     let mut news = front.import(SCHEMA, Vec::new());
     let inbound_calls = kitchen.export(SCHEMA, Vec::new());
     news.found();
