@@ -387,7 +387,7 @@ impl<'k, O: Observer> Worker<'k, O> {
             calls,
         };
         let routed = self.route(&mut sender, code.outbox(), handoff);
-        // After the lines that came in frames, since the text of a panic in Go's runtime comes last.
+        // After the lines that came in frames: Go's runtime writes the text of a panic last.
         self.log_output(instance, &mut **code, turn.is_err() || routed.is_err());
         routed?;
         Ok(turn?)
