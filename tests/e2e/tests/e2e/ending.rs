@@ -225,7 +225,7 @@ fn check_parting(parting: Vec<u8>, location: &str, goodbye: &str) {
     started.wait_for("asleep");
     started.interrupt();
     let ended = started.wait();
-    let late = format!("what {location} has registered for the exit did not end within 1s");
+    let late = format!("exit hook of {location} did not finish within 1s");
     assert_eq!(ended.messages_of("parting"), ["asleep", &late, goodbye]);
     assert_eq!(ended.status, Some(130));
 }
