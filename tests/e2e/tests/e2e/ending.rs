@@ -206,8 +206,7 @@ fn a_guest_is_killed_at_the_shutdown_deadline() {
     started.wait_for("sleeping");
     started.interrupt();
     let ended = started.wait();
-    let told = "did not leave within the `shutdown_deadline`, 100ms, and has a call that it has \
-                not answered";
+    let told = "did not exit within the `shutdown_deadline` of 100ms; 1 call is unanswered";
     assert_eq!(ended.messages_of("echo"), ["sleeping", told]);
     assert_eq!(ended.status, Some(130));
 }
