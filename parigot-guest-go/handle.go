@@ -86,7 +86,7 @@ func answer[E future.ErrorType](in *guest.Inbound, response proto.Message, err e
 
 func respond(in *guest.Inbound, response proto.Message) {
 	if bytes, most := proto.Size(response), in.Guest().MessageBytesMax(); bytes > most {
-		detail := abi.Detail{Cause: abi.CauseAnswerLost, Message: tooLong(bytes, most)}
+		detail := abi.Detail{Cause: abi.CauseAnswerLost, Message: tooLong("response", bytes, most)}
 		in.Fail(abi.ResourceExhausted, detail)
 		return
 	}

@@ -16,7 +16,7 @@ use crate::network::Peers;
 use crate::random::{self, Randomness};
 use crate::settings::Settings;
 use crate::start::Exported;
-use crate::start::boot::{self, Booted};
+use crate::start::boot::{self, BootedDeployment};
 
 /// Compiles the guests of a deployment, checks their requirements, and launches them in order.
 ///
@@ -53,7 +53,7 @@ pub(crate) fn run(
         boot::boot(
             deployment,
             || compiled_guests(deployment, &settings),
-            &mut peers,
+            |guests| peers.proxies(guests, deployment, &settings),
             &settings,
             &randomness,
         )
@@ -89,11 +89,11 @@ pub(crate) fn run(
 ///
 /// No worker runs yet, so this thread acts as the only one.
 pub(crate) fn assemble(
-    booted: Booted,
+    booted: BootedDeployment,
     settings: &Settings,
     randomness: &Randomness,
 ) -> (Arc<Kernel>, Vec<Exported>) {
-    let Booted {
+    let BootedDeployment {
         lifecycle,
         instances,
         init_turns,

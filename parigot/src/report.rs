@@ -248,13 +248,13 @@ fn next_step(problem: &StartProblem) -> Option<String> {
             ));
         }
         StartProblem::Graph(GraphError::ExportedTwice { .. }) => "export the service once",
-        StartProblem::Graph(GraphError::SharedInVain {
+        StartProblem::Graph(GraphError::SharedButNotExported {
             nearest: Some(service),
             ..
         }) => {
             return Some(format!("did you mean {service}?"));
         }
-        StartProblem::Graph(GraphError::SharedInVain { nearest: None, .. }) => {
+        StartProblem::Graph(GraphError::SharedButNotExported { nearest: None, .. }) => {
             "write the full name of a service that the guest exports"
         }
         StartProblem::Graph(GraphError::Missing {

@@ -1,4 +1,5 @@
-//! From wasm files to modules that may be run: each file once, however many guests run it, and several at a time.
+//! Compiles the wasm files of a deployment: each file once, even if several guests run it, and
+//! several files at a time.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
@@ -11,37 +12,38 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use crate::compile::compiler::Compiler;
 use crate::deployment::{Deployment, GuestSpec};
 use crate::error::{ModuleError, StartProblem};
 use crate::guest::code::InstanceFactory;
 use crate::guest::epoch_ticker::EpochTicker;
-use crate::guest::wasm::{Compiler, GuestModule};
+use crate::guest::wasm::GuestModule;
 use crate::limits::MODULE_BYTES_MAX;
 use crate::log::dispatch;
 use crate::settings::{OnCompiling, Settings};
 
-/// What the guests of a deployment are made from.
+/// Factories of a deployment's guests.
 pub(crate) struct CompiledGuests {
-    /// In the order of the guests.
+    /// One factory or problem per guest, in the order of the deployment.
     pub(crate) of_guests: Vec<Result<Arc<dyn InstanceFactory>, StartProblem>>,
-    /// What the budgets of their instances are watched by.
+    /// Ticker that watches the budgets of the instances.
     pub(crate) epoch_ticker: EpochTicker,
 }
 
-/// Compiles what the guests of a deployment run.
+/// Compiles the files of a deployment, and starts the ticker of their engine.
 pub(crate) fn compile_all(deployment: &Deployment, settings: &Settings) -> CompiledGuests {
     let compiler = Compiler::new(settings);
     let modules = modules(&deployment.guests, &compiler, settings);
-    let of_guests = modules
-        .into_iter()
-        .map(|module| module.map(|module| Arc::new(module) as _));
     CompiledGuests {
-        of_guests: of_guests.collect(),
-        epoch_ticker: EpochTicker::start(compiler.ticks()),
+        of_guests: modules
+            .into_iter()
+            .map(|module| module.map(|module| Arc::new(module) as _))
+            .collect(),
+        epoch_ticker: EpochTicker::start(compiler.tick_function()),
     }
 }
 
-/// Each guest's module, in the order of the guests.
+/// Returns the module of each guest, in the order of the guests.
 pub(crate) fn modules(
     guests: &[GuestSpec],
     compiler: &Compiler,
@@ -51,63 +53,68 @@ pub(crate) fn modules(
         tell: settings.on_compiling.as_deref(),
         guests: Mutex::default(),
     };
-    let (sources, source_of) = distinct(guests);
-    for_each_in_parallel(&sources, |source| source.compile(compiler, &progress));
-    // Only now, in order: two starts of one deployment log the same.
+    let (files, file_of) = distinct(guests);
+    for_each_in_parallel(&files, |file| file.compile(compiler, &progress));
+    // After all compilations and in order, so that each start of a deployment logs the same lines.
     let modules: Vec<&Result<GuestModule, CompileFailure>> =
-        sources.iter().map(Source::log_end).collect();
-    let guests = guests.iter().zip(source_of);
+        files.iter().map(WasmFile::log_result).collect();
     guests
-        .map(|(spec, source)| {
-            modules[source]
+        .iter()
+        .zip(file_of)
+        .map(|(spec, file)| {
+            modules[file]
                 .clone()
                 .map_err(|failure| failure.problem_of(spec))
         })
         .collect()
 }
 
-/// The files that guests run, and for each guest the place of its file among them.
-fn distinct(guests: &[GuestSpec]) -> (Vec<Source<'_>>, Vec<usize>) {
-    let mut sources = Vec::new();
-    let mut places: HashMap<&Path, usize> = HashMap::new();
-    let source_of = guests.iter().map(|GuestSpec { name, wasm, .. }| {
-        *places.entry(wasm).or_insert_with(|| {
-            sources.push(Source {
+/// Returns the distinct files, and for each guest the index of its file.
+fn distinct(guests: &[GuestSpec]) -> (Vec<WasmFile<'_>>, Vec<usize>) {
+    let mut files = Vec::new();
+    let mut indices: HashMap<&Path, usize> = HashMap::new();
+    let mut file_of = Vec::new();
+    for GuestSpec { name, wasm, .. } in guests {
+        let index = *indices.entry(wasm).or_insert_with(|| {
+            files.push(WasmFile {
                 path: wasm,
                 guest: name,
-                end: OnceLock::new(),
+                result: OnceLock::new(),
             });
-            sources.len() - 1
-        })
-    });
-    let source_of = source_of.collect();
-    (sources, source_of)
+            files.len() - 1
+        });
+        file_of.push(index);
+    }
+    (files, file_of)
 }
 
-/// A wasm file, and once it was worked on, what has become of it.
-struct Source<'a> {
+/// A wasm file, and the result of its compilation.
+struct WasmFile<'a> {
     path: &'a Path,
-    /// The first guest that runs it.
+    /// First guest of the deployment that runs the file.
     guest: &'a str,
-    end: OnceLock<End>,
+    /// Set by the one thread that compiles the file.
+    result: OnceLock<CompileResult>,
 }
 
-struct End {
+struct CompileResult {
     module: Result<GuestModule, CompileFailure>,
+    /// False if the code was in the cache.
     was_compiled: bool,
     took: Duration,
 }
 
-/// Why there is no module, which each guest that runs the file is told.
+/// Failure to compile a file, shared by the problems of all guests that run the file.
 #[derive(Clone)]
 enum CompileFailure {
     Unreadable(Arc<io::Error>),
     Module(Arc<ModuleError>),
 }
 
-impl<'a> Source<'a> {
+impl<'a> WasmFile<'a> {
     fn compile(&self, compiler: &Compiler, progress: &CompileProgress<'a>) {
-        let (begin, mut was_compiled) = (Instant::now(), false);
+        let begin = Instant::now();
+        let mut was_compiled = false;
         let compiling = || {
             was_compiled = true;
             progress.change(|guests| guests.insert(self.guest));
@@ -120,25 +127,29 @@ impl<'a> Source<'a> {
         if was_compiled {
             progress.change(|guests| guests.remove(self.guest));
         }
-        let end = End {
+        let result = CompileResult {
             module,
             was_compiled,
             took: begin.elapsed(),
         };
-        assert!(self.end.set(end).is_ok(), "each file is compiled once");
+        assert!(
+            self.result.set(result).is_ok(),
+            "each file must be compiled once"
+        );
     }
 
-    fn log_end(&self) -> &Result<GuestModule, CompileFailure> {
-        let End {
+    /// Logs a successful compilation and returns the module.
+    fn log_result(&self) -> &Result<GuestModule, CompileFailure> {
+        let CompileResult {
             module,
             was_compiled,
             took,
-        } = self.end.get().expect("all files were worked on");
+        } = self.result.get().expect("all files must be compiled");
         if module.is_ok() {
             let what = if *was_compiled {
                 "compiled"
             } else {
-                "compiled before, taken from the cache"
+                "loaded from the code cache"
             };
             tracing::debug!(service = self.guest, ms = took.as_millis() as u64, "{what}");
         }
@@ -146,7 +157,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Reads a module, but not more than one may have, whatever the file is.
+/// Reads a module up to the size limit. The limit also ends the read of a device or a pipe.
 fn read(path: &Path) -> Result<Vec<u8>, CompileFailure> {
     let mut bytes = Vec::new();
     let read =
@@ -163,13 +174,15 @@ fn read(path: &Path) -> Result<Vec<u8>, CompileFailure> {
 impl CompileFailure {
     fn problem_of(self, spec: &GuestSpec) -> StartProblem {
         match self {
-            CompileFailure::Unreadable(error) => StartProblem::unreadable(spec, error),
-            CompileFailure::Module(error) => StartProblem::module(spec, error),
+            CompileFailure::Unreadable(error) => {
+                StartProblem::unreadable(&spec.name, &spec.wasm, error)
+            }
+            CompileFailure::Module(error) => StartProblem::module(&spec.name, &spec.wasm, error),
         }
     }
 }
 
-/// Who is being compiled.
+/// Guests that are being compiled, for the callback of the settings.
 struct CompileProgress<'a> {
     tell: Option<&'a OnCompiling>,
     guests: Mutex<BTreeSet<&'a str>>,
@@ -178,7 +191,7 @@ struct CompileProgress<'a> {
 impl<'a> CompileProgress<'a> {
     fn change(&self, change: impl FnOnce(&mut BTreeSet<&'a str>) -> bool) {
         if let Some(tell) = self.tell {
-            // Held while it is told, so that the last to be told is the last to have changed.
+            // The lock is held during the callback. The last report is therefore the latest state.
             let mut guests = self.guests.lock();
             change(&mut guests);
             tell(&guests.iter().copied().collect::<Vec<_>>());
@@ -189,6 +202,7 @@ impl<'a> CompileProgress<'a> {
 /// Runs `work` on each item, on as many threads as the machine has cores.
 fn for_each_in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
     let next = AtomicUsize::new(0);
+    // Each thread takes the next item, so that a long item delays no other.
     let work_on_rest = || {
         while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
             work(item);
@@ -202,7 +216,7 @@ fn for_each_in_parallel<T: Sync>(items: &[T], work: impl Fn(&T) + Sync) {
             let thread = thread::Builder::new().name("parigot compile".into());
             thread
                 .spawn_scoped(scope, dispatch::as_here(work_on_rest))
-                .expect("a process may have a few more threads");
+                .expect("the thread must start");
         }
     });
 }

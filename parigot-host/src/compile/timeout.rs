@@ -1,9 +1,10 @@
-//! Compiling within bounds, for what Cranelift does with a module is up to who wrote it.
+//! Time limit of one compilation.
 //!
-//! Eight kilobytes of wasm, a thousand loops one in the other, keep it busy for twelve seconds, four times as many for hours, and
-//! nothing inside it can be interrupted. So
-//! a module is compiled on threads of its own, and when they have not finished in time they are left to themselves: the start
-//! is refused and the process ends, or goes on without them. What they take of memory until then is not bounded.
+//! The author of a module decides how long Cranelift takes for it. A module of 8 KiB with a
+//! thousand nested loops takes twelve seconds, and one with four times as many loops takes hours.
+//! Cranelift cannot be interrupted. Therefore a module is compiled on threads of its own, and after
+//! the limit these threads are abandoned: the start fails, and the process ends or goes on without
+//! them. The memory that they use until then is not limited.
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::available_parallelism;
@@ -13,31 +14,38 @@ use wasmtime::{Engine, Module};
 
 use crate::error::ModuleError;
 
-/// Cranelift goes down into nested blocks by recursion.
+/// Stack of a compiling thread in bytes: Cranelift handles nested blocks by recursion.
 const STACK_BYTES: usize = 16 << 20;
 
 /// Compiles a module, for at most `time_max`.
+///
+/// # Errors
+///
+/// If the module is invalid, if the compiler panics, or if the time is over.
 pub(crate) fn compile(
     engine: &Engine,
     bytes: &[u8],
     time_max: Duration,
 ) -> Result<Module, ModuleError> {
     let threads = available_parallelism().map_or(1, usize::from);
+    // Wasmtime compiles the functions of a module in parallel, on the pool that calls it.
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .stack_size(STACK_BYTES)
         .thread_name(|_| "parigot compile".into())
-        // Else a panic of Cranelift's would end the process.
+        // Without a handler, a panic of Cranelift would end the process.
         .panic_handler(|_| {})
         .build()
-        .expect("a process may have a few more threads");
+        .expect("the threads must start");
     let (sender, module) = channel();
-    let (engine, bytes) = (engine.clone(), bytes.to_vec());
-    // Nobody may be there any more to hear of it.
+    let engine = engine.clone();
+    let bytes = bytes.to_vec();
+    // The receiver is gone if the time is over; the result is then dropped.
     pool.spawn(move || _ = sender.send(Module::from_binary(&engine, &bytes)));
     match module.recv_timeout(time_max) {
         Ok(module) => module.map_err(ModuleError::Compile),
         Err(RecvTimeoutError::Timeout) => Err(ModuleError::CompileTime { time_max }),
+        // The panic dropped the sender.
         Err(RecvTimeoutError::Disconnected) => Err(ModuleError::Compile(wasmtime::Error::msg(
             "the compiler panicked",
         ))),

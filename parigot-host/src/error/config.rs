@@ -85,7 +85,9 @@ pub struct UnknownProcess {
 impl UnknownProcess {
     pub(crate) fn new(name: &str, file: &str, known: Vec<&str>) -> Self {
         let help = match suggest::nearest(name, known.iter().copied()) {
-            _ if known.is_empty() => "all its guests run in one process: omit the name".to_owned(),
+            _ if known.is_empty() => {
+                "all guests of the file run in one process: omit the name".to_owned()
+            }
             Some(meant) => format!(
                 "did you mean `{meant}`? its processes: {}",
                 known.join(", ")
@@ -227,7 +229,7 @@ impl ConfigErrorKind<'_> {
                 "add a table `[service.<name>]` or `[program.<name>]` with `wasm = \"<file>.wasm\"`"
                     .into()
             }
-            ConfigErrorKind::NoVersion => "begin it with `manifest_version = 1`".into(),
+            ConfigErrorKind::NoVersion => "begin the file with `manifest_version = 1`".into(),
             ConfigErrorKind::Version { .. } => {
                 "this parigot reads version 1: `manifest_version = 1`".into()
             }
@@ -286,10 +288,9 @@ impl<'a> From<ProcessesErrorKind<'a>> for ConfigErrorKind<'a> {
 impl ProcessesErrorKind<'_> {
     fn help(&self) -> String {
         match self {
-            ProcessesErrorKind::NoNetwork => {
-                "add it, with the address of a NATS server: `nats = \"nats://127.0.0.1:4222\"`"
-                    .into()
-            }
+            ProcessesErrorKind::NoNetwork => "add `[network]` with the address of a NATS server: \
+                 `nats = \"nats://127.0.0.1:4222\"`"
+                .into(),
             ProcessesErrorKind::NoProcess => {
                 "add tables `[process.<name>]` with `guests = [\"<guest>\"]`, or remove `[network]`"
                     .into()

@@ -3,7 +3,8 @@
 //! | file | errors | read by |
 //! |---|---|---|
 //! | `config.rs` | deployment file, with position and next step | the user, before the start |
-//! | `start.rs` | modules, requirements, schemas, network | the user, before the start |
+//! | `start.rs` | modules, requirements, network | the user, before the start |
+//! | `schema.rs` | a client's schema does not fit the exporter's | the user, before the start |
 //! | `network.rs` | a process cannot join the others | the user, before the start |
 //! | `fault.rs` | a guest ends | the log |
 //! | `failure/` | a call has no reply: a status with a cause | the caller |
@@ -13,6 +14,7 @@ mod failure;
 mod fault;
 #[cfg(feature = "nats")]
 mod network;
+mod schema;
 mod start;
 pub(crate) mod suggest;
 
@@ -22,5 +24,6 @@ pub(crate) use failure::{Failure, Unavailable};
 pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudget};
 #[cfg(feature = "nats")]
 pub use network::NetworkError;
+pub use schema::SchemaError;
 pub use start::{GraphError, StartError, StartProblem};
 pub(crate) use start::{ModuleError, TooLarge};

@@ -1,16 +1,16 @@
-//! Errors of joining the other processes of a deployment.
+//! Errors of the connection to the other processes of a deployment.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 
-/// Error of a process that cannot join the others of its deployment.
+/// Error of a process that cannot connect to the other processes of its deployment.
 #[derive(Debug, thiserror::Error, Diagnostic)]
 #[non_exhaustive]
 pub enum NetworkError {
     /// No server can be reached.
-    #[error("cannot connect with NATS at {}: {why}", servers.join(", "))]
+    #[error("cannot connect to NATS server {}: {why}", servers.join(", "))]
     #[diagnostic(help("start a server with `nats-server`, or correct `nats` in `[network]`"))]
     Unreachable {
         /// Addresses of the servers, without secrets.
@@ -19,19 +19,19 @@ pub enum NetworkError {
         why: String,
     },
     /// A server rejected the credentials.
-    #[error("NATS at {} does not let this process in", servers.join(", "))]
+    #[error("NATS server {} rejected the credentials", servers.join(", "))]
     #[diagnostic(help(
-        "say who comes, in `[network]`: by user and password in the address, \
-         `nats://ada:secret@host`, or by a file that `credentials` names"
+        "set `credentials` in `[network]` to a credentials file, or put user and password in the \
+         address: `nats://user:password@host`"
     ))]
     Denied {
         /// Addresses of the servers, without secrets.
         servers: Vec<String>,
     },
     /// The credentials file is missing or invalid.
-    #[error("cannot take the credentials for NATS from {}", path.display())]
+    #[error("cannot read the NATS credentials from {}", path.display())]
     #[diagnostic(help(
-        "correct `credentials` in `[network]`: it names a file that `nsc` or your operator has made"
+        "set `credentials` in `[network]` to a credentials file, for example one made by `nsc`"
     ))]
     Credentials {
         /// Path of the file.

@@ -3,17 +3,14 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::{VERSION, Version};
 
-use crate::deployment::GuestSpec;
-use crate::error::GuestFault;
-use crate::limits::MODULE_BYTES_MAX;
-use crate::limits::{Size, TABLE_ENTRIES_MAX};
-use crate::start::schema::SchemaError;
+use crate::error::{GuestFault, SchemaError};
+use crate::limits::{MODULE_BYTES_MAX, Size, TABLE_ENTRIES_MAX};
 
 /// Error of a start, with all problems that were found.
 ///
@@ -88,8 +85,7 @@ pub enum StartProblem {
     /// The methods of such a service must be known before the launch.
     #[error(
         "`{guest}` requires {service} by name, and no process has exported it within {within:?}: \
-        its methods \
-         must be known before the start"
+         its methods must be known before the start"
     )]
     Unoffered {
         /// Name of the guest in the deployment.
@@ -102,8 +98,7 @@ pub enum StartProblem {
     /// The process would have more memory mappings than the system allows.
     #[error(
         "too many instances with `{guest}`: {guests} need more memory mappings than \
-        vm.max_map_count ({most}) \
-         allows; {fit} fit"
+         vm.max_map_count ({most}) allows; {fit} fit"
     )]
     Mappings {
         /// Name of the guest in the deployment.
@@ -118,7 +113,7 @@ pub enum StartProblem {
     /// The process cannot join the others of its deployment.
     #[error("process `{process}` cannot join the others")]
     Network {
-        /// Name of the guest in the deployment.
+        /// Name of the process in the deployment.
         process: String,
         /// Cause.
         source: Box<dyn Error + Send + Sync>,
@@ -160,7 +155,7 @@ pub enum GraphError {
     },
     /// A guest shares a service that it does not export.
     #[error("`{guest}` shares {service}, which it does not export")]
-    SharedInVain {
+    SharedButNotExported {
         /// Name of the service in the guest's `shared`.
         service: String,
         /// Name of the guest.
@@ -192,7 +187,9 @@ impl GraphError {
     pub fn guest(&self) -> &str {
         match self {
             GraphError::ExportedTwice { second, .. } => second,
-            GraphError::SharedInVain { guest, .. } | GraphError::Missing { guest, .. } => guest,
+            GraphError::SharedButNotExported { guest, .. } | GraphError::Missing { guest, .. } => {
+                guest
+            }
             GraphError::Cycle { path } => &path[0],
         }
     }
@@ -297,17 +294,19 @@ impl StartProblem {
         })
     }
 
-    pub(crate) fn unreadable(spec: &GuestSpec, source: Arc<io::Error>) -> Self {
+    /// Creates the problem of a guest whose file cannot be read.
+    pub(crate) fn unreadable(guest: &str, path: &Path, source: Arc<io::Error>) -> Self {
         StartProblem::Unreadable {
-            guest: spec.name.clone(),
-            path: spec.wasm.clone(),
+            guest: guest.to_owned(),
+            path: path.to_owned(),
             source,
         }
     }
 
-    pub(crate) fn module(spec: &GuestSpec, error: impl Into<Arc<ModuleError>>) -> Self {
-        let guest = spec.name.clone();
-        let path = spec.wasm.clone();
+    /// Creates the problem of a guest whose module cannot be run.
+    pub(crate) fn module(guest: &str, path: &Path, error: impl Into<Arc<ModuleError>>) -> Self {
+        let guest = guest.to_owned();
+        let path = path.to_owned();
         let error = error.into();
         match *error {
             ModuleError::CompileTime { time_max } => StartProblem::CompileTime {
@@ -328,9 +327,10 @@ impl StartProblem {
         }
     }
 
-    pub(crate) fn init_turn(spec: &GuestSpec, fault: GuestFault) -> Self {
+    /// Creates the problem of a guest that did not complete its init turn.
+    pub(crate) fn init_turn(guest: &str, fault: GuestFault) -> Self {
         StartProblem::InitTurn {
-            guest: spec.name.clone(),
+            guest: guest.to_owned(),
             source: fault.into(),
         }
     }

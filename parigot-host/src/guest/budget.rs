@@ -1,39 +1,56 @@
 //! CPU budget of a turn.
 //!
-//! A turn is not watched before the first tick that falls into it. The first tick asks the guest to
-//! end the turn after the task that the guest is polling. From then on the CPU time of the thread
-//! is counted, and the turn is killed when the budget is spent. CPU time counts, not wall-clock
-//! time: a busy machine, a debugger or a suspend must not kill a guest.
+//! The epoch ticker ticks every 2 ms while guests run. A turn that ends before the first tick costs
+//! nothing here. The ticks within one turn have these effects:
 //!
-//! A guest names the running method in its control block. The fault reports this name. A method
-//! that declares a larger budget than the guest's gets the larger one, up to the deployment's
-//! maximum. The control block needs no check here: a guest that lies in it could lie in its
-//! manifest as well.
+//! | tick | `yields_on_first_tick` | otherwise |
+//! |---|---|---|
+//! | first | asks the guest to yield, starts to count | starts to count |
+//! | later, budget not spent | none | none |
+//! | later, budget spent | kills the guest | asks the guest to yield, counts from 0 again |
+//! | later, budget spent again | | kills the guest |
+//!
+//! A guest that is asked to yield ends its turn after the task that it is polling. The count is the
+//! CPU time of the thread, not wall-clock time: a busy machine, a debugger or a suspend must not
+//! kill a guest.
+//!
+//! A guest names the running method in its control block, and the fault reports this name. A method
+//! may declare a larger budget than the guest's, up to the maximum of all deployments
+//! ([`BUDGET_MAX`]). The control block needs no check here: a guest that lies in its control block
+//! could lie in its manifest as well.
 
 use std::time::Duration;
 
 use cpu_time::ThreadTime;
 use parigot_abi::Manifest;
 use parigot_abi::control::{ControlView, NO_CALL};
+use parigot_abi::manifest;
 
 use crate::deployment::BUDGET_MAX;
 use crate::error::{ActiveCall, OverBudget};
 
-/// CPU budgets of a guest, by method.
+/// Largest CPU time of a turn, by the method that runs at its end.
 #[derive(Debug)]
 pub(crate) struct Budgets {
+    /// Budget of the guest, for all methods without a larger one.
     default: Duration,
-    /// Exports of the guest, present after the manifest.
-    services: Vec<Service>,
+    /// Exports of the guest; empty before the manifest is known.
+    services: Vec<ServiceBudgets>,
 }
 
 #[derive(Debug)]
-struct Service {
+struct ServiceBudgets {
     name: String,
-    methods: Vec<(String, Duration)>,
+    methods: Vec<MethodBudget>,
 }
 
-/// Watch over the CPU time of successive turns.
+#[derive(Debug)]
+struct MethodBudget {
+    name: String,
+    budget: Duration,
+}
+
+/// Watch over the CPU time of one guest's turns.
 #[derive(Debug)]
 pub(crate) struct Watch {
     budgets: Budgets,
@@ -41,8 +58,8 @@ pub(crate) struct Watch {
     yields_on_first_tick: bool,
     /// Set once the guest was asked to end this turn.
     has_asked: bool,
-    /// CPU time of the thread at the first tick of this turn, or at the request to yield. The
-    /// difference to a later reading is valid because a turn stays on its thread.
+    /// CPU time of the thread when the count started; `None` before the first tick of the turn. A
+    /// later reading minus this one is the time spent, because a turn stays on one thread.
     since: Option<Duration>,
 }
 
@@ -63,7 +80,8 @@ impl Budgets {
         }
     }
 
-    fn method(&self, view: &ControlView) -> Option<(&Service, &(String, Duration))> {
+    /// Returns the method that the guest reports as running, if there is one.
+    fn method(&self, view: &ControlView) -> Option<(&ServiceBudgets, &MethodBudget)> {
         let service = self.services.get(view.progress_service as usize)?;
         let method = service.methods.get(view.progress_method as usize)?;
         (view.progress_call != NO_CALL).then_some((service, method))
@@ -72,7 +90,7 @@ impl Budgets {
     /// Returns the full name of the method that the guest reports as running.
     fn method_name(&self, view: &ControlView) -> Option<String> {
         self.method(view)
-            .map(|(service, (method, _))| format!("{}/{method}", service.name))
+            .map(|(service, method)| format!("{}/{}", service.name, method.name))
     }
 }
 
@@ -86,22 +104,27 @@ impl Watch {
         }
     }
 
-    /// Records the method names and their own budgets.
+    /// Records the names and budgets of the guest's methods.
     pub(crate) fn learn(&mut self, manifest: &Manifest) {
-        let service = |service: &parigot_abi::manifest::Service| {
-            let method = |method: &parigot_abi::manifest::Method| {
-                let own = Duration::from_nanos(method.budget_ns).min(BUDGET_MAX);
-                (method.name.clone(), own.max(self.budgets.default))
-            };
-            Service {
+        let default = self.budgets.default;
+        let method = |method: &manifest::Method| MethodBudget {
+            name: method.name.clone(),
+            budget: Duration::from_nanos(method.budget_ns)
+                .min(BUDGET_MAX)
+                .max(default),
+        };
+        self.budgets.services = manifest
+            .exports
+            .iter()
+            .map(|service| ServiceBudgets {
                 name: service.name.clone(),
                 methods: service.methods.iter().map(method).collect(),
-            }
-        };
-        self.budgets.services = manifest.exports.iter().map(service).collect();
+            })
+            .collect();
     }
 
-    /// Begins a turn. Returns true if the last turn was asked to end.
+    /// Begins a turn. Returns true if the last turn was asked to end, so that the request must be
+    /// withdrawn.
     pub(crate) fn begin_turn(&mut self) -> bool {
         self.since = None;
         std::mem::take(&mut self.has_asked)
@@ -121,13 +144,14 @@ impl Watch {
         };
         let budget = view
             .and_then(|view| self.budgets.method(view))
-            .map_or(self.budgets.default, |(_, (_, budget))| *budget);
+            .map_or(self.budgets.default, |(_, method)| method.budget);
         let spent = now.saturating_sub(since);
         if spent < budget {
             return Tick::Continue;
         }
         if !self.has_asked {
-            (self.has_asked, self.since) = (true, Some(now));
+            self.has_asked = true;
+            self.since = Some(now);
             return Tick::AskToYield;
         }
         let method = view.and_then(|view| self.budgets.method_name(view));
@@ -181,7 +205,7 @@ mod tests {
         }
     }
 
-    /// Ticks until the budget is exceeded, while this thread computes.
+    /// Ticks until the budget is exceeded, and returns the fault. The loop spends the CPU time.
     fn verdict(watch: &mut Watch, view: Option<&ControlView>) -> OverBudget {
         assert_eq!(watch.tick(view), Tick::AskToYield);
         loop {
@@ -227,11 +251,11 @@ mod tests {
     #[test]
     fn a_method_budget_is_capped_at_the_maximum() {
         let watch = watch(Duration::from_millis(1), Duration::MAX);
-        let (_, (_, budget)) = watch
+        let (_, method) = watch
             .budgets
             .method(&view(7))
             .expect("the method must be declared");
-        assert_eq!(*budget, BUDGET_MAX);
+        assert_eq!(method.budget, BUDGET_MAX);
     }
 
     #[test]

@@ -5,16 +5,20 @@ use parigot_abi::control::NEVER;
 use parigot_abi::frame::{LAUNCH_NUMBER, Level};
 use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind, Manifest, Prologue};
 
-use crate::error::{ActiveCall, GuestFault, ModuleError};
-use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
-use crate::guest::wasm::InstanceConfig;
+use crate::error::{ActiveCall, GuestFault};
+use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 
 /// Guest that is part of the host and runs in the host's memory and on the host's clock.
 pub(crate) trait BuiltIn: Send + 'static {
-    /// Returns the exports and requirements. The guest asks for its launch with them.
+    /// Returns the exports and requirements. The adapter sends the manifest in the init turn and
+    /// asks for the launch at once.
     fn manifest(&self) -> Manifest;
 
-    /// Handles one frame after the launch frame, at the given time.
+    /// Handles one frame, at the given time. The first one is the `Launched` frame.
+    ///
+    /// # Errors
+    ///
+    /// With the fault that ends the guest.
     fn take(
         &mut self,
         frame: &Frame<'_>,
@@ -23,6 +27,10 @@ pub(crate) trait BuiltIn: Send + 'static {
     ) -> Result<(), GuestFault>;
 
     /// Ends a turn after all its frames, and returns the time of the next turn.
+    ///
+    /// # Errors
+    ///
+    /// With the fault that ends the guest.
     fn end_turn(&mut self, _now_ns: u64, _outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
         Ok(NEVER)
     }
@@ -39,23 +47,23 @@ pub(crate) struct BuiltInFactory<F>(pub(crate) F);
 impl<G: BuiltIn, F: Fn() -> G + Send + Sync> InstanceFactory for BuiltInFactory<F> {
     fn instantiate(
         &self,
-        _: InstanceConfig,
+        _: InstanceConfig<'_>,
         _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
-        Ok(Ok(Box::new(Entered {
+    ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
+        Ok(Box::new(BuiltInGuest {
             guest: (self.0)(),
             outbox: BuiltinOutbox::default(),
-        })))
+        }))
     }
 }
 
-/// Adapter between a built-in guest and the scheduler.
-struct Entered<G> {
+/// Instance of a built-in guest, as the scheduler runs it.
+struct BuiltInGuest<G> {
     guest: G,
     outbox: BuiltinOutbox,
 }
 
-impl<G: BuiltIn> GuestInstance for Entered<G> {
+impl<G: BuiltIn> GuestInstance for BuiltInGuest<G> {
     fn turn(
         &mut self,
         prologue: Prologue,
@@ -77,6 +85,7 @@ impl<G: BuiltIn> GuestInstance for Entered<G> {
         })
     }
 
+    /// Does nothing: a built-in guest has no budgets to learn, because the host trusts it.
     fn learn(&mut self, _: &Manifest) {}
 
     fn active_call(&self) -> Option<ActiveCall> {

@@ -1,28 +1,71 @@
-//! Scheduler's interface to guest code: an instance runs one turn at a time.
+//! Interface between the scheduler and the code of a guest: an instance runs one turn at a time.
 //!
-//! [`crate::guest::wasm`] is the only kind that a deployment can name. Another kind, such as a
-//! native library, only has to implement [`GuestInstance`] and [`InstanceFactory`].
+//! A deployment can name only one kind of guest, the modules of [`crate::guest::wasm`]. Another
+//! kind, such as a native library, only has to implement [`GuestInstance`] and [`InstanceFactory`].
+
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue};
 
 use crate::error::{ActiveCall, GuestFault, ModuleError};
-use crate::guest::wasm::InstanceConfig;
 
 /// Factory of a guest's instances, used at the start and after each restart.
 pub(crate) trait InstanceFactory: Send + Sync {
     /// Creates an instance. Text that the instance writes to stdout or stderr before a fault goes
     /// to `line`.
+    ///
+    /// # Errors
+    ///
+    /// If no instance can be created, or if the guest faults in its initialization.
     fn instantiate(
         &self,
-        config: InstanceConfig,
+        config: InstanceConfig<'_>,
         line: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError>;
+    ) -> Result<Box<dyn GuestInstance>, InstantiateError>;
+}
+
+/// Configuration of an instance, as plain data. Each kind of guest uses the parts it knows.
+#[derive(Clone, Copy)]
+pub(crate) struct InstanceConfig<'a> {
+    /// Name of the guest in the deployment.
+    pub(crate) name: &'a str,
+    /// Arguments of the guest, without the guest's name.
+    pub(crate) args: &'a [String],
+    /// Environment variables of the guest.
+    pub(crate) env: &'a BTreeMap<String, String>,
+    /// Largest size of the guest's memory, in bytes.
+    pub(crate) memory_bytes_max: u64,
+    /// CPU time of a turn: see [`crate::guest::budget`].
+    pub(crate) budget: Duration,
+    /// Asks the guest to end a turn at the first tick within the turn.
+    pub(crate) yields_on_first_tick: bool,
+    /// Seed of the random bytes that the guest's language runtime requests. The guest itself
+    /// receives another seed, in its `Start` frame.
+    pub(crate) seed: [u8; 32],
+    /// Wall-clock time of the init turn, in nanoseconds since the Unix epoch.
+    pub(crate) wall_ns: u64,
+}
+
+/// Failure to create an instance or to complete its init turn.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum InstantiateError {
+    /// The module cannot be run at all.
+    #[error(transparent)]
+    Module(#[from] ModuleError),
+    /// The guest ran and ended.
+    #[error(transparent)]
+    Fault(#[from] GuestFault),
 }
 
 /// Guest instance that runs turns.
 pub(crate) trait GuestInstance: Send {
     /// Passes `frames` to the guest and runs one turn. A guest that faulted never runs again.
+    ///
+    /// # Errors
+    ///
+    /// If the guest traps, exits, exceeds its budget or breaks the ABI.
     fn turn(
         &mut self,
         prologue: Prologue,
@@ -30,7 +73,7 @@ pub(crate) trait GuestInstance: Send {
         max_polls: u32,
     ) -> Result<Turn, GuestFault>;
 
-    /// Records the guest's exports, after its first turn.
+    /// Records the guest's exports, after its init turn.
     fn learn(&mut self, manifest: &Manifest);
 
     /// Returns the call that the guest reported as running at the end of its last turn.

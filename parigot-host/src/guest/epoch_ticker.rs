@@ -1,5 +1,8 @@
-//! Thread that ticks while guests run, so that long turns are noticed. The thread sleeps while no
-//! guest runs, so an idle host costs no CPU time.
+//! Thread that ticks while guests run, so that long turns are noticed.
+//!
+//! Each tick increments the epoch of the engine, which interrupts the running guests: see
+//! [`crate::guest::budget`]. The thread sleeps while no guest runs, so an idle host costs no CPU
+//! time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -18,17 +21,26 @@ pub(crate) struct EpochTicker {
     thread: Option<JoinHandle<()>>,
 }
 
+/// State that the ticking thread shares with the threads that run guests.
+///
+/// | field | guarded by | written by | read by |
+/// |---|---|---|---|
+/// | `guards` | atomic | threads with a guard | ticking thread, under the lock of `state` |
+/// | `ticks` | atomic | ticking thread | any thread |
+/// | `state` | lock | ticking thread; `closed` by the owner | both |
+/// | `changed` | – | threads with a guard, owner | ticking thread waits under the lock of `state` |
 #[derive(Default)]
 struct Shared {
-    awake: AtomicUsize,
-    beats: AtomicU64,
+    /// Number of [`Awake`] guards.
+    guards: AtomicUsize,
+    ticks: AtomicU64,
     state: Mutex<TickerState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
 struct TickerState {
-    /// Set while the thread waits for a wake-up.
+    /// Set while the thread waits for the first guard.
     asleep: bool,
     closed: bool,
 }
@@ -42,11 +54,12 @@ impl EpochTicker {
     /// Starts a thread that calls `tick` every few milliseconds while an [`Awake`] guard exists.
     pub(crate) fn start(tick: impl Fn() + Send + 'static) -> Self {
         let shared = Arc::<Shared>::default();
-        let thread = std::thread::Builder::new().name("parigot epoch_ticker".into());
-        let thread = thread.spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.run(tick)
-        });
+        let thread = std::thread::Builder::new()
+            .name("parigot epoch_ticker".into())
+            .spawn({
+                let shared = Arc::clone(&shared);
+                move || shared.run(tick)
+            });
         EpochTicker {
             shared,
             thread: Some(thread.expect("the thread must start")),
@@ -55,7 +68,10 @@ impl EpochTicker {
 
     /// Keeps the ticker running until the returned guard is dropped.
     pub(crate) fn keep_awake(&self) -> Awake<'_> {
-        if self.shared.awake.fetch_add(1, Ordering::SeqCst) == 0 && self.shared.state.lock().asleep
+        // Only the first guard can find the thread asleep. No wake-up is lost: the thread looks at
+        // `guards` and falls asleep under one lock. Either the thread sees this guard, or this
+        // thread gets the lock afterwards and sees `asleep`.
+        if self.shared.guards.fetch_add(1, Ordering::SeqCst) == 0 && self.shared.state.lock().asleep
         {
             self.shared.changed.notify_one();
         }
@@ -64,11 +80,12 @@ impl EpochTicker {
         }
     }
 
-    /// Returns the number of ticks. While the number stays the same, a caller with a guard has run
-    /// for less than the time between two ticks.
+    /// Returns the number of ticks so far. While the number stays the same, a caller with a guard
+    /// has run for less than the time between two ticks.
     #[inline]
-    pub(crate) fn beat(&self) -> u64 {
-        self.shared.beats.load(Ordering::Relaxed)
+    pub(crate) fn tick_count(&self) -> u64 {
+        // Relaxed: the number guards no other data, and a late reading only means a late tick.
+        self.shared.ticks.load(Ordering::Relaxed)
     }
 }
 
@@ -76,13 +93,14 @@ impl Shared {
     fn run(&self, tick: impl Fn()) {
         let mut state = self.state.lock();
         while !state.closed {
-            if self.awake.load(Ordering::SeqCst) == 0 {
+            if self.guards.load(Ordering::SeqCst) == 0 {
                 state.asleep = true;
                 self.changed.wait(&mut state);
                 state.asleep = false;
             } else {
+                // Returns early only if the ticker was closed; an early tick does no harm then.
                 self.changed.wait_for(&mut state, TICK);
-                self.beats.fetch_add(1, Ordering::Relaxed);
+                self.ticks.fetch_add(1, Ordering::Relaxed);
                 tick();
             }
         }
@@ -91,7 +109,8 @@ impl Shared {
 
 impl Drop for Awake<'_> {
     fn drop(&mut self) {
-        self.shared.awake.fetch_sub(1, Ordering::SeqCst);
+        // Without a wake-up: the thread falls asleep after its next tick.
+        self.shared.guards.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

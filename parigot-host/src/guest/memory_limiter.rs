@@ -1,11 +1,20 @@
 //! Limits on the host memory that an instance may use.
+//!
+//! | resource | limit | at creation | later |
+//! |---|---|---|---|
+//! | memory | `memory` of the guest | the instance is not created | the growth fails in the guest |
+//! | table | [`TABLE_ENTRIES_MAX`] | the instance is not created | the growth fails in the guest |
+//! | number of memories and tables | 1 each | the instance is not created | |
+//!
+//! A failed growth is no fault: the guest's allocator receives the failure. Most guests then panic,
+//! so the limiter remembers a failed growth of the memory, and the fault names it.
 
 use wasmtime::ResourceLimiter;
 
 use crate::error::TooLarge;
 use crate::limits::{Size, TABLE_ENTRIES_MAX};
 
-/// Limits an instance to one memory and one table, each with a maximum size.
+/// Limits of one instance, and the growth that they refused.
 #[derive(Debug)]
 pub(crate) struct Limits {
     memory_bytes_max: usize,
@@ -27,6 +36,7 @@ impl Limits {
     }
 }
 
+/// The engine asks before it allocates. A `current` size of 0 means that it creates the instance.
 impl ResourceLimiter for Limits {
     fn memory_growing(
         &mut self,

@@ -1,4 +1,14 @@
-//! Guest instances: wasm modules and built-in guests, with their limits.
+//! One isolated guest, and its limits.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `code.rs` | interface between the scheduler and a guest: factories, instances, turns |
+//! | `wasm.rs` | guests that are wasm modules |
+//! | `wasi/` | imports of guests compiled by Go |
+//! | `builtin.rs` | guests that are part of the host |
+//! | `budget.rs`, `epoch_ticker.rs` | limit on the CPU time of a turn |
+//! | `memory_limiter.rs` | limit on the memory of an instance |
+//! | `stack.rs` | limit on the depth of calls |
 
 pub(crate) mod budget;
 #[cfg(any(feature = "nats", feature = "testing"))]

@@ -1,8 +1,14 @@
 //! Scheduling, calls and supervision.
 
 pub(crate) mod call_table;
+mod ending;
+pub(crate) mod index;
+pub(crate) mod init_turn;
 pub(crate) mod instance;
 pub(crate) mod lifecycle;
+pub(crate) mod observer;
+mod queue;
+pub(crate) mod restart;
 pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod scheduler;
@@ -11,3 +17,4 @@ pub(crate) mod slot;
 pub(crate) mod startup;
 pub(crate) mod supervisor;
 pub(crate) mod timer;
+mod turn_clock;

@@ -1,4 +1,5 @@
-//! What becomes of the frames that a guest sends: calls, answers, cancellations, lines of the log, its launch and its end.
+//! Routing of the frames that a guest sends: calls, replies, cancellations, log lines, its launch
+//! and its exit.
 
 use parigot_abi::frame::{LAUNCH_NUMBER, NO_DEADLINE, flags};
 use parigot_abi::id::{CallId, InstanceId};
@@ -7,50 +8,52 @@ use parigot_abi::{Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
 
 use crate::error::{Breach, Ending, Failure, GuestFault};
-use crate::kernel::instance::{Calls, Handoff, Inbound, Instance, InstanceState, Outbound};
-use crate::kernel::lifecycle::Launched;
+use crate::kernel::instance::{Calls, Delivery, Inbound, Instance, Outbound};
+use crate::kernel::lifecycle::{FAILED, Launched};
+use crate::kernel::observer::Observer;
 use crate::kernel::route::{Callee, Pool, Route};
-use crate::kernel::scheduler::Worker;
+use crate::kernel::scheduler::{HandoffSlot, Sender, Worker};
 use crate::limits::{CALLS_MAX, REASON_BYTES_MAX};
 use crate::log::events;
 use crate::start::graph::Target;
 
-/// A call that is about to leave its caller.
+/// Call that is about to leave its caller.
 struct OutgoingCall<'a> {
     from: &'a Instance,
     frame: &'a Frame<'a>,
     id: CallId,
 }
 
-impl Worker<'_> {
-    /// Carries out a guest's frames in their order, up to its end.
+impl<O: Observer> Worker<'_, O> {
+    /// Carries out the frames of a guest in their order, up to its end.
+    ///
+    /// Only the receiver of the last frame may be handed off. After a handoff before, a later frame
+    /// for the same receiver would need a second turn.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the guest exits or breaks the protocol. The frames before were carried out.
     pub(crate) fn route(
         &mut self,
-        from: &Instance,
+        from: &mut Sender<'_>,
         outbox: &[u8],
-        routes: &[Route],
-        calls: &mut Calls,
+        handoff: &mut HandoffSlot,
     ) -> Result<(), Ending> {
         let mut frames = Frames::new(outbox);
+        let mut closed = HandoffSlot::Closed;
         while let Some(frame) = frames.next() {
             let frame = frame.map_err(GuestFault::Malformed)?;
-            self.is_last_frame = frames.offset() == outbox.len();
+            let is_last = frames.offset() == outbox.len();
+            let handoff = if is_last { &mut *handoff } else { &mut closed };
             match frame.kind() {
-                Some(Kind::Call) => self.route_call(from, &frame, routes, calls)?,
+                Some(Kind::Call) => self.route_call(from, &frame, handoff)?,
                 Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => {
-                    self.route_ready(from, &frame)?
+                    self.route_ready(from.instance, &frame)?
                 }
-                Some(Kind::Reply) => self.route_reply(from, &frame, calls)?,
-                Some(Kind::Cancel) => self.route_cancel(frame.header.number, calls),
-                Some(Kind::Log) => {
-                    let call = calls
-                        .inbound
-                        .get_mut(frame.header.number)
-                        .map(|call| call.id);
-                    let settle_ns = events::guest_line(from, self.now_ns, &frame, call);
-                    self.kernel.settle_log_at(from, settle_ns);
-                }
-                Some(Kind::Launch) => self.route_launch(from)?,
+                Some(Kind::Reply) => self.route_reply(from, &frame, handoff)?,
+                Some(Kind::Cancel) => self.route_cancel(frame.header.number, from.calls),
+                Some(Kind::Log) => self.route_log(from, &frame),
+                Some(Kind::Launch) => self.route_launch(from.instance)?,
                 Some(Kind::Exit) => return Err(read_exit(&frame)),
                 Some(kind) => return Err(Breach::Kind(kind).into()),
                 None => return Err(Breach::UnknownKind(frame.header.kind).into()),
@@ -59,13 +62,12 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// The one place where a call leaves for its target.
+    /// Routes a call to its target. The only place where a call leaves its caller.
     fn route_call(
         &mut self,
-        from: &Instance,
+        from: &mut Sender<'_>,
         frame: &Frame<'_>,
-        routes: &[Route],
-        calls: &mut Calls,
+        handoff: &mut HandoffSlot,
     ) -> Result<(), Ending> {
         let Header {
             number,
@@ -73,65 +75,81 @@ impl Worker<'_> {
             method,
             ..
         } = frame.header;
-        let link = routes
+        let caller = from.instance;
+        let route = from
+            .routes
             .get(service as usize)
             .ok_or(Breach::Handle { handle: service })?;
-        if method as usize >= link.methods() {
+        if method as usize >= route.methods() {
             return Err(Breach::Method {
                 method,
                 handle: service,
             }
             .into());
         }
-        let id = if from.is_proxy {
+        let id = if caller.is_proxy {
             id_of(frame)
         } else {
             CallId::from_random(self.random.random())
         };
-        let is_one_too_many = calls.outbound.len() >= CALLS_MAX;
-        if calls.outbound.contains(number) {
+        if from.calls.outbound.contains(number) {
             return Err(Breach::CalledTwice { number }.into());
         }
-        let bytes = frame.content_bytes();
-        let departure = OutgoingCall { from, frame, id };
-        let offered = if is_one_too_many {
-            Err(Failure::too_many_outbound(&from.name))
-        } else if bytes > self.kernel.message_bytes_max {
-            Err(Failure::request_too_large(
-                bytes,
-                self.kernel.message_bytes_max,
-            ))
-        } else {
-            match link {
-                Route::One(callee) => self.offer(&departure, callee, calls),
-                Route::Many(pool) => self.offer_to_one_of(&departure, pool, calls),
-            }
+        let call = OutgoingCall {
+            from: caller,
+            frame,
+            id,
+        };
+        let offered = match self.check_limits(&call, from.calls) {
+            Err(failure) => Err(failure),
+            Ok(()) => match route {
+                Route::One(callee) => self.offer(&call, callee, from.calls, handoff),
+                Route::Many(pool) => self.offer_to_one_of(&call, pool, from.calls, handoff),
+            },
         };
         if let Err(failure) = offered {
-            let wake = from.enqueue_call_refused(number, id, &failure);
-            self.wake(from, wake);
+            let wake = caller.enqueue_frames(|frames| failure.push(number, id, frames));
+            self.wake(caller, wake);
         }
         Ok(())
     }
 
-    /// Gives a call to the least busy of several callees, or says why none of them takes it.
+    /// Checks a call against the limits that do not depend on the callee.
+    #[inline]
+    fn check_limits(&self, call: &OutgoingCall<'_>, calls: &Calls) -> Result<(), Failure> {
+        if calls.outbound.len() >= CALLS_MAX {
+            return Err(Failure::too_many_outbound(&call.from.name));
+        }
+        let bytes = call.frame.content_bytes();
+        let bytes_max = self.kernel.message_bytes_max;
+        if bytes > bytes_max {
+            return Err(Failure::request_too_large(bytes, bytes_max));
+        }
+        Ok(())
+    }
+
+    /// Offers a call to the least busy of several callees, then to each of them.
+    ///
+    /// Never inlined: most routes have one callee, and their path stays short.
     #[inline(never)]
     fn offer_to_one_of(
         &mut self,
         call: &OutgoingCall<'_>,
         pool: &Pool,
         calls: &mut Calls,
+        handoff: &mut HandoffSlot,
     ) -> Result<(), Failure> {
         let instances = &self.kernel.instances;
-        let mut offer = |callee| self.offer(call, callee, calls);
-        let chosen = pool.least_busy(call.frame.header.method as usize, instances);
-        if let Some(Ok(())) = chosen.map(&mut offer) {
+        let method = call.frame.header.method as usize;
+        if let Some(callee) = pool.least_busy(method, |index| instances[index].load())
+            && self.offer(call, callee, calls, handoff).is_ok()
+        {
             return Ok(());
         }
-        // It has just ended, or has no room: anybody will do who takes it.
+        // The chosen callee has just ended, or has no room: any other callee will do.
         let mut failures = Vec::new();
         for callee in &pool.callees {
-            match offer(callee) {
+            match self.offer(call, callee, calls, handoff) {
                 Ok(()) => return Ok(()),
                 Err(failure) => failures.push(failure),
             }
@@ -139,102 +157,131 @@ impl Worker<'_> {
         Err(Failure::of_all(failures))
     }
 
-    /// Gives a call to that callee, and lets its caller wait for it, or says why it cannot be given. Always inlined: a link has one callee most
-    /// often.
+    /// Sends a call to the callee and records it at the caller.
+    ///
+    /// Always inlined, because most routes have one callee.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the callee lacks the method or refuses the call.
     #[inline(always)]
     fn offer(
         &mut self,
-        OutgoingCall { from, frame, id }: &OutgoingCall<'_>,
-        Callee {
-            place,
-            service,
-            methods,
-        }: &Callee,
+        call: &OutgoingCall<'_>,
+        callee: &Callee,
         calls: &mut Calls,
+        handoff: &mut HandoffSlot,
     ) -> Result<(), Failure> {
-        let (callee, number, id) = (&self.kernel.instances[*place], frame.header.number, *id);
-        let Some(target) = methods[frame.header.method as usize] else {
-            return Err(unimplemented(callee));
+        let caller = call.from;
+        let header = &call.frame.header;
+        let instance = &self.kernel.instances[callee.index];
+        let Some(target) = callee.methods[header.method as usize] else {
+            return Err(unimplemented(instance));
         };
-        let deadline_ns = match frame.header.deadline_ns {
-            NO_DEADLINE => self.now_ns.saturating_add(target.deadline_ns(callee)),
-            own_ns => from.host_time_ns(own_ns),
+        let now_ns = self.now_ns();
+        let deadline_ns = match header.deadline_ns {
+            NO_DEADLINE => now_ns.saturating_add(target.deadline_ns(instance)),
+            own_ns => caller.host_time_ns(own_ns),
         };
-        let call = Inbound {
-            caller: Some(from.place),
-            number,
-            id,
+        let inbound = Inbound {
+            caller: Some(caller.index),
+            number: header.number,
+            id: call.id,
         };
-        let header = Header {
-            service: *service,
+        let inbound_header = Header {
+            service: callee.service,
             method: target.method,
-            deadline_ns: callee.own_time_ns(deadline_ns),
+            deadline_ns: instance.own_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
-        let (inbound, handoff) = callee.send_call(call, header, frame, self.now_ns, self.slot())?;
-        self.follow_up(callee, handoff);
-        let call = Outbound {
-            callee: *place,
-            inbound,
-            id,
+        let batch = self.batch_for(handoff);
+        let (inbound_number, delivery) =
+            instance.send_call(inbound, inbound_header, call.frame, now_ns, batch)?;
+        self.finish_delivery(instance, delivery, handoff);
+        let outbound = Outbound {
+            callee: callee.index,
+            inbound: inbound_number,
+            id: call.id,
             deadline_ns,
         };
+        // The reply cannot be missed: only this worker has the caller's table, and a reply that
+        // arrives now waits in the mailbox until the end of this turn.
         calls.deadlines_ns = deadline_ns.min(calls.deadlines_ns);
-        calls.outbound.insert(number, call);
-        #[cfg(feature = "testing")]
-        self.given.push((number, call));
+        calls.outbound.insert(header.number, outbound);
+        self.observer
+            .call_sent(caller.index, header.number, &outbound);
         Ok(())
     }
 
+    /// Routes the reply to a call that the guest serves.
     fn route_reply(
         &mut self,
-        from: &Instance,
+        from: &mut Sender<'_>,
         frame: &Frame<'_>,
-        calls: &mut Calls,
+        handoff: &mut HandoffSlot,
     ) -> Result<(), Ending> {
+        let callee = from.instance;
         let number = frame.header.number;
-        let call = calls
+        let call = from
+            .calls
             .inbound
             .remove(number)
             .ok_or(Breach::NoSuchCall { number })?;
-        from.show_calls(calls);
+        // Before the reply leaves: its caller may look at the counts or send the next call at once.
+        callee.publish_counts(from.calls);
         let Some(caller) = call.caller else {
             return Ok(());
         };
         let caller = &self.kernel.instances[caller];
-        let (bytes, most) = (frame.content_bytes(), self.kernel.message_bytes_max);
-        let handoff = if bytes > most {
-            let failure = Failure::response_too_large(bytes, most).at(from);
-            Handoff::Wake(caller.enqueue_failure(call.number, call.id, &failure))
+        let bytes = frame.content_bytes();
+        let bytes_max = self.kernel.message_bytes_max;
+        let delivery = if bytes > bytes_max {
+            let failure = Failure::response_too_large(bytes, bytes_max).at(callee.id_in_failure());
+            Delivery::Enqueued(caller.enqueue_failure(call.number, call.id, &failure))
         } else {
-            let comes_from_here = is_status(&frame.header) && !from.is_proxy;
-            let detail = comes_from_here.then(|| detail_of(frame, from.id()));
-            caller.send_reply(&call, frame, detail.as_deref(), from, self.slot())
+            // A status of a local guest gets the id of its instance. A status of another process
+            // has one already.
+            let is_local_status = is_status(&frame.header) && !callee.is_proxy;
+            let detail = is_local_status.then(|| detail_of(frame, callee.id()));
+            let batch = self.batch_for(handoff);
+            caller.send_reply(&call, frame, detail.as_deref(), callee, batch)
         };
-        self.follow_up(caller, handoff);
+        self.finish_delivery(caller, delivery, handoff);
         Ok(())
     }
 
+    /// Routes the cancellation of a call that the guest has made.
     fn route_cancel(&mut self, number: u64, calls: &mut Calls) {
-        // The answer may have been on its way: then there is nothing to cancel.
+        // A call that is not in the table has ended: its reply is in the mailbox already.
         if let Some(call) = calls.outbound.remove(number) {
             self.cancel_at_callee(&call);
         }
     }
 
-    /// Tells a callee that nobody waits any more.
+    /// Notifies a callee that its caller no longer waits.
     pub(crate) fn cancel_at_callee(&mut self, call: &Outbound) {
         let callee = &self.kernel.instances[call.callee];
-        let wake = callee.post_cancel(call.inbound, call.id);
+        let wake = callee.enqueue_cancel(call.inbound, call.id);
         self.wake(callee, wake);
     }
 
+    /// Logs a line of the guest, with the call that it is about.
+    fn route_log(&mut self, from: &mut Sender<'_>, frame: &Frame<'_>) {
+        let call = from.calls.inbound.get_mut(frame.header.number);
+        let id = call.map(|call| call.id);
+        let log = from.instance.guest_log();
+        let settle_ns = events::guest_line(&log, self.now_ns(), frame, id);
+        self.kernel.settle_log_at(from.instance, settle_ns);
+    }
+
+    /// Notes that a guest asks to be launched.
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
-        let launched = self.kernel.lifecycle.ask(from.place);
-        self.tell_launched(launched.ok_or(Breach::LaunchedTwice)?);
+        let launched = self.kernel.lifecycle.ask(from.index);
+        self.send_launched(launched.ok_or(Breach::LaunchedTwice)?);
         Ok(())
     }
 
+    /// Notes that a service is ready, or ends a service that could not become ready.
     fn route_ready(&mut self, from: &Instance, frame: &Frame<'_>) -> Result<(), Ending> {
         if frame.header.status != StatusCode::Ok.number() {
             let Detail { message, .. } = Detail::read(frame.detail);
@@ -244,98 +291,45 @@ impl Worker<'_> {
         if from.is_proxy {
             from.set_deadline(frame.header.deadline_ns);
         }
-        let launched = self.kernel.lifecycle.ready(from.place);
+        let launched = self.kernel.lifecycle.ready(from.index);
         let launched = launched.ok_or(Breach::ReadyTwice)?;
-        from.welcome_calls();
-        self.tell_launched(launched);
+        // Before the guests that wait for this service are launched, since they may call at once.
+        from.accept_calls();
+        self.send_launched(launched);
         Ok(())
     }
 
-    fn tell_launched(&mut self, launched: Vec<Launched>) {
+    /// Notifies guests that they are launched.
+    fn send_launched(&mut self, launched: Vec<Launched>) {
         for Launched { guest, generation } in launched {
             let instance = &self.kernel.instances[guest];
-            tracing::debug!(service = %instance.name, instance = %instance.id().short(), "launched");
+            tracing::debug!(
+                service = %instance.name,
+                instance = %instance.id().short(),
+                "launched"
+            );
             let wake = instance.enqueue_launched(generation);
             self.wake(instance, wake);
         }
     }
-
-    /// Takes an instance down: its callers are told, its callees too, its memory is freed. What follows is for the [`crate::kernel::supervisor`].
-    #[cold]
-    pub(crate) fn end(&mut self, instance: &Instance, body: InstanceState, ending: Ending) {
-        let InstanceState {
-            code,
-            routes,
-            calls:
-                Calls {
-                    mut outbound,
-                    mut inbound,
-                    ..
-                },
-            ..
-        } = body;
-        let restart_decision = self.restart_decision(instance, &ending);
-        let never_given = instance.close(restart_decision.unavailable_reason(self.now_ns));
-        let (active_call, method) = code
-            .active_call()
-            .map(|active_call| (active_call.call, active_call.method))
-            .unzip();
-        let culprit_id = active_call
-            .and_then(|number| inbound.get_mut(number))
-            .map(|call| call.id);
-        let is_news = self.kernel.lifecycle.is_to_stay(instance.place);
-        events::ending(
-            instance,
-            &ending,
-            events::EndContext {
-                is_news,
-                call: culprit_id,
-                method: method.flatten(),
-            },
-        );
-        for (number, call) in inbound.take_if(|_| true) {
-            let failure =
-                Failure::callee_ended(&instance.name, &ending, active_call == Some(number));
-            self.fail_call(&call, failure.at(instance));
-        }
-        for (_, call) in never_given {
-            self.fail_call(
-                &call,
-                Failure::never_given(&instance.name, &ending).at(instance),
-            );
-        }
-        for (_, call) in outbound.take_if(|_| true) {
-            self.cancel_at_callee(&call);
-        }
-        drop(code);
-        self.follow(instance, restart_decision, routes, &ending);
-    }
-
-    /// Tells whoever waits for a call that it has failed.
-    fn fail_call(&mut self, call: &Inbound, failure: Failure) {
-        let Some(caller) = call.caller else { return };
-        let caller = &self.kernel.instances[caller];
-        let wake = caller.enqueue_failure(call.number, call.id, &failure);
-        self.wake(caller, wake);
-    }
 }
 
 fn unimplemented(callee: &Instance) -> Failure {
-    Failure::unimplemented(&callee.name).at(callee)
+    Failure::unimplemented(&callee.name).at(callee.id_in_failure())
 }
 
-/// The id of a call that was made in another process.
+/// Returns the id of a call that was made in another process.
 fn id_of(frame: &Frame<'_>) -> CallId {
     let (high, low) = frame.header.id;
-    CallId::from_wire(high, low).expect("a stand-in was given the id of a call")
+    CallId::from_wire(high, low).expect("a proxy must send calls with an id")
 }
 
-/// Whether that is a reply that there is no answer.
+/// Returns whether a reply is a status: neither a response nor an error of the service.
 fn is_status(reply: &Header) -> bool {
     reply.status != StatusCode::Ok.number() && reply.flags & flags::SERVICE_ERROR == 0
 }
 
-/// The detail of a reply, with the instance that it comes from.
+/// Returns the detail of a reply, with the instance that sent it.
 #[cold]
 fn detail_of(reply: &Frame<'_>, instance: InstanceId) -> Vec<u8> {
     let mut detail = Vec::new();
@@ -348,7 +342,7 @@ fn detail_of(reply: &Frame<'_>, instance: InstanceId) -> Vec<u8> {
 }
 
 impl Target {
-    /// How long a call may take whose caller does not say.
+    /// Returns the deadline in ns of calls without a deadline of their own.
     fn deadline_ns(self, callee: &Instance) -> u64 {
         if self.deadline_ns == 0 {
             callee.deadline_ns()
@@ -358,14 +352,15 @@ impl Target {
     }
 }
 
-/// A guest that could not make itself ready leaves with the status of a failure.
+/// Returns the end of a guest that could not become ready. It counts as a failure.
 fn not_ready(reason: String) -> Ending {
     Ending::Exit {
-        status: crate::kernel::lifecycle::FAILED,
+        status: FAILED,
         reason,
     }
 }
 
+/// Reads the status and the reason of an exit.
 fn read_exit(frame: &Frame<'_>) -> Ending {
     match u8::try_from(frame.header.status) {
         Ok(status) => {

@@ -1,103 +1,47 @@
-//! The scheduler: workers that run instances turn by turn. What the instances send is carried by [`crate::kernel::router`].
+//! Scheduler: workers that run instances turn by turn. [`crate::kernel::router`] carries out the
+//! frames that instances send.
 //!
-//! A worker that has just run an instance keeps one of those that it woke for itself, so that a call inside a process never
-//! changes threads while there is nothing else to do; the rest goes to the queue that all workers share. Nothing polls: a worker
-//! without work sleeps until the queue has some.
+//! A worker keeps one of the instances that a turn has woken, and runs it next. Thus a call inside
+//! a process never changes threads while there is nothing else to do. All other woken instances go
+//! to the queue that the workers share. A worker without work sleeps until the queue has some;
+//! nothing polls.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parigot_abi::Prologue;
-use parking_lot::{Condvar, Mutex};
 use rand::rngs::StdRng;
 
 use crate::clock::Clock;
 use crate::error::{Ending, Failure};
 use crate::guest::code::{GuestInstance, Turn};
 use crate::guest::epoch_ticker::EpochTicker;
-#[cfg(feature = "testing")]
-use crate::kernel::instance::Outbound;
-use crate::kernel::instance::{
-    Batch, Calls, Handoff, Instance, InstanceIndex, InstanceState, Wake,
-};
+use crate::kernel::index::InstanceIndex;
+use crate::kernel::init_turn::InitTurn;
+use crate::kernel::instance::{Batch, Calls, Delivery, Instance, InstanceState, TimerChange, Wake};
 use crate::kernel::lifecycle::Lifecycle;
+use crate::kernel::observer::Observer;
+use crate::kernel::queue::Queue;
+use crate::kernel::route::Route;
 use crate::kernel::supervisor::Supervisor;
 use crate::kernel::timer::Timers;
+use crate::kernel::turn_clock::{TurnClock, WallClock};
 use crate::settings::Settings;
-use crate::start::boot::InitTurn;
 
-/// So many turns a worker takes from what it woke itself before it looks into the shared queue.
+/// Number of turns in a row that a worker takes from its own turns before it looks into the queue.
 const HANDOFFS_MAX: u32 = 64;
 
-/// What all workers share.
+/// State that all workers share.
 pub(crate) struct Kernel {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timers: Arc<Timers<InstanceIndex>>,
     pub(crate) lifecycle: Lifecycle,
-    /// By their places, which are those in the deployment.
+    /// Instances in the order of the deployment, proxies last.
     pub(crate) instances: Vec<Instance>,
-    /// The largest payload that is let through.
+    /// Largest payload in bytes of a message.
     pub(crate) message_bytes_max: usize,
     pub(crate) supervisor: Supervisor,
     pub(crate) epoch_ticker: EpochTicker,
     queue: Queue,
-}
-
-/// Instances that are ready to run and that no worker has taken.
-struct Queue {
-    state: Mutex<QueueState>,
-    filled: Condvar,
-    /// How many there are, to look at without the lock.
-    count: AtomicUsize,
-}
-
-struct QueueState {
-    ready: VecDeque<InstanceIndex>,
-    closed: bool,
-}
-
-impl Queue {
-    fn push(&self, instance: InstanceIndex) {
-        let mut state = self.state.lock();
-        state.ready.push_back(instance);
-        self.count.store(state.ready.len(), Ordering::Relaxed);
-        drop(state);
-        self.filled.notify_one();
-    }
-
-    /// Takes the first, waiting for one; `None` once closed.
-    fn take(&self) -> Option<InstanceIndex> {
-        let mut state = self.state.lock();
-        while !state.closed {
-            if let Some(first) = state.ready.pop_front() {
-                self.count.store(state.ready.len(), Ordering::Relaxed);
-                return Some(first);
-            }
-            self.filled.wait(&mut state);
-        }
-        None
-    }
-
-    /// Takes the first, if there is one.
-    fn try_take(&self) -> Option<InstanceIndex> {
-        let mut state = self.state.lock();
-        let first = state.ready.pop_front();
-        self.count.store(state.ready.len(), Ordering::Relaxed);
-        first
-    }
-
-    fn is_empty(&self) -> bool {
-        self.count.load(Ordering::Relaxed) == 0
-    }
-
-    fn close(&self) {
-        let mut state = self.state.lock();
-        state.closed = true;
-        state.ready.clear();
-        drop(state);
-        self.filled.notify_all();
-    }
 }
 
 impl Kernel {
@@ -108,10 +52,6 @@ impl Kernel {
         supervisor: Supervisor,
         epoch_ticker: EpochTicker,
     ) -> Self {
-        let state = QueueState {
-            ready: VecDeque::new(),
-            closed: false,
-        };
         Kernel {
             clock: Arc::clone(&settings.clock),
             timers: Timers::new(Arc::clone(&settings.clock)),
@@ -120,311 +60,393 @@ impl Kernel {
             message_bytes_max: settings.message_bytes_max as usize,
             supervisor,
             epoch_ticker,
-            queue: Queue {
-                state: Mutex::new(state),
-                filled: Condvar::new(),
-                count: AtomicUsize::new(0),
-            },
+            queue: Queue::new(),
         }
     }
 
-    /// Queues an instance for any worker, if it must be.
+    /// Queues an instance for any worker, if `wake` demands it.
     pub(crate) fn wake(&self, instance: &Instance, wake: Wake) {
         if wake == Wake::Queue {
-            self.queue.push(instance.place);
+            self.queue.push(instance.index);
         }
     }
 
-    /// Takes an instance that is ready to run, if there is one, for whoever runs instances without [`Worker::run`].
-    #[cfg(feature = "testing")]
+    /// Removes the first instance from the queue, if there is one.
     pub(crate) fn take_ready(&self) -> Option<InstanceIndex> {
         self.queue.try_take()
     }
 
-    /// Makes workers and timers return when they have finished what they are doing.
+    /// Makes workers, timers and the supervisor return after their current work.
     pub(crate) fn close(&self) {
         self.queue.close();
         self.timers.close();
         self.supervisor.close();
     }
 
-    /// Lets the timers wake instances until closed.
+    /// Wakes instances when their timers fire, until closed.
     pub(crate) fn run_timers(&self) {
-        self.timers.run(|at_ns, place| self.fire(at_ns, place));
+        self.timers.run(|at_ns, index| self.fire(at_ns, index));
     }
 
-    /// An alarm of an instance rings.
-    pub(crate) fn fire(&self, at_ns: u64, place: InstanceIndex) {
-        let instance = &self.instances[place];
+    /// Wakes the instance of a timer that was set to `at_ns`.
+    pub(crate) fn fire(&self, at_ns: u64, index: InstanceIndex) {
+        let instance = &self.instances[index];
         instance.guest_log().settle(at_ns);
         self.wake(instance, instance.fire(at_ns));
     }
 
-    /// Has it told at that time, if any, what an instance's log lacks.
+    /// Sets a timer at which the log reports the lines of an instance that exceeded its log rate.
+    /// Does nothing if `at_ns` is `None`.
     pub(crate) fn settle_log_at(&self, instance: &Instance, at_ns: Option<u64>) {
         if let Some(at_ns) = at_ns {
-            // Alarms of the instance itself have its place for a key.
-            self.timers.set(
-                (self.instances.len() + instance.place) as u64,
-                None,
-                at_ns,
-                instance.place,
-            );
+            // Wake-up timers have the index of the instance as key, so these keys begin above all
+            // indexes.
+            let key = (self.instances.len() + instance.index) as u64;
+            self.timers.set(key, None, at_ns, instance.index);
         }
     }
 }
 
-/// One thread that runs instances.
-pub(crate) struct Worker<'k> {
+/// Thread that runs instances. See [`Observer`] for `O`.
+///
+/// The fields belong to one thread, so they need no lock. Only `kernel` is shared.
+pub(crate) struct Worker<'k, O: Observer = ()> {
     pub(crate) kernel: &'k Kernel,
     pub(crate) random: StdRng,
-    /// When the turn began that is being run, or the one before.
-    pub(crate) now_ns: u64,
-    /// Epoch tick at which `now_ns` was read; `None` once two turns have shared it.
-    tick: Option<u64>,
+    pub(crate) observer: O,
+    clock: TurnClock,
     wall: WallClock,
-    /// What has come for the instance that is being run.
+    /// Frames for the instance that runs now or, after a handoff, next. The batch is empty from the
+    /// moment at which the guest has read it, so the same batch serves the receiver of a handoff.
     batch: Box<Batch>,
-    /// Whether the last frame of this turn may hand its receiver over to this worker.
-    may_hand_off: bool,
-    pub(crate) is_last_frame: bool,
-    /// The receiver, if it did.
-    next: Option<(InstanceIndex, Box<InstanceState>)>,
-    /// Those that were woken in this turn.
+    /// Instances that were woken in this turn.
     woken: Vec<InstanceIndex>,
-    /// Calls that were given to a callee in this turn, by their caller's numbers.
-    #[cfg(feature = "testing")]
-    pub(crate) given: Vec<(u64, Outbound)>,
 }
 
-/// The time of day, read from its clock a few hundred times a second at most; in between it goes on with the monotonic clock.
-struct WallClock {
-    ahead_ns: u64,
-    good_until_ns: u64,
+/// Next instance of a worker.
+enum Next {
+    /// Instance that the last turn handed off. Its state is here, its frames are in the batch of
+    /// the worker.
+    Handoff(InstanceIndex, Box<InstanceState>),
+    /// Instance that the last turn woke, and that this worker keeps.
+    Woken(InstanceIndex),
+    /// No instance of this worker: the shared queue decides.
+    Queue,
 }
 
-impl WallClock {
-    const GOOD_FOR_NS: u64 = 5_000_000;
+/// Slot in which a turn leaves the instance that it hands off to its worker.
+pub(crate) enum HandoffSlot {
+    /// No handoff is permitted.
+    Closed,
+    /// The receiver of the turn's last frame may be handed off.
+    Open,
+    /// The receiver, with its state. Its frames are in the batch of the worker.
+    Filled(InstanceIndex, Box<InstanceState>),
+}
 
-    fn read(&mut self, clock: &dyn Clock, monotonic_ns: u64) -> u64 {
-        if monotonic_ns >= self.good_until_ns {
-            self.ahead_ns = clock.wall_ns().wrapping_sub(monotonic_ns);
-            self.good_until_ns = monotonic_ns + Self::GOOD_FOR_NS;
-        }
-        monotonic_ns.wrapping_add(self.ahead_ns)
-    }
+/// Instance whose frames are routed, with the parts of its state that routing needs.
+///
+/// The outbox with the frames is borrowed from the rest of the state, so the state cannot be passed
+/// as a whole.
+pub(crate) struct Sender<'a> {
+    pub(crate) instance: &'a Instance,
+    pub(crate) routes: &'a [Route],
+    pub(crate) calls: &'a mut Calls,
 }
 
 impl<'k> Worker<'k> {
+    /// Creates a worker without an observer.
     pub(crate) fn new(kernel: &'k Kernel, random: StdRng) -> Self {
-        let wall = WallClock {
-            ahead_ns: 0,
-            good_until_ns: 0,
-        };
+        Worker::with_observer(kernel, random, ())
+    }
+}
+
+impl<'k, O: Observer> Worker<'k, O> {
+    pub(crate) fn with_observer(kernel: &'k Kernel, random: StdRng, observer: O) -> Self {
         Worker {
             kernel,
             random,
-            now_ns: 0,
-            tick: None,
-            wall,
+            observer,
+            clock: TurnClock::default(),
+            wall: WallClock::default(),
             batch: Box::default(),
-            may_hand_off: false,
-            is_last_frame: false,
-            next: None,
             woken: Vec::new(),
-            #[cfg(feature = "testing")]
-            given: Vec::new(),
         }
     }
 
     /// Runs instances until the kernel is closed.
     pub(crate) fn run(mut self) {
-        while let Some(place) = self.kernel.queue.take() {
+        while let Some(index) = self.kernel.queue.take() {
+            // The epoch ticker runs only while a worker is awake, so an idle host takes no CPU.
             let _awake = self.kernel.epoch_ticker.keep_awake();
-            self.run_while_ready(place);
+            self.run_while_ready(index);
         }
     }
 
-    /// Runs an instance, then those that it woke, then those in the queue, until there is none.
+    /// Runs an instance, then the instances that it woke, then the instances in the queue, until
+    /// there is none.
+    ///
+    /// Fairness: two guests that call each other could keep a worker forever, while instances wait
+    /// in the queue. Hence a worker takes at most [`HANDOFFS_MAX`] turns in a row from its own
+    /// turns while the queue has instances. From then on the turns permit no handoff, and a woken
+    /// instance goes to the end of the queue. With an empty queue nothing waits, so there is no
+    /// limit. A handoff itself never goes to the queue, because its frames are in this worker's
+    /// batch; it runs, and exceeds the limit by one turn.
     fn run_while_ready(&mut self, first: InstanceIndex) {
-        let queue = &self.kernel.queue;
-        let mut handoffs = 0;
-        let mut woken = Some(first);
+        let kernel = self.kernel;
+        let queue = &kernel.queue;
+        let mut next = Next::Woken(first);
+        let mut turns_in_a_row = 0;
         loop {
-            self.may_hand_off = handoffs < HANDOFFS_MAX || queue.is_empty();
-            if let Some((place, body)) = self.next.take() {
-                self.follow_on(&body);
-                self.turn_with(&self.kernel.instances[place], body, false);
-            } else if let Some(place) = woken.take().or_else(|| queue.try_take()) {
-                self.turn(&self.kernel.instances[place]);
-            } else {
-                return;
+            let mut handoff =
+                HandoffSlot::open_if(turns_in_a_row < HANDOFFS_MAX || queue.is_empty());
+            match next {
+                Next::Handoff(index, state) => {
+                    self.turn_after_handoff(&kernel.instances[index], state, &mut handoff);
+                }
+                Next::Woken(index) => self.turn(&kernel.instances[index], &mut handoff),
+                Next::Queue => match kernel.take_ready() {
+                    Some(index) => self.turn(&kernel.instances[index], &mut handoff),
+                    None => return,
+                },
             }
-            if self.next.is_none() {
-                woken = self.woken.pop();
-            }
-            if !self.woken.is_empty() {
-                self.share_woken();
-            }
-            handoffs = if woken.is_some() || self.next.is_some() {
-                handoffs + 1
-            } else {
-                0
+            next = self.next(handoff);
+            turns_in_a_row = match next {
+                Next::Queue => 0,
+                Next::Handoff(..) | Next::Woken(_) => turns_in_a_row + 1,
             };
-            if handoffs > HANDOFFS_MAX
+            if turns_in_a_row > HANDOFFS_MAX
                 && !queue.is_empty()
-                && let Some(place) = woken.take()
+                && let Next::Woken(index) = next
             {
-                handoffs = 0;
-                queue.push(place);
+                queue.push(index);
+                next = Next::Queue;
+                turns_in_a_row = 0;
             }
         }
     }
 
-    /// Leaves all that were woken to any worker.
-    pub(crate) fn share_woken(&mut self) {
-        self.woken
-            .drain(..)
-            .for_each(|place| self.kernel.queue.push(place));
+    /// Chooses the next instance after a turn, and shares the other instances that the turn woke.
+    #[inline]
+    fn next(&mut self, handoff: HandoffSlot) -> Next {
+        let next = match handoff {
+            HandoffSlot::Filled(index, state) => Next::Handoff(index, state),
+            // Of several, this worker keeps the instance that was woken last.
+            HandoffSlot::Open | HandoffSlot::Closed => {
+                self.woken.pop().map_or(Next::Queue, Next::Woken)
+            }
+        };
+        if !self.woken.is_empty() {
+            self.share_woken();
+        }
+        next
     }
 
+    /// Queues all woken instances for any worker.
+    pub(crate) fn share_woken(&mut self) {
+        for index in self.woken.drain(..) {
+            self.kernel.queue.push(index);
+        }
+    }
+
+    /// Notes an instance that must run after this turn, if `wake` demands it.
     pub(crate) fn wake(&mut self, instance: &Instance, wake: Wake) {
         if wake == Wake::Queue {
-            self.woken.push(instance.place);
+            self.woken.push(instance.index);
         }
     }
 
-    /// Does what follows from a frame that was left for an instance.
+    /// Carries out the outcome of sending a frame to an instance.
     #[inline(always)]
-    pub(crate) fn follow_up(&mut self, instance: &Instance, handoff: Handoff) {
-        match handoff {
-            Handoff::Wake(wake) => self.wake(instance, wake),
-            Handoff::RunNext(body) => self.next = Some((instance.place, body)),
+    pub(crate) fn finish_delivery(
+        &mut self,
+        instance: &Instance,
+        delivery: Delivery,
+        handoff: &mut HandoffSlot,
+    ) {
+        match delivery {
+            Delivery::Enqueued(wake) => self.wake(instance, wake),
+            Delivery::HandedOff(state) => *handoff = HandoffSlot::Filled(instance.index, state),
         }
     }
 
-    /// Where to put what has come for an instance that this worker runs next, if it may have one.
+    /// Returns the batch for the receiver of a frame, if the receiver may be handed off.
     #[inline]
-    pub(crate) fn slot(&mut self) -> Option<&mut Box<Batch>> {
-        (self.may_hand_off && self.is_last_frame).then_some(&mut self.batch)
+    pub(crate) fn batch_for(&mut self, handoff: &HandoffSlot) -> Option<&mut Box<Batch>> {
+        matches!(handoff, HandoffSlot::Open).then_some(&mut self.batch)
     }
 
-    fn read_clock(&mut self) {
-        self.tick = Some(self.kernel.epoch_ticker.beat());
-        self.now_ns = self.kernel.clock.monotonic_ns();
+    /// Returns the time of the current turn on the host's clock, or of the last turn.
+    #[inline]
+    pub(crate) fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
     }
 
-    /// The next turn follows on one that has handed its instance over. To read the clock takes longer than most of what a worker does in between, so
-    /// two turns have the same time, if the first was over before the next beat and the instance has not seen a later one.
-    fn follow_on(&mut self, body: &InstanceState) {
-        let is_good = self.tick.take() == Some(self.kernel.epoch_ticker.beat())
-            && body.began_ns <= self.now_ns;
-        if !is_good {
-            self.read_clock();
-        }
+    /// Reads the host's clock.
+    pub(crate) fn read_clock(&mut self) {
+        let tick = self.kernel.epoch_ticker.tick_count();
+        self.clock.begin(tick, &*self.kernel.clock);
     }
 
-    /// Lets an instance run for one turn.
-    pub(crate) fn turn(&mut self, instance: &Instance) {
+    /// Runs one turn of a queued instance.
+    pub(crate) fn turn(&mut self, instance: &Instance, handoff: &mut HandoffSlot) {
         self.read_clock();
-        let Some(start) = instance.begin_turn(self.now_ns, &mut self.batch) else {
+        let Some(start) = instance.begin_turn(self.now_ns(), &mut self.batch) else {
             return;
         };
+        self.observer.turn_begins(instance.index, self.now_ns());
         match start.kill_reason {
-            None => self.turn_with(instance, start.body, start.wanted),
-            Some(why) => {
+            None => self.turn_with(instance, start.state, start.is_requested, handoff),
+            Some(fault) => {
                 self.batch.clear();
-                self.end(instance, *start.body, (*why).into());
+                self.end(instance, *start.state, (*fault).into());
             }
         }
+        self.observer.turn_ended(instance.index);
     }
 
-    /// Lets an instance run whose body and mail are here. `wanted` says that it is entered even if nothing has come.
-    fn turn_with(&mut self, instance: &Instance, mut body: Box<InstanceState>, wanted: bool) {
-        #[cfg(feature = "testing")]
-        self.given.clear();
-        body.began_ns = self.now_ns;
-        self.expire_calls(&mut body.calls);
-        let enter = wanted || !self.batch.frames.is_empty();
-        let turn = if enter {
-            self.enter(instance, &mut body).map(Some)
+    /// Runs the turn of an instance that was handed off with the last frame of the turn before.
+    fn turn_after_handoff(
+        &mut self,
+        instance: &Instance,
+        state: Box<InstanceState>,
+        handoff: &mut HandoffSlot,
+    ) {
+        let tick = self.kernel.epoch_ticker.tick_count();
+        self.clock
+            .continue_from(tick, state.began_ns, &*self.kernel.clock);
+        self.observer.turn_begins(instance.index, self.now_ns());
+        self.turn_with(instance, state, false, handoff);
+        self.observer.turn_ended(instance.index);
+    }
+
+    /// Runs a turn with the state of the instance and the batch of the worker. The guest is entered
+    /// if the turn `is_requested`, or if there are frames.
+    fn turn_with(
+        &mut self,
+        instance: &Instance,
+        mut state: Box<InstanceState>,
+        is_requested: bool,
+        handoff: &mut HandoffSlot,
+    ) {
+        state.began_ns = self.now_ns();
+        self.expire_calls(&mut state.calls);
+        let turn = if is_requested || !self.batch.frames.is_empty() {
+            self.enter(instance, &mut state, handoff).map(Some)
         } else {
             Ok(None)
         };
         match turn {
-            Ok(turn) => self.leave(instance, body, turn),
-            Err(ending) => self.end(instance, *body, ending),
+            Ok(turn) => self.leave(instance, state, turn),
+            Err(ending) => self.end(instance, *state, ending),
         }
     }
 
-    /// Ends the calls that an instance waits for and whose time is over.
+    /// Ends the outbound calls of an instance whose deadline has passed.
     fn expire_calls(&mut self, calls: &mut Calls) {
-        if calls.deadlines_ns > self.now_ns {
+        if calls.deadlines_ns > self.now_ns() {
             return;
         }
-        for (number, call) in calls.expire(self.now_ns) {
+        for (number, call) in calls.expire(self.now_ns()) {
             self.cancel_at_callee(&call);
-            let failure = Failure::timed_out().at(&self.kernel.instances[call.callee]);
+            let callee = &self.kernel.instances[call.callee];
+            let failure = Failure::timed_out().at(callee.id_in_failure());
             failure.push(number, call.id, &mut self.batch.frames);
         }
     }
 
-    /// The one place where an inbox is handed to an instance; then what it has sent is carried out.
-    fn enter(&mut self, instance: &Instance, body: &mut InstanceState) -> Result<Turn, Ending> {
-        let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns);
+    /// Enters the guest with the batch, and carries out the frames that it sends. The only place
+    /// where a guest receives frames.
+    fn enter(
+        &mut self,
+        instance: &Instance,
+        state: &mut InstanceState,
+        handoff: &mut HandoffSlot,
+    ) -> Result<Turn, Ending> {
+        let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns());
         let prologue = Prologue {
-            monotonic_ns: instance.own_time_ns(self.now_ns),
+            monotonic_ns: instance.own_time_ns(self.now_ns()),
             wall_ns,
         };
-        let turn = body.code.turn(prologue, &self.batch.frames, u32::MAX);
-        // It is read, and its place is free for what has come for the next.
+        self.observer
+            .guest_entered(instance.index, &prologue, &self.batch.frames);
+        let turn = state.code.turn(prologue, &self.batch.frames, u32::MAX);
+        // The guest has read the frames. Cleared before routing, which may fill the batch for the
+        // receiver of a handoff.
         self.batch.clear();
-        // What was sent before a fault was sent: it is carried out all the same.
         let InstanceState {
             code,
             routes,
             calls,
             ..
-        } = body;
-        let routed = self.route(instance, code.outbox(), routes, calls);
-        // Behind the lines that came in frames, as what Go's runtime says of a panic is the last of all.
+        } = state;
+        // Before the outcome of the turn is checked: frames that were sent before a fault count.
+        let mut sender = Sender {
+            instance,
+            routes,
+            calls,
+        };
+        let routed = self.route(&mut sender, code.outbox(), handoff);
+        // After the lines that came in frames: Go's runtime writes the text of a panic last.
         self.log_output(instance, &mut **code, turn.is_err() || routed.is_err());
         routed?;
         Ok(turn?)
     }
 
-    fn leave(&self, instance: &Instance, body: Box<InstanceState>, turn: Option<Turn>) {
-        let end = instance.end_turn(body, turn);
-        if let Some((previous_ns, wake_at_ns)) = end.alarm {
+    /// Puts an instance back after a turn.
+    fn leave(&self, instance: &Instance, state: Box<InstanceState>, turn: Option<Turn>) {
+        let end = instance.end_turn(state, turn);
+        if let Some(TimerChange {
+            previous_ns,
+            wake_at_ns,
+        }) = end.timer
+        {
             self.kernel.timers.set(
-                instance.place as u64,
+                instance.index as u64,
                 previous_ns,
                 wake_at_ns,
-                instance.place,
+                instance.index,
             );
         }
         self.kernel.wake(instance, end.wake);
     }
 
-    /// Carries out what a guest sent in its first turn, before there were workers.
-    pub(crate) fn finish_init_turn(&mut self, instance: &Instance, first: InitTurn) {
-        self.now_ns = self.kernel.clock.monotonic_ns();
-        let mut body = first.body;
-        let InstanceState { routes, calls, .. } = &mut *body;
-        match self.route(instance, &first.outbox, routes, calls) {
-            Ok(()) => self.leave(instance, body, Some(first.turn)),
+    /// Carries out the frames of a guest's init turn, which ran outside of the scheduler.
+    pub(crate) fn finish_init_turn(&mut self, instance: &Instance, init_turn: InitTurn) {
+        self.read_clock();
+        let mut state = init_turn.body;
+        let InstanceState { routes, calls, .. } = &mut *state;
+        let mut sender = Sender {
+            instance,
+            routes,
+            calls,
+        };
+        // No handoff: the caller runs no turns.
+        let mut handoff = HandoffSlot::Closed;
+        match self.route(&mut sender, &init_turn.outbox, &mut handoff) {
+            Ok(()) => self.leave(instance, state, Some(init_turn.turn)),
             Err(ending) => {
-                self.log_output(instance, &mut *body.code, true);
-                self.end(instance, *body, ending);
+                self.log_output(instance, &mut *state.code, true);
+                self.end(instance, *state, ending);
             }
         }
     }
 
-    /// Adds to the log what a guest has written to streams of its own.
+    /// Logs the lines that a guest wrote to stdout and stderr.
     fn log_output(&self, instance: &Instance, code: &mut dyn GuestInstance, ended: bool) {
         code.take_output(ended, &mut |level, text| {
-            let settle_ns = instance.guest_log().say(self.now_ns, level, None, text);
+            let settle_ns = instance.guest_log().say(self.now_ns(), level, None, text);
             self.kernel.settle_log_at(instance, settle_ns);
         });
+    }
+}
+
+impl HandoffSlot {
+    fn open_if(is_permitted: bool) -> Self {
+        if is_permitted {
+            HandoffSlot::Open
+        } else {
+            HandoffSlot::Closed
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The end of a deployment: guests are told to leave, one after the other.
+//! Shutdown of a deployment: stops the guests one after the other.
 
 use std::time::{Duration, Instant};
 
@@ -6,8 +6,10 @@ use crate::kernel::scheduler::Kernel;
 use crate::log::events;
 
 impl Kernel {
-    /// Tells guests to leave in the reverse order of their launch, each when the one before has left, until `limit` is over. So whoever still
-    /// has calls to finish finds those that it requires. Returns whether all have left.
+    /// Stops the guests in the reverse order of their launch, each after the previous one has
+    /// exited, within `limit` for all of them. Returns `true` if all guests have exited.
+    ///
+    /// In that order, a guest with calls to finish still has its dependencies.
     pub(crate) fn shut_down(&self, limit: Duration) -> bool {
         let until = Instant::now() + limit;
         let deadline_ns = self
@@ -17,11 +19,11 @@ impl Kernel {
         let mut all_left = true;
         for guest in self.lifecycle.stop_order() {
             let instance = &self.instances[guest];
-            // Those that come too late are told all the same, so that nobody can call them any more.
+            // Sent even after the limit, because the stop also closes the guest for new calls.
             let wake = instance.enqueue_stop(deadline_ns);
             self.wake(instance, wake);
             if !self.lifecycle.wait_until_ended(guest, until) {
-                events::killed_at_shutdown(instance, limit);
+                events::killed_at_shutdown(&instance.guest_log(), instance.calls(), limit);
                 instance.guest_log().finish();
                 all_left = false;
             }

@@ -1,144 +1,192 @@
-//! Where an instance is while nobody runs it.
+//! Atomic slot that holds an idle instance.
+//!
+//! A sender either takes the idle value and runs it, or stores its message elsewhere and then sets
+//! the notified flag. Every operation is one atomic step on the same word, so no message is lost:
+//! a message that was stored before a notification is seen by the next taker, or the thread that
+//! has the value learns of the notification when it puts the value back.
+//!
+//! | value | notified | closed | state of the instance |
+//! |---|---|---|---|
+//! | in the slot | no | no | idle: a sender may take the instance and run it |
+//! | in the slot | no | yes | idle: takes no calls, so no sender may take the instance |
+//! | in the slot | yes | any | in the queue of the scheduler, exactly once |
+//! | taken | no | any | runs, and has no new message |
+//! | taken | yes | any | runs, and is queued when its value is put back |
+//! | gone | yes | yes | has ended: see [`Slot::give_up`] |
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use parking_lot::Mutex;
 
-/// A place for one thing, from which one thread at a time has it.
-///
-/// Whoever has something for an instance takes it out of its seat and runs it, or leaves that elsewhere and notifies. Each of
-/// this is one atomic step, and all of them are steps of one word, so nothing is missed: what was left before a notification
-/// is there for whoever takes the thing next, or else has it and learns of the notification when it puts the thing back.
+/// Slot for one boxed value, which at most one thread has at a time.
 pub(crate) struct Slot<T> {
-    /// The address of the thing, or 0 while somebody has it; and the flags.
-    state: AtomicUsize,
-    /// As a mutex would, it hands a `T` from thread to thread.
-    thing: PhantomData<Mutex<Box<T>>>,
+    /// Address of the value, or null while a thread has the value; the flags in the low bits.
+    ///
+    /// A pointer instead of a number keeps the provenance of the value, so Miri can check the
+    /// accesses. Every write that can publish a value or a message releases, and every read that
+    /// takes a value acquires. Thus a taker sees all that earlier owners and notifiers wrote.
+    state: AtomicPtr<T>,
+    /// Makes the slot `Send` and `Sync` as a mutex is, because the slot passes a `T` between
+    /// threads but never shares it.
+    owner: PhantomData<Mutex<Box<T>>>,
 }
 
-/// Something was left for it since it was taken: it is queued, or is queued when it is put back.
+/// Flag: a message was stored since the value was taken. The instance is in the queue, or is
+/// queued when its value is put back.
 const NOTIFIED: usize = 1;
-/// Nobody may take it as one that is idle.
+/// Flag: no sender may take the value as idle.
 const CLOSED: usize = 2;
-/// What is no part of an address.
+/// Bits of the state that are not part of the address.
 const FLAGS: usize = NOTIFIED | CLOSED;
 
-/// Whether the instance must be queued by whoever has just left something for it.
+/// Duty of the thread that stored a message or put a value back.
 #[must_use = "an instance that is not queued never runs"]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
+    /// Queue the instance.
     Queue,
+    /// Nothing to do: the instance is queued already, or runs.
     AlreadyAwake,
 }
 
 impl<T> Slot<T> {
-    /// An open seat whose thing somebody has.
+    /// Creates an empty, open slot. The value counts as taken.
     pub(crate) fn empty() -> Self {
         const {
             assert!(
                 align_of::<T>() > FLAGS,
-                "the flags stand in the low bits of an address"
+                "the low bits of an address must be free for the flags"
             )
         };
         Slot {
-            state: AtomicUsize::new(0),
-            thing: PhantomData,
+            state: AtomicPtr::new(ptr::null_mut()),
+            owner: PhantomData,
         }
     }
 
-    /// Takes the thing if nothing was left for it, unless the seat is closed.
+    /// Takes an idle value: one without a notification, from a slot that is not closed.
+    ///
+    /// Fast path of a handoff. One load and one compare-and-exchange replace the locks of the
+    /// queue and of the mailbox. The test `concurrent_senders_lose_no_message` mixes this path
+    /// with the slow one.
     #[inline]
     pub(crate) fn take_idle(&self) -> Option<Box<T>> {
+        // Relaxed is enough: the exchange below verifies the state that was read here.
         let state = self.state.load(Ordering::Relaxed);
-        if state == 0 || state & FLAGS != 0 {
+        if state.is_null() || flags(state) != 0 {
             return None;
         }
-        let taken = self
-            .state
-            .compare_exchange(state, 0, Ordering::Acquire, Ordering::Relaxed);
-        // SAFETY: the address was in the seat, and is there no more.
-        taken.ok().map(|address| unsafe { thing_at(address) })
+        // Acquire pairs with the release in `put_back`. A failure is a lost race with another
+        // sender; the caller then takes the slow path, so there is no retry.
+        let taken = self.state.compare_exchange(
+            state,
+            ptr::null_mut(),
+            Ordering::Acquire,
+            Ordering::Relaxed,
+        );
+        // SAFETY: the exchange removed this address from the slot, so no other thread has it.
+        taken.ok().map(|address| unsafe { Box::from_raw(address) })
     }
 
-    /// Takes the thing, whose taker then looks at all that was left for it; `None` if somebody has it, or it is gone.
+    /// Takes the value and clears the notification; the caller must then look at all stored
+    /// messages. Returns `None` if a thread has the value, or the value is gone.
     #[inline]
     pub(crate) fn take(&self) -> Option<Box<T>> {
-        let without_thing = |state| (state & !FLAGS != 0).then_some(state & CLOSED);
+        let without_value =
+            |state| has_value(state).then(|| ptr::without_provenance_mut(flags(state) & CLOSED));
+        // Acquire: sees the value and the messages. Release: a later notifier that acquires sees
+        // what this thread has read and removed.
         let taken = self
             .state
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, without_thing);
-        // SAFETY: the address was in the seat, and is there no more.
-        taken.ok().map(|state| unsafe { thing_at(state & !FLAGS) })
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, without_value);
+        // SAFETY: the update removed this address from the slot, so no other thread has it. The
+        // flags are not part of the address that `put_back` has stored.
+        taken
+            .ok()
+            .map(|state| unsafe { Box::from_raw(address(state)) })
     }
 
-    /// Puts the thing back that was taken; it is queued `again` if it asks for that, or was notified meanwhile.
+    /// Puts a taken value back. The instance must be queued if `again` is set, or if a
+    /// notification came meanwhile.
     ///
     /// # Panics
     ///
-    /// If there is one: a seat has one thing.
+    /// Panics if the slot has a value.
     #[inline]
-    pub(crate) fn put_back(&self, thing: Box<T>, again: bool) -> Wake {
+    pub(crate) fn put_back(&self, value: Box<T>, again: bool) -> Wake {
         let again = if again { NOTIFIED } else { 0 };
-        let address = Box::into_raw(thing).expose_provenance();
-        let with_thing = |state| (state & !FLAGS == 0).then_some(state | address | again);
-        let state = self
+        let value = Box::into_raw(value);
+        let with_value =
+            |state| (!has_value(state)).then(|| value.map_addr(|at| at | flags(state) | again));
+        // Release: the next taker sees what this thread wrote to the value. Acquire: the queue
+        // entry of a notified instance comes after the message.
+        let before = self
             .state
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, with_thing);
-        let state = state.expect("a seat has one thing");
-        if (state | again) & NOTIFIED == 0 {
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, with_value)
+            .expect("a slot must have at most one value");
+        if (flags(before) | again) & NOTIFIED == 0 {
             Wake::AlreadyAwake
         } else {
             Wake::Queue
         }
     }
 
-    /// Says that something was left for the thing.
+    /// Sets the notified flag, after a message was stored.
     pub(crate) fn notify(&self) -> Wake {
-        self.raise(NOTIFIED)
+        self.set(NOTIFIED)
     }
 
-    /// The same, and from now on nobody takes it as one that is idle.
+    /// Sets the notified flag, and closes the slot: from now on no sender takes the value as idle.
     pub(crate) fn close(&self) -> Wake {
-        self.raise(NOTIFIED | CLOSED)
+        self.set(NOTIFIED | CLOSED)
     }
 
-    fn raise(&self, flags: usize) -> Wake {
-        let state = self.state.fetch_or(flags, Ordering::AcqRel);
-        let was_idle = state & !FLAGS != 0 && state & NOTIFIED == 0;
-        if was_idle {
+    fn set(&self, new: usize) -> Wake {
+        // Release publishes the message that was stored before.
+        let before = self.state.fetch_or(new, Ordering::AcqRel);
+        // Only the notifier that finds the instance idle queues it, so it is queued once.
+        if has_value(before) && flags(before) & NOTIFIED == 0 {
             Wake::Queue
         } else {
             Wake::AlreadyAwake
         }
     }
 
-    /// Ends what [`Slot::close`] has begun.
+    /// Ends the effect of [`Slot::close`].
     pub(crate) fn open(&self) {
         self.state.fetch_and(!CLOSED, Ordering::AcqRel);
     }
 
-    /// The thing that was taken will not come back: nobody need be queued for it.
+    /// Declares a taken value gone: notifications queue nothing from now on.
     pub(crate) fn give_up(&self) {
-        self.state.store(FLAGS, Ordering::Release);
+        // A plain store is safe, because only the thread that has the value calls this, and
+        // flags that are set meanwhile have no effect on an instance that has ended.
+        self.state
+            .store(ptr::without_provenance_mut(FLAGS), Ordering::Release);
     }
 
-    /// There is another thing for a seat that was given up. Somebody has it, for whom something was left or not; the seat is closed.
+    /// Prepares a slot that was given up for a new value, which the caller has. The slot stays
+    /// closed. With `is_notified`, the value is queued when it is put back.
     pub(crate) fn prepare(&self, is_notified: bool) {
+        let notified = if is_notified { NOTIFIED } else { 0 };
         self.state.store(
-            CLOSED | if is_notified { NOTIFIED } else { 0 },
+            ptr::without_provenance_mut(CLOSED | notified),
             Ordering::Release,
         );
     }
 
-    /// Whether nobody may take the thing as one that is idle.
+    /// Returns whether senders may not take the value as idle. The answer may be outdated when
+    /// the caller uses it, so Relaxed is enough.
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & CLOSED != 0
+        flags(self.state.load(Ordering::Relaxed)) & CLOSED != 0
     }
 
-    /// Whether the thing is not here.
+    /// Returns whether the value is not in the slot; may be outdated, as for
+    /// [`is_closed`](Slot::is_closed).
     pub(crate) fn is_taken(&self) -> bool {
-        self.state.load(Ordering::Relaxed) & !FLAGS == 0
+        !has_value(self.state.load(Ordering::Relaxed))
     }
 }
 
@@ -148,14 +196,22 @@ impl<T> Drop for Slot<T> {
     }
 }
 
-/// The thing that was put into a seat.
-///
-/// # Safety
-///
-/// The address is one that [`Slot::put_back`] has exposed, and whoever calls has taken it out of the seat.
-unsafe fn thing_at<T>(address: usize) -> Box<T> {
-    // SAFETY: it came from `Box::into_raw`, and there is one caller for each time that it was put back.
-    unsafe { Box::from_raw(std::ptr::with_exposed_provenance_mut(address)) }
+/// Returns the flags of a state.
+#[inline]
+fn flags<T>(state: *mut T) -> usize {
+    state.addr() & FLAGS
+}
+
+/// Returns whether a state contains an address.
+#[inline]
+fn has_value<T>(state: *mut T) -> bool {
+    state.addr() & !FLAGS != 0
+}
+
+/// Returns the address in a state, without the flags.
+#[inline]
+fn address<T>(state: *mut T) -> *mut T {
+    state.map_addr(|at| at & !FLAGS)
 }
 
 #[cfg(test)]
@@ -165,14 +221,14 @@ mod tests {
 
     use super::*;
 
-    fn idle(thing: u64) -> Slot<u64> {
+    fn idle(value: u64) -> Slot<u64> {
         let slot = Slot::empty();
-        assert_eq!(slot.put_back(Box::new(thing), false), Wake::AlreadyAwake);
+        assert_eq!(slot.put_back(Box::new(value), false), Wake::AlreadyAwake);
         slot
     }
 
     #[test]
-    fn one_that_is_idle_is_taken_once() {
+    fn an_idle_value_is_taken_once() {
         let slot = idle(7);
         assert_eq!(slot.take_idle().as_deref(), Some(&7));
         assert_eq!(
@@ -182,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_notified_is_queued_once_and_then_not_taken_as_idle() {
+    fn a_notified_value_is_queued_once_and_not_idle() {
         let slot = idle(7);
         assert_eq!(
             [slot.notify(), slot.notify()],
@@ -192,30 +248,30 @@ mod tests {
     }
 
     #[test]
-    fn one_that_was_notified_while_it_was_taken_is_queued_when_it_is_put_back() {
+    fn a_notification_of_a_taken_value_queues_it_later() {
         let slot = idle(7);
-        let thing = slot.take_idle().expect("it is idle");
+        let value = slot.take_idle().expect("the value must be idle");
         assert_eq!(slot.notify(), Wake::AlreadyAwake);
-        assert_eq!(slot.put_back(thing, false), Wake::Queue);
-        let thing = slot.take().expect("it is there");
-        assert_eq!(slot.put_back(thing, true), Wake::Queue, "it asks for that");
-        let thing = slot.take().expect("it is there");
-        assert_eq!(slot.put_back(thing, false), Wake::AlreadyAwake);
+        assert_eq!(slot.put_back(value, false), Wake::Queue);
+        let value = slot.take().expect("the value must be in the slot");
+        assert_eq!(slot.put_back(value, true), Wake::Queue, "asked for a turn");
+        let value = slot.take().expect("the value must be in the slot");
+        assert_eq!(slot.put_back(value, false), Wake::AlreadyAwake);
     }
 
     #[test]
-    fn a_closed_seat_stays_closed_while_its_thing_comes_and_goes() {
+    fn a_closed_slot_stays_closed_until_opened() {
         let slot = idle(7);
         assert_eq!(slot.close(), Wake::Queue);
-        let thing = slot.take().expect("it is there");
-        assert_eq!(slot.put_back(thing, false), Wake::AlreadyAwake);
+        let value = slot.take().expect("the value must be in the slot");
+        assert_eq!(slot.put_back(value, false), Wake::AlreadyAwake);
         assert!(slot.is_closed() && slot.take_idle().is_none());
         slot.open();
         assert!(!slot.is_closed() && slot.take_idle().is_some());
     }
 
     #[test]
-    fn nobody_is_queued_for_what_was_given_up() {
+    fn a_value_that_was_given_up_is_never_queued() {
         let slot = idle(7);
         drop(slot.take());
         slot.give_up();
@@ -226,28 +282,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_a_seat_is_dropped_with_it() {
-        let thing = Arc::new(());
+    fn a_dropped_slot_drops_its_value() {
+        let value = Arc::new(());
         let slot = Slot::empty();
         assert_eq!(
-            slot.put_back(Box::new(Arc::clone(&thing)), true),
+            slot.put_back(Box::new(Arc::clone(&value)), true),
             Wake::Queue
         );
         drop(slot);
-        assert_eq!(Arc::strong_count(&thing), 1);
+        assert_eq!(Arc::strong_count(&value), 1);
     }
 
-    /// The letters that somebody has read.
+    /// Value that records the messages it has received.
     #[derive(Default)]
-    struct Reader(Vec<u64>);
+    struct Receiver(Vec<u64>);
 
-    /// What is left for a thing, and who is queued: as a mailbox and the queue of workers.
+    /// A slot with a mailbox and a queue, as a kernel has.
     struct Scene {
-        slot: Slot<Reader>,
-        left: Mutex<Vec<u64>>,
+        slot: Slot<Receiver>,
+        mailbox: Mutex<Vec<u64>>,
         queued: Mutex<Vec<()>>,
-        is_inside: AtomicBool,
-        handed_over: AtomicU64,
+        is_running: AtomicBool,
+        handoffs: AtomicU64,
     }
 
     impl Scene {
@@ -257,83 +313,84 @@ mod tests {
             }
         }
 
-        /// Brings a letter as a worker does: with the thing itself if it is idle, else by leaving it.
-        fn bring(&self, letter: u64) {
-            if !letter.is_multiple_of(3)
-                && let Some(thing) = self.slot.take_idle()
+        /// Sends as a worker does: runs the value if it is idle, else uses the mailbox.
+        fn send(&self, message: u64) {
+            if !message.is_multiple_of(3)
+                && let Some(value) = self.slot.take_idle()
             {
-                self.handed_over.fetch_add(1, Ordering::Relaxed);
-                self.run(thing, &[letter]);
+                self.handoffs.fetch_add(1, Ordering::Relaxed);
+                self.run(value, &[message]);
             } else {
-                self.left.lock().push(letter);
+                self.mailbox.lock().push(message);
                 self.wake(self.slot.notify());
             }
         }
 
-        fn run(&self, mut thing: Box<Reader>, letters: &[u64]) {
+        fn run(&self, mut value: Box<Receiver>, messages: &[u64]) {
             assert!(
-                !self.is_inside.swap(true, Ordering::Relaxed),
-                "somebody else has it"
+                !self.is_running.swap(true, Ordering::Relaxed),
+                "at most one thread may have the value"
             );
-            thing.0.extend_from_slice(letters);
-            assert!(self.is_inside.swap(false, Ordering::Relaxed));
+            value.0.extend_from_slice(messages);
+            assert!(self.is_running.swap(false, Ordering::Relaxed));
             self.wake(
                 self.slot.put_back(
-                    thing,
-                    letters
+                    value,
+                    messages
                         .first()
-                        .is_some_and(|letter| letter.is_multiple_of(7)),
+                        .is_some_and(|message| message.is_multiple_of(7)),
                 ),
             );
         }
 
-        /// Runs what is queued, as a worker does.
+        /// Runs the value if it is queued, as a worker does.
         fn run_queued(&self) -> bool {
             let is_queued = self.queued.lock().pop().is_some();
-            if is_queued && let Some(thing) = self.slot.take() {
-                let letters = std::mem::take(&mut *self.left.lock());
-                self.run(thing, &letters);
+            if is_queued && let Some(value) = self.slot.take() {
+                let messages = std::mem::take(&mut *self.mailbox.lock());
+                self.run(value, &messages);
             }
             is_queued
         }
     }
 
     #[test]
-    fn threads_that_leave_and_take_at_once_lose_nothing_and_never_meet() {
+    fn concurrent_senders_lose_no_message() {
         const THREADS: u64 = 4;
-        const LETTERS: u64 = 50_000;
+        const MESSAGES: u64 = 50_000;
         let scene = Scene {
             slot: Slot::empty(),
-            left: Mutex::default(),
+            mailbox: Mutex::default(),
             queued: Mutex::default(),
-            is_inside: AtomicBool::new(false),
-            handed_over: AtomicU64::new(0),
+            is_running: AtomicBool::new(false),
+            handoffs: AtomicU64::new(0),
         };
         scene.wake(scene.slot.put_back(Box::default(), false));
         let start = Barrier::new(THREADS as usize);
         std::thread::scope(|scope| {
             for thread in 0..THREADS {
-                let (scene, start) = (&scene, &start);
+                let scene = &scene;
+                let start = &start;
                 scope.spawn(move || {
                     start.wait();
-                    for letter in 0..LETTERS {
-                        scene.bring(thread * LETTERS + letter);
+                    for message in 0..MESSAGES {
+                        scene.send(thread * MESSAGES + message);
                         scene.run_queued();
                     }
                 });
             }
         });
         while scene.run_queued() {}
-        assert!(scene.left.lock().is_empty());
-        let mut letters = scene.slot.take_idle().expect("it is at rest").0;
-        letters.sort_unstable();
+        assert!(scene.mailbox.lock().is_empty());
+        let mut messages = scene.slot.take_idle().expect("the value must be idle").0;
+        messages.sort_unstable();
         assert!(
-            letters.iter().copied().eq(0..THREADS * LETTERS),
-            "each letter has come once"
+            messages.iter().copied().eq(0..THREADS * MESSAGES),
+            "each message must arrive once"
         );
         assert!(
-            scene.handed_over.load(Ordering::Relaxed) > 0,
-            "some were brought with the thing itself"
+            scene.handoffs.load(Ordering::Relaxed) > 0,
+            "some messages must go with a handoff"
         );
     }
 }

@@ -1,63 +1,63 @@
-//! How long a start may take, and who waits for whom when it takes long.
+//! Watchdog of the start: reports slow guests, and fails a start beyond its deadline.
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::guest::stack::spawn;
+use crate::kernel::lifecycle::Unready;
 use crate::kernel::scheduler::Kernel;
 use crate::kernel::timer::Timers;
-use crate::log::events;
+use crate::log::events::{self, LackedExporter, UnreadyGuest};
 
-/// When people begin to wonder.
+/// Time after which a start is reported as slow.
 pub(crate) const LONG: Duration = Duration::from_secs(1);
 
-/// A thread that watches a start. Its clock is the host's.
+/// Thread that watches a start, on the host's clock.
 pub(crate) struct Startup {
     timers: Arc<Timers<Alarm>>,
     thread: JoinHandle<()>,
 }
 
-/// What is to be done during a start.
+/// Event during a start.
 #[derive(Clone, Copy)]
 pub(crate) enum Alarm {
-    /// Say who waits for whom.
-    Tell,
-    /// Say so, and end the deployment.
+    /// The start is slow: report the guests that are not ready.
+    Report,
+    /// The start has reached its deadline: report as well, and end the deployment.
     GiveUp,
 }
 
 impl Startup {
-    /// Watches a start that has begun and may take as long as `deadline`.
+    /// Watches a start that begins now.
     pub(crate) fn watch(kernel: &Arc<Kernel>, deadline: Duration) -> Self {
         let timers = alarms(kernel, deadline);
-        let thread = spawn("parigot start", {
-            let (timers, kernel) = (Arc::clone(&timers), Arc::clone(kernel));
-            move || {
-                timers.run(|_, alarm| {
-                    if is_over(&kernel, deadline, alarm) {
-                        timers.close()
-                    }
-                })
-            }
+        let own_timers = Arc::clone(&timers);
+        let kernel = Arc::clone(kernel);
+        let thread = spawn("parigot start", move || {
+            own_timers.run(|_, alarm| {
+                if is_over(&kernel, deadline, alarm) {
+                    own_timers.close()
+                }
+            })
         });
         Startup { timers, thread }
     }
 
-    /// Watches no longer.
+    /// Stops the watchdog.
     pub(crate) fn close(self) {
         self.timers.close();
         self.thread
             .join()
-            .expect("the thread that watches a start does not panic");
+            .expect("the start watchdog must not panic");
     }
 }
 
-/// The alarms of a start that begins now and may take as long as `deadline`.
+/// Sets the alarms of a start that begins now.
 pub(crate) fn alarms(kernel: &Kernel, deadline: Duration) -> Arc<Timers<Alarm>> {
     let timers = Timers::new(Arc::clone(&kernel.clock));
     let now_ns = kernel.clock.monotonic_ns();
-    for (after, alarm) in [(LONG, Alarm::Tell), (deadline, Alarm::GiveUp)] {
+    for (after, alarm) in [(LONG, Alarm::Report), (deadline, Alarm::GiveUp)] {
         timers.set(
             alarm as u64,
             None,
@@ -68,19 +68,21 @@ pub(crate) fn alarms(kernel: &Kernel, deadline: Duration) -> Arc<Timers<Alarm>> 
     timers
 }
 
-/// Does what an alarm is there for. Returns whether there is nothing left to watch.
+/// Handles an alarm. Returns `true` if there is nothing left to watch.
 pub(crate) fn is_over(kernel: &Kernel, deadline: Duration, alarm: Alarm) -> bool {
     let after = match alarm {
-        Alarm::Tell => LONG,
+        Alarm::Report => LONG,
         Alarm::GiveUp => deadline,
     };
     let unready = kernel.lifecycle.unready();
-    // Before the deployment ends, for its end adds lines of its own.
-    let is_told = |guest: usize| unready.iter().any(|other| other.lacks.contains(&guest));
+    // Logged before `give_up_start`, because the end of the deployment adds log lines of its own.
     for waiting in &unready {
-        // That nobody offers a service is told of those who wait for it.
-        if !kernel.instances[waiting.guest].is_proxy || !is_told(waiting.guest) {
-            events::unready(&kernel.instances, waiting, after);
+        // A proxy without an exporter is reported with its requirers, so it needs no line.
+        let is_required = unready
+            .iter()
+            .any(|other| other.lacks.contains(&waiting.guest));
+        if !kernel.instances[waiting.guest].is_proxy || !is_required {
+            events::unready(&unready_guest(kernel, waiting), after);
         }
     }
     let gives_up = matches!(alarm, Alarm::GiveUp);
@@ -88,4 +90,22 @@ pub(crate) fn is_over(kernel: &Kernel, deadline: Duration, alarm: Alarm) -> bool
         tracing::error!("the start has taken longer than {deadline:?}, its `startup_deadline`");
     }
     gives_up || unready.is_empty()
+}
+
+/// Returns the guest and the exporters that it waits for, as the log names them.
+fn unready_guest<'k>(kernel: &'k Kernel, waiting: &Unready) -> UnreadyGuest<'k> {
+    let instance = &kernel.instances[waiting.guest];
+    let exporter = |index: &usize| {
+        let exporter = &kernel.instances[*index];
+        LackedExporter {
+            name: &exporter.name,
+            is_proxy: exporter.is_proxy,
+        }
+    };
+    UnreadyGuest {
+        log: instance.guest_log(),
+        is_proxy: instance.is_proxy,
+        phase: waiting.phase,
+        lacks: waiting.lacks.iter().map(exporter).collect(),
+    }
 }

@@ -1,86 +1,85 @@
-//! What follows when a service has ended: it is made anew, after a pause that grows with each time, or it was the last time.
+//! Data of the supervisor: the supervised services and their restart windows.
 //!
-//! The rules are those of OTP. A service that ends is restarted if its policy says so, unless there were so many restarts in so many seconds
-//! already: then it has failed permanently, and so have those that are to be restarted and require it. One that was never ready is not restarted, since its start has failed. What is
-//! made anew comes from the same module, stays at its place and keeps its links, so callers' handles stay valid; but it is another
-//! instance, with an id and a memory of its own. Until it is ready again, calls are refused at once: whoever waits
-//! in a queue for what may take half a minute is served worse than one who is told.
+//! [`restart`](crate::kernel::restart) has the rules, and acts on this data.
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::Manifest;
-use parigot_abi::frame::NO_DEADLINE;
-use parigot_abi::id::InstanceId;
 use parking_lot::Mutex;
 use rand::Rng;
 use rand::rngs::StdRng;
 
 use crate::deployment::{GuestSpec, RestartAfter, RestartPolicy};
-use crate::error::{Ending, GuestFault, Unavailable};
+use crate::error::{Ending, Unavailable};
 use crate::guest::code::InstanceFactory;
-use crate::kernel::instance::{Instance, InstanceIndex, InstanceState};
-use crate::kernel::lifecycle::{Fall, Phase, Unlaunchable};
+use crate::kernel::index::InstanceIndex;
 use crate::kernel::route::Route;
-use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::timer::Timers;
-use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
-use crate::start::boot::{self, InitOutput, InitTurn, InstantiateError, InstantiateParams};
 
-/// The longest pause before a first restart; each that follows within the time of the policy may take twice as long.
+/// Longest backoff before the first restart in a restart window. Each further restart in the window
+/// doubles the value.
 const BACKOFF_FIRST: Duration = Duration::from_millis(100);
-/// No pause is longer.
+
+/// Longest backoff before any restart.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// Makes services anew, on a thread of its own, so that one that fails all the time takes no worker from others.
+/// Supervised services of a deployment, and the timers of their restarts.
 pub(crate) struct Supervisor {
-    settings: Settings,
-    randomness: Randomness,
+    pub(super) settings: Settings,
+    pub(super) randomness: Randomness,
+    /// Ends of the current backoffs.
     pub(crate) timers: Arc<Timers<InstanceIndex>>,
-    /// By their places; none for what is never restarted.
+    /// Supervised services by instance index; `None` for guests that are never restarted.
     supervised: Vec<Option<Box<SupervisedService>>>,
 }
 
-/// A service that is restarted.
+/// A service that is restarted after its end.
+///
+/// | field | guarded by | written by | read by |
+/// |---|---|---|---|
+/// | `spec`, `factory`, `manifest` | immutable | - | the restart thread |
+/// | `state` | its mutex | the worker of the ended instance | the restart thread |
 pub(crate) struct SupervisedService {
-    spec: GuestSpec,
-    factory: Arc<dyn InstanceFactory>,
-    manifest: Manifest,
-    state: Mutex<RestartState>,
+    pub(super) spec: GuestSpec,
+    pub(super) factory: Arc<dyn InstanceFactory>,
+    /// Manifest of the first instance. Each later instance must declare the same.
+    pub(super) manifest: Manifest,
+    pub(super) state: Mutex<RestartState>,
 }
 
+/// Restart state of a service.
 #[derive(Default)]
-struct RestartState {
-    history: RestartWindow,
-    /// Where its calls go, kept here while there is no body.
-    routes: Vec<Route>,
-    /// When it ended last, on the host's clock.
-    ended_ns: u64,
+pub(super) struct RestartState {
+    pub(super) window: RestartWindow,
+    /// Routes of the instance's calls, while no instance exists.
+    pub(super) routes: Vec<Route>,
+    /// End of the last instance, on the host's clock.
+    pub(super) ended_ns: u64,
 }
 
-/// When the restarts were asked for that count, on the host's clock; not more than there may be.
+/// Times of the restarts within the current restart window, oldest first, on the host's clock; at
+/// most as many as the policy's `max_restarts`.
 #[derive(Default)]
-struct RestartWindow(VecDeque<u64>);
+pub(super) struct RestartWindow(VecDeque<u64>);
 
-/// What follows an end.
+/// Decision on an instance that has ended.
 pub(crate) enum RestartDecision {
-    Restart {
-        backoff: Duration,
-    },
-    /// It has ended too often, or what it requires is gone for good.
-    Failure {
-        why: String,
-    },
+    /// The service is restarted after the backoff.
+    Restart { backoff: Duration },
+    /// The service has failed permanently: it has exceeded its restart limit, or a dependency has
+    /// ended permanently.
+    Failure { why: String },
+    /// The guest has ended, and the policy does not cover that end.
     Nothing,
 }
 
 impl RestartDecision {
-    /// What callers are told from now on.
+    /// Returns the reason that callers receive from now on.
     pub(crate) fn unavailable_reason(&self, now_ns: u64) -> Unavailable {
         match self {
             RestartDecision::Restart { .. } => Unavailable::Restarting { since_ns: now_ns },
@@ -91,6 +90,7 @@ impl RestartDecision {
 }
 
 impl Supervisor {
+    /// Creates the supervisor of these services, which are in the order of the instances.
     pub(crate) fn new(
         settings: &Settings,
         seed: [u8; 32],
@@ -105,18 +105,19 @@ impl Supervisor {
         }
     }
 
-    /// Restarts nobody any more.
+    /// Stops all restarts.
     pub(crate) fn close(&self) {
         self.timers.close();
     }
 
-    fn service(&self, place: InstanceIndex) -> Option<&SupervisedService> {
+    /// Returns the supervised service of an instance; `None` if the guest is never restarted.
+    pub(super) fn service(&self, place: InstanceIndex) -> Option<&SupervisedService> {
         self.supervised[place].as_deref()
     }
 }
 
 impl SupervisedService {
-    /// A guest that was made from this and has declared this, unless its policy is never to restart it.
+    /// Creates the supervised service of a guest; `None` if its policy never restarts it.
     pub(crate) fn new(
         spec: &GuestSpec,
         factory: &Arc<dyn InstanceFactory>,
@@ -132,17 +133,18 @@ impl SupervisedService {
         })
     }
 
-    /// Which of the restarts that it may have the last one is.
-    fn nth(&self) -> Nth {
-        Nth {
-            nth: self.state.lock().history.0.len(),
+    /// Returns the position of the last restart in the restart window.
+    pub(super) fn count(&self) -> RestartCount {
+        RestartCount {
+            count: self.state.lock().window.0.len(),
             policy: self.spec.restart,
         }
     }
 }
 
 impl RestartPolicy {
-    fn covers(&self, ending: &Ending) -> bool {
+    /// Returns `true` if the policy restarts a service after this end.
+    pub(super) fn covers(&self, ending: &Ending) -> bool {
         match self.after {
             RestartAfter::Never => false,
             RestartAfter::Failure => ending.status() != Some(0),
@@ -152,18 +154,17 @@ impl RestartPolicy {
 }
 
 impl RestartWindow {
-    /// Counts one more restart and returns the pause before it, or `None` if there were as many as there may be.
-    fn ask(
+    /// Counts one more restart and returns its backoff; `None` if the window already has
+    /// `max_restarts`.
+    pub(super) fn admit(
         &mut self,
         policy: &RestartPolicy,
         now_ns: u64,
         random: &mut StdRng,
     ) -> Option<Duration> {
         let within_ns = policy.within.as_nanos() as u64;
-        while self
-            .0
-            .front()
-            .is_some_and(|asked_ns| now_ns.saturating_sub(*asked_ns) >= within_ns)
+        while let Some(oldest_ns) = self.0.front()
+            && now_ns.saturating_sub(*oldest_ns) >= within_ns
         {
             self.0.pop_front();
         }
@@ -172,248 +173,29 @@ impl RestartWindow {
         }
         let longest = 2_u32
             .checked_pow(self.0.len() as u32)
-            .and_then(|factor| BACKOFF_FIRST.checked_mul(factor));
-        let longest = longest.unwrap_or(BACKOFF_MAX).min(BACKOFF_MAX);
+            .and_then(|factor| BACKOFF_FIRST.checked_mul(factor))
+            .unwrap_or(BACKOFF_MAX)
+            .min(BACKOFF_MAX);
         self.0.push_back(now_ns);
-        // Some of it is chance, so that services which fail together do not come back together.
+        // Jitter of up to a half, so that services which fail together do not restart together.
         Some(longest.mul_f64(random.random_range(0.5..=1.0)))
     }
 }
 
-/// Restart 2 of the 10 there may be in 60 s.
-struct Nth {
-    nth: usize,
+/// Position of a restart in its restart window: `restart 2 of 10 in 60s`.
+pub(super) struct RestartCount {
+    count: usize,
     policy: RestartPolicy,
 }
 
-impl fmt::Display for Nth {
+impl fmt::Display for RestartCount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let RestartPolicy {
             max_restarts,
             within,
             ..
         } = self.policy;
-        write!(f, "restart {} of {max_restarts} in {within:?}", self.nth)
-    }
-}
-
-impl Kernel {
-    /// Restarts services when their time has come, until closed.
-    pub(crate) fn run_restarts(&self) {
-        self.supervisor.timers.run(|_, place| self.restart(place));
-    }
-
-    /// Restarts a service whose time has come.
-    pub(crate) fn restart(&self, place: InstanceIndex) {
-        let service = self
-            .supervisor
-            .service(place)
-            .expect("others have no timer");
-        let mut worker = Worker::new(self, self.supervisor.randomness.generator());
-        let _awake = self.epoch_ticker.keep_awake();
-        worker.restart(&self.instances[place], service);
-        worker.share_woken();
-    }
-}
-
-impl Worker<'_> {
-    /// Decides what follows the end of an instance, which is now: a turn that was killed has begun long before.
-    pub(crate) fn restart_decision(
-        &mut self,
-        instance: &Instance,
-        ending: &Ending,
-    ) -> RestartDecision {
-        self.now_ns = self.kernel.clock.monotonic_ns();
-        let Some(service) = self.kernel.supervisor.service(instance.place) else {
-            return RestartDecision::Nothing;
-        };
-        let policy = &service.spec.restart;
-        if !policy.covers(ending) {
-            return RestartDecision::Nothing;
-        }
-        match self.kernel.lifecycle.fall(instance.place) {
-            Fall::Refused => return RestartDecision::Nothing,
-            Fall::Lost { exporter } => {
-                return RestartDecision::Failure {
-                    why: self.why_lost(ending, exporter),
-                };
-            }
-            Fall::Fallen => {}
-        }
-        match service
-            .state
-            .lock()
-            .history
-            .ask(policy, self.now_ns, &mut self.random)
-        {
-            Some(backoff) => RestartDecision::Restart { backoff },
-            None => {
-                let RestartPolicy {
-                    max_restarts,
-                    within,
-                    ..
-                } = policy;
-                RestartDecision::Failure {
-                    why: format!("after {max_restarts} restarts in {within:?} it {ending}"),
-                }
-            }
-        }
-    }
-
-    /// Why a service is not made anew that has ended so and requires one that is gone for good.
-    fn why_lost(&self, ending: &Ending, exporter: InstanceIndex) -> String {
-        let lost = GuestFault::Lost {
-            exporter: self.kernel.instances[exporter].name.clone(),
-        };
-        match ending {
-            Ending::Fault(GuestFault::Lost { .. }) => format!("it {lost}"),
-            _ => format!("it {ending}, and {lost}"),
-        }
-    }
-
-    /// Does what follows the end of an instance, whose calls went along `routes`.
-    pub(crate) fn follow(
-        &mut self,
-        instance: &Instance,
-        restart_decision: RestartDecision,
-        routes: Vec<Route>,
-        ending: &Ending,
-    ) {
-        match (
-            restart_decision,
-            self.kernel.supervisor.service(instance.place),
-        ) {
-            (RestartDecision::Restart { backoff }, Some(service)) => {
-                let mut state = service.state.lock();
-                (state.routes, state.ended_ns) = (routes, self.now_ns);
-                drop(state);
-                let at_ns = self.now_ns.saturating_add(backoff.as_nanos() as u64);
-                self.kernel.supervisor.timers.set(
-                    instance.place as u64,
-                    None,
-                    at_ns,
-                    instance.place,
-                );
-                return;
-            }
-            (RestartDecision::Failure { why }, _) => events::failed_for_good(instance, &why),
-            _ => {}
-        }
-        self.count_out(instance, ending.status());
-    }
-
-    /// Counts a guest out that is gone for good, and sees to those that require it and cannot be launched any more.
-    fn count_out(&mut self, instance: &Instance, status: Option<u8>) {
-        for Unlaunchable {
-            guest,
-            phase,
-            was_ready,
-        } in self.kernel.lifecycle.ended(instance.place, status)
-        {
-            let stranded = &self.kernel.instances[guest];
-            let lost = GuestFault::Lost {
-                exporter: instance.name.clone(),
-            };
-            match phase {
-                // Other processes may have others for whoever calls the lost one.
-                _ if stranded.is_proxy => {
-                    let wake = stranded.enqueue_stop(NO_DEADLINE);
-                    self.wake(stranded, wake);
-                }
-                _ if !was_ready => events::stranded(stranded, instance),
-                Phase::Fallen => {
-                    let why = format!("it {lost}");
-                    // Told once callers are told so too.
-                    stranded.close(Unavailable::Failed { why: why.clone() });
-                    events::failed_for_good(stranded, &why);
-                    self.count_out(stranded, None);
-                }
-                _ => {
-                    let wake = stranded.kill(lost);
-                    self.wake(stranded, wake);
-                }
-            }
-        }
-    }
-
-    /// Makes a service anew.
-    fn restart(&mut self, instance: &Instance, service: &SupervisedService) {
-        if !self.kernel.lifecycle.is_fallen(instance.place) {
-            return;
-        }
-        self.now_ns = self.kernel.clock.monotonic_ns();
-        let id = InstanceId::from_random(self.random.random());
-        let made = self.reinstantiate(instance, service, id);
-        let mut state = service.state.lock();
-        let (routes, ended_ns) = (std::mem::take(&mut state.routes), state.ended_ns);
-        drop(state);
-        match made {
-            Ok(InitOutput {
-                code, outbox, turn, ..
-            }) => {
-                // In this order, for as soon as it has risen it may be told to leave.
-                let generation = instance.reopen(id, self.now_ns);
-                if self
-                    .kernel
-                    .lifecycle
-                    .rise(instance.place, generation)
-                    .is_none()
-                {
-                    instance.close(Unavailable::Over);
-                    return;
-                }
-                events::restarted(
-                    instance,
-                    Duration::from_nanos(self.now_ns.saturating_sub(ended_ns)),
-                    &service.nth(),
-                );
-                let body = InstanceState::new(code, routes);
-                self.finish_init_turn(instance, InitTurn { body, outbox, turn });
-            }
-            Err(ending) => {
-                let restart_decision = self.restart_decision(instance, &ending);
-                events::ending(instance, &ending, events::EndContext::default());
-                instance.close(restart_decision.unavailable_reason(self.now_ns));
-                self.follow(instance, restart_decision, routes, &ending);
-            }
-        }
-    }
-
-    /// Makes the instance that is to take this one's place, and lets it have its first turn.
-    fn reinstantiate(
-        &self,
-        instance: &Instance,
-        service: &SupervisedService,
-        id: InstanceId,
-    ) -> Result<InitOutput, Ending> {
-        let Supervisor {
-            settings,
-            randomness,
-            ..
-        } = &self.kernel.supervisor;
-        let params = InstantiateParams {
-            id,
-            started_ns: self.now_ns,
-            log_rate: &instance.log_rate,
-        };
-        let first = boot::init_turn(
-            &service.spec,
-            &*service.factory,
-            params,
-            settings,
-            randomness,
-        );
-        match first {
-            Ok(first) if first.manifest == service.manifest => Ok(first),
-            Ok(_) => Err(GuestFault::Changed.into()),
-            Err(InstantiateError::GuestFault(fault)) => Err(fault.into()),
-            Err(InstantiateError::Module(error)) => {
-                let reason = error
-                    .source()
-                    .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));
-                Err(GuestFault::NotMade { reason }.into())
-            }
-        }
+        write!(f, "restart {} of {max_restarts} in {within:?}", self.count)
     }
 }
 
@@ -438,63 +220,71 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_up_to_ten_seconds_and_chance_takes_up_to_a_half() {
-        let (mut history, mut random) = (RestartWindow::default(), random());
+    fn backoffs_double_up_to_ten_seconds() {
+        let mut window = RestartWindow::default();
+        let mut random = random();
         let mut longest_ms = 100;
         for _ in 0..40 {
-            let pause = history
-                .ask(&policy(1_000, 3_600), 0, &mut random)
-                .expect("there may be a thousand");
-            let ms = pause.as_secs_f64() * 1e3;
+            let backoff = window
+                .admit(&policy(1_000, 3_600), 0, &mut random)
+                .expect("40 restarts must be below the limit of 1000");
+            let ms = backoff.as_secs_f64() * 1e3;
             assert!(
                 (f64::from(longest_ms) / 2.0..=f64::from(longest_ms)).contains(&ms),
                 "{ms} of {longest_ms}"
             );
             longest_ms = (2 * longest_ms).min(10_000);
         }
-        let pauses = |seed| {
+        let backoff = |seed| {
             let mut random = StdRng::from_seed([seed; 32]);
-            RestartWindow::default().ask(&policy(1, 1), 0, &mut random)
+            RestartWindow::default().admit(&policy(1, 1), 0, &mut random)
         };
-        assert_eq!(pauses(1), pauses(1));
-        assert_ne!(pauses(1), pauses(2));
+        assert_eq!(backoff(1), backoff(1));
+        assert_ne!(backoff(1), backoff(2));
     }
 
     #[test]
-    fn more_restarts_than_there_may_be_in_so_many_seconds_are_refused() {
-        let (mut history, mut random) = (RestartWindow::default(), random());
-        let mut ask = |now_ns| history.ask(&policy(2, 5), now_ns, &mut random);
-        assert!(ask(0).is_some());
-        assert!(ask(2 * SECOND_NS).is_some());
-        assert_eq!(ask(5 * SECOND_NS - 1), None);
-        assert!(ask(5 * SECOND_NS).is_some(), "the first counts no longer");
-        assert_eq!(ask(6 * SECOND_NS), None);
+    fn restarts_beyond_the_limit_of_the_window_are_refused() {
+        let mut window = RestartWindow::default();
+        let mut random = random();
+        let mut admit = |now_ns| window.admit(&policy(2, 5), now_ns, &mut random);
+        assert!(admit(0).is_some());
+        assert!(admit(2 * SECOND_NS).is_some());
+        assert_eq!(admit(5 * SECOND_NS - 1), None);
+        assert!(
+            admit(5 * SECOND_NS).is_some(),
+            "the first restart has left the window"
+        );
+        assert_eq!(admit(6 * SECOND_NS), None);
     }
 
     #[test]
-    fn a_service_that_fails_rarely_never_waits_long() {
-        let (mut history, mut random) = (RestartWindow::default(), random());
+    fn rare_failures_keep_the_first_backoff() {
+        let mut window = RestartWindow::default();
+        let mut random = random();
         for day in 0..1_000 {
-            let pause = history.ask(&policy(10, 60), day * 86_400 * SECOND_NS, &mut random);
+            let backoff = window.admit(&policy(10, 60), day * 86_400 * SECOND_NS, &mut random);
             assert!(
-                pause.is_some_and(|pause| pause <= BACKOFF_FIRST),
-                "{pause:?}"
+                backoff.is_some_and(|backoff| backoff <= BACKOFF_FIRST),
+                "{backoff:?}"
             );
         }
-        assert_eq!(history.0.len(), 1);
+        assert_eq!(window.0.len(), 1);
     }
 
     #[test]
-    fn a_service_that_fails_at_once_each_time_fails_for_good_within_the_default_time() {
+    fn a_crash_loop_fails_permanently_within_43_seconds() {
         let policy = policy(10, 60);
-        let (mut history, mut random, mut now_ns) = (RestartWindow::default(), random(), 0);
+        let mut window = RestartWindow::default();
+        let mut random = random();
+        let mut now_ns = 0;
         for _ in 0..10 {
-            now_ns += history
-                .ask(&policy, now_ns, &mut random)
-                .expect("there may be ten")
+            now_ns += window
+                .admit(&policy, now_ns, &mut random)
+                .expect("10 restarts must be within the limit")
                 .as_nanos() as u64;
         }
-        assert_eq!(history.ask(&policy, now_ns, &mut random), None);
+        assert_eq!(window.admit(&policy, now_ns, &mut random), None);
         assert!((20..43).contains(&(now_ns / SECOND_NS)), "{now_ns}");
     }
 }

@@ -1,7 +1,13 @@
-//! One log: what guests say and what the host says of them, as events of `tracing`.
+//! Events of guests in the log: their own lines, and the host's reports about them.
 //!
-//! Each event has the fields `service` (the guest's name in the deployment), `instance` (the short form of its id) and, where it
-//! is about a call, `call` (its id). Lines of guests have the target `guest`. A guest that ends while it serves a call is told with its `method`.
+//! | field | value |
+//! |---|---|
+//! | `service` | name of the guest in the deployment |
+//! | `instance` | short form of the instance's id |
+//! | `call` | id of the call, if the event belongs to a call |
+//! | `method` | method of the call during which a guest ended |
+//!
+//! Lines of guests have the target `guest`.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -12,35 +18,35 @@ use parigot_abi::id::CallId;
 use tracing::field::display;
 
 use crate::error::{Ending, GuestFault};
-use crate::kernel::instance::Instance;
-use crate::kernel::lifecycle::{Phase, Unready};
+use crate::kernel::lifecycle::Phase;
+use crate::log::guest_log::GuestLog;
 
-/// A line that a guest sent, about that call, if any; returns what [`GuestLog::say`] does.
+/// Logs the log frame of a guest, sent during `call`. Returns the same as [`GuestLog::say`].
 pub(crate) fn guest_line(
-    from: &Instance,
+    from: &GuestLog<'_>,
     now_ns: u64,
     frame: &Frame<'_>,
     call: Option<CallId>,
 ) -> Option<u64> {
     let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
     let text = String::from_utf8_lossy(frame.payload);
-    from.guest_log().say(now_ns, level, call, &text)
+    from.say(now_ns, level, call, &text)
 }
 
-/// What there is to say of an end besides how.
+/// Circumstances of an instance's end.
 #[derive(Default)]
 pub(crate) struct EndContext {
-    /// Nobody has told it to leave, and it was to stay.
+    /// Set if the instance should have continued: it is a service, and no stop was requested.
     pub(crate) is_news: bool,
-    /// The call that it was serving.
+    /// Call that the instance was serving.
     pub(crate) call: Option<CallId>,
-    /// The method of that call.
+    /// Method of `call`.
     pub(crate) method: Option<String>,
 }
 
-/// An instance has ended.
+/// Logs the end of an instance.
 pub(crate) fn ending(
-    instance: &Instance,
+    guest: &GuestLog<'_>,
     ending: &Ending,
     EndContext {
         is_news,
@@ -48,21 +54,21 @@ pub(crate) fn ending(
         method,
     }: EndContext,
 ) {
-    instance.guest_log().finish();
+    guest.finish();
     let (call, method) = (call.map(display), method.map(display));
     macro_rules! event {
         ($level:ident, $($event:tt)+) => {
             tracing::event!(
                 tracing::Level::$level,
-                service = %instance.name,
-                instance = %instance.id().short(),
+                service = %guest.service,
+                instance = %guest.instance.short(),
                 call,
                 $($event)+
             )
         };
     }
     match ending {
-        // Its text names the method.
+        // No field `method`: the text names the method.
         Ending::Fault(fault @ GuestFault::OverBudget(over_budget)) => {
             event!(
                 ERROR,
@@ -70,7 +76,7 @@ pub(crate) fn ending(
                 "{fault}"
             );
         }
-        // That it has failed permanently is told besides, and why.
+        // The permanent failure is logged separately, with its reason.
         Ending::Fault(GuestFault::Lost { .. }) => {}
         Ending::Fault(fault) => event!(ERROR, method, "{fault}"),
         Ending::Exit { status: 0, reason } if reason.is_empty() && is_news => {
@@ -82,98 +88,120 @@ pub(crate) fn ending(
         Ending::Exit { status, reason } if reason.is_empty() => {
             event!(WARN, method, "exited with status {status}")
         }
-        Ending::Exit { status: 0, reason } => event!(INFO, method, "left: {reason}"),
+        Ending::Exit { status: 0, reason } => event!(INFO, method, "exited: {reason}"),
         Ending::Exit { status, reason } => {
             event!(ERROR, method, "exited with status {status}: {reason}")
         }
     }
 }
 
-/// A service was made anew, so long after it had ended.
-pub(crate) fn restarted(instance: &Instance, after: Duration, nth: &dyn Display) {
+/// Logs a restart, `after` the service had ended.
+pub(crate) fn restarted(guest: &GuestLog<'_>, after: Duration, nth: &dyn Display) {
     tracing::info!(
-        service = %instance.name,
-        instance = %instance.id().short(),
+        service = %guest.service,
+        instance = %guest.instance.short(),
         "restarted after {} ms: {nth}",
         after.as_millis()
     );
 }
 
-/// A service is not restarted any more.
-pub(crate) fn failed_for_good(instance: &Instance, why: &str) {
-    tracing::error!(service = %instance.name, instance = %instance.id().short(), "failed permanently: {why}");
+/// Logs the permanent failure of a service.
+pub(crate) fn failed_permanently(guest: &GuestLog<'_>, why: &str) {
+    tracing::error!(
+        service = %guest.service,
+        instance = %guest.instance.short(),
+        "failed permanently: {why}"
+    );
 }
 
-/// A guest has not left in the time that all of them had for it.
-pub(crate) fn killed_at_shutdown(instance: &Instance, limit: Duration) {
-    let calls = match instance.calls() {
+/// Logs a guest that still runs after the `limit` of a shutdown, with its unanswered calls.
+pub(crate) fn killed_at_shutdown(guest: &GuestLog<'_>, unanswered: usize, limit: Duration) {
+    let calls = match unanswered {
         0 => String::new(),
-        1 => ", and has a call that it has not answered".to_owned(),
-        calls => format!(", and has {calls} calls that it has not answered"),
+        1 => "; 1 call is unanswered".to_owned(),
+        calls => format!("; {calls} calls are unanswered"),
     };
     tracing::warn!(
-        service = %instance.name,
-        instance = %instance.id().short(),
-        "did not leave within the `shutdown_deadline`, {limit:?}{calls}"
+        service = %guest.service,
+        instance = %guest.instance.short(),
+        "did not exit within the `shutdown_deadline` of {limit:?}{calls}"
     );
 }
 
-/// A guest can never be launched, because one that it requires is gone.
-pub(crate) fn stranded(waiting: &Instance, lost: &Instance) {
+/// Logs a guest that can never be launched, because the guest `lost`, which it requires, has ended.
+pub(crate) fn cannot_start(waiting: &GuestLog<'_>, lost: &str) {
     tracing::error!(
-        service = %waiting.name,
-        instance = %waiting.id().short(),
-        "cannot start: it requires a service of {}, which has ended",
-        lost.name
+        service = %waiting.service,
+        instance = %waiting.instance.short(),
+        "cannot start: it requires a service of {lost}, which has ended"
     );
 }
 
-/// A guest is not ready, and the start has taken that long.
-pub(crate) fn unready(
-    instances: &[Instance],
-    Unready {
-        guest,
+/// Guest that is not ready during the start.
+pub(crate) struct UnreadyGuest<'a> {
+    pub(crate) log: GuestLog<'a>,
+    pub(crate) is_proxy: bool,
+    pub(crate) phase: Phase,
+    /// Exporters that the guest requires and that are not ready.
+    pub(crate) lacks: Vec<LackedExporter<'a>>,
+}
+
+/// Exporter that a guest waits for.
+pub(crate) struct LackedExporter<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) is_proxy: bool,
+}
+
+/// Logs a guest that is not ready `after` the start began.
+pub(crate) fn unready(guest: &UnreadyGuest<'_>, after: Duration) {
+    let UnreadyGuest {
+        log,
+        is_proxy,
         phase,
         lacks,
-    }: &Unready,
-    after: Duration,
-) {
-    let instance = &instances[*guest];
-    let lacks: Vec<_> = lacks.iter().map(|exporter| &instances[*exporter]).collect();
+    } = guest;
     let why = match phase {
-        // That its service is not ready is told of those that export it.
-        _ if !lacks.is_empty() && instance.is_proxy => return,
-        _ if !lacks.is_empty() => format!("it waits for {}", names(&lacks)),
-        Phase::Launched if instance.is_proxy => "no process offers it yet".to_owned(),
-        Phase::Launched => "it was launched, and has not said that it is ready".to_owned(),
-        _ => "it has not asked to be launched".to_owned(),
+        // The exporters of the service are logged themselves.
+        _ if !lacks.is_empty() && *is_proxy => return,
+        _ if !lacks.is_empty() => format!("waiting for {}", names(lacks)),
+        Phase::Launched if *is_proxy => "no process offers the service yet".to_owned(),
+        Phase::Launched => "launched, but has not reported that it is ready".to_owned(),
+        _ => "has not requested its launch".to_owned(),
     };
     tracing::warn!(
-        service = %instance.name,
-        instance = %instance.id().short(),
+        service = %log.service,
+        instance = %log.instance.short(),
         "not ready after {after:?}: {why}"
     );
 }
 
-/// A guest cannot be bound before a process offers what it requires, and the start has waited that long.
+/// Logs a guest whose start has waited `after` for a process that offers a service.
+///
+/// The guest requires the service by name alone, so it cannot be bound before.
 #[cfg(feature = "nats")]
 pub(crate) fn unoffered(guest: &str, service: &str, after: Duration) {
     tracing::warn!(
         service = guest,
-        "not ready after {after:?}: it waits for {service}, {UNOFFERED}"
+        "not ready after {after:?}: waiting for {service}, {UNOFFERED}"
     );
 }
 
-/// What is wrong with a service of other processes: they are not there, have another `app` in `[network]`, or offer what does not fit, which was told.
-const UNOFFERED: &str = "which no process of the same `app` offers yet in a form that fits";
+/// Reasons why a remote service is not available: no process is running, processes have another
+/// `app` in `[network]`, or they offer an incompatible schema, which is logged separately.
+const UNOFFERED: &str = "which no process of the same `app` offers with a compatible schema yet";
 
-/// Those whom a guest waits for.
-fn names(lacks: &[&Instance]) -> String {
-    let (elsewhere, here): (Vec<&Instance>, Vec<&Instance>) =
-        lacks.iter().partition(|exporter| exporter.is_proxy);
-    let mut here: Vec<_> = here.iter().map(|exporter| &*exporter.name).collect();
-    here.dedup(); // instances of one guest
-    let elsewhere: Vec<_> = elsewhere.iter().map(|service| &*service.name).collect();
+/// Formats the exporters that a guest waits for: local guests first, then remote services.
+fn names(lacks: &[LackedExporter<'_>]) -> String {
+    let name_if = |is_proxy| {
+        lacks
+            .iter()
+            .filter(move |exporter| exporter.is_proxy == is_proxy)
+            .map(|exporter| exporter.name)
+    };
+    let elsewhere: Vec<_> = name_if(true).collect();
+    let mut here: Vec<_> = name_if(false).collect();
+    // Instances of one guest have the same name.
+    here.dedup();
     match (&here[..], &elsewhere[..]) {
         (_, []) => here.join(", "),
         ([], _) => format!("{}, {UNOFFERED}", elsewhere.join(", ")),

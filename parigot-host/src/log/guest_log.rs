@@ -1,4 +1,4 @@
-//! Lines of one guest in the log, within its rate limit.
+//! Log lines of one guest, within the guest's rate limit.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use parigot_abi::id::{CallId, InstanceId};
 
 use crate::log::rate_limit::{LogRate, RateDecision};
 
-/// A guest as the log knows it.
+/// Identity of a guest in the log, with its rate limit.
 pub(crate) struct GuestLog<'a> {
     pub(crate) service: &'a str,
     pub(crate) instance: InstanceId,
@@ -15,9 +15,11 @@ pub(crate) struct GuestLog<'a> {
 }
 
 impl GuestLog<'_> {
-    /// A line of the guest, whichever way it came, unless it logs too much. Where it has just begun to, returns when what
-    /// is left out must be told: see [`GuestLog::settle`].
-    #[must_use = "what is left out is told"]
+    /// Logs a line of the guest, from a log frame, stdout or stderr, or drops it beyond the limit.
+    ///
+    /// Returns a time on the host's clock if this is the first dropped line of a period. The caller
+    /// must call [`GuestLog::settle`] then, so that the number of dropped lines is logged.
+    #[must_use = "the number of dropped lines must be logged later"]
     pub(crate) fn say(
         &self,
         now_ns: u64,
@@ -30,6 +32,7 @@ impl GuestLog<'_> {
             instance,
             rate,
         } = self;
+        // Macros, because `tracing` needs the level of an event as a constant.
         macro_rules! event {
             ($level:ident, $text:expr) => {
                 tracing::event!(
@@ -42,49 +45,54 @@ impl GuestLog<'_> {
                 )
             };
         }
-        macro_rules! judged {
+        macro_rules! limited {
             ($level:ident) => {{
-                // What nobody listens to takes nothing of the allowance.
+                // Lines that no subscriber wants must not use up the limit.
                 if !tracing::enabled!(target: "guest", tracing::Level::$level) {
                     return None;
                 }
-                match rate.judge(now_ns, text) {
-                    RateDecision::Log { line, left_out } => {
-                        left_out.inspect(|left_out| self.tell(left_out));
+                match rate.decide(now_ns, text) {
+                    RateDecision::Log { line, dropped } => {
+                        // Before the line, so that the log shows the gap where it is.
+                        dropped.inspect(|dropped| self.warn(dropped));
                         event!($level, line);
                         None
                     }
-                    RateDecision::Warn { too_much, until_ns } => {
-                        self.tell(&too_much);
+                    RateDecision::Warn { exceeded, until_ns } => {
+                        self.warn(&exceeded);
                         Some(until_ns)
                     }
-                    RateDecision::LeaveOut => None,
+                    RateDecision::Drop => None,
                 }
             }};
         }
         match level {
-            Level::Error => judged!(ERROR),
-            Level::Warn => judged!(WARN),
-            Level::Info => judged!(INFO),
-            Level::Debug => judged!(DEBUG),
-            Level::Trace => judged!(TRACE),
+            Level::Error => limited!(ERROR),
+            Level::Warn => limited!(WARN),
+            Level::Info => limited!(INFO),
+            Level::Debug => limited!(DEBUG),
+            Level::Trace => limited!(TRACE),
         }
     }
 
-    /// Tells what was left out, if that is over.
+    /// Logs the number of dropped lines if their period is over.
     pub(crate) fn settle(&self, now_ns: u64) {
         self.rate
             .settle(now_ns)
-            .inspect(|left_out| self.tell(left_out));
+            .inspect(|dropped| self.warn(dropped));
     }
 
-    /// Tells what was left out, for nothing comes any more.
+    /// Logs the number of dropped lines when the guest has ended.
     pub(crate) fn finish(&self) {
-        self.rate.finish().inspect(|left_out| self.tell(left_out));
+        self.rate.finish().inspect(|dropped| self.warn(dropped));
     }
 
-    /// Something about what the guest logs.
-    fn tell(&self, what: &dyn Display) {
-        tracing::warn!(service = %self.service, instance = %self.instance.short(), "{what}");
+    /// Logs a warning of the host about the guest's log.
+    fn warn(&self, warning: &dyn Display) {
+        tracing::warn!(
+            service = %self.service,
+            instance = %self.instance.short(),
+            "{warning}"
+        );
     }
 }

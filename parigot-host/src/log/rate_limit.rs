@@ -1,8 +1,9 @@
-//! How much an instance may log.
+//! Rate limit of a guest's log.
 //!
-//! A guest that logs without end would fill the disk, and keep those who read the log from what others say. So each instance has an
-//! allowance a second of the host's clock: the first line beyond it is replaced by a warning, the others are counted, and
-//! the count is told when the second is over.
+//! Without a limit, a guest that logs endlessly would fill the disk and hide the lines of others.
+//! Each instance may log a number of bytes per period of one second, on the host's clock. The first
+//! line beyond the limit is replaced by a warning. Further lines are counted, and the count is
+//! logged at the end of the period.
 
 use std::borrow::Cow;
 
@@ -10,64 +11,72 @@ use parking_lot::Mutex;
 
 use crate::limits::{LOG_LINE_BYTES_MAX, Size};
 
-/// What a line takes of the allowance besides its text: about what the columns before it have.
+/// Cost of a line in addition to its text: about the length of the columns before the text.
 const COLUMNS_BYTES: u64 = 64;
-/// What an allowance is for.
+/// Length of a period.
 const PERIOD_NS: u64 = 1_000_000_000;
 
-/// The allowance of one instance.
+/// Log rate limit of one instance.
 #[derive(Debug)]
 pub(crate) struct LogRate {
+    /// Limit per period.
     bytes_max: u64,
+    // The worker that runs the instance logs lines, and the timer thread settles periods.
     state: Mutex<RateState>,
 }
 
 #[derive(Debug, Default)]
 struct RateState {
-    /// When the allowance is whole again, on the host's clock.
+    /// End of the current period on the host's clock.
     until_ns: u64,
-    /// What was logged of it.
+    /// Lines that were logged in the current period.
     logged: Amount,
-    left_out: Amount,
+    /// Lines that were dropped and not reported yet.
+    dropped: Amount,
 }
 
-/// Lines, and their bytes.
+/// Number of lines, and of the bytes of their texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Amount {
     lines: u64,
     bytes: u64,
 }
 
-/// What becomes of a line.
+/// Decision about a line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RateDecision<'a> {
-    /// It is logged like this, once it is told what was left out before it.
+    /// The line is logged, after a report of the lines that were dropped before.
     Log {
         line: Cow<'a, str>,
-        left_out: Option<LeftOut>,
+        dropped: Option<DroppedLines>,
     },
-    /// It is the first to be left out, which is told; the rest when the allowance is whole again.
+    /// The line is the first that is dropped, so a warning is logged. The number of dropped lines
+    /// is to be logged at `until_ns`.
     Warn {
-        too_much: TooMuch,
+        exceeded: LimitExceeded,
         until_ns: u64,
     },
-    LeaveOut,
+    /// The line is dropped and counted.
+    Drop,
 }
 
-/// An instance has used its allowance up.
+/// Warning that an instance has reached its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("logs too much: what exceeds its `log`, {} in a second, is left out", Size(*bytes_max as usize))]
-pub(crate) struct TooMuch {
+#[error(
+    "log rate limit exceeded: lines beyond `log`, {} per second, are dropped",
+    Size(*bytes_max as usize)
+)]
+pub(crate) struct LimitExceeded {
     bytes_max: u64,
 }
 
-/// What is not in the log.
+/// Report of dropped lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("logged too much: {} lines of {} bytes were left out", .0.lines, .0.bytes)]
-pub(crate) struct LeftOut(Amount);
+#[error("log rate limit exceeded: dropped {} lines of {} bytes", .0.lines, .0.bytes)]
+pub(crate) struct DroppedLines(Amount);
 
 impl LogRate {
-    /// An allowance of so many bytes in a second.
+    /// Creates a limit of `bytes_max` per period.
     pub(crate) fn new(bytes_max: u64) -> Self {
         LogRate {
             bytes_max,
@@ -75,52 +84,55 @@ impl LogRate {
         }
     }
 
-    /// Decides about a line.
-    pub(crate) fn judge<'a>(&self, now_ns: u64, text: &'a str) -> RateDecision<'a> {
+    /// Decides about a line, and counts the line.
+    pub(crate) fn decide<'a>(&self, now_ns: u64, text: &'a str) -> RateDecision<'a> {
         let mut state = self.state.lock();
         if now_ns >= state.until_ns {
             state.begin_period(now_ns);
         }
-        let line = cut(text);
+        let line = truncate(text);
         let logged = state.logged.plus(line.len());
-        // Once something was left out, nothing is logged before that is told: the log has no hole that it does not show.
-        if logged.cost() <= self.bytes_max && (state.left_out.lines == 0 || state.logged.lines == 0)
-        {
+        // After a dropped line, nothing more is logged in the same period: the log has no silent
+        // gap, and a short line does not overtake a long one.
+        let has_gap = state.dropped.lines > 0 && state.logged.lines > 0;
+        if logged.cost() <= self.bytes_max && !has_gap {
             state.logged = logged;
             return RateDecision::Log {
                 line,
-                left_out: state.take_left_out(),
+                dropped: state.take_dropped(),
             };
         }
-        let is_first = state.left_out.lines == 0;
-        state.left_out = state.left_out.plus(text.len());
-        let too_much = TooMuch {
-            bytes_max: self.bytes_max,
-        };
+        let is_first = state.dropped.lines == 0;
+        state.dropped = state.dropped.plus(text.len());
         if is_first {
             RateDecision::Warn {
-                too_much,
+                exceeded: LimitExceeded {
+                    bytes_max: self.bytes_max,
+                },
                 until_ns: state.until_ns,
             }
         } else {
-            RateDecision::LeaveOut
+            RateDecision::Drop
         }
     }
 
-    /// What is not told yet, once the allowance is whole again. The next second begins here: in a turn that goes on for longer, time stands still
-    /// for whoever judges, and each line would be one too many again, and told.
-    pub(crate) fn settle(&self, now_ns: u64) -> Option<LeftOut> {
+    /// Returns the dropped lines if the period is over, and begins the next period.
+    ///
+    /// The next period must begin here. The time that [`LogRate::decide`] gets is the start of the
+    /// turn, so a turn of several seconds would never begin a period. Then each line after a report
+    /// would be the first that is dropped, with a warning of its own.
+    pub(crate) fn settle(&self, now_ns: u64) -> Option<DroppedLines> {
         let mut state = self.state.lock();
         if now_ns < state.until_ns {
             return None;
         }
         state.begin_period(now_ns);
-        state.take_left_out()
+        state.take_dropped()
     }
 
-    /// What is not told yet, for an instance that ends.
-    pub(crate) fn finish(&self) -> Option<LeftOut> {
-        self.state.lock().take_left_out()
+    /// Returns the dropped lines of an instance that has ended.
+    pub(crate) fn finish(&self) -> Option<DroppedLines> {
+        self.state.lock().take_dropped()
     }
 }
 
@@ -130,18 +142,18 @@ impl RateState {
         self.logged = Amount::default();
     }
 
-    fn take_left_out(&mut self) -> Option<LeftOut> {
-        let left_out = std::mem::take(&mut self.left_out);
-        (left_out.lines > 0).then_some(LeftOut(left_out))
+    fn take_dropped(&mut self) -> Option<DroppedLines> {
+        let dropped = std::mem::take(&mut self.dropped);
+        (dropped.lines > 0).then_some(DroppedLines(dropped))
     }
 }
 
-/// A line as it is logged: not longer than [`LOG_LINE_BYTES_MAX`], but for the remark that it was cut.
-fn cut(text: &str) -> Cow<'_, str> {
+/// Cuts a line to [`LOG_LINE_BYTES_MAX`], and appends a remark if the line was longer.
+fn truncate(text: &str) -> Cow<'_, str> {
     let kept = text.floor_char_boundary(LOG_LINE_BYTES_MAX);
     match text.len() - kept {
         0 => text.into(),
-        bytes => format!("{}… ({bytes} bytes more were left out)", &text[..kept]).into(),
+        bytes => format!("{}… (truncated by {bytes} bytes)", &text[..kept]).into(),
     }
 }
 
@@ -153,6 +165,7 @@ impl Amount {
         }
     }
 
+    /// Returns the bytes that count against the limit.
     fn cost(self) -> u64 {
         self.bytes
             .saturating_add(self.lines.saturating_mul(COLUMNS_BYTES))
@@ -165,21 +178,21 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    /// An allowance of three times `flood`.
-    fn three() -> LogRate {
+    /// Creates a limit of three lines `flood` per period.
+    fn three_lines() -> LogRate {
         LogRate::new(3 * (COLUMNS_BYTES + 5))
     }
 
     fn logged(text: &str) -> RateDecision<'_> {
         RateDecision::Log {
             line: text.into(),
-            left_out: None,
+            dropped: None,
         }
     }
 
     fn warned(rate: &LogRate, until_ns: u64) -> RateDecision<'static> {
         RateDecision::Warn {
-            too_much: TooMuch {
+            exceeded: LimitExceeded {
                 bytes_max: rate.bytes_max,
             },
             until_ns,
@@ -187,65 +200,65 @@ mod tests {
     }
 
     #[test]
-    fn a_guest_that_keeps_to_its_allowance_is_never_stopped() {
-        let rate = three();
+    fn a_guest_within_its_limit_loses_no_line() {
+        let rate = three_lines();
         for k in 0..100 {
-            assert_eq!(rate.judge(k * SECOND / 3, "flood"), logged("flood"));
+            assert_eq!(rate.decide(k * SECOND / 3, "flood"), logged("flood"));
         }
         assert_eq!(rate.finish(), None);
     }
 
     #[test]
-    fn lines_beyond_the_allowance_are_counted_and_told_when_the_second_is_over() {
-        let rate = three();
+    fn dropped_lines_are_counted_until_the_period_ends() {
+        let rate = three_lines();
         for _ in 0..3 {
-            assert_eq!(rate.judge(7, "flood"), logged("flood"));
+            assert_eq!(rate.decide(7, "flood"), logged("flood"));
         }
-        assert_eq!(rate.judge(8, "flood"), warned(&rate, 7 + SECOND));
-        assert_eq!(rate.judge(6 + SECOND, "flood"), RateDecision::LeaveOut);
-        assert_eq!(rate.settle(6 + SECOND), None, "it is not over");
+        assert_eq!(rate.decide(8, "flood"), warned(&rate, 7 + SECOND));
+        assert_eq!(rate.decide(6 + SECOND, "flood"), RateDecision::Drop);
+        assert_eq!(rate.settle(6 + SECOND), None, "the period is not over");
         let RateDecision::Log {
-            left_out: Some(left_out),
+            dropped: Some(dropped),
             ..
-        } = rate.judge(7 + SECOND, "flood")
+        } = rate.decide(7 + SECOND, "flood")
         else {
-            panic!("another second, another allowance");
+            panic!("the next period must have a limit of its own");
         };
         assert_eq!(
-            left_out.to_string(),
-            "logged too much: 2 lines of 10 bytes were left out"
+            dropped.to_string(),
+            "log rate limit exceeded: dropped 2 lines of 10 bytes"
         );
-        assert_eq!(rate.judge(8 + SECOND, "flood"), logged("flood"));
-        assert_eq!(rate.finish(), None, "it was told");
+        assert_eq!(rate.decide(8 + SECOND, "flood"), logged("flood"));
+        assert_eq!(rate.finish(), None, "the lines were reported already");
     }
 
     #[test]
-    fn what_was_left_out_is_told_of_a_guest_that_falls_silent() {
-        let rate = three();
-        (0..4).for_each(|_| _ = rate.judge(0, "flood"));
+    fn dropped_lines_of_a_silent_guest_are_reported() {
+        let rate = three_lines();
+        (0..4).for_each(|_| _ = rate.decide(0, "flood"));
         assert_eq!(
             rate.settle(SECOND),
-            Some(LeftOut(Amount { lines: 1, bytes: 5 }))
+            Some(DroppedLines(Amount { lines: 1, bytes: 5 }))
         );
-        assert_eq!(rate.settle(SECOND), None, "it was told");
+        assert_eq!(rate.settle(SECOND), None, "the lines were reported already");
     }
 
     #[test]
-    fn a_turn_that_is_longer_than_a_second_gets_no_more_than_an_allowance_a_second() {
-        let rate = three();
-        // Time stands still for the lines of one turn.
+    fn a_turn_over_a_second_has_one_limit_per_second() {
+        let rate = three_lines();
+        // All lines of a turn have the time of its start.
         for second in 1..=3 {
             for _ in 0..3 {
                 assert!(matches!(
-                    rate.judge(0, "flood"),
-                    RateDecision::Log { left_out: None, .. }
+                    rate.decide(0, "flood"),
+                    RateDecision::Log { dropped: None, .. }
                 ));
             }
-            assert_eq!(rate.judge(0, "flood"), warned(&rate, second * SECOND));
-            assert_eq!(rate.judge(0, "flood"), RateDecision::LeaveOut);
+            assert_eq!(rate.decide(0, "flood"), warned(&rate, second * SECOND));
+            assert_eq!(rate.decide(0, "flood"), RateDecision::Drop);
             assert_eq!(
                 rate.settle(second * SECOND),
-                Some(LeftOut(Amount {
+                Some(DroppedLines(Amount {
                     lines: 2,
                     bytes: 10
                 }))
@@ -255,13 +268,13 @@ mod tests {
 
     #[test]
     fn a_short_line_does_not_overtake_a_long_one() {
-        let rate = three();
-        assert_eq!(rate.judge(0, "a"), logged("a"));
-        assert_eq!(rate.judge(0, &"b".repeat(500)), warned(&rate, SECOND));
-        assert_eq!(rate.judge(0, "c"), RateDecision::LeaveOut);
+        let rate = three_lines();
+        assert_eq!(rate.decide(0, "a"), logged("a"));
+        assert_eq!(rate.decide(0, &"b".repeat(500)), warned(&rate, SECOND));
+        assert_eq!(rate.decide(0, "c"), RateDecision::Drop);
         assert_eq!(
             rate.finish(),
-            Some(LeftOut(Amount {
+            Some(DroppedLines(Amount {
                 lines: 2,
                 bytes: 501
             }))
@@ -269,21 +282,21 @@ mod tests {
     }
 
     #[test]
-    fn a_long_line_is_cut_between_characters() {
+    fn a_long_line_is_truncated_between_characters() {
         let text = format!("a{}", "é".repeat(LOG_LINE_BYTES_MAX / 2));
         let expected = format!(
-            "{}… (2 bytes more were left out)",
+            "{}… (truncated by 2 bytes)",
             &text[..LOG_LINE_BYTES_MAX - 1]
         );
-        assert_eq!(LogRate::new(1 << 20).judge(0, &text), logged(&expected));
+        assert_eq!(LogRate::new(1 << 20).decide(0, &text), logged(&expected));
     }
 
     #[test]
-    fn an_allowance_that_is_used_up_says_so() {
-        let too_much = TooMuch { bytes_max: 1 << 20 };
+    fn the_warning_names_the_limit() {
+        let exceeded = LimitExceeded { bytes_max: 1 << 20 };
         assert_eq!(
-            too_much.to_string(),
-            "logs too much: what exceeds its `log`, 1 MiB in a second, is left out"
+            exceeded.to_string(),
+            "log rate limit exceeded: lines beyond `log`, 1 MiB per second, are dropped"
         );
     }
 }

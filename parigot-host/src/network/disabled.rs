@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::deployment::{Deployment, GuestSpec};
+use crate::deployment::Deployment;
 use crate::error::StartError;
 use crate::kernel::scheduler::Kernel;
 use crate::settings::Settings;
-use crate::start::boot::{Declaration, Proxy};
+use crate::start::declare::{DeclaredGuest, Proxy};
 
 /// The other processes of the deployment: always none.
 pub(crate) struct Peers;
@@ -27,18 +27,13 @@ impl Peers {
         }
     }
 
-    #[cfg(feature = "testing")]
-    pub(crate) fn none() -> Self {
-        Peers
-    }
-
     pub(crate) fn are_there(&self) -> bool {
         false
     }
 
     pub(crate) fn proxies(
         &mut self,
-        _guests: &[(&GuestSpec, Declaration)],
+        _guests: &[DeclaredGuest<'_>],
         _deployment: &Deployment,
         _settings: &Settings,
     ) -> Result<Vec<Proxy>, StartError> {

@@ -11,8 +11,10 @@ use parigot_abi::id::CallId;
 use parigot_abi::manifest::Service;
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
+use super::event_queue::{EventQueue, GatewayEvent};
 use super::in_flight::InFlight;
-use super::{EventQueue, GatewayEvent, Offer, Reply, Request, ReturnAddress, Transport};
+use super::message::{Reply, Request, ReturnAddress};
+use super::transport::{ExportSpec, Transport};
 use crate::error::{Failure, GuestFault};
 use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 
@@ -29,23 +31,24 @@ pub(super) struct Gateway {
     /// Calls that other processes wait for, with their return addresses.
     calls: InFlight<ReturnAddress>,
     last_number: u64,
-    gate: Gate,
+    state: GatewayState,
     is_stopping: bool,
 }
 
 /// State of the gateway towards calls of other processes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Gate {
-    /// Before the service is ready, and after the last inbound call.
+enum GatewayState {
+    /// The service is not ready, or the last inbound call has arrived.
     Closed,
+    /// Calls arrive.
     Open,
-    /// Stop was requested; calls sent before the withdrawal was known may still arrive.
+    /// A stop was requested. Calls sent before the callers knew of the withdrawal may still arrive.
     Draining,
 }
 
 impl Gateway {
-    /// Creates a gateway to a service as its first exporter has declared the service, with the
-    /// default deadline of calls without one.
+    /// Creates a gateway to a service, as declared by its first exporter. `deadline_ns` applies to
+    /// calls without a deadline.
     pub(super) fn new(
         service: Service,
         deadline_ns: u64,
@@ -60,35 +63,30 @@ impl Gateway {
             methods: HashMap::new(),
             calls: InFlight::new(),
             last_number: 0,
-            gate: Gate::Closed,
+            state: GatewayState::Closed,
             is_stopping: false,
         }
     }
 
-    /// Offers the service, which is now ready. The frame names the methods in the order of their
-    /// indexes in calls.
+    /// Exports the service, which is now ready. The frame names the methods in the order of their
+    /// indexes in call frames.
     fn open(&mut self, launched: &Frame<'_>, outbox: &mut BuiltinOutbox) {
-        let methods = launched
-            .metadata_pairs()
-            .map(|pair| pair.expect("the host writes frames").1.to_owned());
+        let methods = launched.metadata_pairs().map(|pair| {
+            pair.expect("the launched frame must have valid metadata")
+                .1
+                .to_owned()
+        });
         let methods: Vec<String> = methods.collect();
         self.methods = methods.iter().cloned().zip(0..).collect();
-        let Service {
-            name,
-            schema,
-            descriptors,
-            ..
-        } = &self.service;
-        let (service, descriptors) = (name.clone(), descriptors.clone());
-        let offer = Offer {
-            service,
-            schema: *schema,
-            descriptors,
+        let spec = ExportSpec {
+            service: self.service.name.clone(),
+            schema: self.service.schema,
+            descriptors: self.service.descriptors.clone(),
             methods,
             deadline_ns: self.deadline_ns,
         };
-        self.transport.serve(offer, Arc::clone(&self.queue));
-        self.gate = Gate::Open;
+        self.transport.export(spec, Arc::clone(&self.queue));
+        self.state = GatewayState::Open;
         outbox.ready(NO_DEADLINE);
     }
 
@@ -102,7 +100,7 @@ impl Gateway {
         } = request;
         let Some(method) = self.methods.get(&method) else {
             let failure = Failure::unimplemented(&self.service.name);
-            return self.transport.answer(from, Reply::from(&failure));
+            return self.transport.reply(from, Reply::from(&failure));
         };
         self.last_number += 1;
         let number = self.last_number;
@@ -120,7 +118,7 @@ impl Gateway {
     }
 
     fn cancel(&mut self, id: CallId, outbox: &mut BuiltinOutbox) {
-        // The call may have ended meanwhile.
+        // The call may have ended while the cancellation was in transit.
         let Some(number) = self.calls.take_id(id) else {
             return;
         };
@@ -134,7 +132,7 @@ impl Gateway {
     }
 
     /// Sends the reply of a local call to its caller in the other process.
-    fn answer(&mut self, frame: &Frame<'_>) {
+    fn reply(&mut self, frame: &Frame<'_>) {
         let Some((_, from)) = self.calls.take_number(frame.header.number) else {
             return;
         };
@@ -145,13 +143,13 @@ impl Gateway {
             detail: Bytes::copy_from_slice(frame.detail),
             payload: Bytes::copy_from_slice(frame.payload),
         };
-        self.transport.answer(from, reply);
+        self.transport.reply(from, reply);
     }
 
     fn stop(&mut self) {
         self.is_stopping = true;
-        if self.gate == Gate::Open {
-            self.gate = Gate::Draining;
+        if self.state == GatewayState::Open {
+            self.state = GatewayState::Draining;
             self.transport.withdraw(&self.service.name);
         }
     }
@@ -179,7 +177,7 @@ impl BuiltIn for Gateway {
     ) -> Result<(), GuestFault> {
         match frame.kind() {
             Some(Kind::Launched) => self.open(frame, outbox),
-            Some(Kind::Reply) => self.answer(frame),
+            Some(Kind::Reply) => self.reply(frame),
             Some(Kind::Stop) => self.stop(),
             _ => {}
         }
@@ -187,15 +185,15 @@ impl BuiltIn for Gateway {
     }
 
     fn end_turn(&mut self, _now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
-        for inbound_call in self.queue.take() {
-            match inbound_call {
+        for event in self.queue.take() {
+            match event {
                 GatewayEvent::Call { request, from } => self.call(request, from, outbox),
                 GatewayEvent::Cancel { id } => self.cancel(id, outbox),
-                GatewayEvent::Drained => self.gate = Gate::Closed,
+                GatewayEvent::Drained => self.state = GatewayState::Closed,
             }
         }
         // Calls accepted before the stop are served to their end.
-        if self.is_stopping && self.gate == Gate::Closed && self.calls.is_empty() {
+        if self.is_stopping && self.state == GatewayState::Closed && self.calls.is_empty() {
             outbox.exit();
         }
         Ok(NEVER)

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use parigot_abi::id::CallId;
 
-/// Table of calls with one value each, by the number within this process and by the global id.
+/// Calls in flight with a value each, by number and by id. Frames of this process name a call by
+/// its number, and messages of other processes by its id.
 pub(super) struct InFlight<T> {
     calls: HashMap<u64, (CallId, T)>,
     numbers: HashMap<u128, u64>,
@@ -18,16 +19,16 @@ impl<T> InFlight<T> {
         }
     }
 
-    pub(super) fn insert(&mut self, number: u64, id: CallId, kept: T) {
-        self.calls.insert(number, (id, kept));
+    pub(super) fn insert(&mut self, number: u64, id: CallId, value: T) {
+        self.calls.insert(number, (id, value));
         self.numbers.insert(id.key(), number);
     }
 
     /// Removes and returns the call with a number.
     pub(super) fn take_number(&mut self, number: u64) -> Option<(CallId, T)> {
-        let (id, kept) = self.calls.remove(&number)?;
+        let (id, value) = self.calls.remove(&number)?;
         self.numbers.remove(&id.key());
-        Some((id, kept))
+        Some((id, value))
     }
 
     /// Removes the call with an id and returns its number.

@@ -1,4 +1,4 @@
-//! Peers: creates a proxy for each service that crosses the boundary of this process.
+//! Peers: creates a proxy for each service that is called across processes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,10 +9,12 @@ use parigot_abi::id::HostId;
 use parigot_abi::manifest::Service;
 use rand::Rng;
 
+use super::event_queue::{EventQueue, ProxyWaker, RemoteEvent};
 use super::gateway::Gateway;
-use super::nats::{Nats, ProcessIdentity};
+use super::nats::Nats;
+use super::nats::identity::ProcessIdentity;
 use super::remote::{self, RemoteService};
-use super::{EventQueue, ProxyWaker, RemoteEvent, Transport, Wanted};
+use super::transport::{ImportSpec, Transport};
 use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
 use crate::error::{StartError, StartProblem};
 use crate::guest::builtin::BuiltInFactory;
@@ -21,7 +23,7 @@ use crate::kernel::startup::LONG;
 use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
-use crate::start::boot::{Declaration, Proxy};
+use crate::start::declare::{DeclaredGuest, Proxy};
 
 /// The other processes of the deployment, if there are any.
 pub(crate) struct Peers {
@@ -32,90 +34,100 @@ pub(crate) struct Peers {
 
 /// A service that local guests export: the declaration of the first exporter, with the longest
 /// default deadline of all exporters.
-struct Here<'g> {
+struct LocalService<'g> {
     service: &'g Service,
     deadline: Duration,
 }
 
 /// Services that local guests require and none of them exports, with the names of the requirers.
-type Elsewhere<'g> = BTreeMap<&'g str, Vec<(&'g str, &'g Service)>>;
+type MissingServices<'g> = BTreeMap<&'g str, Vec<(&'g str, &'g Service)>>;
 
-fn here<'g>(guests: &'g [(&GuestSpec, Declaration)]) -> BTreeMap<&'g str, Here<'g>> {
-    let mut here: BTreeMap<&str, Here<'_>> = BTreeMap::new();
-    for (spec, guest) in guests {
+/// Returns the services that local guests export, by name.
+fn local_services<'g>(guests: &'g [DeclaredGuest<'_>]) -> BTreeMap<&'g str, LocalService<'g>> {
+    let mut local: BTreeMap<&str, LocalService<'_>> = BTreeMap::new();
+    for guest in guests {
         for service in &guest.manifest().exports {
-            let known = here.entry(&service.name).or_insert(Here {
+            let known = local.entry(&service.name).or_insert(LocalService {
                 service,
-                deadline: spec.deadline,
+                deadline: guest.spec.deadline,
             });
-            known.deadline = known.deadline.max(spec.deadline);
+            known.deadline = known.deadline.max(guest.spec.deadline);
         }
     }
-    here
+    local
 }
 
-fn elsewhere<'g>(
-    guests: &'g [(&GuestSpec, Declaration)],
-    here: &BTreeMap<&str, Here<'_>>,
-) -> Elsewhere<'g> {
-    let mut elsewhere = Elsewhere::new();
-    for (spec, guest) in guests {
+/// Returns the services that other processes must export.
+fn missing_services<'g>(
+    guests: &'g [DeclaredGuest<'_>],
+    local: &BTreeMap<&str, LocalService<'_>>,
+) -> MissingServices<'g> {
+    let mut missing = MissingServices::new();
+    for guest in guests {
         let requires = guest.manifest().requires.iter();
-        for service in requires.filter(|service| !here.contains_key(&*service.name)) {
-            elsewhere
+        for service in requires.filter(|service| !local.contains_key(&*service.name)) {
+            missing
                 .entry(&service.name)
                 .or_default()
-                .push((&spec.name, service));
+                .push((&guest.spec.name, service));
         }
     }
-    elsewhere
+    missing
 }
 
-/// A service whose search has started.
-struct Sought<'g> {
+/// An import whose search has started.
+struct PendingImport<'g> {
     name: &'g str,
-    /// Guests that require the service.
-    by: Vec<(&'g str, &'g Service)>,
+    /// Names of the guests that require the service, with their declarations.
+    requirers: Vec<(&'g str, &'g Service)>,
     queue: Arc<EventQueue<RemoteEvent>>,
 }
 
-impl<'g> Sought<'g> {
+impl<'g> PendingImport<'g> {
     /// Starts the search.
-    fn new(name: &'g str, by: Vec<(&'g str, &'g Service)>, transport: &dyn Transport) -> Self {
+    fn new(
+        name: &'g str,
+        requirers: Vec<(&'g str, &'g Service)>,
+        transport: &dyn Transport,
+    ) -> Self {
         let queue = EventQueue::new();
         let Service {
             schema,
             descriptors,
             ..
-        } = remote::service(name, &by, Vec::new());
-        transport.look_for(
-            Wanted {
+        } = remote::service(name, &requirers, Vec::new());
+        transport.import(
+            ImportSpec {
                 service: name.to_owned(),
                 schema,
                 descriptors,
             },
             Arc::clone(&queue),
         );
-        Sought { name, by, queue }
+        PendingImport {
+            name,
+            requirers,
+            queue,
+        }
     }
 
     /// Returns the name of a guest that requires the service by name, if there is one. Calls of
     /// such a guest are bound before its launch, so the methods must be known by then.
-    fn by_name(&self) -> Option<&'g str> {
-        self.by
+    fn requirer_by_name(&self) -> Option<&'g str> {
+        self.requirers
             .iter()
             .find(|(_, service)| service.is_by_name())
             .map(|(guest, _)| *guest)
     }
 
-    /// Returns the methods that no local guest declares. Waits for a process that offers the
-    /// service if a guest requires the service by name.
+    /// Returns the methods of the service in the other process if a guest requires the service by
+    /// name, and no methods otherwise. Waits for a process that offers the service.
     ///
     /// # Errors
     ///
-    /// With the name of that guest if no process offers the service before `until`.
+    /// If no process offers the service before `until`, with the name of that guest.
     fn methods(&self, until: Instant, settings: &Settings) -> Result<Vec<String>, &'g str> {
-        let Some(guest) = self.by_name() else {
+        let Some(guest) = self.requirer_by_name() else {
             return Ok(Vec::new());
         };
         wait_for(settings, || self.wait_for_methods(guest, until)).ok_or(guest)
@@ -124,18 +136,18 @@ impl<'g> Sought<'g> {
     /// Waits for a process that offers the service and returns its methods; `None` if no process
     /// is found before `until`.
     fn wait_for_methods(&self, guest: &str, until: Instant) -> Option<Vec<String>> {
-        let mut heard = self.queue.wait_and_take(until.min(Instant::now() + LONG));
-        if heard.is_empty() {
+        let mut received = self.queue.wait_and_take(until.min(Instant::now() + LONG));
+        if received.is_empty() {
             events::unoffered(guest, self.name, LONG);
-            heard = self.queue.wait_and_take(until);
+            received = self.queue.wait_and_take(until);
         }
         // No call has been sent yet, so no other event can arrive.
-        let found = heard.iter().find_map(|news| match news {
+        let found = received.iter().find_map(|event| match event {
             RemoteEvent::Found { methods, .. } => Some(methods.clone()),
             _ => None,
         });
-        // The remote needs the event, too.
-        self.queue.push_all(heard);
+        // The remote needs the event, too: it is ready once a process is found.
+        self.queue.push_all(received);
         found
     }
 }
@@ -152,14 +164,18 @@ fn spec(name: String) -> GuestSpec {
     }
 }
 
-/// Runs a wait that may take long and reports its begin and end. Nothing runs yet, so a callback
-/// may end the process.
+/// Runs a wait that may take long, and reports its begin and end to the callbacks of the embedder.
+/// No guest runs yet, so a callback may end the process.
 fn wait_for<R>(settings: &Settings, wait: impl FnOnce() -> R) -> R {
-    let tell = |waits| settings.on_waiting.iter().for_each(|tell| tell(waits));
-    tell(true);
-    let came = wait();
-    tell(false);
-    came
+    let report = |is_waiting| {
+        if let Some(on_waiting) = &settings.on_waiting {
+            on_waiting(is_waiting);
+        }
+    };
+    report(true);
+    let result = wait();
+    report(false);
+    result
 }
 
 impl Peers {
@@ -170,7 +186,10 @@ impl Peers {
     /// If no server of the network accepts the connection.
     pub(crate) fn of(deployment: &Deployment, settings: &Settings) -> Result<Self, StartError> {
         let Some(network) = &deployment.network else {
-            return Ok(Peers::none());
+            return Ok(Peers {
+                transport: None,
+                wakers: Vec::new(),
+            });
         };
         let identity = ProcessIdentity {
             host: HostId::from_random(Randomness::new(settings.seed).generator().random()),
@@ -187,14 +206,6 @@ impl Peers {
                     .unwrap_or_default();
                 Err(StartError::of_network(&network.process, error, next_step))
             }
-        }
-    }
-
-    /// Creates the peers of a deployment with all guests in this process.
-    pub(crate) fn none() -> Self {
-        Peers {
-            transport: None,
-            wakers: Vec::new(),
         }
     }
 
@@ -219,35 +230,37 @@ impl Peers {
     /// deadline, because its methods must be known before the launch.
     pub(crate) fn proxies(
         &mut self,
-        guests: &[(&GuestSpec, Declaration)],
+        guests: &[DeclaredGuest<'_>],
         deployment: &Deployment,
         settings: &Settings,
     ) -> Result<Vec<Proxy>, StartError> {
         let Some(transport) = self.transport.clone() else {
             return Ok(Vec::new());
         };
-        let here = here(guests);
-        let elsewhere = elsewhere(guests, &here).into_iter();
-        // All searches start before the first wait.
-        let sought: Vec<_> = elsewhere
-            .map(|(name, by)| Sought::new(name, by, &*transport))
+        let local = local_services(guests);
+        // All searches start before the first wait, so that the waits overlap.
+        let imports: Vec<_> = missing_services(guests, &local)
+            .into_iter()
+            .map(|(name, requirers)| PendingImport::new(name, requirers, &*transport))
             .collect();
         let until = Instant::now() + deployment.startup_deadline;
-        let (mut proxies, mut problems) = (Vec::new(), Vec::new());
-        for sought in sought {
-            match sought.methods(until, settings) {
-                Ok(methods) => proxies.push(self.remote(&transport, sought, methods)),
+        let mut proxies = Vec::new();
+        let mut problems = Vec::new();
+        for import in imports {
+            match import.methods(until, settings) {
+                Ok(methods) => proxies.push(self.remote(&transport, import, methods)),
                 Err(guest) => problems.push(StartProblem::Unoffered {
                     guest: guest.to_owned(),
-                    service: sought.name.to_owned(),
+                    service: import.name.to_owned(),
                     within: deployment.startup_deadline,
                 }),
             }
         }
         StartError::unless_none(problems)?;
         proxies.extend(
-            here.into_values()
-                .map(|here| self.gateway(&transport, &here)),
+            local
+                .into_values()
+                .map(|local| self.gateway(&transport, &local)),
         );
         Ok(proxies)
     }
@@ -255,11 +268,15 @@ impl Peers {
     fn remote(
         &mut self,
         transport: &Arc<dyn Transport>,
-        sought: Sought<'_>,
+        import: PendingImport<'_>,
         methods: Vec<String>,
     ) -> Proxy {
-        let Sought { name, by, queue } = sought;
-        let service = remote::service(name, &by, methods);
+        let PendingImport {
+            name,
+            requirers,
+            queue,
+        } = import;
+        let service = remote::service(name, &requirers, methods);
         self.wakers.push(queue.waker());
         let transport = Arc::clone(transport);
         let factory = BuiltInFactory(move || {
@@ -271,15 +288,13 @@ impl Peers {
     fn gateway(
         &mut self,
         transport: &Arc<dyn Transport>,
-        Here { service, deadline }: &Here<'_>,
+        LocalService { service, deadline }: &LocalService<'_>,
     ) -> Proxy {
         let queue = EventQueue::new();
         self.wakers.push(queue.waker());
-        let (service, deadline_ns, transport) = (
-            (*service).clone(),
-            deadline.as_nanos() as u64,
-            Arc::clone(transport),
-        );
+        let service = (*service).clone();
+        let deadline_ns = deadline.as_nanos() as u64;
+        let transport = Arc::clone(transport);
         let name = format!("network/{}", service.name);
         let factory = BuiltInFactory(move || {
             Gateway::new(
@@ -296,13 +311,13 @@ impl Peers {
     /// kernel.
     pub(crate) fn connect(&self, kernel: &Arc<Kernel>) {
         let first = kernel.instances.len() - self.wakers.len();
-        for (place, waker) in (first..).zip(&self.wakers) {
+        for (index, waker) in (first..).zip(&self.wakers) {
             // A weak reference: events must not keep the kernel alive.
             let kernel = Arc::downgrade(kernel);
             waker.connect(move || {
                 if let Some(kernel) = kernel.upgrade() {
-                    let instance = &kernel.instances[place];
-                    kernel.wake(instance, instance.wake());
+                    let instance = &kernel.instances[index];
+                    kernel.wake(instance, instance.notify());
                 }
             });
         }

@@ -9,8 +9,10 @@ use parigot_abi::id::CallId;
 use parigot_abi::manifest::{Method, Service};
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
+use super::event_queue::{EventQueue, RemoteEvent};
 use super::in_flight::InFlight;
-use super::{EventQueue, RemoteEvent, Reply, Request, Transport};
+use super::message::{Reply, Request};
+use super::transport::Transport;
 use crate::error::{Failure, GuestFault};
 use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 
@@ -23,9 +25,9 @@ pub(super) struct RemoteService {
     /// Default deadline of calls without one; known after the first process that offers the
     /// service.
     deadline_ns: Option<u64>,
-    /// It is launched, and is not ready before it is found.
+    /// The remote is launched and not ready: no process is found yet.
     is_waiting: bool,
-    /// Calls that are sent and not answered.
+    /// Sent calls without a reply.
     calls: InFlight<()>,
     is_stopping: bool,
 }
@@ -33,7 +35,8 @@ pub(super) struct RemoteService {
 /// Returns the service that a remote exports: all methods that local guests require, with their
 /// declarations, then the methods of a found process that no local guest declares.
 pub(super) fn service(name: &str, requirers: &[(&str, &Service)], found: Vec<String>) -> Service {
-    // A guest that requires the service by name declares no methods and no schema.
+    // A guest that requires the service by name declares no methods and no schema, so the schema
+    // comes from the first other guest. The start has compared the schemas of all local guests.
     let requirers = || requirers.iter().map(|(_, service)| *service);
     let first = requirers().find(|required| !required.is_by_name());
     let (schema, descriptors) = first.map_or((0, Vec::new()), |first| {
@@ -85,7 +88,7 @@ impl RemoteService {
 
     fn call(&mut self, frame: &Frame<'_>, outbox: &mut BuiltinOutbox) {
         let (high, low) = frame.header.id;
-        let id = CallId::from_wire(high, low).expect("the host gives each call an id");
+        let id = CallId::from_wire(high, low).expect("each call frame must have an id");
         let request = Request {
             id,
             method: self.service.methods[frame.header.method as usize]
@@ -102,7 +105,7 @@ impl RemoteService {
         }
     }
 
-    /// Cancels a call. The kernel requires a reply for each call, so the remote replies too.
+    /// Cancels a call. The kernel requires a reply to each call, so the remote replies itself.
     fn cancel(&mut self, number: u64, outbox: &mut BuiltinOutbox) {
         let Some((id, ())) = self.calls.take_number(number) else {
             return;
@@ -112,9 +115,9 @@ impl RemoteService {
     }
 
     /// Ends a call with a reply, unless the call has ended before.
-    fn end(&mut self, id: CallId, answer: &Reply, outbox: &mut BuiltinOutbox) {
+    fn end(&mut self, id: CallId, result: &Reply, outbox: &mut BuiltinOutbox) {
         if let Some(number) = self.calls.take_id(id) {
-            reply(number, answer, outbox);
+            reply(number, result, outbox);
         }
     }
 }
@@ -170,8 +173,8 @@ impl BuiltIn for RemoteService {
     }
 
     fn end_turn(&mut self, _now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<u64, GuestFault> {
-        for news in self.queue.take() {
-            match news {
+        for event in self.queue.take() {
+            match event {
                 RemoteEvent::Found { deadline_ns, .. } => self.deadline_ns = Some(deadline_ns),
                 RemoteEvent::Answered { id, reply } => self.end(id, &reply, outbox),
                 RemoteEvent::Failed { id, failure } => self.end(id, &Reply::from(&failure), outbox),
@@ -181,8 +184,8 @@ impl BuiltIn for RemoteService {
             self.is_waiting = false;
             outbox.ready(deadline_ns);
         }
-        // Local callers have left before the stop, or their calls will fail because the remote has
-        // left.
+        // Guests stop in reverse launch order, so the local callers have left. Calls of a caller
+        // that has not left fail when the remote exits.
         if self.is_stopping && self.calls.is_empty() {
             outbox.exit();
         }

@@ -1,14 +1,15 @@
 //! Checks of a deployment that run before anything is launched.
 
 use crate::compile::modules::compile_all;
-use crate::deployment::{Deployment, GuestSpec, Role};
+use crate::deployment::{Deployment, Role};
 use crate::error::StartProblem;
 use crate::guest::stack;
 use crate::random::Randomness;
 use crate::settings::Settings;
-use crate::start::boot::{Declaration, Declarations, declare_all};
+use crate::start::bind::BoundGuests;
+use crate::start::declare::{DeclaredGuest, declare_all};
 use crate::start::graph::{Binding, Graph};
-use crate::start::schema::{self, Party};
+use crate::start::schema::{self, ServiceDescription};
 
 /// Declarations of a deployment's guests and all problems of the deployment.
 #[derive(Debug)]
@@ -46,17 +47,31 @@ pub struct Requirement {
     pub exporters: Vec<String>,
 }
 
-/// Compiles the guests of a deployment and runs the first turn of each; launches nothing.
+/// Compiles the guests of a deployment and runs the init turn of each; launches nothing.
 ///
 /// Unlike [`start`](crate::start), this also checks that the schema of each client fits the schema
 /// of the exporter: see [`schema`].
+///
+/// ```no_run
+/// use parigot_host::deployment::Deployment;
+/// use parigot_host::{Settings, check};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let deployment = Deployment::read("app.toml".as_ref())?;
+/// for problem in check(&deployment, &Settings::default()).problems {
+///     eprintln!("{problem}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     let randomness = Randomness::new(settings.seed);
+    // The schemas are compared by their descriptors.
     let settings = Settings {
         descriptors: true,
         ..settings.clone()
     };
-    let Declarations {
+    let BoundGuests {
         guests,
         graph,
         mut problems,
@@ -73,18 +88,18 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     problems.extend(misfits(&guests, &graph));
     problems.sort_by(|a, b| a.guest().cmp(&b.guest()));
     let steps = graph.steps();
-    let reports = guests.iter().zip(&graph.bindings).zip(steps);
-    let reports = reports.map(|(((spec, declaration), bound), step)| GuestReport {
-        name: spec.name.clone(),
-        role: spec.role,
-        replicas: spec.replicas,
-        exports: declaration
+    let declarations = guests.iter().zip(&graph.bindings).zip(steps);
+    let reports = declarations.map(|((guest, bound), step)| GuestReport {
+        name: guest.spec.name.clone(),
+        role: guest.spec.role,
+        replicas: guest.spec.replicas,
+        exports: guest
             .manifest()
             .exports
             .iter()
             .map(|service| service.name.clone())
             .collect(),
-        requires: requirements(declaration, bound, &guests),
+        requires: requirements(guest, bound, &guests),
         step,
     });
     CheckReport {
@@ -93,46 +108,51 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     }
 }
 
+/// Returns the requirements of a guest with the names of their exporters.
 fn requirements(
-    guest: &Declaration,
+    guest: &DeclaredGuest<'_>,
     bound: &[Binding],
-    guests: &[(&GuestSpec, Declaration)],
+    guests: &[DeclaredGuest<'_>],
 ) -> Vec<Requirement> {
-    let requirements = guest.manifest().requires.iter().zip(bound);
-    let requirement = requirements.map(|(service, binding)| Requirement {
-        service: service.name.clone(),
-        exporters: binding
-            .exporters
-            .iter()
-            .map(|exporter| guests[exporter.guest].0.name.clone())
-            .collect(),
-    });
-    requirement.collect()
+    guest
+        .manifest()
+        .requires
+        .iter()
+        .zip(bound)
+        .map(|(service, binding)| Requirement {
+            service: service.name.clone(),
+            exporters: binding
+                .exporters
+                .iter()
+                .map(|exporter| guests[exporter.guest].spec.name.clone())
+                .collect(),
+        })
+        .collect()
 }
 
 /// Returns the requirements whose schema does not fit.
-fn misfits(guests: &[(&GuestSpec, Declaration)], graph: &Graph) -> Vec<StartProblem> {
+fn misfits(guests: &[DeclaredGuest<'_>], graph: &Graph) -> Vec<StartProblem> {
     let mut problems = Vec::new();
-    for ((spec, declaration), bound) in guests.iter().zip(&graph.bindings) {
-        for (required, binding) in declaration.manifest().requires.iter().zip(bound) {
-            // A client that requires a service by name alone fits any schema.
-            for to in binding.exporters.iter().filter(|_| !required.is_by_name()) {
-                let (exporter, exporting) = &guests[to.guest];
-                let offered = &exporting.manifest().exports[to.service as usize];
-                let client = Party {
-                    guest: &spec.name,
-                    service: required,
+    for (guest, bound) in guests.iter().zip(&graph.bindings) {
+        for (required, binding) in guest.manifest().requires.iter().zip(bound) {
+            if required.is_by_name() {
+                // A client that requires a service by name alone fits any schema.
+                continue;
+            }
+            let client = ServiceDescription {
+                guest: &guest.spec.name,
+                service: required,
+            };
+            for to in &binding.exporters {
+                let exporting = &guests[to.guest];
+                let exporter = ServiceDescription {
+                    guest: &exporting.spec.name,
+                    service: &exporting.manifest().exports[to.service as usize],
                 };
-                if let Err(source) = schema::fits(
-                    client,
-                    Party {
-                        guest: &exporter.name,
-                        service: offered,
-                    },
-                ) {
+                if let Err(source) = schema::fits(client, exporter) {
                     problems.push(StartProblem::Schema {
-                        guest: spec.name.clone(),
-                        exporter: exporter.name.clone(),
+                        guest: client.guest.to_owned(),
+                        exporter: exporter.guest.to_owned(),
                         service: required.name.clone(),
                         source,
                     });

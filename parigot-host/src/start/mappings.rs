@@ -2,7 +2,7 @@
 //!
 //! Linux limits a process to `vm.max_map_count` mappings. The first mapping beyond the limit fails:
 //! a guest's memory, a thread's stack or a large block of the host, and such a failure ends the
-//! process. The mappings are therefore counted before the start.
+//! process. Therefore the mappings are counted before the start.
 
 use crate::deployment::GuestSpec;
 use crate::error::StartProblem;
@@ -14,7 +14,11 @@ const PER_INSTANCE: usize = 4;
 /// Mappings reserved for the host: threads, large blocks and the code of modules.
 const RESERVED: usize = 2_000;
 
-/// Returns an error for the first guest whose instances exceed the limit.
+/// Checks that all instances fit.
+///
+/// # Errors
+///
+/// With the first guest whose instances exceed the limit.
 pub(crate) fn check(guests: &[GuestSpec]) -> Result<(), StartProblem> {
     let Some((used, most)) = used_and_most() else {
         return Ok(());
@@ -37,6 +41,7 @@ pub(crate) fn check(guests: &[GuestSpec]) -> Result<(), StartProblem> {
     }
 }
 
+/// Returns the number of instances that fit into a process with `used` of at most `most` mappings.
 fn instances_that_fit(used: usize, most: usize) -> usize {
     most.saturating_sub(used + RESERVED) / PER_INSTANCE
 }
@@ -67,31 +72,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_the_host_needs_itself_is_left_to_it() {
+    fn mappings_of_the_host_are_reserved() {
         assert_eq!(instances_that_fit(130, 65_530), 15_850);
         assert_eq!(instances_that_fit(RESERVED, RESERVED), 0);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_system_is_asked() {
-        let (used, most) = used_and_most().expect("Linux knows both");
+    fn the_numbers_come_from_the_system() {
+        let (used, most) = used_and_most().expect("Linux must report both numbers");
         assert!(0 < used && used < most, "{used} of {most}");
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn the_first_that_does_not_fit_is_named() {
+    fn the_first_guest_that_does_not_fit_is_named() {
         use crate::deployment::Deployment;
-        let fits = instances_that_fit(0, used_and_most().expect("Linux knows it").1);
+        let (_, most) = used_and_most().expect("Linux must report both numbers");
+        let fits = instances_that_fit(0, most);
         let text = "manifest_version = 1\n[program.a]\nwasm = 'a.wasm'";
         let mut guests = Deployment::parse(text, "app.toml".as_ref())
-            .expect("the file is right")
+            .expect("the file must be accepted")
             .guests;
-        check(&guests).expect("one does");
+        check(&guests).expect("one instance must fit");
         guests.resize(fits + 1, guests[0].clone());
         let problem =
-            check(&guests).expect_err("they do not, even in a process that had nothing else");
+            check(&guests).expect_err("the instances must not fit, even in an empty process");
         assert!(problem.to_string().contains("memory mappings"), "{problem}");
     }
 }

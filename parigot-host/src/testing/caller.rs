@@ -1,4 +1,4 @@
-//! The guest through which a test calls services.
+//! Guest that makes the calls of a test.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,10 +16,25 @@ use crate::error::GuestFault;
 use crate::guest::builtin::{BuiltIn, BuiltInFactory, BuiltinOutbox};
 use crate::guest::code::InstanceFactory;
 
-/// How the calls of a test have ended: whole frames, by the calls' numbers.
+/// Encoded reply frames of the test's calls, by the numbers of the calls.
 pub(super) type Replies = Arc<Mutex<HashMap<u64, Vec<u8>>>>;
 
-/// A call that a test has made.
+/// Call of a test that [`TestRun::begin`](super::TestRun::begin) has started.
+///
+/// A call is not cancelled when its `PendingCall` is dropped: use
+/// [`TestRun::cancel`](super::TestRun::cancel).
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use parigot_host::testing::TestRun;
+/// # fn test<Bake: parigot_guest::Method>(mut host: TestRun, request: Bake::Request) {
+/// let call = host.begin::<Bake>(request);
+/// host.advance(Duration::from_secs(30));
+/// assert!(!call.has_ended());
+/// host.advance(Duration::from_secs(30));
+/// assert!(call.outcome().is_some_and(|outcome| outcome.is_ok()));
+/// # }
+/// ```
 pub struct PendingCall<M: Method> {
     pub(super) number: u64,
     replies: Replies,
@@ -35,12 +50,12 @@ impl<M: Method> PendingCall<M> {
         }
     }
 
-    /// How it has ended, if it has.
+    /// Returns the response or the error of the call; `None` while the call is in flight.
     pub fn outcome(&self) -> Option<Result<M::Response, CallError<M::Error>>> {
         let replies = self.replies.lock();
         let frame = Frames::new(replies.get(&self.number)?)
             .next()?
-            .expect("the host writes frames");
+            .expect("the host must write well-formed frames");
         let is_response =
             frame.header.status == 0 && frame.header.flags & flags::SERVICE_ERROR == 0;
         Some(if is_response {
@@ -51,7 +66,7 @@ impl<M: Method> PendingCall<M> {
         })
     }
 
-    /// Whether it has ended.
+    /// Returns true if the call has ended, with a response or an error.
     pub fn has_ended(&self) -> bool {
         self.replies.lock().contains_key(&self.number)
     }
@@ -67,7 +82,10 @@ impl<M: Method> fmt::Debug for PendingCall<M> {
     }
 }
 
-/// What the test itself is made from: it requires all that is exported by the time that it is made.
+/// Creates the factory of the guest that makes the test's calls.
+///
+/// The guest must be instantiated after all others: it requires the services that the others have
+/// exported by then.
 pub(super) fn caller_factory(
     interceptor: Arc<Mutex<Interceptor>>,
     replies: Replies,
@@ -86,11 +104,12 @@ pub(super) fn caller_factory(
     })
 }
 
-/// Sends on what the test sends it: a call or a cancellation that arrives leaves.
+/// Guest that sends the calls and cancellations that it receives: a test enqueues them as if the
+/// host had sent them.
 struct Caller {
     manifest: Manifest,
     replies: Replies,
-    /// What is to leave once it is launched, until then.
+    /// Frames to send after the launch; `None` once the guest is launched.
     early: Option<Vec<u8>>,
 }
 
@@ -115,10 +134,8 @@ impl BuiltIn for Caller {
                 None => outbox.pass_on(frame.bytes),
             },
             Some(Kind::Reply) => {
-                _ = self
-                    .replies
-                    .lock()
-                    .insert(frame.header.number, frame.bytes.into())
+                let number = frame.header.number;
+                self.replies.lock().insert(number, frame.bytes.into());
             }
             Some(Kind::Stop) => outbox.exit(),
             _ => {}

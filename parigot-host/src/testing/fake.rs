@@ -1,4 +1,4 @@
-//! Services that are made of closures.
+//! Services whose methods are closures of a test.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::error::GuestFault;
 use crate::guest::builtin::{BuiltIn, BuiltInFactory, BuiltinOutbox};
 use crate::guest::code::InstanceFactory;
 
-/// A service whose methods are closures of the test. Its clones are the same service.
+/// Guest whose methods are closures of the test. A clone is the same guest.
 ///
 /// ```no_run
 /// # use parigot_host::testing::{Fake, TestHost};
@@ -28,8 +28,9 @@ use crate::guest::code::InstanceFactory;
 /// # }
 /// ```
 ///
-/// It exports the services of the methods that it was given before it was started, and those of [`Fake::exports`]; methods of theirs that
-/// it was not given fail with UNIMPLEMENTED. To the host it is a guest like any other.
+/// A fake exports the services of the methods that were added before the start, and the services of
+/// [`Fake::exports`]. Calls of other methods of these services fail with `UNIMPLEMENTED`. The host
+/// treats a fake like any other guest. Closures may be added and replaced at any time.
 #[derive(Clone)]
 pub struct Fake {
     name: String,
@@ -40,28 +41,44 @@ pub struct Fake {
 struct FakeState {
     exports: Vec<&'static Service>,
     handlers: HashMap<Address, Handler>,
+    /// Encoded requests in the order of arrival.
     requests: Vec<(Address, Vec<u8>)>,
 }
 
-/// A service's name, and a method's place in it.
+/// Name of a service, and index of a method in the service.
 type Address = (&'static str, u32);
-type Handler = Box<dyn FnMut(&[u8]) -> Reply + Send>;
+type Handler = Box<dyn FnMut(&[u8]) -> FakeReply + Send>;
 
-/// What a method of a [`Fake`] answers.
-#[must_use = "an answer is what the closure returns"]
+/// Answer of a [`Fake`] to one call.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use parigot_host::testing::{Answer, Fake};
+/// # fn test<Bake: parigot_guest::Method>(oven: Fake) {
+/// // The oven takes half an hour, on the host's clock.
+/// oven.answer::<Bake>(|request| {
+///     Answer::ok(Bake::Response::default()).after(Duration::from_secs(1_800))
+/// });
+/// // From now on the oven does not answer.
+/// oven.answer::<Bake>(|_| Answer::never());
+/// # }
+/// ```
+#[must_use = "an answer has an effect only as the closure's return value"]
 pub struct Answer<M: Method> {
-    reply: Reply,
+    reply: FakeReply,
     method: PhantomData<fn() -> M>,
 }
 
-/// An answer in its interceptor form.
-struct Reply {
-    after: Duration,
-    what: What,
+/// Answer without the type of its method.
+struct FakeReply {
+    delay: Duration,
+    outcome: FakeOutcome,
 }
 
-enum What {
+enum FakeOutcome {
+    /// Encoded response.
     Response(Vec<u8>),
+    /// Number in the service's error enum.
     Error(i32),
     Failure {
         code: StatusCode,
@@ -69,12 +86,13 @@ enum What {
         message: String,
     },
     Never,
+    /// Crash with this panic text.
     Crash(String),
 }
 
-impl What {
+impl FakeOutcome {
     fn failure(code: StatusCode, cause: Cause, message: impl Into<String>) -> Self {
-        What::Failure {
+        FakeOutcome::Failure {
             code,
             cause,
             message: message.into(),
@@ -83,51 +101,57 @@ impl What {
 }
 
 impl<M: Method> Answer<M> {
-    fn new(what: What) -> Self {
+    fn new(outcome: FakeOutcome) -> Self {
         Answer {
-            reply: what.into(),
+            reply: outcome.into(),
             method: PhantomData,
         }
     }
 
-    /// The response.
+    /// Creates an answer with a response.
     pub fn ok(response: M::Response) -> Self {
-        Answer::new(What::Response(response.encode_to_vec()))
+        Answer::new(FakeOutcome::Response(response.encode_to_vec()))
     }
 
-    /// The service's own error.
+    /// Creates an answer with an error of the service.
     ///
     /// # Panics
     ///
-    /// If it is the one with number 0, which is no error.
+    /// If the error's number is 0, which stands for success.
     pub fn error(error: M::Error) -> Self {
-        assert_ne!(error.number(), 0, "`{error}` is no error");
+        assert_ne!(
+            error.number(),
+            0,
+            "`{error}` has the number 0, which is no error"
+        );
         Answer::new(match error.as_status() {
-            Some(status) => What::failure(status.code(), Cause::Answered, status.message()),
-            None => What::Error(error.number()),
+            Some(status) => FakeOutcome::failure(status.code(), Cause::Answered, status.message()),
+            None => FakeOutcome::Error(error.number()),
         })
     }
 
-    /// A status, as though the host or the service's SDK had failed the call: its code, what happened, and a text for people.
+    /// Creates an answer with a status, as if the host or the service's SDK had failed the call.
+    ///
+    /// `cause` determines the call's fate as its caller sees it. `message` is for people and logs.
     pub fn status(code: StatusCode, cause: Cause, message: impl Into<String>) -> Self {
-        Answer::new(What::failure(code, cause, message))
+        Answer::new(FakeOutcome::failure(code, cause, message))
     }
 
-    /// None: the call ends at its deadline, or is cancelled.
+    /// Leaves the call without an answer. The call ends at its deadline or by a cancellation.
     pub fn never() -> Self {
-        Answer::new(What::Never)
+        Answer::new(FakeOutcome::Never)
     }
 
-    /// None, for the service crashes and says this.
+    /// Crashes the fake, as a guest that panics with `text`.
     pub fn crash(text: impl Into<String>) -> Self {
-        Answer::new(What::Crash(text.into()))
+        Answer::new(FakeOutcome::Crash(text.into()))
     }
 
-    /// The same, that much later on the host's clock.
+    /// Delays the answer or the crash by a time on the host's clock, from the arrival of the call.
     pub fn after(self, delay: Duration) -> Self {
         Answer {
-            reply: Reply {
-                after: delay,
+            reply: FakeReply {
+                delay,
                 ..self.reply
             },
             ..self
@@ -152,7 +176,7 @@ impl fmt::Debug for Fake {
 }
 
 impl Fake {
-    /// A service that exports nothing yet, with its name in the deployment.
+    /// Creates a fake without methods. `name` is the guest's name in the deployment.
     pub fn new(name: impl Into<String>) -> Self {
         Fake {
             name: name.into(),
@@ -160,20 +184,27 @@ impl Fake {
         }
     }
 
-    /// Its name in the deployment.
+    /// Returns the guest's name in the deployment.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Exports the service of that client, which matters where no method of it is given before the start.
+    /// Exports the service of client `C`.
+    ///
+    /// Only needed for a service without any method at the start: [`on`](Fake::on) and
+    /// [`answer`](Fake::answer) export the service of their method.
     pub fn exports<C: Client>(&self) -> &Self {
         self.state.lock().export(C::SERVICE);
         self
     }
 
-    /// Lets a closure serve a method, in place of what served it before.
+    /// Serves method `M` with a closure, in place of an earlier one.
     ///
-    /// A panic in it, an assertion that fails say, ends the test.
+    /// The closure returns the response or the service's error, and may keep state between calls.
+    ///
+    /// # Panics
+    ///
+    /// A panic in the closure, such as a failed assertion, fails the test.
     pub fn on<M: Method>(
         &self,
         mut serve: impl FnMut(M::Request) -> Result<M::Response, M::Error> + Send + 'static,
@@ -181,7 +212,13 @@ impl Fake {
         self.answer::<M>(move |request| serve(request).map_or_else(Answer::error, Answer::ok))
     }
 
-    /// The same for a closure that can answer in each way in which a call may end.
+    /// Serves method `M` with a closure that returns an [`Answer`], in place of an earlier closure.
+    ///
+    /// Use [`on`](Fake::on) unless an answer must be late, missing, a status or a crash.
+    ///
+    /// # Panics
+    ///
+    /// A panic in the closure, such as a failed assertion, fails the test.
     pub fn answer<M: Method>(
         &self,
         mut serve: impl FnMut(M::Request) -> Answer<M> + Send + 'static,
@@ -193,7 +230,8 @@ impl Fake {
                     "the request of {} cannot be decoded: {error}",
                     M::info().name()
                 );
-                What::failure(StatusCode::InvalidArgument, Cause::Undecodable, message).into()
+                FakeOutcome::failure(StatusCode::InvalidArgument, Cause::Undecodable, message)
+                    .into()
             }
         };
         let mut state = self.state.lock();
@@ -203,7 +241,9 @@ impl Fake {
         self
     }
 
-    /// The requests that have arrived for a method, in their order, since it was started.
+    /// Returns the requests of method `M` so far, in the order of arrival.
+    ///
+    /// Requests that cannot be decoded are omitted.
     pub fn requests<M: Method>(&self) -> Vec<M::Request> {
         let state = self.state.lock();
         let of_method = state
@@ -213,6 +253,20 @@ impl Fake {
         of_method
             .filter_map(|(_, payload)| M::Request::decode(&payload[..]).ok())
             .collect()
+    }
+
+    /// Returns the factory of the fake's instances. All of them share the fake's closures.
+    pub(super) fn as_factory(&self) -> impl InstanceFactory + use<> {
+        let state = Arc::clone(&self.state);
+        BuiltInFactory(move || {
+            let exports = state.lock().exports.clone();
+            FakeGuest {
+                state: Arc::clone(&state),
+                exports,
+                waiting: Vec::new(),
+                active_call: None,
+            }
+        })
     }
 }
 
@@ -228,59 +282,47 @@ impl FakeState {
     }
 }
 
-impl From<What> for Reply {
-    fn from(what: What) -> Self {
-        Reply {
-            after: Duration::ZERO,
-            what,
+impl From<FakeOutcome> for FakeReply {
+    fn from(outcome: FakeOutcome) -> Self {
+        FakeReply {
+            delay: Duration::ZERO,
+            outcome,
         }
     }
 }
 
-impl Fake {
-    /// What it runs as.
-    pub(super) fn as_factory(&self) -> impl InstanceFactory + use<> {
-        let state = Arc::clone(&self.state);
-        BuiltInFactory(move || {
-            let exports = state.lock().exports.clone();
-            FakeGuest {
-                state: Arc::clone(&state),
-                exports,
-                waiting: Vec::new(),
-                active_call: None,
-            }
-        })
-    }
-}
-
-/// A running fake.
+/// Instance of a [`Fake`].
 struct FakeGuest {
     state: Arc<Mutex<FakeState>>,
+    /// Exports at the instantiation; the host's numbers of services are indices into this list.
     exports: Vec<&'static Service>,
-    /// Calls that are not answered yet, in the order in which they came.
+    /// Calls that are not answered yet, in the order of arrival.
     waiting: Vec<Waiting>,
-    /// The call that has made it crash.
+    /// Number of the call that crashed the guest.
     active_call: Option<u64>,
 }
 
+/// Call that is not answered yet.
 struct Waiting {
     number: u64,
-    /// When it is answered, on the guest's clock.
+    /// Time of the answer on the guest's clock; without effect for [`FakeOutcome::Never`].
     at_ns: u64,
-    what: What,
+    outcome: FakeOutcome,
 }
 
 impl FakeGuest {
-    fn serve(&mut self, frame: &Frame<'_>) -> Reply {
+    fn serve(&mut self, frame: &Frame<'_>) -> FakeReply {
         let service = self.exports[frame.header.service as usize];
         let address = (service.name, frame.header.method);
         let mut state = self.state.lock();
         state.requests.push((address, frame.payload.into()));
-        // It may ask the fake itself.
+        // The handler is taken out and the lock released, because a closure may use its own fake,
+        // for example `requests`, and may even replace itself.
         let Some(mut handler) = state.handlers.remove(&address) else {
             let method = service.methods[address.1 as usize].name();
-            let message = format!("the fake was not told what {}/{method} does", service.name);
-            return What::failure(StatusCode::Unimplemented, Cause::NoSuchMethod, message).into();
+            let message = format!("the fake has no closure for {}/{method}", service.name);
+            return FakeOutcome::failure(StatusCode::Unimplemented, Cause::NoSuchMethod, message)
+                .into();
         };
         drop(state);
         let reply = handler(frame.payload);
@@ -288,40 +330,41 @@ impl FakeGuest {
         reply
     }
 
-    /// Answers what is to be answered by now.
+    /// Sends the answers that are due.
     fn answer(&mut self, now_ns: u64, outbox: &mut BuiltinOutbox) -> Result<(), GuestFault> {
-        let is_due =
-            |waiting: &mut Waiting| waiting.at_ns <= now_ns && !matches!(waiting.what, What::Never);
-        let mut due: Vec<_> = self.waiting.extract_if(.., is_due).collect();
+        let mut due: Vec<_> = self
+            .waiting
+            .extract_if(.., |waiting| {
+                waiting.at_ns <= now_ns && !matches!(waiting.outcome, FakeOutcome::Never)
+            })
+            .collect();
+        // A stable sort: answers of the same time keep the order of their calls.
         due.sort_by_key(|waiting| waiting.at_ns);
         due.into_iter()
-            .try_for_each(|Waiting { number, what, .. }| self.reply(number, what, outbox))
+            .try_for_each(|waiting| self.reply(waiting.number, waiting.outcome, outbox))
     }
 
     fn reply(
         &mut self,
         number: u64,
-        what: What,
+        outcome: FakeOutcome,
         outbox: &mut BuiltinOutbox,
     ) -> Result<(), GuestFault> {
         let reply = Header {
             number,
             ..Header::new(Kind::Reply)
         };
-        match what {
-            What::Response(payload) => outbox.send(reply, &payload),
-            What::Error(error) => {
-                let (flags, status) = (flags::SERVICE_ERROR, error.cast_unsigned());
-                outbox.send(
-                    Header {
-                        flags,
-                        status,
-                        ..reply
-                    },
-                    &[],
-                );
+        match outcome {
+            FakeOutcome::Response(payload) => outbox.send(reply, &payload),
+            FakeOutcome::Error(error) => {
+                let header = Header {
+                    flags: flags::SERVICE_ERROR,
+                    status: error.cast_unsigned(),
+                    ..reply
+                };
+                outbox.send(header, &[]);
             }
-            What::Failure {
+            FakeOutcome::Failure {
                 code,
                 cause,
                 message,
@@ -332,8 +375,8 @@ impl FakeGuest {
                 };
                 outbox.build(header, |frame| frame.detail(&Detail::new(cause, &message)));
             }
-            What::Never => unreachable!("it is never due"),
-            What::Crash(text) => {
+            FakeOutcome::Never => unreachable!("`answer` must keep these calls waiting"),
+            FakeOutcome::Crash(text) => {
                 self.active_call = Some(number);
                 return Err(GuestFault::Panic { text });
             }
@@ -365,11 +408,11 @@ impl BuiltIn for FakeGuest {
         match frame.kind() {
             Some(Kind::Launched) => outbox.ready(NO_DEADLINE),
             Some(Kind::Call) => {
-                let Reply { after, what } = self.serve(frame);
+                let FakeReply { delay, outcome } = self.serve(frame);
                 self.waiting.push(Waiting {
                     number,
-                    at_ns: now_ns.saturating_add(after.as_nanos() as u64),
-                    what,
+                    at_ns: now_ns.saturating_add(delay.as_nanos() as u64),
+                    outcome,
                 });
             }
             Some(Kind::Cancel) => {
@@ -379,7 +422,8 @@ impl BuiltIn for FakeGuest {
                     .filter(|waiting| waiting.number == number)
                 {
                     waiting.at_ns = now_ns;
-                    waiting.what = What::failure(StatusCode::Cancelled, Cause::Cancelled, "");
+                    waiting.outcome =
+                        FakeOutcome::failure(StatusCode::Cancelled, Cause::Cancelled, "");
                 }
             }
             Some(Kind::Stop) => outbox.exit(),
@@ -393,7 +437,7 @@ impl BuiltIn for FakeGuest {
         let to_come = self
             .waiting
             .iter()
-            .filter(|waiting| !matches!(waiting.what, What::Never));
+            .filter(|waiting| !matches!(waiting.outcome, FakeOutcome::Never));
         Ok(to_come.map(|waiting| waiting.at_ns).min().unwrap_or(NEVER))
     }
 

@@ -1,4 +1,4 @@
-//! Faults that a test injects.
+//! Faults that a test injects into calls.
 
 use std::time::Duration;
 
@@ -7,36 +7,48 @@ use rand::Rng;
 use rand::rngs::StdRng;
 
 use super::frame::Effect;
-use super::record::Call;
+use super::record::RecordedCall;
 
-/// Something that goes wrong with calls: with each that it is about, unless [`Fault::nth`] or [`Fault::at_rate`] says less.
+/// Fault that is injected into calls between guests.
+///
+/// A new fault affects every call. [`of`](Fault::of), [`from`](Fault::from) and [`to`](Fault::to)
+/// select the calls of a method, a caller or a callee. [`nth`](Fault::nth) and
+/// [`at_rate`](Fault::at_rate) choose among the selected calls.
+///
+/// Inject a fault with [`TestHost::fault`](super::TestHost::fault) before the start, or with
+/// [`TestRun::inject`](super::TestRun::inject) later. If several faults affect the same call, only
+/// the fault that was injected first has its effect.
 ///
 /// ```no_run
 /// # use parigot_host::testing::{Fault, TestRun};
 /// # fn test<FetchGreeting: parigot_guest::Method>(mut host: TestRun) {
+/// // The second reply of `FetchGreeting` is lost.
 /// host.inject(Fault::lose_reply().of::<FetchGreeting>().nth(2));
+/// // One in ten calls of `kitchen` to any guest is lost.
+/// host.inject(Fault::lose_call().from("kitchen").at_rate(0.1));
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "a fault does nothing until it is injected"]
+#[must_use = "a fault has no effect until it is injected"]
 pub struct Fault {
     leg: Leg,
     effect: Effect,
+    /// Names of a service and its method.
     method: Option<(&'static str, &'static str)>,
     from: Option<String>,
     to: Option<String>,
     nth: Option<u64>,
     rate: Option<f64>,
-    /// How many it was about so far.
+    /// Number of selected calls so far.
     seen: u64,
 }
 
-/// A way of a call.
+/// Leg of a call's round trip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leg {
-    /// To the service.
+    /// From the caller to the callee.
     Call,
-    /// Back.
+    /// From the callee to the caller.
     Reply,
 }
 
@@ -54,37 +66,41 @@ impl Fault {
         }
     }
 
-    /// Calls do not arrive. Their callers are told at the deadline.
+    /// Creates a fault that loses calls. The callee never sees a lost call, and the call ends at
+    /// its deadline.
     pub fn lose_call() -> Self {
         Fault::new(Leg::Call, Effect::Lost)
     }
 
-    /// Replies do not arrive: what was asked for was done. The callers are told at the deadline.
+    /// Creates a fault that loses replies. The callee has done its work, and the call ends at its
+    /// deadline.
     pub fn lose_reply() -> Self {
         Fault::new(Leg::Reply, Effect::Lost)
     }
 
-    /// Calls arrive that much later on the host's clock.
+    /// Creates a fault that delays calls by a time on the host's clock.
     pub fn delay_call(by: Duration) -> Self {
         Fault::new(Leg::Call, Effect::Delayed(by))
     }
 
-    /// Replies arrive that much later on the host's clock.
+    /// Creates a fault that delays replies by a time on the host's clock.
     pub fn delay_reply(by: Duration) -> Self {
         Fault::new(Leg::Reply, Effect::Delayed(by))
     }
 
-    /// The service crashes when a call arrives, before it has looked at it.
+    /// Creates a fault that crashes the callee when a call arrives, before the callee sees the
+    /// call.
     pub fn crash_at_call() -> Self {
         Fault::new(Leg::Call, Effect::Crashed)
     }
 
-    /// The service crashes when it is about to reply: what was asked for was done.
+    /// Creates a fault that crashes the callee when it replies. The callee has done its work, but
+    /// the reply is not sent.
     pub fn crash_at_reply() -> Self {
         Fault::new(Leg::Reply, Effect::Crashed)
     }
 
-    /// Calls of this method only.
+    /// Selects the calls of method `M`.
     pub fn of<M: Method>(self) -> Self {
         Fault {
             method: Some((M::SERVICE.name, M::info().name())),
@@ -92,7 +108,7 @@ impl Fault {
         }
     }
 
-    /// Only those that this guest makes; those of the test itself are from `test`.
+    /// Selects the calls that a guest makes. The calls of the test itself come from `test`.
     pub fn from(self, guest: impl Into<String>) -> Self {
         Fault {
             from: Some(guest.into()),
@@ -100,7 +116,7 @@ impl Fault {
         }
     }
 
-    /// Only those that this guest serves.
+    /// Selects the calls that a guest receives.
     pub fn to(self, guest: impl Into<String>) -> Self {
         Fault {
             to: Some(guest.into()),
@@ -108,7 +124,8 @@ impl Fault {
         }
     }
 
-    /// Only the nth of them, from 1, counted from when the fault is injected.
+    /// Affects only the `nth` of the selected calls. Counting starts at 1 with the first call
+    /// after the injection; 0 affects no call.
     pub fn nth(self, nth: u64) -> Self {
         Fault {
             nth: Some(nth),
@@ -116,7 +133,12 @@ impl Fault {
         }
     }
 
-    /// Each of them with that probability, 0 to 1, by the host's seed.
+    /// Affects each selected call with a probability from 0 to 1. The host's seed determines which
+    /// calls are affected.
+    ///
+    /// # Panics
+    ///
+    /// The first selected call panics if `rate` is below 0 or above 1.
     pub fn at_rate(self, rate: f64) -> Self {
         Fault {
             rate: Some(rate),
@@ -124,18 +146,23 @@ impl Fault {
         }
     }
 
-    /// What happens to a call on that leg, if anything does.
-    pub(super) fn strike(&mut self, leg: Leg, call: &Call, chance: &mut StdRng) -> Option<Effect> {
-        if leg != self.leg || !self.is_about(call) {
+    /// Counts a call, and returns the effect on one leg of the call.
+    pub(super) fn effect_on(
+        &mut self,
+        leg: Leg,
+        call: &RecordedCall,
+        random: &mut StdRng,
+    ) -> Option<Effect> {
+        if leg != self.leg || !self.selects(call) {
             return None;
         }
         self.seen += 1;
-        let is_it = self.nth.is_none_or(|nth| nth == self.seen);
-        let strikes = is_it && self.rate.is_none_or(|rate| chance.random_bool(rate));
-        strikes.then_some(self.effect)
+        let is_nth = self.nth.is_none_or(|nth| nth == self.seen);
+        let is_affected = is_nth && self.rate.is_none_or(|rate| random.random_bool(rate));
+        is_affected.then_some(self.effect)
     }
 
-    fn is_about(&self, call: &Call) -> bool {
+    fn selects(&self, call: &RecordedCall) -> bool {
         let fits = |wanted: &Option<String>, guest: &str| {
             wanted.as_deref().is_none_or(|wanted| wanted == guest)
         };

@@ -1,4 +1,4 @@
-//! What is sent between guests and their host, as a test looks at it.
+//! Recorded frames, as a test inspects them.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,65 +8,78 @@ use parigot_abi::id::CallId;
 use parigot_abi::status::Detail;
 use parigot_abi::{Code, Kind};
 
-/// The name of the host in [`Frame::from`] and [`Frame::to`].
+/// Name of the host in [`Frame::from`] and [`Frame::to`].
 pub(super) const HOST: &str = "host";
 
-/// A frame that was sent.
+/// Frame that a guest or the host sent during a run.
 ///
-/// It prints as one line: when, from whom to whom, and what. A call that is on its way from one guest to another is one frame.
+/// The [`Display`](fmt::Display) form is one line: time, sender, receiver, kind and content. A call
+/// from one guest to another is recorded as one frame, although the host passes it on.
+///
+/// ```no_run
+/// # use parigot_host::testing::{Kind, TestRun};
+/// # fn test(host: TestRun) {
+/// let frames = host.frames();
+/// let calls = frames.iter().filter(|frame| frame.kind == Kind::Call && frame.to == "kitchen");
+/// assert_eq!(calls.count(), 3);
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Frame {
-    /// When it was sent, on the host's clock.
+    /// Time when the frame was sent, on the host's clock.
     pub at: Duration,
-    /// The guest that sent it, `test` or `host`.
+    /// Sender: the name of a guest, `test` or `host`.
     pub from: String,
-    /// Whom it was sent to.
+    /// Receiver: the name of a guest, `test` or `host`.
     pub to: String,
-    /// What it is. A guest that failed, or was killed, is shown as one that exits with status 1 and says why.
+    /// Kind of the frame.
+    ///
+    /// The end of a guest that failed or was killed is recorded as [`Kind::Exit`] with status 1 and
+    /// the reason as text.
     pub kind: Kind,
-    /// The full name of the service that a call, its reply or its cancellation is about, else empty.
+    /// Full name of the service of a call, its reply or its cancellation; otherwise empty.
     pub service: String,
-    /// The name of its method, else empty.
+    /// Name of the method; empty if `service` is empty.
     pub method: String,
-    /// The id of the call, empty if there is none.
+    /// Id of the call; empty for a frame that belongs to no call.
     pub call: CallId,
-    /// Code or error number of a reply, level of a line of the log, exit status; else 0.
+    /// Status code or error number of a reply, level of a log line, or exit status; otherwise 0.
     pub status: u32,
-    /// Whether `status` is a number of the service's error enum.
+    /// True if `status` is a number of the service's error enum.
     pub is_service_error: bool,
-    /// What happened to a call that failed, else empty.
+    /// Encoded [`Detail`] of a failed call; otherwise empty.
     pub detail: Vec<u8>,
-    /// The message, or the text.
+    /// Encoded message of a call or a reply, or the text of a log line or an exit.
     pub payload: Vec<u8>,
-    /// What a [`Fault`](super::Fault) has done to it.
+    /// Effect of an injected [`Fault`](super::Fault) on the frame.
     pub effect: Option<Effect>,
 }
 
-/// What has happened to a frame on its way.
+/// Effect of a [`Fault`](super::Fault) on a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// It never arrived.
+    /// The frame did not arrive.
     Lost,
-    /// It arrived that much later.
+    /// The frame arrived later by this time on the host's clock.
     Delayed(Duration),
-    /// The service that got the call, or was to send the reply, crashed at that moment.
+    /// The callee crashed when the call arrived, or when it sent the reply.
     Crashed,
 }
 
 impl Frame {
-    /// The text of a line of the log, or of an exit.
+    /// Returns the text of a log line or an exit. Bytes that are not UTF-8 are replaced by U+FFFD.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.payload).into_owned()
     }
 
-    /// What it is about, and what it says.
+    /// Formats the part of the line that depends on the kind.
     fn content(&self) -> String {
         let call = format!("{}/{} {}", self.service, self.method, self.call.short());
         match self.kind {
             Kind::Call => format!("{call}, {} bytes", self.payload.len()),
-            Kind::Reply if self.service.is_empty() => format!("launch {}", self.end()),
-            Kind::Reply => format!("{call} {}", self.end()),
+            Kind::Reply if self.service.is_empty() => format!("launch {}", self.result()),
+            Kind::Reply => format!("{call} {}", self.result()),
             Kind::Cancel => call,
             Kind::Log => format!(
                 "{:?}: {}",
@@ -78,8 +91,8 @@ impl Frame {
         }
     }
 
-    /// How it says that a call has ended.
-    fn end(&self) -> String {
+    /// Formats the result that a reply has.
+    fn result(&self) -> String {
         if self.is_service_error {
             return format!("error {}", self.status.cast_signed());
         }
@@ -94,10 +107,8 @@ impl Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (at_ms, route) = (
-            self.at.as_secs_f64() * 1e3,
-            format!("{} -> {}", self.from, self.to),
-        );
+        let at_ms = self.at.as_secs_f64() * 1e3;
+        let route = format!("{} -> {}", self.from, self.to);
         let content = self.content();
         let space = if content.is_empty() { "" } else { " " };
         write!(

@@ -1,17 +1,19 @@
-//! One scenario in many orders.
+//! Runs of one scenario in many orders.
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::TestHost;
+use super::host::TestHost;
 
-/// Says which seeds are tried.
+/// Environment variable with the seeds to try.
 const SEEDS: &str = "PARIGOT_SEEDS";
 
 impl TestHost {
-    /// Runs `scenario` once for each of `count` seeds, with a host to which it adds its guests.
+    /// Runs `scenario` once per seed. The scenario adds its guests to the host that it receives.
     ///
-    /// The seeds are those from 0 on, or those that the variable `PARIGOT_SEEDS` has: `17`, or `1000..11000`.
+    /// The seed decides which guest runs next, when a due timer fires, and where turns are cut
+    /// short. The seeds are 0 to `count - 1`. The environment variable `PARIGOT_SEEDS` replaces
+    /// them by one seed, `17`, or by a range, `1000..11000`.
     ///
     /// ```no_run
     /// # use parigot_host::testing::TestHost;
@@ -24,11 +26,14 @@ impl TestHost {
     ///
     /// # Panics
     ///
-    /// As soon as one of them does, with the seed, and how to repeat it.
+    /// If a run panics. The message has the seed, the way to repeat the run, and the run's own
+    /// message. No further seed is tried.
+    ///
+    /// If `PARIGOT_SEEDS` is neither a seed nor a range.
     pub fn interleavings(count: u64, scenario: impl Fn(TestHost)) {
         let seeds = std::env::var(SEEDS).map_or(0..count, |text| {
             seeds(&text).unwrap_or_else(|| {
-                panic!("{SEEDS} is `{text}`, and not a seed, 17, or a range of them, 0..100")
+                panic!("{SEEDS} is `{text}`, expected a seed (17) or a range (0..100)")
             })
         });
         for seed in seeds {
@@ -37,14 +42,14 @@ impl TestHost {
                 let text = panic.downcast_ref::<String>().map(String::as_str);
                 let text = text
                     .or(panic.downcast_ref::<&str>().copied())
-                    .unwrap_or("it panicked");
-                panic!("with seed {seed}, which {SEEDS}={seed} tries again: {text}");
+                    .unwrap_or("panic without a text");
+                panic!("failed with seed {seed}; set {SEEDS}={seed} to repeat the run: {text}");
             }
         }
     }
 }
 
-/// The seeds that a variable names, at least one.
+/// Parses one seed or a non-empty range of seeds.
 fn seeds(text: &str) -> Option<Range<u64>> {
     let (first, end) = match text.split_once("..") {
         Some((first, end)) => (first.parse().ok()?, end.parse().ok()?),
@@ -61,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeds_are_one_or_a_range() {
+    fn seeds_are_one_number_or_a_range() {
         assert_eq!(seeds("17"), Some(17..18));
         assert_eq!(seeds("1000..11000"), Some(1_000..11_000));
         for text in ["", "x", "1..", "..1", "1-2", "-1", "3..3"] {

@@ -1,4 +1,4 @@
-//! Modules for tests: compiled once for all hosts of the process.
+//! Cache of compiled modules, shared by all test hosts of the process.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -6,22 +6,23 @@ use std::time::SystemTime;
 
 use parking_lot::Mutex;
 
+use crate::compile::compiler::Compiler;
 use crate::compile::modules;
 use crate::deployment::GuestSpec;
 use crate::error::StartProblem;
-use crate::guest::wasm::{Compiler, GuestModule};
+use crate::guest::wasm::GuestModule;
 use crate::settings::Settings;
 
-/// By where they keep their code.
+/// Caches by the folder in which they store machine code.
 static MODULE_CACHES: Mutex<BTreeMap<Option<PathBuf>, ModuleCache>> = Mutex::new(BTreeMap::new());
 
-/// A compiler, and what it has made.
+/// Compiler with the modules that it has compiled.
 struct ModuleCache {
     compiler: Compiler,
     modules: HashMap<Stamp, GuestModule>,
 }
 
-/// A file as it was.
+/// Path, size and modification time of a wasm file. A rebuilt file has another stamp.
 #[derive(PartialEq, Eq, Hash)]
 struct Stamp {
     path: PathBuf,
@@ -30,6 +31,7 @@ struct Stamp {
 }
 
 impl Stamp {
+    /// Returns the stamp of a guest's wasm file, `None` if the file cannot be inspected.
     fn of(spec: &GuestSpec) -> Option<Self> {
         let metadata = spec.wasm.metadata().ok()?;
         Some(Stamp {
@@ -40,14 +42,17 @@ impl Stamp {
     }
 }
 
-/// What guests are made from, and what ticks for them.
+/// Compiled modules, with the epoch ticks of their engine.
 pub(super) struct Compiled {
+    /// Modules in the order of the guests.
     pub(super) modules: Vec<Result<GuestModule, StartProblem>>,
+    /// Ends the current epoch of the engine at each call.
     pub(super) ticks: Box<dyn Fn() + Send>,
 }
 
-/// Compiles what these guests run, unless that was done before.
+/// Compiles the modules of guests, except for modules in the cache.
 pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
+    // The lock is held while compiling, so that tests on several threads compile a module once.
     let mut caches = MODULE_CACHES.lock();
     let ModuleCache {
         compiler,
@@ -59,18 +64,26 @@ pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
             modules: HashMap::new(),
         });
     let stamps: Vec<_> = guests.iter().map(Stamp::of).collect();
-    let kept: Vec<_> = stamps
+    let cached: Vec<_> = stamps
         .iter()
         .map(|stamp| known.get(stamp.as_ref()?).cloned())
         .collect();
-    let new = guests
+    let missing: Vec<_> = guests
         .iter()
-        .zip(&kept)
-        .filter(|(_, kept)| kept.is_none())
-        .map(|(guest, _)| guest.clone());
-    let mut new = modules::modules(&new.collect::<Vec<_>>(), compiler, settings).into_iter();
-    let modules = stamps.into_iter().zip(kept).map(|(stamp, kept)| {
-        let module = kept.map_or_else(|| new.next().expect("each that is new was compiled"), Ok);
+        .zip(&cached)
+        .filter(|(_, cached)| cached.is_none())
+        .map(|(guest, _)| guest.clone())
+        .collect();
+    let mut compiled = modules::modules(&missing, compiler, settings).into_iter();
+    let modules = stamps.into_iter().zip(cached).map(|(stamp, cached)| {
+        let module = cached.map_or_else(
+            || {
+                compiled
+                    .next()
+                    .expect("each missing module must be compiled")
+            },
+            Ok,
+        );
         if let (Ok(module), Some(stamp)) = (&module, stamp) {
             known.insert(stamp, module.clone());
         }
@@ -78,6 +91,6 @@ pub(super) fn compile(guests: &[GuestSpec], settings: &Settings) -> Compiled {
     });
     Compiled {
         modules: modules.collect(),
-        ticks: Box::new(compiler.ticks()),
+        ticks: Box::new(compiler.tick_function()),
     }
 }

@@ -1,4 +1,6 @@
-//! Guests in Rust that run in the process of the test as they are, and not as wasm: a debugger stops in them, and nothing is built before.
+//! Rust guests that run natively in the process of the test, not as wasm.
+//!
+//! A debugger stops in such a guest, and the test needs no wasm file.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::with_exposed_provenance_mut;
@@ -10,11 +12,10 @@ use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue, TURN_OK};
 use parigot_guest::{Definition, turn};
 
-use crate::error::{ActiveCall, GuestFault, ModuleError};
-use crate::guest::code::{GuestInstance, InstanceFactory, Turn};
-use crate::guest::wasm::InstanceConfig;
+use crate::error::{ActiveCall, GuestFault};
+use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
 
-/// What native instances are made from.
+/// Factory of native instances.
 pub(super) struct NativeFactory {
     pub(super) define: fn() -> Definition,
 }
@@ -22,33 +23,40 @@ pub(super) struct NativeFactory {
 impl InstanceFactory for NativeFactory {
     fn instantiate(
         &self,
-        _: InstanceConfig,
+        _: InstanceConfig<'_>,
         _: &mut dyn FnMut(Level, &str),
-    ) -> Result<Result<Box<dyn GuestInstance>, GuestFault>, ModuleError> {
-        Ok(Ok(Box::new(NativeGuest {
+    ) -> Result<Box<dyn GuestInstance>, InstantiateError> {
+        Ok(Box::new(NativeGuest {
             control: turn::open((self.define)()),
             has_failed: false,
-        })))
+        }))
     }
 }
 
-/// A running guest, which is open until this is dropped.
+/// Native guest instance. The SDK keeps the guest open until the instance is dropped.
 struct NativeGuest {
-    /// The address of its control block.
+    /// Address of the guest's control block. The SDK has exposed the provenance of this address and
+    /// of the addresses in the block.
     control: usize,
+    /// Set by a panic. The guest must not be entered or closed then: its state is inconsistent.
     has_failed: bool,
 }
 
 impl NativeGuest {
     fn view(&self) -> ControlView {
         let block = self.memory(self.control as u64, CONTROL_BYTES as u64);
-        ControlView::read(block.first_chunk().expect("the slice is that long"))
+        ControlView::read(
+            block
+                .first_chunk()
+                .expect("the slice must have the length of a control block"),
+        )
     }
 
-    /// A part of what the guest has told its host of.
+    /// Returns memory of the guest: the control block or a buffer that the control block names.
     fn memory(&self, address: u64, bytes: u64) -> &[u8] {
-        // SAFETY: the SDK, which is no stranger here, has exposed the address of its control block, and stands in it by the others.
-        // The guest changes what is there only in a turn, for which it is borrowed as a whole.
+        // SAFETY: the SDK is trusted code of this process. It has exposed the address of its
+        // control block and of the buffers in the block. The guest writes to this memory only in a
+        // turn, which borrows `self` mutably.
         unsafe {
             slice::from_raw_parts(
                 with_exposed_provenance_mut(address as usize),
@@ -63,14 +71,18 @@ impl NativeGuest {
             unsafe { turn::inbox(self.control, inbox.len()) };
         }
         let address = with_exposed_provenance_mut::<u8>(self.view().inbox_address as usize);
-        // SAFETY: the inbox has that capacity, and nobody else looks at it between turns.
+        // SAFETY: the inbox has this capacity, and the guest reads it only in a turn.
         unsafe { address.copy_from_nonoverlapping(inbox.as_ptr(), inbox.len()) };
     }
 
-    /// What was sent in the last turn is not sent again by a guest that panics at once.
+    /// Empties the outbox.
+    ///
+    /// The SDK does so at the start of a turn, but a guest may panic before that. Then the host
+    /// would route the frames of the last turn again.
     fn clear_outbox(&mut self) {
         let committed = with_exposed_provenance_mut(self.control + OUTBOX_COMMITTED_OFFSET);
-        // SAFETY: the control block has an atomic there, and lives as long as the guest is open.
+        // SAFETY: the control block has an atomic at this offset, and lives while the guest is
+        // open. Relaxed is enough: a guest is only used by the thread that borrows `self`.
         unsafe { AtomicU64::from_ptr(committed) }.store(0, Ordering::Relaxed);
     }
 
@@ -94,10 +106,12 @@ impl GuestInstance for NativeGuest {
         let inbox = [&prologue.to_bytes(), frames].concat();
         self.fill_inbox(&inbox);
         self.clear_outbox();
-        // SAFETY: the guest is open, and `self` is borrowed by this thread.
-        let turn = || unsafe { turn::turn(self.control, inbox.len(), max_polls) };
-        // After a panic it is never entered again.
-        let Ok(status) = catch_unwind(AssertUnwindSafe(turn)) else {
+        // Unwind safe: the scheduler never enters a guest again after a panic.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            // SAFETY: the guest is open, and `self` is borrowed by this thread.
+            unsafe { turn::turn(self.control, inbox.len(), max_polls) }
+        }));
+        let Ok(status) = outcome else {
             self.has_failed = true;
             return Err(GuestFault::of_trap(self.panic_text(), "it panicked".into()));
         };
@@ -129,14 +143,15 @@ impl GuestInstance for NativeGuest {
         self.memory(outbox_address, outbox_committed)
     }
 
+    // A native guest writes to the streams of the test's process, so the host has no output.
     fn take_output(&mut self, _ended: bool, _line: &mut dyn FnMut(Level, &str)) {}
 }
 
 impl Drop for NativeGuest {
     fn drop(&mut self) {
-        // What a panic has left half done stays as it is.
+        // The memory of a guest that panicked is leaked: its destructors could panic again.
         if !self.has_failed {
-            // SAFETY: the guest is open, and used for the last time.
+            // SAFETY: the guest is open, and this is its last use.
             unsafe { turn::close(self.control) };
         }
     }

@@ -1,4 +1,4 @@
-//! What is known of the frames of a run, and of the calls that they are about.
+//! Record of a run: the frames that were sent, and the calls that the frames belong to.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,83 +13,208 @@ use crate::clock::{Clock, ManualClock};
 use crate::kernel::instance::{Instance, Outbound};
 use crate::kernel::lifecycle::FAILED;
 
-/// All frames of a run, in the order in which they were sent.
+/// Frames of a run in the order in which they were sent, and the calls of the run.
+///
+/// A guest's call is recorded before the kernel routes the call, so its callee and its id are not
+/// known yet: see [`Record::learn_routes`].
 pub(super) struct Record {
     clock: Arc<ManualClock>,
     pub(super) frames: Vec<Frame>,
-    calls: Vec<Call>,
-    /// Places of calls, by the interceptor form of their ids.
-    by_id: HashMap<(u64, u64), CallPlace>,
-    /// Calls of the turn that is going on, by their callers' numbers: the kernel has not seen them yet.
-    unrouted: Vec<(u64, CallPlace)>,
-    /// How many frames there were when it began.
+    calls: Vec<RecordedCall>,
+    /// Calls by the two halves of their ids.
+    by_id: HashMap<(u64, u64), CallIndex>,
+    /// Calls that the guest made in the current turn, by the guest's numbers. The kernel routes
+    /// them at the end of the turn.
+    unrouted: Vec<(u64, CallIndex)>,
+    /// Length of `frames` at the start of the current turn.
     turn_start: usize,
 }
 
-/// The place of a call among all.
-pub(super) type CallPlace = usize;
+/// Index of a call in [`Record`].
+pub(super) type CallIndex = usize;
 
-/// A call between two guests.
-pub(super) struct Call {
+/// Call from one guest to another.
+pub(super) struct RecordedCall {
     pub(super) from: String,
+    /// Name of the callee; [`HOST`] before the call is routed, and for a call that was refused.
     pub(super) to: String,
     pub(super) service: String,
     pub(super) method: String,
+    /// Id of the call, empty before the call is routed.
     id: CallId,
-    /// The place of its frame among all.
+    /// Index of the call's frame.
     frame: usize,
-    /// The places of frames that were noted before its id was known.
+    /// Indices of the frames that were recorded before the id was known.
     unnamed: Vec<usize>,
-    /// The callee's answer is on its way to the caller.
+    /// Set if the callee's reply was sent and no fault holds the reply back.
     is_answered: bool,
-    /// Nobody waits for it any more.
+    /// Set if the caller no longer waits for the call.
     pub(super) is_cancelled: bool,
 }
 
 impl Record {
     pub(super) fn new(clock: Arc<ManualClock>) -> Self {
-        let (frames, calls, by_id, unrouted) = Default::default();
         Record {
             clock,
-            frames,
-            calls,
-            by_id,
-            unrouted,
+            frames: Vec::new(),
+            calls: Vec::new(),
+            by_id: HashMap::new(),
+            unrouted: Vec::new(),
             turn_start: 0,
         }
     }
 
-    pub(super) fn call(&self, call: CallPlace) -> &Call {
+    pub(super) fn call(&self, call: CallIndex) -> &RecordedCall {
         &self.calls[call]
     }
 
-    /// Notes a frame without a call.
+    /// Marks the start of a turn.
+    pub(super) fn begin_turn(&mut self) {
+        self.turn_start = self.frames.len();
+    }
+
+    /// Records a frame that belongs to no call.
     pub(super) fn note(&mut self, from: &str, to: &str, kind: Kind, frame: &AbiFrame<'_>) {
         let frame = self.frame(from, to, kind, frame);
         self.frames.push(frame);
     }
 
-    /// Notes a line that did not come in a frame, as if it had.
+    /// Records a line that the guest wrote to stdout or stderr, in the form of a log frame.
     pub(super) fn note_line(&mut self, from: &str, level: u32, text: &str) {
         self.note_text(from, Kind::Log, level, text);
     }
 
-    /// Notes that a guest has ended otherwise than by leaving.
+    /// Records the end of a guest that sent no exit frame, in the form of an exit frame.
     pub(super) fn note_end(&mut self, guest: &str, why: &str) {
         self.note_text(guest, Kind::Exit, FAILED.into(), why);
     }
 
-    /// Notes that a guest has ended in the turn that is going on, unless it said so itself.
+    /// Records the end of a guest in the current turn, unless the record has an exit frame of the
+    /// turn already.
     pub(super) fn ensure_end(&mut self, guest: &str) {
         let is_end = |frame: &Frame| frame.kind == Kind::Exit && frame.from == guest;
         if !self.frames[self.turn_start..].iter().any(is_end) {
-            self.note_end(guest, "the host has ended it, and says why in its log");
+            self.note_end(guest, "ended by the host; the host's log has the reason");
         }
     }
 
-    /// A turn begins.
-    pub(super) fn begin_turn(&mut self) {
-        self.turn_start = self.frames.len();
+    /// Records the effect of a fault on a frame.
+    pub(super) fn note_effect(&mut self, frame: usize, effect: Effect) {
+        self.frames[frame].effect = Some(effect);
+    }
+
+    /// Records a call that a guest makes.
+    pub(super) fn begin(
+        &mut self,
+        from: &str,
+        (service, method): (&str, &str),
+        frame: &AbiFrame<'_>,
+    ) -> CallIndex {
+        let call = self.calls.len();
+        self.calls.push(RecordedCall {
+            from: from.into(),
+            to: HOST.into(),
+            service: service.into(),
+            method: method.into(),
+            id: CallId::EMPTY,
+            frame: self.frames.len(),
+            unnamed: Vec::new(),
+            is_answered: false,
+            is_cancelled: false,
+        });
+        self.note_of(call, from, HOST, Kind::Call, frame);
+        self.unrouted.push((frame.header.number, call));
+        call
+    }
+
+    /// Adds callee and id to the calls of the last turn.
+    ///
+    /// `given` are the calls that the kernel passed to a callee. The kernel refused the others.
+    pub(super) fn learn_routes(&mut self, given: &[(u64, Outbound)], instances: &[Instance]) {
+        let mut unrouted = std::mem::take(&mut self.unrouted);
+        for (number, Outbound { callee, id, .. }) in given {
+            // The first match is right: the kernel routes calls in the order of their frames.
+            let Some(made) = unrouted.iter().position(|(made, _)| made == number) else {
+                continue;
+            };
+            self.learn_route(unrouted.remove(made).1, &instances[*callee].name, *id);
+        }
+    }
+
+    fn learn_route(&mut self, call: CallIndex, to: &str, id: CallId) {
+        self.by_id.insert(id.to_wire(), call);
+        let call = &mut self.calls[call];
+        call.to = to.into();
+        call.id = id;
+        for frame in call.unnamed.drain(..) {
+            self.frames[frame].to = to.into();
+            self.frames[frame].call = id;
+        }
+    }
+
+    /// Returns the indices of a call that reaches its callee, and of the call's frame.
+    pub(super) fn arrive(&mut self, frame: &AbiFrame<'_>) -> Option<(CallIndex, usize)> {
+        let call = *self.by_id.get(&id_of(frame).to_wire())?;
+        Some((call, self.calls[call].frame))
+    }
+
+    /// Records the callee's reply, and returns the index of its frame.
+    pub(super) fn answer(&mut self, call: CallIndex, frame: &AbiFrame<'_>) -> usize {
+        let RecordedCall {
+            from,
+            to,
+            is_cancelled,
+            ..
+        } = &self.calls[call];
+        let callee = to.clone();
+        // The host discards the reply to a cancelled call.
+        let receiver = if *is_cancelled {
+            HOST.into()
+        } else {
+            from.clone()
+        };
+        self.note_of(call, &callee, &receiver, Kind::Reply, frame)
+    }
+
+    /// Notes that the callee's reply is on its way to the caller, and that no fault holds it back.
+    pub(super) fn release(&mut self, call: CallIndex) {
+        self.calls[call].is_answered = true;
+    }
+
+    /// Records the end of a call, seen by its caller.
+    ///
+    /// The frame is the host's own reply unless the callee has answered and the call had not ended
+    /// before.
+    pub(super) fn end(&mut self, call: CallIndex, frame: &AbiFrame<'_>) {
+        if self.calls[call].id.is_empty() {
+            // The kernel refused the call, so `learn_routes` did not see it.
+            self.learn_route(call, HOST, id_of(frame));
+        }
+        // The callee's reply is in the record already: it was recorded when the callee sent it.
+        let is_noted = std::mem::take(&mut self.calls[call].is_answered);
+        if !is_noted {
+            let to = self.calls[call].from.clone();
+            self.note_of(call, HOST, &to, Kind::Reply, frame);
+        }
+    }
+
+    /// Records that a caller cancels its call.
+    pub(super) fn cancel(&mut self, call: CallIndex, frame: &AbiFrame<'_>) {
+        self.calls[call].is_cancelled = true;
+        let from = self.calls[call].from.clone();
+        let to = self.calls[call].to.clone();
+        self.note_of(call, &from, &to, Kind::Cancel, frame);
+    }
+
+    /// Records a cancellation that reaches the callee.
+    ///
+    /// The frame is the host's own, for example at the deadline, unless the caller has cancelled
+    /// the call; then the record has the frame already.
+    pub(super) fn cancel_at_callee(&mut self, call: CallIndex, frame: &AbiFrame<'_>) {
+        if !std::mem::replace(&mut self.calls[call].is_cancelled, true) {
+            let to = self.calls[call].to.clone();
+            self.note_of(call, HOST, &to, Kind::Cancel, frame);
+        }
     }
 
     fn note_text(&mut self, from: &str, kind: Kind, status: u32, text: &str) {
@@ -111,19 +236,20 @@ impl Record {
         );
     }
 
-    /// Notes a frame about a call, and returns its place among all.
+    /// Records a frame of a call, and returns the index of the frame.
     fn note_of(
         &mut self,
-        call: CallPlace,
+        call: CallIndex,
         from: &str,
         to: &str,
         kind: Kind,
         frame: &AbiFrame<'_>,
     ) -> usize {
         let frame = self.frame(from, to, kind, frame);
-        let (call, place) = (&mut self.calls[call], self.frames.len());
+        let index = self.frames.len();
+        let call = &mut self.calls[call];
         if call.id.is_empty() {
-            call.unnamed.push(place);
+            call.unnamed.push(index);
         }
         self.frames.push(Frame {
             service: call.service.clone(),
@@ -131,7 +257,7 @@ impl Record {
             call: call.id,
             ..frame
         });
-        place
+        index
     }
 
     fn frame(&self, from: &str, to: &str, kind: Kind, frame: &AbiFrame<'_>) -> Frame {
@@ -148,116 +274,6 @@ impl Record {
             detail: frame.detail.into(),
             payload: frame.payload.into(),
             effect: None,
-        }
-    }
-
-    /// Notes what has happened to a frame.
-    pub(super) fn note_effect(&mut self, frame: usize, effect: Effect) {
-        self.frames[frame].effect = Some(effect);
-    }
-
-    /// A guest makes a call of a service's method. Whom it goes to is not known yet.
-    pub(super) fn begin(
-        &mut self,
-        from: &str,
-        (service, method): (&str, &str),
-        frame: &AbiFrame<'_>,
-    ) -> CallPlace {
-        let call = self.calls.len();
-        self.calls.push(Call {
-            from: from.into(),
-            to: HOST.into(),
-            service: service.into(),
-            method: method.into(),
-            id: CallId::EMPTY,
-            frame: self.frames.len(),
-            unnamed: Vec::new(),
-            is_answered: false,
-            is_cancelled: false,
-        });
-        self.note_of(call, from, HOST, Kind::Call, frame);
-        self.unrouted.push((frame.header.number, call));
-        call
-    }
-
-    /// Learns where the calls have gone that were made in the last turn. Those that were not given to a callee were refused.
-    pub(super) fn learn_routes(&mut self, given: &[(u64, Outbound)], instances: &[Instance]) {
-        let mut unrouted = std::mem::take(&mut self.unrouted);
-        for (number, Outbound { callee, id, .. }) in given {
-            // The kernel goes through them in the same order.
-            let Some(made) = unrouted.iter().position(|(made, _)| made == number) else {
-                continue;
-            };
-            self.learn_route(unrouted.remove(made).1, &instances[*callee].name, *id);
-        }
-    }
-
-    fn learn_route(&mut self, call: CallPlace, to: &str, id: CallId) {
-        self.by_id.insert(id.to_wire(), call);
-        let call = &mut self.calls[call];
-        (call.to, call.id) = (to.into(), id);
-        for frame in call.unnamed.drain(..) {
-            (self.frames[frame].to, self.frames[frame].call) = (to.into(), id);
-        }
-    }
-
-    /// A call arrives at its callee. Returns its place and that of its frame.
-    pub(super) fn arrive(&mut self, frame: &AbiFrame<'_>) -> Option<(CallPlace, usize)> {
-        let call = *self.by_id.get(&id_of(frame).to_wire())?;
-        Some((call, self.calls[call].frame))
-    }
-
-    /// A guest answers a call. Returns the place of the frame.
-    pub(super) fn answer(&mut self, call: CallPlace, frame: &AbiFrame<'_>) -> usize {
-        let Call {
-            from,
-            to,
-            is_cancelled,
-            ..
-        } = &self.calls[call];
-        let (from, to) = (
-            to.clone(),
-            if *is_cancelled {
-                HOST.into()
-            } else {
-                from.clone()
-            },
-        );
-        self.note_of(call, &from, &to, Kind::Reply, frame)
-    }
-
-    /// That answer is on its way, and nothing keeps it.
-    pub(super) fn release(&mut self, call: CallPlace) {
-        self.calls[call].is_answered = true;
-    }
-
-    /// The end of a call arrives at its caller. It is the host's word unless the callee has answered, and that was not the end before.
-    pub(super) fn end(&mut self, call: CallPlace, frame: &AbiFrame<'_>) {
-        if self.calls[call].id.is_empty() {
-            // It was refused, and came to nobody.
-            self.learn_route(call, HOST, id_of(frame));
-        }
-        // The answer was noted when it was sent.
-        let is_noted = std::mem::take(&mut self.calls[call].is_answered);
-        if !is_noted {
-            let to = self.calls[call].from.clone();
-            self.note_of(call, HOST, &to, Kind::Reply, frame);
-        }
-    }
-
-    /// A caller no longer waits.
-    pub(super) fn cancel(&mut self, call: CallPlace, frame: &AbiFrame<'_>) {
-        self.calls[call].is_cancelled = true;
-        let Call { from, to, .. } = &self.calls[call];
-        let (from, to) = (from.clone(), to.clone());
-        self.note_of(call, &from, &to, Kind::Cancel, frame);
-    }
-
-    /// A callee is told that nobody waits, which is the host's word unless the caller has said so.
-    pub(super) fn cancel_at_callee(&mut self, call: CallPlace, frame: &AbiFrame<'_>) {
-        if !std::mem::replace(&mut self.calls[call].is_cancelled, true) {
-            let to = self.calls[call].to.clone();
-            self.note_of(call, HOST, &to, Kind::Cancel, frame);
         }
     }
 }

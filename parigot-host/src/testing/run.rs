@@ -1,11 +1,11 @@
-//! A deployment that a test runs, step by step.
+//! Running deployment of a test.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::frame::NO_DEADLINE;
-use parigot_abi::{Header, Kind, Manifest};
+use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
 use parigot_guest::prost::Message;
 use parigot_guest::{CallError, Method};
 use parking_lot::Mutex;
@@ -20,24 +20,42 @@ use crate::guest::stack;
 use crate::kernel::instance::Instance;
 use crate::log::events;
 
-/// How long a wait may take on the host's clock.
-const PATIENCE: Duration = Duration::from_secs(3_600);
+/// Longest wait on the host's clock, after which a test fails.
+const WAIT_MAX: Duration = Duration::from_secs(3_600);
 
-/// So many of the last frames are shown when a test fails.
+/// Number of frames that a failing test prints.
 const FRAMES_SHOWN: usize = 200;
 
-/// A deployment that a test runs: see [`TestHost`](super::TestHost).
+/// Running deployment of a test, created by [`TestHost::start`](super::TestHost::start).
 ///
-/// Nothing happens but in the methods that take `&mut self`, and then on one thread, instance by instance. When it is dropped because the
-/// test fails, it prints the frames that were sent last.
+/// Guests run only inside the methods that take `&mut self`, and one at a time. When a `TestRun` is
+/// dropped by a failing test, it prints the last 200 frames to stderr.
+///
+/// The clock stands still except in [`advance`](TestRun::advance) and in the methods that wait:
+/// [`call`](TestRun::call), [`wait`](TestRun::wait), [`wait_for_exit`](TestRun::wait_for_exit) and
+/// [`stop`](TestRun::stop). These move the clock from timer to timer, so waiting takes no real
+/// time.
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use parigot_host::testing::{Fault, TestHost};
+/// # fn test<Order: parigot_guest::Method>(order: Order::Request) {
+/// let mut host = TestHost::deployment("pizzeria.toml").start();
+/// host.inject(Fault::lose_reply().of::<Order>());
+/// let call = host.begin_within::<Order>(Duration::from_secs(3), order);
+/// host.advance(Duration::from_secs(3));
+/// let error = call.outcome().expect("the deadline has passed").unwrap_err();
+/// # }
+/// ```
 pub struct TestRun {
     pub(super) stepper: Stepper,
     pub(super) clock: Arc<ManualClock>,
     pub(super) interceptor: Arc<Mutex<Interceptor>>,
     pub(super) replies: Replies,
-    /// What the test itself requires, which is all that is exported.
+    /// Requirements of the test's guest: all exported services, in the guest's numbering.
     pub(super) manifest: Manifest,
     pub(super) shutdown_deadline: Duration,
+    /// Number of calls that the test has made, which is also the number of the last call.
     pub(super) calls: u64,
 }
 
@@ -50,16 +68,23 @@ impl fmt::Debug for TestRun {
 }
 
 impl TestRun {
-    /// Runs guests until none has anything to do. The clock stands.
+    /// Runs guests until all of them are idle, without advancing the clock.
     ///
     /// # Panics
     ///
-    /// If they do not come to rest within a million turns.
+    /// If guests are still busy after a million turns.
     pub fn run_until_idle(&mut self) {
         self.run(|_| false);
     }
 
-    /// Lets time pass, from alarm to alarm: guests sleep, deadlines pass and services are restarted at their time exactly.
+    /// Advances the clock, from timer to timer.
+    ///
+    /// Sleeps end, deadlines pass and services are restarted exactly at their time. All guests are
+    /// idle afterwards.
+    ///
+    /// # Panics
+    ///
+    /// If guests are still busy after a million turns at one time.
     pub fn advance(&mut self, by: Duration) {
         let until_ns = self.clock.monotonic_ns() + by.as_nanos() as u64;
         self.run_until(until_ns, |_| false);
@@ -68,16 +93,22 @@ impl TestRun {
         self.run_until_idle();
     }
 
-    /// How long it has run, on the host's clock.
+    /// Returns the time since the start, on the host's clock.
     pub fn now(&self) -> Duration {
         Duration::from_nanos(self.clock.monotonic_ns())
     }
 
-    /// Calls a service, and lets time pass until the call has ended, which is at its deadline at the latest.
+    /// Calls a service, and advances the clock until the call has ended.
+    ///
+    /// The call has the default deadline of the service.
+    ///
+    /// # Errors
+    ///
+    /// The service's error, or the status of a call that failed.
     ///
     /// # Panics
     ///
-    /// If nobody exports the method.
+    /// If no guest exports the method. If the call does not end within an hour on the host's clock.
     pub fn call<M: Method>(
         &mut self,
         request: M::Request,
@@ -86,32 +117,37 @@ impl TestRun {
         self.wait(&call)
     }
 
-    /// Calls a service. The call leaves when guests run and all services are ready, as it would from a program that requires all of them.
+    /// Starts a call with the default deadline of the service.
+    ///
+    /// The call is sent when guests run next and all services are ready, as from a program that
+    /// requires all of them.
     ///
     /// # Panics
     ///
-    /// If nobody exports the method.
+    /// If no guest exports the method.
     pub fn begin<M: Method>(&mut self, request: M::Request) -> PendingCall<M> {
         self.begin_by::<M>(request, NO_DEADLINE)
     }
 
-    /// The same with that deadline.
+    /// Starts a call that ends after `deadline` on the host's clock, counted from now.
     ///
     /// # Panics
     ///
-    /// If nobody exports the method.
+    /// If no guest exports the method.
     pub fn begin_within<M: Method>(
         &mut self,
         deadline: Duration,
         request: M::Request,
     ) -> PendingCall<M> {
-        let own_ns = self.caller().own_time_ns(self.clock.monotonic_ns());
+        // A deadline in a frame is on the sender's own clock, which starts with its instance.
+        let own_ns = self.test_guest().own_time_ns(self.clock.monotonic_ns());
         self.begin_by::<M>(request, own_ns.saturating_add(deadline.as_nanos() as u64))
     }
 
     fn begin_by<M: Method>(&mut self, request: M::Request, deadline_ns: u64) -> PendingCall<M> {
         self.calls += 1;
-        let (number, (service, method)) = (self.calls, self.place_of::<M>());
+        let number = self.calls;
+        let (service, method) = self.indices_of::<M>();
         let header = Header {
             number,
             service,
@@ -119,20 +155,22 @@ impl TestRun {
             deadline_ns,
             ..Header::new(Kind::Call)
         };
-        self.tell_caller(header, &request.encode_to_vec());
+        self.send_to_test_guest(header, &request.encode_to_vec());
         PendingCall::new(number, &self.replies)
     }
 
-    /// The place of a method's service among all that are exported, and of the method in it.
-    fn place_of<M: Method>(&self) -> (u32, u32) {
-        let (services, method) = (&self.manifest.requires, M::info().name());
+    /// Returns the index of a method's service among the exported ones, and the method's index in
+    /// the service.
+    fn indices_of<M: Method>(&self) -> (u32, u32) {
+        let services = &self.manifest.requires;
+        let method = M::info().name();
         let Some(service) = services
             .iter()
             .position(|service| service.name == M::SERVICE.name)
         else {
             let names: Vec<_> = services.iter().map(|service| &*service.name).collect();
             panic!(
-                "no guest exports {}; exported are: {}",
+                "no guest exports {}; exported services: {}",
                 M::SERVICE.name,
                 names.join(", ")
             );
@@ -143,57 +181,64 @@ impl TestRun {
             .position(|offered| offered.name == method)
         else {
             panic!(
-                "the guest that exports {} has no {method}: was it built from another `.proto`?",
+                "the guest that exports {} has no method {method}: \
+                 rebuild the guest and the test from the same `.proto`",
                 M::SERVICE.name
             );
         };
         (service as u32, method as u32)
     }
 
-    /// Lets time pass until a call has ended.
+    /// Advances the clock until a call has ended.
+    ///
+    /// # Errors
+    ///
+    /// The service's error, or the status of a call that failed.
     ///
     /// # Panics
     ///
-    /// If it does not end within an hour of the host's clock.
+    /// If the call does not end within an hour on the host's clock.
     pub fn wait<M: Method>(
         &mut self,
         call: &PendingCall<M>,
     ) -> Result<M::Response, CallError<M::Error>> {
-        self.wait_until(&format!("the end of {call:?}"), |_| call.has_ended());
-        call.outcome().expect("it has ended")
+        self.wait_until(&format!("end of {call:?}"), |_| call.has_ended());
+        call.outcome().expect("an ended call must have an outcome")
     }
 
-    /// Lets time pass until the guest has left or failed, and returns the status of that, 1 for a failure. Of several replicas it waits for the
-    /// first.
+    /// Advances the clock until a guest has exited or failed, and returns its exit status.
+    ///
+    /// A failure has the status 1. Of several replicas, the first one is meant.
     ///
     /// # Panics
     ///
-    /// If it does not within an hour of the host's clock, or there is no such guest.
+    /// If there is no such guest, or the guest does not end within an hour on the host's clock.
     pub fn wait_for_exit(&mut self, guest: &str) -> u8 {
-        let place = self.stepper.place(guest);
-        self.wait_until(&format!("{guest} to leave"), |stepper| {
-            stepper.kernel.instances[place].has_ended()
+        let index = self.stepper.index_of(guest);
+        self.wait_until(&format!("exit of {guest}"), |stepper| {
+            stepper.kernel.instances[index].has_ended()
         });
-        self.exit_status(guest).expect("it has left")
+        self.exit_status(guest)
+            .expect("an ended guest must have an exit status")
     }
 
-    /// Lets time pass until `is_so`.
+    /// Advances the clock until `is_so` holds. `what` names the awaited event in the panic.
     ///
     /// # Panics
     ///
-    /// If that is not within an hour of the host's clock. `what` is what was waited for.
+    /// If `is_so` does not hold within an hour on the host's clock.
     fn wait_until(&mut self, what: &str, is_so: impl Fn(&Stepper) -> bool + Sync) {
-        let until_ns = self.clock.monotonic_ns() + PATIENCE.as_nanos() as u64;
+        let until_ns = self.clock.monotonic_ns() + WAIT_MAX.as_nanos() as u64;
         assert!(
             self.run_until(until_ns, is_so),
-            "waited in vain for {what}: nothing happens any more, or not within an hour"
+            "no {what}: no timer is left, or an hour has passed on the host's clock"
         );
     }
 
-    /// Gives up a call that has not ended: its callee is told, and no outcome comes.
+    /// Cancels a call that has not ended. The callee is notified when guests run next.
     pub fn cancel<M: Method>(&mut self, call: PendingCall<M>) {
         if !call.has_ended() {
-            self.tell_caller(
+            self.send_to_test_guest(
                 Header {
                     number: call.number,
                     ..Header::new(Kind::Cancel)
@@ -203,40 +248,47 @@ impl TestRun {
         }
     }
 
-    fn caller(&self) -> &Instance {
+    /// Returns the guest that makes the test's calls.
+    fn test_guest(&self) -> &Instance {
         self.stepper
             .kernel
             .instances
             .last()
-            .expect("the test itself is the last of them")
+            .expect("the deployment must have the guest of the test")
     }
 
-    fn tell_caller(&mut self, header: Header, payload: &[u8]) {
-        let wake = self.caller().enqueue_frame(header, &[], payload);
-        self.stepper.kernel.wake(self.caller(), wake);
+    fn send_to_test_guest(&mut self, header: Header, payload: &[u8]) {
+        let guest = self.test_guest();
+        let wake = guest.enqueue_frames(|frames| {
+            let frame = FrameBuilder::new(frames, header).payload(payload);
+            frame
+                .finish()
+                .expect("a request must be shorter than 4 GiB");
+        });
+        self.stepper.kernel.wake(guest, wake);
     }
 
-    /// Lets that go wrong from now on, besides what was injected before.
+    /// Injects a fault, in addition to earlier ones.
     pub fn inject(&mut self, fault: Fault) {
         self.interceptor.lock().faults.push(fault);
     }
 
-    /// Lets nothing go wrong any more.
+    /// Removes all faults. Frames that are delayed already stay delayed.
     pub fn heal(&mut self) {
         self.interceptor.lock().faults.clear();
     }
 
-    /// Lets a guest crash, now; of several replicas the first.
+    /// Crashes a guest now, of several replicas the first. A guest that has ended is not affected.
     ///
     /// # Panics
     ///
     /// If there is no such guest.
     pub fn crash(&mut self, guest: &str) {
-        let place = self.stepper.place(guest);
-        stack::on_guest_thread("parigot test", || self.stepper.crash(place));
+        let index = self.stepper.index_of(guest);
+        stack::on_guest_thread("parigot test", || self.stepper.crash(index));
     }
 
-    /// The status with which a guest has left the last time, 1 if it has failed; `None` if it has not.
+    /// Returns the exit status of a guest's last end, 1 for a failure; `None` if it never ended.
     pub fn exit_status(&self, guest: &str) -> Option<u8> {
         let interceptor = self.interceptor.lock();
         let exit = interceptor
@@ -248,12 +300,12 @@ impl TestRun {
         Some(exit.status as u8)
     }
 
-    /// What was sent so far, in its order. Each frame prints as a line.
+    /// Returns the frames that were sent so far, in order. Each frame prints as one line.
     pub fn frames(&self) -> Vec<Frame> {
         self.interceptor.lock().record.frames.clone()
     }
 
-    /// What a guest has logged so far, line by line.
+    /// Returns the lines that a guest has logged so far.
     pub fn log(&self, guest: &str) -> Vec<String> {
         let interceptor = self.interceptor.lock();
         let lines = interceptor
@@ -264,8 +316,10 @@ impl TestRun {
         lines.map(Frame::text).collect()
     }
 
-    /// Stops the guests in order, those that were launched last first, and returns the exit status that `parigot run` would have. Calls of the
-    /// test itself go on meanwhile.
+    /// Stops the guests, last launched first, and returns the exit status of `parigot run`.
+    ///
+    /// Each guest is stopped when the one before has exited. Guests that are still there after the
+    /// `shutdown_deadline` are logged. Calls of the test continue during the stop.
     pub fn stop(&mut self) -> u8 {
         let kernel = Arc::clone(&self.stepper.kernel);
         kernel.lifecycle.ask_to_stop();
@@ -282,19 +336,19 @@ impl TestRun {
             let instance = &kernel.instances[guest];
             kernel.wake(instance, instance.enqueue_stop(until_ns));
             if !self.run_until(until_ns, |_| instance.has_ended()) {
-                events::killed_at_shutdown(instance, limit);
+                events::killed_at_shutdown(&instance.guest_log(), instance.calls(), limit);
             }
         }
         self.run_until_idle();
         kernel.lifecycle.status()
     }
 
-    /// Runs guests until `is_so` or they are at rest. Returns whether it is so.
+    /// Runs guests until `is_so` holds or all guests are idle. Returns true if `is_so` holds.
     fn run(&mut self, is_so: impl Fn(&Stepper) -> bool + Sync) -> bool {
         stack::on_guest_thread("parigot test", || self.stepper.run(&is_so))
     }
 
-    /// The same from alarm to alarm until that moment.
+    /// Does the same, and advances the clock from timer to timer until `until_ns`.
     fn run_until(&mut self, until_ns: u64, is_so: impl Fn(&Stepper) -> bool + Sync) -> bool {
         let TestRun { stepper, clock, .. } = self;
         stack::on_guest_thread("parigot test", || {
@@ -302,7 +356,7 @@ impl TestRun {
                 if stepper.run(&is_so) {
                     return true;
                 }
-                match stepper.next_alarm_ns() {
+                match stepper.next_timer_ns() {
                     Some(next_ns) if next_ns <= until_ns => {
                         clock.advance(Duration::from_nanos(
                             next_ns.saturating_sub(clock.monotonic_ns()),
@@ -321,7 +375,7 @@ impl Drop for TestRun {
         if std::thread::panicking() {
             let interceptor = self.interceptor.lock();
             let hidden = interceptor.record.frames.len().saturating_sub(FRAMES_SHOWN);
-            eprintln!("frames that were sent, without the first {hidden}:");
+            eprintln!("frames of the run, without the first {hidden}:");
             interceptor.record.frames[hidden..]
                 .iter()
                 .for_each(|frame| eprintln!("{frame}"));

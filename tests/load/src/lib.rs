@@ -17,4 +17,4 @@ mod trial;
 pub use ledger::{Entry, Ledger};
 pub use report::Report;
 pub use soak::{Soak, Soaked, memory_kib};
-pub use trial::{Callee, EACH, Ended, Running, Trial};
+pub use trial::{COMPILE_TIME_MAX, Callee, EACH, Ended, Running, Trial};

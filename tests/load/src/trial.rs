@@ -13,6 +13,10 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::{Entry, Ledger, Report};
 
+/// Time limit for compiling one guest: ample, because a trial does not test the compiler and the
+/// machine may be busy.
+pub const COMPILE_TIME_MAX: Duration = Duration::from_secs(1_200);
+
 /// The service that is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Callee {
@@ -76,6 +80,7 @@ impl Trial {
             workers: 2,
             seed: Some([7; 32]),
             code_cache: Some(e2e::code_cache()),
+            compile_time_max: COMPILE_TIME_MAX,
             ..Settings::default()
         };
         Trial {

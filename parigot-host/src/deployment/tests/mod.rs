@@ -179,7 +179,7 @@ fn a_version_is_required_and_must_be_1() {
     check_errors(
         "[program.hello]\nwasm = \"\"",
         &[
-            "1:1: the file has no `manifest_version`; begin it with `manifest_version = 1`",
+            "1:1: the file has no `manifest_version`; begin the file with `manifest_version = 1`",
             "2:8: `wasm` is empty; name a wasm file, relative to apps/app.toml",
         ],
     );
@@ -342,7 +342,7 @@ fn syntax_errors_have_their_position() {
     );
     check_errors(
         "",
-        &["1:1: the file has no `manifest_version`; begin it with `manifest_version = 1`"],
+        &["1:1: the file has no `manifest_version`; begin the file with `manifest_version = 1`"],
     );
 }
 

@@ -94,7 +94,7 @@ fn an_unknown_process_is_refused_with_the_known_ones() {
         .expect_err("a part has no processes");
     assert_eq!(
         error.help,
-        "all its guests run in one process: omit the name"
+        "all guests of the file run in one process: omit the name"
     );
 }
 
@@ -173,7 +173,7 @@ fn processes_and_a_network_need_each_other() {
         &format!("[network]\n{SERVER}"),
         "",
         &["6:2: the file has processes and no `[network]`; \
-           add it, with the address of a NATS server: `nats = \"nats://127.0.0.1:4222\"`"],
+           add `[network]` with the address of a NATS server: `nats = \"nats://127.0.0.1:4222\"`"],
     );
     check_replaced(
         "[process.front]\nguests = ['hello']\n[process.back]\nguests = ['greeting']\n",

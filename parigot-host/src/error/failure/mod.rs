@@ -4,7 +4,6 @@ use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Cause, Code, Detail, FrameBuilder, Header, Kind};
 
 use crate::error::{Ending, GuestFault};
-use crate::kernel::instance::Instance;
 use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
 
 #[cfg(feature = "nats")]
@@ -181,15 +180,8 @@ impl Failure {
         }
     }
 
-    /// Returns the failure with the instance that the call was delivered to.
-    ///
-    /// A proxy is left out: this process does not know whether the call reached its remote service.
-    pub(crate) fn at(self, callee: &Instance) -> Self {
-        let instance = if callee.is_proxy {
-            InstanceId::EMPTY
-        } else {
-            callee.id()
-        };
+    /// Returns the failure with the instance that the call was delivered to, or that refused it.
+    pub(crate) fn at(self, instance: InstanceId) -> Self {
         Failure { instance, ..self }
     }
 

@@ -22,48 +22,56 @@ impl Failure {
         Self::unreachable(format!("no process offers {service}"))
     }
 
-    /// Creates the failure of a call whose only exporters have an incompatible schema.
-    pub(crate) fn misfit(why: impl Into<String>) -> Self {
-        Self::new(Code::FailedPrecondition, Cause::Unreachable, why.into())
+    /// Creates the failure of a call whose only exporters are incompatible.
+    pub(crate) fn incompatible(reason: impl Into<String>) -> Self {
+        Self::new(Code::FailedPrecondition, Cause::Unreachable, reason.into())
     }
 
     /// Creates the failure of a call beyond the send buffer.
-    pub(crate) fn too_much_to_send(bytes_max: usize) -> Self {
-        let most = Size(bytes_max);
+    pub(crate) fn send_buffer_full(bytes_max: usize) -> Self {
         Self::overloaded(format!(
-            "{most} wait to be sent to other processes, and that is the most"
+            "send buffer for other processes is full ({}): retry later",
+            Size(bytes_max)
         ))
     }
 
     /// Creates the failure of a call beyond the memory for pending calls of a service.
-    pub(crate) fn too_much_taken(service: &str) -> Self {
+    pub(crate) fn too_much_inbound(service: &str, bytes_max: usize) -> Self {
         Self::overloaded(format!(
-            "the calls to {service} that are not answered hold as much as they may"
+            "pending calls to {service} have reached the limit of {}: retry later",
+            Size(bytes_max)
         ))
     }
 
-    /// Creates the failure of a call beyond the number of chunked transfers.
-    pub(crate) fn too_many_pieces(process: &str) -> Self {
-        Self::overloaded(format!("{process} awaits as many large messages as it may"))
+    /// Creates the failure of a call beyond the limits for chunked requests.
+    pub(crate) fn too_many_chunked_requests(process: &str) -> Self {
+        Self::overloaded(format!(
+            "process {process} has reached its limit of large requests in transfer: retry later"
+        ))
     }
 
-    /// Creates the failure of a call whose deadline passed on the way.
-    pub(crate) fn came_too_late(behind: Duration, remaining: Duration) -> Self {
-        let (behind, remaining) = (behind.as_millis(), remaining.as_millis());
+    /// Creates the failure of a call whose deadline passed in transit.
+    pub(crate) fn late_arrival(transit: Duration, remaining: Duration) -> Self {
+        let transit_ms = transit.as_millis();
+        let remaining_ms = remaining.as_millis();
         Self::unreachable(format!(
-            "it came {behind} ms after it was sent, and had {remaining} ms"
+            "the request arrived {transit_ms} ms after it was sent, {remaining_ms} ms were left: \
+             check the clocks of both hosts"
         ))
     }
 
-    /// Creates the failure of a request whose chunks differ from the announced size.
-    pub(crate) fn broken_pieces() -> Self {
-        Self::unreachable("its pieces do not belong together".to_owned())
+    /// Creates the failure of a request whose chunks differ from the announcement.
+    pub(crate) fn request_chunks_invalid() -> Self {
+        Self::unreachable(
+            "the chunks of the request are out of order or differ from the announced size"
+                .to_owned(),
+        )
     }
 
     /// Creates the failure of a request whose chunks stopped arriving.
-    pub(crate) fn pieces_missing(stall: Duration) -> Self {
+    pub(crate) fn request_chunks_missing(stall: Duration) -> Self {
         Self::unreachable(format!(
-            "no more of its pieces came for {} s",
+            "no chunk of the request arrived for {} s",
             stall.as_secs()
         ))
     }
@@ -82,14 +90,14 @@ impl Failure {
 
     /// Creates the failure of a call whose only possible callee left without a reply.
     pub(crate) fn process_gone(service: &str) -> Self {
-        let message = format!("the process that offered {service} left and has not answered it");
+        let message = format!("the process that offered {service} left before it replied");
         Self::new(Code::Unavailable, Cause::CalleeExited, message)
     }
 
     /// Creates the failure of a call whose only possible callee sends no heartbeat.
     pub(crate) fn process_lost(service: &str, silence: Duration) -> Self {
         let message = format!(
-            "the process that offered {service} has not been heard of for {} s",
+            "the process that offered {service} has sent no heartbeat for {} s",
             silence.as_secs()
         );
         Self::new(Code::Unavailable, Cause::CalleeExited, message)
@@ -97,42 +105,38 @@ impl Failure {
 
     /// Creates the failure of a call whose process left before its guest replied.
     pub(crate) fn process_left(process: &str) -> Self {
-        Self::new(
-            Code::Unavailable,
-            Cause::CalleeExited,
-            format!("process {process} left before it replied"),
-        )
+        let message = format!("process {process} left before it replied");
+        Self::new(Code::Unavailable, Cause::CalleeExited, message)
     }
 
-    /// Creates the failure of a reply whose chunks differ from the announced size.
-    pub(crate) fn answer_broken() -> Self {
+    /// Creates the failure of a reply whose chunks differ from the announcement.
+    pub(crate) fn reply_chunks_invalid() -> Self {
         Self::new(
             Code::DataLoss,
             Cause::AnswerLost,
-            "the pieces of its answer do not belong together".to_owned(),
+            "the chunks of the response are out of order or differ from the announced size"
+                .to_owned(),
         )
     }
 
     /// Creates the failure of a reply whose chunks stopped arriving.
-    pub(crate) fn rest_of_answer_missing(stall: Duration) -> Self {
-        let message = format!(
-            "no more of the pieces of its answer came for {} s",
-            stall.as_secs()
-        );
+    pub(crate) fn reply_chunks_missing(stall: Duration) -> Self {
+        let message = format!("no chunk of the response arrived for {} s", stall.as_secs());
         Self::new(Code::Unavailable, Cause::AnswerLost, message)
     }
 
-    /// Creates the failure of a reply beyond the memory for chunked transfers.
-    pub(crate) fn no_room_for_pieces(bytes: usize) -> Self {
+    /// Creates the failure of a reply beyond the limits for chunked replies.
+    pub(crate) fn too_many_chunked_replies(bytes: usize) -> Self {
         Self::answer_lost(format!(
-            "a response of {bytes} bytes, and too much is on its way already"
+            "no space for a response of {bytes} bytes: \
+             the caller's process has reached its limit of large responses in transfer"
         ))
     }
 
     /// Creates the failure of a reply beyond the send buffer.
-    pub(crate) fn no_room_to_answer(bytes_max: usize) -> Self {
+    pub(crate) fn reply_send_buffer_full(bytes_max: usize) -> Self {
         Self::answer_lost(format!(
-            "{} wait to be sent to other processes, and that is the most",
+            "the response was dropped: the callee's send buffer for other processes is full ({})",
             Size(bytes_max)
         ))
     }

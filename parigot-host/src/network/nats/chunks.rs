@@ -8,20 +8,20 @@ use parigot_abi::id::{CallId, HostId};
 
 use super::envelope::{Body, Chunk, Lengths};
 
-/// Limit for the bodies in transfer to a process, in bytes.
+/// Limit for the bodies in transfer to a process, in bytes; one for requests and one for replies.
 pub(super) const TRANSFER_BYTES_MAX: usize = 64 << 20;
 /// Limit for the number of bodies in transfer to a process.
-const TRANSFERS_MAX: usize = 1 << 10;
+pub(super) const TRANSFERS_MAX: usize = 1 << 10;
 /// Longest time without a chunk before a transfer is dropped. Without this limit a lost peer would
 /// hold memory until the deadline of the call. A full send buffer ahead of a chunk needs less time
 /// if the sender reaches 3 MB per second.
 pub(super) const STALL_MAX: Duration = Duration::from_secs(30);
 
-/// Splits a body into chunks of at most `most` bytes.
-pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Chunk> {
-    let starts = (0..body.len()).step_by(most.max(1));
+/// Splits a body into chunks of at most `bytes_max` bytes.
+pub(super) fn split(body: &Bytes, bytes_max: usize) -> impl Iterator<Item = Chunk> {
+    let starts = (0..body.len()).step_by(bytes_max.max(1));
     (0..).zip(starts).map(move |(number, start)| {
-        let end = (start + most).min(body.len());
+        let end = (start + bytes_max).min(body.len());
         Chunk {
             number,
             bytes: body.slice(start..end),
@@ -29,35 +29,38 @@ pub(super) fn cut(body: &Bytes, most: usize) -> impl Iterator<Item = Chunk> {
     })
 }
 
-/// Bodies with missing chunks, each with the data needed once the body is complete.
+/// Bodies with missing chunks, each with the header of its message.
 ///
-/// Memory is allocated as chunks arrive; the limit counts the announced bytes.
+/// Memory is allocated as chunks arrive, so an announcement alone costs nothing. The limit counts
+/// the announced bytes, so that an accepted transfer cannot fail later for lack of space.
 pub(super) struct Transfers<T> {
-    under_way: HashMap<u128, Transfer<T>>,
+    transfers: HashMap<u128, Transfer<T>>,
     /// Sum of the announced sizes.
     announced_bytes: usize,
 }
 
 struct Transfer<T> {
-    sender: Sender,
+    id: TransferId,
     lengths: Lengths,
+    /// Bytes of the chunks received so far.
     bytes: Vec<u8>,
-    next: u32,
-    heard_ns: u64,
+    next_number: u32,
+    last_chunk_ns: u64,
     deadline_ns: u64,
-    head: T,
+    header: T,
 }
 
-/// Sender of a body: the call and the host.
+/// Call of a body and host of its sender. The id of a call is no secret, so a chunk of any other
+/// host must not be added.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Sender {
+pub(super) struct TransferId {
     pub(super) call: CallId,
     pub(super) host: HostId,
 }
 
 /// Error of a transfer beyond the limits.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
+pub(super) struct TransfersFull;
 
 /// State of a transfer after a chunk.
 #[derive(Debug, PartialEq)]
@@ -65,7 +68,7 @@ pub(super) enum TransferProgress<T> {
     /// More chunks must follow.
     Partial,
     Whole(T, Body),
-    /// The chunk differs from the announcement, so the transfer has failed.
+    /// The chunk is out of order or exceeds the announced size. The transfer has failed.
     Broken(T),
     /// There is no transfer of that host and call.
     Unknown,
@@ -74,118 +77,112 @@ pub(super) enum TransferProgress<T> {
 impl<T> Transfers<T> {
     pub(super) fn new() -> Self {
         Transfers {
-            under_way: HashMap::new(),
+            transfers: HashMap::new(),
             announced_bytes: 0,
         }
     }
 
     /// Starts a transfer that may last until the deadline of its call.
+    ///
+    /// # Errors
+    ///
+    /// If the transfer would exceed the limit of bytes or of transfers.
     pub(super) fn begin(
         &mut self,
-        sender: Sender,
+        id: TransferId,
         lengths: Lengths,
         deadline_ns: u64,
         now_ns: u64,
-        head: T,
-    ) -> Result<(), Full> {
+        header: T,
+    ) -> Result<(), TransfersFull> {
         let announced_bytes = self.announced_bytes + lengths.bytes();
-        if announced_bytes > TRANSFER_BYTES_MAX || self.under_way.len() >= TRANSFERS_MAX {
-            return Err(Full);
+        if announced_bytes > TRANSFER_BYTES_MAX || self.transfers.len() >= TRANSFERS_MAX {
+            return Err(TransfersFull);
         }
-        self.forget(sender.call);
+        // A repeated announcement starts over.
+        self.remove(id.call);
         self.announced_bytes += lengths.bytes();
         let transfer = Transfer {
-            sender,
+            id,
             lengths,
             bytes: Vec::new(),
-            next: 0,
-            heard_ns: now_ns,
+            next_number: 0,
+            last_chunk_ns: now_ns,
             deadline_ns,
-            head,
+            header,
         };
-        self.under_way.insert(sender.call.key(), transfer);
+        self.transfers.insert(id.call.key(), transfer);
         Ok(())
     }
 
+    /// Adds a chunk to its transfer.
     pub(super) fn add(
         &mut self,
-        Sender { call, host }: Sender,
-        piece: &Chunk,
+        id: TransferId,
+        chunk: &Chunk,
         now_ns: u64,
     ) -> TransferProgress<T> {
-        let Some(transfer) = self
-            .under_way
-            .get_mut(&call.key())
-            .filter(|transfer| transfer.sender.host == host)
-        else {
+        let transfer = self.transfers.get_mut(&id.call.key());
+        let Some(transfer) = transfer.filter(|transfer| transfer.id.host == id.host) else {
             return TransferProgress::Unknown;
         };
-        let bytes = transfer.bytes.len() + piece.bytes.len();
-        if piece.number != transfer.next
-            || piece.bytes.is_empty()
-            || bytes > transfer.lengths.bytes()
-        {
-            return self
-                .forget(call)
-                .map_or(TransferProgress::Unknown, |transfer| {
-                    TransferProgress::Broken(transfer.head)
-                });
+        let bytes = transfer.bytes.len() + chunk.bytes.len();
+        let total_bytes = transfer.lengths.bytes();
+        // Empty chunks would keep a transfer alive without progress.
+        if chunk.number != transfer.next_number || chunk.bytes.is_empty() || bytes > total_bytes {
+            let removed = self.remove(id.call);
+            return removed.map_or(TransferProgress::Unknown, |transfer| {
+                TransferProgress::Broken(transfer.header)
+            });
         }
-        transfer.bytes.extend_from_slice(&piece.bytes);
-        transfer.next += 1;
-        transfer.heard_ns = now_ns;
-        if bytes < transfer.lengths.bytes() {
+        transfer.bytes.extend_from_slice(&chunk.bytes);
+        transfer.next_number += 1;
+        transfer.last_chunk_ns = now_ns;
+        if bytes < total_bytes {
             return TransferProgress::Partial;
         }
-        let whole = |Transfer {
-                         lengths,
-                         bytes,
-                         head,
-                         ..
-                     }| {
-            TransferProgress::Whole(
-                head,
-                Body {
-                    lengths,
-                    bytes: bytes.into(),
-                },
-            )
-        };
-        self.forget(call).map_or(TransferProgress::Unknown, whole)
+        let removed = self.remove(id.call);
+        removed.map_or(TransferProgress::Unknown, |transfer| {
+            let body = Body {
+                lengths: transfer.lengths,
+                bytes: transfer.bytes.into(),
+            };
+            TransferProgress::Whole(transfer.header, body)
+        })
     }
 
-    /// Drops the transfer of a call and frees its memory.
+    /// Drops the transfer of a call and returns its header.
     pub(super) fn drop_of(&mut self, call: CallId) -> Option<T> {
-        self.forget(call).map(|transfer| transfer.head)
+        self.remove(call).map(|transfer| transfer.header)
     }
 
     /// Drops transfers that are past the deadline or stalled, and returns their calls.
     pub(super) fn expire(&mut self, now_ns: u64) -> Vec<CallId> {
-        let is_over = |transfer: &Transfer<T>| {
-            let silent_ns = now_ns.saturating_sub(transfer.heard_ns);
-            transfer.deadline_ns <= now_ns || silent_ns >= STALL_MAX.as_nanos() as u64
-        };
         let expired: Vec<_> = self
-            .under_way
-            .extract_if(|_, transfer| is_over(transfer))
+            .transfers
+            .extract_if(|_, transfer| {
+                let silent_ns = now_ns.saturating_sub(transfer.last_chunk_ns);
+                transfer.deadline_ns <= now_ns || silent_ns >= STALL_MAX.as_nanos() as u64
+            })
+            .map(|(_, transfer)| transfer)
             .collect();
         self.announced_bytes -= expired
             .iter()
-            .map(|(_, transfer)| transfer.lengths.bytes())
+            .map(|transfer| transfer.lengths.bytes())
             .sum::<usize>();
         expired
             .into_iter()
-            .map(|(_, transfer)| transfer.sender.call)
+            .map(|transfer| transfer.id.call)
             .collect()
     }
 
-    /// Returns the data kept for each transfer.
-    pub(super) fn heads(&self) -> impl Iterator<Item = &T> {
-        self.under_way.values().map(|transfer| &transfer.head)
+    /// Returns the headers of all transfers.
+    pub(super) fn headers(&self) -> impl Iterator<Item = &T> {
+        self.transfers.values().map(|transfer| &transfer.header)
     }
 
-    fn forget(&mut self, call: CallId) -> Option<Transfer<T>> {
-        let transfer = self.under_way.remove(&call.key())?;
+    fn remove(&mut self, call: CallId) -> Option<Transfer<T>> {
+        let transfer = self.transfers.remove(&call.key())?;
         self.announced_bytes -= transfer.lengths.bytes();
         Some(transfer)
     }
@@ -198,8 +195,8 @@ mod tests {
     const SECOND_NS: u64 = 1_000_000_000;
     const FAR_NS: u64 = u64::MAX;
 
-    fn sender(number: u128) -> Sender {
-        Sender {
+    fn id(number: u128) -> TransferId {
+        TransferId {
             call: CallId::from_random(number),
             host: HostId::from_random(1),
         }
@@ -209,136 +206,113 @@ mod tests {
         Body::of(&[], &[], &vec![0; bytes]).unwrap().lengths
     }
 
-    fn piece(number: u32, bytes: usize) -> Chunk {
+    fn chunk(number: u32, bytes: usize) -> Chunk {
         Chunk {
             number,
             bytes: vec![0; bytes].into(),
         }
     }
 
+    /// Creates transfers with one of 100 bytes.
+    fn one_transfer() -> Transfers<()> {
+        let mut transfers = Transfers::new();
+        transfers.begin(id(1), lengths(100), FAR_NS, 0, ()).unwrap();
+        transfers
+    }
+
     #[test]
-    fn a_body_is_cut_into_pieces_that_make_it_up_again() {
+    fn chunks_make_up_the_split_body() {
         let whole = Body::of(b"meta", b"", b"payload").unwrap();
         let mut transfers = Transfers::new();
         transfers
-            .begin(sender(1), whole.lengths, FAR_NS, 0, "head")
+            .begin(id(1), whole.lengths, FAR_NS, 0, "header")
             .unwrap();
-        let mut pieces: Vec<_> = cut(&whole.bytes, 4).collect();
+        let mut chunks: Vec<_> = split(&whole.bytes, 4).collect();
+        let sizes: Vec<_> = chunks.iter().map(|chunk| chunk.bytes.len()).collect();
+        assert_eq!(sizes, [4, 4, 3]);
+        let last = chunks.pop().unwrap();
+        for chunk in &chunks {
+            assert_eq!(transfers.add(id(1), chunk, 0), TransferProgress::Partial);
+        }
         assert_eq!(
-            pieces
-                .iter()
-                .map(|piece| piece.bytes.len())
-                .collect::<Vec<_>>(),
-            [4, 4, 3]
+            transfers.add(id(1), &last, 0),
+            TransferProgress::Whole("header", whole)
         );
-        let last = pieces.pop().unwrap();
-        assert!(
-            pieces
-                .iter()
-                .all(|piece| transfers.add(sender(1), piece, 0) == TransferProgress::Partial)
-        );
-        assert_eq!(
-            transfers.add(sender(1), &last, 0),
-            TransferProgress::Whole("head", whole)
-        );
-        assert_eq!(
-            transfers.add(sender(1), &last, 0),
-            TransferProgress::Unknown
-        );
+        assert_eq!(transfers.add(id(1), &last, 0), TransferProgress::Unknown);
         assert_eq!(transfers.announced_bytes, 0);
     }
 
     #[test]
-    fn pieces_that_are_not_as_announced_break_a_body_and_free_its_room() {
-        let wrong: [&[Chunk]; 4] = [
-            &[piece(1, 1)],
-            &[piece(0, 1), piece(0, 1)],
-            &[piece(0, 101)],
-            &[piece(0, 0)],
+    fn an_invalid_chunk_ends_the_transfer() {
+        let invalid: [&[Chunk]; 4] = [
+            &[chunk(1, 1)],
+            &[chunk(0, 1), chunk(0, 1)],
+            &[chunk(0, 101)],
+            &[chunk(0, 0)],
         ];
-        for pieces in wrong {
-            let mut transfers = Transfers::new();
-            transfers
-                .begin(sender(1), lengths(100), FAR_NS, 0, ())
-                .unwrap();
-            let progress: Vec<_> = pieces
+        for chunks in invalid {
+            let mut transfers = one_transfer();
+            let progress: Vec<_> = chunks
                 .iter()
-                .map(|piece| transfers.add(sender(1), piece, 0))
+                .map(|chunk| transfers.add(id(1), chunk, 0))
                 .collect();
             assert_eq!(
                 progress.last(),
                 Some(&TransferProgress::Broken(())),
-                "{pieces:?}"
+                "{chunks:?}"
             );
-            assert_eq!(
-                (transfers.announced_bytes, transfers.heads().count()),
-                (0, 0)
-            );
+            assert_eq!(transfers.announced_bytes, 0);
+            assert_eq!(transfers.headers().count(), 0);
         }
-        let mut transfers = Transfers::new();
-        transfers
-            .begin(sender(1), lengths(100), FAR_NS, 0, ())
-            .unwrap();
-        let stranger = Sender {
+    }
+
+    #[test]
+    fn chunks_of_another_host_are_ignored() {
+        let mut transfers = one_transfer();
+        let other = TransferId {
             host: HostId::from_random(2),
-            ..sender(1)
+            ..id(1)
         };
         assert_eq!(
-            transfers.add(stranger, &piece(0, 100), 0),
-            TransferProgress::Unknown,
-            "it is not that one's"
+            transfers.add(other, &chunk(0, 100), 0),
+            TransferProgress::Unknown
         );
     }
 
     #[test]
-    fn no_more_is_awaited_than_there_is_room_for() {
+    fn bytes_and_number_of_transfers_are_limited() {
         let mut transfers = Transfers::new();
         transfers
-            .begin(sender(1), lengths(TRANSFER_BYTES_MAX), FAR_NS, 0, ())
+            .begin(id(1), lengths(TRANSFER_BYTES_MAX), FAR_NS, 0, ())
             .unwrap();
         assert_eq!(
-            transfers.begin(sender(2), lengths(1), FAR_NS, 0, ()),
-            Err(Full)
+            transfers.begin(id(2), lengths(1), FAR_NS, 0, ()),
+            Err(TransfersFull)
         );
-        transfers.drop_of(sender(1).call).unwrap();
+        transfers.drop_of(id(1).call).unwrap();
         let most = TRANSFERS_MAX as u128;
-        assert!((1..=most).all(|number| {
-            transfers
-                .begin(sender(number), lengths(1), FAR_NS, 0, ())
-                .is_ok()
-        }));
-        assert_eq!(
-            transfers.begin(sender(most + 1), lengths(1), FAR_NS, 0, ()),
-            Err(Full)
-        );
+        let mut begin = |number| transfers.begin(id(number), lengths(1), FAR_NS, 0, ());
+        assert!((1..=most).all(|number| begin(number).is_ok()));
+        assert_eq!(begin(most + 1), Err(TransfersFull));
     }
 
     #[test]
-    fn a_body_is_given_up_at_its_deadline_or_when_no_more_comes_of_it() {
+    fn a_transfer_ends_at_its_deadline_or_when_stalled() {
+        let stall_ns = STALL_MAX.as_nanos() as u64;
         let mut transfers = Transfers::new();
-        transfers
-            .begin(sender(1), lengths(10), 5 * SECOND_NS, 0, ())
-            .unwrap();
-        transfers
-            .begin(sender(2), lengths(10), FAR_NS, 0, ())
-            .unwrap();
-        transfers
-            .begin(sender(3), lengths(10), FAR_NS, 0, ())
-            .unwrap();
+        for (number, deadline_ns) in [(1, 5 * SECOND_NS), (2, FAR_NS), (3, FAR_NS)] {
+            transfers
+                .begin(id(number), lengths(10), deadline_ns, 0, ())
+                .unwrap();
+        }
         assert_eq!(transfers.expire(5 * SECOND_NS - 1), []);
-        assert_eq!(transfers.expire(5 * SECOND_NS), [sender(1).call]);
+        assert_eq!(transfers.expire(5 * SECOND_NS), [id(1).call]);
         assert_eq!(
-            transfers.add(sender(3), &piece(0, 1), 20 * SECOND_NS),
+            transfers.add(id(3), &chunk(0, 1), 20 * SECOND_NS),
             TransferProgress::Partial
         );
-        assert_eq!(
-            transfers.expire(STALL_MAX.as_nanos() as u64),
-            [sender(2).call]
-        );
-        assert_eq!(
-            transfers.expire(20 * SECOND_NS + STALL_MAX.as_nanos() as u64),
-            [sender(3).call]
-        );
+        assert_eq!(transfers.expire(stall_ns), [id(2).call]);
+        assert_eq!(transfers.expire(20 * SECOND_NS + stall_ns), [id(3).call]);
         assert_eq!(transfers.announced_bytes, 0);
     }
 }

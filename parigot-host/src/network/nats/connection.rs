@@ -11,14 +11,16 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::unconstrained;
 use tracing::Dispatch;
 
-use super::ProcessIdentity;
-use super::connection_task::{ConnectionTask, Event, Order};
+use super::connection_task::ConnectionTask;
 use super::context::{Availability, Log, NatsContext};
 use super::envelope::PeerId;
+use super::event::{Command, Event};
 use super::exports::Exports;
 use super::forward::{READ_BYTES, SUBSCRIPTION_CAPACITY};
+use super::identity::ProcessIdentity;
 use super::imports::Imports;
-use super::outbox::{Outbox, SendBudget};
+use super::outbox::Outbox;
+use super::send_budget::SendBudget;
 use super::subjects::Subjects;
 use super::unexpected::UnexpectedMessages;
 use crate::deployment::Network;
@@ -31,33 +33,35 @@ const PING_EVERY: Duration = Duration::from_secs(2);
 /// Longest delay between two attempts to reconnect.
 const RECONNECT_EVERY: Duration = Duration::from_secs(1);
 /// Capacity of the client's queue in messages. Messages in the queue when the connection breaks
-/// are sent on the next connection, so the queue is short.
+/// are sent on the next connection, possibly late, so the queue is short.
 const CLIENT_CAPACITY: usize = 16;
 
 /// Initial state of the thread.
 pub(super) struct Start {
     pub(super) identity: ProcessIdentity,
     pub(super) availability: Arc<Availability>,
-    pub(super) load: SendBudget,
-    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+    pub(super) send_budget: SendBudget,
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
 }
 
 /// Connects, reports the outcome, and runs the connection task to its end.
-pub(super) fn run(start: Start, log: Dispatch, told: &SyncSender<Result<(), NetworkError>>) {
+pub(super) fn run(start: Start, log: Dispatch, report: &SyncSender<Result<(), NetworkError>>) {
     let runtime = runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("the system must allow a few more descriptors");
-    // The client logs each attempt to connect; this module logs the connection itself.
+    // The client logs each attempt to connect. Only the state of the connection is of interest,
+    // and the connection task logs that.
     tracing::dispatcher::with_default(&Dispatch::none(), || {
         runtime.block_on(async {
             // The thread that asked for the connection waits for this report.
             match open(start, Log(log)).await {
                 Ok(task) => {
-                    _ = told.send(Ok(()));
+                    _ = report.send(Ok(()));
+                    // Unconstrained, because the task itself decides when to yield.
                     tokio::spawn(unconstrained(task.run()))
                         .await
                         .expect("the connection task must not panic");
                 }
-                Err(error) => _ = told.send(Err(error)),
+                Err(error) => _ = report.send(Err(error)),
             }
         });
     });
@@ -69,19 +73,19 @@ async fn open(
     Start {
         identity,
         availability,
-        load,
-        orders,
+        send_budget,
+        commands,
     }: Start,
     log: Log,
 ) -> Result<ConnectionTask, NetworkError> {
     let (event_sender, events) = mpsc::unbounded_channel();
-    let (link, up) = watch::channel(true);
-    let client = connect(&identity.network, event_sender.clone(), link).await?;
-    let (outgoing_messages, sent) = mpsc::unbounded_channel();
+    let (connection, is_up) = watch::channel(true);
+    let client = connect(&identity.network, event_sender.clone(), connection).await?;
+    let (outgoing_sender, outgoing_messages) = mpsc::unbounded_channel();
     let outbox = Outbox {
         client: client.clone(),
-        outgoing_messages: sent,
-        up: up.clone(),
+        outgoing_messages,
+        is_up: is_up.clone(),
         events: event_sender.clone(),
         kept: VecDeque::new(),
     };
@@ -105,31 +109,31 @@ async fn open(
         message_bytes_max,
         availability,
         client,
-        outgoing_messages,
-        load,
+        outgoing_messages: outgoing_sender,
+        send_budget,
         log,
     };
     let task = ConnectionTask {
         context,
         imports: Imports::new(),
         exports: Exports::new(),
-        orders,
+        commands,
         events,
         event_sender,
-        up,
+        is_up,
         outbox: tokio::spawn(outbox.run()),
         unexpected: UnexpectedMessages::default(),
-        last_beat: Instant::now(),
-        trouble: String::new(),
+        last_heartbeat: Instant::now(),
+        last_error: String::new(),
     };
-    task.begin();
+    task.subscribe_own();
     Ok(task)
 }
 
 async fn connect(
     network: &Network,
     events: mpsc::UnboundedSender<Event>,
-    link: watch::Sender<bool>,
+    connection: watch::Sender<bool>,
 ) -> Result<Client, NetworkError> {
     let servers = &network.servers;
     let addresses = servers
@@ -151,7 +155,7 @@ async fn connect(
         .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .read_buffer_capacity(READ_BYTES)
         .event_callback(move |event| {
-            tell(&event, &events, &link);
+            forward(&event, &events, &connection);
             std::future::ready(())
         });
     let options = match addresses.iter().find_map(user_and_password) {
@@ -173,7 +177,7 @@ async fn connect(
         Ok(Err(error)) => Err(NetworkError::unreachable(servers, error.to_string())),
         Err(_) => Err(NetworkError::unreachable(
             servers,
-            format!("no answer within {} s", CONNECT_MAX.as_secs()),
+            format!("no response within {} s", CONNECT_MAX.as_secs()),
         )),
     }
 }
@@ -188,25 +192,28 @@ fn user_and_password(address: &ServerAddr) -> Option<(String, String)> {
 }
 
 /// Forwards events of the client. Sending fails only when this process ends.
-fn tell(
+fn forward(
     event: &async_nats::Event,
     events: &mpsc::UnboundedSender<Event>,
-    link: &watch::Sender<bool>,
+    connection: &watch::Sender<bool>,
 ) {
     let event = match event {
-        async_nats::Event::Connected => Event::Route { up: true },
-        async_nats::Event::Disconnected => Event::Route { up: false },
-        async_nats::Event::ServerError(error) => Event::Trouble(error.to_string()),
-        async_nats::Event::ClientError(error) => Event::Trouble(error.to_string()),
+        async_nats::Event::Connected => Event::Connection { is_up: true },
+        async_nats::Event::Disconnected => Event::Connection { is_up: false },
+        async_nats::Event::ServerError(error) => Event::Error(error.to_string()),
+        async_nats::Event::ClientError(error) => Event::Error(error.to_string()),
         async_nats::Event::SlowConsumer(_) => {
-            Event::Trouble("messages were lost on their way to this process".to_owned())
+            let text = "the client dropped messages, because the buffer of a subscription was full";
+            Event::Error(text.to_owned())
         }
         async_nats::Event::LameDuckMode
         | async_nats::Event::Draining
         | async_nats::Event::Closed => return,
     };
-    if let Event::Route { up } = event {
-        link.send_replace(up);
+    // The outbox sees the new state first: messages that the connection task sends in reaction to
+    // the event depend on the state.
+    if let Event::Connection { is_up } = event {
+        connection.send_replace(is_up);
     }
     _ = events.send(event);
 }

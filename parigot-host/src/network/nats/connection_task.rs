@@ -1,251 +1,242 @@
-//! The transport's thread: it does what stand-ins ask for and hears what others say, one thing after the other, and never waits.
+//! Connection task: handles the commands of the proxies and the events of NATS, one at a time.
+//!
+//! The task owns the state of the transport, so the state needs no locks. The task never waits for
+//! the network; only the outbox does.
+//!
+//! A message is valid only on the subscription of its kind. [`ConnectionTask::dispatch`]
+//! implements this table; all other combinations are unexpected: they are dropped and counted.
+//!
+//! | subscription | message | action |
+//! |---|---|---|
+//! | `Inbox` | NATS status "no responders" | fail the call: no exporter received it |
+//! | `Inbox` | `Announcement` (`Gone`, sent by this process to itself) | remove the peer |
+//! | `Inbox` | `Continue` | send the chunks of the request |
+//! | `Inbox` | `Reply`, `Chunk` | end the call once the reply is complete |
+//! | `Inbox` | `SchemaReply` | compare the schemas, then use or ignore the peer |
+//! | `Chunks` | `Chunk` | add to the request; run the call once complete |
+//! | `Cancel` | `Cancel` | cancel the call |
+//! | `Schema` | `SchemaQuery` | send the schema |
+//! | `Call` | `Request` | run the call, or ask for the chunks |
+//! | `Discovery` | `Discovery` | send an announcement |
+//! | `Announcements` | `Announcement` (`Ready`, `Leaving`) | update the peer |
+//! | `Announcements` | `Announcement` (`Gone`) | forward to the own inbox |
+//! | `Micro` | request of a NATS tool | send the response |
+//!
+//! An envelope with another protocol version is answered with an error on `Call`, fails the call
+//! on `Inbox`, and makes the service unavailable on `Announcements`.
 
 use std::future::pending;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use async_nats::{Client, Message, StatusCode};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use parigot_abi::id::CallId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, unconstrained};
 use tokio::time::MissedTickBehavior;
 
 use super::context::NatsContext;
 use super::envelope::{DecodeError, Envelope, PeerId, PeerMessage, Stage};
-use super::exports::{self, Exports};
+use super::event::{Command, Event, Subscription};
+use super::exports::Exports;
 use super::forward::{self, SubscriptionSpec};
-use super::imports::{Imports, Unexpected};
-use super::micro::{self, Inquiry};
-use super::outbox::Permit;
+use super::imports::Imports;
+use super::micro::{self, MicroRequest};
 use super::peer_registry::{HEARTBEAT, SILENCE_MAX};
 use super::subjects::call_of;
-use super::unexpected::UnexpectedMessages;
+use super::unexpected::{Unexpected, UnexpectedMessages};
 use crate::error::Failure;
-use crate::network::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Wanted,
-};
+use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use crate::network::transport::{ExportSpec, ImportSpec};
 
-/// After so many orders in a row others of the thread have their turn.
-const ORDERS_AT_ONCE: u32 = 64;
-/// How long the last words may take.
-const LEAVE_MAX: Duration = Duration::from_secs(1);
+/// Iterations after which the task lets the other tasks of its thread run.
+const COMMANDS_AT_ONCE: u32 = 64;
+/// Limit for sending the pending messages at the close.
+const CLOSE_SEND_MAX: Duration = Duration::from_secs(1);
 
-/// What stand-ins want.
-pub(super) enum Order {
-    LookFor(Wanted, Arc<EventQueue<RemoteEvent>>),
-    Call(String, Request, Permit),
-    Cancel(String, CallId),
-    Serve(Offer, Arc<EventQueue<GatewayEvent>>),
-    ReplyMessage(ReturnAddress, Reply, Permit),
-    Withdraw(String),
-    Close(SyncSender<()>),
-}
-
-/// What happens on the side of NATS.
-pub(super) enum Event {
-    /// There is a connection again, or no more.
-    Route {
-        up: bool,
-    },
-    /// What comes through a door will be heard from now on.
-    Opened(Subscription),
-    Message(Subscription, Message),
-    /// Nothing more will come through it.
-    Closed(Subscription),
-    /// A request could not leave.
-    Unsent(CallId),
-    /// The server, or the client, says that something is wrong.
-    Trouble(String),
-}
-
-/// Where a message has come in.
-#[derive(Clone, Debug)]
-pub(super) enum Subscription {
-    Inbox,
-    Pieces,
-    Cancel,
-    Schema,
-    /// Calls to a service.
-    Call(Arc<str>),
-    /// Who asks whether a service is there.
-    Who(Arc<str>),
-    /// Who says that a service is there.
-    Ready(Arc<str>),
-    /// Tools of NATS.
-    Micro,
-}
-
-/// The thread's state.
+/// State of the connection task.
 pub(super) struct ConnectionTask {
     pub(super) context: NatsContext,
     pub(super) imports: Imports,
     pub(super) exports: Exports,
-    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) events: mpsc::UnboundedReceiver<Event>,
-    /// For pumps.
+    /// Sender for the tasks that forward messages.
     pub(super) event_sender: mpsc::UnboundedSender<Event>,
-    pub(super) up: watch::Receiver<bool>,
+    pub(super) is_up: watch::Receiver<bool>,
     pub(super) outbox: JoinHandle<()>,
     pub(super) unexpected: UnexpectedMessages,
-    pub(super) last_beat: Instant,
-    /// The last that was said to be wrong.
-    pub(super) trouble: String,
+    pub(super) last_heartbeat: Instant,
+    /// Last logged error; NATS repeats errors with each attempt to connect.
+    pub(super) last_error: String,
 }
 
 impl ConnectionTask {
-    /// Works until it is told to close, or nobody is left who could tell it: then it goes without a word.
+    /// Runs until the command to close. Without a sender of commands the task ends at once and
+    /// announces nothing.
     pub(super) async fn run(mut self) {
-        let mut beat = tokio::time::interval(HEARTBEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut orders_in_a_row = 0;
+        let mut heartbeat = tokio::time::interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut iterations = 0;
         loop {
             tokio::select! {
+                // Events come before commands: a reply or a lost peer must not wait behind new
+                // calls of local guests.
                 biased;
-                _ = beat.tick() => self.beat(),
-                Some(event) = self.events.recv() => self.hear(event),
-                order = self.orders.recv() => match order {
-                    Some(Order::Close(done)) => {
-                        self.leave().await;
-                        // Whoever waits for it may have given up.
+                _ = heartbeat.tick() => self.heartbeat(),
+                Some(event) = self.events.recv() => self.handle(event),
+                command = self.commands.recv() => match command {
+                    Some(Command::Close(done)) => {
+                        self.close().await;
+                        // The caller may have stopped waiting.
                         _ = done.send(());
                         return;
                     }
-                    Some(order) => self.obey(order),
+                    Some(command) => self.execute(command),
                     None => return,
                 },
             }
-            orders_in_a_row += 1;
-            if orders_in_a_row >= ORDERS_AT_ONCE && self.events.is_empty() {
-                orders_in_a_row = 0;
+            iterations += 1;
+            // The task is unconstrained. Without a pause, many commands in a row would keep the
+            // client and the outbox on the same thread from running.
+            if iterations >= COMMANDS_AT_ONCE && self.events.is_empty() {
+                iterations = 0;
                 tokio::task::yield_now().await;
             }
         }
     }
 
-    /// Hears what is meant for this process.
-    pub(super) fn begin(&self) {
+    /// Creates the subscriptions of this process, which do not depend on a service.
+    pub(super) fn subscribe_own(&self) {
         let NatsContext { subjects, me, .. } = &self.context;
-        self.open(
+        self.subscribe(
             format!("{}.*", subjects.inbox(me.host)),
             Subscription::Inbox,
         );
-        self.open(
-            format!("{}.*", subjects.pieces(me.host)),
-            Subscription::Pieces,
+        self.subscribe(
+            format!("{}.*", subjects.chunks(me.host)),
+            Subscription::Chunks,
         );
-        self.open(subjects.cancel(me.host), Subscription::Cancel);
-        self.open(subjects.schema(me.host), Subscription::Schema);
-        self.open(micro::ALL.to_owned(), Subscription::Micro);
+        self.subscribe(subjects.cancel(me.host), Subscription::Cancel);
+        self.subscribe(subjects.schema(me.host), Subscription::Schema);
+        self.subscribe(micro::ALL.to_owned(), Subscription::Micro);
     }
 
-    fn obey(&mut self, order: Order) {
+    fn execute(&mut self, command: Command) {
         let ConnectionTask {
             context,
             imports,
             exports,
             ..
         } = self;
-        match order {
-            Order::LookFor(wanted, queue) => self.look_for(wanted, queue),
-            Order::Call(service, request, weight) => {
-                imports.call(context, &service, request, weight)
+        match command {
+            Command::Import(spec, queue) => self.import(spec, queue),
+            Command::Call(service, request, permit) => {
+                imports.call(context, &service, request, permit)
             }
-            Order::Cancel(service, call) => imports.cancel(context, &service, call),
-            Order::Serve(offer, queue) => self.serve(offer, queue),
-            Order::ReplyMessage(to, reply, _weight) => exports.answer(context, &to, reply),
-            Order::Withdraw(service) => exports.withdraw(context, &service),
-            Order::Close(_) => {} // ends the loop
+            Command::Cancel(service, call) => imports.cancel(context, &service, call),
+            Command::Export(spec, queue) => self.export(spec, queue),
+            Command::Reply(to, reply, _permit) => exports.reply(context, &to, reply),
+            Command::Withdraw(service) => exports.withdraw(context, &service),
+            Command::Close(_) => {} // handled by the loop
         }
     }
 
-    fn look_for(&mut self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>) {
-        let service = Arc::from(&*wanted.service);
-        self.imports.begin(&self.context, wanted, queue);
-        self.open(
+    fn import(&mut self, spec: ImportSpec, queue: Arc<EventQueue<RemoteEvent>>) {
+        let service = Arc::from(&*spec.service);
+        self.imports.begin(&self.context, spec, queue);
+        self.subscribe(
             self.context.subjects.ready(&service),
-            Subscription::Ready(service),
+            Subscription::Announcements(service),
         );
     }
 
-    fn serve(&mut self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>) {
-        let service: Arc<str> = Arc::from(&*offer.service);
-        let calls = self.context.subjects.call(&offer.service, offer.schema);
+    fn export(&mut self, spec: ExportSpec, queue: Arc<EventQueue<GatewayEvent>>) {
+        let service: Arc<str> = Arc::from(&*spec.service);
+        let calls = self.context.subjects.call(&spec.service, spec.schema);
         let (close, closed) = oneshot::channel();
-        self.exports.begin(&self.context, offer, queue, close);
+        self.exports.begin(&self.context, spec, queue, close);
         for subject in micro::subjects(&service, &self.context) {
-            self.open(subject, Subscription::Micro);
+            self.subscribe(subject, Subscription::Micro);
         }
-        self.open(
+        self.subscribe(
             self.context.subjects.who(&service),
-            Subscription::Who(Arc::clone(&service)),
+            Subscription::Discovery(Arc::clone(&service)),
         );
-        let way = SubscriptionSpec {
+        let subscription = SubscriptionSpec {
             subject: calls,
             group: Some(service.to_string()),
             subscription: Subscription::Call(service),
         };
-        self.pump(way, async {
-            // Without a sender nobody takes calls either.
+        self.forward(subscription, async {
+            // A dropped sender also ends the subscription.
             _ = closed.await;
         });
     }
 
-    /// Hears what is said on a subject, for good.
-    fn open(&self, subject: String, subscription: Subscription) {
-        self.pump(
-            SubscriptionSpec {
-                subject,
-                group: None,
-                subscription,
-            },
-            pending(),
-        );
+    /// Subscribes to a subject for the lifetime of the process.
+    fn subscribe(&self, subject: String, subscription: Subscription) {
+        let subscription = SubscriptionSpec {
+            subject,
+            group: None,
+            subscription,
+        };
+        self.forward(subscription, pending());
     }
 
-    fn pump(&self, way: SubscriptionSpec, close: impl Future<Output = ()> + Send + 'static) {
-        let (client, events, up) = (
+    /// Starts a task that forwards the messages of a subscription until `close`.
+    fn forward(
+        &self,
+        subscription: SubscriptionSpec,
+        close: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let forward = forward::forward(
             self.context.client.clone(),
+            subscription,
             self.event_sender.clone(),
-            self.up.clone(),
+            self.is_up.clone(),
+            close,
         );
-        tokio::spawn(unconstrained(forward::forward(
-            client, way, events, up, close,
-        )));
+        // Unconstrained: tokio's budget would stop the task with messages left in the buffer of
+        // the subscription, where the client drops messages.
+        tokio::spawn(unconstrained(forward));
     }
 
-    fn hear(&mut self, event: Event) {
+    fn handle(&mut self, event: Event) {
         match event {
-            Event::Route { up } => self.link(up),
-            Event::Opened(Subscription::Ready(service)) => Imports::ask(&self.context, &service),
-            Event::Opened(Subscription::Call(service)) => {
+            Event::Connection { is_up } => self.set_connection(is_up),
+            // Only now is it certain that this process receives the announcements.
+            Event::Subscribed(Subscription::Announcements(service)) => {
+                Imports::discover(&self.context, &service)
+            }
+            // Only now is it certain that this process receives calls.
+            Event::Subscribed(Subscription::Call(service)) => {
                 self.exports.announce(&self.context, &service)
             }
-            Event::Opened(_) => {}
-            Event::Closed(Subscription::Call(service)) => {
-                self.exports.closed(&self.context, &service)
+            Event::Subscribed(_) => {}
+            Event::Unsubscribed(Subscription::Call(service)) => {
+                self.exports.unsubscribed(&self.context, &service)
             }
-            Event::Closed(_) => {} // the client has ended
+            Event::Unsubscribed(_) => {} // the client has ended
             Event::Message(subscription, message) => {
                 let subject = message.subject.clone();
-                if self.message(&subscription, message).is_err() {
+                if self.receive(&subscription, message).is_err() {
                     self.unexpected.add(&subject);
                 }
             }
             Event::Unsent(call) => self.imports.unsent(&self.context, call),
-            Event::Trouble(text) if text == self.trouble => {}
-            Event::Trouble(text) => {
+            Event::Error(text) if text == self.last_error => {}
+            Event::Error(text) => {
                 self.context
                     .log
                     .warn(&format!("NATS: {}", text.trim_start_matches("nats: ")));
-                self.trouble = text;
+                self.last_error = text;
             }
         }
     }
 
-    fn link(&mut self, up: bool) {
+    fn set_connection(&mut self, is_up: bool) {
         let ConnectionTask {
             context,
             imports,
@@ -253,7 +244,7 @@ impl ConnectionTask {
             ..
         } = self;
         let now_ns = context.now_ns();
-        match (context.availability.down(now_ns), up) {
+        match (context.availability.down_for(now_ns), is_up) {
             (None, false) => {
                 context.availability.set_down(now_ns);
                 context
@@ -266,16 +257,17 @@ impl ConnectionTask {
                     "the connection to NATS is up again, after {} ms",
                     down.as_millis()
                 ));
-                self.trouble.clear();
+                self.last_error.clear();
                 imports.resume(context);
                 exports.announce_all(context);
             }
+            // The client reports the first connection, too, and may repeat a loss.
             _ => {}
         }
     }
 
-    /// What is to be done from time to time.
-    fn beat(&mut self) {
+    /// Sends the heartbeat and drops what has expired.
+    fn heartbeat(&mut self) {
         let ConnectionTask {
             context,
             imports,
@@ -283,17 +275,19 @@ impl ConnectionTask {
             unexpected,
             ..
         } = self;
-        // A process that was stopped for a while must hear what was said meanwhile before it misses anybody.
-        let was_awake = self.last_beat.elapsed() < SILENCE_MAX;
-        self.last_beat = Instant::now();
+        // After a pause of the whole process, for example a suspended machine, the heartbeats of
+        // the peers are still in the queue. The process must read them before it drops a peer.
+        let was_awake = self.last_heartbeat.elapsed() < SILENCE_MAX;
+        self.last_heartbeat = Instant::now();
         imports.expire_calls(context);
         exports.expire(context);
-        unexpected
-            .beat()
-            .inspect(|dropped| context.log.warn(dropped));
+        if let Some(dropped) = unexpected.heartbeat() {
+            context.log.warn(&dropped);
+        }
+        // Without a connection, silence says nothing about the peers.
         if context.is_up() {
             if was_awake {
-                imports.expire_hosts(context)
+                imports.expire_peers(context)
             } else {
                 imports.resume(context)
             }
@@ -301,7 +295,8 @@ impl ConnectionTask {
         }
     }
 
-    fn message(&mut self, subscription: &Subscription, message: Message) -> Result<(), Unexpected> {
+    /// Decodes and dispatches a message of NATS.
+    fn receive(&mut self, subscription: &Subscription, message: Message) -> Result<(), Unexpected> {
         let ConnectionTask {
             context,
             imports,
@@ -311,33 +306,33 @@ impl ConnectionTask {
         let subject = &*message.subject;
         match subscription {
             Subscription::Inbox if message.status == Some(StatusCode::NO_RESPONDERS) => {
-                return imports.untaken(subject);
+                return imports.no_responders(subject);
             }
-            // Those who want to know something ask again.
-            Subscription::Micro | Subscription::Who(_) | Subscription::Schema
-                if context.load.is_full() =>
+            // The senders of these queries repeat them, so a query is dropped rather than a
+            // response added to a full send buffer.
+            Subscription::Micro | Subscription::Discovery(_) | Subscription::Schema
+                if context.send_budget.is_full() =>
             {
                 return Ok(());
             }
-            Subscription::Micro => return inquire(context, exports, &message),
+            Subscription::Micro => return respond_to_tool(context, exports, &message),
             _ => {}
         }
         match Envelope::read(message.payload.clone()) {
+            // No step of the protocol sends an envelope to its own sender.
             Ok((peer, _)) if peer.host == context.me.host => Err(Unexpected),
-            Ok((peer, word)) => self.heed(subscription, message, peer, word),
-            Err(illegible) => {
-                self.illegible(subscription, subject, message.reply.as_deref(), &illegible)
-            }
+            Ok((peer, content)) => self.dispatch(subscription, message, peer, content),
+            Err(error) => self.reject(subscription, subject, message.reply.as_deref(), &error),
         }
     }
 
-    /// Does what another process wants, if that is something to be said where it was said.
-    fn heed(
+    /// Dispatches a message of a peer; see the table in the module documentation.
+    fn dispatch(
         &mut self,
         subscription: &Subscription,
         message: Message,
         peer: PeerId,
-        word: PeerMessage,
+        content: PeerMessage,
     ) -> Result<(), Unexpected> {
         let ConnectionTask {
             context,
@@ -346,37 +341,35 @@ impl ConnectionTask {
             ..
         } = self;
         let subject = &*message.subject;
-        match (subscription, word) {
-            (Subscription::Inbox, PeerMessage::Announcement(goodbye)) => {
-                imports.announced(context, peer, goodbye)?
+        match (subscription, content) {
+            (Subscription::Inbox, PeerMessage::Announcement(announcement)) => {
+                imports.announced(context, peer, announcement)?
             }
-            (Subscription::Inbox, word) => imports.hear(context, subject, &peer, word)?,
-            (Subscription::Pieces, PeerMessage::Chunk(piece)) => {
-                exports.piece(context, subject, &peer, &piece)?
+            (Subscription::Inbox, content) => imports.receive(context, subject, &peer, content)?,
+            (Subscription::Chunks, PeerMessage::Chunk(chunk)) => {
+                exports.chunk(context, subject, &peer, &chunk)?
             }
             (Subscription::Cancel, PeerMessage::Cancel(cancel)) => {
                 exports.cancel(context, &peer, cancel.call().ok_or(Unexpected)?)
             }
-            (Subscription::Schema, PeerMessage::SchemaQuestion(question)) => {
-                exports.describe(context, &peer, &question)?
+            (Subscription::Schema, PeerMessage::SchemaQuery(query)) => {
+                exports.send_schema(context, &peer, &query)?
             }
             (Subscription::Call(service), PeerMessage::Request(request)) => {
                 exports.request(context, service, &peer, &request)?
             }
-            (Subscription::Who(service), PeerMessage::Question(_)) => {
+            (Subscription::Discovery(service), PeerMessage::Discovery(_)) => {
                 exports.announce(context, service)
             }
-            (Subscription::Ready(service), PeerMessage::Announcement(announcement))
+            (Subscription::Announcements(service), PeerMessage::Announcement(announcement))
                 if announcement.service == **service =>
             {
                 if announcement.stage() == Stage::Gone {
-                    // It was said behind the last answer, and there are two ways to here: sent on to the inbox it comes behind that answer.
-                    context.put(
-                        context.subjects.goodbye(context.me.host),
-                        None,
-                        None,
-                        message.payload,
-                    );
+                    // The peer sent this announcement after its last reply. The two arrive over
+                    // different subscriptions, so the announcement could overtake the reply. The
+                    // way over the own inbox puts it behind the reply.
+                    let own_inbox = context.subjects.goodbye(context.me.host);
+                    context.publish(own_inbox, None, None, message.payload);
                 } else {
                     imports.announced(context, peer, announcement)?;
                 }
@@ -386,29 +379,33 @@ impl ConnectionTask {
         Ok(())
     }
 
-    /// Tells whoever waits that another version of the protocol is spoken.
-    fn illegible(
+    /// Handles an envelope that cannot be read. An envelope of another protocol version ends the
+    /// affected calls with an error.
+    fn reject(
         &mut self,
         subscription: &Subscription,
         subject: &str,
         reply: Option<&str>,
-        illegible: &DecodeError,
+        error: &DecodeError,
     ) -> Result<(), Unexpected> {
         let ConnectionTask {
             context, imports, ..
         } = self;
-        let DecodeError::Version { from, .. } = illegible else {
+        let DecodeError::Version { from, .. } = error else {
             return Err(Unexpected);
         };
         match subscription {
-            Subscription::Inbox => imports.illegible(subject, illegible),
-            Subscription::Ready(service) => imports.foreign(context, service, illegible),
+            Subscription::Inbox => imports.other_version_reply(subject, error),
+            Subscription::Announcements(service) => {
+                imports.other_version_exporter(context, service, error)
+            }
             Subscription::Call(_) => {
+                // Only the call id is taken from the reply subject. The envelope names the host,
+                // so a request cannot direct the reply to any other subject.
                 let call = reply.and_then(call_of).ok_or(Unexpected)?;
-                exports::refuse(
-                    context,
-                    &context.subjects.answer(from.host, call),
-                    &Failure::misfit(illegible.to_string()),
+                context.send_failure(
+                    &context.subjects.reply(from.host, call),
+                    &Failure::incompatible(error.to_string()),
                 );
             }
             _ => return Err(Unexpected),
@@ -416,48 +413,50 @@ impl ConnectionTask {
         Ok(())
     }
 
-    /// Sends what is left, and the last words.
-    async fn leave(mut self) {
+    /// Fails the pending calls of other processes, announces the end, and sends all pending
+    /// messages.
+    async fn close(mut self) {
         self.exports.end_all(&self.context);
-        let ConnectionTask {
-            context:
-                NatsContext {
-                    client,
-                    subjects,
-                    me,
-                    availability,
-                    outgoing_messages,
-                    ..
-                },
-            outbox,
+        let NatsContext {
+            client,
+            subjects,
+            me,
+            availability,
+            outgoing_messages,
             ..
-        } = self;
+        } = self.context;
+        // The outbox ends after the last message, because no sender is left.
         drop(outgoing_messages);
         let all_sent = async {
-            _ = outbox.await;
-            if availability.down(0).is_none() {
+            _ = self.outbox.await;
+            if availability.down_for(0).is_none() {
                 echo(&client, subjects.echo(me.host)).await;
             }
         };
-        // What has not been sent by then is lost, as with a process that is killed.
-        _ = tokio::time::timeout(LEAVE_MAX, all_sent).await;
+        // Messages unsent after the limit are lost, as when the process is killed.
+        _ = tokio::time::timeout(CLOSE_SEND_MAX, all_sent).await;
     }
 }
 
-/// A tool of NATS asks for services.
-fn inquire(context: &NatsContext, exports: &Exports, message: &Message) -> Result<(), Unexpected> {
-    let inquiry = Inquiry::read(&message.subject).ok_or(Unexpected)?;
+/// Responds to a NATS tool with one message for each matching service.
+fn respond_to_tool(
+    context: &NatsContext,
+    exports: &Exports,
+    message: &Message,
+) -> Result<(), Unexpected> {
+    let request = MicroRequest::read(&message.subject).ok_or(Unexpected)?;
     let reply = message.reply.as_deref().ok_or(Unexpected)?;
-    for answer in exports
+    for response in exports
         .all()
-        .filter_map(|offering| inquiry.answer(context, offering))
+        .filter_map(|export| request.response(context, export))
     {
-        context.put(reply.to_owned(), None, None, answer.into());
+        context.publish(reply.to_owned(), None, None, response.into());
     }
     Ok(())
 }
 
-/// Waits until the server has taken all that was sent before: it does one thing after the other, and this is the last.
+/// Waits until the server has processed all earlier messages of this process. The server processes
+/// the messages of a connection in order, so the message of this process to itself comes last.
 async fn echo(client: &Client, subject: String) {
     if let Ok(mut subscriber) = client.subscribe(subject.clone()).await
         && client.publish(subject, Bytes::new()).await.is_ok()

@@ -1,4 +1,4 @@
-//! What all parts of a transport need: who this process is, what time it is, and a way to send.
+//! State that all modules of the transport need: identity, clock, connection, log.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,21 +13,30 @@ use tokio::sync::mpsc;
 use tracing::Dispatch;
 
 use super::chunks;
-use super::envelope::{Body, Content, PeerId, PeerMessage};
-use super::outbox::{OutgoingMessage, SendBudget};
+use super::envelope::{Body, Content, PeerId, PeerMessage, ReplyMessage};
+use super::outbox::OutgoingMessage;
 use super::peer_registry::ServiceAvailability;
+use super::send_budget::SendBudget;
 use super::subjects::Subjects;
 use crate::clock::Clock;
 use crate::error::Failure;
 
-/// What a letter takes of a message besides a body: names and numbers.
+/// Space for the envelope in a NATS message: names and numbers besides the body.
 const ENVELOPE_BYTES: usize = 4 << 10;
 
-/// What stand-ins must know before they call, kept up to date by the transport's thread.
+/// State that a proxy checks before a call.
+///
+/// | field | guarded by | written by | read by |
+/// |---|---|---|---|
+/// | `down_since_ns` | atomic | connection task | proxies, connection task |
+/// | `services` | mutex | connection task | proxies |
+///
+/// Both values are hints: a process can be lost right after the check. The connection task then
+/// fails the call. So relaxed ordering suffices, and the two fields need not be consistent.
 pub(super) struct Availability {
-    /// Since when there is no connection; [`Availability::UP`] if there is one.
+    /// Start of the outage on the monotonic clock; [`Availability::UP`] while connected.
     down_since_ns: AtomicU64,
-    prospects: Mutex<HashMap<String, ServiceAvailability>>,
+    services: Mutex<HashMap<String, ServiceAvailability>>,
 }
 
 impl Availability {
@@ -36,24 +45,30 @@ impl Availability {
     pub(super) fn new() -> Self {
         Availability {
             down_since_ns: AtomicU64::new(Self::UP),
-            prospects: Mutex::new(HashMap::new()),
+            services: Mutex::new(HashMap::new()),
         }
     }
 
-    /// Why a call to the service would not run, if that is known.
+    /// Checks if a call to the service can run.
+    ///
+    /// # Errors
+    ///
+    /// Without a connection, and without a process that offers a compatible service.
     pub(super) fn check(&self, service: &str, now_ns: u64) -> Result<(), Failure> {
-        if let Some(down) = self.down(now_ns) {
+        if let Some(down) = self.down_for(now_ns) {
             return Err(Failure::disconnected(down));
         }
-        match self.prospects.lock().get(service) {
-            Some(ServiceAvailability::Somebody) => Ok(()),
-            Some(ServiceAvailability::Misfit(why)) => Err(Failure::misfit(&**why)),
-            Some(ServiceAvailability::Nobody) | None => Err(Failure::unoffered(service)),
+        match self.services.lock().get(service) {
+            Some(ServiceAvailability::Available) => Ok(()),
+            Some(ServiceAvailability::Incompatible(reason)) => {
+                Err(Failure::incompatible(&**reason))
+            }
+            Some(ServiceAvailability::NotOffered) | None => Err(Failure::unoffered(service)),
         }
     }
 
-    /// For how long there has been no connection, if there is none.
-    pub(super) fn down(&self, now_ns: u64) -> Option<Duration> {
+    /// Returns the duration of the current outage; `None` while connected.
+    pub(super) fn down_for(&self, now_ns: u64) -> Option<Duration> {
         let since_ns = self.down_since_ns.load(Ordering::Relaxed);
         (since_ns != Self::UP).then(|| Duration::from_nanos(now_ns.saturating_sub(since_ns)))
     }
@@ -67,14 +82,14 @@ impl Availability {
         self.down_since_ns.store(Self::UP, Ordering::Relaxed);
     }
 
-    pub(super) fn expect(&self, service: &str, availability: ServiceAvailability) {
-        self.prospects
+    pub(super) fn set_service(&self, service: &str, availability: ServiceAvailability) {
+        self.services
             .lock()
             .insert(service.to_owned(), availability);
     }
 }
 
-/// The transport's means, on its thread.
+/// State that the modules of the connection task share.
 pub(super) struct NatsContext {
     pub(super) me: PeerId,
     pub(super) subjects: Subjects,
@@ -84,7 +99,7 @@ pub(super) struct NatsContext {
     pub(super) availability: Arc<Availability>,
     pub(super) client: Client,
     pub(super) outgoing_messages: mpsc::UnboundedSender<OutgoingMessage>,
-    pub(super) load: SendBudget,
+    pub(super) send_budget: SendBudget,
     pub(super) log: Log,
 }
 
@@ -94,73 +109,97 @@ impl NatsContext {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        self.availability.down(0).is_none()
+        self.availability.down_for(0).is_none()
     }
 
-    /// How long after its deadline a request may come a second time, if clocks differ in both directions.
-    pub(super) fn repeats_for_ns(&self) -> u64 {
+    /// Returns the time after the deadline in which a request could arrive again. The clocks of
+    /// the two hosts may differ in either direction, so the skew counts twice.
+    pub(super) fn repeat_window_ns(&self) -> u64 {
         2 * self.clock_skew.as_nanos() as u64
     }
 
-    /// How much of a body goes into one message.
-    pub(super) fn piece_bytes_max(&self) -> usize {
+    /// Returns the largest part of a body that fits into one NATS message, in bytes.
+    pub(super) fn chunk_bytes_max(&self) -> usize {
         self.client
             .max_payload()
             .saturating_sub(ENVELOPE_BYTES)
             .max(1)
     }
 
-    /// The body if it goes into one message, and otherwise what is left to be sent in pieces.
+    /// Packs a body into an envelope. Returns the bytes to send in chunks if the body is too
+    /// large.
     pub(super) fn pack(&self, body: Body) -> (Content, Option<Bytes>) {
-        if body.bytes.len() <= self.piece_bytes_max() {
+        if body.bytes.len() <= self.chunk_bytes_max() {
             (Content::Whole(body), None)
         } else {
-            (Content::InPieces(body.lengths), Some(body.bytes))
+            (Content::Chunked(body.lengths), Some(body.bytes))
         }
     }
 
-    pub(super) fn send(&self, subject: String, word: PeerMessage) {
-        self.put(subject, None, None, self.me.write(word));
+    pub(super) fn send(&self, subject: String, message: PeerMessage) {
+        self.publish(subject, None, None, self.me.write(message));
     }
 
-    /// Sends a request; the same subject hears that nobody takes it.
+    /// Sends a request. NATS reports a missing subscriber on the subject of the reply.
     pub(super) fn send_request(
         &self,
         subject: String,
         reply: String,
         call: CallId,
-        word: PeerMessage,
+        message: PeerMessage,
     ) {
-        self.put(subject, Some(reply), Some(call), self.me.write(word));
+        self.publish(subject, Some(reply), Some(call), self.me.write(message));
     }
 
-    /// Sends a body behind its letter.
-    pub(super) fn send_pieces(&self, subject: &str, body: &Bytes) {
-        for piece in chunks::cut(body, self.piece_bytes_max()) {
-            self.send(subject.to_owned(), PeerMessage::Chunk(piece));
+    /// Sends the reply to a call, in chunks if necessary.
+    pub(super) fn send_reply(&self, subject: &str, status: u32, flags: u16, body: Body) {
+        let (content, rest) = self.pack(body);
+        let reply = ReplyMessage::new(status, flags, content);
+        self.send(subject.to_owned(), PeerMessage::Reply(reply));
+        if let Some(rest) = rest {
+            // The caller has not asked for the chunks. It has a deadline and a limit instead.
+            self.send_chunks(subject, &rest);
         }
     }
 
-    pub(super) fn put(
+    /// Sends a failure as the reply to a call.
+    pub(super) fn send_failure(&self, subject: &str, failure: &Failure) {
+        let (status, detail) = failure.to_parts();
+        let body = Body::of(&[], &detail, &[]).expect("the text of a failure must be short");
+        self.send_reply(subject, status, 0, body);
+    }
+
+    /// Sends a body in chunks.
+    pub(super) fn send_chunks(&self, subject: &str, body: &Bytes) {
+        for chunk in chunks::split(body, self.chunk_bytes_max()) {
+            self.send(subject.to_owned(), PeerMessage::Chunk(chunk));
+        }
+    }
+
+    /// Passes an encoded message to the outbox.
+    pub(super) fn publish(
         &self,
         subject: String,
         reply: Option<String>,
         call: Option<CallId>,
         payload: Bytes,
     ) {
-        let _weight = self.load.take(payload.len());
-        // Fails only when this process ends.
+        // The limit was checked when the proxy sent the call or reply. Messages of the protocol
+        // itself are counted without a check, because peers depend on them.
+        let permit = self.send_budget.acquire(payload.len());
+        // Sending fails only when this process ends.
         _ = self.outgoing_messages.send(OutgoingMessage {
             subject,
             reply,
             payload,
             call,
-            _weight,
+            _permit: permit,
         });
     }
 }
 
-/// Where the transport's thread logs to: whom its maker logs to. What the client logs on that thread is its own business.
+/// Log of the transport: the subscriber of the thread that created the transport. The NATS client
+/// logs on the network thread, and its lines are discarded.
 pub(super) struct Log(pub(super) Dispatch);
 
 impl Log {

@@ -13,7 +13,7 @@ use async_nats::{Client, Message, Subscriber};
 use futures_util::StreamExt;
 use tokio::sync::{mpsc, watch};
 
-use super::connection_task::{Event, Subscription};
+use super::event::{Event, Subscription};
 
 /// Size of the client's read buffer in bytes.
 pub(super) const READ_BYTES: u16 = u16::MAX;
@@ -21,9 +21,10 @@ pub(super) const READ_BYTES: u16 = u16::MAX;
 /// has 28 bytes with its header.
 pub(super) const SUBSCRIPTION_CAPACITY: usize = 1 << 19;
 
-/// A subscription of one member of a queue group or of all subscribers, and its destination.
+/// A subscription to create.
 pub(super) struct SubscriptionSpec {
     pub(super) subject: String,
+    /// Queue group: NATS delivers each message to one member. `None` delivers to all subscribers.
     pub(super) group: Option<String>,
     pub(super) subscription: Subscription,
 }
@@ -37,7 +38,7 @@ pub(super) async fn forward(
         subscription,
     }: SubscriptionSpec,
     events: mpsc::UnboundedSender<Event>,
-    mut up: watch::Receiver<bool>,
+    mut is_up: watch::Receiver<bool>,
     close: impl Future<Output = ()>,
 ) {
     let mut close = pin!(close);
@@ -49,9 +50,9 @@ pub(super) async fn forward(
     };
     let subscribed = tokio::select! {
         subscribed = subscribe => subscribed,
-        // Without a connection subscribing may wait for one.
+        // Without a connection, subscribing waits for one, so `close` must end the wait.
         () = &mut close => {
-            _ = events.send(Event::Closed(subscription));
+            _ = events.send(Event::Unsubscribed(subscription));
             return;
         }
     };
@@ -59,10 +60,11 @@ pub(super) async fn forward(
     let Ok(mut subscriber) = subscribed else {
         return;
     };
-    _ = events.send(Event::Opened(subscription.clone()));
+    _ = events.send(Event::Subscribed(subscription.clone()));
     let pass = |message| _ = events.send(Event::Message(subscription.clone(), message));
     loop {
         tokio::select! {
+            // Messages come first: a busy subscription is emptied before its end.
             biased;
             message = subscriber.next() => match message {
                 Some(message) => pass(message),
@@ -73,15 +75,16 @@ pub(super) async fn forward(
                 tokio::select! {
                     () = drain => {}
                     // Without a connection no message is in transit.
-                    _ = up.wait_for(|up| !up) => {}
+                    _ = is_up.wait_for(|is_up| !is_up) => {}
                 }
                 break;
             }
         }
     }
-    _ = events.send(Event::Closed(subscription));
+    _ = events.send(Event::Unsubscribed(subscription));
 }
 
+/// Ends the subscription at the server, then passes on the messages that were in transit.
 async fn drain(subscriber: &mut Subscriber, pass: impl Fn(Message)) {
     if subscriber.drain().await.is_ok() {
         while let Some(message) = subscriber.next().await {

@@ -1,4 +1,4 @@
-//! Calls of other processes: those that were taken and are not answered, and those that must not be taken again.
+//! Calls of other processes: the pending calls, and the ids of all calls that must not run again.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,104 +8,109 @@ use parigot_abi::id::{CallId, HostId};
 
 use crate::limits::CALLS_MAX;
 
-/// How many bytes the calls to a service may hold that are not answered.
-const INBOUND_BYTES_MAX: usize = 64 << 20;
-/// How many calls are remembered; for one more the one is forgotten that would have been first.
+/// Limit for the bodies of the pending calls to one service, in bytes.
+pub(super) const INBOUND_BYTES_MAX: usize = 64 << 20;
+/// Limit for the remembered call ids. Beyond the limit, the id that would expire first is removed.
 const REMEMBERED_MAX: usize = 1 << 20;
 
-/// A call that was taken and is not answered.
+/// An accepted call without a reply.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct InboundCall {
+    /// Host of the caller.
     pub(super) from: HostId,
-    /// What it holds.
+    /// Size of the body.
     pub(super) bytes: usize,
-    pub(super) taken_ns: u64,
+    pub(super) accepted_ns: u64,
     pub(super) deadline_ns: u64,
 }
 
-/// Why a call is not taken.
+/// Limit that a call exceeds.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Denial {
-    /// There are too many.
-    TooMany,
-    /// They hold too many bytes.
-    TooLarge,
+pub(super) enum InboundLimit {
+    /// Limit for the number of pending calls.
+    Calls,
+    /// Limit for the bytes of pending calls.
+    Bytes,
 }
 
-/// Those to one service.
+/// Pending calls to one service.
 #[derive(Default)]
 pub(super) struct InboundCalls {
-    open: HashMap<u128, (CallId, InboundCall)>,
+    pending: HashMap<u128, (CallId, InboundCall)>,
+    /// Sum of the sizes of the bodies.
     bytes: usize,
 }
 
 impl InboundCalls {
-    pub(super) fn take(&mut self, call: CallId, inbound_call: InboundCall) -> Result<(), Denial> {
-        if self.open.len() >= CALLS_MAX {
-            return Err(Denial::TooMany);
+    /// Adds a call within the limits.
+    pub(super) fn accept(
+        &mut self,
+        call: CallId,
+        inbound: InboundCall,
+    ) -> Result<(), InboundLimit> {
+        if self.pending.len() >= CALLS_MAX {
+            return Err(InboundLimit::Calls);
         }
-        if self.bytes + inbound_call.bytes > INBOUND_BYTES_MAX {
-            return Err(Denial::TooLarge);
+        if self.bytes + inbound.bytes > INBOUND_BYTES_MAX {
+            return Err(InboundLimit::Bytes);
         }
-        self.bytes += inbound_call.bytes;
-        self.open.insert(call.key(), (call, inbound_call));
+        self.bytes += inbound.bytes;
+        self.pending.insert(call.key(), (call, inbound));
         Ok(())
     }
 
-    /// A call is answered, or nobody waits for it any more.
+    /// Removes and returns a call that has ended.
     pub(super) fn end(&mut self, call: CallId) -> Option<InboundCall> {
-        let (_, inbound_call) = self.open.remove(&call.key())?;
-        self.bytes -= inbound_call.bytes;
-        Some(inbound_call)
+        let (_, inbound) = self.pending.remove(&call.key())?;
+        self.bytes -= inbound.bytes;
+        Some(inbound)
     }
 
-    /// Whether that host waits for that call.
+    /// Returns `true` if a call is pending and its caller is on `host`.
     pub(super) fn is_from(&self, call: CallId, host: HostId) -> bool {
-        self.open
+        self.pending
             .get(&call.key())
-            .is_some_and(|(_, inbound_call)| inbound_call.from == host)
+            .is_some_and(|(_, inbound)| inbound.from == host)
     }
 
-    /// All of them, and there will be none.
+    /// Removes and returns all calls.
     pub(super) fn end_all(&mut self) -> Vec<(CallId, InboundCall)> {
         self.bytes = 0;
-        self.open
-            .drain()
-            .map(|(_, inbound_call)| inbound_call)
-            .collect()
+        self.pending.drain().map(|(_, entry)| entry).collect()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.open.is_empty()
+        self.pending.is_empty()
     }
 
-    /// Forgets calls whose deadline has passed: the host has ended them.
+    /// Removes the calls past their deadline. The kernel has ended them, and the caller has
+    /// stopped waiting, so no reply is sent.
     pub(super) fn expire(&mut self, now_ns: u64) {
         let expired = self
-            .open
-            .extract_if(|_, (_, inbound_call)| inbound_call.deadline_ns <= now_ns);
+            .pending
+            .extract_if(|_, (_, inbound)| inbound.deadline_ns <= now_ns);
         self.bytes -= expired
-            .map(|(_, (_, inbound_call))| inbound_call.bytes)
+            .map(|(_, (_, inbound))| inbound.bytes)
             .sum::<usize>();
     }
 }
 
-/// Calls that have come, each until it cannot come a second time.
+/// Ids of received calls, each until a duplicate can no longer arrive in time.
 #[derive(Default)]
 pub(super) struct DedupCache {
     calls: HashSet<u128>,
-    /// The earliest first.
-    order: BinaryHeap<Reverse<(u64, u128)>>,
+    /// Expiry time and id, the earliest first.
+    expiries: BinaryHeap<Reverse<(u64, u128)>>,
 }
 
 impl DedupCache {
-    /// Whether a call comes for the first time. It is remembered until then.
+    /// Remembers a call until `until_ns`. Returns `true` if the call was not remembered before.
     pub(super) fn is_first(&mut self, call: CallId, until_ns: u64) -> bool {
         let is_first = self.calls.insert(call.key());
         if is_first {
-            self.order.push(Reverse((until_ns, call.key())));
+            self.expiries.push(Reverse((until_ns, call.key())));
             if self.calls.len() > REMEMBERED_MAX {
-                self.forget_one();
+                self.remove_earliest();
             }
         }
         is_first
@@ -113,18 +118,18 @@ impl DedupCache {
 
     pub(super) fn expire(&mut self, now_ns: u64) {
         while self
-            .order
+            .expiries
             .peek()
             .is_some_and(|Reverse((until_ns, _))| *until_ns <= now_ns)
         {
-            self.forget_one();
+            self.remove_earliest();
         }
     }
 
-    fn forget_one(&mut self) {
-        self.order
-            .pop()
-            .inspect(|Reverse((_, call))| _ = self.calls.remove(call));
+    fn remove_earliest(&mut self) {
+        if let Some(Reverse((_, call))) = self.expiries.pop() {
+            self.calls.remove(&call);
+        }
     }
 }
 
@@ -137,51 +142,55 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_remembered_until_it_cannot_come_again() {
-        let mut memory = DedupCache::default();
-        assert!(memory.is_first(call(1), 20));
-        assert!(memory.is_first(call(2), 10));
-        memory.expire(9);
-        assert!(!memory.is_first(call(2), 10));
-        memory.expire(10);
-        assert!(!memory.is_first(call(1), 20));
-        assert!(memory.is_first(call(2), 30));
-        assert_eq!((memory.calls.len(), memory.order.len()), (2, 2));
+    fn a_call_is_remembered_until_it_expires() {
+        let mut cache = DedupCache::default();
+        assert!(cache.is_first(call(1), 20));
+        assert!(cache.is_first(call(2), 10));
+        cache.expire(9);
+        assert!(!cache.is_first(call(2), 10));
+        cache.expire(10);
+        assert!(!cache.is_first(call(1), 20));
+        assert!(cache.is_first(call(2), 30));
+        assert_eq!(cache.calls.len(), 2);
+        assert_eq!(cache.expiries.len(), 2);
     }
 
     #[test]
-    fn no_more_calls_are_remembered_than_there_is_room_for() {
-        let mut memory = DedupCache::default();
+    fn the_number_of_remembered_calls_is_limited() {
+        let mut cache = DedupCache::default();
         for number in 1..=REMEMBERED_MAX as u128 + 10 {
-            assert!(memory.is_first(call(number), number as u64));
+            assert!(cache.is_first(call(number), number as u64));
         }
-        assert_eq!(
-            (memory.calls.len(), memory.order.len()),
-            (REMEMBERED_MAX, REMEMBERED_MAX)
+        assert_eq!(cache.calls.len(), REMEMBERED_MAX);
+        assert_eq!(cache.expiries.len(), REMEMBERED_MAX);
+        assert!(
+            cache.is_first(call(1), 0),
+            "the earliest call must be removed"
         );
-        assert!(memory.is_first(call(1), 0), "forgotten");
-        assert!(!memory.is_first(call(100), 0));
+        assert!(!cache.is_first(call(100), 0));
     }
 
     #[test]
-    fn calls_hold_no_more_bytes_than_they_may_and_free_them_when_they_end() {
+    fn pending_calls_hold_limited_bytes_until_they_end() {
         let mut inbound_calls = InboundCalls::default();
-        let inbound_call = |deadline_ns| InboundCall {
+        let inbound = |deadline_ns| InboundCall {
             from: HostId::from_random(1),
             bytes: INBOUND_BYTES_MAX / 2,
-            taken_ns: 0,
+            accepted_ns: 0,
             deadline_ns,
         };
-        assert_eq!(inbound_calls.take(call(1), inbound_call(10)), Ok(()));
-        assert_eq!(inbound_calls.take(call(2), inbound_call(20)), Ok(()));
+        assert_eq!(inbound_calls.accept(call(1), inbound(10)), Ok(()));
+        assert_eq!(inbound_calls.accept(call(2), inbound(20)), Ok(()));
         assert_eq!(
-            inbound_calls.take(call(3), inbound_call(30)),
-            Err(Denial::TooLarge)
+            inbound_calls.accept(call(3), inbound(30)),
+            Err(InboundLimit::Bytes)
         );
         inbound_calls.expire(10);
-        assert_eq!(inbound_calls.take(call(3), inbound_call(30)), Ok(()));
-        assert!(inbound_calls.end(call(2)).is_some() && inbound_calls.end(call(2)).is_none());
+        assert_eq!(inbound_calls.accept(call(3), inbound(30)), Ok(()));
+        assert!(inbound_calls.end(call(2)).is_some());
+        assert!(inbound_calls.end(call(2)).is_none());
         assert_eq!(inbound_calls.end_all().len(), 1);
-        assert_eq!((inbound_calls.bytes, inbound_calls.is_empty()), (0, true));
+        assert_eq!(inbound_calls.bytes, 0);
+        assert!(inbound_calls.is_empty());
     }
 }

@@ -1,20 +1,23 @@
-//! What tools of NATS see of the services that are offered here: the answers of the micro protocol (ADR-32 of NATS), so that `nats micro ls`, `info`
-//! and `stats` show them.
+//! Responses to the NATS tools by the micro protocol (ADR-32 of NATS), so that `nats micro ls`,
+//! `info` and `stats` show the services of this process.
 //!
-//! Its names have no dots, so `greeting.v1.Greeting` is `greeting_v1_Greeting` there, and its own name stands in the metadata. A service has one endpoint,
-//! whose calls are those of parigot: others cannot make them.
+//! The protocol does not allow dots in names, so the tools show `greeting.v1.Greeting` as
+//! `greeting_v1_Greeting`, with the full name in the metadata. Each service has one endpoint for
+//! all calls. Only processes of the deployment can call it, because the payloads are envelopes.
 
 use async_nats::datetime::{self, DateTime};
 use serde_json::{Value, json};
 
 use super::context::NatsContext;
-use super::exports::{Offering, Stats};
+use super::exports::{Export, Stats};
 
-/// What is asked, and of whom.
+/// Request of a NATS tool, and the services to which it applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Inquiry<'a> {
+pub(super) struct MicroRequest<'a> {
     verb: Verb,
+    /// Name of the service; `None` for all services.
     name: Option<&'a str>,
+    /// Host id of the process; `None` for all processes.
     id: Option<&'a str>,
 }
 
@@ -25,7 +28,7 @@ enum Verb {
     Stats,
 }
 
-/// The subjects on which a service named so is asked.
+/// Returns the subjects of requests for a service: in all processes, and in this process.
 pub(super) fn subjects(service: &str, context: &NatsContext) -> [String; 2] {
     let name = name(service);
     [
@@ -34,15 +37,16 @@ pub(super) fn subjects(service: &str, context: &NatsContext) -> [String; 2] {
     ]
 }
 
-/// The subject on which all services are asked.
+/// Subject of requests for all services.
 pub(super) const ALL: &str = "$SRV.*";
 
+/// Returns the name of a service in the micro protocol.
 fn name(service: &str) -> String {
     service.replace('.', "_")
 }
 
-impl<'a> Inquiry<'a> {
-    /// Reads `$SRV.PING`, `$SRV.INFO.greeting_v1_Greeting` and the like.
+impl<'a> MicroRequest<'a> {
+    /// Parses a subject such as `$SRV.PING` or `$SRV.INFO.greeting_v1_Greeting`.
     pub(super) fn read(subject: &'a str) -> Option<Self> {
         let mut tokens = subject.strip_prefix("$SRV.")?.split('.');
         let verb = match tokens.next()? {
@@ -51,69 +55,70 @@ impl<'a> Inquiry<'a> {
             "STATS" => Verb::Stats,
             _ => return None,
         };
-        let (name, id) = (tokens.next(), tokens.next());
+        let name = tokens.next();
+        let id = tokens.next();
         tokens
             .next()
             .is_none()
-            .then_some(Inquiry { verb, name, id })
+            .then_some(MicroRequest { verb, name, id })
     }
 
-    /// What a service says to it, if it is asked.
-    pub(super) fn answer(self, context: &NatsContext, offering: &Offering) -> Option<Vec<u8>> {
+    /// Returns the response of a service; `None` if the request is for other services.
+    pub(super) fn response(self, context: &NatsContext, export: &Export) -> Option<Vec<u8>> {
         let id = context.me.host.to_string();
-        let name = name(&offering.offer.service);
-        if self.name.is_some_and(|asked| asked != name) || self.id.is_some_and(|asked| asked != id)
+        let name = name(&export.spec.service);
+        if self.name.is_some_and(|requested| requested != name)
+            || self.id.is_some_and(|requested| requested != id)
         {
             return None;
         }
-        let mut answer = json!({
+        let mut response = json!({
             "name": name,
             "id": id,
             "version": env!("CARGO_PKG_VERSION"),
             "metadata": {
-                "service": offering.offer.service,
-                "schema": format!("{:016x}", offering.offer.schema),
+                "service": export.spec.service,
+                "schema": format!("{:016x}", export.spec.schema),
                 "process": context.me.process,
             },
         });
         match self.verb {
-            Verb::Ping => answer["type"] = "io.nats.micro.v1.ping_response".into(),
+            Verb::Ping => response["type"] = "io.nats.micro.v1.ping_response".into(),
             Verb::Info => {
-                answer["type"] = "io.nats.micro.v1.info_response".into();
-                answer["description"] =
-                    format!("{}, offered by parigot", offering.offer.service).into();
-                answer["endpoints"] = json!([info(context, offering)]);
+                response["type"] = "io.nats.micro.v1.info_response".into();
+                response["description"] = format!("parigot service {}", export.spec.service).into();
+                response["endpoints"] = json!([info(context, export)]);
             }
             Verb::Stats => {
-                answer["type"] = "io.nats.micro.v1.stats_response".into();
-                answer["started"] = started(offering.started_ns).into();
-                answer["endpoints"] = json!([stats(context, offering)]);
+                response["type"] = "io.nats.micro.v1.stats_response".into();
+                response["started"] = started(export.started_ns).into();
+                response["endpoints"] = json!([stats(context, export)]);
             }
         }
-        Some(answer.to_string().into_bytes())
+        Some(response.to_string().into_bytes())
     }
 }
 
-fn info(context: &NatsContext, offering: &Offering) -> Value {
+fn info(context: &NatsContext, export: &Export) -> Value {
     json!({
         "name": "call",
-        "subject": offering.subject(context),
-        "queue_group": offering.offer.service,
-        "metadata": { "methods": offering.offer.methods.join(",") },
+        "subject": export.subject(context),
+        "queue_group": export.spec.service,
+        "metadata": { "methods": export.spec.methods.join(",") },
     })
 }
 
-fn stats(context: &NatsContext, offering: &Offering) -> Value {
+fn stats(context: &NatsContext, export: &Export) -> Value {
     let Stats {
         requests,
         errors,
         time,
-    } = offering.tally;
+    } = export.stats;
     let nanoseconds = time.as_nanos() as u64;
     json!({
         "name": "call",
-        "subject": offering.subject(context),
-        "queue_group": offering.offer.service,
+        "subject": export.subject(context),
+        "queue_group": export.spec.service,
         "num_requests": requests,
         "num_errors": errors,
         "last_error": "",
@@ -122,10 +127,11 @@ fn stats(context: &NatsContext, offering: &Offering) -> Value {
     })
 }
 
-/// A wall time as RFC 3339 has it.
+/// Formats a wall time by RFC 3339.
 fn started(wall_ns: u64) -> String {
     let at = datetime::from_nanos(wall_ns.into()).unwrap_or(DateTime::UNIX_EPOCH);
-    let (date, month) = (at.date(), u8::from(at.month()));
+    let date = at.date();
+    let month = u8::from(at.month());
     format!(
         "{:04}-{month:02}-{:02}T{:02}:{:02}:{:02}Z",
         date.year(),

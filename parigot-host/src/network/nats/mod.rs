@@ -1,28 +1,86 @@
-//! NATS transport of a process in a deployment of several processes.
+//! NATS transport: the network protocol between the processes of a deployment.
 //!
-//! NATS finds subscribers, distributes calls among them and delivers messages while there is a
-//! connection. This module adds deadlines, cancellation, messages of any size, an end for each
-//! call, schema checks and bounds.
+//! NATS finds subscribers, distributes calls among them and delivers messages at most once while
+//! there is a connection. This module adds deadlines, cancellation, messages of any size, one end
+//! for each call, schema checks and limits.
 //!
-//! Modules: `subjects` names the subjects, and `envelope` defines the messages on them.
-//! `connection` connects, and `connection_task` runs the thread. `forward` receives messages, and
-//! `outbox` sends them. `imports` holds the services required of other processes, with a
-//! `peer_registry` each. `exports` holds the services offered to other processes, with their
-//! `inbound_calls`. `chunks` transfers large messages, and `micro` answers the NATS tools.
-//! `context` has the state that all modules need.
+//! # Subjects
+//!
+//! All subjects begin with `parigot.<app>`, where `app` is the name in the deployment file.
+//! `<host>` is the random id of a process, chosen at its start.
+//!
+//! | subject | reader | messages |
+//! |---|---|---|
+//! | `.call.<service>.<schema>` | one exporter with this schema (queue group) | requests |
+//! | `.inbox.<host>.<call>` | the caller | the reply and its chunks; `Continue` |
+//! | `.inbox.<host>.schema` | the importer | schemas |
+//! | `.pieces.<host>.<call>` | the callee | chunks of a request |
+//! | `.cancel.<host>` | the callee | cancellations |
+//! | `.ready.<service>` | importers of the service | announcements |
+//! | `.who.<service>` | exporters of the service | requests for an announcement |
+//! | `.schema.<host>` | the exporter | requests for a schema |
+//! | `$SRV.…` | exporters | requests of the NATS tools (ADR-32 of NATS) |
+//!
+//! # Protocol
+//!
+//! - **Discovery.** An importer asks on `who`. Exporters announce themselves on `ready`: when
+//!   asked, when they start or withdraw a service, and as a heartbeat each second. A peer without
+//!   heartbeat for three seconds is lost.
+//! - **Schemas.** A peer with the importer's schema hash gets calls at once. For any other hash the
+//!   importer requests the schema once and compares it. Until then the peer gets no calls.
+//! - **Calls.** A request goes to the subject of one compatible schema, in turn. NATS picks one
+//!   exporter and reports if there is none. The request has its send time and the time until its
+//!   deadline, so a late request does not run. The exporter remembers the call id for as long as
+//!   a duplicate could arrive, so no call runs twice.
+//! - **Chunks.** A body too large for one NATS message follows its envelope in chunks. The callee
+//!   sends `Continue` once it has reserved space for a request; then the caller sends all chunks.
+//!   The chunks of a reply follow at once. The receiver allocates memory as chunks arrive. It drops
+//!   a body at the deadline or after 30 seconds without a chunk.
+//! - **Limits.** There is no flow control besides `Continue`. All limits are fixed: bytes to send,
+//!   bodies in transfer, pending calls and their bytes for each service, known peers, schemas.
+//!   A call beyond a limit fails with an error that names the limit.
+//! - **Withdrawal.** An exporter announces `Leaving`, ends its subscription, answers the accepted
+//!   calls, and announces `Gone`.
+//!
+//! # Losses
+//!
+//! | event | new calls | pending calls |
+//! |---|---|---|
+//! | no connection to NATS | refused | may get a kept reply later, or end at their deadline |
+//! | last exporter lost | refused | fail, fate unknown |
+//! | another exporter lost | go to the others | at the lost one: end at their deadline |
+//! | exporter withdraws | go to the others | get their reply |
+//! | process of an exporter closes | go to the others | fail, fate unknown |
+//! | message lost by NATS | – | end at their deadline |
+//! | caller lost | – | run to their end; the reply has no reader |
+//!
+//! While disconnected, the outbox keeps replies and announcements for the next connection. Requests
+//! fail at once, because only the caller knows if they may run later.
+//!
+//! # Modules
+//!
+//! [`connection`] connects. [`connection_task`] runs on the transport's own thread and owns all
+//! state. [`forward`] receives messages, and [`outbox`] sends them within the [`send_budget`].
+//! [`event`] has the input of the task. [`imports`] holds the services of other processes, with a
+//! [`peer_registry`] each. [`exports`] holds the services of this process, with their
+//! [`inbound_calls`]. [`chunks`] transfers large bodies, and [`micro`] answers the NATS tools.
+//! [`subjects`] and [`envelope`] define the wire format. [`context`] has the shared state.
 
 mod chunks;
 mod connection;
 mod connection_task;
 mod context;
 mod envelope;
+mod event;
 mod exports;
 mod forward;
+pub(super) mod identity;
 mod imports;
 mod inbound_calls;
 mod micro;
 mod outbox;
 mod peer_registry;
+mod send_budget;
 mod subjects;
 #[cfg(test)]
 mod tests;
@@ -33,38 +91,38 @@ use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use parigot_abi::id::{CallId, HostId};
+use parigot_abi::id::CallId;
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use self::connection_task::Order;
 use self::context::Availability;
-use self::outbox::SendBudget;
+use self::event::Command;
+use self::identity::ProcessIdentity;
+use self::send_budget::{SEND_BYTES_MAX, SendBudget};
 use crate::clock::Clock;
-use crate::deployment::Network;
 use crate::error::{Failure, NetworkError};
-use crate::network::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
-};
+use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use crate::network::message::{Reply, Request, ReturnAddress};
+use crate::network::transport::{ExportSpec, ImportSpec, Transport};
 
 /// Limit for closing: one second for pending messages, then the end of the thread.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
-/// Identity of this process in the deployment.
-pub(crate) struct ProcessIdentity {
-    pub(crate) host: HostId,
-    pub(crate) network: Network,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) message_bytes_max: usize,
-}
-
 /// NATS transport. Dropping it without [`Transport::close`] announces nothing, like a killed
 /// process.
+///
+/// | field | guarded by | written by | read by |
+/// |---|---|---|---|
+/// | `availability` | itself | connection task | proxies |
+/// | `send_budget` | atomic | proxies, connection task | proxies, connection task |
+/// | `commands` | channel | proxies | connection task |
+/// | `thread` | mutex | `connect`, `close` | `close` |
 pub(crate) struct Nats {
     availability: Arc<Availability>,
-    load: SendBudget,
+    send_budget: SendBudget,
     clock: Arc<dyn Clock>,
-    orders: mpsc::UnboundedSender<Order>,
+    commands: mpsc::UnboundedSender<Command>,
+    /// Taken by the first `close`, because only one caller can join a thread.
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -75,86 +133,88 @@ impl Nats {
     ///
     /// If no server accepts the connection within 5 seconds.
     pub(crate) fn connect(identity: ProcessIdentity) -> Result<Arc<Self>, NetworkError> {
-        let (availability, load, clock) = (
-            Arc::new(Availability::new()),
-            SendBudget::default(),
-            Arc::clone(&identity.clock),
-        );
-        let (orders, taken) = mpsc::unbounded_channel();
-        let (told, tell) = sync_channel(1);
+        let availability = Arc::new(Availability::new());
+        let send_budget = SendBudget::default();
+        let clock = Arc::clone(&identity.clock);
+        let (command_sender, commands) = mpsc::unbounded_channel();
+        let (report, connected) = sync_channel(1);
         let start = connection::Start {
             identity,
             availability: Arc::clone(&availability),
-            load: load.clone(),
-            orders: taken,
+            send_budget: send_budget.clone(),
+            commands,
         };
         let log = tracing::dispatcher::get_default(Clone::clone);
-        let name = "parigot network".to_owned();
         let thread = std::thread::Builder::new()
-            .name(name)
-            .spawn(move || connection::run(start, log, &told));
-        let thread = thread.expect("the system must allow one more thread");
-        tell.recv()
+            .name("parigot network".to_owned())
+            .spawn(move || connection::run(start, log, &report))
+            .expect("the system must allow one more thread");
+        connected
+            .recv()
             .expect("the thread must report its connection")?;
         Ok(Arc::new(Nats {
             availability,
-            load,
+            send_budget,
             clock,
-            orders,
+            commands: command_sender,
             thread: Mutex::new(Some(thread)),
         }))
     }
 
-    fn order(&self, order: Order) {
-        // Sending fails only after the thread has ended. Orders are ignored then.
-        _ = self.orders.send(order);
+    fn command(&self, command: Command) {
+        // Sending fails only after the thread has ended. Commands are ignored then.
+        _ = self.commands.send(command);
     }
 }
 
 impl Transport for Nats {
-    fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>) {
-        self.order(Order::LookFor(wanted, queue));
+    fn import(&self, spec: ImportSpec, queue: Arc<EventQueue<RemoteEvent>>) {
+        self.command(Command::Import(spec, queue));
     }
 
     fn call(&self, service: &str, request: Request) -> Result<(), Failure> {
+        // Checked here and not in the connection task, so that a refused call ends within the turn
+        // of its proxy.
         self.availability
             .check(service, self.clock.monotonic_ns())?;
         let bytes = request.metadata.len() + request.payload.len();
-        let weight = self
-            .load
-            .try_take(bytes)
-            .ok_or_else(|| Failure::too_much_to_send(outbox::SEND_BYTES_MAX))?;
-        self.order(Order::Call(service.to_owned(), request, weight));
+        let permit = self
+            .send_budget
+            .try_acquire(bytes)
+            .ok_or_else(|| Failure::send_buffer_full(SEND_BYTES_MAX))?;
+        self.command(Command::Call(service.to_owned(), request, permit));
         Ok(())
     }
 
     fn cancel(&self, service: &str, id: CallId) {
-        self.order(Order::Cancel(service.to_owned(), id));
+        self.command(Command::Cancel(service.to_owned(), id));
     }
 
-    fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>) {
-        self.order(Order::Serve(offer, queue));
+    fn export(&self, spec: ExportSpec, queue: Arc<EventQueue<GatewayEvent>>) {
+        self.command(Command::Export(spec, queue));
     }
 
-    fn answer(&self, to: ReturnAddress, reply: Reply) {
+    fn reply(&self, to: ReturnAddress, reply: Reply) {
         let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
-        let (reply, weight) = match self.load.try_take(bytes) {
-            Some(weight) => (reply, weight),
-            None => (
-                Reply::from(&Failure::no_room_to_answer(outbox::SEND_BYTES_MAX)),
-                self.load.take(0),
-            ),
+        let command = match self.send_budget.try_acquire(bytes) {
+            Some(permit) => Command::Reply(to, reply, permit),
+            // The caller waits for a reply, so a full buffer still takes a short failure.
+            None => {
+                let failure = Failure::reply_send_buffer_full(SEND_BYTES_MAX);
+                Command::Reply(to, Reply::from(&failure), self.send_budget.acquire(0))
+            }
         };
-        self.order(Order::ReplyMessage(to, reply, weight));
+        self.command(command);
     }
 
     fn withdraw(&self, service: &str) {
-        self.order(Order::Withdraw(service.to_owned()));
+        self.command(Command::Withdraw(service.to_owned()));
     }
 
     fn close(&self) {
         let (done, wait) = sync_channel(1);
-        self.order(Order::Close(done));
+        self.command(Command::Close(done));
+        // A thread that does not report its end in time is left to the end of the process.
         if wait.recv_timeout(CLOSE_MAX).is_ok()
             && let Some(thread) = self.thread.lock().take()
         {

@@ -1,84 +1,45 @@
-//! What is on its way to other processes.
+//! Outbox: sends the messages of this process in order.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_nats::Client;
 use bytes::Bytes;
 use parigot_abi::id::CallId;
 use tokio::sync::{mpsc, watch};
 
-use super::connection_task::Event;
+use super::event::Event;
+use super::send_budget::Permit;
 
-/// How many bytes may wait to be sent.
-pub(super) const SEND_BYTES_MAX: usize = 64 << 20;
-/// What a call or an answer counts for besides its message, so that there is a bound to short ones, too.
-const CALL_BYTES: usize = 256;
-
-/// How many bytes wait to be sent.
-#[derive(Clone, Debug, Default)]
-pub(super) struct SendBudget(Arc<AtomicUsize>);
-
-/// Bytes that wait to be sent, until it is dropped.
-#[derive(Debug)]
-pub(super) struct Permit {
-    bytes: usize,
-    load: SendBudget,
-}
-
-impl SendBudget {
-    /// For a call or an answer with so many bytes, if there is room.
-    pub(super) fn try_take(&self, bytes: usize) -> Option<Permit> {
-        let weight = self.take(CALL_BYTES + bytes);
-        (!self.is_full()).then_some(weight)
-    }
-
-    pub(super) fn is_full(&self) -> bool {
-        self.0.load(Ordering::Relaxed) > SEND_BYTES_MAX
-    }
-
-    /// For so many bytes more, room or not.
-    pub(super) fn take(&self, bytes: usize) -> Permit {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-        Permit {
-            bytes,
-            load: self.clone(),
-        }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.load.0.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// One message of NATS.
+/// A NATS message to send.
 #[derive(Debug)]
 pub(super) struct OutgoingMessage {
     pub(super) subject: String,
-    /// Where NATS says that nobody listens.
+    /// Subject on which NATS reports missing subscribers.
     pub(super) reply: Option<String>,
     pub(super) payload: Bytes,
-    /// The call that it asks for, if it is a request: that is not kept for later.
+    /// Call id of a request. Requests are not kept while there is no connection.
     pub(super) call: Option<CallId>,
-    /// Counted while it is here.
-    pub(super) _weight: Permit,
+    /// Counts the bytes until the message is sent or dropped.
+    pub(super) _permit: Permit,
 }
 
-/// Sends parcels in their order. While there is no connection requests are given back, and the rest is kept.
+/// Task that sends messages in order. While there is no connection, requests are reported as
+/// unsent, and other messages are kept.
+///
+/// A kept request would run long after its send time; its caller can decide better about a retry.
+/// A kept reply still ends a call.
 pub(super) struct Outbox {
     pub(super) client: Client,
     pub(super) outgoing_messages: mpsc::UnboundedReceiver<OutgoingMessage>,
-    /// Whether there is a connection.
-    pub(super) up: watch::Receiver<bool>,
+    /// State of the connection.
+    pub(super) is_up: watch::Receiver<bool>,
     pub(super) events: mpsc::UnboundedSender<Event>,
+    /// Messages for the next connection.
     pub(super) kept: VecDeque<OutgoingMessage>,
 }
 
 impl Outbox {
-    /// Sends until there will be no more.
+    /// Sends until all senders of messages are dropped.
     pub(super) async fn run(mut self) {
         while let Some(outgoing) = self.next().await {
             self.send(outgoing).await;
@@ -87,13 +48,14 @@ impl Outbox {
 
     async fn next(&mut self) -> Option<OutgoingMessage> {
         loop {
-            let is_up = *self.up.borrow_and_update();
+            let is_up = *self.is_up.borrow_and_update();
             if let Some(first) = is_up.then(|| self.kept.pop_front()).flatten() {
                 return Some(first);
             }
             tokio::select! {
+                // The state is checked first, so that `is_up` is current when a message arrives.
                 biased;
-                changed = self.up.changed() => changed.ok()?,
+                changed = self.is_up.changed() => changed.ok()?,
                 outgoing = self.outgoing_messages.recv() => match outgoing? {
                     outgoing if is_up => return Some(outgoing),
                     outgoing => self.keep(outgoing),
@@ -104,46 +66,46 @@ impl Outbox {
 
     fn keep(&mut self, outgoing: OutgoingMessage) {
         match outgoing.call {
-            Some(call) => self.give_back(call),
+            Some(call) => self.report_unsent(call),
             None => self.kept.push_back(outgoing),
         }
     }
 
-    fn give_back(&self, call: CallId) {
-        // Nobody reads events any more only when this process ends.
+    fn report_unsent(&self, call: CallId) {
+        // Sending fails only when this process ends.
         _ = self.events.send(Event::Unsent(call));
     }
 
-    /// Hands a parcel to the client, which takes few at once; if the connection breaks first, it was not sent.
+    /// Passes a message to the client, whose queue is short. A message that the queue has not
+    /// accepted before the connection breaks was not sent.
     async fn send(&mut self, outgoing: OutgoingMessage) {
-        let OutgoingMessage {
-            subject,
-            reply,
-            payload,
-            ..
-        } = &outgoing;
-        let (subject, payload) = (subject.clone(), payload.clone());
-        let is_sent = match reply.clone() {
+        let subject = outgoing.subject.clone();
+        let payload = outgoing.payload.clone();
+        let sent = match outgoing.reply.clone() {
             Some(reply) => {
                 let publish = self.client.publish_with_reply(subject, reply, payload);
-                while_up(&mut self.up, publish).await
+                while_up(&mut self.is_up, publish).await
             }
-            None => while_up(&mut self.up, self.client.publish(subject, payload)).await,
+            None => while_up(&mut self.is_up, self.client.publish(subject, payload)).await,
         };
-        match is_sent {
+        match sent {
             None => self.keep(outgoing),
             Some(Ok(())) => {}
-            // The server takes less at once than the one before.
-            Some(Err(_)) => _ = outgoing.call.inspect(|call| self.give_back(*call)),
+            // After a reconnect, the new server may have a smaller message limit than the server
+            // for which the message was packed.
+            Some(Err(_)) => _ = outgoing.call.inspect(|call| self.report_unsent(*call)),
         }
     }
 }
 
-/// What becomes of that, if the connection does not break first.
-async fn while_up<T>(up: &mut watch::Receiver<bool>, future: impl Future<Output = T>) -> Option<T> {
+/// Awaits a future; `None` if the connection breaks first.
+async fn while_up<T>(
+    is_up: &mut watch::Receiver<bool>,
+    future: impl Future<Output = T>,
+) -> Option<T> {
     tokio::select! {
         biased;
         output = future => Some(output),
-        _ = up.wait_for(|up| !up) => None,
+        _ = is_up.wait_for(|is_up| !is_up) => None,
     }
 }

@@ -1,26 +1,14 @@
-//! Subjects of the messages between processes. The verb comes first, so that a NATS account can
-//! allow or deny each kind separately.
+//! Subjects of the messages between processes.
 //!
-//! | subject | reader | content |
-//! |---|---|---|
-//! | `parigot.<app>.call.<service>.<schema>` | one exporter with that schema (queue group) | calls |
-//! | `parigot.<app>.inbox.<host>.<call>` | the caller | the reply and its chunks |
-//! | `parigot.<app>.pieces.<host>.<call>` | the callee of a chunked call | its chunks |
-//! | `parigot.<app>.cancel.<host>` | that host | cancelled calls |
-//! | `parigot.<app>.ready.<service>` | requirers of the service | begin and end of an offer |
-//! | `parigot.<app>.who.<service>` | exporters of the service | queries for offers |
-//! | `parigot.<app>.schema.<host>` | that host | queries for a schema |
-//!
-//! Service names have dots like subjects, and each part is a token. The schema is its hash in 16
-//! hexadecimal digits. Each schema of a service has its own subject, so a call reaches only
-//! exporters that the caller has found compatible.
+//! The [module documentation of the transport](super) lists the subjects. The verb comes first, so
+//! that a NATS account can allow or deny each kind of message separately. Service names have dots
+//! like subjects, and each part is a token.
 
 use parigot_abi::id::{CallId, HostId};
 
 /// Last token of the subject for replies with a schema.
 const SCHEMA: &str = "schema";
-/// Last token of the subject on which a host sends itself a message that must follow all received
-/// messages.
+/// Last token of the subject on which a host forwards the last announcement of a peer to itself.
 const GOODBYE: &str = "goodbye";
 /// Last token of the subject on which a host receives its own messages.
 const ECHO: &str = "echo";
@@ -42,6 +30,10 @@ impl Subjects {
         format!("parigot.{}.{verb}.{rest}", self.app)
     }
 
+    /// Returns the subject of calls to the exporters of a service with a schema.
+    ///
+    /// The schema hash is written in 16 hexadecimal digits. Each schema of a service has its own
+    /// subject, so a call reaches only exporters that the caller has found compatible.
     pub(super) fn call(&self, service: &str, schema: u64) -> String {
         self.subject("call", &format!("{service}.{schema:016x}"))
     }
@@ -62,22 +54,22 @@ impl Subjects {
         self.subject("schema", &host.to_string())
     }
 
-    /// Returns the common prefix of all replies to a host, without the last dot.
+    /// Returns the prefix of all subjects of replies to a host, without the last dot.
     pub(super) fn inbox(&self, host: HostId) -> String {
         self.subject("inbox", &host.to_string())
     }
 
     /// Returns the subject of the reply to a call.
-    pub(super) fn answer(&self, host: HostId, call: CallId) -> String {
+    pub(super) fn reply(&self, host: HostId, call: CallId) -> String {
         format!("{}.{call}", self.inbox(host))
     }
 
     /// Returns the subject of the reply to a schema query.
-    pub(super) fn schema_answer(&self, host: HostId) -> String {
+    pub(super) fn schema_reply(&self, host: HostId) -> String {
         format!("{}.{SCHEMA}", self.inbox(host))
     }
 
-    /// Returns the subject on which a host notifies itself that a peer is gone.
+    /// Returns the subject on which a host forwards the last announcement of a peer to itself.
     pub(super) fn goodbye(&self, host: HostId) -> String {
         format!("{}.{GOODBYE}", self.inbox(host))
     }
@@ -87,22 +79,18 @@ impl Subjects {
         format!("{}.{ECHO}", self.inbox(host))
     }
 
-    /// Returns the common prefix of all request chunks to a host, without the last dot.
-    pub(super) fn pieces(&self, host: HostId) -> String {
+    /// Returns the prefix of all subjects of request chunks to a host, without the last dot.
+    pub(super) fn chunks(&self, host: HostId) -> String {
         self.subject("pieces", &host.to_string())
     }
 
     /// Returns the subject of the chunks of a request.
-    pub(super) fn piece(&self, host: HostId, call: CallId) -> String {
-        format!("{}.{call}", self.pieces(host))
+    pub(super) fn chunk(&self, host: HostId, call: CallId) -> String {
+        format!("{}.{call}", self.chunks(host))
     }
 }
 
 /// Returns the call id at the end of a subject.
 pub(super) fn call_of(subject: &str) -> Option<CallId> {
-    last_token(subject).parse().ok()
-}
-
-fn last_token(subject: &str) -> &str {
-    subject.rsplit('.').next().unwrap_or_default()
+    subject.rsplit('.').next()?.parse().ok()
 }

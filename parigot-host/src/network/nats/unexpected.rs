@@ -1,23 +1,29 @@
-//! Messages that nobody here can have been meant by.
+//! Messages that the protocol does not define: the error, and the counter for the log.
 
-/// How often strays are told, in beats.
-const UNEXPECTED_EVERY: u32 = 10;
-/// So much is told of the subject of one.
+/// Heartbeats between two reports in the log.
+const REPORT_EVERY: u32 = 10;
+/// Longest subject in a report in characters.
 const SUBJECT_CHARS_MAX: usize = 128;
 
-/// Messages that were none of ours.
+/// Error of a message that is invalid on its subscription. The message has no effect.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Unexpected;
+
+/// Counter of unexpected messages.
 #[derive(Default)]
 pub(super) struct UnexpectedMessages {
     count: u64,
-    last: String,
-    beats: u32,
+    last_subject: String,
+    /// Heartbeats since the last report.
+    heartbeats: u32,
 }
 
 impl UnexpectedMessages {
     pub(super) fn add(&mut self, subject: &str) {
         self.count += 1;
-        self.last.clear();
-        self.last.extend(
+        self.last_subject.clear();
+        // The subject comes from an unknown sender and must not control the terminal.
+        self.last_subject.extend(
             subject
                 .chars()
                 .flat_map(char::escape_debug)
@@ -25,16 +31,21 @@ impl UnexpectedMessages {
         );
     }
 
-    /// Says once in a while what was dropped.
-    pub(super) fn beat(&mut self) -> Option<String> {
-        self.beats += 1;
-        if self.count == 0 || self.beats < UNEXPECTED_EVERY {
+    /// Counts a heartbeat and returns a report if one is due. Reports are rare, so that a sender
+    /// of many messages cannot fill the log.
+    pub(super) fn heartbeat(&mut self) -> Option<String> {
+        self.heartbeats += 1;
+        if self.count == 0 || self.heartbeats < REPORT_EVERY {
             return None;
         }
-        let UnexpectedMessages { count, last, .. } = std::mem::take(self);
-        let messages = if count == 1 { "a message" } else { "messages" };
+        let UnexpectedMessages {
+            count,
+            last_subject,
+            ..
+        } = std::mem::take(self);
+        let plural = if count == 1 { "" } else { "s" };
         Some(format!(
-            "dropped {messages} of NATS that this process can make nothing of ({count}), the last on {last}"
+            "dropped {count} unexpected message{plural}, last on subject {last_subject}"
         ))
     }
 }
@@ -43,33 +54,35 @@ impl UnexpectedMessages {
 mod tests {
     use super::*;
 
-    /// What is told in so many beats.
-    fn told(unexpected: &mut UnexpectedMessages, beats: u32) -> Vec<String> {
-        (0..beats).filter_map(|_| unexpected.beat()).collect()
+    /// Returns the reports of a number of heartbeats.
+    fn reports(unexpected: &mut UnexpectedMessages, heartbeats: u32) -> Vec<String> {
+        (0..heartbeats)
+            .filter_map(|_| unexpected.heartbeat())
+            .collect()
     }
 
     #[test]
-    fn strays_are_told_all_together_and_not_more_often_than_every_ten_beats() {
+    fn messages_are_reported_at_most_every_ten_heartbeats() {
         let mut unexpected = UnexpectedMessages::default();
         unexpected.add("parigot.pizzeria.ready.x");
-        let one = "dropped a message of NATS that this process can make nothing of (1), the last on parigot.pizzeria.ready.x";
-        assert_eq!(told(&mut unexpected, UNEXPECTED_EVERY), [one]);
+        let one = "dropped 1 unexpected message, last on subject parigot.pizzeria.ready.x";
+        assert_eq!(reports(&mut unexpected, REPORT_EVERY), [one]);
         unexpected.add("parigot.pizzeria.who.x");
-        assert_eq!(told(&mut unexpected, UNEXPECTED_EVERY - 1), [""; 0]);
+        assert_eq!(reports(&mut unexpected, REPORT_EVERY - 1), [""; 0]);
         unexpected.add("$SRV.\u{1b}[2J");
-        let two = "dropped messages of NATS that this process can make nothing of (2), the last on $SRV.\\u{1b}[2J";
-        assert_eq!(told(&mut unexpected, 1), [two]);
+        let two = "dropped 2 unexpected messages, last on subject $SRV.\\u{1b}[2J";
+        assert_eq!(reports(&mut unexpected, 1), [two]);
         assert_eq!(
-            told(&mut unexpected, 2 * UNEXPECTED_EVERY),
+            reports(&mut unexpected, 2 * REPORT_EVERY),
             [""; 0],
-            "there is nothing new"
+            "no message must mean no report"
         );
         unexpected.add(&"x".repeat(1_000));
-        let [long] = &told(&mut unexpected, 1)[..] else {
-            panic!("after a long silence it is told at once")
+        let [long] = &reports(&mut unexpected, 1)[..] else {
+            panic!("a message after a long pause must be reported at once")
         };
         assert!(
-            long.ends_with(&format!(" on {}", "x".repeat(SUBJECT_CHARS_MAX))),
+            long.ends_with(&format!(" on subject {}", "x".repeat(SUBJECT_CHARS_MAX))),
             "{long}"
         );
     }

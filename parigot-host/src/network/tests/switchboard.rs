@@ -1,4 +1,4 @@
-//! Joins hosts in one process: what a transport does, without a network, and with what goes wrong in one.
+//! Transport between hosts in one process, without a network, with failures that a test injects.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,16 +7,18 @@ use std::time::Duration;
 use parigot_abi::id::{CallId, HostId};
 use parking_lot::Mutex;
 
-use super::super::{
-    EventQueue, GatewayEvent, Offer, RemoteEvent, Reply, Request, ReturnAddress, Transport, Wanted,
-};
+use super::super::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
+use super::super::message::{Reply, Request, ReturnAddress};
+use super::super::transport::{ExportSpec, ImportSpec, Transport};
+use super::watched::poll_until;
 use crate::clock::Clock;
 use crate::error::Failure;
 
-/// After which time a host counts as lost that says nothing; here it passes at once.
-pub(super) const SILENCE: Duration = Duration::from_secs(3);
+/// Silence after which a host counts as lost, in the texts of failures. [`Switchboard::lose`] does
+/// not wait.
+const SILENCE: Duration = Duration::from_secs(3);
 
-/// What carriers of several hosts share.
+/// Connection between the transports of several hosts.
 #[derive(Default)]
 pub(super) struct Switchboard {
     state: Mutex<State>,
@@ -24,30 +26,36 @@ pub(super) struct Switchboard {
 
 #[derive(Default)]
 struct State {
-    served: Vec<Served>,
-    sought: Vec<Sought>,
+    exports: Vec<Export>,
+    imports: Vec<Import>,
     /// Calls that are not answered, by their return addresses.
-    calls: HashMap<String, OnItsWay>,
+    calls: HashMap<String, PendingCall>,
+    /// Number of return addresses so far, which is also the number of calls.
     addresses: u64,
     is_down: bool,
-    /// No cancellation arrives.
+    /// Set if cancellations are lost.
     loses_cancellations: bool,
 }
 
-struct Served {
+/// Service that a host offers.
+struct Export {
     host: HostId,
-    offer: Offer,
+    spec: ExportSpec,
     queue: Arc<EventQueue<GatewayEvent>>,
     clock: Arc<dyn Clock>,
+    /// Set once the host is lost: other hosts no longer reach the service.
+    is_lost: bool,
 }
 
-struct Sought {
+/// Service that a host requires.
+struct Import {
     host: HostId,
-    wanted: Wanted,
+    spec: ImportSpec,
     queue: Arc<EventQueue<RemoteEvent>>,
 }
 
-struct OnItsWay {
+/// Call that is not answered.
+struct PendingCall {
     id: CallId,
     service: String,
     callee: HostId,
@@ -55,7 +63,7 @@ struct OnItsWay {
 }
 
 impl Switchboard {
-    /// The transport of another host.
+    /// Creates the transport of another host.
     pub(super) fn line(
         self: &Arc<Self>,
         host: HostId,
@@ -68,42 +76,53 @@ impl Switchboard {
         })
     }
 
-    /// Cuts all connections, or mends them.
+    /// Waits until a host offers the service.
+    pub(super) fn wait_until_offered(&self, service: &str) {
+        poll_until("a host offers the service", || {
+            let state = self.state.lock();
+            state.exports_of(service).next().map(|_| ())
+        });
+    }
+
+    /// Cuts or restores all connections.
     pub(super) fn set_down(&self, is_down: bool) {
         self.state.lock().is_down = is_down;
     }
 
-    /// Lets no cancellation arrive from now on.
+    /// Loses all further cancellations.
     pub(super) fn lose_cancellations(&self) {
         self.state.lock().loses_cancellations = true;
     }
 
-    /// A host is gone without a word. What it sends from now on does not arrive.
+    /// Disconnects a host without a notice. Further messages of the host do not arrive.
     pub(super) fn lose(&self, host: HostId) {
         let mut state = self.state.lock();
-        state
-            .served
-            .retain(|served| served.host.key() != host.key());
+        for export in &mut state.exports {
+            export.is_lost |= export.host.key() == host.key();
+        }
         let ended: Vec<_> = state
             .calls
             .extract_if(|_, call| call.callee.key() == host.key())
             .collect();
-        for (
-            _,
-            OnItsWay {
-                id,
-                service,
-                caller,
-                ..
-            },
-        ) in ended
-        {
-            let failure = Failure::process_lost(&service, SILENCE);
-            caller.push(RemoteEvent::Failed { id, failure });
+        for (_, call) in ended {
+            let failure = Failure::process_lost(&call.service, SILENCE);
+            call.caller.push(RemoteEvent::Failed {
+                id: call.id,
+                failure,
+            });
         }
     }
 }
 
+impl State {
+    fn exports_of<'s>(&'s self, service: &'s str) -> impl Iterator<Item = &'s Export> {
+        self.exports
+            .iter()
+            .filter(move |export| export.spec.service == service && !export.is_lost)
+    }
+}
+
+/// Transport of one host.
 struct Line {
     board: Arc<Switchboard>,
     host: HostId,
@@ -111,21 +130,17 @@ struct Line {
 }
 
 impl Transport for Line {
-    fn look_for(&self, wanted: Wanted, queue: Arc<EventQueue<RemoteEvent>>) {
+    fn import(&self, spec: ImportSpec, queue: Arc<EventQueue<RemoteEvent>>) {
         let mut state = self.board.state.lock();
-        for Served { offer, .. } in state
-            .served
-            .iter()
-            .filter(|served| served.offer.service == wanted.service)
-        {
+        for export in state.exports_of(&spec.service) {
             queue.push(RemoteEvent::Found {
-                methods: offer.methods.clone(),
-                deadline_ns: offer.deadline_ns,
+                methods: export.spec.methods.clone(),
+                deadline_ns: export.spec.deadline_ns,
             });
         }
-        state.sought.push(Sought {
+        state.imports.push(Import {
             host: self.host,
-            wanted,
+            spec,
             queue,
         });
     }
@@ -135,37 +150,30 @@ impl Transport for Line {
         if state.is_down {
             return Err(Failure::disconnected(Duration::from_millis(120)));
         }
-        let is_mine = |sought: &&Sought| {
-            sought.wanted.service == service && sought.host.key() == self.host.key()
-        };
-        let caller = Arc::clone(
-            &state
-                .sought
-                .iter()
-                .find(is_mine)
-                .expect("it was looked for")
-                .queue,
-        );
-        let able: Vec<usize> = (0..state.served.len())
-            .filter(|at| state.served[*at].offer.service == service)
-            .collect();
-        let Some(at) = able.get(state.addresses as usize % able.len().max(1)) else {
+        let import = state
+            .imports
+            .iter()
+            .find(|import| import.spec.service == service && import.host.key() == self.host.key())
+            .expect("a called service must be imported");
+        let caller = Arc::clone(&import.queue);
+        let exports: Vec<_> = state.exports_of(service).collect();
+        // Exporters take turns.
+        let Some(export) = exports.get(state.addresses as usize % exports.len().max(1)) else {
             return Err(Failure::unoffered(service));
         };
-        let Served {
-            host, queue, clock, ..
-        } = &state.served[*at];
-        let (callee, queue) = (*host, Arc::clone(queue));
+        let callee = export.host;
+        let queue = Arc::clone(&export.queue);
+        // The hosts' clocks have different zeros, so only the remaining time is transferred.
         let left_ns = request
             .deadline_ns
             .saturating_sub(self.clock.monotonic_ns());
         let request = Request {
-            deadline_ns: clock.monotonic_ns() + left_ns,
+            deadline_ns: export.clock.monotonic_ns() + left_ns,
             ..request
         };
         state.addresses += 1;
         let address = state.addresses.to_string();
-        let call = OnItsWay {
+        let call = PendingCall {
             id: request.id,
             service: service.to_owned(),
             callee,
@@ -181,48 +189,50 @@ impl Transport for Line {
 
     fn cancel(&self, service: &str, id: CallId) {
         let state = self.board.state.lock();
-        let served = state
-            .served
-            .iter()
-            .filter(|served| served.offer.service == service && !state.loses_cancellations);
-        served.for_each(|served| served.queue.push(GatewayEvent::Cancel { id }));
+        if state.loses_cancellations {
+            return;
+        }
+        for export in state.exports_of(service) {
+            export.queue.push(GatewayEvent::Cancel { id });
+        }
     }
 
-    fn serve(&self, offer: Offer, queue: Arc<EventQueue<GatewayEvent>>) {
+    fn export(&self, spec: ExportSpec, queue: Arc<EventQueue<GatewayEvent>>) {
         let mut state = self.board.state.lock();
-        for sought in state
-            .sought
-            .iter()
-            .filter(|sought| sought.wanted.service == offer.service)
-        {
-            sought.queue.push(RemoteEvent::Found {
-                methods: offer.methods.clone(),
-                deadline_ns: offer.deadline_ns,
-            });
+        for import in &state.imports {
+            if import.spec.service == spec.service {
+                import.queue.push(RemoteEvent::Found {
+                    methods: spec.methods.clone(),
+                    deadline_ns: spec.deadline_ns,
+                });
+            }
         }
-        state.served.push(Served {
+        state.exports.push(Export {
             host: self.host,
-            offer,
+            spec,
             queue,
             clock: Arc::clone(&self.clock),
+            is_lost: false,
         });
     }
 
-    fn answer(&self, to: ReturnAddress, reply: Reply) {
+    fn reply(&self, to: ReturnAddress, reply: Reply) {
         let Some(call) = self.board.state.lock().calls.remove(&to.0) else {
             return;
         };
-        call.caller.answered(&call.service, call.id, reply);
+        call.caller.push_reply(&call.service, call.id, reply);
     }
 
     fn withdraw(&self, service: &str) {
         let mut state = self.board.state.lock();
-        let host = self.host;
-        let is_it = |served: &mut Served| {
-            served.host.key() == host.key() && served.offer.service == service
-        };
-        for Served { queue, .. } in state.served.extract_if(.., is_it).collect::<Vec<_>>() {
-            queue.push(GatewayEvent::Drained);
+        let withdrawn: Vec<_> = state
+            .exports
+            .extract_if(.., |export| {
+                export.host.key() == self.host.key() && export.spec.service == service
+            })
+            .collect();
+        for export in withdrawn {
+            export.queue.push(GatewayEvent::Drained);
         }
     }
 

@@ -7,9 +7,8 @@
 //!   depth, of the messages that these methods take and return. The exporter may have more, because
 //!   the client neither sends nor reads unknown fields.
 //! - Fields are matched by number. A field may change its name, unless the exporter has a field of
-//!   the old name under another number: then the numbers were changed. Names of messages do not
+//!   the old name under another number: then the numbers have changed. Names of messages do not
 //!   count.
-//!   the numbers have changed. Names of messages do not count.
 //! - A value written as one type may be read as another type of the same row:
 //!
 //!   | row | on the wire |
@@ -20,7 +19,7 @@
 //!   | `fixed64` `sfixed64` | 64 bits |
 //!   | `float` | |
 //!   | `double` | |
-//!   | `string` | may be read as `bytes` as well, not the other way round: bytes need not be UTF-8 |
+//!   | `string` | may be read as `bytes` as well, not vice versa: bytes need not be UTF-8 |
 //!   | `bytes` | |
 //!   | messages | compared in their turn; may be read as `bytes` as well |
 //!   | groups | compared in their turn |
@@ -44,45 +43,30 @@ use prost_types::{
     DescriptorProto, FieldDescriptorProto, FileDescriptorSet, ServiceDescriptorProto,
 };
 
-/// Reasons for a client that does not fit an exporter.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SchemaError {
-    /// The hashes differ, and a guest has no descriptors.
-    #[error("their schema hashes differ, and `{guest}` does not say what is in its schema")]
-    Undescribed {
-        /// Name of the guest in the deployment.
-        guest: String,
-    },
-    /// The descriptors of a guest are invalid.
-    #[error("the descriptors of `{guest}` cannot be used: {problem}")]
-    Unusable {
-        /// Name of the guest in the deployment.
-        guest: String,
-        /// Problem of the descriptors.
-        problem: String,
-    },
-    /// Some methods or fields do not fit.
-    #[error("{}", differences.join("\n"))]
-    Differences {
-        /// Differences, one line each, in the order of the client's schema.
-        differences: Vec<String>,
-    },
-}
+pub use crate::error::SchemaError;
 
-/// Guest and its description of a service.
+/// Description of a service by one guest, which is a client or an exporter of the service.
 #[derive(Clone, Copy)]
-pub(crate) struct Party<'a> {
+pub(crate) struct ServiceDescription<'a> {
+    /// Name of the guest in the deployment.
     pub(crate) guest: &'a str,
     pub(crate) service: &'a Service,
 }
 
 /// Compares the schema of a client with the schema of the exporter.
-pub(crate) fn fits(client: Party<'_>, exporter: Party<'_>) -> Result<(), SchemaError> {
+///
+/// # Errors
+///
+/// If the client cannot call the exporter, or if the schemas differ and cannot be compared.
+pub(crate) fn fits(
+    client: ServiceDescription<'_>,
+    exporter: ServiceDescription<'_>,
+) -> Result<(), SchemaError> {
     if client.service.schema == exporter.service.schema {
         return Ok(());
     }
-    let (client_set, exporter_set) = (descriptors(client)?, descriptors(exporter)?);
+    let client_set = descriptors(client)?;
+    let exporter_set = descriptors(exporter)?;
     let client = Side::new(client, &client_set)?;
     let exporter = Side::new(exporter, &exporter_set)?;
     let mut comparison = Comparison {
@@ -100,7 +84,9 @@ pub(crate) fn fits(client: Party<'_>, exporter: Party<'_>) -> Result<(), SchemaE
     }
 }
 
-fn descriptors(Party { guest, service }: Party<'_>) -> Result<FileDescriptorSet, SchemaError> {
+/// Decodes the descriptors of a guest.
+fn descriptors(description: ServiceDescription<'_>) -> Result<FileDescriptorSet, SchemaError> {
+    let ServiceDescription { guest, service } = description;
     if service.descriptors.is_empty() {
         return Err(SchemaError::Undescribed {
             guest: guest.to_owned(),
@@ -123,7 +109,7 @@ fn harmless(text: &str) -> String {
     text.replace(|c: char| !c.is_ascii_graphic() && c != ' ', "\u{fffd}")
 }
 
-/// Schema of one party, indexed by name.
+/// Schema of the client or of the exporter, indexed by name.
 struct Side<'a> {
     guest: &'a str,
     service: &'a ServiceDescriptorProto,
@@ -132,7 +118,7 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     fn new(
-        Party { guest, service }: Party<'a>,
+        ServiceDescription { guest, service }: ServiceDescription<'a>,
         set: &'a FileDescriptorSet,
     ) -> Result<Self, SchemaError> {
         let mut messages = HashMap::new();
@@ -185,6 +171,7 @@ struct Comparison<'a> {
     client: Side<'a>,
     exporter: Side<'a>,
     differences: Vec<String>,
+    /// Pairs that were compared or are being compared.
     seen: HashSet<Pair>,
 }
 
@@ -193,8 +180,9 @@ struct Comparison<'a> {
 struct Pair {
     /// Full name of the client's message.
     client: String,
+    /// Full name of the exporter's message.
     exporter: String,
-    way: Direction,
+    direction: Direction,
 }
 
 /// Direction of a message.
@@ -244,18 +232,17 @@ impl<'a> Comparison<'a> {
         &mut self,
         client: &str,
         exporter: &str,
-        way: Direction,
+        direction: Direction,
     ) -> Result<(), SchemaError> {
-        let full_name = |name: &str| name.trim_start_matches('.').to_owned();
-        let mut left = vec![Pair {
+        let mut pending = vec![Pair {
             client: full_name(client),
             exporter: full_name(exporter),
-            way,
+            direction,
         }];
-        while let Some(pair) = left.pop() {
+        while let Some(pair) = pending.pop() {
             if self.seen.insert(pair.clone()) {
                 let held = self.compare_messages(&pair)?;
-                left.extend(held.into_iter().rev());
+                pending.extend(held.into_iter().rev());
             }
         }
         Ok(())
@@ -272,7 +259,7 @@ impl<'a> Comparison<'a> {
                 Err(problem) => self.differ(format!("{} {problem}", place(&pair.client, field))),
             }
         }
-        let (writer, reader) = pair.way.order(client, exporter);
+        let (writer, reader) = pair.direction.order(client, exporter);
         self.compare_required(pair, writer, reader);
         self.compare_oneofs(pair, writer, reader);
         Ok(held)
@@ -285,24 +272,23 @@ impl<'a> Comparison<'a> {
         client: &FieldDescriptorProto,
         exporter: &FieldDescriptorProto,
     ) -> Option<Pair> {
-        let (written, read) = pair.way.order(client, exporter);
-        let (from, to) = (WireType::of(written), WireType::of(read));
+        let (written, read) = pair.direction.order(client, exporter);
+        let from = WireType::of(written);
+        let to = WireType::of(read);
         if !from.can_be_read_as(to)
             || (repeated(written) && !repeated(read) && from.may_be_packed())
         {
             let place = place(&pair.client, client);
             self.differ(format!(
                 "{place} {}",
-                self.sent_and_read(pair.way, &describe(written), &describe(read))
+                self.sent_and_read(pair.direction, &describe(written), &describe(read))
             ));
             return None;
         }
-        let full_name =
-            |field: &FieldDescriptorProto| field.type_name().trim_start_matches('.').to_owned();
         (matches!(from, WireType::Message | WireType::Group) && from == to).then(|| Pair {
-            client: full_name(client),
-            exporter: full_name(exporter),
-            way: pair.way,
+            client: full_name(client.type_name()),
+            exporter: full_name(exporter.type_name()),
+            direction: pair.direction,
         })
     }
 
@@ -319,9 +305,9 @@ impl<'a> Comparison<'a> {
         {
             let written = by_number(writer, field.number());
             // A field that only the client has was already reported as missing.
-            let is_told = written.is_none() && pair.way == Direction::Response;
-            if !is_told && written.is_none_or(|written| written.label() != Label::Required) {
-                let (writer, reader) = pair.way.order(self.client.guest, self.exporter.guest);
+            let is_reported = written.is_none() && pair.direction == Direction::Response;
+            if !is_reported && written.is_none_or(|written| written.label() != Label::Required) {
+                let (writer, reader) = pair.direction.order(self.client.guest, self.exporter.guest);
                 let place = place(&pair.client, field);
                 self.differ(format!(
                     "{place} is required by `{reader}`, and `{writer}` need not send it"
@@ -342,23 +328,25 @@ impl<'a> Comparison<'a> {
             let [first, rest @ ..] = &written[..] else {
                 continue;
             };
-            let mut others = rest.iter();
-            let apart = |other: &&&FieldDescriptorProto| {
+            // Fields outside any oneof may always be sent together.
+            let apart = rest.iter().find(|other| {
                 first.oneof_index.is_none() || other.oneof_index != first.oneof_index
-            };
-            if let Some(other) = others.find(apart) {
-                let (writer, reader) = pair.way.order(self.client.guest, self.exporter.guest);
-                let (first, other) = (place(&pair.client, first), other.name());
+            });
+            if let Some(other) = apart {
+                let (writer, reader) = pair.direction.order(self.client.guest, self.exporter.guest);
+                let first = place(&pair.client, first);
+                let other = other.name();
                 self.differ(format!(
-                    "{first} and {other} may both be sent by `{writer}`, and `{reader}` takes one of them"
+                    "{first} and {other} may both be sent by `{writer}`, \
+                     and `{reader}` takes one of them"
                 ));
             }
         }
     }
 
     /// Formats a line such as ``is sent by `hello` as string and read by `greeting` as int32``.
-    fn sent_and_read(&self, way: Direction, sent: &str, read: &str) -> String {
-        let (writer, reader) = way.order(self.client.guest, self.exporter.guest);
+    fn sent_and_read(&self, direction: Direction, sent: &str, read: &str) -> String {
+        let (writer, reader) = direction.order(self.client.guest, self.exporter.guest);
         format!("is sent by `{writer}` as {sent} and read by `{reader}` as {read}")
     }
 
@@ -388,6 +376,11 @@ fn offered<'a>(
 
 fn by_number(message: &DescriptorProto, number: i32) -> Option<&FieldDescriptorProto> {
     message.field.iter().find(|field| field.number() == number)
+}
+
+/// Returns a message's name without the dot that it begins with in descriptors.
+fn full_name(name: &str) -> String {
+    name.trim_start_matches('.').to_owned()
 }
 
 /// Formats a field as `greeting.v1.FetchGreetingRequest.tongue (1)`.

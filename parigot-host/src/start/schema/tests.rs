@@ -9,25 +9,21 @@ use super::*;
 /// Each text follows a `syntax` line and declares `service S`.
 #[track_caller]
 fn differences(client: &str, exporter: &str) -> Vec<String> {
-    let (client, exporter) = (
-        service(1, set("proto3", client)),
-        service(2, set("proto3", exporter)),
-    );
+    let client = service(1, set("proto3", client));
+    let exporter = service(2, set("proto3", exporter));
     compare(&client, &exporter)
 }
 
 #[track_caller]
 fn compare(client: &Service, exporter: &Service) -> Vec<String> {
-    let (client, exporter) = (
-        Party {
-            guest: "app",
-            service: client,
-        },
-        Party {
-            guest: "store",
-            service: exporter,
-        },
-    );
+    let client = ServiceDescription {
+        guest: "app",
+        service: client,
+    };
+    let exporter = ServiceDescription {
+        guest: "store",
+        service: exporter,
+    };
     match fits(client, exporter) {
         Ok(()) => Vec::new(),
         Err(SchemaError::Differences { differences }) => differences,
@@ -58,7 +54,8 @@ fn check_response(client: &str, exporter: &str, expected: &[&str]) {
     );
 }
 
-const SERVICE: &str = "package x; service S { rpc Do(Req) returns (Res); } enum E { NONE = 0; } enum F { NOTHING = 0; }";
+const SERVICE: &str = "package x; service S { rpc Do(Req) returns (Res); } \
+                       enum E { NONE = 0; } enum F { NOTHING = 0; }";
 
 fn service(schema: u64, descriptors: Vec<u8>) -> Service {
     Service {
@@ -71,9 +68,11 @@ fn service(schema: u64, descriptors: Vec<u8>) -> Service {
 
 /// Compiles a `FileDescriptorSet` with the real `protoc`.
 fn set(syntax: &str, text: &str) -> Vec<u8> {
-    let folder = tempfile::tempdir().expect("there is a folder for temporary files");
-    let (input, output) = (folder.path().join("x.proto"), folder.path().join("x.set"));
-    std::fs::write(&input, format!("syntax = \"{syntax}\"; {text}")).expect("the folder is ours");
+    let folder = tempfile::tempdir().expect("a temporary folder must be available");
+    let input = folder.path().join("x.proto");
+    let output = folder.path().join("x.set");
+    std::fs::write(&input, format!("syntax = \"{syntax}\"; {text}"))
+        .expect("the folder must be writable");
     let mut protoc = Command::new(protoc());
     protoc.arg(format!("--proto_path={}", folder.path().display()));
     protoc
@@ -87,41 +86,40 @@ fn set(syntax: &str, text: &str) -> Vec<u8> {
         "{text}: {}",
         String::from_utf8_lossy(&ran.stderr)
     );
-    std::fs::read(output).expect("protoc has written it")
+    std::fs::read(output).expect("protoc must have written the file")
 }
 
 fn protoc() -> PathBuf {
     match std::env::var_os("PROTOC") {
         Some(path) => path.into(),
-        None => {
-            protoc_bin_vendored::protoc_bin_path().expect("protoc is vendored for this platform")
-        }
+        None => protoc_bin_vendored::protoc_bin_path()
+            .expect("protoc must be vendored for this platform"),
     }
 }
 
 #[test]
-fn equal_hashes_fit_and_descriptors_are_not_looked_at() {
+fn equal_hashes_fit_without_descriptors() {
     assert_eq!(compare(&service(7, vec![]), &service(7, vec![])), [""; 0]);
 }
 
 #[test]
-fn a_schema_that_is_not_told_cannot_be_compared() {
-    let told = service(
+fn a_guest_without_descriptors_cannot_be_compared() {
+    let described = service(
         1,
         set(
             "proto3",
             &format!("{SERVICE} message Req {{}} message Res {{}}"),
         ),
     );
-    let untold = service(2, vec![]);
+    let undescribed = service(2, vec![]);
     let error = fits(
-        Party {
+        ServiceDescription {
             guest: "app",
-            service: &told,
+            service: &described,
         },
-        Party {
+        ServiceDescription {
             guest: "store",
-            service: &untold,
+            service: &undescribed,
         },
     );
     assert_eq!(
@@ -133,7 +131,7 @@ fn a_schema_that_is_not_told_cannot_be_compared() {
 }
 
 #[test]
-fn descriptors_that_cannot_be_used_are_refused() {
+fn invalid_descriptors_are_rejected() {
     let good = service(
         1,
         set(
@@ -144,16 +142,18 @@ fn descriptors_that_cannot_be_used_are_refused() {
     let check = |descriptors: Vec<u8>, expected: &str| {
         let bad = service(2, descriptors);
         let error = fits(
-            Party {
+            ServiceDescription {
                 guest: "app",
                 service: &bad,
             },
-            Party {
+            ServiceDescription {
                 guest: "store",
                 service: &good,
             },
         );
-        let error = error.expect_err("they cannot be used").to_string();
+        let error = error
+            .expect_err("the descriptors must be rejected")
+            .to_string();
         assert!(
             error.starts_with("the descriptors of `app` cannot be used: ")
                 && error.contains(expected),
@@ -162,7 +162,8 @@ fn descriptors_that_cannot_be_used_are_refused() {
     };
     check(b"no descriptors".to_vec(), "failed to decode");
     check(set("proto3", "package y; service S {}"), "they lack x.S");
-    let mut without_messages = FileDescriptorSet::decode(&*good.descriptors).expect("it is sound");
+    let mut without_messages =
+        FileDescriptorSet::decode(&*good.descriptors).expect("the descriptors must be valid");
     without_messages.file[0].message_type.clear();
     check(without_messages.encode_to_vec(), "they lack x.Req");
 }
@@ -171,7 +172,8 @@ fn descriptors_that_cannot_be_used_are_refused() {
 fn a_method_that_the_exporter_lacks_is_named() {
     let messages = "message Req {} message Res {}";
     let two = format!(
-        "package x; service S {{ rpc Get(Req) returns (Res); rpc Put(Req) returns (Res); }} {messages}"
+        "package x; service S {{ rpc Get(Req) returns (Res); rpc Put(Req) returns (Res); }} \
+         {messages}"
     );
     let one = format!("package x; service S {{ rpc Get(Req) returns (Res); }} {messages}");
     assert_eq!(differences(&two, &one), ["method Put is missing"]);
@@ -195,7 +197,7 @@ fn a_field_that_the_exporter_lacks_is_named() {
 }
 
 #[test]
-fn a_field_may_change_its_name_and_not_its_number() {
+fn a_field_may_change_its_name_but_not_its_number() {
     check_request("string a = 1;", "string b = 1;", &[]);
     check_request(
         "string a = 1;",
@@ -212,21 +214,23 @@ fn a_field_may_change_its_name_and_not_its_number() {
     );
 }
 
+/// Types of the table in [`super`], by row.
+const ROWS: &[&[&str]] = &[
+    &["int32", "int64", "uint32", "uint64", "bool", "E"],
+    &["sint32", "sint64"],
+    &["fixed32", "sfixed32"],
+    &["fixed64", "sfixed64"],
+    &["float"],
+    &["double"],
+    &["string"],
+    &["bytes"],
+    &["Res"],
+];
+
 #[test]
-fn types_of_one_row_stand_for_each_other_and_others_do_not() {
-    let rows: &[&[&str]] = &[
-        &["int32", "int64", "uint32", "uint64", "bool", "E"],
-        &["sint32", "sint64"],
-        &["fixed32", "sfixed32"],
-        &["fixed64", "sfixed64"],
-        &["float"],
-        &["double"],
-        &["string"],
-        &["bytes"],
-        &["Res"],
-    ];
+fn exactly_the_types_of_one_row_are_compatible() {
     // Each type has its own field and method, so that one comparison covers all types.
-    let types: Vec<(usize, &str)> = rows
+    let types: Vec<(usize, &str)> = ROWS
         .iter()
         .enumerate()
         .flat_map(|(row, types)| types.iter().map(move |ty| (row, *ty)))
@@ -260,7 +264,8 @@ fn types_of_one_row_stand_for_each_other_and_others_do_not() {
             from.0 != to.0 && !matches!((from.1, to.1), ("string" | "Res", "bytes"))
         })
         .map(|((from, to), number)| {
-            let (from, to) = (name(from.1), name(to.1));
+            let from = name(from.1);
+            let to = name(to.1);
             format!(
                 "x.Req.f{number} ({number}) is sent by `app` as {from} and read by `store` as {to}"
             )
@@ -270,12 +275,12 @@ fn types_of_one_row_stand_for_each_other_and_others_do_not() {
     assert_eq!(
         types.len().pow(2) - expected.len(),
         36 + 3 * 4 + 5 + 2,
-        "so many pairs fit"
+        "number of compatible pairs"
     );
 }
 
 #[test]
-fn what_may_be_read_as_bytes_depends_on_who_writes() {
+fn text_may_be_read_as_bytes_but_not_vice_versa() {
     check_request("string a = 1;", "bytes a = 1;", &[]);
     check_request(
         "bytes a = 1;",
@@ -303,16 +308,17 @@ fn repeated_numbers_cannot_be_read_as_one() {
 }
 
 #[test]
-fn enums_are_compared_by_nothing() {
+fn all_enums_are_compatible() {
     check_request("E a = 1;", "F a = 1;", &[]);
 }
 
 #[test]
-fn what_messages_hold_is_compared_however_deep_and_told_once() {
+fn nested_fields_are_compared_and_reported_once() {
     let proto = |leaf: &str| {
         format!(
             "package x; service S {{ rpc Do(M) returns (M); rpc Undo(M) returns (M); }} \
-             message M {{ M next = 1; map<string, N> many = 2; oneof one {{ N n = 3; }} message N {{ {leaf} leaf = 4; }} N m = 5; }}"
+             message M {{ M next = 1; map<string, N> many = 2; oneof one {{ N n = 3; }} \
+             message N {{ {leaf} leaf = 4; }} N m = 5; }}"
         )
     };
     let sent = |writer, sent, reader, read| {
@@ -327,10 +333,11 @@ fn what_messages_hold_is_compared_however_deep_and_told_once() {
 }
 
 #[test]
-fn another_message_in_the_place_of_one_is_compared_by_its_fields() {
+fn messages_of_other_names_are_compared_by_fields() {
     let proto = |name: &str, field: &str| {
         format!(
-            "package x; service S {{ rpc Do({name}) returns ({name}); }} message {name} {{ string a = 1; {field} }}"
+            "package x; service S {{ rpc Do({name}) returns ({name}); }} \
+             message {name} {{ string a = 1; {field} }}"
         )
     };
     assert_eq!(
@@ -344,10 +351,11 @@ fn another_message_in_the_place_of_one_is_compared_by_its_fields() {
 }
 
 #[test]
-fn what_the_reader_requires_must_be_required_of_the_writer() {
+fn a_required_field_must_be_required_of_the_writer() {
     let proto = |field: &str| {
         let text = format!(
-            "package x; service S {{ rpc Do(M) returns (N); }} message M {{ {field} }} message N {{}}"
+            "package x; service S {{ rpc Do(M) returns (N); }} \
+             message M {{ {field} }} message N {{}}"
         );
         set("proto2", &text)
     };
@@ -371,14 +379,13 @@ fn what_the_reader_requires_must_be_required_of_the_writer() {
 }
 
 #[test]
-fn fields_that_exclude_each_other_for_the_reader_must_do_so_for_the_writer() {
-    let (apart, together) = (
-        "string a = 1; optional string b = 2;",
-        "oneof c { string a = 1; string b = 2; }",
-    );
+fn fields_of_one_oneof_must_be_in_one_oneof() {
+    let apart = "string a = 1; optional string b = 2;";
+    let together = "oneof c { string a = 1; string b = 2; }";
     let both = |message, writer, reader| {
         [format!(
-            "x.{message}.a (1) and b may both be sent by `{writer}`, and `{reader}` takes one of them"
+            "x.{message}.a (1) and b may both be sent by `{writer}`, \
+             and `{reader}` takes one of them"
         )]
     };
     check_request(

@@ -67,7 +67,8 @@ fn calls_beyond_the_limit_are_refused() {
             .iter()
             .partition(|message| *message == "sleep:50: 0 bytes");
         assert_eq!(answered.len(), 16 << 10);
-        let refusal = "sleep:50: RESOURCE_EXHAUSTED, overloaded: driver has reached the limit of 16384 outstanding calls";
+        let refusal = "sleep:50: RESOURCE_EXHAUSTED, overloaded: \
+                       driver has reached the limit of 16384 outstanding calls";
         assert_eq!(
             rest.iter().filter(|message| **message == refusal).count(),
             100
@@ -86,7 +87,8 @@ fn a_full_mailbox_refuses_calls() {
             .iter()
             .partition(|message| message.ends_with(" bytes"));
         assert_eq!((answered.len(), rest.len()), (8 + 1, 2), "{messages:?}");
-        let told = "echo:8000000?: refused: RESOURCE_EXHAUSTED: overloaded: mailbox of echo is full: 64000";
+        let told = "echo:8000000?: refused: RESOURCE_EXHAUSTED: overloaded: \
+                    mailbox of echo is full: 64000";
         assert!(
             rest.iter().all(|message| message.starts_with(told)),
             "{rest:?}"
@@ -191,11 +193,11 @@ fn a_service_that_exits_ends_its_calls() {
 
 #[test]
 fn a_message_that_is_too_long_fails_at_its_sender() {
-    let limit = "a message of 16777222 bytes, and at most 16777216 are let through";
+    let limit = "of 16777222 bytes exceeds the limit of 16777216";
     let ended = drive(&["swell:16777217", "echo:16777217", "echo:1"]);
     let expected = [
-        format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: {limit}"),
-        format!("echo:16777217: RESOURCE_EXHAUSTED, too large: {limit}"),
+        format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: response {limit}"),
+        format!("echo:16777217: RESOURCE_EXHAUSTED, too large: request {limit}"),
         "echo:1: 1 bytes".into(),
     ];
     assert_eq!(ended.messages_of("driver"), expected, "{}", ended.stderr);

@@ -277,8 +277,11 @@ fn removed_and_retyped_fields_are_named() {
         .with_declaring("shop", &[], &[stock(1, OLD)])
         .with_declaring("stock", &[stock(2, new)], &[]);
     let ended = app.run_subcommand("check", &[]);
-    let expected = r#"
-  × incompatible schema for stock.v1.Stock: `shop` was built against a different version than `stock` exports
+    let problem = "incompatible schema for stock.v1.Stock: \
+                   `shop` was built against a different version than `stock` exports";
+    let expected = format!(
+        r#"
+  × {problem}
   ╰─▶ stock.v1.Item.count (2) is sent by `shop` as int32 and read by `stock` as double
       stock.v1.Item.fragile (3) is missing
       method Take is missing
@@ -289,7 +292,8 @@ fn removed_and_retyped_fields_are_named() {
  4 │ [service.stock]
    ╰────
   help: build both from one version of the .proto file
-"#;
+"#
+    );
     assert_eq!(ended.stderr.trim(), expected.trim());
     assert_eq!(ended.status, Some(3));
 }
@@ -305,7 +309,8 @@ fn a_guest_in_rust_reports_its_schema() {
     let app =
         App::new("[program.driver]\nwasm = \"driver.wasm\"\n").with("driver.wasm", guest("driver"));
     let app = app.with_declaring("echo", &[described("echo.v1.Echo", 7, newer)], &[]);
-    let expected = "incompatible schema for echo.v1.Echo: `driver` was built against a different version than `echo` exports: \
+    let expected = "incompatible schema for echo.v1.Echo: \
+                    `driver` was built against a different version than `echo` exports: \
                     echo.v1.Payload.data (1) is sent by `driver` as bytes and read by `echo` as \
                     int32; \
                     echo.v1.Payload.data (1) is sent by `echo` as int32 and read by `driver` as \
@@ -339,7 +344,8 @@ fn a_schema_without_descriptors_cannot_be_compared() {
     let app = App::new("")
         .with_declaring("shop", &[], &[stock(1, OLD)])
         .with_declaring("stock", &[untold], &[]);
-    let expected = "incompatible schema for stock.v1.Stock: `shop` was built against a different version than `stock` exports: \
+    let expected = "incompatible schema for stock.v1.Stock: \
+                    `shop` was built against a different version than `stock` exports: \
                     their schema hashes differ, and `stock` does not say what is in its schema";
     assert_eq!(complaints(&app), [expected]);
 }

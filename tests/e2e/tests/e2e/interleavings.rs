@@ -176,7 +176,7 @@ fn mistaken_race(seeds: Option<&str>) -> Option<String> {
 fn frames(printed: &str) -> Vec<&str> {
     let lines = printed
         .lines()
-        .skip_while(|line| !line.starts_with("frames that were sent"));
+        .skip_while(|line| !line.starts_with("frames of the run"));
     lines.take_while(|line| !line.is_empty()).collect()
 }
 

@@ -78,7 +78,7 @@ fn a_guest_that_reports_false_progress() {
 fn a_guest_that_overflows_the_stack() {
     check_faulty(
         "recurse",
-        "INTERNAL, callee trapped: faulty trapped: its calls go deeper than a stack of 1 MiB",
+        "INTERNAL, callee trapped: faulty trapped: call depth exceeds the stack of 1 MiB",
     );
 }
 
@@ -138,8 +138,8 @@ fn a_guest_that_floods_the_log() {
     assert_eq!(
         told,
         [
-            "logs too much: what exceeds its `log`, 76 KiB in a second, is left out",
-            "logged too much: 48976 lines of 587712 bytes were left out",
+            "log rate limit exceeded: lines beyond `log`, 76 KiB per second, are dropped",
+            "log rate limit exceeded: dropped 48976 lines of 587712 bytes",
         ]
     );
 }
@@ -152,7 +152,7 @@ fn a_guest_that_logs_a_line_of_16_mib() {
         .next()
         .expect("the begin of the line must be logged");
     assert!(
-        line.ends_with("x… (16711680 bytes more were left out)"),
+        line.ends_with("x… (truncated by 16711680 bytes)"),
         "{} bytes",
         line.len()
     );

@@ -128,11 +128,9 @@ fn the_pizzeria_is_the_same_in_three_processes() {
 
 #[test]
 fn calls_end_alike_in_one_process_and_in_two() {
-    let too_large = "a message of 16777222 bytes, and at most 16777216 are let through";
-    let (swell, echo) = (
-        format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: {too_large}"),
-        format!("echo:16777217: RESOURCE_EXHAUSTED, too large: {too_large}"),
-    );
+    let too_large = "of 16777222 bytes exceeds the limit of 16777216";
+    let swell = format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: response {too_large}");
+    let echo = format!("echo:16777217: RESOURCE_EXHAUSTED, too large: request {too_large}");
     let cases: &[(&str, &[&str])] = &[
         ("echo:0", &["echo:0: 0 bytes"]),
         ("refuse", &["refuse: Refused"]),
@@ -252,8 +250,8 @@ fn the_first_process_waits_for_the_others() {
     front.wait_for("driver ins_");
     let back = app.start_process("back");
     let ended = succeeds(front);
-    let waits = "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` \
-                 offers yet in a form that fits";
+    let waits = "not ready after 1s: waiting for echo.v1.Echo, which no process of the same `app` \
+                 offers with a compatible schema yet";
     assert_eq!(
         ended.messages_of("front/driver"),
         [waits, "echo:1: 1 bytes"],
@@ -271,8 +269,8 @@ fn a_start_without_peers_ends_at_its_deadline() {
     let ended = app.start_process("front").wait();
     let log: Vec<_> = ended.log().into_iter().map(|line| line.message).collect();
     let expected = [
-        "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers \
-         yet in a form that fits",
+        "not ready after 1s: waiting for echo.v1.Echo, which no process of the same `app` offers \
+         with a compatible schema yet",
         "the start has taken longer than 1s, its `startup_deadline`",
     ];
     assert!(
@@ -291,7 +289,7 @@ fn without_a_server_the_start_fails_with_help() {
     let ended = app.start_process("front").wait();
     for text in [
         "process `front` cannot join the others",
-        &format!("cannot connect with NATS at {}: ", nats.url()),
+        &format!("cannot connect to NATS server {}: ", nats.url()),
         "help: start a server with `nats-server`, or correct `nats` in `[network]`",
     ] {
         assert!(ended.stderr.contains(text), "{text}:\n{}", ended.stderr);
@@ -306,7 +304,7 @@ fn handles_survive_a_killed_and_restarted_process() {
     let (mut front, mut back) = start(&app);
     back.wait_for("hanging");
     back.signal("KILL");
-    let lost = "the process that offered echo.v1.Echo has not been heard of for 3 s \
+    let lost = "the process that offered echo.v1.Echo has sent no heartbeat for 3 s \
                 (echo.v1.Echo/Misbehave, call cal_";
     front.wait_for(&format!(
         "hang@60000?: unknown: UNAVAILABLE: callee exited: {lost}"
@@ -330,7 +328,7 @@ fn calls_to_a_killed_process_are_refused_early() {
     front.wait_for("echo:1: 1 bytes");
     back.signal("KILL");
     front.wait_for("refused: UNAVAILABLE, unreachable: no process offers echo.v1.Echo");
-    front.wait_for("process back does not offer echo.v1.Echo any more");
+    front.wait_for("process back no longer offers echo.v1.Echo");
     let back = app.start_process("back");
     front.wait_for("again: 1 bytes");
     succeeds(front);

@@ -13,6 +13,14 @@ fn hello() -> Vec<u8> {
         .expect("`make build` must write the guests of the example")
 }
 
+/// Next step for a wasm file that is not a guest.
+const BUILD_HELP: &str = "a guest is a library crate that uses parigot-guest of this version, \
+                          built for wasm32-unknown-unknown";
+
+/// Next step for two guests that export greeting.v1.Greeting.
+const SHARED_HELP: &str = "remove one of them; to distribute calls over both, \
+                           write `shared = [\"greeting.v1.Greeting\"]` in both tables";
+
 /// Checks the whole output. `expected` starts with an empty line.
 #[track_caller]
 fn check_refused(app: &App, expected: &str) {
@@ -34,7 +42,7 @@ fn check_not_run(app: App, reason: &str) {
  3 │ wasm = "hello.wasm"
    ·        ────────────
    ╰────
-  help: a guest is a library crate that uses parigot-guest of this version, built for wasm32-unknown-unknown
+  help: {BUILD_HELP}
 "#
     );
     check_refused(&app, &expected);
@@ -78,7 +86,8 @@ fn each_guest_that_cannot_be_run_is_shown() {
     check_refused(
         &app.with_wat("empty.wasm", "(module)")
             .with("hello.wasm", hello()),
-        r#"
+        &format!(
+            r#"
   × `a`: cannot read gone.wasm
   ╰─▶ No such file or directory (os error 2)
    ╭─[app.toml:3:8]
@@ -97,7 +106,7 @@ fn each_guest_that_cannot_be_run_is_shown() {
    ·        ────────────
  6 │ [program.c]
    ╰────
-  help: a guest is a library crate that uses parigot-guest of this version, built for wasm32-unknown-unknown
+  help: {BUILD_HELP}
 
   × `d`: cannot read gone.wasm
   ╰─▶ No such file or directory (os error 2)
@@ -108,6 +117,7 @@ fn each_guest_that_cannot_be_run_is_shown() {
    ╰────
   help: build the guest, or correct the path, which is relative to the deployment file
 "#,
+        ),
     );
 }
 
@@ -271,15 +281,17 @@ fn a_service_that_two_guests_export() {
     );
     check_refused(
         &app.with("greeting.wasm", greeting()),
-        r#"
+        &format!(
+            r#"
   × both `one` and `two` export greeting.v1.Greeting
    ╭─[app.toml:5:8]
  4 │ [service.two]
  5 │ wasm = "greeting.wasm"
    ·        ───────────────
    ╰────
-  help: remove one of them; to distribute calls over both, write `shared = ["greeting.v1.Greeting"]` in both tables
-"#,
+  help: {SHARED_HELP}
+"#
+        ),
     );
 }
 

@@ -206,11 +206,11 @@ fn a_million_lines_in_one_turn_are_counted() {
         .caller("--lanes 3 --deadline-ms 60000 Nothing*20 Panic")
         .run();
     ended.assert_kept();
-    let left_out = ended
+    let dropped = ended
         .ran
         .messages_of("work")
-        .filter_map(|line| line.strip_prefix("logged too much: "));
-    let lines: u64 = left_out
+        .filter_map(|line| line.strip_prefix("log rate limit exceeded: dropped "));
+    let lines: u64 = dropped
         .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
         .sum();
     let logged = ended

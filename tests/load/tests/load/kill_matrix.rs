@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use e2e::{App, Capture, Captured, Deployed, WithControlPair, code_cache, go_guest, guest};
-use load::{Callee, Ended, Report, Trial};
+use load::{COMPILE_TIME_MAX, Callee, Ended, Report, Trial};
 use parigot_host::deployment::Deployment;
 use parigot_host::{Outcome, Settings, StartError};
 
@@ -207,7 +207,7 @@ impl Deed {
             Deed::Trap => "trapped: wasm trap: wasm `unreachable` instruction executed",
             Deed::Loop | Deed::Fill => "held its thread beyond its budget of 50 ms",
             Deed::Overflow => "trapped: ",
-            Deed::Grow => "(an allocation beyond its `memory`, 32 MiB)",
+            Deed::Grow => "(an allocation beyond its `memory`, 32 MiB, had failed)",
             Deed::Leave0 => "exited with status 0",
             Deed::Leave7 => "exited with status 7",
             Deed::Panic => "told to panic",
@@ -287,6 +287,7 @@ fn start(app: &App) -> (Result<parigot_host::Running, StartError>, Capture) {
     let settings = Settings {
         workers: 2,
         code_cache: Some(code_cache()),
+        compile_time_max: COMPILE_TIME_MAX,
         ..Settings::default()
     };
     Capture::during(|| parigot_host::start(&deployment, settings))
@@ -304,7 +305,7 @@ fn check_refused(deed: Deed, app: &App) {
         Deed::Trap | Deed::Panic if !chain.contains("panicked") => {
             "wasm `unreachable` instruction executed"
         }
-        Deed::Overflow if !chain.contains("trapped") => "its calls go deeper than a stack of 1 MiB",
+        Deed::Overflow if !chain.contains("trapped") => "call depth exceeds the stack of 1 MiB",
         deed => deed.told(),
     };
     assert!(chain.contains(told), "{chain}");

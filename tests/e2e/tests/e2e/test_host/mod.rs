@@ -266,7 +266,7 @@ fn an_undefined_method_of_a_fake_is_named() {
     );
     assert_eq!(
         status.message(),
-        "the fake was not told what echo.v1.Echo/Persist does"
+        "the fake has no closure for echo.v1.Echo/Persist"
     );
 }
 

@@ -1,0 +1,312 @@
+//! Code cache: keeps the machine code of modules on disk, from one start to the next.
+//!
+//! An entry is a file named after its key. The key is the SHA-256 of everything that the code
+//! depends on: the module, the engine that compiled the module, and [`LAYOUT`]. The file holds a
+//! checksum, which is the SHA-256 of key and code, and then the code. A file that was cut short,
+//! damaged or moved to another name therefore fails the check before any of its code is used, and
+//! the module is compiled again.
+//!
+//! Loaded code runs outside any sandbox. Therefore only the user who runs this process may be able
+//! to write to the folder and to the entries: see [`is_private`].
+//!
+//! The cache is optional: a failure in this module costs time, and never prevents a start.
+
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+use wasmtime::{Engine, Module};
+
+/// Version of the keys and of the layout of entries. A new number makes all old entries unknown.
+const LAYOUT: u32 = 1;
+
+/// Size of a SHA-256 in bytes.
+const HASH_BYTES: usize = 32;
+
+/// Time after which an unused entry is removed.
+const UNUSED_MAX: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// Time after which a temporary file is removed: its writer must have died.
+const WRITING_MAX: Duration = Duration::from_secs(3_600);
+
+/// Largest total size of the entries in bytes; beyond, the longest unused entries are removed.
+const FOLDER_BYTES_MAX: u64 = 1 << 30;
+
+/// Entries of one engine in one folder.
+#[derive(Clone)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+    /// Hash state after the engine, which all keys have in common. The module follows.
+    key: Sha256,
+}
+
+/// Entry of one module, which may not exist yet.
+pub(crate) struct Entry<'a> {
+    cache: &'a Cache,
+    key: [u8; HASH_BYTES],
+    path: PathBuf,
+}
+
+/// Reasons not to use an existing entry.
+#[derive(Debug, thiserror::Error)]
+enum Unusable {
+    #[error(transparent)]
+    Unreadable(#[from] io::Error),
+    #[error("writable by other users")]
+    NotPrivate,
+    #[error("wrong checksum")]
+    Checksum,
+    #[error("rejected by the engine: {0}")]
+    Rejected(wasmtime::Error),
+}
+
+/// Returns the folder in which `parigot run` keeps compiled guests: `parigot/code` in the user's
+/// cache folder, as the [XDG Base Directory Specification] defines it; `None` if the user has no
+/// such folder.
+///
+/// [XDG Base Directory Specification]: https://specifications.freedesktop.org/basedir-spec/
+pub fn of_user() -> Option<PathBuf> {
+    let set = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let caches = set
+        .filter(|folder| folder.is_absolute())
+        .or_else(|| Some(std::env::home_dir()?.join(".cache")))?;
+    caches
+        .is_absolute()
+        .then(|| caches.join("parigot").join("code"))
+}
+
+impl Cache {
+    /// Opens the cache in a folder, and creates the folder if necessary. Returns `None` and logs
+    /// the reason if the folder cannot be used.
+    pub(crate) fn open(folder: &Path, engine: &Engine) -> Option<Self> {
+        match make_private(folder) {
+            Ok(true) => {
+                let mut key = KeyHasher(Sha256::new());
+                LAYOUT.hash(&mut key);
+                engine.precompile_compatibility_hash().hash(&mut key);
+                Some(Cache {
+                    folder: folder.to_owned(),
+                    key: key.0,
+                })
+            }
+            Ok(false) => {
+                tracing::warn!(
+                    "code cache disabled: other users can write to {}",
+                    folder.display()
+                );
+                None
+            }
+            Err(error) => {
+                tracing::debug!("code cache disabled: {}: {error}", folder.display());
+                None
+            }
+        }
+    }
+
+    /// Returns the entry of a binary module.
+    pub(crate) fn entry(&self, module: &[u8]) -> Entry<'_> {
+        let key: [u8; HASH_BYTES] = self.key.clone().chain_update(module).finalize().into();
+        let name: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+        Entry {
+            cache: self,
+            key,
+            path: self.folder.join(name).with_extension("code"),
+        }
+    }
+
+    /// Removes entries that were unused for long. Then removes the longest unused entries until the
+    /// rest is small enough.
+    fn prune(&self, now: SystemTime) -> io::Result<()> {
+        let mut kept = Vec::new();
+        for file in fs::read_dir(&self.folder)? {
+            let path = file?.path();
+            let Some(age_max) = age_max(&path) else {
+                continue;
+            };
+            // The file may be missing by now: another start prunes the folder as well.
+            let Ok(metadata) = fs::metadata(&path) else {
+                continue;
+            };
+            let used = metadata.modified()?;
+            if now.duration_since(used).is_ok_and(|age| age > age_max) {
+                remove(&path);
+            } else {
+                kept.push((used, metadata.len(), path));
+            }
+        }
+        // The last used entries first: they stay.
+        kept.sort_unstable_by(|a, b| b.cmp(a));
+        let mut bytes = 0_u64;
+        for (_, file_bytes, path) in kept {
+            bytes = bytes.saturating_add(file_bytes);
+            if bytes > FOLDER_BYTES_MAX {
+                remove(&path);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Entry<'_> {
+    /// Returns the module if the entry exists and passes all checks.
+    pub(crate) fn load(&self, engine: &Engine) -> Option<Module> {
+        match self.read(engine) {
+            Ok(module) => Some(module),
+            Err(Unusable::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(unusable) => {
+                tracing::debug!(
+                    "recompiling an unusable cache entry: {}: {unusable}",
+                    self.path.display()
+                );
+                None
+            }
+        }
+    }
+
+    fn read(&self, engine: &Engine) -> Result<Module, Unusable> {
+        let mut file = File::open(&self.path)?;
+        let metadata = file.metadata()?;
+        if !is_private(&metadata) {
+            return Err(Unusable::NotPrivate);
+        }
+        let mut entry = Vec::with_capacity(metadata.len() as usize);
+        file.read_to_end(&mut entry)?;
+        let (checksum, code) = entry.split_first_chunk().ok_or(Unusable::Checksum)?;
+        if *checksum != self.checksum(code) {
+            return Err(Unusable::Checksum);
+        }
+        // SAFETY: `code` must be the unchanged result of `Module::serialize`.
+        // - `is_private`: only this user or root can have written the file, and processes of this
+        //   user write files with such names only in `write`.
+        // - The checksum: the code is complete and was written for this key.
+        // - The bytes were read into this process's memory, so they cannot change between the check
+        //   and the use.
+        // - Code of another version of the engine has another key, and `deserialize` rejects it.
+        let module = unsafe { Module::deserialize(engine, code) }.map_err(Unusable::Rejected)?;
+        // `prune` takes the time of modification as the time of the last use.
+        let touched = file.set_modified(SystemTime::now());
+        if let Err(error) = touched {
+            tracing::debug!(
+                "cannot update the last use of a cache entry: {}: {error}",
+                self.path.display()
+            );
+        }
+        Ok(module)
+    }
+
+    /// Writes the module's code into the entry.
+    pub(crate) fn store(&self, module: &Module) {
+        let stored = self
+            .write(module)
+            .and_then(|()| self.cache.prune(SystemTime::now()));
+        if let Err(error) = stored {
+            tracing::debug!(
+                "cannot write a cache entry: {}: {error}",
+                self.path.display()
+            );
+        }
+    }
+
+    /// Writes the entry under a temporary name and renames the file. A reader therefore sees the
+    /// whole entry or none, and of several writers the last one wins.
+    fn write(&self, module: &Module) -> io::Result<()> {
+        let code = module.serialize().map_err(io::Error::other)?;
+        // Differs between processes and starts. The number does not come from the seed of the host,
+        // because no guest sees it.
+        let unique = RandomState::new().hash_one(std::process::id());
+        let temporary = self.path.with_extension(format!("{unique:016x}.tmp"));
+        let written = create_private(&temporary).and_then(|mut file| {
+            file.write_all(&self.checksum(&code))?;
+            file.write_all(&code)?;
+            fs::rename(&temporary, &self.path)
+        });
+        if written.is_err() {
+            remove(&temporary);
+        }
+        written
+    }
+
+    fn checksum(&self, code: &[u8]) -> [u8; HASH_BYTES] {
+        Sha256::new()
+            .chain_update(self.key)
+            .chain_update(code)
+            .finalize()
+            .into()
+    }
+}
+
+/// Adapter that feeds values that implement `Hash` into a SHA-256.
+struct KeyHasher(Sha256);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        unreachable!("a key must be the whole SHA-256")
+    }
+}
+
+/// Returns the time that a file of the cache is kept; `None` for any other file, which `prune` must
+/// not remove.
+fn age_max(path: &Path) -> Option<Duration> {
+    let (key, kind) = path.file_name()?.to_str()?.split_once('.')?;
+    let is_hex =
+        |text: &str, digits| text.len() == digits && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if !is_hex(key, 2 * HASH_BYTES) {
+        return None;
+    }
+    match kind.strip_suffix(".tmp") {
+        Some(unique) => is_hex(unique, 16).then_some(WRITING_MAX),
+        None => (kind == "code").then_some(UNUSED_MAX),
+    }
+}
+
+fn remove(path: &Path) {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::debug!("cannot remove a cache file: {}: {error}", path.display());
+        }
+        _ => {}
+    }
+}
+
+/// Creates a folder that only this user can write to, with its parents. Returns false if the folder
+/// existed before and belongs to another user, or if other users can write to it.
+fn make_private(folder: &Path) -> io::Result<bool> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)?;
+    Ok(is_private(&fs::metadata(folder)?))
+}
+
+fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(path)
+}
+
+/// Returns true if the file belongs to the user who runs this process and no other user except root
+/// can write to it.
+#[cfg(unix)]
+fn is_private(metadata: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    // SAFETY: `geteuid` takes no arguments, accesses no memory of this process and cannot fail.
+    let user = unsafe { libc::geteuid() };
+    metadata.uid() == user && metadata.mode() & 0o022 == 0
+}
+
+/// Returns true: on these systems the permissions of the user's profile protect the cache folder.
+#[cfg(not(unix))]
+fn is_private(_: &Metadata) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Compiler of wasm modules, and the checks that a module passes before it runs.
+
+use std::time::Duration;
+
+use wasmtime::{Config, Engine, ExternType, FuncType, Module, ValType};
+
+use crate::compile::code_cache::Cache;
+use crate::compile::timeout;
+use crate::error::ModuleError;
+use crate::guest::wasi::go_module;
+use crate::guest::wasi::imports::{IMPORTS, MODULE};
+use crate::guest::wasm::GuestModule;
+use crate::limits::GUEST_STACK_BYTES;
+use crate::settings::Settings;
+
+/// Compiler of modules, one for the whole host.
+#[derive(Clone)]
+pub(crate) struct Compiler {
+    engine: Engine,
+    cache: Option<Cache>,
+    time_max: Duration,
+}
+
+/// Functions of the ABI: name, number of `i32` parameters, presence of an `i32` result.
+const EXPORTS: [(&str, usize, bool); 4] = [
+    ("parigot_abi", 0, true),
+    ("parigot_open", 0, true),
+    ("parigot_inbox", 2, false),
+    ("parigot_turn", 3, true),
+];
+
+/// Additional export of a library built by Go, which starts the runtime.
+const INITIALIZE: (&str, usize, bool) = ("_initialize", 0, false);
+
+impl Compiler {
+    /// Creates a compiler; a cache folder in `settings` keeps the compiled modules.
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let mut config = Config::new();
+        // On demand, not pooled: a pool reserves address space for a fixed number of instances, and
+        // instances are created one by one.
+        config.allocation_strategy(wasmtime::InstanceAllocationStrategy::OnDemand);
+        config.max_wasm_stack(GUEST_STACK_BYTES);
+        // The memory limiter limits one memory, so a second one must be impossible.
+        config.wasm_multi_memory(false).wasm_memory64(false);
+        // At each epoch tick a long turn checks its budget: see `crate::guest::budget`.
+        config.epoch_interruption(true);
+        let engine = Engine::new(&config).expect("Cranelift must support this machine");
+        let cache = settings
+            .code_cache
+            .as_deref()
+            .and_then(|folder| Cache::open(folder, &engine));
+        Compiler {
+            engine,
+            cache,
+            time_max: settings.compile_time_max,
+        }
+    }
+
+    /// Returns the function that an epoch ticker calls at each tick: it increments the epoch, which
+    /// interrupts the running guests of this engine.
+    pub(crate) fn tick_function(&self) -> impl Fn() + Send + 'static {
+        let engine = self.engine.clone();
+        move || engine.increment_epoch()
+    }
+
+    /// Compiles a binary module, unless the cache has its code, and checks its imports and exports.
+    /// `compiling` is called before a compilation.
+    ///
+    /// # Errors
+    ///
+    /// If the module cannot be compiled in time, or if an import or export is not allowed.
+    pub(crate) fn compile(
+        &self,
+        bytes: &[u8],
+        compiling: impl FnOnce(),
+    ) -> Result<GuestModule, ModuleError> {
+        if !bytes.starts_with(b"\0asm") {
+            return Err(ModuleError::NotWasm);
+        }
+        let entry = self.cache.as_ref().map(|cache| cache.entry(bytes));
+        let module = match entry.as_ref().and_then(|entry| entry.load(&self.engine)) {
+            Some(module) => module,
+            None => {
+                compiling();
+                let module = timeout::compile(&self.engine, bytes, self.time_max)?;
+                if let Some(entry) = entry {
+                    entry.store(&module);
+                }
+                module
+            }
+        };
+        let is_go = go_module::is_go(bytes);
+        check_imports(&module, is_go)?;
+        check_exports(&module, is_go)?;
+        Ok(GuestModule::new(module, is_go))
+    }
+}
+
+/// Rejects imports, except those of Go's runtime in a module of Go's linker.
+fn check_imports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
+    for import in module.imports() {
+        let name = import.name();
+        if !(is_go && import.module() == MODULE && IMPORTS.contains(&name)) {
+            return Err(ModuleError::Import {
+                module: import.module().into(),
+                name: name.into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Requires the exports of the ABI, each with its exact type.
+fn check_exports(module: &Module, is_go: bool) -> Result<(), ModuleError> {
+    if !matches!(module.get_export("memory"), Some(ExternType::Memory(_))) {
+        return Err(ModuleError::Export {
+            missing: "a memory named `memory`".into(),
+        });
+    }
+    let i32s = |count| std::iter::repeat_n(ValType::I32, count);
+    let exports = EXPORTS.into_iter().chain(is_go.then_some(INITIALIZE));
+    for (name, params, returns) in exports {
+        let expected = FuncType::new(module.engine(), i32s(params), i32s(returns as usize));
+        match module.get_export(name) {
+            Some(ExternType::Func(found)) if found.matches(&expected) => {}
+            _ => {
+                return Err(ModuleError::Export {
+                    missing: format!("`{name}` of type {expected}"),
+                });
+            }
+        }
+    }
+    Ok(())
+}

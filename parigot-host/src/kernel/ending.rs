@@ -1,0 +1,78 @@
+//! End of an instance: its callers and callees are notified, and its memory is freed. The
+//! [`crate::kernel::supervisor`] decides whether a restart follows.
+
+use crate::error::{Ending, Failure};
+use crate::kernel::instance::{Calls, Inbound, Instance, InstanceState};
+use crate::kernel::observer::Observer;
+use crate::kernel::scheduler::Worker;
+use crate::log::events;
+
+impl<O: Observer> Worker<'_, O> {
+    /// Ends an instance, in this order:
+    ///
+    /// 1. decides about a restart, which gives callers the reason of their failure,
+    /// 2. closes the mailbox, so that no later call is accepted,
+    /// 3. logs the end,
+    /// 4. fails the calls that the instance served, and the calls in its mailbox,
+    /// 5. cancels the calls that the instance waited for,
+    /// 6. drops the code with its memory,
+    /// 7. carries out the restart decision.
+    #[cold]
+    pub(crate) fn end(&mut self, instance: &Instance, state: InstanceState, ending: Ending) {
+        let InstanceState {
+            code,
+            routes,
+            calls,
+            ..
+        } = state;
+        let Calls {
+            mut outbound,
+            mut inbound,
+            ..
+        } = calls;
+        let restart_decision = self.restart_decision(instance, &ending);
+        let reason = restart_decision.unavailable_reason(self.now_ns());
+        let not_run = instance.close(reason);
+        let (active_call, method) = code
+            .active_call()
+            .map(|active_call| (active_call.call, active_call.method))
+            .unzip();
+        let active_call_id = active_call
+            .and_then(|number| inbound.get_mut(number))
+            .map(|call| call.id);
+        let is_news = self.kernel.lifecycle.is_to_stay(instance.index);
+        events::ending(
+            &instance.guest_log(),
+            &ending,
+            events::EndContext {
+                is_news,
+                call: active_call_id,
+                method: method.flatten(),
+            },
+        );
+        for (number, call) in inbound.take_if(|_| true) {
+            let is_culprit = active_call == Some(number);
+            let failure = Failure::callee_ended(&instance.name, &ending, is_culprit);
+            self.fail_call(&call, failure.at(instance.id_in_failure()));
+        }
+        for (_, call) in not_run {
+            let failure = Failure::never_given(&instance.name, &ending);
+            self.fail_call(&call, failure.at(instance.id_in_failure()));
+        }
+        for (_, call) in outbound.take_if(|_| true) {
+            self.cancel_at_callee(&call);
+        }
+        drop(code);
+        self.follow(instance, restart_decision, routes, &ending);
+        self.observer.instance_ended(instance.index, &ending);
+    }
+
+    /// Sends the failure of a call to its caller.
+    fn fail_call(&mut self, call: &Inbound, failure: Failure) {
+        // Cancelled calls have no caller.
+        let Some(caller) = call.caller else { return };
+        let caller = &self.kernel.instances[caller];
+        let wake = caller.enqueue_failure(call.number, call.id, &failure);
+        self.wake(caller, wake);
+    }
+}

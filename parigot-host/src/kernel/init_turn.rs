@@ -1,0 +1,162 @@
+//! Init turn: the first turn of an instance, in which the guest declares its manifest.
+//!
+//! The start and the supervisor both create instances this way. The init turn receives one frame,
+//! `Start`, and must answer with the manifest before any other frame.
+
+use parigot_abi::id::InstanceId;
+use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
+
+use crate::deployment::GuestSpec;
+use crate::error::{Breach, GuestFault};
+use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, InstantiateError, Turn};
+use crate::kernel::instance::InstanceState;
+use crate::log::guest_log::GuestLog;
+use crate::log::rate_limit::LogRate;
+use crate::random::Randomness;
+use crate::settings::Settings;
+
+/// Parameters of an instance that is about to be created.
+pub(crate) struct InstantiateParams<'a> {
+    pub(crate) id: InstanceId,
+    /// Zero of the instance's clock, on the host's clock.
+    pub(crate) started_ns: u64,
+    pub(crate) log_rate: &'a LogRate,
+}
+
+/// Output of a guest's init turn, and the instance that produced the output.
+pub(crate) struct InitOutput {
+    pub(crate) code: Box<dyn GuestInstance>,
+    pub(crate) manifest: Manifest,
+    /// Frames after the manifest.
+    pub(crate) outbox: Vec<u8>,
+    pub(crate) turn: Turn,
+}
+
+/// Part of an init turn that a worker carries out once the instance is bound: the frames after the
+/// manifest, and the time of the next turn.
+pub(crate) struct InitTurn {
+    pub(crate) body: Box<InstanceState>,
+    pub(crate) outbox: Vec<u8>,
+    pub(crate) turn: Turn,
+}
+
+/// Creates an instance and runs its init turn.
+///
+/// # Errors
+///
+/// If the instance cannot be created, if the guest faults, or if the guest's first frame is not a
+/// valid manifest.
+pub(crate) fn init_turn(
+    spec: &GuestSpec,
+    factory: &dyn InstanceFactory,
+    params: InstantiateParams<'_>,
+    settings: &Settings,
+    randomness: &Randomness,
+) -> Result<InitOutput, InstantiateError> {
+    let InstantiateParams {
+        id,
+        started_ns,
+        log_rate,
+    } = params;
+    let prologue = Prologue {
+        monotonic_ns: 0,
+        wall_ns: settings.clock.wall_ns(),
+    };
+    let config = InstanceConfig {
+        name: &spec.name,
+        args: &spec.args,
+        env: &spec.env,
+        memory_bytes_max: spec.memory_bytes,
+        budget: spec.budget,
+        yields_on_first_tick: settings.yields_on_first_tick,
+        // For every kind of guest, and before the seed of the start frame: all seeds come from one
+        // generator, so their order decides the ids that a test with a fixed seed sees.
+        seed: randomness.seed(),
+        wall_ns: prologue.wall_ns,
+    };
+    let guest_log = GuestLog {
+        service: &spec.name,
+        instance: id,
+        rate: log_rate,
+    };
+    let mut line = |level, text: &str| {
+        // Dropped lines are reported with the next line or at the end, because no timer exists yet.
+        let _ = guest_log.say(started_ns, level, None, text);
+    };
+    let mut code = factory.instantiate(config, &mut line)?;
+    let inbox = start_frame(spec, id, settings, randomness);
+    let turn = code.turn(prologue, &inbox, u32::MAX);
+    code.take_output(turn.is_err(), &mut line);
+    let turn = turn?;
+    let (manifest, outbox) = read_manifest(code.outbox())?;
+    code.learn(&manifest);
+    Ok(InitOutput {
+        code,
+        manifest,
+        outbox,
+        turn,
+    })
+}
+
+/// Returns the first frame of a guest.
+fn start_frame(
+    spec: &GuestSpec,
+    id: InstanceId,
+    settings: &Settings,
+    randomness: &Randomness,
+) -> Vec<u8> {
+    let start = Start {
+        host: VERSION,
+        message_bytes_max: settings.message_bytes_max,
+        seed: randomness.seed(),
+        instance: id.to_wire(),
+        descriptors: settings.descriptors,
+        args: spec.args.iter().map(String::as_str).collect(),
+        env: spec
+            .env
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect(),
+    };
+    let mut frame = Vec::new();
+    start
+        .write(&mut frame)
+        .expect("a deployment file must be shorter than 4 GiB");
+    frame
+}
+
+/// Splits a first outbox into the manifest and the rest.
+fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), GuestFault> {
+    let mut frames = Frames::new(outbox);
+    match frames.next().transpose()? {
+        Some(frame) if frame.kind() == Some(Kind::Manifest) => {
+            let manifest = Manifest::read(frame.payload).map_err(GuestFault::Manifest)?;
+            check_names(&manifest)?;
+            Ok((manifest, outbox[frames.offset()..].to_vec()))
+        }
+        Some(_) => Err(GuestFault::Protocol(Breach::LateManifest)),
+        None => Err(GuestFault::Protocol(Breach::NoManifest)),
+    }
+}
+
+/// Rejects names with characters that could forge text in messages to users.
+fn check_names(manifest: &Manifest) -> Result<(), GuestFault> {
+    let services = manifest.exports.iter().chain(&manifest.requires);
+    let mut names = services.flat_map(|service| {
+        service
+            .methods
+            .iter()
+            .map(|method| &method.name)
+            .chain([&service.name])
+    });
+    let is_name = |name: &str| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
+    };
+    match names.find(|name| !is_name(name)) {
+        None => Ok(()),
+        Some(name) => Err(GuestFault::Protocol(Breach::Name { name: name.clone() })),
+    }
+}

@@ -1,0 +1,218 @@
+//! Calls of an instance, and the batch of frames that changes them.
+
+use hashbrown::HashSet;
+use parigot_abi::control::NEVER;
+use parigot_abi::id::CallId;
+use parigot_abi::{Frame, FrameBuilder, Frames, Header, Kind};
+
+use crate::kernel::call_table::Table;
+use crate::kernel::index::InstanceIndex;
+
+/// Largest capacity in bytes that a batch keeps for the next turn.
+const BATCH_BYTES_KEPT: usize = 1 << 20;
+
+/// Call that an instance serves.
+#[derive(Clone, Copy)]
+pub(crate) struct Inbound {
+    /// The caller; `None` once the call was cancelled.
+    pub(crate) caller: Option<InstanceIndex>,
+    /// The caller's number of the call.
+    pub(crate) number: u64,
+    pub(crate) id: CallId,
+}
+
+/// Call that an instance waits for.
+#[derive(Clone, Copy)]
+pub(crate) struct Outbound {
+    pub(crate) callee: InstanceIndex,
+    /// The callee's number of the call.
+    pub(crate) inbound: u64,
+    pub(crate) id: CallId,
+    /// Deadline on the host's clock.
+    pub(crate) deadline_ns: u64,
+}
+
+/// Call by its number at one side. A later generation reuses numbers but not ids, so both are
+/// compared.
+#[derive(Clone, Copy)]
+pub(super) struct CallName {
+    pub(super) number: u64,
+    pub(super) id: CallId,
+}
+
+/// Calls of an instance. The worker that runs the instance owns them, so they need no lock.
+pub(crate) struct Calls {
+    /// Calls that the instance waits for, by its own numbers.
+    pub(crate) outbound: Table<Outbound>,
+    /// Earliest deadline of the outbound calls, or an earlier moment.
+    ///
+    /// The end of a call does not update the field: a turn too early is cheaper than a search for
+    /// the next deadline after each call.
+    pub(crate) deadlines_ns: u64,
+    /// Calls that the instance serves, by its own numbers.
+    pub(crate) inbound: Table<Inbound>,
+    /// Number of the last call that came with a handoff.
+    last_number: u64,
+}
+
+impl Calls {
+    pub(super) fn new() -> Self {
+        Calls {
+            outbound: Table::new(),
+            deadlines_ns: NEVER,
+            inbound: Table::new(),
+            last_number: 0,
+        }
+    }
+
+    /// Returns a number for a call that comes with a handoff: see
+    /// `FIRST_NUMBER_IN_MAILBOX`.
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    /// Removes an outbound call that has ended. Returns whether the instance was waiting for it.
+    #[inline]
+    pub(super) fn end(&mut self, number: u64, id: CallId) -> bool {
+        let is_waiting = self
+            .outbound
+            .get_mut(number)
+            .is_some_and(|call| call.id.key() == id.key());
+        is_waiting && self.outbound.remove(number).is_some()
+    }
+
+    /// Applies the records of a batch from the mailbox, and changes the frames of the batch
+    /// accordingly: replies to calls that have ended already are removed, and cancellations of
+    /// calls that are still served are added.
+    pub(super) fn receive(&mut self, batch: &mut Batch) {
+        for (number, call) in batch.arrivals.drain(..) {
+            self.inbound.insert(number, call);
+        }
+        // A call ends once. Its deadline may have passed before the reply arrived, for example.
+        let mut unwanted = HashSet::new();
+        for call in batch.answered.drain(..) {
+            if !self.end(call.number, call.id) {
+                unwanted.insert(call.id.to_wire());
+            }
+        }
+        if !unwanted.is_empty() {
+            remove_replies(&mut batch.frames, &unwanted);
+        }
+        for CallName { number, id } in batch.cancelled.drain(..) {
+            let call = self
+                .inbound
+                .get_mut(number)
+                .filter(|call| call.id.key() == id.key());
+            // A call that is missing has been answered: its cancellation comes too late.
+            if let Some(call) = call {
+                call.caller = None;
+                push(FrameBuilder::new(
+                    &mut batch.frames,
+                    Header {
+                        number,
+                        ..Header::new(Kind::Cancel)
+                    },
+                ));
+            }
+        }
+    }
+
+    /// Removes the outbound calls whose deadline has passed, and returns them with their numbers.
+    pub(crate) fn expire(&mut self, now_ns: u64) -> Vec<(u64, Outbound)> {
+        let expired = self.outbound.take_if(|call| call.deadline_ns <= now_ns);
+        self.deadlines_ns = self
+            .outbound
+            .values()
+            .map(|call| call.deadline_ns)
+            .min()
+            .unwrap_or(NEVER);
+        expired
+    }
+}
+
+/// Frames for one turn, with the changes of calls that come with them.
+///
+/// The mailbox and the worker swap their batches, so the memory is used again.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) frames: Vec<u8>,
+    /// Calls that arrive in these frames, by their numbers.
+    pub(super) arrivals: Vec<(u64, Inbound)>,
+    /// Calls that end in these frames.
+    pub(super) answered: Vec<CallName>,
+    /// Inbound calls that were cancelled.
+    pub(super) cancelled: Vec<CallName>,
+}
+
+impl Batch {
+    /// Appends the frame of a call, under the callee's number.
+    #[inline]
+    pub(super) fn push_call(
+        &mut self,
+        number: u64,
+        call: &Inbound,
+        header: Header,
+        frame: &Frame<'_>,
+    ) {
+        frame.pass_on(
+            Header {
+                number,
+                id: call.id.to_wire(),
+                ..header
+            },
+            &mut self.frames,
+        );
+    }
+
+    /// Appends the reply to a call, under the caller's number. A `detail` replaces the detail of
+    /// the reply.
+    #[inline]
+    pub(super) fn push_reply(&mut self, call: &Inbound, reply: &Frame<'_>, detail: Option<&[u8]>) {
+        let Header { flags, status, .. } = reply.header;
+        let header = Header {
+            flags,
+            number: call.number,
+            status,
+            id: call.id.to_wire(),
+            ..Header::new(Kind::Reply)
+        };
+        match detail {
+            None => reply.pass_on(header, &mut self.frames),
+            Some(detail) => {
+                let frame =
+                    FrameBuilder::new(&mut self.frames, header).metadata_bytes(reply.metadata);
+                push(frame.detail_bytes(detail).payload(reply.payload));
+            }
+        }
+    }
+
+    /// Empties the batch for the next turn.
+    pub(crate) fn clear(&mut self) {
+        self.frames.clear();
+        // One large message must not hold memory for the rest of the run.
+        if self.frames.capacity() > BATCH_BYTES_KEPT {
+            self.frames = Vec::new();
+        }
+    }
+}
+
+/// Finishes a frame whose parts come from frames or mailboxes, which are shorter than 4 GiB.
+pub(super) fn push(frame: FrameBuilder<'_>) {
+    frame
+        .finish()
+        .expect("a mailbox must be shorter than 4 GiB");
+}
+
+/// Removes the replies to the calls with these ids from the frames.
+#[cold]
+fn remove_replies(frames: &mut Vec<u8>, ids: &HashSet<(u64, u64)>) {
+    let is_unwanted =
+        |frame: &Frame<'_>| frame.kind() == Some(Kind::Reply) && ids.contains(&frame.header.id);
+    let kept: Vec<_> = Frames::new(frames)
+        .flatten()
+        .filter(|frame| !is_unwanted(frame))
+        .map(|frame| frame.bytes)
+        .collect();
+    *frames = kept.concat();
+}

@@ -1,0 +1,337 @@
+use parigot_abi::frame::Level;
+use parigot_abi::id::CallId;
+use parigot_abi::{
+    Cause, Code as StatusCode, Detail, Frame, FrameBuilder, Frames, Header, Kind, Manifest,
+    Prologue,
+};
+
+use super::calls::push;
+use super::*;
+use crate::deployment::Deployment;
+use crate::error::{Failure, GuestFault};
+use crate::guest::code::GuestInstance;
+
+/// Code that is never entered.
+struct NoCode;
+
+impl GuestInstance for NoCode {
+    fn turn(&mut self, _: Prologue, _: &[u8], _: u32) -> Result<Turn, GuestFault> {
+        unreachable!("these tests run no turn")
+    }
+
+    fn learn(&mut self, _: &Manifest) {}
+
+    fn outbox(&self) -> &[u8] {
+        &[]
+    }
+
+    fn take_output(&mut self, _: bool, _: &mut dyn FnMut(Level, &str)) {}
+}
+
+/// Returns an idle instance that takes calls.
+fn idle() -> Instance {
+    let deployment = "manifest_version = 1\n[service.echo]\nwasm = \"echo.wasm\"\n";
+    let deployment =
+        Deployment::parse(deployment, "app.toml".as_ref()).expect("the file must be valid");
+    let spec = &deployment.guests[0];
+    let log_rate = LogRate::new(spec.log_bytes);
+    let id = InstanceId::from_random(1);
+    let mut launched_frame = Vec::new();
+    push(FrameBuilder::new(
+        &mut launched_frame,
+        Header::new(Kind::Launched),
+    ));
+    let identity = Identity {
+        id,
+        index: 0,
+        launched_frame: launched_frame.into(),
+        started_ns: 0,
+        log_rate,
+    };
+    let instance = Instance::new(identity, spec, false);
+    assert_eq!(
+        instance
+            .slot
+            .put_back(InstanceState::new(Box::new(NoCode), Vec::new()), false),
+        Wake::AlreadyAwake
+    );
+    instance
+}
+
+/// Returns the kinds of the frames in the mailbox.
+fn frames(instance: &Instance) -> Vec<Kind> {
+    kinds(&instance.mailbox.lock().batch)
+}
+
+fn kinds(batch: &Batch) -> Vec<Kind> {
+    Frames::new(&batch.frames)
+        .map(|frame| {
+            let frame = frame.expect("a frame must be complete");
+            frame.kind().expect("a kind must be known")
+        })
+        .collect()
+}
+
+fn first_frame(bytes: &[u8]) -> Frame<'_> {
+    let frame = Frames::new(bytes).next();
+    let frame = frame.expect("a frame must exist");
+    frame.expect("the frame must be complete")
+}
+
+fn call(instance: &Instance) -> Result<(), Failure> {
+    call_with(instance, None).map(drop)
+}
+
+fn call_with(instance: &Instance, batch: Option<&mut Box<Batch>>) -> Result<Delivery, Failure> {
+    numbered_call(instance, batch).map(|(_, delivery)| delivery)
+}
+
+fn numbered_call(
+    instance: &Instance,
+    batch: Option<&mut Box<Batch>>,
+) -> Result<(u64, Delivery), Failure> {
+    let mut bytes = Vec::new();
+    push(FrameBuilder::new(&mut bytes, Header::new(Kind::Call)));
+    let frame = first_frame(&bytes);
+    let call = Inbound {
+        caller: None,
+        number: 1,
+        id: CallId::from_random(1),
+    };
+    instance.send_call(call, Header::new(Kind::Call), &frame, 0, batch)
+}
+
+/// Begins the turn for which the instance was queued.
+fn begin(instance: &Instance) -> (Box<InstanceState>, Box<Batch>) {
+    let mut batch = Box::default();
+    let start = instance
+        .begin_turn(0, &mut batch)
+        .expect("the state must be in the slot");
+    (start.state, batch)
+}
+
+/// Ends a turn in which the guest asked for no other turn.
+fn end(instance: &Instance, state: Box<InstanceState>) -> Wake {
+    instance
+        .end_turn(
+            state,
+            Some(Turn {
+                more: false,
+                wake_at_ns: NEVER,
+            }),
+        )
+        .wake
+}
+
+fn waiting_call(id: u128) -> Outbound {
+    Outbound {
+        callee: 0,
+        inbound: 1,
+        id: CallId::from_random(id),
+        deadline_ns: 10,
+    }
+}
+
+/// Sends the reply to the call of that number.
+fn reply(instance: &Instance, number: u64, id: u128, batch: Option<&mut Box<Batch>>) -> Delivery {
+    let mut bytes = Vec::new();
+    push(FrameBuilder::new(&mut bytes, Header::new(Kind::Reply)));
+    let frame = first_frame(&bytes);
+    let call = Inbound {
+        caller: Some(0),
+        number,
+        id: CallId::from_random(id),
+    };
+    instance.send_reply(&call, &frame, None, instance, batch)
+}
+
+#[test]
+fn a_handoff_needs_an_idle_instance() {
+    let instance = idle();
+    let mut batch = Box::default();
+    let Ok(Delivery::HandedOff(state)) = call_with(&instance, Some(&mut batch)) else {
+        panic!("an idle instance must be handed off")
+    };
+    assert_eq!(kinds(&batch), [Kind::Call]);
+    let mut other = Box::default();
+    assert!(matches!(
+        call_with(&instance, Some(&mut other)),
+        Ok(Delivery::Enqueued(Wake::AlreadyAwake))
+    ));
+    assert_eq!(
+        (kinds(&other), frames(&instance), instance.calls()),
+        (vec![], vec![Kind::Call], 2)
+    );
+    assert_eq!(end(&instance, state), Wake::Queue);
+}
+
+#[test]
+fn a_queued_instance_is_not_handed_off() {
+    let instance = idle();
+    assert!(matches!(
+        call_with(&instance, None),
+        Ok(Delivery::Enqueued(Wake::Queue))
+    ));
+    let mut batch = Box::default();
+    assert!(matches!(
+        call_with(&instance, Some(&mut batch)),
+        Ok(Delivery::Enqueued(Wake::AlreadyAwake))
+    ));
+    assert_eq!(
+        (kinds(&batch), frames(&instance)),
+        (vec![], vec![Kind::Call; 2])
+    );
+    let (state, batch) = begin(&instance);
+    assert_eq!(
+        (kinds(&batch), state.calls.inbound.len()),
+        (vec![Kind::Call; 2], 2)
+    );
+    assert_eq!(end(&instance, state), Wake::AlreadyAwake);
+}
+
+#[test]
+fn both_paths_give_calls_different_numbers() {
+    let instance = idle();
+    let mut numbers = Vec::new();
+    for _ in 0..3 {
+        let mut batch = Box::default();
+        let (number, handoff) =
+            numbered_call(&instance, Some(&mut batch)).expect("the instance must take calls");
+        numbers.push(number);
+        numbers.push(
+            numbered_call(&instance, None)
+                .expect("the instance must take calls")
+                .0,
+        );
+        let Delivery::HandedOff(state) = handoff else {
+            panic!("an idle instance must be handed off")
+        };
+        assert_eq!(end(&instance, state), Wake::Queue);
+        let (state, _) = begin(&instance);
+        assert_eq!(end(&instance, state), Wake::AlreadyAwake);
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!((numbers.len(), instance.calls()), (6, 6));
+}
+
+#[test]
+fn an_answered_call_is_not_cancelled() {
+    let instance = idle();
+    let numbers = [(); 2].map(|()| {
+        numbered_call(&instance, None)
+            .expect("the instance must take calls")
+            .0
+    });
+    let (mut state, _) = begin(&instance);
+    assert!(
+        state.calls.inbound.remove(numbers[0]).is_some(),
+        "the call must be known until its reply"
+    );
+    for number in numbers {
+        assert_eq!(
+            instance.enqueue_cancel(number, CallId::from_random(1)),
+            Wake::AlreadyAwake
+        );
+    }
+    assert_eq!(end(&instance, state), Wake::Queue);
+    let (mut state, batch) = begin(&instance);
+    assert_eq!(kinds(&batch), [Kind::Cancel]);
+    assert!(
+        state
+            .calls
+            .inbound
+            .get_mut(numbers[1])
+            .is_some_and(|call| call.caller.is_none())
+    );
+}
+
+#[test]
+fn an_expired_call_gets_no_second_end() {
+    for is_handoff in [false, true] {
+        let instance = idle();
+        let (mut state, _) = begin(&instance);
+        state.calls.outbound.insert(7, waiting_call(7));
+        state.calls.outbound.insert(
+            8,
+            Outbound {
+                deadline_ns: 20,
+                ..waiting_call(8)
+            },
+        );
+        assert_eq!(
+            state
+                .calls
+                .expire(10)
+                .into_iter()
+                .map(|(number, _)| number)
+                .collect::<Vec<_>>(),
+            [7]
+        );
+        assert_eq!(end(&instance, state), Wake::AlreadyAwake);
+
+        let mut batch = Box::default();
+        let (state, batch) = match reply(&instance, 7, 7, is_handoff.then_some(&mut batch)) {
+            Delivery::HandedOff(state) => (state, batch),
+            Delivery::Enqueued(wake) => {
+                assert_eq!(wake, Wake::Queue);
+                let _ = reply(&instance, 8, 8, None);
+                begin(&instance)
+            }
+        };
+        assert_eq!(kinds(&batch).len(), usize::from(!is_handoff));
+        assert_eq!(state.calls.outbound.len(), usize::from(is_handoff));
+    }
+}
+
+#[test]
+fn a_reply_to_an_older_generation_is_dropped() {
+    let instance = idle();
+    let (mut state, _) = begin(&instance);
+    state.calls.outbound.insert(1, waiting_call(2));
+    assert_eq!(end(&instance, state), Wake::AlreadyAwake);
+    let mut batch = Box::default();
+    let Delivery::HandedOff(state) = reply(&instance, 1, 1, Some(&mut batch)) else {
+        panic!("an idle instance must be handed off")
+    };
+    assert_eq!((kinds(&batch), state.calls.outbound.len()), (vec![], 1));
+}
+
+#[test]
+fn a_launch_reaches_only_its_generation() {
+    let instance = idle();
+    assert_eq!(instance.enqueue_launched(0), Wake::Queue);
+    drop(begin(&instance));
+    instance.close(Unavailable::Restarting { since_ns: 0 });
+    assert_eq!(instance.reopen(InstanceId::from_random(2), 0), 1);
+    assert_eq!(instance.enqueue_launched(0), Wake::AlreadyAwake);
+    assert_eq!(frames(&instance), []);
+    assert_eq!(
+        instance.enqueue_launched(1),
+        Wake::AlreadyAwake,
+        "the instance is in its init turn"
+    );
+    assert_eq!(frames(&instance), [Kind::Launched]);
+}
+
+#[test]
+fn a_stopping_instance_takes_no_more_calls() {
+    let instance = idle();
+    call(&instance).expect("the instance must take calls");
+    assert_eq!(instance.enqueue_stop(7), Wake::AlreadyAwake);
+    let mut reply = Vec::new();
+    call(&instance)
+        .expect_err("a stopping instance must refuse calls")
+        .push(1, CallId::from_random(1), &mut reply);
+    let frame = first_frame(&reply);
+    let Detail { cause, message, .. } = Detail::read(frame.detail);
+    assert_eq!(
+        (frame.header.status, cause),
+        (StatusCode::Unavailable.number(), Cause::Unreachable)
+    );
+    assert_eq!(message, "echo is stopping");
+    assert_eq!(frames(&instance), [Kind::Call, Kind::Stop]);
+    // The guest may report that it is ready after the stop was sent.
+    instance.accept_calls();
+    assert!(call(&instance).is_err());
+}

@@ -1,0 +1,150 @@
+//! Queue of the events that the transport reports to a proxy.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use parigot_abi::id::CallId;
+use parking_lot::{Condvar, Mutex};
+
+use super::message::{Reply, Request, ReturnAddress};
+use crate::error::Failure;
+use crate::limits::MAILBOX_BYTES_MAX;
+
+/// An event for a remote.
+#[derive(Debug)]
+pub(crate) enum RemoteEvent {
+    /// A process offers the service with these methods and this default deadline. Repeated for
+    /// each further process, and possibly for the same process.
+    Found {
+        methods: Vec<String>,
+        deadline_ns: u64,
+    },
+    /// The reply of the other process to a call.
+    Answered { id: CallId, reply: Reply },
+    /// The failure of a call without a reply.
+    Failed { id: CallId, failure: Failure },
+}
+
+/// An event for a gateway.
+#[derive(Debug)]
+pub(crate) enum GatewayEvent {
+    /// A call of another process.
+    Call {
+        request: Request,
+        from: ReturnAddress,
+    },
+    /// The cancellation of a call by its caller.
+    Cancel { id: CallId },
+    /// The end of inbound calls.
+    Drained,
+}
+
+/// Queue of events for a proxy.
+///
+/// | field | guarded by | written by | read by |
+/// |---|---|---|---|
+/// | `queued` | mutex | transport | proxy |
+/// | `arrived` | condition of `queued` | transport | start, before the proxy runs |
+/// | `waker` | once-cell | start of the kernel | transport |
+pub(crate) struct EventQueue<T> {
+    queued: Mutex<Queued<T>>,
+    arrived: Condvar,
+    waker: Arc<ProxyWaker>,
+}
+
+struct Queued<T> {
+    events: Vec<T>,
+    /// Bytes of the replies in the queue.
+    bytes: usize,
+}
+
+/// Callback that schedules a turn of a proxy, set after the kernel has started.
+#[derive(Default)]
+pub(crate) struct ProxyWaker(OnceLock<Box<dyn Fn() + Send + Sync>>);
+
+impl ProxyWaker {
+    /// Sets the callback and calls it at once, because events may have arrived before.
+    pub(crate) fn connect(&self, wake: impl Fn() + Send + Sync + 'static) {
+        self.0.get_or_init(|| Box::new(wake));
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(wake) = self.0.get() {
+            wake();
+        }
+    }
+}
+
+impl<T> EventQueue<T> {
+    pub(crate) fn new() -> Arc<Self> {
+        let queued = Queued {
+            events: Vec::new(),
+            bytes: 0,
+        };
+        Arc::new(EventQueue {
+            queued: Mutex::new(queued),
+            arrived: Condvar::new(),
+            waker: Arc::default(),
+        })
+    }
+
+    pub(crate) fn waker(&self) -> Arc<ProxyWaker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Appends an event and wakes the proxy.
+    pub(crate) fn push(&self, event: T) {
+        self.push_all([event]);
+    }
+
+    /// Appends several events and wakes the proxy.
+    pub(crate) fn push_all(&self, events: impl IntoIterator<Item = T>) {
+        self.queued.lock().events.extend(events);
+        self.notify();
+    }
+
+    /// Removes and returns all events.
+    pub(crate) fn take(&self) -> Vec<T> {
+        let mut queued = self.queued.lock();
+        queued.bytes = 0;
+        std::mem::take(&mut queued.events)
+    }
+
+    /// Waits for an event until a point in time, then removes and returns all events.
+    pub(crate) fn wait_and_take(&self, until: Instant) -> Vec<T> {
+        let mut queued = self.queued.lock();
+        while queued.events.is_empty() && !self.arrived.wait_until(&mut queued, until).timed_out() {
+        }
+        drop(queued);
+        self.take()
+    }
+
+    /// Notifies the proxy. Called without the lock: the waker takes locks of the kernel.
+    fn notify(&self) {
+        self.arrived.notify_all();
+        self.waker.wake();
+    }
+}
+
+impl EventQueue<RemoteEvent> {
+    /// Appends a reply. Beyond the byte limit of a mailbox the caller gets a failure instead.
+    ///
+    /// The limit is checked here because a proxy that does not run does not take its events.
+    pub(crate) fn push_reply(&self, service: &str, id: CallId, reply: Reply) {
+        let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
+        let mut queued = self.queued.lock();
+        let event = if queued.bytes + bytes > MAILBOX_BYTES_MAX {
+            RemoteEvent::Failed {
+                id,
+                failure: Failure::no_room_for_answer(service, queued.bytes),
+            }
+        } else {
+            queued.bytes += bytes;
+            RemoteEvent::Answered { id, reply }
+        };
+        queued.events.push(event);
+        drop(queued);
+        self.notify();
+    }
+}

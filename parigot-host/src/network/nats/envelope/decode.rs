@@ -1,0 +1,135 @@
+//! Decoding and validation of envelopes.
+
+use bytes::Bytes;
+use parigot_abi::frame::flags;
+use parigot_abi::id::{CallId, Id, IdType};
+use prost::Message;
+
+use super::body::{Content, Lengths};
+use super::message::{
+    Announcement, Cancel, Envelope, METHODS_BYTES_MAX, PeerId, PeerMessage, ReplyMessage,
+    RequestMessage, SchemaQuery, SchemaReply, Stage, VERSION, WireId,
+};
+
+/// Longest name of a process, service or method in bytes.
+const NAME_BYTES_MAX: usize = 1 << 10;
+
+/// Error of an envelope that this process cannot read.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum DecodeError {
+    #[error("the message is not a valid envelope")]
+    Malformed,
+    #[error(
+        "process `{}` uses version {version} of the network protocol, and this process uses \
+         {VERSION}: run the same version of parigot in both",
+        from.process
+    )]
+    Version { from: PeerId, version: u32 },
+}
+
+impl Envelope {
+    /// Decodes and validates an envelope, and returns its sender and message.
+    pub(crate) fn read(bytes: Bytes) -> Result<(PeerId, PeerMessage), DecodeError> {
+        let envelope = Envelope::decode(bytes).map_err(|_| DecodeError::Malformed)?;
+        let host = envelope.host.and_then(WireId::read);
+        let from = PeerId {
+            host: host.ok_or(DecodeError::Malformed)?,
+            process: envelope.process,
+        };
+        // The error of another version contains the name, so the name is checked before the
+        // version.
+        if !is_name(&from.process) {
+            return Err(DecodeError::Malformed);
+        }
+        if envelope.version != VERSION {
+            let version = envelope.version;
+            return Err(DecodeError::Version { from, version });
+        }
+        let message = envelope.message.filter(PeerMessage::is_valid);
+        Ok((from, message.ok_or(DecodeError::Malformed)?))
+    }
+}
+
+/// Checks the characters and the length of a name. Names appear in logs and error texts, so only
+/// the characters of guest, service and method names are allowed.
+fn is_name(name: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    (1..=NAME_BYTES_MAX).contains(&name.len()) && name.bytes().all(is_allowed)
+}
+
+impl WireId {
+    /// Returns the id if it is set and has the expected type.
+    fn read<T: IdType>(self) -> Option<Id<T>> {
+        Id::from_wire(self.high, self.low)
+            .ok()
+            .filter(|id| !id.is_empty() && !id.is_zero())
+    }
+}
+
+impl PeerMessage {
+    fn is_valid(&self) -> bool {
+        match self {
+            PeerMessage::Announcement(announcement) => announcement.is_valid(),
+            PeerMessage::Request(request) => {
+                request.call().is_some() && is_name(&request.method) && request.content().is_some()
+            }
+            PeerMessage::Reply(reply) => {
+                reply.flags & !u32::from(flags::SERVICE_ERROR) == 0 && reply.content().is_some()
+            }
+            PeerMessage::Cancel(cancel) => cancel.call().is_some(),
+            PeerMessage::SchemaQuery(SchemaQuery { service })
+            | PeerMessage::SchemaReply(SchemaReply { service, .. }) => is_name(service),
+            PeerMessage::Discovery(_) | PeerMessage::Continue(_) | PeerMessage::Chunk(_) => true,
+        }
+    }
+}
+
+impl Announcement {
+    fn is_valid(&self) -> bool {
+        let methods_bytes = self.methods.iter().map(String::len).sum::<usize>();
+        is_name(&self.service)
+            && self.stage() != Stage::Unspecified
+            && methods_bytes <= METHODS_BYTES_MAX
+            && self.methods.iter().all(|method| is_name(method))
+    }
+}
+
+impl RequestMessage {
+    pub(crate) fn call(&self) -> Option<CallId> {
+        self.call.and_then(WireId::read)
+    }
+
+    /// Returns the body or its announced lengths; `None` if the lengths are inconsistent.
+    pub(crate) fn content(&self) -> Option<Content> {
+        let lengths = Lengths {
+            metadata: self.metadata_bytes,
+            detail: 0,
+            total: self.body_bytes,
+        };
+        lengths.content(&self.body)
+    }
+}
+
+impl ReplyMessage {
+    /// Returns the flags of the reply frame. Validation has rejected all unknown flags, so no bit
+    /// is lost.
+    pub(crate) fn flags(&self) -> u16 {
+        self.flags as u16
+    }
+
+    /// Returns the body or its announced lengths; `None` if the lengths are inconsistent.
+    pub(crate) fn content(&self) -> Option<Content> {
+        let lengths = Lengths {
+            metadata: self.metadata_bytes,
+            detail: self.detail_bytes,
+            total: self.body_bytes,
+        };
+        lengths.content(&self.body)
+    }
+}
+
+impl Cancel {
+    pub(crate) fn call(&self) -> Option<CallId> {
+        self.call.and_then(WireId::read)
+    }
+}

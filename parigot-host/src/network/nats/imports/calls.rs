@@ -1,0 +1,227 @@
+//! Calls to the imported services.
+
+use std::time::Duration;
+
+use parigot_abi::id::CallId;
+
+use super::{Import, Imports, ReplyHeader, SentCall};
+use crate::error::Failure;
+use crate::network::event_queue::RemoteEvent;
+use crate::network::message::{Reply, Request};
+use crate::network::nats::chunks::{TransferId, TransferProgress};
+use crate::network::nats::context::NatsContext;
+use crate::network::nats::envelope::{
+    Body, CallHeader, Cancel, Chunk, Content, DecodeError, PeerId, PeerMessage, ReplyMessage,
+    RequestMessage,
+};
+use crate::network::nats::send_budget::Permit;
+use crate::network::nats::subjects::call_of;
+use crate::network::nats::unexpected::Unexpected;
+
+impl Imports {
+    /// Sends a call to one of the exporters.
+    pub(crate) fn call(
+        &mut self,
+        context: &NatsContext,
+        service: &str,
+        request: Request,
+        permit: Permit,
+    ) {
+        let Request {
+            id,
+            method,
+            deadline_ns,
+            metadata,
+            payload,
+        } = request;
+        let Some(import) = self.services.get_mut(service) else {
+            return;
+        };
+        // The exporter may have left after the proxy's check.
+        let Some(schema) = import.registry.next_schema() else {
+            let failure = Failure::unoffered(service);
+            return import.queue.push(RemoteEvent::Failed { id, failure });
+        };
+        let Some(body) = Body::of(&metadata, &[], &payload) else {
+            let failure = Failure::request_too_large(payload.len(), context.message_bytes_max);
+            return import.queue.push(RemoteEvent::Failed { id, failure });
+        };
+        let (content, rest) = context.pack(body);
+        let sent = SentCall {
+            call: id,
+            service: service.to_owned(),
+            deadline_ns,
+            // Without chunks the permit ends here: the encoded message has its own permit.
+            body: rest.map(|rest| (rest, permit)),
+        };
+        // Before the message: a reply must find the call.
+        self.calls.insert(id.key(), sent);
+        let header = CallHeader {
+            call: id,
+            method,
+            remaining_ns: deadline_ns.saturating_sub(context.now_ns()),
+            sent_ns: context.clock.wall_ns(),
+        };
+        context.send_request(
+            context.subjects.call(service, schema),
+            context.subjects.reply(context.me.host, id),
+            id,
+            PeerMessage::Request(RequestMessage::new(header, content)),
+        );
+    }
+
+    /// Notifies the possible callees of a cancellation. NATS chose the callee, so this process does
+    /// not know which of them has the call.
+    pub(crate) fn cancel(&mut self, context: &NatsContext, service: &str, call: CallId) {
+        self.replies.drop_of(call);
+        let was_pending = self.calls.remove(&call.key()).is_some();
+        let Some(import) = self.services.get(service).filter(|_| was_pending) else {
+            return;
+        };
+        for host in import.registry.possible_callees() {
+            context.send(
+                context.subjects.cancel(host),
+                PeerMessage::Cancel(Cancel::new(call)),
+            );
+        }
+    }
+
+    /// Fails a call whose request could not be sent.
+    pub(crate) fn unsent(&mut self, context: &NatsContext, call: CallId) {
+        let down = context.availability.down_for(context.now_ns());
+        self.fail(call, Failure::disconnected(down.unwrap_or(Duration::ZERO)));
+    }
+
+    /// Fails a call whose request had no subscriber.
+    pub(crate) fn no_responders(&mut self, subject: &str) -> Result<(), Unexpected> {
+        let call = call_of(subject).ok_or(Unexpected)?;
+        if let Some(SentCall { service, .. }) = self.calls.get(&call.key()) {
+            let failure = Failure::unoffered(service);
+            self.fail(call, failure);
+        }
+        Ok(())
+    }
+
+    /// Handles a message in the inbox.
+    pub(crate) fn receive(
+        &mut self,
+        context: &NatsContext,
+        subject: &str,
+        peer: &PeerId,
+        message: PeerMessage,
+    ) -> Result<(), Unexpected> {
+        if let PeerMessage::SchemaReply(reply) = message {
+            return self.compare_schema(context, peer, reply);
+        }
+        let call = call_of(subject).ok_or(Unexpected)?;
+        // The call may have ended while the message was in transit.
+        let Some(sent) = self.calls.get_mut(&call.key()) else {
+            return Ok(());
+        };
+        match message {
+            PeerMessage::Continue(_) => {
+                // Taken, so that a repeated message does not send the chunks again.
+                let (body, _permit) = sent.body.take().ok_or(Unexpected)?;
+                context.send_chunks(&context.subjects.chunk(peer.host, call), &body);
+            }
+            PeerMessage::Reply(reply) => self.reply(context, call, peer, &reply)?,
+            PeerMessage::Chunk(chunk) => self.reply_chunk(context, call, peer, &chunk)?,
+            _ => return Err(Unexpected),
+        }
+        Ok(())
+    }
+
+    /// Fails a call whose reply has another protocol version.
+    pub(crate) fn other_version_reply(&mut self, subject: &str, error: &DecodeError) {
+        if let Some(call) = call_of(subject) {
+            self.fail(call, Failure::incompatible(error.to_string()));
+        }
+    }
+
+    fn reply(
+        &mut self,
+        context: &NatsContext,
+        call: CallId,
+        peer: &PeerId,
+        reply: &ReplyMessage,
+    ) -> Result<(), Unexpected> {
+        let header = ReplyHeader {
+            status: reply.status,
+            flags: reply.flags(),
+        };
+        let lengths = match reply.content().ok_or(Unexpected)? {
+            Content::Whole(body) => {
+                self.finish(call, &header, body);
+                return Ok(());
+            }
+            Content::Chunked(lengths) => lengths,
+        };
+        let bytes = lengths.bytes();
+        if bytes > context.message_bytes_max {
+            let failure = Failure::response_too_large(bytes, context.message_bytes_max);
+            self.fail(call, failure);
+            return Ok(());
+        }
+        let deadline_ns = self.calls.get(&call.key()).ok_or(Unexpected)?.deadline_ns;
+        let id = TransferId {
+            call,
+            host: peer.host,
+        };
+        let begun = self
+            .replies
+            .begin(id, lengths, deadline_ns, context.now_ns(), header);
+        if begun.is_err() {
+            self.fail(call, Failure::too_many_chunked_replies(bytes));
+        }
+        Ok(())
+    }
+
+    fn reply_chunk(
+        &mut self,
+        context: &NatsContext,
+        call: CallId,
+        peer: &PeerId,
+        chunk: &Chunk,
+    ) -> Result<(), Unexpected> {
+        let id = TransferId {
+            call,
+            host: peer.host,
+        };
+        match self.replies.add(id, chunk, context.now_ns()) {
+            TransferProgress::Partial => {}
+            TransferProgress::Whole(header, body) => self.finish(call, &header, body),
+            TransferProgress::Broken(_) => self.fail(call, Failure::reply_chunks_invalid()),
+            TransferProgress::Unknown => return Err(Unexpected),
+        }
+        Ok(())
+    }
+
+    /// Ends a call with a complete reply.
+    fn finish(&mut self, call: CallId, header: &ReplyHeader, body: Body) {
+        let (metadata, detail, payload) = body.parts();
+        let reply = Reply {
+            status: header.status,
+            flags: header.flags,
+            metadata,
+            detail,
+            payload,
+        };
+        if let Some(Import { spec, queue, .. }) = self.end(call) {
+            queue.push_reply(&spec.service, call, reply);
+        }
+    }
+
+    /// Ends a call with a failure, unless the call has ended before.
+    pub(super) fn fail(&mut self, id: CallId, failure: Failure) {
+        if let Some(Import { queue, .. }) = self.end(id) {
+            queue.push(RemoteEvent::Failed { id, failure });
+        }
+    }
+
+    /// Removes a call and returns its service, unless the call has ended before.
+    fn end(&mut self, call: CallId) -> Option<&Import> {
+        self.replies.drop_of(call);
+        let SentCall { service, .. } = self.calls.remove(&call.key())?;
+        self.services.get(&service)
+    }
+}

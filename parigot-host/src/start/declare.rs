@@ -1,0 +1,159 @@
+//! Declare stage: creates the guests and runs the init turn of each, which declares the guest's
+//! exports and requirements.
+
+use std::sync::Arc;
+
+use parigot_abi::Manifest;
+use parigot_abi::id::InstanceId;
+use rand::Rng;
+use rand::rngs::StdRng;
+
+use crate::compile::modules::CompiledGuests;
+use crate::deployment::{Deployment, GuestSpec};
+use crate::error::StartProblem;
+use crate::guest::code::{InstanceFactory, InstantiateError};
+use crate::guest::epoch_ticker::EpochTicker;
+use crate::kernel::init_turn::{InitOutput, InstantiateParams, init_turn};
+use crate::log::rate_limit::LogRate;
+use crate::random::Randomness;
+use crate::settings::Settings;
+use crate::start::mappings;
+
+/// Guest that completed its init turn.
+pub(crate) struct DeclaredGuest<'a> {
+    pub(crate) spec: &'a GuestSpec,
+    /// Creates further instances of the guest.
+    pub(crate) factory: Arc<dyn InstanceFactory>,
+    pub(crate) id: InstanceId,
+    /// Zero of the instance's clock, on the host's clock.
+    pub(crate) started_ns: u64,
+    pub(crate) log_rate: LogRate,
+    pub(crate) init: InitOutput,
+}
+
+impl DeclaredGuest<'_> {
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.init.manifest
+    }
+}
+
+/// Guests of a deployment after the declare stage.
+pub(crate) struct DeclaredGuests<'a> {
+    /// Guests that declared themselves, in the order of the deployment.
+    pub(crate) guests: Vec<DeclaredGuest<'a>>,
+    /// Problems of the other guests.
+    pub(crate) problems: Vec<StartProblem>,
+    /// Present once the creation of instances was attempted.
+    pub(crate) epoch_ticker: Option<EpochTicker>,
+}
+
+/// Proxy guest: its specification and its factory.
+pub(crate) type Proxy = (GuestSpec, Arc<dyn InstanceFactory>);
+
+/// Creates all guests of a deployment and runs the init turn of each.
+pub(crate) fn declare_all<'a>(
+    deployment: &'a Deployment,
+    compiled_guests: impl FnOnce() -> CompiledGuests,
+    settings: &Settings,
+    randomness: &Randomness,
+) -> DeclaredGuests<'a> {
+    // Before the compilation, which takes long: too many instances fail for certain.
+    if let Err(problem) = mappings::check(&deployment.guests) {
+        return DeclaredGuests {
+            guests: Vec::new(),
+            problems: vec![problem],
+            epoch_ticker: None,
+        };
+    }
+    let CompiledGuests {
+        of_guests,
+        epoch_ticker,
+    } = compiled_guests();
+    let awake = epoch_ticker.keep_awake();
+    let mut declarer = Declarer::new(settings, randomness);
+    let mut guests = Vec::new();
+    let mut problems = Vec::new();
+    for (spec, factory) in deployment.guests.iter().zip(of_guests) {
+        let started_ns = settings.clock.monotonic_ns();
+        match factory.and_then(|factory| declarer.declare(spec, factory, started_ns)) {
+            Ok(guest) => guests.push(guest),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    drop(awake);
+    DeclaredGuests {
+        guests,
+        problems,
+        epoch_ticker: Some(epoch_ticker),
+    }
+}
+
+impl<'a> DeclaredGuests<'a> {
+    /// Adds proxy guests. The clocks of proxies show the host's time, so they begin at its zero.
+    pub(crate) fn add_proxies(
+        &mut self,
+        proxies: &'a [Proxy],
+        settings: &Settings,
+        randomness: &Randomness,
+    ) {
+        let mut declarer = Declarer::new(settings, randomness);
+        for (spec, factory) in proxies {
+            match declarer.declare(spec, Arc::clone(factory), 0) {
+                Ok(guest) => self.guests.push(guest),
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+    }
+}
+
+/// Creates instances and runs their init turns.
+pub(crate) struct Declarer<'s> {
+    settings: &'s Settings,
+    randomness: &'s Randomness,
+    /// Source of the instances' ids.
+    random: StdRng,
+}
+
+impl<'s> Declarer<'s> {
+    pub(crate) fn new(settings: &'s Settings, randomness: &'s Randomness) -> Self {
+        Declarer {
+            settings,
+            randomness,
+            random: randomness.generator(),
+        }
+    }
+
+    /// Creates an instance whose clock begins at `started_ns`, and runs its init turn.
+    ///
+    /// # Errors
+    ///
+    /// If the module cannot be run, or if the guest does not complete its init turn.
+    pub(crate) fn declare<'a>(
+        &mut self,
+        spec: &'a GuestSpec,
+        factory: Arc<dyn InstanceFactory>,
+        started_ns: u64,
+    ) -> Result<DeclaredGuest<'a>, StartProblem> {
+        let id = InstanceId::from_random(self.random.random());
+        let log_rate = LogRate::new(spec.log_bytes);
+        let params = InstantiateParams {
+            id,
+            started_ns,
+            log_rate: &log_rate,
+        };
+        match init_turn(spec, &*factory, params, self.settings, self.randomness) {
+            Ok(init) => Ok(DeclaredGuest {
+                spec,
+                factory,
+                id,
+                started_ns,
+                log_rate,
+                init,
+            }),
+            Err(InstantiateError::Module(error)) => {
+                Err(StartProblem::module(&spec.name, &spec.wasm, error))
+            }
+            Err(InstantiateError::Fault(fault)) => Err(StartProblem::init_turn(&spec.name, fault)),
+        }
+    }
+}

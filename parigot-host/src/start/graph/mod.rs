@@ -1,0 +1,266 @@
+//! Graph of exports and requirements, built before the launch.
+//!
+//! A guest is a node, and a requirement leads to each guest that exports the service. Services and
+//! methods are matched by name here, once; calls then carry indices.
+
+use std::collections::BTreeMap;
+
+use parigot_abi::Manifest;
+use parigot_abi::manifest::Service;
+use petgraph::algo::tarjan_scc;
+use petgraph::graphmap::DiGraphMap;
+
+use crate::error::{GraphError, suggest};
+
+/// Name and declaration of a guest.
+pub(crate) struct GuestDeclaration<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) manifest: &'a Manifest,
+    /// Exported services that other guests may export as well.
+    pub(crate) shared: &'a [String],
+}
+
+/// Resolved requirement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Binding {
+    /// Guests that export the service; empty if no guest does.
+    pub(crate) exporters: Vec<Exporter>,
+    /// Methods of the exporters if the service is required by name; otherwise empty.
+    pub(crate) methods: Vec<String>,
+}
+
+/// Exporter of a required service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Exporter {
+    /// Index of the exporting guest.
+    pub(crate) guest: usize,
+    /// Index of the service among the exports of that guest.
+    pub(crate) service: u32,
+    /// Methods of the exporter, indexed like the requirer's methods; `None` where the exporter
+    /// lacks the method.
+    pub(crate) methods: Vec<Option<Target>>,
+}
+
+/// Method of an exporter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Index of the method in the service.
+    pub(crate) method: u32,
+    /// Default deadline of a call in nanoseconds; 0 selects the service's default.
+    pub(crate) deadline_ns: u64,
+}
+
+/// Exporters of all requirements, and the errors among them. Guests are known by index.
+pub(crate) struct Graph {
+    /// Bindings of each guest, in the order of the requirements in its manifest.
+    pub(crate) bindings: Vec<Vec<Binding>>,
+    /// All errors, sorted by guest.
+    pub(crate) errors: Vec<GraphError>,
+}
+
+impl Graph {
+    /// Resolves each requirement to its exporters.
+    pub(crate) fn of(guests: &[GuestDeclaration<'_>]) -> Self {
+        let mut errors = Vec::new();
+        errors.extend(guests.iter().flat_map(shared_but_not_exported));
+        let exporters = exporters(guests, &mut errors);
+        let mut bindings = Vec::new();
+        for guest in guests {
+            let requires = guest.manifest.requires.iter();
+            let bound = requires.map(|required| match exporters.get(&*required.name) {
+                Some(exporters) => bind(required, exporters),
+                None => {
+                    errors.push(missing(guest, required, guests, &exporters));
+                    Binding::default()
+                }
+            });
+            bindings.push(bound.collect());
+        }
+        for path in cycles(&bindings) {
+            let names = path.into_iter().map(|guest| guests[guest].name.to_owned());
+            errors.push(GraphError::Cycle {
+                path: names.collect(),
+            });
+        }
+        errors.sort_by(|a, b| a.guest().cmp(b.guest()));
+        Graph { bindings, errors }
+    }
+
+    /// Returns for each guest its launch step, from 1, as if each guest were ready at its launch;
+    /// `None` for a guest that can never launch.
+    pub(crate) fn steps(&self) -> Vec<Option<usize>> {
+        let mut steps = vec![None; self.bindings.len()];
+        for step in 1.. {
+            let is_ready = |binding: &Binding| {
+                let mut exporters = binding.exporters.iter();
+                !binding.exporters.is_empty() && exporters.all(|to| steps[to.guest].is_some())
+            };
+            let may_launch = |guest: &usize| {
+                steps[*guest].is_none() && self.bindings[*guest].iter().all(is_ready)
+            };
+            // Collected first: a guest of this step must not make another one ready in this step.
+            let launched: Vec<_> = (0..steps.len()).filter(may_launch).collect();
+            if launched.is_empty() {
+                break;
+            }
+            for guest in launched {
+                steps[guest] = Some(step);
+            }
+        }
+        steps
+    }
+}
+
+/// Returns the services that a guest shares but does not export.
+fn shared_but_not_exported(guest: &GuestDeclaration<'_>) -> Vec<GraphError> {
+    let exports = || guest.manifest.exports.iter().map(|service| &*service.name);
+    guest
+        .shared
+        .iter()
+        .filter(|shared| !exports().any(|name| name == *shared))
+        .map(|service| GraphError::SharedButNotExported {
+            service: service.clone(),
+            guest: guest.name.to_owned(),
+            nearest: suggest::nearest(service, exports()).map(str::to_owned),
+        })
+        .collect()
+}
+
+/// Exporters by service. Each entry has the index of the guest, the index of the service among the
+/// guest's exports, and the service.
+type Exporters<'a> = BTreeMap<&'a str, Vec<(usize, u32, &'a Service)>>;
+
+/// Collects the exporters; keeps only the first of two exporters that do not share the service.
+fn exporters<'a>(
+    guests: &'a [GuestDeclaration<'a>],
+    errors: &mut Vec<GraphError>,
+) -> Exporters<'a> {
+    let mut exporters = Exporters::new();
+    for (guest, declared) in guests.iter().enumerate() {
+        for (index, service) in (0..).zip(&declared.manifest.exports) {
+            let known = exporters.entry(&service.name).or_default();
+            // A guest cannot share a service with itself.
+            let conflict = known
+                .iter()
+                .find(|(other, ..)| *other == guest || !share(&guests[*other], declared, service));
+            match conflict {
+                None => known.push((guest, index, service)),
+                Some((other, ..)) => errors.push(GraphError::ExportedTwice {
+                    service: service.name.clone(),
+                    first: guests[*other].name.to_owned(),
+                    second: declared.name.to_owned(),
+                }),
+            }
+        }
+    }
+    exporters
+}
+
+/// Returns true if both guests share the service.
+fn share(one: &GuestDeclaration<'_>, other: &GuestDeclaration<'_>, service: &Service) -> bool {
+    one.shared.contains(&service.name) && other.shared.contains(&service.name)
+}
+
+/// Binds a requirement to its exporters.
+fn bind(required: &Service, exporters: &[(usize, u32, &Service)]) -> Binding {
+    let methods = if required.is_by_name() {
+        all_methods(exporters)
+    } else {
+        Vec::new()
+    };
+    // One of the two lists is empty. A call carries the index of a method in the other list.
+    let declared = required.methods.iter().map(|method| &*method.name);
+    let callable: Vec<&str> = declared.chain(methods.iter().map(String::as_str)).collect();
+    Binding {
+        exporters: exporters
+            .iter()
+            .map(|(guest, service, exported)| Exporter {
+                guest: *guest,
+                service: *service,
+                methods: match_methods(&callable, exported),
+            })
+            .collect(),
+        methods,
+    }
+}
+
+/// Returns the error of a requirement without an exporter.
+fn missing(
+    guest: &GuestDeclaration<'_>,
+    required: &Service,
+    guests: &[GuestDeclaration<'_>],
+    exporters: &Exporters<'_>,
+) -> GraphError {
+    let nearest = suggest::nearest(&required.name, exporters.keys().copied());
+    GraphError::Missing {
+        service: required.name.clone(),
+        guest: guest.name.to_owned(),
+        nearest: nearest.map(|service| {
+            let (exporter, ..) = exporters[service][0];
+            (service.to_owned(), guests[exporter].name.to_owned())
+        }),
+    }
+}
+
+/// Returns the names of all methods that at least one exporter has.
+fn all_methods(exporters: &[(usize, u32, &Service)]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for method in exporters
+        .iter()
+        .flat_map(|(.., exported)| &exported.methods)
+    {
+        if !names.contains(&method.name) {
+            names.push(method.name.clone());
+        }
+    }
+    names
+}
+
+/// Resolves methods to the exporter's methods by name.
+fn match_methods(required: &[&str], exported: &Service) -> Vec<Option<Target>> {
+    // A map, because a guest decides how many methods it declares. Of equal names the last counts.
+    let mut targets = BTreeMap::new();
+    for (index, method) in (0..).zip(&exported.methods) {
+        let target = Target {
+            method: index,
+            deadline_ns: method.deadline_ns,
+        };
+        targets.insert(&*method.name, target);
+    }
+    required
+        .iter()
+        .map(|name| targets.get(name).copied())
+        .collect()
+}
+
+/// Returns one path per strongly connected component, from its smallest guest back to itself.
+fn cycles(bindings: &[Vec<Binding>]) -> Vec<Vec<usize>> {
+    let mut graph: DiGraphMap<usize, ()> = DiGraphMap::new();
+    for (guest, bound) in bindings.iter().enumerate() {
+        for exporter in bound.iter().flat_map(|binding| &binding.exporters) {
+            graph.add_edge(guest, exporter.guest, ());
+        }
+    }
+    tarjan_scc(&graph)
+        .iter()
+        .filter_map(|component| cycle(&graph, component))
+        .collect()
+}
+
+/// Returns the shortest path from the smallest guest of a component back to itself; `None` for a
+/// guest without a cycle.
+fn cycle(graph: &DiGraphMap<usize, ()>, component: &[usize]) -> Option<Vec<usize>> {
+    let start = *component.iter().min()?;
+    // Within a component every guest reaches every other. A component of one guest is a cycle only
+    // if that guest requires itself.
+    let next = graph
+        .neighbors(start)
+        .filter(|next| component.contains(next))
+        .min()?;
+    let (_, mut path) = petgraph::algo::astar(graph, next, |guest| guest == start, |_| 1, |_| 0)?;
+    path.insert(0, start);
+    Some(path)
+}
+
+#[cfg(test)]
+mod tests;

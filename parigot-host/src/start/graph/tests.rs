@@ -1,0 +1,308 @@
+//! Tests of bindings, errors and launch steps.
+
+use parigot_abi::manifest::Method;
+
+use super::*;
+
+fn service(name: &str) -> Service {
+    let method = |name: &str| Method {
+        name: name.into(),
+        budget_ns: 0,
+        deadline_ns: 0,
+    };
+    Service {
+        name: name.into(),
+        schema: 0,
+        methods: vec![method("Get"), method("Put")],
+        descriptors: vec![],
+    }
+}
+
+/// Returns the graph of guests given as (name, exports, requirements).
+fn graph(guests: &[(&str, &[&str], &[&str])]) -> Graph {
+    graph_of_sharing(guests, &[])
+}
+
+/// Returns the same graph with guests that each share the given services.
+fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Graph {
+    let shared: Vec<String> = shared.iter().map(|name| (*name).to_owned()).collect();
+    let shared = |exports: &[&str]| -> Vec<String> {
+        shared
+            .iter()
+            .filter(|name| exports.contains(&name.as_str()))
+            .cloned()
+            .collect()
+    };
+    let shared: Vec<_> = guests
+        .iter()
+        .map(|(_, exports, _)| shared(exports))
+        .collect();
+    let list = |names: &[&str]| names.iter().map(|name| service(name)).collect();
+    let manifests: Vec<_> = guests
+        .iter()
+        .map(|(_, exports, requires)| Manifest {
+            exports: list(exports),
+            requires: list(requires),
+        })
+        .collect();
+    let declared = guests.iter().zip(&manifests).zip(&shared);
+    let declared: Vec<_> = declared
+        .map(|(((name, ..), manifest), shared)| GuestDeclaration {
+            name,
+            manifest,
+            shared,
+        })
+        .collect();
+    Graph::of(&declared)
+}
+
+/// Returns the error texts of the graph.
+fn errors(guests: &[(&str, &[&str], &[&str])]) -> Vec<String> {
+    graph(guests)
+        .errors
+        .iter()
+        .map(GraphError::to_string)
+        .collect()
+}
+
+#[test]
+fn requirements_and_methods_are_bound_by_name() {
+    let mut exporter = Manifest {
+        exports: vec![service("x.Other"), service("x.Store")],
+        requires: vec![],
+    };
+    exporter.exports[1].methods.reverse();
+    exporter.exports[1].methods[1].deadline_ns = 70;
+    let mut requirer = Manifest {
+        exports: vec![],
+        requires: vec![service("x.Store")],
+    };
+    requirer.requires[0].methods.push(Method {
+        name: "New".into(),
+        budget_ns: 0,
+        deadline_ns: 0,
+    });
+    // No effect: the deadline of the exporter counts.
+    requirer.requires[0].methods[1].deadline_ns = 5;
+    let graph = Graph::of(&[
+        GuestDeclaration {
+            name: "app",
+            manifest: &requirer,
+            shared: &[],
+        },
+        GuestDeclaration {
+            name: "store",
+            manifest: &exporter,
+            shared: &[],
+        },
+    ]);
+    let target = |method, deadline_ns| {
+        Some(Target {
+            method,
+            deadline_ns,
+        })
+    };
+    let exporter = Exporter {
+        guest: 1,
+        service: 1,
+        methods: vec![target(1, 70), target(0, 0), None],
+    };
+    assert_eq!(
+        graph.bindings,
+        [
+            vec![Binding {
+                exporters: vec![exporter],
+                methods: vec![]
+            }],
+            vec![]
+        ]
+    );
+    assert_eq!(graph.errors, []);
+}
+
+#[test]
+fn two_exporters_of_one_service_are_an_error() {
+    assert_eq!(
+        errors(&[("a", &["x.S"], &[]), ("b", &["x.S"], &[])]),
+        ["both `a` and `b` export x.S"]
+    );
+    assert_eq!(
+        errors(&[("a", &["x.S", "x.S"], &[])]),
+        ["both `a` and `a` export x.S"]
+    );
+}
+
+#[test]
+fn exporters_that_share_a_service_are_all_bound() {
+    let guests: &[(&str, &[&str], &[&str])] = &[
+        ("app", &[], &["x.S"]),
+        ("b", &["x.T", "x.S"], &[]),
+        ("c", &["x.S"], &[]),
+    ];
+    let graph = graph_of_sharing(guests, &["x.S"]);
+    assert_eq!(graph.errors, []);
+    let bound: Vec<_> = graph.bindings[0][0]
+        .exporters
+        .iter()
+        .map(|exporter| (exporter.guest, exporter.service))
+        .collect();
+    assert_eq!(bound, [(1, 1), (2, 0)]);
+    assert_eq!(graph.steps(), [Some(2), Some(1), Some(1)]);
+}
+
+#[test]
+fn a_service_required_by_name_has_all_methods() {
+    let mut newer = service("x.S");
+    newer.methods.insert(
+        0,
+        Method {
+            name: "New".into(),
+            budget_ns: 0,
+            deadline_ns: 0,
+        },
+    );
+    let by_name = Service {
+        methods: vec![],
+        ..service("x.S")
+    };
+    let manifest = |exports, requires| Manifest { exports, requires };
+    let requirer = manifest(vec![], vec![by_name]);
+    let older = manifest(vec![service("x.S")], vec![]);
+    let newer = manifest(vec![newer], vec![]);
+    let shared = ["x.S".to_owned()];
+    let graph = Graph::of(&[
+        GuestDeclaration {
+            name: "app",
+            manifest: &requirer,
+            shared: &[],
+        },
+        GuestDeclaration {
+            name: "new",
+            manifest: &newer,
+            shared: &shared,
+        },
+        GuestDeclaration {
+            name: "old",
+            manifest: &older,
+            shared: &shared,
+        },
+    ]);
+    let binding = &graph.bindings[0][0];
+    assert_eq!(binding.methods, ["New", "Get", "Put"]);
+    let places = |exporter: &Exporter| -> Vec<Option<u32>> {
+        exporter
+            .methods
+            .iter()
+            .map(|target| target.map(|target| target.method))
+            .collect()
+    };
+    assert_eq!(places(&binding.exporters[0]), [Some(0), Some(1), Some(2)]);
+    assert_eq!(places(&binding.exporters[1]), [None, Some(0), Some(1)]);
+}
+
+#[test]
+fn each_exporter_must_share_and_export_the_service() {
+    let shared = ["x.Store".to_owned(), "x.Stor".to_owned()];
+    let manifest = Manifest {
+        exports: vec![service("x.Store")],
+        requires: vec![],
+    };
+    let graph = Graph::of(&[
+        GuestDeclaration {
+            name: "a",
+            manifest: &manifest,
+            shared: &[],
+        },
+        GuestDeclaration {
+            name: "b",
+            manifest: &manifest,
+            shared: &shared,
+        },
+    ]);
+    let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
+    assert_eq!(
+        errors,
+        [
+            "`b` shares x.Stor, which it does not export",
+            "both `a` and `b` export x.Store"
+        ]
+    );
+}
+
+#[test]
+fn a_missing_exporter_is_reported_with_a_suggestion() {
+    let graph = graph(&[
+        ("a", &[], &["x.v1.Stor", "y.Else"]),
+        ("b", &["x.v1.Store"], &[]),
+    ]);
+    let missing = |service: &str, nearest| GraphError::Missing {
+        service: service.into(),
+        guest: "a".into(),
+        nearest,
+    };
+    let nearest = Some(("x.v1.Store".into(), "b".into()));
+    assert_eq!(
+        graph.errors,
+        [missing("x.v1.Stor", nearest), missing("y.Else", None)]
+    );
+    assert_eq!(
+        graph.errors[1].to_string(),
+        "`a` requires y.Else, which no guest of the deployment exports"
+    );
+}
+
+#[test]
+fn a_cycle_is_reported_with_its_whole_path() {
+    let guests: &[(&str, &[&str], &[&str])] = &[
+        ("a", &["x.A"], &["x.D"]),
+        ("b", &["x.B"], &["x.C"]),
+        ("c", &["x.C"], &["x.D"]),
+        ("d", &["x.D"], &["x.B"]),
+    ];
+    assert_eq!(
+        errors(guests),
+        ["these guests wait for each other: b -> c -> d -> b"]
+    );
+}
+
+#[test]
+fn a_guest_that_requires_itself_is_a_cycle() {
+    assert_eq!(
+        errors(&[("a", &["x.A"], &["x.A"])]),
+        ["these guests wait for each other: a -> a"]
+    );
+}
+
+#[test]
+fn all_errors_are_reported_in_the_order_of_guests() {
+    let guests: &[(&str, &[&str], &[&str])] = &[
+        ("a", &["x.A"], &["x.B"]),
+        ("b", &["x.B"], &["x.A"]),
+        ("c", &["x.C"], &["x.D", "x.None"]),
+        ("d", &["x.D", "x.A"], &["x.C"]),
+    ];
+    let expected = [
+        "these guests wait for each other: a -> b -> a",
+        "`c` requires x.None, which no guest of the deployment exports",
+        "these guests wait for each other: c -> d -> c",
+        "both `a` and `d` export x.A",
+    ];
+    assert_eq!(errors(guests), expected);
+}
+
+#[test]
+fn a_guest_launches_after_all_its_requirements() {
+    let guests: &[(&str, &[&str], &[&str])] = &[
+        ("a", &[], &["x.B", "x.C"]),
+        ("b", &["x.B"], &["x.C"]),
+        ("c", &["x.C"], &[]),
+        ("d", &["x.D"], &[]),
+        ("e", &["x.E"], &["x.E"]),
+        ("f", &[], &["x.E"]),
+        ("g", &[], &["x.None"]),
+    ];
+    assert_eq!(
+        graph(guests).steps(),
+        [Some(3), Some(2), Some(1), Some(1), None, None, None]
+    );
+}
