@@ -8,7 +8,8 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use parigot_abi::{Code, Detail, ErrorDetail};
+use parigot_abi::frame::flags;
+use parigot_abi::{Cause, Code, Detail, ErrorDetail};
 use prost::{Message, Name};
 
 use crate::error::{CallError, Error, LocateError};
@@ -268,7 +269,7 @@ impl OwnedDetail {
 }
 
 /// Types that a handler may fail with. The generator uses it; it cannot be implemented otherwise.
-pub trait HandlerError: 'static {
+pub trait HandlerError: core::error::Error + 'static {
     /// Returns the failure as it is sent.
     #[doc(hidden)]
     fn answer(&self) -> Answer<'_>;
@@ -282,6 +283,34 @@ pub struct Answer<'a> {
     pub(crate) status: AnswerStatus,
     pub(crate) message: Cow<'a, str>,
     pub(crate) details: &'a [OwnedDetail],
+}
+
+impl Answer<'_> {
+    /// Returns true if the failure has the number 0, which is no error.
+    pub fn is_zero(&self) -> bool {
+        matches!(
+            self.status,
+            AnswerStatus::Error(0) | AnswerStatus::Code(Code::Ok)
+        )
+    }
+
+    /// Returns flags, status and detail of the reply frame, for hosts of tests.
+    pub fn reply_parts(&self) -> (u16, u32, Vec<u8>) {
+        let detail = Detail {
+            details: self.details.iter().map(OwnedDetail::borrow).collect(),
+            ..Detail::new(Cause::Answered, &self.message)
+        };
+        let (flags, status) = match self.status {
+            AnswerStatus::Error(number) => (flags::SERVICE_ERROR, number.cast_unsigned()),
+            AnswerStatus::Code(code) => (0, code.number()),
+        };
+        let mut bytes = Vec::new();
+        // The number of an error says all, unless there is a message or a detail.
+        if flags == 0 || !detail.message.is_empty() || !detail.details.is_empty() {
+            detail.write(&mut bytes);
+        }
+        (flags, status, bytes)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -31,7 +31,9 @@ impl Metadata {
         trailers: Vec::new(),
     };
 
-    pub(crate) fn new(headers: Vec<u8>, trailers: &[u8]) -> Self {
+    /// Creates metadata from the parts of frames.
+    #[doc(hidden)]
+    pub fn new(headers: Vec<u8>, trailers: &[u8]) -> Self {
         Metadata {
             headers,
             trailers: trailers.into(),

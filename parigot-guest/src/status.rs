@@ -18,7 +18,7 @@ use crate::metadata::Metadata;
 /// one. The generator implements it.
 pub trait ServiceError: core::error::Error + Sized + 'static {
     /// The type that handlers fail with: [`Failure<Self>`](crate::Failure), or [`Status`].
-    type Failure: HandlerError;
+    type Failure: HandlerError + From<Self>;
 
     /// Returns the error with this number; `None` if this version of the `.proto` lacks it.
     fn from_number(number: i32) -> Option<Self>;

@@ -27,6 +27,7 @@
 pub mod clock;
 mod compile;
 pub mod deployment;
+mod descriptors;
 mod error;
 mod guest;
 mod host;

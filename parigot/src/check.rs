@@ -89,7 +89,10 @@ fn crossings(guests: &[GuestReport], processes: &[Process]) -> String {
     let mut crossings: BTreeMap<_, BTreeSet<&str>> = BTreeMap::new();
     for guest in guests {
         let from = process_of(&guest.name);
-        for Requirement { service, exporters } in &guest.requires {
+        for Requirement {
+            service, exporters, ..
+        } in &guest.requires
+        {
             let homes: BTreeSet<_> = exporters
                 .iter()
                 .map(|exporter| process_of(exporter))
@@ -135,7 +138,14 @@ fn guest_object(guest: &GuestReport, processes: &[Process]) -> Value {
     let requires: Vec<_> = guest
         .requires
         .iter()
-        .map(|required| json!({ "service": required.service, "exporters": required.exporters }))
+        .map(|required| {
+            let mut object =
+                json!({ "service": required.service, "exporters": required.exporters });
+            if !required.binding.is_empty() {
+                object["binding"] = (*required.binding).into();
+            }
+            object
+        })
         .collect();
     let mut object = json!({
         "name": guest.name,

@@ -1,11 +1,12 @@
 //! `parigot graph`: draws which guest requires which service.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use parigot_host::deployment::{Deployment, Process, Role, process_of};
-use parigot_host::{GuestReport, StartProblem, check};
+use parigot_host::{GuestReport, Requirement, StartProblem, check};
 
 use crate::cli::{Drawing, Graph};
 use crate::exit_status::REFUSED;
@@ -71,7 +72,17 @@ struct Node<'a> {
 struct Edge<'a> {
     /// Index of the exporter; `None` for a service without one.
     exporter: Option<usize>,
-    services: Vec<&'a str>,
+    /// Required services, each with the name of its binding if there is one.
+    services: Vec<Cow<'a, str>>,
+}
+
+/// Returns a requirement as `greeting.v1.Greeting`, or as `kv.v1.Kv as cache` with a binding name.
+fn title_of(required: &Requirement) -> Cow<'_, str> {
+    if required.binding.is_empty() {
+        Cow::Borrowed(&required.service)
+    } else {
+        Cow::Owned(format!("{} as {}", required.service, required.binding))
+    }
 }
 
 impl<'a> GuestGraph<'a> {
@@ -82,12 +93,12 @@ impl<'a> GuestGraph<'a> {
             .map(|(index, guest)| (&*guest.name, index))
             .collect();
         let node = |guest: &'a GuestReport| {
-            let mut edges: BTreeMap<Option<usize>, Vec<&str>> = BTreeMap::new();
+            let mut edges: BTreeMap<Option<usize>, Vec<Cow<'a, str>>> = BTreeMap::new();
             for required in &guest.requires {
                 let missing = required.exporters.is_empty().then_some(None);
                 let exporters = required.exporters.iter().map(|name| Some(indexes[&**name]));
                 for exporter in exporters.chain(missing) {
-                    edges.entry(exporter).or_default().push(&required.service);
+                    edges.entry(exporter).or_default().push(title_of(required));
                 }
             }
             let edges = edges
@@ -277,6 +288,7 @@ mod tests {
     ) -> GuestReport {
         let requirement = |(service, exporter): &(&str, Option<&str>)| Requirement {
             service: (*service).into(),
+            binding: String::new(),
             exporters: exporter.iter().map(|name| (*name).to_owned()).collect(),
         };
         let requires = requires.iter().map(requirement).collect();

@@ -266,6 +266,34 @@ fn next_step(problem: &StartProblem) -> Option<String> {
         StartProblem::Graph(GraphError::Missing { nearest: None, .. }) => {
             "add a guest that exports it"
         }
+        StartProblem::Graph(GraphError::Ambiguous {
+            binding, exporters, ..
+        }) => {
+            return Some(format!(
+                "write `bind = {{ {binding} = \"{}\" }}` in its table",
+                exporters.first().map_or("", String::as_str)
+            ));
+        }
+        StartProblem::Graph(GraphError::BoundElsewhere {
+            binding,
+            nearest: Some(nearest),
+            ..
+        }) => {
+            return Some(format!("did you mean `{binding} = \"{nearest}\"`?"));
+        }
+        StartProblem::Graph(GraphError::BoundElsewhere { nearest: None, .. }) => {
+            "bind it to a guest that exports the service"
+        }
+        StartProblem::Graph(GraphError::UnknownBinding {
+            nearest: Some(nearest),
+            ..
+        }) => {
+            return Some(format!("did you mean `{nearest}`?"));
+        }
+        StartProblem::Graph(GraphError::UnknownBinding { nearest: None, .. }) => {
+            "remove it from `bind`: a binding name stands in the guest's code, as in \
+             `requires(KvClient as \"cache\")`"
+        }
         StartProblem::Graph(GraphError::Cycle { .. }) => {
             "break the cycle: remove one of these requirements"
         }

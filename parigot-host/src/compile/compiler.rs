@@ -6,6 +6,7 @@ use wasmtime::{Config, Engine, ExternType, FuncType, Module, ValType};
 
 use crate::compile::code_cache::Cache;
 use crate::compile::timeout;
+use crate::descriptors::section;
 use crate::error::ModuleError;
 use crate::guest::wasi::go_module;
 use crate::guest::wasi::imports::{IMPORTS, MODULE};
@@ -19,6 +20,8 @@ pub(crate) struct Compiler {
     engine: Engine,
     cache: Option<Cache>,
     time_max: Duration,
+    /// Set if the host needs the descriptors of guests.
+    reads_descriptors: bool,
 }
 
 /// Functions of the ABI: name, number of `i32` parameters, presence of an `i32` result.
@@ -53,6 +56,7 @@ impl Compiler {
             engine,
             cache,
             time_max: settings.compile_time_max,
+            reads_descriptors: settings.descriptors,
         }
     }
 
@@ -92,7 +96,12 @@ impl Compiler {
         let is_go = go_module::is_go(bytes);
         check_imports(&module, is_go)?;
         check_exports(&module, is_go)?;
-        Ok(GuestModule::new(module, is_go))
+        let descriptors = if self.reads_descriptors {
+            section::descriptors(bytes)
+        } else {
+            Vec::new()
+        };
+        Ok(GuestModule::new(module, is_go, descriptors))
     }
 }
 

@@ -46,8 +46,9 @@ impl Role {
                 "max_seconds",
                 "replicas",
                 "shared",
+                "bind",
             ],
-            Role::Program => &["wasm", "args", "env", "memory", "budget", "log"],
+            Role::Program => &["wasm", "args", "env", "memory", "budget", "log", "bind"],
         }
     }
 }
@@ -212,6 +213,7 @@ impl Reader<'_> {
             "memory" => guest.memory_bytes = self.memory_bytes(value),
             "budget" => guest.budget = self.budget(value),
             "log" => guest.log_bytes = self.log_bytes(value),
+            "bind" => guest.bind = self.bind(value),
             _ => return false,
         }
         true
@@ -262,6 +264,21 @@ impl Reader<'_> {
             }
         }
         env
+    }
+
+    /// Reads the guests that the requirements with a binding name are bound to. The start checks the
+    /// names, because only then the requirements and exports are known.
+    fn bind(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
+        let Some(pairs) = self.table("`bind`", value, "a table of strings") else {
+            return BTreeMap::new();
+        };
+        let mut bind = BTreeMap::new();
+        for (key, value) in pairs {
+            let name = key.get_ref().as_ref();
+            let guest = self.string(&format!("`{name}`"), value, "a guest's name");
+            bind.extend(guest.map(|guest| (name.to_owned(), guest.to_owned())));
+        }
+        bind
     }
 
     fn memory_bytes(&mut self, value: &Value<'_>) -> u64 {

@@ -92,6 +92,8 @@ pub struct GuestSpec {
     /// Full names of exported services that other guests may export too; calls are distributed over
     /// all exporters.
     pub shared: Vec<String>,
+    /// Guests that export the services which this guest requires by a binding name, by that name.
+    pub bind: BTreeMap<String, String>,
     /// Position of the value of `wasm` in the file, in bytes.
     pub span: Range<usize>,
 }
@@ -121,6 +123,7 @@ impl GuestSpec {
             restart: RestartPolicy::of(role),
             replicas: 1,
             shared: Vec::new(),
+            bind: BTreeMap::new(),
             span: 0..0,
         }
     }

@@ -85,8 +85,12 @@ pub(crate) enum Breach {
     NoManifest,
     #[error("sent another frame before its manifest")]
     LateManifest,
-    #[error("declared an invalid service or method name: {name:?}")]
+    #[error("declared an invalid name of a service, method or binding: {name:?}")]
     Name { name: String },
+    #[error("requires two services by the binding name `{binding}`: the second is {service}")]
+    BoundTwice { service: String, binding: String },
+    #[error("sent the headers of call {number} twice")]
+    OpenedTwice { number: u64 },
     #[error("sent a frame of kind {0:?}")]
     Kind(Kind),
     #[error("sent a frame of unknown kind {0}")]

@@ -173,6 +173,47 @@ pub enum GraphError {
         /// Most similar exported service and its exporter, if there is one.
         nearest: Option<(String, String)>,
     },
+    /// A requirement has a binding name, and several guests export the service.
+    #[error(
+        "`{guest}` requires {service} as `{binding}`, and its `bind` does not choose one of {}",
+        quoted(exporters)
+    )]
+    Ambiguous {
+        /// Full name of the service.
+        service: String,
+        /// Name of the guest that requires the service.
+        guest: String,
+        /// Name of the binding.
+        binding: String,
+        /// Guests that export the service; at least two.
+        exporters: Vec<String>,
+    },
+    /// A requirement is bound to a guest that does not export the service.
+    #[error(
+        "`{guest}` binds `{binding}` to `{exporter}`, which does not export {service} in this process"
+    )]
+    BoundElsewhere {
+        /// Full name of the service.
+        service: String,
+        /// Name of the guest that requires the service.
+        guest: String,
+        /// Name of the binding.
+        binding: String,
+        /// Guest that the deployment names.
+        exporter: String,
+        /// A guest that exports the service, if there is one: the one with the most similar name.
+        nearest: Option<String>,
+    },
+    /// A name in `bind` belongs to no requirement.
+    #[error("`{guest}` binds `{binding}`, and requires no service by this name")]
+    UnknownBinding {
+        /// Name of the guest.
+        guest: String,
+        /// Name in its `bind`.
+        binding: String,
+        /// Most similar binding name of the guest's requirements, if there is one.
+        nearest: Option<String>,
+    },
     /// Guests require each other, so that none can be launched first.
     #[error("these guests wait for each other: {}", path.join(" -> "))]
     Cycle {
@@ -187,11 +228,23 @@ impl GraphError {
     pub fn guest(&self) -> &str {
         match self {
             GraphError::ExportedTwice { second, .. } => second,
-            GraphError::SharedButNotExported { guest, .. } | GraphError::Missing { guest, .. } => {
-                guest
-            }
+            GraphError::SharedButNotExported { guest, .. }
+            | GraphError::Missing { guest, .. }
+            | GraphError::Ambiguous { guest, .. }
+            | GraphError::BoundElsewhere { guest, .. }
+            | GraphError::UnknownBinding { guest, .. } => guest,
             GraphError::Cycle { path } => &path[0],
         }
+    }
+}
+
+/// Formats names in backquotes, with commas and "and".
+fn quoted(names: &[String]) -> String {
+    let quoted: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    match &quoted[..] {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
     }
 }
 
@@ -214,8 +267,23 @@ pub(crate) enum ModuleError {
     Export { missing: String },
     #[error("could not be instantiated")]
     Instantiate(#[source] wasmtime::Error),
-    #[error("uses version {found} of the ABI, and this host uses {}", VERSION)]
+    #[error(
+        "uses version {found} of the ABI, and this host uses {}: {}",
+        VERSION,
+        abi_next_step(*found)
+    )]
     Abi { found: Version },
+}
+
+/// Returns the next step after a guest and this host were built for different versions of the ABI.
+fn abi_next_step(guest: Version) -> &'static str {
+    if VERSION.major < guest.major || VERSION.major == guest.major {
+        "the guest is newer than this host, so update parigot"
+    } else {
+        "update the guest's parigot SDK and rebuild the guest with \
+         `cargo build --release --target wasm32-unknown-unknown`, or \
+         `GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared` for Go"
+    }
 }
 
 /// Error of a module whose initial memory or table exceeds its limit.

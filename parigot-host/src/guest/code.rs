@@ -24,6 +24,12 @@ pub(crate) trait InstanceFactory: Send + Sync {
         config: InstanceConfig<'_>,
         line: &mut dyn FnMut(Level, &str),
     ) -> Result<Box<dyn GuestInstance>, InstantiateError>;
+
+    /// Returns the descriptors that the guest carries outside its manifest: a serialized
+    /// `FileDescriptorSet`, or empty.
+    fn descriptors(&self) -> &[u8] {
+        &[]
+    }
 }
 
 /// Configuration of an instance, as plain data. Each kind of guest uses the parts it knows.
@@ -79,6 +85,13 @@ pub(crate) trait GuestInstance: Send {
     /// Returns the call that the guest reported as running at the end of its last turn.
     fn active_call(&self) -> Option<ActiveCall> {
         None
+    }
+
+    /// Returns false only if the handler of this inbound call was never entered.
+    ///
+    /// Guests that do not record the beginning of calls return true: then the call may have run.
+    fn has_begun(&self, _call: u64) -> bool {
+        true
     }
 
     /// Returns the frames that the last turn left, also after a fault.

@@ -11,6 +11,7 @@
 //! bounds of the memory. A memory of wasm never shrinks, so a range stays valid once checked.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use parigot_abi::control::{
     CONTROL_BYTES, ControlView, NO_CALL, OUTBOX_COMMITTED_OFFSET, YIELD_NOW_OFFSET,
@@ -38,6 +39,8 @@ pub(crate) struct GuestModule {
     module: Module,
     /// Set if the module needs the shim for Go's runtime.
     is_go: bool,
+    /// Descriptors in the module's custom section; empty if the host needs none.
+    descriptors: Arc<[u8]>,
 }
 
 /// Running wasm guest.
@@ -91,12 +94,20 @@ impl InstanceFactory for GuestModule {
         set_up?;
         Ok(Box::new(guest))
     }
+
+    fn descriptors(&self) -> &[u8] {
+        &self.descriptors
+    }
 }
 
 impl GuestModule {
     /// Wraps a module whose imports and exports were checked.
-    pub(crate) fn new(module: Module, is_go: bool) -> Self {
-        GuestModule { module, is_go }
+    pub(crate) fn new(module: Module, is_go: bool, descriptors: Vec<u8>) -> Self {
+        GuestModule {
+            module,
+            is_go,
+            descriptors: descriptors.into(),
+        }
     }
 
     /// Creates the store of an instance, with its limits.
@@ -174,7 +185,7 @@ impl WasmGuest {
         let packed = self.enter(|store| setup.abi.call(store, ()))?;
         let found = Version::from_packed(packed);
         // Before `parigot_open`, whose result depends on the version.
-        if found.major != VERSION.major {
+        if !VERSION.runs(found) {
             return Err(ModuleError::Abi { found }.into());
         }
         self.control = self.enter(|store| setup.open.call(store, ()))?;
@@ -240,6 +251,10 @@ impl GuestInstance for WasmGuest {
 
     fn active_call(&self) -> Option<ActiveCall> {
         self.store.data().watch.active_call(&self.view)
+    }
+
+    fn has_begun(&self, call: u64) -> bool {
+        self.view.has_begun(call)
     }
 
     fn outbox(&self) -> &[u8] {

@@ -13,7 +13,7 @@ impl<O: Observer> Worker<'_, O> {
     /// 1. decides about a restart, which gives callers the reason of their failure,
     /// 2. closes the mailbox, so that no later call is accepted,
     /// 3. logs the end,
-    /// 4. fails the calls that the instance served, and the calls in its mailbox,
+    /// 4. fails the calls that the instance served, and refuses those that had not begun,
     /// 5. cancels the calls that the instance waited for,
     /// 6. drops the code with its memory,
     /// 7. carries out the restart decision.
@@ -52,7 +52,11 @@ impl<O: Observer> Worker<'_, O> {
         );
         for (number, call) in inbound.take_if(|_| true) {
             let is_culprit = active_call == Some(number);
-            let failure = Failure::callee_ended(&instance.name, &ending, is_culprit);
+            let failure = if is_culprit || code.has_begun(number) {
+                Failure::callee_ended(&instance.name, &ending, is_culprit)
+            } else {
+                Failure::not_begun(&instance.name, &ending)
+            };
             self.fail_call(&call, failure.at(instance.id_in_failure()));
         }
         for (_, call) in not_run {

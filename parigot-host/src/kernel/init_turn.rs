@@ -3,7 +3,10 @@
 //! The start and the supervisor both create instances this way. The init turn receives one frame,
 //! `Start`, and must answer with the manifest before any other frame.
 
+use std::collections::HashSet;
+
 use parigot_abi::id::InstanceId;
+use parigot_abi::manifest::Requirement;
 use parigot_abi::{Frames, Kind, Manifest, Prologue, Start, VERSION};
 
 use crate::deployment::GuestSpec;
@@ -88,7 +91,10 @@ pub(crate) fn init_turn(
     let turn = code.turn(prologue, &inbox, u32::MAX);
     code.take_output(turn.is_err(), &mut line);
     let turn = turn?;
-    let (manifest, outbox) = read_manifest(code.outbox())?;
+    let (mut manifest, outbox) = read_manifest(code.outbox())?;
+    manifest
+        .descriptors
+        .extend_from_slice(factory.descriptors());
     code.learn(&manifest);
     Ok(InitOutput {
         code,
@@ -111,6 +117,7 @@ fn start_frame(
         seed: randomness.seed(),
         instance: id.to_wire(),
         descriptors: settings.descriptors,
+        settings: Vec::new(),
         args: spec.args.iter().map(String::as_str).collect(),
         env: spec
             .env
@@ -141,7 +148,8 @@ fn read_manifest(outbox: &[u8]) -> Result<(Manifest, Vec<u8>), GuestFault> {
 
 /// Rejects names with characters that could forge text in messages to users.
 fn check_names(manifest: &Manifest) -> Result<(), GuestFault> {
-    let services = manifest.exports.iter().chain(&manifest.requires);
+    let required = manifest.requires.iter().map(|required| &required.service);
+    let services = manifest.exports.iter().chain(required);
     let mut names = services.flat_map(|service| {
         service
             .methods
@@ -155,8 +163,29 @@ fn check_names(manifest: &Manifest) -> Result<(), GuestFault> {
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
     };
-    match names.find(|name| !is_name(name)) {
-        None => Ok(()),
-        Some(name) => Err(GuestFault::Protocol(Breach::Name { name: name.clone() })),
+    if let Some(name) = names.find(|name| !is_name(name)) {
+        return Err(GuestFault::Protocol(Breach::Name { name: name.clone() }));
     }
+    check_bindings(manifest)
+}
+
+/// Rejects binding names with other characters, and requirements that cannot be told apart.
+fn check_bindings(manifest: &Manifest) -> Result<(), GuestFault> {
+    let mut known = HashSet::new();
+    for Requirement { service, binding } in &manifest.requires {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+        if !binding.bytes().all(is_allowed) {
+            let name = binding.clone();
+            return Err(GuestFault::Protocol(Breach::Name { name }));
+        }
+        if !binding.is_empty() && !known.insert(binding) {
+            let service = service.name.clone();
+            let binding = binding.clone();
+            return Err(GuestFault::Protocol(Breach::BoundTwice {
+                service,
+                binding,
+            }));
+        }
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ pub(crate) mod index;
 pub(crate) mod init_turn;
 pub(crate) mod instance;
 pub(crate) mod lifecycle;
+mod metadata;
 pub(crate) mod observer;
 mod queue;
 pub(crate) mod restart;

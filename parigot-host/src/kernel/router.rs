@@ -10,6 +10,7 @@ use rand::Rng;
 use crate::error::{Breach, Ending, Failure, GuestFault};
 use crate::kernel::instance::{Calls, Delivery, Inbound, Instance, Outbound};
 use crate::kernel::lifecycle::{FAILED, Launched};
+use crate::kernel::metadata;
 use crate::kernel::observer::Observer;
 use crate::kernel::route::{Callee, Pool, Route};
 use crate::kernel::scheduler::{HandoffSlot, Sender, Worker};
@@ -45,12 +46,20 @@ impl<O: Observer> Worker<'_, O> {
             let frame = frame.map_err(GuestFault::Malformed)?;
             let is_last = frames.offset() == outbox.len();
             let handoff = if is_last { &mut *handoff } else { &mut closed };
+            // Few frames have metadata. Proxies pass on metadata that another host has checked.
+            let cleaned = if frame.metadata.is_empty() || from.instance.is_proxy {
+                None
+            } else {
+                metadata::without_reserved_keys(&frame)
+            };
+            let frame = cleaned.as_deref().map_or(frame, metadata::only_frame);
             match frame.kind() {
                 Some(Kind::Call) => self.route_call(from, &frame, handoff)?,
                 Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => {
                     self.route_ready(from.instance, &frame)?
                 }
                 Some(Kind::Reply) => self.route_reply(from, &frame, handoff)?,
+                Some(Kind::Open) => self.route_open(from, &frame)?,
                 Some(Kind::Cancel) => self.route_cancel(frame.header.number, from.calls),
                 Some(Kind::Log) => self.route_log(from, &frame),
                 Some(Kind::Launch) => self.route_launch(from.instance)?,
@@ -125,6 +134,9 @@ impl<O: Observer> Worker<'_, O> {
         if bytes > bytes_max {
             return Err(Failure::request_too_large(bytes, bytes_max));
         }
+        if call.from.host_time_ns(call.frame.header.deadline_ns) <= self.now_ns() {
+            return Err(Failure::expired());
+        }
         Ok(())
     }
 
@@ -179,9 +191,17 @@ impl<O: Observer> Worker<'_, O> {
             return Err(unimplemented(instance));
         };
         let now_ns = self.now_ns();
-        let deadline_ns = match header.deadline_ns {
-            NO_DEADLINE => now_ns.saturating_add(target.deadline_ns(instance)),
-            own_ns => caller.host_time_ns(own_ns),
+        let (deadline_ns, flags) = match header.deadline_ns {
+            NO_DEADLINE => (
+                now_ns.saturating_add(target.deadline_ns(instance)),
+                flags::DEFAULT_DEADLINE,
+            ),
+            // A proxy passes on the flag, which another host has set.
+            own_ns if caller.is_proxy => (
+                caller.host_time_ns(own_ns),
+                header.flags & flags::DEFAULT_DEADLINE,
+            ),
+            own_ns => (caller.host_time_ns(own_ns), 0),
         };
         let inbound = Inbound {
             caller: Some(caller.index),
@@ -189,6 +209,7 @@ impl<O: Observer> Worker<'_, O> {
             id: call.id,
         };
         let inbound_header = Header {
+            flags,
             service: callee.service,
             method: target.method,
             deadline_ns: instance.own_time_ns(deadline_ns),
@@ -227,6 +248,9 @@ impl<O: Observer> Worker<'_, O> {
             .inbound
             .remove(number)
             .ok_or(Breach::NoSuchCall { number })?;
+        if !from.calls.opened.is_empty() {
+            from.calls.close(number);
+        }
         // Before the reply leaves: its caller may look at the counts or send the next call at once.
         callee.publish_counts(from.calls);
         let Some(caller) = call.caller else {
@@ -239,14 +263,57 @@ impl<O: Observer> Worker<'_, O> {
             let failure = Failure::response_too_large(bytes, bytes_max).at(callee.id_in_failure());
             Delivery::Enqueued(caller.enqueue_failure(call.number, call.id, &failure))
         } else {
-            // A status of a local guest gets the id of its instance. A status of another process
+            // The detail of a local guest gets the id of its instance. The detail of another process
             // has one already.
-            let is_local_status = is_status(&frame.header) && !callee.is_proxy;
-            let detail = is_local_status.then(|| detail_of(frame, callee.id()));
+            let is_local_detail = has_detail(frame) && !callee.is_proxy;
+            let detail = is_local_detail.then(|| detail_of(frame, callee.id()));
             let batch = self.batch_for(handoff);
             caller.send_reply(&call, frame, detail.as_deref(), callee, batch)
         };
         self.finish_delivery(caller, delivery, handoff);
+        Ok(())
+    }
+
+    /// Routes the response headers of a call that the guest serves.
+    ///
+    /// Always through the mailbox: the reply follows at once or later, and a mailbox keeps the order.
+    #[cold]
+    fn route_open(&mut self, from: &mut Sender<'_>, frame: &Frame<'_>) -> Result<(), Ending> {
+        let number = frame.header.number;
+        let call = from
+            .calls
+            .inbound
+            .get_mut(number)
+            .ok_or(Breach::NoSuchCall { number })?;
+        let inbound = *call;
+        if !from.calls.open(number) {
+            return Err(Breach::OpenedTwice { number }.into());
+        }
+        // Cancelled calls have no caller.
+        let Some(caller) = inbound.caller else {
+            return Ok(());
+        };
+        let caller = &self.kernel.instances[caller];
+        let bytes = frame.content_bytes();
+        let bytes_max = self.kernel.message_bytes_max;
+        let failure = if bytes > bytes_max {
+            Failure::response_too_large(bytes, bytes_max)
+        } else {
+            match caller.enqueue_open(&inbound, frame) {
+                Ok(wake) => {
+                    self.wake(caller, wake);
+                    return Ok(());
+                }
+                Err(bytes) => Failure::no_room_for_answer(&caller.name, bytes),
+            }
+        };
+        // A response without its headers is lost. The call ends here, and the reply has no caller.
+        if let Some(call) = from.calls.inbound.get_mut(number) {
+            call.caller = None;
+        }
+        let failure = failure.at(from.instance.id_in_failure());
+        let wake = caller.enqueue_failure(inbound.number, inbound.id, &failure);
+        self.wake(caller, wake);
         Ok(())
     }
 
@@ -318,15 +385,19 @@ fn unimplemented(callee: &Instance) -> Failure {
     Failure::unimplemented(&callee.name).at(callee.id_in_failure())
 }
 
-/// Returns the id of a call that was made in another process.
+/// Returns the id of a call that was made in another process. In the frames of other guests the
+/// same fields hold the number of the inbound call on whose behalf the call is made.
 fn id_of(frame: &Frame<'_>) -> CallId {
     let (high, low) = frame.header.id;
     CallId::from_wire(high, low).expect("a proxy must send calls with an id")
 }
 
-/// Returns whether a reply is a status: neither a response nor an error of the service.
-fn is_status(reply: &Header) -> bool {
-    reply.status != StatusCode::Ok.number() && reply.flags & flags::SERVICE_ERROR == 0
+/// Returns whether a reply has a detail: each status has one, and an error of the service may have
+/// one. Responses have none.
+fn has_detail(reply: &Frame<'_>) -> bool {
+    let Header { status, flags, .. } = reply.header;
+    status != StatusCode::Ok.number()
+        && (flags & flags::SERVICE_ERROR == 0 || !reply.detail.is_empty())
 }
 
 /// Returns the detail of a reply, with the instance that sent it.

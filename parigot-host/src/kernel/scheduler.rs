@@ -348,9 +348,15 @@ impl<'k, O: Observer> Worker<'k, O> {
             return;
         }
         for (number, call) in calls.expire(self.now_ns()) {
-            self.cancel_at_callee(&call);
             let callee = &self.kernel.instances[call.callee];
-            let failure = Failure::timed_out().at(callee.id_in_failure());
+            let (is_undelivered, wake) = callee.expire(call.inbound, call.id);
+            self.wake(callee, wake);
+            let failure = if is_undelivered {
+                Failure::expired()
+            } else {
+                Failure::timed_out()
+            };
+            let failure = failure.at(callee.id_in_failure());
             failure.push(number, call.id, &mut self.batch.frames);
         }
     }

@@ -132,7 +132,14 @@ impl EventQueue<RemoteEvent> {
     ///
     /// The limit is checked here because a proxy that does not run does not take its events.
     pub(crate) fn push_reply(&self, service: &str, id: CallId, reply: Reply) {
-        let bytes = reply.metadata.len() + reply.detail.len() + reply.payload.len();
+        let Reply {
+            headers,
+            metadata,
+            detail,
+            payload,
+            ..
+        } = &reply;
+        let bytes = headers.len() + metadata.len() + detail.len() + payload.len();
         let mut queued = self.queued.lock();
         let event = if queued.bytes + bytes > MAILBOX_BYTES_MAX {
             RemoteEvent::Failed {

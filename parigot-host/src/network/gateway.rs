@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::NO_DEADLINE;
+use parigot_abi::frame::{NO_DEADLINE, flags};
 use parigot_abi::id::CallId;
-use parigot_abi::manifest::Service;
+use parigot_abi::manifest::{Requirement, Service};
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
 use super::event_queue::{EventQueue, GatewayEvent};
@@ -22,17 +22,26 @@ use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 /// exporters.
 pub(super) struct Gateway {
     service: Service,
+    /// Descriptors of the service, for the comparison of schemas.
+    descriptors: Vec<u8>,
     /// Default deadline of calls without one.
     deadline_ns: u64,
     transport: Arc<dyn Transport>,
     queue: Arc<EventQueue<GatewayEvent>>,
     /// Indexes of the methods by name.
     methods: HashMap<String, u32>,
-    /// Calls that other processes wait for, with their return addresses.
-    calls: InFlight<ReturnAddress>,
+    /// Calls that other processes wait for.
+    calls: InFlight<RemoteCall>,
     last_number: u64,
     state: GatewayState,
     is_stopping: bool,
+}
+
+/// Call that another process waits for.
+struct RemoteCall {
+    from: ReturnAddress,
+    /// Response headers. They are sent with the reply, because a unary call has one reply.
+    headers: Bytes,
 }
 
 /// State of the gateway towards calls of other processes.
@@ -51,12 +60,14 @@ impl Gateway {
     /// calls without a deadline.
     pub(super) fn new(
         service: Service,
+        descriptors: Vec<u8>,
         deadline_ns: u64,
         transport: Arc<dyn Transport>,
         queue: Arc<EventQueue<GatewayEvent>>,
     ) -> Self {
         Gateway {
             service,
+            descriptors,
             deadline_ns,
             transport,
             queue,
@@ -81,7 +92,7 @@ impl Gateway {
         let spec = ExportSpec {
             service: self.service.name.clone(),
             schema: self.service.schema,
-            descriptors: self.service.descriptors.clone(),
+            descriptors: self.descriptors.clone(),
             methods,
             deadline_ns: self.deadline_ns,
         };
@@ -95,6 +106,7 @@ impl Gateway {
             id,
             method,
             deadline_ns,
+            has_default_deadline,
             metadata,
             payload,
         } = request;
@@ -104,7 +116,13 @@ impl Gateway {
         };
         self.last_number += 1;
         let number = self.last_number;
+        let flags = if has_default_deadline {
+            flags::DEFAULT_DEADLINE
+        } else {
+            0
+        };
         let header = Header {
+            flags,
             number,
             method: *method,
             deadline_ns,
@@ -114,7 +132,11 @@ impl Gateway {
         outbox.build(header, |frame| {
             frame.metadata_bytes(&metadata).payload(&payload)
         });
-        self.calls.insert(number, id, from);
+        let call = RemoteCall {
+            from,
+            headers: Bytes::new(),
+        };
+        self.calls.insert(number, id, call);
     }
 
     fn cancel(&mut self, id: CallId, outbox: &mut BuiltinOutbox) {
@@ -131,14 +153,23 @@ impl Gateway {
         );
     }
 
+    /// Keeps the response headers of a local call until its reply.
+    fn headers(&mut self, frame: &Frame<'_>) {
+        if let Some(call) = self.calls.get_mut(frame.header.number) {
+            call.headers = Bytes::copy_from_slice(frame.metadata);
+        }
+    }
+
     /// Sends the reply of a local call to its caller in the other process.
     fn reply(&mut self, frame: &Frame<'_>) {
-        let Some((_, from)) = self.calls.take_number(frame.header.number) else {
+        let Some((_, RemoteCall { from, headers })) = self.calls.take_number(frame.header.number)
+        else {
             return;
         };
         let reply = Reply {
             status: frame.header.status,
             flags: frame.header.flags,
+            headers,
             metadata: Bytes::copy_from_slice(frame.metadata),
             detail: Bytes::copy_from_slice(frame.detail),
             payload: Bytes::copy_from_slice(frame.payload),
@@ -161,11 +192,14 @@ impl BuiltIn for Gateway {
             name: self.service.name.clone(),
             schema: 0,
             methods: Vec::new(),
-            descriptors: Vec::new(),
         };
         Manifest {
             exports: Vec::new(),
-            requires: vec![by_name],
+            requires: vec![Requirement {
+                service: by_name,
+                binding: String::new(),
+            }],
+            descriptors: Vec::new(),
         }
     }
 
@@ -177,6 +211,7 @@ impl BuiltIn for Gateway {
     ) -> Result<(), GuestFault> {
         match frame.kind() {
             Some(Kind::Launched) => self.open(frame, outbox),
+            Some(Kind::Open) => self.headers(frame),
             Some(Kind::Reply) => self.reply(frame),
             Some(Kind::Stop) => self.stop(),
             _ => {}

@@ -24,6 +24,11 @@ impl<T> InFlight<T> {
         self.numbers.insert(id.key(), number);
     }
 
+    /// Returns the value of the call with a number.
+    pub(super) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        self.calls.get_mut(&number).map(|(_, value)| value)
+    }
+
     /// Removes and returns the call with a number.
     pub(super) fn take_number(&mut self, number: u64) -> Option<(CallId, T)> {
         let (id, value) = self.calls.remove(&number)?;

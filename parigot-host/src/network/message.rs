@@ -13,16 +13,20 @@ pub(crate) struct Request {
     pub(crate) method: String,
     /// Deadline on the monotonic clock of the host that holds this value.
     pub(crate) deadline_ns: u64,
+    /// Set if the caller has set no deadline: then the deadline is a default.
+    pub(crate) has_default_deadline: bool,
     /// Metadata in the encoding of a frame.
     pub(crate) metadata: Bytes,
     pub(crate) payload: Bytes,
 }
 
-/// The reply to a call between processes: the parts of a reply frame.
+/// The reply to a call between processes: the response headers, and the parts of a reply frame.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u32,
     pub(crate) flags: u16,
+    /// Response headers in the encoding of a frame; empty if the callee has sent none.
+    pub(crate) headers: Bytes,
     pub(crate) metadata: Bytes,
     pub(crate) detail: Bytes,
     pub(crate) payload: Bytes,
@@ -38,6 +42,7 @@ impl From<&Failure> for Reply {
         Reply {
             status,
             flags: 0,
+            headers: Bytes::new(),
             metadata: Bytes::new(),
             detail: detail.into(),
             payload: Bytes::new(),

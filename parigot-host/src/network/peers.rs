@@ -13,9 +13,10 @@ use super::event_queue::{EventQueue, ProxyWaker, RemoteEvent};
 use super::gateway::Gateway;
 use super::nats::Nats;
 use super::nats::identity::ProcessIdentity;
-use super::remote::{self, RemoteService};
+use super::remote::{RemoteInterface, RemoteService, Requirer};
 use super::transport::{ImportSpec, Transport};
 use crate::deployment::{Deployment, GuestSpec, RestartAfter, RestartPolicy};
+use crate::descriptors::pool;
 use crate::error::{StartError, StartProblem};
 use crate::guest::builtin::BuiltInFactory;
 use crate::kernel::scheduler::Kernel;
@@ -36,11 +37,13 @@ pub(crate) struct Peers {
 /// default deadline of all exporters.
 struct LocalService<'g> {
     service: &'g Service,
+    /// Descriptors of the exporter.
+    descriptors: &'g [u8],
     deadline: Duration,
 }
 
 /// Services that local guests require and none of them exports, with the names of the requirers.
-type MissingServices<'g> = BTreeMap<&'g str, Vec<(&'g str, &'g Service)>>;
+type MissingServices<'g> = BTreeMap<&'g str, Vec<Requirer<'g>>>;
 
 /// Returns the services that local guests export, by name.
 fn local_services<'g>(guests: &'g [DeclaredGuest<'_>]) -> BTreeMap<&'g str, LocalService<'g>> {
@@ -49,6 +52,7 @@ fn local_services<'g>(guests: &'g [DeclaredGuest<'_>]) -> BTreeMap<&'g str, Loca
         for service in &guest.manifest().exports {
             let known = local.entry(&service.name).or_insert(LocalService {
                 service,
+                descriptors: &guest.manifest().descriptors,
                 deadline: guest.spec.deadline,
             });
             known.deadline = known.deadline.max(guest.spec.deadline);
@@ -64,12 +68,14 @@ fn missing_services<'g>(
 ) -> MissingServices<'g> {
     let mut missing = MissingServices::new();
     for guest in guests {
-        let requires = guest.manifest().requires.iter();
+        let manifest = guest.manifest();
+        let requires = manifest.requires.iter().map(|required| &required.service);
         for service in requires.filter(|service| !local.contains_key(&*service.name)) {
-            missing
-                .entry(&service.name)
-                .or_default()
-                .push((&guest.spec.name, service));
+            missing.entry(&service.name).or_default().push(Requirer {
+                guest: &guest.spec.name,
+                service,
+                descriptors: &manifest.descriptors,
+            });
         }
     }
     missing
@@ -79,23 +85,18 @@ fn missing_services<'g>(
 struct PendingImport<'g> {
     name: &'g str,
     /// Names of the guests that require the service, with their declarations.
-    requirers: Vec<(&'g str, &'g Service)>,
+    requirers: Vec<Requirer<'g>>,
     queue: Arc<EventQueue<RemoteEvent>>,
 }
 
 impl<'g> PendingImport<'g> {
     /// Starts the search.
-    fn new(
-        name: &'g str,
-        requirers: Vec<(&'g str, &'g Service)>,
-        transport: &dyn Transport,
-    ) -> Self {
+    fn new(name: &'g str, requirers: Vec<Requirer<'g>>, transport: &dyn Transport) -> Self {
         let queue = EventQueue::new();
-        let Service {
-            schema,
+        let RemoteInterface {
+            service: Service { schema, .. },
             descriptors,
-            ..
-        } = remote::service(name, &requirers, Vec::new());
+        } = RemoteInterface::new(name, &requirers, Vec::new());
         transport.import(
             ImportSpec {
                 service: name.to_owned(),
@@ -116,8 +117,8 @@ impl<'g> PendingImport<'g> {
     fn requirer_by_name(&self) -> Option<&'g str> {
         self.requirers
             .iter()
-            .find(|(_, service)| service.is_by_name())
-            .map(|(guest, _)| *guest)
+            .find(|requirer| requirer.service.is_by_name())
+            .map(|requirer| requirer.guest)
     }
 
     /// Returns the methods of the service in the other process if a guest requires the service by
@@ -276,29 +277,31 @@ impl Peers {
             requirers,
             queue,
         } = import;
-        let service = remote::service(name, &requirers, methods);
+        let interface = RemoteInterface::new(name, &requirers, methods);
         self.wakers.push(queue.waker());
         let transport = Arc::clone(transport);
         let factory = BuiltInFactory(move || {
-            RemoteService::new(service.clone(), Arc::clone(&transport), Arc::clone(&queue))
+            RemoteService::new(
+                interface.clone(),
+                Arc::clone(&transport),
+                Arc::clone(&queue),
+            )
         });
         (spec(name.to_owned()), Arc::new(factory))
     }
 
-    fn gateway(
-        &mut self,
-        transport: &Arc<dyn Transport>,
-        LocalService { service, deadline }: &LocalService<'_>,
-    ) -> Proxy {
+    fn gateway(&mut self, transport: &Arc<dyn Transport>, local: &LocalService<'_>) -> Proxy {
         let queue = EventQueue::new();
         self.wakers.push(queue.waker());
-        let service = (*service).clone();
-        let deadline_ns = deadline.as_nanos() as u64;
+        let service = local.service.clone();
+        let descriptors = pool::of_service(local.descriptors, &service.name);
+        let deadline_ns = local.deadline.as_nanos() as u64;
         let transport = Arc::clone(transport);
         let name = format!("network/{}", service.name);
         let factory = BuiltInFactory(move || {
             Gateway::new(
                 service.clone(),
+                descriptors.clone(),
                 deadline_ns,
                 Arc::clone(&transport),
                 Arc::clone(&queue),

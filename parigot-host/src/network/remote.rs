@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parigot_abi::control::NEVER;
+use parigot_abi::frame::flags;
 use parigot_abi::id::CallId;
-use parigot_abi::manifest::{Method, Service};
+use parigot_abi::manifest::{Method, MethodFlags, Service};
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
 use super::event_queue::{EventQueue, RemoteEvent};
 use super::in_flight::InFlight;
 use super::message::{Reply, Request};
 use super::transport::Transport;
+use crate::descriptors::pool;
 use crate::error::{Failure, GuestFault};
 use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 
@@ -20,6 +22,7 @@ use crate::guest::builtin::{BuiltIn, BuiltinOutbox};
 /// found.
 pub(super) struct RemoteService {
     service: Service,
+    descriptors: Vec<u8>,
     transport: Arc<dyn Transport>,
     queue: Arc<EventQueue<RemoteEvent>>,
     /// Default deadline of calls without one; known after the first process that offers the
@@ -32,51 +35,75 @@ pub(super) struct RemoteService {
     is_stopping: bool,
 }
 
-/// Returns the service that a remote exports: all methods that local guests require, with their
-/// declarations, then the methods of a found process that no local guest declares.
-pub(super) fn service(name: &str, requirers: &[(&str, &Service)], found: Vec<String>) -> Service {
-    // A guest that requires the service by name declares no methods and no schema, so the schema
-    // comes from the first other guest. The start has compared the schemas of all local guests.
-    let requirers = || requirers.iter().map(|(_, service)| *service);
-    let first = requirers().find(|required| !required.is_by_name());
-    let (schema, descriptors) = first.map_or((0, Vec::new()), |first| {
-        (first.schema, first.descriptors.clone())
-    });
-    let mut service = Service {
-        name: name.to_owned(),
-        schema,
-        methods: Vec::new(),
-        descriptors,
-    };
-    let found = found.into_iter().map(|name| Method {
-        name,
-        budget_ns: 0,
-        deadline_ns: 0,
-    });
-    for method in requirers()
-        .flat_map(|required| required.methods.iter().cloned())
-        .chain(found)
-    {
-        if service
-            .methods
+/// A guest that requires a service of other processes.
+pub(super) struct Requirer<'g> {
+    /// Name of the guest in the deployment.
+    pub(super) guest: &'g str,
+    /// Service as the guest declares it.
+    pub(super) service: &'g Service,
+    /// Descriptors of the guest.
+    pub(super) descriptors: &'g [u8],
+}
+
+/// The service that a remote exports, with its descriptors.
+#[derive(Clone)]
+pub(super) struct RemoteInterface {
+    pub(super) service: Service,
+    /// Serialized `FileDescriptorSet`, or empty.
+    pub(super) descriptors: Vec<u8>,
+}
+
+impl RemoteInterface {
+    /// Creates the interface: all methods that local guests require, with their declarations, then
+    /// the methods of a found process that no local guest declares.
+    pub(super) fn new(name: &str, requirers: &[Requirer<'_>], found: Vec<String>) -> Self {
+        // A guest that requires the service by name declares no methods and no schema, so the
+        // schema comes from the first other guest. The start has compared the schemas of all local
+        // guests.
+        let mut with_schema = requirers
             .iter()
-            .all(|known| known.name != method.name)
-        {
-            service.methods.push(method);
+            .filter(|requirer| !requirer.service.is_by_name());
+        let (schema, descriptors) = with_schema.next().map_or((0, Vec::new()), |first| {
+            let descriptors = pool::of_service(first.descriptors, name);
+            (first.service.schema, descriptors)
+        });
+        let mut service = Service {
+            name: name.to_owned(),
+            schema,
+            methods: Vec::new(),
+        };
+        let found = found.into_iter().map(|name| Method {
+            name,
+            budget_ns: 0,
+            deadline_ns: 0,
+            flags: MethodFlags::default(),
+        });
+        let declared = requirers
+            .iter()
+            .flat_map(|requirer| requirer.service.methods.iter().cloned());
+        for method in declared.chain(found) {
+            let mut known = service.methods.iter();
+            if known.all(|known| known.name != method.name) {
+                service.methods.push(method);
+            }
+        }
+        RemoteInterface {
+            service,
+            descriptors,
         }
     }
-    service
 }
 
 impl RemoteService {
     /// Creates a remote of a service whose search has started. Events arrive in `queue`.
     pub(super) fn new(
-        service: Service,
+        interface: RemoteInterface,
         transport: Arc<dyn Transport>,
         queue: Arc<EventQueue<RemoteEvent>>,
     ) -> Self {
         RemoteService {
-            service,
+            service: interface.service,
+            descriptors: interface.descriptors,
             transport,
             queue,
             deadline_ns: None,
@@ -95,6 +122,7 @@ impl RemoteService {
                 .name
                 .clone(),
             deadline_ns: frame.header.deadline_ns,
+            has_default_deadline: frame.header.flags & flags::DEFAULT_DEADLINE != 0,
             metadata: Bytes::copy_from_slice(frame.metadata),
             payload: Bytes::copy_from_slice(frame.payload),
         };
@@ -128,12 +156,20 @@ fn reply(
     Reply {
         status,
         flags,
+        headers,
         metadata,
         detail,
         payload,
     }: &Reply,
     outbox: &mut BuiltinOutbox,
 ) {
+    if !headers.is_empty() {
+        let header = Header {
+            number,
+            ..Header::new(Kind::Open)
+        };
+        outbox.build(header, |frame| frame.metadata_bytes(headers));
+    }
     let header = Header {
         flags: *flags,
         number,
@@ -153,6 +189,7 @@ impl BuiltIn for RemoteService {
         Manifest {
             exports: vec![self.service.clone()],
             requires: Vec::new(),
+            descriptors: self.descriptors.clone(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use parigot_abi::frame::LAUNCH_NUMBER;
-use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
+use parigot_abi::{FrameBuilder, Header, Kind};
 
 use crate::error::{GraphError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
@@ -43,6 +43,7 @@ impl<'a> DeclaredGuests<'a> {
                 name: &guest.spec.name,
                 manifest: guest.manifest(),
                 shared: &guest.spec.shared,
+                bind: &guest.spec.bind,
             })
             .collect();
         let graph = Graph::of(&declarations);
@@ -103,17 +104,19 @@ pub(super) fn dependencies(
     bindings: &[Vec<Binding>],
     ranges: &[Range<InstanceIndex>],
 ) -> Vec<Dependency> {
-    let mut dependencies: BTreeMap<&str, Dependency> = BTreeMap::new();
+    // By the exporters too: two requirements of one service may be bound to different guests.
+    let mut dependencies: BTreeMap<(&str, Vec<InstanceIndex>), Dependency> = BTreeMap::new();
     for ((guest, bindings), range) in guests.iter().zip(bindings).zip(ranges) {
         for (required, binding) in guest.manifest().requires.iter().zip(bindings) {
+            let exporters: Vec<_> = binding
+                .exporters
+                .iter()
+                .flat_map(|exporter| ranges[exporter.guest].clone())
+                .collect();
             let dependency = dependencies
-                .entry(&required.name)
+                .entry((&required.service.name, exporters.clone()))
                 .or_insert_with(|| Dependency {
-                    exporters: binding
-                        .exporters
-                        .iter()
-                        .flat_map(|exporter| ranges[exporter.guest].clone())
-                        .collect(),
+                    exporters,
                     required_by: Vec::new(),
                 });
             dependency.required_by.extend(range.clone());
@@ -138,15 +141,12 @@ pub(super) fn bind_instance(
         ..
     } = replica.instance;
     let InitOutput {
-        code,
-        manifest,
-        outbox,
-        turn,
+        code, outbox, turn, ..
     } = init;
     let identity = Identity {
         id,
         index,
-        launched_frame: launched_frame(&manifest, bindings),
+        launched_frame: launched_frame(bindings),
         started_ns,
         log_rate,
     };
@@ -187,7 +187,7 @@ fn callees(exporter: &Exporter, range: &Range<InstanceIndex>) -> impl Iterator<I
 }
 
 /// Returns the frame that launches a guest. A handle is the index of a requirement.
-fn launched_frame(manifest: &Manifest, bindings: &[Binding]) -> Box<[u8]> {
+fn launched_frame(bindings: &[Binding]) -> Box<[u8]> {
     let mut bytes = Vec::new();
     let mut frame = FrameBuilder::new(
         &mut bytes,
@@ -196,9 +196,9 @@ fn launched_frame(manifest: &Manifest, bindings: &[Binding]) -> Box<[u8]> {
             ..Header::new(Kind::Launched)
         },
     );
-    for (required, binding) in manifest.requires.iter().zip(bindings) {
+    for (index, binding) in bindings.iter().enumerate() {
         for method in &binding.methods {
-            frame = frame.metadata(&required.name, method);
+            frame = frame.metadata(&index.to_string(), method);
         }
     }
     let handles = 0..bindings.len() as u32;

@@ -18,6 +18,7 @@ use parigot_abi::Manifest;
 
 use crate::compile::modules::CompiledGuests;
 use crate::deployment::{Deployment, GuestSpec};
+use crate::descriptors::pool;
 use crate::error::{GuestFault, StartError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::init_turn::InitTurn;
@@ -163,6 +164,6 @@ fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Ite
     manifest.exports.iter().map(|service| Exported {
         guest: spec.name.clone(),
         service: service.name.clone(),
-        descriptors: service.descriptors.clone(),
+        descriptors: pool::of_service(&manifest.descriptors, &service.name),
     })
 }

@@ -43,6 +43,8 @@ pub struct GuestReport {
 pub struct Requirement {
     /// Full name of the service.
     pub service: String,
+    /// Name of the binding, or empty.
+    pub binding: String,
     /// Guests that export the service: several if they share it, empty if no guest exports it.
     pub exporters: Vec<String>,
 }
@@ -119,8 +121,9 @@ fn requirements(
         .requires
         .iter()
         .zip(bound)
-        .map(|(service, binding)| Requirement {
-            service: service.name.clone(),
+        .map(|(required, binding)| Requirement {
+            service: required.service.name.clone(),
+            binding: required.binding.clone(),
             exporters: binding
                 .exporters
                 .iter()
@@ -135,25 +138,27 @@ fn misfits(guests: &[DeclaredGuest<'_>], graph: &Graph) -> Vec<StartProblem> {
     let mut problems = Vec::new();
     for (guest, bound) in guests.iter().zip(&graph.bindings) {
         for (required, binding) in guest.manifest().requires.iter().zip(bound) {
-            if required.is_by_name() {
+            if required.service.is_by_name() {
                 // A client that requires a service by name alone fits any schema.
                 continue;
             }
             let client = ServiceDescription {
                 guest: &guest.spec.name,
-                service: required,
+                service: &required.service,
+                descriptors: &guest.manifest().descriptors,
             };
             for to in &binding.exporters {
                 let exporting = &guests[to.guest];
                 let exporter = ServiceDescription {
                     guest: &exporting.spec.name,
                     service: &exporting.manifest().exports[to.service as usize],
+                    descriptors: &exporting.manifest().descriptors,
                 };
                 if let Err(source) = schema::fits(client, exporter) {
                     problems.push(StartProblem::Schema {
                         guest: client.guest.to_owned(),
                         exporter: exporter.guest.to_owned(),
-                        service: required.name.clone(),
+                        service: required.service.name.clone(),
                         source,
                     });
                 }

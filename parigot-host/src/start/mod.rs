@@ -26,7 +26,7 @@ pub struct Exported {
     pub guest: String,
     /// Full name of the service.
     pub service: String,
-    /// Serialized `FileDescriptorSet` of the service and of all messages that its methods reach.
-    /// Empty if not requested, or if the guest has no descriptors.
+    /// Serialized `FileDescriptorSet` of the file that defines the service and of all files that it
+    /// imports, except `google/protobuf/*`. Empty if not requested, or if the guest has none.
     pub descriptors: Vec<u8>,
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use parigot_abi::frame::{NO_DEADLINE, flags};
 use parigot_abi::{Frame, Frames, Kind, Manifest};
 use parigot_guest::prost::Message;
-use parigot_guest::{CallError, Method};
+use parigot_guest::{CallError, Metadata, Method};
 use parking_lot::Mutex;
 
 use super::interceptor::Interceptor;
@@ -16,8 +16,17 @@ use crate::error::GuestFault;
 use crate::guest::builtin::{BuiltIn, BuiltInFactory, BuiltinOutbox};
 use crate::guest::code::InstanceFactory;
 
-/// Encoded reply frames of the test's calls, by the numbers of the calls.
-pub(super) type Replies = Arc<Mutex<HashMap<u64, Vec<u8>>>>;
+/// Replies to the test's calls, by the numbers of the calls.
+pub(super) type Replies = Arc<Mutex<HashMap<u64, CallReply>>>;
+
+/// Reply to a call of the test.
+#[derive(Default)]
+pub(super) struct CallReply {
+    /// Response headers in the encoding of a frame.
+    headers: Vec<u8>,
+    /// Encoded reply frame; empty while the call is in flight.
+    frame: Vec<u8>,
+}
 
 /// Call of a test that [`TestRun::begin`](super::TestRun::begin) has started.
 ///
@@ -53,7 +62,7 @@ impl<M: Method> PendingCall<M> {
     /// Returns the response or the error of the call; `None` while the call is in flight.
     pub fn outcome(&self) -> Option<Result<M::Response, CallError<M::Error>>> {
         let replies = self.replies.lock();
-        let frame = Frames::new(replies.get(&self.number)?)
+        let frame = Frames::new(&replies.get(&self.number)?.frame)
             .next()?
             .expect("the host must write well-formed frames");
         let is_response =
@@ -66,9 +75,22 @@ impl<M: Method> PendingCall<M> {
         })
     }
 
+    /// Returns the headers that have arrived, and the trailers once the call has ended.
+    pub fn metadata(&self) -> Metadata {
+        let replies = self.replies.lock();
+        let Some(CallReply { headers, frame }) = replies.get(&self.number) else {
+            return Metadata::default();
+        };
+        let frame = Frames::new(frame).next().and_then(Result::ok);
+        let trailers = frame.map_or(&[][..], |frame| frame.metadata);
+        Metadata::new(headers.clone(), trailers)
+    }
+
     /// Returns true if the call has ended, with a response or an error.
     pub fn has_ended(&self) -> bool {
-        self.replies.lock().contains_key(&self.number)
+        let replies = self.replies.lock();
+        let reply = replies.get(&self.number);
+        reply.is_some_and(|reply| !reply.frame.is_empty())
     }
 }
 
@@ -91,10 +113,10 @@ pub(super) fn caller_factory(
     replies: Replies,
 ) -> impl InstanceFactory {
     BuiltInFactory(move || {
-        let requires = interceptor.lock().exports.clone();
         let manifest = Manifest {
             exports: Vec::new(),
-            requires,
+            requires: interceptor.lock().requirements(),
+            descriptors: Vec::new(),
         };
         Caller {
             manifest,
@@ -134,8 +156,14 @@ impl BuiltIn for Caller {
                 None => outbox.pass_on(frame.bytes),
             },
             Some(Kind::Reply) => {
-                let number = frame.header.number;
-                self.replies.lock().insert(number, frame.bytes.into());
+                let mut replies = self.replies.lock();
+                let reply = replies.entry(frame.header.number).or_default();
+                reply.frame = frame.bytes.into();
+            }
+            Some(Kind::Open) => {
+                let mut replies = self.replies.lock();
+                let reply = replies.entry(frame.header.number).or_default();
+                reply.headers = frame.metadata.into();
             }
             Some(Kind::Stop) => outbox.exit(),
             _ => {}

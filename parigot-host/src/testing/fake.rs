@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parigot_abi::control::NEVER;
-use parigot_abi::frame::{NO_DEADLINE, flags};
+use parigot_abi::frame::{NO_DEADLINE, push_pair};
 use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, Header, Kind, Manifest};
 use parigot_guest::prost::Message;
-use parigot_guest::{Client, Method, Service, ServiceError};
+use parigot_guest::{Client, HandlerError as _, Method, Service, ServiceError};
 use parking_lot::Mutex;
 
 use crate::error::GuestFault;
@@ -73,17 +73,21 @@ pub struct Answer<M: Method> {
 struct FakeReply {
     delay: Duration,
     outcome: FakeOutcome,
+    /// Response headers and trailers in the encoding of a frame.
+    headers: Vec<u8>,
+    trailers: Vec<u8>,
 }
 
 enum FakeOutcome {
     /// Encoded response.
     Response(Vec<u8>),
-    /// Number in the service's error enum.
-    Error(i32),
     Failure {
-        code: StatusCode,
-        cause: Cause,
-        message: String,
+        /// Flags of the reply frame.
+        flags: u16,
+        /// Code, or number in the service's error enum.
+        status: u32,
+        /// Encoded [`Detail`], or empty.
+        detail: Vec<u8>,
     },
     Never,
     /// Crash with this panic text.
@@ -92,10 +96,12 @@ enum FakeOutcome {
 
 impl FakeOutcome {
     fn failure(code: StatusCode, cause: Cause, message: impl Into<String>) -> Self {
+        let mut detail = Vec::new();
+        Detail::new(cause, &message.into()).write(&mut detail);
         FakeOutcome::Failure {
-            code,
-            cause,
-            message: message.into(),
+            flags: 0,
+            status: code.number(),
+            detail,
         }
     }
 }
@@ -113,21 +119,37 @@ impl<M: Method> Answer<M> {
         Answer::new(FakeOutcome::Response(response.encode_to_vec()))
     }
 
-    /// Creates an answer with an error of the service.
+    /// Creates an answer with an error of the service, or with another failure that a handler may
+    /// return: an error with a message and details, or a [`Status`](parigot_guest::Status).
     ///
     /// # Panics
     ///
     /// If the error's number is 0, which stands for success.
-    pub fn error(error: M::Error) -> Self {
-        assert_ne!(
-            error.number(),
-            0,
-            "`{error}` has the number 0, which is no error"
+    pub fn error(error: impl Into<<M::Error as ServiceError>::Failure>) -> Self {
+        let failure = error.into();
+        let answer = failure.answer();
+        assert!(
+            !answer.is_zero(),
+            "`{failure}` has the number 0, which is no error"
         );
-        Answer::new(match error.as_status() {
-            Some(status) => FakeOutcome::failure(status.code(), Cause::Answered, status.message()),
-            None => FakeOutcome::Error(error.number()),
+        let (flags, status, detail) = answer.reply_parts();
+        Answer::new(FakeOutcome::Failure {
+            flags,
+            status,
+            detail,
         })
+    }
+
+    /// Adds a response header. The caller receives it with the outcome of the call.
+    pub fn with_header(mut self, key: &str, value: &str) -> Self {
+        push_pair(&mut self.reply.headers, key, value);
+        self
+    }
+
+    /// Adds a response trailer.
+    pub fn with_trailer(mut self, key: &str, value: &str) -> Self {
+        push_pair(&mut self.reply.trailers, key, value);
+        self
     }
 
     /// Creates an answer with a status, as if the host or the service's SDK had failed the call.
@@ -287,6 +309,8 @@ impl From<FakeOutcome> for FakeReply {
         FakeReply {
             delay: Duration::ZERO,
             outcome,
+            headers: Vec::new(),
+            trailers: Vec::new(),
         }
     }
 }
@@ -307,7 +331,7 @@ struct Waiting {
     number: u64,
     /// Time of the answer on the guest's clock; without effect for [`FakeOutcome::Never`].
     at_ns: u64,
-    outcome: FakeOutcome,
+    reply: FakeReply,
 }
 
 impl FakeGuest {
@@ -335,45 +359,51 @@ impl FakeGuest {
         let mut due: Vec<_> = self
             .waiting
             .extract_if(.., |waiting| {
-                waiting.at_ns <= now_ns && !matches!(waiting.outcome, FakeOutcome::Never)
+                waiting.at_ns <= now_ns && !matches!(waiting.reply.outcome, FakeOutcome::Never)
             })
             .collect();
         // A stable sort: answers of the same time keep the order of their calls.
         due.sort_by_key(|waiting| waiting.at_ns);
         due.into_iter()
-            .try_for_each(|waiting| self.reply(waiting.number, waiting.outcome, outbox))
+            .try_for_each(|waiting| self.reply(waiting.number, waiting.reply, outbox))
     }
 
     fn reply(
         &mut self,
         number: u64,
-        outcome: FakeOutcome,
+        reply: FakeReply,
         outbox: &mut BuiltinOutbox,
     ) -> Result<(), GuestFault> {
-        let reply = Header {
+        let FakeReply {
+            outcome,
+            headers,
+            trailers,
+            ..
+        } = reply;
+        let header = |kind| Header {
             number,
-            ..Header::new(Kind::Reply)
+            ..Header::new(kind)
         };
+        if !headers.is_empty() {
+            outbox.build(header(Kind::Open), |frame| frame.metadata_bytes(&headers));
+        }
         match outcome {
-            FakeOutcome::Response(payload) => outbox.send(reply, &payload),
-            FakeOutcome::Error(error) => {
-                let header = Header {
-                    flags: flags::SERVICE_ERROR,
-                    status: error.cast_unsigned(),
-                    ..reply
-                };
-                outbox.send(header, &[]);
-            }
+            FakeOutcome::Response(payload) => outbox.build(header(Kind::Reply), |frame| {
+                frame.metadata_bytes(&trailers).payload(&payload)
+            }),
             FakeOutcome::Failure {
-                code,
-                cause,
-                message,
+                flags,
+                status,
+                detail,
             } => {
                 let header = Header {
-                    status: code.number(),
-                    ..reply
+                    flags,
+                    status,
+                    ..header(Kind::Reply)
                 };
-                outbox.build(header, |frame| frame.detail(&Detail::new(cause, &message)));
+                outbox.build(header, |frame| {
+                    frame.metadata_bytes(&trailers).detail_bytes(&detail)
+                });
             }
             FakeOutcome::Never => unreachable!("`answer` must keep these calls waiting"),
             FakeOutcome::Crash(text) => {
@@ -390,11 +420,13 @@ impl BuiltIn for FakeGuest {
         let exports = self
             .exports
             .iter()
-            .map(|service| service.describe(true))
+            .map(|service| service.describe())
             .collect();
         Manifest {
             exports,
             requires: Vec::new(),
+            // `TestHost` compares no schemas.
+            descriptors: Vec::new(),
         }
     }
 
@@ -408,11 +440,11 @@ impl BuiltIn for FakeGuest {
         match frame.kind() {
             Some(Kind::Launched) => outbox.ready(NO_DEADLINE),
             Some(Kind::Call) => {
-                let FakeReply { delay, outcome } = self.serve(frame);
+                let reply = self.serve(frame);
                 self.waiting.push(Waiting {
                     number,
-                    at_ns: now_ns.saturating_add(delay.as_nanos() as u64),
-                    outcome,
+                    at_ns: now_ns.saturating_add(reply.delay.as_nanos() as u64),
+                    reply,
                 });
             }
             Some(Kind::Cancel) => {
@@ -422,8 +454,8 @@ impl BuiltIn for FakeGuest {
                     .filter(|waiting| waiting.number == number)
                 {
                     waiting.at_ns = now_ns;
-                    waiting.outcome =
-                        FakeOutcome::failure(StatusCode::Cancelled, Cause::Cancelled, "");
+                    waiting.reply =
+                        FakeOutcome::failure(StatusCode::Cancelled, Cause::Cancelled, "").into();
                 }
             }
             Some(Kind::Stop) => outbox.exit(),
@@ -437,7 +469,7 @@ impl BuiltIn for FakeGuest {
         let to_come = self
             .waiting
             .iter()
-            .filter(|waiting| !matches!(waiting.outcome, FakeOutcome::Never));
+            .filter(|waiting| !matches!(waiting.reply.outcome, FakeOutcome::Never));
         Ok(to_come.map(|waiting| waiting.at_ns).min().unwrap_or(NEVER))
     }
 

@@ -41,6 +41,15 @@ impl Interceptor {
         }
     }
 
+    /// Returns the exported services as requirements of the test's guest.
+    pub(super) fn requirements(&self) -> Vec<manifest::Requirement> {
+        let required = |service: &manifest::Service| manifest::Requirement {
+            service: service.clone(),
+            binding: String::new(),
+        };
+        self.exports.iter().map(required).collect()
+    }
+
     /// Returns the number of tasks that the next turn may poll.
     ///
     /// One turn in four has a small number, as if an epoch tick had ended the turn.

@@ -134,6 +134,10 @@ impl GuestInstance for NativeGuest {
             .map(|call| ActiveCall { call, method: None })
     }
 
+    fn has_begun(&self, call: u64) -> bool {
+        self.view().has_begun(call)
+    }
+
     fn outbox(&self) -> &[u8] {
         let ControlView {
             outbox_address,

@@ -166,9 +166,12 @@ impl TestRun {
         let method = M::info().name();
         let Some(service) = services
             .iter()
-            .position(|service| service.name == M::SERVICE.name)
+            .position(|required| required.service.name == M::SERVICE.name)
         else {
-            let names: Vec<_> = services.iter().map(|service| &*service.name).collect();
+            let names: Vec<_> = services
+                .iter()
+                .map(|required| &*required.service.name)
+                .collect();
             panic!(
                 "no guest exports {}; exported services: {}",
                 M::SERVICE.name,
@@ -176,6 +179,7 @@ impl TestRun {
             );
         };
         let Some(method) = services[service]
+            .service
             .methods
             .iter()
             .position(|offered| offered.name == method)

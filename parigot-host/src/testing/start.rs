@@ -71,7 +71,8 @@ impl TestHost {
         let (kernel, _) = assemble(booted, &settings, &randomness);
         let manifest = Manifest {
             exports: Vec::new(),
-            requires: interceptor.lock().exports.clone(),
+            requires: interceptor.lock().requirements(),
+            descriptors: Vec::new(),
         };
         let stepper = Stepper {
             startup_timers: startup::alarms(&kernel, self.startup_deadline),

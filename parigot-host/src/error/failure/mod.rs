@@ -72,6 +72,21 @@ impl Failure {
         Self::new(Code::Unavailable, Cause::Unreachable, message)
     }
 
+    /// Creates the failure of a call whose callee ended before it entered the call's handler.
+    pub(crate) fn not_begun(callee: &str, ending: &Ending) -> Self {
+        let message = format!("not begun: {callee} {ending}");
+        Self::new(Code::Unavailable, Cause::Unreachable, message)
+    }
+
+    /// Creates the failure of a call whose deadline passed before the call was delivered.
+    pub(crate) fn expired() -> Self {
+        Self::new(
+            Code::DeadlineExceeded,
+            Cause::Expired,
+            "the deadline passed before the call began".to_owned(),
+        )
+    }
+
     /// Creates the failure of a call to a method that the callee does not have.
     pub(crate) fn unimplemented(callee: &str) -> Self {
         Self::new(

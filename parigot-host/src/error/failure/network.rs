@@ -54,10 +54,11 @@ impl Failure {
     pub(crate) fn late_arrival(transit: Duration, remaining: Duration) -> Self {
         let transit_ms = transit.as_millis();
         let remaining_ms = remaining.as_millis();
-        Self::unreachable(format!(
+        let message = format!(
             "the request arrived {transit_ms} ms after it was sent, {remaining_ms} ms were left: \
              check the clocks of both hosts"
-        ))
+        );
+        Self::new(Code::DeadlineExceeded, Cause::Expired, message)
     }
 
     /// Creates the failure of a request whose chunks differ from the announcement.

@@ -51,6 +51,9 @@ pub(crate) struct Calls {
     pub(crate) deadlines_ns: u64,
     /// Calls that the instance serves, by its own numbers.
     pub(crate) inbound: Table<Inbound>,
+    /// Numbers of inbound calls whose headers were sent. Kept apart from [`Inbound`], because most
+    /// calls have none: then a reply only tests for an empty list.
+    pub(crate) opened: Vec<u64>,
     /// Number of the last call that came with a handoff.
     last_number: u64,
 }
@@ -61,6 +64,7 @@ impl Calls {
             outbound: Table::new(),
             deadlines_ns: NEVER,
             inbound: Table::new(),
+            opened: Vec::new(),
             last_number: 0,
         }
     }
@@ -82,22 +86,57 @@ impl Calls {
         is_waiting && self.outbound.remove(number).is_some()
     }
 
+    /// Records the headers of an inbound call. Returns false if they were sent before.
+    #[cold]
+    pub(crate) fn open(&mut self, number: u64) -> bool {
+        let is_first = !self.opened.contains(&number);
+        if is_first {
+            self.opened.push(number);
+        }
+        is_first
+    }
+
+    /// Forgets the headers of a call that was answered.
+    #[cold]
+    pub(crate) fn close(&mut self, number: u64) {
+        self.opened.retain(|opened| *opened != number);
+    }
+
+    /// Returns whether the instance waits for a call.
+    fn is_waiting(&mut self, call: &CallName) -> bool {
+        self.outbound
+            .get_mut(call.number)
+            .is_some_and(|known| known.id.key() == call.id.key())
+    }
+
     /// Applies the records of a batch from the mailbox, and changes the frames of the batch
-    /// accordingly: replies to calls that have ended already are removed, and cancellations of
-    /// calls that are still served are added.
+    /// accordingly: headers and replies of calls that have ended already are removed, as are calls
+    /// that were withdrawn, and cancellations of calls that are still served are added.
     pub(super) fn receive(&mut self, batch: &mut Batch) {
+        if !batch.withdrawn.is_empty() {
+            batch.remove_withdrawn();
+        }
         for (number, call) in batch.arrivals.drain(..) {
             self.inbound.insert(number, call);
         }
         // A call ends once. Its deadline may have passed before the reply arrived, for example.
         let mut unwanted = HashSet::new();
+        // Before the replies, which end the calls that the headers belong to.
+        for call in batch.opens.drain(..) {
+            if !self.is_waiting(&call) {
+                unwanted.insert(call.id.to_wire());
+            }
+        }
         for call in batch.answered.drain(..) {
             if !self.end(call.number, call.id) {
                 unwanted.insert(call.id.to_wire());
             }
         }
         if !unwanted.is_empty() {
-            remove_replies(&mut batch.frames, &unwanted);
+            retain_frames(&mut batch.frames, |frame| {
+                let is_of_callee = matches!(frame.kind(), Some(Kind::Open | Kind::Reply));
+                !(is_of_callee && unwanted.contains(&frame.header.id))
+            });
         }
         for CallName { number, id } in batch.cancelled.drain(..) {
             let call = self
@@ -141,8 +180,12 @@ pub(crate) struct Batch {
     pub(super) arrivals: Vec<(u64, Inbound)>,
     /// Calls that end in these frames.
     pub(super) answered: Vec<CallName>,
+    /// Calls whose headers arrive in these frames.
+    pub(super) opens: Vec<CallName>,
     /// Inbound calls that were cancelled.
     pub(super) cancelled: Vec<CallName>,
+    /// Numbers of arrivals whose deadline has passed: the instance does not receive them.
+    pub(super) withdrawn: Vec<u64>,
 }
 
 impl Batch {
@@ -187,6 +230,45 @@ impl Batch {
         }
     }
 
+    /// Appends the headers of a call, under the caller's number.
+    pub(super) fn push_open(&mut self, call: &Inbound, open: &Frame<'_>) {
+        let header = Header {
+            number: call.number,
+            id: call.id.to_wire(),
+            ..Header::new(Kind::Open)
+        };
+        // Only the metadata: a frame of headers has no other part.
+        push(FrameBuilder::new(&mut self.frames, header).metadata_bytes(open.metadata));
+        self.opens.push(CallName {
+            number: call.number,
+            id: call.id,
+        });
+    }
+
+    /// Removes an arrival, if the call is among them. Its frame is removed with the others in
+    /// [`Calls::receive`], in one pass over the frames.
+    pub(super) fn withdraw(&mut self, call: &CallName) -> bool {
+        // The mailbox numbers its calls up, so the arrivals are sorted.
+        let found = self
+            .arrivals
+            .binary_search_by_key(&call.number, |(number, _)| *number);
+        let is_here = found.is_ok_and(|at| self.arrivals[at].1.id.key() == call.id.key());
+        if is_here {
+            self.withdrawn.push(call.number);
+        }
+        is_here
+    }
+
+    #[cold]
+    pub(super) fn remove_withdrawn(&mut self) {
+        let withdrawn: HashSet<u64> = self.withdrawn.drain(..).collect();
+        self.arrivals
+            .retain(|(number, _)| !withdrawn.contains(number));
+        retain_frames(&mut self.frames, |frame| {
+            !(frame.kind() == Some(Kind::Call) && withdrawn.contains(&frame.header.number))
+        });
+    }
+
     /// Empties the batch for the next turn.
     pub(crate) fn clear(&mut self) {
         self.frames.clear();
@@ -204,14 +286,12 @@ pub(super) fn push(frame: FrameBuilder<'_>) {
         .expect("a mailbox must be shorter than 4 GiB");
 }
 
-/// Removes the replies to the calls with these ids from the frames.
+/// Removes the frames for which `is_kept` does not hold.
 #[cold]
-fn remove_replies(frames: &mut Vec<u8>, ids: &HashSet<(u64, u64)>) {
-    let is_unwanted =
-        |frame: &Frame<'_>| frame.kind() == Some(Kind::Reply) && ids.contains(&frame.header.id);
+fn retain_frames(frames: &mut Vec<u8>, is_kept: impl Fn(&Frame<'_>) -> bool) {
     let kept: Vec<_> = Frames::new(frames)
         .flatten()
-        .filter(|frame| !is_unwanted(frame))
+        .filter(|frame| is_kept(frame))
         .map(|frame| frame.bytes)
         .collect();
     *frames = kept.concat();

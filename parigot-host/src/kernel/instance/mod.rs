@@ -296,7 +296,11 @@ impl Instance {
             | (Some(Unavailable::Failed { .. }), _) => {}
             _ => mailbox.unavailable_reason = Some(unavailable_reason),
         }
-        let not_run = std::mem::take(&mut *mailbox.batch).arrivals;
+        let mut batch = std::mem::take(&mut *mailbox.batch);
+        if !batch.withdrawn.is_empty() {
+            batch.remove_withdrawn();
+        }
+        let not_run = batch.arrivals;
         self.publish_mailbox_count(&mailbox);
         self.inbound_count.store(0, Ordering::Relaxed);
         self.outbound_count.store(0, Ordering::Relaxed);

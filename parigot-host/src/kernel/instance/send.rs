@@ -129,6 +129,24 @@ impl Instance {
         self.slot.notify()
     }
 
+    /// Sends the headers of a call that this instance made.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the mailbox has no room for the headers, with the number of its bytes.
+    pub(crate) fn enqueue_open(&self, call: &Inbound, open: &Frame<'_>) -> Result<Wake, usize> {
+        let mut mailbox = self.mailbox.lock();
+        if mailbox.has_ended {
+            return Ok(Wake::AlreadyAwake);
+        }
+        let bytes = mailbox.batch.frames.len();
+        if bytes + open.content_bytes() > MAILBOX_BYTES_MAX {
+            return Err(bytes);
+        }
+        mailbox.batch.push_open(call, open);
+        Ok(self.slot.notify())
+    }
+
     /// Sends the failure of a call that this instance made.
     pub(crate) fn enqueue_failure(&self, number: u64, id: CallId, failure: &Failure) -> Wake {
         let mut mailbox = self.mailbox.lock();
@@ -158,6 +176,19 @@ impl Instance {
         }
         mailbox.batch.cancelled.push(CallName { number, id });
         self.slot.notify()
+    }
+
+    /// Ends a call to this instance whose deadline has passed. Returns true if the instance has not
+    /// received the call and never will. Else the instance receives a cancellation.
+    pub(crate) fn expire(&self, number: u64, id: CallId) -> (bool, Wake) {
+        let mut mailbox = self.mailbox.lock();
+        let call = CallName { number, id };
+        if mailbox.has_ended || mailbox.batch.withdraw(&call) {
+            // After the end, the failure of the call is in the caller's mailbox already.
+            return (!mailbox.has_ended, Wake::AlreadyAwake);
+        }
+        mailbox.batch.cancelled.push(call);
+        (false, self.slot.notify())
     }
 
     /// Sends the frame of the launch to one generation. A slow worker may bring it after a restart;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use parigot_abi::Manifest;
-use parigot_abi::manifest::Service;
+use parigot_abi::manifest::{Requirement, Service};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
@@ -18,6 +18,8 @@ pub(crate) struct GuestDeclaration<'a> {
     pub(crate) manifest: &'a Manifest,
     /// Exported services that other guests may export as well.
     pub(crate) shared: &'a [String],
+    /// Exporting guests by the binding names of requirements.
+    pub(crate) bind: &'a BTreeMap<String, String>,
 }
 
 /// Resolved requirement.
@@ -63,16 +65,21 @@ impl Graph {
     pub(crate) fn of(guests: &[GuestDeclaration<'_>]) -> Self {
         let mut errors = Vec::new();
         errors.extend(guests.iter().flat_map(shared_but_not_exported));
+        errors.extend(guests.iter().flat_map(unknown_bindings));
         let exporters = exporters(guests, &mut errors);
         let mut bindings = Vec::new();
         for guest in guests {
             let requires = guest.manifest.requires.iter();
-            let bound = requires.map(|required| match exporters.get(&*required.name) {
-                Some(exporters) => bind(required, exporters),
-                None => {
-                    errors.push(missing(guest, required, guests, &exporters));
+            let bound = requires.map(|required| {
+                let bound = match exporters.get(&*required.service.name) {
+                    Some(exporters) => choose(guest, required, exporters, guests)
+                        .map(|chosen| bind(&required.service, chosen)),
+                    None => Err(missing(guest, &required.service, guests, &exporters)),
+                };
+                bound.unwrap_or_else(|error| {
+                    errors.push(error);
                     Binding::default()
-                }
+                })
             });
             bindings.push(bound.collect());
         }
@@ -126,11 +133,88 @@ fn shared_but_not_exported(guest: &GuestDeclaration<'_>) -> Vec<GraphError> {
         .collect()
 }
 
-/// Exporters by service. Each entry has the index of the guest, the index of the service among the
-/// guest's exports, and the service.
-type Exporters<'a> = BTreeMap<&'a str, Vec<(usize, u32, &'a Service)>>;
+/// Exporters by service.
+type Exporters<'a> = BTreeMap<&'a str, Vec<ExportedService<'a>>>;
 
-/// Collects the exporters; keeps only the first of two exporters that do not share the service.
+/// Index of a guest, index of a service among the guest's exports, and the service.
+type ExportedService<'a> = (usize, u32, &'a Service);
+
+/// Returns the names in a guest's `bind` that belong to no requirement.
+fn unknown_bindings(guest: &GuestDeclaration<'_>) -> Vec<GraphError> {
+    let requires = || guest.manifest.requires.iter();
+    let names = || {
+        requires()
+            .map(|required| &*required.binding)
+            .filter(|name| !name.is_empty())
+    };
+    guest
+        .bind
+        .keys()
+        .filter(|binding| !names().any(|name| name == *binding))
+        .map(|binding| GraphError::UnknownBinding {
+            guest: guest.name.to_owned(),
+            binding: binding.clone(),
+            nearest: suggest::nearest(binding, names()).map(str::to_owned),
+        })
+        .collect()
+}
+
+/// Returns the exporters of a requirement: the one that the deployment binds, or all of them.
+///
+/// # Errors
+///
+/// If the deployment binds the requirement to another guest, or must bind it and does not.
+fn choose<'e, 'a>(
+    guest: &GuestDeclaration<'_>,
+    required: &Requirement,
+    exporters: &'e [ExportedService<'a>],
+    guests: &[GuestDeclaration<'_>],
+) -> Result<&'e [ExportedService<'a>], GraphError> {
+    let name_of = |exporter: &ExportedService<'_>| guests[exporter.0].name;
+    let service = || required.service.name.clone();
+    let binding = || required.binding.clone();
+    let Some(bound) = guest.bind.get(&required.binding) else {
+        // Without a binding name, all exporters share the service: see `exporters`.
+        if required.binding.is_empty() || exporters.len() == 1 {
+            return Ok(exporters);
+        }
+        return Err(GraphError::Ambiguous {
+            service: service(),
+            guest: guest.name.to_owned(),
+            binding: binding(),
+            exporters: exporters
+                .iter()
+                .map(|one| name_of(one).to_owned())
+                .collect(),
+        });
+    };
+    match exporters.iter().position(|one| name_of(one) == bound) {
+        Some(at) => Ok(&exporters[at..=at]),
+        None => Err(GraphError::BoundElsewhere {
+            service: service(),
+            guest: guest.name.to_owned(),
+            binding: binding(),
+            exporter: bound.clone(),
+            nearest: suggest::nearest(bound, exporters.iter().map(name_of))
+                .or_else(|| exporters.first().map(name_of))
+                .map(str::to_owned),
+        }),
+    }
+}
+
+/// Returns whether each requirement of a service has a binding name, and there is one at least.
+/// Then the deployment chooses among the exporters, so they need not share the service.
+fn is_required_by_names(service: &str, guests: &[GuestDeclaration<'_>]) -> bool {
+    let mut requirements = guests
+        .iter()
+        .flat_map(|guest| &guest.manifest.requires)
+        .filter(|required| required.service.name == service)
+        .peekable();
+    requirements.peek().is_some() && requirements.all(|required| !required.binding.is_empty())
+}
+
+/// Collects the exporters. Of two exporters that do not share the service, only the first one is
+/// kept, unless the deployment chooses by the names of bindings.
 fn exporters<'a>(
     guests: &'a [GuestDeclaration<'a>],
     errors: &mut Vec<GraphError>,
@@ -140,9 +224,11 @@ fn exporters<'a>(
         for (index, service) in (0..).zip(&declared.manifest.exports) {
             let known = exporters.entry(&service.name).or_default();
             // A guest cannot share a service with itself.
-            let conflict = known
-                .iter()
-                .find(|(other, ..)| *other == guest || !share(&guests[*other], declared, service));
+            let conflict = known.iter().find(|(other, ..)| {
+                *other == guest
+                    || !share(&guests[*other], declared, service)
+                        && !is_required_by_names(&service.name, guests)
+            });
             match conflict {
                 None => known.push((guest, index, service)),
                 Some((other, ..)) => errors.push(GraphError::ExportedTwice {

@@ -31,18 +31,21 @@
 //! - A field that is `required` for the reader must be `required` for the writer.
 //! - Fields of one oneof for the reader must be in one oneof for the writer.
 //! - Values of enums do not count: a number that the reader's enum lacks is kept.
+//! - Messages of `google/protobuf/*` are known everywhere, so the descriptors omit them. Equal names
+//!   fit; such a message and a message of another name cannot be compared.
+//! - A method must be of one kind for both: unary, or a stream of the same sides.
 //!
 //! The client writes requests and the exporter reads them. For responses the roles are swapped.
 
 use std::collections::{HashMap, HashSet};
 
 use parigot_abi::manifest::Service;
-use prost::Message as _;
 use prost_types::field_descriptor_proto::{Label, Type};
 use prost_types::{
-    DescriptorProto, FieldDescriptorProto, FileDescriptorSet, ServiceDescriptorProto,
+    DescriptorProto, FieldDescriptorProto, MethodDescriptorProto, ServiceDescriptorProto,
 };
 
+use crate::descriptors::pool::{Pool, is_well_known};
 pub use crate::error::SchemaError;
 
 /// Description of a service by one guest, which is a client or an exporter of the service.
@@ -51,6 +54,8 @@ pub(crate) struct ServiceDescription<'a> {
     /// Name of the guest in the deployment.
     pub(crate) guest: &'a str,
     pub(crate) service: &'a Service,
+    /// Descriptors that the guest carries, or of the service alone.
+    pub(crate) descriptors: &'a [u8],
 }
 
 /// Compares the schema of a client with the schema of the exporter.
@@ -65,10 +70,10 @@ pub(crate) fn fits(
     if client.service.schema == exporter.service.schema {
         return Ok(());
     }
-    let client_set = descriptors(client)?;
-    let exporter_set = descriptors(exporter)?;
-    let client = Side::new(client, &client_set)?;
-    let exporter = Side::new(exporter, &exporter_set)?;
+    let client_pool = descriptors(client)?;
+    let exporter_pool = descriptors(exporter)?;
+    let client = Side::new(client, &client_pool)?;
+    let exporter = Side::new(exporter, &exporter_pool)?;
     let mut comparison = Comparison {
         client,
         exporter,
@@ -85,15 +90,16 @@ pub(crate) fn fits(
 }
 
 /// Decodes the descriptors of a guest.
-fn descriptors(description: ServiceDescription<'_>) -> Result<FileDescriptorSet, SchemaError> {
-    let ServiceDescription { guest, service } = description;
-    if service.descriptors.is_empty() {
+fn descriptors(description: ServiceDescription<'_>) -> Result<Pool, SchemaError> {
+    let ServiceDescription {
+        guest, descriptors, ..
+    } = description;
+    if descriptors.is_empty() {
         return Err(SchemaError::Undescribed {
             guest: guest.to_owned(),
         });
     }
-    FileDescriptorSet::decode(&*service.descriptors)
-        .map_err(|error| unusable(guest, error.to_string()))
+    Pool::read(descriptors).map_err(|error| unusable(guest, error.to_string()))
 }
 
 fn unusable(guest: &str, problem: String) -> SchemaError {
@@ -118,12 +124,12 @@ struct Side<'a> {
 
 impl<'a> Side<'a> {
     fn new(
-        ServiceDescription { guest, service }: ServiceDescription<'a>,
-        set: &'a FileDescriptorSet,
+        ServiceDescription { guest, service, .. }: ServiceDescription<'a>,
+        pool: &'a Pool,
     ) -> Result<Self, SchemaError> {
         let mut messages = HashMap::new();
         let mut described = None;
-        for file in &set.file {
+        for file in pool.files() {
             let scope = if file.package().is_empty() {
                 String::new()
             } else {
@@ -212,6 +218,15 @@ impl<'a> Comparison<'a> {
                 self.differ(format!("method {} is missing", method.name()));
                 continue;
             };
+            if stream_kind(method) != stream_kind(offered) {
+                let [client, exporter] = [self.client.guest, self.exporter.guest];
+                let [called, served] = [stream_kind(method), stream_kind(offered)];
+                self.differ(format!(
+                    "method {} is {called} for `{client}` and {served} for `{exporter}`",
+                    method.name()
+                ));
+                continue;
+            }
             self.compare_from(
                 method.input_type(),
                 offered.input_type(),
@@ -240,7 +255,9 @@ impl<'a> Comparison<'a> {
             direction,
         }];
         while let Some(pair) = pending.pop() {
-            if self.seen.insert(pair.clone()) {
+            // The descriptors omit the files of these messages, and all guests have the same.
+            let is_same = pair.client == pair.exporter && is_well_known(&pair.client);
+            if !is_same && self.seen.insert(pair.clone()) {
                 let held = self.compare_messages(&pair)?;
                 pending.extend(held.into_iter().rev());
             }
@@ -356,6 +373,16 @@ impl<'a> Comparison<'a> {
         if !self.differences.contains(&difference) {
             self.differences.push(difference);
         }
+    }
+}
+
+/// Returns the kind of a method: unary, or the sides that stream.
+fn stream_kind(method: &MethodDescriptorProto) -> &'static str {
+    match (method.client_streaming(), method.server_streaming()) {
+        (false, false) => "unary",
+        (true, false) => "a client stream",
+        (false, true) => "a server stream",
+        (true, true) => "a bidirectional stream",
     }
 }
 

@@ -64,18 +64,18 @@ impl Intercepted {
     ///
     /// The guest's manifest lacks these methods. The host sends them in the launched frame.
     fn learn_methods(&mut self, launched: &Frame<'_>) {
-        for (service, method) in launched.metadata_pairs().flatten() {
+        for (index, method) in launched.metadata_pairs().flatten() {
             let method = manifest::Method {
                 name: method.into(),
                 budget_ns: 0,
                 deadline_ns: 0,
+                flags: manifest::MethodFlags::default(),
             };
-            let required = self
-                .manifest
-                .requires
-                .iter_mut()
-                .filter(|required| required.name == service);
-            required.for_each(|required| required.methods.push(method.clone()));
+            // The key is the index of the requirement.
+            let required = index.parse::<usize>().ok();
+            if let Some(required) = required.and_then(|at| self.manifest.requires.get_mut(at)) {
+                required.service.methods.push(method);
+            }
         }
     }
 

@@ -49,6 +49,10 @@ impl InstanceFactory for InterceptedFactory {
         let inner = self.inner.instantiate(config, line)?;
         Ok(Box::new(Intercepted::new(self, inner)))
     }
+
+    fn descriptors(&self) -> &[u8] {
+        self.inner.descriptors()
+    }
 }
 
 /// Guest instance whose frames are intercepted.
@@ -207,6 +211,10 @@ impl GuestInstance for Intercepted {
         self.crashed
             .map(|call| ActiveCall { call, method: None })
             .or_else(|| self.inner.active_call())
+    }
+
+    fn has_begun(&self, call: u64) -> bool {
+        self.inner.has_begun(call)
     }
 
     fn outbox(&self) -> &[u8] {

@@ -88,8 +88,10 @@ impl Intercepted {
 }
 
 /// Returns the names of a required service and its method, or `?` for an invalid index.
-fn names(services: &[manifest::Service], service: u32, method: u32) -> (&str, &str) {
-    let service = services.get(service as usize);
+fn names(requires: &[manifest::Requirement], service: u32, method: u32) -> (&str, &str) {
+    let service = requires
+        .get(service as usize)
+        .map(|required| &required.service);
     let method = service.and_then(|service| service.methods.get(method as usize));
     (
         service.map_or("?", |service| &service.name),

@@ -102,6 +102,7 @@ impl RequestMessage {
     /// Returns the body or its announced lengths; `None` if the lengths are inconsistent.
     pub(crate) fn content(&self) -> Option<Content> {
         let lengths = Lengths {
+            headers: 0,
             metadata: self.metadata_bytes,
             detail: 0,
             total: self.body_bytes,
@@ -120,6 +121,7 @@ impl ReplyMessage {
     /// Returns the body or its announced lengths; `None` if the lengths are inconsistent.
     pub(crate) fn content(&self) -> Option<Content> {
         let lengths = Lengths {
+            headers: self.headers_bytes,
             metadata: self.metadata_bytes,
             detail: self.detail_bytes,
             total: self.body_bytes,

@@ -17,6 +17,7 @@ pub(crate) struct CallHeader {
     pub(crate) method: String,
     pub(crate) remaining_ns: u64,
     pub(crate) sent_ns: u64,
+    pub(crate) has_default_deadline: bool,
 }
 
 impl PeerId {
@@ -67,6 +68,7 @@ impl RequestMessage {
             metadata_bytes: lengths.metadata,
             body_bytes: lengths.total,
             body,
+            has_default_deadline: header.has_default_deadline,
         }
     }
 }
@@ -76,6 +78,7 @@ impl ReplyMessage {
     pub(crate) fn new(status: u32, flags: u16, content: Content) -> Self {
         let (lengths, body) = content.into_fields();
         let Lengths {
+            headers,
             metadata,
             detail,
             total,
@@ -87,6 +90,7 @@ impl ReplyMessage {
             detail_bytes: detail,
             body_bytes: total,
             body,
+            headers_bytes: headers,
         }
     }
 }

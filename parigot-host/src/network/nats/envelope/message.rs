@@ -5,7 +5,7 @@ use parigot_abi::id::{HostId, Id, IdType};
 use prost::Message;
 
 /// Version of the protocol that this host uses.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Limit for the method names of an announcement, in bytes.
 pub(super) const METHODS_BYTES_MAX: usize = 64 << 10;
@@ -143,6 +143,9 @@ pub(crate) struct RequestMessage {
     /// The body; empty if the body follows in chunks.
     #[prost(bytes = "bytes", tag = "7")]
     pub(super) body: Bytes,
+    /// Set if the caller has set no deadline: then the deadline is a default.
+    #[prost(bool, tag = "8")]
+    pub(crate) has_default_deadline: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Message)]
@@ -157,7 +160,7 @@ pub(crate) struct ReplyMessage {
     /// Flags as in a reply frame.
     #[prost(uint32, tag = "2")]
     pub(super) flags: u32,
-    /// Size of the metadata.
+    /// Size of the metadata after the headers: the trailers of the response.
     #[prost(uint32, tag = "3")]
     pub(super) metadata_bytes: u32,
     /// Size of the detail after the metadata. The detail has the cause of a failure. The payload
@@ -170,6 +173,9 @@ pub(crate) struct ReplyMessage {
     /// The body; empty if the body follows in chunks.
     #[prost(bytes = "bytes", tag = "6")]
     pub(super) body: Bytes,
+    /// Size of the response headers, with which the body begins.
+    #[prost(uint32, tag = "7")]
+    pub(super) headers_bytes: u32,
 }
 
 /// A part of a body. The last token of the subject is the call id.

@@ -19,7 +19,7 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub(super) use body::{Body, Content, Lengths};
+pub(super) use body::{Body, BodyParts, Content, Lengths};
 pub(super) use decode::DecodeError;
 pub(super) use encode::CallHeader;
 pub(super) use message::{

@@ -12,7 +12,7 @@ use crate::network::message::{Reply, Request, ReturnAddress};
 use crate::network::nats::chunks::{STALL_MAX, TransferId, TransferProgress};
 use crate::network::nats::context::NatsContext;
 use crate::network::nats::envelope::{
-    Body, Chunk, Content, Continue, PeerId, PeerMessage, RequestMessage,
+    Body, BodyParts, Chunk, Content, Continue, PeerId, PeerMessage, RequestMessage,
 };
 use crate::network::nats::inbound_calls::{INBOUND_BYTES_MAX, InboundCall, InboundLimit};
 use crate::network::nats::send_budget::SEND_BYTES_MAX;
@@ -53,6 +53,7 @@ impl Exports {
             service: service.to_owned(),
             method: request.method.clone(),
             deadline_ns: times.deadline_ns,
+            has_default_deadline: request.has_default_deadline,
         };
         let host = peer.host;
         match content {
@@ -110,11 +111,14 @@ impl Exports {
         body: Body,
     ) {
         if let Some(export) = self.services.get_mut(&header.service) {
-            let (metadata, _, payload) = body.parts();
+            let BodyParts {
+                metadata, payload, ..
+            } = body.parts();
             let request = Request {
                 id: id.call,
                 method: header.method,
                 deadline_ns: header.deadline_ns,
+                has_default_deadline: header.has_default_deadline,
                 metadata,
                 payload,
             };
@@ -168,8 +172,16 @@ impl Exports {
             export.stats.errors += u64::from(reply.status != 0);
             export.stats.time += Duration::from_nanos(time_ns);
         }
-        match Body::of(&reply.metadata, &reply.detail, &reply.payload) {
-            Some(body) => context.send_reply(to, reply.status, reply.flags, body),
+        let Reply {
+            status,
+            flags,
+            headers,
+            metadata,
+            detail,
+            payload,
+        } = &reply;
+        match Body::with_headers(headers, metadata, detail, payload) {
+            Some(body) => context.send_reply(to, *status, *flags, body),
             None => context.send_failure(to, &Failure::reply_send_buffer_full(SEND_BYTES_MAX)),
         }
         self.continue_withdrawal(context, &service);

@@ -64,6 +64,7 @@ struct RequestHeader {
     service: String,
     method: String,
     deadline_ns: u64,
+    has_default_deadline: bool,
 }
 
 impl Exports {

@@ -11,8 +11,8 @@ use crate::network::message::{Reply, Request};
 use crate::network::nats::chunks::{TransferId, TransferProgress};
 use crate::network::nats::context::NatsContext;
 use crate::network::nats::envelope::{
-    Body, CallHeader, Cancel, Chunk, Content, DecodeError, PeerId, PeerMessage, ReplyMessage,
-    RequestMessage,
+    Body, BodyParts, CallHeader, Cancel, Chunk, Content, DecodeError, PeerId, PeerMessage,
+    ReplyMessage, RequestMessage,
 };
 use crate::network::nats::send_budget::Permit;
 use crate::network::nats::subjects::call_of;
@@ -31,6 +31,7 @@ impl Imports {
             id,
             method,
             deadline_ns,
+            has_default_deadline,
             metadata,
             payload,
         } = request;
@@ -61,6 +62,7 @@ impl Imports {
             method,
             remaining_ns: deadline_ns.saturating_sub(context.now_ns()),
             sent_ns: context.clock.wall_ns(),
+            has_default_deadline,
         };
         context.send_request(
             context.subjects.call(service, schema),
@@ -198,10 +200,16 @@ impl Imports {
 
     /// Ends a call with a complete reply.
     fn finish(&mut self, call: CallId, header: &ReplyHeader, body: Body) {
-        let (metadata, detail, payload) = body.parts();
+        let BodyParts {
+            headers,
+            metadata,
+            detail,
+            payload,
+        } = body.parts();
         let reply = Reply {
             status: header.status,
             flags: header.flags,
+            headers,
             metadata,
             detail,
             payload,

@@ -21,25 +21,25 @@ pub(super) fn compare(
     offered: SchemaReply,
 ) -> Result<(), String> {
     let service = &required.service;
-    let required = Service {
+    let required_service = Service {
         name: service.clone(),
         schema: required.schema,
         methods: Vec::new(),
-        descriptors: required.descriptors.clone(),
     };
-    let offered = Service {
+    let offered_service = Service {
         name: service.clone(),
         schema: offered.schema,
         methods: Vec::new(),
-        descriptors: offered.descriptors,
     };
     let client = ServiceDescription {
         guest: &me.process,
-        service: &required,
+        service: &required_service,
+        descriptors: &required.descriptors,
     };
     let exporter = ServiceDescription {
         guest: &peer.process,
-        service: &offered,
+        service: &offered_service,
+        descriptors: &offered.descriptors,
     };
     schema::fits(client, exporter).map_err(|error| {
         let mut reason = error.to_string().replace('\n', "; ");
