@@ -76,6 +76,16 @@ pub struct Requirement {
     pub binding: String,
 }
 
+/// Creates a requirement without a binding name.
+impl From<Service> for Requirement {
+    fn from(service: Service) -> Self {
+        Requirement {
+            service,
+            binding: String::new(),
+        }
+    }
+}
+
 /// A service that a guest exports or requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {

@@ -174,7 +174,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use parigot_abi::control::CONTROL_BYTES;
-    use parigot_abi::manifest::{Method, Service};
+    use parigot_abi::manifest::{Method, MethodFlags, Service};
 
     use super::*;
 
@@ -184,16 +184,16 @@ mod tests {
             name: "Get".into(),
             budget_ns: method.as_nanos().try_into().unwrap_or(u64::MAX),
             deadline_ns: 0,
+            flags: MethodFlags::default(),
         };
         let service = Service {
             name: "x.S".into(),
             schema: 0,
             methods: vec![method],
-            descriptors: vec![],
         };
         watch.learn(&Manifest {
             exports: vec![service],
-            requires: vec![],
+            ..Manifest::default()
         });
         watch
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::{NO_DEADLINE, flags};
 use parigot_abi::id::CallId;
-use parigot_abi::manifest::{Requirement, Service};
+use parigot_abi::manifest::Service;
 use parigot_abi::{Frame, Header, Kind, Manifest};
 
 use super::event_queue::{EventQueue, GatewayEvent};
@@ -195,10 +195,7 @@ impl BuiltIn for Gateway {
         };
         Manifest {
             exports: Vec::new(),
-            requires: vec![Requirement {
-                service: by_name,
-                binding: String::new(),
-            }],
+            requires: vec![by_name.into()],
             descriptors: Vec::new(),
         }
     }

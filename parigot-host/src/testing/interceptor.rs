@@ -43,11 +43,7 @@ impl Interceptor {
 
     /// Returns the exported services as requirements of the test's guest.
     pub(super) fn requirements(&self) -> Vec<manifest::Requirement> {
-        let required = |service: &manifest::Service| manifest::Requirement {
-            service: service.clone(),
-            binding: String::new(),
-        };
-        self.exports.iter().map(required).collect()
+        self.exports.iter().cloned().map(Into::into).collect()
     }
 
     /// Returns the number of tasks that the next turn may poll.

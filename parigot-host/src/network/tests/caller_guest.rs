@@ -33,6 +33,7 @@ impl CallEnd {
             cause,
             instance,
             message,
+            ..
         } = Detail::read(frame.detail);
         CallEnd {
             id: CallId::from_wire(high, low).expect("a reply must have the id of its call"),
@@ -77,7 +78,8 @@ pub(super) fn caller_factory(
 ) -> impl InstanceFactory + use<> {
     let manifest = Manifest {
         exports: Vec::new(),
-        requires,
+        requires: requires.into_iter().map(Into::into).collect(),
+        descriptors: Vec::new(),
     };
     let observed = Arc::clone(observed);
     BuiltInFactory(move || Caller {

@@ -16,6 +16,7 @@ fn queued_replies_are_limited_like_a_mailbox() {
     let reply = |bytes: usize| Reply {
         status: 0,
         flags: 0,
+        headers: Bytes::new(),
         metadata: Bytes::new(),
         detail: Bytes::new(),
         payload: vec![0; bytes].into(),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use parigot_abi::control::NEVER;
 use parigot_abi::frame::{Level, NO_DEADLINE, flags};
 use parigot_abi::id::CallId;
-use parigot_abi::manifest::{Method, Service};
+use parigot_abi::manifest::{Method, MethodFlags, Service};
 use parigot_abi::{Cause, Code as StatusCode, Detail, Frame, Header, Kind, Manifest};
 
 use super::watched::Watched;
@@ -61,12 +61,12 @@ pub(super) fn service(name: &str, methods: &[&str]) -> Service {
         name: (*name).to_owned(),
         budget_ns: 0,
         deadline_ns: 0,
+        flags: MethodFlags::default(),
     };
     Service {
         name: name.into(),
         schema: 1,
         methods: methods.iter().map(method).collect(),
-        descriptors: Vec::new(),
     }
 }
 
@@ -78,7 +78,8 @@ pub(super) fn service_factory(
 ) -> impl InstanceFactory + use<> {
     let manifest = Manifest {
         exports: vec![exports],
-        requires,
+        requires: requires.into_iter().map(Into::into).collect(),
+        descriptors: Vec::new(),
     };
     let received = Arc::clone(received);
     BuiltInFactory(move || ServiceGuest {

@@ -1,20 +1,23 @@
 //! Tests of bindings, errors and launch steps.
 
-use parigot_abi::manifest::Method;
+use parigot_abi::manifest::{Method, MethodFlags};
 
 use super::*;
+
+/// A `bind` without entries.
+static UNBOUND: BTreeMap<String, String> = BTreeMap::new();
 
 fn service(name: &str) -> Service {
     let method = |name: &str| Method {
         name: name.into(),
         budget_ns: 0,
         deadline_ns: 0,
+        flags: MethodFlags::default(),
     };
     Service {
         name: name.into(),
         schema: 0,
         methods: vec![method("Get"), method("Put")],
-        descriptors: vec![],
     }
 }
 
@@ -37,12 +40,14 @@ fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Gra
         .iter()
         .map(|(_, exports, _)| shared(exports))
         .collect();
-    let list = |names: &[&str]| names.iter().map(|name| service(name)).collect();
+    let exported = |names: &[&str]| names.iter().map(|name| service(name)).collect();
+    let required = |names: &[&str]| names.iter().map(|name| service(name).into()).collect();
     let manifests: Vec<_> = guests
         .iter()
         .map(|(_, exports, requires)| Manifest {
-            exports: list(exports),
-            requires: list(requires),
+            exports: exported(exports),
+            requires: required(requires),
+            descriptors: vec![],
         })
         .collect();
     let declared = guests.iter().zip(&manifests).zip(&shared);
@@ -51,6 +56,7 @@ fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Gra
             name,
             manifest,
             shared,
+            bind: &UNBOUND,
         })
         .collect();
     Graph::of(&declared)
@@ -69,31 +75,34 @@ fn errors(guests: &[(&str, &[&str], &[&str])]) -> Vec<String> {
 fn requirements_and_methods_are_bound_by_name() {
     let mut exporter = Manifest {
         exports: vec![service("x.Other"), service("x.Store")],
-        requires: vec![],
+        ..Manifest::default()
     };
     exporter.exports[1].methods.reverse();
     exporter.exports[1].methods[1].deadline_ns = 70;
     let mut requirer = Manifest {
-        exports: vec![],
-        requires: vec![service("x.Store")],
+        requires: vec![service("x.Store").into()],
+        ..Manifest::default()
     };
-    requirer.requires[0].methods.push(Method {
+    requirer.requires[0].service.methods.push(Method {
         name: "New".into(),
         budget_ns: 0,
         deadline_ns: 0,
+        flags: MethodFlags::default(),
     });
     // No effect: the deadline of the exporter counts.
-    requirer.requires[0].methods[1].deadline_ns = 5;
+    requirer.requires[0].service.methods[1].deadline_ns = 5;
     let graph = Graph::of(&[
         GuestDeclaration {
             name: "app",
             manifest: &requirer,
             shared: &[],
+            bind: &UNBOUND,
         },
         GuestDeclaration {
             name: "store",
             manifest: &exporter,
             shared: &[],
+            bind: &UNBOUND,
         },
     ]);
     let target = |method, deadline_ns| {
@@ -159,14 +168,19 @@ fn a_service_required_by_name_has_all_methods() {
             name: "New".into(),
             budget_ns: 0,
             deadline_ns: 0,
+            flags: MethodFlags::default(),
         },
     );
     let by_name = Service {
         methods: vec![],
         ..service("x.S")
     };
-    let manifest = |exports, requires| Manifest { exports, requires };
-    let requirer = manifest(vec![], vec![by_name]);
+    let manifest = |exports, requires| Manifest {
+        exports,
+        requires,
+        descriptors: vec![],
+    };
+    let requirer = manifest(vec![], vec![by_name.into()]);
     let older = manifest(vec![service("x.S")], vec![]);
     let newer = manifest(vec![newer], vec![]);
     let shared = ["x.S".to_owned()];
@@ -175,16 +189,19 @@ fn a_service_required_by_name_has_all_methods() {
             name: "app",
             manifest: &requirer,
             shared: &[],
+            bind: &UNBOUND,
         },
         GuestDeclaration {
             name: "new",
             manifest: &newer,
             shared: &shared,
+            bind: &UNBOUND,
         },
         GuestDeclaration {
             name: "old",
             manifest: &older,
             shared: &shared,
+            bind: &UNBOUND,
         },
     ]);
     let binding = &graph.bindings[0][0];
@@ -205,18 +222,20 @@ fn each_exporter_must_share_and_export_the_service() {
     let shared = ["x.Store".to_owned(), "x.Stor".to_owned()];
     let manifest = Manifest {
         exports: vec![service("x.Store")],
-        requires: vec![],
+        ..Manifest::default()
     };
     let graph = Graph::of(&[
         GuestDeclaration {
             name: "a",
             manifest: &manifest,
             shared: &[],
+            bind: &UNBOUND,
         },
         GuestDeclaration {
             name: "b",
             manifest: &manifest,
             shared: &shared,
+            bind: &UNBOUND,
         },
     ]);
     let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
@@ -304,5 +323,66 @@ fn a_guest_launches_after_all_its_requirements() {
     assert_eq!(
         graph(guests).steps(),
         [Some(3), Some(2), Some(1), Some(1), None, None, None]
+    );
+}
+
+/// Returns the graph of `app`, which requires `x.Kv` as `cache` and as `log`, with two exporters
+/// that do not share the service.
+fn graph_of_bindings(bind: &[(&str, &str)]) -> Graph {
+    let exporter = Manifest {
+        exports: vec![service("x.Kv")],
+        ..Manifest::default()
+    };
+    let requirement = |binding: &str| Requirement {
+        service: service("x.Kv"),
+        binding: binding.into(),
+    };
+    let requirer = Manifest {
+        requires: vec![requirement("cache"), requirement("log")],
+        ..Manifest::default()
+    };
+    let bind = bind
+        .iter()
+        .map(|(name, guest)| ((*name).into(), (*guest).into()))
+        .collect();
+    let declare = |name, manifest, bind| GuestDeclaration {
+        name,
+        manifest,
+        shared: &[],
+        bind,
+    };
+    Graph::of(&[
+        declare("app", &requirer, &bind),
+        declare("kv-a", &exporter, &UNBOUND),
+        declare("kv-b", &exporter, &UNBOUND),
+    ])
+}
+
+#[test]
+fn the_deployment_binds_named_requirements() {
+    let graph = graph_of_bindings(&[("cache", "kv-b"), ("log", "kv-a")]);
+    assert_eq!(graph.errors, []);
+    let bound: Vec<_> = graph.bindings[0]
+        .iter()
+        .map(|binding| {
+            let guests = binding.exporters.iter().map(|exporter| exporter.guest);
+            guests.collect::<Vec<_>>()
+        })
+        .collect();
+    assert_eq!(bound, [[2], [1]]);
+}
+
+#[test]
+fn unknown_and_ambiguous_bindings_are_errors() {
+    let graph = graph_of_bindings(&[("cahce", "kv-a"), ("log", "kv-c")]);
+    let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
+    assert_eq!(
+        errors,
+        [
+            "`app` binds `cahce`, and requires no service by this name",
+            "`app` requires x.Kv as `cache`, and its `bind` does not choose one of `kv-a` and \
+             `kv-b`",
+            "`app` binds `log` to `kv-c`, which does not export x.Kv in this process",
+        ]
     );
 }

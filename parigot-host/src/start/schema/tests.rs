@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+
 use super::*;
 
 /// Returns the differences between a client built with one text and an exporter built with another.
@@ -15,16 +18,8 @@ fn differences(client: &str, exporter: &str) -> Vec<String> {
 }
 
 #[track_caller]
-fn compare(client: &Service, exporter: &Service) -> Vec<String> {
-    let client = ServiceDescription {
-        guest: "app",
-        service: client,
-    };
-    let exporter = ServiceDescription {
-        guest: "store",
-        service: exporter,
-    };
-    match fits(client, exporter) {
+fn compare(client: &Described, exporter: &Described) -> Vec<String> {
+    match fits(client.of("app"), exporter.of("store")) {
         Ok(()) => Vec::new(),
         Err(SchemaError::Differences { differences }) => differences,
         Err(error) => panic!("{error}"),
@@ -57,11 +52,30 @@ fn check_response(client: &str, exporter: &str, expected: &[&str]) {
 const SERVICE: &str = "package x; service S { rpc Do(Req) returns (Res); } \
                        enum E { NONE = 0; } enum F { NOTHING = 0; }";
 
-fn service(schema: u64, descriptors: Vec<u8>) -> Service {
-    Service {
+/// A service and its descriptors.
+struct Described {
+    service: Service,
+    descriptors: Vec<u8>,
+}
+
+impl Described {
+    fn of<'a>(&'a self, guest: &'a str) -> ServiceDescription<'a> {
+        ServiceDescription {
+            guest,
+            service: &self.service,
+            descriptors: &self.descriptors,
+        }
+    }
+}
+
+fn service(schema: u64, descriptors: Vec<u8>) -> Described {
+    let service = Service {
         name: "x.S".into(),
         schema,
         methods: Vec::new(),
+    };
+    Described {
+        service,
         descriptors,
     }
 }
@@ -112,16 +126,7 @@ fn a_guest_without_descriptors_cannot_be_compared() {
         ),
     );
     let undescribed = service(2, vec![]);
-    let error = fits(
-        ServiceDescription {
-            guest: "app",
-            service: &described,
-        },
-        ServiceDescription {
-            guest: "store",
-            service: &undescribed,
-        },
-    );
+    let error = fits(described.of("app"), undescribed.of("store"));
     assert_eq!(
         error,
         Err(SchemaError::Undescribed {
@@ -141,16 +146,7 @@ fn invalid_descriptors_are_rejected() {
     );
     let check = |descriptors: Vec<u8>, expected: &str| {
         let bad = service(2, descriptors);
-        let error = fits(
-            ServiceDescription {
-                guest: "app",
-                service: &bad,
-            },
-            ServiceDescription {
-                guest: "store",
-                service: &good,
-            },
-        );
+        let error = fits(bad.of("app"), good.of("store"));
         let error = error
             .expect_err("the descriptors must be rejected")
             .to_string();
@@ -404,4 +400,23 @@ fn fields_of_one_oneof_must_be_in_one_oneof() {
         apart,
         &both("Res", "store", "app").each_ref().map(|text| &**text),
     );
+}
+
+#[test]
+fn a_method_that_streams_for_one_side_is_a_difference() {
+    let proto = |response: &str| {
+        format!("package x; service S {{ rpc Do(M) returns ({response}); }} message M {{}}")
+    };
+    assert_eq!(
+        differences(&proto("M"), &proto("stream M")),
+        ["method Do is unary for `app` and a server stream for `store`"]
+    );
+    assert_eq!(differences(&proto("stream M"), &proto("stream M")), [""; 0]);
+}
+
+#[test]
+fn well_known_messages_fit_without_their_files() {
+    let proto = "import \"google/protobuf/empty.proto\"; package x; \
+                 service S { rpc Do(google.protobuf.Empty) returns (google.protobuf.Empty); }";
+    assert_eq!(differences(proto, proto), [""; 0]);
 }

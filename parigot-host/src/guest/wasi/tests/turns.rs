@@ -48,6 +48,7 @@ fn launch(guest: &mut Guest) {
         seed: [0; 32],
         instance: (0, 0),
         descriptors: false,
+        settings: Vec::new(),
         args: vec![],
         env: vec![],
     };
@@ -217,6 +218,7 @@ fn a_guest_asks_for_no_turn_before_its_first_timer() {
         seed: [1; 32],
         instance: (0, 0),
         descriptors: false,
+        settings: Vec::new(),
         args: Vec::new(),
         env: Vec::new(),
     };

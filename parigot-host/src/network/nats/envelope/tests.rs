@@ -26,13 +26,14 @@ fn request() -> RequestMessage {
         method: "M".to_owned(),
         remaining_ns: 3,
         sent_ns: 4,
+        has_default_deadline: true,
     };
     RequestMessage::new(header, Content::Whole(body()))
 }
 
 #[test]
 fn a_body_is_decoded_into_its_parts() {
-    let body = Body::of(b"metadata", b"detail", b"payload").unwrap();
+    let body = Body::with_headers(b"headers", b"metadata", b"detail", b"payload").unwrap();
     let reply = ReplyMessage::new(5, flags::SERVICE_ERROR, Content::Whole(body));
     let Ok((_, PeerMessage::Reply(reply))) = read(PeerMessage::Reply(reply)) else {
         panic!("the message must be a reply")
@@ -41,10 +42,15 @@ fn a_body_is_decoded_into_its_parts() {
     let Some(Content::Whole(body)) = reply.content() else {
         panic!("{reply:?}")
     };
-    let (metadata, detail, payload) = body.parts();
+    let BodyParts {
+        headers,
+        metadata,
+        detail,
+        payload,
+    } = body.parts();
     assert_eq!(
-        (&*metadata, &*detail, &*payload),
-        (&b"metadata"[..], &b"detail"[..], &b"payload"[..])
+        [headers, metadata, detail, payload],
+        ["headers", "metadata", "detail", "payload"]
     );
 }
 

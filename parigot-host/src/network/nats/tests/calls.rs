@@ -27,6 +27,7 @@ fn a_call_reaches_the_exporter_and_is_answered() {
     let reply = Reply {
         status: 3,
         flags: 1,
+        headers: Bytes::from_static(b"headers"),
         metadata: Bytes::from_static(b"metadata"),
         detail: Bytes::from_static(b"detail"),
         payload: Bytes::from_static(b"hello ada"),
@@ -37,6 +38,7 @@ fn a_call_reaches_the_exporter_and_is_answered() {
         Reply {
             status,
             flags,
+            headers,
             metadata,
             detail,
             payload,
@@ -44,8 +46,8 @@ fn a_call_reaches_the_exporter_and_is_answered() {
     ) = events.answered();
     assert_eq!((id, status, flags), (call_id(7), 3, 1));
     assert_eq!(
-        (&*metadata, &*detail, &*payload),
-        (&b"metadata"[..], &b"detail"[..], &b"hello ada"[..])
+        [headers, metadata, detail, payload],
+        ["headers", "metadata", "detail", "hello ada"]
     );
 }
 

@@ -75,6 +75,7 @@ impl FakePeer {
             method,
             remaining_ns,
             sent_ns: self.wall.as_nanos() as u64,
+            has_default_deadline: false,
         }
     }
 
@@ -136,10 +137,16 @@ impl FakePeer {
             panic!("{answer:?}")
         };
         let (status, flags) = (answer.status, answer.flags());
-        let (metadata, detail, payload) = body.parts();
+        let BodyParts {
+            headers,
+            metadata,
+            detail,
+            payload,
+        } = body.parts();
         FailedCall::of(&Reply {
             status,
             flags,
+            headers,
             metadata,
             detail,
             payload,

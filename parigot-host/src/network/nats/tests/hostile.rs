@@ -33,6 +33,7 @@ fn envelopes() -> Vec<Bytes> {
         method: "M".to_owned(),
         remaining_ns: u64::MAX,
         sent_ns: u64::MAX,
+        has_default_deadline: false,
     };
     let gone =
         |service: &str| Announcement::new(service.to_owned(), SCHEMA, Vec::new(), Stage::Gone);
@@ -177,6 +178,7 @@ fn another_protocol_version_is_refused_by_name() {
         method: "M".to_owned(),
         remaining_ns: 1 << 40,
         sent_ns: 0,
+        has_default_deadline: false,
     };
     let request = RequestMessage::new(header, Content::Whole(Body::of(&[], &[], &[]).unwrap()));
     let (subject, reply) = (

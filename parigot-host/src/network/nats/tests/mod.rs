@@ -26,8 +26,8 @@ use self::log::Lines;
 use self::server::{RawClient, Server, WAIT_MAX};
 use super::Nats;
 use super::envelope::{
-    Announcement, Body, CallHeader, Cancel, Chunk, Content, Continue, Discovery, Envelope, PeerId,
-    PeerMessage, ReplyMessage, RequestMessage, Stage,
+    Announcement, Body, BodyParts, CallHeader, Cancel, Chunk, Content, Continue, Discovery,
+    Envelope, PeerId, PeerMessage, ReplyMessage, RequestMessage, Stage,
 };
 use super::identity::ProcessIdentity;
 use super::subjects::Subjects;
@@ -208,6 +208,7 @@ impl Process {
             id: call_id(number),
             method: "FetchGreeting".to_owned(),
             deadline_ns: self.clock.monotonic_ns() + WAIT_MAX.as_nanos() as u64,
+            has_default_deadline: true,
             metadata: Bytes::from_static(b"\x03\0\0\0key\x05\0\0\0value"),
             payload: payload.into(),
         }
@@ -225,6 +226,7 @@ impl Process {
             Reply {
                 status: 0,
                 flags: 0,
+                headers: Bytes::new(),
                 metadata,
                 detail,
                 payload: payload.into(),
