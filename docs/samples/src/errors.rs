@@ -15,10 +15,10 @@ pub fn describe(outcome: &Outcome) -> String {
     match outcome {
         Ok(reply) => reply.greeting.clone(),
         // An error of the service's own enum.
-        Err(CallError::Service(GreetErr::UnknownLang)) => "no such language".into(),
-        Err(CallError::Service(error)) => format!("error {error}"),
+        Err(CallError::Service(GreetErr::UnknownLang, _)) => "no such language".into(),
+        Err(CallError::Service(error, _)) => format!("error {error}"),
         // An error number that is newer than this guest's `.proto`.
-        Err(CallError::Unrecognized(number)) => format!("error {number}"),
+        Err(CallError::Unrecognized(number, _)) => format!("error {number}"),
         // A failure between caller and service, or a status returned by the handler.
         Err(CallError::Status(status)) => {
             format!(

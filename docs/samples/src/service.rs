@@ -2,7 +2,7 @@
 
 use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
 use golden::helloworld::greeting::v1::GreetingClient;
-use parigot_guest::{Context, NotReady, Ready};
+use parigot_guest::{Context, Failure, NotReady, Ready};
 
 // ANCHOR: ready
 struct Parrot {
@@ -27,14 +27,14 @@ impl Ready for Parrot {
 // ANCHOR_END: ready
 
 impl Echo for Parrot {
-    async fn echo(&self, _: &Context, request: Payload) -> Result<Payload, EchoErr> {
+    async fn echo(&self, _: &Context, request: Payload) -> Result<Payload, Failure<EchoErr>> {
         Ok(Payload {
             data: request.data.repeat(self.repeats),
         })
     }
 
     // ANCHOR: yield
-    async fn persist(&self, cx: &Context, request: Deed) -> Result<Payload, EchoErr> {
+    async fn persist(&self, cx: &Context, request: Deed) -> Result<Payload, Failure<EchoErr>> {
         let mut sum = 0_u64;
         for number in 0..u64::from(request.number) {
             sum = sum.wrapping_add(number * number);
@@ -49,7 +49,7 @@ impl Echo for Parrot {
     }
     // ANCHOR_END: yield
 
-    async fn misbehave(&self, cx: &Context, _: Deed) -> Result<Payload, EchoErr> {
+    async fn misbehave(&self, cx: &Context, _: Deed) -> Result<Payload, Failure<EchoErr>> {
         let greeting = self.greeting.clone();
         // ANCHOR: spawn
         let background = cx.background();

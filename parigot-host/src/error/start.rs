@@ -277,7 +277,7 @@ pub(crate) enum ModuleError {
 
 /// Returns the next step after a guest and this host were built for different versions of the ABI.
 fn abi_next_step(guest: Version) -> &'static str {
-    if VERSION.major < guest.major || VERSION.major == guest.major {
+    if VERSION.major <= guest.major {
         "the guest is newer than this host, so update parigot"
     } else {
         "update the guest's parigot SDK and rebuild the guest with \

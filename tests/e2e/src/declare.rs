@@ -1,7 +1,7 @@
 //! Generates guests that declare given services, and do nothing else.
 
 use parigot_abi::control::{CONTROL_BYTES, NEVER, NO_CALL};
-use parigot_abi::manifest::{Method, Service};
+use parigot_abi::manifest::{Method, MethodFlags, Service};
 use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
 
 // Layout of the memory of these guests.
@@ -13,7 +13,8 @@ const OUTBOX: u64 = 2 << 16;
 pub fn declaring(exports: &[Service], requires: &[Service]) -> Vec<u8> {
     let manifest = Manifest {
         exports: exports.to_vec(),
-        requires: requires.to_vec(),
+        requires: requires.iter().cloned().map(Into::into).collect(),
+        descriptors: Vec::new(),
     };
     let turn =
         "(i64.store offset=24 (local.get 0) (global.get $bytes)) (global.set $bytes (i64.const 0))";
@@ -37,12 +38,8 @@ pub fn trapping_inbox() -> Vec<u8> {
         (i64.store offset=8 (local.get 0) (i64.extend_i32_u (local.get 1)))";
     let turn = "(i64.store offset=24 (local.get 0) (global.get $bytes)) (i64.store offset=8 \
                 (local.get 0) (i64.const 0))";
-    let manifest = Manifest {
-        exports: Vec::new(),
-        requires: Vec::new(),
-    };
     sending(
-        &[manifest_frame(&manifest), launch],
+        &[manifest_frame(&Manifest::default()), launch],
         control_block(0),
         inbox,
         turn,
@@ -69,7 +66,7 @@ fn sending(frames: &[Vec<u8>], control: [u8; CONTROL_BYTES], inbox: &str, turn: 
             (data (i32.const {OUTBOX}) "{outbox_data}")
             (global $bytes (mut i64) (i64.const {outbox_bytes}))
             (global $has_room (mut i32) (i32.const 0))
-            (func (export "parigot_abi") (result i32) (i32.const 0x10000))
+            (func (export "parigot_abi") (result i32) (i32.const 0x20000))
             (func (export "parigot_open") (result i32) (i32.const {CONTROL}))
             (func (export "parigot_inbox") (param i32 i32) {inbox})
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) {turn} (i32.const 0)))"#,
@@ -87,12 +84,12 @@ pub fn service(name: &str) -> Service {
         name: "Do".into(),
         budget_ns: 0,
         deadline_ns: 0,
+        flags: MethodFlags::default(),
     };
     Service {
         name: name.into(),
         schema: 0,
         methods: vec![method],
-        descriptors: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The greeting service.
 
-use parigot_guest::Context;
+use parigot_guest::{Context, Failure};
 use stubs::greeting::v1::{
     FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingServer, Tongue,
 };
@@ -13,8 +13,9 @@ impl Greeting for Greeter {
         &self,
         _: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
-        greet(request.tongue()).map(|greeting| FetchGreetingResponse {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
+        let greeting = greet(request.tongue())?;
+        Ok(FetchGreetingResponse {
             greeting: greeting.into(),
         })
     }

@@ -5,7 +5,7 @@ mod ticket_id;
 use std::time::Duration;
 
 use parigot_guest::future::join;
-use parigot_guest::{CallError, Client, Code, Context, Error, Exit, info};
+use parigot_guest::{CallError, Client, Code, Context, Error, Exit, Extras, info};
 use stubs::kitchen::v1::{KitchenClient, OrderRequest, Stage};
 use stubs::riders::v1::{FetchOfferRequest, FetchOfferResponse, RidersClient, RidersErr};
 use ticket_id::TicketId;
@@ -71,7 +71,7 @@ async fn find_rider(cx: &Context) -> Result<Option<&'static str>, Error> {
 fn describe(offer: &Offer) -> String {
     match offer {
         Ok(offer) => format!("needs {} minutes", offer.minutes),
-        Err(CallError::Service(why)) => format!("does not come: {why}"),
+        Err(CallError::Service(why, _)) => format!("does not come: {why}"),
         Err(CallError::Status(status)) if status.code() == Code::DeadlineExceeded => {
             "did not answer in time".into()
         }
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn the_fastest_rider_that_comes_delivers() {
-        let off_duty = Err(CallError::Service(RidersErr::OffDuty));
+        let off_duty = Err(CallError::Service(RidersErr::OffDuty, Extras::default()));
         assert_eq!(
             fastest(&[("ann", minutes(12)), ("bob", off_duty), ("cid", minutes(7))]),
             Some("cid")
@@ -114,7 +114,10 @@ mod tests {
     fn an_error_differs_from_a_timeout() {
         assert_eq!(describe(&minutes(12)), "needs 12 minutes");
         assert_eq!(
-            describe(&Err(CallError::Service(RidersErr::OffDuty))),
+            describe(&Err(CallError::Service(
+                RidersErr::OffDuty,
+                Extras::default()
+            ))),
             "does not come: OffDuty"
         );
         assert_eq!(

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use parigot_guest::{Context, NotReady, Ready};
+use parigot_guest::{Context, Failure, NotReady, Ready};
 use stubs::pantry::v1::{Pantry, PantryErr, PantryServer, TakeRequest, TakeResponse};
 
 /// Number of units of each ingredient.
@@ -18,9 +18,13 @@ impl Ready for Shelves {
 }
 
 impl Pantry for Shelves {
-    async fn take(&self, _: &Context, request: TakeRequest) -> Result<TakeResponse, PantryErr> {
-        self.take_all(&request.ingredients)
-            .map(|()| TakeResponse {})
+    async fn take(
+        &self,
+        _: &Context,
+        request: TakeRequest,
+    ) -> Result<TakeResponse, Failure<PantryErr>> {
+        self.take_all(&request.ingredients)?;
+        Ok(TakeResponse {})
     }
 }
 

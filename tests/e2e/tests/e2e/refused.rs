@@ -164,7 +164,10 @@ fn a_guest_of_another_version_of_the_abi() {
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
     "#;
     let app = App::new(HELLO).with_wat("hello.wasm", module);
-    check_not_run(app, "uses version 7.3 of the ABI, and this host uses 1.0");
+    check_not_run(
+        app,
+        "uses version 7.3 of the ABI, and this host uses 2.0: the guest is newer than this host, so update parigot",
+    );
 }
 
 #[test]
@@ -261,7 +264,7 @@ fn an_unknown_key_and_a_wrong_type() {
    · ───
  5 │ args = 7
    ╰────
-  help: known here: wasm, args, env, memory, budget, log
+  help: known here: wasm, args, env, memory, budget, log, bind
 
   × `args` is an integer, expected an array of strings
    ╭─[app.toml:5:8]

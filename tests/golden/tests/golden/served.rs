@@ -5,7 +5,7 @@ use golden::helloworld::greeting::v1::{
     GreetingServer, Tongue, greeting,
 };
 use golden::{deprecated, equal_names, keywords, options, streaming, two_services};
-use parigot_guest::{Call, Client, Context, Method, Serve, Server, ServiceError, Status};
+use parigot_guest::{Call, Client, Context, Failure, Method, Serve, Server, ServiceError, Status};
 
 struct Greeter;
 
@@ -14,12 +14,12 @@ impl Greeting for Greeter {
         &self,
         _: &Context,
         request: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
         match request.tongue() {
             Tongue::French => Ok(FetchGreetingResponse {
                 greeting: "bonjour".into(),
             }),
-            _ => Err(GreetErr::UnknownLang),
+            _ => Err(GreetErr::UnknownLang.into()),
         }
     }
 }
@@ -32,15 +32,17 @@ impl two_services::kitchen::Kitchen for Cook {
         &self,
         _: &Context,
         _: two_services::kitchen::OpenRequest,
-    ) -> Result<two_services::kitchen::OpenResponse, two_services::kitchen::KitchenErr> {
-        Err(two_services::kitchen::KitchenErr::OnFire)
+    ) -> Result<two_services::kitchen::OpenResponse, Failure<two_services::kitchen::KitchenErr>>
+    {
+        Err(two_services::kitchen::KitchenErr::OnFire.into())
     }
 
     async fn close(
         &self,
         _: &Context,
         _: two_services::kitchen::CloseRequest,
-    ) -> Result<two_services::kitchen::CloseResponse, two_services::kitchen::KitchenErr> {
+    ) -> Result<two_services::kitchen::CloseResponse, Failure<two_services::kitchen::KitchenErr>>
+    {
         Ok(two_services::kitchen::CloseResponse {})
     }
 }

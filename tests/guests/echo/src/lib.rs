@@ -9,17 +9,17 @@ use std::time::Duration;
 
 use golden::echo::echo::v1::deed::Kind;
 use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
-use parigot_guest::Context;
+use parigot_guest::{Context, Failure};
 
 #[derive(Default)]
 struct Echoing;
 
 impl Echo for Echoing {
-    async fn echo(&self, _: &Context, request: Payload) -> Result<Payload, EchoErr> {
+    async fn echo(&self, _: &Context, request: Payload) -> Result<Payload, Failure<EchoErr>> {
         Ok(request)
     }
 
-    async fn misbehave(&self, cx: &Context, deed: Deed) -> Result<Payload, EchoErr> {
+    async fn misbehave(&self, cx: &Context, deed: Deed) -> Result<Payload, Failure<EchoErr>> {
         match deed.kind() {
             Kind::Nothing => {}
             Kind::Panic => panic!("told to panic"),
@@ -28,7 +28,7 @@ impl Echo for Echoing {
             #[cfg(not(target_arch = "wasm32"))]
             Kind::Trap => std::process::abort(),
             Kind::Leave => match cx.exit(deed.number as u8).await {},
-            Kind::Refuse => return Err(EchoErr::Refused),
+            Kind::Refuse => return Err(EchoErr::Refused.into()),
             Kind::Hang => {
                 let _dropped = Dropped(cx.clone());
                 parigot_guest::info!(cx, "hanging");
@@ -51,7 +51,7 @@ impl Echo for Echoing {
         Ok(Payload::default())
     }
 
-    async fn persist(&self, cx: &Context, deed: Deed) -> Result<Payload, EchoErr> {
+    async fn persist(&self, cx: &Context, deed: Deed) -> Result<Payload, Failure<EchoErr>> {
         self.misbehave(cx, deed).await
     }
 }

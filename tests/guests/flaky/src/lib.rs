@@ -13,7 +13,7 @@ use std::time::Duration;
 use golden::helloworld::greeting::v1::{
     FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingServer,
 };
-use parigot_guest::{Context, NotReady, Ready};
+use parigot_guest::{Context, Failure, NotReady, Ready};
 
 struct Flaky;
 
@@ -56,8 +56,8 @@ impl Greeting for Flaky {
         &self,
         _: &Context,
         _: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
-        Err(GreetErr::UnknownLang)
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
+        Err(GreetErr::UnknownLang.into())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
 use golden::load::load::v1::{Job, StoreClient};
-use parigot_guest::{Context, NotReady, Ready};
+use parigot_guest::{Context, Failure, NotReady, Ready};
 
 struct Relay {
     store: StoreClient,
@@ -18,7 +18,7 @@ impl Ready for Relay {
 }
 
 impl Echo for Relay {
-    async fn echo(&self, cx: &Context, request: Payload) -> Result<Payload, EchoErr> {
+    async fn echo(&self, cx: &Context, request: Payload) -> Result<Payload, Failure<EchoErr>> {
         let job = Job {
             amount: request.data.len() as u32,
             ..Job::default()
@@ -27,17 +27,17 @@ impl Echo for Relay {
             Ok(_) => Ok(request),
             Err(error) => {
                 parigot_guest::info!(cx, "{}: {error}", error.fate());
-                Err(EchoErr::Refused)
+                Err(EchoErr::Refused.into())
             }
         }
     }
 
-    async fn misbehave(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
-        Err(EchoErr::Refused)
+    async fn misbehave(&self, _: &Context, _: Deed) -> Result<Payload, Failure<EchoErr>> {
+        Err(EchoErr::Refused.into())
     }
 
-    async fn persist(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
-        Err(EchoErr::Refused)
+    async fn persist(&self, _: &Context, _: Deed) -> Result<Payload, Failure<EchoErr>> {
+        Err(EchoErr::Refused.into())
     }
 }
 

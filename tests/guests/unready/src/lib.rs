@@ -6,7 +6,7 @@ use golden::echo::echo::v1::EchoClient;
 use golden::helloworld::greeting::v1::{
     FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingServer,
 };
-use parigot_guest::{Context, NotReady, Ready};
+use parigot_guest::{Context, Failure, NotReady, Ready};
 
 struct Unready;
 
@@ -26,8 +26,8 @@ impl Greeting for Unready {
         &self,
         _: &Context,
         _: FetchGreetingRequest,
-    ) -> Result<FetchGreetingResponse, GreetErr> {
-        Err(GreetErr::UnknownLang)
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
+        Err(GreetErr::UnknownLang.into())
     }
 }
 

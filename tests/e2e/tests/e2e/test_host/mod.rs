@@ -59,7 +59,10 @@ fn a_service_is_called() {
         .call::<echo::Misbehave>(deed(Kind::Refuse, 0))
         .expect_err("the service must refuse");
     assert!(
-        matches!(refused, parigot_guest::CallError::Service(EchoErr::Refused)),
+        matches!(
+            refused,
+            parigot_guest::CallError::Service(EchoErr::Refused, _)
+        ),
         "{refused}"
     );
 }
