@@ -9,12 +9,13 @@ const CONTROL: u64 = 1 << 10;
 const INBOX: u64 = 1 << 16;
 const OUTBOX: u64 = 2 << 16;
 
-/// Returns a wasm file that exports and requires these services, and never asks to be launched.
-pub fn declaring(exports: &[Service], requires: &[Service]) -> Vec<u8> {
+/// Returns a wasm file that exports and requires these services and has these descriptors, and
+/// never asks to be launched.
+pub fn declaring(exports: &[Service], requires: &[Service], descriptors: &[u8]) -> Vec<u8> {
     let manifest = Manifest {
         exports: exports.to_vec(),
         requires: requires.iter().cloned().map(Into::into).collect(),
-        descriptors: Vec::new(),
+        descriptors: descriptors.to_vec(),
     };
     let turn =
         "(i64.store offset=24 (local.get 0) (global.get $bytes)) (global.set $bytes (i64.const 0))";

@@ -74,8 +74,20 @@ impl App {
 
     /// Does the same with complete descriptions of the services.
     pub fn with_declaring(self, name: &str, exports: &[Service], requires: &[Service]) -> Self {
+        self.with_described(name, exports, requires, &[])
+    }
+
+    /// Adds such a service, which also has descriptors.
+    pub fn with_described(
+        self,
+        name: &str,
+        exports: &[Service],
+        requires: &[Service],
+        descriptors: &[u8],
+    ) -> Self {
+        let module = declaring(exports, requires, descriptors);
         self.with_tables(&format!("[service.{name}]\nwasm = \"{name}.wasm\"\n"))
-            .with(&format!("{name}.wasm"), declaring(exports, requires))
+            .with(&format!("{name}.wasm"), module)
     }
 
     /// Adds tables to the deployment.

@@ -223,8 +223,14 @@ fn nothing_is_launched() {
     assert_eq!((&*ended.stderr, ended.status), ("", Some(0)));
 }
 
+/// A service, and the descriptors of its file.
+struct Described {
+    service: Service,
+    descriptors: Vec<u8>,
+}
+
 /// Returns `stock.v1.Stock` with the descriptors of a `.proto` file.
-fn stock(schema: u64, text: &str) -> Service {
+fn stock(schema: u64, text: &str) -> Described {
     described(
         "stock.v1.Stock",
         schema,
@@ -233,7 +239,7 @@ fn stock(schema: u64, text: &str) -> Service {
 }
 
 /// Returns a service with the descriptors of a `.proto` file.
-fn described(name: &str, schema: u64, text: &str) -> Service {
+fn described(name: &str, schema: u64, text: &str) -> Described {
     let folder = tempfile::tempdir().expect("a temporary folder must be writable");
     let input = folder.path().join("service.proto");
     let output = folder.path().join("service.set");
@@ -253,10 +259,13 @@ fn described(name: &str, schema: u64, text: &str) -> Service {
         String::from_utf8_lossy(&ran.stderr)
     );
     let descriptors = std::fs::read(output).expect("protoc must write the descriptors");
-    Service {
+    let service = Service {
         schema,
-        descriptors,
         ..service(name)
+    };
+    Described {
+        service,
+        descriptors,
     }
 }
 
@@ -273,9 +282,10 @@ fn removed_and_retyped_fields_are_named() {
         message Item { string name = 1; double count = 2; string colour = 4; }
         message Nothing {}
     ";
+    let [old, new] = [stock(1, OLD), stock(2, new)];
     let app = App::new("")
-        .with_declaring("shop", &[], &[stock(1, OLD)])
-        .with_declaring("stock", &[stock(2, new)], &[]);
+        .with_described("shop", &[], &[old.service], &old.descriptors)
+        .with_described("stock", &[new.service], &[], &new.descriptors);
     let ended = app.run_subcommand("check", &[]);
     let problem = "incompatible schema for stock.v1.Stock: \
                    `shop` was built against a different version than `stock` exports";
@@ -308,7 +318,11 @@ fn a_guest_in_rust_reports_its_schema() {
     ";
     let app =
         App::new("[program.driver]\nwasm = \"driver.wasm\"\n").with("driver.wasm", guest("driver"));
-    let app = app.with_declaring("echo", &[described("echo.v1.Echo", 7, newer)], &[]);
+    let Described {
+        service,
+        descriptors,
+    } = described("echo.v1.Echo", 7, newer);
+    let app = app.with_described("echo", &[service], &[], &descriptors);
     let expected = "incompatible schema for echo.v1.Echo: \
                     `driver` was built against a different version than `echo` exports: \
                     echo.v1.Payload.data (1) is sent by `driver` as bytes and read by `echo` as \
@@ -328,9 +342,10 @@ fn an_exporter_may_have_a_newer_schema() {
         = 4; }
         message Nothing { uint64 time = 1; }
     ";
+    let [old, new] = [stock(1, OLD), stock(2, new)];
     let app = App::new("")
-        .with_declaring("shop", &[], &[stock(1, OLD)])
-        .with_declaring("stock", &[stock(2, new)], &[]);
+        .with_described("shop", &[], &[old.service], &old.descriptors)
+        .with_described("stock", &[new.service], &[], &new.descriptors);
     let ended = app.run_subcommand("check", &[]);
     assert_eq!((&*ended.stderr, ended.status), ("", Some(0)));
 }
@@ -341,8 +356,9 @@ fn a_schema_without_descriptors_cannot_be_compared() {
         schema: 7,
         ..service("stock.v1.Stock")
     };
+    let old = stock(1, OLD);
     let app = App::new("")
-        .with_declaring("shop", &[], &[stock(1, OLD)])
+        .with_described("shop", &[], &[old.service], &old.descriptors)
         .with_declaring("stock", &[untold], &[]);
     let expected = "incompatible schema for stock.v1.Stock: \
                     `shop` was built against a different version than `stock` exports: \

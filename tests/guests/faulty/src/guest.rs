@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use parigot_abi::control::{NEVER, NO_CALL};
 use parigot_abi::frame::LAUNCH_NUMBER;
-use parigot_abi::manifest::{Method, Service};
+use parigot_abi::manifest::{Method, MethodFlags, Service};
 use parigot_abi::{Code, Control, FrameBuilder, Frames, Header, Kind, Manifest, Prologue, Start};
 
 use crate::job::Job;
@@ -61,6 +61,7 @@ impl Guest {
             } = frame.header;
             if frame.kind() == Some(Kind::Call) {
                 CONTROL.set_progress(number, service, method);
+                CONTROL.set_begun(number);
             }
             match frame.kind() {
                 Some(Kind::Start) => {
@@ -126,22 +127,22 @@ impl Guest {
             name: name.into(),
             budget_ns: 0,
             deadline_ns: 0,
+            flags: MethodFlags::default(),
         };
         let service = |name: &str, schema: u64, methods: &[&str]| Service {
             name: name.into(),
             schema,
             methods: methods.iter().copied().map(method).collect(),
-            descriptors: vec![],
         };
         let echo = service("echo.v1.Echo", 0, &["Echo", "Misbehave"]);
         match self.deed.starts_with("caller/") {
             true => Manifest {
-                exports: vec![],
-                requires: vec![echo],
+                requires: vec![echo.into()],
+                ..Manifest::default()
             },
             false => Manifest {
                 exports: vec![echo, service("load.v1.Work", schema_of_work(), &["Run"])],
-                requires: vec![],
+                ..Manifest::default()
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use parigot_abi::control::NO_CALL;
 use parigot_abi::manifest::Service;
-use parigot_abi::{Header, Kind, Manifest};
+use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
 
 use crate::guest::{CONTROL, Guest};
 
@@ -39,6 +39,13 @@ impl Guest {
                 },
                 &[],
             ),
+            "open-twice" => (0..2).for_each(|_| self.open(call, "colour")),
+            "open-of-nothing" => self.open(12_345, "colour"),
+            "open-after-answer" => {
+                self.answer(call, answer);
+                self.open(call, "colour");
+            }
+            "open-reserved" => self.open(call, "parigot-user"),
             "answer-to-nothing" => self.answer(12_345, &[]),
             "answer-twice" => (0..2).for_each(|_| self.answer(call, answer)),
             "ready-twice" => self.answer(parigot_abi::frame::LAUNCH_NUMBER, &[]),
@@ -69,6 +76,11 @@ impl Guest {
             "panic-without-end" => {
                 CONTROL.set_panic_buffer(8, u64::MAX);
                 CONTROL.set_panic(u64::MAX);
+                faults::trap();
+            }
+            "begun-of-nothing" => {
+                CONTROL.set_begun(u64::MAX >> 1);
+                CONTROL.set_begun(u64::MAX);
                 faults::trap();
             }
             "progress-of-nothing" => {
@@ -167,6 +179,18 @@ impl Guest {
         );
     }
 
+    /// Sends the response headers of a call, with one entry.
+    fn open(&mut self, number: u64, key: &str) {
+        let header = Header {
+            number,
+            ..Header::new(Kind::Open)
+        };
+        FrameBuilder::new(&mut self.outbox, header)
+            .metadata(key, "red")
+            .finish()
+            .expect("the frame is shorter than 4 GiB");
+    }
+
     /// Sends a log frame of 72 bytes whose header states these lengths: of the frame, of metadata,
     /// detail and payload.
     fn send_lengths(&mut self, frame: u32, parts: [u32; 3]) {
@@ -184,12 +208,11 @@ impl Guest {
             name,
             schema: 0,
             methods: vec![],
-            descriptors: vec![],
         };
         self.outbox.clear();
         self.send_manifest(&Manifest {
             exports: exports.map(service).collect(),
-            requires: vec![],
+            ..Manifest::default()
         });
     }
 }

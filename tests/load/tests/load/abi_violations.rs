@@ -29,6 +29,17 @@ const VIOLATIONS: &[(&str, Effect)] = &[
         Ends("broke the protocol: replied to call 12345, which is not pending"),
     ),
     ("answer-twice", Ends("which is not pending")),
+    // Response headers: at most once for a call that is not answered.
+    (
+        "open-twice",
+        Ends("broke the protocol: sent the headers of call "),
+    ),
+    (
+        "open-of-nothing",
+        Ends("broke the protocol: replied to call 12345, which is not pending"),
+    ),
+    ("open-after-answer", Ends("which is not pending")),
+    ("open-reserved", Lives),
     (
         "ready-twice",
         Ends("broke the protocol: reported twice that it is ready"),
@@ -72,6 +83,7 @@ const VIOLATIONS: &[(&str, Effect)] = &[
     ),
     ("panic-outside", Ends("trapped: ")),
     ("progress-of-nothing", Ends("trapped: ")),
+    ("begun-of-nothing", Ends("trapped: ")),
     // Kinds that are unknown, reserved, or sent by the host only; and other invalid values.
     (
         "kind:0",

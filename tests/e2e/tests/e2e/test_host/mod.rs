@@ -111,7 +111,7 @@ fn a_fake_serves_a_guest_in_go() {
 mod polyglot {
     use golden::echo::echo::v1::{Deed, Echo, EchoErr, EchoServer, Payload};
     use golden::helloworld::greeting::v1::{FetchGreetingRequest, GreetingClient};
-    use parigot_guest::{Context, NotReady, Ready};
+    use parigot_guest::{Context, Failure, NotReady, Ready};
 
     struct Polyglot {
         greeting: GreetingClient,
@@ -126,7 +126,7 @@ mod polyglot {
     }
 
     impl Echo for Polyglot {
-        async fn echo(&self, cx: &Context, tongues: Payload) -> Result<Payload, EchoErr> {
+        async fn echo(&self, cx: &Context, tongues: Payload) -> Result<Payload, Failure<EchoErr>> {
             let mut data = Vec::new();
             for tongue in tongues.data {
                 let request = FetchGreetingRequest {
@@ -143,12 +143,12 @@ mod polyglot {
             Ok(Payload { data })
         }
 
-        async fn misbehave(&self, cx: &Context, _: Deed) -> Result<Payload, EchoErr> {
+        async fn misbehave(&self, cx: &Context, _: Deed) -> Result<Payload, Failure<EchoErr>> {
             cx.sleep(std::time::Duration::from_secs(1)).await;
             panic!("told to panic");
         }
 
-        async fn persist(&self, _: &Context, _: Deed) -> Result<Payload, EchoErr> {
+        async fn persist(&self, _: &Context, _: Deed) -> Result<Payload, Failure<EchoErr>> {
             Ok(Payload::default())
         }
     }
