@@ -56,8 +56,8 @@ func MessageOf(err error) string {
 	return ""
 }
 
-// DetailsOf returns the details of type T of an error, in the callee's order. Details that cannot be
-// decoded are left out.
+// DetailsOf returns the details of type T of an error, in the callee's order. Details that cannot
+// be decoded are left out.
 //
 //	for _, pause := range parigot.DetailsOf[*durationpb.Duration](err) { … }
 func DetailsOf[T proto.Message](err error) []T {

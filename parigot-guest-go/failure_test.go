@@ -72,6 +72,10 @@ func TestMessagesAndDetailsReachTheCaller(t *testing.T) {
 			t.Errorf("%v: found %v of another type", c.err, others)
 		}
 	}
+}
+
+func TestNilErrorsStayNil(t *testing.T) {
+	pause := durationpb.New(time.Second)
 	if parigot.WithMessage(nil, "x") != nil || parigot.WithDetail(nil, pause) != nil {
 		t.Error("a nil error must stay nil")
 	}

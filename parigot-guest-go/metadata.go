@@ -53,8 +53,8 @@ func SetHeaderBin(ctx context.Context, key string, value []byte) {
 	}
 }
 
-// SetTrailer adds a trailer to the response of the call that the context belongs to. Trailers travel
-// with the response or the failure. See [SetHeader].
+// SetTrailer adds a trailer to the response of the call that the context belongs to. Trailers
+// travel with the response or the failure. See [SetHeader].
 func SetTrailer(ctx context.Context, key, value string) {
 	if in := guest.InboundOf(ctx); in != nil && maySet(ctx, key, false) {
 		in.AddTrailer(key, value)

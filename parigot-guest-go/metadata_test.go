@@ -107,7 +107,8 @@ func TestReservedKeyIsLogged(t *testing.T) {
 	if parigot.WithMetadata(ctx, "parigot-user", "root") != ctx {
 		t.Fatal("a reserved key must be dropped")
 	}
-	want := "metadata key \"parigot-user\" dropped: only the host sets keys that begin with parigot-"
+	want := "metadata key \"parigot-user\" dropped: " +
+		"only the host sets keys that begin with parigot-"
 	if len(sent.seen) != 1 || sent.seen[0] != (line{abi.LevelWarn, abi.NoCall, want}) {
 		t.Fatalf("found %v", sent.seen)
 	}

@@ -55,7 +55,9 @@ func TestAttemptsAndTimeAreLimited(t *testing.T) {
 		if found := count(t.Context(), parigot.RetryPolicy{Attempts: 5}); found != 5 {
 			t.Errorf("%d attempts, want 5", found)
 		}
-		second := parigot.RetryPolicy{Attempts: 1000, Time: time.Second, BackoffMax: 100 * time.Millisecond}
+		second := parigot.RetryPolicy{
+			Attempts: 1000, Time: time.Second, BackoffMax: 100 * time.Millisecond,
+		}
 		if found := count(t.Context(), second); found < 10 || found > 25 {
 			t.Errorf("%d attempts in a second", found)
 		}

@@ -69,7 +69,8 @@ func (e AllFailedError) Error() string {
 // Unwrap returns the errors.
 func (e AllFailedError) Unwrap() []error { return e.Errors }
 
-// normalize returns an [Error] for an E or an error that wraps an E, and all other errors unchanged.
+// normalize returns an [Error] for an E or an error that wraps an E, and all other errors
+// unchanged.
 func normalize[E ErrorType](err error) error {
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 		if wrapped, ok := cause.(Error[E]); ok {

@@ -50,8 +50,8 @@ func (h *Host) Serve(export parigot.Export, requires ...parigot.Requirement) *Gu
 	return g
 }
 
-// Bind binds a name to a guest, for the requirements with this name: see [parigot.Requirement.As]. A
-// name that is not bound stands for the first guest that exports the service.
+// Bind binds a name to a guest, for the requirements with this name: see [parigot.Requirement.As].
+// A name that is not bound stands for the first guest that exports the service.
 func (h *Host) Bind(name string, exporter *Guest) {
 	h.mu.Lock()
 	h.bound[name] = exporter

@@ -17,8 +17,9 @@ use prost::bytes::BufMut;
 
 use crate::context::Context;
 use crate::detached::detach;
-use crate::error::{CallError, LocateError, LocateProblem};
-use crate::metadata::{Metadata, encode_base64, may_set};
+use crate::error::{CallError, LocateError, LocateProblem, with_headers};
+use crate::metadata::{Metadata, encode_base64};
+use crate::metadata_key::may_set;
 use crate::method::{Method, rpc};
 use crate::prost::decode;
 use crate::runtime::guest::Guest;
@@ -222,8 +223,8 @@ impl Channel {
         self.with_entry(&key.into(), &value.into(), false)
     }
 
-    /// Returns the same channel with one more metadata entry for each call. The value may be any
-    /// bytes, and the key must end with `-bin`; otherwise the entry is dropped, and the log says so.
+    /// Returns the same channel with one more metadata entry for each call, of any bytes. The key
+    /// must end with `-bin`; otherwise the entry is dropped, and the log says so.
     #[must_use]
     pub fn with_metadata_bin(&self, key: impl Into<String>, value: &[u8]) -> Self {
         self.with_entry(&key.into(), &encode_base64(value), true)
@@ -408,18 +409,6 @@ impl<M: Method> Future for CallWithMetadata<M> {
             failed => with_headers(failed, headers).map(|response| (response, metadata)),
         })
     }
-}
-
-/// Adds the headers of a failed call to its error.
-#[cold]
-pub(crate) fn with_headers<T, E>(
-    mut result: Result<T, CallError<E>>,
-    headers: Vec<u8>,
-) -> Result<T, CallError<E>> {
-    if let Err(error) = &mut result {
-        error.set_headers(headers);
-    }
-    result
 }
 
 /// Returns the trailers of a reply, in their wire form.

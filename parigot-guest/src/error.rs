@@ -10,7 +10,7 @@ use parigot_abi::frame::flags;
 use parigot_abi::{Code, Detail, Fate, Frame};
 use prost::{Message, Name};
 
-use crate::failure::Extras;
+use crate::extras::Extras;
 use crate::metadata::Metadata;
 use crate::method::{Method, rpc};
 use crate::status::{Rpc, ServiceError, Status};
@@ -144,6 +144,18 @@ impl<E: ServiceError> CallError<E> {
     ) -> Self {
         CallError::Status(Status::undecodable(frame, error).with_rpc(rpc::<M>()))
     }
+}
+
+/// Adds the headers of a failed call to its error.
+#[cold]
+pub(crate) fn with_headers<T, E>(
+    mut result: Result<T, CallError<E>>,
+    headers: Vec<u8>,
+) -> Result<T, CallError<E>> {
+    if let Err(error) = &mut result {
+        error.set_headers(headers);
+    }
+    result
 }
 
 impl<E: fmt::Display> fmt::Display for CallError<E> {

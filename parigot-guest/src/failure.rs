@@ -2,18 +2,16 @@
 //! details.
 
 use alloc::borrow::Cow;
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 use core::fmt;
 
-use parigot_abi::frame::flags;
-use parigot_abi::{Cause, Code, Detail, ErrorDetail};
+use parigot_abi::Code;
 use prost::{Message, Name};
 
+use crate::answer::{Answer, AnswerStatus, HandlerError, OwnedDetail};
 use crate::error::{CallError, Error, LocateError};
-use crate::metadata::Metadata;
+use crate::extras::Extras;
 use crate::status::{ServiceError, Status};
 
 /// The failure of a handler: an error of the service's enum, or a [`Status`].
@@ -58,7 +56,7 @@ impl<E> Failure<E> {
     pub fn with_message(self, message: impl Into<String>) -> Self {
         match self {
             Failure::Service(error, mut extras) => {
-                extras.get_mut().message = message.into();
+                extras.set_message(message.into());
                 Failure::Service(error, extras)
             }
             Failure::Status(status) => Failure::Status(status.with_message(message)),
@@ -72,7 +70,7 @@ impl<E> Failure<E> {
     pub fn with_detail(self, detail: &(impl Message + Name)) -> Self {
         match self {
             Failure::Service(error, mut extras) => {
-                extras.get_mut().details.push(OwnedDetail::new(detail));
+                extras.add_detail(OwnedDetail::new(detail));
                 Failure::Service(error, extras)
             }
             Failure::Status(status) => Failure::Status(status.with_detail(detail)),
@@ -150,173 +148,6 @@ impl From<Error> for Status {
             None => Status::new(Code::Unknown, format!("{error:#}")),
         }
     }
-}
-
-/// Message, details and metadata beside an error of a service's enum. Often empty, and then it
-/// takes no memory.
-#[derive(Clone, Debug, Default)]
-pub struct Extras {
-    content: Option<Box<Content>>,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Content {
-    message: String,
-    details: Vec<OwnedDetail>,
-    metadata: Metadata,
-}
-
-impl Extras {
-    /// Reads the extras of a failed reply.
-    pub(crate) fn of_reply(detail: Detail<'_>, trailers: &[u8]) -> Self {
-        let mut extras = Extras::default();
-        if !(detail.message.is_empty() && detail.details.is_empty() && trailers.is_empty()) {
-            *extras.get_mut() = Content {
-                message: detail.message.into_owned(),
-                details: detail.details.iter().map(OwnedDetail::of).collect(),
-                metadata: Metadata::new(Vec::new(), trailers),
-            };
-        }
-        extras
-    }
-
-    pub(crate) fn set_headers(&mut self, headers: Vec<u8>) {
-        self.get_mut().metadata.set_headers(headers);
-    }
-
-    fn get_mut(&mut self) -> &mut Content {
-        self.content.get_or_insert_default()
-    }
-
-    /// Returns the message for people, possibly empty.
-    pub fn message(&self) -> &str {
-        self.content
-            .as_ref()
-            .map_or("", |content| content.message.as_str())
-    }
-
-    /// Returns the details of type `T`, in the callee's order. Details that cannot be decoded are
-    /// left out.
-    pub fn details<T: Message + Name + Default>(&self) -> Vec<T> {
-        OwnedDetail::decode_all(self.all())
-    }
-
-    pub(crate) fn all(&self) -> &[OwnedDetail] {
-        self.content
-            .as_ref()
-            .map_or(&[], |content| &content.details)
-    }
-
-    /// Returns the headers and trailers of the failed call.
-    pub fn metadata(&self) -> &Metadata {
-        static EMPTY: Metadata = Metadata::EMPTY;
-        self.content
-            .as_ref()
-            .map_or(&EMPTY, |content| &content.metadata)
-    }
-
-    /// Writes an error and the message.
-    pub(crate) fn display(
-        &self,
-        error: &dyn fmt::Display,
-        f: &mut fmt::Formatter<'_>,
-    ) -> fmt::Result {
-        write!(f, "{error}")?;
-        match self.message() {
-            "" => Ok(()),
-            message => write!(f, ": {message}"),
-        }
-    }
-}
-
-/// A message for programs, in its wire form.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OwnedDetail {
-    type_name: String,
-    value: Vec<u8>,
-}
-
-impl OwnedDetail {
-    pub(crate) fn new<T: Message + Name>(detail: &T) -> Self {
-        OwnedDetail {
-            type_name: T::full_name(),
-            value: detail.encode_to_vec(),
-        }
-    }
-
-    pub(crate) fn of(detail: &ErrorDetail<'_>) -> Self {
-        OwnedDetail {
-            type_name: detail.type_name.clone().into_owned(),
-            value: detail.value.into(),
-        }
-    }
-
-    pub(crate) fn borrow(&self) -> ErrorDetail<'_> {
-        ErrorDetail {
-            type_name: Cow::Borrowed(&self.type_name),
-            value: &self.value,
-        }
-    }
-
-    /// Decodes the details of type `T`.
-    pub(crate) fn decode_all<T: Message + Name + Default>(all: &[OwnedDetail]) -> Vec<T> {
-        let name = T::full_name();
-        all.iter()
-            .filter(|detail| detail.type_name == name)
-            .filter_map(|detail| T::decode(&*detail.value).ok())
-            .collect()
-    }
-}
-
-/// Types that a handler may fail with. The generator uses it; it cannot be implemented otherwise.
-pub trait HandlerError: core::error::Error + 'static {
-    /// Returns the failure as it is sent.
-    #[doc(hidden)]
-    fn answer(&self) -> Answer<'_>;
-}
-
-/// A failure as it is sent.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Answer<'a> {
-    /// A number of the service's enum, or a code.
-    pub(crate) status: AnswerStatus,
-    pub(crate) message: Cow<'a, str>,
-    pub(crate) details: &'a [OwnedDetail],
-}
-
-impl Answer<'_> {
-    /// Returns true if the failure has the number 0, which is no error.
-    pub fn is_zero(&self) -> bool {
-        matches!(
-            self.status,
-            AnswerStatus::Error(0) | AnswerStatus::Code(Code::Ok)
-        )
-    }
-
-    /// Returns flags, status and detail of the reply frame, for hosts of tests.
-    pub fn reply_parts(&self) -> (u16, u32, Vec<u8>) {
-        let detail = Detail {
-            details: self.details.iter().map(OwnedDetail::borrow).collect(),
-            ..Detail::new(Cause::Answered, &self.message)
-        };
-        let (flags, status) = match self.status {
-            AnswerStatus::Error(number) => (flags::SERVICE_ERROR, number.cast_unsigned()),
-            AnswerStatus::Code(code) => (0, code.number()),
-        };
-        let mut bytes = Vec::new();
-        // The number of an error says all, unless there is a message or a detail.
-        if flags == 0 || !detail.message.is_empty() || !detail.details.is_empty() {
-            detail.write(&mut bytes);
-        }
-        (flags, status, bytes)
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum AnswerStatus {
-    Error(i32),
-    Code(Code),
 }
 
 impl<E: ServiceError> HandlerError for Failure<E> {

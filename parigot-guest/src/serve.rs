@@ -8,8 +8,8 @@ use parigot_abi::frame::flags;
 use parigot_abi::{Cause, Code, Detail, Frame, Header, Kind, Outline};
 use prost::Message;
 
+use crate::answer::{Answer, AnswerStatus, HandlerError, OwnedDetail};
 use crate::context::Context;
-use crate::failure::{Answer, AnswerStatus, HandlerError, OwnedDetail};
 use crate::method::Method;
 use crate::prost::decode;
 use crate::runtime::guest::Guest;

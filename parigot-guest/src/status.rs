@@ -11,7 +11,7 @@ use parigot_abi::id::{CallId, InstanceId};
 use parigot_abi::{Cause, Code, Detail, Fate, Frame};
 use prost::{Message, Name};
 
-use crate::failure::{HandlerError, OwnedDetail};
+use crate::answer::{HandlerError, OwnedDetail};
 use crate::metadata::Metadata;
 
 /// The error type of a method: the error enum of its service, or [`Status`] for services without

@@ -237,70 +237,74 @@ fn next_step(problem: &StartProblem) -> Option<String> {
             "run fewer instances, or raise the limit of the system: `sysctl \
              vm.max_map_count=262144`"
         }
-        StartProblem::Graph(GraphError::ExportedTwice {
-            service,
-            first,
-            second,
-        }) if first != second => {
-            return Some(format!(
-                "remove one of them; to distribute calls over both, write `shared = \
-                 [\"{service}\"]` in both tables"
-            ));
-        }
-        StartProblem::Graph(GraphError::ExportedTwice { .. }) => "export the service once",
-        StartProblem::Graph(GraphError::SharedButNotExported {
-            nearest: Some(service),
-            ..
-        }) => {
-            return Some(format!("did you mean {service}?"));
-        }
-        StartProblem::Graph(GraphError::SharedButNotExported { nearest: None, .. }) => {
-            "write the full name of a service that the guest exports"
-        }
-        StartProblem::Graph(GraphError::Missing {
-            nearest: Some((service, guest)),
-            ..
-        }) => {
-            return Some(format!("did you mean {service}, which `{guest}` exports?"));
-        }
-        StartProblem::Graph(GraphError::Missing { nearest: None, .. }) => {
-            "add a guest that exports it"
-        }
-        StartProblem::Graph(GraphError::Ambiguous {
-            binding, exporters, ..
-        }) => {
-            return Some(format!(
-                "write `bind = {{ {binding} = \"{}\" }}` in its table",
-                exporters.first().map_or("", String::as_str)
-            ));
-        }
-        StartProblem::Graph(GraphError::BoundElsewhere {
-            binding,
-            nearest: Some(nearest),
-            ..
-        }) => {
-            return Some(format!("did you mean `{binding} = \"{nearest}\"`?"));
-        }
-        StartProblem::Graph(GraphError::BoundElsewhere { nearest: None, .. }) => {
-            "bind it to a guest that exports the service"
-        }
-        StartProblem::Graph(GraphError::UnknownBinding {
-            nearest: Some(nearest),
-            ..
-        }) => {
-            return Some(format!("did you mean `{nearest}`?"));
-        }
-        StartProblem::Graph(GraphError::UnknownBinding { nearest: None, .. }) => {
-            "remove it from `bind`: a binding name stands in the guest's code, as in \
-             `requires(KvClient as \"cache\")`"
-        }
-        StartProblem::Graph(GraphError::Cycle { .. }) => {
-            "break the cycle: remove one of these requirements"
-        }
+        StartProblem::Graph(error) => return Some(next_step_of_graph(error)),
         StartProblem::Schema { .. } => "build both from one version of the .proto file",
         _ => return None,
     };
     Some(next_step.to_owned())
+}
+
+/// Returns the next step after an error of requirements and exports.
+fn next_step_of_graph(error: &GraphError) -> String {
+    let next_step = match error {
+        GraphError::ExportedTwice {
+            service,
+            first,
+            second,
+        } if first != second => {
+            return format!(
+                "remove one of them; to distribute calls over both, write `shared = \
+                 [\"{service}\"]` in both tables"
+            );
+        }
+        GraphError::ExportedTwice { .. } => "export the service once",
+        GraphError::SharedButNotExported {
+            nearest: Some(service),
+            ..
+        } => {
+            return format!("did you mean {service}?");
+        }
+        GraphError::SharedButNotExported { nearest: None, .. } => {
+            "write the full name of a service that the guest exports"
+        }
+        GraphError::Missing {
+            nearest: Some((service, guest)),
+            ..
+        } => {
+            return format!("did you mean {service}, which `{guest}` exports?");
+        }
+        GraphError::Missing { nearest: None, .. } => "add a guest that exports it",
+        GraphError::Ambiguous {
+            binding, exporters, ..
+        } => {
+            return format!(
+                "write `bind = {{ {binding} = \"{}\" }}` in its table",
+                exporters.first().map_or("", String::as_str)
+            );
+        }
+        GraphError::BoundElsewhere {
+            binding,
+            nearest: Some(nearest),
+            ..
+        } => {
+            return format!("did you mean `{binding} = \"{nearest}\"`?");
+        }
+        GraphError::BoundElsewhere { nearest: None, .. } => {
+            "bind it to a guest that exports the service"
+        }
+        GraphError::UnknownBinding {
+            nearest: Some(nearest),
+            ..
+        } => {
+            return format!("did you mean `{nearest}`?");
+        }
+        GraphError::UnknownBinding { nearest: None, .. } => {
+            "remove it from `bind`: a binding name stands in the guest's code, as in \
+             `requires(KvClient as \"cache\")`"
+        }
+        GraphError::Cycle { .. } => "break the cycle: remove one of these requirements",
+    };
+    next_step.to_owned()
 }
 
 impl fmt::Display for Pointed<'_> {

@@ -7,9 +7,9 @@
 //!   only.
 //! - A schema is identified by its hash: 64-bit FNV-1a over the UTF-8 bytes of a canonical text.
 //!   Equal hashes mean that both sides were generated from the same rpcs and the same messages,
-//!   field by field. Comments, options except the codes of error enums, the order of declarations and
-//!   the files that contain the declarations do not affect the hash. Methods that stream do not either: they are left out
-//!   everywhere.
+//!   field by field. Comments, options except the codes of error enums, the order of declarations
+//!   and the files that contain the declarations do not affect the hash. Methods that stream do not
+//!   either: they are left out everywhere.
 //!
 //! # The canonical text of a schema
 //!
@@ -171,7 +171,8 @@ mod tests {
             ]
             .into(),
         };
-        let text = "schema 1\nservice p.S\nrpc Do p.M p.M\nerror p.E\nenum p.E\n0 None\n1 Gone NOT_FOUND\n\
+        let text = "schema 1\nservice p.S\nrpc Do p.M p.M\nerror p.E\n\
+                    enum p.E\n0 None\n1 Gone NOT_FOUND\n\
                     message p.M\n1 a repeated p.E\n2 b singular string\n";
         assert_eq!(schema.text(), text);
         assert_eq!(schema.hash(), fnv1a(text.as_bytes()));

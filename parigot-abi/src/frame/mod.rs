@@ -15,7 +15,7 @@
 //! | 36 | u32 | `payload_bytes` |
 //! | 40 | u64 | `deadline_ns` on the guest's monotonic clock, or [`NO_DEADLINE`] |
 //! | 48 | u64 | `id_high` |
-//! | 56 | u64 | `id_low`: with `id_high` an id in its wire form, (0, 0) if unset; see [`Kind::Call`] |
+//! | 56 | u64 | `id_low`: with `id_high` an id in wire form, (0, 0) if unset; see [`Kind::Call`] |
 //! | 64 | | metadata: strings, alternately a key and its value |
 //! | | | detail: see [`crate::status::Detail`] |
 //! | | | payload |
@@ -48,8 +48,8 @@
 //!
 //! Keys and values are UTF-8. A key may occur several times; its values are in order. A key that
 //! ends with `-bin` has values in base64 (RFC 4648, section 4), with or without padding. Only the
-//! host sets keys that begin with `parigot-` (see [`is_reserved_key`]): it removes such entries from frames of
-//! guests.
+//! host sets keys that begin with `parigot-` (see [`is_reserved_key`]): it removes such entries from
+//! frames of guests.
 
 mod header;
 mod kind;

@@ -75,8 +75,8 @@ func (c *Control) SetProgress(call uint64, service, method uint32) {
 	c.progressCall.Store(call)
 }
 
-// SetBegun records that the handler of an inbound call is about to run. Concurrent calls of SetBegun
-// keep the highest number of each number space: numbers below 2^63, and numbers from 2^63.
+// SetBegun records that the handler of an inbound call is about to run. Concurrent calls of
+// SetBegun keep the highest number of each number space: numbers below 2^63, and numbers from 2^63.
 func (c *Control) SetBegun(call uint64) {
 	begun := &c.begun[call>>63]
 	for before := begun.Load(); before < call; before = begun.Load() {

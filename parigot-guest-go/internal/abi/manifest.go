@@ -43,8 +43,8 @@ const (
 	StreamsRequests  MethodFlags = 1      // the caller streams requests
 	StreamsResponses MethodFlags = 1 << 1 // the callee streams responses
 
-	// IdempotencyShift is the position of two bits with the effect of repeating a call: 0 unknown, 1
-	// no side effects, 2 idempotent.
+	// IdempotencyShift is the position of two bits with the effect of repeating a call: 0 unknown,
+	// 1 no side effects, 2 idempotent.
 	IdempotencyShift = 2
 )
 

@@ -52,7 +52,7 @@ impl Greeting for Greeter {
                 let (early, late) = (cx.clone(), cx.clone());
                 cx.spawn(async move {
                     late.yield_now().await;
-                    late.set_header("served-by", "nobody");
+                    late.set_header("served-by", "too late");
                 });
                 cx.background().set_header("served-by", "background");
                 early.set_trailer("cost", "6");

@@ -266,8 +266,8 @@ impl Reader<'_> {
         env
     }
 
-    /// Reads the guests that the requirements with a binding name are bound to. The start checks the
-    /// names, because only then the requirements and exports are known.
+    /// Reads the guests that the requirements with a binding name are bound to. The start checks
+    /// the names, because only then the requirements and exports are known.
     fn bind(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
         let Some(pairs) = self.table("`bind`", value, "a table of strings") else {
             return BTreeMap::new();

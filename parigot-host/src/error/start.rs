@@ -190,7 +190,8 @@ pub enum GraphError {
     },
     /// A requirement is bound to a guest that does not export the service.
     #[error(
-        "`{guest}` binds `{binding}` to `{exporter}`, which does not export {service} in this process"
+        "`{guest}` binds `{binding}` to `{exporter}`, which does not export {service} in this \
+         process"
     )]
     BoundElsewhere {
         /// Full name of the service.

@@ -263,8 +263,8 @@ impl<O: Observer> Worker<'_, O> {
             let failure = Failure::response_too_large(bytes, bytes_max).at(callee.id_in_failure());
             Delivery::Enqueued(caller.enqueue_failure(call.number, call.id, &failure))
         } else {
-            // The detail of a local guest gets the id of its instance. The detail of another process
-            // has one already.
+            // The detail of a local guest gets the id of its instance. The detail of another
+            // process has one already.
             let is_local_detail = has_detail(frame) && !callee.is_proxy;
             let detail = is_local_detail.then(|| detail_of(frame, callee.id()));
             let batch = self.batch_for(handoff);
@@ -276,7 +276,8 @@ impl<O: Observer> Worker<'_, O> {
 
     /// Routes the response headers of a call that the guest serves.
     ///
-    /// Always through the mailbox: the reply follows at once or later, and a mailbox keeps the order.
+    /// Always through the mailbox: the reply follows at once or later, and a mailbox keeps the
+    /// order.
     #[cold]
     fn route_open(&mut self, from: &mut Sender<'_>, frame: &Frame<'_>) -> Result<(), Ending> {
         let number = frame.header.number;

@@ -32,7 +32,8 @@ pub struct Package {
     pub errors: Vec<ErrorEnum>,
     /// Services.
     pub services: Vec<Service>,
-    /// Encoded `FileDescriptorSet` of the package's files and their imports; empty without services.
+    /// Encoded `FileDescriptorSet` of the package's files and their imports; empty without
+    /// services.
     pub descriptors: Vec<u8>,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::{Literal, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote};
 
 use super::print::insertion_point;
 use crate::model::{Contract, Idempotency, Method, Rpc, Service};
@@ -51,13 +51,14 @@ impl MethodItems<'_> {
             .parse()
             .expect("a hexadecimal number is a literal");
         let methods = methods.iter().map(|method| method_info(&method.rpc));
+        let descriptors = format_ident!("__descriptors");
         quote! {
             /// Name, schema and methods, which host and guest must agree on.
             pub static SERVICE: ::parigot_guest::Service = ::parigot_guest::Service {
                 name: #full_name,
                 schema: #schema,
                 methods: &[#(#methods),*],
-                descriptors: &super::__descriptors::FILES,
+                descriptors: &super::#descriptors::FILES,
             };
         }
     }

@@ -57,8 +57,8 @@ pub fn emit(model: &Model, mod_file: bool) -> Result<Vec<OutputFile>, Vec<Error>
     }
 }
 
-/// Prints the content of a package's file: the ABI check, the descriptors, the messages, then the items of each
-/// service.
+/// Prints the content of a package's file: the ABI check, the descriptors, the messages, then the
+/// items of each service.
 ///
 /// Each part is printed before the next is parsed, because a syntax tree takes about a hundred
 /// times the memory of its text.

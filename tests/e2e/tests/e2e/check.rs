@@ -182,7 +182,8 @@ fn an_invalid_guest_does_not_hide_other_errors() {
             .with_service("shop", &[], &["x.Stock"]);
     let expected = [
         "`import`: import.wasm cannot be run: imports `env.now`, and guests have no imports",
-        "`old`: old.wasm cannot be run: uses version 7.3 of the ABI, and this host uses 2.0: the guest is newer than this host, so update parigot",
+        "`old`: old.wasm cannot be run: uses version 7.3 of the ABI, and this host uses 2.0: \
+         the guest is newer than this host, so update parigot",
         "these guests wait for each other: self -> self",
     ];
     assert_eq!(complaints(&app), expected);

@@ -166,7 +166,8 @@ fn a_guest_of_another_version_of_the_abi() {
     let app = App::new(HELLO).with_wat("hello.wasm", module);
     check_not_run(
         app,
-        "uses version 7.3 of the ABI, and this host uses 2.0: the guest is newer than this host, so update parigot",
+        "uses version 7.3 of the ABI, and this host uses 2.0: \
+         the guest is newer than this host, so update parigot",
     );
 }
 
