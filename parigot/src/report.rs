@@ -277,10 +277,8 @@ fn next_step_of_graph(error: &GraphError) -> String {
         GraphError::Ambiguous {
             binding, exporters, ..
         } => {
-            return format!(
-                "write `bind = {{ {binding} = \"{}\" }}` in its table",
-                exporters.first().map_or("", String::as_str)
-            );
+            let first = exporters.first().map_or("", String::as_str);
+            return format!("write `bind = {{ {binding} = \"{first}\" }}` in its table");
         }
         GraphError::BoundElsewhere {
             binding,

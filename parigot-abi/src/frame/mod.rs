@@ -48,8 +48,8 @@
 //!
 //! Keys and values are UTF-8. A key may occur several times; its values are in order. A key that
 //! ends with `-bin` has values in base64 (RFC 4648, section 4), with or without padding. Only the
-//! host sets keys that begin with `parigot-` (see [`is_reserved_key`]): it removes such entries from
-//! frames of guests.
+//! host sets keys that begin with `parigot-` (see [`is_reserved_key`]): it removes such entries
+//! from frames of guests.
 
 mod header;
 mod kind;

@@ -335,3 +335,51 @@ fn a_stopping_instance_takes_no_more_calls() {
     instance.accept_calls();
     assert!(call(&instance).is_err());
 }
+
+#[test]
+fn an_expired_call_in_the_mailbox_is_not_delivered() {
+    let instance = idle();
+    let (first, _) = numbered_call(&instance, None).expect("the instance must take calls");
+    let (second, _) = numbered_call(&instance, None).expect("the instance must take calls");
+    let id = CallId::from_random(1);
+    let (is_undelivered, wake) = instance.expire(first, id);
+    assert!(is_undelivered && wake == Wake::AlreadyAwake);
+    assert!(
+        !instance.expire(second, CallId::from_random(2)).0,
+        "a call with another id must stay"
+    );
+    let (mut state, batch) = begin(&instance);
+    assert_eq!(kinds(&batch), [Kind::Call]);
+    assert!(!state.calls.inbound.contains(first));
+    assert!(state.calls.inbound.get_mut(second).is_some());
+    // Once delivered, the call is cancelled instead.
+    assert!(!instance.expire(second, id).0);
+    assert_eq!(end(&instance, state), Wake::Queue);
+    let (_, batch) = begin(&instance);
+    assert_eq!(kinds(&batch), [Kind::Cancel]);
+}
+
+#[test]
+fn headers_reach_only_a_waiting_caller() {
+    let instance = idle();
+    let (mut state, _) = begin(&instance);
+    state.calls.outbound.insert(1, waiting_call(7));
+    assert_eq!(end(&instance, state), Wake::AlreadyAwake);
+    let mut bytes = Vec::new();
+    push(FrameBuilder::new(&mut bytes, Header::new(Kind::Open)).metadata("colour", "red"));
+    let open = first_frame(&bytes);
+    for id in [7, 8] {
+        let call = Inbound {
+            caller: None,
+            number: 1,
+            id: CallId::from_random(id),
+        };
+        assert!(instance.enqueue_open(&call, &open).is_ok());
+    }
+    let _ = reply(&instance, 1, 7, None);
+    let (state, batch) = begin(&instance);
+    assert_eq!(kinds(&batch), [Kind::Open, Kind::Reply]);
+    let headers = first_frame(&batch.frames).metadata_pairs().next();
+    assert_eq!(headers, Some(Ok(("colour", "red"))));
+    assert_eq!(state.calls.outbound.len(), 0);
+}

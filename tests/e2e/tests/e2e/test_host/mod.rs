@@ -2,6 +2,7 @@
 
 mod faults;
 mod frames;
+mod metadata;
 
 use std::path::PathBuf;
 use std::time::Duration;
