@@ -220,7 +220,7 @@ fn unknown_keys_are_refused_by_name() {
     check_error(
         "mem = '1GiB'",
         "4:1: unknown key `mem` in `[program.hello]`; known here: wasm, args, env, memory, \
-         budget, log",
+         budget, log, bind",
     );
     check_error(
         "deadline = '3s'",
@@ -368,4 +368,15 @@ fn an_error_shows_the_first_and_the_number() {
     let error = parse("manifest_version = 1\nx = 1\ny = 2").expect_err("both keys must be unknown");
     let expected = "apps/app.toml:2:1: unknown key `x` in the file (the first of 2 errors)";
     assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn bindings_are_names_of_guests() {
+    let deployment = Deployment::parse(
+        "manifest_version = 1\n[program.hello]\nwasm = 'a'\nbind = { cache = 'kv-a' }",
+        "app.toml".as_ref(),
+    );
+    let guests = deployment.expect("the file must be valid").guests;
+    let bind = [("cache".to_owned(), "kv-a".to_owned())];
+    assert_eq!(guests[0].bind, bind.into());
 }
