@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use core::fmt;
 
 use parigot_abi::Code;
-use prost::{Message, Name};
+use prost::Name;
 
 use crate::answer::{Answer, AnswerStatus, HandlerError, OwnedDetail};
 use crate::error::{CallError, Error, LocateError};
@@ -67,7 +67,7 @@ impl<E> Failure<E> {
     ///
     /// A failure has room for 8 KiB. Details that do not fit are dropped, the last first.
     #[must_use]
-    pub fn with_detail(self, detail: &(impl Message + Name)) -> Self {
+    pub fn with_detail(self, detail: &impl Name) -> Self {
         match self {
             Failure::Service(error, mut extras) => {
                 extras.add_detail(OwnedDetail::new(detail));

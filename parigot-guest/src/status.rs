@@ -153,7 +153,7 @@ impl Status {
     ///
     /// A status has room for 8 KiB. Details that do not fit are dropped, the last first.
     #[must_use]
-    pub fn with_detail(mut self, detail: &(impl Message + Name)) -> Self {
+    pub fn with_detail(mut self, detail: &impl Name) -> Self {
         self.details.details.push(OwnedDetail::new(detail));
         self
     }
