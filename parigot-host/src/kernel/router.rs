@@ -8,10 +8,10 @@ use parigot_abi::{Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
 
 use crate::error::{Breach, Ending, Failure, GuestFault};
+use crate::kernel::callees::{Callee, Pool, Route};
 use crate::kernel::instance::{Calls, Delivery, Inbound, Instance, Outbound};
 use crate::kernel::lifecycle::{FAILED, Launched};
 use crate::kernel::observer::Observer;
-use crate::kernel::route::{Callee, Pool, Route};
 use crate::kernel::scheduler::{HandoffSlot, Sender, Worker};
 use crate::limits::{CALLS_MAX, REASON_BYTES_MAX};
 use crate::log::events;

@@ -9,11 +9,11 @@ use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
 
 use crate::error::{GraphError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
+use crate::kernel::callees::{Callee, Route};
 use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::{InitOutput, InitTurn};
 use crate::kernel::instance::{Identity, Instance, InstanceState};
 use crate::kernel::lifecycle::{Dependency, GuestKind};
-use crate::kernel::route::{Callee, Route};
 use crate::start::declare::{DeclaredGuest, DeclaredGuests};
 use crate::start::graph::{Binding, Exporter, Graph, GuestDeclaration};
 

@@ -5,7 +5,7 @@ use parigot_abi::control::NEVER;
 use super::calls::Calls;
 use crate::error::GuestFault;
 use crate::guest::code::GuestInstance;
-use crate::kernel::route::Route;
+use crate::kernel::callees::Route;
 use crate::kernel::slot::Wake;
 
 /// Part of an instance that only the worker touches that runs the instance.
