@@ -18,7 +18,7 @@ use parigot_host::deployment::{Deployment, Process, Role, process_of};
 use parigot_host::{GuestReport, StartProblem, check};
 
 use crate::cli::Run;
-use crate::exit_status::{FAILED, INTERRUPTED};
+use crate::exit_status::{self, FAILED};
 use crate::host_settings::settings;
 use crate::interrupt::{Interrupt, ShutdownRequest};
 use crate::log::{self, FORCE_COLOUR, Format};
@@ -57,11 +57,7 @@ pub(crate) fn run(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) -> 
         }
     }
     let status = group.run(&events);
-    if interrupt.came() {
-        INTERRUPTED.into()
-    } else {
-        status.into()
-    }
+    exit_status::of_outcome(status, interrupt.came())
 }
 
 /// Returns whether a problem makes single calls fail, and not the start.

@@ -12,7 +12,7 @@ use parigot_host::deployment::{ConfigError, Deployment, DeploymentError, Unknown
 use parigot_host::{GraphError, StartProblem};
 use serde_json::{Map, Value};
 
-use crate::exit_status::{FAILED, REFUSED};
+use crate::exit_status;
 use crate::log::{self, Format, Style};
 
 /// One problem of a deployment.
@@ -138,14 +138,11 @@ pub(crate) fn start_refused<'a>(
     deployment: &Deployment,
     style: &Style,
 ) -> ExitCode {
-    // Guests that fail in their init turn have failed; all other problems were found without
-    // running one.
-    let mut all_failed = true;
-    for problem in problems {
+    let problems: Vec<_> = problems.into_iter().collect();
+    for problem in &problems {
         Problem::of_guest(problem, deployment).print(style);
-        all_failed &= matches!(problem, StartProblem::InitTurn { .. });
     }
-    if all_failed { FAILED } else { REFUSED }.into()
+    exit_status::of_problems(problems)
 }
 
 /// Writes the result of a command to stdout.

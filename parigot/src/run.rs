@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parigot_host::deployment::Deployment;
 
 use crate::cli::Run;
-use crate::exit_status::{INTERRUPTED, REFUSED};
+use crate::exit_status::{self, REFUSED};
 use crate::host_settings::settings;
 use crate::interrupt::{Interrupt, ShutdownRequest, exit_immediately};
 use crate::log::Format;
@@ -60,11 +60,7 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
         ShutdownRequest::Exit => exit_immediately(),
     });
     let outcome = running.wait();
-    if interrupt.came() {
-        INTERRUPTED.into()
-    } else {
-        outcome.status.into()
-    }
+    exit_status::of_outcome(outcome.status, interrupt.came())
 }
 
 /// Stops the guests when stdin closes: the parent process holds the other end of the pipe.

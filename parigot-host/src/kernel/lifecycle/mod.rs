@@ -28,8 +28,9 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
+pub use phase::FAILED;
 pub(crate) use phase::{
-    Dependency, FAILED, GuestKind, Launched, Phase, RestartPermit, TIMED_OUT, Unlaunchable, Unready,
+    Dependency, GuestKind, Launched, Phase, RestartPermit, TIMED_OUT, Unlaunchable, Unready,
 };
 use state::LifecycleState;
 

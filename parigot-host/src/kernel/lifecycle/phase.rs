@@ -2,8 +2,9 @@
 
 use crate::deployment::Role;
 
-/// Exit status of a deployment whose start failed, or of a guest that trapped.
-pub(crate) const FAILED: u8 = 1;
+/// Exit status of a deployment whose start failed, and of a guest that failed without a status of
+/// its own.
+pub const FAILED: u8 = 1;
 
 /// Exit status of a deployment whose start exceeded its deadline.
 pub(crate) const TIMED_OUT: u8 = 124;
