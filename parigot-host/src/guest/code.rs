@@ -74,7 +74,7 @@ pub(crate) trait GuestInstance: Send {
     ) -> Result<Turn, GuestFault>;
 
     /// Records the guest's exports, after its init turn.
-    fn learn(&mut self, manifest: &Manifest);
+    fn set_manifest(&mut self, manifest: &Manifest);
 
     /// Returns the call that the guest reported as running at the end of its last turn.
     fn active_call(&self) -> Option<ActiveCall> {
@@ -93,7 +93,7 @@ pub(crate) trait GuestInstance: Send {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     /// Set if the guest has more work that is ready.
-    pub(crate) more: bool,
+    pub(crate) has_more_work: bool,
     /// Time of the next turn on the guest's clock, or [`parigot_abi::control::NEVER`].
     pub(crate) wake_at_ns: u64,
 }

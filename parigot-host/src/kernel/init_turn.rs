@@ -35,7 +35,7 @@ pub(crate) struct InitOutput {
 /// Part of an init turn that a worker carries out once the instance is bound: the frames after the
 /// manifest, and the time of the next turn.
 pub(crate) struct InitTurn {
-    pub(crate) body: Box<InstanceState>,
+    pub(crate) state: Box<InstanceState>,
     pub(crate) outbox: Vec<u8>,
     pub(crate) turn: Turn,
 }
@@ -81,7 +81,7 @@ pub(crate) fn init_turn(
     };
     let mut line = |level, text: &str| {
         // Dropped lines are reported with the next line or at the end, because no timer exists yet.
-        let _ = guest_log.say(started_ns, level, None, text);
+        let _ = guest_log.log_line(started_ns, level, None, text);
     };
     let mut code = factory.instantiate(config, &mut line)?;
     let inbox = start_frame(spec, id, settings, randomness);
@@ -89,7 +89,7 @@ pub(crate) fn init_turn(
     code.take_output(turn.is_err(), &mut line);
     let turn = turn?;
     let (manifest, outbox) = read_manifest(code.outbox())?;
-    code.learn(&manifest);
+    code.set_manifest(&manifest);
     Ok(InitOutput {
         code,
         manifest,

@@ -110,7 +110,7 @@ impl<O: Observer> Worker<'_, O> {
 
     /// Carries out the decision for an instance that has ended. `routes` are the routes of its
     /// calls, which a restarted instance takes over.
-    pub(crate) fn follow(
+    pub(crate) fn carry_out_decision(
         &mut self,
         instance: &Instance,
         restart_decision: RestartDecision,
@@ -205,8 +205,15 @@ impl<O: Observer> Worker<'_, O> {
                 }
                 let after = Duration::from_nanos(self.now_ns().saturating_sub(ended_ns));
                 events::restarted(&instance.guest_log(), after, &service.count());
-                let body = InstanceState::new(code, routes);
-                self.finish_init_turn(instance, InitTurn { body, outbox, turn });
+                let state = InstanceState::new(code, routes);
+                self.finish_init_turn(
+                    instance,
+                    InitTurn {
+                        state,
+                        outbox,
+                        turn,
+                    },
+                );
             }
             Err(ending) => {
                 let restart_decision = self.restart_decision(instance, &ending);
@@ -216,7 +223,7 @@ impl<O: Observer> Worker<'_, O> {
                     events::EndContext::default(),
                 );
                 instance.close(restart_decision.unavailable_reason(self.now_ns()));
-                self.follow(instance, restart_decision, routes, &ending);
+                self.carry_out_decision(instance, restart_decision, routes, &ending);
             }
         }
     }

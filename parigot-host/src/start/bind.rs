@@ -150,10 +150,14 @@ pub(super) fn bind_instance(
         started_ns,
         log_rate,
     };
-    let body = InstanceState::new(code, routes(bindings, ranges, index));
+    let state = InstanceState::new(code, routes(bindings, ranges, index));
     (
         Instance::new(identity, spec, replica.is_proxy),
-        InitTurn { body, outbox, turn },
+        InitTurn {
+            state,
+            outbox,
+            turn,
+        },
     )
 }
 

@@ -116,8 +116,8 @@ impl TestRun {
         request: M::Request,
     ) -> PendingCall<M> {
         // A deadline in a frame is on the sender's own clock, which starts with its instance.
-        let own_ns = self.test_guest().own_time_ns(self.clock.monotonic_ns());
-        self.begin_by::<M>(request, own_ns.saturating_add(deadline.as_nanos() as u64))
+        let guest_ns = self.test_guest().guest_time_ns(self.clock.monotonic_ns());
+        self.begin_by::<M>(request, guest_ns.saturating_add(deadline.as_nanos() as u64))
     }
 
     fn begin_by<M: Method>(&mut self, request: M::Request, deadline_ns: u64) -> PendingCall<M> {

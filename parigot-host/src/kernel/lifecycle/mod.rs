@@ -61,7 +61,7 @@ impl Lifecycle {
 
     /// Handles a guest's request to be launched. Returns the guests to notify of their launch, or
     /// `None` if the guest has already asked.
-    pub(crate) fn ask(&self, guest: usize) -> Option<Vec<Launched>> {
+    pub(crate) fn request_launch(&self, guest: usize) -> Option<Vec<Launched>> {
         let mut state = self.state.lock();
         state.advance(guest, Phase::Starting, Phase::Waiting)?;
         let launched = state.launch_if_complete(guest);
@@ -96,7 +96,7 @@ impl Lifecycle {
         let mut state = self.state.lock();
         let permit = state.restart_permit(guest);
         if permit == RestartPermit::Granted {
-            state.leave(guest, Phase::Restarting);
+            state.leave_ready(guest, Phase::Restarting);
         }
         state.debug_assert_invariants();
         permit
@@ -111,7 +111,7 @@ impl Lifecycle {
     /// that generation. Returns `None` if the guest must not come back any more.
     pub(crate) fn restarted(&self, guest: usize, generation: u32) -> Option<()> {
         let mut state = self.state.lock();
-        if state.is_stopping || state.guests[guest].lost.is_some() {
+        if state.is_stopping || state.guests[guest].lost_exporter.is_some() {
             return None;
         }
         state.advance(guest, Phase::Restarting, Phase::Starting)?;
@@ -142,7 +142,7 @@ impl Lifecycle {
 
     /// Returns `true` if the guest is expected to run until the host stops it: any guest but a
     /// program, while the deployment is not stopping.
-    pub(crate) fn is_to_stay(&self, guest: usize) -> bool {
+    pub(crate) fn must_keep_running(&self, guest: usize) -> bool {
         let state = self.state.lock();
         state.guests[guest].kind != GuestKind::Program && !state.is_stopping
     }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `DependencyState::ready` | exporters in the phase `Ready` |
 //! | `DependencyState::never_ready` | exporters that have never been ready |
-//! | `Guest::missing` | dependencies of the guest that are not met |
+//! | `Guest::unmet` | dependencies of the guest that are not met |
 //! | `LifecycleState::remaining` | guests of the deciding kind that have not ended |
 //!
 //! [`LifecycleState::debug_assert_invariants`] recounts all four in debug builds.
@@ -50,10 +50,10 @@ pub(super) struct Guest {
     /// wait for the guest itself.
     was_ready: bool,
     /// Number of the guest's dependencies that are not met.
-    missing: usize,
+    unmet: usize,
     /// Exporter of a dependency that can never be met again: all its exporters have ended
     /// permanently, this one last.
-    pub(super) lost: Option<usize>,
+    pub(super) lost_exporter: Option<usize>,
     /// Indices of the dependencies that the guest is an exporter of.
     exports: Vec<usize>,
 }
@@ -82,8 +82,8 @@ impl Guest {
             phase: Phase::Starting,
             generation: 0,
             was_ready: false,
-            missing: 0,
-            lost: None,
+            unmet: 0,
+            lost_exporter: None,
             exports: Vec::new(),
         }
     }
@@ -120,7 +120,7 @@ impl LifecycleState {
                 guests[*exporter].exports.push(index);
             }
             for requirer in &dependency.required_by {
-                guests[*requirer].missing += 1;
+                guests[*requirer].unmet += 1;
             }
         }
         let dependencies = dependencies
@@ -154,7 +154,7 @@ impl LifecycleState {
 
     /// Launches a waiting guest if all its dependencies are met.
     pub(super) fn launch_if_complete(&mut self, guest: usize) -> Option<Launched> {
-        if self.guests[guest].missing > 0 {
+        if self.guests[guest].unmet > 0 {
             return None;
         }
         self.advance(guest, Phase::Waiting, Phase::Launched)?;
@@ -193,13 +193,13 @@ impl LifecycleState {
     fn satisfy(&mut self, index: usize, launched: &mut Vec<Launched>) {
         for at in 0..self.dependencies[index].dependency.required_by.len() {
             let requirer = self.dependencies[index].dependency.required_by[at];
-            self.guests[requirer].missing -= 1;
+            self.guests[requirer].unmet -= 1;
             launched.extend(self.launch_if_complete(requirer));
         }
     }
 
     /// Moves a guest whose instance has ended to that phase, and returns the previous phase.
-    pub(super) fn leave(&mut self, guest: usize, to: Phase) -> Phase {
+    pub(super) fn leave_ready(&mut self, guest: usize, to: Phase) -> Phase {
         let before = self.guests[guest].phase;
         self.guests[guest].phase = to;
         if before != Phase::Ready {
@@ -210,11 +210,11 @@ impl LifecycleState {
             let dependency = &mut self.dependencies[index];
             let was_met = dependency.is_met();
             dependency.ready -= 1;
-            // A dependency that was not met before is already counted as missing: an exporter may
+            // A dependency that was not met before is already counted as unmet: an exporter may
             // restart before the others have been ready for the first time.
             if was_met && !dependency.is_met() {
                 for requirer in &dependency.dependency.required_by {
-                    self.guests[*requirer].missing += 1;
+                    self.guests[*requirer].unmet += 1;
                 }
             }
         }
@@ -223,7 +223,7 @@ impl LifecycleState {
 
     /// Moves a guest to its last phase, and returns the previous phase.
     pub(super) fn end(&mut self, guest: usize) -> Phase {
-        let before = self.leave(guest, Phase::Ended);
+        let before = self.leave_ready(guest, Phase::Ended);
         if before != Phase::Ended && self.guests[guest].kind == self.deciding_kind {
             self.remaining -= 1;
         }
@@ -273,7 +273,7 @@ impl LifecycleState {
         let mut unlaunchable = Vec::new();
         for guest in requirers {
             let requirer = &mut self.guests[guest];
-            requirer.lost = Some(lost);
+            requirer.lost_exporter = Some(lost);
             if requirer.needs_dependency() {
                 unlaunchable.push(Unlaunchable {
                     guest,
@@ -288,12 +288,14 @@ impl LifecycleState {
     /// Decides if a guest whose instance has ended may be restarted.
     pub(super) fn restart_permit(&self, guest: usize) -> RestartPermit {
         let Guest {
-            was_ready, lost, ..
+            was_ready,
+            lost_exporter,
+            ..
         } = self.guests[guest];
         if !was_ready || self.is_stopping {
             return RestartPermit::Refused;
         }
-        match lost {
+        match lost_exporter {
             Some(exporter) => RestartPermit::Lost { exporter },
             None => RestartPermit::Granted,
         }
@@ -354,7 +356,7 @@ impl LifecycleState {
         if !cfg!(debug_assertions) || self.guests.len() > CHECKED_GUESTS_MAX {
             return;
         }
-        let mut missing = vec![0; self.guests.len()];
+        let mut unmet = vec![0; self.guests.len()];
         for state in &self.dependencies {
             let exporters = || state.dependency.exporters.iter();
             let is_ready = |exporter: &&usize| self.guests[**exporter].phase == Phase::Ready;
@@ -366,17 +368,14 @@ impl LifecycleState {
             );
             if !state.is_met() {
                 for requirer in &state.dependency.required_by {
-                    missing[*requirer] += 1;
+                    unmet[*requirer] += 1;
                 }
             }
         }
         for (index, guest) in self.guests.iter().enumerate() {
-            assert_eq!(
-                guest.missing, missing[index],
-                "dependencies of guest {index}"
-            );
+            assert_eq!(guest.unmet, unmet[index], "dependencies of guest {index}");
             let lost_has_ended = guest
-                .lost
+                .lost_exporter
                 .is_none_or(|exporter| self.guests[exporter].phase == Phase::Ended);
             assert!(lost_has_ended, "lost dependency of guest {index}");
         }
