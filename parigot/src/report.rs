@@ -230,46 +230,50 @@ fn next_step(problem: &StartProblem) -> Option<String> {
         StartProblem::Unoffered { .. } => {
             "start the process that exports it, or raise `startup_deadline`"
         }
+        StartProblem::Secret { source, .. } => return Some(source.help()),
         StartProblem::Mappings { .. } => {
             "run fewer instances, or raise the limit of the system: `sysctl \
              vm.max_map_count=262144`"
         }
-        StartProblem::Graph(GraphError::ExportedTwice {
-            service,
-            first,
-            second,
-        }) if first != second => {
-            return Some(format!(
-                "remove one of them; to distribute calls over both, write `shared = \
-                 [\"{service}\"]` in both tables"
-            ));
-        }
-        StartProblem::Graph(GraphError::ExportedTwice { .. }) => "export the service once",
-        StartProblem::Graph(GraphError::SharedButNotExported {
-            nearest: Some(service),
-            ..
-        }) => {
-            return Some(format!("did you mean {service}?"));
-        }
-        StartProblem::Graph(GraphError::SharedButNotExported { nearest: None, .. }) => {
-            "write the full name of a service that the guest exports"
-        }
-        StartProblem::Graph(GraphError::Missing {
-            nearest: Some((service, guest)),
-            ..
-        }) => {
-            return Some(format!("did you mean {service}, which `{guest}` exports?"));
-        }
-        StartProblem::Graph(GraphError::Missing { nearest: None, .. }) => {
-            "add a guest that exports it"
-        }
-        StartProblem::Graph(GraphError::Cycle { .. }) => {
-            "break the cycle: remove one of these requirements"
-        }
+        StartProblem::Graph(error) => return Some(next_step_of_graph(error)),
         StartProblem::Schema { .. } => "build both from one version of the .proto file",
         _ => return None,
     };
     Some(next_step.to_owned())
+}
+
+/// Returns the next step after an error of the requirements and exports.
+fn next_step_of_graph(error: &GraphError) -> String {
+    match error {
+        GraphError::ExportedTwice {
+            service,
+            first,
+            second,
+        } if first != second => format!(
+            "remove one of them; to distribute calls over both, write `shared = \
+             [\"{service}\"]` in both tables"
+        ),
+        GraphError::ExportedTwice { .. } => "export the service once".into(),
+        GraphError::SharedButNotExported {
+            nearest: Some(service),
+            ..
+        } => format!("did you mean {service}?"),
+        GraphError::SharedButNotExported { nearest: None, .. } => {
+            "write the full name of a service that the guest exports".into()
+        }
+        GraphError::Missing {
+            nearest: Some((service, guest)),
+            ..
+        } => format!("did you mean {service}, which `{guest}` exports?"),
+        GraphError::Missing { nearest: None, .. } => "add a guest that exports it".into(),
+        GraphError::NotAService { guest, .. } => format!("move its table to `[service.{guest}]`"),
+        GraphError::NothingExported { guest } => format!(
+            "a guest with a `main` function belongs in `[program.{guest}]`, or in \
+             `[worker.{guest}]` if its end must not end the deployment; a service must export \
+             what it serves"
+        ),
+        GraphError::Cycle { .. } => "break the cycle: remove one of these requirements".into(),
+    }
 }
 
 impl fmt::Display for Pointed<'_> {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue};
 
-use crate::error::{ActiveCall, GuestFault, ModuleError};
+use crate::error::{ActiveCall, GuestFault, ModuleError, SecretError};
 
 /// Factory of a guest's instances, used at the start and after each restart.
 pub(crate) trait InstanceFactory: Send + Sync {
@@ -57,6 +57,13 @@ pub(crate) enum InstantiateError {
     /// The guest ran and ended.
     #[error(transparent)]
     Fault(#[from] GuestFault),
+    /// A secret among the environment variables cannot be read.
+    #[error("`{variable}` of `env`")]
+    Secret {
+        /// Name of the guest's variable.
+        variable: String,
+        source: SecretError,
+    },
 }
 
 /// Guest instance that runs turns.

@@ -261,7 +261,7 @@ impl<O: Observer> Worker<'_, O> {
             Ok(output) if output.manifest == service.manifest => Ok(output),
             Ok(_) => Err(GuestFault::Changed.into()),
             Err(InstantiateError::Fault(fault)) => Err(fault.into()),
-            Err(InstantiateError::Module(error)) => {
+            Err(error) => {
                 let reason = error
                     .source()
                     .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));

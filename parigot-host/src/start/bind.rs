@@ -43,6 +43,8 @@ impl<'a> DeclaredGuests<'a> {
                 name: &guest.spec.name,
                 manifest: guest.manifest(),
                 shared: &guest.spec.shared,
+                // A guest of the host itself has no file.
+                role: (!guest.spec.wasm.as_os_str().is_empty()).then_some(guest.spec.role),
             })
             .collect();
         let graph = Graph::of(&declarations);

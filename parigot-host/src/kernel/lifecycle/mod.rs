@@ -121,8 +121,8 @@ impl Lifecycle {
     }
 
     /// Returns the guests that the start waits for, in ascending order: services that are not
-    /// ready, and programs that wait for their launch. Empty once the start is complete or the
-    /// deployment is ending.
+    /// ready, and programs and workers that wait for their launch. Empty once the start is complete
+    /// or the deployment is ending.
     pub(crate) fn unready(&self) -> Vec<Unready> {
         self.state.lock().unready()
     }
@@ -140,11 +140,15 @@ impl Lifecycle {
         true
     }
 
-    /// Returns `true` if the guest is expected to run until the host stops it: any guest but a
-    /// program, while the deployment is not stopping.
+    /// Returns `true` if the guest is expected to run until the host stops it: any guest
+    /// without a `main` function, while the deployment is not stopping.
     pub(crate) fn must_keep_running(&self, guest: usize) -> bool {
         let state = self.state.lock();
-        state.guests[guest].kind != GuestKind::Program && !state.is_stopping
+        let has_main = matches!(
+            state.guests[guest].kind,
+            GuestKind::Program | GuestKind::Worker
+        );
+        !has_main && !state.is_stopping
     }
 
     /// Requests the end of the deployment.

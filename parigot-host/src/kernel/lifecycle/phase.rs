@@ -14,6 +14,8 @@ pub(crate) const TIMED_OUT: u8 = 124;
 pub(crate) enum GuestKind {
     Service,
     Program,
+    /// Has a `main` function like a program, and is restarted like a service.
+    Worker,
     /// Represents other processes, and never keeps a deployment running.
     Proxy,
 }
@@ -23,6 +25,7 @@ impl From<Role> for GuestKind {
         match role {
             Role::Service => GuestKind::Service,
             Role::Program => GuestKind::Program,
+            Role::Worker => GuestKind::Worker,
         }
     }
 }

@@ -9,7 +9,7 @@
 //! | `DependencyState::ready` | exporters in the phase `Ready` |
 //! | `DependencyState::never_ready` | exporters that have never been ready |
 //! | `Guest::unmet` | dependencies of the guest that are not met |
-//! | `LifecycleState::remaining` | guests of the deciding kind that have not ended |
+//! | `LifecycleState::remaining` | guests of the deciding kinds that have not ended |
 //!
 //! [`LifecycleState::debug_assert_invariants`] recounts all four in debug builds.
 
@@ -27,10 +27,12 @@ pub(super) struct LifecycleState {
     dependencies: Vec<DependencyState>,
     /// Guests in the order of their first launch.
     pub(super) launched: Vec<usize>,
-    /// Number of guests of the deciding kind that have not ended. The last one ends the deployment.
+    /// Number of guests of the deciding kinds that have not ended. The last one ends the
+    /// deployment.
     remaining: usize,
-    /// Kind of the guests whose end ends the deployment: programs if there are any, else services.
-    deciding_kind: GuestKind,
+    /// Kinds of the guests whose end ends the deployment: programs if there are any, else services
+    /// and workers.
+    deciding_kinds: &'static [GuestKind],
     /// First exit status of the deciding guests that was not 0, or 0.
     pub(super) status: u8,
     /// A service ended before it was ready, so that its requirers can never start.
@@ -46,8 +48,8 @@ pub(super) struct Guest {
     pub(super) phase: Phase,
     /// Generation that asked to be launched: see [`crate::kernel::instance::Instance::reopen`].
     pub(super) generation: u32,
-    /// The guest has been ready. From then on, the guest can be restarted, and the start does not
-    /// wait for the guest itself.
+    /// The guest has been ready, or is a worker that was launched. From then on, the guest can be
+    /// restarted, and the start does not wait for the guest itself.
     was_ready: bool,
     /// Number of the guest's dependencies that are not met.
     unmet: usize,
@@ -92,7 +94,7 @@ impl Guest {
     fn delays_start(&self) -> bool {
         match self.kind {
             GuestKind::Service | GuestKind::Proxy => self.phase < Phase::Ready && !self.was_ready,
-            GuestKind::Program => self.phase == Phase::Waiting,
+            GuestKind::Program | GuestKind::Worker => self.phase == Phase::Waiting,
         }
     }
 
@@ -101,19 +103,24 @@ impl Guest {
     fn needs_dependency(&self) -> bool {
         match self.kind {
             GuestKind::Proxy => self.phase != Phase::Ended,
-            GuestKind::Service | GuestKind::Program => self.phase < Phase::Launched,
+            GuestKind::Service | GuestKind::Program | GuestKind::Worker => {
+                self.phase < Phase::Launched
+            }
         }
     }
 }
 
 impl LifecycleState {
     pub(super) fn new(kinds: Vec<GuestKind>, dependencies: Vec<Dependency>) -> Self {
-        let deciding_kind = if kinds.contains(&GuestKind::Program) {
-            GuestKind::Program
+        let deciding_kinds: &[GuestKind] = if kinds.contains(&GuestKind::Program) {
+            &[GuestKind::Program]
         } else {
-            GuestKind::Service
+            &[GuestKind::Service, GuestKind::Worker]
         };
-        let remaining = kinds.iter().filter(|kind| **kind == deciding_kind).count();
+        let remaining = kinds
+            .iter()
+            .filter(|kind| deciding_kinds.contains(kind))
+            .count();
         let mut guests: Vec<Guest> = kinds.into_iter().map(Guest::new).collect();
         for (index, dependency) in dependencies.iter().enumerate() {
             for exporter in &dependency.exporters {
@@ -136,7 +143,7 @@ impl LifecycleState {
             dependencies,
             launched: Vec::new(),
             remaining,
-            deciding_kind,
+            deciding_kinds,
             status: 0,
             start_failed: false,
             start_timed_out: false,
@@ -162,6 +169,10 @@ impl LifecycleState {
         // and must be stopped before the guest.
         if !self.guests[guest].was_ready {
             self.launched.push(guest);
+        }
+        // A worker reports nothing after its launch, so that its start is complete here.
+        if self.guests[guest].kind == GuestKind::Worker {
+            self.guests[guest].was_ready = true;
         }
         Some(Launched {
             guest,
@@ -224,7 +235,7 @@ impl LifecycleState {
     /// Moves a guest to its last phase, and returns the previous phase.
     pub(super) fn end(&mut self, guest: usize) -> Phase {
         let before = self.leave_ready(guest, Phase::Ended);
-        if before != Phase::Ended && self.guests[guest].kind == self.deciding_kind {
+        if before != Phase::Ended && self.deciding_kinds.contains(&self.guests[guest].kind) {
             self.remaining -= 1;
         }
         before
@@ -238,7 +249,7 @@ impl LifecycleState {
     ) -> Vec<Unlaunchable> {
         let kind = self.guests[guest].kind;
         let before = self.end(guest);
-        if kind == self.deciding_kind && self.status == 0 {
+        if self.deciding_kinds.contains(&kind) && self.status == 0 {
             self.status = status.unwrap_or(FAILED);
         }
         // Programs are not called, so that no guest depends on a program.
@@ -379,10 +390,9 @@ impl LifecycleState {
                 .is_none_or(|exporter| self.guests[exporter].phase == Phase::Ended);
             assert!(lost_has_ended, "lost dependency of guest {index}");
         }
-        let remaining = self
-            .guests
-            .iter()
-            .filter(|guest| guest.kind == self.deciding_kind && guest.phase != Phase::Ended);
+        let remaining = self.guests.iter().filter(|guest| {
+            self.deciding_kinds.contains(&guest.kind) && guest.phase != Phase::Ended
+        });
         assert_eq!(self.remaining, remaining.count());
     }
 }

@@ -31,6 +31,8 @@ mod readme;
 mod refused;
 mod replicas;
 mod restart;
+mod secrets;
 mod startup;
 mod test_host;
 mod time;
+mod workers;

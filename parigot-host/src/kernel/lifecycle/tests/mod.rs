@@ -421,3 +421,22 @@ fn an_early_restart_does_not_block_requirers() {
         "both exporters have been ready"
     );
 }
+
+#[test]
+fn a_worker_is_restarted_after_its_launch_and_decides_nothing() {
+    let lifecycle = Lifecycle::new(vec![GuestKind::Program, GuestKind::Worker], vec![]);
+    assert_eq!(lifecycle.begin_restart(1), RestartPermit::Refused);
+    assert_eq!(lifecycle.request_launch(1), first([1]));
+    assert_eq!(lifecycle.begin_restart(1), RestartPermit::Granted);
+    assert_eq!(lifecycle.restarted(1, 1), Some(()));
+    let launched = Launched {
+        guest: 1,
+        generation: 1,
+    };
+    assert_eq!(lifecycle.request_launch(1), Some(vec![launched]));
+    assert_eq!(lifecycle.ended(1, None), []);
+    assert!(!lifecycle.state.lock().is_over());
+    assert_eq!(lifecycle.ended(0, Some(0)), []);
+    assert!(lifecycle.state.lock().is_over());
+    assert_eq!(lifecycle.state.lock().status, 0);
+}
