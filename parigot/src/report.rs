@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 
 use crate::exit_status;
 use crate::log::{self, Format, Style};
+use crate::program_args::ArgsError;
 
 /// One problem of a deployment.
 pub(crate) enum Problem<'a> {
@@ -23,6 +24,8 @@ pub(crate) enum Problem<'a> {
     Config(&'a ConfigError),
     /// The deployment has no process of that name.
     Process(&'a UnknownProcess),
+    /// The arguments after `--` have no receiver.
+    Args(&'a ArgsError),
     /// This command was built without a network.
     Network(&'a NoNetwork),
     /// A guest cannot run.
@@ -99,6 +102,7 @@ impl<'a> Problem<'a> {
             Problem::File(error) => *error,
             Problem::Config(error) => *error,
             Problem::Process(error) => *error,
+            Problem::Args(error) => *error,
             Problem::Network(error) => *error,
             Problem::Guest(pointed) => pointed,
         }
