@@ -74,7 +74,7 @@ examples: setup ## run the tests of the examples
 	@$(MAKE) --no-print-directory -C $(EXAMPLE)-go test
 	@$(MAKE) --no-print-directory -C $(PIZZERIA) test
 
-lint: setup ## check formatting, lints and documentation
+lint: setup style ## check formatting, language, lints and documentation
 	cargo fmt --check
 	$(CLIPPY) --workspace --all-targets $(DENY)
 	@for workspace in benches/tokio tests/interop; do \

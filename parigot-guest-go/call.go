@@ -99,7 +99,7 @@ func (c *call[T, E]) begin(bytes int, out *guest.Outbound) *future.Method[T, E] 
 		return &c.future
 	}
 	if most := c.channel.guest.MessageBytesMax(); bytes > most {
-		message := tooLong(bytes, most)
+		message := tooLong("request", bytes, most)
 		c.fail(&CallError{Code: ResourceExhausted, Cause: CauseTooLarge, Message: message})
 		return &c.future
 	}

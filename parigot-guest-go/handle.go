@@ -83,7 +83,7 @@ func answer[E future.ErrorType](in *guest.Inbound, response proto.Message, err e
 
 func respond(in *guest.Inbound, response proto.Message) {
 	if bytes, most := proto.Size(response), in.Guest().MessageBytesMax(); bytes > most {
-		in.Fail(abi.ResourceExhausted, abi.CauseAnswerLost, tooLong(bytes, most))
+		in.Fail(abi.ResourceExhausted, abi.CauseAnswerLost, tooLong("response", bytes, most))
 		return
 	}
 	in.Respond(response)

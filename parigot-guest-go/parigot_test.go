@@ -272,7 +272,7 @@ func TestInvalidCallFailsImmediately(t *testing.T) {
 	huge := say(strings.Repeat("x", 16<<20))
 	check(t, ctx, shop.sell(ctx, huge),
 		"RESOURCE_EXHAUSTED: too large: "+
-			"a message of 16777221 bytes, and at most 16777216 are let through")
+			"request of 16777221 bytes exceeds the limit of 16777216")
 	made := shop.sell(ctx, say("not \xff UTF-8"))
 	_, err := made.Await(ctx)
 	if !errors.Is(err, parigot.InvalidArgument) || parigot.FateOf(err) != parigot.FateRefused {
@@ -285,7 +285,7 @@ func TestUnsendableResponseIsAnError(t *testing.T) {
 	notUTF8 := say("not \xff UTF-8")
 	for want, response := range map[string]*text{
 		"RESOURCE_EXHAUSTED: answer lost: " +
-			"a message of 16777221 bytes, and at most 16777216 are let through": huge,
+			"response of 16777221 bytes exceeds the limit of 16777216": huge,
 		"INTERNAL: answer lost: " +
 			"the response cannot be sent: string field contains invalid UTF-8": notUTF8,
 	} {

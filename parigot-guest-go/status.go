@@ -225,7 +225,7 @@ func messageBeside(err error, code Code) string {
 	return ""
 }
 
-// tooLong returns the message for a message above the host's limit.
-func tooLong(bytes, most int) string {
-	return fmt.Sprintf("a message of %d bytes, and at most %d are let through", bytes, most)
+// tooLong returns the text for a request or response above the host's limit.
+func tooLong(message string, bytes, most int) string {
+	return fmt.Sprintf("%s of %d bytes exceeds the limit of %d", message, bytes, most)
 }

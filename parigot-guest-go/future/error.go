@@ -55,7 +55,7 @@ func (e AllFailedError) Error() string {
 	for index, err := range e.Errors {
 		texts[index] = err.Error()
 	}
-	return fmt.Sprintf("none of %d has succeeded: %s", len(texts), strings.Join(texts, "; "))
+	return fmt.Sprintf("all %d calls failed: %s", len(texts), strings.Join(texts, "; "))
 }
 
 // Unwrap returns the errors.

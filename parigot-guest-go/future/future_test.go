@@ -404,7 +404,7 @@ func TestAnyFailsWithAllErrors(t *testing.T) {
 	if !errors.Is(err, soldOut) || !errors.Is(err, errKitchen) {
 		t.Fatalf("found %v", err)
 	}
-	if want := "none of 2 has succeeded: SoldOut; the kitchen is closed"; err.Error() != want {
+	if want := "all 2 calls failed: SoldOut; the kitchen is closed"; err.Error() != want {
 		t.Fatalf("found %q, want %q", err, want)
 	}
 	_, err = future.Any[string, menuErr]().Await(t.Context())

@@ -68,7 +68,7 @@ type Job[T any] struct {
 type TooManyError struct{ AtMost int }
 
 func (e TooManyError) Error() string {
-	return fmt.Sprintf("there are %d jobs already, the most that there may be", e.AtMost)
+	return fmt.Sprintf("%d jobs run, which is the limit", e.AtMost)
 }
 
 // New returns an empty set of jobs. The function newID creates their ids.

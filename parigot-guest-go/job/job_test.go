@@ -96,7 +96,7 @@ func TestJobsAreLimited(t *testing.T) {
 		start(t, jobs, baking(time.Second, nil))
 		start(t, jobs, baking(time.Hour, nil))
 		_, err := jobs.Start(t.Context(), baking(0, nil))
-		const want = "there are 2 jobs already, the most that there may be"
+		const want = "2 jobs run, which is the limit"
 		if err == nil || err.Error() != want {
 			t.Fatalf("found %v, want %q", err, want)
 		}

@@ -29,9 +29,7 @@ async fn run(guest: Rc<Guest>) {
     while let Some(ExitHook { place, work }) = guest.lifecycle.exit_hooks.pop() {
         let limit = Sleep::new(&guest, AT_EXIT_MAX);
         if run_until(limit, work).await.is_none() {
-            let text = format_args!(
-                "what {place} has registered for the exit did not end within {AT_EXIT_MAX:?}"
-            );
+            let text = format_args!("exit hook of {place} did not finish within {AT_EXIT_MAX:?}");
             log::write(&guest, Level::Error, guest.current().number, text);
         }
     }

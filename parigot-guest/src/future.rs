@@ -151,7 +151,7 @@ impl<E: fmt::Display> fmt::Display for AllFailed<E> {
         match &self.errors[..] {
             [] => f.write_str("no futures given"),
             [first, rest @ ..] => {
-                write!(f, "none of {} has succeeded: {first}", 1 + rest.len())?;
+                write!(f, "all {} calls failed: {first}", 1 + rest.len())?;
                 rest.iter().try_for_each(|error| write!(f, "; {error}"))
             }
         }

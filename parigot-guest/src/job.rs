@@ -139,11 +139,7 @@ pub struct TooManyJobs {
 
 impl fmt::Display for TooManyJobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "there are {} jobs already, the most that there may be",
-            self.at_most
-        )
+        write!(f, "{} jobs run, which is the limit", self.at_most)
     }
 }
 

@@ -133,7 +133,7 @@ fn refuse_late(cx: &Context) {
         number,
         Code::DeadlineExceeded,
         Cause::TimedOut,
-        "its deadline had passed before it was begun",
+        "the deadline passed before the call began",
     );
 }
 

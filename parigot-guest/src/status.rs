@@ -107,7 +107,7 @@ impl Status {
         Self::of(
             Code::ResourceExhausted,
             Cause::TooLarge,
-            too_long(bytes, bytes_max),
+            too_long("request", bytes, bytes_max),
         )
     }
 
@@ -116,7 +116,7 @@ impl Status {
         Self::of(
             Code::ResourceExhausted,
             Cause::AnswerLost,
-            too_long(bytes, bytes_max),
+            too_long("response", bytes, bytes_max),
         )
     }
 
@@ -207,8 +207,8 @@ impl Status {
     }
 }
 
-fn too_long(bytes: usize, bytes_max: u32) -> String {
-    format!("a message of {bytes} bytes, and at most {bytes_max} are let through")
+fn too_long(message: &str, bytes: usize, bytes_max: u32) -> String {
+    format!("{message} of {bytes} bytes exceeds the limit of {bytes_max}")
 }
 
 /// Prints `CODE: cause: message (service/method, instance ins_dfhedm, call cal_…)`, without the

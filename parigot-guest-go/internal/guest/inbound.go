@@ -74,7 +74,7 @@ func (in *Inbound) run() {
 		return
 	}
 	if in.isTooLate() {
-		const message = "its deadline had passed before it was begun"
+		const message = "the deadline passed before the call began"
 		in.Fail(abi.DeadlineExceeded, abi.CauseTimedOut, message)
 		return
 	}

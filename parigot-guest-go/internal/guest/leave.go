@@ -120,7 +120,7 @@ func (g *Guest) runExitHook(hook AtExit) {
 	select {
 	case <-ended:
 	case <-ctx.Done():
-		const text = "what %s has registered for the exit did not end within %v"
+		const text = "exit hook of %s did not finish within %v"
 		g.Log(abi.LevelError, abi.NoCall, fmt.Sprintf(text, hook.Place, AtExitMax))
 	}
 }

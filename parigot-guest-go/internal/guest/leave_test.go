@@ -19,7 +19,7 @@ func TestExitHookThatDoesNotEndIsLogged(t *testing.T) {
 		if len(frames) != 2 {
 			t.Fatalf("found %+v, want a line and the exit", frames)
 		}
-		want := "what main/main.go:7 has registered for the exit did not end within 1s"
+		want := "exit hook of main/main.go:7 did not finish within 1s"
 		line := string(frames[0].Payload)
 		exit := string(frames[1].Payload)
 		if line != want || exit != "tired" {

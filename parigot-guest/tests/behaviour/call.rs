@@ -135,7 +135,7 @@ fn a_too_large_request_fails_at_once() {
         );
         assert_eq!(
             status.message(),
-            "a message of 2 bytes, and at most 1 are let through"
+            "request of 2 bytes exceeds the limit of 1"
         );
         assert!(status.call_id().is_empty() && status.instance_id().is_empty());
         assert_eq!(

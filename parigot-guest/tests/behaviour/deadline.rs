@@ -127,7 +127,7 @@ impl Greeting for Parrot {
 #[test]
 fn a_call_after_its_deadline_does_not_start() {
     const LATE: &str =
-        "reply 1: DEADLINE_EXCEEDED (timed out): its deadline had passed before it was begun";
+        "reply 1: DEADLINE_EXCEEDED (timed out): the deadline passed before the call began";
     let mut guest = Guest::serving::<Parrot>();
     guest.now_ns = 5_000;
     assert_eq!(guest.turn([call_by(1, 0, 5_000)]), [LATE]);

@@ -264,7 +264,7 @@ fn a_slow_exit_hook_is_dropped_and_logged() {
         [""; 0]
     );
     let logged = format!(
-        "Error: what {}:{line}:12 has registered for the exit did not end within 1s",
+        "Error: exit hook of {}:{line}:12 did not finish within 1s",
         file!().replace('\\', "/")
     );
     let expected = ["Info: dropped", &logged, "Info: registered first", "exit 3"];

@@ -248,7 +248,7 @@ fn any_fails_with_all_errors() {
         ),
         (
             &mut list,
-            "none of 3 has succeeded: UNKNOWN_LANG; UNKNOWN_LANG; UNKNOWN_LANG",
+            "all 3 calls failed: UNKNOWN_LANG; UNKNOWN_LANG; UNKNOWN_LANG",
         ),
     ] {
         let failures = ['b', 'a', 'c'].map(|letter| guest.reply_error(letter, 1));

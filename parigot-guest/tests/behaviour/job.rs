@@ -129,7 +129,7 @@ fn the_number_of_jobs_is_limited() {
         guest.turn([call(1, 0), call(2, 4)])[..2],
         ["reply 1: OK ordered", "reply 2: OK ordered"]
     );
-    let refused = "reply 3: OK there are 2 jobs already, the most that there may be";
+    let refused = "reply 3: OK 2 jobs run, which is the limit";
     assert_eq!(guest.turn([call(3, 4)]), [refused]);
     // An ended job counts until its result is discarded.
     let pizza = guest.reply('a', "pizza");

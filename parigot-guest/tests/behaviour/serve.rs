@@ -119,7 +119,7 @@ fn a_too_large_response_becomes_a_failure() {
         [
             format!("reply 1: OK {}", "o".repeat(98)).as_str(),
             "reply 2: RESOURCE_EXHAUSTED (answer lost): \
-             a message of 101 bytes, and at most 100 are let through",
+             response of 101 bytes exceeds the limit of 100",
         ]
     );
 }

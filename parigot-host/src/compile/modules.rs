@@ -149,7 +149,7 @@ impl<'a> WasmFile<'a> {
             let what = if *was_compiled {
                 "compiled"
             } else {
-                "compiled before, taken from the cache"
+                "loaded from the code cache"
             };
             tracing::debug!(service = self.guest, ms = took.as_millis() as u64, "{what}");
         }

@@ -10,7 +10,7 @@ use crate::guest::code::{GuestInstance, InstanceConfig, InstanceFactory, Instant
 
 /// Guest that is part of the host and runs in the host's memory and on the host's clock.
 pub(crate) trait BuiltIn: Send + 'static {
-    /// Returns the exports and requirements. The adapter sends the manifest in the first turn and
+    /// Returns the exports and requirements. The adapter sends the manifest in the init turn and
     /// asks for the launch at once.
     fn manifest(&self) -> Manifest;
 

@@ -44,11 +44,11 @@ pub(crate) struct InstanceConfig<'a> {
     /// Seed of the random bytes that the guest's language runtime requests. The guest itself
     /// receives another seed, in its `Start` frame.
     pub(crate) seed: [u8; 32],
-    /// Wall-clock time of the first turn, in nanoseconds since the Unix epoch.
+    /// Wall-clock time of the init turn, in nanoseconds since the Unix epoch.
     pub(crate) wall_ns: u64,
 }
 
-/// Failure to create an instance or to complete its first turn.
+/// Failure to create an instance or to complete its init turn.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InstantiateError {
     /// The module cannot be run at all.
@@ -73,7 +73,7 @@ pub(crate) trait GuestInstance: Send {
         max_polls: u32,
     ) -> Result<Turn, GuestFault>;
 
-    /// Records the guest's exports, after its first turn.
+    /// Records the guest's exports, after its init turn.
     fn learn(&mut self, manifest: &Manifest);
 
     /// Returns the call that the guest reported as running at the end of its last turn.

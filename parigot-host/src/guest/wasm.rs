@@ -64,7 +64,7 @@ struct Data {
     control: Option<(Memory, u32)>,
 }
 
-/// Exports that are called once, before the first turn.
+/// Exports that are called once, before the init turn.
 struct SetupExports {
     /// Starts Go's runtime.
     initialize: Option<TypedFunc<(), ()>>,
@@ -424,7 +424,7 @@ fn fault_of(error: &wasmtime::Error, data: &Data, panic: String) -> GuestFault {
     }
     let reason = match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => format!(
-            "its calls go deeper than a stack of {}",
+            "call depth exceeds the stack of {}",
             Size(GUEST_STACK_BYTES)
         ),
         _ => error.root_cause().to_string(),

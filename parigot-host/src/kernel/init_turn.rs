@@ -1,6 +1,6 @@
-//! Init turn: creates an instance and runs its first turn, in which the guest declares itself.
+//! Init turn: the first turn of an instance, in which the guest declares its manifest.
 //!
-//! The start and the supervisor both create instances this way. The first turn receives one frame,
+//! The start and the supervisor both create instances this way. The init turn receives one frame,
 //! `Start`, and must answer with the manifest before any other frame.
 
 use parigot_abi::id::InstanceId;
@@ -23,7 +23,7 @@ pub(crate) struct InstantiateParams<'a> {
     pub(crate) log_rate: &'a LogRate,
 }
 
-/// Output of a guest's first turn, and the instance that produced the output.
+/// Output of a guest's init turn, and the instance that produced the output.
 pub(crate) struct InitOutput {
     pub(crate) code: Box<dyn GuestInstance>,
     pub(crate) manifest: Manifest,
@@ -32,7 +32,7 @@ pub(crate) struct InitOutput {
     pub(crate) turn: Turn,
 }
 
-/// Part of a first turn that a worker carries out once the instance is bound: the frames after the
+/// Part of an init turn that a worker carries out once the instance is bound: the frames after the
 /// manifest, and the time of the next turn.
 pub(crate) struct InitTurn {
     pub(crate) body: Box<InstanceState>,
@@ -40,7 +40,7 @@ pub(crate) struct InitTurn {
     pub(crate) turn: Turn,
 }
 
-/// Creates an instance and runs its first turn, which declares exports and requirements.
+/// Creates an instance and runs its init turn.
 ///
 /// # Errors
 ///
@@ -69,8 +69,8 @@ pub(crate) fn init_turn(
         memory_bytes_max: spec.memory_bytes,
         budget: spec.budget,
         yields_on_first_tick: settings.yields_on_first_tick,
-        // Taken for every kind of guest and before the seed of the start frame, so that a test's
-        // seed yields the same ids whatever kinds of guests there are.
+        // For every kind of guest, and before the seed of the start frame: all seeds come from one
+        // generator, so their order decides the ids that a test with a fixed seed sees.
         seed: randomness.seed(),
         wall_ns: prologue.wall_ns,
     };

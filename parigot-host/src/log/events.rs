@@ -88,7 +88,7 @@ pub(crate) fn ending(
         Ending::Exit { status, reason } if reason.is_empty() => {
             event!(WARN, method, "exited with status {status}")
         }
-        Ending::Exit { status: 0, reason } => event!(INFO, method, "left: {reason}"),
+        Ending::Exit { status: 0, reason } => event!(INFO, method, "exited: {reason}"),
         Ending::Exit { status, reason } => {
             event!(ERROR, method, "exited with status {status}: {reason}")
         }
@@ -118,13 +118,13 @@ pub(crate) fn failed_permanently(guest: &GuestLog<'_>, why: &str) {
 pub(crate) fn killed_at_shutdown(guest: &GuestLog<'_>, unanswered: usize, limit: Duration) {
     let calls = match unanswered {
         0 => String::new(),
-        1 => ", and has a call that it has not answered".to_owned(),
-        calls => format!(", and has {calls} calls that it has not answered"),
+        1 => "; 1 call is unanswered".to_owned(),
+        calls => format!("; {calls} calls are unanswered"),
     };
     tracing::warn!(
         service = %guest.service,
         instance = %guest.instance.short(),
-        "did not leave within the `shutdown_deadline`, {limit:?}{calls}"
+        "did not exit within the `shutdown_deadline` of {limit:?}{calls}"
     );
 }
 
@@ -161,12 +161,12 @@ pub(crate) fn unready(guest: &UnreadyGuest<'_>, after: Duration) {
         lacks,
     } = guest;
     let why = match phase {
-        // That its service is not ready is told of those that export it.
+        // The exporters of the service are logged themselves.
         _ if !lacks.is_empty() && *is_proxy => return,
-        _ if !lacks.is_empty() => format!("it waits for {}", names(lacks)),
-        Phase::Launched if *is_proxy => "no process offers it yet".to_owned(),
-        Phase::Launched => "it was launched, and has not said that it is ready".to_owned(),
-        _ => "it has not asked to be launched".to_owned(),
+        _ if !lacks.is_empty() => format!("waiting for {}", names(lacks)),
+        Phase::Launched if *is_proxy => "no process offers the service yet".to_owned(),
+        Phase::Launched => "launched, but has not reported that it is ready".to_owned(),
+        _ => "has not requested its launch".to_owned(),
     };
     tracing::warn!(
         service = %log.service,
@@ -182,15 +182,15 @@ pub(crate) fn unready(guest: &UnreadyGuest<'_>, after: Duration) {
 pub(crate) fn unoffered(guest: &str, service: &str, after: Duration) {
     tracing::warn!(
         service = guest,
-        "not ready after {after:?}: it waits for {service}, {UNOFFERED}"
+        "not ready after {after:?}: waiting for {service}, {UNOFFERED}"
     );
 }
 
 /// Reasons why a remote service is not available: no process is running, processes have another
 /// `app` in `[network]`, or they offer an incompatible schema, which is logged separately.
-const UNOFFERED: &str = "which no process of the same `app` offers yet in a form that fits";
+const UNOFFERED: &str = "which no process of the same `app` offers with a compatible schema yet";
 
-/// Those whom a guest waits for.
+/// Formats the exporters that a guest waits for: local guests first, then remote services.
 fn names(lacks: &[LackedExporter<'_>]) -> String {
     let name_if = |is_proxy| {
         lacks
@@ -200,7 +200,8 @@ fn names(lacks: &[LackedExporter<'_>]) -> String {
     };
     let elsewhere: Vec<_> = name_if(true).collect();
     let mut here: Vec<_> = name_if(false).collect();
-    here.dedup(); // instances of one guest
+    // Instances of one guest have the same name.
+    here.dedup();
     match (&here[..], &elsewhere[..]) {
         (_, []) => here.join(", "),
         ([], _) => format!("{}, {UNOFFERED}", elsewhere.join(", ")),

@@ -12,7 +12,7 @@ use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::{InitOutput, InitTurn};
 use crate::kernel::instance::{Identity, Instance, InstanceState};
-use crate::kernel::lifecycle::Dependency;
+use crate::kernel::lifecycle::{Dependency, GuestKind};
 use crate::kernel::route::{Callee, Route};
 use crate::start::declare::{DeclaredGuest, DeclaredGuests};
 use crate::start::graph::{Binding, Exporter, Graph, GuestDeclaration};
@@ -66,10 +66,22 @@ impl<'a> DeclaredGuests<'a> {
     }
 }
 
-/// Instance of a guest, and the guest's index in the deployment.
+/// Instance of a guest that is not bound yet.
 pub(super) struct Replica<'a> {
+    /// Index of the guest in the deployment; proxies follow after all guests.
     pub(super) guest: usize,
+    pub(super) is_proxy: bool,
     pub(super) instance: DeclaredGuest<'a>,
+}
+
+impl Replica<'_> {
+    pub(super) fn kind(&self) -> GuestKind {
+        if self.is_proxy {
+            GuestKind::Proxy
+        } else {
+            self.instance.spec.role.into()
+        }
+    }
 }
 
 /// Returns the range of instance indices of each guest: the replicas of a guest are adjacent.
@@ -114,7 +126,6 @@ pub(super) fn dependencies(
 pub(super) fn bind_instance(
     replica: Replica<'_>,
     index: InstanceIndex,
-    is_proxy: bool,
     bindings: &[Binding],
     ranges: &[Range<InstanceIndex>],
 ) -> (Instance, InitTurn) {
@@ -141,7 +152,7 @@ pub(super) fn bind_instance(
     };
     let body = InstanceState::new(code, routes(bindings, ranges, index));
     (
-        Instance::new(identity, spec, is_proxy),
+        Instance::new(identity, spec, replica.is_proxy),
         InitTurn { body, outbox, turn },
     )
 }

@@ -5,7 +5,7 @@
 //! |---|---|---|
 //! | compile | `compile/modules.rs` | [`CompiledGuests`]: one factory of instances per guest |
 //! | instantiate | `guest/code.rs` | an instance that has not run a turn |
-//! | init | `kernel/init_turn.rs` | `InitOutput`: manifest and other frames of the first turn |
+//! | init | `kernel/init_turn.rs` | `InitOutput`: manifest and other frames of the init turn |
 //! | declare | `declare.rs` | `DeclaredGuests`: all guests of the process |
 //! | bind | `bind.rs` | [`BoundGuests`]: each requirement with its exporters |
 //! | replicate | here | `Replica`: the other instances of replicated guests |
@@ -22,7 +22,7 @@ use crate::error::{GuestFault, StartError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::Instance;
-use crate::kernel::lifecycle::{GuestKind, Lifecycle};
+use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::supervisor::SupervisedService;
 use crate::random::Randomness;
 use crate::settings::Settings;
@@ -75,30 +75,27 @@ pub(crate) fn boot(
     } = declared.bind();
     StartError::unless_none(problems)?;
     let epoch_ticker = epoch_ticker.expect("a start without instances must have a problem");
-    let own = deployment.guests.len();
-    let exports = guests[..own]
+    let own_guests = deployment.guests.len();
+    let exports = guests[..own_guests]
         .iter()
         .flat_map(|guest| exports(guest.spec, guest.manifest()))
         .collect();
     let ranges = instance_ranges(&guests);
     let dependencies = dependencies(&guests, &graph.bindings, &ranges);
-    let replicas = replicate(guests, settings, randomness, &epoch_ticker)?;
+    let awake = epoch_ticker.keep_awake();
+    let replicas = replicate(guests, own_guests, settings, randomness)?;
+    drop(awake);
     let mut kinds = Vec::new();
     let mut supervised = Vec::new();
     let mut instances = Vec::new();
     let mut init_turns = Vec::new();
     for (index, replica) in replicas.into_iter().enumerate() {
         let DeclaredGuest { spec, factory, .. } = &replica.instance;
-        let is_proxy = replica.guest >= own;
-        kinds.push(if is_proxy {
-            GuestKind::Proxy
-        } else {
-            spec.role.into()
-        });
+        kinds.push(replica.kind());
         let manifest = replica.instance.manifest();
         supervised.push(SupervisedService::new(spec, factory, manifest));
         let bindings = &graph.bindings[replica.guest];
-        let (instance, init_turn) = bind_instance(replica, index, is_proxy, bindings, &ranges);
+        let (instance, init_turn) = bind_instance(replica, index, bindings, &ranges);
         instances.push(instance);
         init_turns.push(init_turn);
     }
@@ -116,11 +113,10 @@ pub(crate) fn boot(
 /// declare the same as the first, because all replicas share one binding.
 fn replicate<'a>(
     guests: Vec<DeclaredGuest<'a>>,
+    own_guests: usize,
     settings: &Settings,
     randomness: &Randomness,
-    epoch_ticker: &EpochTicker,
 ) -> Result<Vec<Replica<'a>>, StartError> {
-    let _awake = epoch_ticker.keep_awake();
     let mut declarer = Declarer::new(settings, randomness);
     let mut replicas = Vec::new();
     let mut problems = Vec::new();
@@ -131,7 +127,11 @@ fn replicate<'a>(
         match others {
             Ok(others) => {
                 let all = std::iter::once(first).chain(others);
-                replicas.extend(all.map(|instance| Replica { guest, instance }));
+                replicas.extend(all.map(|instance| Replica {
+                    guest,
+                    is_proxy: guest >= own_guests,
+                    instance,
+                }));
             }
             Err(problem) => problems.push(problem),
         }
@@ -158,6 +158,7 @@ fn declare_replica<'a>(
     }
 }
 
+/// Returns the exports of one guest.
 fn exports<'a>(spec: &'a GuestSpec, manifest: &'a Manifest) -> impl Iterator<Item = Exported> + 'a {
     manifest.exports.iter().map(|service| Exported {
         guest: spec.name.clone(),

@@ -47,12 +47,26 @@ pub struct Requirement {
     pub exporters: Vec<String>,
 }
 
-/// Compiles the guests of a deployment and runs the first turn of each; launches nothing.
+/// Compiles the guests of a deployment and runs the init turn of each; launches nothing.
 ///
 /// Unlike [`start`](crate::start), this also checks that the schema of each client fits the schema
 /// of the exporter: see [`schema`].
+///
+/// ```no_run
+/// use parigot_host::deployment::Deployment;
+/// use parigot_host::{Settings, check};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let deployment = Deployment::read("app.toml".as_ref())?;
+/// for problem in check(&deployment, &Settings::default()).problems {
+///     eprintln!("{problem}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     let randomness = Randomness::new(settings.seed);
+    // The schemas are compared by their descriptors.
     let settings = Settings {
         descriptors: true,
         ..settings.clone()
@@ -74,8 +88,8 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     problems.extend(misfits(&guests, &graph));
     problems.sort_by(|a, b| a.guest().cmp(&b.guest()));
     let steps = graph.steps();
-    let reports = guests.iter().zip(&graph.bindings).zip(steps);
-    let reports = reports.map(|((guest, bound), step)| GuestReport {
+    let declarations = guests.iter().zip(&graph.bindings).zip(steps);
+    let reports = declarations.map(|((guest, bound), step)| GuestReport {
         name: guest.spec.name.clone(),
         role: guest.spec.role,
         replicas: guest.spec.replicas,
@@ -94,21 +108,26 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
     }
 }
 
+/// Returns the requirements of a guest with the names of their exporters.
 fn requirements(
     guest: &DeclaredGuest<'_>,
     bound: &[Binding],
     guests: &[DeclaredGuest<'_>],
 ) -> Vec<Requirement> {
-    let requirements = guest.manifest().requires.iter().zip(bound);
-    let requirement = requirements.map(|(service, binding)| Requirement {
-        service: service.name.clone(),
-        exporters: binding
-            .exporters
-            .iter()
-            .map(|exporter| guests[exporter.guest].spec.name.clone())
-            .collect(),
-    });
-    requirement.collect()
+    guest
+        .manifest()
+        .requires
+        .iter()
+        .zip(bound)
+        .map(|(service, binding)| Requirement {
+            service: service.name.clone(),
+            exporters: binding
+                .exporters
+                .iter()
+                .map(|exporter| guests[exporter.guest].spec.name.clone())
+                .collect(),
+        })
+        .collect()
 }
 
 /// Returns the requirements whose schema does not fit.

@@ -1,4 +1,4 @@
-//! Declare stage: creates the guests and runs the first turn of each, which declares the guest's
+//! Declare stage: creates the guests and runs the init turn of each, which declares the guest's
 //! exports and requirements.
 
 use std::sync::Arc;

@@ -1,4 +1,14 @@
-//! Startup: from compiled guests to a bound, ordered set of instances.
+//! From compiled guests to instances that are bound to each other and ready to launch.
+//!
+//! | file | responsibility |
+//! |---|---|
+//! | `boot.rs` | the stages of a start, in order |
+//! | `declare.rs` | runs the init turn of each guest |
+//! | `graph/` | resolves requirements; finds missing exporters and cycles |
+//! | `bind.rs` | creates the instances of the kernel, with routes for their calls |
+//! | `schema/` | compares the schemas of a client and an exporter |
+//! | `check.rs` | checks a deployment without a launch |
+//! | `mappings.rs` | limit on the instances of a process |
 
 pub(crate) mod bind;
 pub(crate) mod boot;

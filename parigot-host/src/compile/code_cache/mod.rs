@@ -55,12 +55,12 @@ pub(crate) struct Entry<'a> {
 enum Unusable {
     #[error(transparent)]
     Unreadable(#[from] io::Error),
-    #[error("other users can write to it")]
+    #[error("writable by other users")]
     NotPrivate,
-    #[error("its checksum is wrong")]
+    #[error("wrong checksum")]
     Checksum,
-    #[error("the engine refuses it: {0}")]
-    Refused(wasmtime::Error),
+    #[error("rejected by the engine: {0}")]
+    Rejected(wasmtime::Error),
 }
 
 /// Returns the folder in which `parigot run` keeps compiled guests: `parigot/code` in the user's
@@ -94,16 +94,13 @@ impl Cache {
             }
             Ok(false) => {
                 tracing::warn!(
-                    "compiled guests are not kept: other users can write to {}",
+                    "code cache disabled: other users can write to {}",
                     folder.display()
                 );
                 None
             }
             Err(error) => {
-                tracing::debug!(
-                    "compiled guests are not kept: {}: {error}",
-                    folder.display()
-                );
+                tracing::debug!("code cache disabled: {}: {error}", folder.display());
                 None
             }
         }
@@ -188,12 +185,12 @@ impl Entry<'_> {
         // - The bytes were read into this process's memory, so they cannot change between the check
         //   and the use.
         // - Code of another version of the engine has another key, and `deserialize` rejects it.
-        let module = unsafe { Module::deserialize(engine, code) }.map_err(Unusable::Refused)?;
+        let module = unsafe { Module::deserialize(engine, code) }.map_err(Unusable::Rejected)?;
         // `prune` takes the time of modification as the time of the last use.
         let touched = file.set_modified(SystemTime::now());
         if let Err(error) = touched {
             tracing::debug!(
-                "cannot mark a cached module as used: {}: {error}",
+                "cannot update the last use of a cache entry: {}: {error}",
                 self.path.display()
             );
         }
@@ -207,7 +204,7 @@ impl Entry<'_> {
             .and_then(|()| self.cache.prune(SystemTime::now()));
         if let Err(error) = stored {
             tracing::debug!(
-                "cannot keep a compiled module: {}: {error}",
+                "cannot write a cache entry: {}: {error}",
                 self.path.display()
             );
         }
@@ -272,10 +269,7 @@ fn age_max(path: &Path) -> Option<Duration> {
 fn remove(path: &Path) {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::debug!(
-                "cannot remove from the code cache: {}: {error}",
-                path.display()
-            );
+            tracing::debug!("cannot remove a cache file: {}: {error}", path.display());
         }
         _ => {}
     }

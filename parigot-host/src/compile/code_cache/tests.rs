@@ -141,7 +141,7 @@ fn bytes_that_are_no_code_are_rejected() {
         .expect("the file must be writable");
     assert!(matches!(
         entry.read(&fixture.engine),
-        Err(Unusable::Refused(_))
+        Err(Unusable::Rejected(_))
     ));
 }
 

@@ -1,6 +1,6 @@
 //! Output of a Go guest on stdout and stderr, split into lines for the log.
 
-use crate::limits::STDIO_LINE_BYTES_MAX;
+use crate::limits::{STDIO_LINE_BYTES_MAX, Size};
 
 /// Output kept until [`Output::take_lines`], in bytes; output beyond is counted and dropped.
 const OUTPUT_BYTES_MAX: usize = 1 << 20;
@@ -79,8 +79,8 @@ impl Output {
         }
     }
 
-    /// Passes the finished lines to `sink`, in the order in which they ended, and then the number of
-    /// dropped bytes.
+    /// Passes the finished lines to `sink`, in the order in which they ended. A last line reports
+    /// the number of dropped bytes, if there are any.
     pub(super) fn take_lines(&mut self, mut sink: impl FnMut(Stream, &str)) {
         self.lines_bytes = 0;
         for (stream, line) in self.lines.drain(..) {
@@ -90,7 +90,10 @@ impl Output {
         if dropped_bytes > 0 {
             sink(
                 Stream::Err,
-                &format!("wrote too much at once: {dropped_bytes} bytes of output were dropped"),
+                &format!(
+                    "dropped {dropped_bytes} bytes of output: a turn may write at most {}",
+                    Size(OUTPUT_BYTES_MAX)
+                ),
             );
         }
     }

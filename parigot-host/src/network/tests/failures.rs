@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use parigot_abi::{Cause, Code as StatusCode};
 
-use super::processes::{SECOND, echo, front, pair, start};
+use super::processes::{HOUR, SECOND, echo, front, pair, start};
 use super::service_guest::{CRASH, ECHO, METHODS, NEVER_ENDS, service, service_factory};
 use super::switchboard::Switchboard;
 use super::watched::Watched;
@@ -99,5 +99,8 @@ fn calls_of_a_lost_process_end_and_later_ones_fail() {
     assert_eq!(pair.front.call(2, ECHO).failure(), expected);
     pair.front.process.wait_until_idle();
     pair.front.process.stop();
+    // No cancellation reaches the lost process, so its call ends at the deadline.
+    pair.back.clock.advance(HOUR);
+    pair.back.wait_until_idle();
     pair.back.stop();
 }

@@ -10,7 +10,7 @@ use parigot_host::Settings;
 use parigot_host::deployment::Deployment;
 
 const COMPILED: &str = "compiled";
-const CACHED: &str = "compiled before, taken from the cache";
+const CACHED: &str = "loaded from the code cache";
 
 fn bare() -> App {
     App::new("[program.bare]\nwasm = \"bare.wasm\"\n").with("bare.wasm", guest("bare"))
@@ -121,7 +121,7 @@ fn a_damaged_entry_is_compiled_again() {
         content[middle] ^= 1;
         fs::write(entry, content).expect("the file must be writable");
     };
-    check_compiled_again(damage, "its checksum is wrong");
+    check_compiled_again(damage, "wrong checksum");
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn a_truncated_entry_is_compiled_again() {
             .and_then(|file| file.set_len(bytes - 1))
             .expect("the file must be writable");
     };
-    check_compiled_again(damage, "its checksum is wrong");
+    check_compiled_again(damage, "wrong checksum");
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn a_foreign_file_is_replaced() {
         fs::write(entry, "no code, but a text that is longer than a checksum")
             .expect("the file must be writable")
     };
-    check_compiled_again(damage, "its checksum is wrong");
+    check_compiled_again(damage, "wrong checksum");
 }
 
 #[cfg(unix)]
@@ -156,7 +156,7 @@ fn an_entry_writable_by_others_is_compiled_again() {
         fs::set_permissions(entry, fs::Permissions::from_mode(0o666))
             .expect("the file must be writable")
     };
-    check_compiled_again(damage, "other users can write to it");
+    check_compiled_again(damage, "writable by other users");
 }
 
 #[cfg(unix)]
@@ -171,7 +171,7 @@ fn a_folder_writable_by_others_is_not_used() {
     let ended = run(&app);
     check(&ended, COMPILED);
     let said = format!(
-        "compiled guests are not kept: other users can write to {}",
+        "code cache disabled: other users can write to {}",
         folder.display()
     );
     assert!(
@@ -210,7 +210,7 @@ fn an_unwritable_cache_does_not_stop_guests() {
     let ended = run(&app);
     check(&ended, COMPILED);
     let said = |line: &e2e::Line| {
-        line.level == "DEBUG" && line.message.starts_with("compiled guests are not kept: ")
+        line.level == "DEBUG" && line.message.starts_with("code cache disabled: ")
     };
     assert!(ended.log().iter().any(said), "{}", ended.stderr);
 }

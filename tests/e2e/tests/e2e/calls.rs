@@ -193,11 +193,11 @@ fn a_service_that_exits_ends_its_calls() {
 
 #[test]
 fn a_message_that_is_too_long_fails_at_its_sender() {
-    let limit = "a message of 16777222 bytes, and at most 16777216 are let through";
+    let limit = "of 16777222 bytes exceeds the limit of 16777216";
     let ended = drive(&["swell:16777217", "echo:16777217", "echo:1"]);
     let expected = [
-        format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: {limit}"),
-        format!("echo:16777217: RESOURCE_EXHAUSTED, too large: {limit}"),
+        format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: response {limit}"),
+        format!("echo:16777217: RESOURCE_EXHAUSTED, too large: request {limit}"),
         "echo:1: 1 bytes".into(),
     ];
     assert_eq!(ended.messages_of("driver"), expected, "{}", ended.stderr);

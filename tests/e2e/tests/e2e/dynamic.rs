@@ -110,16 +110,16 @@ fn a_service_in_another_process_is_called_by_name() {
     let app = apart(&nats, "");
     let mut front = app.start_process("front");
     front.wait_for(
-        "not ready after 1s: it waits for echo.v1.Echo, which no process of the same \
-                    `app` offers yet in a form that fits",
+        "not ready after 1s: waiting for echo.v1.Echo, which no process of the same `app` \
+         offers with a compatible schema yet",
     );
     let back = app.start_process("back");
     let ended = front.wait();
     assert_eq!(
         ended.messages_of("front/dynamic"),
         [
-            "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` \
-             offers yet in a form that fits",
+            "not ready after 1s: waiting for echo.v1.Echo, which no process of the same `app` \
+             offers with a compatible schema yet",
             "echo.v1.Echo has Echo Misbehave Persist",
             "Echo: 0a0107",
         ]
@@ -134,7 +134,7 @@ fn waiting_for_methods_ends_on_stop_and_deadline() {
     let nats = Nats::start();
     let patient = apart(&nats, "");
     let mut front = patient.start_process("front");
-    front.wait_for("it waits for echo.v1.Echo");
+    front.wait_for("waiting for echo.v1.Echo");
     front.interrupt();
     assert_eq!(
         front.wait().status,

@@ -206,8 +206,7 @@ fn a_guest_is_killed_at_the_shutdown_deadline() {
     started.wait_for("sleeping");
     started.interrupt();
     let ended = started.wait();
-    let told = "did not leave within the `shutdown_deadline`, 100ms, and has a call that it has \
-                not answered";
+    let told = "did not exit within the `shutdown_deadline` of 100ms; 1 call is unanswered";
     assert_eq!(ended.messages_of("echo"), ["sleeping", told]);
     assert_eq!(ended.status, Some(130));
 }
@@ -225,7 +224,7 @@ fn check_parting(parting: Vec<u8>, location: &str, goodbye: &str) {
     started.wait_for("asleep");
     started.interrupt();
     let ended = started.wait();
-    let late = format!("what {location} has registered for the exit did not end within 1s");
+    let late = format!("exit hook of {location} did not finish within 1s");
     assert_eq!(ended.messages_of("parting"), ["asleep", &late, goodbye]);
     assert_eq!(ended.status, Some(130));
 }

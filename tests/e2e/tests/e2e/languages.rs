@@ -60,7 +60,7 @@ fn cases_of_callees() -> Vec<Case> {
 
 /// Returns cases of deadlines, cancellation, sizes and concurrency.
 fn cases_of_callers() -> Vec<Case> {
-    let too_large = "a message of 16777222 bytes, and at most 16777216 are let through";
+    let too_large = "of 16777222 bytes exceeds the limit of 16777216";
     vec![
         case(
             "caller's timeout",
@@ -82,8 +82,8 @@ fn cases_of_callers() -> Vec<Case> {
             "too large",
             &["swell:16777217", "echo:16777217"],
             &[
-                &format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: {too_large}"),
-                &format!("echo:16777217: RESOURCE_EXHAUSTED, too large: {too_large}"),
+                &format!("swell:16777217: RESOURCE_EXHAUSTED, answer lost: response {too_large}"),
+                &format!("echo:16777217: RESOURCE_EXHAUSTED, too large: request {too_large}"),
             ],
             &[],
         ),

@@ -78,7 +78,7 @@ fn a_guest_that_reports_false_progress() {
 fn a_guest_that_overflows_the_stack() {
     check_faulty(
         "recurse",
-        "INTERNAL, callee trapped: faulty trapped: its calls go deeper than a stack of 1 MiB",
+        "INTERNAL, callee trapped: faulty trapped: call depth exceeds the stack of 1 MiB",
     );
 }
 

@@ -250,8 +250,8 @@ fn the_first_process_waits_for_the_others() {
     front.wait_for("driver ins_");
     let back = app.start_process("back");
     let ended = succeeds(front);
-    let waits = "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` \
-                 offers yet in a form that fits";
+    let waits = "not ready after 1s: waiting for echo.v1.Echo, which no process of the same `app` \
+                 offers with a compatible schema yet";
     assert_eq!(
         ended.messages_of("front/driver"),
         [waits, "echo:1: 1 bytes"],
@@ -269,8 +269,8 @@ fn a_start_without_peers_ends_at_its_deadline() {
     let ended = app.start_process("front").wait();
     let log: Vec<_> = ended.log().into_iter().map(|line| line.message).collect();
     let expected = [
-        "not ready after 1s: it waits for echo.v1.Echo, which no process of the same `app` offers \
-         yet in a form that fits",
+        "not ready after 1s: waiting for echo.v1.Echo, which no process of the same `app` offers \
+         with a compatible schema yet",
         "the start has taken longer than 1s, its `startup_deadline`",
     ];
     assert!(

@@ -41,13 +41,13 @@ fn the_startup_deadline_names_waiting_guests() {
     let lines = lines(&ended);
     // Other guests may also be reported after a second.
     assert!(
-        lines.contains(&"WARN hello not ready after 1s: it waits for unready".to_owned()),
+        lines.contains(&"WARN hello not ready after 1s: waiting for unready".to_owned()),
         "{}",
         ended.stderr
     );
     let expected = [
-        "WARN hello not ready after 2s: it waits for unready",
-        "WARN unready not ready after 2s: it was launched, and has not said that it is ready",
+        "WARN hello not ready after 2s: waiting for unready",
+        "WARN unready not ready after 2s: launched, but has not reported that it is ready",
         "ERROR - the start has taken longer than 2s, its `startup_deadline`",
     ];
     assert!(
@@ -64,7 +64,7 @@ fn a_guest_that_never_asks_to_be_launched_is_named() {
         .with_service("mute", &["x.Mute"], &[])
         .run();
     let expected = [
-        "WARN mute not ready after 5ms: it has not asked to be launched",
+        "WARN mute not ready after 5ms: has not requested its launch",
         "ERROR - the start has taken longer than 5ms, its `startup_deadline`",
     ];
     assert_eq!(lines(&ended)[..2], expected);

@@ -305,7 +305,7 @@ fn check_refused(deed: Deed, app: &App) {
         Deed::Trap | Deed::Panic if !chain.contains("panicked") => {
             "wasm `unreachable` instruction executed"
         }
-        Deed::Overflow if !chain.contains("trapped") => "its calls go deeper than a stack of 1 MiB",
+        Deed::Overflow if !chain.contains("trapped") => "call depth exceeds the stack of 1 MiB",
         deed => deed.told(),
     };
     assert!(chain.contains(told), "{chain}");

@@ -32,9 +32,9 @@ fn go_build(module: &str, package: &str) -> Vec<u8> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../tests")
         .join(module);
-    let name = package.trim_matches(['.', '/']);
-    let wasm =
-        std::env::temp_dir().join(format!("parigot-wasi-{}-{name}.wasm", std::process::id()));
+    // A folder of its own: two tests may build the same package at the same time.
+    let output_folder = tempfile::tempdir().unwrap();
+    let wasm = output_folder.path().join("guest.wasm");
     let output = Command::new("go")
         .args(["build", "-buildmode=c-shared", "-o"])
         .arg(&wasm)
@@ -48,9 +48,7 @@ fn go_build(module: &str, package: &str) -> Vec<u8> {
         "go build {package}: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    let bytes = std::fs::read(&wasm).unwrap();
-    std::fs::remove_file(wasm).unwrap();
-    bytes
+    std::fs::read(&wasm).unwrap()
 }
 
 /// Running guest.

@@ -1,9 +1,9 @@
-//! A call, its answer, and when there is none.
+//! Calls with and without a reply.
 
 use super::*;
 
 #[test]
-fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
+fn a_call_reaches_the_exporter_and_is_answered() {
     let server = Server::start();
     let frozen = |name| {
         Process::of(ProcessIdentity {
@@ -11,10 +11,9 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
             ..identity(&server, name)
         })
     };
-    let (front, mut news, kitchen, mut inbound_calls) =
-        couple_of(frozen("front"), frozen("kitchen"));
+    let (front, mut events, kitchen, mut gateway) = connect(frozen("front"), frozen("kitchen"));
     front.call(7, "ada").unwrap();
-    let (request, from) = inbound_calls.call();
+    let (request, from) = gateway.call();
     assert_eq!(
         (request.id, &*request.method, &*request.payload),
         (call_id(7), "FetchGreeting", &b"ada"[..])
@@ -24,7 +23,7 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
         .deadline_ns
         .saturating_sub(kitchen.clock.monotonic_ns());
     // The clocks are frozen, so no time passes on the way.
-    assert_eq!(left_ns, PATIENCE.as_nanos() as u64);
+    assert_eq!(left_ns, WAIT_MAX.as_nanos() as u64);
     let reply = Reply {
         status: 3,
         flags: 1,
@@ -42,7 +41,7 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
             detail,
             payload,
         },
-    ) = news.answered();
+    ) = events.answered();
     assert_eq!((id, status, flags), (call_id(7), 3, 1));
     assert_eq!(
         (&*metadata, &*detail, &*payload),
@@ -51,33 +50,33 @@ fn a_call_goes_to_who_offers_the_service_and_its_answer_comes_back() {
 }
 
 #[test]
-fn whoever_comes_first_is_found() {
+fn an_exporter_that_started_first_is_found() {
     let server = Server::start();
     let kitchen = Process::new(&server, "kitchen");
-    let _visits = kitchen.export(SCHEMA, Vec::new());
+    let _gateway = kitchen.export(SCHEMA, Vec::new());
     let front = Process::new(&server, "front");
-    let mut news = front.import(SCHEMA, Vec::new());
-    news.found();
+    let mut events = front.import(SCHEMA, Vec::new());
+    events.found();
 }
 
 #[test]
-fn a_call_that_nobody_could_take_is_refused_at_once() {
+fn a_call_without_a_callee_fails_at_once() {
     let server = Server::start();
     let front = Process::new(&server, "front");
-    // One that says that it is there, and does not listen.
-    let ghost = Caller::on(&Stranger::on(&server), "ghost");
+    // A process that announces the service, but does not subscribe to calls.
+    let ghost = FakePeer::on(&RawClient::on(&server), "ghost");
     let mut questions = ghost.questions();
-    let mut news = front.import(SCHEMA, Vec::new());
-    let unoffered = Told {
+    let mut events = front.import(SCHEMA, Vec::new());
+    let unoffered = FailedCall {
         code: Code::Unavailable,
         cause: Cause::Unreachable,
         text: "no process offers greeting.v1.Greeting".to_owned(),
     };
     assert_eq!(front.call(1, ""), Err(unoffered));
     ghost.offer_when_asked(&mut questions);
-    news.found();
+    events.found();
     front.call(2, "").unwrap();
-    let (id, told) = news.failed();
+    let (id, told) = events.failed();
     assert_eq!(
         (id, told.cause, &*told.text),
         (
@@ -89,57 +88,59 @@ fn a_call_that_nobody_could_take_is_refused_at_once() {
 }
 
 #[test]
-fn who_is_called_learns_that_nobody_waits_any_more() {
+fn a_callee_is_notified_of_a_cancellation() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
     front.call(1, "").unwrap();
-    let (_, from) = inbound_calls.call();
+    let (_, from) = gateway.call();
     front.transport.cancel(SERVICE, call_id(1));
-    assert!(matches!(inbound_calls.next(), GatewayEvent::Cancel { id } if id == call_id(1)));
-    // What it answers nonetheless goes nowhere.
+    assert!(matches!(gateway.next(), GatewayEvent::Cancel { id } if id == call_id(1)));
+    // A reply after the cancellation is dropped.
     kitchen.reply(from, "late");
     front.call(2, "").unwrap();
-    kitchen.reply(inbound_calls.call().1, "in time");
-    assert_eq!(news.answered().0, call_id(2));
+    kitchen.reply(gateway.call().1, "in time");
+    assert_eq!(events.answered().0, call_id(2));
 }
 
 #[test]
-fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run() {
+fn a_request_that_arrives_too_late_does_not_run() {
     let server = Server::start();
-    let ByHand {
+    let FrozenCallee {
         kitchen: _kitchen,
-        mut inbound_calls,
+        mut gateway,
         clock,
         mut caller,
         mut answers,
-    } = ByHand::on(&server);
+    } = FrozenCallee::on(&server);
 
-    // As far as two clocks can tell that differ by a second, it may have just left.
+    // The clocks may differ by one second, so the request may be one second old only.
     clock.advance(2 * SECOND);
     caller.request(1, "", 2 * SECOND);
-    let left_ns = inbound_calls.call().0.deadline_ns - clock.monotonic_ns();
+    let left_ns = gateway.call().0.deadline_ns - clock.monotonic_ns();
     assert_eq!(
         left_ns,
         SECOND.as_nanos() as u64,
         "of 2 s at least 1 has passed on the way"
     );
-    // A second later it may not.
+    // One second later, the request is too old for any difference of the clocks.
     clock.advance(SECOND);
     caller.request(2, "", 2 * SECOND);
     let told = caller.told(&mut answers, 2);
-    let text = "the request arrived 3000 ms after it was sent, 2000 ms were left: check the clocks of both hosts".to_owned();
+    let text = "the request arrived 3000 ms after it was sent, 2000 ms were left: \
+                check the clocks of both hosts"
+        .to_owned();
     assert_eq!(
         told,
-        Told {
+        FailedCall {
             code: Code::Unavailable,
             cause: Cause::Unreachable,
             text
         }
     );
-    // A clock that is ahead gives nobody more time than was asked for.
+    // A caller whose clock is ahead gets no more time than it has asked for.
     caller.wall = 2_000 * SECOND;
     caller.request(3, "", 2 * SECOND);
-    let (request, _) = inbound_calls.call();
+    let (request, _) = gateway.call();
     assert_eq!(
         (request.id, request.deadline_ns - clock.monotonic_ns()),
         (call_id(3), 2_000_000_000)
@@ -147,35 +148,35 @@ fn a_request_that_was_on_its_way_for_longer_than_its_caller_waits_does_not_run()
 }
 
 #[test]
-fn a_call_runs_once_however_often_it_arrives() {
+fn a_repeated_call_runs_once() {
     let server = Server::start();
-    let ByHand {
+    let FrozenCallee {
         kitchen,
-        mut inbound_calls,
+        mut gateway,
         caller,
         ..
-    } = ByHand::on(&server);
-    caller.request(1, "once", PATIENCE);
-    caller.request(1, "twice", PATIENCE);
-    caller.request(2, "another", PATIENCE);
-    let (first, from) = inbound_calls.call();
-    let (second, _) = inbound_calls.call();
+    } = FrozenCallee::on(&server);
+    caller.request(1, "once", WAIT_MAX);
+    caller.request(1, "twice", WAIT_MAX);
+    caller.request(2, "another", WAIT_MAX);
+    let (first, from) = gateway.call();
+    let (second, _) = gateway.call();
     assert_eq!((first.id, &*first.payload), (call_id(1), &b"once"[..]));
     assert_eq!(
         second.id,
         call_id(2),
         "the second arrival of the first came through"
     );
-    // Nor does it once it is answered.
+    // A repetition after the reply does not run either.
     kitchen.reply(from, "");
-    caller.request(1, "thrice", PATIENCE);
-    caller.request(3, "one more", PATIENCE);
-    assert_eq!(inbound_calls.call().0.id, call_id(3));
-    // Nor one that was cancelled before it came.
+    caller.request(1, "thrice", WAIT_MAX);
+    caller.request(3, "one more", WAIT_MAX);
+    assert_eq!(gateway.call().0.id, call_id(3));
+    // A call that was cancelled before its arrival does not run either.
     caller.cancel(kitchen.host, 4);
     caller.cancel(kitchen.host, 3);
-    assert!(matches!(inbound_calls.next(), GatewayEvent::Cancel { id } if id == call_id(3)));
-    caller.request(4, "in vain", PATIENCE);
-    caller.request(5, "the last", PATIENCE);
-    assert_eq!(inbound_calls.call().0.id, call_id(5));
+    assert!(matches!(gateway.next(), GatewayEvent::Cancel { id } if id == call_id(3)));
+    caller.request(4, "in vain", WAIT_MAX);
+    caller.request(5, "the last", WAIT_MAX);
+    assert_eq!(gateway.call().0.id, call_id(5));
 }

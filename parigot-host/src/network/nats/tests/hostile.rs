@@ -1,8 +1,8 @@
-//! What nobody should say.
+//! Invalid and unexpected messages.
 
 use super::*;
 
-/// All subjects on which a process listens.
+/// Returns all subjects to which a process subscribes.
 fn subjects(to: HostId) -> Vec<String> {
     let subjects = Subjects::of(APP);
     vec![
@@ -21,8 +21,8 @@ fn subjects(to: HostId) -> Vec<String> {
     ]
 }
 
-/// A letter of each kind, from a host that is not there.
-fn letters() -> Vec<Bytes> {
+/// Returns an envelope of each kind, from a host that does not exist.
+fn envelopes() -> Vec<Bytes> {
     let me = PeerId {
         host: host_of("liar"),
         process: "liar".to_owned(),
@@ -37,7 +37,7 @@ fn letters() -> Vec<Bytes> {
     let gone =
         |service: &str| Announcement::new(service.to_owned(), SCHEMA, Vec::new(), Stage::Gone);
     let lengths = Body::of(&[], &[], &[0; 100]).unwrap().lengths;
-    let words = [
+    let messages = [
         PeerMessage::Announcement(gone(SERVICE)),
         PeerMessage::Announcement(gone("another.v1.Service")),
         PeerMessage::Discovery(Discovery {}),
@@ -54,44 +54,47 @@ fn letters() -> Vec<Bytes> {
         }),
         PeerMessage::Cancel(Cancel::new(call_id(1))),
     ];
-    words.into_iter().map(|word| me.write(word)).collect()
+    messages
+        .into_iter()
+        .map(|message| me.write(message))
+        .collect()
 }
 
 #[test]
-fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
+fn a_process_survives_any_message_on_any_subject() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
-    let stranger = Stranger::on(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
+    let client = RawClient::on(&server);
     let mut random = <rand::rngs::StdRng as rand::SeedableRng>::seed_from_u64(1);
     for subject in subjects(front.host)
         .into_iter()
         .chain(subjects(kitchen.host))
     {
-        stranger.publish(&subject, "");
-        stranger.publish(&subject, vec![0xff; 1000]);
-        for letter in letters() {
-            stranger.publish_with_reply(&subject, &subject, letter.clone());
-            stranger.publish(&subject, letter.slice(..letter.len() / 2));
+        client.publish(&subject, "");
+        client.publish(&subject, vec![0xff; 1000]);
+        for envelope in envelopes() {
+            client.publish_with_reply(&subject, &subject, envelope.clone());
+            client.publish(&subject, envelope.slice(..envelope.len() / 2));
             for _ in 0..20 {
-                let mut bytes = letter.to_vec();
+                let mut bytes = envelope.to_vec();
                 let at = rand::Rng::random_range(&mut random, 0..bytes.len());
                 bytes[at] = rand::Rng::random(&mut random);
-                stranger.publish(&subject, bytes);
+                client.publish(&subject, bytes);
             }
         }
     }
     front.call(7, "still there?").unwrap();
     let from = loop {
-        match inbound_calls.next() {
+        match gateway.next() {
             GatewayEvent::Call { request, from } if request.id == call_id(7) => break from,
-            // The liar's own.
+            // Calls and cancellations of the fake host.
             GatewayEvent::Call { .. } | GatewayEvent::Cancel { .. } => {}
-            GatewayEvent::Drained => panic!("nobody has withdrawn it"),
+            GatewayEvent::Drained => panic!("the service was not withdrawn"),
         }
     };
     kitchen.reply(from, "yes");
     let reply = loop {
-        match news.next() {
+        match events.next() {
             RemoteEvent::Answered { id, reply } if id == call_id(7) => break reply,
             RemoteEvent::Found { .. } => {}
             other => panic!("{other:?}"),
@@ -101,10 +104,10 @@ fn whatever_is_said_on_whatever_subject_a_process_goes_on() {
 }
 
 #[test]
-fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
+fn fake_processes_leave_room_for_a_real_one() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
-    let stranger = Stranger::on(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
+    let client = RawClient::on(&server);
     for number in 0..20_000 {
         let liar = PeerId {
             host: HostId::from_random(number << 8 | 1),
@@ -117,15 +120,15 @@ fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
             Stage::Ready,
         );
         let subject = Subjects::of(APP).ready(SERVICE);
-        stranger.publish(
+        client.publish(
             &subject,
             liar.write(PeerMessage::Announcement(announcement)),
         );
     }
     front.call(1, "").unwrap();
-    kitchen.reply(inbound_calls.call().1, "");
+    kitchen.reply(gateway.call().1, "");
     loop {
-        match news.next() {
+        match events.next() {
             RemoteEvent::Answered { id, .. } => break assert_eq!(id, call_id(1)),
             RemoteEvent::Found { .. } => {}
             RemoteEvent::Failed { failure, .. } => panic!("{failure:?}"),
@@ -133,29 +136,30 @@ fn a_million_processes_that_are_none_leave_room_for_one_that_is() {
     }
 }
 
-/// A letter with another version in it.
-fn of_version(version: u64, letter: &Bytes) -> Vec<u8> {
+/// Returns a copy of an envelope with another protocol version.
+fn of_version(version: u64, envelope: &Bytes) -> Vec<u8> {
     // Field 1, a varint, comes first.
-    assert_eq!(letter[..2], [8, 1]);
+    assert_eq!(envelope[..2], [8, 1]);
     let mut bytes = vec![8];
     prost::encoding::encode_varint(version, &mut bytes);
-    bytes.extend_from_slice(&letter[2..]);
+    bytes.extend_from_slice(&envelope[2..]);
     bytes
 }
 
 #[test]
-fn another_version_of_the_protocol_is_refused_by_name() {
+fn another_protocol_version_is_refused_by_name() {
     let server = Server::start();
     let front = Process::new(&server, "front");
-    let _news = front.import(SCHEMA, Vec::new());
-    let stranger = Stranger::on(&server);
-    let late = Caller::on(&stranger, "late");
+    let _events = front.import(SCHEMA, Vec::new());
+    let client = RawClient::on(&server);
+    let late = FakePeer::on(&client, "late");
     let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
-    let letter = of_version(2, &late.me.write(PeerMessage::Announcement(announcement)));
-    let text = "process `late` uses version 2 of the network protocol, and this process uses 1: run the same version of parigot in both";
-    // Again and again, for nobody may be listening yet.
+    let envelope = of_version(2, &late.me.write(PeerMessage::Announcement(announcement)));
+    let text = "process `late` uses version 2 of the network protocol, and this process uses 1: \
+                run the same version of parigot in both";
+    // Repeated, because the process may not have subscribed yet.
     let told = loop {
-        stranger.publish(&late.subjects.ready(SERVICE), letter.clone());
+        client.publish(&late.subjects.ready(SERVICE), envelope.clone());
         match front.call(1, "").unwrap_err() {
             told if told.code == Code::FailedPrecondition => break told,
             _ => std::thread::yield_now(),
@@ -163,9 +167,9 @@ fn another_version_of_the_protocol_is_refused_by_name() {
     };
     assert_eq!((told.cause, &*told.text), (Cause::Unreachable, text));
 
-    // And so is one who calls.
+    // A call with another version is refused as well.
     let kitchen = Process::new(&server, "kitchen");
-    let _visits = kitchen.export(SCHEMA, Vec::new());
+    let _gateway = kitchen.export(SCHEMA, Vec::new());
     late.wait_for_service();
     let mut inbox = late.inbox();
     let header = CallHeader {
@@ -179,7 +183,7 @@ fn another_version_of_the_protocol_is_refused_by_name() {
         late.subjects.call(SERVICE, SCHEMA),
         late.subjects.reply(late.me.host, call_id(2)),
     );
-    stranger.publish_with_reply(
+    client.publish_with_reply(
         &subject,
         &reply,
         of_version(2, &late.me.write(PeerMessage::Request(request))),

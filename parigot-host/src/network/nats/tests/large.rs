@@ -1,11 +1,11 @@
-//! Messages that are larger than what the server takes at once, which is 1 MiB.
+//! Messages above the server's limit of 1 MiB, which are sent in chunks.
 
 use super::super::chunks::STALL_MAX;
 use super::*;
 
 const MIB: usize = 1 << 20;
 
-/// Bytes of which no two pieces are alike.
+/// Returns bytes of which no two chunks are equal.
 fn bytes(length: usize) -> Bytes {
     (0..length).map(|at| (at / 997) as u8).collect()
 }
@@ -13,29 +13,29 @@ fn bytes(length: usize) -> Bytes {
 #[test]
 fn three_mebibytes_go_there_and_back() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
     let (request, response) = (bytes(3 * MIB), bytes(3 * MIB + 1));
     front.call(1, request.clone()).unwrap();
-    let (call, from) = inbound_calls.call();
+    let (call, from) = gateway.call();
     assert_eq!(call.metadata, front.request(1, "").metadata);
-    assert!(call.payload == request, "the request is another");
+    assert!(call.payload == request, "the request has changed");
     kitchen.reply(from, response.clone());
-    let (id, reply) = news.answered();
+    let (id, reply) = events.answered();
     assert_eq!(id, call_id(1));
-    assert!(reply.payload == response, "the response is another");
+    assert!(reply.payload == response, "the response has changed");
 }
 
 #[test]
-fn small_calls_pass_while_large_ones_are_under_way() {
+fn small_calls_pass_during_large_ones() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
     for number in 1..=8 {
         front
             .call(number, bytes(if number % 2 == 0 { 5 * MIB } else { 5 }))
             .unwrap();
     }
     for _ in 0..8 {
-        let (call, from) = inbound_calls.call();
+        let (call, from) = gateway.call();
         assert!(
             call.payload == bytes(call.payload.len()),
             "call {}",
@@ -43,26 +43,26 @@ fn small_calls_pass_while_large_ones_are_under_way() {
         );
         kitchen.reply(from, call.payload);
     }
-    let mut lengths: Vec<_> = (0..8).map(|_| news.answered().1.payload.len()).collect();
+    let mut lengths: Vec<_> = (0..8).map(|_| events.answered().1.payload.len()).collect();
     lengths.sort_unstable();
     assert_eq!(lengths, [[5; 4], [5 * MIB; 4]].concat());
 }
 
 #[test]
-fn what_is_too_large_is_refused_on_both_sides() {
+fn both_sides_refuse_messages_above_their_limit() {
     let server = Server::start();
     let small = |name| {
         let mut identity = identity(&server, name);
         identity.message_bytes_max = 2 * MIB;
         Process::of(identity)
     };
-    // The callee lets less through than the caller.
+    // The limit of the callee is below that of the caller.
     let front = Process::new(&server, "front");
-    let (mut news, kitchen) = (front.import(SCHEMA, Vec::new()), small("kitchen"));
-    let mut inbound_calls = kitchen.export(SCHEMA, Vec::new());
-    news.found();
+    let (mut events, kitchen) = (front.import(SCHEMA, Vec::new()), small("kitchen"));
+    let mut gateway = kitchen.export(SCHEMA, Vec::new());
+    events.found();
     front.call(1, bytes(3 * MIB)).unwrap();
-    let (_, told) = news.failed();
+    let (_, told) = events.failed();
     assert_eq!(
         (told.code, told.cause),
         (Code::ResourceExhausted, Cause::TooLarge)
@@ -72,16 +72,16 @@ fn what_is_too_large_is_refused_on_both_sides() {
         "request of 3145744 bytes exceeds the limit of 2097152"
     );
 
-    // The caller lets less through than the callee.
+    // The limit of the caller is below that of the callee.
     let (back, cellar) = (small("back"), Process::new(&server, "cellar"));
     kitchen.transport.withdraw(SERVICE);
-    assert!(matches!(inbound_calls.next(), GatewayEvent::Drained));
-    let mut inbound_calls = cellar.export(SCHEMA, Vec::new());
-    let mut news = back.import(SCHEMA, Vec::new());
-    news.found();
+    assert!(matches!(gateway.next(), GatewayEvent::Drained));
+    let mut gateway = cellar.export(SCHEMA, Vec::new());
+    let mut events = back.import(SCHEMA, Vec::new());
+    events.found();
     back.call(2, "").unwrap();
-    cellar.reply(inbound_calls.call().1, bytes(3 * MIB));
-    let (_, told) = news.failed();
+    cellar.reply(gateway.call().1, bytes(3 * MIB));
+    let (_, told) = events.failed();
     assert_eq!(
         (told.code, told.cause),
         (Code::ResourceExhausted, Cause::AnswerLost)
@@ -93,16 +93,16 @@ fn what_is_too_large_is_refused_on_both_sides() {
 }
 
 #[test]
-fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
+fn an_incomplete_request_is_freed_at_its_deadline() {
     let server = Server::start();
-    let ByHand {
+    let FrozenCallee {
         kitchen,
-        mut inbound_calls,
+        mut gateway,
         clock,
         mut caller,
         mut answers,
-    } = ByHand::on(&server);
-    // Four take all the room that there is for what is under way.
+    } = FrozenCallee::on(&server);
+    // Four requests reserve all memory for incomplete messages.
     for number in 1..=4 {
         caller.announce_request(number, 16 * MIB, 2 * SECOND);
         assert!(matches!(
@@ -117,7 +117,7 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
         (told.code, told.cause),
         (Code::ResourceExhausted, Cause::Overloaded)
     );
-    // Their callers send no more, and at the deadline the room is free again: that is found out with the next beat.
+    // No more chunks follow. The memory is freed at the first heartbeat after the deadline.
     clock.advance(3 * SECOND);
     caller.wall += 3 * SECOND;
     caller.wait_for_beats(2);
@@ -128,26 +128,26 @@ fn what_has_come_of_a_request_whose_caller_is_gone_is_freed_at_its_deadline() {
     ));
     caller.piece(kitchen.host, 6, 0, bytes(MIB / 2));
     caller.piece(kitchen.host, 6, 1, bytes(MIB / 2));
-    assert_eq!(inbound_calls.call().0.payload.len(), MIB);
+    assert_eq!(gateway.call().0.payload.len(), MIB);
 }
 
 #[test]
-fn a_request_of_which_no_more_comes_is_refused_long_before_its_deadline() {
+fn a_stalled_request_fails_before_its_deadline() {
     let server = Server::start();
-    let ByHand {
+    let FrozenCallee {
         kitchen,
         clock,
         mut caller,
         mut answers,
         ..
-    } = ByHand::on(&server);
+    } = FrozenCallee::on(&server);
     caller.announce_request(1, 16 * MIB, 3_600 * SECOND);
     assert!(matches!(
         caller.next(&mut answers, 1),
         PeerMessage::Continue(_)
     ));
     caller.piece(kitchen.host, 1, 0, bytes(MIB / 2));
-    // What a process hears on one connection it hears in order.
+    // A reply to a second request shows that the chunk has arrived: a connection keeps the order.
     caller.announce_request(2, 16 * MIB, SECOND);
     assert!(matches!(
         caller.next(&mut answers, 2),
@@ -159,7 +159,7 @@ fn a_request_of_which_no_more_comes_is_refused_long_before_its_deadline() {
     let text = "no chunk of the request arrived for 30 s".to_owned();
     assert_eq!(
         told,
-        Told {
+        FailedCall {
             code: Code::Unavailable,
             cause: Cause::Unreachable,
             text
@@ -168,15 +168,15 @@ fn a_request_of_which_no_more_comes_is_refused_long_before_its_deadline() {
 }
 
 #[test]
-fn pieces_that_do_not_belong_together_end_the_call() {
+fn inconsistent_chunks_end_the_call() {
     let server = Server::start();
-    let ByHand {
+    let FrozenCallee {
         kitchen,
-        mut inbound_calls,
+        mut gateway,
         caller,
         mut answers,
         ..
-    } = ByHand::on(&server);
+    } = FrozenCallee::on(&server);
     let wrong: [&[(u32, usize)]; 4] = [
         &[(1, 10)],
         &[(0, 10), (0, 10)],
@@ -184,7 +184,7 @@ fn pieces_that_do_not_belong_together_end_the_call() {
         &[(0, 0)],
     ];
     for (number, pieces) in (1..).zip(wrong) {
-        caller.announce_request(number, 100, PATIENCE);
+        caller.announce_request(number, 100, WAIT_MAX);
         assert!(matches!(
             caller.next(&mut answers, number),
             PeerMessage::Continue(_)
@@ -202,14 +202,14 @@ fn pieces_that_do_not_belong_together_end_the_call() {
             "{pieces:?}"
         );
     }
-    // Pieces of another host's call are nobody's.
-    let other = Caller::on(&Stranger::on(&server), "other");
-    caller.announce_request(9, 100, PATIENCE);
+    // Chunks from another host than the caller's are ignored.
+    let other = FakePeer::on(&RawClient::on(&server), "other");
+    caller.announce_request(9, 100, WAIT_MAX);
     assert!(matches!(
         caller.next(&mut answers, 9),
         PeerMessage::Continue(_)
     ));
     other.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'x'; 100]));
     caller.piece(kitchen.host, 9, 0, Bytes::from_static(&[b'y'; 100]));
-    assert_eq!(inbound_calls.call().0.payload[..], [b'y'; 100]);
+    assert_eq!(gateway.call().0.payload[..], [b'y'; 100]);
 }

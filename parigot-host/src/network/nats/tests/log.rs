@@ -1,4 +1,4 @@
-//! What is logged.
+//! Log subscriber that collects lines.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, OnceLock};
@@ -7,9 +7,9 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 
-use super::PATIENCE;
+use super::WAIT_MAX;
 
-/// Collects lines: `LEVEL text`.
+/// Log lines in the form `LEVEL text`.
 #[derive(Clone, Default)]
 pub(super) struct Lines(Arc<Collected>);
 
@@ -21,14 +21,15 @@ struct Collected {
 
 impl Lines {
     pub(super) fn new() -> Self {
-        // While there is one subscriber alone, `tracing` asks the thread that meets a line first whether anybody wants it, and that may be
-        // another test's.
+        // With a single subscriber, `tracing` asks the thread that first reaches a callsite if the
+        // subscriber wants it, and caches the answer. This thread may belong to another test. A
+        // second subscriber turns this off.
         static SECOND: OnceLock<Dispatch> = OnceLock::new();
         SECOND.get_or_init(|| Dispatch::new(Lines::default()));
         Self::default()
     }
 
-    /// Those of what is made so.
+    /// Runs `make` with this subscriber. Threads that a transport starts inherit it.
     pub(super) fn of<T>(&self, make: impl FnOnce() -> T) -> T {
         tracing::dispatcher::with_default(&Dispatch::new(self.clone()), make)
     }
@@ -37,13 +38,13 @@ impl Lines {
         self.0.lines.lock().unwrap().clone()
     }
 
-    /// Waits for a line that begins so.
+    /// Waits for a line with this beginning.
     pub(super) fn wait_for(&self, beginning: &str) {
         let lacks = |lines: &mut Vec<String>| !lines.iter().any(|line| line.starts_with(beginning));
         let (lines, result) = self
             .0
             .grown
-            .wait_timeout_while(self.0.lines.lock().unwrap(), PATIENCE, lacks)
+            .wait_timeout_while(self.0.lines.lock().unwrap(), WAIT_MAX, lacks)
             .unwrap();
         assert!(!result.timed_out(), "no {beginning:?} in {lines:?}");
     }

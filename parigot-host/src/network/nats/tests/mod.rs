@@ -1,8 +1,8 @@
-//! Carriers that meet on a real server.
+//! Tests of NATS transports with a real server.
 
 mod bounds;
-mod caller;
 mod calls;
+mod fake_peer;
 mod hostile;
 mod large;
 mod log;
@@ -21,9 +21,9 @@ use bytes::Bytes;
 use parigot_abi::id::{CallId, HostId};
 use parigot_abi::{Cause, Code, Detail};
 
-use self::caller::Caller;
+use self::fake_peer::FakePeer;
 use self::log::Lines;
-use self::server::{PATIENCE, Server, Stranger};
+use self::server::{RawClient, Server, WAIT_MAX};
 use super::Nats;
 use super::envelope::{
     Announcement, Body, CallHeader, Cancel, Chunk, Content, Continue, Discovery, Envelope, PeerId,
@@ -42,35 +42,35 @@ const SERVICE: &str = "greeting.v1.Greeting";
 const SCHEMA: u64 = 0x5eed;
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What waits in a post, for a test that waits for it.
+/// Event queue with a blocking receive.
 struct Inbox<T> {
     queue: Arc<EventQueue<T>>,
-    rings: mpsc::Receiver<()>,
-    heard: VecDeque<T>,
+    wakes: mpsc::Receiver<()>,
+    received: VecDeque<T>,
 }
 
 impl<T: std::fmt::Debug> Inbox<T> {
     fn new() -> Self {
-        let (ring, rings) = mpsc::channel();
+        let (wake, wakes) = mpsc::channel();
         let queue = EventQueue::new();
-        queue.waker().connect(move || _ = ring.send(()));
+        queue.waker().connect(move || _ = wake.send(()));
         Inbox {
             queue,
-            rings,
-            heard: VecDeque::new(),
+            wakes,
+            received: VecDeque::new(),
         }
     }
 
-    /// The next that comes.
+    /// Waits for the next event.
     fn next(&mut self) -> T {
         loop {
-            self.heard.extend(self.queue.take());
-            if let Some(first) = self.heard.pop_front() {
+            self.received.extend(self.queue.take());
+            if let Some(first) = self.received.pop_front() {
                 return first;
             }
-            self.rings
-                .recv_timeout(PATIENCE)
-                .expect("something comes in time");
+            self.wakes
+                .recv_timeout(WAIT_MAX)
+                .expect("an event must arrive");
         }
     }
 }
@@ -90,11 +90,11 @@ impl Inbox<RemoteEvent> {
         }
     }
 
-    /// Code, cause and text of a call that has failed.
-    fn failed(&mut self) -> (CallId, Told) {
+    /// Waits for the failure of a call.
+    fn failed(&mut self) -> (CallId, FailedCall) {
         match self.next() {
-            RemoteEvent::Failed { id, failure } => (id, Told::of(&Reply::from(&failure))),
-            RemoteEvent::Answered { id, reply } => (id, Told::of(&reply)),
+            RemoteEvent::Failed { id, failure } => (id, FailedCall::of(&Reply::from(&failure))),
+            RemoteEvent::Answered { id, reply } => (id, FailedCall::of(&reply)),
             other => panic!("{other:?}"),
         }
     }
@@ -109,18 +109,18 @@ impl Inbox<GatewayEvent> {
     }
 }
 
-/// What a caller is told of a call that failed.
+/// Code, cause and text of a failed call.
 #[derive(Debug, PartialEq)]
-struct Told {
+struct FailedCall {
     code: Code,
     cause: Cause,
     text: String,
 }
 
-impl Told {
+impl FailedCall {
     fn of(reply: &Reply) -> Self {
         let Detail { cause, message, .. } = Detail::read(&reply.detail);
-        Told {
+        FailedCall {
             code: Code::from_number(reply.status).unwrap(),
             cause,
             text: message.into_owned(),
@@ -128,14 +128,14 @@ impl Told {
     }
 }
 
-/// A process without guests.
+/// Process that consists of a transport only.
 struct Process {
     host: HostId,
     transport: Arc<Nats>,
     clock: Arc<dyn Clock>,
 }
 
-/// The host of a process of that name.
+/// Returns the host id that belongs to a process name.
 fn host_of(process: &str) -> HostId {
     HostId::from_random(
         process
@@ -207,15 +207,15 @@ impl Process {
         Request {
             id: call_id(number),
             method: "FetchGreeting".to_owned(),
-            deadline_ns: self.clock.monotonic_ns() + PATIENCE.as_nanos() as u64,
+            deadline_ns: self.clock.monotonic_ns() + WAIT_MAX.as_nanos() as u64,
             metadata: Bytes::from_static(b"\x03\0\0\0key\x05\0\0\0value"),
             payload: payload.into(),
         }
     }
 
-    fn call(&self, number: u128, payload: impl Into<Bytes>) -> Result<(), Told> {
+    fn call(&self, number: u128, payload: impl Into<Bytes>) -> Result<(), FailedCall> {
         let called = self.transport.call(SERVICE, self.request(number, payload));
-        called.map_err(|failure| Told::of(&Reply::from(&failure)))
+        called.map_err(|failure| FailedCall::of(&Reply::from(&failure)))
     }
 
     fn reply(&self, to: ReturnAddress, payload: impl Into<Bytes>) {
@@ -234,34 +234,34 @@ impl Process {
 }
 
 /// Starts a caller and a callee, and waits until the caller has found the callee.
-fn couple(server: &Server) -> (Process, Inbox<RemoteEvent>, Process, Inbox<GatewayEvent>) {
-    couple_of(
+fn connected_pair(server: &Server) -> (Process, Inbox<RemoteEvent>, Process, Inbox<GatewayEvent>) {
+    connect(
         Process::new(server, "front"),
         Process::new(server, "kitchen"),
     )
 }
 
 /// Waits until a caller has found a callee.
-fn couple_of(
+fn connect(
     front: Process,
     kitchen: Process,
 ) -> (Process, Inbox<RemoteEvent>, Process, Inbox<GatewayEvent>) {
-    let mut news = front.import(SCHEMA, Vec::new());
-    let inbound_calls = kitchen.export(SCHEMA, Vec::new());
-    news.found();
-    (front, news, kitchen, inbound_calls)
+    let mut events = front.import(SCHEMA, Vec::new());
+    let gateway = kitchen.export(SCHEMA, Vec::new());
+    events.found();
+    (front, events, kitchen, gateway)
 }
 
-/// One that takes calls at a time that the test sets, and one that makes them by hand, whose clock says the same.
-struct ByHand {
+/// Callee with a frozen clock, and a caller whose messages and clock the test controls.
+struct FrozenCallee {
     kitchen: Process,
-    inbound_calls: Inbox<GatewayEvent>,
+    gateway: Inbox<GatewayEvent>,
     clock: Arc<ManualClock>,
-    caller: Caller,
+    caller: FakePeer,
     answers: Subscriber,
 }
 
-impl ByHand {
+impl FrozenCallee {
     fn on(server: &Server) -> Self {
         let now = 1_000 * SECOND;
         let clock = Arc::new(ManualClock::new(now));
@@ -269,14 +269,14 @@ impl ByHand {
             clock: Arc::clone(&clock) as _,
             ..identity(server, "kitchen")
         });
-        let inbound_calls = kitchen.export(SCHEMA, Vec::new());
-        let mut caller = Caller::on(&Stranger::on(server), "front");
+        let gateway = kitchen.export(SCHEMA, Vec::new());
+        let mut caller = FakePeer::on(&RawClient::on(server), "front");
         caller.wall = now;
         caller.wait_for_service();
         let answers = caller.inbox();
-        ByHand {
+        FrozenCallee {
             kitchen,
-            inbound_calls,
+            gateway,
             clock,
             caller,
             answers,

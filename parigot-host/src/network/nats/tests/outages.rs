@@ -1,10 +1,10 @@
-//! A server that is not there.
+//! Servers that are unreachable, refuse a process or restart.
 
 use super::*;
 use crate::error::NetworkError;
 
 #[test]
-fn a_process_that_finds_no_server_does_not_start() {
+fn a_process_without_a_server_does_not_start() {
     let mut server = Server::start();
     let mut identity = identity(&server, "front");
     let at = server.url();
@@ -28,9 +28,9 @@ fn a_process_that_finds_no_server_does_not_start() {
 }
 
 #[test]
-fn of_several_servers_one_that_answers_will_do() {
+fn one_reachable_server_of_several_is_enough() {
     let server = Server::start();
-    // They take connections, and say nothing.
+    // These servers accept connections, but send nothing.
     let mute: [_; 2] = std::array::from_fn(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
     let mut identity = identity(&server, "front");
     let addresses = mute
@@ -41,7 +41,7 @@ fn of_several_servers_one_that_answers_will_do() {
 }
 
 #[test]
-fn a_server_that_does_not_let_a_process_in_refuses_its_start() {
+fn a_start_fails_if_the_server_rejects_the_login() {
     let server = Server::with_flags(&["--user", "ada", "--pass", "secret"]);
     let mut identity = identity(&server, "front");
     let error = Nats::connect(self::identity(&server, "front"))
@@ -56,7 +56,7 @@ fn a_server_that_does_not_let_a_process_in_refuses_its_start() {
 }
 
 #[test]
-fn credentials_that_are_not_there_are_named() {
+fn a_missing_credentials_file_is_named() {
     let server = Server::start();
     let mut identity = identity(&server, "front");
     identity.network.credentials = Some("/nowhere/nats.creds".into());
@@ -69,13 +69,13 @@ fn credentials_that_are_not_there_are_named() {
 }
 
 #[test]
-fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
+fn calls_fail_during_an_outage_and_work_after_it() {
     let mut server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
     front.call(1, "").unwrap();
-    let (_, from) = inbound_calls.call();
+    let (_, from) = gateway.call();
     server.kill();
-    // The client notices; a call that is made before is refused when it does.
+    // Calls before the client notices the loss fail later.
     let told = (2..)
         .find_map(|number| match front.call(number, "") {
             Ok(()) => {
@@ -96,22 +96,22 @@ fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
         "{told:?}"
     );
     server.restart();
-    // The connection is used again, once both have it, and a call that was under way is still answered.
+    // Both processes reconnect, and a call from before the outage is still answered.
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while let GatewayEvent::Call { request, from } = inbound_calls.next() {
+            while let GatewayEvent::Call { request, from } = gateway.next() {
                 kitchen.reply(from, request.payload);
             }
         });
         let reply = (1_000_000..)
-            .find_map(|number| call_again(&front, &mut news, number))
+            .find_map(|number| call_again(&front, &mut events, number))
             .unwrap();
         assert_eq!(&*reply.payload, b"again");
         kitchen.reply(from, "for the first");
         kitchen.transport.withdraw(SERVICE);
     });
     let reply = loop {
-        match news.next() {
+        match events.next() {
             RemoteEvent::Answered { id, reply } if id == call_id(1) => break reply,
             RemoteEvent::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
             RemoteEvent::Answered { .. } | RemoteEvent::Found { .. } => {}
@@ -120,18 +120,18 @@ fn while_the_server_is_away_calls_are_refused_and_afterwards_they_go_on() {
     assert_eq!(&*reply.payload, b"for the first");
 }
 
-/// Makes a call; `None` if it is refused.
-fn call_again(front: &Process, news: &mut Inbox<RemoteEvent>, number: u128) -> Option<Reply> {
+/// Makes a call. Returns `None` if the call fails.
+fn call_again(front: &Process, events: &mut Inbox<RemoteEvent>, number: u128) -> Option<Reply> {
     if let Err(told) = front.call(number, "again") {
         assert_eq!(told.cause, Cause::Unreachable);
         std::thread::yield_now();
         return None;
     }
     loop {
-        match news.next() {
+        match events.next() {
             RemoteEvent::Answered { id, reply } if id == call_id(number) => return Some(reply),
             RemoteEvent::Failed { id, .. } if id == call_id(number) => return None,
-            // Of calls that were made before.
+            // Ends of earlier calls.
             RemoteEvent::Answered { .. }
             | RemoteEvent::Failed { .. }
             | RemoteEvent::Found { .. } => {}
@@ -140,15 +140,15 @@ fn call_again(front: &Process, news: &mut Inbox<RemoteEvent>, number: u128) -> O
 }
 
 #[test]
-fn a_service_can_be_drained_while_the_server_is_away() {
+fn a_service_drains_while_the_server_is_down() {
     let mut server = Server::start();
-    let (_front, _news, kitchen, mut inbound_calls) = couple(&server);
+    let (_front, _events, kitchen, mut gateway) = connected_pair(&server);
     server.kill();
     kitchen.transport.withdraw(SERVICE);
-    assert!(matches!(inbound_calls.next(), GatewayEvent::Drained));
+    assert!(matches!(gateway.next(), GatewayEvent::Drained));
     // Closing does not wait for the server either: the thread of the transport ends.
     kitchen.transport.close();
-    let until = std::time::Instant::now() + PATIENCE;
+    let until = std::time::Instant::now() + WAIT_MAX;
     while let Some(thread) = &*kitchen.transport.thread.lock()
         && !thread.is_finished()
     {
@@ -158,7 +158,7 @@ fn a_service_can_be_drained_while_the_server_is_away() {
 }
 
 #[test]
-fn the_log_says_when_the_connection_was_lost_and_when_it_is_there_again() {
+fn a_lost_and_a_restored_connection_are_logged() {
     let mut server = Server::start();
     let lines = Lines::new();
     let front = lines.of(|| Process::new(&server, "front"));
@@ -167,7 +167,7 @@ fn the_log_says_when_the_connection_was_lost_and_when_it_is_there_again() {
     server.restart();
     lines.wait_for("INFO the connection to NATS is up again, after ");
     front.transport.close();
-    // What the client has to say of each attempt is left to it, but for why the first has failed.
+    // Of the client's own reports, only the reason of the first failed attempt is logged.
     let rest = lines
         .all()
         .into_iter()

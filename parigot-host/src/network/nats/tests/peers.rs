@@ -1,15 +1,15 @@
-//! Processes that come and go, and those that do not fit.
+//! Processes that start, leave or have incompatible schemas.
 
 use super::*;
 
 #[test]
-fn a_process_that_goes_without_a_word_is_lost_and_so_are_its_calls() {
+fn calls_of_a_silent_process_end() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
     front.call(1, "").unwrap();
-    inbound_calls.call();
+    gateway.call();
     drop(kitchen);
-    let (id, told) = news.failed();
+    let (id, told) = events.failed();
     assert_eq!(
         (id, told.code, told.cause),
         (call_id(1), Code::Unavailable, Cause::CalleeExited)
@@ -22,48 +22,48 @@ fn a_process_that_goes_without_a_word_is_lost_and_so_are_its_calls() {
 }
 
 #[test]
-fn with_another_process_left_a_service_goes_on() {
+fn a_service_continues_with_another_process() {
     let server = Server::start();
-    let (front, mut news, kitchen, _visits) = couple(&server);
+    let (front, mut events, kitchen, _gateway) = connected_pair(&server);
     let cellar = Process::new(&server, "cellar");
-    let mut cellar_visits = cellar.export(SCHEMA, Vec::new());
-    news.found();
+    let mut cellar_gateway = cellar.export(SCHEMA, Vec::new());
+    events.found();
     let ping = format!("$SRV.PING.greeting_v1_Greeting.{}", kitchen.host);
     drop(kitchen);
-    Stranger::on(&server).wait_until_nobody_hears(&ping);
+    RawClient::on(&server).wait_until_unsubscribed(&ping);
     front.call(1, "").unwrap();
-    cellar.reply(cellar_visits.call().1, "");
-    assert_eq!(news.answered().0, call_id(1));
+    cellar.reply(cellar_gateway.call().1, "");
+    assert_eq!(events.answered().0, call_id(1));
 }
 
 #[test]
-fn one_that_withdraws_answers_what_it_has_taken() {
+fn a_withdrawn_service_answers_accepted_calls() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
     front.call(1, "").unwrap();
-    let (_, from) = inbound_calls.call();
+    let (_, from) = gateway.call();
     kitchen.transport.withdraw(SERVICE);
-    assert!(matches!(inbound_calls.next(), GatewayEvent::Drained));
-    // Those who call learn of it a moment later; what leaves before finds nobody.
+    assert!(matches!(gateway.next(), GatewayEvent::Drained));
+    // Callers are notified later. Calls sent before that find no subscriber.
     let told = (2..)
         .find_map(|number| front.call(number, "").err())
         .unwrap();
     assert_eq!(told.text, "no process offers greeting.v1.Greeting");
     kitchen.reply(from, "the last");
     let reply = loop {
-        match news.next() {
+        match events.next() {
             RemoteEvent::Answered { id, reply } => break (id == call_id(1)).then_some(reply),
             RemoteEvent::Failed { id, failure } => assert_ne!(id, call_id(1), "{failure:?}"),
-            RemoteEvent::Found { .. } => panic!("nobody has come"),
+            RemoteEvent::Found { .. } => panic!("no process has joined"),
         }
     };
     assert_eq!(&*reply.unwrap().payload, b"the last");
 }
 
 #[test]
-fn each_call_ends_while_the_process_that_takes_them_withdraws() {
+fn each_call_ends_during_a_withdrawal() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
     let (calls, mut refused) = (20_000, 0);
     let (mut sent, mut answered) = (0, 0);
     for number in 1..=calls {
@@ -80,49 +80,49 @@ fn each_call_ends_while_the_process_that_takes_them_withdraws() {
     }
     let mut taken = 0;
     loop {
-        match inbound_calls.next() {
+        match gateway.next() {
             GatewayEvent::Call { from, .. } => {
                 taken += 1;
                 kitchen.reply(from, "");
             }
             GatewayEvent::Drained => break,
-            GatewayEvent::Cancel { .. } => panic!("nobody has cancelled"),
+            GatewayEvent::Cancel { .. } => panic!("no call was cancelled"),
         }
     }
     let (mut failed, mut overloaded) = (0, 0);
     while answered + failed + overloaded < sent {
-        match news.next() {
+        match events.next() {
             RemoteEvent::Answered { reply, .. } if reply.status == 0 => answered += 1,
             RemoteEvent::Answered { reply, .. } => {
-                assert_eq!(Told::of(&reply).cause, Cause::Overloaded);
+                assert_eq!(FailedCall::of(&reply).cause, Cause::Overloaded);
                 overloaded += 1;
             }
             RemoteEvent::Failed { failure, .. } => {
-                let cause = Told::of(&Reply::from(&failure)).cause;
+                let cause = FailedCall::of(&Reply::from(&failure)).cause;
                 assert!(
                     matches!(cause, Cause::Unreachable | Cause::CalleeExited),
                     "{failure:?}"
                 );
                 failed += 1;
             }
-            RemoteEvent::Found { .. } => panic!("nobody has come"),
+            RemoteEvent::Found { .. } => panic!("no process has joined"),
         }
     }
     assert_eq!(
         answered, taken,
-        "what was taken was answered, and nothing else"
+        "exactly the accepted calls must be answered"
     );
     assert_eq!(sent + refused, calls);
 }
 
 #[test]
-fn a_process_that_closes_tells_those_who_wait() {
+fn a_closing_process_notifies_its_callers() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
     front.call(1, "").unwrap();
-    inbound_calls.call();
+    gateway.call();
     kitchen.transport.close();
-    let (_, told) = news.failed();
+    let (_, told) = events.failed();
     assert_eq!(
         (told.code, told.cause),
         (Code::Unavailable, Cause::CalleeExited)
@@ -130,7 +130,7 @@ fn a_process_that_closes_tells_those_who_wait() {
     assert_eq!(told.text, "process kitchen left before it replied");
 }
 
-/// Descriptors of `greeting.v1.Greeting` with a method of that name.
+/// Returns descriptors of `greeting.v1.Greeting` with one method.
 fn descriptors(method: &str) -> Vec<u8> {
     use prost::Message as _;
     use prost_types::{
@@ -162,31 +162,31 @@ fn descriptors(method: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_process_with_another_schema_that_fits_is_found() {
+fn a_compatible_schema_is_found() {
     let server = Server::start();
     let (front, kitchen) = (
         Process::new(&server, "front"),
         Process::new(&server, "kitchen"),
     );
-    let mut inbound_calls = kitchen.export(2, descriptors("FetchGreeting"));
-    let mut news = front.import(1, descriptors("FetchGreeting"));
-    news.found();
+    let mut gateway = kitchen.export(2, descriptors("FetchGreeting"));
+    let mut events = front.import(1, descriptors("FetchGreeting"));
+    events.found();
     front.call(1, "").unwrap();
-    kitchen.reply(inbound_calls.call().1, "");
-    news.answered();
+    kitchen.reply(gateway.call().1, "");
+    events.answered();
 }
 
 #[test]
-fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() {
+fn an_incompatible_schema_fails_with_the_reason() {
     let server = Server::start();
     let lines = Lines::new();
     let (front, kitchen) = (
         lines.of(|| Process::new(&server, "front")),
         Process::new(&server, "kitchen"),
     );
-    let _visits = kitchen.export(2, descriptors("SayGoodbye"));
-    let mut news = front.import(1, descriptors("FetchGreeting"));
-    // It is told once it is known; until then nobody offers the service.
+    let _gateway = kitchen.export(2, descriptors("SayGoodbye"));
+    let mut events = front.import(1, descriptors("FetchGreeting"));
+    // Until the schemas are compared, no process offers the service.
     let told = loop {
         match front.call(1, "").unwrap_err() {
             told if told.code == Code::FailedPrecondition => break told,
@@ -195,16 +195,17 @@ fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() 
         std::thread::yield_now();
     };
     assert_eq!(told.cause, Cause::Unreachable);
-    let text = "incompatible schema of greeting.v1.Greeting: process front was built against a different version than process kitchen offers: method FetchGreeting is missing";
+    let text = "incompatible schema of greeting.v1.Greeting: process front was built against a \
+                different version than process kitchen offers: method FetchGreeting is missing";
     assert_eq!(told.text, text);
-    // One that fits is found beside it, and gets all calls.
+    // A compatible process is found as well, and gets all calls.
     let cellar = Process::new(&server, "cellar");
-    let mut inbound_calls = cellar.export(3, descriptors("FetchGreeting"));
-    news.found();
+    let mut gateway = cellar.export(3, descriptors("FetchGreeting"));
+    events.found();
     for number in 2..10 {
         front.call(number, "").unwrap();
-        cellar.reply(inbound_calls.call().1, "");
-        assert_eq!(news.answered().0, call_id(number));
+        cellar.reply(gateway.call().1, "");
+        assert_eq!(events.answered().0, call_id(number));
     }
     assert_eq!(
         lines.all(),
@@ -216,15 +217,15 @@ fn a_process_whose_schema_does_not_fit_gets_no_calls_and_callers_are_told_why() 
 }
 
 #[test]
-fn whoever_knows_a_service_by_its_name_alone_takes_each() {
+fn a_service_known_by_name_accepts_any_schema() {
     let server = Server::start();
     let (front, kitchen) = (
         Process::new(&server, "front"),
         Process::new(&server, "kitchen"),
     );
-    let mut inbound_calls = kitchen.export(SCHEMA, Vec::new());
-    let mut news = front.import(0, Vec::new());
-    news.found();
+    let mut gateway = kitchen.export(SCHEMA, Vec::new());
+    let mut events = front.import(0, Vec::new());
+    events.found();
     front.call(1, "").unwrap();
-    assert_eq!(inbound_calls.call().0.id, call_id(1));
+    assert_eq!(gateway.call().0.id, call_id(1));
 }

@@ -1,4 +1,4 @@
-//! A server of NATS, and somebody on it who is no transport.
+//! NATS server, and a client of the server that is not a transport.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -10,10 +10,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tokio::runtime::Runtime;
 
-/// So long a test waits for anything.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// Limit that ends a test that would wait forever. No test passes or fails by its speed.
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(120);
 
-/// A real server on a free port of this machine, ended when it is dropped.
+/// Real server on a free port of this machine, killed on drop.
 pub(super) struct Server {
     child: Child,
     address: String,
@@ -35,33 +35,36 @@ impl Server {
         }
     }
 
-    /// Where it listens.
+    /// Returns the URL of the server.
     pub(super) fn url(&self) -> String {
         format!("nats://{}", self.address)
     }
 
-    /// Ends it at once.
+    /// Kills the server.
     pub(super) fn kill(&mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it has ended");
+        self.child.kill().expect("the server must run");
+        self.child.wait().expect("the killed server must end");
     }
 
-    /// Starts it again, where it was.
+    /// Starts the server again on the same port.
     pub(super) fn restart(&mut self) {
-        let (_, port) = self.address.rsplit_once(':').expect("a port");
+        let (_, port) = self
+            .address
+            .rsplit_once(':')
+            .expect("the address must have a port");
         (self.child, self.address) = launch(port, &self.flags);
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have been killed.
+        // Both fail if the server was killed before.
         _ = self.child.kill();
         _ = self.child.wait();
     }
 }
 
-/// Starts a server, and waits until it is ready; returns where it listens.
+/// Starts a server, and waits until the server is ready. Returns its process and its address.
 fn launch(port: &str, flags: &[String]) -> (Child, String) {
     let path = std::env::var_os("NATS_SERVER")
         .expect("NATS_SERVER is not set: `make test` installs nats-server and sets it");
@@ -73,35 +76,35 @@ fn launch(port: &str, flags: &[String]) -> (Child, String) {
     let mut child = command
         .spawn()
         .unwrap_or_else(|error| panic!("cannot run {}: {error}", path.display()));
-    let mut lines = BufReader::new(child.stderr.take().expect("it is piped"))
+    let mut lines = BufReader::new(child.stderr.take().expect("stderr must be piped"))
         .lines()
         .map_while(Result::ok);
     let address =
         lines.find_map(|line| Some(line.split_once("client connections on ")?.1.to_owned()));
-    let address = address.expect("the server says where it listens");
+    let address = address.expect("the server must log its address");
     assert!(
         lines.any(|line| line.contains("Server is ready")),
         "the server does not become ready"
     );
-    // It must be able to say more.
+    // The rest of the output is read too: the server would block on a full pipe.
     std::thread::spawn(move || lines.for_each(drop));
     (child, address)
 }
 
-/// Somebody on the server who says what no transport would.
-pub(super) struct Stranger {
+/// Client that publishes anything, also messages that no transport would send.
+pub(super) struct RawClient {
     runtime: Runtime,
     client: Client,
 }
 
-impl Stranger {
+impl RawClient {
     pub(super) fn on(server: &Server) -> Arc<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
         let client = runtime.block_on(async_nats::connect(server.url())).unwrap();
-        Arc::new(Stranger { runtime, client })
+        Arc::new(RawClient { runtime, client })
     }
 
     pub(super) fn publish(&self, subject: &str, payload: impl Into<Bytes>) {
@@ -123,27 +126,27 @@ impl Stranger {
         });
     }
 
-    /// Hears what is said on a subject from now on.
+    /// Subscribes to a subject. The subscription is active on return.
     pub(super) fn listen(&self, subject: &str) -> Subscriber {
         let subject = subject.to_owned();
         self.runtime.block_on(async {
             let subscriber = self.client.subscribe(subject).await.unwrap();
-            // The server knows of it when it answers.
+            // The server handles messages in order, so its answer confirms the subscription.
             self.client
-                .request("nobody", Bytes::new())
+                .request("no-subscriber", Bytes::new())
                 .await
                 .unwrap_err();
             subscriber
         })
     }
 
-    /// The next that comes.
+    /// Waits for the next message of a subscription.
     pub(super) fn next(&self, subscriber: &mut Subscriber) -> Message {
-        let next = async { tokio::time::timeout(PATIENCE, subscriber.next()).await };
+        let next = async { tokio::time::timeout(WAIT_MAX, subscriber.next()).await };
         self.runtime
             .block_on(next)
-            .expect("something comes in time")
-            .expect("the connection holds")
+            .expect("a message must arrive")
+            .expect("the connection must stay open")
     }
 
     pub(super) fn request(&self, subject: &str, payload: impl Into<Bytes>) -> Message {
@@ -153,8 +156,8 @@ impl Stranger {
             .unwrap()
     }
 
-    /// Waits until the server knows that nobody listens there.
-    pub(super) fn wait_until_nobody_hears(&self, subject: &str) {
+    /// Waits until a subject has no subscriber.
+    pub(super) fn wait_until_unsubscribed(&self, subject: &str) {
         let ask = || {
             self.runtime
                 .block_on(self.client.request(subject.to_owned(), Bytes::new()))

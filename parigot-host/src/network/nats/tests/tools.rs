@@ -1,19 +1,19 @@
-//! What the tools of NATS see.
+//! Answers to the NATS tools.
 
 use serde_json::Value;
 
 use super::*;
 
 #[test]
-fn the_micro_protocol_is_answered_as_its_decision_record_says() {
+fn the_micro_protocol_is_answered_as_specified() {
     let server = Server::start();
-    let (front, mut news, kitchen, mut inbound_calls) = couple(&server);
+    let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
     front.call(1, "").unwrap();
-    kitchen.reply(inbound_calls.call().1, "");
-    news.answered();
-    let stranger = Stranger::on(&server);
+    kitchen.reply(gateway.call().1, "");
+    events.answered();
+    let client = RawClient::on(&server);
     let ask = |subject: &str| -> Value {
-        serde_json::from_slice(&stranger.request(subject, "").payload).unwrap()
+        serde_json::from_slice(&client.request(subject, "").payload).unwrap()
     };
     let id = kitchen.host.to_string();
     let name = "greeting_v1_Greeting";

@@ -1,43 +1,43 @@
-//! A process that says whatever a test wants it to say.
+//! Process that sends the messages that a test chooses.
 
 use super::*;
 
-/// Speaks the protocol by hand.
-pub(super) struct Caller {
-    stranger: Arc<Stranger>,
+/// Process without a transport, which encodes and decodes its messages itself.
+pub(super) struct FakePeer {
+    client: Arc<RawClient>,
     pub(super) me: PeerId,
     pub(super) subjects: Subjects,
-    /// What its wall clock says.
+    /// Time of the wall clock in the headers of calls.
     pub(super) wall: Duration,
 }
 
-impl Caller {
-    pub(super) fn on(stranger: &Arc<Stranger>, process: &str) -> Self {
+impl FakePeer {
+    pub(super) fn on(client: &Arc<RawClient>, process: &str) -> Self {
         let me = PeerId {
             host: host_of(process),
             process: process.to_owned(),
         };
         let wall = Duration::from_nanos(SystemClock::new().wall_ns());
-        Caller {
-            stranger: Arc::clone(stranger),
+        FakePeer {
+            client: Arc::clone(client),
             me,
             subjects: Subjects::of(APP),
             wall,
         }
     }
 
-    pub(super) fn say(&self, subject: &str, word: PeerMessage) {
-        self.stranger.publish(subject, self.me.write(word));
+    pub(super) fn say(&self, subject: &str, message: PeerMessage) {
+        self.client.publish(subject, self.me.write(message));
     }
 
-    /// Hears who asks for the service.
+    /// Subscribes to discovery messages about the service.
     pub(super) fn questions(&self) -> Subscriber {
-        self.stranger.listen(&self.subjects.who(SERVICE))
+        self.client.listen(&self.subjects.who(SERVICE))
     }
 
-    /// Says that it takes calls, when somebody wants to know.
+    /// Waits for a discovery message, and announces the service.
     pub(super) fn offer_when_asked(&self, questions: &mut Subscriber) {
-        self.stranger.next(questions);
+        self.client.next(questions);
         let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
         self.say(
             &self.subjects.ready(SERVICE),
@@ -45,25 +45,26 @@ impl Caller {
         );
     }
 
-    /// Waits until somebody takes calls.
+    /// Waits until a process announces the service.
     pub(super) fn wait_for_service(&self) {
-        let mut ready = self.stranger.listen(&self.subjects.ready(SERVICE));
+        let mut ready = self.client.listen(&self.subjects.ready(SERVICE));
         self.say(
             &self.subjects.who(SERVICE),
             PeerMessage::Discovery(Discovery {}),
         );
-        self.stranger.next(&mut ready);
+        self.client.next(&mut ready);
     }
 
-    /// Waits until somebody who takes calls has done that many times what is to be done with each beat; the first may have begun already.
+    /// Waits for a number of heartbeats of a process that offers the service. The first may belong
+    /// to a beat that had begun before the call.
     pub(super) fn wait_for_beats(&self, beats: usize) {
-        let mut ready = self.stranger.listen(&self.subjects.ready(SERVICE));
-        (0..beats).for_each(|_| _ = self.stranger.next(&mut ready));
+        let mut ready = self.client.listen(&self.subjects.ready(SERVICE));
+        (0..beats).for_each(|_| _ = self.client.next(&mut ready));
     }
 
-    /// Hears answers.
+    /// Subscribes to the replies for this process.
     pub(super) fn inbox(&self) -> Subscriber {
-        self.stranger
+        self.client
             .listen(&format!("{}.*", self.subjects.inbox(self.me.host)))
     }
 
@@ -77,13 +78,13 @@ impl Caller {
         }
     }
 
-    /// Makes a call.
+    /// Sends a request.
     pub(super) fn request(&self, number: u128, payload: &str, remaining: Duration) {
         let content = Content::Whole(Body::of(&[], &[], payload.as_bytes()).unwrap());
         self.call(RequestMessage::new(self.header(number, remaining), content));
     }
 
-    /// Makes a call of which so many bytes are to follow.
+    /// Sends the header of a request whose body of `bytes` follows in chunks.
     pub(super) fn announce_request(&self, number: u128, bytes: usize, remaining: Duration) {
         let lengths = Body::of(&[], &[], &vec![0; bytes]).unwrap().lengths;
         self.call(RequestMessage::new(
@@ -116,9 +117,9 @@ impl Caller {
         );
     }
 
-    /// The next word about a call, which must be that one.
+    /// Returns the next message about a call, and checks the number of the call.
     pub(super) fn next(&self, inbox: &mut Subscriber, number: u128) -> PeerMessage {
-        let message = self.stranger.next(inbox);
+        let message = self.client.next(inbox);
         assert_eq!(
             *message.subject,
             self.subjects.reply(self.me.host, call_id(number))
@@ -126,8 +127,8 @@ impl Caller {
         Envelope::read(message.payload).unwrap().1
     }
 
-    /// How a call has failed, which must be that one.
-    pub(super) fn told(&self, inbox: &mut Subscriber, number: u128) -> Told {
+    /// Returns the failure of a call, and checks the number of the call.
+    pub(super) fn told(&self, inbox: &mut Subscriber, number: u128) -> FailedCall {
         let PeerMessage::Reply(answer) = self.next(inbox, number) else {
             panic!("no answer to {number}")
         };
@@ -136,7 +137,7 @@ impl Caller {
         };
         let (status, flags) = (answer.status, answer.flags());
         let (metadata, detail, payload) = body.parts();
-        Told::of(&Reply {
+        FailedCall::of(&Reply {
             status,
             flags,
             metadata,
