@@ -229,13 +229,13 @@ impl GuestInstance for WasmGuest {
             u64::MAX
         };
         Ok(Turn {
-            more: self.view.more,
+            has_more_work: self.view.more,
             wake_at_ns: self.view.wake_at_ns.min(runtime_wake_ns),
         })
     }
 
-    fn learn(&mut self, manifest: &Manifest) {
-        self.store.data_mut().watch.learn(manifest);
+    fn set_manifest(&mut self, manifest: &Manifest) {
+        self.store.data_mut().watch.set_manifest(manifest);
     }
 
     fn active_call(&self) -> Option<ActiveCall> {

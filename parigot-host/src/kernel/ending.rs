@@ -40,19 +40,19 @@ impl<O: Observer> Worker<'_, O> {
         let active_call_id = active_call
             .and_then(|number| inbound.get_mut(number))
             .map(|call| call.id);
-        let is_news = self.kernel.lifecycle.is_to_stay(instance.index);
+        let is_unexpected = self.kernel.lifecycle.must_keep_running(instance.index);
         events::ending(
             &instance.guest_log(),
             &ending,
             events::EndContext {
-                is_news,
+                is_unexpected,
                 call: active_call_id,
                 method: method.flatten(),
             },
         );
         for (number, call) in inbound.take_if(|_| true) {
-            let is_culprit = active_call == Some(number);
-            let failure = Failure::callee_ended(&instance.name, &ending, is_culprit);
+            let caused_end = active_call == Some(number);
+            let failure = Failure::callee_ended(&instance.name, &ending, caused_end);
             self.fail_call(&call, failure.at(instance.id_in_failure()));
         }
         for (_, call) in not_run {
@@ -63,7 +63,7 @@ impl<O: Observer> Worker<'_, O> {
             self.cancel_at_callee(&call);
         }
         drop(code);
-        self.follow(instance, restart_decision, routes, &ending);
+        self.carry_out_decision(instance, restart_decision, routes, &ending);
         self.observer.instance_ended(instance.index, &ending);
     }
 

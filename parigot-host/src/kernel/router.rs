@@ -8,10 +8,10 @@ use parigot_abi::{Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
 
 use crate::error::{Breach, Ending, Failure, GuestFault};
+use crate::kernel::callees::{Callee, Pool, Route};
 use crate::kernel::instance::{Calls, Delivery, Inbound, Instance, Outbound};
 use crate::kernel::lifecycle::{FAILED, Launched};
 use crate::kernel::observer::Observer;
-use crate::kernel::route::{Callee, Pool, Route};
 use crate::kernel::scheduler::{HandoffSlot, Sender, Worker};
 use crate::limits::{CALLS_MAX, REASON_BYTES_MAX};
 use crate::log::events;
@@ -184,7 +184,7 @@ impl<O: Observer> Worker<'_, O> {
         let now_ns = self.now_ns();
         let deadline_ns = match header.deadline_ns {
             NO_DEADLINE => now_ns.saturating_add(target.deadline_ns(instance)),
-            own_ns => caller.host_time_ns(own_ns),
+            guest_ns => caller.host_time_ns(guest_ns),
         };
         let inbound = Inbound {
             caller: Some(caller.index),
@@ -194,7 +194,7 @@ impl<O: Observer> Worker<'_, O> {
         let inbound_header = Header {
             service: callee.service,
             method: target.method,
-            deadline_ns: instance.own_time_ns(deadline_ns),
+            deadline_ns: instance.guest_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
         let batch = self.batch_for(handoff.as_deref());
@@ -209,7 +209,7 @@ impl<O: Observer> Worker<'_, O> {
         };
         // The reply cannot be missed: only this worker has the caller's table, and a reply that
         // arrives now waits in the mailbox until the end of this turn.
-        calls.deadlines_ns = deadline_ns.min(calls.deadlines_ns);
+        calls.next_deadline_ns = deadline_ns.min(calls.next_deadline_ns);
         calls.outbound.insert(header.number, outbound);
         self.observer
             .call_sent(caller.index, header.number, &outbound);
@@ -273,13 +273,13 @@ impl<O: Observer> Worker<'_, O> {
         let call = from.calls.inbound.get_mut(frame.header.number);
         let id = call.map(|call| call.id);
         let log = from.instance.guest_log();
-        let settle_ns = events::guest_line(&log, self.now_ns(), frame, id);
-        self.kernel.settle_log_at(from.instance, settle_ns);
+        let report_at_ns = events::guest_line(&log, self.now_ns(), frame, id);
+        self.kernel.set_log_timer(from.instance, report_at_ns);
     }
 
     /// Notes that a guest asks to be launched.
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
-        let launched = self.kernel.lifecycle.ask(from.index);
+        let launched = self.kernel.lifecycle.request_launch(from.index);
         self.send_launched(launched.ok_or(Breach::LaunchedTwice)?);
         Ok(())
     }

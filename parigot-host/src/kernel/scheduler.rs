@@ -16,20 +16,21 @@ use crate::clock::Clock;
 use crate::error::{Ending, Failure};
 use crate::guest::code::{GuestInstance, Turn};
 use crate::guest::epoch_ticker::EpochTicker;
+use crate::kernel::callees::Route;
 use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::{Batch, Calls, Delivery, Instance, InstanceState, TimerChange, Wake};
 use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::observer::Observer;
 use crate::kernel::queue::Queue;
-use crate::kernel::route::Route;
 use crate::kernel::supervisor::Supervisor;
 use crate::kernel::timer::Timers;
 use crate::kernel::turn_clock::{TurnClock, WallClock};
 use crate::settings::Settings;
 
-/// Number of turns in a row that a worker takes from its own turns before it looks into the queue.
-const HANDOFFS_MAX: u32 = 64;
+/// Number of turns that a worker may run one after another on instances that its own turns woke or
+/// handed off, while the queue is not empty.
+const OWN_TURNS_MAX: u32 = 64;
 
 /// State that all workers share.
 pub(crate) struct Kernel {
@@ -92,13 +93,13 @@ impl Kernel {
     /// Wakes the instance of a timer that was set to `at_ns`.
     pub(crate) fn fire(&self, at_ns: u64, index: InstanceIndex) {
         let instance = &self.instances[index];
-        instance.guest_log().settle(at_ns);
+        instance.guest_log().report_dropped(at_ns);
         self.wake(instance, instance.fire(at_ns));
     }
 
     /// Sets a timer at which the log reports the lines of an instance that exceeded its log rate.
     /// Does nothing if `at_ns` is `None`.
-    pub(crate) fn settle_log_at(&self, instance: &Instance, at_ns: Option<u64>) {
+    pub(crate) fn set_log_timer(&self, instance: &Instance, at_ns: Option<u64>) {
         if let Some(at_ns) = at_ns {
             // Wake-up timers have the index of the instance as key, so these keys begin above all
             // indexes.
@@ -188,7 +189,7 @@ impl<'k, O: Observer> Worker<'k, O> {
     /// there is none.
     ///
     /// Fairness: two guests that call each other could keep a worker forever, while instances wait
-    /// in the queue. Hence a worker takes at most [`HANDOFFS_MAX`] turns in a row from its own
+    /// in the queue. Hence a worker takes at most [`OWN_TURNS_MAX`] turns in a row from its own
     /// turns while the queue has instances. From then on the turns permit no handoff, and a woken
     /// instance goes to the end of the queue. With an empty queue nothing waits, so there is no
     /// limit. A handoff itself never goes to the queue, because its frames are in this worker's
@@ -197,10 +198,9 @@ impl<'k, O: Observer> Worker<'k, O> {
         let kernel = self.kernel;
         let queue = &kernel.queue;
         let mut next = Next::Woken(first);
-        let mut turns_in_a_row = 0;
+        let mut own_turns = 0;
         loop {
-            let mut handoff =
-                HandoffSlot::open_if(turns_in_a_row < HANDOFFS_MAX || queue.is_empty());
+            let mut handoff = HandoffSlot::open_if(own_turns < OWN_TURNS_MAX || queue.is_empty());
             match next {
                 Next::Handoff(index, state) => {
                     self.turn_after_handoff(&kernel.instances[index], state, &mut handoff);
@@ -212,17 +212,17 @@ impl<'k, O: Observer> Worker<'k, O> {
                 },
             }
             next = self.next(handoff);
-            turns_in_a_row = match next {
+            own_turns = match next {
                 Next::Queue => 0,
-                Next::Handoff(..) | Next::Woken(_) => turns_in_a_row + 1,
+                Next::Handoff(..) | Next::Woken(_) => own_turns + 1,
             };
-            if turns_in_a_row > HANDOFFS_MAX
+            if own_turns > OWN_TURNS_MAX
                 && !queue.is_empty()
                 && let Next::Woken(index) = next
             {
                 queue.push(index);
                 next = Next::Queue;
-                turns_in_a_row = 0;
+                own_turns = 0;
             }
         }
     }
@@ -347,14 +347,14 @@ impl<'k, O: Observer> Worker<'k, O> {
             Ok(None)
         };
         match turn {
-            Ok(turn) => self.leave(instance, state, turn),
+            Ok(turn) => self.put_back(instance, state, turn),
             Err(ending) => self.end(instance, *state, ending),
         }
     }
 
     /// Ends the outbound calls of an instance whose deadline has passed.
     fn expire_calls(&mut self, calls: &mut Calls) {
-        if calls.deadlines_ns > self.now_ns() {
+        if calls.next_deadline_ns > self.now_ns() {
             return;
         }
         for (number, call) in calls.expire(self.now_ns()) {
@@ -375,7 +375,7 @@ impl<'k, O: Observer> Worker<'k, O> {
     ) -> Result<Turn, Ending> {
         let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns());
         let prologue = Prologue {
-            monotonic_ns: instance.own_time_ns(self.now_ns()),
+            monotonic_ns: instance.guest_time_ns(self.now_ns()),
             wall_ns,
         };
         self.observer
@@ -404,7 +404,7 @@ impl<'k, O: Observer> Worker<'k, O> {
     }
 
     /// Puts an instance back after a turn.
-    fn leave(&self, instance: &Instance, state: Box<InstanceState>, turn: Option<Turn>) {
+    fn put_back(&self, instance: &Instance, state: Box<InstanceState>, turn: Option<Turn>) {
         let end = instance.end_turn(state, turn);
         if let Some(TimerChange {
             previous_ns,
@@ -424,7 +424,7 @@ impl<'k, O: Observer> Worker<'k, O> {
     /// Carries out the frames of a guest's init turn, which ran outside of the scheduler.
     pub(crate) fn finish_init_turn(&mut self, instance: &Instance, init_turn: InitTurn) {
         self.read_clock();
-        let mut state = init_turn.body;
+        let mut state = init_turn.state;
         let InstanceState { routes, calls, .. } = &mut *state;
         let sender = Sender {
             instance,
@@ -434,7 +434,7 @@ impl<'k, O: Observer> Worker<'k, O> {
         // No handoff: the caller runs no turns.
         let mut handoff = HandoffSlot::Closed;
         match self.route(sender, &init_turn.outbox, &mut handoff) {
-            Ok(()) => self.leave(instance, state, Some(init_turn.turn)),
+            Ok(()) => self.put_back(instance, state, Some(init_turn.turn)),
             Err(ending) => {
                 self.log_output(instance, &mut *state.code, true);
                 self.end(instance, *state, ending);
@@ -445,8 +445,10 @@ impl<'k, O: Observer> Worker<'k, O> {
     /// Logs the lines that a guest wrote to stdout and stderr.
     fn log_output(&self, instance: &Instance, code: &mut dyn GuestInstance, ended: bool) {
         code.take_output(ended, &mut |level, text| {
-            let settle_ns = instance.guest_log().say(self.now_ns(), level, None, text);
-            self.kernel.settle_log_at(instance, settle_ns);
+            let report_at_ns = instance
+                .guest_log()
+                .log_line(self.now_ns(), level, None, text);
+            self.kernel.set_log_timer(instance, report_at_ns);
         });
     }
 }

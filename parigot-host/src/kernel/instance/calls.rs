@@ -48,7 +48,7 @@ pub(crate) struct Calls {
     ///
     /// The end of a call does not update the field: a turn too early is cheaper than a search for
     /// the next deadline after each call.
-    pub(crate) deadlines_ns: u64,
+    pub(crate) next_deadline_ns: u64,
     /// Calls that the instance serves, by its own numbers.
     pub(crate) inbound: Table<Inbound>,
     /// Number of the last call that came with a handoff.
@@ -59,7 +59,7 @@ impl Calls {
     pub(super) fn new() -> Self {
         Calls {
             outbound: Table::new(),
-            deadlines_ns: NEVER,
+            next_deadline_ns: NEVER,
             inbound: Table::new(),
             last_number: 0,
         }
@@ -124,7 +124,7 @@ impl Calls {
     /// Removes the outbound calls whose deadline has passed, and returns them with their numbers.
     pub(crate) fn expire(&mut self, now_ns: u64) -> Vec<(u64, Outbound)> {
         let expired = self.outbound.take_if(|call| call.deadline_ns <= now_ns);
-        self.deadlines_ns = self
+        self.next_deadline_ns = self
             .outbound
             .values()
             .map(|call| call.deadline_ns)

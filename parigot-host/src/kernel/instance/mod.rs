@@ -187,7 +187,7 @@ impl Instance {
 
     /// Converts a moment of the host's clock to the guest's clock.
     #[inline]
-    pub(crate) fn own_time_ns(&self, host_ns: u64) -> u64 {
+    pub(crate) fn guest_time_ns(&self, host_ns: u64) -> u64 {
         if host_ns == NO_DEADLINE {
             NO_DEADLINE
         } else {
@@ -197,11 +197,11 @@ impl Instance {
 
     /// Converts a moment of the guest's clock to the host's clock.
     #[inline]
-    pub(crate) fn host_time_ns(&self, own_ns: u64) -> u64 {
-        if own_ns == NO_DEADLINE {
+    pub(crate) fn host_time_ns(&self, guest_ns: u64) -> u64 {
+        if guest_ns == NO_DEADLINE {
             NO_DEADLINE
         } else {
-            own_ns.saturating_add(self.started_ns())
+            guest_ns.saturating_add(self.started_ns())
         }
     }
 }
@@ -227,7 +227,7 @@ impl Instance {
         state.calls.receive(batch);
         self.publish_counts(&state.calls);
         // A proxy must also look at its queue of remote events, which is not in the mailbox.
-        let is_requested = state.more || state.wake_ns <= now_ns || self.is_proxy;
+        let is_requested = state.has_more_work || state.wake_ns <= now_ns || self.is_proxy;
         Some(TurnStart {
             state,
             is_requested,
@@ -240,15 +240,15 @@ impl Instance {
     #[inline]
     pub(crate) fn end_turn(&self, mut state: Box<InstanceState>, turn: Option<Turn>) -> TurnEnd {
         if let Some(turn) = turn {
-            state.more = turn.more;
+            state.has_more_work = turn.has_more_work;
             state.wake_ns = turn.wake_at_ns.saturating_add(self.started_ns());
         }
         self.publish_counts(&state.calls);
-        let more = state.more;
+        let has_more_work = state.has_more_work;
         // Before the state is put back: afterwards another worker may be in `timer_change`.
-        let timer = self.timer_change(state.wake_ns.min(state.calls.deadlines_ns));
+        let timer = self.timer_change(state.wake_ns.min(state.calls.next_deadline_ns));
         TurnEnd {
-            wake: self.slot.put_back(state, more),
+            wake: self.slot.put_back(state, has_more_work),
             timer,
         }
     }

@@ -174,7 +174,7 @@ impl Instance {
     /// Asks the instance to finish its calls and to exit by `deadline_ns` on the host's clock. The
     /// instance takes no more calls.
     pub(crate) fn enqueue_stop(&self, deadline_ns: u64) -> Wake {
-        let deadline_ns = self.own_time_ns(deadline_ns);
+        let deadline_ns = self.guest_time_ns(deadline_ns);
         let mut mailbox = self.mailbox.lock();
         if mailbox.has_ended {
             return Wake::AlreadyAwake;

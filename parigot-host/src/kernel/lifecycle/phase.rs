@@ -2,8 +2,9 @@
 
 use crate::deployment::Role;
 
-/// Exit status of a deployment whose start failed, or of a guest that trapped.
-pub(crate) const FAILED: u8 = 1;
+/// Exit status of a deployment whose start failed, and of a guest that failed without a status of
+/// its own.
+pub const FAILED: u8 = 1;
 
 /// Exit status of a deployment whose start exceeded its deadline.
 pub(crate) const TIMED_OUT: u8 = 124;
@@ -13,6 +14,8 @@ pub(crate) const TIMED_OUT: u8 = 124;
 pub(crate) enum GuestKind {
     Service,
     Program,
+    /// Has a `main` function like a program, and is restarted like a service.
+    Worker,
     /// Represents other processes, and never keeps a deployment running.
     Proxy,
 }
@@ -22,6 +25,7 @@ impl From<Role> for GuestKind {
         match role {
             Role::Service => GuestKind::Service,
             Role::Program => GuestKind::Program,
+            Role::Worker => GuestKind::Worker,
         }
     }
 }

@@ -77,6 +77,7 @@ mod forward;
 pub(super) mod identity;
 mod imports;
 mod inbound_calls;
+mod login;
 mod micro;
 mod outbox;
 mod peer_registry;

@@ -18,6 +18,14 @@ fn service(name: &str) -> Service {
     }
 }
 
+/// Returns the role that the exports imply.
+fn role_of(manifest: &Manifest) -> Option<Role> {
+    Some(match manifest.exports.is_empty() {
+        true => Role::Program,
+        false => Role::Service,
+    })
+}
+
 /// Returns the graph of guests given as (name, exports, requirements).
 fn graph(guests: &[(&str, &[&str], &[&str])]) -> Graph {
     graph_of_sharing(guests, &[])
@@ -51,6 +59,7 @@ fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Gra
             name,
             manifest,
             shared,
+            role: role_of(manifest),
         })
         .collect();
     Graph::of(&declared)
@@ -89,11 +98,13 @@ fn requirements_and_methods_are_bound_by_name() {
             name: "app",
             manifest: &requirer,
             shared: &[],
+            role: role_of(&requirer),
         },
         GuestDeclaration {
             name: "store",
             manifest: &exporter,
             shared: &[],
+            role: role_of(&exporter),
         },
     ]);
     let target = |method, deadline_ns| {
@@ -175,16 +186,19 @@ fn a_service_required_by_name_has_all_methods() {
             name: "app",
             manifest: &requirer,
             shared: &[],
+            role: role_of(&requirer),
         },
         GuestDeclaration {
             name: "new",
             manifest: &newer,
             shared: &shared,
+            role: role_of(&newer),
         },
         GuestDeclaration {
             name: "old",
             manifest: &older,
             shared: &shared,
+            role: role_of(&older),
         },
     ]);
     let binding = &graph.bindings[0][0];
@@ -212,11 +226,13 @@ fn each_exporter_must_share_and_export_the_service() {
             name: "a",
             manifest: &manifest,
             shared: &[],
+            role: role_of(&manifest),
         },
         GuestDeclaration {
             name: "b",
             manifest: &manifest,
             shared: &shared,
+            role: role_of(&manifest),
         },
     ]);
     let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
@@ -305,4 +321,36 @@ fn a_guest_launches_after_all_its_requirements() {
         graph(guests).steps(),
         [Some(3), Some(2), Some(1), Some(1), None, None, None]
     );
+}
+
+/// Returns the error texts of one guest with this role and these exports.
+fn errors_of_role(role: Role, exports: &[&str]) -> Vec<String> {
+    let manifest = Manifest {
+        exports: exports.iter().map(|name| service(name)).collect(),
+        requires: vec![],
+    };
+    let guest = GuestDeclaration {
+        name: "a",
+        manifest: &manifest,
+        shared: &[],
+        role: Some(role),
+    };
+    let graph = Graph::of(&[guest]);
+    graph.errors.iter().map(GraphError::to_string).collect()
+}
+
+#[test]
+fn exports_must_match_the_role() {
+    assert_eq!(
+        errors_of_role(Role::Service, &[]),
+        ["`a` exports no service, and is in `[service.a]`"]
+    );
+    for role in [Role::Program, Role::Worker] {
+        assert_eq!(
+            errors_of_role(role, &["x.Store"]),
+            ["`a` exports x.Store, and only guests in `[service.<name>]` may export"]
+        );
+        assert_eq!(errors_of_role(role, &[]), [""; 0]);
+    }
+    assert_eq!(errors_of_role(Role::Service, &["x.Store"]), [""; 0]);
 }
