@@ -93,7 +93,7 @@ impl Guest {
         }
     }
 
-    /// Sends the manifest; `descriptors` tells if it includes those of the services.
+    /// Sends the manifest, with the descriptors of the services if `descriptors` is set.
     pub(crate) fn send_manifest(&self, descriptors: bool) {
         let describe = |services: &[&'static Service]| {
             services

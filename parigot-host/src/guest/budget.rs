@@ -1,7 +1,8 @@
 //! CPU budget of a turn.
 //!
-//! The epoch ticker ticks every 2 ms while guests run. A turn that ends before the first tick costs
-//! nothing here. The ticks within one turn have these effects:
+//! The epoch ticker ticks every 2 ms while guests run. A turn that ends before the first tick
+//! causes no work here. At [`Tick::Kill`], `guest/wasm.rs` ends the turn with an error, and the
+//! scheduler ends the instance. The ticks within one turn have these effects:
 //!
 //! | tick | `yields_on_first_tick` | otherwise |
 //! |---|---|---|

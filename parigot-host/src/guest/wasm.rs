@@ -311,7 +311,8 @@ impl WasmGuest {
         if self.store.data_mut().watch.begin_turn() {
             set_yield_now(&mut self.store.as_context_mut(), 0);
         }
-        // Moves the deadline behind the ticks since the last call, which are no ticks of this call.
+        // Ticks since the last call do not belong to this call, so the deadline is set from the
+        // current tick.
         self.store.set_epoch_deadline(1);
     }
 

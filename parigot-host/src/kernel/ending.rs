@@ -1,5 +1,5 @@
-//! End of an instance: its callers and callees are notified, and its memory is freed. The
-//! [`crate::kernel::supervisor`] decides whether a restart follows.
+//! End of an instance: the host notifies the callers and callees, and frees the memory.
+//! `Worker::restart_decision` in [`crate::kernel::restart`] decides if a restart follows.
 
 use crate::error::{Ending, Failure};
 use crate::kernel::instance::{Calls, Inbound, Instance, InstanceState};

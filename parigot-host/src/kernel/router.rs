@@ -27,12 +27,12 @@ struct OutgoingCall<'a> {
 impl<O: Observer> Worker<'_, O> {
     /// Carries out the frames of a guest in their order, up to its end.
     ///
-    /// Only the receiver of the last frame may be handed off. After a handoff before, a later frame
-    /// for the same receiver would need a second turn.
+    /// Only the receiver of the last frame may be handed off. If an earlier frame were handed off,
+    /// a later frame to the same receiver would need another turn.
     ///
     /// # Errors
     ///
-    /// Fails if the guest exits or breaks the protocol. The frames before were carried out.
+    /// Fails if the guest exits or breaks the protocol. All earlier frames were carried out.
     pub(crate) fn route(
         &mut self,
         mut from: Sender<'_>,
@@ -230,7 +230,8 @@ impl<O: Observer> Worker<'_, O> {
             .inbound
             .remove(number)
             .ok_or(Breach::NoSuchCall { number })?;
-        // Before the reply leaves: its caller may look at the counts or send the next call at once.
+        // The counts must be current before the reply is sent, because the caller may read them or
+        // send the next call at once.
         callee.publish_counts(from.calls);
         let Some(caller) = call.caller else {
             return Ok(());
@@ -242,8 +243,8 @@ impl<O: Observer> Worker<'_, O> {
             let failure = Failure::response_too_large(bytes, bytes_max).at(callee.id_in_failure());
             Delivery::Enqueued(caller.enqueue_failure(call.number, call.id, &failure))
         } else {
-            // A status of a local guest gets the id of its instance. A status of another process
-            // has one already.
+            // A status of a local guest gets the id of the guest's instance. A status of another
+            // process already has the id of its instance.
             let is_local_status = is_status(&frame.header) && !callee.is_proxy;
             let detail = is_local_status.then(|| detail_of(frame, callee.id()));
             let batch = self.batch_for(handoff.as_deref());
@@ -277,14 +278,14 @@ impl<O: Observer> Worker<'_, O> {
         self.kernel.set_log_timer(from.instance, report_at_ns);
     }
 
-    /// Notes that a guest asks to be launched.
+    /// Handles the request of a guest to be launched.
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
         let launched = self.kernel.lifecycle.request_launch(from.index);
         self.send_launched(launched.ok_or(Breach::LaunchedTwice)?);
         Ok(())
     }
 
-    /// Notes that a service is ready, or ends a service that could not become ready.
+    /// Handles the report of a service: the service is ready, or could not become ready and ends.
     fn route_ready(&mut self, from: &Instance, frame: &Frame<'_>) -> Result<(), Ending> {
         if frame.header.status != StatusCode::Ok.number() {
             let Detail { message, .. } = Detail::read(frame.detail);
@@ -296,7 +297,8 @@ impl<O: Observer> Worker<'_, O> {
         }
         let launched = self.kernel.lifecycle.ready(from.index);
         let launched = launched.ok_or(Breach::ReadyTwice)?;
-        // Before the guests that wait for this service are launched, since they may call at once.
+        // The service must accept calls before its requirers are launched, because a requirer may
+        // call at once.
         from.accept_calls();
         self.send_launched(launched);
         Ok(())
@@ -355,7 +357,7 @@ impl Target {
     }
 }
 
-/// Returns the end of a guest that could not become ready. It counts as a failure.
+/// Returns the end of a guest that could not become ready, which counts as a failure.
 fn not_ready(reason: String) -> Ending {
     Ending::Exit {
         status: FAILED,

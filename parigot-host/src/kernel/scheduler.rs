@@ -3,8 +3,8 @@
 //!
 //! A worker keeps one of the instances that a turn has woken, and runs it next. Thus a call inside
 //! a process never changes threads while there is nothing else to do. All other woken instances go
-//! to the queue that the workers share. A worker without work sleeps until the queue has some;
-//! nothing polls.
+//! to the queue that the workers share. A worker sleeps while no instance needs a turn and the
+//! queue is empty. No thread polls.
 
 use std::mem;
 use std::sync::Arc;
@@ -189,11 +189,12 @@ impl<'k, O: Observer> Worker<'k, O> {
     /// there is none.
     ///
     /// Fairness: two guests that call each other could keep a worker forever, while instances wait
-    /// in the queue. Hence a worker takes at most [`OWN_TURNS_MAX`] turns in a row from its own
-    /// turns while the queue has instances. From then on the turns permit no handoff, and a woken
-    /// instance goes to the end of the queue. With an empty queue nothing waits, so there is no
-    /// limit. A handoff itself never goes to the queue, because its frames are in this worker's
-    /// batch; it runs, and exceeds the limit by one turn.
+    /// in the queue. Hence a worker runs at most [`OWN_TURNS_MAX`] turns one after another on
+    /// instances that its own turns woke or handed off, while the queue has instances. After the
+    /// limit the turns permit no handoff, and a woken instance goes to the end of the queue. With
+    /// an empty queue no instance waits, so there is no limit. An instance that was handed off
+    /// never goes to the queue, because its frames are in this worker's batch; its turn exceeds the
+    /// limit by one.
     fn run_while_ready(&mut self, first: InstanceIndex) {
         let kernel = self.kernel;
         let queue = &kernel.queue;
@@ -232,7 +233,7 @@ impl<'k, O: Observer> Worker<'k, O> {
     fn next(&mut self, handoff: HandoffSlot) -> Next {
         let next = match handoff {
             HandoffSlot::Filled(index, state) => Next::Handoff(index, state),
-            // Of several, this worker keeps the instance that was woken last.
+            // If the turn woke several instances, this worker keeps the last one.
             HandoffSlot::Open | HandoffSlot::Closed => {
                 self.woken.pop().map_or(Next::Queue, Next::Woken)
             }
@@ -365,8 +366,8 @@ impl<'k, O: Observer> Worker<'k, O> {
         }
     }
 
-    /// Enters the guest with the batch, and carries out the frames that it sends. The only place
-    /// where a guest receives frames.
+    /// Enters the guest with the batch, and carries out the frames that the guest sends. Guests
+    /// receive frames only here.
     fn enter(
         &mut self,
         instance: &Instance,
@@ -381,8 +382,8 @@ impl<'k, O: Observer> Worker<'k, O> {
         self.observer
             .guest_entered(instance.index, &prologue, &self.batch.frames);
         let turn = state.code.turn(prologue, &self.batch.frames, u32::MAX);
-        // The guest has read the frames. Cleared before routing, which may fill the batch for the
-        // receiver of a handoff.
+        // The guest has read the frames. The batch must be empty before routing, which may fill the
+        // batch for the receiver of a handoff.
         self.batch.clear();
         let InstanceState {
             code,
@@ -390,7 +391,8 @@ impl<'k, O: Observer> Worker<'k, O> {
             calls,
             ..
         } = state;
-        // Before the outcome of the turn is checked: frames that were sent before a fault count.
+        // Routing comes before the check of the outcome, because the frames that the guest sent
+        // before a fault count.
         let sender = Sender {
             instance,
             routes,

@@ -41,7 +41,7 @@ const FRAMES_SHOWN: usize = 200;
 /// run.inject(Fault::lose_reply().of::<Order>());
 /// let call = run.begin_within::<Order>(Duration::from_secs(3), order);
 /// run.advance(Duration::from_secs(3));
-/// let error = call.outcome().expect("the deadline has passed").unwrap_err();
+/// let error = call.outcome().expect("the deadline has passed").err();
 /// # }
 /// ```
 pub struct TestRun {

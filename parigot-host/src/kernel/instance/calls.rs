@@ -107,7 +107,7 @@ impl Calls {
                 .inbound
                 .get_mut(number)
                 .filter(|call| call.id.key() == id.key());
-            // A call that is missing has been answered: its cancellation comes too late.
+            // A missing call has ended with a reply, so the cancellation is too late.
             if let Some(call) = call {
                 call.caller = None;
                 push(FrameBuilder::new(

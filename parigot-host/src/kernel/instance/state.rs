@@ -19,7 +19,7 @@ pub(crate) struct InstanceState {
     pub(crate) began_ns: u64,
     /// Set if the guest has reported more work that is ready.
     pub(super) has_more_work: bool,
-    /// Time of the next turn that the guest has asked for, on the host's clock.
+    /// Time of the next turn that the guest has requested, on the host's clock.
     pub(super) wake_ns: u64,
 }
 

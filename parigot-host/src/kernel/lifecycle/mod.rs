@@ -3,11 +3,11 @@
 //! Each instance counts as one guest here. A guest goes through these phases:
 //!
 //! ```text
-//!             ask       dependencies met        ready
-//! Starting ─────────► Waiting ────────► Launched ──────► Ready
-//!    ▲                   │                 │               │
-//!    │ restarted         │  begin_restart  │               │
-//! Restarting ◄───────────┴─────────────────┴───────────────┘
+//!          request_launch      dependencies met        ready
+//! Starting ──────────────► Waiting ────────► Launched ──────► Ready
+//!    ▲                        │                 │               │
+//!    │ restarted              │  begin_restart  │               │
+//! Restarting ◄────────────────┴─────────────────┴───────────────┘
 //!
 //! any phase ──── ended ────► Ended
 //! ```
@@ -60,7 +60,7 @@ impl Lifecycle {
     }
 
     /// Handles a guest's request to be launched. Returns the guests to notify of their launch, or
-    /// `None` if the guest has already asked.
+    /// `None` if the guest has already requested its launch.
     pub(crate) fn request_launch(&self, guest: usize) -> Option<Vec<Launched>> {
         let mut state = self.state.lock();
         state.advance(guest, Phase::Starting, Phase::Waiting)?;
@@ -107,8 +107,8 @@ impl Lifecycle {
         self.state.lock().guests[guest].phase == Phase::Restarting
     }
 
-    /// Handles the creation of a new instance for a restarting guest: the guest starts again, in
-    /// that generation. Returns `None` if the guest must not come back any more.
+    /// Handles the creation of a new instance for a restarting guest: the guest starts again, with
+    /// `generation`. Returns `None` if the guest must not be restarted any more.
     pub(crate) fn restarted(&self, guest: usize, generation: u32) -> Option<()> {
         let mut state = self.state.lock();
         if state.is_stopping || state.guests[guest].lost_exporter.is_some() {

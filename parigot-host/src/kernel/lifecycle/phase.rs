@@ -35,9 +35,9 @@ impl From<Role> for GuestKind {
 pub(crate) enum Phase {
     /// The instance has ended, and the supervisor will restart the service.
     Restarting,
-    /// The code runs and has not asked to be launched.
+    /// The code runs and has not requested its launch.
     Starting,
-    /// The guest has asked to be launched, and a dependency is not met.
+    /// The guest has requested its launch, and a dependency is not met.
     Waiting,
     /// The guest has been launched; a service now prepares itself.
     Launched,
@@ -59,7 +59,7 @@ pub(crate) struct Dependency {
 /// A guest that must be notified of its launch.
 ///
 /// The generation protects a restarted guest: a worker may deliver the notification late, and the
-/// next generation has not asked to be launched yet.
+/// next generation has not requested its launch yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Launched {
     pub(crate) guest: usize,

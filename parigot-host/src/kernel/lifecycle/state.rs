@@ -46,15 +46,15 @@ pub(super) struct LifecycleState {
 pub(super) struct Guest {
     pub(super) kind: GuestKind,
     pub(super) phase: Phase,
-    /// Generation that asked to be launched: see [`crate::kernel::instance::Instance::reopen`].
+    /// Generation that requested its launch: see [`crate::kernel::instance::Instance::reopen`].
     pub(super) generation: u32,
     /// The guest has been ready, or is a worker that was launched. From then on, the guest can be
     /// restarted, and the start does not wait for the guest itself.
     was_ready: bool,
     /// Number of the guest's dependencies that are not met.
     unmet: usize,
-    /// Exporter of a dependency that can never be met again: all its exporters have ended
-    /// permanently, this one last.
+    /// The last exporter that has ended permanently, of a dependency whose exporters have all ended
+    /// permanently. Such a dependency can never be met again.
     pub(super) lost_exporter: Option<usize>,
     /// Indices of the dependencies that the guest is an exporter of.
     exports: Vec<usize>,
@@ -98,8 +98,8 @@ impl Guest {
         }
     }
 
-    /// Returns `true` if the loss of a dependency affects the guest: it waits for its launch; or it
-    /// is a proxy, whose callers must learn of the loss.
+    /// Returns `true` if the loss of a dependency affects the guest: the guest waits for its
+    /// launch; or the guest is a proxy, whose callers must be notified of the loss.
     fn needs_dependency(&self) -> bool {
         match self.kind {
             GuestKind::Proxy => self.phase != Phase::Ended,
@@ -180,8 +180,8 @@ impl LifecycleState {
         })
     }
 
-    /// Counts a guest that has just become ready at its dependencies. Returns the guests that are
-    /// launched by that, in ascending order.
+    /// Updates the counts of the dependencies whose exporter has just become ready. Returns the
+    /// guests that are launched as a result, in ascending order.
     pub(super) fn count_ready(&mut self, guest: usize) -> Vec<Launched> {
         let is_first = !self.guests[guest].was_ready;
         self.guests[guest].was_ready = true;
@@ -200,7 +200,8 @@ impl LifecycleState {
         launched
     }
 
-    /// Counts a dependency that is now met at its requirers, and launches the complete ones.
+    /// Updates the counts of the requirers of a dependency that is now met. Launches the requirers
+    /// whose dependencies are all met.
     fn satisfy(&mut self, index: usize, launched: &mut Vec<Launched>) {
         for at in 0..self.dependencies[index].dependency.required_by.len() {
             let requirer = self.dependencies[index].dependency.required_by[at];
@@ -209,7 +210,8 @@ impl LifecycleState {
         }
     }
 
-    /// Moves a guest whose instance has ended to that phase, and returns the previous phase.
+    /// Sets the phase `to` after the instance has ended, and returns the previous phase. If the
+    /// guest was ready, updates the counts of its dependencies.
     pub(super) fn leave_ready(&mut self, guest: usize, to: Phase) -> Phase {
         let before = self.guests[guest].phase;
         self.guests[guest].phase = to;
@@ -344,7 +346,7 @@ impl LifecycleState {
                 let Ok(at) = unready.binary_search_by_key(requirer, |unready| unready.guest) else {
                     continue;
                 };
-                // Exporters come in ascending order, so that an equal one is the last.
+                // Exporters come in ascending order, so a repeated exporter is the last entry.
                 let lacks = &mut unready[at].lacks;
                 if lacks.last() != Some(&exporter) {
                     lacks.push(exporter);

@@ -98,7 +98,8 @@ fn a_timed_out_start_has_its_own_status() {
     assert_eq!(lifecycle.status(), TIMED_OUT);
 }
 
-/// Returns the same with both services ready, so that a launch request of `app` is granted.
+/// Returns the guests of [`lifecycle`] with both services ready, so that a launch request of `app`
+/// is granted.
 fn ready_lifecycle() -> Lifecycle {
     let lifecycle = lifecycle();
     assert_eq!(
@@ -316,7 +317,7 @@ fn replicated_lifecycle() -> Lifecycle {
     )
 }
 
-/// Returns the same with both services ready.
+/// Returns the guests of [`replicated_lifecycle`] with both services ready.
 fn ready_replicated_lifecycle() -> Lifecycle {
     let lifecycle = replicated_lifecycle();
     assert_eq!(
