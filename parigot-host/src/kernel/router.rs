@@ -35,16 +35,16 @@ impl<O: Observer> Worker<'_, O> {
     /// Fails if the guest exits or breaks the protocol. All earlier frames were carried out.
     pub(crate) fn route(
         &mut self,
-        from: &mut Sender<'_>,
+        mut from: Sender<'_>,
         outbox: &[u8],
         handoff: &mut HandoffSlot,
     ) -> Result<(), Ending> {
+        let from = &mut from;
         let mut frames = Frames::new(outbox);
-        let mut closed = HandoffSlot::Closed;
         while let Some(frame) = frames.next() {
             let frame = frame.map_err(GuestFault::Malformed)?;
             let is_last = frames.offset() == outbox.len();
-            let handoff = if is_last { &mut *handoff } else { &mut closed };
+            let handoff = is_last.then_some(&mut *handoff);
             match frame.kind() {
                 Some(Kind::Call) => self.route_call(from, &frame, handoff)?,
                 Some(Kind::Reply) if frame.header.number == LAUNCH_NUMBER => {
@@ -67,7 +67,7 @@ impl<O: Observer> Worker<'_, O> {
         &mut self,
         from: &mut Sender<'_>,
         frame: &Frame<'_>,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) -> Result<(), Ending> {
         let Header {
             number,
@@ -137,19 +137,22 @@ impl<O: Observer> Worker<'_, O> {
         call: &OutgoingCall<'_>,
         pool: &Pool,
         calls: &mut Calls,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) -> Result<(), Failure> {
+        let mut handoff = handoff;
         let instances = &self.kernel.instances;
         let method = call.frame.header.method as usize;
         if let Some(callee) = pool.least_busy(method, |index| instances[index].load())
-            && self.offer(call, callee, calls, handoff).is_ok()
+            && self
+                .offer(call, callee, calls, handoff.as_deref_mut())
+                .is_ok()
         {
             return Ok(());
         }
         // The chosen callee has just ended, or has no room: any other callee will do.
         let mut failures = Vec::new();
         for callee in &pool.callees {
-            match self.offer(call, callee, calls, handoff) {
+            match self.offer(call, callee, calls, handoff.as_deref_mut()) {
                 Ok(()) => return Ok(()),
                 Err(failure) => failures.push(failure),
             }
@@ -170,7 +173,7 @@ impl<O: Observer> Worker<'_, O> {
         call: &OutgoingCall<'_>,
         callee: &Callee,
         calls: &mut Calls,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) -> Result<(), Failure> {
         let caller = call.from;
         let header = &call.frame.header;
@@ -194,7 +197,7 @@ impl<O: Observer> Worker<'_, O> {
             deadline_ns: instance.guest_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
-        let batch = self.batch_for(handoff);
+        let batch = self.batch_for(handoff.as_deref());
         let (inbound_number, delivery) =
             instance.send_call(inbound, inbound_header, call.frame, now_ns, batch)?;
         self.finish_delivery(instance, delivery, handoff);
@@ -218,7 +221,7 @@ impl<O: Observer> Worker<'_, O> {
         &mut self,
         from: &mut Sender<'_>,
         frame: &Frame<'_>,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) -> Result<(), Ending> {
         let callee = from.instance;
         let number = frame.header.number;
@@ -244,7 +247,7 @@ impl<O: Observer> Worker<'_, O> {
             // process already has the id of its instance.
             let is_local_status = is_status(&frame.header) && !callee.is_proxy;
             let detail = is_local_status.then(|| detail_of(frame, callee.id()));
-            let batch = self.batch_for(handoff);
+            let batch = self.batch_for(handoff.as_deref());
             caller.send_reply(&call, frame, detail.as_deref(), callee, batch)
         };
         self.finish_delivery(caller, delivery, handoff);

@@ -6,6 +6,7 @@
 //! to the queue that the workers share. A worker sleeps while no instance needs a turn and the
 //! queue is empty. No thread polls.
 
+use std::mem;
 use std::sync::Arc;
 
 use parigot_abi::Prologue;
@@ -257,24 +258,33 @@ impl<'k, O: Observer> Worker<'k, O> {
         }
     }
 
-    /// Carries out the outcome of sending a frame to an instance.
+    /// Carries out the outcome of sending a frame to an instance, with the `handoff` that was given
+    /// to [`batch_for`](Worker::batch_for).
     #[inline(always)]
     pub(crate) fn finish_delivery(
         &mut self,
         instance: &Instance,
         delivery: Delivery,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) {
         match delivery {
             Delivery::Enqueued(wake) => self.wake(instance, wake),
-            Delivery::HandedOff(state) => *handoff = HandoffSlot::Filled(instance.index, state),
+            Delivery::HandedOff(state) => {
+                let handoff = handoff.expect("an instance is handed off into an open slot only");
+                let open = mem::replace(handoff, HandoffSlot::Filled(instance.index, state));
+                debug_assert!(matches!(open, HandoffSlot::Open));
+                // An open slot owns nothing. Without this line, the compiler adds a check and a
+                // call to drop a state, 13 instructions per call.
+                mem::forget(open);
+            }
         }
     }
 
-    /// Returns the batch for the receiver of a frame, if the receiver may be handed off.
-    #[inline]
-    pub(crate) fn batch_for(&mut self, handoff: &HandoffSlot) -> Option<&mut Box<Batch>> {
-        matches!(handoff, HandoffSlot::Open).then_some(&mut self.batch)
+    /// Returns the batch for the receiver of a frame, if the receiver may be handed off. `handoff`
+    /// is `None` for a frame that is not the last of its turn.
+    #[inline(always)]
+    pub(crate) fn batch_for(&mut self, handoff: Option<&HandoffSlot>) -> Option<&mut Box<Batch>> {
+        matches!(handoff, Some(HandoffSlot::Open)).then_some(&mut self.batch)
     }
 
     /// Returns the time of the current turn on the host's clock, or of the last turn.
@@ -383,12 +393,12 @@ impl<'k, O: Observer> Worker<'k, O> {
         } = state;
         // Routing comes before the check of the outcome, because the frames that the guest sent
         // before a fault count.
-        let mut sender = Sender {
+        let sender = Sender {
             instance,
             routes,
             calls,
         };
-        let routed = self.route(&mut sender, code.outbox(), handoff);
+        let routed = self.route(sender, code.outbox(), handoff);
         // After the lines that came in frames: Go's runtime writes the text of a panic last.
         self.log_output(instance, &mut **code, turn.is_err() || routed.is_err());
         routed?;
@@ -418,14 +428,14 @@ impl<'k, O: Observer> Worker<'k, O> {
         self.read_clock();
         let mut state = init_turn.state;
         let InstanceState { routes, calls, .. } = &mut *state;
-        let mut sender = Sender {
+        let sender = Sender {
             instance,
             routes,
             calls,
         };
         // No handoff: the caller runs no turns.
         let mut handoff = HandoffSlot::Closed;
-        match self.route(&mut sender, &init_turn.outbox, &mut handoff) {
+        match self.route(sender, &init_turn.outbox, &mut handoff) {
             Ok(()) => self.put_back(instance, state, Some(init_turn.turn)),
             Err(ending) => {
                 self.log_output(instance, &mut *state.code, true);

@@ -67,13 +67,16 @@ impl Calls {
 
     /// Returns a number for a call that comes with a handoff: see
     /// `FIRST_NUMBER_IN_MAILBOX`.
+    #[inline]
     pub(super) fn next_number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
     }
 
     /// Removes an outbound call that has ended. Returns whether the instance was waiting for it.
-    #[inline]
+    ///
+    /// Always inlined, as the table's functions are: each reply passes here.
+    #[inline(always)]
     pub(super) fn end(&mut self, number: u64, id: CallId) -> bool {
         let is_waiting = self
             .outbound

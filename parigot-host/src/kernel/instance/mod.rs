@@ -143,6 +143,7 @@ impl Instance {
     }
 
     /// Returns the number of calls that the instance serves, including those in its mailbox.
+    #[inline]
     pub(crate) fn calls(&self) -> usize {
         let inbound = self.inbound_count.load(Ordering::Relaxed);
         let in_mailbox = self.mailbox_count.load(Ordering::Relaxed);
@@ -168,6 +169,7 @@ impl Instance {
     }
 
     /// Returns the deadline in ns of calls without a deadline of their own.
+    #[inline]
     pub(crate) fn deadline_ns(&self) -> u64 {
         self.deadline_ns.load(Ordering::Relaxed)
     }
@@ -178,11 +180,13 @@ impl Instance {
         self.deadline_ns.store(deadline_ns, Ordering::Relaxed);
     }
 
+    #[inline]
     fn started_ns(&self) -> u64 {
         self.started_ns.load(Ordering::Relaxed)
     }
 
     /// Converts a moment of the host's clock to the guest's clock.
+    #[inline]
     pub(crate) fn guest_time_ns(&self, host_ns: u64) -> u64 {
         if host_ns == NO_DEADLINE {
             NO_DEADLINE
@@ -192,6 +196,7 @@ impl Instance {
     }
 
     /// Converts a moment of the guest's clock to the host's clock.
+    #[inline]
     pub(crate) fn host_time_ns(&self, guest_ns: u64) -> u64 {
         if guest_ns == NO_DEADLINE {
             NO_DEADLINE
@@ -266,6 +271,7 @@ impl Instance {
 
     /// Publishes the counts of calls. Called before the state goes out of reach, and when calls
     /// were removed.
+    #[inline]
     pub(crate) fn publish_counts(&self, calls: &Calls) {
         self.inbound_count
             .store(calls.inbound.len() as u32, Ordering::Relaxed);
