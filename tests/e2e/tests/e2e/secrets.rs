@@ -17,7 +17,7 @@ fn a_guest_receives_secrets_as_variables() {
     let ended = Started::new(app.command().env("PARIGOT_TEST_OVEN", "from outside")).wait();
     assert_eq!(ended.messages_of("teller")[1], "OVEN=from outside");
 
-    let app = self::app("{ file = \"oven.txt\" }").with("oven.txt", b"from a file\n".to_vec());
+    let app = self::app("{ file = \"oven.txt\" }").with("oven.txt", b"from a file\n");
     assert_eq!(app.run().messages_of("teller")[1], "OVEN=from a file");
 }
 
