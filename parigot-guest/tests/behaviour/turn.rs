@@ -145,11 +145,11 @@ fn a_malformed_inbox_is_reported() {
     );
     check_malformed(
         |inbox| inbox[18] = 0x80,
-        "at byte 18: expected flags of this version",
+        "at byte 18: expected only flags of this version",
     );
     check_malformed(
         |inbox| inbox[20] = 0xff,
-        "at byte 20: expected a frame that ends where the bytes end",
+        "at byte 20: expected a length within the remaining bytes",
     );
     check_malformed(
         |inbox| inbox[52] += 8,
