@@ -47,6 +47,7 @@ pub use crate::compile::code_cache::of_user as user_code_cache;
 pub use crate::error::NetworkError;
 pub use crate::error::{GraphError, StartError, StartProblem};
 pub use crate::host::{Outcome, Pending, Running, Stopper, start};
+pub use crate::kernel::lifecycle::FAILED as FAILED_STATUS;
 pub use crate::limits::COMPILE_TIME_MAX_DEFAULT;
 pub use crate::settings::{OnCompiling, OnWaiting, Settings};
 pub use crate::start::check::{CheckReport, GuestReport, Requirement, check};

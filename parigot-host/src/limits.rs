@@ -16,6 +16,7 @@
 //! | text of a panic or an exit | [`REASON_BYTES_MAX`] | the end is cut off |
 //! | file of a module | [`MODULE_BYTES_MAX`] | the start is refused |
 //! | time to compile a module | [`COMPILE_TIME_MAX_DEFAULT`] | the start is refused |
+//! | a secret | [`SECRET_BYTES_MAX`] | the start is refused |
 //! | instances of a service | [`REPLICAS_MAX`] | the deployment file is refused |
 
 use std::time::Duration;
@@ -65,6 +66,9 @@ pub(crate) const REASON_BYTES_MAX: usize = 8 << 10;
 
 /// Bytes of one log line: 64 KiB. The rest of a longer line is cut off.
 pub(crate) const LOG_LINE_BYTES_MAX: usize = 64 << 10;
+
+/// Bytes of a secret in a file: 64 KiB, room for chains of certificates.
+pub(crate) const SECRET_BYTES_MAX: u64 = 64 << 10;
 
 /// Bytes of one line written to stdout or stderr: 8 KiB. A longer line is logged as several.
 pub(crate) const STDIO_LINE_BYTES_MAX: usize = 8 << 10;

@@ -47,6 +47,10 @@ pub(crate) struct Run {
     #[arg(long, value_name = "NAME", verbatim_doc_comment)]
     pub(crate) process: Option<String>,
 
+    /// The program that receives the arguments after `--`, if the file has several programs.
+    #[arg(long, value_name = "NAME", requires = "args")]
+    pub(crate) program: Option<String>,
+
     /// Stop when stdin closes, so that the process never outlives its parent.
     #[arg(long, hide = true)]
     pub(crate) exit_with_stdin: bool,
@@ -61,6 +65,10 @@ pub(crate) struct Run {
 
     #[command(flatten)]
     pub(crate) compiling: Compiling,
+
+    /// Arguments of the program, in addition to its `args` in the file.
+    #[arg(last = true, value_name = "ARGUMENTS")]
+    pub(crate) args: Vec<String>,
 }
 
 impl Run {

@@ -1,13 +1,38 @@
 //! Exit statuses of the command, and how `--help` describes them.
+//!
+//! The host decides the status of a deployment that ran: `Lifecycle::status` in
+//! `parigot-host/src/kernel/lifecycle/` returns the status, which `LifecycleState::end_permanently`
+//! records at the end of a guest. This module maps that status, and the problems of a deployment
+//! that could not start, to the status of the command. A deployment with several processes combines
+//! the statuses of the processes in `ProcessGroup::ended`, in `process_group.rs`.
+
+use std::process::ExitCode;
+
+use parigot_host::StartProblem;
 
 /// A guest failed, or a process could not be started.
-pub(crate) const FAILED: u8 = 1;
+pub(crate) const FAILED: u8 = parigot_host::FAILED_STATUS;
 
 /// The deployment was refused before anything ran.
 pub(crate) const REFUSED: u8 = 3;
 
 /// A signal stopped the command.
 pub(crate) const INTERRUPTED: u8 = 130;
+
+/// Returns the exit status of a deployment that ran and ended with `status`.
+pub(crate) fn of_outcome(status: u8, was_interrupted: bool) -> ExitCode {
+    if was_interrupted { INTERRUPTED } else { status }.into()
+}
+
+/// Returns the exit status of a deployment that did not start because of `problems`.
+pub(crate) fn of_problems<'a>(problems: impl IntoIterator<Item = &'a StartProblem>) -> ExitCode {
+    // A guest that ends in its init turn has failed. The host finds all other problems before any
+    // guest runs.
+    let all_failed = problems
+        .into_iter()
+        .all(|problem| matches!(problem, StartProblem::InitTurn { .. }));
+    if all_failed { FAILED } else { REFUSED }.into()
+}
 
 /// Statuses of `parigot run`.
 pub(crate) const OF_RUN: &str = "\

@@ -183,7 +183,7 @@ impl<'a> GuestGraph<'a> {
                         )
                     }
                     Role::Service => format!("    {:?} [style = rounded]", guest.name),
-                    Role::Program => format!("    {:?}", guest.name),
+                    Role::Program | Role::Worker => format!("    {:?}", guest.name),
                 }),
         );
         for (index, process) in self.processes.iter().enumerate() {
@@ -223,7 +223,7 @@ impl<'a> GuestGraph<'a> {
                 .enumerate()
                 .map(|(index, Node { guest, .. })| match guest.role {
                     Role::Service => format!("    guest{index}([\"{}\"])", numbered(guest)),
-                    Role::Program => format!("    guest{index}[\"{}\"]", guest.name),
+                    Role::Program | Role::Worker => format!("    guest{index}[\"{}\"]", guest.name),
                 }),
         );
         for (index, process) in self.processes.iter().enumerate() {

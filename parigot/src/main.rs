@@ -24,6 +24,7 @@ mod interrupt;
 mod log;
 mod names;
 mod process_group;
+mod program_args;
 mod progress;
 mod report;
 mod run;

@@ -16,5 +16,6 @@ pub(crate) fn role_name(role: Role) -> &'static str {
     match role {
         Role::Service => "service",
         Role::Program => "program",
+        Role::Worker => "worker",
     }
 }

@@ -18,7 +18,7 @@ use parigot_host::deployment::{Deployment, Process, Role, process_of};
 use parigot_host::{GuestReport, StartProblem, check};
 
 use crate::cli::Run;
-use crate::exit_status::{FAILED, INTERRUPTED};
+use crate::exit_status::{self, FAILED};
 use crate::host_settings::settings;
 use crate::interrupt::{Interrupt, ShutdownRequest};
 use crate::log::{self, FORCE_COLOUR, Format};
@@ -27,8 +27,14 @@ use crate::report::start_refused;
 /// Time from the end of the shutdown deadlines until children are killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Runs each process of a deployment as a child, and returns the exit status.
-pub(crate) fn run(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) -> ExitCode {
+/// Runs each process of a deployment as a child, and returns the exit status. The process of
+/// `program` receives the arguments after `--`.
+pub(crate) fn run(
+    run: &Run,
+    whole: &Deployment,
+    program: Option<&str>,
+    interrupt: &Arc<Interrupt>,
+) -> ExitCode {
     // Problems are reported once, for the whole deployment, before any child starts. The children
     // find the compiled code in the cache.
     let settings = interrupt.follow_start(settings(&run.compiling, run.log_format == Format::Text));
@@ -50,18 +56,16 @@ pub(crate) fn run(run: &Run, whole: &Deployment, interrupt: &Arc<Interrupt>) -> 
     for process in in_launch_order(whole, &report.guests) {
         let has_programs =
             guests_of(process, &report.guests).any(|guest| guest.role == Role::Program);
-        if let Err(error) = group.start(run, process.name(), has_programs, &sender) {
+        let program = program.filter(|name| process.guests.iter().any(|guest| guest == name));
+        let command = command(run, process.name(), program);
+        if let Err(error) = group.start(command, process.name(), has_programs, &sender) {
             tracing::error!("cannot start process {}: {error}", process.name());
             group.fail();
             break;
         }
     }
     let status = group.run(&events);
-    if interrupt.came() {
-        INTERRUPTED.into()
-    } else {
-        status.into()
-    }
+    exit_status::of_outcome(status, interrupt.came())
 }
 
 /// Returns whether a problem makes single calls fail, and not the start.
@@ -138,12 +142,12 @@ impl ProcessGroup {
 
     fn start(
         &mut self,
-        run: &Run,
+        command: io::Result<Command>,
         name: &str,
         has_programs: bool,
         events: &Sender<Event>,
     ) -> io::Result<()> {
-        let mut child = command(run, name)?.spawn()?;
+        let mut child = command?.spawn()?;
         let stderr = child.stderr.take().expect("stderr must be a pipe");
         let index = self.children.len();
         let events = events.clone();
@@ -261,8 +265,9 @@ impl ProcessGroup {
     }
 }
 
-/// Returns the command `parigot run --process <name>` with the options of this process.
-fn command(run: &Run, name: &str) -> io::Result<Command> {
+/// Returns the command `parigot run --process <name>` with the options of this process, and with
+/// the arguments after `--` if the child runs the program that receives them.
+fn command(run: &Run, name: &str, program: Option<&str>) -> io::Result<Command> {
     let format = run
         .log_format
         .to_possible_value()
@@ -279,7 +284,10 @@ fn command(run: &Run, name: &str) -> io::Result<Command> {
     command.args(["--log-level", &run.log_level.to_string()]);
     command.args(["--compile-time", &run.compiling.compile_time.to_string()]);
     command.args(run.compiling.no_cache.then_some("--no-cache"));
-    command.arg("--").arg(&run.file);
+    command.arg(&run.file);
+    if let Some(program) = program {
+        command.args(["--program", program, "--"]).args(&run.args);
+    }
     if log::stderr_takes_colour() {
         command.env(FORCE_COLOUR, "1");
     }

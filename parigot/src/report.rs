@@ -12,8 +12,9 @@ use parigot_host::deployment::{ConfigError, Deployment, DeploymentError, Unknown
 use parigot_host::{GraphError, StartProblem};
 use serde_json::{Map, Value};
 
-use crate::exit_status::{FAILED, REFUSED};
+use crate::exit_status;
 use crate::log::{self, Format, Style};
+use crate::program_args::ArgsError;
 
 /// One problem of a deployment.
 pub(crate) enum Problem<'a> {
@@ -23,6 +24,8 @@ pub(crate) enum Problem<'a> {
     Config(&'a ConfigError),
     /// The deployment has no process of that name.
     Process(&'a UnknownProcess),
+    /// The arguments after `--` have no receiver.
+    Args(&'a ArgsError),
     /// This command was built without a network.
     Network(&'a NoNetwork),
     /// A guest cannot run.
@@ -99,6 +102,7 @@ impl<'a> Problem<'a> {
             Problem::File(error) => *error,
             Problem::Config(error) => *error,
             Problem::Process(error) => *error,
+            Problem::Args(error) => *error,
             Problem::Network(error) => *error,
             Problem::Guest(pointed) => pointed,
         }
@@ -138,14 +142,11 @@ pub(crate) fn start_refused<'a>(
     deployment: &Deployment,
     style: &Style,
 ) -> ExitCode {
-    // Guests that fail in their init turn have failed; all other problems were found without
-    // running one.
-    let mut all_failed = true;
-    for problem in problems {
+    let problems: Vec<_> = problems.into_iter().collect();
+    for problem in &problems {
         Problem::of_guest(problem, deployment).print(style);
-        all_failed &= matches!(problem, StartProblem::InitTurn { .. });
     }
-    if all_failed { FAILED } else { REFUSED }.into()
+    exit_status::of_problems(problems)
 }
 
 /// Writes the result of a command to stdout.
@@ -233,6 +234,7 @@ fn next_step(problem: &StartProblem) -> Option<String> {
         StartProblem::Unoffered { .. } => {
             "start the process that exports it, or raise `startup_deadline`"
         }
+        StartProblem::Secret { source, .. } => return Some(source.help()),
         StartProblem::Mappings { .. } => {
             "run fewer instances, or raise the limit of the system: `sysctl \
              vm.max_map_count=262144`"
@@ -244,65 +246,61 @@ fn next_step(problem: &StartProblem) -> Option<String> {
     Some(next_step.to_owned())
 }
 
-/// Returns the next step after an error of requirements and exports.
+/// Returns the next step after an error of the requirements and exports.
 fn next_step_of_graph(error: &GraphError) -> String {
-    let next_step = match error {
+    match error {
         GraphError::ExportedTwice {
             service,
             first,
             second,
-        } if first != second => {
-            return format!(
-                "remove one of them; to distribute calls over both, write `shared = \
-                 [\"{service}\"]` in both tables"
-            );
-        }
-        GraphError::ExportedTwice { .. } => "export the service once",
+        } if first != second => format!(
+            "remove one of them; to distribute calls over both, write `shared = \
+             [\"{service}\"]` in both tables"
+        ),
+        GraphError::ExportedTwice { .. } => "export the service once".into(),
         GraphError::SharedButNotExported {
             nearest: Some(service),
             ..
-        } => {
-            return format!("did you mean {service}?");
-        }
+        } => format!("did you mean {service}?"),
         GraphError::SharedButNotExported { nearest: None, .. } => {
-            "write the full name of a service that the guest exports"
+            "write the full name of a service that the guest exports".into()
         }
         GraphError::Missing {
             nearest: Some((service, guest)),
             ..
-        } => {
-            return format!("did you mean {service}, which `{guest}` exports?");
-        }
-        GraphError::Missing { nearest: None, .. } => "add a guest that exports it",
+        } => format!("did you mean {service}, which `{guest}` exports?"),
+        GraphError::Missing { nearest: None, .. } => "add a guest that exports it".into(),
         GraphError::Ambiguous {
             binding, exporters, ..
         } => {
             let first = exporters.first().map_or("", String::as_str);
-            return format!("write `bind = {{ {binding} = \"{first}\" }}` in its table");
+            format!("write `bind = {{ {binding} = \"{first}\" }}` in its table")
         }
         GraphError::BoundElsewhere {
             binding,
             nearest: Some(nearest),
             ..
-        } => {
-            return format!("did you mean `{binding} = \"{nearest}\"`?");
-        }
+        } => format!("did you mean `{binding} = \"{nearest}\"`?"),
         GraphError::BoundElsewhere { nearest: None, .. } => {
-            "bind it to a guest that exports the service"
+            "bind it to a guest that exports the service".into()
         }
         GraphError::UnknownBinding {
             nearest: Some(nearest),
             ..
-        } => {
-            return format!("did you mean `{nearest}`?");
-        }
+        } => format!("did you mean `{nearest}`?"),
         GraphError::UnknownBinding { nearest: None, .. } => {
             "remove it from `bind`: a binding name stands in the guest's code, as in \
              `requires(KvClient as \"cache\")`"
+                .into()
         }
-        GraphError::Cycle { .. } => "break the cycle: remove one of these requirements",
-    };
-    next_step.to_owned()
+        GraphError::NotAService { guest, .. } => format!("move its table to `[service.{guest}]`"),
+        GraphError::NothingExported { guest } => format!(
+            "a guest with a `main` function belongs in `[program.{guest}]`, or in \
+             `[worker.{guest}]` if its end must not end the deployment; a service must export \
+             what it serves"
+        ),
+        GraphError::Cycle { .. } => "break the cycle: remove one of these requirements".into(),
+    }
 }
 
 impl fmt::Display for Pointed<'_> {

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use parigot_host::deployment::Deployment;
 
 use crate::cli::Run;
-use crate::exit_status::{INTERRUPTED, REFUSED};
+use crate::exit_status::{self, REFUSED};
 use crate::host_settings::settings;
 use crate::interrupt::{Interrupt, ShutdownRequest, exit_immediately};
 use crate::log::Format;
 use crate::process_group;
+use crate::program_args::pass_args;
 use crate::report::{NoNetwork, Problem, start_refused};
 
 /// Runs a deployment, or one process of a deployment, and returns the exit status.
@@ -21,7 +22,7 @@ pub(crate) fn run(run: &Run) -> ExitCode {
         stop_at_end_of_stdin(&interrupt);
     }
     let style = run.style();
-    let whole = match Deployment::read(&run.file) {
+    let mut deployment = match Deployment::read(&run.file) {
         Ok(deployment) => deployment,
         Err(error) => {
             for problem in Problem::all_of_file(&error) {
@@ -30,20 +31,27 @@ pub(crate) fn run(run: &Run) -> ExitCode {
             return REFUSED.into();
         }
     };
-    match &run.process {
-        None if whole.processes.is_empty() => run_here(run, &whole, &interrupt),
-        _ if cfg!(not(feature = "nats")) => {
-            Problem::Network(&NoNetwork).print(&style);
-            REFUSED.into()
-        }
-        None => process_group::run(run, &whole, &interrupt),
-        Some(process) => match whole.of_process(process) {
-            Ok(part) => run_here(run, &part, &interrupt),
-            Err(error) => {
-                Problem::Process(&error).print(&style);
-                REFUSED.into()
-            }
-        },
+    let refuse = |problem: Problem<'_>| {
+        problem.print(&style);
+        REFUSED.into()
+    };
+    if cfg!(not(feature = "nats")) && !deployment.processes.is_empty() {
+        return refuse(Problem::Network(&NoNetwork));
+    }
+    if let Some(process) = &run.process {
+        deployment = match deployment.of_process(process) {
+            Ok(part) => part,
+            Err(error) => return refuse(Problem::Process(&error)),
+        };
+    }
+    let program = match pass_args(run, &mut deployment) {
+        Ok(program) => program,
+        Err(error) => return refuse(Problem::Args(&error)),
+    };
+    if deployment.processes.is_empty() {
+        run_here(run, &deployment, &interrupt)
+    } else {
+        process_group::run(run, &deployment, program.as_deref(), &interrupt)
     }
 }
 
@@ -60,11 +68,7 @@ fn run_here(run: &Run, deployment: &Deployment, interrupt: &Arc<Interrupt>) -> E
         ShutdownRequest::Exit => exit_immediately(),
     });
     let outcome = running.wait();
-    if interrupt.came() {
-        INTERRUPTED.into()
-    } else {
-        outcome.status.into()
-    }
+    exit_status::of_outcome(outcome.status, interrupt.came())
 }
 
 /// Stops the guests when stdin closes: the parent process holds the other end of the pipe.

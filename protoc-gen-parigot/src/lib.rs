@@ -10,7 +10,8 @@
 //! | [`request`] | the decoded `CodeGeneratorRequest` |
 //! | [`options`] | the parameters of a run, `--parigot_opt` |
 //! | [`name`] | the spelling of names in Rust and Go |
-//! | [`symbol`] | the identities that both sides of a call must agree on: names and schema hashes |
+//! | [`symbol`] | the names that both sides of a call must agree on |
+//! | [`schema_hash`] | the hash of a service's schema, compared by both sides of a call |
 //! | [`lower`] | descriptors to model, with all checks |
 //! | [`model`] | plain data between lowering and printing |
 //! | [`rust`], [`go`] | the emitters |
@@ -25,6 +26,7 @@ mod output;
 mod protos;
 pub mod request;
 pub mod rust;
+pub mod schema_hash;
 pub mod symbol;
 
 pub use crate::error::{Error, Location};

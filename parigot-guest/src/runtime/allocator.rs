@@ -3,8 +3,8 @@
 //! A call allocates and frees a few small blocks, of the same few sizes each time. There is one
 //! free list for each size class. A freed block goes to the list of its class, and the next block
 //! of that class is taken from there: a load and a store each. dlmalloc takes longer, because it
-//! merges free blocks; that was a twentieth of the cost of a whole call. Blocks never leave their
-//! list, so the lists hold at most the peak number of blocks of each class.
+//! merges free blocks: a twentieth of the cost of a whole call. Blocks never leave their list, so
+//! the lists hold at most the peak number of blocks of each class.
 //!
 //! Exhausted memory leaves a panic text, like a panic.
 
@@ -21,11 +21,11 @@ use std::alloc::System as Inner;
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator::new();
 
-/// Sizes of classes are multiples of this, in bytes. A free block has room for a link.
+/// Step between the sizes of classes, in bytes. A free block has space for a link.
 const STEP: usize = 16;
-/// Number of size classes: blocks of up to 512 bytes have one.
+/// Number of size classes. Blocks of more than 512 bytes have no size class.
 const CLASSES: usize = 32;
-/// Alignment of dlmalloc's blocks, in bytes. Blocks that need more have no size class.
+/// Alignment of dlmalloc's blocks, in bytes. Blocks with a larger alignment have no size class.
 const ALIGN: usize = 8;
 
 struct Allocator {
@@ -91,7 +91,8 @@ unsafe impl GlobalAlloc for Allocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match size_class(layout) {
             Some(class) => self.take(class),
-            // SAFETY: the caller keeps the contract, which is the same.
+            // SAFETY: dlmalloc has the same contract as this function, and the caller keeps the
+            // contract.
             None => report_if_null(unsafe { Inner.alloc(layout) }, layout.size()),
         }
     }
@@ -172,7 +173,7 @@ mod tests {
     impl Block {
         fn new(allocator: &Allocator, size: usize, align: usize, fill: u8) -> Self {
             let layout = Layout::from_size_align(size, align).expect("the layout must be valid");
-            // SAFETY: the size is not 0, and the block is as long as that.
+            // SAFETY: the size is not 0, and the block has at least `size` bytes.
             let address = unsafe { allocator.alloc(layout) };
             assert!(!address.is_null() && address.addr() % align == 0);
             // SAFETY: as above.

@@ -6,7 +6,7 @@ use core::marker::PhantomData;
 
 use crate::runtime::guest::Guest;
 
-/// Marks a guest as the one whose turn is running. Dropping it restores the previous one.
+/// Marks the guest whose turn is running. A drop of the mark restores the previous guest.
 #[must_use = "the guest is current until this is dropped"]
 pub(crate) struct Entered<'a> {
     previous: *const Guest,
@@ -67,8 +67,8 @@ mod cell {
     }
 }
 
-/// Without std there are no thread-locals. A wasm guest has one thread, so a static does. Natively
-/// several threads may run guests, so no guest is remembered there.
+/// Without std there are no thread-locals. A wasm guest has one thread, so a static variable is
+/// enough. On native targets several threads may run guests, so the module stores no guest there.
 #[cfg(not(feature = "std"))]
 mod cell {
     use core::ptr;

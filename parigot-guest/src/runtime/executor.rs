@@ -5,7 +5,8 @@
 //!
 //! A waker must be `Send` and `Sync` although a guest has one thread. Therefore the queue that
 //! wakers push to is lock-free: a list of slots, linked through the wakers themselves, which the
-//! executor takes as a whole. Where there are no threads its atomics are plain loads and stores.
+//! executor takes as a whole. On targets without threads, the atomics of the queue are plain loads
+//! and stores.
 //!
 //! A waker that outlives its task wakes the next task in the same slot. Futures must tolerate
 //! spurious polls anyway, so slots need no generation.
@@ -129,7 +130,7 @@ impl Executor {
         drop(future);
     }
 
-    /// Excludes all present tasks from polling. They keep what they own.
+    /// Excludes all present tasks from polling. The tasks keep their values.
     pub(crate) fn set_aside(&self) {
         let mut tasks = self.tasks.borrow_mut();
         tasks
@@ -138,7 +139,7 @@ impl Executor {
             .for_each(|slot| slot.is_aside = slot.future.is_some());
     }
 
-    /// Drops all futures, also those spawned by the destructors of others.
+    /// Drops all futures, also the futures that destructors spawn.
     pub(crate) fn clear(&self) {
         // A loop over indices would miss slots that destructors add or fill again.
         let next = || {
@@ -238,8 +239,8 @@ impl Executor {
         polled == self.spare.borrow().0
     }
 
-    /// Returns the waiter that `waker` stands for: the polled task if the address is that of its
-    /// waker, otherwise a clone of the waker.
+    /// Returns the waiter of `waker`: the polled task if `waker` has the address of the task's
+    /// waker, otherwise a clone of `waker`.
     ///
     /// The comparison by address can only miss: a combinator that passes on a clone of the task's
     /// waker gets a clone again, which wakes the same task.

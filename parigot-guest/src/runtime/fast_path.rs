@@ -5,8 +5,8 @@
 //! queue. The shortcuts below skip the queue where the order of events is the same without it.
 //!
 //! - `take_frame` and `take_rare` (`receive.rs`) handle calls and replies inline, and all other
-//!   kinds out of line. This keeps the dozen fields of a frame in registers. Both run at the same
-//!   point of the loop, so there is nothing to be equal to.
+//!   kinds out of line. This keeps the dozen fields of a frame in registers. This is no second
+//!   path, so no test compares it.
 //! - [`Guest::is_nothing_ahead`] decides if the two shortcuts below apply.
 //! - [`Guest::run_handler`] polls a new handler at once. This saves a push to the queue and a pop,
 //!   and for a handler that ends in its first poll (`Executor::start`) also a slot and an entry in
@@ -17,9 +17,10 @@
 //!   a reference up and down, and two calls by address. Test:
 //!   `a_waker_and_its_clone_wake_the_same_task`.
 //!
-//! `benches/README.md` tells what a call costs with all of them. The tests are in
-//! `tests/behaviour/fast_path.rs`. They run the same frames twice: as the last frames of a turn,
-//! which takes the shortcuts, and followed by a frame that is skipped, which does not.
+//! `benches/README.md` lists the cost of a call with all shortcuts. The tests in
+//! `tests/behaviour/fast_path.rs` run the same frames twice. The first run has the frames at the
+//! end of a turn and takes the shortcuts. In the second run an ignored frame follows, so the guest
+//! takes no shortcut.
 
 use alloc::boxed::Box;
 use core::pin::Pin;
@@ -35,8 +36,8 @@ impl Guest {
         self.io.is_last_frame.get() && self.may_poll() && !self.tasks.executor.has_ready()
     }
 
-    /// Runs the handler of an inbound call: at once if nothing is ahead, otherwise as a task behind
-    /// those that are ready.
+    /// Runs the handler of an inbound call: at once if [`Guest::is_nothing_ahead`], otherwise as a
+    /// task behind the ready tasks.
     ///
     /// A frame that follows may be the cancellation of this call. That is why the handler is only
     /// polled at once if no frame follows: a call cancelled in the same turn must never run.

@@ -34,7 +34,7 @@ impl Generator {
         }
     }
 
-    /// Fills `bytes` with random ones.
+    /// Fills `bytes` with random bytes.
     pub(crate) fn fill(&mut self, bytes: &mut [u8]) {
         self.running().fill_bytes(bytes);
     }

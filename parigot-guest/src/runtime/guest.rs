@@ -100,7 +100,7 @@ impl Guest {
         }
     }
 
-    /// Sends the manifest; `descriptors` tells if it includes the descriptors.
+    /// Sends the manifest, with the descriptors of the services if `descriptors` is set.
     pub(crate) fn send_manifest(&self, descriptors: bool) {
         let required = self.requires.iter().map(|required| required.service);
         let services = self.exports.iter().copied().chain(required);

@@ -112,7 +112,7 @@ impl Io {
         self.control.yield_now()
     }
 
-    /// Makes `scope` that of the task that is being polled.
+    /// Sets the scope of the task that is being polled.
     pub(crate) fn enter_scope(&self, scope: Scope) {
         scope.show(&self.control);
         self.deadline_ns.set(scope.deadline_ns);

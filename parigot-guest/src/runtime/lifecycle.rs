@@ -115,8 +115,8 @@ impl Lifecycle {
         self.phase.set(Phase::Exiting);
     }
 
-    /// Returns the next step towards the exit. `has_calls` tells if inbound calls are unanswered,
-    /// `scope` is that of the running task.
+    /// Returns the next step towards the exit. `has_calls` is set if inbound calls have no reply
+    /// yet; `scope` belongs to the running task.
     #[cold]
     pub(crate) fn advance(&self, has_calls: bool, scope: Scope) -> ExitStep {
         if self.phase.get() == Phase::Stopping && !has_calls {

@@ -18,7 +18,7 @@ pub(crate) fn install_hook() {
     });
 }
 
-/// Does nothing: without std the panic handler leaves the text, this crate's or the user's.
+/// Does nothing: without std, the panic handler of this crate or of the user stores the text.
 #[cfg(not(feature = "std"))]
 pub(crate) fn install_hook() {}
 

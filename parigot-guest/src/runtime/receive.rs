@@ -96,7 +96,8 @@ impl Guest {
         Ok(())
     }
 
-    /// Handles the frame at offset `at` of the inbox. The error tells what was expected there.
+    /// Handles the frame at offset `at` of the inbox. The error names the content that was expected
+    /// there.
     #[inline]
     fn take_frame(self: &Rc<Self>, frame: Frame<'_>, at: usize) -> Result<(), &'static str> {
         match frame.kind() {
@@ -115,8 +116,8 @@ impl Guest {
 
     /// Handles a frame that is neither a call nor the reply to a call.
     ///
-    /// Out of line, and with the frame by value: a reference to it would force the fields of every
-    /// frame into memory, where those of calls stay in registers.
+    /// The function is out of line and takes the frame by value. A reference would force the fields
+    /// of every frame into memory; the fields of a call must stay in registers.
     #[cold]
     fn take_rare(self: &Rc<Self>, frame: Frame<'_>) -> Result<(), &'static str> {
         let kind = frame.kind();

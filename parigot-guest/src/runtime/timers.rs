@@ -65,7 +65,7 @@ impl Timers {
         Poll::Pending
     }
 
-    /// Removes a timer. One that has ended is gone already.
+    /// Removes a timer, unless the timer has already ended.
     pub(crate) fn remove(&self, key: TimerKey) {
         let removed = self.waiting.borrow_mut().remove(&key);
         self.find_earliest();

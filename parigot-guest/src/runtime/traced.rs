@@ -10,8 +10,8 @@ use crate::runtime::guest::Guest;
 use crate::runtime::scope::Scope;
 use crate::runtime::trace_context::Trace;
 
-/// Future of a task whose calls carry a trace context. Tasks without one, which are most of them,
-/// pay nothing for this.
+/// Future of a task whose calls carry a trace context. Most tasks have no trace context and are not
+/// wrapped, so they have no extra cost.
 struct Traced {
     guest: Rc<Guest>,
     trace: Trace,
@@ -53,7 +53,7 @@ impl Guest {
 
     /// Runs the handler of a call that carries a trace context: see [`Guest::run_handler`].
     ///
-    /// Not inlined into each method's handler, because most calls carry none.
+    /// Not inlined into each method's handler, because most calls carry no trace context.
     #[inline(never)]
     pub(crate) fn run_traced(self: &Rc<Self>, scope: Scope, trace: Trace, handler: TaskFuture) {
         self.run_handler(scope, Box::pin(self.traced(trace, handler)));

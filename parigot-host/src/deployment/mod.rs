@@ -8,7 +8,7 @@
 //! [service.greeting]
 //! wasm = "build/greeting.wasm"   # relative to this file
 //! args = ["--loud"]
-//! env = { TONGUE = "french" }
+//! env = { TONGUE = "french", TOKEN = { env = "GREETING_TOKEN" } }
 //! memory = "64MiB"               # limit of the linear memory
 //! budget = "50ms"                # CPU time between two awaits
 //! log = "1MiB"                   # log volume per second, each line charged for its columns
@@ -22,6 +22,9 @@
 //! [program.hello]                # the same keys but for the last six: a program runs once
 //! wasm = "build/hello.wasm"
 //!
+//! [worker.mail]                  # keys of a program, and the three of restarts
+//! wasm = "build/mail.wasm"
+//!
 //! [process.front]                # only for several processes; each guest belongs to one
 //! guests = ["hello"]
 //!
@@ -31,7 +34,9 @@
 //! [network]                      # the connection between the processes
 //! nats = "nats://127.0.0.1:4222" # or a list of servers
 //! app = "helloworld"             # separates deployments on one server
-//! credentials = "nats.creds"     # no default; relative to this file
+//! credentials = "nats.creds"     # no default; a path or a secret
+//! token = { file = "nats.token" } # no default; or `user` and `password`
+//! tls = { ca = "ca.pem" }        # also `cert` with `key`, and `first`
 //! clock_skew = "1s"              # maximum difference between clocks
 //! ```
 //!
@@ -43,21 +48,28 @@
 //! | `spec.rs` | the result: guests, processes, limits |
 //! | `parse.rs` | the file's own keys and the tables of guests |
 //! | `parse_network.rs` | processes and `[network]` |
+//! | `secret.rs` | values that stand in the environment or in files of their own |
+//! | `tls.rs`, `parse_tls.rs` | the table `tls`, the same for all connections and listeners |
 //! | `reader.rs` | single values; collects the errors |
 
 mod parse;
 mod parse_network;
+mod parse_tls;
 mod reader;
+mod secret;
 mod spec;
 #[cfg(test)]
 mod tests;
+mod tls;
 
+pub use self::secret::{EnvValue, Secret, SecretText};
 pub use self::spec::{
-    CLOCK_SKEW_DEFAULT, Deployment, GuestSpec, MANIFEST_VERSION, MAX_RESTARTS_DEFAULT, Network,
-    Process, RESTARTS_WITHIN_DEFAULT, RestartAfter, RestartPolicy, Role, SHUTDOWN_DEADLINE_DEFAULT,
-    STARTUP_DEADLINE_DEFAULT, process_of,
+    CLOCK_SKEW_DEFAULT, Deployment, GuestSpec, MANIFEST_VERSION, MAX_RESTARTS_DEFAULT, NatsLogin,
+    Network, Process, RESTARTS_WITHIN_DEFAULT, RestartAfter, RestartPolicy, Role,
+    SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT, process_of,
 };
-pub use crate::error::{ConfigError, DeploymentError, UnknownProcess};
+pub use self::tls::{Identity, Tls};
+pub use crate::error::{ConfigError, DeploymentError, SecretError, UnknownProcess};
 pub use crate::limits::{
     BUDGET_DEFAULT, BUDGET_MAX, DEADLINE_DEFAULT, LOG_BYTES_DEFAULT, MEMORY_BYTES_DEFAULT,
     REPLICAS_MAX,

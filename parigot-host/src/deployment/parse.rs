@@ -8,6 +8,7 @@ use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{DURATION_UNITS_MS, Key, Names, Reader, SIZE_UNITS, Scale, Value, is_name};
+use super::secret::EnvValue;
 use super::spec::{Deployment, GuestSpec, MANIFEST_VERSION, RestartAfter, Role};
 use crate::error::{ConfigErrorKind, DeploymentError};
 use crate::limits::{BUDGET_MAX, REPLICAS_MAX};
@@ -18,6 +19,7 @@ const FILE_KEYS: &[&str] = &[
     "shutdown_deadline",
     "service",
     "program",
+    "worker",
     "process",
     "network",
 ];
@@ -28,6 +30,7 @@ impl Role {
         match self {
             Role::Service => "service",
             Role::Program => "program",
+            Role::Worker => "worker",
         }
     }
 
@@ -49,16 +52,28 @@ impl Role {
                 "bind",
             ],
             Role::Program => &["wasm", "args", "env", "memory", "budget", "log", "bind"],
+            Role::Worker => &[
+                "wasm",
+                "args",
+                "env",
+                "memory",
+                "budget",
+                "log",
+                "restart",
+                "max_restarts",
+                "max_seconds",
+                "bind",
+            ],
         }
     }
 }
 
 impl Deployment {
-    /// Reads the deployment file at `path`; paths in it are relative to the folder that it is in.
+    /// Reads the deployment file at `path`. Paths in the file are relative to its folder.
     ///
     /// # Errors
     ///
-    /// If it cannot be read, or with every mistake that is in it.
+    /// If the file cannot be read, or with all errors of the file.
     pub fn read(path: &Path) -> Result<Self, DeploymentError> {
         let text = std::fs::read_to_string(path).map_err(|source| DeploymentError::Unreadable {
             file: path.to_owned(),
@@ -67,11 +82,12 @@ impl Deployment {
         Self::parse(&text, path)
     }
 
-    /// Reads the text of a deployment file as though it stood at `file`, which need not exist.
+    /// Parses the text of a deployment file. Paths in the text are relative to the folder of
+    /// `file`, which need not exist.
     ///
     /// # Errors
     ///
-    /// With every mistake that is in it.
+    /// With all errors of the text.
     pub fn parse(text: &str, file: &Path) -> Result<Self, DeploymentError> {
         Reader::new(text, file).read()
     }
@@ -121,6 +137,7 @@ impl Reader<'_> {
                 }
                 "service" => self.guests(Role::Service, value, &mut names),
                 "program" => self.guests(Role::Program, value, &mut names),
+                "worker" => self.guests(Role::Worker, value, &mut names),
                 "process" | "network" => {} // read below, once all guests are known
                 _ => _ = self.unknown_key(key, "the file", FILE_KEYS),
             }
@@ -184,10 +201,11 @@ impl Reader<'_> {
         let mut has_wasm = false;
         for (key, value) in entry {
             let is_known = self.key_of_guest(&mut guest, key, value)
+                || role != Role::Program && self.key_of_restart(&mut guest, key, value)
                 || role == Role::Service && self.key_of_service(&mut guest, key, value);
             if is_known {
                 has_wasm |= key.get_ref() == "wasm";
-            } else if let Some(error) = refused_in_program(role, key, place) {
+            } else if let Some(error) = refused_in_role(role, key, place) {
                 self.report(key.span(), error);
             } else {
                 // A misspelt `wasm` is not missing as well.
@@ -219,10 +237,9 @@ impl Reader<'_> {
         true
     }
 
-    /// Reads a key that only services have, and returns whether it is one.
-    fn key_of_service(&mut self, guest: &mut GuestSpec, key: &Key<'_>, value: &Value<'_>) -> bool {
+    /// Reads a key of guests that are restarted, and returns whether it is one.
+    fn key_of_restart(&mut self, guest: &mut GuestSpec, key: &Key<'_>, value: &Value<'_>) -> bool {
         match key.get_ref().as_ref() {
-            "deadline" => guest.deadline = self.duration("deadline", value),
             "restart" => guest.restart.after = self.restart_after(value),
             "max_restarts" => {
                 guest.restart.max_restarts = self.count("max_restarts", value, 1..=1_000) as u32;
@@ -231,6 +248,15 @@ impl Reader<'_> {
                 let seconds = self.count("max_seconds", value, 1..=86_400);
                 guest.restart.within = Duration::from_secs(seconds);
             }
+            _ => return false,
+        }
+        true
+    }
+
+    /// Reads a key that only services have, and returns whether it is one.
+    fn key_of_service(&mut self, guest: &mut GuestSpec, key: &Key<'_>, value: &Value<'_>) -> bool {
+        match key.get_ref().as_ref() {
+            "deadline" => guest.deadline = self.duration("deadline", value),
             "replicas" => {
                 guest.replicas = self.count("replicas", value, 1..=REPLICAS_MAX.into()) as u32;
             }
@@ -249,8 +275,8 @@ impl Reader<'_> {
         self.beside(file.unwrap_or_default())
     }
 
-    fn env(&mut self, value: &Value<'_>) -> BTreeMap<String, String> {
-        let Some(pairs) = self.table("`env`", value, "a table of strings") else {
+    fn env(&mut self, value: &Value<'_>) -> BTreeMap<String, EnvValue> {
+        let Some(pairs) = self.table("`env`", value, "a table of strings and secrets") else {
             return BTreeMap::new();
         };
         let mut env = BTreeMap::new();
@@ -259,9 +285,14 @@ impl Reader<'_> {
             if name.is_empty() || name.contains(['=', '\0']) {
                 self.report(key.span(), ConfigErrorKind::VariableName { name });
             }
-            if let Some(value) = self.string(&format!("`{name}`"), value, "a string") {
-                env.insert(name.to_owned(), value.to_owned());
-            }
+            let what = format!("`{name}`");
+            let value = match value.get_ref() {
+                DeValue::Table(_) => self.secret(&what, value).map(EnvValue::Secret),
+                _ => self
+                    .string(&what, value, "a string, { env = … } or { file = … }")
+                    .map(EnvValue::from),
+            };
+            env.extend(value.map(|value| (name.to_owned(), value)));
         }
         env
     }
@@ -340,20 +371,25 @@ impl Reader<'_> {
     }
 }
 
-/// Returns the error of a service's key in the table of a program.
-fn refused_in_program<'a>(
+/// Returns the error of a key that guests of another role have.
+fn refused_in_role<'a>(
     role: Role,
     key: &'a Key<'_>,
     place: &'a str,
 ) -> Option<ConfigErrorKind<'a>> {
     let key: &str = key.get_ref().as_ref();
-    match key {
-        _ if role != Role::Program => None,
-        "replicas" | "shared" => Some(ConfigErrorKind::ReplicasOfProgram { key, place }),
-        "deadline" => Some(ConfigErrorKind::DeadlineOfProgram { key, place }),
-        "restart" | "max_restarts" | "max_seconds" => {
-            Some(ConfigErrorKind::RestartOfProgram { key, place })
+    let reason = match key {
+        "replicas" | "shared" if role != Role::Service => {
+            "calls are distributed over instances, and only services are called"
         }
-        _ => None,
-    }
+        "deadline" if role != Role::Service => {
+            "this key bounds the time of calls, and only services are called"
+        }
+        "restart" | "max_restarts" | "max_seconds" if role == Role::Program => {
+            "only services and workers are restarted: a guest with a `main` function that must be \
+             restarted is a `[worker.<name>]`"
+        }
+        _ => return None,
+    };
+    Some(ConfigErrorKind::OtherRole { key, place, reason })
 }

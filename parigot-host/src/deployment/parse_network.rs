@@ -3,16 +3,35 @@
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::ops::Range;
-use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
 use super::reader::{Key, Names, Reader, Value, is_name};
-use super::spec::{CLOCK_SKEW_DEFAULT, Network, Process};
+use super::secret::Secret;
+use super::spec::{CLOCK_SKEW_DEFAULT, NatsLogin, Network, Process};
+use super::tls::NATS_TLS_KEYS;
 use crate::error::{ConfigErrorKind, ProcessesErrorKind, suggest};
 
 const PROCESS_KEYS: &[&str] = &["guests"];
-const NETWORK_KEYS: &[&str] = &["nats", "app", "credentials", "clock_skew"];
+const NETWORK_KEYS: &[&str] = &[
+    "nats",
+    "app",
+    "credentials",
+    "token",
+    "user",
+    "password",
+    "tls",
+    "clock_skew",
+];
+
+/// Keys of `[network]` that prove the identity of this process, as they were read.
+#[derive(Default)]
+struct LoginKeys {
+    credentials: Option<Secret>,
+    token: Option<Secret>,
+    user: Option<String>,
+    password: Option<Secret>,
+}
 
 /// Process of each guest, with the position of the entry.
 type Homes<'v> = BTreeMap<&'v str, (&'v str, Range<usize>)>;
@@ -168,13 +187,15 @@ impl Reader<'_> {
             process: String::new(),
             app: String::new(),
             servers: Vec::new(),
-            credentials: None,
+            login: None,
+            tls: None,
             clock_skew: CLOCK_SKEW_DEFAULT,
         };
         let Some(entry) = self.table("`network`", value, "a table `[network]`") else {
             return network;
         };
         let mut has_server = false;
+        let mut login = LoginKeys::default();
         for (key, value) in entry {
             match key.get_ref().as_ref() {
                 "nats" => {
@@ -187,7 +208,14 @@ impl Reader<'_> {
                         .map(|app| self.app(app, value.span()))
                         .unwrap_or_default();
                 }
-                "credentials" => network.credentials = self.credentials(value),
+                "credentials" => login.credentials = self.credentials(value),
+                "token" => login.token = self.secret("`token`", value),
+                "user" => {
+                    let user = self.string("`user`", value, "a string");
+                    login.user = user.map(str::to_owned);
+                }
+                "password" => login.password = self.secret("`password`", value),
+                "tls" => network.tls = self.tls("`[network]`", NATS_TLS_KEYS, value),
                 "clock_skew" => network.clock_skew = self.duration("clock_skew", value),
                 // A misspelt `nats` is not missing as well.
                 _ => {
@@ -195,6 +223,8 @@ impl Reader<'_> {
                 }
             }
         }
+        self.check_login(name, entry);
+        network.login = login.into_login();
         if !has_server {
             self.report(name.span(), ProcessesErrorKind::NoServer);
         }
@@ -240,16 +270,51 @@ impl Reader<'_> {
         name.to_owned()
     }
 
-    fn credentials(&mut self, value: &Value<'_>) -> Option<PathBuf> {
-        let file = self.string("`credentials`", value, "a path")?;
-        if file.is_empty() {
-            let file_name = self.deployment.source.name().to_owned();
+    /// Parses `credentials`: the path of a file, or a secret.
+    fn credentials(&mut self, value: &Value<'_>) -> Option<Secret> {
+        if value.get_ref().is_table() {
+            return self.secret("`credentials`", value);
+        }
+        let path = self.string("`credentials`", value, "a path or a secret")?;
+        if path.is_empty() {
+            let key = "credentials";
+            let file = self.deployment.source.name().to_owned();
             self.report(
                 value.span(),
-                ProcessesErrorKind::EmptyCredentials { file: &file_name },
+                ProcessesErrorKind::EmptyPath { key, file: &file },
             );
         }
-        Some(self.beside(file))
+        Some(Secret::File(self.beside(path)))
+    }
+
+    /// Reports combinations of login keys that do not make one login.
+    fn check_login(&mut self, name: &Key<'_>, entry: &DeTable<'_>) {
+        for (present, missing) in [("user", "password"), ("password", "user")] {
+            if entry.contains_key(present) && !entry.contains_key(missing) {
+                self.report(
+                    name.span(),
+                    ProcessesErrorKind::HalfLogin { present, missing },
+                );
+            }
+        }
+        let logins: Vec<&'static str> = ["credentials", "token", "user"]
+            .into_iter()
+            .filter(|key| entry.contains_key(*key))
+            .collect();
+        if let [first, second, ..] = logins[..] {
+            self.report(name.span(), ProcessesErrorKind::TwoLogins { first, second });
+        }
+    }
+}
+
+impl LoginKeys {
+    /// Returns the login. At most one is complete in a valid file.
+    fn into_login(self) -> Option<NatsLogin> {
+        let user = self.user.zip(self.password);
+        self.credentials
+            .map(NatsLogin::Credentials)
+            .or(self.token.map(NatsLogin::Token))
+            .or(user.map(|(user, password)| NatsLogin::User { user, password }))
     }
 }
 

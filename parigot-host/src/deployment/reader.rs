@@ -10,6 +10,7 @@ use miette::NamedSource;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use super::secret::Secret;
 use super::spec::{Deployment, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT};
 use crate::error::suggest;
 use crate::error::{ConfigError, ConfigErrorKind};
@@ -255,6 +256,51 @@ impl<'a> Reader<'a> {
             self.report(value.span(), ConfigErrorKind::Nul { what });
         }
         Some(text)
+    }
+
+    pub(super) fn boolean(&mut self, key: &str, value: &Value<'_>) -> bool {
+        let flag = value.get_ref().as_bool();
+        if flag.is_none() {
+            self.wrong_type(&format!("`{key}`"), value, "true or false");
+        }
+        flag.unwrap_or_default()
+    }
+
+    /// Returns a secret: `{ env = "TOKEN" }` or `{ file = "token.txt" }`.
+    pub(super) fn secret(&mut self, what: &str, value: &Value<'_>) -> Option<Secret> {
+        let entry = self.table(
+            what,
+            value,
+            "{ env = \"<variable>\" } or { file = \"<path>\" }",
+        )?;
+        let mut secret = None;
+        for (key, value) in entry {
+            let read = match key.get_ref().as_ref() {
+                "env" => self
+                    .string("`env`", value, "the name of a variable")
+                    .map(|name| Secret::Env(name.to_owned())),
+                "file" => self
+                    .string("`file`", value, "a path")
+                    .map(|path| Secret::File(self.beside(path))),
+                _ => {
+                    self.unknown_key(key, what, &["env", "file"]);
+                    continue;
+                }
+            };
+            match read {
+                Some(Secret::Env(name)) if name.is_empty() || name.contains('=') => {
+                    self.report(value.span(), ConfigErrorKind::VariableName { name: &name });
+                }
+                Some(Secret::File(_)) if value.get_ref().as_str() == Some("") => {
+                    self.report(value.span(), ConfigErrorKind::EmptySecret { what });
+                }
+                read => secret = read.or(secret),
+            }
+        }
+        if entry.len() != 1 {
+            self.report(value.span(), ConfigErrorKind::SecretForm { what });
+        }
+        secret
     }
 
     pub(super) fn table<'v, 'i>(

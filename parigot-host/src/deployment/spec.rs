@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use miette::NamedSource;
 
+use super::secret::{EnvValue, Secret};
+use super::tls::Tls;
 use crate::error::UnknownProcess;
 use crate::limits::{BUDGET_DEFAULT, DEADLINE_DEFAULT, LOG_BYTES_DEFAULT, MEMORY_BYTES_DEFAULT};
 
@@ -75,19 +77,19 @@ pub struct GuestSpec {
     /// Arguments, without a program name in front.
     pub args: Vec<String>,
     /// Environment variables; the host's own are not passed on.
-    pub env: BTreeMap<String, String>,
+    pub env: BTreeMap<String, EnvValue>,
     /// Limit of the linear memory in bytes: 64 KiB to 4 GiB.
     pub memory_bytes: u64,
     /// CPU time between two awaits.
     pub budget: Duration,
     /// Log volume in bytes per second, with 64 bytes of overhead per line: 1 KiB to 1 GiB.
     pub log_bytes: u64,
-    /// Deadline of calls that bring none; unused for programs, which are not called.
+    /// Deadline of calls that bring none; unused for programs and workers, which are not called.
     pub deadline: Duration,
     /// Restart policy; programs are never restarted.
     pub restart: RestartPolicy,
     /// Number of instances, over which calls are distributed: 1 to
-    /// [`REPLICAS_MAX`](crate::deployment::REPLICAS_MAX). A program has one.
+    /// [`REPLICAS_MAX`](crate::deployment::REPLICAS_MAX). A program or worker has one.
     pub replicas: u32,
     /// Full names of exported services that other guests may export too; calls are distributed over
     /// all exporters.
@@ -107,6 +109,11 @@ impl GuestSpec {
     /// Creates a program with default settings.
     pub fn program(name: impl Into<String>, wasm: impl Into<PathBuf>) -> Self {
         GuestSpec::new(Role::Program, name, wasm)
+    }
+
+    /// Creates a worker with default settings.
+    pub fn worker(name: impl Into<String>, wasm: impl Into<PathBuf>) -> Self {
+        GuestSpec::new(Role::Worker, name, wasm)
     }
 
     pub(super) fn new(role: Role, name: impl Into<String>, wasm: impl Into<PathBuf>) -> Self {
@@ -143,8 +150,12 @@ impl GuestSpec {
 pub enum Role {
     /// A guest that exports services, from `[service.<name>]`.
     Service,
-    /// A guest with a `main` function, from `[program.<name>]`.
+    /// A guest with a `main` function, from `[program.<name>]`. The deployment ends with its
+    /// programs.
     Program,
+    /// A guest with a `main` function, from `[worker.<name>]`. It is restarted like a service, and
+    /// its end does not end the deployment.
+    Worker,
 }
 
 /// One of several processes of a deployment.
@@ -166,10 +177,28 @@ pub struct Network {
     pub app: String,
     /// Addresses of NATS servers, `nats://…` or `tls://…`; at least one. Any of them is sufficient.
     pub servers: Vec<String>,
-    /// Path of a NATS credentials file: absolute, or relative to the working directory.
-    pub credentials: Option<PathBuf>,
+    /// Proof of identity for the servers.
+    pub login: Option<NatsLogin>,
+    /// TLS settings; `None` if the addresses alone decide on TLS.
+    pub tls: Option<Tls>,
     /// Maximum difference between the clocks of the machines: 1 ms to 24 h.
     pub clock_skew: Duration,
+}
+
+/// Proof of identity for a NATS server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NatsLogin {
+    /// Contents of a credentials file: a JWT and its seed.
+    Credentials(Secret),
+    /// A token.
+    Token(Secret),
+    /// A user with a password.
+    User {
+        /// Name of the user.
+        user: String,
+        /// Password of the user.
+        password: Secret,
+    },
 }
 
 /// Restart policy of a service.
@@ -239,7 +268,7 @@ impl RestartPolicy {
     /// Returns the default policy of a role.
     fn of(role: Role) -> Self {
         let after = match role {
-            Role::Service => RestartAfter::Failure,
+            Role::Service | Role::Worker => RestartAfter::Failure,
             Role::Program => RestartAfter::Never,
         };
         RestartPolicy {

@@ -115,7 +115,7 @@ pub(crate) enum ConfigErrorKind<'a> {
     Version { found: &'a str },
     #[error("{name:?} cannot be the name of a {of}")]
     Name { name: &'a str, of: &'static str },
-    #[error("a service and a program are both named `{name}`")]
+    #[error("two guests are named `{name}`")]
     SameName { name: &'a str },
     #[error("unknown key `{key}` in {place}")]
     UnknownKey {
@@ -124,12 +124,13 @@ pub(crate) enum ConfigErrorKind<'a> {
         similar: Option<&'static str>,
         known: &'a [&'static str],
     },
+    /// A key that guests of another role have, and why this role does not.
     #[error("unknown key `{key}` in {place}")]
-    DeadlineOfProgram { key: &'a str, place: &'a str },
-    #[error("unknown key `{key}` in {place}")]
-    RestartOfProgram { key: &'a str, place: &'a str },
-    #[error("unknown key `{key}` in {place}")]
-    ReplicasOfProgram { key: &'a str, place: &'a str },
+    OtherRole {
+        key: &'a str,
+        place: &'a str,
+        reason: &'static str,
+    },
     #[error("{place} has no `wasm`")]
     NoWasm { place: &'a str, file: &'a str },
     #[error("`wasm` is empty")]
@@ -172,6 +173,10 @@ pub(crate) enum ConfigErrorKind<'a> {
         much: &'static str,
         form: &'static str,
     },
+    #[error("{what} names neither a variable nor a file, or both")]
+    SecretForm { what: &'a str },
+    #[error("`file` of {what} is empty")]
+    EmptySecret { what: &'a str },
     #[error("{what} contains a NUL")]
     Nul { what: &'a str },
     #[error("{what} is {found}, expected {expected}")]
@@ -216,8 +221,23 @@ pub(crate) enum ProcessesErrorKind<'a> {
     Server { text: &'a str },
     #[error("{name:?} cannot be the name of an app")]
     AppName { name: &'a str },
-    #[error("`credentials` is empty")]
-    EmptyCredentials { file: &'a str },
+    #[error("`{key}` is empty")]
+    EmptyPath { key: &'static str, file: &'a str },
+    #[error("`tls` has a `{present}` and no `{missing}`")]
+    HalfIdentity {
+        present: &'static str,
+        missing: &'static str,
+    },
+    #[error("`[network]` has a `{present}` and no `{missing}`")]
+    HalfLogin {
+        present: &'static str,
+        missing: &'static str,
+    },
+    #[error("`[network]` has both `{first}` and `{second}`")]
+    TwoLogins {
+        first: &'static str,
+        second: &'static str,
+    },
 }
 
 impl ConfigErrorKind<'_> {
@@ -246,14 +266,7 @@ impl ConfigErrorKind<'_> {
             ConfigErrorKind::UnknownKey { known, .. } => {
                 format!("known here: {}", known.join(", "))
             }
-            ConfigErrorKind::DeadlineOfProgram { .. } => {
-                "this key bounds calls to a service, and programs are not called".into()
-            }
-            ConfigErrorKind::RestartOfProgram { .. } => "only services are restarted".into(),
-            ConfigErrorKind::ReplicasOfProgram { .. } => {
-                "calls are distributed over the instances of a service, and programs are not called"
-                    .into()
-            }
+            ConfigErrorKind::OtherRole { reason, .. } => (*reason).into(),
             ConfigErrorKind::NoWasm { file, .. } => {
                 format!("add `wasm = \"<file>.wasm\"`, relative to {file}")
             }
@@ -273,6 +286,10 @@ impl ConfigErrorKind<'_> {
             | ConfigErrorKind::Range { form, .. } => {
                 format!("write {form}")
             }
+            ConfigErrorKind::SecretForm { .. } => {
+                "write { env = \"<variable>\" } or { file = \"<path>\" }".into()
+            }
+            ConfigErrorKind::EmptySecret { .. } => "name the file that contains the secret".into(),
             ConfigErrorKind::Nul { .. } => "remove the `\\u0000`".into(),
             ConfigErrorKind::Type { expected, .. } => format!("make it {expected}"),
         }
@@ -325,7 +342,21 @@ impl ProcessesErrorKind<'_> {
                 "write `app = \"<name>\"`, made of `a` to `z`, `A` to `Z`, `0` to `9`, `_` and `-`"
                     .into()
             }
-            ProcessesErrorKind::EmptyCredentials { file } => {
+            ProcessesErrorKind::HalfIdentity { missing, .. } => {
+                format!("add `{missing} = \"{missing}.pem\"`: a certificate needs its private key")
+            }
+            ProcessesErrorKind::HalfLogin {
+                missing: "user", ..
+            } => "add `user = \"<name>\"`".into(),
+            ProcessesErrorKind::HalfLogin { .. } => {
+                "add `password = { env = \"<variable>\" }` or `password = { file = \"<path>\" }`"
+                    .into()
+            }
+            ProcessesErrorKind::TwoLogins { .. } => {
+                "a process logs in once: keep `credentials`, or `token`, or `user` with `password`"
+                    .into()
+            }
+            ProcessesErrorKind::EmptyPath { file, .. } => {
                 format!("name a file, relative to {file}, or remove the key")
             }
         }

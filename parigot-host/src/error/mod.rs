@@ -5,6 +5,7 @@
 //! | `config.rs` | deployment file, with position and next step | the user, before the start |
 //! | `start.rs` | modules, requirements, network | the user, before the start |
 //! | `schema.rs` | a client's schema does not fit the exporter's | the user, before the start |
+//! | `secret.rs` | a secret cannot be read | the user, before the start |
 //! | `network.rs` | a process cannot join the others | the user, before the start |
 //! | `fault.rs` | a guest ends | the log |
 //! | `failure/` | a call has no reply: a status with a cause | the caller |
@@ -15,6 +16,7 @@ mod fault;
 #[cfg(feature = "nats")]
 mod network;
 mod schema;
+mod secret;
 mod start;
 pub(crate) mod suggest;
 
@@ -25,5 +27,6 @@ pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudg
 #[cfg(feature = "nats")]
 pub use network::NetworkError;
 pub use schema::SchemaError;
+pub use secret::SecretError;
 pub use start::{GraphError, StartError, StartProblem};
 pub(crate) use start::{ModuleError, TooLarge};

@@ -1,9 +1,11 @@
 //! Errors of the connection to the other processes of a deployment.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use miette::Diagnostic;
+
+use crate::error::SecretError;
 
 /// Error of a process that cannot connect to the other processes of its deployment.
 #[derive(Debug, thiserror::Error, Diagnostic)]
@@ -20,20 +22,35 @@ pub enum NetworkError {
     },
     /// A server rejected the credentials.
     #[error("NATS server {} rejected the credentials", servers.join(", "))]
-    #[diagnostic(help(
-        "set `credentials` in `[network]` to a credentials file, or put user and password in the \
-         address: `nats://user:password@host`"
-    ))]
+    #[diagnostic(help("set `credentials`, `token`, or `user` and `password` in `[network]`"))]
     Denied {
         /// Addresses of the servers, without secrets.
         servers: Vec<String>,
     },
-    /// The credentials file is missing or invalid.
-    #[error("cannot read the NATS credentials from {}", path.display())]
-    #[diagnostic(help(
-        "set `credentials` in `[network]` to a credentials file, for example one made by `nsc`"
-    ))]
+    /// A secret of `[network]` cannot be read.
+    #[error("cannot read `{key}` of `[network]`")]
+    #[diagnostic(help("{}", source.help()))]
+    Secret {
+        /// Key in `[network]`.
+        key: &'static str,
+        /// Cause.
+        source: SecretError,
+    },
+    /// The credentials are malformed.
+    #[error("`credentials` of `[network]` are malformed: {secret}")]
+    #[diagnostic(help("expected the contents of a credentials file, as made by `nsc`"))]
     Credentials {
+        /// Reference to the secret that holds the credentials.
+        secret: String,
+        /// Cause.
+        source: io::Error,
+    },
+    /// A file of the TLS settings cannot be opened.
+    #[error("cannot read `{key}` in `tls` of `[network]`: {}", path.display())]
+    #[diagnostic(help("create the file, and make it readable for the user of parigot"))]
+    TlsFile {
+        /// Key in `tls`.
+        key: &'static str,
         /// Path of the file.
         path: PathBuf,
         /// Cause.
@@ -52,13 +69,6 @@ impl NetworkError {
     pub(crate) fn denied(servers: &[String]) -> Self {
         NetworkError::Denied {
             servers: all_without_secrets(servers),
-        }
-    }
-
-    pub(crate) fn credentials(path: &Path, source: io::Error) -> Self {
-        NetworkError::Credentials {
-            path: path.to_owned(),
-            source,
         }
     }
 }

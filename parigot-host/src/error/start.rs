@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use parigot_abi::{VERSION, Version};
 
-use crate::error::{GuestFault, SchemaError};
+use crate::error::{GuestFault, SchemaError, SecretError};
 use crate::limits::{MODULE_BYTES_MAX, Size, TABLE_ENTRIES_MAX};
 
 /// Error of a start, with all problems that were found.
@@ -95,6 +95,16 @@ pub enum StartProblem {
         /// Time that the start waited.
         within: Duration,
     },
+    /// A secret among the environment variables of the guest cannot be read.
+    #[error("`{variable}` of `{guest}` cannot be set")]
+    Secret {
+        /// Name of the guest in the deployment.
+        guest: String,
+        /// Name of the guest's environment variable.
+        variable: String,
+        /// Cause.
+        source: SecretError,
+    },
     /// The process would have more memory mappings than the system allows.
     #[error(
         "too many instances with `{guest}`: {guests} need more memory mappings than \
@@ -163,6 +173,20 @@ pub enum GraphError {
         /// Most similar name among the guest's exports, if there is one.
         nearest: Option<String>,
     },
+    /// A program or a worker exports a service.
+    #[error("`{guest}` exports {service}, and only guests in `[service.<name>]` may export")]
+    NotAService {
+        /// Full name of the service.
+        service: String,
+        /// Name of the guest.
+        guest: String,
+    },
+    /// A service exports nothing.
+    #[error("`{guest}` exports no service, and is in `[service.{guest}]`")]
+    NothingExported {
+        /// Name of the guest.
+        guest: String,
+    },
     /// A requirement has no exporter.
     #[error("`{guest}` requires {service}, which no guest of the deployment exports")]
     Missing {
@@ -230,6 +254,8 @@ impl GraphError {
         match self {
             GraphError::ExportedTwice { second, .. } => second,
             GraphError::SharedButNotExported { guest, .. }
+            | GraphError::NotAService { guest, .. }
+            | GraphError::NothingExported { guest }
             | GraphError::Missing { guest, .. }
             | GraphError::Ambiguous { guest, .. }
             | GraphError::BoundElsewhere { guest, .. }
@@ -358,6 +384,7 @@ impl StartProblem {
             | StartProblem::Memory { guest, .. }
             | StartProblem::Unoffered { guest, .. }
             | StartProblem::Mappings { guest, .. }
+            | StartProblem::Secret { guest, .. }
             | StartProblem::Schema { guest, .. } => guest,
             StartProblem::Graph(error) => error.guest(),
         })

@@ -1,7 +1,8 @@
 //! CPU budget of a turn.
 //!
-//! The epoch ticker ticks every 2 ms while guests run. A turn that ends before the first tick costs
-//! nothing here. The ticks within one turn have these effects:
+//! The epoch ticker ticks every 2 ms while guests run. A turn that ends before the first tick
+//! causes no work here. At [`Tick::Kill`], `guest/wasm.rs` ends the turn with an error, and the
+//! scheduler ends the instance. The ticks within one turn have these effects:
 //!
 //! | tick | `yields_on_first_tick` | otherwise |
 //! |---|---|---|
@@ -105,7 +106,7 @@ impl Watch {
     }
 
     /// Records the names and budgets of the guest's methods.
-    pub(crate) fn learn(&mut self, manifest: &Manifest) {
+    pub(crate) fn set_manifest(&mut self, manifest: &Manifest) {
         let default = self.budgets.default;
         let method = |method: &manifest::Method| MethodBudget {
             name: method.name.clone(),
@@ -191,7 +192,7 @@ mod tests {
             schema: 0,
             methods: vec![method],
         };
-        watch.learn(&Manifest {
+        watch.set_manifest(&Manifest {
             exports: vec![service],
             ..Manifest::default()
         });
@@ -206,11 +207,11 @@ mod tests {
     }
 
     /// Ticks until the budget is exceeded, and returns the fault. The loop spends the CPU time.
-    fn verdict(watch: &mut Watch, view: Option<&ControlView>) -> OverBudget {
+    fn tick_until_killed(watch: &mut Watch, view: Option<&ControlView>) -> OverBudget {
         assert_eq!(watch.tick(view), Tick::AskToYield);
         loop {
-            if let Tick::Kill(verdict) = watch.tick(view) {
-                return verdict;
+            if let Tick::Kill(fault) = watch.tick(view) {
+                return fault;
             }
         }
     }
@@ -219,17 +220,17 @@ mod tests {
     fn the_fault_names_the_running_method() {
         let mut watch = watch(Duration::from_millis(2), Duration::ZERO);
         assert_eq!(
-            verdict(&mut watch, Some(&view(7))).to_string(),
+            tick_until_killed(&mut watch, Some(&view(7))).to_string(),
             "held its thread beyond its budget of 2 ms in x.S/Get"
         );
         watch.begin_turn();
         assert_eq!(
-            verdict(&mut watch, Some(&view(NO_CALL))).to_string(),
+            tick_until_killed(&mut watch, Some(&view(NO_CALL))).to_string(),
             "held its thread beyond its budget of 2 ms"
         );
         watch.begin_turn();
         assert_eq!(
-            verdict(&mut watch, None).to_string(),
+            tick_until_killed(&mut watch, None).to_string(),
             "held its thread beyond its budget of 2 ms"
         );
     }
@@ -238,12 +239,12 @@ mod tests {
     fn a_method_may_only_raise_the_budget() {
         let mut larger = watch(Duration::from_millis(1), Duration::from_millis(3));
         assert_eq!(
-            verdict(&mut larger, Some(&view(7))).to_string(),
+            tick_until_killed(&mut larger, Some(&view(7))).to_string(),
             "held its thread beyond its budget of 3 ms in x.S/Get"
         );
         let mut smaller = watch(Duration::from_millis(2), Duration::from_millis(1));
         assert_eq!(
-            verdict(&mut smaller, Some(&view(7))).to_string(),
+            tick_until_killed(&mut smaller, Some(&view(7))).to_string(),
             "held its thread beyond its budget of 2 ms in x.S/Get"
         );
     }
@@ -277,7 +278,7 @@ mod tests {
     fn each_turn_starts_with_a_full_budget() {
         let mut watch = watch(Duration::from_millis(1), Duration::ZERO);
         assert!(!watch.begin_turn());
-        verdict(&mut watch, None);
+        tick_until_killed(&mut watch, None);
         assert!(watch.begin_turn());
         assert_eq!(watch.tick(None), Tick::AskToYield);
     }

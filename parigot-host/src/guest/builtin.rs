@@ -80,13 +80,13 @@ impl<G: BuiltIn> GuestInstance for BuiltInGuest<G> {
             }
         }
         Ok(Turn {
-            more: false,
+            has_more_work: false,
             wake_at_ns: self.guest.end_turn(now_ns, &mut self.outbox)?,
         })
     }
 
-    /// Does nothing: a built-in guest has no budgets to learn, because the host trusts it.
-    fn learn(&mut self, _: &Manifest) {}
+    /// Does nothing: a built-in guest has no budgets to set, because the host trusts it.
+    fn set_manifest(&mut self, _: &Manifest) {}
 
     fn active_call(&self) -> Option<ActiveCall> {
         self.guest

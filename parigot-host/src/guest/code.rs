@@ -9,7 +9,7 @@ use std::time::Duration;
 use parigot_abi::frame::Level;
 use parigot_abi::{Manifest, Prologue};
 
-use crate::error::{ActiveCall, GuestFault, ModuleError};
+use crate::error::{ActiveCall, GuestFault, ModuleError, SecretError};
 
 /// Factory of a guest's instances, used at the start and after each restart.
 pub(crate) trait InstanceFactory: Send + Sync {
@@ -63,6 +63,13 @@ pub(crate) enum InstantiateError {
     /// The guest ran and ended.
     #[error(transparent)]
     Fault(#[from] GuestFault),
+    /// A secret among the environment variables cannot be read.
+    #[error("`{variable}` of `env`")]
+    Secret {
+        /// Name of the guest's variable.
+        variable: String,
+        source: SecretError,
+    },
 }
 
 /// Guest instance that runs turns.
@@ -80,7 +87,7 @@ pub(crate) trait GuestInstance: Send {
     ) -> Result<Turn, GuestFault>;
 
     /// Records the guest's exports, after its init turn.
-    fn learn(&mut self, manifest: &Manifest);
+    fn set_manifest(&mut self, manifest: &Manifest);
 
     /// Returns the call that the guest reported as running at the end of its last turn.
     fn active_call(&self) -> Option<ActiveCall> {
@@ -106,7 +113,7 @@ pub(crate) trait GuestInstance: Send {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     /// Set if the guest has more work that is ready.
-    pub(crate) more: bool,
+    pub(crate) has_more_work: bool,
     /// Time of the next turn on the guest's clock, or [`parigot_abi::control::NEVER`].
     pub(crate) wake_at_ns: u64,
 }

@@ -1,5 +1,5 @@
-//! End of an instance: its callers and callees are notified, and its memory is freed. The
-//! [`crate::kernel::supervisor`] decides whether a restart follows.
+//! End of an instance: the host notifies the callers and callees, and frees the memory.
+//! `Worker::restart_decision` in [`crate::kernel::restart`] decides if a restart follows.
 
 use crate::error::{Ending, Failure};
 use crate::kernel::instance::{Calls, Inbound, Instance, InstanceState};
@@ -40,20 +40,20 @@ impl<O: Observer> Worker<'_, O> {
         let active_call_id = active_call
             .and_then(|number| inbound.get_mut(number))
             .map(|call| call.id);
-        let is_news = self.kernel.lifecycle.is_to_stay(instance.index);
+        let is_unexpected = self.kernel.lifecycle.must_keep_running(instance.index);
         events::ending(
             &instance.guest_log(),
             &ending,
             events::EndContext {
-                is_news,
+                is_unexpected,
                 call: active_call_id,
                 method: method.flatten(),
             },
         );
         for (number, call) in inbound.take_if(|_| true) {
-            let is_culprit = active_call == Some(number);
-            let failure = if is_culprit || code.has_begun(number) {
-                Failure::callee_ended(&instance.name, &ending, is_culprit)
+            let caused_end = active_call == Some(number);
+            let failure = if caused_end || code.has_begun(number) {
+                Failure::callee_ended(&instance.name, &ending, caused_end)
             } else {
                 Failure::not_begun(&instance.name, &ending)
             };
@@ -67,7 +67,7 @@ impl<O: Observer> Worker<'_, O> {
             self.cancel_at_callee(&call);
         }
         drop(code);
-        self.follow(instance, restart_decision, routes, &ending);
+        self.carry_out_decision(instance, restart_decision, routes, &ending);
         self.observer.instance_ended(instance.index, &ending);
     }
 

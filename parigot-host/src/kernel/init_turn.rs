@@ -3,7 +3,7 @@
 //! The start and the supervisor both create instances this way. The init turn receives one frame,
 //! `Start`, and must answer with the manifest before any other frame.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use parigot_abi::id::InstanceId;
 use parigot_abi::manifest::Requirement;
@@ -38,7 +38,7 @@ pub(crate) struct InitOutput {
 /// Part of an init turn that a worker carries out once the instance is bound: the frames after the
 /// manifest, and the time of the next turn.
 pub(crate) struct InitTurn {
-    pub(crate) body: Box<InstanceState>,
+    pub(crate) state: Box<InstanceState>,
     pub(crate) outbox: Vec<u8>,
     pub(crate) turn: Turn,
 }
@@ -47,8 +47,8 @@ pub(crate) struct InitTurn {
 ///
 /// # Errors
 ///
-/// If the instance cannot be created, if the guest faults, or if the guest's first frame is not a
-/// valid manifest.
+/// If a secret cannot be read, if the instance cannot be created, if the guest faults, or if the
+/// guest's first frame is not a valid manifest.
 pub(crate) fn init_turn(
     spec: &GuestSpec,
     factory: &dyn InstanceFactory,
@@ -65,10 +65,11 @@ pub(crate) fn init_turn(
         monotonic_ns: 0,
         wall_ns: settings.clock.wall_ns(),
     };
+    let env = read_env(spec)?;
     let config = InstanceConfig {
         name: &spec.name,
         args: &spec.args,
-        env: &spec.env,
+        env: &env,
         memory_bytes_max: spec.memory_bytes,
         budget: spec.budget,
         yields_on_first_tick: settings.yields_on_first_tick,
@@ -84,10 +85,10 @@ pub(crate) fn init_turn(
     };
     let mut line = |level, text: &str| {
         // Dropped lines are reported with the next line or at the end, because no timer exists yet.
-        let _ = guest_log.say(started_ns, level, None, text);
+        let _ = guest_log.log_line(started_ns, level, None, text);
     };
     let mut code = factory.instantiate(config, &mut line)?;
-    let inbox = start_frame(spec, id, settings, randomness);
+    let inbox = start_frame(spec, &env, id, settings, randomness);
     let turn = code.turn(prologue, &inbox, u32::MAX);
     code.take_output(turn.is_err(), &mut line);
     let turn = turn?;
@@ -95,7 +96,7 @@ pub(crate) fn init_turn(
     manifest
         .descriptors
         .extend_from_slice(factory.descriptors());
-    code.learn(&manifest);
+    code.set_manifest(&manifest);
     Ok(InitOutput {
         code,
         manifest,
@@ -104,9 +105,25 @@ pub(crate) fn init_turn(
     })
 }
 
+/// Returns the environment variables of a guest. Secrets are read for each instance, so that a
+/// restarted instance has the current ones.
+fn read_env(spec: &GuestSpec) -> Result<BTreeMap<String, String>, InstantiateError> {
+    spec.env
+        .iter()
+        .map(|(variable, value)| match value.read() {
+            Ok(text) => Ok((variable.clone(), text.into_exposed())),
+            Err(source) => Err(InstantiateError::Secret {
+                variable: variable.clone(),
+                source,
+            }),
+        })
+        .collect()
+}
+
 /// Returns the first frame of a guest.
 fn start_frame(
     spec: &GuestSpec,
+    env: &BTreeMap<String, String>,
     id: InstanceId,
     settings: &Settings,
     randomness: &Randomness,
@@ -119,8 +136,7 @@ fn start_frame(
         descriptors: settings.descriptors,
         settings: Vec::new(),
         args: spec.args.iter().map(String::as_str).collect(),
-        env: spec
-            .env
+        env: env
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect(),

@@ -1,6 +1,7 @@
 //! Scheduling, calls and supervision.
 
 pub(crate) mod call_table;
+pub(crate) mod callees;
 mod ending;
 pub(crate) mod index;
 pub(crate) mod init_turn;
@@ -10,7 +11,7 @@ mod metadata;
 pub(crate) mod observer;
 mod queue;
 pub(crate) mod restart;
-pub(crate) mod route;
+mod restart_window;
 pub(crate) mod router;
 pub(crate) mod scheduler;
 pub(crate) mod shutdown;

@@ -22,12 +22,12 @@ use rand::Rng;
 use crate::deployment::RestartPolicy;
 use crate::error::{Ending, GuestFault, Unavailable};
 use crate::guest::code::InstantiateError;
+use crate::kernel::callees::Route;
 use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::{self, InitOutput, InitTurn, InstantiateParams};
 use crate::kernel::instance::{Instance, InstanceState};
 use crate::kernel::lifecycle::{Phase, RestartPermit, Unlaunchable};
 use crate::kernel::observer::Observer;
-use crate::kernel::route::Route;
 use crate::kernel::scheduler::{Kernel, Worker};
 use crate::kernel::supervisor::{RestartDecision, SupervisedService, Supervisor};
 use crate::log::events;
@@ -110,7 +110,7 @@ impl<O: Observer> Worker<'_, O> {
 
     /// Carries out the decision for an instance that has ended. `routes` are the routes of its
     /// calls, which a restarted instance takes over.
-    pub(crate) fn follow(
+    pub(crate) fn carry_out_decision(
         &mut self,
         instance: &Instance,
         restart_decision: RestartDecision,
@@ -205,8 +205,15 @@ impl<O: Observer> Worker<'_, O> {
                 }
                 let after = Duration::from_nanos(self.now_ns().saturating_sub(ended_ns));
                 events::restarted(&instance.guest_log(), after, &service.count());
-                let body = InstanceState::new(code, routes);
-                self.finish_init_turn(instance, InitTurn { body, outbox, turn });
+                let state = InstanceState::new(code, routes);
+                self.finish_init_turn(
+                    instance,
+                    InitTurn {
+                        state,
+                        outbox,
+                        turn,
+                    },
+                );
             }
             Err(ending) => {
                 let restart_decision = self.restart_decision(instance, &ending);
@@ -216,7 +223,7 @@ impl<O: Observer> Worker<'_, O> {
                     events::EndContext::default(),
                 );
                 instance.close(restart_decision.unavailable_reason(self.now_ns()));
-                self.follow(instance, restart_decision, routes, &ending);
+                self.carry_out_decision(instance, restart_decision, routes, &ending);
             }
         }
     }
@@ -254,7 +261,7 @@ impl<O: Observer> Worker<'_, O> {
             Ok(output) if output.manifest == service.manifest => Ok(output),
             Ok(_) => Err(GuestFault::Changed.into()),
             Err(InstantiateError::Fault(fault)) => Err(fault.into()),
-            Err(InstantiateError::Module(error)) => {
+            Err(error) => {
                 let reason = error
                     .source()
                     .map_or_else(|| error.to_string(), |source| format!("{error}: {source}"));

@@ -8,11 +8,11 @@ use parigot_abi::{Code as StatusCode, Frame, Frames, Header, Kind};
 use rand::Rng;
 
 use crate::error::{Breach, Ending, Failure, GuestFault};
+use crate::kernel::callees::{Callee, Pool, Route};
 use crate::kernel::instance::{Calls, Delivery, Inbound, Instance, Outbound};
 use crate::kernel::lifecycle::{FAILED, Launched};
 use crate::kernel::metadata;
 use crate::kernel::observer::Observer;
-use crate::kernel::route::{Callee, Pool, Route};
 use crate::kernel::scheduler::{HandoffSlot, Sender, Worker};
 use crate::limits::{CALLS_MAX, REASON_BYTES_MAX};
 use crate::log::events;
@@ -28,24 +28,24 @@ struct OutgoingCall<'a> {
 impl<O: Observer> Worker<'_, O> {
     /// Carries out the frames of a guest in their order, up to its end.
     ///
-    /// Only the receiver of the last frame may be handed off. After a handoff before, a later frame
-    /// for the same receiver would need a second turn.
+    /// Only the receiver of the last frame may be handed off. If an earlier frame were handed off,
+    /// a later frame to the same receiver would need another turn.
     ///
     /// # Errors
     ///
-    /// Fails if the guest exits or breaks the protocol. The frames before were carried out.
+    /// Fails if the guest exits or breaks the protocol. All earlier frames were carried out.
     pub(crate) fn route(
         &mut self,
-        from: &mut Sender<'_>,
+        mut from: Sender<'_>,
         outbox: &[u8],
         handoff: &mut HandoffSlot,
     ) -> Result<(), Ending> {
+        let from = &mut from;
         let mut frames = Frames::new(outbox);
-        let mut closed = HandoffSlot::Closed;
         while let Some(frame) = frames.next() {
             let frame = frame.map_err(GuestFault::Malformed)?;
             let is_last = frames.offset() == outbox.len();
-            let handoff = if is_last { &mut *handoff } else { &mut closed };
+            let handoff = is_last.then_some(&mut *handoff);
             // Few frames have metadata. Proxies pass on metadata that another host has checked.
             let cleaned = if frame.metadata.is_empty() || from.instance.is_proxy {
                 None
@@ -76,7 +76,7 @@ impl<O: Observer> Worker<'_, O> {
         &mut self,
         from: &mut Sender<'_>,
         frame: &Frame<'_>,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) -> Result<(), Ending> {
         let Header {
             number,
@@ -149,19 +149,22 @@ impl<O: Observer> Worker<'_, O> {
         call: &OutgoingCall<'_>,
         pool: &Pool,
         calls: &mut Calls,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) -> Result<(), Failure> {
+        let mut handoff = handoff;
         let instances = &self.kernel.instances;
         let method = call.frame.header.method as usize;
         if let Some(callee) = pool.least_busy(method, |index| instances[index].load())
-            && self.offer(call, callee, calls, handoff).is_ok()
+            && self
+                .offer(call, callee, calls, handoff.as_deref_mut())
+                .is_ok()
         {
             return Ok(());
         }
         // The chosen callee has just ended, or has no room: any other callee will do.
         let mut failures = Vec::new();
         for callee in &pool.callees {
-            match self.offer(call, callee, calls, handoff) {
+            match self.offer(call, callee, calls, handoff.as_deref_mut()) {
                 Ok(()) => return Ok(()),
                 Err(failure) => failures.push(failure),
             }
@@ -182,7 +185,7 @@ impl<O: Observer> Worker<'_, O> {
         call: &OutgoingCall<'_>,
         callee: &Callee,
         calls: &mut Calls,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) -> Result<(), Failure> {
         let caller = call.from;
         let header = &call.frame.header;
@@ -197,11 +200,11 @@ impl<O: Observer> Worker<'_, O> {
                 flags::DEFAULT_DEADLINE,
             ),
             // A proxy passes on the flag, which another host has set.
-            own_ns if caller.is_proxy => (
-                caller.host_time_ns(own_ns),
+            guest_ns if caller.is_proxy => (
+                caller.host_time_ns(guest_ns),
                 header.flags & flags::DEFAULT_DEADLINE,
             ),
-            own_ns => (caller.host_time_ns(own_ns), 0),
+            guest_ns => (caller.host_time_ns(guest_ns), 0),
         };
         let inbound = Inbound {
             caller: Some(caller.index),
@@ -212,10 +215,10 @@ impl<O: Observer> Worker<'_, O> {
             flags,
             service: callee.service,
             method: target.method,
-            deadline_ns: instance.own_time_ns(deadline_ns),
+            deadline_ns: instance.guest_time_ns(deadline_ns),
             ..Header::new(Kind::Call)
         };
-        let batch = self.batch_for(handoff);
+        let batch = self.batch_for(handoff.as_deref());
         let (inbound_number, delivery) =
             instance.send_call(inbound, inbound_header, call.frame, now_ns, batch)?;
         self.finish_delivery(instance, delivery, handoff);
@@ -227,7 +230,7 @@ impl<O: Observer> Worker<'_, O> {
         };
         // The reply cannot be missed: only this worker has the caller's table, and a reply that
         // arrives now waits in the mailbox until the end of this turn.
-        calls.deadlines_ns = deadline_ns.min(calls.deadlines_ns);
+        calls.next_deadline_ns = deadline_ns.min(calls.next_deadline_ns);
         calls.outbound.insert(header.number, outbound);
         self.observer
             .call_sent(caller.index, header.number, &outbound);
@@ -239,7 +242,7 @@ impl<O: Observer> Worker<'_, O> {
         &mut self,
         from: &mut Sender<'_>,
         frame: &Frame<'_>,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) -> Result<(), Ending> {
         let callee = from.instance;
         let number = frame.header.number;
@@ -251,7 +254,8 @@ impl<O: Observer> Worker<'_, O> {
         if !from.calls.opened.is_empty() {
             from.calls.close(number);
         }
-        // Before the reply leaves: its caller may look at the counts or send the next call at once.
+        // The counts must be current before the reply is sent, because the caller may read them or
+        // send the next call at once.
         callee.publish_counts(from.calls);
         let Some(caller) = call.caller else {
             return Ok(());
@@ -263,11 +267,11 @@ impl<O: Observer> Worker<'_, O> {
             let failure = Failure::response_too_large(bytes, bytes_max).at(callee.id_in_failure());
             Delivery::Enqueued(caller.enqueue_failure(call.number, call.id, &failure))
         } else {
-            // The detail of a local guest gets the id of its instance. The detail of another
-            // process has one already.
+            // The detail of a local guest gets the id of the guest's instance. The detail of
+            // another process already has the id of its instance.
             let is_local_detail = has_detail(frame) && !callee.is_proxy;
             let detail = is_local_detail.then(|| detail_of(frame, callee.id()));
-            let batch = self.batch_for(handoff);
+            let batch = self.batch_for(handoff.as_deref());
             caller.send_reply(&call, frame, detail.as_deref(), callee, batch)
         };
         self.finish_delivery(caller, delivery, handoff);
@@ -338,18 +342,18 @@ impl<O: Observer> Worker<'_, O> {
         let call = from.calls.inbound.get_mut(frame.header.number);
         let id = call.map(|call| call.id);
         let log = from.instance.guest_log();
-        let settle_ns = events::guest_line(&log, self.now_ns(), frame, id);
-        self.kernel.settle_log_at(from.instance, settle_ns);
+        let report_at_ns = events::guest_line(&log, self.now_ns(), frame, id);
+        self.kernel.set_log_timer(from.instance, report_at_ns);
     }
 
-    /// Notes that a guest asks to be launched.
+    /// Handles the request of a guest to be launched.
     fn route_launch(&mut self, from: &Instance) -> Result<(), Ending> {
-        let launched = self.kernel.lifecycle.ask(from.index);
+        let launched = self.kernel.lifecycle.request_launch(from.index);
         self.send_launched(launched.ok_or(Breach::LaunchedTwice)?);
         Ok(())
     }
 
-    /// Notes that a service is ready, or ends a service that could not become ready.
+    /// Handles the report of a service: the service is ready, or could not become ready and ends.
     fn route_ready(&mut self, from: &Instance, frame: &Frame<'_>) -> Result<(), Ending> {
         if frame.header.status != StatusCode::Ok.number() {
             let Detail { message, .. } = Detail::read(frame.detail);
@@ -361,7 +365,8 @@ impl<O: Observer> Worker<'_, O> {
         }
         let launched = self.kernel.lifecycle.ready(from.index);
         let launched = launched.ok_or(Breach::ReadyTwice)?;
-        // Before the guests that wait for this service are launched, since they may call at once.
+        // The service must accept calls before its requirers are launched, because a requirer may
+        // call at once.
         from.accept_calls();
         self.send_launched(launched);
         Ok(())
@@ -424,7 +429,7 @@ impl Target {
     }
 }
 
-/// Returns the end of a guest that could not become ready. It counts as a failure.
+/// Returns the end of a guest that could not become ready, which counts as a failure.
 fn not_ready(reason: String) -> Ending {
     Ending::Exit {
         status: FAILED,

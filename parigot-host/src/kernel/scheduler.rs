@@ -3,9 +3,10 @@
 //!
 //! A worker keeps one of the instances that a turn has woken, and runs it next. Thus a call inside
 //! a process never changes threads while there is nothing else to do. All other woken instances go
-//! to the queue that the workers share. A worker without work sleeps until the queue has some;
-//! nothing polls.
+//! to the queue that the workers share. A worker sleeps while no instance needs a turn and the
+//! queue is empty. No thread polls.
 
+use std::mem;
 use std::sync::Arc;
 
 use parigot_abi::Prologue;
@@ -15,20 +16,21 @@ use crate::clock::Clock;
 use crate::error::{Ending, Failure};
 use crate::guest::code::{GuestInstance, Turn};
 use crate::guest::epoch_ticker::EpochTicker;
+use crate::kernel::callees::Route;
 use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::{Batch, Calls, Delivery, Instance, InstanceState, TimerChange, Wake};
 use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::observer::Observer;
 use crate::kernel::queue::Queue;
-use crate::kernel::route::Route;
 use crate::kernel::supervisor::Supervisor;
 use crate::kernel::timer::Timers;
 use crate::kernel::turn_clock::{TurnClock, WallClock};
 use crate::settings::Settings;
 
-/// Number of turns in a row that a worker takes from its own turns before it looks into the queue.
-const HANDOFFS_MAX: u32 = 64;
+/// Number of turns that a worker may run one after another on instances that its own turns woke or
+/// handed off, while the queue is not empty.
+const OWN_TURNS_MAX: u32 = 64;
 
 /// State that all workers share.
 pub(crate) struct Kernel {
@@ -91,13 +93,13 @@ impl Kernel {
     /// Wakes the instance of a timer that was set to `at_ns`.
     pub(crate) fn fire(&self, at_ns: u64, index: InstanceIndex) {
         let instance = &self.instances[index];
-        instance.guest_log().settle(at_ns);
+        instance.guest_log().report_dropped(at_ns);
         self.wake(instance, instance.fire(at_ns));
     }
 
     /// Sets a timer at which the log reports the lines of an instance that exceeded its log rate.
     /// Does nothing if `at_ns` is `None`.
-    pub(crate) fn settle_log_at(&self, instance: &Instance, at_ns: Option<u64>) {
+    pub(crate) fn set_log_timer(&self, instance: &Instance, at_ns: Option<u64>) {
         if let Some(at_ns) = at_ns {
             // Wake-up timers have the index of the instance as key, so these keys begin above all
             // indexes.
@@ -187,19 +189,19 @@ impl<'k, O: Observer> Worker<'k, O> {
     /// there is none.
     ///
     /// Fairness: two guests that call each other could keep a worker forever, while instances wait
-    /// in the queue. Hence a worker takes at most [`HANDOFFS_MAX`] turns in a row from its own
-    /// turns while the queue has instances. From then on the turns permit no handoff, and a woken
-    /// instance goes to the end of the queue. With an empty queue nothing waits, so there is no
-    /// limit. A handoff itself never goes to the queue, because its frames are in this worker's
-    /// batch; it runs, and exceeds the limit by one turn.
+    /// in the queue. Hence a worker runs at most [`OWN_TURNS_MAX`] turns one after another on
+    /// instances that its own turns woke or handed off, while the queue has instances. After the
+    /// limit the turns permit no handoff, and a woken instance goes to the end of the queue. With
+    /// an empty queue no instance waits, so there is no limit. An instance that was handed off
+    /// never goes to the queue, because its frames are in this worker's batch; its turn exceeds the
+    /// limit by one.
     fn run_while_ready(&mut self, first: InstanceIndex) {
         let kernel = self.kernel;
         let queue = &kernel.queue;
         let mut next = Next::Woken(first);
-        let mut turns_in_a_row = 0;
+        let mut own_turns = 0;
         loop {
-            let mut handoff =
-                HandoffSlot::open_if(turns_in_a_row < HANDOFFS_MAX || queue.is_empty());
+            let mut handoff = HandoffSlot::open_if(own_turns < OWN_TURNS_MAX || queue.is_empty());
             match next {
                 Next::Handoff(index, state) => {
                     self.turn_after_handoff(&kernel.instances[index], state, &mut handoff);
@@ -211,17 +213,17 @@ impl<'k, O: Observer> Worker<'k, O> {
                 },
             }
             next = self.next(handoff);
-            turns_in_a_row = match next {
+            own_turns = match next {
                 Next::Queue => 0,
-                Next::Handoff(..) | Next::Woken(_) => turns_in_a_row + 1,
+                Next::Handoff(..) | Next::Woken(_) => own_turns + 1,
             };
-            if turns_in_a_row > HANDOFFS_MAX
+            if own_turns > OWN_TURNS_MAX
                 && !queue.is_empty()
                 && let Next::Woken(index) = next
             {
                 queue.push(index);
                 next = Next::Queue;
-                turns_in_a_row = 0;
+                own_turns = 0;
             }
         }
     }
@@ -231,7 +233,7 @@ impl<'k, O: Observer> Worker<'k, O> {
     fn next(&mut self, handoff: HandoffSlot) -> Next {
         let next = match handoff {
             HandoffSlot::Filled(index, state) => Next::Handoff(index, state),
-            // Of several, this worker keeps the instance that was woken last.
+            // If the turn woke several instances, this worker keeps the last one.
             HandoffSlot::Open | HandoffSlot::Closed => {
                 self.woken.pop().map_or(Next::Queue, Next::Woken)
             }
@@ -256,24 +258,33 @@ impl<'k, O: Observer> Worker<'k, O> {
         }
     }
 
-    /// Carries out the outcome of sending a frame to an instance.
+    /// Carries out the outcome of sending a frame to an instance, with the `handoff` that was given
+    /// to [`batch_for`](Worker::batch_for).
     #[inline(always)]
     pub(crate) fn finish_delivery(
         &mut self,
         instance: &Instance,
         delivery: Delivery,
-        handoff: &mut HandoffSlot,
+        handoff: Option<&mut HandoffSlot>,
     ) {
         match delivery {
             Delivery::Enqueued(wake) => self.wake(instance, wake),
-            Delivery::HandedOff(state) => *handoff = HandoffSlot::Filled(instance.index, state),
+            Delivery::HandedOff(state) => {
+                let handoff = handoff.expect("an instance is handed off into an open slot only");
+                let open = mem::replace(handoff, HandoffSlot::Filled(instance.index, state));
+                debug_assert!(matches!(open, HandoffSlot::Open));
+                // An open slot owns nothing. Without this line, the compiler adds a check and a
+                // call to drop a state, 13 instructions per call.
+                mem::forget(open);
+            }
         }
     }
 
-    /// Returns the batch for the receiver of a frame, if the receiver may be handed off.
-    #[inline]
-    pub(crate) fn batch_for(&mut self, handoff: &HandoffSlot) -> Option<&mut Box<Batch>> {
-        matches!(handoff, HandoffSlot::Open).then_some(&mut self.batch)
+    /// Returns the batch for the receiver of a frame, if the receiver may be handed off. `handoff`
+    /// is `None` for a frame that is not the last of its turn.
+    #[inline(always)]
+    pub(crate) fn batch_for(&mut self, handoff: Option<&HandoffSlot>) -> Option<&mut Box<Batch>> {
+        matches!(handoff, Some(HandoffSlot::Open)).then_some(&mut self.batch)
     }
 
     /// Returns the time of the current turn on the host's clock, or of the last turn.
@@ -337,14 +348,14 @@ impl<'k, O: Observer> Worker<'k, O> {
             Ok(None)
         };
         match turn {
-            Ok(turn) => self.leave(instance, state, turn),
+            Ok(turn) => self.put_back(instance, state, turn),
             Err(ending) => self.end(instance, *state, ending),
         }
     }
 
     /// Ends the outbound calls of an instance whose deadline has passed.
     fn expire_calls(&mut self, calls: &mut Calls) {
-        if calls.deadlines_ns > self.now_ns() {
+        if calls.next_deadline_ns > self.now_ns() {
             return;
         }
         for (number, call) in calls.expire(self.now_ns()) {
@@ -361,8 +372,8 @@ impl<'k, O: Observer> Worker<'k, O> {
         }
     }
 
-    /// Enters the guest with the batch, and carries out the frames that it sends. The only place
-    /// where a guest receives frames.
+    /// Enters the guest with the batch, and carries out the frames that the guest sends. Guests
+    /// receive frames only here.
     fn enter(
         &mut self,
         instance: &Instance,
@@ -371,14 +382,14 @@ impl<'k, O: Observer> Worker<'k, O> {
     ) -> Result<Turn, Ending> {
         let wall_ns = self.wall.read(&*self.kernel.clock, self.now_ns());
         let prologue = Prologue {
-            monotonic_ns: instance.own_time_ns(self.now_ns()),
+            monotonic_ns: instance.guest_time_ns(self.now_ns()),
             wall_ns,
         };
         self.observer
             .guest_entered(instance.index, &prologue, &self.batch.frames);
         let turn = state.code.turn(prologue, &self.batch.frames, u32::MAX);
-        // The guest has read the frames. Cleared before routing, which may fill the batch for the
-        // receiver of a handoff.
+        // The guest has read the frames. The batch must be empty before routing, which may fill the
+        // batch for the receiver of a handoff.
         self.batch.clear();
         let InstanceState {
             code,
@@ -386,13 +397,14 @@ impl<'k, O: Observer> Worker<'k, O> {
             calls,
             ..
         } = state;
-        // Before the outcome of the turn is checked: frames that were sent before a fault count.
-        let mut sender = Sender {
+        // Routing comes before the check of the outcome, because the frames that the guest sent
+        // before a fault count.
+        let sender = Sender {
             instance,
             routes,
             calls,
         };
-        let routed = self.route(&mut sender, code.outbox(), handoff);
+        let routed = self.route(sender, code.outbox(), handoff);
         // After the lines that came in frames: Go's runtime writes the text of a panic last.
         self.log_output(instance, &mut **code, turn.is_err() || routed.is_err());
         routed?;
@@ -400,7 +412,7 @@ impl<'k, O: Observer> Worker<'k, O> {
     }
 
     /// Puts an instance back after a turn.
-    fn leave(&self, instance: &Instance, state: Box<InstanceState>, turn: Option<Turn>) {
+    fn put_back(&self, instance: &Instance, state: Box<InstanceState>, turn: Option<Turn>) {
         let end = instance.end_turn(state, turn);
         if let Some(TimerChange {
             previous_ns,
@@ -420,17 +432,17 @@ impl<'k, O: Observer> Worker<'k, O> {
     /// Carries out the frames of a guest's init turn, which ran outside of the scheduler.
     pub(crate) fn finish_init_turn(&mut self, instance: &Instance, init_turn: InitTurn) {
         self.read_clock();
-        let mut state = init_turn.body;
+        let mut state = init_turn.state;
         let InstanceState { routes, calls, .. } = &mut *state;
-        let mut sender = Sender {
+        let sender = Sender {
             instance,
             routes,
             calls,
         };
         // No handoff: the caller runs no turns.
         let mut handoff = HandoffSlot::Closed;
-        match self.route(&mut sender, &init_turn.outbox, &mut handoff) {
-            Ok(()) => self.leave(instance, state, Some(init_turn.turn)),
+        match self.route(sender, &init_turn.outbox, &mut handoff) {
+            Ok(()) => self.put_back(instance, state, Some(init_turn.turn)),
             Err(ending) => {
                 self.log_output(instance, &mut *state.code, true);
                 self.end(instance, *state, ending);
@@ -441,8 +453,10 @@ impl<'k, O: Observer> Worker<'k, O> {
     /// Logs the lines that a guest wrote to stdout and stderr.
     fn log_output(&self, instance: &Instance, code: &mut dyn GuestInstance, ended: bool) {
         code.take_output(ended, &mut |level, text| {
-            let settle_ns = instance.guest_log().say(self.now_ns(), level, None, text);
-            self.kernel.settle_log_at(instance, settle_ns);
+            let report_at_ns = instance
+                .guest_log()
+                .log_line(self.now_ns(), level, None, text);
+            self.kernel.set_log_timer(instance, report_at_ns);
         });
     }
 }

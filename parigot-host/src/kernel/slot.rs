@@ -1,9 +1,9 @@
 //! Atomic slot that holds an idle instance.
 //!
 //! A sender either takes the idle value and runs it, or stores its message elsewhere and then sets
-//! the notified flag. Every operation is one atomic step on the same word, so no message is lost:
-//! a message that was stored before a notification is seen by the next taker, or the thread that
-//! has the value learns of the notification when it puts the value back.
+//! the notified flag. Every operation is one atomic step on the same word, so no message is lost: a
+//! message that was stored before a notification is seen by the next taker, or the thread that has
+//! the value finds the notification when the thread puts the value back.
 //!
 //! | value | notified | closed | state of the instance |
 //! |---|---|---|---|

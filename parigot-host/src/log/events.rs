@@ -21,7 +21,7 @@ use crate::error::{Ending, GuestFault};
 use crate::kernel::lifecycle::Phase;
 use crate::log::guest_log::GuestLog;
 
-/// Logs the log frame of a guest, sent during `call`. Returns the same as [`GuestLog::say`].
+/// Logs the log frame of a guest, sent during `call`. Returns the same as [`GuestLog::log_line`].
 pub(crate) fn guest_line(
     from: &GuestLog<'_>,
     now_ns: u64,
@@ -30,14 +30,14 @@ pub(crate) fn guest_line(
 ) -> Option<u64> {
     let level = Level::from_number(frame.header.status).unwrap_or(Level::Info);
     let text = String::from_utf8_lossy(frame.payload);
-    from.say(now_ns, level, call, &text)
+    from.log_line(now_ns, level, call, &text)
 }
 
 /// Circumstances of an instance's end.
 #[derive(Default)]
 pub(crate) struct EndContext {
     /// Set if the instance should have continued: it is a service, and no stop was requested.
-    pub(crate) is_news: bool,
+    pub(crate) is_unexpected: bool,
     /// Call that the instance was serving.
     pub(crate) call: Option<CallId>,
     /// Method of `call`.
@@ -49,7 +49,7 @@ pub(crate) fn ending(
     guest: &GuestLog<'_>,
     ending: &Ending,
     EndContext {
-        is_news,
+        is_unexpected,
         call,
         method,
     }: EndContext,
@@ -79,7 +79,7 @@ pub(crate) fn ending(
         // The permanent failure is logged separately, with its reason.
         Ending::Fault(GuestFault::Lost { .. }) => {}
         Ending::Fault(fault) => event!(ERROR, method, "{fault}"),
-        Ending::Exit { status: 0, reason } if reason.is_empty() && is_news => {
+        Ending::Exit { status: 0, reason } if reason.is_empty() && is_unexpected => {
             event!(INFO, method, "exited with status 0")
         }
         Ending::Exit { status: 0, reason } if reason.is_empty() => {

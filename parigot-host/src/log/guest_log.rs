@@ -18,9 +18,9 @@ impl GuestLog<'_> {
     /// Logs a line of the guest, from a log frame, stdout or stderr, or drops it beyond the limit.
     ///
     /// Returns a time on the host's clock if this is the first dropped line of a period. The caller
-    /// must call [`GuestLog::settle`] then, so that the number of dropped lines is logged.
+    /// must call [`GuestLog::report_dropped`] then, so that the number of dropped lines is logged.
     #[must_use = "the number of dropped lines must be logged later"]
-    pub(crate) fn say(
+    pub(crate) fn log_line(
         &self,
         now_ns: u64,
         level: Level,
@@ -76,9 +76,9 @@ impl GuestLog<'_> {
     }
 
     /// Logs the number of dropped lines if their period is over.
-    pub(crate) fn settle(&self, now_ns: u64) {
+    pub(crate) fn report_dropped(&self, now_ns: u64) {
         self.rate
-            .settle(now_ns)
+            .take_dropped(now_ns)
             .inspect(|dropped| self.warn(dropped));
     }
 

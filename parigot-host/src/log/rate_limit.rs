@@ -121,7 +121,7 @@ impl LogRate {
     /// The next period must begin here. The time that [`LogRate::decide`] gets is the start of the
     /// turn, so a turn of several seconds would never begin a period. Then each line after a report
     /// would be the first that is dropped, with a warning of its own.
-    pub(crate) fn settle(&self, now_ns: u64) -> Option<DroppedLines> {
+    pub(crate) fn take_dropped(&self, now_ns: u64) -> Option<DroppedLines> {
         let mut state = self.state.lock();
         if now_ns < state.until_ns {
             return None;
@@ -216,7 +216,11 @@ mod tests {
         }
         assert_eq!(rate.decide(8, "flood"), warned(&rate, 7 + SECOND));
         assert_eq!(rate.decide(6 + SECOND, "flood"), RateDecision::Drop);
-        assert_eq!(rate.settle(6 + SECOND), None, "the period is not over");
+        assert_eq!(
+            rate.take_dropped(6 + SECOND),
+            None,
+            "the period is not over"
+        );
         let RateDecision::Log {
             dropped: Some(dropped),
             ..
@@ -237,10 +241,14 @@ mod tests {
         let rate = three_lines();
         (0..4).for_each(|_| _ = rate.decide(0, "flood"));
         assert_eq!(
-            rate.settle(SECOND),
+            rate.take_dropped(SECOND),
             Some(DroppedLines(Amount { lines: 1, bytes: 5 }))
         );
-        assert_eq!(rate.settle(SECOND), None, "the lines were reported already");
+        assert_eq!(
+            rate.take_dropped(SECOND),
+            None,
+            "the lines were reported already"
+        );
     }
 
     #[test]
@@ -257,7 +265,7 @@ mod tests {
             assert_eq!(rate.decide(0, "flood"), warned(&rate, second * SECOND));
             assert_eq!(rate.decide(0, "flood"), RateDecision::Drop);
             assert_eq!(
-                rate.settle(second * SECOND),
+                rate.take_dropped(second * SECOND),
                 Some(DroppedLines(Amount {
                     lines: 2,
                     bytes: 10

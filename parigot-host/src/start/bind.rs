@@ -9,11 +9,11 @@ use parigot_abi::{FrameBuilder, Header, Kind};
 
 use crate::error::{GraphError, StartProblem};
 use crate::guest::epoch_ticker::EpochTicker;
+use crate::kernel::callees::{Callee, Route};
 use crate::kernel::index::InstanceIndex;
 use crate::kernel::init_turn::{InitOutput, InitTurn};
 use crate::kernel::instance::{Identity, Instance, InstanceState};
 use crate::kernel::lifecycle::{Dependency, GuestKind};
-use crate::kernel::route::{Callee, Route};
 use crate::start::declare::{DeclaredGuest, DeclaredGuests};
 use crate::start::graph::{Binding, Exporter, Graph, GuestDeclaration};
 
@@ -44,6 +44,8 @@ impl<'a> DeclaredGuests<'a> {
                 manifest: guest.manifest(),
                 shared: &guest.spec.shared,
                 bind: &guest.spec.bind,
+                // A guest of the host itself has no file.
+                role: (!guest.spec.wasm.as_os_str().is_empty()).then_some(guest.spec.role),
             })
             .collect();
         let graph = Graph::of(&declarations);
@@ -150,10 +152,14 @@ pub(super) fn bind_instance(
         started_ns,
         log_rate,
     };
-    let body = InstanceState::new(code, routes(bindings, ranges, index));
+    let state = InstanceState::new(code, routes(bindings, ranges, index));
     (
         Instance::new(identity, spec, replica.is_proxy),
-        InitTurn { body, outbox, turn },
+        InitTurn {
+            state,
+            outbox,
+            turn,
+        },
     )
 }
 

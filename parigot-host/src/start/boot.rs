@@ -8,7 +8,7 @@
 //! | init | `kernel/init_turn.rs` | `InitOutput`: manifest and other frames of the init turn |
 //! | declare | `declare.rs` | `DeclaredGuests`: all guests of the process |
 //! | bind | `bind.rs` | [`BoundGuests`]: each requirement with its exporters |
-//! | replicate | here | `Replica`: the other instances of replicated guests |
+//! | replicate | `boot.rs` | `Replica`: the other instances of replicated guests |
 //! | bind instances | `bind.rs` | [`BootedDeployment`]: instances with routes for their calls |
 //! | launch | `kernel/lifecycle/` | each instance launches once its requirements are ready |
 

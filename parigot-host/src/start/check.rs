@@ -1,7 +1,7 @@
 //! Checks of a deployment that run before anything is launched.
 
 use crate::compile::modules::compile_all;
-use crate::deployment::{Deployment, Role};
+use crate::deployment::{Deployment, EnvValue, Role};
 use crate::error::StartProblem;
 use crate::guest::stack;
 use crate::random::Randomness;
@@ -54,6 +54,8 @@ pub struct Requirement {
 /// Unlike [`start`](crate::start), this also checks that the schema of each client fits the schema
 /// of the exporter: see [`schema`].
 ///
+/// Secrets are not read: a variable whose value is a secret is empty for the guests.
+///
 /// ```no_run
 /// use parigot_host::deployment::Deployment;
 /// use parigot_host::{Settings, check};
@@ -67,6 +69,7 @@ pub struct Requirement {
 /// # }
 /// ```
 pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
+    let deployment = &without_secrets(deployment);
     let randomness = Randomness::new(settings.seed);
     // The schemas are compared by their descriptors.
     let settings = Settings {
@@ -108,6 +111,19 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         guests: reports.collect(),
         problems,
     }
+}
+
+/// Returns the deployment with an empty text in place of each secret.
+fn without_secrets(deployment: &Deployment) -> Deployment {
+    let mut deployment = deployment.clone();
+    for guest in &mut deployment.guests {
+        for value in guest.env.values_mut() {
+            if matches!(value, EnvValue::Secret(_)) {
+                *value = EnvValue::from("");
+            }
+        }
+    }
+    deployment
 }
 
 /// Returns the requirements of a guest with the names of their exporters.

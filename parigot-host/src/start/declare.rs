@@ -154,6 +154,11 @@ impl<'s> Declarer<'s> {
                 Err(StartProblem::module(&spec.name, &spec.wasm, error))
             }
             Err(InstantiateError::Fault(fault)) => Err(StartProblem::init_turn(&spec.name, fault)),
+            Err(InstantiateError::Secret { variable, source }) => Err(StartProblem::Secret {
+                guest: spec.name.clone(),
+                variable,
+                source,
+            }),
         }
     }
 }

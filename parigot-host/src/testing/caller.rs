@@ -36,11 +36,11 @@ pub(super) struct CallReply {
 /// ```no_run
 /// # use std::time::Duration;
 /// # use parigot_host::testing::TestRun;
-/// # fn test<Bake: parigot_guest::Method>(mut host: TestRun, request: Bake::Request) {
-/// let call = host.begin::<Bake>(request);
-/// host.advance(Duration::from_secs(30));
+/// # fn test<Bake: parigot_guest::Method>(mut run: TestRun, request: Bake::Request) {
+/// let call = run.begin::<Bake>(request);
+/// run.advance(Duration::from_secs(30));
 /// assert!(!call.has_ended());
-/// host.advance(Duration::from_secs(30));
+/// run.advance(Duration::from_secs(30));
 /// assert!(call.outcome().is_some_and(|outcome| outcome.is_ok()));
 /// # }
 /// ```

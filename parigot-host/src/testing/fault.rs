@@ -21,11 +21,11 @@ use super::record::RecordedCall;
 ///
 /// ```no_run
 /// # use parigot_host::testing::{Fault, TestRun};
-/// # fn test<FetchGreeting: parigot_guest::Method>(mut host: TestRun) {
+/// # fn test<FetchGreeting: parigot_guest::Method>(mut run: TestRun) {
 /// // The second reply of `FetchGreeting` is lost.
-/// host.inject(Fault::lose_reply().of::<FetchGreeting>().nth(2));
+/// run.inject(Fault::lose_reply().of::<FetchGreeting>().nth(2));
 /// // One in ten calls of `kitchen` to any guest is lost.
-/// host.inject(Fault::lose_call().from("kitchen").at_rate(0.1));
+/// run.inject(Fault::lose_call().from("kitchen").at_rate(0.1));
 /// # }
 /// ```
 #[derive(Clone, Debug)]

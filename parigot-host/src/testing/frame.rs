@@ -18,8 +18,8 @@ pub(super) const HOST: &str = "host";
 ///
 /// ```no_run
 /// # use parigot_host::testing::{Kind, TestRun};
-/// # fn test(host: TestRun) {
-/// let frames = host.frames();
+/// # fn test(run: TestRun) {
+/// let frames = run.frames();
 /// let calls = frames.iter().filter(|frame| frame.kind == Kind::Call && frame.to == "kitchen");
 /// assert_eq!(calls.count(), 3);
 /// # }

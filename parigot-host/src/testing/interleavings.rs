@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::host::TestHost;
+use super::builder::TestHost;
 
 /// Environment variable with the seeds to try.
 const SEEDS: &str = "PARIGOT_SEEDS";
@@ -19,8 +19,8 @@ impl TestHost {
     /// # use parigot_host::testing::TestHost;
     /// # use parigot_host::deployment::GuestSpec;
     /// TestHost::interleavings(100, |host| {
-    ///     let mut host = host.guest(GuestSpec::program("hello", "build/hello.wasm")).start();
-    ///     assert_eq!(host.wait_for_exit("hello"), 0);
+    ///     let mut run = host.guest(GuestSpec::program("hello", "build/hello.wasm")).start();
+    ///     assert_eq!(run.wait_for_exit("hello"), 0);
     /// });
     /// ```
     ///

@@ -7,13 +7,13 @@
 //! # fn test<Take: parigot_guest::Method, Order: parigot_guest::Method>(order: Order::Request) {
 //! let pantry = Fake::new("pantry");
 //! pantry.on::<Take>(|request| Ok(Take::Response::default()));
-//! let mut host = TestHost::new()
+//! let mut run = TestHost::new()
 //!     .guest(GuestSpec::service("kitchen", "build/kitchen.wasm"))
 //!     .fake(&pantry)
 //!     .start();
-//! let ordered = host.call::<Order>(order);
+//! let ordered = run.call::<Order>(order);
 //! assert!(ordered.is_ok());
-//! host.advance(Duration::from_secs(60));
+//! run.advance(Duration::from_secs(60));
 //! # }
 //! ```
 //!
@@ -39,11 +39,12 @@
 //! guest runs next, whether a due timer fires first, and how much of its work a guest does before
 //! it yields.
 
+mod builder;
 mod caller;
+mod clock;
 mod fake;
 mod fault;
 mod frame;
-mod host;
 mod intercepted;
 mod interceptor;
 mod interleavings;
@@ -57,9 +58,9 @@ mod stepper;
 
 pub use parigot_abi::Kind;
 
+pub use self::builder::TestHost;
 pub use self::caller::PendingCall;
 pub use self::fake::{Answer, Fake};
 pub use self::fault::Fault;
 pub use self::frame::{Effect, Frame};
-pub use self::host::TestHost;
 pub use self::run::TestRun;

@@ -120,13 +120,14 @@ impl GuestInstance for NativeGuest {
                 text: self.panic_text(),
             });
         }
-        let ControlView {
-            more, wake_at_ns, ..
-        } = self.view();
-        Ok(Turn { more, wake_at_ns })
+        let view = self.view();
+        Ok(Turn {
+            has_more_work: view.more,
+            wake_at_ns: view.wake_at_ns,
+        })
     }
 
-    fn learn(&mut self, _: &Manifest) {}
+    fn set_manifest(&mut self, _: &Manifest) {}
 
     fn active_call(&self) -> Option<ActiveCall> {
         self.view()

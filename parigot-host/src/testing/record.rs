@@ -16,7 +16,7 @@ use crate::kernel::lifecycle::FAILED;
 /// Frames of a run in the order in which they were sent, and the calls of the run.
 ///
 /// A guest's call is recorded before the kernel routes the call, so its callee and its id are not
-/// known yet: see [`Record::learn_routes`].
+/// known yet: see [`Record::record_routes`].
 pub(super) struct Record {
     clock: Arc<ManualClock>,
     pub(super) frames: Vec<Frame>,
@@ -130,18 +130,18 @@ impl Record {
     /// Adds callee and id to the calls of the last turn.
     ///
     /// `given` are the calls that the kernel passed to a callee. The kernel refused the others.
-    pub(super) fn learn_routes(&mut self, given: &[(u64, Outbound)], instances: &[Instance]) {
+    pub(super) fn record_routes(&mut self, given: &[(u64, Outbound)], instances: &[Instance]) {
         let mut unrouted = std::mem::take(&mut self.unrouted);
         for (number, Outbound { callee, id, .. }) in given {
             // The first match is right: the kernel routes calls in the order of their frames.
             let Some(made) = unrouted.iter().position(|(made, _)| made == number) else {
                 continue;
             };
-            self.learn_route(unrouted.remove(made).1, &instances[*callee].name, *id);
+            self.record_route(unrouted.remove(made).1, &instances[*callee].name, *id);
         }
     }
 
-    fn learn_route(&mut self, call: CallIndex, to: &str, id: CallId) {
+    fn record_route(&mut self, call: CallIndex, to: &str, id: CallId) {
         self.by_id.insert(id.to_wire(), call);
         let call = &mut self.calls[call];
         call.to = to.into();
@@ -187,8 +187,8 @@ impl Record {
     /// before.
     pub(super) fn end(&mut self, call: CallIndex, frame: &AbiFrame<'_>) {
         if self.calls[call].id.is_empty() {
-            // The kernel refused the call, so `learn_routes` did not see it.
-            self.learn_route(call, HOST, id_of(frame));
+            // The kernel refused the call, so `record_routes` did not see it.
+            self.record_route(call, HOST, id_of(frame));
         }
         // The callee's reply is in the record already: it was recorded when the callee sent it.
         let is_noted = std::mem::take(&mut self.calls[call].is_answered);

@@ -20,9 +20,6 @@ use crate::guest::stack;
 use crate::kernel::instance::Instance;
 use crate::log::events;
 
-/// Longest wait on the host's clock, after which a test fails.
-const WAIT_MAX: Duration = Duration::from_secs(3_600);
-
 /// Number of frames that a failing test prints.
 const FRAMES_SHOWN: usize = 200;
 
@@ -40,11 +37,11 @@ const FRAMES_SHOWN: usize = 200;
 /// # use std::time::Duration;
 /// # use parigot_host::testing::{Fault, TestHost};
 /// # fn test<Order: parigot_guest::Method>(order: Order::Request) {
-/// let mut host = TestHost::deployment("pizzeria.toml").start();
-/// host.inject(Fault::lose_reply().of::<Order>());
-/// let call = host.begin_within::<Order>(Duration::from_secs(3), order);
-/// host.advance(Duration::from_secs(3));
-/// let error = call.outcome().expect("the deadline has passed").unwrap_err();
+/// let mut run = TestHost::deployment("pizzeria.toml").start();
+/// run.inject(Fault::lose_reply().of::<Order>());
+/// let call = run.begin_within::<Order>(Duration::from_secs(3), order);
+/// run.advance(Duration::from_secs(3));
+/// let error = call.outcome().expect("the deadline has passed").err();
 /// # }
 /// ```
 pub struct TestRun {
@@ -75,27 +72,6 @@ impl TestRun {
     /// If guests are still busy after a million turns.
     pub fn run_until_idle(&mut self) {
         self.run(|_| false);
-    }
-
-    /// Advances the clock, from timer to timer.
-    ///
-    /// Sleeps end, deadlines pass and services are restarted exactly at their time. All guests are
-    /// idle afterwards.
-    ///
-    /// # Panics
-    ///
-    /// If guests are still busy after a million turns at one time.
-    pub fn advance(&mut self, by: Duration) {
-        let until_ns = self.clock.monotonic_ns() + by.as_nanos() as u64;
-        self.run_until(until_ns, |_| false);
-        self.clock
-            .advance(Duration::from_nanos(until_ns - self.clock.monotonic_ns()));
-        self.run_until_idle();
-    }
-
-    /// Returns the time since the start, on the host's clock.
-    pub fn now(&self) -> Duration {
-        Duration::from_nanos(self.clock.monotonic_ns())
     }
 
     /// Calls a service, and advances the clock until the call has ended.
@@ -140,8 +116,8 @@ impl TestRun {
         request: M::Request,
     ) -> PendingCall<M> {
         // A deadline in a frame is on the sender's own clock, which starts with its instance.
-        let own_ns = self.test_guest().own_time_ns(self.clock.monotonic_ns());
-        self.begin_by::<M>(request, own_ns.saturating_add(deadline.as_nanos() as u64))
+        let guest_ns = self.test_guest().guest_time_ns(self.clock.monotonic_ns());
+        self.begin_by::<M>(request, guest_ns.saturating_add(deadline.as_nanos() as u64))
     }
 
     fn begin_by<M: Method>(&mut self, request: M::Request, deadline_ns: u64) -> PendingCall<M> {
@@ -224,19 +200,6 @@ impl TestRun {
         });
         self.exit_status(guest)
             .expect("an ended guest must have an exit status")
-    }
-
-    /// Advances the clock until `is_so` holds. `what` names the awaited event in the panic.
-    ///
-    /// # Panics
-    ///
-    /// If `is_so` does not hold within an hour on the host's clock.
-    fn wait_until(&mut self, what: &str, is_so: impl Fn(&Stepper) -> bool + Sync) {
-        let until_ns = self.clock.monotonic_ns() + WAIT_MAX.as_nanos() as u64;
-        assert!(
-            self.run_until(until_ns, is_so),
-            "no {what}: no timer is left, or an hour has passed on the host's clock"
-        );
     }
 
     /// Cancels a call that has not ended. The callee is notified when guests run next.
@@ -350,26 +313,6 @@ impl TestRun {
     /// Runs guests until `is_so` holds or all guests are idle. Returns true if `is_so` holds.
     fn run(&mut self, is_so: impl Fn(&Stepper) -> bool + Sync) -> bool {
         stack::on_guest_thread("parigot test", || self.stepper.run(&is_so))
-    }
-
-    /// Does the same, and advances the clock from timer to timer until `until_ns`.
-    fn run_until(&mut self, until_ns: u64, is_so: impl Fn(&Stepper) -> bool + Sync) -> bool {
-        let TestRun { stepper, clock, .. } = self;
-        stack::on_guest_thread("parigot test", || {
-            loop {
-                if stepper.run(&is_so) {
-                    return true;
-                }
-                match stepper.next_timer_ns() {
-                    Some(next_ns) if next_ns <= until_ns => {
-                        clock.advance(Duration::from_nanos(
-                            next_ns.saturating_sub(clock.monotonic_ns()),
-                        ));
-                    }
-                    _ => return false,
-                }
-            }
-        })
     }
 }
 

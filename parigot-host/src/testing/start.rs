@@ -6,8 +6,8 @@ use miette::NamedSource;
 use parigot_abi::Manifest;
 use parking_lot::Mutex;
 
+use super::builder::{TEST, TestHost};
 use super::caller::{Replies, caller_factory};
-use super::host::{TEST, TestHost};
 use super::intercepted::InterceptedFactory;
 use super::interceptor::Interceptor;
 use super::module_cache;

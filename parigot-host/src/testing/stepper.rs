@@ -211,6 +211,6 @@ impl Observer for TurnRecorder<'_> {
     fn turn_ended(&mut self, _instance: InstanceIndex) {
         let sent = std::mem::take(&mut self.sent);
         let record = &mut self.interceptor.lock().record;
-        record.learn_routes(&sent, &self.kernel.instances);
+        record.record_routes(&sent, &self.kernel.instances);
     }
 }

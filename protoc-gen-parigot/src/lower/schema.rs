@@ -11,7 +11,8 @@ use super::error_codes;
 use super::index::{Index, TypeEntry};
 use super::source::{Node, Source, type_name};
 use crate::model::Rpc;
-use crate::symbol::{self, Schema, TypeSchema};
+use crate::schema_hash::{Schema, TypeSchema};
+use crate::symbol::full_name;
 
 /// Returns the schema of a service with these methods and this error enum.
 pub(super) fn of_service(
@@ -26,7 +27,7 @@ pub(super) fn of_service(
         .flat_map(|rpc| [rpc.request.clone(), rpc.response.clone()]);
     let types = reachable(messages.chain(error.map(str::to_owned)).collect(), index);
     Schema {
-        service: symbol::full_name(source.file.package(), service.name()),
+        service: full_name(source.file.package(), service.name()),
         methods: rpcs
             .iter()
             .map(|rpc| {

@@ -65,8 +65,8 @@ impl App {
         )
     }
 
-    /// Adds a service whose wasm file exports and requires services of these names, and never asks
-    /// to be launched.
+    /// Adds a guest whose wasm file exports and requires services of these names, and never asks to
+    /// be launched. Without exports it is a program.
     pub fn with_service(self, name: &str, exports: &[&str], requires: &[&str]) -> Self {
         let list = |names: &[&str]| names.iter().map(|name| service(name)).collect::<Vec<_>>();
         self.with_declaring(name, &list(exports), &list(requires))
@@ -86,7 +86,12 @@ impl App {
         descriptors: &[u8],
     ) -> Self {
         let module = declaring(exports, requires, descriptors);
-        self.with_tables(&format!("[service.{name}]\nwasm = \"{name}.wasm\"\n"))
+        let role = if exports.is_empty() {
+            "program"
+        } else {
+            "service"
+        };
+        self.with_tables(&format!("[{role}.{name}]\nwasm = \"{name}.wasm\"\n"))
             .with(&format!("{name}.wasm"), module)
     }
 

@@ -131,6 +131,36 @@ fn every_key_of_a_service_is_read() {
 }
 
 #[test]
+fn a_worker_is_restarted_like_a_service() {
+    let text =
+        format!("{HELLO}[worker.mail]\nwasm = 'mail.wasm'\nrestart = 'always'\nmax_restarts = 2");
+    let deployment = parse(&text).expect("the file must be accepted");
+    let mail = &deployment.guests[1];
+    assert_eq!((&*mail.name, mail.role), ("mail", Role::Worker));
+    assert_eq!(mail.restart.after, RestartAfter::Always);
+    assert_eq!(mail.restart.max_restarts, 2);
+    assert_eq!(
+        GuestSpec::worker("a", "a.wasm").restart.after,
+        RestartAfter::Failure
+    );
+}
+
+#[test]
+fn keys_of_calls_are_refused_in_a_worker() {
+    let worker = "[worker.mail]\nwasm = 'mail.wasm'\n";
+    check_error(
+        &format!("{worker}deadline = '3s'"),
+        "6:1: unknown key `deadline` in `[worker.mail]`; this key bounds the time of calls, and \
+         only services are called",
+    );
+    check_error(
+        &format!("{worker}replicas = 2"),
+        "6:1: unknown key `replicas` in `[worker.mail]`; calls are distributed over instances, \
+         and only services are called",
+    );
+}
+
+#[test]
 fn sizes_and_durations_are_whole_numbers_with_a_unit() {
     let size = |text| parse_quantity(text, SIZE_UNITS);
     assert_eq!(size("64KiB"), Some(64 << 10));
@@ -215,7 +245,7 @@ fn unknown_keys_are_refused_by_name() {
         "[volume]",
         "4:2: unknown key `volume` in the file; \
          known here: manifest_version, startup_deadline, shutdown_deadline, service, program, \
-         process, network",
+         worker, process, network",
     );
     check_error(
         "mem = '1GiB'",
@@ -224,8 +254,8 @@ fn unknown_keys_are_refused_by_name() {
     );
     check_error(
         "deadline = '3s'",
-        "4:1: unknown key `deadline` in `[program.hello]`; this key bounds calls to a service, \
-         and programs are not called",
+        "4:1: unknown key `deadline` in `[program.hello]`; this key bounds the time of \
+         calls, and only services are called",
     );
 }
 
@@ -233,7 +263,7 @@ fn unknown_keys_are_refused_by_name() {
 fn a_name_belongs_to_one_guest() {
     check_error(
         "[service.hello]\nwasm = 'a.wasm'",
-        "4:10: a service and a program are both named `hello`; \
+        "4:10: two guests are named `hello`; \
          guest names must be unique: rename one of them",
     );
     check_error(
@@ -251,11 +281,13 @@ fn values_of_the_wrong_type_are_refused() {
     );
     check_error(
         "env = ['A=b']",
-        "4:7: `env` is an array, expected a table of strings; make it a table of strings",
+        "4:7: `env` is an array, expected a table of strings and secrets; \
+         make it a table of strings and secrets",
     );
     check_error(
         "env = { A = 1.5 }",
-        "4:13: `A` is a float, expected a string; make it a string",
+        "4:13: `A` is a float, expected a string, { env = … } or { file = … }; \
+         make it a string, { env = … } or { file = … }",
     );
     check_error(
         "[program]\na = 'a.wasm'",
@@ -271,6 +303,45 @@ fn values_of_the_wrong_type_are_refused() {
         "memory = 64",
         "4:10: `memory` is an integer, expected a size with its unit, in quotes; \
          write a whole number and KiB, MiB or GiB, from \"64KiB\" to \"4GiB\", such as \"64MiB\"",
+    );
+}
+
+#[test]
+fn a_variable_may_be_a_secret() {
+    let text = "env = { A = { env = 'TOKEN' }, B = { file = 'token' }, C = 'text' }";
+    let deployment = parse(&format!("{HELLO}{text}")).expect("the file must be accepted");
+    let expected = BTreeMap::from([
+        ("A".into(), EnvValue::Secret(Secret::Env("TOKEN".into()))),
+        (
+            "B".into(),
+            EnvValue::Secret(Secret::File("apps/token".into())),
+        ),
+        ("C".into(), EnvValue::Text("text".into())),
+    ]);
+    assert_eq!(deployment.guests[0].env, expected);
+}
+
+#[test]
+fn invalid_secrets_are_refused() {
+    let form = "`A` names neither a variable nor a file, or both; \
+                write { env = \"<variable>\" } or { file = \"<path>\" }";
+    check_error("env = { A = {} }", &format!("4:13: {form}"));
+    check_error(
+        "env = { A = { env = 'B', file = 'c' } }",
+        &format!("4:13: {form}"),
+    );
+    check_error(
+        "env = { A = { file = '' } }",
+        "4:22: `file` of `A` is empty; name the file that contains the secret",
+    );
+    check_error(
+        "env = { A = { env = 'B=C' } }",
+        "4:21: \"B=C\" cannot be the name of an environment variable; \
+         variable names must be non-empty and must not contain `=` or NUL",
+    );
+    check_error(
+        "env = { A = { evn = 'B' } }",
+        "4:15: unknown key `evn` in `A`; did you mean `env`?",
     );
 }
 
@@ -313,7 +384,8 @@ fn invalid_restart_policies_are_refused() {
     );
     check_error(
         "restart = 'always'",
-        "4:1: unknown key `restart` in `[program.hello]`; only services are restarted",
+        "4:1: unknown key `restart` in `[program.hello]`; only services and workers are \
+         restarted: a guest with a `main` function that must be restarted is a `[worker.<name>]`",
     );
 }
 

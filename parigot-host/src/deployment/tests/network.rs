@@ -44,7 +44,8 @@ fn a_process_is_a_part_with_its_network() {
         process: "front".into(),
         app: "app".into(),
         servers: vec!["nats://127.0.0.1:4222".into()],
-        credentials: None,
+        login: None,
+        tls: None,
         clock_skew: Duration::from_secs(1),
     };
     assert_eq!(front.network, Some(expected));
@@ -68,7 +69,108 @@ fn every_key_of_the_network_is_read() {
         (&*network.app, network.clock_skew),
         ("Pizza-2", Duration::from_millis(250))
     );
-    assert_eq!(network.credentials, Some("apps/nats.creds".into()));
+    let credentials = Secret::File("apps/nats.creds".into());
+    assert_eq!(network.login, Some(NatsLogin::Credentials(credentials)));
+    assert_eq!(network.tls, None);
+}
+
+/// Returns the login of a `[network]` with these further lines.
+fn login(lines: &str) -> Option<NatsLogin> {
+    let whole = parse(&format!("{APART}{SERVER}{lines}")).expect("the file must be accepted");
+    whole.processes[0].network.login.clone()
+}
+
+#[test]
+fn a_login_takes_its_secrets_from_outside() {
+    assert_eq!(login(""), None);
+    let variable = |name: &str| Secret::Env(name.into());
+    assert_eq!(
+        login("credentials = { env = 'CREDS' }"),
+        Some(NatsLogin::Credentials(variable("CREDS")))
+    );
+    assert_eq!(
+        login("token = { file = '/run/token' }"),
+        Some(NatsLogin::Token(Secret::File("/run/token".into())))
+    );
+    assert_eq!(
+        login("user = 'ada'\npassword = { env = 'PASSWORD' }"),
+        Some(NatsLogin::User {
+            user: "ada".into(),
+            password: variable("PASSWORD"),
+        })
+    );
+}
+
+#[test]
+fn a_half_login_and_two_logins_are_refused() {
+    let check = |lines: &str, expected: &[&str]| {
+        check_replaced(SERVER, &format!("{SERVER}{lines}"), expected);
+    };
+    check(
+        "password = { env = 'P' }",
+        &["10:2: `[network]` has a `password` and no `user`; add `user = \"<name>\"`"],
+    );
+    check(
+        "user = 'ada'",
+        &["10:2: `[network]` has a `user` and no `password`; \
+           add `password = { env = \"<variable>\" }` or `password = { file = \"<path>\" }`"],
+    );
+    check(
+        "token = { env = 'T' }\ncredentials = 'nats.creds'",
+        &["10:2: `[network]` has both `credentials` and `token`; \
+           a process logs in once: keep `credentials`, or `token`, or `user` with `password`"],
+    );
+    check(
+        "token = 'secret'",
+        &[
+            "12:9: `token` is a string, expected { env = \"<variable>\" } or \
+             { file = \"<path>\" }; make it { env = \"<variable>\" } or { file = \"<path>\" }",
+        ],
+    );
+}
+
+#[test]
+fn tls_names_its_files() {
+    let lines = "tls = { ca = 'ca.pem', cert = '/etc/cert.pem', key = 'key.pem', first = true }";
+    let whole = parse(&format!("{APART}{SERVER}{lines}")).expect("the file must be accepted");
+    let tls = Tls {
+        ca: Some("apps/ca.pem".into()),
+        identity: Some(Identity {
+            cert: "/etc/cert.pem".into(),
+            key: "apps/key.pem".into(),
+        }),
+        client_ca: None,
+        first: true,
+    };
+    assert_eq!(whole.processes[0].network.tls, Some(tls));
+}
+
+#[test]
+fn invalid_tls_settings_are_refused() {
+    let check = |line: &str, expected: &[&str]| {
+        check_replaced(SERVER, &format!("{SERVER}{line}"), expected);
+    };
+    check(
+        "tls = true",
+        &[
+            "12:7: `tls` is a boolean, expected a table with the paths of PEM files; \
+           make it a table with the paths of PEM files",
+        ],
+    );
+    check(
+        "tls = { cert = 'cert.pem' }",
+        &["12:7: `tls` has a `cert` and no `key`; \
+           add `key = \"key.pem\"`: a certificate needs its private key"],
+    );
+    check(
+        "tls = { ca = '', first = 1, client_ca = 'ca.pem' }",
+        &[
+            "12:14: `ca` is empty; name a file, relative to apps/app.toml, or remove the key",
+            "12:26: `first` is an integer, expected true or false; make it true or false",
+            "12:29: unknown key `client_ca` in `tls` of `[network]`; \
+             known here: ca, cert, key, first",
+        ],
+    );
 }
 
 #[test]

@@ -157,14 +157,14 @@ impl Failure {
     ///
     /// The call that caused the end gets `Internal`, all others `Unavailable`: only for these a
     /// retry may help.
-    pub(crate) fn callee_ended(callee: &str, ending: &Ending, is_culprit: bool) -> Self {
+    pub(crate) fn callee_ended(callee: &str, ending: &Ending, caused_end: bool) -> Self {
         match ending {
             Ending::Exit { status, .. } => {
                 let message = format!("{callee} exited with status {status} before it replied");
                 Self::new(Code::Unavailable, Cause::CalleeExited, message)
             }
             Ending::Fault(fault) => {
-                let code = if is_culprit {
+                let code = if caused_end {
                     Code::Internal
                 } else {
                     Code::Unavailable

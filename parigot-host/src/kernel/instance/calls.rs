@@ -48,7 +48,7 @@ pub(crate) struct Calls {
     ///
     /// The end of a call does not update the field: a turn too early is cheaper than a search for
     /// the next deadline after each call.
-    pub(crate) deadlines_ns: u64,
+    pub(crate) next_deadline_ns: u64,
     /// Calls that the instance serves, by its own numbers.
     pub(crate) inbound: Table<Inbound>,
     /// Numbers of inbound calls whose headers were sent. Kept apart from [`Inbound`], because most
@@ -62,7 +62,7 @@ impl Calls {
     pub(super) fn new() -> Self {
         Calls {
             outbound: Table::new(),
-            deadlines_ns: NEVER,
+            next_deadline_ns: NEVER,
             inbound: Table::new(),
             opened: Vec::new(),
             last_number: 0,
@@ -71,13 +71,16 @@ impl Calls {
 
     /// Returns a number for a call that comes with a handoff: see
     /// `FIRST_NUMBER_IN_MAILBOX`.
+    #[inline]
     pub(super) fn next_number(&mut self) -> u64 {
         self.last_number += 1;
         self.last_number
     }
 
     /// Removes an outbound call that has ended. Returns whether the instance was waiting for it.
-    #[inline]
+    ///
+    /// Always inlined, as the table's functions are: each reply passes here.
+    #[inline(always)]
     pub(super) fn end(&mut self, number: u64, id: CallId) -> bool {
         let is_waiting = self
             .outbound
@@ -143,7 +146,7 @@ impl Calls {
                 .inbound
                 .get_mut(number)
                 .filter(|call| call.id.key() == id.key());
-            // A call that is missing has been answered: its cancellation comes too late.
+            // A missing call has ended with a reply, so the cancellation is too late.
             if let Some(call) = call {
                 call.caller = None;
                 push(FrameBuilder::new(
@@ -160,7 +163,7 @@ impl Calls {
     /// Removes the outbound calls whose deadline has passed, and returns them with their numbers.
     pub(crate) fn expire(&mut self, now_ns: u64) -> Vec<(u64, Outbound)> {
         let expired = self.outbound.take_if(|call| call.deadline_ns <= now_ns);
-        self.deadlines_ns = self
+        self.next_deadline_ns = self
             .outbound
             .values()
             .map(|call| call.deadline_ns)

@@ -51,25 +51,25 @@ pub(crate) use state::{Delivery, InstanceState, TimerChange, TurnEnd, TurnStart}
 /// | `outbound_count` | atomic | owner of the state, `close` | `pending` |
 /// | `mailbox_count` | lock of `mailbox` to write | senders, `begin_turn`, `close` | as above |
 ///
-/// The *owner of the state* is the worker that has taken it out of the slot. All atomics but the
-/// slot are `Relaxed`: each is a number of its own, and no reader infers another write from it.
-/// The slot and the lock of the mailbox order everything else.
+/// The *owner of the state* is the worker that has taken the state out of the slot. All atomics but
+/// the slot are `Relaxed`, because each is an independent number: no reader infers another write
+/// from the number. The slot and the lock of the mailbox order everything else.
 pub(crate) struct Instance {
     /// Id of this generation. Locked, because an id has two words; not on the path of a call.
     id: Mutex<InstanceId>,
-    /// Number of restarts. A message that names a generation does not reach another one.
+    /// Number of restarts. A message for one generation does not reach another generation.
     generation: AtomicU32,
     pub(crate) index: InstanceIndex,
-    /// Set if the instance stands for guests of another process. The ids of the calls that it makes
-    /// were assigned there.
+    /// Set if the instance represents guests of another process. That process has assigned the ids
+    /// of the calls that the instance makes.
     pub(crate) is_proxy: bool,
     pub(crate) name: String,
     /// Frame that tells the guest that it is launched.
     launched_frame: Box<[u8]>,
     /// Zero of the guest's monotonic clock, on the host's clock; differs in each generation.
     started_ns: AtomicU64,
-    /// Deadline of calls without a deadline of their own. A proxy receives it with the description
-    /// of its remote service, before it is ready.
+    /// Deadline of calls without a deadline of their own. A proxy receives the deadline with the
+    /// description of its remote service, before the proxy is ready.
     deadline_ns: AtomicU64,
     pub(crate) log_rate: LogRate,
     /// State of the idle instance. Closed while the instance takes no calls.
@@ -143,6 +143,7 @@ impl Instance {
     }
 
     /// Returns the number of calls that the instance serves, including those in its mailbox.
+    #[inline]
     pub(crate) fn calls(&self) -> usize {
         let inbound = self.inbound_count.load(Ordering::Relaxed);
         let in_mailbox = self.mailbox_count.load(Ordering::Relaxed);
@@ -154,8 +155,8 @@ impl Instance {
         (!self.slot.is_closed()).then(|| self.calls())
     }
 
-    /// Returns the numbers of calls that the instance serves and waits for. The latter is `None`
-    /// during a turn, because only the worker knows it then.
+    /// Returns the numbers of calls that the instance serves and waits for. The second number is
+    /// `None` during a turn, because only the worker of the turn knows the number.
     pub(crate) fn pending(&self) -> (usize, Option<usize>) {
         let is_in_turn = self.slot.is_taken() && !self.has_ended();
         let outbound = self.outbound_count.load(Ordering::Relaxed) as usize;
@@ -168,22 +169,25 @@ impl Instance {
     }
 
     /// Returns the deadline in ns of calls without a deadline of their own.
+    #[inline]
     pub(crate) fn deadline_ns(&self) -> u64 {
         self.deadline_ns.load(Ordering::Relaxed)
     }
 
-    /// Sets the deadline in ns of calls without a deadline of their own, as the remote service of
-    /// this proxy has declared it.
+    /// Sets the deadline in ns of calls without a deadline of their own, from the declaration of
+    /// the proxy's remote service.
     pub(crate) fn set_deadline(&self, deadline_ns: u64) {
         self.deadline_ns.store(deadline_ns, Ordering::Relaxed);
     }
 
+    #[inline]
     fn started_ns(&self) -> u64 {
         self.started_ns.load(Ordering::Relaxed)
     }
 
     /// Converts a moment of the host's clock to the guest's clock.
-    pub(crate) fn own_time_ns(&self, host_ns: u64) -> u64 {
+    #[inline]
+    pub(crate) fn guest_time_ns(&self, host_ns: u64) -> u64 {
         if host_ns == NO_DEADLINE {
             NO_DEADLINE
         } else {
@@ -192,11 +196,12 @@ impl Instance {
     }
 
     /// Converts a moment of the guest's clock to the host's clock.
-    pub(crate) fn host_time_ns(&self, own_ns: u64) -> u64 {
-        if own_ns == NO_DEADLINE {
+    #[inline]
+    pub(crate) fn host_time_ns(&self, guest_ns: u64) -> u64 {
+        if guest_ns == NO_DEADLINE {
             NO_DEADLINE
         } else {
-            own_ns.saturating_add(self.started_ns())
+            guest_ns.saturating_add(self.started_ns())
         }
     }
 }
@@ -222,7 +227,7 @@ impl Instance {
         state.calls.receive(batch);
         self.publish_counts(&state.calls);
         // A proxy must also look at its queue of remote events, which is not in the mailbox.
-        let is_requested = state.more || state.wake_ns <= now_ns || self.is_proxy;
+        let is_requested = state.has_more_work || state.wake_ns <= now_ns || self.is_proxy;
         Some(TurnStart {
             state,
             is_requested,
@@ -235,15 +240,15 @@ impl Instance {
     #[inline]
     pub(crate) fn end_turn(&self, mut state: Box<InstanceState>, turn: Option<Turn>) -> TurnEnd {
         if let Some(turn) = turn {
-            state.more = turn.more;
+            state.has_more_work = turn.has_more_work;
             state.wake_ns = turn.wake_at_ns.saturating_add(self.started_ns());
         }
         self.publish_counts(&state.calls);
-        let more = state.more;
+        let has_more_work = state.has_more_work;
         // Before the state is put back: afterwards another worker may be in `timer_change`.
-        let timer = self.timer_change(state.wake_ns.min(state.calls.deadlines_ns));
+        let timer = self.timer_change(state.wake_ns.min(state.calls.next_deadline_ns));
         TurnEnd {
-            wake: self.slot.put_back(state, more),
+            wake: self.slot.put_back(state, has_more_work),
             timer,
         }
     }
@@ -266,6 +271,7 @@ impl Instance {
 
     /// Publishes the counts of calls. Called before the state goes out of reach, and when calls
     /// were removed.
+    #[inline]
     pub(crate) fn publish_counts(&self, calls: &Calls) {
         self.inbound_count
             .store(calls.inbound.len() as u32, Ordering::Relaxed);
@@ -307,8 +313,8 @@ impl Instance {
         not_run
     }
 
-    /// Begins the next generation and returns its number. The caller runs its init turn; calls are
-    /// accepted from [`Instance::accept_calls`] on.
+    /// Begins the next generation and returns its number. The caller must run the init turn of the
+    /// new generation. The instance takes calls after [`Instance::accept_calls`].
     pub(crate) fn reopen(&self, id: InstanceId, started_ns: u64) -> u32 {
         *self.id.lock() = id;
         let mut mailbox = self.mailbox.lock();

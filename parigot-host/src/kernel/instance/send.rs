@@ -22,8 +22,9 @@ use crate::limits::{CALLS_MAX, MAILBOX_BYTES_MAX};
 impl Instance {
     /// Sends a call, made at `now_ns`, and returns its number at this instance.
     ///
-    /// With a `batch`, the worker's empty one, an idle instance is handed off. Else the call goes
-    /// to the mailbox. Inlined into the router, which knows at compile time most of the header.
+    /// If the worker passes its empty `batch` and this instance is idle, the state goes to the
+    /// worker and the frame into `batch`. Otherwise the call goes to the mailbox. The function is
+    /// inlined into the router, which knows most of the header at compile time.
     ///
     /// # Errors
     ///
@@ -159,16 +160,16 @@ impl Instance {
 
     /// Appends frames that `write` writes, without a record of a call.
     ///
-    /// The worker of this instance uses it during a turn for calls that were refused, and tests
-    /// for frames of their own. There is no check for an end: the worker knows that its instance
-    /// runs.
+    /// During a turn, the worker of this instance appends the failures of refused calls; tests
+    /// append their own frames. The function does not check if the instance has ended, because a
+    /// worker calls the function only for its running instance.
     pub(crate) fn enqueue_frames(&self, write: impl FnOnce(&mut Vec<u8>)) -> Wake {
         write(&mut self.mailbox.lock().batch.frames);
         self.slot.notify()
     }
 
-    /// Sends the cancellation of a call. An instance that serves the call still answers it, but the
-    /// answer is discarded.
+    /// Sends the cancellation of a call. An instance that serves the call still replies, but the
+    /// host drops the reply.
     pub(crate) fn enqueue_cancel(&self, number: u64, id: CallId) -> Wake {
         let mut mailbox = self.mailbox.lock();
         if mailbox.has_ended {
@@ -191,8 +192,9 @@ impl Instance {
         (false, self.slot.notify())
     }
 
-    /// Sends the frame of the launch to one generation. A slow worker may bring it after a restart;
-    /// the new generation has not asked for it and does not receive it.
+    /// Sends the frame of the launch to one generation. A slow worker may deliver the frame after a
+    /// restart. The next generation has not requested the launch, so the next generation does not
+    /// receive the frame.
     pub(crate) fn enqueue_launched(&self, generation: u32) -> Wake {
         let mut mailbox = self.mailbox.lock();
         if mailbox.has_ended || generation != self.generation.load(Ordering::Relaxed) {
@@ -205,7 +207,7 @@ impl Instance {
     /// Asks the instance to finish its calls and to exit by `deadline_ns` on the host's clock. The
     /// instance takes no more calls.
     pub(crate) fn enqueue_stop(&self, deadline_ns: u64) -> Wake {
-        let deadline_ns = self.own_time_ns(deadline_ns);
+        let deadline_ns = self.guest_time_ns(deadline_ns);
         let mut mailbox = self.mailbox.lock();
         if mailbox.has_ended {
             return Wake::AlreadyAwake;
@@ -218,7 +220,7 @@ impl Instance {
                 ..Header::new(Kind::Stop)
             },
         ));
-        // Under the lock, so that `accept_calls` does not open the slot again.
+        // The slot is closed under the lock, so that `accept_calls` does not open the slot again.
         self.slot.close()
     }
 

@@ -5,7 +5,7 @@ use parigot_abi::control::NEVER;
 use super::calls::Calls;
 use crate::error::GuestFault;
 use crate::guest::code::GuestInstance;
-use crate::kernel::route::Route;
+use crate::kernel::callees::Route;
 use crate::kernel::slot::Wake;
 
 /// Part of an instance that only the worker touches that runs the instance.
@@ -18,8 +18,8 @@ pub(crate) struct InstanceState {
     /// if its turns run on different workers.
     pub(crate) began_ns: u64,
     /// Set if the guest has reported more work that is ready.
-    pub(super) more: bool,
-    /// Time of the next turn that the guest has asked for, on the host's clock.
+    pub(super) has_more_work: bool,
+    /// Time of the next turn that the guest has requested, on the host's clock.
     pub(super) wake_ns: u64,
 }
 
@@ -30,7 +30,7 @@ impl InstanceState {
             routes,
             calls: Calls::new(),
             began_ns: 0,
-            more: false,
+            has_more_work: false,
             wake_ns: NEVER,
         })
     }

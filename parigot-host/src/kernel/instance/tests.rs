@@ -19,7 +19,7 @@ impl GuestInstance for NoCode {
         unreachable!("these tests run no turn")
     }
 
-    fn learn(&mut self, _: &Manifest) {}
+    fn set_manifest(&mut self, _: &Manifest) {}
 
     fn outbox(&self) -> &[u8] {
         &[]
@@ -116,7 +116,7 @@ fn end(instance: &Instance, state: Box<InstanceState>) -> Wake {
         .end_turn(
             state,
             Some(Turn {
-                more: false,
+                has_more_work: false,
                 wake_at_ns: NEVER,
             }),
         )

@@ -3,11 +3,11 @@
 //! Each instance counts as one guest here. A guest goes through these phases:
 //!
 //! ```text
-//!             ask       dependencies met        ready
-//! Starting ─────────► Waiting ────────► Launched ──────► Ready
-//!    ▲                   │                 │               │
-//!    │ restarted         │  begin_restart  │               │
-//! Restarting ◄───────────┴─────────────────┴───────────────┘
+//!          request_launch      dependencies met        ready
+//! Starting ──────────────► Waiting ────────► Launched ──────► Ready
+//!    ▲                        │                 │               │
+//!    │ restarted              │  begin_restart  │               │
+//! Restarting ◄────────────────┴─────────────────┴───────────────┘
 //!
 //! any phase ──── ended ────► Ended
 //! ```
@@ -28,8 +28,9 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
+pub use phase::FAILED;
 pub(crate) use phase::{
-    Dependency, FAILED, GuestKind, Launched, Phase, RestartPermit, TIMED_OUT, Unlaunchable, Unready,
+    Dependency, GuestKind, Launched, Phase, RestartPermit, TIMED_OUT, Unlaunchable, Unready,
 };
 use state::LifecycleState;
 
@@ -59,8 +60,8 @@ impl Lifecycle {
     }
 
     /// Handles a guest's request to be launched. Returns the guests to notify of their launch, or
-    /// `None` if the guest has already asked.
-    pub(crate) fn ask(&self, guest: usize) -> Option<Vec<Launched>> {
+    /// `None` if the guest has already requested its launch.
+    pub(crate) fn request_launch(&self, guest: usize) -> Option<Vec<Launched>> {
         let mut state = self.state.lock();
         state.advance(guest, Phase::Starting, Phase::Waiting)?;
         let launched = state.launch_if_complete(guest);
@@ -95,7 +96,7 @@ impl Lifecycle {
         let mut state = self.state.lock();
         let permit = state.restart_permit(guest);
         if permit == RestartPermit::Granted {
-            state.leave(guest, Phase::Restarting);
+            state.leave_ready(guest, Phase::Restarting);
         }
         state.debug_assert_invariants();
         permit
@@ -106,11 +107,11 @@ impl Lifecycle {
         self.state.lock().guests[guest].phase == Phase::Restarting
     }
 
-    /// Handles the creation of a new instance for a restarting guest: the guest starts again, in
-    /// that generation. Returns `None` if the guest must not come back any more.
+    /// Handles the creation of a new instance for a restarting guest: the guest starts again, with
+    /// `generation`. Returns `None` if the guest must not be restarted any more.
     pub(crate) fn restarted(&self, guest: usize, generation: u32) -> Option<()> {
         let mut state = self.state.lock();
-        if state.is_stopping || state.guests[guest].lost.is_some() {
+        if state.is_stopping || state.guests[guest].lost_exporter.is_some() {
             return None;
         }
         state.advance(guest, Phase::Restarting, Phase::Starting)?;
@@ -120,8 +121,8 @@ impl Lifecycle {
     }
 
     /// Returns the guests that the start waits for, in ascending order: services that are not
-    /// ready, and programs that wait for their launch. Empty once the start is complete or the
-    /// deployment is ending.
+    /// ready, and programs and workers that wait for their launch. Empty once the start is complete
+    /// or the deployment is ending.
     pub(crate) fn unready(&self) -> Vec<Unready> {
         self.state.lock().unready()
     }
@@ -139,11 +140,15 @@ impl Lifecycle {
         true
     }
 
-    /// Returns `true` if the guest is expected to run until the host stops it: any guest but a
-    /// program, while the deployment is not stopping.
-    pub(crate) fn is_to_stay(&self, guest: usize) -> bool {
+    /// Returns `true` if the guest is expected to run until the host stops it: any guest
+    /// without a `main` function, while the deployment is not stopping.
+    pub(crate) fn must_keep_running(&self, guest: usize) -> bool {
         let state = self.state.lock();
-        state.guests[guest].kind != GuestKind::Program && !state.is_stopping
+        let has_main = matches!(
+            state.guests[guest].kind,
+            GuestKind::Program | GuestKind::Worker
+        );
+        !has_main && !state.is_stopping
     }
 
     /// Requests the end of the deployment.

@@ -2,8 +2,9 @@
 
 use crate::deployment::Role;
 
-/// Exit status of a deployment whose start failed, or of a guest that trapped.
-pub(crate) const FAILED: u8 = 1;
+/// Exit status of a deployment whose start failed, and of a guest that failed without a status of
+/// its own.
+pub const FAILED: u8 = 1;
 
 /// Exit status of a deployment whose start exceeded its deadline.
 pub(crate) const TIMED_OUT: u8 = 124;
@@ -13,6 +14,8 @@ pub(crate) const TIMED_OUT: u8 = 124;
 pub(crate) enum GuestKind {
     Service,
     Program,
+    /// Has a `main` function like a program, and is restarted like a service.
+    Worker,
     /// Represents other processes, and never keeps a deployment running.
     Proxy,
 }
@@ -22,6 +25,7 @@ impl From<Role> for GuestKind {
         match role {
             Role::Service => GuestKind::Service,
             Role::Program => GuestKind::Program,
+            Role::Worker => GuestKind::Worker,
         }
     }
 }
@@ -31,9 +35,9 @@ impl From<Role> for GuestKind {
 pub(crate) enum Phase {
     /// The instance has ended, and the supervisor will restart the service.
     Restarting,
-    /// The code runs and has not asked to be launched.
+    /// The code runs and has not requested its launch.
     Starting,
-    /// The guest has asked to be launched, and a dependency is not met.
+    /// The guest has requested its launch, and a dependency is not met.
     Waiting,
     /// The guest has been launched; a service now prepares itself.
     Launched,
@@ -55,7 +59,7 @@ pub(crate) struct Dependency {
 /// A guest that must be notified of its launch.
 ///
 /// The generation protects a restarted guest: a worker may deliver the notification late, and the
-/// next generation has not asked to be launched yet.
+/// next generation has not requested its launch yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Launched {
     pub(crate) guest: usize,

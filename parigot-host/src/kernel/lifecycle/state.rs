@@ -8,8 +8,8 @@
 //! |---|---|
 //! | `DependencyState::ready` | exporters in the phase `Ready` |
 //! | `DependencyState::never_ready` | exporters that have never been ready |
-//! | `Guest::missing` | dependencies of the guest that are not met |
-//! | `LifecycleState::remaining` | guests of the deciding kind that have not ended |
+//! | `Guest::unmet` | dependencies of the guest that are not met |
+//! | `LifecycleState::remaining` | guests of the deciding kinds that have not ended |
 //!
 //! [`LifecycleState::debug_assert_invariants`] recounts all four in debug builds.
 
@@ -27,10 +27,12 @@ pub(super) struct LifecycleState {
     dependencies: Vec<DependencyState>,
     /// Guests in the order of their first launch.
     pub(super) launched: Vec<usize>,
-    /// Number of guests of the deciding kind that have not ended. The last one ends the deployment.
+    /// Number of guests of the deciding kinds that have not ended. The last one ends the
+    /// deployment.
     remaining: usize,
-    /// Kind of the guests whose end ends the deployment: programs if there are any, else services.
-    deciding_kind: GuestKind,
+    /// Kinds of the guests whose end ends the deployment: programs if there are any, else services
+    /// and workers.
+    deciding_kinds: &'static [GuestKind],
     /// First exit status of the deciding guests that was not 0, or 0.
     pub(super) status: u8,
     /// A service ended before it was ready, so that its requirers can never start.
@@ -44,16 +46,16 @@ pub(super) struct LifecycleState {
 pub(super) struct Guest {
     pub(super) kind: GuestKind,
     pub(super) phase: Phase,
-    /// Generation that asked to be launched: see [`crate::kernel::instance::Instance::reopen`].
+    /// Generation that requested its launch: see [`crate::kernel::instance::Instance::reopen`].
     pub(super) generation: u32,
-    /// The guest has been ready. From then on, the guest can be restarted, and the start does not
-    /// wait for the guest itself.
+    /// The guest has been ready, or is a worker that was launched. From then on, the guest can be
+    /// restarted, and the start does not wait for the guest itself.
     was_ready: bool,
     /// Number of the guest's dependencies that are not met.
-    missing: usize,
-    /// Exporter of a dependency that can never be met again: all its exporters have ended
-    /// permanently, this one last.
-    pub(super) lost: Option<usize>,
+    unmet: usize,
+    /// The last exporter that has ended permanently, of a dependency whose exporters have all ended
+    /// permanently. Such a dependency can never be met again.
+    pub(super) lost_exporter: Option<usize>,
     /// Indices of the dependencies that the guest is an exporter of.
     exports: Vec<usize>,
 }
@@ -82,8 +84,8 @@ impl Guest {
             phase: Phase::Starting,
             generation: 0,
             was_ready: false,
-            missing: 0,
-            lost: None,
+            unmet: 0,
+            lost_exporter: None,
             exports: Vec::new(),
         }
     }
@@ -92,35 +94,40 @@ impl Guest {
     fn delays_start(&self) -> bool {
         match self.kind {
             GuestKind::Service | GuestKind::Proxy => self.phase < Phase::Ready && !self.was_ready,
-            GuestKind::Program => self.phase == Phase::Waiting,
+            GuestKind::Program | GuestKind::Worker => self.phase == Phase::Waiting,
         }
     }
 
-    /// Returns `true` if the loss of a dependency affects the guest: it waits for its launch; or it
-    /// is a proxy, whose callers must learn of the loss.
+    /// Returns `true` if the loss of a dependency affects the guest: the guest waits for its
+    /// launch; or the guest is a proxy, whose callers must be notified of the loss.
     fn needs_dependency(&self) -> bool {
         match self.kind {
             GuestKind::Proxy => self.phase != Phase::Ended,
-            GuestKind::Service | GuestKind::Program => self.phase < Phase::Launched,
+            GuestKind::Service | GuestKind::Program | GuestKind::Worker => {
+                self.phase < Phase::Launched
+            }
         }
     }
 }
 
 impl LifecycleState {
     pub(super) fn new(kinds: Vec<GuestKind>, dependencies: Vec<Dependency>) -> Self {
-        let deciding_kind = if kinds.contains(&GuestKind::Program) {
-            GuestKind::Program
+        let deciding_kinds: &[GuestKind] = if kinds.contains(&GuestKind::Program) {
+            &[GuestKind::Program]
         } else {
-            GuestKind::Service
+            &[GuestKind::Service, GuestKind::Worker]
         };
-        let remaining = kinds.iter().filter(|kind| **kind == deciding_kind).count();
+        let remaining = kinds
+            .iter()
+            .filter(|kind| deciding_kinds.contains(kind))
+            .count();
         let mut guests: Vec<Guest> = kinds.into_iter().map(Guest::new).collect();
         for (index, dependency) in dependencies.iter().enumerate() {
             for exporter in &dependency.exporters {
                 guests[*exporter].exports.push(index);
             }
             for requirer in &dependency.required_by {
-                guests[*requirer].missing += 1;
+                guests[*requirer].unmet += 1;
             }
         }
         let dependencies = dependencies
@@ -136,7 +143,7 @@ impl LifecycleState {
             dependencies,
             launched: Vec::new(),
             remaining,
-            deciding_kind,
+            deciding_kinds,
             status: 0,
             start_failed: false,
             start_timed_out: false,
@@ -154,7 +161,7 @@ impl LifecycleState {
 
     /// Launches a waiting guest if all its dependencies are met.
     pub(super) fn launch_if_complete(&mut self, guest: usize) -> Option<Launched> {
-        if self.guests[guest].missing > 0 {
+        if self.guests[guest].unmet > 0 {
             return None;
         }
         self.advance(guest, Phase::Waiting, Phase::Launched)?;
@@ -163,14 +170,18 @@ impl LifecycleState {
         if !self.guests[guest].was_ready {
             self.launched.push(guest);
         }
+        // A worker reports nothing after its launch, so that its start is complete here.
+        if self.guests[guest].kind == GuestKind::Worker {
+            self.guests[guest].was_ready = true;
+        }
         Some(Launched {
             guest,
             generation: self.guests[guest].generation,
         })
     }
 
-    /// Counts a guest that has just become ready at its dependencies. Returns the guests that are
-    /// launched by that, in ascending order.
+    /// Updates the counts of the dependencies whose exporter has just become ready. Returns the
+    /// guests that are launched as a result, in ascending order.
     pub(super) fn count_ready(&mut self, guest: usize) -> Vec<Launched> {
         let is_first = !self.guests[guest].was_ready;
         self.guests[guest].was_ready = true;
@@ -189,17 +200,19 @@ impl LifecycleState {
         launched
     }
 
-    /// Counts a dependency that is now met at its requirers, and launches the complete ones.
+    /// Updates the counts of the requirers of a dependency that is now met. Launches the requirers
+    /// whose dependencies are all met.
     fn satisfy(&mut self, index: usize, launched: &mut Vec<Launched>) {
         for at in 0..self.dependencies[index].dependency.required_by.len() {
             let requirer = self.dependencies[index].dependency.required_by[at];
-            self.guests[requirer].missing -= 1;
+            self.guests[requirer].unmet -= 1;
             launched.extend(self.launch_if_complete(requirer));
         }
     }
 
-    /// Moves a guest whose instance has ended to that phase, and returns the previous phase.
-    pub(super) fn leave(&mut self, guest: usize, to: Phase) -> Phase {
+    /// Sets the phase `to` after the instance has ended, and returns the previous phase. If the
+    /// guest was ready, updates the counts of its dependencies.
+    pub(super) fn leave_ready(&mut self, guest: usize, to: Phase) -> Phase {
         let before = self.guests[guest].phase;
         self.guests[guest].phase = to;
         if before != Phase::Ready {
@@ -210,11 +223,11 @@ impl LifecycleState {
             let dependency = &mut self.dependencies[index];
             let was_met = dependency.is_met();
             dependency.ready -= 1;
-            // A dependency that was not met before is already counted as missing: an exporter may
+            // A dependency that was not met before is already counted as unmet: an exporter may
             // restart before the others have been ready for the first time.
             if was_met && !dependency.is_met() {
                 for requirer in &dependency.dependency.required_by {
-                    self.guests[*requirer].missing += 1;
+                    self.guests[*requirer].unmet += 1;
                 }
             }
         }
@@ -223,8 +236,8 @@ impl LifecycleState {
 
     /// Moves a guest to its last phase, and returns the previous phase.
     pub(super) fn end(&mut self, guest: usize) -> Phase {
-        let before = self.leave(guest, Phase::Ended);
-        if before != Phase::Ended && self.guests[guest].kind == self.deciding_kind {
+        let before = self.leave_ready(guest, Phase::Ended);
+        if before != Phase::Ended && self.deciding_kinds.contains(&self.guests[guest].kind) {
             self.remaining -= 1;
         }
         before
@@ -238,7 +251,7 @@ impl LifecycleState {
     ) -> Vec<Unlaunchable> {
         let kind = self.guests[guest].kind;
         let before = self.end(guest);
-        if kind == self.deciding_kind && self.status == 0 {
+        if self.deciding_kinds.contains(&kind) && self.status == 0 {
             self.status = status.unwrap_or(FAILED);
         }
         // Programs are not called, so that no guest depends on a program.
@@ -273,7 +286,7 @@ impl LifecycleState {
         let mut unlaunchable = Vec::new();
         for guest in requirers {
             let requirer = &mut self.guests[guest];
-            requirer.lost = Some(lost);
+            requirer.lost_exporter = Some(lost);
             if requirer.needs_dependency() {
                 unlaunchable.push(Unlaunchable {
                     guest,
@@ -288,12 +301,14 @@ impl LifecycleState {
     /// Decides if a guest whose instance has ended may be restarted.
     pub(super) fn restart_permit(&self, guest: usize) -> RestartPermit {
         let Guest {
-            was_ready, lost, ..
+            was_ready,
+            lost_exporter,
+            ..
         } = self.guests[guest];
         if !was_ready || self.is_stopping {
             return RestartPermit::Refused;
         }
-        match lost {
+        match lost_exporter {
             Some(exporter) => RestartPermit::Lost { exporter },
             None => RestartPermit::Granted,
         }
@@ -331,7 +346,7 @@ impl LifecycleState {
                 let Ok(at) = unready.binary_search_by_key(requirer, |unready| unready.guest) else {
                     continue;
                 };
-                // Exporters come in ascending order, so that an equal one is the last.
+                // Exporters come in ascending order, so a repeated exporter is the last entry.
                 let lacks = &mut unready[at].lacks;
                 if lacks.last() != Some(&exporter) {
                     lacks.push(exporter);
@@ -354,7 +369,7 @@ impl LifecycleState {
         if !cfg!(debug_assertions) || self.guests.len() > CHECKED_GUESTS_MAX {
             return;
         }
-        let mut missing = vec![0; self.guests.len()];
+        let mut unmet = vec![0; self.guests.len()];
         for state in &self.dependencies {
             let exporters = || state.dependency.exporters.iter();
             let is_ready = |exporter: &&usize| self.guests[**exporter].phase == Phase::Ready;
@@ -366,24 +381,20 @@ impl LifecycleState {
             );
             if !state.is_met() {
                 for requirer in &state.dependency.required_by {
-                    missing[*requirer] += 1;
+                    unmet[*requirer] += 1;
                 }
             }
         }
         for (index, guest) in self.guests.iter().enumerate() {
-            assert_eq!(
-                guest.missing, missing[index],
-                "dependencies of guest {index}"
-            );
+            assert_eq!(guest.unmet, unmet[index], "dependencies of guest {index}");
             let lost_has_ended = guest
-                .lost
+                .lost_exporter
                 .is_none_or(|exporter| self.guests[exporter].phase == Phase::Ended);
             assert!(lost_has_ended, "lost dependency of guest {index}");
         }
-        let remaining = self
-            .guests
-            .iter()
-            .filter(|guest| guest.kind == self.deciding_kind && guest.phase != Phase::Ended);
+        let remaining = self.guests.iter().filter(|guest| {
+            self.deciding_kinds.contains(&guest.kind) && guest.phase != Phase::Ended
+        });
         assert_eq!(self.remaining, remaining.count());
     }
 }

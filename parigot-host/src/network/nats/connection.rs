@@ -19,6 +19,7 @@ use super::exports::Exports;
 use super::forward::{READ_BYTES, SUBSCRIPTION_CAPACITY};
 use super::identity::ProcessIdentity;
 use super::imports::Imports;
+use super::login::{with_login, with_tls};
 use super::outbox::Outbox;
 use super::send_budget::SendBudget;
 use super::subjects::Subjects;
@@ -162,13 +163,8 @@ async fn connect(
         Some((user, password)) => options.user_and_password(user, password),
         None => options,
     };
-    let options = match &network.credentials {
-        None => options,
-        Some(path) => options
-            .credentials_file(path)
-            .await
-            .map_err(|source| NetworkError::credentials(path, source))?,
-    };
+    let options = with_login(options, network.login.as_ref())?;
+    let options = with_tls(options, network.tls.as_ref())?;
     match tokio::time::timeout(CONNECT_MAX, options.connect(addresses)).await {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(error)) if error.kind() == ConnectErrorKind::AuthorizationViolation => {

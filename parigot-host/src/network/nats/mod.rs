@@ -27,11 +27,12 @@
 //!   asked, when they start or withdraw a service, and as a heartbeat each second. A peer without
 //!   heartbeat for three seconds is lost.
 //! - **Schemas.** A peer with the importer's schema hash gets calls at once. For any other hash the
-//!   importer requests the schema once and compares it. Until then the peer gets no calls.
-//! - **Calls.** A request goes to the subject of one compatible schema, in turn. NATS picks one
-//!   exporter and reports if there is none. The request has its send time and the time until its
-//!   deadline, so a late request does not run. The exporter remembers the call id for as long as
-//!   a duplicate could arrive, so no call runs twice.
+//!   importer requests the schema once and compares the schemas. The peer gets no calls before the
+//!   comparison.
+//! - **Calls.** If exporters have several compatible schemas, the requests go to their subjects in
+//!   rotation. NATS chooses one exporter, and reports an error if no exporter exists. The request
+//!   has its send time and the time until its deadline, so a late request does not run. The
+//!   exporter remembers the call id for as long as a duplicate could arrive, so no call runs twice.
 //! - **Chunks.** A body too large for one NATS message follows its envelope in chunks. The callee
 //!   sends `Continue` once it has reserved space for a request; then the caller sends all chunks.
 //!   The chunks of a reply follow at once. The receiver allocates memory as chunks arrive. It drops
@@ -48,14 +49,14 @@
 //! |---|---|---|
 //! | no connection to NATS | refused | may get a kept reply later, or end at their deadline |
 //! | last exporter lost | refused | fail, fate unknown |
-//! | another exporter lost | go to the others | at the lost one: end at their deadline |
+//! | another exporter lost | go to the others | of the lost exporter: end at their deadline |
 //! | exporter withdraws | go to the others | get their reply |
 //! | process of an exporter closes | go to the others | fail, fate unknown |
 //! | message lost by NATS | – | end at their deadline |
 //! | caller lost | – | run to their end; the reply has no reader |
 //!
 //! While disconnected, the outbox keeps replies and announcements for the next connection. Requests
-//! fail at once, because only the caller knows if they may run later.
+//! fail at once, because only the caller knows if a request may run later.
 //!
 //! # Modules
 //!
@@ -77,6 +78,7 @@ mod forward;
 pub(super) mod identity;
 mod imports;
 mod inbound_calls;
+mod login;
 mod micro;
 mod outbox;
 mod peer_registry;
@@ -108,8 +110,8 @@ use crate::network::transport::{ExportSpec, ImportSpec, Transport};
 /// Limit for closing: one second for pending messages, then the end of the thread.
 const CLOSE_MAX: Duration = Duration::from_secs(2);
 
-/// NATS transport. Dropping it without [`Transport::close`] announces nothing, like a killed
-/// process.
+/// NATS transport. If the transport is dropped without [`Transport::close`], other processes get no
+/// announcement, as after the end of a killed process.
 ///
 /// | field | guarded by | written by | read by |
 /// |---|---|---|---|

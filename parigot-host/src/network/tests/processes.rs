@@ -180,11 +180,11 @@ impl Front {
     /// Starts a call with a deadline on the front's clock.
     pub(super) fn begin_within(&self, number: u64, method: u32, limit: Duration) {
         let now_ns = self.process.clock.monotonic_ns();
-        let own_ns = self.process.instance("front").own_time_ns(now_ns);
+        let guest_ns = self.process.instance("front").guest_time_ns(now_ns);
         let header = Header {
             number,
             method,
-            deadline_ns: own_ns + limit.as_nanos() as u64,
+            deadline_ns: guest_ns + limit.as_nanos() as u64,
             ..Header::new(Kind::Call)
         };
         self.send(header, &[], &[]);

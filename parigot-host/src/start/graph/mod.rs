@@ -10,6 +10,7 @@ use parigot_abi::manifest::{Requirement, Service};
 use petgraph::algo::tarjan_scc;
 use petgraph::graphmap::DiGraphMap;
 
+use crate::deployment::Role;
 use crate::error::{GraphError, suggest};
 
 /// Name and declaration of a guest.
@@ -20,6 +21,8 @@ pub(crate) struct GuestDeclaration<'a> {
     pub(crate) shared: &'a [String],
     /// Exporting guests by the binding names of requirements.
     pub(crate) bind: &'a BTreeMap<String, String>,
+    /// Role in the deployment; `None` for a guest of the host itself, such as a proxy.
+    pub(crate) role: Option<Role>,
 }
 
 /// Resolved requirement.
@@ -66,6 +69,7 @@ impl Graph {
         let mut errors = Vec::new();
         errors.extend(guests.iter().flat_map(shared_but_not_exported));
         errors.extend(guests.iter().flat_map(unknown_bindings));
+        errors.extend(guests.iter().filter_map(wrong_role));
         let exporters = exporters(guests, &mut errors);
         let mut bindings = Vec::new();
         for guest in guests {
@@ -131,6 +135,21 @@ fn shared_but_not_exported(guest: &GuestDeclaration<'_>) -> Vec<GraphError> {
             nearest: suggest::nearest(service, exports()).map(str::to_owned),
         })
         .collect()
+}
+
+/// Returns the error of a guest whose exports do not match its role.
+fn wrong_role(guest: &GuestDeclaration<'_>) -> Option<GraphError> {
+    let guest_name = || guest.name.to_owned();
+    match (guest.role?, guest.manifest.exports.first()) {
+        (Role::Service, None) => Some(GraphError::NothingExported {
+            guest: guest_name(),
+        }),
+        (Role::Program | Role::Worker, Some(service)) => Some(GraphError::NotAService {
+            guest: guest_name(),
+            service: service.name.clone(),
+        }),
+        _ => None,
+    }
 }
 
 /// Exporters by service.

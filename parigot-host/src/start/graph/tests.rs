@@ -21,6 +21,14 @@ fn service(name: &str) -> Service {
     }
 }
 
+/// Returns the role that the exports imply.
+fn role_of(manifest: &Manifest) -> Option<Role> {
+    Some(match manifest.exports.is_empty() {
+        true => Role::Program,
+        false => Role::Service,
+    })
+}
+
 /// Returns the graph of guests given as (name, exports, requirements).
 fn graph(guests: &[(&str, &[&str], &[&str])]) -> Graph {
     graph_of_sharing(guests, &[])
@@ -57,6 +65,7 @@ fn graph_of_sharing(guests: &[(&str, &[&str], &[&str])], shared: &[&str]) -> Gra
             manifest,
             shared,
             bind: &UNBOUND,
+            role: role_of(manifest),
         })
         .collect();
     Graph::of(&declared)
@@ -97,12 +106,14 @@ fn requirements_and_methods_are_bound_by_name() {
             manifest: &requirer,
             shared: &[],
             bind: &UNBOUND,
+            role: role_of(&requirer),
         },
         GuestDeclaration {
             name: "store",
             manifest: &exporter,
             shared: &[],
             bind: &UNBOUND,
+            role: role_of(&exporter),
         },
     ]);
     let target = |method, deadline_ns| {
@@ -190,18 +201,21 @@ fn a_service_required_by_name_has_all_methods() {
             manifest: &requirer,
             shared: &[],
             bind: &UNBOUND,
+            role: role_of(&requirer),
         },
         GuestDeclaration {
             name: "new",
             manifest: &newer,
             shared: &shared,
             bind: &UNBOUND,
+            role: role_of(&newer),
         },
         GuestDeclaration {
             name: "old",
             manifest: &older,
             shared: &shared,
             bind: &UNBOUND,
+            role: role_of(&older),
         },
     ]);
     let binding = &graph.bindings[0][0];
@@ -230,12 +244,14 @@ fn each_exporter_must_share_and_export_the_service() {
             manifest: &manifest,
             shared: &[],
             bind: &UNBOUND,
+            role: role_of(&manifest),
         },
         GuestDeclaration {
             name: "b",
             manifest: &manifest,
             shared: &shared,
             bind: &UNBOUND,
+            role: role_of(&manifest),
         },
     ]);
     let errors: Vec<_> = graph.errors.iter().map(GraphError::to_string).collect();
@@ -350,6 +366,7 @@ fn graph_of_bindings(bind: &[(&str, &str)]) -> Graph {
         manifest,
         shared: &[],
         bind,
+        role: role_of(manifest),
     };
     Graph::of(&[
         declare("app", &requirer, &bind),
@@ -385,4 +402,37 @@ fn unknown_and_ambiguous_bindings_are_errors() {
             "`app` binds `log` to `kv-c`, which does not export x.Kv in this process",
         ]
     );
+}
+
+/// Returns the error texts of one guest with this role and these exports.
+fn errors_of_role(role: Role, exports: &[&str]) -> Vec<String> {
+    let manifest = Manifest {
+        exports: exports.iter().map(|name| service(name)).collect(),
+        ..Manifest::default()
+    };
+    let guest = GuestDeclaration {
+        name: "a",
+        manifest: &manifest,
+        shared: &[],
+        bind: &UNBOUND,
+        role: Some(role),
+    };
+    let graph = Graph::of(&[guest]);
+    graph.errors.iter().map(GraphError::to_string).collect()
+}
+
+#[test]
+fn exports_must_match_the_role() {
+    assert_eq!(
+        errors_of_role(Role::Service, &[]),
+        ["`a` exports no service, and is in `[service.a]`"]
+    );
+    for role in [Role::Program, Role::Worker] {
+        assert_eq!(
+            errors_of_role(role, &["x.Store"]),
+            ["`a` exports x.Store, and only guests in `[service.<name>]` may export"]
+        );
+        assert_eq!(errors_of_role(role, &[]), [""; 0]);
+    }
+    assert_eq!(errors_of_role(Role::Service, &["x.Store"]), [""; 0]);
 }

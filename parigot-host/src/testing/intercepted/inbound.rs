@@ -48,7 +48,7 @@ impl Intercepted {
             }
             Some(kind) => {
                 if kind == Kind::Launched {
-                    self.learn_methods(frame);
+                    self.record_methods(frame);
                 }
                 self.interceptor
                     .lock()
@@ -63,7 +63,7 @@ impl Intercepted {
     /// Adds the methods of services that the guest requires by name alone.
     ///
     /// The guest's manifest lacks these methods. The host sends them in the launched frame.
-    fn learn_methods(&mut self, launched: &Frame<'_>) {
+    fn record_methods(&mut self, launched: &Frame<'_>) {
         for (index, method) in launched.metadata_pairs().flatten() {
             let method = manifest::Method {
                 name: method.into(),

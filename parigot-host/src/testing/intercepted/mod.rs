@@ -103,9 +103,12 @@ impl Intercepted {
             self.send(now_ns)?;
             self.last = Some(turn?);
         }
-        let Turn { more, wake_at_ns } = self.last.expect("the first turn must have run");
+        let Turn {
+            has_more_work,
+            wake_at_ns,
+        } = self.last.expect("the first turn must have run");
         Ok(Turn {
-            more,
+            has_more_work,
             wake_at_ns: wake_at_ns.min(self.next_release_ns()),
         })
     }
@@ -117,7 +120,9 @@ impl Intercepted {
         match self.last {
             // The init turn must not be cut: the guest declares its services in that turn.
             None => Some(u32::MAX),
-            Some(last) if inbox.is_empty() && !last.more && last.wake_at_ns > now_ns => None,
+            Some(last) if inbox.is_empty() && !last.has_more_work && last.wake_at_ns > now_ns => {
+                None
+            }
             Some(_) => Some(self.interceptor.lock().polls_max()),
         }
     }
@@ -196,8 +201,8 @@ impl GuestInstance for Intercepted {
         turn
     }
 
-    fn learn(&mut self, manifest: &Manifest) {
-        self.inner.learn(manifest);
+    fn set_manifest(&mut self, manifest: &Manifest) {
+        self.inner.set_manifest(manifest);
         self.manifest = manifest.clone();
         let exports = &mut self.interceptor.lock().exports;
         for service in &manifest.exports {

@@ -126,7 +126,7 @@ fn a_missing_export_is_reported_with_the_nearest() {
     let expected = r#"
   × `shop` requires stock.v1.Stok, which no guest of the deployment exports
    ╭─[app.toml:3:8]
- 2 │ [service.shop]
+ 2 │ [program.shop]
  3 │ wasm = "shop.wasm"
    ·        ───────────
  4 │ [service.stock]
@@ -135,7 +135,7 @@ fn a_missing_export_is_reported_with_the_nearest() {
 
   × `shop` requires bank.v1.Bank, which no guest of the deployment exports
    ╭─[app.toml:3:8]
- 2 │ [service.shop]
+ 2 │ [program.shop]
  3 │ wasm = "shop.wasm"
    ·        ───────────
  4 │ [service.stock]

@@ -112,12 +112,12 @@ fn a_service_is_not_restarted_after_its_dependency() {
     let flaky = "args = [\"--fails-after\", \"1\", \"--status\", \"0\"]";
     let app = app(flaky, &["pause:2", "panic", "echo:1"]);
     let ((told, status), log) = Capture::during(|| {
-        let mut host = TestHost::new()
+        let mut run = TestHost::new()
             .code_cache(code_cache())
             .with_deployment(app.file())
             .start();
-        assert_eq!(host.wait_for_exit("driver"), 0);
-        (host.log("driver"), host.stop())
+        assert_eq!(run.wait_for_exit("driver"), 0);
+        (run.log("driver"), run.stop())
     });
     log.wait_for("exited with status 0");
     let failed = log.wait_for(LOST).message;

@@ -41,7 +41,7 @@ fn ann_and_bob(host: TestHost, ann: &[&str], bob: &[&str]) -> TestHost {
 fn every_call_ends_once_under_faults() {
     let deployment = pizzeria().join("pizzeria.toml");
     TestHost::interleavings(100, |host| {
-        let mut host = host
+        let mut run = host
             .code_cache(code_cache())
             .with_deployment(&deployment)
             .fault(Fault::lose_call().at_rate(0.03))
@@ -50,10 +50,10 @@ fn every_call_ends_once_under_faults() {
             .fault(Fault::delay_reply(20 * MS).at_rate(0.1))
             .fault(Fault::crash_at_call().at_rate(0.03))
             .start();
-        host.wait_for_exit("customer");
+        run.wait_for_exit("customer");
         // Every call that is still in flight has a shorter deadline.
-        host.advance(5_000 * MS);
-        assert_every_call_ended_once(&host.frames());
+        run.advance(5_000 * MS);
+        assert_every_call_ended_once(&run.frames());
     });
 }
 
@@ -62,16 +62,16 @@ fn the_pizza_arrives_in_any_order_of_events() {
     let deployment = pizzeria().join("pizzeria.toml");
     // ANCHOR: scenario
     TestHost::interleavings(100, |host| {
-        let mut host = host
+        let mut run = host
             .code_cache(code_cache())
             .with_deployment(&deployment)
             .start();
-        assert_eq!(host.wait_for_exit("customer"), 0);
+        assert_eq!(run.wait_for_exit("customer"), 0);
         assert_eq!(
-            host.log("customer").last().map(String::as_str),
+            run.log("customer").last().map(String::as_str),
             Some("ann brings the margherita")
         );
-        assert_every_call_ended_once(&host.frames());
+        assert_every_call_ended_once(&run.frames());
     });
     // ANCHOR_END: scenario
 }
@@ -91,12 +91,9 @@ fn calls_to_crashing_replicas_end_once() {
     };
     TestHost::interleavings(100, |host| {
         let host = ann_and_bob(host, &calls, &calls).guest(echo.clone());
-        let mut host = host.fault(Fault::crash_at_reply().at_rate(0.1)).start();
-        assert_eq!(
-            (host.wait_for_exit("ann"), host.wait_for_exit("bob")),
-            (0, 0)
-        );
-        assert_every_call_ended_once(&host.frames());
+        let mut run = host.fault(Fault::crash_at_reply().at_rate(0.1)).start();
+        assert_eq!((run.wait_for_exit("ann"), run.wait_for_exit("bob")), (0, 0));
+        assert_every_call_ended_once(&run.frames());
     });
 }
 
@@ -104,13 +101,13 @@ fn calls_to_crashing_replicas_end_once() {
 fn runs_with_one_seed_are_equal_frame_by_frame() {
     let run = |seed: u64| {
         let host = TestHost::new().seed(seed).code_cache(code_cache());
-        let mut host = host
+        let mut run = host
             .with_deployment(pizzeria().join("pizzeria.toml"))
             .fault(Fault::lose_reply().at_rate(0.1))
             .fault(Fault::crash_at_call().at_rate(0.05))
             .start();
-        host.wait_for_exit("customer");
-        host.frames()
+        run.wait_for_exit("customer");
+        run.frames()
     };
     let first: Vec<Vec<Frame>> = (0..10).map(run).collect();
     for (seed, frames) in (0..).zip(&first) {
@@ -132,16 +129,16 @@ fn runs_with_one_seed_are_equal_frame_by_frame() {
 fn race(host: TestHost) -> (TestRun, Vec<usize>) {
     let service = Fake::new("echo");
     service.on::<echo::Echo>(Ok);
-    let mut host = ann_and_bob(host, &["echo:1"], &["echo:2"])
+    let mut run = ann_and_bob(host, &["echo:1"], &["echo:2"])
         .fake(&service)
         .start();
-    host.run_until_idle();
+    run.run_until_idle();
     let came = service
         .requests::<echo::Echo>()
         .iter()
         .map(|Payload { data }| data.len())
         .collect();
-    (host, came)
+    (run, came)
 }
 
 /// Set for the test below to make it fail in some orders.
@@ -151,7 +148,7 @@ const MISTAKE: &str = "PARIGOT_TEST_MISTAKE";
 fn two_programs_race() {
     let is_mistaken = std::env::var_os(MISTAKE).is_some();
     TestHost::interleavings(100, |host| {
-        let (_host, mut came) = race(host);
+        let (_run, mut came) = race(host);
         if !is_mistaken {
             came.sort();
         }

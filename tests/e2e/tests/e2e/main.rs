@@ -4,6 +4,7 @@
 //! The tests of a binary run in parallel in one process. Tests that measure CPU time, memory or
 //! latency are in `tests/measured`, where they run one after the other.
 
+mod arguments;
 mod cache;
 mod call_ids;
 mod calls;
@@ -31,6 +32,8 @@ mod readme;
 mod refused;
 mod replicas;
 mod restart;
+mod secrets;
 mod startup;
 mod test_host;
 mod time;
+mod workers;

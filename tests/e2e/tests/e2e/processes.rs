@@ -91,7 +91,9 @@ fn services_stop_after_the_last_program() {
     let ended = Started::new(&mut debug(&app)).wait();
     assert_eq!(
         ended.messages_of("back/flaky").last().map(String::as_str),
-        Some("exited with status 0")
+        Some("exited with status 0"),
+        "{}",
+        ended.stderr
     );
     assert_eq!(ended.status, Some(0), "{}", ended.stderr);
 }

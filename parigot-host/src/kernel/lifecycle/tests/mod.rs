@@ -52,7 +52,7 @@ fn the_start_waits_for_services_and_waiting_programs() {
         ]
     };
     assert_eq!(lifecycle.unready(), services());
-    assert_eq!(lifecycle.ask(0), Some(vec![]));
+    assert_eq!(lifecycle.request_launch(0), Some(vec![]));
     let [kitchen, store] = services();
     assert_eq!(
         lifecycle.unready(),
@@ -64,7 +64,11 @@ fn the_start_waits_for_services_and_waiting_programs() {
 fn a_start_is_complete_once_all_are_ready() {
     let lifecycle = lifecycle();
     assert_eq!(
-        (lifecycle.ask(0), lifecycle.ask(1), lifecycle.ask(2)),
+        (
+            lifecycle.request_launch(0),
+            lifecycle.request_launch(1),
+            lifecycle.request_launch(2)
+        ),
         (Some(vec![]), Some(vec![]), first([2]))
     );
     assert_eq!(lifecycle.ready(2), first([1]));
@@ -94,15 +98,16 @@ fn a_timed_out_start_has_its_own_status() {
     assert_eq!(lifecycle.status(), TIMED_OUT);
 }
 
-/// Returns the same with both services ready, so that a launch request of `app` is granted.
+/// Returns the guests of [`lifecycle`] with both services ready, so that a launch request of `app`
+/// is granted.
 fn ready_lifecycle() -> Lifecycle {
     let lifecycle = lifecycle();
     assert_eq!(
-        (lifecycle.ask(2), lifecycle.ready(2)),
+        (lifecycle.request_launch(2), lifecycle.ready(2)),
         (first([2]), Some(vec![]))
     );
     assert_eq!(
-        (lifecycle.ask(1), lifecycle.ready(1)),
+        (lifecycle.request_launch(1), lifecycle.ready(1)),
         (first([1]), Some(vec![]))
     );
     lifecycle
@@ -113,7 +118,7 @@ fn requirers_wait_for_a_restarting_service() {
     let lifecycle = ready_lifecycle();
     assert_eq!(lifecycle.begin_restart(2), RestartPermit::Granted);
     assert_eq!(
-        lifecycle.ask(0),
+        lifecycle.request_launch(0),
         Some(vec![]),
         "its dependency is restarting"
     );
@@ -121,7 +126,7 @@ fn requirers_wait_for_a_restarting_service() {
     assert_eq!(lifecycle.restarted(2, 1), Some(()));
     assert_eq!(lifecycle.restarted(2, 1), None);
     assert_eq!(
-        lifecycle.ask(2),
+        lifecycle.request_launch(2),
         Some(vec![Launched {
             guest: 2,
             generation: 1
@@ -139,7 +144,7 @@ fn requirers_wait_for_a_restarting_service() {
 #[test]
 fn a_service_that_was_never_ready_is_not_restarted() {
     let lifecycle = lifecycle();
-    assert_eq!(lifecycle.ask(2), first([2]));
+    assert_eq!(lifecycle.request_launch(2), first([2]));
     assert_eq!(lifecycle.begin_restart(2), RestartPermit::Refused);
 }
 
@@ -162,7 +167,7 @@ fn no_guest_restarts_once_the_deployment_ends() {
 fn waiting_requirers_of_a_lost_service_are_returned() {
     let lifecycle = ready_lifecycle();
     assert_eq!(lifecycle.begin_restart(2), RestartPermit::Granted);
-    assert_eq!(lifecycle.ask(0), Some(vec![]));
+    assert_eq!(lifecycle.request_launch(0), Some(vec![]));
     assert_eq!(
         lifecycle.ended(2, None),
         [Unlaunchable {
@@ -182,7 +187,7 @@ fn a_restarting_guest_is_blocked_by_a_lost_dependency() {
         (2, Phase::Waiting),
     ] {
         let lifecycle = ready_lifecycle();
-        assert_eq!(lifecycle.ask(0), first([0]));
+        assert_eq!(lifecycle.request_launch(0), first([0]));
         assert_eq!(
             (lifecycle.begin_restart(1), lifecycle.begin_restart(2)),
             (RestartPermit::Granted, RestartPermit::Granted)
@@ -191,7 +196,7 @@ fn a_restarting_guest_is_blocked_by_a_lost_dependency() {
             assert_eq!(lifecycle.restarted(1, 1), Some(()));
         }
         if steps > 1 {
-            assert_eq!(lifecycle.ask(1), Some(vec![]));
+            assert_eq!(lifecycle.request_launch(1), Some(vec![]));
         }
         assert_eq!(
             lifecycle.ended(2, None),
@@ -212,7 +217,7 @@ fn a_restarting_guest_is_blocked_by_a_lost_dependency() {
 #[test]
 fn a_guest_is_not_restarted_after_a_lost_dependency() {
     let lifecycle = ready_lifecycle();
-    assert_eq!(lifecycle.ask(0), first([0]));
+    assert_eq!(lifecycle.request_launch(0), first([0]));
     assert_eq!(lifecycle.ended(2, Some(0)), []);
     assert_eq!(
         lifecycle.begin_restart(1),
@@ -226,7 +231,7 @@ fn the_first_status_that_is_not_0_counts() {
         let lifecycle = Lifecycle::new(vec![kind; 2], Vec::new());
         for (guest, end) in ends.into_iter().enumerate() {
             assert_eq!(
-                (lifecycle.ask(guest), lifecycle.ready(guest)),
+                (lifecycle.request_launch(guest), lifecycle.ready(guest)),
                 (first([guest]), Some(vec![]))
             );
             lifecycle.ended(guest, end);
@@ -251,7 +256,11 @@ fn lifecycle_with_gateway() -> Lifecycle {
         }],
     );
     assert_eq!(
-        (lifecycle.ask(1), lifecycle.ask(0), lifecycle.ready(0)),
+        (
+            lifecycle.request_launch(1),
+            lifecycle.request_launch(0),
+            lifecycle.ready(0)
+        ),
         (Some(vec![]), first([0]), first([1]))
     );
     lifecycle
@@ -308,15 +317,15 @@ fn replicated_lifecycle() -> Lifecycle {
     )
 }
 
-/// Returns the same with both services ready.
+/// Returns the guests of [`replicated_lifecycle`] with both services ready.
 fn ready_replicated_lifecycle() -> Lifecycle {
     let lifecycle = replicated_lifecycle();
     assert_eq!(
-        (lifecycle.ask(2), lifecycle.ready(2)),
+        (lifecycle.request_launch(2), lifecycle.ready(2)),
         (first([2]), Some(vec![]))
     );
     assert_eq!(
-        (lifecycle.ask(3), lifecycle.ready(3)),
+        (lifecycle.request_launch(3), lifecycle.ready(3)),
         (first([3]), Some(vec![]))
     );
     lifecycle
@@ -326,7 +335,11 @@ fn ready_replicated_lifecycle() -> Lifecycle {
 fn a_launch_waits_for_all_exporters_of_a_service() {
     let lifecycle = replicated_lifecycle();
     assert_eq!(
-        (lifecycle.ask(0), lifecycle.ask(2), lifecycle.ask(3)),
+        (
+            lifecycle.request_launch(0),
+            lifecycle.request_launch(2),
+            lifecycle.request_launch(3)
+        ),
         (Some(vec![]), first([2]), first([3]))
     );
     assert_eq!(lifecycle.ready(2), Some(vec![]));
@@ -338,9 +351,13 @@ fn a_launch_waits_for_all_exporters_of_a_service() {
 fn later_launches_need_one_ready_exporter() {
     let lifecycle = ready_replicated_lifecycle();
     assert_eq!(lifecycle.begin_restart(2), RestartPermit::Granted);
-    assert_eq!(lifecycle.ask(0), first([0]), "the other exporter is ready");
+    assert_eq!(
+        lifecycle.request_launch(0),
+        first([0]),
+        "the other exporter is ready"
+    );
     assert_eq!(lifecycle.begin_restart(3), RestartPermit::Granted);
-    assert_eq!(lifecycle.ask(1), Some(vec![]));
+    assert_eq!(lifecycle.request_launch(1), Some(vec![]));
     assert_eq!(lifecycle.unready(), [unready(1, Phase::Waiting, &[2, 3])]);
     assert_eq!(
         lifecycle.ended(2, None),
@@ -349,7 +366,7 @@ fn later_launches_need_one_ready_exporter() {
     );
     assert_eq!(lifecycle.restarted(3, 1), Some(()));
     assert_eq!(
-        (lifecycle.ask(3), lifecycle.ready(3)),
+        (lifecycle.request_launch(3), lifecycle.ready(3)),
         (
             Some(vec![Launched {
                 guest: 3,
@@ -368,7 +385,7 @@ fn requirers_are_blocked_by_the_last_exporters_end() {
         (RestartPermit::Granted, RestartPermit::Granted)
     );
     assert_eq!(
-        (lifecycle.ask(0), lifecycle.ask(1)),
+        (lifecycle.request_launch(0), lifecycle.request_launch(1)),
         (Some(vec![]), Some(vec![]))
     );
     assert_eq!(lifecycle.ended(2, None), []);
@@ -384,21 +401,43 @@ fn requirers_are_blocked_by_the_last_exporters_end() {
 #[test]
 fn an_early_restart_does_not_block_requirers() {
     let lifecycle = replicated_lifecycle();
-    assert_eq!(lifecycle.ask(0), Some(vec![]));
+    assert_eq!(lifecycle.request_launch(0), Some(vec![]));
     assert_eq!(
-        (lifecycle.ask(2), lifecycle.ready(2)),
+        (lifecycle.request_launch(2), lifecycle.ready(2)),
         (first([2]), Some(vec![]))
     );
-    assert_eq!(lifecycle.ask(3), first([3]));
+    assert_eq!(lifecycle.request_launch(3), first([3]));
     assert_eq!(
         (lifecycle.begin_restart(2), lifecycle.restarted(2, 1)),
         (RestartPermit::Granted, Some(()))
     );
-    assert_eq!(lifecycle.ask(2).map(|launched| launched.len()), Some(1));
+    assert_eq!(
+        lifecycle.request_launch(2).map(|launched| launched.len()),
+        Some(1)
+    );
     assert_eq!(lifecycle.ready(2), Some(vec![]));
     assert_eq!(
         lifecycle.ready(3),
         first([0]),
         "both exporters have been ready"
     );
+}
+
+#[test]
+fn a_worker_is_restarted_after_its_launch_and_decides_nothing() {
+    let lifecycle = Lifecycle::new(vec![GuestKind::Program, GuestKind::Worker], vec![]);
+    assert_eq!(lifecycle.begin_restart(1), RestartPermit::Refused);
+    assert_eq!(lifecycle.request_launch(1), first([1]));
+    assert_eq!(lifecycle.begin_restart(1), RestartPermit::Granted);
+    assert_eq!(lifecycle.restarted(1, 1), Some(()));
+    let launched = Launched {
+        guest: 1,
+        generation: 1,
+    };
+    assert_eq!(lifecycle.request_launch(1), Some(vec![launched]));
+    assert_eq!(lifecycle.ended(1, None), []);
+    assert!(!lifecycle.state.lock().is_over());
+    assert_eq!(lifecycle.ended(0, Some(0)), []);
+    assert!(lifecycle.state.lock().is_over());
+    assert_eq!(lifecycle.state.lock().status, 0);
 }

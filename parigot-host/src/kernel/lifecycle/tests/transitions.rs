@@ -16,10 +16,10 @@ enum Event {
 impl Event {
     fn happen(self, lifecycle: &Lifecycle) {
         match self {
-            Event::RequestLaunch => drop(lifecycle.ask(0)),
+            Event::RequestLaunch => drop(lifecycle.request_launch(0)),
             Event::DependencyReady => {
                 lifecycle.restarted(1, 1);
-                lifecycle.ask(1);
+                lifecycle.request_launch(1);
                 lifecycle.ready(1);
             }
             Event::Ready => drop(lifecycle.ready(0)),

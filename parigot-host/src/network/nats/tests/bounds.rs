@@ -7,7 +7,8 @@ use crate::limits::CALLS_MAX;
 fn each_call_beyond_the_limit_fails() {
     let server = Server::start();
     let (front, mut events, kitchen, mut gateway) = connected_pair(&server);
-    let calls = CALLS_MAX as u128 * 3;
+    // Few enough that a busy machine handles all before a heartbeat is missed.
+    let calls = CALLS_MAX as u128 + 500;
     for number in 1..=calls {
         front.call(number, "").unwrap();
     }

@@ -26,7 +26,7 @@ impl FakePeer {
         }
     }
 
-    pub(super) fn say(&self, subject: &str, message: PeerMessage) {
+    pub(super) fn publish(&self, subject: &str, message: PeerMessage) {
         self.client.publish(subject, self.me.write(message));
     }
 
@@ -39,7 +39,7 @@ impl FakePeer {
     pub(super) fn offer_when_asked(&self, questions: &mut Subscriber) {
         self.client.next(questions);
         let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
-        self.say(
+        self.publish(
             &self.subjects.ready(SERVICE),
             PeerMessage::Announcement(announcement),
         );
@@ -48,7 +48,7 @@ impl FakePeer {
     /// Waits until a process announces the service.
     pub(super) fn wait_for_service(&self) {
         let mut ready = self.client.listen(&self.subjects.ready(SERVICE));
-        self.say(
+        self.publish(
             &self.subjects.who(SERVICE),
             PeerMessage::Discovery(Discovery {}),
         );
@@ -95,14 +95,14 @@ impl FakePeer {
     }
 
     fn call(&self, request: RequestMessage) {
-        self.say(
+        self.publish(
             &self.subjects.call(SERVICE, SCHEMA),
             PeerMessage::Request(request),
         );
     }
 
     pub(super) fn piece(&self, to: HostId, number: u128, piece: u32, bytes: Bytes) {
-        self.say(
+        self.publish(
             &self.subjects.chunk(to, call_id(number)),
             PeerMessage::Chunk(Chunk {
                 number: piece,
@@ -112,7 +112,7 @@ impl FakePeer {
     }
 
     pub(super) fn cancel(&self, to: HostId, number: u128) {
-        self.say(
+        self.publish(
             &self.subjects.cancel(to),
             PeerMessage::Cancel(Cancel::new(call_id(number))),
         );

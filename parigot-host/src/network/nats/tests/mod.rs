@@ -6,6 +6,7 @@ mod fake_peer;
 mod hostile;
 mod large;
 mod log;
+mod login;
 mod outages;
 mod peers;
 mod server;
@@ -153,7 +154,8 @@ fn identity(server: &Server, process: &str) -> ProcessIdentity {
         process: process.to_owned(),
         app: APP.to_owned(),
         servers: vec![server.url()],
-        credentials: None,
+        login: None,
+        tls: None,
         clock_skew: SECOND,
     };
     ProcessIdentity {

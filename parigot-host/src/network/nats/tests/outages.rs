@@ -1,7 +1,6 @@
 //! Servers that are unreachable, refuse a process or restart.
 
 use super::*;
-use crate::error::NetworkError;
 
 #[test]
 fn a_process_without_a_server_does_not_start() {
@@ -53,19 +52,6 @@ fn a_start_fails_if_the_server_rejects_the_login() {
     );
     identity.network.servers = vec![server.url().replace("//", "//ada:secret@")];
     Nats::connect(identity).unwrap();
-}
-
-#[test]
-fn a_missing_credentials_file_is_named() {
-    let server = Server::start();
-    let mut identity = identity(&server, "front");
-    identity.network.credentials = Some("/nowhere/nats.creds".into());
-    let error = Nats::connect(identity).map(|_| ()).unwrap_err();
-    assert!(matches!(error, NetworkError::Credentials { .. }), "{error}");
-    assert_eq!(
-        error.to_string(),
-        "cannot read the NATS credentials from /nowhere/nats.creds"
-    );
 }
 
 #[test]

@@ -27,13 +27,13 @@ fn lines(frames: &[Frame]) -> Vec<String> {
 
 #[test]
 fn frames_print_as_a_readable_trace() {
-    let mut host = echo_host().fault(Fault::lose_reply().nth(2)).start();
-    assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+    let mut run = echo_host().fault(Fault::lose_reply().nth(2)).start();
+    assert_eq!(misbehave(&mut run, Kind::Nothing), "0 bytes");
     assert_eq!(
-        misbehave(&mut host, Kind::Refuse),
+        misbehave(&mut run, Kind::Refuse),
         "DEADLINE_EXCEEDED, timed out"
     );
-    assert_eq!(misbehave(&mut host, Kind::Trap), "INTERNAL, callee trapped");
+    assert_eq!(misbehave(&mut run, Kind::Trap), "INTERNAL, callee trapped");
     let shown = "
      0.000 ms  host -> echo           Start
      0.000 ms  echo -> host           Manifest
@@ -58,7 +58,7 @@ fn frames_print_as_a_readable_trace() {
   3000.000 ms  host -> test           Reply echo.v1.Echo/Misbehave cal_… \
      INTERNAL: callee trapped: echo trapped: wasm trap: wasm `unreachable` instruction executed";
     assert_eq!(
-        lines(&host.frames()),
+        lines(&run.frames()),
         shown.lines().skip(1).collect::<Vec<_>>()
     );
 }

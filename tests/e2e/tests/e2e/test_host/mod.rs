@@ -39,8 +39,8 @@ fn deed(kind: Kind, number: u32) -> Deed {
 }
 
 /// Calls `Misbehave`, and returns how the call ends.
-fn misbehave(host: &mut TestRun, kind: Kind) -> String {
-    match host.call::<echo::Misbehave>(deed(kind, 0)) {
+fn misbehave(run: &mut TestRun, kind: Kind) -> String {
+    match run.call::<echo::Misbehave>(deed(kind, 0)) {
         Ok(payload) => format!("{} bytes", payload.data.len()),
         Err(error) => error.status().map_or_else(
             || error.to_string(),
@@ -51,12 +51,12 @@ fn misbehave(host: &mut TestRun, kind: Kind) -> String {
 
 #[test]
 fn a_service_is_called() {
-    let mut host = echo_host().start();
-    let reply = host.call::<echo::Echo>(Payload {
+    let mut run = echo_host().start();
+    let reply = run.call::<echo::Echo>(Payload {
         data: vec![1, 2, 3],
     });
     assert_eq!(reply.expect("the call must be answered").data, [1, 2, 3]);
-    let refused = host
+    let refused = run
         .call::<echo::Misbehave>(deed(Kind::Refuse, 0))
         .expect_err("the service must refuse");
     assert!(
@@ -78,9 +78,9 @@ fn hello_says_what_it_is_told() {
         }),
         _ => Err(GreetErr::UnknownLang),
     });
-    let mut host = TestHost::deployment(helloworld()).fake(&service).start();
-    assert_eq!(host.wait_for_exit("hello"), 0);
-    assert_eq!(host.log("hello"), ["salut, world"]);
+    let mut run = TestHost::deployment(helloworld()).fake(&service).start();
+    assert_eq!(run.wait_for_exit("hello"), 0);
+    assert_eq!(run.log("hello"), ["salut, world"]);
     assert_eq!(service.requests::<greeting::FetchGreeting>().len(), 1);
 }
 // ANCHOR_END: fake
@@ -90,16 +90,16 @@ fn a_fake_serves_a_guest_in_go() {
     let service = Fake::new("greeting");
     service.on::<greeting::FetchGreeting>(|_| Err(GreetErr::UnknownLang));
     let deployment = go_example().join("helloworld.toml");
-    let mut host = host().with_deployment(deployment).fake(&service).start();
-    assert_eq!(host.wait_for_exit("hello"), 1);
+    let mut run = host().with_deployment(deployment).fake(&service).start();
+    assert_eq!(run.wait_for_exit("hello"), 1);
     assert_eq!(
         service.requests::<greeting::FetchGreeting>()[0].tongue(),
         Tongue::French
     );
-    let mut host = self::host()
+    let mut run = host()
         .with_deployment(go_example().join("helloworld.toml"))
         .start();
-    let reply = host.call::<greeting::FetchGreeting>(FetchGreetingRequest {
+    let reply = run.call::<greeting::FetchGreeting>(FetchGreetingRequest {
         tongue: Tongue::German.into(),
     });
     assert_eq!(
@@ -165,27 +165,24 @@ fn a_guest_in_rust_runs_natively() {
             greeting: "hi".into(),
         })
     });
-    let mut host = host()
+    let mut run = host()
         .native(GuestSpec::service("polyglot", ""), polyglot::GUEST)
         .fake(&greeting)
         .start();
-    let reply = host.call::<echo::Echo>(Payload {
+    let reply = run.call::<echo::Echo>(Payload {
         data: vec![1, 2, 3],
     });
     assert_eq!(reply.expect("the call must be answered").data, b"hihihi");
-    assert_eq!(host.log("polyglot"), ["6 bytes"]);
+    assert_eq!(run.log("polyglot"), ["6 bytes"]);
 
-    assert_eq!(
-        misbehave(&mut host, Kind::Panic),
-        "INTERNAL, callee trapped"
-    );
-    assert_eq!(host.now(), 1_000 * MS);
-    host.advance(100 * MS);
+    assert_eq!(misbehave(&mut run, Kind::Panic), "INTERNAL, callee trapped");
+    assert_eq!(run.now(), 1_000 * MS);
+    run.advance(100 * MS);
     assert!(
-        host.call::<echo::Persist>(deed(Kind::Nothing, 0)).is_ok(),
+        run.call::<echo::Persist>(deed(Kind::Nothing, 0)).is_ok(),
         "the service is restarted"
     );
-    assert_eq!(host.stop(), 0);
+    assert_eq!(run.stop(), 0);
 }
 
 #[test]
@@ -197,11 +194,8 @@ fn guests_can_share_a_wasm_file() {
     let app = App::new(&deployment)
         .with("driver.wasm", guest("driver"))
         .with("echo.wasm", guest("echo"));
-    let mut host = host().with_deployment(app.file()).start();
-    assert_eq!(
-        (host.wait_for_exit("ann"), host.wait_for_exit("bob")),
-        (0, 0)
-    );
+    let mut run = host().with_deployment(app.file()).start();
+    assert_eq!((run.wait_for_exit("ann"), run.wait_for_exit("bob")), (0, 0));
 }
 
 #[test]
@@ -218,25 +212,19 @@ fn a_fake_answers_in_each_way() {
         Kind::Sleep => Answer::ok(payload(1)).after(2 * MS),
         _ => Answer::crash("it had enough"),
     });
-    let mut host = host().fake(&fake).start();
-    assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
-    assert_eq!(misbehave(&mut host, Kind::Refuse), "Refused");
+    let mut run = host().fake(&fake).start();
+    assert_eq!(misbehave(&mut run, Kind::Nothing), "0 bytes");
+    assert_eq!(misbehave(&mut run, Kind::Refuse), "Refused");
+    assert_eq!(misbehave(&mut run, Kind::Leave), "UNAVAILABLE, unreachable");
+    assert_eq!(run.now(), Duration::ZERO);
+    assert_eq!(misbehave(&mut run, Kind::Sleep), "1 bytes");
+    assert_eq!(run.now(), 2 * MS);
     assert_eq!(
-        misbehave(&mut host, Kind::Leave),
-        "UNAVAILABLE, unreachable"
-    );
-    assert_eq!(host.now(), Duration::ZERO);
-    assert_eq!(misbehave(&mut host, Kind::Sleep), "1 bytes");
-    assert_eq!(host.now(), 2 * MS);
-    assert_eq!(
-        misbehave(&mut host, Kind::Hang),
+        misbehave(&mut run, Kind::Hang),
         "DEADLINE_EXCEEDED, timed out"
     );
-    assert_eq!(host.now(), 3_002 * MS);
-    assert_eq!(
-        misbehave(&mut host, Kind::Panic),
-        "INTERNAL, callee trapped"
-    );
+    assert_eq!(run.now(), 3_002 * MS);
+    assert_eq!(misbehave(&mut run, Kind::Panic), "INTERNAL, callee trapped");
     assert_eq!(fake.requests::<echo::Misbehave>().len(), 6);
 }
 
@@ -244,23 +232,23 @@ fn a_fake_answers_in_each_way() {
 fn a_fake_has_the_deadline_of_its_guest() {
     let fake = Fake::new("echo");
     fake.answer::<echo::Misbehave>(|_| Answer::never());
-    let mut host = echo_host()
+    let mut run = echo_host()
         .change("echo", |echo| echo.deadline = 7 * MS)
         .fake(&fake)
         .start();
     assert_eq!(
-        misbehave(&mut host, Kind::Hang),
+        misbehave(&mut run, Kind::Hang),
         "DEADLINE_EXCEEDED, timed out"
     );
-    assert_eq!(host.now(), 7 * MS);
+    assert_eq!(run.now(), 7 * MS);
 }
 
 #[test]
 fn an_undefined_method_of_a_fake_is_named() {
     let fake = Fake::new("echo");
     fake.on::<echo::Echo>(Ok);
-    let mut host = host().fake(&fake).start();
-    let error = host
+    let mut run = host().fake(&fake).start();
+    let error = run
         .call::<echo::Persist>(deed(Kind::Nothing, 0))
         .expect_err("the fake does not define the method");
     let status = error.status().expect("the error must be a status");
@@ -276,11 +264,11 @@ fn an_undefined_method_of_a_fake_is_named() {
 
 #[test]
 fn a_timeout_takes_no_real_time() {
-    let mut host = echo_host().start();
-    let call = host.begin_within::<echo::Misbehave>(3_600 * 1_000 * MS, deed(Kind::Hang, 0));
-    host.advance(3_600 * 1_000 * MS - Duration::from_nanos(1));
+    let mut run = echo_host().start();
+    let call = run.begin_within::<echo::Misbehave>(3_600 * 1_000 * MS, deed(Kind::Hang, 0));
+    run.advance(3_600 * 1_000 * MS - Duration::from_nanos(1));
     assert!(!call.has_ended());
-    host.advance(Duration::from_nanos(1));
+    run.advance(Duration::from_nanos(1));
     let error = call
         .outcome()
         .expect("the call must have ended")
@@ -292,73 +280,70 @@ fn a_timeout_takes_no_real_time() {
             .cause(),
         Cause::TimedOut
     );
-    assert_eq!(host.log("echo"), ["hanging", "cancelled"]);
+    assert_eq!(run.log("echo"), ["hanging", "cancelled"]);
 }
 
 #[test]
 fn guests_sleep_until_the_clock_advances() {
-    let mut host = echo_host().start();
-    let call = host.begin::<echo::Misbehave>(deed(Kind::Sleep, 1_000));
-    host.advance(999 * MS);
+    let mut run = echo_host().start();
+    let call = run.begin::<echo::Misbehave>(deed(Kind::Sleep, 1_000));
+    run.advance(999 * MS);
     assert!(!call.has_ended());
-    host.advance(MS);
+    run.advance(MS);
     assert!(call.outcome().expect("the call must have ended").is_ok());
 }
 
 #[test]
 fn pauses_before_restarts_grow() {
-    let mut host = echo_host().start();
+    let mut run = echo_host().start();
     for longest in [100 * MS, 200 * MS, 400 * MS] {
+        assert_eq!(misbehave(&mut run, Kind::Panic), "INTERNAL, callee trapped");
+        run.advance(longest / 2 - MS);
         assert_eq!(
-            misbehave(&mut host, Kind::Panic),
-            "INTERNAL, callee trapped"
-        );
-        host.advance(longest / 2 - MS);
-        assert_eq!(
-            misbehave(&mut host, Kind::Nothing),
+            misbehave(&mut run, Kind::Nothing),
             "UNAVAILABLE, unreachable"
         );
-        host.advance(longest / 2 + MS);
-        assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+        run.advance(longest / 2 + MS);
+        assert_eq!(misbehave(&mut run, Kind::Nothing), "0 bytes");
     }
 }
 
 #[test]
 fn a_service_that_loops_is_killed() {
-    let mut host = echo_host()
+    let mut run = echo_host()
         .change("echo", |echo| echo.budget = 5 * MS)
         .start();
-    assert_eq!(misbehave(&mut host, Kind::Spin), "INTERNAL, callee killed");
-    host.advance(100 * MS);
-    assert_eq!(misbehave(&mut host, Kind::Nothing), "0 bytes");
+    assert_eq!(misbehave(&mut run, Kind::Spin), "INTERNAL, callee killed");
+    run.advance(100 * MS);
+    assert_eq!(misbehave(&mut run, Kind::Nothing), "0 bytes");
 }
 
 #[test]
 fn many_short_tasks_do_not_exceed_the_budget() {
-    let mut host = echo_host()
+    let mut run = echo_host()
         .change("echo", |echo| echo.budget = 10 * MS)
         .start();
-    let toil = host.call::<echo::Misbehave>(deed(Kind::Toil, 60));
+    let toil = run.call::<echo::Misbehave>(deed(Kind::Toil, 60));
     assert!(toil.is_ok(), "{toil:?}");
 }
 
 #[test]
 fn a_call_is_cancelled() {
-    let mut host = echo_host().start();
-    let call = host.begin::<echo::Misbehave>(deed(Kind::Hang, 0));
-    host.run_until_idle();
-    host.cancel(call);
-    host.run_until_idle();
-    assert_eq!(host.log("echo"), ["hanging", "cancelled"]);
-    assert_eq!(host.stop(), 0);
+    let mut run = echo_host().start();
+    let call = run.begin::<echo::Misbehave>(deed(Kind::Hang, 0));
+    run.run_until_idle();
+    run.cancel(call);
+    run.run_until_idle();
+    assert_eq!(run.log("echo"), ["hanging", "cancelled"]);
+    assert_eq!(run.stop(), 0);
 }
 
 #[test]
 fn frames_name_dynamically_located_services() {
     let dynamic = GuestSpec::program("dynamic", guest_file("dynamic")).with_args(["Echo=0a0107"]);
-    let mut host = echo_host().guest(dynamic).start();
-    assert_eq!(host.wait_for_exit("dynamic"), 0);
-    let frames = host.frames();
+    let mut run = echo_host().guest(dynamic).start();
+    assert_eq!(run.wait_for_exit("dynamic"), 0);
+    let frames = run.frames();
     let call = frames
         .iter()
         .find(|frame| frame.kind == testing::Kind::Call)
@@ -371,15 +356,12 @@ fn frames_name_dynamically_located_services() {
 
 #[test]
 fn stop_waits_for_calls_in_progress() {
-    let mut host = echo_host().start();
-    let call = host.begin::<echo::Misbehave>(deed(Kind::Sleep, 1_000));
-    host.run_until_idle();
-    assert_eq!(host.stop(), 0);
+    let mut run = echo_host().start();
+    let call = run.begin::<echo::Misbehave>(deed(Kind::Sleep, 1_000));
+    run.run_until_idle();
+    assert_eq!(run.stop(), 0);
     assert!(call.outcome().expect("the call must have ended").is_ok());
-    assert_eq!(
-        (host.now(), host.exit_status("echo")),
-        (1_000 * MS, Some(0))
-    );
+    assert_eq!((run.now(), run.exit_status("echo")), (1_000 * MS, Some(0)));
 }
 
 #[test]
@@ -437,11 +419,11 @@ fn all_errors_of_a_deployment_file_are_reported() {
 
 #[test]
 fn a_guest_that_is_never_ready_ends_the_start() {
-    let mut host = echo_host()
+    let mut run = echo_host()
         .guest(GuestSpec::service("unready", guest_file("unready")).with_args(["--hang"]))
         .start();
-    host.advance(29_999 * MS);
-    assert_eq!(host.exit_status("unready"), None);
-    host.advance(MS);
-    assert_eq!(host.stop(), 124);
+    run.advance(29_999 * MS);
+    assert_eq!(run.exit_status("unready"), None);
+    run.advance(MS);
+    assert_eq!(run.stop(), 124);
 }

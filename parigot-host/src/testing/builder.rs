@@ -38,7 +38,7 @@ const WALL_DEFAULT: Duration = Duration::from_secs(946_684_800);
 /// # fn test<Take: parigot_guest::Method>() {
 /// let pantry = Fake::new("pantry");
 /// pantry.on::<Take>(|request| Ok(Take::Response::default()));
-/// let mut host = TestHost::deployment("pizzeria.toml")
+/// let mut run = TestHost::deployment("pizzeria.toml")
 ///     .fake(&pantry)
 ///     .change("kitchen", |kitchen| kitchen.budget = Duration::from_millis(5))
 ///     .start();

@@ -1,4 +1,4 @@
-//! Destination of the calls to a required service: its one instance, or the least busy of several.
+//! Callees of a required service: its one instance, or the least busy of several.
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -1,0 +1,57 @@
+//! Parses the table `tls`.
+
+use std::path::PathBuf;
+
+use super::reader::{Reader, Value};
+use super::tls::{Identity, Tls};
+use crate::error::ProcessesErrorKind;
+
+impl Reader<'_> {
+    /// Parses the table `tls` of `place`, which accepts the given keys.
+    pub(super) fn tls(
+        &mut self,
+        place: &str,
+        keys: &[&'static str],
+        value: &Value<'_>,
+    ) -> Option<Tls> {
+        let entry = self.table("`tls`", value, "a table with the paths of PEM files")?;
+        let place = format!("`tls` of {place}");
+        let mut tls = Tls::default();
+        let mut cert = None;
+        let mut key_file = None;
+        for (key, value) in entry {
+            match key.get_ref().as_ref() {
+                name if !keys.contains(&name) => _ = self.unknown_key(key, &place, keys),
+                "ca" => tls.ca = self.pem("ca", value),
+                "cert" => cert = self.pem("cert", value),
+                "key" => key_file = self.pem("key", value),
+                "client_ca" => tls.client_ca = self.pem("client_ca", value),
+                "first" => tls.first = self.boolean("first", value),
+                other => unreachable!("`{other}` must be one of the keys of a place"),
+            }
+        }
+        for (present, missing) in [("cert", "key"), ("key", "cert")] {
+            if entry.contains_key(present) && !entry.contains_key(missing) {
+                self.report(
+                    value.span(),
+                    ProcessesErrorKind::HalfIdentity { present, missing },
+                );
+            }
+        }
+        tls.identity = cert.zip(key_file).map(|(cert, key)| Identity { cert, key });
+        Some(tls)
+    }
+
+    /// Parses the path of a PEM file.
+    fn pem(&mut self, key: &'static str, value: &Value<'_>) -> Option<PathBuf> {
+        let path = self.string(&format!("`{key}`"), value, "a path")?;
+        if path.is_empty() {
+            let file = self.deployment.source.name().to_owned();
+            self.report(
+                value.span(),
+                ProcessesErrorKind::EmptyPath { key, file: &file },
+            );
+        }
+        Some(self.beside(path))
+    }
+}
