@@ -77,7 +77,7 @@ impl App {
         self.with_described(name, exports, requires, &[])
     }
 
-    /// Adds such a service, which also has descriptors.
+    /// Adds such a guest, which also has descriptors.
     pub fn with_described(
         self,
         name: &str,
