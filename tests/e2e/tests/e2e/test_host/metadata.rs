@@ -15,9 +15,9 @@ fn headers_and_trailers_reach_the_caller() {
             .with_trailer("cost", "7")
             .with_trailer("parigot-peer", "ann")
     });
-    let mut host = host().fake(&service).start();
-    let call = host.begin::<greeting::FetchGreeting>(FetchGreetingRequest::default());
-    host.wait(&call).expect("the call must be answered");
+    let mut run = host().fake(&service).start();
+    let call = run.begin::<greeting::FetchGreeting>(FetchGreetingRequest::default());
+    run.wait(&call).expect("the call must be answered");
     let metadata = call.metadata();
     // Only the host sets the keys that begin with `parigot-`.
     let headers: Vec<_> = metadata.headers().iter().collect();
@@ -38,8 +38,8 @@ fn an_error_of_the_service_keeps_message_and_details() {
         Answer::error(failure.with_message("no Latin").with_detail(&pause))
             .with_trailer("cost", "7")
     });
-    let mut host = host().fake(&service).start();
-    let error = host
+    let mut run = host().fake(&service).start();
+    let error = run
         .call::<greeting::FetchGreeting>(FetchGreetingRequest::default())
         .expect_err("the service must fail");
     assert!(matches!(
@@ -55,9 +55,9 @@ fn an_error_of_the_service_keeps_message_and_details() {
 fn a_call_after_its_deadline_is_refused() {
     let service = Fake::new("greeting");
     service.exports::<golden::helloworld::greeting::v1::GreetingClient>();
-    let mut host = host().fake(&service).start();
+    let mut run = host().fake(&service).start();
     let request = FetchGreetingRequest::default();
-    let call = host.begin_within::<greeting::FetchGreeting>(Duration::ZERO, request);
-    let error = host.wait(&call).expect_err("the call must be refused");
+    let call = run.begin_within::<greeting::FetchGreeting>(Duration::ZERO, request);
+    let error = run.wait(&call).expect_err("the call must be refused");
     assert!(error.is_refused() && error.is_timed_out(), "{error}");
 }
