@@ -286,7 +286,7 @@ fn removed_and_retyped_fields_are_named() {
       stock.v1.Item.fragile (3) is missing
       method Take is missing
    ╭─[app.toml:3:8]
- 2 │ [service.shop]
+ 2 │ [program.shop]
  3 │ wasm = "shop.wasm"
    ·        ───────────
  4 │ [service.stock]
