@@ -173,7 +173,7 @@ fn invalid_replicas_are_rejected() {
     for told in [
         "`replicas` is 0, expected an integer from 1 to 1000",
         "unknown key `replicas` in `[program.driver]`",
-        "calls are distributed over the instances of a service, and programs are not called",
+        "calls are distributed over instances, and only services are called",
     ] {
         assert!(refused.stderr.contains(told), "{}", refused.stderr);
     }
