@@ -57,8 +57,9 @@ pub(crate) fn run(
         let has_programs =
             guests_of(process, &report.guests).any(|guest| guest.role == Role::Program);
         let program = program.filter(|name| process.guests.iter().any(|guest| guest == name));
-        let command = command(run, process.name(), program);
-        if let Err(error) = group.start(command, process.name(), has_programs, &sender) {
+        let started = command(run, process.name(), program)
+            .and_then(|command| group.start(command, process.name(), has_programs, &sender));
+        if let Err(error) = started {
             tracing::error!("cannot start process {}: {error}", process.name());
             group.fail();
             break;
@@ -142,12 +143,12 @@ impl ProcessGroup {
 
     fn start(
         &mut self,
-        command: io::Result<Command>,
+        mut command: Command,
         name: &str,
         has_programs: bool,
         events: &Sender<Event>,
     ) -> io::Result<()> {
-        let mut child = command?.spawn()?;
+        let mut child = command.spawn()?;
         let stderr = child.stderr.take().expect("stderr must be a pipe");
         let index = self.children.len();
         let events = events.clone();

@@ -275,16 +275,8 @@ impl Reader<'_> {
         if value.get_ref().is_table() {
             return self.secret("`credentials`", value);
         }
-        let path = self.string("`credentials`", value, "a path or a secret")?;
-        if path.is_empty() {
-            let key = "credentials";
-            let file = self.deployment.source.name().to_owned();
-            self.report(
-                value.span(),
-                ProcessesErrorKind::EmptyPath { key, file: &file },
-            );
-        }
-        Some(Secret::File(self.beside(path)))
+        self.optional_path("credentials", value, "a path or a secret")
+            .map(Secret::File)
     }
 
     /// Reports combinations of login keys that do not make one login.

@@ -1,7 +1,5 @@
 //! Parses the table `tls`.
 
-use std::path::PathBuf;
-
 use super::reader::{Reader, Value};
 use super::tls::{Identity, Tls};
 use crate::error::ProcessesErrorKind;
@@ -22,10 +20,10 @@ impl Reader<'_> {
         for (key, value) in entry {
             match key.get_ref().as_ref() {
                 name if !keys.contains(&name) => _ = self.unknown_key(key, &place, keys),
-                "ca" => tls.ca = self.pem("ca", value),
-                "cert" => cert = self.pem("cert", value),
-                "key" => key_file = self.pem("key", value),
-                "client_ca" => tls.client_ca = self.pem("client_ca", value),
+                "ca" => tls.ca = self.optional_path("ca", value, "a path"),
+                "cert" => cert = self.optional_path("cert", value, "a path"),
+                "key" => key_file = self.optional_path("key", value, "a path"),
+                "client_ca" => tls.client_ca = self.optional_path("client_ca", value, "a path"),
                 "first" => tls.first = self.boolean("first", value),
                 other => unreachable!("`{other}` must be one of the keys of a place"),
             }
@@ -40,18 +38,5 @@ impl Reader<'_> {
         }
         tls.identity = cert.zip(key_file).map(|(cert, key)| Identity { cert, key });
         Some(tls)
-    }
-
-    /// Parses the path of a PEM file.
-    fn pem(&mut self, key: &'static str, value: &Value<'_>) -> Option<PathBuf> {
-        let path = self.string(&format!("`{key}`"), value, "a path")?;
-        if path.is_empty() {
-            let file = self.deployment.source.name().to_owned();
-            self.report(
-                value.span(),
-                ProcessesErrorKind::EmptyPath { key, file: &file },
-            );
-        }
-        Some(self.beside(path))
     }
 }

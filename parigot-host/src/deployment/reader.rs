@@ -13,7 +13,7 @@ use toml::de::{DeString, DeTable, DeValue};
 use super::secret::Secret;
 use super::spec::{Deployment, SHUTDOWN_DEADLINE_DEFAULT, STARTUP_DEADLINE_DEFAULT};
 use crate::error::suggest;
-use crate::error::{ConfigError, ConfigErrorKind};
+use crate::error::{ConfigError, ConfigErrorKind, ProcessesErrorKind};
 
 pub(super) const SIZE_UNITS: &[(&str, u64)] =
     &[("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
@@ -256,6 +256,24 @@ impl<'a> Reader<'a> {
             self.report(value.span(), ConfigErrorKind::Nul { what });
         }
         Some(text)
+    }
+
+    /// Returns the path of a key that may be left out, resolved against the folder of the file.
+    pub(super) fn optional_path(
+        &mut self,
+        key: &'static str,
+        value: &Value<'_>,
+        expected: &str,
+    ) -> Option<PathBuf> {
+        let path = self.string(&format!("`{key}`"), value, expected)?;
+        if path.is_empty() {
+            let file = self.deployment.source.name().to_owned();
+            self.report(
+                value.span(),
+                ProcessesErrorKind::EmptyPath { key, file: &file },
+            );
+        }
+        Some(self.beside(path))
     }
 
     pub(super) fn boolean(&mut self, key: &str, value: &Value<'_>) -> bool {

@@ -29,16 +29,22 @@ impl Ready for Flaky {
             parigot_guest::info!(cx, "hanging in ready");
             pending::<()>().await;
         }
-        parigot_guest::info!(cx, "started up");
-        if let Some(age_ms) = number(cx, "--fails-after") {
+        let failure = number(cx, "--fails-after").map(|age_ms| {
             let cx = cx.background();
-            cx.clone().spawn(async move {
-                cx.sleep(Duration::from_millis(age_ms)).await;
+            // Set before the log line, because a test may advance the clock as soon as it reads the
+            // line, and the turn may end before the task begins.
+            let sleep = cx.sleep(Duration::from_millis(age_ms));
+            async move {
+                sleep.await;
                 match number(&cx, "--status") {
                     Some(status) => match cx.exit(status as u8).await {},
                     None => panic!("failed on purpose"),
                 }
-            });
+            }
+        });
+        parigot_guest::info!(cx, "started up");
+        if let Some(failure) = failure {
+            cx.background().spawn(failure);
         }
         Ok(Flaky)
     }
