@@ -32,9 +32,8 @@ impl Orders for OrderBook {
         cx: &Context,
         request: PlaceRequest,
     ) -> Result<Order, Failure<OrdersErr>> {
+        let order_id = id_of(&request)?;
         let PlaceRequest { id, item, count } = request;
-        let order_id = OrderId::try_from(id.unwrap_or_default())
-            .map_err(|error| Status::new(Code::InvalidArgument, error.to_string()))?;
         let reserve = ReserveRequest {
             order: id,
             item: item.clone(),
@@ -67,6 +66,16 @@ impl Orders for OrderBook {
     }
 }
 
+fn id_of(request: &PlaceRequest) -> Result<OrderId, Status> {
+    match request.id.map(OrderId::try_from) {
+        Some(Ok(id)) if !id.is_empty() => Ok(id),
+        _ => Err(Status::new(
+            Code::InvalidArgument,
+            "the request has no id of an order",
+        )),
+    }
+}
+
 /// Translates an error of the stock. Any other failure of the call is passed on as a status.
 fn refusal(item: &str, count: u32, error: CallError<StockErr>) -> Failure<OrdersErr> {
     match error.service_error() {
@@ -85,6 +94,14 @@ parigot_guest::service!(OrderBook, exports(OrdersServer), requires(StockClient))
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_order_needs_an_id() {
+        let mut request = PlaceRequest::default();
+        assert!(id_of(&request).is_err());
+        request.id = Some(OrderId::from_random(1).into());
+        assert_eq!(id_of(&request).ok(), Some(OrderId::from_random(1)));
+    }
 
     fn refusal_of(error: impl Into<CallError<StockErr>>) -> String {
         refusal("coffee", 12, error.into()).to_string()
