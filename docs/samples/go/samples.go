@@ -14,6 +14,8 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/id"
 	"github.com/parigot/parigot/parigot-guest-go/job"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	pb "example.com/helloworld/stubs/greeting/v1"
 )
 
@@ -49,25 +51,53 @@ func Describe(err error) string {
 	return err.Error()
 }
 
-// FetchGreeting retries a call as long as the host promises that the call did not run.
-//
-// ANCHOR: retry
+// NoFrench fails with an error, a message for people and a detail for programs.
+func NoFrench() error {
+	// ANCHOR: detail
+	err := parigot.WithMessage(pb.GreetErr_UnknownLang, "no French before 9")
+	return parigot.WithDetail(err, durationpb.New(3*time.Second))
+	// ANCHOR_END: detail
+}
+
+// LogFailure logs message and details of a failed call.
+func LogFailure(ctx context.Context, err error) {
+	// ANCHOR: read
+	slog.InfoContext(ctx, "the service says: "+parigot.MessageOf(err))
+	for _, pause := range parigot.DetailsOf[*durationpb.Duration](err) {
+		slog.InfoContext(ctx, "try again", "in", pause.AsDuration())
+	}
+	// ANCHOR_END: read
+}
+
+// FetchGreeting makes a call, and repeats the call if that cannot do harm.
 func FetchGreeting(
 	ctx context.Context,
 	greeting pb.GreetingClient,
 	in *pb.FetchGreetingRequest,
 ) (*pb.FetchGreetingResponse, error) {
-	for range 10 {
-		reply, err := greeting.FetchGreeting(ctx, in).Await(ctx)
-		if err == nil || parigot.FateOf(err) != parigot.FateRefused {
-			return reply, err
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return greeting.FetchGreeting(ctx, in).Await(ctx)
+	// ANCHOR: retry
+	policy := parigot.RetryPolicy{Attempts: 5}
+	return parigot.Retry(ctx, policy, func() *pb.GreetingFetchGreetingFuture {
+		return greeting.FetchGreeting(ctx, in)
+	})
+	// ANCHOR_END: retry
 }
 
-// ANCHOR_END: retry
+// ReadResponse reads the metadata of a response.
+func ReadResponse(
+	ctx context.Context, greeting pb.GreetingClient, in *pb.FetchGreetingRequest,
+) (string, error) {
+	// ANCHOR: response
+	var metadata parigot.ResponseMetadata
+	ctx = parigot.WithResponseMetadata(ctx, &metadata)
+	reply, err := greeting.FetchGreeting(ctx, in).Await(ctx)
+	if err != nil {
+		return "", err
+	}
+	cost, _ := metadata.Trailers.Get("cost")
+	return reply.Greeting + " for " + cost, nil
+	// ANCHOR_END: response
+}
 
 // CallByName calls a method by name, with messages in protobuf's wire format.
 func CallByName(ctx context.Context, request []byte) ([]byte, error) {

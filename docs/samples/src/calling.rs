@@ -44,6 +44,29 @@ pub fn inspect(cx: &Context) {
     // ANCHOR_END: inspect
 }
 
+/// Adds metadata to the response of a handler.
+pub fn respond(cx: &Context) {
+    // ANCHOR: respond
+    cx.set_header("served-by", cx.instance_id().to_string());
+    cx.set_trailer("cost", "7");
+    // ANCHOR_END: respond
+}
+
+/// Reads the metadata of a response.
+///
+/// # Errors
+///
+/// If the call fails.
+pub async fn read_response(cx: &Context, greeting: &GreetingClient) -> Result<(), Error> {
+    let request = FetchGreetingRequest::default();
+    // ANCHOR: response
+    let (reply, metadata) = greeting.fetch_greeting(request).with_metadata().await?;
+    let cost = metadata.trailers().get("cost").unwrap_or("nothing");
+    info!(cx, "{} for {cost}", reply.greeting);
+    // ANCHOR_END: response
+    Ok(())
+}
+
 /// Calls a method by name, with a request and a response in protobuf's wire format.
 ///
 /// # Errors

@@ -1,11 +1,9 @@
 //! Errors of calls, and retries.
 
-use std::time::Duration;
-
 use golden::helloworld::greeting::v1::{
     FetchGreetingRequest, FetchGreetingResponse, GreetErr, GreetingClient,
 };
-use parigot_guest::{CallError, Context, Fate};
+use parigot_guest::{CallError, Context, Error, Failure, RetryPolicy, info, prost_types, retry};
 
 type Outcome = Result<FetchGreetingResponse, CallError<GreetErr>>;
 
@@ -32,21 +30,43 @@ pub fn describe(outcome: &Outcome) -> String {
     // ANCHOR_END: match
 }
 
-// ANCHOR: retry
-/// Retries a call as long as the host promises that the call did not run.
-pub async fn fetch_greeting(
-    cx: &Context,
-    greeting: &GreetingClient,
-    request: FetchGreetingRequest,
-) -> Result<FetchGreetingResponse, CallError<GreetErr>> {
-    for _ in 0..10 {
-        match greeting.fetch_greeting(request).await {
-            Err(error) if error.fate() == Fate::Refused => {
-                cx.sleep(Duration::from_millis(100)).await;
-            }
-            outcome => return outcome,
-        }
-    }
-    greeting.fetch_greeting(request).await
+/// Fails with an error, a message for people and a detail for programs.
+pub fn no_french() -> Failure<GreetErr> {
+    // ANCHOR: detail
+    let pause = prost_types::Duration {
+        seconds: 3,
+        nanos: 0,
+    };
+    GreetErr::UnknownLang
+        .with_message("no French before 9")
+        .with_detail(&pause)
+    // ANCHOR_END: detail
 }
-// ANCHOR_END: retry
+
+/// Logs message and details of a failed call.
+pub fn log(cx: &Context, error: &CallError<GreetErr>) {
+    // ANCHOR: read
+    info!(cx, "the service says: {}", error.message());
+    for pause in error.details::<prost_types::Duration>() {
+        info!(cx, "try again in {} s", pause.seconds);
+    }
+    // ANCHOR_END: read
+}
+
+/// Makes a call, and repeats the call if that cannot do harm.
+///
+/// # Errors
+///
+/// If the last attempt fails.
+pub async fn fetch_greeting(greeting: &GreetingClient) -> Result<(), Error> {
+    let request = FetchGreetingRequest::default();
+    // ANCHOR: retry
+    let policy = RetryPolicy {
+        attempts: 5,
+        ..RetryPolicy::default()
+    };
+    let reply = retry(policy, || greeting.fetch_greeting(request)).await?;
+    // ANCHOR_END: retry
+    drop(reply);
+    Ok(())
+}
