@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -37,8 +36,7 @@ type stock struct {
 func (s *stock) Ready(ctx context.Context) *future.Base[bool] {
 	levels, err := parseLevels(s.args)
 	if err != nil {
-		slog.ErrorContext(ctx, err.Error())
-		return future.NewBaseWithValue(false)
+		return parigot.NotReady(ctx, err)
 	}
 	s.levels, s.reserved = levels, map[OrderID]*pb.Reservation{}
 	s.catalog = catalogv1.MustLocateCatalog(ctx)
