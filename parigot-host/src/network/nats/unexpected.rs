@@ -67,7 +67,7 @@ mod tests {
         unexpected.add("parigot.shop.ready.x");
         let one = "dropped 1 unexpected message, last on subject parigot.shop.ready.x";
         assert_eq!(reports(&mut unexpected, REPORT_EVERY), [one]);
-        unexpected.add("parigot.shop.who.x");
+        unexpected.add("parigot.shop.query.x");
         assert_eq!(reports(&mut unexpected, REPORT_EVERY - 1), [""; 0]);
         unexpected.add("$SRV.\u{1b}[2J");
         let two = "dropped 2 unexpected messages, last on subject $SRV.\\u{1b}[2J";

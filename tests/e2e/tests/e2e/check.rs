@@ -207,7 +207,7 @@ fn errors_in_the_file_have_their_location() {
 fn a_guest_that_fails_in_its_init_turn_is_rejected() {
     let app = App::new("").with_service("shop", &["no name"], &[]);
     let expected = "`shop` failed in its init turn: broke the protocol: declared an \
-                    invalid service or method name: \"no name\"";
+                    invalid name of a service, method or binding: \"no name\"";
     assert_eq!(complaints(&app), [expected]);
 }
 

@@ -56,7 +56,7 @@ pub(crate) enum PeerMessage {
     /// `ready`: the stage of a service in the sender's process; the heartbeat of an exporter.
     #[prost(message, tag = "4")]
     Announcement(Announcement),
-    /// `who`: asks the exporters of a service for an announcement.
+    /// `query`: asks the exporters of a service for an announcement.
     #[prost(message, tag = "5")]
     Discovery(Discovery),
     /// `call`: a call.
