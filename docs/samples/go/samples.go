@@ -14,17 +14,14 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/id"
 	"github.com/parigot/parigot/parigot-guest-go/job"
 
-	"google.golang.org/protobuf/types/known/durationpb"
-
 	pb "example.com/helloworld/stubs/greeting/v1"
 )
 
-// CallWithDeadline calls a service with a deadline and metadata.
+// CallWithDeadline calls a service with a deadline.
 func CallWithDeadline(ctx context.Context) (string, error) {
 	// ANCHOR: deadline
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
-	ctx = parigot.WithMetadata(ctx, "tenant", "acme")
 	greeting, err := pb.LocateGreeting(ctx)
 	if err != nil {
 		return "", err
@@ -49,54 +46,6 @@ func Describe(err error) string {
 	}
 	// ANCHOR_END: errors
 	return err.Error()
-}
-
-// NoFrench fails with an error, a message for people and a detail for programs.
-func NoFrench() error {
-	// ANCHOR: detail
-	err := parigot.WithMessage(pb.GreetErr_UnknownLang, "no French before 9")
-	return parigot.WithDetail(err, durationpb.New(3*time.Second))
-	// ANCHOR_END: detail
-}
-
-// LogFailure logs message and details of a failed call.
-func LogFailure(ctx context.Context, err error) {
-	// ANCHOR: read
-	slog.InfoContext(ctx, "the service says: "+parigot.MessageOf(err))
-	for _, pause := range parigot.DetailsOf[*durationpb.Duration](err) {
-		slog.InfoContext(ctx, "try again", "in", pause.AsDuration())
-	}
-	// ANCHOR_END: read
-}
-
-// FetchGreeting makes a call, and repeats the call if that cannot do harm.
-func FetchGreeting(
-	ctx context.Context,
-	greeting pb.GreetingClient,
-	in *pb.FetchGreetingRequest,
-) (*pb.FetchGreetingResponse, error) {
-	// ANCHOR: retry
-	policy := parigot.RetryPolicy{Attempts: 5}
-	return parigot.Retry(ctx, policy, func() *pb.GreetingFetchGreetingFuture {
-		return greeting.FetchGreeting(ctx, in)
-	})
-	// ANCHOR_END: retry
-}
-
-// ReadResponse reads the metadata of a response.
-func ReadResponse(
-	ctx context.Context, greeting pb.GreetingClient, in *pb.FetchGreetingRequest,
-) (string, error) {
-	// ANCHOR: response
-	var metadata parigot.ResponseMetadata
-	ctx = parigot.WithResponseMetadata(ctx, &metadata)
-	reply, err := greeting.FetchGreeting(ctx, in).Await(ctx)
-	if err != nil {
-		return "", err
-	}
-	cost, _ := metadata.Trailers.Get("cost")
-	return reply.Greeting + " for " + cost, nil
-	// ANCHOR_END: response
 }
 
 // CallByName calls a method by name, with messages in protobuf's wire format.

@@ -1,9 +1,14 @@
-//! Errors of calls, and retries.
+//! Errors of handlers and calls, and retries.
 
+use std::time::Duration;
+
+use golden::echo::echo::v1::{EchoClient, Payload};
 use golden::helloworld::greeting::v1::{
-    FetchGreetingRequest, FetchGreetingResponse, GreetErr, GreetingClient,
+    FetchGreetingRequest, FetchGreetingResponse, GreetErr, Greeting, GreetingClient, Tongue,
 };
-use parigot_guest::{CallError, Context, Error, Failure, RetryPolicy, info, prost_types, retry};
+use parigot_guest::{
+    CallError, Code, Context, Failure, RetryPolicy, Status, info, prost_types, retry,
+};
 
 type Outcome = Result<FetchGreetingResponse, CallError<GreetErr>>;
 
@@ -30,43 +35,64 @@ pub fn describe(outcome: &Outcome) -> String {
     // ANCHOR_END: match
 }
 
-/// Fails with an error, a message for people and a detail for programs.
-pub fn no_french() -> Failure<GreetErr> {
-    // ANCHOR: detail
-    let pause = prost_types::Duration {
-        seconds: 3,
-        nanos: 0,
-    };
-    GreetErr::UnknownLang
-        .with_message("no French before 9")
-        .with_detail(&pause)
-    // ANCHOR_END: detail
-}
+/// A service whose handler fails in several ways.
+#[derive(Debug, Default)]
+pub struct Greeter;
 
-/// Logs message and details of a failed call.
-pub fn log(cx: &Context, error: &CallError<GreetErr>) {
-    // ANCHOR: read
-    info!(cx, "the service says: {}", error.message());
-    for pause in error.details::<prost_types::Duration>() {
-        info!(cx, "try again in {} s", pause.seconds);
+impl Greeting for Greeter {
+    // ANCHOR: fail
+    async fn fetch_greeting(
+        &self,
+        cx: &Context,
+        request: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
+        match request.tongue() {
+            // A value of the enum alone.
+            Tongue::Unspecified => Err(GreetErr::UnknownLang.into()),
+            // With a text for people, and a message for programs.
+            Tongue::German => Err(GreetErr::UnknownLang
+                .with_message("the translator is back in 3 s")
+                .with_detail(&prost_types::Duration {
+                    seconds: 3,
+                    nanos: 0,
+                })),
+            // A status, which needs no value in the enum.
+            Tongue::French if cx.metadata("tenant").is_none() => {
+                Err(Status::new(Code::Unauthenticated, "no tenant").into())
+            }
+            // `?` converts the failure of a nested call to a status.
+            _ => {
+                let echo = EchoClient::locate(cx)?.echo(Payload::default()).await?;
+                let greeting = String::from_utf8_lossy(&echo.data).into_owned();
+                Ok(FetchGreetingResponse { greeting })
+            }
+        }
     }
-    // ANCHOR_END: read
+    // ANCHOR_END: fail
 }
 
-/// Makes a call, and repeats the call if that cannot do harm.
+/// Logs the parts of an error.
+pub fn inspect(cx: &Context, error: &CallError<GreetErr>) {
+    // ANCHOR: details
+    info!(cx, "{}: {}", error.code(), error.message());
+    for pause in error.details::<prost_types::Duration>() {
+        info!(cx, "retry after {} s", pause.seconds);
+    }
+    // ANCHOR_END: details
+}
+
+/// Retries a call for up to 30 seconds.
 ///
 /// # Errors
 ///
-/// If the last attempt fails.
-pub async fn fetch_greeting(greeting: &GreetingClient) -> Result<(), Error> {
-    let request = FetchGreetingRequest::default();
+/// The error of the last attempt.
+pub async fn fetch_greeting(greeting: &GreetingClient, request: FetchGreetingRequest) -> Outcome {
     // ANCHOR: retry
     let policy = RetryPolicy {
-        attempts: 5,
+        attempts: 20,
+        time: Duration::from_secs(30),
         ..RetryPolicy::default()
     };
-    let reply = retry(policy, || greeting.fetch_greeting(request)).await?;
+    retry(policy, || greeting.fetch_greeting(request)).await
     // ANCHOR_END: retry
-    drop(reply);
-    Ok(())
 }
