@@ -142,12 +142,6 @@ impl Guest {
                 CONTROL.set_begun(u64::MAX);
                 faults::trap();
             }
-            // As if no handler had been entered.
-            "begun-again" => {
-                CONTROL.set_begun(0);
-                CONTROL.set_begun(1 << 63);
-                faults::trap();
-            }
             "progress-of-nothing" => {
                 CONTROL.set_progress(12_345, 99, 99);
                 faults::trap();

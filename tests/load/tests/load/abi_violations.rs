@@ -319,8 +319,6 @@ const ANSWERS: &[(&str, &str)] = &[
     ("headers-of-garbage", "0 bytes"),
     // Known flags that have no meaning on a reply.
     ("answer-with-flags:14", "0 bytes"),
-    // The host believes a guest which of its own calls have begun.
-    ("begun-again", "refused: UNAVAILABLE: unreachable: "),
 ];
 
 #[test]
