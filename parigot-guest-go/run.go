@@ -8,6 +8,7 @@ import (
 
 	"github.com/parigot/parigot/parigot-guest-go/future"
 	"github.com/parigot/parigot/parigot-guest-go/internal/abi"
+	"github.com/parigot/parigot/parigot-guest-go/internal/goexit"
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 )
 
@@ -95,16 +96,32 @@ func (s *server) launched(failure *guest.Failure) {
 		return
 	}
 	for _, export := range s.exports {
-		if export.Ready == nil {
-			continue
-		}
-		ready, err := export.Ready(s.ctx).Await(s.ctx)
-		if err != nil || !ready {
-			s.guest.RefuseLaunch(fmt.Sprintf("Ready of %s is false", export.Service.Name))
+		if why := s.prepare(export); why != "" {
+			s.guest.RefuseLaunch(fmt.Sprintf("Ready of %s %s", export.Service.Name, why))
 			return
 		}
 	}
 	s.guest.ConfirmLaunch()
+}
+
+// prepare prepares a service, and returns why it cannot serve, or an empty text.
+func (s *server) prepare(export Export) (why string) {
+	if export.Ready == nil {
+		return ""
+	}
+	returned := false
+	defer func() {
+		// After Goexit the goroutine does not return to launched.
+		if !returned && goexit.InProgress() {
+			s.guest.RefuseLaunch(fmt.Sprintf("Ready of %s ended its goroutine", export.Service.Name))
+		}
+	}()
+	ready, err := export.Ready(s.ctx).Await(s.ctx)
+	returned = true
+	if err != nil || !ready {
+		return "is false"
+	}
+	return ""
 }
 
 func (s *server) dispatch(in *guest.Inbound, request []byte) {
