@@ -96,8 +96,9 @@ func TestGoexitInReadyRefusesTheLaunch(t *testing.T) {
 		synctest.Wait()
 		last := out.sent[len(out.sent)-1]
 		const want = "Ready of shop.v1.Shop ended its goroutine"
-		if found := abi.ReadDetail(last.Detail).Message; last.Kind != abi.KindReply || found != want {
-			t.Errorf("found %v with %q", last.Kind, found)
+		why := abi.ReadDetail(last.Detail).Message
+		if last.Kind != abi.KindReply || why != want {
+			t.Errorf("found %v with %q", last.Kind, why)
 		}
 		g.Leave(0, "")
 	})

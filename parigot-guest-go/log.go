@@ -106,8 +106,8 @@ func jsonOf(value slog.Value) string {
 	return quoted(value.String()) // a string, a duration, an infinite number
 }
 
-// jsonOfAny returns a value as JSON. A panic in a method of the value must not end the guest because
-// of a line in the log.
+// jsonOfAny returns a value as JSON. A panic in a method of the value must not end the guest
+// because of a line in the log.
 func jsonOfAny(value any) (text string) {
 	defer func() {
 		if caught := recover(); caught != nil {

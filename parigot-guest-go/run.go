@@ -113,7 +113,8 @@ func (s *server) prepare(export Export) (why string) {
 	defer func() {
 		// After Goexit the goroutine does not return to launched.
 		if !returned && goexit.InProgress() {
-			s.guest.RefuseLaunch(fmt.Sprintf("Ready of %s ended its goroutine", export.Service.Name))
+			why := fmt.Sprintf("Ready of %s ended its goroutine", export.Service.Name)
+			s.guest.RefuseLaunch(why)
 		}
 	}()
 	ready, err := export.Ready(s.ctx).Await(s.ctx)

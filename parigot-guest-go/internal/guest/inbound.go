@@ -97,8 +97,8 @@ func (in *Inbound) exit() {
 const HandlerExited = "the handler ended its goroutine: " +
 	"it called runtime.Goexit, or Fatal or FailNow of package testing"
 
-// panics makes the host name this call as the cause. The call that began last may be another one, if
-// this one has blocked meanwhile.
+// panics makes the host name this call as the cause. The call that began last may be another one,
+// if this one has blocked meanwhile.
 func (in *Inbound) panics() { in.ShowProgress() }
 
 // ShowProgress reports to the host that the call is served from now on.

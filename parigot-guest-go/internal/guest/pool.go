@@ -30,9 +30,9 @@ const idleMax = 64
 //	idle            no task                        parked
 //	parked          wakeOne                        woken
 //
-// Instead of parking, a worker ends if enough others are parked, or if the pool is closed. A running
-// worker also ends if its task ends the goroutine; the waiting tasks have another worker then, since
-// the pool wakes one for every task behind a running one.
+// Instead of parking, a worker ends if enough others are parked, or if the pool is closed. A
+// running worker also ends if its task ends the goroutine. The waiting tasks have another worker
+// then, since the pool wakes one for every task behind a running one.
 //
 // EndTurn saves a switch to the goroutine that otherwise ends the turn. If EndTurn declines, other
 // goroutines can run and may add tasks. The field waking is set meanwhile, so that wakeOne wakes no
