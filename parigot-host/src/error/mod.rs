@@ -28,5 +28,5 @@ pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudg
 pub use network::NetworkError;
 pub use schema::SchemaError;
 pub use secret::SecretError;
+pub(crate) use start::{GoBuildError, ModuleError, TooLarge};
 pub use start::{GraphError, StartError, StartProblem};
-pub(crate) use start::{ModuleError, TooLarge};
