@@ -95,6 +95,16 @@ pub(crate) fn ending(
     }
 }
 
+/// Logs a guest with a `main` function that has waited for nothing for a while.
+pub(crate) fn stuck(guest: &GuestLog<'_>) {
+    tracing::warn!(
+        service = %guest.service,
+        instance = %guest.instance.short(),
+        "main waits, but no call and no timer is pending: only a stop of the deployment can end \
+         the wait"
+    );
+}
+
 /// Logs a restart, `after` the service had ended.
 pub(crate) fn restarted(guest: &GuestLog<'_>, after: Duration, nth: &dyn Display) {
     tracing::info!(
