@@ -23,7 +23,7 @@ pub(crate) mod suggest;
 pub use config::{ConfigError, DeploymentError, UnknownProcess};
 pub(crate) use config::{ConfigErrorKind, ProcessesErrorKind};
 pub(crate) use failure::{Failure, Unavailable};
-pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudget};
+pub(crate) use fault::{ActiveCall, Blocked, Breach, Ending, GuestFault, OverBudget, after_colon};
 #[cfg(feature = "nats")]
 pub use network::NetworkError;
 pub use schema::SchemaError;

@@ -478,10 +478,8 @@ impl<'k, O: Observer> Worker<'k, O> {
 
     /// Logs the lines that a guest wrote to stdout and stderr.
     fn log_output(&self, instance: &Instance, code: &mut dyn GuestInstance, ended: bool) {
-        code.take_output(ended, &mut |level, text| {
-            let report_at_ns = instance
-                .guest_log()
-                .log_line(self.now_ns(), level, None, text);
+        code.take_output(ended, &mut |line| {
+            let report_at_ns = instance.guest_log().log_line(self.now_ns(), line, None);
             self.kernel.set_log_timer(instance, report_at_ns);
         });
     }
