@@ -1,9 +1,12 @@
 //! Checks of a deployment that run before anything is launched.
 
+use std::fmt;
+
 use crate::compile::modules::compile_all;
 use crate::deployment::{Deployment, EnvValue, Role};
 use crate::error::StartProblem;
 use crate::guest::stack;
+use crate::log::events::LISTENS;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::bind::BoundGuests;
@@ -12,12 +15,29 @@ use crate::start::graph::{Binding, Graph};
 use crate::start::schema::{self, ServiceDescription};
 
 /// Declarations of a deployment's guests and all problems of the deployment.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct CheckReport {
     /// Guests that declared themselves, sorted by name.
     pub guests: Vec<GuestReport>,
     /// Problems that keep the deployment from running as intended, sorted by guest.
     pub problems: Vec<StartProblem>,
+    /// Mistakes that do not keep the deployment from running, sorted by guest.
+    pub warnings: Vec<Warning>,
+}
+
+/// Mistake of a guest that can run nevertheless.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Name of the guest in the deployment.
+    pub guest: String,
+    /// The text, which follows the name.
+    pub text: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.guest, self.text)
+    }
 }
 
 /// Declaration of a guest.
@@ -107,9 +127,18 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         requires: requirements(guest, bound, &guests),
         step,
     });
+    let listening = guests.iter().filter(|guest| guest.factory.listens());
+    let mut warnings: Vec<_> = listening
+        .map(|guest| Warning {
+            guest: guest.spec.name.clone(),
+            text: LISTENS.to_owned(),
+        })
+        .collect();
+    warnings.sort_by(|a, b| a.guest.cmp(&b.guest));
     CheckReport {
         guests: reports.collect(),
         problems,
+        warnings,
     }
 }
 
