@@ -230,10 +230,7 @@ impl GuestInstance for Intercepted {
         let interceptor = &self.interceptor;
         let name = &self.name;
         self.inner.take_output(ended, &mut |own| {
-            interceptor
-                .lock()
-                .record
-                .note_line(name, own.level as u32, own.text);
+            interceptor.lock().record.note_line(name, own);
             line(own);
         });
     }
