@@ -112,7 +112,13 @@ type call[T any, E future.ErrorType] struct {
 // begin sends a request of that size in bytes, and returns the future of the call.
 func (c *call[T, E]) begin(bytes int, out *guest.Outbound) *future.Method[T, E] {
 	c.future.Init(c)
-	if err := c.ctx.Err(); err != nil {
+	switch err := c.ctx.Err(); err {
+	case nil:
+	case context.DeadlineExceeded:
+		const message = "the deadline passed before the call began"
+		c.fail(&CallError{Code: DeadlineExceeded, Cause: CauseExpired, Message: message})
+		return &c.future
+	default:
 		c.fail(contextError(err))
 		return &c.future
 	}

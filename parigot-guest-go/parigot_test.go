@@ -155,6 +155,20 @@ func TestDeadlineEndsCallAtBothSides(t *testing.T) {
 	})
 }
 
+func TestCallAfterDeadlineIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, shop := open(t, echo)
+		late, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		<-late.Done()
+		const expired = "DEADLINE_EXCEEDED: expired: the deadline passed before the call began"
+		err := check(t, late, shop.sell(late, say("bread")), expired)
+		if fate := parigot.FateOf(err); fate != parigot.FateRefused {
+			t.Fatalf("the fate is %v", fate)
+		}
+	})
+}
+
 func TestNestedCallInheritsDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		host := parigottest.New(t)

@@ -28,9 +28,10 @@ type RetryPolicy struct {
 //		return shop.Sell(ctx, request)
 //	})
 //
-// A call is repeated if it was refused for a reason that may pass: no instance was reachable, or a
-// limit was reached. A call whose fate is unknown is repeated only if the .proto declares the
-// method as idempotent or without side effects. Answers are never repeated.
+// A call is repeated if it was refused for a reason that may pass: no instance was reachable, a
+// limit was reached, or the call's deadline passed before the call began. A call whose fate is
+// unknown is repeated only if the .proto declares the method as idempotent or without side effects.
+// Answers are never repeated.
 //
 // The policy limits the number of attempts and their time. No attempt begins after the deadline of
 // ctx, or after its end.

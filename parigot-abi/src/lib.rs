@@ -17,6 +17,23 @@
 //! All numbers are little-endian. A *string* is a `u32` count of bytes and then that many bytes of
 //! UTF-8, without padding. *Bytes* are a `u32` count and then that many bytes.
 //!
+//! # Compatibility
+//!
+//! A host runs guests of the same major version and of the same or an older minor version: see
+//! [`Version::runs`]. So a minor version may only add parts that an older guest need not know, and
+//! each part has a rule for readers:
+//!
+//! | part | a reader that does not know it |
+//! |---|---|
+//! | kind of a frame, in a guest | skips the frame by its length |
+//! | kind of a frame, in a host | ends the guest |
+//! | flag of a frame | rejects the frame as malformed |
+//! | setting of a [`Start`] | skips the entry |
+//! | flag of a method in the [`Manifest`] | ignores the bit |
+//! | [`Code`] | reads [`Code::Unknown`] |
+//! | [`Cause`] | reads [`Cause::Unspecified`], whose fate is unknown |
+//! | reserved bytes of the [`control`] block | ignores the bytes; the writer leaves zeros |
+//!
 //! # Exports of a guest
 //!
 //! Addresses and sizes are `usize`: `i32` in wasm32, 64 bits in a native library.
@@ -80,5 +97,5 @@ pub const GO_PARKED_FD: u32 = 4;
 /// The descriptor to which Go guests write log lines before their manifest.
 pub const GO_LOG_FD: u32 = 5;
 
-/// Default limit on the payload of a message, in bytes: 16 MiB.
+/// Default limit on metadata, detail and payload of a message together, in bytes: 16 MiB.
 pub const MESSAGE_BYTES_MAX: u32 = 16 << 20;

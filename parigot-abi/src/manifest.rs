@@ -19,6 +19,10 @@
 //! | u32 | number of methods |
 //! | methods | string: name, `FetchGreeting`; u64: budget in ns; u64: deadline in ns; u32: flags |
 //!
+//! Names of services and methods are not empty and consist of ASCII letters, digits, `_` and `.`.
+//! The name of a binding may also contain `-`. The host refuses other names, since names appear in
+//! texts for people.
+//!
 //! A budget or deadline of 0 is the host's default. The flags of a method are
 //!
 //! | bits | meaning |
@@ -28,8 +32,9 @@
 //! | 2 to 3 | [`Idempotency`]: 0 unknown, 1 no side effects, 2 idempotent |
 //! | 4 to 31 | reserved, zero; a reader ignores them |
 //!
-//! A guest may require a service several times, if each requirement has another binding name. The
-//! deployment says which exporter a name is bound to.
+//! A guest may require a service several times, if each requirement has another binding name; one
+//! requirement of each service may have none. A binding name occurs once in a guest, also among
+//! different services. The deployment says which exporter a name is bound to.
 //!
 //! # Descriptors
 //!

@@ -13,7 +13,7 @@
 //! | type | field |
 //! |---|---|
 //! | u32 | the host's [`Version`], packed |
-//! | u32 | limit on the payload of a message, in bytes |
+//! | u32 | limit on a message: metadata, detail and payload together, in bytes |
 //! | 32 bytes | seed of the guest's random numbers |
 //! | u32 | number of settings |
 //! | settings | u16: key; bytes: value |
@@ -82,7 +82,7 @@ impl Prologue {
 pub struct Start<'a> {
     /// The host's version of the ABI.
     pub host: Version,
-    /// Limit on the payload of a message, in bytes.
+    /// Limit on metadata, detail and payload of a message together, in bytes.
     pub message_bytes_max: u32,
     /// Seed of the guest's random numbers.
     pub seed: [u8; 32],

@@ -37,7 +37,10 @@ impl Parse for Item {
             input.parse::<Token![as]>()?;
             let name: LitStr = input.parse()?;
             if name.value().is_empty() {
-                return Err(syn::Error::new(name.span(), "a binding's name is empty"));
+                return Err(syn::Error::new(
+                    name.span(),
+                    "the name of a binding is empty",
+                ));
             }
             Some(name)
         } else {
@@ -185,11 +188,11 @@ mod tests {
         );
         check_service(
             quote!(S, exports(A as "a")),
-            "an export has no binding's name",
+            "only an item of `requires(…)` can have the name of a binding",
         );
         check_service(
             quote!(S, exports(A), requires(C as "")),
-            "a binding's name is empty",
+            "the name of a binding is empty",
         );
         check_service(
             quote!(S, exports(A), requires(C as "a", C as "a")),

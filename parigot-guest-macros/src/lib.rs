@@ -51,7 +51,7 @@ pub fn service(input: TokenStream) -> TokenStream {
 /// ```
 ///
 /// `requires` lists the services that the program calls: generated clients, or full names like
-/// `"greeting.v1.Greeting"` for a `DynamicClient`, either with a binding's name if needed:
+/// `"greeting.v1.Greeting"` for a `DynamicClient`, either with the name of a binding if needed:
 /// `KvClient as "cache"`. Without required services write `#[program]`.
 ///
 /// If the function returns an error, the error and its causes are logged, and the exit status is 1.

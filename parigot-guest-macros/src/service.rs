@@ -34,7 +34,7 @@ impl Parse for Service {
                 ..
             } => Err(syn::Error::new_spanned(
                 name,
-                "an export has no binding's name",
+                "only an item of `requires(…)` can have the name of a binding",
             )),
             Item {
                 target: Target::Type(server),

@@ -228,6 +228,9 @@ impl Future for DynamicCall {
     }
 }
 
+/// Response and its metadata, or the error.
+type Answer = Result<(Vec<u8>, Metadata), CallError<ErrorNumber>>;
+
 impl DynamicCall {
     /// Returns a call that completes with the response and its headers and trailers. The metadata
     /// of a failure is in the error: see [`CallError::metadata`].
@@ -235,10 +238,7 @@ impl DynamicCall {
         DynamicCallWithMetadata { call: self }
     }
 
-    fn poll_with_metadata(
-        &mut self,
-        cx: &mut task::Context<'_>,
-    ) -> Poll<Result<(Vec<u8>, Metadata), CallError<ErrorNumber>>> {
+    fn poll_with_metadata(&mut self, cx: &mut task::Context<'_>) -> Poll<Answer> {
         let (number, reply) = match self.pending.poll_reply(cx) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Ok(ended)) => ended,

@@ -22,7 +22,8 @@ use crate::status::{Rpc, ServiceError, Status};
 /// - [`Fate::Answered`]: the service answered with an error, either its own or a status that its
 ///   handler returned.
 /// - [`Fate::Refused`]: the call did not run, and never will. No instance was available, the method
-///   is unknown, the callee is overloaded, or the request was too large or undecodable.
+///   is unknown, the callee is overloaded, the request was too large or undecodable, or the
+///   deadline passed before the call began.
 /// - [`Fate::Unknown`]: the call may have run. The deadline passed, the callee ended during the
 ///   call, the answer was lost, or the cause is one of a newer host.
 #[derive(Clone, Debug)]

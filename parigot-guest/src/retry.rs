@@ -50,9 +50,10 @@ impl Default for RetryPolicy {
 
 /// Makes a call, and makes it again while it fails in a way that permits it.
 ///
-/// A call is repeated if it was refused for a reason that may pass: no instance was reachable, or a
-/// limit was reached. A call whose fate is unknown is repeated only if the `.proto` declares the
-/// method as idempotent or without side effects. Answers are never repeated.
+/// A call is repeated if it was refused for a reason that may pass: no instance was reachable, a
+/// limit was reached, or the call's deadline passed before the call began. A call whose fate is
+/// unknown is repeated only if the `.proto` declares the method as idempotent or without side
+/// effects. Answers are never repeated.
 ///
 /// The policy limits the number of attempts and their time. No attempt begins after the deadline of
 /// the inbound call that the running task belongs to.

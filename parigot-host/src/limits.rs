@@ -6,7 +6,8 @@
 //! | memory of an instance | [`MEMORY_BYTES_DEFAULT`] | allocation fails |
 //! | entries of the function table | [`TABLE_ENTRIES_MAX`] | start refused, or growth fails |
 //! | stack on the thread | [`GUEST_STACK_BYTES`] | the guest traps |
-//! | payload of a message | `parigot_abi::MESSAGE_BYTES_MAX` | the call fails |
+//! | a message with its metadata | `parigot_abi::MESSAGE_BYTES_MAX` | the call fails |
+//! | detail of a failure | `parigot_abi::status::DETAIL_BYTES_MAX` | the end is cut off |
 //! | calls in flight, each direction | [`CALLS_MAX`] | the call fails |
 //! | bytes waiting in a mailbox | [`MAILBOX_BYTES_MAX`] | the call fails |
 //! | time of a call | [`DEADLINE_DEFAULT`] | the call fails |

@@ -13,7 +13,7 @@ use crate::cli::Check;
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
 use crate::log::{Format, Style};
-use crate::names::{numbered, role_name};
+use crate::names::{numbered, requirement_title, role_name};
 use crate::report::{self, Problem};
 
 /// Checks a deployment and prints the result.
@@ -51,7 +51,7 @@ fn conclude(
                 .warnings
                 .iter()
                 .map(|warning| format!("warning: {warning}\n"));
-            let text = summary(file, guests) + &crossings(guests, processes);
+            let text = summary(file, guests) + &bindings(guests) + &crossings(guests, processes);
             report::print(&(text + &warnings.collect::<String>()));
         }
         Format::Text => {
@@ -86,6 +86,29 @@ fn summary(file: &Path, guests: &[GuestReport]) -> String {
             .map(numbered);
         writeln!(text, "{step:4}  {}", names.collect::<Vec<_>>().join(", "))
             .expect("a String takes any text");
+    }
+    text
+}
+
+/// Returns the exporters to which the binding names of requirements are bound, a line each.
+///
+/// The text is empty if no requirement has a binding name.
+fn bindings(guests: &[GuestReport]) -> String {
+    let mut text = String::new();
+    for guest in guests {
+        for required in guest
+            .requires
+            .iter()
+            .filter(|required| !required.binding.is_empty())
+        {
+            let title = requirement_title(required);
+            let exporters = required.exporters.join(", ");
+            writeln!(text, "      {} -> {exporters}  {title}", guest.name)
+                .expect("a String takes any text");
+        }
+    }
+    if !text.is_empty() {
+        text.insert_str(0, "with these bindings:\n");
     }
     text
 }
@@ -209,5 +232,25 @@ mod tests {
         assert_eq!(summary(Path::new("apps/app.toml"), &guests), expected);
         let expected = "app.toml: its guest fits, launched in this order:\n   1  b\n";
         assert_eq!(summary(Path::new("app.toml"), &guests[1..2]), expected);
+    }
+    #[test]
+    fn bindings_have_a_line_each() {
+        let requirement = |binding: &str, exporter: &str| Requirement {
+            service: "kv.v1.Kv".into(),
+            binding: binding.into(),
+            exporters: vec![exporter.into()],
+        };
+        let shop = GuestReport {
+            requires: vec![
+                requirement("", "near"),
+                requirement("cache", "near"),
+                requirement("store", "far"),
+            ],
+            ..guest("shop", 2)
+        };
+        let expected = "with these bindings:\n      shop -> near  kv.v1.Kv as cache\n      \
+                        shop -> far  kv.v1.Kv as store\n";
+        assert_eq!(bindings(&[guest("near", 1), shop]), expected);
+        assert_eq!(bindings(&[guest("near", 1)]), "");
     }
 }

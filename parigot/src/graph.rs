@@ -6,13 +6,13 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use parigot_host::deployment::{Deployment, Process, Role, process_of};
-use parigot_host::{GuestReport, Requirement, StartProblem, check};
+use parigot_host::{GuestReport, StartProblem, check};
 
 use crate::cli::{Drawing, Graph};
 use crate::exit_status::REFUSED;
 use crate::host_settings::settings;
 use crate::log::Style;
-use crate::names::{numbered, role_name};
+use crate::names::{numbered, requirement_title, role_name};
 use crate::report::{self, Problem};
 
 /// Draws a deployment on stdout.
@@ -76,15 +76,6 @@ struct Edge<'a> {
     services: Vec<Cow<'a, str>>,
 }
 
-/// Returns a requirement as `greeting.v1.Greeting`, or as `kv.v1.Kv as cache` with a binding name.
-fn title_of(required: &Requirement) -> Cow<'_, str> {
-    if required.binding.is_empty() {
-        Cow::Borrowed(&required.service)
-    } else {
-        Cow::Owned(format!("{} as {}", required.service, required.binding))
-    }
-}
-
 impl<'a> GuestGraph<'a> {
     fn of(guests: &'a [GuestReport], processes: &'a [Process]) -> Self {
         let indexes: BTreeMap<&str, usize> = guests
@@ -98,7 +89,10 @@ impl<'a> GuestGraph<'a> {
                 let missing = required.exporters.is_empty().then_some(None);
                 let exporters = required.exporters.iter().map(|name| Some(indexes[&**name]));
                 for exporter in exporters.chain(missing) {
-                    edges.entry(exporter).or_default().push(title_of(required));
+                    edges
+                        .entry(exporter)
+                        .or_default()
+                        .push(requirement_title(required));
                 }
             }
             let edges = edges

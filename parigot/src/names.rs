@@ -1,7 +1,9 @@
 //! Names of guests and roles as the commands print them.
 
-use parigot_host::GuestReport;
+use std::borrow::Cow;
+
 use parigot_host::deployment::Role;
+use parigot_host::{GuestReport, Requirement};
 
 /// Returns a guest's name, with its number of instances if there are several: `store x2`.
 pub(crate) fn numbered(guest: &GuestReport) -> String {
@@ -17,5 +19,14 @@ pub(crate) fn role_name(role: Role) -> &'static str {
         Role::Service => "service",
         Role::Program => "program",
         Role::Worker => "worker",
+    }
+}
+
+/// Returns a requirement as `greeting.v1.Greeting`, or as `kv.v1.Kv as cache` with a binding name.
+pub(crate) fn requirement_title(required: &Requirement) -> Cow<'_, str> {
+    if required.binding.is_empty() {
+        Cow::Borrowed(&required.service)
+    } else {
+        Cow::Owned(format!("{} as {}", required.service, required.binding))
     }
 }

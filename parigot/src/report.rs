@@ -279,7 +279,7 @@ fn next_step_of_graph(error: &GraphError) -> String {
             ..
         } => format!("did you mean `{binding} = \"{nearest}\"`?"),
         GraphError::BoundElsewhere { nearest: None, .. } => {
-            "bind it to a guest that exports the service".into()
+            "bind it to a guest of the same process that exports the service".into()
         }
         GraphError::UnknownBinding {
             nearest: Some(nearest),

@@ -7,7 +7,7 @@ require (
 	github.com/parigot/parigot/parigot-guest-go v0.0.0
 )
 
-require google.golang.org/protobuf v1.36.12 // indirect
+require google.golang.org/protobuf v1.36.12
 
 replace (
 	example.com/helloworld => ../../../examples/helloworld-go

@@ -17,12 +17,11 @@ import (
 	pb "example.com/helloworld/stubs/greeting/v1"
 )
 
-// CallWithDeadline calls a service with a deadline and metadata.
+// CallWithDeadline calls a service with a deadline.
 func CallWithDeadline(ctx context.Context) (string, error) {
 	// ANCHOR: deadline
 	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
 	defer cancel()
-	ctx = parigot.WithMetadata(ctx, "tenant", "acme")
 	greeting, err := pb.LocateGreeting(ctx)
 	if err != nil {
 		return "", err
@@ -48,26 +47,6 @@ func Describe(err error) string {
 	// ANCHOR_END: errors
 	return err.Error()
 }
-
-// FetchGreeting retries a call as long as the host promises that the call did not run.
-//
-// ANCHOR: retry
-func FetchGreeting(
-	ctx context.Context,
-	greeting pb.GreetingClient,
-	in *pb.FetchGreetingRequest,
-) (*pb.FetchGreetingResponse, error) {
-	for range 10 {
-		reply, err := greeting.FetchGreeting(ctx, in).Await(ctx)
-		if err == nil || parigot.FateOf(err) != parigot.FateRefused {
-			return reply, err
-		}
-		time.Sleep(100 * time.Millisecond)
-	}
-	return greeting.FetchGreeting(ctx, in).Await(ctx)
-}
-
-// ANCHOR_END: retry
 
 // CallByName calls a method by name, with messages in protobuf's wire format.
 func CallByName(ctx context.Context, request []byte) ([]byte, error) {

@@ -1,20 +1,18 @@
-//! Calls with a deadline, metadata, cancellation, and without a generated client.
+//! Calls with a deadline, cancellation, and without a generated client.
 
 use std::time::Duration;
 
 use golden::helloworld::greeting::v1::{FetchGreetingRequest, GreetingClient, Tongue};
 use parigot_guest::{Client, Context, DynamicClient, Error, info};
 
-/// Calls a service with a deadline and metadata.
+/// Calls a service with a deadline.
 ///
 /// # Errors
 ///
 /// If the call fails.
 pub async fn call_with_deadline(cx: &Context) -> Result<(), Error> {
     // ANCHOR: deadline
-    let greeting = GreetingClient::locate(cx)?
-        .with_deadline(Duration::from_millis(500))
-        .with_metadata("tenant", "acme");
+    let greeting = GreetingClient::locate(cx)?.with_deadline(Duration::from_millis(500));
     let request = FetchGreetingRequest {
         tongue: Tongue::French.into(),
     };
@@ -33,14 +31,13 @@ pub fn cancel(greeting: &GreetingClient) {
     // ANCHOR_END: cancel
 }
 
-/// Reads the metadata and the deadline of the call that a handler serves.
+/// Reads the deadline of the call that a handler serves.
 pub fn inspect(cx: &Context) {
     // ANCHOR: inspect
-    let tenant = cx.metadata("tenant").unwrap_or("none");
     let remaining = cx
         .deadline()
         .map(|deadline| deadline.saturating_since(cx.now()));
-    info!(cx, "tenant {tenant}, {remaining:?} until the deadline");
+    info!(cx, "{remaining:?} until the deadline");
     // ANCHOR_END: inspect
 }
 

@@ -3,9 +3,11 @@
 //! The samples compile with the workspace, so the guide shows no code that does not compile. Their
 //! services are the ones of `tests/golden`.
 
+pub mod bindings;
 pub mod calling;
 pub mod errors;
 pub mod futures;
 pub mod jobs;
+pub mod metadata;
 pub mod program;
 pub mod service;

@@ -1,6 +1,6 @@
 //! The numbers of a frame: its kind, its flags, and the level of a log line.
 
-/// The flags of a frame.
+/// The flags of a frame: bits 0 to 3. The other bits are reserved and zero.
 pub mod flags {
     /// On a reply: `status` is a number of the service's error enum (an `i32`), not a code.
     pub const SERVICE_ERROR: u16 = 1;

@@ -24,6 +24,36 @@
 //! `frame_bytes` includes the header and the padding. The index of an export is its index in the
 //! manifest.
 //!
+//! # Fields by kind
+//!
+//! Fields that a kind does not use are 0, and `deadline_ns` is [`NO_DEADLINE`]. "In" is from the
+//! host to the guest, "out" from the guest to the host. The last column has the parts that may be
+//! longer than 0: M metadata, D detail, P payload. [`Kind`] and [`flags`] explain the meaning.
+//!
+//! | no. | kind | direction | flags | fields | parts |
+//! |---:|---|---|---|---|---|
+//! | 1 | `Start` | in | `DESCRIPTORS` | id of the instance | M P |
+//! | 2 | `Launched` | in | | | M P |
+//! | 3 | `Call` | in | `DEFAULT_DEADLINE` | number, service, method, deadline, id | M P |
+//! | 3 | `Call` | out | | number, service, method, deadline, `id_low` | M P |
+//! | 4 | `Reply` | in | `SERVICE_ERROR` | number, status, id of the call | M D P |
+//! | 4 | `Reply` | out | `SERVICE_ERROR` | number, status | M D P |
+//! | 5 | `Cancel` | in, out | | number | |
+//! | 6 | `Stop` | in | | deadline | |
+//! | 7 | `Manifest` | out | | | P |
+//! | 8 | `Launch` | out | | | |
+//! | 9 | `Log` | out | | number, status | M P |
+//! | 10 | `Exit` | out | | status | P |
+//! | 11 | `Item` | in, out | `TO_CALLEE` | number | P |
+//! | 12 | `Credit` | in, out | `TO_CALLEE` | number | P of 16 bytes |
+//! | 13 | `End` | in, out | `TO_CALLEE`, always | number | |
+//! | 14 | `Open` | in | | number, id of the call | M |
+//! | 14 | `Open` | out | | number | M |
+//!
+//! A response has a payload and no detail, a failure has a detail and no payload. The detail of a
+//! service error may be absent. The host limits the parts of a call, of an open and of a reply
+//! together, to the number in [`Start`](crate::Start).
+//!
 //! # Call numbers
 //!
 //! The guest numbers its outgoing calls, and the host numbers the guest's incoming calls. The two
@@ -39,7 +69,8 @@
 //! Within each, later calls have higher numbers. See [`Control`](crate::control) for their use.
 //!
 //! - A guest answers every incoming call with exactly one [`Kind::Reply`] of the same number, even
-//!   after a [`Kind::Cancel`]. One [`Kind::Open`] of that number may precede the reply.
+//!   after a [`Kind::Cancel`]. One [`Kind::Open`] of that number may precede the reply. The host
+//!   ends a guest that sends a second one, or one of a number that is not being served.
 //! - The host answers every outgoing call with one reply, or with none after the guest has
 //!   cancelled the call. A reply already in transit at that time still arrives, and the guest
 //!   ignores it.

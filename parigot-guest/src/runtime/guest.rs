@@ -86,7 +86,7 @@ impl Guest {
         self.lifecycle.clear();
     }
 
-    /// Returns the index of a requirement; `binding` is empty for one without a binding's name.
+    /// Returns the index of a requirement; `binding` is empty for one without a name.
     pub(crate) fn find_required(&self, service: &str, binding: &str) -> Option<usize> {
         self.requires
             .iter()

@@ -214,9 +214,10 @@ pub enum GraphError {
         /// Guests that export the service; at least two.
         exporters: Vec<String>,
     },
-    /// A requirement is bound to a guest that does not export the service.
+    /// A requirement is bound to a guest that does not export the service, or that runs in another
+    /// process.
     #[error(
-        "`{guest}` binds `{binding}` to `{exporter}`, which does not export {service} in this \
+        "`{guest}` binds `{binding}` to `{exporter}`, which does not export {service} in the same \
          process"
     )]
     BoundElsewhere {

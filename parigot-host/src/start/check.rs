@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::compile::modules::compile_all;
-use crate::deployment::{Deployment, EnvValue, Role};
-use crate::error::StartProblem;
+use crate::deployment::{Deployment, EnvValue, Process, Role, process_of};
+use crate::error::{GraphError, StartProblem};
 use crate::guest::stack;
 use crate::log::events::LISTENS;
 use crate::random::Randomness;
@@ -111,8 +111,15 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         .bind()
     });
     problems.extend(misfits(&guests, &graph));
-    problems.sort_by(|a, b| a.guest().cmp(&b.guest()));
     let steps = graph.steps();
+    let listening = guests.iter().filter(|guest| guest.factory.listens());
+    let mut warnings: Vec<_> = listening
+        .map(|guest| Warning {
+            guest: guest.spec.name.clone(),
+            text: LISTENS.to_owned(),
+        })
+        .collect();
+    warnings.sort_by(|a, b| a.guest.cmp(&b.guest));
     let declarations = guests.iter().zip(&graph.bindings).zip(steps);
     let reports = declarations.map(|((guest, bound), step)| GuestReport {
         name: guest.spec.name.clone(),
@@ -127,16 +134,11 @@ pub fn check(deployment: &Deployment, settings: &Settings) -> CheckReport {
         requires: requirements(guest, bound, &guests),
         step,
     });
-    let listening = guests.iter().filter(|guest| guest.factory.listens());
-    let mut warnings: Vec<_> = listening
-        .map(|guest| Warning {
-            guest: guest.spec.name.clone(),
-            text: LISTENS.to_owned(),
-        })
-        .collect();
-    warnings.sort_by(|a, b| a.guest.cmp(&b.guest));
+    let guests: Vec<_> = reports.collect();
+    problems.extend(bound_across_processes(&guests, deployment));
+    problems.sort_by(|a, b| a.guest().cmp(&b.guest()));
     CheckReport {
-        guests: reports.collect(),
+        guests,
         problems,
         warnings,
     }
@@ -178,6 +180,36 @@ fn requirements(
         .collect()
 }
 
+/// Returns the requirements that the deployment binds to a guest of another process. Each process
+/// binds its guests by itself, and knows the services of other processes without their guests.
+fn bound_across_processes(guests: &[GuestReport], deployment: &Deployment) -> Vec<StartProblem> {
+    let process_of = |guest: &str| process_of(guest, &deployment.processes).map(Process::name);
+    let mut problems = Vec::new();
+    for spec in &deployment.guests {
+        let declared = guests.iter().find(|guest| guest.name == spec.name);
+        for required in declared.into_iter().flat_map(|guest| &guest.requires) {
+            // A requirement without exporters has a problem already.
+            let Some(exporter) = spec
+                .bind
+                .get(&required.binding)
+                .filter(|exporter| required.exporters.contains(exporter))
+            else {
+                continue;
+            };
+            if process_of(exporter) != process_of(&spec.name) {
+                problems.push(StartProblem::Graph(GraphError::BoundElsewhere {
+                    service: required.service.clone(),
+                    guest: spec.name.clone(),
+                    binding: required.binding.clone(),
+                    exporter: exporter.clone(),
+                    nearest: None,
+                }));
+            }
+        }
+    }
+    problems
+}
+
 /// Returns the requirements whose schema does not fit.
 fn misfits(guests: &[DeclaredGuest<'_>], graph: &Graph) -> Vec<StartProblem> {
     let mut problems = Vec::new();
@@ -211,4 +243,46 @@ fn misfits(guests: &[DeclaredGuest<'_>], graph: &Graph) -> Vec<StartProblem> {
         }
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_binding_to_another_process_is_a_problem() {
+        let file = "manifest_version = 1
+            [service.near]
+            wasm = 'near.wasm'
+            [service.far]
+            wasm = 'far.wasm'
+            [program.shop]
+            wasm = 'shop.wasm'
+            bind = { cache = 'near', store = 'far' }
+            [process.front]
+            guests = ['shop', 'near']
+            [process.back]
+            guests = ['far']
+            [network]
+            nats = 'nats://localhost'";
+        let deployment = Deployment::parse(file, "app.toml".as_ref()).expect("the file is valid");
+        let requirement = |binding: &str, exporter: &str| Requirement {
+            service: "kv.v1.Kv".into(),
+            binding: binding.into(),
+            exporters: vec![exporter.into()],
+        };
+        let shop = GuestReport {
+            name: "shop".into(),
+            role: Role::Program,
+            replicas: 1,
+            exports: Vec::new(),
+            requires: vec![requirement("cache", "near"), requirement("store", "far")],
+            step: None,
+        };
+        let problems = bound_across_processes(&[shop], &deployment);
+        let texts: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let expected = "`shop` binds `store` to `far`, which does not export kv.v1.Kv in the same \
+                        process";
+        assert_eq!(texts, [expected]);
+    }
 }

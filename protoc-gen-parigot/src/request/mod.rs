@@ -1,5 +1,6 @@
 //! Request of `protoc`, with the options that prost's descriptors have no fields for.
 
+mod canonical;
 mod encoded;
 pub(crate) mod extra;
 

@@ -1,7 +1,7 @@
 //! Generates guests that declare given services, and do nothing else.
 
 use parigot_abi::control::{CONTROL_BYTES, NEVER, NO_CALL};
-use parigot_abi::manifest::{Method, MethodFlags, Service};
+use parigot_abi::manifest::{Method, MethodFlags, Requirement, Service};
 use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
 
 // Layout of the memory of these guests.
@@ -11,10 +11,10 @@ const OUTBOX: u64 = 2 << 16;
 
 /// Returns a wasm file that exports and requires these services and has these descriptors, and
 /// never asks to be launched.
-pub fn declaring(exports: &[Service], requires: &[Service], descriptors: &[u8]) -> Vec<u8> {
+pub fn declaring(exports: &[Service], requires: &[Requirement], descriptors: &[u8]) -> Vec<u8> {
     let manifest = Manifest {
         exports: exports.to_vec(),
-        requires: requires.iter().cloned().map(Into::into).collect(),
+        requires: requires.to_vec(),
         descriptors: descriptors.to_vec(),
     };
     let turn =

@@ -33,7 +33,7 @@ pub use process::{DEADLINE, Ended, Line, Started, signal};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use parigot_abi::manifest::Service;
+use parigot_abi::manifest::{Requirement, Service};
 
 /// A temporary folder with a deployment file and its guests. Dropping it removes the folder.
 #[derive(Debug)]
@@ -66,10 +66,20 @@ impl App {
     }
 
     /// Adds a guest whose wasm file exports and requires services of these names, and never asks to
-    /// be launched. Without exports it is a program.
+    /// be launched. Without exports it is a program. A requirement may have the name of a binding:
+    /// `x.Kv as cache`.
     pub fn with_service(self, name: &str, exports: &[&str], requires: &[&str]) -> Self {
-        let list = |names: &[&str]| names.iter().map(|name| service(name)).collect::<Vec<_>>();
-        self.with_declaring(name, &list(exports), &list(requires))
+        let requirement = |text: &&str| {
+            let (name, binding) = text.split_once(" as ").unwrap_or((text, ""));
+            Requirement {
+                service: service(name),
+                binding: binding.to_owned(),
+            }
+        };
+        let exports: Vec<_> = exports.iter().map(|name| service(name)).collect();
+        let requires: Vec<_> = requires.iter().map(requirement).collect();
+        let module = declaring(&exports, &requires, &[]);
+        self.with_module(name, exports.is_empty(), module)
     }
 
     /// Does the same with complete descriptions of the services.
@@ -85,12 +95,13 @@ impl App {
         requires: &[Service],
         descriptors: &[u8],
     ) -> Self {
-        let module = declaring(exports, requires, descriptors);
-        let role = if exports.is_empty() {
-            "program"
-        } else {
-            "service"
-        };
+        let requires: Vec<_> = requires.iter().cloned().map(Into::into).collect();
+        let module = declaring(exports, &requires, descriptors);
+        self.with_module(name, exports.is_empty(), module)
+    }
+
+    fn with_module(self, name: &str, is_program: bool, module: Vec<u8>) -> Self {
+        let role = if is_program { "program" } else { "service" };
         self.with_tables(&format!("[{role}.{name}]\nwasm = \"{name}.wasm\"\n"))
             .with(&format!("{name}.wasm"), module)
     }

@@ -161,7 +161,7 @@ impl ConnectionTask {
             self.subscribe(subject, Subscription::Micro);
         }
         self.subscribe(
-            self.context.subjects.who(&service),
+            self.context.subjects.query(&service),
             Subscription::Discovery(Arc::clone(&service)),
         );
         let subscription = SubscriptionSpec {

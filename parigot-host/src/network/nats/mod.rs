@@ -14,16 +14,16 @@
 //! | `.call.<service>.<schema>` | one exporter with this schema (queue group) | requests |
 //! | `.inbox.<host>.<call>` | the caller | the reply and its chunks; `Continue` |
 //! | `.inbox.<host>.schema` | the importer | schemas |
-//! | `.pieces.<host>.<call>` | the callee | chunks of a request |
+//! | `.chunks.<host>.<call>` | the callee | chunks of a request |
 //! | `.cancel.<host>` | the callee | cancellations |
 //! | `.ready.<service>` | importers of the service | announcements |
-//! | `.who.<service>` | exporters of the service | requests for an announcement |
+//! | `.query.<service>` | exporters of the service | requests for an announcement |
 //! | `.schema.<host>` | the exporter | requests for a schema |
 //! | `$SRV.…` | exporters | requests of the NATS tools (ADR-32 of NATS) |
 //!
 //! # Protocol
 //!
-//! - **Discovery.** An importer asks on `who`. Exporters announce themselves on `ready`: when
+//! - **Discovery.** An importer asks on `query`. Exporters announce themselves on `ready`: when
 //!   asked, when they start or withdraw a service, and as a heartbeat each second. A peer without
 //!   heartbeat for three seconds is lost.
 //! - **Schemas.** A peer with the importer's schema hash gets calls at once. For any other hash the

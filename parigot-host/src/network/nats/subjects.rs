@@ -42,8 +42,8 @@ impl Subjects {
         self.subject("ready", service)
     }
 
-    pub(super) fn who(&self, service: &str) -> String {
-        self.subject("who", service)
+    pub(super) fn query(&self, service: &str) -> String {
+        self.subject("query", service)
     }
 
     pub(super) fn cancel(&self, host: HostId) -> String {
@@ -81,7 +81,7 @@ impl Subjects {
 
     /// Returns the prefix of all subjects of request chunks to a host, without the last dot.
     pub(super) fn chunks(&self, host: HostId) -> String {
-        self.subject("pieces", &host.to_string())
+        self.subject("chunks", &host.to_string())
     }
 
     /// Returns the subject of the chunks of a request.

@@ -64,10 +64,10 @@ mod tests {
     #[test]
     fn messages_are_reported_at_most_every_ten_heartbeats() {
         let mut unexpected = UnexpectedMessages::default();
-        unexpected.add("parigot.pizzeria.ready.x");
-        let one = "dropped 1 unexpected message, last on subject parigot.pizzeria.ready.x";
+        unexpected.add("parigot.shop.ready.x");
+        let one = "dropped 1 unexpected message, last on subject parigot.shop.ready.x";
         assert_eq!(reports(&mut unexpected, REPORT_EVERY), [one]);
-        unexpected.add("parigot.pizzeria.who.x");
+        unexpected.add("parigot.shop.query.x");
         assert_eq!(reports(&mut unexpected, REPORT_EVERY - 1), [""; 0]);
         unexpected.add("$SRV.\u{1b}[2J");
         let two = "dropped 2 unexpected messages, last on subject $SRV.\\u{1b}[2J";

@@ -399,7 +399,7 @@ fn unknown_and_ambiguous_bindings_are_errors() {
             "`app` binds `cahce`, and requires no service by this name",
             "`app` requires x.Kv as `cache`, and its `bind` does not choose one of `kv-a` and \
              `kv-b`",
-            "`app` binds `log` to `kv-c`, which does not export x.Kv in this process",
+            "`app` binds `log` to `kv-c`, which does not export x.Kv in the same process",
         ]
     );
 }

@@ -93,6 +93,25 @@ fn guests_are_ordered_by_dependency_then_by_name() {
 }
 
 #[test]
+fn bindings_are_shown() {
+    let app = |keys: &str| {
+        App::new("")
+            .with_service("near", &["x.Kv"], &[])
+            .with_service("far", &["x.Kv"], &[])
+            .with_service("shop", &[], &["x.Kv as cache", "x.Kv as store"])
+            .with_tables(keys)
+    };
+    let ended = app("bind = { cache = 'near', store = 'far' }").run_subcommand("check", &[]);
+    let expected = "app.toml: its 3 guests fit, launched in this order:\n   1  far, near\n   2  \
+                    shop\nwith these bindings:\n      shop -> near  x.Kv as cache\n      shop -> \
+                    far  x.Kv as store\n";
+    assert_eq!((&*ended.stdout, &*ended.stderr), (expected, ""));
+    let expected =
+        ["`shop` requires x.Kv as `store`, and its `bind` does not choose one of `far` and `near`"];
+    assert_eq!(complaints(&app("bind = { cache = 'near' }")), expected);
+}
+
+#[test]
 fn a_cycle_is_reported_with_its_path() {
     let knot = || {
         App::new("")
@@ -207,7 +226,7 @@ fn errors_in_the_file_have_their_location() {
 fn a_guest_that_fails_in_its_init_turn_is_rejected() {
     let app = App::new("").with_service("shop", &["no name"], &[]);
     let expected = "`shop` failed in its init turn: broke the protocol: declared an \
-                    invalid service or method name: \"no name\"";
+                    invalid name of a service, method or binding: \"no name\"";
     assert_eq!(complaints(&app), [expected]);
 }
 

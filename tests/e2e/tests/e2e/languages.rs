@@ -244,7 +244,7 @@ fn a_panic_in_go_reaches_its_caller_and_the_log() {
         [
             "hang: UNAVAILABLE, callee trapped: echo panicked: told to panic",
             "panic: INTERNAL, callee trapped: echo panicked: told to panic",
-            "echo:1: UNAVAILABLE, callee trapped: echo panicked: told to panic",
+            "echo:1: UNAVAILABLE, unreachable: not begun: echo panicked: told to panic",
         ]
     );
     let log = ended.log();

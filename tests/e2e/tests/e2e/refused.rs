@@ -126,7 +126,7 @@ fn each_guest_that_fails_in_its_init_turn_is_shown() {
     let trap = r#"
         (module
             (memory (export "memory") 1)
-            (func (export "parigot_abi") (result i32) (i32.const 0x10000))
+            (func (export "parigot_abi") (result i32) (i32.const 0x20000))
             (func (export "parigot_open") (result i32) unreachable)
             (func (export "parigot_inbox") (param i32 i32) unreachable)
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
@@ -217,7 +217,7 @@ fn a_guest_with_too_much_initial_memory() {
     let module = r#"
         (module
             (memory (export "memory") 2048)
-            (func (export "parigot_abi") (result i32) (i32.const 0x10000))
+            (func (export "parigot_abi") (result i32) (i32.const 0x20000))
             (func (export "parigot_open") (result i32) unreachable)
             (func (export "parigot_inbox") (param i32 i32) unreachable)
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))
@@ -242,7 +242,7 @@ fn a_guest_with_a_table_that_is_too_large() {
         (module
             (memory (export "memory") 1)
             (table 10000000 funcref)
-            (func (export "parigot_abi") (result i32) (i32.const 0x10000))
+            (func (export "parigot_abi") (result i32) (i32.const 0x20000))
             (func (export "parigot_open") (result i32) unreachable)
             (func (export "parigot_inbox") (param i32 i32) unreachable)
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))

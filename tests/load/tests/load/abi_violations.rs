@@ -318,7 +318,7 @@ fn a_misplaced_control_block_is_rejected() {
         let text = format!(
             r#"(module
                 (memory (export "memory") 1)
-                (func (export "parigot_abi") (result i32) (i32.const 0x10000))
+                (func (export "parigot_abi") (result i32) (i32.const 0x20000))
                 (func (export "parigot_open") (result i32) (i32.const {at}))
                 (func (export "parigot_inbox") (param i32 i32))
                 (func (export "parigot_turn") (param i32 i32 i32) (result i32) (i32.const 0)))"#

@@ -241,7 +241,7 @@ fn start_that_breaks(deed: Deed) -> App {
             (func $deeper (result i32) (i32.add (call $deeper) (i32.const 1)))
             (func $start {body})
             (start $start)
-            (func (export "parigot_abi") (result i32) (i32.const 0x10000))
+            (func (export "parigot_abi") (result i32) (i32.const 0x20000))
             (func (export "parigot_open") (result i32) unreachable)
             (func (export "parigot_inbox") (param i32 i32) unreachable)
             (func (export "parigot_turn") (param i32 i32 i32) (result i32) unreachable))"#

@@ -11,12 +11,34 @@ import (
 )
 
 // The SDK must have the ABI that this file was generated for.
-const _ = parigot.ABIv1
+const _ = parigot.ABIv2
 
 // Error returns the name of the value.
 func (e GreetErr) Error() string {
 	return e.String()
 }
+
+// file_greeting_v1_greeting_proto_parigotDescriptors is a FileDescriptorSet of this file and its imports.
+const file_greeting_v1_greeting_proto_parigotDescriptors = "" +
+	"\n" +
+	"\xf9\x02\n" +
+	"\x1agreeting/v1/greeting.proto\x12\x0bgreeting.v1\"C\n" +
+	"\x14FetchGreetingRequest\x12+\n" +
+	"\x06tongue\x18\x01 \x01(\x0e2\x13.greeting.v1.TongueR\x06tongue\"3\n" +
+	"\x15FetchGreetingResponse\x12\x1a\n" +
+	"\x08greeting\x18\x01 \x01(\x09R\x08greeting*>\n" +
+	"\x06Tongue\x12\x0f\n" +
+	"\x0bUnspecified\x10\x00\x12\x0b\n" +
+	"\x07English\x10\x01\x12\n" +
+	"\n" +
+	"\x06French\x10\x02\x12\n" +
+	"\n" +
+	"\x06German\x10\x03*(\n" +
+	"\x08GreetErr\x12\x0b\n" +
+	"\x07NoError\x10\x00\x12\x0f\n" +
+	"\x0bUnknownLang\x10\x042b\n" +
+	"\x08Greeting\x12V\n" +
+	"\x0dFetchGreeting\x12!.greeting.v1.FetchGreetingRequest\x1a\".greeting.v1.FetchGreetingResponseb\x06proto3"
 
 // greetingService is the table of greeting.v1.Greeting: name, schema and methods.
 var greetingService = parigot.Service{
@@ -25,26 +47,7 @@ var greetingService = parigot.Service{
 	Methods: []parigot.Method{
 		{Name: "FetchGreeting"},
 	},
-	Descriptors: []byte("" +
-		"\n" +
-		"\xf9\x02\n" +
-		"\x1agreeting/v1/greeting.proto\x12\x0bgreeting.v1\"C\n" +
-		"\x14FetchGreetingRequest\x12+\n" +
-		"\x06tongue\x18\x01 \x01(\x0e2\x13.greeting.v1.TongueR\x06tongue\"3\n" +
-		"\x15FetchGreetingResponse\x12\x1a\n" +
-		"\x08greeting\x18\x01 \x01(\x09R\x08greeting*>\n" +
-		"\x06Tongue\x12\x0f\n" +
-		"\x0bUnspecified\x10\x00\x12\x0b\n" +
-		"\x07English\x10\x01\x12\n" +
-		"\n" +
-		"\x06French\x10\x02\x12\n" +
-		"\n" +
-		"\x06German\x10\x03*(\n" +
-		"\x08GreetErr\x12\x0b\n" +
-		"\x07NoError\x10\x00\x12\x0f\n" +
-		"\x0bUnknownLang\x10\x042b\n" +
-		"\x08Greeting\x12V\n" +
-		"\x0dFetchGreeting\x12!.greeting.v1.FetchGreetingRequest\x1a\".greeting.v1.FetchGreetingResponseb\x06proto3"),
+	Descriptors: file_greeting_v1_greeting_proto_parigotDescriptors,
 }
 
 // Greets people in their own language.
@@ -62,7 +65,7 @@ type Greeting interface {
 // GreetingFetchGreetingFuture completes with the result of FetchGreeting.
 type GreetingFetchGreetingFuture = future.Method[*FetchGreetingResponse, GreetErr]
 
-// GreetingFetchGreetingDone returns a completed future: with err, unless err is nil or GreetErr(0), else with out.
+// GreetingFetchGreetingDone returns a completed future: with err, unless err is nil, else with out.
 func GreetingFetchGreetingDone(out *FetchGreetingResponse, err error) *GreetingFetchGreetingFuture {
 	return future.Done[*FetchGreetingResponse, GreetErr](out, err)
 }
@@ -101,6 +104,16 @@ func RequireGreeting() parigot.Requirement {
 // LocateGreeting returns a client of greeting.v1.Greeting, or an error if the guest does not require the service.
 func LocateGreeting(ctx context.Context) (GreetingClient, error) {
 	channel, err := parigot.Locate(ctx, &greetingService)
+	if err != nil {
+		return nil, err
+	}
+	return greetingClient{channel}, nil
+}
+
+// LocateGreetingNamed returns a client of greeting.v1.Greeting that is bound to a name, or an error if the guest
+// does not require the service under this name: RequireGreeting().As(binding).
+func LocateGreetingNamed(ctx context.Context, binding string) (GreetingClient, error) {
+	channel, err := parigot.LocateNamed(ctx, &greetingService, binding)
 	if err != nil {
 		return nil, err
 	}

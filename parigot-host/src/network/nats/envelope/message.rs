@@ -56,19 +56,19 @@ pub(crate) enum PeerMessage {
     /// `ready`: the stage of a service in the sender's process; the heartbeat of an exporter.
     #[prost(message, tag = "4")]
     Announcement(Announcement),
-    /// `who`: asks the exporters of a service for an announcement.
+    /// `query`: asks the exporters of a service for an announcement.
     #[prost(message, tag = "5")]
     Discovery(Discovery),
     /// `call`: a call.
     #[prost(message, tag = "6")]
     Request(RequestMessage),
-    /// `inbox`: permission to send the chunks of a request to the sender's `pieces` subject.
+    /// `inbox`: permission to send the chunks of a request to the sender's `chunks` subject.
     #[prost(message, tag = "7")]
     Continue(Continue),
     /// `inbox`: the reply to a call.
     #[prost(message, tag = "8")]
     Reply(ReplyMessage),
-    /// `pieces` for a request, `inbox` for a reply: a part of the body.
+    /// `chunks` for a request, `inbox` for a reply: a part of the body.
     #[prost(message, tag = "9")]
     Chunk(Chunk),
     /// `cancel`: the caller no longer waits for a call.

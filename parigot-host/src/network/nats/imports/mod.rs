@@ -88,7 +88,7 @@ impl Imports {
     /// Asks the exporters of a service for an announcement.
     pub(super) fn discover(context: &NatsContext, service: &str) {
         context.send(
-            context.subjects.who(service),
+            context.subjects.query(service),
             PeerMessage::Discovery(Discovery {}),
         );
     }

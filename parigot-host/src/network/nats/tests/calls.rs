@@ -134,8 +134,8 @@ fn a_request_that_arrives_too_late_does_not_run() {
     assert_eq!(
         told,
         FailedCall {
-            code: Code::Unavailable,
-            cause: Cause::Unreachable,
+            code: Code::DeadlineExceeded,
+            cause: Cause::Expired,
             text
         }
     );

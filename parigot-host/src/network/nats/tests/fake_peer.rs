@@ -32,7 +32,7 @@ impl FakePeer {
 
     /// Subscribes to discovery messages about the service.
     pub(super) fn questions(&self) -> Subscriber {
-        self.client.listen(&self.subjects.who(SERVICE))
+        self.client.listen(&self.subjects.query(SERVICE))
     }
 
     /// Waits for a discovery message, and announces the service.
@@ -49,7 +49,7 @@ impl FakePeer {
     pub(super) fn wait_for_service(&self) {
         let mut ready = self.client.listen(&self.subjects.ready(SERVICE));
         self.publish(
-            &self.subjects.who(SERVICE),
+            &self.subjects.query(SERVICE),
             PeerMessage::Discovery(Discovery {}),
         );
         self.client.next(&mut ready);

@@ -8,7 +8,7 @@ fn subjects(to: HostId) -> Vec<String> {
     vec![
         subjects.call(SERVICE, SCHEMA),
         subjects.ready(SERVICE),
-        subjects.who(SERVICE),
+        subjects.query(SERVICE),
         subjects.cancel(to),
         subjects.schema(to),
         subjects.reply(to, call_id(1)),
@@ -139,8 +139,8 @@ fn fake_processes_leave_room_for_a_real_one() {
 
 /// Returns a copy of an envelope with another protocol version.
 fn of_version(version: u64, envelope: &Bytes) -> Vec<u8> {
-    // Field 1, a varint, comes first.
-    assert_eq!(envelope[..2], [8, 1]);
+    // Field 1, a varint, comes first, with the present version.
+    assert_eq!(envelope[..2], [8, 2]);
     let mut bytes = vec![8];
     prost::encoding::encode_varint(version, &mut bytes);
     bytes.extend_from_slice(&envelope[2..]);
@@ -155,8 +155,8 @@ fn another_protocol_version_is_refused_by_name() {
     let client = RawClient::on(&server);
     let late = FakePeer::on(&client, "late");
     let announcement = Announcement::new(SERVICE.to_owned(), SCHEMA, Vec::new(), Stage::Ready);
-    let envelope = of_version(2, &late.me.write(PeerMessage::Announcement(announcement)));
-    let text = "process `late` uses version 2 of the network protocol, and this process uses 1: \
+    let envelope = of_version(1, &late.me.write(PeerMessage::Announcement(announcement)));
+    let text = "process `late` uses version 1 of the network protocol, and this process uses 2: \
                 run the same version of parigot in both";
     // Repeated, because the process may not have subscribed yet.
     let told = loop {
@@ -188,7 +188,7 @@ fn another_protocol_version_is_refused_by_name() {
     client.publish_with_reply(
         &subject,
         &reply,
-        of_version(2, &late.me.write(PeerMessage::Request(request))),
+        of_version(1, &late.me.write(PeerMessage::Request(request))),
     );
     assert_eq!(late.told(&mut inbox, 2).text, text);
 }
