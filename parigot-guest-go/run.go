@@ -97,7 +97,7 @@ func (s *server) launched(failure *guest.Failure) {
 	}
 	for _, export := range s.exports {
 		if why := s.prepare(export); why != "" {
-			s.guest.RefuseLaunch(fmt.Sprintf("Ready of %s %s", export.Service.Name, why))
+			s.guest.RefuseLaunch(why)
 			return
 		}
 	}
@@ -117,10 +117,15 @@ func (s *server) prepare(export Export) (why string) {
 			s.guest.RefuseLaunch(why)
 		}
 	}()
-	ready, err := export.Ready(s.ctx).Await(s.ctx)
+	var reason error
+	ctx := context.WithValue(s.ctx, notReadyKey{}, &reason)
+	ready, err := export.Ready(ctx).Await(s.ctx)
 	returned = true
+	if reason != nil && (err != nil || !ready) {
+		return reason.Error()
+	}
 	if err != nil || !ready {
-		return "is false"
+		return fmt.Sprintf("Ready of %s is false", export.Service.Name)
 	}
 	return ""
 }

@@ -33,7 +33,9 @@ impl Greeting for Greeter {
             3 => Err(Status::new(Code::Unavailable, "closed").with_detail(&PAUSE))?,
             4 => Err(Failure::from(Status::new(Code::Aborted, "")).with_message("conflict")),
             5 => Err(Error::new("the oven is cold"))?,
-            6 => Err(GreetErr::NoError.with_message("never sent")),
+            6 => Err(GreetErr::NoError
+                .with_message("never sent")
+                .with_detail(&PAUSE)),
             _ => Ok(GreetingClient::locate(cx)?.fetch_greeting(request).await?),
         }
     }
@@ -137,4 +139,17 @@ fn a_failure_prints_error_and_message() {
     let failure: Failure<GreetErr> =
         CallError::Service(GreetErr::UnknownLang, Default::default()).into();
     assert_eq!(failure.to_string(), "FAILED_PRECONDITION: UNKNOWN_LANG");
+}
+
+#[test]
+fn a_failure_converts_to_the_error_of_its_caller() {
+    let failure = GreetErr::UnknownLang
+        .with_message("later")
+        .with_detail(&PAUSE);
+    let error = CallError::from(failure);
+    assert_eq!(error.service_error(), Some(&GreetErr::UnknownLang));
+    assert_eq!(error.message(), "later");
+    assert_eq!(error.details::<Duration>(), [PAUSE]);
+    let closed = Failure::<GreetErr>::from(Status::new(Code::Unavailable, "closed"));
+    assert_eq!(CallError::from(closed).code(), Code::Unavailable);
 }

@@ -41,6 +41,14 @@ impl Language {
         &ECHOES[self as usize]
     }
 
+    /// Returns the wasm file of a guest of `tests/guests` or `tests/guests-go`.
+    pub fn guest(self, name: &str) -> Vec<u8> {
+        match self {
+            Language::Rust => guest(name),
+            Language::Go => go_guest(name),
+        }
+    }
+
     /// Returns the folder of the language's helloworld example.
     pub fn example(self) -> &'static Path {
         match self {

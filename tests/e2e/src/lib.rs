@@ -16,8 +16,8 @@ mod nats;
 mod process;
 
 pub use build::{
-    code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot, pizzeria,
-    protoc, root,
+    code_cache, debug_guest, example, go_example, go_guest, go_probe, guest, guest_file, parigot,
+    protoc, root, shop,
 };
 pub use busy::{BusyCores, soak};
 pub use capture::{Capture, Captured};

@@ -4,7 +4,9 @@
 //! The tests of a binary run in parallel in one process. Tests that measure CPU time, memory or
 //! latency are in `tests/measured`, where they run one after the other.
 
+mod answers;
 mod arguments;
+mod bindings;
 mod cache;
 mod call_ids;
 mod calls;
@@ -27,13 +29,13 @@ mod mishaps;
 mod modules;
 mod nested;
 mod network;
-mod pizzeria;
 mod processes;
 mod readme;
 mod refused;
 mod replicas;
 mod restart;
 mod secrets;
+mod shop;
 mod startup;
 mod test_host;
 mod time;
