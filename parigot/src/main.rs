@@ -13,6 +13,7 @@
 //! | `names.rs` | names of guests and roles as the commands print them |
 //! | `report.rs` | problems of a deployment, for people and programs |
 
+mod attributes;
 mod boilerplateid;
 mod check;
 mod cli;

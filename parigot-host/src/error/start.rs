@@ -43,6 +43,8 @@ pub enum StartProblem {
         path: PathBuf,
         /// Cause.
         source: Arc<dyn Error + Send + Sync>,
+        /// Next step, in the words of the guest's language.
+        next_step: &'static str,
     },
     /// The module was not compiled in time.
     #[error(
@@ -289,6 +291,8 @@ pub(crate) enum ModuleError {
     CompileTime { time_max: Duration },
     #[error("starts with {bytes} bytes of memory, and may have {bytes_max}")]
     Memory { bytes: usize, bytes_max: usize },
+    #[error(transparent)]
+    GoBuild(#[from] GoBuildError),
     #[error("imports `{module}.{name}`, and guests have no imports")]
     Import { module: String, name: String },
     #[error("does not export {missing}")]
@@ -301,6 +305,19 @@ pub(crate) enum ModuleError {
         abi_next_step(*found)
     )]
     Abi { found: Version },
+}
+
+/// Error of a module that Go's linker has written, but not as a guest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum GoBuildError {
+    #[error("built with GOOS=js, expected GOOS=wasip1")]
+    Js,
+    #[error("a program of Go, expected a library: it was built without `-buildmode=c-shared`")]
+    Program,
+    #[error("a library of Go without the SDK: it does not import parigot-guest-go")]
+    NoSdk,
+    #[error("imports `{module}.{name}`, and a guest in Go has no imports but those of its runtime")]
+    Import { module: String, name: String },
 }
 
 /// Returns the next step after a guest and this host were built for different versions of the ABI.
@@ -419,6 +436,7 @@ impl StartProblem {
             _ => StartProblem::Module {
                 guest,
                 path,
+                next_step: error.next_step(),
                 source: error,
             },
         }
@@ -434,6 +452,31 @@ impl StartProblem {
 }
 
 impl ModuleError {
+    /// Returns the next step, in the words of the guest's language if that is known.
+    fn next_step(&self) -> &'static str {
+        match self {
+            ModuleError::GoBuild(GoBuildError::Js | GoBuildError::Program) => {
+                "build the guest with `GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared`"
+            }
+            ModuleError::GoBuild(GoBuildError::NoSdk) => {
+                "import github.com/parigot/parigot/parigot-guest-go in package main, and call \
+                 `parigot.Launch` or the generated `Run…` from main"
+            }
+            ModuleError::GoBuild(GoBuildError::Import { .. }) => {
+                "remove the declaration with `//go:wasmimport`, or the package that has it"
+            }
+            ModuleError::NotWasm => {
+                "build the guest for wasm: in Rust with `cargo build --release --target \
+                 wasm32-unknown-unknown`, in Go with `GOOS=wasip1 GOARCH=wasm go build \
+                 -buildmode=c-shared`"
+            }
+            _ => {
+                "a guest is a library crate that uses parigot-guest of this version, built for \
+                 wasm32-unknown-unknown"
+            }
+        }
+    }
+
     pub(crate) fn of_instantiation(error: wasmtime::Error) -> Self {
         match error.downcast_ref() {
             Some(&TooLarge::Memory { bytes, bytes_max }) => {

@@ -25,6 +25,7 @@ use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::Instance;
 use crate::kernel::lifecycle::Lifecycle;
 use crate::kernel::supervisor::SupervisedService;
+use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::Exported;
@@ -75,6 +76,9 @@ pub(crate) fn boot(
         epoch_ticker,
     } = declared.bind();
     StartError::unless_none(problems)?;
+    for guest in guests.iter().filter(|guest| guest.factory.listens()) {
+        events::listens(&guest.spec.name);
+    }
     let epoch_ticker = epoch_ticker.expect("a start without instances must have a problem");
     let own_guests = deployment.guests.len();
     let exports = guests[..own_guests]
