@@ -241,9 +241,9 @@ fn cargo_build<const N: usize>(workspace: &Path, args: [impl AsRef<OsStr>; N]) {
 
 /// Runs a tool, and panics with its output if it fails.
 fn succeed(command: &mut Command) {
-    // Cargo sets these variables for this test. The build script of ring watches them, so that
-    // a cargo that is started here, by `make` too, would compile ring, and all that uses it, and once
-    // more in the next run.
+    // Cargo sets these variables for this test. The build script of ring watches them, so that a
+    // cargo that is started here, by `make` too, would compile ring and all that uses it, and so
+    // would the next run.
     let of_test = ["CARGO_MANIFEST_", "CARGO_PKG_"];
     for (name, _) in std::env::vars_os() {
         if of_test
