@@ -40,7 +40,7 @@ pub fn start(deployment: &Deployment, settings: Settings) -> Result<Running, Sta
 pub(crate) fn run(
     deployment: &Deployment,
     compiled_guests: impl FnOnce(&Deployment, &Settings) -> CompiledGuests + Send,
-    mut peers: Peers,
+    peers: Peers,
     settings: Settings,
 ) -> Result<Running, StartError> {
     // Other processes compare their schemas with the descriptors of this one.
@@ -59,8 +59,6 @@ pub(crate) fn run(
         )
     })?;
     let (kernel, exports) = assemble(booted, &settings, &randomness);
-    peers.connect(&kernel);
-
     let timers = Arc::clone(&kernel);
     let restarts = Arc::clone(&kernel);
     let mut threads = vec![
@@ -100,6 +98,7 @@ pub(crate) fn assemble(
         epoch_ticker,
         exports,
         supervised,
+        wakers,
     } = booted;
     let supervisor = Supervisor::new(settings, randomness.seed(), supervised);
     let kernel = Arc::new(Kernel::new(
@@ -115,6 +114,10 @@ pub(crate) fn assemble(
     }
     worker.share_woken();
     drop(worker);
+    let first_proxy = kernel.instances.len() - wakers.len();
+    for (proxy, waker) in (first_proxy..).zip(wakers) {
+        waker.connect(&kernel, proxy);
+    }
     (kernel, exports)
 }
 

@@ -24,6 +24,7 @@ use crate::guest::epoch_ticker::EpochTicker;
 use crate::kernel::init_turn::InitTurn;
 use crate::kernel::instance::Instance;
 use crate::kernel::lifecycle::Lifecycle;
+use crate::kernel::proxy_waker::ProxyWaker;
 use crate::kernel::supervisor::SupervisedService;
 use crate::random::Randomness;
 use crate::settings::Settings;
@@ -43,6 +44,8 @@ pub(crate) struct BootedDeployment {
     pub(crate) exports: Vec<Exported>,
     /// Supervision state of each instance; `None` for an instance that is never restarted.
     pub(crate) supervised: Vec<Option<Box<SupervisedService>>>,
+    /// Wakers of the proxies, which are the last instances.
+    pub(crate) wakers: Vec<Arc<ProxyWaker>>,
 }
 
 /// Creates all guests from the result of `compiled_guests`, runs the init turn of each, adds the
@@ -107,6 +110,10 @@ pub(crate) fn boot(
         epoch_ticker,
         exports,
         supervised,
+        wakers: proxies
+            .iter()
+            .map(|proxy| Arc::clone(&proxy.waker))
+            .collect(),
     })
 }
 
