@@ -17,6 +17,8 @@ use crate::random::{self, Randomness};
 use crate::settings::Settings;
 use crate::start::Exported;
 use crate::start::boot::{self, BootedDeployment};
+use crate::start::declare::{DeclaredGuest, Proxy};
+use crate::stdio::proxy as stdio;
 
 /// Compiles the guests of a deployment, checks their requirements, and launches them in order.
 ///
@@ -53,7 +55,7 @@ pub(crate) fn run(
         boot::boot(
             deployment,
             || compiled_guests(deployment, &settings),
-            |guests| peers.proxies(guests, deployment, &settings),
+            |guests| proxies(guests, deployment, &peers, &settings),
             &settings,
             &randomness,
         )
@@ -81,6 +83,20 @@ pub(crate) fn run(
         exports,
         peers,
     })
+}
+
+/// Creates the proxies for guests with these declarations.
+fn proxies(
+    guests: &[DeclaredGuest<'_>],
+    deployment: &Deployment,
+    peers: &Peers,
+    settings: &Settings,
+) -> Result<Vec<Proxy>, StartError> {
+    let mut proxies = peers.proxies(guests, deployment, settings)?;
+    if stdio::is_required(guests) {
+        proxies.push(stdio::create(settings));
+    }
+    Ok(proxies)
 }
 
 /// Creates the kernel of booted instances and routes the frames of their init turns.
@@ -116,7 +132,7 @@ pub(crate) fn assemble(
     drop(worker);
     let first_proxy = kernel.instances.len() - wakers.len();
     for (proxy, waker) in (first_proxy..).zip(wakers) {
-        waker.connect(&kernel, proxy);
+        waker.connect_to(&kernel, proxy);
     }
     (kernel, exports)
 }

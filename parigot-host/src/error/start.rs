@@ -187,6 +187,22 @@ pub enum GraphError {
         /// Name of the guest.
         guest: String,
     },
+    /// A guest exports a service of the host.
+    #[error("`{guest}` exports {service}, which only the host exports")]
+    ExportedByHost {
+        /// Full name of the service.
+        service: String,
+        /// Name of the guest.
+        guest: String,
+    },
+    /// A service requires standard input and output.
+    #[error("`{guest}` requires {service}, which only programs and workers may use")]
+    StdioOfService {
+        /// Full name of the service.
+        service: String,
+        /// Name of the guest.
+        guest: String,
+    },
     /// A requirement has no exporter.
     #[error("`{guest}` requires {service}, which no guest of the deployment exports")]
     Missing {
@@ -257,6 +273,8 @@ impl GraphError {
             GraphError::SharedButNotExported { guest, .. }
             | GraphError::NotAService { guest, .. }
             | GraphError::NothingExported { guest }
+            | GraphError::ExportedByHost { guest, .. }
+            | GraphError::StdioOfService { guest, .. }
             | GraphError::Missing { guest, .. }
             | GraphError::Ambiguous { guest, .. }
             | GraphError::BoundElsewhere { guest, .. }

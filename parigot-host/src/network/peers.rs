@@ -24,6 +24,7 @@ use crate::log::events;
 use crate::random::Randomness;
 use crate::settings::Settings;
 use crate::start::declare::{DeclaredGuest, Proxy};
+use crate::stdio;
 
 /// The other processes of the deployment, if there are any.
 pub(crate) struct Peers {
@@ -67,7 +68,11 @@ fn missing_services<'g>(
     for guest in guests {
         let manifest = guest.manifest();
         let requires = manifest.requires.iter().map(|required| &required.service);
-        for service in requires.filter(|service| !local.contains_key(&*service.name)) {
+        // The host of each process serves standard input and output.
+        let is_missing = |service: &&Service| {
+            !local.contains_key(&*service.name) && service.name != stdio::SERVICE
+        };
+        for service in requires.filter(is_missing) {
             missing.entry(&service.name).or_default().push(Requirer {
                 guest: &guest.spec.name,
                 service,

@@ -110,10 +110,7 @@ pub(crate) fn boot(
         epoch_ticker,
         exports,
         supervised,
-        wakers: proxies
-            .iter()
-            .map(|proxy| Arc::clone(&proxy.waker))
-            .collect(),
+        wakers: proxies.iter().map(Proxy::waker).collect(),
     })
 }
 

@@ -53,7 +53,7 @@ pub(crate) struct Proxy {
     pub(crate) spec: GuestSpec,
     pub(crate) factory: Arc<dyn InstanceFactory>,
     /// Connected with the proxy once the kernel exists.
-    pub(crate) waker: Arc<ProxyWaker>,
+    waker: Arc<ProxyWaker>,
 }
 
 impl Proxy {
@@ -75,6 +75,10 @@ impl Proxy {
             factory: Arc::new(factory),
             waker,
         }
+    }
+
+    pub(crate) fn waker(&self) -> Arc<ProxyWaker> {
+        Arc::clone(&self.waker)
     }
 }
 
