@@ -23,6 +23,9 @@ pub const PAIRS: [(Language, Language); 4] = [
 ];
 
 impl Language {
+    /// Both languages.
+    pub const EACH: [Language; 2] = [Language::Rust, Language::Go];
+
     /// Returns the wasm file of `driver`, a program that makes the calls in its arguments.
     pub fn driver(self) -> &'static [u8] {
         static DRIVERS: [LazyLock<Vec<u8>>; 2] = [
@@ -39,6 +42,15 @@ impl Language {
             LazyLock::new(|| go_guest("echo")),
         ];
         &ECHOES[self as usize]
+    }
+
+    /// Returns the wasm file of `stdio`, a program that reads stdin and writes stdout.
+    pub fn stdio(self) -> &'static [u8] {
+        static PROGRAMS: [LazyLock<Vec<u8>>; 2] = [
+            LazyLock::new(|| guest("stdio")),
+            LazyLock::new(|| go_guest("stdio")),
+        ];
+        &PROGRAMS[self as usize]
     }
 
     /// Returns the folder of the language's helloworld example.

@@ -34,6 +34,7 @@ mod replicas;
 mod restart;
 mod secrets;
 mod startup;
+mod stdio;
 mod test_host;
 mod time;
 mod workers;
