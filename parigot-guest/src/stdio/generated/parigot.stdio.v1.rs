@@ -158,7 +158,7 @@ impl StdioErr {
     /// Returns a failure with this error and a message for programs.
     pub fn with_detail(
         self,
-        detail: &(impl ::parigot_guest::prost::Message + ::parigot_guest::prost::Name),
+        detail: &impl ::parigot_guest::prost::Name,
     ) -> ::parigot_guest::Failure<Self> {
         ::parigot_guest::Failure::from(self).with_detail(detail)
     }
