@@ -180,7 +180,9 @@ func ownErrorOf[E future.ErrorType](value E, detail abi.Detail) error {
 	if detail.Message == "" && len(detail.Details) == 0 {
 		return own
 	}
-	return &annotatedError{err: own, message: detail.Message, details: detail.Details}
+	return &annotatedError{
+		err: own, message: detail.Message, details: detail.Details, isReceived: true,
+	}
 }
 
 // Run runs the handlers of the future on a goroutine that may block.

@@ -98,6 +98,9 @@ func notesOf(err error) (message string, details []abi.ErrorDetail) {
 	for cause := err; cause != nil; cause = errors.Unwrap(cause) {
 		switch cause := cause.(type) {
 		case *annotatedError:
+			if cause.isReceived {
+				return message, details
+			}
 			message = cmp.Or(message, cause.message)
 			details = append(cause.details[:len(cause.details):len(cause.details)], details...)
 		case *CallError:
@@ -140,9 +143,10 @@ type codedError interface {
 
 // annotatedError is an error with a message or details.
 type annotatedError struct {
-	err     error
-	message string
-	details []abi.ErrorDetail
+	err        error
+	message    string
+	details    []abi.ErrorDetail
+	isReceived bool // the callee of a call has added message and details
 }
 
 func (e *annotatedError) Error() string {

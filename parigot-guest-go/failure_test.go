@@ -121,5 +121,44 @@ func TestErrorOfANestedCallBecomesAStatus(t *testing.T) {
 	}
 }
 
+func TestNestedErrorIsSentWithoutItsMessageAndDetails(t *testing.T) {
+	pause := durationpb.New(time.Second)
+	for _, c := range []struct {
+		note    func(error) error
+		want    string
+		details int
+	}{
+		{
+			func(err error) error { return err },
+			"FAILED_PRECONDITION: the service failed with 4: later", 0,
+		},
+		{
+			func(err error) error {
+				return parigot.WithDetail(parigot.WithMessage(err, "mine"), pause)
+			},
+			"FAILED_PRECONDITION: mine", 1,
+		},
+	} {
+		ctx, outer := open(t, func(ctx context.Context, in *text) (*text, error) {
+			innerCtx, inner := open(t, func(context.Context, *text) (*text, error) {
+				return nil, parigot.WithDetail(parigot.WithMessage(soldOut, "later"), pause)
+			})
+			call := parigot.Call[*text, otherErr](innerCtx, inner.channel, 0, in, newText())
+			_, err := call.Await(innerCtx)
+			if details := parigot.DetailsOf[*durationpb.Duration](err); len(details) != 1 {
+				t.Errorf("%v: found details %v", err, details)
+			}
+			return nil, c.note(err)
+		})
+		_, err := outer.sell(ctx, say("bread")).Await(ctx)
+		if found := withoutCall(err); found != c.want {
+			t.Errorf("found %q, want %q", found, c.want)
+		}
+		if details := parigot.DetailsOf[*durationpb.Duration](err); len(details) != c.details {
+			t.Errorf("%v: found details %v", err, details)
+		}
+	}
+}
+
 // otherErr is the error enum of another service, which is not an error type.
 type otherErr int32

@@ -108,7 +108,8 @@ func respondError[E future.ErrorType](in *guest.Inbound, err error) {
 	message, details := notesOf(err)
 	detail.Message, detail.Details = cmp.Or(message, status.answerText()), details
 	if code == OK || isOwn && own.Value == 0 {
-		code, detail.Message = Internal, "returned error number 0"
+		code = Internal
+		detail.Message, detail.Details = "returned error number 0", nil
 	}
 	in.Fail(abi.Code(code), detail)
 }

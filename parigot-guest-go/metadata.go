@@ -13,6 +13,15 @@ import (
 // binary is the ending of the keys whose values are base64.
 const binary = "-bin"
 
+// MetadataOf returns all entries in the metadata of the call that the context belongs to, in the
+// caller's order. Outside of a handler there are none.
+func MetadataOf(ctx context.Context) MetadataEntries {
+	if in := guest.InboundOf(ctx); in != nil {
+		return entriesOf(in.MetadataBytes())
+	}
+	return nil
+}
+
 // MetadataBin returns the bytes of a key that ends with -bin, in the metadata of the call that the
 // context belongs to; the first of several. It reports false if the key is absent or its value is
 // not base64.
@@ -138,12 +147,10 @@ func storeResponseMetadata(ctx context.Context, headers, trailers []byte) {
 	*into = ResponseMetadata{Headers: entriesOf(headers), Trailers: entriesOf(trailers)}
 }
 
+// entriesOf reads metadata in its wire form, up to an entry that is malformed.
 func entriesOf(metadata []byte) MetadataEntries {
 	frame := abi.Frame{Metadata: metadata}
-	pairs, err := frame.Pairs()
-	if err != nil {
-		return nil // cannot happen: the host has checked the metadata
-	}
+	pairs, _ := frame.Pairs()
 	var entries MetadataEntries
 	for _, pair := range pairs {
 		entries = append(entries, MetadataEntry(pair))

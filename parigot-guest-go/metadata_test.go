@@ -2,6 +2,7 @@ package parigot_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/parigot/parigot/parigot-guest-go/internal/guest"
 	"github.com/parigot/parigot/parigot-guest-go/parigottest"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 func TestResponseMetadataReachesTheCaller(t *testing.T) {
@@ -99,6 +101,53 @@ func TestBinaryMetadataReachesTheHandler(t *testing.T) {
 	check(t, ctx, shop.sell(padded, say("bread")), "bread")
 	broken := parigot.WithMetadata(ctx, "token-bin", "no base64")
 	check(t, ctx, shop.sell(broken, say("bread")), "SoldOut")
+}
+
+func TestHandlerReadsAllMetadata(t *testing.T) {
+	var found parigot.MetadataEntries
+	ctx, shop := open(t, func(ctx context.Context, in *text) (*text, error) {
+		found = parigot.MetadataOf(ctx)
+		return in, nil
+	})
+	with := parigot.WithMetadata(ctx, "colour", "red")
+	with = parigot.WithMetadata(with, "size", "")
+	with = parigot.WithMetadata(with, "colour", "blue")
+	check(t, ctx, shop.sell(with, say("bread")), "bread")
+	want := parigot.MetadataEntries{{"colour", "red"}, {"size", ""}, {"colour", "blue"}}
+	if !slices.Equal(found, want) {
+		t.Errorf("found %v, want %v", found, want)
+	}
+	if found := parigot.MetadataOf(ctx); found != nil {
+		t.Errorf("found %v outside of a handler", found)
+	}
+}
+
+func TestDynamicCallKeepsMetadataAndDetailsOfAFailure(t *testing.T) {
+	pause := durationpb.New(3 * time.Second)
+	host := parigottest.New(t)
+	host.Serve((&shop{sell: func(ctx context.Context, _ *text) (*text, error) {
+		parigot.SetHeader(ctx, "served-by", "a")
+		parigot.SetTrailer(ctx, "cost", "7")
+		return nil, parigot.WithDetail(parigot.WithMessage(soldOut, "later"), pause)
+	}}).export())
+	ctx := host.Client(parigot.RequireDynamic("shop.v1.Shop"))
+	shop, err := parigot.LocateDynamic(ctx, "shop.v1.Shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var metadata parigot.ResponseMetadata
+	asking := parigot.WithResponseMetadata(ctx, &metadata)
+	_, err = shop.Call(asking, "Sell", nil).Await(ctx)
+	own, isOwn := errors.AsType[parigot.ErrorNumber](err)
+	details := parigot.DetailsOf[*durationpb.Duration](err)
+	if !isOwn || own != 4 || parigot.MessageOf(err) != "later" || len(details) != 1 {
+		t.Errorf("found %v with details %v", err, details)
+	}
+	served, _ := metadata.Headers.Get("served-by")
+	cost, _ := metadata.Trailers.Get("cost")
+	if served != "a" || cost != "7" {
+		t.Errorf("found %v", metadata)
+	}
 }
 
 func TestReservedKeyIsLogged(t *testing.T) {

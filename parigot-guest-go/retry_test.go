@@ -104,3 +104,26 @@ func TestIdempotentCallOfUnknownFateIsRepeated(t *testing.T) {
 		}
 	})
 }
+
+func TestLateCallIsRefusedAndRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, shop := open(t, func(context.Context, *text) (*text, error) {
+			t.Error("the call must not run")
+			return nil, soldOut
+		})
+		attempts := 0
+		_, err := parigot.Retry(ctx, parigot.RetryPolicy{}, func() *sale {
+			attempts++
+			late, cancel := context.WithTimeout(ctx, 0)
+			defer cancel()
+			return shop.sell(late, say("bread"))
+		})
+		status, ok := errors.AsType[*parigot.CallError](err)
+		if !ok || status.Cause != parigot.CauseExpired || attempts != 3 {
+			t.Fatalf("found %v after %d attempts", err, attempts)
+		}
+		if parigot.FateOf(err) != parigot.FateRefused || !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("found %v", err)
+		}
+	})
+}

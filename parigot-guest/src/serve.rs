@@ -215,7 +215,7 @@ fn send_error(guest: &Guest, number: u64, answer: Answer<'_>) {
     };
     let (flags, status) = match answer.status {
         AnswerStatus::Error(0) | AnswerStatus::Code(Code::Ok) => {
-            detail.message = "returned error number 0".into();
+            detail = Detail::new(Cause::Answered, "returned error number 0");
             (0, Code::Internal.number())
         }
         AnswerStatus::Error(number) => (flags::SERVICE_ERROR, number.cast_unsigned()),

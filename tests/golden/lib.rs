@@ -4,6 +4,8 @@
 //! case's folder `rust` with the output, or rewrites the folder.
 #![no_std]
 
+#[path = "answers/rust/mod.rs"]
+pub mod answers;
 #[path = "comments/rust/mod.rs"]
 pub mod comments;
 #[path = "defaults/rust/mod.rs"]

@@ -235,14 +235,15 @@ func ReservedKey(key string) bool {
 	return len(key) >= len(prefix) && strings.EqualFold(key[:len(prefix)], prefix)
 }
 
-// Pairs reads the metadata. Offsets count from the start of the frame.
+// Pairs reads the metadata. If an entry is malformed, it returns the entries before it and an
+// error. Offsets count from the start of the frame.
 func (f *Frame) Pairs() ([]Pair, error) {
 	in := cursor{bytes: f.Metadata, base: HeaderBytes}
 	var pairs []Pair
 	for !in.atEnd() {
 		pair := Pair{Key: in.string("a metadata key"), Value: in.string("a metadata value")}
 		if in.err != nil {
-			return nil, in.err
+			return pairs, in.err
 		}
 		pairs = append(pairs, pair)
 	}

@@ -59,6 +59,9 @@ func (in *Inbound) ID() [2]uint64 { return in.id }
 // Metadata returns the value of a key in the metadata of the call; the first of several.
 func (in *Inbound) Metadata(key string) (value string, ok bool) { return valueOf(in.metadata, key) }
 
+// MetadataBytes returns the metadata of the call, in its wire form.
+func (in *Inbound) MetadataBytes() []byte { return in.metadata }
+
 // Trace returns the trace context of the call as metadata, or nil if there is none.
 func (in *Inbound) Trace() []byte { return in.trace }
 

@@ -33,10 +33,7 @@ func valueOf(metadata []byte, key string) (value string, ok bool) {
 		return "", false
 	}
 	frame := abi.Frame{Metadata: metadata}
-	pairs, err := frame.Pairs()
-	if err != nil {
-		return "", false // cannot happen: the host has checked the metadata
-	}
+	pairs, _ := frame.Pairs() // malformed metadata is read as far as it goes
 	for _, pair := range pairs {
 		if pair.Key == key {
 			return pair.Value, true

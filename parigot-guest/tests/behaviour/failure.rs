@@ -33,7 +33,9 @@ impl Greeting for Greeter {
             3 => Err(Status::new(Code::Unavailable, "closed").with_detail(&PAUSE))?,
             4 => Err(Failure::from(Status::new(Code::Aborted, "")).with_message("conflict")),
             5 => Err(Error::new("the oven is cold"))?,
-            6 => Err(GreetErr::NoError.with_message("never sent")),
+            6 => Err(GreetErr::NoError
+                .with_message("never sent")
+                .with_detail(&PAUSE)),
             _ => Ok(GreetingClient::locate(cx)?.fetch_greeting(request).await?),
         }
     }

@@ -1,7 +1,9 @@
 //! Response metadata: headers and trailers.
 
-use parigot_abi::{Cause, Code, Header, Kind};
-use parigot_guest::{Context, Error, Exit, Failure, Status, info};
+use parigot_abi::{Cause, Code, Detail, ErrorDetail, Header, Kind};
+use parigot_guest::prost::Message;
+use parigot_guest::prost_types::Duration;
+use parigot_guest::{Context, DynamicClient, Error, Exit, Failure, Status, info};
 
 use crate::greeting::*;
 use crate::harness::{Guest, Inbound, call, cancel, frame, launched};
@@ -221,6 +223,60 @@ fn a_caller_reads_the_metadata_of_a_failure() {
             "Info: UNKNOWN_LANG [\"1\", \"2\"] {\"served-by\": \"a\", \"token-bin\": \"AAEC/w==\"}",
             "exit 0"
         ]
+    );
+}
+
+/// Makes two calls without generated code, and logs what came with their ends.
+async fn dynamic_calls(cx: Context) -> Result<Exit, Error> {
+    cx.launch().await?;
+    let greeting = DynamicClient::locate(&cx, "greeting.v1.Greeting")?;
+    for _ in 0..2 {
+        let call = greeting.call("FetchGreeting", &[]);
+        match call.with_metadata().await {
+            Ok((response, metadata)) => info!(cx, "{response:?} {metadata:?}"),
+            Err(error) => {
+                let pauses = error.details::<Duration>();
+                let seconds: Vec<_> = pauses.iter().map(|pause| pause.seconds).collect();
+                info!(cx, "{error}, {seconds:?} {:?}", error.metadata());
+            }
+        }
+    }
+    Ok(Exit::SUCCESS)
+}
+
+#[test]
+fn a_dynamic_caller_reads_metadata_and_details() {
+    const METADATA: &str = "Metadata { headers: {\"served-by\": \"a\", \"token-bin\": \
+                            \"AAEC/w==\"}, trailers: {\"cost\": \"1\"} }";
+    let (mut guest, _) = Guest::started(dynamic_calls);
+    guest.turn([launched(&[70])]);
+    let reply = guest.reply_with('a', Header::new(Kind::Reply), |frame| {
+        frame.metadata("cost", "1").payload(&[8, 1])
+    });
+    let trace = guest.turn([open(guest.number('a')), reply]);
+    assert_eq!(trace[0], format!("Info: [8, 1] {METADATA}"));
+    let header = Header {
+        flags: parigot_abi::frame::flags::SERVICE_ERROR,
+        status: 1,
+        ..Header::new(Kind::Reply)
+    };
+    let pauses = [4, 3].map(|seconds| Duration { seconds, nanos: 0 }.encode_to_vec());
+    let entry = |value| ErrorDetail {
+        type_name: "google.protobuf.Duration".into(),
+        value,
+    };
+    let detail = Detail {
+        details: pauses.iter().map(|pause| entry(&**pause)).collect(),
+        ..Detail::new(Cause::Answered, "later")
+    };
+    let failure = guest.reply_with('b', header, |frame| {
+        frame.metadata("cost", "1").detail(&detail)
+    });
+    let trace = guest.turn([open(guest.number('b')), failure]);
+    let error = "the service failed with error 1: later, [4, 3]";
+    assert_eq!(
+        trace,
+        [format!("Info: {error} {METADATA}"), "exit 0".into()]
     );
 }
 

@@ -3,10 +3,12 @@
 use core::time::Duration;
 
 use parigot_abi::{Cause, Code};
-use parigot_guest::{Context, Error, Exit, RetryPolicy, info, retry};
+use parigot_guest::{
+    Channel, Context, Error, Exit, Failure, Method, MethodInfo, RetryPolicy, Service, info, retry,
+};
 
 use crate::greeting::*;
-use crate::harness::{Guest, launched};
+use crate::harness::{Guest, call_by, launched};
 
 const MS: u64 = 1_000_000;
 
@@ -96,4 +98,84 @@ fn a_call_is_repeated_only_without_harm_and_with_hope() {
     let mut guest = launched_guest();
     let error = guest.reply_error('a', 1);
     assert_eq!(guest.turn([error]), ["Info: FAILED_PRECONDITION", "exit 0"]);
+}
+
+/// The service, whose method is declared as idempotent.
+static REPEATABLE: Service = Service {
+    methods: &[MethodInfo::new("FetchGreeting").idempotent()],
+    ..Service::named("greeting.v1.Greeting")
+};
+
+struct FetchAgain;
+
+impl Method for FetchAgain {
+    type Request = FetchGreetingRequest;
+    type Response = FetchGreetingResponse;
+    type Error = GreetErr;
+    const SERVICE: &'static Service = &REPEATABLE;
+    const INDEX: u32 = 0;
+}
+
+async fn main_again(cx: Context) -> Result<Exit, Error> {
+    cx.launch().await?;
+    let greeting = Channel::locate(&cx, &REPEATABLE)?;
+    let request = FetchGreetingRequest { tongue: 1 };
+    let policy = RetryPolicy::default();
+    match retry(policy, || greeting.call::<FetchAgain>(request)).await {
+        Ok(response) => info!(cx, "{}", response.greeting),
+        Err(error) => info!(cx, "{}", error.code()),
+    }
+    Ok(Exit::SUCCESS)
+}
+
+#[test]
+fn an_idempotent_call_of_unknown_fate_is_repeated() {
+    let launched_guest = || {
+        let (mut guest, _) = Guest::started(main_again);
+        guest.turn([launched(&[70])]);
+        guest
+    };
+    for cause in [Cause::CalleeTrapped, Cause::TimedOut, Cause::AnswerLost] {
+        let mut guest = launched_guest();
+        pause_after(&mut guest, 'a', cause);
+        assert_eq!(guest.turn([]), ["call b: 70.0 tongue 1"], "{cause}");
+        let reply = guest.reply('b', "hello");
+        assert_eq!(guest.turn([reply]), ["Info: hello", "exit 0"], "{cause}");
+    }
+    // Repeated calls must not change an answer, help an impossible one, or outlive their caller.
+    for cause in [Cause::Answered, Cause::TooLarge, Cause::Cancelled] {
+        let mut guest = launched_guest();
+        let failure = guest.reply_failure('a', Code::Unavailable, cause, "");
+        let trace = guest.turn([failure]);
+        assert_eq!(trace, ["Info: UNAVAILABLE", "exit 0"], "{cause}");
+    }
+}
+
+/// Repeats its call in a handler, and answers with an error once the attempts are over.
+#[derive(Default)]
+struct Repeater;
+
+impl Greeting for Repeater {
+    async fn fetch_greeting(
+        &self,
+        cx: &Context,
+        request: FetchGreetingRequest,
+    ) -> Result<FetchGreetingResponse, Failure<GreetErr>> {
+        let greeting = GreetingClient::locate(cx)?;
+        let call = || greeting.fetch_greeting(request);
+        Ok(retry(RetryPolicy::default(), call).await?)
+    }
+}
+
+#[test]
+fn no_attempt_begins_after_the_deadline_of_the_inbound_call() {
+    let mut guest = Guest::serving::<Repeater>();
+    // The first pause takes at least 25 ms.
+    guest.turn([call_by(1, 1, guest.now_ns + 20 * MS)]);
+    let failure = guest.reply_failure('a', Code::Unavailable, Cause::Overloaded, "full");
+    let trace = guest.turn([failure]);
+    assert!(
+        trace[0].starts_with("reply 1: UNAVAILABLE (answered): overloaded: full"),
+        "{trace:?}"
+    );
 }

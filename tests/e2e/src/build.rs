@@ -94,35 +94,41 @@ pub fn guest(name: &str) -> Vec<u8> {
     read(&guest_file(name))
 }
 
+/// Returns the wasm file of a guest of `tests/guests` that is built without optimisation.
+pub fn debug_guest(name: &str) -> Vec<u8> {
+    static GUESTS: Guests = Guests::new();
+    read(&GUESTS.file(name, || build_guest(name, "dev", "debug")))
+}
+
 /// Returns the path of the wasm file of a guest of `tests/guests`.
 pub fn guest_file(name: &str) -> PathBuf {
     static GUESTS: Guests = Guests::new();
-    GUESTS.file(name, || {
-        // A target folder for each checkout: cargo names what it builds by package and by path
-        // within the workspace. If two checkouts shared `CARGO_TARGET_DIR`, the guests of one
-        // would pass for those of the other.
-        let target = target().join(format!("guests-{:016x}", hash(root())));
-        let target = target
-            .to_str()
-            .expect("the path of the target folder is UTF-8");
-        let folder = root().join("tests/guests");
-        // Each guest by itself, so that the features of one are not those of another.
-        let args = [
-            "--release",
-            "--target",
-            WASM,
-            "--package",
-            name,
-            "--target-dir",
-            target,
-        ];
-        cargo_build(&folder, args);
-        read(
-            &Path::new(target)
-                .join(WASM)
-                .join(format!("release/{name}.wasm")),
-        )
-    })
+    GUESTS.file(name, || build_guest(name, "release", "release"))
+}
+
+/// Builds a guest with a profile, which has this folder, and returns its wasm file.
+fn build_guest(name: &str, profile: &str, folder: &str) -> Vec<u8> {
+    // A target folder for each checkout: cargo names what it builds by package and by path within
+    // the workspace. If two checkouts shared `CARGO_TARGET_DIR`, the guests of one would pass for
+    // those of the other.
+    let target = target().join(format!("guests-{:016x}", hash(root())));
+    let target = target
+        .to_str()
+        .expect("the path of the target folder is UTF-8");
+    // Each guest by itself, so that the features of one are not those of another.
+    let args = [
+        "--profile",
+        profile,
+        "--target",
+        WASM,
+        "--package",
+        name,
+        "--target-dir",
+        target,
+    ];
+    cargo_build(&root().join("tests/guests"), args);
+    let file = format!("{WASM}/{folder}/{name}.wasm");
+    read(&Path::new(target).join(file))
 }
 
 /// Returns the wasm file of a guest of `tests/guests-go`.
@@ -230,6 +236,17 @@ fn target() -> PathBuf {
 fn cargo_build<const N: usize>(workspace: &Path, args: [impl AsRef<OsStr>; N]) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet"]).args(args);
+    // Cargo sets these variables for this test. The build script of ring watches them, so that
+    // cargo would compile ring, and all that uses it, here and once more in the next run.
+    let of_test = ["CARGO_MANIFEST_", "CARGO_PKG_"];
+    for (name, _) in std::env::vars_os() {
+        if of_test
+            .iter()
+            .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
+        {
+            cargo.env_remove(name);
+        }
+    }
     succeed(cargo.current_dir(workspace));
 }
 

@@ -44,13 +44,12 @@ impl Language {
         &ECHOES[self as usize]
     }
 
-    /// Returns the wasm file of `stdio`, a program that reads stdin and writes stdout.
-    pub fn stdio(self) -> &'static [u8] {
-        static PROGRAMS: [LazyLock<Vec<u8>>; 2] = [
-            LazyLock::new(|| guest("stdio")),
-            LazyLock::new(|| go_guest("stdio")),
-        ];
-        &PROGRAMS[self as usize]
+    /// Returns the wasm file of a guest of `tests/guests` or `tests/guests-go`.
+    pub fn guest(self, name: &str) -> Vec<u8> {
+        match self {
+            Language::Rust => guest(name),
+            Language::Go => go_guest(name),
+        }
     }
 
     /// Returns the folder of the language's helloworld example.

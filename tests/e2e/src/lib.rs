@@ -16,8 +16,8 @@ mod nats;
 mod process;
 
 pub use build::{
-    caches, code_cache, example, go_example, go_guest, go_probe, guest, guest_file, parigot,
-    pizzeria, protoc, root,
+    caches, code_cache, debug_guest, example, go_example, go_guest, go_probe, guest, guest_file,
+    parigot, pizzeria, protoc, root,
 };
 pub use busy::{BusyCores, soak};
 pub use capture::{Capture, Captured};

@@ -188,7 +188,7 @@ fn stubs(files: &Files) -> Files {
 #[test]
 fn go_guests_of_tests_have_current_stubs() {
     let output = tempfile::tempdir().expect("a temporary folder must be available");
-    for case in ["echo", "load"] {
+    for case in ["answers", "echo", "load"] {
         generate_into(
             output.path(),
             &root().join(case),

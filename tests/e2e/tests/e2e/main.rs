@@ -4,7 +4,9 @@
 //! The tests of a binary run in parallel in one process. Tests that measure CPU time, memory or
 //! latency are in `tests/measured`, where they run one after the other.
 
+mod answers;
 mod arguments;
+mod bindings;
 mod cache;
 mod call_ids;
 mod calls;

@@ -13,7 +13,7 @@ const MIB: usize = 1 << 20;
 
 /// Returns an app with the program `stdio`.
 fn app(language: Language) -> App {
-    App::new("[program.stdio]\nwasm = \"stdio.wasm\"\n").with("stdio.wasm", language.stdio())
+    App::new("[program.stdio]\nwasm = \"stdio.wasm\"\n").with("stdio.wasm", language.guest("stdio"))
 }
 
 fn command(app: &App, arguments: &[&str]) -> Command {
@@ -160,7 +160,7 @@ fn a_blocked_write_ends_at_the_shutdown_deadline() {
          [program.sleeper]\nwasm = \"sleeper.wasm\"\n",
     );
     let app = app
-        .with("stdio.wasm", Language::Rust.stdio())
+        .with("stdio.wasm", Language::Rust.guest("stdio"))
         .with("sleeper.wasm", e2e::guest("sleeper"));
     let mut command = app.command();
     command.args(["--program", "stdio", "--", "flood", "1000000"]);

@@ -1,5 +1,7 @@
 //! Response headers, trailers and details on their way through the host.
 
+use e2e::{App, Language};
+use golden::answers::answers::v1::{Answer as Answered, AnswersErr, DeskClient, answers};
 use golden::helloworld::greeting::v1::{FetchGreetingRequest, FetchGreetingResponse, greeting};
 use parigot_guest::{CallError, Failure, prost_types};
 
@@ -60,4 +62,52 @@ fn a_call_after_its_deadline_is_refused() {
     let call = run.begin_within::<greeting::FetchGreeting>(Duration::ZERO, request);
     let error = run.wait(&call).expect_err("the call must be refused");
     assert!(error.is_refused() && error.is_timed_out(), "{error}");
+}
+
+/// Each guest logs what a fake sends, and repeats a call that was not answered in time.
+#[test]
+fn guests_read_what_fakes_send() {
+    for language in [Language::Rust, Language::Go] {
+        let answers = Fake::new("answers");
+        answers.answer::<answers::Ask>(|_| {
+            let pause = prost_types::Duration {
+                seconds: 3,
+                nanos: 0,
+            };
+            let failure = AnswersErr::Missing.with_message("no such shelf");
+            Answer::error(failure.with_detail(&pause))
+                .with_header("served-by", "fake")
+                .with_trailer("cost", "7")
+        });
+        let mut calls = 0;
+        answers.answer::<answers::AskAgain>(move |question| {
+            calls += 1;
+            if calls == 1 {
+                return Answer::never();
+            }
+            Answer::ok(Answered {
+                text: question.word,
+            })
+        });
+        let desk = Fake::new("desk");
+        desk.exports::<DeskClient>();
+        let app = match language {
+            Language::Rust => App::new("").with("asker.wasm", language.guest("asker")),
+            Language::Go => App::new("").with("asker.wasm", language.guest("answers")),
+        };
+        let mut asker = GuestSpec::program("asker", app.folder().join("asker.wasm"))
+            .with_args(["a/any", "again/bread@100"]);
+        asker.env.insert("ROLE".into(), "asker".into());
+        let mut run = host().fake(&answers).fake(&desk).guest(asker).start();
+        assert_eq!(run.wait_for_exit("asker"), 0);
+        assert_eq!(
+            run.log("asker"),
+            [
+                "a/any: MISSING, NOT_FOUND, answered, \"no such shelf\", pause 3; \
+                 headers: served-by=fake; trailers: cost=7",
+                "again/bread@100: \"bread\"; attempts 2",
+            ],
+            "{language:?}"
+        );
+    }
 }
