@@ -6,9 +6,9 @@ export CARGO_TARGET_DIR := $(abspath $(CARGO_TARGET_DIR))
 endif
 
 EXAMPLE := examples/helloworld
-PIZZERIA := examples/pizzeria
-GUESTS := $(EXAMPLE) $(PIZZERIA) tests/guests benches/guests
-GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(PIZZERIA) tests/guests-go tests/abi/go docs/samples/go
+SHOP := examples/shop
+GUESTS := $(EXAMPLE) $(SHOP) tests/guests benches/guests
+GO_MODULES := parigot-guest-go $(EXAMPLE)-go $(SHOP) tests/guests-go tests/abi/go docs/samples/go
 SOAK_SECONDS ?= 600
 SOAK_REQUESTS ?= 100000
 SOAK_SEEDS ?= 10000
@@ -72,7 +72,7 @@ interop: setup ## run the tests against other protobuf libraries
 examples: setup ## run the tests of the examples
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) test
 	@$(MAKE) --no-print-directory -C $(EXAMPLE)-go test
-	@$(MAKE) --no-print-directory -C $(PIZZERIA) test
+	@$(MAKE) --no-print-directory -C $(SHOP) test
 
 lint: setup style ## check formatting, language, lints and documentation
 	cargo fmt --check
@@ -95,7 +95,8 @@ guests: setup ## check guests and SDK compiled for wasm, with each feature on an
 	@echo 'generated code'
 	@$(CLIPPY) --package golden --target $(WASM) $(DENY)
 	@$(MAKE) --no-print-directory -C $(EXAMPLE) generate
-	@$(MAKE) --no-print-directory -C $(PIZZERIA) generate
+	@$(MAKE) --no-print-directory -C $(SHOP) generate
+	$(CLIPPY) --workspace --features shop-tests/built --test shop $(DENY)
 	@for workspace in $(GUESTS); do \
 		echo "guests in $$workspace"; \
 		(cd $$workspace && cargo fmt --check && $(CLIPPY) --target $(WASM) $(DENY)) || exit; \
@@ -104,7 +105,7 @@ guests: setup ## check guests and SDK compiled for wasm, with each feature on an
 # U1000 reports functions that only the host calls as unused.
 go: $(STATICCHECK) ## check and test the Go code
 	@command -v go >/dev/null || { echo 'go is missing: see https://go.dev/doc/install' >&2; exit 1; }
-	@$(MAKE) --no-print-directory -C $(PIZZERIA) generate
+	@$(MAKE) --no-print-directory -C $(SHOP) generate
 	@for module in $(GO_MODULES); do \
 		echo "Go in $$module"; \
 		(cd $$module && unformatted=$$(gofmt -l .) && if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi && \

@@ -31,6 +31,24 @@ func (ReadyAtOnce) Ready(context.Context) *future.Base[bool] {
 	return future.NewBaseWithValue(true)
 }
 
+type notReadyKey struct{}
+
+// NotReady returns a future with the value false, and reports err to the host as the reason. Use it
+// in the method Ready of a service that cannot serve calls, with the context of Ready.
+//
+//	func (s *stock) Ready(ctx context.Context) *future.Base[bool] {
+//		if err := s.load(); err != nil {
+//			return parigot.NotReady(ctx, err)
+//		}
+//		return future.NewBaseWithValue(true)
+//	}
+func NotReady(ctx context.Context, err error) *future.Base[bool] {
+	if reason, ok := ctx.Value(notReadyKey{}).(*error); ok {
+		*reason = err
+	}
+	return future.NewBaseWithValue(false)
+}
+
 // Handler serves one method: see [Handle].
 type Handler func(in *guest.Inbound, request []byte)
 

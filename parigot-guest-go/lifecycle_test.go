@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -109,6 +110,44 @@ func TestLateExitHookDoesNotBlockOthers(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond) // the late hook must end before the bubble
 	})
+}
+
+// fatalText is a test whose fatal error is kept as a text.
+type fatalText struct {
+	testing.TB
+	text string
+}
+
+func (f *fatalText) Fatalf(format string, args ...any) {
+	f.text = fmt.Sprintf(format, args...)
+	runtime.Goexit()
+}
+
+func TestServiceThatIsNotReadyGivesAReason(t *testing.T) {
+	closed := func(ctx context.Context) *future.Base[bool] {
+		return parigot.NotReady(ctx, errors.New("the shop is closed"))
+	}
+	silent := func(context.Context) *future.Base[bool] { return future.NewBaseWithValue(false) }
+	for _, c := range []struct {
+		ready func(context.Context) *future.Base[bool]
+		want  string
+	}{
+		{closed, "shop.v1.Shop is not ready: the shop is closed"},
+		{silent, "shop.v1.Shop is not ready: Ready of shop.v1.Shop is false"},
+	} {
+		export := (&shop{sell: echo}).export()
+		export.Ready = c.ready
+		test := &fatalText{TB: t}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			parigottest.New(test).Serve(export)
+		}()
+		<-done
+		if test.text != c.want {
+			t.Errorf("found %q, want %q", test.text, c.want)
+		}
+	}
 }
 
 func TestExitOfServiceFailsItsCalls(t *testing.T) {

@@ -98,11 +98,18 @@ func (s *server) launched(failure *guest.Failure) {
 		if export.Ready == nil {
 			continue
 		}
-		ready, err := export.Ready(s.ctx).Await(s.ctx)
-		if err != nil || !ready {
-			s.guest.RefuseLaunch(fmt.Sprintf("Ready of %s is false", export.Service.Name))
-			return
+		var reason error
+		ctx := context.WithValue(s.ctx, notReadyKey{}, &reason)
+		ready, err := export.Ready(ctx).Await(s.ctx)
+		if err == nil && ready {
+			continue
 		}
+		why := fmt.Sprintf("Ready of %s is false", export.Service.Name)
+		if reason != nil {
+			why = reason.Error()
+		}
+		s.guest.RefuseLaunch(why)
+		return
 	}
 	s.guest.ConfirmLaunch()
 }

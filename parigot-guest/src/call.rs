@@ -380,6 +380,12 @@ pub struct CallWithMetadata<M: Method> {
     call: Call<M>,
 }
 
+impl<M: Method> CallWithMetadata<M> {
+    pub(crate) fn guest(&self) -> &Rc<Guest> {
+        self.call.guest()
+    }
+}
+
 detach! {
     impl [M: Method] CallWithMetadata<M> {
         type Response = (M::Response, Metadata);

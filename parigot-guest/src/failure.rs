@@ -125,6 +125,16 @@ impl<E> From<Error> for Failure<E> {
     }
 }
 
+/// The failure as the caller receives it, for tests of code that handles failed calls.
+impl<E> From<Failure<E>> for CallError<E> {
+    fn from(failure: Failure<E>) -> Self {
+        match failure {
+            Failure::Service(error, extras) => CallError::Service(error, extras),
+            Failure::Status(status) => CallError::Status(status),
+        }
+    }
+}
+
 impl<X: ServiceError> From<CallError<X>> for Status {
     fn from(error: CallError<X>) -> Self {
         let code = error.code();

@@ -172,7 +172,7 @@ pub use launch::Launch;
 pub use metadata::{Entries, Metadata};
 pub use method::Method;
 pub use random::Random;
-pub use retry::{RetryPolicy, retry};
+pub use retry::{Attempt, RetryPolicy, retry};
 pub use runtime::definition::Definition;
 pub use serve::{Incoming, Serve, Server};
 pub use service::{Export, Exports, Ready};

@@ -6,9 +6,11 @@ use core::time::Duration;
 use parigot_abi::{Cause, Fate};
 use rand_chacha::rand_core::RngCore;
 
-use crate::call::Call;
+use crate::call::{Call, CallWithMetadata};
 use crate::clock::Sleep;
+use crate::context::Context;
 use crate::error::CallError;
+use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::random::Random;
 use crate::runtime::guest::Guest;
@@ -48,6 +50,45 @@ impl Default for RetryPolicy {
     }
 }
 
+/// A call that [`retry`] can make again: a [`Call`] or a [`CallWithMetadata`].
+pub trait Attempt:
+    OfGuest + Future<Output = Result<Self::Response, CallError<<Self::Method as Method>::Error>>>
+{
+    /// The called method.
+    type Method: Method;
+    /// The output of a call that succeeds.
+    type Response;
+}
+
+impl<M: Method> Attempt for Call<M> {
+    type Method = M;
+    type Response = M::Response;
+}
+
+impl<M: Method> Attempt for CallWithMetadata<M> {
+    type Method = M;
+    type Response = (M::Response, Metadata);
+}
+
+/// Keeps [`Attempt`] from being implemented elsewhere.
+pub trait OfGuest {
+    /// Returns a context of the guest that makes the call.
+    #[doc(hidden)]
+    fn context(&self) -> Context;
+}
+
+impl<M: Method> OfGuest for Call<M> {
+    fn context(&self) -> Context {
+        Context::new(Rc::clone(self.guest()))
+    }
+}
+
+impl<M: Method> OfGuest for CallWithMetadata<M> {
+    fn context(&self) -> Context {
+        Context::new(Rc::clone(self.guest()))
+    }
+}
+
 /// Makes a call, and makes it again while it fails in a way that permits it.
 ///
 /// A call is repeated if it was refused for a reason that may pass: no instance was reachable, a
@@ -76,21 +117,21 @@ impl Default for RetryPolicy {
 /// # }
 /// # fn main() {}
 /// ```
-pub async fn retry<M: Method>(
+pub async fn retry<A: Attempt>(
     policy: RetryPolicy,
-    mut call: impl FnMut() -> Call<M>,
-) -> Result<M::Response, CallError<M::Error>> {
+    mut call: impl FnMut() -> A,
+) -> Result<A::Response, CallError<<A::Method as Method>::Error>> {
     let mut end_ns = None;
     let mut attempt = 1;
     loop {
         let made = call();
-        let guest = Rc::clone(made.guest());
+        let guest = made.context().guest;
         let end_ns = *end_ns.get_or_insert_with(|| policy.end_ns(&guest));
         let error = match made.await {
             Ok(response) => return Ok(response),
             Err(error) => error,
         };
-        if attempt >= policy.attempts || !may_repeat::<M>(&error) {
+        if attempt >= policy.attempts || !may_repeat::<A::Method>(&error) {
             return Err(error);
         }
         let pause = policy.pause(attempt, &guest);

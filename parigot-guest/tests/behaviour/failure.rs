@@ -140,3 +140,16 @@ fn a_failure_prints_error_and_message() {
         CallError::Service(GreetErr::UnknownLang, Default::default()).into();
     assert_eq!(failure.to_string(), "FAILED_PRECONDITION: UNKNOWN_LANG");
 }
+
+#[test]
+fn a_failure_converts_to_the_error_of_its_caller() {
+    let failure = GreetErr::UnknownLang
+        .with_message("later")
+        .with_detail(&PAUSE);
+    let error = CallError::from(failure);
+    assert_eq!(error.service_error(), Some(&GreetErr::UnknownLang));
+    assert_eq!(error.message(), "later");
+    assert_eq!(error.details::<Duration>(), [PAUSE]);
+    let closed = Failure::<GreetErr>::from(Status::new(Code::Unavailable, "closed"));
+    assert_eq!(CallError::from(closed).code(), Code::Unavailable);
+}

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use parigot_abi::{Cause, Code};
+use parigot_abi::{Cause, Code, Header, Kind};
 use parigot_guest::{
     Channel, Context, Error, Exit, Failure, Method, MethodInfo, RetryPolicy, Service, info, retry,
 };
@@ -43,6 +43,29 @@ fn pause_after(guest: &mut Guest, letter: char, cause: Cause) -> u64 {
     let pause = at - guest.now_ns;
     guest.now_ns = at;
     pause
+}
+
+async fn print_cost(cx: Context) -> Result<Exit, Error> {
+    cx.launch().await?;
+    let greeting = GreetingClient::locate(&cx)?;
+    let request = FetchGreetingRequest { tongue: 1 };
+    let call = || greeting.fetch_greeting(request).with_metadata();
+    let (response, metadata) = retry(RetryPolicy::default(), call).await?;
+    let cost = metadata.trailers().get("cost").unwrap_or_default();
+    info!(cx, "{} for {cost}", response.greeting);
+    Ok(Exit::SUCCESS)
+}
+
+#[test]
+fn a_repeated_call_keeps_its_metadata() {
+    let (mut guest, _) = Guest::started(print_cost);
+    guest.turn([launched(&[70])]);
+    pause_after(&mut guest, 'a', Cause::Unreachable);
+    assert_eq!(guest.turn([]), ["call b: 70.0 tongue 1"]);
+    let reply = guest.reply_with('b', Header::new(Kind::Reply), |frame| {
+        frame.metadata("cost", "7").payload(b"\x0a\x02hi")
+    });
+    assert_eq!(guest.turn([reply]), ["Info: hi for 7", "exit 0"]);
 }
 
 #[test]

@@ -35,12 +35,12 @@ const WALL_DEFAULT: Duration = Duration::from_secs(946_684_800);
 /// ```no_run
 /// # use std::time::Duration;
 /// # use parigot_host::testing::{Fake, TestHost};
-/// # fn test<Take: parigot_guest::Method>() {
-/// let pantry = Fake::new("pantry");
-/// pantry.on::<Take>(|request| Ok(Take::Response::default()));
-/// let mut run = TestHost::deployment("pizzeria.toml")
-///     .fake(&pantry)
-///     .change("kitchen", |kitchen| kitchen.budget = Duration::from_millis(5))
+/// # fn test<Reserve: parigot_guest::Method>() {
+/// let stock = Fake::new("stock");
+/// stock.on::<Reserve>(|request| Ok(Reserve::Response::default()));
+/// let mut run = TestHost::deployment("shop.toml")
+///     .fake(&stock)
+///     .change("orders", |orders| orders.budget = Duration::from_millis(5))
 ///     .start();
 /// # }
 /// ```

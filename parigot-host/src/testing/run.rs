@@ -36,10 +36,10 @@ const FRAMES_SHOWN: usize = 200;
 /// ```no_run
 /// # use std::time::Duration;
 /// # use parigot_host::testing::{Fault, TestHost};
-/// # fn test<Order: parigot_guest::Method>(order: Order::Request) {
-/// let mut run = TestHost::deployment("pizzeria.toml").start();
-/// run.inject(Fault::lose_reply().of::<Order>());
-/// let call = run.begin_within::<Order>(Duration::from_secs(3), order);
+/// # fn test<Place: parigot_guest::Method>(order: Place::Request) {
+/// let mut run = TestHost::deployment("shop.toml").start();
+/// run.inject(Fault::lose_reply().of::<Place>());
+/// let call = run.begin_within::<Place>(Duration::from_secs(3), order);
 /// run.advance(Duration::from_secs(3));
 /// let error = call.outcome().expect("the deadline has passed").err();
 /// # }

@@ -72,9 +72,9 @@ pub fn go_example() -> &'static Path {
     &EXAMPLE
 }
 
-/// Returns the folder of `examples/pizzeria` after `make build`.
-pub fn pizzeria() -> &'static Path {
-    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| build_example("pizzeria"));
+/// Returns the folder of `examples/shop` after `make build`.
+pub fn shop() -> &'static Path {
+    static EXAMPLE: LazyLock<PathBuf> = LazyLock::new(|| build_example("shop"));
     &EXAMPLE
 }
 

@@ -17,7 +17,7 @@ mod process;
 
 pub use build::{
     caches, code_cache, debug_guest, example, go_example, go_guest, go_probe, guest, guest_file,
-    parigot, pizzeria, protoc, root,
+    parigot, protoc, root, shop,
 };
 pub use busy::{BusyCores, soak};
 pub use capture::{Capture, Captured};

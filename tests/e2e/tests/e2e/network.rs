@@ -1,7 +1,7 @@
 //! Guests in several processes, connected by a real NATS server. The same wasm files behave as in
 //! one process.
 
-use e2e::{App, Ended, Language, Nats, PAIRS, Started, go_guest, guest, pizzeria};
+use e2e::{App, Ended, Language, Nats, PAIRS, Started, go_guest, guest, shop};
 
 /// Returns an app with the driver and these calls in the process `front`, and the echo service in
 /// `back`.
@@ -82,29 +82,30 @@ fn the_example_runs_in_two_processes() {
 }
 
 #[test]
-fn the_pizzeria_is_the_same_in_three_processes() {
-    let example = pizzeria();
-    let file = std::fs::read_to_string(example.join("pizzeria.toml"))
+fn the_shop_is_the_same_in_three_processes() {
+    let example = shop();
+    let file = std::fs::read_to_string(example.join("shop.toml"))
         .expect("the example must have a deployment file");
     let file = file.replace("build/", &format!("{}/build/", example.display()));
     let nats = Nats::start();
-    let here = App::new("").with("app.toml", &file).run();
+    let order = |app: &App| {
+        let mut command = app.command();
+        Started::new(command.args(["--", "order", "coffee", "2"])).wait()
+    };
+    let here = order(&App::new("").with("app.toml", &file));
     let apart = App::new("").with("app.toml", &file);
     let processes = [
-        ("till", "customer"),
-        ("kitchen", "kitchen"),
-        ("yard", "pantry riders"),
+        ("office", "admin"),
+        ("front", "orders"),
+        ("warehouse", "catalog restocker stock"),
     ];
-    let ended = run(&apart.apart(&nats, &processes));
-    // Each run has another ticket.
-    let without_ticket = |message: &str| -> String {
-        let words = message.split(' ').map(|word| {
-            if word.contains("tkt_") {
-                "ticket"
-            } else {
-                word
-            }
-        });
+    let ended = order(&apart.apart(&nats, &processes));
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    // Each run has another order.
+    let without_id = |message: &str| -> String {
+        let words = message
+            .split(' ')
+            .map(|word| if word.starts_with("ord_") { "id" } else { word });
         words.collect::<Vec<_>>().join(" ")
     };
     for (process, guests) in processes {
@@ -113,7 +114,7 @@ fn the_pizzeria_is_the_same_in_three_processes() {
                 ended
                     .messages_of(name)
                     .iter()
-                    .map(|message| without_ticket(message))
+                    .map(|message| without_id(message))
                     .collect()
             };
             assert_eq!(

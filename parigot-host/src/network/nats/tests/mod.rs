@@ -38,7 +38,7 @@ use crate::network::event_queue::{EventQueue, GatewayEvent, RemoteEvent};
 use crate::network::message::{Reply, Request, ReturnAddress};
 use crate::network::transport::{ExportSpec, ImportSpec, Transport};
 
-const APP: &str = "pizzeria";
+const APP: &str = "shop";
 const SERVICE: &str = "greeting.v1.Greeting";
 const SCHEMA: u64 = 0x5eed;
 const SECOND: Duration = Duration::from_secs(1);

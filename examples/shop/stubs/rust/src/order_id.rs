@@ -1,0 +1,16 @@
+// Written by `parigot boilerplateid --lang rust Order ord`; edit it as you like.
+
+/// Id of an order.
+///
+/// `cx.random().id()` creates one. `to_string` and `parse` convert to and from text, `to_wire` and
+/// `from_wire` to and from two `fixed64` of a message.
+pub type OrderId = ::parigot_guest::id::Id<OrderIdType>;
+
+/// Marker that gives [`OrderId`] a type of its own.
+#[derive(Debug)]
+pub enum OrderIdType {}
+
+impl ::parigot_guest::id::IdType for OrderIdType {
+    const NAME: &'static str = "OrderId";
+    const PREFIX: &'static str = "ord";
+}
