@@ -38,6 +38,18 @@ struct LocalService<'g> {
     /// Descriptors of the exporter.
     descriptors: &'g [u8],
     deadline: Duration,
+    /// Number of exporters.
+    exporters: usize,
+    /// All exporters share the service.
+    is_shared: bool,
+}
+
+impl LocalService<'_> {
+    /// Returns whether guests of other processes can call the service. If only the binding names of
+    /// local guests tell several exporters apart, a caller in another process could reach any.
+    fn is_offered(&self) -> bool {
+        self.exporters == 1 || self.is_shared
+    }
 }
 
 /// Services that local guests require and none of them exports, with the names of the requirers.
@@ -52,7 +64,11 @@ fn local_services<'g>(guests: &'g [DeclaredGuest<'_>]) -> BTreeMap<&'g str, Loca
                 service,
                 descriptors: &guest.manifest().descriptors,
                 deadline: guest.spec.deadline,
+                exporters: 0,
+                is_shared: true,
             });
+            known.exporters += 1;
+            known.is_shared &= guest.spec.shared.contains(&service.name);
             known.deadline = known.deadline.max(guest.spec.deadline);
         }
     }
@@ -244,7 +260,8 @@ impl Peers {
             }
         }
         StartError::unless_none(problems)?;
-        proxies.extend(local.values().map(|local| gateway(transport, local)));
+        let offered = local.values().filter(|local| local.is_offered());
+        proxies.extend(offered.map(|local| gateway(transport, local)));
         Ok(proxies)
     }
 

@@ -236,22 +236,23 @@ fn target() -> PathBuf {
 fn cargo_build<const N: usize>(workspace: &Path, args: [impl AsRef<OsStr>; N]) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet"]).args(args);
+    succeed(cargo.current_dir(workspace));
+}
+
+/// Runs a tool, and panics with its output if it fails.
+fn succeed(command: &mut Command) {
     // Cargo sets these variables for this test. The build script of ring watches them, so that
-    // cargo would compile ring, and all that uses it, here and once more in the next run.
+    // a cargo that is started here, by `make` too, would compile ring, and all that uses it, and once
+    // more in the next run.
     let of_test = ["CARGO_MANIFEST_", "CARGO_PKG_"];
     for (name, _) in std::env::vars_os() {
         if of_test
             .iter()
             .any(|prefix| name.as_encoded_bytes().starts_with(prefix.as_bytes()))
         {
-            cargo.env_remove(name);
+            command.env_remove(name);
         }
     }
-    succeed(cargo.current_dir(workspace));
-}
-
-/// Runs a tool, and panics with its output if it fails.
-fn succeed(command: &mut Command) {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));

@@ -108,3 +108,22 @@ fn a_name_bound_to_a_guest_of_another_process_is_refused() {
     assert!(ended.stderr.contains(elsewhere), "{}", ended.stderr);
     assert_eq!(ended.status, Some(3));
 }
+
+/// Other processes do not see the exporters, because they could not tell them apart.
+#[test]
+fn names_are_bound_in_a_process_of_a_network() {
+    let nats = Nats::start();
+    let app = app(RUST, "bind = { a = \"one\", b = \"two\" }")
+        .apart(&nats, &[("all", "asker one two desk")]);
+    let ended = app.run();
+    assert_eq!(ended.status, Some(0), "{}", ended.stderr);
+    assert_eq!(
+        ended.messages_of("all/asker"),
+        [
+            "a/name: \"first\"",
+            "b/name: \"second\"",
+            "dynamic/name: \"first\"",
+            "desk/name: \"second\"",
+        ]
+    );
+}

@@ -223,6 +223,7 @@ impl Guest {
                 self.answers_after_cancel = amount;
                 return;
             }
+            _ if self.answer_badly(deed, amount, call) => return,
             _ if self.violate(deed, amount, call, answer) => {}
             _ => {
                 faults::inject(deed);

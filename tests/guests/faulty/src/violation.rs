@@ -1,8 +1,9 @@
 //! Violations of the ABI.
 
 use parigot_abi::control::NO_CALL;
+use parigot_abi::frame::flags;
 use parigot_abi::manifest::Service;
-use parigot_abi::{FrameBuilder, Header, Kind, Manifest};
+use parigot_abi::{Cause, FrameBuilder, Header, Kind, Manifest};
 
 use crate::guest::{CONTROL, Guest};
 
@@ -26,11 +27,69 @@ impl Guest {
             || self.violate_turns(violation)
     }
 
+    /// Answers a call in a way that no SDK would. Returns false if there is no such way of that
+    /// name.
+    pub(crate) fn answer_badly(&mut self, deed: &str, amount: usize, call: u64) -> bool {
+        // Stands for any bytes: a count of 4 GiB, and nothing behind it.
+        const GARBAGE: &[u8] = &[0xff; 100];
+        const UNAVAILABLE: u32 = 14;
+        let reply = Header {
+            number: call,
+            ..Header::new(Kind::Reply)
+        };
+        let failed = Header {
+            status: UNAVAILABLE,
+            ..reply
+        };
+        let error = |number| Header {
+            status: number,
+            flags: flags::SERVICE_ERROR,
+            ..reply
+        };
+        match deed {
+            "fail-at-length" => {
+                let text = "m".repeat(amount);
+                let mut detail = Vec::new();
+                detail.extend_from_slice(&Cause::Answered.number().to_le_bytes());
+                detail.extend_from_slice(&[0; 16]);
+                detail.extend_from_slice(&(amount as u32).to_le_bytes());
+                detail.extend_from_slice(text.as_bytes());
+                self.reply(failed, &[], &detail);
+            }
+            "fail-with-garbage" => self.reply(failed, &[], GARBAGE),
+            "error-with-garbage" => self.reply(error(4), GARBAGE, GARBAGE),
+            "error-of-zero" => self.reply(error(0), &[], &[]),
+            "error-of-nothing" => self.reply(error(u32::MAX), &[], &[]),
+            "trailers-of-garbage" => self.reply(reply, GARBAGE, &[]),
+            "headers-of-garbage" => {
+                let open = Header {
+                    number: call,
+                    ..Header::new(Kind::Open)
+                };
+                self.reply(open, GARBAGE, &[]);
+                self.answer(call, &[]);
+            }
+            "answer-with-flags" => {
+                let flags = amount as u16;
+                self.reply(Header { flags, ..reply }, &[], &[]);
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Makes invalid calls and answers.
     fn violate_calls(&mut self, violation: &str, amount: usize, call: u64, answer: &[u8]) -> bool {
         match violation {
             "handle" => self.call(7, amount as u32, 0),
             "method" => self.call(7, 0, amount as u32),
+            // On behalf of a call that the guest does not serve.
+            "parent" => self.send_call(Header {
+                number: 7,
+                id: (u64::MAX, amount as u64),
+                method: 1,
+                ..Header::new(Kind::Call)
+            }),
             "twice" => (0..2).for_each(|_| self.call(7, 0, 1)),
             "cancel" => self.send(
                 Header {
@@ -166,17 +225,27 @@ impl Guest {
     }
 
     fn call(&mut self, number: u64, service: u32, method: u32) {
+        self.send_call(Header {
+            number,
+            service,
+            method,
+            ..Header::new(Kind::Call)
+        });
+    }
+
+    fn send_call(&mut self, header: Header) {
         // A deed that logs a line when it begins.
         const HANG: &[u8] = &[1 << 3, 5];
-        self.send(
-            Header {
-                number,
-                service,
-                method,
-                ..Header::new(Kind::Call)
-            },
-            HANG,
-        );
+        self.send(header, HANG);
+    }
+
+    /// Sends a frame without payload.
+    fn reply(&mut self, header: Header, metadata: &[u8], detail: &[u8]) {
+        FrameBuilder::new(&mut self.outbox, header)
+            .metadata_bytes(metadata)
+            .detail_bytes(detail)
+            .finish()
+            .expect("the frame is shorter than 4 GiB");
     }
 
     /// Sends the response headers of a call, with one entry.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use e2e::{App, Deployed, Ran, WithControlPair, guest};
+use e2e::{App, Deployed, Language, Ran, WithControlPair, guest};
 use load::{Callee, Ended, Trial};
 
 /// The effect of a violation.
@@ -118,6 +118,7 @@ const VIOLATIONS: &[(&str, Effect)] = &[
         Ends("broke the protocol: sent a frame of kind Stop"),
     ),
     ("flags", Ends("sent a malformed frame: ")),
+    ("answer-with-flags:32768", Ends("sent a malformed frame: ")),
     ("level", Lives),
     ("line-of-another", Lives),
     ("line-of-bytes", Lives),
@@ -280,7 +281,7 @@ fn a_hundred_thousand_exports_are_accepted() {
 }
 
 #[test]
-fn calls_of_undeclared_services_are_fatal() {
+fn invalid_calls_affect_their_caller_only() {
     for (violation, told) in [
         (
             "handle:9",
@@ -291,6 +292,8 @@ fn calls_of_undeclared_services_are_fatal() {
             "broke the protocol: called method 99 of handle 0, which it did not declare",
         ),
         ("twice", "broke the protocol: called twice with number 7"),
+        // The call on whose behalf a call is made is a hint, which only the guest's own calls use.
+        ("parent:12345", "hanging"),
     ] {
         let file = format!(
             "[program.faulty]\nwasm = 'faulty.wasm'\nargs = \
@@ -301,6 +304,47 @@ fn calls_of_undeclared_services_are_fatal() {
             .with("echo.wasm", guest("echo"));
         assert_kept(&WithControlPair::new(app).run(told));
     }
+}
+
+/// Answers that no SDK sends, and their ends at callers in Rust and in Go.
+const ANSWERS: &[(&str, &str)] = &[
+    // The host cuts a detail to 8 KiB, and reads any bytes.
+    ("fail-at-length:1000000", "answered: UNAVAILABLE: mmmm"),
+    ("fail-with-garbage", "unknown: UNAVAILABLE: "),
+    ("error-with-garbage", "answered: Refused: "),
+    ("error-of-zero", "answered: NoError"),
+    ("error-of-nothing", "answered: "),
+    // Metadata is read up to an entry that is malformed.
+    ("trailers-of-garbage", "0 bytes"),
+    ("headers-of-garbage", "0 bytes"),
+    // Known flags that have no meaning on a reply.
+    ("answer-with-flags:14", "0 bytes"),
+];
+
+#[test]
+fn malformed_answers_are_read_as_far_as_possible() {
+    let mut wrong = String::new();
+    for (deed, end) in ANSWERS {
+        let file = format!(
+            "[service.echo]\nwasm = 'echo.wasm'\nargs = ['{deed}']\n\
+             [program.rust]\nwasm = 'rust.wasm'\nargs = ['echo:1?']\n\
+             [program.go]\nwasm = 'go.wasm'\nargs = ['echo:1?']\n"
+        );
+        let app = App::new(&file)
+            .with("echo.wasm", guest("faulty"))
+            .with("rust.wasm", Language::Rust.driver())
+            .with("go.wasm", Language::Go.driver());
+        let ended = app.run();
+        let expected = format!("echo:1?: {end}");
+        let is_as_told = |driver: &str| {
+            let said = ended.messages_of(driver);
+            said.len() == 1 && said[0].starts_with(&expected) && said[0].len() < 9 << 10
+        };
+        if !(is_as_told("rust") && is_as_told("go")) || ended.status != Some(0) {
+            wrong.push_str(&format!("{deed}:\n{}", ended.stderr));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[track_caller]
